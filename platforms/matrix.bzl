@@ -1,0 +1,142 @@
+"""Builds one rust_binary for every architecture of //platforms:defs.bzl."""
+
+load("@rules_rust//rust:defs.bzl", "rust_binary", "rust_clippy")
+load("//tools/lint:defs.bzl", "clippy_test", "format_test")
+load(":defs.bzl", "ARCHES")
+
+def _to_platform_impl(_settings, attr):
+    # What is tested is what is shipped, whatever mode the rest is built in.
+    return {
+        "//command_line_option:compilation_mode": "opt",
+        "//command_line_option:platforms": [str(attr.platform)],
+    }
+
+_to_platform = transition(
+    implementation = _to_platform_impl,
+    inputs = [],
+    outputs = [
+        "//command_line_option:compilation_mode",
+        "//command_line_option:platforms",
+    ],
+)
+
+def _built_for_impl(ctx):
+    # A transition makes the attribute a list of one.
+    src = ctx.files.src[0]
+    out = ctx.actions.declare_file(ctx.attr.out)
+    if ctx.attr.elf2efi:
+        ctx.actions.run(
+            executable = ctx.executable._elf2efi,
+            arguments = [src.path, out.path],
+            inputs = [src],
+            outputs = [out],
+            mnemonic = "Elf2Efi",
+        )
+    else:
+        ctx.actions.symlink(output = out, target_file = src)
+    return [DefaultInfo(files = depset([out]), executable = None)]
+
+built_for = rule(
+    implementation = _built_for_impl,
+    doc = "`src` built for `platform`, under the name `out`.",
+    attrs = {
+        "src": attr.label(cfg = _to_platform, mandatory = True),
+        "platform": attr.label(mandatory = True),
+        "out": attr.string(mandatory = True),
+        "elf2efi": attr.bool(),
+        "_elf2efi": attr.label(default = "//toolchains/elf2efi", executable = True, cfg = "exec"),
+        "_allowlist_function_transition": attr.label(
+            default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
+        ),
+    },
+)
+
+def _lint(name, os, srcs, edition = "2024", **_kwargs):
+    """name_format_test, and name_clippy_test for the first architecture."""
+    arch = ARCHES.keys()[0]
+    format_test(
+        name = name + "_format_test",
+        srcs = srcs,
+        edition = edition,
+    )
+    rust_clippy(
+        name = name + "_clippy_bin",
+        tags = ["manual"],
+        deps = [name + "_bin"],
+    )
+    built_for(
+        name = name + "_clippy",
+        src = name + "_clippy_bin",
+        out = name + ".clippy",
+        platform = Label("//platforms:{}_{}".format(arch, os)),
+        tags = ["manual"],
+    )
+    clippy_test(
+        name = name + "_clippy_test",
+        clippy = name + "_clippy",
+    )
+
+def uefi_binary(name, visibility = None, **kwargs):
+    """name_ARCH for each architecture (name-ARCH.efi), name for all of them, and tests of style."""
+    _lint(name, "uefi", **kwargs)
+    rust_binary(
+        name = name + "_bin",
+        target_compatible_with = [Label("//platforms:uefi")],
+        tags = ["manual"],
+        **kwargs
+    )
+    for arch, a in ARCHES.items():
+        built_for(
+            name = "{}_{}".format(name, arch),
+            src = name + "_bin",
+            out = "{}-{}.efi".format(name, arch),
+            elf2efi = bool(a.elf2efi),
+            platform = Label("//platforms:{}_uefi".format(arch)),
+            visibility = visibility,
+        )
+    native.filegroup(
+        name = name,
+        srcs = ["{}_{}".format(name, arch) for arch in ARCHES],
+        visibility = visibility,
+    )
+
+def linux_binary(name, visibility = None, **kwargs):
+    """The same for static Linux programs."""
+    _lint(name, "linux", **kwargs)
+    rust_binary(
+        name = name + "_bin",
+        target_compatible_with = ["@platforms//os:linux"],
+        tags = ["manual"],
+        **kwargs
+    )
+    for arch in ARCHES:
+        built_for(
+            name = "{}_{}".format(name, arch),
+            src = name + "_bin",
+            out = "{}-{}".format(name, arch),
+            platform = Label("//platforms:{}_linux".format(arch)),
+            visibility = visibility,
+        )
+    native.filegroup(
+        name = name,
+        srcs = ["{}_{}".format(name, arch) for arch in ARCHES],
+        visibility = visibility,
+    )
+
+def all_platforms(name, src, os, visibility = None):
+    """name_ARCH: the library `src` compiled for each architecture, and name for all of them."""
+    for arch in ARCHES:
+        built_for(
+            name = "{}_{}".format(name, arch),
+            src = src,
+            out = "{}-{}.rlib".format(name, arch),
+            platform = Label("//platforms:{}_{}".format(arch, os)),
+            tags = ["manual"],
+            visibility = visibility,
+        )
+    native.filegroup(
+        name = name,
+        srcs = ["{}_{}".format(name, arch) for arch in ARCHES],
+        tags = ["manual"],
+        visibility = visibility,
+    )

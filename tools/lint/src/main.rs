@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The checks of style that are test targets, and the formatter behind `tools/bazel run //tools:format`.
+//!
+//! Only the standard library: every other package's tests depend on this program.
+
+mod matrix;
+mod style;
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+const USAGE: &str = "usage: lint format RUSTFMT CONFIG EDITION FILE...   rustfmt --check
+       lint style MODULE.bazel                    rules of the house, for the checkout with that file
+       lint matrix README ARCH,ARCH WORD...       the README's table of what works
+       lint write RUSTFMT                         formats every Rust file of the checkout";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["format", rustfmt, config, edition, files @ ..] => format(rustfmt, config, edition, files),
+        ["matrix", readme, arches, rest @ ..] => matrix::check(Path::new(readme), arches, rest),
+        ["style", module] => check_style(Path::new(module)),
+        ["write", rustfmt] => write(rustfmt),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("lint: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let status = command.status().map_err(|e| format!("{}: {e}", command.get_program().display()))?;
+    if status.success() { Ok(()) } else { Err(format!("{}: {status}", command.get_program().display())) }
+}
+
+fn format(rustfmt: &str, config: &str, edition: &str, files: &[&str]) -> Result<(), String> {
+    run(Command::new(rustfmt).args(["--check", "--config-path", config, "--edition", edition]).args(files))
+        .map_err(|why| format!("{why}; tools/bazel run //tools:format mends it"))
+}
+
+/// The file is a link into the checkout, also in a sandbox.
+fn check_style(module: &Path) -> Result<(), String> {
+    let module = module.canonicalize().map_err(|e| format!("{}: {e}", module.display()))?;
+    let root = module.parent().ok_or("MODULE.bazel has no folder")?;
+    let files = style::files(root)?;
+    let faults = style::check(root, &files);
+    faults.iter().for_each(|fault| eprintln!("{fault}"));
+    match faults.len() {
+        0 => Ok(println!("{} files", files.len())),
+        n => Err(format!("{n} faults")),
+    }
+}
+
+fn write(rustfmt: &str) -> Result<(), String> {
+    let root = env::var("BUILD_WORKSPACE_DIRECTORY").map_err(|_| "run it with tools/bazel run")?;
+    let root = PathBuf::from(root);
+    let rust: Vec<PathBuf> =
+        style::files(&root)?.into_iter().filter(|f| f.extension().is_some_and(|e| e == "rs")).collect();
+    println!("formatting {} files", rust.len());
+    let config = root.join("rustfmt.toml");
+    run(Command::new(rustfmt).arg("--config-path").arg(config).args(["--edition", "2024"]).args(rust))
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Rules of the house that no other tool checks, for every file of the checkout.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Lines of one Rust file without its tests: what can be read in one sitting.
+const LONGEST: usize = 400;
+const WIDTH: usize = 120;
+/// The only places for shell scripts.
+const SHELL: [&str; 4] = [".ci/run", "tools/bazel", "tools/toolbox/enter.sh", "tools/toolbox/make.sh"];
+/// Folders whose libraries read hostile input.
+const LIBRARIES: [&str; 3] = ["fs", "boot", "net"];
+
+/// All files of the checkout, but for what Bazel, cargo and git put there and what is generated.
+pub fn files(root: &Path) -> Result<Vec<PathBuf>, String> {
+    let (mut found, mut folders) = (Vec::new(), vec![root.to_path_buf()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))? {
+            let entry = entry.map_err(|e| format!("{}: {e}", folder.display()))?;
+            let (name, path) = (entry.file_name(), entry.path());
+            let name = name.to_string_lossy();
+            let kind = entry.file_type().map_err(|e| format!("{}: {e}", path.display()))?;
+            if name.starts_with("bazel-") || matches!(&*name, ".git" | "target" | "gen") || kind.is_symlink()
+            {
+                continue;
+            }
+            if kind.is_dir() { folders.push(path) } else { found.push(path) }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// One line for everything that breaks a rule.
+pub fn check(root: &Path, files: &[PathBuf]) -> Vec<String> {
+    let mut faults = Vec::new();
+    for file in files {
+        let name = file.strip_prefix(root).unwrap_or(file).to_string_lossy().into_owned();
+        let Ok(text) = fs::read_to_string(file) else {
+            continue; // not text: nothing to read
+        };
+        let mut fault = |line: usize, what: &str| faults.push(format!("{name}:{line}: {what}"));
+        check_text(&name, &text, &mut fault);
+        if name.ends_with(".rs") {
+            check_rust(&name, &text, &mut fault);
+        } else if name.ends_with(".bazel") || name.ends_with(".bzl") {
+            check_starlark(&text, &mut fault);
+        }
+        if text.starts_with("#!") && !SHELL.contains(&&*name) {
+            fault(
+                1,
+                "a script: programs are Rust, shell stands in .ci/run, tools/bazel and tools/toolbox only",
+            );
+        }
+        if name.ends_with("Cargo.toml") && name != "Cargo.toml" && !file.with_file_name("README.md").exists()
+        {
+            fault(1, "its folder has no README.md");
+        }
+    }
+    faults
+}
+
+fn check_text(name: &str, text: &str, fault: &mut impl FnMut(usize, &str)) {
+    // Split, so that this file passes.
+    let unfinished = [concat!("TO", "DO"), concat!("FIX", "ME:"), concat!("XX", "X:")];
+    for (i, line) in text.lines().enumerate() {
+        if line.ends_with([' ', '\t']) {
+            fault(i + 1, "white space at the end of the line");
+        }
+        if unfinished.iter().any(|word| line.contains(word)) {
+            fault(i + 1, "unfinished work has an issue, not a comment");
+        }
+    }
+    if !text.is_empty() && !text.ends_with('\n') && !name.ends_with(".lock") {
+        fault(text.lines().count(), "no new line at the end of the file");
+    }
+}
+
+fn check_rust(name: &str, text: &str, fault: &mut impl FnMut(usize, &str)) {
+    if !text.starts_with("// SPDX-License-Identifier: BSD-3-Clause\n") {
+        fault(1, "no SPDX line");
+    }
+    let code = text.split("\n#[cfg(test)]\nmod ").next().unwrap_or(text);
+    if code.lines().count() > LONGEST && !name.contains("/tests/") {
+        fault(LONGEST, "the file is longer than 400 lines without its tests");
+    }
+    if name.ends_with("/src/lib.rs") && LIBRARIES.iter().any(|l| name.starts_with(&format!("{l}/"))) {
+        if !text.contains("#![forbid(unsafe_code)]") {
+            fault(1, "a library without #![forbid(unsafe_code)]");
+        }
+        // The oracle is for host tests only.
+        let lints = ["arithmetic_side_effects", "indexing_slicing", "unwrap_used", "panic,"];
+        if name != "fs/oracle/src/lib.rs" && !lints.iter().all(|lint| text.contains(lint)) {
+            fault(1, "a library without the lints of the house (fs/block/src/lib.rs shows them)");
+        }
+    }
+}
+
+fn check_starlark(text: &str, fault: &mut impl FnMut(usize, &str)) {
+    for (i, line) in text.lines().enumerate() {
+        let indent = line.len() - line.trim_start().len();
+        if line.contains('\t') {
+            fault(i + 1, "a tab");
+        } else if indent % 4 != 0 {
+            fault(i + 1, "indented by something else than four spaces");
+        }
+        if line.chars().count() > WIDTH && !line.contains("://") && !line.trim_start().starts_with("def ") {
+            fault(i + 1, "longer than 120 columns");
+        }
+        let is_string = line.contains("= '") || line.contains("['") || line.contains("('");
+        if is_string && !line.contains('"') && !line.trim_start().starts_with('#') {
+            fault(i + 1, "single quotes");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn starlark(text: &str) -> usize {
+        let mut count = 0;
+        check_starlark(text, &mut |_, _| count += 1);
+        count
+    }
+
+    #[test]
+    fn starlark_is_spelled_one_way() {
+        assert_eq!(starlark("rule(\n    name = \"it's\",\n)\n"), 0);
+        assert_eq!(starlark("rule(\n  name = 'x',\n)\n"), 2);
+        assert_eq!(starlark("\tx = 1\n"), 1);
+    }
+
+    #[test]
+    fn a_library_needs_its_lints() {
+        let mut faults = Vec::new();
+        let text = "// SPDX-License-Identifier: BSD-3-Clause\n#![no_std]\n";
+        check_rust("fs/x/src/lib.rs", text, &mut |_, what| faults.push(what.to_string()));
+        assert_eq!(faults.len(), 2, "{faults:?}");
+        faults.clear();
+        check_rust("iso/src/lib.rs", text, &mut |_, what| faults.push(what.to_string()));
+        assert_eq!(faults.len(), 0);
+    }
+}

@@ -1,0 +1,100 @@
+"""The house shape of a Rust crate: library, tests, style."""
+
+load("@rules_rust//rust:defs.bzl", "rust_binary", "rust_clippy", "rust_doc", "rust_library", "rust_test")
+load("//tools/lint:defs.bzl", "clippy_test", "format_test")
+
+_EDITION = "2024"
+
+def _checked(name, target, tests, srcs, doc = True, testonly = False):
+    """Format, clippy (warnings denied) and documentation of a crate, as tests."""
+    format_test(
+        name = name + "_format_test",
+        srcs = srcs,
+        edition = _EDITION,
+    )
+    rust_clippy(
+        name = name + "_clippy",
+        testonly = True,
+        tags = ["manual"],
+        deps = [target] + tests,
+    )
+    clippy_test(
+        name = name + "_clippy_test",
+        clippy = name + "_clippy",
+    )
+    if doc:
+        rust_doc(
+            name = name + "_doc",
+            testonly = testonly,
+            crate = target,
+            rustdoc_flags = ["-Dwarnings"],
+        )
+
+def _tests(name, crate, deps, test_deps, test_data, test_env, library, unit = True):
+    """name_test for the tests in src/, NAME_test for every tests/NAME.rs."""
+    tests = []
+    if unit:
+        tests.append(name + "_test")
+        rust_test(
+            name = name + "_test",
+            size = "small",
+            crate = crate,
+            data = test_data,
+            edition = _EDITION,
+            env = test_env,
+            deps = test_deps,
+        )
+    for file in native.glob(["tests/*.rs"], allow_empty = True):
+        test = "{}_{}_test".format(name, file.removeprefix("tests/").removesuffix(".rs"))
+        tests.append(test)
+        rust_test(
+            name = test,
+            size = "medium",
+            srcs = [file],
+            data = test_data,
+            edition = _EDITION,
+            env = test_env,
+            tags = ["cpu:1"],
+            deps = ([library] if library else []) + deps + test_deps,
+        )
+    return tests
+
+def rust_crate(name, deps = [], test_deps = [], test_data = [], test_env = {}, testonly = False, proc_macro_deps = [], visibility = ["//visibility:public"]):
+    """A library of src/**/*.rs.
+
+    Args:
+        name: of the crate and of its folder
+        deps: of the library
+        test_deps: what only the tests in src/ and tests/ use
+        test_data: files that the tests read
+        test_env: their environment, $(rootpath) expanded
+        testonly: only tests may depend on it
+        proc_macro_deps: procedural macros of this workspace
+        visibility: as usual
+    """
+    rust_library(
+        name = name,
+        testonly = testonly,
+        srcs = native.glob(["src/**/*.rs"]),
+        crate_name = name,
+        edition = _EDITION,
+        proc_macro_deps = proc_macro_deps,
+        visibility = visibility,
+        deps = deps,
+    )
+    tests = _tests(name, name, deps, test_deps, test_data, test_env, name)
+    _checked(name, name, tests, native.glob(["src/**/*.rs", "tests/*.rs"]), testonly = testonly)
+
+def rust_tool(name, deps = [], test_deps = [], test_data = [], test_env = {}, data = [], visibility = ["//visibility:public"]):
+    """A program of src/**/*.rs that runs on the build machine; arguments as of rust_crate."""
+    rust_binary(
+        name = name,
+        srcs = native.glob(["src/**/*.rs"]),
+        crate_name = name,
+        data = data,
+        edition = _EDITION,
+        visibility = visibility,
+        deps = deps,
+    )
+    tests = _tests(name, name, deps, test_deps, test_data, test_env, None)
+    _checked(name, name, tests, native.glob(["src/**/*.rs", "tests/*.rs"]), doc = False)
