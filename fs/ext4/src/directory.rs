@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Directories: blocks of entries, and the inline form.
+
+mod checksum;
+mod hash;
+mod htree;
+
+use alloc::vec::Vec;
+use core::ops::ControlFlow;
+
+use block::BlockRead;
+use filesystem::{EachEntry, Error, Fault, FileType};
+use zerocopy::{
+    FromBytes, Immutable, KnownLayout, Unaligned,
+    little_endian::{U16, U32},
+};
+
+use crate::{
+    corrupt, divide, inline,
+    inode::{Inode, InodeNumber},
+    volume::Volume,
+};
+
+/// `struct ext4_dir_entry_2` up to the name.
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Raw {
+    inode: U32,
+    rec_len: U16,
+    name_len: u8,
+    file_type: u8,
+}
+
+const HEADER: usize = 8;
+
+/// Calls `each` with every entry but `.` and `..`.
+///
+/// # Errors
+/// [`Error::WrongType`] when the inode is no directory, [`Error::Corrupt`] for a damaged block.
+pub fn each<D: BlockRead>(
+    volume: &Volume<D>,
+    dir: &Inode,
+    each: &mut EachEntry<'_, InodeNumber>,
+) -> Result<(), Error> {
+    check(dir)?;
+    let has_file_type = volume.superblock.has_file_type;
+    if dir.has_inline_data() {
+        let (first, second) = inline::directory(dir)?;
+        for part in [first, second] {
+            if entries(part, dir.offset, has_file_type, each)?.is_break() {
+                break;
+            }
+        }
+        return Ok(());
+    }
+    for logical in 0..blocks(volume, dir)? {
+        let (bytes, offset) = block(volume, dir, logical)?;
+        if entries(&bytes, offset, has_file_type, each)?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The entry of this name: by the index of names where there is one, else by looking at all of them.
+///
+/// # Errors
+/// [`Error::NotFound`], and those of [`each`].
+pub fn lookup<D: BlockRead>(volume: &Volume<D>, dir: &Inode, name: &[u8]) -> Result<InodeNumber, Error> {
+    check(dir)?;
+    if dir.has_index() && !dir.has_inline_data() {
+        match htree::find(volume, dir, name)? {
+            htree::Answer::Found(number) => return Ok(number),
+            htree::Answer::NotFound => return Err(Error::NotFound),
+            htree::Answer::Unusable => {}
+        }
+    }
+    let mut finder = Finder { name, found: None };
+    each(volume, dir, &mut |name, number| finder.see(name, number))?;
+    finder.found.ok_or(Error::NotFound)
+}
+
+/// Looks for one name.
+struct Finder<'a> {
+    name: &'a [u8],
+    found: Option<InodeNumber>,
+}
+
+impl Finder<'_> {
+    fn see(&mut self, name: &[u8], number: InodeNumber) -> ControlFlow<()> {
+        if name != self.name {
+            return ControlFlow::Continue(());
+        }
+        self.found = Some(number);
+        ControlFlow::Break(())
+    }
+}
+
+fn check(dir: &Inode) -> Result<(), Error> {
+    if dir.kind()? != FileType::Directory {
+        return Err(Error::WrongType { expected: "directory" });
+    }
+    dir.refuse_encrypted()
+}
+
+/// Number of the directory's blocks, at least one and no more than the filesystem has.
+fn blocks<D: BlockRead>(volume: &Volume<D>, dir: &Inode) -> Result<u64, Error> {
+    let (blocks, rest) = divide(dir.size, volume.superblock.block_size);
+    if !(1..=volume.superblock.blocks).contains(&blocks) || rest != 0 {
+        return Err(corrupt(Fault::Range, "ext4_inode.i_size", dir.offset, dir.size));
+    }
+    Ok(blocks)
+}
+
+/// Block `logical` of the directory, its checksum verified, and where it stands. A directory has no holes.
+fn block<D: BlockRead>(volume: &Volume<D>, dir: &Inode, logical: u64) -> Result<(Vec<u8>, u64), Error> {
+    let number = volume.block_of(dir, logical, "directory block")?;
+    let (bytes, offset) = volume.metadata_block(number, "directory block", dir.offset)?;
+    checksum::verify(&bytes, offset, dir)?;
+    Ok((bytes, offset))
+}
+
+/// All entries of a block that stands at `offset`.
+fn entries(
+    bytes: &[u8],
+    offset: u64,
+    has_file_type: bool,
+    each: &mut EachEntry<'_, InodeNumber>,
+) -> Result<ControlFlow<()>, Error> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let before = bytes.len().saturating_sub(rest.len());
+        let at = offset.saturating_add(u64::try_from(before).unwrap_or(0));
+        let fail = |structure, found: usize| {
+            corrupt(Fault::Range, structure, at, u64::try_from(found).unwrap_or(u64::MAX))
+        };
+        let (raw, names) = Raw::ref_from_prefix(rest).map_err(|_| fail("ext4_dir_entry_2", rest.len()))?;
+        let length = record_length(raw.rec_len.get(), bytes.len());
+        let name_length = usize::from(raw.name_len);
+        // Without the feature the two bytes are one length; no name is longer than 255 bytes. A checksum's
+        // place, which is no entry, has its type all the same.
+        if !has_file_type && raw.file_type != 0 && raw.inode.get() != 0 {
+            return Err(fail("ext4_dir_entry.name_len", usize::from(raw.file_type)));
+        }
+        let needed = HEADER.saturating_add(name_length);
+        if length < needed || !length.is_multiple_of(4) || length > rest.len() {
+            return Err(fail("ext4_dir_entry_2.rec_len", length));
+        }
+        let name = names.get(..name_length).unwrap_or_default();
+        if raw.inode.get() != 0 && name != b"." && name != b".." {
+            if name.is_empty() || name.contains(&b'/') || name.contains(&0) {
+                return Err(fail("ext4_dir_entry_2.name", name_length));
+            }
+            if each(name, InodeNumber(raw.inode.get())).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// `ext4_rec_len_from_disk`: in blocks of 64 KiB a whole block does not fit the field.
+fn record_length(stored: u16, block: usize) -> usize {
+    if block >= 65_536 && matches!(stored, 0 | 0xffff) { block } else { usize::from(stored) }
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Names found by the index of a directory: a tree over their hashes, fs/ext4/namei.c.
+
+use alloc::vec::Vec;
+
+use block::BlockRead;
+use filesystem::{Error, Fault};
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, little_endian::U32};
+
+use super::{Finder, block, blocks, entries, hash};
+use crate::{
+    corrupt,
+    inode::{Inode, InodeNumber},
+    volume::Volume,
+};
+
+/// Where the index starts in a node (behind an unused entry over the whole block) and in the root.
+const NODE_ENTRIES: usize = 0x8;
+const ROOT_ENTRIES: usize = 0x20;
+/// Where `struct dx_root_info` stands: behind the entries `.` and `..`.
+const INFO: usize = 0x18;
+/// Bytes of `struct dx_root_info`, its `info_length`.
+const INFO_LENGTH: u8 = 8;
+/// The bits of `dx_entry.block` that name a block.
+const BLOCK: u32 = 0x0fff_ffff;
+
+/// `struct dx_root_info`
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Info {
+    reserved_zero: U32,
+    hash_version: u8,
+    info_length: u8,
+    indirect_levels: u8,
+    unused_flags: u8,
+}
+
+/// `struct dx_entry`. In place of the first one's hash stand `limit` and `count`; its hash counts as 0.
+#[derive(Clone, Copy, FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Entry {
+    hash: U32,
+    block: U32,
+}
+
+/// What an index says of a name.
+pub enum Answer {
+    Found(InodeNumber),
+    NotFound,
+    /// It is of an unknown kind, or no index at all.
+    Unusable,
+}
+
+/// Looks a name up.
+///
+/// # Errors
+/// Where a block is damaged that the way to the name leads through.
+pub fn find<D: BlockRead>(volume: &Volume<D>, dir: &Inode, name: &[u8]) -> Result<Answer, Error> {
+    let blocks = blocks(volume, dir)?;
+    let (root, _) = block(volume, dir, 0)?;
+    let most_levels = if volume.superblock.has_large_dir { 2 } else { 1 };
+    let info = info(&root).filter(|info| info.indirect_levels <= most_levels);
+    let hash = info.and_then(|info| hash::of(info.hash_version, &volume.superblock, name));
+    let (Some(info), Some(hash), Some(root)) = (info, hash, Node::parse(&root, ROOT_ENTRIES, hash)) else {
+        return Ok(Answer::Unusable);
+    };
+    let mut walk = Walk { volume, dir, blocks, left: blocks, levels: usize::from(info.indirect_levels) };
+    let mut path = Vec::from([root]);
+    if !walk.descend(&mut path, Some(hash))? {
+        return Ok(Answer::Unusable);
+    }
+    loop {
+        let Some(leaf) = path.last().and_then(Node::block).filter(|leaf| *leaf < blocks) else {
+            return Ok(Answer::Unusable);
+        };
+        let mut finder = Finder { name, found: None };
+        let (bytes, offset) = walk.read(leaf)?;
+        let see = &mut |name: &[u8], number| finder.see(name, number);
+        let _ = entries(&bytes, offset, volume.superblock.has_file_type, see)?;
+        if let Some(number) = finder.found {
+            return Ok(Answer::Found(number));
+        }
+        match next(&mut path, hash) {
+            false => return Ok(Answer::NotFound),
+            true if walk.descend(&mut path, None)? => {}
+            true => return Ok(Answer::Unusable),
+        }
+    }
+}
+
+fn info(root: &[u8]) -> Option<&Info> {
+    let (info, _) = Info::ref_from_prefix(root.get(INFO..)?).ok()?;
+    let is_known =
+        info.reserved_zero.get() == 0 && info.info_length == INFO_LENGTH && info.unused_flags & 1 == 0;
+    is_known.then_some(info)
+}
+
+/// A node on the way, and the entry that the way leads through.
+struct Node {
+    entries: Vec<Entry>,
+    at: usize,
+}
+
+impl Node {
+    /// The entry for `hash`, or the first one without; nothing when the bytes are no index.
+    fn parse(bytes: &[u8], start: usize, hash: Option<u32>) -> Option<Self> {
+        let rest = bytes.get(start..)?;
+        let (limit, count) = (super::checksum::half(rest, 0), super::checksum::half(rest, 2));
+        let (entries, _) = <[Entry]>::ref_from_prefix_with_elems(rest, usize::from(count)).ok()?;
+        let (_, others) = entries.split_first().filter(|_| count <= limit)?;
+        let at = hash.map_or(0, |hash| others.partition_point(|entry| entry.hash.get() <= hash));
+        Some(Self { entries: entries.to_vec(), at })
+    }
+
+    fn block(&self) -> Option<u64> {
+        self.entries.get(self.at).map(|entry| u64::from(entry.block.get() & BLOCK))
+    }
+}
+
+/// Moves to the next leaf's entry where names of the same hash may go on there.
+fn next(path: &mut Vec<Node>, hash: u32) -> bool {
+    while let Some(node) = path.last_mut() {
+        node.at = node.at.saturating_add(1);
+        if let Some(entry) = node.entries.get(node.at) {
+            // The lowest bit says that names of this hash are in the leaf before, too.
+            return entry.hash.get() & !1 == hash;
+        }
+        path.pop();
+    }
+    false
+}
+
+struct Walk<'a, D> {
+    volume: &'a Volume<D>,
+    dir: &'a Inode,
+    /// Of the directory.
+    blocks: u64,
+    /// Leaves that may still be read: no honest index leads to one twice.
+    left: u64,
+    /// Levels of the tree below the root.
+    levels: usize,
+}
+
+impl<D: BlockRead> Walk<'_, D> {
+    /// Extends the way down to the nodes that lead to leaves; `false` when the tree is none.
+    fn descend(&self, path: &mut Vec<Node>, hash: Option<u32>) -> Result<bool, Error> {
+        while path.len() <= self.levels {
+            let Some(below) = path.last().and_then(Node::block).filter(|block| *block < self.blocks) else {
+                return Ok(false);
+            };
+            let (bytes, _) = block(self.volume, self.dir, below)?;
+            let Some(node) = Node::parse(&bytes, NODE_ENTRIES, hash) else {
+                return Ok(false);
+            };
+            path.push(node);
+        }
+        Ok(true)
+    }
+
+    fn read(&mut self, leaf: u64) -> Result<(Vec<u8>, u64), Error> {
+        let Some(left) = self.left.checked_sub(1) else {
+            return Err(corrupt(Fault::Loop, "dx_entry.block", self.dir.offset, leaf));
+        };
+        self.left = left;
+        block(self.volume, self.dir, leaf)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::ops::ControlFlow;
+
+    use filesystem::FileSystem;
+
+    use super::*;
+    use crate::{Ext4, corruptions::Image};
+
+    /// A root of two blocks, the second of which four entries of its index name for one hash.
+    fn image(hash_version: u32) -> Image {
+        const INDEX: usize = 10 * 1024;
+        let mut image = Image::sound();
+        image.inode(2, 0x41ed, 2048, 0x1000, &[10, 11]);
+        let names = image.0[INDEX..][..1024].to_vec();
+        image.0[INDEX + 1024..][..1024].copy_from_slice(&names);
+        image.0[INDEX + 24..][..1000].fill(0);
+        image.word(INDEX + 12 + 4, 0x02_03f4);
+        image.word(INDEX + 0x1c, hash_version | 8 << 8);
+        image.word(INDEX + 0x20, 124 | 4 << 16);
+        image.word(INDEX + 0x24, 1);
+        let superblock = crate::superblock::Superblock::read(&image.0.as_slice()).unwrap();
+        let hash = hash::of(0, &superblock, b"absent").unwrap();
+        for entry in 1..4 {
+            image.word(INDEX + 0x20 + entry * 8, hash | 1);
+            image.word(INDEX + 0x24 + entry * 8, 1);
+        }
+        image
+    }
+
+    #[test]
+    fn an_index_that_leads_to_a_leaf_again_and_again_is_a_loop() {
+        let ext4 = Ext4::open(image(0).0).unwrap();
+        match ext4.lookup(&ext4.root(), b"absent") {
+            Err(Error::Corrupt(corrupt)) => assert_eq!(corrupt.fault, Fault::Loop),
+            other => panic!("{other:?}"),
+        }
+        assert!(ext4.lookup(&ext4.root(), b"file").is_ok());
+    }
+
+    #[test]
+    fn without_a_usable_index_all_names_are_looked_at() {
+        let broken: [fn(&mut Image); 4] = [
+            |image| image.0[10 * 1024 + 0x1c] = 9,    // hash_version
+            |image| image.0[10 * 1024 + 0x1d] = 7,    // info_length
+            |image| image.0[10 * 1024 + 0x22] = 0,    // count
+            |image| image.0[10 * 1024 + 0x24] = 0xff, // block
+        ];
+        for (number, change) in broken.into_iter().enumerate() {
+            let mut image = image(0);
+            change(&mut image);
+            let ext4 = Ext4::open(image.0).unwrap();
+            assert!(ext4.lookup(&ext4.root(), b"map").is_ok(), "{number}");
+            assert_eq!(ext4.lookup(&ext4.root(), b"absent"), Err(Error::NotFound), "{number}");
+        }
+    }
+
+    #[test]
+    fn an_index_is_no_name() {
+        let ext4 = Ext4::open(image(0).0).unwrap();
+        let mut names = std::vec![];
+        let each = &mut |name: &[u8], _| {
+            names.push(name.to_vec());
+            ControlFlow::Continue(())
+        };
+        ext4.read_dir(&ext4.root(), each).unwrap();
+        assert_eq!(names, [b"file".as_slice(), b"map"]);
+    }
+}

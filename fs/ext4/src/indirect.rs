@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Block maps of ext2 and ext3: twelve block numbers, and trees of blocks of block numbers, up to three deep.
+
+use block::BlockRead;
+use filesystem::{Error, Fault};
+
+use crate::{corrupt, divide, inode::Inode, map::Leaf, volume::Volume};
+
+/// Blocks that `i_block` names directly.
+const DIRECT: u64 = 12;
+/// Where in `i_block` the trees of one, two and three levels start, in bytes.
+const TREES: [(usize, u32); 3] = [(48, 1), (52, 2), (56, 3)];
+const FIELD: &str = "ext4_inode.i_block";
+
+/// The leaf that speaks of block `logical` of the file.
+pub fn leaf<D: BlockRead>(volume: &Volume<D>, inode: &Inode, logical: u64) -> Result<Leaf, Error> {
+    let i_block = inode.block();
+    if logical < DIRECT {
+        let (direct, _) = i_block.split_at_checked(48).unwrap_or_default();
+        return list(volume, direct, inode.block_offset(), 0);
+    }
+    let per_block = volume.superblock.block_size / 4;
+    let mut first = DIRECT;
+    let mut span = per_block;
+    for (at, depth) in TREES {
+        let end = first.saturating_add(span);
+        if logical < end {
+            let block = number(i_block, at);
+            let tree = Tree { block, depth, first, span, offset: inode.block_offset() };
+            return tree.leaf(volume, logical);
+        }
+        first = end;
+        span = span.saturating_mul(per_block);
+    }
+    Err(corrupt(Fault::Range, "ext4_inode.i_size", inode.offset, inode.size))
+}
+
+/// A tree of blocks of block numbers.
+struct Tree {
+    /// The topmost one; 0 where the whole tree is a hole.
+    block: u64,
+    /// Its levels, at least one.
+    depth: u32,
+    /// First block of the file that it speaks of.
+    first: u64,
+    /// How many blocks of the file it speaks of.
+    span: u64,
+    /// Where the number of its topmost block stands on the device.
+    offset: u64,
+}
+
+impl Tree {
+    fn leaf<D: BlockRead>(mut self, volume: &Volume<D>, logical: u64) -> Result<Leaf, Error> {
+        let per_block = volume.superblock.block_size / 4;
+        while self.block != 0 {
+            let (bytes, offset) = volume.metadata_block(self.block, FIELD, self.offset)?;
+            self.depth = self.depth.saturating_sub(1);
+            if self.depth == 0 {
+                return list(volume, &bytes, offset, self.first);
+            }
+            (self.span, _) = divide(self.span, per_block);
+            let (index, _) = divide(logical.saturating_sub(self.first), self.span);
+            self.first = self.first.saturating_add(index.saturating_mul(self.span));
+            self.block = number(&bytes, usize::try_from(index.saturating_mul(4)).unwrap_or(usize::MAX));
+            self.offset = offset;
+        }
+        Ok(Leaf::hole(self.first, self.first.saturating_add(self.span)))
+    }
+}
+
+/// A list of block numbers that stands at `offset`, the first of which is for block `first` of the file.
+fn list<D: BlockRead>(volume: &Volume<D>, list: &[u8], offset: u64, first: u64) -> Result<Leaf, Error> {
+    let mut leaf = Leaf::new(first);
+    let (numbers, _) = list.as_chunks::<4>();
+    for bytes in numbers {
+        let block = u64::from(u32::from_le_bytes(*bytes));
+        if block != 0 {
+            volume.check_blocks(block, 1, FIELD, offset)?;
+        }
+        leaf.push(1, (block != 0).then_some(block));
+    }
+    Ok(leaf)
+}
+
+fn number(bytes: &[u8], at: usize) -> u64 {
+    bytes
+        .get(at..)
+        .and_then(|rest| rest.first_chunk().copied())
+        .map_or(0, |b| u64::from(u32::from_le_bytes(b)))
+}

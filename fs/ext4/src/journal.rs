@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Replay of the journal, in memory: fs/jbd2/recovery.c.
+//!
+//! One pass from the first transaction that may not have reached its place to the last whole one. A
+//! transaction counts when its commit block is there and every checksum in it is right; the first that does
+//! not ends the journal. What is left at the end is where each block's last content stands.
+
+mod format;
+mod replayed;
+
+use alloc::{collections::BTreeMap, vec::Vec};
+
+use block::BlockRead;
+use filesystem::{Error, Fault, FileType, Format};
+
+use crate::{
+    checksum::crc32_be,
+    corrupt, divide,
+    inode::{Inode, InodeNumber},
+    unsupported,
+    volume::Volume,
+};
+use format::{Kind, Superblock, Tag};
+pub use replayed::{Replayed, Source};
+
+/// Blocks that a replay may keep in mind: those of a journal of 1 GiB, the largest that mke2fs makes unasked,
+/// with blocks of 4 KiB. They need some 10 MiB of memory.
+const MOST_BLOCKS: usize = 256 * 1024;
+
+/// Where the blocks stand that the journal holds for their own places.
+///
+/// # Errors
+/// [`Error::Corrupt`] for a damaged journal superblock, [`Error::Unsupported`] for a journal that is on
+/// another device or of an unknown kind.
+pub fn scan<D: BlockRead>(volume: &Volume<D>) -> Result<BTreeMap<u64, Source>, Error> {
+    let journal = Journal::open(volume)?;
+    if journal.superblock.start == 0 {
+        return Ok(BTreeMap::new()); // empty
+    }
+    let mut scan = Scan {
+        sequence: journal.superblock.sequence,
+        at: journal.superblock.start,
+        left: journal.superblock.end.saturating_sub(journal.superblock.first),
+        sum: !0,
+        blocks: BTreeMap::new(),
+        pending: Vec::new(),
+        revoked: Vec::new(),
+        journal,
+    };
+    while scan.step()? {}
+    scan.journal.refuse_fast_commits(scan.sequence)?;
+    Ok(scan.blocks)
+}
+
+struct Journal<'a, D> {
+    volume: &'a Volume<D>,
+    inode: Inode,
+    superblock: Superblock,
+}
+
+impl<'a, D: BlockRead> Journal<'a, D> {
+    fn open(volume: &'a Volume<D>) -> Result<Self, Error> {
+        let number = volume.superblock.journal_inode;
+        if number == 0 {
+            return Err(unsupported("external journal"));
+        }
+        let inode = volume.inode(InodeNumber(number))?;
+        if inode.kind()? != FileType::File || inode.has_inline_data() {
+            return Err(corrupt(
+                Fault::Inconsistent,
+                "ext4_super_block.s_journal_inum",
+                inode.offset,
+                number,
+            ));
+        }
+        let block_size = volume.superblock.block_size;
+        let (blocks, _) = divide(inode.size, block_size);
+        let (_, bytes, offset) = block(volume, &inode, 0)?;
+        let superblock = Superblock::parse(&bytes, offset, block_size, blocks)?;
+        Ok(Self { volume, inode, superblock })
+    }
+
+    /// Where block `number` of the journal is, its content, and its byte offset.
+    fn block(&self, number: u32) -> Result<(u64, Vec<u8>, u64), Error> {
+        block(self.volume, &self.inode, number)
+    }
+
+    /// Fast commits change the filesystem by other means than whole blocks.
+    fn refuse_fast_commits(&self, sequence: u32) -> Result<(), Error> {
+        let Some(first) = self.superblock.first_fast_commit else {
+            return Ok(());
+        };
+        let (_, bytes, _) = self.block(first)?;
+        if format::is_fast_commit(&bytes, sequence) { Err(unsupported("fast_commit")) } else { Ok(()) }
+    }
+}
+
+fn block<D: BlockRead>(volume: &Volume<D>, inode: &Inode, number: u32) -> Result<(u64, Vec<u8>, u64), Error> {
+    let place = volume.block_of(inode, u64::from(number), "journal block")?;
+    let (bytes, offset) = volume.metadata_block(place, "journal block", inode.offset)?;
+    Ok((place, bytes, offset))
+}
+
+/// The way through the journal.
+struct Scan<'a, D> {
+    journal: Journal<'a, D>,
+    /// Number of the transaction that comes next or that we are in.
+    sequence: u32,
+    /// The block that comes next.
+    at: u32,
+    /// Blocks of the ring that were not visited yet.
+    left: u32,
+    /// Register of the checksum over the transaction's descriptors and data, of journals before csum_v2.
+    sum: u32,
+    /// Of whole transactions.
+    blocks: BTreeMap<u64, Source>,
+    /// Blocks and revocations of the transaction that we are in.
+    pending: Vec<(u64, Source)>,
+    revoked: Vec<u64>,
+}
+
+impl<D: BlockRead> Scan<'_, D> {
+    /// Takes the next block of the journal's own; `false` where the journal ends.
+    fn step(&mut self) -> Result<bool, Error> {
+        let Some(at) = self.advance() else { return Ok(false) };
+        let (_, bytes, _) = self.journal.block(at)?;
+        match format::kind(&bytes, self.sequence) {
+            Some(Kind::Descriptor) => self.descriptor(&bytes),
+            Some(Kind::Revoke) => self.revoke(&bytes),
+            Some(Kind::Commit) => self.commit(&bytes),
+            None => Ok(false),
+        }
+    }
+
+    /// The next block of the ring; none when all were visited.
+    fn advance(&mut self) -> Option<u32> {
+        self.left = self.left.checked_sub(1)?;
+        let at = self.at;
+        let next = at.saturating_add(1);
+        let superblock = &self.journal.superblock;
+        self.at = if next >= superblock.end { superblock.first } else { next };
+        Some(at)
+    }
+
+    /// The data blocks behind a descriptor.
+    fn descriptor(&mut self, bytes: &[u8]) -> Result<bool, Error> {
+        let Some(tags) = self.journal.superblock.tags(bytes) else { return Ok(false) };
+        self.add(bytes);
+        for tag in tags {
+            let Some(at) = self.advance() else { return Ok(false) };
+            let Some(block) = self.data(at, &tag)? else { return Ok(false) };
+            self.pending.push((tag.block, Source { block, is_escaped: tag.is_escaped }));
+        }
+        within_limit(self.pending.len())
+    }
+
+    /// Where a data block is; nothing when its checksum is wrong. Without checksums it is not even read.
+    fn data(&mut self, at: u32, tag: &Tag) -> Result<Option<u64>, Error> {
+        let superblock = &self.journal.superblock;
+        if superblock.checksum_seed.is_none() && !superblock.sums_transactions {
+            let place = self.journal.volume.block_of(&self.journal.inode, u64::from(at), "journal block")?;
+            return Ok(Some(place));
+        }
+        let (place, bytes, _) = self.journal.block(at)?;
+        let is_right = superblock.is_data_right(self.sequence, tag, &bytes);
+        self.add(&bytes);
+        Ok(is_right.then_some(place))
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        if self.journal.superblock.sums_transactions {
+            self.sum = crc32_be(self.sum, bytes);
+        }
+    }
+
+    fn revoke(&mut self, bytes: &[u8]) -> Result<bool, Error> {
+        let Some(blocks) = self.journal.superblock.revoked(bytes) else { return Ok(false) };
+        self.revoked.extend(blocks);
+        within_limit(self.revoked.len())
+    }
+
+    /// The end of a transaction: its blocks count, and those that it revokes no longer do.
+    fn commit(&mut self, bytes: &[u8]) -> Result<bool, Error> {
+        if !self.journal.superblock.is_commit_right(bytes, self.sum) {
+            return Ok(false);
+        }
+        let blocks = self.journal.volume.superblock.blocks;
+        if let Some((block, _)) = self.pending.iter().find(|(block, _)| *block >= blocks) {
+            let offset = self.journal.inode.offset;
+            return Err(corrupt(Fault::Range, "journal_block_tag_t.t_blocknr", offset, *block));
+        }
+        self.blocks.extend(self.pending.drain(..));
+        for block in self.revoked.drain(..) {
+            self.blocks.remove(&block);
+        }
+        self.sum = !0;
+        self.sequence = self.sequence.wrapping_add(1);
+        within_limit(self.blocks.len())
+    }
+}
+
+/// Always `true`.
+fn within_limit(blocks: usize) -> Result<bool, Error> {
+    if blocks <= MOST_BLOCKS {
+        return Ok(true);
+    }
+    let bytes = blocks.saturating_mul(size_of::<(u64, Source)>());
+    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+    Err(Error::NoMemory { format: Format::Ext4, structure: "journal replay", bytes })
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! A device as it is after the replay of its journal.
+
+use alloc::collections::BTreeMap;
+
+use block::{BlockRead, ReadError};
+
+/// Where a block's content is, other than in its own place.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Source {
+    /// A block of the filesystem that belongs to its journal.
+    pub block: u64,
+    /// The first four bytes are not there: they are those that all blocks of a journal's own start with.
+    pub is_escaped: bool,
+}
+
+/// A device of which some blocks are read from elsewhere on it.
+///
+/// Nothing is copied: a replay costs some 40 bytes of memory for each block, and journals may have a gigabyte.
+pub struct Replayed<D> {
+    device: D,
+    /// Bytes of a block.
+    block_size: u64,
+    /// By block number.
+    sources: BTreeMap<u64, Source>,
+}
+
+/// What an escaped block starts with: `JBD2_MAGIC_NUMBER`.
+const ESCAPED: [u8; 4] = super::format::MAGIC.to_be_bytes();
+
+impl<D: BlockRead> Replayed<D> {
+    /// The device as it is.
+    pub fn new(device: D) -> Self {
+        Self { device, block_size: 1, sources: BTreeMap::new() }
+    }
+
+    /// The device with blocks of `block_size` bytes read from their sources, all of which are on it.
+    pub fn with(self, block_size: u64, sources: BTreeMap<u64, Source>) -> Self {
+        Self { device: self.device, block_size, sources }
+    }
+
+    /// Fills `buf` with the bytes of a replayed block from its byte `within` on.
+    fn read_source(&self, source: Source, within: u64, buf: &mut [u8]) -> Result<(), ReadError> {
+        let offset = source.block.saturating_mul(self.block_size).saturating_add(within);
+        self.device.read_at(offset, buf)?;
+        if source.is_escaped {
+            let skip = usize::try_from(within).unwrap_or(usize::MAX);
+            let bytes = ESCAPED.iter().skip(skip);
+            buf.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
+        }
+        Ok(())
+    }
+}
+
+impl<D: BlockRead> BlockRead for Replayed<D> {
+    fn size(&self) -> u64 {
+        self.device.size()
+    }
+
+    fn logical_block_size(&self) -> u32 {
+        self.device.logical_block_size()
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
+        self.device.read_at(offset, buf)?;
+        if self.sources.is_empty() {
+            return Ok(());
+        }
+        let end = offset.saturating_add(u64::try_from(buf.len()).unwrap_or(u64::MAX));
+        let (first, _) = crate::divide(offset, self.block_size);
+        let last = end.div_ceil(self.block_size.max(1));
+        for (block, source) in self.sources.range(first..last) {
+            let start = block.saturating_mul(self.block_size);
+            let (from, to) = (start.max(offset), start.saturating_add(self.block_size).min(end));
+            let place = |at: u64| usize::try_from(at.saturating_sub(offset)).unwrap_or(usize::MAX);
+            if let Some(target) = buf.get_mut(place(from)..place(to)) {
+                self.read_source(*source, from.saturating_sub(start), target)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    /// Blocks of 8 bytes, each filled with its number, block 2 in block 5 and block 3 in block 6, escaped.
+    fn device() -> Replayed<Vec<u8>> {
+        let bytes = (0..8u8).flat_map(|block| [block; 8]).collect();
+        let source = |block, is_escaped| Source { block, is_escaped };
+        Replayed::new(bytes).with(8, [(2, source(5, false)), (3, source(6, true))].into())
+    }
+
+    #[test]
+    fn every_range_reads_as_the_whole_does() {
+        let mut whole = [0; 64];
+        device().read_at(0, &mut whole).unwrap();
+        let expected: Vec<u8> =
+            [[0; 8], [1; 8], [5; 8], [0xc0, 0x3b, 0x39, 0x98, 6, 6, 6, 6], [4; 8]].concat();
+        assert_eq!(whole[..40], expected);
+        assert_eq!(whole[40..], [[5; 8], [6; 8], [7; 8]].concat());
+        for start in 0..64 {
+            for end in start..=64 {
+                let mut part = std::vec![0; end - start];
+                device().read_at(start as u64, &mut part).unwrap();
+                assert_eq!(part, whole[start..end], "{start}..{end}");
+            }
+        }
+    }
+}

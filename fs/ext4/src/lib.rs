@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! ext2, ext3 and ext4, read-only.
+//!
+//! Extents and block maps, 64-bit, flex_bg, meta_bg, bigalloc, inline data, indexed directories, both checksum
+//! features (verified), and a dirty journal, which is replayed in memory: the device is never written.
+//!
+//! ```
+//! # fn read(disk: Vec<u8>) -> Result<(), filesystem::Error> {
+//! use filesystem::FileSystem;
+//! let ext4 = ext4::Ext4::open(disk)?;
+//! let etc = ext4.lookup(&ext4.root(), b"etc")?;
+//! let passwd = ext4.lookup(&etc, b"passwd")?;
+//! let mut first = [0; 64];
+//! let length = ext4.read_at(&passwd, 0, &mut first)?;
+//! # Ok(()) }
+//! ```
+//!
+//! Sources: Linux, fs/ext4/ext4.h and fs/jbd2; Documentation/filesystems/ext4.
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod checksum;
+#[cfg(test)]
+mod corruptions;
+mod directory;
+mod extent;
+mod features;
+pub mod fuzz;
+mod group;
+mod indirect;
+mod inline;
+mod inode;
+mod journal;
+mod map;
+mod superblock;
+mod volume;
+
+use alloc::{vec, vec::Vec};
+
+use block::BlockRead;
+use filesystem::{Attr, Corrupt, EachEntry, Error, Fault, FileSystem, FileType, Format, Identity};
+
+pub use inode::InodeNumber;
+
+use crate::{inode::Inode, journal::Replayed, volume::Volume};
+
+/// Longest target of a symbolic link: `PATH_MAX` of Linux.
+const LONGEST_LINK: u64 = 4096;
+
+/// An ext2, ext3 or ext4 filesystem.
+pub struct Ext4<D> {
+    volume: Volume<Replayed<D>>,
+}
+
+/// Whether the superblock's magic number stands on the device.
+///
+/// # Errors
+/// [`Error::Io`] when the device fails; one that is too small holds nothing.
+pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
+    if device.size() < superblock::OFFSET.saturating_add(superblock::SIZE) {
+        return Ok(false);
+    }
+    let mut magic = [0; 2];
+    device.read_at(superblock::OFFSET.saturating_add(superblock::MAGIC_AT), &mut magic)?;
+    Ok(u16::from_le_bytes(magic) == superblock::MAGIC)
+}
+
+impl<D: BlockRead> Ext4<D> {
+    /// Opens the filesystem that starts at byte 0 of `device`, and replays its journal in memory if it was not
+    /// unmounted.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] for a damaged superblock or journal superblock, [`Error::Unsupported`] naming a
+    /// feature, [`Error::NoMemory`] for a journal with more blocks than any honest one.
+    pub fn open(device: D) -> Result<Self, Error> {
+        let volume = Volume::open(Replayed::new(device))?;
+        if !volume.superblock.needs_recovery {
+            return Ok(Self { volume });
+        }
+        let sources = journal::scan(&volume)?;
+        let block_size = volume.superblock.block_size;
+        // Once more: the superblock itself may be in the journal, and what is cached is old.
+        Ok(Self { volume: Volume::open(volume.into_device().with(block_size, sources))? })
+    }
+}
+
+impl<D: BlockRead> FileSystem for Ext4<D> {
+    type Node = InodeNumber;
+
+    fn identity(&self) -> Identity {
+        self.volume.superblock.identity()
+    }
+
+    fn root(&self) -> InodeNumber {
+        inode::ROOT
+    }
+
+    fn lookup(&self, dir: &InodeNumber, name: &[u8]) -> Result<InodeNumber, Error> {
+        directory::lookup(&self.volume, &self.volume.inode(*dir)?, name)
+    }
+
+    fn attr(&self, node: &InodeNumber) -> Result<Attr, Error> {
+        self.volume.inode(*node)?.attr()
+    }
+
+    fn read_dir(&self, dir: &InodeNumber, each: &mut EachEntry<'_, InodeNumber>) -> Result<(), Error> {
+        directory::each(&self.volume, &self.volume.inode(*dir)?, each)
+    }
+
+    fn read_link(&self, node: &InodeNumber) -> Result<Vec<u8>, Error> {
+        let inode = self.volume.inode(*node)?;
+        if inode.kind()? != FileType::Symlink {
+            return Err(Error::WrongType { expected: "symbolic link" });
+        }
+        inode.refuse_encrypted()?;
+        if !(1..=LONGEST_LINK).contains(&inode.size) {
+            return Err(corrupt(Fault::Range, "ext4_inode.i_size", inode.offset, inode.size));
+        }
+        if let Some(target) = inode.fast_link() {
+            return Ok(target.to_vec());
+        }
+        let mut target = vec![0; usize::try_from(inode.size).unwrap_or(0)];
+        self.read_inode(&inode, 0, &mut target)?;
+        Ok(target)
+    }
+
+    fn read_at(&self, node: &InodeNumber, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
+        let inode = self.volume.inode(*node)?;
+        if inode.kind()? != FileType::File {
+            return Err(Error::WrongType { expected: "regular file" });
+        }
+        self.read_inode(&inode, offset, buf)
+    }
+}
+
+impl<D: BlockRead> Ext4<D> {
+    /// Fills `buf` from the inode's bytes at `offset` and returns how many there were.
+    fn read_inode(&self, inode: &Inode, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
+        inode.refuse_encrypted()?;
+        let rest = usize::try_from(inode.size.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let length = rest.min(buf.len());
+        let buf = buf.get_mut(..length).unwrap_or_default();
+        if inode.has_inline_data() {
+            inline::read(inode, offset, buf)?;
+        } else {
+            self.volume.read_mapped(inode, offset, buf)?;
+        }
+        Ok(length)
+    }
+}
+
+/// An error about the bytes at `offset` of the device.
+fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: impl Into<u64>) -> Error {
+    Error::Corrupt(Corrupt { format: Format::Ext4, fault, structure, offset, found: found.into() })
+}
+
+/// Quotient and remainder; a unit of zero, which the superblock's checks rule out, yields zeros.
+fn divide(value: u64, unit: u64) -> (u64, u64) {
+    (value.checked_div(unit).unwrap_or(0), value.checked_rem(unit).unwrap_or(0))
+}
+
+fn unsupported(feature: impl Into<alloc::borrow::Cow<'static, str>>) -> Error {
+    Error::Unsupported { format: Format::Ext4, feature: feature.into() }
+}

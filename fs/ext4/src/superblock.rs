@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The superblock.
+
+mod raw;
+
+use alloc::string::String;
+use core::fmt::Write;
+
+use block::BlockRead;
+use filesystem::{Error, Fault, Identity};
+use zerocopy::{FromBytes, little_endian::U32};
+
+use crate::{
+    checksum::crc32c,
+    corrupt,
+    features::{
+        self, COMPAT_HAS_JOURNAL, COMPAT_SPARSE_SUPER2, INCOMPAT_64BIT, INCOMPAT_CSUM_SEED,
+        INCOMPAT_FILETYPE, INCOMPAT_LARGE_DIR, INCOMPAT_META_BG, INCOMPAT_RECOVER, RO_COMPAT_BIGALLOC,
+        RO_COMPAT_GDT_CSUM, RO_COMPAT_METADATA_CSUM, RO_COMPAT_SPARSE_SUPER,
+    },
+    unsupported,
+};
+use raw::Raw;
+
+/// Where it stands, in bytes.
+pub const OFFSET: u64 = 1024;
+/// Its bytes.
+pub const SIZE: u64 = 1024;
+/// `s_magic`
+pub const MAGIC: u16 = 0xef53;
+/// Where `s_magic` stands in it.
+pub const MAGIC_AT: u64 = 0x38;
+/// Bytes that `s_checksum` covers: all before it.
+const CHECKSUM_AT: usize = 0x3fc;
+/// `EXT4_CRC32C_CHKSUM`
+const CRC32C: u8 = 1;
+/// `EXT2_FLAGS_UNSIGNED_HASH`: names are hashed as unsigned bytes.
+const FLAGS_UNSIGNED_HASH: u32 = 2;
+/// `EXT4_MAX_DESC_SIZE`
+const LARGEST_DESCRIPTOR: u16 = 1024;
+/// Largest cluster: 2^20 blocks of 1 KiB, `EXT2_MAX_CLUSTER_LOG_SIZE` of e2fsprogs.
+const LARGEST_CLUSTER_LOG: u32 = 29;
+
+/// The superblock's values, checked against each other and against the device.
+#[derive(Clone, Debug)]
+pub struct Superblock {
+    /// Bytes of a block: 1024 to 65536, a power of two.
+    pub block_size: u64,
+    /// Blocks of the filesystem: at least one, all on the device.
+    pub blocks: u64,
+    /// Block number of group 0's first block, below `blocks`.
+    pub first_data_block: u64,
+    /// Blocks of a group, at least one.
+    pub blocks_per_group: u64,
+    /// Inodes of the filesystem.
+    pub inodes: u32,
+    /// Inodes of a group, at least one.
+    pub inodes_per_group: u32,
+    /// Bytes of an inode: a power of two from 128 to a block.
+    pub inode_size: u64,
+    /// Bytes of a group descriptor: a power of two from 32 to 1024.
+    pub descriptor_size: u64,
+    /// Meta block groups before this one have their descriptors behind the superblock, as all have without
+    /// meta_bg.
+    pub first_meta_bg: Option<u64>,
+    /// Directory entries have a file type.
+    pub has_file_type: bool,
+    /// Directories may have 2 GiB and more, and three levels of index.
+    pub has_large_dir: bool,
+    /// The journal must be replayed.
+    pub needs_recovery: bool,
+    /// Inode of the journal, 0 where it is on another device.
+    pub journal_inode: u32,
+    /// Register to start metadata checksums with; none without metadata_csum.
+    pub checksum_seed: Option<u32>,
+    /// Group descriptors have CRC-16 checksums.
+    pub has_gdt_csum: bool,
+    /// The filesystem's UUID.
+    pub uuid: [u8; 16],
+    /// `s_hash_seed`: what hashes of names start with, all zeros for the constants of the hash.
+    pub hash_seed: [u32; 4],
+    /// Names are hashed as unsigned bytes.
+    pub hashes_unsigned: bool,
+    backups: Backups,
+    label: [u8; 16],
+    format: &'static str,
+}
+
+/// Which groups hold a copy of the superblock.
+#[derive(Clone, Copy, Debug)]
+enum Backups {
+    All,
+    Sparse,
+    Two([u32; 2]),
+}
+
+impl Superblock {
+    /// Reads and checks the superblock.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] naming the field, [`Error::Unsupported`] naming the feature.
+    pub fn read(device: &impl BlockRead) -> Result<Self, Error> {
+        let mut bytes = [0; 1024];
+        device.read_at(OFFSET, &mut bytes)?;
+        let raw = Raw::ref_from_bytes(&bytes)
+            .map_err(|_| corrupt(Fault::Truncated, "ext4_super_block", OFFSET, SIZE))?;
+        if raw.s_magic.get() != MAGIC {
+            return Err(fault(Fault::Magic, "ext4_super_block.s_magic", MAGIC_AT, raw.s_magic.get()));
+        }
+        if raw.has_checksums() {
+            if raw.s_checksum_type != CRC32C {
+                return Err(fault(
+                    Fault::Range,
+                    "ext4_super_block.s_checksum_type",
+                    0x175,
+                    raw.s_checksum_type,
+                ));
+            }
+            let computed = crc32c(!0, bytes.get(..CHECKSUM_AT).unwrap_or_default());
+            if computed != raw.s_checksum.get() {
+                let wrong = Fault::Checksum { computed: u64::from(computed) };
+                return Err(fault(wrong, "ext4_super_block.s_checksum", 0x3fc, raw.s_checksum.get()));
+            }
+        }
+        if let Some(feature) = features::unreadable(raw.s_feature_incompat.get()) {
+            return Err(unsupported(feature));
+        }
+        raw.checked(device.size())
+    }
+
+    /// Format, label and UUID as blkid gives them.
+    pub fn identity(&self) -> Identity {
+        let label = self.label.split(|byte| *byte == 0).next().unwrap_or_default();
+        Identity { format: self.format, label: label.to_vec(), uuid: hyphenated(self.uuid) }
+    }
+
+    /// Number of block groups.
+    pub fn groups(&self) -> u64 {
+        self.blocks.saturating_sub(self.first_data_block).div_ceil(self.blocks_per_group.max(1))
+    }
+
+    /// Whether a group starts with a copy of the superblock.
+    pub fn has_backup(&self, group: u64) -> bool {
+        match self.backups {
+            _ if group == 0 => true,
+            Backups::All => true,
+            Backups::Two(groups) => groups.iter().any(|g| u64::from(*g) == group),
+            Backups::Sparse => group == 1 || [3, 5, 7].into_iter().any(|base| is_power(group, base)),
+        }
+    }
+}
+
+impl Raw {
+    fn has_incompat(&self, bit: u32) -> bool {
+        self.s_feature_incompat.get() & bit != 0
+    }
+
+    fn has_ro_compat(&self, bit: u32) -> bool {
+        self.s_feature_ro_compat.get() & bit != 0
+    }
+
+    fn has_checksums(&self) -> bool {
+        self.has_ro_compat(RO_COMPAT_METADATA_CSUM)
+    }
+
+    /// `device_size` in bytes.
+    fn checked(&self, device_size: u64) -> Result<Superblock, Error> {
+        let (block_size, blocks) = self.blocks(device_size)?;
+        let (blocks_per_group, inodes_per_group) = self.per_group(block_size)?;
+        let (inode_size, descriptor_size) = self.sizes(block_size)?;
+        let (compat, incompat) = (self.s_feature_compat.get(), self.s_feature_incompat.get());
+        let has_journal = compat & COMPAT_HAS_JOURNAL != 0;
+        let meta_bg = u64::from(self.s_first_meta_bg.get());
+        Ok(Superblock {
+            block_size,
+            blocks,
+            first_data_block: u64::from(self.s_first_data_block.get()),
+            blocks_per_group,
+            inodes: self.s_inodes_count.get(),
+            inodes_per_group,
+            inode_size,
+            descriptor_size,
+            first_meta_bg: self.has_incompat(INCOMPAT_META_BG).then_some(meta_bg),
+            has_file_type: self.has_incompat(INCOMPAT_FILETYPE),
+            has_large_dir: self.has_incompat(INCOMPAT_LARGE_DIR),
+            needs_recovery: has_journal && self.has_incompat(INCOMPAT_RECOVER),
+            journal_inode: self.s_journal_inum.get(),
+            checksum_seed: self.has_checksums().then(|| self.seed()),
+            has_gdt_csum: self.has_ro_compat(RO_COMPAT_GDT_CSUM) && !self.has_checksums(),
+            uuid: self.s_uuid,
+            hash_seed: self.s_hash_seed.map(U32::get),
+            hashes_unsigned: self.s_flags.get() & FLAGS_UNSIGNED_HASH != 0,
+            backups: match () {
+                () if compat & COMPAT_SPARSE_SUPER2 != 0 => Backups::Two(self.s_backup_bgs.map(U32::get)),
+                () if self.has_ro_compat(RO_COMPAT_SPARSE_SUPER) => Backups::Sparse,
+                () => Backups::All,
+            },
+            label: self.s_volume_name,
+            format: features::format_name(compat, incompat, self.s_feature_ro_compat.get()),
+        })
+    }
+
+    /// Bytes of a block, and number of blocks.
+    fn blocks(&self, device_size: u64) -> Result<(u64, u64), Error> {
+        let log = self.s_log_block_size.get();
+        let block_size = 1024u64.checked_shl(log).filter(|_| log <= 6);
+        let block_size = block_size.ok_or_else(|| range("ext4_super_block.s_log_block_size", 0x18, log))?;
+        let cluster_log = self.s_log_cluster_size.get();
+        if self.has_ro_compat(RO_COMPAT_BIGALLOC) && !(log..=LARGEST_CLUSTER_LOG).contains(&cluster_log) {
+            return Err(range("ext4_super_block.s_log_cluster_size", 0x1c, cluster_log));
+        }
+        let is_64bit = self.has_incompat(INCOMPAT_64BIT);
+        let high = if is_64bit { u64::from(self.s_blocks_count_hi.get()) } else { 0 };
+        let blocks = high << 32 | u64::from(self.s_blocks_count_lo.get());
+        let is_on_device = blocks.checked_mul(block_size).is_some_and(|size| size <= device_size);
+        if !is_on_device {
+            return Err(fault(Fault::Range, "ext4_super_block.s_blocks_count_lo", 0x4, blocks));
+        }
+        // With blocks of 1 KiB the superblock is in block 1; bigalloc counts it to group 0 all the same.
+        let first = self.s_first_data_block.get();
+        if u64::from(first) >= blocks || first > u32::from(block_size == 1024) {
+            return Err(range("ext4_super_block.s_first_data_block", 0x14, first));
+        }
+        Ok((block_size, blocks))
+    }
+
+    /// Blocks and inodes of a group.
+    fn per_group(&self, block_size: u64) -> Result<(u64, u32), Error> {
+        let bits = block_size.saturating_mul(8);
+        let blocks = self.s_blocks_per_group.get();
+        // A group has as many clusters as its bitmap has bits: only with bigalloc more blocks than that.
+        let is_bigalloc = self.has_ro_compat(RO_COMPAT_BIGALLOC);
+        if blocks == 0 || (!is_bigalloc && u64::from(blocks) > bits) {
+            return Err(range("ext4_super_block.s_blocks_per_group", 0x20, blocks));
+        }
+        let inodes = self.s_inodes_per_group.get();
+        if inodes == 0 || u64::from(inodes) > bits {
+            return Err(range("ext4_super_block.s_inodes_per_group", 0x28, inodes));
+        }
+        Ok((u64::from(blocks), inodes))
+    }
+
+    /// Bytes of an inode and of a group descriptor.
+    fn sizes(&self, block_size: u64) -> Result<(u64, u64), Error> {
+        // Revision 0 has no field for it.
+        let inode = if self.s_rev_level.get() == 0 { 128 } else { self.s_inode_size.get() };
+        if inode < 128 || !inode.is_power_of_two() || u64::from(inode) > block_size {
+            return Err(range("ext4_super_block.s_inode_size", 0x58, u32::from(inode)));
+        }
+        let is_64bit = self.has_incompat(INCOMPAT_64BIT);
+        let (least, descriptor) = if is_64bit { (64, self.s_desc_size.get()) } else { (32, 32) };
+        if !(least..=LARGEST_DESCRIPTOR).contains(&descriptor) || !descriptor.is_power_of_two() {
+            return Err(range("ext4_super_block.s_desc_size", 0xfe, u32::from(descriptor)));
+        }
+        Ok((u64::from(inode), u64::from(descriptor)))
+    }
+
+    fn seed(&self) -> u32 {
+        if self.has_incompat(INCOMPAT_CSUM_SEED) {
+            self.s_checksum_seed.get()
+        } else {
+            crc32c(!0, &self.s_uuid)
+        }
+    }
+}
+
+fn fault(fault: Fault, structure: &'static str, field: u64, found: impl Into<u64>) -> Error {
+    corrupt(fault, structure, OFFSET.saturating_add(field), found)
+}
+
+fn range(structure: &'static str, field: u64, found: u32) -> Error {
+    fault(Fault::Range, structure, field, found)
+}
+
+fn is_power(value: u64, base: u64) -> bool {
+    let mut power = base;
+    while power < value {
+        power = power.saturating_mul(base);
+    }
+    power == value
+}
+
+/// `11111111-2222-3333-4444-555555555555`; nothing for zeros, as of a filesystem without one.
+fn hyphenated(uuid: [u8; 16]) -> String {
+    let mut text = String::new();
+    if uuid == [0; 16] {
+        return text;
+    }
+    for (i, byte) in uuid.iter().enumerate() {
+        let hyphen = if matches!(i, 4 | 6 | 8 | 10) { "-" } else { "" };
+        // Writing to a string does not fail.
+        let _ = write!(text, "{hyphen}{byte:02x}");
+    }
+    text
+}

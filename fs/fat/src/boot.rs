@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The boot sector: where the FAT, the root directory and the clusters stand.
+//!
+//! Source: FAT specification 1.03, "Boot Sector and BPB".
+
+use block::BlockRead;
+use filesystem::{Error, Fault};
+use zerocopy::{
+    FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned,
+    little_endian::{U16, U32},
+};
+
+use crate::corrupt;
+
+/// Bytes of a boot sector that mean something, whatever the sector size.
+const BOOT_SECTOR: usize = 512;
+/// Signature in the last two of them.
+pub(crate) const SIGNATURE: u16 = 0xaa55;
+/// Bytes of a directory entry.
+const ENTRY: u64 = 32;
+/// The number of the first cluster: FAT entries 0 and 1 have another use.
+pub(crate) const FIRST_CLUSTER: u32 = 2;
+/// `BPB_ExtFlags`: one FAT only is active, and which.
+const EXT_FLAGS_ONE_ACTIVE: u16 = 0x80;
+const EXT_FLAGS_ACTIVE: u16 = 0x0f;
+
+/// The width of a FAT's entries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// 12 bits.
+    Fat12,
+    /// 16 bits.
+    Fat16,
+    /// 32 bits, of which 28 count.
+    Fat32,
+}
+
+impl Kind {
+    /// Bits of one entry.
+    pub(crate) fn entry_bits(self) -> u64 {
+        match self {
+            Self::Fat12 => 12,
+            Self::Fat16 => 16,
+            Self::Fat32 => 32,
+        }
+    }
+
+    /// The most clusters that the type can number.
+    pub(crate) fn most_clusters(self) -> u32 {
+        match self {
+            Self::Fat12 => 4084,
+            Self::Fat16 => 65_524,
+            Self::Fat32 => 0x0fff_fff5,
+        }
+    }
+}
+
+/// What the boot sectors of all three types have in common: the first 36 bytes.
+#[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
+#[repr(C)]
+pub(crate) struct Bpb {
+    pub bs_jmp_boot: [u8; 3],
+    pub bs_oem_name: [u8; 8],
+    pub bpb_byts_per_sec: U16,
+    pub bpb_sec_per_clus: u8,
+    pub bpb_rsvd_sec_cnt: U16,
+    pub bpb_num_fats: u8,
+    pub bpb_root_ent_cnt: U16,
+    pub bpb_tot_sec16: U16,
+    pub bpb_media: u8,
+    pub bpb_fat_sz16: U16,
+    pub bpb_sec_per_trk: U16,
+    pub bpb_num_heads: U16,
+    pub bpb_hidd_sec: U32,
+    pub bpb_tot_sec32: U32,
+}
+
+/// What FAT32 has after [`Bpb`].
+#[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
+#[repr(C)]
+pub(crate) struct Bpb32 {
+    pub bpb_fat_sz32: U32,
+    pub bpb_ext_flags: U16,
+    pub bpb_fs_ver: U16,
+    pub bpb_root_clus: U32,
+    pub bpb_fs_info: U16,
+    pub bpb_bk_boot_sec: U16,
+    pub bpb_reserved: [u8; 12],
+}
+
+/// What follows [`Bpb`] (FAT12, FAT16) or [`Bpb32`].
+#[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
+#[repr(C)]
+pub(crate) struct Identification {
+    pub bs_drv_num: u8,
+    pub bs_reserved1: u8,
+    pub bs_boot_sig: u8,
+    pub bs_vol_id: U32,
+    pub bs_vol_lab: [u8; 11],
+    pub bs_fil_sys_type: [u8; 8],
+}
+
+/// Where the root directory stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Root {
+    /// FAT12, FAT16: `length` bytes at `start`.
+    Fixed { start: u64, length: u64 },
+    /// FAT32: the chain from this cluster on.
+    Chain(u32),
+}
+
+/// Where everything stands, in bytes from the start of the device.
+///
+/// Invariants, established by [`read`]: the FAT lies on the device and has an entry for each of `clusters`;
+/// `cluster` is a power of two from 512 bytes to 512 KiB; no position of a cluster overflows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Geometry {
+    pub kind: Kind,
+    /// Bytes of a cluster.
+    pub cluster: u64,
+    /// The active FAT.
+    pub fat_start: u64,
+    /// Its length in bytes.
+    pub fat_length: u64,
+    pub root: Root,
+    /// The first cluster, number 2.
+    pub data_start: u64,
+    /// Number of clusters.
+    pub clusters: u32,
+    /// `BS_VolID`.
+    pub volume_id: u32,
+    /// `BS_VolLab`, padded with spaces.
+    pub label: [u8; 11],
+}
+
+impl Geometry {
+    /// The first byte of a cluster, where there is one of this number.
+    pub fn position(&self, cluster: u32) -> Option<u64> {
+        let index = cluster.checked_sub(FIRST_CLUSTER).filter(|index| *index < self.clusters)?;
+        self.data_start.checked_add(u64::from(index).checked_mul(self.cluster)?)
+    }
+}
+
+/// Whether the device has a FAT boot sector: a jump, the signature, and plausible sizes.
+///
+/// # Errors
+/// [`Error::Io`] when the boot sector cannot be read.
+pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
+    if device.size() < 512 {
+        return Ok(false);
+    }
+    let mut sector = [0; BOOT_SECTOR];
+    device.read_at(0, &mut sector)?;
+    let Ok((bpb, _)) = Bpb::ref_from_prefix(&sector) else { return Ok(false) };
+    Ok(matches!(bpb.bs_jmp_boot, [0xeb, _, 0x90] | [0xe9, _, _])
+        && has_signature(&sector)
+        && is_media(bpb.bpb_media)
+        && is_sector_size(bpb.bpb_byts_per_sec.get())
+        && bpb.bpb_sec_per_clus.is_power_of_two()
+        && bpb.bpb_rsvd_sec_cnt.get() != 0
+        && bpb.bpb_num_fats != 0)
+}
+
+/// Reads and checks the boot sector.
+///
+/// # Errors
+/// [`Error::Corrupt`] naming the field.
+pub(crate) fn read<D: BlockRead + ?Sized>(device: &D) -> Result<Geometry, Error> {
+    let mut sector = [0; BOOT_SECTOR];
+    device.read_at(0, &mut sector)?;
+    parse(&sector, device.size())
+}
+
+fn parse(sector: &[u8; BOOT_SECTOR], device_size: u64) -> Result<Geometry, Error> {
+    let short = || corrupt(Fault::Truncated, "boot sector", 0, 512u32);
+    if !has_signature(sector) {
+        return Err(corrupt(Fault::Magic, "Signature_word", 510, 0u32));
+    }
+    let (bpb, rest) = Bpb::ref_from_prefix(sector).map_err(|_| short())?;
+    let (bpb32, rest32) = Bpb32::ref_from_prefix(rest).map_err(|_| short())?;
+    check_sizes(bpb)?;
+    let is_fat32 = bpb.bpb_fat_sz16.get() == 0;
+    let tail = if is_fat32 { rest32 } else { rest };
+    let (id, _) = Identification::ref_from_prefix(tail).map_err(|_| short())?;
+
+    let areas = Areas::new(bpb, bpb32, is_fat32)?;
+    if areas.data_start > device_size {
+        return Err(corrupt(Fault::Range, "BPB_FATSz", 22, areas.fat_length));
+    }
+    let clusters = areas.clusters(bpb)?;
+    let kind = match clusters {
+        _ if is_fat32 => Kind::Fat32,
+        0..=4084 => Kind::Fat12,
+        _ => Kind::Fat16,
+    };
+    if clusters > kind.most_clusters() {
+        return Err(corrupt(Fault::Range, "BPB_TotSec32", 32, clusters));
+    }
+    // A FAT may be too short for the clusters at the end: they are not used.
+    let entries = areas.fat_length.saturating_mul(8).checked_div(kind.entry_bits()).unwrap_or(0);
+    let entries = u32::try_from(entries).unwrap_or(u32::MAX).saturating_sub(FIRST_CLUSTER);
+    let root = match kind {
+        Kind::Fat32 => Root::Chain(bpb32.bpb_root_clus.get()),
+        _ => Root::Fixed { start: areas.root_start, length: areas.root_length },
+    };
+    Ok(Geometry {
+        kind,
+        cluster: areas.cluster,
+        fat_start: areas.fat_start,
+        fat_length: areas.fat_length,
+        root,
+        data_start: areas.data_start,
+        clusters: clusters.min(entries),
+        volume_id: id.bs_vol_id.get(),
+        label: id.bs_vol_lab,
+    })
+}
+
+/// Positions and lengths in bytes; none overflows: they are sums and products of 16- and 32-bit numbers.
+struct Areas {
+    sector: u64,
+    cluster: u64,
+    fat_start: u64,
+    fat_length: u64,
+    root_start: u64,
+    root_length: u64,
+    data_start: u64,
+}
+
+impl Areas {
+    fn new(bpb: &Bpb, bpb32: &Bpb32, is_fat32: bool) -> Result<Self, Error> {
+        let sector = u64::from(bpb.bpb_byts_per_sec.get());
+        let fats = u64::from(bpb.bpb_num_fats);
+        let fat_sectors = match bpb.bpb_fat_sz16.get() {
+            0 => bpb32.bpb_fat_sz32.get(),
+            sectors => u32::from(sectors),
+        };
+        if fat_sectors == 0 {
+            return Err(corrupt(Fault::Range, "BPB_FATSz32", 36, 0u32));
+        }
+        let fat_length = u64::from(fat_sectors).saturating_mul(sector);
+        let first_fat = u64::from(bpb.bpb_rsvd_sec_cnt.get()).saturating_mul(sector);
+        let flags = if is_fat32 { bpb32.bpb_ext_flags.get() } else { 0 };
+        let active = if flags & EXT_FLAGS_ONE_ACTIVE == 0 { 0 } else { u64::from(flags & EXT_FLAGS_ACTIVE) };
+        if active >= fats {
+            return Err(corrupt(Fault::Inconsistent, "BPB_ExtFlags", 40, flags));
+        }
+        let root_start = first_fat.saturating_add(fats.saturating_mul(fat_length));
+        let root_length = u64::from(bpb.bpb_root_ent_cnt.get()).saturating_mul(ENTRY);
+        Ok(Self {
+            sector,
+            cluster: u64::from(bpb.bpb_sec_per_clus).saturating_mul(sector),
+            fat_start: first_fat.saturating_add(active.saturating_mul(fat_length)),
+            fat_length,
+            root_start,
+            root_length,
+            data_start: root_start.saturating_add(root_length.next_multiple_of(sector)),
+        })
+    }
+
+    fn clusters(&self, bpb: &Bpb) -> Result<u32, Error> {
+        let (sectors, at) = match bpb.bpb_tot_sec16.get() {
+            0 => (bpb.bpb_tot_sec32.get(), 32),
+            sectors => (u32::from(sectors), 19),
+        };
+        let length = u64::from(sectors).saturating_mul(self.sector).checked_sub(self.data_start);
+        let clusters = length.and_then(|length| length.checked_div(self.cluster));
+        let clusters = clusters.and_then(|clusters| u32::try_from(clusters).ok());
+        clusters.ok_or_else(|| corrupt(Fault::Inconsistent, "BPB_TotSec", at, sectors))
+    }
+}
+
+fn check_sizes(bpb: &Bpb) -> Result<(), Error> {
+    let sector = bpb.bpb_byts_per_sec.get();
+    if !is_sector_size(sector) {
+        return Err(corrupt(Fault::Range, "BPB_BytsPerSec", 11, sector));
+    }
+    if !bpb.bpb_sec_per_clus.is_power_of_two() {
+        return Err(corrupt(Fault::Range, "BPB_SecPerClus", 13, bpb.bpb_sec_per_clus));
+    }
+    if bpb.bpb_rsvd_sec_cnt.get() == 0 {
+        return Err(corrupt(Fault::Range, "BPB_RsvdSecCnt", 14, 0u32));
+    }
+    if bpb.bpb_num_fats == 0 {
+        return Err(corrupt(Fault::Range, "BPB_NumFATs", 16, 0u32));
+    }
+    Ok(())
+}
+
+fn has_signature(sector: &[u8; BOOT_SECTOR]) -> bool {
+    sector.ends_with(&SIGNATURE.to_le_bytes())
+}
+
+fn is_media(media: u8) -> bool {
+    media == 0xf0 || media >= 0xf8
+}
+
+fn is_sector_size(size: u16) -> bool {
+    matches!(size, 512 | 1024 | 2048 | 4096)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A FAT16 of 4 MiB: 512-byte sectors, two FATs of 32 sectors, clusters of one sector.
+    fn sector() -> [u8; 512] {
+        let mut sector = [0; 512];
+        sector[..3].copy_from_slice(&[0xeb, 0x3c, 0x90]);
+        sector[11..13].copy_from_slice(&512u16.to_le_bytes());
+        sector[13] = 1;
+        sector[14] = 1;
+        sector[16] = 2;
+        sector[17..19].copy_from_slice(&512u16.to_le_bytes());
+        sector[19..21].copy_from_slice(&8192u16.to_le_bytes());
+        sector[21] = 0xf8;
+        sector[22] = 32;
+        sector[510..].copy_from_slice(&[0x55, 0xaa]);
+        sector
+    }
+
+    fn fault(change: impl Fn(&mut [u8; 512])) -> (&'static str, Fault) {
+        let mut sector = sector();
+        change(&mut sector);
+        match parse(&sector, 4 << 20) {
+            Err(Error::Corrupt(corrupt)) => (corrupt.structure, corrupt.fault),
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn areas_follow_each_other() {
+        let geometry = parse(&sector(), 4 << 20).unwrap();
+        assert_eq!(geometry.kind, Kind::Fat16);
+        assert_eq!(geometry.fat_start, 512);
+        assert_eq!(geometry.root, Root::Fixed { start: 65 * 512, length: 512 * 32 });
+        assert_eq!(geometry.data_start, 97 * 512);
+        assert_eq!(geometry.clusters, 8192 - 97);
+        assert_eq!(geometry.position(2), Some(97 * 512));
+        assert_eq!(geometry.position(1), None);
+        assert_eq!(geometry.position(2 + 8192 - 97), None);
+    }
+
+    #[test]
+    fn parse_rejects_each_broken_field() {
+        assert_eq!(fault(|s| s[510] = 0), ("Signature_word", Fault::Magic));
+        assert_eq!(fault(|s| s[12] = 3), ("BPB_BytsPerSec", Fault::Range));
+        assert_eq!(fault(|s| s[13] = 3), ("BPB_SecPerClus", Fault::Range));
+        assert_eq!(fault(|s| s[14] = 0), ("BPB_RsvdSecCnt", Fault::Range));
+        assert_eq!(fault(|s| s[16] = 0), ("BPB_NumFATs", Fault::Range));
+        assert_eq!(fault(|s| s[22] = 0), ("BPB_FATSz32", Fault::Range));
+        assert_eq!(fault(|s| s[23] = 0xff), ("BPB_FATSz", Fault::Range));
+        assert_eq!(fault(|s| s[20] = 0), ("BPB_TotSec", Fault::Inconsistent));
+    }
+
+    #[test]
+    fn a_fat_that_is_too_short_hides_the_clusters_it_cannot_number() {
+        let mut sector = sector();
+        sector[22] = 4;
+        let geometry = parse(&sector, 4 << 20).unwrap();
+        assert_eq!(geometry.clusters, 4 * 512 / 2 - 2);
+    }
+
+    #[test]
+    fn the_active_fat_of_fat32_is_used() {
+        let mut sector = sector();
+        sector[17..23].copy_from_slice(&[0, 0, 0, 32, 0xf8, 0]);
+        sector[36] = 64;
+        sector[40] = 0x81;
+        sector[44] = 2;
+        let geometry = parse(&sector, 4 << 20).unwrap();
+        assert_eq!((geometry.kind, geometry.fat_start), (Kind::Fat32, 65 * 512));
+        sector[40] = 0x82;
+        assert!(parse(&sector, 4 << 20).is_err(), "the volume has two FATs");
+    }
+
+    #[test]
+    fn probe_refuses_what_only_has_the_signature() {
+        let mut disk = alloc::vec![0; 4096];
+        disk[..512].copy_from_slice(&sector());
+        assert_eq!(probe(&disk), Ok(true));
+        disk[11..36].fill(0);
+        assert_eq!(probe(&disk), Ok(false));
+        assert_eq!(probe(&alloc::vec![0; 100]), Ok(false));
+    }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The entry point for fuzzers.
+
+use alloc::{vec, vec::Vec};
+use core::ops::ControlFlow;
+
+use filesystem::{Error, FileSystem};
+
+use crate::{Fat, Node};
+
+/// Nodes that one run looks at, so that directories that contain each other end.
+const MOST_NODES: usize = 256;
+
+/// Fuzz entry point: any bytes give a value or an error.
+///
+/// Opens the bytes as a volume, lists its directories and reads the start and the end of its files.
+pub fn fuzz(data: &[u8]) {
+    let _ = crate::probe(data);
+    let Ok(fat) = Fat::open(data) else { return };
+    let mut waiting = vec![fat.root()];
+    let mut looked_at = 0usize;
+    while let Some(node) = waiting.pop() {
+        let _ = fat.lookup(&node, b"EFI");
+        let children = list(&fat, &node).unwrap_or_default();
+        for child in children {
+            looked_at = looked_at.saturating_add(1);
+            if looked_at > MOST_NODES {
+                return;
+            }
+            let mut bytes = [0; 1024];
+            let size = fat.attr(&child).map_or(0, |attr| attr.size);
+            let _ = fat.read_at(&child, 0, &mut bytes);
+            let _ = fat.read_at(&child, size.saturating_sub(512), &mut bytes);
+            waiting.push(child);
+        }
+    }
+}
+
+fn list(fat: &Fat<&[u8]>, node: &Node) -> Result<Vec<Node>, Error> {
+    let mut children = Vec::new();
+    fat.read_dir(node, &mut |_, child| {
+        children.push(child);
+        if children.len() < MOST_NODES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    Ok(children)
+}

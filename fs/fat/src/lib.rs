@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! FAT12, FAT16 and FAT32 with long names: read from a device, written as a whole image.
+//!
+//! [`Fat::open`] yields a [`FileSystem`](filesystem::FileSystem); [`write::Builder`] makes an image, the same
+//! bytes every time.
+//!
+//! ```
+//! use filesystem::FileSystem;
+//!
+//! let mut builder = fat::write::Builder::new();
+//! builder.file("EFI/BOOT/BOOTX64.EFI", b"a program")?;
+//! let image = builder.build(&fat::write::Options::default())?;
+//!
+//! let fat = fat::Fat::open(image)?;
+//! let efi = fat.lookup(&fat.root(), b"efi")?;
+//! let boot = fat.lookup(&efi, b"boot")?;
+//! let file = fat.lookup(&boot, b"BootX64.efi")?;
+//! let mut bytes = [0; 16];
+//! assert_eq!(fat.read_at(&file, 2, &mut bytes)?, 7);
+//! assert_eq!(&bytes[..7], b"program");
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
+//! What is read as Linux and Windows read it rather than as the specification has it: the type is FAT32 where
+//! `BPB_FATSz16` is zero, whatever the number of clusters; `DIR_NTRes` gives a short name its lower case;
+//! names compare without regard to case, and the short name of a file with a long one finds it, too.
+//!
+//! Sources: Microsoft, *FAT: General Overview of On-Disk Format* 1.03 (2000) and its 2005 edition, whose field
+//! names are used; Linux `fs/fat` where they leave a question open.
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod boot;
+mod date;
+mod directory;
+pub mod fuzz;
+mod name;
+mod table;
+mod volume;
+pub mod write;
+
+use filesystem::{Corrupt, Error, Fault, Format};
+
+pub use boot::{Kind, probe};
+pub use volume::{Fat, Node};
+
+fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: impl Into<u64>) -> Error {
+    Error::Corrupt(Corrupt { format: Format::Fat, fault, structure, offset, found: found.into() })
+}

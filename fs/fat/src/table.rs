@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The file allocation table: which cluster follows which.
+
+use alloc::vec::Vec;
+use core::cell::RefCell;
+
+use block::BlockRead;
+use filesystem::{Error, Fault};
+
+use crate::{
+    boot::{Geometry, Kind},
+    corrupt,
+};
+
+/// Bytes of the FAT that are held: 32 KiB follow a FAT32 file in one piece through 8192 clusters.
+const WINDOW: u64 = 32 * 1024;
+/// Windows start at a multiple of this.
+const WINDOW_ALIGNMENT: u64 = 512;
+/// The bits of a FAT32 entry that count.
+const FAT32_MASK: u32 = 0x0fff_ffff;
+
+/// A window over the FAT.
+#[derive(Debug, Default)]
+pub struct Table {
+    window: RefCell<Window>,
+}
+
+#[derive(Debug, Default)]
+struct Window {
+    /// Offset within the FAT.
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+/// A position in a chain of clusters.
+///
+/// A chain that loops is found out by Brent's method: where it comes back to a cluster remembered on the way,
+/// after at most three times as many steps as it has clusters.
+#[derive(Clone, Copy, Debug)]
+pub struct Chain {
+    /// The chain's first cluster.
+    pub first: u32,
+    /// The cluster that the position is at: one of the volume.
+    pub cluster: u32,
+    /// How many clusters stand before it.
+    pub index: u64,
+    remembered: u32,
+    remember_next: u64,
+}
+
+impl Chain {
+    /// The start of the chain; `first` has been checked to be a cluster of the volume.
+    pub fn new(first: u32) -> Self {
+        Self { first, cluster: first, index: 0, remembered: first, remember_next: 1 }
+    }
+}
+
+impl Table {
+    /// Moves to the next cluster, or returns false at the chain's end.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when the chain runs into a cluster that is free, bad or none, or loops.
+    pub fn advance<D: BlockRead>(
+        &self,
+        device: &D,
+        geometry: &Geometry,
+        chain: &mut Chain,
+    ) -> Result<bool, Error> {
+        let (value, at) = self.entry(device, geometry, chain.cluster)?;
+        // From here on all values mean the end of the chain; one less is a bad cluster.
+        let end = match geometry.kind {
+            Kind::Fat12 => 0xff8,
+            Kind::Fat16 => 0xfff8,
+            Kind::Fat32 => 0x0fff_fff8,
+        };
+        if value >= end {
+            return Ok(false);
+        }
+        if geometry.position(value).is_none() {
+            return Err(corrupt(Fault::Range, "FAT entry", at, value));
+        }
+        chain.cluster = value;
+        chain.index = chain.index.saturating_add(1);
+        if value == chain.remembered || chain.index > u64::from(geometry.clusters) {
+            return Err(corrupt(Fault::Loop, "FAT entry", at, value));
+        }
+        if chain.index == chain.remember_next {
+            chain.remembered = value;
+            chain.remember_next = chain.index.saturating_mul(2);
+        }
+        Ok(true)
+    }
+
+    /// The entry of a cluster and where it stands on the device.
+    fn entry<D: BlockRead>(
+        &self,
+        device: &D,
+        geometry: &Geometry,
+        cluster: u32,
+    ) -> Result<(u32, u64), Error> {
+        let index = u64::from(cluster);
+        let offset = match geometry.kind {
+            Kind::Fat12 => index.saturating_add(index / 2),
+            Kind::Fat16 => index.saturating_mul(2),
+            Kind::Fat32 => index.saturating_mul(4),
+        };
+        let value = match geometry.kind {
+            Kind::Fat12 => {
+                let pair = u16::from_le_bytes(self.bytes(device, geometry, offset)?);
+                u32::from(if cluster.is_multiple_of(2) { pair & 0xfff } else { pair >> 4 })
+            }
+            Kind::Fat16 => u32::from(u16::from_le_bytes(self.bytes(device, geometry, offset)?)),
+            Kind::Fat32 => u32::from_le_bytes(self.bytes(device, geometry, offset)?) & FAT32_MASK,
+        };
+        Ok((value, geometry.fat_start.saturating_add(offset)))
+    }
+
+    /// `N` bytes at an offset within the FAT.
+    fn bytes<D: BlockRead, const N: usize>(
+        &self,
+        device: &D,
+        geometry: &Geometry,
+        offset: u64,
+    ) -> Result<[u8; N], Error> {
+        let mut window = self.window.borrow_mut();
+        if let Some(bytes) = window.get(offset) {
+            return Ok(bytes);
+        }
+        let start = offset.saturating_sub(offset % WINDOW_ALIGNMENT);
+        let length = geometry.fat_length.saturating_sub(start).min(WINDOW);
+        window.start = start;
+        window.bytes.clear();
+        window.bytes.resize(usize::try_from(length).unwrap_or(0), 0);
+        if let Err(error) = device.read_at(geometry.fat_start.saturating_add(start), &mut window.bytes) {
+            window.bytes.clear();
+            return Err(error.into());
+        }
+        let past = || corrupt(Fault::Range, "FAT", geometry.fat_start, offset);
+        window.get(offset).ok_or_else(past)
+    }
+}
+
+impl Window {
+    fn get<const N: usize>(&self, offset: u64) -> Option<[u8; N]> {
+        let skip = usize::try_from(offset.checked_sub(self.start)?).ok()?;
+        self.bytes.get(skip..)?.first_chunk().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::{vec, vec::Vec};
+
+    use super::*;
+    use crate::boot::Root;
+
+    fn geometry(kind: Kind, fat_length: u64, clusters: u32) -> Geometry {
+        Geometry {
+            kind,
+            cluster: 512,
+            fat_start: 0,
+            fat_length,
+            root: Root::Fixed { start: 0, length: 0 },
+            data_start: 0,
+            clusters,
+            volume_id: 0,
+            label: [b' '; 11],
+        }
+    }
+
+    fn follow(fat: &[u8], geometry: &Geometry, first: u32) -> Result<Vec<u32>, Error> {
+        let table = Table::default();
+        let mut chain = Chain::new(first);
+        let mut clusters = vec![first];
+        while table.advance(&fat, geometry, &mut chain)? {
+            clusters.push(chain.cluster);
+        }
+        Ok(clusters)
+    }
+
+    fn fault(result: Result<Vec<u32>, Error>) -> (Fault, u64) {
+        match result {
+            Err(Error::Corrupt(corrupt)) => (corrupt.fault, corrupt.found),
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn twelve_bits_are_unpacked_from_both_halves() {
+        // Entries 0 to 5: ff8 fff 003 004 005 ff8.
+        let fat = [0xf8, 0xff, 0xff, 0x03, 0x40, 0x00, 0x05, 0x80, 0xff];
+        assert_eq!(follow(&fat, &geometry(Kind::Fat12, 9, 4), 2).unwrap(), [2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn the_upper_four_bits_of_fat32_are_ignored() {
+        let words = [0u32, 0, 0xf000_0003, 0xafff_fff8];
+        let fat: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        assert_eq!(follow(&fat, &geometry(Kind::Fat32, 16, 2), 2).unwrap(), [2, 3]);
+    }
+
+    #[test]
+    fn free_bad_and_foreign_clusters_end_a_chain_with_an_error() {
+        for bad in [0u16, 1, 0xfff7, 9] {
+            let fat: Vec<u8> = [0, 0, 3, bad].iter().flat_map(|word: &u16| word.to_le_bytes()).collect();
+            assert_eq!(fault(follow(&fat, &geometry(Kind::Fat16, 8, 2), 2)), (Fault::Range, u64::from(bad)));
+        }
+    }
+
+    #[test]
+    fn loops_of_any_shape_are_found() {
+        // A tail of `tail` clusters into a loop of `length`: the sizes around powers of two are where
+        // Brent's method changes its mark.
+        for tail in [0usize, 1, 2, 3, 7, 8, 9] {
+            for length in [1usize, 2, 3, 4, 5, 8, 15, 16, 17] {
+                let count = tail + length;
+                let mut words: Vec<u16> = vec![0, 0];
+                words.extend((0..count).map(|i| i as u16 + 3));
+                words[count + 1] = tail as u16 + 2;
+                let fat: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+                let result = follow(&fat, &geometry(Kind::Fat16, fat.len() as u64, count as u32), 2);
+                assert_eq!(fault(result).0, Fault::Loop, "{tail} {length}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_chain_is_followed_beyond_the_window() {
+        // 40 000 entries of FAT16 are 80 000 bytes: three windows.
+        let mut words: Vec<u16> = (0..40_000u32).map(|i| (i + 1) as u16).collect();
+        words[39_999] = 0xffff;
+        let fat: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let clusters = follow(&fat, &geometry(Kind::Fat16, 80_000, 39_998), 2).unwrap();
+        assert_eq!(clusters.len(), 39_998);
+    }
+}

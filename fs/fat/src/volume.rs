@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The volume as a filesystem.
+
+use alloc::{format, vec, vec::Vec};
+use core::{cell::Cell, ops::ControlFlow};
+
+use block::BlockRead;
+use filesystem::{Attr, EachEntry, Error, Fault, FileSystem, FileType, Identity, Timestamp};
+
+use crate::{
+    boot::{self, Geometry, Kind, Root},
+    corrupt,
+    date::DosTime,
+    directory::{ATTR_READ_ONLY, Entry, Parser, SLOT},
+    table::{Chain, Table},
+};
+
+/// Bytes of a directory read at once, at most.
+const PIECE: u64 = 32 * 1024;
+/// Bytes of the largest directory: 65 536 slots.
+const LARGEST_DIRECTORY: u64 = 2 * 1024 * 1024;
+/// `BS_VolLab` of a volume without a label.
+const NO_NAME: &[u8] = b"NO NAME";
+
+/// A FAT volume.
+#[derive(Debug)]
+pub struct Fat<D> {
+    device: D,
+    geometry: Geometry,
+    table: Table,
+    /// Where the last read ended, so that the next one need not follow the chain from its start.
+    resume: Cell<Option<Chain>>,
+    identity: Identity,
+}
+
+/// A file or directory: where its directory entry stands and what was in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Node {
+    /// Byte offset of the short entry on the device; zero for the root, which has none.
+    location: u64,
+    content: Content,
+    is_read_only: bool,
+    modified: DosTime,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Content {
+    Directory(Root),
+    File { cluster: u32, size: u32 },
+}
+
+impl<D: BlockRead> Fat<D> {
+    /// Opens the volume on a device.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] naming the field of the boot sector, or what is wrong in the root directory, where
+    /// the label stands.
+    pub fn open(device: D) -> Result<Self, Error> {
+        let geometry = boot::read(&device)?;
+        let identity = Identity {
+            format: "vfat",
+            label: Vec::new(),
+            uuid: format!("{:04X}-{:04X}", geometry.volume_id >> 16, geometry.volume_id & 0xffff),
+        };
+        let mut fat = Self { device, geometry, table: Table::default(), resume: Cell::new(None), identity };
+        fat.identity.label = fat.label()?;
+        Ok(fat)
+    }
+
+    /// The width of the FAT's entries.
+    pub fn kind(&self) -> Kind {
+        self.geometry.kind
+    }
+
+    /// The label entry of the root directory, else the one in the boot sector.
+    fn label(&self) -> Result<Vec<u8>, Error> {
+        let mut label = None;
+        self.entries(self.geometry.root, &mut |entry| {
+            if entry.is_label() && !entry.is_directory() {
+                label = Some(entry.short.bytes);
+                return Ok(ControlFlow::Break(()));
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let boot_label = Some(self.geometry.label).filter(|label| label.trim_ascii_end() != NO_NAME);
+        let label = label.or(boot_label).unwrap_or_default();
+        let end =
+            label.iter().rposition(|byte| !matches!(byte, b' ' | 0)).map_or(0, |last| last.saturating_add(1));
+        Ok(label.get(..end).unwrap_or_default().to_vec())
+    }
+
+    /// Calls `each` with the entries of a directory, labels included, until it breaks.
+    fn entries(&self, directory: Root, each: &mut EachRaw<'_>) -> Result<(), Error> {
+        let mut parser = Parser::default();
+        let is_fat32 = self.geometry.kind == Kind::Fat32;
+        self.pieces(directory, &mut |start, piece| {
+            for (location, slot) in (start..).step_by(SLOT).zip(piece.as_chunks().0) {
+                match parser.slot(location, slot, is_fat32) {
+                    ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
+                    ControlFlow::Continue(None) => {}
+                    ControlFlow::Continue(Some(entry)) => {
+                        if each(entry)?.is_break() {
+                            return Ok(ControlFlow::Break(()));
+                        }
+                    }
+                }
+            }
+            Ok(ControlFlow::Continue(()))
+        })
+    }
+
+    /// Calls `each` with the bytes of a directory, piece by piece, and where they stand.
+    fn pieces(&self, directory: Root, each: &mut EachPiece<'_>) -> Result<(), Error> {
+        let first = match directory {
+            Root::Fixed { start, length } => return self.area(start, length, each).map(drop),
+            Root::Chain(first) => first,
+        };
+        let mut chain = self.chain(first, 0)?;
+        let mut length = self.geometry.cluster;
+        while self.area(self.position(&chain)?, self.geometry.cluster, each)?.is_continue()
+            && self.table.advance(&self.device, &self.geometry, &mut chain)?
+        {
+            length = length.saturating_add(self.geometry.cluster);
+            if length > LARGEST_DIRECTORY.max(self.geometry.cluster) {
+                return Err(corrupt(Fault::Range, "directory", self.position(&chain)?, length));
+            }
+        }
+        Ok(())
+    }
+
+    fn area(&self, start: u64, length: u64, each: &mut EachPiece<'_>) -> Result<ControlFlow<()>, Error> {
+        let mut done = 0;
+        let mut piece = vec![0; usize::try_from(length.min(PIECE)).unwrap_or(0)];
+        while done < length {
+            let now = usize::try_from(length.saturating_sub(done)).unwrap_or(usize::MAX).min(piece.len());
+            let bytes = piece.get_mut(..now).unwrap_or_default();
+            let at = start.saturating_add(done);
+            self.device.read_at(at, bytes)?;
+            if each(at, bytes)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            done = done.saturating_add(PIECE);
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// The chain that begins at `first`, as a part of the entry at `location`.
+    fn chain(&self, first: u32, location: u64) -> Result<Chain, Error> {
+        match self.geometry.position(first) {
+            Some(_) => Ok(Chain::new(first)),
+            None => Err(corrupt(Fault::Range, "DIR_FstClus", location, first)),
+        }
+    }
+
+    /// Where the chain's cluster stands; every chain was checked to be at one of the volume.
+    fn position(&self, chain: &Chain) -> Result<u64, Error> {
+        let position = self.geometry.position(chain.cluster);
+        position.ok_or_else(|| corrupt(Fault::Range, "FAT entry", self.geometry.fat_start, chain.cluster))
+    }
+
+    fn node(&self, entry: &Entry) -> Result<Node, Error> {
+        let content = if entry.is_directory() {
+            Content::Directory(Root::Chain(entry.cluster))
+        } else {
+            let most = u64::from(self.geometry.clusters).saturating_mul(self.geometry.cluster);
+            if u64::from(entry.size) > most {
+                return Err(corrupt(Fault::Range, "DIR_FileSize", entry.location, entry.size));
+            }
+            Content::File { cluster: entry.cluster, size: entry.size }
+        };
+        Ok(Node {
+            location: entry.location,
+            content,
+            is_read_only: entry.attributes & ATTR_READ_ONLY != 0,
+            modified: entry.modified,
+        })
+    }
+
+    /// Moves to cluster number `index` of a file.
+    fn seek(&self, first: u32, index: u64, location: u64) -> Result<Chain, Error> {
+        let resumed = self.resume.get().filter(|chain| chain.first == first && chain.index <= index);
+        let mut chain = match resumed {
+            Some(chain) => chain,
+            None => self.chain(first, location)?,
+        };
+        while chain.index < index {
+            self.next(&mut chain, location)?;
+        }
+        Ok(chain)
+    }
+
+    /// Moves to the next cluster of a file that has one by its size.
+    fn next(&self, chain: &mut Chain, location: u64) -> Result<(), Error> {
+        if self.table.advance(&self.device, &self.geometry, chain)? {
+            return Ok(());
+        }
+        let clusters = chain.index.saturating_add(1);
+        Err(corrupt(Fault::Truncated, "cluster chain of DIR_FileSize", location, clusters))
+    }
+
+    /// Fills `buf`, which ends within the file, from `offset` on; neighbouring clusters in one read.
+    fn read_clusters(&self, first: u32, offset: u64, buf: &mut [u8], location: u64) -> Result<Chain, Error> {
+        let cluster = self.geometry.cluster;
+        let mut skip = offset.checked_rem(cluster).unwrap_or(0);
+        let mut chain = self.seek(first, offset.checked_div(cluster).unwrap_or(0), location)?;
+        let mut rest = buf;
+        loop {
+            let start = self.position(&chain)?.saturating_add(skip);
+            let needed = u64::try_from(rest.len()).unwrap_or(u64::MAX);
+            let mut length = cluster.saturating_sub(skip);
+            while length < needed {
+                let neighbour = chain.cluster.saturating_add(1);
+                self.next(&mut chain, location)?;
+                if chain.cluster != neighbour {
+                    break;
+                }
+                length = length.saturating_add(cluster);
+            }
+            let now = usize::try_from(length.min(needed)).unwrap_or(usize::MAX);
+            let Some((run, after)) = rest.split_at_mut_checked(now) else { return Ok(chain) };
+            self.device.read_at(start, run)?;
+            if after.is_empty() {
+                return Ok(chain);
+            }
+            rest = after;
+            skip = 0;
+        }
+    }
+}
+
+impl<D: BlockRead> FileSystem for Fat<D> {
+    type Node = Node;
+
+    fn identity(&self) -> Identity {
+        self.identity.clone()
+    }
+
+    fn root(&self) -> Node {
+        Node {
+            location: 0,
+            content: Content::Directory(self.geometry.root),
+            is_read_only: false,
+            modified: DosTime::default(),
+        }
+    }
+
+    /// Names compare without regard to case (ASCII, Latin-1, Latin Extended-A, Greek, Cyrillic); `name` is
+    /// UTF-8, and one that is not is not found.
+    fn lookup(&self, dir: &Node, name: &[u8]) -> Result<Node, Error> {
+        let directory = directory(dir)?;
+        let Ok(name) = core::str::from_utf8(name) else { return Err(Error::NotFound) };
+        let mut found = Err(Error::NotFound);
+        self.entries(directory, &mut |entry| {
+            if entry.is_label() || !entry.is_named(name) {
+                return Ok(ControlFlow::Continue(()));
+            }
+            found = self.node(&entry);
+            Ok(ControlFlow::Break(()))
+        })?;
+        found
+    }
+
+    /// FAT has neither owners nor modes: everything is root's, 0755, or 0555 where it is read-only, as Linux
+    /// mounts it. Directories have no size. Times are taken as UTC.
+    fn attr(&self, node: &Node) -> Result<Attr, Error> {
+        let (kind, size) = match node.content {
+            Content::Directory(_) => (FileType::Directory, 0),
+            Content::File { size, .. } => (FileType::File, u64::from(size)),
+        };
+        Ok(Attr {
+            kind,
+            mode: if node.is_read_only { 0o555 } else { 0o755 },
+            uid: 0,
+            gid: 0,
+            size,
+            links: 1,
+            modified: if node.location == 0 { Timestamp::default() } else { node.modified.timestamp() },
+            device: (0, 0),
+        })
+    }
+
+    fn read_dir(&self, dir: &Node, each: &mut EachEntry<'_, Node>) -> Result<(), Error> {
+        self.entries(directory(dir)?, &mut |entry| {
+            if entry.is_label() {
+                return Ok(ControlFlow::Continue(()));
+            }
+            Ok(each(&entry.name()?, self.node(&entry)?))
+        })
+    }
+
+    fn read_link(&self, _node: &Node) -> Result<Vec<u8>, Error> {
+        Err(Error::WrongType { expected: "symbolic link" })
+    }
+
+    fn read_at(&self, node: &Node, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
+        let Content::File { cluster, size } = node.content else {
+            return Err(Error::WrongType { expected: "regular file" });
+        };
+        let left = u64::from(size).saturating_sub(offset);
+        let length = buf.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let buf = buf.get_mut(..length).unwrap_or_default();
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        let chain = self.read_clusters(cluster, offset, buf, node.location)?;
+        self.resume.set(Some(chain));
+        if u64::try_from(length).is_ok_and(|length| length == left) {
+            // A chain that does not end after the last byte loops: what was read is not the file.
+            let mut rest = chain;
+            while self.table.advance(&self.device, &self.geometry, &mut rest)? {}
+        }
+        Ok(length)
+    }
+}
+
+/// Called with a piece of a directory and where it stands.
+type EachPiece<'a> = dyn FnMut(u64, &[u8]) -> Result<ControlFlow<()>, Error> + 'a;
+
+/// Called with an entry of a directory.
+type EachRaw<'a> = dyn FnMut(Entry) -> Result<ControlFlow<()>, Error> + 'a;
+
+fn directory(node: &Node) -> Result<Root, Error> {
+    match node.content {
+        Content::Directory(directory) => Ok(directory),
+        Content::File { .. } => Err(Error::WrongType { expected: "directory" }),
+    }
+}

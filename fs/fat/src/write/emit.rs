@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The bytes of a volume, front to back.
+
+use alloc::vec::Vec;
+
+use zerocopy::{FromZeros, IntoBytes, little_endian::U32};
+
+use super::{
+    Error, Options,
+    layout::{FATS, Layout, SECTOR, clusters_of},
+    tree::{Content, Node},
+};
+use crate::{
+    Kind,
+    boot::{Bpb, Bpb32, FIRST_CLUSTER, Identification, SIGNATURE},
+    date::DosTime,
+    directory::{
+        ATTR_ARCHIVE, ATTR_DIRECTORY, ATTR_LONG_NAME, ATTR_VOLUME_ID, LAST_LONG_ENTRY, LONG_PART, LongEntry,
+        ShortEntry,
+    },
+    name::ShortName,
+};
+
+/// `BPB_Media` of a disk that is not removable; the low byte of FAT entry 0, too.
+const MEDIA: u8 = 0xf8;
+/// `BS_BootSig`: serial number, label and type follow.
+const BOOT_SIG: u8 = 0x29;
+/// x86 code in the boot sector: `int 0x18` (let the firmware go on to its next device), then `jmp $`.
+const BOOT_CODE: [u8; 4] = [0xcd, 0x18, 0xeb, 0xfe];
+/// Sectors of FAT32's information sector and of the copies of both.
+const FS_INFO: u64 = 1;
+const BACKUP_BOOT: u64 = 6;
+/// FSInfo: three signatures, free clusters and next free cluster.
+const FSI_LEAD_SIG: u32 = 0x4161_5252;
+const FSI_STRUC_SIG: u32 = 0x6141_7272;
+const FSI_TRAIL_SIG: u32 = 0xaa55_0000;
+
+/// The volume; `nodes` fit into `layout`.
+pub fn image(
+    nodes: &[Node<'_>],
+    layout: &Layout,
+    options: &Options,
+    label: Option<[u8; 11]>,
+) -> Result<Vec<u8>, Error> {
+    let places = Places::new(nodes, layout);
+    let bytes = layout.total.saturating_mul(SECTOR);
+    let no_memory = Error::NoMemory { bytes };
+    let mut image = Image { bytes: Vec::new() };
+    let length = usize::try_from(bytes).map_err(|_| no_memory.clone())?;
+    image.bytes.try_reserve_exact(length).map_err(|_| no_memory)?;
+
+    image.reserved(layout, &places, options, label);
+    for _ in 0..FATS {
+        image.fat(layout, &places);
+    }
+    let time = DosTime::from(options.time);
+    for (number, node) in nodes.iter().enumerate() {
+        match node.content {
+            Content::File(bytes) => image.bytes.extend_from_slice(bytes),
+            Content::Directory { .. } => image.directory(nodes, number, &places, time, label),
+        }
+        if number == 0 && layout.kind != Kind::Fat32 {
+            image.pad_to(layout.first_data_sector());
+        } else {
+            image.pad_to_multiple(layout.cluster);
+        }
+    }
+    image.pad_to(layout.total);
+    Ok(image.bytes)
+}
+
+/// The clusters of each node: `count` from `first` on.
+struct Places(Vec<Place>);
+
+#[derive(Clone, Copy)]
+struct Place {
+    first: u32,
+    count: u32,
+}
+
+impl Places {
+    fn new(nodes: &[Node<'_>], layout: &Layout) -> Self {
+        let mut next = FIRST_CLUSTER;
+        let places = nodes.iter().enumerate().map(|(number, node)| {
+            let is_fixed_root = number == 0 && layout.kind != Kind::Fat32;
+            let is_directory = matches!(node.content, Content::Directory { .. });
+            let count = clusters_of(node.length(), layout.cluster).max(u64::from(is_directory));
+            let count = if is_fixed_root { 0 } else { u32::try_from(count).unwrap_or(0) };
+            // An empty file has no cluster.
+            let first = if count == 0 { 0 } else { next };
+            next = next.saturating_add(count);
+            Place { first, count }
+        });
+        Self(places.collect())
+    }
+
+    fn first(&self, number: usize) -> u32 {
+        self.0.get(number).map_or(0, |place| place.first)
+    }
+
+    /// The first cluster that nothing uses.
+    fn next_free(&self) -> u32 {
+        self.0.iter().fold(FIRST_CLUSTER, |next, place| next.saturating_add(place.count))
+    }
+}
+
+struct Image {
+    bytes: Vec<u8>,
+}
+
+impl Image {
+    fn pad_to(&mut self, sector: u64) {
+        let length = usize::try_from(sector.saturating_mul(SECTOR)).unwrap_or(0);
+        self.bytes.resize(length.max(self.bytes.len()), 0);
+    }
+
+    fn pad_to_multiple(&mut self, multiple: u64) {
+        let multiple = usize::try_from(multiple).unwrap_or(1);
+        let length = self.bytes.len().checked_next_multiple_of(multiple).unwrap_or(0);
+        self.bytes.resize(length.max(self.bytes.len()), 0);
+    }
+
+    /// Boot sector and, on FAT32, information sector and the copies of both.
+    fn reserved(&mut self, layout: &Layout, places: &Places, options: &Options, label: Option<[u8; 11]>) {
+        let boot = boot_sector(layout, options.volume_id, label);
+        self.bytes.extend_from_slice(&boot);
+        if layout.kind == Kind::Fat32 {
+            let info = fs_info(layout, places.next_free());
+            self.bytes.extend_from_slice(&info);
+            self.pad_to(BACKUP_BOOT);
+            self.bytes.extend_from_slice(&boot);
+            self.bytes.extend_from_slice(&info);
+        }
+        self.pad_to(layout.reserved);
+    }
+
+    fn fat(&mut self, layout: &Layout, places: &Places) {
+        let end = match layout.kind {
+            Kind::Fat12 => 0xfff,
+            Kind::Fat16 => 0xffff,
+            Kind::Fat32 => 0x0fff_ffff,
+        };
+        let start = self.bytes.len();
+        // Entry 0 repeats the media byte; entry 1 says that the volume was unmounted cleanly.
+        let media = end & !0xff | u32::from(MEDIA);
+        let chains = places.0.iter().flat_map(|place| {
+            let last = place.first.saturating_add(place.count);
+            let next = place.first.saturating_add(1)..last;
+            next.chain((place.count > 0).then_some(end))
+        });
+        let mut entries = [media, end].into_iter().chain(chains);
+        match layout.kind {
+            Kind::Fat12 => {
+                while let Some(even) = entries.next() {
+                    let pair = even | entries.next().unwrap_or(0) << 12;
+                    let [a, b, c, _] = pair.to_le_bytes();
+                    self.bytes.extend_from_slice(&[a, b, c]);
+                }
+            }
+            Kind::Fat16 => entries.for_each(|entry| {
+                let [a, b, _, _] = entry.to_le_bytes();
+                self.bytes.extend_from_slice(&[a, b]);
+            }),
+            Kind::Fat32 => entries.for_each(|entry| self.bytes.extend_from_slice(&entry.to_le_bytes())),
+        }
+        let length = usize::try_from(layout.fat.saturating_mul(SECTOR)).unwrap_or(0);
+        self.bytes.resize(start.saturating_add(length), 0);
+    }
+
+    /// The slots of directory `number`: label or `.` and `..`, then the children.
+    fn directory(
+        &mut self,
+        nodes: &[Node<'_>],
+        number: usize,
+        places: &Places,
+        time: DosTime,
+        label: Option<[u8; 11]>,
+    ) {
+        let mut put = |name: &[u8; 11], attributes: u8, cluster: u32, size: u32| {
+            let entry = short_entry(name, attributes, cluster, size, time);
+            self.bytes.extend_from_slice(entry.as_bytes());
+        };
+        if number == 0 {
+            label.iter().for_each(|label| put(label, ATTR_VOLUME_ID, 0, 0));
+        } else {
+            put(b".          ", ATTR_DIRECTORY, places.first(number), 0);
+            // The root is cluster 0 here, on FAT32, too.
+            let parent = nodes.get(number).map_or(0, |node| node.parent);
+            put(b"..         ", ATTR_DIRECTORY, if parent == 0 { 0 } else { places.first(parent) }, 0);
+        }
+        for (child, node) in nodes.iter().enumerate().skip(1).filter(|(_, node)| node.parent == number) {
+            self.long_name(node);
+            let (attributes, size) = match node.content {
+                Content::Directory { .. } => (ATTR_DIRECTORY, 0),
+                Content::File(bytes) => (ATTR_ARCHIVE, u32::try_from(bytes.len()).unwrap_or(u32::MAX)),
+            };
+            let entry = short_entry(&node.short, attributes, places.first(child), size, time);
+            self.bytes.extend_from_slice(entry.as_bytes());
+        }
+    }
+
+    /// The parts of a long name, the last one first.
+    fn long_name(&mut self, node: &Node<'_>) {
+        let checksum = ShortName { bytes: node.short, nt_res: 0 }.checksum();
+        let count = node.long.len().div_ceil(LONG_PART);
+        for (index, part) in node.long.chunks(LONG_PART).enumerate().rev() {
+            let order = u8::try_from(index.saturating_add(1)).unwrap_or(0);
+            let is_last = index.saturating_add(1) == count;
+            let mut entry = LongEntry::new_zeroed();
+            entry.ldir_ord = if is_last { order | LAST_LONG_ENTRY } else { order };
+            entry.ldir_attr = ATTR_LONG_NAME;
+            entry.ldir_chksum = checksum;
+            // A NUL ends a name that does not fill its part, and 0xffff fills the rest.
+            let units = part.iter().copied().chain([0]).chain(core::iter::repeat(0xffff));
+            let places =
+                entry.ldir_name1.iter_mut().chain(&mut entry.ldir_name2).chain(&mut entry.ldir_name3);
+            places.zip(units).for_each(|(place, unit)| place.set(unit));
+            self.bytes.extend_from_slice(entry.as_bytes());
+        }
+    }
+}
+
+fn short_entry(name: &[u8; 11], attributes: u8, cluster: u32, size: u32, time: DosTime) -> ShortEntry {
+    let [high, low] = [cluster >> 16, cluster & 0xffff].map(|half| u16::try_from(half).unwrap_or(0));
+    let mut entry = ShortEntry::new_zeroed();
+    entry.dir_name = *name;
+    entry.dir_attr = attributes;
+    entry.dir_crt_time.set(time.time);
+    entry.dir_crt_date.set(time.date);
+    entry.dir_lst_acc_date.set(time.date);
+    entry.dir_fst_clus_hi.set(high);
+    entry.dir_wrt_time.set(time.time);
+    entry.dir_wrt_date.set(time.date);
+    entry.dir_fst_clus_lo.set(low);
+    entry.dir_file_size.set(size);
+    entry
+}
+
+fn boot_sector(layout: &Layout, volume_id: u32, label: Option<[u8; 11]>) -> Vec<u8> {
+    let is_fat32 = layout.kind == Kind::Fat32;
+    let half = |value: u64| u16::try_from(value).unwrap_or(0);
+    let word = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
+    let mut bpb = Bpb::new_zeroed();
+    // `jmp` over the parameters, to BOOT_CODE.
+    bpb.bs_jmp_boot = if is_fat32 { [0xeb, 0x58, 0x90] } else { [0xeb, 0x3c, 0x90] };
+    bpb.bs_oem_name = *b"CLOUDBT ";
+    bpb.bpb_byts_per_sec.set(half(SECTOR));
+    bpb.bpb_sec_per_clus = u8::try_from(layout.sectors_per_cluster()).unwrap_or(0);
+    bpb.bpb_rsvd_sec_cnt.set(half(layout.reserved));
+    bpb.bpb_num_fats = u8::try_from(FATS).unwrap_or(0);
+    bpb.bpb_root_ent_cnt.set(half(layout.root_slots));
+    bpb.bpb_media = MEDIA;
+    // The geometry that disks have where nobody asks: 63 sectors, 255 heads.
+    bpb.bpb_sec_per_trk.set(63);
+    bpb.bpb_num_heads.set(255);
+    // The 16-bit field is for volumes that it can hold, and never used on FAT32.
+    match u16::try_from(layout.total) {
+        Ok(total) if !is_fat32 => bpb.bpb_tot_sec16.set(total),
+        _ => bpb.bpb_tot_sec32.set(word(layout.total)),
+    }
+    let mut sector = Vec::new();
+    if is_fat32 {
+        let mut bpb32 = Bpb32::new_zeroed();
+        bpb32.bpb_fat_sz32.set(word(layout.fat));
+        bpb32.bpb_root_clus.set(FIRST_CLUSTER);
+        bpb32.bpb_fs_info.set(half(FS_INFO));
+        bpb32.bpb_bk_boot_sec.set(half(BACKUP_BOOT));
+        sector.extend_from_slice(bpb.as_bytes());
+        sector.extend_from_slice(bpb32.as_bytes());
+    } else {
+        bpb.bpb_fat_sz16.set(half(layout.fat));
+        sector.extend_from_slice(bpb.as_bytes());
+    }
+    sector.extend_from_slice(identification(layout.kind, volume_id, label).as_bytes());
+    sector.extend_from_slice(&BOOT_CODE);
+    sector.resize(510, 0);
+    sector.extend_from_slice(&SIGNATURE.to_le_bytes());
+    sector
+}
+
+fn identification(kind: Kind, volume_id: u32, label: Option<[u8; 11]>) -> Identification {
+    let mut id = Identification::new_zeroed();
+    id.bs_drv_num = 0x80;
+    id.bs_boot_sig = BOOT_SIG;
+    id.bs_vol_id.set(volume_id);
+    id.bs_vol_lab = label.unwrap_or(*b"NO NAME    ");
+    id.bs_fil_sys_type = *match kind {
+        Kind::Fat12 => b"FAT12   ",
+        Kind::Fat16 => b"FAT16   ",
+        Kind::Fat32 => b"FAT32   ",
+    };
+    id
+}
+
+fn fs_info(layout: &Layout, next_free: u32) -> Vec<u8> {
+    let used = u64::from(next_free.saturating_sub(FIRST_CLUSTER));
+    let free = u32::try_from(layout.clusters.saturating_sub(used)).unwrap_or(u32::MAX);
+    let mut sector = Vec::new();
+    sector.extend_from_slice(U32::new(FSI_LEAD_SIG).as_bytes());
+    sector.resize(484, 0);
+    for word in [FSI_STRUC_SIG, free, next_free] {
+        sector.extend_from_slice(U32::new(word).as_bytes());
+    }
+    sector.resize(508, 0);
+    sector.extend_from_slice(U32::new(FSI_TRAIL_SIG).as_bytes());
+    sector
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! A whole volume from a list of files: the same bytes for the same list and options.
+
+mod emit;
+mod layout;
+mod name;
+mod tree;
+
+use alloc::{string::String, vec::Vec};
+
+use filesystem::Timestamp;
+
+use crate::Kind;
+use tree::Directory;
+
+/// What a volume is to be, apart from its files.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The serial number, `0x0e1f_0001` for `UUID=0E1F-0001`.
+    pub volume_id: u32,
+    /// The label: at most eleven characters of upper-case ASCII, digits, spaces and `` !#$%&'()-@^_`{}~ ``;
+    /// none when empty.
+    pub label: String,
+    /// The time of all entries. FAT holds 1980 to 2107 in steps of two seconds; others become the nearest.
+    pub time: Timestamp,
+    /// The type; `None` takes the one that is usual for the size.
+    pub kind: Option<Kind>,
+    /// How large it is.
+    pub size: Size,
+}
+
+/// The size of a volume.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Size {
+    /// As small as the files and this number of free bytes need, and the type allows.
+    Fit {
+        /// Free bytes, rounded up to clusters.
+        free: u64,
+    },
+    /// This number of bytes, rounded down to 512.
+    Exact(u64),
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Self::Fit { free: 0 }
+    }
+}
+
+/// Collects the directories and files of a volume.
+#[derive(Debug, Default)]
+pub struct Builder<'a> {
+    root: Directory<'a>,
+}
+
+impl<'a> Builder<'a> {
+    /// A volume without files.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a directory and those above it; those that exist already stay.
+    ///
+    /// `path` is separated by slashes; one in front is allowed.
+    ///
+    /// # Errors
+    /// [`Error::Name`] for a name that FAT cannot hold, [`Error::NotADirectory`] where a file stands in the
+    /// way, [`Error::TooDeep`].
+    pub fn directory(&mut self, path: &str) -> Result<(), Error> {
+        self.root.directory(path).map(drop)
+    }
+
+    /// Adds a file, and the directories above it.
+    ///
+    /// # Errors
+    /// As [`directory`](Self::directory); [`Error::Exists`] when there is an entry of this name, in whatever
+    /// case; [`Error::TooLarge`] for 4 GiB and more.
+    pub fn file(&mut self, path: &str, bytes: &'a [u8]) -> Result<(), Error> {
+        self.root.file(path, bytes)
+    }
+
+    /// The volume's bytes.
+    ///
+    /// # Errors
+    /// [`Error::Label`], [`Error::Size`] when the files do not fit or no volume of the type has this size,
+    /// [`Error::NoMemory`], [`Error::TooLarge`] for a directory of more than 65 536 entries.
+    pub fn build(&self, options: &Options) -> Result<Vec<u8>, Error> {
+        let label = name::label(&options.label)?;
+        let nodes = tree::flatten(&self.root, label.is_some())?;
+        let layout = layout::choose(&nodes, options.kind, options.size)?;
+        emit::image(&nodes, &layout, options, label)
+    }
+}
+
+/// Why a volume cannot be made.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// FAT cannot hold the name.
+    #[error("`{name}` is no file name on FAT")]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// There is an entry of this name, in whatever case.
+    #[error("`{path}` exists already")]
+    Exists {
+        /// The path.
+        path: String,
+    },
+    /// A file stands where a directory is needed.
+    #[error("`{path}` goes through a file")]
+    NotADirectory {
+        /// The path.
+        path: String,
+    },
+    /// The path has more than 32 components.
+    #[error("`{path}` is too deep")]
+    TooDeep {
+        /// The path.
+        path: String,
+    },
+    /// A file or directory is larger than FAT can hold.
+    #[error("`{path}` is too large for FAT: {size}")]
+    TooLarge {
+        /// The path.
+        path: String,
+        /// Bytes of the file, entries of the directory.
+        size: u64,
+    },
+    /// The label is none.
+    #[error("`{label}` is no volume label: at most 11 upper-case letters, digits and some signs")]
+    Label {
+        /// The label.
+        label: String,
+    },
+    /// No volume of the wanted type and size holds the files.
+    #[error("no FAT volume of the wanted type and size holds {needed} bytes")]
+    Size {
+        /// Bytes of the files.
+        needed: u64,
+    },
+    /// There is no memory for the volume.
+    #[error("no memory for a volume of {bytes} bytes")]
+    NoMemory {
+        /// Its size.
+        bytes: u64,
+    },
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Damaged volumes end in a value or an error, within limits of time, stack and memory.
+
+use std::rc::Rc;
+
+use block::BlockRead;
+use fat::{
+    Fat, Kind,
+    write::{Builder, Options, Size},
+};
+use oracle::campaign::{self, Depth, Plan};
+
+/// What the bazel target of this test has time for.
+const MUTANTS: usize = 1000;
+
+/// A few dozen files below 4 MiB, clusters of 2 KiB, directories of more than one.
+fn image(kind: Kind, size: Size) -> Vec<u8> {
+    let bytes = vec![0x5a; 20_000];
+    let names: Vec<String> = (0..40).map(|i| format!("folder/a file with a long name {i}.txt")).collect();
+    let mut builder = Builder::new();
+    for (i, name) in names.iter().enumerate() {
+        builder.file(name, &bytes[..i * 500]).unwrap();
+    }
+    builder.file("EFI/BOOT/BOOTX64.EFI", &bytes).unwrap();
+    builder.build(&Options { kind: Some(kind), label: "LABEL".into(), size, ..Options::default() }).unwrap()
+}
+
+/// Layers passed: boot sector and root directory, every directory, every file.
+fn read(device: Rc<dyn BlockRead>, depth: Depth) -> usize {
+    let Ok(fat) = Fat::open(device) else { return 0 };
+    let visited = campaign::visit(&fat, depth);
+    match (visited.failed, visited.unread) {
+        (0, 0) => 3,
+        (0, _) => 2,
+        _ => 1,
+    }
+}
+
+fn run(name: &str, image: Vec<u8>, seed: u64) {
+    let plan = Plan {
+        name,
+        image: &image,
+        layers: &["boot sector and root", "directories", "files"],
+        read,
+        // FAT has no checksums but that of long names, and a name that fails it is a short one.
+        repair: |_, _| {},
+        mutants: MUTANTS,
+        seed,
+    };
+    let _ = campaign::run(plan);
+}
+
+#[test]
+fn fat12() {
+    run("fat12", image(Kind::Fat12, Size::Fit { free: 100_000 }), 1);
+}
+
+/// FAT16 begins at 4101 clusters of 2 KiB: more than 4 MiB, so that one of mkfs with smaller ones is used.
+#[test]
+fn fat16() {
+    run("fat16", mkfs("fat16", "16", 3 << 20), 2);
+}
+
+#[test]
+fn fat32() {
+    run("fat32", mkfs("fat32", "32", 3 << 20), 3);
+}
+
+/// A volume of mkfs.fat with clusters of 512 bytes and a copy of the files of a smaller one.
+fn mkfs(name: &str, bits: &str, size: u64) -> Vec<u8> {
+    use oracle::tools;
+    let dir = tools::work_dir(name);
+    let (small, volume) = (dir.join("small"), dir.join("volume"));
+    let (small, volume) = (small.to_str().unwrap(), volume.to_str().unwrap());
+    std::fs::write(small, image(Kind::Fat12, Size::default())).unwrap();
+    std::fs::File::create(volume).unwrap().set_len(size).unwrap();
+    tools::run("mkfs.fat", &["-F", bits, "-s", "1", "-i", "1", "-n", "LABEL", volume]);
+    let files = dir.join("files");
+    std::fs::create_dir(&files).unwrap();
+    tools::run("mcopy", &["-i", small, "-s", "::*", files.to_str().unwrap()]);
+    let inside = ["EFI", "folder"].map(|name| files.join(name).to_str().unwrap().to_string());
+    tools::run("mcopy", &["-i", volume, "-s", &inside[0], &inside[1], "::"]);
+    std::fs::read(volume).unwrap()
+}

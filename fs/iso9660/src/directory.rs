@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The records of a directory, those of one file joined.
+
+use alloc::{vec, vec::Vec};
+use core::ops::ControlFlow;
+
+use block::BlockRead;
+use filesystem::{Error, Fault};
+
+use crate::{
+    corrupt,
+    descriptor::{SECTOR, SECTOR_SIZE},
+    name::Names,
+    record::{FLAG_ASSOCIATED, FLAG_MULTI_EXTENT, Record},
+    rock_ridge::{self, RockRidge},
+};
+
+/// Bytes of the largest directory: 65 536 records of 255 bytes. Larger ones have never been seen.
+pub const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// Bytes of a file that stand together.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Extent {
+    /// First byte on the device.
+    pub start: u64,
+    pub length: u64,
+}
+
+impl Extent {
+    pub fn of(record: &Record<'_>, block_size: u64) -> Self {
+        let header = record.header;
+        let block = u64::from(header.location_of_extent.le.get())
+            .saturating_add(u64::from(header.extended_attribute_record_length));
+        Self { start: block.saturating_mul(block_size), length: u64::from(header.data_length.le.get()) }
+    }
+}
+
+/// A file or directory as its records describe it.
+pub struct Draft {
+    /// Where its first record stands on the device.
+    pub offset: u64,
+    pub name: Vec<u8>,
+    /// Whether the case of the name counts: it is Rock Ridge's.
+    pub has_case: bool,
+    pub is_directory: bool,
+    pub recording_date: [u8; 7],
+    pub extents: Vec<Extent>,
+    pub rock_ridge: RockRidge,
+}
+
+impl Draft {
+    pub fn is_named(&self, name: &[u8]) -> bool {
+        if self.has_case { self.name == name } else { self.name.eq_ignore_ascii_case(name) }
+    }
+}
+
+/// What reads a directory: the device and how its records are to be understood.
+#[derive(Clone, Copy)]
+pub struct Reader<'a, D> {
+    pub device: &'a D,
+    pub block_size: u64,
+    pub names: Names,
+}
+
+impl<D: BlockRead> Reader<'_, D> {
+    /// Calls `each` with what a directory holds until it breaks.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] for more than 16 MiB of records; [`Error::Corrupt`] naming the record.
+    pub fn entries(
+        &self,
+        extents: &[Extent],
+        each: &mut dyn FnMut(Draft) -> Result<ControlFlow<()>, Error>,
+    ) -> Result<(), Error> {
+        let mut pending: Option<Pending> = None;
+        self.records(extents, &mut |record| {
+            if record.is_dot() || record.header.file_flags & FLAG_ASSOCIATED != 0 {
+                return Ok(ControlFlow::Continue(()));
+            }
+            let goes_on = record.header.file_flags & FLAG_MULTI_EXTENT != 0;
+            let extent = Extent::of(record, self.block_size);
+            let draft = match pending.take() {
+                Some(mut started) if started.identifier == record.identifier => {
+                    started.draft.extents.push(extent);
+                    started.draft
+                }
+                Some(Pending { draft, .. }) => return Err(unfinished(&draft)),
+                None => self.draft(record)?,
+            };
+            if goes_on {
+                pending = Some(Pending { identifier: record.identifier.to_vec(), draft });
+                return Ok(ControlFlow::Continue(()));
+            }
+            if draft.rock_ridge.is_relocated { Ok(ControlFlow::Continue(())) } else { each(draft) }
+        })?;
+        pending.map_or(Ok(()), |Pending { draft, .. }| Err(unfinished(&draft)))
+    }
+
+    fn draft(&self, record: &Record<'_>) -> Result<Draft, Error> {
+        let mut rock_ridge = match self.names {
+            Names::RockRidge { skip } => rock_ridge::read(self.device, record, skip, self.block_size)?,
+            Names::Joliet | Names::Plain => RockRidge::default(),
+        };
+        if record.header.file_unit_size != 0 || record.header.interleave_gap_size != 0 {
+            rock_ridge.unsupported = Some("interleaved files");
+        }
+        let name = core::mem::take(&mut rock_ridge.name);
+        let has_case = !name.is_empty();
+        let name = if has_case { name } else { self.names.name(record.identifier) };
+        let is_usable =
+            !matches!(name.as_slice(), b"" | b"." | b"..") && !name.iter().any(|b| matches!(b, b'/' | 0));
+        if !is_usable {
+            let length = u64::try_from(name.len()).unwrap_or(u64::MAX);
+            return Err(corrupt(Fault::Range, "Directory Record.File Identifier", record.offset, length));
+        }
+        Ok(Draft {
+            offset: record.offset,
+            name,
+            has_case,
+            is_directory: record.is_directory(),
+            recording_date: record.header.recording_date,
+            extents: vec![Extent::of(record, self.block_size)],
+            rock_ridge,
+        })
+    }
+
+    /// Calls `each` with every record. None reaches over the end of a sector.
+    fn records(
+        &self,
+        extents: &[Extent],
+        each: &mut dyn FnMut(&Record<'_>) -> Result<ControlFlow<()>, Error>,
+    ) -> Result<(), Error> {
+        let size = extents.iter().fold(0u64, |sum, extent| sum.saturating_add(extent.length));
+        if size > LARGEST {
+            return Err(Error::TooLarge { size, limit: LARGEST });
+        }
+        let mut sector = vec![0; SECTOR_SIZE];
+        for extent in extents {
+            let mut done = 0;
+            while done < extent.length {
+                let at = extent.start.saturating_add(done);
+                // Logical blocks may be smaller than sectors: a directory need not begin with one.
+                let to_end = SECTOR.saturating_sub(at % SECTOR);
+                let now = extent.length.saturating_sub(done).min(to_end);
+                let bytes =
+                    usize::try_from(now).ok().and_then(|now| sector.get_mut(..now)).unwrap_or_default();
+                self.device.read_at(at, bytes)?;
+                if sector_records(bytes, at, each)?.is_break() {
+                    return Ok(());
+                }
+                done = done.saturating_add(now);
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `each` with the record that the directory in `block` has of itself.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where none stands.
+    pub fn own_record<T>(
+        &self,
+        block: u32,
+        each: &mut dyn FnMut(&Record<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let at = u64::from(block).saturating_mul(self.block_size);
+        let mut sector = vec![0; SECTOR_SIZE];
+        self.device.read_at(at, &mut sector)?;
+        let record = Record::parse(&sector, at)?;
+        let record =
+            record.filter(|record| record.is_directory() && record.identifier == crate::record::SELF);
+        let missing = || corrupt(Fault::Inconsistent, "Directory Record of the directory itself", at, block);
+        each(&record.ok_or_else(missing)?)
+    }
+}
+
+/// A file of which more records follow.
+struct Pending {
+    identifier: Vec<u8>,
+    draft: Draft,
+}
+
+fn unfinished(draft: &Draft) -> Error {
+    let extents = u64::try_from(draft.extents.len()).unwrap_or(u64::MAX);
+    corrupt(Fault::Truncated, "Directory Record.File Flags (multi-extent)", draft.offset, extents)
+}
+
+fn sector_records(
+    mut bytes: &[u8],
+    mut offset: u64,
+    each: &mut dyn FnMut(&Record<'_>) -> Result<ControlFlow<()>, Error>,
+) -> Result<ControlFlow<()>, Error> {
+    while let Some(record) = Record::parse(bytes, offset)? {
+        if each(&record)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        let length = record.length();
+        bytes = bytes.get(length..).unwrap_or_default();
+        offset = offset.saturating_add(u64::try_from(length).unwrap_or(0));
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{string::String, vec::Vec};
+
+    use super::*;
+
+    fn record(name: &[u8], block: u32, length: u32, flags: u8) -> Vec<u8> {
+        let mut bytes = vec![0; 33];
+        bytes[2..6].copy_from_slice(&block.to_le_bytes());
+        bytes[10..14].copy_from_slice(&length.to_le_bytes());
+        bytes[25] = flags;
+        bytes[32] = name.len() as u8;
+        bytes.extend_from_slice(name);
+        bytes.resize(bytes.len().next_multiple_of(2), 0);
+        bytes[0] = bytes.len() as u8;
+        bytes
+    }
+
+    fn list(records: &[Vec<u8>]) -> Result<Vec<(String, Vec<Extent>)>, Error> {
+        let mut sector = records.concat();
+        sector.resize(SECTOR_SIZE, 0);
+        let mut found = Vec::new();
+        let reader = Reader { device: &sector, block_size: SECTOR, names: Names::Plain };
+        reader.entries(&[Extent { start: 0, length: SECTOR }], &mut |draft| {
+            found.push((String::from_utf8(draft.name).unwrap(), draft.extents));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(found)
+    }
+
+    #[test]
+    fn a_file_of_several_extents_is_one() {
+        let large = Extent { start: 3 * SECTOR, length: 4096 };
+        let found = list(&[
+            record(&[0], 0, 2048, 2),
+            record(b"A.;1", 3, 4096, FLAG_MULTI_EXTENT),
+            record(b"A.;1", 9, 1, 0),
+            record(b"B.;1", 3, 4096, 0),
+        ]);
+        let rest = Extent { start: 9 * SECTOR, length: 1 };
+        assert_eq!(found, Ok(vec![("a".into(), vec![large, rest]), ("b".into(), vec![large])]));
+    }
+
+    #[test]
+    fn a_file_without_its_last_extent_is_refused() {
+        let started = record(b"A.;1", 3, 4096, FLAG_MULTI_EXTENT);
+        for records in [[started.clone(), record(b"B.;1", 3, 1, 0)].as_slice(), &[started]] {
+            assert!(
+                matches!(list(records), Err(Error::Corrupt(corrupt)) if corrupt.fault == Fault::Truncated)
+            );
+        }
+    }
+
+    #[test]
+    fn a_directory_above_the_limit_is_refused_unread() {
+        let reader = Reader { device: &Vec::new(), block_size: SECTOR, names: Names::Plain };
+        let result =
+            reader.entries(&[Extent { start: 0, length: LARGEST + 1 }], &mut |_| Ok(ControlFlow::Break(())));
+        assert_eq!(result, Err(Error::TooLarge { size: LARGEST + 1, limit: LARGEST }));
+    }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! ISO 9660 with Rock Ridge, Joliet and El Torito: read from a device, written as a whole image.
+//!
+//! [`Iso9660::open`] yields a [`FileSystem`](filesystem::FileSystem); [`write::Builder`] makes an image, the
+//! same bytes every time.
+//!
+//! ```
+//! use filesystem::FileSystem;
+//!
+//! let mut builder = iso9660::write::Builder::new();
+//! builder.file("boot/grub.cfg", b"menuentry")?;
+//! let image = builder.plan(&iso9660::write::Options::default())?.to_bytes(&[], &[])?;
+//!
+//! let iso = iso9660::Iso9660::open(image)?;
+//! let boot = iso.lookup(&iso.root(), b"boot")?;
+//! let file = iso.lookup(&boot, b"grub.cfg")?;
+//! assert_eq!(iso.attr(&file)?.size, 9);
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
+//!
+//! Names are Rock Ridge's where the image has them, else Joliet's, else those of ISO 9660 as Linux shows
+//! them: in lower case, without version. Rock Ridge names compare exactly, all others without regard to the
+//! case of ASCII; where a record of a Rock Ridge image has no Rock Ridge name, that of ISO 9660 stays as it
+//! is. Numbers that stand in both byte orders are read from the little-endian half, as Linux does.
+//!
+//! Sources: ECMA-119, 4th edition; System Use Sharing Protocol 1.12; Rock Ridge Interchange Protocol 1.12;
+//! Joliet Specification 1; "El Torito" Bootable CD-ROM Format Specification 1.0; UEFI 2.11, 13.3.2.1.
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod date;
+mod descriptor;
+mod directory;
+mod eltorito;
+pub mod fuzz;
+mod name;
+mod record;
+mod rock_ridge;
+mod susp;
+mod volume;
+pub mod write;
+
+use filesystem::{Corrupt, Error, Fault, Format};
+
+pub use descriptor::probe;
+pub use eltorito::BootEntry;
+pub use volume::{Iso9660, Node};
+
+fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: impl Into<u64>) -> Error {
+    Error::Corrupt(Corrupt { format: Format::Iso9660, fault, structure, offset, found: found.into() })
+}

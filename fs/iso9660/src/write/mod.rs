@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! A whole image from a list of files: the same bytes for the same list and options.
+//!
+//! ISO 9660 level 2 with Rock Ridge names, one El Torito entry for UEFI, and room for partition tables: the
+//! system area in front and a tail behind, whose bytes come from the caller, as they depend on where the
+//! plan puts the boot image.
+
+mod emit;
+mod records;
+mod tree;
+
+use alloc::{string::String, vec::Vec};
+use core::ops::Range;
+
+use filesystem::Timestamp;
+
+use crate::descriptor::{FIRST, SECTOR};
+use tree::{Directory, Node};
+
+/// Bytes of the system area, which belongs to whoever boots or partitions the image.
+pub const SYSTEM_AREA: u64 = FIRST.saturating_mul(SECTOR);
+
+/// What an image is to be, apart from its files.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The label: at most 32 capitals, digits and underscores.
+    pub volume_id: String,
+    /// The time of the volume and of all files, from 1900 to 2155; others become the nearest.
+    pub time: Timestamp,
+    /// Bytes at the end that are kept free for [`Image::to_bytes`], rounded up to 2048.
+    pub tail: u64,
+}
+
+/// Collects the directories and files of an image.
+#[derive(Debug, Default)]
+pub struct Builder<'a> {
+    root: Directory<'a>,
+    boot_image: Option<&'a [u8]>,
+}
+
+impl<'a> Builder<'a> {
+    /// An image without files.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a directory and those above it; those that exist already stay.
+    ///
+    /// `path` is separated by slashes; one in front is allowed.
+    ///
+    /// # Errors
+    /// [`Error::Name`] for a name that no path can hold or of more than 128 bytes, [`Error::NotADirectory`]
+    /// where a file stands in the way, [`Error::TooDeep`].
+    pub fn directory(&mut self, path: &str) -> Result<(), Error> {
+        self.root.directory(path).map(drop)
+    }
+
+    /// Adds a file, and the directories above it.
+    ///
+    /// # Errors
+    /// As [`directory`](Self::directory); [`Error::Exists`] when there is an entry of this name;
+    /// [`Error::TooLarge`] for 4 GiB and more.
+    pub fn file(&mut self, path: &str, bytes: &'a [u8]) -> Result<(), Error> {
+        self.root.file(path, bytes)
+    }
+
+    /// Sets the image that UEFI boots from a disc: a FAT volume. It stands at the end, before the tail, so
+    /// that one of 32 MiB and more, whose length El Torito cannot say, may reach to the end of the disc.
+    pub fn boot_image(&mut self, bytes: &'a [u8]) {
+        self.boot_image = Some(bytes);
+    }
+
+    /// Decides where everything stands.
+    ///
+    /// # Errors
+    /// [`Error::VolumeId`]; [`Error::TooLarge`] when a directory or the image is.
+    pub fn plan(&self, options: &Options) -> Result<Image<'a>, Error> {
+        Image::new(&self.root, self.boot_image, options)
+    }
+}
+
+/// An image of which every place is decided.
+#[derive(Debug)]
+pub struct Image<'a> {
+    nodes: Vec<Node<'a>>,
+    volume_id: [u8; 32],
+    time: Timestamp,
+    boot_image: Option<&'a [u8]>,
+    blocks: Blocks,
+}
+
+/// Places in the image, in blocks of 2048 bytes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Blocks {
+    l_table: u32,
+    m_table: u32,
+    boot_catalog: u32,
+    /// The continuation area of the root's own record.
+    continuation: u32,
+    boot_image: u32,
+    tail: u32,
+    total: u32,
+}
+
+impl Image<'_> {
+    /// Where the boot image stands, in bytes: from a multiple of 2048 to another.
+    pub fn boot_image(&self) -> Option<Range<u64>> {
+        self.boot_image.map(|_| bytes_of(self.blocks.boot_image)..bytes_of(self.blocks.tail))
+    }
+
+    /// Length of the image in bytes, tail included: a multiple of 2048.
+    pub fn size(&self) -> u64 {
+        bytes_of(self.blocks.total)
+    }
+
+    /// The image's bytes, with `system_area` at its start and `tail` at its very end.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] when either is longer than its place; [`Error::NoMemory`].
+    pub fn to_bytes(&self, system_area: &[u8], tail: &[u8]) -> Result<Vec<u8>, Error> {
+        let room = bytes_of(self.blocks.total.saturating_sub(self.blocks.tail));
+        for (path, bytes, room) in [("system area", system_area, SYSTEM_AREA), ("tail", tail, room)] {
+            let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            if size > room {
+                return Err(Error::TooLarge { path: path.into(), size });
+            }
+        }
+        emit::image(self, system_area, tail)
+    }
+}
+
+fn bytes_of(blocks: u32) -> u64 {
+    u64::from(blocks).saturating_mul(SECTOR)
+}
+
+/// Why an image cannot be made.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The name is empty, `.`, `..`, has a NUL or more than 128 bytes.
+    #[error("`{name}` is no file name")]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// There is an entry of this name.
+    #[error("`{path}` exists already")]
+    Exists {
+        /// The path.
+        path: String,
+    },
+    /// A file stands where a directory is needed.
+    #[error("`{path}` goes through a file")]
+    NotADirectory {
+        /// The path.
+        path: String,
+    },
+    /// ISO 9660 has eight levels of directories, the root included.
+    #[error("`{path}` is too deep for ISO 9660")]
+    TooDeep {
+        /// The path.
+        path: String,
+    },
+    /// A file, a directory, the image or what the caller adds to it is larger than its place.
+    #[error("{path} is too large for ISO 9660: {size} bytes")]
+    TooLarge {
+        /// What is too large.
+        path: String,
+        /// Its bytes.
+        size: u64,
+    },
+    /// The volume identifier is none.
+    #[error("`{volume_id}` is no volume identifier: at most 32 capitals, digits and underscores")]
+    VolumeId {
+        /// The identifier.
+        volume_id: String,
+    },
+    /// There is no memory for the image.
+    #[error("no memory for an image of {bytes} bytes")]
+    NoMemory {
+        /// Its size.
+        bytes: u64,
+    },
+}

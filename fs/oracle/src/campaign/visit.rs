@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! A walk over a filesystem that may be damaged.
+
+use std::ops::ControlFlow;
+
+use filesystem::{FileSystem, FileType};
+
+use super::Depth;
+
+/// Nodes that are looked at: campaigns' images have fewer than a hundred, damaged ones may seem to have more.
+const MOST_NODES: usize = 500;
+/// Bytes of one file, and of one read of it.
+const MOST_BYTES: u64 = 1024 * 1024;
+const CHUNK: usize = 64 * 1024;
+/// Places of a file at which its map is asked.
+const PROBES: u64 = 16;
+
+/// What a walk came by.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Visited {
+    /// Nodes whose attributes were read, the root included.
+    pub nodes: usize,
+    /// Operations on folders, links and attributes that failed.
+    pub failed: usize,
+    /// Regular files of which every byte asked for was read.
+    pub files: usize,
+    /// Regular files of which some was not.
+    pub unread: usize,
+}
+
+/// Walks over everything and goes on after an error, so that damage in one place does not hide the reader's
+/// code for the rest. Bounded, whatever the filesystem says of itself.
+pub fn visit<F: FileSystem>(filesystem: &F, depth: Depth) -> Visited {
+    let mut visited = Visited::default();
+    let mut todo = vec![filesystem.root()];
+    let mut seen = 0;
+    while let Some(node) = todo.pop() {
+        seen += 1;
+        let Ok(attr) = filesystem.attr(&node) else {
+            visited.failed += 1;
+            continue;
+        };
+        visited.nodes += 1;
+        match attr.kind {
+            FileType::Directory => {
+                let mut names = Vec::new();
+                // Never broken off: that a folder ends is the reader's business.
+                let all = filesystem.read_dir(&node, &mut |name, child| {
+                    if seen + todo.len() + names.len() < MOST_NODES {
+                        names.push((name.to_vec(), child));
+                    }
+                    ControlFlow::Continue(())
+                });
+                visited.failed += usize::from(all.is_err());
+                for (name, child) in names {
+                    visited.failed += usize::from(filesystem.lookup(&node, &name).is_err());
+                    todo.push(child);
+                }
+            }
+            FileType::Symlink => visited.failed += usize::from(filesystem.read_link(&node).is_err()),
+            FileType::File => match read(filesystem, &node, attr.size, depth) {
+                true => visited.files += 1,
+                false => visited.unread += 1,
+            },
+            _ => {}
+        }
+    }
+    visited
+}
+
+/// Asks for bytes all over the file and, if wanted, reads its beginning whole.
+fn read<F: FileSystem>(filesystem: &F, node: &F::Node, size: u64, depth: Depth) -> bool {
+    let last = size.saturating_sub(1);
+    let mut is_whole = true;
+    for probe in 0..=PROBES {
+        let offset = (u128::from(last) * u128::from(probe) / u128::from(PROBES)) as u64;
+        is_whole &= filesystem.read_at(node, offset, &mut [0]).is_ok();
+    }
+    let (mut offset, mut buf) = (0, vec![0; CHUNK]);
+    while depth == Depth::All && offset < size.min(MOST_BYTES) {
+        match filesystem.read_at(node, offset, &mut buf) {
+            Ok(length) if length > 0 => offset += length as u64,
+            _ => {
+                is_whole = false;
+                break;
+            }
+        }
+    }
+    is_whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tree;
+
+    #[test]
+    fn everything_is_visited_once() {
+        let tree = Tree::new().file("/a/x", vec![1; 200_000]).symlink("/l", "a").dir("/b").file("/y", "");
+        for depth in [Depth::Metadata, Depth::All] {
+            assert_eq!(visit(&tree, depth), Visited { nodes: 6, failed: 0, files: 2, unread: 0 });
+        }
+    }
+}

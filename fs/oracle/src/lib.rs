@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What tests of formats hold the readers against.
+//!
+//! - [`Tree`]: a filesystem in memory, for whatever stands above the formats.
+//! - [`manifest`]: everything that a walk sees, as records to compare.
+//! - [`tools`]: the programs that make and check the real formats.
+//! - [`campaign`]: corrupted images, each read under limits of time, stack and memory.
+//!
+//! For tests on the build machine only: it needs std, and it reports by panicking.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod campaign;
+pub mod manifest;
+pub mod tools;
+mod tree;
+
+pub use tree::Tree;

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The real programs that make and check formats.
+
+use std::{
+    env, fs,
+    io::{ErrorKind, Write},
+    path::PathBuf,
+    process::{Command, Output, Stdio},
+};
+
+/// Where the programs are.
+const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// A program, to be given arguments: found in the system's folders, speaking English, in UTC.
+pub fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.env("PATH", PATH).env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
+    command
+}
+
+/// Runs a program and yields its standard output.
+///
+/// # Panics
+/// With what the program printed, when it fails; with its name, when it is missing.
+pub fn run(program: &str, args: &[&str]) -> Vec<u8> {
+    succeeded(program, args, output(program, args))
+}
+
+/// Runs a program with `input` as its standard input and yields its standard output.
+///
+/// # Panics
+/// As [`run`].
+pub fn run_with_input(program: &str, args: &[&str], input: &[u8]) -> Vec<u8> {
+    succeeded(program, args, output_with_input(program, args, input))
+}
+
+/// Runs a program and yields its status and what it printed, whether or not it succeeds.
+///
+/// # Panics
+/// When it is missing.
+pub fn output(program: &str, args: &[&str]) -> Output {
+    started(program, command(program).args(args).stdin(Stdio::null()).output())
+}
+
+/// Runs a program with `input` as its standard input and yields its status and what it printed, whether or
+/// not it succeeds.
+///
+/// # Panics
+/// When it is missing.
+pub fn output_with_input(program: &str, args: &[&str], input: &[u8]) -> Output {
+    let pipes = |command: &mut Command| {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
+    };
+    let mut child = started(program, pipes(command(program).args(args)));
+    let mut stdin = child.stdin.take().expect("standard input is piped");
+    std::thread::scope(|scope| {
+        // On its own thread: a program that prints before it has read everything would block both sides.
+        scope.spawn(move || match stdin.write_all(input) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => panic!("{program}: {error}"),
+            _ => {}
+        });
+        child.wait_with_output().unwrap_or_else(|error| panic!("{program}: {error}"))
+    })
+}
+
+fn started<T>(program: &str, result: std::io::Result<T>) -> T {
+    result.unwrap_or_else(|error| match error.kind() {
+        ErrorKind::NotFound => panic!("{program} is not installed in {PATH}: this test needs it"),
+        _ => panic!("{program}: {error}"),
+    })
+}
+
+fn succeeded(program: &str, args: &[&str], output: Output) -> Vec<u8> {
+    assert!(
+        output.status.success(),
+        "{program} {}: {}\n{}{}",
+        args.join(" "),
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    output.stdout
+}
+
+/// An empty folder of this name for the files of one test: under Bazel's `TEST_TMPDIR`, else under the
+/// system's folder for temporary files, by the name of the test program. Another call empties it.
+///
+/// # Panics
+/// When it cannot be made.
+pub fn work_dir(name: &str) -> PathBuf {
+    let base = match env::var_os("TEST_TMPDIR") {
+        Some(dir) => PathBuf::from(dir),
+        None => {
+            let program = env::current_exe().expect("a test program has a path");
+            env::temp_dir().join("cloud-boot-tests").join(program.file_name().expect("and a name"))
+        }
+    };
+    let dir = base.join(name);
+    match fs::remove_dir_all(&dir) {
+        Err(error) if error.kind() != ErrorKind::NotFound => panic!("{}: {error}", dir.display()),
+        _ => {}
+    }
+    fs::create_dir_all(&dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
+    dir
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use super::*;
+
+    fn message(test: fn()) -> String {
+        *catch_unwind(test).unwrap_err().downcast::<String>().unwrap()
+    }
+
+    #[test]
+    fn a_missing_or_failing_program_is_named() {
+        assert!(message(|| drop(run("no-such-tool", &[]))).contains("no-such-tool is not installed"));
+        let failing = message(|| drop(run("sh", &["-c", "echo why >&2; exit 3"])));
+        assert!(failing.contains("exit status: 3") && failing.contains("why"), "{failing}");
+    }
+
+    #[test]
+    fn output_and_input_pass_whole() {
+        // More than the 64 KiB of a pipe, so that both directions must move at once.
+        let input: Vec<u8> = (0..300_000u32).map(|i| (i % 251) as u8).collect();
+        assert!(run_with_input("cat", &[], &input) == input);
+        assert_eq!(run("printf", &["%s", "text"]), b"text");
+        assert_eq!(output("false", &[]).status.code(), Some(1));
+    }
+
+    #[test]
+    fn a_work_dir_is_empty_each_time() {
+        fs::write(work_dir("tools").join("file"), "x").unwrap();
+        assert_eq!(fs::read_dir(work_dir("tools")).unwrap().count(), 0);
+    }
+}

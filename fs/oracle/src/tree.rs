@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! A filesystem in memory.
+
+use std::{collections::BTreeMap, ops::ControlFlow};
+
+use filesystem::{Attr, EachEntry, Error, FileSystem, FileType, Identity, Timestamp};
+
+/// Index of the root among the nodes.
+const ROOT: usize = 0;
+
+/// A filesystem in memory, built by naming what stands in it.
+///
+/// Folders on the way to a node are made as needed; a node named again replaces the one before. Everything
+/// belongs to root, with the modes that root's files usually have and a time stamp of zero.
+///
+/// ```
+/// let tree = oracle::Tree::new().file("/boot/vmlinuz-6.12", "kernel").symlink("/vmlinuz", "boot/vmlinuz-6.12");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Tree {
+    identity: Identity,
+    nodes: Vec<Node>,
+}
+
+#[derive(Clone, Debug)]
+enum Node {
+    /// Names and the index of what they name.
+    Directory(BTreeMap<Vec<u8>, usize>),
+    File(Vec<u8>),
+    Symlink(Vec<u8>),
+    Special(FileType, (u32, u32)),
+}
+
+impl Tree {
+    /// An empty root folder, format `tree`, without label and UUID.
+    pub fn new() -> Self {
+        let identity = Identity { format: "tree", ..Identity::default() };
+        Self { identity, nodes: vec![Node::Directory(BTreeMap::new())] }
+    }
+
+    /// With this label.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<Vec<u8>>) -> Self {
+        self.identity.label = label.into();
+        self
+    }
+
+    /// With this UUID.
+    #[must_use]
+    pub fn uuid(mut self, uuid: impl Into<String>) -> Self {
+        self.identity.uuid = uuid.into();
+        self
+    }
+
+    /// With a regular file.
+    ///
+    /// # Panics
+    /// Where the path is empty or leads through something that is no folder; so do all of these.
+    #[must_use]
+    pub fn file(self, path: impl AsRef<[u8]>, bytes: impl Into<Vec<u8>>) -> Self {
+        self.with(path.as_ref(), Node::File(bytes.into()))
+    }
+
+    /// With an empty folder, or the one that is there already.
+    #[must_use]
+    pub fn dir(mut self, path: impl AsRef<[u8]>) -> Self {
+        self.directory(&components(path.as_ref()));
+        self
+    }
+
+    /// With a symbolic link; the target is stored as it is.
+    #[must_use]
+    pub fn symlink(self, path: impl AsRef<[u8]>, target: impl Into<Vec<u8>>) -> Self {
+        self.with(path.as_ref(), Node::Symlink(target.into()))
+    }
+
+    /// With a device node, fifo or socket; `device` is its major and minor number.
+    #[must_use]
+    pub fn device(self, path: impl AsRef<[u8]>, kind: FileType, device: (u32, u32)) -> Self {
+        self.with(path.as_ref(), Node::Special(kind, device))
+    }
+
+    fn with(mut self, path: &[u8], node: Node) -> Self {
+        let path = components(path);
+        let (name, folders) = path.split_last().expect("a node other than the root has a name");
+        let parent = self.directory(folders);
+        let index = self.nodes.len();
+        self.nodes.push(node);
+        self.entries(parent).insert(name.to_vec(), index);
+        self
+    }
+
+    /// The folder of this path, made where it is missing.
+    fn directory(&mut self, path: &[&[u8]]) -> usize {
+        let mut here = ROOT;
+        for name in path {
+            let fresh = self.nodes.len();
+            here = *self.entries(here).entry(name.to_vec()).or_insert(fresh);
+            if here == fresh {
+                self.nodes.push(Node::Directory(BTreeMap::new()));
+            }
+        }
+        here
+    }
+
+    fn entries(&mut self, index: usize) -> &mut BTreeMap<Vec<u8>, usize> {
+        match &mut self.nodes[index] {
+            Node::Directory(entries) => entries,
+            other => panic!("{other:?} is no folder"),
+        }
+    }
+
+    /// The entries of a folder in the order they were made in: a disk has no better one.
+    fn in_disk_order(&self, dir: usize) -> Result<Vec<(&[u8], usize)>, Error> {
+        let Node::Directory(entries) = &self.nodes[dir] else {
+            return Err(Error::WrongType { expected: "directory" });
+        };
+        let mut list: Vec<_> = entries.iter().map(|(name, index)| (name.as_slice(), *index)).collect();
+        list.sort_by_key(|(_, index)| *index);
+        Ok(list)
+    }
+}
+
+impl Default for Tree {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn components(path: &[u8]) -> Vec<&[u8]> {
+    path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).collect()
+}
+
+impl FileSystem for Tree {
+    type Node = usize;
+
+    fn identity(&self) -> Identity {
+        self.identity.clone()
+    }
+
+    fn root(&self) -> usize {
+        ROOT
+    }
+
+    fn lookup(&self, dir: &usize, name: &[u8]) -> Result<usize, Error> {
+        match &self.nodes[*dir] {
+            Node::Directory(entries) => entries.get(name).copied().ok_or(Error::NotFound),
+            _ => Err(Error::WrongType { expected: "directory" }),
+        }
+    }
+
+    fn attr(&self, node: &usize) -> Result<Attr, Error> {
+        let (kind, mode, size, links, device) = match &self.nodes[*node] {
+            Node::Directory(entries) => {
+                let folders = entries.values().filter(|i| matches!(self.nodes[**i], Node::Directory(_)));
+                (FileType::Directory, 0o755, 0, 2 + folders.count() as u64, (0, 0))
+            }
+            Node::File(bytes) => (FileType::File, 0o644, bytes.len() as u64, 1, (0, 0)),
+            Node::Symlink(target) => (FileType::Symlink, 0o777, target.len() as u64, 1, (0, 0)),
+            Node::Special(kind, device) => (*kind, 0o600, 0, 1, *device),
+        };
+        Ok(Attr { kind, mode, uid: 0, gid: 0, size, links, modified: Timestamp::default(), device })
+    }
+
+    fn read_dir(&self, dir: &usize, each: &mut EachEntry<'_, usize>) -> Result<(), Error> {
+        for (name, node) in self.in_disk_order(*dir)? {
+            if let ControlFlow::Break(()) = each(name, node) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_link(&self, node: &usize) -> Result<Vec<u8>, Error> {
+        match &self.nodes[*node] {
+            Node::Symlink(target) => Ok(target.clone()),
+            _ => Err(Error::WrongType { expected: "symbolic link" }),
+        }
+    }
+
+    fn read_at(&self, node: &usize, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
+        let Node::File(bytes) = &self.nodes[*node] else {
+            return Err(Error::WrongType { expected: "regular file" });
+        };
+        let rest = usize::try_from(offset).ok().and_then(|start| bytes.get(start..)).unwrap_or_default();
+        let length = rest.len().min(buf.len());
+        buf[..length].copy_from_slice(&rest[..length]);
+        Ok(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_on_the_way_are_made_and_shared() {
+        let tree = Tree::new().file("/a/b/x", "1").dir("a/c").file("/a/b/y", "22");
+        let a = tree.lookup(&tree.root(), b"a").unwrap();
+        assert_eq!(tree.attr(&a).unwrap().links, 4, "itself, its entry, two folders in it");
+        let b = tree.lookup(&a, b"b").unwrap();
+        let y = tree.lookup(&b, b"y").unwrap();
+        assert_eq!(tree.attr(&y).unwrap().size, 2);
+        assert_eq!(tree.lookup(&b, b"z"), Err(Error::NotFound));
+        assert_eq!(tree.lookup(&y, b"z"), Err(Error::WrongType { expected: "directory" }));
+    }
+
+    #[test]
+    fn reads_end_where_the_file_ends() {
+        let tree = Tree::new().file("x", "abc");
+        let x = tree.lookup(&tree.root(), b"x").unwrap();
+        let mut buf = [0; 8];
+        assert_eq!(tree.read_at(&x, 1, &mut buf), Ok(2));
+        assert_eq!(&buf[..2], b"bc");
+        assert_eq!(tree.read_at(&x, 3, &mut buf), Ok(0));
+        assert_eq!(tree.read_at(&x, u64::MAX, &mut buf), Ok(0));
+    }
+
+    #[test]
+    fn entries_come_as_they_were_made() {
+        let tree = Tree::new().file("b", "").file("a", "").symlink("c", "a");
+        let mut names = Vec::new();
+        let all = &mut |name: &[u8], _| {
+            names.push(name.to_vec());
+            ControlFlow::Continue(())
+        };
+        tree.read_dir(&tree.root(), all).unwrap();
+        assert_eq!(names, [b"b", b"a", b"c"]);
+    }
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Partition tables: GPT and MBR, for logical blocks of any size.
+//!
+//! [`read`] yields the partitions of a disk. A GPT whose primary copy is damaged is read from its backup, with
+//! a warning. [`gpt::Layout`] writes one, the same bytes every time.
+//!
+//! ```
+//! let mut disk = vec![0; 1 << 20];
+//! let kind = part::ESP.to_bytes();
+//! let esp = part::gpt::NewPartition {
+//!     type_guid: kind,
+//!     guid: [1; 16],
+//!     first_lba: 64,
+//!     last_lba: 127,
+//!     name: "esp".into(),
+//!     attributes: 0,
+//! };
+//! let layout = part::gpt::Layout {
+//!     disk_guid: [2; 16],
+//!     block_size: 512,
+//!     disk_blocks: 2048,
+//!     entries: 128,
+//!     partitions: vec![esp],
+//! };
+//! let (primary, backup) = (layout.primary()?, layout.backup()?);
+//! disk[..primary.len()].copy_from_slice(&primary);
+//! let end = disk.len();
+//! disk[end - backup.len()..].copy_from_slice(&backup);
+//!
+//! let table = part::read(&disk)?.unwrap();
+//! assert_eq!((table.partitions[0].start, table.partitions[0].length), (64 * 512, 64 * 512));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Sources: UEFI 2.11, chapter 5 (GPT, protective MBR); the MBR and its extended partitions as Linux reads
+//! them (block/partitions/msdos.c).
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod crc;
+pub mod fuzz;
+pub mod gpt;
+mod guid;
+mod mbr;
+
+use alloc::{string::String, vec::Vec};
+
+use block::BlockRead;
+use filesystem::{Corrupt, Error, Fault, Format};
+
+pub use guid::{Guid, InvalidGuid};
+
+/// The partitions of a disk.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Table {
+    /// What kind of table it is.
+    pub kind: Kind,
+    /// Logical block size in bytes that the table counts in; of a disc image it may not be the device's.
+    pub block_size: u32,
+    /// The partitions, by number.
+    pub partitions: Vec<Partition>,
+    /// What was wrong and could be worked around.
+    pub warnings: Vec<Error>,
+}
+
+/// Kinds of table.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// GUID partition table.
+    Gpt,
+    /// Master boot record.
+    Mbr,
+}
+
+/// One partition.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Partition {
+    /// Number as Linux and GRUB count: index of the GPT entry plus one; 1 to 4 for primary, from 5 on for
+    /// logical partitions.
+    pub number: u32,
+    /// First byte.
+    pub start: u64,
+    /// Length in bytes, at least one block; start + length lies on the disk.
+    pub length: u64,
+    /// What it is for.
+    pub kind: PartitionKind,
+    /// The identifier as `PARTUUID=` spells it: a GUID, or `xxxxxxxx-nn` for an MBR with a disk
+    /// signature; else empty.
+    pub uuid: String,
+    /// The GPT name, empty for MBR.
+    pub name: String,
+}
+
+/// What a partition says that it is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PartitionKind {
+    /// GPT: the partition type GUID.
+    Gpt(Guid),
+    /// MBR: the type byte.
+    Mbr(u8),
+}
+
+/// EFI system partition.
+pub const ESP: Guid = Guid::from_bytes([
+    0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b,
+]);
+
+/// Reads the partition table of a disk; none when there is none.
+///
+/// Where nothing is found for the device's logical blocks, blocks of 512 bytes are tried: images made for
+/// disks are also written to CDs.
+///
+/// # Errors
+/// [`Error::Io`] when block 0 cannot be read; [`Error::Corrupt`] when there is a table and no copy of it is
+/// whole.
+pub fn read(device: &dyn BlockRead) -> Result<Option<Table>, Error> {
+    let native = device.logical_block_size();
+    let found = read_with(device, native);
+    if native == 512 || matches!(&found, Ok(Some(table)) if table.fits()) {
+        return found;
+    }
+    match (found, read_with(device, 512)) {
+        (_, Ok(Some(table))) if table.fits() => Ok(Some(table)),
+        (Err(native), Err(small)) => Err(graver(native, small)),
+        (Ok(None), other) | (other, _) => other,
+    }
+}
+
+impl Table {
+    /// Whether every partition that the table names is there: one read with the wrong block size has some
+    /// past the end of the disk.
+    fn fits(&self) -> bool {
+        self.kind == Kind::Gpt || self.warnings.is_empty()
+    }
+}
+
+fn read_with(device: &dyn BlockRead, block_size: u32) -> Result<Option<Table>, Error> {
+    if device.size() < u64::from(block_size) {
+        return Ok(None);
+    }
+    // Without a protective MBR there is no GPT: firmware, Linux and GRUB agree, and what stands at the end of
+    // a disk that is used otherwise by now is only left over.
+    match mbr::Mbr::read(device)? {
+        Some(mbr) if mbr.is_protective() => gpt::read(device, block_size).map(Some),
+        Some(mbr) => Ok(mbr.partitions(device, block_size)),
+        None => Ok(None),
+    }
+}
+
+fn is_magic(error: &Error) -> bool {
+    matches!(error, Error::Corrupt(corrupt) if corrupt.fault == Fault::Magic)
+}
+
+/// The error that says more: a structure that is not there says less than one that is damaged.
+fn graver(first: Error, second: Error) -> Error {
+    if is_magic(&first) && !is_magic(&second) { second } else { first }
+}
+
+fn corrupt(format: Format, fault: Fault, structure: &'static str, offset: u64, found: u64) -> Error {
+    Error::Corrupt(Corrupt { format, fault, structure, offset, found })
+}

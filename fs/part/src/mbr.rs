@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The master boot record and the chain of extended boot records behind it.
+
+use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
+
+use block::BlockRead;
+use filesystem::{Error, Fault, Format};
+use zerocopy::{
+    FromBytes, Immutable, KnownLayout, Unaligned,
+    little_endian::{U16, U32},
+};
+
+use crate::{Kind, Partition, PartitionKind, Table, corrupt};
+
+const SIGNATURE: u16 = 0xaa55;
+const PROTECTIVE: u8 = 0xee;
+/// Extended partitions: CHS, LBA, Linux.
+const EXTENDED: [u8; 3] = [0x05, 0x0f, 0x85];
+/// Extended boot records of one disk: more than Linux follows (100).
+const MOST_RECORDS: usize = 256;
+/// Bytes of a record, whatever the block size.
+const SECTOR: u64 = 512;
+
+/// The sector, as it stands at byte 0 and at the start of every logical partition's record.
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct Mbr {
+    boot_code: [u8; 440],
+    unique_mbr_disk_signature: U32,
+    unknown: [u8; 2],
+    partition_record: [Record; 4],
+    signature: U16,
+}
+
+#[derive(Clone, Copy, FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Record {
+    boot_indicator: u8,
+    starting_chs: [u8; 3],
+    os_type: u8,
+    ending_chs: [u8; 3],
+    starting_lba: U32,
+    size_in_lba: U32,
+}
+
+impl Mbr {
+    /// The record in block 0, if its signature is there.
+    pub fn read(device: &dyn BlockRead) -> Result<Option<Self>, Error> {
+        Ok(Some(Self::read_at(device, 0)?).filter(|mbr| mbr.signature.get() == SIGNATURE))
+    }
+
+    fn read_at(device: &dyn BlockRead, offset: u64) -> Result<Self, Error> {
+        let mut sector = [0; 512];
+        device.read_at(offset, &mut sector)?;
+        Self::read_from_bytes(&sector).map_err(|_| corrupt(Format::Mbr, Fault::Truncated, "MBR", offset, 512))
+    }
+
+    /// Whether a GPT stands behind it.
+    pub fn is_protective(&self) -> bool {
+        self.partition_record.iter().any(|record| record.os_type == PROTECTIVE)
+    }
+
+    /// Its partitions; none when the sector is no partition table (a filesystem's boot sector has the same
+    /// signature).
+    pub fn partitions(&self, device: &dyn BlockRead, block_size: u32) -> Option<Table> {
+        let mut records = self.partition_record.iter();
+        if !records.all(|record| matches!(record.boot_indicator, 0 | 0x80))
+            || self.partition_record.iter().all(Record::is_empty)
+        {
+            return None;
+        }
+        let table = Table { kind: Kind::Mbr, block_size, partitions: Vec::new(), warnings: Vec::new() };
+        let disk = self.unique_mbr_disk_signature.get();
+        let mut reader = Reader { device, disk, table, next_logical: 5, seen: BTreeSet::new() };
+        for (number, record) in (1..).zip(&self.partition_record) {
+            if !record.is_extended() {
+                reader.add(number, 0, record);
+            } else if let Err(warning) = reader.logical(record) {
+                reader.table.warnings.push(warning);
+            }
+        }
+        reader.table.partitions.sort_by_key(|partition| partition.number);
+        Some(reader.table)
+    }
+}
+
+impl Record {
+    fn is_empty(&self) -> bool {
+        self.os_type == 0 || self.size_in_lba.get() == 0
+    }
+
+    fn is_extended(&self) -> bool {
+        EXTENDED.contains(&self.os_type) && !self.is_empty()
+    }
+}
+
+/// Collects the partitions of one disk.
+struct Reader<'a> {
+    device: &'a dyn BlockRead,
+    /// The disk's signature.
+    disk: u32,
+    table: Table,
+    /// The number of the next logical partition.
+    next_logical: u32,
+    /// Blocks of the extended boot records that were read.
+    seen: BTreeSet<u64>,
+}
+
+impl Reader<'_> {
+    /// Adds a partition whose start is relative to block `base`. One that does not lie on the disk is left
+    /// out, with a warning.
+    fn add(&mut self, number: u32, base: u64, record: &Record) {
+        if record.is_empty() {
+            return;
+        }
+        let block_size = u64::from(self.table.block_size);
+        let start = base.saturating_add(u64::from(record.starting_lba.get())).saturating_mul(block_size);
+        let length = u64::from(record.size_in_lba.get()).saturating_mul(block_size);
+        if start.checked_add(length).is_none_or(|end| end > self.device.size()) {
+            let place = base.saturating_mul(block_size);
+            let found = u64::from(record.size_in_lba.get());
+            let warning = corrupt(Format::Mbr, Fault::Range, "MBR Partition Record.SizeInLBA", place, found);
+            self.table.warnings.push(warning);
+            return;
+        }
+        // Zero is no signature: blkid gives none either.
+        let uuid = match self.disk {
+            0 => String::new(),
+            disk => format!("{disk:08x}-{number:02x}"),
+        };
+        self.table.partitions.push(Partition {
+            number,
+            start,
+            length,
+            kind: PartitionKind::Mbr(record.os_type),
+            uuid,
+            name: String::new(),
+        });
+    }
+
+    /// Walks the chain of an extended partition as Linux does: the first two records are logical partitions,
+    /// relative to their own block; the first extended one of all four is the link, relative to the extended
+    /// partition.
+    fn logical(&mut self, extended: &Record) -> Result<(), Error> {
+        let base = u64::from(extended.starting_lba.get());
+        let mut next = base;
+        loop {
+            let offset = next.saturating_mul(u64::from(self.table.block_size));
+            let fail = |fault, structure, found| corrupt(Format::Mbr, fault, structure, offset, found);
+            if !self.seen.insert(next) || self.seen.len() > MOST_RECORDS {
+                return Err(fail(Fault::Loop, "EBR Partition Record.StartingLBA", next));
+            }
+            if offset.checked_add(SECTOR).is_none_or(|end| end > self.device.size()) {
+                return Err(fail(Fault::Range, "EBR Partition Record.StartingLBA", next));
+            }
+            let sector = Mbr::read_at(self.device, offset)?;
+            if sector.signature.get() != SIGNATURE {
+                return Err(fail(Fault::Magic, "EBR.Signature", u64::from(sector.signature.get())));
+            }
+            let records = &sector.partition_record;
+            for record in records.iter().take(2).filter(|record| !record.is_extended() && !record.is_empty())
+            {
+                self.add(self.next_logical, next, record);
+                self.next_logical = self.next_logical.saturating_add(1);
+            }
+            match records.iter().find(|record| record.is_extended()) {
+                Some(link) => next = base.saturating_add(u64::from(link.starting_lba.get())),
+                None => return Ok(()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{vec, vec::Vec};
+
+    use super::*;
+
+    fn record(kind: u8, start: u32, size: u32) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        bytes[4] = kind;
+        bytes[8..12].copy_from_slice(&start.to_le_bytes());
+        bytes[12..].copy_from_slice(&size.to_le_bytes());
+        bytes
+    }
+
+    fn sector(disk: &mut [u8], lba: usize, records: &[[u8; 16]]) {
+        let at = lba * 512;
+        for (i, bytes) in records.iter().enumerate() {
+            disk[at + 446 + i * 16..][..16].copy_from_slice(bytes);
+        }
+        disk[at + 510..at + 512].copy_from_slice(&[0x55, 0xaa]);
+    }
+
+    fn numbers(disk: Vec<u8>) -> Vec<(u32, u64)> {
+        let table = crate::read(&disk).unwrap().unwrap();
+        table.partitions.iter().map(|p| (p.number, p.start / 512)).collect()
+    }
+
+    #[test]
+    fn logical_partitions_count_from_five() {
+        let mut disk = vec![0; 100 * 512];
+        sector(&mut disk, 0, &[record(0x83, 1, 9), record(0x05, 20, 60)]);
+        sector(&mut disk, 20, &[record(0x83, 1, 9), record(0x05, 20, 30)]);
+        sector(&mut disk, 40, &[record(0x83, 2, 9)]);
+        assert_eq!(numbers(disk), [(1, 1), (5, 21), (6, 42)]);
+    }
+
+    #[test]
+    fn a_chain_that_loops_ends_with_a_warning() {
+        let mut disk = vec![0; 100 * 512];
+        sector(&mut disk, 0, &[record(0x05, 20, 60)]);
+        sector(&mut disk, 20, &[record(0x83, 1, 9), record(0x05, 0, 30)]);
+        let table = crate::read(&disk).unwrap().unwrap();
+        assert!(matches!(&table.warnings[..], [Error::Corrupt(c)] if c.fault == Fault::Loop));
+        assert_eq!(table.partitions.len(), 1);
+    }
+
+    #[test]
+    fn a_partition_past_the_end_is_left_out_with_a_warning() {
+        for past in [record(0x83, 90, 11), record(0x83, 101, 1), record(0x83, u32::MAX, u32::MAX)] {
+            let mut disk = vec![0; 100 * 512];
+            sector(&mut disk, 0, &[record(0x83, 1, 9), past, record(0x05, 100, 1)]);
+            let table = crate::read(&disk).unwrap().unwrap();
+            assert_eq!(table.partitions.len(), 1);
+            assert!(matches!(
+                &table.warnings[..],
+                [Error::Corrupt(a), Error::Corrupt(b)] if a.fault == Fault::Range && b.fault == Fault::Range
+            ));
+        }
+    }
+
+    #[test]
+    fn an_empty_logical_record_uses_no_number() {
+        let mut disk = vec![0; 100 * 512];
+        // As fdisk leaves it where the first logical partition was deleted; and a second extended partition.
+        sector(&mut disk, 0, &[record(0x0f, 20, 30), record(0x05, 60, 30)]);
+        sector(&mut disk, 20, &[record(0, 0, 0), record(0x05, 10, 10)]);
+        sector(&mut disk, 30, &[record(0x83, 1, 9)]);
+        sector(&mut disk, 60, &[record(0x83, 1, 9)]);
+        assert_eq!(numbers(disk), [(5, 31), (6, 61)]);
+    }
+
+    #[test]
+    fn a_chain_of_records_without_signature_ends_with_a_warning() {
+        let mut disk = vec![0; 100 * 512];
+        sector(&mut disk, 0, &[record(0x83, 1, 9), record(0x05, 20, 60)]);
+        let table = crate::read(&disk).unwrap().unwrap();
+        assert_eq!(table.partitions.len(), 1);
+        assert!(
+            matches!(&table.warnings[..], [Error::Corrupt(c)] if c.fault == Fault::Magic && c.offset == 20 * 512)
+        );
+    }
+
+    #[test]
+    fn a_boot_sector_is_no_table() {
+        // Boot code where a table would stand, and none at all.
+        for fill in [0xf6, 0x00] {
+            let mut disk = vec![fill; 4 * 512];
+            disk[510..512].copy_from_slice(&[0x55, 0xaa]);
+            assert_eq!(crate::read(&disk), Ok(None));
+        }
+        assert_eq!(crate::read(&vec![0; 511]), Ok(None));
+        assert_eq!(crate::read(&vec![0; 512]), Ok(None));
+    }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! A filesystem whose format is not known to the caller.
+
+use alloc::{boxed::Box, rc::Rc, vec::Vec};
+use core::{any::Any, ops::ControlFlow};
+
+use filesystem::{Attr, Error, FileSystem};
+
+/// A node of some format.
+pub type ErasedNode = Rc<dyn Any>;
+
+/// [`FileSystem`] with nodes of unknown type.
+pub trait Erased {
+    fn root(&self) -> ErasedNode;
+    fn lookup(&self, dir: &ErasedNode, name: &[u8]) -> Result<ErasedNode, Error>;
+    fn attr(&self, node: &ErasedNode) -> Result<Attr, Error>;
+    fn read_dir(
+        &self,
+        dir: &ErasedNode,
+        each: &mut dyn FnMut(&[u8], ErasedNode) -> ControlFlow<()>,
+    ) -> Result<(), Error>;
+    fn read_link(&self, node: &ErasedNode) -> Result<Vec<u8>, Error>;
+    fn read_at(&self, node: &ErasedNode, offset: u64, buf: &mut [u8]) -> Result<usize, Error>;
+}
+
+/// Hides the type of a filesystem.
+pub fn erase<F: FileSystem + 'static>(filesystem: F) -> Box<dyn Erased> {
+    Box::new(Typed(filesystem))
+}
+
+struct Typed<F>(F);
+
+impl<F: FileSystem> Typed<F> {
+    /// A node is only ever given back to the filesystem that it came from; another one's is not found.
+    fn node<'a>(&self, node: &'a ErasedNode) -> Result<&'a F::Node, Error> {
+        node.downcast_ref().ok_or(Error::NotFound)
+    }
+}
+
+impl<F: FileSystem> Erased for Typed<F> {
+    fn root(&self) -> ErasedNode {
+        Rc::new(self.0.root())
+    }
+
+    fn lookup(&self, dir: &ErasedNode, name: &[u8]) -> Result<ErasedNode, Error> {
+        Ok(Rc::new(self.0.lookup(self.node(dir)?, name)?))
+    }
+
+    fn attr(&self, node: &ErasedNode) -> Result<Attr, Error> {
+        self.0.attr(self.node(node)?)
+    }
+
+    fn read_dir(
+        &self,
+        dir: &ErasedNode,
+        each: &mut dyn FnMut(&[u8], ErasedNode) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        self.0.read_dir(self.node(dir)?, &mut |name, node| each(name, Rc::new(node)))
+    }
+
+    fn read_link(&self, node: &ErasedNode) -> Result<Vec<u8>, Error> {
+        self.0.read_link(self.node(node)?)
+    }
+
+    fn read_at(&self, node: &ErasedNode, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
+        self.0.read_at(self.node(node)?, offset, buf)
+    }
+}

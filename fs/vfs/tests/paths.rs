@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Paths, files and lists of a volume, over trees in memory.
+
+use filesystem::FileType;
+use oracle::Tree;
+use vfs::{Entry, Error, Volume, VolumeId, Volumes};
+
+/// A system as Debian lays it out, and links that lead nowhere good.
+fn volume() -> Volume {
+    let tree = Tree::new()
+        .file("/boot/vmlinuz-6.12", "kernel")
+        .symlink("/vmlinuz", "boot/vmlinuz-6.12")
+        .symlink("/boot/absolute", "/boot/vmlinuz-6.12")
+        .symlink("/boot/grub/up", "../vmlinuz-6.12")
+        .symlink("/boot/grub/far", "../../../../../boot/vmlinuz-6.12")
+        .symlink("/boot/folder", "grub/")
+        .symlink("/boot/file", "vmlinuz-6.12/")
+        .symlink("/loop", "loop")
+        .symlink("/ping", "pong")
+        .symlink("/pong", "ping")
+        .symlink("/empty", "")
+        .symlink("/dangling", "nowhere")
+        .device("/dev/null", FileType::CharDevice, (1, 3));
+    Volume::new("tree", tree)
+}
+
+fn not_a_directory() -> Error {
+    Error::WrongType { expected: "directory" }
+}
+
+#[test]
+fn a_path_leads_to_its_file_however_it_is_written() {
+    let volume = volume();
+    for path in [
+        "/boot/vmlinuz-6.12",
+        "boot/vmlinuz-6.12",
+        "//boot///vmlinuz-6.12",
+        "/./boot/./vmlinuz-6.12",
+        "/boot/grub/../vmlinuz-6.12",
+        "/../../boot/vmlinuz-6.12",
+        "/boot/../../../boot/vmlinuz-6.12",
+        "/vmlinuz",
+        "/boot/absolute",
+        "/boot/grub/up",
+        "/boot/grub/far",
+        "/boot/folder/up",
+        "/boot/folder//../vmlinuz-6.12",
+    ] {
+        assert_eq!(volume.read(path.as_bytes(), 100).as_deref(), Ok(b"kernel".as_slice()), "{path}");
+    }
+}
+
+#[test]
+fn a_path_that_leads_nowhere_says_why() {
+    let volume = volume();
+    for (path, error) in [
+        ("/none", Error::NotFound),
+        ("/none/..", Error::NotFound),
+        ("/boot/none/vmlinuz", Error::NotFound),
+        ("/dangling", Error::NotFound),
+        ("/empty", Error::NotFound),
+        ("/loop", Error::TooManyLinks),
+        ("/ping", Error::TooManyLinks),
+        ("/ping/x", Error::TooManyLinks),
+        ("/vmlinuz/", not_a_directory()),
+        ("/boot/vmlinuz-6.12/", not_a_directory()),
+        ("/boot/vmlinuz-6.12/.", not_a_directory()),
+        ("/boot/vmlinuz-6.12/..", not_a_directory()),
+        ("/boot/vmlinuz-6.12/x", not_a_directory()),
+        ("/boot/file", not_a_directory()),
+    ] {
+        assert_eq!(volume.open(path.as_bytes()).err(), Some(error), "{path}");
+    }
+}
+
+#[test]
+fn the_root_has_many_names() {
+    let volume = volume();
+    for path in ["", "/", "//", ".", "/.", "..", "/../", "/boot/.."] {
+        let names: Vec<_> =
+            volume.list(path.as_bytes()).unwrap().into_iter().map(|entry| entry.name).collect();
+        assert_eq!(names.len(), 8, "{path}: {names:?}");
+    }
+}
+
+#[test]
+fn a_link_itself_is_opened_only_as_the_last_component() {
+    let volume = volume();
+    let kind = |path: &str| volume.open_no_follow(path.as_bytes()).map(|node| node.attr().unwrap().kind);
+    assert_eq!(kind("/vmlinuz"), Ok(FileType::Symlink));
+    assert_eq!(kind("/loop"), Ok(FileType::Symlink));
+    assert_eq!(kind("/boot/folder/up"), Ok(FileType::Symlink));
+    assert_eq!(kind("/boot/folder/"), Ok(FileType::Directory));
+    assert_eq!(kind("/boot/folder"), Ok(FileType::Symlink));
+    let link = volume.open_no_follow(b"/boot/grub/up").unwrap();
+    assert_eq!(link.read_link().unwrap(), b"../vmlinuz-6.12");
+}
+
+#[test]
+fn only_files_are_read_and_only_up_to_the_limit() {
+    let volume = volume();
+    assert_eq!(volume.read(b"/vmlinuz", 6).unwrap(), b"kernel");
+    assert_eq!(volume.read(b"/vmlinuz", 5), Err(Error::TooLarge { size: 6, limit: 5 }));
+    let not_a_file = Err(Error::WrongType { expected: "regular file" });
+    assert_eq!(volume.read(b"/boot", 100), not_a_file);
+    assert_eq!(volume.read(b"/dev/null", 100), not_a_file);
+    let node = volume.open(b"/vmlinuz").unwrap();
+    let mut part = [0; 4];
+    assert_eq!(node.read_at(2, &mut part), Ok(4));
+    assert_eq!(&part, b"rnel");
+}
+
+#[test]
+fn a_list_is_sorted_and_has_links_as_links() {
+    let entry = |name: &str, kind| Entry { name: name.into(), kind };
+    let expected = [
+        entry("absolute", FileType::Symlink),
+        entry("file", FileType::Symlink),
+        entry("folder", FileType::Symlink),
+        entry("grub", FileType::Directory),
+        entry("vmlinuz-6.12", FileType::File),
+    ];
+    assert_eq!(volume().list(b"/boot").unwrap(), expected);
+    assert_eq!(volume().list(b"/vmlinuz"), Err(not_a_directory()));
+}
+
+#[test]
+fn a_list_has_at_most_65536_entries() {
+    let tree = |count: usize| (0..count).fold(Tree::new(), |tree, i| tree.file(format!("/{i:05}"), ""));
+    let list = Volume::new("full", tree(65_536)).list(b"/").unwrap();
+    assert_eq!((list.len(), list[65_535].name.as_slice()), (65_536, b"65535".as_slice()));
+    let error = Volume::new("overfull", tree(65_537)).list(b"/");
+    assert_eq!(error, Err(Error::TooLarge { size: 65_537, limit: 65_536 }));
+}
+
+#[test]
+fn volumes_are_found_by_what_they_are_called() {
+    let named = |label: &str, uuid: &str| Volume::new("hd0", Tree::new().label(label).uuid(uuid));
+    let volumes = Volumes::from_volumes(vec![named("", ""), named("root", "0E1F-00ab"), named("root", "2")]);
+    let id = |volume: Option<&Volume>| volume.map(Volume::id);
+    assert_eq!(id(volumes.by_uuid("0e1f-00AB")), Some(VolumeId(1)));
+    assert_eq!(id(volumes.by_label(b"root")), Some(VolumeId(1)), "the first");
+    assert_eq!(id(volumes.by_label(b"ROOT")), None);
+    // Nothing is called nothing.
+    assert_eq!(id(volumes.by_uuid("")), None);
+    assert_eq!(id(volumes.by_label(b"")), None);
+    assert_eq!(id(volumes.by_partuuid("")), None);
+    assert_eq!(id(volumes.get(VolumeId(2))), Some(VolumeId(2)));
+    assert!(volumes.get(VolumeId(3)).is_none());
+}
