@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The `cloudboot.*` keys: where they come from, which source wins, who may set what.
+//!
+//! One resolver for the loader and for init. Sources are given weakest first; each effective value keeps the
+//! source that it came from. Keys that do not exist, values that are wrong and keys that a source may not set
+//! are problems, named once, never silently ignored.
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod fuzz;
+mod keys;
+mod line;
+mod problem;
+mod secret;
+mod text;
+
+use alloc::{format, string::String, vec::Vec};
+use core::fmt;
+
+pub use keys::{KEYS, Key, Locked, Value};
+pub use line::{Word, words};
+pub use problem::Problem;
+pub use text::Text;
+
+use line::{LONGEST, MOST};
+use secret::Secret;
+
+/// What starts a key of ours, besides those of other programs that we share.
+const PREFIX: &str = "cloudboot.";
+
+/// Where a text comes from. Later ones are stronger.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Origin {
+    /// The `.cmdline` section, built into the program.
+    Section,
+    /// The file `\cloudboot\cmdline` on the volume that the loader was started from.
+    File,
+    /// LoadOptions, or `/proc/cmdline`.
+    LoadOptions,
+}
+
+impl Origin {
+    /// Built in, and so covered by the program's own signature.
+    fn is_built_in(self) -> bool {
+        self == Self::Section
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Section => "the .cmdline section",
+            Self::File => "\\cloudboot\\cmdline",
+            Self::LoadOptions => "LoadOptions",
+        })
+    }
+}
+
+/// Whether what is not built in is restricted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Trust {
+    /// Every source may set every key.
+    Open,
+    /// Secure Boot is on: other sources may set a few keys only.
+    Locked,
+    /// A signature key is built in: they may also say which signed artifact is booted.
+    LockedWithKey,
+}
+
+impl Trust {
+    fn lets_set(self, origin: Origin, key: &Key) -> bool {
+        match self {
+            Self::Open => true,
+            _ if origin.is_built_in() => true,
+            Self::Locked => key.locked == Locked::Taken,
+            Self::LockedWithKey => key.locked != Locked::Refused,
+        }
+    }
+}
+
+/// The effective values.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Config {
+    settings: Vec<Setting>,
+    rest: Vec<String>,
+    problems: Vec<Problem>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Setting {
+    key: &'static Key,
+    value: Secret,
+    origin: Origin,
+}
+
+impl Config {
+    /// Resolves the texts, weakest first.
+    pub fn resolve(texts: &[Text], trust: Trust) -> Self {
+        let mut config = Self::default();
+        for text in texts {
+            config.add(text, trust);
+        }
+        config
+    }
+
+    fn add(&mut self, text: &Text, trust: Trust) {
+        let origin = text.origin();
+        if text.as_str().len() > LONGEST {
+            return self.note(Problem::Line { origin, cause: "longer than 64 KiB" });
+        }
+        if words(text.as_str()).nth(MOST).is_some() {
+            return self.note(Problem::Line { origin, cause: "more than 4096 words" });
+        }
+        // What stands behind `--` is for the first program that the kernel starts.
+        let mut is_ours = true;
+        for word in words(text.as_str()) {
+            is_ours &= word.raw != "--";
+            match KEYS.iter().find(|key| is_ours && key.name == word.name) {
+                Some(key) => self.set(key, word, origin, trust),
+                None if is_ours && word.name.starts_with(PREFIX) => {
+                    self.note(Problem::Unknown { name: word.name.into(), origin });
+                }
+                None if trust == Trust::Open || origin.is_built_in() => self.rest.push(word.raw.into()),
+                None => self.note(Problem::Refused { name: word.name.into(), origin }),
+            }
+        }
+    }
+
+    /// `NAME=VALUE`, or `NAME` for `NAME=1`.
+    fn set(&mut self, key: &'static Key, word: Word<'_>, origin: Origin, trust: Trust) {
+        let value = word.value.unwrap_or("1");
+        if !trust.lets_set(origin, key) {
+            return self.note(Problem::Refused { name: key.name.into(), origin });
+        }
+        if !key.value.accepts(value) {
+            let value = if key.is_secret { "***".into() } else { value.into() };
+            return self.note(Problem::Value { name: key.name, value, expected: key.value, origin });
+        }
+        if key.is_shared() {
+            self.rest.push(word.raw.into());
+        }
+        self.settings.retain(|setting| setting.key.name != key.name);
+        self.settings.push(Setting { key, value: Secret::new(value), origin });
+    }
+
+    /// Each problem is said once, however often it occurs.
+    fn note(&mut self, problem: Problem) {
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    /// What was wrong with the texts.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// The words that are not ours, as they stood, for the kernel's command line. On a locked machine those of
+    /// sources that are not built in are refused.
+    pub fn rest(&self) -> String {
+        self.rest.join(" ")
+    }
+
+    /// Every effective value with its source, a line each; secrets as `***`.
+    pub fn explain(&self) -> impl Iterator<Item = String> {
+        self.settings.iter().map(|Setting { key, value, origin }| {
+            let value = if key.is_secret { "***" } else { value.expose() };
+            format!("{}={value} from {origin}", key.name)
+        })
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        let is_named = |setting: &&Setting| setting.key.name.strip_prefix(PREFIX) == Some(name);
+        self.settings.iter().find(is_named).map(|setting| setting.value.expose())
+    }
+
+    fn is_on(&self, name: &str) -> bool {
+        self.get(name) == Some("1")
+    }
+
+    /// `debug`: a verbose log.
+    pub fn debug(&self) -> bool {
+        self.is_on("debug")
+    }
+
+    /// `quiet`: no banner.
+    pub fn quiet(&self) -> bool {
+        self.is_on("quiet")
+    }
+
+    /// `target`: the entry to boot.
+    pub fn target(&self) -> Option<&str> {
+        self.get("target")
+    }
+
+    /// `cmdline`: in place of the entry's own command line.
+    pub fn cmdline(&self) -> Option<&str> {
+        self.get("cmdline")
+    }
+
+    /// `cmdline.extra`: behind the command line.
+    pub fn cmdline_extra(&self) -> Option<&str> {
+        self.get("cmdline.extra")
+    }
+
+    /// `console`: added where the command line names no console.
+    pub fn console(&self) -> Option<&str> {
+        self.get("console")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{string::ToString, vec};
+
+    use super::*;
+
+    fn resolve(texts: &[(Origin, &str)], trust: Trust) -> Config {
+        let texts: Vec<Text> =
+            texts.iter().map(|(origin, text)| Text::new(*origin, text.as_bytes())).collect();
+        Config::resolve(&texts, trust)
+    }
+
+    #[test]
+    fn the_later_source_wins_and_is_named() {
+        let config = resolve(
+            &[
+                (Origin::Section, "quiet cloudboot.target=a cloudboot.debug"),
+                (Origin::LoadOptions, "cloudboot.target=\"b c\""),
+            ],
+            Trust::Open,
+        );
+        assert_eq!(config.target(), Some("b c"));
+        assert!(config.debug());
+        let lines: Vec<String> = config.explain().collect();
+        assert_eq!(
+            lines,
+            ["cloudboot.debug=1 from the .cmdline section", "cloudboot.target=b c from LoadOptions"]
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_once() {
+        let config = resolve(&[(Origin::File, "cloudboot.tarket=x cloudboot.tarket=y")], Trust::Open);
+        let problems: Vec<String> = config.problems().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            problems,
+            ["E-CONFIG-UNKNOWN cloudboot.tarket (\\cloudboot\\cmdline): there is no such key"]
+        );
+    }
+
+    #[test]
+    fn a_wrong_value_leaves_the_weaker_one() {
+        let config = resolve(
+            &[(Origin::Section, "cloudboot.timeout=5"), (Origin::LoadOptions, "cloudboot.timeout=soon")],
+            Trust::Open,
+        );
+        assert_eq!(config.get("timeout"), Some("5"));
+        assert_eq!(
+            config.problems()[0].to_string(),
+            "E-CONFIG-VALUE cloudboot.timeout=soon (LoadOptions): expected a number of seconds"
+        );
+    }
+
+    #[test]
+    fn locked_only_the_built_in_source_sets_everything() {
+        let line = "cloudboot.cmdline=init=/bin/sh cloudboot.target=x";
+        let open = resolve(&[(Origin::LoadOptions, line)], Trust::Open);
+        assert_eq!(open.cmdline(), Some("init=/bin/sh"));
+        let locked = resolve(&[(Origin::LoadOptions, line)], Trust::Locked);
+        assert_eq!((locked.cmdline(), locked.target()), (None, Some("x")));
+        assert_eq!(
+            locked.problems(),
+            vec![Problem::Refused { name: "cloudboot.cmdline".into(), origin: Origin::LoadOptions }]
+        );
+        let built_in = resolve(&[(Origin::Section, line)], Trust::Locked);
+        assert_eq!(built_in.cmdline(), Some("init=/bin/sh"));
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let config = resolve(&[(Origin::File, "cloudboot.disk.luks-passphrase=hunter2")], Trust::Open);
+        assert_eq!(
+            config.explain().collect::<Vec<_>>(),
+            ["cloudboot.disk.luks-passphrase=*** from \\cloudboot\\cmdline"]
+        );
+    }
+
+    #[test]
+    fn no_secret_is_formatted_whole_or_in_parts() {
+        let line = b"cloudboot.disk.luks-passphrase=hunter2 rd.cloudboot.pass=hunter2";
+        let text = Text::new(Origin::File, line);
+        let config = Config::resolve(core::slice::from_ref(&text), Trust::Open);
+        let shown = format!("{config:?} {text:?} {:?}", config.explain().collect::<Vec<_>>());
+        assert!(!shown.contains("hunter2"), "{shown}");
+        assert_eq!(config.explain().count(), 2);
+    }
+
+    #[test]
+    fn an_empty_disk_is_every_disk() {
+        let config = resolve(&[(Origin::File, "cloudboot.disk=")], Trust::Open);
+        assert_eq!((config.get("disk"), config.problems().len()), (Some(""), 0));
+    }
+
+    #[test]
+    fn the_rest_is_for_the_kernel() {
+        let line = "a=\"b c\" cloudboot.debug ip=dhcp rd.cloudboot.user=u -- cloudboot.quiet";
+        let config = resolve(&[(Origin::LoadOptions, line)], Trust::Open);
+        assert_eq!(config.rest(), "a=\"b c\" ip=dhcp -- cloudboot.quiet");
+        assert!(config.debug() && !config.quiet());
+        let locked = resolve(&[(Origin::LoadOptions, "init=/bin/sh ip=dhcp")], Trust::Locked);
+        assert_eq!((locked.rest().as_str(), locked.problems().len()), ("ip=dhcp", 1));
+    }
+
+    #[test]
+    fn a_signature_key_decides_about_plan_and_image() {
+        let line = "cloudboot.plan=oci://host/plan:1 cloudboot.cmdline=x";
+        let locked = resolve(&[(Origin::File, line)], Trust::Locked);
+        assert_eq!((locked.get("plan"), locked.problems().len()), (None, 2));
+        let with_key = resolve(&[(Origin::File, line)], Trust::LockedWithKey);
+        assert_eq!((with_key.get("plan"), with_key.problems().len()), (Some("oci://host/plan:1"), 1));
+    }
+
+    #[test]
+    fn a_line_has_limits() {
+        for line in ["a ".repeat(5000), "a".repeat(LONGEST + 1)] {
+            let config = resolve(&[(Origin::File, &line)], Trust::Open);
+            assert!(matches!(config.problems(), [Problem::Line { .. }]));
+        }
+    }
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The text of one source, however it is encoded.
+
+use alloc::{string::String, vec::Vec};
+
+use crate::{
+    Origin,
+    secret::{Secret, wipe},
+};
+
+/// A source's text. It may hold secrets: formatting does not show it, and dropping it overwrites it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Text {
+    origin: Origin,
+    text: Secret,
+}
+
+impl Text {
+    /// Decodes UCS-2 (little-endian, as firmware has it) or UTF-8, with or without a byte order mark and a NUL
+    /// at the end. What is neither becomes U+FFFD.
+    ///
+    /// Shells and some firmware put the program's own name in front of LoadOptions: a first word that ends in
+    /// `.efi` is left out.
+    pub fn new(origin: Origin, bytes: &[u8]) -> Self {
+        let decoded = decode(bytes);
+        let text = decoded.trim_matches(['\0', '\u{feff}']);
+        let text = match text.trim_start().split_once([' ', '\t', '\0']) {
+            Some((first, rest)) if origin == Origin::LoadOptions && is_program(first) => rest,
+            None if origin == Origin::LoadOptions && is_program(text.trim()) => "",
+            _ => text,
+        };
+        let text = Secret::new(text);
+        wipe(decoded);
+        Self { origin, text }
+    }
+
+    /// Where it comes from.
+    pub fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        self.text.expose()
+    }
+}
+
+fn is_program(word: &str) -> bool {
+    word.len() > 4 && word.to_ascii_lowercase().ends_with(".efi")
+}
+
+fn decode(bytes: &[u8]) -> String {
+    let (pairs, odd) = bytes.as_chunks::<2>();
+    // ASCII in UCS-2 has a zero in every second byte; no UTF-8 text has.
+    let is_wide = match bytes {
+        [0xff, 0xfe, ..] => true,
+        [first, 0, ..] => *first != 0 && odd.is_empty(),
+        _ => false,
+    };
+    if is_wide {
+        let units: Vec<u16> = pairs.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
+        let end = units.iter().position(|unit| *unit == 0).unwrap_or(units.len());
+        return String::from_utf16_lossy(units.get(..end).unwrap_or_default());
+    }
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_options(bytes: &[u8]) -> String {
+        Text::new(Origin::LoadOptions, bytes).as_str().into()
+    }
+
+    fn ucs2(text: &str) -> Vec<u8> {
+        text.encode_utf16().flat_map(u16::to_le_bytes).collect()
+    }
+
+    #[test]
+    fn both_encodings_are_read() {
+        assert_eq!(load_options(b"a=1\n"), "a=1\n");
+        assert_eq!(load_options(&ucs2("a=1 ü\0rest")), "a=1 ü");
+        assert_eq!(load_options(&ucs2("\u{feff}a=1")), "a=1");
+        assert_eq!(load_options(b"\xef\xbb\xbfa=1\0"), "a=1");
+        assert_eq!(load_options(b""), "");
+    }
+
+    #[test]
+    fn the_name_of_the_program_is_left_out() {
+        assert_eq!(load_options(&ucs2("\\EFI\\BOOT\\BOOTX64.EFI a=1")), "a=1");
+        assert_eq!(load_options(b"loader.efi"), "");
+        assert_eq!(Text::new(Origin::File, b"x.efi y").as_str(), "x.efi y");
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Why a configuration could not be used.
+
+use alloc::string::String;
+
+/// What is wrong with a configuration or an entry.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file cannot be read.
+    #[error(transparent)]
+    Read(#[from] vfs::Error),
+    /// A script is not spelled as GRUB's language is.
+    #[error("line {line}: {cause}")]
+    Syntax {
+        /// Line of the script, from 1.
+        line: u32,
+        /// What is wrong there.
+        cause: &'static str,
+    },
+    /// A script does more than any honest one.
+    #[error("line {line}: more than {limit} {what}")]
+    Limit {
+        /// Line of the script, from 1.
+        line: u32,
+        /// What there is too much of.
+        what: &'static str,
+        /// How much is allowed.
+        limit: u64,
+    },
+    /// A command that does not exist here; GRUB's own reaction, too, is to go on.
+    #[error("line {line}: the command {name} is unknown")]
+    Command {
+        /// Line of the script, from 1.
+        line: u32,
+        /// The command.
+        name: String,
+    },
+    /// grubenv names an entry for one boot.
+    #[error("next_entry of grubenv is honoured, and cannot be cleared: the disk is not written")]
+    NextEntry,
+    /// An entry starts no Linux kernel.
+    #[error("the entry starts no kernel: {reason}")]
+    NoKernel {
+        /// The command that we do not have, or a missing one.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Read(_) => "E-ENTRY-READ",
+            Self::Syntax { .. } => "E-GRUB-SYNTAX",
+            Self::Limit { .. } => "E-GRUB-LIMIT",
+            Self::Command { .. } => "E-GRUB-COMMAND",
+            Self::NextEntry => "E-GRUB-NEXT-ENTRY",
+            Self::NoKernel { .. } => "E-ENTRY-KERNEL",
+        }
+    }
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! grub.cfg: run as GRUB would, to see what its menu offers.
+//!
+//! Source: GNU GRUB manual 2.14; what update-grub writes (/etc/grub.d) is the measure of what must work.
+
+mod budget;
+mod commands;
+mod condition;
+mod environment;
+mod interpreter;
+mod lexer;
+mod parser;
+mod place;
+
+use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
+use core::mem::take;
+
+use vfs::{Volume, VolumeId, Volumes};
+
+use crate::{Arch, Entry, Error, Found, Kind, Problem, Source};
+use environment::Environment;
+use interpreter::{Boot, Interpreter, Item};
+
+/// Where GRUB looks for its configuration, as far as distributions put it on a system's own volumes.
+const FOLDERS: [&str; 4] = ["/boot/grub", "/boot/grub2", "/grub", "/grub2"];
+/// Folders in `/EFI` that are looked at.
+const MOST_VENDORS: usize = 64;
+/// Submenus in submenus.
+const DEEPEST: u32 = 4;
+/// Entries of one configuration.
+const MOST: usize = 1000;
+
+/// Configurations that were run already: their volume and a checksum of their text, so that a file counts once
+/// by whatever path it is reached.
+#[derive(Debug, Default)]
+pub struct Seen(BTreeSet<(VolumeId, u64)>);
+
+impl Seen {
+    /// Whether this one is new.
+    fn insert(&mut self, volume: VolumeId, text: &str) -> bool {
+        // FNV-1a, 64 bits.
+        let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        self.0.insert((volume, text.bytes().fold(0xcbf2_9ce4_8422_2325, step)))
+    }
+}
+
+/// Adds what the grub.cfg of a volume offers, if it has one.
+pub fn find(volumes: &Volumes, volume: &Volume, arch: Arch, seen: &mut Seen, found: &mut Found) {
+    for folder in FOLDERS {
+        if find_in(volumes, volume, folder, arch, seen, found) {
+            return;
+        }
+    }
+}
+
+/// Adds what the files `/EFI/*/grub.cfg` of a volume offer. Most only lead to one that was found already.
+pub fn find_vendors(volumes: &Volumes, volume: &Volume, arch: Arch, seen: &mut Seen, found: &mut Found) {
+    for entry in volume.list(b"/EFI").unwrap_or_default().into_iter().take(MOST_VENDORS) {
+        let Ok(name) = String::from_utf8(entry.name) else { continue };
+        find_in(volumes, volume, &format!("/EFI/{name}"), arch, seen, found);
+    }
+}
+
+/// Whether there is a grub.cfg in the folder.
+fn find_in(
+    volumes: &Volumes,
+    volume: &Volume,
+    folder: &str,
+    arch: Arch,
+    seen: &mut Seen,
+    found: &mut Found,
+) -> bool {
+    let path = format!("{folder}/grub.cfg");
+    let object = format!("{} {path}", volume.name());
+    let text = match volume.read(path.as_bytes(), budget::MOST_SCRIPT) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(vfs::Error::NotFound | vfs::Error::WrongType { .. }) => return false,
+        Err(error) => {
+            found.problems.push(Problem { object, error: error.into() });
+            return true;
+        }
+    };
+    if !seen.insert(volume.id(), &text) {
+        return true;
+    }
+    let prefix = format!("({}){folder}", volume.name());
+    let environment = Environment::new(arch, volume.name(), &prefix);
+    let mut grub = Interpreter::new(volumes, environment, object.clone(), arch == Arch::X86_64);
+    grub.seen = take(seen);
+    let source = Source { volume: volume.id(), path, kind: Kind::Grub };
+    let outcome = run(&mut grub, &text, &source, found);
+    *seen = grub.seen;
+    found.problems.append(&mut grub.notes);
+    if let Err(error) = outcome {
+        found.problems.push(Problem { object, error });
+    }
+    true
+}
+
+/// Runs a script and each of its menu's entries.
+fn run(grub: &mut Interpreter<'_>, text: &str, source: &Source, found: &mut Found) -> Result<(), Error> {
+    grub.run(text, 1)?;
+    let menu = take(&mut grub.menu);
+    let value = |name| String::from(grub.environment.get(name));
+    let (default, timeout, timeout_style) = (value("default"), value("timeout"), value("timeout_style"));
+    let first = found.entries.len();
+    let outcome = Collector { grub, source, found, first }.items(&menu, Some(&default), 0);
+    if first == 0 && !found.entries.is_empty() {
+        found.timeout = timeout.parse().ok();
+        found.timeout_style = timeout_style;
+    }
+    outcome
+}
+
+/// Turns menu items into entries.
+struct Collector<'a, 'b> {
+    grub: &'b mut Interpreter<'a>,
+    source: &'b Source,
+    found: &'b mut Found,
+    /// Entries that were there before.
+    first: usize,
+}
+
+impl Collector<'_, '_> {
+    /// `default`: the path of the default below this menu, none where it is elsewhere.
+    fn items(&mut self, menu: &[Item], default: Option<&str>, depth: u32) -> Result<(), Error> {
+        let (head, rest) = default.map(split_default).unwrap_or_default();
+        let chosen = default.and_then(|_| position(menu, &head));
+        for (i, item) in menu.iter().enumerate() {
+            let is_chosen = Some(i) == chosen;
+            let below = if is_chosen { rest.as_str() } else { "" };
+            let selected = self.grub.select(item, below)?;
+            if item.is_submenu || !selected.menu.is_empty() {
+                if depth >= DEEPEST {
+                    let (line, limit) = (item.line, u64::from(DEEPEST));
+                    return Err(Error::Limit { line, what: "submenus in submenus", limit });
+                }
+                // A default that stops at a submenu means its first entry.
+                let below = is_chosen.then_some(selected.default.as_str());
+                self.items(&selected.menu, below, depth.saturating_add(1))?;
+            } else if !selected.boot.is_known {
+                self.entry(item, selected.boot, is_chosen)?;
+            }
+            if self.found.entries.len().saturating_sub(self.first) > MOST {
+                return Err(Error::Limit { line: item.line, what: "menu entries", limit: 1000 });
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, item: &Item, boot: Boot, default: bool) -> Result<(), Error> {
+        let Some(kernel) = boot.kernel else {
+            let reason = boot.obstacle.unwrap_or_else(|| "it has no linux command".into());
+            let title: String = item.title.chars().take(100).collect();
+            let object = format!("{} \"{title}\"", self.source.path);
+            self.found.problems.push(Problem { object, error: Error::NoKernel { reason } });
+            return Ok(());
+        };
+        let initrd = boot.initrd.iter().map(|file| file.path.len()).fold(0, usize::saturating_add);
+        let bytes = boot.options.len().saturating_add(initrd).saturating_add(kernel.path.len());
+        self.grub.budget.menu(item.line, bytes)?;
+        self.found.entries.push(Entry {
+            title: item.title.clone(),
+            id: item.id.clone(),
+            source: self.source.clone(),
+            kernel,
+            initrd: boot.initrd,
+            options: boot.options,
+            devicetree: boot.devicetree,
+            default,
+        });
+        Ok(())
+    }
+}
+
+/// `1>2` is entry 2 of submenu 1; `>>` is a `>` of a title.
+fn split_default(default: &str) -> (String, String) {
+    let mut head = String::new();
+    let mut chars = default.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c != '>' {
+            head.push(c);
+        } else if chars.peek() == Some(&'>') {
+            chars.next();
+            head.push('>');
+        } else {
+            return (head, chars.collect());
+        }
+    }
+    (head, String::new())
+}
+
+/// The item that a number, title or id means; the first where there is no such item. What starts with a digit
+/// is a number, whatever follows.
+fn position(menu: &[Item], default: &str) -> Option<usize> {
+    let end = default.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(default.len());
+    let number = default.get(..end).filter(|digits| !digits.is_empty());
+    let chosen = match number {
+        Some(digits) => digits.parse().ok().filter(|number: &usize| *number < menu.len()),
+        None => menu.iter().position(|item| item.title == default || item.id == default),
+    };
+    chosen.or(if menu.is_empty() { None } else { Some(0) })
+}
+
+/// Runs any bytes as a script of a machine without volumes.
+pub fn fuzz(data: &[u8]) {
+    let volumes = Volumes::from_volumes(Vec::new());
+    let environment = Environment::new(Arch::X86_64, "hd0,gpt1", "(hd0,gpt1)/boot/grub");
+    let source = Source { volume: VolumeId(0), path: "grub.cfg".into(), kind: Kind::Grub };
+    let mut grub = Interpreter::new(&volumes, environment, "grub.cfg".into(), true);
+    let _ = run(&mut grub, &String::from_utf8_lossy(data), &source, &mut Found::default());
+}

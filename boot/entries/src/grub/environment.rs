@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! GRUB's variables, and how words become arguments.
+
+use alloc::{
+    borrow::{Cow, ToOwned},
+    collections::BTreeMap,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use super::lexer::{Part, Word};
+use crate::{Arch, Error};
+
+/// Bytes of all variables.
+const MOST_BYTES: usize = 1024 * 1024;
+/// What a variable takes besides its name and value.
+const OVERHEAD: usize = 64;
+/// Bytes that the words of one command may become.
+const LONGEST: usize = 1024 * 1024;
+
+/// What GRUB 2.12 and later set before they read the first file.
+const FEATURES: [&str; 8] = [
+    "feature_200_final",
+    "feature_all_video_module",
+    "feature_chainloader_bpb",
+    "feature_default_font_path",
+    "feature_menuentry_id",
+    "feature_menuentry_options",
+    "feature_nativedisk_cmd",
+    "feature_ntldr",
+];
+const MORE_FEATURES: [&str; 3] =
+    ["feature_platform_search_hint", "feature_timeout_style", "feature_net_search"];
+
+/// Variables and the arguments of the function that runs.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    variables: BTreeMap<String, Variable>,
+    pub arguments: Vec<String>,
+    /// Status of the last command; 0 is success.
+    pub status: u32,
+    /// Of all variables.
+    bytes: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Variable {
+    value: String,
+    is_exported: bool,
+}
+
+impl Environment {
+    /// GRUB's own variables, on the volume that the script stands on.
+    pub fn new(arch: Arch, root: &str, prefix: &str) -> Self {
+        let mut new = Self::default();
+        let cpu = match arch {
+            Arch::X86_64 => "x86_64",
+            Arch::Aarch64 => "arm64",
+            Arch::Riscv64 => "riscv64",
+            Arch::LoongArch64 => "loongarch64",
+        };
+        let own =
+            [("grub_cpu", cpu), ("grub_platform", "efi"), ("root", root), ("prefix", prefix), ("lang", "")];
+        let features = FEATURES.iter().chain(&MORE_FEATURES).map(|name| (*name, "y"));
+        for (name, value) in own.into_iter().chain(features) {
+            new.insert(name, value, true);
+        }
+        new
+    }
+
+    /// What a submenu or a file read by `configfile` starts with: exported variables only.
+    pub fn exported(&self) -> Self {
+        let mut new = Self::default();
+        for (name, variable) in self.variables.iter().filter(|(_, variable)| variable.is_exported) {
+            new.insert(name, &variable.value, true);
+        }
+        new
+    }
+
+    /// Whether the last command failed.
+    pub fn has_failed(&self) -> bool {
+        self.status != 0
+    }
+
+    /// Bytes of all variables.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The value, empty where there is none.
+    pub fn get(&self, name: &str) -> &str {
+        self.variables.get(name).map_or("", |variable| variable.value.as_str())
+    }
+
+    /// # Errors
+    /// [`Error::Limit`] for too many bytes in all variables.
+    pub fn set(&mut self, name: &str, value: &str, line: u32) -> Result<(), Error> {
+        // GRUB keeps the device without its parentheses.
+        let device = value.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+        let value = device.filter(|_| name == "root").unwrap_or(value);
+        let is_exported = self.remove(name);
+        self.insert(name, value, is_exported);
+        if self.bytes > MOST_BYTES {
+            return Err(Error::Limit { line, what: "bytes of variables", limit: 1_048_576 });
+        }
+        Ok(())
+    }
+
+    pub fn unset(&mut self, name: &str) {
+        self.remove(name);
+    }
+
+    /// Makes the variable if there is none.
+    ///
+    /// # Errors
+    /// As [`set`](Self::set).
+    pub fn export(&mut self, name: &str, line: u32) -> Result<(), Error> {
+        if !self.variables.contains_key(name) {
+            self.set(name, "", line)?;
+        }
+        if let Some(variable) = self.variables.get_mut(name) {
+            variable.is_exported = true;
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, name: &str, value: &str, is_exported: bool) {
+        self.bytes = self.bytes.saturating_add(size(name, value));
+        self.variables.insert(name.to_owned(), Variable { value: value.to_owned(), is_exported });
+    }
+
+    /// Whether it was exported.
+    fn remove(&mut self, name: &str) -> bool {
+        let Some(variable) = self.variables.remove(name) else {
+            return false;
+        };
+        self.bytes = self.bytes.saturating_sub(size(name, &variable.value));
+        variable.is_exported
+    }
+
+    /// Puts variables in. A value that is not quoted becomes several arguments where white space is inside it.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] for too many bytes.
+    pub fn expand(&self, words: &[Word]) -> Result<Vec<String>, Error> {
+        let mut expansion = Expansion::default();
+        for word in words {
+            for part in &word.parts {
+                expansion.line = word.line;
+                match part {
+                    Part::Text { text, .. } => expansion.text(text)?,
+                    Part::Variable { name, quoted: true } if name == "@" => {
+                        for (i, argument) in self.arguments.iter().enumerate() {
+                            if i > 0 {
+                                expansion.end();
+                            }
+                            expansion.text(argument)?;
+                        }
+                    }
+                    Part::Variable { name, quoted: true } => expansion.text(&self.value(name))?,
+                    Part::Variable { name, quoted: false } => {
+                        let value = self.value(name);
+                        expansion.count(value.len())?;
+                        for (i, piece) in value.split_ascii_whitespace().enumerate() {
+                            if i > 0 {
+                                expansion.end();
+                            }
+                            expansion.current.get_or_insert_default().push_str(piece);
+                        }
+                    }
+                }
+            }
+            expansion.end();
+        }
+        Ok(expansion.arguments)
+    }
+
+    fn value(&self, name: &str) -> Cow<'_, str> {
+        match name {
+            "?" => Cow::Owned(self.status.to_string()),
+            "#" => Cow::Owned(self.arguments.len().to_string()),
+            "@" | "*" => Cow::Owned(self.arguments.join(" ")),
+            _ => match name.parse::<usize>() {
+                Ok(index) => {
+                    let argument = index.checked_sub(1).and_then(|i| self.arguments.get(i));
+                    Cow::Borrowed(argument.map_or("", String::as_str))
+                }
+                Err(_) => Cow::Borrowed(self.get(name)),
+            },
+        }
+    }
+}
+
+/// Arguments that are being put together.
+#[derive(Default)]
+struct Expansion {
+    arguments: Vec<String>,
+    current: Option<String>,
+    bytes: usize,
+    line: u32,
+}
+
+impl Expansion {
+    fn count(&mut self, bytes: usize) -> Result<(), Error> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > LONGEST {
+            return Err(Error::Limit { line: self.line, what: "bytes of words", limit: 1_048_576 });
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), Error> {
+        self.count(text.len())?;
+        self.current.get_or_insert_default().push_str(text);
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        self.arguments.extend(self.current.take());
+    }
+}
+
+fn size(name: &str, value: &str) -> usize {
+    name.len().saturating_add(value.len()).saturating_add(OVERHEAD)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grub::{lexer::Token, lexer::tokens};
+
+    fn expand(script: &str) -> Vec<String> {
+        let mut environment = Environment::new(Arch::X86_64, "hd0,gpt1", "(hd0,gpt1)/boot/grub");
+        environment.set("two", " a b ", 1).unwrap();
+        environment.arguments = ["1 x", "2"].map(String::from).to_vec();
+        let words: Vec<Word> = tokens(script)
+            .unwrap()
+            .into_iter()
+            .filter_map(|token| if let Token::Word(word) = token { Some(word) } else { None })
+            .collect();
+        environment.expand(&words).unwrap()
+    }
+
+    #[test]
+    fn values_without_quotes_become_several_arguments() {
+        assert_eq!(expand("x${two}\"y\""), ["xa", "by"]);
+        assert_eq!(expand("\"$two\"$two"), [" a b a", "b"]);
+        assert_eq!(expand("$none '' \"$none\" x$none"), ["", "", "x"]);
+        assert_eq!(expand("$# $1 \"$@\" $root $?"), ["2", "1", "x", "1 x", "2", "hd0,gpt1", "0"]);
+    }
+
+    #[test]
+    fn root_has_no_parentheses_and_export_makes_a_variable() {
+        let mut environment = Environment::new(Arch::X86_64, "hd0,gpt1", "");
+        environment.set("root", "(hd0,gpt2)", 1).unwrap();
+        environment.set("other", "(x)", 1).unwrap();
+        environment.export("later", 1).unwrap();
+        environment.set("later", "z", 1).unwrap();
+        assert_eq!((environment.get("root"), environment.get("other")), ("hd0,gpt2", "(x)"));
+        let exported = environment.exported();
+        assert_eq!((exported.get("later"), exported.get("other")), ("z", ""));
+    }
+
+    #[test]
+    fn variables_have_room_for_a_mebibyte() {
+        let mut environment = Environment::default();
+        let half = "x".repeat(MOST_BYTES / 2);
+        environment.set("a", &half, 1).unwrap();
+        environment.set("a", &half, 1).unwrap();
+        assert!(environment.set("b", &half, 1).is_err(), "each one fits, both do not");
+    }
+}

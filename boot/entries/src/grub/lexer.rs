@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Words of a GRUB script (GRUB manual, "Writing full configuration files directly": quoting, expansion).
+
+use alloc::{string::String, vec::Vec};
+
+use super::budget::Budget;
+use crate::Error;
+
+/// A word before variables are put in: its parts stand next to each other.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Word {
+    /// Text and variables.
+    pub parts: Vec<Part>,
+    /// Line on which it starts, from 1.
+    pub line: u32,
+}
+
+/// A part of a word.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Part {
+    /// Text as it is; `quoted` when any of it stood in quotes or behind a backslash.
+    Text {
+        /// The text.
+        text: String,
+        /// Not a keyword, whatever it says.
+        quoted: bool,
+    },
+    /// A variable; in double quotes its value is one word whatever it holds.
+    Variable {
+        /// Its name: letters, digits and underscores, or one of `? # @ *`.
+        name: String,
+        /// In double quotes.
+        quoted: bool,
+    },
+}
+
+/// What a script is made of.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Token {
+    /// A word.
+    Word(Word),
+    /// `;`
+    Semicolon,
+    /// The end of a line.
+    Newline,
+    /// `{`
+    Open,
+    /// `}`
+    Close,
+}
+
+impl Word {
+    /// The word's text if it has neither quotes nor variables: only such a word is a keyword.
+    pub fn plain(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [Part::Text { text, quoted: false }] => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// Takes a script apart, token by token.
+pub struct Lexer<'a> {
+    rest: &'a str,
+    line: u32,
+    /// Nothing of this line was read yet.
+    is_at_start: bool,
+    budget: &'a Budget,
+    word: Option<Word>,
+}
+
+impl<'a> Lexer<'a> {
+    /// Reads `script`, whose words count for `budget`.
+    pub fn new(script: &'a str, budget: &'a Budget) -> Self {
+        Self { rest: script, line: 1, is_at_start: true, budget, word: None }
+    }
+
+    /// The line that is being read, from 1.
+    pub fn line(&self) -> u32 {
+        self.line
+    }
+
+    /// Leaves out what is left of the line that was read last, as GRUB does behind an error.
+    pub fn skip_line(&mut self) {
+        self.word = None;
+        while !self.is_at_start && self.next().is_some() {}
+    }
+
+    /// The next token and its line; none at the end.
+    ///
+    /// # Errors
+    /// [`Error::Syntax`] for what is no token, [`Error::Limit`].
+    pub fn token(&mut self) -> Result<Option<(Token, u32)>, Error> {
+        loop {
+            let ends_word = matches!(
+                self.peek(),
+                None | Some(' ' | '\t' | '\r' | '\n' | ';' | '{' | '}' | '|' | '&' | '<' | '>')
+            );
+            if ends_word && let Some(word) = self.word.take() {
+                if matches!(word.plain(), Some("[[" | "]]")) {
+                    return self.error("[[ and ]] are no part of the language");
+                }
+                let line = word.line;
+                return Ok(Some((Token::Word(word), line)));
+            }
+            let line = self.line;
+            let Some(c) = self.next() else {
+                return Ok(None);
+            };
+            let token = match c {
+                '\n' => Token::Newline,
+                ';' => Token::Semicolon,
+                '{' => Token::Open,
+                '}' => Token::Close,
+                c => {
+                    self.part_of_word(c)?;
+                    continue;
+                }
+            };
+            self.budget.part(line)?;
+            return Ok(Some((token, line)));
+        }
+    }
+
+    fn next(&mut self) -> Option<char> {
+        let mut chars = self.rest.chars();
+        let c = chars.next()?;
+        self.rest = chars.as_str();
+        self.is_at_start = c == '\n';
+        if self.is_at_start {
+            self.line = self.line.saturating_add(1);
+        }
+        Some(c)
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.rest.chars().next()
+    }
+
+    fn error<T>(&self, cause: &'static str) -> Result<T, Error> {
+        Err(Error::Syntax { line: self.line, cause })
+    }
+
+    fn part_of_word(&mut self, c: char) -> Result<(), Error> {
+        match c {
+            ' ' | '\t' | '\r' => Ok(()),
+            '#' if self.word.is_none() => {
+                while self.peek().is_some_and(|c| c != '\n') {
+                    self.next();
+                }
+                Ok(())
+            }
+            '|' | '&' | '<' | '>' => self.error("| & < > are no part of the language"),
+            '\'' => self.single_quotes(),
+            '"' => self.double_quotes(),
+            '\\' => match self.next() {
+                Some('\n') | None => Ok(()),
+                Some(c) => self.push(c, true),
+            },
+            // A text that GRUB would translate.
+            '$' if self.peek() == Some('"') => Ok(()),
+            '$' => self.variable(false),
+            c => self.push(c, false),
+        }
+    }
+
+    fn add(&mut self, part: Part) -> Result<(), Error> {
+        self.budget.part(self.line)?;
+        let line = self.line;
+        self.word.get_or_insert_with(|| Word { parts: Vec::new(), line }).parts.push(part);
+        Ok(())
+    }
+
+    fn push(&mut self, c: char, is_quoted: bool) -> Result<(), Error> {
+        let last = self.word.as_mut().and_then(|word| word.parts.last_mut());
+        if let Some(Part::Text { text, quoted }) = last {
+            text.push(c);
+            *quoted |= is_quoted;
+            return Ok(());
+        }
+        self.add(Part::Text { text: String::from(c), quoted: is_quoted })
+    }
+
+    /// Empty quotes make a word, too.
+    fn open_quote(&mut self) -> Result<(), Error> {
+        self.add(Part::Text { text: String::new(), quoted: true })
+    }
+
+    fn single_quotes(&mut self) -> Result<(), Error> {
+        self.open_quote()?;
+        loop {
+            match self.next() {
+                Some('\'') => return Ok(()),
+                Some(c) => self.push(c, true)?,
+                None => return self.error("a single quote is not closed"),
+            }
+        }
+    }
+
+    fn double_quotes(&mut self) -> Result<(), Error> {
+        self.open_quote()?;
+        loop {
+            match self.next() {
+                Some('"') => return Ok(()),
+                // Only what means something in quotes can be escaped there.
+                Some('\\') => match self.peek() {
+                    Some(c @ ('$' | '"' | '\\')) => {
+                        self.next();
+                        self.push(c, true)?;
+                    }
+                    Some('\n') => {
+                        self.next();
+                    }
+                    _ => self.push('\\', true)?,
+                },
+                Some('$') => self.variable(true)?,
+                Some(c) => self.push(c, true)?,
+                None => return self.error("a double quote is not closed"),
+            }
+        }
+    }
+
+    /// Behind a `$`.
+    fn variable(&mut self, quoted: bool) -> Result<(), Error> {
+        let has_brace = self.peek() == Some('{');
+        if has_brace {
+            self.next();
+        }
+        let mut name = String::new();
+        match self.peek() {
+            Some(c @ ('?' | '#' | '@' | '*')) => {
+                self.next();
+                name.push(c);
+            }
+            Some(c) if c.is_ascii_digit() => self.name(&mut name, |c| c.is_ascii_digit()),
+            _ => self.name(&mut name, |c| c.is_ascii_alphanumeric() || c == '_'),
+        }
+        if name.is_empty() {
+            return self.error("$ without a variable");
+        }
+        if has_brace && self.next() != Some('}') {
+            return self.error("a variable's brace is not closed");
+        }
+        self.add(Part::Variable { name, quoted })
+    }
+
+    fn name(&mut self, name: &mut String, is_in: fn(char) -> bool) {
+        while let Some(c) = self.peek().filter(|c| is_in(*c)) {
+            self.next();
+            name.push(c);
+        }
+    }
+}
+
+/// Every token of a script.
+#[cfg(test)]
+pub fn tokens(script: &str) -> Result<Vec<Token>, Error> {
+    let budget = Budget::default();
+    let mut lexer = Lexer::new(script, &budget);
+    let mut tokens = Vec::new();
+    while let Some((token, _)) = lexer.token()? {
+        tokens.push(token);
+    }
+    Ok(tokens)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{format, string::ToString, vec};
+
+    use super::*;
+
+    fn shown(script: &str) -> Vec<String> {
+        let show = |part: &Part| match part {
+            Part::Text { text, quoted } => format!("{}{text}", if *quoted { "'" } else { "" }),
+            Part::Variable { name, quoted } => format!("{}${name}", if *quoted { "'" } else { "" }),
+        };
+        let tokens = tokens(script).unwrap();
+        tokens
+            .into_iter()
+            .map(|token| match token {
+                Token::Word(word) => word.parts.iter().map(show).collect::<Vec<_>>().join("+"),
+                Token::Semicolon => ";".to_string(),
+                Token::Newline => "|".to_string(),
+                Token::Open => "{".to_string(),
+                Token::Close => "}".to_string(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn words_keep_their_parts() {
+        assert_eq!(shown("a 'b c' \"d $e\" ${f}g # h\ni"), ["a", "'b c", "'d +'$e", "$f+g", "|", "i"]);
+        assert_eq!(shown("a\\ b \\\n c"), ["'a b", "c"]);
+        assert_eq!(shown("\"\\$x\\n\" '' $\"t\""), ["'$x\\n", "'", "'t"]);
+        assert_eq!(shown("x { y; } a{b"), ["x", "{", "y", ";", "}", "a", "{", "b"]);
+        assert_eq!(shown("$? $1x $12"), ["$?", "$1+x", "$12"]);
+    }
+
+    #[test]
+    fn what_is_no_token_is_an_error_with_its_line() {
+        for script in ["'a", "\"a", "${a", "${a b}", "$", "\"$ a\"", "[[", "a ]]", "a&", "a|b", "<", ">"] {
+            let found = tokens(&["\n\n", script].concat());
+            assert!(matches!(found, Err(Error::Syntax { line: 3, .. })), "{script}: {found:?}");
+        }
+        assert_eq!(tokens(""), Ok(vec![]));
+    }
+}

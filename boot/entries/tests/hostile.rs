@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Scripts that want all the time, memory or stack of the machine get an error instead.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use entries::{Arch, Error, Found, discover};
+use oracle::Tree;
+use vfs::{Volume, Volumes};
+
+/// The loader has 128 KiB, of which others need some.
+const STACK: usize = 96 * 1024;
+/// Far more than a million steps take, even without optimization.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// `a` has 32 KiB.
+const GROW: &str = "a=xxxxxxxxxxxxxxxx\nfor i in 1 2 3 4 5 6 7 8 9 10 11; do a=\"$a$a\"; done\n";
+
+fn run(cfg: String) -> Found {
+    let tree = Tree::new().uuid("u").file("/boot/grub/grub.cfg", cfg);
+    discover(&Volumes::from_volumes(vec![Volume::new("hd0,gpt1", tree)]), Arch::X86_64)
+}
+
+/// The limit that a script meets, in time.
+fn limit(cfg: String) -> &'static str {
+    let started = Instant::now();
+    let found = run(cfg);
+    assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
+    let limits = found.problems.iter().find_map(|problem| match problem.error {
+        Error::Limit { what, .. } => Some(what),
+        _ => None,
+    });
+    limits.unwrap_or_else(|| panic!("no limit: {:?}", found.problems))
+}
+
+#[test]
+fn every_resource_has_a_limit() {
+    let body = |inside: &str| format!("{GROW}while true; do {inside}; done\n");
+    let cases = [
+        ("bytes of words", format!("{GROW}echo {}\n", "\"$a\" ".repeat(30_000))),
+        ("bytes of words", format!("v='{}'\necho {}\n", " ".repeat(32_768), "$v".repeat(30_000))),
+        ("words in scripts", format!("{GROW}echo {}\n", "$a".repeat(70_000))),
+        ("words in scripts", "a;".repeat(200_000)),
+        ("bytes of variables", format!("{GROW}i=\nwhile true; do i=x$i; set v$i=\"$a\"; done\n")),
+        ("bytes of scripts", body("eval \"#$a\"")),
+        ("bytes of scripts", "source /boot/grub/grub.cfg\n#".to_owned() + &"x".repeat(100_000)),
+        ("steps", body("b=\"$a\"")),
+        ("steps", body("[ -e /boot/grub/grub.cfg ]")),
+        ("steps", body("search --file /none")),
+        ("steps", format!("while true; do test {}; done\n", "-e x ".repeat(10_000))),
+        ("steps", "until false; do true; done\n".into()),
+        ("open blocks", "function f { if true; then f; fi; }\nf\n".into()),
+        ("open blocks", "source /boot/grub/grub.cfg\n".into()),
+        ("levels of blocks", "if true; then ".repeat(1000)),
+        ("levels of blocks", "menuentry x { ".repeat(1000)),
+        ("menu entries", "while true; do menuentry x { true; }; done\n".into()),
+        ("bytes of a menu", body("menuentry \"$a\" { true; }")),
+    ];
+    for (what, cfg) in cases {
+        let start: String = cfg.chars().skip(GROW.len()).take(60).collect();
+        assert_eq!(limit(cfg), what, "{start}");
+    }
+}
+
+#[test]
+fn the_deepest_script_fits_on_the_loaders_stack() {
+    // Blocks that are parsed, and not run, while as many blocks and calls are open as can be.
+    let parsed = "if false; then ".repeat(30) + "true" + &"; fi".repeat(30);
+    let both = format!("function g {{\n eval \"$d\"; if true; then g; fi\n}}\nd='{parsed}'\ng\n");
+    let run_only = "function f {\n for i in a; do if true; then f; fi; done\n}\nf\n".to_owned();
+    for cfg in [both, run_only] {
+        // Frames without optimization are several times as large.
+        let stack = if cfg!(debug_assertions) { 8 * STACK } else { STACK };
+        let found = thread::Builder::new().stack_size(stack).spawn(move || run(cfg)).unwrap().join().unwrap();
+        assert!(matches!(found.problems[0].error, Error::Limit { what: "open blocks", .. }));
+    }
+}
+
+#[test]
+fn an_honest_menu_of_two_hundred_kernels_is_no_problem() {
+    let entry = "menuentry 'x' --class a --class b { load_video; set root='hd0,gpt1'\n if [ x$f = xy ]; then search --no-floppy --fs-uuid --set=root --hint-efi=hd0,gpt1 u; fi\n linux /k root=UUID=u ro quiet console=ttyS0\n initrd /i\n}\n";
+    let found = run(["function load_video { true; }\n", &entry.repeat(200)].concat());
+    assert_eq!((found.entries.len(), found.problems.len()), (200, 0));
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The boot itself: discover, choose, obtain, verify, hand over.
+//!
+//! Each step is a function that takes only what it uses. What differs between firmware and Linux is behind
+//! small traits; [`boot()`] strings the steps together, tells the console what happens, and goes on with the
+//! next entry when one fails. Only a [`Verified`] payload can be handed over.
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod boot;
+mod choose;
+mod failure;
+mod obtain;
+mod report;
+mod verify;
+
+use alloc::{string::String, vec::Vec};
+use core::{convert::Infallible, fmt, time::Duration};
+
+pub use boot::{Ended, Parts, boot};
+pub use failure::{Failure, Phase};
+pub use obtain::Payload;
+pub use verify::Verified;
+
+/// Where disks come from.
+pub trait Disks {
+    /// The disks that are there now, in a stable order.
+    fn disks(&self) -> Vec<vfs::Disk>;
+
+    /// Starts the drivers of disks that were left alone (fast boot does that); slow.
+    fn connect(&self);
+}
+
+/// Where lines for the user go.
+pub trait Console {
+    /// Shows one line.
+    fn line(&self, text: fmt::Arguments<'_>);
+}
+
+/// A clock that only goes forward.
+pub trait Clock {
+    /// Time since the program started.
+    fn now(&self) -> Duration;
+}
+
+/// How much memory a payload may use.
+pub trait Memory {
+    /// Bytes that are free now.
+    fn available(&self) -> u64;
+}
+
+/// How control is handed over.
+pub trait HandOver {
+    /// Hands over, and calls `starting` at the last moment at which lines can be shown.
+    ///
+    /// # Errors
+    /// Returns only when nothing was started or what was started came back.
+    fn hand_over(&self, payload: Verified<Payload>, starting: &dyn Fn()) -> Result<Infallible, Refused>;
+}
+
+/// Why a hand-over did not happen, or ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refused {
+    /// The stable code.
+    pub code: &'static str,
+    /// The cause in the words of the firmware or kernel, and the way out where there is one.
+    pub cause: String,
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Kernel images: what a file is, whether it is whole and for this machine, and what is packed in it.
+//!
+//! [`kernel::kind`] tells kinds of files apart by their first bytes. [`pe::Pe`] checks an EFI application
+//! before firmware sees it, [`authenticode`] yields the digest that Secure Boot compares, [`uki`] the parts
+//! of a unified kernel image. [`kernel::unpack`] unpacks gzip, zstd, xz, lz4 and EFI zboot. [`initrd`] says
+//! where each of several initrds goes in one buffer.
+//!
+//! All of it works on bytes in memory; a file that is cut off, damaged or hostile gives an [`Error`].
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod authenticode;
+mod error;
+pub mod fuzz;
+pub mod initrd;
+pub mod kernel;
+mod machine;
+pub mod pe;
+#[cfg(test)]
+mod testing;
+pub mod uki;
+mod unpack;
+pub mod zboot;
+
+pub use error::{Error, Fault, Format};
+pub use machine::Machine;
+pub use unpack::Compression;

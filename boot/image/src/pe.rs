@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! EFI applications: PE32+ files, checked against all that their headers promise.
+//!
+//! Spec: Microsoft PE Format; what firmware demands beyond it: EDK II, `MdePkg/Library/BasePeCoffLib`.
+
+mod headers;
+mod raw;
+
+use core::{fmt, ops::Range};
+
+pub use headers::Headers;
+
+use crate::Error;
+
+/// So many bytes from the start of a file hold the headers of any EFI application in use.
+pub const HEAD_SIZE: usize = 64 << 10;
+
+/// An EFI application in memory, as a whole.
+#[derive(Clone, Debug)]
+pub struct Pe<'a> {
+    /// Its headers: what they promise is in the file.
+    pub headers: Headers<'a>,
+    file: &'a [u8],
+}
+
+impl<'a> Pe<'a> {
+    /// Reads the headers of a file, and checks that it holds all that they promise.
+    ///
+    /// # Errors
+    /// As [`Headers::parse`].
+    pub fn parse(file: &'a [u8]) -> Result<Self, Error> {
+        Ok(Self { headers: Headers::parse(file, wide(file.len()))?, file })
+    }
+
+    /// The data of the first section of this name, without what fills the file up.
+    pub fn section(&self, name: &str) -> Option<&'a [u8]> {
+        part(self.file, self.headers.section(name)?.data())
+    }
+
+    /// The certificate table: `WIN_CERTIFICATE` structures behind one another; empty if the file is not
+    /// signed.
+    pub fn certificates(&self) -> &'a [u8] {
+        part(self.file, self.headers.certificates()).unwrap_or_default()
+    }
+
+    /// The whole file.
+    pub(crate) fn file(&self) -> &'a [u8] {
+        self.file
+    }
+}
+
+/// A section of an EFI application.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Section {
+    /// Its name.
+    pub name: Name,
+    /// Its address from the start of the image.
+    pub address: u32,
+    /// Its size in memory, in bytes.
+    pub size: u32,
+    /// Offset in the file of its data.
+    pub raw_offset: u32,
+    /// Size of its data in the file: more than `size` where the file is filled up, less where what is missing
+    /// is zero.
+    pub raw_size: u32,
+    /// `IMAGE_SECTION_HEADER.Characteristics`.
+    pub flags: u32,
+}
+
+impl Section {
+    /// Where in the file its data is, all of it.
+    pub fn raw(&self) -> Range<u64> {
+        let start = u64::from(self.raw_offset);
+        start..start.saturating_add(self.raw_size.into())
+    }
+
+    /// Where in the file its data is, without what fills the file up.
+    pub fn data(&self) -> Range<u64> {
+        let start = u64::from(self.raw_offset);
+        start..start.saturating_add(self.raw_size.min(self.size).into())
+    }
+}
+
+/// The name of a section: up to eight bytes. Shown with escapes for what is not printable.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Name(pub [u8; 8]);
+
+impl Name {
+    /// The bytes before the first zero.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.split(|b| *b == 0).next().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.as_bytes().escape_ascii())
+    }
+}
+
+/// A length in memory as one in a file.
+pub(crate) fn wide(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+/// A range of a file that is in memory.
+pub(crate) fn part(file: &[u8], range: Range<u64>) -> Option<&[u8]> {
+    file.get(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)
+}

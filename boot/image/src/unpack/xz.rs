@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! xz: streams behind one another, their blocks checked by the checks that they have.
+//!
+//! Spec: The .xz File Format, version 1.2.1.
+
+use alloc::{boxed::Box, format, vec::Vec};
+
+use lzma_rust2::{Action, Status, XzStream};
+
+use super::{Output, output::Expected};
+use crate::{Error, Format};
+
+/// The most memory for the decoder, in KiB: for a window of 128 MiB, twice that of `xz -9`, and what it needs
+/// beside it. It takes memory for its window as the content grows.
+const MEMORY_LIMIT_KIB: u32 = (128 << 10) + 256;
+
+/// A chunk of LZMA2 that repeats one byte: 2 MiB of content from about 300 bytes.
+const RATIO: u64 = 8192;
+
+/// The content of all streams. Zeros may stand behind them, as the format says.
+pub fn unpack(file: &[u8], size: Option<u64>, mut output: Output) -> Result<Vec<u8>, Error> {
+    output.expect(Expected { size, data: file.len(), ratio: RATIO })?;
+    // Too large for the stack that firmware gives.
+    let mut stream = Box::new(XzStream::new_mem_limit(true, MEMORY_LIMIT_KIB));
+    let mut rest = file;
+    loop {
+        // Where there is no room, a byte of its own shows whether there is more: the limit may be reached,
+        // and the stream's end still to be read, which the decoder does only when it is given room.
+        let mut byte = [0];
+        let free = output.split().1;
+        let full = free.is_empty();
+        let free = if full { &mut byte[..] } else { free };
+        let offset = stream.total_in();
+        let data = |cause| Error::Data { format: Format::Xz, offset, cause };
+        let step =
+            stream.process(rest, free, Action::Finish).map_err(|error| data(format!("{error:?}").into()))?;
+        if full {
+            output.push(byte.get(..step.bytes_produced).unwrap_or_default())?;
+        } else {
+            output.advance(step.bytes_produced);
+        }
+        rest = rest.get(step.bytes_consumed..).unwrap_or_default();
+        if step.status == Status::StreamEnd {
+            return Ok(output.finish());
+        }
+        if step.bytes_consumed == 0 && step.bytes_produced == 0 {
+            return Err(data("no end".into()));
+        }
+    }
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! zstd: frames behind one another, checked by their checksums where they have them.
+//!
+//! Spec: RFC 8878.
+
+use alloc::{format, vec::Vec};
+
+use ruzstd::decoding::{
+    BlockDecodingStrategy, FrameDecoder,
+    errors::{FrameDecoderError, ReadFrameHeaderError},
+};
+use ruzstd::io::Read as _;
+
+use super::{Output, output::Expected};
+use crate::{Error, Fault, Format, pe::wide};
+
+/// The largest window that is accepted, in bytes: that of `zstd --ultra -22`, which kernels are made with.
+/// The decoder takes memory for it as the content grows.
+const WINDOW_LIMIT: u64 = 128 << 20;
+
+/// A block that repeats one byte: 128 KiB of content from four bytes.
+const RATIO: u64 = 32768;
+
+/// The content of all frames. Zeros may stand behind them, as files are filled up with.
+pub fn unpack(file: &[u8], size: Option<u64>, mut output: Output) -> Result<Vec<u8>, Error> {
+    output.expect(Expected { size, data: file.len(), ratio: RATIO })?;
+    let mut rest = file;
+    loop {
+        frame(file, &mut rest, &mut output)?;
+        if rest.iter().all(|b| *b == 0) {
+            return Ok(output.finish());
+        }
+    }
+}
+
+/// How far the decoder is.
+fn offset(file: &[u8], rest: &[u8]) -> u64 {
+    wide(file.len().saturating_sub(rest.len()))
+}
+
+/// Appends the content of the frame at the start of `rest`, and moves `rest` behind it.
+fn frame(file: &[u8], rest: &mut &[u8], output: &mut Output) -> Result<(), Error> {
+    let start = output.length();
+    // One for each frame: a decoder that is used again takes memory for the whole window at once.
+    let mut decoder = FrameDecoder::new();
+    decoder.set_max_window_size(WINDOW_LIMIT);
+    match decoder.init(&mut *rest) {
+        Ok(()) => {}
+        Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
+            let skipped = usize::try_from(length).ok().and_then(|length| rest.get(length..));
+            *rest = skipped.ok_or_else(|| truncated(file, rest, length.into()))?;
+            return Ok(());
+        }
+        Err(error) => return Err(data(file, rest, &error)),
+    }
+    let declared = decoder.content_size();
+    let total = wide(start).saturating_add(declared);
+    if total > output.limit() {
+        return Err(Error::Limit { format: Format::Zstd, size: total, limit: output.limit() });
+    }
+    output.expect(Expected { size: Some(total), data: file.len(), ratio: RATIO })?;
+    loop {
+        let finished = decoder
+            .decode_blocks(&mut *rest, BlockDecodingStrategy::UptoBlocks(1))
+            .map_err(|error| data(file, rest, &error))?;
+        collect(&mut decoder, output)?;
+        if finished {
+            break;
+        }
+    }
+    let produced = wide(output.length().saturating_sub(start));
+    let corrupt = |fault, structure, found| Error::Corrupt {
+        format: Format::Zstd,
+        fault,
+        structure,
+        offset: offset(file, rest),
+        found,
+    };
+    // The decoder yields zero for a frame that does not say it.
+    if declared != 0 && declared != produced {
+        return Err(corrupt(Fault::Inconsistent, "Frame_Content_Size", declared));
+    }
+    match (decoder.get_checksum_from_data(), decoder.get_calculated_checksum()) {
+        (Some(stored), Some(computed)) if stored != computed => {
+            Err(corrupt(Fault::Checksum { computed: computed.into() }, "Content_Checksum", stored.into()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Moves what has left the window, or all when the frame is at its end.
+fn collect(decoder: &mut FrameDecoder, output: &mut Output) -> Result<(), Error> {
+    while decoder.can_collect() > 0 {
+        output.grow(decoder.can_collect())?;
+        let read = decoder.read(output.split().1).unwrap_or(0);
+        if read == 0 {
+            return Ok(());
+        }
+        output.advance(read);
+    }
+    Ok(())
+}
+
+/// A skippable frame of `length` bytes goes on behind the end of the file.
+fn truncated(file: &[u8], rest: &[u8], length: u64) -> Error {
+    Error::Truncated {
+        format: Format::Zstd,
+        structure: "skippable frame".into(),
+        wanted: offset(file, rest).saturating_add(length),
+        had: wide(file.len()),
+    }
+}
+
+fn data(file: &[u8], rest: &[u8], error: &FrameDecoderError) -> Error {
+    Error::Data { format: Format::Zstd, offset: offset(file, rest), cause: format!("{error}").into() }
+}
