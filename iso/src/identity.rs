@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Identifiers of an image, made of what is in it: another image has others, the same image the same.
+
+use sha2::{Digest, Sha256};
+
+use crate::image::Content;
+
+/// The digest of all that an image is made of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Identity([u8; 32]);
+
+impl Identity {
+    pub fn of(content: &Content) -> Self {
+        let mut hash = Sha256::new();
+        let mut field = |bytes: &[u8]| {
+            // With its length, so that bytes cannot move from one field to the next.
+            hash.update((bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        };
+        field(content.label.as_bytes());
+        field(&content.time.seconds.to_le_bytes());
+        for (arch, program) in &content.programs {
+            field(arch.name().as_bytes());
+            field(program);
+        }
+        Self(hash.finalize().into())
+    }
+
+    /// A GUID for one purpose, in its on-disk form: version 8 of RFC 9562, whose bits are the maker's own.
+    pub fn guid(&self, purpose: &str) -> [u8; 16] {
+        let mut guid: [u8; 16] = self.derived(purpose);
+        // The version stands in the high bits of the third field, which is little-endian on a disk.
+        guid[7] = guid[7] & 0x0f | 0x80;
+        guid[8] = guid[8] & 0x3f | 0x80;
+        guid
+    }
+
+    /// A FAT volume's serial number.
+    pub fn serial(&self) -> u32 {
+        u32::from_le_bytes(self.derived("FAT serial number"))
+    }
+
+    fn derived<const N: usize>(&self, purpose: &str) -> [u8; N] {
+        let digest = Sha256::new().chain_update(self.0).chain_update(purpose).finalize();
+        std::array::from_fn(|index| digest[index])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use filesystem::Timestamp;
+
+    use super::*;
+    use crate::arch::Arch;
+
+    fn content(label: &str, program: &[u8]) -> Content {
+        let programs = BTreeMap::from([(Arch::X86_64, program.to_vec())]);
+        Content { programs, cmdline: None, label: label.into(), time: Timestamp::default() }
+    }
+
+    #[test]
+    fn identifiers_differ_by_content_and_purpose() {
+        let identity = Identity::of(&content("A", b"BC"));
+        assert_eq!(identity, Identity::of(&content("A", b"BC")));
+        assert_ne!(identity, Identity::of(&content("A", b"BD")));
+        assert_ne!(identity, Identity::of(&content("AB", b"C")));
+        assert_ne!(identity.guid("disk"), identity.guid("partition"));
+    }
+
+    #[test]
+    fn guids_are_of_version_8() {
+        let guid = Identity::of(&content("A", b"")).guid("disk");
+        let text = part::Guid::from_bytes(guid).to_string();
+        assert_eq!(&text[14..15], "8");
+        assert!("89ab".contains(&text[19..20]), "{text}");
+    }
+}

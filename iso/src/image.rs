@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The EFI system partition and the image around it.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use fat::write::Size;
+use filesystem::Timestamp;
+use part::gpt::{Layout, NewPartition};
+
+use crate::{arch::Arch, identity::Identity};
+
+/// Blocks that the GPT counts in: those of disks, also where the image is a CD.
+const BLOCK: u64 = 512;
+/// Entries of the GPT: what UEFI wants room for at least (2.11, 5.3.1). They end before the system area does.
+const ENTRIES: u32 = 128;
+/// Blocks of the GPT's backup: 32 of entries, one header.
+const BACKUP_BLOCKS: u64 = 33;
+/// Bytes left free in the EFI system partition: for a plan and other configuration on a USB stick.
+const FREE: u64 = 256 * 1024;
+
+const README: &str = "\
+cloud-boot
+
+This medium boots machines with UEFI firmware. Each architecture has its own
+loader in \\EFI\\BOOT, and the firmware picks the one that it needs. There is
+nothing to install and nothing else to start from here.
+";
+
+/// What an image is made of.
+#[derive(Clone, Debug)]
+pub struct Content {
+    pub programs: BTreeMap<Arch, Vec<u8>>,
+    /// What `\cloudboot\cmdline` says, if it is there.
+    pub cmdline: Option<String>,
+    pub label: String,
+    pub time: Timestamp,
+}
+
+impl Content {
+    /// Paths and bytes, the same in both filesystems.
+    fn files(&self) -> impl Iterator<Item = (String, &[u8])> {
+        let programs = self.programs.iter();
+        let programs =
+            programs.map(|(arch, bytes)| (format!("EFI/BOOT/{}", arch.file_name()), bytes.as_slice()));
+        let cmdline = self.cmdline.iter().map(|text| ("cloudboot/cmdline".to_string(), text.as_bytes()));
+        programs.chain(cmdline).chain([("README.TXT".to_string(), README.as_bytes())])
+    }
+}
+
+/// The EFI system partition: a FAT volume as small as its files and a little room allow.
+///
+/// # Errors
+/// When the label is none for FAT or the files are too large.
+pub fn esp(content: &Content) -> anyhow::Result<Vec<u8>> {
+    let mut builder = fat::write::Builder::new();
+    for (path, bytes) in content.files() {
+        builder.file(&path, bytes)?;
+    }
+    let options = fat::write::Options {
+        volume_id: Identity::of(content).serial(),
+        label: content.label.clone(),
+        time: content.time,
+        kind: None,
+        size: Size::Fit { free: FREE },
+    };
+    builder.build(&options).context("EFI system partition")
+}
+
+/// The image: ISO 9660 with `esp` as El Torito boot image and as the only partition of a GPT.
+///
+/// # Errors
+/// When the label is none for ISO 9660 or the files are too large.
+pub fn hybrid(content: &Content, esp: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut builder = iso9660::write::Builder::new();
+    for (path, bytes) in content.files() {
+        builder.file(&path, bytes)?;
+    }
+    builder.boot_image(esp);
+    let options = iso9660::write::Options {
+        volume_id: content.label.clone(),
+        time: content.time,
+        tail: BACKUP_BLOCKS * BLOCK,
+    };
+    let plan = builder.plan(&options).context("ISO 9660")?;
+    let place = plan.boot_image().context("ISO 9660: no place for the boot image")?;
+    let identity = Identity::of(content);
+    let partition = NewPartition {
+        type_guid: part::ESP.to_bytes(),
+        guid: identity.guid("EFI system partition"),
+        first_lba: place.start / BLOCK,
+        last_lba: place.end / BLOCK - 1,
+        name: "EFI system partition".into(),
+        attributes: 0,
+    };
+    let table = Layout {
+        disk_guid: identity.guid("disk"),
+        block_size: BLOCK as u32,
+        disk_blocks: plan.size() / BLOCK,
+        entries: ENTRIES,
+        partitions: vec![partition],
+    };
+    Ok(plan.to_bytes(&table.primary()?, &table.backup()?)?)
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Time since the loader started, from the processor's counter.
+//!
+//! UEFI has no monotonic clock that every firmware offers. The counter's rate is measured once against
+//! `Stall`.
+
+use core::time::Duration;
+
+use uefi::boot;
+
+/// One measurement. Three are made and the shortest counts: an interrupted one is too long.
+const STALL: Duration = Duration::from_millis(1);
+
+/// A clock that starts at zero.
+pub struct Clock {
+    start: u64,
+    ticks_per_second: u64,
+}
+
+impl Clock {
+    /// Starts the clock; takes three milliseconds.
+    pub fn start() -> Self {
+        let start = counter();
+        let ticks = (0..3).map(|_| {
+            let before = counter();
+            boot::stall(STALL);
+            counter().wrapping_sub(before)
+        });
+        let ticks_per_second = ticks.min().unwrap_or(0).saturating_mul(1000).max(1);
+        Self { start, ticks_per_second }
+    }
+}
+
+impl flow::Clock for Clock {
+    fn now(&self) -> Duration {
+        let ticks = u128::from(counter().wrapping_sub(self.start));
+        let micros = ticks.saturating_mul(1_000_000) / u128::from(self.ticks_per_second);
+        Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn counter() -> u64 {
+    // SAFETY: RDTSC is part of every x86_64 processor and allowed at the privilege of UEFI applications.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}
+
+#[cfg(target_arch = "aarch64")]
+fn counter() -> u64 {
+    let ticks: u64;
+    // SAFETY: reads a register and changes nothing; the virtual counter is readable at EL1 and EL2.
+    unsafe { core::arch::asm!("mrs {}, cntvct_el0", out(reg) ticks, options(nomem, nostack)) };
+    ticks
+}
+
+#[cfg(target_arch = "riscv64")]
+fn counter() -> u64 {
+    let ticks: u64;
+    // SAFETY: reads a counter and changes nothing; the SEE of a UEFI platform makes `time` readable
+    // (RISC-V UEFI boot requires Sstc or SBI TIME, both built on it).
+    unsafe { core::arch::asm!("rdtime {}", out(reg) ticks, options(nomem, nostack)) };
+    ticks
+}
+
+#[cfg(target_arch = "loongarch64")]
+fn counter() -> u64 {
+    let ticks: u64;
+    // SAFETY: reads the stable counter and its id, and changes nothing; part of every LoongArch64 processor.
+    unsafe { core::arch::asm!("rdtime.d {}, {}", out(reg) ticks, out(reg) _, options(nomem, nostack)) };
+    ticks
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The firmware's text console: ConOut only (a serial console is one of its outputs), plain ASCII.
+
+use core::fmt::{self, Write};
+
+use uefi::system;
+
+/// Prints lines to ConOut.
+pub struct Console;
+
+impl flow::Console for Console {
+    fn line(&self, text: fmt::Arguments<'_>) {
+        system::with_stdout(|out| {
+            // Nothing can be done, and nowhere said, when the console fails.
+            let _ = Ascii(out).write_fmt(text);
+            let _ = out.write_str("\n");
+        });
+    }
+}
+
+/// Passes ASCII on and `?` for everything else: fonts of firmware hold little more, and control characters
+/// of a title must not move the cursor.
+struct Ascii<'a>(&'a mut uefi::proto::console::text::Output);
+
+impl fmt::Write for Ascii<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let printable = |c: char| c.is_ascii_graphic() || c == ' ';
+        for chunk in text.split_inclusive(|c| !printable(c)) {
+            match chunk.char_indices().next_back() {
+                Some((at, last)) if !printable(last) => {
+                    self.0.write_str(chunk.get(..at).unwrap_or_default())?;
+                    self.0.write_str("?")?;
+                }
+                _ => self.0.write_str(chunk)?,
+            }
+        }
+        Ok(())
+    }
+}

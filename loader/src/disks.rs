@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Whole disks, through the firmware's Block I/O protocol.
+
+use alloc::{format, rc::Rc, vec, vec::Vec};
+use core::cell::RefCell;
+
+use block::{BlockRead, ReadError, check_bounds};
+use uefi::{
+    Handle,
+    boot::{self, OpenProtocolAttributes, OpenProtocolParams, ScopedProtocol, SearchType},
+    proto::{device_path::DevicePath, media::block::BlockIO},
+};
+
+/// The longest single transfer. Longer ones fail in some firmware.
+const LONGEST: usize = 1024 * 1024;
+/// Bytes of the buffer for reads that the device cannot do into the caller's memory.
+const BOUNCE: usize = 128 * 1024;
+
+/// The firmware's disks.
+pub struct FirmwareDisks;
+
+impl flow::Disks for FirmwareDisks {
+    fn disks(&self) -> Vec<vfs::Disk> {
+        let mut found: Vec<(Vec<u8>, BlockDevice)> = boot::find_handles::<BlockIO>()
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|handle| Some((path_bytes(handle), BlockDevice::open(handle)?)))
+            .collect();
+        // Handles come in the order in which drivers happened to start; device paths are stable.
+        found.sort_by(|a, b| a.0.cmp(&b.0));
+        let disks = found.into_iter().enumerate();
+        disks.map(|(i, (_, disk))| vfs::Disk { name: format!("hd{i}"), device: Rc::new(disk) }).collect()
+    }
+
+    fn connect(&self) {
+        for handle in boot::locate_handle_buffer(SearchType::AllHandles).iter().flat_map(|b| b.iter()) {
+            // Most handles are no controllers: what fails has nothing to connect.
+            let _ = boot::connect_controller(*handle, &[], None, true);
+        }
+    }
+}
+
+/// Opens a protocol of `handle` without taking it from the drivers that use it.
+pub fn open<P: uefi::proto::ProtocolPointer + ?Sized>(handle: Handle) -> Option<ScopedProtocol<P>> {
+    let params = OpenProtocolParams { handle, agent: boot::image_handle(), controller: None };
+    // SAFETY: GET_PROTOCOL does not keep the firmware from removing the protocol. Nothing that we call while
+    // we hold it disconnects drivers: `connect` only adds, and the disks are dropped before `StartImage`
+    // hands control to anything else.
+    unsafe { boot::open_protocol::<P>(params, OpenProtocolAttributes::GetProtocol) }.ok()
+}
+
+fn path_bytes(handle: Handle) -> Vec<u8> {
+    open::<DevicePath>(handle).map(|path| path.as_bytes().to_vec()).unwrap_or_default()
+}
+
+/// One whole disk.
+struct BlockDevice {
+    protocol: RefCell<ScopedProtocol<BlockIO>>,
+    bounce: RefCell<Vec<u8>>,
+    media_id: u32,
+    block_size: u32,
+    /// Required alignment of transfer buffers in bytes, at least 1.
+    align: usize,
+    size: u64,
+}
+
+impl BlockDevice {
+    /// The disk behind a handle; nothing for partitions, empty drives and media we cannot address.
+    fn open(handle: Handle) -> Option<Self> {
+        let protocol = open::<BlockIO>(handle)?;
+        let media = protocol.get()?.media();
+        if media.is_logical_partition() || !media.is_media_present() {
+            return None;
+        }
+        let block_size = media.block_size();
+        if !block_size.is_power_of_two() || !(512..=65536).contains(&block_size) {
+            return None;
+        }
+        let size = media.last_block().checked_add(1)?.checked_mul(u64::from(block_size))?;
+        let (media_id, align) = (media.media_id(), usize::try_from(media.io_align()).ok()?.max(1));
+        Some(Self {
+            protocol: RefCell::new(protocol),
+            bounce: RefCell::default(),
+            media_id,
+            block_size,
+            align,
+            size,
+        })
+    }
+
+    /// Reads whole blocks into a buffer that is aligned as the device wants.
+    fn transfer(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
+        let lba = offset / u64::from(self.block_size);
+        let failed = |cause| ReadError::Device { offset, cause };
+        let mut protocol = self.protocol.borrow_mut();
+        let protocol = protocol.get_mut().ok_or_else(|| failed("no Block I/O interface".into()))?;
+        protocol
+            .read_blocks(self.media_id, lba, buf)
+            .map_err(|error| failed(format!("EFI status {}", error.status()).into()))
+    }
+
+    /// Reads up to `buf.len()` bytes at `offset` in one transfer and returns how many: straight into `buf`
+    /// where both are aligned, else by way of the bounce buffer.
+    fn read_some(&self, offset: u64, buf: &mut [u8]) -> Result<usize, ReadError> {
+        let block = usize::try_from(self.block_size).unwrap_or(usize::MAX);
+        let skip = usize::try_from(offset % u64::from(self.block_size)).unwrap_or(0);
+        let whole = buf.len().min(LONGEST) / block * block;
+        if skip == 0 && whole > 0 && buf.as_ptr().addr().is_multiple_of(self.align) {
+            self.transfer(offset, &mut buf[..whole])?;
+            return Ok(whole);
+        }
+        let mut bounce = self.bounce.borrow_mut();
+        if bounce.is_empty() {
+            *bounce = vec![0; BOUNCE];
+        }
+        let span = (skip + buf.len()).next_multiple_of(block).min(BOUNCE);
+        self.transfer(offset - skip as u64, &mut bounce[..span])?;
+        let length = buf.len().min(span - skip);
+        buf[..length].copy_from_slice(&bounce[skip..skip + length]);
+        Ok(length)
+    }
+}
+
+impl BlockRead for BlockDevice {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn logical_block_size(&self) -> u32 {
+        self.block_size
+    }
+
+    fn read_at(&self, mut offset: u64, mut buf: &mut [u8]) -> Result<(), ReadError> {
+        check_bounds(offset, buf.len(), self.size)?;
+        while !buf.is_empty() {
+            let length = self.read_some(offset, buf)?;
+            buf = &mut buf[length..];
+            offset += length as u64;
+        }
+        Ok(())
+    }
+}

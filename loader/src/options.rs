@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What the loader was told: its `.cmdline` section, the file on its volume, its LoadOptions.
+
+use alloc::vec::Vec;
+
+use config::{Origin, Text, Trust};
+use image::pe::Headers;
+use uefi::{
+    CStr16, cstr16,
+    proto::{
+        loaded_image::LoadedImage,
+        media::{
+            file::{File, FileAttribute, FileInfo, FileMode},
+            fs::SimpleFileSystem,
+        },
+    },
+    runtime::{self, VariableVendor},
+};
+
+use crate::disks::open;
+
+/// Where the file stands on the volume that the loader was started from; the second is the older name.
+const FILES: [&CStr16; 2] = [cstr16!("\\cloudboot\\cmdline"), cstr16!("\\cmdline")];
+/// Longer files are no command lines.
+const LONGEST: u64 = 64 * 1024;
+
+/// The texts of the sources that need nothing but firmware, weakest first.
+pub fn sources() -> Vec<Text> {
+    let Some(image) = open::<LoadedImage>(uefi::boot::image_handle()) else {
+        return Vec::new();
+    };
+    let section = section(&image, ".cmdline").map(|bytes| Text::new(Origin::Section, bytes));
+    let file = image.device().and_then(file).map(|bytes| Text::new(Origin::File, &bytes));
+    let options = image.load_options_as_bytes().map(|bytes| Text::new(Origin::LoadOptions, bytes));
+    [section, file, options].into_iter().flatten().collect()
+}
+
+/// Secure Boot restricts what is not built in.
+pub fn trust() -> Trust {
+    let mut value = [0];
+    let name = cstr16!("SecureBoot");
+    match runtime::get_variable(name, &VariableVendor::GLOBAL_VARIABLE, &mut value) {
+        Ok(([1], _)) => Trust::Locked,
+        _ => Trust::Open,
+    }
+}
+
+/// A named section of the running image.
+fn section<'a>(image: &'a LoadedImage, name: &str) -> Option<&'a [u8]> {
+    let (base, size) = image.info();
+    // SAFETY: the firmware loaded this program there, headers and all, and it stays there while we run;
+    // nothing writes to its read-only sections.
+    let memory = unsafe { core::slice::from_raw_parts(base.cast::<u8>(), usize::try_from(size).ok()?) };
+    // The file is not here to be compared with: only addresses in memory are used.
+    let section = Headers::parse(memory, u64::MAX).ok()?.section(name)?;
+    let start = usize::try_from(section.address).ok()?;
+    memory.get(start..)?.get(..usize::try_from(section.size).ok()?)
+}
+
+/// The file's bytes, read through the firmware's own filesystem.
+fn file(device: uefi::Handle) -> Option<Vec<u8>> {
+    let mut volume = open::<SimpleFileSystem>(device)?.get_mut()?.open_volume().ok()?;
+    let opened =
+        FILES.iter().find_map(|name| volume.open(name, FileMode::Read, FileAttribute::empty()).ok())?;
+    let mut file = opened.into_regular_file()?;
+    let size = file.get_boxed_info::<FileInfo>().ok()?.file_size();
+    let mut bytes = alloc::vec![0; usize::try_from(size).ok().filter(|_| size <= LONGEST)?];
+    let read = file.read(&mut bytes).ok()?;
+    bytes.truncate(read);
+    Some(bytes)
+}
