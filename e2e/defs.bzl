@@ -1,0 +1,183 @@
+"""qemu_test: boots a machine in QEMU and judges its serial console."""
+
+load("//e2e/disks:defs.bzl", "mini_disk")
+
+# Bazel's classes of time limits, seconds.
+_CLASSES = [
+    ("short", 60),
+    ("moderate", 300),
+    ("long", 900),
+    ("eternal", 3600),
+]
+
+# For starting, reporting and ending, beside the time that the machine has.
+_MARGIN = 30
+
+def _qemu_test_impl(ctx):
+    test = ctx.actions.declare_file(ctx.label.name)
+    ctx.actions.symlink(
+        output = test,
+        target_file = ctx.executable._runner,
+        is_executable = True,
+    )
+    spec = ctx.actions.declare_file(ctx.label.name + ".json")
+    boot = ctx.file.boot
+    ctx.actions.write(spec, json.encode_indent({
+        "arch": ctx.attr.arch,
+        "boot": boot.short_path if boot else None,
+        "code": ctx.file.code.short_path,
+        "disks": [disk.short_path for disk in ctx.files.disks],
+        "expect": ctx.attr.expect,
+        "forbid": ctx.attr.forbid,
+        "medium": ctx.attr.medium,
+        "memory": ctx.attr.memory,
+        "qemu_options": ctx.attr.qemu_options,
+        "quiet_after": ctx.attr.quiet_after,
+        "seconds": ctx.attr.seconds,
+        "vars": ctx.file.vars.short_path,
+    }) + "\n")
+    files = [spec, ctx.file.code, ctx.file.vars] + ctx.files.disks + ([boot] if boot else [])
+    runfiles = ctx.runfiles(files = files).merge(ctx.attr._runner[DefaultInfo].default_runfiles)
+    return [
+        DefaultInfo(
+            executable = test,
+            runfiles = runfiles,
+        ),
+        RunEnvironmentInfo(environment = {"E2E_SPEC": spec.short_path}),
+    ]
+
+_qemu_test = rule(
+    implementation = _qemu_test_impl,
+    doc = "Use the macro qemu_test, which knows the architecture's firmware.",
+    test = True,
+    attrs = {
+        "arch": attr.string(mandatory = True),
+        "boot": attr.label(allow_single_file = True),
+        "code": attr.label(
+            mandatory = True,
+            allow_single_file = True,
+        ),
+        "disks": attr.label_list(allow_files = True),
+        "expect": attr.string_list(
+            mandatory = True,
+            allow_empty = False,
+        ),
+        "forbid": attr.string_list(),
+        "medium": attr.string(
+            mandatory = True,
+            values = ["cd", "disk", "none"],
+        ),
+        "memory": attr.int(mandatory = True),
+        "qemu_options": attr.string_list(),
+        "quiet_after": attr.int(),
+        "seconds": attr.int(mandatory = True),
+        "vars": attr.label(
+            mandatory = True,
+            allow_single_file = True,
+        ),
+        "_runner": attr.label(
+            default = "//e2e/runner:qemu_test",
+            executable = True,
+            cfg = "target",
+        ),
+    },
+)
+
+def qemu_test(
+        name,
+        arch,
+        expect,
+        boot = None,
+        disks = [],
+        forbid = [],
+        timeout = 240,
+        quiet_after = 0,
+        memory = 1024,
+        medium = None,
+        qemu_options = [],
+        tags = [],
+        **kwargs):
+    """A test that boots a machine: one processor, firmware of Debian, no network, no KVM.
+
+    A pattern is plain text in which `*` stands for any text within the line; `^` in the first place ties it to
+    the start of the line. Lines are free of escape sequences. The firmware of loongarch64 breaks what is printed
+    through it after 80 columns: let no pattern for a line of the loader reach beyond them.
+
+    Known panics of firmware, loader, Linux and systemd fail every test. The console is kept in the outputs of
+    the test as console.log (lines with times) and console.raw (bytes).
+
+    Args:
+        name: of the test
+        arch: x86_64, aarch64, riscv64 or loongarch64
+        expect: patterns that the console must show in this order
+        boot: the image that holds the loader; none if the EFI system partition of a disk does
+        disks: raw images, in the order that the firmware tries them; never written to
+        forbid: patterns that fail the test wherever they stand
+        timeout: seconds in which all of `expect` must be seen
+        quiet_after: seconds after the last of them in which nothing forbidden may be seen
+        memory: MiB
+        medium: how `boot` is attached: "cd" (the default), "disk", or "none" without `boot`
+        qemu_options: more options of QEMU
+        tags: beside those that keep two machines at most running at once
+        **kwargs: as of every test
+    """
+    needed = timeout + quiet_after + _MARGIN
+    classes = [word for word, seconds in _CLASSES if seconds >= needed]
+    if not classes:
+        fail("{}: {} seconds are more than Bazel's longest limit".format(name, needed))
+    _qemu_test(
+        name = name,
+        size = "medium",
+        timeout = classes[0],
+        arch = arch,
+        boot = boot,
+        code = "@firmware//:{}_code.fd".format(arch),
+        disks = disks,
+        expect = expect,
+        forbid = forbid,
+        medium = medium or ("cd" if boot else "none"),
+        memory = memory,
+        qemu_options = qemu_options,
+        quiet_after = quiet_after,
+        seconds = timeout,
+        tags = [
+            "cpu:1",
+            "resources:qemu:1",
+        ] + tags,
+        vars = "@firmware//:{}_vars.fd".format(arch),
+        **kwargs
+    )
+
+def refused_disk(name, message, **fault):
+    """A test that a faulty mini disk is refused: our message, no line of a kernel, back in the firmware.
+
+    Args:
+        name: of the test
+        message: pattern of the line that says why
+        **fault: what makes the mini_disk faulty
+    """
+    mini_disk(
+        name = name + "_disk",
+        arch = "x86_64",
+        **fault
+    )
+    qemu_test(
+        name = name,
+        timeout = 60,
+        arch = "x86_64",
+        boot = "//iso:boot",
+        disks = [":" + name + "_disk"],
+        expect = [
+            "^cloud-boot 0.0.1 x86_64",
+            message,
+            "returning to the firmware",
+            "^BdsDxe: No bootable option",
+        ],
+        forbid = [
+            "EFI stub:",
+            "GNU GRUB",
+            "Linux version",
+            "mini:",
+        ],
+        quiet_after = 5,
+    )

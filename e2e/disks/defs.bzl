@@ -1,0 +1,260 @@
+"""Disks to boot from, made by real tools. What needs the network stands in actions of its own, cached by
+Bazel like any other: a root is made once for a toolbox and program."""
+
+# Neither can run in the sandbox: one uid is not enough for a root, and the sandbox has no network.
+_NETWORK = {
+    "no-sandbox": "1",
+    "requires-network": "1",
+}
+
+# Of the toolbox; its digest is part of every action's key.
+_ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+
+def _debian_packages_impl(ctx):
+    kernel = ctx.actions.declare_file(ctx.label.name + "/kernel")
+    version = ctx.actions.declare_file(ctx.label.name + "/version")
+    busybox = ctx.actions.declare_file(ctx.label.name + "/busybox")
+    outputs = [kernel, version, busybox]
+    args = ctx.actions.args()
+    args.add("packages")
+    args.add("--arch", ctx.attr.arch)
+    args.add("--kernel", kernel)
+    args.add("--version", version)
+    args.add("--busybox", busybox)
+    ctx.actions.run(
+        executable = ctx.executable._roots,
+        arguments = [args],
+        outputs = outputs,
+        env = _ENV,
+        execution_requirements = _NETWORK,
+        mnemonic = "DebianPackages",
+        progress_message = "Fetching kernel and busybox for " + ctx.attr.arch,
+    )
+    return [
+        DefaultInfo(files = depset(outputs)),
+        DebianPackagesInfo(kernel = kernel, version = version, busybox = busybox),
+    ]
+
+DebianPackagesInfo = provider(
+    doc = "Files out of Debian's packages.",
+    fields = {
+        "kernel": "the kernel's file",
+        "version": "a file with its version",
+        "busybox": "a static busybox",
+    },
+)
+
+debian_packages = rule(
+    implementation = _debian_packages_impl,
+    doc = "Kernel and busybox of an architecture.",
+    attrs = {
+        "arch": attr.string(mandatory = True),
+        "_roots": attr.label(default = "//e2e/roots:e2e_roots", executable = True, cfg = "exec"),
+    },
+)
+
+def _debian_root_impl(ctx):
+    out = ctx.actions.declare_file(ctx.label.name + ".tar.zst")
+    args = ctx.actions.args()
+    args.add("root")
+    args.add("--arch", ctx.attr.arch)
+    args.add("--out", out)
+    ctx.actions.run(
+        executable = ctx.executable._roots,
+        arguments = [args],
+        outputs = [out],
+        env = _ENV,
+        execution_requirements = _NETWORK,
+        mnemonic = "DebianRoot",
+        progress_message = "Making a Debian root for {} (minutes, once)".format(ctx.attr.arch),
+    )
+    return [DefaultInfo(files = depset([out]))]
+
+debian_root = rule(
+    implementation = _debian_root_impl,
+    doc = "A root filesystem made by mmdebstrap.",
+    attrs = {
+        "arch": attr.string(mandatory = True),
+        "_roots": attr.label(default = "//e2e/roots:e2e_roots", executable = True, cfg = "exec"),
+    },
+)
+
+def _run_disks(ctx, subcommand, args, inputs, out, mnemonic, message, resource_set = None):
+    """One action of //e2e/disks:e2e_disks, sandboxed like any other."""
+    ctx.actions.run(
+        executable = ctx.executable._disks,
+        arguments = [subcommand, "--arch", ctx.attr.arch, "--out", out.path, args],
+        inputs = inputs,
+        outputs = [out],
+        env = _ENV,
+        mnemonic = mnemonic,
+        progress_message = "{} for {}".format(message, ctx.attr.arch),
+        resource_set = resource_set,
+    )
+
+_DISK_ATTRS = {
+    "arch": attr.string(mandatory = True),
+    "_disks": attr.label(
+        default = "//e2e/disks:e2e_disks",
+        executable = True,
+        cfg = "exec",
+    ),
+}
+
+def _mini_disk_impl(ctx):
+    packages = ctx.attr.packages[DebianPackagesInfo]
+    out = ctx.actions.declare_file(ctx.label.name + ".raw")
+    args = ctx.actions.args()
+    args.add("--kernel", packages.kernel)
+    args.add("--version", packages.version)
+    args.add("--busybox", packages.busybox)
+    if ctx.attr.canary:
+        args.add("--canary", ctx.attr.canary)
+    if not ctx.attr.grub_cfg:
+        args.add("--no-grub-cfg")
+    if ctx.attr.kernel_name:
+        args.add("--kernel-name", ctx.attr.kernel_name)
+    if ctx.attr.truncate_kernel:
+        args.add("--truncate-kernel", str(ctx.attr.truncate_kernel))
+    if not ctx.attr.initrd:
+        args.add("--omit-initrd")
+    if ctx.attr.corrupt_superblock >= 0:
+        args.add("--corrupt-superblock", str(ctx.attr.corrupt_superblock))
+    inputs = [packages.kernel, packages.version, packages.busybox]
+    _run_disks(ctx, "mini", args, inputs, out, "MiniDisk", "Making a mini disk")
+    return [DefaultInfo(files = depset([out]))]
+
+_mini_disk = rule(
+    implementation = _mini_disk_impl,
+    doc = "Use the macro mini_disk, which knows the architecture's packages.",
+    attrs = _DISK_ATTRS | {
+        "canary": attr.string(),
+        "corrupt_superblock": attr.int(default = -1),
+        "grub_cfg": attr.bool(default = True),
+        "initrd": attr.bool(default = True),
+        "kernel_name": attr.string(),
+        "packages": attr.label(
+            mandatory = True,
+            providers = [DebianPackagesInfo],
+        ),
+        "truncate_kernel": attr.int(),
+    },
+)
+
+def mini_disk(name, arch, tags = [], **kwargs):
+    """A disk with a Debian kernel and busybox, made when a test needs it: NAME.raw.
+
+    It prints `mini: userspace on ARCH` and `mini: cmdline ...` and switches the machine off.  The disk that a
+    negative test boots differs from its positive twin in one attribute.
+
+    Args:
+        name: of the target
+        arch: x86_64, aarch64, riscv64 or loongarch64
+        tags: as usual
+        **kwargs: what is different from a good disk, and visibility:
+            canary: a text without single quotes, printed as `mini: canary TEXT`
+            corrupt_superblock: offset of the byte of the ext4 superblock that has all bits flipped
+            grub_cfg: False leaves /boot/grub/grub.cfg out
+            initrd: False leaves the initrd out that grub.cfg names
+            kernel_name: of the file in /boot, instead of the one that grub.cfg names
+            truncate_kernel: how many bytes are missing at the kernel's end
+    """
+    _mini_disk(
+        name = name,
+        arch = arch,
+        packages = "//e2e/disks:packages_" + arch,
+        tags = ["manual"] + tags,
+        **kwargs
+    )
+
+def _one_machine(_os, _inputs):
+    return {
+        "cpu": 1,
+        "memory": 1400,
+    }
+
+def _debian_disk_impl(ctx):
+    grub_cfg = ctx.actions.declare_file(ctx.label.name + "/grub.cfg")
+    out = ctx.actions.declare_file(ctx.label.name + ".raw")
+    root = ctx.file.root
+    args = ctx.actions.args()
+    args.add("--root", root)
+    message = "Booting the root to run its update-grub"
+    _run_disks(ctx, "update-grub", args, [root], grub_cfg, "UpdateGrub", message, _one_machine)
+    args = ctx.actions.args()
+    args.add("--root", root)
+    args.add("--grub-cfg", grub_cfg)
+    _run_disks(ctx, "debian", args, [root, grub_cfg], out, "DebianDisk", "Making a Debian disk")
+    return [DefaultInfo(files = depset([out]))]
+
+_debian_disk = rule(
+    implementation = _debian_disk_impl,
+    doc = "Use the macro debian_disk, which knows the architecture's root.",
+    attrs = _DISK_ATTRS | {
+        "root": attr.label(
+            mandatory = True,
+            allow_single_file = True,
+        ),
+    },
+)
+
+def debian_disk(name, arch, tags = [], **kwargs):
+    """A Debian in the shape of its cloud image, made when a test needs it: NAME.raw, no EFI program on it.
+
+    Args:
+        name: of the target
+        arch: x86_64, aarch64, riscv64 or loongarch64
+        tags: as usual
+        **kwargs: as of every rule
+    """
+    _debian_disk(
+        name = name,
+        arch = arch,
+        root = "//e2e/disks:root_" + arch,
+        tags = ["manual"] + tags,
+        **kwargs
+    )
+
+def _with_loader_impl(ctx):
+    out = ctx.actions.declare_file(ctx.label.name + ".raw")
+    args = ctx.actions.args()
+    args.add("--disk", ctx.file.disk)
+    args.add("--loader", ctx.file.loader)
+    inputs = [ctx.file.disk, ctx.file.loader]
+    _run_disks(ctx, "with-loader", args, inputs, out, "DiskWithLoader", "Putting a loader on a disk")
+    return [DefaultInfo(files = depset([out]))]
+
+_with_loader = rule(
+    implementation = _with_loader_impl,
+    doc = "Use the macro with_loader.",
+    attrs = _DISK_ATTRS | {
+        "disk": attr.label(
+            mandatory = True,
+            allow_single_file = True,
+        ),
+        "loader": attr.label(
+            mandatory = True,
+            allow_single_file = True,
+        ),
+    },
+)
+
+def with_loader(name, arch, disk, loader, tags = [], **kwargs):
+    """A copy of a disk with an EFI program as \\EFI\\BOOT\\BOOT*.EFI on its ESP: NAME.raw.
+
+    Args:
+        name: of the target
+        arch: x86_64, aarch64, riscv64 or loongarch64
+        disk: a mini_disk or debian_disk of it
+        loader: the EFI program
+        tags: as usual
+        **kwargs: as of every rule
+    """
+    _with_loader(
+        name = name,
+        arch = arch,
+        disk = disk,
+        loader = loader,
+        tags = ["manual"] + tags,
+        **kwargs
+    )

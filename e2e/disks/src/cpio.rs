@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Writes the archives that Linux unpacks as its first root.
+//!
+//! Source: Linux, Documentation/driver-api/early-userspace/buffer-format.rst ("newc").
+
+use crate::EPOCH;
+use anyhow::{Context, Result};
+
+/// File types in `c_mode`, as in stat(2).
+const DIRECTORY: u32 = 0o040_000;
+const CHARACTER_DEVICE: u32 = 0o020_000;
+const REGULAR: u32 = 0o100_000;
+const TRAILER: &str = "TRAILER!!!";
+
+/// An archive in the making: everything is root's, of one time, in the order of the calls.
+#[derive(Debug, Default)]
+pub struct Archive {
+    bytes: Vec<u8>,
+    entries: u32,
+}
+
+impl Archive {
+    /// A folder; those above it come first.
+    ///
+    /// # Errors
+    /// As [`file`](Self::file).
+    pub fn folder(&mut self, name: &str) -> Result<()> {
+        self.entry(name, DIRECTORY | 0o755, (0, 0), &[])
+    }
+
+    /// A character device.
+    ///
+    /// # Errors
+    /// As [`file`](Self::file).
+    pub fn device(&mut self, name: &str, number: (u32, u32)) -> Result<()> {
+        self.entry(name, CHARACTER_DEVICE | 0o600, number, &[])
+    }
+
+    /// A program.
+    ///
+    /// # Errors
+    /// When it is longer than the format's 32 bits say.
+    pub fn program(&mut self, name: &str, content: &[u8]) -> Result<()> {
+        self.entry(name, REGULAR | 0o755, (0, 0), content)
+    }
+
+    /// The whole archive.
+    ///
+    /// # Errors
+    /// As [`program`](Self::program).
+    pub fn finish(mut self) -> Result<Vec<u8>> {
+        self.entry(TRAILER, 0, (0, 0), &[])?;
+        Ok(self.bytes)
+    }
+
+    fn entry(&mut self, name: &str, mode: u32, (major, minor): (u32, u32), content: &[u8]) -> Result<()> {
+        self.entries = self.entries.checked_add(1).context("too many files")?;
+        let size = u32::try_from(content.len()).context("a file of more than 4 GiB")?;
+        let name_size = u32::try_from(name.len())?.saturating_add(1);
+        let time = u32::try_from(EPOCH)?;
+        // c_ino, c_mode, c_uid, c_gid, c_nlink, c_mtime, c_filesize, c_maj, c_min, c_rmaj, c_rmin, c_namesize,
+        // c_chksum: eight hexadecimal digits each.
+        let fields = [self.entries, mode, 0, 0, 1, time, size, 0, 0, major, minor, name_size, 0];
+        self.bytes.extend(b"070701");
+        for field in fields {
+            self.bytes.extend(format!("{field:08x}").bytes());
+        }
+        self.bytes.extend(name.bytes());
+        self.bytes.push(0);
+        self.pad();
+        self.bytes.extend(content);
+        self.pad();
+        Ok(())
+    }
+
+    /// Header with name, and content, each end at a multiple of four bytes.
+    fn pad(&mut self) {
+        self.bytes.resize(self.bytes.len().next_multiple_of(4), 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_laid_out_as_the_format_says() {
+        let mut archive = Archive::default();
+        archive.program("init", b"hello").unwrap();
+        let bytes = archive.finish().unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let header = "070701\
+            00000001000081ed000000000000000000000001\
+            68e77800000000050000000000000000000000000000000000000005\
+            00000000";
+        assert_eq!(&text[..110], header);
+        // 110 + "init" + 0 = 115, padded to 116; the content's five bytes padded to eight.
+        assert_eq!(&text[110..124], "init\0\0hello\0\0\0");
+        assert!(text[124..].starts_with("07070100000002") && text.ends_with("TRAILER!!!\0\0\0\0"));
+        assert_eq!(text.len() % 4, 0);
+    }
+}

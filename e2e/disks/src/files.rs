@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Files for the tar stream that becomes a root: all root's, all of one time.
+
+use std::io::Write;
+
+use crate::EPOCH;
+use anyhow::Result;
+use tar::{Builder, EntryType, Header};
+
+/// Appends a folder.
+///
+/// # Errors
+/// When the stream fails.
+pub fn folder(tar: &mut Builder<impl Write>, name: &str) -> Result<()> {
+    Ok(tar.append_data(&mut header(EntryType::Directory, 0o755, 0), format!("{name}/"), &[][..])?)
+}
+
+/// Appends a file with `mode`.
+///
+/// # Errors
+/// When the stream fails.
+pub fn file(tar: &mut Builder<impl Write>, name: &str, mode: u32, content: &[u8]) -> Result<()> {
+    let size = u64::try_from(content.len())?;
+    Ok(tar.append_data(&mut header(EntryType::Regular, mode, size), name, content)?)
+}
+
+fn header(kind: EntryType, mode: u32, size: u64) -> Header {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(EPOCH);
+    header.set_size(size);
+    header
+}

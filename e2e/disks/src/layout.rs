@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The disk: partition table, ESP, root filesystem, each by Debian's tool for it.
+//!
+//! ```text
+//! MiB 0        1                4                    esp_end            esp_end + root
+//!     GPT      p14 BIOS boot    p15 ESP, FAT32       p1 root, ext4      GPT again
+//! ```
+//! Numbers, identifiers and offsets are those of Debian's cloud image; a mini disk has no p14 and a smaller ESP.
+
+use std::{fs::File, io::Write, path::Path, process::Command};
+
+use crate::{
+    EPOCH,
+    tool::{feed, run},
+};
+use anyhow::{Context, Result, bail};
+
+/// Start of the ESP on every disk, in MiB.
+pub const ESP_START: u64 = 4;
+const MIB: u64 = 1 << 20;
+/// 512-byte sectors in a MiB.
+const SECTORS: u64 = 2048;
+
+const DISK_GUID: &str = "AAAAAAAA-0000-4000-8000-000000000000";
+const BIOS_BOOT_GUID: &str = "AAAAAAAA-000E-4000-8000-00000000000E";
+const ESP_GUID: &str = "AAAAAAAA-000F-4000-8000-00000000000F";
+/// PARTUUID of the root, as Linux spells it.
+pub const ROOT_PARTUUID: &str = "aaaaaaaa-0001-4000-8000-000000000001";
+/// UUID of the root filesystem, and the seed of its hashed folders.
+pub const ROOT_UUID: &str = "11111111-2222-4333-8444-00000000000a";
+const ESP_SERIAL: &str = "0E1F0001";
+
+/// Where things are, in MiB.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    /// Whether GRUB for BIOS has its partition 14.
+    pub bios_boot: bool,
+    /// End of the ESP and start of the root.
+    pub esp_end: u64,
+    /// Size of the root.
+    pub root: u64,
+    /// Label of the root filesystem.
+    pub label: &'static str,
+}
+
+impl Layout {
+    /// Makes the disk, a sparse file, with an empty ESP and the root that `tar` writes.
+    ///
+    /// # Errors
+    /// When a tool fails, such as mke2fs for a root that is too small; its own words.
+    pub fn make(&self, disk: &Path, tar: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+        let end = self.esp_end.checked_add(self.root).context("a size")?;
+        // One MiB more for the second partition table.
+        let size = end.checked_add(1).and_then(|mib| mib.checked_mul(MIB)).context("a size")?;
+        File::create(disk).and_then(|file| file.set_len(size)).context("creating the disk")?;
+        self.partition(disk)?;
+        self.make_esp(disk)?;
+        self.make_root(disk, tar)
+    }
+
+    /// How e2fsprogs, which all take an offset so, name the root in `disk`.
+    pub fn root_in(&self, disk: &Path) -> String {
+        format!("{}?offset={}", disk.display(), self.root_offset())
+    }
+
+    /// Start of the root in bytes.
+    pub const fn root_offset(&self) -> u64 {
+        self.esp_end.saturating_mul(MIB)
+    }
+
+    fn partition(&self, disk: &Path) -> Result<()> {
+        let mut command = Command::new("sgdisk");
+        command.args(["--clear", "--disk-guid", DISK_GUID]);
+        let mut add = |number: u32, start: u64, end: u64, kind: &str, guid: &str| {
+            let (first, last) =
+                (start.saturating_mul(SECTORS), end.saturating_mul(SECTORS).saturating_sub(1));
+            command.arg(format!("--new={number}:{first}:{last}"));
+            command
+                .arg(format!("--typecode={number}:{kind}"))
+                .arg(format!("--partition-guid={number}:{guid}"));
+        };
+        if self.bios_boot {
+            add(14, 1, ESP_START, "ef02", BIOS_BOOT_GUID);
+        }
+        add(15, ESP_START, self.esp_end, "ef00", ESP_GUID);
+        add(1, self.esp_end, self.esp_end.saturating_add(self.root), "8300", ROOT_PARTUUID);
+        run(command.arg(disk))?;
+        Ok(())
+    }
+
+    fn make_esp(&self, disk: &Path) -> Result<()> {
+        let kib = self.esp_end.saturating_sub(ESP_START).saturating_mul(1024);
+        let offset = ESP_START.saturating_mul(SECTORS);
+        run(Command::new("mkfs.vfat")
+            .args(["-F", "32", "-s", "1", "-n", "UEFI", "-i", ESP_SERIAL, "--invariant"])
+            .arg(format!("--offset={offset}"))
+            .arg(disk)
+            .arg(kib.to_string()))?;
+        Ok(())
+    }
+
+    fn make_root(&self, disk: &Path, tar: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+        let options =
+            format!("offset={},hash_seed={ROOT_UUID},lazy_itable_init=1,nodiscard", self.root_offset());
+        // -T: inodes and blocks as for a large disk; a small one would have blocks of 1 KiB.
+        let mut command = Command::new("mke2fs");
+        command.args(["-q", "-F", "-t", "ext4", "-T", "default", "-b", "4096", "-L", self.label]);
+        command.args(["-U", ROOT_UUID, "-E", &options, "-d", "-"]);
+        command.arg(disk).arg(format!("{}k", self.root.saturating_mul(1024)));
+        command.env("SOURCE_DATE_EPOCH", EPOCH.to_string()).env("E2FSPROGS_FAKE_TIME", EPOCH.to_string());
+        match feed(&mut command, |pipe| tar(pipe)) {
+            Err(error) if format!("{error:#}").contains("libarchive") => {
+                bail!("mke2fs reads tar files with libarchive.so.13 only: Debian's package libarchive13t64")
+            }
+            Err(error) => Err(error),
+            Ok(_) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! `e2e_disks`: disks to boot from, for the end-to-end tests, made by Debian's own tools and without rights.
+//!
+//! `mini` makes a Debian kernel with a tiny userspace bootable, in seconds; `update-grub` and `debian` make the
+//! disk of a Debian root and of its own GRUB configuration; `with-loader` puts a loader on either.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod arch;
+mod cpio;
+mod debian;
+mod files;
+mod grub_cfg;
+mod layout;
+mod loader;
+mod mini;
+mod qemu;
+mod root;
+mod scratch;
+mod tool;
+
+use std::{path::PathBuf, process::ExitCode, time::Instant};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::arch::Arch;
+
+/// The time of everything that is made, in seconds since 1970 (2025-10-09): what is made twice is the same.
+const EPOCH: u64 = 1_760_000_000;
+
+/// Makes disks for the end-to-end tests.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// A Debian kernel and busybox, which says `mini: userspace on ARCH` and switches the machine off
+    Mini(mini::Options),
+    /// Boots a root in QEMU, has its own update-grub run there, and keeps the grub.cfg
+    UpdateGrub {
+        #[command(flatten)]
+        common: Common,
+        /// The root that `e2e_roots root` made
+        #[arg(long)]
+        root: PathBuf,
+    },
+    /// A disk in the shape of Debian's cloud image, its ESP empty
+    Debian {
+        #[command(flatten)]
+        common: Common,
+        /// The root that `e2e_roots root` made
+        #[arg(long)]
+        root: PathBuf,
+        /// The file that `update-grub` made
+        #[arg(long)]
+        grub_cfg: PathBuf,
+    },
+    /// A copy of a disk of this program with a loader as \EFI\BOOT\BOOT*.EFI on its ESP
+    WithLoader {
+        #[command(flatten)]
+        common: Common,
+        /// The disk, a raw image
+        #[arg(long)]
+        disk: PathBuf,
+        /// The loader, an EFI program
+        #[arg(long)]
+        loader: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct Common {
+    /// Its architecture
+    #[arg(long)]
+    arch: Arch,
+    /// The file to make
+    #[arg(long)]
+    out: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let start = Instant::now();
+    let (what, common, result) = match Arguments::parse().command {
+        Action::Mini(options) => {
+            let result = mini::make(&options);
+            ("mini disk", options.common, result)
+        }
+        Action::UpdateGrub { common, root } => {
+            let result = debian::update_grub(common.arch, &root, &common.out);
+            ("update-grub", common, result)
+        }
+        Action::Debian { common, root, grub_cfg } => {
+            let result = debian::make_disk(&root, &grub_cfg, common.arch, &common.out);
+            ("Debian disk", common, result)
+        }
+        Action::WithLoader { common, disk, loader } => {
+            let result = loader::add(common.arch, &disk, &loader, &common.out);
+            ("disk with a loader", common, result)
+        }
+    };
+    let what = format!("{what} for {}", common.arch.name());
+    match result {
+        Ok(()) => {
+            println!("{what}: {:.1} s", start.elapsed().as_secs_f32());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{what}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! A Debian root as it comes from mmdebstrap: a tar file, packed by zstd.
+
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    path::Path,
+    process::{Child, ChildStdout, Command, Stdio},
+};
+
+use anyhow::{Context, Result, ensure};
+use tar::{Archive, Builder};
+
+use crate::{arch::Arch, files};
+
+/// Where update-grub writes.
+pub const GRUB_CFG: &str = "boot/grub/grub.cfg";
+/// grub-mkconfig makes it under umask 077.
+pub const GRUB_CFG_MODE: u32 = 0o600;
+const GRUB_FOLDER: &str = "boot/grub";
+/// The unit of tar.
+const RECORD: u64 = 512;
+/// The unit of the filesystem.
+const BLOCK: u64 = 4096;
+
+/// What a disk must know of a root before it is made.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// Bytes that its files occupy, in whole blocks, one for each file and folder at least.
+    pub size: u64,
+    /// Whether /boot/grub is there.
+    pub has_grub_folder: bool,
+    /// The kernel in /boot.
+    pub kernel: Vec<u8>,
+    /// Its initrd.
+    pub initrd: Vec<u8>,
+}
+
+/// Reads the whole archive once.
+///
+/// # Errors
+/// When it is damaged, or /boot holds none or several of kernel and initrd.
+pub fn summarize(arch: Arch, file: &Path) -> Result<Summary> {
+    let kernel = format!("boot/{}-", arch.kernel_prefix());
+    let mut summary = Summary::default();
+    unpacked(file, |stream| {
+        for entry in Archive::new(stream).entries()? {
+            let mut entry = entry?;
+            let size = entry.size().max(1).next_multiple_of(BLOCK);
+            summary.size = summary.size.checked_add(size).context("a size")?;
+            let name = entry.path()?.to_string_lossy().trim_start_matches("./").to_string();
+            let target = match name.trim_end_matches('/') {
+                GRUB_FOLDER => {
+                    summary.has_grub_folder = true;
+                    continue;
+                }
+                name if name.starts_with(&kernel) => &mut summary.kernel,
+                name if name.starts_with("boot/initrd.img-") => &mut summary.initrd,
+                _ => continue,
+            };
+            ensure!(target.is_empty(), "a second one: {name}");
+            entry.read_to_end(target)?;
+        }
+        Ok(())
+    })?;
+    ensure!(!summary.kernel.is_empty(), "{}: no /{kernel}*", file.display());
+    ensure!(!summary.initrd.is_empty(), "{}: no /boot/initrd.img-*", file.display());
+    Ok(summary)
+}
+
+/// Copies the archive to `out` as it is, then adds `grub_cfg`, if there is one.
+///
+/// # Errors
+/// When it is damaged or `out` fails.
+pub fn copy(file: &Path, summary: &Summary, grub_cfg: Option<&[u8]>, out: &mut dyn Write) -> Result<()> {
+    unpacked(file, |stream| {
+        // Raw: long names and extended headers stand in records of their own, and stay there.
+        for entry in Archive::new(stream).entries()?.raw(true) {
+            let mut entry = entry?;
+            out.write_all(entry.header().as_bytes())?;
+            let size = io::copy(&mut entry, out)?;
+            let padding = size.next_multiple_of(RECORD).saturating_sub(size);
+            io::copy(&mut io::repeat(0).take(padding), out)?;
+        }
+        Ok(())
+    })?;
+    let mut tar = Builder::new(out);
+    if let Some(grub_cfg) = grub_cfg {
+        if !summary.has_grub_folder {
+            files::folder(&mut tar, GRUB_FOLDER)?;
+        }
+        files::file(&mut tar, GRUB_CFG, GRUB_CFG_MODE, grub_cfg)?;
+    }
+    Ok(tar.finish()?)
+}
+
+/// Calls `read` with what is in `file`.
+fn unpacked(file: &Path, read: impl FnOnce(&mut ChildStdout) -> Result<()>) -> Result<()> {
+    // Not by name: zstd refuses symbolic links, which inputs of a sandbox are.
+    let archive = File::open(file).with_context(|| file.display().to_string())?;
+    let mut child: Child = Command::new("zstd")
+        .args(["-q", "-d", "-c"])
+        .stdin(archive)
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("starting zstd")?;
+    let mut stream = child.stdout.take().context("a pipe that was asked for")?;
+    let result = read(&mut stream).and_then(|()| {
+        // What follows the archive's end: zstd must not meet a closed pipe.
+        io::copy(&mut stream, &mut io::sink())?;
+        Ok(())
+    });
+    drop(stream);
+    let status = child.wait().context("waiting for zstd")?;
+    result.with_context(|| format!("reading {}", file.display()))?;
+    ensure!(status.success(), "{}: zstd: {status}", file.display());
+    Ok(())
+}

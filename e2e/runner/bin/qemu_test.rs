@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The executable of every `qemu_test` target: `E2E_SPEC=FILE.json qemu_test`.
+//!
+//! Exit status 0 if the machine did what the file says, 1 if not, or if it could not be tried. The console is
+//! kept in `$TEST_UNDECLARED_OUTPUTS_DIR`.
+#![forbid(unsafe_code)]
+
+use std::{env, path::PathBuf, process::ExitCode};
+
+use anyhow::{Context, Result};
+use e2e_runner::{
+    process,
+    record::{Record, TAIL},
+    report,
+    spec::Spec,
+    watch::{End, View, Watch},
+};
+
+fn main() -> ExitCode {
+    if let Some(status) = process::become_child() {
+        return status;
+    }
+    match test() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("qemu_test: {why:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn test() -> Result<bool> {
+    let file = env::var_os("E2E_SPEC").context("E2E_SPEC is not set: start the test with Bazel")?;
+    let spec = Spec::load(&PathBuf::from(file))?;
+    let timeout = env::var("TEST_TIMEOUT").ok().and_then(|seconds| seconds.parse().ok());
+    let outputs = env::var_os("TEST_UNDECLARED_OUTPUTS_DIR").map(PathBuf::from);
+    let record = Record::new(outputs.as_deref())?;
+    let mut watch = Watch::new(spec.script()?, record, View::Hidden);
+    let end = watch.run(&spec.machine()?, spec.limits(timeout))?;
+
+    println!("{}", watch.phases);
+    match report::failure(&watch, &end) {
+        None => println!("passed: {} patterns in {:.1} s", watch.script.seen(), watch.took.as_secs_f64()),
+        Some(why) => println!("{why}\n{}", report::tail(&watch, TAIL).trim_end()),
+    }
+    if let Some(folder) = outputs {
+        println!("the whole console: {}", folder.join("console.log").display());
+    }
+    Ok(end == End::Seen)
+}

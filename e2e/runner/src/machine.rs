@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The virtual machine as QEMU's command line.
+
+use std::{
+    ffi::OsString,
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    path::{Path, PathBuf},
+};
+
+use crate::arch::Arch;
+
+/// A machine to start: one processor, firmware, a random number generator, disks, no network.
+///
+/// No file is ever written: the variable store and all disks are snapshots.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// Its architecture.
+    pub arch: Arch,
+    /// The firmware's code.
+    pub code: PathBuf,
+    /// The firmware's variable store as it is before the first start.
+    pub vars: PathBuf,
+    /// MiB of memory.
+    pub memory: u32,
+    /// What the firmware tries first, if not the disks.
+    pub boot: Option<Boot>,
+    /// Raw images, in the order that the firmware tries them.
+    pub disks: Vec<PathBuf>,
+    /// What stands behind the serial port.
+    pub serial: Serial,
+    /// More of QEMU's options.
+    pub options: Vec<String>,
+}
+
+/// The medium that holds the loader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Boot {
+    /// An ISO image in a CD drive (2048-byte blocks).
+    Cd(PathBuf),
+    /// The same image as a disk (512-byte blocks).
+    Disk(PathBuf),
+}
+
+/// What stands behind the serial port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Serial {
+    /// Standard input and output.
+    Plain,
+    /// The same, shared with QEMU's monitor: Ctrl-A X ends the machine, Ctrl-A H says more.
+    WithMonitor,
+}
+
+impl Machine {
+    /// The arguments for [`Arch::emulator`].
+    pub fn arguments(&self) -> Vec<OsString> {
+        let mut line = CommandLine::default();
+        line.option("-machine", self.arch.machine());
+        line.option("-cpu", self.arch.cpu());
+        // Where /dev/kvm opens, it need not work: nested, without what the guest's processor has.
+        line.option("-accel", "tcg");
+        line.option("-smp", "1");
+        line.option("-m", &self.memory.to_string());
+        for flag in ["-nodefaults", "-no-user-config", "-no-reboot"] {
+            line.0.push(flag.into());
+        }
+        line.option("-display", "none");
+        line.option("-nic", "none");
+        line.option(
+            "-serial",
+            match self.serial {
+                Serial::Plain => "stdio",
+                Serial::WithMonitor => "mon:stdio",
+            },
+        );
+        // The firmware waits up to five seconds for a key otherwise.
+        line.option("-boot", "menu=on,splash-time=0");
+        line.option("-device", "virtio-rng-pci");
+        line.drive("if=pflash,unit=0,format=raw,readonly=on", &self.code);
+        line.drive("if=pflash,unit=1,format=raw,snapshot=on", &self.vars);
+        self.media(&mut line);
+        line.0.extend(self.options.iter().map(Into::into));
+        line.0
+    }
+
+    fn media(&self, line: &mut CommandLine) {
+        let boot = match &self.boot {
+            Some(Boot::Cd(image)) => {
+                line.drive("if=none,id=cd,format=raw,media=cdrom,readonly=on", image);
+                let (drive, controllers) = self.arch.cd_devices().split_last().unwrap_or((&"ide-cd", &[]));
+                for controller in controllers {
+                    line.option("-device", controller);
+                }
+                line.option("-device", &format!("{drive},drive=cd,bootindex=0"));
+                None
+            }
+            Some(Boot::Disk(image)) => Some(image),
+            None => None,
+        };
+        for (index, image) in boot.into_iter().chain(&self.disks).enumerate() {
+            line.drive(&format!("if=none,id=disk{index},format=raw,snapshot=on,cache=unsafe"), image);
+            // 0 is the CD's.
+            let order = index.saturating_add(1);
+            line.option("-device", &format!("virtio-blk-pci,drive=disk{index},bootindex={order}"));
+        }
+    }
+}
+
+#[derive(Default)]
+struct CommandLine(Vec<OsString>);
+
+impl CommandLine {
+    fn option(&mut self, name: &str, value: &str) {
+        self.0.extend([name.into(), value.into()]);
+    }
+
+    /// `-drive`, with the commas of the file's name doubled as QEMU wants them.
+    fn drive(&mut self, settings: &str, file: &Path) {
+        let mut value = format!("{settings},file=").into_bytes();
+        for &byte in file.as_os_str().as_bytes() {
+            value.push(byte);
+            if byte == b',' {
+                value.push(byte);
+            }
+        }
+        self.0.extend(["-drive".into(), OsString::from_vec(value)]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine(arch: Arch, boot: Option<Boot>) -> Machine {
+        Machine {
+            arch,
+            code: "code.fd".into(),
+            vars: "vars.fd".into(),
+            memory: 512,
+            boot,
+            disks: vec!["root.raw".into(), "a,b.raw".into()],
+            serial: Serial::Plain,
+            options: vec!["-snapshot".into()],
+        }
+    }
+
+    fn line(machine: &Machine) -> String {
+        let words: Vec<_> = machine.arguments().into_iter().map(|a| a.into_string().unwrap()).collect();
+        words.join(" ")
+    }
+
+    #[test]
+    fn x86_64_with_a_cd() {
+        let line = line(&machine(Arch::X86_64, Some(Boot::Cd("boot.iso".into()))));
+        assert_eq!(
+            line,
+            "-machine q35 -cpu qemu64 -accel tcg -smp 1 -m 512 -nodefaults -no-user-config -no-reboot \
+             -display none -nic none -serial stdio -boot menu=on,splash-time=0 -device virtio-rng-pci \
+             -drive if=pflash,unit=0,format=raw,readonly=on,file=code.fd \
+             -drive if=pflash,unit=1,format=raw,snapshot=on,file=vars.fd \
+             -drive if=none,id=cd,format=raw,media=cdrom,readonly=on,file=boot.iso \
+             -device ide-cd,drive=cd,bootindex=0 \
+             -drive if=none,id=disk0,format=raw,snapshot=on,cache=unsafe,file=root.raw \
+             -device virtio-blk-pci,drive=disk0,bootindex=1 \
+             -drive if=none,id=disk1,format=raw,snapshot=on,cache=unsafe,file=a,,b.raw \
+             -device virtio-blk-pci,drive=disk1,bootindex=2 -snapshot"
+        );
+    }
+
+    #[test]
+    fn virt_machines_have_a_scsi_cd() {
+        for arch in [Arch::Aarch64, Arch::Riscv64, Arch::Loongarch64] {
+            let line = line(&machine(arch, Some(Boot::Cd("boot.iso".into()))));
+            assert!(line.contains("-device virtio-scsi-pci -device scsi-cd,drive=cd,bootindex=0"), "{line}");
+        }
+    }
+
+    #[test]
+    fn boot_disk_comes_before_the_others() {
+        let line = line(&machine(Arch::Riscv64, Some(Boot::Disk("boot.iso".into()))));
+        assert!(line.contains("id=disk0,format=raw,snapshot=on,cache=unsafe,file=boot.iso"), "{line}");
+        assert!(line.contains("virtio-blk-pci,drive=disk1,bootindex=2"), "{line}");
+        assert!(!line.contains("cdrom"), "{line}");
+    }
+
+    #[test]
+    fn every_writable_file_is_a_snapshot() {
+        for boot in [None, Some(Boot::Cd("i".into())), Some(Boot::Disk("i".into()))] {
+            for value in machine(Arch::Aarch64, boot).arguments().iter().filter_map(|a| a.to_str()) {
+                let guarded = value.contains("snapshot=on") || value.contains("readonly=on");
+                assert!(!value.contains("file=") || guarded, "{value}");
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! When firmware, loader, kernel and userspace came to their ends.
+
+use std::{fmt, time::Duration};
+
+/// The times of one boot, each counted from the machine's start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Phases {
+    /// Our banner was printed: the firmware is done.
+    pub banner: Option<Duration>,
+    /// Our last line before the kernel was printed: the loader is done.
+    pub start: Option<Duration>,
+    /// The first line of userspace was printed: the kernel is done.
+    pub userspace: Option<Duration>,
+    /// What was waited for was seen.
+    pub end: Option<Duration>,
+    /// Title of the entry that was started.
+    pub title: Option<String>,
+}
+
+/// A stretch of a boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Until our banner.
+    Firmware,
+    /// Until our `start` line.
+    Loader,
+    /// Until the first line of userspace.
+    Kernel,
+    /// Until the end.
+    Userspace,
+}
+
+/// Userspace speaks: Linux starts its first program, then systemd, sysvinit or the mini disk's /init does.
+/// The first is hidden by `quiet`, the second by nothing.
+const USERSPACE: [&str; 7] = [
+    "Run /init as init process",
+    "Run /sbin/init as init process",
+    "Loading, please wait...",
+    "systemd[1]: ",
+    "INIT: version ",
+    "Welcome to ",
+    "mini: ",
+];
+
+impl Phases {
+    /// Takes in a line whose first byte came at `at`; a line may be shown again when it has grown.
+    pub fn see(&mut self, line: &[u8], at: Duration) {
+        let line = String::from_utf8_lossy(line);
+        if line.starts_with("cloud-boot ") {
+            self.banner.get_or_insert(at);
+        }
+        if self.banner.is_none() || self.userspace.is_some() {
+            return;
+        }
+        // An entry that fails after its start line is followed by the next one's.
+        if let Some(rest) = line.strip_prefix("start \"") {
+            self.start = Some(at);
+            // Without the closing quote, the line is not yet whole, or the firmware broke it.
+            self.title = Some(rest.rsplit_once("\": ").map_or(rest, |(title, _)| title).to_owned());
+        }
+        if self.start.is_some() && USERSPACE.iter().any(|sign| line.contains(sign)) {
+            self.userspace = Some(at);
+        }
+    }
+
+    /// The phase that the boot is in, or was in when it ended.
+    pub fn current(&self) -> Phase {
+        match self {
+            Self { userspace: Some(_), .. } => Phase::Userspace,
+            Self { start: Some(_), .. } => Phase::Kernel,
+            Self { banner: Some(_), .. } => Phase::Loader,
+            _ => Phase::Firmware,
+        }
+    }
+
+    /// How long each phase took that came to its end, in their order.
+    pub fn durations(&self) -> Vec<(Phase, Duration)> {
+        let phases = [
+            (Phase::Firmware, self.banner),
+            (Phase::Loader, self.start),
+            (Phase::Kernel, self.userspace),
+            (Phase::Userspace, self.end),
+        ];
+        let mut before = Duration::ZERO;
+        let ended = phases.into_iter().map_while(|(phase, end)| Some((phase, end?)));
+        ended
+            .map(|(phase, end)| {
+                let took = end.saturating_sub(before);
+                before = end;
+                (phase, took)
+            })
+            .collect()
+    }
+}
+
+/// `phases: firmware 1.6 s, loader 0.4 s, kernel 8.8 s, userspace 20.0 s`, as far as the boot came.
+impl fmt::Display for Phases {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let durations = self.durations();
+        if durations.is_empty() {
+            return f.write_str("phases: none came to its end");
+        }
+        f.write_str("phases: ")?;
+        for (index, (phase, took)) in durations.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{phase} {:.1} s", took.as_secs_f64())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Firmware => "firmware",
+            Self::Loader => "loader",
+            Self::Kernel => "kernel",
+            Self::Userspace => "userspace",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Lines at 1 s, 2 s, ...
+    fn phases(lines: &[&str]) -> Phases {
+        let mut phases = Phases::default();
+        for (second, line) in (1..).zip(lines) {
+            phases.see(line.as_bytes(), Duration::from_secs(second));
+        }
+        phases
+    }
+
+    #[test]
+    fn a_whole_boot() {
+        let mut phases = phases(&[
+            "BdsDxe: starting Boot0002",
+            "cloud-boot 0.0.1 x86_64, EDK II",
+            "choose \"Debian GNU/Linux\" from hd0,gpt1 /boot/grub/grub.cfg",
+            "start \"Debian GNU/Linux\": BOOT_IMAGE=/boot/vmlinuz root=UUID=1 ro (0.45 s)",
+            "[    0.000000] Linux version 6.12.107",
+            "[    2.1] Run /init as init process",
+            "[    3.0] systemd[1]: systemd 257 running in system mode",
+        ]);
+        phases.end = Some(Duration::from_millis(9_260));
+        assert_eq!(phases.to_string(), "phases: firmware 2.0 s, loader 2.0 s, kernel 2.0 s, userspace 3.3 s");
+        assert_eq!(phases.title.as_deref(), Some("Debian GNU/Linux"));
+        assert_eq!(phases.current(), Phase::Userspace);
+    }
+
+    #[test]
+    fn the_loader_ends_with_the_last_entry_that_it_starts() {
+        let phases = phases(&[
+            "cloud-boot 0.0.1 x86_64, EDK II",
+            "start \"first\": ro (0.10 s)",
+            "failed: start first: E-START x; trying the next entry",
+            "start \"a \": b\": ro (0.45 s)",
+            "Loading, please wait...",
+            "start \"said in userspace\": x",
+        ]);
+        assert_eq!(phases.start, Some(Duration::from_secs(4)));
+        assert_eq!(phases.title.as_deref(), Some("a \": b"));
+        assert_eq!(phases.current(), Phase::Userspace);
+    }
+
+    #[test]
+    fn a_title_that_the_firmware_breaks_is_a_start() {
+        let title = "x".repeat(73);
+        let phases =
+            phases(&["cloud-boot 0.0.1 loongarch64, EDK II", &format!("start \"{title}"), "\": ro (0.4 s)"]);
+        assert_eq!(phases.start, Some(Duration::from_secs(2)));
+        assert_eq!(phases.title, Some(title));
+    }
+
+    #[test]
+    fn a_boot_that_is_not_ours_has_no_phases() {
+        let phases = phases(&["GNU GRUB", "Linux version 6", "systemd[1]: hello", "Welcome to Debian"]);
+        assert_eq!(phases, Phases::default());
+        assert_eq!(phases.current(), Phase::Firmware);
+        assert_eq!(phases.to_string(), "phases: none came to its end");
+    }
+
+    #[test]
+    fn a_failed_boot_has_the_phases_it_ended() {
+        let phases = phases(&["cloud-boot 0.0.1 riscv64, EDK II", "failed: discover: E-NONE"]);
+        assert_eq!(phases.to_string(), "phases: firmware 1.0 s");
+        assert_eq!(phases.current(), Phase::Loader);
+    }
+
+    #[test]
+    fn a_growing_line_keeps_its_time() {
+        let mut phases = Phases::default();
+        let line = b"cloud-boot 0.0.1 x86_64";
+        for n in 0..=line.len() {
+            phases.see(&line[..n], Duration::from_secs(3));
+        }
+        assert_eq!(phases.banner, Some(Duration::from_secs(3)));
+    }
+}

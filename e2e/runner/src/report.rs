@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What a run says when it is over.
+
+use std::fmt::Write;
+
+use crate::{
+    process,
+    watch::{End, Watch},
+};
+
+/// Why the run failed, in one line; none if it did not.
+pub fn failure(watch: &Watch, end: &End) -> Option<String> {
+    let cause = match end {
+        End::Seen => return None,
+        End::Forbidden(pattern, line) => {
+            let text = String::from_utf8_lossy(&line.text);
+            format!("forbidden {:?} seen after {:.1} s: {text}", pattern.to_string(), line.at.as_secs_f64())
+        }
+        End::Exited(status) => {
+            format!("QEMU {} after {:.1} s", process::describe(*status), watch.took.as_secs_f64())
+        }
+        End::Late => format!("the time is over ({:.1} s)", watch.took.as_secs_f64()),
+    };
+    let mut line = format!("failed in the {} phase: {cause}", watch.phases.current());
+    if let Some(pattern) = watch.script.awaited() {
+        let number = watch.script.seen().saturating_add(1);
+        // Writing to a string cannot fail.
+        let _ = write!(line, "; awaited: {:?} ({number} of {})", pattern.to_string(), watch.script.total());
+    }
+    Some(line)
+}
+
+/// The last `count` lines of the console, with their times.
+pub fn tail(watch: &Watch, count: usize) -> String {
+    let lines: Vec<&str> = watch.record.tail().rev().take(count).collect();
+    if lines.is_empty() {
+        return "the console printed nothing\n".into();
+    }
+    let mut text = format!("the last {} lines of the console:\n", lines.len());
+    for line in lines.iter().rev() {
+        let _ = writeln!(text, "  {line}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
+
+    use super::*;
+    use crate::{console::Line, pattern::Pattern, record::Record, script::Script, watch::View};
+
+    fn watch() -> Watch {
+        let mut script = Script::new(&["^start \"".into(), "login:".into()], &[]).unwrap();
+        script.look(b"start \"Debian\": ro").unwrap();
+        let mut watch = Watch::new(script, Record::new(None).unwrap(), View::Hidden);
+        watch.took = Duration::from_millis(12_340);
+        watch.phases.banner = Some(Duration::from_secs(1));
+        watch
+    }
+
+    #[test]
+    fn a_failure_names_phase_cause_and_awaited_pattern() {
+        let line = Line { at: Duration::from_secs(3), text: b"[ 1.0] Kernel panic - not syncing".to_vec() };
+        let cases = [
+            (
+                End::Forbidden(Pattern::new("Kernel panic").unwrap(), line),
+                "forbidden \"Kernel panic\" seen after 3.0 s: [ 1.0] Kernel panic - not syncing",
+            ),
+            (End::Exited(ExitStatus::from_raw(9)), "QEMU was ended by signal 9 after 12.3 s"),
+            (End::Exited(ExitStatus::from_raw(1 << 8)), "QEMU exited with status 1 after 12.3 s"),
+            (End::Late, "the time is over (12.3 s)"),
+        ];
+        for (end, cause) in cases {
+            let want = format!("failed in the loader phase: {cause}; awaited: \"login:\" (2 of 2)");
+            assert_eq!(failure(&watch(), &end), Some(want));
+        }
+        assert_eq!(failure(&watch(), &End::Seen), None);
+    }
+
+    #[test]
+    fn the_tail_is_in_the_consoles_order() {
+        let mut watch = watch();
+        assert_eq!(tail(&watch, 2), "the console printed nothing\n");
+        for text in ["a", "b", "c"] {
+            watch.record.line(&Line { at: Duration::from_secs(1), text: text.into() }).unwrap();
+        }
+        assert_eq!(tail(&watch, 2), "the last 2 lines of the console:\n  [   1.000] b\n  [   1.000] c\n");
+    }
+}

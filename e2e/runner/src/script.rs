@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What a run must show, in its order, and what it must not show.
+
+use anyhow::{Result, anyhow, ensure};
+
+use crate::pattern::Pattern;
+
+/// Signs of a failure that no boot recovers from, or that waits for a person.
+///
+/// Firmware: the exception handlers of edk2 (x86_64, riscv64 and loongarch64 print
+/// `!!!! X64 Exception Type - 0E(…) !!!!`, aarch64 `Synchronous Exception at 0x…`) and its assertions. Ours:
+/// Rust's panic message. Then Linux, initramfs-tools and systemd.
+pub const PANICS: [&str; 10] = [
+    " Exception Type - ",
+    "Synchronous Exception at",
+    "ASSERT_EFI_ERROR",
+    "panicked at",
+    "Kernel panic",
+    "Oops",
+    "Unable to handle kernel",
+    "Gave up waiting for root",
+    "^(initramfs)",
+    "You are in emergency mode",
+];
+
+/// An ordered list of awaited patterns, and patterns that fail the run wherever they stand.
+#[derive(Clone, Debug)]
+pub struct Script {
+    expect: Vec<Pattern>,
+    forbid: Vec<Pattern>,
+    /// How many of `expect` were seen.
+    seen: usize,
+    /// Where in the current line the last match ended.
+    from: usize,
+}
+
+impl Script {
+    /// A script that waits for all of `expect`, one after the other.
+    ///
+    /// # Errors
+    /// When `expect` is empty or a pattern matches every line.
+    pub fn new(expect: &[String], forbid: &[String]) -> Result<Self> {
+        ensure!(!expect.is_empty(), "no pattern is awaited");
+        let patterns = |texts: &[String]| {
+            texts.iter().map(|t| Pattern::new(t).map_err(|e| anyhow!(e))).collect::<Result<Vec<_>>>()
+        };
+        Ok(Self { expect: patterns(expect)?, forbid: patterns(forbid)?, seen: 0, from: 0 })
+    }
+
+    /// The same script, failing at every one of [`PANICS`], too.
+    ///
+    /// # Errors
+    /// As of [`Script::new`].
+    pub fn forbid_panics(mut self) -> Result<Self> {
+        for text in PANICS {
+            self.forbid.push(Pattern::new(text).map_err(|e| anyhow!(e))?);
+        }
+        Ok(self)
+    }
+
+    /// Takes in a line, which may have been shown before when it was shorter.
+    ///
+    /// # Errors
+    /// The forbidden pattern that stands in it.
+    pub fn look(&mut self, line: &[u8]) -> Result<(), Pattern> {
+        if let Some(pattern) = self.forbid.iter().find(|p| p.find(line, 0).is_some()) {
+            return Err(pattern.clone());
+        }
+        while let Some(end) = self.awaited().and_then(|p| p.find(line, self.from)) {
+            self.from = end;
+            self.seen = self.seen.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// The line that was looked at has ended.
+    pub fn end_line(&mut self) {
+        self.from = 0;
+    }
+
+    /// The pattern to come next; none when all were seen.
+    pub fn awaited(&self) -> Option<&Pattern> {
+        self.expect.get(self.seen)
+    }
+
+    /// How many patterns were seen.
+    pub fn seen(&self) -> usize {
+        self.seen
+    }
+
+    /// How many patterns there are.
+    pub fn total(&self) -> usize {
+        self.expect.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn script(expect: &[&str], forbid: &[&str]) -> Script {
+        let owned = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
+        Script::new(&owned(expect), &owned(forbid)).unwrap()
+    }
+
+    fn seen_after(mut script: Script, lines: &[&str]) -> usize {
+        for line in lines {
+            script.look(line.as_bytes()).unwrap();
+            script.end_line();
+        }
+        script.seen()
+    }
+
+    #[test]
+    fn patterns_count_in_their_order_only() {
+        assert_eq!(seen_after(script(&["a", "b", "c"], &[]), &["c", "b", "a", "b"]), 2);
+        assert_eq!(seen_after(script(&["a", "b", "c"], &[]), &["xaxbxc"]), 3);
+        assert_eq!(seen_after(script(&["a", "b", "c"], &[]), &["cba"]), 1);
+        assert_eq!(seen_after(script(&["^a", "^a"], &[]), &["aa", "b a"]), 1);
+        assert_eq!(seen_after(script(&["^a", "^a"], &[]), &["a", "a"]), 2);
+    }
+
+    #[test]
+    fn one_text_does_not_match_twice_while_its_line_grows() {
+        let mut script = script(&["login:", "login:"], &[]);
+        for line in ["debian login:", "debian login: ", "debian login: root"] {
+            script.look(line.as_bytes()).unwrap();
+            assert_eq!(script.seen(), 1, "{line}");
+        }
+        script.look(b"debian login: login:").unwrap();
+        assert_eq!(script.seen(), 2);
+    }
+
+    #[test]
+    fn forbidden_text_fails_before_and_after_the_last_pattern() {
+        let mut script = script(&["a"], &["^Linux version"]);
+        assert_eq!(script.look(b"Linux version 6"), Err(Pattern::new("^Linux version").unwrap()));
+        script.look(b"a Linux version").unwrap();
+        assert_eq!(script.awaited(), None);
+        assert!(script.look(b"Linux version 6 a").is_err());
+    }
+
+    #[test]
+    fn real_panics_are_recognised() {
+        let mut script = script(&["never"], &[]).forbid_panics().unwrap();
+        for line in [
+            "!!!! X64 Exception Type - 0E(#PF - Page-Fault)  CPU Apic ID - 00000000 !!!!",
+            "!!!! RISCV64 Exception Type - 000000000000000F(EXCEPT_RISCV_STORE_ACCESS_PAGE_FAULT) !!!!",
+            "!!!! LoongArch64 Exception Type - 08(#ADE - Address error exception) !!!!",
+            "Synchronous Exception at 0x000000013F0B2A40",
+            "panicked at boot/flow/src/lib.rs:1:2:",
+            "[    1.2] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)",
+            "[    1.2] Oops: 0000 [#1] SMP NOPTI",
+            "[    1.2] Unable to handle kernel paging request at virtual address ffff000000000000",
+            "(initramfs) ",
+            "You are in emergency mode. After logging in, type \"journalctl -xb\" to view",
+        ] {
+            assert!(script.look(line.as_bytes()).is_err(), "{line}");
+        }
+        for line in ["debian login: ", "failed: obtain /vmlinuz: E-FS-EXT4-CSUM; trying the next entry"] {
+            assert!(script.look(line.as_bytes()).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_script_without_patterns_is_refused() {
+        assert!(Script::new(&[], &["a".into()]).is_err());
+    }
+}

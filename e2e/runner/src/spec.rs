@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What `qemu_test` is asked to do: the JSON file that the rule of `//e2e:defs.bzl` writes.
+
+use std::{fs, path::Path, time::Duration};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+
+use crate::{
+    arch::Arch,
+    machine::{Boot, Machine, Serial},
+    script::Script,
+    watch::{After, Limits},
+};
+
+/// A test. Files are relative to the current folder, which is the test's runfiles.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// The architecture.
+    pub arch: Arch,
+    /// The firmware's code.
+    pub code: String,
+    /// The firmware's variable store.
+    pub vars: String,
+    /// How `boot` is attached.
+    pub medium: Medium,
+    /// The image that holds the loader; none if a disk does.
+    pub boot: Option<String>,
+    /// Raw disks.
+    pub disks: Vec<String>,
+    /// Patterns, in their order ([`crate::pattern::Pattern`]).
+    pub expect: Vec<String>,
+    /// Patterns that fail the test, beside [`crate::script::PANICS`].
+    pub forbid: Vec<String>,
+    /// Seconds in which all of `expect` must be seen.
+    pub seconds: u64,
+    /// Seconds after that in which no forbidden pattern may be seen.
+    pub quiet_after: u64,
+    /// MiB of the machine's memory.
+    pub memory: u32,
+    /// More of QEMU's options.
+    pub qemu_options: Vec<String>,
+}
+
+/// How the image that holds the loader is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Medium {
+    /// In a CD drive.
+    Cd,
+    /// As a disk.
+    Disk,
+    /// There is none: a disk's own EFI system partition holds it.
+    None,
+}
+
+/// What Bazel's time limit must leave us to report and end, before it kills the test.
+const MARGIN: Duration = Duration::from_secs(10);
+
+impl Spec {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read or is no test.
+    pub fn load(file: &Path) -> Result<Self> {
+        let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+        serde_json::from_slice(&text).with_context(|| format!("{} is no test", file.display()))
+    }
+
+    /// The machine, its files checked for.
+    ///
+    /// # Errors
+    /// When a file is missing, or `medium` and `boot` contradict each other.
+    pub fn machine(&self) -> Result<Machine> {
+        let boot = match (self.medium, &self.boot) {
+            (Medium::Cd, Some(image)) => Some(Boot::Cd(image.into())),
+            (Medium::Disk, Some(image)) => Some(Boot::Disk(image.into())),
+            (Medium::None, None) => None,
+            (medium, image) => bail!("medium {medium:?} with the image {image:?}"),
+        };
+        for file in [&self.code, &self.vars].into_iter().chain(&self.boot).chain(&self.disks) {
+            ensure!(Path::new(file).is_file(), "{file} is missing");
+        }
+        Ok(Machine {
+            arch: self.arch,
+            code: self.code.as_str().into(),
+            vars: self.vars.as_str().into(),
+            memory: self.memory,
+            boot,
+            disks: self.disks.iter().map(Into::into).collect(),
+            serial: Serial::Plain,
+            options: self.qemu_options.clone(),
+        })
+    }
+
+    /// The script: panics are forbidden in every test.
+    ///
+    /// # Errors
+    /// When a pattern is none.
+    pub fn script(&self) -> Result<Script> {
+        Script::new(&self.expect, &self.forbid)?.forbid_panics()
+    }
+
+    /// The limits under a test's time limit, seconds, if it has one.
+    pub fn limits(&self, test_timeout: Option<u64>) -> Limits {
+        let quiet = Duration::from_secs(self.quiet_after);
+        let own = Duration::from_secs(self.seconds);
+        let most = test_timeout.map(|t| Duration::from_secs(t).saturating_sub(MARGIN).saturating_sub(quiet));
+        let after = if quiet.is_zero() { After::Stop } else { After::Quiet(quiet) };
+        Limits { time: Some(most.map_or(own, |most| own.min(most))), after }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPEC: &str = r#"{
+        "arch": "riscv64", "code": "c.fd", "vars": "v.fd", "medium": "cd", "boot": "boot.iso", "disks": ["d.raw"],
+        "expect": ["^cloud-boot "], "forbid": ["GRUB"], "seconds": 120, "quiet_after": 0, "memory": 1024,
+        "qemu_options": []
+    }"#;
+
+    #[test]
+    fn the_rules_file_is_understood() {
+        let spec: Spec = serde_json::from_str(SPEC).unwrap();
+        assert_eq!(
+            (spec.arch, spec.medium, spec.boot.as_deref()),
+            (Arch::Riscv64, Medium::Cd, Some("boot.iso"))
+        );
+        assert_eq!(spec.script().unwrap().total(), 1);
+    }
+
+    #[test]
+    fn a_misspelt_key_is_refused() {
+        assert!(serde_json::from_str::<Spec>(&SPEC.replace("forbid", "forbids")).is_err());
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let spec: Spec = serde_json::from_str(SPEC).unwrap();
+        assert_eq!(spec.machine().unwrap_err().to_string(), "c.fd is missing");
+    }
+
+    #[test]
+    fn medium_and_image_must_agree() {
+        for (from, to) in [("\"cd\"", "\"none\""), ("\"boot.iso\"", "null")] {
+            let spec: Spec = serde_json::from_str(&SPEC.replace(from, to)).unwrap();
+            assert!(spec.machine().unwrap_err().to_string().starts_with("medium "));
+        }
+    }
+
+    #[test]
+    fn the_own_limit_ends_before_bazels() {
+        let mut spec: Spec = serde_json::from_str(SPEC).unwrap();
+        let seconds = |limits: Limits| limits.time.unwrap().as_secs();
+        assert_eq!(seconds(spec.limits(None)), 120);
+        assert_eq!(seconds(spec.limits(Some(300))), 120);
+        assert_eq!(seconds(spec.limits(Some(60))), 50);
+        spec.quiet_after = 20;
+        assert_eq!(seconds(spec.limits(Some(60))), 30);
+        assert_eq!(spec.limits(None).after, After::Quiet(Duration::from_secs(20)));
+    }
+}

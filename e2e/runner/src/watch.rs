@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! One run of a machine: from its start to the verdict.
+
+use std::{
+    io::{self, Write},
+    process::ExitStatus,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    console::{Console, Line},
+    machine::Machine,
+    pattern::Pattern,
+    phases::Phases,
+    process::{Got, Qemu},
+    record::Record,
+    script::Script,
+    terminal::Terminal,
+};
+
+/// How long a run may take, and what ends it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// The time in which all awaited patterns must be seen; no limit if none is given.
+    pub time: Option<Duration>,
+    /// What happens after the last pattern.
+    pub after: After,
+}
+
+/// What happens after the last pattern was seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum After {
+    /// The run ends.
+    #[default]
+    Stop,
+    /// For this time no forbidden pattern may appear.
+    Quiet(Duration),
+    /// The machine runs on until it ends.
+    Stay,
+}
+
+/// Who sees the console while the machine runs.
+#[derive(Debug)]
+pub enum View {
+    /// Nobody.
+    Hidden,
+    /// Standard output gets the lines.
+    Lines,
+    /// The user's terminal is the machine's.
+    Terminal(Terminal),
+}
+
+/// What ended a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// All patterns were seen, and nothing forbidden.
+    Seen,
+    /// This pattern stood in this line.
+    Forbidden(Pattern, Line),
+    /// QEMU exited.
+    Exited(ExitStatus),
+    /// The time was over.
+    Late,
+}
+
+/// One run, and then all that is known of it.
+#[derive(Debug)]
+pub struct Watch {
+    /// What was looked for.
+    pub script: Script,
+    /// When the phases ended.
+    pub phases: Phases,
+    /// The console.
+    pub record: Record,
+    /// How long the run took.
+    pub took: Duration,
+    console: Console,
+    view: View,
+}
+
+/// Bytes taken at once.
+const CHUNK: usize = 16 << 10;
+
+/// Longest wait for output before the clock is looked at.
+const TICK: Duration = Duration::from_millis(200);
+
+impl Watch {
+    /// A run that has not begun.
+    pub fn new(script: Script, record: Record, view: View) -> Self {
+        let console = Console::default();
+        Self { script, phases: Phases::default(), record, took: Duration::ZERO, console, view }
+    }
+
+    /// Starts `machine`, judges its console, and ends it.
+    ///
+    /// # Errors
+    /// When the machine cannot be started or the console not be read or kept; a machine that does not do what
+    /// it should is no error.
+    pub fn run(&mut self, machine: &Machine, limits: Limits) -> Result<End> {
+        let started = Instant::now();
+        let mut qemu = Qemu::start(machine)?;
+        let end = self.follow(&mut qemu, limits, started);
+        self.took = started.elapsed();
+        let rest = self.console.partial().clone();
+        if !rest.text.is_empty() {
+            self.keep(&rest).context("the console's record")?;
+        }
+        // The terminal is the user's again.
+        self.view = View::Hidden;
+        end
+    }
+
+    fn follow(&mut self, qemu: &mut Qemu, limits: Limits, started: Instant) -> Result<End> {
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            let now = started.elapsed();
+            let deadline = match (self.phases.end, limits.after) {
+                (Some(_), After::Stop) => return Ok(End::Seen),
+                (Some(end), After::Quiet(time)) => Some(end.saturating_add(time)),
+                (Some(_), After::Stay) => None,
+                (None, _) => limits.time,
+            };
+            if deadline.is_some_and(|deadline| now >= deadline) {
+                return Ok(if self.phases.end.is_some() { End::Seen } else { End::Late });
+            }
+            let terminal = match &mut self.view {
+                View::Terminal(terminal) => Some(terminal),
+                _ => None,
+            };
+            match qemu.read(&mut buffer, TICK, terminal).context("the console of QEMU")? {
+                Got::Nothing => {}
+                Got::Bytes(length) => {
+                    let bytes = buffer.get(..length).unwrap_or_default();
+                    if let Err(end) =
+                        self.take(bytes, started.elapsed(), limits.after).context("the console's record")?
+                    {
+                        return Ok(end);
+                    }
+                }
+                Got::End if self.phases.end.is_some() && limits.after != After::Stay => return Ok(End::Seen),
+                Got::End => return qemu.exit_status().map(End::Exited).context("QEMU's end"),
+            }
+        }
+    }
+
+    /// Takes in what the console printed; `Err` in `Ok` is the end that it brings.
+    fn take(&mut self, bytes: &[u8], now: Duration, after: After) -> io::Result<Result<(), End>> {
+        self.record.bytes(bytes)?;
+        if let View::Terminal(_) = self.view {
+            show(bytes)?;
+        }
+        for &byte in bytes {
+            let Some(line) = self.console.push(byte, now) else { continue };
+            self.keep(&line)?;
+            if let Err(end) = self.judge(&line, now) {
+                return Ok(Err(end));
+            }
+            self.script.end_line();
+            // What comes behind the end was not there if it had come a moment later.
+            if after == After::Stop && self.phases.end.is_some() {
+                return Ok(Ok(()));
+            }
+        }
+        let partial = self.console.partial().clone();
+        Ok(self.judge(&partial, now))
+    }
+
+    fn judge(&mut self, line: &Line, now: Duration) -> Result<(), End> {
+        self.phases.see(&line.text, line.at);
+        self.script.look(&line.text).map_err(|pattern| End::Forbidden(pattern, line.clone()))?;
+        if self.script.awaited().is_none() {
+            self.phases.end.get_or_insert(now);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, line: &Line) -> io::Result<()> {
+        if let View::Lines = self.view {
+            show(&[&line.text, b"\n".as_slice()].concat())?;
+        }
+        self.record.line(line)
+    }
+}
+
+/// To standard output, at once. A reader that has gone away ends nothing.
+fn show(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => Err(why),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watch(expect: &[&str], forbid: &[&str]) -> Watch {
+        let owned = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
+        let script = Script::new(&owned(expect), &owned(forbid)).unwrap();
+        Watch::new(script, Record::new(None).unwrap(), View::Hidden)
+    }
+
+    fn take(watch: &mut Watch, bytes: &[u8], second: u64) -> Result<(), End> {
+        watch.take(bytes, Duration::from_secs(second), After::Stop).unwrap()
+    }
+
+    #[test]
+    fn a_boot_to_the_prompt_in_pieces_of_any_size() {
+        let console = b"\x1b[2Jcloud-boot 0.0.1 x86_64, EDK II\r\nstart \"Debian\": ro (0.1 s)\r\n\
+            [    0.0] Linux version\r\n[ 1.0] systemd[1]: hello\r\n\r\ndebian login: ";
+        for size in 1..=console.len() {
+            let mut watch = watch(&["^start \"", "Linux version", "login:"], &["GRUB"]);
+            for (second, piece) in (1..).zip(console.chunks(size)) {
+                assert_eq!(take(&mut watch, piece, second), Ok(()));
+            }
+            assert_eq!(watch.script.awaited(), None, "in pieces of {size}");
+            assert_eq!(watch.phases.durations().len(), 4, "in pieces of {size}");
+            assert_eq!(watch.phases.title.as_deref(), Some("Debian"));
+        }
+    }
+
+    #[test]
+    fn a_forbidden_line_ends_the_run_before_what_follows_in_the_same_piece() {
+        let mut watch = watch(&["login:"], &["GNU GRUB"]);
+        let end = take(&mut watch, b"x\r\n GNU GRUB 2.14\r\nlogin:\r\n", 7);
+        let line = Line { at: Duration::from_secs(7), text: b" GNU GRUB 2.14".to_vec() };
+        assert_eq!(end, Err(End::Forbidden(Pattern::new("GNU GRUB").unwrap(), line)));
+        assert_eq!(watch.script.seen(), 0);
+        assert_eq!(watch.record.tail().last(), Some("[   7.000]  GNU GRUB 2.14"));
+    }
+
+    #[test]
+    fn what_follows_the_last_pattern_counts_only_while_it_must_be_quiet() {
+        let console = b"failed: no entry\r\nLinux version 6\r\n";
+        for (after, passes) in [(After::Stop, true), (After::Quiet(Duration::from_secs(1)), false)] {
+            let mut watch = watch(&["^failed: "], &["Linux version"]);
+            let end = watch.take(console, Duration::ZERO, after).unwrap();
+            assert_eq!(end.is_ok(), passes, "{after:?}");
+        }
+    }
+
+    #[test]
+    fn a_forbidden_text_without_line_end_ends_the_run() {
+        let mut watch = watch(&["login:"], &["^(initramfs)"]);
+        assert!(take(&mut watch, b"ALERT!\r\n(initramfs) ", 1).is_err());
+    }
+}
