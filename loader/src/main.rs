@@ -43,11 +43,17 @@ const MACHINE: Machine = Machine::LOONGARCH64;
 
 #[entry]
 fn main() -> Status {
-    let stack = Stack::paint();
+    Status(Stack::new().run(run))
+}
+
+/// The program, on its own stack.
+extern "C" fn run(stack: &Stack) -> usize {
     // The firmware's own watchdog resets the machine five minutes after it started us. One that cannot be
     // stopped is not there.
     let _ = boot::set_watchdog_timer(0, 0x1_0000, None);
     let clock = Clock::start();
+    // Firmware may have left a prompt without the end of its line.
+    Console.line(format_args!(""));
     Console.line(format_args!("cloud-boot {VERSION} {MACHINE}, {}", hand_over::firmware()));
 
     let config = Config::resolve(&options::sources(), options::trust());
@@ -64,11 +70,11 @@ fn main() -> Status {
         console: &Console,
         clock: &clock,
         memory: &FreeMemory,
-        hand_over: &Firmware { report: config.debug().then_some(&stack) },
+        hand_over: &Firmware { report: config.debug().then_some(stack) },
         machine: MACHINE,
     };
     match flow::boot(&parts, &config) {
-        Ended::NothingFound => Status::NOT_FOUND,
-        Ended::AllFailed => Status::LOAD_ERROR,
+        Ended::NothingFound => Status::NOT_FOUND.0,
+        Ended::AllFailed => Status::LOAD_ERROR.0,
     }
 }

@@ -1,54 +1,120 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! How much stack was used: the firmware guarantees 128 KiB and nothing watches it.
+//! A stack of our own.
+//!
+//! The specification guarantees 128 KiB of stack, but EDK II for RISC-V virtual machines leaves about 20 KiB,
+//! with the device tree right below, and no firmware watches the end. So the program runs on memory that it
+//! has allocated, painted, to see how much of it is used.
 
-use core::hint::black_box;
+use alloc::{vec, vec::Vec};
+use core::{arch::global_asm, ptr};
 
-/// Bytes below the entry point's frame that are painted.
-///
-/// The specification guarantees 128 KiB of stack, but EDK II for RISC-V virtual machines has 64 KiB in all, and
-/// the device tree right below: half of that is left alone. It is several times what is used.
-const PAINTED: usize = 32 * 1024;
+/// Bytes of the stack: four times what may be used.
+const SIZE: usize = 256 * 1024;
 const PATTERN: u64 = 0x5ac3_1e77_a90b_42d6;
 
-/// A painted stack.
+/// The painted stack.
 pub struct Stack {
-    /// Lowest painted address.
-    bottom: usize,
-    words: usize,
-}
-
-/// Address of a local of the caller's frame, or somewhat below it.
-#[inline(never)]
-fn position() -> usize {
-    let local = 0u8;
-    black_box(&raw const local).addr()
+    words: Vec<u64>,
 }
 
 impl Stack {
-    /// Paints the stack below the caller. Call it once, from the entry point, before anything else.
-    #[inline(never)]
-    pub fn paint() -> Self {
-        // The frame of this function, its callees and a red zone stay untouched.
-        let top = position().saturating_sub(1024) & !7;
-        let words = PAINTED / 8;
-        let bottom = top.saturating_sub(PAINTED);
-        for word in 0..words {
-            let address = core::ptr::with_exposed_provenance_mut::<u64>(bottom + word * 8);
-            // SAFETY: the word lies at most 33 KiB below the frame of the entry point, which is within the
-            // stack (see `PAINTED`), and where no live frame is. It is aligned to 8. An interrupt that uses
-            // the same bytes has returned before we go on.
-            unsafe { address.write_volatile(PATTERN) };
-        }
-        Self { bottom, words }
+    /// Allocates and paints.
+    pub fn new() -> Self {
+        Self { words: vec![PATTERN; SIZE / 8] }
     }
 
-    /// Bytes of the painted stack that have been used at any time, from its top down.
+    /// Bytes that have been used at any time, from the top down.
     pub fn peak(&self) -> usize {
-        let untouched = (0..self.words).take_while(|word| {
-            let address = core::ptr::with_exposed_provenance::<u64>(self.bottom + word * 8);
-            // SAFETY: as in `paint`: part of the stack, aligned, and initialised by `paint`.
-            unsafe { address.read_volatile() == PATTERN }
+        let start = self.words.as_ptr();
+        let untouched = (0..self.words.len()).take_while(|word| {
+            // SAFETY: within the vector. Volatile, because the program's own frames are written there behind
+            // the compiler's back.
+            unsafe { start.wrapping_add(*word).read_volatile() == PATTERN }
         });
-        (self.words - untouched.count()) * 8
+        SIZE - untouched.count() * 8
+    }
+
+    /// Calls `function` on this stack, with this stack as its argument.
+    pub fn run(&mut self, function: extern "C" fn(&Self) -> usize) -> usize {
+        // Aligned to 16 bytes, as all four calling conventions want it.
+        let top = self.words.as_mut_ptr().wrapping_add(self.words.len()).map_addr(|address| address & !15);
+        // SAFETY: `top` is the end of memory that is ours alone while `function` runs; `function` takes the one
+        // argument that is handed over and returns a word, as the routine below has it.
+        unsafe { cloud_boot_call_on_stack(ptr::from_ref(self), function, top) }
     }
 }
+
+#[expect(improper_ctypes, reason = "the stack is passed through to Rust as it is")]
+unsafe extern "C" {
+    /// Calls `function(stack)` with the stack pointer at `top`, and returns what it returns.
+    ///
+    /// # Safety
+    /// `top` is aligned to 16 bytes, and below it is memory that nothing else uses.
+    fn cloud_boot_call_on_stack(
+        stack: *const Stack,
+        function: extern "C" fn(&Stack) -> usize,
+        top: *mut u64,
+    ) -> usize;
+}
+
+// The calling convention of x86_64 UEFI: rcx, rdx, r8; 32 bytes of home space.
+#[cfg(target_arch = "x86_64")]
+global_asm!(
+    ".globl cloud_boot_call_on_stack",
+    "cloud_boot_call_on_stack:",
+    "push rbp",
+    "mov rbp, rsp",
+    "mov rsp, r8",
+    "sub rsp, 32",
+    "call rdx",
+    "mov rsp, rbp",
+    "pop rbp",
+    "ret",
+);
+
+#[cfg(target_arch = "aarch64")]
+global_asm!(
+    ".globl cloud_boot_call_on_stack",
+    "cloud_boot_call_on_stack:",
+    "stp x29, x30, [sp, #-16]!",
+    "mov x29, sp",
+    "mov sp, x2",
+    "blr x1",
+    "mov sp, x29",
+    "ldp x29, x30, [sp], #16",
+    "ret",
+);
+
+#[cfg(target_arch = "riscv64")]
+global_asm!(
+    ".globl cloud_boot_call_on_stack",
+    "cloud_boot_call_on_stack:",
+    "addi sp, sp, -16",
+    "sd ra, 8(sp)",
+    "sd s0, 0(sp)",
+    "mv s0, sp",
+    "mv sp, a2",
+    "jalr a1",
+    "mv sp, s0",
+    "ld ra, 8(sp)",
+    "ld s0, 0(sp)",
+    "addi sp, sp, 16",
+    "ret",
+);
+
+#[cfg(target_arch = "loongarch64")]
+global_asm!(
+    ".globl cloud_boot_call_on_stack",
+    "cloud_boot_call_on_stack:",
+    "addi.d $sp, $sp, -16",
+    "st.d $ra, $sp, 8",
+    "st.d $fp, $sp, 0",
+    "move $fp, $sp",
+    "move $sp, $a2",
+    "jirl $ra, $a1, 0",
+    "move $sp, $fp",
+    "ld.d $ra, $sp, 8",
+    "ld.d $fp, $sp, 0",
+    "addi.d $sp, $sp, 16",
+    "jr $ra",
+);

@@ -12,7 +12,7 @@ pub fn compare(a: &[u8], b: &[u8]) -> Ordering {
         a = skip_others(a);
         b = skip_others(b);
         // A tilde is older than the end, the end older than anything else.
-        for mark in [b'~', b'-', b'^', b'.'] {
+        for mark in *b"~-^." {
             match (a.split_first(), b.split_first()) {
                 (Some((x, rest_a)), Some((y, rest_b))) if *x == mark && *y == mark => {
                     a = rest_a;

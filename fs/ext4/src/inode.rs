@@ -256,7 +256,7 @@ fn extra(rest: &[u8], offset: u64) -> Result<Option<Extra>, Error> {
     if usize::from(size) > rest.len() || !size.is_multiple_of(4) {
         return Err(corrupt(Fault::Range, "ext4_inode.i_extra_isize", offset.saturating_add(0x80), size));
     }
-    Ok(Some(extra).filter(|_| size >= 4))
+    Ok((size >= 4).then_some(extra))
 }
 
 fn verify(raw: &Raw, extra: Option<&Extra>, seed: u32, bytes: &[u8], offset: u64) -> Result<(), Error> {

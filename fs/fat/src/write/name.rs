@@ -37,7 +37,7 @@ pub fn label(label: &str) -> Result<Option<[u8; 11]>, Error> {
     if bytes.len() > 11 || !bytes.iter().all(is_allowed) || bytes.starts_with(b" ") {
         return Err(Error::Label { label: label.into() });
     }
-    Ok(Some(padded(bytes, b"")).filter(|_| !label.is_empty()).map(|mut padded| {
+    Ok((!label.is_empty()).then(|| padded(bytes, b"")).map(|mut padded| {
         // A label has no dot: it runs on through all eleven bytes.
         padded.fill(b' ');
         padded.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
