@@ -10,7 +10,10 @@ def _tool_test_impl(ctx):
         is_executable = True,
     )
     runfiles = ctx.runfiles(files = ctx.files.data).merge(ctx.attr.tool[DefaultInfo].default_runfiles)
-    return [DefaultInfo(executable = test, runfiles = runfiles)]
+    return [
+        DefaultInfo(executable = test, runfiles = runfiles),
+        RunEnvironmentInfo(environment = ctx.attr.env),
+    ]
 
 tool_test = rule(
     implementation = _tool_test_impl,
@@ -18,6 +21,7 @@ tool_test = rule(
     test = True,
     attrs = {
         "data": attr.label_list(allow_files = True),
+        "env": attr.string_dict(),
         "tool": attr.label(mandatory = True, executable = True, cfg = "target"),
     },
 )

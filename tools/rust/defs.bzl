@@ -1,7 +1,7 @@
 """The house shape of a Rust crate: library, tests, style."""
 
 load("@rules_rust//rust:defs.bzl", "rust_binary", "rust_clippy", "rust_doc", "rust_library", "rust_test")
-load("//tools/lint:defs.bzl", "clippy_test", "format_test")
+load("//tools/lint:defs.bzl", "clippy_test", "format_test", "tool_test")
 
 _EDITION = "2024"
 
@@ -57,7 +57,23 @@ def _tests(name, crate, deps, test_deps, test_data, test_env, library, unit = Tr
             tags = ["cpu:1"],
             deps = ([library] if library else []) + deps + test_deps,
         )
+        if file == "tests/campaign.rs":
+            _campaign(name, test)
     return tests
+
+def _campaign(name, test):
+    """name_campaign: the same test with ten times as many mutants, for //fs:campaign."""
+    tool_test(
+        name = name + "_campaign",
+        size = "large",
+        env = {"CLOUD_BOOT_MUTANTS": "10000"},
+        tags = [
+            "cpu:1",
+            "manual",
+        ],
+        tool = test,
+        visibility = ["//visibility:public"],
+    )
 
 def rust_crate(name, deps = [], test_deps = [], test_data = [], test_env = {}, testonly = False, proc_macro_deps = [], visibility = ["//visibility:public"]):
     """A library of src/**/*.rs.

@@ -25,14 +25,12 @@ extern crate std;
 
 mod cache;
 mod memory;
-mod overlay;
 mod slice;
 
 use alloc::{borrow::Cow, rc::Rc, sync::Arc};
 
 pub use cache::Cache;
 pub use memory::Memory;
-pub use overlay::Overlay;
 pub use slice::Slice;
 
 /// A device of bytes that can be read.

@@ -15,6 +15,7 @@ use std::{
 const USAGE: &str = "usage: lint format RUSTFMT CONFIG EDITION FILE...   rustfmt --check
        lint style MODULE.bazel                    rules of the house, for the checkout with that file
        lint matrix README ARCH,ARCH WORD...       the README's table of what works
+       lint spelling MODULE.bazel                 codespell, for the same
        lint write RUSTFMT                         formats every Rust file of the checkout";
 
 fn main() -> ExitCode {
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         ["format", rustfmt, config, edition, files @ ..] => format(rustfmt, config, edition, files),
         ["matrix", readme, arches, rest @ ..] => matrix::check(Path::new(readme), arches, rest),
         ["style", module] => check_style(Path::new(module)),
+        ["spelling", module] => spelling(Path::new(module)),
         ["write", rustfmt] => write(rustfmt),
         _ => {
             eprintln!("{USAGE}");
@@ -50,16 +52,29 @@ fn format(rustfmt: &str, config: &str, edition: &str, files: &[&str]) -> Result<
 }
 
 /// The file is a link into the checkout, also in a sandbox.
-fn check_style(module: &Path) -> Result<(), String> {
+fn checkout(module: &Path) -> Result<PathBuf, String> {
     let module = module.canonicalize().map_err(|e| format!("{}: {e}", module.display()))?;
-    let root = module.parent().ok_or("MODULE.bazel has no folder")?;
-    let files = style::files(root)?;
-    let faults = style::check(root, &files);
+    Ok(module.parent().ok_or("MODULE.bazel has no folder")?.to_path_buf())
+}
+
+fn check_style(module: &Path) -> Result<(), String> {
+    let root = checkout(module)?;
+    let files = style::files(&root)?;
+    let faults = style::check(&root, &files);
     faults.iter().for_each(|fault| eprintln!("{fault}"));
     match faults.len() {
         0 => Ok(println!("{} files", files.len())),
         n => Err(format!("{n} faults")),
     }
+}
+
+/// What is generated is spelled as its authors like.
+fn spelling(module: &Path) -> Result<(), String> {
+    let root = checkout(module)?;
+    let generated =
+        |file: &PathBuf| file.ends_with("Cargo.lock") || file.starts_with(root.join("third_party"));
+    let files = style::files(&root)?.into_iter().filter(|file| !generated(file));
+    run(Command::new("codespell").args(files))
 }
 
 fn write(rustfmt: &str) -> Result<(), String> {
