@@ -14,7 +14,7 @@ use miniz_oxide::inflate::{
 use super::{Output, output::Expected};
 use crate::{Error, Fault, Format, pe::wide};
 
-static CRC32: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISO_HDLC);
+static CRC32: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
 
 /// The flags of the header.
 const FHCRC: u8 = 2;
