@@ -31,11 +31,21 @@ impl Clock {
     }
 }
 
+impl Clock {
+    fn duration(&self, ticks: u64) -> Duration {
+        let micros = u128::from(ticks).saturating_mul(1_000_000) / u128::from(self.ticks_per_second);
+        Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+}
+
 impl flow::Clock for Clock {
     fn now(&self) -> Duration {
-        let ticks = u128::from(counter().wrapping_sub(self.start));
-        let micros = ticks.saturating_mul(1_000_000) / u128::from(self.ticks_per_second);
-        Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+        self.duration(counter().wrapping_sub(self.start))
+    }
+
+    /// The counters start with the machine.
+    fn since_power_on(&self) -> Duration {
+        self.duration(counter())
     }
 }
 

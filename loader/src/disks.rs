@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Whole disks, through the firmware's Block I/O protocol.
 
-use alloc::{format, rc::Rc, vec, vec::Vec};
+use alloc::{boxed::Box, format, rc::Rc, string::String, vec, vec::Vec};
 use core::cell::RefCell;
 
 use block::{BlockRead, ReadError, check_bounds};
+use flow::Place;
 use uefi::{
-    Handle,
+    CString16, Handle,
     boot::{self, OpenProtocolAttributes, OpenProtocolParams, ScopedProtocol, SearchType},
-    proto::{device_path::DevicePath, media::block::BlockIO},
+    proto::{
+        device_path::{DevicePath, DeviceSubType, DeviceType},
+        media::{block::BlockIO, fs::SimpleFileSystem},
+    },
 };
 
 /// The longest single transfer. Longer ones fail in some firmware.
@@ -17,7 +21,11 @@ const LONGEST: usize = 1024 * 1024;
 const BOUNCE: usize = 128 * 1024;
 
 /// The firmware's disks.
-pub struct FirmwareDisks;
+#[derive(Default)]
+pub struct FirmwareDisks {
+    /// The device paths of those that were given out last, in their order, without their end.
+    paths: RefCell<Vec<Vec<u8>>>,
+}
 
 impl flow::Disks for FirmwareDisks {
     fn disks(&self) -> Vec<vfs::Disk> {
@@ -28,8 +36,15 @@ impl flow::Disks for FirmwareDisks {
             .collect();
         // Handles come in the order in which drivers happened to start; device paths are stable.
         found.sort_by(|a, b| a.0.cmp(&b.0));
-        let disks = found.into_iter().enumerate();
-        disks.map(|(i, (_, disk))| vfs::Disk { name: format!("hd{i}"), device: Rc::new(disk) }).collect()
+        let (paths, disks): (_, Vec<_>) = found.into_iter().unzip();
+        *self.paths.borrow_mut() = paths;
+        let disks = disks.into_iter().enumerate();
+        disks.map(|(i, disk)| vfs::Disk { name: format!("hd{i}"), device: Rc::new(disk) }).collect()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut counts = [0u32; 3];
+        self.paths.borrow().iter().map(|path| linux_name(path, &mut counts)).collect()
     }
 
     fn connect(&self) {
@@ -38,6 +53,74 @@ impl flow::Disks for FirmwareDisks {
             let _ = boot::connect_controller(*handle, &[], None, true);
         }
     }
+}
+
+impl FirmwareDisks {
+    /// The volume, as the firmware's own drivers know it, on which a file stands, and the file's name there.
+    pub fn volume_of(&self, place: &Place) -> Option<(Handle, CString16)> {
+        let paths = self.paths.borrow();
+        let disk = paths.get(place.disk)?;
+        let handles = boot::find_handles::<SimpleFileSystem>().unwrap_or_default();
+        let volume = handles.into_iter().find(|handle| {
+            path_bytes(*handle).strip_prefix(disk.as_slice()).is_some_and(|rest| match place.partition {
+                Some(number) => is_partition(rest, number),
+                None => rest.is_empty(),
+            })
+        })?;
+        Some((volume, CString16::try_from(place.path.replace('/', "\\").as_str()).ok()?))
+    }
+
+    /// The device path of a file; none where the firmware has no driver for its filesystem.
+    pub fn path_of(&self, place: &Place) -> Option<Box<DevicePath>> {
+        let (volume, name) = self.volume_of(place)?;
+        let name: Vec<u8> = name.to_u16_slice_with_nul().iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        let length = u16::try_from(name.len() + 4).ok()?.to_le_bytes();
+        let node = [DeviceType::MEDIA.0, DeviceSubType::MEDIA_FILE_PATH.0, length[0], length[1]];
+        let end = [DeviceType::END.0, DeviceSubType::END_ENTIRE.0, 4, 0];
+        let bytes = [path_bytes(volume).as_slice(), &node, &name, &end].concat();
+        <&DevicePath>::try_from(bytes.as_slice()).ok().map(DevicePath::to_boxed)
+    }
+}
+
+/// What Linux probably calls a disk: the kind of the last node of its device path, and a number or letter by the
+/// order of paths.
+fn linux_name(path: &[u8], [virtio, scsi, nvme]: &mut [u32; 3]) -> String {
+    const NVME: DeviceSubType = DeviceSubType::MESSAGING_NVME_NAMESPACE;
+    let mut last = (DeviceType(0), DeviceSubType(0));
+    let mut rest = path;
+    while let [kind, sub, low, high, ..] = rest {
+        last = (DeviceType(*kind), DeviceSubType(*sub));
+        let length = usize::from(u16::from_le_bytes([*low, *high])).max(4);
+        rest = rest.get(length..).unwrap_or_default();
+    }
+    let (prefix, count) = match last {
+        (DeviceType::MESSAGING, NVME) => {
+            *nvme += 1;
+            return format!("nvme{}n1", *nvme - 1);
+        }
+        (DeviceType::MESSAGING, _) => ("sd", scsi),
+        _ => ("vd", virtio),
+    };
+    *count += 1;
+    format!("{prefix}{}", letters(*count))
+}
+
+/// a, b, …, z, aa, ab: as Linux counts disks, from 1.
+fn letters(mut number: u32) -> String {
+    let mut reversed = String::new();
+    while number > 0 {
+        number -= 1;
+        reversed.push(char::from(b'a' + (number % 26) as u8));
+        number /= 26;
+    }
+    reversed.chars().rev().collect()
+}
+
+/// Whether a device path, relative to its disk, is one hard drive node with this partition number (UEFI 2.11,
+/// section 10.3.5.1).
+fn is_partition(path: &[u8], number: u32) -> bool {
+    let node = [DeviceType::MEDIA.0, DeviceSubType::MEDIA_HARD_DRIVE.0, 42, 0];
+    path.len() == 42 && path.starts_with(&node) && path[4..8] == number.to_le_bytes()
 }
 
 /// Opens a protocol of `handle` without taking it from the drivers that use it.
@@ -49,8 +132,12 @@ pub fn open<P: uefi::proto::ProtocolPointer + ?Sized>(handle: Handle) -> Option<
     unsafe { boot::open_protocol::<P>(params, OpenProtocolAttributes::GetProtocol) }.ok()
 }
 
+/// The device path of a handle, without its end; empty where it has none.
 fn path_bytes(handle: Handle) -> Vec<u8> {
-    open::<DevicePath>(handle).map(|path| path.as_bytes().to_vec()).unwrap_or_default()
+    let path = open::<DevicePath>(handle);
+    let mut bytes = path.map(|path| path.as_bytes().to_vec()).unwrap_or_default();
+    bytes.truncate(bytes.len().saturating_sub(4));
+    bytes
 }
 
 /// One whole disk.

@@ -3,7 +3,8 @@
 //!
 //! This program is the platform: disks, console, clock, memory and the hand-over, each behind a trait of
 //! `flow`, which is the boot itself. It is the only part of the loader with unsafe code.
-#![no_std]
+// With Linux as target it is only checked, by editors and cargo.
+#![cfg_attr(not(target_os = "linux"), no_std)]
 #![no_main]
 #![deny(clippy::multiple_unsafe_ops_per_block, clippy::undocumented_unsafe_blocks, unsafe_op_in_unsafe_fn)]
 
@@ -11,23 +12,32 @@ extern crate alloc;
 
 mod clock;
 mod console;
+mod device_tree;
 mod disks;
 mod hand_over;
 mod heap;
 mod initrd;
+mod loaded;
+mod machine;
 mod memory;
+mod operator;
 mod options;
+#[cfg(not(target_os = "linux"))]
 mod panic;
 mod stack;
+mod variables;
 
-use config::Config;
-use flow::{Console as _, Ended, Parts};
+use config::{Config, OnFailure, Trust};
+use flow::{Console as _, Ended, Journal, Parts};
 use image::Machine;
-use uefi::{Status, boot, entry};
+use uefi::{
+    Status, boot, entry,
+    runtime::{self, ResetType},
+};
 
 use crate::{
     clock::Clock, console::Console, disks::FirmwareDisks, hand_over::Firmware, memory::FreeMemory,
-    stack::Stack,
+    operator::Operator, stack::Stack, variables::Variables,
 };
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -52,28 +62,42 @@ extern "C" fn run(stack: &Stack) -> usize {
     // stopped is not there.
     let _ = boot::set_watchdog_timer(0, 0x1_0000, None);
     let clock = Clock::start();
-    // Firmware may have left a prompt without the end of its line.
-    Console.line(format_args!(""));
-    Console.line(format_args!("cloud-boot {VERSION} {MACHINE}, {}", hand_over::firmware()));
-
-    let config = Config::resolve(&options::sources(), options::trust());
+    variables::introduce(VERSION, &clock);
+    let trust = if variables::is_secure_boot() { Trust::Locked } else { Trust::Open };
+    let config = Config::resolve(&options::sources(), trust);
+    let console = Journal::new(&Console, &clock);
+    if !config.quiet() {
+        let (firmware, secure_boot) = (variables::firmware(), variables::secure_boot());
+        // Firmware may have left a prompt without the end of its line.
+        Console.line(format_args!(""));
+        console.line(format_args!("cloud-boot {VERSION} {MACHINE}, {firmware}, Secure Boot {secure_boot}"));
+    }
     for problem in config.problems() {
-        Console.line(format_args!("configure: {problem}"));
+        console.line(format_args!("configure: {problem}"));
     }
     if config.debug() {
         for line in config.explain() {
-            Console.line(format_args!("  {line}"));
+            console.line(format_args!("  {line}"));
         }
     }
+    let disks = FirmwareDisks::default();
+    let is_locked = trust != Trust::Open;
+    let report = config.debug().then_some(stack);
     let parts = Parts {
-        disks: &FirmwareDisks,
-        console: &Console,
+        disks: &disks,
+        console: &console,
         clock: &clock,
         memory: &FreeMemory,
-        hand_over: &Firmware { report: config.debug().then_some(stack) },
+        hand_over: &Firmware { disks: &disks, is_locked, report },
+        operator: &Operator,
+        variables: &Variables,
         machine: MACHINE,
+        version: VERSION,
+        is_locked,
     };
     match flow::boot(&parts, &config) {
+        Ended::FirmwareSetup => variables::open_setup(),
+        _ if config.failure() == OnFailure::Reboot => runtime::reset(ResetType::COLD, Status::SUCCESS, None),
         Ended::NothingFound => Status::NOT_FOUND.0,
         Ended::AllFailed => Status::LOAD_ERROR.0,
     }

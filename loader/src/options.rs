@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What the loader was told: its `.cmdline` section, the file on its volume, its LoadOptions.
+//! What the loader was told: its `.cmdline` section, the file on its volume, its LoadOptions, variables, and what the
+//! machine's owner told the machine.
 
 use alloc::vec::Vec;
 
-use config::{Origin, Text, Trust};
+use config::{Origin, Text};
+use efi::smbios;
 use image::pe::Headers;
 use uefi::{
     CStr16, cstr16,
@@ -14,10 +16,9 @@ use uefi::{
             fs::SimpleFileSystem,
         },
     },
-    runtime::{self, VariableVendor},
 };
 
-use crate::disks::open;
+use crate::{disks::open, machine, variables};
 
 /// Where the file stands on the volume that the loader was started from; the second is the older name.
 const FILES: [&CStr16; 2] = [cstr16!("\\cloudboot\\cmdline"), cstr16!("\\cmdline")];
@@ -32,17 +33,13 @@ pub fn sources() -> Vec<Text> {
     let section = section(&image, ".cmdline").map(|bytes| Text::new(Origin::Section, bytes));
     let file = image.device().and_then(file).map(|bytes| Text::new(Origin::File, &bytes));
     let options = image.load_options_as_bytes().map(|bytes| Text::new(Origin::LoadOptions, bytes));
-    [section, file, options].into_iter().flatten().collect()
-}
-
-/// Secure Boot restricts what is not built in.
-pub fn trust() -> Trust {
-    let mut value = [0];
-    let name = cstr16!("SecureBoot");
-    match runtime::get_variable(name, &VariableVendor::GLOBAL_VARIABLE, &mut value) {
-        Ok(([1], _)) => Trust::Locked,
-        _ => Trust::Open,
-    }
+    let [cmdline, target] = variables::texts();
+    let cmdline = cmdline.map(|bytes| Text::new(Origin::Variable, &bytes));
+    let target = target.map(|bytes| Text::of_key(Origin::Variable, "cloudboot.target", &bytes));
+    let table = machine::smbios_table();
+    let strings = Some(Text::settings(Origin::Smbios, smbios::settings(table)));
+    let fw_cfg = machine::fw_cfg_cmdline(table).map(|bytes| Text::new(Origin::FwCfg, &bytes));
+    [section, file, options, cmdline, target, strings, fw_cfg].into_iter().flatten().collect()
 }
 
 /// A named section of the running image.

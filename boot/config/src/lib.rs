@@ -53,6 +53,12 @@ pub enum Origin {
     File,
     /// LoadOptions, or `/proc/cmdline`.
     LoadOptions,
+    /// The EFI variables `CloudBootCmdline` and `CloudBootTarget`.
+    Variable,
+    /// Strings of SMBIOS type 11.
+    Smbios,
+    /// QEMU's fw_cfg file `opt/org.cloudboot/cmdline`.
+    FwCfg,
 }
 
 impl Origin {
@@ -68,6 +74,9 @@ impl fmt::Display for Origin {
             Self::Section => "the .cmdline section",
             Self::File => "\\cloudboot\\cmdline",
             Self::LoadOptions => "LoadOptions",
+            Self::Variable => "EFI variable",
+            Self::Smbios => "SMBIOS",
+            Self::FwCfg => "fw_cfg",
         })
     }
 }
@@ -219,10 +228,85 @@ impl Config {
         self.get("cmdline.extra")
     }
 
+    /// `disk`: the volume to look in; none, or empty: every volume.
+    pub fn disk(&self) -> Option<&str> {
+        self.get("disk").filter(|disk| !disk.is_empty())
+    }
+
+    /// `disk.kernel`: the kernel, wherever configuration looks for it.
+    pub fn disk_kernel(&self) -> Option<&str> {
+        self.get("disk.kernel")
+    }
+
+    /// `disk.initrd`: its initial RAM disk.
+    pub fn disk_initrd(&self) -> Option<&str> {
+        self.get("disk.initrd")
+    }
+
+    /// `timeout`: seconds until the default is booted.
+    pub fn timeout(&self) -> Option<u32> {
+        self.number("timeout")
+    }
+
+    /// `retry`: how often everything is tried once more.
+    pub fn retry(&self) -> u32 {
+        self.number("retry").unwrap_or(0)
+    }
+
+    /// `menu`: whether the menu is shown, and what it lets change.
+    pub fn menu(&self) -> Menu {
+        match self.get("menu") {
+            Some("always") => Menu::Always,
+            Some("hidden") => Menu::Hidden,
+            Some("locked") => Menu::Locked,
+            _ => Menu::Auto,
+        }
+    }
+
+    /// `failure`: where a boot ends that failed.
+    pub fn failure(&self) -> OnFailure {
+        match self.get("failure") {
+            Some("menu") => OnFailure::Menu,
+            Some("reboot") => OnFailure::Reboot,
+            Some("shell") => OnFailure::Shell,
+            _ => OnFailure::Firmware,
+        }
+    }
+
+    fn number(&self, name: &str) -> Option<u32> {
+        self.get(name).and_then(|digits| digits.parse().ok())
+    }
+
     /// `console`: added where the command line names no console.
     pub fn console(&self) -> Option<&str> {
         self.get("console")
     }
+}
+
+/// Values of `menu`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Menu {
+    /// It is shown when there is something to choose.
+    Auto,
+    /// It is always shown.
+    Always,
+    /// It is shown when a key is held.
+    Hidden,
+    /// As automatic, but command lines cannot be edited.
+    Locked,
+}
+
+/// Values of `failure`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum OnFailure {
+    /// The menu is shown, with what failed.
+    Menu,
+    /// Control goes back to the firmware.
+    Firmware,
+    /// The machine is reset.
+    Reboot,
+    /// A shell, where there is one.
+    Shell,
 }
 
 #[cfg(test)]

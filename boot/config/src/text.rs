@@ -4,7 +4,7 @@
 use alloc::{string::String, vec::Vec};
 
 use crate::{
-    Origin,
+    KEYS, Origin, PREFIX,
     secret::{Secret, wipe},
 };
 
@@ -31,6 +31,32 @@ impl Text {
         };
         let text = Secret::new(text);
         wipe(decoded);
+        Self { origin, text }
+    }
+
+    /// A text that sets one key to all of a value, as the variable `CloudBootTarget` does.
+    pub fn of_key(origin: Origin, key: &str, value: &[u8]) -> Self {
+        let value = Self::new(origin, value);
+        Self::assignments(origin, [(key, value.as_str().trim())].into_iter())
+    }
+
+    /// A text of settings that arrive one by one: `KEY=VALUE` with or without `cloudboot.` in front of the key.
+    pub fn settings<'a>(origin: Origin, settings: impl Iterator<Item = &'a str>) -> Self {
+        Self::assignments(origin, settings.map(|text| text.split_once('=').unwrap_or((text, "1"))))
+    }
+
+    /// Quotes keep a value together; one that has quotes itself loses them, as they cannot be written.
+    fn assignments<'a>(origin: Origin, settings: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut line = String::new();
+        for (key, value) in settings {
+            let is_whole = key.starts_with(PREFIX) || KEYS.iter().any(|known| known.name == key);
+            line.push('"');
+            line.push_str(if is_whole { "" } else { PREFIX });
+            line.extend(key.chars().chain(['=']).chain(value.chars()).filter(|c| *c != '"'));
+            line.push_str("\" ");
+        }
+        let text = Secret::new(line.trim_end());
+        wipe(line);
         Self { origin, text }
     }
 
@@ -84,6 +110,17 @@ mod tests {
         assert_eq!(load_options(&ucs2("\u{feff}a=1")), "a=1");
         assert_eq!(load_options(b"\xef\xbb\xbfa=1\0"), "a=1");
         assert_eq!(load_options(b""), "");
+    }
+
+    #[test]
+    fn settings_become_a_line() {
+        let strings = ["target=a b", "cloudboot.debug=1", "quiet", "ip=dhcp", "timeout=\"3\""];
+        assert_eq!(
+            Text::settings(Origin::Smbios, strings.into_iter()).as_str(),
+            "\"cloudboot.target=a b\" \"cloudboot.debug=1\" \"cloudboot.quiet=1\" \"ip=dhcp\" \"cloudboot.timeout=3\""
+        );
+        let target = Text::of_key(Origin::Variable, "cloudboot.target", &ucs2("Debian \"13\"\0"));
+        assert_eq!(target.as_str(), "\"cloudboot.target=Debian 13\"");
     }
 
     #[test]

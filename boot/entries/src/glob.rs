@@ -8,7 +8,7 @@ use alloc::{format, string::String, vec::Vec};
 use filesystem::FileType;
 use vfs::{Volume, Volumes};
 
-use crate::{Entry, File, Found, Kind, Source, version};
+use crate::{Entry, File, Found, Kind, Linux, Source, Start, version};
 
 /// Kernel files are these names with a version behind.
 const KERNELS: [&[u8]; 3] = [b"vmlinuz-", b"Image-", b"vmlinux-"];
@@ -91,10 +91,12 @@ fn entry(volume: &Volume, folder: &str, kernel: Kernel, options: &str, default: 
         title: format!("{} {version}", defaults::os_name(volume)),
         id: version,
         source: Source { volume: volume.id(), path: folder.into(), kind: Kind::Glob },
-        initrd: initrd(volume, folder, &kernel.version).map(file).into_iter().collect(),
-        kernel: file(kernel.path),
-        options: options.into(),
-        devicetree: None,
+        start: Start::Linux(Linux {
+            initrd: initrd(volume, folder, &kernel.version).map(file).into_iter().collect(),
+            kernel: file(kernel.path),
+            options: options.into(),
+            devicetree: None,
+        }),
         default,
     }
 }

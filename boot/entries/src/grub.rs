@@ -17,7 +17,7 @@ use core::mem::take;
 
 use vfs::{Volume, VolumeId, Volumes};
 
-use crate::{Arch, Entry, Error, Found, Kind, Problem, Source};
+use crate::{Arch, Entry, Error, Found, Kind, Linux, Problem, Source, Start};
 use environment::Environment;
 use interpreter::{Boot, Interpreter, Item};
 
@@ -163,10 +163,12 @@ impl Collector<'_, '_> {
             title: item.title.clone(),
             id: item.id.clone(),
             source: self.source.clone(),
-            kernel,
-            initrd: boot.initrd,
-            options: boot.options,
-            devicetree: boot.devicetree,
+            start: Start::Linux(Linux {
+                kernel,
+                initrd: boot.initrd,
+                options: boot.options,
+                devicetree: boot.devicetree,
+            }),
             default,
         });
         Ok(())

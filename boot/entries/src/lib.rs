@@ -43,16 +43,69 @@ pub struct Entry {
     pub id: String,
     /// Where it was found.
     pub source: Source,
+    /// What is started.
+    pub start: Start,
+    /// The one that is booted unless something else is asked for.
+    pub default: bool,
+}
+
+impl Entry {
+    /// The kernel and what it is given; none where a program is started.
+    pub fn linux(&self) -> Option<&Linux> {
+        match &self.start {
+            Start::Linux(linux) => Some(linux),
+            Start::Program(_) => None,
+        }
+    }
+
+    /// The operating system, as `cloudboot.target` calls it: `linux`, `windows`, `freebsd`, `netbsd`, `openbsd`.
+    pub fn os(&self) -> Option<&'static str> {
+        match &self.start {
+            Start::Linux(_) => Some("linux"),
+            Start::Program(program) => program.os,
+        }
+    }
+
+    /// The file that is started: the kernel, or the program.
+    pub fn file(&self) -> &File {
+        match &self.start {
+            Start::Linux(linux) => &linux.kernel,
+            Start::Program(program) => &program.file,
+        }
+    }
+}
+
+/// What an entry starts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Start {
+    /// A Linux kernel.
+    Linux(Linux),
+    /// An EFI program that brings what it needs: a unified kernel image, another loader.
+    Program(Program),
+}
+
+/// A Linux kernel and what it is given.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Linux {
     /// The kernel.
     pub kernel: File,
     /// The initial RAM disks, in order.
     pub initrd: Vec<File>,
-    /// The kernel's command line.
+    /// The command line.
     pub options: String,
     /// A device tree that the entry wants in place of the firmware's.
     pub devicetree: Option<File>,
-    /// The one that is booted unless something else is asked for.
-    pub default: bool,
+}
+
+/// An EFI program. It is started with the device path of its file, so that it finds what stands beside it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Program {
+    /// The program.
+    pub file: File,
+    /// Its LoadOptions; none where the entry names none.
+    pub options: Option<String>,
+    /// The operating system that it starts, where that is known.
+    pub os: Option<&'static str>,
 }
 
 /// Where an entry was found.
@@ -69,10 +122,18 @@ pub struct Source {
 /// Formats of entries.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
+    /// A unified kernel image in `\EFI\Linux`.
+    Uki,
+    /// An entry of the Boot Loader Specification, type 1.
+    Bls,
     /// A menu entry of grub.cfg.
     Grub,
+    /// A label of extlinux.conf or syslinux.cfg.
+    Extlinux,
     /// A kernel that was found by its name.
     Glob,
+    /// Another EFI program.
+    Efi,
 }
 
 /// A file of a volume.
@@ -133,7 +194,7 @@ pub fn discover(volumes: &Volumes, arch: Arch) -> Found {
     }
     for volume in volumes.all() {
         let id = volume.id();
-        if !found.entries.iter().any(|entry| entry.source.volume == id || entry.kernel.volume == id) {
+        if !found.entries.iter().any(|entry| entry.source.volume == id || entry.file().volume == id) {
             glob::find(volumes, volume, &mut found);
         }
     }

@@ -14,8 +14,13 @@ fn find(volumes: Vec<Tree>) -> Found {
 fn shown(found: &Found) -> Vec<String> {
     let path = |file: &entries::File| String::from_utf8(file.path.clone()).unwrap();
     let show = |entry: &entries::Entry| {
-        let initrd: Vec<String> = entry.initrd.iter().map(path).collect();
-        format!("{}{} {}", if entry.default { "*" } else { "" }, path(&entry.kernel), initrd.join(","))
+        let initrd: Vec<String> = entry.linux().unwrap().initrd.iter().map(path).collect();
+        format!(
+            "{}{} {}",
+            if entry.default { "*" } else { "" },
+            path(&entry.linux().unwrap().kernel),
+            initrd.join(",")
+        )
     };
     found.entries.iter().map(show).collect()
 }
@@ -78,7 +83,7 @@ fn configuration_comes_before_names() {
 #[test]
 fn options_come_from_the_system() {
     let kernel = || Tree::new().uuid("U-1").file("/boot/vmlinuz-1", "k");
-    let options = |trees| find(trees).entries[0].options.clone();
+    let options = |trees| find(trees).entries[0].linux().unwrap().options.clone();
     assert_eq!(options(vec![kernel()]), "root=UUID=U-1 ro");
     assert_eq!(
         options(vec![kernel().file("/etc/kernel/cmdline", "root=LABEL=x  quiet\n")]),
@@ -96,7 +101,7 @@ fn options_come_from_the_system() {
     let root = Tree::new().uuid("R").file("/etc/fstab", "UUID=R / ext4 d 0 1\nUUID=B /boot ext4 d 0 2\n");
     let found = find(vec![boot, root]);
     assert_eq!(
-        (found.entries[0].options.as_str(), found.entries[0].kernel.volume),
+        (found.entries[0].linux().unwrap().options.as_str(), found.entries[0].linux().unwrap().kernel.volume),
         ("root=UUID=R ro", VolumeId(0))
     );
 }

@@ -89,10 +89,10 @@ fn a_menu_as_update_grub_writes_it() {
     let entry = default(&found);
     assert_eq!((entry.id.as_str(), entry.source.kind), ("simple", Kind::Grub));
     assert_eq!(
-        (path(&entry.kernel), path(&entry.initrd[0])),
+        (path(&entry.linux().unwrap().kernel), path(&entry.linux().unwrap().initrd[0])),
         ("/boot/vmlinuz-6.12.9".into(), "/boot/initrd.img-6.12.9".into())
     );
-    assert_eq!(entry.options, format!("root=UUID={ROOT} ro quiet"));
+    assert_eq!(entry.linux().unwrap().options, format!("root=UUID={ROOT} ro quiet"));
     assert_eq!((found.timeout, found.timeout_style.as_str()), (Some(5), "menu"));
 }
 
@@ -144,7 +144,7 @@ fn search_finds_volumes_by_uuid_label_and_file() {
         let cfg = format!("menuentry a {{\n{search}\nlinux /vmlinuz\n}}\n");
         let boot = Tree::new().uuid("BBBB-CCCC").label("boot").file("/only-here", "").file("/vmlinuz", "");
         let found = find(vec![("hd0,gpt1", tree(&cfg)), ("hd0,gpt2", boot)]);
-        assert_eq!(found.entries[0].kernel.volume, VolumeId(1), "{search}");
+        assert_eq!(found.entries[0].linux().unwrap().kernel.volume, VolumeId(1), "{search}");
     }
 }
 
@@ -155,7 +155,10 @@ fn a_separate_boot_volume_is_its_own_root() {
         .file("/grub/grub.cfg", "menuentry a { linux /vmlinuz ro }")
         .file("/vmlinuz", "");
     let found = find(vec![("hd0,gpt1", boot), ("hd0,gpt2", Tree::new().uuid("r").dir("/etc"))]);
-    assert_eq!((path(&found.entries[0].kernel), found.entries.len()), ("/vmlinuz".into(), 1));
+    assert_eq!(
+        (path(&found.entries[0].linux().unwrap().kernel), found.entries.len()),
+        ("/vmlinuz".into(), 1)
+    );
 }
 
 #[test]
@@ -179,15 +182,18 @@ fn a_stub_on_the_esp_yields_no_entry_twice() {
 fn entries_see_the_variables_of_their_menu() {
     let other = "r=inner\nmenuentry b { linux /k $r }\nset default=1\nmenuentry c { linux /k }\n";
     let found = one(tree("menuentry a { configfile /o.cfg }\n").file("/o.cfg", other));
-    assert_eq!((found.entries[0].options.as_str(), default(&found).title.as_str()), ("inner", "c"));
+    assert_eq!(
+        (found.entries[0].linux().unwrap().options.as_str(), default(&found).title.as_str()),
+        ("inner", "c")
+    );
     let found = one(tree("r=outer\nconfigfile /o.cfg\n").file("/o.cfg", other));
-    assert_eq!(found.entries[0].options, "inner");
+    assert_eq!(found.entries[0].linux().unwrap().options, "inner");
     let found = one(tree(
         "top=1; export e=1\nx=1; export x\nsubmenu s { r=sub\n menuentry b { linux /k $r [$top] [$x] }\n}\n",
     ));
-    assert_eq!(found.entries[0].options, "sub [] [1]");
+    assert_eq!(found.entries[0].linux().unwrap().options, "sub [] [1]");
     let found = one(tree("menuentry b { linux /k $late }\nlate=yes\n"));
-    assert_eq!(found.entries[0].options, "yes", "an entry runs when the script has ended");
+    assert_eq!(found.entries[0].linux().unwrap().options, "yes", "an entry runs when the script has ended");
     let itself = "menuentry a { linux /k }\nmenuentry back { configfile /boot/grub/grub.cfg }\n";
     let found = one(tree(itself));
     assert_eq!((titles(&found), found.problems.len()), (vec!["a"], 0));
@@ -197,7 +203,10 @@ fn entries_see_the_variables_of_their_menu() {
 fn result(script: &str) -> String {
     let cfg = format!("{script}\nmenuentry r {{ linux /k \"$r\" }}\n");
     let found = one(tree(&cfg).file("/probe.cfg", "x"));
-    found.entries.first().map_or_else(|| format!("{:?}", found.problems), |entry| entry.options.clone())
+    found
+        .entries
+        .first()
+        .map_or_else(|| format!("{:?}", found.problems), |entry| entry.linux().unwrap().options.clone())
 }
 
 #[test]

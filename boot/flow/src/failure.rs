@@ -59,9 +59,16 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// All but the first word.
+    pub(crate) fn detail(&self) -> impl fmt::Display {
+        let Self { phase, object, code, cause } = self;
+        fmt::from_fn(move |f| write!(f, "{phase} {object}: {code} {cause}"))
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { phase, object, code, cause } = self;
-        write!(f, "failed: {phase} {object}: {code} {cause}")
+        write!(f, "failed: {}", self.detail())
     }
 }

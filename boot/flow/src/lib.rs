@@ -25,9 +25,14 @@ extern crate std;
 
 mod boot;
 mod choose;
+mod command_line;
 mod failure;
+mod interface;
+mod journal;
 mod obtain;
+mod picture;
 mod report;
+mod select;
 mod verify;
 
 use alloc::{string::String, vec::Vec};
@@ -35,13 +40,17 @@ use core::{convert::Infallible, fmt, time::Duration};
 
 pub use boot::{Ended, Parts, boot};
 pub use failure::{Failure, Phase};
-pub use obtain::Payload;
+pub use journal::{Journal, Line};
+pub use obtain::{Payload, Place};
 pub use verify::Verified;
 
 /// Where disks come from.
 pub trait Disks {
     /// The disks that are there now, in a stable order.
     fn disks(&self) -> Vec<vfs::Disk>;
+
+    /// Linux's names of them (`vda`), in the same order; empty where nobody knows.
+    fn names(&self) -> Vec<String>;
 
     /// Starts the drivers of disks that were left alone (fast boot does that); slow.
     fn connect(&self);
@@ -57,12 +66,48 @@ pub trait Console {
 pub trait Clock {
     /// Time since the program started.
     fn now(&self) -> Duration;
+
+    /// Time since the machine started.
+    fn since_power_on(&self) -> Duration;
 }
 
 /// How much memory a payload may use.
 pub trait Memory {
     /// Bytes that are free now.
     fn available(&self) -> u64;
+}
+
+/// The person at the machine.
+pub trait Operator {
+    /// Whether a key was pressed before the menu: somebody wants to see it.
+    fn is_asking(&self) -> bool;
+
+    /// Shows the menu until something is chosen; none when its time has run out.
+    fn choose(&self, menu: &mut menu::Menu) -> Option<menu::Outcome>;
+}
+
+/// Whose variables.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Vendor {
+    /// The Boot Loader Interface's.
+    Loader,
+    /// Our own.
+    CloudBoot,
+}
+
+/// Variables of the firmware. What cannot be written is not: no boot fails for it.
+pub trait Variables {
+    /// A variable's bytes.
+    fn read(&self, vendor: Vendor, name: &str) -> Option<Vec<u8>>;
+
+    /// Sets a variable for the booted system, until the machine is reset.
+    fn write(&self, vendor: Vendor, name: &str, value: &[u8]);
+
+    /// Removes a variable.
+    fn remove(&self, vendor: Vendor, name: &str);
+
+    /// Whether the firmware opens its setup when it is asked to.
+    fn has_setup(&self) -> bool;
 }
 
 /// How control is handed over.

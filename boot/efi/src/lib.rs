@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Firmware data formats, without firmware: what variables, tables and devices hold, as bytes in and values out.
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod fuzz;
+pub mod fw_cfg;
+pub mod interface;
+pub mod log;
+pub mod smbios;
+pub mod text;

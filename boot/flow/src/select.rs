@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Which volumes `cloudboot.disk` means.
+
+use alloc::{format, string::String, vec::Vec};
+
+use entries::Found;
+use vfs::{Volume, VolumeId, Volumes};
+
+/// The forms that name a property of a volume.
+#[derive(Clone, Copy)]
+enum Property {
+    Label,
+    Uuid,
+    PartLabel,
+    PartUuid,
+}
+
+const FORMS: [(&str, Property); 8] = [
+    ("LABEL=", Property::Label),
+    ("UUID=", Property::Uuid),
+    ("PARTLABEL=", Property::PartLabel),
+    ("PARTUUID=", Property::PartUuid),
+    ("/dev/disk/by-label/", Property::Label),
+    ("/dev/disk/by-uuid/", Property::Uuid),
+    ("/dev/disk/by-partlabel/", Property::PartLabel),
+    ("/dev/disk/by-partuuid/", Property::PartUuid),
+];
+
+/// Leaves only what is configured on, or starts from, the volumes that `wanted` means; false when it means none.
+pub fn restrict(volumes: &Volumes, found: &mut Found, wanted: &str, disks: &[String]) -> bool {
+    let all = volumes.all().iter();
+    let meant: Vec<VolumeId> =
+        all.filter(|volume| is_selected(volume, wanted, disks)).map(|volume| volume.id()).collect();
+    found
+        .entries
+        .retain(|entry| meant.contains(&entry.source.volume) || meant.contains(&entry.file().volume));
+    let first = found.entries.iter().position(|entry| entry.default).unwrap_or(0);
+    found.entries.iter_mut().enumerate().for_each(|(i, entry)| entry.default = i == first);
+    !meant.is_empty()
+}
+
+/// Whether `wanted` means this volume: by label or identifier, by Linux's name of its partition or of its whole
+/// disk, or by our own (`hd0,gpt1`). `disks` are Linux's names of the disks, such as `vda`, by their index.
+fn is_selected(volume: &Volume, wanted: &str, disks: &[String]) -> bool {
+    let form = FORMS.iter().find_map(|(prefix, property)| Some((wanted.strip_prefix(prefix)?, *property)));
+    let Some((value, property)) = form else {
+        return volume.name() == wanted || is_device(volume, wanted, disks);
+    };
+    let (identity, partition) = (volume.identity(), volume.partition());
+    match property {
+        Property::Label => identity.label == value.as_bytes(),
+        Property::Uuid => identity.uuid.eq_ignore_ascii_case(value),
+        Property::PartLabel => partition.is_some_and(|partition| partition.name == value),
+        Property::PartUuid => partition.is_some_and(|partition| partition.uuid.eq_ignore_ascii_case(value)),
+    }
+}
+
+/// `/dev/vda` is the whole disk with all its volumes, `/dev/vda1` and `/dev/nvme0n1p1` are one.
+fn is_device(volume: &Volume, wanted: &str, disks: &[String]) -> bool {
+    let (Some(name), Some(disk)) = (wanted.strip_prefix("/dev/"), disks.get(volume.disk())) else {
+        return false;
+    };
+    let separator = if disk.ends_with(|last: char| last.is_ascii_digit()) { "p" } else { "" };
+    name == disk
+        || volume
+            .partition()
+            .is_some_and(|partition| name == format!("{disk}{separator}{}", partition.number))
+}
+
+#[cfg(test)]
+mod tests {
+    use block::Memory;
+    use fat::write::{Builder, Options};
+    use part::{Partition, PartitionKind};
+
+    use super::*;
+
+    fn volume(disk: usize) -> Volume {
+        let image = Builder::new().build(&Options::default()).unwrap();
+        let partition = Partition {
+            number: 2,
+            start: 0,
+            length: 0,
+            kind: PartitionKind::Mbr(0x83),
+            uuid: "0a0b0c0d-02".into(),
+            name: "root x".into(),
+        };
+        Volume::new("hd1,gpt2", fat::Fat::open(Memory::new(image)).unwrap()).on(disk, Some(partition))
+    }
+
+    #[test]
+    fn every_form_means_its_volume() {
+        let disks: Vec<String> = ["vda", "nvme0n1"].map(String::from).into();
+        let yes = ["hd1,gpt2", "PARTLABEL=root x", "PARTUUID=0A0B0C0D-02", "/dev/disk/by-partlabel/root x"];
+        for wanted in yes {
+            assert!(is_selected(&volume(1), wanted, &disks), "{wanted}");
+        }
+        assert!(is_selected(&volume(0), "/dev/vda2", &disks) && is_selected(&volume(0), "/dev/vda", &disks));
+        assert!(is_selected(&volume(1), "/dev/nvme0n1p2", &disks));
+        for wanted in ["/dev/vda", "/dev/nvme0n12", "/dev/nvme0n1p1", "LABEL=x", "UUID=1", "root x", ""] {
+            assert!(!is_selected(&volume(1), wanted, &disks), "{wanted}");
+        }
+        assert!(!is_selected(&volume(7), "/dev/vda2", &disks), "a disk without a name");
+    }
+}

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The menu as a model: entries, keys and a countdown in, screens and a choice out. Each program draws the
+//! screens and translates its keys.
+//!
+//! A screen is 25 rows of 79 columns of ASCII, the same on serial lines and on displays; the 80th column is left
+//! alone, as writing to it scrolls some terminals.
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod editor;
+pub mod fuzz;
+mod list;
+mod opening;
+mod screen;
+
+use alloc::{format, string::String, vec::Vec};
+use core::time::Duration;
+
+pub use opening::{Opening, Wait, Wishes};
+pub use screen::{COLUMNS, ROWS, Row, Screen};
+
+use editor::Editor;
+use list::List;
+
+/// An entry as the menu shows it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Item {
+    /// Its title.
+    pub title: String,
+    /// Where it comes from, in few words.
+    pub note: String,
+    /// Everything about it, a line each.
+    pub details: Vec<String>,
+    /// The command line; none where there is none to edit.
+    pub options: Option<String>,
+}
+
+/// A key.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Key {
+    /// Arrow up.
+    Up,
+    /// Arrow down.
+    Down,
+    /// Arrow left.
+    Left,
+    /// Arrow right.
+    Right,
+    /// Page up.
+    PageUp,
+    /// Page down.
+    PageDown,
+    /// Home.
+    Home,
+    /// End.
+    End,
+    /// Enter.
+    Enter,
+    /// Escape.
+    Escape,
+    /// The key that deletes to the left.
+    Backspace,
+    /// The key that deletes to the right.
+    Delete,
+    /// Any other, as the character that it stands for.
+    Char(char),
+}
+
+/// What follows from a key or from the time.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// The menu stays.
+    Stay,
+    /// An item is booted.
+    Boot {
+        /// Its index.
+        item: usize,
+        /// Its command line, where it was edited.
+        options: Option<String>,
+    },
+    /// The firmware's setup is opened.
+    FirmwareSetup,
+}
+
+/// What is shown.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum View {
+    List,
+    Editor(Editor),
+    /// Lines about something, from this one on.
+    Text {
+        title: &'static str,
+        lines: Vec<String>,
+        first: usize,
+    },
+}
+
+/// The menu.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Menu {
+    header: String,
+    list: List,
+    log: Vec<String>,
+    is_locked: bool,
+    has_setup: bool,
+    countdown: Option<Duration>,
+    message: String,
+    view: View,
+}
+
+impl Menu {
+    /// A menu with the cursor on `default`.
+    pub fn new(header: &str, items: Vec<Item>, default: usize) -> Self {
+        Self {
+            header: header.into(),
+            list: List::new(items, default),
+            log: Vec::new(),
+            is_locked: false,
+            has_setup: false,
+            countdown: None,
+            message: String::new(),
+            view: View::List,
+        }
+    }
+
+    /// The same, but the default is booted when this time has passed without a key.
+    #[must_use]
+    pub fn with_timeout(self, countdown: Option<Duration>) -> Self {
+        Self { countdown, ..self }
+    }
+
+    /// The same without editing.
+    #[must_use]
+    pub fn locked(self, is_locked: bool) -> Self {
+        Self { is_locked, ..self }
+    }
+
+    /// The same with a key for the firmware's setup, where there is one.
+    #[must_use]
+    pub fn with_setup(self, has_setup: bool) -> Self {
+        Self { has_setup, ..self }
+    }
+
+    /// The same with lines for the key `p`.
+    #[must_use]
+    pub fn with_log(self, log: Vec<String>) -> Self {
+        Self { log, ..self }
+    }
+
+    /// The same with a line below the list, such as why an entry failed.
+    #[must_use]
+    pub fn with_message(self, message: String) -> Self {
+        Self { message, ..self }
+    }
+
+    /// Time passes.
+    pub fn tick(&mut self, elapsed: Duration) -> Outcome {
+        let Some(left) = self.countdown else { return Outcome::Stay };
+        self.countdown = left.checked_sub(elapsed).filter(|left| !left.is_zero());
+        match (self.countdown, self.list.selected()) {
+            (None, Some(item)) => Outcome::Boot { item, options: None },
+            _ => Outcome::Stay,
+        }
+    }
+
+    /// A key is pressed: the countdown ends.
+    pub fn key(&mut self, key: Key) -> Outcome {
+        self.countdown = None;
+        self.message.clear();
+        match &mut self.view {
+            View::List => self.list_key(key),
+            View::Editor(editor) => match key {
+                Key::Escape => self.back(),
+                Key::Enter => {
+                    let options = Some(editor.text());
+                    self.list.selected().map_or(Outcome::Stay, |item| Outcome::Boot { item, options })
+                }
+                key => {
+                    editor.key(key);
+                    Outcome::Stay
+                }
+            },
+            View::Text { lines, first, .. } => {
+                let last = lines.len().saturating_sub(list::HEIGHT);
+                *first = match key {
+                    Key::Down => first.saturating_add(1).min(last),
+                    Key::Up => first.saturating_sub(1),
+                    Key::PageDown | Key::Char(' ') => first.saturating_add(list::HEIGHT).min(last),
+                    Key::PageUp => first.saturating_sub(list::HEIGHT),
+                    Key::Home => 0,
+                    Key::End => last,
+                    _ => return self.back(),
+                };
+                Outcome::Stay
+            }
+        }
+    }
+
+    fn back(&mut self) -> Outcome {
+        self.view = View::List;
+        Outcome::Stay
+    }
+
+    fn list_key(&mut self, key: Key) -> Outcome {
+        match key {
+            Key::Enter => return self.boot(self.list.selected()),
+            Key::Char(c) if !self.list.is_filtering() => match c {
+                'e' => self.edit(),
+                'd' => {
+                    let lines = self.list.item().map(|item| item.details.clone()).unwrap_or_default();
+                    self.view = View::Text { title: "Details", lines, first: 0 };
+                }
+                'p' => self.view = View::Text { title: "Log", lines: self.log.clone(), first: 0 },
+                'f' if self.has_setup => return Outcome::FirmwareSetup,
+                'f' => self.message = "This firmware does not open its setup from here.".into(),
+                '1'..='9' => {
+                    let number = c.to_digit(10).and_then(|digit| usize::try_from(digit).ok());
+                    return self.boot(number.and_then(|number| self.list.numbered(number)));
+                }
+                _ => self.list.key(key),
+            },
+            key => self.list.key(key),
+        }
+        Outcome::Stay
+    }
+
+    fn boot(&self, item: Option<usize>) -> Outcome {
+        item.map_or(Outcome::Stay, |item| Outcome::Boot { item, options: None })
+    }
+
+    fn edit(&mut self) {
+        match self.list.item().map(|item| &item.options) {
+            _ if self.is_locked => self.message = "Editing is locked.".into(),
+            Some(Some(options)) => self.view = View::Editor(Editor::new(options)),
+            _ => self.message = "This entry has no command line to edit.".into(),
+        }
+    }
+
+    /// What is to be seen now.
+    pub fn draw(&self) -> Screen {
+        let mut screen = Screen::new(&self.header);
+        let keys = match &self.view {
+            View::List => {
+                self.list.draw(&mut screen);
+                screen.set(list::LAST.saturating_add(2), &self.message);
+                if let Some(left) = self.countdown {
+                    let seconds = left.as_millis().div_ceil(1000);
+                    screen
+                        .set(ROWS - 2, &format!("Boots the marked entry in {seconds} s; any key stops that"));
+                }
+                if self.has_setup {
+                    "Enter, 1-9 boot  e edit  d details  p log  f firmware setup  / filter"
+                } else {
+                    "Enter, 1-9 boot  e edit  d details  p log  / filter"
+                }
+            }
+            View::Editor(editor) => {
+                screen.set(1, "Command line");
+                editor.draw(&mut screen);
+                "Enter boot  Esc back  Ctrl-U clear to the left  Ctrl-K clear to the right"
+            }
+            View::Text { title, lines, first } => {
+                screen.set(1, title);
+                let shown = lines.iter().skip(*first).take(list::HEIGHT);
+                shown.zip(list::FIRST..).for_each(|(line, row)| screen.set(row, line));
+                "arrows, Page up, Page down scroll  any other key back"
+            }
+        };
+        screen.set(ROWS - 1, keys);
+        screen
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The list of entries, with its cursor and its filter.
+
+use alloc::{format, string::String, vec::Vec};
+
+use crate::{
+    Item, Key, Screen,
+    screen::{COLUMNS, ROWS},
+};
+
+/// First row of the list, and of every other text.
+pub const FIRST: usize = 3;
+/// Rows of the list.
+pub const HEIGHT: usize = 18;
+/// Its last row.
+pub const LAST: usize = FIRST + HEIGHT - 1;
+/// Characters that a filter may have.
+const LONGEST_FILTER: usize = 40;
+
+/// Items, those of them that the filter lets through, and a cursor among those.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct List {
+    items: Vec<Item>,
+    filter: Option<String>,
+    /// Indexes of the items that are shown.
+    shown: Vec<usize>,
+    /// Position in `shown`.
+    cursor: usize,
+}
+
+impl List {
+    pub fn new(items: Vec<Item>, default: usize) -> Self {
+        let shown: Vec<usize> = (0..items.len()).collect();
+        let cursor = default.min(shown.len().saturating_sub(1));
+        Self { items, filter: None, shown, cursor }
+    }
+
+    pub fn is_filtering(&self) -> bool {
+        self.filter.is_some()
+    }
+
+    /// Index of the item under the cursor.
+    pub fn selected(&self) -> Option<usize> {
+        self.shown.get(self.cursor).copied()
+    }
+
+    /// The item under the cursor.
+    pub fn item(&self) -> Option<&Item> {
+        self.items.get(self.selected()?)
+    }
+
+    /// Index of the item with this number in front, from 1.
+    pub fn numbered(&self, number: usize) -> Option<usize> {
+        number.checked_sub(1).filter(|index| *index < self.items.len())
+    }
+
+    pub fn key(&mut self, key: Key) {
+        let last = self.shown.len().saturating_sub(1);
+        match key {
+            Key::Up => self.cursor = self.cursor.saturating_sub(1),
+            Key::Down => self.cursor = self.cursor.saturating_add(1).min(last),
+            Key::PageUp => self.cursor = self.cursor.saturating_sub(HEIGHT),
+            Key::PageDown => self.cursor = self.cursor.saturating_add(HEIGHT).min(last),
+            Key::Home => self.cursor = 0,
+            Key::End => self.cursor = last,
+            Key::Escape => self.set_filter(None),
+            Key::Backspace => {
+                let shorter = self.filter.take().and_then(|mut filter| filter.pop().map(|_| filter));
+                self.set_filter(shorter);
+            }
+            Key::Char('/') if self.filter.is_none() => self.set_filter(Some(String::new())),
+            Key::Char(c) if c.is_ascii_graphic() || c == ' ' => {
+                let mut filter = self.filter.take().unwrap_or_default();
+                if filter.len() < LONGEST_FILTER {
+                    filter.push(c);
+                }
+                self.set_filter(Some(filter));
+            }
+            _ => {}
+        }
+    }
+
+    /// Shows what has the filter in its title, in whatever case, and keeps the cursor where it can.
+    fn set_filter(&mut self, filter: Option<String>) {
+        let before = self.selected();
+        let wanted = filter.as_deref().unwrap_or_default().to_ascii_lowercase();
+        let items = self.items.iter().enumerate();
+        let fitting = items.filter(|(_, item)| item.title.to_ascii_lowercase().contains(&wanted));
+        self.shown = fitting.map(|(index, _)| index).collect();
+        self.cursor = self.shown.iter().position(|index| Some(*index) == before).unwrap_or(0);
+        self.filter = filter;
+    }
+
+    pub fn draw(&self, screen: &mut Screen) {
+        let first = self.cursor.saturating_sub(HEIGHT - 1);
+        let visible = self.shown.iter().enumerate().skip(first).take(HEIGHT);
+        for ((position, index), row) in visible.zip(FIRST..) {
+            let Some(item) = self.items.get(*index) else { continue };
+            let number = match index {
+                0..9 => format!("{}", index.saturating_add(1)),
+                _ => " ".into(),
+            };
+            let room = COLUMNS.saturating_sub(5).saturating_sub(item.note.chars().count());
+            let title: String = item.title.chars().take(room).collect();
+            screen.set(row, &format!(" {number}  {title:room$} {}", item.note));
+            if position == self.cursor {
+                screen.mark(row);
+            }
+        }
+        if self.shown.len() > HEIGHT {
+            let last = first.saturating_add(HEIGHT).min(self.shown.len());
+            let text = format!("Entries {} to {last} of {}", first.saturating_add(1), self.shown.len());
+            screen.set(FIRST - 1, &text);
+        }
+        if let Some(filter) = &self.filter {
+            screen.set(ROWS - 2, &format!("Filter: {filter}_   (Esc: all entries)"));
+        }
+    }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Whether the menu is shown at all: one decision for every program.
+
+use core::time::Duration;
+
+/// What the image's own configuration leaves open, and where nothing is said.
+const SECONDS: u32 = 5;
+
+/// How a boot starts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Opening {
+    /// The menu is shown; after this time the default is booted.
+    Shown(Option<Duration>),
+    /// The default is booted; the menu is shown if a key was pressed before.
+    Hidden,
+    /// The default is booted.
+    Never,
+}
+
+/// How long the menu waits, as one source says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Wait {
+    /// So many seconds; 0 hides it.
+    Seconds(u32),
+    /// Until a choice is made.
+    Forever,
+    /// It is hidden.
+    Hidden,
+    /// It is never shown.
+    Never,
+}
+
+/// What all sources say.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Wishes {
+    /// `cloudboot.menu=always`.
+    pub is_always_shown: bool,
+    /// `cloudboot.menu=hidden`.
+    pub is_hidden: bool,
+    /// What holds for this boot only (`LoaderConfigTimeoutOneShot`).
+    pub once: Option<Wait>,
+    /// `cloudboot.timeout`.
+    pub timeout: Option<u32>,
+    /// What the booted system asked for (`LoaderConfigTimeout`).
+    pub lasting: Option<Wait>,
+    /// What the image's configuration says (grub.cfg, loader.conf, extlinux.conf).
+    pub image: Option<Wait>,
+    /// Number of entries.
+    pub entries: usize,
+}
+
+impl Opening {
+    /// Decides. The first that says something counts: this boot's own wish, `cloudboot.menu`, then for the time
+    /// `cloudboot.timeout`, the booted system, the image's configuration; where nothing is said, a menu with
+    /// more than one entry is shown for five seconds.
+    pub fn decide(wishes: &Wishes) -> Self {
+        let timeout = wishes.timeout.map(Wait::Seconds);
+        let wait = wishes.once.or(timeout).or(wishes.lasting).or(wishes.image);
+        if wishes.entries == 0 {
+            return Self::Never;
+        }
+        if wishes.once.is_none() && wishes.is_hidden {
+            return Self::Hidden;
+        }
+        let shown = |seconds: u32| Self::Shown(Some(Duration::from_secs(seconds.into())));
+        if wishes.once.is_none() && wishes.is_always_shown {
+            return match wait {
+                Some(Wait::Seconds(seconds)) if seconds > 0 => shown(seconds),
+                _ => Self::Shown(None),
+            };
+        }
+        match wait {
+            Some(Wait::Seconds(0) | Wait::Hidden) => Self::Hidden,
+            Some(Wait::Seconds(seconds)) => shown(seconds),
+            Some(Wait::Forever) => Self::Shown(None),
+            Some(Wait::Never) => Self::Never,
+            None if wishes.entries == 1 => Self::Hidden,
+            None => shown(SECONDS),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIVE: Opening = Opening::Shown(Some(Duration::from_secs(5)));
+
+    #[test]
+    fn the_first_that_speaks_decides() {
+        let nothing = Wishes { entries: 2, ..Wishes::default() };
+        let cases = [
+            (nothing, FIVE),
+            (Wishes { entries: 1, ..nothing }, Opening::Hidden),
+            (Wishes { entries: 0, is_always_shown: true, ..nothing }, Opening::Never),
+            (Wishes { image: Some(Wait::Seconds(0)), ..nothing }, Opening::Hidden),
+            (Wishes { image: Some(Wait::Hidden), timeout: Some(5), ..nothing }, FIVE),
+            (Wishes { lasting: Some(Wait::Never), image: Some(Wait::Seconds(3)), ..nothing }, Opening::Never),
+            (Wishes { once: Some(Wait::Forever), is_hidden: true, ..nothing }, Opening::Shown(None)),
+            (Wishes { is_hidden: true, timeout: Some(5), ..nothing }, Opening::Hidden),
+            (
+                Wishes { is_always_shown: true, image: Some(Wait::Seconds(0)), ..nothing },
+                Opening::Shown(None),
+            ),
+            (Wishes { is_always_shown: true, timeout: Some(5), entries: 1, ..nothing }, FIVE),
+        ];
+        for (wishes, opening) in cases {
+            assert_eq!(Opening::decide(&wishes), opening, "{wishes:?}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What keys do, and whole screens.
+
+use std::vec;
+
+use super::*;
+
+fn menu(count: usize) -> Menu {
+    let item = |number: usize| Item {
+        title: format!("Entry {}", char::from(b'A' + u8::try_from(number % 26).unwrap())),
+        note: "grub hd0,gpt1".into(),
+        details: vec!["kernel /boot/vmlinuz".into()],
+        options: Some("ro quiet".into()),
+    };
+    let menu = Menu::new("cloud-boot 1 x86_64", (0..count).map(item).collect(), 1);
+    menu.with_timeout(Some(Duration::from_millis(2500)))
+}
+
+fn press(menu: &mut Menu, keys: &str) -> Outcome {
+    keys.chars().fold(Outcome::Stay, |_, c| menu.key(if c == '\n' { Key::Enter } else { Key::Char(c) }))
+}
+
+fn shown(menu: &Menu) -> Vec<String> {
+    let mark = |row: &Row| format!("{}{}", if row.is_marked { "*" } else { "" }, row.text.trim_end());
+    menu.draw().rows().iter().map(mark).collect()
+}
+
+#[test]
+fn a_screen_in_full() {
+    let mut expected = vec![String::new(); ROWS];
+    expected[0] = "cloud-boot 1 x86_64".into();
+    let row = |number: usize, title: &str| format!(" {number}  {title:<61} grub hd0,gpt1");
+    expected[3] = row(1, "Entry A");
+    expected[4] = format!("*{}", row(2, "Entry B"));
+    expected[23] = "Boots the marked entry in 3 s; any key stops that".into();
+    expected[24] = "Enter, 1-9 boot  e edit  d details  p log  / filter".into();
+    assert_eq!(shown(&menu(2)), expected);
+}
+
+#[test]
+fn the_countdown_boots_the_default_unless_a_key_stops_it() {
+    let mut waiting = menu(3);
+    assert_eq!(waiting.tick(Duration::from_secs(2)), Outcome::Stay);
+    assert_eq!(waiting.tick(Duration::from_secs(1)), Outcome::Boot { item: 1, options: None });
+    let mut stopped = menu(3);
+    stopped.key(Key::Down);
+    assert_eq!(stopped.tick(Duration::from_secs(9)), Outcome::Stay);
+    assert_eq!(stopped.key(Key::Enter), Outcome::Boot { item: 2, options: None });
+}
+
+#[test]
+fn digits_boot_and_letters_filter() {
+    assert_eq!(press(&mut menu(3), "3"), Outcome::Boot { item: 2, options: None });
+    assert_eq!(press(&mut menu(3), "4"), Outcome::Stay, "there is no fourth");
+    let mut filtered = menu(30);
+    assert_eq!(press(&mut filtered, "/y c\n"), Outcome::Boot { item: 2, options: None });
+    assert!(shown(&filtered)[23].starts_with("Filter: y c_"));
+    assert_eq!(press(&mut filtered, "zz\n"), Outcome::Stay, "nothing fits");
+    filtered.key(Key::Escape);
+    assert!(shown(&filtered)[2].starts_with("Entries 1 to 18 of 30"));
+    assert_eq!(press(&mut menu(30), "y B"), Outcome::Stay);
+}
+
+#[test]
+fn a_command_line_is_edited() {
+    let mut menu = menu(2);
+    press(&mut menu, "e single");
+    menu.key(Key::Home);
+    menu.key(Key::Delete);
+    assert_eq!(menu.draw().cursor, Some((3, 0)));
+    assert_eq!(menu.key(Key::Enter), Outcome::Boot { item: 1, options: Some("o quiet single".into()) });
+    assert_eq!(press(&mut menu, "\x05\x15x\n"), Outcome::Boot { item: 1, options: Some("x".into()) });
+}
+
+#[test]
+fn a_locked_menu_edits_nothing() {
+    let mut menu = menu(2).locked(true);
+    assert_eq!(press(&mut menu, "e"), Outcome::Stay);
+    assert!(shown(&menu)[22].contains("locked"));
+    assert_eq!(menu.key(Key::Enter), Outcome::Boot { item: 1, options: None });
+}
+
+#[test]
+fn details_and_log_are_pages() {
+    let mut menu = menu(2).with_log((0..40).map(|line| format!("line {line}")).collect());
+    press(&mut menu, "d");
+    assert_eq!(shown(&menu)[3], "kernel /boot/vmlinuz");
+    press(&mut menu, "qp");
+    menu.key(Key::End);
+    assert_eq!((shown(&menu)[1].as_str(), shown(&menu)[20].as_str()), ("Log", "line 39"));
+    press(&mut menu, "q");
+    assert!(shown(&menu)[4].starts_with("*"));
+}
+
+#[test]
+fn firmware_setup_only_where_there_is_one() {
+    assert_eq!(press(&mut menu(2), "f"), Outcome::Stay);
+    assert_eq!(press(&mut menu(2).with_setup(true), "f"), Outcome::FirmwareSetup);
+}
+
+#[test]
+fn only_changed_rows_are_drawn() {
+    let mut menu = menu(4);
+    let before = menu.draw();
+    assert_eq!(before.changes(None).count(), ROWS);
+    menu.key(Key::Down);
+    let after = menu.draw();
+    let rows: Vec<usize> = after.changes(Some(&before)).map(|(row, _)| row).collect();
+    assert_eq!(rows, [4, 5, 23]);
+}
+
+#[test]
+fn what_is_no_ascii_or_too_long_is_replaced() {
+    let item = Item { title: "\u{1b}[2Jü".repeat(30), ..Item::default() };
+    let menu = Menu::new("", vec![item], 0);
+    let screen = menu.draw();
+    let row = &screen.rows()[3].text;
+    assert!(row.len() == COLUMNS && row.starts_with(" 1  ?[2J??[2J?"), "{row}");
+}

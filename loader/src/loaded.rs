@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Images that the firmware loads from our memory.
+
+use alloc::{format, vec::Vec};
+
+use flow::Refused;
+use uefi::{
+    Handle, Status,
+    boot::{self, LoadImageSource},
+    mem::memory_map::MemoryType,
+    proto::{
+        device_path::{
+            DevicePath,
+            build::{self, DevicePathBuilder},
+        },
+        loaded_image::LoadedImage,
+    },
+};
+
+use crate::disks::open;
+
+/// An image that the firmware has loaded; unloaded when dropped.
+pub struct Image(Handle);
+
+impl Image {
+    /// Loads it and frees `bytes`: the firmware has a copy then. `path` tells the image where it stands; without
+    /// one it only learns that it came from memory.
+    ///
+    /// # Errors
+    /// The firmware's reason, above all that Secure Boot forbids it.
+    pub fn load(bytes: Vec<u8>, path: Option<&DevicePath>) -> Result<Self, Refused> {
+        let mut storage = Vec::new();
+        let source = LoadImageSource::FromBuffer {
+            buffer: &bytes,
+            file_path: path.or_else(|| memory_path(&bytes, &mut storage)),
+        };
+        match boot::load_image(boot::image_handle(), source) {
+            Ok(handle) => Ok(Self(handle)),
+            Err(error) if error.status() == Status::SECURITY_VIOLATION => {
+                // The firmware may have loaded it all the same, so that it can be asked about it; it never runs.
+                Err(Refused {
+                    code: "E-SECUREBOOT-REFUSED",
+                    cause:
+                        "EFI_SECURITY_VIOLATION: Secure Boot is on, and no certificate or hash in db vouches \
+                            for this image, or dbx forbids it; enrol its signer in db, boot an image that is \
+                            signed, or switch Secure Boot off in the firmware's setup"
+                            .into(),
+                })
+            }
+            Err(error) => Err(refused("E-HANDOVER-LOAD", "the firmware does not load it", &error)),
+        }
+    }
+
+    /// `options`: UCS-2 with its NUL, alive until the image has been started.
+    ///
+    /// # Errors
+    /// Only with firmware that is broken.
+    pub fn set_options(&self, options: &[u16]) -> Result<(), Refused> {
+        let no_image = || Refused { code: "E-HANDOVER-LOAD", cause: "the image has no LoadedImage".into() };
+        let mut image = open::<LoadedImage>(self.0).ok_or_else(no_image)?;
+        let size = u32::try_from(size_of_val(options)).map_err(|_| no_image())?;
+        let image = image.get_mut().ok_or_else(no_image)?;
+        // SAFETY: the caller keeps `options` until the image has returned or been unloaded.
+        unsafe { image.set_load_options(options.as_ptr().cast(), size) };
+        Ok(())
+    }
+
+    /// Starts it; returns only when it does.
+    pub fn start(self) -> Refused {
+        let outcome = boot::start_image(self.0);
+        // It has returned, and with it the firmware has unloaded it.
+        core::mem::forget(self);
+        match outcome {
+            Ok(()) => Refused { code: "E-HANDOVER-RETURNED", cause: "it ran and came back".into() },
+            Err(error) => refused("E-HANDOVER-START", "it ran and came back", &error),
+        }
+    }
+}
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        // It was loaded and not started, so that it can always be unloaded.
+        let _ = boot::unload_image(self.0);
+    }
+}
+
+/// The device path of an image that stands in memory.
+fn memory_path<'a>(bytes: &[u8], storage: &'a mut Vec<u8>) -> Option<&'a DevicePath> {
+    let start = bytes.as_ptr().addr() as u64;
+    let memory = build::hardware::MemoryMapped {
+        memory_type: MemoryType::LOADER_DATA,
+        start_address: start,
+        end_address: start + bytes.len() as u64,
+    };
+    DevicePathBuilder::with_vec(storage).push(&memory).and_then(DevicePathBuilder::finalize).ok()
+}
+
+/// A reason in the firmware's words.
+pub fn refused(code: &'static str, what: &str, error: &uefi::Error<impl core::fmt::Debug>) -> Refused {
+    Refused { code, cause: format!("{what}: EFI status {}", error.status()) }
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! EFI variables: the Boot Loader Interface's, our own, and the way into the firmware's setup.
+
+use alloc::{format, string::String, vec::Vec};
+
+use efi::{interface, text};
+use flow::{Clock as _, Variables as _, Vendor};
+use uefi::{
+    CString16, Guid, Status, boot, guid,
+    proto::{
+        device_path::{
+            DevicePath, DeviceSubType, DeviceType,
+            text::{AllowShortcuts, DisplayOnly},
+        },
+        loaded_image::LoadedImage,
+    },
+    runtime::{self, ResetType, VariableAttributes, VariableVendor},
+    system,
+};
+
+use crate::{clock::Clock, disks::open};
+
+const LOADER: VariableVendor = VariableVendor(guid!("4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"));
+const CLOUD_BOOT: VariableVendor = VariableVendor(guid!("c10ddb07-83c5-4d3e-9b76-1f4c0e7a3b8e"));
+/// What the booted system sees and the next boot does not.
+const VOLATILE: VariableAttributes =
+    VariableAttributes::BOOTSERVICE_ACCESS.union(VariableAttributes::RUNTIME_ACCESS);
+
+/// The firmware's variables.
+pub struct Variables;
+
+impl flow::Variables for Variables {
+    fn read(&self, vendor: Vendor, name: &str) -> Option<Vec<u8>> {
+        get(&guid_of(vendor), name)
+    }
+
+    fn write(&self, vendor: Vendor, name: &str, value: &[u8]) {
+        set(&guid_of(vendor), name, VOLATILE, value);
+    }
+
+    fn remove(&self, vendor: Vendor, name: &str) {
+        if let Ok(name) = CString16::try_from(name) {
+            // One that is not there any more is as good as removed.
+            let _ = runtime::delete_variable(&name, &guid_of(vendor));
+        }
+    }
+
+    fn has_setup(&self) -> bool {
+        global("OsIndicationsSupported") & interface::BOOT_TO_FIRMWARE_SETUP != 0
+    }
+}
+
+fn guid_of(vendor: Vendor) -> VariableVendor {
+    match vendor {
+        Vendor::Loader => LOADER,
+        Vendor::CloudBoot => CLOUD_BOOT,
+    }
+}
+
+fn get(vendor: &VariableVendor, name: &str) -> Option<Vec<u8>> {
+    let (value, _) = runtime::get_variable_boxed(&CString16::try_from(name).ok()?, vendor).ok()?;
+    Some(value.into_vec())
+}
+
+fn set(vendor: &VariableVendor, name: &str, attributes: VariableAttributes, value: &[u8]) {
+    if let Ok(name) = CString16::try_from(name) {
+        // Firmware whose store is full boots all the same.
+        let _ = runtime::set_variable(&name, vendor, attributes, value);
+    }
+}
+
+/// A global variable of 64 bits; 0 where it does not exist.
+fn global(name: &str) -> u64 {
+    let value = get(&VariableVendor::GLOBAL_VARIABLE, name).unwrap_or_default();
+    value.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
+/// Secure Boot is on.
+pub fn is_secure_boot() -> bool {
+    get(&VariableVendor::GLOBAL_VARIABLE, "SecureBoot").as_deref() == Some(&[1])
+}
+
+/// Secure Boot's state, for the log.
+pub fn secure_boot() -> &'static str {
+    let is_setup = get(&VariableVendor::GLOBAL_VARIABLE, "SetupMode").as_deref() == Some(&[1]);
+    match get(&VariableVendor::GLOBAL_VARIABLE, "SecureBoot").as_deref() {
+        Some([1]) => "on",
+        Some(_) if is_setup => "off (setup mode)",
+        Some(_) => "off",
+        None => "not available",
+    }
+}
+
+/// Resets the machine and has the firmware open its setup.
+pub fn open_setup() -> ! {
+    let wanted = global("OsIndications") | interface::BOOT_TO_FIRMWARE_SETUP;
+    let kept = VOLATILE.union(VariableAttributes::NON_VOLATILE);
+    set(&VariableVendor::GLOBAL_VARIABLE, "OsIndications", kept, &wanted.to_le_bytes());
+    runtime::reset(ResetType::WARM, Status::SUCCESS, None)
+}
+
+/// Tells the booted system who we are and when we started.
+pub fn introduce(version: &str, clock: &Clock) {
+    let write = |name, value: &str| Variables.write(Vendor::Loader, name, &text::encode(value));
+    let now =
+        u64::try_from(clock.since_power_on().saturating_sub(clock.now()).as_micros()).unwrap_or(u64::MAX);
+    Variables.write(Vendor::Loader, interface::TIME_INIT, &interface::microseconds(now));
+    Variables.write(Vendor::Loader, interface::FEATURES_NAME, &interface::FEATURES.to_le_bytes());
+    write(interface::INFO, &format!("cloud-boot {version}"));
+    write(interface::FIRMWARE_INFO, &firmware());
+    let revision = system::uefi_revision();
+    write(interface::FIRMWARE_TYPE, &interface::firmware_type(revision.major(), revision.minor()));
+    let Some(image) = open::<LoadedImage>(boot::image_handle()) else { return };
+    if let Some(uuid) = image.device().and_then(partition_uuid) {
+        write(interface::DEVICE_PART_UUID, &uuid);
+    }
+    let file =
+        image.file_path().and_then(|path| path.to_string16(DisplayOnly(false), AllowShortcuts(false)).ok());
+    if let Some(file) = file {
+        write(interface::IMAGE_IDENTIFIER, &format!("{file}"));
+    }
+}
+
+/// What the firmware calls itself.
+pub fn firmware() -> String {
+    let revision = system::firmware_revision();
+    format!("{} {}.{:02}", system::firmware_vendor(), revision >> 16, revision & 0xffff)
+}
+
+/// The GUID of the partition behind a handle, from the last node of its device path (UEFI 2.11, section 10.3.5.1).
+fn partition_uuid(handle: uefi::Handle) -> Option<String> {
+    let path = open::<DevicePath>(handle)?;
+    let node = path.node_iter().last()?;
+    if node.full_type() != (DeviceType::MEDIA, DeviceSubType::MEDIA_HARD_DRIVE) {
+        return None;
+    }
+    // Partition number, start and size, signature, the table's format, the signature's type.
+    let data: &[u8; 38] = node.data().first_chunk()?;
+    let is_guid = data[37] == 2;
+    let signature: [u8; 16] = *data[20..36].first_chunk()?;
+    is_guid.then(|| format!("{}", Guid::from_bytes(signature)))
+}
+
+/// The texts that are set as variables: a command line, and a target.
+pub fn texts() -> [Option<Vec<u8>>; 2] {
+    [get(&CLOUD_BOOT, "CloudBootCmdline"), get(&CLOUD_BOOT, "CloudBootTarget")]
+}
