@@ -15,6 +15,8 @@ use uefi::{
     },
 };
 
+use crate::files;
+
 /// The longest single transfer. Longer ones fail in some firmware.
 const LONGEST: usize = 1024 * 1024;
 /// Bytes of the buffer for reads that the device cannot do into the caller's memory.
@@ -45,6 +47,15 @@ impl flow::Disks for FirmwareDisks {
     fn names(&self) -> Vec<String> {
         let mut counts = [0u32; 3];
         self.paths.borrow().iter().map(|path| linux_name(path, &mut counts)).collect()
+    }
+
+    fn own_program(&self) -> Vec<u8> {
+        files::own_program().unwrap_or_default()
+    }
+
+    fn rename(&self, place: &Place, name: &str) -> Result<(), String> {
+        let (volume, path) = self.volume_of(place).ok_or("the firmware has no driver for its volume")?;
+        files::rename(volume, &path, name).map_err(|error| format!("EFI status {}", error.status()))
     }
 
     fn connect(&self) {

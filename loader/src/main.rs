@@ -14,6 +14,7 @@ mod clock;
 mod console;
 mod device_tree;
 mod disks;
+mod files;
 mod hand_over;
 mod heap;
 mod initrd;

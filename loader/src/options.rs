@@ -7,18 +7,9 @@ use alloc::vec::Vec;
 use config::{Origin, Text};
 use efi::smbios;
 use image::pe::Headers;
-use uefi::{
-    CStr16, cstr16,
-    proto::{
-        loaded_image::LoadedImage,
-        media::{
-            file::{File, FileAttribute, FileInfo, FileMode},
-            fs::SimpleFileSystem,
-        },
-    },
-};
+use uefi::{CStr16, cstr16, proto::loaded_image::LoadedImage};
 
-use crate::{disks::open, machine, variables};
+use crate::{disks::open, files, machine, variables};
 
 /// Where the file stands on the volume that the loader was started from; the second is the older name.
 const FILES: [&CStr16; 2] = [cstr16!("\\cloudboot\\cmdline"), cstr16!("\\cmdline")];
@@ -54,15 +45,7 @@ fn section<'a>(image: &'a LoadedImage, name: &str) -> Option<&'a [u8]> {
     memory.get(start..)?.get(..usize::try_from(section.size).ok()?)
 }
 
-/// The file's bytes, read through the firmware's own filesystem.
+/// The bytes of the first of the files that is there.
 fn file(device: uefi::Handle) -> Option<Vec<u8>> {
-    let mut volume = open::<SimpleFileSystem>(device)?.get_mut()?.open_volume().ok()?;
-    let opened =
-        FILES.iter().find_map(|name| volume.open(name, FileMode::Read, FileAttribute::empty()).ok())?;
-    let mut file = opened.into_regular_file()?;
-    let size = file.get_boxed_info::<FileInfo>().ok()?.file_size();
-    let mut bytes = alloc::vec![0; usize::try_from(size).ok().filter(|_| size <= LONGEST)?];
-    let read = file.read(&mut bytes).ok()?;
-    bytes.truncate(read);
-    Some(bytes)
+    FILES.iter().find_map(|name| files::read(device, name, LONGEST))
 }

@@ -28,6 +28,8 @@ pub const IMAGE_IDENTIFIER: &str = "LoaderImageIdentifier";
 pub const ENTRIES: &str = "LoaderEntries";
 /// Written: the identifier of the entry that is started.
 pub const ENTRY_SELECTED: &str = "LoaderEntrySelected";
+/// Written: path of the file whose name counts the tries of the entry that is started.
+pub const BOOT_COUNT_PATH: &str = "LoaderBootCountPath";
 /// Read: the entry to start, until it is set anew.
 pub const ENTRY_DEFAULT: &str = "LoaderEntryDefault";
 /// Read and removed: the entry to start this time.
@@ -37,9 +39,9 @@ pub const CONFIG_TIMEOUT: &str = "LoaderConfigTimeout";
 /// Read and removed: [`Timeout`] of this time.
 pub const CONFIG_TIMEOUT_ONE_SHOT: &str = "LoaderConfigTimeoutOneShot";
 
-/// What this loader can do: the two timeouts (bits 0, 1), default and one-shot entry (2, 3), a separate boot
-/// partition (5), sort keys (8), device trees of entries (10), `menu-disabled` (13).
-pub const FEATURES: u64 = 1 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 5 | 1 << 8 | 1 << 10 | 1 << 13;
+/// What this loader can do: the two timeouts (bits 0, 1), default and one-shot entry (2, 3), counting of tries (4), a
+/// separate boot partition (5), sort keys (8), device trees of entries (10), `menu-disabled` (13).
+pub const FEATURES: u64 = 1 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 10 | 1 << 13;
 
 /// Identifier of the entry that opens the firmware's setup.
 pub const FIRMWARE_SETUP: &str = "auto-reboot-to-firmware-setup";

@@ -28,6 +28,17 @@ pub enum Error {
         /// How much is allowed.
         limit: u64,
     },
+    /// A folder or file holds more than any honest one.
+    #[error("more than {limit} {what}: the others are left out")]
+    TooMany {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much is allowed.
+        limit: u64,
+    },
+    /// A unified kernel image is none.
+    #[error(transparent)]
+    Image(#[from] image::Error),
     /// A command that does not exist here; GRUB's own reaction, too, is to go on.
     #[error("line {line}: the command {name} is unknown")]
     Command {
@@ -49,14 +60,16 @@ pub enum Error {
 
 impl Error {
     /// The stable code.
-    pub fn code(&self) -> &'static str {
-        match self {
+    pub fn code(&self) -> String {
+        String::from(match self {
             Self::Read(_) => "E-ENTRY-READ",
+            Self::TooMany { .. } => "E-ENTRY-LIMIT",
+            Self::Image(error) => return error.code(),
             Self::Syntax { .. } => "E-GRUB-SYNTAX",
             Self::Limit { .. } => "E-GRUB-LIMIT",
             Self::Command { .. } => "E-GRUB-COMMAND",
             Self::NextEntry => "E-GRUB-NEXT-ENTRY",
             Self::NoKernel { .. } => "E-ENTRY-KERNEL",
-        }
+        })
     }
 }

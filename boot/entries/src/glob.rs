@@ -10,8 +10,15 @@ use vfs::{Volume, Volumes};
 
 use crate::{Entry, File, Found, Kind, Linux, Source, Start, version};
 
+pub use defaults::options;
+
 /// Kernel files are these names with a version behind.
-const KERNELS: [&[u8]; 3] = [b"vmlinuz-", b"Image-", b"vmlinux-"];
+const KERNELS: [&[u8]; 4] = [b"vmlinuz-", b"Image-", b"vmlinux-", b"kernel-"];
+/// Compressed kernels have these behind their version.
+const SUFFIXES: [&[u8]; 3] = [b".gz", b".xz", b".zst"];
+/// Kernels without a version, and initial RAM disks for them, where no kernel has one.
+const PLAIN_KERNELS: [&[u8]; 4] = [b"vmlinuz", b"Image", b"vmlinux", b"kernel"];
+const PLAIN_INITRDS: [&[u8]; 4] = [b"initrd.img", b"initrd", b"initramfs.img", b"initramfs"];
 /// Copies that are kept for emergencies: never the newest.
 const LEFT_OUT: [&str; 4] = ["rescue", ".old", ".dpkg-", ".bak"];
 /// Where a system's modules stand, and with some distributions its kernels, too.
@@ -19,18 +26,28 @@ const MODULES: &str = "/usr/lib/modules";
 /// Entries that one volume yields.
 const MOST: usize = 64;
 
-/// Adds an entry for each kernel in `/boot`, or in the root of a volume that is one; the newest first.
+/// Adds an entry for each kernel in `/boot`, or in the root of a volume that is one, the newest first; where no
+/// kernel has a version in its name, one without.
 pub fn find(volumes: &Volumes, volume: &Volume, found: &mut Found) {
-    for folder in ["/boot", "/"] {
-        let kernels = kernels(volume, folder);
-        if kernels.is_empty() {
-            continue;
-        }
-        let options = defaults::options(volumes, volume);
-        let entries = kernels.into_iter().take(MOST).enumerate();
-        found.entries.extend(entries.map(|(i, kernel)| entry(volume, folder, kernel, &options, i == 0)));
-        return;
-    }
+    let versioned = ["/boot", "/"].map(|folder| (folder, kernels(volume, folder)));
+    let first = versioned.into_iter().find(|(_, kernels)| !kernels.is_empty());
+    let plain =
+        || ["/boot", "/"].iter().find_map(|folder| Some((*folder, Vec::from([plain(volume, folder)?]))));
+    let Some((folder, kernels)) = first.or_else(plain) else { return };
+    let options = defaults::options(volumes, volume);
+    let entries = kernels.into_iter().take(MOST).enumerate();
+    found.entries.extend(entries.map(|(i, kernel)| entry(volume, folder, kernel, &options, i == 0)));
+}
+
+/// A kernel without a version.
+fn plain(volume: &Volume, folder: &str) -> Option<Kernel> {
+    let path = PLAIN_KERNELS.iter().map(|name| beside(folder, &[name])).find(|path| is_file(volume, path))?;
+    Some(Kernel { path, version: Vec::new() })
+}
+
+fn is_file(volume: &Volume, path: &[u8]) -> bool {
+    let attr = volume.open(path).and_then(|node| node.attr());
+    attr.is_ok_and(|attr| attr.kind == FileType::File)
 }
 
 /// Adds an entry for each kernel that stands among its own modules, the newest first.
@@ -70,6 +87,7 @@ fn kernels(volume: &Volume, folder: &str) -> Vec<Kernel> {
             let kinds = KERNELS.iter().enumerate();
             let (rank, version) =
                 kinds.filter_map(|(i, prefix)| Some((i, entry.name.strip_prefix(*prefix)?))).next()?;
+            let version = SUFFIXES.iter().find_map(|end| version.strip_suffix(*end)).unwrap_or(version);
             let kernel = Kernel { path: beside(folder, &[&entry.name]), version: version.to_vec() };
             is_candidate(version).then_some((rank, kernel))
         })
@@ -88,8 +106,9 @@ fn entry(volume: &Volume, folder: &str, kernel: Kernel, options: &str, default: 
     let version = String::from_utf8_lossy(&kernel.version).into_owned();
     let file = |path| File { volume: volume.id(), path };
     Entry {
-        title: format!("{} {version}", defaults::os_name(volume)),
-        id: version,
+        title: format!("{} {version}", defaults::os_name(volume)).trim_end().into(),
+        id: version.clone(),
+        version,
         source: Source { volume: volume.id(), path: folder.into(), kind: Kind::Glob },
         start: Start::Linux(Linux {
             initrd: initrd(volume, folder, &kernel.version).map(file).into_iter().collect(),
@@ -97,6 +116,7 @@ fn entry(volume: &Volume, folder: &str, kernel: Kernel, options: &str, default: 
             options: options.into(),
             devicetree: None,
         }),
+        counting: None,
         default,
     }
 }
@@ -105,6 +125,10 @@ fn entry(volume: &Volume, folder: &str, kernel: Kernel, options: &str, default: 
 /// modules it stands in `/boot`.
 fn initrd(volume: &Volume, folder: &str, version: &[u8]) -> Option<Vec<u8>> {
     let folder = if folder == MODULES { "/boot" } else { folder };
+    if version.is_empty() {
+        let plain = PLAIN_INITRDS.iter().map(|name| beside(folder, &[name]));
+        return plain.into_iter().find(|path| is_file(volume, path));
+    }
     let names = [
         (b"initrd.img-".as_slice(), b"".as_slice()),
         (b"initramfs-", b".img"),

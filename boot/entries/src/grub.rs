@@ -7,6 +7,7 @@ mod budget;
 mod commands;
 mod condition;
 mod environment;
+mod grubenv;
 mod interpreter;
 mod lexer;
 mod parser;
@@ -17,9 +18,11 @@ use core::mem::take;
 
 use vfs::{Volume, VolumeId, Volumes};
 
-use crate::{Arch, Entry, Error, Found, Kind, Linux, Problem, Source, Start};
+use crate::{Arch, Entry, Error, Found, Kind, Problem, Source, Start};
 use environment::Environment;
 use interpreter::{Boot, Interpreter, Item};
+
+pub use grubenv::variables as environment_block;
 
 /// Where GRUB looks for its configuration, as far as distributions put it on a system's own volumes.
 const FOLDERS: [&str; 4] = ["/boot/grub", "/boot/grub2", "/grub", "/grub2"];
@@ -33,14 +36,29 @@ const MOST: usize = 1000;
 /// Configurations that were run already: their volume and a checksum of their text, so that a file counts once
 /// by whatever path it is reached.
 #[derive(Debug, Default)]
-pub struct Seen(BTreeSet<(VolumeId, u64)>);
+pub struct Seen {
+    scripts: BTreeSet<(VolumeId, u64)>,
+    /// Scripts that show entries of the Boot Loader Specification.
+    pub blscfg: Vec<BlsCfg>,
+}
+
+/// What a script says about entries of the Boot Loader Specification that it shows.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BlsCfg {
+    /// The volume whose entries they are.
+    pub volume: VolumeId,
+    /// The variables that they may name.
+    pub variables: Vec<(String, String)>,
+    /// `default` of its menu.
+    pub default: String,
+}
 
 impl Seen {
     /// Whether this one is new.
     fn insert(&mut self, volume: VolumeId, text: &str) -> bool {
         // FNV-1a, 64 bits.
         let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        self.0.insert((volume, text.bytes().fold(0xcbf2_9ce4_8422_2325, step)))
+        self.scripts.insert((volume, text.bytes().fold(0xcbf2_9ce4_8422_2325, step)))
     }
 }
 
@@ -104,8 +122,10 @@ fn run(grub: &mut Interpreter<'_>, text: &str, source: &Source, found: &mut Foun
     let value = |name| String::from(grub.environment.get(name));
     let (default, timeout, timeout_style) = (value("default"), value("timeout"), value("timeout_style"));
     let first = found.entries.len();
+    let shows_others = grub.seen.blscfg.iter_mut().filter(|cfg| cfg.default.is_empty());
+    let shows_others = shows_others.map(|cfg| cfg.default.clone_from(&default)).count() > 0;
     let outcome = Collector { grub, source, found, first }.items(&menu, Some(&default), 0);
-    if first == 0 && !found.entries.is_empty() {
+    if first == 0 && (!found.entries.is_empty() || shows_others) && found.timeout.is_none() {
         found.timeout = timeout.parse().ok();
         found.timeout_style = timeout_style;
     }
@@ -149,29 +169,37 @@ impl Collector<'_, '_> {
     }
 
     fn entry(&mut self, item: &Item, boot: Boot, default: bool) -> Result<(), Error> {
-        let Some(kernel) = boot.kernel else {
-            let reason = boot.obstacle.unwrap_or_else(|| "it has no linux command".into());
-            let title: String = item.title.chars().take(100).collect();
-            let object = format!("{} \"{title}\"", self.source.path);
-            self.found.problems.push(Problem { object, error: Error::NoKernel { reason } });
-            return Ok(());
+        let start = match boot.start() {
+            Ok(start) => start,
+            Err(reason) => {
+                let title: String = item.title.chars().take(100).collect();
+                let object = format!("{} \"{title}\"", self.source.path);
+                self.found.problems.push(Problem { object, error: Error::NoKernel { reason } });
+                return Ok(());
+            }
         };
-        let initrd = boot.initrd.iter().map(|file| file.path.len()).fold(0, usize::saturating_add);
-        let bytes = boot.options.len().saturating_add(initrd).saturating_add(kernel.path.len());
-        self.grub.budget.menu(item.line, bytes)?;
+        self.grub.budget.menu(item.line, size(&start))?;
         self.found.entries.push(Entry {
             title: item.title.clone(),
+            version: String::new(),
             id: item.id.clone(),
             source: self.source.clone(),
-            start: Start::Linux(Linux {
-                kernel,
-                initrd: boot.initrd,
-                options: boot.options,
-                devicetree: boot.devicetree,
-            }),
+            start,
+            counting: None,
             default,
         });
         Ok(())
+    }
+}
+
+/// Bytes of what an entry starts.
+fn size(start: &Start) -> usize {
+    match start {
+        Start::Linux(linux) => {
+            let initrd = linux.initrd.iter().map(|file| file.path.len()).fold(0, usize::saturating_add);
+            linux.options.len().saturating_add(initrd).saturating_add(linux.kernel.path.len())
+        }
+        Start::Program(program) => program.file.path.len(),
     }
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Boot entries: what the volumes offer to boot, as their own configuration says.
 //!
-//! One module per format, each yielding [`Entry`] values: `grub` runs grub.cfg as GRUB would and keeps what
-//! its menu would start; `glob` finds kernels by name where no configuration offers one.
+//! One module per format, each yielding [`Entry`] values: `bls` reads Boot Loader Specification entries and unified
+//! kernel images, `grub` runs grub.cfg as GRUB would and keeps what its menu would start, `extlinux` reads labels,
+//! `glob` finds kernels by name where no configuration offers one, `programs` other EFI programs.
 #![no_std]
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -22,16 +23,22 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod bls;
 mod error;
+mod extlinux;
 pub mod fuzz;
 mod glob;
 mod grub;
+mod ids;
+mod os_release;
+mod programs;
 mod version;
 
 use alloc::{string::String, vec::Vec};
 
-use vfs::{VolumeId, Volumes};
+use vfs::{Volume, VolumeId, Volumes};
 
+pub use bls::Counting;
 pub use error::Error;
 
 /// Something that can be booted.
@@ -39,12 +46,17 @@ pub use error::Error;
 pub struct Entry {
     /// What a menu calls it.
     pub title: String,
-    /// What configuration calls it: GRUB's id, or the kernel's version.
+    /// What tells it from others of the same title; empty where nothing is known.
+    pub version: String,
+    /// What identifies it: GRUB's id, the name of an entry's file, the kernel's version, with no other characters
+    /// than the Boot Loader Interface allows. No two entries have the same.
     pub id: String,
     /// Where it was found.
     pub source: Source,
     /// What is started.
     pub start: Start,
+    /// The file whose name counts the tries of this entry.
+    pub counting: Option<Counting>,
     /// The one that is booted unless something else is asked for.
     pub default: bool,
 }
@@ -184,7 +196,9 @@ pub struct Problem {
 
 /// Finds all entries. Kernels are looked for by name on a volume only where no configuration stands on it or
 /// starts a kernel of it; those among a system's modules only where nothing else was found at all.
-pub fn discover(volumes: &Volumes, arch: Arch) -> Found {
+///
+/// `is_own` tells the program that asks from other EFI programs: it is called for files that may be one.
+pub fn discover(volumes: &Volumes, arch: Arch, is_own: &dyn Fn(&Volume, &str) -> bool) -> Found {
     let (mut found, mut seen) = (Found::default(), grub::Seen::default());
     for volume in volumes.all() {
         grub::find(volumes, volume, arch, &mut seen, &mut found);
@@ -192,6 +206,8 @@ pub fn discover(volumes: &Volumes, arch: Arch) -> Found {
     for volume in volumes.all() {
         grub::find_vendors(volumes, volume, arch, &mut seen, &mut found);
     }
+    bls::find(volumes, arch, &seen.blscfg, &mut found);
+    volumes.all().iter().for_each(|volume| extlinux::find(volume, &mut found));
     for volume in volumes.all() {
         let id = volume.id();
         if !found.entries.iter().any(|entry| entry.source.volume == id || entry.file().volume == id) {
@@ -201,10 +217,45 @@ pub fn discover(volumes: &Volumes, arch: Arch) -> Found {
     if found.entries.is_empty() {
         volumes.all().iter().for_each(|volume| glob::find_modules(volumes, volume, &mut found));
     }
-    found.entries.sort_by_key(|entry| entry.source.volume);
-    let first = found.entries.iter().position(|entry| entry.default);
-    for (i, entry) in found.entries.iter_mut().enumerate() {
-        entry.default = Some(i) == first;
-    }
+    volumes.all().iter().for_each(|volume| programs::find(volume, arch, is_own, &mut found));
+    order(volumes, &mut found.entries);
+    ids::settle(&mut found.entries);
     found
+}
+
+/// The entry of a kernel that somebody names: with the command line that the system's files give it.
+pub fn pinned(volumes: &Volumes, kernel: File, initrd: Option<File>) -> Option<Entry> {
+    let volume = volumes.get(kernel.volume)?;
+    let path = String::from_utf8_lossy(&kernel.path).into_owned();
+    let options = glob::options(volumes, volume);
+    let initrd = initrd.into_iter().collect();
+    Some(Entry {
+        title: path.clone(),
+        version: String::new(),
+        id: "pinned".into(),
+        source: Source { volume: volume.id(), path, kind: Kind::Glob },
+        start: Start::Linux(Linux { kernel, initrd, options, devicetree: None }),
+        counting: None,
+        default: true,
+    })
+}
+
+/// By disk, on a disk by kind; programs that bring a loader of their own come last. One entry is the default: the
+/// first that its configuration calls so, else the first.
+fn order(volumes: &Volumes, entries: &mut [Entry]) {
+    let rank = |kind: Kind| match kind {
+        Kind::Uki | Kind::Bls => 0,
+        Kind::Grub => 1,
+        Kind::Extlinux => 2,
+        Kind::Glob => 3,
+        Kind::Efi => 4,
+    };
+    entries.sort_by_key(|entry| {
+        let (kind, disk) = (entry.source.kind, volumes.get(entry.source.volume).map_or(0, Volume::disk));
+        (kind == Kind::Efi, disk, rank(kind))
+    });
+    let first = entries.iter().position(|entry| entry.default).unwrap_or(0);
+    for (i, entry) in entries.iter_mut().enumerate() {
+        entry.default = i == first;
+    }
 }

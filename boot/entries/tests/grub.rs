@@ -13,7 +13,7 @@ fn tree(cfg: &str) -> Tree {
 
 fn find(volumes: Vec<(&str, Tree)>) -> Found {
     let volumes = volumes.into_iter().map(|(name, tree)| Volume::new(name, tree)).collect();
-    discover(&Volumes::from_volumes(volumes), Arch::X86_64)
+    discover(&Volumes::from_volumes(volumes), Arch::X86_64, &|_, _| false)
 }
 
 fn one(tree: Tree) -> Found {
@@ -264,17 +264,23 @@ fn braces_need_no_space() {
 
 #[test]
 fn what_is_wrong_is_named_with_its_line() {
-    let found =
-        one(tree("true\n| x\nblscfg\nmenuentry a { chainloader /EFI/x.efi }\nmenuentry b { linux /k }\n"));
+    let found = one(tree("true\n| x\nxyz\nmenuentry a { chainloader +1 }\nmenuentry b { linux /k }\n"));
     let problems: Vec<String> = found.problems.iter().map(|p| format!("{}: {}", p.object, p.error)).collect();
     assert_eq!(
         problems,
         [
-            "/boot/grub/grub.cfg \"a\": the entry starts no kernel: chainloader (line 4)",
+            "/boot/grub/grub.cfg \"a\": the entry starts no kernel: chainloader +1",
             "hd0,gpt1 /boot/grub/grub.cfg: line 2: | & < > are no part of the language",
-            "hd0,gpt1 /boot/grub/grub.cfg: line 3: the command blscfg is unknown",
+            "hd0,gpt1 /boot/grub/grub.cfg: line 3: the command xyz is unknown",
         ]
     );
     assert!(matches!(found.problems[1].error, Error::Syntax { line: 2, .. }));
     assert_eq!(titles(&found), ["b"]);
+}
+
+#[test]
+fn a_program_is_chained_by_its_path() {
+    let found = one(tree("menuentry w --class windows { chainloader /EFI/Microsoft/Boot/bootmgfw.efi }\n"));
+    assert_eq!(found.entries[0].file().path, b"/EFI/Microsoft/Boot/bootmgfw.efi");
+    assert_eq!(found.entries[0].os(), Some("windows"));
 }

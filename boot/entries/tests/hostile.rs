@@ -19,7 +19,7 @@ const GROW: &str = "a=xxxxxxxxxxxxxxxx\nfor i in 1 2 3 4 5 6 7 8 9 10 11; do a=\
 
 fn run(cfg: String) -> Found {
     let tree = Tree::new().uuid("u").file("/boot/grub/grub.cfg", cfg);
-    discover(&Volumes::from_volumes(vec![Volume::new("hd0,gpt1", tree)]), Arch::X86_64)
+    discover(&Volumes::from_volumes(vec![Volume::new("hd0,gpt1", tree)]), Arch::X86_64, &|_, _| false)
 }
 
 /// The limit that a script meets, in time.

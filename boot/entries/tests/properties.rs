@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Any bytes are a script, or an error.
 
-use entries::fuzz::fuzz_grub;
+use entries::fuzz::{fuzz_bls, fuzz_extlinux, fuzz_grub};
 use proptest::prelude::*;
 
 /// Every construct once, so that a changed byte meets each of them.
@@ -14,6 +14,14 @@ proptest! {
     #[test]
     fn any_bytes_are_a_script(data: Vec<u8>) {
         fuzz_grub(&data);
+    }
+
+    #[test]
+    fn any_bytes_are_other_configurations(data: Vec<u8>, text in "(label|append|initrd|options|linux|include|menu|[ \\n$a{}+0-9./-]){0,60}") {
+        fuzz_bls(&data);
+        fuzz_bls(text.as_bytes());
+        fuzz_extlinux(&data);
+        fuzz_extlinux(text.as_bytes());
     }
 
     #[test]

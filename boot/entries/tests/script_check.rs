@@ -86,7 +86,8 @@ fn grub_takes(script: &str) -> bool {
 
 fn we_take(script: &str) -> bool {
     let tree = Tree::new().file("/boot/grub/grub.cfg", format!("{script}\ntrue\n"));
-    let found = discover(&Volumes::from_volumes(vec![Volume::new("hd0,gpt1", tree)]), Arch::X86_64);
+    let found =
+        discover(&Volumes::from_volumes(vec![Volume::new("hd0,gpt1", tree)]), Arch::X86_64, &|_, _| false);
     !found.problems.iter().any(|problem| problem.error.code() == "E-GRUB-SYNTAX")
 }
 

@@ -2,7 +2,7 @@
 //! The steps, strung together.
 
 use alloc::{format, string::String, vec::Vec};
-use core::{convert::Infallible, time::Duration};
+use core::{cell::OnceCell, convert::Infallible, time::Duration};
 
 use config::{Config, OnFailure};
 use entries::{Entry, Found};
@@ -15,7 +15,7 @@ use crate::{
     choose::choose,
     command_line,
     interface::{self, Once},
-    obtain::{Means, obtain},
+    obtain::{Means, Place, obtain},
     picture,
     report::{Count, Seconds},
     select,
@@ -102,7 +102,9 @@ impl<'a> Scene<'a> {
         let disks = parts.disks.disks();
         let disk_count = disks.len();
         let volumes = Volumes::discover(disks);
-        let mut found = entries::discover(&volumes, arch(parts.machine));
+        let own = OnceCell::new();
+        let is_own = |volume: &vfs::Volume, path: &str| is_own(parts.disks, &own, volume, path);
+        let mut found = entries::discover(&volumes, arch(parts.machine), &is_own);
         if let Some(wanted) = config.disk()
             && !select::restrict(&volumes, &mut found, wanted, &parts.disks.names())
         {
@@ -111,6 +113,18 @@ impl<'a> Scene<'a> {
             parts
                 .console
                 .line(format_args!("{}", Failure::new(Phase::Discover, wanted, "E-DISK-NONE", &cause)));
+        }
+        if let Some(kernel) = config.disk_kernel() {
+            let names = parts.disks.names();
+            let is_meant = |volume: &vfs::Volume| {
+                config.disk().is_none_or(|disk| select::is_selected(volume, disk, &names))
+            };
+            if !select::pin(&volumes, &mut found, kernel, config.disk_initrd(), &is_meant) {
+                let cause = "no volume has this file";
+                parts
+                    .console
+                    .line(format_args!("{}", Failure::new(Phase::Discover, kernel, "E-DISK-KERNEL", &cause)));
+            }
         }
         let took = Seconds(parts.clock.now().saturating_sub(started));
         let counts = [
@@ -133,7 +147,7 @@ impl<'a> Scene<'a> {
         let of_volumes = self.volumes.problems().iter();
         let of_volumes = of_volumes.map(|p| (&p.object, p.error.code(), format!("{}", p.error)));
         let of_entries = self.found.problems.iter();
-        let of_entries = of_entries.map(|p| (&p.object, p.error.code().into(), format!("{}", p.error)));
+        let of_entries = of_entries.map(|p| (&p.object, p.error.code(), format!("{}", p.error)));
         let mut left_out = 0u32;
         for (i, (object, code, cause)) in of_volumes.chain(of_entries).enumerate() {
             if i >= MOST_PROBLEMS && !self.config.debug() {
@@ -249,6 +263,16 @@ impl<'a> Scene<'a> {
         payload.options = edited.or_else(|| command_line::of(&payload, self.config));
         let options = payload.options.clone().unwrap_or_default();
         let payload = verify(payload, parts.machine)?;
+        if let Some(counting) = &entry.counting
+            && let Some(place) = Place::of(&counting.file, &self.volumes)
+        {
+            match parts.disks.rename(&place, &counting.next) {
+                Ok(()) => interface::counted(parts.variables, &place, &counting.next),
+                Err(cause) => {
+                    parts.console.line(format_args!("  tries are not counted: {} {cause}", place.path))
+                }
+            }
+        }
         let starting = || {
             let took = Seconds(parts.clock.now());
             parts.console.line(format_args!("start \"{title}\": {options} ({took})"));
@@ -259,6 +283,14 @@ impl<'a> Scene<'a> {
             .hand_over(payload, &starting)
             .map_err(|refused| Failure::new(Phase::Start, title.as_str(), refused.code, &refused.cause))
     }
+}
+
+/// Whether a file is this very program, or a copy of it. It is not looked at unless it has the same size.
+fn is_own(disks: &dyn Disks, own: &OnceCell<Vec<u8>>, volume: &vfs::Volume, path: &str) -> bool {
+    let own = own.get_or_init(|| disks.own_program());
+    let size = volume.open(path.as_bytes()).and_then(|node| node.attr()).map_or(0, |attr| attr.size);
+    let limit = u64::try_from(own.len()).unwrap_or(0);
+    size == limit && volume.read(path.as_bytes(), limit).is_ok_and(|bytes| bytes == *own)
 }
 
 /// Problems that are told without being asked.

@@ -2,6 +2,7 @@
 //! The Boot Loader Interface and the log, as far as a boot from disk speaks of them.
 
 use alloc::{
+    format,
     string::{String, ToString},
     vec::Vec,
 };
@@ -11,11 +12,11 @@ use efi::{interface::Timeout, log, text};
 use entries::{Entry, Found};
 use menu::{Wait, Wishes};
 
-use crate::{Parts, Variables, Vendor};
+use crate::{Parts, Place, Variables, Vendor};
 
-pub use efi::interface::{
-    CONFIG_TIMEOUT, CONFIG_TIMEOUT_ONE_SHOT, ENTRIES, ENTRY_DEFAULT, ENTRY_ONE_SHOT, ENTRY_SELECTED,
-    FIRMWARE_SETUP, TIME_EXEC,
+use efi::interface::{
+    BOOT_COUNT_PATH, CONFIG_TIMEOUT, CONFIG_TIMEOUT_ONE_SHOT, ENTRIES, ENTRY_DEFAULT, ENTRY_ONE_SHOT,
+    ENTRY_SELECTED, FIRMWARE_SETUP, TIME_EXEC,
 };
 
 /// What was asked for this boot only.
@@ -75,6 +76,13 @@ pub fn publish(variables: &dyn Variables, entries: &[Entry]) {
     let setup = variables.has_setup().then_some(FIRMWARE_SETUP);
     let ids = entries.iter().map(|entry| entry.id.as_str()).chain(setup);
     variables.write(Vendor::Loader, ENTRIES, &text::list(ids));
+}
+
+/// Tells which file counts the tries of this boot.
+pub fn counted(variables: &dyn Variables, place: &Place, name: &str) {
+    let folder = place.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let path = format!("{folder}/{name}").replace('/', "\\");
+    variables.write(Vendor::Loader, BOOT_COUNT_PATH, &text::encode(&path));
 }
 
 /// Tells what is started, when, and what happened until now.

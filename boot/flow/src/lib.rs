@@ -52,6 +52,15 @@ pub trait Disks {
     /// Linux's names of them (`vda`), in the same order; empty where nobody knows.
     fn names(&self) -> Vec<String>;
 
+    /// The file that this program was started from; empty where it cannot be read.
+    fn own_program(&self) -> Vec<u8>;
+
+    /// Gives a file a new name in its folder, by the firmware's own driver.
+    ///
+    /// # Errors
+    /// Why it has the old name still.
+    fn rename(&self, place: &Place, name: &str) -> Result<(), String>;
+
     /// Starts the drivers of disks that were left alone (fast boot does that); slow.
     fn connect(&self);
 }

@@ -3,7 +3,7 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use entries::Found;
+use entries::{Entry, File, Found, Start};
 use vfs::{Volume, VolumeId, Volumes};
 
 /// The forms that name a property of a volume.
@@ -39,9 +39,32 @@ pub fn restrict(volumes: &Volumes, found: &mut Found, wanted: &str, disks: &[Str
     !meant.is_empty()
 }
 
+/// Puts the kernel that `cloudboot.disk.kernel` names in front, from the first volume that has it; false when none
+/// has. It keeps the command line of that volume's default entry.
+pub fn pin(
+    volumes: &Volumes,
+    found: &mut Found,
+    kernel: &str,
+    initrd: Option<&str>,
+    is_meant: &dyn Fn(&Volume) -> bool,
+) -> bool {
+    let mut all = volumes.all().iter().filter(|volume| is_meant(volume));
+    let Some(volume) = all.find(|volume| volume.open(kernel.as_bytes()).is_ok()) else { return false };
+    let file = |path: &str| File { volume: volume.id(), path: path.into() };
+    let Some(mut entry) = entries::pinned(volumes, file(kernel), initrd.map(file)) else { return false };
+    let of_volume = |entry: &&Entry| entry.default && entry.file().volume == volume.id();
+    let default = found.entries.iter().find(of_volume).and_then(Entry::linux);
+    if let (Start::Linux(pinned), Some(default)) = (&mut entry.start, default) {
+        pinned.options.clone_from(&default.options);
+    }
+    found.entries.iter_mut().for_each(|entry| entry.default = false);
+    found.entries.insert(0, entry);
+    true
+}
+
 /// Whether `wanted` means this volume: by label or identifier, by Linux's name of its partition or of its whole
 /// disk, or by our own (`hd0,gpt1`). `disks` are Linux's names of the disks, such as `vda`, by their index.
-fn is_selected(volume: &Volume, wanted: &str, disks: &[String]) -> bool {
+pub fn is_selected(volume: &Volume, wanted: &str, disks: &[String]) -> bool {
     let form = FORMS.iter().find_map(|(prefix, property)| Some((wanted.strip_prefix(prefix)?, *property)));
     let Some((value, property)) = form else {
         return volume.name() == wanted || is_device(volume, wanted, disks);

@@ -5,6 +5,8 @@ use alloc::{format, string::String, vec::Vec};
 
 use vfs::{Volume, Volumes};
 
+use crate::os_release;
+
 /// No such file is larger.
 const LARGEST: u64 = 64 * 1024;
 
@@ -24,7 +26,7 @@ pub fn options(volumes: &Volumes, volume: &Volume) -> String {
 /// `PRETTY_NAME` of os-release, else `Linux`.
 pub fn os_name(volume: &Volume) -> String {
     let text = read(volume, "/etc/os-release").or_else(|| read(volume, "/usr/lib/os-release"));
-    let name = text.as_deref().and_then(|text| assigned(text, "PRETTY_NAME"));
+    let name = text.as_deref().and_then(|text| os_release::value(text, "PRETTY_NAME"));
     name.unwrap_or_else(|| "Linux".into())
 }
 

@@ -5,9 +5,12 @@ mod search;
 
 use alloc::{format, string::String, vec::Vec};
 
+use vfs::Volume;
+
 use super::{
+    BlsCfg,
     budget::MOST_SCRIPT,
-    condition,
+    condition, grubenv,
     interpreter::{Flow, Interpreter, in_context},
     parser::Block,
     place,
@@ -72,8 +75,7 @@ const NOTHING: [&str; 44] = [
 const FAILING: [&str; 7] = ["cmostest", "false", "fwsetup", "halt", "keystatus", "loadfont", "reboot"];
 
 /// Commands that start something that is no Linux kernel of this machine.
-const OTHER: [&str; 14] = [
-    "chainloader",
+const OTHER: [&str; 13] = [
     "linux_xen",
     "multiboot",
     "multiboot2",
@@ -155,6 +157,11 @@ impl Interpreter<'_> {
                 self.boot.devicetree = rest.first().and_then(|path| self.file(path));
                 self.boot.devicetree.is_some()
             }
+            "chainloader" => self.chainloader(rest),
+            "blscfg" => {
+                self.blscfg();
+                true
+            }
             "cpuid" => self.is_x86,
             name => self.other(name, line)?,
         };
@@ -200,7 +207,7 @@ impl Interpreter<'_> {
     /// `NAME=VALUE` without `set`; an unknown command else, which is no failure in GRUB.
     fn assignment(&mut self, word: &str, line: u32) -> Result<(), Error> {
         match word.split_once('=') {
-            Some((name, value)) if is_name(name) => self.environment.set(name, value, line),
+            Some((name, value)) if grubenv::is_name(name) => self.environment.set(name, value, line),
             _ => {
                 let name: String = word.chars().take(LONGEST_NAME).collect();
                 self.boot.obstacle.get_or_insert_with(|| format!("{name} (line {line})"));
@@ -307,13 +314,13 @@ impl Interpreter<'_> {
         }
         let path = path.unwrap_or_else(|| format!("{}/grubenv", self.environment.get("prefix")));
         let found = self.read(&path, LARGEST_ENVIRONMENT).map(|(_, text)| text);
-        let Some(text) = found.filter(|text| text.starts_with("# GRUB Environment Block\n")) else {
+        let Some(text) = found.filter(|text| grubenv::is_block(text)) else {
             return Ok(false);
         };
         self.budget.copy(line, text.len())?;
-        for (name, value) in text.lines().skip(1).filter_map(|line| line.split_once('=')) {
-            if is_name(name) && (names.is_empty() || names.contains(&name)) {
-                self.environment.set(name, &value.replace("\\\\", "\\"), line)?;
+        for (name, value) in grubenv::variables(&text) {
+            if names.is_empty() || names.contains(&name) {
+                self.environment.set(name, &value, line)?;
                 self.has_next_entry |= name == "next_entry" && !value.is_empty();
             }
         }
@@ -344,16 +351,46 @@ impl Interpreter<'_> {
         true
     }
 
+    /// An EFI program; boot sectors are none.
+    fn chainloader(&mut self, rest: &[String]) -> bool {
+        let path = rest.iter().find(|word| !word.starts_with("--"));
+        let program = path.filter(|path| path.to_ascii_lowercase().ends_with(".efi"));
+        self.boot.program = program.and_then(|path| self.file(path));
+        if self.boot.program.is_none() {
+            let path: String = path.map_or("", String::as_str).chars().take(LONGEST_NAME).collect();
+            self.boot.obstacle = Some(format!("chainloader {path}"));
+        }
+        self.boot.program.is_some()
+    }
+
+    /// Shows the entries of the Boot Loader Specification that stand on `$boot`, `$root`, or beside the script.
+    ///
+    /// Source: Fedora's grub2, grub-core/commands/blscfg.c.
+    fn blscfg(&mut self) {
+        let prefix = self.environment.get("prefix");
+        let own =
+            prefix.strip_prefix('(').and_then(|prefix| prefix.split_once(')')).map(|(device, _)| device);
+        let devices = [Some(self.environment.get("boot")), Some(self.environment.get("root")), own];
+        let mut volumes =
+            devices.into_iter().flatten().filter_map(|device| place::volume(self.volumes, device));
+        let has_entries = |volume: &&Volume| {
+            ["/loader/entries", "/boot/loader/entries"]
+                .iter()
+                .any(|path| volume.open(path.as_bytes()).is_ok())
+        };
+        let Some(volume) = volumes.find(has_entries).map(Volume::id) else { return };
+        if !self.seen.blscfg.iter().any(|cfg| cfg.volume == volume) {
+            let variables = self.environment.all();
+            self.seen.blscfg.push(BlsCfg { volume, variables, default: String::new() });
+        }
+    }
+
     fn initrd(&mut self, rest: &[String]) -> bool {
         let files: Option<Vec<File>> = rest.iter().map(|path| self.file(path)).collect();
         let is_found = files.is_some();
         self.boot.initrd = files.unwrap_or_default();
         is_found
     }
-}
-
-fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// An argument as GRUB hands it to a kernel: `grub_create_loader_cmdline` of grub-core/lib/cmdline.c.

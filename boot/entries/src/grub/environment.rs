@@ -82,6 +82,11 @@ impl Environment {
         self.status != 0
     }
 
+    /// Every variable with its value.
+    pub fn all(&self) -> Vec<(String, String)> {
+        self.variables.iter().map(|(name, variable)| (name.clone(), variable.value.clone())).collect()
+    }
+
     /// Bytes of all variables.
     pub fn bytes(&self) -> usize {
         self.bytes

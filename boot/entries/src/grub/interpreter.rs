@@ -17,7 +17,7 @@ use super::{
     lexer::Word,
     parser::{Block, Script, Statement},
 };
-use crate::{Error, File, Problem};
+use crate::{Error, File, Linux, Problem, Program, Start};
 
 /// Blocks and calls that are open at one time: the stack of firmware is small.
 const DEEPEST: u32 = 40;
@@ -47,10 +47,26 @@ pub struct Boot {
     pub options: String,
     pub initrd: Vec<File>,
     pub devicetree: Option<File>,
+    /// An EFI program, in place of a kernel.
+    pub program: Option<File>,
     /// Why there is no kernel: a command for something that is none, a device that does not exist.
     pub obstacle: Option<String>,
     /// It opens a configuration whose menu was found already.
     pub is_known: bool,
+}
+
+impl Boot {
+    /// What is started, or why nothing is.
+    pub fn start(self) -> Result<Start, String> {
+        if let Some(kernel) = self.kernel {
+            let Self { initrd, options, devicetree, .. } = self;
+            return Ok(Start::Linux(Linux { kernel, initrd, options, devicetree }));
+        }
+        let reason = || self.obstacle.unwrap_or_else(|| "it has no linux command".into());
+        let file = self.program.ok_or_else(reason)?;
+        let is_windows = file.path.to_ascii_lowercase().ends_with(b"bootmgfw.efi");
+        Ok(Start::Program(Program { file, options: None, os: is_windows.then_some("windows") }))
+    }
 }
 
 /// What choosing an item leads to.

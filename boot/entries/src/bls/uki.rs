@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Entries of type 2: unified kernel images.
+//!
+//! Only the headers and the small sections with texts are read.
+
+use alloc::{format, string::String, vec::Vec};
+
+use image::{
+    Machine,
+    pe::Headers,
+    uki::{self, Part},
+};
+use vfs::Volume;
+
+use super::{Candidate, Counting, Name, files};
+use crate::{Arch, Entry, Error, File, Kind, Problem, Program, Source, Start, os_release};
+
+/// Where they stand.
+const FOLDER: &str = "/EFI/Linux";
+/// Bytes at the start of an image in which all headers stand.
+const HEAD: usize = 4096;
+/// Bytes of a section of text.
+const LONGEST: u64 = 64 * 1024;
+
+pub fn find(volume: &Volume, arch: Arch, candidates: &mut Vec<Candidate>, problems: &mut Vec<Problem>) {
+    for name in files(volume, FOLDER, ".efi", problems) {
+        let path = format!("{FOLDER}/{name}");
+        match candidate(volume, &path, &name, arch) {
+            Ok(candidate) => candidates.extend(candidate),
+            Err(error) => problems.push(Problem { object: format!("{} {path}", volume.name()), error }),
+        }
+    }
+}
+
+/// None for an image of another architecture, or one that is none.
+fn candidate(volume: &Volume, path: &str, name: &str, arch: Arch) -> Result<Option<Candidate>, Error> {
+    let node = volume.open(path.as_bytes())?;
+    let size = node.attr()?.size;
+    let mut head = alloc::vec![0; HEAD];
+    let length = node.read_at(0, &mut head)?;
+    head.truncate(length);
+    let headers = Headers::parse(&head, size)?;
+    if headers.machine() != machine(arch) || !uki::is_uki(&headers) {
+        return Ok(None);
+    }
+    let text = |part| -> Result<String, Error> {
+        let Some(section) = uki::part(&headers, part) else { return Ok(String::new()) };
+        let range = section.data();
+        let length = range.end.saturating_sub(range.start).min(LONGEST);
+        let mut bytes = alloc::vec![0; usize::try_from(length).unwrap_or_default()];
+        let read = node.read_at(range.start, &mut bytes)?;
+        bytes.truncate(read);
+        Ok(String::from(uki::text(&bytes)?))
+    };
+    let release = text(Part::OsRelease)?;
+    let first = |names: &[&str]| names.iter().find_map(|name| os_release::value(&release, name));
+    let kernel = text(Part::Uname)?;
+    let version = first(&["IMAGE_VERSION", "VERSION", "VERSION_ID", "BUILD_ID"]);
+    let version = version.or(Some(kernel).filter(|kernel| !kernel.is_empty())).unwrap_or_default();
+    let name = Name::parse(name);
+    let title = first(&["PRETTY_NAME", "IMAGE_ID", "NAME", "ID"]).unwrap_or_else(|| name.id.clone());
+    let file = File { volume: volume.id(), path: path.into() };
+    let counting = name.next().map(|next| Counting { file: file.clone(), next });
+    Ok(Some(Candidate {
+        entry: Entry {
+            title,
+            version: version.clone(),
+            id: name.id.clone(),
+            source: Source { volume: volume.id(), path: path.into(), kind: Kind::Uki },
+            start: Start::Program(Program { file, options: None, os: Some("linux") }),
+            counting,
+            default: false,
+        },
+        sort_key: first(&["IMAGE_ID", "ID"]).unwrap_or_default(),
+        machine_id: String::new(),
+        version,
+        name,
+    }))
+}
+
+fn machine(arch: Arch) -> Machine {
+    match arch {
+        Arch::X86_64 => Machine::X86_64,
+        Arch::Aarch64 => Machine::AARCH64,
+        Arch::Riscv64 => Machine::RISCV64,
+        Arch::LoongArch64 => Machine::LOONGARCH64,
+    }
+}
