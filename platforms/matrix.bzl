@@ -99,6 +99,28 @@ def uefi_binary(name, visibility = None, **kwargs):
         srcs = ["{}_{}".format(name, arch) for arch in ARCHES],
         visibility = visibility,
     )
+    _with_symbols(name, visibility, **kwargs)
+
+def _with_symbols(name, visibility, **kwargs):
+    """name_symbols: the program for x86_64 with its symbols, for //bench:size."""
+    rust_binary(
+        name = name + "_symbols_bin",
+        rustc_flags = [
+            "-Cstrip=none",
+            "-Clink-arg=/DEBUG:SYMTAB",
+        ],
+        tags = ["manual"],
+        target_compatible_with = [Label("//platforms:uefi")],
+        **kwargs
+    )
+    built_for(
+        name = name + "_symbols",
+        src = name + "_symbols_bin",
+        out = name + "-symbols.efi",
+        platform = Label("//platforms:x86_64_uefi"),
+        tags = ["manual"],
+        visibility = visibility,
+    )
 
 def linux_binary(name, visibility = None, **kwargs):
     """The same for static Linux programs."""

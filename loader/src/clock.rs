@@ -29,9 +29,7 @@ impl Clock {
         let ticks_per_second = ticks.min().unwrap_or(0).saturating_mul(1000).max(1);
         Self { start, ticks_per_second }
     }
-}
 
-impl Clock {
     fn duration(&self, ticks: u64) -> Duration {
         let micros = u128::from(ticks).saturating_mul(1_000_000) / u128::from(self.ticks_per_second);
         Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))

@@ -101,11 +101,12 @@ def rust_crate(name, deps = [], test_deps = [], test_data = [], test_env = {}, t
     tests = _tests(name, name, deps, test_deps, test_data, test_env, name)
     _checked(name, name, tests, native.glob(["src/**/*.rs", "tests/*.rs"]), testonly = testonly)
 
-def rust_tool(name, deps = [], test_deps = [], test_data = [], test_env = {}, data = [], visibility = ["//visibility:public"]):
+def rust_tool(name, deps = [], test_deps = [], test_data = [], test_env = {}, data = [], args = [], visibility = ["//visibility:public"]):
     """A program of src/**/*.rs that runs on the build machine; arguments as of rust_crate."""
     rust_binary(
         name = name,
         srcs = native.glob(["src/**/*.rs"]),
+        args = args,
         crate_name = name,
         data = data,
         edition = _EDITION,

@@ -3,7 +3,7 @@
 //!
 //! Spec: RFC 1952.
 
-use alloc::{boxed::Box, format, vec::Vec};
+use alloc::{boxed::Box, vec::Vec};
 
 use crc::{CRC_32_ISO_HDLC, Crc, Table};
 use miniz_oxide::inflate::{
@@ -139,8 +139,8 @@ fn inflate(file: &[u8], start: usize, output: &mut Output) -> Result<usize, Erro
                     had,
                 });
             }
-            other => {
-                let cause = format!("inflate: {other:?}").into();
+            _ => {
+                let cause = "the deflated data is damaged".into();
                 return Err(Error::Data { format: Format::Gzip, offset: wide(at), cause });
             }
         }

@@ -3,7 +3,7 @@
 //!
 //! Spec: The .xz File Format, version 1.2.1.
 
-use alloc::{boxed::Box, format, vec::Vec};
+use alloc::{boxed::Box, vec::Vec};
 
 use lzma_rust2::{Action, Status, XzStream};
 
@@ -32,8 +32,7 @@ pub fn unpack(file: &[u8], size: Option<u64>, mut output: Output) -> Result<Vec<
         let free = if full { &mut byte[..] } else { free };
         let offset = stream.total_in();
         let data = |cause| Error::Data { format: Format::Xz, offset, cause };
-        let step =
-            stream.process(rest, free, Action::Finish).map_err(|error| data(format!("{error:?}").into()))?;
+        let step = stream.process(rest, free, Action::Finish).map_err(|error| data(cause(&error).into()))?;
         if full {
             output.push(byte.get(..step.bytes_produced).unwrap_or_default())?;
         } else {
@@ -46,5 +45,20 @@ pub fn unpack(file: &[u8], size: Option<u64>, mut output: Output) -> Result<Vec<
         if step.bytes_consumed == 0 && step.bytes_produced == 0 {
             return Err(data("no end".into()));
         }
+    }
+}
+
+/// The decoder's words for an error.
+fn cause(error: &lzma_rust2::Error) -> &'static str {
+    use lzma_rust2::Error;
+    match error {
+        Error::InvalidData(text)
+        | Error::InvalidInput(text)
+        | Error::OutOfMemory(text)
+        | Error::Other(text)
+        | Error::Unsupported(text)
+        | Error::WriteZero(text) => text,
+        Error::Eof => "the data ends early",
+        Error::Interrupted => "interrupted",
     }
 }

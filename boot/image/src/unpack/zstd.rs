@@ -3,7 +3,7 @@
 //!
 //! Spec: RFC 8878.
 
-use alloc::{format, vec::Vec};
+use alloc::vec::Vec;
 
 use ruzstd::decoding::{
     BlockDecodingStrategy, FrameDecoder,
@@ -111,6 +111,16 @@ fn truncated(file: &[u8], rest: &[u8], length: u64) -> Error {
     }
 }
 
+/// The decoder's own words would bring the descriptions of all its parts into every loader.
 fn data(file: &[u8], rest: &[u8], error: &FrameDecoderError) -> Error {
-    Error::Data { format: Format::Zstd, offset: offset(file, rest), cause: format!("{error}").into() }
+    let cause = match error {
+        FrameDecoderError::ReadFrameHeaderError(_) => "the frame's header is damaged",
+        FrameDecoderError::WindowSizeTooBig { .. } => "the frame's window is larger than 128 MiB",
+        FrameDecoderError::FailedToReadBlockHeader(_) => "a block's header is damaged",
+        FrameDecoderError::FailedToReadBlockBody(_) => "a block is damaged",
+        FrameDecoderError::FailedToReadChecksum(_) => "the frame ends before its checksum",
+        FrameDecoderError::DictNotProvided { .. } => "the frame needs a dictionary",
+        _ => "the frame is damaged",
+    };
+    Error::Data { format: Format::Zstd, offset: offset(file, rest), cause: cause.into() }
 }
