@@ -24,7 +24,9 @@ def _qemu_test_impl(ctx):
     boot = ctx.file.boot
     ctx.actions.write(spec, json.encode_indent({
         "arch": ctx.attr.arch,
+        "block_size": ctx.attr.block_size,
         "boot": boot.short_path if boot else None,
+        "bus": ctx.attr.bus,
         "code": ctx.file.code.short_path,
         "disks": [disk.short_path for disk in ctx.files.disks],
         "expect": ctx.attr.expect,
@@ -52,7 +54,12 @@ _qemu_test = rule(
     test = True,
     attrs = {
         "arch": attr.string(mandatory = True),
+        "block_size": attr.int(default = 512),
         "boot": attr.label(allow_single_file = True),
+        "bus": attr.string(
+            default = "virtio",
+            values = ["virtio", "nvme", "sata", "scsi", "usb"],
+        ),
         "code": attr.label(
             mandatory = True,
             allow_single_file = True,
@@ -94,6 +101,10 @@ def qemu_test(
         quiet_after = 0,
         memory = 1024,
         medium = None,
+        bus = "virtio",
+        block_size = 512,
+        code = None,
+        vars = None,
         qemu_options = [],
         tags = [],
         **kwargs):
@@ -109,7 +120,8 @@ def qemu_test(
     Args:
         name: of the test
         arch: x86_64, aarch64, riscv64 or loongarch64
-        expect: patterns that the console must show in this order
+        expect: patterns that the console must show in this order; an item `type:TEXT` among them is typed when its
+            turn has come, with `<enter>`, `<esc>`, `<up>`, `<down>`, `<home>`, `<ctrl-u>` for keys
         boot: the image that holds the loader; none if the EFI system partition of a disk does
         disks: raw images, in the order that the firmware tries them; never written to
         forbid: patterns that fail the test wherever they stand
@@ -117,6 +129,10 @@ def qemu_test(
         quiet_after: seconds after the last of them in which nothing forbidden may be seen
         memory: MiB
         medium: how `boot` is attached: "cd" (the default), "disk", or "none" without `boot`
+        bus: how disks are attached: virtio, nvme, sata, scsi, usb
+        block_size: of the disks, bytes
+        code: the firmware, if not the usual one
+        vars: its variable store, if not the usual one
         qemu_options: more options of QEMU
         tags: beside those that keep two machines at most running at once
         **kwargs: as of every test
@@ -131,7 +147,9 @@ def qemu_test(
         timeout = classes[0],
         arch = arch,
         boot = boot,
-        code = "@firmware//:{}_code.fd".format(arch),
+        block_size = block_size,
+        bus = bus,
+        code = code or "@firmware//:{}_code.fd".format(arch),
         disks = disks,
         expect = expect,
         forbid = forbid,
@@ -144,7 +162,7 @@ def qemu_test(
             "cpu:1",
             "resources:qemu:1",
         ] + tags,
-        vars = "@firmware//:{}_vars.fd".format(arch),
+        vars = vars or "@firmware//:{}_vars.fd".format(arch),
         **kwargs
     )
 

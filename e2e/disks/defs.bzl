@@ -110,8 +110,13 @@ def _mini_disk_impl(ctx):
     args.add("--busybox", packages.busybox)
     if ctx.attr.canary:
         args.add("--canary", ctx.attr.canary)
-    if not ctx.attr.grub_cfg:
-        args.add("--no-grub-cfg")
+    args.add("--shape", ctx.attr.shape)
+    if ctx.attr.failing_entries:
+        args.add("--failing-entries", str(ctx.attr.failing_entries))
+    if ctx.attr.three_initrds:
+        args.add("--three-initrds")
+    if ctx.file.devicetree:
+        args.add("--devicetree", ctx.file.devicetree)
     if ctx.attr.kernel_name:
         args.add("--kernel-name", ctx.attr.kernel_name)
     if ctx.attr.truncate_kernel:
@@ -120,7 +125,7 @@ def _mini_disk_impl(ctx):
         args.add("--omit-initrd")
     if ctx.attr.corrupt_superblock >= 0:
         args.add("--corrupt-superblock", str(ctx.attr.corrupt_superblock))
-    inputs = [packages.kernel, packages.version, packages.busybox]
+    inputs = [packages.kernel, packages.version, packages.busybox] + ctx.files.devicetree
     _run_disks(ctx, "mini", args, inputs, out, "MiniDisk", "Making a mini disk")
     return [DefaultInfo(files = depset([out]))]
 
@@ -130,13 +135,19 @@ _mini_disk = rule(
     attrs = _DISK_ATTRS | {
         "canary": attr.string(),
         "corrupt_superblock": attr.int(default = -1),
-        "grub_cfg": attr.bool(default = True),
+        "devicetree": attr.label(allow_single_file = True),
+        "failing_entries": attr.int(),
         "initrd": attr.bool(default = True),
         "kernel_name": attr.string(),
         "packages": attr.label(
             mandatory = True,
             providers = [DebianPackagesInfo],
         ),
+        "shape": attr.string(
+            default = "grub",
+            values = ["grub", "names", "bls", "uki", "extlinux"],
+        ),
+        "three_initrds": attr.bool(),
         "truncate_kernel": attr.int(),
     },
 )
@@ -154,9 +165,12 @@ def mini_disk(name, arch, tags = [], **kwargs):
         **kwargs: what is different from a good disk, and visibility:
             canary: a text without single quotes, printed as `mini: canary TEXT`
             corrupt_superblock: offset of the byte of the ext4 superblock that has all bits flipped
-            grub_cfg: False leaves /boot/grub/grub.cfg out
+            devicetree: a tree that the entry names
+            failing_entries: how many entries without a kernel stand in front
             initrd: False leaves the initrd out that grub.cfg names
             kernel_name: of the file in /boot, instead of the one that grub.cfg names
+            shape: what tells of the kernel: grub (grub.cfg), names (nothing), bls, uki, extlinux
+            three_initrds: True puts two more around the real one
             truncate_kernel: how many bytes are missing at the kernel's end
     """
     _mini_disk(
@@ -166,6 +180,17 @@ def mini_disk(name, arch, tags = [], **kwargs):
         tags = ["manual"] + tags,
         **kwargs
     )
+
+def _device_tree_impl(ctx):
+    out = ctx.actions.declare_file(ctx.label.name + ".dtb")
+    _run_disks(ctx, "device-tree", ctx.actions.args(), [], out, "DeviceTree", "Taking QEMU's device tree")
+    return [DefaultInfo(files = depset([out]))]
+
+device_tree = rule(
+    implementation = _device_tree_impl,
+    doc = "The device tree of QEMU's machine with another model, `e2e-tree-ARCH...`: aarch64 and riscv64.",
+    attrs = _DISK_ATTRS,
+)
 
 def _one_machine(_os, _inputs):
     return {

@@ -69,12 +69,11 @@ pub fn is_selected(volume: &Volume, wanted: &str, disks: &[String]) -> bool {
     let Some((value, property)) = form else {
         return volume.name() == wanted || is_device(volume, wanted, disks);
     };
-    let (identity, partition) = (volume.identity(), volume.partition());
     match property {
-        Property::Label => identity.label == value.as_bytes(),
-        Property::Uuid => identity.uuid.eq_ignore_ascii_case(value),
-        Property::PartLabel => partition.is_some_and(|partition| partition.name == value),
-        Property::PartUuid => partition.is_some_and(|partition| partition.uuid.eq_ignore_ascii_case(value)),
+        Property::Label => volume.has_label(value.as_bytes()),
+        Property::Uuid => volume.has_uuid(value),
+        Property::PartLabel => volume.partition().is_some_and(|partition| partition.name == value),
+        Property::PartUuid => volume.has_partuuid(value),
     }
 }
 

@@ -40,6 +40,16 @@ impl Arch {
         }
     }
 
+    /// The architecture's name in names of EFI programs.
+    pub const fn efi_name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x64",
+            Self::Aarch64 => "aa64",
+            Self::Riscv64 => "riscv64",
+            Self::Loongarch64 => "loongarch64",
+        }
+    }
+
     /// The program that firmware starts from a disk that it knows nothing of.
     ///
     /// Source: UEFI 2.11, section 3.5.1.1.

@@ -12,6 +12,19 @@ const CHARACTER_DEVICE: u32 = 0o020_000;
 const REGULAR: u32 = 0o100_000;
 const TRAILER: &str = "TRAILER!!!";
 
+/// An archive with one empty file of this path, and its folder.
+///
+/// # Errors
+/// As [`Archive::program`].
+pub fn marker(path: &str) -> Result<Vec<u8>> {
+    let mut archive = Archive::default();
+    if let Some((folder, _)) = path.split_once('/') {
+        archive.folder(folder)?;
+    }
+    archive.program(path, &[])?;
+    archive.finish()
+}
+
 /// An archive in the making: everything is root's, of one time, in the order of the calls.
 #[derive(Debug, Default)]
 pub struct Archive {

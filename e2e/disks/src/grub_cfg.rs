@@ -71,9 +71,30 @@ submenu 'Advanced options for Mini' $menuentry_id_option 'gnulinux-advanced-@UUI
 ### END /etc/grub.d/10_linux ###
 "#;
 
+/// What stands in a file besides its usual entries.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extras {
+    /// So many entries in front, whose kernels do not exist.
+    pub failing: u32,
+    /// Two more initrds, around the real one.
+    pub initrds: bool,
+    /// A device tree for the first entry.
+    pub has_tree: bool,
+}
+
 /// The file for a kernel of `version`. It says the same whatever is missing on the disk.
-pub fn grub_cfg(arch: Arch, version: &str) -> String {
-    TEMPLATE
+pub fn grub_cfg(arch: Arch, version: &str, extras: Extras) -> String {
+    let failing: String = (0..extras.failing)
+        .map(|i| format!("menuentry 'Failing {i}' {{\n\tlinux /boot/none-{i}\n}}\n"))
+        .collect();
+    let start = "menuentry 'Mini' ";
+    let mut template = TEMPLATE.replacen(start, &format!("{failing}{start}"), 1);
+    let initrd = "\tinitrd\t/boot/initrd.img-@VERSION@\n";
+    let three = "\tinitrd\t/boot/first.img /boot/initrd.img-@VERSION@ /boot/last.img\n";
+    let line = if extras.initrds { three } else { initrd };
+    let tree = if extras.has_tree { "\tdevicetree\t/boot/board.dtb\n" } else { "" };
+    template = template.replacen(initrd, &format!("{line}{tree}"), 1);
+    template
         .replace("@UUID@", ROOT_UUID)
         .replace("@KERNEL@", arch.kernel_prefix())
         .replace("@VERSION@", version)
@@ -85,12 +106,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn extras_stand_where_they_belong() {
+        let text = grub_cfg(Arch::X86_64, "1", Extras { failing: 2, initrds: true, has_tree: true });
+        assert!(text.contains("'Failing 1' {\n\tlinux /boot/none-1\n}\nmenuentry 'Mini' "), "{text}");
+        assert!(text.contains("/boot/first.img /boot/initrd.img-1 /boot/last.img\n"), "{text}");
+        let tree = grub_cfg(Arch::X86_64, "1", Extras { has_tree: true, ..Extras::default() });
+        assert!(tree.contains("initrd.img-1\n\tdevicetree\t/boot/board.dtb\n}"), "{tree}");
+    }
+
+    #[test]
     fn no_placeholder_is_left() {
-        let text = grub_cfg(Arch::Aarch64, "6.12");
+        let text = grub_cfg(Arch::Aarch64, "6.12", Extras::default());
         assert!(!text.contains('@'), "{text}");
         let line = "\tlinux\t/boot/vmlinuz-6.12 root=UUID=11111111-2222-4333-8444-00000000000a ro \
                     console=ttyAMA0,115200 mini=default\n";
         assert!(text.contains(line), "{text}");
-        assert!(grub_cfg(Arch::Riscv64, "6.12").contains("\tlinux\t/boot/vmlinux-6.12 "));
+        assert!(grub_cfg(Arch::Riscv64, "6.12", Extras::default()).contains("\tlinux\t/boot/vmlinux-6.12 "));
     }
 }

@@ -9,6 +9,7 @@
 mod arch;
 mod cpio;
 mod debian;
+mod device_tree;
 mod files;
 mod grub_cfg;
 mod layout;
@@ -17,6 +18,7 @@ mod mini;
 mod qemu;
 mod root;
 mod scratch;
+mod shapes;
 mod tool;
 
 use std::{path::PathBuf, process::ExitCode, time::Instant};
@@ -39,6 +41,11 @@ struct Arguments {
 enum Action {
     /// A Debian kernel and busybox, which says `mini: userspace on ARCH` and switches the machine off
     Mini(mini::Options),
+    /// The device tree of QEMU's machine, with another model in it
+    DeviceTree {
+        #[command(flatten)]
+        common: Common,
+    },
     /// Boots a root in QEMU, has its own update-grub run there, and keeps the grub.cfg
     UpdateGrub {
         #[command(flatten)]
@@ -87,6 +94,10 @@ fn main() -> ExitCode {
         Action::Mini(options) => {
             let result = mini::make(&options);
             ("mini disk", options.common, result)
+        }
+        Action::DeviceTree { common } => {
+            let result = device_tree::make(common.arch, &common.out);
+            ("device tree", common, result)
         }
         Action::UpdateGrub { common, root } => {
             let result = debian::update_grub(common.arch, &root, &common.out);

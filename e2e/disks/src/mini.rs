@@ -9,22 +9,26 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use tar::Builder;
 
 use crate::{
     Common, cpio, files,
-    grub_cfg::grub_cfg,
+    grub_cfg::{Extras, grub_cfg},
     layout::{Layout, ROOT_UUID},
     root::{GRUB_CFG, GRUB_CFG_MODE},
+    shapes,
 };
 
 /// The first program. What tests wait for is what it prints.
 const INIT: &str = r#"#!/bin/busybox sh
 b=/bin/busybox
 $b mount -t proc proc /proc
+$b mount -t sysfs sysfs /sys
 echo "mini: userspace on $($b uname -m)"
 echo "mini: cmdline $($b cat /proc/cmdline)"
+[ -e /proc/device-tree/model ] && echo "mini: model $($b cat /proc/device-tree/model)"
+[ -d /boot ] && echo "mini: initrds $($b ls /boot | $b tr '\n' ' ')"
 @CANARY@
 $b poweroff -f
 "#;
@@ -37,6 +41,21 @@ const OVERHEAD: u64 = 12;
 const MIB: u64 = 1 << 20;
 /// The superblock of ext4 is at 1024, 1024 bytes long.
 const SUPERBLOCK: u64 = 1024;
+
+/// What tells a boot loader of the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shape {
+    /// /boot/grub/grub.cfg
+    Grub,
+    /// Nothing: it is found by its name
+    Names,
+    /// /loader/entries on the ESP, and kernel and initrd beside them
+    Bls,
+    /// A unified kernel image in /EFI/Linux on the ESP, made by ukify
+    Uki,
+    /// /boot/extlinux/extlinux.conf
+    Extlinux,
+}
 
 /// What is on the disk, and what is wrong with it.
 #[derive(Args)]
@@ -55,9 +74,18 @@ pub struct Options {
     /// A line that userspace prints: `mini: canary TEXT`
     #[arg(long)]
     canary: Option<String>,
-    /// No /boot/grub/grub.cfg: kernel and initrd are found by their names only
+    /// What tells a boot loader of the kernel
+    #[arg(long, value_enum, default_value_t = Shape::Grub)]
+    shape: Shape,
+    /// So many more entries of grub.cfg, whose kernels do not exist, stand in front
+    #[arg(long, default_value_t = 0)]
+    failing_entries: u32,
+    /// Each entry of grub.cfg has three initrds: the real one in the middle
     #[arg(long)]
-    no_grub_cfg: bool,
+    three_initrds: bool,
+    /// A device tree that the entry of grub.cfg names
+    #[arg(long)]
+    devicetree: Option<PathBuf>,
     /// The kernel's file in /boot has this name instead of its own
     #[arg(long)]
     kernel_name: Option<String>,
@@ -88,10 +116,21 @@ pub fn make(options: &Options) -> Result<()> {
         version: version.trim_end(),
         initrd: initrd(&read(&options.busybox)?, options.canary.as_deref())?,
     };
-    let layout = Layout { bios_boot: false, esp_end: ESP_END, root: root.size()?, label: LABEL };
-    layout.make(&options.common.out, |pipe| root.write(pipe, options))?;
+    let esp_end = match options.shape {
+        Shape::Bls | Shape::Uki => ESP_END.saturating_add(root.size()?),
+        _ => ESP_END,
+    };
+    let layout = Layout { bios_boot: false, esp_end, root: root.size()?, label: LABEL };
+    let out = &options.common.out;
+    layout.make(out, |pipe| root.write(pipe, options))?;
+    let parts = shapes::Parts { kernel: &root.kernel, version: root.version, initrd: &root.initrd };
+    match options.shape {
+        Shape::Bls => shapes::bls(options.common.arch, out, &parts)?,
+        Shape::Uki => shapes::uki(options.common.arch, out, &parts)?,
+        _ => {}
+    }
     match options.corrupt_superblock {
-        Some(offset) => corrupt(&options.common.out, &layout, offset),
+        Some(offset) => corrupt(out, &layout, offset),
         None => Ok(()),
     }
 }
@@ -120,13 +159,35 @@ impl Root<'_> {
         }
         files::file(&mut tar, "etc/fstab", 0o644, format!("UUID={ROOT_UUID} / ext4 ro 0 1\n").as_bytes())?;
         files::file(&mut tar, "etc/os-release", 0o644, OS_RELEASE.as_bytes())?;
-        files::file(&mut tar, &format!("boot/{kernel_name}"), 0o644, &self.kernel)?;
-        if !options.omit_initrd {
+        let is_on_esp = matches!(options.shape, Shape::Bls | Shape::Uki);
+        if !is_on_esp {
+            files::file(&mut tar, &format!("boot/{kernel_name}"), 0o644, &self.kernel)?;
+        }
+        if !options.omit_initrd && !is_on_esp {
             files::file(&mut tar, &format!("boot/initrd.img-{version}"), 0o644, &self.initrd)?;
         }
-        if !options.no_grub_cfg {
-            let text = grub_cfg(arch, version);
-            files::file(&mut tar, GRUB_CFG, GRUB_CFG_MODE, text.as_bytes())?;
+        if options.three_initrds {
+            for name in ["boot/first.img", "boot/last.img"] {
+                files::file(&mut tar, name, 0o644, &cpio::marker(name)?)?;
+            }
+        }
+        let tree = options.devicetree.as_ref().map(fs::read).transpose().context("the device tree")?;
+        if let Some(tree) = &tree {
+            files::file(&mut tar, "boot/board.dtb", 0o644, tree)?;
+        }
+        match options.shape {
+            Shape::Grub => {
+                let (initrds, has_tree) = (options.three_initrds, tree.is_some());
+                let text =
+                    grub_cfg(arch, version, Extras { failing: options.failing_entries, initrds, has_tree });
+                files::file(&mut tar, GRUB_CFG, GRUB_CFG_MODE, text.as_bytes())?;
+            }
+            Shape::Extlinux => {
+                files::folder(&mut tar, "boot/extlinux")?;
+                let text = shapes::extlinux(arch, version);
+                files::file(&mut tar, "boot/extlinux/extlinux.conf", 0o644, text.as_bytes())?;
+            }
+            Shape::Names | Shape::Bls | Shape::Uki => {}
         }
         tar.finish()?;
         Ok(())
@@ -140,7 +201,7 @@ fn initrd(busybox: &[u8], canary: Option<&str>) -> Result<Vec<u8>> {
     ensure!(!canary.contains('\''), "a canary has no quotes");
     let line = if canary.is_empty() { String::new() } else { format!("echo 'mini: canary {canary}'") };
     let mut archive = cpio::Archive::default();
-    for folder in ["bin", "dev", "proc"] {
+    for folder in ["bin", "dev", "proc", "sys"] {
         archive.folder(folder)?;
     }
     archive.device("dev/console", (5, 1))?;

@@ -190,7 +190,7 @@ fn what_is_left_out_is_missing_and_still_named() {
 #[test]
 fn a_disk_without_an_os_has_no_name_to_find() {
     let fixture = Fixture::new("none");
-    let disk = fixture.mini("a.raw", &["--no-grub-cfg", "--kernel-name", "memo-6.12-test"]);
+    let disk = fixture.mini("a.raw", &["--shape", "names", "--kernel-name", "memo-6.12-test"]);
     assert_eq!(names(&disk, MINI_ROOT, "/boot"), ["grub", "initrd.img-6.12-test", "memo-6.12-test"]);
     assert!(names(&disk, MINI_ROOT, "/boot/grub").is_empty());
 }

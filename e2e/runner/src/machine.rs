@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde::Deserialize;
+
 use crate::arch::Arch;
 
 /// A machine to start: one processor, firmware, a random number generator, disks, no network.
@@ -28,8 +30,51 @@ pub struct Machine {
     pub disks: Vec<PathBuf>,
     /// What stands behind the serial port.
     pub serial: Serial,
+    /// How the disks are attached.
+    pub bus: Bus,
+    /// Bytes of their blocks.
+    pub block_size: u32,
     /// More of QEMU's options.
     pub options: Vec<String>,
+}
+
+/// How disks are attached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bus {
+    /// virtio-blk on PCI.
+    #[default]
+    Virtio,
+    /// NVMe.
+    Nvme,
+    /// The AHCI controller that the machine has.
+    Sata,
+    /// SCSI behind virtio-scsi.
+    Scsi,
+    /// USB mass storage.
+    Usb,
+}
+
+impl Bus {
+    /// The controller that is added once.
+    fn controller(self) -> Option<&'static str> {
+        match self {
+            Self::Virtio | Self::Nvme | Self::Sata => None,
+            Self::Scsi => Some("virtio-scsi-pci,id=disks"),
+            Self::Usb => Some("qemu-xhci"),
+        }
+    }
+
+    /// The device of the disk with this number, from 1. A port of AHCI has one device, and the CD has the first.
+    fn device(self, number: usize) -> String {
+        match self {
+            Self::Virtio => "virtio-blk-pci".into(),
+            Self::Nvme => "nvme,serial=e2e".into(),
+            Self::Sata => format!("ide-hd,bus=ide.{number}"),
+            Self::Scsi => "scsi-hd,bus=disks.0".into(),
+            Self::Usb => "usb-storage".into(),
+        }
+    }
 }
 
 /// The medium that holds the loader.
@@ -44,8 +89,10 @@ pub enum Boot {
 /// What stands behind the serial port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Serial {
-    /// Standard input and output.
+    /// Standard output only.
     Plain,
+    /// Standard input and output.
+    Typed,
     /// The same, shared with QEMU's monitor: Ctrl-A X ends the machine, Ctrl-A H says more.
     WithMonitor,
 }
@@ -68,7 +115,7 @@ impl Machine {
         line.option(
             "-serial",
             match self.serial {
-                Serial::Plain => "stdio",
+                Serial::Plain | Serial::Typed => "stdio",
                 Serial::WithMonitor => "mon:stdio",
             },
         );
@@ -96,11 +143,19 @@ impl Machine {
             Some(Boot::Disk(image)) => Some(image),
             None => None,
         };
+        if let Some(controller) = self.bus.controller() {
+            line.option("-device", controller);
+        }
+        let blocks = match self.block_size {
+            512 => String::new(),
+            size => format!(",logical_block_size={size},physical_block_size={size}"),
+        };
         for (index, image) in boot.into_iter().chain(&self.disks).enumerate() {
             line.drive(&format!("if=none,id=disk{index},format=raw,snapshot=on,cache=unsafe"), image);
             // 0 is the CD's.
             let order = index.saturating_add(1);
-            line.option("-device", &format!("virtio-blk-pci,drive=disk{index},bootindex={order}"));
+            let device = self.bus.device(order);
+            line.option("-device", &format!("{device},drive=disk{index},bootindex={order}{blocks}"));
         }
     }
 }
@@ -139,6 +194,8 @@ mod tests {
             boot,
             disks: vec!["root.raw".into(), "a,b.raw".into()],
             serial: Serial::Plain,
+            bus: Bus::Virtio,
+            block_size: 512,
             options: vec!["-snapshot".into()],
         }
     }
@@ -164,6 +221,15 @@ mod tests {
              -drive if=none,id=disk1,format=raw,snapshot=on,cache=unsafe,file=a,,b.raw \
              -device virtio-blk-pci,drive=disk1,bootindex=2 -snapshot"
         );
+    }
+
+    #[test]
+    fn disks_stand_behind_their_controller() {
+        let nvme = Machine { bus: Bus::Nvme, block_size: 4096, ..machine(Arch::X86_64, None) };
+        let device = "-device nvme,serial=e2e,drive=disk0,bootindex=1,logical_block_size=4096,physical_block_size=4096";
+        assert!(line(&nvme).contains(device), "{}", line(&nvme));
+        let scsi = line(&Machine { bus: Bus::Scsi, ..machine(Arch::X86_64, None) });
+        assert_eq!(scsi.matches("virtio-scsi-pci").count(), 1, "{scsi}");
     }
 
     #[test]

@@ -87,7 +87,7 @@ pub struct Qemu {
 }
 
 impl Qemu {
-    /// Starts `machine`. Its console can be typed into if it has the monitor beside it.
+    /// Starts `machine`. Its console can be typed into unless it is plain.
     ///
     /// The thread that calls it must live as long as the machine: the parent-death signal comes with the
     /// thread's end.
@@ -95,7 +95,7 @@ impl Qemu {
     /// # Errors
     /// When no process can be started. A missing QEMU shows as an early exit.
     pub fn start(machine: &Machine) -> Result<Self> {
-        let interactive = machine.serial == Serial::WithMonitor;
+        let interactive = machine.serial != Serial::Plain;
         let mut child = Command::new(env::current_exe().context("cannot find our own program")?)
             .args([BECOME, &std::process::id().to_string(), machine.arch.emulator()])
             .args(machine.arguments())
@@ -110,6 +110,13 @@ impl Qemu {
         let output = child.stdout.take().context("no output")?;
         let input = child.stdin.take();
         Ok(Self { child, group, output, input })
+    }
+
+    /// Types `keys`. A machine that has just ended takes no more.
+    pub fn type_keys(&mut self, keys: &[u8]) {
+        if let Some(input) = &mut self.input {
+            let _ = input.write_all(keys).and_then(|()| input.flush());
+        }
     }
 
     /// Waits for output, at most `limit`, and passes on what is typed at `terminal` meanwhile.

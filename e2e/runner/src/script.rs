@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What a run must show, in its order, and what it must not show.
+//! What a run must show, in its order, what is typed in between, and what it must not show.
 
 use anyhow::{Result, anyhow, ensure};
 
@@ -23,11 +23,32 @@ pub const PANICS: [&str; 10] = [
     "You are in emergency mode",
 ];
 
+/// What starts an item that is typed, in place of one that is awaited.
+pub const TYPED: &str = "type:";
+
+/// Keys that have names, and what a terminal sends for them.
+const KEYS: [(&str, &str); 6] = [
+    ("<enter>", "\r"),
+    ("<esc>", "\x1b"),
+    ("<up>", "\x1b[A"),
+    ("<down>", "\x1b[B"),
+    ("<home>", "\x1b[H"),
+    ("<ctrl-u>", "\x15"),
+];
+
+#[derive(Clone, Debug)]
+enum Step {
+    See(Pattern),
+    Type(Vec<u8>),
+}
+
 /// An ordered list of awaited patterns, and patterns that fail the run wherever they stand.
 #[derive(Clone, Debug)]
 pub struct Script {
-    expect: Vec<Pattern>,
+    expect: Vec<Step>,
     forbid: Vec<Pattern>,
+    /// What is to be typed now.
+    keys: Vec<u8>,
     /// How many of `expect` were seen.
     seen: usize,
     /// Where in the current line the last match ended.
@@ -35,16 +56,33 @@ pub struct Script {
 }
 
 impl Script {
-    /// A script that waits for all of `expect`, one after the other.
+    /// A script that waits for all of `expect`, one after the other; an item `type:TEXT` is typed when its turn has
+    /// come.
     ///
     /// # Errors
-    /// When `expect` is empty or a pattern matches every line.
+    /// When `expect` is empty or a pattern matches every line, or when something is typed in the end.
     pub fn new(expect: &[String], forbid: &[String]) -> Result<Self> {
         ensure!(!expect.is_empty(), "no pattern is awaited");
         let patterns = |texts: &[String]| {
             texts.iter().map(|t| Pattern::new(t).map_err(|e| anyhow!(e))).collect::<Result<Vec<_>>>()
         };
-        Ok(Self { expect: patterns(expect)?, forbid: patterns(forbid)?, seen: 0, from: 0 })
+        let step = |text: &String| match text.strip_prefix(TYPED) {
+            Some(keys) => Ok(Step::Type(typed(keys))),
+            None => Pattern::new(text).map(Step::See).map_err(|e| anyhow!(e)),
+        };
+        let expect = expect.iter().map(step).collect::<Result<Vec<_>>>()?;
+        ensure!(matches!(expect.last(), Some(Step::See(_))), "nothing is awaited after what is typed");
+        Ok(Self { expect, forbid: patterns(forbid)?, keys: Vec::new(), seen: 0, from: 0 })
+    }
+
+    /// Whether anything is typed.
+    pub fn has_keys(&self) -> bool {
+        self.expect.iter().any(|step| matches!(step, Step::Type(_)))
+    }
+
+    /// What is to be typed now; it is given out once.
+    pub fn take_keys(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.keys)
     }
 
     /// The same script, failing at every one of [`PANICS`], too.
@@ -66,11 +104,17 @@ impl Script {
         if let Some(pattern) = self.forbid.iter().find(|p| p.find(line, 0).is_some()) {
             return Err(pattern.clone());
         }
-        while let Some(end) = self.awaited().and_then(|p| p.find(line, self.from)) {
-            self.from = end;
+        loop {
+            match self.expect.get(self.seen) {
+                Some(Step::Type(keys)) => self.keys.extend(keys),
+                Some(Step::See(pattern)) => match pattern.find(line, self.from) {
+                    Some(end) => self.from = end,
+                    None => return Ok(()),
+                },
+                None => return Ok(()),
+            }
             self.seen = self.seen.saturating_add(1);
         }
-        Ok(())
     }
 
     /// The line that was looked at has ended.
@@ -80,7 +124,10 @@ impl Script {
 
     /// The pattern to come next; none when all were seen.
     pub fn awaited(&self) -> Option<&Pattern> {
-        self.expect.get(self.seen)
+        self.expect.get(self.seen..)?.iter().find_map(|step| match step {
+            Step::See(pattern) => Some(pattern),
+            Step::Type(_) => None,
+        })
     }
 
     /// How many patterns were seen.
@@ -92,6 +139,11 @@ impl Script {
     pub fn total(&self) -> usize {
         self.expect.len()
     }
+}
+
+/// The bytes of a text with names of keys in it.
+fn typed(text: &str) -> Vec<u8> {
+    KEYS.iter().fold(text.to_owned(), |text, (name, bytes)| text.replace(name, bytes)).into_bytes()
 }
 
 #[cfg(test)]
@@ -160,6 +212,17 @@ mod tests {
         for line in ["debian login: ", "failed: obtain /vmlinuz: E-FS-EXT4-CSUM; trying the next entry"] {
             assert!(script.look(line.as_bytes()).is_ok(), "{line}");
         }
+    }
+
+    #[test]
+    fn keys_are_typed_when_their_turn_has_come() {
+        let mut script = script(&["menu", "type:<down>x<enter>", "start"], &[]);
+        assert!(script.has_keys() && script.take_keys().is_empty());
+        script.look(b"the menu").unwrap();
+        assert_eq!((script.take_keys(), script.take_keys()), (b"\x1b[Bx\r".to_vec(), Vec::new()));
+        script.look(b"the menu start").unwrap();
+        assert_eq!(script.awaited(), None);
+        assert!(Script::new(&["a".into(), "type:x".into()], &[]).is_err());
     }
 
     #[test]

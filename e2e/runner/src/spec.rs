@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::{
     arch::Arch,
-    machine::{Boot, Machine, Serial},
+    machine::{Boot, Bus, Machine, Serial},
     script::Script,
     watch::{After, Limits},
 };
@@ -39,6 +39,10 @@ pub struct Spec {
     pub quiet_after: u64,
     /// MiB of the machine's memory.
     pub memory: u32,
+    /// How disks are attached.
+    pub bus: Bus,
+    /// Bytes of their blocks.
+    pub block_size: u32,
     /// More of QEMU's options.
     pub qemu_options: Vec<String>,
 }
@@ -89,7 +93,9 @@ impl Spec {
             memory: self.memory,
             boot,
             disks: self.disks.iter().map(Into::into).collect(),
-            serial: Serial::Plain,
+            serial: if self.script()?.has_keys() { Serial::Typed } else { Serial::Plain },
+            bus: self.bus,
+            block_size: self.block_size,
             options: self.qemu_options.clone(),
         })
     }
@@ -119,7 +125,7 @@ mod tests {
     const SPEC: &str = r#"{
         "arch": "riscv64", "code": "c.fd", "vars": "v.fd", "medium": "cd", "boot": "boot.iso", "disks": ["d.raw"],
         "expect": ["^cloud-boot "], "forbid": ["GRUB"], "seconds": 120, "quiet_after": 0, "memory": 1024,
-        "qemu_options": []
+        "bus": "nvme", "block_size": 4096, "qemu_options": []
     }"#;
 
     #[test]

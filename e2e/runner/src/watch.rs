@@ -138,6 +138,7 @@ impl Watch {
                     {
                         return Ok(end);
                     }
+                    qemu.type_keys(&self.script.take_keys());
                 }
                 Got::End if self.phases.end.is_some() && limits.after != After::Stay => return Ok(End::Seen),
                 Got::End => return qemu.exit_status().map(End::Exited).context("QEMU's end"),

@@ -94,21 +94,4 @@ impl Volumes {
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
-
-    /// The first volume with this filesystem UUID; case does not matter.
-    pub fn by_uuid(&self, uuid: &str) -> Option<&Volume> {
-        let named = |volume: &&Volume| volume.identity().uuid.eq_ignore_ascii_case(uuid);
-        self.volumes.iter().filter(|_| !uuid.is_empty()).find(named)
-    }
-
-    /// The first volume with this label.
-    pub fn by_label(&self, label: &[u8]) -> Option<&Volume> {
-        self.volumes.iter().filter(|_| !label.is_empty()).find(|volume| volume.identity().label == label)
-    }
-
-    /// The volume of the partition with this identifier; case does not matter.
-    pub fn by_partuuid(&self, uuid: &str) -> Option<&Volume> {
-        let named = |p: &part::Partition| p.uuid.eq_ignore_ascii_case(uuid);
-        self.volumes.iter().filter(|_| !uuid.is_empty()).find(|volume| volume.partition().is_some_and(named))
-    }
 }

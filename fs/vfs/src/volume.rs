@@ -77,6 +77,21 @@ impl Volume {
         self.disk
     }
 
+    /// Whether its filesystem has this UUID; case does not matter, and nothing is called nothing.
+    pub fn has_uuid(&self, uuid: &str) -> bool {
+        !uuid.is_empty() && self.identity.uuid.eq_ignore_ascii_case(uuid)
+    }
+
+    /// Whether its filesystem has this label.
+    pub fn has_label(&self, label: &[u8]) -> bool {
+        !label.is_empty() && self.identity.label == label
+    }
+
+    /// Whether its partition has this identifier; case does not matter.
+    pub fn has_partuuid(&self, uuid: &str) -> bool {
+        !uuid.is_empty() && self.partition.as_ref().is_some_and(|p| p.uuid.eq_ignore_ascii_case(uuid))
+    }
+
     /// The node of a path, which starts at the root with or without a slash in front; the empty path is the
     /// root. Symbolic links are followed inside the volume: an absolute target starts at its root, and `..`
     /// leads no further than there.

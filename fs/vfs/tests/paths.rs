@@ -138,13 +138,13 @@ fn volumes_are_found_by_what_they_are_called() {
     let named = |label: &str, uuid: &str| Volume::new("hd0", Tree::new().label(label).uuid(uuid));
     let volumes = Volumes::from_volumes(vec![named("", ""), named("root", "0E1F-00ab"), named("root", "2")]);
     let id = |volume: Option<&Volume>| volume.map(Volume::id);
-    assert_eq!(id(volumes.by_uuid("0e1f-00AB")), Some(VolumeId(1)));
-    assert_eq!(id(volumes.by_label(b"root")), Some(VolumeId(1)), "the first");
-    assert_eq!(id(volumes.by_label(b"ROOT")), None);
+    assert_eq!(id(volumes.all().iter().find(|v| v.has_uuid("0e1f-00AB"))), Some(VolumeId(1)));
+    assert_eq!(id(volumes.all().iter().find(|v| v.has_label(b"root"))), Some(VolumeId(1)), "the first");
+    assert_eq!(id(volumes.all().iter().find(|v| v.has_label(b"ROOT"))), None);
     // Nothing is called nothing.
-    assert_eq!(id(volumes.by_uuid("")), None);
-    assert_eq!(id(volumes.by_label(b"")), None);
-    assert_eq!(id(volumes.by_partuuid("")), None);
+    assert_eq!(id(volumes.all().iter().find(|v| v.has_uuid(""))), None);
+    assert_eq!(id(volumes.all().iter().find(|v| v.has_label(b""))), None);
+    assert_eq!(id(volumes.all().iter().find(|v| v.has_partuuid(""))), None);
     assert_eq!(id(volumes.get(VolumeId(2))), Some(VolumeId(2)));
     assert!(volumes.get(VolumeId(3)).is_none());
 }

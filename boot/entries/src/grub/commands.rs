@@ -238,6 +238,12 @@ impl Interpreter<'_> {
         })
     }
 
+    /// The volume that the script stands on.
+    pub fn home(&self) -> Option<&Volume> {
+        let (device, _) = self.environment.get("prefix").strip_prefix('(')?.split_once(')')?;
+        place::volume(self.volumes, device)
+    }
+
     /// The file that a path means now.
     pub fn file(&self, path: &str) -> Option<File> {
         place::file(self.volumes, self.environment.get("root"), path)

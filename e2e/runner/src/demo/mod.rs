@@ -15,7 +15,7 @@ use clap::Parser;
 
 use crate::{
     arch::Arch,
-    machine::{Boot, Machine, Serial},
+    machine::{Boot, Bus, Machine, Serial},
     phases::{Phase, Phases},
     record::Record,
     report,
@@ -110,6 +110,8 @@ fn prepare(arch: Arch, image: Option<PathBuf>, interactive: bool) -> Result<(Mac
         memory: MEMORY,
         boot: Some(Boot::Cd(boot)),
         disks: vec![disk.clone()],
+        bus: Bus::Virtio,
+        block_size: 512,
         serial: if interactive { Serial::WithMonitor } else { Serial::Plain },
         options: Vec::new(),
     };

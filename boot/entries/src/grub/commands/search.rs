@@ -60,12 +60,18 @@ pub fn search(grub: &mut Interpreter<'_>, name: &str, rest: &[String], line: u32
     let is_file = |volume: &Volume| Some(volume.open(value.as_bytes()).ok()?.attr().ok()?.kind);
     let holds =
         |volume: &&Volume| budget.lookup() && is_file(volume).is_some_and(|kind| kind != FileType::Directory);
-    let found = match by {
-        By::Uuid => grub.volumes.by_uuid(value),
-        By::Label => grub.volumes.by_label(value.as_bytes()),
-        By::PartUuid => grub.volumes.by_partuuid(value),
-        By::File => grub.volumes.all().iter().find(holds),
+    let is_meant = |volume: &&Volume| match by {
+        By::File => holds(volume),
+        By::Uuid => volume.has_uuid(value),
+        By::Label => volume.has_label(value.as_bytes()),
+        By::PartUuid => volume.has_partuuid(value),
     };
+    // Two disks may be copies of one another: a script means the disk that it stands on.
+    let own = grub.home().map(Volume::disk);
+    let all = || grub.volumes.all().iter();
+    let near = all().filter(|volume| Some(volume.disk()) == own);
+    let far = all().filter(|volume| Some(volume.disk()) != own);
+    let found = near.chain(far).find(is_meant);
     grub.budget.check(line)?;
     let Some(device) = found.map(|volume| String::from(volume.name())) else {
         return Ok(false);
