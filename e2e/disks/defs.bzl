@@ -101,6 +101,14 @@ _DISK_ATTRS = {
     ),
 }
 
+SecureBootInfo = provider(
+    doc = "A key that firmware trusts.",
+    fields = {
+        "certificate": "the certificate",
+        "key": "the private key",
+    },
+)
+
 def _mini_disk_impl(ctx):
     packages = ctx.attr.packages[DebianPackagesInfo]
     out = ctx.actions.declare_file(ctx.label.name + ".raw")
@@ -126,6 +134,11 @@ def _mini_disk_impl(ctx):
     if ctx.attr.corrupt_superblock >= 0:
         args.add("--corrupt-superblock", str(ctx.attr.corrupt_superblock))
     inputs = [packages.kernel, packages.version, packages.busybox] + ctx.files.devicetree
+    if ctx.attr.keys:
+        info = ctx.attr.keys[SecureBootInfo]
+        args.add("--sign-with", info.key)
+        args.add("--certificate", info.certificate)
+        inputs += [info.key, info.certificate]
     _run_disks(ctx, "mini", args, inputs, out, "MiniDisk", "Making a mini disk")
     return [DefaultInfo(files = depset([out]))]
 
@@ -139,6 +152,7 @@ _mini_disk = rule(
         "failing_entries": attr.int(),
         "initrd": attr.bool(default = True),
         "kernel_name": attr.string(),
+        "keys": attr.label(providers = [SecureBootInfo]),
         "packages": attr.label(
             mandatory = True,
             providers = [DebianPackagesInfo],
@@ -169,6 +183,7 @@ def mini_disk(name, arch, tags = [], **kwargs):
             failing_entries: how many entries without a kernel stand in front
             initrd: False leaves the initrd out that grub.cfg names
             kernel_name: of the file in /boot, instead of the one that grub.cfg names
+            keys: the secure_boot whose key signs the kernel
             shape: what tells of the kernel: grub (grub.cfg), names (nothing), bls, uki, extlinux
             three_initrds: True puts two more around the real one
             truncate_kernel: how many bytes are missing at the kernel's end
@@ -180,6 +195,62 @@ def mini_disk(name, arch, tags = [], **kwargs):
         tags = ["manual"] + tags,
         **kwargs
     )
+
+def _secure_boot_impl(ctx):
+    vars = ctx.actions.declare_file(ctx.label.name + ".fd")
+    key = ctx.actions.declare_file(ctx.label.name + ".key")
+    certificate = ctx.actions.declare_file(ctx.label.name + ".pem")
+    ctx.actions.run(
+        executable = ctx.executable._disks,
+        arguments = ["enrol", "--arch", ctx.attr.arch, "--out", vars.path] +
+                    ["--vars", ctx.file.vars.path, "--key", key.path, "--certificate", certificate.path],
+        inputs = [ctx.file.vars],
+        outputs = [vars, key, certificate],
+        env = _ENV,
+        mnemonic = "Enrol",
+        progress_message = "Enrolling a key of our own",
+    )
+    return [
+        DefaultInfo(files = depset([vars])),
+        SecureBootInfo(certificate = certificate, key = key),
+    ]
+
+secure_boot = rule(
+    implementation = _secure_boot_impl,
+    doc = "A variable store with Secure Boot on and one key of ours in PK, KEK and db: NAME.fd.",
+    attrs = _DISK_ATTRS | {
+        "vars": attr.label(
+            mandatory = True,
+            allow_single_file = True,
+        ),
+    },
+)
+
+def _signed_impl(ctx):
+    out = ctx.actions.declare_file(ctx.label.name + ".efi")
+    info = ctx.attr.keys[SecureBootInfo]
+    args = ctx.actions.args()
+    args.add("--program", ctx.file.program)
+    args.add("--key", info.key)
+    args.add("--certificate", info.certificate)
+    inputs = [ctx.file.program, info.key, info.certificate]
+    _run_disks(ctx, "sign", args, inputs, out, "Sign", "Signing a program")
+    return [DefaultInfo(files = depset([out]))]
+
+signed = rule(
+    implementation = _signed_impl,
+    doc = "An EFI program, signed with the key of a secure_boot: NAME.efi.",
+    attrs = _DISK_ATTRS | {
+        "keys": attr.label(
+            mandatory = True,
+            providers = [SecureBootInfo],
+        ),
+        "program": attr.label(
+            mandatory = True,
+            allow_single_file = True,
+        ),
+    },
+)
 
 def _device_tree_impl(ctx):
     out = ctx.actions.declare_file(ctx.label.name + ".dtb")

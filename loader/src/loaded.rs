@@ -17,7 +17,7 @@ use uefi::{
     },
 };
 
-use crate::disks::open;
+use crate::{disks::open, variables};
 
 /// An image that the firmware has loaded; unloaded when dropped.
 pub struct Image(Handle);
@@ -36,15 +36,18 @@ impl Image {
         };
         match boot::load_image(boot::image_handle(), source) {
             Ok(handle) => Ok(Self(handle)),
-            Err(error) if error.status() == Status::SECURITY_VIOLATION => {
-                // The firmware may have loaded it all the same, so that it can be asked about it; it never runs.
+            // The first says that the image may be loaded and must not be started; for one from memory EDK II says the
+            // second.
+            Err(error) if matches!(error.status(), Status::SECURITY_VIOLATION | Status::ACCESS_DENIED) => {
                 Err(Refused {
                     code: "E-SECUREBOOT-REFUSED",
-                    cause:
-                        "EFI_SECURITY_VIOLATION: Secure Boot is on, and no certificate or hash in db vouches \
-                            for this image, or dbx forbids it; enrol its signer in db, boot an image that is \
-                            signed, or switch Secure Boot off in the firmware's setup"
-                            .into(),
+                    cause: format!(
+                        "EFI_{}: Secure Boot is {}, and no certificate or hash in db vouches for this image, or dbx \
+                     forbids it; enrol its signer in db, boot an image that is signed, or switch Secure Boot off in \
+                     the firmware's setup",
+                        error.status(),
+                        variables::secure_boot()
+                    ),
                 })
             }
             Err(error) => Err(refused("E-HANDOVER-LOAD", "the firmware does not load it", &error)),

@@ -18,6 +18,7 @@ mod mini;
 mod qemu;
 mod root;
 mod scratch;
+mod secure_boot;
 mod shapes;
 mod tool;
 
@@ -46,6 +47,10 @@ enum Action {
         #[command(flatten)]
         common: Common,
     },
+    /// A variable store with Secure Boot on, whose keys are of one certificate, and that certificate with its key
+    Enrol(secure_boot::Enrol),
+    /// A copy of an EFI program, signed
+    Sign(secure_boot::Sign),
     /// Boots a root in QEMU, has its own update-grub run there, and keeps the grub.cfg
     UpdateGrub {
         #[command(flatten)]
@@ -98,6 +103,14 @@ fn main() -> ExitCode {
         Action::DeviceTree { common } => {
             let result = device_tree::make(common.arch, &common.out);
             ("device tree", common, result)
+        }
+        Action::Enrol(options) => {
+            let result = secure_boot::enrol(&options);
+            ("variable store", options.common, result)
+        }
+        Action::Sign(options) => {
+            let result = secure_boot::sign(&options);
+            ("signed program", options.common, result)
         }
         Action::UpdateGrub { common, root } => {
             let result = debian::update_grub(common.arch, &root, &common.out);

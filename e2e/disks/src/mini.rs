@@ -17,7 +17,8 @@ use crate::{
     grub_cfg::{Extras, grub_cfg},
     layout::{Layout, ROOT_UUID},
     root::{GRUB_CFG, GRUB_CFG_MODE},
-    shapes,
+    scratch::Scratch,
+    secure_boot, shapes,
 };
 
 /// The first program. What tests wait for is what it prints.
@@ -86,6 +87,12 @@ pub struct Options {
     /// A device tree that the entry of grub.cfg names
     #[arg(long)]
     devicetree: Option<PathBuf>,
+    /// A private key that signs the kernel
+    #[arg(long, requires = "certificate")]
+    sign_with: Option<PathBuf>,
+    /// Its certificate
+    #[arg(long)]
+    certificate: Option<PathBuf>,
     /// The kernel's file in /boot has this name instead of its own
     #[arg(long)]
     kernel_name: Option<String>,
@@ -107,6 +114,11 @@ pub struct Options {
 pub fn make(options: &Options) -> Result<()> {
     let read = |path: &Path| fs::read(path).with_context(|| format!("reading {}", path.display()));
     let (mut kernel, version) = (read(&options.kernel)?, String::from_utf8(read(&options.version)?)?);
+    if let (Some(key), Some(certificate)) = (&options.sign_with, &options.certificate) {
+        let scratch = Scratch::new("signed")?;
+        secure_boot::sign_file(&options.kernel, key, certificate, &scratch.file("kernel"))?;
+        kernel = read(&scratch.file("kernel"))?;
+    }
     if let Some(bytes) = options.truncate_kernel {
         let length = kernel.len().checked_sub(bytes).context("the kernel is not that long")?;
         kernel.truncate(length);
