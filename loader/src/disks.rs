@@ -5,12 +5,13 @@ use alloc::{boxed::Box, format, rc::Rc, string::String, vec, vec::Vec};
 use core::cell::RefCell;
 
 use block::{BlockRead, ReadError, check_bounds};
+use efi::device_path;
 use flow::Place;
 use uefi::{
     CString16, Handle,
     boot::{self, OpenProtocolAttributes, OpenProtocolParams, ScopedProtocol, SearchType},
     proto::{
-        device_path::{DevicePath, DeviceSubType, DeviceType},
+        device_path::DevicePath,
         media::{block::BlockIO, fs::SimpleFileSystem},
     },
 };
@@ -25,7 +26,7 @@ const BOUNCE: usize = 128 * 1024;
 /// The firmware's disks.
 #[derive(Default)]
 pub struct FirmwareDisks {
-    /// The device paths of those that were given out last, in their order, without their end.
+    /// The device paths of those that were given out last, in their order.
     paths: RefCell<Vec<Vec<u8>>>,
 }
 
@@ -45,8 +46,7 @@ impl flow::Disks for FirmwareDisks {
     }
 
     fn names(&self) -> Vec<String> {
-        let mut counts = [0u32; 3];
-        self.paths.borrow().iter().map(|path| linux_name(path, &mut counts)).collect()
+        device_path::linux_names(self.paths.borrow().iter().map(Vec::as_slice))
     }
 
     fn own_program(&self) -> Vec<u8> {
@@ -72,66 +72,22 @@ impl FirmwareDisks {
         let paths = self.paths.borrow();
         let disk = paths.get(place.disk)?;
         let handles = boot::find_handles::<SimpleFileSystem>().unwrap_or_default();
-        let volume = handles.into_iter().find(|handle| {
-            path_bytes(*handle).strip_prefix(disk.as_slice()).is_some_and(|rest| match place.partition {
-                Some(number) => is_partition(rest, number),
-                None => rest.is_empty(),
-            })
-        })?;
-        Some((volume, CString16::try_from(place.path.replace('/', "\\").as_str()).ok()?))
+        let is_it = |handle: &Handle| device_path::is_on_disk(&path_bytes(*handle), disk, place.partition);
+        let volume = handles.into_iter().find(is_it)?;
+        Some((volume, CString16::try_from(name_of(place).as_str()).ok()?))
     }
 
     /// The device path of a file; none where the firmware has no driver for its filesystem.
     pub fn path_of(&self, place: &Place) -> Option<Box<DevicePath>> {
-        let (volume, name) = self.volume_of(place)?;
-        let name: Vec<u8> = name.to_u16_slice_with_nul().iter().flat_map(|unit| unit.to_le_bytes()).collect();
-        let length = u16::try_from(name.len() + 4).ok()?.to_le_bytes();
-        let node = [DeviceType::MEDIA.0, DeviceSubType::MEDIA_FILE_PATH.0, length[0], length[1]];
-        let end = [DeviceType::END.0, DeviceSubType::END_ENTIRE.0, 4, 0];
-        let bytes = [path_bytes(volume).as_slice(), &node, &name, &end].concat();
+        let (volume, _) = self.volume_of(place)?;
+        let bytes = device_path::file(&path_bytes(volume), &name_of(place))?;
         <&DevicePath>::try_from(bytes.as_slice()).ok().map(DevicePath::to_boxed)
     }
 }
 
-/// What Linux probably calls a disk: the kind of the last node of its device path, and a number or letter by the
-/// order of paths.
-fn linux_name(path: &[u8], [virtio, scsi, nvme]: &mut [u32; 3]) -> String {
-    const NVME: DeviceSubType = DeviceSubType::MESSAGING_NVME_NAMESPACE;
-    let mut last = (DeviceType(0), DeviceSubType(0));
-    let mut rest = path;
-    while let [kind, sub, low, high, ..] = rest {
-        last = (DeviceType(*kind), DeviceSubType(*sub));
-        let length = usize::from(u16::from_le_bytes([*low, *high])).max(4);
-        rest = rest.get(length..).unwrap_or_default();
-    }
-    let (prefix, count) = match last {
-        (DeviceType::MESSAGING, NVME) => {
-            *nvme += 1;
-            return format!("nvme{}n1", *nvme - 1);
-        }
-        (DeviceType::MESSAGING, _) => ("sd", scsi),
-        _ => ("vd", virtio),
-    };
-    *count += 1;
-    format!("{prefix}{}", letters(*count))
-}
-
-/// a, b, …, z, aa, ab: as Linux counts disks, from 1.
-fn letters(mut number: u32) -> String {
-    let mut reversed = String::new();
-    while number > 0 {
-        number -= 1;
-        reversed.push(char::from(b'a' + (number % 26) as u8));
-        number /= 26;
-    }
-    reversed.chars().rev().collect()
-}
-
-/// Whether a device path, relative to its disk, is one hard drive node with this partition number (UEFI 2.11,
-/// section 10.3.5.1).
-fn is_partition(path: &[u8], number: u32) -> bool {
-    let node = [DeviceType::MEDIA.0, DeviceSubType::MEDIA_HARD_DRIVE.0, 42, 0];
-    path.len() == 42 && path.starts_with(&node) && path[4..8] == number.to_le_bytes()
+/// A file's name as firmware spells it.
+fn name_of(place: &Place) -> String {
+    place.path.replace('/', "\\")
 }
 
 /// Opens a protocol of `handle` without taking it from the drivers that use it.
@@ -143,12 +99,9 @@ pub fn open<P: uefi::proto::ProtocolPointer + ?Sized>(handle: Handle) -> Option<
     unsafe { boot::open_protocol::<P>(params, OpenProtocolAttributes::GetProtocol) }.ok()
 }
 
-/// The device path of a handle, without its end; empty where it has none.
-fn path_bytes(handle: Handle) -> Vec<u8> {
-    let path = open::<DevicePath>(handle);
-    let mut bytes = path.map(|path| path.as_bytes().to_vec()).unwrap_or_default();
-    bytes.truncate(bytes.len().saturating_sub(4));
-    bytes
+/// The device path of a handle; empty where it has none.
+pub fn path_bytes(handle: Handle) -> Vec<u8> {
+    open::<DevicePath>(handle).map(|path| path.as_bytes().to_vec()).unwrap_or_default()
 }
 
 /// One whole disk.

@@ -3,10 +3,10 @@
 
 use alloc::{vec, vec::Vec};
 
+use efi::device_path;
 use uefi::{
     CStr16, CString16, Handle, Status, boot,
     proto::{
-        device_path::{DevicePath, DeviceSubType, DeviceType},
         loaded_image::LoadedImage,
         media::{
             file::{File, FileAttribute, FileInfo, FileMode, RegularFile},
@@ -33,7 +33,8 @@ pub fn read(volume: Handle, name: &CStr16, limit: u64) -> Option<Vec<u8>> {
 /// The file that this program was started from.
 pub fn own_program() -> Option<Vec<u8>> {
     let image = open::<LoadedImage>(boot::image_handle())?;
-    read(image.device()?, &file_name(image.file_path()?)?, LONGEST)
+    let name = device_path::file_name(image.file_path()?.as_bytes())?;
+    read(image.device()?, &CString16::try_from(name.as_str()).ok()?, LONGEST)
 }
 
 /// Gives a file a new name in the same folder.
@@ -69,21 +70,4 @@ fn open_file(volume: Handle, name: &CStr16, mode: FileMode) -> uefi::Result<Regu
     let mut root = protocol.get_mut().ok_or(Status::UNSUPPORTED)?.open_volume()?;
     let file = root.open(name, mode, FileAttribute::empty())?;
     file.into_regular_file().ok_or(Status::NOT_FOUND.into())
-}
-
-/// The name in a device path of file nodes, one behind the other (UEFI 2.11, section 10.3.5.4).
-fn file_name(path: &DevicePath) -> Option<CString16> {
-    let mut units: Vec<u16> = Vec::new();
-    for node in path.node_iter() {
-        if node.full_type() != (DeviceType::MEDIA, DeviceSubType::MEDIA_FILE_PATH) {
-            return None;
-        }
-        let name = node.data().as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair));
-        if !units.is_empty() && units.last() != Some(&u16::from(b'\\')) {
-            units.push(b'\\'.into());
-        }
-        units.extend(name.take_while(|unit| *unit != 0));
-    }
-    units.push(0);
-    CString16::try_from(units).ok()
 }

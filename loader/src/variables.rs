@@ -3,22 +3,22 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use efi::{interface, text};
+use efi::{
+    device_path::{self, HardDrive},
+    interface, text,
+};
 use flow::{Clock as _, Variables as _, Vendor};
 use uefi::{
-    CString16, Guid, Status, boot, guid,
-    proto::{
-        device_path::{
-            DevicePath, DeviceSubType, DeviceType,
-            text::{AllowShortcuts, DisplayOnly},
-        },
-        loaded_image::LoadedImage,
-    },
+    CString16, Status, boot, guid,
+    proto::loaded_image::LoadedImage,
     runtime::{self, ResetType, VariableAttributes, VariableVendor},
     system,
 };
 
-use crate::{clock::Clock, disks::open};
+use crate::{
+    clock::Clock,
+    disks::{open, path_bytes},
+};
 
 const LOADER: VariableVendor = VariableVendor(guid!("4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"));
 const CLOUD_BOOT: VariableVendor = VariableVendor(guid!("c10ddb07-83c5-4d3e-9b76-1f4c0e7a3b8e"));
@@ -111,13 +111,12 @@ pub fn introduce(version: &str, clock: &Clock) {
     let revision = system::uefi_revision();
     write(interface::FIRMWARE_TYPE, &interface::firmware_type(revision.major(), revision.minor()));
     let Some(image) = open::<LoadedImage>(boot::image_handle()) else { return };
-    if let Some(uuid) = image.device().and_then(partition_uuid) {
+    let partition = image.device().and_then(|device| HardDrive::of(&path_bytes(device)));
+    if let Some(uuid) = partition.and_then(|partition| partition.guid) {
         write(interface::DEVICE_PART_UUID, &uuid);
     }
-    let file =
-        image.file_path().and_then(|path| path.to_string16(DisplayOnly(false), AllowShortcuts(false)).ok());
-    if let Some(file) = file {
-        write(interface::IMAGE_IDENTIFIER, &format!("{file}"));
+    if let Some(file) = image.file_path().and_then(|path| device_path::file_name(path.as_bytes())) {
+        write(interface::IMAGE_IDENTIFIER, &file);
     }
 }
 
@@ -125,20 +124,6 @@ pub fn introduce(version: &str, clock: &Clock) {
 pub fn firmware() -> String {
     let revision = system::firmware_revision();
     format!("{} {}.{:02}", system::firmware_vendor(), revision >> 16, revision & 0xffff)
-}
-
-/// The GUID of the partition behind a handle, from the last node of its device path (UEFI 2.11, section 10.3.5.1).
-fn partition_uuid(handle: uefi::Handle) -> Option<String> {
-    let path = open::<DevicePath>(handle)?;
-    let node = path.node_iter().last()?;
-    if node.full_type() != (DeviceType::MEDIA, DeviceSubType::MEDIA_HARD_DRIVE) {
-        return None;
-    }
-    // Partition number, start and size, signature, the table's format, the signature's type.
-    let data: &[u8; 38] = node.data().first_chunk()?;
-    let is_guid = data[37] == 2;
-    let signature: [u8; 16] = *data[20..36].first_chunk()?;
-    is_guid.then(|| format!("{}", Guid::from_bytes(signature)))
 }
 
 /// The texts that are set as variables: a command line, and a target.

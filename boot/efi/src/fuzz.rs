@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Entry point for fuzzers.
 
-use crate::{fw_cfg, interface, log, smbios, text};
+use crate::{device_path, fw_cfg, interface, log, smbios, text};
 
 /// Reads any bytes as everything that this crate reads.
 pub fn fuzz(data: &[u8]) {
@@ -12,5 +12,7 @@ pub fn fuzz(data: &[u8]) {
         let _ = structure.string(4);
         structure.strings().take(300).for_each(drop);
     }
+    let _ = (device_path::HardDrive::of(data), device_path::file_name(data), device_path::file(data, &text));
+    let _ = (device_path::linux_names(data.chunks(40)), device_path::is_on_disk(data, &[], Some(1)));
     log::write("1", "x86_64", None, &[(0, &text)]);
 }

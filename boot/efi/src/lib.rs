@@ -19,6 +19,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod device_path;
 pub mod fuzz;
 pub mod fw_cfg;
 pub mod interface;

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Device paths: the nodes by which firmware names disks, partitions and files.
+//!
+//! Spec: UEFI 2.11, section 10.3. Paths are bytes here, with or without the node that ends them.
+
+use alloc::{format, string::String, vec::Vec};
+
+const MESSAGING: u8 = 3;
+const MESSAGING_NVME_NAMESPACE: u8 = 0x17;
+const MEDIA: u8 = 4;
+const MEDIA_HARD_DRIVE: u8 = 1;
+const MEDIA_FILE_PATH: u8 = 4;
+const END: u8 = 0x7f;
+const END_ENTIRE: u8 = 0xff;
+/// Bytes in front of a node's data: type, subtype, length.
+const HEADER: usize = 4;
+
+/// A node: type, subtype, data.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Node<'a> {
+    /// Its type.
+    pub kind: u8,
+    /// Its subtype.
+    pub sub: u8,
+    /// What stands behind its header.
+    pub data: &'a [u8],
+}
+
+/// The nodes of a path, up to its end or the first that is broken.
+pub fn nodes(path: &[u8]) -> impl Iterator<Item = Node<'_>> {
+    let mut rest = path;
+    core::iter::from_fn(move || {
+        let [kind, sub, low, high] = *rest.first_chunk()?;
+        let length = usize::from(u16::from_le_bytes([low, high]));
+        let node = Node { kind, sub, data: rest.get(HEADER..length)? };
+        rest = rest.get(length..)?;
+        (kind != END).then_some(node)
+    })
+}
+
+/// A path without the node that ends it.
+pub fn without_end(path: &[u8]) -> &[u8] {
+    path.strip_suffix(&[END, END_ENTIRE, 4, 0]).unwrap_or(path)
+}
+
+/// The path of a file on a volume, with its end; none for a name that is longer than a node.
+pub fn file(volume: &[u8], name: &str) -> Option<Vec<u8>> {
+    let name = crate::text::encode(name);
+    let length = u16::try_from(name.len().checked_add(HEADER)?).ok()?.to_le_bytes();
+    let [low, high] = length;
+    Some(
+        [without_end(volume), &[MEDIA, MEDIA_FILE_PATH, low, high], &name, &[END, END_ENTIRE, 4, 0]].concat(),
+    )
+}
+
+/// The name that file nodes make, one behind the other; none where there is another node (section 10.3.5.4).
+pub fn file_name(path: &[u8]) -> Option<String> {
+    let mut name = String::new();
+    for node in nodes(path) {
+        if (node.kind, node.sub) != (MEDIA, MEDIA_FILE_PATH) {
+            return None;
+        }
+        if !name.is_empty() && !name.ends_with('\\') {
+            name.push('\\');
+        }
+        name.push_str(&crate::text::decode(node.data));
+    }
+    Some(name)
+}
+
+/// A partition, as a hard drive node names it (section 10.3.5.1).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HardDrive {
+    /// Its number in the table, from 1.
+    pub number: u32,
+    /// Its GUID, where the table is a GPT.
+    pub guid: Option<String>,
+}
+
+impl HardDrive {
+    /// The partition of a path's last node; none where that is something else.
+    pub fn of(path: &[u8]) -> Option<Self> {
+        let last = nodes(path).last()?;
+        if (last.kind, last.sub) != (MEDIA, MEDIA_HARD_DRIVE) {
+            return None;
+        }
+        // Number, start and size, signature, the table's format, the signature's type.
+        let data: &[u8; 38] = last.data.try_into().ok()?;
+        let (number, rest) = data.split_first_chunk()?;
+        let signature = rest.get(16..32)?.first_chunk()?;
+        let is_guid = data.last() == Some(&2);
+        Some(Self { number: u32::from_le_bytes(*number), guid: is_guid.then(|| guid(signature)) })
+    }
+}
+
+/// Whether `path` is that of `disk` with nothing behind it but partition `number`, or nothing at all.
+pub fn is_on_disk(path: &[u8], disk: &[u8], number: Option<u32>) -> bool {
+    let rest = without_end(path).strip_prefix(without_end(disk));
+    rest.is_some_and(|rest| match number {
+        None => rest.is_empty(),
+        Some(number) => {
+            nodes(rest).count() == 1 && HardDrive::of(rest).is_some_and(|drive| drive.number == number)
+        }
+    })
+}
+
+/// What Linux probably calls whole disks (`vda`, `sdb`, `nvme0n1`): the kind of the last node of each path, and a
+/// letter or number by their order.
+pub fn linux_names<'a>(disks: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
+    let [mut virtio, mut scsi, mut nvme] = [0u32; 3];
+    let name = |path: &[u8]| {
+        let last = nodes(path).last().map(|node| (node.kind, node.sub));
+        let (prefix, count) = match last {
+            Some((MESSAGING, MESSAGING_NVME_NAMESPACE)) => {
+                let number = nvme;
+                nvme = nvme.saturating_add(1);
+                return format!("nvme{number}n1");
+            }
+            Some((MESSAGING, _)) => ("sd", &mut scsi),
+            _ => ("vd", &mut virtio),
+        };
+        *count = count.saturating_add(1);
+        format!("{prefix}{}", letters(*count))
+    };
+    disks.map(name).collect()
+}
+
+/// a, b, ..., z, aa, ab: as Linux counts disks, from 1.
+fn letters(mut number: u32) -> String {
+    let mut reversed = String::new();
+    while let Some(before) = number.checked_sub(1) {
+        let letter = u8::try_from(before % 26).unwrap_or(0).saturating_add(b'a');
+        reversed.push(char::from(letter));
+        number = before / 26;
+    }
+    reversed.chars().rev().collect()
+}
+
+/// A GUID as text: its first three numbers are little-endian (appendix A).
+fn guid(bytes: &[u8; 16]) -> String {
+    let [a, b, c, d, e, f, g, h, rest @ ..] = *bytes;
+    let first = u32::from_le_bytes([a, b, c, d]);
+    let (second, third) = (u16::from_le_bytes([e, f]), u16::from_le_bytes([g, h]));
+    let [fourth @ .., i, j, k, l, m, n] = rest;
+    let fourth = u16::from_be_bytes(fourth);
+    let last = u64::from_be_bytes([0, 0, i, j, k, l, m, n]);
+    format!("{first:08x}-{second:04x}-{third:04x}-{fourth:04x}-{last:012x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+
+    use super::*;
+
+    /// As EDK II gives it for partition 1 of a virtio disk: PciRoot(0)/Pci(4,0)/HD(1,GPT,...).
+    fn partition(number: u8, signature: u8) -> Vec<u8> {
+        let mut node = vec![4, 1, 42, 0, number, 0, 0, 0];
+        node.extend([0; 16]);
+        node.extend([0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66, 8, 9, 10, 11, 12, 13, 14, 15]);
+        node.extend([2, signature]);
+        node
+    }
+
+    const DISK: [u8; 18] = [2, 1, 12, 0, 0xd0, 0x41, 3, 0x0a, 0, 0, 0, 0, 1, 1, 6, 0, 0, 4];
+    const THE_END: [u8; 4] = [0x7f, 0xff, 4, 0];
+
+    #[test]
+    fn a_partition_is_its_last_node() {
+        let path = [DISK.as_slice(), &partition(3, 2), &THE_END].concat();
+        let guid = "00112233-4455-6677-0809-0a0b0c0d0e0f";
+        assert_eq!(HardDrive::of(&path), Some(HardDrive { number: 3, guid: Some(guid.into()) }));
+        let by_mbr = [DISK.as_slice(), &partition(3, 1)].concat();
+        assert_eq!(HardDrive::of(&by_mbr), Some(HardDrive { number: 3, guid: None }));
+        assert_eq!(HardDrive::of(&DISK), None);
+        let cut = &path[..path.len() - 6];
+        assert_eq!(HardDrive::of(cut), None, "the node reaches beyond the path: {:?}", nodes(cut).last());
+        assert!(is_on_disk(&path, &DISK, Some(3)) && !is_on_disk(&path, &DISK, Some(1)));
+        assert!(is_on_disk(&[DISK.as_slice(), &THE_END].concat(), &DISK, None));
+        assert!(!is_on_disk(&path, &DISK, None) && !is_on_disk(&path, &DISK[..12], Some(3)));
+    }
+
+    #[test]
+    fn nodes_end_with_the_first_that_is_broken() {
+        assert_eq!(nodes(&DISK).count(), 2);
+        for length in [0, 1, 3, 7] {
+            assert_eq!(nodes(&[1, 1, length, 0, 9, 9]).count(), 0, "length {length}");
+        }
+        assert_eq!(
+            nodes(&[[1, 1, 4, 0], THE_END, [1, 1, 4, 0]].concat()).count(),
+            1,
+            "what follows is another"
+        );
+    }
+
+    #[test]
+    fn a_file_has_its_name_back() {
+        let volume = [DISK.as_slice(), &partition(1, 2)].concat();
+        let path = file(&[volume.as_slice(), &THE_END].concat(), "\\EFI\\x.efi").unwrap();
+        let file_nodes = path.strip_prefix(volume.as_slice()).unwrap();
+        assert_eq!(file_name(file_nodes).as_deref(), Some("\\EFI\\x.efi"));
+        assert!(path.ends_with(&THE_END));
+    }
+
+    #[test]
+    fn file_nodes_are_joined_by_one_backslash() {
+        let node = |name: &str| {
+            let name = crate::text::encode(name);
+            [&[4, 4, u8::try_from(name.len() + 4).unwrap(), 0], name.as_slice()].concat()
+        };
+        let joined =
+            |names: &[&str]| file_name(&names.iter().flat_map(|name| node(name)).collect::<Vec<_>>());
+        assert_eq!(joined(&["\\EFI", "BOOT\\", "x"]).as_deref(), Some("\\EFI\\BOOT\\x"));
+        assert_eq!(file_name(&DISK), None);
+        assert_eq!(file(&DISK, &"x".repeat(40_000)), None, "longer than a node can be");
+    }
+
+    #[test]
+    fn disks_are_counted_by_their_kind() {
+        let (virtio, sata, nvme) = (&DISK[..], &[3, 18, 4, 0][..], &[3, 23, 4, 0][..]);
+        let names = linux_names([virtio, sata, nvme, virtio, nvme, &[][..]].into_iter());
+        assert_eq!(names, ["vda", "sda", "nvme0n1", "vdb", "nvme1n1", "vdc"]);
+        let counted = [1, 26, 27, 702, 703].map(letters);
+        assert_eq!(counted, ["a", "z", "aa", "zz", "aaa"]);
+    }
+}
