@@ -25,6 +25,7 @@ mod operator;
 mod options;
 #[cfg(not(target_os = "linux"))]
 mod panic;
+mod sbat;
 mod stack;
 mod variables;
 
