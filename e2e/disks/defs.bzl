@@ -14,13 +14,15 @@ def _debian_packages_impl(ctx):
     kernel = ctx.actions.declare_file(ctx.label.name + "/kernel")
     version = ctx.actions.declare_file(ctx.label.name + "/version")
     busybox = ctx.actions.declare_file(ctx.label.name + "/busybox")
-    outputs = [kernel, version, busybox]
+    stub = ctx.actions.declare_file(ctx.label.name + "/stub")
+    outputs = [kernel, version, busybox, stub]
     args = ctx.actions.args()
     args.add("packages")
     args.add("--arch", ctx.attr.arch)
     args.add("--kernel", kernel)
     args.add("--version", version)
     args.add("--busybox", busybox)
+    args.add("--stub", stub)
     ctx.actions.run(
         executable = ctx.executable._roots,
         arguments = [args],
@@ -32,13 +34,14 @@ def _debian_packages_impl(ctx):
     )
     return [
         DefaultInfo(files = depset(outputs)),
-        DebianPackagesInfo(kernel = kernel, version = version, busybox = busybox),
+        DebianPackagesInfo(kernel = kernel, version = version, busybox = busybox, stub = stub),
     ]
 
 DebianPackagesInfo = provider(
     doc = "Files out of Debian's packages.",
     fields = {
         "kernel": "the kernel's file",
+        "stub": "systemd's stub of unified kernel images",
         "version": "a file with its version",
         "busybox": "a static busybox",
     },
@@ -134,6 +137,9 @@ def _mini_disk_impl(ctx):
     if ctx.attr.corrupt_superblock >= 0:
         args.add("--corrupt-superblock", str(ctx.attr.corrupt_superblock))
     inputs = [packages.kernel, packages.version, packages.busybox] + ctx.files.devicetree
+    if ctx.attr.shape == "uki":
+        args.add("--stub", packages.stub)
+        inputs.append(packages.stub)
     if ctx.attr.keys:
         info = ctx.attr.keys[SecureBootInfo]
         args.add("--sign-with", info.key)
@@ -269,6 +275,14 @@ def _one_machine(_os, _inputs):
         "memory": 1400,
     }
 
+DebianDiskInfo = provider(
+    doc = "What a Debian disk was made of.",
+    fields = {
+        "grub_cfg": "its grub.cfg",
+        "root": "its root, .tar.zst",
+    },
+)
+
 def _debian_disk_impl(ctx):
     grub_cfg = ctx.actions.declare_file(ctx.label.name + "/grub.cfg")
     out = ctx.actions.declare_file(ctx.label.name + ".raw")
@@ -281,7 +295,10 @@ def _debian_disk_impl(ctx):
     args.add("--root", root)
     args.add("--grub-cfg", grub_cfg)
     _run_disks(ctx, "debian", args, [root, grub_cfg], out, "DebianDisk", "Making a Debian disk")
-    return [DefaultInfo(files = depset([out]))]
+    return [
+        DefaultInfo(files = depset([out])),
+        DebianDiskInfo(grub_cfg = grub_cfg, root = root),
+    ]
 
 _debian_disk = rule(
     implementation = _debian_disk_impl,
@@ -307,6 +324,60 @@ def debian_disk(name, arch, tags = [], **kwargs):
         name = name,
         arch = arch,
         root = "//e2e/disks:root_" + arch,
+        tags = ["manual"] + tags,
+        **kwargs
+    )
+
+def _debian_entry_impl(ctx):
+    out = ctx.actions.declare_file(ctx.label.name + ".raw")
+    info = ctx.attr.disk[DebianDiskInfo]
+    stub = ctx.attr.packages[DebianPackagesInfo].stub
+    inputs = [ctx.file.disk, info.grub_cfg, info.root, stub]
+    args = ctx.actions.args()
+    args.add("--disk", ctx.file.disk)
+    args.add("--root", info.root)
+    args.add("--grub-cfg", info.grub_cfg)
+    args.add("--stub", stub)
+    args.add("--shape", ctx.attr.shape)
+    _run_disks(ctx, "debian-entry", args, inputs, out, "DebianEntry", "Putting an entry on a Debian disk")
+    return [DefaultInfo(files = depset([out]))]
+
+_debian_entry = rule(
+    implementation = _debian_entry_impl,
+    doc = "Use the macro debian_entry, which knows the architecture's disk.",
+    attrs = _DISK_ATTRS | {
+        "disk": attr.label(
+            mandatory = True,
+            allow_single_file = True,
+            providers = [DebianDiskInfo],
+        ),
+        "packages": attr.label(
+            mandatory = True,
+            providers = [DebianPackagesInfo],
+        ),
+        "shape": attr.string(
+            mandatory = True,
+            values = ["bls", "uki"],
+        ),
+    },
+)
+
+def debian_entry(name, arch, shape, tags = [], **kwargs):
+    """A copy of a Debian disk with its own kernel and initrd on the ESP, too, as systemd installs them: NAME.raw.
+
+    Args:
+        name: of the target
+        arch: x86_64, aarch64, riscv64 or loongarch64
+        shape: what tells of them: bls (by kernel-install) or uki (by ukify)
+        tags: as usual
+        **kwargs: as of every rule
+    """
+    _debian_entry(
+        name = name,
+        arch = arch,
+        disk = "//e2e/disks:debian_" + arch,
+        packages = "//e2e/disks:packages_" + arch,
+        shape = shape,
         tags = ["manual"] + tags,
         **kwargs
     )

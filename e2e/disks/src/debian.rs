@@ -5,13 +5,22 @@
 //! away afterwards, is started in QEMU for it; the disk that is kept is made anew from the same root and has
 //! never been mounted.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result, ensure};
+use clap::{Args, ValueEnum};
 
 use crate::{
+    Common,
     arch::Arch,
+    esp,
+    installed::{self, Kernel},
     layout::{Layout, ROOT_PARTUUID},
+    loader,
     qemu::{self, Start},
     root::{self, GRUB_CFG, Summary},
     scratch::Scratch,
@@ -64,6 +73,73 @@ pub fn make_disk(root: &Path, grub_cfg: &Path, arch: Arch, out: &Path) -> Result
     layout(arch, &summary).make(out, |pipe| root::copy(root, &summary, Some(&grub_cfg), pipe))
 }
 
+/// What tells of the kernel on the ESP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shape {
+    /// An entry of the Boot Loader Specification, made by kernel-install
+    Bls,
+    /// A unified kernel image, made by ukify
+    Uki,
+}
+
+/// A Debian disk, and what its ESP gets.
+#[derive(Args)]
+pub struct Entry {
+    #[command(flatten)]
+    pub common: Common,
+    /// The disk that `debian` made
+    #[arg(long)]
+    disk: PathBuf,
+    /// The root that it was made of
+    #[arg(long)]
+    root: PathBuf,
+    /// Its grub.cfg, whose command line the entry gets
+    #[arg(long)]
+    grub_cfg: PathBuf,
+    /// systemd's stub, for a unified kernel image
+    #[arg(long)]
+    stub: PathBuf,
+    /// What tells of the kernel
+    #[arg(long, value_enum)]
+    shape: Shape,
+}
+
+/// What a unified kernel image is titled by.
+const OS_RELEASE: &str = "ID=debian\nPRETTY_NAME=\"Debian GNU/Linux, unified\"\n";
+
+/// Copies a Debian disk, with its own kernel, initrd and command line on the ESP as well.
+///
+/// # Errors
+/// When the root or grub.cfg are not as expected, or a tool fails.
+pub fn add_entry(entry: &Entry) -> Result<()> {
+    let (arch, out) = (entry.common.arch, &entry.common.out);
+    let summary = root::summarize(arch, &entry.root)?;
+    let text = fs::read_to_string(&entry.grub_cfg).context("reading the grub.cfg")?;
+    let (version, options) = first_kernel(arch, &text).context("grub.cfg starts no kernel")?;
+    let word = if entry.shape == Shape::Bls { "bls" } else { "uki" };
+    let options = format!("{options} e2e={word}");
+    let kernel = Kernel { image: &summary.kernel, version, initrd: &summary.initrd, options: &options };
+    let scratch = Scratch::new("debian-entry")?;
+    let boot = scratch.file("boot");
+    match entry.shape {
+        Shape::Bls => installed::kernel_install(&kernel, "debian", None, &boot)?,
+        Shape::Uki => {
+            let image = boot.join(format!("EFI/Linux/debian-{version}.efi"));
+            installed::ukify(arch, &kernel, &entry.stub, OS_RELEASE, &image)?;
+        }
+    }
+    loader::copy(&entry.disk, out)?;
+    esp::copy(&boot, out)
+}
+
+/// Version and command line of the first kernel that a grub.cfg starts.
+fn first_kernel(arch: Arch, grub_cfg: &str) -> Option<(&str, String)> {
+    let line = grub_cfg.lines().find_map(|line| line.trim().strip_prefix("linux\t"))?;
+    let mut words = line.split_whitespace();
+    let version = words.next()?.strip_prefix("/boot/")?.strip_prefix(arch.kernel_prefix())?;
+    Some((version.strip_prefix('-')?, words.collect::<Vec<_>>().join(" ")))
+}
+
 fn layout(arch: Arch, summary: &Summary) -> Layout {
     let root = summary.size.div_ceil(MIB).saturating_add(ROOM).next_multiple_of(STEP);
     Layout { bios_boot: arch == Arch::X86_64, esp_end: ESP_END, root, label: LABEL }
@@ -88,6 +164,13 @@ mod tests {
     fn the_command_line_is_short_enough_for_every_kernel() {
         // COMMAND_LINE_SIZE of Linux is 512 on loongarch before 5.19, 1024 and more everywhere since.
         assert!(command_line().len() < 480, "{}", command_line().len());
+    }
+
+    #[test]
+    fn the_first_kernel_is_the_simple_entrys() {
+        let text = "menuentry 'Debian' {\n\tlinux\t/boot/vmlinuz-6.12 root=UUID=1 ro  quiet\n}\n";
+        assert_eq!(first_kernel(Arch::X86_64, text), Some(("6.12", "root=UUID=1 ro quiet".into())));
+        assert_eq!(first_kernel(Arch::Riscv64, text), None, "its kernels have another name");
     }
 
     #[test]

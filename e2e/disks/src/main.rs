@@ -10,8 +10,10 @@ mod arch;
 mod cpio;
 mod debian;
 mod device_tree;
+mod esp;
 mod files;
 mod grub_cfg;
+mod installed;
 mod layout;
 mod loader;
 mod mini;
@@ -70,6 +72,8 @@ enum Action {
         #[arg(long)]
         grub_cfg: PathBuf,
     },
+    /// A copy of a Debian disk with an entry for its kernel on its ESP
+    DebianEntry(debian::Entry),
     /// A copy of a disk of this program with a loader as \EFI\BOOT\BOOT*.EFI on its ESP
     WithLoader {
         #[command(flatten)]
@@ -119,6 +123,10 @@ fn main() -> ExitCode {
         Action::Debian { common, root, grub_cfg } => {
             let result = debian::make_disk(&root, &grub_cfg, common.arch, &common.out);
             ("Debian disk", common, result)
+        }
+        Action::DebianEntry(options) => {
+            let result = debian::add_entry(&options);
+            ("Debian disk with an entry", options.common, result)
         }
         Action::WithLoader { common, disk, loader } => {
             let result = loader::add(common.arch, &disk, &loader, &common.out);

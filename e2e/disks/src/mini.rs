@@ -50,7 +50,7 @@ pub enum Shape {
     Grub,
     /// Nothing: it is found by its name
     Names,
-    /// /loader/entries on the ESP, and kernel and initrd beside them
+    /// Entries of the Boot Loader Specification on the ESP, made by kernel-install
     Bls,
     /// A unified kernel image in /EFI/Linux on the ESP, made by ukify
     Uki,
@@ -72,6 +72,9 @@ pub struct Options {
     /// A static busybox
     #[arg(long)]
     busybox: PathBuf,
+    /// systemd's stub, for a unified kernel image
+    #[arg(long, required_if_eq("shape", "uki"))]
+    stub: Option<PathBuf>,
     /// A line that userspace prints: `mini: canary TEXT`
     #[arg(long)]
     canary: Option<String>,
@@ -136,9 +139,9 @@ pub fn make(options: &Options) -> Result<()> {
     let out = &options.common.out;
     layout.make(out, |pipe| root.write(pipe, options))?;
     let parts = shapes::Parts { kernel: &root.kernel, version: root.version, initrd: &root.initrd };
-    match options.shape {
-        Shape::Bls => shapes::bls(options.common.arch, out, &parts)?,
-        Shape::Uki => shapes::uki(options.common.arch, out, &parts)?,
+    match (options.shape, &options.stub) {
+        (Shape::Bls, _) => shapes::bls(options.common.arch, out, &parts)?,
+        (Shape::Uki, Some(stub)) => shapes::uki(options.common.arch, out, &parts, stub)?,
         _ => {}
     }
     match options.corrupt_superblock {

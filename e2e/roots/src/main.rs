@@ -24,7 +24,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// A kernel and a static busybox, out of their packages.
+    /// A kernel, a static busybox and systemd's EFI stub, out of their packages.
     Packages(Packages),
     /// A root filesystem with kernel, systemd and GRUB's tools.
     Root(Root),
@@ -44,6 +44,9 @@ pub struct Packages {
     /// Where busybox goes.
     #[arg(long)]
     busybox: PathBuf,
+    /// Where the stub of unified kernel images goes.
+    #[arg(long)]
+    stub: PathBuf,
 }
 
 #[derive(clap::Args)]

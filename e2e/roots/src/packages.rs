@@ -23,8 +23,8 @@ pub fn fetch(arguments: &Packages) -> Result<()> {
 
 fn pick(arguments: &Packages, suite: &str, work: &Path) -> Result<()> {
     let apt = Apt::new(arguments.arch, suite, work)?;
-    let files =
-        apt.unpack(&[kernel_packages(&apt, arguments.arch)?, vec!["busybox-static".into()]].concat())?;
+    let others = vec!["busybox-static".into(), "systemd-boot-efi".into()];
+    let files = apt.unpack(&[kernel_packages(&apt, arguments.arch)?, others].concat())?;
     let kernel = find(&files, &["boot", "usr/lib/modules"], |name| name.starts_with("vmlinu"))?;
     // /boot/vmlinuz-VERSION, or /usr/lib/modules/VERSION/vmlinuz.
     let name = kernel.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -37,6 +37,9 @@ fn pick(arguments: &Packages, suite: &str, work: &Path) -> Result<()> {
     fs::write(&arguments.version, version + "\n").context("writing the version")?;
     let busybox = find(&files, &["bin", "usr/bin"], |name| name == "busybox")?;
     fs::copy(&busybox, &arguments.busybox).with_context(|| format!("copying {}", busybox.display()))?;
+    let is_stub = |name: &str| name.starts_with("linux") && name.ends_with(".efi.stub");
+    let stub = find(&files, &["usr/lib/systemd/boot/efi"], is_stub)?;
+    fs::copy(&stub, &arguments.stub).with_context(|| format!("copying {}", stub.display()))?;
     Ok(())
 }
 

@@ -32,7 +32,8 @@ pub fn make(arguments: &Root) -> Result<()> {
 fn mmdebstrap(arguments: &Root, suite: &str, setup: &Path) -> Result<()> {
     let arch = arguments.arch;
     let include = format!(
-        "{},systemd-sysv,udev,initramfs-tools,zstd,login,passwd,kmod,iproute2,dbus,grub2-common,grub-common,grub-efi-{}-bin",
+        "{},systemd-sysv,udev,initramfs-tools,zstd,login,passwd,kmod,iproute2,dbus,grub2-common,grub-common,\
+         grub-efi-{}-bin,systemd-boot-tools",
         arch.kernel(),
         arch.debian()
     );

@@ -16,6 +16,8 @@ pub struct Phases {
     pub end: Option<Duration>,
     /// Title of the entry that was started.
     pub title: Option<String>,
+    /// The phases as the booted system counts them, where it was asked (`systemd-analyze time`).
+    pub reported: Vec<(Phase, Duration)>,
 }
 
 /// A stretch of a boot.
@@ -43,12 +45,18 @@ const USERSPACE: [&str; 7] = [
     "mini: ",
 ];
 
+/// What `systemd-analyze time` starts its line with.
+const REPORT: &str = "Startup finished in ";
+
 impl Phases {
     /// Takes in a line whose first byte came at `at`; a line may be shown again when it has grown.
     pub fn see(&mut self, line: &[u8], at: Duration) {
         let line = String::from_utf8_lossy(line);
         if line.starts_with("cloud-boot ") {
             self.banner.get_or_insert(at);
+        }
+        if let Some(times) = line.strip_prefix(REPORT) {
+            self.reported = reported(times);
         }
         if self.banner.is_none() || self.userspace.is_some() {
             return;
@@ -92,6 +100,42 @@ impl Phases {
             })
             .collect()
     }
+}
+
+/// The phases of `1.2s (firmware) + 210ms (loader) + 4.3s (kernel) + 1min 2.5s (userspace) = 1min 8.2s`. An
+/// initrd with a systemd of its own is userspace.
+fn reported(times: &str) -> Vec<(Phase, Duration)> {
+    let mut phases: Vec<(Phase, Duration)> = Vec::new();
+    for (time, name) in times.split(" + ").filter_map(|part| part.split_once(" (")) {
+        let phase = match name.split(')').next() {
+            Some("firmware") => Phase::Firmware,
+            Some("loader") => Phase::Loader,
+            Some("kernel") => Phase::Kernel,
+            Some("initrd" | "userspace") => Phase::Userspace,
+            _ => continue,
+        };
+        let Some(took) = time.split(' ').map(span).sum::<Option<Duration>>() else { return Vec::new() };
+        match phases.iter_mut().find(|(known, _)| *known == phase) {
+            Some((_, known)) => *known = known.saturating_add(took),
+            None => phases.push((phase, took)),
+        }
+    }
+    phases
+}
+
+/// One unit of systemd's spans of time (systemd.time(7)), as it prints them.
+fn span(text: &str) -> Option<Duration> {
+    let unit = text.find(|c: char| c.is_ascii_alphabetic())?;
+    let (number, unit) = text.split_at_checked(unit)?;
+    let seconds = match unit {
+        "h" => 3600.0,
+        "min" => 60.0,
+        "s" => 1.0,
+        "ms" => 1e-3,
+        "us" => 1e-6,
+        _ => return None,
+    };
+    Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()
 }
 
 /// `phases: firmware 1.6 s, loader 0.4 s, kernel 8.8 s, userspace 20.0 s`, as far as the boot came.
@@ -181,6 +225,21 @@ mod tests {
         assert_eq!(phases, Phases::default());
         assert_eq!(phases.current(), Phase::Firmware);
         assert_eq!(phases.to_string(), "phases: none came to its end");
+    }
+
+    #[test]
+    fn the_booted_system_counts_for_itself() {
+        let line = "Startup finished in 1.2s (firmware) + 210ms (loader) + 4.3s (kernel) + 2s (initrd) + \
+                    1min 500ms (userspace) = 1min 8.2";
+        let expected = [
+            (Phase::Firmware, 1200),
+            (Phase::Loader, 210),
+            (Phase::Kernel, 4300),
+            (Phase::Userspace, 62_500),
+        ];
+        let expected = expected.map(|(phase, millis)| (phase, Duration::from_millis(millis)));
+        assert_eq!(phases(&[line]).reported, expected);
+        assert_eq!(phases(&["Startup finished in -1s (kernel)"]).reported, []);
     }
 
     #[test]
