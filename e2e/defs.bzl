@@ -31,6 +31,7 @@ def _qemu_test_impl(ctx):
         "disks": [disk.short_path for disk in ctx.files.disks],
         "expect": ctx.attr.expect,
         "forbid": ctx.attr.forbid,
+        "in_boot_order": ctx.attr.in_boot_order,
         "medium": ctx.attr.medium,
         "memory": ctx.attr.memory,
         "qemu_options": ctx.attr.qemu_options,
@@ -70,6 +71,7 @@ _qemu_test = rule(
             allow_empty = False,
         ),
         "forbid": attr.string_list(),
+        "in_boot_order": attr.bool(default = True),
         "medium": attr.string(
             mandatory = True,
             values = ["cd", "disk", "none"],
@@ -103,6 +105,7 @@ def qemu_test(
         medium = None,
         bus = "virtio",
         block_size = 512,
+        in_boot_order = True,
         code = None,
         vars = None,
         qemu_options = [],
@@ -131,6 +134,7 @@ def qemu_test(
         medium: how `boot` is attached: "cd" (the default), "disk", or "none" without `boot`
         bus: how disks are attached: virtio, nvme, sata, scsi, usb
         block_size: of the disks, bytes
+        in_boot_order: False keeps the disks from the firmware's boot order, so that it starts no drivers for them
         code: the firmware, if not the usual one
         vars: its variable store, if not the usual one
         qemu_options: more options of QEMU
@@ -153,6 +157,7 @@ def qemu_test(
         disks = disks,
         expect = expect,
         forbid = forbid,
+        in_boot_order = in_boot_order,
         medium = medium or ("cd" if boot else "none"),
         memory = memory,
         qemu_options = qemu_options,

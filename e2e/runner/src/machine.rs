@@ -34,6 +34,8 @@ pub struct Machine {
     pub bus: Bus,
     /// Bytes of their blocks.
     pub block_size: u32,
+    /// Whether the firmware is told to try them; where it is not, it leaves their drivers alone.
+    pub in_boot_order: bool,
     /// More of QEMU's options.
     pub options: Vec<String>,
 }
@@ -155,7 +157,8 @@ impl Machine {
             // 0 is the CD's.
             let order = index.saturating_add(1);
             let device = self.bus.device(order);
-            line.option("-device", &format!("{device},drive=disk{index},bootindex={order}{blocks}"));
+            let place = if self.in_boot_order { format!(",bootindex={order}") } else { String::new() };
+            line.option("-device", &format!("{device},drive=disk{index}{place}{blocks}"));
         }
     }
 }
@@ -196,6 +199,7 @@ mod tests {
             serial: Serial::Plain,
             bus: Bus::Virtio,
             block_size: 512,
+            in_boot_order: true,
             options: vec!["-snapshot".into()],
         }
     }
@@ -230,6 +234,13 @@ mod tests {
         assert!(line(&nvme).contains(device), "{}", line(&nvme));
         let scsi = line(&Machine { bus: Bus::Scsi, ..machine(Arch::X86_64, None) });
         assert_eq!(scsi.matches("virtio-scsi-pci").count(), 1, "{scsi}");
+    }
+
+    #[test]
+    fn disks_out_of_the_boot_order_have_no_place_in_it() {
+        let machine = machine(Arch::X86_64, Some(Boot::Cd("boot.iso".into())));
+        let line = line(&Machine { in_boot_order: false, ..machine });
+        assert_eq!(line.matches("bootindex").count(), 1, "the CD's: {line}");
     }
 
     #[test]

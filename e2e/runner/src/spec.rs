@@ -43,6 +43,8 @@ pub struct Spec {
     pub bus: Bus,
     /// Bytes of their blocks.
     pub block_size: u32,
+    /// Whether the firmware is told to try them.
+    pub in_boot_order: bool,
     /// More of QEMU's options.
     pub qemu_options: Vec<String>,
 }
@@ -96,6 +98,7 @@ impl Spec {
             serial: if self.script()?.has_keys() { Serial::Typed } else { Serial::Plain },
             bus: self.bus,
             block_size: self.block_size,
+            in_boot_order: self.in_boot_order,
             options: self.qemu_options.clone(),
         })
     }
@@ -125,7 +128,7 @@ mod tests {
     const SPEC: &str = r#"{
         "arch": "riscv64", "code": "c.fd", "vars": "v.fd", "medium": "cd", "boot": "boot.iso", "disks": ["d.raw"],
         "expect": ["^cloud-boot "], "forbid": ["GRUB"], "seconds": 120, "quiet_after": 0, "memory": 1024,
-        "bus": "nvme", "block_size": 4096, "qemu_options": []
+        "bus": "nvme", "block_size": 4096, "in_boot_order": true, "qemu_options": []
     }"#;
 
     #[test]
