@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Damaged tables, device paths and variables end in values or none, within limits of time, stack and memory.
+
+use std::rc::Rc;
+
+use block::BlockRead;
+use efi::{
+    device_path::{self, HardDrive},
+    fw_cfg, interface, log, smbios, text,
+};
+use oracle::campaign::{self, Depth, Plan};
+
+/// What the bazel target of this test has time for.
+const MUTANTS: usize = 1000;
+const FILE: &str = "opt/org.cloudboot/cmdline";
+
+fn all(device: &dyn BlockRead) -> Vec<u8> {
+    let mut bytes = vec![0; usize::try_from(device.size()).unwrap()];
+    if device.read_at(0, &mut bytes).is_err() {
+        bytes.clear();
+    }
+    bytes
+}
+
+fn run(name: &str, image: &[u8], read: fn(Rc<dyn BlockRead>, Depth) -> usize, seed: u64) {
+    // Only an entry point has a checksum, and what it leads to is a table of its own.
+    let repair = |_: &mut [u8], _| {};
+    let layers = &["something", "what was meant"];
+    let _ = campaign::run(Plan { name, image, layers, read, repair, mutants: MUTANTS, seed });
+}
+
+/// A structure of SMBIOS: header, formatted area, strings.
+fn structure(kind: u8, formatted: &[u8], strings: &[&str]) -> Vec<u8> {
+    let mut bytes = vec![kind, u8::try_from(formatted.len() + 4).unwrap(), 1, 0];
+    bytes.extend(formatted);
+    strings.iter().for_each(|string| bytes.extend(string.bytes().chain([0])));
+    bytes.extend(if strings.is_empty() { &[0, 0][..] } else { &[0] });
+    bytes
+}
+
+#[test]
+fn smbios_table() {
+    let settings = ["cloudboot:target=debian", "other", "cloudboot:cmdline.extra=quiet splash"];
+    let table = [
+        structure(0, &[1, 2, 0, 0xe0, 3, 0], &["EDK II", "1.00", "2026-08-01"]),
+        structure(1, &[1, 2, 0, 0], &["QEMU", "Standard PC"]),
+        structure(11, &[3], &settings),
+        structure(127, &[], &[]),
+    ]
+    .concat();
+    run(
+        "smbios",
+        &table,
+        |device, _| {
+            let bytes = all(&*device);
+            let _ = smbios::EntryPoint::parse(&bytes);
+            let settings: Vec<&str> = smbios::settings(&bytes).collect();
+            let is_whole = smbios::manufacturer(&bytes).as_deref() == Some("QEMU")
+                && settings == ["target=debian", "cmdline.extra=quiet splash"];
+            usize::from(smbios::structures(&bytes).next().is_some()) + usize::from(is_whole)
+        },
+        31,
+    );
+}
+
+#[test]
+fn device_path_of_a_file() {
+    let mut partition = vec![4, 1, 42, 0, 15, 0, 0, 0];
+    partition.extend([0; 16]);
+    partition.extend(1..=16);
+    partition.extend([2, 2]);
+    let disk = [2, 1, 12, 0, 0xd0, 0x41, 3, 0x0a, 0, 0, 0, 0, 1, 1, 6, 0, 0, 4];
+    let volume = [&disk[..], &partition].concat();
+    let path = device_path::file(&volume, "\\EFI\\BOOT\\BOOTX64.EFI").unwrap();
+    run(
+        "device-path",
+        &path,
+        |device, _| {
+            let bytes = all(&*device);
+            let _ = device_path::linux_names(bytes.chunks(18));
+            let volume = bytes.get(..60).unwrap_or_default();
+            let is_partition = HardDrive::of(volume).is_some_and(|drive| drive.number == 15);
+            let name = device_path::file_name(bytes.get(60..).unwrap_or_default());
+            let is_whole = is_partition && name.as_deref() == Some("\\EFI\\BOOT\\BOOTX64.EFI");
+            usize::from(device_path::nodes(&bytes).next().is_some()) + usize::from(is_whole)
+        },
+        32,
+    );
+}
+
+#[test]
+fn directory_of_fw_cfg() {
+    let entry = |size: u32, selector: u16, name: &str| {
+        let mut entry = [&size.to_be_bytes()[..], &selector.to_be_bytes(), &[0, 0], name.as_bytes()].concat();
+        entry.resize(fw_cfg::ENTRY, 0);
+        entry
+    };
+    let directory = [entry(40, 0x20, "etc/e820"), entry(7, 0x21, FILE), entry(9, 0x22, "opt/other")].concat();
+    run(
+        "fw-cfg",
+        &directory,
+        |device, _| {
+            let found = fw_cfg::find(&all(&*device), FILE);
+            usize::from(found.is_some())
+                + usize::from(found == Some(fw_cfg::File { selector: 0x21, size: 7 }))
+        },
+        33,
+    );
+}
+
+#[test]
+fn variables() {
+    // What stands behind the NUL does not count.
+    let value = [text::encode("menu-hidden"), vec![0xff; 100]].concat();
+    run(
+        "variables",
+        &value,
+        |device, _| {
+            let decoded = text::decode(&all(&*device));
+            let timeout = interface::Timeout::parse(&decoded);
+            let _ = log::write("1", "x86_64", Some(&decoded), &[(0, &decoded)]);
+            usize::from(interface::is_valid_id(&decoded))
+                + usize::from(timeout == Some(interface::Timeout::Hidden))
+        },
+        34,
+    );
+}
