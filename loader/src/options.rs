@@ -34,7 +34,7 @@ pub fn sources() -> Vec<Text> {
 }
 
 /// A named section of the running image.
-fn section<'a>(image: &'a LoadedImage, name: &str) -> Option<&'a [u8]> {
+pub fn section<'a>(image: &'a LoadedImage, name: &str) -> Option<&'a [u8]> {
     let (base, size) = image.info();
     // SAFETY: the firmware loaded this program there, headers and all, and it stays there while we run;
     // nothing writes to its read-only sections.

@@ -6,11 +6,22 @@
 //! has allocated, painted, to see how much of it is used.
 
 use alloc::{vec, vec::Vec};
-use core::{arch::global_asm, ptr};
+use core::{
+    arch::global_asm,
+    ptr,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 /// Bytes of the stack: four times what may be used.
 const SIZE: usize = 256 * 1024;
 const PATTERN: u64 = 0x5ac3_1e77_a90b_42d6;
+/// End of the stack that is in use.
+static TOP: AtomicUsize = AtomicUsize::new(0);
+
+/// Address of the end of the stack that the program runs on; 0 before it does.
+pub fn top() -> usize {
+    TOP.load(Ordering::Relaxed)
+}
 
 /// The painted stack.
 pub struct Stack {
@@ -38,6 +49,7 @@ impl Stack {
     pub fn run(&mut self, function: extern "C" fn(&Self) -> usize) -> usize {
         // Aligned to 16 bytes, as all four calling conventions want it.
         let top = self.words.as_mut_ptr().wrapping_add(self.words.len()).map_addr(|address| address & !15);
+        TOP.store(top.addr(), Ordering::Relaxed);
         // SAFETY: `top` is the end of memory that is ours alone while `function` runs; `function` takes the one
         // argument that is handed over and returns a word, as the routine below has it.
         unsafe { cloud_boot_call_on_stack(ptr::from_ref(self), function, top) }

@@ -10,10 +10,11 @@ mod environment;
 mod grubenv;
 mod interpreter;
 mod lexer;
+mod names;
 mod parser;
 mod place;
 
-use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 use core::mem::take;
 
 use vfs::{Volume, VolumeId, Volumes};
@@ -37,7 +38,7 @@ const MOST: usize = 1000;
 /// by whatever path it is reached.
 #[derive(Debug, Default)]
 pub struct Seen {
-    scripts: BTreeSet<(VolumeId, u64)>,
+    scripts: Vec<(VolumeId, u64)>,
     /// Scripts that show entries of the Boot Loader Specification.
     pub blscfg: Vec<BlsCfg>,
 }
@@ -58,7 +59,12 @@ impl Seen {
     fn insert(&mut self, volume: VolumeId, text: &str) -> bool {
         // FNV-1a, 64 bits.
         let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        self.scripts.insert((volume, text.bytes().fold(0xcbf2_9ce4_8422_2325, step)))
+        let script = (volume, text.bytes().fold(0xcbf2_9ce4_8422_2325, step));
+        let is_new = !self.scripts.contains(&script);
+        if is_new {
+            self.scripts.push(script);
+        }
+        is_new
     }
 }
 

@@ -8,7 +8,7 @@
 mod format;
 mod replayed;
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::vec::Vec;
 
 use block::BlockRead;
 use filesystem::{Error, Fault, FileType, Format};
@@ -27,29 +27,49 @@ pub use replayed::{Replayed, Source};
 /// with blocks of 4 KiB. They need some 10 MiB of memory.
 const MOST_BLOCKS: usize = 256 * 1024;
 
-/// Where the blocks stand that the journal holds for their own places.
+/// Where the blocks stand that the journal holds for their own places, sorted by these.
 ///
 /// # Errors
 /// [`Error::Corrupt`] for a damaged journal superblock, [`Error::Unsupported`] for a journal that is on
 /// another device or of an unknown kind.
-pub fn scan<D: BlockRead>(volume: &Volume<D>) -> Result<BTreeMap<u64, Source>, Error> {
+pub fn scan<D: BlockRead>(volume: &Volume<D>) -> Result<Vec<(u64, Source)>, Error> {
     let journal = Journal::open(volume)?;
     if journal.superblock.start == 0 {
-        return Ok(BTreeMap::new()); // empty
+        return Ok(Vec::new()); // empty
     }
     let mut scan = Scan {
         sequence: journal.superblock.sequence,
         at: journal.superblock.start,
         left: journal.superblock.end.saturating_sub(journal.superblock.first),
         sum: !0,
-        blocks: BTreeMap::new(),
+        events: Vec::new(),
         pending: Vec::new(),
         revoked: Vec::new(),
         journal,
     };
     while scan.step()? {}
     scan.journal.refuse_fast_commits(scan.sequence)?;
-    Ok(scan.blocks)
+    Ok(last(scan.events))
+}
+
+/// What a transaction did to a block.
+struct Event {
+    block: u64,
+    /// Its place among all.
+    order: usize,
+    /// Where the block's new content is; none where it was revoked.
+    source: Option<Source>,
+}
+
+/// What the last event of each block says.
+fn last(mut events: Vec<Event>) -> Vec<(u64, Source)> {
+    events.sort_unstable_by_key(|event| (event.block, event.order));
+    let mut sources: Vec<(u64, Source)> = Vec::new();
+    for Event { block, source, .. } in events {
+        sources.pop_if(|(before, _)| *before == block);
+        sources.extend(source.map(|source| (block, source)));
+    }
+    sources
 }
 
 struct Journal<'a, D> {
@@ -113,7 +133,7 @@ struct Scan<'a, D> {
     /// Register of the checksum over the transaction's descriptors and data, of journals before csum_v2.
     sum: u32,
     /// Of whole transactions.
-    blocks: BTreeMap<u64, Source>,
+    events: Vec<Event>,
     /// Blocks and revocations of the transaction that we are in.
     pending: Vec<(u64, Source)>,
     revoked: Vec<u64>,
@@ -189,13 +209,14 @@ impl<D: BlockRead> Scan<'_, D> {
             let offset = self.journal.inode.offset;
             return Err(corrupt(Fault::Range, "journal_block_tag_t.t_blocknr", offset, *block));
         }
-        self.blocks.extend(self.pending.drain(..));
-        for block in self.revoked.drain(..) {
-            self.blocks.remove(&block);
+        let written = self.pending.drain(..).map(|(block, source)| (block, Some(source)));
+        let revoked = self.revoked.drain(..).map(|block| (block, None));
+        for (block, source) in written.chain(revoked) {
+            self.events.push(Event { block, order: self.events.len(), source });
         }
         self.sum = !0;
         self.sequence = self.sequence.wrapping_add(1);
-        within_limit(self.blocks.len())
+        within_limit(self.events.len())
     }
 }
 
@@ -204,7 +225,7 @@ fn within_limit(blocks: usize) -> Result<bool, Error> {
     if blocks <= MOST_BLOCKS {
         return Ok(true);
     }
-    let bytes = blocks.saturating_mul(size_of::<(u64, Source)>());
+    let bytes = blocks.saturating_mul(size_of::<Event>());
     let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
     Err(Error::NoMemory { format: Format::Ext4, structure: "journal replay", bytes })
 }

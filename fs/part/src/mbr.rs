@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The master boot record and the chain of extended boot records behind it.
 
-use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 
 use block::BlockRead;
 use filesystem::{Error, Fault, Format};
@@ -71,7 +71,7 @@ impl Mbr {
         }
         let table = Table { kind: Kind::Mbr, block_size, partitions: Vec::new(), warnings: Vec::new() };
         let disk = self.unique_mbr_disk_signature.get();
-        let mut reader = Reader { device, disk, table, next_logical: 5, seen: BTreeSet::new() };
+        let mut reader = Reader { device, disk, table, next_logical: 5, seen: Vec::new() };
         for (number, record) in (1..).zip(&self.partition_record) {
             if !record.is_extended() {
                 reader.add(number, 0, record);
@@ -103,7 +103,7 @@ struct Reader<'a> {
     /// The number of the next logical partition.
     next_logical: u32,
     /// Blocks of the extended boot records that were read.
-    seen: BTreeSet<u64>,
+    seen: Vec<u64>,
 }
 
 impl Reader<'_> {
@@ -147,9 +147,10 @@ impl Reader<'_> {
         loop {
             let offset = next.saturating_mul(u64::from(self.table.block_size));
             let fail = |fault, structure, found| corrupt(Format::Mbr, fault, structure, offset, found);
-            if !self.seen.insert(next) || self.seen.len() > MOST_RECORDS {
+            if self.seen.contains(&next) || self.seen.len() >= MOST_RECORDS {
                 return Err(fail(Fault::Loop, "EBR Partition Record.StartingLBA", next));
             }
+            self.seen.push(next);
             if offset.checked_add(SECTOR).is_none_or(|end| end > self.device.size()) {
                 return Err(fail(Fault::Range, "EBR Partition Record.StartingLBA", next));
             }

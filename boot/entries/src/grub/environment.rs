@@ -3,18 +3,20 @@
 
 use alloc::{
     borrow::{Cow, ToOwned},
-    collections::BTreeMap,
     string::{String, ToString},
     vec::Vec,
 };
 
-use super::lexer::{Part, Word};
+use super::{
+    lexer::{Part, Word},
+    names::Names,
+};
 use crate::{Arch, Error};
 
 /// Bytes of all variables.
 const MOST_BYTES: usize = 1024 * 1024;
-/// What a variable takes besides its name and value.
-const OVERHEAD: usize = 64;
+/// What a variable takes besides its name and value, so that there are no more than a thousand.
+const OVERHEAD: usize = 1024;
 /// Bytes that the words of one command may become.
 const LONGEST: usize = 1024 * 1024;
 
@@ -35,7 +37,7 @@ const MORE_FEATURES: [&str; 3] =
 /// Variables and the arguments of the function that runs.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
-    variables: BTreeMap<String, Variable>,
+    variables: Names<Variable>,
     pub arguments: Vec<String>,
     /// Status of the last command; 0 is success.
     pub status: u32,
@@ -120,7 +122,7 @@ impl Environment {
     /// # Errors
     /// As [`set`](Self::set).
     pub fn export(&mut self, name: &str, line: u32) -> Result<(), Error> {
-        if !self.variables.contains_key(name) {
+        if self.variables.get(name).is_none() {
             self.set(name, "", line)?;
         }
         if let Some(variable) = self.variables.get_mut(name) {
@@ -131,7 +133,7 @@ impl Environment {
 
     fn insert(&mut self, name: &str, value: &str, is_exported: bool) {
         self.bytes = self.bytes.saturating_add(size(name, value));
-        self.variables.insert(name.to_owned(), Variable { value: value.to_owned(), is_exported });
+        self.variables.insert(name, Variable { value: value.to_owned(), is_exported });
     }
 
     /// Whether it was exported.

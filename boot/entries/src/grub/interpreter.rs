@@ -2,7 +2,6 @@
 //! Runs statements.
 
 use alloc::{
-    collections::BTreeMap,
     rc::Rc,
     string::{String, ToString},
     vec::Vec,
@@ -15,6 +14,7 @@ use super::{
     budget::Budget,
     environment::Environment,
     lexer::Word,
+    names::Names,
     parser::{Block, Script, Statement},
 };
 use crate::{Error, File, Linux, Problem, Program, Start};
@@ -23,6 +23,8 @@ use crate::{Error, File, Linux, Problem, Program, Start};
 const DEEPEST: u32 = 40;
 /// Problems that are kept.
 const MOST_NOTES: usize = 32;
+/// Functions of one configuration.
+const MOST_FUNCTIONS: usize = 1000;
 /// Menu entries of one menu.
 const MOST_ITEMS: usize = 1000;
 
@@ -104,7 +106,7 @@ pub struct Interpreter<'a> {
     /// Configurations that were run, by volume and content: none is a menu twice.
     pub seen: Seen,
     pub has_next_entry: bool,
-    functions: BTreeMap<String, Block>,
+    functions: Names<Block>,
     depth: u32,
     /// Loops around the statement that `break` may leave.
     loops: u32,
@@ -125,7 +127,7 @@ impl<'a> Interpreter<'a> {
             notes: Vec::new(),
             seen: Seen::default(),
             has_next_entry: false,
-            functions: BTreeMap::new(),
+            functions: Names::default(),
             depth: 0,
             loops: 0,
             is_in_scope: false,
@@ -221,8 +223,11 @@ impl<'a> Interpreter<'a> {
                 Statement::While { condition, body, is_until, line } => {
                     self.repeat_while(condition, body, *is_until, *line)?
                 }
-                Statement::Function { name, body } => {
-                    self.functions.insert(name.clone(), Rc::clone(body));
+                Statement::Function { name, body, line } => {
+                    if self.functions.len() >= MOST_FUNCTIONS {
+                        return Err(Error::Limit { line: *line, what: "functions", limit: 1000 });
+                    }
+                    self.functions.insert(name, Rc::clone(body));
                     Flow::Next
                 }
             };

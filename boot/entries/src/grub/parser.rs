@@ -62,6 +62,8 @@ pub enum Statement {
         name: String,
         /// What it does.
         body: Block,
+        /// Line, from 1.
+        line: u32,
     },
 }
 
@@ -209,11 +211,12 @@ impl<'a> Script<'a> {
     }
 
     fn function(&mut self) -> Result<Statement, Error> {
+        let line = self.line();
         self.advance();
         let name = self.name("a function without a name")?;
         self.newlines()?;
         let body = self.braces(true)?;
-        Ok(Statement::Function { name, body })
+        Ok(Statement::Function { name, body, line })
     }
 
     /// A name: no keyword, and nothing in quotes.

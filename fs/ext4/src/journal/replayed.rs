@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! A device as it is after the replay of its journal.
 
-use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use block::{BlockRead, ReadError};
 
@@ -21,8 +21,8 @@ pub struct Replayed<D> {
     device: D,
     /// Bytes of a block.
     block_size: u64,
-    /// By block number.
-    sources: BTreeMap<u64, Source>,
+    /// By block number, sorted.
+    sources: Vec<(u64, Source)>,
 }
 
 /// What an escaped block starts with: `JBD2_MAGIC_NUMBER`.
@@ -31,11 +31,12 @@ const ESCAPED: [u8; 4] = super::format::MAGIC.to_be_bytes();
 impl<D: BlockRead> Replayed<D> {
     /// The device as it is.
     pub fn new(device: D) -> Self {
-        Self { device, block_size: 1, sources: BTreeMap::new() }
+        Self { device, block_size: 1, sources: Vec::new() }
     }
 
-    /// The device with blocks of `block_size` bytes read from their sources, all of which are on it.
-    pub fn with(self, block_size: u64, sources: BTreeMap<u64, Source>) -> Self {
+    /// The device with blocks of `block_size` bytes read from their sources, all of which are on it. They are sorted by
+    /// block number, none is there twice.
+    pub fn with(self, block_size: u64, sources: Vec<(u64, Source)>) -> Self {
         Self { device: self.device, block_size, sources }
     }
 
@@ -69,7 +70,9 @@ impl<D: BlockRead> BlockRead for Replayed<D> {
         let end = offset.saturating_add(u64::try_from(buf.len()).unwrap_or(u64::MAX));
         let (first, _) = crate::divide(offset, self.block_size);
         let last = end.div_ceil(self.block_size.max(1));
-        for (block, source) in self.sources.range(first..last) {
+        let (Ok(at) | Err(at)) = self.sources.binary_search_by_key(&first, |(block, _)| *block);
+        let here = self.sources.get(at..).unwrap_or_default().iter();
+        for (block, source) in here.take_while(|(block, _)| *block < last) {
             let start = block.saturating_mul(self.block_size);
             let (from, to) = (start.max(offset), start.saturating_add(self.block_size).min(end));
             let place = |at: u64| usize::try_from(at.saturating_sub(offset)).unwrap_or(usize::MAX);
@@ -83,8 +86,6 @@ impl<D: BlockRead> BlockRead for Replayed<D> {
 
 #[cfg(test)]
 mod tests {
-    use std::vec::Vec;
-
     use super::*;
 
     /// Blocks of 8 bytes, each filled with its number, block 2 in block 5 and block 3 in block 6, escaped.
