@@ -38,7 +38,7 @@ impl flow::Disks for FirmwareDisks {
             .filter_map(|handle| Some((path_bytes(handle), BlockDevice::open(handle)?)))
             .collect();
         // Handles come in the order in which drivers happened to start; device paths are stable.
-        found.sort_by(|a, b| a.0.cmp(&b.0));
+        found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         let (paths, disks): (_, Vec<_>) = found.into_iter().unzip();
         *self.paths.borrow_mut() = paths;
         let disks = disks.into_iter().enumerate();

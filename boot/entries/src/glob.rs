@@ -56,7 +56,7 @@ pub fn find_modules(volumes: &Volumes, volume: &Volume, found: &mut Found) {
     let path = |version: &[u8]| [MODULES.as_bytes(), b"/", version, b"/vmlinuz"].concat();
     let mut versions: Vec<Vec<u8>> = list.into_iter().map(|entry| entry.name).collect();
     versions.retain(|version| is_candidate(version) && volume.open(&path(version)).is_ok());
-    versions.sort_by(|a, b| version::compare(b, a));
+    versions.sort_unstable_by(|a, b| version::compare(b, a));
     let options = defaults::options(volumes, volume);
     for (i, version) in versions.into_iter().take(MOST).enumerate() {
         let kernel = Kernel { path: path(&version), version };
@@ -92,7 +92,7 @@ fn kernels(volume: &Volume, folder: &str) -> Vec<Kernel> {
             is_candidate(version).then_some((rank, kernel))
         })
         .collect();
-    kernels.sort_by(|(i, a), (j, b)| version::compare(&b.version, &a.version).then(i.cmp(j)));
+    kernels.sort_unstable_by(|(i, a), (j, b)| version::compare(&b.version, &a.version).then(i.cmp(j)));
     kernels.dedup_by(|(_, later), (_, first)| later.version == first.version);
     kernels.into_iter().map(|(_, kernel)| kernel).collect()
 }

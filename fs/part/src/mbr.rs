@@ -79,7 +79,7 @@ impl Mbr {
                 reader.table.warnings.push(warning);
             }
         }
-        reader.table.partitions.sort_by_key(|partition| partition.number);
+        reader.table.partitions.sort_unstable_by_key(|partition| partition.number);
         Some(reader.table)
     }
 }

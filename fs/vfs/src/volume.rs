@@ -205,7 +205,7 @@ impl Node<'_> {
         if let Some(error) = failed {
             return Err(error);
         }
-        found.sort_by(|a, b| a.name.cmp(&b.name));
+        found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(found)
     }
 }
