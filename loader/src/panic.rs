@@ -3,7 +3,7 @@
 
 use core::{panic::PanicInfo, ptr};
 
-use flow::Console as _;
+use flow::{Console as _, codes};
 use uefi::{Status, boot};
 
 use crate::console::Console;
@@ -12,7 +12,7 @@ use crate::console::Console;
 /// that fails ends here, too.)
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    Console.line(format_args!("failed: E-LOADER-PANIC {info}; returning to the firmware"));
+    Console.line(format_args!("failed: {} {info}; returning to the firmware", codes::PANIC));
     // SAFETY: the handle is that of this image, which has no exit data. What is not dropped is memory, which
     // the firmware reclaims at ExitBootServices, and an initial RAM disk that no kernel will look for.
     let _ = unsafe { boot::exit(boot::image_handle(), Status::ABORTED, 0, ptr::null_mut()) };

@@ -23,6 +23,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod codes;
 pub mod fuzz;
 mod keys;
 mod line;
