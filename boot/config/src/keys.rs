@@ -246,8 +246,8 @@ pub const ROWS: [Row; 48] = [
     later(free("cloudboot.cache", Value::Flag), "0", "keeps verified artifacts on the ESP"),
     later(free("rd.cloudboot.user", Value::Text), "", "user at the registry"),
     later(secret("rd.cloudboot.pass"), "", "password at the registry"),
-    later(free("ip", Value::Text), "", "static IPv4 in the kernel's form; passed on to the kernel"),
-    later(free("BOOTIF", Value::Text), "", "MAC of the only network interface; passed on to the kernel"),
+    later(free("ip", Value::Text), "", "static IPv4, in the form that Linux has for it"),
+    later(free("BOOTIF", Value::Text), "", "MAC of the only network interface to use"),
     later(
         key("cloudboot.ca", Value::Text),
         "",

@@ -40,7 +40,11 @@
 #[cfg(test)]
 extern crate std;
 
+pub mod codes;
+
 use core::fmt;
+
+pub use codes::MEMORY;
 
 /// What the name of a family has where its codes have a format's word.
 pub const PLACEHOLDER: &str = "FORMAT";
@@ -155,14 +159,6 @@ macro_rules! table {
             $of const $id: $crate::$kind = $crate::$kind::of_row($table, $name);
         )+
     };
-}
-
-table! {
-    /// What fails the same way in every crate.
-    pub COMMON;
-    pub MEMORY: Code = "E-MEMORY",
-        "kernel (twice: the firmware copies it) and initrd do not fit into free memory, or a structure does not",
-        "more memory, a smaller initrd";
 }
 
 /// The name of the row that is called so.

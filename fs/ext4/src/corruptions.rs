@@ -102,7 +102,7 @@ impl Image {
         match everything(self.0) {
             Err(error @ Error::Corrupt(Corrupt { structure, .. })) => {
                 let code = error.code().to_string();
-                format!("{} {structure}", code.trim_start_matches("E-FS-EXT4-"))
+                format!("{} {structure}", code.rsplit('-').next().unwrap_or_default())
             }
             Err(Error::Unsupported { feature, .. }) => format!("UNSUPPORTED {feature}"),
             other => format!("{other:?}"),

@@ -2,7 +2,7 @@
 //! The codes of this crate's errors.
 
 code::table! {
-    /// What reading disks, volumes and files raises.
+    /// What reading disks and volumes raises.
     pub CODES;
     pub(crate) IO: Code = "E-IO",
         "the device failed, in the firmware's words",
@@ -28,6 +28,11 @@ code::table! {
     pub(crate) UNSUPPORTED: Family = "E-FS-FORMAT-UNSUPPORTED",
         "the data may be right, but uses a feature that cloud-boot lacks; the message names it",
         "another filesystem for `/boot`, or one without that feature";
+}
+
+code::table! {
+    /// What looking for a file raises.
+    pub FILES;
     pub(crate) NOT_FOUND: Code = "E-FS-NOTFOUND",
         "the kernel or initrd that the entry names is not there",
         "make it (`update-initramfs -c -k all`), or run `update-grub`";
