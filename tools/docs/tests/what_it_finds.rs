@@ -97,7 +97,11 @@ fn image(sections: &[(String, String)]) -> Vec<u8> {
     let folder = base.join(format!("docs-uki-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     let mut ukify = Command::new("ukify");
-    ukify.current_dir(&folder).env("HOME", &folder).args(["build", "--output=uki.efi"]);
+    ukify
+        .current_dir(&folder)
+        .env("PATH", "/usr/bin:/bin")
+        .env("HOME", &folder)
+        .args(["build", "--output=uki.efi"]);
     ukify.args([format!("--stub={STUB}"), format!("--linux={STUB}"), "--uname=6.12".into()]);
     for (name, text) in sections {
         fs::write(folder.join(name), text).unwrap();
