@@ -4,28 +4,28 @@
 code::table! {
     /// What is wrong with kernels and other images.
     pub CODES;
-    pub(crate) TRUNCATED: Family = "E-IMAGE-FORMAT-TRUNCATED",
+    pub(crate) TRUNCATED: Family = "E-IMAGE-*-TRUNCATED",
         "the file ends before something that it promises; a kernel that was copied in part",
         "install the kernel again";
-    pub(crate) CHECKSUM: Family = "E-IMAGE-FORMAT-CSUM",
+    pub(crate) CHECKSUM: Family = "E-IMAGE-*-CSUM",
         "the checksum of compressed data is wrong",
         "install the kernel again";
-    pub(crate) DATA: Family = "E-IMAGE-FORMAT-DATA",
+    pub(crate) DATA: Family = "E-IMAGE-*-DATA",
         "compressed data is wrong, in the decoder's words",
         "install the kernel again";
-    pub(crate) MAGIC: Family = "E-IMAGE-FORMAT-MAGIC",
+    pub(crate) MAGIC: Family = "E-IMAGE-*-MAGIC",
         "a magic number or signature is not there; for `PE`: the file is no EFI program",
         "a kernel with an EFI stub";
-    pub(crate) RANGE: Family = "E-IMAGE-FORMAT-RANGE",
+    pub(crate) RANGE: Family = "E-IMAGE-*-RANGE",
         "a field of a header is outside what the format allows",
         "install the kernel again; where that changes nothing, a kernel built otherwise";
-    pub(crate) INCONSISTENT: Family = "E-IMAGE-FORMAT-INCONSISTENT",
+    pub(crate) INCONSISTENT: Family = "E-IMAGE-*-INCONSISTENT",
         "two fields contradict each other",
         "install the kernel again; where that changes nothing, a kernel built otherwise";
-    pub(crate) UNSUPPORTED: Family = "E-IMAGE-FORMAT-UNSUPPORTED",
+    pub(crate) UNSUPPORTED: Family = "E-IMAGE-*-UNSUPPORTED",
         "the file may be right, but uses a format or feature that cloud-boot lacks; the message names it",
         "a kernel without it";
-    pub(crate) LIMIT: Family = "E-IMAGE-FORMAT-LIMIT",
+    pub(crate) LIMIT: Family = "E-IMAGE-*-LIMIT",
         "the content is larger than any honest kernel (512 MiB unpacked)",
         "another kernel";
     pub(crate) MACHINE: Code = "E-IMAGE-PE-MACHINE",

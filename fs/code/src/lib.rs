@@ -8,7 +8,7 @@
 //!     /// What boils.
 //!     pub CODES;
 //!     pub DRY: Code = "E-KETTLE-DRY", "there is no water in it", "fill it";
-//!     pub HOT: Family = "E-KETTLE-FORMAT-HOT", "it is hot already", "make tea";
+//!     pub HOT: Family = "E-KETTLE-*-HOT", "it is hot already", "make tea";
 //! }
 //! code::table! {
 //!     /// What FORMAT can be.
@@ -42,17 +42,21 @@ extern crate std;
 
 pub mod codes;
 
-use core::fmt;
+use core::fmt::{self, Write as _};
 
 pub use codes::MEMORY;
 
-/// What the name of a family has where its codes have a format's word.
-pub const PLACEHOLDER: &str = "FORMAT";
+/// What the name of a family has in place of a format's word.
+pub const PLACEHOLDER: char = '*';
+
+/// Bytes of the longest name, and of the longest word.
+const LONGEST: usize = 22;
+const LONGEST_WORD: usize = 8;
 
 /// A row of a table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Row {
-    /// The code, the family with [`PLACEHOLDER`] in it, or the word.
+    /// The code, the family with its [`PLACEHOLDER`], or the word.
     pub name: &'static str,
     /// What has happened, or what the word stands for.
     pub means: &'static str,
@@ -60,34 +64,66 @@ pub struct Row {
     pub advice: &'static str,
 }
 
+/// A row's name, filled up with zeros, and nothing of what it means and advises. (In a program, that is smaller than
+/// texts with their lengths.)
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Name([u8; LONGEST]);
+
+impl Name {
+    /// The name of the row that is called so, for constants.
+    ///
+    /// # Panics
+    /// Where there is no such row, or its name is too long.
+    pub const fn of_row(rows: &[Row], name: &str) -> Self {
+        let mut rest = rows;
+        while let [row, behind @ ..] = rest {
+            if is_same(row.name.as_bytes(), name.as_bytes()) {
+                return Self(filled(name.as_bytes()));
+            }
+            rest = behind;
+        }
+        stop("no row has this name")
+    }
+
+    const fn has_place(&self) -> bool {
+        let mut rest = self.0.as_slice();
+        while let [byte, behind @ ..] = rest {
+            if *byte == b'*' {
+                return true;
+            }
+            rest = behind;
+        }
+        false
+    }
+}
+
 /// The name of a failure.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub struct Code {
-    head: &'static str,
-    format: &'static str,
-    tail: &'static str,
+    name: &'static Name,
+    format: Word,
 }
 
 impl Code {
-    /// The code of the row `name`, for constants.
+    /// The code of this name, for constants.
     ///
     /// # Panics
-    /// Where there is no such row, or it is a family's.
-    pub const fn of_row(rows: &[Row], name: &str) -> Self {
-        match split(named(rows, name)) {
-            (head, None) => Self { head, format: "", tail: "" },
-            _ => stop("the row is a family's"),
+    /// Where the name is a family's.
+    pub const fn new(name: &'static Name) -> Self {
+        if name.has_place() {
+            stop("the name is a family's")
+        } else {
+            Self { name, format: Word([0; LONGEST_WORD]) }
         }
-    }
-
-    fn pieces(self) -> [&'static str; 3] {
-        [self.head, self.format, self.tail]
     }
 }
 
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.pieces().iter().try_for_each(|piece| f.write_str(piece))
+        chars(&self.name.0).try_for_each(|c| match c {
+            PLACEHOLDER => chars(&self.format.0).try_for_each(|c| f.write_char(c)),
+            c => f.write_char(c),
+        })
     }
 }
 
@@ -99,47 +135,51 @@ impl fmt::Debug for Code {
 
 impl PartialEq<&str> for Code {
     fn eq(&self, other: &&str) -> bool {
-        let rest = self.pieces().iter().try_fold(*other, |rest, piece| rest.strip_prefix(piece));
-        rest == Some("")
+        let mut rest = Rest(other);
+        write!(rest, "{self}").is_ok() && rest.0.is_empty()
+    }
+}
+
+/// What is left of a text when what is written has been taken from its start.
+struct Rest<'a>(&'a str);
+
+impl fmt::Write for Rest<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = self.0.strip_prefix(text).ok_or(fmt::Error)?;
+        Ok(())
     }
 }
 
 /// Codes that differ in the format that failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Family {
-    head: &'static str,
-    tail: &'static str,
-}
+pub struct Family(&'static Name);
 
 impl Family {
-    /// The family of the row `name`, for constants.
+    /// The family of this name, for constants.
     ///
     /// # Panics
-    /// Where there is no such row, or it has no place for a format.
-    pub const fn of_row(rows: &[Row], name: &str) -> Self {
-        match split(named(rows, name)) {
-            (head, Some(tail)) => Self { head, tail },
-            _ => stop("the row has no place for a format"),
-        }
+    /// Where the name has no place for a format.
+    pub const fn new(name: &'static Name) -> Self {
+        if name.has_place() { Self(name) } else { stop("the name has no place for a format") }
     }
 
     /// Its code for a format.
     pub const fn of(self, format: Word) -> Code {
-        Code { head: self.head, format: format.0, tail: self.tail }
+        Code { name: self.0, format }
     }
 }
 
 /// A format's part of a code.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Word(&'static str);
+pub struct Word([u8; LONGEST_WORD]);
 
 impl Word {
-    /// The word of the row `name`, for constants.
+    /// The word of this name, for constants.
     ///
     /// # Panics
-    /// Where there is no such row.
-    pub const fn of_row(rows: &[Row], name: &str) -> Self {
-        Self(named(rows, name))
+    /// Where the name is too long.
+    pub const fn new(name: &Name) -> Self {
+        Self(filled(&name.0))
     }
 }
 
@@ -156,35 +196,28 @@ macro_rules! table {
             &[$($crate::Row { name: $name, means: $means, advice: $advice }),+];
         $(
             #[doc = $means]
-            $of const $id: $crate::$kind = $crate::$kind::of_row($table, $name);
+            $of const $id: $crate::$kind = {
+                const NAME: $crate::Name = $crate::Name::of_row($table, $name);
+                $crate::$kind::new(&NAME)
+            };
         )+
     };
 }
 
-/// The name of the row that is called so.
-const fn named(rows: &[Row], name: &str) -> &'static str {
-    let mut rest = rows;
-    while let [row, behind @ ..] = rest {
-        if is_same(row.name.as_bytes(), name.as_bytes()) {
-            return row.name;
-        }
-        rest = behind;
+/// The bytes, with zeros up to the length; zeros that are too much are left out.
+const fn filled<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut filled = [0; N];
+    let (mut from, mut to) = (bytes, filled.as_mut_slice());
+    while let ([first, from_behind @ ..], [byte, to_behind @ ..]) = (from, to) {
+        *byte = *first;
+        (from, to) = (from_behind, to_behind);
     }
-    stop("no row has this name")
+    if let [1..=u8::MAX, ..] = from { stop("the name is too long") } else { filled }
 }
 
-/// What stands in front of the placeholder and behind it; none where there is no placeholder.
-const fn split(name: &'static str) -> (&'static str, Option<&'static str>) {
-    let mut at = 0usize;
-    while let Some((head, rest)) = name.split_at_checked(at) {
-        if let Some((word, tail)) = rest.split_at_checked(PLACEHOLDER.len())
-            && is_same(word.as_bytes(), PLACEHOLDER.as_bytes())
-        {
-            return (head, Some(tail));
-        }
-        at = at.saturating_add(1);
-    }
-    (name, None)
+/// The text, ASCII, without the zeros behind it.
+fn chars(bytes: &[u8]) -> impl Iterator<Item = char> {
+    bytes.iter().take_while(|byte| **byte != 0).map(|byte| char::from(*byte))
 }
 
 /// Traits do not work in constants.
@@ -210,8 +243,8 @@ mod tests {
         /// Rows to try.
         pub TABLE;
         PLAIN: Code = "E-A-B", "it is plain", "nothing";
-        FAMILY: Family = "E-A-FORMAT-C", "it has a format", "nothing";
-        LAST: Family = "E-D-FORMAT", "the format is its end", "nothing";
+        FAMILY: Family = "E-A-*-C", "it has a format", "nothing";
+        LAST: Family = "E-D-*", "the format is its end", "nothing";
         WORD: Word = "FAT", "a format", "nothing";
     }
 
@@ -228,7 +261,7 @@ mod tests {
         assert_eq!(PLAIN, "E-A-B");
         assert_ne!(PLAIN, "E-A-BC");
         assert_eq!(FAMILY.of(WORD), "E-A-FAT-C");
-        for other in ["E-A-FAT-", "E-A-FAT-CC", "E-A-FORMAT-C", ""] {
+        for other in ["E-A-FAT-", "E-A-FAT-CC", "E-A-*-C", ""] {
             assert_ne!(FAMILY.of(WORD), other);
         }
     }
@@ -236,18 +269,26 @@ mod tests {
     #[test]
     #[should_panic(expected = "no row has this name")]
     fn a_name_without_a_row_is_no_code() {
-        Code::of_row(TABLE, "E-A");
+        Name::of_row(TABLE, "E-A");
     }
 
     #[test]
-    #[should_panic(expected = "the row is a family's")]
+    #[should_panic(expected = "the name is too long")]
+    fn a_name_has_a_limit() {
+        let longest: [u8; LONGEST] = filled(&[b'A'; LONGEST]);
+        assert_eq!(chars(&longest).count(), LONGEST);
+        let _: [u8; LONGEST] = filled(&[b'A'; LONGEST + 1]);
+    }
+
+    #[test]
+    #[should_panic(expected = "the name is a family's")]
     fn a_family_is_no_code() {
-        Code::of_row(TABLE, "E-A-FORMAT-C");
+        Code::new(FAMILY.0);
     }
 
     #[test]
-    #[should_panic(expected = "the row has no place for a format")]
+    #[should_panic(expected = "the name has no place for a format")]
     fn a_code_is_no_family() {
-        Family::of_row(TABLE, "E-A-B");
+        Family::new(PLAIN.name);
     }
 }

@@ -7,25 +7,25 @@ code::table! {
     pub(crate) IO: Code = "E-IO",
         "the device failed, in the firmware's words",
         "look at disk, cable, or the host's storage";
-    pub(crate) CHECKSUM: Family = "E-FS-FORMAT-CSUM",
+    pub(crate) CHECKSUM: Family = "E-FS-*-CSUM",
         "the stored checksum is not the one computed; both are shown",
         "repair it with the tool of its format";
-    pub(crate) MAGIC: Family = "E-FS-FORMAT-MAGIC",
+    pub(crate) MAGIC: Family = "E-FS-*-MAGIC",
         "a magic number or signature is not there",
         "repair it with the tool of its format";
-    pub(crate) RANGE: Family = "E-FS-FORMAT-RANGE",
+    pub(crate) RANGE: Family = "E-FS-*-RANGE",
         "a value is outside what the format allows or the device holds",
         "repair it with the tool of its format";
-    pub(crate) INCONSISTENT: Family = "E-FS-FORMAT-INCONSISTENT",
+    pub(crate) INCONSISTENT: Family = "E-FS-*-INCONSISTENT",
         "two values contradict each other",
         "repair it with the tool of its format";
-    pub(crate) LOOP: Family = "E-FS-FORMAT-LOOP",
+    pub(crate) LOOP: Family = "E-FS-*-LOOP",
         "a chain or tree leads back to itself or is deeper than the format allows",
         "repair it with the tool of its format";
-    pub(crate) TRUNCATED: Family = "E-FS-FORMAT-TRUNCATED",
+    pub(crate) TRUNCATED: Family = "E-FS-*-TRUNCATED",
         "a structure ends before its content does",
         "repair it with the tool of its format";
-    pub(crate) UNSUPPORTED: Family = "E-FS-FORMAT-UNSUPPORTED",
+    pub(crate) UNSUPPORTED: Family = "E-FS-*-UNSUPPORTED",
         "the data may be right, but uses a feature that cloud-boot lacks; the message names it",
         "another filesystem for `/boot`, or one without that feature";
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The parts of pages that are made from tables.
 
-use code::Row;
+use code::{PLACEHOLDER, Row};
 use config::{Locked, ROWS, Value};
 
 use crate::checkout::Page;
@@ -70,7 +70,9 @@ fn rows(name: &str, means: &str, rows: &[Row]) -> String {
     let has_advice = rows.iter().any(|row| !row.advice.is_empty());
     let heads = [name, means, "what to do"];
     let columns = if has_advice { 3 } else { 2 };
-    let cells = rows.iter().map(|row| [format!("`{}`", row.name), row.means.into(), row.advice.into()]);
+    let cells = rows.iter().map(|row| {
+        [format!("`{}`", row.name.replace(PLACEHOLDER, "FORMAT")), row.means.into(), row.advice.into()]
+    });
     table(&heads[..columns], cells.map(|cells| cells[..columns].to_vec()))
 }
 
