@@ -5,7 +5,7 @@
 
 use core::{ffi::c_void, ptr};
 
-use flow::Refused;
+use flow::{Refused, codes};
 use uefi::{
     Guid,
     boot::{self, AllocateType},
@@ -38,14 +38,14 @@ impl Tree {
     pub fn install(bytes: &[u8], is_locked: bool) -> Result<Self, Refused> {
         if is_locked {
             return Err(Refused {
-                code: "E-HANDOVER-DTB",
+                code: codes::DEVICE_TREE,
                 cause: "Secure Boot is on: a device tree that is not signed is not installed; remove the \
                         devicetree line, or switch Secure Boot off"
                     .into(),
             });
         }
         let failed =
-            |error: uefi::Error| refused("E-HANDOVER-DTB", "the device tree is not installed", &error);
+            |error: uefi::Error| refused(codes::DEVICE_TREE, "the device tree is not installed", &error);
         let count = (bytes.len() + ROOM).div_ceil(PAGE);
         let pages =
             boot::allocate_pages(AllocateType::AnyPages, MemoryType::ACPI_RECLAIM, count).map_err(failed)?;

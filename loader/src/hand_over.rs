@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 use core::convert::Infallible;
 
-use flow::{Console as _, Payload, Refused, Verified};
+use flow::{Console as _, Payload, Refused, Verified, codes};
 
 use crate::{
     console::Console,
@@ -38,7 +38,7 @@ impl flow::HandOver for Firmware<'_> {
         }
         let tree = devicetree.map(|bytes| Tree::install(&bytes, self.is_locked)).transpose()?;
         let initrd = (!initrd.is_empty()).then(|| Initrd::publish(initrd)).transpose();
-        let initrd = initrd.map_err(|e| refused("E-HANDOVER-INITRD", "LoadFile2 cannot be published", &e))?;
+        let initrd = initrd.map_err(|e| refused(codes::INITRD, "LoadFile2 cannot be published", &e))?;
         if let Some(stack) = self.report {
             show_use(stack, size);
         }

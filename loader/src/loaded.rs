@@ -3,7 +3,8 @@
 
 use alloc::{format, vec::Vec};
 
-use flow::Refused;
+use code::Code;
+use flow::{Refused, codes};
 use uefi::{
     Handle, Status,
     boot::{self, LoadImageSource},
@@ -40,7 +41,7 @@ impl Image {
             // second.
             Err(error) if matches!(error.status(), Status::SECURITY_VIOLATION | Status::ACCESS_DENIED) => {
                 Err(Refused {
-                    code: "E-SECUREBOOT-REFUSED",
+                    code: codes::SECURE_BOOT,
                     cause: format!(
                         "EFI_{}: Secure Boot is {}, and no certificate or hash in db vouches for this image, or dbx \
                      forbids it; enrol its signer in db, boot an image that is signed, or switch Secure Boot off in \
@@ -50,7 +51,7 @@ impl Image {
                     ),
                 })
             }
-            Err(error) => Err(refused("E-HANDOVER-LOAD", "the firmware does not load it", &error)),
+            Err(error) => Err(refused(codes::LOAD, "the firmware does not load it", &error)),
         }
     }
 
@@ -59,7 +60,7 @@ impl Image {
     /// # Errors
     /// Only with firmware that is broken.
     pub fn set_options(&self, options: &[u16]) -> Result<(), Refused> {
-        let no_image = || Refused { code: "E-HANDOVER-LOAD", cause: "the image has no LoadedImage".into() };
+        let no_image = || Refused { code: codes::LOAD, cause: "the image has no LoadedImage".into() };
         let mut image = open::<LoadedImage>(self.0).ok_or_else(no_image)?;
         let size = u32::try_from(size_of_val(options)).map_err(|_| no_image())?;
         let image = image.get_mut().ok_or_else(no_image)?;
@@ -74,8 +75,8 @@ impl Image {
         // It has returned, and with it the firmware has unloaded it.
         core::mem::forget(self);
         match outcome {
-            Ok(()) => Refused { code: "E-HANDOVER-RETURNED", cause: "it ran and came back".into() },
-            Err(error) => refused("E-HANDOVER-START", "it ran and came back", &error),
+            Ok(()) => Refused { code: codes::RETURNED, cause: "it ran and came back".into() },
+            Err(error) => refused(codes::ENDED, "it ran and came back", &error),
         }
     }
 }
@@ -99,6 +100,6 @@ fn memory_path<'a>(bytes: &[u8], storage: &'a mut Vec<u8>) -> Option<&'a DeviceP
 }
 
 /// A reason in the firmware's words.
-pub fn refused(code: &'static str, what: &str, error: &uefi::Error<impl core::fmt::Debug>) -> Refused {
+pub fn refused(code: Code, what: &str, error: &uefi::Error<impl core::fmt::Debug>) -> Refused {
     Refused { code, cause: format!("{what}: EFI status {}", error.status()) }
 }

@@ -3,7 +3,7 @@
 
 use core::{fmt, panic::PanicInfo, ptr};
 
-use flow::Console as _;
+use flow::{Console as _, codes};
 use uefi::{Status, boot, proto::loaded_image::LoadedImage};
 
 use crate::{console::Console, disks::open, options, stack};
@@ -12,8 +12,8 @@ use crate::{console::Console, disks::open, options, stack};
 /// that fails ends here, too.)
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    let cause = info.message();
-    Console.line(format_args!("failed: E-LOADER-PANIC {cause} (by{Way}); returning to the firmware"));
+    let (code, cause) = (codes::PANIC, info.message());
+    Console.line(format_args!("failed: {code} {cause} (by{Way}); returning to the firmware"));
     // SAFETY: the handle is that of this image, which has no exit data. What is not dropped is memory, which
     // the firmware reclaims at ExitBootServices, and an initial RAM disk that no kernel will look for.
     let _ = unsafe { boot::exit(boot::image_handle(), Status::ABORTED, 0, ptr::null_mut()) };

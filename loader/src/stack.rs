@@ -19,6 +19,7 @@ const PATTERN: u64 = 0x5ac3_1e77_a90b_42d6;
 static TOP: AtomicUsize = AtomicUsize::new(0);
 
 /// Address of the end of the stack that the program runs on; 0 before it does.
+#[cfg(not(target_os = "linux"))]
 pub fn top() -> usize {
     TOP.load(Ordering::Relaxed)
 }

@@ -104,56 +104,155 @@ const fn signed(name: &'static str) -> Key {
     Key { locked: Locked::WithSignatureKey, ..key(name, Value::Text) }
 }
 
+/// A key and what its users are told of it. Only the page of the book reads more than the key.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Row {
+    /// The key.
+    pub key: Key,
+    /// What counts where it is not set.
+    pub default: &'static str,
+    /// What setting it does.
+    pub means: &'static str,
+    /// Whether it does that today; other keys are accepted and have no effect yet.
+    pub acts: bool,
+}
+
+const fn acts(key: Key, default: &'static str, means: &'static str) -> Row {
+    Row { key, default, means, acts: true }
+}
+
+const fn later(key: Key, default: &'static str, means: &'static str) -> Row {
+    Row { key, default, means, acts: false }
+}
+
 /// Every key that exists.
-pub const KEYS: &[Key] = &[
-    key("cloudboot.exit", Value::Word(&["kexec", "reboot", "firmware"])),
-    free("cloudboot.target", Value::Text),
-    free("cloudboot.keymap", Value::Word(&["us", "fr", "fr-mac", "de", "uk", "es"])),
-    free("cloudboot.debug", Value::Flag),
-    free("cloudboot.quiet", Value::Flag),
-    key("cloudboot.cmdline", Value::Text),
-    key("cloudboot.cmdline.extra", Value::Text),
-    key("cloudboot.disk", Value::Any),
-    key("cloudboot.disk.fs", Value::Word(&["auto", "ext4", "xfs", "btrfs", "zfs", "ufs", "fat", "ntfs"])),
-    key("cloudboot.disk.device", Value::Text),
-    key("cloudboot.disk.kernel", Value::Path),
-    key("cloudboot.disk.initrd", Value::Path),
-    Key { is_secret: true, ..key("cloudboot.disk.luks-passphrase", Value::Text) },
-    signed("cloudboot.plan"),
-    key("cloudboot.plan.modpack", Value::Text),
-    signed("cloudboot.image"),
-    key("cloudboot.insecure", Value::Flag),
-    key("cloudboot.cosign", Value::Word(&["enforce", "warn", "off"])),
-    key("cloudboot.cosign.key", Value::Text),
-    key("cloudboot.cosign.threshold", Value::Number),
-    free("cloudboot.dns", Value::Text),
-    free("cloudboot.net.skip", Value::Flag),
-    free("cloudboot.net.static", Value::Text),
-    free("cloudboot.net.if", Value::Text),
-    free("cloudboot.net.vlan", Value::Number),
-    free("cloudboot.net.proxy", Value::Text),
-    free("cloudboot.net.ntp", Value::Text),
-    free("cloudboot.net.lldp", Value::Flag),
-    key("cloudboot.lldp", Value::Flag),
-    key("cloudboot.lldp.wait", Value::Text),
-    key("cloudboot.lldp.tx", Value::Flag),
-    key("cloudboot.lldp.name", Value::Text),
-    secret("cloudboot.openstack.auth-url"),
-    secret("cloudboot.openstack.app-cred-id"),
-    secret("cloudboot.openstack.app-cred-secret"),
-    free("cloudboot.metadata.url", Value::Text),
-    free("cloudboot.mirror", Value::Text),
-    free("cloudboot.cache", Value::Flag),
-    free("rd.cloudboot.user", Value::Text),
-    secret("rd.cloudboot.pass"),
-    free("ip", Value::Text),
-    free("BOOTIF", Value::Text),
-    key("cloudboot.ca", Value::Text),
-    free("cloudboot.timeout", Value::Seconds),
-    key("cloudboot.menu", Value::Word(&["auto", "always", "hidden", "locked"])),
-    key("cloudboot.retry", Value::Number),
-    key("cloudboot.failure", Value::Word(&["menu", "firmware", "reboot", "shell"])),
-    key("cloudboot.console", Value::Text),
+pub const KEYS: &[Key] = &keys(ROWS);
+
+/// The keys of the rows: the texts stay behind.
+const fn keys<const N: usize>(rows: [Row; N]) -> [Key; N] {
+    let mut keys = [key("", Value::Any); N];
+    let (mut from, mut to): (&[Row], &mut [Key]) = (&rows, &mut keys);
+    while let ([row, rows @ ..], [key, keys @ ..]) = (from, to) {
+        *key = row.key;
+        (from, to) = (rows, keys);
+    }
+    keys
+}
+
+/// Every key, with what its users are told.
+pub const ROWS: [Row; 48] = [
+    acts(
+        free("cloudboot.target", Value::Text),
+        "the default of the image",
+        "starts the entry with this id or title, or the first of this system (`linux`, `windows`, `freebsd`, `netbsd`, `openbsd`), and no other; quote it where it has spaces",
+    ),
+    acts(
+        key("cloudboot.disk", Value::Any),
+        "every disk",
+        "looks only there: `/dev/vda2`, `LABEL=`, `UUID=`, `PARTUUID=`, `PARTLABEL=`, `/dev/disk/by-*/...`; `cloudboot.debug=1` shows which disk is `/dev/vda`",
+    ),
+    acts(key("cloudboot.disk.kernel", Value::Path), "", "starts this kernel"),
+    acts(
+        key("cloudboot.disk.initrd", Value::Path),
+        "",
+        "with this initrd; only beside `cloudboot.disk.kernel`",
+    ),
+    acts(
+        key("cloudboot.menu", Value::Word(&["auto", "always", "hidden", "locked"])),
+        "`auto`",
+        "whether the menu is shown: when there is something to choose, always, or after a key only; `locked`: as `auto`, without editing",
+    ),
+    acts(free("cloudboot.timeout", Value::Seconds), "that of the image, or 5", "how long the menu waits"),
+    acts(key("cloudboot.retry", Value::Number), "0", "how often everything is tried once more"),
+    acts(
+        key("cloudboot.failure", Value::Word(&["menu", "firmware", "reboot", "shell"])),
+        "`firmware`",
+        "where a boot ends that failed; `shell` is for init, in the loader it is `firmware`",
+    ),
+    acts(
+        free("cloudboot.debug", Value::Flag),
+        "0",
+        "shows every value with its source, every disk, volume and entry, and the memory used",
+    ),
+    acts(free("cloudboot.quiet", Value::Flag), "0", "no first line"),
+    acts(key("cloudboot.cmdline", Value::Text), "the entry's own", "replaces the kernel's command line"),
+    acts(key("cloudboot.cmdline.extra", Value::Text), "", "is appended to it"),
+    acts(
+        key("cloudboot.console", Value::Text),
+        "",
+        "appends `console=` with this value where the command line names no console",
+    ),
+    later(
+        key("cloudboot.exit", Value::Word(&["kexec", "reboot", "firmware"])),
+        "`firmware` in the loader, `kexec` in init",
+        "how control is handed over",
+    ),
+    later(
+        free("cloudboot.keymap", Value::Word(&["us", "fr", "fr-mac", "de", "uk", "es"])),
+        "`us`",
+        "keys of init's menu; the loader gets characters from the firmware",
+    ),
+    later(
+        key("cloudboot.disk.fs", Value::Word(&["auto", "ext4", "xfs", "btrfs", "zfs", "ufs", "fat", "ntfs"])),
+        "`auto`",
+        "the filesystem of the disk",
+    ),
+    later(key("cloudboot.disk.device", Value::Text), "", "dataset or subvolume"),
+    later(
+        Key { is_secret: true, ..key("cloudboot.disk.luks-passphrase", Value::Text) },
+        "",
+        "opens encrypted disks; the word `$(metadata)` takes it from the metadata",
+    ),
+    later(signed("cloudboot.plan"), "", "OCI reference of the plan"),
+    later(key("cloudboot.plan.modpack", Value::Text), "", "OCI reference of kernel modules for the initrd"),
+    later(signed("cloudboot.image"), "", "OCI reference of an artifact with kernel, initrd and command line"),
+    later(key("cloudboot.insecure", Value::Flag), "0", "plain HTTP to the registry, for tests"),
+    later(
+        key("cloudboot.cosign", Value::Word(&["enforce", "warn", "off"])),
+        "`enforce` where a signature key is built in",
+        "what a missing or wrong signature leads to",
+    ),
+    later(key("cloudboot.cosign.key", Value::Text), "", "a further signature key, on the ESP"),
+    later(key("cloudboot.cosign.threshold", Value::Number), "1", "how many of the keys must have signed"),
+    later(free("cloudboot.dns", Value::Text), "those of DHCP", "resolvers, with commas between them"),
+    later(free("cloudboot.net.skip", Value::Flag), "0", "no DHCP"),
+    later(free("cloudboot.net.static", Value::Text), "", "static address, `ip/prefix:gateway:dns`"),
+    later(
+        free("cloudboot.net.if", Value::Text),
+        "all with a link",
+        "only this network interface: name or MAC",
+    ),
+    later(free("cloudboot.net.vlan", Value::Number), "", "802.1Q tag"),
+    later(free("cloudboot.net.proxy", Value::Text), "", "URL of an HTTP proxy"),
+    later(free("cloudboot.net.ntp", Value::Text), "", "sets the clock: address, or `1` for DHCP's"),
+    later(free("cloudboot.net.lldp", Value::Flag), "0", "listens to LLDP"),
+    later(key("cloudboot.lldp", Value::Flag), "0", "listens to LLDP"),
+    later(key("cloudboot.lldp.wait", Value::Text), "10s", "how long"),
+    later(key("cloudboot.lldp.tx", Value::Flag), "0", "announces this machine by LLDP"),
+    later(key("cloudboot.lldp.name", Value::Text), "", "as what"),
+    later(secret("cloudboot.openstack.auth-url"), "", "Keystone's URL, for the metadata"),
+    later(secret("cloudboot.openstack.app-cred-id"), "", "application credential: its id"),
+    later(secret("cloudboot.openstack.app-cred-secret"), "", "application credential: its secret"),
+    later(
+        free("cloudboot.metadata.url", Value::Text),
+        "OpenStack's, on OpenStack",
+        "URL of the metadata document",
+    ),
+    later(
+        free("cloudboot.mirror", Value::Text),
+        "",
+        "registries to try first, `registry=host[:port][/prefix],...`",
+    ),
+    later(free("cloudboot.cache", Value::Flag), "0", "keeps verified artifacts on the ESP"),
+    later(free("rd.cloudboot.user", Value::Text), "", "user at the registry"),
+    later(secret("rd.cloudboot.pass"), "", "password at the registry"),
+    later(free("ip", Value::Text), "", "static IPv4, in the form that Linux has for it"),
+    later(free("BOOTIF", Value::Text), "", "MAC of the only network interface to use"),
+    later(
+        key("cloudboot.ca", Value::Text),
+        "",
+        "further root certificates: PEM on the ESP, or URL with digest",
+    ),
 ];
 
 #[cfg(test)]

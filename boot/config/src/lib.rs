@@ -23,6 +23,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod codes;
 pub mod fuzz;
 mod keys;
 mod line;
@@ -33,7 +34,7 @@ mod text;
 use alloc::{format, string::String, vec::Vec};
 use core::fmt;
 
-pub use keys::{KEYS, Key, Locked, Value};
+pub use keys::{KEYS, Key, Locked, ROWS, Row, Value};
 pub use line::{Word, words};
 pub use problem::Problem;
 pub use text::Text;
@@ -375,6 +376,31 @@ mod tests {
         );
         let built_in = resolve(&[(Origin::Section, line)], Trust::Locked);
         assert_eq!(built_in.cmdline(), Some("init=/bin/sh"));
+    }
+
+    /// Everything that the values of a text lead to.
+    fn effects(word: &str) -> String {
+        let config = resolve(&[(Origin::Section, word)], Trust::Open);
+        assert_eq!(config.problems(), []);
+        let of_entries = (config.target(), config.disk(), config.disk_kernel(), config.disk_initrd());
+        let of_kernels = (config.cmdline(), config.cmdline_extra(), config.console());
+        let of_menus = (config.timeout(), config.menu(), config.retry(), config.failure());
+        format!("{of_entries:?} {of_kernels:?} {of_menus:?} {} {}", config.debug(), config.quiet())
+    }
+
+    #[test]
+    fn the_table_says_which_keys_act() {
+        for Row { key, acts, .. } in ROWS {
+            let values = match key.value {
+                Value::Flag => vec!["1"],
+                Value::Number | Value::Seconds => vec!["7"],
+                Value::Word(words) => words.to_vec(),
+                Value::Path => vec!["/x"],
+                Value::Text | Value::Any => vec!["x"],
+            };
+            let differs = |value: &&str| effects(&format!("{}={value}", key.name)) != effects("");
+            assert_eq!(values.iter().any(differs), acts, "{}", key.name);
+        }
     }
 
     #[test]

@@ -3,14 +3,14 @@
 
 use alloc::string::String;
 
-use crate::{Origin, Value};
+use crate::{Origin, Value, codes};
 
 /// Something in a source that does not count.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
     /// A `cloudboot.*` key that does not exist.
-    #[error("E-CONFIG-UNKNOWN {name} ({origin}): there is no such key")]
+    #[error("{} {name} ({origin}): there is no such key", codes::UNKNOWN)]
     Unknown {
         /// The key.
         name: String,
@@ -18,7 +18,7 @@ pub enum Problem {
         origin: Origin,
     },
     /// A value that the key cannot have.
-    #[error("E-CONFIG-VALUE {name}={value} ({origin}): expected {expected}")]
+    #[error("{} {name}={value} ({origin}): expected {expected}", codes::VALUE)]
     Value {
         /// The key.
         name: &'static str,
@@ -30,7 +30,7 @@ pub enum Problem {
         origin: Origin,
     },
     /// A key that only the built-in source may set on a locked machine.
-    #[error("E-CONFIG-LOCKED {name} ({origin}): this machine is locked, only what is built in may set it")]
+    #[error("{} {name} ({origin}): this machine is locked, only what is built in may set it", codes::LOCKED)]
     Refused {
         /// The key, or a word for the kernel.
         name: String,
@@ -38,7 +38,7 @@ pub enum Problem {
         origin: Origin,
     },
     /// A text that is no command line.
-    #[error("E-CONFIG-LINE ({origin}): {cause}")]
+    #[error("{} ({origin}): {cause}", codes::LINE)]
     Line {
         /// Where it stands.
         origin: Origin,

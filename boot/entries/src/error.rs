@@ -3,6 +3,10 @@
 
 use alloc::string::String;
 
+use code::Code;
+
+use crate::codes;
+
 /// What is wrong with a configuration or an entry.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -60,16 +64,16 @@ pub enum Error {
 
 impl Error {
     /// The stable code.
-    pub fn code(&self) -> String {
-        String::from(match self {
-            Self::Read(_) => "E-ENTRY-READ",
-            Self::TooMany { .. } => "E-ENTRY-LIMIT",
-            Self::Image(error) => return error.code(),
-            Self::Syntax { .. } => "E-GRUB-SYNTAX",
-            Self::Limit { .. } => "E-GRUB-LIMIT",
-            Self::Command { .. } => "E-GRUB-COMMAND",
-            Self::NextEntry => "E-GRUB-NEXT-ENTRY",
-            Self::NoKernel { .. } => "E-ENTRY-KERNEL",
-        })
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Read(_) => codes::READ,
+            Self::TooMany { .. } => codes::TOO_MANY,
+            Self::Image(error) => error.code(),
+            Self::Syntax { .. } => codes::SYNTAX,
+            Self::Limit { .. } => codes::LIMIT,
+            Self::Command { .. } => codes::COMMAND,
+            Self::NextEntry => codes::NEXT_ENTRY,
+            Self::NoKernel { .. } => codes::KERNEL,
+        }
     }
 }

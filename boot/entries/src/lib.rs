@@ -24,6 +24,7 @@ extern crate alloc;
 extern crate std;
 
 mod bls;
+pub mod codes;
 mod error;
 mod extlinux;
 pub mod fuzz;

@@ -13,7 +13,7 @@ use vfs::Volumes;
 use crate::{
     Clock, Console, Disks, Failure, HandOver, Journal, Memory, Operator, Phase, Variables,
     choose::choose,
-    command_line,
+    codes, command_line,
     interface::{self, Once},
     obtain::{Means, Place, obtain},
     picture,
@@ -112,7 +112,7 @@ impl<'a> Scene<'a> {
             let cause = format!("no volume is called so; there are: {}", names.join(", "));
             parts
                 .console
-                .line(format_args!("{}", Failure::new(Phase::Discover, wanted, "E-DISK-NONE", &cause)));
+                .line(format_args!("{}", Failure::new(Phase::Discover, wanted, codes::DISK_NONE, &cause)));
         }
         if let Some(kernel) = config.disk_kernel() {
             let names = parts.disks.names();
@@ -121,9 +121,10 @@ impl<'a> Scene<'a> {
             };
             if !select::pin(&volumes, &mut found, kernel, config.disk_initrd(), &is_meant) {
                 let cause = "no volume has this file";
-                parts
-                    .console
-                    .line(format_args!("{}", Failure::new(Phase::Discover, kernel, "E-DISK-KERNEL", &cause)));
+                parts.console.line(format_args!(
+                    "{}",
+                    Failure::new(Phase::Discover, kernel, codes::DISK_KERNEL, &cause)
+                ));
             }
         }
         let took = Seconds(parts.clock.now().saturating_sub(started));

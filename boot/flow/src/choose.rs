@@ -5,7 +5,7 @@ use alloc::{format, vec::Vec};
 
 use entries::Entry;
 
-use crate::{Failure, Phase};
+use crate::{Failure, Phase, codes};
 
 /// The entries to try: the one that is asked for or is the default, then the others as they are listed.
 ///
@@ -22,7 +22,7 @@ pub fn choose<'a>(
 ) -> Result<Vec<&'a Entry>, Failure> {
     if entries.is_empty() {
         let cause = "no disk holds a boot entry that this program can start";
-        return Err(Failure::new(Phase::Choose, "entries", "E-CHOOSE-NONE", &cause));
+        return Err(Failure::new(Phase::Choose, "entries", codes::CHOOSE_NONE, &cause));
     }
     if let Some(target) = target {
         let named = |entry: &&Entry| {
@@ -35,7 +35,7 @@ pub fn choose<'a>(
             None => {
                 let titles: Vec<&str> = entries.iter().map(|e| e.title.as_str()).take(8).collect();
                 let cause = format!("no entry has this id or title; there are: {}", titles.join(", "));
-                Err(Failure::new(Phase::Choose, target, "E-CHOOSE-TARGET", &cause))
+                Err(Failure::new(Phase::Choose, target, codes::CHOOSE_TARGET, &cause))
             }
         };
     }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! A step that failed: which phase, on what, why.
 
-use alloc::{borrow::Cow, format, string::String};
+use alloc::{format, string::String};
 use core::fmt;
+
+use code::Code;
 
 /// The steps of a boot.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -42,20 +44,15 @@ pub struct Failure {
     /// What it worked on: a volume, a file.
     pub object: String,
     /// The stable code.
-    pub code: Cow<'static, str>,
+    pub code: Code,
     /// The cause, in the words of the standard involved.
     pub cause: String,
 }
 
 impl Failure {
     /// A failure with an error's own text.
-    pub fn new(
-        phase: Phase,
-        object: impl Into<String>,
-        code: impl Into<Cow<'static, str>>,
-        cause: &dyn fmt::Display,
-    ) -> Self {
-        Self { phase, object: object.into(), code: code.into(), cause: format!("{cause}") }
+    pub fn new(phase: Phase, object: impl Into<String>, code: Code, cause: &dyn fmt::Display) -> Self {
+        Self { phase, object: object.into(), code, cause: format!("{cause}") }
     }
 }
 

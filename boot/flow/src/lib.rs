@@ -25,6 +25,7 @@ extern crate std;
 
 mod boot;
 mod choose;
+pub mod codes;
 mod command_line;
 mod failure;
 mod interface;
@@ -37,6 +38,8 @@ mod verify;
 
 use alloc::{string::String, vec::Vec};
 use core::{convert::Infallible, fmt, time::Duration};
+
+use code::Code;
 
 pub use boot::{Ended, Parts, boot};
 pub use failure::{Failure, Phase};
@@ -132,7 +135,7 @@ pub trait HandOver {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Refused {
     /// The stable code.
-    pub code: &'static str,
+    pub code: Code,
     /// The cause in the words of the firmware or kernel, and the way out where there is one.
     pub cause: String,
 }

@@ -9,7 +9,7 @@ use image::initrd;
 use vfs::{Node, Volumes};
 
 use crate::{
-    Clock, Console, Failure, Memory, Phase,
+    Clock, Console, Failure, Memory, Phase, codes,
     report::{Bytes, Seconds},
 };
 
@@ -130,7 +130,7 @@ impl Means<'_> {
 
     fn too_large(&self, path: &str, wanted: u64) -> Failure {
         let cause = format!("{} wanted, {} of memory free", Bytes(wanted), Bytes(self.memory.available()));
-        Failure::new(Phase::Obtain, path, "E-MEMORY", &cause)
+        Failure::new(Phase::Obtain, path, code::MEMORY, &cause)
     }
 
     fn whole(&self, file: &Found<'_>) -> Result<Vec<u8>, Failure> {
@@ -149,7 +149,7 @@ impl Means<'_> {
             let got = file.node.read_at(offset, chunk).map_err(|error| failed(error.code(), &error))?;
             if got != chunk.len() {
                 let cause = format!("the file ends at byte {offset} + {got} of {}", file.size);
-                return Err(failed("E-FS-SHORT".into(), &cause));
+                return Err(failed(codes::SHORT, &cause));
             }
             offset = offset.saturating_add(u64::try_from(got).unwrap_or(u64::MAX));
         }

@@ -9,7 +9,7 @@ use image::{
     pe::Pe,
 };
 
-use crate::{Failure, Payload, Phase};
+use crate::{Failure, Payload, Phase, codes};
 
 /// Something that has been checked. Only this module makes one.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ pub fn verify(mut payload: Payload, machine: Machine) -> Result<Verified<Payload
     let parsed = Pe::parse(&payload.image).map_err(failed)?;
     parsed.headers.expect_machine(machine).map_err(failed)?;
     if let Some(cause) = payload.devicetree.as_deref().and_then(wrong_tree) {
-        return Err(Failure::new(Phase::Verify, "device tree", "E-IMAGE-DTB", &cause));
+        return Err(Failure::new(Phase::Verify, "device tree", codes::DTB, &cause));
     }
     Ok(Verified(payload))
 }

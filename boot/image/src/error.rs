@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! How reading an image fails.
 
-use alloc::{borrow::Cow, format, string::String};
+use alloc::borrow::Cow;
 use core::fmt;
 
-use crate::Machine;
+use code::{Code, Family, Word};
+
+use crate::{Machine, codes};
 
 /// Why an image cannot be used.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -84,17 +86,17 @@ pub enum Error {
 
 impl Error {
     /// The stable code that logs and tests name the error by, such as `E-IMAGE-PE-TRUNCATED`.
-    pub fn code(&self) -> String {
-        let (format, kind) = match self {
-            Self::Truncated { format, .. } => (*format, "TRUNCATED"),
-            Self::Corrupt { format, fault, .. } => (*format, fault.code()),
-            Self::Data { format, .. } => (*format, "DATA"),
-            Self::Machine { .. } => (Format::Pe, "MACHINE"),
-            Self::Unsupported { format, .. } => (*format, "UNSUPPORTED"),
-            Self::Limit { format, .. } => (*format, "LIMIT"),
-            Self::NoMemory { .. } => return "E-MEMORY".into(),
+    pub fn code(&self) -> Code {
+        let (family, format) = match self {
+            Self::Truncated { format, .. } => (codes::TRUNCATED, format),
+            Self::Corrupt { format, fault, .. } => (fault.family(), format),
+            Self::Data { format, .. } => (codes::DATA, format),
+            Self::Machine { .. } => return codes::MACHINE,
+            Self::Unsupported { format, .. } => (codes::UNSUPPORTED, format),
+            Self::Limit { format, .. } => (codes::LIMIT, format),
+            Self::NoMemory { .. } => return code::MEMORY,
         };
-        format!("E-IMAGE-{}-{kind}", format.code())
+        family.of(format.word())
     }
 }
 
@@ -116,13 +118,13 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The last word of the stable code.
-    fn code(self) -> &'static str {
+    /// The stable codes of a value that is wrong in this way.
+    fn family(self) -> Family {
         match self {
-            Self::Checksum { .. } => "CSUM",
-            Self::Magic => "MAGIC",
-            Self::Range => "RANGE",
-            Self::Inconsistent => "INCONSISTENT",
+            Self::Checksum { .. } => codes::CHECKSUM,
+            Self::Magic => codes::MAGIC,
+            Self::Range => codes::RANGE,
+            Self::Inconsistent => codes::INCONSISTENT,
         }
     }
 }
@@ -162,16 +164,16 @@ pub enum Format {
 
 impl Format {
     /// The format's part of a stable code.
-    fn code(self) -> &'static str {
+    fn word(self) -> Word {
         match self {
-            Self::Kernel => "KERNEL",
-            Self::Pe => "PE",
-            Self::Zboot => "ZBOOT",
-            Self::Gzip => "GZIP",
-            Self::Zstd => "ZSTD",
-            Self::Xz => "XZ",
-            Self::Lz4 => "LZ4",
-            Self::Initrd => "INITRD",
+            Self::Kernel => codes::KERNEL,
+            Self::Pe => codes::PE,
+            Self::Zboot => codes::ZBOOT,
+            Self::Gzip => codes::GZIP,
+            Self::Zstd => codes::ZSTD,
+            Self::Xz => codes::XZ,
+            Self::Lz4 => codes::LZ4,
+            Self::Initrd => codes::INITRD,
         }
     }
 }
@@ -193,6 +195,8 @@ impl fmt::Display for Format {
 
 #[cfg(test)]
 mod tests {
+    use std::format;
+
     use super::*;
 
     #[test]

@@ -27,6 +27,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod authenticode;
+pub mod codes;
 mod error;
 pub mod fuzz;
 pub mod initrd;

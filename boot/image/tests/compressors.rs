@@ -77,7 +77,7 @@ fn what_real_compressors_make_unpacks_to_the_same_bytes() {
         assert!(unpacked == sample, "{what}");
         let error = unpack(&packed, limit - 1).unwrap_err();
         assert_eq!(
-            error.code(),
+            error.code().to_string(),
             format!("E-IMAGE-{code}-LIMIT"),
             "{what}: one byte above the limit: {error}"
         );

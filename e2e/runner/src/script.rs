@@ -9,12 +9,13 @@ use crate::pattern::Pattern;
 ///
 /// Firmware: the exception handlers of edk2 (x86_64, riscv64 and loongarch64 print
 /// `!!!! X64 Exception Type - 0E(…) !!!!`, aarch64 `Synchronous Exception at 0x…`) and its assertions. Ours:
-/// Rust's panic message. Then Linux, initramfs-tools and systemd.
-pub const PANICS: [&str; 10] = [
+/// Rust's panic message, and our own. Then Linux, initramfs-tools and systemd.
+pub const PANICS: [&str; 11] = [
     " Exception Type - ",
     "Synchronous Exception at",
     "ASSERT_EFI_ERROR",
     "panicked at",
+    "E-LOADER-PANIC",
     "Kernel panic",
     "Oops",
     "Unable to handle kernel",
@@ -201,6 +202,7 @@ mod tests {
             "!!!! LoongArch64 Exception Type - 08(#ADE - Address error exception) !!!!",
             "Synchronous Exception at 0x000000013F0B2A40",
             "panicked at boot/flow/src/lib.rs:1:2:",
+            "failed: E-LOADER-PANIC no memory (by +0x1234); returning to the firmware",
             "[    1.2] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)",
             "[    1.2] Oops: 0000 [#1] SMP NOPTI",
             "[    1.2] Unable to handle kernel paging request at virtual address ffff000000000000",

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Tests: what each check of a structure refuses, on an image made by hand, without checksums.
 
-use std::{format, string::String, vec, vec::Vec};
+use std::{
+    format,
+    string::{String, ToString},
+    vec,
+    vec::Vec,
+};
 
-use filesystem::{Error, FileSystem};
+use filesystem::{Corrupt, Error, FileSystem};
 
 use crate::{Ext4, InodeNumber};
 
@@ -95,7 +100,10 @@ impl Image {
     /// What reading everything fails with: the structure, or the feature.
     fn error(self) -> String {
         match everything(self.0) {
-            Err(Error::Corrupt(corrupt)) => format!("{} {}", corrupt.fault.code(), corrupt.structure),
+            Err(error @ Error::Corrupt(Corrupt { structure, .. })) => {
+                let code = error.code().to_string();
+                format!("{} {structure}", code.rsplit('-').next().unwrap_or_default())
+            }
             Err(Error::Unsupported { feature, .. }) => format!("UNSUPPORTED {feature}"),
             other => format!("{other:?}"),
         }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! How reading a format fails: the same kinds for all of them.
 
-use alloc::{borrow::Cow, format, string::String};
+use alloc::borrow::Cow;
 use core::fmt;
 
 use block::ReadError;
+use code::{Code, Family, Word};
+
+use crate::codes;
 
 /// Why a partition table, a volume or a filesystem could not be read.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -58,16 +61,16 @@ pub enum Error {
 
 impl Error {
     /// The stable code that logs and tests name the error by, such as `E-FS-EXT4-CSUM`.
-    pub fn code(&self) -> String {
+    pub fn code(&self) -> Code {
         match self {
-            Self::NotFound => "E-FS-NOTFOUND".into(),
-            Self::WrongType { .. } => "E-FS-TYPE".into(),
-            Self::Io(_) => "E-IO".into(),
-            Self::Corrupt(c) => format!("E-FS-{}-{}", c.format.code(), c.fault.code()),
-            Self::Unsupported { format, .. } => format!("E-FS-{}-UNSUPPORTED", format.code()),
-            Self::TooManyLinks => "E-FS-LINKS".into(),
-            Self::TooLarge { .. } => "E-FS-SIZE".into(),
-            Self::NoMemory { .. } => "E-MEMORY".into(),
+            Self::NotFound => codes::NOT_FOUND,
+            Self::WrongType { .. } => codes::TYPE,
+            Self::Io(_) => codes::IO,
+            Self::Corrupt(corrupt) => corrupt.fault.family().of(corrupt.format.word()),
+            Self::Unsupported { format, .. } => codes::UNSUPPORTED.of(format.word()),
+            Self::TooManyLinks => codes::LINKS,
+            Self::TooLarge { .. } => codes::SIZE,
+            Self::NoMemory { .. } => code::MEMORY,
         }
     }
 }
@@ -118,15 +121,15 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The last word of the stable code.
-    pub fn code(self) -> &'static str {
+    /// The stable codes of data that is wrong in this way.
+    fn family(self) -> Family {
         match self {
-            Self::Checksum { .. } => "CSUM",
-            Self::Magic => "MAGIC",
-            Self::Range => "RANGE",
-            Self::Inconsistent => "INCONSISTENT",
-            Self::Loop => "LOOP",
-            Self::Truncated => "TRUNCATED",
+            Self::Checksum { .. } => codes::CHECKSUM,
+            Self::Magic => codes::MAGIC,
+            Self::Range => codes::RANGE,
+            Self::Inconsistent => codes::INCONSISTENT,
+            Self::Loop => codes::LOOP,
+            Self::Truncated => codes::TRUNCATED,
         }
     }
 }
@@ -164,14 +167,14 @@ pub enum Format {
 
 impl Format {
     /// The format's part of a stable code.
-    pub fn code(self) -> &'static str {
+    fn word(self) -> Word {
         match self {
-            Self::Gpt => "GPT",
-            Self::Mbr => "MBR",
-            Self::Ext4 => "EXT4",
-            Self::Fat => "FAT",
-            Self::Iso9660 => "ISO9660",
-            Self::File => "FILE",
+            Self::Gpt => codes::GPT,
+            Self::Mbr => codes::MBR,
+            Self::Ext4 => codes::EXT4,
+            Self::Fat => codes::FAT,
+            Self::Iso9660 => codes::ISO9660,
+            Self::File => codes::FILE,
         }
     }
 }
@@ -191,6 +194,8 @@ impl fmt::Display for Format {
 
 #[cfg(test)]
 mod tests {
+    use std::format;
+
     use super::*;
 
     #[test]

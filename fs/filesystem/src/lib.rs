@@ -19,7 +19,10 @@
 )]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
+pub mod codes;
 mod error;
 mod time;
 

@@ -86,7 +86,11 @@ fn names(volumes: &Volumes) -> Vec<(&str, &str)> {
 
 /// Object and code of each problem.
 fn problems(volumes: &Volumes) -> Vec<(String, String)> {
-    volumes.problems().iter().map(|problem| (problem.object.clone(), problem.error.code())).collect()
+    volumes
+        .problems()
+        .iter()
+        .map(|problem| (problem.object.clone(), problem.error.code().to_string()))
+        .collect()
 }
 
 fn problem(object: &str, code: &str) -> (String, String) {

@@ -37,6 +37,7 @@ pub fn files(root: &Path) -> Result<Vec<PathBuf>, String> {
 /// One line for everything that breaks a rule.
 pub fn check(root: &Path, files: &[PathBuf]) -> Vec<String> {
     let mut faults = Vec::new();
+    let shown = fs::read_to_string(root.join("tools/docs/src/parts.rs")).unwrap_or_default();
     for file in files {
         let name = file.strip_prefix(root).unwrap_or(file).to_string_lossy().into_owned();
         let Ok(text) = fs::read_to_string(file) else {
@@ -55,12 +56,22 @@ pub fn check(root: &Path, files: &[PathBuf]) -> Vec<String> {
                 "a script: programs are Rust, shell stands in .ci/run, tools/bazel and tools/toolbox only",
             );
         }
+        if let Some(crate_name) = table_of(&name)
+            && !shown.contains(&format!("{crate_name}::codes"))
+        {
+            fault(1, "its tables are on no page (tools/docs/src/parts.rs)");
+        }
         if name.ends_with("Cargo.toml") && name != "Cargo.toml" && !file.with_file_name("README.md").exists()
         {
             fault(1, "its folder has no README.md");
         }
     }
     faults
+}
+
+/// The crate of a file with a table of codes.
+fn table_of(name: &str) -> Option<&str> {
+    name.strip_suffix("/src/codes.rs").and_then(|folder| folder.rsplit('/').next())
 }
 
 fn check_text(name: &str, text: &str, fault: &mut impl FnMut(usize, &str)) {
@@ -84,6 +95,13 @@ fn check_rust(name: &str, text: &str, fault: &mut impl FnMut(usize, &str)) {
         fault(1, "no SPDX line");
     }
     let code = text.split("\n#[cfg(test)]\nmod ").next().unwrap_or(text);
+    // What only a table may name; tests compare with texts.
+    let is_literal = |line: &str| line.contains(concat!("\"E", "-")) && !line.trim_start().starts_with("//");
+    if table_of(name).is_none() && !name.contains("/tests/") {
+        for (i, _) in code.lines().enumerate().filter(|(_, line)| is_literal(line)) {
+            fault(i + 1, "a code that is not in a table (src/codes.rs)");
+        }
+    }
     if code.lines().count() > LONGEST && !name.contains("/tests/") {
         fault(LONGEST, "the file is longer than 400 lines without its tests");
     }
@@ -132,6 +150,20 @@ mod tests {
         assert_eq!(starlark("rule(\n    name = \"it's\",\n)\n"), 0);
         assert_eq!(starlark("rule(\n  name = 'x',\n)\n"), 2);
         assert_eq!(starlark("\tx = 1\n"), 1);
+    }
+
+    #[test]
+    fn a_code_stands_in_a_table() {
+        let count = |name: &str, line: &str| {
+            let mut count = 0;
+            let text = format!("// SPDX-License-Identifier: BSD-3-Clause\n{line}\n");
+            check_rust(name, &text, &mut |_, _| count += 1);
+            count
+        };
+        let line = concat!("return \"E", "-X\";");
+        assert_eq!(count("boot/x/src/y.rs", line), 1);
+        assert_eq!(count("boot/x/src/codes.rs", line) + count("boot/x/tests/y.rs", line), 0);
+        assert_eq!(count("boot/x/src/y.rs", &format!("#[cfg(test)]\nmod tests {{\n{line}\n}}")), 0);
     }
 
     #[test]

@@ -310,7 +310,7 @@ mod tests {
         let mut file = Builder::new().bytes();
         file[at..at + N].copy_from_slice(&bytes);
         let error = Pe::parse(&file).unwrap_err();
-        (error.code(), error.to_string())
+        (error.code().to_string(), error.to_string())
     }
 
     #[test]

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The codes of the boot itself, by phase; those of the last two are raised by the platform.
+
+code::table! {
+    /// What `cloudboot.disk` and its kin lead to.
+    pub DISCOVER;
+    pub(crate) DISK_NONE: Code = "E-DISK-NONE",
+        "no volume is what `cloudboot.disk` names",
+        "take one that the message lists";
+    pub(crate) DISK_KERNEL: Code = "E-DISK-KERNEL",
+        "no volume has the file of `cloudboot.disk.kernel`",
+        "correct the path";
+}
+
+code::table! {
+    /// Why no entry is tried.
+    pub CHOOSE;
+    pub(crate) CHOOSE_NONE: Code = "E-CHOOSE-NONE",
+        "no disk holds an entry that can be started",
+        "see the `failed: discover` lines above it; `cloudboot.debug=1` shows every volume";
+    pub(crate) CHOOSE_TARGET: Code = "E-CHOOSE-TARGET",
+        "no entry has the id or title in `cloudboot.target`, or is of that system",
+        "take one of those that the message lists";
+}
+
+code::table! {
+    /// Why an entry's files are not read, besides what filesystems raise.
+    pub OBTAIN;
+    pub(crate) SHORT: Code = "E-FS-SHORT",
+        "a file ends before the size that its filesystem states",
+        "check the filesystem";
+}
+
+code::table! {
+    /// Why what was read is not started, besides what images raise.
+    pub VERIFY;
+    pub(crate) DTB: Code = "E-IMAGE-DTB",
+        "the device tree is none, or cut off",
+        "build it again with `dtc`";
+}
+
+code::table! {
+    /// Why a hand-over did not happen, or ended.
+    pub START;
+    pub SECURE_BOOT: Code = "E-SECUREBOOT-REFUSED",
+        "Secure Boot: no certificate in `db` vouches for the image, or `dbx` forbids it (`EFI_SECURITY_VIOLATION`, or `EFI_ACCESS_DENIED` as EDK II says of images from memory)",
+        "enrol its signer, boot a signed kernel, or switch Secure Boot off";
+    pub DEVICE_TREE: Code = "E-HANDOVER-DTB",
+        "the device tree is not installed: Secure Boot is on, or the firmware refuses it",
+        "remove the `devicetree` line, or as the message says";
+    pub LOAD: Code = "E-HANDOVER-LOAD",
+        "the firmware does not load the kernel; its status is shown",
+        "compare with another kernel; a bug where that one loads";
+    pub INITRD: Code = "E-HANDOVER-INITRD",
+        "the firmware refuses to publish the initrd (another program may have published one)",
+        "start cloud-boot directly from the firmware";
+    pub ENDED: Code = "E-HANDOVER-START",
+        "the kernel returned with a status",
+        "read the kernel's lines above";
+    pub RETURNED: Code = "E-HANDOVER-RETURNED",
+        "the kernel returned without one",
+        "read the kernel's lines above";
+}
+
+code::table! {
+    /// How the loader itself ends.
+    pub LOADER;
+    pub PANIC: Code = "E-LOADER-PANIC",
+        "a bug of cloud-boot, or memory ran out where no error can be returned",
+        "report it with the whole line";
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Writes the parts of the documentation that are made from tables of the code, and checks the pages.
+
+mod checkout;
+mod links;
+mod parts;
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use checkout::Page;
+
+const USAGE: &str =
+    "usage: docs write                writes the parts that are made from tables, in the checkout
+       docs check MODULE.bazel     compares them, for the checkout with that file, and follows all links";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["write"] => write(),
+        ["check", module] => check(Path::new(module)),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(said) => {
+            println!("{said}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("docs: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn write() -> Result<String, String> {
+    let root = env::var("BUILD_WORKSPACE_DIRECTORY").map_err(|_| "run it with tools/bazel run")?;
+    let pages = checkout::pages(&PathBuf::from(root))?;
+    let mut written = 0;
+    for (page, text) in pages.iter().zip(parts::fill_all(&pages)?) {
+        if text != page.text {
+            checkout::write(page, &text)?;
+            written += 1;
+        }
+    }
+    Ok(format!("{written} of {} pages written", pages.len()))
+}
+
+/// The file is a link into the checkout, also in a sandbox.
+fn check(module: &Path) -> Result<String, String> {
+    let module = module.canonicalize().map_err(|e| format!("{}: {e}", module.display()))?;
+    let root = module.parent().ok_or("MODULE.bazel has no folder")?;
+    let pages = checkout::pages(root)?;
+    let wanted = parts::fill_all(&pages)?;
+    let is_old = |(page, text): &(&Page, String)| page.text != *text;
+    let old = pages.iter().zip(wanted).filter(is_old);
+    let old = old.map(|(page, _)| format!("{}: not as the tables have it", page.name));
+    let links = pages.iter().flat_map(|page| links::broken(root, page));
+    let faults: Vec<String> = old.chain(links).collect();
+    if faults.is_empty() {
+        return Ok(format!("{} pages", pages.len()));
+    }
+    Err(format!(
+        "tools/bazel run //docs:generate writes the tables; the rest is by hand\n{}",
+        faults.join("\n")
+    ))
+}
