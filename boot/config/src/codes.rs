@@ -13,6 +13,9 @@ code::table! {
     pub(crate) LOCKED: Code = "E-CONFIG-LOCKED",
         "Secure Boot is on, and this source may not set the key",
         "put it into the signed loader's `.cmdline` section";
+    pub(crate) IDLE: Code = "E-CONFIG-IDLE",
+        "the key is right and does nothing here: it is for another program of this project, or for a later version",
+        "nothing";
     pub(crate) LINE: Code = "E-CONFIG-LINE",
         "a source is no command line (too long, too many words) and is ignored as a whole",
         "shorten it: 64 KiB, 4096 words";

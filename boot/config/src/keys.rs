@@ -68,6 +68,8 @@ pub struct Key {
     pub is_secret: bool,
     /// Who may set it on a locked machine.
     pub locked: Locked,
+    /// Whether it does something today; other keys are accepted and have no effect yet.
+    pub acts: bool,
 }
 
 /// What a locked machine makes of a key from a source that is not built in.
@@ -89,7 +91,7 @@ impl Key {
 }
 
 const fn key(name: &'static str, value: Value) -> Key {
-    Key { name, value, is_secret: false, locked: Locked::Refused }
+    Key { name, value, is_secret: false, locked: Locked::Refused, acts: true }
 }
 
 const fn free(name: &'static str, value: Value) -> Key {
@@ -113,16 +115,14 @@ pub struct Row {
     pub default: &'static str,
     /// What setting it does.
     pub means: &'static str,
-    /// Whether it does that today; other keys are accepted and have no effect yet.
-    pub acts: bool,
 }
 
 const fn acts(key: Key, default: &'static str, means: &'static str) -> Row {
-    Row { key, default, means, acts: true }
+    Row { key, default, means }
 }
 
 const fn later(key: Key, default: &'static str, means: &'static str) -> Row {
-    Row { key, default, means, acts: false }
+    Row { key: Key { acts: false, ..key }, default, means }
 }
 
 /// Every key that exists.

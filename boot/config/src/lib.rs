@@ -162,6 +162,9 @@ impl Config {
             let value = if key.is_secret { "***".into() } else { value.into() };
             return self.note(Problem::Value { name: key.name, value, expected: key.value, origin });
         }
+        if !key.acts && !key.is_shared() {
+            self.note(Problem::Idle { name: key.name, origin });
+        }
         if key.is_shared() {
             self.rest.push(word.raw.into());
         }
@@ -381,7 +384,7 @@ mod tests {
     /// Everything that the values of a text lead to.
     fn effects(word: &str) -> String {
         let config = resolve(&[(Origin::Section, word)], Trust::Open);
-        assert_eq!(config.problems(), []);
+        assert!(config.problems().iter().all(|problem| matches!(problem, Problem::Idle { .. })), "{word}");
         let of_entries = (config.target(), config.disk(), config.disk_kernel(), config.disk_initrd());
         let of_kernels = (config.cmdline(), config.cmdline_extra(), config.console());
         let of_menus = (config.timeout(), config.menu(), config.retry(), config.failure());
@@ -390,7 +393,7 @@ mod tests {
 
     #[test]
     fn the_table_says_which_keys_act() {
-        for Row { key, acts, .. } in ROWS {
+        for Row { key, .. } in ROWS {
             let values = match key.value {
                 Value::Flag => vec!["1"],
                 Value::Number | Value::Seconds => vec!["7"],
@@ -399,7 +402,10 @@ mod tests {
                 Value::Text | Value::Any => vec!["x"],
             };
             let differs = |value: &&str| effects(&format!("{}={value}", key.name)) != effects("");
-            assert_eq!(values.iter().any(differs), acts, "{}", key.name);
+            assert_eq!(values.iter().any(differs), key.acts, "{}", key.name);
+            let line = format!("{}={}", key.name, values[0]);
+            let is_told = resolve(&[(Origin::File, &line)], Trust::Open).problems().len() == 1;
+            assert_eq!(is_told, !key.acts && !key.is_shared(), "{}", key.name);
         }
     }
 
@@ -444,7 +450,9 @@ mod tests {
         let locked = resolve(&[(Origin::File, line)], Trust::Locked);
         assert_eq!((locked.get("plan"), locked.problems().len()), (None, 2));
         let with_key = resolve(&[(Origin::File, line)], Trust::LockedWithKey);
-        assert_eq!((with_key.get("plan"), with_key.problems().len()), (Some("oci://host/plan:1"), 1));
+        let refused = Problem::Refused { name: "cloudboot.cmdline".into(), origin: Origin::File };
+        assert_eq!(with_key.get("plan"), Some("oci://host/plan:1"));
+        assert!(with_key.problems().contains(&refused), "{:?}", with_key.problems());
     }
 
     #[test]

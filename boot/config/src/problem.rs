@@ -37,6 +37,14 @@ pub enum Problem {
         /// Where it stands.
         origin: Origin,
     },
+    /// A key that is accepted and does nothing here.
+    #[error("{} {name} ({origin}): it has no effect in this program", codes::IDLE)]
+    Idle {
+        /// The key.
+        name: &'static str,
+        /// Where it stands.
+        origin: Origin,
+    },
     /// A text that is no command line.
     #[error("{} ({origin}): {cause}", codes::LINE)]
     Line {

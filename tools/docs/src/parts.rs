@@ -77,7 +77,7 @@ fn rows(name: &str, means: &str, rows: &[Row]) -> String {
 }
 
 fn keys(acts: bool) -> String {
-    let cells = ROWS.iter().filter(|row| row.acts == acts).map(|row| {
+    let cells = ROWS.iter().filter(|row| row.key.acts == acts).map(|row| {
         let locked = match row.key.locked {
             Locked::Taken => "yes",
             Locked::WithSignatureKey => "with a signature key",
@@ -91,7 +91,7 @@ fn keys(acts: bool) -> String {
 }
 
 fn short_keys() -> String {
-    let acting = ROWS.iter().filter(|row| row.acts);
+    let acting = ROWS.iter().filter(|row| row.key.acts);
     table(&["key", "meaning"], acting.map(|row| vec![format!("`{}`", row.key.name), row.means.into()]))
 }
 
