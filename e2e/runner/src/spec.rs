@@ -43,6 +43,10 @@ pub struct Spec {
     pub bus: Bus,
     /// Bytes of their blocks.
     pub block_size: u32,
+    /// Whether they cannot be written.
+    pub read_only: bool,
+    /// The MiB of them at which a sector cannot be read.
+    pub read_error: Option<u64>,
     /// More of QEMU's options.
     pub qemu_options: Vec<String>,
 }
@@ -96,6 +100,8 @@ impl Spec {
             serial: if self.script()?.has_keys() { Serial::Typed } else { Serial::Plain },
             bus: self.bus,
             block_size: self.block_size,
+            read_only: self.read_only,
+            read_error: self.read_error,
             options: self.qemu_options.clone(),
         })
     }
@@ -125,7 +131,7 @@ mod tests {
     const SPEC: &str = r#"{
         "arch": "riscv64", "code": "c.fd", "vars": "v.fd", "medium": "cd", "boot": "boot.iso", "disks": ["d.raw"],
         "expect": ["^cloud-boot "], "forbid": ["GRUB"], "seconds": 120, "quiet_after": 0, "memory": 1024,
-        "bus": "nvme", "block_size": 4096, "qemu_options": []
+        "bus": "nvme", "block_size": 4096, "read_only": false, "read_error": null, "qemu_options": []
     }"#;
 
     #[test]

@@ -112,6 +112,8 @@ fn prepare(arch: Arch, image: Option<PathBuf>, interactive: bool) -> Result<(Mac
         disks: vec![disk.clone()],
         bus: Bus::Virtio,
         block_size: 512,
+        read_only: false,
+        read_error: None,
         serial: if interactive { Serial::WithMonitor } else { Serial::Plain },
         options: Vec::new(),
     };
