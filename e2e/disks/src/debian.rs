@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{
     arch::Arch,
-    layout::{Layout, ROOT_PARTUUID},
+    layout::{Layout, ROOT_PARTUUID, SECTOR},
     qemu::{self, Start},
     root::{self, GRUB_CFG, Summary},
     scratch::Scratch,
@@ -66,7 +66,7 @@ pub fn make_disk(root: &Path, grub_cfg: &Path, arch: Arch, out: &Path) -> Result
 
 fn layout(arch: Arch, summary: &Summary) -> Layout {
     let root = summary.size.div_ceil(MIB).saturating_add(ROOM).next_multiple_of(STEP);
-    Layout { bios_boot: arch == Arch::X86_64, esp_end: ESP_END, root, label: LABEL }
+    Layout { bios_boot: arch == Arch::X86_64, esp_end: ESP_END, root, label: LABEL, sector_size: SECTOR }
 }
 
 /// Has the image's initrd start a shell as the first program, with a script as its argument: what follows `--` is

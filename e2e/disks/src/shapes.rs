@@ -8,10 +8,14 @@ use anyhow::{Context, Result};
 use crate::{
     EPOCH,
     arch::Arch,
+    changes::Changes,
     layout::{ESP_START, ROOT_UUID},
     scratch::Scratch,
     tool::run,
 };
+
+/// Of Debian's package efi-shell-x64.
+const SHELL: &str = "/usr/share/efi-shell-x64/shellx64.efi";
 
 /// What is started.
 pub struct Parts<'a> {
@@ -25,12 +29,12 @@ fn options(arch: Arch, word: &str) -> String {
     format!("root=UUID={ROOT_UUID} ro console={},115200 mini={word}", arch.console())
 }
 
-/// Entries of type 1 on the ESP, in the form of kernel-install: an older one, which lacks its kernel, and one whose
+/// Entries of type 1 on the ESP, in the form of kernel-install: older ones, which lack their kernel, and one whose
 /// tries are counted.
 ///
 /// # Errors
-/// When a tool fails.
-pub fn bls(arch: Arch, disk: &Path, parts: &Parts<'_>) -> Result<()> {
+/// When a tool fails, or the entry has nothing of what is to be changed.
+pub fn bls(arch: Arch, disk: &Path, parts: &Parts<'_>, changes: &Changes) -> Result<()> {
     let Parts { version, .. } = parts;
     let entry = |version: &str| {
         format!(
@@ -43,11 +47,37 @@ pub fn bls(arch: Arch, disk: &Path, parts: &Parts<'_>) -> Result<()> {
     let files = [
         ("loader/entries.srel", b"type1\n".to_vec()),
         ("loader/entries/mini-1.0.conf", entry("1.0").into_bytes()),
-        (&format!("loader/entries/mini-{version}+3.conf"), entry(version).into_bytes()),
+        (
+            &format!("loader/entries/mini-{version}+3.conf"),
+            changes.edited(entry(version), arch, version)?.into_bytes(),
+        ),
         (&format!("mini/{version}/linux"), parts.kernel.to_vec()),
         (&format!("mini/{version}/initrd"), parts.initrd.to_vec()),
     ];
-    put(disk, &["loader", "loader/entries", "mini", &format!("mini/{version}")], &files)
+    put(disk, &["loader", "loader/entries", "mini", &format!("mini/{version}")], &files)?;
+    if changes.more_entries > 0 {
+        let scratch = Scratch::new("entries")?;
+        // The digits in front: mtools would try all short names before it finds a free one.
+        let numbers = 0..changes.more_entries;
+        let files: Vec<_> = numbers.map(|i| (i, scratch.file(&format!("{i:05}-mini.conf")))).collect();
+        for (i, file) in &files {
+            fs::write(file, entry(&format!("0.{i}")))?;
+        }
+        let paths = files.iter().map(|(_, file)| file);
+        run(mtools(disk, "mcopy").args(paths).arg("::loader/entries")).context("entries on the ESP")?;
+    }
+    Ok(())
+}
+
+/// The EFI shell on the ESP, and beside it the script that it starts by itself.
+///
+/// # Errors
+/// When its package is missing, or a tool fails.
+pub fn shell(disk: &Path) -> Result<()> {
+    let program = fs::read(SHELL).with_context(|| format!("{SHELL} (package efi-shell-x64)"))?;
+    let script = b"@echo -off\r\necho e2e: a script beside the shell\r\nexit\r\n".to_vec();
+    let files = [("EFI/tools/shellx64.efi", program), ("EFI/tools/startup.nsh", script)];
+    put(disk, &["EFI", "EFI/tools"], &files)
 }
 
 /// A unified kernel image.
@@ -83,22 +113,24 @@ pub fn extlinux(arch: Arch, version: &str) -> String {
     )
 }
 
+/// One of the mtools on the ESP.
+fn mtools(disk: &Path, program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.arg("-i").arg(format!("{}@@{ESP_START}M", disk.display()));
+    command.env("SOURCE_DATE_EPOCH", EPOCH.to_string()).env("TZ", "UTC");
+    command
+}
+
 /// Folders and files on the ESP.
 fn put(disk: &Path, folders: &[&str], files: &[(&str, Vec<u8>)]) -> Result<()> {
-    let image = format!("{}@@{ESP_START}M", disk.display());
-    let mtools = |program: &str| {
-        let mut command = Command::new(program);
-        command.args(["-i", &image]).env("SOURCE_DATE_EPOCH", EPOCH.to_string()).env("TZ", "UTC");
-        command
-    };
     for folder in folders {
-        run(mtools("mmd").arg(format!("::{folder}"))).context("a folder on the ESP")?;
+        run(mtools(disk, "mmd").arg(format!("::{folder}"))).context("a folder on the ESP")?;
     }
     let scratch = Scratch::new("esp")?;
     let file = scratch.file("file");
     for (name, content) in files {
         fs::write(&file, content)?;
-        run(mtools("mcopy").arg(&file).arg(format!("::{name}"))).context("a file on the ESP")?;
+        run(mtools(disk, "mcopy").arg(&file).arg(format!("::{name}"))).context("a file on the ESP")?;
     }
     Ok(())
 }
