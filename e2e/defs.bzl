@@ -1,7 +1,5 @@
 """qemu_test: boots a machine in QEMU and judges its serial console."""
 
-load("//e2e/disks:defs.bzl", "mini_disk")
-
 # Bazel's classes of time limits, seconds.
 _CLASSES = [
     ("short", 60),
@@ -36,6 +34,8 @@ def _qemu_test_impl(ctx):
         "memory": ctx.attr.memory,
         "qemu_options": ctx.attr.qemu_options,
         "quiet_after": ctx.attr.quiet_after,
+        "read_error": ctx.attr.read_error if ctx.attr.read_error >= 0 else None,
+        "read_only": ctx.attr.read_only,
         "seconds": ctx.attr.seconds,
         "vars": ctx.file.vars.short_path,
     }) + "\n")
@@ -59,7 +59,7 @@ _qemu_test = rule(
         "boot": attr.label(allow_single_file = True),
         "bus": attr.string(
             default = "virtio",
-            values = ["virtio", "nvme", "sata", "scsi", "usb"],
+            values = ["virtio", "nvme", "sata", "scsi", "usb", "cd"],
         ),
         "code": attr.label(
             mandatory = True,
@@ -79,6 +79,8 @@ _qemu_test = rule(
         "memory": attr.int(mandatory = True),
         "qemu_options": attr.string_list(),
         "quiet_after": attr.int(),
+        "read_error": attr.int(default = -1),
+        "read_only": attr.bool(),
         "seconds": attr.int(mandatory = True),
         "vars": attr.label(
             mandatory = True,
@@ -106,6 +108,8 @@ def qemu_test(
         bus = "virtio",
         block_size = 512,
         in_boot_order = True,
+        read_only = False,
+        read_error = -1,
         code = None,
         vars = None,
         qemu_options = [],
@@ -132,9 +136,11 @@ def qemu_test(
         quiet_after: seconds after the last of them in which nothing forbidden may be seen
         memory: MiB
         medium: how `boot` is attached: "cd" (the default), "disk", or "none" without `boot`
-        bus: how disks are attached: virtio, nvme, sata, scsi, usb
+        bus: how disks are attached: virtio, nvme, sata, scsi, usb, or as CDs (cd)
         block_size: of the disks, bytes
         in_boot_order: False keeps the disks from the firmware's boot order, so that it starts no drivers for them
+        read_only: whether the firmware cannot write to the disks either (virtio only); what it writes is lost anyway
+        read_error: the MiB of each disk at which a sector cannot be read
         code: the firmware, if not the usual one
         vars: its variable store, if not the usual one
         qemu_options: more options of QEMU
@@ -162,6 +168,8 @@ def qemu_test(
         memory = memory,
         qemu_options = qemu_options,
         quiet_after = quiet_after,
+        read_error = read_error,
+        read_only = read_only,
         seconds = timeout,
         tags = [
             "cpu:1",
@@ -169,38 +177,4 @@ def qemu_test(
         ] + tags,
         vars = vars or "@firmware//:{}_vars.fd".format(arch),
         **kwargs
-    )
-
-def refused_disk(name, message, **fault):
-    """A test that a faulty mini disk is refused: our message, no line of a kernel, back in the firmware.
-
-    Args:
-        name: of the test
-        message: pattern of the line that says why
-        **fault: what makes the mini_disk faulty
-    """
-    mini_disk(
-        name = name + "_disk",
-        arch = "x86_64",
-        **fault
-    )
-    qemu_test(
-        name = name,
-        timeout = 60,
-        arch = "x86_64",
-        boot = "//iso:boot",
-        disks = [":" + name + "_disk"],
-        expect = [
-            "^cloud-boot 0.0.1 x86_64",
-            message,
-            "returning to the firmware",
-            "^BdsDxe: No bootable option",
-        ],
-        forbid = [
-            "EFI stub:",
-            "GNU GRUB",
-            "Linux version",
-            "mini:",
-        ],
-        quiet_after = 5,
     )

@@ -17,7 +17,7 @@ use alloc::{
 use core::cmp::Ordering;
 
 use filesystem::FileType;
-use vfs::{Volume, VolumeId, Volumes};
+use vfs::{Node, Volume, VolumeId, Volumes};
 
 use crate::{Arch, Entry, Error, Found, Problem, grub::BlsCfg, grub::environment_block, version};
 use counting::Name;
@@ -58,10 +58,27 @@ pub fn find(volumes: &Volumes, arch: Arch, blscfg: &[BlsCfg], found: &mut Found)
     }
 }
 
+/// A file of a folder. In a large folder it costs too much to look for each by its name.
+struct Listed<'a> {
+    name: String,
+    path: String,
+    node: Node<'a>,
+}
+
+impl<'a> Listed<'a> {
+    /// The file, or what it leads to.
+    fn open(&self, volume: &'a Volume) -> Result<Node<'a>, vfs::Error> {
+        match self.node.attr()?.kind {
+            FileType::Symlink => volume.open(self.path.as_bytes()),
+            _ => Ok(self.node.clone()),
+        }
+    }
+}
+
 /// The files of a folder whose names end in `suffix`; nothing where there is no such folder.
-fn files(volume: &Volume, folder: &str, suffix: &str, problems: &mut Vec<Problem>) -> Vec<String> {
+fn files<'a>(volume: &'a Volume, folder: &str, suffix: &str, problems: &mut Vec<Problem>) -> Vec<Listed<'a>> {
     let object = || format!("{} {folder}", volume.name());
-    let list = match volume.list(folder.as_bytes()) {
+    let list = match volume.open(folder.as_bytes()).and_then(|folder| folder.children()) {
         Ok(list) => list,
         Err(vfs::Error::NotFound | vfs::Error::WrongType { .. }) => return Vec::new(),
         Err(error) => {
@@ -69,20 +86,22 @@ fn files(volume: &Volume, folder: &str, suffix: &str, problems: &mut Vec<Problem
             return Vec::new();
         }
     };
-    let files = list.into_iter().filter(|entry| entry.kind != FileType::Directory);
-    let names = files.filter_map(|entry| String::from_utf8(entry.name).ok());
     let is_ours = |name: &String| {
         let start = name.len().saturating_sub(suffix.len());
         name.get(start..).is_some_and(|end| end.eq_ignore_ascii_case(suffix)) && start > 0
     };
-    let mut names: Vec<String> = names.filter(is_ours).collect();
-    if names.len() > MOST {
+    let files = list.into_iter().filter(|(entry, _)| entry.kind != FileType::Directory);
+    let named = files.filter_map(|(entry, node)| Some((String::from_utf8(entry.name).ok()?, node)));
+    let ours = named.filter(|(name, _)| is_ours(name));
+    let listed = ours.map(|(name, node)| Listed { path: format!("{folder}/{name}"), name, node });
+    let mut listed: Vec<Listed<'a>> = listed.collect();
+    if listed.len() > MOST {
         let limit = u64::try_from(MOST).unwrap_or(u64::MAX);
         problems.push(Problem { object: object(), error: Error::TooMany { what: "boot entries", limit } });
         // The newest of them are the last, by the usual names.
-        names.drain(..names.len().saturating_sub(MOST));
+        listed.drain(..listed.len().saturating_sub(MOST));
     }
-    names
+    listed
 }
 
 fn type_1(
@@ -94,12 +113,12 @@ fn type_1(
 ) {
     for folder in FOLDERS {
         let variables = blscfg.iter().find(|cfg| cfg.volume == volume.id()).map(|cfg| cfg.variables.clone());
-        for name in files(volume, folder, ".conf", problems) {
-            let path = format!("{folder}/{name}");
-            let read = volume.read(path.as_bytes(), LARGEST).map_err(Error::from);
+        for file in files(volume, folder, ".conf", problems) {
+            let path = &file.path;
+            let read = file.open(volume).and_then(|node| node.read(LARGEST)).map_err(Error::from);
             let text = read.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
             let block = || variables.clone().unwrap_or_else(|| block_of(volume));
-            let parsed = text.and_then(|text| conf::entry(volume, &path, &text, arch, &block));
+            let parsed = text.and_then(|text| conf::entry(volume, path, &text, arch, &block));
             match parsed {
                 Ok(candidate) => candidates.extend(candidate),
                 Err(error) => {

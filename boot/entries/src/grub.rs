@@ -121,9 +121,10 @@ fn find_in(
     true
 }
 
-/// Runs a script and each of its menu's entries.
+/// Runs a script and each of its menu's entries. What a script that meets a limit had put into the menu before is
+/// there all the same.
 fn run(grub: &mut Interpreter<'_>, text: &str, source: &Source, found: &mut Found) -> Result<(), Error> {
-    grub.run(text, 1)?;
+    let whole = grub.run(text, 1);
     let menu = take(&mut grub.menu);
     let value = |name| String::from(grub.environment.get(name));
     let (default, timeout, timeout_style) = (value("default"), value("timeout"), value("timeout_style"));
@@ -135,7 +136,7 @@ fn run(grub: &mut Interpreter<'_>, text: &str, source: &Source, found: &mut Foun
         found.timeout = timeout.parse().ok();
         found.timeout_style = timeout_style;
     }
-    outcome
+    whole.and(outcome)
 }
 
 /// Turns menu items into entries.

@@ -139,3 +139,16 @@ fn a_folder_of_too_many_entries_says_so() {
     assert_eq!((found.entries.len(), found.entries[0].id.as_str()), (1000, "01099.conf"));
     assert_eq!(found.problems[0].error.code(), "E-ENTRY-LIMIT");
 }
+
+#[test]
+fn an_entry_may_be_a_link() {
+    let esp = Tree::new()
+        .uuid("e")
+        .file("/saved/a.conf", conf("title Linked\n"))
+        .symlink("/loader/entries/a.conf", "../../saved/a.conf")
+        .symlink("/loader/entries/b.conf", "b.conf");
+    let found = find(vec![esp]);
+    assert_eq!((ids(&found)[0].as_str(), found.entries[0].title.as_str()), ("*a.conf", "Linked"));
+    assert_eq!(found.problems.len(), 1, "{:?}", found.problems);
+    assert_eq!(found.problems[0].error.code(), "E-ENTRY-READ");
+}

@@ -64,6 +64,16 @@ fn every_resource_has_a_limit() {
 }
 
 #[test]
+fn what_stands_before_too_many_entries_is_kept() {
+    let entries: String = (0..10_000).map(|i| format!("menuentry e{i} {{ linux /k{i} }}\n")).collect();
+    let found = run(format!("set default=7\n{entries}"));
+    assert_eq!(found.entries.len(), 1000);
+    assert!(found.entries[7].default && found.entries[7].title == "e7");
+    let [problem] = found.problems.as_slice() else { panic!("{:?}", found.problems) };
+    assert!(matches!(problem.error, Error::Limit { line: 1002, what: "menu entries", .. }), "{problem:?}");
+}
+
+#[test]
 fn the_deepest_script_fits_on_the_loaders_stack() {
     // Blocks that are parsed, and not run, while as many blocks and calls are open as can be.
     let parsed = "if false; then ".repeat(30) + "true" + &"; fi".repeat(30);

@@ -19,7 +19,7 @@ use crate::{
     arch::Arch,
     esp,
     installed::{self, Kernel},
-    layout::{Layout, ROOT_PARTUUID},
+    layout::{Layout, ROOT_PARTUUID, SECTOR},
     loader,
     qemu::{self, Start},
     root::{self, GRUB_CFG, Summary},
@@ -142,7 +142,7 @@ fn first_kernel(arch: Arch, grub_cfg: &str) -> Option<(&str, String)> {
 
 fn layout(arch: Arch, summary: &Summary) -> Layout {
     let root = summary.size.div_ceil(MIB).saturating_add(ROOM).next_multiple_of(STEP);
-    Layout { bios_boot: arch == Arch::X86_64, esp_end: ESP_END, root, label: LABEL }
+    Layout { bios_boot: arch == Arch::X86_64, esp_end: ESP_END, root, label: LABEL, sector_size: SECTOR }
 }
 
 /// Has the image's initrd start a shell as the first program, with a script as its argument: what follows `--` is

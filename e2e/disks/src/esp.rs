@@ -22,28 +22,32 @@ pub fn copy(folder: &Path, disk: &Path) -> Result<()> {
         command.args(["-i", &image]).env("SOURCE_DATE_EPOCH", EPOCH.to_string()).env("TZ", "UTC");
         command
     };
-    for path in below(folder)? {
+    for path in folders(folder)? {
         let name = format!("::{}", path.strip_prefix(folder)?.display());
-        if !path.is_dir() {
-            run(mtools("mcopy").arg(&path).arg(&name)).context("a file on the ESP")?;
-        } else if run(mtools("mdir").arg("-b").arg(&name)).is_err() {
+        if path != folder && run(mtools("mdir").arg("-b").arg(&name)).is_err() {
             run(mtools("mmd").arg(&name)).context("a folder on the ESP")?;
+        }
+        let files: Vec<PathBuf> = sorted(&path)?.into_iter().filter(|path| !path.is_dir()).collect();
+        if !files.is_empty() {
+            run(mtools("mcopy").args(&files).arg(format!("{name}/"))).context("files on the ESP")?;
         }
     }
     Ok(())
 }
 
-/// Everything below a folder, each folder in front of what it holds.
-fn below(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut paths: Vec<PathBuf> =
-        fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
-    paths.sort();
-    let mut all = Vec::new();
-    for path in paths {
-        all.push(path.clone());
-        if path.is_dir() {
-            all.extend(below(&path)?);
-        }
+/// A folder and all below it, each in front of those that it holds.
+fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut all = vec![folder.to_path_buf()];
+    for path in sorted(folder)?.iter().filter(|path| path.is_dir()) {
+        all.extend(folders(path)?);
     }
     Ok(all)
+}
+
+/// What a folder holds, in the order of names.
+fn sorted(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    let mut paths: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    paths.sort();
+    Ok(paths)
 }

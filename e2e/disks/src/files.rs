@@ -24,6 +24,14 @@ pub fn file(tar: &mut Builder<impl Write>, name: &str, mode: u32, content: &[u8]
     Ok(tar.append_data(&mut header(EntryType::Regular, mode, size), name, content)?)
 }
 
+/// Appends a symbolic link.
+///
+/// # Errors
+/// When the stream fails.
+pub fn link(tar: &mut Builder<impl Write>, name: &str, target: &str) -> Result<()> {
+    Ok(tar.append_link(&mut header(EntryType::Symlink, 0o777, 0), name, target)?)
+}
+
 fn header(kind: EntryType, mode: u32, size: u64) -> Header {
     let mut header = Header::new_gnu();
     header.set_entry_type(kind);

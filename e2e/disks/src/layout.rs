@@ -7,19 +7,22 @@
 //! ```
 //! Numbers, identifiers and offsets are those of Debian's cloud image; a mini disk has no p14 and a smaller ESP.
 
-use std::{fs::File, io::Write, path::Path, process::Command};
+use std::{fs::File, io::Write, os::unix::fs::FileExt, path::Path, process::Command};
 
 use crate::{
     EPOCH,
     tool::{feed, run},
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use part::{Guid, gpt};
 
 /// Start of the ESP on every disk, in MiB.
 pub const ESP_START: u64 = 4;
-const MIB: u64 = 1 << 20;
-/// 512-byte sectors in a MiB.
-const SECTORS: u64 = 2048;
+pub const MIB: u64 = 1 << 20;
+/// Bytes of a block of the root filesystem.
+pub const BLOCK: u64 = 4096;
+/// The unit of sgdisk and of most disks.
+pub const SECTOR: u64 = 512;
 
 const DISK_GUID: &str = "AAAAAAAA-0000-4000-8000-000000000000";
 const BIOS_BOOT_GUID: &str = "AAAAAAAA-000E-4000-8000-00000000000E";
@@ -29,6 +32,8 @@ pub const ROOT_PARTUUID: &str = "aaaaaaaa-0001-4000-8000-000000000001";
 /// UUID of the root filesystem, and the seed of its hashed folders.
 pub const ROOT_UUID: &str = "11111111-2222-4333-8444-00000000000a";
 const ESP_SERIAL: &str = "0E1F0001";
+/// Partition type of a Linux filesystem.
+const LINUX_TYPE: &str = "0FC63DAF-8483-4772-8E79-3D69D8477DE4";
 
 /// Where things are, in MiB.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +46,8 @@ pub struct Layout {
     pub root: u64,
     /// Label of the root filesystem.
     pub label: &'static str,
+    /// Bytes of a logical block of the disk.
+    pub sector_size: u64,
 }
 
 impl Layout {
@@ -53,7 +60,11 @@ impl Layout {
         // One MiB more for the second partition table.
         let size = end.checked_add(1).and_then(|mib| mib.checked_mul(MIB)).context("a size")?;
         File::create(disk).and_then(|file| file.set_len(size)).context("creating the disk")?;
-        self.partition(disk)?;
+        if self.sector_size == SECTOR {
+            self.partition(disk)?;
+        } else {
+            self.write_table(disk, size)?;
+        }
         self.make_esp(disk)?;
         self.make_root(disk, tar)
     }
@@ -72,8 +83,7 @@ impl Layout {
         let mut command = Command::new("sgdisk");
         command.args(["--clear", "--disk-guid", DISK_GUID]);
         let mut add = |number: u32, start: u64, end: u64, kind: &str, guid: &str| {
-            let (first, last) =
-                (start.saturating_mul(SECTORS), end.saturating_mul(SECTORS).saturating_sub(1));
+            let (first, last) = (self.sectors(start), self.sectors(end).saturating_sub(1));
             command.arg(format!("--new={number}:{first}:{last}"));
             command
                 .arg(format!("--typecode={number}:{kind}"))
@@ -88,11 +98,49 @@ impl Layout {
         Ok(())
     }
 
+    /// Sectors up to this MiB.
+    fn sectors(&self, mib: u64) -> u64 {
+        mib.saturating_mul(MIB).checked_div(self.sector_size).unwrap_or(0)
+    }
+
+    /// A table by our own writer: in a file, sgdisk knows sectors of 512 bytes only. The root is number 1, the ESP 2.
+    fn write_table(&self, disk: &Path, size: u64) -> Result<()> {
+        let guid = |text: &str| text.parse::<Guid>().map(Guid::to_bytes).map_err(|e| anyhow!("{text}: {e}"));
+        let partition = |start: u64, end: u64, type_guid, own: &str| -> Result<gpt::NewPartition> {
+            let (first_lba, last_lba) = (self.sectors(start), self.sectors(end).saturating_sub(1));
+            let name = String::new();
+            Ok(gpt::NewPartition { type_guid, guid: guid(own)?, first_lba, last_lba, name, attributes: 0 })
+        };
+        let end = self.esp_end.saturating_add(self.root);
+        let table = gpt::Layout {
+            disk_guid: guid(DISK_GUID)?,
+            block_size: u32::try_from(self.sector_size)?,
+            disk_blocks: size.checked_div(self.sector_size).context("a sector has bytes")?,
+            entries: 128,
+            partitions: vec![
+                partition(self.esp_end, end, guid(LINUX_TYPE)?, ROOT_PARTUUID)?,
+                partition(ESP_START, self.esp_end, part::ESP.to_bytes(), ESP_GUID)?,
+            ],
+        };
+        let (primary, backup) = (table.primary()?, table.backup()?);
+        let file = File::options().write(true).open(disk)?;
+        file.write_all_at(&primary, 0)?;
+        let start = size.checked_sub(u64::try_from(backup.len())?).context("the disk is too small")?;
+        Ok(file.write_all_at(&backup, start)?)
+    }
+
     fn make_esp(&self, disk: &Path) -> Result<()> {
         let kib = self.esp_end.saturating_sub(ESP_START).saturating_mul(1024);
-        let offset = ESP_START.saturating_mul(SECTORS);
-        run(Command::new("mkfs.vfat")
-            .args(["-F", "32", "-s", "1", "-n", "UEFI", "-i", ESP_SERIAL, "--invariant"])
+        let offset = self.sectors(ESP_START);
+        let mut command = Command::new("mkfs.vfat");
+        if self.sector_size == SECTOR {
+            command.args(["-F", "32"]);
+        } else {
+            // There are not enough clusters for FAT32.
+            command.args(["-F", "16", "-S", &self.sector_size.to_string()]);
+        }
+        run(command
+            .args(["-s", "1", "-n", "UEFI", "-i", ESP_SERIAL, "--invariant"])
             .arg(format!("--offset={offset}"))
             .arg(disk)
             .arg(kib.to_string()))?;

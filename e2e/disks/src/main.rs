@@ -7,13 +7,17 @@
 #![warn(missing_docs)]
 
 mod arch;
+mod changes;
 mod cpio;
 mod debian;
+mod debugfs;
 mod device_tree;
 mod esp;
+mod faults;
 mod files;
 mod grub_cfg;
 mod installed;
+mod journal;
 mod layout;
 mod loader;
 mod mini;
@@ -43,7 +47,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Action {
     /// A Debian kernel and busybox, which says `mini: userspace on ARCH` and switches the machine off
-    Mini(mini::Options),
+    Mini(Box<mini::Options>),
     /// The device tree of QEMU's machine, with another model in it
     DeviceTree {
         #[command(flatten)]

@@ -2,10 +2,10 @@
 //! The mini disk: a Debian kernel, an initrd with nothing but busybox, a GRUB configuration.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::Write,
-    os::unix::fs::FileExt,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use anyhow::{Context, Result, ensure};
@@ -13,12 +13,18 @@ use clap::{Args, ValueEnum};
 use tar::Builder;
 
 use crate::{
-    Common, cpio, files,
+    Common,
+    changes::Changes,
+    cpio,
+    faults::Faults,
+    files,
     grub_cfg::{Extras, grub_cfg},
-    layout::{Layout, ROOT_UUID},
+    journal,
+    layout::{Layout, MIB, ROOT_UUID, SECTOR},
     root::{GRUB_CFG, GRUB_CFG_MODE},
     scratch::Scratch,
     secure_boot, shapes,
+    tool::run,
 };
 
 /// The first program. What tests wait for is what it prints.
@@ -34,14 +40,12 @@ echo "mini: cmdline $($b cat /proc/cmdline)"
 $b poweroff -f
 "#;
 const OS_RELEASE: &str = "PRETTY_NAME=\"Mini\"\nNAME=\"Mini\"\nID=mini\nVERSION_ID=\"1\"\n";
+const EXTLINUX_CONF: &str = "boot/extlinux/extlinux.conf";
 const LABEL: &str = "mini-root";
 /// End of the ESP in MiB: 36 MiB of it are just enough clusters for FAT32.
 const ESP_END: u64 = 40;
 /// What ext4 needs for itself, its journal above all, in MiB.
 const OVERHEAD: u64 = 12;
-const MIB: u64 = 1 << 20;
-/// The superblock of ext4 is at 1024, 1024 bytes long.
-const SUPERBLOCK: u64 = 1024;
 
 /// What tells a boot loader of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -56,6 +60,13 @@ pub enum Shape {
     Uki,
     /// /boot/extlinux/extlinux.conf
     Extlinux,
+}
+
+/// How a kernel is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Compressor {
+    Gzip,
+    Zstd,
 }
 
 /// What is on the disk, and what is wrong with it.
@@ -81,9 +92,6 @@ pub struct Options {
     /// What tells a boot loader of the kernel
     #[arg(long, value_enum, default_value_t = Shape::Grub)]
     shape: Shape,
-    /// So many more entries of grub.cfg, whose kernels do not exist, stand in front
-    #[arg(long, default_value_t = 0)]
-    failing_entries: u32,
     /// Each entry of grub.cfg has three initrds: the real one in the middle
     #[arg(long)]
     three_initrds: bool,
@@ -99,15 +107,25 @@ pub struct Options {
     /// The kernel's file in /boot has this name instead of its own
     #[arg(long)]
     kernel_name: Option<String>,
-    /// So many bytes are missing at the end of the kernel
-    #[arg(long, value_name = "BYTES")]
-    truncate_kernel: Option<usize>,
-    /// The initrd that grub.cfg names is not there
+    /// A symbolic link on the root and where it leads to
+    #[arg(long, num_args = 2, value_names = ["NAME", "TARGET"])]
+    link: Vec<String>,
+    /// What compresses the kernel
+    #[arg(long, value_enum)]
+    compress: Option<Compressor>,
+    /// Bytes of a logical block of the disk
+    #[arg(long, default_value_t = SECTOR)]
+    sector_size: u64,
+    /// grub.cfg as it is now stands in ext4's journal, and an earlier one in its place
     #[arg(long)]
-    omit_initrd: bool,
-    /// The byte at this offset of ext4's superblock has all its bits flipped
-    #[arg(long, value_name = "OFFSET")]
-    corrupt_superblock: Option<u64>,
+    journalled: bool,
+    /// The EFI shell is on the ESP
+    #[arg(long)]
+    shell: bool,
+    #[command(flatten)]
+    changes: Changes,
+    #[command(flatten)]
+    faults: Faults,
 }
 
 /// Makes the disk.
@@ -115,38 +133,80 @@ pub struct Options {
 /// # Errors
 /// When a file of the packages is missing, an option does not fit them, or a tool fails.
 pub fn make(options: &Options) -> Result<()> {
-    let read = |path: &Path| fs::read(path).with_context(|| format!("reading {}", path.display()));
-    let (mut kernel, version) = (read(&options.kernel)?, String::from_utf8(read(&options.version)?)?);
-    if let (Some(key), Some(certificate)) = (&options.sign_with, &options.certificate) {
-        let scratch = Scratch::new("signed")?;
-        secure_boot::sign_file(&options.kernel, key, certificate, &scratch.file("kernel"))?;
-        kernel = read(&scratch.file("kernel"))?;
-    }
-    if let Some(bytes) = options.truncate_kernel {
-        let length = kernel.len().checked_sub(bytes).context("the kernel is not that long")?;
-        kernel.truncate(length);
-    }
+    let (arch, out) = (options.common.arch, &options.common.out);
+    let version = String::from_utf8(read(&options.version)?)?;
+    let version = version.trim_end();
     let root = Root {
-        kernel,
-        version: version.trim_end(),
+        kernel: options.kernel()?,
+        version,
         initrd: initrd(&read(&options.busybox)?, options.canary.as_deref())?,
+        configuration: options.configuration(version)?,
     };
     let esp_end = match options.shape {
         Shape::Bls | Shape::Uki => ESP_END.saturating_add(root.size()?),
         _ => ESP_END,
     };
-    let layout = Layout { bios_boot: false, esp_end, root: root.size()?, label: LABEL };
-    let out = &options.common.out;
+    let sector_size = options.sector_size;
+    let layout = Layout { bios_boot: false, esp_end, root: root.size()?, label: LABEL, sector_size };
     layout.make(out, |pipe| root.write(pipe, options))?;
-    let parts = shapes::Parts { kernel: &root.kernel, version: root.version, initrd: &root.initrd };
+    let parts = shapes::Parts { kernel: &root.kernel, version, initrd: &root.initrd };
     match (options.shape, &options.stub) {
-        (Shape::Bls, _) => shapes::bls(options.common.arch, out, &parts)?,
-        (Shape::Uki, Some(stub)) => shapes::uki(options.common.arch, out, &parts, stub)?,
+        (Shape::Bls, _) => shapes::bls(arch, out, &parts, &options.changes)?,
+        (Shape::Uki, Some(stub)) => shapes::uki(arch, out, &parts, stub)?,
         _ => {}
     }
-    match options.corrupt_superblock {
-        Some(offset) => corrupt(out, &layout, offset),
-        None => Ok(()),
+    if options.shell {
+        shapes::shell(out)?;
+    }
+    if options.journalled {
+        journal::fill(&layout, out)?;
+    }
+    options.faults.apply(&layout, out)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("reading {}", path.display()))
+}
+
+impl Options {
+    /// The kernel as it is on the disk.
+    fn kernel(&self) -> Result<Vec<u8>> {
+        let scratch = Scratch::new("kernel")?;
+        let mut path = self.kernel.clone();
+        if let (Some(key), Some(certificate)) = (&self.sign_with, &self.certificate) {
+            secure_boot::sign_file(&path, key, certificate, &scratch.file("signed"))?;
+            path = scratch.file("signed");
+        }
+        if let Some(compressor) = self.compress {
+            let plain = scratch.file("plain");
+            fs::copy(&path, &plain).context("a copy of the kernel")?;
+            let (program, suffix) = match compressor {
+                // Without the file's name and time.
+                Compressor::Gzip => (["gzip", "-n"], "gz"),
+                Compressor::Zstd => (["zstd", "-q"], "zst"),
+            };
+            let [program, option] = program;
+            run(Command::new(program).arg(option).arg(&plain))?;
+            path = plain.with_extension(suffix);
+        }
+        let mut kernel = read(&path)?;
+        self.faults.spoil(&mut kernel)?;
+        Ok(kernel)
+    }
+
+    /// The file on the root that tells of the kernel: its path, mode and content.
+    fn configuration(&self, version: &str) -> Result<Option<(&'static str, u32, String)>> {
+        let arch = self.common.arch;
+        Ok(match self.shape {
+            Shape::Grub => {
+                let (failing, initrds) = (self.changes.failing_entries, self.three_initrds);
+                let extras = Extras { failing, initrds, has_tree: self.devicetree.is_some() };
+                let text = self.changes.grub_cfg(grub_cfg(arch, version, extras), arch, version)?;
+                Some((GRUB_CFG, GRUB_CFG_MODE, text))
+            }
+            Shape::Extlinux => Some((EXTLINUX_CONF, 0o644, shapes::extlinux(arch, version))),
+            Shape::Names | Shape::Bls | Shape::Uki => None,
+        })
     }
 }
 
@@ -155,12 +215,14 @@ struct Root<'a> {
     kernel: Vec<u8>,
     version: &'a str,
     initrd: Vec<u8>,
+    configuration: Option<(&'static str, u32, String)>,
 }
 
 impl Root<'_> {
     /// MiB that it needs.
     fn size(&self) -> Result<u64> {
-        let bytes = self.kernel.len().checked_add(self.initrd.len()).context("a size")?;
+        let text = self.configuration.as_ref().map_or(0, |(_, _, text)| text.len());
+        let bytes = [self.kernel.len(), self.initrd.len(), text].into_iter().fold(0, usize::saturating_add);
         Ok(u64::try_from(bytes)?.div_ceil(MIB).saturating_add(OVERHEAD))
     }
 
@@ -178,7 +240,7 @@ impl Root<'_> {
         if !is_on_esp {
             files::file(&mut tar, &format!("boot/{kernel_name}"), 0o644, &self.kernel)?;
         }
-        if !options.omit_initrd && !is_on_esp {
+        if !options.faults.omit_initrd && !is_on_esp {
             files::file(&mut tar, &format!("boot/initrd.img-{version}"), 0o644, &self.initrd)?;
         }
         if options.three_initrds {
@@ -186,23 +248,17 @@ impl Root<'_> {
                 files::file(&mut tar, name, 0o644, &cpio::marker(name)?)?;
             }
         }
-        let tree = options.devicetree.as_ref().map(fs::read).transpose().context("the device tree")?;
-        if let Some(tree) = &tree {
-            files::file(&mut tar, "boot/board.dtb", 0o644, tree)?;
+        for [name, target] in options.link.as_chunks().0 {
+            files::link(&mut tar, name, target)?;
         }
-        match options.shape {
-            Shape::Grub => {
-                let (initrds, has_tree) = (options.three_initrds, tree.is_some());
-                let text =
-                    grub_cfg(arch, version, Extras { failing: options.failing_entries, initrds, has_tree });
-                files::file(&mut tar, GRUB_CFG, GRUB_CFG_MODE, text.as_bytes())?;
-            }
-            Shape::Extlinux => {
-                files::folder(&mut tar, "boot/extlinux")?;
-                let text = shapes::extlinux(arch, version);
-                files::file(&mut tar, "boot/extlinux/extlinux.conf", 0o644, text.as_bytes())?;
-            }
-            Shape::Names | Shape::Bls | Shape::Uki => {}
+        if let Some(tree) = &options.devicetree {
+            files::file(&mut tar, "boot/board.dtb", 0o644, &read(tree)?)?;
+        }
+        if options.shape == Shape::Extlinux {
+            files::folder(&mut tar, "boot/extlinux")?;
+        }
+        if let Some((path, mode, text)) = &self.configuration {
+            files::file(&mut tar, path, *mode, text.as_bytes())?;
         }
         tar.finish()?;
         Ok(())
@@ -223,17 +279,6 @@ fn initrd(busybox: &[u8], canary: Option<&str>) -> Result<Vec<u8>> {
     archive.program("bin/busybox", busybox)?;
     archive.program("init", INIT.replace("@CANARY@", &line).as_bytes())?;
     archive.finish()
-}
-
-/// Flips all bits of one byte of the superblock.
-fn corrupt(disk: &Path, layout: &Layout, offset: u64) -> Result<()> {
-    ensure!(offset < SUPERBLOCK, "the superblock has 1024 bytes");
-    let position = layout.root_offset().saturating_add(SUPERBLOCK).saturating_add(offset);
-    let file = File::options().read(true).write(true).open(disk)?;
-    let mut byte = [0];
-    file.read_exact_at(&mut byte, position)?;
-    file.write_all_at(&byte.map(|b| !b), position)?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -3,15 +3,19 @@
 
 use std::{fs, path::Path};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::{
     arch::Arch,
+    changes::Changes,
     esp,
     installed::{self, Kernel},
     layout::ROOT_UUID,
     scratch::Scratch,
 };
+
+/// Of Debian's package efi-shell-x64.
+const SHELL: &str = "/usr/share/efi-shell-x64/shellx64.efi";
 
 /// What is started.
 pub struct Parts<'a> {
@@ -29,19 +33,40 @@ fn options(arch: Arch, word: &str) -> String {
 }
 
 /// Entries of type 1 on the ESP, by kernel-install: an older one, whose kernel is gone, and one whose tries are
-/// counted.
+/// counted, in which something may be changed; and copies of it, which lack their kernels.
 ///
 /// # Errors
-/// When a tool fails.
-pub fn bls(arch: Arch, disk: &Path, parts: &Parts<'_>) -> Result<()> {
+/// When a tool fails, or the entry has nothing of what is to be changed.
+pub fn bls(arch: Arch, disk: &Path, parts: &Parts<'_>, changes: &Changes) -> Result<()> {
     let (scratch, options) = (Scratch::new("bls")?, options(arch, "bls"));
-    let boot = scratch.file("boot");
-    let kernel =
-        Kernel { image: parts.kernel, version: parts.version, initrd: parts.initrd, options: &options };
+    let (boot, version) = (scratch.file("boot"), parts.version);
+    let kernel = Kernel { image: parts.kernel, version, initrd: parts.initrd, options: &options };
     installed::kernel_install(&Kernel { version: "1.0", ..kernel }, "mini", None, &boot)?;
     fs::remove_dir_all(boot.join("mini/1.0"))?;
     installed::kernel_install(&kernel, "mini", Some(3), &boot)?;
+    let entries = boot.join("loader/entries");
+    let entry = entries.join(format!("mini-{version}+3.conf"));
+    let text = fs::read_to_string(&entry).context("the entry of kernel-install")?;
+    for i in 0..changes.more_entries {
+        // The digits in front: mtools would try all short names before it finds a free one.
+        fs::write(entries.join(format!("{i:05}-mini.conf")), text.replace(version, &format!("0.{i}")))?;
+    }
+    fs::write(&entry, changes.edited(text, arch, version)?)?;
     esp::copy(&boot, disk)
+}
+
+/// The EFI shell on the ESP, and beside it the script that it starts by itself.
+///
+/// # Errors
+/// When its package is missing, or a tool fails.
+pub fn shell(disk: &Path) -> Result<()> {
+    let scratch = Scratch::new("shell")?;
+    let (root, tools) = (scratch.file("esp"), scratch.file("esp/EFI/tools"));
+    fs::create_dir_all(&tools)?;
+    fs::copy(SHELL, tools.join("shellx64.efi"))
+        .with_context(|| format!("{SHELL} (package efi-shell-x64)"))?;
+    fs::write(tools.join("startup.nsh"), "@echo -off\r\necho e2e: a script beside the shell\r\nexit\r\n")?;
+    esp::copy(&root, disk)
 }
 
 /// A unified kernel image, by ukify with systemd's `stub`.

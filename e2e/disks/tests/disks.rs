@@ -166,13 +166,117 @@ fn grub_reads_the_mini_disk_and_its_configuration() {
     succeed(tool("grub-script-check").arg(file));
 }
 
+/// Whether e2fsck has nothing to say against the root.
+fn is_root_sound(disk: &Path) -> bool {
+    output(tool("e2fsck").arg("-fn").arg(format!("{}?offset={MINI_ROOT}", disk.display()))).status.success()
+}
+
 #[test]
-fn a_corrupt_superblock_is_one_byte_away_from_its_twin() {
-    let fixture = Fixture::new("superblock");
+fn a_flipped_byte_is_the_only_difference_and_is_where_it_is_asked_for() {
+    let fixture = Fixture::new("flip");
     let twin = fixture.mini("a.raw", &[]);
-    // 0x38 is s_magic.
-    let disk = fixture.mini("b.raw", &["--corrupt-superblock", "56"]);
-    assert_eq!(differences(&twin, &disk), [MINI_ROOT + 1024 + 56]);
+    assert!(is_root_sound(&twin));
+    let flipped = |place: &str| {
+        let disk = fixture.mini("b.raw", &["--flip", place]);
+        let [position] = *differences(&twin, &disk).as_slice() else { panic!("{place}") };
+        (position, disk)
+    };
+    // s_uuid, bg_block_bitmap_lo, i_size_lo of the kernel, a name in a folder.
+    let root = [
+        ("superblock:104", Some(MINI_ROOT + 1024 + 104)),
+        ("group:0", Some(MINI_ROOT + 4096)),
+        ("inode:/boot/vmlinuz-6.12-test:4", None),
+        ("content:/boot:40", None),
+    ];
+    for (place, expected) in root {
+        let (position, disk) = flipped(place);
+        assert!(position >= MINI_ROOT && expected.is_none_or(|expected| expected == position), "{place}");
+        assert!(!is_root_sound(&disk), "{place}");
+    }
+    let end = fs::metadata(&twin).unwrap().len();
+    let headers = [
+        ("gpt:16", 512 + 16, "Main header: ERROR"),
+        ("backup-gpt:16", end - 512 + 16, "Backup header: ERROR"),
+    ];
+    for (place, expected, words) in headers {
+        let (position, disk) = flipped(place);
+        assert_eq!(position, expected, "{place}");
+        let said = output(tool("sgdisk").arg("--verify").arg(disk));
+        assert!(String::from_utf8_lossy(&said.stderr).contains(words), "{place}: {said:?}");
+    }
+    let mut refused = program("mini");
+    for input in ["kernel", "version", "busybox"] {
+        refused.arg(format!("--{input}")).arg(fixture.file(input));
+    }
+    refused.args(["--arch", "x86_64", "--flip", "inode:/none:0", "--out"]).arg(fixture.file("c.raw"));
+    let said = output(&mut refused);
+    assert!(!said.status.success() && String::from_utf8_lossy(&said.stderr).contains("/none"), "{said:?}");
+}
+
+#[test]
+fn a_file_on_the_esp_is_made_longer_than_it_is() {
+    let fixture = Fixture::new("slot");
+    let twin = fixture.mini("a.raw", &["--shape", "bls"]);
+    // DIR_FileSize
+    let disk = fixture.mini("b.raw", &["--shape", "bls", "--flip", "slot:INITRD:30"]);
+    assert_eq!(differences(&twin, &disk).len(), 1);
+    let listed = |disk: &Path| {
+        succeed(tool("mdir").arg("-i").arg(format!("{}@@4M", disk.display())).arg("::mini/6.12-test"))
+    };
+    assert_ne!(listed(&twin), listed(&disk));
+}
+
+#[test]
+fn words_and_links_are_changed_and_lines_and_entries_added() {
+    let fixture = Fixture::new("changes");
+    let changes = ["--edit", "/boot/@KERNEL@-@VERSION@ ", "/boot/linux ", "--link", "boot/linux", "real"];
+    let more = ["--kernel-name", "real", "--long-line", "100000", "--more-entries", "2"];
+    let disk = fixture.mini("a.raw", &[changes.as_slice(), &more].concat());
+    assert_sound(&disk, MINI_ROOT);
+    assert_eq!(names(&disk, MINI_ROOT, "/boot"), ["grub", "initrd.img-6.12-test", "linux", "real"]);
+    assert!(debugfs(&disk, MINI_ROOT, "stat /boot/linux").contains("Fast link dest: \"real\""));
+    let text = debugfs(&disk, MINI_ROOT, "cat /boot/grub/grub.cfg");
+    assert!(text.contains("\tlinux\t/boot/linux root=") && text.contains("\tlinux /boot/gone-1\n"), "{text}");
+    assert!(text.lines().next().is_some_and(|line| line.len() == 100_001));
+}
+
+#[test]
+fn compressed_kernels_are_what_their_tools_unpack() {
+    let fixture = Fixture::new("compressed");
+    let kernel = fs::read(fixture.file("kernel")).unwrap();
+    for name in ["gzip", "zstd"] {
+        let disk = fixture.mini(&format!("{name}.raw"), &["--compress", name]);
+        let packed = fixture.file(name);
+        debugfs(&disk, MINI_ROOT, &format!("dump /boot/vmlinuz-6.12-test {}", packed.display()));
+        let unpacked = output(tool(name).args(["-d", "-c"]).stdin(fs::File::open(packed).unwrap()));
+        assert!(unpacked.status.success() && unpacked.stdout == kernel, "{name}");
+    }
+}
+
+#[test]
+fn a_journal_holds_what_is_newer_than_its_place() {
+    let fixture = Fixture::new("journal");
+    let disk = fixture.mini("a.raw", &["--journalled"]);
+    let text = || debugfs(&disk, MINI_ROOT, "cat /boot/grub/grub.cfg");
+    assert!(text().contains("mini=earlier") && !text().contains("mini=default"));
+    assert!(debugfs(&disk, MINI_ROOT, "features").contains("needs_recovery"));
+    let replayed = output(tool("e2fsck").arg("-fy").arg(format!("{}?offset={MINI_ROOT}", disk.display())));
+    assert!(String::from_utf8_lossy(&replayed.stdout).contains("recovering journal"), "{replayed:?}");
+    assert!(text().contains("mini=default") && !text().contains("mini=earlier"));
+}
+
+#[test]
+fn a_disk_of_large_sectors_counts_in_them() {
+    let fixture = Fixture::new("sectors");
+    let disk = fixture.mini("a.raw", &["--sector-size", "4096"]);
+    let bytes = fs::read(&disk).unwrap();
+    let last = bytes.len() - 4096;
+    assert!(bytes[4096..].starts_with(b"EFI PART") && bytes[last..].starts_with(b"EFI PART"));
+    assert!(is_root_sound(&disk));
+    let esp = fixture.file("esp");
+    fs::write(&esp, &bytes[usize::try_from(4 * MIB).unwrap()..usize::try_from(MINI_ROOT).unwrap()]).unwrap();
+    succeed(tool("fsck.vfat").arg("-n").arg(&esp));
+    assert_eq!(bytes[usize::try_from(4 * MIB).unwrap() + 11..][..2], 4096u16.to_le_bytes(), "BPB_BytsPerSec");
 }
 
 #[test]

@@ -36,6 +36,10 @@ pub struct Machine {
     pub block_size: u32,
     /// Whether the firmware is told to try them; where it is not, it leaves their drivers alone.
     pub in_boot_order: bool,
+    /// They cannot be written: some firmware repairs a partition table before anybody sees it.
+    pub read_only: bool,
+    /// Their sector at this MiB cannot be read.
+    pub read_error: Option<u64>,
     /// More of QEMU's options.
     pub options: Vec<String>,
 }
@@ -55,13 +59,15 @@ pub enum Bus {
     Scsi,
     /// USB mass storage.
     Usb,
+    /// Drives for CDs at the AHCI controller, whose blocks have 2048 bytes.
+    Cd,
 }
 
 impl Bus {
     /// The controller that is added once.
     fn controller(self) -> Option<&'static str> {
         match self {
-            Self::Virtio | Self::Nvme | Self::Sata => None,
+            Self::Virtio | Self::Nvme | Self::Sata | Self::Cd => None,
             Self::Scsi => Some("virtio-scsi-pci,id=disks"),
             Self::Usb => Some("qemu-xhci"),
         }
@@ -75,6 +81,7 @@ impl Bus {
             Self::Sata => format!("ide-hd,bus=ide.{number}"),
             Self::Scsi => "scsi-hd,bus=disks.0".into(),
             Self::Usb => "usb-storage".into(),
+            Self::Cd => format!("ide-cd,bus=ide.{number}"),
         }
     }
 }
@@ -124,8 +131,8 @@ impl Machine {
         // The firmware waits up to five seconds for a key otherwise.
         line.option("-boot", "menu=on,splash-time=0");
         line.option("-device", "virtio-rng-pci");
-        line.drive("if=pflash,unit=0,format=raw,readonly=on", &self.code);
-        line.drive("if=pflash,unit=1,format=raw,snapshot=on", &self.vars);
+        line.drive("if=pflash,unit=0,format=raw,readonly=on,file", &self.code);
+        line.drive("if=pflash,unit=1,format=raw,snapshot=on,file", &self.vars);
         self.media(&mut line);
         line.0.extend(self.options.iter().map(Into::into));
         line.0
@@ -134,7 +141,7 @@ impl Machine {
     fn media(&self, line: &mut CommandLine) {
         let boot = match &self.boot {
             Some(Boot::Cd(image)) => {
-                line.drive("if=none,id=cd,format=raw,media=cdrom,readonly=on", image);
+                line.drive("if=none,id=cd,format=raw,media=cdrom,readonly=on,file", image);
                 let (drive, controllers) = self.arch.cd_devices().split_last().unwrap_or((&"ide-cd", &[]));
                 for controller in controllers {
                     line.option("-device", controller);
@@ -152,8 +159,17 @@ impl Machine {
             512 => String::new(),
             size => format!(",logical_block_size={size},physical_block_size={size}"),
         };
-        for (index, image) in boot.into_iter().chain(&self.disks).enumerate() {
-            line.drive(&format!("if=none,id=disk{index},format=raw,snapshot=on,cache=unsafe"), image);
+        let settings = |is_boot: bool| match self {
+            Self { read_error: Some(mib), .. } if !is_boot => broken(*mib),
+            Self { bus: Bus::Cd, .. } | Self { read_only: true, .. } if !is_boot => {
+                "format=raw,readonly=on,cache=unsafe,file".into()
+            }
+            _ => "format=raw,snapshot=on,cache=unsafe,file".into(),
+        };
+        let disks = self.disks.iter().map(|image| (image, settings(false)));
+        let all = boot.into_iter().map(|image| (image, settings(true))).chain(disks);
+        for (index, (image, settings)) in all.enumerate() {
+            line.drive(&format!("if=none,id=disk{index},{settings}"), image);
             // 0 is the CD's.
             let order = index.saturating_add(1);
             let device = self.bus.device(order);
@@ -163,6 +179,19 @@ impl Machine {
     }
 }
 
+/// How an image is opened whose sector at this MiB cannot be read: every read of it fails with EIO.
+fn broken(mib: u64) -> String {
+    let rule = "file.inject-error.0";
+    let sector = mib.saturating_mul(SECTORS);
+    format!(
+        "format=raw,snapshot=on,cache=unsafe,file.driver=blkdebug,{rule}.event=read_aio,{rule}.sector={sector},\
+         {rule}.errno=5,file.image.driver=file,file.image.filename"
+    )
+}
+
+/// Sectors of 512 bytes in a MiB.
+const SECTORS: u64 = 2048;
+
 #[derive(Default)]
 struct CommandLine(Vec<OsString>);
 
@@ -171,9 +200,10 @@ impl CommandLine {
         self.0.extend([name.into(), value.into()]);
     }
 
-    /// `-drive`, with the commas of the file's name doubled as QEMU wants them.
+    /// `-drive`, with the commas of the file's name doubled as QEMU wants them. The settings end in the name of the
+    /// one that is the file.
     fn drive(&mut self, settings: &str, file: &Path) {
-        let mut value = format!("{settings},file=").into_bytes();
+        let mut value = format!("{settings}=").into_bytes();
         for &byte in file.as_os_str().as_bytes() {
             value.push(byte);
             if byte == b',' {
@@ -200,6 +230,8 @@ mod tests {
             bus: Bus::Virtio,
             block_size: 512,
             in_boot_order: true,
+            read_only: false,
+            read_error: None,
             options: vec!["-snapshot".into()],
         }
     }
@@ -260,11 +292,33 @@ mod tests {
     }
 
     #[test]
+    fn a_sector_that_cannot_be_read_is_one_of_the_disks() {
+        let boot = Some(Boot::Disk("boot.iso".into()));
+        let line = line(&Machine { read_error: Some(3), ..machine(Arch::X86_64, boot) });
+        assert!(line.contains("id=disk0,format=raw,snapshot=on,cache=unsafe,file=boot.iso"), "{line}");
+        let rule =
+            "file.inject-error.0.event=read_aio,file.inject-error.0.sector=6144,file.inject-error.0.errno=5";
+        assert!(line.contains(rule) && line.contains("file.image.filename=a,,b.raw"), "{line}");
+    }
+
+    #[test]
+    fn disks_in_cd_drives_and_those_that_are_read_only_are_not_written() {
+        for (bus, read_only) in [(Bus::Cd, false), (Bus::Virtio, true)] {
+            let line = line(&Machine { bus, read_only, ..machine(Arch::X86_64, Some(Boot::Cd("c".into()))) });
+            assert!(line.contains("id=disk0,format=raw,readonly=on,cache=unsafe,file=root.raw"), "{line}");
+            assert_eq!(line.contains("-device ide-cd,bus=ide.1,drive=disk0"), bus == Bus::Cd, "{line}");
+        }
+    }
+
+    #[test]
     fn every_writable_file_is_a_snapshot() {
         for boot in [None, Some(Boot::Cd("i".into())), Some(Boot::Disk("i".into()))] {
-            for value in machine(Arch::Aarch64, boot).arguments().iter().filter_map(|a| a.to_str()) {
-                let guarded = value.contains("snapshot=on") || value.contains("readonly=on");
-                assert!(!value.contains("file=") || guarded, "{value}");
+            for read_error in [None, Some(1)] {
+                let machine = Machine { read_error, ..machine(Arch::Aarch64, boot.clone()) };
+                for value in machine.arguments().iter().filter_map(|a| a.to_str()) {
+                    let guarded = value.contains("snapshot=on") || value.contains("readonly=on");
+                    assert!(!(value.contains("file=") || value.contains("filename=")) || guarded, "{value}");
+                }
             }
         }
     }

@@ -45,6 +45,10 @@ pub struct Spec {
     pub block_size: u32,
     /// Whether the firmware is told to try them.
     pub in_boot_order: bool,
+    /// Whether they cannot be written.
+    pub read_only: bool,
+    /// The MiB of them at which a sector cannot be read.
+    pub read_error: Option<u64>,
     /// More of QEMU's options.
     pub qemu_options: Vec<String>,
 }
@@ -99,6 +103,8 @@ impl Spec {
             bus: self.bus,
             block_size: self.block_size,
             in_boot_order: self.in_boot_order,
+            read_only: self.read_only,
+            read_error: self.read_error,
             options: self.qemu_options.clone(),
         })
     }
@@ -128,7 +134,8 @@ mod tests {
     const SPEC: &str = r#"{
         "arch": "riscv64", "code": "c.fd", "vars": "v.fd", "medium": "cd", "boot": "boot.iso", "disks": ["d.raw"],
         "expect": ["^cloud-boot "], "forbid": ["GRUB"], "seconds": 120, "quiet_after": 0, "memory": 1024,
-        "bus": "nvme", "block_size": 4096, "in_boot_order": true, "qemu_options": []
+        "bus": "nvme", "block_size": 4096, "in_boot_order": true, "read_only": false, "read_error": null,
+        "qemu_options": []
     }"#;
 
     #[test]

@@ -122,19 +122,7 @@ impl Volume {
     /// [`Error::TooLarge`] when it has more than `limit` bytes, [`Error::NoMemory`] when there is no room for
     /// them; otherwise as [`open`](Self::open).
     pub fn read(&self, path: &[u8], limit: u64) -> Result<Vec<u8>, Error> {
-        let node = self.open(path)?;
-        let size = node.attr()?.size;
-        if size > limit {
-            return Err(Error::TooLarge { size, limit });
-        }
-        let no_memory = Error::NoMemory { format: Format::File, structure: "content", bytes: size };
-        let Ok(length) = usize::try_from(size) else { return Err(no_memory) };
-        let mut bytes = Vec::new();
-        bytes.try_reserve_exact(length).map_err(|_| no_memory)?;
-        bytes.resize(length, 0);
-        let length = node.read_at(0, &mut bytes)?;
-        bytes.truncate(length);
-        Ok(bytes)
+        self.open(path)?.read(limit)
     }
 
     /// The entries of a directory, sorted by name.
@@ -153,7 +141,7 @@ pub struct Node<'a> {
     node: ErasedNode,
 }
 
-impl Node<'_> {
+impl<'a> Node<'a> {
     /// Its attributes.
     ///
     /// # Errors
@@ -170,6 +158,25 @@ impl Node<'_> {
         self.filesystem.read_at(&self.node, offset, buf)
     }
 
+    /// A whole file.
+    ///
+    /// # Errors
+    /// As [`Volume::read`].
+    pub fn read(&self, limit: u64) -> Result<Vec<u8>, Error> {
+        let size = self.attr()?.size;
+        if size > limit {
+            return Err(Error::TooLarge { size, limit });
+        }
+        let no_memory = Error::NoMemory { format: Format::File, structure: "content", bytes: size };
+        let Ok(length) = usize::try_from(size) else { return Err(no_memory) };
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(length).map_err(|_| no_memory)?;
+        bytes.resize(length, 0);
+        let length = self.read_at(0, &mut bytes)?;
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+
     /// The target of a symbolic link.
     ///
     /// # Errors
@@ -183,6 +190,25 @@ impl Node<'_> {
     /// # Errors
     /// As [`Volume::list`].
     pub fn list(&self) -> Result<Vec<Entry>, Error> {
+        self.entries(|entry, _| entry, |entry| entry)
+    }
+
+    /// The same with their nodes: whoever reads many files of a large directory need not have each of them looked
+    /// for by its name.
+    ///
+    /// # Errors
+    /// As [`Volume::list`].
+    pub fn children(&self) -> Result<Vec<(Entry, Node<'a>)>, Error> {
+        let filesystem = self.filesystem;
+        self.entries(|entry, node| (entry, Node { filesystem, node }), |(entry, _)| entry)
+    }
+
+    /// What `make` makes of the entries, sorted by the name that `entry` finds in it.
+    fn entries<T>(
+        &self,
+        make: impl Fn(Entry, ErasedNode) -> T,
+        entry: impl Fn(&T) -> &Entry,
+    ) -> Result<Vec<T>, Error> {
         let (mut found, mut failed) = (Vec::new(), None);
         self.filesystem.read_dir(&self.node, &mut |name, node| {
             let attr = if found.len() < MOST_ENTRIES {
@@ -193,7 +219,7 @@ impl Node<'_> {
             };
             match attr {
                 Ok(attr) => {
-                    found.push(Entry { name: name.to_vec(), kind: attr.kind });
+                    found.push(make(Entry { name: name.to_vec(), kind: attr.kind }, node));
                     ControlFlow::Continue(())
                 }
                 Err(error) => {
@@ -205,7 +231,7 @@ impl Node<'_> {
         if let Some(error) = failed {
             return Err(error);
         }
-        found.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        found.sort_unstable_by(|a, b| entry(a).name.cmp(&entry(b).name));
         Ok(found)
     }
 }

@@ -125,6 +125,17 @@ fn a_list_is_sorted_and_has_links_as_links() {
 }
 
 #[test]
+fn children_are_the_list_with_nodes() {
+    let volume = volume();
+    let folder = volume.open(b"/boot").unwrap();
+    let (entries, nodes): (Vec<_>, Vec<_>) = folder.children().unwrap().into_iter().unzip();
+    assert_eq!(entries, folder.list().unwrap());
+    assert_eq!(nodes[4].read(6).unwrap(), b"kernel");
+    assert_eq!(nodes[4].read(5), Err(Error::TooLarge { size: 6, limit: 5 }));
+    assert_eq!(nodes[0].read_link().unwrap(), b"/boot/vmlinuz-6.12", "a link is not followed");
+}
+
+#[test]
 fn a_list_has_at_most_65536_entries() {
     let tree = |count: usize| (0..count).fold(Tree::new(), |tree, i| tree.file(format!("/{i:05}"), ""));
     let list = Volume::new("full", tree(65_536)).list(b"/").unwrap();

@@ -12,7 +12,7 @@ use image::{
 };
 use vfs::Volume;
 
-use super::{Candidate, Counting, Name, files};
+use super::{Candidate, Counting, Listed, Name, files};
 use crate::{Arch, Entry, Error, File, Kind, Problem, Program, Source, Start, os_release};
 
 /// Where they stand.
@@ -23,18 +23,20 @@ const HEAD: usize = 4096;
 const LONGEST: u64 = 64 * 1024;
 
 pub fn find(volume: &Volume, arch: Arch, candidates: &mut Vec<Candidate>, problems: &mut Vec<Problem>) {
-    for name in files(volume, FOLDER, ".efi", problems) {
-        let path = format!("{FOLDER}/{name}");
-        match candidate(volume, &path, &name, arch) {
+    for file in files(volume, FOLDER, ".efi", problems) {
+        match candidate(volume, &file, arch) {
             Ok(candidate) => candidates.extend(candidate),
-            Err(error) => problems.push(Problem { object: format!("{} {path}", volume.name()), error }),
+            Err(error) => {
+                problems.push(Problem { object: format!("{} {}", volume.name(), file.path), error })
+            }
         }
     }
 }
 
 /// None for an image of another architecture, or one that is none.
-fn candidate(volume: &Volume, path: &str, name: &str, arch: Arch) -> Result<Option<Candidate>, Error> {
-    let node = volume.open(path.as_bytes())?;
+fn candidate(volume: &Volume, file: &Listed<'_>, arch: Arch) -> Result<Option<Candidate>, Error> {
+    let Listed { name, path, .. } = file;
+    let node = file.open(volume)?;
     let size = node.attr()?.size;
     let mut head = alloc::vec![0; HEAD];
     let length = node.read_at(0, &mut head)?;
@@ -59,14 +61,14 @@ fn candidate(volume: &Volume, path: &str, name: &str, arch: Arch) -> Result<Opti
     let version = version.or(Some(kernel).filter(|kernel| !kernel.is_empty())).unwrap_or_default();
     let name = Name::parse(name);
     let title = first(&["PRETTY_NAME", "IMAGE_ID", "NAME", "ID"]).unwrap_or_else(|| name.id.clone());
-    let file = File { volume: volume.id(), path: path.into() };
+    let file = File { volume: volume.id(), path: path.as_str().into() };
     let counting = name.next().map(|next| Counting { file: file.clone(), next });
     Ok(Some(Candidate {
         entry: Entry {
             title,
             version: version.clone(),
             id: name.id.clone(),
-            source: Source { volume: volume.id(), path: path.into(), kind: Kind::Uki },
+            source: Source { volume: volume.id(), path: path.clone(), kind: Kind::Uki },
             start: Start::Program(Program { file, options: None, os: Some("linux") }),
             counting,
             default: false,

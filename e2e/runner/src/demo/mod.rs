@@ -125,6 +125,8 @@ fn prepare(arch: Arch, image: Option<PathBuf>, interactive: bool) -> Result<(Mac
         bus: Bus::Virtio,
         block_size: 512,
         in_boot_order: true,
+        read_only: false,
+        read_error: None,
         serial: if interactive { Serial::WithMonitor } else { Serial::Plain },
         options: Vec::new(),
     };

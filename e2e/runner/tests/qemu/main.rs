@@ -61,7 +61,8 @@ impl Trial {
         let spec = serde_json::json!({
             "arch": "x86_64", "code": firmware("code").to_str(), "vars": self.vars.to_str(), "medium": "none", "boot": null,
             "disks": [], "expect": self.expect, "forbid": self.forbid, "seconds": self.seconds,
-            "quiet_after": self.quiet_after, "memory": 256, "bus": "virtio", "block_size": 512, "in_boot_order": true, "qemu_options": self.options,
+            "quiet_after": self.quiet_after, "memory": 256, "bus": "virtio", "block_size": 512,
+            "in_boot_order": true, "read_only": false, "read_error": null, "qemu_options": self.options,
         });
         let file = self.folder.join("spec.json");
         fs::write(&file, spec.to_string()).unwrap();

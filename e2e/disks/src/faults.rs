@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What can be wrong with a disk: bytes that are flipped on the finished disk, where the tools of its formats say
+//! that a structure stands.
+
+use std::{fs::File, os::unix::fs::FileExt, path::Path, str::FromStr};
+
+use anyhow::{Context, Error, Result, ensure};
+use clap::Args;
+
+use crate::{
+    debugfs,
+    layout::{BLOCK, ESP_START, Layout, MIB},
+};
+
+/// The superblock of ext4 is at 1024, 1024 bytes long.
+const SUPERBLOCK: u64 = 1024;
+/// A slot of a FAT directory, the name in front, and the attributes of a file.
+const SLOT: usize = 32;
+const SHORT_NAME: usize = 11;
+const ARCHIVE: u8 = 0x20;
+
+/// What is wrong.
+#[derive(Args, Debug, Default)]
+pub struct Faults {
+    /// So many bytes are missing at the end of the kernel
+    #[arg(long, value_name = "BYTES")]
+    pub truncate_kernel: Option<usize>,
+    /// The byte at this offset of the kernel, compressed and signed as it may be, has all its bits flipped
+    #[arg(long, value_name = "OFFSET")]
+    pub flip_kernel: Option<usize>,
+    /// The initrd that the configuration names is not there
+    #[arg(long)]
+    pub omit_initrd: bool,
+    /// A byte of a structure has all its bits flipped: `superblock:OFFSET`, `group:OFFSET` (descriptor of group 0),
+    /// `inode:PATH:OFFSET`, `content:PATH:OFFSET` (of a file or folder; `<8>` is the journal), `gpt:OFFSET`,
+    /// `backup-gpt:OFFSET` (headers), `slot:NAME:OFFSET` (a file's entry on the ESP, by its short name)
+    #[arg(long, value_name = "PLACE")]
+    pub flip: Vec<Place>,
+}
+
+impl Faults {
+    /// Spoils a kernel.
+    ///
+    /// # Errors
+    /// When it is shorter than that.
+    pub fn spoil(&self, kernel: &mut Vec<u8>) -> Result<()> {
+        if let Some(offset) = self.flip_kernel {
+            let byte = kernel.get_mut(offset).context("the kernel is not that long")?;
+            *byte = !*byte;
+        }
+        if let Some(bytes) = self.truncate_kernel {
+            let length = kernel.len().checked_sub(bytes).context("the kernel is not that long")?;
+            kernel.truncate(length);
+        }
+        Ok(())
+    }
+
+    /// Spoils a finished disk.
+    ///
+    /// # Errors
+    /// When a structure is not there.
+    pub fn apply(&self, layout: &Layout, disk: &Path) -> Result<()> {
+        // All of them are found before one is spoilt.
+        let positions = self.flip.iter().map(|place| place.position(layout, disk));
+        for position in positions.collect::<Result<Vec<_>>>()? {
+            let file = File::options().read(true).write(true).open(disk)?;
+            let mut byte = [0];
+            file.read_exact_at(&mut byte, position)?;
+            file.write_all_at(&byte.map(|b| !b), position)?;
+        }
+        Ok(())
+    }
+}
+
+/// A byte of a structure.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Place {
+    structure: Structure,
+    offset: u64,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Structure {
+    Superblock,
+    Group,
+    Inode(String),
+    Content(String),
+    Gpt,
+    BackupGpt,
+    Slot(String),
+}
+
+impl FromStr for Place {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (structure, offset) = text.rsplit_once(':').context("STRUCTURE:OFFSET")?;
+        let (kind, object) = structure.split_once(':').unwrap_or((structure, ""));
+        let structure = match (kind, object) {
+            ("superblock", "") => Structure::Superblock,
+            ("group", "") => Structure::Group,
+            ("gpt", "") => Structure::Gpt,
+            ("backup-gpt", "") => Structure::BackupGpt,
+            ("inode", path) if !path.is_empty() => Structure::Inode(path.into()),
+            ("content", path) if !path.is_empty() => Structure::Content(path.into()),
+            ("slot", name) if !name.is_empty() => Structure::Slot(name.into()),
+            _ => return Err(anyhow::anyhow!("no such structure: {structure}")),
+        };
+        Ok(Self { structure, offset: offset.parse()? })
+    }
+}
+
+impl Place {
+    /// Where it is on the disk, in bytes.
+    fn position(&self, layout: &Layout, disk: &Path) -> Result<u64> {
+        let sector = layout.sector_size;
+        let (start, length) = match &self.structure {
+            Structure::Superblock => (layout.root_offset().saturating_add(SUPERBLOCK), SUPERBLOCK),
+            // Behind the block of the superblock.
+            Structure::Group => (layout.root_offset().saturating_add(BLOCK), 64),
+            Structure::Inode(path) => (debugfs::inode(layout, disk, path)?, 256),
+            Structure::Content(path) => {
+                let index = usize::try_from(self.offset.checked_div(BLOCK).unwrap_or(0))?;
+                let blocks = debugfs::blocks(layout, disk, path)?;
+                let block = blocks.get(index).with_context(|| format!("{path} is not that long"))?;
+                return block.checked_add(self.offset % BLOCK).context("an offset");
+            }
+            Structure::Gpt => (sector, 92),
+            Structure::BackupGpt => (disk.metadata()?.len().checked_sub(sector).context("a size")?, 92),
+            Structure::Slot(name) => (slot(layout, disk, name)?, 32),
+        };
+        ensure!(self.offset < length, "{self:?} has {length} bytes");
+        start.checked_add(self.offset).context("an offset")
+    }
+}
+
+/// The only slot of the ESP that has a file's short name, as it is stored: eight bytes and three, without a dot.
+fn slot(layout: &Layout, disk: &Path, name: &str) -> Result<u64> {
+    let start = ESP_START.saturating_mul(MIB);
+    let length = layout.root_offset().checked_sub(start).context("the ESP comes first")?;
+    let mut bytes = vec![0; usize::try_from(length)?];
+    File::open(disk)?.read_exact_at(&mut bytes, start)?;
+    let name = format!("{name:SHORT_NAME$}");
+    let is_it = |slot: &&[u8]| slot.starts_with(name.as_bytes()) && slot.get(SHORT_NAME) == Some(&ARCHIVE);
+    let mut found = (0u64..).step_by(SLOT).zip(bytes.chunks(SLOT)).filter(|(_, slot)| is_it(slot));
+    let (offset, _) = found.next().with_context(|| format!("no {name} on the ESP"))?;
+    ensure!(found.next().is_none(), "{name} stands on the ESP more than once");
+    start.checked_add(offset).context("an offset")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_a_structure_and_an_offset() {
+        let place = |text: &str| text.parse::<Place>();
+        let expected = Place { structure: Structure::Inode("/boot".into()), offset: 4 };
+        assert_eq!(place("inode:/boot:4").unwrap(), expected);
+        assert_eq!(place("gpt:16").unwrap(), Place { structure: Structure::Gpt, offset: 16 });
+        for wrong in ["", "gpt", "gpt:", "gpt:x", "gpt:/boot:1", "inode:1", "inode::1", "table:1"] {
+            assert!(place(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_kernel_is_spoilt_where_it_is_asked_for() {
+        let mut kernel = vec![1, 2, 3];
+        let faults = Faults { truncate_kernel: Some(1), flip_kernel: Some(0), ..Faults::default() };
+        faults.spoil(&mut kernel).unwrap();
+        assert_eq!(kernel, [0xfe, 2]);
+        assert!(Faults { flip_kernel: Some(2), ..Faults::default() }.spoil(&mut kernel).is_err());
+        assert!(Faults { truncate_kernel: Some(3), ..Faults::default() }.spoil(&mut kernel).is_err());
+    }
+}

@@ -1,0 +1,105 @@
+"""What real machines have: other blocks, long menus, programs that come back."""
+
+load("//e2e/disks:defs.bzl", "mini_disk")
+load(":defs.bzl", "qemu_test")
+
+_GRUB = [
+    "GNU GRUB",
+    "Welcome to GRUB",
+]
+
+_OPTIONS = {
+    "always": [
+        "-fw_cfg",
+        "name=opt/org.cloudboot/cmdline,string=cloudboot.menu=always",
+    ],
+    "hidden": [
+        "-fw_cfg",
+        "name=opt/org.cloudboot/cmdline,string=cloudboot.menu=hidden",
+    ],
+}
+
+# Starts the shell by its path before anything else.
+_SHELL_FIRST = """\
+menuentry 'Shell' {
+    search --no-floppy --label --set=root UEFI
+    chainloader /EFI/tools/shellx64.efi
+}
+menuentry 'Mini' """
+
+_ROBUST = {
+    "sectors_of_4096_bytes": struct(
+        disk = {"sector_size": 4096},
+        machine = {"block_size": 4096},
+        expect = ["^choose \"Mini\" from hd*gpt1 "],
+    ),
+    "sixty_four_entries": struct(
+        disk = {"failing_entries": 62},
+        machine = {"qemu_options": _OPTIONS["always"]},
+        expect = [
+            "^Entries 1 to 18 of 64",
+            "    Failing 17 ",
+            "type:" + 20 * "<down>",
+            "^Entries 4 to 21 of 64",
+            "type:/Mini, w<enter>",
+            "^choose \"Mini, with Linux ",
+        ],
+    ),
+    # The limit is told, and the right one boots; neither takes long.
+    "ten_thousand_menu_entries": struct(
+        disk = {"more_entries": 10000},
+        machine = {"timeout": 60},
+        expect = [
+            "^warning: discover hd*gpt1 /boot/grub/grub.cfg: E-GRUB-LIMIT line *: more than 1000 menu entries",
+            "^choose \"Mini\" from hd*gpt1 /boot/grub/grub.cfg",
+        ],
+    ),
+    "ten_thousand_bls_entries": struct(
+        disk = {
+            "more_entries": 10000,
+            "shape": "bls",
+        },
+        machine = {
+            "qemu_options": _OPTIONS["hidden"],
+            "timeout": 60,
+        },
+        expect = [
+            "^warning: discover hd*gpt15 /loader/entries: E-ENTRY-LIMIT more than 1000 boot entries",
+            "^choose \"Debian GNU/Linux",
+        ],
+        forbid = ["^failed:"],
+    ),
+    # The EFI shell runs the script that stands beside it, so that it knows where it is, and returns.
+    "program_that_returns": struct(
+        disk = {
+            "edit": {"menuentry 'Mini' ": _SHELL_FIRST},
+            "shell": True,
+        },
+        expect = [
+            "^choose \"Shell\" from hd*gpt1 /boot/grub/grub.cfg",
+            "^obtain /EFI/tools/shellx64.efi ",
+            "^e2e: a script beside the shell",
+            "^failed: start Shell: E-HANDOVER-RETURNED it ran and came back; trying the next entry",
+            "^choose \"Mini\" from hd*gpt1 ",
+        ],
+    ),
+}
+
+def robust_tests():
+    """A test of each of them, NAME_x86_64, and its disk."""
+    for name, case in _ROBUST.items():
+        test = name + "_x86_64"
+        mini_disk(
+            name = test + "_disk",
+            arch = "x86_64",
+            **case.disk
+        )
+        qemu_test(
+            name = test,
+            arch = "x86_64",
+            boot = "//iso:boot",
+            disks = [":{}_disk".format(test)],
+            expect = ["^cloud-boot 0.0.1 x86_64"] + case.expect + ["mini: userspace on x86_64"],
+            forbid = _GRUB + getattr(case, "forbid", []),
+            **getattr(case, "machine", {})
+        )
