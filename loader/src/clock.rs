@@ -31,8 +31,10 @@ impl Clock {
     }
 
     fn duration(&self, ticks: u64) -> Duration {
-        let micros = u128::from(ticks).saturating_mul(1_000_000) / u128::from(self.ticks_per_second);
-        Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+        // In 64 bits: the seconds first, so that the rest times a million is small enough.
+        let (seconds, rest) = (ticks / self.ticks_per_second, ticks % self.ticks_per_second);
+        let micros = rest.saturating_mul(1_000_000) / self.ticks_per_second;
+        Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros))
     }
 }
 

@@ -260,7 +260,7 @@ impl Menu {
                 self.list.draw(&mut screen);
                 screen.set(list::LAST.saturating_add(2), &self.message);
                 if let Some(left) = self.countdown {
-                    let seconds = left.as_millis().div_ceil(1000);
+                    let seconds = left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0));
                     screen
                         .set(ROWS - 2, &format!("Boots the marked entry in {seconds} s; any key stops that"));
                 }
