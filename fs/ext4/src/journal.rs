@@ -30,8 +30,8 @@ const MOST_BLOCKS: usize = 256 * 1024;
 /// Where the blocks stand that the journal holds for their own places, sorted by these.
 ///
 /// # Errors
-/// [`Error::Corrupt`] for a damaged journal superblock, [`Error::Unsupported`] for a journal that is on
-/// another device or of an unknown kind.
+/// [`Error::Corrupt`] for a damaged journal superblock, or block of a whole transaction; [`Error::Unsupported`] for
+/// a journal that is on another device or of an unknown kind.
 pub fn scan<D: BlockRead>(volume: &Volume<D>) -> Result<Vec<(u64, Source)>, Error> {
     let journal = Journal::open(volume)?;
     if journal.superblock.start == 0 {
@@ -42,6 +42,7 @@ pub fn scan<D: BlockRead>(volume: &Volume<D>) -> Result<Vec<(u64, Source)>, Erro
         at: journal.superblock.start,
         left: journal.superblock.end.saturating_sub(journal.superblock.first),
         sum: !0,
+        damaged: None,
         events: Vec::new(),
         pending: Vec::new(),
         revoked: Vec::new(),
@@ -132,6 +133,9 @@ struct Scan<'a, D> {
     left: u32,
     /// Register of the checksum over the transaction's descriptors and data, of journals before csum_v2.
     sum: u32,
+    /// A block of the transaction that we are in whose checksum is wrong: an error once the transaction turns out to be
+    /// whole, and what a crash left where it does not.
+    damaged: Option<Error>,
     /// Of whole transactions.
     events: Vec<Event>,
     /// Blocks and revocations of the transaction that we are in.
@@ -168,23 +172,26 @@ impl<D: BlockRead> Scan<'_, D> {
         self.add(bytes);
         for tag in tags {
             let Some(at) = self.advance() else { return Ok(false) };
-            let Some(block) = self.data(at, &tag)? else { return Ok(false) };
+            let block = self.data(at, &tag)?;
             self.pending.push((tag.block, Source { block, is_escaped: tag.is_escaped }));
         }
         within_limit(self.pending.len())
     }
 
-    /// Where a data block is; nothing when its checksum is wrong. Without checksums it is not even read.
-    fn data(&mut self, at: u32, tag: &Tag) -> Result<Option<u64>, Error> {
+    /// Where a data block is. Without checksums it is not even read.
+    fn data(&mut self, at: u32, tag: &Tag) -> Result<u64, Error> {
         let superblock = &self.journal.superblock;
         if superblock.checksum_seed.is_none() && !superblock.sums_transactions {
-            let place = self.journal.volume.block_of(&self.journal.inode, u64::from(at), "journal block")?;
-            return Ok(Some(place));
+            return self.journal.volume.block_of(&self.journal.inode, u64::from(at), "journal block");
         }
-        let (place, bytes, _) = self.journal.block(at)?;
-        let is_right = superblock.is_data_right(self.sequence, tag, &bytes);
+        let (place, bytes, offset) = self.journal.block(at)?;
+        if let Some((stored, computed)) = superblock.wrong_checksum(self.sequence, tag, &bytes) {
+            let fault = Fault::Checksum { computed: computed.into() };
+            let error = corrupt(fault, "journal_block_tag_t.t_checksum", offset, stored);
+            self.damaged.get_or_insert(error);
+        }
         self.add(&bytes);
-        Ok(is_right.then_some(place))
+        Ok(place)
     }
 
     fn add(&mut self, bytes: &[u8]) {
@@ -203,6 +210,9 @@ impl<D: BlockRead> Scan<'_, D> {
     fn commit(&mut self, bytes: &[u8]) -> Result<bool, Error> {
         if !self.journal.superblock.is_commit_right(bytes, self.sum) {
             return Ok(false);
+        }
+        if let Some(error) = self.damaged.take() {
+            return Err(error);
         }
         let blocks = self.journal.volume.superblock.blocks;
         if let Some((block, _)) = self.pending.iter().find(|(block, _)| *block >= blocks) {

@@ -218,11 +218,11 @@ impl Superblock {
         Some((tag, flags, length))
     }
 
-    /// Whether a data block is the one that its tag was written for.
-    pub fn is_data_right(&self, sequence: u32, tag: &Tag, bytes: &[u8]) -> bool {
-        let Some(seed) = self.checksum_seed else { return true };
-        let computed = crc32c(crc32c(seed, &sequence.to_be_bytes()), bytes);
-        tag.checksum == if self.is_v3 { computed } else { computed & 0xffff }
+    /// The checksum in a data block's tag and the one of its bytes, where these are not the same.
+    pub fn wrong_checksum(&self, sequence: u32, tag: &Tag, bytes: &[u8]) -> Option<(u32, u32)> {
+        let computed = crc32c(crc32c(self.checksum_seed?, &sequence.to_be_bytes()), bytes);
+        let computed = if self.is_v3 { computed } else { computed & 0xffff };
+        (tag.checksum != computed).then_some((tag.checksum, computed))
     }
 
     /// The block numbers of a revocation block; nothing when it is damaged.
