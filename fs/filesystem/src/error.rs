@@ -115,6 +115,8 @@ pub enum Fault {
     Loop,
     /// A structure ends before its content does.
     Truncated,
+    /// Compressed data cannot be unpacked.
+    Data,
 }
 
 impl Fault {
@@ -127,6 +129,7 @@ impl Fault {
             Self::Inconsistent => "INCONSISTENT",
             Self::Loop => "LOOP",
             Self::Truncated => "TRUNCATED",
+            Self::Data => "DATA",
         }
     }
 }
@@ -140,6 +143,7 @@ impl fmt::Display for Fault {
             Self::Inconsistent => f.write_str("contradicts another field"),
             Self::Loop => f.write_str("loops or nests too deep"),
             Self::Truncated => f.write_str("truncated"),
+            Self::Data => f.write_str("the compressed data is damaged"),
         }
     }
 }
@@ -158,6 +162,8 @@ pub enum Format {
     Fat,
     /// ISO 9660 with Rock Ridge and El Torito.
     Iso9660,
+    /// Disk images of QEMU, version 2 and 3.
+    Qcow2,
     /// A file of any format.
     File,
 }
@@ -171,6 +177,7 @@ impl Format {
             Self::Ext4 => "EXT4",
             Self::Fat => "FAT",
             Self::Iso9660 => "ISO9660",
+            Self::Qcow2 => "QCOW2",
             Self::File => "FILE",
         }
     }
@@ -184,6 +191,7 @@ impl fmt::Display for Format {
             Self::Ext4 => "ext4",
             Self::Fat => "FAT",
             Self::Iso9660 => "ISO 9660",
+            Self::Qcow2 => "qcow2",
             Self::File => "file",
         })
     }
