@@ -164,6 +164,8 @@ pub enum Format {
     Iso9660,
     /// Disk images of QEMU, version 2 and 3.
     Qcow2,
+    /// Virtual hard disks of Virtual PC, Hyper-V and Azure.
+    Vhd,
     /// A file of any format.
     File,
 }
@@ -178,6 +180,7 @@ impl Format {
             Self::Fat => "FAT",
             Self::Iso9660 => "ISO9660",
             Self::Qcow2 => "QCOW2",
+            Self::Vhd => "VHD",
             Self::File => "FILE",
         }
     }
@@ -192,6 +195,7 @@ impl fmt::Display for Format {
             Self::Fat => "FAT",
             Self::Iso9660 => "ISO 9660",
             Self::Qcow2 => "qcow2",
+            Self::Vhd => "VHD",
             Self::File => "file",
         })
     }
