@@ -6,7 +6,7 @@ use std::{format, rc::Rc, string::String, vec, vec::Vec};
 use block::{BlockRead, ReadError};
 use filesystem::Error;
 
-use crate::{Kind, Vhd, checksum, probe};
+use crate::{Kind, Vhd, checksum, footer, probe};
 
 /// What is done to an image, before its checksums are made right.
 type Damage = fn(&mut Image);
@@ -52,7 +52,7 @@ impl Image {
     }
 
     fn footer(&mut self, at: usize, kind: u32, size: usize) {
-        self.put(at, b"conectix");
+        self.put(at, &footer::COOKIE.to_be_bytes());
         for (field, value) in [(12, 0x1_0000), (20, HEADER as u32), (52, size as u32), (60, kind)] {
             self.word(at + field, value);
         }
@@ -69,7 +69,9 @@ impl Image {
     /// Makes the checksums right.
     fn sealed(mut self) -> Self {
         for (at, length, field) in [(0, 512, 64), (HEADER, 1024, 36), (self.0.len() - 512, 512, 64)] {
-            if self.0[at..].starts_with(b"conectix") || self.0[at..].starts_with(b"cxsparse") {
+            if self.0[at..].starts_with(&footer::COOKIE.to_be_bytes())
+                || self.0[at..].starts_with(b"cxsparse")
+            {
                 let sum = checksum(&self.0[at..at + length], field);
                 self.word(at + field, sum);
             }

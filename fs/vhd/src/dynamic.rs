@@ -11,7 +11,8 @@ use zerocopy::{
 use crate::{check_version, checksum, corrupt};
 
 const SECTOR: u64 = 512;
-const COOKIE: [u8; 8] = *b"cxsparse";
+/// `cxsparse`
+const COOKIE: u64 = 0x6378_7370_6172_7365;
 /// Bytes of the header.
 const SIZE: u64 = 1024;
 const CHECKSUM_AT: usize = 36;
@@ -24,7 +25,7 @@ const BITMAP: usize = 512;
 #[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
 #[repr(C)]
 struct Raw {
-    cookie: [u8; 8],
+    cookie: U64,
     data_offset: U64,
     table_offset: U64,
     header_version: U32,
@@ -78,9 +79,8 @@ impl Dynamic {
         let field = |fault, structure, at: u64, found: u64| {
             corrupt(fault, structure, offset.saturating_add(at), found)
         };
-        if raw.cookie != COOKIE {
-            let found = u64::from_be_bytes(raw.cookie);
-            return Err(field(Fault::Magic, "dynamic disk header Cookie", 0, found));
+        if raw.cookie.get() != COOKIE {
+            return Err(field(Fault::Magic, "dynamic disk header Cookie", 0, raw.cookie.get()));
         }
         let computed = checksum(&bytes, CHECKSUM_AT);
         if raw.checksum.get() != computed {

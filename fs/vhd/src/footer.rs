@@ -12,8 +12,8 @@ use crate::{check_version, checksum, corrupt, unsupported};
 
 /// Its bytes. Before Virtual PC 2004 it had one less; such images are of another time.
 pub const SIZE: u64 = 512;
-/// What it begins with.
-pub const COOKIE: [u8; 8] = *b"conectix";
+/// What it begins with: eight letters of ASCII.
+pub const COOKIE: u64 = 0x636f_6e65_6374_6978;
 /// Where two fields stand.
 const CURRENT_SIZE_AT: u64 = 48;
 const CHECKSUM_AT: usize = 64;
@@ -27,7 +27,7 @@ const DIFFERENCING: u32 = 4;
 #[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
 #[repr(C)]
 struct Raw {
-    cookie: [u8; 8],
+    cookie: U64,
     features: U32,
     file_format_version: U32,
     data_offset: U64,
@@ -104,9 +104,8 @@ impl Footer {
         let field = |fault, structure, at: u64, found: u64| {
             corrupt(fault, structure, offset.saturating_add(at), found)
         };
-        if raw.cookie != COOKIE {
-            let found = u64::from_be_bytes(raw.cookie);
-            return Err(field(Fault::Magic, "footer Cookie", 0, found));
+        if raw.cookie.get() != COOKIE {
+            return Err(field(Fault::Magic, "footer Cookie", 0, raw.cookie.get()));
         }
         let computed = checksum(&bytes, CHECKSUM_AT);
         if raw.checksum.get() != computed {

@@ -80,7 +80,7 @@ pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
     for place in [end, 0] {
         let mut cookie = [0; 8];
         device.read_at(place, &mut cookie)?;
-        if cookie == footer::COOKIE {
+        if u64::from_be_bytes(cookie) == footer::COOKIE {
             return Ok(true);
         }
     }

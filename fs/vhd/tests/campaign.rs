@@ -15,6 +15,9 @@ const MUTANTS: usize = 1000;
 /// Places of the disk that are read, whatever size a damaged footer gives it.
 const PLACES: u64 = 2048;
 
+/// What a footer begins with.
+const FOOTER: u64 = 0x636f_6e65_6374_6978;
+
 /// Zeros that are written: only what the format adds has other bytes to be damaged.
 fn image(name: &str, options: &str, size: &str, writes: &[&str]) -> Vec<u8> {
     let path = tools::work_dir(name).join("image");
@@ -49,7 +52,7 @@ fn repair(image: &mut [u8], _: usize) {
         let Some(part) = start.checked_add(length).and_then(|end| image.get_mut(start..end)) else {
             continue;
         };
-        if !part.starts_with(b"conectix") && !part.starts_with(b"cxsparse") {
+        if !part.starts_with(&FOOTER.to_be_bytes()) && !part.starts_with(b"cxsparse") {
             continue;
         }
         part[field..field + 4].fill(0);

@@ -18,7 +18,7 @@ fn image(is_dynamic: bool, changes: &[Field]) -> Vec<u8> {
     let word = |value: u32| value.to_be_bytes();
     for footer in [0, END] {
         put(footer, &[0; 512]);
-        put(footer, b"conectix");
+        put(footer, &0x636f_6e65_6374_6978u64.to_be_bytes());
         let (kind, size) = if is_dynamic { (3, 2 * BLOCK) } else { (2, END) };
         for (at, value) in [(12, 0x1_0000), (20, 512), (52, size as u32), (60, kind)] {
             put(footer + at, &word(value));
