@@ -27,6 +27,11 @@ const WINDOW_LIMIT: u64 = 8 << 20;
 /// QEMU writes one frame and reads more. Each costs a decoder's tables.
 const MOST_FRAMES: usize = 16;
 
+/// Content of a block, below what any encoder makes, and blocks more than that: the decoder keeps a window's
+/// worth of content before it yields any, so that four bytes for 128 KiB would go on for long.
+const BLOCK: usize = 512;
+const MORE_BLOCKS: usize = 8;
+
 const STRUCTURE: &str = "compressed cluster";
 
 /// Where a compressed cluster stands.
@@ -150,14 +155,19 @@ fn frame(rest: &mut &[u8], output: &mut Output<'_>) -> Result<(), Error> {
     }
     let start = output.written;
     let declared = decoder.content_size();
-    loop {
-        let finished = decoder
+    let most = (output.cluster.len() / BLOCK).saturating_add(MORE_BLOCKS);
+    let mut finished = false;
+    for _ in 0..most {
+        finished = decoder
             .decode_blocks(&mut *rest, BlockDecodingStrategy::UptoBlocks(1))
             .map_err(|_| output.corrupt(Fault::Data))?;
         output.collect(&mut decoder)?;
         if finished {
             break;
         }
+    }
+    if !finished {
+        return Err(output.corrupt(Fault::Data));
     }
     // The decoder yields zero for a frame that does not say it.
     let produced = u64::try_from(output.written.saturating_sub(start)).unwrap_or(u64::MAX);

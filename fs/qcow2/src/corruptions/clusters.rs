@@ -74,6 +74,14 @@ fn damaged_compressed_data_is_refused() {
     // Frames without content, more of them than any encoder makes.
     let frames = |i: &mut Image| i.put(6 * CLUSTER + 20, &[0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0].repeat(16));
     assert_eq!(zstd(frames), data(0));
+    // A window of 1 MiB and no size; 20 blocks of a byte each and the rest in one.
+    let blocks = |i: &mut Image| {
+        let frame =
+            [vec![0x28, 0xb5, 0x2f, 0xfd, 0, 0x50], [0x0a, 0, 0, b'x'].repeat(20), vec![0x63, 0x0f, 0, b'x']]
+                .concat();
+        i.put(6 * CLUSTER + 20, &frame);
+    };
+    assert_eq!(zstd(blocks), data(0));
     let more = |i: &mut Image| i.put(6 * CLUSTER + 25, &[1, 1, 0x0b, 0x10]);
     assert_eq!(zstd(more), inconsistent(&place, 512));
 }
