@@ -89,7 +89,7 @@ impl<D: BlockRead> Qcow2<D> {
     /// [`Error::Corrupt`] for a damaged header; [`Error::Unsupported`] naming a feature, or the backing file
     /// without which the image is not complete.
     pub fn open(device: D) -> Result<Self, Error> {
-        let image = Self::over(device, None)?;
+        let image = Self::over(device)?;
         match image.header.backing_file.as_deref() {
             Some(name) => Err(unsupported(format!("backing file \"{}\" not given", name.escape_ascii()))),
             None => Ok(image),
@@ -104,15 +104,15 @@ impl<D: BlockRead> Qcow2<D> {
     /// # Errors
     /// As [`open`](Self::open), but for the backing file.
     pub fn open_with_backing(device: D, backing: Rc<dyn BlockRead>) -> Result<Self, Error> {
-        let image = Self::over(device, None)?;
+        let image = Self::over(device)?;
         let backing = image.header.backing_file.is_some().then_some(backing);
         Ok(Self { backing, ..image })
     }
 
-    fn over(device: D, backing: Option<Rc<dyn BlockRead>>) -> Result<Self, Error> {
+    fn over(device: D) -> Result<Self, Error> {
         let header = Header::read(&device)?;
         let unpacked = Unpacked::new(header.cluster_size());
-        Ok(Self { header, device: Cache::new(device, CACHE_PAGES), backing, unpacked })
+        Ok(Self { header, device: Cache::new(device, CACHE_PAGES), backing: None, unpacked })
     }
 
     /// What the image says of itself.

@@ -45,7 +45,6 @@ fn image(name: &str, options: &str) -> Vec<u8> {
 
 fn read(device: Rc<dyn BlockRead>, depth: Depth) -> usize {
     let Ok(image) = Qcow2::open_with_backing(device, Rc::new(vec![0x5a; 3 << 20])) else { return 0 };
-    let _ = (image.header().snapshots, image.header().backing_file.clone());
     let step = (image.size() / PLACES).max(1);
     let mut buf = vec![0; if depth == Depth::All { step.min(64 << 10) as usize } else { 1 }];
     let mut layers = LAYERS.len();

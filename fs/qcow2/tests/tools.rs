@@ -232,7 +232,7 @@ fn sizes_change() {
     assert_eq!(work.check("image").size(), 9 << 20);
     work.run("qemu-img", "resize -q --shrink {image} 700416");
     assert_eq!(work.check("image").size(), 700_416);
-    // Of what the format allows, 32 MiB of L1 table: of that nothing is read or kept before it is needed.
+    // An L1 table of 32 MiB, the most there is: of it, nothing is read before it is needed.
     work.run("qemu-img", "create -q -f qcow2 {image} 2047T");
     let image = work.read("image");
     let disk = Qcow2::open(image).unwrap();
