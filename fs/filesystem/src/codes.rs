@@ -25,6 +25,9 @@ code::table! {
     pub(crate) TRUNCATED: Family = "E-FS-*-TRUNCATED",
         "a structure ends before its content does",
         "repair it with the tool of its format";
+    pub(crate) DATA: Family = "E-FS-*-DATA",
+        "compressed data cannot be unpacked",
+        "repair it with the tool of its format";
     pub(crate) UNSUPPORTED: Family = "E-FS-*-UNSUPPORTED",
         "the data may be right, but uses a feature that cloud-boot lacks; the message names it",
         "another filesystem for `/boot`, or one without that feature";
@@ -55,5 +58,7 @@ code::table! {
     pub(crate) EXT4: Word = "EXT4", "ext2, ext3 or ext4", "`e2fsck`";
     pub(crate) FAT: Word = "FAT", "FAT12, FAT16 or FAT32", "`fsck.fat`";
     pub(crate) ISO9660: Word = "ISO9660", "a CD's filesystem", "write the image again";
+    pub(crate) QCOW2: Word = "QCOW2", "a disk image of QEMU's", "`qemu-img check`";
+    pub(crate) VHD: Word = "VHD", "a virtual hard disk of Microsoft's", "make the image again (`qemu-img convert`)";
     pub(crate) FILE: Word = "FILE", "a file, whatever its format", "write the file again";
 }

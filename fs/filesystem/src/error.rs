@@ -118,6 +118,8 @@ pub enum Fault {
     Loop,
     /// A structure ends before its content does.
     Truncated,
+    /// Compressed data cannot be unpacked.
+    Data,
 }
 
 impl Fault {
@@ -130,6 +132,7 @@ impl Fault {
             Self::Inconsistent => codes::INCONSISTENT,
             Self::Loop => codes::LOOP,
             Self::Truncated => codes::TRUNCATED,
+            Self::Data => codes::DATA,
         }
     }
 }
@@ -143,6 +146,7 @@ impl fmt::Display for Fault {
             Self::Inconsistent => f.write_str("contradicts another field"),
             Self::Loop => f.write_str("loops or nests too deep"),
             Self::Truncated => f.write_str("truncated"),
+            Self::Data => f.write_str("the compressed data is damaged"),
         }
     }
 }
@@ -161,6 +165,10 @@ pub enum Format {
     Fat,
     /// ISO 9660 with Rock Ridge and El Torito.
     Iso9660,
+    /// Disk images of QEMU, version 2 and 3.
+    Qcow2,
+    /// Virtual hard disks of Virtual PC, Hyper-V and Azure.
+    Vhd,
     /// A file of any format.
     File,
 }
@@ -174,6 +182,8 @@ impl Format {
             Self::Ext4 => codes::EXT4,
             Self::Fat => codes::FAT,
             Self::Iso9660 => codes::ISO9660,
+            Self::Qcow2 => codes::QCOW2,
+            Self::Vhd => codes::VHD,
             Self::File => codes::FILE,
         }
     }
@@ -187,6 +197,8 @@ impl fmt::Display for Format {
             Self::Ext4 => "ext4",
             Self::Fat => "FAT",
             Self::Iso9660 => "ISO 9660",
+            Self::Qcow2 => "qcow2",
+            Self::Vhd => "VHD",
             Self::File => "file",
         })
     }

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The header, and the extensions behind it.
+
+use alloc::{format, vec, vec::Vec};
+
+use block::BlockRead;
+use filesystem::{Error, Fault};
+use zerocopy::{
+    FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned,
+    big_endian::{U32, U64},
+};
+
+use crate::{corrupt, features, unsupported};
+
+/// `QFI\xfb`
+pub const MAGIC: u32 = 0x5146_49fb;
+/// Bytes of the header in version 2, which has no field for it, and the least in version 3.
+const LENGTH_V2: u32 = 72;
+const LENGTH_V3: u32 = 104;
+/// Clusters: the format's 512 bytes to QEMU's 2 MiB, `MAX_CLUSTER_BITS`.
+const CLUSTER_BITS: core::ops::RangeInclusive<u32> = 9..=21;
+/// With extended L2 entries a subcluster, a 32nd, has at least 512 bytes.
+const EXTENDED_CLUSTER_BITS: u32 = 14;
+/// `QCOW_MAX_L1_SIZE` in bytes.
+const MAX_L1_SIZE: u64 = 32 << 20;
+/// Longest name of a backing file: the format's own limit.
+const MAX_BACKING_NAME: u32 = 1023;
+/// Longest name of a format that is believed: QEMU keeps 15 bytes.
+const MAX_FORMAT_NAME: u32 = 255;
+
+/// Header extensions, by their types.
+const EXTENSION_END: u32 = 0;
+const EXTENSION_BACKING_FORMAT: u32 = 0xe279_2aca;
+const EXTENSION_FEATURE_NAMES: u32 = 0x6803_f857;
+/// Entries of the feature name table: one byte each for kind and bit, the rest is the name.
+const FEATURE_NAME: usize = 48;
+/// Kind of an incompatible feature there.
+const INCOMPATIBLE: u8 = 0;
+/// Most extensions that are looked at: there are seven types.
+const MOST_EXTENSIONS: usize = 64;
+/// Most bytes of the table that are read: 64 bits of three kinds.
+const MAX_FEATURE_NAMES: u32 = 48 * 64 * 3;
+
+/// `QCowHeader`, all that version 3 has; version 2 ends before `incompatible_features`.
+#[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Raw {
+    magic: U32,
+    version: U32,
+    backing_file_offset: U64,
+    backing_file_size: U32,
+    cluster_bits: U32,
+    size: U64,
+    crypt_method: U32,
+    l1_size: U32,
+    l1_table_offset: U64,
+    refcount_table_offset: U64,
+    refcount_table_clusters: U32,
+    nb_snapshots: U32,
+    snapshots_offset: U64,
+    incompatible_features: U64,
+    compatible_features: U64,
+    autoclear_features: U64,
+    refcount_order: U32,
+    header_length: U32,
+    compression_type: u8,
+    padding: [u8; 7],
+}
+
+/// How compressed clusters are compressed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Compression {
+    /// Raw deflate, RFC 1951.
+    Zlib,
+    /// RFC 8878.
+    Zstd,
+}
+
+/// What an image says of itself, checked against the device that it stands on.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Header {
+    /// 2 or 3.
+    pub version: u32,
+    /// Size of the disk in bytes.
+    pub size: u64,
+    /// Bytes of a cluster, as a power of two: 9 to 21.
+    pub cluster_bits: u32,
+    /// L2 entries are of 16 bytes and have subclusters.
+    pub has_extended_l2: bool,
+    /// Of compressed clusters.
+    pub compression: Compression,
+    /// Number of internal snapshots, which are ignored.
+    pub snapshots: u32,
+    /// The file that holds what this image does not: its name, any bytes.
+    pub backing_file: Option<Vec<u8>>,
+    /// The format of that file as QEMU names it (`raw`, `qcow2`), any bytes.
+    pub backing_format: Option<Vec<u8>>,
+    /// Where the L1 table stands: it has all entries that `size` needs, on the device.
+    pub(crate) l1_table_offset: u64,
+}
+
+impl Header {
+    /// Reads and checks the header of an image.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] naming the field, [`Error::Unsupported`] naming the feature.
+    pub fn read<D: BlockRead>(device: &D) -> Result<Self, Error> {
+        let mut bytes = [0; size_of::<Raw>()];
+        let length = u64::from(LENGTH_V2);
+        fill(device, 0, &mut bytes, length)?;
+        let raw = Raw::read_from_bytes(&bytes);
+        let mut raw = raw.map_err(|_| corrupt(Fault::Truncated, "QCowHeader", 0, length))?;
+        if raw.magic.get() != MAGIC {
+            return Err(corrupt(Fault::Magic, "QCowHeader.magic", 0, raw.magic));
+        }
+        let header_length = raw.header_length(device.size())?;
+        let cluster_bits = raw.cluster_bits.get();
+        if !CLUSTER_BITS.contains(&cluster_bits) {
+            return Err(corrupt(Fault::Range, "QCowHeader.cluster_bits", 20, cluster_bits));
+        }
+        if u64::from(header_length) > raw.cluster_size() {
+            return Err(corrupt(Fault::Range, "QCowHeader.header_length", 100, header_length));
+        }
+        raw.refuse_encryption()?;
+        let extensions = Extensions { device, at: header_length.into(), end: raw.extensions_end()? };
+        raw.refuse_features(&extensions)?;
+        let backing_file = raw.backing_file(device)?;
+        let backing_format = match backing_file {
+            Some(_) => extensions.content(EXTENSION_BACKING_FORMAT, MAX_FORMAT_NAME)?,
+            None => None,
+        };
+        let header = Self {
+            version: raw.version.get(),
+            size: raw.size.get(),
+            cluster_bits,
+            has_extended_l2: raw.has(features::EXTENDED_L2),
+            compression: raw.compression()?,
+            snapshots: raw.nb_snapshots.get(),
+            backing_file,
+            backing_format,
+            l1_table_offset: raw.l1_table_offset.get(),
+        };
+        raw.check_l1(&header, device.size())?;
+        Ok(header)
+    }
+
+    /// Bytes of a cluster: 512 to 2 MiB.
+    pub fn cluster_size(&self) -> u64 {
+        1u64.checked_shl(self.cluster_bits).unwrap_or(u64::MAX)
+    }
+
+    /// The cluster that holds the disk's byte at `offset`, and where in it.
+    pub(crate) fn locate(&self, offset: u64) -> (u64, u64) {
+        let cluster = offset.checked_shr(self.cluster_bits).unwrap_or(0);
+        (cluster, offset & self.cluster_size().saturating_sub(1))
+    }
+
+    /// Bytes of an L2 entry.
+    pub(crate) fn l2_entry_size(&self) -> u64 {
+        if self.has_extended_l2 { 16 } else { 8 }
+    }
+
+    /// Entries of an L2 table, which is one cluster: a power of two, at least 64.
+    pub(crate) fn l2_entries(&self) -> u64 {
+        self.cluster_size().checked_div(self.l2_entry_size()).unwrap_or(1).max(1)
+    }
+}
+
+impl Raw {
+    fn has(&self, bit: u64) -> bool {
+        self.incompatible_features.get() & bit != 0
+    }
+
+    fn cluster_size(&self) -> u64 {
+        1u64.checked_shl(self.cluster_bits.get()).unwrap_or(u64::MAX)
+    }
+
+    /// Bytes of the header. What it does not reach is made zero.
+    fn header_length(&mut self, device_size: u64) -> Result<u32, Error> {
+        match self.version.get() {
+            2 => {
+                let mut all = [0; size_of::<Self>()];
+                let (old, _) = self.as_bytes().split_at_checked(72).unwrap_or_default();
+                all.iter_mut().zip(old).for_each(|(place, byte)| *place = *byte);
+                *self = Self::read_from_bytes(&all)
+                    .map_err(|_| corrupt(Fault::Truncated, "QCowHeader", 0, device_size))?;
+                Ok(LENGTH_V2)
+            }
+            3 => {
+                let length = self.header_length.get();
+                if device_size < LENGTH_V3.into() || device_size < length.into() {
+                    return Err(corrupt(Fault::Truncated, "QCowHeader.header_length", 100, device_size));
+                }
+                if length < LENGTH_V3 || !length.is_multiple_of(8) {
+                    return Err(corrupt(Fault::Range, "QCowHeader.header_length", 100, length));
+                }
+                if length == LENGTH_V3 {
+                    self.compression_type = 0;
+                }
+                Ok(length)
+            }
+            version => Err(unsupported(format!("version {version}"))),
+        }
+    }
+
+    fn refuse_encryption(&self) -> Result<(), Error> {
+        match self.crypt_method.get() {
+            0 => Ok(()),
+            1 => Err(unsupported("AES encryption")),
+            2 => Err(unsupported("LUKS encryption")),
+            method => Err(corrupt(Fault::Range, "QCowHeader.crypt_method", 32, method)),
+        }
+    }
+
+    /// Extensions stand before the name of the backing file, or fill the first cluster.
+    fn extensions_end(&self) -> Result<u64, Error> {
+        match self.backing_file_offset.get() {
+            0 => Ok(self.cluster_size()),
+            offset if offset <= self.cluster_size() => Ok(offset),
+            offset => Err(corrupt(Fault::Range, "QCowHeader.backing_file_offset", 8, offset)),
+        }
+    }
+
+    fn refuse_features(&self, extensions: &Extensions<'_, impl BlockRead>) -> Result<(), Error> {
+        let Some(bit) = features::first_unreadable(self.incompatible_features.get()) else { return Ok(()) };
+        if let Some(name) = features::known(bit) {
+            return Err(unsupported(name));
+        }
+        let table = extensions.content(EXTENSION_FEATURE_NAMES, MAX_FEATURE_NAMES)?.unwrap_or_default();
+        Err(unsupported(match feature_name(&table, bit) {
+            Some(name) => format!("incompatible feature {bit} \"{}\"", name.escape_ascii()),
+            None => format!("incompatible feature {bit}"),
+        }))
+    }
+
+    /// The type and the feature bit say the same.
+    fn compression(&self) -> Result<Compression, Error> {
+        match (self.compression_type, self.has(features::COMPRESSION_TYPE)) {
+            (0, false) => Ok(Compression::Zlib),
+            (1, true) => Ok(Compression::Zstd),
+            (found @ (0 | 1), _) => {
+                Err(corrupt(Fault::Inconsistent, "QCowHeader.compression_type", 104, found))
+            }
+            (kind, _) => Err(unsupported(format!("compression type {kind}"))),
+        }
+    }
+
+    /// The name stands in the first cluster, behind the extensions.
+    fn backing_file(&self, device: &impl BlockRead) -> Result<Option<Vec<u8>>, Error> {
+        let (offset, length) = (self.backing_file_offset.get(), self.backing_file_size.get());
+        if offset == 0 || length == 0 {
+            return Ok(None);
+        }
+        let room = self.cluster_size().saturating_sub(offset).min(MAX_BACKING_NAME.into());
+        if u64::from(length) > room {
+            return Err(corrupt(Fault::Range, "QCowHeader.backing_file_size", 16, length));
+        }
+        let mut name = vec![0; usize::try_from(length).unwrap_or(0)];
+        fill(device, offset, &mut name, length.into())?;
+        Ok(Some(name))
+    }
+
+    /// The table must have an entry for every part of the disk, and those must be on the device.
+    fn check_l1(&self, header: &Header, device_size: u64) -> Result<(), Error> {
+        if header.has_extended_l2 && header.cluster_bits < EXTENDED_CLUSTER_BITS {
+            return Err(corrupt(Fault::Inconsistent, "QCowHeader.cluster_bits", 20, header.cluster_bits));
+        }
+        let mapped = header.cluster_size().saturating_mul(header.l2_entries());
+        let needed = header.size.div_ceil(mapped.max(1)).saturating_mul(8);
+        let l1_size = self.l1_size.get();
+        let length = u64::from(l1_size).saturating_mul(8);
+        if length > MAX_L1_SIZE {
+            return Err(corrupt(Fault::Range, "QCowHeader.l1_size", 36, l1_size));
+        }
+        if needed > length {
+            return Err(corrupt(Fault::Inconsistent, "QCowHeader.size", 24, header.size));
+        }
+        let offset = header.l1_table_offset;
+        let is_aligned = header.locate(offset).1 == 0 && (offset > 0 || needed == 0);
+        match offset.checked_add(needed) {
+            Some(end) if is_aligned && end <= device_size => Ok(()),
+            _ => Err(corrupt(Fault::Range, "QCowHeader.l1_table_offset", 40, offset)),
+        }
+    }
+}
+
+/// The extensions of a header.
+struct Extensions<'a, D> {
+    device: &'a D,
+    at: u64,
+    end: u64,
+}
+
+impl<D: BlockRead> Extensions<'_, D> {
+    /// The content of the first extension of this type, or as much of it as `limit` bytes.
+    fn content(&self, wanted: u32, limit: u32) -> Result<Option<Vec<u8>>, Error> {
+        let mut at = self.at;
+        let end = self.end.min(self.device.size());
+        for _ in 0..MOST_EXTENSIONS {
+            if at.saturating_add(8) > end {
+                return Ok(None);
+            }
+            let mut head = [U32::ZERO; 2];
+            self.device.read_at(at, head.as_mut_bytes())?;
+            let [kind, length] = head.map(U32::get);
+            let content = at.saturating_add(8);
+            if u64::from(length) > end.saturating_sub(content) {
+                return Err(corrupt(Fault::Range, "header extension length", at.saturating_add(4), length));
+            }
+            match kind {
+                EXTENSION_END => return Ok(None),
+                _ if kind == wanted => {
+                    let mut bytes = vec![0; usize::try_from(length.min(limit)).unwrap_or(0)];
+                    self.device.read_at(content, &mut bytes)?;
+                    return Ok(Some(bytes));
+                }
+                _ => at = content.saturating_add(u64::from(length).next_multiple_of(8)),
+            }
+        }
+        Err(corrupt(Fault::Loop, "header extension", at, u64::try_from(MOST_EXTENSIONS).unwrap_or(u64::MAX)))
+    }
+}
+
+/// The name that the image has for an incompatible feature.
+fn feature_name(table: &[u8], wanted: u32) -> Option<&[u8]> {
+    table.chunks_exact(FEATURE_NAME).find_map(|entry| match entry {
+        [INCOMPATIBLE, bit, name @ ..] if u32::from(*bit) == wanted => {
+            name.split(|byte| *byte == 0).next().filter(|name| !name.is_empty())
+        }
+        _ => None,
+    })
+}
+
+/// Fills `buf` from `offset` as far as the device goes, which must have `least` bytes there.
+fn fill(device: &impl BlockRead, offset: u64, buf: &mut [u8], least: u64) -> Result<(), Error> {
+    let there = device.size().saturating_sub(offset);
+    if there < least {
+        return Err(corrupt(Fault::Truncated, "QCowHeader", offset, device.size()));
+    }
+    let length = usize::try_from(there).unwrap_or(usize::MAX).min(buf.len());
+    Ok(device.read_at(offset, buf.get_mut(..length).unwrap_or_default())?)
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The compressed clusters that were unpacked last.
+
+use alloc::vec::Vec;
+use core::cell::RefCell;
+
+use filesystem::Error;
+
+use crate::zeros;
+
+/// Bytes of clusters that are kept.
+const CAPACITY: u64 = 4 << 20;
+/// Most clusters that are kept: they are looked for one after the other.
+const MOST: u64 = 64;
+
+/// A cache of unpacked clusters, by the disk's cluster.
+pub struct Unpacked {
+    cluster_size: u64,
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The one that was used last stands last.
+    clusters: Vec<(u64, Vec<u8>)>,
+}
+
+impl Unpacked {
+    /// For clusters of at most 2 MiB.
+    pub fn new(cluster_size: u64) -> Self {
+        Self { cluster_size, state: RefCell::default() }
+    }
+
+    /// Fills `buf` from byte `within` of a cluster on, which does not reach past its end; `unpack` fills a whole
+    /// one when the cluster is not there.
+    pub fn read(
+        &self,
+        cluster: u64,
+        within: u64,
+        buf: &mut [u8],
+        unpack: impl FnOnce(&mut [u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let clusters = &mut self.state.borrow_mut().clusters;
+        if let Some(position) = clusters.iter().position(|(number, _)| *number == cluster) {
+            if let Some(after) = clusters.get_mut(position..) {
+                after.rotate_left(1);
+            }
+        } else if within == 0 && crate::length(buf) == self.cluster_size {
+            // Whoever reads all of it does not come back for a part.
+            return unpack(buf);
+        } else {
+            let most = CAPACITY.checked_div(self.cluster_size).unwrap_or(1).clamp(1, MOST);
+            let is_full = u64::try_from(clusters.len()).is_ok_and(|count| count >= most);
+            let mut bytes =
+                if is_full { clusters.remove(0).1 } else { zeros(self.cluster_size, "unpacked cluster")? };
+            unpack(&mut bytes)?;
+            clusters.push((cluster, bytes));
+        }
+        let bytes = clusters.last().map_or(&[][..], |(_, bytes)| bytes);
+        let start = usize::try_from(within).unwrap_or(usize::MAX);
+        if let Some(source) = bytes.get(start..).and_then(|rest| rest.get(..buf.len())) {
+            buf.copy_from_slice(source);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::cell::Cell;
+
+    use filesystem::Fault;
+
+    use super::*;
+
+    const SIZE: u64 = 2 << 20;
+
+    fn read(cache: &Unpacked, cluster: u64, buf: &mut [u8], count: &Cell<u32>) -> Result<(), Error> {
+        cache.read(cluster, 1, buf, |bytes| {
+            count.set(count.get() + 1);
+            bytes.fill(cluster as u8);
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn the_last_ones_are_kept() {
+        let (cache, count) = (Unpacked::new(SIZE), Cell::new(0));
+        for cluster in [1, 2, 1, 1, 3, 1, 2] {
+            let mut buf = [0; 2];
+            read(&cache, cluster, &mut buf, &count).unwrap();
+            assert_eq!(buf, [cluster as u8; 2]);
+        }
+        assert_eq!(count.get(), 4, "1, 2, 3 and again 2");
+    }
+
+    #[test]
+    fn a_whole_cluster_passes_by_and_a_damaged_one_is_not_kept() {
+        let (cache, count) = (Unpacked::new(SIZE), Cell::new(0));
+        let mut whole = std::vec![0; SIZE as usize];
+        cache
+            .read(1, 0, &mut whole, |bytes| {
+                bytes.fill(7);
+                Ok(())
+            })
+            .unwrap();
+        assert!(whole.iter().all(|byte| *byte == 7));
+        let damaged = crate::corrupt(Fault::Data, "compressed cluster", 0, 0u32);
+        let mut buf = [0; 2];
+        assert_eq!(cache.read(1, 1, &mut buf, |_| Err(damaged.clone())), Err(damaged));
+        read(&cache, 1, &mut buf, &count).unwrap();
+        assert_eq!((buf, count.get()), ([1; 2], 1));
+    }
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Dynamic disks: a table of blocks, each behind a bitmap of its sectors.
+
+use block::BlockRead;
+use filesystem::{Error, Fault};
+use zerocopy::{
+    FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned,
+    big_endian::{U32, U64},
+};
+
+use crate::{check_version, checksum, corrupt};
+
+const SECTOR: u64 = 512;
+/// `cxsparse`
+const COOKIE: u64 = 0x6378_7370_6172_7365;
+/// Bytes of the header.
+const SIZE: u64 = 1024;
+const CHECKSUM_AT: usize = 36;
+/// An entry of a block that is not there.
+const UNUSED: u32 = u32::MAX;
+/// Bytes of a bitmap that are looked at in one go: what a block of 2 MiB, the usual one, has.
+const BITMAP: usize = 512;
+
+/// "Dynamic Disk Header Format"; what follows is of differencing disks.
+#[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Raw {
+    cookie: U64,
+    data_offset: U64,
+    table_offset: U64,
+    header_version: U32,
+    max_table_entries: U32,
+    block_size: U32,
+    checksum: U32,
+    parent: [u8; 984],
+}
+
+/// Where the blocks of a disk are.
+///
+/// Invariants, established by [`read`](Self::read): `block_size` is a power of two of at least a sector; the
+/// table has an entry for every block of the disk, on the device.
+#[derive(Clone, Copy, Debug)]
+pub struct Dynamic {
+    /// Byte offset of the block allocation table.
+    table: u64,
+    /// Bytes of a block.
+    block_size: u64,
+}
+
+/// Where bytes come from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Source {
+    Zeros,
+    /// The device, from this byte on.
+    Device(u64),
+}
+
+/// Bytes of the disk that come from one place.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Extent {
+    pub source: Source,
+    /// In bytes, at least one.
+    pub length: u64,
+}
+
+impl Dynamic {
+    /// Reads and checks the header at `offset`, for a disk of `size` bytes.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] naming the field, [`Error::Unsupported`] naming the version.
+    pub fn read(device: &impl BlockRead, offset: u64, size: u64) -> Result<Self, Error> {
+        if offset.checked_add(SIZE).is_none_or(|end| end > device.size()) {
+            return Err(corrupt(Fault::Range, "footer Data Offset", 16, offset));
+        }
+        let mut bytes = [0; 1024];
+        device.read_at(offset, &mut bytes)?;
+        let raw = Raw::ref_from_bytes(&bytes)
+            .map_err(|_| corrupt(Fault::Truncated, "dynamic disk header", offset, device.size()))?;
+        let field = |fault, structure, at: u64, found: u64| {
+            corrupt(fault, structure, offset.saturating_add(at), found)
+        };
+        if raw.cookie.get() != COOKIE {
+            return Err(field(Fault::Magic, "dynamic disk header Cookie", 0, raw.cookie.get()));
+        }
+        let computed = checksum(&bytes, CHECKSUM_AT);
+        if raw.checksum.get() != computed {
+            let fault = Fault::Checksum { computed: computed.into() };
+            return Err(field(fault, "dynamic disk header Checksum", 36, raw.checksum.into()));
+        }
+        check_version("dynamic disk header", raw.header_version.get())?;
+        let block_size = u64::from(raw.block_size.get());
+        if !block_size.is_power_of_two() || block_size < SECTOR {
+            return Err(field(Fault::Range, "dynamic disk header Block Size", 32, block_size));
+        }
+        let needed = size.div_ceil(block_size);
+        if needed > raw.max_table_entries.get().into() {
+            let entries = raw.max_table_entries.into();
+            return Err(field(Fault::Inconsistent, "dynamic disk header Max Table Entries", 28, entries));
+        }
+        let table = raw.table_offset.get();
+        let end = table.checked_add(needed.saturating_mul(4));
+        if end.is_none_or(|end| end > device.size()) {
+            return Err(field(Fault::Range, "dynamic disk header Table Offset", 16, table));
+        }
+        Ok(Self { table, block_size })
+    }
+
+    /// What the table and the block's bitmap say of the disk's bytes from `at` on, of `wanted` at most.
+    pub fn extent(&self, device: &impl BlockRead, at: u64, wanted: u64) -> Result<Extent, Error> {
+        let block = at.checked_div(self.block_size).unwrap_or(0);
+        let within = at.checked_rem(self.block_size).unwrap_or(0);
+        let wanted = wanted.min(self.block_size.saturating_sub(within));
+        let place = self.table.saturating_add(block.saturating_mul(4));
+        let mut entry = [0; 4];
+        device.read_at(place, &mut entry)?;
+        let entry = u32::from_be_bytes(entry);
+        if entry == UNUSED {
+            return Ok(Extent { source: Source::Zeros, length: wanted });
+        }
+        // Of 41 bits at most. The first sector is the footer's copy.
+        let bitmap = u64::from(entry).saturating_mul(SECTOR);
+        let data = bitmap.saturating_add(self.bitmap_size());
+        if entry == 0 || data > device.size() {
+            return Err(corrupt(Fault::Range, "BAT entry", place, entry));
+        }
+        let (is_there, length) = sectors(device, bitmap, within, wanted)?;
+        if !is_there {
+            return Ok(Extent { source: Source::Zeros, length });
+        }
+        let start = data.saturating_add(within);
+        if start.saturating_add(length) > device.size() {
+            return Err(corrupt(Fault::Truncated, "block", place, start));
+        }
+        Ok(Extent { source: Source::Device(start), length })
+    }
+
+    /// Bytes of a block's bitmap: whole sectors.
+    fn bitmap_size(&self) -> u64 {
+        self.block_size.div_ceil(SECTOR.saturating_mul(8)).next_multiple_of(SECTOR)
+    }
+}
+
+/// Whether the sector that holds byte `within` of a block was ever written, and for how many of `wanted` bytes
+/// that goes on. `bitmap` is the offset of the block's bitmap, whose highest bits come first.
+fn sectors(device: &impl BlockRead, bitmap: u64, within: u64, wanted: u64) -> Result<(bool, u64), Error> {
+    let (first, into) = (within / SECTOR, within % SECTOR);
+    let skip = usize::try_from(first % 8).unwrap_or(0);
+    let count = into.saturating_add(wanted).div_ceil(SECTOR).saturating_add(first % 8);
+    let mut bytes = [0; BITMAP];
+    let needed = usize::try_from(count.div_ceil(8)).unwrap_or(BITMAP).min(BITMAP);
+    let bytes = bytes.get_mut(..needed).unwrap_or_default();
+    device.read_at(bitmap.saturating_add(first / 8), bytes)?;
+    let bits = bytes.iter().flat_map(|byte| (0..8).map(|bit| byte.wrapping_shl(bit) & 0x80 != 0));
+    let mut bits = bits.skip(skip).peekable();
+    let is_there = bits.peek().copied().unwrap_or(false);
+    let same = bits.take_while(|bit| *bit == is_there).count();
+    let length = u64::try_from(same).unwrap_or(0).saturating_mul(SECTOR).saturating_sub(into);
+    // At least the sector that was asked for.
+    Ok((is_there, length.max(1).min(wanted)))
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The footer: the last sector of every image, of dynamic disks also the first.
+
+use block::BlockRead;
+use filesystem::{Error, Fault};
+use zerocopy::{
+    FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned,
+    big_endian::{U32, U64},
+};
+
+use crate::{check_version, checksum, corrupt, unsupported};
+
+/// Its bytes. Before Virtual PC 2004 it had one less; such images are of another time.
+pub const SIZE: u64 = 512;
+/// What it begins with: eight letters of ASCII.
+pub const COOKIE: u64 = 0x636f_6e65_6374_6978;
+/// Where two fields stand.
+const CURRENT_SIZE_AT: u64 = 48;
+const CHECKSUM_AT: usize = 64;
+
+/// Disk types.
+const FIXED: u32 = 2;
+const DYNAMIC: u32 = 3;
+const DIFFERENCING: u32 = 4;
+
+/// "Hard Disk Footer Format", as far as fields mean something to a reader.
+#[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Raw {
+    cookie: U64,
+    features: U32,
+    file_format_version: U32,
+    data_offset: U64,
+    time_stamp: U32,
+    creator: [u8; 12],
+    original_size: U64,
+    current_size: U64,
+    disk_geometry: U32,
+    disk_type: U32,
+    checksum: U32,
+    unique_id: [u8; 16],
+    saved_state: u8,
+    reserved: [u8; 427],
+}
+
+/// What a footer says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Footer {
+    /// Of the disk, in bytes; of a fixed disk they are all on the device.
+    pub size: u64,
+    pub content: Content,
+}
+
+/// Where the disk's bytes are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Content {
+    /// In order from the device's first on.
+    Fixed,
+    /// In blocks. `header` is the offset of the dynamic disk header.
+    Dynamic { header: u64 },
+}
+
+impl Footer {
+    /// The footer at the end of the device, or its copy at the start of a dynamic disk; with what is wrong with
+    /// the other one.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] naming the field when none is whole, [`Error::Unsupported`] for disks that are not
+    /// read.
+    pub fn find(device: &impl BlockRead) -> Result<(Self, Option<Error>), Error> {
+        let end = device.size().checked_sub(SIZE);
+        let end = end.ok_or_else(|| corrupt(Fault::Truncated, "footer", 0, device.size()))?;
+        match Self::read(device, end) {
+            Ok(Self { size, content: Content::Fixed }) if size > end => {
+                let place = end.saturating_add(CURRENT_SIZE_AT);
+                Err(corrupt(Fault::Truncated, "footer Current Size", place, size))
+            }
+            Ok(footer @ Self { content: Content::Fixed, .. }) => Ok((footer, None)),
+            Ok(footer) => match Self::read(device, 0) {
+                Ok(copy) if copy == footer => Ok((footer, None)),
+                Ok(copy) => {
+                    Ok((footer, Some(corrupt(Fault::Inconsistent, "copy of the footer", 0, copy.size))))
+                }
+                Err(error @ Error::Io(_)) => Err(error),
+                Err(error) => Ok((footer, Some(error))),
+            },
+            Err(error @ Error::Corrupt(_)) => match Self::read(device, 0) {
+                Ok(footer @ Self { content: Content::Dynamic { .. }, .. }) => Ok((footer, Some(error))),
+                // A cookie at the start of a fixed disk is the disk's own.
+                Ok(_) => Err(error),
+                Err(copy) if is_magic(&error) && !is_magic(&copy) => Err(copy),
+                Err(_) => Err(error),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The footer that stands at `offset`.
+    fn read(device: &impl BlockRead, offset: u64) -> Result<Self, Error> {
+        let mut bytes = [0; 512];
+        device.read_at(offset, &mut bytes)?;
+        let raw = Raw::ref_from_bytes(&bytes)
+            .map_err(|_| corrupt(Fault::Truncated, "footer", offset, device.size()))?;
+        let field = |fault, structure, at: u64, found: u64| {
+            corrupt(fault, structure, offset.saturating_add(at), found)
+        };
+        if raw.cookie.get() != COOKIE {
+            return Err(field(Fault::Magic, "footer Cookie", 0, raw.cookie.get()));
+        }
+        let computed = checksum(&bytes, CHECKSUM_AT);
+        if raw.checksum.get() != computed {
+            let fault = Fault::Checksum { computed: computed.into() };
+            return Err(field(fault, "footer Checksum", 64, raw.checksum.into()));
+        }
+        check_version("footer", raw.file_format_version.get())?;
+        let size = raw.current_size.get();
+        let content = match raw.disk_type.get() {
+            FIXED => Content::Fixed,
+            DYNAMIC => Content::Dynamic { header: raw.data_offset.get() },
+            DIFFERENCING => return Err(unsupported("differencing disk")),
+            kind => return Err(field(Fault::Range, "footer Disk Type", 60, kind.into())),
+        };
+        Ok(Self { size, content })
+    }
+}
+
+fn is_magic(error: &Error) -> bool {
+    matches!(error, Error::Corrupt(corrupt) if corrupt.fault == Fault::Magic)
+}

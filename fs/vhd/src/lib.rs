@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Virtual hard disks (VHD), read-only: a device of bytes over a device of bytes.
+//!
+//! Fixed disks, and dynamic ones with their block bitmaps. The disk is of the footer's Current Size, whoever made
+//! it: QEMU goes by the geometry for some makers, which may be less.
+//!
+//! ```
+//! # fn read(file: Vec<u8>) -> Result<(), filesystem::Error> {
+//! let disk = vhd::Vhd::open(file)?;
+//! let mut first = [0; 512];
+//! disk.read(0, &mut first)?;
+//! # Ok(()) }
+//! ```
+//!
+//! Sources: Microsoft, Virtual Hard Disk Image Format Specification 1.0 (2006); QEMU 10.0, block/vpc.c.
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+#[cfg(test)]
+mod corruptions;
+mod dynamic;
+mod footer;
+pub mod fuzz;
+
+use alloc::{borrow::Cow, format};
+
+use block::{BlockRead, Cache, ReadError, check_bounds};
+use filesystem::{Corrupt, Error, Fault, Format};
+
+use crate::{
+    dynamic::{Dynamic, Source},
+    footer::{Content, Footer},
+};
+
+/// Pages of 16 KiB kept for tables and bitmaps: 1 MiB.
+const CACHE_PAGES: usize = 64;
+
+/// The disk that an image holds.
+#[derive(Debug)]
+pub struct Vhd<D> {
+    /// For tables and bitmaps; blocks are read from the device behind it.
+    device: Cache<D>,
+    size: u64,
+    /// Of a dynamic disk.
+    dynamic: Option<Dynamic>,
+    warning: Option<Error>,
+}
+
+/// Kinds of disk.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// All bytes, one after the other.
+    Fixed,
+    /// Blocks as they were needed.
+    Dynamic,
+}
+
+/// Whether the cookie of an image stands on the device: at its end, or at the start as dynamic disks have it.
+///
+/// # Errors
+/// [`Error::Io`] when the device fails; one that is too small holds nothing.
+pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
+    let Some(end) = device.size().checked_sub(footer::SIZE) else { return Ok(false) };
+    for place in [end, 0] {
+        let mut cookie = [0; 8];
+        device.read_at(place, &mut cookie)?;
+        if u64::from_be_bytes(cookie) == footer::COOKIE {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+impl<D: BlockRead> Vhd<D> {
+    /// Opens an image. Where the footer of a dynamic disk is damaged, its copy at the start is taken.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] for a damaged footer or header; [`Error::Unsupported`] naming the kind of disk or the
+    /// version.
+    pub fn open(device: D) -> Result<Self, Error> {
+        let (footer, warning) = Footer::find(&device)?;
+        let dynamic = match footer.content {
+            Content::Fixed => None,
+            Content::Dynamic { header } => Some(Dynamic::read(&device, header, footer.size)?),
+        };
+        Ok(Self { device: Cache::new(device, CACHE_PAGES), size: footer.size, dynamic, warning })
+    }
+
+    /// The kind of disk.
+    pub fn kind(&self) -> Kind {
+        if self.dynamic.is_some() { Kind::Dynamic } else { Kind::Fixed }
+    }
+
+    /// What was wrong with one copy of the footer and could be worked around.
+    pub fn warning(&self) -> Option<&Error> {
+        self.warning.as_ref()
+    }
+
+    /// Fills `buf` with the disk's bytes at `offset`: one read of the device for a fixed disk, and for what
+    /// follows each other in a block.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the bytes are not all on the disk, or the device fails; [`Error::Corrupt`] naming the
+    /// table's entry.
+    pub fn read(&self, offset: u64, buf: &mut [u8]) -> Result<(), Error> {
+        check_bounds(offset, buf.len(), self.size)?;
+        let Some(dynamic) = &self.dynamic else {
+            return Ok(self.device.device().read_at(offset, buf)?);
+        };
+        let (mut at, mut rest) = (offset, buf);
+        while !rest.is_empty() {
+            let extent = dynamic.extent(&self.device, at, length(rest))?;
+            let bytes = usize::try_from(extent.length).unwrap_or(usize::MAX);
+            let Some((head, tail)) = rest.split_at_mut_checked(bytes) else { break };
+            match extent.source {
+                Source::Zeros => head.fill(0),
+                Source::Device(place) => self.device.device().read_at(place, head)?,
+            }
+            rest = tail;
+            at = at.saturating_add(extent.length);
+        }
+        Ok(())
+    }
+}
+
+impl<D: BlockRead> BlockRead for Vhd<D> {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
+        self.read(offset, buf).map_err(|error| match error {
+            Error::Io(error) => error,
+            error => ReadError::Device { offset, cause: format!("{error} ({})", error.code()).into() },
+        })
+    }
+}
+
+fn length(buf: &[u8]) -> u64 {
+    u64::try_from(buf.len()).unwrap_or(u64::MAX)
+}
+
+/// An error about the bytes at `offset` of the device.
+fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: impl Into<u64>) -> Error {
+    Error::Corrupt(Corrupt { format: Format::Vhd, fault, structure, offset, found: found.into() })
+}
+
+fn unsupported(feature: impl Into<Cow<'static, str>>) -> Error {
+    Error::Unsupported { format: Format::Vhd, feature: feature.into() }
+}
+
+/// The complement of the sum of all bytes but the checksum's own four at `place`.
+fn checksum(bytes: &[u8], place: usize) -> u32 {
+    let own = place..place.saturating_add(4);
+    let counted = bytes.iter().enumerate().filter(|(at, _)| !own.contains(at));
+    !counted.fold(0u32, |sum, (_, byte)| sum.wrapping_add(u32::from(*byte)))
+}
+
+/// Version 1 of footers and headers: the upper half; the lower one is for changes that do not matter.
+fn check_version(structure: &str, version: u32) -> Result<(), Error> {
+    let [major, minor] = [version.checked_shr(16).unwrap_or(0), version & 0xffff];
+    match major {
+        1 => Ok(()),
+        _ => Err(unsupported(format!("{structure} version {major}.{minor}"))),
+    }
+}
