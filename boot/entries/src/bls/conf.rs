@@ -104,7 +104,7 @@ pub fn entry(
 fn candidate(volume: VolumeId, path: &str, conf: &Conf<'_>, start: Start) -> Candidate {
     let name = Name::parse(path.rsplit_once('/').map_or(path, |(_, name)| name));
     let counting = name.next().map(|next| Counting { file: File { volume, path: path.into() }, next });
-    let title = [conf.title, conf.version].into_iter().find(|text| !text.is_empty());
+    let title = Some(conf.title).filter(|title| !title.is_empty());
     Candidate {
         entry: Entry {
             title: title.unwrap_or(&name.id).into(),
@@ -131,16 +131,13 @@ fn file(volume: &Volume, path: &str) -> File {
     File { volume: volume.id(), path: if is_in_boot { in_boot } else { path }.into() }
 }
 
-/// A value whose `$name` and `${name}` are replaced; what has no value becomes nothing, as in GRUB.
+/// A value whose `$name` are replaced; what has no value becomes nothing, as in GRUB, which knows no braces here.
 fn expanded(value: &str, block: &[(String, String)]) -> String {
     let mut pieces = value.split('$');
     let mut text = String::from(pieces.next().unwrap_or_default());
     for piece in pieces {
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let (name, rest) = match piece.strip_prefix('{').and_then(|piece| piece.split_once('}')) {
-            Some(found) => found,
-            None => piece.split_at(piece.find(|c| !is_name(c)).unwrap_or(piece.len())),
-        };
+        let (name, rest) = piece.split_at(piece.find(|c| !is_name(c)).unwrap_or(piece.len()));
         text.push_str(block.iter().rev().find(|(known, _)| known == name).map_or("", |(_, value)| value));
         text.push_str(rest);
     }
@@ -165,7 +162,8 @@ mod tests {
         let block = [("kernelopts".into(), "root=/dev/a ro".into()), ("a".into(), "b".into())];
         let cases = [
             ("$kernelopts quiet", "root=/dev/a ro quiet"),
-            ("${kernelopts}x $none $a.c", "root=/dev/a rox  b.c"),
+            ("$kernelopts-x $none $a.c", "root=/dev/a ro-x  b.c"),
+            ("${a}", "{a}"),
             ("$", ""),
             ("x${a", "x{a"),
             ("plain", "plain"),

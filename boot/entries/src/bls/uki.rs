@@ -56,9 +56,7 @@ fn candidate(volume: &Volume, file: &Listed<'_>, arch: Arch) -> Result<Option<Ca
     };
     let release = text(Part::OsRelease)?;
     let first = |names: &[&str]| names.iter().find_map(|name| os_release::value(&release, name));
-    let kernel = text(Part::Uname)?;
-    let version = first(&["IMAGE_VERSION", "VERSION", "VERSION_ID", "BUILD_ID"]);
-    let version = version.or(Some(kernel).filter(|kernel| !kernel.is_empty())).unwrap_or_default();
+    let version = first(&["IMAGE_VERSION", "VERSION", "VERSION_ID", "BUILD_ID"]).unwrap_or_default();
     let name = Name::parse(name);
     let title = first(&["PRETTY_NAME", "IMAGE_ID", "NAME", "ID"]).unwrap_or_else(|| name.id.clone());
     let file = File { volume: volume.id(), path: path.as_str().into() };

@@ -70,9 +70,8 @@ const NOTHING: [&str; 44] = [
     "wrmsr",
 ];
 
-/// Commands that fail here, as on a machine without a graphical terminal; we offer no way into the firmware's
-/// set-up, so the entry for it is left out.
-const FAILING: [&str; 7] = ["cmostest", "false", "fwsetup", "halt", "keystatus", "loadfont", "reboot"];
+/// Commands that fail here, as on a machine without a graphical terminal.
+const FAILING: [&str; 6] = ["cmostest", "false", "halt", "keystatus", "loadfont", "reboot"];
 
 /// Commands that start something that is no Linux kernel of this machine.
 const OTHER: [&str; 13] = [
@@ -89,6 +88,34 @@ const OTHER: [&str; 13] = [
     "ntldr",
     "appleloader",
     "efiemu_loadcore",
+];
+
+/// Commands that every GRUB has: a function of such a name is never called.
+const COMMANDS: [&str; 24] = [
+    "[",
+    "blscfg",
+    "break",
+    "chainloader",
+    "configfile",
+    "continue",
+    "echo",
+    "eval",
+    "exit",
+    "export",
+    "initrd",
+    "insmod",
+    "linux",
+    "load_env",
+    "menuentry",
+    "normal",
+    "return",
+    "save_env",
+    "search",
+    "set",
+    "source",
+    "submenu",
+    "test",
+    "unset",
 ];
 
 impl Interpreter<'_> {
@@ -118,7 +145,9 @@ impl Interpreter<'_> {
         block: Option<&Block>,
         line: u32,
     ) -> Result<Flow, Error> {
-        if let Some(flow) = self.call(name, rest)? {
+        if !COMMANDS.contains(&name)
+            && let Some(flow) = self.call(name, rest)?
+        {
             return Ok(flow);
         }
         match name {
@@ -163,6 +192,11 @@ impl Interpreter<'_> {
                 true
             }
             "cpuid" => self.is_x86,
+            // An entry of its own: numbers count it, and our menu has its own way there.
+            "fwsetup" => {
+                self.boot.is_known |= rest.first().is_none_or(|option| option != "--is-supported");
+                true
+            }
             name => self.other(name, line)?,
         };
         self.environment.status = u32::from(!succeeded);

@@ -53,7 +53,7 @@ pub struct Boot {
     pub program: Option<File>,
     /// Why there is no kernel: a command for something that is none, a device that does not exist.
     pub obstacle: Option<String>,
-    /// It opens a configuration whose menu was found already.
+    /// It opens what is no entry of ours: a menu that was found already, the firmware's set-up.
     pub is_known: bool,
 }
 

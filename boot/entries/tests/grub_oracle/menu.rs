@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The whole menu of a configuration, as GRUB has it and as we have it, in the same form.
+
+use entries::{Arch, File, Found, Kind, Start, discover};
+use vfs::{Disk, Volumes};
+
+use crate::grub::{Call, Grub, Run};
+
+/// Entries of one menu: a walk beyond has lost its way.
+const MOST: usize = 25;
+/// Title of the entry that driver.cfg puts behind all others.
+const END: &str = "@end";
+
+/// What booting an entry comes to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Leaf {
+    pub title: String,
+    pub id: String,
+    /// The kernel or the program, with its volume.
+    pub file: String,
+    /// The command line; none for a program.
+    pub options: Option<String>,
+    pub initrds: Vec<String>,
+    pub devicetree: Option<String>,
+}
+
+/// A menu: what can be booted, in order.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Menu {
+    pub leaves: Vec<Leaf>,
+    pub default: Option<Leaf>,
+    /// How long the menu waits, in seconds, and its style; none where that is not known.
+    pub timeout: Option<(Option<u32>, String)>,
+}
+
+/// What GRUB says. Its menu is looked at by numbers until the entry that driver.cfg has added, that of a submenu until an
+/// entry comes again: a number too large means the first.
+pub fn of_grub(grub: &mut Grub) -> Menu {
+    // First of all: entries change grubenv.
+    let run = grub.choose(None, "");
+    let timeout = Some((run.timeout.0.parse().ok(), run.timeout.1.clone()));
+    let mut menu = Menu { leaves: Vec::new(), default: leaf(&run), timeout };
+    if run.is_nested && run.titles.last().is_some_and(|title| title == END) {
+        // The configuration itself opened another one, which has variables of its own.
+        menu.timeout = None;
+        repeat(|number| grub.choose(Some("0"), &number.to_string()), |_, run| menu.leaves.extend(leaf(&run)));
+        return menu;
+    }
+    for number in 0.. {
+        assert!(number < MOST, "the menu has no end");
+        let path = number.to_string();
+        let run = grub.choose(Some(&path), "");
+        if run.titles.first().is_some_and(|title| title == END) {
+            break;
+        }
+        below(grub, &path, run, 1, &mut menu.leaves);
+    }
+    menu
+}
+
+/// What stands below an entry, or the entry itself.
+fn below(grub: &mut Grub, path: &str, run: Run, depth: usize, leaves: &mut Vec<Leaf>) {
+    if run.is_nested {
+        repeat(|number| grub.choose(Some(path), &number.to_string()), |_, run| leaves.extend(leaf(&run)));
+        return;
+    }
+    if run.titles.len() <= depth {
+        leaves.extend(leaf(&run));
+        return;
+    }
+    let mut runs = Vec::new();
+    repeat(
+        |number| grub.choose(Some(&format!("{path}>{number}")), ""),
+        |number, run| runs.push((number, run)),
+    );
+    for (number, run) in runs {
+        below(grub, &format!("{path}>{number}"), run, depth + 1, leaves);
+    }
+}
+
+/// Asks for entries 0, 1, 2 … until the first one comes again.
+fn repeat(mut ask: impl FnMut(usize) -> Run, mut take: impl FnMut(usize, Run)) {
+    let first = ask(0);
+    take(0, first.clone());
+    for number in 1.. {
+        assert!(number < MOST, "the submenu has no end");
+        let run = ask(number);
+        if run == first {
+            return;
+        }
+        take(number, run);
+    }
+}
+
+/// What a run would have started; none where that is nothing that we could start.
+fn leaf(run: &Run) -> Option<Leaf> {
+    let last = |names: &[&str]| run.calls.iter().rposition(|call| names.contains(&call.command.as_str()));
+    let at = last(&["linux", "chainloader"])?;
+    let (call, behind) = (&run.calls[at], &run.calls[at..]);
+    let of_kind = |name: &str| behind.iter().rfind(|call| call.command == name);
+    // A `>` of an identifier is doubled.
+    let id = call.chosen.replace(">>", "\0").rsplit('>').next()?.replace('\0', ">");
+    let title = run.titles.iter().rfind(|title| *title != END)?;
+    let leaf = Leaf {
+        title: title.clone(),
+        id,
+        file: place(call, call.arguments.iter().find(|word| !word.starts_with("--"))?),
+        options: (call.command == "linux").then(|| command_line(&call.arguments[1..])),
+        initrds: of_kind("initrd")
+            .map_or(Vec::new(), |call| call.arguments.iter().map(|path| place(call, path)).collect()),
+        devicetree: run
+            .calls
+            .iter()
+            .rfind(|call| call.command == "devicetree")
+            .map(|call| place(call, &call.arguments[0])),
+    };
+    (call.command == "linux" || leaf.file.to_lowercase().ends_with(".efi")).then_some(leaf)
+}
+
+/// A file's name with its device.
+fn place(call: &Call, path: &str) -> String {
+    if path.starts_with('(') { path.into() } else { format!("({}){path}", call.root) }
+}
+
+/// GRUB manual, "linux": arguments as they stand; GRUB's `grub_create_loader_cmdline` puts those with spaces in quotes.
+fn command_line(arguments: &[String]) -> String {
+    let words = arguments.iter().map(|word| {
+        let word = word.replace('\\', "\\\\").replace('\'', "\\'").replace('"', "\\\"");
+        if word.contains(' ') { format!("\"{word}\"") } else { word }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// What we say of the same disk.
+pub fn of_ours(name: &str, disk: Vec<u8>) -> (Menu, Found) {
+    let volumes = Volumes::discover(vec![Disk { device: std::rc::Rc::new(disk), name: name.into() }]);
+    assert_eq!(volumes.problems(), [], "the disk is sound");
+    let found = discover(&volumes, Arch::X86_64, &|_, _| false);
+    let place = |file: &File| {
+        let volume = volumes.get(file.volume).map_or("?", |volume| volume.name());
+        format!("({volume}){}", String::from_utf8_lossy(&file.path))
+    };
+    let timeout = Some((found.timeout, found.timeout_style.clone()));
+    let mut menu = Menu { timeout, ..Menu::default() };
+    for entry in found.entries.iter().filter(|entry| entry.source.kind != Kind::Efi) {
+        let mark = if entry.version.is_empty() { &entry.id } else { &entry.version };
+        let suffix = format!(" ({mark})");
+        let (mut initrds, mut options, mut devicetree) = (Vec::new(), None, None);
+        if let Start::Linux(linux) = &entry.start {
+            initrds.extend(linux.initrd.iter().map(place));
+            options = Some(linux.options.clone());
+            devicetree = linux.devicetree.as_ref().map(place);
+        }
+        let leaf = Leaf {
+            title: entry.title.strip_suffix(&suffix).unwrap_or(&entry.title).into(),
+            id: entry.id.strip_suffix(".conf").unwrap_or(&entry.id).into(),
+            file: place(entry.file()),
+            options,
+            initrds,
+            devicetree,
+        };
+        if entry.default {
+            menu.default = Some(leaf.clone());
+        }
+        menu.leaves.push(leaf);
+    }
+    (menu, found)
+}
+
+/// What is different, a line for each thing.
+pub fn differences(grub: &Menu, ours: &Menu) -> Vec<String> {
+    let mut lines = Vec::new();
+    for i in 0..grub.leaves.len().max(ours.leaves.len()) {
+        match (grub.leaves.get(i), ours.leaves.get(i)) {
+            (Some(a), Some(b)) if is_same(a, b) => {}
+            (a, b) => lines.push(format!("entry {i}\n  GRUB {a:?}\n  ours {b:?}")),
+        }
+    }
+    match (&grub.default, &ours.default) {
+        (Some(a), Some(b)) if is_same(a, b) => {}
+        // An entry that starts nothing is none of ours; the first one takes its place.
+        (None, Some(b)) if ours.leaves.first() == Some(b) => {}
+        (a, b) => lines.push(format!("default\n  GRUB {a:?}\n  ours {b:?}")),
+    }
+    if grub.timeout.is_some() && grub.timeout != ours.timeout {
+        lines.push(format!("timeout\n  GRUB {:?}\n  ours {:?}", grub.timeout, ours.timeout));
+    }
+    lines
+}
+
+fn is_same(grub: &Leaf, ours: &Leaf) -> bool {
+    // Identifiers of ours have no other characters, and none twice.
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '_' | '.');
+    let id = if grub.id.chars().all(is_allowed) { grub.id.clone() } else { ours.id.clone() };
+    Leaf { id, ..grub.clone() } == *ours
+}
