@@ -4,18 +4,13 @@
 use alloc::{format, vec::Vec};
 
 use code::Code;
+use efi::device_path;
 use flow::{Refused, codes};
 use uefi::{
     Handle, Status,
     boot::{self, LoadImageSource},
     mem::memory_map::MemoryType,
-    proto::{
-        device_path::{
-            DevicePath,
-            build::{self, DevicePathBuilder},
-        },
-        loaded_image::LoadedImage,
-    },
+    proto::{device_path::DevicePath, loaded_image::LoadedImage},
 };
 
 use crate::{disks::open, variables};
@@ -30,11 +25,11 @@ impl Image {
     /// # Errors
     /// The firmware's reason, above all that Secure Boot forbids it.
     pub fn load(bytes: Vec<u8>, path: Option<&DevicePath>) -> Result<Self, Refused> {
-        let mut storage = Vec::new();
-        let source = LoadImageSource::FromBuffer {
-            buffer: &bytes,
-            file_path: path.or_else(|| memory_path(&bytes, &mut storage)),
-        };
+        let place = bytes.as_ptr_range();
+        let (start, end) = (place.start.addr() as u64, place.end.addr() as u64);
+        let memory = device_path::memory(MemoryType::LOADER_DATA.0, start, end);
+        let memory = || <&DevicePath>::try_from(memory.as_slice()).ok();
+        let source = LoadImageSource::FromBuffer { buffer: &bytes, file_path: path.or_else(memory) };
         match boot::load_image(boot::image_handle(), source) {
             Ok(handle) => Ok(Self(handle)),
             // The first says that the image may be loaded and must not be started; for one from memory EDK II says the
@@ -86,17 +81,6 @@ impl Drop for Image {
         // It was loaded and not started, so that it can always be unloaded.
         let _ = boot::unload_image(self.0);
     }
-}
-
-/// The device path of an image that stands in memory.
-fn memory_path<'a>(bytes: &[u8], storage: &'a mut Vec<u8>) -> Option<&'a DevicePath> {
-    let start = bytes.as_ptr().addr() as u64;
-    let memory = build::hardware::MemoryMapped {
-        memory_type: MemoryType::LOADER_DATA,
-        start_address: start,
-        end_address: start + bytes.len() as u64,
-    };
-    DevicePathBuilder::with_vec(storage).push(&memory).and_then(DevicePathBuilder::finalize).ok()
 }
 
 /// A reason in the firmware's words.

@@ -5,6 +5,8 @@
 
 use alloc::{format, string::String, vec::Vec};
 
+const HARDWARE: u8 = 1;
+const HARDWARE_MEMORY_MAPPED: u8 = 3;
 const MESSAGING: u8 = 3;
 const MESSAGING_NVME_NAMESPACE: u8 = 0x17;
 const MEDIA: u8 = 4;
@@ -51,6 +53,13 @@ pub fn file(volume: &[u8], name: &str) -> Option<Vec<u8>> {
     Some(
         [without_end(volume), &[MEDIA, MEDIA_FILE_PATH, low, high], &name, &[END, END_ENTIRE, 4, 0]].concat(),
     )
+}
+
+/// The path of something in memory of this type (section 7.2.1), from `start` to before `end`, with its end.
+pub fn memory(kind: u32, start: u64, end: u64) -> Vec<u8> {
+    let node = [HARDWARE, HARDWARE_MEMORY_MAPPED, 24, 0];
+    let (kind, start, end) = (kind.to_le_bytes(), start.to_le_bytes(), end.to_le_bytes());
+    [&node[..], &kind, &start, &end, &[END, END_ENTIRE, 4, 0]].concat()
 }
 
 /// The name that file nodes make, one behind the other; none where there is another node (section 10.3.5.4).
@@ -213,6 +222,16 @@ mod tests {
         assert_eq!(joined(&["\\EFI", "BOOT\\", "x"]).as_deref(), Some("\\EFI\\BOOT\\x"));
         assert_eq!(file_name(&DISK), None);
         assert_eq!(file(&DISK, &"x".repeat(40_000)), None, "longer than a node can be");
+    }
+
+    #[test]
+    fn memory_is_one_node() {
+        let path = memory(2, 0x1000, 0x2001);
+        let node = nodes(&path).next().unwrap();
+        let expected: Vec<u8> =
+            [&[2, 0, 0, 0][..], &0x1000u64.to_le_bytes(), &0x2001u64.to_le_bytes()].concat();
+        assert_eq!((node.kind, node.sub, node.data), (1, 3, expected.as_slice()));
+        assert_eq!((nodes(&path).count(), path.len()), (1, 28));
     }
 
     #[test]

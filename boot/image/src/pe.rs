@@ -6,6 +6,7 @@
 mod headers;
 mod raw;
 
+use alloc::string::String;
 use core::{fmt, ops::Range};
 
 pub use headers::Headers;
@@ -94,7 +95,7 @@ impl Name {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.as_bytes().escape_ascii())
+        f.write_str(&String::from_utf8_lossy(self.as_bytes()))
     }
 }
 

@@ -4,7 +4,7 @@
 //! Firmware loads such a file as it is; what is not firmware (kexec) needs the kernel inside.
 //! Spec: Linux, `drivers/firmware/efi/libstub/zboot-header.S` and `Makefile.zboot`.
 
-use alloc::{format, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, little_endian::U32};
 
@@ -77,7 +77,7 @@ impl<'a> Zboot<'a> {
         let payload = part(file, start..end).ok_or_else(|| truncated("payload", end))?;
         let Some(compression) = Compression::of(payload) else {
             let name = header.compression_type.split(|b| *b == 0).next().unwrap_or_default();
-            let feature = format!("compression \"{}\"", name.escape_ascii()).into();
+            let feature = format!("compression \"{}\"", String::from_utf8_lossy(name)).into();
             return Err(Error::Unsupported { format: Format::Zboot, feature });
         };
         let size = match compression {

@@ -79,7 +79,6 @@ impl Mbr {
                 reader.table.warnings.push(warning);
             }
         }
-        reader.table.partitions.sort_unstable_by_key(|partition| partition.number);
         Some(reader.table)
     }
 }
@@ -128,14 +127,12 @@ impl Reader<'_> {
             0 => String::new(),
             disk => format!("{disk:08x}-{number:02x}"),
         };
-        self.table.partitions.push(Partition {
-            number,
-            start,
-            length,
-            kind: PartitionKind::Mbr(record.os_type),
-            uuid,
-            name: String::new(),
-        });
+        let kind = PartitionKind::Mbr(record.os_type);
+        let partition = Partition { number, start, length, kind, uuid, name: String::new() };
+        // Logical partitions may come before the last primary ones.
+        let partitions = &mut self.table.partitions;
+        let place = partitions.iter().position(|other| other.number > number).unwrap_or(partitions.len());
+        partitions.insert(place, partition);
     }
 
     /// Walks the chain of an extended partition as Linux does: the first two records are logical partitions,

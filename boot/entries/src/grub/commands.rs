@@ -23,100 +23,26 @@ const LARGEST_ENVIRONMENT: u64 = 64 * 1024;
 const LONGEST_NAME: usize = 100;
 
 /// Commands that change the screen, the terminal or what is loaded into GRUB: done when nothing is done.
-const NOTHING: [&str; 44] = [
-    "acpi",
-    "authenticate",
-    "background_color",
-    "background_image",
-    "badram",
-    "boot",
-    "cat",
-    "clear",
-    "cmosclean",
-    "cmosdump",
-    "cmosset",
-    "cryptomount",
-    "cutmem",
-    "date",
-    "echo",
-    "gfxmode",
-    "hiddenmenu",
-    "insmod",
-    "keymap",
-    "list_env",
-    "loopback",
-    "ls",
-    "nativedisk",
-    "net_bootp",
-    "normal_exit",
-    "password",
-    "password_pbkdf2",
-    "pause",
-    "play",
-    "read",
-    "rmmod",
-    "serial",
-    "set_background",
-    "sleep",
-    "terminal",
-    "terminal_input",
-    "terminal_output",
-    "terminfo",
-    "true",
-    "uppermem",
-    "usb_keyboard",
-    "videoinfo",
-    "vt",
-    "wrmsr",
-];
+const NOTHING: &str = "acpi authenticate background_color background_image badram boot cat clear cmosclean cmosdump cmosset \
+    cryptomount cutmem date echo gfxmode hiddenmenu insmod keymap list_env loopback ls nativedisk \
+    net_bootp normal_exit password password_pbkdf2 pause play read rmmod serial set_background sleep \
+    terminal terminal_input terminal_output terminfo true uppermem usb_keyboard videoinfo vt wrmsr";
 
 /// Commands that fail here, as on a machine without a graphical terminal.
 const FAILING: [&str; 6] = ["cmostest", "false", "halt", "keystatus", "loadfont", "reboot"];
 
 /// Commands that start something that is no Linux kernel of this machine.
-const OTHER: [&str; 13] = [
-    "linux_xen",
-    "multiboot",
-    "multiboot2",
-    "module",
-    "module2",
-    "xen_hypervisor",
-    "xen_module",
-    "kfreebsd",
-    "knetbsd",
-    "kopenbsd",
-    "ntldr",
-    "appleloader",
-    "efiemu_loadcore",
-];
+const OTHER: &str = "linux_xen multiboot multiboot2 module module2 xen_hypervisor xen_module kfreebsd knetbsd kopenbsd \
+    ntldr appleloader efiemu_loadcore";
 
 /// Commands that every GRUB has: a function of such a name is never called.
-const COMMANDS: [&str; 24] = [
-    "[",
-    "blscfg",
-    "break",
-    "chainloader",
-    "configfile",
-    "continue",
-    "echo",
-    "eval",
-    "exit",
-    "export",
-    "initrd",
-    "insmod",
-    "linux",
-    "load_env",
-    "menuentry",
-    "normal",
-    "return",
-    "save_env",
-    "search",
-    "set",
-    "source",
-    "submenu",
-    "test",
-    "unset",
-];
+const COMMANDS: &str = "[ blscfg break chainloader configfile continue echo eval exit export initrd insmod linux load_env \
+    menuentry normal return save_env search set source submenu test unset";
+
+/// Whether one of the words of a list, which has a space between any two, is `name`.
+fn is_in(list: &str, name: &str) -> bool {
+    list.split(' ').any(|word| word == name)
+}
 
 impl Interpreter<'_> {
     /// Runs a command; `!` in front turns its status round.
@@ -145,7 +71,7 @@ impl Interpreter<'_> {
         block: Option<&Block>,
         line: u32,
     ) -> Result<Flow, Error> {
-        if !COMMANDS.contains(&name)
+        if !is_in(COMMANDS, name)
             && let Some(flow) = self.call(name, rest)?
         {
             return Ok(flow);
@@ -230,9 +156,9 @@ impl Interpreter<'_> {
         if FAILING.contains(&name) {
             return Ok(false);
         }
-        if OTHER.contains(&name) {
+        if is_in(OTHER, name) {
             self.boot.obstacle = Some(format!("{name} (line {line})"));
-        } else if !NOTHING.contains(&name) {
+        } else if !is_in(NOTHING, name) {
             self.assignment(name, line)?;
         }
         Ok(true)

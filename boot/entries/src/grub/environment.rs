@@ -21,18 +21,9 @@ const OVERHEAD: usize = 1024;
 const LONGEST: usize = 1024 * 1024;
 
 /// What GRUB 2.12 and later set before they read the first file.
-const FEATURES: [&str; 8] = [
-    "feature_200_final",
-    "feature_all_video_module",
-    "feature_chainloader_bpb",
-    "feature_default_font_path",
-    "feature_menuentry_id",
-    "feature_menuentry_options",
-    "feature_nativedisk_cmd",
-    "feature_ntldr",
-];
-const MORE_FEATURES: [&str; 3] =
-    ["feature_platform_search_hint", "feature_timeout_style", "feature_net_search"];
+const FEATURES: &str = "feature_200_final feature_all_video_module feature_chainloader_bpb \
+    feature_default_font_path feature_menuentry_id feature_menuentry_options feature_nativedisk_cmd feature_net_search \
+    feature_ntldr feature_platform_search_hint feature_timeout_style";
 
 /// Variables and the arguments of the function that runs.
 #[derive(Clone, Debug, Default)]
@@ -63,7 +54,7 @@ impl Environment {
         };
         let own =
             [("grub_cpu", cpu), ("grub_platform", "efi"), ("root", root), ("prefix", prefix), ("lang", "")];
-        let features = FEATURES.iter().chain(&MORE_FEATURES).map(|name| (*name, "y"));
+        let features = FEATURES.split(' ').map(|name| (name, "y"));
         for (name, value) in own.into_iter().chain(features) {
             new.insert(name, value, true);
         }
