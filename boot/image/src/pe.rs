@@ -6,8 +6,10 @@
 mod headers;
 mod raw;
 
-use alloc::string::String;
-use core::{fmt, ops::Range};
+use core::{
+    fmt::{self, Write as _},
+    ops::Range,
+};
 
 pub use headers::Headers;
 
@@ -95,7 +97,19 @@ impl Name {
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&String::from_utf8_lossy(self.as_bytes()))
+        fmt::Display::fmt(&Escaped(self.as_bytes()), f)
+    }
+}
+
+/// Bytes of a file as text that moves no cursor: what is no printable ASCII is `\x1b`.
+pub(crate) struct Escaped<'a>(pub &'a [u8]);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| match byte {
+            b' '..=b'~' => f.write_char(char::from(*byte)),
+            _ => write!(f, "\\x{byte:02x}"),
+        })
     }
 }
 

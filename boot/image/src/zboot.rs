@@ -4,13 +4,13 @@
 //! Firmware loads such a file as it is; what is not firmware (kexec) needs the kernel inside.
 //! Spec: Linux, `drivers/firmware/efi/libstub/zboot-header.S` and `Makefile.zboot`.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{format, vec::Vec};
 
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, little_endian::U32};
 
 use crate::{
     Compression, Error, Fault, Format,
-    pe::{part, wide},
+    pe::{Escaped, part, wide},
 };
 
 /// `IMAGE_DOS_HEADER` as zboot fills it, up to the offset of the PE header.
@@ -77,7 +77,7 @@ impl<'a> Zboot<'a> {
         let payload = part(file, start..end).ok_or_else(|| truncated("payload", end))?;
         let Some(compression) = Compression::of(payload) else {
             let name = header.compression_type.split(|b| *b == 0).next().unwrap_or_default();
-            let feature = format!("compression \"{}\"", String::from_utf8_lossy(name)).into();
+            let feature = format!("compression \"{}\"", Escaped(name)).into();
             return Err(Error::Unsupported { format: Format::Zboot, feature });
         };
         let size = match compression {

@@ -467,6 +467,6 @@ mod tests {
     #[test]
     fn names_of_sections_are_shown_with_escapes() {
         let (_, text) = refused(SECTIONS_AT, *b"\x1b[2J\nabc\x34\x02\0\0\0\x10\0\0\xff\xff\xff\xff");
-        assert!(text.contains("section \\x1b[2J\\nabc ends"), "{text}");
+        assert!(text.contains("section \\x1b[2J\\x0aabc ends"), "{text}");
     }
 }
