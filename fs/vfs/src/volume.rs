@@ -190,7 +190,7 @@ impl<'a> Node<'a> {
     /// # Errors
     /// As [`Volume::list`].
     pub fn list(&self) -> Result<Vec<Entry>, Error> {
-        self.entries(|entry, _| entry, |entry| entry)
+        self.names()?.into_iter().map(|(name, node)| Ok(Entry { name, kind: node.attr()?.kind })).collect()
     }
 
     /// The same with their nodes: whoever reads many files of a large directory need not have each of them looked
@@ -199,39 +199,31 @@ impl<'a> Node<'a> {
     /// # Errors
     /// As [`Volume::list`].
     pub fn children(&self) -> Result<Vec<(Entry, Node<'a>)>, Error> {
-        let filesystem = self.filesystem;
-        self.entries(|entry, node| (entry, Node { filesystem, node }), |(entry, _)| entry)
+        let with_kind = |(name, node): (_, Node<'a>)| Ok((Entry { name, kind: node.attr()?.kind }, node));
+        self.names()?.into_iter().map(with_kind).collect()
     }
 
-    /// What `make` makes of the entries, sorted by the name that `entry` finds in it.
-    fn entries<T>(
-        &self,
-        make: impl Fn(Entry, ErasedNode) -> T,
-        entry: impl Fn(&T) -> &Entry,
-    ) -> Result<Vec<T>, Error> {
-        let (mut found, mut failed) = (Vec::new(), None);
-        self.filesystem.read_dir(&self.node, &mut |name, node| {
-            let attr = if found.len() < MOST_ENTRIES {
-                self.filesystem.attr(&node)
-            } else {
-                let limit = u64::try_from(MOST_ENTRIES).unwrap_or(u64::MAX);
-                Err(Error::TooLarge { size: limit.saturating_add(1), limit })
-            };
-            match attr {
-                Ok(attr) => {
-                    found.push(make(Entry { name: name.to_vec(), kind: attr.kind }, node));
-                    ControlFlow::Continue(())
-                }
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
+    /// The names of a directory with their nodes, sorted, none of which is looked at: one that cannot be read does
+    /// not hide the others.
+    ///
+    /// # Errors
+    /// As [`Volume::list`], but for what the attributes of the nodes lead to.
+    pub fn names(&self) -> Result<Vec<(Vec<u8>, Node<'a>)>, Error> {
+        let filesystem = self.filesystem;
+        let (mut found, mut is_all) = (Vec::new(), true);
+        filesystem.read_dir(&self.node, &mut |name, node| {
+            is_all = found.len() < MOST_ENTRIES;
+            if !is_all {
+                return ControlFlow::Break(());
             }
+            found.push((name.to_vec(), Node { filesystem, node }));
+            ControlFlow::Continue(())
         })?;
-        if let Some(error) = failed {
-            return Err(error);
+        if !is_all {
+            let limit = u64::try_from(MOST_ENTRIES).unwrap_or(u64::MAX);
+            return Err(Error::TooLarge { size: limit.saturating_add(1), limit });
         }
-        found.sort_unstable_by(|a, b| entry(a).name.cmp(&entry(b).name));
+        found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         Ok(found)
     }
 }
