@@ -12,6 +12,8 @@ const DEEPEST: usize = 256;
 const MOST_WAITING: usize = 262_144;
 /// Bytes of the disk that a name needs at least, whatever the format.
 const BYTES_PER_NAME: u64 = 8;
+/// Names that are visited of the largest image: folders that contain themselves end within a minute.
+const MOST_NAMES: u64 = 16_000_000;
 /// Names and bytes that even the smallest image may have.
 const NAMES: u64 = 4096;
 const BYTES: u64 = 1 << 30;
@@ -68,7 +70,7 @@ impl Budget {
     /// Of images of so many bytes together.
     pub fn new(size: u64) -> Self {
         Self {
-            names: (size / BYTES_PER_NAME).saturating_add(NAMES),
+            names: (size / BYTES_PER_NAME).saturating_add(NAMES).min(MOST_NAMES),
             bytes: size.saturating_mul(HOLES).saturating_add(BYTES),
         }
     }
@@ -83,7 +85,7 @@ impl Budget {
     fn take_names(&mut self, count: usize) -> Result<(), Trouble> {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         let left = self.names.checked_sub(count);
-        self.names = left.ok_or_else(|| limit("more names than fit on the image"))?;
+        self.names = left.ok_or_else(|| limit("more names than an image of its size holds"))?;
         Ok(())
     }
 }
