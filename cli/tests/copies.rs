@@ -134,7 +134,7 @@ fn a_file_comes_out_through_links_of_the_image() {
         (1, "cloud-boot: E-CLI-TARGET kernel: File exists (os error 17); another target\n")
     );
     assert_eq!(fs::read(work.0.join("out/kernel")).unwrap(), b"mine");
-    assert_eq!(cp(&[image.clone()]).0, 2, "no target");
+    assert_eq!(cp(std::slice::from_ref(&image)).0, 2, "no target");
     assert_eq!(cp(&[image, work.path("out")]).0, 2, "no path");
     work.expect_nothing_outside();
 }
