@@ -160,7 +160,7 @@ impl Copy<'_> {
         budget: &mut Budget,
     ) -> Result<(), Problem> {
         budget.take(attr.size).map_err(|error| Problem::Image((&error).into()))?;
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = File::from(host::openat(self.parent(), name, flags, Mode::RUSR | Mode::WUSR)?);
         let mut offset = 0;
         let written = read::<Problem>(visit.node, attr.size, &mut |bytes| {

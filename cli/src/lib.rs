@@ -36,6 +36,7 @@ use crate::{
 #[derive(Parser)]
 #[command(
     name = "cloud-boot",
+    bin_name = "cloud-boot",
     version,
     after_help = "Examples:
   cloud-boot inspect disk.raw

@@ -8,8 +8,8 @@ use crate::codes;
 
 /// Folders within folders.
 const DEEPEST: usize = 256;
-/// Names that are known and still to be visited: what memory they need is bounded, too.
-const MOST_WAITING: usize = 262_144;
+/// Names that are known and still to be visited: of the longest kind, they need 47 MiB.
+const MOST_WAITING: usize = 131_072;
 /// Bytes of the disk that a name needs at least, whatever the format.
 const BYTES_PER_NAME: u64 = 8;
 /// Names that are visited of the largest image: folders that contain themselves end within a minute.
@@ -176,7 +176,7 @@ fn list<'a>(
     }
     let names = node.names().map_err(|error| Trouble::from(&error))?;
     if waiting.saturating_add(names.len()) > MOST_WAITING {
-        return Err(limit("more than 262144 names are still to be visited"));
+        return Err(limit("more than 131072 names are still to be visited"));
     }
     budget.take_names(names.len())?;
     Ok(names.into_iter().rev().map(|(name, node)| Item::Show(name, node)).collect())
