@@ -10,6 +10,9 @@ code::table! {
     pub(crate) VOLUME: Code = "E-CLI-VOLUME",
         "no volume is meant, or more than one",
         "`--volume` with one that `cloud-boot inspect` shows";
+    pub(crate) NONE: Code = "E-CLI-NONE",
+        "no image holds a filesystem that can be read",
+        "`cloud-boot inspect` shows what there is";
     pub(crate) DEVICE: Code = "E-CLI-DEVICE",
         "no device is meant, or more than one",
         "`--device` with one that `cloud-boot dev ls` shows";

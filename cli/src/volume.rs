@@ -42,7 +42,7 @@ fn no_volume(machine: &Machine) -> Failure {
     let images: Vec<&[u8]> = machine.images.iter().map(|image| image.id.as_slice()).collect();
     match machine.volumes.problems().first() {
         Some(problem) => Failure::of(&problem.error, machine.object(&problem.object)),
-        None => Failure::new(codes::VOLUME, images.join(&b' '), "no filesystem that cloud-boot can read"),
+        None => Failure::new(codes::NONE, images.join(&b' '), "no filesystem that cloud-boot can read"),
     }
 }
 

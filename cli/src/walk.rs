@@ -8,6 +8,8 @@ use crate::codes;
 
 /// Folders within folders.
 const DEEPEST: usize = 256;
+/// How often that may be reached: where it is more often, folders contain each other, and no more are entered.
+const MOST_DEEP: u32 = 64;
 /// Names that are known and still to be visited: of the longest kind, they need 47 MiB.
 const MOST_WAITING: usize = 131_072;
 /// Bytes of the disk that a name needs at least, whatever the format.
@@ -64,6 +66,7 @@ impl From<&Error> for Trouble {
 pub struct Budget {
     names: u64,
     bytes: u64,
+    deep: u32,
 }
 
 impl Budget {
@@ -72,6 +75,7 @@ impl Budget {
         Self {
             names: (size / BYTES_PER_NAME).saturating_add(NAMES).min(MOST_NAMES),
             bytes: size.saturating_mul(HOLES).saturating_add(BYTES),
+            deep: MOST_DEEP,
         }
     }
 
@@ -171,7 +175,11 @@ fn list<'a>(
     waiting: usize,
     budget: &mut Budget,
 ) -> Result<Vec<Item<'a>>, Trouble> {
+    if budget.deep == 0 {
+        return Err(limit("folders contain each other: no more are entered"));
+    }
     if depth >= DEEPEST {
+        budget.deep -= 1;
         return Err(limit("more than 256 folders within each other"));
     }
     let names = node.names().map_err(|error| Trouble::from(&error))?;
@@ -229,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_budget_ends() {
-        let mut budget = Budget { names: 2, bytes: 10 };
+        let mut budget = Budget { names: 2, bytes: 10, deep: MOST_DEEP };
         assert_eq!(budget.take(8), Ok(()));
         assert_eq!(budget.take(3), Err(Error::TooLarge { size: 3, limit: 2 }));
         assert_eq!(budget.take(2), Ok(()));

@@ -146,6 +146,17 @@ fn a_folder_that_contains_itself_ends() {
 }
 
 #[test]
+fn an_image_without_filesystem_is_told_from_an_unclear_one() {
+    let dir = work_dir("nothing");
+    let image = dir.join("zeros");
+    fs::write(&image, vec![0; 100_000]).unwrap();
+    let (code, said) = call(&["fs", "ls", image.to_str().unwrap()]);
+    let expected = "cloud-boot: E-CLI-NONE zeros: no filesystem that cloud-boot can read; \
+                    cloud-boot inspect shows what there is\n";
+    assert_eq!((code, said.as_str()), (1, expected));
+}
+
+#[test]
 fn a_file_of_holes_larger_than_any_disk_is_not_read() {
     let dir = work_dir("holes");
     disk(&dir);

@@ -199,6 +199,9 @@ fn show(report: &Report, printer: &mut Printer) -> Result<(), Stop> {
         let (label, uuid) = (field("label", &volume.label), field("uuid", &volume.uuid));
         printer.line(format_args!("  {id:<width$}  {:<9} {bytes:>10}{label}{uuid}", volume.format))?;
     }
+    if report.volumes.is_empty() {
+        printer.line(format_args!("  none that cloud-boot can read"))?;
+    }
     printer.line(format_args!("entries"))?;
     report.entries.iter().try_for_each(|entry| show_entry(entry, printer))?;
     if report.entries.is_empty() {
