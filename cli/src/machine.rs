@@ -42,6 +42,9 @@ pub struct Device {
     pub missing: Vec<String>,
     /// What it holds.
     pub children: Vec<Device>,
+    /// The id, which may be no UTF-8.
+    #[serde(skip)]
+    pub name: Vec<u8>,
     /// Its bytes.
     #[serde(skip)]
     pub bytes: Rc<dyn BlockRead>,
@@ -115,14 +118,16 @@ fn disk(image: &Image) -> Device {
         health,
         missing: Vec::new(),
         children,
+        name: image.id.clone(),
         bytes: Rc::clone(&image.device),
     }
 }
 
 fn partition(image: &Image, partition: &Partition) -> Option<Device> {
     let some = |text: &str| Some(text.to_string()).filter(|text| !text.is_empty());
+    let name = partition_id(&image.id, partition);
     Some(Device {
-        id: String::from_utf8_lossy(&partition_id(&image.id, partition)).into(),
+        id: String::from_utf8_lossy(&name).into(),
         kind: "partition",
         size: partition.length,
         sector_size: image.device.logical_block_size(),
@@ -131,6 +136,7 @@ fn partition(image: &Image, partition: &Partition) -> Option<Device> {
         health: "ok",
         missing: Vec::new(),
         children: Vec::new(),
+        name,
         bytes: Rc::new(Slice::new(Rc::clone(&image.device), partition.start, partition.length).ok()?),
     })
 }

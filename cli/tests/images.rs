@@ -506,8 +506,51 @@ fn images_have_any_name() {
         assert!(text(&[OsStr::new("fs"), OsStr::new("ls"), &with_path]).contains("os-release"), "{name:?}");
         assert!(text(&[OsStr::new("inspect"), path.as_os_str()]).contains("\"Debian\""));
     }
+    let device = OsStr::from_bytes(b"latin-\xe9.raw");
+    let (dev, cat, option) = (OsStr::new("dev"), OsStr::new("cat"), OsStr::new("--device"));
+    let path = work.0.join(device);
+    let bytes = printed(&[dev, cat, path.as_os_str(), option, device]);
+    assert!(bytes == fs::read(&path).unwrap());
+    assert!(text(&[dev, OsStr::new("ls"), path.as_os_str()]).starts_with("  latin-\\xe9.raw  disk "));
     let path = OsString::from_vec([image.as_bytes(), b":/latin-\xe9"].concat());
     assert_eq!(printed(&[OsStr::new("fs"), OsStr::new("cat"), &path]), b"x");
+}
+
+#[test]
+fn every_format_has_manifests() {
+    let work = Work::new("formats");
+    let (tree, iso) = (work.tree(), work.path("iso"));
+    let tree = tree.to_str().unwrap();
+    run("xorriso", &["-as", "mkisofs", "-quiet", "-R", "-V", "CD", "-o", &iso, tree]);
+    let sum = |file: &str| {
+        let said = String::from_utf8(run("sha256sum", &[file])).unwrap();
+        Value::from(said.split(' ').next().unwrap())
+    };
+    for (image, path, file) in [
+        (&iso, "/boot/initrd.img-6.12", format!("{tree}/boot/initrd.img-6.12")),
+        (&work.fat(), "/EFI/Long folder/A long name.txt", work.path("file")),
+    ] {
+        let lines = manifest_of(&["fs", "manifest", image]);
+        let line = lines.iter().find(|line| line["path"] == path).unwrap();
+        assert_eq!(line["sha256"], sum(&file), "{path}");
+        assert!(lines.iter().all(|line| line["error"].is_null()), "{path}");
+    }
+    let report = json(&["inspect", "--json", &iso]);
+    assert_eq!(
+        (&report["volumes"][0]["format"], &report["volumes"][0]["id"]),
+        (&"iso9660".into(), &"iso".into())
+    );
+}
+
+#[test]
+fn output_that_cannot_be_written_is_an_error() {
+    let work = Work::new("full");
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = program().args(["inspect", &work.ext4()]).stdout(full).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    let expected = "cloud-boot: E-CLI-OUTPUT standard output: No space left on device (os error 28); \
+                    look at what it leads to\n";
+    assert_eq!((output.status.code(), said.as_str()), (Some(1), expected));
 }
 
 #[test]

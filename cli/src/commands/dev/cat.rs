@@ -45,7 +45,7 @@ impl Options {
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
         let devices = Machine::open(&self.images)?.devices();
         let device = self.pick(&devices)?;
-        let (bytes, id) = (&device.bytes, device.id.as_bytes());
+        let (bytes, id) = (&device.bytes, device.name.as_slice());
         let rest = bytes.size().checked_sub(self.offset);
         let length = self.length.or(rest);
         let Some(length) = length.filter(|length| rest.is_some_and(|rest| *length <= rest)) else {
@@ -65,13 +65,13 @@ impl Options {
             };
         };
         let wanted = wanted.as_bytes();
-        let found = all.iter().find(|device| device.id.as_bytes() == wanted);
+        let found = all.iter().find(|device| device.name == wanted);
         found.copied().ok_or_else(|| unclear(wanted, "no device is called so; there are", &all))
     }
 }
 
 fn unclear(object: &[u8], cause: &str, all: &[&Device]) -> Failure {
-    let listed: Vec<String> = all.iter().take(MOST).map(|device| text(device.id.as_bytes())).collect();
+    let listed: Vec<String> = all.iter().take(MOST).map(|device| text(&device.name)).collect();
     Failure::new(codes::DEVICE, object, format!("{cause}: {}", listed.join(", ")))
 }
 
