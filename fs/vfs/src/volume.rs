@@ -190,7 +190,7 @@ impl<'a> Node<'a> {
     /// # Errors
     /// As [`Volume::list`].
     pub fn list(&self) -> Result<Vec<Entry>, Error> {
-        self.names()?.into_iter().map(|(name, node)| Ok(Entry { name, kind: node.attr()?.kind })).collect()
+        self.entries(|entry, _| entry, |entry| entry)
     }
 
     /// The same with their nodes: whoever reads many files of a large directory need not have each of them looked
@@ -199,8 +199,8 @@ impl<'a> Node<'a> {
     /// # Errors
     /// As [`Volume::list`].
     pub fn children(&self) -> Result<Vec<(Entry, Node<'a>)>, Error> {
-        let with_kind = |(name, node): (_, Node<'a>)| Ok((Entry { name, kind: node.attr()?.kind }, node));
-        self.names()?.into_iter().map(with_kind).collect()
+        let filesystem = self.filesystem;
+        self.entries(|entry, node| (entry, Node { filesystem, node }), |(entry, _)| entry)
     }
 
     /// The names of a directory with their nodes, sorted, none of which is looked at: one that cannot be read does
@@ -220,10 +220,41 @@ impl<'a> Node<'a> {
             ControlFlow::Continue(())
         })?;
         if !is_all {
-            let limit = u64::try_from(MOST_ENTRIES).unwrap_or(u64::MAX);
-            return Err(Error::TooLarge { size: limit.saturating_add(1), limit });
+            return Err(too_many());
         }
         found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         Ok(found)
     }
+
+    /// What `make` makes of the entries, sorted by the name that `entry` finds in it.
+    fn entries<T>(
+        &self,
+        make: impl Fn(Entry, ErasedNode) -> T,
+        entry: impl Fn(&T) -> &Entry,
+    ) -> Result<Vec<T>, Error> {
+        let (mut found, mut failed) = (Vec::new(), None);
+        self.filesystem.read_dir(&self.node, &mut |name, node| {
+            let attr = if found.len() < MOST_ENTRIES { self.filesystem.attr(&node) } else { Err(too_many()) };
+            match attr {
+                Ok(attr) => {
+                    found.push(make(Entry { name: name.to_vec(), kind: attr.kind }, node));
+                    ControlFlow::Continue(())
+                }
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        found.sort_unstable_by(|a, b| entry(a).name.cmp(&entry(b).name));
+        Ok(found)
+    }
+}
+
+fn too_many() -> Error {
+    let limit = u64::try_from(MOST_ENTRIES).unwrap_or(u64::MAX);
+    Error::TooLarge { size: limit.saturating_add(1), limit }
 }
