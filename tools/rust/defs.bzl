@@ -75,7 +75,7 @@ def _campaign(name, test):
         visibility = ["//visibility:public"],
     )
 
-def rust_crate(name, deps = [], test_deps = [], test_data = [], test_env = {}, testonly = False, proc_macro_deps = [], visibility = ["//visibility:public"]):
+def rust_crate(name, deps = [], test_deps = [], test_data = [], test_env = {}, testonly = False, proc_macro_deps = [], version = "0.0.0", visibility = ["//visibility:public"]):
     """A library of src/**/*.rs.
 
     Args:
@@ -86,6 +86,7 @@ def rust_crate(name, deps = [], test_deps = [], test_data = [], test_env = {}, t
         test_env: their environment, $(rootpath) expanded
         testonly: only tests may depend on it
         proc_macro_deps: procedural macros of this workspace
+        version: what CARGO_PKG_VERSION says
         visibility: as usual
     """
     rust_library(
@@ -95,6 +96,7 @@ def rust_crate(name, deps = [], test_deps = [], test_data = [], test_env = {}, t
         crate_name = name,
         edition = _EDITION,
         proc_macro_deps = proc_macro_deps,
+        version = version,
         visibility = visibility,
         deps = deps,
     )

@@ -190,12 +190,16 @@ impl Config {
         self.rest.join(" ")
     }
 
-    /// Every effective value with its source, a line each; secrets as `***`.
-    pub fn explain(&self) -> impl Iterator<Item = String> {
+    /// Every effective value with its key and its source; secrets as `***`.
+    pub fn effective(&self) -> impl Iterator<Item = (&'static str, &str, Origin)> {
         self.settings.iter().map(|Setting { key, value, origin }| {
-            let value = if key.is_secret { "***" } else { value.expose() };
-            format!("{}={value} from {origin}", key.name)
+            (key.name, if key.is_secret { "***" } else { value.expose() }, *origin)
         })
+    }
+
+    /// The same, a line each.
+    pub fn explain(&self) -> impl Iterator<Item = String> {
+        self.effective().map(|(name, value, origin)| format!("{name}={value} from {origin}"))
     }
 
     fn get(&self, name: &str) -> Option<&str> {

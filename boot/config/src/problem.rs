@@ -3,6 +3,8 @@
 
 use alloc::string::String;
 
+use code::Code;
+
 use crate::{Origin, Value, codes};
 
 /// Something in a source that does not count.
@@ -53,4 +55,17 @@ pub enum Problem {
         /// What is wrong with it.
         cause: &'static str,
     },
+}
+
+impl Problem {
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Unknown { .. } => codes::UNKNOWN,
+            Self::Value { .. } => codes::VALUE,
+            Self::Refused { .. } => codes::LOCKED,
+            Self::Idle { .. } => codes::IDLE,
+            Self::Line { .. } => codes::LINE,
+        }
+    }
 }

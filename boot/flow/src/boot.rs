@@ -297,7 +297,8 @@ fn is_own(disks: &dyn Disks, own: &OnceCell<Vec<u8>>, volume: &vfs::Volume, path
 /// Problems that are told without being asked.
 const MOST_PROBLEMS: usize = 8;
 
-fn arch(machine: Machine) -> entries::Arch {
+/// A machine as configuration files name it.
+pub fn arch(machine: Machine) -> entries::Arch {
     match machine {
         Machine::AARCH64 => entries::Arch::Aarch64,
         Machine::RISCV64 => entries::Arch::Riscv64,

@@ -26,7 +26,7 @@ code::table! {
 code::table! {
     /// Why an entry's files are not read, besides what filesystems raise.
     pub OBTAIN;
-    pub(crate) SHORT: Code = "E-FS-SHORT",
+    pub SHORT: Code = "E-FS-SHORT",
         "a file ends before the size that its filesystem states",
         "check the filesystem";
 }

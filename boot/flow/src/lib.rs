@@ -41,10 +41,12 @@ use core::{convert::Infallible, fmt, time::Duration};
 
 use code::Code;
 
-pub use boot::{Ended, Parts, boot};
+pub use boot::{Ended, Parts, arch, boot};
+pub use choose::choose;
 pub use failure::{Failure, Phase};
 pub use journal::{Journal, Line};
 pub use obtain::{Payload, Place};
+pub use select::is_selected;
 pub use verify::Verified;
 
 /// Where disks come from.

@@ -203,6 +203,29 @@ impl<'a> Node<'a> {
         self.entries(|entry, node| (entry, Node { filesystem, node }), |(entry, _)| entry)
     }
 
+    /// The names of a directory with their nodes, sorted, none of which is looked at: one that cannot be read does
+    /// not hide the others.
+    ///
+    /// # Errors
+    /// As [`Volume::list`], but for what the attributes of the nodes lead to.
+    pub fn names(&self) -> Result<Vec<(Vec<u8>, Node<'a>)>, Error> {
+        let filesystem = self.filesystem;
+        let (mut found, mut is_all) = (Vec::new(), true);
+        filesystem.read_dir(&self.node, &mut |name, node| {
+            is_all = found.len() < MOST_ENTRIES;
+            if !is_all {
+                return ControlFlow::Break(());
+            }
+            found.push((name.to_vec(), Node { filesystem, node }));
+            ControlFlow::Continue(())
+        })?;
+        if !is_all {
+            return Err(too_many());
+        }
+        found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        Ok(found)
+    }
+
     /// What `make` makes of the entries, sorted by the name that `entry` finds in it.
     fn entries<T>(
         &self,
@@ -211,12 +234,7 @@ impl<'a> Node<'a> {
     ) -> Result<Vec<T>, Error> {
         let (mut found, mut failed) = (Vec::new(), None);
         self.filesystem.read_dir(&self.node, &mut |name, node| {
-            let attr = if found.len() < MOST_ENTRIES {
-                self.filesystem.attr(&node)
-            } else {
-                let limit = u64::try_from(MOST_ENTRIES).unwrap_or(u64::MAX);
-                Err(Error::TooLarge { size: limit.saturating_add(1), limit })
-            };
+            let attr = if found.len() < MOST_ENTRIES { self.filesystem.attr(&node) } else { Err(too_many()) };
             match attr {
                 Ok(attr) => {
                     found.push(make(Entry { name: name.to_vec(), kind: attr.kind }, node));
@@ -234,4 +252,9 @@ impl<'a> Node<'a> {
         found.sort_unstable_by(|a, b| entry(a).name.cmp(&entry(b).name));
         Ok(found)
     }
+}
+
+fn too_many() -> Error {
+    let limit = u64::try_from(MOST_ENTRIES).unwrap_or(u64::MAX);
+    Error::TooLarge { size: limit.saturating_add(1), limit }
 }

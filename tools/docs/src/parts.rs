@@ -40,7 +40,7 @@ fn fill(text: &str, parts: &[Part]) -> Result<String, String> {
 /// Every part that the tables make.
 fn parts() -> Result<Vec<Part>, String> {
     use filesystem::codes as disks;
-    let sections: [(&str, &[&[Row]]); 7] = [
+    let sections: [(&str, &[&[Row]]); 8] = [
         ("configure", &[config::codes::CODES]),
         ("discover", &[disks::CODES, entries::codes::CODES, flow::codes::DISCOVER]),
         ("choose", &[flow::codes::CHOOSE]),
@@ -48,6 +48,7 @@ fn parts() -> Result<Vec<Part>, String> {
         ("verify", &[image::codes::CODES, flow::codes::VERIFY]),
         ("start", &[flow::codes::START]),
         ("loader", &[flow::codes::LOADER]),
+        ("command", &[cli::codes::CODES]),
     ];
     let mut names: Vec<&str> =
         sections.iter().flat_map(|(_, tables)| tables.concat()).map(|row| row.name).collect();

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What to do about a code, from the tables that the codes come from.
+
+use code::{Code, PLACEHOLDER, Row};
+
+/// Every table whose codes the command may show.
+const TABLES: [&[Row]; 10] = [
+    crate::codes::CODES,
+    filesystem::codes::CODES,
+    filesystem::codes::FILES,
+    entries::codes::CODES,
+    image::codes::CODES,
+    config::codes::CODES,
+    code::codes::CODES,
+    flow::codes::DISCOVER,
+    flow::codes::CHOOSE,
+    flow::codes::OBTAIN,
+];
+
+/// The formats of families of codes.
+const FORMATS: [&[Row]; 2] = [filesystem::codes::FORMATS, image::codes::FORMATS];
+
+/// What the tables advise; empty for a code that is in none.
+pub fn of(code: Code) -> String {
+    let code = code.to_string();
+    for row in TABLES.into_iter().flatten() {
+        let Some((before, behind)) = row.name.split_once(PLACEHOLDER) else {
+            if row.name == code {
+                return plain(row.advice);
+            }
+            continue;
+        };
+        let format = code.strip_prefix(before).and_then(|rest| rest.strip_suffix(behind));
+        let format =
+            FORMATS.into_iter().flatten().find(|word| format.is_some_and(|format| format == word.name));
+        if let Some(format) = format {
+            let tool = if format.advice.is_empty() { String::new() } else { format!(" ({})", format.advice) };
+            return plain(&format!("{}{tool}", row.advice));
+        }
+    }
+    String::new()
+}
+
+/// Without the marks that pages have: `` `code` `` and `[text](link)`.
+fn plain(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once("](") {
+        plain.push_str(before);
+        rest = behind.split_once(')').map_or("", |(_, behind)| behind);
+    }
+    plain.push_str(rest);
+    plain.replace(['`', '['], "")
+}
+
+#[cfg(test)]
+mod tests {
+    use filesystem::{Corrupt, Error, Fault, Format};
+
+    use super::*;
+
+    #[test]
+    fn a_family_names_the_tool_of_its_format() {
+        let error = Error::Corrupt(Corrupt {
+            format: Format::Ext4,
+            fault: Fault::Magic,
+            structure: "x",
+            offset: 0,
+            found: 0,
+        });
+        assert_eq!(of(error.code()), "repair it with the tool of its format (e2fsck)");
+    }
+
+    #[test]
+    fn marks_of_pages_are_left_out() {
+        assert_eq!(plain("run `a`; [b.md](c/b.md) has more"), "run a; b.md has more");
+    }
+
+    #[test]
+    fn every_code_of_ours_has_advice() {
+        for row in crate::codes::CODES {
+            assert!(!row.advice.is_empty(), "{}", row.name);
+        }
+        assert!(of(crate::codes::VOLUME).starts_with("--volume with one"));
+    }
+}

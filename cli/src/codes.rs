@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The codes of the command's own errors.
+
+code::table! {
+    /// What the command itself raises.
+    pub CODES;
+    pub(crate) IMAGE: Code = "E-CLI-IMAGE",
+        "an image cannot be opened, or is given twice",
+        "name a file or block device that you may read";
+    pub(crate) VOLUME: Code = "E-CLI-VOLUME",
+        "no volume is meant, or more than one",
+        "`--volume` with one that `cloud-boot inspect` shows";
+    pub(crate) NONE: Code = "E-CLI-NONE",
+        "no image holds a filesystem that can be read",
+        "`cloud-boot inspect` shows what there is";
+    pub(crate) DEVICE: Code = "E-CLI-DEVICE",
+        "no device is meant, or more than one",
+        "`--device` with one that `cloud-boot dev ls` shows";
+    pub(crate) RANGE: Code = "E-CLI-RANGE",
+        "the bytes asked for are not all on the device",
+        "smaller `--offset` and `--length`";
+    pub(crate) NAME: Code = "E-CLI-NAME",
+        "a name in the image is none that a file can have here",
+        "check the filesystem";
+    pub(crate) KIND: Code = "E-CLI-KIND",
+        "devices, pipes and sockets are not copied",
+        "leave it out";
+    pub(crate) TARGET: Code = "E-CLI-TARGET",
+        "a file cannot be written to; what is there already is left as it is",
+        "another target";
+    pub(crate) LIMIT: Code = "E-CLI-LIMIT",
+        "there are more names, or deeper folders, than an image of its size can honestly hold",
+        "check the filesystem";
+    pub(crate) OUTPUT: Code = "E-CLI-OUTPUT",
+        "standard output cannot be written to",
+        "look at what it leads to";
+    pub(crate) FILE: Code = "E-CLI-FILE",
+        "a file of this machine cannot be read",
+        "check its name and permissions";
+}

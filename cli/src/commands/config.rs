@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! `cloud-boot config explain`.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs,
+    os::unix::ffi::OsStrExt,
+    path::PathBuf,
+};
+
+use clap::{Args, Subcommand};
+use config::{Config, Origin, Text, Trust};
+use serde::Serialize;
+
+use crate::{
+    codes,
+    failure::{Failure, Stop},
+    printer::{Printer, text},
+};
+
+/// The sources, by their names on the command line.
+const SOURCES: [(&str, Origin); 6] = [
+    ("section", Origin::Section),
+    ("file", Origin::File),
+    ("load-options", Origin::LoadOptions),
+    ("variable", Origin::Variable),
+    ("smbios", Origin::Smbios),
+    ("fw-cfg", Origin::FwCfg),
+];
+
+/// What can be done with settings.
+#[derive(Subcommand)]
+pub enum Command {
+    Explain(Explain),
+}
+
+impl Command {
+    /// Does it.
+    pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
+        match self {
+            Self::Explain(explain) => explain.run(printer),
+        }
+    }
+}
+
+/// What settings come to: every effective value with its source, and what does not count
+#[derive(Args)]
+#[command(after_help = "Examples:
+  cloud-boot config explain cloudboot.menu=always cloudboot.timeout=3
+      a command line
+  cloud-boot config explain --file cmdline --source smbios=cloudboot.target=rescue
+      the file \\cloudboot\\cmdline, and a stronger source
+  cloud-boot config explain --locked cloudboot.disk=/dev/vda
+      what of it Secure Boot leaves
+
+Sources, weakest first: section, file, load-options, variable, smbios, fw-cfg.")]
+pub struct Explain {
+    /// Words of LoadOptions, as the firmware hands them over
+    #[arg(value_name = "TEXT")]
+    texts: Vec<OsString>,
+    /// A file to read as \cloudboot\cmdline
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// The text of another source: section, file, load-options, variable, smbios or fw-cfg
+    #[arg(long, value_name = "SOURCE=TEXT", value_parser = parse_source)]
+    source: Vec<(Origin, String)>,
+    /// As with Secure Boot on
+    #[arg(long)]
+    locked: bool,
+    /// One line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    settings: Vec<Setting>,
+    rest: String,
+    problems: Vec<Problem>,
+}
+
+#[derive(Serialize)]
+struct Setting {
+    key: &'static str,
+    value: String,
+    source: String,
+}
+
+#[derive(Serialize)]
+struct Problem {
+    code: String,
+    object: String,
+    message: String,
+}
+
+impl Explain {
+    fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
+        let mut texts: Vec<Text> =
+            self.source.iter().map(|(origin, text)| Text::new(*origin, text.as_bytes())).collect();
+        if let Some(file) = &self.file {
+            let failed = |error| Failure::new(codes::FILE, file.as_os_str().as_bytes(), error);
+            let bytes = fs::read(file).map_err(|error: std::io::Error| failed(error))?;
+            texts.push(Text::new(Origin::File, &bytes));
+        }
+        if !self.texts.is_empty() {
+            let words: Vec<&[u8]> = self.texts.iter().map(|text| OsStr::as_bytes(text)).collect();
+            texts.push(Text::new(Origin::LoadOptions, &words.join(&b' ')));
+        }
+        texts.sort_by_key(Text::origin);
+        let config = Config::resolve(&texts, if self.locked { Trust::Locked } else { Trust::Open });
+        let report = report(&config);
+        if self.json { printer.json(&report) } else { show(&report, printer) }
+    }
+}
+
+fn parse_source(argument: &str) -> Result<(Origin, String), String> {
+    let (name, text) = argument.split_once('=').ok_or("not of the form SOURCE=TEXT")?;
+    let found = SOURCES.iter().find(|(known, _)| *known == name);
+    let (_, origin) = found.ok_or_else(|| format!("no source is called {name}"))?;
+    Ok((*origin, text.into()))
+}
+
+fn report(config: &Config) -> Report {
+    let setting = |(key, value, origin): (_, &str, Origin)| Setting {
+        key,
+        value: value.into(),
+        source: SOURCES.iter().find(|(_, known)| *known == origin).map_or("", |(name, _)| name).into(),
+    };
+    let problem = |problem: &config::Problem| {
+        let (code, message) = (problem.code().to_string(), problem.to_string());
+        let message = message.strip_prefix(&code).unwrap_or(&message).trim_start();
+        let object = message.split(['=', ' ']).next().unwrap_or_default().into();
+        Problem { object, message: message.into(), code }
+    };
+    Report {
+        settings: config.effective().map(setting).collect(),
+        rest: config.rest(),
+        problems: config.problems().iter().map(problem).collect(),
+    }
+}
+
+fn show(report: &Report, printer: &mut Printer) -> Result<(), Stop> {
+    for Setting { key, value, source } in &report.settings {
+        printer.line(format_args!("{key}={} from {source}", text(value.as_bytes())))?;
+    }
+    if !report.rest.is_empty() {
+        printer.line(format_args!("for the kernel: {}", text(report.rest.as_bytes())))?;
+    }
+    for Problem { code, message, .. } in &report.problems {
+        printer.line(format_args!("{code} {}", text(message.as_bytes())))?;
+    }
+    Ok(())
+}

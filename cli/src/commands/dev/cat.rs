@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! `cloud-boot dev cat`.
+
+use std::{ffi::OsString, os::unix::ffi::OsStrExt, rc::Rc};
+
+use block::{BlockRead, ReadError};
+use clap::Args;
+
+use crate::{
+    codes,
+    failure::{Failure, Stop},
+    machine::{Device, Machine},
+    printer::{Printer, text},
+};
+
+/// Bytes of one read.
+const CHUNK: usize = 1024 * 1024;
+/// Devices that a message lists.
+const MOST: usize = 16;
+
+/// The bytes of a disk or partition
+#[derive(Args)]
+#[command(after_help = "Examples:
+  cloud-boot dev cat disk.raw --device 'disk.raw#1' > esp.img
+      a partition as a file
+  cloud-boot dev cat disk.raw --offset 1024 --length 1024 | xxd
+      some bytes of the disk")]
+pub struct Options {
+    /// Images or block devices, together the machine's disks
+    #[arg(value_name = "IMAGE", required = true)]
+    images: Vec<OsString>,
+    /// The device, as `dev ls` calls it; else the only disk
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<OsString>,
+    /// Bytes to skip
+    #[arg(long, value_name = "BYTES", default_value_t = 0)]
+    offset: u64,
+    /// Bytes to print; else all up to the end
+    #[arg(long, value_name = "BYTES")]
+    length: Option<u64>,
+}
+
+impl Options {
+    /// Prints them.
+    pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
+        let devices = Machine::open(&self.images)?.devices();
+        let device = self.pick(&devices)?;
+        let (bytes, id) = (&device.bytes, device.name.as_slice());
+        let rest = bytes.size().checked_sub(self.offset);
+        let length = self.length.or(rest);
+        let Some(length) = length.filter(|length| rest.is_some_and(|rest| *length <= rest)) else {
+            let cause = format!("it has {} bytes", bytes.size());
+            return Err(Failure::new(codes::RANGE, id, cause).into());
+        };
+        copy(bytes, self.offset, length, printer, &|error| Failure::of(&error.into(), id))
+    }
+
+    fn pick<'d>(&self, devices: &'d [Device]) -> Result<&'d Device, Failure> {
+        let all: Vec<&Device> =
+            devices.iter().flat_map(|disk| [disk].into_iter().chain(&disk.children)).collect();
+        let Some(wanted) = &self.device else {
+            return match devices {
+                [disk] => Ok(disk),
+                _ => Err(unclear(b"device", "more than one is meant", &all)),
+            };
+        };
+        let wanted = wanted.as_bytes();
+        let found = all.iter().find(|device| device.name == wanted);
+        found.copied().ok_or_else(|| unclear(wanted, "no device is called so; there are", &all))
+    }
+}
+
+fn unclear(object: &[u8], cause: &str, all: &[&Device]) -> Failure {
+    let listed: Vec<String> = all.iter().take(MOST).map(|device| text(&device.name)).collect();
+    Failure::new(codes::DEVICE, object, format!("{cause}: {}", listed.join(", ")))
+}
+
+fn copy(
+    device: &Rc<dyn BlockRead>,
+    offset: u64,
+    length: u64,
+    printer: &mut Printer,
+    failed: &dyn Fn(ReadError) -> Failure,
+) -> Result<(), Stop> {
+    let mut buf = vec![0; CHUNK];
+    let mut done = 0;
+    while done < length {
+        let wanted = usize::try_from(length - done).unwrap_or(CHUNK).min(CHUNK);
+        let buf = &mut buf[..wanted];
+        device.read_at(offset + done, buf).map_err(failed)?;
+        printer.bytes(buf)?;
+        done += wanted as u64;
+    }
+    Ok(())
+}

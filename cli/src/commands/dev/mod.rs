@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! `cloud-boot dev`.
+
+mod cat;
+mod ls;
+
+use clap::Subcommand;
+
+pub use ls::show;
+
+use crate::{failure::Stop, printer::Printer};
+
+/// What can be done with devices.
+#[derive(Subcommand)]
+pub enum Command {
+    Ls(ls::Options),
+    Cat(cat::Options),
+}
+
+impl Command {
+    /// Does it.
+    pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
+        match self {
+            Self::Ls(options) => options.run(printer),
+            Self::Cat(options) => options.run(printer),
+        }
+    }
+}

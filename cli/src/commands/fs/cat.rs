@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! `cloud-boot fs cat`.
+
+use clap::Args;
+use filesystem::FileType;
+use vfs::Error;
+
+use crate::{
+    failure::{Failure, Stop},
+    place::Place,
+    printer::Printer,
+    record::read,
+    walk::Trouble,
+};
+
+/// The bytes of a file
+#[derive(Args)]
+#[command(after_help = "Examples:
+  cloud-boot fs cat disk.raw:/etc/os-release
+      links are followed inside the volume
+  cloud-boot fs cat disk.raw --volume LABEL=EFI --path /EFI/BOOT/BOOTX64.EFI > loader.efi
+      a file of another volume")]
+pub struct Options {
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Why printing a file stops.
+enum Ended {
+    Trouble(Trouble),
+    Stop(Stop),
+}
+
+impl From<Trouble> for Ended {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+
+impl Options {
+    /// Prints them.
+    pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
+        let opened = self.place.open(None)?;
+        let node = opened.node()?;
+        let attr = node.attr().map_err(|error| opened.failure(&error))?;
+        if attr.kind != FileType::File {
+            return Err(opened.failure(&Error::WrongType { expected: "regular file" }).into());
+        }
+        read(&node, attr.size, &mut |bytes| printer.bytes(bytes).map_err(Ended::Stop)).map_err(|ended| {
+            match ended {
+                Ended::Stop(stop) => stop,
+                Ended::Trouble(Trouble { code, cause }) => {
+                    Failure::new(code, opened.object(&opened.path), cause).into()
+                }
+            }
+        })
+    }
+}

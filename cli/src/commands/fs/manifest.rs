@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! `cloud-boot fs manifest`.
+
+use clap::Args;
+
+use crate::{
+    failure::{Failure, Failures, Stop},
+    place::Place,
+    printer::Printer,
+    record::Record,
+    walk::{Budget, Order, walk},
+};
+
+/// Every file of a volume as a line of JSON, sorted by the bytes of the paths
+#[derive(Args)]
+#[command(after_help = "Examples:
+  cloud-boot fs manifest disk.raw > before.jsonl
+      everything, with checksums
+  cloud-boot fs manifest --no-sum disk.raw:/etc
+      a folder, without reading the files
+
+A file that cannot be read has \"error\" in its line, and the exit code is 1 at the end.")]
+pub struct Options {
+    #[command(flatten)]
+    place: Place,
+    /// No checksums: no file is read
+    #[arg(long)]
+    no_sum: bool,
+}
+
+impl Options {
+    /// Prints it.
+    pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
+        let opened = self.place.open(Some("/"))?;
+        let mut failures = Failures::default();
+        let mut budget = Budget::new(opened.size());
+        let first = opened.node()?;
+        walk(first, &opened.path, Order::Bytes, &mut budget, &mut |visit, budget| {
+            let sums = if self.no_sum { None } else { Some(budget) };
+            let mut record = Record::new(visit.path, visit.node, &visit.attr, sums);
+            visit.trouble.iter().for_each(|trouble| record.fail(trouble));
+            if let Some(trouble) = record.trouble() {
+                failures.add(Failure::new(trouble.code, opened.object(visit.path), &trouble.cause));
+            }
+            printer.json(&record)
+        })?;
+        failures.end()
+    }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! `cloud-boot fs stat`.
+
+use clap::Args;
+use filesystem::FileType;
+
+use super::mode;
+use crate::{
+    failure::Stop,
+    place::Place,
+    printer::{Printer, text},
+    record::{Record, word},
+};
+
+/// What a file is: type, mode, owner, size, time. A link is not followed
+#[derive(Args)]
+#[command(after_help = "Examples:
+  cloud-boot fs stat disk.raw:/vmlinuz
+      a file, or a link and where it leads
+  cloud-boot fs stat --json disk.raw:/boot
+      the same for programs, as `fs manifest` has it")]
+pub struct Options {
+    #[command(flatten)]
+    place: Place,
+    /// One line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Options {
+    /// Prints it.
+    pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
+        let opened = self.place.open(None)?;
+        let node = opened.node_no_follow()?;
+        let attr = node.attr().map_err(|error| opened.failure(&error))?;
+        if self.json {
+            return printer.json(&Record::new(&opened.path, &node, &Ok(attr), None));
+        }
+        let mut field = |name: &str, value: String| printer.line(format_args!("{name:<9} {value}"));
+        field("path", text(&opened.path))?;
+        field("type", word(attr.kind).into())?;
+        if attr.kind == FileType::Symlink {
+            let target = node.read_link().map_err(|error| opened.failure(&error))?;
+            field("target", text(&target))?;
+        }
+        field("mode", format!("{:04o} {}", attr.mode, mode(&attr)))?;
+        field("owner", format!("{}:{}", attr.uid, attr.gid))?;
+        field("size", attr.size.to_string())?;
+        field("links", attr.links.to_string())?;
+        if matches!(attr.kind, FileType::CharDevice | FileType::BlockDevice) {
+            field("device", format!("{}:{}", attr.device.0, attr.device.1))?;
+        }
+        let time = filesystem::Civil::from(attr.modified);
+        let nanoseconds = attr.modified.nanoseconds;
+        field("modified", format!("{}:{:02}.{nanoseconds:09} UTC", super::time(&attr), time.second))
+    }
+}

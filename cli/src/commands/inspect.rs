@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! `cloud-boot inspect`.
+
+use std::ffi::OsString;
+
+use clap::Args;
+use entries::{Entry, File, Found, Kind, Start};
+use serde::Serialize;
+
+use crate::{
+    advice,
+    arch::{self, Arch},
+    failure::Stop,
+    machine::{Device, Machine},
+    printer::{Printer, size, text},
+};
+
+/// Partitions, filesystems, and what the loader would boot
+#[derive(Args)]
+#[command(after_help = "Examples:
+  cloud-boot inspect disk.raw
+      one disk
+  cloud-boot inspect root.raw data.raw
+      the two disks of a machine
+  cloud-boot inspect --json disk.raw
+      the same for programs: devices, volumes, entries, problems
+  sudo cloud-boot inspect /dev/sda
+      a disk of this machine
+
+The entry with a star is the one that the loader boots where no setting says otherwise.")]
+pub struct Options {
+    /// Images or block devices, together the machine's disks
+    #[arg(value_name = "IMAGE", required = true)]
+    images: Vec<OsString>,
+    /// The machine's architecture; else that of the kernel which would be booted
+    #[arg(long, value_enum)]
+    arch: Option<Arch>,
+    /// One line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Everything that is found.
+#[derive(Serialize)]
+struct Report {
+    devices: Vec<Device>,
+    volumes: Vec<VolumeReport>,
+    entries: Vec<EntryReport>,
+    problems: Vec<ProblemReport>,
+}
+
+#[derive(Serialize)]
+struct VolumeReport {
+    id: String,
+    format: &'static str,
+    label: Option<String>,
+    uuid: Option<String>,
+    size: Option<u64>,
+    /// Not known: the readers do not count free blocks.
+    free: Option<u64>,
+    members: Vec<String>,
+    missing: Vec<String>,
+    health: &'static str,
+    features: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct EntryReport {
+    id: String,
+    title: String,
+    kind: &'static str,
+    volume: String,
+    kernel: String,
+    initrd: Vec<String>,
+    options: String,
+    arch: Option<String>,
+    default: bool,
+}
+
+#[derive(Serialize)]
+struct ProblemReport {
+    code: String,
+    object: String,
+    message: String,
+    #[serde(skip)]
+    advice: String,
+}
+
+impl Options {
+    /// Prints what is found.
+    pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
+        let machine = Machine::open(&self.images)?;
+        let (_, found) = arch::discover(&machine.volumes, self.arch);
+        let report = Report {
+            devices: machine.devices(),
+            volumes: volumes(&machine),
+            entries: entries(&machine, &found),
+            problems: problems(&machine, &found),
+        };
+        if self.json { printer.json(&report) } else { show(&report, printer) }
+    }
+}
+
+fn lossy(bytes: impl AsRef<[u8]>) -> String {
+    String::from_utf8_lossy(bytes.as_ref()).into()
+}
+
+fn volumes(machine: &Machine) -> Vec<VolumeReport> {
+    let some = |text: String| Some(text).filter(|text| !text.is_empty());
+    let report = |volume: &vfs::Volume| {
+        let (identity, id) = (volume.identity(), lossy(machine.id_of(volume)));
+        let disk = machine.images.get(volume.disk()).map(|image| image.device.size());
+        VolumeReport {
+            format: identity.format,
+            label: some(lossy(&identity.label)),
+            uuid: some(identity.uuid.clone()),
+            size: volume.partition().map(|partition| partition.length).or(disk),
+            free: None,
+            members: vec![id.clone()],
+            missing: Vec::new(),
+            health: "ok",
+            features: Vec::new(),
+            id,
+        }
+    };
+    machine.volumes.all().iter().map(report).collect()
+}
+
+fn entries(machine: &Machine, found: &Found) -> Vec<EntryReport> {
+    let chosen = flow::choose(&found.entries, None, None).unwrap_or_default();
+    let is_default = |entry: &Entry| chosen.first().is_some_and(|first| std::ptr::eq(*first, entry));
+    found.entries.iter().map(|entry| self::entry(machine, entry, is_default(entry))).collect()
+}
+
+fn entry(machine: &Machine, entry: &Entry, default: bool) -> EntryReport {
+    let id_of = |file: &File| machine.volumes.get(file.volume).map(|volume| lossy(machine.id_of(volume)));
+    let home = entry.file();
+    let path = |file: &File| match id_of(file) {
+        Some(id) if file.volume != home.volume => format!("{id}:{}", lossy(&file.path)),
+        _ => lossy(&file.path),
+    };
+    let (initrd, options) = match &entry.start {
+        Start::Linux(linux) => (linux.initrd.iter().map(path).collect(), linux.options.clone()),
+        Start::Program(program) => {
+            let built_in = || arch::built_in_options(&machine.volumes, home);
+            (Vec::new(), program.options.clone().or_else(built_in).unwrap_or_default())
+        }
+    };
+    EntryReport {
+        id: entry.id.clone(),
+        title: entry.title.clone(),
+        kind: word(entry.source.kind),
+        volume: id_of(home).unwrap_or_default(),
+        kernel: lossy(&home.path),
+        initrd,
+        options,
+        arch: arch::machine_of(&machine.volumes, entry).map(|machine| machine.to_string()),
+        default,
+    }
+}
+
+fn word(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Uki => "uki",
+        Kind::Bls => "bls",
+        Kind::Grub => "grub",
+        Kind::Extlinux => "extlinux",
+        Kind::Glob => "glob",
+        Kind::Efi => "efi",
+    }
+}
+
+fn problems(machine: &Machine, found: &Found) -> Vec<ProblemReport> {
+    let report = |code: code::Code, object: &str, message: String| ProblemReport {
+        code: code.to_string(),
+        object: lossy(machine.object(object)),
+        message,
+        advice: advice::of(code),
+    };
+    let of_volumes = machine.volumes.problems().iter();
+    let of_volumes = of_volumes.map(|p| report(p.error.code(), &p.object, p.error.to_string()));
+    let of_entries = found.problems.iter();
+    let of_entries = of_entries.map(|p| report(p.error.code(), &p.object, p.error.to_string()));
+    of_volumes.chain(of_entries).collect()
+}
+
+fn show(report: &Report, printer: &mut Printer) -> Result<(), Stop> {
+    printer.line(format_args!("devices"))?;
+    super::dev::show(&report.devices, printer)?;
+    printer.line(format_args!("volumes"))?;
+    let ids: Vec<String> = report.volumes.iter().map(|volume| text(volume.id.as_bytes())).collect();
+    let width = ids.iter().map(|id| id.chars().count()).max().unwrap_or(0);
+    for (id, volume) in ids.iter().zip(&report.volumes) {
+        let field = |name: &str, value: &Option<String>| match value {
+            Some(value) => format!("  {name} {}", text(value.as_bytes())),
+            None => String::new(),
+        };
+        let bytes = size(volume.size.unwrap_or(0));
+        let (label, uuid) = (field("label", &volume.label), field("uuid", &volume.uuid));
+        printer.line(format_args!("  {id:<width$}  {:<9} {bytes:>10}{label}{uuid}", volume.format))?;
+    }
+    if report.volumes.is_empty() {
+        printer.line(format_args!("  none that cloud-boot can read"))?;
+    }
+    printer.line(format_args!("entries"))?;
+    report.entries.iter().try_for_each(|entry| show_entry(entry, printer))?;
+    if report.entries.is_empty() {
+        printer.line(format_args!("  none: the loader finds nothing to boot"))?;
+    }
+    if !report.problems.is_empty() {
+        printer.line(format_args!("problems"))?;
+    }
+    for ProblemReport { code, object, message, advice } in &report.problems {
+        let (object, message) = (text(object.as_bytes()), text(message.as_bytes()));
+        printer.line(format_args!("  {code} {object}: {message}; {advice}"))?;
+    }
+    Ok(())
+}
+
+fn show_entry(entry: &EntryReport, printer: &mut Printer) -> Result<(), Stop> {
+    let mark = if entry.default { '*' } else { ' ' };
+    let (id, title) = (text(entry.id.as_bytes()), text(entry.title.as_bytes()));
+    let (volume, arch) = (
+        text(entry.volume.as_bytes()),
+        entry.arch.as_ref().map_or(String::new(), |arch| format!(", {arch}")),
+    );
+    printer.line(format_args!("{mark} \"{title}\"  {id}  {} on {volume}{arch}", entry.kind))?;
+    let mut field = |name: &str, value: &str| match value {
+        "" => Ok(()),
+        value => printer.line(format_args!("    {name:<8} {}", text(value.as_bytes()))),
+    };
+    field("kernel", &entry.kernel)?;
+    entry.initrd.iter().try_for_each(|initrd| field("initrd", initrd))?;
+    field("options", &entry.options)
+}

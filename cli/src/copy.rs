@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Copies out of an image, which never leave their target: every name is taken relative to the folder that was made
+//! for it, everything is made anew, and no link is followed.
+
+use std::{
+    fs::File,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::{ffi::OsStrExt, fs::FileExt},
+    },
+    path::Path,
+};
+
+use filesystem::{Attr, FileType};
+use rustix::{
+    fs::{self as host, AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT},
+    io::Errno,
+};
+
+use crate::{
+    codes,
+    failure::{Failure, Failures, Stop},
+    place::Opened,
+    record::{read, word},
+    walk::{Budget, Order, Trouble, Visit, walk},
+};
+
+/// Only permissions are kept: a copy belongs to whoever makes it, and set-id bits would be for another owner.
+const PERMISSIONS: u16 = 0o777;
+
+/// Copies what stands at a path of an image to `target`.
+pub fn copy(opened: &Opened, target: &Path) -> Result<(), Stop> {
+    let node = opened.node()?;
+    let (folder, name) = place_of(&opened.path, target)?;
+    let mut copy = Copy { folders: vec![Folder { fd: folder, attr: None }], name, skipped: None, opened };
+    let (mut failures, mut budget) = (Failures::default(), Budget::new(opened.size()));
+    walk(node, &opened.path, Order::Tree, &mut budget, &mut |visit, budget| {
+        copy.visit(&visit, budget, &mut failures)
+    })?;
+    copy.leave(0);
+    failures.end()
+}
+
+/// The folder to copy into, which is the user's own choice, and the name of the copy there.
+fn place_of(path: &[u8], target: &Path) -> Result<(OwnedFd, Vec<u8>), Failure> {
+    let failed =
+        |cause: &dyn ToString| Failure::new(codes::TARGET, target.as_os_str().as_bytes(), cause.to_string());
+    let open = |path: &Path| host::openat(CWD, path, folder_flags(), Mode::empty());
+    if target.is_dir() {
+        let name = path.rsplit(|byte| *byte == b'/').find(|name| !name.is_empty()).unwrap_or_default();
+        if !is_name(name) {
+            return Err(failed(&"it is there, and what is copied has no name of its own"));
+        }
+        return Ok((open(target).map_err(|error| failed(&error))?, name.to_vec()));
+    }
+    let name = target.file_name().ok_or_else(|| failed(&"no name"))?;
+    let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok((open(parent).map_err(|error| failed(&error))?, name.as_bytes().to_vec()))
+}
+
+fn folder_flags() -> OFlags {
+    OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC
+}
+
+/// Whether a name is one for a single file: what is none could lead elsewhere.
+fn is_name(name: &[u8]) -> bool {
+    !matches!(name, b"" | b"." | b"..") && !name.iter().any(|byte| matches!(byte, b'/' | 0))
+}
+
+struct Copy<'o> {
+    /// The folder to copy into, and the folders of the copy that lead to what is visited.
+    folders: Vec<Folder>,
+    /// The name of the copy.
+    name: Vec<u8>,
+    /// Depth of a folder that could not be made.
+    skipped: Option<usize>,
+    opened: &'o Opened,
+}
+
+struct Folder {
+    fd: OwnedFd,
+    /// What it gets when its content is there; none for the folder that was there.
+    attr: Option<Attr>,
+}
+
+impl Copy<'_> {
+    fn visit(
+        &mut self,
+        visit: &Visit<'_, '_>,
+        budget: &mut Budget,
+        failures: &mut Failures,
+    ) -> Result<(), Stop> {
+        if self.skipped.is_some_and(|depth| visit.depth > depth) {
+            return Ok(());
+        }
+        self.skipped = None;
+        self.leave(visit.depth);
+        let failure = |Trouble { code, cause }| Failure::new(code, self.opened.object(visit.path), cause);
+        let name = if visit.depth == 0 { self.name.clone() } else { visit.name.to_vec() };
+        let attr = match &visit.attr {
+            Ok(attr) if is_name(&name) => attr,
+            Ok(_) => {
+                let cause = "no name of a file: it is not copied".into();
+                failures.add(failure(Trouble { code: codes::NAME, cause }));
+                self.skipped = Some(visit.depth);
+                return Ok(());
+            }
+            Err(error) => {
+                failures.add(failure(error.into()));
+                return Ok(());
+            }
+        };
+        visit.trouble.iter().for_each(|trouble| failures.add(failure(trouble.clone())));
+        let made = match attr.kind {
+            FileType::Directory => self.folder(&name, attr),
+            FileType::File => self.file(&name, attr, visit, budget),
+            FileType::Symlink => self.link(&name, attr, visit),
+            kind => {
+                let cause = format!("a {} is not copied", word(kind));
+                Err(Problem::Image(Trouble { code: codes::KIND, cause }))
+            }
+        };
+        match made {
+            Ok(()) => Ok(()),
+            Err(Problem::Image(trouble)) => {
+                failures.add(failure(trouble));
+                Ok(())
+            }
+            // The next file would fare no better.
+            Err(Problem::Target(error)) => Err(Failure::new(codes::TARGET, &name, error).into()),
+        }
+    }
+
+    /// Finishes the folders of the copy that are deeper than what comes next.
+    fn leave(&mut self, depth: usize) {
+        while self.folders.len() > depth + 1 {
+            if let Some(Folder { fd, attr: Some(attr) }) = self.folders.pop() {
+                finish(&fd, &attr);
+            }
+        }
+    }
+
+    fn parent(&self) -> &OwnedFd {
+        // The first is only left when the copy is.
+        &self.folders[self.folders.len() - 1].fd
+    }
+
+    fn folder(&mut self, name: &[u8], attr: &Attr) -> Result<(), Problem> {
+        host::mkdirat(self.parent(), name, Mode::RWXU)?;
+        let fd = host::openat(self.parent(), name, folder_flags() | OFlags::NOFOLLOW, Mode::empty())?;
+        self.folders.push(Folder { fd, attr: Some(attr.clone()) });
+        Ok(())
+    }
+
+    fn file(
+        &self,
+        name: &[u8],
+        attr: &Attr,
+        visit: &Visit<'_, '_>,
+        budget: &mut Budget,
+    ) -> Result<(), Problem> {
+        budget.take(attr.size).map_err(|error| Problem::Image((&error).into()))?;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = File::from(host::openat(self.parent(), name, flags, Mode::RUSR | Mode::WUSR)?);
+        let mut offset = 0;
+        let written = read::<Problem>(visit.node, attr.size, &mut |bytes| {
+            // Holes stay holes.
+            if bytes.iter().any(|byte| *byte != 0) {
+                file.write_all_at(bytes, offset)?;
+            }
+            offset += bytes.len() as u64;
+            Ok(())
+        });
+        let written = written.and_then(|()| Ok(file.set_len(attr.size)?));
+        if written.is_err() {
+            // Half a file would be taken for a whole one.
+            let _ = host::unlinkat(self.parent(), name, AtFlags::empty());
+        }
+        written?;
+        finish(&file, attr);
+        Ok(())
+    }
+
+    fn link(&self, name: &[u8], attr: &Attr, visit: &Visit<'_, '_>) -> Result<(), Problem> {
+        let target = visit.node.read_link().map_err(|error| Problem::Image((&error).into()))?;
+        if target.is_empty() || target.contains(&0) {
+            let cause = "no target that a link can have here".into();
+            return Err(Problem::Image(Trouble { code: codes::NAME, cause }));
+        }
+        host::symlinkat(target.as_slice(), self.parent(), name)?;
+        // A filesystem here need not be able to hold every time.
+        let _ = host::utimensat(self.parent(), name, &times(attr), AtFlags::SYMLINK_NOFOLLOW);
+        Ok(())
+    }
+}
+
+/// Whose fault it is.
+enum Problem {
+    Image(Trouble),
+    Target(std::io::Error),
+}
+
+impl From<Trouble> for Problem {
+    fn from(trouble: Trouble) -> Self {
+        Self::Image(trouble)
+    }
+}
+
+impl From<std::io::Error> for Problem {
+    fn from(error: std::io::Error) -> Self {
+        Self::Target(error)
+    }
+}
+
+impl From<Errno> for Problem {
+    fn from(error: Errno) -> Self {
+        Self::Target(error.into())
+    }
+}
+
+/// Mode and time, as far as the filesystem here can hold them.
+fn finish(fd: &impl AsFd, attr: &Attr) {
+    let _ = host::fchmod(fd, Mode::from_raw_mode((attr.mode & PERMISSIONS).into()));
+    let _ = host::futimens(fd, &times(attr));
+}
+
+fn times(attr: &Attr) -> Timestamps {
+    let last_access = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+    let modified = attr.modified;
+    let last_modification = Timespec { tv_sec: modified.seconds, tv_nsec: modified.nanoseconds.into() };
+    Timestamps { last_access, last_modification }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_lead_elsewhere_are_none() {
+        for name in [b"".as_slice(), b".", b"..", b"a/b", b"/etc", b"a\0b"] {
+            assert!(!is_name(name), "{}", name.escape_ascii());
+        }
+        for name in [b"...".as_slice(), b"a b", b"\xff", b"-rf"] {
+            assert!(is_name(name));
+        }
+    }
+}

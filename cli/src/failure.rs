@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Why a command ends early.
+
+use std::io;
+
+use code::Code;
+use filesystem::Error;
+
+use crate::{advice, codes};
+
+/// What the user is told: `cloud-boot: CODE object: cause; what to do`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Failure {
+    /// The stable code.
+    pub code: Code,
+    /// What failed; printed escaped.
+    pub object: Vec<u8>,
+    /// Why; printed escaped.
+    pub cause: String,
+    /// The way out.
+    pub advice: String,
+}
+
+impl Failure {
+    /// A failure with the advice that the tables have for its code.
+    pub fn new(code: Code, object: impl AsRef<[u8]>, cause: impl ToString) -> Self {
+        Self { code, object: object.as_ref().to_vec(), cause: cause.to_string(), advice: advice::of(code) }
+    }
+
+    /// What reading a path of an image led to.
+    pub fn of(error: &Error, object: impl AsRef<[u8]>) -> Self {
+        let failure = Self::new(error.code(), object, error);
+        let advice = match error {
+            // The table speaks of kernels.
+            Error::NotFound => "cloud-boot fs ls shows what is there",
+            Error::WrongType { .. } => "cloud-boot fs stat shows what it is",
+            _ => return failure,
+        };
+        Self { advice: advice.into(), ..failure }
+    }
+}
+
+/// Why a command stops.
+#[derive(Debug)]
+pub enum Stop {
+    /// Nobody reads the output any more: no error.
+    Closed,
+    /// It failed.
+    Failed(Failure),
+    /// The arguments make no sense together.
+    Usage(clap::Error),
+}
+
+impl Stop {
+    /// What writing to standard output led to.
+    pub fn of_output(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::Closed,
+            _ => Self::Failed(Failure::new(codes::OUTPUT, "standard output", error)),
+        }
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// Failures that do not end a walk: the first is told at its end, with the number of the others.
+#[derive(Debug, Default)]
+pub struct Failures {
+    first: Option<Failure>,
+    others: u64,
+}
+
+impl Failures {
+    /// Keeps one.
+    pub fn add(&mut self, failure: Failure) {
+        match self.first {
+            None => self.first = Some(failure),
+            Some(_) => self.others += 1,
+        }
+    }
+
+    /// Fails where there was one.
+    pub fn end(self) -> Result<(), Stop> {
+        let Some(mut failure) = self.first else { return Ok(()) };
+        if self.others > 0 {
+            failure.cause.push_str(&format!(" (and {} more)", self.others));
+        }
+        Err(failure.into())
+    }
+}

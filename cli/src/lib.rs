@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The `cloud-boot` command: what disk images hold, what the loader would boot from them, and what settings come to.
+//!
+//! Everything is read with the crates that the loader is made of. Exit codes are 0 for success, 1 for failure with
+//! one line on standard error, and 2 for wrong usage.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod advice;
+mod arch;
+pub mod codes;
+mod commands;
+mod copy;
+mod failure;
+mod images;
+mod machine;
+mod place;
+mod printer;
+mod record;
+mod volume;
+mod walk;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::Parser;
+
+use crate::{
+    commands::Command,
+    failure::Stop,
+    printer::{Printer, complain},
+};
+
+/// Looks into disk images as the cloud-boot loader does.
+///
+/// Nothing is mounted, nothing is written to an image, and no rights are needed.
+#[derive(Parser)]
+#[command(
+    name = "cloud-boot",
+    bin_name = "cloud-boot",
+    version,
+    after_help = "Examples:
+  cloud-boot inspect disk.raw
+      partitions, filesystems, and what the loader would boot
+  cloud-boot fs ls disk.raw:/boot
+      files of an image
+  cloud-boot config explain cloudboot.menu=always
+      what settings come to
+
+Exit codes: 0 success, 1 failure, 2 wrong usage. `cloud-boot COMMAND --help` has more examples."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Runs the command with these arguments, the program's name first.
+pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
+    let mut printer = Printer::new();
+    let done = arguments.command.run(&mut printer).and_then(|()| printer.finish());
+    match done {
+        // Whoever reads has seen enough.
+        Ok(()) | Err(Stop::Closed) => ExitCode::SUCCESS,
+        Err(Stop::Failed(failure)) => {
+            // What was printed before it is as good as it was.
+            let _ = printer.finish();
+            complain(&failure);
+            ExitCode::FAILURE
+        }
+        Err(Stop::Usage(error)) => usage(&error),
+    }
+}
+
+/// Help is a usage error, too, whose exit code is 0.
+fn usage(error: &clap::Error) -> ExitCode {
+    // Nobody is there to be told.
+    let _ = error.print();
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+}

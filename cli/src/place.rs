@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! A path on a volume of images, as the command line names it.
+
+use std::{
+    ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt,
+    path::Path,
+};
+
+use clap::{Args, CommandFactory, error::ErrorKind};
+use vfs::{Node, Volume};
+
+use crate::{
+    Arguments,
+    failure::{Failure, Stop},
+    machine::Machine,
+    volume,
+};
+
+/// The images, and the path on them.
+#[derive(Args)]
+pub struct Place {
+    /// Images or block devices, together the machine's disks; one of them alone also as IMAGE:PATH
+    #[arg(value_name = "IMAGE", required = true)]
+    images: Vec<OsString>,
+    #[command(flatten)]
+    choice: Choice,
+}
+
+/// Volume and path.
+#[derive(Args)]
+pub struct Choice {
+    /// The volume: id, label or UUID as `cloud-boot inspect` shows them, or LABEL=, UUID=, PARTLABEL=, PARTUUID=
+    #[arg(long, value_name = "VOLUME")]
+    volume: Option<OsString>,
+    /// The path on the volume
+    #[arg(long, value_name = "PATH")]
+    path: Option<OsString>,
+}
+
+/// A path on the opened images.
+pub struct Opened {
+    machine: Machine,
+    volume: vfs::VolumeId,
+    /// The path, as it was given.
+    pub path: Vec<u8>,
+}
+
+impl Place {
+    /// Opens the images and finds the volume; without a path, `default` is meant, or the usage is wrong.
+    pub fn open(&self, default: Option<&str>) -> Result<Opened, Stop> {
+        self.choice.open(&self.images, default)
+    }
+}
+
+impl Choice {
+    /// The same, with these images.
+    pub fn open(&self, images: &[OsString], default: Option<&str>) -> Result<Opened, Stop> {
+        let (images, path) = match (images, &self.path) {
+            ([image], None) => split(image),
+            (images, path) => (images.to_vec(), path.clone()),
+        };
+        let path = match path.or_else(|| default.map(OsString::from)) {
+            Some(path) => path.as_bytes().to_vec(),
+            None => return Err(usage("a path is missing: IMAGE:PATH, or --path PATH")),
+        };
+        let machine = Machine::open(&images)?;
+        let volume = volume::pick(&machine, self.volume.as_deref().map(OsStrExt::as_bytes))?.id();
+        Ok(Opened { machine, volume, path })
+    }
+}
+
+impl Opened {
+    /// The node of the path, links followed.
+    pub fn node(&self) -> Result<Node<'_>, Failure> {
+        self.volume().and_then(|volume| volume.open(&self.path)).map_err(|error| self.failure(&error))
+    }
+
+    /// The node of the path, the link itself where it is one.
+    pub fn node_no_follow(&self) -> Result<Node<'_>, Failure> {
+        self.volume()
+            .and_then(|volume| volume.open_no_follow(&self.path))
+            .map_err(|error| self.failure(&error))
+    }
+
+    fn volume(&self) -> Result<&Volume, vfs::Error> {
+        self.machine.volumes.get(self.volume).ok_or(vfs::Error::NotFound)
+    }
+
+    /// What reading the path led to.
+    pub fn failure(&self, error: &vfs::Error) -> Failure {
+        Failure::of(error, self.object(&self.path))
+    }
+
+    /// A path with its volume, as messages name it.
+    pub fn object(&self, path: &[u8]) -> Vec<u8> {
+        let id = self.volume().map_or_else(|_| Vec::new(), |volume| self.machine.id_of(volume));
+        [&id, b":".as_slice(), path].concat()
+    }
+
+    /// Bytes of all images: the measure of what can honestly be on them.
+    pub fn size(&self) -> u64 {
+        self.machine.size()
+    }
+}
+
+/// Wrong usage, in clap's form.
+pub fn usage(message: &str) -> Stop {
+    Stop::Usage(Arguments::command().error(ErrorKind::MissingRequiredArgument, message))
+}
+
+/// `IMAGE:PATH`: what stands before a colon, where the whole is no file and that is one.
+fn split(argument: &OsStr) -> (Vec<OsString>, Option<OsString>) {
+    let bytes = argument.as_bytes();
+    let colons = bytes.iter().enumerate().filter(|(_, byte)| **byte == b':').map(|(at, _)| at);
+    let at = if Path::new(argument).exists() {
+        None
+    } else {
+        let mut files = colons.clone().filter(|at| Path::new(OsStr::from_bytes(&bytes[..*at])).exists());
+        // Where there is no such file, the message should name it without the path.
+        files.next().or_else(|| colons.into_iter().next())
+    };
+    match at {
+        None => (vec![argument.into()], None),
+        Some(at) => {
+            let [image, path] = [&bytes[..at], &bytes[at + 1..]].map(|part| OsStr::from_bytes(part).into());
+            (vec![image], Some(path))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn the_file_that_is_there_decides_which_colon_is_meant() {
+        let folder = oracle::tools::work_dir("place");
+        for name in ["a", "b:c", "b"] {
+            fs::write(folder.join(name), "").unwrap();
+        }
+        let at = |name: &str| folder.join(name).into_os_string();
+        let cases = [
+            ("a:/boot", "a", Some("/boot")),
+            ("a:/x:y", "a", Some("/x:y")),
+            ("b:c", "b:c", None),
+            ("b:d", "b", Some("d")),
+            ("gone:/x", "gone", Some("/x")),
+            ("gone", "gone", None),
+        ];
+        for (argument, image, path) in cases {
+            assert_eq!(split(&at(argument)), (vec![at(image)], path.map(OsString::from)), "{argument}");
+        }
+    }
+}

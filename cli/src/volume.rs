@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Which volume is meant.
+
+use vfs::Volume;
+
+use crate::{codes, failure::Failure, machine::Machine, printer::text};
+
+/// Files that only an operating system's own volume has.
+const OS: [&[u8]; 2] = [b"/etc/os-release", b"/usr/lib/os-release"];
+/// Volumes that a message lists.
+const MOST: usize = 8;
+
+/// The volume that `wanted` means: its id, label or UUID, or a form of `cloudboot.disk`; without it the only one,
+/// or the only one that holds an operating system.
+pub fn pick<'a>(machine: &'a Machine, wanted: Option<&[u8]>) -> Result<&'a Volume, Failure> {
+    let all = || machine.volumes.all().iter();
+    let mut meant: Vec<&Volume> = match wanted {
+        Some(wanted) => all().filter(|volume| is_meant(machine, volume, wanted)).collect(),
+        None => all().collect(),
+    };
+    if wanted.is_none() && meant.len() > 1 {
+        let holding: Vec<&Volume> = all().filter(|volume| holds_os(volume)).collect();
+        meant = if holding.is_empty() { meant } else { holding };
+    }
+    if let [volume] = meant[..] {
+        return Ok(volume);
+    }
+    if all().next().is_none() {
+        return Err(no_volume(machine));
+    }
+    let object = wanted.unwrap_or(b"volume");
+    let (cause, listed) = match meant.is_empty() {
+        true => ("no volume is called so; there are", all().collect()),
+        false => ("more than one is meant", meant),
+    };
+    let listed: Vec<String> = listed.into_iter().take(MOST).map(|volume| shown(machine, volume)).collect();
+    Err(Failure::new(codes::VOLUME, object, format!("{cause}: {}", listed.join(", "))))
+}
+
+/// What could not be read is the reason, where there is one.
+fn no_volume(machine: &Machine) -> Failure {
+    let images: Vec<&[u8]> = machine.images.iter().map(|image| image.id.as_slice()).collect();
+    match machine.volumes.problems().first() {
+        Some(problem) => Failure::of(&problem.error, machine.object(&problem.object)),
+        None => Failure::new(codes::NONE, images.join(&b' '), "no filesystem that cloud-boot can read"),
+    }
+}
+
+fn is_meant(machine: &Machine, volume: &Volume, wanted: &[u8]) -> bool {
+    let name = str::from_utf8(wanted).unwrap_or_default();
+    machine.id_of(volume) == wanted
+        || volume.has_label(wanted)
+        || volume.has_uuid(name)
+        || volume.has_partuuid(name)
+        // Linux's names of disks depend on the machine: only the other forms mean something here.
+        || (!name.is_empty() && flow::is_selected(volume, name, &[]))
+}
+
+fn holds_os(volume: &Volume) -> bool {
+    OS.iter().any(|path| volume.open(path).is_ok())
+}
+
+/// `disk.raw#1 (ext4 "root")`
+fn shown(machine: &Machine, volume: &Volume) -> String {
+    let identity = volume.identity();
+    let label = match identity.label.as_slice() {
+        [] => String::new(),
+        label => format!(" \"{}\"", text(label)),
+    };
+    format!("{} ({}{label})", String::from_utf8_lossy(&machine.id_of(volume)), identity.format)
+}

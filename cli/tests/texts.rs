@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Help, usage, and `config explain`, as they are printed.
+//!
+//! `help.txt` has the help of every command. After a change on purpose, `CLOUD_BOOT_WRITE=1` makes this test write
+//! it anew.
+
+use std::{
+    env, fs,
+    process::{Command, Output, Stdio},
+};
+
+const COMMANDS: [&[&str]; 14] = [
+    &[],
+    &["inspect"],
+    &["fs"],
+    &["fs", "ls"],
+    &["fs", "tree"],
+    &["fs", "stat"],
+    &["fs", "cat"],
+    &["fs", "cp"],
+    &["fs", "manifest"],
+    &["dev"],
+    &["dev", "ls"],
+    &["dev", "cat"],
+    &["config"],
+    &["config", "explain"],
+];
+
+fn call(args: &[&str]) -> Output {
+    let path = env::var_os("CLOUD_BOOT").expect("CLOUD_BOOT names the program");
+    let mut command = Command::new(std::path::absolute(path).unwrap());
+    command.args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+fn text(args: &[&str]) -> String {
+    let output = call(args);
+    assert!(output.status.success() && output.stderr.is_empty(), "{args:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn every_command_has_help_with_examples() {
+    let path = env::var("HELP").expect("HELP names help.txt");
+    let mut all = String::new();
+    for command in COMMANDS {
+        let help = text(&[command, &["--help"]].concat());
+        assert!(!help.contains('\x1b'), "colours where there is no terminal");
+        let is_group = help.contains("\nCommands:\n") && !command.is_empty();
+        assert!(is_group || help.contains("\nExamples:\n  cloud-boot "), "{command:?}");
+        let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
+        all.push_str(&format!(
+            "$ cloud-boot {}\n{}\n\n",
+            [command, &["--help"]].concat().join(" "),
+            lines.join("\n")
+        ));
+    }
+    if env::var_os("CLOUD_BOOT_WRITE").is_some() {
+        fs::write(&path, all.trim_end().to_string() + "\n").unwrap();
+    }
+    assert_eq!(all.trim_end(), fs::read_to_string(&path).unwrap().trim_end());
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2() {
+    let cases: [(&[&str], &str); 7] = [
+        (&[], "Usage: cloud-boot <COMMAND>"),
+        (&["boot"], "unrecognized subcommand 'boot'"),
+        (&["inspect"], "<IMAGE>..."),
+        (&["inspect", "--arch", "mips", "x"], "invalid value 'mips'"),
+        (&["fs", "cat", "x"], "a path is missing: IMAGE:PATH, or --path PATH"),
+        (&["dev", "cat", "x", "--offset=-1"], "invalid value '-1'"),
+        (&["config", "explain", "--source", "x"], "not of the form SOURCE=TEXT"),
+    ];
+    for (args, said) in cases {
+        let output = call(args);
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {errors}");
+        assert!(errors.contains(said) && output.stdout.is_empty(), "{args:?}: {errors}");
+    }
+    assert_eq!(text(&["--version"]), "cloud-boot 0.0.1\n");
+}
+
+#[test]
+fn settings_are_explained_with_their_sources() {
+    let file = oracle::tools::work_dir("texts").join("cmdline");
+    fs::write(&file, "cloudboot.menu=hidden cloudboot.timeout=3 quiet\n").unwrap();
+    let file = file.to_str().unwrap();
+    let args = ["config", "explain", "--file", file, "--source", "smbios=cloudboot.target=rescue"];
+    let words =
+        ["cloudboot.menu=always", "cloudboot.unknown=1", "rd.cloudboot.pass=hunter2", "cloudboot.debug=2"];
+    assert_eq!(
+        text(&[args.as_slice(), &words].concat()),
+        "\
+cloudboot.timeout=3 from file
+cloudboot.menu=always from load-options
+rd.cloudboot.pass=*** from load-options
+cloudboot.target=rescue from smbios
+for the kernel: quiet
+E-CONFIG-UNKNOWN cloudboot.unknown (LoadOptions): there is no such key
+E-CONFIG-IDLE rd.cloudboot.pass (LoadOptions): it has no effect in this program
+E-CONFIG-VALUE cloudboot.debug=2 (LoadOptions): expected 0 or 1
+"
+    );
+    assert_eq!(
+        text(&["config", "explain", "--json", "--locked", "cloudboot.debug=1", "cloudboot.disk=/dev/vda"]),
+        "{\"settings\":[{\"key\":\"cloudboot.debug\",\"value\":\"1\",\"source\":\"load-options\"}],\"rest\":\"\",\
+         \"problems\":[{\"code\":\"E-CONFIG-LOCKED\",\"object\":\"cloudboot.disk\",\"message\":\"cloudboot.disk \
+         (LoadOptions): this machine is locked, only what is built in may set it\"}]}\n"
+    );
+    let missing = call(&["config", "explain", "--file", "/gone"]);
+    let said = "cloud-boot: E-CLI-FILE /gone: No such file or directory (os error 2); check its name and permissions\n";
+    assert_eq!((missing.status.code(), missing.stderr.as_slice()), (Some(1), said.as_bytes()));
+}
