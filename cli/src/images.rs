@@ -24,6 +24,8 @@ const BLOCK_SIZES: [u32; 2] = [512, 4096];
 pub struct Image {
     /// What it is called: the name of its file, or its path where two have the same name.
     pub id: Vec<u8>,
+    /// `disk`; `qcow2` or `vhd` where the file is one and its content the disk.
+    pub kind: &'static str,
     /// Its bytes as a disk.
     pub device: Rc<dyn BlockRead>,
 }
@@ -38,13 +40,14 @@ pub fn open_all(paths: &[OsString]) -> Result<Vec<Image>, Failure> {
         let is_same = |other: &&OsString| Path::new(other).file_name() == Path::new(path).file_name();
         let is_alone = paths.iter().filter(is_same).count() == 1;
         let name = Path::new(path).file_name().filter(|_| is_alone).unwrap_or(path);
-        images.push(Image { id: name.as_bytes().to_vec(), device: open(Path::new(path))? });
+        let (kind, device) = open(Path::new(path))?;
+        images.push(Image { id: name.as_bytes().to_vec(), kind, device });
     }
     Ok(images)
 }
 
-/// Opens an image, whatever its format: yields what the machine would see as a disk.
-pub fn open(path: &Path) -> Result<Rc<dyn BlockRead>, Failure> {
+/// Opens an image, whatever its format: yields its kind, and what the machine would see as a disk.
+fn open(path: &Path) -> Result<(&'static str, Rc<dyn BlockRead>), Failure> {
     let failed =
         |cause: &dyn ToString| Failure::new(codes::IMAGE, path.as_os_str().as_bytes(), cause.to_string());
     // Before it is opened: opening a pipe waits for its other end.
@@ -60,7 +63,18 @@ pub fn open(path: &Path) -> Result<Rc<dyn BlockRead>, Failure> {
     } else {
         disk.block_size_of_table()
     };
-    Ok(Rc::new(disk))
+    content(disk).map_err(|error| Failure::of(&error, path.as_os_str().as_bytes()))
+}
+
+/// The disk in a file, by what the file starts or ends with.
+fn content(file: RawDisk) -> Result<(&'static str, Rc<dyn BlockRead>), filesystem::Error> {
+    Ok(if qcow2::probe(&file)? {
+        ("qcow2", Rc::new(qcow2::Qcow2::open(file)?))
+    } else if vhd::probe(&file)? {
+        ("vhd", Rc::new(vhd::Vhd::open(file)?))
+    } else {
+        ("disk", Rc::new(file))
+    })
 }
 
 /// A file that holds the bytes of a disk.

@@ -26,7 +26,7 @@ pub struct Machine {
 pub struct Device {
     /// What commands call it: `disk.raw`, `disk.raw#2`.
     pub id: String,
-    /// `disk` or `partition`.
+    /// `disk`, `qcow2`, `vhd` or `partition`.
     pub kind: &'static str,
     /// Bytes.
     pub size: u64,
@@ -110,7 +110,7 @@ fn disk(image: &Image) -> Device {
     let children = partitions.iter().filter_map(|partition| self::partition(image, partition)).collect();
     Device {
         id: String::from_utf8_lossy(&image.id).into(),
-        kind: "disk",
+        kind: image.kind,
         size: image.device.size(),
         sector_size: image.device.logical_block_size(),
         label: None,
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn objects_are_called_by_the_names_of_images() {
-        let image = Image { id: b"a b.raw".to_vec(), device: Rc::new(vec![0; 512]) };
+        let image = Image { id: b"a b.raw".to_vec(), kind: "disk", device: Rc::new(vec![0; 512]) };
         let machine = Machine { images: vec![image], volumes: Volumes::default() };
         let cases = [
             ("hd0", "a b.raw"),

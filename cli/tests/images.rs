@@ -596,3 +596,32 @@ fn a_disk_of_large_sectors_is_read() {
     assert_eq!(report["devices"][0]["children"][0]["size"], ROOT_SIZE);
     assert_eq!(report["volumes"][0]["uuid"], UUID);
 }
+
+#[test]
+fn the_disk_in_a_qcow2_or_vhd_is_the_raw_one() {
+    let work = Work::new("formats");
+    let raw = work.disk("disk");
+    let manifest = |image: &str| text(&["fs", "manifest", image, "--volume", &format!("UUID={UUID}")]);
+    let inspected = |image: &str| {
+        let mut found = json(&["inspect", "--json", image]);
+        let kind = found["devices"][0]["kind"].take();
+        let entries = found["entries"].to_string();
+        (kind.as_str().unwrap().to_owned(), entries.replace(&image[image.rfind('/').unwrap() + 1..], "disk"))
+    };
+    let forms: [(&str, &str, &[&str]); 4] = [
+        ("qcow2", "qcow2", &["-c", "-O", "qcow2"]),
+        ("qcow2-zstd", "qcow2", &["-c", "-O", "qcow2", "-o", "compression_type=zstd"]),
+        ("vhd", "vhd", &["-O", "vpc", "-o", "subformat=dynamic,force_size=on"]),
+        ("vhd-fixed", "vhd", &["-O", "vpc", "-o", "subformat=fixed,force_size=on"]),
+    ];
+    for (name, kind, options) in forms {
+        let image = work.path(name);
+        run("qemu-img", &[&["convert", "-f", "raw"], options, &[&raw, &image]].concat());
+        assert_eq!(manifest(&image), manifest(&raw), "{name}");
+        assert_eq!(inspected(&image), (kind.to_owned(), inspected(&raw).1), "{name}");
+        assert_eq!(printed(&["dev", "cat", &image, "--device", name]), fs::read(&raw).unwrap(), "{name}");
+    }
+    let overlay = work.path("overlay");
+    run("qemu-img", &["create", "-q", "-f", "qcow2", "-b", &raw, "-F", "raw", &overlay]);
+    assert!(failed(&["inspect", &overlay]).contains("E-FS-QCOW2-UNSUPPORTED"), "nothing is followed unasked");
+}
