@@ -140,7 +140,8 @@ impl Layout {
             command.args(["-F", "16", "-S", &self.sector_size.to_string()]);
         }
         run(command
-            .args(["-s", "1", "-n", "UEFI", "-i", ESP_SERIAL, "--invariant"])
+            // In this order: `--invariant` sets a serial of its own.
+            .args(["-s", "1", "-n", "UEFI", "--invariant", "-i", ESP_SERIAL])
             .arg(format!("--offset={offset}"))
             .arg(disk)
             .arg(kib.to_string()))?;

@@ -127,7 +127,7 @@ fn prepare(arch: Arch, image: Option<PathBuf>, interactive: bool) -> Result<(Mac
         in_boot_order: true,
         read_only: false,
         read_error: None,
-        serial: if interactive { Serial::WithMonitor } else { Serial::Plain },
+        serial: if interactive { Serial::WithMonitor } else { Serial::Typed },
         options: Vec::new(),
     };
     Ok((machine, disk))
