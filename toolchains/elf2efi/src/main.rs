@@ -18,6 +18,8 @@
     )
 )]
 
+#[cfg(test)]
+mod campaign;
 mod elf;
 mod error;
 mod pe;
