@@ -1,5 +1,11 @@
 """qemu_test: boots a machine in QEMU and judges its serial console."""
 
+# What no boot of ours may show.
+GRUB = [
+    "GNU GRUB",
+    "Welcome to GRUB",
+]
+
 # Bazel's classes of time limits, seconds.
 _CLASSES = [
     ("short", 60),

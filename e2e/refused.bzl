@@ -1,12 +1,7 @@
 """Disks that cannot be booted, each with its own message, and their twins, which differ in one thing and boot."""
 
 load("//e2e/disks:defs.bzl", "mini_disk")
-load(":defs.bzl", "qemu_test")
-
-_GRUB = [
-    "GNU GRUB",
-    "Welcome to GRUB",
-]
+load(":defs.bzl", "GRUB", "qemu_test")
 
 # A kernel's first lines, and those of the canary behind it.
 _KERNEL = [
@@ -231,7 +226,7 @@ def refused_tests():
                 "returning to the firmware",
                 "^BdsDxe: No bootable option",
             ],
-            forbid = _KERNEL + _GRUB,
+            forbid = _KERNEL + GRUB,
             # It waits for a key then.
             quiet_after = 1,
             **getattr(case, "machine", {})
@@ -247,7 +242,7 @@ def refused_tests():
                 "mini: userspace on x86_64",
                 case.expect[-1],
             ],
-            forbid = _GRUB + getattr(case, "forbid", []),
+            forbid = GRUB + getattr(case, "forbid", []),
             **getattr(case, "machine", {})
         )
 

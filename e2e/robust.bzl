@@ -1,12 +1,7 @@
 """What real machines have: other blocks, long menus, programs that come back."""
 
 load("//e2e/disks:defs.bzl", "mini_disk")
-load(":defs.bzl", "qemu_test")
-
-_GRUB = [
-    "GNU GRUB",
-    "Welcome to GRUB",
-]
+load(":defs.bzl", "GRUB", "qemu_test")
 
 _OPTIONS = {
     "always": [
@@ -100,6 +95,6 @@ def robust_tests():
             boot = "//iso:boot",
             disks = [":{}_disk".format(test)],
             expect = ["^cloud-boot 0.0.1 x86_64"] + case.expect + ["mini: userspace on x86_64"],
-            forbid = _GRUB + getattr(case, "forbid", []),
+            forbid = GRUB + getattr(case, "forbid", []),
             **getattr(case, "machine", {})
         )
