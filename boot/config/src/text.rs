@@ -24,9 +24,9 @@ impl Text {
     pub fn new(origin: Origin, bytes: &[u8]) -> Self {
         let decoded = decode(bytes);
         let text = decoded.trim_matches(['\0', '\u{feff}']);
-        let text = match text.trim_start().split_once([' ', '\t', '\0']) {
+        let text = match text.trim_ascii_start().split_once([' ', '\t', '\0']) {
             Some((first, rest)) if origin == Origin::LoadOptions && is_program(first) => rest,
-            None if origin == Origin::LoadOptions && is_program(text.trim()) => "",
+            None if origin == Origin::LoadOptions && is_program(text.trim_ascii()) => "",
             _ => text,
         };
         let text = Secret::new(text);
@@ -37,7 +37,7 @@ impl Text {
     /// A text that sets one key to all of a value, as the variable `CloudBootTarget` does.
     pub fn of_key(origin: Origin, key: &str, value: &[u8]) -> Self {
         let value = Self::new(origin, value);
-        Self::assignments(origin, [(key, value.as_str().trim())].into_iter())
+        Self::assignments(origin, [(key, value.as_str().trim_ascii())].into_iter())
     }
 
     /// A text of settings that arrive one by one: `KEY=VALUE` with or without `cloudboot.` in front of the key.
@@ -55,7 +55,7 @@ impl Text {
             line.extend(key.chars().chain(['=']).chain(value.chars()).filter(|c| *c != '"'));
             line.push_str("\" ");
         }
-        let text = Secret::new(line.trim_end());
+        let text = Secret::new(line.trim_ascii_end());
         wipe(line);
         Self { origin, text }
     }

@@ -94,7 +94,7 @@ impl Reader<'_> {
         if depth > DEEPEST || self.files > MOST_FILES {
             return Err(Error::TooMany { what: "files that include one another", limit: MOST_FILES.into() });
         }
-        for line in text.lines().map(str::trim) {
+        for line in text.lines().map(str::trim_ascii) {
             let (key, value) = split(line);
             let (key, value) = if key == "menu" {
                 let (key, value) = split(value);
@@ -104,7 +104,7 @@ impl Reader<'_> {
             };
             match key.as_str() {
                 "include" | "menu include" => {
-                    let included = self.volume.zip(value.split_whitespace().next());
+                    let included = self.volume.zip(value.split_ascii_whitespace().next());
                     let included =
                         included.map(|(volume, path)| volume.read(&absolute(folder, path), LARGEST));
                     if let Some(Ok(bytes)) = included {
@@ -140,7 +140,7 @@ impl Reader<'_> {
             "menu label" => label.title = value.replace('^', ""),
             "menu default" => label.is_default = true,
             "kernel" | "linux" => label.kernel = value.into(),
-            "initrd" => label.initrd.extend(value.split(',').map(|path| path.trim().to_string())),
+            "initrd" => label.initrd.extend(value.split(',').map(|path| path.trim_ascii().to_string())),
             "append" => label.append = Some(value.into()),
             "fdt" | "devicetree" => label.devicetree = value.into(),
             _ => {}
@@ -178,7 +178,7 @@ fn entry(label: Label, source: Source, folder: &str, append: Option<&str>, defau
     let options = label.append.as_deref().or(append).unwrap_or_default();
     let mut initrd = label.initrd;
     let mut words = Vec::new();
-    for word in options.split_whitespace().filter(|_| options != "-") {
+    for word in options.split_ascii_whitespace().filter(|_| options != "-") {
         match word.strip_prefix("initrd=") {
             Some(paths) => initrd.extend(paths.split(',').map(ToString::to_string)),
             None => words.push(word),
@@ -203,7 +203,7 @@ fn entry(label: Label, source: Source, folder: &str, append: Option<&str>, defau
 /// The first word, which means the same in whatever case, and the rest.
 fn split(line: &str) -> (String, &str) {
     let (key, value) = line.split_once([' ', '\t']).unwrap_or((line, ""));
-    (key.to_ascii_lowercase(), value.trim())
+    (key.to_ascii_lowercase(), value.trim_ascii())
 }
 
 /// Paths are relative to the configuration's folder.

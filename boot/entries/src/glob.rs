@@ -106,7 +106,7 @@ fn entry(volume: &Volume, folder: &str, kernel: Kernel, options: &str, default: 
     let version = String::from_utf8_lossy(&kernel.version).into_owned();
     let file = |path| File { volume: volume.id(), path };
     Entry {
-        title: format!("{} {version}", defaults::os_name(volume)).trim_end().into(),
+        title: format!("{} {version}", defaults::os_name(volume)).trim_ascii_end().into(),
         id: version.clone(),
         version,
         source: Source { volume: volume.id(), path: folder.into(), kind: Kind::Glob },

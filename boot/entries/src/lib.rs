@@ -247,7 +247,7 @@ pub fn pinned(volumes: &Volumes, kernel: File, initrd: Option<File>) -> Option<E
 fn complete(volumes: &Volumes, entries: &mut [Entry]) {
     for entry in entries {
         let Start::Linux(linux) = &mut entry.start else { continue };
-        if linux.options.trim().is_empty() {
+        if linux.options.is_empty() {
             let volume = volumes.get(linux.kernel.volume);
             linux.options = volume.and_then(|volume| glob::known(volumes, volume)).unwrap_or_default();
         }

@@ -7,7 +7,8 @@ use alloc::string::String;
 
 /// The value of a name, without its quotes.
 pub fn value(text: &str, name: &str) -> Option<String> {
-    let assigned = text.lines().rev().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix('='))?;
+    let assigned =
+        text.lines().rev().find_map(|line| line.trim_ascii().strip_prefix(name)?.strip_prefix('='))?;
     let mut value = String::new();
     let quote = assigned.chars().next().filter(|c| matches!(c, '"' | '\''));
     let mut rest = assigned.chars().skip(usize::from(quote.is_some()));

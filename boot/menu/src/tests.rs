@@ -21,7 +21,7 @@ fn press(menu: &mut Menu, keys: &str) -> Outcome {
 }
 
 fn shown(menu: &Menu) -> Vec<String> {
-    let mark = |row: &Row| format!("{}{}", if row.is_marked { "*" } else { "" }, row.text.trim_end());
+    let mark = |row: &Row| format!("{}{}", if row.is_marked { "*" } else { "" }, row.text.trim_ascii_end());
     menu.draw().rows().iter().map(mark).collect()
 }
 

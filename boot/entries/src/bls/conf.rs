@@ -29,9 +29,9 @@ struct Conf<'a> {
 impl<'a> Conf<'a> {
     fn parse(text: &'a str) -> Self {
         let mut conf = Self::default();
-        for line in text.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
+        for line in text.lines().map(str::trim_ascii).filter(|line| !line.starts_with('#')) {
             let (key, value) = line.split_once([' ', '\t']).unwrap_or((line, ""));
-            let value = value.trim_start();
+            let value = value.trim_ascii_start();
             match key {
                 "title" => conf.title = value,
                 "version" => conf.version = value,
@@ -88,7 +88,7 @@ pub fn entry(
         let initrd: Vec<String> = initrd.filter(|value| !value.is_empty()).collect();
         Start::Linux(Linux {
             kernel: file(conf.linux),
-            initrd: initrd.iter().flat_map(|value| value.split_whitespace()).map(file).collect(),
+            initrd: initrd.iter().flat_map(|value| value.split_ascii_whitespace()).map(file).collect(),
             options,
             devicetree: Some(conf.devicetree).filter(|path| !path.is_empty()).map(file),
         })
@@ -141,7 +141,7 @@ fn expanded(value: &str, block: &[(String, String)]) -> String {
         text.push_str(block.iter().rev().find(|(known, _)| known == name).map_or("", |(_, value)| value));
         text.push_str(rest);
     }
-    text.trim().into()
+    text.trim_ascii().into()
 }
 
 /// Any bytes are a file, or none.

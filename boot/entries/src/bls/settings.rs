@@ -19,9 +19,9 @@ pub fn apply(volumes: &Volumes, disk: usize, candidates: &[Candidate], found: &m
     let read = |volume: &Volume| volume.read(b"/loader/loader.conf", LARGEST).ok();
     let text = on_disk.filter_map(read).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).next()?;
     let value = |key: &str| {
-        let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
+        let lines = text.lines().map(str::trim_ascii).filter(|line| !line.starts_with('#'));
         let words = lines.filter_map(|line| line.split_once([' ', '\t']));
-        words.filter(|(name, _)| *name == key).map(|(_, value)| value.trim()).next_back()
+        words.filter(|(name, _)| *name == key).map(|(_, value)| value.trim_ascii()).next_back()
     };
     if found.entries.is_empty() && found.timeout.is_none() {
         match value("timeout") {

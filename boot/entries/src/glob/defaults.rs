@@ -26,7 +26,7 @@ pub fn known(volumes: &Volumes, volume: &Volume) -> Option<String> {
 /// volume itself.
 fn of_system(system: &Volume) -> String {
     if let Some(text) = read(system, "/etc/kernel/cmdline") {
-        return text.split_whitespace().collect::<Vec<_>>().join(" ");
+        return text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
     }
     let root = fstab(system, "/").unwrap_or_else(|| format!("UUID={}", system.identity().uuid));
     let added = grub_defaults(system);
@@ -67,7 +67,7 @@ fn read(volume: &Volume, path: &str) -> Option<String> {
 fn fstab(volume: &Volume, folder: &str) -> Option<String> {
     let text = read(volume, "/etc/fstab")?;
     text.lines().find_map(|line| {
-        let mut words = line.split_whitespace();
+        let mut words = line.split_ascii_whitespace();
         let (device, mounted) = (words.next()?, words.next()?);
         (!device.starts_with('#') && mounted == folder).then(|| device.into())
     })
@@ -84,7 +84,7 @@ fn grub_defaults(volume: &Volume) -> String {
     }
     let text = texts.join("\n");
     let values = ["GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT"].map(|name| assigned(&text, name));
-    let words = values.into_iter().flatten().filter(|value| !value.trim().is_empty());
+    let words = values.into_iter().flatten().filter(|value| !value.trim_ascii().is_empty());
     words.collect::<Vec<_>>().join(" ")
 }
 
@@ -94,12 +94,12 @@ fn assigned(text: &str, name: &str) -> Option<String> {
     let (with_brace, plain) = (format!("${{{name}}}"), format!("${name}"));
     let mut value: Option<String> = None;
     for line in text.lines() {
-        let Some(new) = line.trim().strip_prefix(name).and_then(|rest| rest.strip_prefix('=')) else {
+        let Some(new) = line.trim_ascii().strip_prefix(name).and_then(|rest| rest.strip_prefix('=')) else {
             continue;
         };
         let quoted = |quote: char| new.strip_prefix(quote).and_then(|rest| rest.split(quote).next());
         let single = quoted('\'');
-        let new = single.or_else(|| quoted('"')).unwrap_or(new.trim());
+        let new = single.or_else(|| quoted('"')).unwrap_or(new.trim_ascii());
         let old = value.unwrap_or_default();
         let most = new.matches('$').count().saturating_mul(old.len()).saturating_add(new.len());
         if u64::try_from(most).is_ok_and(|length| length > LARGEST) {

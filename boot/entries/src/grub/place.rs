@@ -27,5 +27,5 @@ pub fn file(volumes: &Volumes, root: &str, path: &str) -> Option<File> {
         None => (root, path),
     };
     let path: Vec<u8> = if path.starts_with('/') { path.into() } else { format!("/{path}").into() };
-    Some(File { volume: volume(volumes, device.trim())?.id(), path })
+    Some(File { volume: volume(volumes, device.trim_ascii())?.id(), path })
 }
