@@ -23,7 +23,11 @@ book = rule(
             mandatory = True,
         ),
         "srcs": attr.label_list(
-            allow_files = [".md"],
+            allow_files = [
+                ".css",
+                ".md",
+            ],
+            doc = "pages, and what stands beside them",
             mandatory = True,
         ),
     },

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Bazel's targets that pages name.
 //!
-//! What a package has is read from its BUILD.bazel: names that stand there, and what the macros of the house make
-//! of them. The tests of `//e2e`, which loops make, are given by name.
+//! What a package has is read from its BUILD.bazel: the words in quotes, and what the macros of the house make of
+//! them. The tests of `//e2e`, which loops make, are given by name.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -68,11 +68,12 @@ fn exists(root: &Path, label: &str, is_command: bool, e2e: &BTreeSet<String>) ->
 
 /// Whether a package has a target.
 fn has(root: &Path, package: &str, name: &str, build: &str, e2e: &BTreeSet<String>) -> bool {
-    if package == E2E {
-        return e2e.contains(name);
-    }
     let folder = root.join(package);
-    let names = build.split("name = \"").skip(1).filter_map(|rest| rest.split('"').next());
+    if package == E2E {
+        return e2e.contains(name) || folder.join(name).is_file();
+    }
+    let code = build.lines().filter(|line| !line.trim_start().starts_with('#'));
+    let mut names = code.flat_map(|line| line.split('"').skip(1).step_by(2));
     let made = |base: &str| {
         let Some(part) = name.strip_prefix(base) else { return false };
         let part = part.strip_prefix('_').unwrap_or(if base.ends_with('_') { part } else { "" });
@@ -80,7 +81,7 @@ fn has(root: &Path, package: &str, name: &str, build: &str, e2e: &BTreeSet<Strin
         let is_of_file = of_file.is_some_and(|file| folder.join(format!("tests/{file}.rs")).exists());
         name == base || PARTS.contains(&part) || ARCHES.contains(&part) || is_of_file
     };
-    names.into_iter().any(made) || folder.join(name).is_file()
+    names.any(made) || folder.join(name).is_file()
 }
 
 #[cfg(test)]

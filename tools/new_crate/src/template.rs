@@ -167,7 +167,6 @@ pub fn fuzz(data: &[u8]) {
 const PROPERTIES: &str = r#"// SPDX-License-Identifier: BSD-3-Clause
 //! Any bytes are read or refused.
 
-use @NAME@::Header;
 use proptest::prelude::*;
 
 proptest! {
@@ -180,7 +179,7 @@ proptest! {
     fn any_version_is_read(version: u32) {
         let data = [&b"@MAGIC@"[..], &version.to_le_bytes()].concat();
         @NAME@::fuzz::fuzz(&data);
-        prop_assert_eq!(Header::parse(&data), Ok(Header { version }));
+        prop_assert_eq!(@NAME@::Header::parse(&data), Ok(@NAME@::Header { version }));
     }
 }
 "#;
