@@ -93,7 +93,8 @@ fn formatted(rustfmt: &str, module: &Path) -> Result<(), String> {
     let files: Vec<String> = rust(&root)?.iter().map(|file| file.display().to_string()).collect();
     let words: Vec<&str> = files.iter().map(String::as_str).collect();
     format(rustfmt, &root.join("rustfmt.toml").display().to_string(), EDITION, &words)?;
-    Ok(println!("{} files", files.len()))
+    println!("{} files", files.len());
+    Ok(())
 }
 
 fn write(rustfmt: &str) -> Result<(), String> {
