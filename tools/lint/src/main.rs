@@ -78,8 +78,10 @@ fn spelling(module: &Path) -> Result<(), String> {
     let root = checkout(module)?;
     let generated =
         |file: &PathBuf| file.ends_with("Cargo.lock") || file.starts_with(root.join("third_party"));
-    let files = style::files(&root)?.into_iter().filter(|file| !generated(file));
-    run(Command::new("codespell").args(files))
+    let files: Vec<PathBuf> = style::files(&root)?.into_iter().filter(|file| !generated(file)).collect();
+    run(Command::new("codespell").args(&files))?;
+    println!("{} files", files.len());
+    Ok(())
 }
 
 /// Every Rust file of a checkout.
