@@ -59,12 +59,13 @@ pub fn missing(root: &Path, page: &Page) -> Vec<String> {
     words.filter(is_missing).map(|word| format!("{}: there is no {word}", page.name)).collect()
 }
 
-/// A path with its folder, and without a part that stands for others (`NAME`, `*`).
+/// A path with its folder, none that Bazel makes, and without a part that stands for others (`NAME`, `*`).
 fn is_path(word: &str) -> bool {
     let is_meant = |part: &str| part == "README.md" || !part.bytes().any(|byte| byte.is_ascii_uppercase());
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'_' | b'-');
     word.contains('/')
         && !word.starts_with('/')
+        && !word.starts_with("bazel-")
         && word.bytes().all(is_plain)
         && word.split('/').all(is_meant)
         && !word.contains("...")
@@ -95,10 +96,11 @@ mod tests {
 
     #[test]
     fn a_file_that_is_named_is_there() {
-        let checkout = Checkout::new("named", &[("fs/a/src/lib.rs", ""), ("fs/README.md", "")]);
+        let checkout =
+            Checkout::new("named", &[("fs/a/src/lib.rs", ""), ("fs/README.md", ""), ("bazel-bin/b", "")]);
         let of = |text: &str| missing(&checkout.0, &checkout.page("fs/a/README.md", text)).len();
         assert_eq!(of("`fs/a/src/lib.rs`, `fs/README.md`, `fs/a`, `src/lib.rs`, `fs/NAME`, `fs/*`"), 0);
         assert_eq!(of("`fs/b`, `fs/a/src/code.rs`"), 2);
-        assert_eq!(of("`/fs/b`, `a/b`, `fs b`"), 0, "paths of other places");
+        assert_eq!(of("`/fs/b`, `a/b`, `fs b`, `bazel-bin/a`"), 0, "paths of other places");
     }
 }
