@@ -1,4 +1,4 @@
-"""Settings of the loader from every source at once: which one wins, and what none of them may do on a locked machine."""
+"""Settings of the loader from every source at once: which one wins, and what none may do on a locked machine."""
 
 load(
     "//e2e/disks:defs.bzl",
@@ -13,7 +13,7 @@ load(":defs.bzl", "GRUB", "qemu_test")
 
 # From the weakest to the strongest. Each sets what the ones before it set, and one key less, which is theirs then.
 _SECTION = "cloudboot.debug cloudboot.retry=1 cloudboot.timeout=1 cloudboot.failure=menu " + \
-           "cloudboot.cmdline.extra=source=1 cloudboot.menu=always cloudboot.console=x1"
+            "cloudboot.cmdline.extra=source=1 cloudboot.menu=always cloudboot.console=x1"
 _FILE = "cloudboot.timeout=2 cloudboot.failure=reboot " + \
         "cloudboot.cmdline.extra=source=2 cloudboot.menu=always cloudboot.console=x2"
 _LOAD_OPTIONS = "cloudboot.failure=firmware " + \

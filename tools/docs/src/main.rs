@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Writes the parts of the documentation that are made from tables of the code, and checks the pages.
 
+mod book;
 mod checkout;
 mod links;
 mod parts;
+mod shape;
+mod targets;
 
 use std::{
-    env,
+    collections::BTreeSet,
+    env, fs,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -14,15 +18,18 @@ use std::{
 use checkout::Page;
 
 const USAGE: &str =
-    "usage: docs write                writes the parts that are made from tables, in the checkout
-       docs check MODULE.bazel     compares them, for the checkout with that file, and follows all links";
+    "usage: docs write                      writes the parts that are made from tables, in the checkout
+       docs check MODULE.bazel NAMES   compares them, for the checkout with that file, and checks every page;
+                                       NAMES: a file with the targets of //e2e, one a line
+       docs book FOLDER                follows all links of the book as mdBook has made it";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
         ["write"] => write(),
-        ["check", module] => check(Path::new(module)),
+        ["check", module, names] => check(Path::new(module), Path::new(names)),
+        ["book", folder] => book::check(Path::new(folder)),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
@@ -54,16 +61,24 @@ fn write() -> Result<String, String> {
 }
 
 /// The file is a link into the checkout, also in a sandbox.
-fn check(module: &Path) -> Result<String, String> {
+fn check(module: &Path, names: &Path) -> Result<String, String> {
     let module = module.canonicalize().map_err(|e| format!("{}: {e}", module.display()))?;
     let root = module.parent().ok_or("MODULE.bazel has no folder")?;
+    let e2e = fs::read_to_string(names).map_err(|e| format!("{}: {e}", names.display()))?;
+    let e2e: BTreeSet<String> = e2e.lines().map(String::from).collect();
     let pages = checkout::pages(root)?;
     let wanted = parts::fill_all(&pages)?;
     let is_old = |(page, text): &(&Page, String)| page.text != *text;
     let old = pages.iter().zip(wanted).filter(is_old);
-    let old = old.map(|(page, _)| format!("{}: not as the tables have it", page.name));
-    let links = pages.iter().flat_map(|page| links::broken(root, page));
-    let faults: Vec<String> = old.chain(links).collect();
+    let mut faults: Vec<String> =
+        old.map(|(page, _)| format!("{}: not as the tables have it", page.name)).collect();
+    for page in &pages {
+        faults.extend(links::broken(root, page));
+        faults.extend(links::missing(root, page));
+        faults.extend(targets::missing(root, page, &e2e));
+        faults.extend(shape::faults(page));
+    }
+    faults.extend(shape::left_out(&pages));
     if faults.is_empty() {
         return Ok(format!("{} pages", pages.len()));
     }

@@ -13,10 +13,14 @@ use std::{
 };
 
 const USAGE: &str = "usage: lint format RUSTFMT CONFIG EDITION FILE...   rustfmt --check
+       lint formatted RUSTFMT MODULE.bazel        rustfmt --check of every Rust file of the checkout with that file
        lint style MODULE.bazel                    rules of the house, for the checkout with that file
        lint matrix README ARCH,ARCH WORD...       the README's table of what works
        lint spelling MODULE.bazel                 codespell, for the same
        lint write RUSTFMT                         formats every Rust file of the checkout";
+
+/// Of Rust, in all files.
+const EDITION: &str = "2024";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -24,6 +28,7 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["format", rustfmt, config, edition, files @ ..] => format(rustfmt, config, edition, files),
         ["matrix", readme, arches, rest @ ..] => matrix::check(Path::new(readme), arches, rest),
+        ["formatted", rustfmt, module] => formatted(rustfmt, Path::new(module)),
         ["style", module] => check_style(Path::new(module)),
         ["spelling", module] => spelling(Path::new(module)),
         ["write", rustfmt] => write(rustfmt),
@@ -73,16 +78,32 @@ fn spelling(module: &Path) -> Result<(), String> {
     let root = checkout(module)?;
     let generated =
         |file: &PathBuf| file.ends_with("Cargo.lock") || file.starts_with(root.join("third_party"));
-    let files = style::files(&root)?.into_iter().filter(|file| !generated(file));
-    run(Command::new("codespell").args(files))
+    let files: Vec<PathBuf> = style::files(&root)?.into_iter().filter(|file| !generated(file)).collect();
+    run(Command::new("codespell").args(&files))?;
+    println!("{} files", files.len());
+    Ok(())
+}
+
+/// Every Rust file of a checkout.
+fn rust(root: &Path) -> Result<Vec<PathBuf>, String> {
+    let files = style::files(root)?.into_iter();
+    Ok(files.filter(|file| file.extension().is_some_and(|end| end == "rs")).collect())
+}
+
+fn formatted(rustfmt: &str, module: &Path) -> Result<(), String> {
+    let root = checkout(module)?;
+    let files: Vec<String> = rust(&root)?.iter().map(|file| file.display().to_string()).collect();
+    let words: Vec<&str> = files.iter().map(String::as_str).collect();
+    format(rustfmt, &root.join("rustfmt.toml").display().to_string(), EDITION, &words)?;
+    println!("{} files", files.len());
+    Ok(())
 }
 
 fn write(rustfmt: &str) -> Result<(), String> {
     let root = env::var("BUILD_WORKSPACE_DIRECTORY").map_err(|_| "run it with tools/bazel run")?;
     let root = PathBuf::from(root);
-    let rust: Vec<PathBuf> =
-        style::files(&root)?.into_iter().filter(|f| f.extension().is_some_and(|e| e == "rs")).collect();
+    let rust = rust(&root)?;
     println!("formatting {} files", rust.len());
     let config = root.join("rustfmt.toml");
-    run(Command::new(rustfmt).arg("--config-path").arg(config).args(["--edition", "2024"]).args(rust))
+    run(Command::new(rustfmt).arg("--config-path").arg(config).args(["--edition", EDITION]).args(rust))
 }

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! `tools/bazel run //tools:new-crate -- fs/NAME`: a new library of the house shape.
+//!
+//! Only the standard library: what makes crates waits for none.
+
+mod manifest;
+mod name;
+mod template;
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use name::Name;
+
+const USAGE: &str = "usage: tools/bazel run //tools:new-crate -- FOLDER/NAME
+
+Makes the library FOLDER/NAME; FOLDER is fs, boot or net.
+
+  tools/bazel run //tools:new-crate -- fs/xfs       a filesystem
+  tools/bazel run //tools:new-crate -- boot/fdt     something that a boot needs
+
+The program itself: new_crate make FOLDER/NAME
+                    new_crate files LIB.rs FOLDER/NAME OUT   its files only, with the lints of LIB.rs, below OUT";
+
+/// Where the lints of all libraries are taken from.
+const NEIGHBOUR: &str = "fs/block/src/lib.rs";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["make", "--help" | "-h"] => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        ["make", path] => make(path),
+        ["files", neighbour, path, out] => files(Path::new(neighbour), path, Path::new(out)),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(said) => {
+            println!("{said}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("new-crate: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Everything is looked at before anything is written.
+fn make(path: &str) -> Result<String, String> {
+    let root = env::var("BUILD_WORKSPACE_DIRECTORY").map_err(|_| "run it with tools/bazel run")?;
+    let root = PathBuf::from(root);
+    let name = Name::parse(path)?;
+    if root.join(name.path()).exists() {
+        return Err(format!("{path}: is there already"));
+    }
+    let cargo = root.join("Cargo.toml");
+    let manifest = manifest::with(&read(&cargo)?, &name)?;
+    let files = template::files(&name, &read(&root.join(NEIGHBOUR))?)?;
+    write_all(&root.join(name.path()), &files)?;
+    fs::write(&cargo, manifest).map_err(|e| format!("{}: {e}", cargo.display()))?;
+    Ok(next(&root, &name))
+}
+
+fn files(neighbour: &Path, path: &str, out: &Path) -> Result<String, String> {
+    let files = template::files(&Name::parse(path)?, &read(neighbour)?)?;
+    write_all(out, &files)?;
+    Ok(format!("{} files", files.len()))
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+fn write_all(folder: &Path, files: &[(&str, String)]) -> Result<(), String> {
+    for (file, text) in files {
+        let path = folder.join(file);
+        let fault = |e| format!("{}: {e}", path.display());
+        fs::create_dir_all(path.parent().unwrap_or(folder)).map_err(fault)?;
+        fs::write(&path, text).map_err(fault)?;
+    }
+    Ok(())
+}
+
+/// What a person has to do.
+fn next(root: &Path, name: &Name) -> String {
+    let (path, folder) = (name.path(), name.folder);
+    let readme = if root.join(folder).join("README.md").exists() {
+        format!("a line about it in {folder}/README.md")
+    } else {
+        format!("{folder}/README.md, which says what lives in {folder} and what may not")
+    };
+    format!(
+        "made {path}, and its lines in Cargo.toml. Next:
+  tools/bazel run //third_party:repin     Cargo.lock gets its lines, too
+  tools/bazel test //{path}/...
+  {path}/src/lib.rs    what is really read, in place of the header
+  {path}/README.md     what it is, and what is not supported
+  {readme}
+A code of an error is a row of {path}/src/codes.rs; docs/extending.md has the whole way."
+    )
+}

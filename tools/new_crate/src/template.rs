@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The files of a new crate.
+
+use crate::name::Name;
+
+/// The files by their paths below the crate's folder; the lints are those of `neighbour`, another library.
+///
+/// # Errors
+/// The neighbour has no lints where they are looked for.
+pub fn files(name: &Name<'_>, neighbour: &str) -> Result<Vec<(&'static str, String)>, String> {
+    let lints = lints(neighbour)?;
+    let letters: String = name.own.to_uppercase().chars().take(4).collect();
+    let magic = letters + &"\\0".repeat(4usize.saturating_sub(name.own.len()));
+    let fill = |text: &str| {
+        let text = text.replace("@LINTS@\n", lints).replace("@MAGIC@", &magic);
+        text.replace("@NAME@", name.own).replace("@PATH@", &name.path())
+    };
+    let files = [
+        ("Cargo.toml", CARGO),
+        ("BUILD.bazel", BUILD),
+        ("README.md", README),
+        ("src/lib.rs", LIB),
+        ("src/fuzz.rs", FUZZ),
+        ("tests/properties.rs", PROPERTIES),
+    ];
+    Ok(files.map(|(file, text)| (file, fill(text))).into())
+}
+
+/// From `#![no_std]` to the end of the lints.
+fn lints(neighbour: &str) -> Result<&str, String> {
+    let start = neighbour.find("#![no_std]\n").ok_or("the neighbour has no #![no_std]")?;
+    let rest = neighbour.get(start..).unwrap_or_default();
+    let end = rest.find("\n)]\n").ok_or("the neighbour has no lints")?;
+    Ok(rest.get(..end + "\n)]\n".len()).unwrap_or_default())
+}
+
+const CARGO: &str = r#"[package]
+name = "@NAME@"
+version.workspace = true
+edition.workspace = true
+license.workspace = true
+publish.workspace = true
+
+[dependencies]
+thiserror.workspace = true
+
+[target.'cfg(target_os = "linux")'.dev-dependencies]
+proptest.workspace = true
+"#;
+
+const BUILD: &str = r#"load("//tools/rust:defs.bzl", "rust_crate")
+
+rust_crate(
+    name = "@NAME@",
+    test_deps = ["@crates//:proptest"],
+    deps = ["@crates//:thiserror"],
+)
+"#;
+
+const README: &str = "# @NAME@
+
+What it reads, and from which specification, in three lines.
+
+Lives here: what belongs into this crate. What may not: what belongs elsewhere, and where.
+
+Not supported: each limit, and the error that reports it. The input ends too early: `Error::Truncated`; it is
+something else: `Error::Magic`.
+";
+
+const LIB: &str = r#"// SPDX-License-Identifier: BSD-3-Clause
+//! What it reads, in one sentence.
+//!
+//! What it refuses, and how that is said.
+//!
+//! ```
+//! let header = @NAME@::Header::parse(b"@MAGIC@\x01\0\0\0");
+//! assert_eq!(header.map(|header| header.version), Ok(1));
+//! ```
+//!
+//! Sources: the specification, with its version.
+@LINTS@
+
+pub mod fuzz;
+
+/// What stands first.
+const MAGIC: [u8; 4] = *b"@MAGIC@";
+
+/// The header: a magic number and a version, each of four bytes, the second little-endian.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Header {
+    /// The version of the format.
+    pub version: u32,
+}
+
+impl Header {
+    /// Reads the header that `data` begins with.
+    ///
+    /// # Errors
+    /// [`Error::Truncated`] when `data` ends in it; [`Error::Magic`] when something else stands there.
+    pub fn parse(data: &[u8]) -> Result<Self, Error> {
+        let Some((magic, rest)) = data.split_first_chunk() else {
+            return Err(Error::Truncated { structure: "magic number", offset: 0 });
+        };
+        if *magic != MAGIC {
+            return Err(Error::Magic { found: u32::from_be_bytes(*magic) });
+        }
+        let Some((version, _)) = rest.split_first_chunk() else {
+            return Err(Error::Truncated { structure: "version", offset: 4 });
+        };
+        Ok(Self { version: u32::from_le_bytes(*version) })
+    }
+}
+
+/// Why something cannot be read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The input ends before a structure does.
+    #[error("the {structure} at byte {offset} is cut off")]
+    Truncated {
+        /// Which.
+        structure: &'static str,
+        /// Where it begins, in bytes.
+        offset: u64,
+    },
+    /// It is something else.
+    #[error("the magic number is {found:#010x}")]
+    Magic {
+        /// What stands in its place, big-endian.
+        found: u32,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parse_reads_magic_and_version() {
+        assert_eq!(Header::parse(b"@MAGIC@\x02\x01\0\0, and more"), Ok(Header { version: 0x102 }));
+    }
+
+    #[test]
+    fn parse_rejects_a_short_header() {
+        assert_eq!(Header::parse(b"@MAGIC@\0"), Err(Error::Truncated { structure: "version", offset: 4 }));
+        assert_eq!(Header::parse(b""), Err(Error::Truncated { structure: "magic number", offset: 0 }));
+    }
+
+    #[test]
+    fn parse_rejects_another_magic_number() {
+        assert_eq!(Header::parse(b"\0\0\0\x07\0\0\0\0"), Err(Error::Magic { found: 7 }));
+    }
+}
+"#;
+
+const FUZZ: &str = "// SPDX-License-Identifier: BSD-3-Clause
+//! The fuzz entry point.
+
+use crate::Header;
+
+/// Fuzz entry point: any bytes give a value or an error.
+pub fn fuzz(data: &[u8]) {
+    let _ = Header::parse(data);
+}
+";
+
+const PROPERTIES: &str = r#"// SPDX-License-Identifier: BSD-3-Clause
+//! Any bytes are read or refused.
+
+use proptest::prelude::*;
+
+proptest! {
+    #[test]
+    fn any_bytes_give_a_value_or_an_error(data in proptest::collection::vec(any::<u8>(), 0..64)) {
+        @NAME@::fuzz::fuzz(&data);
+    }
+
+    #[test]
+    fn any_version_is_read(version: u32) {
+        let data = [&b"@MAGIC@"[..], &version.to_le_bytes()].concat();
+        @NAME@::fuzz::fuzz(&data);
+        prop_assert_eq!(@NAME@::Header::parse(&data), Ok(@NAME@::Header { version }));
+    }
+}
+"#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEIGHBOUR: &str =
+        "//! Text.\n#![no_std]\n#![warn(missing_docs)]\n#![cfg_attr(\n    not(test)\n)]\n\nmod a;\n";
+
+    #[test]
+    fn nothing_is_left_to_be_filled_in() {
+        for path in ["fs/x", "net/longer_name"] {
+            let files = files(&Name::parse(path).unwrap(), NEIGHBOUR).unwrap();
+            assert_eq!(files.len(), 6);
+            assert!(files.iter().all(|(_, text)| !text.contains('@') || text.contains("@crates")), "{path}");
+            let lib = &files.iter().find(|(file, _)| *file == "src/lib.rs").unwrap().1;
+            assert!(lib.contains(
+                "version.\n#![no_std]\n#![warn(missing_docs)]\n#![cfg_attr(\n    not(test)\n)]\n\npub"
+            ));
+        }
+        assert!(files(&Name::parse("fs/x").unwrap(), "mod a;\n").is_err(), "a neighbour without lints");
+    }
+}

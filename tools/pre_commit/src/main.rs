@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! `tools/bazel run //tools:pre-commit [-- --help]`: what can be checked in seconds, and the hook that does so.
+//!
+//! Only the standard library: a hook waits for nothing that can be spared.
+
+mod hook;
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+    time::Instant,
+};
+
+const USAGE: &str = "usage: tools/bazel run //tools:pre-commit [-- OPTION]
+
+Checks style, spelling, format and pages of the checkout as it is. With an option:
+
+  --install   makes this git's hook; it checks what is committed, not the rest of the checkout
+  --hook      prints that hook
+  TREE        checks this copy of a checkout, as the hook does
+
+The program itself takes LINT DOCS RUSTFMT NAMES before these: two programs, rustfmt, the names of //e2e's targets.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let [lint, docs, rustfmt, names, rest @ ..] = words.as_slice() else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let tools = Tools { lint, docs, rustfmt, names };
+    let outcome = match rest {
+        ["--help" | "-h"] => Ok(format!("{USAGE}\n")),
+        ["--hook"] => Ok(hook::TEXT.to_owned()),
+        ["--install"] => workspace().and_then(|root| hook::install(&root)).map(|said| said + "\n"),
+        [] => workspace().and_then(|root| check(&tools, &root)),
+        [tree] if !tree.starts_with('-') => check(&tools, Path::new(tree)),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(said) => {
+            print!("{said}");
+            ExitCode::SUCCESS
+        }
+        Err(why) => {
+            eprintln!("pre-commit: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+struct Tools<'a> {
+    lint: &'a str,
+    docs: &'a str,
+    rustfmt: &'a str,
+    names: &'a str,
+}
+
+fn workspace() -> Result<PathBuf, String> {
+    let root = env::var_os("BUILD_WORKSPACE_DIRECTORY").ok_or("run it with tools/bazel run")?;
+    Ok(root.into())
+}
+
+/// Runs all checks, also behind one that fails, and says how each went.
+fn check(tools: &Tools<'_>, root: &Path) -> Result<String, String> {
+    let module = root.join("MODULE.bazel").display().to_string();
+    let checks: [(&str, &str, &[&str]); 4] = [
+        ("style", tools.lint, &["style", &module]),
+        ("spelling", tools.lint, &["spelling", &module]),
+        ("format", tools.lint, &["formatted", tools.rustfmt, &module]),
+        ("pages", tools.docs, &["check", &module, tools.names]),
+    ];
+    let mut failed = Vec::new();
+    for (name, program, arguments) in checks {
+        let start = Instant::now();
+        let output =
+            Command::new(program).args(arguments).output().map_err(|e| format!("{name}: {program}: {e}"))?;
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        if output.status.success() {
+            println!("{name}: {} ({:.1} s)", said.trim(), start.elapsed().as_secs_f32());
+        } else {
+            println!("{name}: failed\n{}", said.trim_end());
+            failed.push(name);
+        }
+    }
+    if failed.is_empty() { Ok(String::new()) } else { Err(format!("{} failed", failed.join(", "))) }
+}
