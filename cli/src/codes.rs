@@ -26,7 +26,7 @@ code::table! {
         "devices, pipes and sockets are not copied",
         "leave it out";
     pub(crate) TARGET: Code = "E-CLI-TARGET",
-        "a file cannot be written to; what is there already is left as it is",
+        "a file or folder cannot be written to; `fs cp` leaves what is there already as it is",
         "another target";
     pub(crate) LIMIT: Code = "E-CLI-LIMIT",
         "there are more names, or deeper folders, than an image of its size can honestly hold",

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The commands, a file for each.
 
+mod completions;
 mod config;
 mod dev;
 mod fs;
 mod inspect;
+mod man;
 
 use clap::Subcommand;
 
@@ -23,6 +25,8 @@ pub enum Command {
     /// Settings of the loader
     #[command(subcommand)]
     Config(config::Command),
+    Completions(completions::Options),
+    Man(man::Options),
 }
 
 impl Command {
@@ -33,6 +37,8 @@ impl Command {
             Self::Fs(command) => command.run(printer),
             Self::Dev(command) => command.run(printer),
             Self::Config(command) => command.run(printer),
+            Self::Completions(options) => options.run(printer),
+            Self::Man(options) => options.run(printer),
         }
     }
 }
