@@ -34,6 +34,9 @@ code::table! {
     pub(crate) OUTPUT: Code = "E-CLI-OUTPUT",
         "standard output cannot be written to",
         "look at what it leads to";
+    pub(crate) NVRAM: Code = "E-CLI-NVRAM",
+        "there are no UEFI variables, or damaged ones",
+        "name the `*_VARS.fd` of a machine whose firmware is EDK II, or its efivarfs";
     pub(crate) FILE: Code = "E-CLI-FILE",
         "a file of this machine cannot be read",
         "check its name and permissions";

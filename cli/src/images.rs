@@ -47,7 +47,7 @@ pub fn open_all(paths: &[OsString]) -> Result<Vec<Image>, Failure> {
 }
 
 /// Opens an image, whatever its format: yields its kind, and what the machine would see as a disk.
-fn open(path: &Path) -> Result<(&'static str, Rc<dyn BlockRead>), Failure> {
+pub fn open(path: &Path) -> Result<(&'static str, Rc<dyn BlockRead>), Failure> {
     let failed =
         |cause: &dyn ToString| Failure::new(codes::IMAGE, path.as_os_str().as_bytes(), cause.to_string());
     // Before it is opened: opening a pipe waits for its other end.

@@ -14,6 +14,7 @@ mod copy;
 mod failure;
 mod images;
 mod machine;
+mod nvram;
 mod place;
 mod printer;
 mod record;

@@ -9,7 +9,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-const COMMANDS: [&[&str]; 16] = [
+const COMMANDS: [&[&str]; 18] = [
     &[],
     &["inspect"],
     &["fs"],
@@ -24,6 +24,8 @@ const COMMANDS: [&[&str]; 16] = [
     &["dev", "cat"],
     &["config"],
     &["config", "explain"],
+    &["nvram"],
+    &["nvram", "show"],
     &["completions"],
     &["man"],
 ];

@@ -7,6 +7,7 @@ mod dev;
 mod fs;
 mod inspect;
 mod man;
+mod nvram;
 
 use clap::Subcommand;
 
@@ -25,6 +26,9 @@ pub enum Command {
     /// Settings of the loader
     #[command(subcommand)]
     Config(config::Command),
+    /// UEFI variables
+    #[command(subcommand)]
+    Nvram(nvram::Command),
     Completions(completions::Options),
     Man(man::Options),
 }
@@ -37,6 +41,7 @@ impl Command {
             Self::Fs(command) => command.run(printer),
             Self::Dev(command) => command.run(printer),
             Self::Config(command) => command.run(printer),
+            Self::Nvram(command) => command.run(printer),
             Self::Completions(options) => options.run(printer),
             Self::Man(options) => options.run(printer),
         }
