@@ -37,6 +37,9 @@ code::table! {
     pub(crate) NVRAM: Code = "E-CLI-NVRAM",
         "there are no UEFI variables, or damaged ones",
         "name the `*_VARS.fd` of a machine whose firmware is EDK II, or its efivarfs";
+    pub(crate) LABEL: Code = "E-CLI-LABEL",
+        "the label of this volume is not set",
+        "as the message says";
     pub(crate) FILE: Code = "E-CLI-FILE",
         "a file of this machine cannot be read",
         "check its name and permissions";

@@ -4,16 +4,17 @@
 use std::{
     ffi::OsString,
     fs::{self, File},
-    io::{Seek, SeekFrom},
+    io::{self, Seek, SeekFrom},
     os::unix::{
         ffi::OsStrExt,
-        fs::{FileExt, FileTypeExt},
+        fs::{FileExt, FileTypeExt, OpenOptionsExt},
     },
     path::Path,
     rc::Rc,
 };
 
-use block::{BlockRead, ReadError, check_bounds};
+use block::{BlockRead, BlockWrite, ReadError, check_bounds};
+use rustix::fs::OFlags;
 
 use crate::{codes, failure::Failure};
 
@@ -66,6 +67,21 @@ pub fn open(path: &Path) -> Result<(&'static str, Rc<dyn BlockRead>), Failure> {
     content(disk).map_err(|error| Failure::of(&error, path.as_os_str().as_bytes()))
 }
 
+/// Opens a raw image to be written to; a block device only if nobody else uses it, as a mounted filesystem does.
+pub fn open_for_writing(path: &Path) -> Result<RawDisk, Failure> {
+    let failed = |error: io::Error| Failure::new(codes::TARGET, path.as_os_str().as_bytes(), error);
+    // Without O_CREAT, it is defined for block devices only (open(2)).
+    let flags = if fs::metadata(path).map_err(failed)?.file_type().is_block_device() {
+        OFlags::EXCL
+    } else {
+        OFlags::empty()
+    };
+    let flags = flags.bits().cast_signed();
+    let mut file = File::options().read(true).write(true).custom_flags(flags).open(path).map_err(failed)?;
+    let size = file.seek(SeekFrom::End(0)).map_err(failed)?;
+    Ok(RawDisk { file, size, block_size: BLOCK_SIZES[0] })
+}
+
 /// The disk in a file, by what the file starts or ends with.
 fn content(file: RawDisk) -> Result<(&'static str, Rc<dyn BlockRead>), filesystem::Error> {
     Ok(if qcow2::probe(&file)? {
@@ -78,7 +94,7 @@ fn content(file: RawDisk) -> Result<(&'static str, Rc<dyn BlockRead>), filesyste
 }
 
 /// A file that holds the bytes of a disk.
-struct RawDisk {
+pub struct RawDisk {
     file: File,
     /// Bytes.
     size: u64,
@@ -111,5 +127,18 @@ impl BlockRead for RawDisk {
         self.file
             .read_exact_at(buf, offset)
             .map_err(|error| ReadError::Device { offset, cause: error.to_string().into() })
+    }
+}
+
+impl BlockWrite for RawDisk {
+    fn write_at(&self, offset: u64, buf: &[u8]) -> Result<(), ReadError> {
+        check_bounds(offset, buf.len(), self.size)?;
+        let failed = |error: io::Error| ReadError::Device { offset, cause: error.to_string().into() };
+        self.file.write_all_at(buf, offset).map_err(failed)
+    }
+
+    fn flush(&self) -> Result<(), ReadError> {
+        let failed = |error: io::Error| ReadError::Device { offset: 0, cause: error.to_string().into() };
+        self.file.sync_data().map_err(failed)
     }
 }

@@ -34,7 +34,7 @@ fn call(args: &[&str]) -> (i32, String) {
 /// Every command that reads images, on this one.
 fn call_all(image: &str, into: &str) {
     let with_path = format!("{image}:/boot");
-    let commands: [&[&str]; 11] = [
+    let commands: [&[&str]; 12] = [
         &["inspect", image],
         &["inspect", "--json", image],
         &["fs", "ls", image],
@@ -46,6 +46,7 @@ fn call_all(image: &str, into: &str) {
         &["dev", "ls", image],
         &["dev", "cat", image],
         &["nvram", "show", image],
+        &["label", image],
     ];
     for args in commands {
         let (code, said) = call(args);

@@ -9,7 +9,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-const COMMANDS: [&[&str]; 18] = [
+const COMMANDS: [&[&str]; 19] = [
     &[],
     &["inspect"],
     &["fs"],
@@ -24,6 +24,7 @@ const COMMANDS: [&[&str]; 18] = [
     &["dev", "cat"],
     &["config"],
     &["config", "explain"],
+    &["label"],
     &["nvram"],
     &["nvram", "show"],
     &["completions"],

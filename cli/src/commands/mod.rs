@@ -6,6 +6,7 @@ mod config;
 mod dev;
 mod fs;
 mod inspect;
+mod label;
 mod man;
 mod nvram;
 
@@ -26,6 +27,7 @@ pub enum Command {
     /// Settings of the loader
     #[command(subcommand)]
     Config(config::Command),
+    Label(label::Options),
     /// UEFI variables
     #[command(subcommand)]
     Nvram(nvram::Command),
@@ -41,6 +43,7 @@ impl Command {
             Self::Fs(command) => command.run(printer),
             Self::Dev(command) => command.run(printer),
             Self::Config(command) => command.run(printer),
+            Self::Label(options) => options.run(printer),
             Self::Nvram(command) => command.run(printer),
             Self::Completions(options) => options.run(printer),
             Self::Man(options) => options.run(printer),
