@@ -7,6 +7,9 @@ code::table! {
     pub(crate) IMAGE: Code = "E-CLI-IMAGE",
         "an image cannot be opened, or is given twice",
         "name a file or block device that you may read";
+    pub(crate) BACKING: Code = "E-CLI-BACKING",
+        "an overlay names a backing file that is not given, or one is given that none names",
+        "`--backing FILE` for each file that an overlay names, no more";
     pub(crate) VOLUME: Code = "E-CLI-VOLUME",
         "no volume is meant, or more than one",
         "`--volume` with one that `cloud-boot inspect` shows";

@@ -14,7 +14,7 @@ use efi::varstore::{self, Variable};
 use crate::{
     codes,
     failure::{Failure, Failures},
-    images,
+    images::{self, Backing},
 };
 
 /// Where Linux has the variables of the running system (Documentation/filesystems/efivarfs.rst).
@@ -29,20 +29,21 @@ const BYTES: u64 = 16 << 20;
 
 /// The variables in a file, in a folder as efivarfs has it, or of this system; sorted by their names. Those of a
 /// folder that cannot be read are failures.
-pub fn read(path: Option<&Path>) -> Result<(Vec<Variable>, Failures), Failure> {
+pub fn read(path: Option<&Path>, backing: &Backing) -> Result<(Vec<Variable>, Failures), Failure> {
     let path = path.unwrap_or(Path::new(EFIVARS));
     if !path.exists() && path == Path::new(EFIVARS) {
         let cause = "this system was not started by UEFI, or efivarfs is not mounted";
         return Err(Failure::new(codes::NVRAM, EFIVARS, cause));
     }
-    if path.is_dir() { of_folder(path) } else { Ok((of_file(path)?, Failures::default())) }
+    if path.is_dir() { of_folder(path) } else { Ok((of_file(path, backing)?, Failures::default())) }
 }
 
-fn of_file(path: &Path) -> Result<Vec<Variable>, Failure> {
+fn of_file(path: &Path, backing: &Backing) -> Result<Vec<Variable>, Failure> {
     let object = path.as_os_str().as_bytes();
-    let (_, device) = images::open(path)?;
+    let images = images::open_all(&[path.into()], backing)?;
+    let Some(device) = images.first().map(|image| &image.device) else { return Ok(Vec::new()) };
     let failed = |error: block::ReadError| Failure::of(&error.into(), object);
-    let Some((start, length)) = find(&*device).map_err(failed)? else {
+    let Some((start, length)) = find(&**device).map_err(failed)? else {
         return Err(Failure::new(codes::NVRAM, object, "no store of variables is in it"));
     };
     if length > varstore::LARGEST {

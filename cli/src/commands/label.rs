@@ -11,7 +11,7 @@ use ext4::label::{self, LabelError};
 use crate::{
     codes,
     failure::{Failure, Stop},
-    images,
+    images::{self, Backing},
     machine::Machine,
     printer::{Printer, text},
     volume,
@@ -42,12 +42,14 @@ pub struct Options {
     /// The volume: id, label or UUID as `cloud-boot inspect` shows them, or LABEL=, UUID=, PARTLABEL=, PARTUUID=
     #[arg(long, value_name = "VOLUME")]
     volume: Option<OsString>,
+    #[command(flatten)]
+    backing: Backing,
 }
 
 impl Options {
     /// Sets it, or prints it.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
-        let machine = Machine::open(std::slice::from_ref(&self.image))?;
+        let machine = Machine::open(std::slice::from_ref(&self.image), &self.backing)?;
         let volume = volume::pick(&machine, self.volume.as_deref().map(OsStrExt::as_bytes))?;
         let Some(label) = &self.label else {
             return printer.line(format_args!("{}", text(&volume.identity().label)));

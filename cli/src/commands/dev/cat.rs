@@ -9,6 +9,7 @@ use clap::Args;
 use crate::{
     codes,
     failure::{Failure, Stop},
+    images::Backing,
     machine::{Device, Machine},
     printer::{Printer, text},
 };
@@ -29,6 +30,8 @@ pub struct Options {
     /// Images or block devices, together the machine's disks
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<OsString>,
+    #[command(flatten)]
+    backing: Backing,
     /// The device, as `dev ls` calls it; else the only disk
     #[arg(long, value_name = "DEVICE")]
     device: Option<OsString>,
@@ -43,7 +46,7 @@ pub struct Options {
 impl Options {
     /// Prints them.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
-        let devices = Machine::open(&self.images)?.devices();
+        let devices = Machine::open(&self.images, &self.backing)?.devices();
         let device = self.pick(&devices)?;
         let (bytes, id) = (&device.bytes, device.name.as_slice());
         let rest = bytes.size().checked_sub(self.offset);

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::report::{Boot, CloudBoot, Plain, Report, SecureBoot};
 use crate::{
     failure::Stop,
+    images::Backing,
     nvram,
     printer::{Printer, text},
 };
@@ -28,6 +29,8 @@ pub struct Options {
     /// A variable store of EDK II, raw or qcow2, or a folder as efivarfs has it; else the variables of this system
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
+    #[command(flatten)]
+    backing: Backing,
     /// Names and sizes of all other variables, too
     #[arg(long)]
     all: bool,
@@ -39,7 +42,7 @@ pub struct Options {
 impl Options {
     /// Prints it.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
-        let (variables, failures) = nvram::read(self.file.as_deref())?;
+        let (variables, failures) = nvram::read(self.file.as_deref(), &self.backing)?;
         let report = Report::new(&variables);
         if self.json { printer.json(&report) } else { show(&report, self.all, printer) }?;
         failures.end()
