@@ -17,6 +17,7 @@ mod machine;
 mod nvram;
 mod place;
 mod printer;
+mod progress;
 mod record;
 mod volume;
 mod walk;

@@ -118,10 +118,14 @@ fn a_page_has_the_texts_of_the_help() {
 .SH NAME
 cloud\\-boot\\-dev\\-ls \\- Disks and partitions, by the names that `dev cat` takes
 .SH SYNOPSIS
-\\fBcloud\\-boot dev ls\\fR [\\fB\\-\\-json\\fR] [\\fB\\-h\\fR|\\fB\\-\\-help\\fR] <\\fIIMAGE\\fR>
+\\fBcloud\\-boot dev ls\\fR [\\fB\\-\\-backing\\fR] [\\fB\\-\\-json\\fR] [\\fB\\-h\\fR|\\fB\\-\\-help\\fR] <\\fIIMAGE\\fR>
 .SH DESCRIPTION
 Disks and partitions, by the names that `dev cat` takes
 .SH OPTIONS
+.TP
+\\fB\\-\\-backing\\fR \\fI<FILE>\\fR
+The backing file of a qcow2 overlay. Several times for chains, nearest first, and for several overlays in the order of \
+     the images
 .TP
 \\fB\\-\\-json\\fR
 One line of JSON
