@@ -6,7 +6,7 @@ use std::{
     ffi::OsStr,
     fs,
     os::unix::ffi::OsStrExt,
-    path::PathBuf,
+    path::Path,
     process::{Command, Output, Stdio},
 };
 
@@ -81,10 +81,13 @@ fn variables() -> Vec<(&'static str, &'static str, Vec<u8>)> {
 }
 
 /// A store with these, and with a boot entry and a network boot of the tool's own.
-fn store(dir: &PathBuf) -> String {
+fn store(dir: &Path) -> String {
     let path = |name: &str| dir.join(name).to_str().unwrap().to_string();
     let hex = |data: &[u8]| data.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let variable = |(vendor, name, data): (&str, &str, Vec<u8>)| serde_json::json!({"name": name, "guid": vendor, "attr": 7, "data": hex(&data)});
+    let variable = |(vendor, name, data): (&str, &str, Vec<u8>)| {
+        let data = hex(&data);
+        serde_json::json!({"name": name, "guid": vendor, "attr": 7, "data": data})
+    };
     let variables: Vec<Value> = variables().into_iter().map(variable).collect();
     fs::write(path("json"), serde_json::json!({"version": 2, "variables": variables}).to_string()).unwrap();
     let options = ["-i", STORE, "--append-boot-filepath", "\\EFI\\x.efi", "--set-boot-uri", "http://a/b.efi"];

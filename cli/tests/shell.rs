@@ -118,7 +118,8 @@ fn a_page_has_the_texts_of_the_help() {
 .SH NAME
 cloud\\-boot\\-dev\\-ls \\- Disks and partitions, by the names that `dev cat` takes
 .SH SYNOPSIS
-\\fBcloud\\-boot dev ls\\fR [\\fB\\-\\-backing\\fR] [\\fB\\-\\-json\\fR] [\\fB\\-h\\fR|\\fB\\-\\-help\\fR] <\\fIIMAGE\\fR>
+\\fBcloud\\-boot dev ls\\fR [\\fB\\-\\-backing\\fR] [\\fB\\-\\-json\\fR] \
+     [\\fB\\-h\\fR|\\fB\\-\\-help\\fR] <\\fIIMAGE\\fR>
 .SH DESCRIPTION
 Disks and partitions, by the names that `dev cat` takes
 .SH OPTIONS
