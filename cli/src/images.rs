@@ -97,7 +97,10 @@ fn file(path: &Path) -> Result<RawDisk, Failure> {
 
 /// Opens a raw image to be written to; a block device only if nobody else uses it, as a mounted filesystem does.
 pub fn open_for_writing(path: &Path) -> Result<RawDisk, Failure> {
-    let failed = |error: io::Error| Failure::new(codes::TARGET, path.as_os_str().as_bytes(), error);
+    let failed = |error: io::Error| Failure {
+        advice: "name one that you may write to and that nobody uses".into(),
+        ..Failure::new(codes::IMAGE, path.as_os_str().as_bytes(), error)
+    };
     // Without O_CREAT, it is defined for block devices only (open(2)).
     let flags = if fs::metadata(path).map_err(failed)?.file_type().is_block_device() {
         OFlags::EXCL

@@ -135,10 +135,20 @@ fn entry(variable: &Variable) -> Option<Entry> {
     Some(Entry {
         id: variable.name.clone(),
         active: option.is_active(),
-        path: device_text::of(option.paths),
+        path: without_credentials(&device_text::of(option.paths)),
         options: options(option.options),
         description: option.description,
     })
+}
+
+/// A path whose URI has no name and password in it (RFC 3986, section 3.2.1).
+fn without_credentials(path: &str) -> String {
+    let masked = path.split_once("://").and_then(|(scheme, rest)| {
+        let end = rest.find(['/', '?', '#', ')']).unwrap_or(rest.len());
+        let at = rest[..end].rfind('@')?;
+        Some(format!("{scheme}://***{}", &rest[at..]))
+    });
+    masked.unwrap_or_else(|| path.into())
 }
 
 /// LoadOptions as a command line: what has characters that no command line has is for another program.
@@ -209,4 +219,22 @@ fn plain(variable: &Variable) -> Plain {
         _ => false,
     };
     Plain { vendor: vendor.clone(), name: name.clone(), attributes: *attributes, size: data.len(), is_shown }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uri_is_shown_without_its_credentials() {
+        let cases = [
+            ("IPv4()/Uri(http://me:a@b@host/x@y.efi)", "IPv4()/Uri(http://***@host/x@y.efi)"),
+            ("Uri(http://host/a:b@c)", "Uri(http://host/a:b@c)"),
+            ("Uri(https://token@host)", "Uri(https://***@host)"),
+            ("\\EFI\\a@b.efi", "\\EFI\\a@b.efi"),
+        ];
+        for (path, shown) in cases {
+            assert_eq!(without_credentials(path), shown);
+        }
+    }
 }

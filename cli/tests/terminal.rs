@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Progress of long work: on a terminal, which socat makes, and nowhere else.
+//! What only a terminal gets, which socat makes here: progress of long work, and colours of help.
 
 use std::{
     env, fs,
@@ -100,5 +100,15 @@ fn elsewhere_nothing_is_shown() {
         let output =
             Command::new(program()).args(args).current_dir(&dir).stdin(Stdio::null()).output().unwrap();
         assert!(output.status.success() && output.stderr.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn help_and_wrong_usage_have_colours_on_a_terminal() {
+    let dir = work_dir("colours");
+    for line in ["\"$0\" --help", "\"$0\" nvram show --json --help", "\"$0\" boot || true"] {
+        assert!(on_terminal(&dir, line).contains("\x1b["), "{line}");
+        assert!(!on_terminal(&dir, &format!("export NO_COLOR=1; {line}")).contains('\x1b'), "{line}");
+        assert!(!on_terminal(&dir, &format!("({line}) 2>&1 | cat")).contains('\x1b'), "{line}");
     }
 }
