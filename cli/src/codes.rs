@@ -7,6 +7,9 @@ code::table! {
     pub(crate) IMAGE: Code = "E-CLI-IMAGE",
         "an image cannot be opened, or is given twice",
         "name a file or block device that you may read";
+    pub(crate) BACKING: Code = "E-CLI-BACKING",
+        "an overlay names a backing file that is not given, or one is given that none names",
+        "`--backing FILE` for each file that an overlay names, no more";
     pub(crate) VOLUME: Code = "E-CLI-VOLUME",
         "no volume is meant, or more than one",
         "`--volume` with one that `cloud-boot inspect` shows";
@@ -26,7 +29,7 @@ code::table! {
         "devices, pipes and sockets are not copied",
         "leave it out";
     pub(crate) TARGET: Code = "E-CLI-TARGET",
-        "a file cannot be written to; what is there already is left as it is",
+        "a file or folder cannot be written to; `fs cp` leaves what is there already as it is",
         "another target";
     pub(crate) LIMIT: Code = "E-CLI-LIMIT",
         "there are more names, or deeper folders, than an image of its size can honestly hold",
@@ -34,6 +37,12 @@ code::table! {
     pub(crate) OUTPUT: Code = "E-CLI-OUTPUT",
         "standard output cannot be written to",
         "look at what it leads to";
+    pub(crate) NVRAM: Code = "E-CLI-NVRAM",
+        "there are no UEFI variables, or damaged ones",
+        "name the `*_VARS.fd` of a machine whose firmware is EDK II, or its efivarfs";
+    pub(crate) LABEL: Code = "E-CLI-LABEL",
+        "the label of this volume is not set",
+        "as the message says";
     pub(crate) FILE: Code = "E-CLI-FILE",
         "a file of this machine cannot be read",
         "check its name and permissions";

@@ -21,6 +21,7 @@ use crate::{
     codes,
     failure::{Failure, Failures, Stop},
     place::Opened,
+    progress::Progress,
     record::{read, word},
     walk::{Budget, Order, Trouble, Visit, walk},
 };
@@ -32,7 +33,15 @@ const PERMISSIONS: u16 = 0o777;
 pub fn copy(opened: &Opened, target: &Path) -> Result<(), Stop> {
     let node = opened.node()?;
     let (folder, name) = place_of(&opened.path, target)?;
-    let mut copy = Copy { folders: vec![Folder { fd: folder, attr: None }], name, skipped: None, opened };
+    // What a folder holds is known when it is done.
+    let total = node.attr().ok().filter(|attr| attr.kind == FileType::File).map(|attr| attr.size);
+    let mut copy = Copy {
+        folders: vec![Folder { fd: folder, attr: None }],
+        name,
+        skipped: None,
+        progress: Progress::new(total),
+        opened,
+    };
     let (mut failures, mut budget) = (Failures::default(), Budget::new(opened.size()));
     walk(node, &opened.path, Order::Tree, &mut budget, &mut |visit, budget| {
         copy.visit(&visit, budget, &mut failures)
@@ -74,6 +83,7 @@ struct Copy<'o> {
     name: Vec<u8>,
     /// Depth of a folder that could not be made.
     skipped: Option<usize>,
+    progress: Progress,
     opened: &'o Opened,
 }
 
@@ -153,7 +163,7 @@ impl Copy<'_> {
     }
 
     fn file(
-        &self,
+        &mut self,
         name: &[u8],
         attr: &Attr,
         visit: &Visit<'_, '_>,
@@ -162,13 +172,14 @@ impl Copy<'_> {
         budget.take(attr.size).map_err(|error| Problem::Image((&error).into()))?;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = File::from(host::openat(self.parent(), name, flags, Mode::RUSR | Mode::WUSR)?);
-        let mut offset = 0;
+        let (mut offset, progress) = (0, &mut self.progress);
         let written = read::<Problem>(visit.node, attr.size, &mut |bytes| {
             // Holes stay holes.
             if bytes.iter().any(|byte| *byte != 0) {
                 file.write_all_at(bytes, offset)?;
             }
             offset += bytes.len() as u64;
+            progress.add(visit.path, bytes.len());
             Ok(())
         });
         let written = written.and_then(|()| Ok(file.set_len(attr.size)?));

@@ -4,16 +4,21 @@
 use std::{
     ffi::OsString,
     fs::{self, File},
-    io::{Seek, SeekFrom},
+    io::{self, Seek, SeekFrom},
     os::unix::{
         ffi::OsStrExt,
-        fs::{FileExt, FileTypeExt},
+        fs::{FileExt, FileTypeExt, OpenOptionsExt},
     },
     path::Path,
     rc::Rc,
+    slice,
 };
 
-use block::{BlockRead, ReadError, check_bounds};
+use block::{BlockRead, BlockWrite, ReadError, check_bounds};
+use clap::Args;
+use filesystem::Error;
+use qcow2::{Header, Qcow2};
+use rustix::fs::OFlags;
 
 use crate::{codes, failure::Failure};
 
@@ -30,9 +35,21 @@ pub struct Image {
     pub device: Rc<dyn BlockRead>,
 }
 
+/// Backing files of qcow2 overlays. What an overlay says of its backing file is never followed: it may name any file.
+#[derive(Args, Default)]
+pub struct Backing {
+    /// The backing file of a qcow2 overlay. Several times for chains, nearest first, and for several overlays in the
+    /// order of the images
+    #[arg(long = "backing", value_name = "FILE")]
+    files: Vec<OsString>,
+}
+
+/// The files that are left for overlays to come.
+type Rest<'b> = slice::Iter<'b, OsString>;
+
 /// Opens all of them, in the order given.
-pub fn open_all(paths: &[OsString]) -> Result<Vec<Image>, Failure> {
-    let mut images = Vec::new();
+pub fn open_all(paths: &[OsString], backing: &Backing) -> Result<Vec<Image>, Failure> {
+    let (mut images, mut rest) = (Vec::new(), backing.files.iter());
     for (i, path) in paths.iter().enumerate() {
         if paths[..i].contains(path) {
             return Err(Failure::new(codes::IMAGE, path.as_bytes(), "given twice"));
@@ -40,14 +57,26 @@ pub fn open_all(paths: &[OsString]) -> Result<Vec<Image>, Failure> {
         let is_same = |other: &&OsString| Path::new(other).file_name() == Path::new(path).file_name();
         let is_alone = paths.iter().filter(is_same).count() == 1;
         let name = Path::new(path).file_name().filter(|_| is_alone).unwrap_or(path);
-        let (kind, device) = open(Path::new(path))?;
+        let (kind, device) = open(Path::new(path), &mut rest)?;
         images.push(Image { id: name.as_bytes().to_vec(), kind, device });
     }
-    Ok(images)
+    match rest.next() {
+        Some(file) => Err(Failure::new(
+            codes::BACKING,
+            file.as_bytes(),
+            "no image names a backing file that it could be",
+        )),
+        None => Ok(images),
+    }
 }
 
 /// Opens an image, whatever its format: yields its kind, and what the machine would see as a disk.
-fn open(path: &Path) -> Result<(&'static str, Rc<dyn BlockRead>), Failure> {
+fn open(path: &Path, rest: &mut Rest<'_>) -> Result<(&'static str, Rc<dyn BlockRead>), Failure> {
+    content(file(path)?, path, rest)
+}
+
+/// Opens a file for its bytes.
+fn file(path: &Path) -> Result<RawDisk, Failure> {
     let failed =
         |cause: &dyn ToString| Failure::new(codes::IMAGE, path.as_os_str().as_bytes(), cause.to_string());
     // Before it is opened: opening a pipe waits for its other end.
@@ -63,22 +92,65 @@ fn open(path: &Path) -> Result<(&'static str, Rc<dyn BlockRead>), Failure> {
     } else {
         disk.block_size_of_table()
     };
-    content(disk).map_err(|error| Failure::of(&error, path.as_os_str().as_bytes()))
+    Ok(disk)
+}
+
+/// Opens a raw image to be written to; a block device only if nobody else uses it, as a mounted filesystem does.
+pub fn open_for_writing(path: &Path) -> Result<RawDisk, Failure> {
+    let failed = |error: io::Error| Failure {
+        advice: "name one that you may write to and that nobody uses".into(),
+        ..Failure::new(codes::IMAGE, path.as_os_str().as_bytes(), error)
+    };
+    // Without O_CREAT, it is defined for block devices only (open(2)).
+    let flags = if fs::metadata(path).map_err(failed)?.file_type().is_block_device() {
+        OFlags::EXCL
+    } else {
+        OFlags::empty()
+    };
+    let flags = flags.bits().cast_signed();
+    let mut file = File::options().read(true).write(true).custom_flags(flags).open(path).map_err(failed)?;
+    let size = file.seek(SeekFrom::End(0)).map_err(failed)?;
+    Ok(RawDisk { file, size, block_size: BLOCK_SIZES[0] })
 }
 
 /// The disk in a file, by what the file starts or ends with.
-fn content(file: RawDisk) -> Result<(&'static str, Rc<dyn BlockRead>), filesystem::Error> {
-    Ok(if qcow2::probe(&file)? {
-        ("qcow2", Rc::new(qcow2::Qcow2::open(file)?))
-    } else if vhd::probe(&file)? {
-        ("vhd", Rc::new(vhd::Vhd::open(file)?))
+fn content(
+    file: RawDisk,
+    path: &Path,
+    rest: &mut Rest<'_>,
+) -> Result<(&'static str, Rc<dyn BlockRead>), Failure> {
+    let failed = |error: Error| Failure::of(&error, path.as_os_str().as_bytes());
+    Ok(if qcow2::probe(&file).map_err(failed)? {
+        let header = Header::read(&file).map_err(failed)?;
+        let image = match backing(&header, path, rest)? {
+            Some(backing) => Qcow2::open_with_backing(file, backing),
+            None => Qcow2::open(file),
+        };
+        ("qcow2", Rc::new(image.map_err(failed)?))
+    } else if vhd::probe(&file).map_err(failed)? {
+        ("vhd", Rc::new(vhd::Vhd::open(file).map_err(failed)?))
     } else {
         ("disk", Rc::new(file))
     })
 }
 
+/// What an overlay stands on: the next of the files that are given. Where the overlay says that it is raw, it is not
+/// looked for what else it could be: whoever wrote to such a disk could have written a header of qcow2.
+fn backing(header: &Header, path: &Path, rest: &mut Rest<'_>) -> Result<Option<Rc<dyn BlockRead>>, Failure> {
+    let Some(name) = &header.backing_file else { return Ok(None) };
+    let Some(next) = rest.next().map(Path::new) else {
+        let cause =
+            format!("an overlay of \"{}\", which is not followed unasked", String::from_utf8_lossy(name));
+        return Err(Failure::new(codes::BACKING, path.as_os_str().as_bytes(), cause));
+    };
+    Ok(Some(match header.backing_format.as_deref() {
+        Some(b"raw") => Rc::new(file(next)?),
+        _ => open(next, rest)?.1,
+    }))
+}
+
 /// A file that holds the bytes of a disk.
-struct RawDisk {
+pub struct RawDisk {
     file: File,
     /// Bytes.
     size: u64,
@@ -111,5 +183,18 @@ impl BlockRead for RawDisk {
         self.file
             .read_exact_at(buf, offset)
             .map_err(|error| ReadError::Device { offset, cause: error.to_string().into() })
+    }
+}
+
+impl BlockWrite for RawDisk {
+    fn write_at(&self, offset: u64, buf: &[u8]) -> Result<(), ReadError> {
+        check_bounds(offset, buf.len(), self.size)?;
+        let failed = |error: io::Error| ReadError::Device { offset, cause: error.to_string().into() };
+        self.file.write_all_at(buf, offset).map_err(failed)
+    }
+
+    fn flush(&self) -> Result<(), ReadError> {
+        let failed = |error: io::Error| ReadError::Device { offset: 0, cause: error.to_string().into() };
+        self.file.sync_data().map_err(failed)
     }
 }

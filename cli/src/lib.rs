@@ -14,8 +14,10 @@ mod copy;
 mod failure;
 mod images;
 mod machine;
+mod nvram;
 mod place;
 mod printer;
+mod progress;
 mod record;
 mod volume;
 mod walk;
@@ -32,7 +34,7 @@ use crate::{
 
 /// Looks into disk images as the cloud-boot loader does.
 ///
-/// Nothing is mounted, nothing is written to an image, and no rights are needed.
+/// Nothing is mounted, no rights are needed, and only `label` writes to an image.
 #[derive(Parser)]
 #[command(
     name = "cloud-boot",

@@ -10,7 +10,7 @@ use vfs::{Disk, Volume, Volumes};
 
 use crate::{
     failure::Failure,
-    images::{self, Image},
+    images::{self, Backing, Image},
 };
 
 /// Disks and what is on them.
@@ -52,8 +52,8 @@ pub struct Device {
 
 impl Machine {
     /// Opens the images and looks for volumes on them.
-    pub fn open(paths: &[OsString]) -> Result<Self, Failure> {
-        let images = images::open_all(paths)?;
+    pub fn open(paths: &[OsString], backing: &Backing) -> Result<Self, Failure> {
+        let images = images::open_all(paths, backing)?;
         // GRUB's names, in the order given: scripts that name disks find what they find in the loader.
         let disk =
             |(i, image): (usize, &Image)| Disk { device: Rc::clone(&image.device), name: format!("hd{i}") };

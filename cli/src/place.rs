@@ -13,6 +13,7 @@ use vfs::{Node, Volume};
 use crate::{
     Arguments,
     failure::{Failure, Stop},
+    images::Backing,
     machine::Machine,
     volume,
 };
@@ -36,6 +37,8 @@ pub struct Choice {
     /// The path on the volume
     #[arg(long, value_name = "PATH")]
     path: Option<OsString>,
+    #[command(flatten)]
+    backing: Backing,
 }
 
 /// A path on the opened images.
@@ -64,7 +67,7 @@ impl Choice {
             Some(path) => path.as_bytes().to_vec(),
             None => return Err(usage("a path is missing: IMAGE:PATH, or --path PATH")),
         };
-        let machine = Machine::open(&images)?;
+        let machine = Machine::open(&images, &self.backing)?;
         let volume = volume::pick(&machine, self.volume.as_deref().map(OsStrExt::as_bytes))?.id();
         Ok(Opened { machine, volume, path })
     }

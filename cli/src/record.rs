@@ -6,10 +6,16 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use vfs::{Error, Node};
 
-use crate::walk::{Budget, Trouble};
+use crate::{
+    progress::Progress,
+    walk::{Budget, Trouble},
+};
 
 /// Bytes of one read.
 const CHUNK: usize = 1024 * 1024;
+
+/// What checksums need: what may be read for them, and who is told how far it is.
+pub type Sums<'s> = (&'s mut Budget, &'s mut Progress);
 
 /// A line of a manifest. A name or target that is no UTF-8 is given as base64.
 #[derive(Default, Serialize)]
@@ -37,18 +43,18 @@ pub struct Record {
 }
 
 impl Record {
-    /// The record of a node; `sums` asks for its checksum and has what may be read for it.
-    pub fn new(path: &[u8], node: &Node<'_>, attr: &Result<Attr, Error>, sums: Option<&mut Budget>) -> Self {
+    /// The record of a node; `sums` asks for its checksum.
+    pub fn new(path: &[u8], node: &Node<'_>, attr: &Result<Attr, Error>, sums: Option<Sums<'_>>) -> Self {
         let (text, base64) = text_or_base64(path.to_vec());
         let mut record = Self { path: text, path_base64: base64, ..Self::default() };
         match attr {
-            Ok(attr) => record.describe(node, attr, sums),
+            Ok(attr) => record.describe((path, node), attr, sums),
             Err(error) => record.fail(&error.into()),
         }
         record
     }
 
-    fn describe(&mut self, node: &Node<'_>, attr: &Attr, sums: Option<&mut Budget>) {
+    fn describe(&mut self, (path, node): (&[u8], &Node<'_>), attr: &Attr, sums: Option<Sums<'_>>) {
         let Attr { kind, mode, uid, gid, size, links, modified, device } = attr;
         self.r#type = Some(word(*kind));
         self.mode = Some(format!("{mode:04o}"));
@@ -63,8 +69,8 @@ impl Record {
                 self.rdev = Some(format!("{}:{}", device.0, device.1));
             }
             FileType::File => {
-                if let Some(budget) = sums {
-                    match sha256(node, *size, budget) {
+                if let Some(sums) = sums {
+                    match sha256((path, node), *size, sums) {
                         Ok(sum) => self.sha256 = Some(sum),
                         Err(trouble) => self.fail(&trouble),
                     }
@@ -122,11 +128,16 @@ pub fn read<E: From<Trouble>>(
     Ok(())
 }
 
-fn sha256(node: &Node<'_>, size: u64, budget: &mut Budget) -> Result<String, Trouble> {
+fn sha256(
+    (path, node): (&[u8], &Node<'_>),
+    size: u64,
+    (budget, progress): Sums<'_>,
+) -> Result<String, Trouble> {
     budget.take(size).map_err(|error| Trouble::from(&error))?;
     let mut hash = Sha256::new();
     read::<Trouble>(node, size, &mut |bytes| {
         hash.update(bytes);
+        progress.add(path, bytes.len());
         Ok(())
     })?;
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())

@@ -34,7 +34,7 @@ fn call(args: &[&str]) -> (i32, String) {
 /// Every command that reads images, on this one.
 fn call_all(image: &str, into: &str) {
     let with_path = format!("{image}:/boot");
-    let commands: [&[&str]; 10] = [
+    let commands: [&[&str]; 12] = [
         &["inspect", image],
         &["inspect", "--json", image],
         &["fs", "ls", image],
@@ -45,6 +45,8 @@ fn call_all(image: &str, into: &str) {
         &["fs", "cp", &with_path, into],
         &["dev", "ls", image],
         &["dev", "cat", image],
+        &["nvram", "show", image],
+        &["label", image],
     ];
     for args in commands {
         let (code, said) = call(args);

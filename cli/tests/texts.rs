@@ -9,7 +9,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: [&[&str]; 19] = [
     &[],
     &["inspect"],
     &["fs"],
@@ -24,6 +24,11 @@ const COMMANDS: [&[&str]; 14] = [
     &["dev", "cat"],
     &["config"],
     &["config", "explain"],
+    &["label"],
+    &["nvram"],
+    &["nvram", "show"],
+    &["completions"],
+    &["man"],
 ];
 
 fn call(args: &[&str]) -> Output {
@@ -62,13 +67,14 @@ fn every_command_has_help_with_examples() {
 
 #[test]
 fn wrong_usage_is_exit_code_2() {
-    let cases: [(&[&str], &str); 7] = [
+    let cases: [(&[&str], &str); 8] = [
         (&[], "Usage: cloud-boot <COMMAND>"),
         (&["boot"], "unrecognized subcommand 'boot'"),
         (&["inspect"], "<IMAGE>..."),
         (&["inspect", "--arch", "mips", "x"], "invalid value 'mips'"),
         (&["fs", "cat", "x"], "a path is missing: IMAGE:PATH, or --path PATH"),
         (&["dev", "cat", "x", "--offset=-1"], "invalid value '-1'"),
+        (&["completions", "tcsh"], "possible values: bash, elvish, fish, powershell, zsh"),
         (&["config", "explain", "--source", "x"], "not of the form SOURCE=TEXT"),
     ];
     for (args, said) in cases {

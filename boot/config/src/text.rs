@@ -5,6 +5,7 @@ use alloc::{string::String, vec::Vec};
 
 use crate::{
     KEYS, Origin, PREFIX,
+    line::words,
     secret::{Secret, wipe},
 };
 
@@ -69,6 +70,20 @@ impl Text {
     pub fn as_str(&self) -> &str {
         self.text.expose()
     }
+
+    /// The text for eyes: words one space apart, `***` for the values of secrets. A key of ours that is not known may
+    /// be one of them misspelt, and is treated like them.
+    pub fn masked(&self) -> String {
+        let mut line = String::new();
+        for word in words(self.as_str()) {
+            let known = KEYS.iter().find(|key| key.name == word.name);
+            let is_secret = known.map_or(word.name.contains(PREFIX), |key| key.is_secret);
+            line.push_str(if line.is_empty() { "" } else { " " });
+            line.push_str(if is_secret { word.name } else { word.raw });
+            line.push_str(if is_secret { "=***" } else { "" });
+        }
+        line
+    }
 }
 
 fn is_program(word: &str) -> bool {
@@ -121,6 +136,17 @@ mod tests {
         );
         let target = Text::of_key(Origin::Variable, "cloudboot.target", &ucs2("Debian \"13\"\0"));
         assert_eq!(target.as_str(), "\"cloudboot.target=Debian 13\"");
+    }
+
+    #[test]
+    fn secrets_are_masked_wherever_they_stand() {
+        let line = "a=1  rd.cloudboot.pass=\"b c\" \"cloudboot.disk.luks-passphrase=d e\"\tcloudboot.debug=1 \
+                    -- cloudboot.passphrase=f rd.cloudboot.pas=g";
+        assert_eq!(
+            Text::new(Origin::Variable, line.as_bytes()).masked(),
+            "a=1 rd.cloudboot.pass=*** cloudboot.disk.luks-passphrase=*** cloudboot.debug=1 -- \
+             cloudboot.passphrase=*** rd.cloudboot.pas=***"
+        );
     }
 
     #[test]

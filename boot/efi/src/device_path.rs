@@ -146,7 +146,7 @@ fn letters(mut number: u32) -> String {
 }
 
 /// A GUID as text: its first three numbers are little-endian (appendix A).
-fn guid(bytes: &[u8; 16]) -> String {
+pub fn guid(bytes: &[u8; 16]) -> String {
     let [a, b, c, d, e, f, g, h, rest @ ..] = *bytes;
     let first = u32::from_le_bytes([a, b, c, d]);
     let (second, third) = (u16::from_le_bytes([e, f]), u16::from_le_bytes([g, h]));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Entry point for fuzzers.
 
-use crate::{device_path, fw_cfg, interface, log, smbios, text};
+use crate::{device_path, device_text, fw_cfg, interface, load_option, log, smbios, text, varstore};
 
 /// Reads any bytes as everything that this crate reads.
 pub fn fuzz(data: &[u8]) {
@@ -14,5 +14,8 @@ pub fn fuzz(data: &[u8]) {
     }
     let _ = (device_path::HardDrive::of(data), device_path::file_name(data), device_path::file(data, &text));
     let _ = (device_path::linux_names(data.chunks(40)), device_path::is_on_disk(data, &[], Some(1)));
+    let _ = (device_text::of(data), load_option::number(&text), load_option::order(data).count());
+    let _ = load_option::LoadOption::parse(data).map(|option| device_text::of(option.paths));
+    let _ = (varstore::find(data), varstore::read(data));
     log::write("1", "x86_64", None, &[(0, &text)]);
 }

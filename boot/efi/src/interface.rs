@@ -2,12 +2,14 @@
 //! The Boot Loader Interface: what loader and operating system tell each other by variables.
 //!
 //! Spec: systemd, "The Boot Loader Interface"; names and bits as in src/fundamental/efivars-fundamental.h of
-//! systemd 262. All are of the vendor 4a67b082-0a4c-41cf-b6c7-440b29bb8c4f; texts are those of [`text`].
+//! systemd 262. All are of the vendor [`VENDOR`]; texts are those of [`text`].
 
 use alloc::{format, string::String, vec::Vec};
 
 use crate::text;
 
+/// Whose the variables are.
+pub const VENDOR: &str = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
 /// Written: when the loader started, microseconds since power-on, decimal.
 pub const TIME_INIT: &str = "LoaderTimeInitUSec";
 /// Written: when the loader started the chosen entry.

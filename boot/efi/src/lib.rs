@@ -20,9 +20,12 @@ extern crate alloc;
 extern crate std;
 
 pub mod device_path;
+pub mod device_text;
 pub mod fuzz;
 pub mod fw_cfg;
 pub mod interface;
+pub mod load_option;
 pub mod log;
 pub mod smbios;
 pub mod text;
+pub mod varstore;

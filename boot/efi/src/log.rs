@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! `CloudBootLog`: the log of a boot, as the booted system finds it.
 //!
-//! A volatile variable of the vendor c10ddb07-83c5-4d3e-9b76-1f4c0e7a3b8e with a JSON text in UTF-8:
+//! A volatile variable of the vendor [`VENDOR`] with a JSON text in UTF-8:
 //!
 //! ```json
 //! {"version":"0.0.1","arch":"x86_64","selected":"debian.conf","dropped":0,"lines":[[60,"discover 2 disks"]]}
@@ -12,6 +12,8 @@
 
 use alloc::{format, string::String, vec::Vec};
 
+/// Whose this variable is, and `CloudBootCmdline` and `CloudBootTarget`, which settings come from.
+pub const VENDOR: &str = "c10ddb07-83c5-4d3e-9b76-1f4c0e7a3b8e";
 /// Name of the variable.
 pub const NAME: &str = "CloudBootLog";
 /// Bytes of the text.

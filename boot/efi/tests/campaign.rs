@@ -6,7 +6,9 @@ use std::rc::Rc;
 use block::BlockRead;
 use efi::{
     device_path::{self, HardDrive},
-    fw_cfg, interface, log, smbios, text,
+    device_text, fw_cfg, interface,
+    load_option::LoadOption,
+    log, smbios, text, varstore,
 };
 use oracle::campaign::{self, Depth, Plan};
 
@@ -124,4 +126,61 @@ fn variables() {
         },
         34,
     );
+}
+
+/// A store with a boot order, an option and a text, as `virt-fw-vars` writes it.
+fn store() -> Vec<u8> {
+    let dir = oracle::tools::work_dir("campaign-varstore");
+    let path = |name: &str| dir.join(name).to_str().unwrap().to_string();
+    let setting = "{\"version\":2,\"variables\":[{\"name\":\"CloudBootCmdline\",\
+                   \"guid\":\"c10ddb07-83c5-4d3e-9b76-1f4c0e7a3b8e\",\"attr\":7,\"data\":\"6100620000\"}]}";
+    std::fs::write(path("json"), setting).unwrap();
+    let (json, made) = (path("json"), path("made"));
+    let options = ["-i", "/usr/share/OVMF/OVMF_VARS_4M.fd", "--append-boot-filepath", "\\EFI\\x.efi"];
+    oracle::tools::run("virt-fw-vars", &[&options[..], &["--set-json", &json, "-o", &made]].concat());
+    let mut volume = std::fs::read(made).unwrap();
+    // Nearly all of it is erased flash, in which damage is none.
+    volume.truncate(4096);
+    volume[32..40].copy_from_slice(&4096u64.to_le_bytes());
+    volume[88..92].copy_from_slice(&(4096u32 - 72).to_le_bytes());
+    make_right(&mut volume, 0);
+    volume
+}
+
+/// The checksum of the volume's header.
+fn make_right(volume: &mut [u8], at: usize) {
+    if at < 72 {
+        volume[50..52].fill(0);
+        let words = volume[..72].as_chunks::<2>().0;
+        let sum = words.iter().fold(0u16, |sum, word| sum.wrapping_sub(u16::from_le_bytes(*word)));
+        volume[50..52].copy_from_slice(&sum.to_le_bytes());
+    }
+}
+
+#[test]
+fn store_of_variables() {
+    let read: fn(Rc<dyn BlockRead>, Depth) -> usize = |device, _| {
+        let bytes = all(&*device);
+        let Ok(variables) = varstore::read(&bytes) else {
+            return usize::from(varstore::find(&bytes).is_some());
+        };
+        let value =
+            |name: &str| variables.iter().find(|variable| variable.name == name).map(|v| v.data.as_slice());
+        let option = value("Boot0000").and_then(LoadOption::parse);
+        let path = option.map(|option| device_text::of(option.paths));
+        let is_whole =
+            value("CloudBootCmdline") == Some(b"a\0b\0\0") && path.as_deref() == Some("\\EFI\\x.efi");
+        2 + usize::from(is_whole)
+    };
+    let layers = &["volume", "store", "variables"];
+    let plan = Plan {
+        name: "varstore",
+        image: &store(),
+        layers,
+        read,
+        repair: make_right,
+        mutants: MUTANTS,
+        seed: 35,
+    };
+    let _ = campaign::run(plan);
 }

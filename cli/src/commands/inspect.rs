@@ -11,6 +11,7 @@ use crate::{
     advice,
     arch::{self, Arch},
     failure::Stop,
+    images::Backing,
     machine::{Device, Machine},
     printer::{Printer, size, text},
 };
@@ -24,6 +25,8 @@ use crate::{
       the two disks of a machine
   cloud-boot inspect --json disk.raw
       the same for programs: devices, volumes, entries, problems
+  cloud-boot inspect overlay.qcow2 --backing base.qcow2
+      a disk that stands on another file
   sudo cloud-boot inspect /dev/sda
       a disk of this machine
 
@@ -32,6 +35,8 @@ pub struct Options {
     /// Images or block devices, together the machine's disks
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<OsString>,
+    #[command(flatten)]
+    backing: Backing,
     /// The machine's architecture; else that of the kernel which would be booted
     #[arg(long, value_enum)]
     arch: Option<Arch>,
@@ -89,7 +94,7 @@ struct ProblemReport {
 impl Options {
     /// Prints what is found.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
-        let machine = Machine::open(&self.images)?;
+        let machine = Machine::open(&self.images, &self.backing)?;
         let (_, found) = arch::discover(&machine.volumes, self.arch);
         let report = Report {
             devices: machine.devices(),

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The commands, a file for each.
 
+mod completions;
 mod config;
 mod dev;
 mod fs;
 mod inspect;
+mod label;
+mod man;
+mod nvram;
 
 use clap::Subcommand;
 
@@ -23,6 +27,12 @@ pub enum Command {
     /// Settings of the loader
     #[command(subcommand)]
     Config(config::Command),
+    Label(label::Options),
+    /// UEFI variables
+    #[command(subcommand)]
+    Nvram(nvram::Command),
+    Completions(completions::Options),
+    Man(man::Options),
 }
 
 impl Command {
@@ -33,6 +43,10 @@ impl Command {
             Self::Fs(command) => command.run(printer),
             Self::Dev(command) => command.run(printer),
             Self::Config(command) => command.run(printer),
+            Self::Label(options) => options.run(printer),
+            Self::Nvram(command) => command.run(printer),
+            Self::Completions(options) => options.run(printer),
+            Self::Man(options) => options.run(printer),
         }
     }
 }

@@ -4,15 +4,17 @@
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
+use block::Memory;
 use filesystem::FileSystem;
 
-use crate::{Ext4, InodeNumber};
+use crate::{Ext4, InodeNumber, label};
 
 /// Nodes that are visited: more than a small input can honestly hold.
 const MOST: usize = 256;
 
 /// Fuzz entry point: any bytes give a value or an error, and so does everything in them.
 pub fn fuzz(data: &[u8]) {
+    let _ = label::set(&Memory::new(data.to_vec()), b"label");
     let Ok(ext4) = Ext4::open(data) else {
         return;
     };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! ext2, ext3 and ext4, read-only.
+//! ext2, ext3 and ext4, read-only but for the label.
 //!
 //! Extents and block maps, 64-bit, flex_bg, meta_bg, bigalloc, inline data, indexed directories, both checksum
-//! features (verified), and a dirty journal, which is replayed in memory: the device is never written.
+//! features (verified), and a dirty journal, which is replayed in memory: reading writes nothing.
 //!
 //! ```
 //! # fn read(disk: Vec<u8>) -> Result<(), filesystem::Error> {
@@ -47,6 +47,7 @@ mod indirect;
 mod inline;
 mod inode;
 mod journal;
+pub mod label;
 mod map;
 mod superblock;
 mod volume;

@@ -3,8 +3,8 @@
 
 mod raw;
 
-use alloc::string::String;
-use core::fmt::Write;
+use alloc::{string::String, vec::Vec};
+use core::{fmt::Write, iter::successors};
 
 use block::BlockRead;
 use filesystem::{Error, Fault, Identity};
@@ -20,7 +20,7 @@ use crate::{
     },
     unsupported,
 };
-use raw::Raw;
+pub use raw::Raw;
 
 /// Where it stands, in bytes.
 pub const OFFSET: u64 = 1024;
@@ -31,7 +31,9 @@ pub const MAGIC: u16 = 0xef53;
 /// Where `s_magic` stands in it.
 pub const MAGIC_AT: u64 = 0x38;
 /// Bytes that `s_checksum` covers: all before it.
-const CHECKSUM_AT: usize = 0x3fc;
+pub const CHECKSUM_AT: usize = 0x3fc;
+/// Copies of a superblock that are written to: those of 4 TiB with blocks of 1 KiB where every group has one.
+const MOST_BACKUPS: u64 = 1 << 19;
 /// `EXT4_CRC32C_CHKSUM`
 const CRC32C: u8 = 1;
 /// `EXT2_FLAGS_UNSIGNED_HASH`: names are hashed as unsigned bytes.
@@ -150,6 +152,27 @@ impl Superblock {
     }
 }
 
+impl Superblock {
+    /// The groups behind the first that start with a copy of the superblock.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for more of them than any honest filesystem has.
+    pub fn backups(&self) -> Result<Vec<u64>, Error> {
+        let groups = self.groups();
+        let mut backups: Vec<u64> = match self.backups {
+            Backups::All if groups > MOST_BACKUPS => return Err(unsupported("more superblocks than 524288")),
+            Backups::All => (1..groups).collect(),
+            Backups::Two(groups) => groups.map(u64::from).to_vec(),
+            Backups::Sparse => {
+                let powers = |base: u64| successors(Some(base), move |power| power.checked_mul(base));
+                [1].into_iter().chain([3, 5, 7].into_iter().flat_map(powers)).collect()
+            }
+        };
+        backups.retain(|group| (1..groups).contains(group));
+        Ok(backups)
+    }
+}
+
 impl Raw {
     fn has_incompat(&self, bit: u32) -> bool {
         self.s_feature_incompat.get() & bit != 0
@@ -159,7 +182,8 @@ impl Raw {
         self.s_feature_ro_compat.get() & bit != 0
     }
 
-    fn has_checksums(&self) -> bool {
+    /// Whether `s_checksum` counts.
+    pub fn has_checksums(&self) -> bool {
         self.has_ro_compat(RO_COMPAT_METADATA_CSUM)
     }
 

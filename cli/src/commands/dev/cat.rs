@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! `cloud-boot dev cat`.
 
-use std::{ffi::OsString, os::unix::ffi::OsStrExt, rc::Rc};
+use std::{ffi::OsString, os::unix::ffi::OsStrExt};
 
-use block::{BlockRead, ReadError};
 use clap::Args;
 
 use crate::{
     codes,
     failure::{Failure, Stop},
+    images::Backing,
     machine::{Device, Machine},
     printer::{Printer, text},
+    progress::Progress,
 };
 
 /// Bytes of one read.
@@ -29,6 +30,8 @@ pub struct Options {
     /// Images or block devices, together the machine's disks
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<OsString>,
+    #[command(flatten)]
+    backing: Backing,
     /// The device, as `dev ls` calls it; else the only disk
     #[arg(long, value_name = "DEVICE")]
     device: Option<OsString>,
@@ -43,16 +46,16 @@ pub struct Options {
 impl Options {
     /// Prints them.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
-        let devices = Machine::open(&self.images)?.devices();
+        let devices = Machine::open(&self.images, &self.backing)?.devices();
         let device = self.pick(&devices)?;
-        let (bytes, id) = (&device.bytes, device.name.as_slice());
+        let bytes = &device.bytes;
         let rest = bytes.size().checked_sub(self.offset);
         let length = self.length.or(rest);
         let Some(length) = length.filter(|length| rest.is_some_and(|rest| *length <= rest)) else {
             let cause = format!("it has {} bytes", bytes.size());
-            return Err(Failure::new(codes::RANGE, id, cause).into());
+            return Err(Failure::new(codes::RANGE, &device.name, cause).into());
         };
-        copy(bytes, self.offset, length, printer, &|error| Failure::of(&error.into(), id))
+        copy(device, self.offset, length, printer)
     }
 
     fn pick<'d>(&self, devices: &'d [Device]) -> Result<&'d Device, Failure> {
@@ -75,20 +78,16 @@ fn unclear(object: &[u8], cause: &str, all: &[&Device]) -> Failure {
     Failure::new(codes::DEVICE, object, format!("{cause}: {}", listed.join(", ")))
 }
 
-fn copy(
-    device: &Rc<dyn BlockRead>,
-    offset: u64,
-    length: u64,
-    printer: &mut Printer,
-    failed: &dyn Fn(ReadError) -> Failure,
-) -> Result<(), Stop> {
-    let mut buf = vec![0; CHUNK];
+fn copy(device: &Device, offset: u64, length: u64, printer: &mut Printer) -> Result<(), Stop> {
+    let (mut buf, mut progress) = (vec![0; CHUNK], Progress::beside_output(Some(length)));
     let mut done = 0;
     while done < length {
         let wanted = usize::try_from(length - done).unwrap_or(CHUNK).min(CHUNK);
         let buf = &mut buf[..wanted];
-        device.read_at(offset + done, buf).map_err(failed)?;
+        let read = device.bytes.read_at(offset + done, buf);
+        read.map_err(|error| Failure::of(&error.into(), &device.name))?;
         printer.bytes(buf)?;
+        progress.add(&device.name, wanted);
         done += wanted as u64;
     }
     Ok(())

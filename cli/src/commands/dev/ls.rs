@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::{
     failure::Stop,
+    images::Backing,
     machine::{Device, Machine},
     printer::{Printer, size, text},
 };
@@ -23,6 +24,8 @@ pub struct Options {
     /// Images or block devices, together the machine's disks
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<OsString>,
+    #[command(flatten)]
+    backing: Backing,
     /// One line of JSON
     #[arg(long)]
     json: bool,
@@ -36,7 +39,7 @@ struct Report {
 impl Options {
     /// Prints them.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
-        let report = Report { devices: Machine::open(&self.images)?.devices() };
+        let report = Report { devices: Machine::open(&self.images, &self.backing)?.devices() };
         if self.json {
             return printer.json(&report);
         }

@@ -7,6 +7,7 @@ use crate::{
     failure::{Failure, Failures, Stop},
     place::Place,
     printer::Printer,
+    progress::Progress,
     record::Record,
     walk::{Budget, Order, walk},
 };
@@ -34,9 +35,9 @@ impl Options {
         let opened = self.place.open(Some("/"))?;
         let mut failures = Failures::default();
         let mut budget = Budget::new(opened.size());
-        let first = opened.node()?;
+        let (first, mut progress) = (opened.node()?, Progress::beside_output(None));
         walk(first, &opened.path, Order::Bytes, &mut budget, &mut |visit, budget| {
-            let sums = if self.no_sum { None } else { Some(budget) };
+            let sums = if self.no_sum { None } else { Some((budget, &mut progress)) };
             let mut record = Record::new(visit.path, visit.node, &visit.attr, sums);
             visit.trouble.iter().for_each(|trouble| record.fail(trouble));
             if let Some(trouble) = record.trouble() {

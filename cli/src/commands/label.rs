@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! `cloud-boot label`.
+
+use std::{ffi::OsString, os::unix::ffi::OsStrExt, path::Path};
+
+use block::Slice;
+use clap::Args;
+use code::Code;
+use ext4::label::{self, LabelError};
+
+use crate::{
+    codes,
+    failure::{Failure, Stop},
+    images::{self, Backing},
+    machine::Machine,
+    printer::{Printer, text},
+    volume,
+};
+
+/// What blkid calls the filesystems whose label is set.
+const FORMATS: [&str; 3] = ["ext2", "ext3", "ext4"];
+
+/// Sets the label of an ext4 volume, or shows it
+#[derive(Args)]
+#[command(after_help = "Examples:
+  cloud-boot label disk.raw
+      shows the label
+  cloud-boot label disk.raw cloudimg-rootfs
+      sets it
+  cloud-boot label disk.raw data --volume 'disk.raw#2'
+      on one of several volumes
+
+Only raw images and block devices are written to, and nothing in them but the label in the superblock and its copies.
+Images that are not raw are converted first: qemu-img convert -O raw disk.qcow2 disk.raw")]
+pub struct Options {
+    /// An image or block device
+    #[arg(value_name = "IMAGE")]
+    image: OsString,
+    /// The new label, up to 16 bytes; empty for none
+    #[arg(value_name = "LABEL")]
+    label: Option<OsString>,
+    /// The volume: id, label or UUID as `cloud-boot inspect` shows them, or LABEL=, UUID=, PARTLABEL=, PARTUUID=
+    #[arg(long, value_name = "VOLUME")]
+    volume: Option<OsString>,
+    #[command(flatten)]
+    backing: Backing,
+}
+
+impl Options {
+    /// Sets it, or prints it.
+    pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
+        let machine = Machine::open(std::slice::from_ref(&self.image), &self.backing)?;
+        let volume = volume::pick(&machine, self.volume.as_deref().map(OsStrExt::as_bytes))?;
+        let Some(label) = &self.label else {
+            return printer.line(format_args!("{}", text(&volume.identity().label)));
+        };
+        let (id, format) = (machine.id_of(volume), volume.identity().format);
+        let refused = |cause: String, advice: &str| refused(codes::LABEL, &id, cause, advice);
+        if !FORMATS.contains(&format) {
+            return Err(refused(
+                format!("a {format} filesystem"),
+                "only labels of ext2, ext3 and ext4 are set",
+            )
+            .into());
+        }
+        if let Some(image) = machine.images.first().filter(|image| image.kind != "disk") {
+            let way = "qemu-img convert -O raw makes a raw image of it, which can be written to";
+            return Err(refused(format!("in a {} image, which is only read", image.kind), way).into());
+        }
+        let disk = images::open_for_writing(Path::new(&self.image))?;
+        let (start, length) = match volume.partition() {
+            Some(partition) => (partition.start, partition.length),
+            None => (0, block::BlockRead::size(&disk)),
+        };
+        let failed = |error: &filesystem::Error| Failure::of(error, &id);
+        let device = Slice::new(disk, start, length).map_err(|error| failed(&error.into()))?;
+        Ok(label::set(&device, label.as_bytes()).map_err(|error| match error {
+            LabelError::Disk(error) => failed(&error),
+            LabelError::Journal => {
+                refused(error.to_string(), "e2fsck on the unmounted filesystem replays it")
+            }
+            _ => refused(error.to_string(), "a shorter label"),
+        })?)
+    }
+}
+
+fn refused(code: Code, id: &[u8], cause: String, advice: &str) -> Failure {
+    Failure { advice: advice.into(), ..Failure::new(code, id, cause) }
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! `cloud-boot nvram`.
+
+mod report;
+mod show;
+
+use clap::Subcommand;
+
+use crate::{failure::Stop, printer::Printer};
+
+/// What can be done with variables.
+#[derive(Subcommand)]
+pub enum Command {
+    Show(show::Options),
+}
+
+impl Command {
+    /// Does it.
+    pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
+        match self {
+            Self::Show(options) => options.run(printer),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What shells and manuals get: completions, as bash itself uses them, and pages of every command.
+
+use std::{
+    collections::BTreeSet,
+    env,
+    ffi::OsStr,
+    fs,
+    os::unix::ffi::OsStrExt,
+    process::{Command, Output, Stdio},
+};
+
+use oracle::tools::{run, work_dir};
+
+/// Requests of man(7), and those of roff that every implementation of it knows.
+const REQUESTS: [&str; 12] =
+    [".PP", ".br", ".IP", ".TH", ".SH", ".TP", ".RS", ".RE", ".ie", ".el", ".nf", ".fi"];
+
+fn program() -> Command {
+    let path = env::var_os("CLOUD_BOOT").expect("CLOUD_BOOT names the program");
+    let mut command = Command::new(std::path::absolute(path).unwrap());
+    command.stdin(Stdio::null());
+    command
+}
+
+fn call(args: &[impl AsRef<OsStr>]) -> Output {
+    program().args(args).output().unwrap()
+}
+
+fn text(args: &[impl AsRef<OsStr>]) -> String {
+    let output = call(args);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && errors.is_empty(), "{:?} {errors}", output.status);
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn bash_completes_commands_options_and_values() {
+    let script = work_dir("completions").join("cloud-boot");
+    fs::write(&script, text(&["completions", "bash"])).unwrap();
+    let script = script.to_str().unwrap();
+    run("bash", &["-n", script]);
+    let complete = |words: &[&str]| {
+        let ask = "source \"$1\"; shift; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); COMP_LINE=\"$*\"; \
+                   _cloud__boot cloud-boot \"${@: -1}\" \"${@: -2:1}\"; printf '%s\\n' \"${COMPREPLY[@]}\"";
+        let said = run("bash", &[&["-c", ask, "bash", script], words].concat());
+        String::from_utf8(said).unwrap().split_whitespace().map(String::from).collect::<Vec<_>>()
+    };
+    assert_eq!(complete(&["cloud-boot", "fs", "m"]), ["manifest"]);
+    assert_eq!(complete(&["cloud-boot", "inspect", "--a"]), ["--arch"]);
+    let machines = ["x86_64", "aarch64", "riscv64", "loongarch64"];
+    assert_eq!(complete(&["cloud-boot", "inspect", "--arch", ""]), machines);
+    assert_eq!(complete(&["cloud-boot", "completions", "z"]), ["zsh"]);
+}
+
+#[test]
+fn every_shell_has_a_script_of_its_own() {
+    let marks = [
+        ("bash", "complete -F _cloud__boot "),
+        ("zsh", "#compdef cloud-boot"),
+        ("fish", "complete -c cloud-boot"),
+        ("elvish", "edit:completion:arg-completer[cloud-boot]"),
+        ("powershell", "Register-ArgumentCompleter"),
+    ];
+    for (shell, mark) in marks {
+        let script = text(&["completions", shell]);
+        assert!(script.contains(mark) && script.contains("manifest"), "{shell}");
+    }
+}
+
+/// Every command, by the name of its page: as the help of its group lists it.
+fn commands(group: &[&str], pages: &mut BTreeSet<String>) {
+    pages.insert([&["cloud-boot"], group].concat().join("-") + ".1");
+    let help = text(&[group, &["--help"]].concat());
+    let Some((_, list)) = help.split_once("\nCommands:\n") else { return };
+    let names = list.lines().take_while(|line| line.starts_with("  "));
+    for name in names.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help") {
+        commands(&[group, &[name]].concat(), pages);
+    }
+}
+
+#[test]
+fn every_command_has_a_page() {
+    let dir = work_dir("man");
+    // The folder is made, whatever its name.
+    let folder = dir.join(OsStr::from_bytes(b"a b/--man: \xe9"));
+    assert_eq!(text(&[OsStr::new("man"), OsStr::new("--out"), folder.as_os_str()]), "");
+    let names = fs::read_dir(&folder).unwrap();
+    let names: BTreeSet<String> =
+        names.map(|name| name.unwrap().file_name().into_string().unwrap()).collect();
+    let mut expected = BTreeSet::new();
+    commands(&[], &mut expected);
+    assert_eq!(names, expected);
+    for name in &names {
+        let page = fs::read_to_string(folder.join(name)).unwrap();
+        let title = format!(".TH {} 1 \"\" \"cloud-boot 0.0.1\"\n", name.strip_suffix(".1").unwrap());
+        assert!(page.starts_with(&title) && page.contains(".SH SYNOPSIS\n"), "{page}");
+        for line in page.lines().filter(|line| line.starts_with(['.', '\''])) {
+            let request = line.split(' ').next().unwrap();
+            assert!(REQUESTS.contains(&request), "{name}: {line}");
+        }
+    }
+    assert_eq!(fs::read_to_string(folder.join("cloud-boot.1")).unwrap(), text(&["man"]));
+    // Once more: pages are replaced.
+    fs::write(folder.join("cloud-boot.1"), "old").unwrap();
+    text(&[OsStr::new("man"), OsStr::new("--out"), folder.as_os_str()]);
+    assert_eq!(fs::read_to_string(folder.join("cloud-boot.1")).unwrap(), text(&["man"]));
+}
+
+#[test]
+fn a_page_has_the_texts_of_the_help() {
+    let folder = work_dir("page");
+    text(&["man", "--out", folder.to_str().unwrap()]);
+    let page = fs::read_to_string(folder.join("cloud-boot-dev-ls.1")).unwrap();
+    let marks = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
+    let expected = "\
+.TH cloud-boot-dev-ls 1 \"\" \"cloud-boot 0.0.1\"
+.SH NAME
+cloud\\-boot\\-dev\\-ls \\- Disks and partitions, by the names that `dev cat` takes
+.SH SYNOPSIS
+\\fBcloud\\-boot dev ls\\fR [\\fB\\-\\-backing\\fR] [\\fB\\-\\-json\\fR] \
+     [\\fB\\-h\\fR|\\fB\\-\\-help\\fR] <\\fIIMAGE\\fR>
+.SH DESCRIPTION
+Disks and partitions, by the names that `dev cat` takes
+.SH OPTIONS
+.TP
+\\fB\\-\\-backing\\fR \\fI<FILE>\\fR
+The backing file of a qcow2 overlay. Several times for chains, nearest first, and for several overlays in the order of \
+     the images
+.TP
+\\fB\\-\\-json\\fR
+One line of JSON
+.TP
+\\fB\\-h\\fR, \\fB\\-\\-help\\fR
+Print help
+.TP
+<\\fIIMAGE\\fR>
+Images or block devices, together the machine\\*(Aqs disks
+.SH EXAMPLES
+.nf
+  cloud\\-boot dev ls disk.raw
+      the disk, and its partitions as disk.raw#1, disk.raw#2
+  cloud\\-boot dev ls \\-\\-json disk.raw
+      the same for programs, as `inspect \\-\\-json` has it
+.fi
+";
+    assert_eq!(page.replace(marks, "").replace(" \n", "\n"), expected);
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_said_and_who_stops_reading_is_no_error() {
+    let dir = work_dir("target");
+    fs::write(dir.join("file"), "").unwrap();
+    let folder = dir.join("file").to_str().unwrap().to_string();
+    let output = call(&["man", "--out", &folder]);
+    let said = format!("cloud-boot: E-CLI-TARGET {folder}: File exists (os error 17); another target\n");
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(1), said));
+    for args in [["completions", "bash"].as_slice(), &["man"]] {
+        let mut child = program().args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), b"".as_slice()));
+    }
+}

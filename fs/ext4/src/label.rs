@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Setting the label: `s_volume_name` of the superblock and of its copies, as `tune2fs -L` does.
+
+use block::BlockWrite;
+use filesystem::Error;
+use zerocopy::{FromBytes, IntoBytes};
+
+use crate::{
+    checksum::crc32c,
+    superblock::{CHECKSUM_AT, MAGIC, OFFSET, Raw, SIZE, Superblock},
+};
+
+/// Bytes of the longest label.
+pub const LONGEST: usize = 16;
+
+/// Why a label is not set.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LabelError {
+    /// It has more than [`LONGEST`] bytes.
+    #[error("a label has at most {LONGEST} bytes, this one has {length}")]
+    Long {
+        /// Its bytes.
+        length: usize,
+    },
+    /// The filesystem was not unmounted: replaying its journal would bring the old superblock back.
+    #[error("its journal has to be replayed first")]
+    Journal,
+    /// The filesystem, or the device.
+    #[error(transparent)]
+    Disk(#[from] Error),
+}
+
+/// Sets the label of the filesystem that starts at byte 0 of `device`, with nothing changed but the label and the
+/// checksum of each superblock.
+///
+/// A copy that is not one of this filesystem, or whose checksum is wrong, is left as it is. The copies come first:
+/// where one of them cannot be written, the label is the old one.
+///
+/// # Errors
+/// [`LabelError`]; [`Error::Corrupt`] for a damaged superblock, [`Error::Io`] when the device fails.
+pub fn set<D: BlockWrite + ?Sized>(device: &D, label: &[u8]) -> Result<(), LabelError> {
+    if label.len() > LONGEST {
+        return Err(LabelError::Long { length: label.len() });
+    }
+    let superblock = Superblock::read(&device)?;
+    if superblock.needs_recovery {
+        return Err(LabelError::Journal);
+    }
+    for group in superblock.backups()? {
+        let block =
+            group.saturating_mul(superblock.blocks_per_group).saturating_add(superblock.first_data_block);
+        write(device, block.saturating_mul(superblock.block_size), &superblock, label)?;
+    }
+    write(device, OFFSET, &superblock, label)?;
+    device.flush().map_err(Error::from)?;
+    Ok(())
+}
+
+/// Sets the label of the superblock at `offset`, if it is one of this filesystem.
+fn write<D: BlockWrite + ?Sized>(
+    device: &D,
+    offset: u64,
+    superblock: &Superblock,
+    label: &[u8],
+) -> Result<(), Error> {
+    let mut bytes = [0; 1024];
+    const _: () = assert!(SIZE == 1024);
+    device.read_at(offset, &mut bytes)?;
+    let Ok(raw) = Raw::mut_from_bytes(&mut bytes) else { return Ok(()) };
+    let sum = |raw: &Raw| crc32c(!0, raw.as_bytes().get(..CHECKSUM_AT).unwrap_or_default());
+    let is_sound = !raw.has_checksums() || raw.s_checksum.get() == sum(raw);
+    if raw.s_magic.get() != MAGIC || raw.s_uuid != superblock.uuid || !is_sound {
+        return Ok(());
+    }
+    raw.s_volume_name = [0; LONGEST];
+    raw.s_volume_name.iter_mut().zip(label).for_each(|(to, from)| *to = *from);
+    if raw.has_checksums() {
+        raw.s_checksum.set(sum(raw));
+    }
+    Ok(device.write_at(offset, &bytes)?)
+}
