@@ -14,6 +14,7 @@ use std::{
 };
 
 use block::{BlockRead, ReadError, check_bounds};
+use qemu::disk::Format;
 
 use crate::{codes, failure::Failure};
 
@@ -68,12 +69,10 @@ fn open(path: &Path) -> Result<(&'static str, Rc<dyn BlockRead>), Failure> {
 
 /// The disk in a file, by what the file starts or ends with.
 fn content(file: RawDisk) -> Result<(&'static str, Rc<dyn BlockRead>), filesystem::Error> {
-    Ok(if qcow2::probe(&file)? {
-        ("qcow2", Rc::new(qcow2::Qcow2::open(file)?))
-    } else if vhd::probe(&file)? {
-        ("vhd", Rc::new(vhd::Vhd::open(file)?))
-    } else {
-        ("disk", Rc::new(file))
+    Ok(match Format::of_device(&file)? {
+        Format::Qcow2 => ("qcow2", Rc::new(qcow2::Qcow2::open(file)?)),
+        Format::Vhd => ("vhd", Rc::new(vhd::Vhd::open(file)?)),
+        Format::Raw => ("disk", Rc::new(file)),
     })
 }
 

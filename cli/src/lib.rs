@@ -13,10 +13,12 @@ mod commands;
 mod copy;
 mod failure;
 mod images;
+mod loader;
 mod machine;
 mod place;
 mod printer;
 mod record;
+mod shell;
 mod volume;
 mod walk;
 
@@ -55,6 +57,10 @@ struct Arguments {
 
 /// Runs the command with these arguments, the program's name first.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    // Started by itself, to become the QEMU of `run`.
+    if let Some(status) = qemu::process::become_child() {
+        return status;
+    }
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),

@@ -9,7 +9,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: [&[&str]; 16] = [
     &[],
     &["inspect"],
     &["fs"],
@@ -24,6 +24,8 @@ const COMMANDS: [&[&str]; 14] = [
     &["dev", "cat"],
     &["config"],
     &["config", "explain"],
+    &["iso"],
+    &["run"],
 ];
 
 fn call(args: &[&str]) -> Output {

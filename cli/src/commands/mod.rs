@@ -5,6 +5,8 @@ mod config;
 mod dev;
 mod fs;
 mod inspect;
+mod iso;
+mod run;
 
 use clap::Subcommand;
 
@@ -23,6 +25,8 @@ pub enum Command {
     /// Settings of the loader
     #[command(subcommand)]
     Config(config::Command),
+    Iso(iso::Options),
+    Run(Box<run::Options>),
 }
 
 impl Command {
@@ -33,6 +37,8 @@ impl Command {
             Self::Fs(command) => command.run(printer),
             Self::Dev(command) => command.run(printer),
             Self::Config(command) => command.run(printer),
+            Self::Iso(options) => options.run(printer),
+            Self::Run(options) => options.run(printer),
         }
     }
 }
