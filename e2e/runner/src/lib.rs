@@ -19,4 +19,5 @@
 )]
 
 pub mod demo;
+pub mod inspected;
 pub mod spec;
