@@ -12,10 +12,12 @@ def _boot_iso_impl(ctx):
         args.add("--efi")
         args.add(files[0], format = arch + "=%s")
         inputs += files
-    args.add("--epoch", str(ctx.attr.epoch))
+    if ctx.attr.epoch >= 0:
+        args.add("--epoch", str(ctx.attr.epoch))
     if ctx.attr.cmdline:
         args.add("--cmdline", ctx.attr.cmdline)
-    args.add("--label", ctx.attr.volume_label)
+    if ctx.attr.volume_label:
+        args.add("--label", ctx.attr.volume_label)
     args.add("--out", image)
     args.add("--esp", esp)
     ctx.actions.run(
@@ -41,9 +43,8 @@ boot_iso = rule(
             doc = "settings of the loaders, on the image as \\cloudboot\\cmdline",
         ),
         "epoch": attr.int(
-            doc = "time of everything in the image, in seconds since 1970",
-            # 2026-01-01 00:00:00 UTC, raised at each release.
-            default = 1767225600,
+            doc = "time of everything in the image, in seconds since 1970; that of the release if negative",
+            default = -1,
         ),
         "loaders": attr.label_keyed_string_dict(
             allow_empty = False,
@@ -52,12 +53,11 @@ boot_iso = rule(
             mandatory = True,
         ),
         "volume_label": attr.string(
-            default = "CLOUD_BOOT",
-            doc = "label of both filesystems",
+            doc = "label of both filesystems, if not that of the release",
         ),
         "_iso": attr.label(
             cfg = "exec",
-            default = "//iso",
+            default = "//iso:program",
             executable = True,
         ),
     },

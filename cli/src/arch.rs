@@ -9,6 +9,7 @@ use image::{
     pe::{self, Headers, Pe},
     uki::{self, Part},
 };
+use qemu::arch::Arch;
 use vfs::{Node, Volume, Volumes};
 
 /// Bytes of a program that may be a loader of ours.
@@ -16,45 +17,43 @@ const LARGEST_LOADER: u64 = 8 << 20;
 /// Bytes of a command line.
 const LONGEST_LINE: u64 = 64 << 10;
 
-/// Architectures that the loader exists for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
-pub enum Arch {
-    #[value(name = "x86_64")]
-    X86_64,
-    #[value(name = "aarch64")]
-    Aarch64,
-    #[value(name = "riscv64")]
-    Riscv64,
-    #[value(name = "loongarch64")]
-    LoongArch64,
-}
-
-impl Arch {
-    fn machine(self) -> Machine {
-        match self {
-            Self::X86_64 => Machine::X86_64,
-            Self::Aarch64 => Machine::AARCH64,
-            Self::Riscv64 => Machine::RISCV64,
-            Self::LoongArch64 => Machine::LOONGARCH64,
-        }
+/// An architecture, as headers of programs name it.
+fn machine(arch: Arch) -> Machine {
+    match arch {
+        Arch::X86_64 => Machine::X86_64,
+        Arch::Aarch64 => Machine::AARCH64,
+        Arch::Riscv64 => Machine::RISCV64,
+        Arch::Loongarch64 => Machine::LOONGARCH64,
     }
 }
 
 /// The entries, as the loader of an architecture finds them: without one, that for which the entry is that this
 /// loader would boot; x86_64 where no kernel says what it is for.
 pub fn discover(volumes: &Volumes, arch: Option<Arch>) -> (Machine, Found) {
-    let find = |machine| entries::discover(volumes, flow::arch(machine), &is_loader);
+    let of = |arch| (machine(arch), find(volumes, arch));
     if let Some(arch) = arch {
-        return (arch.machine(), find(arch.machine()));
+        return of(arch);
     }
-    for machine in Arch::value_variants().iter().map(|arch| arch.machine()) {
-        let found = find(machine);
-        let first = flow::choose(&found.entries, None, None).ok().and_then(|chosen| chosen.first().copied());
-        if first.and_then(|entry| machine_of(volumes, entry)) == Some(machine) {
-            return (machine, found);
-        }
-    }
-    (Machine::X86_64, find(Machine::X86_64))
+    let first =
+        Arch::value_variants().iter().find_map(|arch| Some((machine(*arch), fitting(volumes, *arch)?)));
+    first.unwrap_or_else(|| of(Arch::X86_64))
+}
+
+/// The architectures whose loader would boot something that says that it is for them.
+pub fn of_images(volumes: &Volumes) -> Vec<Arch> {
+    let all = Arch::value_variants().iter().copied();
+    all.filter(|arch| fitting(volumes, *arch).is_some()).collect()
+}
+
+/// The entries, where the one that the loader of an architecture would boot is for it.
+fn fitting(volumes: &Volumes, arch: Arch) -> Option<Found> {
+    let found = find(volumes, arch);
+    let first = flow::choose(&found.entries, None, None).ok().and_then(|chosen| chosen.first().copied());
+    (machine_of(volumes, first?) == Some(machine(arch))).then_some(found)
+}
+
+fn find(volumes: &Volumes, arch: Arch) -> Found {
+    entries::discover(volumes, flow::arch(machine(arch)), &is_loader)
 }
 
 /// The machine that an entry's kernel or program is for; none where it does not say.

@@ -46,4 +46,27 @@ code::table! {
     pub(crate) FILE: Code = "E-CLI-FILE",
         "a file of this machine cannot be read",
         "check its name and permissions";
+    pub(crate) ARCH: Code = "E-CLI-ARCH",
+        "the images do not say for which architecture they are, or are for more than one",
+        "`--arch` with x86_64, aarch64, riscv64 or loongarch64";
+    pub(crate) LOADER: Code = "E-CLI-LOADER",
+        "this `cloud-boot` was built without the loaders (by cargo alone)",
+        "build it with `tools/bazel build //cli:cloud-boot`, or name a `loader-ARCH.efi`: `run --loader`, `iso --uki`";
+    pub(crate) PROGRAM: Code = "E-CLI-PROGRAM",
+        "a file is no EFI program for the architecture that it is to boot, or too large for a boot image",
+        "name the program that was built for it";
+    pub(crate) FIRMWARE: Code = "E-CLI-FIRMWARE",
+        "no UEFI firmware for QEMU is installed for the architecture",
+        "install it (Debian: ovmf, qemu-efi-aarch64, qemu-efi-riscv64, qemu-efi-loongarch64), or `--firmware` and \
+         `--firmware-vars`";
+    pub(crate) QEMU: Code = "E-CLI-QEMU",
+        "QEMU is not installed for the architecture, or ended with an error",
+        "install it (Debian: qemu-system-x86, qemu-system-arm, qemu-system-riscv, qemu-system-misc), or read what it \
+         says above";
+    pub(crate) KVM: Code = "E-CLI-KVM",
+        "a guest of QEMU does not run under KVM here, whatever the device /dev/kvm promises",
+        "`--accel tcg`";
+    pub(crate) RUN: Code = "E-CLI-RUN",
+        "the machine ended, or its time was over, before the console showed what was awaited",
+        "look at the console's last lines; `--timeout` with more seconds where it was still at work";
 }

@@ -18,6 +18,7 @@ use block::{BlockRead, BlockWrite, ReadError, check_bounds};
 use clap::Args;
 use filesystem::Error;
 use qcow2::{Header, Qcow2};
+use qemu::disk::Format;
 use rustix::fs::OFlags;
 
 use crate::{codes, failure::Failure};
@@ -120,17 +121,17 @@ fn content(
     rest: &mut Rest<'_>,
 ) -> Result<(&'static str, Rc<dyn BlockRead>), Failure> {
     let failed = |error: Error| Failure::of(&error, path.as_os_str().as_bytes());
-    Ok(if qcow2::probe(&file).map_err(failed)? {
-        let header = Header::read(&file).map_err(failed)?;
-        let image = match backing(&header, path, rest)? {
-            Some(backing) => Qcow2::open_with_backing(file, backing),
-            None => Qcow2::open(file),
-        };
-        ("qcow2", Rc::new(image.map_err(failed)?))
-    } else if vhd::probe(&file).map_err(failed)? {
-        ("vhd", Rc::new(vhd::Vhd::open(file).map_err(failed)?))
-    } else {
-        ("disk", Rc::new(file))
+    Ok(match Format::of_device(&file).map_err(failed)? {
+        Format::Qcow2 => {
+            let header = Header::read(&file).map_err(failed)?;
+            let image = match backing(&header, path, rest)? {
+                Some(backing) => Qcow2::open_with_backing(file, backing),
+                None => Qcow2::open(file),
+            };
+            ("qcow2", Rc::new(image.map_err(failed)?))
+        }
+        Format::Vhd => ("vhd", Rc::new(vhd::Vhd::open(file).map_err(failed)?)),
+        Format::Raw => ("disk", Rc::new(file)),
     })
 }
 

@@ -13,12 +13,14 @@ mod commands;
 mod copy;
 mod failure;
 mod images;
+mod loader;
 mod machine;
 mod nvram;
 mod place;
 mod printer;
 mod progress;
 mod record;
+mod shell;
 mod volume;
 mod walk;
 
@@ -34,7 +36,7 @@ use crate::{
 
 /// Looks into disk images as the cloud-boot loader does.
 ///
-/// Nothing is mounted, no rights are needed, and only `label` writes to an image.
+/// Nothing is mounted and no rights are needed. Only `label` and `run --writable` write to an image.
 #[derive(Parser)]
 #[command(
     name = "cloud-boot",
@@ -57,6 +59,10 @@ struct Arguments {
 
 /// Runs the command with these arguments, the program's name first.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    // Started by itself, to become the QEMU of `run`.
+    if let Some(status) = qemu::process::become_child() {
+        return status;
+    }
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => return usage(&error),

@@ -43,6 +43,12 @@ impl Printer {
     }
 }
 
+/// Tells on standard error what is not asked for and good to know, in one line.
+pub fn note(what: &str) {
+    // Nobody is there to be told.
+    let _ = writeln!(io::stderr(), "cloud-boot: {}", text(what.as_bytes()));
+}
+
 /// Tells of a failure, in one line.
 pub fn complain(failure: &Failure) {
     let Failure { code, object, cause, advice } = failure;

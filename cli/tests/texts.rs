@@ -9,7 +9,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-const COMMANDS: [&[&str]; 19] = [
+const COMMANDS: [&[&str]; 21] = [
     &[],
     &["inspect"],
     &["fs"],
@@ -29,6 +29,8 @@ const COMMANDS: [&[&str]; 19] = [
     &["nvram", "show"],
     &["completions"],
     &["man"],
+    &["iso"],
+    &["run"],
 ];
 
 fn call(args: &[&str]) -> Output {

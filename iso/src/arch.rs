@@ -6,25 +6,42 @@ use anyhow::{Context, bail};
 /// An architecture that UEFI runs on.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Arch {
+    /// ARM64.
     Aarch64,
+    /// LA64.
     Loongarch64,
+    /// RV64.
     Riscv64,
+    /// AMD64.
     X86_64,
 }
 
 impl Arch {
+    /// All of them.
     pub const ALL: [Self; 4] = [Self::X86_64, Self::Aarch64, Self::Riscv64, Self::Loongarch64];
 
+    /// By its name, or by that which it has in references of containers.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|arch| arch.name() == name)
+        Self::ALL.into_iter().find(|arch| arch.name() == name || arch.platform() == name)
     }
 
+    /// As it stands in the names of targets and files.
     pub fn name(self) -> &'static str {
         match self {
             Self::X86_64 => "x86_64",
             Self::Aarch64 => "aarch64",
             Self::Riscv64 => "riscv64",
             Self::Loongarch64 => "loongarch64",
+        }
+    }
+
+    /// As an OCI image index names it.
+    pub fn platform(self) -> &'static str {
+        match self {
+            Self::X86_64 => "linux/amd64",
+            Self::Aarch64 => "linux/arm64",
+            Self::Riscv64 => "linux/riscv64",
+            Self::Loongarch64 => "linux/loong64",
         }
     }
 
@@ -91,6 +108,7 @@ mod tests {
     fn programs_are_told_apart_by_their_machine() {
         for arch in Arch::ALL {
             assert_eq!(Arch::from_name(arch.name()), Some(arch));
+            assert_eq!(Arch::from_name(arch.platform()), Some(arch));
             assert!(arch.check(&program(arch.machine())).is_ok());
         }
         let error = |bytes: &[u8]| Arch::X86_64.check(bytes).unwrap_err().to_string();

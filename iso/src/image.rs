@@ -10,6 +10,11 @@ use part::gpt::{Layout, NewPartition};
 
 use crate::{arch::Arch, identity::Identity};
 
+/// Label of the images that are released.
+pub const LABEL: &str = "CLOUD_BOOT";
+/// Time of everything in them: 2026-01-01 00:00:00 UTC, raised at each release.
+pub const TIME: Timestamp = Timestamp { seconds: 1_767_225_600, nanoseconds: 0 };
+
 /// Blocks that the GPT counts in: those of disks, also where the image is a CD.
 const BLOCK: u64 = 512;
 /// Entries of the GPT: what UEFI wants room for at least (2.11, 5.3.1). They end before the system area does.
@@ -30,11 +35,32 @@ nothing to install and nothing else to start from here.
 /// What an image is made of.
 #[derive(Clone, Debug)]
 pub struct Content {
+    /// The programs.
     pub programs: BTreeMap<Arch, Vec<u8>>,
     /// What `\cloudboot\cmdline` says, if it is there.
     pub cmdline: Option<String>,
+    /// Label of both filesystems: at most 11 capitals, digits and underscores.
     pub label: String,
+    /// Time of everything in it.
     pub time: Timestamp,
+}
+
+/// What is made.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// The whole image.
+    pub image: Vec<u8>,
+    /// Its EFI system partition alone.
+    pub esp: Vec<u8>,
+}
+
+/// Makes an image.
+///
+/// # Errors
+/// When the label is none for FAT or ISO 9660, or the files are too large.
+pub fn make(content: &Content) -> anyhow::Result<Files> {
+    let esp = esp(content)?;
+    Ok(Files { image: hybrid(content, &esp)?, esp })
 }
 
 impl Content {
@@ -49,10 +75,7 @@ impl Content {
 }
 
 /// The EFI system partition: a FAT volume as small as its files and a little room allow.
-///
-/// # Errors
-/// When the label is none for FAT or the files are too large.
-pub fn esp(content: &Content) -> anyhow::Result<Vec<u8>> {
+fn esp(content: &Content) -> anyhow::Result<Vec<u8>> {
     let mut builder = fat::write::Builder::new();
     for (path, bytes) in content.files() {
         builder.file(&path, bytes)?;
@@ -68,10 +91,7 @@ pub fn esp(content: &Content) -> anyhow::Result<Vec<u8>> {
 }
 
 /// The image: ISO 9660 with `esp` as El Torito boot image and as the only partition of a GPT.
-///
-/// # Errors
-/// When the label is none for ISO 9660 or the files are too large.
-pub fn hybrid(content: &Content, esp: &[u8]) -> anyhow::Result<Vec<u8>> {
+fn hybrid(content: &Content, esp: &[u8]) -> anyhow::Result<Vec<u8>> {
     let mut builder = iso9660::write::Builder::new();
     for (path, bytes) in content.files() {
         builder.file(&path, bytes)?;

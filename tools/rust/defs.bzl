@@ -75,7 +75,7 @@ def _campaign(name, test):
         visibility = ["//visibility:public"],
     )
 
-def rust_crate(name, deps = [], test_deps = [], test_data = [], test_env = {}, testonly = False, proc_macro_deps = [], version = "0.0.0", visibility = ["//visibility:public"]):
+def rust_crate(name, deps = [], test_deps = [], test_data = [], test_env = {}, testonly = False, proc_macro_deps = [], version = "0.0.0", visibility = ["//visibility:public"], **kwargs):
     """A library of src/**/*.rs.
 
     Args:
@@ -88,6 +88,7 @@ def rust_crate(name, deps = [], test_deps = [], test_data = [], test_env = {}, t
         proc_macro_deps: procedural macros of this workspace
         version: what CARGO_PKG_VERSION says
         visibility: as usual
+        **kwargs: more of the library: compile_data, rustc_env, rustc_flags
     """
     rust_library(
         name = name,
@@ -99,6 +100,7 @@ def rust_crate(name, deps = [], test_deps = [], test_data = [], test_env = {}, t
         version = version,
         visibility = visibility,
         deps = deps,
+        **kwargs
     )
     tests = _tests(name, name, deps, test_deps, test_data, test_env, name)
     _checked(name, name, tests, native.glob(["src/**/*.rs", "tests/*.rs"]), testonly = testonly)

@@ -5,11 +5,11 @@ use std::ffi::OsString;
 
 use clap::Args;
 use entries::{Entry, File, Found, Kind, Start};
+use qemu::arch::Arch;
 use serde::Serialize;
 
 use crate::{
-    advice,
-    arch::{self, Arch},
+    advice, arch,
     failure::Stop,
     images::Backing,
     machine::{Device, Machine},

@@ -6,9 +6,11 @@ mod config;
 mod dev;
 mod fs;
 mod inspect;
+mod iso;
 mod label;
 mod man;
 mod nvram;
+mod run;
 
 use clap::Subcommand;
 
@@ -33,6 +35,8 @@ pub enum Command {
     Nvram(nvram::Command),
     Completions(completions::Options),
     Man(man::Options),
+    Iso(iso::Options),
+    Run(Box<run::Options>),
 }
 
 impl Command {
@@ -47,6 +51,8 @@ impl Command {
             Self::Nvram(command) => command.run(printer),
             Self::Completions(options) => options.run(printer),
             Self::Man(options) => options.run(printer),
+            Self::Iso(options) => options.run(printer),
+            Self::Run(options) => options.run(printer),
         }
     }
 }

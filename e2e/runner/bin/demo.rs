@@ -5,10 +5,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use e2e_runner::{
-    demo::{self, Options},
-    process,
-};
+use e2e_runner::demo::{self, Options};
+use qemu::process;
 
 /// The boot could not be tried.
 const NOT_TRIED: u8 = 2;

@@ -8,11 +8,11 @@
 use std::{env, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result};
-use e2e_runner::{
+use e2e_runner::spec::Spec;
+use qemu::{
     process,
     record::{Record, TAIL},
     report,
-    spec::Spec,
     watch::{End, View, Watch},
 };
 

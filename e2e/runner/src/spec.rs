@@ -4,14 +4,13 @@
 use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
-use serde::Deserialize;
-
-use crate::{
+use qemu::{
     arch::Arch,
-    machine::{Boot, Bus, Machine, Serial},
+    machine::{Boot, Bus, Disk, Firmware, Machine, Serial},
     script::Script,
     watch::{After, Limits},
 };
+use serde::Deserialize;
 
 /// A test. Files are relative to the current folder, which is the test's runfiles.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -31,9 +30,9 @@ pub struct Spec {
     pub disks: Vec<String>,
     /// The program `cloud-boot` of the machine that tests, where what it says is expected, too.
     pub inspect: Option<String>,
-    /// Patterns, in their order ([`crate::pattern::Pattern`]), and [`crate::inspected::INSPECTED`].
+    /// Patterns, in their order ([`qemu::pattern::Pattern`]), and [`crate::inspected::INSPECTED`].
     pub expect: Vec<String>,
-    /// Patterns that fail the test, beside [`crate::script::PANICS`].
+    /// Patterns that fail the test, beside [`qemu::script::PANICS`].
     pub forbid: Vec<String>,
     /// Seconds in which all of `expect` must be seen.
     pub seconds: u64,
@@ -94,20 +93,18 @@ impl Spec {
         for file in [&self.code, &self.vars].into_iter().chain(&self.boot).chain(&self.disks) {
             ensure!(Path::new(file).is_file(), "{file} is missing");
         }
+        let disk = |file: &String| Disk { block_size: self.block_size, ..Disk::raw(file) };
         Ok(Machine {
-            arch: self.arch,
-            code: self.code.as_str().into(),
-            vars: self.vars.as_str().into(),
             memory: self.memory,
             boot,
-            disks: self.disks.iter().map(Into::into).collect(),
+            disks: self.disks.iter().map(disk).collect(),
             serial: if self.script()?.has_keys() { Serial::Typed } else { Serial::Plain },
             bus: self.bus,
-            block_size: self.block_size,
             in_boot_order: self.in_boot_order,
             read_only: self.read_only,
             read_error: self.read_error,
-            options: self.qemu_options.clone(),
+            options: self.qemu_options.iter().map(Into::into).collect(),
+            ..Machine::new(self.arch, Firmware::raw(&self.code, &self.vars))
         })
     }
 

@@ -13,16 +13,16 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 
-use crate::{
+use qemu::{
     arch::Arch,
-    machine::{Boot, Bus, Machine, Serial},
-    phases::{Phase, Phases},
+    machine::{Boot, Disk, Firmware, Machine, Serial},
     record::Record,
     report,
     script::Script,
     terminal::Terminal,
     watch::{After, End, Limits, View, Watch},
 };
+
 use build::Bazel;
 
 /// Boots an unmodified Debian disk in QEMU with the cloud-boot loader on a CD, shows the console, logs in, and
@@ -39,8 +39,8 @@ pub struct Options {
     /// The machine's architecture [default: this machine's]
     #[arg(long, value_enum)]
     pub arch: Option<Arch>,
-    /// A raw disk image of your own instead of Debian's, to its login prompt and timed by the console; no time
-    /// limit: ^C ends the machine
+    /// A disk image of your own (raw, qcow2 or VHD) instead of Debian's, to its login prompt and timed by the
+    /// console; no time limit: ^C ends the machine
     #[arg(long, value_name = "FILE")]
     pub image: Option<PathBuf>,
     /// Keep the console: your keys go to the machine, Ctrl-A X ends it
@@ -53,9 +53,6 @@ const BOOT_TARGET: &str = "//iso:boot";
 
 /// Environment variable that names a file of `@firmware`; //e2e/runner:demo sets it.
 const FIRMWARE: &str = "DEMO_FIRMWARE";
-
-/// MiB of memory, as the tests have it.
-const MEMORY: u32 = 1024;
 
 /// To the login prompt of our own disk: four times and more what the slowest architecture takes on a quiet
 /// machine of two processors.
@@ -104,7 +101,7 @@ pub fn run(options: &Options) -> Result<bool> {
 }
 
 /// Builds what is missing; the machine and its disk.
-fn prepare(arch: Arch, image: Option<PathBuf>, interactive: bool) -> Result<(Machine, PathBuf)> {
+fn prepare(arch: Arch, image: Option<Disk>, interactive: bool) -> Result<(Machine, PathBuf)> {
     let bazel = Bazel::new()?;
     let disk_target = format!("//e2e:debian_disk_{arch}");
     let mut targets = vec![BOOT_TARGET];
@@ -114,23 +111,17 @@ fn prepare(arch: Arch, image: Option<PathBuf>, interactive: bool) -> Result<(Mac
     say(&format!("building {}", targets.join(" and ")));
     bazel.build(&targets)?;
     let boot = bazel.output(BOOT_TARGET, "iso")?;
-    let disk = image.map_or_else(|| bazel.output(&disk_target, "raw"), Ok)?;
+    let disk = image.map_or_else(|| bazel.output(&disk_target, "raw").map(Disk::raw), Ok)?;
+    let file = disk.file.clone();
     let machine = Machine {
-        arch,
-        code: firmware(arch, "code")?,
-        vars: firmware(arch, "vars")?,
-        memory: MEMORY,
         boot: Some(Boot::Cd(boot)),
-        disks: vec![disk.clone()],
-        bus: Bus::Virtio,
-        block_size: 512,
-        in_boot_order: true,
-        read_only: false,
-        read_error: None,
+        disks: vec![disk],
         serial: if interactive { Serial::WithMonitor } else { Serial::Typed },
-        options: Vec::new(),
+        // Where the disk names no console, it is this one.
+        settings: arch.console_setting().into(),
+        ..Machine::new(arch, Firmware::raw(firmware(arch, "code")?, firmware(arch, "vars")?))
     };
-    Ok((machine, disk))
+    Ok((machine, file))
 }
 
 fn watch(options: &Options) -> Result<(Watch, Limits)> {
@@ -150,7 +141,7 @@ fn watch(options: &Options) -> Result<(Watch, Limits)> {
 /// Says how it went; whether it went well.
 fn conclude(watch: &Watch, end: &End, arch: Arch, interactive: bool) -> bool {
     if watch.script.awaited().is_none() {
-        return match booted(&watch.phases, arch) {
+        return match report::booted(&watch.phases, arch) {
             Some(line) => {
                 println!("{line}");
                 true
@@ -173,24 +164,6 @@ fn conclude(watch: &Watch, end: &End, arch: Arch, interactive: bool) -> bool {
         println!("{}{why}", report::tail(watch, LAST_LINES));
     }
     false
-}
-
-/// `booted: TITLE on ARCH in S s (firmware S, loader S, kernel S, userspace S)`; none if the loader started
-/// nothing. The times are the booted system's where it was asked, else those at which the console spoke; there, a
-/// userspace that says nothing before its prompt is not told from the kernel.
-fn booted(phases: &Phases, arch: Arch) -> Option<String> {
-    let (title, start, end) = (phases.title.as_deref()?, phases.start?, phases.end?);
-    let mut durations = phases.reported.clone();
-    if !durations.iter().any(|(phase, _)| *phase == Phase::Loader) {
-        durations = phases.durations();
-        if phases.userspace.is_none() {
-            durations.push((Phase::Kernel, end.saturating_sub(start)));
-        }
-    }
-    let total: Duration = durations.iter().map(|(_, took)| *took).sum();
-    let parts: Vec<String> =
-        durations.iter().map(|(phase, took)| format!("{phase} {:.1}", took.as_secs_f64())).collect();
-    Some(format!("booted: {title} on {arch} in {:.1} s ({})", total.as_secs_f64(), parts.join(", ")))
 }
 
 /// A file of `@firmware`: all of them stand beside the one that the target names.
@@ -220,43 +193,5 @@ mod tests {
         let options = Options::parse_from(["demo", "--arch", "x86_64", "--image", "a.raw", "--interactive"]);
         assert_eq!((options.arch, options.interactive), (Some(Arch::X86_64), true));
         assert!(Options::try_parse_from(["demo", "--arch", "i386"]).is_err());
-    }
-
-    fn phases() -> Phases {
-        let mut phases = Phases::default();
-        phases.see(b"cloud-boot 0.0.1 x86_64, EDK II", Duration::from_millis(1_600));
-        phases.see(b"start \"Debian GNU/Linux\": ro (0.4 s)", Duration::from_millis(2_000));
-        phases.end = Some(Duration::from_millis(31_000));
-        phases
-    }
-
-    #[test]
-    fn the_last_line_of_a_demo() {
-        let mut whole = phases();
-        whole.see(b"systemd[1]: systemd 257 running", Duration::from_millis(10_800));
-        assert_eq!(
-            booted(&whole, Arch::X86_64).unwrap(),
-            "booted: Debian GNU/Linux on x86_64 in 31.0 s \
-             (firmware 1.6, loader 0.4, kernel 8.8, userspace 20.2)"
-        );
-        assert_eq!(
-            booted(&phases(), Arch::Riscv64).unwrap(),
-            "booted: Debian GNU/Linux on riscv64 in 31.0 s (firmware 1.6, loader 0.4, kernel 29.0)"
-        );
-        let account = "Startup finished in 1.5s (firmware) + 300ms (loader) + 8s (kernel) + 20s (userspace)";
-        whole.see(account.as_bytes(), Duration::from_secs(35));
-        assert_eq!(
-            booted(&whole, Arch::X86_64).unwrap(),
-            "booted: Debian GNU/Linux on x86_64 in 29.8 s \
-             (firmware 1.5, loader 0.3, kernel 8.0, userspace 20.0)"
-        );
-        whole.see(b"Startup finished in 8s (kernel) + 20s (userspace) = 28s", Duration::from_secs(36));
-        assert!(booted(&whole, Arch::X86_64).unwrap().contains("in 31.0 s (firmware 1.6, "));
-    }
-
-    #[test]
-    fn a_boot_without_cloud_boot_is_none() {
-        let phases = Phases { end: Some(Duration::from_secs(9)), ..Phases::default() };
-        assert_eq!(booted(&phases, Arch::X86_64), None);
     }
 }

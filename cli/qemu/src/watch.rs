@@ -14,7 +14,7 @@ use crate::{
     machine::Machine,
     pattern::Pattern,
     phases::Phases,
-    process::{Got, Qemu},
+    process::{Got, Messages, Qemu},
     record::Record,
     script::Script,
     terminal::Terminal,
@@ -37,7 +37,7 @@ pub enum After {
     Stop,
     /// For this time no forbidden pattern may appear.
     Quiet(Duration),
-    /// The machine runs on until it ends.
+    /// The machine runs on until it ends or the time is over.
     Stay,
 }
 
@@ -99,8 +99,20 @@ impl Watch {
     /// When the machine cannot be started or the console not be read or kept; a machine that does not do what
     /// it should is no error.
     pub fn run(&mut self, machine: &Machine, limits: Limits) -> Result<End> {
+        self.run_with(machine, limits, Messages::Shown)
+    }
+
+    /// The same, for a machine that may well not start: what QEMU says about that is not shown.
+    ///
+    /// # Errors
+    /// As of [`Watch::run`].
+    pub fn try_run(&mut self, machine: &Machine, limits: Limits) -> Result<End> {
+        self.run_with(machine, limits, Messages::Hidden)
+    }
+
+    fn run_with(&mut self, machine: &Machine, limits: Limits, messages: Messages) -> Result<End> {
         let started = Instant::now();
-        let mut qemu = Qemu::start(machine)?;
+        let mut qemu = Qemu::start(machine, messages)?;
         let end = self.follow(&mut qemu, limits, started);
         self.took = started.elapsed();
         let rest = self.console.partial().clone();
@@ -119,11 +131,11 @@ impl Watch {
             let deadline = match (self.phases.end, limits.after) {
                 (Some(_), After::Stop) => return Ok(End::Seen),
                 (Some(end), After::Quiet(time)) => Some(end.saturating_add(time)),
-                (Some(_), After::Stay) => None,
-                (None, _) => limits.time,
+                (Some(_), After::Stay) | (None, _) => limits.time,
             };
             if deadline.is_some_and(|deadline| now >= deadline) {
-                return Ok(if self.phases.end.is_some() { End::Seen } else { End::Late });
+                let is_over = self.phases.end.is_some() && limits.after != After::Stay;
+                return Ok(if is_over { End::Seen } else { End::Late });
             }
             let terminal = match &mut self.view {
                 View::Terminal(terminal) => Some(terminal),

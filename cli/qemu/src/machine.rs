@@ -2,46 +2,99 @@
 //! The virtual machine as QEMU's command line.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
 };
 
 use serde::Deserialize;
 
-use crate::arch::Arch;
+use crate::{arch::Arch, disk::Format};
 
-/// A machine to start: one processor, firmware, a random number generator, disks, no network.
+/// A machine to start: firmware, a random number generator, disks.
 ///
-/// No file is ever written: the variable store and all disks are snapshots.
+/// No file is ever written but disks that are [`writable`](Disk::writable): the variable store and all other
+/// disks are snapshots.
 #[derive(Clone, Debug)]
 pub struct Machine {
     /// Its architecture.
     pub arch: Arch,
-    /// The firmware's code.
-    pub code: PathBuf,
-    /// The firmware's variable store as it is before the first start.
-    pub vars: PathBuf,
+    /// What its processors are.
+    pub accelerator: Accelerator,
+    /// How many of them.
+    pub processors: u32,
     /// MiB of memory.
     pub memory: u32,
+    /// Its firmware.
+    pub firmware: Firmware,
     /// What the firmware tries first, if not the disks.
     pub boot: Option<Boot>,
-    /// Raw images, in the order that the firmware tries them.
-    pub disks: Vec<PathBuf>,
+    /// In the order that the firmware tries them.
+    pub disks: Vec<Disk>,
     /// What stands behind the serial port.
     pub serial: Serial,
     /// How the disks are attached.
     pub bus: Bus,
-    /// Bytes of their blocks.
-    pub block_size: u32,
     /// Whether the firmware is told to try them; where it is not, it leaves their drivers alone.
     pub in_boot_order: bool,
     /// They cannot be written: some firmware repairs a partition table before anybody sees it.
     pub read_only: bool,
     /// Their sector at this MiB cannot be read.
     pub read_error: Option<u64>,
+    /// Whether there is a network card, behind which QEMU plays router (`-netdev user`).
+    pub network: bool,
+    /// Settings of the loader (`cloudboot.*` words), by fw_cfg.
+    pub settings: OsString,
     /// More of QEMU's options.
-    pub options: Vec<String>,
+    pub options: Vec<OsString>,
+}
+
+/// The firmware's two files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Firmware {
+    /// The code.
+    pub code: PathBuf,
+    /// The variable store as it is before the first start.
+    pub vars: PathBuf,
+    /// The format of both.
+    pub format: Format,
+}
+
+impl Firmware {
+    /// Raw files.
+    pub fn raw(code: impl Into<PathBuf>, vars: impl Into<PathBuf>) -> Self {
+        Self { code: code.into(), vars: vars.into(), format: Format::Raw }
+    }
+}
+
+/// What a machine's processors are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Accelerator {
+    /// Emulated. Where /dev/kvm opens, it need not work: nested, without what the guest's processor has.
+    #[default]
+    Tcg,
+    /// Those of this machine.
+    Kvm,
+}
+
+/// A disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// Its image.
+    pub file: PathBuf,
+    /// The image's format.
+    pub format: Format,
+    /// Whether the guest's writes go to the image; else they are lost.
+    pub writable: bool,
+    /// Bytes of its blocks.
+    pub block_size: u32,
+}
+
+impl Disk {
+    /// A raw image with blocks of 512 bytes that is not written to.
+    pub fn raw(file: impl Into<PathBuf>) -> Self {
+        Self { file: file.into(), format: Format::Raw, writable: false, block_size: 512 }
+    }
 }
 
 /// How disks are attached.
@@ -107,20 +160,44 @@ pub enum Serial {
 }
 
 impl Machine {
+    /// A machine as the tests have it: one emulated processor, 1 GiB, no network, no disk.
+    pub fn new(arch: Arch, firmware: Firmware) -> Self {
+        Self {
+            arch,
+            accelerator: Accelerator::Tcg,
+            processors: 1,
+            memory: 1024,
+            firmware,
+            boot: None,
+            disks: Vec::new(),
+            serial: Serial::Plain,
+            bus: Bus::Virtio,
+            in_boot_order: true,
+            read_only: false,
+            read_error: None,
+            network: false,
+            settings: OsString::new(),
+            options: Vec::new(),
+        }
+    }
+
     /// The arguments for [`Arch::emulator`].
     pub fn arguments(&self) -> Vec<OsString> {
         let mut line = CommandLine::default();
-        line.option("-machine", self.arch.machine());
-        line.option("-cpu", self.arch.cpu());
-        // Where /dev/kvm opens, it need not work: nested, without what the guest's processor has.
-        line.option("-accel", "tcg");
-        line.option("-smp", "1");
+        self.processors(&mut line);
+        line.option("-smp", &self.processors.to_string());
         line.option("-m", &self.memory.to_string());
         for flag in ["-nodefaults", "-no-user-config", "-no-reboot"] {
             line.0.push(flag.into());
         }
         line.option("-display", "none");
-        line.option("-nic", "none");
+        if self.network {
+            line.option("-netdev", "user,id=network");
+            // Without its ROM the firmware does not try to boot from it.
+            line.option("-device", "virtio-net-pci,netdev=network,romfile=");
+        } else {
+            line.option("-nic", "none");
+        }
         line.option(
             "-serial",
             match self.serial {
@@ -131,11 +208,29 @@ impl Machine {
         // The firmware waits up to five seconds for a key otherwise.
         line.option("-boot", "menu=on,splash-time=0");
         line.option("-device", "virtio-rng-pci");
-        line.drive("if=pflash,unit=0,format=raw,readonly=on,file", &self.code);
-        line.drive("if=pflash,unit=1,format=raw,snapshot=on,file", &self.vars);
+        let Firmware { code, vars, format } = &self.firmware;
+        line.drive(&format!("if=pflash,unit=0,{},readonly=on,file", format.options()), code);
+        line.drive(&format!("if=pflash,unit=1,{},snapshot=on,file", format.options()), vars);
+        if !self.settings.is_empty() {
+            line.value("-fw_cfg", "name=opt/org.cloudboot/cmdline,string", &self.settings);
+        }
         self.media(&mut line);
-        line.0.extend(self.options.iter().map(Into::into));
+        line.0.extend(self.options.iter().cloned());
         line.0
+    }
+
+    fn processors(&self, line: &mut CommandLine) {
+        let (machine, cpu, accelerator) = match (self.accelerator, self.arch) {
+            (Accelerator::Tcg, arch) => (arch.machine().into(), arch.cpu(), "tcg"),
+            // The controller of interrupts is the host's, too.
+            (Accelerator::Kvm, Arch::Aarch64) => {
+                (format!("{},gic-version=host", self.arch.machine()), "host", "kvm")
+            }
+            (Accelerator::Kvm, arch) => (arch.machine().into(), "host", "kvm"),
+        };
+        line.option("-machine", &machine);
+        line.option("-cpu", cpu);
+        line.option("-accel", accelerator);
     }
 
     fn media(&self, line: &mut CommandLine) {
@@ -149,34 +244,45 @@ impl Machine {
                 line.option("-device", &format!("{drive},drive=cd,bootindex=0"));
                 None
             }
-            Some(Boot::Disk(image)) => Some(image),
+            Some(Boot::Disk(image)) => Some(Disk::raw(image)),
             None => None,
         };
         if let Some(controller) = self.bus.controller() {
             line.option("-device", controller);
         }
-        let blocks = match self.block_size {
-            512 => String::new(),
-            size => format!(",logical_block_size={size},physical_block_size={size}"),
-        };
-        let settings = |is_boot: bool| match self {
-            Self { read_error: Some(mib), .. } if !is_boot => broken(*mib),
-            Self { bus: Bus::Cd, .. } | Self { read_only: true, .. } if !is_boot => {
-                "format=raw,readonly=on,cache=unsafe,file".into()
-            }
-            _ => "format=raw,snapshot=on,cache=unsafe,file".into(),
-        };
-        let disks = self.disks.iter().map(|image| (image, settings(false)));
-        let all = boot.into_iter().map(|image| (image, settings(true))).chain(disks);
-        for (index, (image, settings)) in all.enumerate() {
-            line.drive(&format!("if=none,id=disk{index},{settings}"), image);
+        let boot = boot.iter().map(|disk| (disk, access(disk)));
+        let all = boot.chain(self.disks.iter().map(|disk| (disk, self.access(disk))));
+        for (index, (disk, access)) in all.enumerate() {
+            let drive = format!("if=none,id=disk{index},{},{access}", disk.format.options());
+            line.drive(&drive, &disk.file);
             // 0 is the CD's.
             let order = index.saturating_add(1);
             let device = self.bus.device(order);
             let place = if self.in_boot_order { format!(",bootindex={order}") } else { String::new() };
+            let blocks = match disk.block_size {
+                512 => String::new(),
+                size => format!(",logical_block_size={size},physical_block_size={size}"),
+            };
             line.option("-device", &format!("{device},drive=disk{index}{place}{blocks}"));
         }
     }
+
+    /// How a disk is opened, up to the name of its file.
+    fn access(&self, disk: &Disk) -> String {
+        match self {
+            Self { read_error: Some(mib), .. } => broken(*mib),
+            Self { bus: Bus::Cd, .. } | Self { read_only: true, .. } => {
+                "readonly=on,cache=unsafe,file".into()
+            }
+            _ => access(disk),
+        }
+    }
+}
+
+/// The same, as the disk alone has it.
+fn access(disk: &Disk) -> String {
+    // What is thrown away needs not reach the disk; what is kept does when the guest says so.
+    if disk.writable { "cache=writeback,file".into() } else { "snapshot=on,cache=unsafe,file".into() }
 }
 
 /// How an image is opened whose sector at this MiB cannot be read: every read of it fails with EIO.
@@ -184,7 +290,7 @@ fn broken(mib: u64) -> String {
     let rule = "file.inject-error.0";
     let sector = mib.saturating_mul(SECTORS);
     format!(
-        "format=raw,snapshot=on,cache=unsafe,file.driver=blkdebug,{rule}.event=read_aio,{rule}.sector={sector},\
+        "snapshot=on,cache=unsafe,file.driver=blkdebug,{rule}.event=read_aio,{rule}.sector={sector},\
          {rule}.errno=5,file.image.driver=file,file.image.filename"
     )
 }
@@ -200,17 +306,21 @@ impl CommandLine {
         self.0.extend([name.into(), value.into()]);
     }
 
-    /// `-drive`, with the commas of the file's name doubled as QEMU wants them. The settings end in the name of the
-    /// one that is the file.
+    /// `-drive`. The settings end in the name of the one that is the file.
     fn drive(&mut self, settings: &str, file: &Path) {
+        self.value("-drive", settings, file.as_os_str());
+    }
+
+    /// An option whose last setting is any text, with commas doubled as QEMU wants them.
+    fn value(&mut self, name: &str, settings: &str, text: &OsStr) {
         let mut value = format!("{settings}=").into_bytes();
-        for &byte in file.as_os_str().as_bytes() {
+        for &byte in text.as_bytes() {
             value.push(byte);
             if byte == b',' {
                 value.push(byte);
             }
         }
-        self.0.extend(["-drive".into(), OsString::from_vec(value)]);
+        self.0.extend([name.into(), OsString::from_vec(value)]);
     }
 }
 
@@ -220,19 +330,11 @@ mod tests {
 
     fn machine(arch: Arch, boot: Option<Boot>) -> Machine {
         Machine {
-            arch,
-            code: "code.fd".into(),
-            vars: "vars.fd".into(),
             memory: 512,
             boot,
-            disks: vec!["root.raw".into(), "a,b.raw".into()],
-            serial: Serial::Plain,
-            bus: Bus::Virtio,
-            block_size: 512,
-            in_boot_order: true,
-            read_only: false,
-            read_error: None,
+            disks: vec![Disk::raw("root.raw"), Disk::raw("a,b.raw")],
             options: vec!["-snapshot".into()],
+            ..Machine::new(arch, Firmware::raw("code.fd", "vars.fd"))
         }
     }
 
@@ -261,7 +363,8 @@ mod tests {
 
     #[test]
     fn disks_stand_behind_their_controller() {
-        let nvme = Machine { bus: Bus::Nvme, block_size: 4096, ..machine(Arch::X86_64, None) };
+        let disks = vec![Disk { block_size: 4096, ..Disk::raw("root.raw") }];
+        let nvme = Machine { bus: Bus::Nvme, disks, ..machine(Arch::X86_64, None) };
         let device = "-device nvme,serial=e2e,drive=disk0,bootindex=1,logical_block_size=4096,physical_block_size=4096";
         assert!(line(&nvme).contains(device), "{}", line(&nvme));
         let scsi = line(&Machine { bus: Bus::Scsi, ..machine(Arch::X86_64, None) });

@@ -15,7 +15,7 @@ pub const PANICS: [&str; 11] = [
     "Synchronous Exception at",
     "ASSERT_EFI_ERROR",
     "panicked at",
-    "E-LOADER-PANIC",
+    "LOADER-PANIC",
     "Kernel panic",
     "Oops",
     "Unable to handle kernel",

@@ -77,6 +77,15 @@ pub enum Got {
     End,
 }
 
+/// What becomes of QEMU's own messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Messages {
+    /// They stand on our standard error.
+    Shown,
+    /// Nobody sees them.
+    Hidden,
+}
+
 /// A running QEMU, in a process group of its own. Dropped, it is killed and reaped.
 #[derive(Debug)]
 pub struct Qemu {
@@ -94,7 +103,7 @@ impl Qemu {
     ///
     /// # Errors
     /// When no process can be started. A missing QEMU shows as an early exit.
-    pub fn start(machine: &Machine) -> Result<Self> {
+    pub fn start(machine: &Machine, messages: Messages) -> Result<Self> {
         let interactive = machine.serial != Serial::Plain;
         let mut child = Command::new(env::current_exe().context("cannot find our own program")?)
             .args([BECOME, &std::process::id().to_string(), machine.arch.emulator()])
@@ -103,6 +112,7 @@ impl Qemu {
             .env("TMPDIR", env::var_os("TEST_TMPDIR").unwrap_or_else(|| env::temp_dir().into()))
             .stdin(if interactive { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
+            .stderr(if messages == Messages::Shown { Stdio::inherit() } else { Stdio::null() })
             .process_group(0)
             .spawn()
             .context("cannot start a process")?;

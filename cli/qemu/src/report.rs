@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! What a run says when it is over.
 
-use std::fmt::Write;
+use std::{fmt::Write, time::Duration};
 
 use crate::{
+    arch::Arch,
+    phases::{Phase, Phases},
     process,
     watch::{End, Watch},
 };
@@ -43,9 +45,27 @@ pub fn tail(watch: &Watch, count: usize) -> String {
     text
 }
 
+/// `booted: TITLE on ARCH in S s (firmware S, loader S, kernel S, userspace S)`; none if the loader started
+/// nothing. The times are the booted system's where it was asked, else those at which the console spoke; there, a
+/// userspace that says nothing before its prompt is not told from the kernel.
+pub fn booted(phases: &Phases, arch: Arch) -> Option<String> {
+    let (title, start, end) = (phases.title.as_deref()?, phases.start?, phases.end?);
+    let mut durations = phases.reported.clone();
+    if !durations.iter().any(|(phase, _)| *phase == Phase::Loader) {
+        durations = phases.durations();
+        if phases.userspace.is_none() {
+            durations.push((Phase::Kernel, end.saturating_sub(start)));
+        }
+    }
+    let total: Duration = durations.iter().map(|(_, took)| *took).sum();
+    let parts: Vec<String> =
+        durations.iter().map(|(phase, took)| format!("{phase} {:.1}", took.as_secs_f64())).collect();
+    Some(format!("booted: {title} on {arch} in {:.1} s ({})", total.as_secs_f64(), parts.join(", ")))
+}
+
 #[cfg(test)]
 mod tests {
-    use std::{os::unix::process::ExitStatusExt, process::ExitStatus, time::Duration};
+    use std::{os::unix::process::ExitStatusExt, process::ExitStatus};
 
     use super::*;
     use crate::{console::Line, pattern::Pattern, record::Record, script::Script, watch::View};
@@ -86,5 +106,43 @@ mod tests {
             watch.record.line(&Line { at: Duration::from_secs(1), text: text.into() }).unwrap();
         }
         assert_eq!(tail(&watch, 2), "the last 2 lines of the console:\n  [   1.000] b\n  [   1.000] c\n");
+    }
+
+    fn phases() -> Phases {
+        let mut phases = Phases::default();
+        phases.see(b"cloud-boot 0.0.1 x86_64, EDK II", Duration::from_millis(1_600));
+        phases.see(b"start \"Debian GNU/Linux\": ro (0.4 s)", Duration::from_millis(2_000));
+        phases.end = Some(Duration::from_millis(31_000));
+        phases
+    }
+
+    #[test]
+    fn the_last_line_of_a_demo() {
+        let mut whole = phases();
+        whole.see(b"systemd[1]: systemd 257 running", Duration::from_millis(10_800));
+        assert_eq!(
+            booted(&whole, Arch::X86_64).unwrap(),
+            "booted: Debian GNU/Linux on x86_64 in 31.0 s \
+             (firmware 1.6, loader 0.4, kernel 8.8, userspace 20.2)"
+        );
+        assert_eq!(
+            booted(&phases(), Arch::Riscv64).unwrap(),
+            "booted: Debian GNU/Linux on riscv64 in 31.0 s (firmware 1.6, loader 0.4, kernel 29.0)"
+        );
+        let account = "Startup finished in 1.5s (firmware) + 300ms (loader) + 8s (kernel) + 20s (userspace)";
+        whole.see(account.as_bytes(), Duration::from_secs(35));
+        assert_eq!(
+            booted(&whole, Arch::X86_64).unwrap(),
+            "booted: Debian GNU/Linux on x86_64 in 29.8 s \
+             (firmware 1.5, loader 0.3, kernel 8.0, userspace 20.0)"
+        );
+        whole.see(b"Startup finished in 8s (kernel) + 20s (userspace) = 28s", Duration::from_secs(36));
+        assert!(booted(&whole, Arch::X86_64).unwrap().contains("in 31.0 s (firmware 1.6, "));
+    }
+
+    #[test]
+    fn a_boot_without_cloud_boot_is_none() {
+        let phases = Phases { end: Some(Duration::from_secs(9)), ..Phases::default() };
+        assert_eq!(booted(&phases, Arch::X86_64), None);
     }
 }

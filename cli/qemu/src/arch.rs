@@ -9,15 +9,12 @@ use serde::Deserialize;
 /// An architecture that cloud-boot is built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
+#[expect(missing_docs, reason = "it would stand in help, and says nothing that the names do not")]
 pub enum Arch {
-    /// AMD64.
     #[value(name = "x86_64")]
     X86_64,
-    /// ARM64.
     Aarch64,
-    /// RV64.
     Riscv64,
-    /// LA64.
     Loongarch64,
 }
 
@@ -56,7 +53,7 @@ impl Arch {
         }
     }
 
-    /// A plain `-cpu`: `max` costs time under TCG on every architecture, and Linux 6.12 stumbles over it on
+    /// A plain `-cpu` under TCG: `max` costs time under TCG on every architecture, and Linux 6.12 stumbles over it on
     /// aarch64 (52-bit addresses).
     pub fn cpu(self) -> &'static str {
         match self {
@@ -64,6 +61,39 @@ impl Arch {
             Self::Aarch64 => "neoverse-n1",
             Self::Riscv64 => "rv64",
             Self::Loongarch64 => "la464",
+        }
+    }
+
+    /// The first serial port, as Linux names it.
+    pub fn console(self) -> &'static str {
+        match self {
+            Self::Aarch64 => "ttyAMA0,115200",
+            Self::X86_64 | Self::Riscv64 | Self::Loongarch64 => "ttyS0,115200",
+        }
+    }
+
+    /// The loader's setting that gives this console to kernels whose command line names none.
+    pub fn console_setting(self) -> String {
+        format!("cloudboot.console={}", self.console())
+    }
+
+    /// Debian's package of the emulator.
+    pub fn emulator_package(self) -> &'static str {
+        match self {
+            Self::X86_64 => "qemu-system-x86",
+            Self::Aarch64 => "qemu-system-arm",
+            Self::Riscv64 => "qemu-system-riscv",
+            Self::Loongarch64 => "qemu-system-misc",
+        }
+    }
+
+    /// Debian's package of the firmware.
+    pub fn firmware_package(self) -> &'static str {
+        match self {
+            Self::X86_64 => "ovmf",
+            Self::Aarch64 => "qemu-efi-aarch64",
+            Self::Riscv64 => "qemu-efi-riscv64",
+            Self::Loongarch64 => "qemu-efi-loongarch64",
         }
     }
 

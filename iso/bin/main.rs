@@ -1,35 +1,31 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! `iso`: makes one image that boots as a CD and as a disk, of one UEFI program for each architecture.
 //!
-//! The image is an ISO 9660 volume whose El Torito entry is a FAT volume with `\EFI\BOOT\BOOT*.EFI`; a GPT in
-//! its system area has the same FAT volume as EFI system partition. The same programs, label and time give
-//! the same bytes.
+//! The library of the same name does it.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
-
-mod arch;
-mod identity;
-mod image;
 
 use std::{collections::BTreeMap, fs, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};
 use clap::Parser;
 use filesystem::Timestamp;
-
-use crate::{arch::Arch, image::Content};
+use iso::{Arch, Content};
 
 /// Makes an image that boots on UEFI as a CD and as a disk.
 ///
 /// The same programs, label and time give the same bytes.
 #[derive(Parser)]
-#[command(after_help = "Examples:
-  iso --efi x86_64=loader-x86_64.efi --epoch 1767225600 --out boot.iso
+#[command(
+    name = "iso",
+    after_help = "Examples:
+  iso --efi x86_64=loader-x86_64.efi --out boot.iso
       an image for one architecture
   iso --efi x86_64=x.efi --efi aarch64=a.efi --epoch $SOURCE_DATE_EPOCH --out boot.iso --esp boot.esp
       an image for two, and its EFI system partition alone
   dd if=boot.iso of=/dev/sdX
-      makes a USB stick of it")]
+      makes a USB stick of it"
+)]
 struct Arguments {
     /// A UEFI program and what it is for: x86_64, aarch64, riscv64 or loongarch64; once for each
     #[arg(long = "efi", value_name = "ARCH=PATH", required = true, value_parser = parse_program)]
@@ -38,10 +34,10 @@ struct Arguments {
     #[arg(long, value_name = "TEXT")]
     cmdline: Option<String>,
     /// Time of everything in the image, in seconds since 1970
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", default_value_t = iso::TIME.seconds)]
     epoch: i64,
     /// Label of both filesystems: at most 11 capitals, digits and underscores
-    #[arg(long, default_value = "CLOUD_BOOT")]
+    #[arg(long, default_value = iso::LABEL)]
     label: String,
     /// The image to write
     #[arg(long, value_name = "FILE", required_unless_present = "esp")]
@@ -73,10 +69,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let time = Timestamp { seconds: arguments.epoch, nanoseconds: 0 };
     let cmdline = arguments.cmdline.as_ref().map(|text| format!("{text}\n"));
     let content = Content { programs, cmdline, label: arguments.label.clone(), time };
-    let esp = image::esp(&content)?;
-    // Made whether or not it is wanted, and before anything is written: what is wrong is said first.
-    let image = image::hybrid(&content, &esp)?;
-    for (path, bytes) in [(&arguments.esp, esp), (&arguments.out, image)] {
+    // Both are made whether or not they are wanted, and before anything is written: what is wrong is said first.
+    let files = iso::make(&content)?;
+    for (path, bytes) in [(&arguments.esp, files.esp), (&arguments.out, files.image)] {
         if let Some(path) = path {
             fs::write(path, bytes).with_context(|| path.display().to_string())?;
         }

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Machines in QEMU, and what their serial consoles say.
+//!
+//! Bytes of the console go one way: [`console::Console`] makes lines of them, [`script::Script`] judges each
+//! line, [`phases::Phases`] notes when firmware, loader, kernel and userspace came to their end, and
+//! [`record::Record`] keeps what a reader of a failed run needs. [`watch::Watch`] drives the four;
+//! [`process::Qemu`] owns the process, which ends with its owner, however that ends.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
+pub mod arch;
+pub mod console;
+pub mod disk;
+mod firmware;
+pub mod kvm;
+pub mod machine;
+pub mod pattern;
+pub mod phases;
+pub mod process;
+pub mod record;
+pub mod report;
+pub mod script;
+pub mod terminal;
+pub mod watch;

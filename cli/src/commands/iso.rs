@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! `cloud-boot iso`.
+
+use std::{
+    ffi::{OsStr, OsString},
+    fs::{self, File},
+    io::Write,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+use clap::{
+    Args,
+    builder::{OsStringValueParser, TypedValueParser},
+};
+use iso::Arch;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::{
+    codes,
+    failure::{Failure, Stop},
+    loader::{self, Programs},
+    place::usage,
+    printer::{Printer, size, text},
+};
+
+/// Writes a boot image: a CD and a disk in one, which UEFI firmware starts
+#[derive(Args)]
+#[command(after_help = "Examples:
+  cloud-boot iso --out boot.iso
+      the loader for all architectures
+  cloud-boot iso --uki linux/amd64=linux.efi --uki linux/arm64=arm.efi --out boot.iso
+      other EFI programs, such as unified kernel images
+  cloud-boot iso --out /dev/sdX --force
+      a USB stick; what was on it is lost
+
+The same programs give the same bytes.")]
+pub struct Options {
+    /// The file to write
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// An EFI program instead of the loader, once for each platform: linux/amd64, linux/arm64, linux/riscv64,
+    /// linux/loong64
+    #[arg(long, value_name = "PLATFORM=FILE", value_parser = OsStringValueParser::new().try_map(parse_program))]
+    uki: Vec<(Arch, PathBuf)>,
+    /// Overwrite the file
+    #[arg(long)]
+    force: bool,
+    /// One line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    out: String,
+    size: u64,
+    sha256: String,
+    programs: Vec<Program>,
+}
+
+#[derive(Serialize)]
+struct Program {
+    arch: &'static str,
+    platform: &'static str,
+    path: String,
+    size: u64,
+    sha256: String,
+}
+
+impl Options {
+    /// Writes the image.
+    pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
+        let programs = if self.uki.is_empty() { loader::embedded()? } else { self.read()? };
+        let described: Vec<Program> = programs.iter().map(|(arch, bytes)| describe(*arch, bytes)).collect();
+        let image = loader::image(programs)?;
+        self.write(&image)?;
+        let out = self.out.as_os_str().as_bytes();
+        if self.json {
+            let (out, sha256) = (String::from_utf8_lossy(out).into(), sum(&image));
+            return printer.json(&Report { out, size: image.len() as u64, sha256, programs: described });
+        }
+        let arches: Vec<&str> = described.iter().map(|program| program.arch).collect();
+        printer.line(format_args!("{}: {} for {}", text(out), size(image.len() as u64), arches.join(", ")))
+    }
+
+    fn read(&self) -> Result<Programs, Stop> {
+        let mut programs = Programs::new();
+        for (arch, path) in &self.uki {
+            if programs.insert(*arch, loader::read(*arch, path)?).is_some() {
+                return Err(usage(&format!("--uki {} is given twice", arch.platform())));
+            }
+        }
+        Ok(programs)
+    }
+
+    fn write(&self, image: &[u8]) -> Result<(), Failure> {
+        let failed = |error: &dyn ToString| {
+            Failure::new(codes::TARGET, self.out.as_os_str().as_bytes(), error.to_string())
+        };
+        // Where it is not ours to overwrite, it must not have been there a moment ago either.
+        let opened = if self.force { File::create(&self.out) } else { File::create_new(&self.out) };
+        let mut file = opened.map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => {
+                Failure { advice: "another name, or --force".into(), ..failed(&"it is there already") }
+            }
+            _ => failed(&error),
+        })?;
+        file.write_all(image).and_then(|()| file.sync_all()).map_err(|error| {
+            if is_file(&self.out) {
+                // Half an image is none. What cannot be removed either stays.
+                let _ = fs::remove_file(&self.out);
+            }
+            failed(&error)
+        })
+    }
+}
+
+fn is_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file())
+}
+
+fn describe(arch: Arch, bytes: &[u8]) -> Program {
+    Program {
+        arch: arch.name(),
+        platform: arch.platform(),
+        path: format!("EFI/BOOT/{}", arch.file_name()),
+        size: bytes.len() as u64,
+        sha256: sum(bytes),
+    }
+}
+
+fn sum(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn parse_program(argument: OsString) -> Result<(Arch, PathBuf), String> {
+    let bytes = argument.as_bytes();
+    let at = bytes.iter().position(|byte| *byte == b'=').ok_or("not of the form PLATFORM=FILE")?;
+    let name = String::from_utf8_lossy(&bytes[..at]);
+    let arch = Arch::from_name(&name).ok_or_else(|| format!("no platform of ours: {name}"))?;
+    Ok((arch, OsStr::from_bytes(&bytes[at + 1..]).into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
+    use super::*;
+
+    #[test]
+    fn platforms_have_two_names_and_files_any() {
+        let parse = |bytes: &[u8]| parse_program(OsString::from_vec(bytes.to_vec()));
+        let path = |bytes: &[u8]| PathBuf::from(OsString::from_vec(bytes.to_vec()));
+        assert_eq!(parse(b"linux/amd64=a=b\xff"), Ok((Arch::X86_64, path(b"a=b\xff"))));
+        assert_eq!(parse(b"loongarch64=x"), Ok((Arch::Loongarch64, path(b"x"))));
+        assert_eq!(parse(b"linux/386=x"), Err("no platform of ours: linux/386".into()));
+        assert_eq!(parse(b"x.efi"), Err("not of the form PLATFORM=FILE".into()));
+    }
+}

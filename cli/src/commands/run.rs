@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! `cloud-boot run`.
+
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    fs::File,
+    io::Write,
+    os::{
+        fd::AsRawFd,
+        unix::ffi::{OsStrExt, OsStringExt},
+    },
+    path::{self, Path, PathBuf},
+    time::Duration,
+};
+
+use clap::{Args, ValueEnum, value_parser};
+use qemu::{
+    arch::Arch,
+    disk::Format,
+    kvm,
+    machine::{Accelerator, Boot, Disk, Firmware, Machine, Serial},
+    pattern::Pattern,
+    record::Record,
+    report,
+    script::Script,
+    terminal::Terminal,
+    watch::{After, End, Limits, View, Watch},
+};
+use rustix::fs::{MemfdFlags, memfd_create};
+
+use crate::{
+    arch, codes,
+    failure::{Failure, Stop},
+    images::Backing,
+    loader::{self, Programs},
+    machine,
+    printer::{Printer, note},
+    shell,
+};
+
+/// What is awaited where nothing else is: the machine is booted.
+const PROMPT: &str = "login:";
+/// The boot image in the line that `--print` prints.
+const BOOT_IMAGE: &str = "boot.iso";
+
+/// Boots images in QEMU, with the loader in a CD drive, and shows their serial console
+#[derive(Args)]
+#[command(after_help = "Examples:
+  cloud-boot run disk.qcow2
+      on a terminal: keys go to the machine, Ctrl-A X ends it; what it wrote is lost
+  cloud-boot run root.raw data.vhd --memory 4096 --net --writable
+      two disks, which keep what is written, and a network card
+  cloud-boot run disk.raw --until login: --timeout 300 </dev/null
+      a test: exit code 0 if the console shows it in time, else 1
+  cloud-boot run disk.raw --cmdline cloudboot.menu=always
+      with settings of the loader
+  cloud-boot run disk.raw --print -- -device qemu-xhci
+      QEMU's command line, with an option more
+
+The last line has the times of the boot's phases. KVM is used where a guest really runs under it.")]
+pub struct Options {
+    /// Images or block devices, together the machine's disks: raw, qcow2 or VHD
+    #[arg(value_name = "IMAGE", required = true)]
+    images: Vec<OsString>,
+    /// The machine's architecture; else that of what the loader would boot
+    #[arg(long, value_enum)]
+    arch: Option<Arch>,
+    /// MiB of memory
+    #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = value_parser!(u32).range(64..))]
+    memory: u32,
+    /// Processors
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = value_parser!(u32).range(1..=255))]
+    cpus: u32,
+    /// Let the machine write to the images
+    #[arg(long)]
+    writable: bool,
+    /// A loader-ARCH.efi, or another EFI program, instead of the loader in this program
+    #[arg(long, value_name = "FILE")]
+    loader: Option<PathBuf>,
+    /// No CD: the firmware starts what is on the images
+    #[arg(long, conflicts_with = "loader")]
+    no_loader: bool,
+    /// The firmware's code, raw; else that of an installed package
+    #[arg(long, value_name = "FILE", requires = "firmware_vars")]
+    firmware: Option<PathBuf>,
+    /// The variable store that goes with it; it is not written to
+    #[arg(long, value_name = "FILE", requires = "firmware")]
+    firmware_vars: Option<PathBuf>,
+    /// Settings of the loader: words cloudboot.KEY=VALUE
+    #[arg(long, value_name = "WORDS")]
+    cmdline: Option<OsString>,
+    /// What the processors are: kvm is this machine's, tcg emulated ones, auto kvm where a guest runs under it
+    #[arg(long, value_enum, default_value_t = Accel::Auto)]
+    accel: Accel,
+    /// A network card, with QEMU as its router
+    #[arg(long)]
+    net: bool,
+    /// End the machine after this time, which is a failure
+    #[arg(long, value_name = "SECONDS", value_parser = value_parser!(u64).range(1..))]
+    timeout: Option<u64>,
+    /// End the machine when a line of the console has this text: `*` stands for any, `^` for the line's start
+    #[arg(long, value_name = "PATTERN", value_parser = parse_pattern)]
+    until: Option<String>,
+    /// Print QEMU's command line, quoted for a shell, and start nothing
+    #[arg(long)]
+    print: bool,
+    /// More options of QEMU
+    #[arg(value_name = "QEMU_OPTION", last = true)]
+    options: Vec<OsString>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Accel {
+    Auto,
+    Kvm,
+    Tcg,
+}
+
+impl Options {
+    /// Boots, or prints how.
+    pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
+        let (arch, disks) = self.disks()?;
+        if !self.print {
+            emulator(arch)?;
+        }
+        // The image has no file that would be left behind; it lasts as long as this.
+        let image = if self.no_loader { None } else { Some(self.boot_image(arch)?) };
+        let boot =
+            image.as_ref().map(|image| Boot::Cd(format!("/proc/self/fd/{}", image.as_raw_fd()).into()));
+        let mut machine = Machine {
+            processors: self.cpus,
+            memory: self.memory,
+            boot,
+            disks,
+            serial: if Terminal::is_there() { Serial::WithMonitor } else { Serial::Plain },
+            network: self.net,
+            settings: self.settings(arch),
+            options: self.options.clone(),
+            ..Machine::new(arch, self.firmware(arch)?)
+        };
+        machine.accelerator = self.accelerator(&machine)?;
+        if self.print {
+            return print(machine, printer);
+        }
+        self.watch(&machine, printer)
+    }
+
+    /// The architecture of the images, and the images as QEMU is to open them.
+    fn disks(&self) -> Result<(Arch, Vec<Disk>), Failure> {
+        let failed = |path: &OsString, why| Failure::new(codes::IMAGE, path.as_bytes(), why);
+        let format = |path: &OsString| {
+            Format::of_file(Path::new(path)).map_err(|why| failed(path, format!("{why:#}")))
+        };
+        let formats: Vec<Format> = self.images.iter().map(format).collect::<Result<_, _>>()?;
+        let opened = machine::Machine::open(&self.images, &Backing::default())?;
+        let disk = |((path, format), image): ((&OsString, Format), &crate::images::Image)| {
+            // What stands before a colon would be a protocol to QEMU.
+            let file = path::absolute(path).map_err(|why| failed(path, why.to_string()))?;
+            Ok(Disk { file, format, writable: self.writable, block_size: image.device.logical_block_size() })
+        };
+        let disks = self.images.iter().zip(formats).zip(&opened.images).map(disk);
+        let disks = disks.collect::<Result<Vec<_>, Failure>>()?;
+        let arch = self.arch.map_or_else(|| only(&arch::of_images(&opened.volumes), &self.images[0]), Ok)?;
+        Ok((arch, disks))
+    }
+
+    /// The boot image, in memory.
+    fn boot_image(&self, arch: Arch) -> Result<File, Failure> {
+        let Some(of_iso) = iso::Arch::from_name(arch.name()) else {
+            return Err(Failure::new(codes::ARCH, arch.name(), "no boot image has it"));
+        };
+        let programs = match &self.loader {
+            Some(path) => Programs::from([(of_iso, loader::read(of_iso, path)?)]),
+            None => loader::embedded()?.into_iter().filter(|(of, _)| *of == of_iso).collect(),
+        };
+        let image = loader::image(programs)?;
+        let failed = |error: std::io::Error| Failure::new(codes::QEMU, "boot image", error);
+        // Not closed on exec: QEMU has it from us.
+        let memory = memfd_create(BOOT_IMAGE, MemfdFlags::empty()).map_err(|error| failed(error.into()))?;
+        let mut file = File::from(memory);
+        file.write_all(&image).map_err(failed)?;
+        Ok(file)
+    }
+
+    /// The console where the image names none, and what the user says, which counts more.
+    fn settings(&self, arch: Arch) -> OsString {
+        let console = arch.console_setting();
+        let words = self.cmdline.iter().map(|words| words.as_bytes());
+        OsString::from_vec([console.as_bytes()].into_iter().chain(words).collect::<Vec<_>>().join(&b' '))
+    }
+
+    fn firmware(&self, arch: Arch) -> Result<Firmware, Failure> {
+        if let (Some(code), Some(vars)) = (&self.firmware, &self.firmware_vars) {
+            let file = |path: &PathBuf| {
+                let failed = |error| Failure::new(codes::FILE, path.as_os_str().as_bytes(), error);
+                File::open(path).and_then(|_| path::absolute(path)).map_err(failed)
+            };
+            return Ok(Firmware::raw(file(code)?, file(vars)?));
+        }
+        Firmware::installed(arch).ok_or_else(|| Failure {
+            advice: format!(
+                "install it (Debian: {}), or give --firmware and --firmware-vars",
+                arch.firmware_package()
+            ),
+            ..Failure::new(codes::FIRMWARE, arch.name(), "no UEFI firmware for QEMU is installed")
+        })
+    }
+
+    fn accelerator(&self, machine: &Machine) -> Result<Accelerator, Failure> {
+        let works =
+            || kvm::works(machine).map_err(|why| Failure::new(codes::QEMU, "KVM", format!("{why:#}")));
+        match self.accel {
+            Accel::Tcg => Ok(Accelerator::Tcg),
+            Accel::Kvm if works()? => Ok(Accelerator::Kvm),
+            Accel::Kvm => Err(Failure::new(codes::KVM, machine.arch.name(), "no guest runs under KVM here")),
+            Accel::Auto if Arch::host() == Some(machine.arch) && works()? => Ok(Accelerator::Kvm),
+            Accel::Auto => {
+                note(&format!("KVM runs no {} guest here: the processor is emulated (TCG)", machine.arch));
+                Ok(Accelerator::Tcg)
+            }
+        }
+    }
+
+    fn watch(&self, machine: &Machine, printer: &mut Printer) -> Result<(), Stop> {
+        printer.finish()?;
+        let failed =
+            |why: anyhow::Error| Failure::new(codes::QEMU, machine.arch.emulator(), format!("{why:#}"));
+        let awaited = self.until.as_deref().unwrap_or(PROMPT);
+        let script = Script::new(&[awaited.to_owned()], &[]).map_err(failed)?;
+        let is_typed = machine.serial == Serial::WithMonitor;
+        let view = if is_typed { View::Terminal(Terminal::raw().map_err(failed)?) } else { View::Lines };
+        let mut watch = Watch::new(script, Record::new(None).map_err(failed)?, view);
+        let after = if self.until.is_some() { After::Stop } else { After::Stay };
+        let limits = Limits { time: self.timeout.map(Duration::from_secs), after };
+        let end = watch.run(machine, limits).map_err(failed)?;
+        if is_typed {
+            // The machine's last line may have no end.
+            printer.line(format_args!(""))?;
+        }
+        let is_booted = watch.script.awaited().is_none() && awaited.contains(PROMPT);
+        let booted = is_booted.then(|| report::booted(&watch.phases, machine.arch)).flatten();
+        printer.line(format_args!("{}", booted.unwrap_or_else(|| watch.phases.to_string())))?;
+        printer.finish()?;
+        self.judge(&watch, &end, machine.arch)
+    }
+
+    fn judge(&self, watch: &Watch, end: &End, arch: Arch) -> Result<(), Stop> {
+        let Some(cause) = report::failure(watch, end) else { return Ok(()) };
+        match end {
+            End::Exited(status) if !status.success() => {
+                Err(Failure::new(codes::QEMU, arch.emulator(), cause).into())
+            }
+            End::Exited(_) if self.until.is_none() => Ok(()),
+            _ => Err(Failure::new(codes::RUN, self.images[0].as_bytes(), cause).into()),
+        }
+    }
+}
+
+/// The one architecture that images are for.
+fn only(arches: &[Arch], image: &OsStr) -> Result<Arch, Failure> {
+    let failed = |cause: String| Failure::new(codes::ARCH, image.as_bytes(), cause);
+    match arches {
+        [arch] => Ok(*arch),
+        [] => Err(failed("nothing on it that could be booted says for which architecture it is".into())),
+        several => {
+            let names: Vec<&str> = several.iter().map(|arch| arch.name()).collect();
+            Err(failed(format!("it can be booted on {}", names.join(", "))))
+        }
+    }
+}
+
+/// Looks for QEMU where the shell would.
+fn emulator(arch: Arch) -> Result<(), Failure> {
+    let name = arch.emulator();
+    let path = env::var_os("PATH").unwrap_or_default();
+    if env::split_paths(&path).any(|folder| folder.join(name).is_file()) {
+        return Ok(());
+    }
+    let advice = format!("install it (Debian: {})", arch.emulator_package());
+    Err(Failure { advice, ..Failure::new(codes::QEMU, name, "not found") })
+}
+
+/// Prints the command line, with a file in the place of the image in memory.
+fn print(mut machine: Machine, printer: &mut Printer) -> Result<(), Stop> {
+    if machine.boot.is_some() {
+        machine.boot = Some(Boot::Cd(BOOT_IMAGE.into()));
+        note(&format!("{BOOT_IMAGE} is what `cloud-boot iso --out {BOOT_IMAGE}` writes"));
+    }
+    let arguments = machine.arguments();
+    let words =
+        [OsStr::new(machine.arch.emulator())].into_iter().chain(arguments.iter().map(OsString::as_os_str));
+    printer.line(format_args!("{}", shell::line(words)))
+}
+
+fn parse_pattern(text: &str) -> Result<String, String> {
+    Pattern::new(text).map(|_| text.into())
+}

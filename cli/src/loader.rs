@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The loaders that this program has, EFI programs of the user's own, and boot images of either.
+
+use std::{collections::BTreeMap, fs, os::unix::ffi::OsStrExt, path::Path};
+
+use iso::{Arch, Content};
+use loaders::LOADERS;
+
+use crate::{codes, failure::Failure};
+
+/// EFI programs by the architecture that they are for.
+pub type Programs = BTreeMap<Arch, Vec<u8>>;
+
+/// The loaders that this program has.
+///
+/// # Errors
+/// When it has none.
+pub fn embedded() -> Result<Programs, Failure> {
+    let programs: Programs =
+        LOADERS.iter().filter_map(|(name, bytes)| Some((Arch::from_name(name)?, bytes.to_vec()))).collect();
+    if programs.is_empty() {
+        return Err(Failure::new(codes::LOADER, "loader", "none is in this program"));
+    }
+    Ok(programs)
+}
+
+/// The EFI program in a file.
+///
+/// # Errors
+/// When it cannot be read, or is none for this architecture.
+pub fn read(arch: Arch, path: &Path) -> Result<Vec<u8>, Failure> {
+    let object = path.as_os_str().as_bytes();
+    let bytes = fs::read(path).map_err(|error| Failure::new(codes::FILE, object, error))?;
+    arch.check(&bytes).map_err(|error| Failure::new(codes::PROGRAM, object, error))?;
+    Ok(bytes)
+}
+
+/// The boot image that holds these programs: a CD and a disk. The same programs give the same bytes.
+///
+/// # Errors
+/// When they are too large.
+pub fn image(programs: Programs) -> Result<Vec<u8>, Failure> {
+    let content = Content { programs, cmdline: None, label: iso::LABEL.into(), time: iso::TIME };
+    let made = iso::make(&content);
+    made.map(|files| files.image)
+        .map_err(|error| Failure::new(codes::PROGRAM, "boot image", format!("{error:#}")))
+}
