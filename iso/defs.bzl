@@ -1,5 +1,8 @@
 """The hybrid boot image: one file that boots as CD and as disk."""
 
+# Time of a release: 2026-01-01 00:00:00 UTC, raised at each.
+EPOCH = 1767225600
+
 def _boot_iso_impl(ctx):
     image = ctx.actions.declare_file(ctx.label.name + ".iso")
     esp = ctx.actions.declare_file(ctx.label.name + ".esp")
@@ -42,8 +45,7 @@ boot_iso = rule(
         ),
         "epoch": attr.int(
             doc = "time of everything in the image, in seconds since 1970",
-            # 2026-01-01 00:00:00 UTC, raised at each release.
-            default = 1767225600,
+            default = EPOCH,
         ),
         "loaders": attr.label_keyed_string_dict(
             allow_empty = False,
