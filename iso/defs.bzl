@@ -1,8 +1,5 @@
 """The hybrid boot image: one file that boots as CD and as disk."""
 
-# Time of a release: 2026-01-01 00:00:00 UTC, raised at each.
-EPOCH = 1767225600
-
 def _boot_iso_impl(ctx):
     image = ctx.actions.declare_file(ctx.label.name + ".iso")
     esp = ctx.actions.declare_file(ctx.label.name + ".esp")
@@ -45,7 +42,8 @@ boot_iso = rule(
         ),
         "epoch": attr.int(
             doc = "time of everything in the image, in seconds since 1970",
-            default = EPOCH,
+            # 2026-01-01 00:00:00 UTC, raised at each release.
+            default = 1767225600,
         ),
         "loaders": attr.label_keyed_string_dict(
             allow_empty = False,

@@ -70,7 +70,6 @@ def _release_files_impl(ctx):
     args = ctx.actions.args()
     args.add("assemble")
     args.add("--version", version)
-    args.add("--epoch", str(ctx.attr.epoch))
     args.add("--graph", json_file)
     args.add("--lock", ctx.file._lock)
     args.add("--toolbox", ctx.file._toolbox)
@@ -115,13 +114,9 @@ release_files = rule(
             mandatory = True,
             providers = [ProgramInfo],
         ),
-        "epoch": attr.int(
-            doc = "time of the release, in seconds since 1970",
-            mandatory = True,
-        ),
         "image": attr.label(
             allow_single_file = True,
-            doc = "the boot image",
+            doc = "the boot image; its time is that of the release",
             mandatory = True,
         ),
         "loaders": attr.label_keyed_string_dict(

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::{
-    graph::Graph,
+    graph::{Graph, Kind},
     packages,
     sbom::{self, Parts},
     sums::{self, Sums},
@@ -18,9 +18,6 @@ pub struct Arguments {
     /// Version of the release
     #[arg(long)]
     version: String,
-    /// Time of the release, in seconds since 1970
-    #[arg(long, value_name = "SECONDS")]
-    epoch: i64,
     /// What is released, and the crates in it, as JSON
     #[arg(long, value_name = "FILE")]
     graph: String,
@@ -38,18 +35,23 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<()> {
     let graph = Graph::read(&arguments.graph)?;
     let out = Path::new(&arguments.out);
+    let mut created = None;
     let mut sums = Sums::default();
     let mut add = |name: &str, bytes: &[u8]| {
         sums.0.insert(name.to_owned(), sums::sha256(bytes));
         fs::write(out.join(name), bytes).with_context(|| format!("{}: cannot write {name}", out.display()))
     };
     for artifact in &graph.artifacts {
-        add(&artifact.name, &fs::read(&artifact.path).with_context(|| artifact.path.clone())?)?;
+        let bytes = fs::read(&artifact.path).with_context(|| artifact.path.clone())?;
+        if artifact.kind == Kind::Image {
+            created = Some(sbom::created(&bytes).with_context(|| artifact.path.clone())?);
+        }
+        add(&artifact.name, &bytes)?;
     }
     let lock = fs::read_to_string(&arguments.lock).with_context(|| arguments.lock.clone())?;
     let document = sbom::document(&Parts {
         version: &arguments.version,
-        epoch: arguments.epoch,
+        created: &created.context("no image is released")?,
         graph: &graph,
         crates: &packages::of_lock(&lock),
         toolbox: &packages::of_toolbox(&arguments.toolbox)?,

@@ -24,8 +24,8 @@ const DOCUMENT: &str = "SPDXRef-DOCUMENT";
 /// All that the document is made of.
 pub struct Parts<'a> {
     pub version: &'a str,
-    /// Seconds since 1970.
-    pub epoch: i64,
+    /// When, as `YYYY-MM-DDThh:mm:ssZ`.
+    pub created: &'a str,
     pub graph: &'a Graph,
     /// Those of Cargo.lock.
     pub crates: &'a [Package],
@@ -61,7 +61,7 @@ pub fn document(parts: &Parts) -> Result<Value> {
         "name": format!("cloud-boot-{}", parts.version),
         "documentNamespace": format!("https://spdx.org/spdxdocs/cloud-boot-{}-{digest}", parts.version),
         "creationInfo": {
-            "created": date(parts.epoch),
+            "created": parts.created,
             "creators": [format!("Tool: cloud-boot-release-{}", parts.version)],
         },
         "packages": packages,
@@ -205,19 +205,21 @@ fn identifier(parts: &[&str]) -> String {
     format!("SPDXRef-{}", parts.join("-").chars().map(plain).collect::<String>())
 }
 
-/// `YYYY-MM-DDThh:mm:ssZ` of seconds since 1970, in the proleptic Gregorian calendar.
-fn date(epoch: i64) -> String {
-    let (days, second) = (epoch.div_euclid(86_400), epoch.rem_euclid(86_400));
-    // Years that begin in March, from 0000-03-01 on: the leap day is the last of its year.
-    let day = days + 719_468;
-    let (era, of_era) = (day.div_euclid(146_097), day.rem_euclid(146_097));
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let (of_month, of_calendar) = (of_year - (153 * month + 2) / 5 + 1, (month + 2) % 12 + 1);
-    let year = year + era * 400 + i64::from(of_calendar <= 2);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{of_calendar:02}-{of_month:02}T{hour:02}:{minute:02}:{second:02}Z")
+/// When a boot image says that it was made, as `YYYY-MM-DDThh:mm:ssZ`: it has the time of the release.
+///
+/// # Errors
+/// When the bytes are not an ISO 9660 volume with a time in UTC.
+pub fn created(image: &[u8]) -> Result<String> {
+    // ECMA-119: the primary volume descriptor is in sector 16 (6.7.1), its volume creation date in bytes 814 to
+    // 830 (8.4.26): sixteen digits of year, month, day, hour, minute, second, hundredths, and the time zone.
+    let descriptor = image.get(16 * 2048..17 * 2048).context("the image is too short for ISO 9660")?;
+    ensure!(descriptor.starts_with(b"\x01CD001\x01"), "the image has no primary volume descriptor");
+    let digits = descriptor[813..829].iter().map(|&byte| char::from(byte)).collect::<String>();
+    let is_time = digits.bytes().all(|byte| byte.is_ascii_digit()) && descriptor[829] == 0;
+    ensure!(is_time, "the image has no time of creation in UTC: {digits:?}");
+    let part = |from: usize| &digits[from..from + 2];
+    let (month, day, hour, minute, second) = (part(4), part(6), part(8), part(10), part(12));
+    Ok(format!("{}-{month}-{day}T{hour}:{minute}:{second}Z", &digits[..4]))
 }
 
 #[cfg(test)]
@@ -244,7 +246,14 @@ mod tests {
     fn made(graph: &Graph, toolbox: &[Package]) -> Result<Value> {
         let sums = graph.artifacts.iter().map(|a| (a.name.clone(), "0".repeat(64))).collect();
         let sums = Sums(sums);
-        document(&Parts { version: "1.2.3", epoch: 0, graph, crates: &[], toolbox, sums: &sums })
+        document(&Parts {
+            version: "1.2.3",
+            created: "2026-01-01T00:00:00Z",
+            graph,
+            crates: &[],
+            toolbox,
+            sums: &sums,
+        })
     }
 
     fn all() -> Vec<Package> {
@@ -300,15 +309,17 @@ mod tests {
     }
 
     #[test]
-    fn dates() {
-        for (epoch, text) in [
-            (0, "1970-01-01T00:00:00Z"),
-            (951_782_399, "2000-02-28T23:59:59Z"),
-            (951_782_400, "2000-02-29T00:00:00Z"),
-            (1_767_225_600, "2026-01-01T00:00:00Z"),
-            (4_107_542_400, "2100-03-01T00:00:00Z"),
-        ] {
-            assert_eq!(date(epoch), text);
-        }
+    fn the_time_is_that_of_the_image() {
+        let mut image = vec![0; 17 * 2048];
+        image[16 * 2048..][..7].copy_from_slice(b"\x01CD001\x01");
+        image[16 * 2048 + 813..][..17].copy_from_slice(b"2026010203040599\0");
+        assert_eq!(created(&image).unwrap(), "2026-01-02T03:04:05Z");
+        image[16 * 2048 + 829] = 4;
+        assert!(created(&image).unwrap_err().to_string().contains("2026010203040599"));
+        image[16 * 2048 + 813..][..17].fill(0xff);
+        assert!(created(&image).is_err());
+        image[16 * 2048] = 0;
+        assert!(created(&image).unwrap_err().to_string().contains("descriptor"));
+        assert!(created(&image[1..]).unwrap_err().to_string().contains("short"));
     }
 }
