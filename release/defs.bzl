@@ -3,7 +3,7 @@
 load("//platforms:matrix.bzl", "ProgramInfo")
 
 def _is_own(crate):
-    return not crate.owner.workspace_name
+    return not crate.owner.repo_name
 
 def _key(crate):
     """NAME-VERSION of a package of Cargo.lock, or the folder of one of our crates."""

@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn crates_of_a_lock_file() {
-        let text = "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0+b\"\nsource = \"x\"\nchecksum = \"ff\"\n\
+        let text = "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"1.0.0+b\"\nchecksum = \"ff\"\n\
                     \n[[package]]\nname = \"ours\"\nversion = \"0.0.1\"\ndependencies = [\n \"a\",\n]\n";
         let packages = of_lock(text);
         assert_eq!(packages.len(), 1, "crates of the workspace come from no registry");
