@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The folder of a release: programs, SPDX document, checksums.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::{
-    graph::{Graph, Kind},
+    graph::Graph,
     packages,
     sbom::{self, Parts},
     sums::{self, Sums},
@@ -34,32 +34,26 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     let graph = Graph::read(&arguments.graph)?;
-    let out = Path::new(&arguments.out);
-    let mut created = None;
-    let mut sums = Sums::default();
-    let mut add = |name: &str, bytes: &[u8]| {
-        sums.0.insert(name.to_owned(), sums::sha256(bytes));
-        fs::write(out.join(name), bytes).with_context(|| format!("{}: cannot write {name}", out.display()))
-    };
+    let lock = fs::read_to_string(&arguments.lock).with_context(|| arguments.lock.clone())?;
+    let mut files = BTreeMap::new();
     for artifact in &graph.artifacts {
         let bytes = fs::read(&artifact.path).with_context(|| artifact.path.clone())?;
-        if artifact.kind == Kind::Image {
-            created = Some(sbom::created(&bytes).with_context(|| artifact.path.clone())?);
-        }
-        add(&artifact.name, &bytes)?;
+        files.insert(artifact.name.clone(), bytes);
     }
-    let lock = fs::read_to_string(&arguments.lock).with_context(|| arguments.lock.clone())?;
     let document = sbom::document(&Parts {
         version: &arguments.version,
-        created: &created.context("no image is released")?,
         graph: &graph,
         crates: &packages::of_lock(&lock),
         toolbox: &packages::of_toolbox(&arguments.toolbox)?,
-        sums: &sums,
+        files: &files,
     })?;
     let name = format!("cloud-boot-{}.spdx.json", arguments.version);
-    let document = format!("{document:#}\n");
-    sums.0.insert(name.clone(), sums::sha256(document.as_bytes()));
-    fs::write(out.join(&name), document).context(name)?;
-    fs::write(out.join(sums::NAME), sums.text()).context(sums::NAME)
+    files.insert(name, format!("{document:#}\n").into_bytes());
+    let sums = Sums(files.iter().map(|(name, bytes)| (name.clone(), sums::sha256(bytes))).collect());
+    files.insert(sums::NAME.into(), sums.text().into_bytes());
+    for (name, bytes) in &files {
+        let path = Path::new(&arguments.out).join(name);
+        fs::write(&path, bytes).with_context(|| path.display().to_string())?;
+    }
+    Ok(())
 }

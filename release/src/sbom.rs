@@ -2,12 +2,15 @@
 //! The software bill of materials: an SPDX 2.3 document in JSON.
 //!
 //! It describes the files of the release as packages. A file CONTAINS each crate and each Debian package that is
-//! linked into it, the image CONTAINS the loaders, and a crate DEPENDS_ON those that it calls, on any architecture.
+//! linked into it, a file CONTAINS each loader whose bytes are in it, and a crate DEPENDS_ON those that it calls, on any architecture.
 //! What only runs while it is built (procedural macros, build scripts, compilers) is in the provenance.
 //! The same release gives the same bytes: time and namespace are made from it.
 //! Spec: SPDX Specification 2.3, clauses 6, 7 and 11; its JSON schema.
 
-use std::{collections::BTreeSet, fs};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -15,7 +18,7 @@ use serde_json::{Value, json};
 use crate::{
     graph::{Artifact, Crate, Graph, Kind, licence},
     packages::{Package, find},
-    sums::{Sums, sha256},
+    sums::sha256,
 };
 
 const LICENCE: &str = "BSD-3-Clause";
@@ -24,22 +27,22 @@ const DOCUMENT: &str = "SPDXRef-DOCUMENT";
 /// All that the document is made of.
 pub struct Parts<'a> {
     pub version: &'a str,
-    /// When, as `YYYY-MM-DDThh:mm:ssZ`.
-    pub created: &'a str,
     pub graph: &'a Graph,
     /// Those of Cargo.lock.
     pub crates: &'a [Package],
     /// Those of the toolbox.
     pub toolbox: &'a [Package],
-    /// Of the files.
-    pub sums: &'a Sums,
+    /// The bytes of each artifact by its name.
+    pub files: &'a BTreeMap<String, Vec<u8>>,
 }
 
 /// The document.
 ///
 /// # Errors
-/// Names a crate that is not in Cargo.lock, a Debian package that the toolbox lacks, a manifest that cannot be read.
+/// Names an image without a time, a crate that is not in Cargo.lock, a Debian package that the toolbox lacks, a manifest that cannot be read.
 pub fn document(parts: &Parts) -> Result<Value> {
+    let image = parts.graph.artifacts.iter().find(|artifact| artifact.kind == Kind::Image);
+    let created = created(parts.bytes(image.context("no image is released")?)?)?;
     let mut lists = Lists::default();
     for part in &parts.graph.crates {
         lists.packages.push(crate_package(part, parts)?);
@@ -61,12 +64,20 @@ pub fn document(parts: &Parts) -> Result<Value> {
         "name": format!("cloud-boot-{}", parts.version),
         "documentNamespace": format!("https://spdx.org/spdxdocs/cloud-boot-{}-{digest}", parts.version),
         "creationInfo": {
-            "created": parts.created,
+            "created": created,
             "creators": [format!("Tool: cloud-boot-release-{}", parts.version)],
         },
         "packages": packages,
         "relationships": relationships,
     }))
+}
+
+impl Parts<'_> {
+    fn bytes(&self, artifact: &Artifact) -> Result<&[u8]> {
+        let bytes =
+            self.files.get(&artifact.name).with_context(|| format!("no bytes of {}", artifact.name))?;
+        Ok(bytes)
+    }
 }
 
 #[derive(Default)]
@@ -83,10 +94,9 @@ impl Lists {
 
     fn artifact(&mut self, artifact: &Artifact, parts: &Parts) -> Result<()> {
         let id = file_id(&artifact.name);
-        let sum =
-            parts.sums.0.get(&artifact.name).with_context(|| format!("no checksum of {}", artifact.name))?;
+        let bytes = parts.bytes(artifact)?;
         let purpose = if artifact.kind == Kind::Image { "INSTALL" } else { "APPLICATION" };
-        let mut package = package(&id, &artifact.name, parts.version, Some(sum));
+        let mut package = package(&id, &artifact.name, parts.version, Some(&sha256(bytes)));
         package["packageFileName"] = artifact.name.as_str().into();
         package["primaryPackagePurpose"] = purpose.into();
         package["licenseDeclared"] = LICENCE.into();
@@ -100,8 +110,8 @@ impl Lists {
             let debian_id = self.debian(debian, licence);
             self.relate(&id, "CONTAINS", &debian_id);
         }
-        if artifact.kind == Kind::Image {
-            for loader in parts.graph.artifacts.iter().filter(|other| other.kind == Kind::Loader) {
+        for loader in parts.graph.artifacts.iter().filter(|other| other.kind == Kind::Loader) {
+            if artifact.kind != Kind::Loader && holds(bytes, parts.bytes(loader)?) {
                 self.relate(&id, "CONTAINS", &file_id(&loader.name));
             }
         }
@@ -205,11 +215,18 @@ fn identifier(parts: &[&str]) -> String {
     format!("SPDXRef-{}", parts.join("-").chars().map(plain).collect::<String>())
 }
 
+/// Whether `inner` stands somewhere in `outer` in one piece.
+fn holds(outer: &[u8], inner: &[u8]) -> bool {
+    let Some(&first) = inner.first() else { return false };
+    let mut starts = outer.iter().enumerate().filter(|&(_, &byte)| byte == first);
+    starts.any(|(i, _)| outer[i..].starts_with(inner))
+}
+
 /// When a boot image says that it was made, as `YYYY-MM-DDThh:mm:ssZ`: it has the time of the release.
 ///
 /// # Errors
 /// When the bytes are not an ISO 9660 volume with a time in UTC.
-pub fn created(image: &[u8]) -> Result<String> {
+fn created(image: &[u8]) -> Result<String> {
     // ECMA-119: the primary volume descriptor is in sector 16 (6.7.1), its volume creation date in bytes 814 to
     // 830 (8.4.26): sixteen digits of year, month, day, hour, minute, second, hundredths, and the time zone.
     let descriptor = image.get(16 * 2048..17 * 2048).context("the image is too short for ISO 9660")?;
@@ -230,6 +247,13 @@ mod tests {
         Package { name: name.into(), version: "1".into(), arch: Some(arch.into()), sha256: "d".repeat(64) }
     }
 
+    fn image() -> Vec<u8> {
+        let mut image = vec![0; 17 * 2048];
+        image[16 * 2048..][..7].copy_from_slice(b"\x01CD001\x01");
+        image[16 * 2048 + 813..][..17].copy_from_slice(b"2026010203040599\0");
+        image
+    }
+
     fn graph() -> Graph {
         serde_json::from_str(
             r#"{"artifacts":[
@@ -244,16 +268,13 @@ mod tests {
     }
 
     fn made(graph: &Graph, toolbox: &[Package]) -> Result<Value> {
-        let sums = graph.artifacts.iter().map(|a| (a.name.clone(), "0".repeat(64))).collect();
-        let sums = Sums(sums);
-        document(&Parts {
-            version: "1.2.3",
-            created: "2026-01-01T00:00:00Z",
-            graph,
-            crates: &[],
-            toolbox,
-            sums: &sums,
-        })
+        let files = BTreeMap::from([
+            ("b.iso".into(), [&image()[..], b"MZ first", b"MZ second"].concat()),
+            ("l.efi".into(), b"MZ first".to_vec()),
+            ("m.efi".into(), b"MZ second".to_vec()),
+            ("c".into(), b"...MMZ first...MZ secon".to_vec()),
+        ]);
+        document(&Parts { version: "1.2.3", graph, crates: &[], toolbox, files: &files })
     }
 
     fn all() -> Vec<Package> {
@@ -272,6 +293,7 @@ mod tests {
             ("DOCUMENT", "DESCRIBES", "file-l.efi"),
             ("file-l.efi", "CONTAINS", "crate-fs-ext4"),
             ("file-b.iso", "CONTAINS", "file-m.efi"),
+            ("file-c", "CONTAINS", "file-l.efi"),
             ("crate-fs-ext4", "DEPENDS_ON", "crate-fs-block"),
             ("file-c", "CONTAINS", "deb-libgcc-16-dev-arm64-cross-1-all"),
             ("file-m.efi", "CONTAINS", "deb-rust-src-1-all"),
@@ -281,9 +303,11 @@ mod tests {
                 format!("{{{to},\"relationshipType\":\"{how}\",\"spdxElementId\":\"SPDXRef-{from}\"}}");
             assert!(text.contains(&line), "{line}\n{text}");
         }
-        assert!(
-            !text.contains("\"relatedSpdxElement\":\"SPDXRef-file-b.iso\",\"relationshipType\":\"CONTAINS\"")
-        );
+        for (inner, count) in [("l.efi", 3), ("m.efi", 2), ("b.iso", 1)] {
+            // Each is described, l.efi is in the image and in the command, m.efi in the image.
+            let related = format!("\"relatedSpdxElement\":\"SPDXRef-file-{inner}\"");
+            assert_eq!(text.matches(&related).count(), count, "{inner}");
+        }
         assert_eq!(text.matches("\"SPDXID\":\"SPDXRef-deb-rust-src-1-all\"").count(), 1);
     }
 
@@ -310,9 +334,7 @@ mod tests {
 
     #[test]
     fn the_time_is_that_of_the_image() {
-        let mut image = vec![0; 17 * 2048];
-        image[16 * 2048..][..7].copy_from_slice(b"\x01CD001\x01");
-        image[16 * 2048 + 813..][..17].copy_from_slice(b"2026010203040599\0");
+        let mut image = image();
         assert_eq!(created(&image).unwrap(), "2026-01-02T03:04:05Z");
         image[16 * 2048 + 829] = 4;
         assert!(created(&image).unwrap_err().to_string().contains("2026010203040599"));
