@@ -6,6 +6,9 @@ GRUB = [
     "Welcome to GRUB",
 ]
 
+# In its place, `cloud-boot inspect` on the disks says what is expected: the default entry, its files and options.
+INSPECTED = "inspected:"
+
 # Bazel's classes of time limits, seconds.
 _CLASSES = [
     ("short", 60),
@@ -26,6 +29,7 @@ def _qemu_test_impl(ctx):
     )
     spec = ctx.actions.declare_file(ctx.label.name + ".json")
     boot = ctx.file.boot
+    inspect = ctx.file._inspect if INSPECTED in ctx.attr.expect else None
     ctx.actions.write(spec, json.encode_indent({
         "arch": ctx.attr.arch,
         "block_size": ctx.attr.block_size,
@@ -36,6 +40,7 @@ def _qemu_test_impl(ctx):
         "expect": ctx.attr.expect,
         "forbid": ctx.attr.forbid,
         "in_boot_order": ctx.attr.in_boot_order,
+        "inspect": inspect.short_path if inspect else None,
         "medium": ctx.attr.medium,
         "memory": ctx.attr.memory,
         "qemu_options": ctx.attr.qemu_options,
@@ -45,7 +50,8 @@ def _qemu_test_impl(ctx):
         "seconds": ctx.attr.seconds,
         "vars": ctx.file.vars.short_path,
     }) + "\n")
-    files = [spec, ctx.file.code, ctx.file.vars] + ctx.files.disks + ([boot] if boot else [])
+    files = [spec, ctx.file.code, ctx.file.vars] + ctx.files.disks
+    files += [file for file in [boot, inspect] if file]
     runfiles = ctx.runfiles(files = files).merge(ctx.attr._runner[DefaultInfo].default_runfiles)
     return [
         DefaultInfo(
@@ -92,6 +98,11 @@ _qemu_test = rule(
             mandatory = True,
             allow_single_file = True,
         ),
+        "_inspect": attr.label(
+            default = "//cli:host",
+            allow_single_file = True,
+            cfg = "target",
+        ),
         "_runner": attr.label(
             default = "//e2e/runner:qemu_test",
             executable = True,
@@ -133,8 +144,8 @@ def qemu_test(
     Args:
         name: of the test
         arch: x86_64, aarch64, riscv64 or loongarch64
-        expect: patterns that the console must show in this order; an item `type:TEXT` among them is typed when its
-            turn has come, with `<enter>`, `<esc>`, `<up>`, `<down>`, `<home>`, `<ctrl-u>` for keys
+        expect: patterns that the console must show in this order, INSPECTED among them; an item `type:TEXT` is
+            typed when its turn has come, with `<enter>`, `<esc>`, `<up>`, `<down>`, `<home>`, `<ctrl-u>` for keys
         boot: the image that holds the loader; none if the EFI system partition of a disk does
         disks: raw images, in the order that the firmware tries them; never written to
         forbid: patterns that fail the test wherever they stand

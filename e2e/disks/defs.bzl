@@ -431,6 +431,8 @@ def _with_loader_impl(ctx):
     args = ctx.actions.args()
     args.add("--disk", ctx.file.disk)
     args.add("--loader", ctx.file.loader)
+    if ctx.attr.cmdline:
+        args.add("--cmdline", ctx.attr.cmdline)
     inputs = [ctx.file.disk, ctx.file.loader]
     _run_disks(ctx, "with-loader", args, inputs, out, "DiskWithLoader", "Putting a loader on a disk")
     return [DefaultInfo(files = depset([out]))]
@@ -439,6 +441,7 @@ _with_loader = rule(
     implementation = _with_loader_impl,
     doc = "Use the macro with_loader.",
     attrs = _DISK_ATTRS | {
+        "cmdline": attr.string(),
         "disk": attr.label(
             mandatory = True,
             allow_single_file = True,
@@ -459,7 +462,8 @@ def with_loader(name, arch, disk, loader, tags = [], **kwargs):
         disk: a mini_disk or debian_disk of it
         loader: the EFI program
         tags: as usual
-        **kwargs: as of every rule
+        **kwargs: as of every rule, and
+            cmdline: settings of the loader, on the ESP as \\cloudboot\\cmdline
     """
     _with_loader(
         name = name,
@@ -469,3 +473,49 @@ def with_loader(name, arch, disk, loader, tags = [], **kwargs):
         tags = ["manual"] + tags,
         **kwargs
     )
+
+def _settings_in_variables_impl(ctx):
+    out = ctx.actions.declare_file(ctx.label.name + ".fd")
+    args = ctx.actions.args()
+    args.add("--vars", ctx.file.vars)
+    for option in ["cmdline", "target", "load_options"]:
+        if getattr(ctx.attr, option):
+            args.add("--" + option.replace("_", "-"), getattr(ctx.attr, option))
+    _run_disks(ctx, "variables", args, [ctx.file.vars], out, "Variables", "Setting variables")
+    return [DefaultInfo(files = depset([out]))]
+
+settings_in_variables = rule(
+    implementation = _settings_in_variables_impl,
+    doc = "A copy of a variable store with settings of the loader: NAME.fd.",
+    attrs = _DISK_ATTRS | {
+        "cmdline": attr.string(doc = "the variable CloudBootCmdline, in UCS-2"),
+        "load_options": attr.string(
+            doc = "what the program on the ESP of a with_loader is given, which is started before all others then",
+        ),
+        "target": attr.string(doc = "the variable CloudBootTarget, in UTF-8"),
+        "vars": attr.label(
+            mandatory = True,
+            allow_single_file = True,
+        ),
+    },
+)
+
+def _settings_in_section_impl(ctx):
+    out = ctx.actions.declare_file(ctx.label.name + ".efi")
+    args = ctx.actions.args()
+    args.add("--program", ctx.file.program)
+    args.add("--cmdline", ctx.attr.cmdline)
+    _run_disks(ctx, "section", args, [ctx.file.program], out, "Section", "Building settings in")
+    return [DefaultInfo(files = depset([out]))]
+
+settings_in_section = rule(
+    implementation = _settings_in_section_impl,
+    doc = "A copy of a loader with a section .cmdline, made by ukify: NAME.efi.",
+    attrs = _DISK_ATTRS | {
+        "cmdline": attr.string(mandatory = True),
+        "program": attr.label(
+            mandatory = True,
+            allow_single_file = True,
+        ),
+    },
+)

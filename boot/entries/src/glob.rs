@@ -10,7 +10,7 @@ use vfs::{Volume, Volumes};
 
 use crate::{Entry, File, Found, Kind, Linux, Source, Start, version};
 
-pub use defaults::options;
+pub use defaults::{known, options};
 
 /// Kernel files are these names with a version behind.
 const KERNELS: [&[u8]; 4] = [b"vmlinuz-", b"Image-", b"vmlinux-", b"kernel-"];

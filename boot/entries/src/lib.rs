@@ -219,6 +219,7 @@ pub fn discover(volumes: &Volumes, arch: Arch, is_own: &dyn Fn(&Volume, &str) ->
         volumes.all().iter().for_each(|volume| glob::find_modules(volumes, volume, &mut found));
     }
     volumes.all().iter().for_each(|volume| programs::find(volume, arch, is_own, &mut found));
+    complete(volumes, &mut found.entries);
     order(volumes, &mut found.entries);
     ids::settle(&mut found.entries);
     found
@@ -239,6 +240,18 @@ pub fn pinned(volumes: &Volumes, kernel: File, initrd: Option<File>) -> Option<E
         counting: None,
         default: true,
     })
+}
+
+/// A kernel whose entry gives it no word gets the command line that the system's files give. One that has words is
+/// left alone: an initrd that finds its root by itself needs no `root=`.
+fn complete(volumes: &Volumes, entries: &mut [Entry]) {
+    for entry in entries {
+        let Start::Linux(linux) = &mut entry.start else { continue };
+        if linux.options.trim().is_empty() {
+            let volume = volumes.get(linux.kernel.volume);
+            linux.options = volume.and_then(|volume| glob::known(volumes, volume)).unwrap_or_default();
+        }
+    }
 }
 
 /// By disk, on a disk by kind; programs that bring a loader of their own come last. One entry is the default: the

@@ -105,3 +105,24 @@ fn options_come_from_the_system() {
         ("root=UUID=R ro", VolumeId(0))
     );
 }
+
+#[test]
+fn an_entry_without_a_word_gets_those_of_the_system() {
+    let options = |trees| find(trees).entries[0].linux().unwrap().options.clone();
+    let grub = |words: &str| {
+        let cfg = format!("menuentry a {{ linux /boot/vmlinuz-1 {words} }}\n");
+        Tree::new().uuid("U-1").file("/boot/vmlinuz-1", "k").file("/boot/grub/grub.cfg", cfg)
+    };
+    let system = |words: &str| grub(words).file("/etc/kernel/cmdline", "root=LABEL=x console=ttyS0\n");
+    assert_eq!(options(vec![system("")]), "root=LABEL=x console=ttyS0");
+    assert_eq!(options(vec![system("boot=live")]), "boot=live", "it has words of its own");
+    assert_eq!(options(vec![grub("")]), "", "a volume without a system");
+    let extlinux = "label a\nlinux /boot/vmlinuz-1\n";
+    let extlinux =
+        Tree::new().uuid("U-2").file("/boot/vmlinuz-1", "k").file("/boot/extlinux/extlinux.conf", extlinux);
+    assert_eq!(options(vec![extlinux.file("/etc/fstab", "PARTUUID=p / ext4 d 0 1\n")]), "root=PARTUUID=p ro");
+    let esp = Tree::new().uuid("E").file("/linux", "k").file("/loader/entries/a.conf", "linux /linux\n");
+    let root = |fstab: &str| Tree::new().uuid("R").file("/etc/fstab", fstab);
+    assert_eq!(options(vec![esp.clone(), root("UUID=R / ext4 d 0 1\n")]), "", "nobody mounts it");
+    assert_eq!(options(vec![esp, root("UUID=R / ext4 d 0 1\nUUID=E /efi vfat d 0 2\n")]), "root=UUID=R ro");
+}

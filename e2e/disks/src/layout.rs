@@ -26,7 +26,8 @@ pub const SECTOR: u64 = 512;
 
 const DISK_GUID: &str = "AAAAAAAA-0000-4000-8000-000000000000";
 const BIOS_BOOT_GUID: &str = "AAAAAAAA-000E-4000-8000-00000000000E";
-const ESP_GUID: &str = "AAAAAAAA-000F-4000-8000-00000000000F";
+/// PARTUUID of the ESP, the partition 15.
+pub const ESP_GUID: &str = "AAAAAAAA-000F-4000-8000-00000000000F";
 /// PARTUUID of the root, as Linux spells it.
 pub const ROOT_PARTUUID: &str = "aaaaaaaa-0001-4000-8000-000000000001";
 /// UUID of the root filesystem, and the seed of its hashed folders.

@@ -1,22 +1,48 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! A loader on the ESP of a disk.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result};
+use clap::Args;
 
-use crate::{arch::Arch, esp, scratch::Scratch, tool::run};
+use crate::{Common, esp, scratch::Scratch, tool::run};
 
-/// Copies `disk` to `out`, holes kept, with `loader` as the program that firmware starts from any disk.
+/// A disk of this program and what its ESP gets.
+#[derive(Args)]
+pub struct Options {
+    #[command(flatten)]
+    pub common: Common,
+    /// The disk, a raw image
+    #[arg(long)]
+    disk: PathBuf,
+    /// The loader, an EFI program
+    #[arg(long)]
+    loader: PathBuf,
+    /// Its settings, as \cloudboot\cmdline
+    #[arg(long)]
+    cmdline: Option<String>,
+}
+
+/// Copies a disk, holes kept, with the loader as the program that firmware starts from any disk.
 ///
 /// # Errors
 /// When a tool fails: the disk is none of ours, or its ESP is full.
-pub fn add(arch: Arch, disk: &Path, loader: &Path, out: &Path) -> Result<()> {
-    copy(disk, out)?;
+pub fn add(options: &Options) -> Result<()> {
+    let Common { arch, out } = &options.common;
+    copy(&options.disk, out)?;
     let scratch = Scratch::new("loader")?;
-    let folder = scratch.file("esp/EFI/BOOT");
-    fs::create_dir_all(&folder)?;
-    fs::copy(loader, folder.join(arch.fallback_loader())).context("copying the loader")?;
+    let (programs, settings) = (scratch.file("esp/EFI/BOOT"), scratch.file("esp/cloudboot"));
+    fs::create_dir_all(&programs)?;
+    fs::copy(&options.loader, programs.join(arch.fallback_loader())).context("copying the loader")?;
+    if let Some(cmdline) = &options.cmdline {
+        fs::create_dir(&settings)?;
+        fs::write(settings.join("cmdline"), cmdline)?;
+    }
     esp::copy(&scratch.file("esp"), out)
 }
 

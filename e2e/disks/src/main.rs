@@ -25,6 +25,7 @@ mod qemu;
 mod root;
 mod scratch;
 mod secure_boot;
+mod settings;
 mod shapes;
 mod tool;
 
@@ -79,16 +80,11 @@ enum Action {
     /// A copy of a Debian disk with an entry for its kernel on its ESP
     DebianEntry(debian::Entry),
     /// A copy of a disk of this program with a loader as \EFI\BOOT\BOOT*.EFI on its ESP
-    WithLoader {
-        #[command(flatten)]
-        common: Common,
-        /// The disk, a raw image
-        #[arg(long)]
-        disk: PathBuf,
-        /// The loader, an EFI program
-        #[arg(long)]
-        loader: PathBuf,
-    },
+    WithLoader(loader::Options),
+    /// A copy of a variable store with settings of the loader in it
+    Variables(settings::Variables),
+    /// A copy of a loader with settings built in
+    Section(settings::Section),
 }
 
 #[derive(Args)]
@@ -132,9 +128,17 @@ fn main() -> ExitCode {
             let result = debian::add_entry(&options);
             ("Debian disk with an entry", options.common, result)
         }
-        Action::WithLoader { common, disk, loader } => {
-            let result = loader::add(common.arch, &disk, &loader, &common.out);
-            ("disk with a loader", common, result)
+        Action::WithLoader(options) => {
+            let result = loader::add(&options);
+            ("disk with a loader", options.common, result)
+        }
+        Action::Variables(options) => {
+            let result = settings::variables(&options);
+            ("variable store", options.common, result)
+        }
+        Action::Section(options) => {
+            let result = settings::section(&options);
+            ("loader with settings", options.common, result)
         }
     };
     let what = format!("{what} for {}", common.arch.name());

@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 
 fn test() -> Result<bool> {
     let file = env::var_os("E2E_SPEC").context("E2E_SPEC is not set: start the test with Bazel")?;
-    let spec = Spec::load(&PathBuf::from(file))?;
+    let spec = Spec::load(&PathBuf::from(file))?.inspected()?;
     let timeout = env::var("TEST_TIMEOUT").ok().and_then(|seconds| seconds.parse().ok());
     let outputs = env::var_os("TEST_UNDECLARED_OUTPUTS_DIR").map(PathBuf::from);
     let record = Record::new(outputs.as_deref())?;

@@ -26,6 +26,7 @@
 pub mod arch;
 pub mod console;
 pub mod demo;
+pub mod inspected;
 pub mod machine;
 pub mod pattern;
 pub mod phases;

@@ -29,7 +29,9 @@ pub struct Spec {
     pub boot: Option<String>,
     /// Raw disks.
     pub disks: Vec<String>,
-    /// Patterns, in their order ([`crate::pattern::Pattern`]).
+    /// The program `cloud-boot` of the machine that tests, where what it says is expected, too.
+    pub inspect: Option<String>,
+    /// Patterns, in their order ([`crate::pattern::Pattern`]), and [`crate::inspected::INSPECTED`].
     pub expect: Vec<String>,
     /// Patterns that fail the test, beside [`crate::script::PANICS`].
     pub forbid: Vec<String>,
@@ -133,7 +135,7 @@ mod tests {
 
     const SPEC: &str = r#"{
         "arch": "riscv64", "code": "c.fd", "vars": "v.fd", "medium": "cd", "boot": "boot.iso", "disks": ["d.raw"],
-        "expect": ["^cloud-boot "], "forbid": ["GRUB"], "seconds": 120, "quiet_after": 0, "memory": 1024,
+        "inspect": null, "expect": ["^cloud-boot "], "forbid": ["GRUB"], "seconds": 120, "quiet_after": 0, "memory": 1024,
         "bus": "nvme", "block_size": 4096, "in_boot_order": true, "read_only": false, "read_error": null,
         "qemu_options": []
     }"#;

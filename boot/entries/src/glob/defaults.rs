@@ -9,11 +9,22 @@ use crate::os_release;
 
 /// No such file is larger.
 const LARGEST: u64 = 64 * 1024;
+/// Where a system mounts a volume with its kernels.
+const MOUNTED_ON: [&str; 3] = ["/boot", "/efi", "/boot/efi"];
 
-/// The command line for kernels of a volume: `/etc/kernel/cmdline`, else what GRUB's defaults add, with the
-/// root filesystem from `/etc/fstab`, and last the volume itself.
+/// The command line for kernels of a volume. Where its system is not known, the volume itself is the root.
 pub fn options(volumes: &Volumes, volume: &Volume) -> String {
-    let system = system_of(volumes, volume);
+    of_system(system_of(volumes, volume).unwrap_or(volume))
+}
+
+/// The command line for kernels of a volume, where its system is known.
+pub fn known(volumes: &Volumes, volume: &Volume) -> Option<String> {
+    system_of(volumes, volume).map(of_system)
+}
+
+/// `/etc/kernel/cmdline`, else what GRUB's defaults add, with the root filesystem from `/etc/fstab`, and last the
+/// volume itself.
+fn of_system(system: &Volume) -> String {
     if let Some(text) = read(system, "/etc/kernel/cmdline") {
         return text.split_whitespace().collect::<Vec<_>>().join(" ");
     }
@@ -30,10 +41,10 @@ pub fn os_name(volume: &Volume) -> String {
     name.unwrap_or_else(|| "Linux".into())
 }
 
-/// The volume with the system whose kernels stand on `volume`: itself, unless another one mounts it on `/boot`.
-fn system_of<'a>(volumes: &'a Volumes, volume: &'a Volume) -> &'a Volume {
+/// The volume with the system whose kernels stand on `volume`: itself, or one that mounts it where kernels stand.
+fn system_of<'a>(volumes: &'a Volumes, volume: &'a Volume) -> Option<&'a Volume> {
     if volume.open(b"/etc").is_ok() {
-        return volume;
+        return Some(volume);
     }
     let identity = volume.identity();
     let label = String::from_utf8_lossy(&identity.label);
@@ -42,8 +53,10 @@ fn system_of<'a>(volumes: &'a Volumes, volume: &'a Volume) -> &'a Volume {
         format!("LABEL={label}"),
         format!("PARTUUID={}", volume.partition().map_or("", |partition| &partition.uuid)),
     ];
-    let mounts = |other: &&Volume| fstab(other, "/boot").is_some_and(|device| names.contains(&device));
-    volumes.all().iter().find(mounts).unwrap_or(volume)
+    let mounts = |other: &&Volume| {
+        MOUNTED_ON.iter().any(|folder| fstab(other, folder).is_some_and(|device| names.contains(&device)))
+    };
+    volumes.all().iter().find(mounts)
 }
 
 fn read(volume: &Volume, path: &str) -> Option<String> {
