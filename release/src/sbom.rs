@@ -272,7 +272,7 @@ mod tests {
             ("b.iso".into(), [&image()[..], b"MZ first", b"MZ second"].concat()),
             ("l.efi".into(), b"MZ first".to_vec()),
             ("m.efi".into(), b"MZ second".to_vec()),
-            ("c".into(), b"...MMZ first...MZ secon".to_vec()),
+            ("c".into(), b"...MMZ first...MZ se".to_vec()),
         ]);
         document(&Parts { version: "1.2.3", graph, crates: &[], toolbox, files: &files })
     }

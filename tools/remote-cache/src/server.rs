@@ -15,6 +15,8 @@ use rustix::process::{Pid, Signal, kill_process};
 
 /// As nginx.conf has it.
 const ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 9080);
+/// Not in the PATH of tests.
+const NGINX: &str = "/usr/sbin/nginx";
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Ended when dropped.
@@ -36,7 +38,7 @@ impl Server {
         prefix.push("/");
         // As root, its workers would be nobody, who may not write here.
         let arguments = ["-g", "user root;", "-e", "error.log", "-c"];
-        let child = Command::new("nginx").arg("-p").arg(prefix).args(arguments).arg(configuration).spawn();
+        let child = Command::new(NGINX).arg("-p").arg(prefix).args(arguments).arg(configuration).spawn();
         let mut server = Self(child.context("cannot start nginx")?);
         let start = Instant::now();
         while TcpStream::connect(SocketAddr::from(ADDRESS)).is_err() {
