@@ -1,8 +1,14 @@
 """Builds one rust_binary for every architecture of //platforms:defs.bzl."""
 
 load("@rules_rust//rust:defs.bzl", "rust_binary", "rust_clippy")
+load("@rules_rust//rust:rust_common.bzl", "DepInfo")
 load("//tools/lint:defs.bzl", "clippy_test", "format_test")
 load(":defs.bzl", "ARCHES")
+
+ProgramInfo = provider(
+    doc = "What a program is made of.",
+    fields = {"crates": "depset of the CrateInfo of every crate that it depends on, procedural macros included"},
+)
 
 def _to_platform_impl(_settings, attr):
     # What is tested is what is shipped, whatever mode the rest is built in.
@@ -22,7 +28,7 @@ _to_platform = transition(
 
 def _built_for_impl(ctx):
     # A transition makes the attribute a list of one.
-    src = ctx.files.src[0]
+    target, src = ctx.attr.src[0], ctx.files.src[0]
     out = ctx.actions.declare_file(ctx.attr.out)
     if ctx.attr.elf2efi:
         ctx.actions.run(
@@ -34,7 +40,10 @@ def _built_for_impl(ctx):
         )
     else:
         ctx.actions.symlink(output = out, target_file = src)
-    return [DefaultInfo(files = depset([out]), executable = None)]
+    providers = [DefaultInfo(files = depset([out]), executable = None)]
+    if DepInfo in target:
+        providers.append(ProgramInfo(crates = target[DepInfo].transitive_crates))
+    return providers
 
 built_for = rule(
     implementation = _built_for_impl,

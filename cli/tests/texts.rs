@@ -85,7 +85,7 @@ fn wrong_usage_is_exit_code_2() {
         assert_eq!(output.status.code(), Some(2), "{args:?}: {errors}");
         assert!(errors.contains(said) && output.stdout.is_empty(), "{args:?}: {errors}");
     }
-    assert_eq!(text(&["--version"]), "cloud-boot 0.0.1\n");
+    assert_eq!(text(&["--version"]), concat!("cloud-boot ", env!("CARGO_PKG_VERSION"), "\n"));
 }
 
 #[test]

@@ -11,8 +11,12 @@ use object::{
 /// Ends of the files' names, and `IMAGE_FILE_HEADER.Machine` (UEFI 2.11, section 2.1.1).
 const MACHINES: [(&str, u16); 4] =
     [("x86_64.efi", 0x8664), ("aarch64.efi", 0xaa64), ("riscv64.efi", 0x5064), ("loongarch64.efi", 0x6264)];
-const SBAT: &str = "sbat,1,SBAT Version,sbat,1,https://github.com/rhboot/shim/blob/main/SBAT.md\n\
-                    cloud-boot,1,cloud-boot,cloud-boot,0.0.1,";
+const SBAT: &str = concat!(
+    "sbat,1,SBAT Version,sbat,1,https://github.com/rhboot/shim/blob/main/SBAT.md\n",
+    "cloud-boot,1,cloud-boot,cloud-boot,",
+    env!("CARGO_PKG_VERSION"),
+    ","
+);
 
 /// Calls `check` with each program; Bazel names them.
 fn each(check: impl Fn(&str, u16, &[u8])) {

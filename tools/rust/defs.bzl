@@ -30,7 +30,7 @@ def _checked(name, target, tests, srcs, doc = True, testonly = False):
             rustdoc_flags = ["-Dwarnings"],
         )
 
-def _tests(name, crate, deps, test_deps, test_data, test_env, library, unit = True):
+def _tests(name, crate, deps, test_deps, test_data, test_env, library, unit = True, version = "0.0.0"):
     """name_test for the tests in src/, NAME_test for every tests/NAME.rs."""
     tests = []
     if unit:
@@ -42,6 +42,7 @@ def _tests(name, crate, deps, test_deps, test_data, test_env, library, unit = Tr
             data = test_data,
             edition = _EDITION,
             env = test_env,
+            version = version,
             deps = test_deps,
         )
     for file in native.glob(["tests/*.rs"], allow_empty = True):
@@ -55,6 +56,7 @@ def _tests(name, crate, deps, test_deps, test_data, test_env, library, unit = Tr
             edition = _EDITION,
             env = test_env,
             tags = ["cpu:1"],
+            version = version,
             deps = ([library] if library else []) + deps + test_deps,
         )
         if file == "tests/campaign.rs":
@@ -86,7 +88,7 @@ def rust_crate(name, deps = [], test_deps = [], test_data = [], test_env = {}, t
         test_env: their environment, $(rootpath) expanded
         testonly: only tests may depend on it
         proc_macro_deps: procedural macros of this workspace
-        version: what CARGO_PKG_VERSION says
+        version: what CARGO_PKG_VERSION says, in the tests, too
         visibility: as usual
         **kwargs: more of the library: compile_data, rustc_env, rustc_flags
     """
@@ -102,7 +104,7 @@ def rust_crate(name, deps = [], test_deps = [], test_data = [], test_env = {}, t
         deps = deps,
         **kwargs
     )
-    tests = _tests(name, name, deps, test_deps, test_data, test_env, name)
+    tests = _tests(name, name, deps, test_deps, test_data, test_env, name, version = version)
     _checked(name, name, tests, native.glob(["src/**/*.rs", "tests/*.rs"]), testonly = testonly)
 
 def rust_tool(name, deps = [], test_deps = [], test_data = [], test_env = {}, data = [], args = [], visibility = ["//visibility:public"]):

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! `tools/bazel run //:demo`: builds the boot image and a Debian disk, and boots them before the user's eyes.
 
-mod build;
 mod image;
 
 use std::{
@@ -12,6 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
+use nested::Bazel;
 
 use qemu::{
     arch::Arch,
@@ -22,8 +22,6 @@ use qemu::{
     terminal::Terminal,
     watch::{After, End, Limits, View, Watch},
 };
-
-use build::Bazel;
 
 /// Boots an unmodified Debian disk in QEMU with the cloud-boot loader on a CD, shows the console, logs in, and
 /// ends with one line of times, which are those of systemd-analyze in the booted system.
@@ -47,6 +45,9 @@ pub struct Options {
     #[arg(long)]
     pub interactive: bool,
 }
+
+/// For who starts the program itself.
+const HOW_TO_START: &str = "tools/bazel run //:demo";
 
 /// The image that holds the loader.
 const BOOT_TARGET: &str = "//iso:boot";
@@ -102,16 +103,16 @@ pub fn run(options: &Options) -> Result<bool> {
 
 /// Builds what is missing; the machine and its disk.
 fn prepare(arch: Arch, image: Option<Disk>, interactive: bool) -> Result<(Machine, PathBuf)> {
-    let bazel = Bazel::new()?;
+    let bazel = Bazel::new(HOW_TO_START)?;
     let disk_target = format!("//e2e:debian_disk_{arch}");
     let mut targets = vec![BOOT_TARGET];
     if image.is_none() {
         targets.push(&disk_target);
     }
     say(&format!("building {}", targets.join(" and ")));
-    bazel.build(&targets)?;
-    let boot = bazel.output(BOOT_TARGET, "iso")?;
-    let disk = image.map_or_else(|| bazel.output(&disk_target, "raw").map(Disk::raw), Ok)?;
+    bazel.build(&[], &targets)?;
+    let boot = bazel.output(BOOT_TARGET, ".iso")?;
+    let disk = image.map_or_else(|| bazel.output(&disk_target, ".raw").map(Disk::raw), Ok)?;
     let file = disk.file.clone();
     let machine = Machine {
         boot: Some(Boot::Cd(boot)),
@@ -168,8 +169,8 @@ fn conclude(watch: &Watch, end: &End, arch: Arch, interactive: bool) -> bool {
 
 /// A file of `@firmware`: all of them stand beside the one that the target names.
 fn firmware(arch: Arch, part: &str) -> Result<PathBuf> {
-    let one =
-        env::var_os(FIRMWARE).with_context(|| format!("{FIRMWARE} is not set: {}", build::HOW_TO_START))?;
+    let one = env::var_os(FIRMWARE)
+        .with_context(|| format!("{FIRMWARE} is not set: start it as: {HOW_TO_START}"))?;
     let file = Path::new(&one).with_file_name(format!("{arch}_{part}.fd"));
     std::path::absolute(&file)
         .ok()
