@@ -48,7 +48,9 @@ impl Output {
 /// Why nothing is measured in a build like this one.
 pub const fn refusal() -> Option<&'static str> {
     if cfg!(debug_assertions) {
-        Some("this build has debug assertions and says nothing about speed; tools/bazel run makes an optimised one")
+        Some(
+            "this build has debug assertions and says nothing about speed; tools/bazel run makes an optimised one",
+        )
     } else {
         None
     }

@@ -13,7 +13,8 @@ const PAGE: &str = "docs/benchmarks.md";
 /// # Errors
 /// When it is not run by Bazel, or the page has no such marks.
 pub fn update(bench: &str, markdown: &str) -> Result<()> {
-    let root = env::var_os("BUILD_WORKSPACE_DIRECTORY").context("--update works with tools/bazel run only")?;
+    let root =
+        env::var_os("BUILD_WORKSPACE_DIRECTORY").context("--update works with tools/bazel run only")?;
     let page = Path::new(&root).join(PAGE);
     let text = fs::read_to_string(&page).with_context(|| page.display().to_string())?;
     let text = replace(&text, bench, markdown)

@@ -181,7 +181,8 @@ impl Report {
         }
         text.push('\n');
         let table = self.table();
-        let width = |column: usize| table.iter().map(|cells| cells[column].chars().count()).max().unwrap_or(0);
+        let width =
+            |column: usize| table.iter().map(|cells| cells[column].chars().count()).max().unwrap_or(0);
         let widths: [usize; 7] = std::array::from_fn(width);
         for cells in &table {
             let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
@@ -257,7 +258,10 @@ S5   peak  17.000 MiB                                  ≤ 16 MiB  missed
     #[test]
     fn a_page_gets_the_same() {
         let text = report().markdown();
-        assert!(text.starts_with("| row | what | ours | theirs | ratio (least to most) | budget | |\n|---|"), "{text}");
+        assert!(
+            text.starts_with("| row | what | ours | theirs | ratio (least to most) | budget | |\n|---|"),
+            "{text}"
+        );
         assert!(text.contains("| S5 | peak | 17.000 MiB | | | ≤ 16 MiB | missed |\n"), "{text}");
         assert!(text.ends_with("\n\n* processor: slow\n* beside: cat\n"), "{text}");
     }

@@ -21,11 +21,7 @@ use uefi::{
     Status,
     boot::{self},
     entry, println,
-    proto::{
-        device_path::DevicePath,
-        loaded_image::LoadedImage,
-        media::load_file::LoadFile2,
-    },
+    proto::{device_path::DevicePath, loaded_image::LoadedImage, media::load_file::LoadFile2},
     runtime::{self, ResetType},
 };
 
@@ -48,8 +44,8 @@ static PAD: [[u64; BLOCK]; BLOCKS] = {
 /// LINUX_EFI_INITRD_MEDIA_GUID in a device path, by which Linux finds its initial RAM disk (kernel:
 /// drivers/firmware/efi/libstub/efi-stub-helper.c): a vendor's medium, then the end.
 const INITRD: [u8; 24] = [
-    4, 3, 20, 0, 0x27, 0xe4, 0x68, 0x55, 0xfc, 0x68, 0x3d, 0x4f, 0xac, 0x74, 0xca, 0x55, 0x52, 0x31, 0xcc, 0x68, 0x7f,
-    0xff, 4, 0,
+    4, 3, 20, 0, 0x27, 0xe4, 0x68, 0x55, 0xfc, 0x68, 0x3d, 0x4f, 0xac, 0x74, 0xca, 0x55, 0x52, 0x31, 0xcc,
+    0x68, 0x7f, 0xff, 4, 0,
 ];
 
 #[entry]

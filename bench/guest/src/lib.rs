@@ -59,7 +59,10 @@ mod tests {
     #[test]
     fn words_stand_between_other_text() {
         let found = |text| words(text).next();
-        assert_eq!(found("Loading Linux ...\r\nbench:options=root=/dev/vda1 ro;"), Some(("options", "root=/dev/vda1 ro")));
+        assert_eq!(
+            found("Loading Linux ...\r\nbench:options=root=/dev/vda1 ro;"),
+            Some(("options", "root=/dev/vda1 ro"))
+        );
         assert_eq!(found("bench:entry=12"), None, "without its end");
         assert_eq!(found("bench;"), None);
     }

@@ -120,10 +120,14 @@ fn mke2fs(tree: &Path, image: &Path) -> Result<()> {
 /// How it was made, and in how many pieces the file lies.
 fn facts(image: &Path, shape: Shape) -> Result<String> {
     let mut command = Command::new("debugfs");
-    let output =
-        command.args(["-R", &format!("filefrag {FILE}")]).arg(image).output().context("debugfs does not start")?;
+    let output = command
+        .args(["-R", &format!("filefrag {FILE}")])
+        .arg(image)
+        .output()
+        .context("debugfs does not start")?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let extents = text.lines().find_map(extents).with_context(|| format!("debugfs filefrag says {text:?}"))?;
+    let extents =
+        text.lines().find_map(extents).with_context(|| format!("debugfs filefrag says {text:?}"))?;
     ensure!((shape == Shape::Pieces) == (extents > 1000), "the file {shape} has {extents} extents");
     let version = machine::version("mke2fs", "-V")?;
     let how = match shape {

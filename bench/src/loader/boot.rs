@@ -114,13 +114,17 @@ fn judge(console: &str, kernel: &str, initrd: &str) -> Result<f64> {
         Ok(word(name).with_context(|| format!("the kernel did not tell its {name}"))?.parse()?)
     };
     let (start, entry, rate) = (number("start")?, number("entry")?, number("rate")?);
-    ensure!(start > 0 && rate > 0 && entry > start, "the counter went from {start} to {entry}, {rate} in a second");
+    ensure!(
+        start > 0 && rate > 0 && entry > start,
+        "the counter went from {start} to {entry}, {rate} in a second"
+    );
     for (name, expected) in [("kernel", kernel), ("initrd", initrd)] {
         ensure!(word(name) == Some(expected), "{name} is {:?} and should be {expected}", word(name));
     }
     let options = word("options").unwrap_or_default();
     // GRUB puts the kernel's name in front, and its buffer may have more than one end.
-    let own = options.split_once(' ').filter(|(first, _)| first.starts_with("BOOT_IMAGE=")).map(|(_, rest)| rest);
+    let own =
+        options.split_once(' ').filter(|(first, _)| first.starts_with("BOOT_IMAGE=")).map(|(_, rest)| rest);
     ensure!(own.unwrap_or(options).trim_end() == OPTIONS, "the command line is {options:?}");
     #[expect(clippy::cast_precision_loss, reason = "a boot takes less than 2^52 ticks")]
     let seconds = (entry - start) as f64 / rate as f64;

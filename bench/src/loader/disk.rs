@@ -48,7 +48,8 @@ impl<'a> Disk<'a> {
         scratch::write(&tree.join("boot/vmlinuz-1.0-bench"), &kernel(&files.kernel)?)?;
         scratch::write(&tree.join("boot/initrd.img-1.0-bench"), &initrd)?;
         scratch::write(&tree.join("boot/grub/grub.cfg"), grub_cfg().as_bytes())?;
-        let options = ["-q", "-F", "-t", "ext4", "-T", "default", "-b", "4096", "-U", ROOT, "-d"].map(OsStr::new);
+        let options =
+            ["-q", "-F", "-t", "ext4", "-T", "default", "-b", "4096", "-U", ROOT, "-d"].map(OsStr::new);
         let size = format!("{}M", SYSTEM[1] - SYSTEM[0]);
         let system = scratch.path("system");
         run("mke2fs", &[&options[..], &[tree.as_ref(), system.as_ref(), size.as_ref()]].concat())?;
@@ -70,7 +71,14 @@ impl<'a> Disk<'a> {
         let (esp, image) = (self.scratch.path("esp"), self.image(side));
         let kib = ((ESP[1] - ESP[0]) << 10).to_string();
         let _ = fs::remove_file(&esp);
-        run("mkfs.vfat", &["-F", "32", "-s", "1", "-C"].map(OsStr::new).into_iter().chain([esp.as_ref(), kib.as_ref()]).collect::<Vec<_>>())?;
+        run(
+            "mkfs.vfat",
+            &["-F", "32", "-s", "1", "-C"]
+                .map(OsStr::new)
+                .into_iter()
+                .chain([esp.as_ref(), kib.as_ref()])
+                .collect::<Vec<_>>(),
+        )?;
         let mtools = |program: &str, arguments: &[&OsStr]| {
             run(program, &[&[OsStr::new("-i"), esp.as_ref()], arguments].concat())
         };

@@ -9,7 +9,7 @@ mod boot;
 mod disk;
 mod grub;
 
-use std::{env, path::PathBuf};
+use std::{env, fs, path::PathBuf};
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum as _};
@@ -55,7 +55,6 @@ struct Files {
     loader: PathBuf,
     start: PathBuf,
     kernel: PathBuf,
-    grub: PathBuf,
     code: PathBuf,
     vars: PathBuf,
 }
@@ -65,11 +64,13 @@ impl Files {
     fn of(arch: Arch) -> Result<Self> {
         let file = |kind: &str| {
             let name = format!("BENCH_{kind}_{arch}");
-            env::var_os(&name).map(PathBuf::from).with_context(|| format!("{name} is not set: is this tools/bazel run?"))
+            let path =
+                env::var_os(&name).with_context(|| format!("{name} is not set: is this tools/bazel run?"))?;
+            // Tools run in other folders.
+            fs::canonicalize(&path).with_context(|| path.display().to_string())
         };
         let (loader, start, kernel) = (file("LOADER")?, file("START")?, file("KERNEL")?);
-        let (grub, code, vars) = (file("GRUB")?, file("CODE")?, file("VARS")?);
-        Ok(Self { arch, loader, start, kernel, grub, code, vars })
+        Ok(Self { arch, loader, start, kernel, code: file("CODE")?, vars: file("VARS")? })
     }
 }
 
@@ -109,7 +110,10 @@ impl Options {
                  timeout; the time is the processor's counter's, read before StartImage and by the kernel's first \
                  instructions",
             ),
-            Fact::new("theirs", format!("{}, {}", machine::version("grub-mkimage", "--version")?, grub::CONFIGURATION)),
+            Fact::new(
+                "theirs",
+                format!("{}, {}", machine::version("grub-mkimage", "--version")?, grub::CONFIGURATION),
+            ),
             Fact::new("pairs", format!("{}, in turn", self.pairs)),
             Fact::new(
                 "counter",
@@ -123,7 +127,7 @@ impl Options {
         let arch = files.arch;
         eprintln!("loader: making the disks for {arch}");
         let disk = Disk::new(scratch, files)?;
-        let grub = grub::make(scratch, files)?;
+        let grub = grub::make(scratch, arch)?;
         let ours = disk.with("ours", &files.loader)?;
         let theirs = disk.with("theirs", &grub.program)?;
         let boot = |side: &'static str, image: PathBuf| {
@@ -135,10 +139,14 @@ impl Options {
             }
         };
         let found = pairs::run(pairs, boot("ours", ours), boot("GRUB", theirs))?;
-        let row = Row::of_pairs("L1", format!("{arch}, beside GRUB"), &found, Ratio::Time, budget(arch)).context("no pair")?;
+        let row = Row::of_pairs("L1", format!("{arch}, beside GRUB"), &found, Ratio::Time, budget(arch))
+            .context("no pair")?;
         let version = machine::version(arch.emulator(), "--version")?;
         let line = boot::line(files, &disk.image("…"));
-        Ok((row, vec![Fact::new(format!("GRUB for {arch}"), grub.facts), Fact::new(version, format!("`{line}`"))]))
+        Ok((
+            row,
+            vec![Fact::new(format!("GRUB for {arch}"), grub.facts), Fact::new(version, format!("`{line}`"))],
+        ))
     }
 }
 
