@@ -193,10 +193,14 @@ impl Report {
 
     /// For a page.
     pub fn markdown(&self) -> String {
-        let line = |cells: &[String; 7]| format!("| {} |\n", cells.join(" | ")).replace("|  |", "| |");
+        let line = |cells: &[String; 7]| {
+            let cells =
+                cells.each_ref().map(|cell| if cell.is_empty() { " ".into() } else { format!(" {cell} ") });
+            format!("|{}|\n", cells.join("|"))
+        };
         let mut lines = self.table().iter().map(line).collect::<Vec<_>>();
         lines.insert(1, format!("|{}\n", "---|".repeat(HEADS.len())));
-        let facts = self.facts().map(|Fact { name, value }| format!("* {name}: {value}\n"));
+        let facts = self.facts().map(|Fact { name, value }| item(&format!("{name}: {value}")));
         [lines.concat(), "\n".into(), facts.collect()].concat()
     }
 
@@ -207,6 +211,26 @@ impl Report {
     pub fn json(&self) -> Result<String, serde_json::Error> {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
+}
+
+/// Columns of a page's lines.
+const WIDTH: usize = 110;
+
+/// An item of a list, in lines of a page's width.
+fn item(text: &str) -> String {
+    let mut lines = String::from("*");
+    let mut width = 1;
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if width + 1 + length > WIDTH {
+            lines.push_str("\n ");
+            width = 1;
+        }
+        lines.push(' ');
+        lines.push_str(word);
+        width += 1 + length;
+    }
+    lines + "\n"
 }
 
 #[cfg(test)]
@@ -264,6 +288,13 @@ S5   peak  17.000 MiB                                  ≤ 16 MiB  missed
         );
         assert!(text.contains("| S5 | peak | 17.000 MiB | | | ≤ 16 MiB | missed |\n"), "{text}");
         assert!(text.ends_with("\n\n* processor: slow\n* beside: cat\n"), "{text}");
+    }
+
+    #[test]
+    fn items_are_wrapped_below_their_mark() {
+        assert_eq!(item("a b"), "* a b\n");
+        let word = "x".repeat(60);
+        assert_eq!(item(&format!("{word} {word} y")), format!("* {word}\n  {word} y\n"));
     }
 
     #[test]

@@ -65,8 +65,8 @@ fn load() -> uefi::Result<Handle> {
 
 fn path_bytes(handle: Handle) -> uefi::Result<Vec<u8>> {
     let params = OpenProtocolParams { handle, agent: boot::image_handle(), controller: None };
-    // SAFETY: GET_PROTOCOL does not keep the firmware from removing the protocol; nothing is called before the bytes are
-    // copied.
+    // SAFETY: GET_PROTOCOL does not keep the firmware from removing the protocol; nothing is called before the bytes
+    // are copied.
     let path = unsafe { boot::open_protocol::<DevicePath>(params, OpenProtocolAttributes::GetProtocol) }?;
     Ok(path.as_bytes().to_vec())
 }

@@ -133,8 +133,8 @@ fn facts(image: &Path, shape: Shape) -> Result<String> {
     let how = match shape {
         Shape::Whole => "from a folder with that file".to_owned(),
         Shape::Pieces => format!(
-            "from a folder with {FILES} files of {} KiB and as many of {} KiB; debugfs removed the latter and wrote the \
-             file",
+            "from a folder with {FILES} files of {} KiB and as many of {} KiB; debugfs removed the latter and wrote \
+             the file",
             KEPT >> 10,
             REMOVED >> 10
         ),

@@ -26,8 +26,8 @@ use crate::{
 use image::{Image, Shape};
 use read::CHUNK;
 
-/// Reads a file of 256 MiB out of ext4 images that mke2fs made, from opening the image to the last byte: by cloud-boot's
-/// reader, by grub-fstest, and by a plain loop of pread over as many bytes of the image.
+/// Reads a file of 256 MiB out of ext4 images that mke2fs made, from opening the image to the last byte: by
+/// cloud-boot's reader, by grub-fstest, and by a plain loop of pread over as many bytes of the image.
 ///
 /// Exit status: 0 when every budget is met, 1 when one is missed, 2 when it could not be measured.
 #[derive(Debug, Parser)]

@@ -137,8 +137,8 @@ mod tests {
 
     fn console(edit: impl Fn(String) -> String) -> Result<f64> {
         let text = edit(format!(
-            "\x1b[2J  Booting `bench'\r\n\r\nbench:start=100;\r\nbench:entry=350;\r\nbench:rate=100;\r\nbench:kernel=ab;\r\n\
-             bench:initrd=8:cd;\r\nbench:options=BOOT_IMAGE=/boot/vmlinuz {OPTIONS};\r\n"
+            "\x1b[2J  Booting `bench'\r\n\r\nbench:start=100;\r\nbench:entry=350;\r\nbench:rate=100;\r\n\
+             bench:kernel=ab;\r\nbench:initrd=8:cd;\r\nbench:options=BOOT_IMAGE=/boot/vmlinuz {OPTIONS};\r\n"
         ));
         judge(&text, "ab", "8:cd")
     }

@@ -15,8 +15,8 @@ use super::disk::ROOT;
 use crate::scratch::{self, Scratch, run, run_in};
 
 /// How it is made.
-pub const CONFIGURATION: &str = "grub-mkimage with built-in modules and a built-in `search.fs_uuid UUID root; set prefix=($root)/boot/grub`; no \
-     graphics, no timeout, no sleep";
+pub const CONFIGURATION: &str = "one program with its modules and `search.fs_uuid UUID root; \
+     set prefix=($root)/boot/grub` built in; no graphics, no timeout, no sleep";
 /// Modules; those that they need are added by grub-mkimage.
 const MODULES: &str = "part_gpt ext2 fat normal configfile linux search search_fs_uuid";
 

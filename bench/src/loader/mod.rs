@@ -25,15 +25,15 @@ use crate::{
 use boot::Boot;
 use disk::Disk;
 
-/// Boots a kernel of 12 MiB with an initrd of 20 MiB from the same disk in QEMU, by the cloud-boot loader and by GRUB in
-/// turn, and compares how long each takes from its start to the kernel's first instruction.
+/// Boots a kernel of 12 MiB with an initrd of 20 MiB from the same disk in QEMU, by the cloud-boot loader and by GRUB
+/// in turn, and compares how long each takes from its start to the kernel's first instruction.
 ///
 /// Exit status: 0 when every budget is met, 1 when one is missed, 2 when it could not be measured.
 #[derive(Debug, Parser)]
 #[command(
     bin_name = "tools/bazel run //bench:loader --",
-    after_help = "Examples:\n  tools/bazel run //bench:loader\n  tools/bazel run //bench:loader -- --arch x86_64 --json\n  \
-                  tools/bazel run //bench:loader -- --pairs 9 --update"
+    after_help = "Examples:\n  tools/bazel run //bench:loader\n  tools/bazel run //bench:loader -- --arch x86_64 \
+                  --json\n  tools/bazel run //bench:loader -- --pairs 9 --update"
 )]
 pub struct Options {
     #[command(flatten)]
@@ -106,8 +106,8 @@ impl Options {
         Ok(vec![
             Fact::new(
                 "both",
-                "the same disk but for the boot loader's file on its EFI system partition; the same grub.cfg, without a \
-                 timeout; the time is the processor's counter's, read before StartImage and by the kernel's first \
+                "the same disk but for the boot loader's file on its EFI system partition; the same grub.cfg, without \
+                 a timeout; the time is the processor's counter's, read before StartImage and by the kernel's first \
                  instructions",
             ),
             Fact::new(
@@ -117,8 +117,8 @@ impl Options {
             Fact::new("pairs", format!("{}, in turn", self.pairs)),
             Fact::new(
                 "counter",
-                "under QEMU's TCG, without icount, it follows the host's clock: TSC, CNTVCT_EL0, time and rdtime.d count \
-                 real time",
+                "under QEMU's TCG, without icount and KVM, it follows the host's clock: TSC, CNTVCT_EL0, time and \
+                 rdtime.d count real time",
             ),
         ])
     }
