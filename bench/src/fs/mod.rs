@@ -101,7 +101,7 @@ fn setup(pairs: usize) -> Result<Vec<Fact>> {
             "ours",
             format!(
                 "fs/ext4 through fs/vfs, in a process of its own beside {PEER}; volumes found, path opened, file read \
-                 in pieces of {chunk} MiB (as the loader does) into one buffer"
+                 in pieces of {chunk} MiB (as `cloud-boot fs cat` does) into one buffer"
             ),
         ),
         Fact::new(

@@ -9,8 +9,8 @@ use vfs::{Disk, Volumes};
 
 use super::image::FILE;
 
-/// One read of the file, as the loader reads kernels (`boot/flow`).
-pub const CHUNK: usize = 8 << 20;
+/// One read of the file, as `cloud-boot fs cat` reads.
+pub const CHUNK: usize = 1 << 20;
 
 /// An image as a device.
 struct Image {

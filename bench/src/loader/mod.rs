@@ -33,7 +33,7 @@ use disk::Disk;
 #[command(
     bin_name = "tools/bazel run //bench:loader --",
     after_help = "Examples:\n  tools/bazel run //bench:loader\n  tools/bazel run //bench:loader -- --arch x86_64 \
-                  --json\n  tools/bazel run //bench:loader -- --pairs 9 --update"
+                  --json\n  tools/bazel run //bench:loader -- --pairs 3 --update"
 )]
 pub struct Options {
     #[command(flatten)]
@@ -42,7 +42,7 @@ pub struct Options {
     #[arg(long, value_enum)]
     arch: Vec<Arch>,
     /// How often each side boots
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(3..))]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(3..))]
     pairs: u16,
     /// Show the consoles on standard error
     #[arg(long)]
