@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! How much memory the firmware has left.
+//! The memory that the firmware has left.
+
+use alloc::vec::Vec;
+use core::arch::asm;
 
 use uefi::{
     boot,
@@ -18,5 +21,16 @@ impl flow::Memory for FreeMemory {
         };
         let free = map.entries().filter(|area| area.ty == MemoryType::CONVENTIONAL);
         free.map(|area| area.page_count.saturating_mul(PAGE)).sum()
+    }
+
+    fn buffer(&self, length: usize) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(length).ok()?;
+        // SAFETY: no instruction stands here. To the compiler it is code that may have written all that the pointer
+        // leads to: bytes with the values that the firmware's memory happens to have.
+        unsafe { asm!("/* {} */", in(reg) bytes.as_mut_ptr(), options(nostack, preserves_flags)) };
+        // SAFETY: there is room for `length` bytes, and the line above counts as having written them.
+        unsafe { bytes.set_len(length) };
+        Some(bytes)
     }
 }

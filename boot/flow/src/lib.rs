@@ -89,6 +89,12 @@ pub trait Clock {
 pub trait Memory {
     /// Bytes that are free now.
     fn available(&self) -> u64;
+
+    /// A buffer of `length` bytes, whatever they are: a file is read over all of them. To clear it first would take
+    /// longer than the reading.
+    ///
+    /// None where there is no room.
+    fn buffer(&self, length: usize) -> Option<Vec<u8>>;
 }
 
 /// The person at the machine.

@@ -112,12 +112,15 @@ fn kernel(linux: &Linux, volumes: &Volumes, means: Means<'_>) -> Result<Payload,
     }
 
     let image = means.whole(&kernel)?;
-    let mut initrd = zeroed(layout.total).ok_or_else(|| too_large("initrd", layout.total))?;
+    let mut initrd = means.buffer("initrd", layout.total)?;
     for (file, offset) in initrds.iter().zip(&layout.offsets) {
         let target = usize::try_from(*offset).ok().and_then(|start| initrd.get_mut(start..));
         let length = usize::try_from(file.size).unwrap_or(usize::MAX);
-        let target = target.and_then(|rest| rest.get_mut(..length));
-        means.read(file, target.ok_or_else(|| too_large(&file.path, file.size))?)?;
+        let target = target.and_then(|rest| rest.split_at_mut_checked(length));
+        let (target, behind) = target.ok_or_else(|| too_large(&file.path, file.size))?;
+        means.read(file, target)?;
+        // Zeros up to the next file, which is read over those that are too many.
+        behind.iter_mut().take(PADDING).for_each(|byte| *byte = 0);
     }
     let devicetree = tree.map(|file| means.whole(&file)).transpose()?;
     Ok(Payload { image, initrd, options: Some(linux.options.clone()), devicetree, ..Payload::default() })
@@ -133,8 +136,13 @@ impl Means<'_> {
         Failure::new(Phase::Obtain, path, code::MEMORY, &cause)
     }
 
+    fn buffer(&self, path: &str, length: u64) -> Result<Vec<u8>, Failure> {
+        let bytes = usize::try_from(length).ok().and_then(|length| self.memory.buffer(length));
+        bytes.ok_or_else(|| self.too_large(path, length))
+    }
+
     fn whole(&self, file: &Found<'_>) -> Result<Vec<u8>, Failure> {
-        let mut bytes = zeroed(file.size).ok_or_else(|| self.too_large(&file.path, file.size))?;
+        let mut bytes = self.buffer(&file.path, file.size)?;
         self.read(file, &mut bytes)?;
         Ok(bytes)
     }
@@ -171,13 +179,7 @@ fn find<'a>(volumes: &'a Volumes, file: &File) -> Result<Found<'a>, Failure> {
     Ok(Found { path, node, size: attr.size })
 }
 
-fn zeroed(length: u64) -> Option<Vec<u8>> {
-    let length = usize::try_from(length).ok()?;
-    let mut bytes = Vec::new();
-    bytes.try_reserve_exact(length).ok()?;
-    bytes.resize(length, 0);
-    Some(bytes)
-}
-
+/// At most so many bytes stand between two initrds.
+const PADDING: usize = 3;
 /// No device tree of a machine has more bytes.
 const LARGEST_TREE: u64 = 2 * 1024 * 1024;

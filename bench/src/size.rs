@@ -1,34 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! `//bench:size`: what each crate adds to the loader.
+//! What each crate adds to the loader.
 
-mod symbols;
+use std::fs;
 
-use std::{env, fs, process::ExitCode};
+use crate::symbols;
 
 /// Budget L2, disk track, bytes.
 const BUDGET: u64 = 400 * 1024;
 
-fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let is_json = arguments.iter().any(|word| word == "--json");
-    let files: Vec<&String> = arguments.iter().filter(|word| !word.starts_with("--")).collect();
-    let Some((with_symbols, shipped)) = files.split_first() else {
-        eprintln!("usage: size SYMBOLS.efi SHIPPED.efi... [--json]");
-        return ExitCode::from(2);
-    };
-    match report(with_symbols, shipped, is_json) {
-        Ok(text) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
-        Err(why) => {
-            eprintln!("size: {why}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn report(with_symbols: &str, shipped: &[&String], is_json: bool) -> Result<String, String> {
+/// A table, or JSON, of the crates in a loader with symbols, and of the sizes of those that are shipped.
+///
+/// # Errors
+/// For a file that cannot be read or has no symbols.
+pub fn report(with_symbols: &str, shipped: &[&String], is_json: bool) -> Result<String, String> {
     let bytes = fs::read(with_symbols).map_err(|e| format!("{with_symbols}: {e}"))?;
     let crates = symbols::crates(&bytes).map_err(|e| format!("{with_symbols}: {e}"))?;
     let mut totals = Vec::new();

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Measurements beside peers: each program of `bin/` runs both sides in turn, checks that they did the same, and
+//! prints a [`report::Report`] with ratios and the budgets that they are to keep.
+//!
+//! Budgets are constants beside the code that measures them. What is measured is run in pairs, one side and then the
+//! other ([`pairs`]), so that a machine that is slow for a while is slow for both.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod fs;
+pub mod loader;
+pub mod machine;
+pub mod options;
+pub mod page;
+pub mod pairs;
+pub mod report;
+pub mod scratch;
+pub mod size;
+mod symbols;

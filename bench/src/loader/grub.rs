@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! GRUB as one program with no more modules than it needs, as distributions ship it.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, ensure};
+use qemu::arch::Arch;
+
+use super::disk::ROOT;
+use crate::scratch::{self, Scratch, run, run_in};
+
+/// How it is made.
+pub const CONFIGURATION: &str = "one program with its modules and `search.fs_uuid UUID root; \
+     set prefix=($root)/boot/grub` built in; no graphics, no timeout, no sleep";
+/// Modules; those that they need are added by grub-mkimage.
+const MODULES: &str = "part_gpt ext2 fat normal configfile linux search search_fs_uuid";
+
+/// Where Debian has them.
+const FOLDER: &str = "/usr/lib/grub";
+
+/// A GRUB that is ready to be started.
+pub struct Grub {
+    /// Its file.
+    pub program: PathBuf,
+    /// What it is made of.
+    pub facts: String,
+}
+
+/// Makes it.
+///
+/// # Errors
+/// When grub-mkimage is missing or fails, or the modules of another architecture cannot be had.
+pub fn make(scratch: &Scratch, arch: Arch) -> Result<Grub> {
+    let (platform, _) = names(arch);
+    let modules = modules(scratch, arch)?;
+    let (program, early) = (scratch.path("grub.efi"), scratch.path("early.cfg"));
+    scratch::write(&early, format!("search.fs_uuid {ROOT} root\nset prefix=($root)/boot/grub\n").as_bytes())?;
+    let options = ["-O", platform, "-p", "/boot/grub", "-d"].map(OsStr::new);
+    let paths: [&OsStr; 5] =
+        [modules.as_ref(), "-c".as_ref(), early.as_ref(), "-o".as_ref(), program.as_ref()];
+    let names: Vec<&OsStr> = MODULES.split(' ').map(OsStr::new).collect();
+    run("grub-mkimage", &[&options[..], &paths, &names].concat())?;
+    let size = fs::metadata(&program).with_context(|| program.display().to_string())?.len();
+    Ok(Grub { program, facts: format!("{platform}, {} KiB, modules {MODULES}", size >> 10) })
+}
+
+/// The folder with GRUB's modules: the toolbox's own, else out of Debian's package of the same version, which is only
+/// unpacked.
+fn modules(scratch: &Scratch, arch: Arch) -> Result<PathBuf> {
+    let (platform, debian) = names(arch);
+    let folder = Path::new(FOLDER).join(platform);
+    if folder.exists() {
+        return Ok(folder);
+    }
+    let (package, target) = (format!("grub-efi-{debian}-bin"), scratch.path("package"));
+    let wanted = format!("{package}:{debian}={}", installed("grub-common")?);
+    let archive = scratch.path("package.deb");
+    eprintln!("loader: fetching {package}: {FOLDER} has no {platform}");
+    // apt names the file; its folder has no other.
+    let download = scratch.path("download");
+    fs::create_dir(&download).context("making a folder")?;
+    run_in(&download, "apt-get", &["-qq".as_ref(), "download".as_ref(), wanted.as_ref()])
+        .with_context(|| format!("{package} is not in the toolbox and cannot be fetched"))?;
+    let found = fs::read_dir(&download)?.next().context("apt-get downloaded nothing")??.path();
+    fs::rename(found, &archive)?;
+    run("dpkg-deb", &["-x".as_ref(), archive.as_ref(), target.as_ref()])?;
+    Ok(target.join(FOLDER.trim_start_matches('/')).join(platform))
+}
+
+/// The version of an installed package.
+fn installed(package: &str) -> Result<String> {
+    let mut command = Command::new("dpkg-query");
+    let output =
+        command.args(["-W", "-f=${Version}", package]).output().context("dpkg-query does not start")?;
+    ensure!(output.status.success(), "{package} is not installed: {}", output.status);
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Names of an architecture: GRUB's with EFI, and Debian's.
+fn names(arch: Arch) -> (&'static str, &'static str) {
+    match arch {
+        Arch::X86_64 => ("x86_64-efi", "amd64"),
+        Arch::Aarch64 => ("arm64-efi", "arm64"),
+        Arch::Riscv64 => ("riscv64-efi", "riscv64"),
+        Arch::Loongarch64 => ("loongarch64-efi", "loong64"),
+    }
+}

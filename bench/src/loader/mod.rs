@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! `//bench:loader`: from a boot loader's start to its kernel's first instruction, ours beside GRUB (budget L1).
+//!
+//! A program of ours (`guest/programs/start.rs`) is what the firmware starts, on both sides: it notes the processor's
+//! counter and starts the boot loader that stands beside it. The kernel (`guest/programs/kernel.rs`) reads the counter
+//! first, then checks what it was given and prints all of it.
+
+mod boot;
+mod disk;
+mod grub;
+
+use std::{env, fs, path::PathBuf};
+
+use anyhow::{Context, Result};
+use clap::{Parser, ValueEnum as _};
+use qemu::arch::Arch;
+
+use crate::{
+    machine,
+    options::Output,
+    pairs,
+    report::{Budget, Fact, Ratio, Report, Row},
+    scratch::Scratch,
+};
+use boot::Boot;
+use disk::Disk;
+
+/// Boots a kernel of 12 MiB with an initrd of 20 MiB from the same disk in QEMU, by the cloud-boot loader and by GRUB
+/// in turn, and compares how long each takes from its start to the kernel's first instruction.
+///
+/// Exit status: 0 when every budget is met, 1 when one is missed, 2 when it could not be measured.
+#[derive(Debug, Parser)]
+#[command(
+    bin_name = "tools/bazel run //bench:loader --",
+    after_help = "Examples:\n  tools/bazel run //bench:loader\n  tools/bazel run //bench:loader -- --arch x86_64 \
+                  --json\n  tools/bazel run //bench:loader -- --pairs 3 --update"
+)]
+pub struct Options {
+    #[command(flatten)]
+    output: Output,
+    /// Only these architectures [default: all four]
+    #[arg(long, value_enum)]
+    arch: Vec<Arch>,
+    /// How often each side boots
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(3..))]
+    pairs: u16,
+    /// Show the consoles on standard error
+    #[arg(long)]
+    verbose: bool,
+}
+
+/// What is measured for one architecture.
+struct Files {
+    arch: Arch,
+    loader: PathBuf,
+    start: PathBuf,
+    kernel: PathBuf,
+    code: PathBuf,
+    vars: PathBuf,
+}
+
+impl Files {
+    /// //bench:loader names them in its environment.
+    fn of(arch: Arch) -> Result<Self> {
+        let file = |kind: &str| {
+            let name = format!("BENCH_{kind}_{arch}");
+            let path =
+                env::var_os(&name).with_context(|| format!("{name} is not set: is this tools/bazel run?"))?;
+            // Tools run in other folders.
+            fs::canonicalize(&path).with_context(|| path.display().to_string())
+        };
+        let (loader, start, kernel) = (file("LOADER")?, file("START")?, file("KERNEL")?);
+        Ok(Self { arch, loader, start, kernel, code: file("CODE")?, vars: file("VARS")? })
+    }
+}
+
+/// Budget L1: our time by GRUB's.
+fn budget(arch: Arch) -> Budget {
+    Budget::AtMost(if arch == Arch::X86_64 { 0.7 } else { 1.0 })
+}
+
+impl Options {
+    /// How the report is given.
+    pub fn output(&self) -> Output {
+        self.output
+    }
+
+    /// Measures.
+    ///
+    /// # Errors
+    /// When a tool or machine fails, and when a kernel was given other bytes than it should.
+    pub fn run(&self) -> Result<Report> {
+        let arches = if self.arch.is_empty() { Arch::value_variants() } else { &self.arch };
+        let pairs = usize::from(self.pairs);
+        let (mut rows, mut setup) = (Vec::new(), self.setup()?);
+        for &arch in arches {
+            let scratch = Scratch::new(&format!("loader-{arch}"))?;
+            let (row, facts) = self.measure(&scratch, &Files::of(arch)?, pairs)?;
+            rows.push(row);
+            setup.extend(facts);
+        }
+        Ok(Report { bench: "loader", machine: machine::describe(), setup, rows })
+    }
+
+    fn setup(&self) -> Result<Vec<Fact>> {
+        Ok(vec![
+            Fact::new(
+                "both",
+                "the same disk but for the boot loader's file on its EFI system partition; the same grub.cfg, without \
+                 a timeout; the time is the processor's counter's, read before StartImage and by the kernel's first \
+                 instructions",
+            ),
+            Fact::new(
+                "theirs",
+                format!("{}, {}", machine::version("grub-mkimage", "--version")?, grub::CONFIGURATION),
+            ),
+            Fact::new("pairs", format!("{}, in turn", self.pairs)),
+            Fact::new(
+                "counter",
+                "under QEMU's TCG, without icount and KVM, it follows the host's clock: TSC, CNTVCT_EL0, time and \
+                 rdtime.d count real time",
+            ),
+        ])
+    }
+
+    fn measure(&self, scratch: &Scratch, files: &Files, pairs: usize) -> Result<(Row, Vec<Fact>)> {
+        let arch = files.arch;
+        eprintln!("loader: making the disks for {arch}");
+        let disk = Disk::new(scratch, files)?;
+        let grub = grub::make(scratch, arch)?;
+        let ours = disk.with("ours", &files.loader)?;
+        let theirs = disk.with("theirs", &grub.program)?;
+        let boot = |side: &'static str, image: PathBuf| {
+            let boot = Boot { files, disk: &disk, image, is_verbose: self.verbose };
+            move || {
+                let took = boot.run().with_context(|| format!("{side} for {arch}"))?;
+                eprintln!("loader: {side} for {arch}: {took:.3} s");
+                Ok::<f64, anyhow::Error>(took)
+            }
+        };
+        let found = pairs::run(pairs, boot("ours", ours), boot("GRUB", theirs))?;
+        let row = Row::of_pairs("L1", format!("{arch}, beside GRUB"), &found, Ratio::Time, budget(arch))
+            .context("no pair")?;
+        let version = machine::version(arch.emulator(), "--version")?;
+        let line = boot::line(files, &disk.image("…"));
+        Ok((
+            row,
+            vec![Fact::new(format!("GRUB for {arch}"), grub.facts), Fact::new(version, format!("`{line}`"))],
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_sound() {
+        <Options as clap::CommandFactory>::command().debug_assert();
+        let options = Options::try_parse_from(["loader", "--arch", "riscv64", "--arch", "x86_64"]).unwrap();
+        assert_eq!(options.arch, [Arch::Riscv64, Arch::X86_64]);
+        assert!(Options::try_parse_from(["loader", "--pairs", "2"]).is_err(), "too few for a median");
+        assert!(Options::try_parse_from(["loader", "--arch", "vax"]).is_err());
+    }
+
+    #[test]
+    fn a_file_that_is_not_named_is_said() {
+        let why = Files::of(Arch::X86_64).err().unwrap();
+        assert!(format!("{why:#}").contains("BENCH_LOADER_x86_64"), "{why:#}");
+    }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! A folder for the images of one run, and the tools that fill it.
+
+use std::{
+    env,
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, ensure};
+
+/// An empty folder that is removed when dropped.
+#[derive(Debug)]
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    /// Makes it in the folder for temporary files.
+    ///
+    /// # Errors
+    /// When that is not possible.
+    pub fn new(name: &str) -> Result<Self> {
+        let folder = env::temp_dir().join(format!("cloud-boot-bench-{name}-{}", std::process::id()));
+        fs::create_dir(&folder).with_context(|| format!("making {}", folder.display()))?;
+        Ok(Self(folder))
+    }
+
+    /// A file or folder in it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(why) = fs::remove_dir_all(&self.0) {
+            eprintln!("{} is left over: {why}", self.0.display());
+        }
+    }
+}
+
+/// Runs a tool to its end.
+///
+/// # Errors
+/// With what it printed, when it fails.
+pub fn run(program: &str, arguments: &[&OsStr]) -> Result<()> {
+    run_in(Path::new("/"), program, arguments)
+}
+
+/// The same in a folder.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_in(folder: &Path, program: &str, arguments: &[&OsStr]) -> Result<()> {
+    let mut command = Command::new(program);
+    let output = command
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .with_context(|| format!("{program} does not start"))?;
+    let printed = [output.stdout, output.stderr].concat();
+    ensure!(output.status.success(), "{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&printed));
+    Ok(())
+}
+
+/// Bytes that no filesystem stores as a hole and that no two blocks share: a generator of Marsaglia's (xorshift64).
+pub fn noise(length: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    let mut bytes: Vec<u8> = (0..length.div_ceil(8)).flat_map(|_| next()).collect();
+    bytes.truncate(length);
+    bytes
+}
+
+/// Makes a file with these bytes, and the folders that it needs.
+///
+/// # Errors
+/// When that is not possible.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().context("a file in no folder")?;
+    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn noise_is_the_same_every_time_and_has_no_empty_block() {
+        let bytes = noise(1 << 20, 7);
+        assert_eq!(bytes, noise(1 << 20, 7));
+        assert_ne!(bytes, noise(1 << 20, 9));
+        assert!(bytes.chunks(4096).all(|block| block.iter().any(|byte| *byte != 0)));
+        assert_eq!(noise(13, 7).len(), 13);
+    }
+
+    #[test]
+    fn a_folder_ends_with_its_owner() {
+        let scratch = Scratch::new("test").unwrap();
+        let path = scratch.path("a/b");
+        write(&path, b"x").unwrap();
+        drop(scratch);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_tool_that_fails_says_why() {
+        let why = run("ls", &[OsStr::new("/no/such/file")]).unwrap_err();
+        assert!(format!("{why:#}").contains("/no/such/file"), "{why:#}");
+    }
+}
