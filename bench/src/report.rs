@@ -55,9 +55,9 @@ pub struct Row {
 #[serde(rename_all = "snake_case")]
 pub enum Budget {
     /// From here on.
-    AtLeast(f64),
+    NotBelow(f64),
     /// Up to here.
-    AtMost(f64),
+    NotAbove(f64),
 }
 
 /// How pairs become ratios.
@@ -79,8 +79,8 @@ impl Fact {
 impl Budget {
     fn is_met(self, found: f64) -> bool {
         match self {
-            Self::AtLeast(limit) => found >= limit,
-            Self::AtMost(limit) => found <= limit,
+            Self::NotBelow(limit) => found >= limit,
+            Self::NotAbove(limit) => found <= limit,
         }
     }
 }
@@ -88,8 +88,8 @@ impl Budget {
 impl fmt::Display for Budget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::AtLeast(limit) => write!(f, "≥ {limit}"),
-            Self::AtMost(limit) => write!(f, "≤ {limit}"),
+            Self::NotBelow(limit) => write!(f, "≥ {limit}"),
+            Self::NotAbove(limit) => write!(f, "≤ {limit}"),
         }
     }
 }
@@ -239,8 +239,8 @@ mod tests {
 
     fn report() -> Report {
         let pairs = [(1.0, 3.0), (1.0, 1.0), (2.0, 4.0)].map(|(ours, theirs)| Pair { ours, theirs });
-        let speed = Row::of_pairs("S1", "read", &pairs, Ratio::Speed, Budget::AtLeast(2.0));
-        let time = Row::of_pairs("L1", "boot", &pairs, Ratio::Time, Budget::AtMost(0.25));
+        let speed = Row::of_pairs("S1", "read", &pairs, Ratio::Speed, Budget::NotBelow(2.0));
+        let time = Row::of_pairs("L1", "boot", &pairs, Ratio::Time, Budget::NotAbove(0.25));
         Report {
             bench: "test",
             machine: vec![Fact::new("processor", "slow")],
@@ -248,7 +248,7 @@ mod tests {
             rows: vec![
                 speed.unwrap(),
                 time.unwrap(),
-                Row::of_value("S5", "peak", 17.0, "MiB", Budget::AtMost(16.0)),
+                Row::of_value("S5", "peak", 17.0, "MiB", Budget::NotAbove(16.0)),
             ],
         }
     }
@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(time.found, Spread { least: 1.0 / 3.0, median: 0.5, most: 1.0 });
         assert_eq!([speed.is_met, time.is_met, peak.is_met], [true, false, false]);
         assert!(!report.is_met());
-        assert_eq!(Row::of_pairs("S1", "", &[], Ratio::Speed, Budget::AtLeast(2.0)), None);
+        assert_eq!(Row::of_pairs("S1", "", &[], Ratio::Speed, Budget::NotBelow(2.0)), None);
     }
 
     #[test]

@@ -43,7 +43,9 @@ fn booted(output: &Output) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{errors}\n{text}");
     let starts = |start: &str| text.lines().any(|line| line.starts_with(start));
-    for start in ["cloud-boot 0.0.1 x86_64", "choose \"Mini\"", "start \"Mini\"", "mini: userspace on x86_64", UNTIL] {
+    for start in
+        ["cloud-boot 0.0.1 x86_64", "choose \"Mini\"", "start \"Mini\"", "mini: userspace on x86_64", UNTIL]
+    {
         assert!(starts(start), "no {start:?} in:\n{text}");
     }
     let last = text.lines().last().unwrap();
@@ -72,7 +74,8 @@ fn a_qcow2_image_boots_with_firmware_and_settings_of_the_users_own_and_is_not_ch
     let before = fs::read(&image).unwrap();
     let (code, vars) = (file("FIRMWARE_CODE"), file("FIRMWARE_VARS"));
     let (code, vars) = (code.to_str().unwrap(), vars.to_str().unwrap());
-    let firmware = ["--firmware", code, "--firmware-vars", vars, "--cmdline", "cloudboot.cmdline.extra=by.run=1"];
+    let firmware =
+        ["--firmware", code, "--firmware-vars", vars, "--cmdline", "cloudboot.cmdline.extra=by.run=1"];
     let args = ["mini.qcow2", "--until", "mini: cmdline *by.run=1", "--timeout", PATIENT];
     let text = booted(&run(&folder, &[args.as_slice(), &firmware].concat()));
     assert!(text.contains("by.run=1"), "{text}");

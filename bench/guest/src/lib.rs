@@ -12,9 +12,9 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-/// 64-bit words of a block of [`PAD`].
+/// 64-bit words of a [`block`].
 pub const BLOCK: usize = 512;
-/// Blocks of [`PAD`]: 12 MiB, what a distribution's kernel for x86_64 has.
+/// Blocks of the kernel: 12 MiB, what a distribution's kernel for x86_64 has.
 pub const BLOCKS: usize = 3072;
 
 /// Block `number` of what makes the kernel as long as a real one: no two are equal, and none is empty.

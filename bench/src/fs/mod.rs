@@ -57,11 +57,11 @@ pub struct Heap {
 }
 
 /// Budget S1: our speed by grub-fstest's.
-const S1: Budget = Budget::AtLeast(2.0);
+const S1: Budget = Budget::NotBelow(2.0);
 /// Budget S2: our speed by that of pread.
-const S2: Budget = Budget::AtLeast(0.5);
+const S2: Budget = Budget::NotBelow(0.5);
 /// Budget S5, MiB.
-const S5: Budget = Budget::AtMost(16.0);
+const S5: Budget = Budget::NotAbove(16.0);
 const MIB: f64 = 1_048_576.0;
 const PEER: &str = "grub-fstest";
 

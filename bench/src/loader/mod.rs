@@ -76,7 +76,7 @@ impl Files {
 
 /// Budget L1: our time by GRUB's.
 fn budget(arch: Arch) -> Budget {
-    Budget::AtMost(if arch == Arch::X86_64 { 0.7 } else { 1.0 })
+    Budget::NotAbove(if arch == Arch::X86_64 { 0.7 } else { 1.0 })
 }
 
 impl Options {

@@ -4,7 +4,10 @@
 use entries::{Arch, File, Found, Kind, Start, discover};
 use vfs::{Disk, Volumes};
 
-use crate::grub::{Call, Grub, Run};
+use crate::{
+    disk::Partition,
+    grub::{Call, Grub, Run},
+};
 
 /// Entries of one menu: a walk beyond has lost its way.
 const MOST: usize = 25;
@@ -31,6 +34,23 @@ pub struct Menu {
     pub default: Option<Leaf>,
     /// How long the menu waits, in seconds, and its style; none where that is not known.
     pub timeout: Option<(Option<u32>, String)>,
+}
+
+impl Menu {
+    /// Where GRUB gives a kernel no argument at all, we give what the system on its volume says, if there is one:
+    /// the root filesystem, which is that volume. That is the one difference on purpose.
+    pub fn complete(&mut self, disk: &str, partitions: &[Partition]) {
+        for leaf in self.leaves.iter_mut().chain(&mut self.default) {
+            let is_its_root = |(i, partition): &(usize, &Partition)| {
+                leaf.file.starts_with(&format!("({disk},gpt{})", i + 1))
+                    && partition.files.iter().any(|(path, _)| path.starts_with("/etc/"))
+            };
+            let root = partitions.iter().enumerate().find(is_its_root);
+            if let (Some(""), Some((_, root))) = (leaf.options.as_deref(), root) {
+                leaf.options = Some(format!("root=UUID={} ro", root.uuid));
+            }
+        }
+    }
 }
 
 /// What GRUB says. Its menu is looked at by numbers until the entry that driver.cfg has added, that of a submenu until an
