@@ -301,7 +301,7 @@ S5   peak  17.000 MiB                                  ≤ 16 MiB  missed
     fn programs_read_names_and_numbers() {
         let json: serde_json::Value = serde_json::from_str(&report().json().unwrap()).unwrap();
         assert_eq!(json["rows"][0]["found"]["median"], 2.0);
-        assert_eq!(json["rows"][1]["budget"]["at_most"], 0.25);
+        assert_eq!(json["rows"][1]["budget"]["not_above"], 0.25);
         assert_eq!(json["rows"][2]["theirs"], serde_json::Value::Null);
         assert_eq!(json["machine"][0]["name"], "processor");
     }
