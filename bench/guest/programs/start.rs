@@ -13,18 +13,20 @@ mod mark;
 mod panic;
 
 use alloc::vec::Vec;
-use core::time::Duration;
+use core::{ptr::NonNull, time::Duration};
 
 use efi::device_path;
 use uefi::{
     Handle, Status,
     boot::{self, LoadImageSource, OpenProtocolAttributes, OpenProtocolParams},
-    entry, println,
+    entry,
+    mem::memory_map::MemoryType,
+    println,
     proto::{BootPolicy, device_path::DevicePath, loaded_image::LoadedImage},
     runtime::{self, ResetType},
 };
 
-use crate::mark::Mark;
+use crate::mark::{TABLE, Times};
 
 #[global_allocator]
 static HEAP: uefi::allocator::Allocator = uefi::allocator::Allocator;
@@ -45,13 +47,24 @@ fn main() -> Status {
 /// Comes back only when the loader does, or cannot be started.
 fn start() -> uefi::Result {
     let _ = boot::set_watchdog_timer(0, 0x1_0000, None);
-    let mark = Mark::install()?;
+    let times = install()?;
     let loader = load()?;
     let before = counter::now();
     boot::stall(SECOND);
     let rate = counter::now().wrapping_sub(before).wrapping_mul(SECONDS);
-    mark.set([counter::now(), rate]);
+    // SAFETY: as in `install`; no other program of ours runs yet.
+    unsafe { times.write([counter::now(), rate]) };
     boot::start_image(loader)
+}
+
+/// Makes the entry for the kernel; its memory is never freed.
+fn install() -> uefi::Result<NonNull<Times>> {
+    let times: NonNull<Times> = boot::allocate_pool(MemoryType::LOADER_DATA, size_of::<Times>())?.cast();
+    // SAFETY: pool memory is aligned to eight bytes, this has the size of the times, and nobody else knows it.
+    unsafe { times.write([0; 2]) };
+    // SAFETY: the GUID is static, and what it names stands there until the machine ends.
+    unsafe { boot::install_configuration_table(&TABLE, times.as_ptr().cast()) }?;
+    Ok(times)
 }
 
 fn load() -> uefi::Result<Handle> {
