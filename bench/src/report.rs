@@ -63,10 +63,10 @@ pub enum Budget {
 /// How pairs become ratios.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ratio {
-    /// Their time by ours: how many times as fast we are.
+    /// Theirs by ours: how many times as fast we are.
     Speed,
-    /// Our time by theirs.
-    Time,
+    /// Ours by theirs: what part of their time or work we need.
+    Share,
 }
 
 impl Fact {
@@ -95,26 +95,26 @@ impl fmt::Display for Budget {
 }
 
 impl Row {
-    /// Of times in seconds. The ratio is taken of each pair, and the median of the ratios counts.
+    /// Of values in `unit`. The ratio is taken of each pair, and the median of the ratios counts.
     ///
     /// None without any pair.
     pub fn of_pairs(
         row: &'static str,
         subject: impl Into<String>,
-        pairs: &[Pair],
+        (pairs, unit): (&[Pair], &'static str),
         ratio: Ratio,
         budget: Budget,
     ) -> Option<Self> {
         let found = Spread::of(pairs.iter().map(|pair| match ratio {
             Ratio::Speed => pair.theirs / pair.ours,
-            Ratio::Time => pair.ours / pair.theirs,
+            Ratio::Share => pair.ours / pair.theirs,
         }))?;
         Some(Self {
             row,
             subject: subject.into(),
             ours: Spread::of(pairs.iter().map(|pair| pair.ours))?.median,
             theirs: Some(Spread::of(pairs.iter().map(|pair| pair.theirs))?.median),
-            unit: "s",
+            unit,
             found,
             budget,
             is_met: budget.is_met(found.median),
@@ -239,8 +239,8 @@ mod tests {
 
     fn report() -> Report {
         let pairs = [(1.0, 3.0), (1.0, 1.0), (2.0, 4.0)].map(|(ours, theirs)| Pair { ours, theirs });
-        let speed = Row::of_pairs("S1", "read", &pairs, Ratio::Speed, Budget::NotBelow(2.0));
-        let time = Row::of_pairs("L1", "boot", &pairs, Ratio::Time, Budget::NotAbove(0.25));
+        let speed = Row::of_pairs("S1", "read", (&pairs, "s"), Ratio::Speed, Budget::NotBelow(2.0));
+        let time = Row::of_pairs("L1", "boot", (&pairs, "s"), Ratio::Share, Budget::NotAbove(0.25));
         Report {
             bench: "test",
             machine: vec![Fact::new("processor", "slow")],
@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(time.found, Spread { least: 1.0 / 3.0, median: 0.5, most: 1.0 });
         assert_eq!([speed.is_met, time.is_met, peak.is_met], [true, false, false]);
         assert!(!report.is_met());
-        assert_eq!(Row::of_pairs("S1", "", &[], Ratio::Speed, Budget::NotBelow(2.0)), None);
+        assert_eq!(Row::of_pairs("S1", "", (&[], "s"), Ratio::Speed, Budget::NotBelow(2.0)), None);
     }
 
     #[test]

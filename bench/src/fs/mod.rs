@@ -139,8 +139,8 @@ fn measure(image: &Image, shape: Shape, pairs: usize, heap: Heap) -> Result<Vec<
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let peak =
         Row::of_value("S5", format!("memory beyond the buffer, {shape}"), peak as f64 / MIB, "MiB", S5);
-    let s1 = Row::of_pairs("S1", subject(PEER), &grub, Ratio::Speed, S1).context("no pair")?;
-    let s2 = Row::of_pairs("S2", subject("pread"), &plain, Ratio::Speed, S2).context("no pair")?;
+    let s1 = Row::of_pairs("S1", subject(PEER), (&grub, "s"), Ratio::Speed, S1).context("no pair")?;
+    let s2 = Row::of_pairs("S2", subject("pread"), (&plain, "s"), Ratio::Speed, S2).context("no pair")?;
     Ok(vec![s1, s2, peak])
 }
 

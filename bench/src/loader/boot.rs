@@ -9,7 +9,8 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use bench_guest::words;
 use qemu::{
-    machine::{self, Firmware, Machine},
+    kvm,
+    machine::{self, Accelerator, Firmware, Machine},
     process::{Got, Messages, Qemu},
 };
 
@@ -31,6 +32,45 @@ const PREALLOCATED: [&str; 4] =
 /// Characters of the console that are repeated when it failed.
 const TAIL: usize = 2000;
 
+/// QEMU executes one instruction in each nanosecond of the guest's time, and does not wait when the guest does.
+const COUNTED: [&str; 2] = ["-icount", "shift=0,sleep=off"];
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// Seconds of the host's clock.
+    Time(Accelerator),
+    /// Millions of instructions that the emulated processor executes.
+    Instructions,
+}
+
+impl Measure {
+    /// What it is called in a table.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Time(Accelerator::Tcg) => "time",
+            Self::Time(Accelerator::Kvm) => "time under KVM",
+            Self::Instructions => "instructions",
+        }
+    }
+
+    /// The unit of its values.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::Time(_) => "s",
+            Self::Instructions => "million",
+        }
+    }
+
+    /// From seconds of the guest's counter.
+    fn value(self, seconds: f64) -> f64 {
+        match self {
+            Self::Time(_) => seconds,
+            Self::Instructions => seconds * 1000.0,
+        }
+    }
+}
+
 /// A machine with one of the disks.
 pub struct Boot<'a> {
     /// Its firmware.
@@ -39,40 +79,57 @@ pub struct Boot<'a> {
     pub disk: &'a Disk<'a>,
     /// The disk.
     pub image: PathBuf,
+    /// What is wanted.
+    pub measure: Measure,
     /// The console is shown.
     pub is_verbose: bool,
 }
 
 impl Boot<'_> {
-    /// Boots it; seconds from the boot loader's start to the kernel's.
+    /// Boots it; what is measured, from the boot loader's start to the kernel's.
     ///
     /// # Errors
     /// When the kernel was not started, or not given what it should have been.
     pub fn run(&self) -> Result<f64> {
-        let console = console(&machine(self.files, &self.image))?;
+        let console = console(&machine(self.files, &self.image, self.measure))?;
         if self.is_verbose {
             eprintln!("{}", console.escape_debug().to_string().replace("\\n", "\n").replace("\\r", ""));
         }
-        judge(&console, &self.disk.kernel, &self.disk.initrd).with_context(|| {
+        let seconds = judge(&console, &self.disk.kernel, &self.disk.initrd).with_context(|| {
             let start = console.char_indices().rev().nth(TAIL).map_or(0, |(at, _)| at);
             format!("the console ends with {:?}", &console[start..])
-        })
+        })?;
+        Ok(self.measure.value(seconds))
     }
 }
 
-fn machine(files: &Files, image: &Path) -> Machine {
+fn machine(files: &Files, image: &Path, measure: Measure) -> Machine {
+    let (accelerator, counted) = match measure {
+        Measure::Time(accelerator) => (accelerator, &[][..]),
+        Measure::Instructions => (Accelerator::Tcg, &COUNTED[..]),
+    };
     Machine {
+        accelerator,
         memory: MEMORY,
         disks: vec![machine::Disk::raw(image)],
-        options: PREALLOCATED.map(Into::into).into(),
+        options: PREALLOCATED.iter().chain(counted).map(Into::into).collect(),
         ..Machine::new(files.arch, Firmware::raw(files.code.clone(), files.vars.clone()))
     }
 }
 
+/// How this machine's processor runs guests.
+///
+/// # Errors
+/// When QEMU does not start.
+pub fn accelerator(files: &Files, image: &Path) -> Result<Accelerator> {
+    let works = kvm::works(&machine(files, image, Measure::Time(Accelerator::Kvm)))?;
+    Ok(if works { Accelerator::Kvm } else { Accelerator::Tcg })
+}
+
 /// QEMU's command line, with the names of files alone.
-pub fn line(files: &Files, image: &Path) -> String {
+pub fn line(files: &Files, image: &Path, measure: Measure) -> String {
     let name = |path: &Path| PathBuf::from(path.file_name().unwrap_or_default());
-    let machine = machine(files, image);
+    let machine = machine(files, image, measure);
     let firmware = Firmware::raw(name(&machine.firmware.code), name(&machine.firmware.vars));
     let machine = Machine { firmware, disks: vec![machine::Disk::raw(name(image))], ..machine };
     let words = machine.arguments().into_iter().map(|word| word.to_string_lossy().into_owned());
@@ -128,6 +185,8 @@ fn judge(console: &str, kernel: &str, initrd: &str) -> Result<f64> {
 
 #[cfg(test)]
 mod tests {
+    use qemu::arch::Arch;
+
     use super::*;
 
     fn console(edit: impl Fn(String) -> String) -> Result<f64> {
@@ -142,6 +201,20 @@ mod tests {
     fn seconds_are_ticks_by_their_rate() {
         assert_eq!(console(|text| text).unwrap(), 2.5);
         assert_eq!(console(|text| text.replace("BOOT_IMAGE=/boot/vmlinuz ", "")).unwrap(), 2.5);
+    }
+
+    #[test]
+    fn with_icount_a_nanosecond_is_an_instruction() {
+        assert_eq!(Measure::Time(Accelerator::Tcg).value(0.25), 0.25);
+        assert_eq!(Measure::Instructions.value(0.25), 250.0, "millions");
+        let files = ["loader", "start", "kernel", "code", "vars"].map(PathBuf::from);
+        let [loader, start, kernel, code, vars] = files;
+        let files = Files { arch: Arch::Riscv64, loader, start, kernel, code, vars };
+        let line = |measure| line(&files, Path::new("/d/disk.raw"), measure);
+        assert!(line(Measure::Instructions).contains(" -icount shift=0,sleep=off"));
+        for accelerator in [Accelerator::Tcg, Accelerator::Kvm] {
+            assert!(!line(Measure::Time(accelerator)).contains("icount"));
+        }
     }
 
     #[test]
