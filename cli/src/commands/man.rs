@@ -2,8 +2,7 @@
 //! `cloud-boot man`.
 
 use std::{
-    fs,
-    io::{self, Write},
+    fs, io,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
@@ -13,6 +12,7 @@ use clap_mangen::{
     Man,
     roff::{Roff, roman},
 };
+use filesystem::Civil;
 
 use crate::{
     Arguments, codes,
@@ -64,11 +64,12 @@ fn write_all(command: &clap::Command, folder: &Path) -> Result<(), Failure> {
 fn page(command: clap::Command) -> io::Result<Vec<u8>> {
     let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let (has_options, has_commands) = (command.get_arguments().next().is_some(), command.has_subcommands());
-    let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_string();
-    let man = Man::new(command);
+    // The date of the release: programs know no other, so that the same source makes the same pages.
+    let Civil { year, month, day, .. } = iso::TIME.into();
+    let date = format!("{year:04}-{month:02}-{day:02}");
+    let man = Man::new(command).date(date).source(concat!("cloud-boot ", env!("CARGO_PKG_VERSION")));
     let mut page = Vec::new();
-    // By hand: clap_mangen leaves an empty date out, and what follows would take its place.
-    writeln!(page, ".TH {name} 1 \"\" \"cloud-boot {}\"", env!("CARGO_PKG_VERSION"))?;
+    man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
     man.render_synopsis_section(&mut page)?;
     man.render_description_section(&mut page)?;
@@ -87,5 +88,6 @@ fn page(command: clap::Command) -> io::Result<Vec<u8>> {
         });
         section.control("fi", []).to_writer(&mut page)?;
     }
-    Ok(page)
+    // clap_mangen 0.3 breaks the line around an empty one, where man(7) has a request for the space between the two.
+    Ok(String::from_utf8_lossy(&page).replace("\n.br\n\n.br\n", "\n.sp\n").into_bytes())
 }

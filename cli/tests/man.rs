@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What shells and manuals get: completions, as bash itself uses them, and pages of every command.
+//! Manual pages of every command, as mandoc and groff read them.
 
 use std::{
     collections::BTreeSet,
@@ -10,11 +10,14 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use oracle::tools::{run, work_dir};
+use oracle::tools::{output, run, work_dir};
 
 /// Requests of man(7), and those of roff that every implementation of it knows.
 const REQUESTS: [&str; 12] =
-    [".PP", ".br", ".IP", ".TH", ".SH", ".TP", ".RS", ".RE", ".ie", ".el", ".nf", ".fi"];
+    [".PP", ".sp", ".IP", ".TH", ".SH", ".TP", ".RS", ".RE", ".ie", ".el", ".nf", ".fi"];
+
+/// The date of the pages, that of the release (`iso::TIME`).
+const DATE: &str = "2026-01-01";
 
 fn program() -> Command {
     let path = env::var_os("CLOUD_BOOT").expect("CLOUD_BOOT names the program");
@@ -32,40 +35,6 @@ fn text(args: &[impl AsRef<OsStr>]) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && errors.is_empty(), "{:?} {errors}", output.status);
     String::from_utf8(output.stdout).unwrap()
-}
-
-#[test]
-fn bash_completes_commands_options_and_values() {
-    let script = work_dir("completions").join("cloud-boot");
-    fs::write(&script, text(&["completions", "bash"])).unwrap();
-    let script = script.to_str().unwrap();
-    run("bash", &["-n", script]);
-    let complete = |words: &[&str]| {
-        let ask = "source \"$1\"; shift; COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); COMP_LINE=\"$*\"; \
-                   _cloud__boot cloud-boot \"${@: -1}\" \"${@: -2:1}\"; printf '%s\\n' \"${COMPREPLY[@]}\"";
-        let said = run("bash", &[&["-c", ask, "bash", script], words].concat());
-        String::from_utf8(said).unwrap().split_whitespace().map(String::from).collect::<Vec<_>>()
-    };
-    assert_eq!(complete(&["cloud-boot", "fs", "m"]), ["manifest"]);
-    assert_eq!(complete(&["cloud-boot", "inspect", "--a"]), ["--arch"]);
-    let machines = ["x86_64", "aarch64", "riscv64", "loongarch64"];
-    assert_eq!(complete(&["cloud-boot", "inspect", "--arch", ""]), machines);
-    assert_eq!(complete(&["cloud-boot", "completions", "z"]), ["zsh"]);
-}
-
-#[test]
-fn every_shell_has_a_script_of_its_own() {
-    let marks = [
-        ("bash", "complete -F _cloud__boot "),
-        ("zsh", "#compdef cloud-boot"),
-        ("fish", "complete -c cloud-boot"),
-        ("elvish", "edit:completion:arg-completer[cloud-boot]"),
-        ("powershell", "Register-ArgumentCompleter"),
-    ];
-    for (shell, mark) in marks {
-        let script = text(&["completions", shell]);
-        assert!(script.contains(mark) && script.contains("manifest"), "{shell}");
-    }
 }
 
 /// Every command, by the name of its page: as the help of its group lists it.
@@ -93,8 +62,8 @@ fn every_command_has_a_page() {
     assert_eq!(names, expected);
     for name in &names {
         let page = fs::read_to_string(folder.join(name)).unwrap();
-        let title = format!(".TH {} 1 \"\" \"cloud-boot 0.0.1\"\n", name.strip_suffix(".1").unwrap());
-        assert!(page.starts_with(&title) && page.contains(".SH SYNOPSIS\n"), "{page}");
+        let title = format!("\n.TH {} 1 {DATE} \"cloud-boot 0.0.1\" \n", name.strip_suffix(".1").unwrap());
+        assert!(page.contains(&title) && page.contains("\n.SH SYNOPSIS\n"), "{page}");
         for line in page.lines().filter(|line| line.starts_with(['.', '\''])) {
             let request = line.split(' ').next().unwrap();
             assert!(REQUESTS.contains(&request), "{name}: {line}");
@@ -114,7 +83,7 @@ fn a_page_has_the_texts_of_the_help() {
     let page = fs::read_to_string(folder.join("cloud-boot-dev-ls.1")).unwrap();
     let marks = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
     let expected = "\
-.TH cloud-boot-dev-ls 1 \"\" \"cloud-boot 0.0.1\"
+.TH cloud-boot-dev-ls 1 2026-01-01 \"cloud-boot 0.0.1\"
 .SH NAME
 cloud\\-boot\\-dev\\-ls \\- Disks and partitions, by the names that `dev cat` takes
 .SH SYNOPSIS
@@ -145,6 +114,52 @@ Images or block devices, together the machine\\*(Aqs disks
 .fi
 ";
     assert_eq!(page.replace(marks, "").replace(" \n", "\n"), expected);
+}
+
+/// What mandoc finds wrong with a page, but for style, and what groff does.
+fn faults(page: &str) -> [String; 2] {
+    let mandoc = output("mandoc", &["-T", "lint", "-W", "warning", page]);
+    let groff = output("groff", &["-ww", "-man", "-T", "ascii", "-z", page]);
+    assert!(mandoc.stderr.is_empty() && groff.stdout.is_empty(), "{page}: {mandoc:?} {groff:?}");
+    // Without a fault each says so by its status, too.
+    let mandoc_said = String::from_utf8(mandoc.stdout).unwrap();
+    assert_eq!(mandoc.status.success(), mandoc_said.is_empty(), "{page}: {mandoc_said}");
+    let groff_said = String::from_utf8(groff.stderr).unwrap();
+    assert!(groff.status.success() || !groff_said.is_empty(), "{page}: {:?}", groff.status);
+    [mandoc_said, groff_said]
+}
+
+#[test]
+fn mandoc_and_groff_have_nothing_against_a_page() {
+    let folder = work_dir("lint");
+    text(&["man", "--out", folder.to_str().unwrap()]);
+    let pages: Vec<_> = fs::read_dir(&folder).unwrap().map(|page| page.unwrap().path()).collect();
+    assert!(pages.len() > 15, "{pages:?}");
+    for page in &pages {
+        assert_eq!(faults(page.to_str().unwrap()), ["", ""], "{page:?}");
+    }
+    // With a byte changed, a heading is a request that neither knows.
+    let page = folder.join("cloud-boot-run.1");
+    let damaged = fs::read_to_string(&page).unwrap().replacen(".SH OPTIONS", ".SX OPTIONS", 1);
+    fs::write(&page, damaged).unwrap();
+    let [mandoc, groff] = faults(page.to_str().unwrap());
+    assert!(mandoc.contains("SX") && groff.contains("SX"), "{mandoc}{groff}");
+}
+
+#[test]
+fn readers_see_the_examples() {
+    let folder = work_dir("ascii");
+    text(&["man", "--out", folder.to_str().unwrap()]);
+    let page = folder.join("cloud-boot-dev-ls.1");
+    let page = page.to_str().unwrap();
+    let example = ["cloud-boot dev ls disk.raw", "the disk, and its partitions as disk.raw#1, disk.raw#2"];
+    for (program, args) in
+        [("mandoc", ["-T", "ascii", page].as_slice()), ("groff", &["-man", "-T", "ascii", page])]
+    {
+        let shown = String::from_utf8(run(program, args)).unwrap();
+        let lines: Vec<&str> = shown.lines().map(str::trim).collect();
+        assert!(lines.windows(2).any(|lines| lines == example) && shown.contains(DATE), "{program}: {shown}");
+    }
 }
 
 #[test]
