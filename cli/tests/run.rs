@@ -58,7 +58,7 @@ fn the_command_line_as_it_is_without_options() {
          -drive if=pflash,unit=0,format=raw,readonly=on,file=./code.fd \
          -drive if=pflash,unit=1,format=raw,snapshot=on,file=./vars.fd \
          -fw_cfg name=opt/org.cloudboot/cmdline,string=cloudboot.console=ttyS0,,115200 \
-         -drive if=none,id=disk0,format=raw,snapshot=on,cache=unsafe,file=./disk.raw \
+         -drive if=none,id=disk0,format=raw,snapshot=on,cache=unsafe,werror=report,file=./disk.raw \
          -device virtio-blk-pci,drive=disk0,bootindex=1"
     );
 }
@@ -83,9 +83,9 @@ fn options_are_where_qemu_looks_for_them() {
         "-smp 3 -m 256",
         "-netdev user,id=network -device virtio-net-pci,netdev=network,romfile= -serial",
         "string=cloudboot.console=ttyS0,,115200 cloudboot.menu=always it'\\''s'",
-        "id=disk0,format=raw,cache=writeback,file=./disk.raw",
-        "id=disk1,format=qcow2,cache=writeback,file=./b.qcow2",
-        "id=disk2,format=vpc,force_size_calc=current_size,cache=writeback,file=./c.vhd",
+        "id=disk0,format=raw,cache=writeback,werror=report,file=./disk.raw",
+        "id=disk1,format=qcow2,cache=writeback,werror=report,file.filename=./b.qcow2,file=json:{\"backing\":null}",
+        "id=disk2,format=vpc,force_size_calc=current_size,cache=writeback,werror=report,file=./c.vhd",
         "unit=1,format=raw,snapshot=on,file=./vars.fd",
     ] {
         assert!(line.contains(part), "{part}: {line}");
@@ -147,7 +147,10 @@ fn what_cannot_be_booted_is_said() {
         ),
         (&["packed.xz"], "E-CLI-IMAGE packed.xz: it is no disk image but xz: unxz; "),
         (&["gone"], "E-CLI-IMAGE gone: No such file"),
-        (&["backed.qcow2"], "E-CLI-IMAGE backed.qcow2: qcow2: unsupported: backing file "),
+        (
+            &["backed.qcow2"],
+            "E-CLI-BACKING backed.qcow2: an overlay of \"disk.raw\", which is not followed unasked; --backing FILE",
+        ),
         (&["--loader=text", one, "--print"], "E-CLI-PROGRAM text: not a UEFI program"),
         (&["--firmware=gone", "--firmware-vars=vars.fd", one, "--no-loader", "--print"], "E-CLI-FILE gone: "),
         (&["--accel=kvm", "--arch=sparc", one], "invalid value 'sparc'"),

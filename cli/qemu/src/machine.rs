@@ -294,7 +294,8 @@ impl Machine {
 fn access(disk: &Disk) -> String {
     // What is thrown away needs not reach the disk; what is kept does when the guest says so.
     let how = if disk.writable { "cache=writeback" } else { "snapshot=on,cache=unsafe" };
-    format!("{how},{}", file(disk))
+    // Where there is no room for it, the guest says so; otherwise the machine would stand still, without a word.
+    format!("{how},werror=report,{}", file(disk))
 }
 
 /// The setting that is the name of a disk's file. With the other one, there is room for that of [`end_of_chain`].
@@ -400,9 +401,9 @@ mod tests {
              -drive if=pflash,unit=1,format=raw,snapshot=on,file=vars.fd \
              -drive if=none,id=cd,format=raw,media=cdrom,readonly=on,file=boot.iso \
              -device ide-cd,drive=cd,bootindex=0 \
-             -drive if=none,id=disk0,format=raw,snapshot=on,cache=unsafe,file=root.raw \
+             -drive if=none,id=disk0,format=raw,snapshot=on,cache=unsafe,werror=report,file=root.raw \
              -device virtio-blk-pci,drive=disk0,bootindex=1 \
-             -drive if=none,id=disk1,format=raw,snapshot=on,cache=unsafe,file=a,,b.raw \
+             -drive if=none,id=disk1,format=raw,snapshot=on,cache=unsafe,werror=report,file=a,,b.raw \
              -device virtio-blk-pci,drive=disk1,bootindex=2 -snapshot"
         );
     }
@@ -426,7 +427,7 @@ mod tests {
             line(&Machine { disks: vec![disk], ..machine(Arch::X86_64, None) })
         };
         let (raw, qcow2, vhd) = (Format::Raw, Format::Qcow2, Format::Vhd);
-        let thrown = "id=disk0,format=qcow2,snapshot=on,cache=unsafe";
+        let thrown = "id=disk0,format=qcow2,snapshot=on,cache=unsafe,werror=report";
         for (backing, wanted) in [
             (vec![], format!("{thrown},file.filename=a,,b,file=json:{{\"backing\":null}} ")),
             (
@@ -452,7 +453,7 @@ mod tests {
             assert!(found.contains(&wanted), "{wanted}: {found}");
         }
         let found = drives(qcow2, &[layer("c", raw)], true);
-        assert!(found.contains("cache=writeback,file=a,,b,backing.driver=raw,"), "{found}");
+        assert!(found.contains("cache=writeback,werror=report,file=a,,b,backing.driver=raw,"), "{found}");
     }
 
     #[test]
@@ -473,7 +474,10 @@ mod tests {
     #[test]
     fn boot_disk_comes_before_the_others() {
         let line = line(&machine(Arch::Riscv64, Some(Boot::Disk("boot.iso".into()))));
-        assert!(line.contains("id=disk0,format=raw,snapshot=on,cache=unsafe,file=boot.iso"), "{line}");
+        assert!(
+            line.contains("id=disk0,format=raw,snapshot=on,cache=unsafe,werror=report,file=boot.iso"),
+            "{line}"
+        );
         assert!(line.contains("virtio-blk-pci,drive=disk1,bootindex=2"), "{line}");
         assert!(!line.contains("cdrom"), "{line}");
     }
@@ -482,7 +486,10 @@ mod tests {
     fn a_sector_that_cannot_be_read_is_one_of_the_disks() {
         let boot = Some(Boot::Disk("boot.iso".into()));
         let line = line(&Machine { read_error: Some(3), ..machine(Arch::X86_64, boot) });
-        assert!(line.contains("id=disk0,format=raw,snapshot=on,cache=unsafe,file=boot.iso"), "{line}");
+        assert!(
+            line.contains("id=disk0,format=raw,snapshot=on,cache=unsafe,werror=report,file=boot.iso"),
+            "{line}"
+        );
         let rule =
             "file.inject-error.0.event=read_aio,file.inject-error.0.sector=6144,file.inject-error.0.errno=5";
         assert!(line.contains(rule) && line.contains("file.image.filename=a,,b.raw"), "{line}");

@@ -31,7 +31,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use crate::{
     arch, codes,
     failure::{Failure, Stop},
-    images::{Backing, Image},
+    images::{self, Backing, Image},
     loader::{self, Programs},
     machine,
     printer::{Printer, note},
@@ -166,6 +166,10 @@ impl Options {
             path::absolute(path).map_err(|why| failed(why.to_string()))
         };
         let own = file(Path::new(path))?;
+        if self.writable && !self.print {
+            // QEMU would write below a filesystem that is mounted from a block device.
+            images::open_for_writing(Path::new(path))?;
+        }
         let layer = |layer: &Layer| Ok(Layer { file: file(&layer.file)?, ..*layer });
         let backing = image.backing.iter().map(layer).collect::<Result<_, Failure>>()?;
         let block_size = image.device.logical_block_size();
@@ -264,7 +268,8 @@ impl Options {
         let Some(cause) = report::failure(watch, end) else { return Ok(()) };
         match end {
             End::Exited(status) if !status.success() => {
-                Err(Failure::new(codes::QEMU, arch.emulator(), cause).into())
+                let advice = "read what it says above".into();
+                Err(Failure { advice, ..Failure::new(codes::QEMU, arch.emulator(), cause) }.into())
             }
             End::Exited(_) if self.until.is_none() => Ok(()),
             _ => Err(Failure::new(codes::RUN, self.images[0].as_bytes(), cause).into()),
