@@ -163,6 +163,28 @@ fn what_cannot_be_booted_is_said() {
     }
 }
 
+/// A running program is what nobody may write to, root neither.
+#[test]
+fn what_cannot_be_written_to_is_refused_before_a_machine_starts() {
+    let folder = folder("run-busy");
+    fs::copy("/usr/bin/sleep", folder.join("sleep")).unwrap();
+    let mut busy = Command::new(folder.join("sleep")).arg("60").spawn().unwrap();
+    let line =
+        "sleep --writable --arch=x86_64 --accel=tcg --no-loader --firmware=code.fd --firmware-vars=vars.fd";
+    let line: Vec<&str> = line.split(' ').collect();
+    let refused = call(&folder, &line);
+    let printed = call(&folder, &[line.as_slice(), &["--print"]].concat());
+    busy.kill().unwrap();
+    busy.wait().unwrap();
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        error.starts_with("cloud-boot: E-CLI-IMAGE sleep: Text file busy") && error.lines().count() == 1,
+        "{error}"
+    );
+    assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
+}
+
 #[test]
 fn a_missing_qemu_is_named_with_its_package() {
     let folder = folder("run-no-qemu");
