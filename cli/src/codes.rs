@@ -67,6 +67,6 @@ code::table! {
         "a guest of QEMU does not run under KVM here, whatever the device /dev/kvm promises",
         "`--accel tcg`";
     pub(crate) RUN: Code = "E-CLI-RUN",
-        "the machine ended, or its time was over, before the console showed what was awaited",
+        "the machine ended, its time was over, or nobody read the console any more, before it showed what was awaited",
         "look at the console's last lines; `--timeout` with more seconds where it was still at work";
 }

@@ -5,6 +5,7 @@ use std::{
     ffi::OsString,
     fs::{self, File},
     io::{self, Seek, SeekFrom},
+    mem,
     os::unix::{
         ffi::OsStrExt,
         fs::{FileExt, FileTypeExt, OpenOptionsExt},
@@ -18,7 +19,7 @@ use block::{BlockRead, BlockWrite, ReadError, check_bounds};
 use clap::Args;
 use filesystem::Error;
 use qcow2::{Header, Qcow2};
-use qemu::disk::Format;
+use qemu::{disk::Format, machine::Layer};
 use rustix::fs::OFlags;
 
 use crate::{codes, failure::Failure};
@@ -30,10 +31,23 @@ const BLOCK_SIZES: [u32; 2] = [512, 4096];
 pub struct Image {
     /// What it is called: the name of its file, or its path where two have the same name.
     pub id: Vec<u8>,
-    /// `disk`; `qcow2` or `vhd` where the file is one and its content the disk.
-    pub kind: &'static str,
+    /// Of its file.
+    pub format: Format,
     /// Its bytes as a disk.
     pub device: Rc<dyn BlockRead>,
+    /// The files that were given for it where it is an overlay, nearest first.
+    pub backing: Vec<Layer>,
+}
+
+impl Image {
+    /// `disk`; `qcow2` or `vhd` where the file is one and its content the disk.
+    pub fn kind(&self) -> &'static str {
+        match self.format {
+            Format::Raw => "disk",
+            Format::Qcow2 => "qcow2",
+            Format::Vhd => "vhd",
+        }
+    }
 }
 
 /// Backing files of qcow2 overlays. What an overlay says of its backing file is never followed: it may name any file.
@@ -45,12 +59,17 @@ pub struct Backing {
     files: Vec<OsString>,
 }
 
-/// The files that are left for overlays to come.
-type Rest<'b> = slice::Iter<'b, OsString>;
+/// Backing files while images are opened.
+struct Chain<'b> {
+    /// Left for overlays to come.
+    rest: slice::Iter<'b, OsString>,
+    /// Below the image that is being opened.
+    layers: Vec<Layer>,
+}
 
 /// Opens all of them, in the order given.
 pub fn open_all(paths: &[OsString], backing: &Backing) -> Result<Vec<Image>, Failure> {
-    let (mut images, mut rest) = (Vec::new(), backing.files.iter());
+    let (mut images, mut chain) = (Vec::new(), Chain { rest: backing.files.iter(), layers: Vec::new() });
     for (i, path) in paths.iter().enumerate() {
         if paths[..i].contains(path) {
             return Err(Failure::new(codes::IMAGE, path.as_bytes(), "given twice"));
@@ -58,10 +77,11 @@ pub fn open_all(paths: &[OsString], backing: &Backing) -> Result<Vec<Image>, Fai
         let is_same = |other: &&OsString| Path::new(other).file_name() == Path::new(path).file_name();
         let is_alone = paths.iter().filter(is_same).count() == 1;
         let name = Path::new(path).file_name().filter(|_| is_alone).unwrap_or(path);
-        let (kind, device) = open(Path::new(path), &mut rest)?;
-        images.push(Image { id: name.as_bytes().to_vec(), kind, device });
+        let (format, device) = open(Path::new(path), &mut chain)?;
+        let backing = mem::take(&mut chain.layers);
+        images.push(Image { id: name.as_bytes().to_vec(), format, device, backing });
     }
-    match rest.next() {
+    match chain.rest.next() {
         Some(file) => Err(Failure::new(
             codes::BACKING,
             file.as_bytes(),
@@ -71,9 +91,9 @@ pub fn open_all(paths: &[OsString], backing: &Backing) -> Result<Vec<Image>, Fai
     }
 }
 
-/// Opens an image, whatever its format: yields its kind, and what the machine would see as a disk.
-fn open(path: &Path, rest: &mut Rest<'_>) -> Result<(&'static str, Rc<dyn BlockRead>), Failure> {
-    content(file(path)?, path, rest)
+/// Opens an image, whatever its format: yields that, and what the machine would see as a disk.
+fn open(path: &Path, chain: &mut Chain<'_>) -> Result<(Format, Rc<dyn BlockRead>), Failure> {
+    content(file(path)?, path, chain)
 }
 
 /// Opens a file for its bytes.
@@ -118,36 +138,45 @@ pub fn open_for_writing(path: &Path) -> Result<RawDisk, Failure> {
 fn content(
     file: RawDisk,
     path: &Path,
-    rest: &mut Rest<'_>,
-) -> Result<(&'static str, Rc<dyn BlockRead>), Failure> {
+    chain: &mut Chain<'_>,
+) -> Result<(Format, Rc<dyn BlockRead>), Failure> {
     let failed = |error: Error| Failure::of(&error, path.as_os_str().as_bytes());
-    Ok(match Format::of_device(&file).map_err(failed)? {
+    let format = Format::of_device(&file).map_err(failed)?;
+    let disk: Rc<dyn BlockRead> = match format {
         Format::Qcow2 => {
             let header = Header::read(&file).map_err(failed)?;
-            let image = match backing(&header, path, rest)? {
+            let image = match backing(&header, path, chain)? {
                 Some(backing) => Qcow2::open_with_backing(file, backing),
                 None => Qcow2::open(file),
             };
-            ("qcow2", Rc::new(image.map_err(failed)?))
+            Rc::new(image.map_err(failed)?)
         }
-        Format::Vhd => ("vhd", Rc::new(vhd::Vhd::open(file).map_err(failed)?)),
-        Format::Raw => ("disk", Rc::new(file)),
-    })
+        Format::Vhd => Rc::new(vhd::Vhd::open(file).map_err(failed)?),
+        Format::Raw => Rc::new(file),
+    };
+    Ok((format, disk))
 }
 
 /// What an overlay stands on: the next of the files that are given. Where the overlay says that it is raw, it is not
 /// looked for what else it could be: whoever wrote to such a disk could have written a header of qcow2.
-fn backing(header: &Header, path: &Path, rest: &mut Rest<'_>) -> Result<Option<Rc<dyn BlockRead>>, Failure> {
+fn backing(
+    header: &Header,
+    path: &Path,
+    chain: &mut Chain<'_>,
+) -> Result<Option<Rc<dyn BlockRead>>, Failure> {
     let Some(name) = &header.backing_file else { return Ok(None) };
-    let Some(next) = rest.next().map(Path::new) else {
+    let Some(next) = chain.rest.next().map(Path::new) else {
         let cause =
             format!("an overlay of \"{}\", which is not followed unasked", String::from_utf8_lossy(name));
         return Err(Failure::new(codes::BACKING, path.as_os_str().as_bytes(), cause));
     };
-    Ok(Some(match header.backing_format.as_deref() {
-        Some(b"raw") => Rc::new(file(next)?),
-        _ => open(next, rest)?.1,
-    }))
+    let (format, disk): (_, Rc<dyn BlockRead>) = match header.backing_format.as_deref() {
+        Some(b"raw") => (Format::Raw, Rc::new(file(next)?)),
+        _ => open(next, chain)?,
+    };
+    // What is below it is there already.
+    chain.layers.insert(0, Layer { file: next.into(), format });
+    Ok(Some(disk))
 }
 
 /// A file that holds the bytes of a disk.

@@ -110,7 +110,7 @@ fn disk(image: &Image) -> Device {
     let children = partitions.iter().filter_map(|partition| self::partition(image, partition)).collect();
     Device {
         id: String::from_utf8_lossy(&image.id).into(),
-        kind: image.kind,
+        kind: image.kind(),
         size: image.device.size(),
         sector_size: image.device.logical_block_size(),
         label: None,
@@ -143,11 +143,18 @@ fn partition(image: &Image, partition: &Partition) -> Option<Device> {
 
 #[cfg(test)]
 mod tests {
+    use qemu::disk::Format;
+
     use super::*;
 
     #[test]
     fn objects_are_called_by_the_names_of_images() {
-        let image = Image { id: b"a b.raw".to_vec(), kind: "disk", device: Rc::new(vec![0; 512]) };
+        let image = Image {
+            id: b"a b.raw".to_vec(),
+            format: Format::Raw,
+            device: Rc::new(vec![0; 512]),
+            backing: Vec::new(),
+        };
         let machine = Machine { images: vec![image], volumes: Volumes::default() };
         let cases = [
             ("hd0", "a b.raw"),

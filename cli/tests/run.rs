@@ -58,7 +58,7 @@ fn the_command_line_as_it_is_without_options() {
          -drive if=pflash,unit=0,format=raw,readonly=on,file=./code.fd \
          -drive if=pflash,unit=1,format=raw,snapshot=on,file=./vars.fd \
          -fw_cfg name=opt/org.cloudboot/cmdline,string=cloudboot.console=ttyS0,,115200 \
-         -drive if=none,id=disk0,format=raw,snapshot=on,cache=unsafe,file=./disk.raw \
+         -drive if=none,id=disk0,format=raw,snapshot=on,cache=unsafe,werror=report,file=./disk.raw \
          -device virtio-blk-pci,drive=disk0,bootindex=1"
     );
 }
@@ -83,9 +83,9 @@ fn options_are_where_qemu_looks_for_them() {
         "-smp 3 -m 256",
         "-netdev user,id=network -device virtio-net-pci,netdev=network,romfile= -serial",
         "string=cloudboot.console=ttyS0,,115200 cloudboot.menu=always it'\\''s'",
-        "id=disk0,format=raw,cache=writeback,file=./disk.raw",
-        "id=disk1,format=qcow2,cache=writeback,file=./b.qcow2",
-        "id=disk2,format=vpc,force_size_calc=current_size,cache=writeback,file=./c.vhd",
+        "id=disk0,format=raw,cache=writeback,werror=report,file=./disk.raw",
+        "id=disk1,format=qcow2,cache=writeback,werror=report,file.filename=./b.qcow2,file=json:{\"backing\":null}",
+        "id=disk2,format=vpc,force_size_calc=current_size,cache=writeback,werror=report,file=./c.vhd",
         "unit=1,format=raw,snapshot=on,file=./vars.fd",
     ] {
         assert!(line.contains(part), "{part}: {line}");
@@ -147,7 +147,10 @@ fn what_cannot_be_booted_is_said() {
         ),
         (&["packed.xz"], "E-CLI-IMAGE packed.xz: it is no disk image but xz: unxz; "),
         (&["gone"], "E-CLI-IMAGE gone: No such file"),
-        (&["backed.qcow2"], "E-CLI-IMAGE backed.qcow2: qcow2: unsupported: backing file "),
+        (
+            &["backed.qcow2"],
+            "E-CLI-BACKING backed.qcow2: an overlay of \"disk.raw\", which is not followed unasked; --backing FILE",
+        ),
         (&["--loader=text", one, "--print"], "E-CLI-PROGRAM text: not a UEFI program"),
         (&["--firmware=gone", "--firmware-vars=vars.fd", one, "--no-loader", "--print"], "E-CLI-FILE gone: "),
         (&["--accel=kvm", "--arch=sparc", one], "invalid value 'sparc'"),
@@ -158,6 +161,28 @@ fn what_cannot_be_booted_is_said() {
         let error = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && error.contains(said), "{args:?}: {error}");
     }
+}
+
+/// A running program is what nobody may write to, root neither.
+#[test]
+fn what_cannot_be_written_to_is_refused_before_a_machine_starts() {
+    let folder = folder("run-busy");
+    fs::copy("/usr/bin/sleep", folder.join("sleep")).unwrap();
+    let mut busy = Command::new(folder.join("sleep")).arg("60").spawn().unwrap();
+    let line =
+        "sleep --writable --arch=x86_64 --accel=tcg --no-loader --firmware=code.fd --firmware-vars=vars.fd";
+    let line: Vec<&str> = line.split(' ').collect();
+    let refused = call(&folder, &line);
+    let printed = call(&folder, &[line.as_slice(), &["--print"]].concat());
+    busy.kill().unwrap();
+    busy.wait().unwrap();
+    let error = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        error.starts_with("cloud-boot: E-CLI-IMAGE sleep: Text file busy") && error.lines().count() == 1,
+        "{error}"
+    );
+    assert!(printed.status.success(), "{}", String::from_utf8_lossy(&printed.stderr));
 }
 
 #[test]

@@ -58,19 +58,7 @@ impl Format {
     /// # Errors
     /// When it cannot be read, is of another format, or names files of its own (backing file, external data).
     pub fn of_file(path: &Path) -> Result<Self> {
-        // Before it is opened: opening a pipe waits for its other end.
-        let kind = fs::metadata(path)?.file_type();
-        ensure!(kind.is_file() || kind.is_block_device(), "neither a file nor a block device");
-        let mut file = File::open(path)?;
-        let size = file.seek(SeekFrom::End(0))?;
-        ensure!(size > 0, "it is empty");
-        let device = Bytes { file, size };
-        let mut head = [0; LONGEST];
-        let length = device.file.read_at(&mut head, 0)?;
-        let head = head.get(..length).unwrap_or_default();
-        if let Some((_, format, mend)) = OTHERS.iter().find(|(magic, ..)| head.starts_with(magic)) {
-            bail!("it is no disk image but {format}: {mend}");
-        }
+        let device = open(path)?;
         let format = Self::of_device(&device).map_err(|error| anyhow!("{error}"))?;
         match format {
             Self::Raw => {}
@@ -81,14 +69,44 @@ impl Format {
     }
 
     /// What `-drive` is told, so that QEMU does not guess.
-    pub fn options(self) -> &'static str {
+    pub fn options(self) -> String {
+        let (driver, more) = self.driver();
+        more.map_or_else(|| format!("format={driver}"), |more| format!("format={driver},{more}"))
+    }
+
+    /// QEMU's name of it, and a setting.
+    pub(crate) fn driver(self) -> (&'static str, Option<&'static str>) {
         match self {
-            Self::Raw => "format=raw",
-            Self::Qcow2 => "format=qcow2",
+            Self::Raw => ("raw", None),
+            Self::Qcow2 => ("qcow2", None),
             // The disk is as large as we say that it is: QEMU goes by the geometry of some makers.
-            Self::Vhd => "format=vpc,force_size_calc=current_size",
+            Self::Vhd => ("vpc", Some("force_size_calc=current_size")),
         }
     }
+}
+
+/// Refuses what is no image of a disk.
+///
+/// # Errors
+/// When it cannot be read, is empty, or of a format that is not for us.
+pub fn check(path: &Path) -> Result<()> {
+    open(path).map(drop)
+}
+
+fn open(path: &Path) -> Result<Bytes> {
+    // Before it is opened: opening a pipe waits for its other end.
+    let kind = fs::metadata(path)?.file_type();
+    ensure!(kind.is_file() || kind.is_block_device(), "neither a file nor a block device");
+    let mut file = File::open(path)?;
+    let size = file.seek(SeekFrom::End(0))?;
+    ensure!(size > 0, "it is empty");
+    let mut head = [0; LONGEST];
+    let length = file.read_at(&mut head, 0)?;
+    let head = head.get(..length).unwrap_or_default();
+    if let Some((_, format, mend)) = OTHERS.iter().find(|(magic, ..)| head.starts_with(magic)) {
+        bail!("it is no disk image but {format}: {mend}");
+    }
+    Ok(Bytes { file, size })
 }
 
 /// The bytes of a file.

@@ -84,6 +84,8 @@ pub struct Disk {
     pub file: PathBuf,
     /// The image's format.
     pub format: Format,
+    /// What an overlay stands on, the nearest first. What images say of that themselves is not followed.
+    pub backing: Vec<Layer>,
     /// Whether the guest's writes go to the image; else they are lost.
     pub writable: bool,
     /// Bytes of its blocks.
@@ -93,8 +95,18 @@ pub struct Disk {
 impl Disk {
     /// A raw image with blocks of 512 bytes that is not written to.
     pub fn raw(file: impl Into<PathBuf>) -> Self {
-        Self { file: file.into(), format: Format::Raw, writable: false, block_size: 512 }
+        let file = file.into();
+        Self { file, format: Format::Raw, backing: Vec::new(), writable: false, block_size: 512 }
     }
+}
+
+/// A file that an overlay stands on. It is never written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// Its name.
+    pub file: PathBuf,
+    /// The format of the disk in it.
+    pub format: Format,
 }
 
 /// How disks are attached.
@@ -253,8 +265,7 @@ impl Machine {
         let boot = boot.iter().map(|disk| (disk, access(disk)));
         let all = boot.chain(self.disks.iter().map(|disk| (disk, self.access(disk))));
         for (index, (disk, access)) in all.enumerate() {
-            let drive = format!("if=none,id=disk{index},{},{access}", disk.format.options());
-            line.drive(&drive, &disk.file);
+            line.disk(&format!("if=none,id=disk{index},{},{access}", disk.format.options()), disk);
             // 0 is the CD's.
             let order = index.saturating_add(1);
             let device = self.bus.device(order);
@@ -272,7 +283,7 @@ impl Machine {
         match self {
             Self { read_error: Some(mib), .. } => broken(*mib),
             Self { bus: Bus::Cd, .. } | Self { read_only: true, .. } => {
-                "readonly=on,cache=unsafe,file".into()
+                format!("readonly=on,cache=unsafe,{}", file(disk))
             }
             _ => access(disk),
         }
@@ -282,7 +293,22 @@ impl Machine {
 /// The same, as the disk alone has it.
 fn access(disk: &Disk) -> String {
     // What is thrown away needs not reach the disk; what is kept does when the guest says so.
-    if disk.writable { "cache=writeback,file".into() } else { "snapshot=on,cache=unsafe,file".into() }
+    let how = if disk.writable { "cache=writeback" } else { "snapshot=on,cache=unsafe" };
+    // Where there is no room for it, the guest says so; otherwise the machine would stand still, without a word.
+    format!("{how},werror=report,{}", file(disk))
+}
+
+/// The setting that is the name of a disk's file. With the other one, there is room for that of [`end_of_chain`].
+fn file(disk: &Disk) -> &'static str {
+    if end_of_chain(disk).is_some() { "file.filename" } else { "file" }
+}
+
+/// Where the lowest layer could name another one, this says that there is none, whatever it names: QEMU opens nothing
+/// but what we name. Only JSON has a null.
+fn end_of_chain(disk: &Disk) -> Option<String> {
+    let lowest = disk.backing.last().map_or(disk.format, |layer| layer.format);
+    let is_open = lowest == Format::Qcow2;
+    is_open.then(|| format!("json:{{\"{}backing\":null}}", "backing.".repeat(disk.backing.len())))
 }
 
 /// How an image is opened whose sector at this MiB cannot be read: every read of it fails with EIO.
@@ -311,17 +337,38 @@ impl CommandLine {
         self.value("-drive", settings, file.as_os_str());
     }
 
-    /// An option whose last setting is any text, with commas doubled as QEMU wants them.
-    fn value(&mut self, name: &str, settings: &str, text: &OsStr) {
-        let mut value = format!("{settings}=").into_bytes();
-        for &byte in text.as_bytes() {
-            value.push(byte);
-            if byte == b',' {
-                value.push(byte);
-            }
+    /// `-drive` of a disk with all layers, each by its name, which may be any bytes. The settings end as above.
+    fn disk(&mut self, settings: &str, disk: &Disk) {
+        let mut value = setting(settings, disk.file.as_os_str());
+        for (depth, Layer { file, format }) in (1..).zip(&disk.backing) {
+            let layer = "backing.".repeat(depth);
+            let (driver, more) = format.driver();
+            let more = more.map(|more| format!("{layer}{more},")).unwrap_or_default();
+            let settings = format!(",{layer}driver={driver},{more}{layer}file.filename");
+            value.extend(setting(&settings, file.as_os_str()));
         }
-        self.0.extend([name.into(), OsString::from_vec(value)]);
+        if let Some(end) = end_of_chain(disk) {
+            value.extend(setting(",file", OsStr::new(&end)));
+        }
+        self.0.extend(["-drive".into(), OsString::from_vec(value)]);
     }
+
+    /// An option whose last setting is any text.
+    fn value(&mut self, name: &str, settings: &str, text: &OsStr) {
+        self.0.extend([name.into(), OsString::from_vec(setting(settings, text))]);
+    }
+}
+
+/// Settings, the last of which is any text, with commas doubled as QEMU wants them.
+fn setting(settings: &str, text: &OsStr) -> Vec<u8> {
+    let mut value = format!("{settings}=").into_bytes();
+    for &byte in text.as_bytes() {
+        value.push(byte);
+        if byte == b',' {
+            value.push(byte);
+        }
+    }
+    value
 }
 
 #[cfg(test)]
@@ -354,9 +401,9 @@ mod tests {
              -drive if=pflash,unit=1,format=raw,snapshot=on,file=vars.fd \
              -drive if=none,id=cd,format=raw,media=cdrom,readonly=on,file=boot.iso \
              -device ide-cd,drive=cd,bootindex=0 \
-             -drive if=none,id=disk0,format=raw,snapshot=on,cache=unsafe,file=root.raw \
+             -drive if=none,id=disk0,format=raw,snapshot=on,cache=unsafe,werror=report,file=root.raw \
              -device virtio-blk-pci,drive=disk0,bootindex=1 \
-             -drive if=none,id=disk1,format=raw,snapshot=on,cache=unsafe,file=a,,b.raw \
+             -drive if=none,id=disk1,format=raw,snapshot=on,cache=unsafe,werror=report,file=a,,b.raw \
              -device virtio-blk-pci,drive=disk1,bootindex=2 -snapshot"
         );
     }
@@ -369,6 +416,44 @@ mod tests {
         assert!(line(&nvme).contains(device), "{}", line(&nvme));
         let scsi = line(&Machine { bus: Bus::Scsi, ..machine(Arch::X86_64, None) });
         assert_eq!(scsi.matches("virtio-scsi-pci").count(), 1, "{scsi}");
+    }
+
+    /// Below what is named, nothing is opened, whatever the images say.
+    #[test]
+    fn layers_are_those_that_are_named_and_no_others() {
+        let layer = |file: &str, format| Layer { file: file.into(), format };
+        let drives = |format, backing: &[Layer], writable| {
+            let disk = Disk { format, backing: backing.into(), writable, ..Disk::raw("a,b") };
+            line(&Machine { disks: vec![disk], ..machine(Arch::X86_64, None) })
+        };
+        let (raw, qcow2, vhd) = (Format::Raw, Format::Qcow2, Format::Vhd);
+        let thrown = "id=disk0,format=qcow2,snapshot=on,cache=unsafe,werror=report";
+        for (backing, wanted) in [
+            (vec![], format!("{thrown},file.filename=a,,b,file=json:{{\"backing\":null}} ")),
+            (
+                vec![layer("c,d", raw)],
+                format!("{thrown},file=a,,b,backing.driver=raw,backing.file.filename=c,,d "),
+            ),
+            (
+                vec![layer("c", qcow2), layer("d", vhd)],
+                format!(
+                    "{thrown},file=a,,b,backing.driver=qcow2,backing.file.filename=c,backing.backing.driver=vpc,\
+                     backing.backing.force_size_calc=current_size,backing.backing.file.filename=d "
+                ),
+            ),
+            (
+                vec![layer("c", qcow2)],
+                format!(
+                    "{thrown},file.filename=a,,b,backing.driver=qcow2,backing.file.filename=c,\
+                     file=json:{{\"backing.backing\":null}} "
+                ),
+            ),
+        ] {
+            let found = drives(qcow2, &backing, false);
+            assert!(found.contains(&wanted), "{wanted}: {found}");
+        }
+        let found = drives(qcow2, &[layer("c", raw)], true);
+        assert!(found.contains("cache=writeback,werror=report,file=a,,b,backing.driver=raw,"), "{found}");
     }
 
     #[test]
@@ -389,7 +474,10 @@ mod tests {
     #[test]
     fn boot_disk_comes_before_the_others() {
         let line = line(&machine(Arch::Riscv64, Some(Boot::Disk("boot.iso".into()))));
-        assert!(line.contains("id=disk0,format=raw,snapshot=on,cache=unsafe,file=boot.iso"), "{line}");
+        assert!(
+            line.contains("id=disk0,format=raw,snapshot=on,cache=unsafe,werror=report,file=boot.iso"),
+            "{line}"
+        );
         assert!(line.contains("virtio-blk-pci,drive=disk1,bootindex=2"), "{line}");
         assert!(!line.contains("cdrom"), "{line}");
     }
@@ -398,7 +486,10 @@ mod tests {
     fn a_sector_that_cannot_be_read_is_one_of_the_disks() {
         let boot = Some(Boot::Disk("boot.iso".into()));
         let line = line(&Machine { read_error: Some(3), ..machine(Arch::X86_64, boot) });
-        assert!(line.contains("id=disk0,format=raw,snapshot=on,cache=unsafe,file=boot.iso"), "{line}");
+        assert!(
+            line.contains("id=disk0,format=raw,snapshot=on,cache=unsafe,werror=report,file=boot.iso"),
+            "{line}"
+        );
         let rule =
             "file.inject-error.0.event=read_aio,file.inject-error.0.sector=6144,file.inject-error.0.errno=5";
         assert!(line.contains(rule) && line.contains("file.image.filename=a,,b.raw"), "{line}");

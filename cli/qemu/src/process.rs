@@ -36,7 +36,7 @@ const BECOME: &str = "--become-child-of";
 /// Exit status of what could not become QEMU, as shells have it.
 const NOT_STARTED: u8 = 127;
 
-/// How long QEMU may take to exit after it has closed its output.
+/// How long QEMU may take to exit after it has closed its output, or was asked to.
 const EXIT_GRACE: Duration = Duration::from_secs(5);
 
 /// Every program that uses [`Qemu`] calls this first: if it was started to become QEMU, it does so and never
@@ -86,13 +86,15 @@ pub enum Messages {
     Hidden,
 }
 
-/// A running QEMU, in a process group of its own. Dropped, it is killed and reaped.
+/// A running QEMU, in a process group of its own. Dropped, it is ended and reaped.
 #[derive(Debug)]
 pub struct Qemu {
     child: Child,
     group: Pid,
     output: ChildStdout,
     input: Option<ChildStdin>,
+    /// It holds back what belongs into images: tables of qcow2, above all.
+    writes: bool,
 }
 
 impl Qemu {
@@ -119,7 +121,8 @@ impl Qemu {
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw).context("no process id")?;
         let output = child.stdout.take().context("no output")?;
         let input = child.stdin.take();
-        Ok(Self { child, group, output, input })
+        let writes = machine.disks.iter().any(|disk| disk.writable);
+        Ok(Self { child, group, output, input, writes })
     }
 
     /// Types `keys`. A machine that has just ended takes no more.
@@ -173,7 +176,7 @@ impl Qemu {
         }
     }
 
-    /// Its status after it has closed its output; killed if it does not exit then.
+    /// Its status after it has closed its output, or was asked to end; killed if it does not exit then.
     ///
     /// # Errors
     /// When it cannot be waited for.
@@ -185,13 +188,13 @@ impl Qemu {
             }
             thread::sleep(Duration::from_millis(10));
         }
-        self.kill();
+        self.signal(Signal::KILL);
         self.child.wait()
     }
 
-    fn kill(&mut self) {
+    fn signal(&mut self, signal: Signal) {
         // It fails only when the group is gone already.
-        let _ = kill_process_group(self.group, Signal::KILL);
+        let _ = kill_process_group(self.group, signal);
     }
 }
 
@@ -199,8 +202,14 @@ impl Drop for Qemu {
     fn drop(&mut self) {
         // Once reaped, the number may be another's.
         if let Ok(None) = self.child.try_wait() {
-            self.kill();
-            let _ = self.child.wait();
+            // Asked to, it writes what it holds back, and then exits; what is not kept needs no time.
+            if self.writes {
+                self.signal(Signal::TERM);
+                let _ = self.exit_status();
+            } else {
+                self.signal(Signal::KILL);
+                let _ = self.child.wait();
+            }
         }
     }
 }

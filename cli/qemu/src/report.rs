@@ -22,6 +22,7 @@ pub fn failure(watch: &Watch, end: &End) -> Option<String> {
             format!("QEMU {} after {:.1} s", process::describe(*status), watch.took.as_secs_f64())
         }
         End::Late => format!("the time is over ({:.1} s)", watch.took.as_secs_f64()),
+        End::Unshown(why) => format!("standard output takes no more of the console: {why}"),
     };
     let mut line = format!("failed in the {} phase: {cause}", watch.phases.current());
     if let Some(pattern) = watch.script.awaited() {

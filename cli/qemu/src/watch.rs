@@ -3,11 +3,13 @@
 
 use std::{
     io::{self, Write},
+    os::fd::AsFd,
     process::ExitStatus,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::{
     console::{Console, Line},
@@ -63,6 +65,8 @@ pub enum End {
     Exited(ExitStatus),
     /// The time was over.
     Late,
+    /// The console could not be shown: nobody reads standard output any more, or it takes nothing.
+    Unshown(io::ErrorKind),
 }
 
 /// One run, and then all that is known of it.
@@ -78,6 +82,8 @@ pub struct Watch {
     pub took: Duration,
     console: Console,
     view: View,
+    /// Why standard output took no more.
+    unshown: Option<io::ErrorKind>,
 }
 
 /// Bytes taken at once.
@@ -90,7 +96,8 @@ impl Watch {
     /// A run that has not begun.
     pub fn new(script: Script, record: Record, view: View) -> Self {
         let console = Console::default();
-        Self { script, phases: Phases::default(), record, took: Duration::ZERO, console, view }
+        let phases = Phases::default();
+        Self { script, phases, record, took: Duration::ZERO, console, view, unshown: None }
     }
 
     /// Starts `machine`, judges its console, and ends it.
@@ -137,6 +144,9 @@ impl Watch {
                 let is_over = self.phases.end.is_some() && limits.after != After::Stay;
                 return Ok(if is_over { End::Seen } else { End::Late });
             }
+            if let Some(why) = self.unshown() {
+                return Ok(End::Unshown(why));
+            }
             let terminal = match &mut self.view {
                 View::Terminal(terminal) => Some(terminal),
                 _ => None,
@@ -162,7 +172,7 @@ impl Watch {
     fn take(&mut self, bytes: &[u8], now: Duration, after: After) -> io::Result<Result<(), End>> {
         self.record.bytes(bytes)?;
         if let View::Terminal(_) = self.view {
-            show(bytes)?;
+            self.show(bytes);
         }
         for &byte in bytes {
             let Some(line) = self.console.push(byte, now) else { continue };
@@ -191,19 +201,33 @@ impl Watch {
 
     fn keep(&mut self, line: &Line) -> io::Result<()> {
         if let View::Lines = self.view {
-            show(&[&line.text, b"\n".as_slice()].concat())?;
+            self.show(&[&line.text, b"\n".as_slice()].concat());
         }
         self.record.line(line)
     }
+
+    /// To standard output, at once.
+    fn show(&mut self, bytes: &[u8]) {
+        let mut out = io::stdout().lock();
+        if let Err(why) = out.write_all(bytes).and_then(|()| out.flush()) {
+            self.unshown.get_or_insert(why.kind());
+        }
+    }
+
+    /// Why the console cannot be shown any more. A machine that is silent shows nothing, and yet is not left running
+    /// for a reader that has gone away.
+    fn unshown(&self) -> Option<io::ErrorKind> {
+        let is_hidden = matches!(self.view, View::Hidden);
+        self.unshown.or_else(|| (!is_hidden && is_unread(io::stdout())).then_some(io::ErrorKind::BrokenPipe))
+    }
 }
 
-/// To standard output, at once. A reader that has gone away ends nothing.
-fn show(bytes: &[u8]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(why) if why.kind() != io::ErrorKind::BrokenPipe => Err(why),
-        _ => Ok(()),
-    }
+/// Whether the other end of a pipe, socket or terminal is closed.
+fn is_unread(output: impl AsFd) -> bool {
+    // These two are reported unasked.
+    let mut fds = [PollFd::new(&output, PollFlags::empty())];
+    let is_known = poll(&mut fds, Some(&Timespec::default())).is_ok();
+    is_known && fds.iter().any(|fd| fd.revents().intersects(PollFlags::ERR | PollFlags::HUP))
 }
 
 #[cfg(test)]

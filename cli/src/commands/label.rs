@@ -63,9 +63,9 @@ impl Options {
             )
             .into());
         }
-        if let Some(image) = machine.images.first().filter(|image| image.kind != "disk") {
+        if let Some(image) = machine.images.first().filter(|image| image.kind() != "disk") {
             let way = "qemu-img convert -O raw makes a raw image of it, which can be written to";
-            return Err(refused(format!("in a {} image, which is only read", image.kind), way).into());
+            return Err(refused(format!("in a {} image, which is only read", image.kind()), way).into());
         }
         let disk = images::open_for_writing(Path::new(&self.image))?;
         let (start, length) = match volume.partition() {

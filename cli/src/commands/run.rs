@@ -5,7 +5,7 @@ use std::{
     env,
     ffi::{OsStr, OsString},
     fs::File,
-    io::Write,
+    io::{self, Write},
     os::{
         fd::AsRawFd,
         unix::ffi::{OsStrExt, OsStringExt},
@@ -17,9 +17,8 @@ use std::{
 use clap::{Args, ValueEnum, value_parser};
 use qemu::{
     arch::Arch,
-    disk::Format,
-    kvm,
-    machine::{Accelerator, Boot, Disk, Firmware, Machine, Serial},
+    disk, kvm,
+    machine::{Accelerator, Boot, Disk, Firmware, Layer, Machine, Serial},
     pattern::Pattern,
     record::Record,
     report,
@@ -32,7 +31,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use crate::{
     arch, codes,
     failure::{Failure, Stop},
-    images::Backing,
+    images::{self, Backing, Image},
     loader::{self, Programs},
     machine,
     printer::{Printer, note},
@@ -53,6 +52,8 @@ const BOOT_IMAGE: &str = "boot.iso";
       two disks, which keep what is written, and a network card
   cloud-boot run disk.raw --until login: --timeout 300 </dev/null
       a test: exit code 0 if the console shows it in time, else 1
+  cloud-boot run snapshot.qcow2 --backing disk.raw
+      an overlay; its backing file is never written to
   cloud-boot run disk.raw --cmdline cloudboot.menu=always
       with settings of the loader
   cloud-boot run disk.raw --print -- -device qemu-xhci
@@ -63,6 +64,8 @@ pub struct Options {
     /// Images or block devices, together the machine's disks: raw, qcow2 or VHD
     #[arg(value_name = "IMAGE", required = true)]
     images: Vec<OsString>,
+    #[command(flatten)]
+    backing: Backing,
     /// The machine's architecture; else that of what the loader would boot
     #[arg(long, value_enum)]
     arch: Option<Arch>,
@@ -148,21 +151,29 @@ impl Options {
 
     /// The architecture of the images, and the images as QEMU is to open them.
     fn disks(&self) -> Result<(Arch, Vec<Disk>), Failure> {
-        let failed = |path: &OsString, why| Failure::new(codes::IMAGE, path.as_bytes(), why);
-        let format = |path: &OsString| {
-            Format::of_file(Path::new(path)).map_err(|why| failed(path, format!("{why:#}")))
-        };
-        let formats: Vec<Format> = self.images.iter().map(format).collect::<Result<_, _>>()?;
-        let opened = machine::Machine::open(&self.images, &Backing::default())?;
-        let disk = |((path, format), image): ((&OsString, Format), &crate::images::Image)| {
-            // What stands before a colon would be a protocol to QEMU.
-            let file = path::absolute(path).map_err(|why| failed(path, why.to_string()))?;
-            Ok(Disk { file, format, writable: self.writable, block_size: image.device.logical_block_size() })
-        };
-        let disks = self.images.iter().zip(formats).zip(&opened.images).map(disk);
-        let disks = disks.collect::<Result<Vec<_>, Failure>>()?;
+        let opened = machine::Machine::open(&self.images, &self.backing)?;
+        let disks = self.images.iter().zip(&opened.images).map(|(path, image)| self.disk(path, image));
+        let disks = disks.collect::<Result<_, _>>()?;
         let arch = self.arch.map_or_else(|| only(&arch::of_images(&opened.volumes), &self.images[0]), Ok)?;
         Ok((arch, disks))
+    }
+
+    fn disk(&self, path: &OsStr, image: &Image) -> Result<Disk, Failure> {
+        let file = |path: &Path| {
+            let failed = |why| Failure::new(codes::IMAGE, path.as_os_str().as_bytes(), why);
+            disk::check(path).map_err(|why| failed(format!("{why:#}")))?;
+            // What stands before a colon would be a protocol to QEMU.
+            path::absolute(path).map_err(|why| failed(why.to_string()))
+        };
+        let own = file(Path::new(path))?;
+        if self.writable && !self.print {
+            // QEMU would write below a filesystem that is mounted from a block device.
+            images::open_for_writing(Path::new(path))?;
+        }
+        let layer = |layer: &Layer| Ok(Layer { file: file(&layer.file)?, ..*layer });
+        let backing = image.backing.iter().map(layer).collect::<Result<_, Failure>>()?;
+        let block_size = image.device.logical_block_size();
+        Ok(Disk { file: own, format: image.format, backing, writable: self.writable, block_size })
     }
 
     /// The boot image, in memory.
@@ -234,6 +245,14 @@ impl Options {
         let after = if self.until.is_some() { After::Stop } else { After::Stay };
         let limits = Limits { time: self.timeout.map(Duration::from_secs), after };
         let end = watch.run(machine, limits).map_err(failed)?;
+        match end {
+            // Whoever reads has seen enough, but a test that was not passed has not been.
+            End::Unshown(io::ErrorKind::BrokenPipe) if self.until.is_some() => {
+                return self.judge(&watch, &end, machine.arch);
+            }
+            End::Unshown(why) => return Err(Stop::of_output(&why.into())),
+            _ => {}
+        }
         if is_typed {
             // The machine's last line may have no end.
             printer.line(format_args!(""))?;
@@ -249,7 +268,8 @@ impl Options {
         let Some(cause) = report::failure(watch, end) else { return Ok(()) };
         match end {
             End::Exited(status) if !status.success() => {
-                Err(Failure::new(codes::QEMU, arch.emulator(), cause).into())
+                let advice = "read what it says above".into();
+                Err(Failure { advice, ..Failure::new(codes::QEMU, arch.emulator(), cause) }.into())
             }
             End::Exited(_) if self.until.is_none() => Ok(()),
             _ => Err(Failure::new(codes::RUN, self.images[0].as_bytes(), cause).into()),

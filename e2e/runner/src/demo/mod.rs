@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use nested::Bazel;
 
@@ -98,6 +98,10 @@ pub fn run(options: &Options) -> Result<bool> {
     say(&format!("booting {} on {arch} in QEMU, {until}", disk.display()));
     let (mut watch, limits) = watch(options)?;
     let end = watch.run(&machine, limits)?;
+    if let End::Unshown(why) = end {
+        // Nothing that is printed now would be seen either.
+        bail!("standard output takes no more of the console: {why}");
+    }
     Ok(conclude(&watch, &end, arch, options.interactive))
 }
 
