@@ -6,7 +6,7 @@ code::table! {
     pub CODES;
     pub(crate) IMAGE: Code = "E-CLI-IMAGE",
         "an image cannot be opened, or is given twice",
-        "name a file or block device that you may read";
+        "name a raw, qcow2 or VHD image or a block device that you may read, and each once";
     pub(crate) BACKING: Code = "E-CLI-BACKING",
         "an overlay names a backing file that is not given, or one is given that none names",
         "`--backing FILE` for each file that an overlay names, no more";

@@ -4,7 +4,7 @@
 use std::io;
 
 use code::Code;
-use filesystem::Error;
+use filesystem::{Error, Format};
 
 use crate::{advice, codes};
 
@@ -17,6 +17,8 @@ pub struct Failure {
     pub object: Vec<u8>,
     /// Why; printed escaped.
     pub cause: String,
+    /// Names that the cause is followed by; printed escaped.
+    pub names: Vec<Vec<u8>>,
     /// The way out.
     pub advice: String,
 }
@@ -24,7 +26,13 @@ pub struct Failure {
 impl Failure {
     /// A failure with the advice that the tables have for its code.
     pub fn new(code: Code, object: impl AsRef<[u8]>, cause: impl ToString) -> Self {
-        Self { code, object: object.as_ref().to_vec(), cause: cause.to_string(), advice: advice::of(code) }
+        Self {
+            code,
+            object: object.as_ref().to_vec(),
+            cause: cause.to_string(),
+            names: Vec::new(),
+            advice: advice::of(code),
+        }
     }
 
     /// What reading a path of an image led to.
@@ -34,6 +42,9 @@ impl Failure {
             // The table speaks of kernels.
             Error::NotFound => "cloud-boot fs ls shows what is there",
             Error::WrongType { .. } => "cloud-boot fs stat shows what it is",
+            Error::Unsupported { format: Format::Qcow2 | Format::Vhd, .. } => {
+                "qemu-img convert -O raw makes an image without it"
+            }
             _ => return failure,
         };
         Self { advice: advice.into(), ..failure }

@@ -8,7 +8,7 @@ use std::{
     mem,
     os::unix::{
         ffi::OsStrExt,
-        fs::{FileExt, FileTypeExt, OpenOptionsExt},
+        fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt},
     },
     path::Path,
     rc::Rc,
@@ -19,10 +19,13 @@ use block::{BlockRead, BlockWrite, ReadError, check_bounds};
 use clap::Args;
 use filesystem::Error;
 use qcow2::{Header, Qcow2};
-use qemu::{disk::Format, machine::Layer};
+use qemu::{
+    disk::{self, Format},
+    machine::Layer,
+};
 use rustix::fs::OFlags;
 
-use crate::{codes, failure::Failure};
+use crate::{codes, failure::Failure, printer::note};
 
 /// The block sizes of disks, the usual one first.
 const BLOCK_SIZES: [u32; 2] = [512, 4096];
@@ -69,11 +72,13 @@ struct Chain<'b> {
 
 /// Opens all of them, in the order given.
 pub fn open_all(paths: &[OsString], backing: &Backing) -> Result<Vec<Image>, Failure> {
+    let is_second =
+        |(i, path): &(usize, &OsString)| paths[..*i].iter().any(|other| is_same_file(other, path));
+    if let Some((_, path)) = paths.iter().enumerate().find(is_second) {
+        return Err(Failure::new(codes::IMAGE, path.as_bytes(), "given twice"));
+    }
     let (mut images, mut chain) = (Vec::new(), Chain { rest: backing.files.iter(), layers: Vec::new() });
-    for (i, path) in paths.iter().enumerate() {
-        if paths[..i].contains(path) {
-            return Err(Failure::new(codes::IMAGE, path.as_bytes(), "given twice"));
-        }
+    for path in paths {
         let is_same = |other: &&OsString| Path::new(other).file_name() == Path::new(path).file_name();
         let is_alone = paths.iter().filter(is_same).count() == 1;
         let name = Path::new(path).file_name().filter(|_| is_alone).unwrap_or(path);
@@ -89,6 +94,16 @@ pub fn open_all(paths: &[OsString], backing: &Backing) -> Result<Vec<Image>, Fai
         )),
         None => Ok(images),
     }
+}
+
+/// Whether two paths lead to one file, or block device.
+fn is_same_file(one: &OsString, other: &OsString) -> bool {
+    let identity = |path: &OsString| {
+        let metadata = fs::metadata(path).ok()?;
+        let is_device = metadata.file_type().is_block_device();
+        Some(if is_device { (metadata.rdev(), None) } else { (metadata.dev(), Some(metadata.ino())) })
+    };
+    one == other || identity(one).is_some_and(|identity_of_one| Some(identity_of_one) == identity(other))
 }
 
 /// Opens an image, whatever its format: yields that, and what the machine would see as a disk.
@@ -145,6 +160,10 @@ fn content(
     let disk: Rc<dyn BlockRead> = match format {
         Format::Qcow2 => {
             let header = Header::read(&file).map_err(failed)?;
+            if header.snapshots > 0 {
+                let name = String::from_utf8_lossy(path.as_os_str().as_bytes());
+                note(&format!("{name}: its internal snapshots are ignored ({})", header.snapshots));
+            }
             let image = match backing(&header, path, chain)? {
                 Some(backing) => Qcow2::open_with_backing(file, backing),
                 None => Qcow2::open(file),
@@ -152,7 +171,11 @@ fn content(
             Rc::new(image.map_err(failed)?)
         }
         Format::Vhd => Rc::new(vhd::Vhd::open(file).map_err(failed)?),
-        Format::Raw => Rc::new(file),
+        Format::Raw => {
+            let failed = |why| Failure::new(codes::IMAGE, path.as_os_str().as_bytes(), why);
+            disk::check(path).map_err(|why| failed(format!("{why:#}")))?;
+            Rc::new(file)
+        }
     };
     Ok((format, disk))
 }

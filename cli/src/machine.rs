@@ -11,6 +11,7 @@ use vfs::{Disk, Volume, Volumes};
 use crate::{
     failure::Failure,
     images::{self, Backing, Image},
+    printer::text,
 };
 
 /// Disks and what is on them.
@@ -24,7 +25,7 @@ pub struct Machine {
 /// Something that has bytes, and what it holds.
 #[derive(Serialize)]
 pub struct Device {
-    /// What commands call it: `disk.raw`, `disk.raw#2`.
+    /// What commands call it, escaped: `disk.raw`, `disk.raw#2`.
     pub id: String,
     /// `disk`, `qcow2`, `vhd` or `partition`.
     pub kind: &'static str,
@@ -109,7 +110,7 @@ fn disk(image: &Image) -> Device {
     let partitions = table.as_ref().map_or(&[][..], |table| &table.partitions);
     let children = partitions.iter().filter_map(|partition| self::partition(image, partition)).collect();
     Device {
-        id: String::from_utf8_lossy(&image.id).into(),
+        id: text(&image.id),
         kind: image.kind(),
         size: image.device.size(),
         sector_size: image.device.logical_block_size(),
@@ -127,7 +128,7 @@ fn partition(image: &Image, partition: &Partition) -> Option<Device> {
     let some = |text: &str| Some(text.to_string()).filter(|text| !text.is_empty());
     let name = partition_id(&image.id, partition);
     Some(Device {
-        id: String::from_utf8_lossy(&name).into(),
+        id: text(&name),
         kind: "partition",
         size: partition.length,
         sector_size: image.device.logical_block_size(),

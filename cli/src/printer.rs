@@ -51,8 +51,9 @@ pub fn note(what: &str) {
 
 /// Tells of a failure, in one line.
 pub fn complain(failure: &Failure) {
-    let Failure { code, object, cause, advice } = failure;
-    let (object, cause) = (text(object), text(cause.as_bytes()));
+    let Failure { code, object, cause, names, advice } = failure;
+    let names: Vec<String> = names.iter().map(|name| text(name)).collect();
+    let (object, cause) = (text(object), text(cause.as_bytes()) + &names.join(", "));
     let advice = if advice.is_empty() { String::new() } else { format!("; {advice}") };
     // Nobody is there to be told.
     let _ = writeln!(io::stderr(), "cloud-boot: {code} {object}: {cause}{advice}");

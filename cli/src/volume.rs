@@ -33,8 +33,8 @@ pub fn pick<'a>(machine: &'a Machine, wanted: Option<&[u8]>) -> Result<&'a Volum
         true => ("no volume is called so; there are", all().collect()),
         false => ("more than one is meant", meant),
     };
-    let listed: Vec<String> = listed.into_iter().take(MOST).map(|volume| shown(machine, volume)).collect();
-    Err(Failure::new(codes::VOLUME, object, format!("{cause}: {}", listed.join(", "))))
+    let names = listed.into_iter().take(MOST).map(|volume| shown(machine, volume)).collect();
+    Err(Failure { names, ..Failure::new(codes::VOLUME, object, format!("{cause}: ")) })
 }
 
 /// What could not be read is the reason, where there is one.
@@ -48,7 +48,9 @@ fn no_volume(machine: &Machine) -> Failure {
 
 fn is_meant(machine: &Machine, volume: &Volume, wanted: &[u8]) -> bool {
     let name = str::from_utf8(wanted).unwrap_or_default();
-    machine.id_of(volume) == wanted
+    let id = machine.id_of(volume);
+    id == wanted
+        || text(&id).as_bytes() == wanted
         || volume.has_label(wanted)
         || volume.has_uuid(name)
         || volume.has_partuuid(name)
@@ -61,11 +63,11 @@ fn holds_os(volume: &Volume) -> bool {
 }
 
 /// `disk.raw#1 (ext4 "root")`
-fn shown(machine: &Machine, volume: &Volume) -> String {
+fn shown(machine: &Machine, volume: &Volume) -> Vec<u8> {
     let identity = volume.identity();
     let label = match identity.label.as_slice() {
-        [] => String::new(),
-        label => format!(" \"{}\"", text(label)),
+        [] => Vec::new(),
+        label => [b" \"", label, b"\""].concat(),
     };
-    format!("{} ({}{label})", String::from_utf8_lossy(&machine.id_of(volume)), identity.format)
+    [&machine.id_of(volume), &b" ("[..], identity.format.as_bytes(), &label, b")"].concat()
 }

@@ -181,7 +181,7 @@ fn what_is_no_image_is_said() {
     let (code, said) = call(&["inspect", &missing]);
     let expected = format!(
         "cloud-boot: E-CLI-IMAGE {missing}: No such file or directory (os error 2); \
-         name a file or block device that you may read\n"
+         name a raw, qcow2 or VHD image or a block device that you may read, and each once\n"
     );
     assert_eq!((code, said), (1, expected));
     run("mkfifo", &[&path("pipe")]);

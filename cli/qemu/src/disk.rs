@@ -26,9 +26,12 @@ pub enum Format {
 }
 
 /// First bytes of what people take for a disk image, and how it becomes one.
-const OTHERS: [(&[u8], &str, &str); 6] = [
+const OTHERS: [(&[u8], &str, &str); 8] = [
     (b"KDMV", "VMDK", "qemu-img convert -O qcow2"),
     (b"vhdxfile", "VHDX", "qemu-img convert -O qcow2"),
+    // VirtualBox and QEMU write other words behind it.
+    (b"<<< ", "VDI", "qemu-img convert -O qcow2"),
+    (b"QED\0", "QED", "qemu-img convert -O qcow2"),
     (b"\xfd7zXZ\0", "xz", "unxz"),
     (b"\x28\xb5\x2f\xfd", "zstd", "unzstd"),
     (b"\x1f\x8b", "gzip", "gunzip"),

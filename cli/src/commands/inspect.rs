@@ -113,7 +113,7 @@ fn lossy(bytes: impl AsRef<[u8]>) -> String {
 fn volumes(machine: &Machine) -> Vec<VolumeReport> {
     let some = |text: String| Some(text).filter(|text| !text.is_empty());
     let report = |volume: &vfs::Volume| {
-        let (identity, id) = (volume.identity(), lossy(machine.id_of(volume)));
+        let (identity, id) = (volume.identity(), text(&machine.id_of(volume)));
         let disk = machine.images.get(volume.disk()).map(|image| image.device.size());
         VolumeReport {
             format: identity.format,
@@ -138,10 +138,10 @@ fn entries(machine: &Machine, found: &Found) -> Vec<EntryReport> {
 }
 
 fn entry(machine: &Machine, entry: &Entry, default: bool) -> EntryReport {
-    let id_of = |file: &File| machine.volumes.get(file.volume).map(|volume| lossy(machine.id_of(volume)));
+    let id_of = |file: &File| machine.volumes.get(file.volume).map(|volume| machine.id_of(volume));
     let home = entry.file();
     let path = |file: &File| match id_of(file) {
-        Some(id) if file.volume != home.volume => format!("{id}:{}", lossy(&file.path)),
+        Some(id) if file.volume != home.volume => format!("{}:{}", lossy(id), lossy(&file.path)),
         _ => lossy(&file.path),
     };
     let (initrd, options) = match &entry.start {
@@ -155,7 +155,7 @@ fn entry(machine: &Machine, entry: &Entry, default: bool) -> EntryReport {
         id: entry.id.clone(),
         title: entry.title.clone(),
         kind: word(entry.source.kind),
-        volume: id_of(home).unwrap_or_default(),
+        volume: id_of(home).map(|id| text(&id)).unwrap_or_default(),
         kernel: lossy(&home.path),
         initrd,
         options,
@@ -193,9 +193,9 @@ fn show(report: &Report, printer: &mut Printer) -> Result<(), Stop> {
     printer.line(format_args!("devices"))?;
     super::dev::show(&report.devices, printer)?;
     printer.line(format_args!("volumes"))?;
-    let ids: Vec<String> = report.volumes.iter().map(|volume| text(volume.id.as_bytes())).collect();
-    let width = ids.iter().map(|id| id.chars().count()).max().unwrap_or(0);
-    for (id, volume) in ids.iter().zip(&report.volumes) {
+    let width = report.volumes.iter().map(|volume| volume.id.chars().count()).max().unwrap_or(0);
+    for volume in &report.volumes {
+        let id = &volume.id;
         let field = |name: &str, value: &Option<String>| match value {
             Some(value) => format!("  {name} {}", text(value.as_bytes())),
             None => String::new(),
@@ -225,10 +225,8 @@ fn show(report: &Report, printer: &mut Printer) -> Result<(), Stop> {
 fn show_entry(entry: &EntryReport, printer: &mut Printer) -> Result<(), Stop> {
     let mark = if entry.default { '*' } else { ' ' };
     let (id, title) = (text(entry.id.as_bytes()), text(entry.title.as_bytes()));
-    let (volume, arch) = (
-        text(entry.volume.as_bytes()),
-        entry.arch.as_ref().map_or(String::new(), |arch| format!(", {arch}")),
-    );
+    let (volume, arch) =
+        (&entry.volume, entry.arch.as_ref().map_or(String::new(), |arch| format!(", {arch}")));
     printer.line(format_args!("{mark} \"{title}\"  {id}  {} on {volume}{arch}", entry.kind))?;
     let mut field = |name: &str, value: &str| match value {
         "" => Ok(()),

@@ -10,12 +10,14 @@ use crate::{
     failure::{Failure, Stop},
     images::Backing,
     machine::{Device, Machine},
-    printer::{Printer, text},
+    printer::{Printer, size},
     progress::Progress,
 };
 
 /// Bytes of one read.
 const CHUNK: usize = 1024 * 1024;
+/// Bytes that are printed without being asked for: an image of some bytes may claim 2^63.
+const MOST_UNASKED: u64 = 16 << 40;
 /// Devices that a message lists.
 const MOST: usize = 16;
 
@@ -38,7 +40,7 @@ pub struct Options {
     /// Bytes to skip
     #[arg(long, value_name = "BYTES", default_value_t = 0)]
     offset: u64,
-    /// Bytes to print; else all up to the end
+    /// Bytes to print; else all up to the end, of at most 16 TiB
     #[arg(long, value_name = "BYTES")]
     length: Option<u64>,
 }
@@ -51,6 +53,11 @@ impl Options {
         let bytes = &device.bytes;
         let rest = bytes.size().checked_sub(self.offset);
         let length = self.length.or(rest);
+        if self.length.is_none() && rest.is_some_and(|rest| rest > MOST_UNASKED) {
+            let cause = format!("it claims to have {}", size(bytes.size()));
+            let advice = format!("more than {} only with --length", size(MOST_UNASKED));
+            return Err(Failure { advice, ..Failure::new(codes::RANGE, &device.name, cause) }.into());
+        }
         let Some(length) = length.filter(|length| rest.is_some_and(|rest| *length <= rest)) else {
             let cause = format!("it has {} bytes", bytes.size());
             return Err(Failure::new(codes::RANGE, &device.name, cause).into());
@@ -68,14 +75,14 @@ impl Options {
             };
         };
         let wanted = wanted.as_bytes();
-        let found = all.iter().find(|device| device.name == wanted);
+        let found = all.iter().find(|device| device.name == wanted || device.id.as_bytes() == wanted);
         found.copied().ok_or_else(|| unclear(wanted, "no device is called so; there are", &all))
     }
 }
 
 fn unclear(object: &[u8], cause: &str, all: &[&Device]) -> Failure {
-    let listed: Vec<String> = all.iter().take(MOST).map(|device| text(&device.name)).collect();
-    Failure::new(codes::DEVICE, object, format!("{cause}: {}", listed.join(", ")))
+    let names = all.iter().take(MOST).map(|device| device.name.clone()).collect();
+    Failure { names, ..Failure::new(codes::DEVICE, object, format!("{cause}: ")) }
 }
 
 fn copy(device: &Device, offset: u64, length: u64, printer: &mut Printer) -> Result<(), Stop> {

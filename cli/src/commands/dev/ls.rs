@@ -50,10 +50,9 @@ impl Options {
 /// A line for each device, and for each in it.
 pub fn show(devices: &[Device], printer: &mut Printer) -> Result<(), Stop> {
     let all = || devices.iter().flat_map(|device| [device].into_iter().chain(&device.children));
-    let ids: Vec<String> = all().map(|device| text(&device.name)).collect();
-    let width = ids.iter().map(|id| id.chars().count()).max().unwrap_or(0);
-    for (id, device) in ids.iter().zip(all()) {
-        let (kind, bytes) = (device.kind, size(device.size));
+    let width = all().map(|device| device.id.chars().count()).max().unwrap_or(0);
+    for device in all() {
+        let (id, kind, bytes) = (&device.id, device.kind, size(device.size));
         printer.line(format_args!("  {id:<width$}  {kind:<9} {bytes:>10}{}", notes(device)))?;
     }
     Ok(())
