@@ -79,6 +79,8 @@ impl Options {
             LabelError::Journal => {
                 refused(error.to_string(), "e2fsck on the unmounted filesystem replays it")
             }
+            LabelError::Mounted => refused(error.to_string(), "unmount it, or repair it with e2fsck"),
+            LabelError::Errors => refused(error.to_string(), "e2fsck on the unmounted filesystem repairs it"),
             _ => refused(error.to_string(), "a shorter label"),
         })?)
     }
