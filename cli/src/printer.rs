@@ -23,7 +23,7 @@ impl Printer {
 
     /// Prints a line of text, in which names are [`text`].
     pub fn line(&mut self, line: fmt::Arguments<'_>) -> Result<(), Stop> {
-        writeln!(self.out, "{}", line.to_string().trim_end()).map_err(|error| Stop::of_output(&error))
+        writeln!(self.out, "{line}").map_err(|error| Stop::of_output(&error))
     }
 
     /// Prints a value as one line of JSON, which any terminal can show, too.
@@ -75,6 +75,11 @@ pub fn text(bytes: &[u8]) -> String {
         chunk.invalid().iter().for_each(|byte| shown.push_str(&format!("\\x{byte:02x}")));
     }
     shown
+}
+
+/// A name of ours that is filled up to a column, and its value; without the spaces where the value is empty.
+pub fn field(name: fmt::Arguments<'_>, value: &str) -> String {
+    if value.is_empty() { name.to_string().trim_end().into() } else { format!("{name}{value}") }
 }
 
 /// A value as JSON: the characters that [`text`] escapes are escaped as JSON has it, which means the same.
@@ -129,6 +134,12 @@ mod tests {
         for (bytes, shown) in cases {
             assert_eq!(text(bytes), shown);
         }
+    }
+
+    #[test]
+    fn a_value_keeps_its_spaces_and_an_empty_one_needs_none() {
+        assert_eq!(field(format_args!("{:<9} ", "path"), "/a "), "path      /a ");
+        assert_eq!(field(format_args!("  {:<9} ", "path"), ""), "  path");
     }
 
     #[test]
