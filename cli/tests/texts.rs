@@ -89,6 +89,31 @@ fn wrong_usage_is_exit_code_2() {
 }
 
 #[test]
+fn output_that_cannot_be_written_is_an_error_and_a_reader_who_left_is_none() {
+    let path = std::path::absolute(env::var_os("CLOUD_BOOT").unwrap()).unwrap();
+    let cases: [&[&str]; 6] = [
+        &["--help"],
+        &["--version"],
+        &["help", "fs"],
+        &["fs", "ls", "--help"],
+        &["completions", "bash"],
+        &["config", "explain", "cloudboot.menu=always"],
+    ];
+    for args in cases {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = Command::new(&path).args(args).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        let said = "cloud-boot: E-CLI-OUTPUT standard output: No space left on device (os error 28); look at what it \
+                    leads to\n";
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), errors.as_str()), (Some(1), said), "{args:?}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = Command::new(&path).args(args).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), b"".as_slice()), "{args:?}");
+    }
+}
+
+#[test]
 fn settings_are_explained_with_their_sources() {
     let file = oracle::tools::work_dir("texts").join("cmdline");
     fs::write(&file, "cloudboot.menu=hidden cloudboot.timeout=3 quiet\n").unwrap();
