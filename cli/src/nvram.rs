@@ -98,6 +98,14 @@ fn of_folder(path: &Path) -> Result<(Vec<Variable>, Failures), Failure> {
         let (attributes, data) = (u32::from_le_bytes(*attributes), data.to_vec());
         variables.push(Variable { vendor: vendor.into(), name: name.into(), attributes, data });
     }
+    if variables.is_empty() {
+        // Of no variables at all, nothing can be said: not that Secure Boot is off either.
+        let nothing = || {
+            let cause = "no variables are in it: none of its files is called NAME-GUID, as in efivarfs";
+            Failure::new(codes::NVRAM, path.as_os_str().as_bytes(), cause)
+        };
+        return Err(failures.into_failure().unwrap_or_else(nothing));
+    }
     variables.sort_by(|a, b| (&a.name, &a.vendor).cmp(&(&b.name, &b.vendor)));
     Ok((variables, failures))
 }

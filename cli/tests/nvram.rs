@@ -213,6 +213,24 @@ fn a_folder_as_efivarfs_has_it_is_read() {
 }
 
 #[test]
+fn a_folder_without_variables_says_nothing_of_secure_boot() {
+    let dir = work_dir("no-variables");
+    let expected = format!(
+        "cloud-boot: E-CLI-NVRAM {}: no variables are in it: none of its files is called NAME-GUID, as in efivarfs; \
+         name the *_VARS.fd of a machine whose firmware is EDK II, or its efivarfs",
+        dir.display()
+    );
+    assert_eq!(failed(&[&dir]), expected);
+    // Neither is a variable: the one has no GUID, the other not even attributes.
+    fs::write(dir.join("SecureBoot"), [6, 0, 0, 0, 1]).unwrap();
+    fs::write(dir.join(format!("SecureBoot-{GLOBAL}")), [6]).unwrap();
+    assert_eq!(failed(&[&dir]), expected);
+    fs::create_dir(dir.join(format!("SetupMode-{GLOBAL}"))).unwrap();
+    assert!(failed(&[&dir]).starts_with("cloud-boot: E-CLI-FILE "));
+    assert!(failed(&["/"]).starts_with("cloud-boot: E-CLI-NVRAM /: no variables are in it"));
+}
+
+#[test]
 fn what_is_no_store_is_said() {
     let dir = work_dir("none");
     let path = |name: &str| dir.join(name).to_str().unwrap().to_string();
