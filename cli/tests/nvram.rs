@@ -5,7 +5,7 @@ use std::{
     env,
     ffi::OsStr,
     fs,
-    os::unix::ffi::OsStrExt,
+    os::unix::{ffi::OsStrExt, fs::FileExt},
     path::Path,
     process::{Command, Output, Stdio},
 };
@@ -228,6 +228,29 @@ fn a_folder_without_variables_says_nothing_of_secure_boot() {
     fs::create_dir(dir.join(format!("SetupMode-{GLOBAL}"))).unwrap();
     assert!(failed(&[&dir]).starts_with("cloud-boot: E-CLI-FILE "));
     assert!(failed(&["/"]).starts_with("cloud-boot: E-CLI-NVRAM /: no variables are in it"));
+}
+
+/// Reading all of it would take days.
+#[test]
+fn a_disk_is_not_searched_to_its_end() {
+    let dir = work_dir("large");
+    let path = |name: &str| dir.join(name).to_str().unwrap().to_string();
+    fs::File::create(path("raw")).unwrap().set_len(15 << 40).unwrap();
+    run("qemu-img", &["create", "-q", "-f", "qcow2", "-o", "cluster_size=2M", &path("qcow2"), "1E"]);
+    for image in [path("raw"), path("qcow2")] {
+        let said = failed(&[&image]);
+        let expected =
+            format!("cloud-boot: E-CLI-NVRAM {image}: no store of variables is in its first 128 MiB; ");
+        assert!(said.starts_with(&expected), "{said}");
+    }
+    // The last place where one is found, and the first where none is.
+    let store = fs::read(STORE).unwrap();
+    for (start, is_found) in [(127u64 << 20, true), (128 << 20, false)] {
+        let file = fs::File::create(path("flash")).unwrap();
+        file.set_len(256 << 20).unwrap();
+        file.write_all_at(&store, start).unwrap();
+        assert_eq!(call(&[path("flash")]).status.success(), is_found, "{start}");
+    }
 }
 
 #[test]
