@@ -13,6 +13,7 @@ mod commands;
 mod copy;
 mod failure;
 mod images;
+mod input;
 mod loader;
 mod machine;
 mod nvram;

@@ -144,3 +144,23 @@ E-CONFIG-VALUE cloudboot.debug=2 (LoadOptions): expected 0 or 1
     let said = "cloud-boot: E-CLI-FILE /gone: No such file or directory (os error 2); check its name and permissions\n";
     assert_eq!((missing.status.code(), missing.stderr.as_slice()), (Some(1), said.as_bytes()));
 }
+
+#[test]
+fn settings_may_come_through_a_pipe() {
+    let pipe = oracle::tools::work_dir("pipe").join("pipe");
+    let pipe = pipe.to_str().unwrap();
+    oracle::tools::run("mkfifo", &[pipe]);
+    let writer = std::thread::spawn({
+        let pipe = pipe.to_string();
+        move || fs::write(pipe, "cloudboot.timeout=3\n").unwrap()
+    });
+    assert_eq!(text(&["config", "explain", "--file", pipe]), "cloudboot.timeout=3 from file\n");
+    writer.join().unwrap();
+    let path = std::path::absolute(env::var_os("CLOUD_BOOT").unwrap()).unwrap();
+    let said = oracle::tools::run_with_input(
+        path.to_str().unwrap(),
+        &["config", "explain", "--file", "/dev/stdin"],
+        b"cloudboot.timeout=4",
+    );
+    assert_eq!(String::from_utf8(said).unwrap(), "cloudboot.timeout=4 from file\n");
+}

@@ -3,7 +3,6 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    fs,
     os::unix::ffi::OsStrExt,
     path::PathBuf,
 };
@@ -13,8 +12,8 @@ use config::{Config, Origin, Text, Trust};
 use serde::Serialize;
 
 use crate::{
-    codes,
-    failure::{Failure, Stop},
+    failure::Stop,
+    input,
     printer::{Printer, text},
 };
 
@@ -98,9 +97,7 @@ impl Explain {
         let mut texts: Vec<Text> =
             self.source.iter().map(|(origin, text)| Text::new(*origin, text.as_bytes())).collect();
         if let Some(file) = &self.file {
-            let failed = |error| Failure::new(codes::FILE, file.as_os_str().as_bytes(), error);
-            let bytes = fs::read(file).map_err(|error: std::io::Error| failed(error))?;
-            texts.push(Text::new(Origin::File, &bytes));
+            texts.push(Text::new(Origin::File, &input::read(file, config::LONGEST as u64, &|_| Ok(()))?));
         }
         if !self.texts.is_empty() {
             let words: Vec<&[u8]> = self.texts.iter().map(|text| OsStr::as_bytes(text)).collect();
