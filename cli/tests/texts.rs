@@ -134,6 +134,14 @@ E-CONFIG-IDLE rd.cloudboot.pass (LoadOptions): it has no effect in this program
 E-CONFIG-VALUE cloudboot.debug=2 (LoadOptions): expected 0 or 1
 "
     );
+    fs::write(file, "cloudboot.debug=a\\b cloudboot.x(\\cloudboot\\cmdline)").unwrap();
+    assert_eq!(
+        text(&["config", "explain", "--file", file]),
+        "\
+E-CONFIG-VALUE cloudboot.debug=a\\\\b (\\cloudboot\\cmdline): expected 0 or 1
+E-CONFIG-UNKNOWN cloudboot.x(\\\\cloudboot\\\\cmdline) (\\cloudboot\\cmdline): there is no such key
+"
+    );
     assert_eq!(
         text(&["config", "explain", "--json", "--locked", "cloudboot.debug=1", "cloudboot.disk=/dev/vda"]),
         "{\"settings\":[{\"key\":\"cloudboot.debug\",\"value\":\"1\",\"source\":\"load-options\"}],\"rest\":\"\",\

@@ -90,6 +90,9 @@ struct Problem {
     code: String,
     object: String,
     message: String,
+    /// Where it stands, as the message says it.
+    #[serde(skip)]
+    origin: String,
 }
 
 impl Explain {
@@ -127,7 +130,7 @@ fn report(config: &Config) -> Report {
         let (code, message) = (problem.code().to_string(), problem.to_string());
         let message = message.strip_prefix(&code).unwrap_or(&message).trim_start();
         let object = message.split(['=', ' ']).next().unwrap_or_default().into();
-        Problem { object, message: message.into(), code }
+        Problem { object, message: message.into(), origin: problem.origin().to_string(), code }
     };
     Report {
         settings: config.effective().map(setting).collect(),
@@ -143,8 +146,14 @@ fn show(report: &Report, printer: &mut Printer) -> Result<(), Stop> {
     if !report.rest.is_empty() {
         printer.line(format_args!("for the kernel: {}", text(report.rest.as_bytes())))?;
     }
-    for Problem { code, message, .. } in &report.problems {
-        printer.line(format_args!("{code} {}", text(message.as_bytes())))?;
+    for Problem { code, message, origin, .. } in &report.problems {
+        // The name of the source is ours, and not escaped; names and values stand in front of it.
+        let (before, origin, behind) = match message.rsplit_once(origin) {
+            Some((before, behind)) => (before, origin.as_str(), behind),
+            None => (message.as_str(), "", ""),
+        };
+        let (before, behind) = (text(before.as_bytes()), text(behind.as_bytes()));
+        printer.line(format_args!("{code} {before}{origin}{behind}"))?;
     }
     Ok(())
 }
