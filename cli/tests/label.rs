@@ -208,3 +208,22 @@ fn images_and_labels_have_any_name() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), b"".as_slice()));
 }
+
+#[test]
+fn json_has_the_volume_and_its_label() {
+    let dir = work_dir("json");
+    let disk = disk(&dir, "-b 1024");
+    let json = |args: &[&str]| -> serde_json::Value {
+        let said = text(&[&[disk.as_str(), "--json", "--volume", "disk.raw#1"], args].concat());
+        serde_json::from_str(&said).unwrap()
+    };
+    let of = |label: Option<&str>| serde_json::json!({ "volume": "disk.raw#1", "label": label });
+    assert_eq!(json(&[]), of(Some("before")));
+    // What was set is said as what is then read.
+    for label in ["new \u{9b}", ""] {
+        let expected = of(Some(label).filter(|label| !label.is_empty()));
+        assert_eq!(json(&[label]), expected);
+        assert_eq!(json(&[]), expected);
+    }
+    assert_eq!(said("e2label", &[&format!("{disk}?offset={START}")]), "");
+}
