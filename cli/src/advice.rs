@@ -20,6 +20,9 @@ const TABLES: [&[Row]; 10] = [
 /// The formats of families of codes.
 const FORMATS: [&[Row]; 2] = [filesystem::codes::FORMATS, image::codes::FORMATS];
 
+/// How advice ends that the advice of the format belongs to.
+const TOOL: &str = "the tool of its format";
+
 /// What the tables advise; empty for a code that is in none.
 pub fn of(code: Code) -> String {
     let code = code.to_string();
@@ -34,7 +37,8 @@ pub fn of(code: Code) -> String {
         let format =
             FORMATS.into_iter().flatten().find(|word| format.is_some_and(|format| format == word.name));
         if let Some(format) = format {
-            let tool = if format.advice.is_empty() { String::new() } else { format!(" ({})", format.advice) };
+            let is_named = row.advice.ends_with(TOOL) && !format.advice.is_empty();
+            let tool = if !is_named { String::new() } else { format!(" ({})", format.advice) };
             return plain(&format!("{}{tool}", row.advice));
         }
     }
@@ -69,6 +73,15 @@ mod tests {
             found: 0,
         });
         assert_eq!(of(error.code()), "repair it with the tool of its format (e2fsck)");
+        let error = Error::Unsupported { format: Format::Ext4, feature: "casefold".into() };
+        let advice = "make the filesystem or image again without that feature, or put the files on another";
+        assert_eq!(of(error.code()), advice, "there is nothing to repair");
+    }
+
+    #[test]
+    fn a_size_has_a_way_out() {
+        let advice = "put a smaller one there; where its size cannot be true, check the filesystem";
+        assert_eq!(of(Error::TooLarge { size: 2, limit: 1 }.code()), advice);
     }
 
     #[test]

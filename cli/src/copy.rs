@@ -3,12 +3,13 @@
 //! for it, everything is made anew, and no link is followed.
 
 use std::{
+    ffi::OsStr,
     fs::File,
     os::{
         fd::{AsFd, OwnedFd},
         unix::{ffi::OsStrExt, fs::FileExt},
     },
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use filesystem::{Attr, FileType};
@@ -35,13 +36,8 @@ pub fn copy(opened: &Opened, target: &Path) -> Result<(), Stop> {
     let (folder, name) = place_of(&opened.path, target)?;
     // What a folder holds is known when it is done.
     let total = node.attr().ok().filter(|attr| attr.kind == FileType::File).map(|attr| attr.size);
-    let mut copy = Copy {
-        folders: vec![Folder { fd: folder, attr: None }],
-        name,
-        skipped: None,
-        progress: Progress::new(total),
-        opened,
-    };
+    let mut copy =
+        Copy { folders: vec![folder], name, skipped: None, progress: Progress::new(total), opened };
     let (mut failures, mut budget) = (Failures::default(), Budget::new(opened.size()));
     walk(node, &opened.path, Order::Tree, &mut budget, &mut |visit, budget| {
         copy.visit(&visit, budget, &mut failures)
@@ -51,20 +47,24 @@ pub fn copy(opened: &Opened, target: &Path) -> Result<(), Stop> {
 }
 
 /// The folder to copy into, which is the user's own choice, and the name of the copy there.
-fn place_of(path: &[u8], target: &Path) -> Result<(OwnedFd, Vec<u8>), Failure> {
+fn place_of(path: &[u8], target: &Path) -> Result<(Folder, Vec<u8>), Failure> {
     let failed =
         |cause: &dyn ToString| Failure::new(codes::TARGET, target.as_os_str().as_bytes(), cause.to_string());
-    let open = |path: &Path| host::openat(CWD, path, folder_flags(), Mode::empty());
+    // The name of the folder that the user is in is left out of messages, as it is in the argument.
+    let open = |path: &Path| {
+        let opened = if path == Path::new("") { Path::new(".") } else { path };
+        let fd = host::openat(CWD, opened, folder_flags(), Mode::empty()).map_err(|error| failed(&error))?;
+        Ok(Folder { fd, path: path.into(), attr: None })
+    };
     if target.is_dir() {
         let name = path.rsplit(|byte| *byte == b'/').find(|name| !name.is_empty()).unwrap_or_default();
         if !is_name(name) {
             return Err(failed(&"it is there, and what is copied has no name of its own"));
         }
-        return Ok((open(target).map_err(|error| failed(&error))?, name.to_vec()));
+        return Ok((open(target)?, name.to_vec()));
     }
     let name = target.file_name().ok_or_else(|| failed(&"no name"))?;
-    let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Ok((open(parent).map_err(|error| failed(&error))?, name.as_bytes().to_vec()))
+    Ok((open(target.parent().unwrap_or(Path::new("")))?, name.as_bytes().to_vec()))
 }
 
 fn folder_flags() -> OFlags {
@@ -89,6 +89,8 @@ struct Copy<'o> {
 
 struct Folder {
     fd: OwnedFd,
+    /// Its path, for messages only.
+    path: PathBuf,
     /// What it gets when its content is there; none for the folder that was there.
     attr: Option<Attr>,
 }
@@ -137,28 +139,32 @@ impl Copy<'_> {
                 Ok(())
             }
             // The next file would fare no better.
-            Err(Problem::Target(error)) => Err(Failure::new(codes::TARGET, &name, error).into()),
+            Err(Problem::Target(error)) => {
+                let path = self.parent().path.join(OsStr::from_bytes(&name));
+                Err(Failure::new(codes::TARGET, path.as_os_str().as_bytes(), error).into())
+            }
         }
     }
 
     /// Finishes the folders of the copy that are deeper than what comes next.
     fn leave(&mut self, depth: usize) {
         while self.folders.len() > depth + 1 {
-            if let Some(Folder { fd, attr: Some(attr) }) = self.folders.pop() {
+            if let Some(Folder { fd, attr: Some(attr), .. }) = self.folders.pop() {
                 finish(&fd, &attr);
             }
         }
     }
 
-    fn parent(&self) -> &OwnedFd {
+    fn parent(&self) -> &Folder {
         // The first is only left when the copy is.
-        &self.folders[self.folders.len() - 1].fd
+        &self.folders[self.folders.len() - 1]
     }
 
     fn folder(&mut self, name: &[u8], attr: &Attr) -> Result<(), Problem> {
-        host::mkdirat(self.parent(), name, Mode::RWXU)?;
-        let fd = host::openat(self.parent(), name, folder_flags() | OFlags::NOFOLLOW, Mode::empty())?;
-        self.folders.push(Folder { fd, attr: Some(attr.clone()) });
+        host::mkdirat(&self.parent().fd, name, Mode::RWXU)?;
+        let fd = host::openat(&self.parent().fd, name, folder_flags() | OFlags::NOFOLLOW, Mode::empty())?;
+        let path = self.parent().path.join(OsStr::from_bytes(name));
+        self.folders.push(Folder { fd, path, attr: Some(attr.clone()) });
         Ok(())
     }
 
@@ -171,7 +177,7 @@ impl Copy<'_> {
     ) -> Result<(), Problem> {
         budget.take(attr.size).map_err(|error| Problem::Image((&error).into()))?;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = File::from(host::openat(self.parent(), name, flags, Mode::RUSR | Mode::WUSR)?);
+        let file = File::from(host::openat(&self.parent().fd, name, flags, Mode::RUSR | Mode::WUSR)?);
         let (mut offset, progress) = (0, &mut self.progress);
         let written = read::<Problem>(visit.node, attr.size, &mut |bytes| {
             // Holes stay holes.
@@ -185,7 +191,7 @@ impl Copy<'_> {
         let written = written.and_then(|()| Ok(file.set_len(attr.size)?));
         if written.is_err() {
             // Half a file would be taken for a whole one.
-            let _ = host::unlinkat(self.parent(), name, AtFlags::empty());
+            let _ = host::unlinkat(&self.parent().fd, name, AtFlags::empty());
         }
         written?;
         finish(&file, attr);
@@ -198,9 +204,9 @@ impl Copy<'_> {
             let cause = "no target that a link can have here".into();
             return Err(Problem::Image(Trouble { code: codes::NAME, cause }));
         }
-        host::symlinkat(target.as_slice(), self.parent(), name)?;
+        host::symlinkat(target.as_slice(), &self.parent().fd, name)?;
         // A filesystem here need not be able to hold every time.
-        let _ = host::utimensat(self.parent(), name, &times(attr), AtFlags::SYMLINK_NOFOLLOW);
+        let _ = host::utimensat(&self.parent().fd, name, &times(attr), AtFlags::SYMLINK_NOFOLLOW);
         Ok(())
     }
 }

@@ -96,10 +96,15 @@ impl Failures {
 
     /// Fails where there was one.
     pub fn end(self) -> Result<(), Stop> {
-        let Some(mut failure) = self.first else { return Ok(()) };
+        self.into_failure().map_or(Ok(()), |failure| Err(failure.into()))
+    }
+
+    /// All of them as one.
+    pub fn into_failure(self) -> Option<Failure> {
+        let mut failure = self.first?;
         if self.others > 0 {
             failure.cause.push_str(&format!(" (and {} more)", self.others));
         }
-        Err(failure.into())
+        Some(failure)
     }
 }

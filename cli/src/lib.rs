@@ -13,6 +13,7 @@ mod commands;
 mod copy;
 mod failure;
 mod images;
+mod input;
 mod loader;
 mod machine;
 mod nvram;
@@ -24,7 +25,11 @@ mod shell;
 mod volume;
 mod walk;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::Parser;
 
@@ -82,9 +87,15 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-/// Help is a usage error, too, whose exit code is 0.
+/// Help is a usage error, too, which goes to standard output and whose exit code is 0.
 fn usage(error: &clap::Error) -> ExitCode {
-    // Nobody is there to be told.
-    let _ = error.print();
-    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+    let printed = error.print().and_then(|()| io::stdout().flush());
+    match printed.map_err(|error| Stop::of_output(&error)) {
+        Err(Stop::Failed(failure)) if !error.use_stderr() => {
+            complain(&failure);
+            ExitCode::FAILURE
+        }
+        // Nobody is there to be told.
+        _ => u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from),
+    }
 }

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The loaders that this program has, EFI programs of the user's own, and boot images of either.
 
-use std::{collections::BTreeMap, fs, os::unix::ffi::OsStrExt, path::Path};
+use std::{collections::BTreeMap, os::unix::ffi::OsStrExt, path::Path};
 
 use iso::{Arch, Content};
 use loaders::LOADERS;
 
-use crate::{codes, failure::Failure};
+use crate::{codes, failure::Failure, input};
+
+/// Bytes of the largest EFI program: unified kernel images have a kernel, an initrd, and little else.
+const LARGEST: u64 = 1 << 30;
 
 /// EFI programs by the architecture that they are for.
 pub type Programs = BTreeMap<Arch, Vec<u8>>;
@@ -30,9 +33,9 @@ pub fn embedded() -> Result<Programs, Failure> {
 /// When it cannot be read, or is none for this architecture.
 pub fn read(arch: Arch, path: &Path) -> Result<Vec<u8>, Failure> {
     let object = path.as_os_str().as_bytes();
-    let bytes = fs::read(path).map_err(|error| Failure::new(codes::FILE, object, error))?;
-    arch.check(&bytes).map_err(|error| Failure::new(codes::PROGRAM, object, error))?;
-    Ok(bytes)
+    // Its header comes first.
+    let check = |head: &[u8]| arch.check(head).map_err(|error| Failure::new(codes::PROGRAM, object, error));
+    input::read(path, LARGEST, &check)
 }
 
 /// The boot image that holds these programs: a CD and a disk. The same programs give the same bytes.

@@ -23,6 +23,9 @@ const EFIVARS: &str = "/sys/firmware/efi/efivars";
 const GUID: usize = 36;
 /// Bytes of a chunk in which a volume is looked for: a multiple of `varstore::ALIGNMENT`.
 const CHUNK: u64 = 1 << 20;
+/// MiB of a file in which a store is looked for: both flash banks of QEMU's virt machines behind one another, more
+/// than any machine's flash has.
+const FLASH_MIB: u64 = 128;
 /// Variables of a folder, and bytes of all of them: more than any firmware has room for.
 const MOST: usize = 16_384;
 const BYTES: u64 = 16 << 20;
@@ -44,7 +47,9 @@ fn of_file(path: &Path, backing: &Backing) -> Result<Vec<Variable>, Failure> {
     let Some(device) = images.first().map(|image| &image.device) else { return Ok(Vec::new()) };
     let failed = |error: block::ReadError| Failure::of(&error.into(), object);
     let Some((start, length)) = find(&**device).map_err(failed)? else {
-        return Err(Failure::new(codes::NVRAM, object, "no store of variables is in it"));
+        let is_whole = device.size() <= FLASH_MIB << 20;
+        let place = if is_whole { "it".into() } else { format!("its first {FLASH_MIB} MiB") };
+        return Err(Failure::new(codes::NVRAM, object, format!("no store of variables is in {place}")));
     };
     if length > varstore::LARGEST {
         let cause =
@@ -60,7 +65,7 @@ fn of_file(path: &Path, backing: &Backing) -> Result<Vec<Variable>, Failure> {
 /// Where the store starts, and its length as it states it.
 fn find(device: &dyn BlockRead) -> Result<Option<(u64, u64)>, block::ReadError> {
     let mut chunk = Vec::new();
-    for at in (0..device.size()).step_by(CHUNK as usize) {
+    for at in (0..device.size().min(FLASH_MIB << 20)).step_by(CHUNK as usize) {
         chunk.resize(CHUNK.min(device.size() - at) as usize, 0);
         device.read_at(at, &mut chunk)?;
         if let Some((start, length)) = varstore::find(&chunk) {
@@ -97,6 +102,14 @@ fn of_folder(path: &Path) -> Result<(Vec<Variable>, Failures), Failure> {
         let Some((attributes, data)) = bytes.split_first_chunk() else { continue };
         let (attributes, data) = (u32::from_le_bytes(*attributes), data.to_vec());
         variables.push(Variable { vendor: vendor.into(), name: name.into(), attributes, data });
+    }
+    if variables.is_empty() {
+        // Of no variables at all, nothing can be said: not that Secure Boot is off either.
+        let nothing = || {
+            let cause = "no variables are in it: none of its files is called NAME-GUID, as in efivarfs";
+            Failure::new(codes::NVRAM, path.as_os_str().as_bytes(), cause)
+        };
+        return Err(failures.into_failure().unwrap_or_else(nothing));
     }
     variables.sort_by(|a, b| (&a.name, &a.vendor).cmp(&(&b.name, &b.vendor)));
     Ok((variables, failures))

@@ -23,12 +23,12 @@ impl Printer {
 
     /// Prints a line of text, in which names are [`text`].
     pub fn line(&mut self, line: fmt::Arguments<'_>) -> Result<(), Stop> {
-        writeln!(self.out, "{}", line.to_string().trim_end()).map_err(|error| Stop::of_output(&error))
+        writeln!(self.out, "{line}").map_err(|error| Stop::of_output(&error))
     }
 
-    /// Prints a value as one line of JSON.
+    /// Prints a value as one line of JSON, which any terminal can show, too.
     pub fn json(&mut self, value: &impl Serialize) -> Result<(), Stop> {
-        let json = serde_json::to_string(value).map_err(|error| Stop::of_output(&io::Error::other(error)))?;
+        let json = json(value).map_err(|error| Stop::of_output(&io::Error::other(error)))?;
         writeln!(self.out, "{json}").map_err(|error| Stop::of_output(&error))
     }
 
@@ -69,7 +69,7 @@ pub fn text(bytes: &[u8]) -> String {
                 '\\' => shown.push_str("\\\\"),
                 '\n' | '\r' | '\t' => shown.extend(c.escape_default()),
                 '\0'..='\x1f' | '\x7f' => shown.push_str(&format!("\\x{:02x}", u32::from(c))),
-                c if c.is_control() || is_hidden(c) => shown.extend(c.escape_unicode()),
+                c if is_hidden(c) => shown.extend(c.escape_unicode()),
                 c => shown.push(c),
             }
         }
@@ -78,9 +78,32 @@ pub fn text(bytes: &[u8]) -> String {
     shown
 }
 
-/// Characters that are not seen and change how others are: marks of direction, separators of lines.
+/// A name of ours that is filled up to a column, and its value; without the spaces where the value is empty.
+pub fn field(name: fmt::Arguments<'_>, value: &str) -> String {
+    if value.is_empty() { name.to_string().trim_end().into() } else { format!("{name}{value}") }
+}
+
+/// A value as JSON: the characters that [`text`] escapes are escaped as JSON has it, which means the same.
+fn json(value: &impl Serialize) -> serde_json::Result<String> {
+    let (json, mut shown) = (serde_json::to_string(value)?, String::new());
+    // None of them stands outside of a string.
+    for c in json.chars() {
+        if is_hidden(c) {
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| shown.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            shown.push(c);
+        }
+    }
+    Ok(shown)
+}
+
+/// Characters that are not seen and change how others are: control characters, marks of direction, ends of lines.
 fn is_hidden(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    let is_mark = matches!(
+        c,
+        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+    );
+    c.is_control() || is_mark
 }
 
 /// `1.0 KiB`, `512 B`: a size for people.
@@ -100,17 +123,37 @@ mod tests {
 
     #[test]
     fn terminals_see_no_control_characters() {
-        let cases: [(&[u8], &str); 6] = [
+        let cases: [(&[u8], &str); 7] = [
             (b"plain name", "plain name"),
             ("Ä€".as_bytes(), "Ä€"),
             (b"\x1b[31mred\n", "\\x1b[31mred\\n"),
             (b"a\xff\\b", "a\\xff\\\\b"),
             ("\u{9b}x".as_bytes(), "\\u{9b}x"),
             ("a\u{202e}b".as_bytes(), "a\\u{202e}b"),
+            ("a\u{61c}b".as_bytes(), "a\\u{61c}b"),
         ];
         for (bytes, shown) in cases {
             assert_eq!(text(bytes), shown);
         }
+    }
+
+    #[test]
+    fn a_value_keeps_its_spaces_and_an_empty_one_needs_none() {
+        assert_eq!(field(format_args!("{:<9} ", "path"), "/a "), "path      /a ");
+        assert_eq!(field(format_args!("  {:<9} ", "path"), ""), "  path");
+    }
+
+    #[test]
+    fn json_means_the_same_and_has_nothing_that_a_terminal_acts_on() {
+        let marks = ('\u{200b}'..='\u{200f}').chain('\u{2028}'..='\u{202e}').chain('\u{2060}'..='\u{2069}');
+        let all: String =
+            ('\0'..='\u{9f}').chain(marks).chain(['\u{61c}', '\u{feff}', 'Ä', '€', '😀']).collect();
+        let value = serde_json::json!({ &all: [&all, 1.5, null, true] });
+        let shown = json(&value).unwrap();
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
+        assert_eq!(shown.chars().filter(|c| !c.is_ascii()).collect::<String>(), "Ä€😀Ä€😀");
+        assert!(!shown.bytes().any(|byte| byte < b' ' || byte == 0x7f), "{shown}");
+        assert_eq!(json(&"\u{9b}31m\x7f\u{202e}").unwrap(), r#""\u009b31m\u007f\u202e""#);
     }
 
     #[test]

@@ -128,15 +128,33 @@ fn a_file_comes_out_through_links_of_the_image() {
     assert_eq!(fs::read(work.0.join("out/kernel")).unwrap(), b"kernel");
     // What is there is left as it is.
     fs::write(work.0.join("out/kernel"), "mine").unwrap();
-    let (code, said) = cp(&[format!("{image}:/kernel"), work.path("out/kernel")]);
-    assert_eq!(
-        (code, said.as_str()),
-        (1, "cloud-boot: E-CLI-TARGET kernel: File exists (os error 17); another target\n")
-    );
+    let target = work.path("out/kernel");
+    let said = format!("cloud-boot: E-CLI-TARGET {target}: File exists (os error 17); another target\n");
+    assert_eq!(cp(&[format!("{image}:/kernel"), target]), (1, said.clone()));
+    assert_eq!(cp(&[format!("{image}:/kernel"), work.path("out")]), (1, said));
     assert_eq!(fs::read(work.0.join("out/kernel")).unwrap(), b"mine");
     assert_eq!(cp(std::slice::from_ref(&image)).0, 2, "no target");
     assert_eq!(cp(&[image, work.path("out")]).0, 2, "no path");
     work.expect_nothing_outside();
+}
+
+/// A name that is twice in a folder of the image can be made once.
+#[test]
+fn a_target_is_named_with_its_whole_path() {
+    let work = Work::new("whole");
+    work.write("top/folder/a\x1b", "x");
+    work.write("top/folder/b\x1b", "x");
+    let image = work.image();
+    work.replace(b"\x01a\x1b", b"\x01b\x1b");
+    let said = |target: &str| {
+        let cause = "File exists (os error 17); another target";
+        format!("cloud-boot: E-CLI-TARGET {target}/folder/b\\x1b: {cause}\n")
+    };
+    assert_eq!(cp(&[format!("{image}:/top"), work.path("out")]), (1, said(&work.path("out/top"))));
+    let path = env::var_os("CLOUD_BOOT").unwrap();
+    let mut command = Command::new(std::path::absolute(path).unwrap());
+    let output = command.args(["fs", "cp", "image:/top", "made"]).current_dir(&work.0).output().unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), said("made"));
 }
 
 #[test]

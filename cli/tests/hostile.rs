@@ -196,3 +196,32 @@ fn what_is_no_image_is_said() {
         assert!(code == 1 && said.contains(cause) && said.contains("E-CLI-IMAGE"), "{said}");
     }
 }
+
+#[test]
+fn files_without_an_end_fill_no_memory() {
+    let dir = work_dir("endless");
+    let path = |name: &str| dir.join(name).to_str().unwrap().to_string();
+    let (out, large) = (path("out"), path("large"));
+    let file = fs::File::create(&large).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"MZ", 0).unwrap();
+    file.set_len((1 << 30) + 1).unwrap();
+    let disk = path("disk.raw");
+    fs::write(&disk, vec![0; 100_000]).unwrap();
+    let none = "E-CLI-PROGRAM /dev/zero: not a UEFI program: it has no PE header; ";
+    for (args, expected) in [
+        (
+            ["config", "explain", "--file", "/dev/zero"].as_slice(),
+            "E-CLI-FILE /dev/zero: more than 65536 bytes, ",
+        ),
+        (&["iso", "--uki", "linux/amd64=/dev/zero", "--out", &out], none),
+        (&["run", "--arch", "x86_64", "--loader", "/dev/zero", "--print", &disk], none),
+        (
+            &["iso", "--uki", &format!("linux/amd64={large}"), "--out", &out],
+            &format!("E-CLI-FILE {large}: more than 1073741824 bytes, "),
+        ),
+    ] {
+        let (code, said) = call(args);
+        assert_eq!((code, said.lines().count()), (1, 1), "{args:?}: {said}");
+        assert!(said.starts_with(&format!("cloud-boot: {expected}")), "{args:?}: {said}");
+    }
+}

@@ -453,6 +453,21 @@ fn folders_and_files_are_shown_without_what_terminals_obey() {
     assert_eq!(text(&["fs", "tree", "--json", &format!("{image}:/boot")]).lines().count(), 5);
 }
 
+#[test]
+fn a_name_keeps_its_spaces() {
+    let work = Work::new("spaces");
+    let image = work.ext4();
+    let (file, commands) = (work.path("tree/etc/os-release"), work.path("commands"));
+    fs::write(&commands, format!("mkdir spaces\ncd spaces\nwrite {file} \" sp \"\nsymlink link \"to \"\n"))
+        .unwrap();
+    run("debugfs", &["-w", "-f", &commands, &image]);
+    let listed = text(&["fs", "ls", &format!("{image}:/spaces")]);
+    assert!(listed.contains("  sp \n") && listed.contains(" link -> to \n"), "{listed:?}");
+    assert_eq!(text(&["fs", "tree", &format!("{image}:/spaces")]), "/spaces/\n   sp \n  link -> to \n");
+    let shown = text(&["fs", "stat", &image, "--path", "/spaces/ sp "]);
+    assert!(shown.starts_with("path      /spaces/ sp \ntype"), "{shown:?}");
+}
+
 fn block_size(image: &str) -> String {
     let said = String::from_utf8(run("dumpe2fs", &["-h", image])).unwrap();
     said.lines().find_map(|line| line.strip_prefix("Block size:")).unwrap().trim().into()

@@ -167,6 +167,23 @@ fn what_is_not_written_to_is_said_with_the_way_out() {
 }
 
 #[test]
+fn a_filesystem_that_is_mounted_or_damaged_is_left_as_it_is() {
+    let dir = work_dir("state");
+    let image = ext4(&dir, "-b 1024 -O ^has_journal");
+    for (state, said) in [
+        ("0", "it is mounted, or was not unmounted cleanly; unmount it, or repair it with e2fsck"),
+        ("2", "it is marked as having errors; e2fsck on the unmounted filesystem repairs it"),
+        ("3", "it is marked as having errors; e2fsck on the unmounted filesystem repairs it"),
+    ] {
+        run("debugfs", &["-w", "-R", &format!("ssv state {state}"), &image]);
+        let before = fs::read(&image).unwrap();
+        assert_eq!(failed(&[&image, "new"]), format!("cloud-boot: E-CLI-LABEL ext4: {said}"), "{state}");
+        assert!(fs::read(&image).unwrap() == before, "{state}");
+        assert_eq!(text(&[&image]), "before\n");
+    }
+}
+
+#[test]
 fn images_and_labels_have_any_name() {
     let dir: PathBuf = work_dir("names");
     let image = ext4(&dir, "-b 1024");
@@ -190,4 +207,23 @@ fn images_and_labels_have_any_name() {
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), b"".as_slice()));
+}
+
+#[test]
+fn json_has_the_volume_and_its_label() {
+    let dir = work_dir("json");
+    let disk = disk(&dir, "-b 1024");
+    let json = |args: &[&str]| -> serde_json::Value {
+        let said = text(&[&[disk.as_str(), "--json", "--volume", "disk.raw#1"], args].concat());
+        serde_json::from_str(&said).unwrap()
+    };
+    let of = |label: Option<&str>| serde_json::json!({ "volume": "disk.raw#1", "label": label });
+    assert_eq!(json(&[]), of(Some("before")));
+    // What was set is said as what is then read.
+    for label in ["new \u{9b}", ""] {
+        let expected = of(Some(label).filter(|label| !label.is_empty()));
+        assert_eq!(json(&[label]), expected);
+        assert_eq!(json(&[]), expected);
+    }
+    assert_eq!(said("e2label", &[&format!("{disk}?offset={START}")]), "");
 }

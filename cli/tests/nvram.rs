@@ -5,7 +5,7 @@ use std::{
     env,
     ffi::OsStr,
     fs,
-    os::unix::ffi::OsStrExt,
+    os::unix::{ffi::OsStrExt, fs::FileExt},
     path::Path,
     process::{Command, Output, Stdio},
 };
@@ -210,6 +210,47 @@ fn a_folder_as_efivarfs_has_it_is_read() {
     assert_eq!(String::from_utf8(output.stdout).unwrap(), shown);
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.starts_with("cloud-boot: E-CLI-FILE ") && said.contains("Is a directory"), "{said}");
+}
+
+#[test]
+fn a_folder_without_variables_says_nothing_of_secure_boot() {
+    let dir = work_dir("no-variables");
+    let expected = format!(
+        "cloud-boot: E-CLI-NVRAM {}: no variables are in it: none of its files is called NAME-GUID, as in efivarfs; \
+         name the *_VARS.fd of a machine whose firmware is EDK II, or its efivarfs",
+        dir.display()
+    );
+    assert_eq!(failed(&[&dir]), expected);
+    // Neither is a variable: the one has no GUID, the other not even attributes.
+    fs::write(dir.join("SecureBoot"), [6, 0, 0, 0, 1]).unwrap();
+    fs::write(dir.join(format!("SecureBoot-{GLOBAL}")), [6]).unwrap();
+    assert_eq!(failed(&[&dir]), expected);
+    fs::create_dir(dir.join(format!("SetupMode-{GLOBAL}"))).unwrap();
+    assert!(failed(&[&dir]).starts_with("cloud-boot: E-CLI-FILE "));
+    assert!(failed(&["/"]).starts_with("cloud-boot: E-CLI-NVRAM /: no variables are in it"));
+}
+
+/// Reading all of it would take days.
+#[test]
+fn a_disk_is_not_searched_to_its_end() {
+    let dir = work_dir("large");
+    let path = |name: &str| dir.join(name).to_str().unwrap().to_string();
+    fs::File::create(path("raw")).unwrap().set_len(15 << 40).unwrap();
+    run("qemu-img", &["create", "-q", "-f", "qcow2", "-o", "cluster_size=2M", &path("qcow2"), "1E"]);
+    for image in [path("raw"), path("qcow2")] {
+        let said = failed(&[&image]);
+        let expected =
+            format!("cloud-boot: E-CLI-NVRAM {image}: no store of variables is in its first 128 MiB; ");
+        assert!(said.starts_with(&expected), "{said}");
+    }
+    // The last place where one is found, and the first where none is.
+    let store = fs::read(STORE).unwrap();
+    for (start, is_found) in [(127u64 << 20, true), (128 << 20, false)] {
+        let file = fs::File::create(path("flash")).unwrap();
+        file.set_len(256 << 20).unwrap();
+        file.write_all_at(&store, start).unwrap();
+        assert_eq!(call(&[path("flash")]).status.success(), is_found, "{start}");
+    }
 }
 
 #[test]

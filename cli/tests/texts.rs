@@ -9,6 +9,8 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use oracle::tools::{run, run_with_input, work_dir};
+
 const COMMANDS: [&[&str]; 21] = [
     &[],
     &["inspect"],
@@ -52,8 +54,7 @@ fn every_command_has_help_with_examples() {
     for command in COMMANDS {
         let help = text(&[command, &["--help"]].concat());
         assert!(!help.contains('\x1b'), "colours where there is no terminal");
-        let is_group = help.contains("\nCommands:\n") && !command.is_empty();
-        assert!(is_group || help.contains("\nExamples:\n  cloud-boot "), "{command:?}");
+        assert!(help.contains("\nExamples:\n  cloud-boot "), "{command:?}");
         let lines: Vec<&str> = help.lines().map(str::trim_end).collect();
         all.push_str(&format!(
             "$ cloud-boot {}\n{}\n\n",
@@ -65,6 +66,41 @@ fn every_command_has_help_with_examples() {
         fs::write(&path, all.trim_end().to_string() + "\n").unwrap();
     }
     assert_eq!(all.trim_end(), fs::read_to_string(&path).unwrap().trim_end());
+}
+
+/// In a folder that has the files that they name.
+#[test]
+fn examples_of_groups_work_as_written() {
+    let dir = work_dir("examples");
+    for (path, content) in
+        [("tree/boot/vmlinuz", "kernel"), ("tree/etc/os-release", "ID=x"), ("cmdline", "quiet")]
+    {
+        fs::create_dir_all(dir.join(path).parent().unwrap()).unwrap();
+        fs::write(dir.join(path), content).unwrap();
+    }
+    let [disk, tree] = ["disk.raw", "tree"].map(|name| dir.join(name).to_str().unwrap().to_string());
+    fs::File::create(&disk).unwrap().set_len(8 << 20).unwrap();
+    run("sgdisk", &["-o", "-n1:2048:14335", &disk]);
+    let inside = ["-t", "ext4", "-E", "offset=1048576", "-d", &tree, &disk, "6M"];
+    run("mke2fs", &[["-q", "-F"].as_slice(), &inside].concat());
+    fs::copy("/usr/share/OVMF/OVMF_VARS_4M.fd", dir.join("OVMF_VARS_4M.fd")).unwrap();
+    let program = std::path::absolute(env::var_os("CLOUD_BOOT").unwrap()).unwrap();
+    for group in ["fs", "dev", "config", "nvram"] {
+        let help = text(&[group, "--help"]);
+        let (_, examples) = help.split_once("\nExamples:\n").unwrap();
+        let lines: Vec<&str> =
+            examples.lines().filter_map(|line| line.strip_prefix("  cloud-boot ")).collect();
+        assert!((2..=3).contains(&lines.len()), "{group}: {lines:?}");
+        for line in lines {
+            let line = format!("exec \"$0\" {line}");
+            let output =
+                Command::new("sh").args(["-c", &line]).arg(&program).current_dir(&dir).output().unwrap();
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() && errors.is_empty(), "{line}: {errors}");
+        }
+    }
+    assert_eq!(fs::read(dir.join("copy-of-boot/vmlinuz")).unwrap(), b"kernel");
+    assert_eq!(fs::metadata(dir.join("partition.img")).unwrap().len(), 6 << 20);
 }
 
 #[test]
@@ -89,8 +125,33 @@ fn wrong_usage_is_exit_code_2() {
 }
 
 #[test]
+fn output_that_cannot_be_written_is_an_error_and_a_reader_who_left_is_none() {
+    let path = std::path::absolute(env::var_os("CLOUD_BOOT").unwrap()).unwrap();
+    let cases: [&[&str]; 6] = [
+        &["--help"],
+        &["--version"],
+        &["help", "fs"],
+        &["fs", "ls", "--help"],
+        &["completions", "bash"],
+        &["config", "explain", "cloudboot.menu=always"],
+    ];
+    for args in cases {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = Command::new(&path).args(args).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        let said = "cloud-boot: E-CLI-OUTPUT standard output: No space left on device (os error 28); look at what it \
+                    leads to\n";
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), errors.as_str()), (Some(1), said), "{args:?}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = Command::new(&path).args(args).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(0), b"".as_slice()), "{args:?}");
+    }
+}
+
+#[test]
 fn settings_are_explained_with_their_sources() {
-    let file = oracle::tools::work_dir("texts").join("cmdline");
+    let file = work_dir("texts").join("cmdline");
     fs::write(&file, "cloudboot.menu=hidden cloudboot.timeout=3 quiet\n").unwrap();
     let file = file.to_str().unwrap();
     let args = ["config", "explain", "--file", file, "--source", "smbios=cloudboot.target=rescue"];
@@ -109,6 +170,14 @@ E-CONFIG-IDLE rd.cloudboot.pass (LoadOptions): it has no effect in this program
 E-CONFIG-VALUE cloudboot.debug=2 (LoadOptions): expected 0 or 1
 "
     );
+    fs::write(file, "cloudboot.debug=a\\b cloudboot.x(\\cloudboot\\cmdline)").unwrap();
+    assert_eq!(
+        text(&["config", "explain", "--file", file]),
+        "\
+E-CONFIG-VALUE cloudboot.debug=a\\\\b (\\cloudboot\\cmdline): expected 0 or 1
+E-CONFIG-UNKNOWN cloudboot.x(\\\\cloudboot\\\\cmdline) (\\cloudboot\\cmdline): there is no such key
+"
+    );
     assert_eq!(
         text(&["config", "explain", "--json", "--locked", "cloudboot.debug=1", "cloudboot.disk=/dev/vda"]),
         "{\"settings\":[{\"key\":\"cloudboot.debug\",\"value\":\"1\",\"source\":\"load-options\"}],\"rest\":\"\",\
@@ -118,4 +187,24 @@ E-CONFIG-VALUE cloudboot.debug=2 (LoadOptions): expected 0 or 1
     let missing = call(&["config", "explain", "--file", "/gone"]);
     let said = "cloud-boot: E-CLI-FILE /gone: No such file or directory (os error 2); check its name and permissions\n";
     assert_eq!((missing.status.code(), missing.stderr.as_slice()), (Some(1), said.as_bytes()));
+}
+
+#[test]
+fn settings_may_come_through_a_pipe() {
+    let pipe = work_dir("pipe").join("pipe");
+    let pipe = pipe.to_str().unwrap();
+    run("mkfifo", &[pipe]);
+    let writer = std::thread::spawn({
+        let pipe = pipe.to_string();
+        move || fs::write(pipe, "cloudboot.timeout=3\n").unwrap()
+    });
+    assert_eq!(text(&["config", "explain", "--file", pipe]), "cloudboot.timeout=3 from file\n");
+    writer.join().unwrap();
+    let path = std::path::absolute(env::var_os("CLOUD_BOOT").unwrap()).unwrap();
+    let said = run_with_input(
+        path.to_str().unwrap(),
+        &["config", "explain", "--file", "/dev/stdin"],
+        b"cloudboot.timeout=4",
+    );
+    assert_eq!(String::from_utf8(said).unwrap(), "cloudboot.timeout=4 from file\n");
 }

@@ -35,11 +35,11 @@ use alloc::{format, string::String, vec::Vec};
 use core::fmt;
 
 pub use keys::{KEYS, Key, Locked, ROWS, Row, Value};
-pub use line::{Word, words};
+pub use line::{LONGEST, Word, words};
 pub use problem::Problem;
 pub use text::Text;
 
-use line::{LONGEST, MOST};
+use line::MOST;
 use secret::Secret;
 
 /// What starts a key of ours, besides those of other programs that we share.

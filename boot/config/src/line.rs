@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Splitting a command line into words, as Linux does (lib/cmdline.c, `next_arg`).
 
-/// Bytes of a line.
-pub(crate) const LONGEST: usize = 64 * 1024;
+/// Bytes of the longest line.
+pub const LONGEST: usize = 64 * 1024;
 /// Words of a line.
 pub(crate) const MOST: usize = 4096;
 

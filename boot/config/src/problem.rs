@@ -58,6 +58,17 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// Where it stands; the message says it behind what the source itself says, in the form of [`Origin`].
+    pub fn origin(&self) -> Origin {
+        match self {
+            Self::Unknown { origin, .. }
+            | Self::Value { origin, .. }
+            | Self::Refused { origin, .. }
+            | Self::Idle { origin, .. }
+            | Self::Line { origin, .. } => *origin,
+        }
+    }
+
     /// The stable code.
     pub fn code(&self) -> Code {
         match self {

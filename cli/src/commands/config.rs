@@ -3,7 +3,6 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    fs,
     os::unix::ffi::OsStrExt,
     path::PathBuf,
 };
@@ -13,8 +12,8 @@ use config::{Config, Origin, Text, Trust};
 use serde::Serialize;
 
 use crate::{
-    codes,
-    failure::{Failure, Stop},
+    failure::Stop,
+    input,
     printer::{Printer, text},
 };
 
@@ -91,6 +90,9 @@ struct Problem {
     code: String,
     object: String,
     message: String,
+    /// Where it stands, as the message says it.
+    #[serde(skip)]
+    origin: String,
 }
 
 impl Explain {
@@ -98,9 +100,7 @@ impl Explain {
         let mut texts: Vec<Text> =
             self.source.iter().map(|(origin, text)| Text::new(*origin, text.as_bytes())).collect();
         if let Some(file) = &self.file {
-            let failed = |error| Failure::new(codes::FILE, file.as_os_str().as_bytes(), error);
-            let bytes = fs::read(file).map_err(|error: std::io::Error| failed(error))?;
-            texts.push(Text::new(Origin::File, &bytes));
+            texts.push(Text::new(Origin::File, &input::read(file, config::LONGEST as u64, &|_| Ok(()))?));
         }
         if !self.texts.is_empty() {
             let words: Vec<&[u8]> = self.texts.iter().map(|text| OsStr::as_bytes(text)).collect();
@@ -130,7 +130,7 @@ fn report(config: &Config) -> Report {
         let (code, message) = (problem.code().to_string(), problem.to_string());
         let message = message.strip_prefix(&code).unwrap_or(&message).trim_start();
         let object = message.split(['=', ' ']).next().unwrap_or_default().into();
-        Problem { object, message: message.into(), code }
+        Problem { object, message: message.into(), origin: problem.origin().to_string(), code }
     };
     Report {
         settings: config.effective().map(setting).collect(),
@@ -146,8 +146,14 @@ fn show(report: &Report, printer: &mut Printer) -> Result<(), Stop> {
     if !report.rest.is_empty() {
         printer.line(format_args!("for the kernel: {}", text(report.rest.as_bytes())))?;
     }
-    for Problem { code, message, .. } in &report.problems {
-        printer.line(format_args!("{code} {}", text(message.as_bytes())))?;
+    for Problem { code, message, origin, .. } in &report.problems {
+        // The name of the source is ours, and not escaped; names and values stand in front of it.
+        let (before, origin, behind) = match message.rsplit_once(origin) {
+            Some((before, behind)) => (before, origin.as_str(), behind),
+            None => (message.as_str(), "", ""),
+        };
+        let (before, behind) = (text(before.as_bytes()), text(behind.as_bytes()));
+        printer.line(format_args!("{code} {before}{origin}{behind}"))?;
     }
     Ok(())
 }

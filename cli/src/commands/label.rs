@@ -7,6 +7,8 @@ use block::Slice;
 use clap::Args;
 use code::Code;
 use ext4::label::{self, LabelError};
+use serde::Serialize;
+use vfs::Volume;
 
 use crate::{
     codes,
@@ -29,6 +31,8 @@ const FORMATS: [&str; 3] = ["ext2", "ext3", "ext4"];
       sets it
   cloud-boot label disk.raw data --volume 'disk.raw#2'
       on one of several volumes
+  cloud-boot label --json disk.raw
+      the same for programs: volume and label
 
 Only raw images and block devices are written to, and nothing in them but the label in the superblock and its copies.
 Images that are not raw are converted first: qemu-img convert -O raw disk.qcow2 disk.raw")]
@@ -44,6 +48,16 @@ pub struct Options {
     volume: Option<OsString>,
     #[command(flatten)]
     backing: Backing,
+    /// One line of JSON: the volume and the label that it has now
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    volume: String,
+    /// None where it has none, as `inspect --json` has it.
+    label: Option<String>,
 }
 
 impl Options {
@@ -51,21 +65,32 @@ impl Options {
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
         let machine = Machine::open(std::slice::from_ref(&self.image), &self.backing)?;
         let volume = volume::pick(&machine, self.volume.as_deref().map(OsStrExt::as_bytes))?;
-        let Some(label) = &self.label else {
-            return printer.line(format_args!("{}", text(&volume.identity().label)));
+        let show = |label: &[u8], printer: &mut Printer| {
+            let label = Some(lossy(label)).filter(|label| !label.is_empty());
+            printer.json(&Report { volume: lossy(&machine.id_of(volume)), label })
         };
+        match &self.label {
+            None if self.json => show(&volume.identity().label, printer),
+            None => printer.line(format_args!("{}", text(&volume.identity().label))),
+            Some(label) => {
+                self.set(&machine, volume, label.as_bytes())?;
+                if self.json { show(label.as_bytes(), printer) } else { Ok(()) }
+            }
+        }
+    }
+
+    fn set(&self, machine: &Machine, volume: &Volume, label: &[u8]) -> Result<(), Failure> {
         let (id, format) = (machine.id_of(volume), volume.identity().format);
         let refused = |cause: String, advice: &str| refused(codes::LABEL, &id, cause, advice);
         if !FORMATS.contains(&format) {
             return Err(refused(
                 format!("a {format} filesystem"),
                 "only labels of ext2, ext3 and ext4 are set",
-            )
-            .into());
+            ));
         }
         if let Some(image) = machine.images.first().filter(|image| image.kind() != "disk") {
             let way = "qemu-img convert -O raw makes a raw image of it, which can be written to";
-            return Err(refused(format!("in a {} image, which is only read", image.kind()), way).into());
+            return Err(refused(format!("in a {} image, which is only read", image.kind()), way));
         }
         let disk = images::open_for_writing(Path::new(&self.image))?;
         let (start, length) = match volume.partition() {
@@ -74,14 +99,20 @@ impl Options {
         };
         let failed = |error: &filesystem::Error| Failure::of(error, &id);
         let device = Slice::new(disk, start, length).map_err(|error| failed(&error.into()))?;
-        Ok(label::set(&device, label.as_bytes()).map_err(|error| match error {
+        label::set(&device, label).map_err(|error| match error {
             LabelError::Disk(error) => failed(&error),
             LabelError::Journal => {
                 refused(error.to_string(), "e2fsck on the unmounted filesystem replays it")
             }
+            LabelError::Mounted => refused(error.to_string(), "unmount it, or repair it with e2fsck"),
+            LabelError::Errors => refused(error.to_string(), "e2fsck on the unmounted filesystem repairs it"),
             _ => refused(error.to_string(), "a shorter label"),
-        })?)
+        })
     }
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into()
 }
 
 fn refused(code: Code, id: &[u8], cause: String, advice: &str) -> Failure {

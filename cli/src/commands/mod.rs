@@ -21,17 +21,47 @@ use crate::{failure::Stop, printer::Printer};
 pub enum Command {
     Inspect(inspect::Options),
     /// Files of an image
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  cloud-boot fs ls disk.raw:/boot
+      the files of a folder
+  cloud-boot fs cat disk.raw:/etc/os-release
+      the bytes of a file
+  cloud-boot fs cp disk.raw:/boot copy-of-boot
+      a folder and everything in it"
+    )]
     Fs(fs::Command),
     /// Devices of an image: disks and partitions
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  cloud-boot dev ls disk.raw
+      disks and partitions
+  cloud-boot dev cat disk.raw --device 'disk.raw#1' > partition.img
+      a partition as a file"
+    )]
     Dev(dev::Command),
     /// Settings of the loader
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  cloud-boot config explain cloudboot.menu=always cloudboot.timeout=3
+      what a command line comes to
+  cloud-boot config explain --file cmdline
+      what a file on the loader's volume does"
+    )]
     Config(config::Command),
     Label(label::Options),
     /// UEFI variables
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  cloud-boot nvram show OVMF_VARS_4M.fd
+      those of a virtual machine
+  cloud-boot nvram show --all OVMF_VARS_4M.fd
+      with the names of all others"
+    )]
     Nvram(nvram::Command),
     Completions(completions::Options),
     Man(man::Options),

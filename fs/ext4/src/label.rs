@@ -26,6 +26,12 @@ pub enum LabelError {
     /// The filesystem was not unmounted: replaying its journal would bring the old superblock back.
     #[error("its journal has to be replayed first")]
     Journal,
+    /// Whoever has it mounted may write the old superblock over the new one.
+    #[error("it is mounted, or was not unmounted cleanly")]
+    Mounted,
+    /// What is damaged is not written to.
+    #[error("it is marked as having errors")]
+    Errors,
     /// The filesystem, or the device.
     #[error(transparent)]
     Disk(#[from] Error),
@@ -46,6 +52,12 @@ pub fn set<D: BlockWrite + ?Sized>(device: &D, label: &[u8]) -> Result<(), Label
     let superblock = Superblock::read(&device)?;
     if superblock.needs_recovery {
         return Err(LabelError::Journal);
+    }
+    if superblock.has_errors {
+        return Err(LabelError::Errors);
+    }
+    if !superblock.is_unmounted {
+        return Err(LabelError::Mounted);
     }
     for group in superblock.backups()? {
         let block =

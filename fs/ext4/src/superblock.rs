@@ -40,6 +40,10 @@ const CRC32C: u8 = 1;
 const FLAGS_UNSIGNED_HASH: u32 = 2;
 /// `EXT4_MAX_DESC_SIZE`
 const LARGEST_DESCRIPTOR: u16 = 1024;
+/// `EXT2_VALID_FS` of `s_state`: unmounted cleanly.
+const STATE_VALID: u16 = 1;
+/// `EXT2_ERROR_FS` of `s_state`: errors were found.
+const STATE_ERROR: u16 = 2;
 /// Largest cluster: 2^20 blocks of 1 KiB, `EXT2_MAX_CLUSTER_LOG_SIZE` of e2fsprogs.
 const LARGEST_CLUSTER_LOG: u32 = 29;
 
@@ -71,6 +75,10 @@ pub struct Superblock {
     pub has_large_dir: bool,
     /// The journal must be replayed.
     pub needs_recovery: bool,
+    /// It was unmounted cleanly. One with a journal keeps this while it is mounted: `needs_recovery` tells of that.
+    pub is_unmounted: bool,
+    /// Errors were found in it, and it was not repaired since.
+    pub has_errors: bool,
     /// Inode of the journal, 0 where it is on another device.
     pub journal_inode: u32,
     /// Register to start metadata checksums with; none without metadata_csum.
@@ -208,6 +216,8 @@ impl Raw {
             has_file_type: self.has_incompat(INCOMPAT_FILETYPE),
             has_large_dir: self.has_incompat(INCOMPAT_LARGE_DIR),
             needs_recovery: has_journal && self.has_incompat(INCOMPAT_RECOVER),
+            is_unmounted: self.s_state.get() & STATE_VALID != 0,
+            has_errors: self.s_state.get() & STATE_ERROR != 0,
             journal_inode: self.s_journal_inum.get(),
             checksum_seed: self.has_checksums().then(|| self.seed()),
             has_gdt_csum: self.has_ro_compat(RO_COMPAT_GDT_CSUM) && !self.has_checksums(),

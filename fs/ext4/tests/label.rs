@@ -89,3 +89,25 @@ fn a_journal_that_was_not_replayed_and_a_long_label_are_refused() {
     run("debugfs", &["-w", "-R", "feature needs_recovery", &image]);
     assert_eq!(set(&image, b"new").unwrap_err(), LabelError::Journal);
 }
+
+/// A kernel that mounts an ext2 takes the bit of a clean unmount away, one that finds errors sets another.
+#[test]
+fn a_filesystem_that_is_not_clean_is_refused() {
+    for (name, options) in [("state-ext2", "-t ext2 -b 1024"), ("state-ext4", "-t ext4 -b 1024")] {
+        let image = image(name, options, 60_000);
+        for (state, expected) in [
+            (0, LabelError::Mounted),
+            (2, LabelError::Errors),
+            (3, LabelError::Errors),
+            (4, LabelError::Mounted),
+        ] {
+            run("debugfs", &["-w", "-R", &format!("ssv state {state}"), &image]);
+            assert_eq!(set(&image, b"new").unwrap_err(), expected, "{name} {state}");
+        }
+        // Orphans to be cleared are no damage.
+        for state in [1, 5] {
+            run("debugfs", &["-w", "-R", &format!("ssv state {state}"), &image]);
+            assert!(set(&image, b"new").is_ok(), "{name} {state}");
+        }
+    }
+}

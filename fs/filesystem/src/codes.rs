@@ -30,7 +30,7 @@ code::table! {
         "repair it with the tool of its format";
     pub(crate) UNSUPPORTED: Family = "E-FS-*-UNSUPPORTED",
         "the data may be right, but uses a feature that cloud-boot lacks; the message names it",
-        "another filesystem for `/boot`, or one without that feature";
+        "make the filesystem or image again without that feature, or put the files on another";
 }
 
 code::table! {
@@ -47,7 +47,7 @@ code::table! {
         "mend the links";
     pub(crate) SIZE: Code = "E-FS-SIZE",
         "a file or directory is larger than its use allows",
-        "the message has size and limit";
+        "put a smaller one there; where its size cannot be true, check the filesystem";
 }
 
 code::table! {

@@ -8,7 +8,7 @@ use super::mode;
 use crate::{
     failure::Stop,
     place::Place,
-    printer::{Printer, text},
+    printer::{Printer, field, text},
     record::{Record, word},
 };
 
@@ -36,22 +36,24 @@ impl Options {
         if self.json {
             return printer.json(&Record::new(&opened.path, &node, &Ok(attr), None));
         }
-        let mut field = |name: &str, value: String| printer.line(format_args!("{name:<9} {value}"));
-        field("path", text(&opened.path))?;
-        field("type", word(attr.kind).into())?;
+        let mut show = |name: &str, value: String| {
+            printer.line(format_args!("{}", field(format_args!("{name:<9} "), &value)))
+        };
+        show("path", text(&opened.path))?;
+        show("type", word(attr.kind).into())?;
         if attr.kind == FileType::Symlink {
             let target = node.read_link().map_err(|error| opened.failure(&error))?;
-            field("target", text(&target))?;
+            show("target", text(&target))?;
         }
-        field("mode", format!("{:04o} {}", attr.mode, mode(&attr)))?;
-        field("owner", format!("{}:{}", attr.uid, attr.gid))?;
-        field("size", attr.size.to_string())?;
-        field("links", attr.links.to_string())?;
+        show("mode", format!("{:04o} {}", attr.mode, mode(&attr)))?;
+        show("owner", format!("{}:{}", attr.uid, attr.gid))?;
+        show("size", attr.size.to_string())?;
+        show("links", attr.links.to_string())?;
         if matches!(attr.kind, FileType::CharDevice | FileType::BlockDevice) {
-            field("device", format!("{}:{}", attr.device.0, attr.device.1))?;
+            show("device", format!("{}:{}", attr.device.0, attr.device.1))?;
         }
         let time = filesystem::Civil::from(attr.modified);
         let nanoseconds = attr.modified.nanoseconds;
-        field("modified", format!("{}:{:02}.{nanoseconds:09} UTC", super::time(&attr), time.second))
+        show("modified", format!("{}:{:02}.{nanoseconds:09} UTC", super::time(&attr), time.second))
     }
 }

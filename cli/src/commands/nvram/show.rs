@@ -11,7 +11,7 @@ use crate::{
     failure::Stop,
     images::Backing,
     nvram,
-    printer::{Printer, text},
+    printer::{Printer, field, text},
 };
 
 /// What UEFI variables say: boot order, Boot Loader Interface, cloud-boot's own, Secure Boot
@@ -54,7 +54,7 @@ fn show(report: &Report, all: bool, printer: &mut Printer) -> Result<(), Stop> {
     if !report.loader.is_empty() {
         printer.line(format_args!("boot loader interface"))?;
     }
-    report.loader.iter().try_for_each(|named| field(&named.name, &named.value, printer))?;
+    report.loader.iter().try_for_each(|named| show_field(&named.name, &named.value, printer))?;
     show_cloud_boot(&report.cloud_boot, printer)?;
     show_secure_boot(&report.secure_boot, printer)?;
     let others: Vec<&Plain> = report.variables.iter().filter(|variable| !variable.is_shown).collect();
@@ -70,23 +70,24 @@ fn show(report: &Report, all: bool, printer: &mut Printer) -> Result<(), Stop> {
     })
 }
 
-fn field(name: &str, value: &str, printer: &mut Printer) -> Result<(), Stop> {
-    printer.line(format_args!("  {name:<23}  {}", text(value.as_bytes())))
+fn show_field(name: &str, value: &str, printer: &mut Printer) -> Result<(), Stop> {
+    printer.line(format_args!("{}", field(format_args!("  {name:<23}  "), &text(value.as_bytes()))))
 }
 
 fn show_boot(boot: &Boot, printer: &mut Printer) -> Result<(), Stop> {
     printer.line(format_args!("boot"))?;
-    field("order", &if boot.order.is_empty() { "none".into() } else { boot.order.join(" ") }, printer)?;
+    show_field("order", &if boot.order.is_empty() { "none".into() } else { boot.order.join(" ") }, printer)?;
     for (name, id) in [("next", &boot.next), ("current", &boot.current)] {
-        id.iter().try_for_each(|id| field(name, id, printer))?;
+        id.iter().try_for_each(|id| show_field(name, id, printer))?;
     }
     for entry in &boot.entries {
         let (title, path) = (text(entry.description.as_bytes()), text(entry.path.as_bytes()));
         let mark = if entry.active { "" } else { "  (not active)" };
         printer.line(format_args!("  {} \"{title}\"{mark}", entry.id))?;
-        printer.line(format_args!("    path     {path}"))?;
+        printer.line(format_args!("{}", field(format_args!("    path     "), &path)))?;
         entry.options.iter().try_for_each(|options| {
-            printer.line(format_args!("    options  {}", text(options.as_bytes())))
+            let options = text(options.as_bytes());
+            printer.line(format_args!("{}", field(format_args!("    options  "), &options)))
         })?;
     }
     Ok(())
@@ -99,11 +100,11 @@ fn show_cloud_boot(values: &CloudBoot, printer: &mut Printer) -> Result<(), Stop
     }
     printer.line(format_args!("cloud-boot"))?;
     for (name, value) in [("CloudBootCmdline", cmdline), ("CloudBootTarget", target)] {
-        value.iter().try_for_each(|value| field(name, value, printer))?;
+        value.iter().try_for_each(|value| show_field(name, value, printer))?;
     }
     let Some(log) = log else { return Ok(()) };
     let word = |name: &str| log[name].as_str().unwrap_or("nothing");
-    field(
+    show_field(
         "CloudBootLog",
         &format!("{} on {}, started {}", word("version"), word("arch"), word("selected")),
         printer,
@@ -114,17 +115,18 @@ fn show_cloud_boot(values: &CloudBoot, printer: &mut Printer) -> Result<(), Stop
     let lines = log["lines"].as_array().map_or(&[][..], Vec::as_slice);
     let parts = |line: &Value| Some((line[0].as_u64()?, text(line[1].as_str()?.as_bytes())));
     lines.iter().filter_map(parts).try_for_each(|(time, line)| {
-        printer.line(format_args!("    {:>4}.{:03} s  {line}", time / 1000, time % 1000))
+        let time = format_args!("    {:>4}.{:03} s  ", time / 1000, time % 1000);
+        printer.line(format_args!("{}", field(time, &line)))
     })
 }
 
 fn show_secure_boot(state: &SecureBoot, printer: &mut Printer) -> Result<(), Stop> {
     printer.line(format_args!("secure boot"))?;
     let mode = if state.setup_mode { ", in setup mode" } else { "" };
-    field("state", &format!("{}{mode}", if state.enabled { "on" } else { "off" }), printer)?;
+    show_field("state", &format!("{}{mode}", if state.enabled { "on" } else { "off" }), printer)?;
     for (name, size) in [("PK", state.pk), ("KEK", state.kek), ("db", state.db), ("dbx", state.dbx)] {
         let value = size.map_or("none".into(), |size| format!("{size} bytes"));
-        field(name, &value, printer)?;
+        show_field(name, &value, printer)?;
     }
     Ok(())
 }
