@@ -1,5 +1,10 @@
 """qemu_test: boots a machine in QEMU and judges its serial console."""
 
+load("@facts//:version.bzl", "VERSION")
+
+# The loader's, with the architecture's name behind it.
+FIRST_LINE = "^cloud-boot {} ".format(VERSION)
+
 # What no boot of ours may show.
 GRUB = [
     "GNU GRUB",

@@ -9,7 +9,7 @@ load(
     "with_loader",
 )
 load("//iso:defs.bzl", "boot_iso")
-load(":defs.bzl", "GRUB", "qemu_test")
+load(":defs.bzl", "FIRST_LINE", "GRUB", "qemu_test")
 
 # From the weakest to the strongest. Each sets what the ones before it set, and one key less, which is theirs then.
 _SECTION = "cloudboot.debug cloudboot.retry=1 cloudboot.timeout=1 cloudboot.failure=menu " + \
@@ -71,7 +71,7 @@ def _every_source(arch):
         arch = arch,
         disks = [":{}_disk".format(name)],
         expect = [
-            "^cloud-boot 0.0.1 " + arch,
+            FIRST_LINE + arch,
             "^  cloudboot.debug=1 from the .cmdline section",
             "^  cloudboot.retry=1 from the .cmdline section",
             "^  cloudboot.timeout=2 from \\cloudboot\\cmdline",
@@ -132,7 +132,7 @@ def _locked():
         code = "@firmware//:x86_64_secboot_code.fd",
         disks = [":{}_disk".format(name)],
         expect = [
-            "^cloud-boot 0.0.1 x86_64, *, Secure Boot on",
+            FIRST_LINE + "x86_64, *, Secure Boot on",
         ] + [
             refused.format(source)
             for source in ["\\cloudboot\\cmdline", "LoadOptions", "EFI variable", "SMBIOS", "fw_cfg"]
@@ -177,7 +177,7 @@ def _no_word():
         boot = ":{}_iso".format(name),
         disks = [":{}_disk".format(name)],
         expect = [
-            "^cloud-boot 0.0.1 x86_64",
+            FIRST_LINE + "x86_64",
             "^choose \"Mini\" from hd*gpt1 /boot/grub/grub.cfg",
             "^start \"Mini\": root=UUID=11111111-2222-4333-8444-00000000000a ro console=ttyS0,115200 (",
             "mini: userspace on x86_64",

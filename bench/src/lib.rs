@@ -13,6 +13,7 @@ pub mod machine;
 pub mod options;
 pub mod page;
 pub mod pairs;
+pub mod parts;
 pub mod report;
 pub mod scratch;
 pub mod size;

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! What a bench found, as text, Markdown and JSON.
 
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::pairs::{Pair, Spread};
+use crate::{
+    pairs::{Pair, Spread},
+    parts::Parts,
+};
 
 /// Everything that one run found.
 #[derive(Debug, Serialize)]
@@ -18,6 +21,9 @@ pub struct Report {
     pub setup: Vec<Fact>,
     /// What came of it.
     pub rows: Vec<Row>,
+    /// What makes up one of our values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parts: Option<Parts>,
 }
 
 /// A name and what is said of it.
@@ -42,10 +48,10 @@ pub struct Row {
     pub theirs: Option<f64>,
     /// Unit of the two.
     pub unit: &'static str,
-    /// What the budget is about; of pairs, the ratios of one to the other.
-    pub found: Spread,
-    /// What it should be.
-    pub budget: Budget,
+    /// One to the other; of pairs, the median of their ratios counts.
+    pub ratio: Option<Spread>,
+    /// What it should be; none where nothing is asked.
+    pub budget: Option<Budget>,
     /// Whether it is.
     pub is_met: bool,
 }
@@ -54,10 +60,12 @@ pub struct Row {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Budget {
-    /// From here on.
+    /// Of the ratio: from here on.
     NotBelow(f64),
-    /// Up to here.
+    /// Of the ratio: up to here.
     NotAbove(f64),
+    /// Of our own value, in its unit: up to here.
+    Within(f64),
 }
 
 /// How pairs become ratios.
@@ -76,24 +84,6 @@ impl Fact {
     }
 }
 
-impl Budget {
-    fn is_met(self, found: f64) -> bool {
-        match self {
-            Self::NotBelow(limit) => found >= limit,
-            Self::NotAbove(limit) => found <= limit,
-        }
-    }
-}
-
-impl fmt::Display for Budget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotBelow(limit) => write!(f, "≥ {limit}"),
-            Self::NotAbove(limit) => write!(f, "≤ {limit}"),
-        }
-    }
-}
-
 impl Row {
     /// Of values in `unit`. The ratio is taken of each pair, and the median of the ratios counts.
     ///
@@ -105,51 +95,58 @@ impl Row {
         ratio: Ratio,
         budget: Budget,
     ) -> Option<Self> {
-        let found = Spread::of(pairs.iter().map(|pair| match ratio {
+        let ratio = Spread::of(pairs.iter().map(|pair| match ratio {
             Ratio::Speed => pair.theirs / pair.ours,
             Ratio::Share => pair.ours / pair.theirs,
         }))?;
-        Some(Self {
-            row,
-            subject: subject.into(),
-            ours: Spread::of(pairs.iter().map(|pair| pair.ours))?.median,
-            theirs: Some(Spread::of(pairs.iter().map(|pair| pair.theirs))?.median),
-            unit,
-            found,
-            budget,
-            is_met: budget.is_met(found.median),
-        })
+        let ours = Spread::of(pairs.iter().map(|pair| pair.ours))?.median;
+        let theirs = Spread::of(pairs.iter().map(|pair| pair.theirs))?.median;
+        let is_met = match budget {
+            Budget::NotBelow(limit) => ratio.median >= limit,
+            Budget::NotAbove(limit) => ratio.median <= limit,
+            Budget::Within(limit) => ours <= limit,
+        };
+        let (subject, theirs, ratio) = (subject.into(), Some(theirs), Some(ratio));
+        Some(Self { row, subject, ours, theirs, unit, ratio, budget: Some(budget), is_met })
     }
 
-    /// Of one value that has a limit itself.
+    /// Of one value, with the other side's where there is one, and a limit of its own where one is set.
     pub fn of_value(
         row: &'static str,
         subject: impl Into<String>,
-        value: f64,
+        (ours, theirs): (f64, Option<f64>),
         unit: &'static str,
-        budget: Budget,
+        limit: Option<f64>,
     ) -> Self {
-        let found = Spread { least: value, median: value, most: value };
-        let is_met = budget.is_met(value);
-        Self { row, subject: subject.into(), ours: value, theirs: None, unit, found, budget, is_met }
+        let ratio = theirs.and_then(|theirs| Spread::of([ours / theirs].into_iter()));
+        let is_met = limit.is_none_or(|limit| ours <= limit);
+        let (subject, budget) = (subject.into(), limit.map(Budget::Within));
+        Self { row, subject, ours, theirs, unit, ratio, budget, is_met }
     }
 
     /// Row, subject, ours, theirs, ratio, budget, verdict.
     fn cells(&self) -> [String; 7] {
         let value = |value: f64| format!("{value:.3} {}", self.unit);
-        let ratio = match self.theirs {
-            Some(_) => {
-                format!("{:.2} ({:.2} to {:.2})", self.found.median, self.found.least, self.found.most)
+        let ratio = |Spread { least, median, most }: Spread| {
+            if least == most {
+                format!("{median:.2}")
+            } else {
+                format!("{median:.2} ({least:.2} to {most:.2})")
             }
-            None => String::new(),
         };
-        let budget = if self.theirs.is_some() {
-            self.budget.to_string()
-        } else {
-            format!("{} {}", self.budget, self.unit)
+        let budget = |budget: Budget| match budget {
+            Budget::NotBelow(limit) => format!("≥ {limit}"),
+            Budget::NotAbove(limit) => format!("≤ {limit}"),
+            Budget::Within(limit) => format!("≤ {limit} {}", self.unit),
         };
-        let verdict = if self.is_met { "met" } else { "missed" };
+        let verdict = match (self.budget, self.is_met) {
+            (None, _) => "",
+            (_, true) => "met",
+            (_, false) => "missed",
+        };
         let theirs = self.theirs.map(value).unwrap_or_default();
+        let ratio = self.ratio.map(ratio).unwrap_or_default();
+        let budget = self.budget.map(budget).unwrap_or_default();
         [self.row.into(), self.subject.clone(), value(self.ours), theirs, ratio, budget, verdict.into()]
     }
 }
@@ -188,7 +185,7 @@ impl Report {
             let padded = cells.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
             let _ = writeln!(text, "{}", padded.collect::<Vec<_>>().join("  ").trim_end());
         }
-        text
+        text + &self.parts.as_ref().map(|parts| format!("\n{}", parts.text())).unwrap_or_default()
     }
 
     /// For a page.
@@ -201,7 +198,8 @@ impl Report {
         let mut lines = self.table().iter().map(line).collect::<Vec<_>>();
         lines.insert(1, format!("|{}\n", "---|".repeat(HEADS.len())));
         let facts = self.facts().map(|Fact { name, value }| item(&format!("{name}: {value}")));
-        [lines.concat(), "\n".into(), facts.collect()].concat()
+        let parts = self.parts.as_ref().map(|parts| format!("{}\n", parts.markdown())).unwrap_or_default();
+        [lines.concat(), "\n".into(), parts, facts.collect()].concat()
     }
 
     /// For programs, with a new line at its end.
@@ -236,6 +234,7 @@ fn item(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::parts::Part;
 
     fn report() -> Report {
         let pairs = [(1.0, 3.0), (1.0, 1.0), (2.0, 4.0)].map(|(ours, theirs)| Pair { ours, theirs });
@@ -248,19 +247,26 @@ mod tests {
             rows: vec![
                 speed.unwrap(),
                 time.unwrap(),
-                Row::of_value("S5", "peak", 17.0, "MiB", Budget::NotAbove(16.0)),
+                Row::of_value("S5", "peak", (17.0, None), "MiB", Some(16.0)),
+                Row::of_value("L2", "size", (3.0, Some(4.0)), "KiB", Some(3.0)),
+                Row::of_value("L2", "other", (5.0, Some(4.0)), "KiB", None),
             ],
+            parts: Some(Parts {
+                whole: "size".into(),
+                parts: vec![Part { name: "core".into(), bytes: 3072 }],
+            }),
         }
     }
 
     #[test]
     fn ratios_are_medians_of_pairs_not_ratios_of_medians() {
         let report = report();
-        let [speed, time, peak] = report.rows.as_slice() else { panic!("three rows") };
-        assert_eq!(speed.found, Spread { least: 1.0, median: 2.0, most: 3.0 });
+        let [speed, time, peak, size, other] = report.rows.as_slice() else { panic!("five rows") };
+        assert_eq!(speed.ratio, Some(Spread { least: 1.0, median: 2.0, most: 3.0 }));
         assert_eq!((speed.ours, speed.theirs), (1.0, Some(3.0)));
-        assert_eq!(time.found, Spread { least: 1.0 / 3.0, median: 0.5, most: 1.0 });
-        assert_eq!([speed.is_met, time.is_met, peak.is_met], [true, false, false]);
+        assert_eq!(time.ratio, Some(Spread { least: 1.0 / 3.0, median: 0.5, most: 1.0 }));
+        let met = [speed, time, peak, size, other].map(|row| row.is_met);
+        assert_eq!(met, [true, false, false, true, true]);
         assert!(!report.is_met());
         assert_eq!(Row::of_pairs("S1", "", (&[], "s"), Ratio::Speed, Budget::NotBelow(2.0)), None);
     }
@@ -271,10 +277,15 @@ mod tests {
 processor: slow
 beside: cat
 
-row  what  ours        theirs   ratio (least to most)  budget
-S1   read  1.000 s     3.000 s  2.00 (1.00 to 3.00)    ≥ 2       met
-L1   boot  1.000 s     3.000 s  0.50 (0.33 to 1.00)    ≤ 0.25    missed
-S5   peak  17.000 MiB                                  ≤ 16 MiB  missed
+row  what   ours        theirs     ratio (least to most)  budget
+S1   read   1.000 s     3.000 s    2.00 (1.00 to 3.00)    ≥ 2       met
+L1   boot   1.000 s     3.000 s    0.50 (0.33 to 1.00)    ≤ 0.25    missed
+S5   peak   17.000 MiB                                    ≤ 16 MiB  missed
+L2   size   3.000 KiB   4.000 KiB  0.75                   ≤ 3 KiB   met
+L2   other  5.000 KiB   4.000 KiB  1.25
+
+size  bytes
+core   3072
 ";
         assert_eq!(report().text(), expected);
     }
@@ -287,6 +298,10 @@ S5   peak  17.000 MiB                                  ≤ 16 MiB  missed
             "{text}"
         );
         assert!(text.contains("| S5 | peak | 17.000 MiB | | | ≤ 16 MiB | missed |\n"), "{text}");
+        assert!(
+            text.contains("| L2 | other | 5.000 KiB | 4.000 KiB | 1.25 | | |\n\n| size | bytes |\n"),
+            "{text}"
+        );
         assert!(text.ends_with("\n\n* processor: slow\n* beside: cat\n"), "{text}");
     }
 
@@ -300,9 +315,11 @@ S5   peak  17.000 MiB                                  ≤ 16 MiB  missed
     #[test]
     fn programs_read_names_and_numbers() {
         let json: serde_json::Value = serde_json::from_str(&report().json().unwrap()).unwrap();
-        assert_eq!(json["rows"][0]["found"]["median"], 2.0);
+        assert_eq!(json["rows"][0]["ratio"]["median"], 2.0);
         assert_eq!(json["rows"][1]["budget"]["not_above"], 0.25);
         assert_eq!(json["rows"][2]["theirs"], serde_json::Value::Null);
+        assert_eq!(json["rows"][3]["budget"]["within"], 3.0);
+        assert_eq!(json["parts"]["parts"][0]["bytes"], 3072);
         assert_eq!(json["machine"][0]["name"], "processor");
     }
 }

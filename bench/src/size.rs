@@ -1,44 +1,133 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What each crate adds to the loader.
+//! `//bench:size`: the loader's size beside GRUB's, and what each crate adds to it (budget L2).
 
-use std::fs;
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
-use crate::symbols;
+use anyhow::{Context, Result, anyhow};
+use clap::{Parser, ValueEnum as _};
+use qemu::arch::Arch;
 
-/// Budget L2, disk track, bytes.
-const BUDGET: u64 = 400 * 1024;
+use crate::{
+    loader::grub,
+    machine,
+    options::Output,
+    parts::{Part, Parts},
+    report::{Fact, Report, Row},
+    scratch::Scratch,
+    symbols,
+};
 
-/// A table, or JSON, of the crates in a loader with symbols, and of the sizes of those that are shipped.
+/// Compares the size of the loader with that of GRUB, made with the modules that boot the same disks, and shows what
+/// each crate adds to the loader for x86_64.
 ///
-/// # Errors
-/// For a file that cannot be read or has no symbols.
-pub fn report(with_symbols: &str, shipped: &[&String], is_json: bool) -> Result<String, String> {
-    let bytes = fs::read(with_symbols).map_err(|e| format!("{with_symbols}: {e}"))?;
-    let crates = symbols::crates(&bytes).map_err(|e| format!("{with_symbols}: {e}"))?;
-    let mut totals = Vec::new();
-    for file in shipped {
-        let size = fs::metadata(file).map_err(|e| format!("{file}: {e}"))?.len();
-        let name = file.rsplit(['/', '-']).next().unwrap_or(file).trim_end_matches(".efi");
-        totals.push((name.to_owned(), size));
+/// Exit status: 0 when the budget is met, 1 when it is missed, 2 when it could not be measured.
+#[derive(Debug, Parser)]
+#[command(
+    bin_name = "tools/bazel run //bench:size --",
+    after_help = "Examples:\n  tools/bazel run //bench:size\n  tools/bazel run //bench:size -- --arch x86_64 --json\n  \
+                  tools/bazel run //bench:size -- --update"
+)]
+pub struct Options {
+    #[command(flatten)]
+    output: Output,
+    /// Only these architectures [default: all four]
+    #[arg(long, value_enum)]
+    arch: Vec<Arch>,
+}
+
+impl Options {
+    /// How the report is given.
+    pub fn output(&self) -> Output {
+        self.output
     }
-    Ok(if is_json { json(&crates, &totals) } else { table(&crates, &totals) })
+
+    /// Measures.
+    ///
+    /// # Errors
+    /// When a file is missing, the loader for x86_64 has no symbols, or GRUB cannot be made.
+    pub fn run(&self) -> Result<Report> {
+        let arches = if self.arch.is_empty() { Arch::value_variants() } else { &self.arch };
+        let (mut rows, mut setup, mut ipxe) = (Vec::new(), setup()?, Vec::new());
+        for &arch in arches {
+            let scratch = Scratch::new(&format!("size-{arch}"))?;
+            let grub = grub::make(&scratch, arch)?;
+            let (ours, theirs) = (kib(&file(&format!("BENCH_LOADER_{arch}"))?)?, kib(&grub.program)?);
+            let subject = format!("{arch}, beside GRUB");
+            rows.push(Row::of_value("L2", subject, (ours, Some(theirs)), "KiB", limit(arch)));
+            setup.push(Fact::new(format!("GRUB for {arch}"), grub.facts));
+            let (_, debian) = grub::names(arch);
+            ipxe.push(format!("{arch} {} KiB", kib(&Path::new(IPXE).join(format!("ipxe-{debian}.efi")))?));
+        }
+        let said = "boots from the network, and is the measure of a loader that does so, too";
+        let version = grub::installed("ipxe")?;
+        setup.push(Fact::new("iPXE", format!("{}; {version}, as Debian has it; it {said}", ipxe.join(", "))));
+        let parts = arches.contains(&Arch::X86_64).then(by_crate).transpose()?;
+        Ok(Report { bench: "size", machine: machine::describe(), setup, rows, parts })
+    }
 }
 
-fn table(crates: &[(String, u64)], totals: &[(String, u64)]) -> String {
-    let row = |(name, size): &(String, u64)| format!("{name:<24} {size:>9}\n");
-    let mut text = String::from("x86_64, by crate            bytes\n");
-    text.extend(crates.iter().map(row));
-    text.push_str("\nloader                      bytes\n");
-    text.extend(totals.iter().map(row));
-    let x86_64 = totals.iter().find(|(name, _)| name == "x86_64").map_or(0, |(_, size)| *size);
-    let ratio = x86_64 as f64 / BUDGET as f64;
-    text + &format!("\nx86_64 beside its budget of {BUDGET} bytes: {ratio:.2}\n")
+/// Budget L2, KiB, of a loader that boots from disks.
+fn limit(arch: Arch) -> Option<f64> {
+    (arch == Arch::X86_64).then_some(400.0)
 }
 
-fn json(crates: &[(String, u64)], totals: &[(String, u64)]) -> String {
-    let object = |list: &[(String, u64)]| {
-        let pairs: Vec<String> = list.iter().map(|(name, size)| format!("\"{name}\":{size}")).collect();
-        pairs.join(",")
-    };
-    format!("{{\"crates\":{{{}}},\"loaders\":{{{}}},\"budget\":{BUDGET}}}\n", object(crates), object(totals))
+fn setup() -> Result<Vec<Fact>> {
+    Ok(vec![
+        Fact::new("ours", "the loader as it is released, which boots from disks"),
+        Fact::new(
+            "theirs",
+            format!("{}, {}", machine::version("grub-mkimage", "--version")?, grub::CONFIGURATION),
+        ),
+    ])
+}
+
+fn by_crate() -> Result<Parts> {
+    let path = file("BENCH_SYMBOLS")?;
+    let bytes = fs::read(&path).with_context(|| path.display().to_string())?;
+    let crates = symbols::crates(&bytes).map_err(|why| anyhow!("{}: {why}", path.display()))?;
+    let parts = crates.into_iter().map(|(name, bytes)| Part { name, bytes }).collect();
+    Ok(Parts { whole: "crate in the loader for x86_64".into(), parts })
+}
+
+/// //bench:size names them in its environment.
+fn file(name: &str) -> Result<PathBuf> {
+    let path = env::var_os(name).with_context(|| format!("{name} is not set: is this tools/bazel run?"))?;
+    Ok(path.into())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+fn kib(path: &Path) -> Result<f64> {
+    let size = fs::metadata(path).with_context(|| path.display().to_string())?.len();
+    Ok(size as f64 / 1024.0)
+}
+
+/// Where Debian has iPXE.
+const IPXE: &str = "/usr/lib/ipxe";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_sound() {
+        <Options as clap::CommandFactory>::command().debug_assert();
+        let options = Options::try_parse_from(["size", "--arch", "riscv64", "--json"]).unwrap();
+        assert_eq!(options.arch, [Arch::Riscv64]);
+        assert!(Options::try_parse_from(["size", "--arch", "vax"]).is_err());
+    }
+
+    #[test]
+    fn only_x86_64_has_a_limit() {
+        let limits: Vec<_> = Arch::value_variants().iter().filter_map(|arch| limit(*arch)).collect();
+        assert_eq!(limits, [400.0]);
+    }
+
+    #[test]
+    fn a_file_that_is_not_named_is_said() {
+        let why = by_crate().unwrap_err();
+        assert!(format!("{why:#}").contains("BENCH_SYMBOLS"), "{why:#}");
+    }
 }

@@ -19,6 +19,8 @@ const REQUESTS: [&str; 12] =
 /// The date of the pages, that of the release (`iso::TIME`).
 const DATE: &str = "2026-01-01";
 
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 fn program() -> Command {
     let path = env::var_os("CLOUD_BOOT").expect("CLOUD_BOOT names the program");
     let mut command = Command::new(std::path::absolute(path).unwrap());
@@ -62,7 +64,8 @@ fn every_command_has_a_page() {
     assert_eq!(names, expected);
     for name in &names {
         let page = fs::read_to_string(folder.join(name)).unwrap();
-        let title = format!("\n.TH {} 1 {DATE} \"cloud-boot 0.0.1\" \n", name.strip_suffix(".1").unwrap());
+        let title =
+            format!("\n.TH {} 1 {DATE} \"cloud-boot {VERSION}\" \n", name.strip_suffix(".1").unwrap());
         assert!(page.contains(&title) && page.contains("\n.SH SYNOPSIS\n"), "{page}");
         for line in page.lines().filter(|line| line.starts_with(['.', '\''])) {
             let request = line.split(' ').next().unwrap();
@@ -83,7 +86,7 @@ fn a_page_has_the_texts_of_the_help() {
     let page = fs::read_to_string(folder.join("cloud-boot-dev-ls.1")).unwrap();
     let marks = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
     let expected = "\
-.TH cloud-boot-dev-ls 1 2026-01-01 \"cloud-boot 0.0.1\"
+.TH cloud-boot-dev-ls 1 2026-01-01 \"cloud-boot VERSION\"
 .SH NAME
 cloud\\-boot\\-dev\\-ls \\- Disks and partitions, by the names that `dev cat` takes
 .SH SYNOPSIS
@@ -113,7 +116,7 @@ Images or block devices, together the machine\\*(Aqs disks
       the same for programs, as `inspect \\-\\-json` has it
 .fi
 ";
-    assert_eq!(page.replace(marks, "").replace(" \n", "\n"), expected);
+    assert_eq!(page.replace(marks, "").replace(" \n", "\n"), expected.replace("VERSION", VERSION));
 }
 
 /// What mandoc finds wrong with a page, but for style, and what groff does.

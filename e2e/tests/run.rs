@@ -18,6 +18,9 @@ use std::{
 /// Seconds for a mini disk on a busy machine (thirteen on a quiet one).
 const PATIENT: &str = "120";
 
+/// How the loader's first line starts.
+const FIRST_LINE: &str = concat!("cloud-boot ", env!("CARGO_PKG_VERSION"));
+
 /// What mini's /init prints last.
 const UNTIL: &str = "mini: cmdline ";
 
@@ -57,9 +60,13 @@ fn booted(output: &Output) -> String {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{errors}\n{text}");
     let starts = |start: &str| text.lines().any(|line| line.starts_with(start));
-    for start in
-        ["cloud-boot 0.0.1 x86_64", "choose \"Mini\"", "start \"Mini\"", "mini: userspace on x86_64", UNTIL]
-    {
+    for start in [
+        format!("{FIRST_LINE} x86_64").as_str(),
+        "choose \"Mini\"",
+        "start \"Mini\"",
+        "mini: userspace on x86_64",
+        UNTIL,
+    ] {
         assert!(starts(start), "no {start:?} in:\n{text}");
     }
     let last = text.lines().last().unwrap();
@@ -211,10 +218,10 @@ fn a_reader_that_goes_away_ends_the_machine() {
     let folder = folder("run-unread");
     counted(&folder.join("disk.raw"));
     let cases: [(&[&str], &str, i32); 3] = [
-        (&["disk.raw"], "cloud-boot 0.0.1", 0),
+        (&["disk.raw"], FIRST_LINE, 0),
         (&["disk.raw", "--no-loader", "--memory", "256"], "BdsDxe: Press any key", 0),
         // A test that has not been passed.
-        (&["disk.raw", "--until", "no such line"], "cloud-boot 0.0.1", 1),
+        (&["disk.raw", "--until", "no such line"], FIRST_LINE, 1),
     ];
     for (args, last, status) in cases {
         let turn = QEMU.lock().unwrap_or_else(PoisonError::into_inner);

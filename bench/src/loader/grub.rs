@@ -60,7 +60,7 @@ fn modules(scratch: &Scratch, arch: Arch) -> Result<PathBuf> {
     let (package, target) = (format!("grub-efi-{debian}-bin"), scratch.path("package"));
     let wanted = format!("{package}:{debian}={}", installed("grub-common")?);
     let archive = scratch.path("package.deb");
-    eprintln!("loader: fetching {package}: {FOLDER} has no {platform}");
+    eprintln!("bench: fetching {package}: {FOLDER} has no {platform}");
     // apt names the file; its folder has no other.
     let download = scratch.path("download");
     fs::create_dir(&download).context("making a folder")?;
@@ -73,7 +73,7 @@ fn modules(scratch: &Scratch, arch: Arch) -> Result<PathBuf> {
 }
 
 /// The version of an installed package.
-fn installed(package: &str) -> Result<String> {
+pub fn installed(package: &str) -> Result<String> {
     let mut command = Command::new("dpkg-query");
     let output =
         command.args(["-W", "-f=${Version}", package]).output().context("dpkg-query does not start")?;
@@ -82,7 +82,7 @@ fn installed(package: &str) -> Result<String> {
 }
 
 /// Names of an architecture: GRUB's with EFI, and Debian's.
-fn names(arch: Arch) -> (&'static str, &'static str) {
+pub fn names(arch: Arch) -> (&'static str, &'static str) {
     match arch {
         Arch::X86_64 => ("x86_64-efi", "amd64"),
         Arch::Aarch64 => ("arm64-efi", "arm64"),

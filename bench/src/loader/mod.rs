@@ -7,7 +7,7 @@
 
 mod boot;
 mod disk;
-mod grub;
+pub(crate) mod grub;
 
 use std::{
     env, fs,
@@ -103,7 +103,7 @@ impl Options {
             rows.extend(found);
             setup.extend(facts);
         }
-        Ok(Report { bench: "loader", machine: machine::describe(), setup, rows })
+        Ok(Report { bench: "loader", machine: machine::describe(), setup, rows, parts: None })
     }
 
     fn setup(&self) -> Result<Vec<Fact>> {

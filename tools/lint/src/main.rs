@@ -7,20 +7,26 @@ mod matrix;
 mod style;
 
 use std::{
+    collections::HashSet,
     env,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
 };
 
 const USAGE: &str = "usage: lint format RUSTFMT CONFIG EDITION FILE...   rustfmt --check
-       lint formatted RUSTFMT MODULE.bazel        rustfmt --check of every Rust file of the checkout with that file
+       lint formatted RUSTFMT MODULE.bazel FILE...
+                                                  rustfmt --check of these files of the checkout with that file; of
+                                                  every Rust file where none is named
        lint style MODULE.bazel                    rules of the house, for the checkout with that file
        lint matrix README ARCH,ARCH WORD...       the README's table of what works
-       lint spelling MODULE.bazel                 codespell, for the same
+       lint spelling MODULE.bazel FILE...         codespell, for the same
        lint write RUSTFMT                         formats every Rust file of the checkout";
 
 /// Of Rust, in all files.
 const EDITION: &str = "2024";
+
+/// rustfmt's.
+const CONFIGURATION: &str = "rustfmt.toml";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -28,9 +34,9 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["format", rustfmt, config, edition, files @ ..] => format(rustfmt, config, edition, files),
         ["matrix", readme, arches, rest @ ..] => matrix::check(Path::new(readme), arches, rest),
-        ["formatted", rustfmt, module] => formatted(rustfmt, Path::new(module)),
+        ["formatted", rustfmt, module, names @ ..] => formatted(rustfmt, Path::new(module), names),
         ["style", module] => check_style(Path::new(module)),
-        ["spelling", module] => spelling(Path::new(module)),
+        ["spelling", module, names @ ..] => spelling(Path::new(module), names),
         ["write", rustfmt] => write(rustfmt),
         _ => {
             eprintln!("{USAGE}");
@@ -73,13 +79,26 @@ fn check_style(module: &Path) -> Result<(), String> {
     }
 }
 
+/// Those of the files that are named, from the top of the checkout; all where none is.
+fn named(root: &Path, files: Vec<PathBuf>, names: &[&str]) -> Vec<PathBuf> {
+    if names.is_empty() {
+        return files;
+    }
+    let names: HashSet<PathBuf> = names.iter().map(|name| root.join(name)).collect();
+    files.into_iter().filter(|file| names.contains(file)).collect()
+}
+
 /// What is generated is spelled as its authors like.
-fn spelling(module: &Path) -> Result<(), String> {
+fn spelling(module: &Path, names: &[&str]) -> Result<(), String> {
     let root = checkout(module)?;
     let generated =
         |file: &PathBuf| file.ends_with("Cargo.lock") || file.starts_with(root.join("third_party"));
-    let files: Vec<PathBuf> = style::files(&root)?.into_iter().filter(|file| !generated(file)).collect();
-    run(Command::new("codespell").args(&files))?;
+    let files = style::files(&root)?.into_iter().filter(|file| !generated(file)).collect();
+    let files = named(&root, files, names);
+    // Without a file it takes the folder that it is called in.
+    if !files.is_empty() {
+        run(Command::new("codespell").args(&files))?;
+    }
     println!("{} files", files.len());
     Ok(())
 }
@@ -90,11 +109,17 @@ fn rust(root: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(files.filter(|file| file.extension().is_some_and(|end| end == "rs")).collect())
 }
 
-fn formatted(rustfmt: &str, module: &Path) -> Result<(), String> {
+fn formatted(rustfmt: &str, module: &Path, names: &[&str]) -> Result<(), String> {
     let root = checkout(module)?;
-    let files: Vec<String> = rust(&root)?.iter().map(|file| file.display().to_string()).collect();
-    let words: Vec<&str> = files.iter().map(String::as_str).collect();
-    format(rustfmt, &root.join("rustfmt.toml").display().to_string(), EDITION, &words)?;
+    // Other rules are for every file.
+    let names = if names.contains(&CONFIGURATION) { &[] } else { names };
+    let files = named(&root, rust(&root)?, names);
+    let words: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    // Without a file it reads the standard input.
+    if !files.is_empty() {
+        format(rustfmt, &root.join(CONFIGURATION).display().to_string(), EDITION, &words)?;
+    }
     println!("{} files", files.len());
     Ok(())
 }
@@ -104,6 +129,20 @@ fn write(rustfmt: &str) -> Result<(), String> {
     let root = PathBuf::from(root);
     let rust = rust(&root)?;
     println!("formatting {} files", rust.len());
-    let config = root.join("rustfmt.toml");
+    let config = root.join(CONFIGURATION);
     run(Command::new(rustfmt).arg("--config-path").arg(config).args(["--edition", EDITION]).args(rust))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_named_is_looked_at() {
+        let files = || vec![PathBuf::from("/r/a.rs"), PathBuf::from("/r/b/a.rs")];
+        let named = |names: &[&str]| named(Path::new("/r"), files(), names);
+        assert_eq!(named(&[]), files());
+        assert_eq!(named(&["b/a.rs", "gone.rs"]), [Path::new("/r/b/a.rs")]);
+        assert_eq!(named(&["README.md"]), [] as [&Path; 0]);
+    }
 }

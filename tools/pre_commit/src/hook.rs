@@ -14,12 +14,13 @@ const MARK: &str = "tools/bazel run //tools:pre-commit -- --install";
 /// The hook: git starts it in the top folder of the checkout. The copy is in /tmp, which the toolbox sees.
 pub const TEXT: &str = "#!/bin/sh
 # Written by `tools/bazel run //tools:pre-commit -- --install`. `git commit --no-verify` goes without it.
-# What is checked is what will be committed: a copy of git's index.
+# What is checked is what will be committed: a copy of git's index, and in it what is staged.
 set -e
-tree=$(mktemp -d /tmp/pre-commit.XXXXXX)
-trap 'rm -rf \"$tree\"' EXIT
-git checkout-index --all --prefix=\"$tree/\"
-tools/bazel run --noshow_progress --ui_event_filters=-info //tools:pre-commit -- \"$tree\"
+copy=$(mktemp -d /tmp/pre-commit.XXXXXX)
+trap 'rm -rf \"$copy\"' EXIT
+git checkout-index --all --prefix=\"$copy/tree/\"
+git diff --cached --name-only --diff-filter=d -z > \"$copy/changed\"
+tools/bazel run --noshow_progress --ui_event_filters=-info //tools:pre-commit -- \"$copy/tree\" \"$copy/changed\"
 ";
 
 /// Puts the hook where git looks for it.
@@ -50,6 +51,15 @@ pub fn install(root: &Path) -> Result<String, String> {
     fs::write(&file, TEXT).map_err(fault)?;
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).map_err(fault)?;
     Ok(format!("{}: checks every commit from now on", file.display()))
+}
+
+/// Names of the files that differ from the last commit, each ended by a zero byte; none where git does not see the
+/// repository.
+pub fn changed(root: &Path) -> Option<String> {
+    // The checkout may belong to another user.
+    let ask = |words: &[&str]| git(root, &[&["-c", "safe.directory=*"], words].concat()).ok();
+    let tracked = ask(&["diff", "--name-only", "--no-relative", "--diff-filter=d", "-z", "HEAD"])?;
+    Some(tracked + &ask(&["ls-files", "--others", "--exclude-standard", "-z"])?)
 }
 
 /// A link, a folder, or what is no text: nothing of ours.

@@ -6,7 +6,7 @@
 mod hook;
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
     time::Instant,
@@ -14,11 +14,13 @@ use std::{
 
 const USAGE: &str = "usage: tools/bazel run //tools:pre-commit [-- OPTION]
 
-Checks style, spelling, format and pages of the checkout as it is. With an option:
+Checks style and pages of the checkout as it is, and spelling and format of the files in it that differ from the last
+commit, or of all where none does. With an option:
 
-  --install   makes this git's hook; it checks what is committed, not the rest of the checkout
-  --hook      prints that hook
-  TREE        checks this copy of a checkout, as the hook does
+  --install      makes this git's hook; it checks what is committed, not the rest of the checkout
+  --hook         prints that hook
+  --all          checks spelling and format of all files
+  TREE CHANGED   checks this copy of a checkout, as the hook does: CHANGED is a file with the names of those that differ
 
 The program itself takes LINT DOCS RUSTFMT NAMES before these: two programs, rustfmt, the names of //e2e's targets.";
 
@@ -34,8 +36,11 @@ fn main() -> ExitCode {
         ["--help" | "-h"] => Ok(format!("{USAGE}\n")),
         ["--hook"] => Ok(hook::TEXT.to_owned()),
         ["--install"] => workspace().and_then(|root| hook::install(&root)).map(|said| said + "\n"),
-        [] => workspace().and_then(|root| check(&tools, &root)),
-        [tree] if !tree.starts_with('-') => check(&tools, Path::new(tree)),
+        [] => workspace().and_then(|root| check(&tools, &root, &hook::changed(&root).unwrap_or_default())),
+        ["--all"] => workspace().and_then(|root| check(&tools, &root, "")),
+        [tree, changed] if !tree.starts_with('-') => fs::read_to_string(changed)
+            .map_err(|e| format!("{changed}: {e}"))
+            .and_then(|changed| check(&tools, Path::new(tree), &changed)),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
@@ -65,13 +70,15 @@ fn workspace() -> Result<PathBuf, String> {
     Ok(root.into())
 }
 
-/// Runs all checks, also behind one that fails, and says how each went.
-fn check(tools: &Tools<'_>, root: &Path) -> Result<String, String> {
+/// Runs all checks, also behind one that fails, and says how each went. Style and pages are about files that belong
+/// together, and take all of them; what takes long looks at the changed ones.
+fn check(tools: &Tools<'_>, root: &Path, changed: &str) -> Result<String, String> {
     let module = root.join("MODULE.bazel").display().to_string();
+    let changed: Vec<&str> = changed.split_terminator('\0').collect();
     let checks: [(&str, &str, &[&str]); 4] = [
         ("style", tools.lint, &["style", &module]),
-        ("spelling", tools.lint, &["spelling", &module]),
-        ("format", tools.lint, &["formatted", tools.rustfmt, &module]),
+        ("spelling", tools.lint, &[&["spelling", &module], changed.as_slice()].concat()),
+        ("format", tools.lint, &[&["formatted", tools.rustfmt, &module], changed.as_slice()].concat()),
         ("pages", tools.docs, &["check", &module, tools.names]),
     ];
     let mut failed = Vec::new();

@@ -9,8 +9,8 @@ use std::{
 };
 
 /// Stands where the hook calls Bazel: says what it is called with, and refuses what holds the word `wrong`.
-const BAZEL: &str = "#!/bin/sh\nfor tree; do :; done\necho \"checked: $(cat \"$tree/file\"), $5\"\n\
-                     ! grep -q wrong \"$tree/file\"\n";
+const BAZEL: &str = "#!/bin/sh\necho \"checked: $(cat \"$6/file\"), $5, $(tr '\\0' , <\"$7\")\"\n\
+                     ! grep -q wrong \"$6/file\"\n";
 
 struct Repository(PathBuf);
 
@@ -82,12 +82,12 @@ fn the_hook_is_given_what_is_committed() {
     repository.git(&["add", "file"]);
     fs::write(&file, "right\n").unwrap();
     let (is_done, said) = commit();
-    assert!(!is_done && said.contains("checked: wrong, --"), "{said}");
+    assert!(!is_done && said.contains("checked: wrong, --, file,\n"), "{said}");
     fs::write(&file, "right, too\n").unwrap();
     repository.git(&["add", "file"]);
     fs::write(&file, "wrong\n").unwrap();
     let (is_done, said) = commit();
-    assert!(is_done && said.contains("checked: right, too"), "{said}");
+    assert!(is_done && said.contains("checked: right, too, --, file,\n"), "{said}");
     assert_eq!(repository.git(&["show", "HEAD:file"]), "right, too\n");
     assert!(repository.install(&repository.0).is_ok(), "once more");
 }
