@@ -184,6 +184,11 @@ E-CONFIG-UNKNOWN cloudboot.x(\\\\cloudboot\\\\cmdline) (\\cloudboot\\cmdline): t
          \"problems\":[{\"code\":\"E-CONFIG-LOCKED\",\"object\":\"cloudboot.disk\",\"message\":\"cloudboot.disk \
          (LoadOptions): this machine is locked, only what is built in may set it\"}]}\n"
     );
+    let all = text(&["config", "explain", "--all", "cloudboot.retry=2"]);
+    let expected =
+        "cloudboot.retry=2 from load-options\ncloudboot.target=the default of the image from default\n";
+    assert!(all.starts_with(expected) && all.contains("\ncloudboot.menu=auto from default\n"), "{all}");
+    assert!(!all.contains("retry=0") && !all.contains("cloudboot.exit"), "{all}");
     let missing = call(&["config", "explain", "--file", "/gone"]);
     let said = "cloud-boot: E-CLI-FILE /gone: No such file or directory (os error 2); check its name and permissions\n";
     assert_eq!((missing.status.code(), missing.stderr.as_slice()), (Some(1), said.as_bytes()));

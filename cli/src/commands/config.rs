@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
-use config::{Config, Origin, Text, Trust};
+use config::{Config, Key, Origin, ROWS, Row, Text, Trust};
 use serde::Serialize;
 
 use crate::{
@@ -51,8 +51,10 @@ impl Command {
       the file \\cloudboot\\cmdline, and a stronger source
   cloud-boot config explain --locked cloudboot.disk=/dev/vda
       what of it Secure Boot leaves
+  cloud-boot config explain --all cloudboot.timeout=3
+      also what counts where nothing is said
 
-Sources, weakest first: section, file, load-options, variable, smbios, fw-cfg.")]
+Sources, weakest first: default, section, file, load-options, variable, smbios, fw-cfg.")]
 pub struct Explain {
     /// Words of LoadOptions, as the firmware hands them over
     #[arg(value_name = "TEXT")]
@@ -66,6 +68,9 @@ pub struct Explain {
     /// As with Secure Boot on
     #[arg(long)]
     locked: bool,
+    /// Defaults, too
+    #[arg(long)]
+    all: bool,
     /// One line of JSON
     #[arg(long)]
     json: bool,
@@ -108,7 +113,10 @@ impl Explain {
         }
         texts.sort_by_key(Text::origin);
         let config = Config::resolve(&texts, if self.locked { Trust::Locked } else { Trust::Open });
-        let report = report(&config);
+        let mut report = report(&config);
+        if self.all {
+            report.settings.extend(defaults(&config));
+        }
         if self.json { printer.json(&report) } else { show(&report, printer) }
     }
 }
@@ -118,6 +126,17 @@ fn parse_source(argument: &str) -> Result<(Origin, String), String> {
     let found = SOURCES.iter().find(|(known, _)| *known == name);
     let (_, origin) = found.ok_or_else(|| format!("no source is called {name}"))?;
     Ok((*origin, text.into()))
+}
+
+/// What counts for the keys that no source sets, in words where it depends on something.
+fn defaults(config: &Config) -> impl Iterator<Item = Setting> {
+    let is_set = |key: &Key| config.effective().any(|(name, ..)| name == key.name);
+    let counts = move |row: &&Row| row.key.acts && !row.default.is_empty() && !is_set(&row.key);
+    ROWS.iter().filter(counts).map(|row| Setting {
+        key: row.key.name,
+        value: row.default.replace('`', ""),
+        source: "default".into(),
+    })
 }
 
 fn report(config: &Config) -> Report {
