@@ -18,6 +18,8 @@ pub struct Bazel {
     workspace: PathBuf,
     /// Of its own, and removed with it.
     output_base: Option<PathBuf>,
+    /// Where another toolbox is.
+    cache: Option<PathBuf>,
 }
 
 impl Bazel {
@@ -28,13 +30,32 @@ impl Bazel {
     pub fn new(how: &str) -> Result<Self> {
         let workspace =
             env::var_os("BUILD_WORKSPACE_DIRECTORY").with_context(|| format!("start it as: {how}"))?;
-        Ok(Self { workspace: workspace.into(), output_base: None })
+        Ok(Self { workspace: workspace.into(), output_base: None, cache: None })
     }
 
     /// One that knows nothing of earlier builds: its output base is `folder`, which is removed when it is dropped.
     /// It does not touch the links `bazel-bin` and the like.
     pub fn fresh(&self, folder: PathBuf) -> Self {
-        Self { workspace: self.workspace.clone(), output_base: Some(folder) }
+        Self { workspace: self.workspace.clone(), output_base: Some(folder), cache: None }
+    }
+
+    /// The same in another toolbox, which it makes in `cache` with its first call, as on a machine that has none. Whoever
+    /// calls this removes that folder.
+    #[must_use]
+    pub fn elsewhere(mut self, cache: PathBuf) -> Self {
+        self.cache = Some(cache);
+        self
+    }
+
+    /// Makes its toolbox, if it has none yet.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn prepare(&self) -> Result<()> {
+        let status =
+            self.command("version").stdout(Stdio::null()).status().context("cannot start tools/bazel")?;
+        ensure!(status.success(), "no toolbox (above)");
+        Ok(())
     }
 
     /// Builds `targets`; Bazel shows its progress.
@@ -88,6 +109,9 @@ impl Bazel {
             command.arg(option);
         }
         command.arg(name);
+        if let Some(cache) = &self.cache {
+            command.env("CLOUD_BOOT_TOOLBOX", "own").env("XDG_CACHE_HOME", cache);
+        }
         command
     }
 }
@@ -132,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_fresh_one_has_an_output_base() {
-        let bazel = Bazel { workspace: "/w".into(), output_base: None };
+        let bazel = Bazel { workspace: "/w".into(), output_base: None, cache: None };
         let fresh = std::mem::ManuallyDrop::new(bazel.fresh("/o".into()));
         let words = |bazel: &Bazel| format!("{:?}", bazel.command("build"));
         assert!(
@@ -141,5 +165,9 @@ mod tests {
             words(&fresh)
         );
         assert!(words(&bazel).ends_with("\"/w/tools/bazel\" \"build\""));
+        let other = std::mem::ManuallyDrop::new(bazel.fresh("/o".into()).elsewhere("/c".into()));
+        for part in ["CLOUD_BOOT_TOOLBOX=\"own\"", "XDG_CACHE_HOME=\"/c\"", "--output_base=/o"] {
+            assert!(words(&other).contains(part), "{}", words(&other));
+        }
     }
 }
