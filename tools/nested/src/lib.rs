@@ -52,8 +52,12 @@ impl Bazel {
     /// # Errors
     /// When it cannot be made.
     pub fn prepare(&self) -> Result<()> {
-        let status =
-            self.command("version").stdout(Stdio::null()).status().context("cannot start tools/bazel")?;
+        let status = self
+            .command("info")
+            .arg("server_pid")
+            .stdout(Stdio::null())
+            .status()
+            .context("cannot start tools/bazel")?;
         ensure!(status.success(), "no toolbox (above)");
         Ok(())
     }
