@@ -30,9 +30,9 @@ fn ours(path: &str) -> Vec<Variable> {
     varstore::read(&file[start..start + usize::try_from(length).unwrap()]).unwrap()
 }
 
-/// The same by the other program.
-fn theirs(path: &str) -> Vec<Variable> {
-    let json = work_dir("theirs").join("json");
+/// The same by the other program, which writes to a folder of the test's own: tests run at the same time.
+fn theirs(test: &str, path: &str) -> Vec<Variable> {
+    let json = work_dir(&format!("theirs-{test}")).join("json");
     run("virt-fw-vars", &["-i", path, "--output-json", json.to_str().unwrap()]);
     let json: Value = serde_json::from_slice(&fs::read(json).unwrap()).unwrap();
     let field = |variable: &Value, name: &str| variable[name].as_str().unwrap().to_string();
@@ -57,7 +57,7 @@ fn the_stores_of_every_firmware_are_read() {
     let mut count = 0;
     for path in STORES {
         let variables = ours(path);
-        assert_eq!(variables, theirs(path), "{path}");
+        assert_eq!(variables, theirs("firmware", path), "{path}");
         count += variables.len();
     }
     assert!(count >= 8, "some of them have keys enrolled: {count}");
@@ -77,7 +77,7 @@ fn what_is_written_is_read() {
     let to = ["--set-boot-uri", "http://boot.example/loader.efi", "-o", &made];
     run("virt-fw-vars", &[&from[..], &to].concat());
     let variables = ours(&made);
-    assert_eq!(variables, theirs(&made));
+    assert_eq!(variables, theirs("written", &made));
     let value = |name: &str| &variables.iter().find(|variable| variable.name == name).unwrap().data;
     assert_eq!(text::decode(value("CloudBootCmdline")), setting);
     assert_eq!(order(value("BootOrder")).collect::<Vec<_>>(), [0]);
