@@ -5,12 +5,16 @@
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use qemu::arch::Arch;
 use serde::Deserialize;
 
 use crate::spec::Spec;
 
 /// The item of [`Spec::expect`] that stands for them.
 pub const INSPECTED: &str = "inspected:";
+
+/// Columns of a line, which the firmware for LoongArch goes on with in another one; the others leave lines whole.
+const COLUMNS: usize = 80;
 
 #[derive(Deserialize)]
 struct Report {
@@ -40,15 +44,16 @@ impl Spec {
         let output = Command::new(program).args(["inspect", "--json"]).args(&self.disks).output();
         let output = output.with_context(|| format!("starting {program}"))?;
         ensure!(output.status.success(), "{program} inspect: {}", String::from_utf8_lossy(&output.stderr));
-        let patterns = patterns(&output.stdout)?;
+        let columns = if self.arch == Arch::Loongarch64 { COLUMNS } else { usize::MAX };
+        let patterns = patterns(&output.stdout, columns)?;
         println!("cloud-boot inspect expects:\n  {}", patterns.join("\n  "));
         self.expect.splice(place..=place, patterns);
         Ok(self)
     }
 }
 
-/// The loader's lines for the default entry of a report.
-fn patterns(report: &[u8]) -> Result<Vec<String>> {
+/// The loader's lines for the default entry of a report, as far as they are in the first columns.
+fn patterns(report: &[u8], columns: usize) -> Result<Vec<String>> {
     let report: Report = serde_json::from_slice(report).context("what inspect --json printed")?;
     let entry = report.entries.iter().find(|entry| entry.default).context("no entry is the default")?;
     let title = &entry.title;
@@ -58,7 +63,8 @@ fn patterns(report: &[u8]) -> Result<Vec<String>> {
     let is_kernel = !matches!(entry.kind.as_str(), "uki" | "efi");
     let options = if is_kernel { format!(": {} (", entry.options) } else { String::new() };
     patterns.push(format!("^start \"{title}\"{options}"));
-    Ok(patterns)
+    // The first character is the line's beginning.
+    Ok(patterns.iter().map(|pattern| pattern.chars().take(columns.saturating_add(1)).collect()).collect())
 }
 
 #[cfg(test)]
@@ -79,8 +85,9 @@ mod tests {
     fn the_default_entry_is_expected() {
         let expected =
             ["^choose \"b\" from ", "^obtain /l (", "^obtain /i (", "^obtain /j (", "^start \"b\": ro ("];
-        assert_eq!(patterns(report("grub").as_bytes()).unwrap(), expected);
-        assert_eq!(patterns(report("uki").as_bytes()).unwrap().last().unwrap(), "^start \"b\"");
-        assert!(patterns(br#"{"entries": []}"#).is_err());
+        assert_eq!(patterns(report("grub").as_bytes(), 80).unwrap(), expected);
+        assert_eq!(patterns(report("grub").as_bytes(), 11).unwrap().last().unwrap(), "^start \"b\": ");
+        assert_eq!(patterns(report("uki").as_bytes(), 80).unwrap().last().unwrap(), "^start \"b\"");
+        assert!(patterns(br#"{"entries": []}"#, 80).is_err());
     }
 }
