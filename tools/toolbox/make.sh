@@ -10,22 +10,32 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 dir=$1 old=${2-}
 packages=$(grep -v '^#' "$here/packages" | tr -s ' \n' ' ')
 
-# Runs in the new root: the standard library for the other architectures, without their LLVM (which
-# installing it would pull in), then the list of all packages with the checksums of the archive's index.
+# Runs in the new root: parts of packages that cannot be installed here, then the list of all packages with the
+# checksums of the archive's index.  The parts are Rust's standard library and GRUB's modules for the other
+# architectures (installing them would pull in their LLVM and GRUB itself), and ztest, which makes ZFS pools
+# without a kernel (installing it would compile the kernel's module).
 finish='
 set -e
 list=/etc/cloud-boot-toolbox
 : >$list.new
-mkdir -p /tmp/std && cd /tmp/std
-apt-get -qq -o APT::Sandbox::User=root download libstd-rust-dev:arm64 libstd-rust-dev:riscv64 libstd-rust-dev:loong64
-for d in *.deb; do
-    dpkg-deb -x "$d" x
-    cp -r x/usr/lib/rustlib/. /usr/lib/rustlib/
-    rm -rf x
-    dpkg-deb -W --showformat="\${Package}:\${Architecture} \${Version}\n" "$d" >>$list.new
-done
+take() { # FOLDER PACKAGE...: copies the folder of each package to the same place
+    folder=$1
+    shift
+    rm -rf /tmp/take && mkdir /tmp/take && cd /tmp/take
+    apt-get -qq -o APT::Sandbox::User=root download "$@"
+    for d in *.deb; do
+        dpkg-deb -x "$d" x
+        mkdir -p "/$folder"
+        cp -r "x/$folder/." "/$folder/"
+        rm -rf x
+        dpkg-deb -W --showformat="\${Package}:\${Architecture} \${Version}\n" "$d" >>$list.new
+    done
+}
+take usr/lib/rustlib libstd-rust-dev:arm64 libstd-rust-dev:riscv64 libstd-rust-dev:loong64
+take usr/lib/grub grub-efi-arm64-bin:arm64 grub-efi-riscv64-bin:riscv64 grub-efi-loong64-bin:loong64
+take usr/sbin zfs-test
 cd /
-rm -rf /tmp/std
+rm -rf /tmp/take
 dpkg-query -W -f "\${Package}:\${Architecture} \${Version}\n" >>$list.new
 /usr/lib/apt/apt-helper cat-file /var/lib/apt/lists/*_Packages* | awk "
     FNR == NR { want[\$1 \" \" \$2] = 1; next }
