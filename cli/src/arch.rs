@@ -58,7 +58,7 @@ fn find(volumes: &Volumes, arch: Arch) -> Found {
 
 /// The machine that an entry's kernel or program is for; none where it does not say.
 pub fn machine_of(volumes: &Volumes, entry: &entries::Entry) -> Option<Machine> {
-    let (_, head, size) = open(volumes, entry.file())?;
+    let (_, head, size) = open(volumes, entry.file()?)?;
     match kernel::kind(&head) {
         Kind::Pe | Kind::Zboot => Headers::parse(&head, size).ok().map(|headers| headers.machine()),
         Kind::LinuxImage(machine) => Some(machine),

@@ -9,9 +9,10 @@ use alloc::{
     vec::Vec,
 };
 
+use menu::Wait;
 use vfs::Volume;
 
-use crate::{Entry, Error, File, Found, Kind, Linux, Problem, Source, Start};
+use crate::{Access, Entry, Error, File, Found, Kind, Linux, Problem, Source, Start};
 
 /// Where the files stand.
 const FOLDERS: [&str; 10] = [
@@ -167,8 +168,8 @@ impl Reader<'_> {
         {
             entry.default = true;
         }
-        if found.timeout.is_none() && first == 0 && found.entries.len() > first {
-            found.timeout = timeout;
+        if found.wait.is_none() && first == 0 && found.entries.len() > first {
+            found.wait = timeout.map(Wait::Seconds);
         }
     }
 }
@@ -197,6 +198,7 @@ fn entry(label: Label, source: Source, folder: &str, append: Option<&str>, defau
         source,
         counting: None,
         default,
+        access: Access::Anyone,
     }
 }
 

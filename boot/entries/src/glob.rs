@@ -8,7 +8,7 @@ use alloc::{format, string::String, vec::Vec};
 use filesystem::FileType;
 use vfs::{Volume, Volumes};
 
-use crate::{Entry, File, Found, Kind, Linux, Source, Start, version};
+use crate::{Access, Entry, File, Found, Kind, Linux, Source, Start, version};
 
 pub use defaults::{known, options};
 
@@ -118,6 +118,7 @@ fn entry(volume: &Volume, folder: &str, kernel: Kernel, options: &str, default: 
         }),
         counting: None,
         default,
+        access: Access::Anyone,
     }
 }
 

@@ -17,9 +17,10 @@ mod place;
 use alloc::{format, string::String, vec::Vec};
 use core::mem::take;
 
+use menu::Wait;
 use vfs::{Volume, VolumeId, Volumes};
 
-use crate::{Arch, Entry, Error, Found, Kind, Problem, Source, Start};
+use crate::{Access, Arch, Entry, Error, Found, Kind, Problem, Source, Start};
 use environment::Environment;
 use interpreter::{Boot, Interpreter, Item};
 
@@ -132,11 +133,18 @@ fn run(grub: &mut Interpreter<'_>, text: &str, source: &Source, found: &mut Foun
     let shows_others = grub.seen.blscfg.iter_mut().filter(|cfg| cfg.default.is_empty());
     let shows_others = shows_others.map(|cfg| cfg.default.clone_from(&default)).count() > 0;
     let outcome = Collector { grub, source, found, first }.items(&menu, Some(&default), 0);
-    if first == 0 && (!found.entries.is_empty() || shows_others) && found.timeout.is_none() {
-        found.timeout = timeout.parse().ok();
-        found.timeout_style = timeout_style;
+    if first == 0 && (!found.entries.is_empty() || shows_others) && found.wait.is_none() {
+        found.wait = wait(&timeout, &timeout_style);
     }
     whole.and(outcome)
+}
+
+/// What `timeout` and `timeout_style` mean; none where they say nothing.
+fn wait(timeout: &str, style: &str) -> Option<Wait> {
+    match style {
+        "hidden" | "countdown" => Some(Wait::Hidden),
+        _ => timeout.parse().ok().map(Wait::Seconds),
+    }
 }
 
 /// Turns menu items into entries.
@@ -194,6 +202,7 @@ impl Collector<'_, '_> {
             start,
             counting: None,
             default,
+            access: Access::Anyone,
         });
         Ok(())
     }
@@ -207,6 +216,7 @@ fn size(start: &Start) -> usize {
             linux.options.len().saturating_add(initrd).saturating_add(linux.kernel.path.len())
         }
         Start::Program(program) => program.file.path.len(),
+        Start::Elsewhere(elsewhere) => elsewhere.command.len(),
     }
 }
 

@@ -36,11 +36,13 @@ mod programs;
 mod version;
 
 use alloc::{string::String, vec::Vec};
+use core::fmt;
 
 use vfs::{Volume, VolumeId, Volumes};
 
 pub use bls::Counting;
 pub use error::Error;
+pub use menu::Wait;
 
 /// Something that can be booted.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -60,6 +62,8 @@ pub struct Entry {
     pub counting: Option<Counting>,
     /// The one that is booted unless something else is asked for.
     pub default: bool,
+    /// Who may start it.
+    pub access: Access,
 }
 
 impl Entry {
@@ -67,7 +71,7 @@ impl Entry {
     pub fn linux(&self) -> Option<&Linux> {
         match &self.start {
             Start::Linux(linux) => Some(linux),
-            Start::Program(_) => None,
+            Start::Program(_) | Start::Elsewhere(_) => None,
         }
     }
 
@@ -76,14 +80,16 @@ impl Entry {
         match &self.start {
             Start::Linux(_) => Some("linux"),
             Start::Program(program) => program.os,
+            Start::Elsewhere(_) => None,
         }
     }
 
-    /// The file that is started: the kernel, or the program.
-    pub fn file(&self) -> &File {
+    /// The file that is started: the kernel, or the program; none where the entry leads elsewhere.
+    pub fn file(&self) -> Option<&File> {
         match &self.start {
-            Start::Linux(linux) => &linux.kernel,
-            Start::Program(program) => &program.file,
+            Start::Linux(linux) => Some(&linux.kernel),
+            Start::Program(program) => Some(&program.file),
+            Start::Elsewhere(_) => None,
         }
     }
 }
@@ -95,6 +101,58 @@ pub enum Start {
     Linux(Linux),
     /// An EFI program that brings what it needs: a unified kernel image, another loader.
     Program(Program),
+    /// Nothing on this disk: the entry says that the machine should boot from another one.
+    Elsewhere(Elsewhere),
+}
+
+/// An entry that leaves its menu for another disk: GRUB's `exit`, `chainloader (hd1)+1`, syslinux's `localboot`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Elsewhere {
+    /// The command, as the configuration spells it.
+    pub command: String,
+}
+
+/// Who may start an entry.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Access {
+    /// Whoever stands at the machine; it may start unattended.
+    #[default]
+    Anyone,
+    /// One of these, after a password; never unattended. With no user in it nobody can.
+    Users(Vec<User>),
+}
+
+/// Somebody that a configuration knows.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct User {
+    /// The name that is asked for; empty where only a password is.
+    pub name: String,
+    /// What proves it.
+    pub password: Password,
+}
+
+/// A password as a configuration keeps it.
+#[derive(Clone, Eq, PartialEq)]
+pub enum Password {
+    /// The text itself.
+    Plain(Vec<u8>),
+    /// PBKDF2 with HMAC-SHA-512 (`grub.pbkdf2.sha512.`).
+    Pbkdf2 {
+        /// Rounds.
+        iterations: u32,
+        /// Salt.
+        salt: Vec<u8>,
+        /// Derived key.
+        hash: Vec<u8>,
+    },
+    /// In a form that is not known here: it fits nothing.
+    Unknown,
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(password)")
+    }
 }
 
 /// A Linux kernel and what it is given.
@@ -179,11 +237,11 @@ pub struct Found {
     pub entries: Vec<Entry>,
     /// What could not be used.
     pub problems: Vec<Problem>,
-    /// `timeout` of the first configuration that has entries: seconds. None where it says nothing, or that the
-    /// menu waits.
-    pub timeout: Option<u32>,
-    /// `timeout_style` of that configuration, empty where it says nothing.
-    pub timeout_style: String,
+    /// How long the first configuration that has entries lets its menu wait; none where it says nothing.
+    pub wait: Option<Wait>,
+    /// Why command lines must not be edited, a line each (`hd0,gpt1 /loader/loader.conf: editor no`); empty where no
+    /// configuration forbids it.
+    pub locks: Vec<String>,
 }
 
 /// A configuration, or an entry of it, that could not be used.
@@ -211,7 +269,11 @@ pub fn discover(volumes: &Volumes, arch: Arch, is_own: &dyn Fn(&Volume, &str) ->
     volumes.all().iter().for_each(|volume| extlinux::find(volume, &mut found));
     for volume in volumes.all() {
         let id = volume.id();
-        if !found.entries.iter().any(|entry| entry.source.volume == id || entry.file().volume == id) {
+        if !found
+            .entries
+            .iter()
+            .any(|entry| entry.source.volume == id || entry.file().is_some_and(|file| file.volume == id))
+        {
             glob::find(volumes, volume, &mut found);
         }
     }
@@ -239,6 +301,7 @@ pub fn pinned(volumes: &Volumes, kernel: File, initrd: Option<File>) -> Option<E
         start: Start::Linux(Linux { kernel, initrd, options, devicetree: None }),
         counting: None,
         default: true,
+        access: Access::Anyone,
     })
 }
 

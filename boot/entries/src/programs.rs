@@ -9,7 +9,7 @@ use alloc::{
 
 use vfs::Volume;
 
-use crate::{Arch, Entry, File, Found, Kind, Program, Source, Start};
+use crate::{Access, Arch, Entry, File, Found, Kind, Program, Source, Start};
 
 /// Folders below `/EFI` that are looked at.
 const MOST: usize = 64;
@@ -70,5 +70,6 @@ fn entry(volume: &Volume, title: &str, id: &str, path: String, os: Option<&'stat
         start: Start::Program(Program { file, options: None, os }),
         counting: None,
         default: false,
+        access: Access::Anyone,
     }
 }

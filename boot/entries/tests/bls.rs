@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Entries of the Boot Loader Specification, by themselves and in GRUB's menu as Fedora has it.
 
-use entries::{Arch, Found, Kind, Start, discover};
+use entries::{Arch, Found, Kind, Start, Wait, discover};
 use oracle::Tree;
 use vfs::{Volume, Volumes};
 
@@ -40,7 +40,7 @@ fn the_order_is_systemds() {
     assert_eq!(found.problems.len(), 1, "{:?}", found.problems);
     assert_eq!(found.problems[0].error.code(), "E-ENTRY-KERNEL");
     let found = find(vec![esp.file("/loader/loader.conf", "# x\ntimeout 3\ndefault a-*\n")]);
-    assert_eq!((ids(&found)[1].as_str(), found.timeout), ("*a-2.conf", Some(3)));
+    assert_eq!((ids(&found)[1].as_str(), found.wait), ("*a-2.conf", Some(Wait::Seconds(3))));
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn blscfg_shows_each_entry_once_with_grubs_variables_and_default() {
     assert_eq!(ids(&found), ["m-6.10.conf", "*m-6.9.conf"], "{:?}", found.problems);
     let linux = found.entries[0].linux().unwrap();
     assert_eq!((linux.options.as_str(), linux.initrd.len()), ("root=UUID=s ro quiet", 1));
-    assert_eq!((found.timeout, found.entries[0].source.kind), (Some(5), Kind::Bls));
+    assert_eq!((found.wait, found.entries[0].source.kind), (Some(Wait::Seconds(5)), Kind::Bls));
     let found = find(vec![fedora("boot_success=1\n")]);
     assert_eq!(ids(&found), ["*m-6.10.conf", "m-6.9.conf"]);
     assert_eq!(found.entries[0].linux().unwrap().options, "root=UUID=r ro fallback");

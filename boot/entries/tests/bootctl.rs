@@ -110,7 +110,11 @@ impl Esp {
             title: entry.title.clone(),
             version: entry.version.clone(),
             options: entry.linux().map_or(String::new(), |linux| linux.options.clone()),
-            kernel: if entry.source.kind == Kind::Uki { String::new() } else { path(entry.file()) },
+            kernel: if entry.source.kind == Kind::Uki {
+                String::new()
+            } else {
+                entry.file().map(path).unwrap_or_default()
+            },
             initrds: entry.linux().map_or(Vec::new(), |linux| linux.initrd.iter().map(path).collect()),
             is_default: entry.default,
         });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Labels as u-boot-update, Alpine and live media write them, and other EFI programs.
 
-use entries::{Arch, Found, Kind, discover};
+use entries::{Arch, Found, Kind, Wait, discover};
 use oracle::Tree;
 use vfs::{Volume, Volumes};
 
@@ -43,7 +43,7 @@ fn debians_form() {
             "l0r [Debian (rescue)] /boot/vmlinuz-6.12  root=UUID=u ro single",
         ]
     );
-    assert_eq!((found.timeout, found.entries[0].source.kind), (Some(5), Kind::Extlinux));
+    assert_eq!((found.wait, found.entries[0].source.kind), (Some(Wait::Seconds(5)), Kind::Extlinux));
 }
 
 #[test]

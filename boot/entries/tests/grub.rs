@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! What grub.cfg means. The answers of `small_scripts_do_what_grub_does` are those of GRUB 2.14.
 
-use entries::{Arch, Entry, Error, Found, Kind, discover};
+use entries::{Arch, Entry, Error, Found, Kind, Wait, discover};
 use oracle::Tree;
 use vfs::{Volume, VolumeId, Volumes};
 
@@ -93,7 +93,7 @@ fn a_menu_as_update_grub_writes_it() {
         ("/boot/vmlinuz-6.12.9".into(), "/boot/initrd.img-6.12.9".into())
     );
     assert_eq!(entry.linux().unwrap().options, format!("root=UUID={ROOT} ro quiet"));
-    assert_eq!((found.timeout, found.timeout_style.as_str()), (Some(5), "menu"));
+    assert_eq!(found.wait, Some(Wait::Seconds(5)));
 }
 
 #[test]
@@ -281,6 +281,6 @@ fn what_is_wrong_is_named_with_its_line() {
 #[test]
 fn a_program_is_chained_by_its_path() {
     let found = one(tree("menuentry w --class windows { chainloader /EFI/Microsoft/Boot/bootmgfw.efi }\n"));
-    assert_eq!(found.entries[0].file().path, b"/EFI/Microsoft/Boot/bootmgfw.efi");
+    assert_eq!(found.entries[0].file().unwrap().path, b"/EFI/Microsoft/Boot/bootmgfw.efi");
     assert_eq!(found.entries[0].os(), Some("windows"));
 }

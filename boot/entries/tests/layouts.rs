@@ -2,7 +2,7 @@
 //! Where distributions put kernels and initial RAM disks, found by their names alone, with /boot in the root filesystem
 //! and on a volume of its own. Names are those that the distributions' packages and tools give.
 
-use entries::{Arch, Found, Kind, discover};
+use entries::{Arch, Found, Kind, Wait, discover};
 use oracle::Tree;
 use vfs::{Volume, Volumes};
 
@@ -189,6 +189,6 @@ fn alpines_configuration() {
             (Kind::Extlinux, "Linux virt", true)
         );
         let options = "root=UUID=R modules=sd-mod,usb-storage,ext4 quiet rootfstype=ext4";
-        assert_eq!((entry.linux().unwrap().options.as_str(), found.timeout), (options, Some(1)));
+        assert_eq!((entry.linux().unwrap().options.as_str(), found.wait), (options, Some(Wait::Seconds(1))));
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use entries::{Arch, Found, Kind, discover};
+use entries::{Arch, Found, Kind, Wait, discover};
 use oracle::{Tree, tools};
 use vfs::{Volume, Volumes};
 
@@ -67,7 +67,7 @@ fn every_label_is_found_as_it_was_written() {
         of("l1r", "6.12.9-riscv64", "root=UUID=u ro single"),
     ];
     assert_eq!(shown(&found), expected, "{text}");
-    assert_eq!(found.timeout, Some(5), "{text}");
+    assert_eq!(found.wait, Some(Wait::Seconds(5)), "{text}");
     let titles: Vec<&str> = found.entries.iter().map(|entry| entry.title.as_str()).collect();
     for line in text.lines().filter_map(|line| line.trim().strip_prefix("menu label ")) {
         assert!(titles.contains(&line.trim()), "{line} in {titles:?}");
@@ -91,5 +91,5 @@ fn its_settings_are_found() {
     let ids: Vec<String> = shown(&found).into_iter().map(|[id, ..]| id).collect();
     assert_eq!(ids, ["l0", "*l1"], "{text}");
     assert_eq!(shown(&found)[0][3], "root=LABEL=r rw console=ttyS0,115200 x=\"a b\"", "{text}");
-    assert_eq!(found.timeout, None, "it waits: {text}");
+    assert_eq!(found.wait, None, "it waits: {text}");
 }

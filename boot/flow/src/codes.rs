@@ -29,6 +29,9 @@ code::table! {
     pub SHORT: Code = "E-FS-SHORT",
         "a file ends before the size that its filesystem states",
         "check the filesystem";
+    pub(crate) ELSEWHERE: Code = "E-ENTRY-ELSEWHERE",
+        "the entry starts nothing on its own disk: it says that the machine should boot from another one",
+        "choose an entry of another disk";
 }
 
 code::table! {

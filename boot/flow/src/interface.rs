@@ -50,14 +50,13 @@ pub fn preferred(variables: &dyn Variables) -> Option<String> {
 pub fn wishes(config: &Config, found: &Found, once: &Once, variables: &dyn Variables) -> Wishes {
     let lasting =
         variables.read(Vendor::Loader, CONFIG_TIMEOUT).and_then(|value| wait(&text::decode(&value)));
-    let is_hidden_by_image = matches!(found.timeout_style.as_str(), "hidden" | "countdown");
     Wishes {
         is_always_shown: config.menu() == Menu::Always,
         is_hidden: config.menu() == Menu::Hidden,
         once: once.wait,
         timeout: config.timeout(),
         lasting,
-        image: if is_hidden_by_image { Some(Wait::Hidden) } else { found.timeout.map(Wait::Seconds) },
+        image: found.wait,
         entries: found.entries.len(),
     }
 }

@@ -90,6 +90,10 @@ pub fn obtain(entry: &Entry, volumes: &Volumes, means: Means<'_>) -> Result<Payl
                 ..Payload::default()
             })
         }
+        Start::Elsewhere(elsewhere) => {
+            let cause = format!("{} leads to another disk", elsewhere.command);
+            Err(Failure::new(Phase::Obtain, entry.title.as_str(), codes::ELSEWHERE, &cause))
+        }
     }
 }
 

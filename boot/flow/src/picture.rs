@@ -51,6 +51,10 @@ fn item(entry: &Entry, volumes: &Volumes) -> Item {
             details.push(format!("program      {}", name(&program.file)));
             program.options.clone()
         }
+        Start::Elsewhere(elsewhere) => {
+            details.push(format!("leaves with   {}", elsewhere.command));
+            None
+        }
     };
     let line: Vec<char> = options.iter().flat_map(|text| text.chars()).collect();
     details.extend(line.chunks(65).map(|part| format!("options      {}", part.iter().collect::<String>())));

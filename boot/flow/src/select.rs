@@ -31,9 +31,9 @@ pub fn restrict(volumes: &Volumes, found: &mut Found, wanted: &str, disks: &[Str
     let all = volumes.all().iter();
     let meant: Vec<VolumeId> =
         all.filter(|volume| is_selected(volume, wanted, disks)).map(|volume| volume.id()).collect();
-    found
-        .entries
-        .retain(|entry| meant.contains(&entry.source.volume) || meant.contains(&entry.file().volume));
+    found.entries.retain(|entry| {
+        meant.contains(&entry.source.volume) || entry.file().is_some_and(|file| meant.contains(&file.volume))
+    });
     let first = found.entries.iter().position(|entry| entry.default).unwrap_or(0);
     found.entries.iter_mut().enumerate().for_each(|(i, entry)| entry.default = i == first);
     !meant.is_empty()
@@ -52,7 +52,8 @@ pub fn pin(
     let Some(volume) = all.find(|volume| volume.open(kernel.as_bytes()).is_ok()) else { return false };
     let file = |path: &str| File { volume: volume.id(), path: path.into() };
     let Some(mut entry) = entries::pinned(volumes, file(kernel), initrd.map(file)) else { return false };
-    let of_volume = |entry: &&Entry| entry.default && entry.file().volume == volume.id();
+    let of_volume =
+        |entry: &&Entry| entry.default && entry.file().is_some_and(|file| file.volume == volume.id());
     let default = found.entries.iter().find(of_volume).and_then(Entry::linux);
     if let (Start::Linux(pinned), Some(default)) = (&mut entry.start, default) {
         pinned.options.clone_from(&default.options);

@@ -141,22 +141,25 @@ fn entry(machine: &Machine, entry: &Entry, default: bool) -> EntryReport {
     let id_of = |file: &File| machine.volumes.get(file.volume).map(|volume| machine.id_of(volume));
     let home = entry.file();
     let path = |file: &File| match id_of(file) {
-        Some(id) if file.volume != home.volume => format!("{}:{}", lossy(id), lossy(&file.path)),
+        Some(id) if home.is_some_and(|home| home.volume != file.volume) => {
+            format!("{}:{}", lossy(id), lossy(&file.path))
+        }
         _ => lossy(&file.path),
     };
     let (initrd, options) = match &entry.start {
         Start::Linux(linux) => (linux.initrd.iter().map(path).collect(), linux.options.clone()),
         Start::Program(program) => {
-            let built_in = || arch::built_in_options(&machine.volumes, home);
+            let built_in = || arch::built_in_options(&machine.volumes, &program.file);
             (Vec::new(), program.options.clone().or_else(built_in).unwrap_or_default())
         }
+        Start::Elsewhere(_) => (Vec::new(), String::new()),
     };
     EntryReport {
         id: entry.id.clone(),
         title: entry.title.clone(),
         kind: word(entry.source.kind),
-        volume: id_of(home).map(|id| text(&id)).unwrap_or_default(),
-        kernel: lossy(&home.path),
+        volume: home.and_then(id_of).map(|id| text(&id)).unwrap_or_default(),
+        kernel: home.map(|file| lossy(&file.path)).unwrap_or_default(),
         initrd,
         options,
         arch: arch::machine_of(&machine.volumes, entry).map(|machine| machine.to_string()),

@@ -13,7 +13,7 @@ use std::{
     process::Command,
 };
 
-use entries::{Arch, Entry, File, Found, Kind, Start};
+use entries::{Arch, Entry, File, Found, Kind, Start, Wait};
 use oracle::Tree;
 use vfs::{Volume, Volumes};
 
@@ -153,10 +153,15 @@ fn shown(volumes: &Volumes, found: &Found) -> String {
         let mark = if entry.default { "*" } else { " " };
         let source = name(entry.source.volume);
         text += &format!("{mark}entry {} \"{}\"\n", entry.id, entry.title);
-        text += &format!("    from {source} {}\n    starts {}", entry.source.path, file(entry, entry.file()));
+        let starts = match (&entry.start, entry.file()) {
+            (Start::Elsewhere(elsewhere), _) => format!("leaves with {}", elsewhere.command),
+            (_, started) => format!("starts {}", file(entry, started.unwrap())),
+        };
+        text += &format!("    from {source} {}\n    {starts}", entry.source.path);
         let (initrd, options) = match &entry.start {
             Start::Linux(linux) => (linux.initrd.as_slice(), Some(linux.options.clone())),
             Start::Program(program) => (&[][..], program.options.clone()),
+            Start::Elsewhere(_) => (&[][..], None),
         };
         let initrd: Vec<String> = initrd.iter().map(|initrd| file(entry, initrd)).collect();
         text += &initrd.iter().map(|initrd| format!(" with {initrd}")).collect::<String>();
@@ -166,7 +171,12 @@ fn shown(volumes: &Volumes, found: &Found) -> String {
         let counting = entry.counting.as_ref().map(|counting| format!("    renamed to {}\n", counting.next));
         text += &counting.unwrap_or_default();
     }
-    text += &found.timeout.map(|seconds| format!("the menu waits {seconds} s\n")).unwrap_or_default();
+    text += &match found.wait {
+        Some(Wait::Seconds(seconds)) => format!("the menu waits {seconds} s\n"),
+        Some(Wait::Forever) => "the menu waits for a choice\n".into(),
+        Some(Wait::Hidden | Wait::Never) => "the menu is hidden\n".into(),
+        None => String::new(),
+    };
     for problem in &found.problems {
         text +=
             &format!("warning: discover {}: {} {}\n", problem.object, problem.error.code(), problem.error);

@@ -6,7 +6,7 @@ use alloc::{format, string::String, vec::Vec};
 use vfs::{Volume, VolumeId};
 
 use super::{Candidate, Counting, Name};
-use crate::{Arch, Entry, Error, File, Kind, Linux, Program, Source, Start};
+use crate::{Access, Arch, Entry, Error, File, Kind, Linux, Program, Source, Start};
 
 /// initrd lines of one entry.
 const MOST_INITRDS: usize = 32;
@@ -114,6 +114,7 @@ fn candidate(volume: VolumeId, path: &str, conf: &Conf<'_>, start: Start) -> Can
             start,
             counting,
             default: false,
+            access: Access::Anyone,
         },
         sort_key: conf.sort_key.into(),
         machine_id: conf.machine_id.into(),

@@ -5,6 +5,7 @@
 
 use alloc::string::String;
 
+use menu::Wait;
 use vfs::{Volume, Volumes};
 
 use super::Candidate;
@@ -23,12 +24,12 @@ pub fn apply(volumes: &Volumes, disk: usize, candidates: &[Candidate], found: &m
         let words = lines.filter_map(|line| line.split_once([' ', '\t']));
         words.filter(|(name, _)| *name == key).map(|(_, value)| value.trim_ascii()).next_back()
     };
-    if found.entries.is_empty() && found.timeout.is_none() {
-        match value("timeout") {
-            Some("menu-hidden" | "menu-disabled") => found.timeout_style = "hidden".into(),
-            Some(seconds) => found.timeout = seconds.parse().ok(),
-            None => {}
-        }
+    if found.entries.is_empty() && found.wait.is_none() {
+        found.wait = match value("timeout") {
+            Some("menu-hidden" | "menu-disabled") => Some(Wait::Hidden),
+            Some(seconds) => seconds.parse().ok().map(Wait::Seconds),
+            None => None,
+        };
     }
     let pattern = value("default")?.to_ascii_lowercase();
     candidates.iter().position(|candidate| {

@@ -13,7 +13,7 @@ use image::{
 use vfs::Volume;
 
 use super::{Candidate, Counting, Listed, Name, files};
-use crate::{Arch, Entry, Error, File, Kind, Problem, Program, Source, Start, os_release};
+use crate::{Access, Arch, Entry, Error, File, Kind, Problem, Program, Source, Start, os_release};
 
 /// Where they stand.
 const FOLDER: &str = "/EFI/Linux";
@@ -70,6 +70,7 @@ fn candidate(volume: &Volume, file: &Listed<'_>, arch: Arch) -> Result<Option<Ca
             start: Start::Program(Program { file, options: None, os: Some("linux") }),
             counting,
             default: false,
+            access: Access::Anyone,
         },
         sort_key: first(&["IMAGE_ID", "ID"]).unwrap_or_default(),
         machine_id: String::new(),

@@ -11,6 +11,7 @@ mod menu;
 
 use std::fs;
 
+use entries::Wait;
 use grub::{Grub, Run};
 use menu::{Leaf, Menu};
 use oracle::tools;
@@ -60,7 +61,7 @@ fn leaf() -> Leaf {
 
 #[test]
 fn every_difference_is_seen() {
-    let menu = Menu { leaves: vec![leaf()], default: Some(leaf()), timeout: Some((Some(5), "menu".into())) };
+    let menu = Menu { leaves: vec![leaf()], default: Some(leaf()), timeout: Some(Some(Wait::Seconds(5))) };
     assert_eq!(menu::differences(&menu, &menu), [""; 0]);
     let changes: [fn(&mut Menu); 11] = [
         |menu| menu.leaves.clear(),
@@ -72,8 +73,8 @@ fn every_difference_is_seen() {
         |menu| menu.leaves[0].initrds.clear(),
         |menu| menu.leaves[0].devicetree = Some("d".into()),
         |menu| menu.default = None,
-        |menu| menu.timeout = Some((None, "menu".into())),
-        |menu| menu.timeout = Some((Some(5), String::new())),
+        |menu| menu.timeout = Some(None),
+        |menu| menu.timeout = Some(Some(Wait::Hidden)),
     ];
     for (i, change) in changes.iter().enumerate() {
         let mut other = menu.clone();

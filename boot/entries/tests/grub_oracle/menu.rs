@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The whole menu of a configuration, as GRUB has it and as we have it, in the same form.
 
-use entries::{Arch, File, Found, Kind, Start, discover};
+use entries::{Arch, File, Found, Kind, Start, Wait, discover};
 use vfs::{Disk, Volumes};
 
 use crate::{
@@ -32,8 +32,8 @@ pub struct Leaf {
 pub struct Menu {
     pub leaves: Vec<Leaf>,
     pub default: Option<Leaf>,
-    /// How long the menu waits, in seconds, and its style; none where that is not known.
-    pub timeout: Option<(Option<u32>, String)>,
+    /// How long the menu waits; the outer none where that is not known.
+    pub timeout: Option<Option<Wait>>,
 }
 
 impl Menu {
@@ -58,7 +58,7 @@ impl Menu {
 pub fn of_grub(grub: &mut Grub) -> Menu {
     // First of all: entries change grubenv.
     let run = grub.choose(None, "");
-    let timeout = Some((run.timeout.0.parse().ok(), run.timeout.1.clone()));
+    let timeout = Some(wait(&run.timeout));
     let mut menu = Menu { leaves: Vec::new(), default: leaf(&run), timeout };
     if run.is_nested && run.titles.last().is_some_and(|title| title == END) {
         // The configuration itself opened another one, which has variables of its own.
@@ -76,6 +76,14 @@ pub fn of_grub(grub: &mut Grub) -> Menu {
         below(grub, &path, run, 1, &mut menu.leaves);
     }
     menu
+}
+
+/// GRUB manual, "timeout" and "timeout_style".
+fn wait((timeout, style): &(String, String)) -> Option<Wait> {
+    match style.as_str() {
+        "hidden" | "countdown" => Some(Wait::Hidden),
+        _ => timeout.parse().ok().map(Wait::Seconds),
+    }
 }
 
 /// What stands below an entry, or the entry itself.
@@ -160,7 +168,7 @@ pub fn of_ours(name: &str, disk: Vec<u8>) -> (Menu, Found) {
         let volume = volumes.get(file.volume).map_or("?", |volume| volume.name());
         format!("({volume}){}", String::from_utf8_lossy(&file.path))
     };
-    let timeout = Some((found.timeout, found.timeout_style.clone()));
+    let timeout = Some(found.wait);
     let mut menu = Menu { timeout, ..Menu::default() };
     for entry in found.entries.iter().filter(|entry| entry.source.kind != Kind::Efi) {
         let mark = if entry.version.is_empty() { &entry.id } else { &entry.version };
@@ -174,7 +182,7 @@ pub fn of_ours(name: &str, disk: Vec<u8>) -> (Menu, Found) {
         let leaf = Leaf {
             title: entry.title.strip_suffix(&suffix).unwrap_or(&entry.title).into(),
             id: entry.id.strip_suffix(".conf").unwrap_or(&entry.id).into(),
-            file: place(entry.file()),
+            file: entry.file().map(place).unwrap_or_default(),
             options,
             initrds,
             devicetree,
