@@ -308,9 +308,16 @@ fn inline_data() {
         let length = Ext4::open(image.0)?.read_at(&InodeNumber(FILE), 0, &mut bytes)?;
         Ok::<_, Error>(bytes[..length].to_vec())
     };
-    assert_eq!(read(image()).unwrap(), [[b'a'; 60].as_slice(), &[b'b'; 10]].concat());
+    let data = [[b'a'; 60].as_slice(), &[b'b'; 10]].concat();
+    assert_eq!(read(image()).unwrap(), data);
+    // What the size has beyond the data is a hole; an attribute without a value is one, too.
+    let mut longer = image();
+    longer.word(inode + 0x4, 90);
+    assert_eq!(read(longer).unwrap(), [data.as_slice(), &[0; 20]].concat());
+    let mut empty = image();
+    empty.word(xattr + 32, 0); // e_value_size
+    assert_eq!(read(empty).unwrap(), [&data[..60], &[0; 10]].concat());
     for (at, value, expected) in [
-        (inode + 0x4, 71, "inline data"), // one more than there is
         (xattr, 0xea02_0001, "ext4_xattr_ibody_header.h_magic"),
         (xattr, 0, "inline data"),
         (xattr + 4, 0x01ff, "ext4_xattr_entry.e_name_len"),

@@ -29,30 +29,34 @@ struct Entry {
     e_hash: U32,
 }
 
-/// Fills `buf` from the inode's data at `offset`; both lie within its size.
+/// Fills `buf` from the inode's data at `offset`; both lie within its size. What the size has beyond the data is
+/// a hole.
 pub fn read(inode: &Inode, offset: u64, buf: &mut [u8]) -> Result<(), Error> {
-    let (first, second) = (inode.block(), attribute(inode)?);
+    let attribute = attribute(inode)?;
     let skip = usize::try_from(offset).unwrap_or(usize::MAX);
-    let mut bytes = first.iter().chain(second).skip(skip);
+    let mut bytes = inode.block().iter().chain(attribute.unwrap_or_default()).skip(skip);
     for place in buf {
-        let short = || corrupt(Fault::Truncated, "inline data", inode.offset, inode.size);
-        *place = *bytes.next().ok_or_else(short)?;
+        *place = match bytes.next() {
+            Some(byte) => *byte,
+            None if attribute.is_some() => 0,
+            None => return Err(corrupt(Fault::Truncated, "inline data", inode.offset, inode.size)),
+        };
     }
     Ok(())
 }
 
 /// The two lists of entries of an inline directory. The first has the parent's number in front.
 pub fn directory(inode: &Inode) -> Result<(&[u8], &[u8]), Error> {
-    Ok((inode.block().get(4..).unwrap_or_default(), attribute(inode)?))
+    Ok((inode.block().get(4..).unwrap_or_default(), attribute(inode)?.unwrap_or_default()))
 }
 
-/// The value of `system.data`; empty where all data is in `i_block`.
-fn attribute(inode: &Inode) -> Result<&[u8], Error> {
+/// The value of `system.data`, empty where all data is in `i_block`; nothing where the attribute is missing.
+fn attribute(inode: &Inode) -> Result<Option<&[u8]>, Error> {
     let fail = |fault, structure, found: u32| corrupt(fault, structure, inode.offset, found);
     let attributes = inode.attributes();
     let magic = attributes.first_chunk().copied().map_or(0, u32::from_le_bytes);
     if magic == 0 {
-        return Ok(&[]);
+        return Ok(None);
     }
     if magic != MAGIC {
         return Err(fail(Fault::Magic, "ext4_xattr_ibody_header.h_magic", magic));
@@ -62,7 +66,7 @@ fn attribute(inode: &Inode) -> Result<&[u8], Error> {
     for _ in 0..MOST {
         // Four zero bytes end the list.
         if rest.first_chunk() == Some(&[0; 4]) || rest.len() < 4 {
-            return Ok(&[]);
+            return Ok(None);
         }
         let (entry, names) =
             Entry::ref_from_prefix(rest).map_err(|_| fail(Fault::Truncated, "ext4_xattr_entry", 0))?;
@@ -75,9 +79,10 @@ fn attribute(inode: &Inode) -> Result<&[u8], Error> {
             let size = usize::try_from(entry.e_value_size.get()).unwrap_or(usize::MAX);
             let value = first.get(start..).and_then(|value| value.get(..size));
             let is_here = entry.e_value_inum.get() == 0;
-            return value.filter(|_| is_here).ok_or_else(|| {
-                fail(Fault::Range, "ext4_xattr_entry.e_value_offs", entry.e_value_size.get())
-            });
+            return match value.filter(|_| is_here) {
+                Some(value) => Ok(Some(value)),
+                None => Err(fail(Fault::Range, "ext4_xattr_entry.e_value_offs", entry.e_value_size.get())),
+            };
         }
         let step = size_of::<Entry>().saturating_add(length).next_multiple_of(4);
         rest = rest.get(step..).unwrap_or_default();

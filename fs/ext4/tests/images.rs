@@ -464,6 +464,21 @@ fn unwritten_extents_read_as_zeros() {
 }
 
 #[test]
+fn a_hole_of_a_file_with_inline_data_reads_as_zeros() {
+    let work = tools::work_dir("inline-hole");
+    let source = work.join("source");
+    fs::create_dir(&source).unwrap();
+    for size in [1, 60, 61, 1000, 1 << 20] {
+        File::create(source.join(format!("hole-{size}"))).unwrap().set_len(size).unwrap();
+    }
+    let image = make(&work, &source, "-t ext4 -O inline_data");
+    // Inline data, and no extents.
+    assert!(debugfs(&image, "stat hole-1048576").contains("Flags: 0x10000000"));
+    let ext4 = Ext4::open(fs::read(&image).unwrap()).unwrap();
+    assert_same("holes", manifest::of(&ext4).unwrap(), manifest::of_directory(&source).unwrap());
+}
+
+#[test]
 fn what_cannot_be_read_is_refused_by_name() {
     let work = tools::work_dir("refused");
     let source = work.join("source");
