@@ -64,6 +64,13 @@ pub fn make(content: &Content) -> anyhow::Result<Files> {
 }
 
 impl Content {
+    /// What tells it from another content.
+    fn identity(&self) -> Identity {
+        let seconds = self.time.seconds.to_le_bytes();
+        let programs = self.programs.iter().flat_map(|(arch, program)| [arch.name().as_bytes(), program]);
+        Identity::of([self.label.as_bytes(), &seconds].into_iter().chain(programs))
+    }
+
     /// Paths and bytes, the same in both filesystems.
     fn files(&self) -> impl Iterator<Item = (String, &[u8])> {
         let programs = self.programs.iter();
@@ -81,7 +88,7 @@ fn esp(content: &Content) -> anyhow::Result<Vec<u8>> {
         builder.file(&path, bytes)?;
     }
     let options = fat::write::Options {
-        volume_id: Identity::of(content).serial(),
+        volume_id: content.identity().serial(),
         label: content.label.clone(),
         time: content.time,
         kind: None,
@@ -104,7 +111,7 @@ fn hybrid(content: &Content, esp: &[u8]) -> anyhow::Result<Vec<u8>> {
     };
     let plan = builder.plan(&options).context("ISO 9660")?;
     let place = plan.boot_image().context("ISO 9660: no place for the boot image")?;
-    let identity = Identity::of(content);
+    let identity = content.identity();
     let partition = NewPartition {
         type_guid: part::ESP.to_bytes(),
         guid: identity.guid("EFI system partition"),

@@ -5,6 +5,12 @@ load("//tools/lint:defs.bzl", "clippy_test", "format_test", "tool_test")
 
 _EDITION = "2024"
 
+def _users():
+    """Who may depend on a crate of this package: the groups of //tools/rust, which are the dependency law."""
+    folder = native.package_name().split("/")[0]
+    group = {"boot": "above_boot", "fs": "above_fs", "net": "above_boot"}.get(folder, "programs")
+    return ["//tools/rust:" + group]
+
 def _checked(name, target, tests, srcs, doc = True, testonly = False):
     """Format, clippy (warnings denied) and documentation of a crate, as tests."""
     format_test(
@@ -77,7 +83,7 @@ def _campaign(name, test):
         visibility = ["//visibility:public"],
     )
 
-def rust_crate(name, deps = [], test_deps = [], test_data = [], test_env = {}, testonly = False, proc_macro_deps = [], version = "0.0.0", visibility = ["//visibility:public"], **kwargs):
+def rust_crate(name, deps = [], test_deps = [], test_data = [], test_env = {}, testonly = False, proc_macro_deps = [], version = "0.0.0", visibility = None, **kwargs):
     """A library of src/**/*.rs.
 
     Args:
@@ -89,7 +95,7 @@ def rust_crate(name, deps = [], test_deps = [], test_data = [], test_env = {}, t
         testonly: only tests may depend on it
         proc_macro_deps: procedural macros of this workspace
         version: what CARGO_PKG_VERSION says, in the tests, too
-        visibility: as usual
+        visibility: of the library, by default all layers from its own upwards
         **kwargs: more of the library: compile_data, rustc_env, rustc_flags
     """
     rust_library(
@@ -100,7 +106,7 @@ def rust_crate(name, deps = [], test_deps = [], test_data = [], test_env = {}, t
         edition = _EDITION,
         proc_macro_deps = proc_macro_deps,
         version = version,
-        visibility = visibility,
+        visibility = visibility or _users(),
         deps = deps,
         **kwargs
     )

@@ -92,7 +92,7 @@ impl<'a> Zboot<'a> {
     /// The kernel, of at most `limit` bytes.
     ///
     /// # Errors
-    /// As [`kernel::unpack`](crate::kernel::unpack).
+    /// When the content is larger than `limit`, damaged or cut off, or there is no memory for it.
     pub fn unpack(&self, limit: u64) -> Result<Vec<u8>, Error> {
         self.compression.unpack(self.payload, self.size, limit)
     }

@@ -30,7 +30,8 @@ pub struct Spec {
     pub disks: Vec<String>,
     /// The program `cloud-boot` of the machine that tests, where what it says is expected, too.
     pub inspect: Option<String>,
-    /// Patterns, in their order ([`qemu::pattern::Pattern`]), and [`crate::inspected::INSPECTED`].
+    /// Patterns, in their order ([`qemu::pattern::Pattern`]); `inspected:` stands for those of the entry that
+    /// `cloud-boot inspect` calls the default.
     pub expect: Vec<String>,
     /// Patterns that fail the test, beside [`qemu::script::PANICS`].
     pub forbid: Vec<String>,
