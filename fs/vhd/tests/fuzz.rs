@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Any bytes are an image or an error.
 
+use block::BlockRead;
 use proptest::prelude::*;
 use vhd::Vhd;
 
