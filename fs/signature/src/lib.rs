@@ -98,6 +98,8 @@ pub fn known() -> impl Iterator<Item = Found> {
 
 /// Says whether the first and the last MiB of a device are zero: nothing was ever written, or all was wiped.
 ///
+/// Ask [`identify`] first: a few formats have their first structure behind the first MiB.
+///
 /// # Errors
 /// As [`identify`].
 pub fn is_blank(device: &dyn BlockRead) -> Result<bool, ReadError> {
