@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Which signature wins, and where the device ends.
 
-use std::{vec, vec::Vec};
+use std::{cell::Cell, vec, vec::Vec};
 
 use super::*;
 
@@ -103,4 +103,28 @@ impl BlockRead for Failing {
 fn a_device_that_fails_is_an_error_and_not_unknown() {
     assert!(identify(&Failing).is_err());
     assert!(is_blank(&Failing).is_err());
+}
+
+/// A device of one byte value, which counts the bytes that are read.
+struct Counting(u8, Cell<usize>);
+
+impl BlockRead for Counting {
+    fn size(&self) -> u64 {
+        1 << 40
+    }
+
+    fn read_at(&self, _: u64, buf: &mut [u8]) -> Result<(), ReadError> {
+        buf.fill(self.0);
+        self.1.set(self.1.get() + buf.len());
+        Ok(())
+    }
+}
+
+#[test]
+fn a_few_bytes_are_read_of_a_device_without_a_signature() {
+    for byte in [0, 1, 0xff] {
+        let device = Counting(byte, Cell::new(0));
+        assert_eq!(identify(&device).unwrap(), None);
+        assert!(device.1.get() < 4096, "{} bytes", device.1.get());
+    }
 }
