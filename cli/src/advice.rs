@@ -4,9 +4,11 @@
 use code::{Code, PLACEHOLDER, Row};
 
 /// Every table whose codes the command may show.
-const TABLES: [&[Row]; 10] = [
+const TABLES: [&[Row]; 12] = [
     crate::codes::CODES,
-    filesystem::codes::CODES,
+    block::codes::CODES,
+    damage::codes::CODES,
+    damage::codes::IMAGES,
     filesystem::codes::FILES,
     entries::codes::CODES,
     image::codes::CODES,
@@ -18,7 +20,7 @@ const TABLES: [&[Row]; 10] = [
 ];
 
 /// The formats of families of codes.
-const FORMATS: [&[Row]; 2] = [filesystem::codes::FORMATS, image::codes::FORMATS];
+const FORMATS: [&[Row]; 2] = [damage::codes::FORMATS, damage::codes::IMAGE_FORMATS];
 
 /// How advice ends that the advice of the format belongs to.
 const TOOL: &str = "the tool of its format";
@@ -59,7 +61,7 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use filesystem::{Corrupt, Error, Fault, Format};
+    use filesystem::{Corrupt, Error, Fault, Format, Unsupported};
 
     use super::*;
 
@@ -73,7 +75,7 @@ mod tests {
             found: 0,
         });
         assert_eq!(of(error.code()), "repair it with the tool of its format (e2fsck)");
-        let error = Error::Unsupported { format: Format::Ext4, feature: "casefold".into() };
+        let error = Error::Unsupported(Unsupported { format: Format::Ext4, feature: "casefold".into() });
         let advice = "make the filesystem or image again without that feature, or put the files on another";
         assert_eq!(of(error.code()), advice, "there is nothing to repair");
     }

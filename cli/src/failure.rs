@@ -4,7 +4,7 @@
 use std::io;
 
 use code::Code;
-use filesystem::{Error, Format};
+use filesystem::{Error, Format, Unsupported};
 
 use crate::{advice, codes};
 
@@ -42,7 +42,7 @@ impl Failure {
             // The table speaks of kernels.
             Error::NotFound => "cloud-boot fs ls shows what is there",
             Error::WrongType { .. } => "cloud-boot fs stat shows what it is",
-            Error::Unsupported { format: Format::Qcow2 | Format::Vhd, .. } => {
+            Error::Unsupported(Unsupported { format: Format::Qcow2 | Format::Vhd, .. }) => {
                 "qemu-img convert -O raw makes an image without it"
             }
             _ => return failure,

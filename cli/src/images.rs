@@ -17,7 +17,6 @@ use std::{
 
 use block::{BlockRead, BlockWrite, ReadError, check_bounds};
 use clap::Args;
-use filesystem::Error;
 use qcow2::{Header, Qcow2};
 use qemu::{
     disk::{self, Format},
@@ -155,7 +154,7 @@ fn content(
     path: &Path,
     chain: &mut Chain<'_>,
 ) -> Result<(Format, Rc<dyn BlockRead>), Failure> {
-    let failed = |error: Error| Failure::of(&error, path.as_os_str().as_bytes());
+    let failed = |error: ReadError| Failure::of(&error.into(), path.as_os_str().as_bytes());
     let format = Format::of_device(&file).map_err(failed)?;
     let disk: Rc<dyn BlockRead> = match format {
         Format::Qcow2 => {
@@ -233,21 +232,18 @@ impl BlockRead for RawDisk {
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         check_bounds(offset, buf.len(), self.size)?;
-        self.file
-            .read_exact_at(buf, offset)
-            .map_err(|error| ReadError::Device { offset, cause: error.to_string().into() })
+        self.file.read_exact_at(buf, offset).map_err(|error| ReadError::reading(offset, error.to_string()))
     }
 }
 
 impl BlockWrite for RawDisk {
     fn write_at(&self, offset: u64, buf: &[u8]) -> Result<(), ReadError> {
         check_bounds(offset, buf.len(), self.size)?;
-        let failed = |error: io::Error| ReadError::Device { offset, cause: error.to_string().into() };
+        let failed = |error: io::Error| ReadError::writing(offset, error.to_string());
         self.file.write_all_at(buf, offset).map_err(failed)
     }
 
     fn flush(&self) -> Result<(), ReadError> {
-        let failed = |error: io::Error| ReadError::Device { offset: 0, cause: error.to_string().into() };
-        self.file.sync_data().map_err(failed)
+        self.file.sync_data().map_err(|error| ReadError::flushing(error.to_string()))
     }
 }

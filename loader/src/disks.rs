@@ -142,12 +142,12 @@ impl BlockDevice {
     /// Reads whole blocks into a buffer that is aligned as the device wants.
     fn transfer(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         let lba = offset / u64::from(self.block_size);
-        let failed = |cause| ReadError::Device { offset, cause };
         let mut protocol = self.protocol.borrow_mut();
-        let protocol = protocol.get_mut().ok_or_else(|| failed("no Block I/O interface".into()))?;
+        let protocol =
+            protocol.get_mut().ok_or_else(|| ReadError::reading(offset, "no Block I/O interface"))?;
         protocol
             .read_blocks(self.media_id, lba, buf)
-            .map_err(|error| failed(format!("EFI status {}", error.status()).into()))
+            .map_err(|error| ReadError::reading(offset, format!("EFI status {}", error.status())))
     }
 
     /// Reads up to `buf.len()` bytes at `offset` in one transfer and returns how many: straight into `buf`

@@ -25,7 +25,7 @@ impl BlockRead for Image {
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         check_bounds(offset, buf.len(), self.size)?;
-        let failed = |why: std::io::Error| ReadError::Device { offset, cause: why.to_string().into() };
+        let failed = |why: std::io::Error| ReadError::reading(offset, why.to_string());
         self.file.read_exact_at(buf, offset).map_err(failed)
     }
 }

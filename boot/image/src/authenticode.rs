@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Error, Fault, Format,
+    Corrupt, Error, Fault, Format,
     pe::{Pe, part, wide},
 };
 
@@ -65,7 +65,13 @@ pub fn sha256(pe: &Pe<'_>) -> Result<[u8; 32], Error> {
 }
 
 fn corrupt(structure: &'static str, found: u64) -> Error {
-    Error::Corrupt { format: Format::Pe, fault: Fault::Inconsistent, structure, offset: found, found }
+    Error::Corrupt(Corrupt {
+        format: Format::Pe,
+        fault: Fault::Inconsistent,
+        structure,
+        offset: found,
+        found,
+    })
 }
 
 #[cfg(test)]

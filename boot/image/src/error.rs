@@ -2,9 +2,9 @@
 //! How reading an image fails.
 
 use alloc::borrow::Cow;
-use core::fmt;
 
-use code::{Code, Family, Word};
+use code::Code;
+use damage::{Corrupt, Fault, Format, Unsupported};
 
 use crate::{Machine, codes};
 
@@ -25,19 +25,8 @@ pub enum Error {
         had: u64,
     },
     /// A value in the file is wrong.
-    #[error("{format}: {structure} at byte {offset}: {fault} (found {found:#x})")]
-    Corrupt {
-        /// The format.
-        format: Format,
-        /// In what way.
-        fault: Fault,
-        /// The structure and field, by the specification's name: `IMAGE_OPTIONAL_HEADER64.Magic`.
-        structure: &'static str,
-        /// Where in the file it stands.
-        offset: u64,
-        /// The value there.
-        found: u64,
-    },
+    #[error(transparent)]
+    Corrupt(#[from] Corrupt),
     /// Compressed data is wrong, in the decoder's words.
     #[error("{format}: compressed data near byte {offset}: {cause}")]
     Data {
@@ -57,13 +46,8 @@ pub enum Error {
         wanted: Machine,
     },
     /// The file may be right, but uses what we cannot.
-    #[error("{format}: unsupported: {feature}")]
-    Unsupported {
-        /// The format.
-        format: Format,
-        /// The feature.
-        feature: Cow<'static, str>,
-    },
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
     /// The content is larger than the caller allows.
     #[error("{format}: content of {size} bytes or more, {limit} are allowed")]
     Limit {
@@ -87,109 +71,15 @@ pub enum Error {
 impl Error {
     /// The stable code that logs and tests name the error by, such as `E-IMAGE-PE-TRUNCATED`.
     pub fn code(&self) -> Code {
-        let (family, format) = match self {
-            Self::Truncated { format, .. } => (codes::TRUNCATED, format),
-            Self::Corrupt { format, fault, .. } => (fault.family(), format),
-            Self::Data { format, .. } => (codes::DATA, format),
-            Self::Machine { .. } => return codes::MACHINE,
-            Self::Unsupported { format, .. } => (codes::UNSUPPORTED, format),
-            Self::Limit { format, .. } => (codes::LIMIT, format),
-            Self::NoMemory { .. } => return code::MEMORY,
-        };
-        family.of(format.word())
-    }
-}
-
-/// In what way a value is wrong.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Fault {
-    /// The checksum stored is not the one computed.
-    Checksum {
-        /// The one computed over the bytes.
-        computed: u64,
-    },
-    /// A magic number or signature is not there.
-    Magic,
-    /// A value is outside what the format allows.
-    Range,
-    /// Two values contradict each other.
-    Inconsistent,
-}
-
-impl Fault {
-    /// The stable codes of a value that is wrong in this way.
-    fn family(self) -> Family {
         match self {
-            Self::Checksum { .. } => codes::CHECKSUM,
-            Self::Magic => codes::MAGIC,
-            Self::Range => codes::RANGE,
-            Self::Inconsistent => codes::INCONSISTENT,
+            Self::Truncated { format, .. } => Fault::Truncated.code(*format),
+            Self::Corrupt(corrupt) => corrupt.code(),
+            Self::Data { format, .. } => Fault::Data.code(*format),
+            Self::Machine { .. } => codes::MACHINE,
+            Self::Unsupported(unsupported) => unsupported.code(),
+            Self::Limit { format, .. } => codes::LIMIT.of(format.word()),
+            Self::NoMemory { .. } => code::MEMORY,
         }
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Checksum { computed } => write!(f, "checksum mismatch, computed {computed:#x}"),
-            Self::Magic => f.write_str("wrong magic number"),
-            Self::Range => f.write_str("out of range"),
-            Self::Inconsistent => f.write_str("contradicts another field"),
-        }
-    }
-}
-
-/// The formats that errors speak of.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Format {
-    /// A kernel file, whatever its format.
-    Kernel,
-    /// PE32+, of which EFI applications are made.
-    Pe,
-    /// A compressed kernel that unpacks itself under EFI.
-    Zboot,
-    /// RFC 1952.
-    Gzip,
-    /// RFC 8878.
-    Zstd,
-    /// The .xz file format.
-    Xz,
-    /// LZ4 frames, and the legacy frames that kernels use.
-    Lz4,
-    /// Several initrds behind one another.
-    Initrd,
-}
-
-impl Format {
-    /// The format's part of a stable code.
-    fn word(self) -> Word {
-        match self {
-            Self::Kernel => codes::KERNEL,
-            Self::Pe => codes::PE,
-            Self::Zboot => codes::ZBOOT,
-            Self::Gzip => codes::GZIP,
-            Self::Zstd => codes::ZSTD,
-            Self::Xz => codes::XZ,
-            Self::Lz4 => codes::LZ4,
-            Self::Initrd => codes::INITRD,
-        }
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Kernel => "kernel",
-            Self::Pe => "PE",
-            Self::Zboot => "EFI zboot",
-            Self::Gzip => "gzip",
-            Self::Zstd => "zstd",
-            Self::Xz => "xz",
-            Self::Lz4 => "lz4",
-            Self::Initrd => "initrd",
-        })
     }
 }
 
@@ -208,13 +98,13 @@ mod tests {
             had: 512,
         };
         let machine = Error::Machine { found: Machine::AARCH64, wanted: Machine::X86_64 };
-        let corrupt = Error::Corrupt {
+        let corrupt = Error::Corrupt(Corrupt {
             format: Format::Gzip,
             fault: Fault::Checksum { computed: 1 },
             structure: "CRC32",
             offset: 8,
             found: 2,
-        };
+        });
         let table = [
             (truncated, "E-IMAGE-PE-TRUNCATED", "PE: section .text ends at byte 4096, the file at byte 512"),
             (machine, "E-IMAGE-PE-MACHINE", "PE: program for aarch64, this machine is x86_64"),

@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use crate::{Compression, Error, Format, Machine, zboot};
+use crate::{Compression, Error, Format, Machine, Unsupported, zboot};
 
 /// So many bytes from the start of a file are enough to tell its kind.
 pub const HEAD_SIZE: usize = 4096;
@@ -70,10 +70,10 @@ pub fn unpack(file: &[u8], limit: u64) -> Result<Vec<u8>, Error> {
     match kind(file) {
         Kind::Zboot => zboot::Zboot::parse(file)?.unpack(limit),
         Kind::Compressed(compression) => compression.unpack(file, None, limit),
-        _ => Err(Error::Unsupported {
+        _ => Err(Error::Unsupported(Unsupported {
             format: Format::Kernel,
             feature: "a file that is not compressed".into(),
-        }),
+        })),
     }
 }
 

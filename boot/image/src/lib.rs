@@ -40,6 +40,7 @@ pub mod uki;
 mod unpack;
 pub mod zboot;
 
-pub use error::{Error, Fault, Format};
+pub use damage::{Corrupt, Fault, Format, Unsupported};
+pub use error::Error;
 pub use machine::Machine;
 pub use unpack::Compression;

@@ -7,7 +7,7 @@
 use core::str;
 
 use crate::{
-    Error, Fault, Format,
+    Corrupt, Error, Fault, Format,
     pe::{Headers, Section},
 };
 
@@ -62,13 +62,13 @@ pub fn part(headers: &Headers<'_>, part: Part) -> Option<Section> {
 pub fn text(data: &[u8]) -> Result<&str, Error> {
     str::from_utf8(data).map(|text| text.trim_end_matches(['\0', '\r', '\n'])).map_err(|error| {
         let offset = error.valid_up_to();
-        Error::Corrupt {
+        Error::Corrupt(Corrupt {
             format: Format::Pe,
             fault: Fault::Range,
             structure: "text section",
             offset: u64::try_from(offset).unwrap_or(u64::MAX),
             found: data.get(offset).copied().unwrap_or_default().into(),
-        }
+        })
     })
 }
 

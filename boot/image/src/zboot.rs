@@ -9,7 +9,7 @@ use alloc::{format, vec::Vec};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, little_endian::U32};
 
 use crate::{
-    Compression, Error, Fault, Format,
+    Compression, Corrupt, Error, Fault, Format, Unsupported,
     pe::{Escaped, part, wide},
 };
 
@@ -64,13 +64,13 @@ impl<'a> Zboot<'a> {
         if !is_zboot(file) {
             let found = u32::from_le_bytes(header.image_type).into();
             let structure = "zboot image type";
-            return Err(Error::Corrupt {
+            return Err(Error::Corrupt(Corrupt {
                 format: Format::Zboot,
                 fault: Fault::Magic,
                 structure,
                 offset: 4,
                 found,
-            });
+            }));
         }
         let start = u64::from(header.payload_offset.get());
         let end = start.saturating_add(header.payload_size.get().into());
@@ -78,7 +78,7 @@ impl<'a> Zboot<'a> {
         let Some(compression) = Compression::of(payload) else {
             let name = header.compression_type.split(|b| *b == 0).next().unwrap_or_default();
             let feature = format!("compression \"{}\"", Escaped(name)).into();
-            return Err(Error::Unsupported { format: Format::Zboot, feature });
+            return Err(Error::Unsupported(Unsupported { format: Format::Zboot, feature }));
         };
         let size = match compression {
             Compression::Gzip => None,

@@ -46,7 +46,7 @@ impl Format {
     ///
     /// # Errors
     /// When the device cannot be read.
-    pub fn of_device<D: BlockRead + ?Sized>(device: &D) -> Result<Self, filesystem::Error> {
+    pub fn of_device<D: BlockRead + ?Sized>(device: &D) -> Result<Self, ReadError> {
         Ok(if qcow2::probe(device)? {
             Self::Qcow2
         } else if vhd::probe(device)? {
@@ -126,9 +126,7 @@ impl BlockRead for Bytes {
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         check_bounds(offset, buf.len(), self.size)?;
-        self.file
-            .read_exact_at(buf, offset)
-            .map_err(|error| ReadError::Device { offset, cause: error.to_string().into() })
+        self.file.read_exact_at(buf, offset).map_err(|error| ReadError::reading(offset, error.to_string()))
     }
 }
 

@@ -114,13 +114,6 @@ impl<D: BlockRead> BlockRead for Cache<D> {
         }
         Ok(())
     }
-
-    fn read_many(&self, parts: &mut [(u64, &mut [u8])]) -> Result<(), ReadError> {
-        if parts.iter().all(|(_, buf)| buf.len() >= PAGE) {
-            return self.device.read_many(parts);
-        }
-        parts.iter_mut().try_for_each(|(offset, buf)| self.read_at(*offset, buf))
-    }
 }
 
 #[cfg(test)]

@@ -24,12 +24,15 @@ extern crate alloc;
 extern crate std;
 
 mod cache;
+pub mod codes;
+mod error;
 mod memory;
 mod slice;
 
-use alloc::{borrow::Cow, rc::Rc, sync::Arc};
+use alloc::{rc::Rc, sync::Arc};
 
 pub use cache::Cache;
+pub use error::{Access, ReadError, check_bounds};
 pub use memory::Memory;
 pub use slice::Slice;
 
@@ -53,14 +56,6 @@ pub trait BlockRead {
     /// [`ReadError::OutOfBounds`] when any byte lies past [`size`](Self::size); [`ReadError::Device`] when
     /// the device fails. The content of `buf` is then unspecified.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError>;
-
-    /// Fills several buffers, each from its own offset. A device that can work on them side by side does.
-    ///
-    /// # Errors
-    /// As [`read_at`](Self::read_at), for the first part that fails.
-    fn read_many(&self, parts: &mut [(u64, &mut [u8])]) -> Result<(), ReadError> {
-        parts.iter_mut().try_for_each(|(offset, buf)| self.read_at(*offset, buf))
-    }
 }
 
 /// A device of bytes that can be written, too.
@@ -78,43 +73,6 @@ pub trait BlockWrite: BlockRead {
     fn flush(&self) -> Result<(), ReadError>;
 }
 
-/// Why a device did not yield (or take) the bytes.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReadError {
-    /// The bytes asked for are not all on the device.
-    #[error("bytes {offset}..+{length} lie past the device's end at {size}")]
-    OutOfBounds {
-        /// First byte asked for.
-        offset: u64,
-        /// Number of bytes asked for.
-        length: u64,
-        /// Size of the device in bytes.
-        size: u64,
-    },
-    /// The device failed, in the words of whoever drives it (an EFI status, an errno, a broken checksum of
-    /// a layer below).
-    #[error("reading at byte {offset}: {cause}")]
-    Device {
-        /// First byte asked for.
-        offset: u64,
-        /// What the driver said.
-        cause: Cow<'static, str>,
-    },
-}
-
-/// Checks that `length` bytes at `offset` lie within a device of `size` bytes.
-///
-/// # Errors
-/// [`ReadError::OutOfBounds`] otherwise, a sum that overflows included.
-pub fn check_bounds(offset: u64, length: usize, size: u64) -> Result<(), ReadError> {
-    let length = u64::try_from(length).unwrap_or(u64::MAX);
-    match offset.checked_add(length) {
-        Some(end) if end <= size => Ok(()),
-        _ => Err(ReadError::OutOfBounds { offset, length, size }),
-    }
-}
-
 macro_rules! forward_read {
     ($($type:ty),*) => {$(
         impl<T: BlockRead + ?Sized> BlockRead for $type {
@@ -126,9 +84,6 @@ macro_rules! forward_read {
             }
             fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
                 (**self).read_at(offset, buf)
-            }
-            fn read_many(&self, parts: &mut [(u64, &mut [u8])]) -> Result<(), ReadError> {
-                (**self).read_many(parts)
             }
         }
         impl<T: BlockWrite + ?Sized> BlockWrite for $type {
@@ -142,16 +97,3 @@ macro_rules! forward_read {
     )*};
 }
 forward_read!(&T, Rc<T>, Arc<T>);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bounds_include_the_last_byte_and_refuse_overflow() {
-        assert_eq!(check_bounds(0, 8, 8), Ok(()));
-        assert_eq!(check_bounds(8, 0, 8), Ok(()));
-        assert!(check_bounds(1, 8, 8).is_err());
-        assert!(check_bounds(u64::MAX, 2, u64::MAX).is_err());
-    }
-}

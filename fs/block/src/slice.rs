@@ -42,13 +42,6 @@ impl<D: BlockRead> BlockRead for Slice<D> {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         self.device.read_at(self.translate(offset, buf.len())?, buf)
     }
-
-    fn read_many(&self, parts: &mut [(u64, &mut [u8])]) -> Result<(), ReadError> {
-        for (offset, buf) in parts.iter_mut() {
-            *offset = self.translate(*offset, buf.len())?;
-        }
-        self.device.read_many(parts)
-    }
 }
 
 impl<D: BlockWrite> BlockWrite for Slice<D> {

@@ -104,7 +104,7 @@ impl Image {
                 let code = error.code().to_string();
                 format!("{} {structure}", code.rsplit('-').next().unwrap_or_default())
             }
-            Err(Error::Unsupported { feature, .. }) => format!("UNSUPPORTED {feature}"),
+            Err(Error::Unsupported(unsupported)) => format!("UNSUPPORTED {}", unsupported.feature),
             other => format!("{other:?}"),
         }
     }

@@ -11,7 +11,7 @@ mod replayed;
 use alloc::vec::Vec;
 
 use block::BlockRead;
-use filesystem::{Error, Fault, FileType, Format};
+use filesystem::{Error, Fault, FileType, Format, NoMemory};
 
 use crate::{
     checksum::crc32_be,
@@ -237,5 +237,5 @@ fn within_limit(blocks: usize) -> Result<bool, Error> {
     }
     let bytes = blocks.saturating_mul(size_of::<Event>());
     let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-    Err(Error::NoMemory { format: Format::Ext4, structure: "journal replay", bytes })
+    Err(Error::NoMemory(NoMemory { format: Format::Ext4, structure: "journal replay", bytes }))
 }

@@ -55,7 +55,9 @@ mod volume;
 use alloc::{vec, vec::Vec};
 
 use block::BlockRead;
-use filesystem::{Attr, Corrupt, EachEntry, Error, Fault, FileSystem, FileType, Format, Identity};
+use filesystem::{
+    Attr, Corrupt, EachEntry, Error, Fault, FileSystem, FileType, Format, Identity, Unsupported,
+};
 
 pub use inode::InodeNumber;
 
@@ -177,5 +179,5 @@ fn divide(value: u64, unit: u64) -> (u64, u64) {
 }
 
 fn unsupported(feature: impl Into<alloc::borrow::Cow<'static, str>>) -> Error {
-    Error::Unsupported { format: Format::Ext4, feature: feature.into() }
+    Error::Unsupported(Unsupported { format: Format::Ext4, feature: feature.into() })
 }

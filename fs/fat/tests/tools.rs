@@ -33,7 +33,7 @@ impl BlockRead for Image {
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         check_bounds(offset, buf.len(), self.size())?;
-        let failed = |error: std::io::Error| ReadError::Device { offset, cause: error.to_string().into() };
+        let failed = |error: std::io::Error| ReadError::reading(offset, error.to_string());
         self.0.read_exact_at(buf, offset).map_err(failed)
     }
 }

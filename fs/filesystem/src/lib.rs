@@ -29,7 +29,8 @@ mod time;
 use alloc::{string::String, vec::Vec};
 use core::ops::ControlFlow;
 
-pub use error::{Corrupt, Error, Fault, Format};
+pub use damage::{Corrupt, Fault, Format, NoMemory, Unsupported};
+pub use error::Error;
 pub use time::Civil;
 
 /// A filesystem that can be read.

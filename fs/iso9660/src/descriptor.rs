@@ -6,7 +6,7 @@
 use alloc::{boxed::Box, format, string::String, vec, vec::Vec};
 
 use block::BlockRead;
-use filesystem::{Error, Fault, Format};
+use filesystem::{Error, Fault, Format, Unsupported};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, big_endian, little_endian};
 
 use crate::{corrupt, name::ucs2};
@@ -173,7 +173,7 @@ fn check_block_size(descriptor: &VolumeDescriptor, offset: u64) -> Result<(), Er
         512 | 1024 | 2048 => Ok(()),
         size if size.is_power_of_two() => {
             let feature = format!("logical blocks of {size} bytes").into();
-            Err(Error::Unsupported { format: Format::Iso9660, feature })
+            Err(Error::Unsupported(Unsupported { format: Format::Iso9660, feature }))
         }
         size => {
             let at = offset.saturating_add(128);
@@ -288,7 +288,7 @@ mod tests {
         assert!(matches!(read(&disk(&[odd])), Err(Error::Corrupt(_))));
         let mut large = descriptor(TYPE_PRIMARY);
         large.logical_block_size = Both16::new(4096);
-        assert!(matches!(read(&disk(&[large])), Err(Error::Unsupported { .. })));
+        assert!(matches!(read(&disk(&[large])), Err(Error::Unsupported(_))));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use alloc::{borrow::Cow, rc::Rc, vec, vec::Vec};
 use core::ops::ControlFlow;
 
 use block::BlockRead;
-use filesystem::{Attr, EachEntry, Error, Fault, FileSystem, FileType, Format, Identity};
+use filesystem::{Attr, EachEntry, Error, Fault, FileSystem, FileType, Format, Identity, Unsupported};
 
 use crate::{
     BootEntry, corrupt, date,
@@ -209,7 +209,10 @@ impl<D: BlockRead> FileSystem for Iso9660<D> {
             return Err(Error::WrongType { expected: "regular file" });
         }
         if let Some(feature) = entry.unsupported {
-            return Err(Error::Unsupported { format: Format::Iso9660, feature: Cow::Borrowed(feature) });
+            return Err(Error::Unsupported(Unsupported {
+                format: Format::Iso9660,
+                feature: Cow::Borrowed(feature),
+            }));
         }
         let (mut filled, mut skip) = (0usize, offset);
         for extent in &entry.extents {

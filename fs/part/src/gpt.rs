@@ -5,8 +5,8 @@ mod write;
 
 use alloc::{string::String, string::ToString, vec::Vec};
 
-use block::BlockRead;
-use filesystem::{Error, Fault, Format};
+use block::{BlockRead, ReadError};
+use damage::{Fault, Format, NoMemory};
 use zerocopy::{
     FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned,
     little_endian::{U32, U64},
@@ -61,7 +61,7 @@ struct Entry {
 ///
 /// # Errors
 /// The primary's fault when neither copy is whole.
-pub fn read(device: &dyn BlockRead, block_size: u32) -> Result<Table, Error> {
+pub fn read(device: &dyn BlockRead, block_size: u32) -> Result<Table, ReadError> {
     let last = device.size().checked_div(u64::from(block_size)).unwrap_or(0).saturating_sub(1);
     let (error, backup) = match read_header(device, block_size, 1) {
         Ok(header) => match read_copy(device, block_size, &header) {
@@ -80,7 +80,7 @@ pub fn read(device: &dyn BlockRead, block_size: u32) -> Result<Table, Error> {
     }
 }
 
-fn read_copy(device: &dyn BlockRead, block_size: u32, header: &Header) -> Result<Table, Error> {
+fn read_copy(device: &dyn BlockRead, block_size: u32, header: &Header) -> Result<Table, ReadError> {
     let entries = read_entries(device, block_size, header)?;
     let mut table = Table { kind: Kind::Gpt, block_size, partitions: Vec::new(), warnings: Vec::new() };
     let entry_size = header.size_of_partition_entry.get();
@@ -105,18 +105,15 @@ fn length(bytes: u64) -> usize {
 }
 
 /// That many zeros.
-fn zeros(bytes: u64, structure: &'static str) -> Result<Vec<u8>, Error> {
+fn zeros(bytes: u64, structure: &'static str) -> Result<Vec<u8>, ReadError> {
     let mut buf = Vec::new();
-    buf.try_reserve_exact(length(bytes)).map_err(|_| Error::NoMemory {
-        format: Format::Gpt,
-        structure,
-        bytes,
-    })?;
+    buf.try_reserve_exact(length(bytes))
+        .map_err(|_| ReadError::NoMemory(NoMemory { format: Format::Gpt, structure, bytes }))?;
     buf.resize(length(bytes), 0);
     Ok(buf)
 }
 
-fn read_header(device: &dyn BlockRead, block_size: u32, lba: u64) -> Result<Header, Error> {
+fn read_header(device: &dyn BlockRead, block_size: u32, lba: u64) -> Result<Header, ReadError> {
     let offset = lba.saturating_mul(u64::from(block_size));
     let fail = |fault, structure, found: u64| corrupt(Format::Gpt, fault, structure, offset, found);
     if offset.checked_add(u64::from(block_size)).is_none_or(|end| end > device.size()) {
@@ -150,7 +147,7 @@ fn read_header(device: &dyn BlockRead, block_size: u32, lba: u64) -> Result<Head
     Ok(header)
 }
 
-fn read_entries(device: &dyn BlockRead, block_size: u32, header: &Header) -> Result<Vec<u8>, Error> {
+fn read_entries(device: &dyn BlockRead, block_size: u32, header: &Header) -> Result<Vec<u8>, ReadError> {
     let offset = header.my_lba.get().saturating_mul(u64::from(block_size));
     let fail = |fault, structure, found: u64| corrupt(Format::Gpt, fault, structure, offset, found);
     let size = header.size_of_partition_entry.get();
@@ -177,7 +174,13 @@ fn read_entries(device: &dyn BlockRead, block_size: u32, header: &Header) -> Res
     Ok(entries)
 }
 
-fn partition(entry: &Entry, index: u32, block_size: u32, size: u64, offset: u64) -> Result<Partition, Error> {
+fn partition(
+    entry: &Entry,
+    index: u32,
+    block_size: u32,
+    size: u64,
+    offset: u64,
+) -> Result<Partition, ReadError> {
     let (first, last) = (entry.starting_lba.get(), entry.ending_lba.get());
     let block_size = u64::from(block_size);
     let start = first.checked_mul(block_size);
@@ -247,7 +250,7 @@ mod tests {
     #[test]
     fn a_header_that_makes_no_sense_is_refused_by_the_field() {
         let fault = |disk: Vec<u8>| match crate::read(&disk) {
-            Err(Error::Corrupt(c)) => {
+            Err(ReadError::Corrupt(c)) => {
                 assert_eq!((c.format, c.offset), (Format::Gpt, 512));
                 (c.structure, c.fault)
             }

@@ -61,8 +61,8 @@ mod mbr;
 
 use alloc::{string::String, vec::Vec};
 
-use block::BlockRead;
-use filesystem::{Corrupt, Error, Fault, Format};
+use block::{BlockRead, ReadError};
+use damage::{Corrupt, Fault, Format};
 
 pub use guid::{Guid, InvalidGuid};
 
@@ -76,7 +76,7 @@ pub struct Table {
     /// The partitions, by number.
     pub partitions: Vec<Partition>,
     /// What was wrong and could be worked around.
-    pub warnings: Vec<Error>,
+    pub warnings: Vec<ReadError>,
 }
 
 /// Kinds of table.
@@ -127,9 +127,9 @@ pub const ESP: Guid = Guid::from_bytes([
 /// disks are also written to CDs.
 ///
 /// # Errors
-/// [`Error::Io`] when block 0 cannot be read; [`Error::Corrupt`] when there is a table and no copy of it is
+/// [`ReadError::Io`] when block 0 cannot be read; [`ReadError::Corrupt`] when there is a table and no copy of it is
 /// whole.
-pub fn read(device: &dyn BlockRead) -> Result<Option<Table>, Error> {
+pub fn read(device: &dyn BlockRead) -> Result<Option<Table>, ReadError> {
     let native = device.logical_block_size();
     let found = read_with(device, native);
     if native == 512 || matches!(&found, Ok(Some(table)) if table.fits()) {
@@ -150,7 +150,7 @@ impl Table {
     }
 }
 
-fn read_with(device: &dyn BlockRead, block_size: u32) -> Result<Option<Table>, Error> {
+fn read_with(device: &dyn BlockRead, block_size: u32) -> Result<Option<Table>, ReadError> {
     if device.size() < u64::from(block_size) {
         return Ok(None);
     }
@@ -163,15 +163,15 @@ fn read_with(device: &dyn BlockRead, block_size: u32) -> Result<Option<Table>, E
     }
 }
 
-fn is_magic(error: &Error) -> bool {
-    matches!(error, Error::Corrupt(corrupt) if corrupt.fault == Fault::Magic)
+fn is_magic(error: &ReadError) -> bool {
+    matches!(error, ReadError::Corrupt(corrupt) if corrupt.fault == Fault::Magic)
 }
 
 /// The error that says more: a structure that is not there says less than one that is damaged.
-fn graver(first: Error, second: Error) -> Error {
+fn graver(first: ReadError, second: ReadError) -> ReadError {
     if is_magic(&first) && !is_magic(&second) { second } else { first }
 }
 
-fn corrupt(format: Format, fault: Fault, structure: &'static str, offset: u64, found: u64) -> Error {
-    Error::Corrupt(Corrupt { format, fault, structure, offset, found })
+fn corrupt(format: Format, fault: Fault, structure: &'static str, offset: u64, found: u64) -> ReadError {
+    ReadError::Corrupt(Corrupt { format, fault, structure, offset, found })
 }

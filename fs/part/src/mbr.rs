@@ -3,8 +3,8 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use block::BlockRead;
-use filesystem::{Error, Fault, Format};
+use block::{BlockRead, ReadError};
+use damage::{Fault, Format};
 use zerocopy::{
     FromBytes, Immutable, KnownLayout, Unaligned,
     little_endian::{U16, U32},
@@ -45,11 +45,11 @@ struct Record {
 
 impl Mbr {
     /// The record in block 0, if its signature is there.
-    pub fn read(device: &dyn BlockRead) -> Result<Option<Self>, Error> {
+    pub fn read(device: &dyn BlockRead) -> Result<Option<Self>, ReadError> {
         Ok(Some(Self::read_at(device, 0)?).filter(|mbr| mbr.signature.get() == SIGNATURE))
     }
 
-    fn read_at(device: &dyn BlockRead, offset: u64) -> Result<Self, Error> {
+    fn read_at(device: &dyn BlockRead, offset: u64) -> Result<Self, ReadError> {
         let mut sector = [0; 512];
         device.read_at(offset, &mut sector)?;
         Self::read_from_bytes(&sector).map_err(|_| corrupt(Format::Mbr, Fault::Truncated, "MBR", offset, 512))
@@ -138,7 +138,7 @@ impl Reader<'_> {
     /// Walks the chain of an extended partition as Linux does: the first two records are logical partitions,
     /// relative to their own block; the first extended one of all four is the link, relative to the extended
     /// partition.
-    fn logical(&mut self, extended: &Record) -> Result<(), Error> {
+    fn logical(&mut self, extended: &Record) -> Result<(), ReadError> {
         let base = u64::from(extended.starting_lba.get());
         let mut next = base;
         loop {
@@ -211,7 +211,7 @@ mod tests {
         sector(&mut disk, 0, &[record(0x05, 20, 60)]);
         sector(&mut disk, 20, &[record(0x83, 1, 9), record(0x05, 0, 30)]);
         let table = crate::read(&disk).unwrap().unwrap();
-        assert!(matches!(&table.warnings[..], [Error::Corrupt(c)] if c.fault == Fault::Loop));
+        assert!(matches!(&table.warnings[..], [ReadError::Corrupt(c)] if c.fault == Fault::Loop));
         assert_eq!(table.partitions.len(), 1);
     }
 
@@ -224,7 +224,7 @@ mod tests {
             assert_eq!(table.partitions.len(), 1);
             assert!(matches!(
                 &table.warnings[..],
-                [Error::Corrupt(a), Error::Corrupt(b)] if a.fault == Fault::Range && b.fault == Fault::Range
+                [ReadError::Corrupt(a), ReadError::Corrupt(b)] if a.fault == Fault::Range && b.fault == Fault::Range
             ));
         }
     }
@@ -247,7 +247,7 @@ mod tests {
         let table = crate::read(&disk).unwrap().unwrap();
         assert_eq!(table.partitions.len(), 1);
         assert!(
-            matches!(&table.warnings[..], [Error::Corrupt(c)] if c.fault == Fault::Magic && c.offset == 20 * 512)
+            matches!(&table.warnings[..], [ReadError::Corrupt(c)] if c.fault == Fault::Magic && c.offset == 20 * 512)
         );
     }
 

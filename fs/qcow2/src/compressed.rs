@@ -3,8 +3,8 @@
 
 use alloc::boxed::Box;
 
-use block::BlockRead;
-use filesystem::{Error, Fault};
+use block::{BlockRead, ReadError};
+use damage::Fault;
 use miniz_oxide::inflate::{
     TINFLStatus,
     core::{DecompressorOxide, decompress, inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF},
@@ -46,7 +46,7 @@ pub struct Compressed {
 
 impl Compressed {
     /// Reads the descriptor in the L2 entry that stands at byte `place` of a device of `device_size` bytes.
-    pub fn parse(entry: u64, cluster_bits: u32, device_size: u64, place: u64) -> Result<Self, Error> {
+    pub fn parse(entry: u64, cluster_bits: u32, device_size: u64, place: u64) -> Result<Self, ReadError> {
         // The sectors have as many bits as the clusters more than 256 bytes, just below the flags.
         let shift = 70u32.saturating_sub(cluster_bits);
         let sectors = (entry & !FLAGS).checked_shr(shift).unwrap_or(0);
@@ -66,7 +66,7 @@ pub fn unpack(
     place: Compressed,
     compression: Compression,
     cluster: &mut [u8],
-) -> Result<(), Error> {
+) -> Result<(), ReadError> {
     let mut data = zeros(place.length, STRUCTURE)?;
     device.read_at(place.offset, &mut data)?;
     match compression {
@@ -76,7 +76,7 @@ pub fn unpack(
 }
 
 /// As QEMU does, data that goes on when the cluster is full is left alone: only its sectors are known.
-fn inflate(data: &[u8], offset: u64, cluster: &mut [u8]) -> Result<(), Error> {
+fn inflate(data: &[u8], offset: u64, cluster: &mut [u8]) -> Result<(), ReadError> {
     // Too large for the stack that firmware gives.
     let mut state = Box::<DecompressorOxide>::default();
     let (status, _, written) =
@@ -94,7 +94,7 @@ fn inflate(data: &[u8], offset: u64, cluster: &mut [u8]) -> Result<(), Error> {
 }
 
 /// The content of all frames until the cluster is full; the last one must end there.
-fn frames(data: &[u8], offset: u64, cluster: &mut [u8]) -> Result<(), Error> {
+fn frames(data: &[u8], offset: u64, cluster: &mut [u8]) -> Result<(), ReadError> {
     let mut output = Output { cluster, written: 0, offset };
     let mut rest = data;
     for _ in 0..MOST_FRAMES {
@@ -122,12 +122,12 @@ impl Output<'_> {
     }
 
     /// An error, with the bytes that were unpacked until then.
-    fn corrupt(&self, fault: Fault) -> Error {
+    fn corrupt(&self, fault: Fault) -> ReadError {
         corrupt(fault, STRUCTURE, self.offset, u64::try_from(self.written).unwrap_or(u64::MAX))
     }
 
     /// Takes what the decoder has finished.
-    fn collect(&mut self, decoder: &mut FrameDecoder) -> Result<(), Error> {
+    fn collect(&mut self, decoder: &mut FrameDecoder) -> Result<(), ReadError> {
         while decoder.can_collect() > 0 {
             let read = decoder.read(self.rest()).unwrap_or(0);
             if read == 0 {
@@ -140,7 +140,7 @@ impl Output<'_> {
 }
 
 /// Unpacks the frame at the start of `rest`, and moves `rest` behind it.
-fn frame(rest: &mut &[u8], output: &mut Output<'_>) -> Result<(), Error> {
+fn frame(rest: &mut &[u8], output: &mut Output<'_>) -> Result<(), ReadError> {
     // One for each frame: a decoder that is used again takes memory for the whole window at once.
     let mut decoder = FrameDecoder::new();
     decoder.set_max_window_size(WINDOW_LIMIT);

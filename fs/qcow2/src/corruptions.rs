@@ -6,7 +6,6 @@ mod clusters;
 use std::{format, rc::Rc, string::String, vec, vec::Vec};
 
 use block::{BlockRead, ReadError};
-use filesystem::Error;
 
 use crate::{Compression, Qcow2, probe};
 
@@ -97,10 +96,10 @@ impl Image {
         self
     }
 
-    fn read(self, cluster: usize) -> Result<u8, Error> {
+    fn read(self, cluster: usize) -> Result<u8, ReadError> {
         let disk = Qcow2::open(self.0)?;
         let mut buf = [0; 100];
-        disk.read((cluster * CLUSTER + 7) as u64, &mut buf)?;
+        disk.read_at((cluster * CLUSTER + 7) as u64, &mut buf)?;
         assert_eq!(buf, [buf[0]; 100]);
         Ok(buf[0])
     }
@@ -240,11 +239,11 @@ fn a_backing_file_is_given_by_the_caller_or_missed() {
     assert_eq!(disk.header().backing_file.as_deref(), Some(&b"base\xff\n"[..]));
     assert_eq!(disk.header().backing_format.as_deref(), Some(&b"raw"[..]));
     let mut buf = vec![1; 4 * CLUSTER];
-    disk.read(3 * CLUSTER as u64, &mut buf).unwrap();
+    disk.read_at(3 * CLUSTER as u64, &mut buf).unwrap();
     let parts = [vec![0; CLUSTER], vec![b'z'; CLUSTER], vec![b'B'; 10], vec![0; 2 * CLUSTER - 10]];
     assert_eq!(buf, parts.concat());
     let disk = Qcow2::open_with_backing(Image::sound().0, base).unwrap();
-    disk.read(5 * CLUSTER as u64, &mut buf).unwrap();
+    disk.read_at(5 * CLUSTER as u64, &mut buf).unwrap();
     assert_eq!(buf, vec![0; 4 * CLUSTER], "the image names none");
 }
 
@@ -278,9 +277,9 @@ fn as_a_device_it_ends_where_the_disk_ends_and_says_what_is_wrong() {
     assert!(matches!(disk.read_at(SIZE as u64 - 1, &mut [0; 2]), Err(ReadError::OutOfBounds { .. })));
     disk.read_at(SIZE as u64, &mut []).unwrap();
     let error = disk.read_at(600, &mut [0; 2]).unwrap_err();
-    let text = "reading at byte 600: qcow2: L2 entry at byte 1032: out of range (found 0x2000000000000000) \
-                (E-FS-QCOW2-RANGE)";
+    let text = "qcow2: L2 entry at byte 1032: out of range (found 0x2000000000000000)";
     assert_eq!(format!("{error}"), text);
+    assert_eq!(error.code(), "E-FS-QCOW2-RANGE");
 }
 
 #[test]
@@ -293,6 +292,6 @@ fn a_disk_of_nothing_needs_no_table() {
     image.word(60, 7);
     let disk = Qcow2::open(image.0).unwrap();
     assert_eq!((disk.size(), disk.header().snapshots), (0, 7));
-    disk.read(0, &mut []).unwrap();
-    assert!(disk.read(0, &mut [0]).is_err());
+    disk.read_at(0, &mut []).unwrap();
+    assert!(disk.read_at(0, &mut [0]).is_err());
 }

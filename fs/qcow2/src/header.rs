@@ -3,8 +3,8 @@
 
 use alloc::{format, vec, vec::Vec};
 
-use block::BlockRead;
-use filesystem::{Error, Fault};
+use block::{BlockRead, ReadError};
+use damage::Fault;
 use zerocopy::{
     FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned,
     big_endian::{U32, U64},
@@ -104,8 +104,8 @@ impl Header {
     /// Reads and checks the header of an image.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] naming the field, [`Error::Unsupported`] naming the feature.
-    pub fn read<D: BlockRead>(device: &D) -> Result<Self, Error> {
+    /// [`ReadError::Corrupt`] naming the field, [`ReadError::Unsupported`] naming the feature.
+    pub fn read<D: BlockRead>(device: &D) -> Result<Self, ReadError> {
         let mut bytes = [0; size_of::<Raw>()];
         let length = u64::from(LENGTH_V2);
         fill(device, 0, &mut bytes, length)?;
@@ -177,7 +177,7 @@ impl Raw {
     }
 
     /// Bytes of the header. What it does not reach is made zero.
-    fn header_length(&mut self, device_size: u64) -> Result<u32, Error> {
+    fn header_length(&mut self, device_size: u64) -> Result<u32, ReadError> {
         match self.version.get() {
             2 => {
                 let mut all = [0; size_of::<Self>()];
@@ -204,7 +204,7 @@ impl Raw {
         }
     }
 
-    fn refuse_encryption(&self) -> Result<(), Error> {
+    fn refuse_encryption(&self) -> Result<(), ReadError> {
         match self.crypt_method.get() {
             0 => Ok(()),
             1 => Err(unsupported("AES encryption")),
@@ -214,7 +214,7 @@ impl Raw {
     }
 
     /// Extensions stand before the name of the backing file, or fill the first cluster.
-    fn extensions_end(&self) -> Result<u64, Error> {
+    fn extensions_end(&self) -> Result<u64, ReadError> {
         match self.backing_file_offset.get() {
             0 => Ok(self.cluster_size()),
             offset if offset <= self.cluster_size() => Ok(offset),
@@ -222,7 +222,7 @@ impl Raw {
         }
     }
 
-    fn refuse_features(&self, extensions: &Extensions<'_, impl BlockRead>) -> Result<(), Error> {
+    fn refuse_features(&self, extensions: &Extensions<'_, impl BlockRead>) -> Result<(), ReadError> {
         let Some(bit) = features::first_unreadable(self.incompatible_features.get()) else { return Ok(()) };
         if let Some(name) = features::known(bit) {
             return Err(unsupported(name));
@@ -235,7 +235,7 @@ impl Raw {
     }
 
     /// The type and the feature bit say the same.
-    fn compression(&self) -> Result<Compression, Error> {
+    fn compression(&self) -> Result<Compression, ReadError> {
         match (self.compression_type, self.has(features::COMPRESSION_TYPE)) {
             (0, false) => Ok(Compression::Zlib),
             (1, true) => Ok(Compression::Zstd),
@@ -247,7 +247,7 @@ impl Raw {
     }
 
     /// The name stands in the first cluster, behind the extensions.
-    fn backing_file(&self, device: &impl BlockRead) -> Result<Option<Vec<u8>>, Error> {
+    fn backing_file(&self, device: &impl BlockRead) -> Result<Option<Vec<u8>>, ReadError> {
         let (offset, length) = (self.backing_file_offset.get(), self.backing_file_size.get());
         if offset == 0 || length == 0 {
             return Ok(None);
@@ -262,7 +262,7 @@ impl Raw {
     }
 
     /// The table must have an entry for every part of the disk, and those must be on the device.
-    fn check_l1(&self, header: &Header, device_size: u64) -> Result<(), Error> {
+    fn check_l1(&self, header: &Header, device_size: u64) -> Result<(), ReadError> {
         if header.has_extended_l2 && header.cluster_bits < EXTENDED_CLUSTER_BITS {
             return Err(corrupt(Fault::Inconsistent, "QCowHeader.cluster_bits", 20, header.cluster_bits));
         }
@@ -294,7 +294,7 @@ struct Extensions<'a, D> {
 
 impl<D: BlockRead> Extensions<'_, D> {
     /// The content of the first extension of this type, or as much of it as `limit` bytes.
-    fn content(&self, wanted: u32, limit: u32) -> Result<Option<Vec<u8>>, Error> {
+    fn content(&self, wanted: u32, limit: u32) -> Result<Option<Vec<u8>>, ReadError> {
         let mut at = self.at;
         let end = self.end.min(self.device.size());
         for _ in 0..MOST_EXTENSIONS {
@@ -333,11 +333,11 @@ fn feature_name(table: &[u8], wanted: u32) -> Option<&[u8]> {
 }
 
 /// Fills `buf` from `offset` as far as the device goes, which must have `least` bytes there.
-fn fill(device: &impl BlockRead, offset: u64, buf: &mut [u8], least: u64) -> Result<(), Error> {
+fn fill(device: &impl BlockRead, offset: u64, buf: &mut [u8], least: u64) -> Result<(), ReadError> {
     let there = device.size().saturating_sub(offset);
     if there < least {
         return Err(corrupt(Fault::Truncated, "QCowHeader", offset, device.size()));
     }
     let length = usize::try_from(there).unwrap_or(usize::MAX).min(buf.len());
-    Ok(device.read_at(offset, buf.get_mut(..length).unwrap_or_default())?)
+    device.read_at(offset, buf.get_mut(..length).unwrap_or_default())
 }

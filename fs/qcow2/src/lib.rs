@@ -5,10 +5,11 @@
 //! gives one. Internal snapshots are counted and otherwise ignored; the disk is the image's present state.
 //!
 //! ```
-//! # fn read(file: Vec<u8>) -> Result<(), filesystem::Error> {
+//! # fn read(file: Vec<u8>) -> Result<(), block::ReadError> {
+//! use block::BlockRead;
 //! let disk = qcow2::Qcow2::open(file)?;
 //! let mut first = [0; 512];
-//! disk.read(0, &mut first)?;
+//! disk.read_at(0, &mut first)?;
 //! # Ok(()) }
 //! ```
 //!
@@ -45,7 +46,7 @@ use alloc::{borrow::Cow, format, rc::Rc, vec::Vec};
 use core::fmt;
 
 use block::{BlockRead, Cache, ReadError, check_bounds};
-use filesystem::{Corrupt, Error, Fault, Format};
+use damage::{Corrupt, Fault, Format, NoMemory, Unsupported};
 
 pub use header::{Compression, Header};
 
@@ -72,8 +73,8 @@ pub struct Qcow2<D> {
 /// Whether the magic number of an image stands on the device.
 ///
 /// # Errors
-/// [`Error::Io`] when the device fails; one that is too small holds nothing.
-pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
+/// [`ReadError::OutOfBounds`] when the device fails; one that is too small holds nothing.
+pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, ReadError> {
     let mut magic = [0; 4];
     if device.size() < 4 {
         return Ok(false);
@@ -86,9 +87,9 @@ impl<D: BlockRead> Qcow2<D> {
     /// Opens an image that is complete in itself.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for a damaged header; [`Error::Unsupported`] naming a feature, or the backing file
+    /// [`ReadError::Corrupt`] for a damaged header; [`ReadError::Unsupported`] naming a feature, or the backing file
     /// without which the image is not complete.
-    pub fn open(device: D) -> Result<Self, Error> {
+    pub fn open(device: D) -> Result<Self, ReadError> {
         let image = Self::over(device)?;
         match image.header.backing_file.as_deref() {
             Some(name) => Err(unsupported(format!("backing file \"{}\" not given", name.escape_ascii()))),
@@ -103,13 +104,13 @@ impl<D: BlockRead> Qcow2<D> {
     ///
     /// # Errors
     /// As [`open`](Self::open), but for the backing file.
-    pub fn open_with_backing(device: D, backing: Rc<dyn BlockRead>) -> Result<Self, Error> {
+    pub fn open_with_backing(device: D, backing: Rc<dyn BlockRead>) -> Result<Self, ReadError> {
         let image = Self::over(device)?;
         let backing = image.header.backing_file.is_some().then_some(backing);
         Ok(Self { backing, ..image })
     }
 
-    fn over(device: D) -> Result<Self, Error> {
+    fn over(device: D) -> Result<Self, ReadError> {
         let header = Header::read(&device)?;
         let unpacked = Unpacked::new(header.cluster_size());
         Ok(Self { header, device: Cache::new(device, CACHE_PAGES), backing: None, unpacked })
@@ -120,13 +121,34 @@ impl<D: BlockRead> Qcow2<D> {
         &self.header
     }
 
+    /// A backing device may end before the disk.
+    fn read_backing(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
+        let Some(backing) = &self.backing else {
+            buf.fill(0);
+            return Ok(());
+        };
+        let there = usize::try_from(backing.size().saturating_sub(offset)).unwrap_or(usize::MAX);
+        let (head, tail) = buf.split_at_mut(there.min(buf.len()));
+        tail.fill(0);
+        if !head.is_empty() {
+            backing.read_at(offset, head)?;
+        }
+        Ok(())
+    }
+}
+
+impl<D: BlockRead> BlockRead for Qcow2<D> {
+    fn size(&self) -> u64 {
+        self.header.size
+    }
+
     /// Fills `buf` with the disk's bytes at `offset`: clusters that follow each other on the device are one read
     /// of it.
     ///
     /// # Errors
-    /// [`Error::Io`] when the bytes are not all on the disk, or device or backing device fail;
-    /// [`Error::Corrupt`] naming the entry or cluster; [`Error::NoMemory`] for a cluster to be unpacked.
-    pub fn read(&self, offset: u64, buf: &mut [u8]) -> Result<(), Error> {
+    /// [`ReadError::OutOfBounds`] when the bytes are not all on the disk; [`ReadError::Device`];
+    /// [`ReadError::Corrupt`] naming the entry or cluster; [`ReadError::NoMemory`] for a cluster to be unpacked.
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         check_bounds(offset, buf.len(), self.header.size)?;
         let (mut at, mut rest) = (offset, buf);
         let mut extents = Extents::new(self, offset, length(rest));
@@ -150,34 +172,6 @@ impl<D: BlockRead> Qcow2<D> {
         }
         Ok(())
     }
-
-    /// A backing device may end before the disk.
-    fn read_backing(&self, offset: u64, buf: &mut [u8]) -> Result<(), Error> {
-        let Some(backing) = &self.backing else {
-            buf.fill(0);
-            return Ok(());
-        };
-        let there = usize::try_from(backing.size().saturating_sub(offset)).unwrap_or(usize::MAX);
-        let (head, tail) = buf.split_at_mut(there.min(buf.len()));
-        tail.fill(0);
-        if !head.is_empty() {
-            backing.read_at(offset, head)?;
-        }
-        Ok(())
-    }
-}
-
-impl<D: BlockRead> BlockRead for Qcow2<D> {
-    fn size(&self) -> u64 {
-        self.header.size
-    }
-
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
-        self.read(offset, buf).map_err(|error| match error {
-            Error::Io(error) => error,
-            error => ReadError::Device { offset, cause: format!("{error} ({})", error.code()).into() },
-        })
-    }
 }
 
 impl<D> fmt::Debug for Qcow2<D> {
@@ -191,18 +185,18 @@ fn length(buf: &[u8]) -> u64 {
 }
 
 /// An error about the bytes at `offset` of the device.
-fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: impl Into<u64>) -> Error {
-    Error::Corrupt(Corrupt { format: Format::Qcow2, fault, structure, offset, found: found.into() })
+fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: impl Into<u64>) -> ReadError {
+    ReadError::Corrupt(Corrupt { format: Format::Qcow2, fault, structure, offset, found: found.into() })
 }
 
-fn unsupported(feature: impl Into<Cow<'static, str>>) -> Error {
-    Error::Unsupported { format: Format::Qcow2, feature: feature.into() }
+fn unsupported(feature: impl Into<Cow<'static, str>>) -> ReadError {
+    ReadError::Unsupported(Unsupported { format: Format::Qcow2, feature: feature.into() })
 }
 
 /// Zeros, of which the caller has checked that the image may honestly need them.
-fn zeros(length: u64, structure: &'static str) -> Result<Vec<u8>, Error> {
+fn zeros(length: u64, structure: &'static str) -> Result<Vec<u8>, ReadError> {
     let mut bytes = Vec::new();
-    let failed = || Error::NoMemory { format: Format::Qcow2, structure, bytes: length };
+    let failed = || ReadError::NoMemory(NoMemory { format: Format::Qcow2, structure, bytes: length });
     let count = usize::try_from(length).map_err(|_| failed())?;
     bytes.try_reserve_exact(count).map_err(|_| failed())?;
     bytes.resize(count, 0);

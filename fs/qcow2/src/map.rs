@@ -3,8 +3,8 @@
 
 use alloc::vec::Vec;
 
-use block::BlockRead;
-use filesystem::{Error, Fault};
+use block::{BlockRead, ReadError};
+use damage::Fault;
 
 use crate::{Qcow2, compressed::Compressed, corrupt, zeros};
 
@@ -100,7 +100,7 @@ impl<'a, D: BlockRead> Extents<'a, D> {
     }
 
     /// The next extent, as long as it can be.
-    pub fn next(&mut self) -> Result<Option<Extent>, Error> {
+    pub fn next(&mut self) -> Result<Option<Extent>, ReadError> {
         let mut extent = match self.pending.take() {
             Some(pending) => pending,
             None if self.at >= self.end => return Ok(None),
@@ -120,7 +120,7 @@ impl<'a, D: BlockRead> Extents<'a, D> {
     }
 
     /// What one entry, or the lack of a table, says of the bytes from `at` on.
-    fn piece(&mut self) -> Result<Extent, Error> {
+    fn piece(&mut self) -> Result<Extent, ReadError> {
         let header = &self.image.header;
         let (cluster, within) = header.locate(self.at);
         if !(self.batch.first..self.batch.end).contains(&cluster) {
@@ -150,7 +150,7 @@ impl<'a, D: BlockRead> Extents<'a, D> {
     }
 
     /// Reads the entries from that of `cluster` on which the rest of the part needs, of one table.
-    fn load(&self, cluster: u64) -> Result<Batch, Error> {
+    fn load(&self, cluster: u64) -> Result<Batch, ReadError> {
         let header = &self.image.header;
         let per_table = header.l2_entries();
         let index = cluster.checked_rem(per_table).unwrap_or(0);
@@ -168,7 +168,7 @@ impl<'a, D: BlockRead> Extents<'a, D> {
     }
 
     /// Byte offset of an L2 table: it lies whole on the device.
-    fn table(&self, index: u64) -> Result<Option<u64>, Error> {
+    fn table(&self, index: u64) -> Result<Option<u64>, ReadError> {
         let header = &self.image.header;
         let place = header.l1_table_offset.saturating_add(index.saturating_mul(8));
         let mut entry = [0; 8];
@@ -188,7 +188,7 @@ impl<'a, D: BlockRead> Extents<'a, D> {
     }
 
     /// The source of the bytes of an entry's cluster from `within` on, and how many they are.
-    fn standard(&self, entry: &Entry, within: u64) -> Result<(Source, u64), Error> {
+    fn standard(&self, entry: &Entry, within: u64) -> Result<(Source, u64), ReadError> {
         let header = &self.image.header;
         let source = match self.cluster(entry)? {
             Cluster::Compressed(compressed) => Source::Compressed(compressed),
@@ -205,7 +205,7 @@ impl<'a, D: BlockRead> Extents<'a, D> {
     }
 
     /// The same of an entry with subclusters: they are all of one kind as far as the length goes.
-    fn extended(&self, entry: &Entry, within: u64) -> Result<(Source, u64), Error> {
+    fn extended(&self, entry: &Entry, within: u64) -> Result<(Source, u64), ReadError> {
         let header = &self.image.header;
         let cluster = header.cluster_size();
         let wrong = || {
@@ -243,7 +243,7 @@ impl<'a, D: BlockRead> Extents<'a, D> {
     }
 
     /// Where an entry's cluster stands.
-    fn cluster(&self, entry: &Entry) -> Result<Cluster, Error> {
+    fn cluster(&self, entry: &Entry) -> Result<Cluster, ReadError> {
         let header = &self.image.header;
         if entry.descriptor & COMPRESSED != 0 {
             let size = self.image.device.size();
@@ -259,7 +259,7 @@ impl<'a, D: BlockRead> Extents<'a, D> {
 }
 
 impl Entry {
-    fn range(&self) -> Error {
+    fn range(&self) -> ReadError {
         corrupt(Fault::Range, "L2 entry", self.place, self.descriptor)
     }
 }

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-use filesystem::Error;
+use block::ReadError;
 
 use crate::zeros;
 
@@ -38,8 +38,8 @@ impl Unpacked {
         cluster: u64,
         within: u64,
         buf: &mut [u8],
-        unpack: impl FnOnce(&mut [u8]) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+        unpack: impl FnOnce(&mut [u8]) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
         let clusters = &mut self.state.borrow_mut().clusters;
         if let Some(position) = clusters.iter().position(|(number, _)| *number == cluster) {
             if let Some(after) = clusters.get_mut(position..) {
@@ -69,13 +69,13 @@ impl Unpacked {
 mod tests {
     use core::cell::Cell;
 
-    use filesystem::Fault;
+    use damage::Fault;
 
     use super::*;
 
     const SIZE: u64 = 2 << 20;
 
-    fn read(cache: &Unpacked, cluster: u64, buf: &mut [u8], count: &Cell<u32>) -> Result<(), Error> {
+    fn read(cache: &Unpacked, cluster: u64, buf: &mut [u8], count: &Cell<u32>) -> Result<(), ReadError> {
         cache.read(cluster, 1, buf, |bytes| {
             count.set(count.get() + 1);
             bytes.fill(cluster as u8);

@@ -3,8 +3,7 @@
 
 use std::{fs, rc::Rc};
 
-use block::BlockRead;
-use filesystem::Error;
+use block::{BlockRead, ReadError};
 use oracle::{
     campaign::{self, Depth, Plan},
     tools,
@@ -50,9 +49,9 @@ fn read(device: Rc<dyn BlockRead>, depth: Depth) -> usize {
     let mut layers = LAYERS.len();
     for place in 0..PLACES {
         let left = image.size().saturating_sub(place * step).min(buf.len() as u64) as usize;
-        match image.read(place * step, &mut buf[..left]) {
+        match image.read_at(place * step, &mut buf[..left]) {
             Ok(()) => {}
-            Err(Error::Corrupt(corrupt)) if corrupt.structure == "compressed cluster" => {
+            Err(ReadError::Corrupt(corrupt)) if corrupt.structure == "compressed cluster" => {
                 layers = layers.min(2)
             }
             Err(_) => layers = 1,

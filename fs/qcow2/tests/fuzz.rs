@@ -3,6 +3,7 @@
 
 use std::{fs, sync::LazyLock};
 
+use block::BlockRead;
 use oracle::tools;
 use proptest::prelude::*;
 
@@ -73,7 +74,7 @@ fn the_unchanged_images_are_sound() {
     let disks = SOUND.iter().map(|image| {
         let disk = qcow2::Qcow2::open(image.as_slice()).unwrap();
         let mut bytes = vec![0; disk.header().size as usize];
-        disk.read(0, &mut bytes).unwrap();
+        disk.read_at(0, &mut bytes).unwrap();
         bytes
     });
     let disks: Vec<Vec<u8>> = disks.collect();

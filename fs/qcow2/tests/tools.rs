@@ -3,8 +3,7 @@
 
 use std::{fs, path::PathBuf, rc::Rc};
 
-use block::BlockRead;
-use filesystem::Error;
+use block::{BlockRead, ReadError};
 use oracle::tools::{self, run, work_dir};
 use qcow2::{Compression, Qcow2};
 
@@ -115,7 +114,7 @@ fn assert_same(disk: &Qcow2<impl BlockRead>, wanted: &[u8], what: &str) {
     }
     for (start, length) in pieces {
         let mut buf = vec![0xa5; length];
-        disk.read(start as u64, &mut buf).unwrap_or_else(|error| panic!("{what}: {error}"));
+        disk.read_at(start as u64, &mut buf).unwrap_or_else(|error| panic!("{what}: {error}"));
         let wrong = buf.iter().zip(&wanted[start..]).position(|(ours, theirs)| ours != theirs);
         assert_eq!(wrong.map(|at| start + at), None, "{what}: {length} bytes at {start}");
     }
@@ -187,7 +186,7 @@ fn what_a_guest_writes() {
         work.io("image", if options == "compat=0.10" { &old } else { &commands });
         let disk = work.check("image");
         let mut buf = [0; 512];
-        disk.read(1060 << 10, &mut buf).unwrap();
+        disk.read_at(1060 << 10, &mut buf).unwrap();
         assert_eq!(buf, [5; 512], "{options}");
     }
 }
@@ -202,7 +201,7 @@ fn an_image_that_was_not_closed() {
     let bytes = work.read("image");
     assert_eq!(bytes[79] & 1, 1, "the image is dirty");
     let mut buf = vec![0; MIB];
-    work.open("image").read(MIB as u64, &mut buf).unwrap();
+    work.open("image").read_at(MIB as u64, &mut buf).unwrap();
     assert_eq!(buf, [9; MIB]);
 }
 
@@ -237,7 +236,7 @@ fn sizes_change() {
     let image = work.read("image");
     let disk = Qcow2::open(image).unwrap();
     let mut buf = vec![1; 4 * MIB];
-    disk.read((2047 << 40) - 4 * MIB as u64, &mut buf).unwrap();
+    disk.read_at((2047 << 40) - 4 * MIB as u64, &mut buf).unwrap();
     assert!(buf.iter().all(|byte| *byte == 0));
 }
 
@@ -259,7 +258,7 @@ fn backing_files_are_those_that_the_caller_gives() {
         for image in ["top", "middle"] {
             let error = Qcow2::open(work.read(image)).unwrap_err();
             let feature = match &error {
-                Error::Unsupported { feature, .. } => feature.to_string(),
+                ReadError::Unsupported(unsupported) => unsupported.feature.to_string(),
                 _ => panic!("{error}"),
             };
             let name = if image == "top" { "middle" } else { "base" };

@@ -91,12 +91,12 @@ fn partitions(device: &Device, found: &mut Found) -> Vec<Device> {
         Ok(Some(table)) => table,
         Ok(None) => return Vec::new(),
         Err(error) => {
-            found.problem(device, error);
+            found.problem(device, error.into());
             return Vec::new();
         }
     };
     for warning in table.warnings {
-        found.problem(device, warning);
+        found.problem(device, warning.into());
     }
     let scheme = match table.kind {
         Kind::Gpt => "gpt",

@@ -4,7 +4,7 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::ops::ControlFlow;
 
-use filesystem::{Attr, Error, FileSystem, FileType, Format, Identity};
+use filesystem::{Attr, Error, FileSystem, FileType, Format, Identity, NoMemory};
 use part::Partition;
 
 use crate::{
@@ -167,7 +167,7 @@ impl<'a> Node<'a> {
         if size > limit {
             return Err(Error::TooLarge { size, limit });
         }
-        let no_memory = Error::NoMemory { format: Format::File, structure: "content", bytes: size };
+        let no_memory = Error::NoMemory(NoMemory { format: Format::File, structure: "content", bytes: size });
         let Ok(length) = usize::try_from(size) else { return Err(no_memory) };
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(length).map_err(|_| no_memory)?;

@@ -253,7 +253,7 @@ impl BlockRead for Failing {
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         if offset + buf.len() as u64 > self.1 {
-            return Err(ReadError::Device { offset, cause: "DEVICE_ERROR".into() });
+            return Err(ReadError::reading(offset, "DEVICE_ERROR"));
         }
         self.0.read_at(offset, buf)
     }

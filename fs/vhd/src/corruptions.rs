@@ -4,7 +4,6 @@
 use std::{format, rc::Rc, string::String, vec, vec::Vec};
 
 use block::{BlockRead, ReadError};
-use filesystem::Error;
 
 use crate::{Kind, Vhd, checksum, footer, probe};
 
@@ -79,14 +78,14 @@ impl Image {
         self
     }
 
-    fn read(self, offset: usize, length: usize) -> Result<Vec<u8>, Error> {
+    fn read(self, offset: usize, length: usize) -> Result<Vec<u8>, ReadError> {
         let mut buf = vec![1; length];
-        Vhd::open(self.0)?.read(offset as u64, &mut buf)?;
+        Vhd::open(self.0)?.read_at(offset as u64, &mut buf)?;
         Ok(buf)
     }
 }
 
-fn message(error: &Error) -> String {
+fn message(error: &ReadError) -> String {
     format!("{} {error}", error.code())
 }
 
@@ -157,7 +156,7 @@ fn one_of_two_footers_is_enough() {
         image.put(at, b"x");
         let disk = Vhd::open(image.0).unwrap();
         assert!(message(disk.warning().unwrap()).starts_with(&text), "{text}");
-        disk.read(0, &mut [0; SIZE]).unwrap();
+        disk.read_at(0, &mut [0; SIZE]).unwrap();
     }
     let mut both = Image::dynamic();
     both.put(END, b"x");
@@ -266,6 +265,7 @@ fn as_a_device_it_ends_where_the_disk_ends_and_says_what_is_wrong() {
     assert!(matches!(disk.read_at(SIZE as u64 - 1, &mut [0; 2]), Err(ReadError::OutOfBounds { .. })));
     disk.read_at(SIZE as u64, &mut []).unwrap();
     let error = disk.read_at(600, &mut [0; 2]).unwrap_err();
-    let text = "reading at byte 600: VHD: BAT entry at byte 1536: out of range (found 0x0) (E-FS-VHD-RANGE)";
+    let text = "VHD: BAT entry at byte 1536: out of range (found 0x0)";
     assert_eq!(format!("{error}"), text);
+    assert_eq!(error.code(), "E-FS-VHD-RANGE");
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Dynamic disks: a table of blocks, each behind a bitmap of its sectors.
 
-use block::BlockRead;
-use filesystem::{Error, Fault};
+use block::{BlockRead, ReadError};
+use damage::Fault;
 use zerocopy::{
     FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned,
     big_endian::{U32, U64},
@@ -67,8 +67,8 @@ impl Dynamic {
     /// Reads and checks the header at `offset`, for a disk of `size` bytes.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] naming the field, [`Error::Unsupported`] naming the version.
-    pub fn read(device: &impl BlockRead, offset: u64, size: u64) -> Result<Self, Error> {
+    /// [`ReadError::Corrupt`] naming the field, [`ReadError::Unsupported`] naming the version.
+    pub fn read(device: &impl BlockRead, offset: u64, size: u64) -> Result<Self, ReadError> {
         if offset.checked_add(SIZE).is_none_or(|end| end > device.size()) {
             return Err(corrupt(Fault::Range, "footer Data Offset", 16, offset));
         }
@@ -106,7 +106,7 @@ impl Dynamic {
     }
 
     /// What the table and the block's bitmap say of the disk's bytes from `at` on, of `wanted` at most.
-    pub fn extent(&self, device: &impl BlockRead, at: u64, wanted: u64) -> Result<Extent, Error> {
+    pub fn extent(&self, device: &impl BlockRead, at: u64, wanted: u64) -> Result<Extent, ReadError> {
         let block = at.checked_div(self.block_size).unwrap_or(0);
         let within = at.checked_rem(self.block_size).unwrap_or(0);
         let wanted = wanted.min(self.block_size.saturating_sub(within));
@@ -142,7 +142,7 @@ impl Dynamic {
 
 /// Whether the sector that holds byte `within` of a block was ever written, and for how many of `wanted` bytes
 /// that goes on. `bitmap` is the offset of the block's bitmap, whose highest bits come first.
-fn sectors(device: &impl BlockRead, bitmap: u64, within: u64, wanted: u64) -> Result<(bool, u64), Error> {
+fn sectors(device: &impl BlockRead, bitmap: u64, within: u64, wanted: u64) -> Result<(bool, u64), ReadError> {
     let (first, into) = (within / SECTOR, within % SECTOR);
     let skip = usize::try_from(first % 8).unwrap_or(0);
     let count = into.saturating_add(wanted).div_ceil(SECTOR).saturating_add(first % 8);

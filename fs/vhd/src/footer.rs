@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The footer: the last sector of every image, of dynamic disks also the first.
 
-use block::BlockRead;
-use filesystem::{Error, Fault};
+use block::{BlockRead, ReadError};
+use damage::Fault;
 use zerocopy::{
     FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned,
     big_endian::{U32, U64},
@@ -65,9 +65,9 @@ impl Footer {
     /// the other one.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] naming the field when none is whole, [`Error::Unsupported`] for disks that are not
+    /// [`ReadError::Corrupt`] naming the field when none is whole, [`ReadError::Unsupported`] for disks that are not
     /// read.
-    pub fn find(device: &impl BlockRead) -> Result<(Self, Option<Error>), Error> {
+    pub fn find(device: &impl BlockRead) -> Result<(Self, Option<ReadError>), ReadError> {
         let end = device.size().checked_sub(SIZE);
         let end = end.ok_or_else(|| corrupt(Fault::Truncated, "footer", 0, device.size()))?;
         match Self::read(device, end) {
@@ -81,10 +81,10 @@ impl Footer {
                 Ok(copy) => {
                     Ok((footer, Some(corrupt(Fault::Inconsistent, "copy of the footer", 0, copy.size))))
                 }
-                Err(error @ Error::Io(_)) => Err(error),
-                Err(error) => Ok((footer, Some(error))),
+                Err(error @ (ReadError::Corrupt(_) | ReadError::Unsupported(_))) => Ok((footer, Some(error))),
+                Err(error) => Err(error),
             },
-            Err(error @ Error::Corrupt(_)) => match Self::read(device, 0) {
+            Err(error @ ReadError::Corrupt(_)) => match Self::read(device, 0) {
                 Ok(footer @ Self { content: Content::Dynamic { .. }, .. }) => Ok((footer, Some(error))),
                 // A cookie at the start of a fixed disk is the disk's own.
                 Ok(_) => Err(error),
@@ -96,7 +96,7 @@ impl Footer {
     }
 
     /// The footer that stands at `offset`.
-    fn read(device: &impl BlockRead, offset: u64) -> Result<Self, Error> {
+    fn read(device: &impl BlockRead, offset: u64) -> Result<Self, ReadError> {
         let mut bytes = [0; 512];
         device.read_at(offset, &mut bytes)?;
         let raw = Raw::ref_from_bytes(&bytes)
@@ -124,6 +124,6 @@ impl Footer {
     }
 }
 
-fn is_magic(error: &Error) -> bool {
-    matches!(error, Error::Corrupt(corrupt) if corrupt.fault == Fault::Magic)
+fn is_magic(error: &ReadError) -> bool {
+    matches!(error, ReadError::Corrupt(corrupt) if corrupt.fault == Fault::Magic)
 }

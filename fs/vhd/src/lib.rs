@@ -5,10 +5,11 @@
 //! it: QEMU goes by the geometry for some makers, which may be less.
 //!
 //! ```
-//! # fn read(file: Vec<u8>) -> Result<(), filesystem::Error> {
+//! # fn read(file: Vec<u8>) -> Result<(), block::ReadError> {
+//! use block::BlockRead;
 //! let disk = vhd::Vhd::open(file)?;
 //! let mut first = [0; 512];
-//! disk.read(0, &mut first)?;
+//! disk.read_at(0, &mut first)?;
 //! # Ok(()) }
 //! ```
 //!
@@ -41,7 +42,7 @@ pub mod fuzz;
 use alloc::{borrow::Cow, format};
 
 use block::{BlockRead, Cache, ReadError, check_bounds};
-use filesystem::{Corrupt, Error, Fault, Format};
+use damage::{Corrupt, Fault, Format, Unsupported};
 
 use crate::{
     dynamic::{Dynamic, Source},
@@ -59,7 +60,7 @@ pub struct Vhd<D> {
     size: u64,
     /// Of a dynamic disk.
     dynamic: Option<Dynamic>,
-    warning: Option<Error>,
+    warning: Option<ReadError>,
 }
 
 /// Kinds of disk.
@@ -74,8 +75,8 @@ pub enum Kind {
 /// Whether the cookie of an image stands on the device: at its end, or at the start as dynamic disks have it.
 ///
 /// # Errors
-/// [`Error::Io`] when the device fails; one that is too small holds nothing.
-pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
+/// [`ReadError::OutOfBounds`] when the device fails; one that is too small holds nothing.
+pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, ReadError> {
     let Some(end) = device.size().checked_sub(footer::SIZE) else { return Ok(false) };
     for place in [end, 0] {
         let mut cookie = [0; 8];
@@ -91,9 +92,9 @@ impl<D: BlockRead> Vhd<D> {
     /// Opens an image. Where the footer of a dynamic disk is damaged, its copy at the start is taken.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for a damaged footer or header; [`Error::Unsupported`] naming the kind of disk or the
+    /// [`ReadError::Corrupt`] for a damaged footer or header; [`ReadError::Unsupported`] naming the kind of disk or the
     /// version.
-    pub fn open(device: D) -> Result<Self, Error> {
+    pub fn open(device: D) -> Result<Self, ReadError> {
         let (footer, warning) = Footer::find(&device)?;
         let dynamic = match footer.content {
             Content::Fixed => None,
@@ -108,20 +109,26 @@ impl<D: BlockRead> Vhd<D> {
     }
 
     /// What was wrong with one copy of the footer and could be worked around.
-    pub fn warning(&self) -> Option<&Error> {
+    pub fn warning(&self) -> Option<&ReadError> {
         self.warning.as_ref()
+    }
+}
+
+impl<D: BlockRead> BlockRead for Vhd<D> {
+    fn size(&self) -> u64 {
+        self.size
     }
 
     /// Fills `buf` with the disk's bytes at `offset`: one read of the device for a fixed disk, and for what
     /// follows each other in a block.
     ///
     /// # Errors
-    /// [`Error::Io`] when the bytes are not all on the disk, or the device fails; [`Error::Corrupt`] naming the
+    /// [`ReadError::OutOfBounds`] when the bytes are not all on the disk; [`ReadError::Device`]; [`ReadError::Corrupt`] naming the
     /// table's entry.
-    pub fn read(&self, offset: u64, buf: &mut [u8]) -> Result<(), Error> {
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         check_bounds(offset, buf.len(), self.size)?;
         let Some(dynamic) = &self.dynamic else {
-            return Ok(self.device.device().read_at(offset, buf)?);
+            return self.device.device().read_at(offset, buf);
         };
         let (mut at, mut rest) = (offset, buf);
         while !rest.is_empty() {
@@ -139,30 +146,17 @@ impl<D: BlockRead> Vhd<D> {
     }
 }
 
-impl<D: BlockRead> BlockRead for Vhd<D> {
-    fn size(&self) -> u64 {
-        self.size
-    }
-
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
-        self.read(offset, buf).map_err(|error| match error {
-            Error::Io(error) => error,
-            error => ReadError::Device { offset, cause: format!("{error} ({})", error.code()).into() },
-        })
-    }
-}
-
 fn length(buf: &[u8]) -> u64 {
     u64::try_from(buf.len()).unwrap_or(u64::MAX)
 }
 
 /// An error about the bytes at `offset` of the device.
-fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: impl Into<u64>) -> Error {
-    Error::Corrupt(Corrupt { format: Format::Vhd, fault, structure, offset, found: found.into() })
+fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: impl Into<u64>) -> ReadError {
+    ReadError::Corrupt(Corrupt { format: Format::Vhd, fault, structure, offset, found: found.into() })
 }
 
-fn unsupported(feature: impl Into<Cow<'static, str>>) -> Error {
-    Error::Unsupported { format: Format::Vhd, feature: feature.into() }
+fn unsupported(feature: impl Into<Cow<'static, str>>) -> ReadError {
+    ReadError::Unsupported(Unsupported { format: Format::Vhd, feature: feature.into() })
 }
 
 /// The complement of the sum of all bytes but the checksum's own four at `place`.
@@ -173,7 +167,7 @@ fn checksum(bytes: &[u8], place: usize) -> u32 {
 }
 
 /// Version 1 of footers and headers: the upper half; the lower one is for changes that do not matter.
-fn check_version(structure: &str, version: u32) -> Result<(), Error> {
+fn check_version(structure: &str, version: u32) -> Result<(), ReadError> {
     let [major, minor] = [version.checked_shr(16).unwrap_or(0), version & 0xffff];
     match major {
         1 => Ok(()),

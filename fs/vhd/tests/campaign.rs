@@ -39,7 +39,7 @@ fn read(device: Rc<dyn BlockRead>, depth: Depth) -> usize {
     let mut buf = vec![0; if depth == Depth::All { step.min(64 << 10) as usize } else { 1 }];
     let sound = (0..PLACES).all(|place| {
         let left = disk.size().saturating_sub(place * step).min(buf.len() as u64) as usize;
-        disk.read(place * step, &mut buf[..left]).is_ok()
+        disk.read_at(place * step, &mut buf[..left]).is_ok()
     });
     if sound { 3 } else { 2 }
 }

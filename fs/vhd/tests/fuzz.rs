@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Any bytes are an image or an error.
 
+use block::BlockRead;
 use proptest::prelude::*;
 use vhd::Vhd;
 
@@ -75,7 +76,7 @@ fn the_unchanged_images_are_sound() {
     for (is_dynamic, size) in [(true, 2 * BLOCK), (false, END)] {
         let disk = Vhd::open(image(is_dynamic, &[])).unwrap();
         let mut bytes = vec![0; size];
-        disk.read(0, &mut bytes).unwrap();
+        disk.read_at(0, &mut bytes).unwrap();
         assert_eq!(disk.warning(), None);
         assert!(bytes[size - 512..] == [0x5a; 512]);
     }

@@ -31,7 +31,7 @@ fn assert_same(disk: &Vhd<impl BlockRead>, wanted: &[u8], what: &str) {
     }
     for (start, length) in pieces {
         let mut buf = vec![0xa5; length];
-        disk.read(start as u64, &mut buf).unwrap_or_else(|error| panic!("{what}: {error}"));
+        disk.read_at(start as u64, &mut buf).unwrap_or_else(|error| panic!("{what}: {error}"));
         let wrong = buf.iter().zip(&wanted[start..]).position(|(ours, theirs)| ours != theirs);
         assert_eq!(wrong.map(|at| start + at), None, "{what}: {length} bytes at {start}");
     }

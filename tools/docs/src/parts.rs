@@ -39,13 +39,13 @@ fn fill(text: &str, parts: &[Part]) -> Result<String, String> {
 
 /// Every part that the tables make.
 fn parts() -> Result<Vec<Part>, String> {
-    use filesystem::codes as disks;
+    use damage::codes as damaged;
     let sections: [(&str, &[&[Row]]); 8] = [
         ("configure", &[config::codes::CODES]),
-        ("discover", &[disks::CODES, entries::codes::CODES, flow::codes::DISCOVER]),
+        ("discover", &[block::codes::CODES, damaged::CODES, entries::codes::CODES, flow::codes::DISCOVER]),
         ("choose", &[flow::codes::CHOOSE]),
-        ("obtain", &[disks::FILES, flow::codes::OBTAIN, code::codes::CODES]),
-        ("verify", &[image::codes::CODES, flow::codes::VERIFY]),
+        ("obtain", &[filesystem::codes::FILES, flow::codes::OBTAIN, code::codes::CODES]),
+        ("verify", &[damaged::IMAGES, image::codes::CODES, flow::codes::VERIFY]),
         ("start", &[flow::codes::START]),
         ("loader", &[flow::codes::LOADER]),
         ("command", &[cli::codes::CODES]),
@@ -58,8 +58,8 @@ fn parts() -> Result<Vec<Part>, String> {
     }
     let mut parts: Vec<Part> =
         sections.iter().map(|(name, tables)| (*name, rows("code", "means", &tables.concat()))).collect();
-    parts.push(("formats of disks", rows("FORMAT", "is", disks::FORMATS)));
-    parts.push(("formats of images", rows("FORMAT", "is", image::codes::FORMATS)));
+    parts.push(("formats of disks", rows("FORMAT", "is", damaged::FORMATS)));
+    parts.push(("formats of images", rows("FORMAT", "is", damaged::IMAGE_FORMATS)));
     parts.push(("keys", keys(true)));
     parts.push(("keys without effect", keys(false)));
     parts.push(("short keys", short_keys()));

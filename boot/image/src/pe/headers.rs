@@ -7,7 +7,7 @@ use core::ops::Range;
 use zerocopy::{FromBytes as _, Immutable, KnownLayout, Unaligned};
 
 use super::{Name, Section, part, raw, wide};
-use crate::{Error, Fault, Format, Machine};
+use crate::{Corrupt, Error, Fault, Format, Machine, Unsupported};
 use raw::{ImageDataDirectory, ImageDosHeader, ImageNtHeaders64, ImageSectionHeader};
 
 /// `IMAGE_SUBSYSTEM_EFI_APPLICATION`.
@@ -235,7 +235,7 @@ fn section(header: &ImageSectionHeader) -> Section {
 }
 
 fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: u64) -> Error {
-    Error::Corrupt { format: Format::Pe, fault, structure, offset, found }
+    Error::Corrupt(Corrupt { format: Format::Pe, fault, structure, offset, found })
 }
 
 /// Refuses what is not a 64-bit EFI application.
@@ -244,7 +244,7 @@ fn check_kind(nt: &ImageNtHeaders64, at: u64) -> Result<(), Error> {
         let found = u32::from_le_bytes(nt.signature).into();
         return Err(corrupt(Fault::Magic, "IMAGE_NT_HEADERS64.Signature", at, found));
     }
-    let unsupported = |feature| Err(Error::Unsupported { format: Format::Pe, feature });
+    let unsupported = |feature| Err(Error::Unsupported(Unsupported { format: Format::Pe, feature }));
     match nt.optional_header.magic.get() {
         PE32_PLUS => {}
         PE32 => return unsupported(format!("32-bit program for {}", Machine(nt.machine.get())).into()),

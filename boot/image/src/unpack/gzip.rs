@@ -12,7 +12,7 @@ use miniz_oxide::inflate::{
 };
 
 use super::{Output, output::Expected};
-use crate::{Error, Fault, Format, pe::wide};
+use crate::{Corrupt, Error, Fault, Format, Unsupported, pe::wide};
 
 static CRC32: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
 
@@ -54,7 +54,7 @@ pub fn unpack(file: &[u8], mut output: Output) -> Result<Vec<u8>, Error> {
     let rest = file.get(behind..).unwrap_or_default();
     if rest.starts_with(&[0x1f, 0x8b]) {
         let feature = "more than one member".into();
-        return Err(Error::Unsupported { format: Format::Gzip, feature });
+        return Err(Error::Unsupported(Unsupported { format: Format::Gzip, feature }));
     }
     if let Some(byte) = rest.iter().find(|b| **b != 0) {
         return Err(corrupt(Fault::Range, "data behind the trailer", behind, u32::from(*byte)));
@@ -63,7 +63,13 @@ pub fn unpack(file: &[u8], mut output: Output) -> Result<Vec<u8>, Error> {
 }
 
 fn corrupt(fault: Fault, structure: &'static str, offset: usize, found: u32) -> Error {
-    Error::Corrupt { format: Format::Gzip, fault, structure, offset: wide(offset), found: found.into() }
+    Error::Corrupt(Corrupt {
+        format: Format::Gzip,
+        fault,
+        structure,
+        offset: wide(offset),
+        found: found.into(),
+    })
 }
 
 /// A part of the file.

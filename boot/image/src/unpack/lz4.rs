@@ -8,7 +8,7 @@ use alloc::{format, vec::Vec};
 use lz4_flex::block::{DecompressError, decompress_into_with_dict};
 
 use super::{Output, output::Expected, xxh32::xxh32};
-use crate::{Error, Fault, Format, pe::wide};
+use crate::{Corrupt, Error, Fault, Format, Unsupported, pe::wide};
 
 /// Magic number of a frame.
 pub const MAGIC: [u8; 4] = 0x184d_2204u32.to_le_bytes();
@@ -57,7 +57,7 @@ impl<'a> Input<'a> {
     }
 
     fn corrupt(&self, fault: Fault, structure: &'static str, found: u64) -> Error {
-        Error::Corrupt { format: Format::Lz4, fault, structure, offset: self.offset(), found }
+        Error::Corrupt(Corrupt { format: Format::Lz4, fault, structure, offset: self.offset(), found })
     }
 
     /// Compares a checksum that stands here with that of `data`.
@@ -164,7 +164,7 @@ fn descriptor(input: &mut Input<'_>) -> Result<Descriptor, Error> {
         None
     };
     if bit(0) {
-        return Err(Error::Unsupported { format: Format::Lz4, feature: "dictionary".into() });
+        return Err(Error::Unsupported(Unsupported { format: Format::Lz4, feature: "dictionary".into() }));
     }
     let computed = xxh32(input.file.get(start..input.at).unwrap_or_default()) >> 8 & 0xff;
     let stored = u32::from(input.take(1, "header checksum")?.first().copied().unwrap_or_default());

@@ -12,7 +12,7 @@ use ruzstd::decoding::{
 use ruzstd::io::Read as _;
 
 use super::{Output, output::Expected};
-use crate::{Error, Fault, Format, pe::wide};
+use crate::{Corrupt, Error, Fault, Format, pe::wide};
 
 /// The largest window that is accepted, in bytes: that of `zstd --ultra -22`, which kernels are made with.
 /// The decoder takes memory for it as the content grows.
@@ -69,12 +69,8 @@ fn frame(file: &[u8], rest: &mut &[u8], output: &mut Output) -> Result<(), Error
         }
     }
     let produced = wide(output.length().saturating_sub(start));
-    let corrupt = |fault, structure, found| Error::Corrupt {
-        format: Format::Zstd,
-        fault,
-        structure,
-        offset: offset(file, rest),
-        found,
+    let corrupt = |fault, structure, found| {
+        Error::Corrupt(Corrupt { format: Format::Zstd, fault, structure, offset: offset(file, rest), found })
     };
     // The decoder yields zero for a frame that does not say it.
     if declared != 0 && declared != produced {

@@ -90,10 +90,10 @@ fn damaged_compressed_data_is_refused() {
 fn subclusters_are_each_of_their_own_kind() {
     let disk = Qcow2::open(Image::extended().0).unwrap();
     let mut buf = vec![1; 4 * 512];
-    disk.read(0, &mut buf).unwrap();
+    disk.read_at(0, &mut buf).unwrap();
     assert_eq!(buf, [vec![b'd'; 512], vec![0; 1024], vec![b'd'; 512]].concat());
     let mut last = [0; 10];
-    disk.read((16 << 10) - 10, &mut last).unwrap();
+    disk.read_at((16 << 10) - 10, &mut last).unwrap();
     assert_eq!(last, [b'd'; 10]);
     let (entry, bitmap) = (32 << 10, (32 << 10) + 8);
     let place = format!("subcluster allocation bitmap at byte {bitmap}");
@@ -140,9 +140,9 @@ fn clusters_side_by_side_are_one_read() {
     let device = Noting(image.0, RefCell::default());
     let disk = Qcow2::open(&device).unwrap();
     let mut buf = vec![0; 16 * CLUSTER - 200];
-    disk.read(0, &mut buf[..1]).unwrap();
+    disk.read_at(0, &mut buf[..1]).unwrap();
     device.1.borrow_mut().clear();
-    disk.read(56 * CLUSTER as u64 + 100, &mut buf).unwrap();
+    disk.read_at(56 * CLUSTER as u64 + 100, &mut buf).unwrap();
     assert_eq!(*device.1.borrow(), [(8 * CLUSTER as u64 + 100, 16 * CLUSTER - 200)]);
     assert!(buf.iter().all(|byte| *byte == b'x'));
 }

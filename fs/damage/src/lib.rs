@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Damage: how every format, from a partition table to a kernel, says that its data is wrong.
+//!
+//! An error keeps its format, structure and place while it travels up through the layers above it; its code is
+//! the same wherever it is met.
+//!
+//! ```
+//! use damage::{Corrupt, Fault, Format};
+//!
+//! let fault = Fault::Checksum { computed: 0xbeef };
+//! let structure = "ext4_super_block.s_checksum";
+//! let corrupt = Corrupt { format: Format::Ext4, fault, structure, offset: 2044, found: 0xdead };
+//! assert_eq!(corrupt.code(), "E-FS-EXT4-CSUM");
+//! ```
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod codes;
+mod format;
+
+use alloc::borrow::Cow;
+use core::fmt;
+
+use code::Code;
+
+pub use format::Format;
+
+/// Wrong data: which structure, where, and what stood there.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{format}: {structure} at byte {offset}: {fault} (found {found:#x})")]
+pub struct Corrupt {
+    /// The format that was read.
+    pub format: Format,
+    /// What is wrong with the structure.
+    pub fault: Fault,
+    /// The structure and field, by the specification's name: `ext4_super_block.s_checksum`.
+    pub structure: &'static str,
+    /// Where it stands: byte offset in the device or file that the format was opened on.
+    pub offset: u64,
+    /// The value found there (the computed one stands in the fault, where that says more).
+    pub found: u64,
+}
+
+impl Corrupt {
+    /// The stable code, such as `E-FS-EXT4-CSUM`.
+    pub fn code(&self) -> Code {
+        self.fault.code(self.format)
+    }
+}
+
+/// Data that may be right, but uses what cloud-boot cannot read.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{format}: unsupported: {feature}")]
+pub struct Unsupported {
+    /// The format.
+    pub format: Format,
+    /// The feature, as the format's own tools name it.
+    pub feature: Cow<'static, str>,
+}
+
+impl Unsupported {
+    /// The stable code, such as `E-FS-EXT4-UNSUPPORTED`.
+    pub fn code(&self) -> Code {
+        let family = if self.format.is_image() { codes::IMAGE_UNSUPPORTED } else { codes::UNSUPPORTED };
+        family.of(self.format.word())
+    }
+}
+
+/// A structure for which there is not enough memory.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{format}: no memory for {bytes} bytes of {structure}")]
+pub struct NoMemory {
+    /// The format.
+    pub format: Format,
+    /// What the memory is for.
+    pub structure: &'static str,
+    /// How much was asked for.
+    pub bytes: u64,
+}
+
+/// In what way a structure is wrong.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The checksum stored is not the one computed.
+    Checksum {
+        /// The one computed over the bytes.
+        computed: u64,
+    },
+    /// A magic number or signature is not there.
+    Magic,
+    /// A value is outside what the format allows or the device holds.
+    Range,
+    /// Two values contradict each other.
+    Inconsistent,
+    /// A chain or tree leads back to itself or is deeper than the format allows.
+    Loop,
+    /// A structure ends before its content does.
+    Truncated,
+    /// Compressed data cannot be unpacked.
+    Data,
+}
+
+impl Fault {
+    /// The stable code of data of this format that is wrong in this way.
+    pub fn code(self, format: Format) -> Code {
+        let (disk, image) = match self {
+            Self::Checksum { .. } => (codes::CHECKSUM, codes::IMAGE_CHECKSUM),
+            Self::Magic => (codes::MAGIC, codes::IMAGE_MAGIC),
+            Self::Range => (codes::RANGE, codes::IMAGE_RANGE),
+            Self::Inconsistent => (codes::INCONSISTENT, codes::IMAGE_INCONSISTENT),
+            // No image has chains or trees.
+            Self::Loop => (codes::LOOP, codes::IMAGE_INCONSISTENT),
+            Self::Truncated => (codes::TRUNCATED, codes::IMAGE_TRUNCATED),
+            Self::Data => (codes::DATA, codes::IMAGE_DATA),
+        };
+        let family = if format.is_image() { image } else { disk };
+        family.of(format.word())
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Checksum { computed } => write!(f, "checksum mismatch, computed {computed:#x}"),
+            Self::Magic => f.write_str("wrong magic number"),
+            Self::Range => f.write_str("out of range"),
+            Self::Inconsistent => f.write_str("contradicts another field"),
+            Self::Loop => f.write_str("loops or nests too deep"),
+            Self::Truncated => f.write_str("truncated"),
+            Self::Data => f.write_str("the compressed data is damaged"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+
+    fn corrupt(format: Format, fault: Fault, structure: &'static str) -> Corrupt {
+        Corrupt { format, fault, structure, offset: 2044, found: 0xdead }
+    }
+
+    #[test]
+    fn damage_names_structure_place_and_code() {
+        let fault = Fault::Checksum { computed: 0xbeef };
+        let disk = corrupt(Format::Ext4, fault, "ext4_super_block.s_checksum");
+        assert_eq!(disk.code(), "E-FS-EXT4-CSUM");
+        assert_eq!(
+            disk.to_string(),
+            "ext4: ext4_super_block.s_checksum at byte 2044: checksum mismatch, computed 0xbeef (found 0xdead)"
+        );
+        let image = corrupt(Format::Gzip, fault, "CRC32");
+        assert_eq!(image.code(), "E-IMAGE-GZIP-CSUM");
+        assert_eq!(
+            image.to_string(),
+            "gzip: CRC32 at byte 2044: checksum mismatch, computed 0xbeef (found 0xdead)"
+        );
+    }
+
+    #[test]
+    fn a_missing_feature_has_a_code_of_its_own() {
+        let of = |format| Unsupported { format, feature: "casefold".into() };
+        assert_eq!(of(Format::Ext4).code(), "E-FS-EXT4-UNSUPPORTED");
+        assert_eq!(of(Format::Lz4).code(), "E-IMAGE-LZ4-UNSUPPORTED");
+        assert_eq!(of(Format::Ext4).to_string(), "ext4: unsupported: casefold");
+    }
+}
