@@ -1,4 +1,4 @@
-// SPDX-Li!text.chars().any(is_c1)ense-Identifier: BSD-3-Clause
+// SPDX-License-Identifier: BSD-3-Clause
 //! Characters out of the bytes of a serial console, and none that a terminal would take for 8-bit controls.
 //!
 //! A terminal may act on U+0080 to U+009F (C1 of ECMA-48, 5.3: U+009B starts a control sequence), and one without
