@@ -80,7 +80,13 @@ impl Both {
     fn linux(&self, path: &str, follow: bool) -> Result<(FileType, Vec<u8>), Errno> {
         let root = openat(CWD, &self.root, OFlags::DIRECTORY | OFlags::PATH, Mode::empty())?;
         let flags = OFlags::PATH | if follow { OFlags::empty() } else { OFlags::NOFOLLOW };
-        let file = openat2(&root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT)?;
+        let file = loop {
+            match openat2(&root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
+                // openat2(2): any rename on the machine may cause it while `..` is walked; the caller retries.
+                Err(Errno::AGAIN) => {}
+                result => break result?,
+            }
+        };
         let kind = rustix::fs::fstat(&file)?.st_mode;
         if rustix::fs::FileType::from_raw_mode(kind) == rustix::fs::FileType::Symlink {
             let target = rustix::fs::readlinkat(&file, "", Vec::new())?;
