@@ -7,8 +7,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
-use clap::{Parser, ValueEnum as _};
-use qemu::arch::Arch;
+use arch::Arch;
+use clap::Parser;
+use qemu::emulated;
 
 use crate::{
     loader::grub,
@@ -34,7 +35,7 @@ pub struct Options {
     #[command(flatten)]
     output: Output,
     /// Only these architectures [default: all four]
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = emulated::parser())]
     arch: Vec<Arch>,
 }
 
@@ -49,7 +50,7 @@ impl Options {
     /// # Errors
     /// When a file is missing, the loader for x86_64 has no symbols, or GRUB cannot be made.
     pub fn run(&self) -> Result<Report> {
-        let arches = if self.arch.is_empty() { Arch::value_variants() } else { &self.arch };
+        let arches = if self.arch.is_empty() { &Arch::ALL[..] } else { &self.arch };
         let (mut rows, mut setup, mut ipxe) = (Vec::new(), setup()?, Vec::new());
         for &arch in arches {
             let scratch = Scratch::new(&format!("size-{arch}"))?;
@@ -128,7 +129,7 @@ mod tests {
 
     #[test]
     fn only_x86_64_has_a_limit() {
-        let limits: Vec<_> = Arch::value_variants().iter().filter_map(|arch| limit(*arch)).collect();
+        let limits: Vec<_> = Arch::ALL.into_iter().filter_map(limit).collect();
         assert_eq!(limits, [1638.4]);
     }
 

@@ -7,11 +7,11 @@
 #![warn(missing_docs)]
 
 mod advice;
-mod arch;
 pub mod codes;
 mod commands;
 mod copy;
 mod failure;
+mod fitting;
 mod images;
 mod input;
 mod loader;

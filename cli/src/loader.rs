@@ -3,7 +3,8 @@
 
 use std::{collections::BTreeMap, os::unix::ffi::OsStrExt, path::Path};
 
-use iso::{Arch, Content};
+use arch::Arch;
+use iso::Content;
 use loaders::LOADERS;
 
 use crate::{codes, failure::Failure, input};
@@ -20,7 +21,7 @@ pub type Programs = BTreeMap<Arch, Vec<u8>>;
 /// When it has none.
 pub fn embedded() -> Result<Programs, Failure> {
     let programs: Programs =
-        LOADERS.iter().filter_map(|(name, bytes)| Some((Arch::from_name(name)?, bytes.to_vec()))).collect();
+        LOADERS.iter().filter_map(|(name, bytes)| Some((name.parse().ok()?, bytes.to_vec()))).collect();
     if programs.is_empty() {
         return Err(Failure::new(codes::LOADER, "loader", "none is in this program"));
     }
@@ -34,7 +35,8 @@ pub fn embedded() -> Result<Programs, Failure> {
 pub fn read(arch: Arch, path: &Path) -> Result<Vec<u8>, Failure> {
     let object = path.as_os_str().as_bytes();
     // Its header comes first.
-    let check = |head: &[u8]| arch.check(head).map_err(|error| Failure::new(codes::PROGRAM, object, error));
+    let check =
+        |head: &[u8]| iso::check(arch, head).map_err(|error| Failure::new(codes::PROGRAM, object, error));
     input::read(path, LARGEST, &check)
 }
 

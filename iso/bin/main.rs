@@ -8,9 +8,10 @@
 use std::{collections::BTreeMap, fs, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};
+use arch::Arch;
 use clap::Parser;
 use filesystem::Timestamp;
-use iso::{Arch, Content};
+use iso::Content;
 
 /// Makes an image that boots on UEFI as a CD and as a disk.
 ///
@@ -61,7 +62,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut programs = BTreeMap::new();
     for (arch, path) in &arguments.programs {
         let bytes = fs::read(path).with_context(|| path.display().to_string())?;
-        arch.check(&bytes).with_context(|| path.display().to_string())?;
+        iso::check(*arch, &bytes).with_context(|| path.display().to_string())?;
         if programs.insert(*arch, bytes).is_some() {
             bail!("--efi {}: given twice", arch.name());
         }
@@ -81,6 +82,6 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
 
 fn parse_program(argument: &str) -> Result<(Arch, PathBuf), String> {
     let (arch, path) = argument.split_once('=').ok_or("not of the form ARCH=PATH")?;
-    let arch = Arch::from_name(arch).ok_or_else(|| format!("no architecture of ours: {arch}"))?;
+    let arch = arch.parse::<Arch>().map_err(|why| format!("{arch}: {why}"))?;
     Ok((arch, path.into()))
 }

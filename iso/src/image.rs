@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
+use arch::Arch;
 use fat::write::Size;
 use filesystem::Timestamp;
 use part::gpt::{Layout, NewPartition};
 
-use crate::{arch::Arch, identity::Identity};
+use crate::identity::Identity;
 
 /// Label of the images that are released.
 pub const LABEL: &str = "CLOUD_BOOT";
@@ -75,7 +76,7 @@ impl Content {
     fn files(&self) -> impl Iterator<Item = (String, &[u8])> {
         let programs = self.programs.iter();
         let programs =
-            programs.map(|(arch, bytes)| (format!("EFI/BOOT/{}", arch.file_name()), bytes.as_slice()));
+            programs.map(|(arch, bytes)| (format!("EFI/BOOT/{}", arch.boot_file()), bytes.as_slice()));
         let cmdline = self.cmdline.iter().map(|text| ("cloudboot/cmdline".to_string(), text.as_bytes()));
         programs.chain(cmdline).chain([("README.TXT".to_string(), README.as_bytes())])
     }

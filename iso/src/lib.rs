@@ -7,11 +7,11 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-mod arch;
 mod identity;
 mod image;
+mod program;
 
 pub use crate::{
-    arch::Arch,
     image::{Content, Files, LABEL, TIME, make},
+    program::{check, of_platform, platform},
 };

@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use bench_guest::words;
 use qemu::{
+    emulated::Emulated as _,
     kvm,
     machine::{self, Accelerator, Firmware, Machine},
     process::{Got, Messages, Qemu},
@@ -185,7 +186,7 @@ fn judge(console: &str, kernel: &str, initrd: &str) -> Result<f64> {
 
 #[cfg(test)]
 mod tests {
-    use qemu::arch::Arch;
+    use arch::Arch;
 
     use super::*;
 

@@ -10,8 +10,8 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use arch::Arch;
 use bench_guest::{BLOCKS, block, sum, sum_of};
-use qemu::arch::Arch;
 
 use super::Files;
 use crate::scratch::{self, Scratch, run};

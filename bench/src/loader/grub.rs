@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use qemu::arch::Arch;
+use arch::Arch;
 
 use super::disk::ROOT;
 use crate::scratch::{self, Scratch, run};

@@ -15,8 +15,12 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use clap::{Parser, ValueEnum as _};
-use qemu::{arch::Arch, machine::Accelerator};
+use arch::Arch;
+use clap::Parser;
+use qemu::{
+    emulated::{self, Emulated as _},
+    machine::Accelerator,
+};
 
 use crate::{
     machine,
@@ -43,7 +47,7 @@ pub struct Options {
     #[command(flatten)]
     output: Output,
     /// Only these architectures [default: all four]
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = emulated::parser())]
     arch: Vec<Arch>,
     /// How often each side boots
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(3..))]
@@ -97,7 +101,7 @@ impl Options {
     /// # Errors
     /// When a tool or machine fails, and when a kernel was given other bytes than it should.
     pub fn run(&self) -> Result<Report> {
-        let arches = if self.arch.is_empty() { Arch::value_variants() } else { &self.arch };
+        let arches = if self.arch.is_empty() { &Arch::ALL[..] } else { &self.arch };
         let pairs = usize::from(self.pairs);
         let (mut rows, mut setup) = (Vec::new(), self.setup()?);
         for &arch in arches {

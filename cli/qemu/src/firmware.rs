@@ -9,9 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use arch::Arch;
 use serde::Deserialize;
 
-use crate::{arch::Arch, disk::Format, machine::Firmware};
+use crate::{disk::Format, machine::Firmware};
 
 /// Folders of descriptions, the administrator's first.
 const FOLDERS: [&str; 3] =

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::{
-    arch::Arch,
+    emulated,
     machine::{Accelerator, Machine},
     record::Record,
     script::Script,
@@ -29,7 +29,7 @@ const BOOT_MANAGER: &str = "BdsDxe: ";
 /// # Errors
 /// When QEMU cannot be started.
 pub fn works(machine: &Machine) -> Result<bool> {
-    if Arch::host() != Some(machine.arch) || !is_open() {
+    if emulated::HOST != machine.arch || !is_open() {
         return Ok(false);
     }
     let probe = Machine {

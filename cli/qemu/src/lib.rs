@@ -19,10 +19,10 @@
     )
 )]
 
-pub mod arch;
 pub mod characters;
 pub mod console;
 pub mod disk;
+pub mod emulated;
 mod firmware;
 pub mod kvm;
 pub mod machine;

@@ -7,9 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use arch::Arch;
 use serde::Deserialize;
 
-use crate::{arch::Arch, disk::Format};
+use crate::{disk::Format, emulated::Emulated};
 
 /// A machine to start: firmware, a random number generator, disks.
 ///
@@ -233,12 +234,12 @@ impl Machine {
 
     fn processors(&self, line: &mut CommandLine) {
         let (machine, cpu, accelerator) = match (self.accelerator, self.arch) {
-            (Accelerator::Tcg, arch) => (arch.machine().into(), arch.cpu(), "tcg"),
+            (Accelerator::Tcg, arch) => (arch.machine_option().into(), arch.cpu(), "tcg"),
             // The controller of interrupts is the host's, too.
             (Accelerator::Kvm, Arch::Aarch64) => {
-                (format!("{},gic-version=host", self.arch.machine()), "host", "kvm")
+                (format!("{},gic-version=host", self.arch.machine_option()), "host", "kvm")
             }
-            (Accelerator::Kvm, arch) => (arch.machine().into(), "host", "kvm"),
+            (Accelerator::Kvm, arch) => (arch.machine_option().into(), "host", "kvm"),
         };
         line.option("-machine", &machine);
         line.option("-cpu", cpu);

@@ -26,6 +26,7 @@ use rustix::{
 };
 
 use crate::{
+    emulated::Emulated,
     machine::{Machine, Serial},
     terminal::Terminal,
 };

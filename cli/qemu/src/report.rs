@@ -3,8 +3,9 @@
 
 use std::{fmt::Write, time::Duration};
 
+use arch::Arch;
+
 use crate::{
-    arch::Arch,
     phases::{Phase, Phases},
     process,
     watch::{End, Watch},

@@ -3,14 +3,16 @@
 
 use std::ffi::OsString;
 
+use arch::Arch;
 use clap::Args;
 use entries::{Entry, File, Found, Kind, Start};
-use qemu::arch::Arch;
+use qemu::emulated;
 use serde::Serialize;
 
 use crate::{
-    advice, arch,
+    advice,
     failure::Stop,
+    fitting,
     images::Backing,
     machine::{Device, Machine},
     printer::{Printer, size, text},
@@ -38,7 +40,7 @@ pub struct Options {
     #[command(flatten)]
     backing: Backing,
     /// The machine's architecture; else that of the kernel which would be booted
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = emulated::parser())]
     arch: Option<Arch>,
     /// One line of JSON
     #[arg(long)]
@@ -95,7 +97,7 @@ impl Options {
     /// Prints what is found.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
         let machine = Machine::open(&self.images, &self.backing)?;
-        let (_, found) = arch::discover(&machine.volumes, self.arch);
+        let found = fitting::discover(&machine.volumes, self.arch);
         let report = Report {
             devices: machine.devices(),
             volumes: volumes(&machine),
@@ -149,7 +151,7 @@ fn entry(machine: &Machine, entry: &Entry, default: bool) -> EntryReport {
     let (initrd, options) = match &entry.start {
         Start::Linux(linux) => (linux.initrd.iter().map(path).collect(), linux.options.clone()),
         Start::Program(program) => {
-            let built_in = || arch::built_in_options(&machine.volumes, &program.file);
+            let built_in = || fitting::built_in_options(&machine.volumes, &program.file);
             (Vec::new(), program.options.clone().or_else(built_in).unwrap_or_default())
         }
         Start::Elsewhere(_) => (Vec::new(), String::new()),
@@ -162,7 +164,7 @@ fn entry(machine: &Machine, entry: &Entry, default: bool) -> EntryReport {
         kernel: home.map(|file| lossy(&file.path)).unwrap_or_default(),
         initrd,
         options,
-        arch: arch::machine_of(&machine.volumes, entry).map(|machine| machine.to_string()),
+        arch: fitting::machine_of(&machine.volumes, entry).map(|machine| machine.to_string()),
         default,
     }
 }

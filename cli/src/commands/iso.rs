@@ -9,11 +9,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use arch::Arch;
 use clap::{
     Args,
     builder::{OsStringValueParser, TypedValueParser},
 };
-use iso::Arch;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -64,7 +64,7 @@ struct Report {
 #[derive(Serialize)]
 struct Program {
     arch: &'static str,
-    platform: &'static str,
+    platform: String,
     path: String,
     size: u64,
     sha256: String,
@@ -90,7 +90,7 @@ impl Options {
         let mut programs = Programs::new();
         for (arch, path) in &self.uki {
             if programs.insert(*arch, loader::read(*arch, path)?).is_some() {
-                return Err(usage(&format!("--uki {} is given twice", arch.platform())));
+                return Err(usage(&format!("--uki {} is given twice", iso::platform(*arch))));
             }
         }
         Ok(programs)
@@ -137,8 +137,8 @@ fn is_file(path: &Path) -> bool {
 fn describe(arch: Arch, bytes: &[u8]) -> Program {
     Program {
         arch: arch.name(),
-        platform: arch.platform(),
-        path: format!("EFI/BOOT/{}", arch.file_name()),
+        platform: iso::platform(arch),
+        path: format!("EFI/BOOT/{}", arch.boot_file()),
         size: bytes.len() as u64,
         sha256: sum(bytes),
     }
@@ -152,7 +152,7 @@ fn parse_program(argument: OsString) -> Result<(Arch, PathBuf), String> {
     let bytes = argument.as_bytes();
     let at = bytes.iter().position(|byte| *byte == b'=').ok_or("not of the form PLATFORM=FILE")?;
     let name = String::from_utf8_lossy(&bytes[..at]);
-    let arch = Arch::from_name(&name).ok_or_else(|| format!("no platform of ours: {name}"))?;
+    let arch = iso::of_platform(&name).ok_or_else(|| format!("no platform of ours: {name}"))?;
     Ok((arch, OsStr::from_bytes(&bytes[at + 1..]).into()))
 }
 

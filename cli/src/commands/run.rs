@@ -14,10 +14,12 @@ use std::{
     time::Duration,
 };
 
+use arch::Arch;
 use clap::{Args, ValueEnum, value_parser};
 use qemu::{
-    arch::Arch,
-    disk, kvm,
+    disk,
+    emulated::{self, Emulated},
+    kvm,
     machine::{Accelerator, Boot, Disk, Firmware, Layer, Machine, Serial},
     pattern::Pattern,
     record::Record,
@@ -29,8 +31,9 @@ use qemu::{
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::{
-    arch, codes,
+    codes,
     failure::{Failure, Stop},
+    fitting,
     images::{self, Backing, Image},
     loader::{self, Programs},
     machine,
@@ -67,7 +70,7 @@ pub struct Options {
     #[command(flatten)]
     backing: Backing,
     /// The machine's architecture; else that of what the loader would boot
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = emulated::parser())]
     arch: Option<Arch>,
     /// MiB of memory
     #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = value_parser!(u32).range(64..))]
@@ -154,7 +157,8 @@ impl Options {
         let opened = machine::Machine::open(&self.images, &self.backing)?;
         let disks = self.images.iter().zip(&opened.images).map(|(path, image)| self.disk(path, image));
         let disks = disks.collect::<Result<_, _>>()?;
-        let arch = self.arch.map_or_else(|| only(&arch::of_images(&opened.volumes), &self.images[0]), Ok)?;
+        let arch =
+            self.arch.map_or_else(|| only(&fitting::of_images(&opened.volumes), &self.images[0]), Ok)?;
         Ok((arch, disks))
     }
 
@@ -178,12 +182,9 @@ impl Options {
 
     /// The boot image, in memory.
     fn boot_image(&self, arch: Arch) -> Result<File, Failure> {
-        let Some(of_iso) = iso::Arch::from_name(arch.name()) else {
-            return Err(Failure::new(codes::ARCH, arch.name(), "no boot image has it"));
-        };
         let programs = match &self.loader {
-            Some(path) => Programs::from([(of_iso, loader::read(of_iso, path)?)]),
-            None => loader::embedded()?.into_iter().filter(|(of, _)| *of == of_iso).collect(),
+            Some(path) => Programs::from([(arch, loader::read(arch, path)?)]),
+            None => loader::embedded()?.into_iter().filter(|(of, _)| *of == arch).collect(),
         };
         let image = loader::image(programs)?;
         let failed = |error: std::io::Error| Failure::new(codes::QEMU, "boot image", error);
@@ -225,7 +226,7 @@ impl Options {
             Accel::Tcg => Ok(Accelerator::Tcg),
             Accel::Kvm if works()? => Ok(Accelerator::Kvm),
             Accel::Kvm => Err(Failure::new(codes::KVM, machine.arch.name(), "no guest runs under KVM here")),
-            Accel::Auto if Arch::host() == Some(machine.arch) && works()? => Ok(Accelerator::Kvm),
+            Accel::Auto if emulated::HOST == machine.arch && works()? => Ok(Accelerator::Kvm),
             Accel::Auto => {
                 note(&format!("KVM runs no {} guest here: the processor is emulated (TCG)", machine.arch));
                 Ok(Accelerator::Tcg)

@@ -2,9 +2,10 @@
 //! What is different in a configuration: other words, more entries, a long line.
 
 use anyhow::{Result, ensure};
+use arch::Arch;
 use clap::Args;
 
-use crate::arch::Arch;
+use crate::root::kernel_prefix;
 
 /// How a configuration differs from the usual one.
 #[derive(Args, Debug, Default)]
@@ -32,7 +33,7 @@ impl Changes {
     /// When it does not have what is to be replaced: the disk would be the usual one.
     pub fn edited(&self, mut text: String, arch: Arch, version: &str) -> Result<String> {
         let filled =
-            |text: &String| text.replace("@KERNEL@", arch.kernel_prefix()).replace("@VERSION@", version);
+            |text: &String| text.replace("@KERNEL@", kernel_prefix(arch)).replace("@VERSION@", version);
         for [from, to] in self.edit.as_chunks().0 {
             let from = filled(from);
             ensure!(text.contains(&from), "there is no {from:?} in\n{text}");

@@ -8,15 +8,15 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use arch::Arch;
 use clap::{Args, ValueEnum};
 
 use crate::{
-    Common,
-    arch::Arch,
-    esp,
+    Common, esp,
     installed::{self, Kernel},
     layout::{Layout, SECTOR},
     loader,
+    root::kernel_prefix,
     root::{self, Addition, GRUB_CFG, GRUB_CFG_MODE, Summary},
     scratch::Scratch,
 };
@@ -104,7 +104,7 @@ pub fn add_entry(entry: &Entry) -> Result<()> {
 fn first_kernel(arch: Arch, grub_cfg: &str) -> Option<(&str, String)> {
     let line = grub_cfg.lines().find_map(|line| line.trim().strip_prefix("linux\t"))?;
     let mut words = line.split_whitespace();
-    let version = words.next()?.strip_prefix("/boot/")?.strip_prefix(arch.kernel_prefix())?;
+    let version = words.next()?.strip_prefix("/boot/")?.strip_prefix(kernel_prefix(arch))?;
     Some((version.strip_prefix('-')?, words.collect::<Vec<_>>().join(" ")))
 }
 

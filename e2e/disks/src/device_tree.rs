@@ -4,8 +4,9 @@
 use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context, Result, bail};
+use arch::Arch;
 
-use crate::{arch::Arch, tool::run};
+use crate::tool::run;
 
 /// Writes the tree to `out`.
 ///

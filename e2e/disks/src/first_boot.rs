@@ -13,12 +13,11 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use arch::Arch;
 use clap::Args;
 
 use crate::{
-    Common,
-    arch::Arch,
-    debian, debugfs,
+    Common, debian, debugfs,
     layout::{BLOCK, Layout, ROOT_PARTUUID},
     package,
     qemu::{self, Start},

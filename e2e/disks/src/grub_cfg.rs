@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The mini disk's grub.cfg, of the shape that update-grub writes.
 
-use crate::{arch::Arch, layout::ROOT_UUID};
+use crate::{layout::ROOT_UUID, root::kernel_prefix};
+
+use arch::Arch;
 
 /// In it: the saved environment, a default that another entry may replace, functions, tests of features, an
 /// entry with its modules, and one in a submenu.
@@ -96,7 +98,7 @@ pub fn grub_cfg(arch: Arch, version: &str, extras: Extras) -> String {
     template = template.replacen(initrd, &format!("{line}{tree}"), 1);
     template
         .replace("@UUID@", ROOT_UUID)
-        .replace("@KERNEL@", arch.kernel_prefix())
+        .replace("@KERNEL@", kernel_prefix(arch))
         .replace("@VERSION@", version)
         .replace("@CONSOLE@", arch.console())
 }

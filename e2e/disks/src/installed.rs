@@ -5,8 +5,9 @@
 use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context, Result};
+use arch::Arch;
 
-use crate::{EPOCH, arch::Arch, scratch::Scratch, tool::run};
+use crate::{EPOCH, scratch::Scratch, tool::run};
 
 /// A kernel to install.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +65,7 @@ pub fn ukify(arch: Arch, kernel: &Kernel<'_>, stub: &Path, os_release: &str, out
     fs::write(&initrd, kernel.initrd)?;
     fs::create_dir_all(out.parent().context("a file without a folder")?)?;
     let mut command = Command::new("ukify");
-    command.args(["build", "--efi-arch", arch.efi_name(), "--cmdline", kernel.options]);
+    command.args(["build", "--efi-arch", arch.efi(), "--cmdline", kernel.options]);
     command.args(["--uname", kernel.version]);
     command.arg("--stub").arg(stub).arg("--linux").arg(&image).arg("--initrd").arg(&initrd);
     command.arg("--os-release").arg(os_release).arg("--output").arg(out);

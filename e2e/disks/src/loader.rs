@@ -38,7 +38,7 @@ pub fn add(options: &Options) -> Result<()> {
     let scratch = Scratch::new("loader")?;
     let (programs, settings) = (scratch.file("esp/EFI/BOOT"), scratch.file("esp/cloudboot"));
     fs::create_dir_all(&programs)?;
-    fs::copy(&options.loader, programs.join(arch.fallback_loader())).context("copying the loader")?;
+    fs::copy(&options.loader, programs.join(arch.boot_file())).context("copying the loader")?;
     if let Some(cmdline) = &options.cmdline {
         fs::create_dir(&settings)?;
         fs::write(settings.join("cmdline"), cmdline)?;

@@ -6,7 +6,6 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-mod arch;
 mod changes;
 mod cpio;
 mod debian;
@@ -33,9 +32,8 @@ mod tool;
 
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
+use arch::Arch;
 use clap::{Args, Parser, Subcommand};
-
-use crate::arch::Arch;
 
 /// The time of everything that is made, in seconds since 1970 (2025-10-09): what is made twice is the same.
 const EPOCH: u64 = 1_760_000_000;

@@ -21,6 +21,7 @@ use crate::{
     grub_cfg::{Extras, grub_cfg},
     journal,
     layout::{Layout, MIB, ROOT_UUID, SECTOR},
+    root::kernel_prefix,
     root::{GRUB_CFG, GRUB_CFG_MODE},
     scratch::Scratch,
     secure_boot, shapes,
@@ -228,7 +229,7 @@ impl Root<'_> {
 
     fn write(&self, pipe: &mut dyn Write, options: &Options) -> Result<()> {
         let (arch, version) = (options.common.arch, self.version);
-        let packaged = format!("{}-{version}", arch.kernel_prefix());
+        let packaged = format!("{}-{version}", kernel_prefix(arch));
         let kernel_name = options.kernel_name.as_deref().unwrap_or(&packaged);
         let mut tar = Builder::new(pipe);
         for folder in ["boot", "boot/grub", "dev", "etc", "proc", "sys"] {

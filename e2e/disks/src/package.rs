@@ -4,8 +4,9 @@
 use std::{collections::BTreeSet, fs, io::Read, path::Path, process::Command};
 
 use anyhow::{Context, Result, ensure};
+use arch::Arch;
 
-use crate::{EPOCH, arch::Arch, root, scratch::Scratch, tool::run};
+use crate::{EPOCH, root, root::kernel_prefix, scratch::Scratch, tool::run};
 
 /// Where dpkg keeps what it knows of packages.
 const INFO: &str = "var/lib/dpkg/info/";
@@ -20,7 +21,7 @@ const NOT_CONTROL: [&str; 3] = ["Status:", "Conffiles:", "Config-Version:"];
 /// # Errors
 /// When there is none, or dpkg-deb fails.
 pub fn of_kernel(arch: Arch, root: &Path) -> Result<Vec<u8>> {
-    let kernel = format!("/boot/{}-", arch.kernel_prefix());
+    let kernel = format!("/boot/{}-", kernel_prefix(arch));
     let (mut status, mut lists) = (String::new(), Vec::new());
     root::each(root, |path, mut entry| {
         if path == STATUS {

@@ -10,8 +10,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use arch::Arch;
 
-use crate::{arch::Arch, scratch::Scratch};
+use crate::scratch::Scratch;
 
 /// An emulated machine needs minutes at most; so many at once that it takes half an hour are not expected.
 const DEADLINE: Duration = Duration::from_secs(1800);
@@ -66,7 +67,7 @@ impl Start<'_> {
     }
 
     fn command(&self) -> Command {
-        let [machine, processor] = self.arch.machine();
+        let [machine, processor] = machine(self.arch);
         let mut command = Command::new(format!("qemu-system-{}", self.arch.name()));
         // Never KVM: what passes here must pass on every machine.
         command.args(["-accel", "tcg", "-machine", machine, "-cpu", processor, "-smp", "1", "-m", "1024"]);
@@ -85,11 +86,29 @@ impl Start<'_> {
         let file = self.disk.display().to_string().replace(',', ",,");
         command.arg("-drive").arg(format!("if=none,id=disk,format=raw,cache=unsafe,file={file}"));
         command.args(["-device", "virtio-blk-pci,drive=disk"]);
-        command.args(self.arch.firmware().map(|file| ["-bios", file]).into_iter().flatten());
+        command.args(firmware(self.arch).map(|file| ["-bios", file]).into_iter().flatten());
         command.arg("-kernel").arg(self.kernel).arg("-initrd").arg(self.initrd);
         let line = format!("console={} panic=-1 {}", self.arch.console(), self.command_line);
         command.arg("-append").arg(line);
         command
+    }
+}
+
+/// QEMU's machine and a plain processor for it: `max` costs time under TCG.
+const fn machine(arch: Arch) -> [&'static str; 2] {
+    match arch {
+        Arch::X86_64 => ["q35", "qemu64"],
+        Arch::Aarch64 => ["virt", "neoverse-n1"],
+        Arch::Riscv64 => ["virt", "rv64"],
+        Arch::Loongarch64 => ["virt", "la464"],
+    }
+}
+
+/// Firmware that QEMU must be given to start Linux: loongarch64's kernel starts to its end only from UEFI.
+const fn firmware(arch: Arch) -> Option<&'static str> {
+    match arch {
+        Arch::Loongarch64 => Some("/usr/share/qemu-efi-loongarch64/QEMU_EFI.fd"),
+        Arch::X86_64 | Arch::Aarch64 | Arch::Riscv64 => None,
     }
 }
 

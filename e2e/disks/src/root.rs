@@ -9,9 +9,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use arch::Arch;
 use tar::{Archive, Builder, Entry};
 
-use crate::{arch::Arch, files};
+use crate::files;
 
 /// Where update-grub writes.
 pub const GRUB_CFG: &str = "boot/grub/grub.cfg";
@@ -41,7 +42,7 @@ pub struct Summary {
 /// # Errors
 /// When it is damaged, or /boot holds none or several of kernel and initrd.
 pub fn summarize(arch: Arch, file: &Path) -> Result<Summary> {
-    let kernel = format!("boot/{}-", arch.kernel_prefix());
+    let kernel = format!("boot/{}-", kernel_prefix(arch));
     let mut summary = Summary::default();
     each(file, |path, mut entry| {
         let size = entry.size().max(1).next_multiple_of(BLOCK);
@@ -140,4 +141,11 @@ fn unpacked(file: &Path, read: impl FnOnce(&mut ChildStdout) -> Result<()>) -> R
     result.with_context(|| format!("reading {}", file.display()))?;
     ensure!(status.success(), "{}: zstd: {status}", file.display());
     Ok(())
+}
+/// What Debian's packages call the kernel in /boot, before `-VERSION`.
+pub const fn kernel_prefix(arch: Arch) -> &'static str {
+    match arch {
+        Arch::Riscv64 => "vmlinux",
+        Arch::X86_64 | Arch::Aarch64 | Arch::Loongarch64 => "vmlinuz",
+    }
 }

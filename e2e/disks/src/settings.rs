@@ -65,7 +65,7 @@ pub fn variables(options: &Variables) -> Result<()> {
         set("CloudBootTarget", CLOUD_BOOT, text.as_bytes());
     }
     if let Some(text) = &options.load_options {
-        let program = format!("\\EFI\\BOOT\\{}", options.common.arch.fallback_loader());
+        let program = format!("\\EFI\\BOOT\\{}", options.common.arch.boot_file());
         set("Boot0000", GLOBAL, &boot_option(&program, text)?);
         set("BootOrder", GLOBAL, &0_u16.to_le_bytes());
     }
@@ -120,7 +120,7 @@ fn ucs2(text: &str) -> Vec<u8> {
 /// When ukify fails; its own words.
 pub fn section(options: &Section) -> Result<()> {
     let mut command = Command::new("ukify");
-    command.args(["build", "--efi-arch", options.common.arch.efi_name(), "--cmdline", &options.cmdline]);
+    command.args(["build", "--efi-arch", options.common.arch.efi(), "--cmdline", &options.cmdline]);
     command.arg("--stub").arg(&options.program).arg("--output").arg(&options.common.out);
     run(command.env("SOURCE_DATE_EPOCH", EPOCH.to_string())).map(drop)
 }

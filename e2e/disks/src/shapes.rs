@@ -4,13 +4,14 @@
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result};
+use arch::Arch;
 
 use crate::{
-    arch::Arch,
     changes::Changes,
     esp,
     installed::{self, Kernel},
     layout::ROOT_UUID,
+    root::kernel_prefix,
     scratch::Scratch,
 };
 
@@ -89,6 +90,6 @@ pub fn extlinux(arch: Arch, version: &str) -> String {
          label l0\n\tmenu label Mini {version}\n\tlinux /boot/{kernel}-{version}\n\
          \tinitrd /boot/initrd.img-{version}\n\tappend {}\n",
         options(arch, "extlinux"),
-        kernel = arch.kernel_prefix(),
+        kernel = kernel_prefix(arch),
     )
 }

@@ -5,7 +5,7 @@
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use qemu::arch::Arch;
+use arch::Arch;
 use serde::Deserialize;
 
 use crate::spec::Spec;

@@ -4,8 +4,9 @@
 use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
+use arch::Arch;
 use qemu::{
-    arch::Arch,
+    emulated,
     machine::{Boot, Bus, Disk, Firmware, Machine, Serial},
     phases::Phases,
     script::Script,
@@ -18,6 +19,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// The architecture.
+    #[serde(deserialize_with = "emulated::deserialize")]
     pub arch: Arch,
     /// The firmware's code.
     pub code: String,

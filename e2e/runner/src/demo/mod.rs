@@ -10,11 +10,12 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use arch::Arch;
 use clap::Parser;
 use nested::Bazel;
 
 use qemu::{
-    arch::Arch,
+    emulated::{self, Emulated as _},
     machine::{Boot, Disk, Firmware, Machine, Serial},
     record::Record,
     report,
@@ -35,7 +36,7 @@ use qemu::{
 #[command(bin_name = "tools/bazel run //:demo --", disable_help_subcommand = true)]
 pub struct Options {
     /// The machine's architecture [default: this machine's]
-    #[arg(long, value_enum)]
+    #[arg(long, value_parser = emulated::parser())]
     pub arch: Option<Arch>,
     /// A disk image of your own (raw, qcow2 or VHD) instead of Debian's, to its login prompt and timed by the
     /// console; no time limit: ^C ends the machine
@@ -81,10 +82,7 @@ const LAST_LINES: usize = 12;
 /// # Errors
 /// When the boot could not be tried.
 pub fn run(options: &Options) -> Result<bool> {
-    let arch = options
-        .arch
-        .or_else(Arch::host)
-        .context("this machine's architecture is none of ours: give --arch")?;
+    let arch = options.arch.unwrap_or(emulated::HOST);
     // What is wrong with the user's part must not come out after minutes of building.
     ensure!(!options.interactive || Terminal::is_there(), "--interactive needs a terminal");
     let image = options.image.as_deref().map(image::find).transpose()?;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Which machine an image is for.
 
-use clap::ValueEnum;
+use arch::Arch;
 use entries::{File, Found};
 use image::{
     Machine,
@@ -9,7 +9,7 @@ use image::{
     pe::{self, Headers, Pe},
     uki::{self, Part},
 };
-use qemu::arch::Arch;
+use qemu::emulated;
 use vfs::{Node, Volume, Volumes};
 
 /// Bytes of a program that may be a loader of ours.
@@ -28,21 +28,18 @@ fn machine(arch: Arch) -> Machine {
 }
 
 /// The entries, as the loader of an architecture finds them: without one, that for which the entry is that this
-/// loader would boot; x86_64 where no kernel says what it is for.
-pub fn discover(volumes: &Volumes, arch: Option<Arch>) -> (Machine, Found) {
-    let of = |arch| (machine(arch), find(volumes, arch));
-    if let Some(arch) = arch {
-        return of(arch);
+/// loader would boot, or this machine's where no kernel says what it is for.
+pub fn discover(volumes: &Volumes, arch: Option<Arch>) -> Found {
+    let fitting = || Arch::ALL.into_iter().find_map(|arch| fitting(volumes, arch));
+    match arch {
+        Some(arch) => find(volumes, arch),
+        None => fitting().unwrap_or_else(|| find(volumes, emulated::HOST)),
     }
-    let first =
-        Arch::value_variants().iter().find_map(|arch| Some((machine(*arch), fitting(volumes, *arch)?)));
-    first.unwrap_or_else(|| of(Arch::X86_64))
 }
 
 /// The architectures whose loader would boot something that says that it is for them.
 pub fn of_images(volumes: &Volumes) -> Vec<Arch> {
-    let all = Arch::value_variants().iter().copied();
-    all.filter(|arch| fitting(volumes, *arch).is_some()).collect()
+    Arch::ALL.into_iter().filter(|arch| fitting(volumes, *arch).is_some()).collect()
 }
 
 /// The entries, where the one that the loader of an architecture would boot is for it.
