@@ -397,8 +397,7 @@ def _reinstalled_disk_impl(ctx):
 
 reinstalled_disk = rule(
     implementation = _reinstalled_disk_impl,
-    doc = "Another disk of a debian_disk's root, aged as that one's: its own dpkg, update-initramfs and update-grub " +
-          "have written /boot anew.",
+    doc = "Another disk of a debian_disk's root, aged as that one's, on which dpkg has installed the kernel again.",
     attrs = _DISK_ATTRS | {
         "disk": attr.label(
             mandatory = True,

@@ -65,7 +65,7 @@ const GROW: &str = "x=$(printf %090d 0); for d in boot etc; do for i in $(seq 99
 /// Where the kernel's package is while it is installed.
 const PACKAGE: &str = "var/tmp/kernel.deb";
 /// MiB that dpkg and update-initramfs need beside it: all files of the package and of the initrd a second time.
-const WORK: u64 = 384;
+const WORK: u64 = 128;
 /// `EXT4_INDEX_FL`.
 const INDEX: u32 = 0x1000;
 /// What is left of the block's `ext4_dir_entry_tail` in front of the checksum of the index.
