@@ -8,7 +8,7 @@ use std::{mem, time::Duration};
 pub struct Line {
     /// When its first byte came, after the machine's start.
     pub at: Duration,
-    /// Its bytes; at most [`MAX_LINE`].
+    /// Its bytes, whole characters of UTF-8; at most [`MAX_LINE`] and a character.
     pub text: Vec<u8>,
 }
 
@@ -17,7 +17,7 @@ pub struct Line {
 /// Linux cuts its messages at 1 KiB; a command line has up to 4 KiB on some architectures.
 pub const MAX_LINE: usize = 8192;
 
-/// Takes bytes, yields lines.
+/// Takes characters, yields lines.
 ///
 /// Firmware and agetty draw on a terminal more than they write lines, so a cursor that is moved ends a line,
 /// too: `CSI H`, `f` (to a position), `D` (left), `J` (screen erased), and a carriage return without line
@@ -45,19 +45,19 @@ enum State {
     Escape,
     /// In a control sequence: parameters and intermediate bytes up to a final one.
     Control,
-    /// In a command string (DCS, OSC, SOS, PM, APC), this many bytes ago.
+    /// In a command string (DCS, OSC, SOS, PM, APC), this many characters ago.
     CommandString(usize),
     /// After an ESC in a command string.
     CommandStringEscape,
 }
 
-/// Longest command string, bytes: systemd's (OSC 3008) have a few hundred. What is longer was none.
+/// Longest command string, characters: systemd's (OSC 3008) have a few hundred. What is longer was none.
 const MAX_STRING: usize = 2048;
 
-const BEL: u8 = 0x07;
-const CAN: u8 = 0x18;
-const SUB: u8 = 0x1a;
-const ESC: u8 = 0x1b;
+const BEL: char = '\x07';
+const CAN: char = '\x18';
+const SUB: char = '\x1a';
+const ESC: char = '\x1b';
 
 impl Console {
     /// The line in the making.
@@ -65,23 +65,23 @@ impl Console {
         &self.line
     }
 
-    /// Takes a byte that came `now`; returns the line that it ends, if any.
-    pub fn push(&mut self, byte: u8, now: Duration) -> Option<Line> {
+    /// Takes a character that came `now`; returns the line that it ends, if any.
+    pub fn push(&mut self, c: char, now: Duration) -> Option<Line> {
         match self.state {
-            State::Text => self.text(byte, now),
+            State::Text => self.text(c, now),
             State::Escape => {
-                self.state = match byte {
-                    b'[' => State::Control,
-                    b'P' | b']' | b'X' | b'^' | b'_' => State::CommandString(0),
+                self.state = match c {
+                    '[' => State::Control,
+                    'P' | ']' | 'X' | '^' | '_' => State::CommandString(0),
                     ESC => State::Escape,
-                    0x20..=0x2f => State::Escape, // intermediate: one more follows
+                    '\x20'..='\x2f' => State::Escape, // intermediate: one more follows
                     _ => State::Text,
                 };
                 None
             }
-            State::Control => self.control(byte, now),
+            State::Control => self.control(c, now),
             State::CommandString(length) => {
-                self.state = match byte {
+                self.state = match c {
                     BEL | CAN | SUB => State::Text,
                     ESC => State::CommandStringEscape,
                     _ if length >= MAX_STRING => State::Text,
@@ -89,55 +89,55 @@ impl Console {
                 };
                 None
             }
-            State::CommandStringEscape if byte == b'\\' => {
+            State::CommandStringEscape if c == '\\' => {
                 self.state = State::Text;
                 None
             }
             State::CommandStringEscape => {
                 self.state = State::Escape;
-                self.push(byte, now)
+                self.push(c, now)
             }
         }
     }
 
-    fn text(&mut self, byte: u8, now: Duration) -> Option<Line> {
-        match byte {
+    fn text(&mut self, c: char, now: Duration) -> Option<Line> {
+        match c {
             ESC => self.state = State::Escape,
-            b'\r' => self.returned = true,
-            b'\n' => return self.end(),
-            b'\t' => return self.visible(b' ', now),
-            0x20..=0x7e | 0x80.. => return self.visible(byte, now),
+            '\r' => self.returned = true,
+            '\n' => return self.end(),
+            '\t' => return self.visible(' ', now),
+            '\x20'..='\x7e' | '\u{80}'.. => return self.visible(c, now),
             _ => {}
         }
         None
     }
 
-    fn control(&mut self, byte: u8, now: Duration) -> Option<Line> {
-        match byte {
-            b'H' | b'f' | b'D' | b'J' => {
+    fn control(&mut self, c: char, now: Duration) -> Option<Line> {
+        match c {
+            'H' | 'f' | 'D' | 'J' => {
                 self.state = State::Text;
                 return self.end();
             }
-            0x40..=0x7e | CAN | SUB => self.state = State::Text,
+            '\x40'..='\x7e' | CAN | SUB => self.state = State::Text,
             ESC => self.state = State::Escape,
-            0x20..=0x3f => {}
+            '\x20'..='\x3f' => {}
             // A control character acts as if it stood before the sequence.
-            0x00..=0x1f => return self.text(byte, now),
+            '\x00'..='\x1f' => return self.text(c, now),
             // No sequence after all.
             _ => {
                 self.state = State::Text;
-                return self.text(byte, now);
+                return self.text(c, now);
             }
         }
         None
     }
 
-    fn visible(&mut self, byte: u8, now: Duration) -> Option<Line> {
+    fn visible(&mut self, c: char, now: Duration) -> Option<Line> {
         let ended = if self.returned || self.line.text.len() >= MAX_LINE { self.end() } else { None };
         if self.line.text.is_empty() {
             self.line.at = now;
         }
-        self.line.text.push(byte);
+        self.line.text.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
         ended
     }
 
@@ -150,11 +150,12 @@ impl Console {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::characters::Characters;
 
     /// The lines that `bytes` make, the unfinished one last.
     fn lines(bytes: &[u8]) -> Vec<String> {
-        let mut console = Console::default();
-        let mut lines: Vec<Line> = bytes.iter().filter_map(|b| console.push(*b, Duration::ZERO)).collect();
+        let (mut console, text) = (Console::default(), Characters::default().push(bytes));
+        let mut lines: Vec<Line> = text.chars().filter_map(|c| console.push(c, Duration::ZERO)).collect();
         lines.push(console.partial().clone());
         lines.iter().map(|l| String::from_utf8_lossy(&l.text).into_owned()).collect()
     }
@@ -196,16 +197,24 @@ mod tests {
     fn time_is_that_of_the_first_byte() {
         let mut console = Console::default();
         let at = |seconds| Duration::from_secs(seconds);
-        for (second, byte) in (1..).zip(*b"\nab") {
-            assert_eq!(console.push(byte, at(second)), None);
+        for (second, c) in (1..).zip("\nab".chars()) {
+            assert_eq!(console.push(c, at(second)), None);
         }
-        assert_eq!(console.push(b'\n', at(9)), Some(Line { at: at(2), text: b"ab".to_vec() }));
+        assert_eq!(console.push('\n', at(9)), Some(Line { at: at(2), text: b"ab".to_vec() }));
     }
 
     #[test]
     fn a_line_without_end_is_cut() {
         let found = lines(&vec![b'x'; MAX_LINE + 3]);
         assert_eq!(found, ["x".repeat(MAX_LINE), "xxx".into()]);
+    }
+
+    #[test]
+    fn a_line_is_cut_between_characters() {
+        // Its second byte alone would be the control that starts a sequence.
+        let found = lines(&[vec![b'x'; MAX_LINE - 1], "\u{4db}y".into()].concat());
+        assert_eq!(found, ["x".repeat(MAX_LINE - 1) + "\u{4db}", "y".into()]);
+        assert_eq!(lines("a\x1b\u{4db}[2Jb\x1b[1\u{4db}c".as_bytes()), ["a[2Jb\u{4db}c"]);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Machines in QEMU, and what their serial consoles say.
 //!
-//! Bytes of the console go one way: [`console::Console`] makes lines of them, [`script::Script`] judges each
-//! line, [`phases::Phases`] notes when firmware, loader, kernel and userspace came to their end, and
-//! [`record::Record`] keeps what a reader of a failed run needs. [`watch::Watch`] drives the four;
-//! [`process::Qemu`] owns the process, which ends with its owner, however that ends.
+//! Bytes of the console go one way: [`characters::Characters`] makes text of them that is safe to show,
+//! [`console::Console`] lines, [`script::Script`] judges each line, [`phases::Phases`] notes when firmware, loader,
+//! kernel and userspace came to their end, and [`record::Record`] keeps what a reader of a failed run needs.
+//! [`watch::Watch`] drives the five; [`process::Qemu`] owns the process, which ends with its owner, however that ends.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 #![cfg_attr(
@@ -20,6 +20,7 @@
 )]
 
 pub mod arch;
+pub mod characters;
 pub mod console;
 pub mod disk;
 mod firmware;

@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::{
+    characters::Characters,
     console::{Console, Line},
     machine::Machine,
     pattern::Pattern,
@@ -80,6 +81,7 @@ pub struct Watch {
     pub record: Record,
     /// How long the run took.
     pub took: Duration,
+    characters: Characters,
     console: Console,
     view: View,
     /// Why standard output took no more.
@@ -95,9 +97,9 @@ const TICK: Duration = Duration::from_millis(200);
 impl Watch {
     /// A run that has not begun.
     pub fn new(script: Script, record: Record, view: View) -> Self {
-        let console = Console::default();
+        let (characters, console) = (Characters::default(), Console::default());
         let phases = Phases::default();
-        Self { script, phases, record, took: Duration::ZERO, console, view, unshown: None }
+        Self { script, phases, record, took: Duration::ZERO, characters, console, view, unshown: None }
     }
 
     /// Starts `machine`, judges its console, and ends it.
@@ -171,11 +173,12 @@ impl Watch {
     /// Takes in what the console printed; `Err` in `Ok` is the end that it brings.
     fn take(&mut self, bytes: &[u8], now: Duration, after: After) -> io::Result<Result<(), End>> {
         self.record.bytes(bytes)?;
+        let text = self.characters.push(bytes);
         if let View::Terminal(_) = self.view {
-            self.show(bytes);
+            self.show(text.as_bytes());
         }
-        for &byte in bytes {
-            let Some(line) = self.console.push(byte, now) else { continue };
+        for c in text.chars() {
+            let Some(line) = self.console.push(c, now) else { continue };
             self.keep(&line)?;
             if let Err(end) = self.judge(&line, now) {
                 return Ok(Err(end));
@@ -232,7 +235,10 @@ fn is_unread(output: impl AsFd) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::{env, fs, path::PathBuf, process};
+
     use super::*;
+    use crate::report;
 
     fn watch(expect: &[&str], forbid: &[&str]) -> Watch {
         let owned = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
@@ -277,6 +283,22 @@ mod tests {
             let end = watch.take(console, Duration::ZERO, after).unwrap();
             assert_eq!(end.is_ok(), passes, "{after:?}");
         }
+    }
+
+    #[test]
+    fn whoever_reads_a_run_gets_no_c1_control_and_the_raw_record_has_the_bytes() {
+        let folder = env::var_os("TEST_TMPDIR").map_or_else(env::temp_dir, PathBuf::from);
+        let folder = folder.join(format!("qemu-{}-c1", process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let mut watch = watch(&["^never"], &["panic"]);
+        watch.record = Record::new(Some(&folder)).unwrap();
+        let console = b"cloud-boot 0\r\nstart \"\xc2\x9b2JD\x9bb\": ro\r\npanic \xc2\x85\r\n";
+        let end = take(&mut watch, console, 1).unwrap_err();
+        assert_eq!(watch.phases.title.as_deref(), Some("\u{fffd}2JD\u{fffd}b"));
+        assert!(report::failure(&watch, &end).unwrap().contains("panic \u{fffd}"));
+        assert_eq!(watch.record.tail().last(), Some("[   1.000] panic \u{fffd}"));
+        assert_eq!(fs::read(folder.join("console.raw")).unwrap(), console);
+        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
