@@ -131,22 +131,31 @@ fn file(path: &Path) -> Result<RawDisk, Failure> {
     Ok(disk)
 }
 
-/// Opens a raw image to be written to; a block device only if nobody else uses it, as a mounted filesystem does.
+/// What to do about a file that cannot be opened to be written to.
+pub const UNUSED: &str = "name one that you may write to and that nobody uses";
+
+/// Opens a raw image to be written to.
 pub fn open_for_writing(path: &Path) -> Result<RawDisk, Failure> {
     let failed = |error: io::Error| Failure {
-        advice: "name one that you may write to and that nobody uses".into(),
+        advice: UNUSED.into(),
         ..Failure::new(codes::IMAGE, path.as_os_str().as_bytes(), error)
     };
-    // Without O_CREAT, it is defined for block devices only (open(2)).
-    let flags = if fs::metadata(path).map_err(failed)?.file_type().is_block_device() {
-        OFlags::EXCL
-    } else {
-        OFlags::empty()
-    };
-    let flags = flags.bits().cast_signed();
-    let mut file = File::options().read(true).write(true).custom_flags(flags).open(path).map_err(failed)?;
+    let mut file = open_unused(path).map_err(failed)?;
     let size = file.seek(SeekFrom::End(0)).map_err(failed)?;
     Ok(RawDisk { file, size, block_size: BLOCK_SIZES[0] })
+}
+
+/// Opens a file that exists for reading and writing; a block device only if nobody else uses it, as a mounted
+/// filesystem does.
+pub fn open_unused(path: &Path) -> io::Result<File> {
+    // Without O_CREAT, it is defined for block devices only (open(2)).
+    let flags = if is_block_device(path)? { OFlags::EXCL } else { OFlags::empty() };
+    File::options().read(true).write(true).custom_flags(flags.bits().cast_signed()).open(path)
+}
+
+/// Whether a path leads to a block device.
+pub fn is_block_device(path: &Path) -> io::Result<bool> {
+    Ok(fs::metadata(path)?.file_type().is_block_device())
 }
 
 /// The disk in a file, by what the file starts or ends with.

@@ -4,7 +4,7 @@
 use std::{
     ffi::{OsStr, OsString},
     fs::{self, File},
-    io::Write,
+    io::{self, ErrorKind, Write},
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     codes,
     failure::{Failure, Stop},
+    images,
     loader::{self, Programs},
     place::usage,
     printer::{Printer, size, text},
@@ -99,12 +100,11 @@ impl Options {
         let failed = |error: &dyn ToString| {
             Failure::new(codes::TARGET, self.out.as_os_str().as_bytes(), error.to_string())
         };
-        // Where it is not ours to overwrite, it must not have been there a moment ago either.
-        let opened = if self.force { File::create(&self.out) } else { File::create_new(&self.out) };
-        let mut file = opened.map_err(|error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => {
+        let mut file = open(&self.out, self.force).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => {
                 Failure { advice: "another name, or --force".into(), ..failed(&"it is there already") }
             }
+            ErrorKind::ResourceBusy => Failure { advice: images::UNUSED.into(), ..failed(&error) },
             _ => failed(&error),
         })?;
         file.write_all(image).and_then(|()| file.sync_all()).map_err(|error| {
@@ -114,6 +114,19 @@ impl Options {
             }
             failed(&error)
         })
+    }
+}
+
+/// Opens the file to be written.
+fn open(out: &Path, is_forced: bool) -> io::Result<File> {
+    if !is_forced {
+        // Where it is not ours to overwrite, it must not have been there a moment ago either.
+        return File::create_new(out);
+    }
+    match images::is_block_device(out) {
+        // Never below a filesystem that is mounted from it.
+        Ok(true) => images::open_unused(out),
+        _ => File::create(out),
     }
 }
 
