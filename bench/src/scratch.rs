@@ -45,20 +45,8 @@ impl Drop for Scratch {
 /// # Errors
 /// With what it printed, when it fails.
 pub fn run(program: &str, arguments: &[&OsStr]) -> Result<()> {
-    run_in(Path::new("/"), program, arguments)
-}
-
-/// The same in a folder.
-///
-/// # Errors
-/// As [`run`].
-pub fn run_in(folder: &Path, program: &str, arguments: &[&OsStr]) -> Result<()> {
     let mut command = Command::new(program);
-    let output = command
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .with_context(|| format!("{program} does not start"))?;
+    let output = command.args(arguments).output().with_context(|| format!("{program} does not start"))?;
     let printed = [output.stdout, output.stderr].concat();
     ensure!(output.status.success(), "{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&printed));
     Ok(())

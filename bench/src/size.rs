@@ -69,13 +69,20 @@ impl Options {
     }
 }
 
-/// Budget L2, KiB, of a loader that boots from disks.
+/// Budget L2, KiB: of the loader with all parts that it is to have.
 fn limit(arch: Arch) -> Option<f64> {
-    (arch == Arch::X86_64).then_some(400.0)
+    (arch == Arch::X86_64).then_some(1638.4)
 }
+
+/// The row of L2.
+const BUDGET: &str = "complete ≤ 1.6 MiB for x86_64 (iPXE: 1.0 MiB without TLS 1.3, readers or signatures). What each \
+     part may add, in KiB, to the 399 that boot from ext4, FAT and ISO 9660: XFS 35, btrfs with RAID 75, network with \
+     TLS and OCI 650, signatures 110, plans and metadata 80, LUKS, LVM and md 75, ZFS 95, UFS and NTFS 45, publishing \
+     15. A part that needs more says why, with the table per crate; savings elsewhere count";
 
 fn setup() -> Result<Vec<Fact>> {
     Ok(vec![
+        Fact::new("budget L2", BUDGET),
         Fact::new("ours", "the loader as it is released, which boots from disks"),
         Fact::new(
             "theirs",
@@ -122,7 +129,7 @@ mod tests {
     #[test]
     fn only_x86_64_has_a_limit() {
         let limits: Vec<_> = Arch::value_variants().iter().filter_map(|arch| limit(*arch)).collect();
-        assert_eq!(limits, [400.0]);
+        assert_eq!(limits, [1638.4]);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use qemu::arch::Arch;
 
 use super::disk::ROOT;
-use crate::scratch::{self, Scratch, run, run_in};
+use crate::scratch::{self, Scratch, run};
 
 /// How it is made.
 pub const CONFIGURATION: &str = "one program with its modules and `search.fs_uuid UUID root; \
@@ -20,7 +20,7 @@ pub const CONFIGURATION: &str = "one program with its modules and `search.fs_uui
 /// Modules; those that they need are added by grub-mkimage.
 const MODULES: &str = "part_gpt ext2 fat normal configfile linux search search_fs_uuid";
 
-/// Where Debian has them.
+/// Where Debian has them. The toolbox has those of all architectures, of one version.
 const FOLDER: &str = "/usr/lib/grub";
 
 /// A GRUB that is ready to be started.
@@ -34,10 +34,11 @@ pub struct Grub {
 /// Makes it.
 ///
 /// # Errors
-/// When grub-mkimage is missing or fails, or the modules of another architecture cannot be had.
+/// When grub-mkimage or the modules are missing, or it fails.
 pub fn make(scratch: &Scratch, arch: Arch) -> Result<Grub> {
     let (platform, _) = names(arch);
-    let modules = modules(scratch, arch)?;
+    let modules = Path::new(FOLDER).join(platform);
+    ensure!(modules.is_dir(), "{} is missing: is this the toolbox?", modules.display());
     let (program, early) = (scratch.path("grub.efi"), scratch.path("early.cfg"));
     scratch::write(&early, format!("search.fs_uuid {ROOT} root\nset prefix=($root)/boot/grub\n").as_bytes())?;
     let options = ["-O", platform, "-p", "/boot/grub", "-d"].map(OsStr::new);
@@ -47,29 +48,6 @@ pub fn make(scratch: &Scratch, arch: Arch) -> Result<Grub> {
     run("grub-mkimage", &[&options[..], &paths, &names].concat())?;
     let size = fs::metadata(&program).with_context(|| program.display().to_string())?.len();
     Ok(Grub { program, facts: format!("{platform}, {} KiB, modules {MODULES}", size >> 10) })
-}
-
-/// The folder with GRUB's modules: the toolbox's own, else out of Debian's package of the same version, which is only
-/// unpacked.
-fn modules(scratch: &Scratch, arch: Arch) -> Result<PathBuf> {
-    let (platform, debian) = names(arch);
-    let folder = Path::new(FOLDER).join(platform);
-    if folder.exists() {
-        return Ok(folder);
-    }
-    let (package, target) = (format!("grub-efi-{debian}-bin"), scratch.path("package"));
-    let wanted = format!("{package}:{debian}={}", installed("grub-common")?);
-    let archive = scratch.path("package.deb");
-    eprintln!("bench: fetching {package}: {FOLDER} has no {platform}");
-    // apt names the file; its folder has no other.
-    let download = scratch.path("download");
-    fs::create_dir(&download).context("making a folder")?;
-    run_in(&download, "apt-get", &["-qq".as_ref(), "download".as_ref(), wanted.as_ref()])
-        .with_context(|| format!("{package} is not in the toolbox and cannot be fetched"))?;
-    let found = fs::read_dir(&download)?.next().context("apt-get downloaded nothing")??.path();
-    fs::rename(found, &archive)?;
-    run("dpkg-deb", &["-x".as_ref(), archive.as_ref(), target.as_ref()])?;
-    Ok(target.join(FOLDER.trim_start_matches('/')).join(platform))
 }
 
 /// The version of an installed package.
