@@ -26,7 +26,8 @@ _to_platform = transition(
     ],
 )
 
-def _built_for_impl(ctx):
+def _built(ctx):
+    """The file of this name, and what is known of the program."""
     # A transition makes the attribute a list of one.
     target, src = ctx.attr.src[0], ctx.files.src[0]
     out = ctx.actions.declare_file(ctx.attr.out)
@@ -40,24 +41,40 @@ def _built_for_impl(ctx):
         )
     else:
         ctx.actions.symlink(output = out, target_file = src)
-    providers = [DefaultInfo(files = depset([out]), executable = None)]
     if DepInfo in target:
-        providers.append(ProgramInfo(crates = target[DepInfo].transitive_crates))
-    return providers
+        return out, [ProgramInfo(crates = target[DepInfo].transitive_crates)]
+    return out, []
+
+def _built_for_impl(ctx):
+    out, providers = _built(ctx)
+    return [DefaultInfo(files = depset([out]))] + providers
+
+def _program_for_impl(ctx):
+    out, providers = _built(ctx)
+    return [DefaultInfo(files = depset([out]), executable = out)] + providers
+
+_BUILT_FOR = {
+    "src": attr.label(cfg = _to_platform, mandatory = True),
+    "platform": attr.label(mandatory = True),
+    "out": attr.string(mandatory = True),
+    "elf2efi": attr.bool(),
+    "_elf2efi": attr.label(default = "//toolchains/elf2efi", executable = True, cfg = "exec"),
+    "_allowlist_function_transition": attr.label(
+        default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
+    ),
+}
 
 built_for = rule(
     implementation = _built_for_impl,
     doc = "`src` built for `platform`, under the name `out`.",
-    attrs = {
-        "src": attr.label(cfg = _to_platform, mandatory = True),
-        "platform": attr.label(mandatory = True),
-        "out": attr.string(mandatory = True),
-        "elf2efi": attr.bool(),
-        "_elf2efi": attr.label(default = "//toolchains/elf2efi", executable = True, cfg = "exec"),
-        "_allowlist_function_transition": attr.label(
-            default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
-        ),
-    },
+    attrs = _BUILT_FOR,
+)
+
+program_for = rule(
+    implementation = _program_for_impl,
+    doc = "The same for a program of Linux: `bazel run` starts it.",
+    attrs = _BUILT_FOR,
+    executable = True,
 )
 
 def _lint(name, os, srcs, edition = "2024", **_kwargs):
@@ -141,7 +158,7 @@ def linux_binary(name, visibility = None, **kwargs):
         **kwargs
     )
     for arch in ARCHES:
-        built_for(
+        program_for(
             name = "{}_{}".format(name, arch),
             src = name + "_bin",
             out = "{}-{}".format(name, arch),
