@@ -46,6 +46,7 @@ def _qemu_test_impl(ctx):
         "forbid": ctx.attr.forbid,
         "in_boot_order": ctx.attr.in_boot_order,
         "inspect": inspect.short_path if inspect else None,
+        "loader_seconds": ctx.attr.loader_seconds or None,
         "medium": ctx.attr.medium,
         "memory": ctx.attr.memory,
         "qemu_options": ctx.attr.qemu_options,
@@ -89,6 +90,7 @@ _qemu_test = rule(
         ),
         "forbid": attr.string_list(),
         "in_boot_order": attr.bool(default = True),
+        "loader_seconds": attr.int(),
         "medium": attr.string(
             mandatory = True,
             values = ["cd", "disk", "none"],
@@ -124,6 +126,7 @@ def qemu_test(
         disks = [],
         forbid = [],
         timeout = 240,
+        loader_seconds = 0,
         quiet_after = 0,
         memory = 1024,
         medium = None,
@@ -154,7 +157,8 @@ def qemu_test(
         boot: the image that holds the loader; none if the EFI system partition of a disk does
         disks: raw images, in the order that the firmware tries them; never written to
         forbid: patterns that fail the test wherever they stand
-        timeout: seconds in which all of `expect` must be seen
+        timeout: seconds in which all of `expect` must be seen; long enough for a machine that does other work, too
+        loader_seconds: seconds from the loader's first line to the last of them; no limit of its own where it is 0
         quiet_after: seconds after the last of them in which nothing forbidden may be seen
         memory: MiB
         medium: how `boot` is attached: "cd" (the default), "disk", or "none" without `boot`
@@ -186,6 +190,7 @@ def qemu_test(
         expect = expect,
         forbid = forbid,
         in_boot_order = in_boot_order,
+        loader_seconds = loader_seconds,
         medium = medium or ("cd" if boot else "none"),
         memory = memory,
         qemu_options = qemu_options,

@@ -215,8 +215,8 @@ def refused_tests():
         test = name + "_is_refused_x86_64"
         qemu_test(
             name = test,
-            # Budget L4, the firmware's own time included.
-            timeout = 60,
+            # Budget L4.
+            loader_seconds = 60,
             arch = "x86_64",
             boot = "//iso:boot",
             disks = [_disk(test, case)],

@@ -43,7 +43,7 @@ _ROBUST = {
     # The limit is told, and the right one boots; neither takes long.
     "ten_thousand_menu_entries": struct(
         disk = {"more_entries": 10000},
-        machine = {"timeout": 60},
+        machine = {"loader_seconds": 60},
         expect = [
             "^warning: discover hd*gpt1 /boot/grub/grub.cfg: E-GRUB-LIMIT line *: more than 1000 menu entries",
             "^choose \"Mini\" from hd*gpt1 /boot/grub/grub.cfg",
@@ -55,8 +55,8 @@ _ROBUST = {
             "shape": "bls",
         },
         machine = {
+            "loader_seconds": 60,
             "qemu_options": _OPTIONS["hidden"],
-            "timeout": 60,
         },
         expect = [
             "^warning: discover hd*gpt15 /loader/entries: E-ENTRY-LIMIT more than 1000 boot entries",

@@ -5,6 +5,9 @@ load("//tools/lint:defs.bzl", "clippy_test", "format_test", "tool_test")
 
 _EDITION = "2024"
 
+# Whatever else the machine does: a test that takes 30 s on a quiet one may take ten times as long.
+_TIMEOUT = "long"
+
 def _checked(name, target, tests, srcs, doc = True, testonly = False):
     """Format, clippy (warnings denied) and documentation of a crate, as tests."""
     format_test(
@@ -38,6 +41,7 @@ def _tests(name, crate, deps, test_deps, test_data, test_env, library, unit = Tr
         rust_test(
             name = name + "_test",
             size = "small",
+            timeout = _TIMEOUT,
             crate = crate,
             data = test_data,
             edition = _EDITION,
@@ -51,6 +55,7 @@ def _tests(name, crate, deps, test_deps, test_data, test_env, library, unit = Tr
         rust_test(
             name = test,
             size = "medium",
+            timeout = _TIMEOUT,
             srcs = [file],
             data = test_data,
             edition = _EDITION,

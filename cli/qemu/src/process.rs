@@ -36,8 +36,9 @@ const BECOME: &str = "--become-child-of";
 /// Exit status of what could not become QEMU, as shells have it.
 const NOT_STARTED: u8 = 127;
 
-/// How long QEMU may take to exit after it has closed its output, or was asked to.
-const EXIT_GRACE: Duration = Duration::from_secs(5);
+/// How long QEMU may take to exit after it has closed its output, or was asked to: what it holds back of an image may be
+/// much, and the machine busy.
+const EXIT_GRACE: Duration = Duration::from_secs(30);
 
 /// Every program that uses [`Qemu`] calls this first: if it was started to become QEMU, it does so and never
 /// returns, or returns the status of its failure.

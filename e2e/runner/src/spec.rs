@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use qemu::{
     arch::Arch,
     machine::{Boot, Bus, Disk, Firmware, Machine, Serial},
+    phases::Phases,
     script::Script,
     watch::{After, Limits},
 };
@@ -36,6 +37,8 @@ pub struct Spec {
     pub forbid: Vec<String>,
     /// Seconds in which all of `expect` must be seen.
     pub seconds: u64,
+    /// Seconds from the loader's first line to the last of them, where that has a limit of its own.
+    pub loader_seconds: Option<u64>,
     /// Seconds after that in which no forbidden pattern may be seen.
     pub quiet_after: u64,
     /// MiB of the machine's memory.
@@ -126,13 +129,23 @@ impl Spec {
     }
 }
 
+impl Spec {
+    /// Why a run in which everything was seen failed all the same: the loader took too long.
+    pub fn late(&self, phases: &Phases) -> Option<String> {
+        let limit = Duration::from_secs(self.loader_seconds?);
+        let took = phases.end?.saturating_sub(phases.banner?);
+        let cause = "the loader's first line to the last pattern";
+        (took > limit).then(|| format!("{cause} took {:.1} s of {}", took.as_secs_f64(), limit.as_secs()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const SPEC: &str = r#"{
         "arch": "riscv64", "code": "c.fd", "vars": "v.fd", "medium": "cd", "boot": "boot.iso", "disks": ["d.raw"],
-        "inspect": null, "expect": ["^cloud-boot "], "forbid": ["GRUB"], "seconds": 120, "quiet_after": 0, "memory": 1024,
+        "inspect": null, "expect": ["^cloud-boot "], "forbid": ["GRUB"], "seconds": 120, "loader_seconds": 60, "quiet_after": 0, "memory": 1024,
         "bus": "nvme", "block_size": 4096, "in_boot_order": true, "read_only": false, "read_error": null,
         "qemu_options": []
     }"#;
@@ -145,6 +158,17 @@ mod tests {
             (Arch::Riscv64, Medium::Cd, Some("boot.iso"))
         );
         assert_eq!(spec.script().unwrap().total(), 1);
+    }
+
+    #[test]
+    fn the_loaders_time_has_a_limit_of_its_own() {
+        let mut spec: Spec = serde_json::from_str(SPEC).unwrap();
+        let at = |second| Some(Duration::from_secs(second));
+        let phases = |end| Phases { banner: at(100), end: at(end), ..Phases::default() };
+        assert_eq!(spec.late(&phases(160)), None, "the firmware's time does not count");
+        assert!(spec.late(&phases(161)).is_some_and(|why| why.ends_with("took 61.0 s of 60")));
+        spec.loader_seconds = None;
+        assert_eq!(spec.late(&phases(1000)), None);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::{
 use oracle::tools;
 
 /// For everything: the machine's firmware on a busy processor takes ten seconds.
-const DEADLINE: Duration = Duration::from_secs(250);
+const DEADLINE: Duration = Duration::from_secs(800);
 /// How often the time is looked at.
 const TICK: Duration = Duration::from_millis(300);
 /// How often one GRUB can be asked.
