@@ -6,8 +6,11 @@ use std::{fs, path::Path};
 const BEGIN: &str = "<!-- matrix: begin -->\n";
 const END: &str = "<!-- matrix: end -->";
 
+/// In front of the name of a test that only the full suite runs.
+const FULL: &str = "full:";
+
 /// Compares the table in `readme` with the one that the arguments make: architectures separated by commas,
-/// `NAME=WHAT` for each row, and the names of all tests that exist.
+/// `NAME=WHAT` for each row, and the names of all tests that exist, with [`FULL`] in front where it belongs.
 pub fn check(readme: &Path, arches: &str, rest: &[&str]) -> Result<(), String> {
     let text = fs::read_to_string(readme).map_err(|e| format!("{}: {e}", readme.display()))?;
     let wanted = table(arches, rest);
@@ -24,7 +27,12 @@ fn table(arches: &str, rest: &[&str]) -> String {
     for (name, what) in rest.iter().filter_map(|word| word.split_once('=')) {
         let cells = arches.iter().map(|arch| {
             let test = format!("{name}_{arch}");
-            if rest.contains(&test.as_str()) { format!("`//e2e:{test}`") } else { "no".into() }
+            let is_there = |name: &str| rest.contains(&name);
+            match (is_there(&test), is_there(&format!("{FULL}{test}"))) {
+                (true, _) => format!("`//e2e:{test}`"),
+                (_, true) => format!("`//e2e:{test}` (full)"),
+                _ => "no".into(),
+            }
         });
         table += &format!("| {what} | {} |\n", cells.collect::<Vec<_>>().join(" | "));
     }
@@ -37,7 +45,8 @@ mod tests {
 
     #[test]
     fn a_cell_is_a_test_that_exists() {
-        let table = table("a,b", &["x=by x", "x_a", "y_b"]);
-        assert_eq!(table, "| boot path | a | b |\n|---|---|---|\n| by x | `//e2e:x_a` | no |\n");
+        let table = table("a,b,c", &["x=by x", "x_a", "y_b", "full:x_c"]);
+        let row = "| by x | `//e2e:x_a` | no | `//e2e:x_c` (full) |\n";
+        assert_eq!(table, format!("| boot path | a | b | c |\n|---|---|---|---|\n{row}"));
     }
 }
