@@ -82,13 +82,13 @@ debian_root = rule(
     },
 )
 
-def _run_disks(ctx, subcommand, args, inputs, out, mnemonic, message, resource_set = None):
+def _run_disks(ctx, subcommand, args, inputs, out, mnemonic, message, resource_set = None, more_outputs = []):
     """One action of //e2e/disks:e2e_disks, sandboxed like any other."""
     ctx.actions.run(
         executable = ctx.executable._disks,
         arguments = [subcommand, "--arch", ctx.attr.arch, "--out", out.path, args],
         inputs = inputs,
-        outputs = [out],
+        outputs = [out] + more_outputs,
         env = _ENV,
         mnemonic = mnemonic,
         progress_message = "{} for {}".format(message, ctx.attr.arch),
@@ -329,12 +329,14 @@ DebianDiskInfo = provider(
 
 def _debian_disk_impl(ctx):
     grub_cfg = ctx.actions.declare_file(ctx.label.name + "/grub.cfg")
+    aged = ctx.actions.declare_file(ctx.label.name + "/aged.raw")
     out = ctx.actions.declare_file(ctx.label.name + ".raw")
     root = ctx.file.root
     args = ctx.actions.args()
     args.add("--root", root)
+    args.add("--aged", aged)
     message = "Booting the root to run its update-grub"
-    _run_disks(ctx, "update-grub", args, [root], grub_cfg, "UpdateGrub", message, _one_machine)
+    _run_disks(ctx, "first-boot", args, [root], grub_cfg, "FirstBoot", message, _one_machine, [aged])
     args = ctx.actions.args()
     args.add("--root", root)
     args.add("--grub-cfg", grub_cfg)
@@ -342,6 +344,7 @@ def _debian_disk_impl(ctx):
     return [
         DefaultInfo(files = depset([out])),
         DebianDiskInfo(grub_cfg = grub_cfg, root = root),
+        OutputGroupInfo(aged = depset([aged])),
     ]
 
 _debian_disk = rule(
@@ -358,6 +361,9 @@ _debian_disk = rule(
 def debian_disk(name, arch, tags = [], **kwargs):
     """A Debian in the shape of its cloud image, made when a test needs it: NAME.raw, no EFI program on it.
 
+    NAME.raw was never mounted. NAME_aged is the same Debian after its first boot: its own kernel has written to it, and
+    its folders /boot and /etc have grown past one block.
+
     Args:
         name: of the target
         arch: x86_64, aarch64, riscv64 or loongarch64
@@ -371,6 +377,34 @@ def debian_disk(name, arch, tags = [], **kwargs):
         tags = ["manual"] + tags,
         **kwargs
     )
+    native.filegroup(
+        name = name + "_aged",
+        srcs = [name],
+        output_group = "aged",
+        tags = ["manual"] + tags,
+        **kwargs
+    )
+
+def _reinstalled_disk_impl(ctx):
+    out = ctx.actions.declare_file(ctx.label.name + ".raw")
+    info = ctx.attr.disk[DebianDiskInfo]
+    args = ctx.actions.args()
+    args.add("--root", info.root)
+    args.add("--grub-cfg", info.grub_cfg)
+    message = "Having dpkg install the kernel once more"
+    _run_disks(ctx, "reinstall", args, [info.root, info.grub_cfg], out, "Reinstall", message, _one_machine)
+    return [DefaultInfo(files = depset([out]))]
+
+reinstalled_disk = rule(
+    implementation = _reinstalled_disk_impl,
+    doc = "Another disk of a debian_disk's root, aged as that one's, on which dpkg has installed the kernel again.",
+    attrs = _DISK_ATTRS | {
+        "disk": attr.label(
+            mandatory = True,
+            providers = [DebianDiskInfo],
+        ),
+    },
+)
 
 def _debian_entry_impl(ctx):
     out = ctx.actions.declare_file(ctx.label.name + ".raw")

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Disks in the shape of Debian's cloud image, and the configuration that their own update-grub writes.
-//!
-//! update-grub asks the machine that it runs on: where the root is, on which filesystem. So a first disk, thrown
-//! away afterwards, is started in QEMU for it; the disk that is kept is made anew from the same root and has
-//! never been mounted.
+//! Disks in the shape of Debian's cloud image, as mke2fs makes them: never mounted, with the configuration that the
+//! root's own update-grub wrote (`first_boot`).
 
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
 use crate::{
@@ -19,12 +15,10 @@ use crate::{
     arch::Arch,
     esp,
     installed::{self, Kernel},
-    layout::{Layout, ROOT_PARTUUID, SECTOR},
+    layout::{Layout, SECTOR},
     loader,
-    qemu::{self, Start},
-    root::{self, GRUB_CFG, Summary},
+    root::{self, Addition, GRUB_CFG, GRUB_CFG_MODE, Summary},
     scratch::Scratch,
-    tool::run,
 };
 
 const LABEL: &str = "cloudimg-rootfs";
@@ -35,33 +29,6 @@ const MIB: u64 = 1 << 20;
 const ROOM: u64 = 160;
 /// Sizes are multiples of so many MiB.
 const STEP: u64 = 32;
-/// Last words of a machine on which all went well.
-const DONE: &str = "update-grub: done";
-
-/// Makes the grub.cfg of `root`, a .tar.zst file, in `out`.
-///
-/// # Errors
-/// When the root does not start, or its update-grub fails: the message has the console's last lines.
-pub fn update_grub(arch: Arch, root: &Path, out: &Path) -> Result<()> {
-    let scratch = Scratch::new("update-grub")?;
-    let summary = root::summarize(arch, root)?;
-    let (kernel, initrd, disk) = (scratch.file("kernel"), scratch.file("initrd"), scratch.file("disk"));
-    fs::write(&kernel, &summary.kernel)?;
-    fs::write(&initrd, &summary.initrd)?;
-    let layout = layout(arch, &summary);
-    layout.make(&disk, |pipe| root::copy(root, &summary, None, pipe))?;
-    let command_line = command_line();
-    let start = Start { arch, kernel: &kernel, initrd: &initrd, disk: &disk, command_line: &command_line };
-    let console = start.run(&scratch)?;
-    ensure!(console.contains(DONE), "update-grub failed:\n{}", qemu::tail(&console));
-    let found = scratch.file("grub.cfg");
-    let dump = format!("dump /{GRUB_CFG} {}", found.display());
-    run(Command::new("debugfs").arg("-R").arg(dump).arg(layout.root_in(&disk)))?;
-    let text = fs::read_to_string(&found).context("reading the grub.cfg out of the disk")?;
-    ensure!(text.contains("menuentry "), "update-grub wrote no entry:\n{text}");
-    fs::write(out, text)?;
-    Ok(())
-}
 
 /// Makes the disk of `root` with `grub_cfg`, no EFI program on it.
 ///
@@ -70,7 +37,8 @@ pub fn update_grub(arch: Arch, root: &Path, out: &Path) -> Result<()> {
 pub fn make_disk(root: &Path, grub_cfg: &Path, arch: Arch, out: &Path) -> Result<()> {
     let summary = root::summarize(arch, root)?;
     let grub_cfg = fs::read(grub_cfg).with_context(|| format!("reading {}", grub_cfg.display()))?;
-    layout(arch, &summary).make(out, |pipe| root::copy(root, &summary, Some(&grub_cfg), pipe))
+    let additions = [Addition { path: GRUB_CFG, mode: GRUB_CFG_MODE, content: &grub_cfg }];
+    layout(arch, &summary, 0).make(out, |pipe| root::copy(root, &summary, &additions, pipe))
 }
 
 /// What tells of the kernel on the ESP.
@@ -140,31 +108,16 @@ fn first_kernel(arch: Arch, grub_cfg: &str) -> Option<(&str, String)> {
     Some((version.strip_prefix('-')?, words.collect::<Vec<_>>().join(" ")))
 }
 
-fn layout(arch: Arch, summary: &Summary) -> Layout {
-    let root = summary.size.div_ceil(MIB).saturating_add(ROOM).next_multiple_of(STEP);
+/// The layout of the disk of a root, with so many MiB of room more than usual.
+pub fn layout(arch: Arch, summary: &Summary, more: u64) -> Layout {
+    let room = ROOM.saturating_add(more);
+    let root = summary.size.div_ceil(MIB).saturating_add(room).next_multiple_of(STEP);
     Layout { bios_boot: arch == Arch::X86_64, esp_end: ESP_END, root, label: LABEL, sector_size: SECTOR }
-}
-
-/// Has the image's initrd start a shell as the first program, with a script as its argument: what follows `--` is
-/// not for the kernel, and nothing of it stands on the disk. No word of it may be one that the initrd knows (`ro`).
-/// By then /proc, /sys and /dev are there.
-fn command_line() -> String {
-    let script = format!(
-        "mkdir -p /boot/grub && update-grub && sync && mount -o remount,ro / && echo {DONE}; \
-         echo o > /proc/sysrq-trigger; sleep 60"
-    );
-    format!("root=PARTUUID={ROOT_PARTUUID} rw fsck.mode=skip init=/bin/sh -- -c \"{script}\"")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_command_line_is_short_enough_for_every_kernel() {
-        // COMMAND_LINE_SIZE of Linux is 512 on loongarch before 5.19, 1024 and more everywhere since.
-        assert!(command_line().len() < 480, "{}", command_line().len());
-    }
 
     #[test]
     fn the_first_kernel_is_the_simple_entrys() {
@@ -176,7 +129,8 @@ mod tests {
     #[test]
     fn a_disk_has_room_beyond_its_root() {
         let summary = Summary { size: 300 * MIB + 1, ..Summary::default() };
-        assert_eq!(layout(Arch::Aarch64, &summary).root, 480);
-        assert!(!layout(Arch::Aarch64, &summary).bios_boot);
+        assert_eq!(layout(Arch::Aarch64, &summary, 0).root, 480);
+        assert_eq!(layout(Arch::Aarch64, &summary, 100).root, 576);
+        assert!(!layout(Arch::Aarch64, &summary, 0).bios_boot);
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! `e2e_disks`: disks to boot from, for the end-to-end tests, made by Debian's own tools and without rights.
 //!
-//! `mini` makes a Debian kernel with a tiny userspace bootable, in seconds; `update-grub` and `debian` make the
-//! disk of a Debian root and of its own GRUB configuration; `with-loader` puts a loader on either.
+//! `mini` makes a Debian kernel with a tiny userspace bootable, in seconds; `first-boot`, `reinstall` and `debian` make
+//! the disks of a Debian root and of its own GRUB configuration; `with-loader` puts a loader on any of them.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -15,12 +15,14 @@ mod device_tree;
 mod esp;
 mod faults;
 mod files;
+mod first_boot;
 mod grub_cfg;
 mod installed;
 mod journal;
 mod layout;
 mod loader;
 mod mini;
+mod package;
 mod qemu;
 mod root;
 mod scratch;
@@ -58,14 +60,10 @@ enum Action {
     Enrol(secure_boot::Enrol),
     /// A copy of an EFI program, signed
     Sign(secure_boot::Sign),
-    /// Boots a root in QEMU, has its own update-grub run there, and keeps the grub.cfg
-    UpdateGrub {
-        #[command(flatten)]
-        common: Common,
-        /// The root that `e2e_roots root` made
-        #[arg(long)]
-        root: PathBuf,
-    },
+    /// Boots a root in QEMU, has its own update-grub run there and folders grow; keeps the grub.cfg and the disk
+    FirstBoot(first_boot::FirstBoot),
+    /// A disk on which folders have grown, and dpkg has installed the kernel once more
+    Reinstall(first_boot::Reinstall),
     /// A disk in the shape of Debian's cloud image, its ESP empty
     Debian {
         #[command(flatten)]
@@ -73,7 +71,7 @@ enum Action {
         /// The root that `e2e_roots root` made
         #[arg(long)]
         root: PathBuf,
-        /// The file that `update-grub` made
+        /// The file that its update-grub made
         #[arg(long)]
         grub_cfg: PathBuf,
     },
@@ -116,9 +114,13 @@ fn main() -> ExitCode {
             let result = secure_boot::sign(&options);
             ("signed program", options.common, result)
         }
-        Action::UpdateGrub { common, root } => {
-            let result = debian::update_grub(common.arch, &root, &common.out);
-            ("update-grub", common, result)
+        Action::FirstBoot(options) => {
+            let result = first_boot::make(&options);
+            ("first boot", options.common, result)
+        }
+        Action::Reinstall(options) => {
+            let result = first_boot::reinstall(&options);
+            ("Debian disk with its kernel installed again", options.common, result)
         }
         Action::Debian { common, root, grub_cfg } => {
             let result = debian::make_disk(&root, &grub_cfg, common.arch, &common.out);

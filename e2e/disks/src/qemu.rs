@@ -13,8 +13,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::{arch::Arch, scratch::Scratch};
 
-/// An emulated machine needs a minute or less; so many at once that it takes ten are not expected.
-const DEADLINE: Duration = Duration::from_secs(900);
+/// An emulated machine needs minutes at most; so many at once that it takes half an hour are not expected.
+const DEADLINE: Duration = Duration::from_secs(1800);
 const STEP: Duration = Duration::from_millis(100);
 /// Lines of the console in a message.
 const TAIL: usize = 40;
@@ -38,7 +38,7 @@ impl Start<'_> {
     /// Runs the machine until it switches itself off, and yields what it printed.
     ///
     /// # Errors
-    /// When QEMU fails, or the machine still runs after 15 minutes; the message has its last lines.
+    /// When QEMU fails, or the machine still runs after half an hour; the message has its last lines.
     pub fn run(&self, scratch: &Scratch) -> Result<String> {
         let log = scratch.file("console");
         let file = File::create(&log)?;

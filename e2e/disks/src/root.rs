@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use tar::{Archive, Builder};
+use tar::{Archive, Builder, Entry};
 
 use crate::{arch::Arch, files};
 
@@ -43,24 +43,20 @@ pub struct Summary {
 pub fn summarize(arch: Arch, file: &Path) -> Result<Summary> {
     let kernel = format!("boot/{}-", arch.kernel_prefix());
     let mut summary = Summary::default();
-    unpacked(file, |stream| {
-        for entry in Archive::new(stream).entries()? {
-            let mut entry = entry?;
-            let size = entry.size().max(1).next_multiple_of(BLOCK);
-            summary.size = summary.size.checked_add(size).context("a size")?;
-            let name = entry.path()?.to_string_lossy().trim_start_matches("./").to_string();
-            let target = match name.trim_end_matches('/') {
-                GRUB_FOLDER => {
-                    summary.has_grub_folder = true;
-                    continue;
-                }
-                name if name.starts_with(&kernel) => &mut summary.kernel,
-                name if name.starts_with("boot/initrd.img-") => &mut summary.initrd,
-                _ => continue,
-            };
-            ensure!(target.is_empty(), "a second one: {name}");
-            entry.read_to_end(target)?;
-        }
+    each(file, |path, mut entry| {
+        let size = entry.size().max(1).next_multiple_of(BLOCK);
+        summary.size = summary.size.checked_add(size).context("a size")?;
+        let target = match path {
+            GRUB_FOLDER => {
+                summary.has_grub_folder = true;
+                return Ok(());
+            }
+            path if path.starts_with(&kernel) => &mut summary.kernel,
+            path if path.starts_with("boot/initrd.img-") => &mut summary.initrd,
+            _ => return Ok(()),
+        };
+        ensure!(target.is_empty(), "a second one: {path}");
+        entry.read_to_end(target)?;
         Ok(())
     })?;
     ensure!(!summary.kernel.is_empty(), "{}: no /{kernel}*", file.display());
@@ -68,11 +64,40 @@ pub fn summarize(arch: Arch, file: &Path) -> Result<Summary> {
     Ok(summary)
 }
 
-/// Copies the archive to `out` as it is, then adds `grub_cfg`, if there is one.
+/// Calls `visit` with each entry of the archive and its path, without the slashes around it.
+///
+/// # Errors
+/// When it is damaged, and what `visit` returns.
+pub fn each(
+    file: &Path,
+    mut visit: impl FnMut(&str, Entry<'_, &mut ChildStdout>) -> Result<()>,
+) -> Result<()> {
+    unpacked(file, |stream| {
+        for entry in Archive::new(stream).entries()? {
+            let entry = entry?;
+            let path = entry.path()?.to_string_lossy().into_owned();
+            visit(path.trim_start_matches("./").trim_end_matches('/'), entry)?;
+        }
+        Ok(())
+    })
+}
+
+/// A file that a root is to have, too.
+#[derive(Clone, Copy, Debug)]
+pub struct Addition<'a> {
+    /// Its path, relative to the root.
+    pub path: &'a str,
+    /// Its mode.
+    pub mode: u32,
+    /// Its bytes.
+    pub content: &'a [u8],
+}
+
+/// Copies the archive to `out` as it is, then adds files; a folder that they need is there already, or /boot/grub.
 ///
 /// # Errors
 /// When it is damaged or `out` fails.
-pub fn copy(file: &Path, summary: &Summary, grub_cfg: Option<&[u8]>, out: &mut dyn Write) -> Result<()> {
+pub fn copy(file: &Path, summary: &Summary, additions: &[Addition<'_>], out: &mut dyn Write) -> Result<()> {
     unpacked(file, |stream| {
         // Raw: long names and extended headers stand in records of their own, and stay there.
         for entry in Archive::new(stream).entries()?.raw(true) {
@@ -85,11 +110,11 @@ pub fn copy(file: &Path, summary: &Summary, grub_cfg: Option<&[u8]>, out: &mut d
         Ok(())
     })?;
     let mut tar = Builder::new(out);
-    if let Some(grub_cfg) = grub_cfg {
-        if !summary.has_grub_folder {
+    for Addition { path, mode, content } in additions {
+        if *path == GRUB_CFG && !summary.has_grub_folder {
             files::folder(&mut tar, GRUB_FOLDER)?;
         }
-        files::file(&mut tar, GRUB_CFG, GRUB_CFG_MODE, grub_cfg)?;
+        files::file(&mut tar, path, *mode, content)?;
     }
     Ok(tar.finish()?)
 }
