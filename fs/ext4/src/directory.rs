@@ -15,6 +15,7 @@ use zerocopy::{
     little_endian::{U16, U32},
 };
 
+use self::checksum::Shape;
 use crate::{
     corrupt, divide, inline,
     inode::{Inode, InodeNumber},
@@ -68,7 +69,8 @@ pub fn each<D: BlockRead>(
 /// [`Error::NotFound`], and those of [`each`].
 pub fn lookup<D: BlockRead>(volume: &Volume<D>, dir: &Inode, name: &[u8]) -> Result<InodeNumber, Error> {
     check(dir)?;
-    if dir.has_index() && !dir.has_inline_data() {
+    // An index of folded names is by other hashes.
+    if is_indexed(volume, dir) && !dir.is_casefolded() && !dir.has_inline_data() {
         match htree::find(volume, dir, name)? {
             htree::Answer::Found(number) => return Ok(number),
             htree::Answer::NotFound => return Err(Error::NotFound),
@@ -116,8 +118,16 @@ fn blocks<D: BlockRead>(volume: &Volume<D>, dir: &Inode) -> Result<u64, Error> {
 fn block<D: BlockRead>(volume: &Volume<D>, dir: &Inode, logical: u64) -> Result<(Vec<u8>, u64), Error> {
     let number = volume.block_of(dir, logical, "directory block")?;
     let (bytes, offset) = volume.metadata_block(number, "directory block", dir.offset)?;
-    checksum::verify(&bytes, offset, dir)?;
+    if let Some(seed) = dir.checksum_seed {
+        let shape = Shape::of(&bytes, logical, is_indexed(volume, dir));
+        checksum::verify(&bytes, offset, shape, seed)?;
+    }
     Ok((bytes, offset))
+}
+
+/// Whether the directory has an index; as Linux has it, no flag counts without the feature.
+fn is_indexed<D: BlockRead>(volume: &Volume<D>, dir: &Inode) -> bool {
+    volume.superblock.has_dir_index && dir.has_index()
 }
 
 /// All entries of a block that stands at `offset`.

@@ -5,6 +5,8 @@ use alloc::{format, string::String};
 
 /// `s_feature_compat`: the journal is there.
 pub const COMPAT_HAS_JOURNAL: u32 = 0x4;
+/// `s_feature_compat`: directories with the flag for it have an index.
+pub const COMPAT_DIR_INDEX: u32 = 0x20;
 /// `s_feature_compat`: superblock copies in two groups only.
 pub const COMPAT_SPARSE_SUPER2: u32 = 0x200;
 

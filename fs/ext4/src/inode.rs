@@ -215,9 +215,14 @@ impl Inode {
         self.flags & INLINE_DATA_FL != 0
     }
 
-    /// Whether the directory has an index of its names by their exact bytes.
+    /// Whether the directory has an index of its names, on a filesystem with dir_index.
     pub fn has_index(&self) -> bool {
-        self.flags & (INDEX_FL | CASEFOLD_FL) == INDEX_FL
+        self.flags & INDEX_FL != 0
+    }
+
+    /// Whether the directory finds its names in any case.
+    pub fn is_casefolded(&self) -> bool {
+        self.flags & CASEFOLD_FL != 0
     }
 
     /// The bytes of the inode behind its fields: extended attributes.

@@ -14,7 +14,7 @@ use crate::{
     checksum::crc32c,
     corrupt,
     features::{
-        self, COMPAT_HAS_JOURNAL, COMPAT_SPARSE_SUPER2, INCOMPAT_64BIT, INCOMPAT_CSUM_SEED,
+        self, COMPAT_DIR_INDEX, COMPAT_HAS_JOURNAL, COMPAT_SPARSE_SUPER2, INCOMPAT_64BIT, INCOMPAT_CSUM_SEED,
         INCOMPAT_FILETYPE, INCOMPAT_LARGE_DIR, INCOMPAT_META_BG, INCOMPAT_RECOVER, RO_COMPAT_BIGALLOC,
         RO_COMPAT_GDT_CSUM, RO_COMPAT_METADATA_CSUM, RO_COMPAT_SPARSE_SUPER,
     },
@@ -71,6 +71,8 @@ pub struct Superblock {
     pub first_meta_bg: Option<u64>,
     /// Directory entries have a file type.
     pub has_file_type: bool,
+    /// Directories with the flag for it have an index.
+    pub has_dir_index: bool,
     /// Directories may have 2 GiB and more, and three levels of index.
     pub has_large_dir: bool,
     /// The journal must be replayed.
@@ -214,6 +216,7 @@ impl Raw {
             descriptor_size,
             first_meta_bg: self.has_incompat(INCOMPAT_META_BG).then_some(meta_bg),
             has_file_type: self.has_incompat(INCOMPAT_FILETYPE),
+            has_dir_index: compat & COMPAT_DIR_INDEX != 0,
             has_large_dir: self.has_incompat(INCOMPAT_LARGE_DIR),
             needs_recovery: has_journal && self.has_incompat(INCOMPAT_RECOVER),
             is_unmounted: self.s_state.get() & STATE_VALID != 0,

@@ -8,7 +8,7 @@ use zerocopy::{
 };
 
 use super::{HEADER, record_length};
-use crate::{checksum::crc32c, corrupt, inode::Inode};
+use crate::{checksum::crc32c, corrupt};
 
 /// `struct ext4_dir_entry_tail`
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
@@ -28,8 +28,34 @@ const TAIL_TYPE: u8 = 0xde;
 /// Where the entries of an index start: behind an unused entry over the whole block, and in the root.
 const NODE_ENTRIES: usize = HEADER;
 const ROOT_ENTRIES: usize = 0x20;
+/// Bytes of the entry `.` of a root.
+const DOT: usize = 12;
 /// Bytes of `struct dx_entry`, and of `struct dx_tail`.
 const ENTRY: usize = 8;
+
+/// What a block of a directory is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Shape {
+    /// Entries up to a tail.
+    Entries,
+    /// The first block of an index: `.` and `..`, then the index.
+    Root,
+    /// Another block of an index.
+    Node,
+}
+
+impl Shape {
+    /// As Linux decides (`__ext4_read_dirblock`): by the directory's flag and the length of the block's first
+    /// entry. The end of the block says nothing: a block of entries that became the root of an index keeps the
+    /// front of its tail.
+    pub fn of(bytes: &[u8], logical: u64, is_indexed: bool) -> Self {
+        match is_indexed {
+            true if logical == 0 => Self::Root,
+            true if record_length(half(bytes, 4), bytes.len()) == bytes.len() => Self::Node,
+            _ => Self::Entries,
+        }
+    }
+}
 
 /// A checksum that a block has.
 struct Stored {
@@ -40,16 +66,18 @@ struct Stored {
     computed: u32,
 }
 
-/// Checks the checksum of a block of entries or of an index, which stands at `offset`.
+/// Checks the checksum of a block that stands at `offset`; `seed` is the directory's own.
 ///
 /// # Errors
 /// [`Error::Corrupt`] when it is wrong, or when the block has no room for one.
-pub fn verify(bytes: &[u8], offset: u64, dir: &Inode) -> Result<(), Error> {
-    let Some(seed) = dir.checksum_seed else {
-        return Ok(());
+pub fn verify(bytes: &[u8], offset: u64, shape: Shape, seed: u32) -> Result<(), Error> {
+    let (found, structure) = match shape {
+        Shape::Entries => (of_entries(bytes, seed), "ext4_dir_entry_tail"),
+        Shape::Root => (of_index(bytes, root_entries(bytes), seed), "dx_root"),
+        Shape::Node => (of_index(bytes, Some(NODE_ENTRIES), seed), "dx_node"),
     };
-    let Some(found) = of_entries(bytes, seed).or_else(|| of_index(bytes, seed)) else {
-        return Err(corrupt(Fault::Magic, "ext4_dir_entry_tail", offset, word(bytes, 0)));
+    let Some(found) = found else {
+        return Err(corrupt(Fault::Magic, structure, offset, word(bytes, 0)));
     };
     if found.stored == found.computed {
         return Ok(());
@@ -75,18 +103,17 @@ fn of_entries(bytes: &[u8], seed: u32) -> Option<Stored> {
     })
 }
 
-/// Of a block of an index; nothing when the block is none (fs/ext4/namei.c, `get_dx_countlimit` and
-/// `ext4_dx_csum`).
-fn of_index(bytes: &[u8], seed: u32) -> Option<Stored> {
-    let first = record_length(half(bytes, 4), bytes.len());
-    let is_node = word(bytes, 0) == 0 && first == bytes.len();
-    let is_root =
-        first == 12 && record_length(half(bytes, 16), bytes.len()) == bytes.len().saturating_sub(12);
-    let entries = match (is_node, is_root) {
-        (true, _) => NODE_ENTRIES,
-        (_, true) => ROOT_ENTRIES,
-        _ => return None,
-    };
+/// Where the entries of a root start; nothing where `.` and `..` are not all that stands before them.
+fn root_entries(bytes: &[u8]) -> Option<usize> {
+    let length = |at| record_length(half(bytes, at), bytes.len());
+    (length(4) == DOT && length(DOT.saturating_add(4)) == bytes.len().saturating_sub(DOT))
+        .then_some(ROOT_ENTRIES)
+}
+
+/// Of a block of an index whose entries start at `entries`; nothing where they do not leave room for the
+/// checksum (fs/ext4/namei.c, `get_dx_countlimit` and `ext4_dx_csum`).
+fn of_index(bytes: &[u8], entries: Option<usize>, seed: u32) -> Option<Stored> {
+    let entries = entries?;
     let (limit, count) = (half(bytes, entries), half(bytes, entries.saturating_add(2)));
     if count > limit {
         return None;
@@ -106,4 +133,107 @@ pub fn half(bytes: &[u8], at: usize) -> u16 {
 
 fn word(bytes: &[u8], at: usize) -> u32 {
     bytes.get(at..).and_then(|rest| rest.first_chunk().copied()).map_or(0, u32::from_le_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{vec, vec::Vec};
+
+    use super::*;
+
+    const BLOCK: usize = 1024;
+    const SEED: u32 = 7;
+    /// Entries of an index of this length: a root has 24 bytes less than a node, a checksum the last eight.
+    const ROOT_LIMIT: u16 = 123;
+    const NODE_LIMIT: u16 = 126;
+
+    fn put(block: &mut [u8], at: usize, bytes: &[u8]) {
+        block[at..][..bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// A block with these entries (number, length), and an index of two entries at `index`.
+    fn index(lengths: &[u16], index: usize, limit: u16) -> Vec<u8> {
+        let mut block = vec![0; BLOCK];
+        let mut at = 0;
+        for length in lengths {
+            put(&mut block, at + 4, &length.to_le_bytes());
+            at += usize::from(*length);
+        }
+        put(&mut block, index, &[limit.to_le_bytes(), [2, 0]].concat());
+        put(&mut block, index + 4, &[1, 0, 0, 0, 9, 8, 7, 6, 2]);
+        block
+    }
+
+    fn root() -> Vec<u8> {
+        index(&[12, 1012], ROOT_ENTRIES, ROOT_LIMIT)
+    }
+
+    fn sealed(mut block: Vec<u8>, index: usize) -> Vec<u8> {
+        let tail = BLOCK - ENTRY;
+        let sum = crc32c(crc32c(crc32c(SEED, &block[..index + 2 * ENTRY]), &block[tail..tail + 4]), &[0; 4]);
+        put(&mut block, tail + 4, &sum.to_le_bytes());
+        block
+    }
+
+    fn check(block: &[u8], logical: u64, is_indexed: bool) -> Result<(), Error> {
+        verify(block, 0, Shape::of(block, logical, is_indexed), SEED)
+    }
+
+    fn assert_refused(result: Result<(), Error>, is_checksum: bool, expected: &str) {
+        match result {
+            Err(Error::Corrupt(found)) => {
+                assert_eq!(matches!(found.fault, Fault::Checksum { .. }), is_checksum, "{found}");
+                assert_eq!(found.structure, expected);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What Linux leaves of the tail of the block that it makes the root of.
+    fn with_old_tail(mut block: Vec<u8>) -> Vec<u8> {
+        put(&mut block, BLOCK - TAIL, &[0, 0, 0, 0, 12, 0, 0, TAIL_TYPE]);
+        block
+    }
+
+    #[test]
+    fn a_root_with_what_is_left_of_a_tail_has_the_checksum_of_an_index() {
+        let block = sealed(with_old_tail(root()), ROOT_ENTRIES);
+        assert_eq!(check(&block, 0, true), Ok(()));
+        for at in [4, 0x20 + 8, BLOCK - 8, BLOCK - 1] {
+            let mut damaged = block.clone();
+            damaged[at + usize::from(at == 4)] ^= 1;
+            // Without the lengths of `.` and `..` it is no root at all.
+            let (is_checksum, structure) =
+                if at == 4 { (false, "dx_root") } else { (true, "dx_tail.dt_checksum") };
+            assert_refused(check(&damaged, 0, true), is_checksum, structure);
+        }
+    }
+
+    #[test]
+    fn a_block_is_what_the_flag_and_its_first_entry_make_it() {
+        let node = sealed(with_old_tail(index(&[1024], NODE_ENTRIES, NODE_LIMIT)), NODE_ENTRIES);
+        assert_eq!(check(&node, 1, true), Ok(()));
+        assert_refused(check(&node, 0, true), false, "dx_root");
+        // Without the flag each block holds entries: these here have a tail whose checksum is another's.
+        let tail = "ext4_dir_entry_tail.det_checksum";
+        assert_refused(check(&node, 1, false), true, tail);
+        let mut entries = with_old_tail(index(&[12, 1000], ROOT_ENTRIES, ROOT_LIMIT));
+        let sum = crc32c(SEED, &entries[..BLOCK - TAIL]);
+        put(&mut entries, BLOCK - 4, &sum.to_le_bytes());
+        for (logical, is_indexed) in [(0, false), (1, false), (1, true)] {
+            assert_eq!(check(&entries, logical, is_indexed), Ok(()));
+        }
+        entries[BLOCK - 1] ^= 1;
+        assert_refused(check(&entries, 1, true), true, tail);
+        entries[BLOCK - 5] = 0;
+        assert_refused(check(&entries, 1, true), false, "ext4_dir_entry_tail");
+    }
+
+    #[test]
+    fn an_index_without_room_for_a_checksum_is_refused() {
+        for limit in [ROOT_LIMIT + 1, 1] {
+            let block = index(&[12, 1012], ROOT_ENTRIES, limit);
+            assert_refused(check(&block, 0, true), false, "dx_root");
+        }
+    }
 }

@@ -179,6 +179,7 @@ mod tests {
     fn image(hash_version: u32) -> Image {
         const INDEX: usize = 10 * 1024;
         let mut image = Image::sound();
+        image.word(1024 + 0x5c, 0x20); // s_feature_compat: dir_index
         image.inode(2, 0x41ed, 2048, 0x1000, &[10, 11]);
         let names = image.0[INDEX..][..1024].to_vec();
         image.0[INDEX + 1024..][..1024].copy_from_slice(&names);
