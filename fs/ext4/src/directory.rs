@@ -17,9 +17,11 @@ use zerocopy::{
 
 use self::checksum::Shape;
 use crate::{
-    corrupt, divide, inline,
-    inode::{Inode, InodeNumber},
-    volume::Volume,
+    corrupt, divide,
+    files::Files,
+    inline,
+    inode::Inode,
+    units::{ByteOffset, FileBlock, InodeNumber},
 };
 
 /// `struct ext4_dir_entry_2` up to the name.
@@ -39,12 +41,12 @@ const HEADER: usize = 8;
 /// # Errors
 /// [`Error::WrongType`] when the inode is no directory, [`Error::Corrupt`] for a damaged block.
 pub fn each<D: BlockRead>(
-    volume: &Volume<D>,
+    files: &Files<D>,
     dir: &Inode,
     each: &mut EachEntry<'_, InodeNumber>,
 ) -> Result<(), Error> {
     check(dir)?;
-    let has_file_type = volume.superblock.has_file_type;
+    let has_file_type = files.volume.superblock.has_file_type;
     if dir.has_inline_data() {
         let (first, second) = inline::directory(dir)?;
         for part in [first, second] {
@@ -54,8 +56,8 @@ pub fn each<D: BlockRead>(
         }
         return Ok(());
     }
-    for logical in 0..blocks(volume, dir)? {
-        let (bytes, offset) = block(volume, dir, logical)?;
+    for logical in 0..blocks(files, dir)? {
+        let (bytes, offset) = block(files, dir, FileBlock(logical))?;
         if entries(&bytes, offset, has_file_type, each)?.is_break() {
             break;
         }
@@ -67,18 +69,18 @@ pub fn each<D: BlockRead>(
 ///
 /// # Errors
 /// [`Error::NotFound`], and those of [`each`].
-pub fn lookup<D: BlockRead>(volume: &Volume<D>, dir: &Inode, name: &[u8]) -> Result<InodeNumber, Error> {
+pub fn lookup<D: BlockRead>(files: &Files<D>, dir: &Inode, name: &[u8]) -> Result<InodeNumber, Error> {
     check(dir)?;
     // An index of folded names is by other hashes.
-    if is_indexed(volume, dir) && !dir.is_casefolded() && !dir.has_inline_data() {
-        match htree::find(volume, dir, name)? {
+    if is_indexed(files, dir) && !dir.is_casefolded() && !dir.has_inline_data() {
+        match htree::find(files, dir, name)? {
             htree::Answer::Found(number) => return Ok(number),
             htree::Answer::NotFound => return Err(Error::NotFound),
             htree::Answer::Unusable => {}
         }
     }
     let mut finder = Finder { name, found: None };
-    each(volume, dir, &mut |name, number| finder.see(name, number))?;
+    each(files, dir, &mut |name, number| finder.see(name, number))?;
     finder.found.ok_or(Error::NotFound)
 }
 
@@ -106,41 +108,46 @@ fn check(dir: &Inode) -> Result<(), Error> {
 }
 
 /// Number of the directory's blocks, at least one and no more than the filesystem has.
-fn blocks<D: BlockRead>(volume: &Volume<D>, dir: &Inode) -> Result<u64, Error> {
-    let (blocks, rest) = divide(dir.size, volume.superblock.block_size);
-    if !(1..=volume.superblock.blocks).contains(&blocks) || rest != 0 {
+fn blocks<D: BlockRead>(files: &Files<D>, dir: &Inode) -> Result<u64, Error> {
+    let superblock = &files.volume.superblock;
+    let (blocks, rest) = divide(dir.size, superblock.block_size);
+    if !(1..=superblock.blocks).contains(&blocks) || rest != 0 {
         return Err(corrupt(Fault::Range, "ext4_inode.i_size", dir.offset, dir.size));
     }
     Ok(blocks)
 }
 
 /// Block `logical` of the directory, its checksum verified, and where it stands. A directory has no holes.
-fn block<D: BlockRead>(volume: &Volume<D>, dir: &Inode, logical: u64) -> Result<(Vec<u8>, u64), Error> {
-    let number = volume.block_of(dir, logical, "directory block")?;
-    let (bytes, offset) = volume.metadata_block(number, "directory block", dir.offset)?;
+fn block<D: BlockRead>(
+    files: &Files<D>,
+    dir: &Inode,
+    logical: FileBlock,
+) -> Result<(Vec<u8>, ByteOffset), Error> {
+    let number = files.block_of(dir, logical, "directory block")?;
+    let (bytes, offset) = files.volume.metadata_block(number, "directory block", dir.offset)?;
     if let Some(seed) = dir.checksum_seed {
-        let shape = Shape::of(&bytes, logical, is_indexed(volume, dir));
+        let shape = Shape::of(&bytes, logical, is_indexed(files, dir));
         checksum::verify(&bytes, offset, shape, seed)?;
     }
     Ok((bytes, offset))
 }
 
 /// Whether the directory has an index; as Linux has it, no flag counts without the feature.
-fn is_indexed<D: BlockRead>(volume: &Volume<D>, dir: &Inode) -> bool {
-    volume.superblock.has_dir_index && dir.has_index()
+fn is_indexed<D: BlockRead>(files: &Files<D>, dir: &Inode) -> bool {
+    files.volume.superblock.has_dir_index && dir.has_index()
 }
 
 /// All entries of a block that stands at `offset`.
 fn entries(
     bytes: &[u8],
-    offset: u64,
+    offset: ByteOffset,
     has_file_type: bool,
     each: &mut EachEntry<'_, InodeNumber>,
 ) -> Result<ControlFlow<()>, Error> {
     let mut rest = bytes;
     while !rest.is_empty() {
         let before = bytes.len().saturating_sub(rest.len());
-        let at = offset.saturating_add(u64::try_from(before).unwrap_or(0));
+        let at = offset.within(before);
         let fail = |structure, found: usize| {
             corrupt(Fault::Range, structure, at, u64::try_from(found).unwrap_or(u64::MAX))
         };

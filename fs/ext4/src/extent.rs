@@ -10,7 +10,14 @@ use zerocopy::{
     little_endian::{U16, U32},
 };
 
-use crate::{checksum::crc32c, corrupt, inode::Inode, map::Leaf, volume::Volume};
+use crate::{
+    checksum::crc32c,
+    corrupt,
+    inode::Inode,
+    run::Leaf,
+    units::{BlockNumber, ByteOffset, FileBlock},
+    volume::Volume,
+};
 
 const MAGIC: u16 = 0xf30a;
 /// Levels below the root: `EXT4_MAX_EXTENT_DEPTH`.
@@ -20,7 +27,7 @@ const ENTRY: usize = 12;
 /// Longest extent that was written; longer ones are allocated only, and their length is less by as much.
 const LONGEST: u16 = 0x8000;
 /// One past the last block that a file can have.
-const END: u64 = 1 << 32;
+const END: FileBlock = FileBlock(1 << 32);
 
 /// `struct ext4_extent_header`
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
@@ -61,24 +68,24 @@ const _: () =
 struct Node<'a> {
     bytes: Cow<'a, [u8]>,
     /// Where it stands on the device.
-    offset: u64,
+    offset: ByteOffset,
     entries: usize,
     depth: u16,
     /// The blocks of the file that it may speak of.
-    first: u64,
-    end: u64,
+    first: FileBlock,
+    end: FileBlock,
 }
 
 /// What a node says of a block of the file.
 enum Step {
     /// Another node speaks of it.
-    Down { block: u64, first: u64, end: u64 },
+    Down { block: BlockNumber, first: FileBlock, end: FileBlock },
     /// None does.
-    Hole { first: u64, end: u64 },
+    Hole { first: FileBlock, end: FileBlock },
 }
 
 /// The leaf that speaks of block `logical` of the file.
-pub fn leaf<D: BlockRead>(volume: &Volume<D>, inode: &Inode, logical: u64) -> Result<Leaf, Error> {
+pub fn leaf<D: BlockRead>(volume: &Volume<D>, inode: &Inode, logical: FileBlock) -> Result<Leaf, Error> {
     if logical >= END {
         return Err(corrupt(Fault::Range, "ext4_inode.i_size", inode.offset, inode.size));
     }
@@ -103,14 +110,19 @@ pub fn leaf<D: BlockRead>(volume: &Volume<D>, inode: &Inode, logical: u64) -> Re
 
 impl<'a> Node<'a> {
     fn root(inode: &'a Inode) -> Result<Self, Error> {
-        let root = Self::parse(Cow::Borrowed(inode.block()), inode.block_offset(), 0, END)?;
+        let root = Self::parse(Cow::Borrowed(inode.block()), inode.block_offset(), FileBlock(0), END)?;
         if root.depth > DEEPEST {
             return Err(root.corrupt(Fault::Loop, "ext4_extent_header.eh_depth", root.depth));
         }
         Ok(root)
     }
 
-    fn parse(bytes: Cow<'a, [u8]>, offset: u64, first: u64, end: u64) -> Result<Self, Error> {
+    fn parse(
+        bytes: Cow<'a, [u8]>,
+        offset: ByteOffset,
+        first: FileBlock,
+        end: FileBlock,
+    ) -> Result<Self, Error> {
         let fail = |fault, structure, found: u16| Err(corrupt(fault, structure, offset, found));
         let Ok((header, _)) = Header::ref_from_prefix(&bytes) else {
             return fail(Fault::Truncated, "ext4_extent_header", 0);
@@ -136,9 +148,9 @@ impl<'a> Node<'a> {
     }
 
     /// From a node above the leaves towards block `logical` of the file.
-    fn step(&self, logical: u64) -> Result<Step, Error> {
+    fn step(&self, logical: FileBlock) -> Result<Step, Error> {
         let entries: &[Index] = self.entries();
-        let start = |index: &Index| u64::from(index.ei_block.get());
+        let start = |index: &Index| FileBlock(index.ei_block.get().into());
         if let Some([_, second]) = entries.array_windows().find(|[a, b]| start(a) >= start(b)) {
             return Err(self.corrupt(Fault::Inconsistent, "ext4_extent_idx.ei_block", start(second)));
         }
@@ -147,7 +159,7 @@ impl<'a> Node<'a> {
         let Some(index) = behind.checked_sub(1).and_then(|last| entries.get(last)) else {
             return Ok(Step::Hole { first: self.first, end });
         };
-        let block = u64::from(index.ei_leaf_hi.get()) << 32 | u64::from(index.ei_leaf_lo.get());
+        let block = BlockNumber(u64::from(index.ei_leaf_hi.get()) << 32 | u64::from(index.ei_leaf_lo.get()));
         let first = start(index);
         if first < self.first {
             return Err(self.corrupt(Fault::Inconsistent, "ext4_extent_idx.ei_block", first));
@@ -159,31 +171,32 @@ impl<'a> Node<'a> {
     fn leaf<D: BlockRead>(&self, volume: &Volume<D>) -> Result<Leaf, Error> {
         let mut leaf = Leaf::new(self.first);
         for extent in self.entries::<Extent>() {
-            let first = u64::from(extent.ee_block.get());
+            let first = FileBlock(extent.ee_block.get().into());
             let stored = extent.ee_len.get();
             let is_written = stored <= LONGEST;
             let length = u64::from(if is_written { stored } else { stored.saturating_sub(LONGEST) });
             if length == 0 {
                 return Err(self.corrupt(Fault::Range, "ext4_extent.ee_len", stored));
             }
-            let Some(hole) = first.checked_sub(leaf.next()) else {
+            if first < leaf.next() {
                 return Err(self.corrupt(Fault::Inconsistent, "ext4_extent.ee_block", first));
-            };
-            if first.saturating_add(length) > self.end {
+            }
+            if first.after(length) > self.end {
                 return Err(self.corrupt(Fault::Range, "ext4_extent.ee_len", stored));
             }
-            let start = u64::from(extent.ee_start_hi.get()) << 32 | u64::from(extent.ee_start_lo.get());
+            let start =
+                BlockNumber(u64::from(extent.ee_start_hi.get()) << 32 | u64::from(extent.ee_start_lo.get()));
             volume.check_blocks(start, length, "ext4_extent.ee_start_lo", self.offset)?;
-            leaf.push(hole, None);
+            leaf.push(first.since(leaf.next()), None);
             leaf.push(length, is_written.then_some(start));
         }
-        leaf.push(self.end.saturating_sub(leaf.next()), None);
+        leaf.push(self.end.since(leaf.next()), None);
         Ok(leaf)
     }
 }
 
 /// Checks `ext4_extent_tail.et_checksum` of a block, which stands behind the room for `eh_max` entries.
-fn verify(bytes: &[u8], offset: u64, inode: &Inode) -> Result<(), Error> {
+fn verify(bytes: &[u8], offset: ByteOffset, inode: &Inode) -> Result<(), Error> {
     let Some(seed) = inode.checksum_seed else {
         return Ok(());
     };
@@ -196,6 +209,5 @@ fn verify(bytes: &[u8], offset: u64, inode: &Inode) -> Result<(), Error> {
         return Ok(());
     }
     let fault = Fault::Checksum { computed: u64::from(computed) };
-    let at = offset.saturating_add(u64::try_from(tail).unwrap_or(0));
-    Err(corrupt(fault, "ext4_extent_tail.et_checksum", at, stored))
+    Err(corrupt(fault, "ext4_extent_tail.et_checksum", offset.within(tail), stored))
 }

@@ -11,6 +11,7 @@ use zerocopy::{
 use crate::{
     checksum::{crc16, crc32c},
     corrupt, divide,
+    units::{BlockNumber, ByteOffset, GroupNumber},
     volume::Volume,
 };
 
@@ -43,7 +44,10 @@ const LARGEST: usize = 1024;
 ///
 /// # Errors
 /// [`Error::Corrupt`] when the descriptor's checksum is wrong.
-pub fn inode_table<D: BlockRead>(volume: &Volume<D>, group: u64) -> Result<(u64, u64), Error> {
+pub fn inode_table<D: BlockRead>(
+    volume: &Volume<D>,
+    group: GroupNumber,
+) -> Result<(BlockNumber, ByteOffset), Error> {
     let superblock = &volume.superblock;
     let offset = descriptor_offset(volume, group);
     let mut bytes = [0; LARGEST];
@@ -56,18 +60,18 @@ pub fn inode_table<D: BlockRead>(volume: &Volume<D>, group: u64) -> Result<(u64,
     let stored = raw.bg_checksum.get();
     if let Some(computed) = checksum(volume, group, bytes).filter(|computed| *computed != stored) {
         let fault = Fault::Checksum { computed: u64::from(computed) };
-        let at = offset.saturating_add(0x1e);
+        let at = offset.within(CHECKSUM_AT);
         return Err(corrupt(fault, "ext4_group_desc.bg_checksum", at, stored));
     }
     let high =
         bytes.get(TABLE_HI_AT..).and_then(|rest| rest.first_chunk().copied()).map_or(0, u32::from_le_bytes);
     let table = u64::from(high) << 32 | u64::from(raw.bg_inode_table_lo.get());
-    Ok((table, offset.saturating_add(0x8)))
+    Ok((BlockNumber(table), offset.after(0x8)))
 }
 
 /// The checksum that the descriptor should have; none where there is none.
-fn checksum<D: BlockRead>(volume: &Volume<D>, group: u64, bytes: &[u8]) -> Option<u16> {
-    let number = u32::try_from(group).unwrap_or(u32::MAX).to_le_bytes();
+fn checksum<D: BlockRead>(volume: &Volume<D>, group: GroupNumber, bytes: &[u8]) -> Option<u16> {
+    let number = u32::try_from(group.0).unwrap_or(u32::MAX).to_le_bytes();
     let (before, behind) = (bytes.get(..CHECKSUM_AT)?, bytes.get(CHECKSUM_AT..)?.get(2..)?);
     if let Some(seed) = volume.superblock.checksum_seed {
         let crc = [&number, before, &[0, 0], behind].into_iter().fold(seed, crc32c);
@@ -78,23 +82,21 @@ fn checksum<D: BlockRead>(volume: &Volume<D>, group: u64, bytes: &[u8]) -> Optio
 }
 
 /// Byte offset of a descriptor, as `descriptor_loc` of fs/ext4/super.c has it.
-fn descriptor_offset<D: BlockRead>(volume: &Volume<D>, group: u64) -> u64 {
+fn descriptor_offset<D: BlockRead>(volume: &Volume<D>, group: GroupNumber) -> ByteOffset {
     let superblock = &volume.superblock;
     let (per_block, _) = divide(superblock.block_size, superblock.descriptor_size);
-    let (meta_group, index) = divide(group, per_block);
+    let (meta_group, index) = divide(group.0, per_block);
     let within = index.saturating_mul(superblock.descriptor_size);
     // Block of the superblock: 1 where blocks have 1024 bytes.
     let first = u64::from(superblock.block_size == 1024);
     let block = match superblock.first_meta_bg {
         Some(first_meta_bg) if meta_group >= first_meta_bg => {
-            let group = meta_group.saturating_mul(per_block);
+            let group = GroupNumber(meta_group.saturating_mul(per_block));
             // With 1 KiB blocks and clusters, block 0 of group 0 is in front of the superblock.
-            let shifted = u64::from(group == 0 && first == 1 && superblock.first_data_block == 0);
-            let start =
-                group.saturating_mul(superblock.blocks_per_group).saturating_add(superblock.first_data_block);
-            start.saturating_add(u64::from(superblock.has_backup(group))).saturating_add(shifted)
+            let shifted = u64::from(group.0 == 0 && first == 1 && superblock.first_data_block.0 == 0);
+            superblock.first_block(group).after(u64::from(superblock.has_backup(group))).after(shifted)
         }
-        _ => first.saturating_add(1).saturating_add(meta_group),
+        _ => BlockNumber(first).after(1).after(meta_group),
     };
-    block.saturating_mul(superblock.block_size).saturating_add(within)
+    superblock.block_offset(block).after(within)
 }

@@ -4,26 +4,34 @@
 use block::BlockRead;
 use filesystem::{Error, Fault};
 
-use crate::{corrupt, divide, inode::Inode, map::Leaf, volume::Volume};
+use crate::{
+    corrupt, divide,
+    inode::Inode,
+    run::Leaf,
+    units::{BlockNumber, ByteOffset, FileBlock},
+    volume::Volume,
+};
 
 /// Blocks that `i_block` names directly.
-const DIRECT: u64 = 12;
+const DIRECT: FileBlock = FileBlock(12);
 /// Where in `i_block` the trees of one, two and three levels start, in bytes.
 const TREES: [(usize, u32); 3] = [(48, 1), (52, 2), (56, 3)];
+/// In place of a block's number: a hole.
+const NOWHERE: BlockNumber = BlockNumber(0);
 const FIELD: &str = "ext4_inode.i_block";
 
 /// The leaf that speaks of block `logical` of the file.
-pub fn leaf<D: BlockRead>(volume: &Volume<D>, inode: &Inode, logical: u64) -> Result<Leaf, Error> {
+pub fn leaf<D: BlockRead>(volume: &Volume<D>, inode: &Inode, logical: FileBlock) -> Result<Leaf, Error> {
     let i_block = inode.block();
     if logical < DIRECT {
         let (direct, _) = i_block.split_at_checked(48).unwrap_or_default();
-        return list(volume, direct, inode.block_offset(), 0);
+        return list(volume, direct, inode.block_offset(), FileBlock(0));
     }
     let per_block = volume.superblock.block_size / 4;
     let mut first = DIRECT;
     let mut span = per_block;
     for (at, depth) in TREES {
-        let end = first.saturating_add(span);
+        let end = first.after(span);
         if logical < end {
             let block = number(i_block, at);
             let tree = Tree { block, depth, first, span, offset: inode.block_offset() };
@@ -38,53 +46,56 @@ pub fn leaf<D: BlockRead>(volume: &Volume<D>, inode: &Inode, logical: u64) -> Re
 /// A tree of blocks of block numbers.
 struct Tree {
     /// The topmost one; 0 where the whole tree is a hole.
-    block: u64,
+    block: BlockNumber,
     /// Its levels, at least one.
     depth: u32,
     /// First block of the file that it speaks of.
-    first: u64,
+    first: FileBlock,
     /// How many blocks of the file it speaks of.
     span: u64,
     /// Where the number of its topmost block stands on the device.
-    offset: u64,
+    offset: ByteOffset,
 }
 
 impl Tree {
-    fn leaf<D: BlockRead>(mut self, volume: &Volume<D>, logical: u64) -> Result<Leaf, Error> {
+    fn leaf<D: BlockRead>(mut self, volume: &Volume<D>, logical: FileBlock) -> Result<Leaf, Error> {
         let per_block = volume.superblock.block_size / 4;
-        while self.block != 0 {
+        while self.block != NOWHERE {
             let (bytes, offset) = volume.metadata_block(self.block, FIELD, self.offset)?;
             self.depth = self.depth.saturating_sub(1);
             if self.depth == 0 {
                 return list(volume, &bytes, offset, self.first);
             }
             (self.span, _) = divide(self.span, per_block);
-            let (index, _) = divide(logical.saturating_sub(self.first), self.span);
-            self.first = self.first.saturating_add(index.saturating_mul(self.span));
+            let (index, _) = divide(logical.since(self.first), self.span);
+            self.first = self.first.after(index.saturating_mul(self.span));
             self.block = number(&bytes, usize::try_from(index.saturating_mul(4)).unwrap_or(usize::MAX));
             self.offset = offset;
         }
-        Ok(Leaf::hole(self.first, self.first.saturating_add(self.span)))
+        Ok(Leaf::hole(self.first, self.first.after(self.span)))
     }
 }
 
 /// A list of block numbers that stands at `offset`, the first of which is for block `first` of the file.
-fn list<D: BlockRead>(volume: &Volume<D>, list: &[u8], offset: u64, first: u64) -> Result<Leaf, Error> {
+fn list<D: BlockRead>(
+    volume: &Volume<D>,
+    list: &[u8],
+    offset: ByteOffset,
+    first: FileBlock,
+) -> Result<Leaf, Error> {
     let mut leaf = Leaf::new(first);
     let (numbers, _) = list.as_chunks::<4>();
     for bytes in numbers {
-        let block = u64::from(u32::from_le_bytes(*bytes));
-        if block != 0 {
+        let block = BlockNumber(u32::from_le_bytes(*bytes).into());
+        if block != NOWHERE {
             volume.check_blocks(block, 1, FIELD, offset)?;
         }
-        leaf.push(1, (block != 0).then_some(block));
+        leaf.push(1, (block != NOWHERE).then_some(block));
     }
     Ok(leaf)
 }
 
-fn number(bytes: &[u8], at: usize) -> u64 {
-    bytes
-        .get(at..)
-        .and_then(|rest| rest.first_chunk().copied())
-        .map_or(0, |b| u64::from(u32::from_le_bytes(b)))
+fn number(bytes: &[u8], at: usize) -> BlockNumber {
+    let word = bytes.get(at..).and_then(|rest| rest.first_chunk().copied());
+    BlockNumber(word.map_or(0, u32::from_le_bytes).into())
 }

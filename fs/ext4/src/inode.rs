@@ -9,11 +9,13 @@ use zerocopy::{
     little_endian::{U16, U32},
 };
 
-use crate::{checksum::crc32c, corrupt, superblock::Superblock, unsupported};
-
-/// Names a file, directory or link.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct InodeNumber(pub u32);
+use crate::{
+    checksum::crc32c,
+    corrupt,
+    superblock::Superblock,
+    units::{ByteOffset, InodeNumber},
+    unsupported,
+};
 
 /// The root directory.
 pub const ROOT: InodeNumber = InodeNumber(2);
@@ -83,7 +85,7 @@ struct Extra {
 pub struct Inode {
     pub number: InodeNumber,
     /// Where it stands on the device.
-    pub offset: u64,
+    pub offset: ByteOffset,
     /// Length of the file in bytes.
     pub size: u64,
     /// Register that checksums of the inode's own blocks start with; none without metadata_csum.
@@ -107,7 +109,7 @@ impl Inode {
     /// [`Error::Corrupt`] for a wrong checksum.
     pub fn parse(
         number: InodeNumber,
-        offset: u64,
+        offset: ByteOffset,
         bytes: Vec<u8>,
         superblock: &Superblock,
     ) -> Result<Self, Error> {
@@ -201,8 +203,8 @@ impl Inode {
     }
 
     /// Where `i_block` stands on the device.
-    pub fn block_offset(&self) -> u64 {
-        self.offset.saturating_add(BLOCK_AT)
+    pub fn block_offset(&self) -> ByteOffset {
+        self.offset.after(BLOCK_AT)
     }
 
     /// Whether `i_block` is the root of an extent tree.
@@ -253,18 +255,24 @@ fn size(raw: &Raw, superblock: &Superblock) -> u64 {
 }
 
 /// The extra fields, if the inode has them.
-fn extra(rest: &[u8], offset: u64) -> Result<Option<Extra>, Error> {
+fn extra(rest: &[u8], offset: ByteOffset) -> Result<Option<Extra>, Error> {
     let Ok((extra, _)) = Extra::read_from_prefix(rest) else {
         return Ok(None);
     };
     let size = extra.i_extra_isize.get();
     if usize::from(size) > rest.len() || !size.is_multiple_of(4) {
-        return Err(corrupt(Fault::Range, "ext4_inode.i_extra_isize", offset.saturating_add(0x80), size));
+        return Err(corrupt(Fault::Range, "ext4_inode.i_extra_isize", offset.after(0x80), size));
     }
     Ok((size >= 4).then_some(extra))
 }
 
-fn verify(raw: &Raw, extra: Option<&Extra>, seed: u32, bytes: &[u8], offset: u64) -> Result<(), Error> {
+fn verify(
+    raw: &Raw,
+    extra: Option<&Extra>,
+    seed: u32,
+    bytes: &[u8],
+    offset: ByteOffset,
+) -> Result<(), Error> {
     let zeros = [0, 0];
     let (Some(head), Some(reserved), Some(rest)) =
         (bytes.get(..0x7c), bytes.get(0x7e..FIRST), bytes.get(FIRST..))
@@ -285,5 +293,5 @@ fn verify(raw: &Raw, extra: Option<&Extra>, seed: u32, bytes: &[u8], offset: u64
         return Ok(());
     }
     let fault = Fault::Checksum { computed: u64::from(computed) };
-    Err(corrupt(fault, "ext4_inode.i_checksum", offset.saturating_add(0x7c), stored))
+    Err(corrupt(fault, "ext4_inode.i_checksum", offset.after(0x7c), stored))
 }

@@ -16,9 +16,10 @@ use filesystem::{Error, Fault, FileType, Format, NoMemory};
 use crate::{
     checksum::crc32_be,
     corrupt, divide,
-    inode::{Inode, InodeNumber},
+    files::Files,
+    inode::Inode,
+    units::{BlockNumber, ByteOffset, FileBlock, InodeNumber},
     unsupported,
-    volume::Volume,
 };
 use format::{Kind, Superblock, Tag};
 pub use replayed::{Replayed, Source};
@@ -32,8 +33,8 @@ const MOST_BLOCKS: usize = 256 * 1024;
 /// # Errors
 /// [`Error::Corrupt`] for a damaged journal superblock, or block of a whole transaction; [`Error::Unsupported`] for
 /// a journal that is on another device or of an unknown kind.
-pub fn scan<D: BlockRead>(volume: &Volume<D>) -> Result<Vec<(u64, Source)>, Error> {
-    let journal = Journal::open(volume)?;
+pub fn scan<D: BlockRead>(files: &Files<D>) -> Result<Vec<(BlockNumber, Source)>, Error> {
+    let journal = Journal::open(files)?;
     if journal.superblock.start == 0 {
         return Ok(Vec::new()); // empty
     }
@@ -55,7 +56,7 @@ pub fn scan<D: BlockRead>(volume: &Volume<D>) -> Result<Vec<(u64, Source)>, Erro
 
 /// What a transaction did to a block.
 struct Event {
-    block: u64,
+    block: BlockNumber,
     /// Its place among all.
     order: usize,
     /// Where the block's new content is; none where it was revoked.
@@ -63,9 +64,9 @@ struct Event {
 }
 
 /// What the last event of each block says.
-fn last(mut events: Vec<Event>) -> Vec<(u64, Source)> {
+fn last(mut events: Vec<Event>) -> Vec<(BlockNumber, Source)> {
     events.sort_unstable_by_key(|event| (event.block, event.order));
-    let mut sources: Vec<(u64, Source)> = Vec::new();
+    let mut sources: Vec<(BlockNumber, Source)> = Vec::new();
     for Event { block, source, .. } in events {
         sources.pop_if(|(before, _)| *before == block);
         sources.extend(source.map(|source| (block, source)));
@@ -74,18 +75,18 @@ fn last(mut events: Vec<Event>) -> Vec<(u64, Source)> {
 }
 
 struct Journal<'a, D> {
-    volume: &'a Volume<D>,
+    files: &'a Files<D>,
     inode: Inode,
     superblock: Superblock,
 }
 
 impl<'a, D: BlockRead> Journal<'a, D> {
-    fn open(volume: &'a Volume<D>) -> Result<Self, Error> {
-        let number = volume.superblock.journal_inode;
+    fn open(files: &'a Files<D>) -> Result<Self, Error> {
+        let number = files.volume.superblock.journal_inode;
         if number == 0 {
             return Err(unsupported("external journal"));
         }
-        let inode = volume.inode(InodeNumber(number))?;
+        let inode = files.inode(InodeNumber(number))?;
         if inode.kind()? != FileType::File || inode.has_inline_data() {
             return Err(corrupt(
                 Fault::Inconsistent,
@@ -94,16 +95,16 @@ impl<'a, D: BlockRead> Journal<'a, D> {
                 number,
             ));
         }
-        let block_size = volume.superblock.block_size;
+        let block_size = files.volume.superblock.block_size;
         let (blocks, _) = divide(inode.size, block_size);
-        let (_, bytes, offset) = block(volume, &inode, 0)?;
+        let (_, bytes, offset) = block(files, &inode, 0)?;
         let superblock = Superblock::parse(&bytes, offset, block_size, blocks)?;
-        Ok(Self { volume, inode, superblock })
+        Ok(Self { files, inode, superblock })
     }
 
     /// Where block `number` of the journal is, its content, and its byte offset.
-    fn block(&self, number: u32) -> Result<(u64, Vec<u8>, u64), Error> {
-        block(self.volume, &self.inode, number)
+    fn block(&self, number: u32) -> Result<(BlockNumber, Vec<u8>, ByteOffset), Error> {
+        block(self.files, &self.inode, number)
     }
 
     /// Fast commits change the filesystem by other means than whole blocks.
@@ -116,9 +117,13 @@ impl<'a, D: BlockRead> Journal<'a, D> {
     }
 }
 
-fn block<D: BlockRead>(volume: &Volume<D>, inode: &Inode, number: u32) -> Result<(u64, Vec<u8>, u64), Error> {
-    let place = volume.block_of(inode, u64::from(number), "journal block")?;
-    let (bytes, offset) = volume.metadata_block(place, "journal block", inode.offset)?;
+fn block<D: BlockRead>(
+    files: &Files<D>,
+    inode: &Inode,
+    number: u32,
+) -> Result<(BlockNumber, Vec<u8>, ByteOffset), Error> {
+    let place = files.block_of(inode, FileBlock(number.into()), "journal block")?;
+    let (bytes, offset) = files.volume.metadata_block(place, "journal block", inode.offset)?;
     Ok((place, bytes, offset))
 }
 
@@ -139,8 +144,8 @@ struct Scan<'a, D> {
     /// Of whole transactions.
     events: Vec<Event>,
     /// Blocks and revocations of the transaction that we are in.
-    pending: Vec<(u64, Source)>,
-    revoked: Vec<u64>,
+    pending: Vec<(BlockNumber, Source)>,
+    revoked: Vec<BlockNumber>,
 }
 
 impl<D: BlockRead> Scan<'_, D> {
@@ -179,10 +184,11 @@ impl<D: BlockRead> Scan<'_, D> {
     }
 
     /// Where a data block is. Without checksums it is not even read.
-    fn data(&mut self, at: u32, tag: &Tag) -> Result<u64, Error> {
+    fn data(&mut self, at: u32, tag: &Tag) -> Result<BlockNumber, Error> {
         let superblock = &self.journal.superblock;
         if superblock.checksum_seed.is_none() && !superblock.sums_transactions {
-            return self.journal.volume.block_of(&self.journal.inode, u64::from(at), "journal block");
+            let Journal { files, inode, .. } = &self.journal;
+            return files.block_of(inode, FileBlock(at.into()), "journal block");
         }
         let (place, bytes, offset) = self.journal.block(at)?;
         if let Some((stored, computed)) = superblock.wrong_checksum(self.sequence, tag, &bytes) {
@@ -214,8 +220,8 @@ impl<D: BlockRead> Scan<'_, D> {
         if let Some(error) = self.damaged.take() {
             return Err(error);
         }
-        let blocks = self.journal.volume.superblock.blocks;
-        if let Some((block, _)) = self.pending.iter().find(|(block, _)| *block >= blocks) {
+        let blocks = self.journal.files.volume.superblock.blocks;
+        if let Some((block, _)) = self.pending.iter().find(|(block, _)| block.0 >= blocks) {
             let offset = self.journal.inode.offset;
             return Err(corrupt(Fault::Range, "journal_block_tag_t.t_blocknr", offset, *block));
         }

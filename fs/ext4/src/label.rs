@@ -60,9 +60,8 @@ pub fn set<D: BlockWrite + ?Sized>(device: &D, label: &[u8]) -> Result<(), Label
         return Err(LabelError::Mounted);
     }
     for group in superblock.backups()? {
-        let block =
-            group.saturating_mul(superblock.blocks_per_group).saturating_add(superblock.first_data_block);
-        write(device, block.saturating_mul(superblock.block_size), &superblock, label)?;
+        let offset = superblock.block_offset(superblock.first_block(group));
+        write(device, offset.0, &superblock, label)?;
     }
     write(device, OFFSET, &superblock, label)?;
     device.flush().map_err(Error::from)?;

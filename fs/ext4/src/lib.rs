@@ -41,6 +41,7 @@ mod corruptions;
 mod directory;
 mod extent;
 mod features;
+mod files;
 pub mod fuzz;
 mod group;
 mod indirect;
@@ -49,7 +50,9 @@ mod inode;
 mod journal;
 pub mod label;
 mod map;
+mod run;
 mod superblock;
+mod units;
 mod volume;
 
 use alloc::{vec, vec::Vec};
@@ -59,16 +62,16 @@ use filesystem::{
     Attr, Corrupt, EachEntry, Error, Fault, FileSystem, FileType, Format, Identity, Unsupported,
 };
 
-pub use inode::InodeNumber;
+pub use units::InodeNumber;
 
-use crate::{inode::Inode, journal::Replayed, volume::Volume};
+use crate::{files::Files, inode::Inode, journal::Replayed, volume::Volume};
 
 /// Longest target of a symbolic link: `PATH_MAX` of Linux.
 const LONGEST_LINK: u64 = 4096;
 
 /// An ext2, ext3 or ext4 filesystem.
 pub struct Ext4<D> {
-    volume: Volume<Replayed<D>>,
+    files: Files<Replayed<D>>,
 }
 
 /// Whether the superblock's magic number stands on the device.
@@ -92,14 +95,15 @@ impl<D: BlockRead> Ext4<D> {
     /// [`Error::Corrupt`] for a damaged superblock or journal superblock, [`Error::Unsupported`] naming a
     /// feature, [`Error::NoMemory`] for a journal with more blocks than any honest one.
     pub fn open(device: D) -> Result<Self, Error> {
-        let volume = Volume::open(Replayed::new(device))?;
-        if !volume.superblock.needs_recovery {
-            return Ok(Self { volume });
+        let files = Files::new(Volume::open(Replayed::new(device))?);
+        if !files.volume.superblock.needs_recovery {
+            return Ok(Self { files });
         }
-        let sources = journal::scan(&volume)?;
-        let block_size = volume.superblock.block_size;
+        let sources = journal::scan(&files)?;
+        let block_size = files.volume.superblock.block_size;
         // Once more: the superblock itself may be in the journal, and what is cached is old.
-        Ok(Self { volume: Volume::open(volume.into_device().with(block_size, sources))? })
+        let device = files.volume.into_device().with(block_size, sources);
+        Ok(Self { files: Files::new(Volume::open(device)?) })
     }
 }
 
@@ -107,7 +111,7 @@ impl<D: BlockRead> FileSystem for Ext4<D> {
     type Node = InodeNumber;
 
     fn identity(&self) -> Identity {
-        self.volume.superblock.identity()
+        self.files.volume.superblock.identity()
     }
 
     fn root(&self) -> InodeNumber {
@@ -115,19 +119,19 @@ impl<D: BlockRead> FileSystem for Ext4<D> {
     }
 
     fn lookup(&self, dir: &InodeNumber, name: &[u8]) -> Result<InodeNumber, Error> {
-        directory::lookup(&self.volume, &self.volume.inode(*dir)?, name)
+        directory::lookup(&self.files, &self.files.inode(*dir)?, name)
     }
 
     fn attr(&self, node: &InodeNumber) -> Result<Attr, Error> {
-        self.volume.inode(*node)?.attr()
+        self.files.inode(*node)?.attr()
     }
 
     fn read_dir(&self, dir: &InodeNumber, each: &mut EachEntry<'_, InodeNumber>) -> Result<(), Error> {
-        directory::each(&self.volume, &self.volume.inode(*dir)?, each)
+        directory::each(&self.files, &self.files.inode(*dir)?, each)
     }
 
     fn read_link(&self, node: &InodeNumber) -> Result<Vec<u8>, Error> {
-        let inode = self.volume.inode(*node)?;
+        let inode = self.files.inode(*node)?;
         if inode.kind()? != FileType::Symlink {
             return Err(Error::WrongType { expected: "symbolic link" });
         }
@@ -144,7 +148,7 @@ impl<D: BlockRead> FileSystem for Ext4<D> {
     }
 
     fn read_at(&self, node: &InodeNumber, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
-        let inode = self.volume.inode(*node)?;
+        let inode = self.files.inode(*node)?;
         if inode.kind()? != FileType::File {
             return Err(Error::WrongType { expected: "regular file" });
         }
@@ -162,15 +166,16 @@ impl<D: BlockRead> Ext4<D> {
         if inode.has_inline_data() {
             inline::read(inode, offset, buf)?;
         } else {
-            self.volume.read_mapped(inode, offset, buf)?;
+            self.files.read_mapped(inode, offset, buf)?;
         }
         Ok(length)
     }
 }
 
 /// An error about the bytes at `offset` of the device.
-fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: impl Into<u64>) -> Error {
-    Error::Corrupt(Corrupt { format: Format::Ext4, fault, structure, offset, found: found.into() })
+fn corrupt(fault: Fault, structure: &'static str, offset: impl Into<u64>, found: impl Into<u64>) -> Error {
+    let (offset, found) = (offset.into(), found.into());
+    Error::Corrupt(Corrupt { format: Format::Ext4, fault, structure, offset, found })
 }
 
 /// Quotient and remainder; a unit of zero, which the superblock's checks rule out, yields zeros.

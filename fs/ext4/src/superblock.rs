@@ -18,6 +18,7 @@ use crate::{
         INCOMPAT_FILETYPE, INCOMPAT_LARGE_DIR, INCOMPAT_META_BG, INCOMPAT_RECOVER, RO_COMPAT_BIGALLOC,
         RO_COMPAT_GDT_CSUM, RO_COMPAT_METADATA_CSUM, RO_COMPAT_SPARSE_SUPER,
     },
+    units::{BlockNumber, ByteOffset, GroupNumber},
     unsupported,
 };
 pub use raw::Raw;
@@ -54,8 +55,8 @@ pub struct Superblock {
     pub block_size: u64,
     /// Blocks of the filesystem: at least one, all on the device.
     pub blocks: u64,
-    /// Block number of group 0's first block, below `blocks`.
-    pub first_data_block: u64,
+    /// Group 0's first block, below `blocks`.
+    pub first_data_block: BlockNumber,
     /// Blocks of a group, at least one.
     pub blocks_per_group: u64,
     /// Inodes of the filesystem.
@@ -148,11 +149,24 @@ impl Superblock {
 
     /// Number of block groups.
     pub fn groups(&self) -> u64 {
-        self.blocks.saturating_sub(self.first_data_block).div_ceil(self.blocks_per_group.max(1))
+        self.blocks.saturating_sub(self.first_data_block.0).div_ceil(self.blocks_per_group.max(1))
+    }
+
+    /// First block of a group.
+    pub fn first_block(&self, group: GroupNumber) -> BlockNumber {
+        // Does not saturate for groups of the filesystem.
+        self.first_data_block.after(group.0.saturating_mul(self.blocks_per_group))
+    }
+
+    /// Where a block stands.
+    pub fn block_offset(&self, block: BlockNumber) -> ByteOffset {
+        // Does not saturate for blocks of the filesystem: they are all on the device.
+        ByteOffset(block.0.saturating_mul(self.block_size))
     }
 
     /// Whether a group starts with a copy of the superblock.
-    pub fn has_backup(&self, group: u64) -> bool {
+    pub fn has_backup(&self, group: GroupNumber) -> bool {
+        let GroupNumber(group) = group;
         match self.backups {
             _ if group == 0 => true,
             Backups::All => true,
@@ -167,7 +181,7 @@ impl Superblock {
     ///
     /// # Errors
     /// [`Error::Unsupported`] for more of them than any honest filesystem has.
-    pub fn backups(&self) -> Result<Vec<u64>, Error> {
+    pub fn backups(&self) -> Result<Vec<GroupNumber>, Error> {
         let groups = self.groups();
         let mut backups: Vec<u64> = match self.backups {
             Backups::All if groups > MOST_BACKUPS => return Err(unsupported("more superblocks than 524288")),
@@ -179,7 +193,7 @@ impl Superblock {
             }
         };
         backups.retain(|group| (1..groups).contains(group));
-        Ok(backups)
+        Ok(backups.into_iter().map(GroupNumber).collect())
     }
 }
 
@@ -208,7 +222,7 @@ impl Raw {
         Ok(Superblock {
             block_size,
             blocks,
-            first_data_block: u64::from(self.s_first_data_block.get()),
+            first_data_block: BlockNumber(self.s_first_data_block.get().into()),
             blocks_per_group,
             inodes: self.s_inodes_count.get(),
             inodes_per_group,

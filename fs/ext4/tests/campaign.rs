@@ -12,6 +12,7 @@ use block::BlockRead;
 use ext4::Ext4;
 use filesystem::FileSystem;
 use oracle::{
+    aged,
     campaign::{self, Depth, Plan},
     tools,
 };
@@ -107,6 +108,16 @@ fn a_dirty_journal_survives_damage() {
 }
 
 #[test]
+fn an_aged_image_survives_damage() {
+    let _ = campaign::run(plan("aged", &aged::image("small").bytes, 700));
+}
+
+#[test]
+fn an_image_of_a_power_failure_survives_damage() {
+    let _ = campaign::run(plan("failure", &aged::image("small_crash").bytes, 300));
+}
+
+#[test]
 fn ext3_survives_damage() {
     // Without checksums: repair has nothing to do, and everything gets to the parser.
     let _ = campaign::run(plan("ext3", &image("ext3", "-t ext3 -b 1024", Some("jo")), 300));
@@ -117,6 +128,8 @@ struct Image<'a>(&'a mut [u8]);
 
 /// `s_feature_ro_compat`: metadata_csum.
 const METADATA_CSUM: u32 = 0x400;
+/// `EXT4_INDEX_FL`
+const INDEX: u32 = 0x1000;
 /// `JBD2_FEATURE_INCOMPAT_CSUM_V3`
 const CSUM_V3: u32 = 0x10;
 const BLOCK: usize = 1024;
@@ -147,8 +160,9 @@ fn repair(bytes: &mut [u8], at: usize) {
             image.inode(start, seed);
         }
         if image.word(start + 0x20) & 0x8_0000 != 0 {
-            let is_directory = image.word(start) >> 12 & 0xf == 4;
-            image.tree(start + 0x28, seed, is_directory, at / BLOCK, 5);
+            let directory =
+                (image.word(start) >> 12 & 0xf == 4).then(|| image.word(start + 0x20) & INDEX != 0);
+            image.tree(start + 0x28, seed, directory, at / BLOCK, 5);
         }
         if inode == 8 {
             image.journal(start + 0x28);
@@ -192,37 +206,42 @@ impl Image<'_> {
         }
     }
 
-    /// A node of an extent tree, and below it what is in block `wanted`.
-    fn tree(&mut self, node: usize, seed: u32, is_directory: bool, wanted: usize, levels: usize) {
+    /// A node of an extent tree, and below it what is in block `wanted`; of a directory, whether it is indexed.
+    fn tree(&mut self, node: usize, seed: u32, directory: Option<bool>, wanted: usize, levels: usize) {
         let (entries, depth) = (self.half(node + 2).min(84), self.half(node + 6));
         for entry in (0..entries).map(|index| node + 12 + index * 12) {
             if depth > 0 && levels > 0 {
                 let block = self.word(entry + 4) as usize;
-                self.tree(block * BLOCK, seed, is_directory, wanted, levels - 1);
+                self.tree(block * BLOCK, seed, directory, wanted, levels - 1);
                 if block == wanted {
                     let tail = 12 + 12 * self.half(block * BLOCK + 4);
                     let sum = crc(seed, self.part(block * BLOCK, tail));
                     self.put(block * BLOCK + tail, &sum.to_le_bytes());
                 }
-            } else if is_directory {
+            } else if let Some(is_indexed) = directory {
                 let (start, length) = (self.word(entry + 8) as usize, self.half(entry + 4));
                 if (start..start + length).contains(&wanted) {
-                    self.directory(wanted * BLOCK, seed);
+                    let is_first = self.word(entry) == 0 && wanted == start;
+                    self.directory(wanted * BLOCK, seed, is_indexed, is_first);
                 }
             }
         }
     }
 
-    /// A block of entries, or of an index: its root, as there are too few names for more.
-    fn directory(&mut self, at: usize, seed: u32) {
-        let tail = at + BLOCK - 12;
-        if self.part(tail, 8) == [0, 0, 0, 0, 12, 0, 0, 0xde] {
-            let sum = crc(seed, self.part(at, BLOCK - 12));
-            return self.put(tail + 8, &sum.to_le_bytes());
-        }
-        let (limit, count) = (self.half(at + 0x20), self.half(at + 0x22));
-        let tail = at + 0x20 + limit * 8;
-        let sum = crc(seed, self.part(at, 0x20 + count * 8));
+    /// A block of entries, or of an index.
+    fn directory(&mut self, at: usize, seed: u32, is_indexed: bool, is_first: bool) {
+        let entries = match is_indexed {
+            true if is_first => at + 0x20,
+            true if self.half(at + 4) == BLOCK => at + 8,
+            _ => {
+                let tail = at + BLOCK - 12;
+                let sum = crc(seed, self.part(at, BLOCK - 12));
+                return self.put(tail + 8, &sum.to_le_bytes());
+            }
+        };
+        let (limit, count) = (self.half(entries), self.half(entries + 2));
+        let tail = entries + limit * 8;
+        let sum = crc(seed, self.part(at, entries - at + count * 8));
         let sum = crc(crc(sum, self.part(tail, 4)), &[0; 4]);
         if tail + 8 <= at + BLOCK {
             self.put(tail + 4, &sum.to_le_bytes());
@@ -234,9 +253,13 @@ impl Image<'_> {
         let extents = (0..self.half(map + 2).min(4)).map(|index| map + 12 + index * 12);
         let run = |at| (self.word(at + 8) as usize, self.half(at + 4).min(4096));
         let blocks: Vec<usize> = extents.map(run).flat_map(|(first, count)| first..first + count).collect();
-        let mut starts = blocks.into_iter().map(|block| block * BLOCK);
         let big = |image: &Self, at: usize| image.word(at).swap_bytes();
-        let Some(superblock) = starts.next().filter(|at| big(self, at + 0x28) & CSUM_V3 != 0) else { return };
+        let superblock = blocks.first().map(|block| block * BLOCK);
+        let Some(superblock) = superblock.filter(|at| big(self, at + 0x28) & CSUM_V3 != 0) else { return };
+        // s_start, and the ring on from there.
+        let begin = (big(self, superblock + 0x1c) as usize).clamp(1, blocks.len());
+        let ring = blocks[begin..].iter().chain(&blocks[1..begin]);
+        let mut starts = ring.map(|block| block * BLOCK).collect::<Vec<_>>().into_iter();
         self.seal(superblock, superblock + 0xfc, !0);
         let seed = crc(!0, self.part(superblock + 0x30, 16));
         while let Some(at) = starts.next().filter(|at| big(self, *at) == 0xc03b_3998) {
@@ -277,12 +300,14 @@ fn crc(sum: u32, bytes: &[u8]) -> u32 {
 
 #[test]
 fn repair_leaves_a_sound_image_as_it_is() {
-    for journal in [None, Some("jo -c -v 3")] {
-        let sound = image("repair", EXT4, journal);
-        // A step of 64 bytes: every structure is repaired, each block more than once.
+    let made = [None, Some("jo -c -v 3")].map(|journal| image("repair", EXT4, journal));
+    let aged = ["small", "small_crash"].map(|name| aged::image(name).bytes);
+    for (number, sound) in made.into_iter().chain(aged).enumerate() {
+        // Every inode, and every block at least once.
         let mut image = sound.clone();
-        (0..sound.len() / 4).step_by(64).for_each(|at| repair(&mut image, at));
+        let steps = (0..sound.len() / 4).step_by(256).chain((sound.len() / 4..sound.len()).step_by(BLOCK));
+        steps.for_each(|at| repair(&mut image, at));
         let different = (0..sound.len()).find(|at| sound[*at] != image[*at]);
-        assert_eq!(different, None, "{journal:?}");
+        assert_eq!(different, None, "{number}");
     }
 }

@@ -8,7 +8,10 @@ use fat::{
     Fat, Kind,
     write::{Builder, Options, Size},
 };
-use oracle::campaign::{self, Depth, Plan};
+use oracle::{
+    aged,
+    campaign::{self, Depth, Plan},
+};
 
 /// What the bazel target of this test has time for.
 const MUTANTS: usize = 1000;
@@ -64,6 +67,21 @@ fn fat16() {
 #[test]
 fn fat32() {
     run("fat32", mkfs("fat32", "32", 3 << 20), 3);
+}
+
+#[test]
+fn aged_fat12() {
+    run("aged-fat12", aged::image("small12").bytes, 4);
+}
+
+#[test]
+fn aged_fat16() {
+    run("aged-fat16", aged::image("small16").bytes, 5);
+}
+
+#[test]
+fn aged_fat32() {
+    run("aged-fat32", aged::image("small32").bytes, 6);
 }
 
 /// A volume of mkfs.fat with clusters of 512 bytes and a copy of the files of a smaller one.

@@ -13,7 +13,6 @@
 mod child;
 mod mutate;
 mod parent;
-mod random;
 mod record;
 mod report;
 mod visit;

@@ -4,14 +4,17 @@
 //! - [`Tree`]: a filesystem in memory, for whatever stands above the formats.
 //! - [`manifest`]: everything that a walk sees, as records to compare.
 //! - [`tools`]: the programs that make and check the real formats.
+//! - [`aged`]: images that Linux has written, with what it reads from them.
 //! - [`campaign`]: corrupted images, each read under limits of time, stack and memory.
 //!
 //! For tests on the build machine only: it needs std, and it reports by panicking.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod aged;
 pub mod campaign;
 pub mod manifest;
+pub mod random;
 pub mod tools;
 mod tree;
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Everything that a walk over a filesystem sees, as records that can be compared.
 
+mod text;
+
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
@@ -15,6 +17,8 @@ use std::{
 
 use filesystem::{Attr, Error, FileSystem, FileType, Timestamp};
 use sha2::{Digest, Sha256};
+
+pub use text::{from_text, to_text};
 
 /// Records of one manifest: more than any test makes, so that a folder that contains itself ends.
 const MOST_RECORDS: usize = 1_000_000;

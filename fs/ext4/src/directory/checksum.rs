@@ -8,7 +8,11 @@ use zerocopy::{
 };
 
 use super::{HEADER, record_length};
-use crate::{checksum::crc32c, corrupt};
+use crate::{
+    checksum::crc32c,
+    corrupt,
+    units::{ByteOffset, FileBlock},
+};
 
 /// `struct ext4_dir_entry_tail`
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
@@ -48,9 +52,9 @@ impl Shape {
     /// As Linux decides (`__ext4_read_dirblock`): by the directory's flag and the length of the block's first
     /// entry. The end of the block says nothing: a block of entries that became the root of an index keeps the
     /// front of its tail.
-    pub fn of(bytes: &[u8], logical: u64, is_indexed: bool) -> Self {
+    pub fn of(bytes: &[u8], logical: FileBlock, is_indexed: bool) -> Self {
         match is_indexed {
-            true if logical == 0 => Self::Root,
+            true if logical == FileBlock(0) => Self::Root,
             true if record_length(half(bytes, 4), bytes.len()) == bytes.len() => Self::Node,
             _ => Self::Entries,
         }
@@ -70,7 +74,7 @@ struct Stored {
 ///
 /// # Errors
 /// [`Error::Corrupt`] when it is wrong, or when the block has no room for one.
-pub fn verify(bytes: &[u8], offset: u64, shape: Shape, seed: u32) -> Result<(), Error> {
+pub fn verify(bytes: &[u8], offset: ByteOffset, shape: Shape, seed: u32) -> Result<(), Error> {
     let (found, structure) = match shape {
         Shape::Entries => (of_entries(bytes, seed), "ext4_dir_entry_tail"),
         Shape::Root => (of_index(bytes, root_entries(bytes), seed), "dx_root"),
@@ -83,8 +87,7 @@ pub fn verify(bytes: &[u8], offset: u64, shape: Shape, seed: u32) -> Result<(), 
         return Ok(());
     }
     let fault = Fault::Checksum { computed: u64::from(found.computed) };
-    let at = offset.saturating_add(u64::try_from(found.at).unwrap_or(0));
-    Err(corrupt(fault, found.structure, at, found.stored))
+    Err(corrupt(fault, found.structure, offset.within(found.at), found.stored))
 }
 
 /// Of a block of entries; nothing where it does not end with a tail.
@@ -176,7 +179,7 @@ mod tests {
     }
 
     fn check(block: &[u8], logical: u64, is_indexed: bool) -> Result<(), Error> {
-        verify(block, 0, Shape::of(block, logical, is_indexed), SEED)
+        verify(block, ByteOffset(0), Shape::of(block, FileBlock(logical), is_indexed), SEED)
     }
 
     fn assert_refused(result: Result<(), Error>, is_checksum: bool, expected: &str) {

@@ -10,8 +10,9 @@ use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, little_endian::U32}
 use super::{Finder, block, blocks, entries, hash};
 use crate::{
     corrupt,
-    inode::{Inode, InodeNumber},
-    volume::Volume,
+    files::Files,
+    inode::Inode,
+    units::{ByteOffset, FileBlock, InodeNumber},
 };
 
 /// Where the index starts in a node (behind an unused entry over the whole block) and in the root.
@@ -55,28 +56,29 @@ pub enum Answer {
 ///
 /// # Errors
 /// Where a block is damaged that the way to the name leads through.
-pub fn find<D: BlockRead>(volume: &Volume<D>, dir: &Inode, name: &[u8]) -> Result<Answer, Error> {
-    let blocks = blocks(volume, dir)?;
-    let (root, _) = block(volume, dir, 0)?;
-    let most_levels = if volume.superblock.has_large_dir { 2 } else { 1 };
+pub fn find<D: BlockRead>(files: &Files<D>, dir: &Inode, name: &[u8]) -> Result<Answer, Error> {
+    let superblock = &files.volume.superblock;
+    let blocks = blocks(files, dir)?;
+    let (root, _) = block(files, dir, FileBlock(0))?;
+    let most_levels = if superblock.has_large_dir { 2 } else { 1 };
     let info = info(&root).filter(|info| info.indirect_levels <= most_levels);
-    let hash = info.and_then(|info| hash::of(info.hash_version, &volume.superblock, name));
+    let hash = info.and_then(|info| hash::of(info.hash_version, superblock, name));
     let (Some(info), Some(hash), Some(root)) = (info, hash, Node::parse(&root, ROOT_ENTRIES, hash)) else {
         return Ok(Answer::Unusable);
     };
-    let mut walk = Walk { volume, dir, blocks, left: blocks, levels: usize::from(info.indirect_levels) };
+    let mut walk = Walk { files, dir, blocks, left: blocks, levels: usize::from(info.indirect_levels) };
     let mut path = Vec::from([root]);
     if !walk.descend(&mut path, Some(hash))? {
         return Ok(Answer::Unusable);
     }
     loop {
-        let Some(leaf) = path.last().and_then(Node::block).filter(|leaf| *leaf < blocks) else {
+        let Some(leaf) = path.last().and_then(Node::block).filter(|leaf| leaf.0 < blocks) else {
             return Ok(Answer::Unusable);
         };
         let mut finder = Finder { name, found: None };
         let (bytes, offset) = walk.read(leaf)?;
         let see = &mut |name: &[u8], number| finder.see(name, number);
-        let _ = entries(&bytes, offset, volume.superblock.has_file_type, see)?;
+        let _ = entries(&bytes, offset, superblock.has_file_type, see)?;
         if let Some(number) = finder.found {
             return Ok(Answer::Found(number));
         }
@@ -112,8 +114,8 @@ impl Node {
         Some(Self { entries: entries.to_vec(), at })
     }
 
-    fn block(&self) -> Option<u64> {
-        self.entries.get(self.at).map(|entry| u64::from(entry.block.get() & BLOCK))
+    fn block(&self) -> Option<FileBlock> {
+        self.entries.get(self.at).map(|entry| FileBlock((entry.block.get() & BLOCK).into()))
     }
 }
 
@@ -131,7 +133,7 @@ fn next(path: &mut Vec<Node>, hash: u32) -> bool {
 }
 
 struct Walk<'a, D> {
-    volume: &'a Volume<D>,
+    files: &'a Files<D>,
     dir: &'a Inode,
     /// Of the directory.
     blocks: u64,
@@ -145,10 +147,10 @@ impl<D: BlockRead> Walk<'_, D> {
     /// Extends the way down to the nodes that lead to leaves; `false` when the tree is none.
     fn descend(&self, path: &mut Vec<Node>, hash: Option<u32>) -> Result<bool, Error> {
         while path.len() <= self.levels {
-            let Some(below) = path.last().and_then(Node::block).filter(|block| *block < self.blocks) else {
+            let Some(below) = path.last().and_then(Node::block).filter(|block| block.0 < self.blocks) else {
                 return Ok(false);
             };
-            let (bytes, _) = block(self.volume, self.dir, below)?;
+            let (bytes, _) = block(self.files, self.dir, below)?;
             let Some(node) = Node::parse(&bytes, NODE_ENTRIES, hash) else {
                 return Ok(false);
             };
@@ -157,12 +159,12 @@ impl<D: BlockRead> Walk<'_, D> {
         Ok(true)
     }
 
-    fn read(&mut self, leaf: u64) -> Result<(Vec<u8>, u64), Error> {
+    fn read(&mut self, leaf: FileBlock) -> Result<(Vec<u8>, ByteOffset), Error> {
         let Some(left) = self.left.checked_sub(1) else {
             return Err(corrupt(Fault::Loop, "dx_entry.block", self.dir.offset, leaf));
         };
         self.left = left;
-        block(self.volume, self.dir, leaf)
+        block(self.files, self.dir, leaf)
     }
 }
 

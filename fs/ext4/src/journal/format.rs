@@ -6,7 +6,12 @@ use alloc::{format, vec::Vec};
 use filesystem::{Error, Fault};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, big_endian::U32};
 
-use crate::{checksum::crc32c, corrupt, unsupported};
+use crate::{
+    checksum::crc32c,
+    corrupt,
+    units::{BlockNumber, ByteOffset},
+    unsupported,
+};
 
 /// `JBD2_MAGIC_NUMBER`
 pub const MAGIC: u32 = 0xc03b_3998;
@@ -100,7 +105,7 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Tag {
     /// Where its content belongs.
-    pub block: u64,
+    pub block: BlockNumber,
     /// Its first four bytes were those of a journal block, and are zeros here.
     pub is_escaped: bool,
     /// Of transaction number and content: all 32 bits with csum_v3, the low 16 with csum_v2.
@@ -133,7 +138,7 @@ impl Superblock {
     ///
     /// # Errors
     /// [`Error::Corrupt`] naming the field, [`Error::Unsupported`] naming the feature.
-    pub fn parse(bytes: &[u8], offset: u64, block_size: u64, blocks: u64) -> Result<Self, Error> {
+    pub fn parse(bytes: &[u8], offset: ByteOffset, block_size: u64, blocks: u64) -> Result<Self, Error> {
         let fail = |fault, structure, found: u32| Err(corrupt(fault, structure, offset, found));
         let Ok((raw, _)) = Raw::ref_from_prefix(bytes) else {
             return fail(Fault::Truncated, "journal_superblock_t", 0);
@@ -214,7 +219,8 @@ impl Superblock {
         };
         bytes.get(..length)?;
         let high = if self.is_64bit { u64::from(high) << 32 } else { 0 };
-        let tag = Tag { block: high | u64::from(low), is_escaped: flags & TAG_ESCAPE != 0, checksum };
+        let block = BlockNumber(high | u64::from(low));
+        let tag = Tag { block, is_escaped: flags & TAG_ESCAPE != 0, checksum };
         Some((tag, flags, length))
     }
 
@@ -226,13 +232,14 @@ impl Superblock {
     }
 
     /// The block numbers of a revocation block; nothing when it is damaged.
-    pub fn revoked(&self, bytes: &[u8]) -> Option<Vec<u64>> {
+    pub fn revoked(&self, bytes: &[u8]) -> Option<Vec<BlockNumber>> {
         let used = usize::try_from(word(bytes, HEADER)?).ok()?;
         let list = self.body(bytes)?.get(REVOKE_HEADER..used)?;
         Some(if self.is_64bit {
-            list.as_chunks().0.iter().map(|bytes| u64::from_be_bytes(*bytes)).collect()
+            list.as_chunks().0.iter().map(|bytes| BlockNumber(u64::from_be_bytes(*bytes))).collect()
         } else {
-            list.as_chunks().0.iter().map(|bytes| u64::from(u32::from_be_bytes(*bytes))).collect()
+            let number = |bytes: &[u8; 4]| BlockNumber(u32::from_be_bytes(*bytes).into());
+            list.as_chunks().0.iter().map(number).collect()
         })
     }
 
@@ -285,7 +292,7 @@ impl Raw {
         }
     }
 
-    fn verify(&self, bytes: &[u8], offset: u64) -> Result<(), Error> {
+    fn verify(&self, bytes: &[u8], offset: ByteOffset) -> Result<(), Error> {
         if self.s_checksum_type != CRC32C {
             let found = self.s_checksum_type;
             return Err(corrupt(Fault::Range, "journal_superblock_t.s_checksum_type", offset, found));
@@ -313,6 +320,10 @@ mod tests {
 
     use super::*;
 
+    fn parse(bytes: &[u8]) -> Result<Superblock, Error> {
+        Superblock::parse(bytes, ByteOffset(0), 1024, 1024)
+    }
+
     /// Version 2, blocks of 1 KiB, 1024 of them.
     fn superblock(incompat: u32) -> Vec<u8> {
         let words = [MAGIC, 4, 0, 1024, 1024, 1, 7, 1, 0, 0, incompat, 0];
@@ -323,9 +334,9 @@ mod tests {
 
     #[test]
     fn fast_commits_have_blocks_of_their_own_behind_the_ring() {
-        let plain = Superblock::parse(&superblock(0), 0, 1024, 1024).unwrap();
+        let plain = parse(&superblock(0)).unwrap();
         assert_eq!((plain.end, plain.first_fast_commit), (1024, None));
-        let fast = Superblock::parse(&superblock(INCOMPAT_FAST_COMMIT), 0, 1024, 1024).unwrap();
+        let fast = parse(&superblock(INCOMPAT_FAST_COMMIT)).unwrap();
         assert_eq!((fast.end, fast.first_fast_commit), (768, Some(769)));
         let mut head = vec![9, 0, 8, 0, 0, 0, 0, 0];
         head.extend(7u32.to_le_bytes());
@@ -345,22 +356,22 @@ mod tests {
         ] {
             let mut bytes = superblock(0);
             bytes[word * 4..][..4].copy_from_slice(&u32::to_be_bytes(value));
-            let error = Superblock::parse(&bytes, 0, 1024, 1024).unwrap_err();
+            let error = parse(&bytes).unwrap_err();
             assert!(format!("{error}").contains(structure), "{word}: {error}");
         }
         let mut bytes = superblock(INCOMPAT_FAST_COMMIT);
         bytes[0x54..0x58].copy_from_slice(&1024u32.to_be_bytes()); // s_num_fc_blks
-        assert!(Superblock::parse(&bytes, 0, 1024, 1024).is_err());
+        assert!(parse(&bytes).is_err());
     }
 
     #[test]
     fn revocations_past_their_block_are_damage() {
-        let journal = Superblock::parse(&superblock(0), 0, 1024, 1024).unwrap();
+        let journal = parse(&superblock(0)).unwrap();
         let mut bytes = vec![0; 1024];
         bytes[12..16].copy_from_slice(&24u32.to_be_bytes());
         bytes[16..20].copy_from_slice(&5u32.to_be_bytes());
         bytes[20..24].copy_from_slice(&6u32.to_be_bytes());
-        assert_eq!(journal.revoked(&bytes), Some(vec![5, 6]));
+        assert_eq!(journal.revoked(&bytes), Some(vec![BlockNumber(5), BlockNumber(6)]));
         for used in [15u32, 1025, u32::MAX] {
             bytes[12..16].copy_from_slice(&used.to_be_bytes());
             assert_eq!(journal.revoked(&bytes), None, "{used}");

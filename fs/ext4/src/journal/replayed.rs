@@ -5,11 +5,13 @@ use alloc::vec::Vec;
 
 use block::{BlockRead, ReadError};
 
+use crate::units::BlockNumber;
+
 /// Where a block's content is, other than in its own place.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Source {
     /// A block of the filesystem that belongs to its journal.
-    pub block: u64,
+    pub block: BlockNumber,
     /// The first four bytes are not there: they are those that all blocks of a journal's own start with.
     pub is_escaped: bool,
 }
@@ -22,7 +24,7 @@ pub struct Replayed<D> {
     /// Bytes of a block.
     block_size: u64,
     /// By block number, sorted.
-    sources: Vec<(u64, Source)>,
+    sources: Vec<(BlockNumber, Source)>,
 }
 
 /// What an escaped block starts with: `JBD2_MAGIC_NUMBER`.
@@ -36,13 +38,13 @@ impl<D: BlockRead> Replayed<D> {
 
     /// The device with blocks of `block_size` bytes read from their sources, all of which are on it. They are sorted by
     /// block number, none is there twice.
-    pub fn with(self, block_size: u64, sources: Vec<(u64, Source)>) -> Self {
+    pub fn with(self, block_size: u64, sources: Vec<(BlockNumber, Source)>) -> Self {
         Self { device: self.device, block_size, sources }
     }
 
     /// Fills `buf` with the bytes of a replayed block from its byte `within` on.
     fn read_source(&self, source: Source, within: u64, buf: &mut [u8]) -> Result<(), ReadError> {
-        let offset = source.block.saturating_mul(self.block_size).saturating_add(within);
+        let offset = source.block.0.saturating_mul(self.block_size).saturating_add(within);
         self.device.read_at(offset, buf)?;
         if source.is_escaped {
             let skip = usize::try_from(within).unwrap_or(usize::MAX);
@@ -69,11 +71,11 @@ impl<D: BlockRead> BlockRead for Replayed<D> {
         }
         let end = offset.saturating_add(u64::try_from(buf.len()).unwrap_or(u64::MAX));
         let (first, _) = crate::divide(offset, self.block_size);
-        let last = end.div_ceil(self.block_size.max(1));
+        let (first, last) = (BlockNumber(first), BlockNumber(end.div_ceil(self.block_size.max(1))));
         let (Ok(at) | Err(at)) = self.sources.binary_search_by_key(&first, |(block, _)| *block);
         let here = self.sources.get(at..).unwrap_or_default().iter();
         for (block, source) in here.take_while(|(block, _)| *block < last) {
-            let start = block.saturating_mul(self.block_size);
+            let start = block.0.saturating_mul(self.block_size);
             let (from, to) = (start.max(offset), start.saturating_add(self.block_size).min(end));
             let place = |at: u64| usize::try_from(at.saturating_sub(offset)).unwrap_or(usize::MAX);
             if let Some(target) = buf.get_mut(place(from)..place(to)) {
@@ -91,8 +93,9 @@ mod tests {
     /// Blocks of 8 bytes, each filled with its number, block 2 in block 5 and block 3 in block 6, escaped.
     fn device() -> Replayed<Vec<u8>> {
         let bytes = (0..8u8).flat_map(|block| [block; 8]).collect();
-        let source = |block, is_escaped| Source { block, is_escaped };
-        Replayed::new(bytes).with(8, [(2, source(5, false)), (3, source(6, true))].into())
+        let source =
+            |place, block, is_escaped| (BlockNumber(place), Source { block: BlockNumber(block), is_escaped });
+        Replayed::new(bytes).with(8, [source(2, 5, false), source(3, 6, true)].into())
     }
 
     #[test]

@@ -3,7 +3,8 @@
 
 use std::{fmt, ops::Range};
 
-use super::{Plan, random::Random};
+use super::Plan;
+use crate::random::Random;
 
 const SECTOR: usize = 512;
 /// Of this many mutants one is cut off instead of changed.

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What happens to a filesystem over the years, in seconds: random operations, the same for the same seed.
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
+
+use oracle::random::Random;
+
+use rustix::fs::statvfs;
+
+use crate::{guest::Ageing, names};
+
+/// Deleted files that are kept open.
+const MOST_OPEN: usize = 8;
+/// Folders within folders.
+const DEEPEST: usize = 6;
+
+/// A filesystem's life.
+pub struct Life {
+    pub random: Random,
+    /// Folders, the root first.
+    pub folders: Vec<PathBuf>,
+    /// What is no folder.
+    pub nodes: Vec<PathBuf>,
+    /// Deleted, and still open.
+    pub open: Vec<File>,
+    /// Most names that one operation gives a folder, and most in all.
+    names: usize,
+    most: usize,
+    /// Bytes of the filesystem.
+    pub size: usize,
+    /// It has links, owners, modes, attributes and holes.
+    pub is_unix: bool,
+    counts: [usize; 2],
+}
+
+impl Life {
+    /// # Errors
+    /// When the filesystem does not tell its size.
+    pub fn new(root: &Path, seed: u64, is_unix: bool) -> io::Result<Self> {
+        let known = statvfs(root)?;
+        Ok(Self {
+            random: Random::new(seed, 0),
+            folders: vec![root.to_path_buf()],
+            nodes: Vec::new(),
+            open: Vec::new(),
+            names: 0,
+            most: 0,
+            size: (known.f_blocks * known.f_frsize) as usize,
+            is_unix,
+            counts: [0; 2],
+        })
+    }
+
+    /// Does so many operations; one in the middle gives a folder as many names as it may have.
+    ///
+    /// # Errors
+    /// When most of them fail. Some do: the disk gets full, names collide.
+    pub fn live(&mut self, ageing: &Ageing) -> io::Result<()> {
+        let Ageing { operations, names, most, .. } = *ageing;
+        (self.names, self.most) = (names, most);
+        for number in 0..operations {
+            let result = if number == operations / 2 { self.crowd(self.names) } else { self.step() };
+            let [done, failed] = &mut self.counts;
+            *(if result.is_ok() { done } else { failed }) += 1;
+        }
+        let [done, failed] = self.counts;
+        match done > failed {
+            true => Ok(()),
+            false => Err(io::Error::other(format!("{done} operations done, {failed} failed"))),
+        }
+    }
+
+    fn step(&mut self) -> io::Result<()> {
+        if self.room() == 0 {
+            return self.delete();
+        }
+        match self.random.below(100) {
+            0..20 => self.create(),
+            20..26 => self.make_folder(),
+            26..38 => self.rename(),
+            38..48 => self.overwrite(),
+            48..55 => self.truncate(),
+            55..64 => self.delete(),
+            64..66 => self.delete_folder(),
+            66..68 => self.synchronise(),
+            68..72 => self.change_time(),
+            72..75 => {
+                let names = 1 + self.random.below(self.names.min(120));
+                self.crowd(names)
+            }
+            75..79 => self.allocate(),
+            _ if !self.is_unix => self.create(),
+            79..83 => self.symbolic_link(),
+            83..86 => self.hard_link(),
+            86..91 => self.punch(),
+            91..94 => self.attribute(),
+            94..97 => self.change_mode(),
+            97..99 => self.special(),
+            _ => self.write_far_away(),
+        }
+    }
+
+    /// Names that there may be more.
+    pub fn room(&self) -> usize {
+        self.most.saturating_sub(self.folders.len() + self.nodes.len())
+    }
+
+    /// A path that nothing has yet, most likely.
+    pub fn new_path(&mut self) -> PathBuf {
+        use std::os::unix::ffi::OsStrExt;
+        let folder = self.random.pick(&self.folders).clone();
+        folder.join(std::ffi::OsStr::from_bytes(&names::any(&mut self.random, self.is_unix)))
+    }
+
+    /// One of the nodes; an error where there is none.
+    pub fn node(&mut self) -> io::Result<PathBuf> {
+        if self.nodes.is_empty() {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok(self.random.pick(&self.nodes).clone())
+    }
+
+    /// One of the nodes that is a file.
+    pub fn file(&mut self) -> io::Result<PathBuf> {
+        for _ in 0..8 {
+            let node = self.node()?;
+            if node.symlink_metadata()?.is_file() {
+                return Ok(node);
+            }
+        }
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    /// Bytes of a length that matters: around those of an inode, a block, a cluster.
+    pub fn content(&mut self) -> Vec<u8> {
+        let edge = *self.random.pick(&[0, 60, 156, 512, 1024, 2048, 4096, 16_384]);
+        let most = *self.random.pick(&[200, 5000, 5000, self.size / 1000, self.size / 100]);
+        let length = match self.random.below(3) {
+            0 => edge + self.random.below(3),
+            _ => self.random.below(most),
+        };
+        self.bytes(length)
+    }
+
+    /// Text-like bytes, so that an image can be packed.
+    pub fn bytes(&mut self, length: usize) -> Vec<u8> {
+        let mut line = format!("{:016x}", self.random.next()).into_bytes();
+        line.push(b'\n');
+        line.into_iter().cycle().take(length).collect()
+    }
+
+    /// An offset in a file of this size, or somewhat behind its end.
+    pub fn offset(&mut self, size: u64) -> u64 {
+        self.random.next() % (size + 1 + if self.random.below(4) == 0 { 20_000 } else { 0 })
+    }
+
+    /// Notes that a path is another now, and those below it.
+    pub fn moved(&mut self, from: &Path, to: &Path) {
+        self.nodes.retain(|path| path != to);
+        for path in self.folders.iter_mut().chain(&mut self.nodes) {
+            if let Ok(rest) = path.strip_prefix(from) {
+                *path = if rest.as_os_str().is_empty() { to.to_path_buf() } else { to.join(rest) };
+            }
+        }
+    }
+
+    /// Notes that a path is no more, and those below it.
+    pub fn gone(&mut self, gone: &Path) {
+        self.folders.retain(|path| !path.starts_with(gone));
+        self.nodes.retain(|path| !path.starts_with(gone));
+    }
+
+    /// Keeps a file open that is about to be deleted, sometimes.
+    pub fn keep_open(&mut self, path: &Path) {
+        if self.random.below(4) == 0
+            && path.symlink_metadata().is_ok_and(|metadata| metadata.is_file())
+            && let Ok(file) = File::options().read(true).write(true).open(path)
+        {
+            if self.open.len() == MOST_OPEN {
+                self.open.remove(0);
+            }
+            self.open.push(file);
+        }
+    }
+
+    /// Whether a folder may get folders.
+    pub fn is_shallow(&self, path: &Path) -> bool {
+        path.components().count() < DEEPEST
+    }
+}

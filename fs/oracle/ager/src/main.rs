@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Makes images as they are after years of use: a real mkfs makes one, Linux's own driver ages it by thousands of
+//! random operations, and lists what it then reads from it.
+//!
+//! Linux is User-mode Linux, an ordinary process whose root is this machine's, and its only program is this one:
+//! as process 1 it is the guest, else the host.
+
+mod guest;
+mod host;
+mod life;
+mod names;
+mod ops;
+
+use std::{env, process::ExitCode};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    if std::process::id() == 1 {
+        guest::run(&arguments);
+    }
+    match host::run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("ager: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Names as people never choose them.
+
+use oracle::random::Random;
+
+/// Longest name in bytes.
+const LONGEST: usize = 255;
+/// What names of FAT are made of, beside ASCII: of two, three and four bytes of UTF-8.
+const LETTERS: [char; 5] = ['ü', 'Ж', '字', '한', '😀'];
+/// What FAT allows of ASCII, dots left out: those at the end are not stored.
+const PLAIN: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_ ~!#$%&'()+,;=@[]{}^`";
+
+/// A name of 1 to 255 bytes; short ones are as frequent as in real life. Any bytes where these may be.
+pub fn any(random: &mut Random, is_unix: bool) -> Vec<u8> {
+    let most = *random.pick(&[8, 12, 20, 20, 40, 100, LONGEST]);
+    let length = 1 + random.below(most);
+    if !is_unix {
+        return for_fat(random, length);
+    }
+    let has_any_bytes = random.below(4) == 0;
+    let byte = |random: &mut Random| match has_any_bytes {
+        true => 1 + random.below(255) as u8,
+        false => *random.pick(PLAIN),
+    };
+    let name: Vec<u8> =
+        (0..length).map(|_| byte(random)).map(|byte| if byte == b'/' { b'.' } else { byte }).collect();
+    if name.iter().all(|byte| *byte == b'.') { b"dots".to_vec() } else { name }
+}
+
+fn for_fat(random: &mut Random, length: usize) -> Vec<u8> {
+    let mut name = String::new();
+    while name.len() < length {
+        match random.below(12) {
+            0 => name.push(*random.pick(&LETTERS)),
+            1 if !name.is_empty() => name.push('.'),
+            _ => name.push(char::from(*random.pick(PLAIN))),
+        }
+    }
+    while name.len() > LONGEST {
+        name.pop();
+    }
+    // A space or dot at the end would not be stored.
+    let name = name.trim_matches([' ', '.']);
+    if name.is_empty() { b"none".to_vec() } else { name.as_bytes().to_vec() }
+}
+
+/// The `number`th of many names that resemble each other.
+pub fn numbered(number: usize, length: usize) -> Vec<u8> {
+    format!("{number}-{}", "n".repeat(number * 7 % length.max(1))).into_bytes()
+}
