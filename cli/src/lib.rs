@@ -3,8 +3,6 @@
 //!
 //! Everything is read with the crates that the loader is made of. Exit codes are 0 for success, 1 for failure with
 //! one line on standard error, and 2 for wrong usage.
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
 
 mod advice;
 pub mod codes;

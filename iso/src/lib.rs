@@ -4,8 +4,6 @@
 //! The image is an ISO 9660 volume whose El Torito entry is a FAT volume with `\EFI\BOOT\BOOT*.EFI`; a GPT in
 //! its system area has the same FAT volume as EFI system partition. The same programs, label and time give
 //! the same bytes.
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
 
 mod identity;
 mod image;

@@ -4,8 +4,7 @@ def _new_crate_files_impl(ctx):
     folder = "{}/{}/{}".format(ctx.bin_dir.path, ctx.label.package, ctx.attr.crate.split("/")[1])
     ctx.actions.run(
         executable = ctx.executable._new_crate,
-        arguments = ["files", ctx.file.neighbour.path, ctx.attr.crate, folder],
-        inputs = [ctx.file.neighbour],
+        arguments = ["files", ctx.attr.crate, folder],
         outputs = ctx.outputs.outs,
         mnemonic = "NewCrate",
         progress_message = "Making the crate " + ctx.attr.crate,
@@ -17,11 +16,6 @@ new_crate_files = rule(
     attrs = {
         "crate": attr.string(
             doc = "FOLDER/NAME",
-            mandatory = True,
-        ),
-        "neighbour": attr.label(
-            allow_single_file = [".rs"],
-            doc = "the library whose lints it has",
             mandatory = True,
         ),
         "outs": attr.output_list(

@@ -5,6 +5,22 @@ load("//tools/lint:defs.bzl", "clippy_test", "format_test", "tool_test")
 
 _EDITION = "2024"
 
+# Of every library.
+_LINTS = ["-Funsafe_code", "-Wmissing_docs"]
+
+# Of those that read what others wrote: they return errors and never panic.  Their tests may.
+LIBRARY_LINTS = _LINTS + ["-Dclippy::" + lint for lint in [
+    "arithmetic_side_effects",
+    "as_conversions",
+    "expect_used",
+    "indexing_slicing",
+    "panic",
+    "unwrap_used",
+]]
+
+# The folders of the layers below programs.
+_LIBRARIES = ["boot", "fs", "net"]
+
 def _users():
     """Who may depend on a crate of this package: the groups of //tools/rust, which are the dependency law."""
     folder = native.package_name().split("/")[0]
@@ -88,7 +104,7 @@ def _campaign(name, test):
         visibility = ["//visibility:public"],
     )
 
-def rust_crate(name, deps = [], test_deps = [], test_data = [], test_env = {}, testonly = False, proc_macro_deps = [], version = "0.0.0", visibility = None, **kwargs):
+def rust_crate(name, deps = [], test_deps = [], test_data = [], test_env = {}, testonly = False, proc_macro_deps = [], version = "0.0.0", visibility = None, is_strict = None, rustc_flags = [], **kwargs):
     """A library of src/**/*.rs.
 
     Args:
@@ -101,8 +117,12 @@ def rust_crate(name, deps = [], test_deps = [], test_data = [], test_env = {}, t
         proc_macro_deps: procedural macros of this workspace
         version: what CARGO_PKG_VERSION says, in the tests, too
         visibility: of the library, by default all layers from its own upwards
-        **kwargs: more of the library: compile_data, rustc_env, rustc_flags
+        is_strict: whether clippy refuses what can panic; by default in fs, boot and net, but not in what only tests use
+        rustc_flags: more flags of the library
+        **kwargs: more of the library: compile_data, rustc_env
     """
+    if is_strict == None:
+        is_strict = native.package_name().split("/")[0] in _LIBRARIES and not testonly
     rust_library(
         name = name,
         testonly = testonly,
@@ -110,6 +130,7 @@ def rust_crate(name, deps = [], test_deps = [], test_data = [], test_env = {}, t
         crate_name = name,
         edition = _EDITION,
         proc_macro_deps = proc_macro_deps,
+        rustc_flags = (LIBRARY_LINTS if is_strict else _LINTS) + rustc_flags,
         version = version,
         visibility = visibility or _users(),
         deps = deps,

@@ -9,8 +9,6 @@
 //! assert_eq!(words.collect::<Vec<_>>(), [("start", "17"), ("entry", "23")]);
 //! ```
 #![no_std]
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
 
 /// 64-bit words of a [`block`].
 pub const BLOCK: usize = 512;

@@ -9,19 +9,6 @@
 //! assert_eq!(Arch::of_machine(0x8664), Some(Arch::X86_64));
 //! ```
 #![no_std]
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::arithmetic_side_effects,
-        clippy::as_conversions,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        clippy::panic,
-        clippy::unwrap_used
-    )
-)]
 
 #[cfg(test)]
 extern crate std;

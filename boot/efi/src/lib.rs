@@ -1,19 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Firmware data formats, without firmware: what variables, tables and devices hold, as bytes in and values out.
 #![no_std]
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::arithmetic_side_effects,
-        clippy::as_conversions,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        clippy::panic,
-        clippy::unwrap_used
-    )
-)]
 
 extern crate alloc;
 #[cfg(test)]

@@ -5,19 +5,6 @@
 //! small traits; [`boot()`] strings the steps together, tells the console what happens, and goes on with the
 //! next entry when one fails. Only a [`Verified`] payload can be handed over.
 #![no_std]
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::arithmetic_side_effects,
-        clippy::as_conversions,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        clippy::panic,
-        clippy::unwrap_used
-    )
-)]
 
 extern crate alloc;
 #[cfg(test)]

@@ -5,19 +5,6 @@
 //! A screen is 25 rows of 79 columns of ASCII, the same on serial lines and on displays; the 80th column is left
 //! alone, as writing to it scrolls some terminals.
 #![no_std]
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::arithmetic_side_effects,
-        clippy::as_conversions,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        clippy::panic,
-        clippy::unwrap_used
-    )
-)]
 
 extern crate alloc;
 #[cfg(test)]

@@ -3,8 +3,6 @@
 //!
 //! Bazel builds them first and names them in the environment; cargo does not build for UEFI, and embeds none.
 #![no_std]
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
 
 /// `loader-ARCH.efi` by architecture; empty where cargo has built the program.
 #[cfg(embedded)]

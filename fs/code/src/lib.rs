@@ -23,19 +23,6 @@
 //! Nothing but a row of a table makes a code, and the constants are computed by the compiler: what a row means and
 //! advises does not reach a program that only names codes.
 #![no_std]
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::arithmetic_side_effects,
-        clippy::as_conversions,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        clippy::panic,
-        clippy::unwrap_used
-    )
-)]
 
 #[cfg(test)]
 extern crate std;

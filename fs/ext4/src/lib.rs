@@ -17,19 +17,6 @@
 //!
 //! Sources: Linux, fs/ext4/ext4.h and fs/jbd2; Documentation/filesystems/ext4.
 #![no_std]
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::arithmetic_side_effects,
-        clippy::as_conversions,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        clippy::panic,
-        clippy::unwrap_used
-    )
-)]
 
 extern crate alloc;
 #[cfg(test)]

@@ -26,19 +26,6 @@
 //! Sources: ECMA-119, 4th edition; System Use Sharing Protocol 1.12; Rock Ridge Interchange Protocol 1.12;
 //! Joliet Specification 1; "El Torito" Bootable CD-ROM Format Specification 1.0; UEFI 2.11, 13.3.2.1.
 #![no_std]
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::arithmetic_side_effects,
-        clippy::as_conversions,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        clippy::panic,
-        clippy::unwrap_used
-    )
-)]
 
 extern crate alloc;
 #[cfg(test)]

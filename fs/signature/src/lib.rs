@@ -21,19 +21,6 @@
 //!
 //! Sources: util-linux 2.42, libblkid/src/superblocks, for places, names and order.
 #![no_std]
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::arithmetic_side_effects,
-        clippy::as_conversions,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        clippy::panic,
-        clippy::unwrap_used
-    )
-)]
 
 #[cfg(test)]
 extern crate std;

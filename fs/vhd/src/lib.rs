@@ -15,19 +15,6 @@
 //!
 //! Sources: Microsoft, Virtual Hard Disk Image Format Specification 1.0 (2006); QEMU 10.0, block/vpc.c.
 #![no_std]
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
-#![cfg_attr(
-    not(test),
-    deny(
-        clippy::arithmetic_side_effects,
-        clippy::as_conversions,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        clippy::panic,
-        clippy::unwrap_used
-    )
-)]
 
 extern crate alloc;
 #[cfg(test)]

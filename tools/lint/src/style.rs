@@ -49,6 +49,7 @@ pub fn check(root: &Path, files: &[PathBuf]) -> Vec<String> {
             check_rust(&name, &text, &mut fault);
         } else if name.ends_with(".bazel") || name.ends_with(".bzl") {
             check_starlark(&text, &mut fault);
+            check_build(&name, &text, file.with_file_name("Cargo.toml").exists(), &mut fault);
         }
         if text.starts_with("#!") && !SHELL.contains(&&*name) {
             fault(
@@ -111,15 +112,13 @@ fn check_rust(name: &str, text: &str, fault: &mut impl FnMut(usize, &str)) {
     if code.lines().count() > LONGEST && !name.contains("/tests/") {
         fault(LONGEST, "the file is longer than 400 lines without its tests");
     }
-    if name.ends_with("/src/lib.rs") && LIBRARIES.iter().any(|l| name.starts_with(&format!("{l}/"))) {
-        if !text.contains("#![forbid(unsafe_code)]") {
-            fault(1, "a library without #![forbid(unsafe_code)]");
-        }
-        // The oracle is for host tests only.
-        let lints = ["arithmetic_side_effects", "indexing_slicing", "unwrap_used", "panic,"];
-        if name != "fs/oracle/src/lib.rs" && !lints.iter().all(|lint| text.contains(lint)) {
-            fault(1, "a library without the lints of the house (fs/block/src/lib.rs shows them)");
-        }
+}
+
+/// A library below the programs is a `rust_crate`, which gives it the lints of the house.
+fn check_build(name: &str, text: &str, has_crate: bool, fault: &mut impl FnMut(usize, &str)) {
+    let is_library = LIBRARIES.iter().any(|layer| name.starts_with(&format!("{layer}/")));
+    if is_library && has_crate && !text.contains("\nrust_crate(") && !text.contains("\nrust_tool(") {
+        fault(1, "a library that is no rust_crate, and so without the lints of the house");
     }
 }
 
@@ -175,12 +174,14 @@ mod tests {
 
     #[test]
     fn a_library_needs_its_lints() {
-        let mut faults = Vec::new();
-        let text = "// SPDX-License-Identifier: BSD-3-Clause\n#![no_std]\n";
-        check_rust("fs/x/src/lib.rs", text, &mut |_, what| faults.push(what.to_string()));
-        assert_eq!(faults.len(), 2, "{faults:?}");
-        faults.clear();
-        check_rust("iso/src/lib.rs", text, &mut |_, what| faults.push(what.to_string()));
-        assert_eq!(faults.len(), 0);
+        let count = |name: &str, text: &str, has_crate| {
+            let mut count = 0;
+            check_build(name, text, has_crate, &mut |_, _| count += 1);
+            count
+        };
+        let (ours, other) = ("load(\"x\")\n\nrust_crate(\n)\n", "load(\"x\")\n\nrust_library(\n)\n");
+        assert_eq!(count("fs/x/BUILD.bazel", ours, true), 0);
+        assert_eq!(count("fs/x/BUILD.bazel", other, true), 1);
+        assert_eq!(count("fs/BUILD.bazel", other, false) + count("iso/BUILD.bazel", other, true), 0);
     }
 }

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Bazel, called from a program that Bazel runs.
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
 
 use std::{
     env,

@@ -23,10 +23,7 @@ Makes the library FOLDER/NAME; FOLDER is fs, boot or net.
   tools/bazel run //tools:new-crate -- boot/fdt     something that a boot needs
 
 The program itself: new_crate make FOLDER/NAME
-                    new_crate files LIB.rs FOLDER/NAME OUT   its files only, with the lints of LIB.rs, below OUT";
-
-/// Where the lints of all libraries are taken from.
-const NEIGHBOUR: &str = "fs/block/src/lib.rs";
+                    new_crate files FOLDER/NAME OUT   its files only, below OUT";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -37,7 +34,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         ["make", path] => make(path),
-        ["files", neighbour, path, out] => files(Path::new(neighbour), path, Path::new(out)),
+        ["files", path, out] => files(path, Path::new(out)),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
@@ -65,14 +62,14 @@ fn make(path: &str) -> Result<String, String> {
     }
     let cargo = root.join("Cargo.toml");
     let manifest = manifest::with(&read(&cargo)?, &name)?;
-    let files = template::files(&name, &read(&root.join(NEIGHBOUR))?)?;
+    let files = template::files(&name);
     write_all(&root.join(name.path()), &files)?;
     fs::write(&cargo, manifest).map_err(|e| format!("{}: {e}", cargo.display()))?;
     Ok(next(&root, &name))
 }
 
-fn files(neighbour: &Path, path: &str, out: &Path) -> Result<String, String> {
-    let files = template::files(&Name::parse(path)?, &read(neighbour)?)?;
+fn files(path: &str, out: &Path) -> Result<String, String> {
+    let files = template::files(&Name::parse(path)?);
     write_all(out, &files)?;
     Ok(format!("{} files", files.len()))
 }

@@ -3,17 +3,12 @@
 
 use crate::name::Name;
 
-/// The files by their paths below the crate's folder; the lints are those of `neighbour`, another library.
-///
-/// # Errors
-/// The neighbour has no lints where they are looked for.
-pub fn files(name: &Name<'_>, neighbour: &str) -> Result<Vec<(&'static str, String)>, String> {
-    let lints = lints(neighbour)?;
+/// The files by their paths below the crate's folder.
+pub fn files(name: &Name<'_>) -> Vec<(&'static str, String)> {
     let letters: String = name.own.to_uppercase().chars().take(4).collect();
     let magic = letters + &"\\0".repeat(4usize.saturating_sub(name.own.len()));
     let fill = |text: &str| {
-        let text = text.replace("@LINTS@\n", lints).replace("@MAGIC@", &magic);
-        text.replace("@NAME@", name.own).replace("@PATH@", &name.path())
+        text.replace("@MAGIC@", &magic).replace("@NAME@", name.own).replace("@PATH@", &name.path())
     };
     let files = [
         ("Cargo.toml", CARGO),
@@ -23,15 +18,7 @@ pub fn files(name: &Name<'_>, neighbour: &str) -> Result<Vec<(&'static str, Stri
         ("src/fuzz.rs", FUZZ),
         ("tests/properties.rs", PROPERTIES),
     ];
-    Ok(files.map(|(file, text)| (file, fill(text))).into())
-}
-
-/// From `#![no_std]` to the end of the lints.
-fn lints(neighbour: &str) -> Result<&str, String> {
-    let start = neighbour.find("#![no_std]\n").ok_or("the neighbour has no #![no_std]")?;
-    let rest = neighbour.get(start..).unwrap_or_default();
-    let end = rest.find("\n)]\n").ok_or("the neighbour has no lints")?;
-    Ok(rest.get(..end + "\n)]\n".len()).unwrap_or_default())
+    files.map(|(file, text)| (file, fill(text))).into()
 }
 
 const CARGO: &str = r#"[package]
@@ -78,7 +65,7 @@ const LIB: &str = r#"// SPDX-License-Identifier: BSD-3-Clause
 //! ```
 //!
 //! Sources: the specification, with its version.
-@LINTS@
+#![no_std]
 
 pub mod fuzz;
 
@@ -188,20 +175,12 @@ proptest! {
 mod tests {
     use super::*;
 
-    const NEIGHBOUR: &str =
-        "//! Text.\n#![no_std]\n#![warn(missing_docs)]\n#![cfg_attr(\n    not(test)\n)]\n\nmod a;\n";
-
     #[test]
     fn nothing_is_left_to_be_filled_in() {
         for path in ["fs/x", "net/longer_name"] {
-            let files = files(&Name::parse(path).unwrap(), NEIGHBOUR).unwrap();
+            let files = files(&Name::parse(path).unwrap());
             assert_eq!(files.len(), 6);
             assert!(files.iter().all(|(_, text)| !text.contains('@') || text.contains("@crates")), "{path}");
-            let lib = &files.iter().find(|(file, _)| *file == "src/lib.rs").unwrap().1;
-            assert!(lib.contains(
-                "version.\n#![no_std]\n#![warn(missing_docs)]\n#![cfg_attr(\n    not(test)\n)]\n\npub"
-            ));
         }
-        assert!(files(&Name::parse("fs/x").unwrap(), "mod a;\n").is_err(), "a neighbour without lints");
     }
 }
