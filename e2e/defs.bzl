@@ -14,6 +14,13 @@ GRUB = [
 # In its place, `cloud-boot inspect` on the disks says what is expected: the default entry, its files and options.
 INSPECTED = "inspected:"
 
+def by_fw_cfg(words):
+    """Options of QEMU that give the loader settings, the words `cloudboot.KEY=VALUE`."""
+    return [
+        "-fw_cfg",
+        "name=opt/org.cloudboot/cmdline,string=" + words,
+    ]
+
 # Bazel's classes of time limits, seconds.
 _CLASSES = [
     ("short", 60),

@@ -1,7 +1,7 @@
 """Disks that cannot be booted, each with its own message, and their twins, which differ in one thing and boot."""
 
 load("//e2e/disks:defs.bzl", "mini_disk")
-load(":defs.bzl", "FIRST_LINE", "GRUB", "qemu_test")
+load(":defs.bzl", "FIRST_LINE", "GRUB", "by_fw_cfg", "qemu_test")
 
 # A kernel's first lines, and those of the canary behind it.
 _KERNEL = [
@@ -26,10 +26,7 @@ _ODD = {
 }
 
 # Where nothing sets the menu's time, there would be a countdown.
-_HIDDEN = {"qemu_options": [
-    "-fw_cfg",
-    "name=opt/org.cloudboot/cmdline,string=cloudboot.menu=hidden",
-]}
+_HIDDEN = {"qemu_options": by_fw_cfg("cloudboot.menu=hidden")}
 
 # What is refused: the line that says why, what is wrong with the disk, and by which test's disk it differs in one
 # byte, name or number only.

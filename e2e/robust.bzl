@@ -1,18 +1,7 @@
 """What real machines have: other blocks, long menus, programs that come back."""
 
 load("//e2e/disks:defs.bzl", "mini_disk")
-load(":defs.bzl", "FIRST_LINE", "GRUB", "qemu_test")
-
-_OPTIONS = {
-    "always": [
-        "-fw_cfg",
-        "name=opt/org.cloudboot/cmdline,string=cloudboot.menu=always",
-    ],
-    "hidden": [
-        "-fw_cfg",
-        "name=opt/org.cloudboot/cmdline,string=cloudboot.menu=hidden",
-    ],
-}
+load(":defs.bzl", "FIRST_LINE", "GRUB", "by_fw_cfg", "qemu_test")
 
 # Starts the shell by its path before anything else.
 _SHELL_FIRST = """\
@@ -30,7 +19,7 @@ _ROBUST = {
     ),
     "sixty_four_entries": struct(
         disk = {"failing_entries": 62},
-        machine = {"qemu_options": _OPTIONS["always"]},
+        machine = {"qemu_options": by_fw_cfg("cloudboot.menu=always")},
         expect = [
             "^Entries 1 to 18 of 64",
             "    Failing 17 ",
@@ -56,7 +45,7 @@ _ROBUST = {
         },
         machine = {
             "loader_seconds": 60,
-            "qemu_options": _OPTIONS["hidden"],
+            "qemu_options": by_fw_cfg("cloudboot.menu=hidden"),
         },
         expect = [
             "^warning: discover hd*gpt15 /loader/entries: E-ENTRY-LIMIT more than 1000 boot entries",

@@ -55,9 +55,9 @@ const BOOT_TARGET: &str = "//iso:boot";
 /// Environment variable that names a file of `@firmware`; //e2e/runner:demo sets it.
 const FIRMWARE: &str = "DEMO_FIRMWARE";
 
-/// To the login prompt of our own disk: four times and more what the slowest architecture takes on a quiet
+/// To the login prompt of our own disk: ten times and more what the slowest architecture takes on a quiet
 /// machine of two processors.
-const LIMIT: Duration = Duration::from_secs(600);
+const LIMIT: Duration = Duration::from_secs(1500);
 
 /// What is waited for.
 const PROMPT: &str = "login:";
@@ -72,6 +72,10 @@ const ACCOUNT: [&str; 6] = [
     "type:systemctl is-system-running --wait; systemd-analyze time<enter>",
     "^Startup finished in * (userspace)",
 ];
+
+/// For our own disk: systemd gives devices 90 seconds, then there is no prompt; on a busy machine udev alone may need
+/// more.
+const PATIENT: &str = "cloudboot.cmdline.extra=systemd.default_device_timeout_sec=600";
 
 /// Lines of the console repeated below a failure.
 const LAST_LINES: usize = 12;
@@ -116,14 +120,18 @@ fn prepare(arch: Arch, image: Option<Disk>, interactive: bool) -> Result<(Machin
     say(&format!("building {}", targets.join(" and ")));
     bazel.build(&[], &targets)?;
     let boot = bazel.output(BOOT_TARGET, ".iso")?;
+    // Where the disk names no console, it is this one.
+    let mut settings = vec![arch.console_setting()];
+    if image.is_none() {
+        settings.push(PATIENT.into());
+    }
     let disk = image.map_or_else(|| bazel.output(&disk_target, ".raw").map(Disk::raw), Ok)?;
     let file = disk.file.clone();
     let machine = Machine {
         boot: Some(Boot::Cd(boot)),
         disks: vec![disk],
         serial: if interactive { Serial::WithMonitor } else { Serial::Typed },
-        // Where the disk names no console, it is this one.
-        settings: arch.console_setting().into(),
+        settings: settings.join(" ").into(),
         ..Machine::new(arch, Firmware::raw(firmware(arch, "code")?, firmware(arch, "vars")?))
     };
     Ok((machine, file))
