@@ -49,7 +49,9 @@ pub fn check(root: &Path, files: &[PathBuf]) -> Vec<String> {
             check_rust(&name, &text, &mut fault);
         } else if name.ends_with(".bazel") || name.ends_with(".bzl") {
             check_starlark(&text, &mut fault);
-            check_build(&name, &text, file.with_file_name("Cargo.toml").exists(), &mut fault);
+            if name.ends_with("/BUILD.bazel") {
+                check_build(&name, &text, file.with_file_name("Cargo.toml").exists(), &mut fault);
+            }
         }
         if text.starts_with("#!") && !SHELL.contains(&&*name) {
             fault(
