@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Block group descriptors.
 
+use core::mem::offset_of;
+
 use block::BlockRead;
 use filesystem::{Error, Fault};
 use zerocopy::{
@@ -34,7 +36,7 @@ struct Raw {
 }
 
 /// Where `bg_checksum` stands.
-const CHECKSUM_AT: usize = 0x1e;
+const CHECKSUM_AT: usize = offset_of!(Raw, bg_checksum);
 /// Where `bg_inode_table_hi` stands, in descriptors of 64 bytes.
 const TABLE_HI_AT: usize = 0x28;
 /// Largest descriptor: `EXT4_MAX_DESC_SIZE`.
@@ -66,7 +68,7 @@ pub fn inode_table<D: BlockRead>(
     let high =
         bytes.get(TABLE_HI_AT..).and_then(|rest| rest.first_chunk().copied()).map_or(0, u32::from_le_bytes);
     let table = u64::from(high) << 32 | u64::from(raw.bg_inode_table_lo.get());
-    Ok((BlockNumber(table), offset.after(0x8)))
+    Ok((BlockNumber(table), offset.within(offset_of!(Raw, bg_inode_table_lo))))
 }
 
 /// The checksum that the descriptor should have; none where there is none.

@@ -2,6 +2,7 @@
 //! Inodes.
 
 use alloc::vec::Vec;
+use core::mem::offset_of;
 
 use filesystem::{Attr, Error, Fault, FileType, Timestamp};
 use zerocopy::{
@@ -30,10 +31,10 @@ const EXTENTS_FL: u32 = 0x8_0000;
 const INLINE_DATA_FL: u32 = 0x1000_0000;
 /// `EXT4_CASEFOLD_FL`
 const CASEFOLD_FL: u32 = 0x4000_0000;
-/// Where `i_block` stands.
-const BLOCK_AT: u64 = 0x28;
 /// Bytes of `i_block`.
 const BLOCK_BYTES: u64 = 60;
+/// Where `i_checksum_lo` stands.
+const CHECKSUM_AT: usize = offset_of!(Raw, i_checksum_lo);
 /// Bytes of an inode of the first revision.
 const FIRST: usize = 128;
 /// Bytes of extra fields up to and including `i_mtime_extra`.
@@ -204,7 +205,7 @@ impl Inode {
 
     /// Where `i_block` stands on the device.
     pub fn block_offset(&self) -> ByteOffset {
-        self.offset.after(BLOCK_AT)
+        self.offset.within(offset_of!(Raw, i_block))
     }
 
     /// Whether `i_block` is the root of an extent tree.
@@ -261,7 +262,7 @@ fn extra(rest: &[u8], offset: ByteOffset) -> Result<Option<Extra>, Error> {
     };
     let size = extra.i_extra_isize.get();
     if usize::from(size) > rest.len() || !size.is_multiple_of(4) {
-        return Err(corrupt(Fault::Range, "ext4_inode.i_extra_isize", offset.after(0x80), size));
+        return Err(corrupt(Fault::Range, "ext4_inode.i_extra_isize", offset.within(FIRST), size));
     }
     Ok((size >= 4).then_some(extra))
 }
@@ -275,7 +276,7 @@ fn verify(
 ) -> Result<(), Error> {
     let zeros = [0, 0];
     let (Some(head), Some(reserved), Some(rest)) =
-        (bytes.get(..0x7c), bytes.get(0x7e..FIRST), bytes.get(FIRST..))
+        (bytes.get(..CHECKSUM_AT), bytes.get(offset_of!(Raw, i_reserved)..FIRST), bytes.get(FIRST..))
     else {
         return Err(corrupt(Fault::Truncated, "ext4_inode", offset, 0u64));
     };
@@ -293,5 +294,5 @@ fn verify(
         return Ok(());
     }
     let fault = Fault::Checksum { computed: u64::from(computed) };
-    Err(corrupt(fault, "ext4_inode.i_checksum", offset.after(0x7c), stored))
+    Err(corrupt(fault, "ext4_inode.i_checksum", offset.within(CHECKSUM_AT), stored))
 }

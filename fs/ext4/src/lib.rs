@@ -51,7 +51,7 @@ use filesystem::{
 
 pub use units::InodeNumber;
 
-use crate::{files::Files, inode::Inode, journal::Replayed, volume::Volume};
+use crate::{files::Files, inode::Inode, journal::Replayed, units::ByteOffset, volume::Volume};
 
 /// Longest target of a symbolic link: `PATH_MAX` of Linux.
 const LONGEST_LINK: u64 = 4096;
@@ -70,7 +70,8 @@ pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
         return Ok(false);
     }
     let mut magic = [0; 2];
-    device.read_at(superblock::OFFSET.saturating_add(superblock::MAGIC_AT), &mut magic)?;
+    let place = ByteOffset(superblock::OFFSET).within(superblock::MAGIC_AT);
+    device.read_at(place.0, &mut magic)?;
     Ok(u16::from_le_bytes(magic) == superblock::MAGIC)
 }
 

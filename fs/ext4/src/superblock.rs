@@ -4,7 +4,7 @@
 mod raw;
 
 use alloc::{string::String, vec::Vec};
-use core::{fmt::Write, iter::successors};
+use core::{fmt::Write, iter::successors, mem::offset_of};
 
 use block::BlockRead;
 use filesystem::{Error, Fault, Identity};
@@ -30,9 +30,9 @@ pub const SIZE: u64 = 1024;
 /// `s_magic`
 pub const MAGIC: u16 = 0xef53;
 /// Where `s_magic` stands in it.
-pub const MAGIC_AT: u64 = 0x38;
+pub const MAGIC_AT: usize = offset_of!(Raw, s_magic);
 /// Bytes that `s_checksum` covers: all before it.
-pub const CHECKSUM_AT: usize = 0x3fc;
+pub const CHECKSUM_AT: usize = offset_of!(Raw, s_checksum);
 /// Copies of a superblock that are written to: those of 4 TiB with blocks of 1 KiB where every group has one.
 const MOST_BACKUPS: u64 = 1 << 19;
 /// `EXT4_CRC32C_CHKSUM`
@@ -125,14 +125,14 @@ impl Superblock {
                 return Err(fault(
                     Fault::Range,
                     "ext4_super_block.s_checksum_type",
-                    0x175,
+                    offset_of!(Raw, s_checksum_type),
                     raw.s_checksum_type,
                 ));
             }
             let computed = crc32c(!0, bytes.get(..CHECKSUM_AT).unwrap_or_default());
             if computed != raw.s_checksum.get() {
                 let wrong = Fault::Checksum { computed: u64::from(computed) };
-                return Err(fault(wrong, "ext4_super_block.s_checksum", 0x3fc, raw.s_checksum.get()));
+                return Err(fault(wrong, "ext4_super_block.s_checksum", CHECKSUM_AT, raw.s_checksum.get()));
             }
         }
         if let Some(feature) = features::unreadable(raw.s_feature_incompat.get()) {
@@ -255,22 +255,37 @@ impl Raw {
     fn blocks(&self, device_size: u64) -> Result<(u64, u64), Error> {
         let log = self.s_log_block_size.get();
         let block_size = 1024u64.checked_shl(log).filter(|_| log <= 6);
-        let block_size = block_size.ok_or_else(|| range("ext4_super_block.s_log_block_size", 0x18, log))?;
+        let block_size = block_size.ok_or_else(|| {
+            range("ext4_super_block.s_log_block_size", offset_of!(Raw, s_log_block_size), log)
+        })?;
         let cluster_log = self.s_log_cluster_size.get();
         if self.has_ro_compat(RO_COMPAT_BIGALLOC) && !(log..=LARGEST_CLUSTER_LOG).contains(&cluster_log) {
-            return Err(range("ext4_super_block.s_log_cluster_size", 0x1c, cluster_log));
+            return Err(range(
+                "ext4_super_block.s_log_cluster_size",
+                offset_of!(Raw, s_log_cluster_size),
+                cluster_log,
+            ));
         }
         let is_64bit = self.has_incompat(INCOMPAT_64BIT);
         let high = if is_64bit { u64::from(self.s_blocks_count_hi.get()) } else { 0 };
         let blocks = high << 32 | u64::from(self.s_blocks_count_lo.get());
         let is_on_device = blocks.checked_mul(block_size).is_some_and(|size| size <= device_size);
         if !is_on_device {
-            return Err(fault(Fault::Range, "ext4_super_block.s_blocks_count_lo", 0x4, blocks));
+            return Err(fault(
+                Fault::Range,
+                "ext4_super_block.s_blocks_count_lo",
+                offset_of!(Raw, s_blocks_count_lo),
+                blocks,
+            ));
         }
         // With blocks of 1 KiB the superblock is in block 1; bigalloc counts it to group 0 all the same.
         let first = self.s_first_data_block.get();
         if u64::from(first) >= blocks || first > u32::from(block_size == 1024) {
-            return Err(range("ext4_super_block.s_first_data_block", 0x14, first));
+            return Err(range(
+                "ext4_super_block.s_first_data_block",
+                offset_of!(Raw, s_first_data_block),
+                first,
+            ));
         }
         Ok((block_size, blocks))
     }
@@ -282,11 +297,19 @@ impl Raw {
         // A group has as many clusters as its bitmap has bits: only with bigalloc more blocks than that.
         let is_bigalloc = self.has_ro_compat(RO_COMPAT_BIGALLOC);
         if blocks == 0 || (!is_bigalloc && u64::from(blocks) > bits) {
-            return Err(range("ext4_super_block.s_blocks_per_group", 0x20, blocks));
+            return Err(range(
+                "ext4_super_block.s_blocks_per_group",
+                offset_of!(Raw, s_blocks_per_group),
+                blocks,
+            ));
         }
         let inodes = self.s_inodes_per_group.get();
         if inodes == 0 || u64::from(inodes) > bits {
-            return Err(range("ext4_super_block.s_inodes_per_group", 0x28, inodes));
+            return Err(range(
+                "ext4_super_block.s_inodes_per_group",
+                offset_of!(Raw, s_inodes_per_group),
+                inodes,
+            ));
         }
         Ok((u64::from(blocks), inodes))
     }
@@ -296,12 +319,20 @@ impl Raw {
         // Revision 0 has no field for it.
         let inode = if self.s_rev_level.get() == 0 { 128 } else { self.s_inode_size.get() };
         if inode < 128 || !inode.is_power_of_two() || u64::from(inode) > block_size {
-            return Err(range("ext4_super_block.s_inode_size", 0x58, u32::from(inode)));
+            return Err(range(
+                "ext4_super_block.s_inode_size",
+                offset_of!(Raw, s_inode_size),
+                u32::from(inode),
+            ));
         }
         let is_64bit = self.has_incompat(INCOMPAT_64BIT);
         let (least, descriptor) = if is_64bit { (64, self.s_desc_size.get()) } else { (32, 32) };
         if !(least..=LARGEST_DESCRIPTOR).contains(&descriptor) || !descriptor.is_power_of_two() {
-            return Err(range("ext4_super_block.s_desc_size", 0xfe, u32::from(descriptor)));
+            return Err(range(
+                "ext4_super_block.s_desc_size",
+                offset_of!(Raw, s_desc_size),
+                u32::from(descriptor),
+            ));
         }
         Ok((u64::from(inode), u64::from(descriptor)))
     }
@@ -315,11 +346,11 @@ impl Raw {
     }
 }
 
-fn fault(fault: Fault, structure: &'static str, field: u64, found: impl Into<u64>) -> Error {
-    corrupt(fault, structure, OFFSET.saturating_add(field), found)
+fn fault(fault: Fault, structure: &'static str, field: usize, found: impl Into<u64>) -> Error {
+    corrupt(fault, structure, ByteOffset(OFFSET).within(field), found)
 }
 
-fn range(structure: &'static str, field: u64, found: u32) -> Error {
+fn range(structure: &'static str, field: usize, found: u32) -> Error {
     fault(Fault::Range, structure, field, found)
 }
 

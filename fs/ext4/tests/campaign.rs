@@ -301,7 +301,8 @@ fn crc(sum: u32, bytes: &[u8]) -> u32 {
 #[test]
 fn repair_leaves_a_sound_image_as_it_is() {
     let made = [None, Some("jo -c -v 3")].map(|journal| image("repair", EXT4, journal));
-    let aged = ["small", "small_crash"].map(|name| aged::image(name).bytes);
+    // Not that of a power failure: until its journal is replayed, what is in its places is not sound.
+    let aged = [aged::image("small").bytes];
     for (number, sound) in made.into_iter().chain(aged).enumerate() {
         // Every inode, and every block at least once.
         let mut image = sound.clone();

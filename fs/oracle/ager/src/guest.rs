@@ -146,3 +146,31 @@ fn modules(names: &[&str]) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_host_asks_for_is_what_the_guest_does() {
+        let ageing = Ageing {
+            options: "utf8=1".into(),
+            seed: u64::MAX,
+            operations: 2,
+            names: 3,
+            most: 4,
+            crash: true,
+        };
+        let task = Task { filesystem: "vfat".into(), ageing: Some(ageing), manifest: "/a/b".into() };
+        let mut arguments = task.to_arguments();
+        assert!(arguments.iter().all(|argument| !argument.is_empty() && !argument.contains(' ')));
+        arguments.push("console=tty0".into());
+        let read = Task::from_arguments(&arguments).unwrap();
+        assert_eq!(read.to_arguments(), task.to_arguments());
+        let Some(Ageing { seed, operations, names, most, crash, .. }) = read.ageing else { panic!() };
+        assert_eq!((seed, operations, names, most, crash), (u64::MAX, 2, 3, 4, true));
+        let list = Task { ageing: None, ..task };
+        assert!(Task::from_arguments(&list.to_arguments()).unwrap().ageing.is_none());
+        assert!(Task::from_arguments(&arguments[..4]).is_none());
+    }
+}

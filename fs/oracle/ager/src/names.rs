@@ -48,3 +48,30 @@ fn for_fat(random: &mut Random, length: usize) -> Vec<u8> {
 pub fn numbered(number: usize, length: usize) -> Vec<u8> {
     format!("{number}-{}", "n".repeat(number * 7 % length.max(1))).into_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What FAT forbids, beside control characters.
+    const FORBIDDEN: &[u8] = b"\"*/:<>?\\|";
+
+    #[test]
+    fn names_are_short_and_long_and_allowed() {
+        let mut random = Random::new(1, 0);
+        for is_unix in [true, false] {
+            let names: Vec<Vec<u8>> = (0..5000).map(|_| any(&mut random, is_unix)).collect();
+            assert!(names.iter().all(|name| (1..=LONGEST).contains(&name.len())));
+            assert!(names.iter().any(|name| name.len() == 1) && names.iter().any(|name| name.len() > 240));
+            assert!(!names.iter().any(|name| name.contains(&0) || name.contains(&b'/')));
+            assert!(!names.iter().any(|name| name == b"." || name == b".."));
+            if !is_unix {
+                assert!(names.iter().all(|name| std::str::from_utf8(name).is_ok()));
+                assert!(!names.iter().flatten().any(|byte| *byte < 32 || FORBIDDEN.contains(byte)));
+                assert!(!names.iter().any(|name| name.ends_with(b".") || name.ends_with(b" ")));
+            }
+        }
+        assert!(numbered(9999, 240).len() <= LONGEST);
+        assert_ne!(numbered(1, 1), numbered(2, 1));
+    }
+}
