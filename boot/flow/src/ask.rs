@@ -29,15 +29,17 @@ impl<'a> Offer<'a> {
         config: &Config,
         operator: &dyn Operator,
     ) -> Option<Self> {
-        let timeout = match Opening::decide(wishes) {
-            Opening::Never => return None,
-            // Nothing starts by itself, so that a countdown would lead nowhere.
-            _ if !queue.starts_unattended() && queue.is_held_back() && config.menu() != Setting::Hidden => {
-                None
-            }
+        let opening = Opening::decide(wishes);
+        if !queue.starts_unattended() {
+            // A countdown would lead nowhere: the menu waits for somebody who may start what does not start by itself.
+            let is_shown =
+                opening != Opening::Never && config.menu() != Setting::Hidden && queue.is_held_back();
+            return is_shown.then(|| Self { cursor: queue.head, ..Self::default() });
+        }
+        let timeout = match opening {
             Opening::Shown(timeout) => timeout,
             Opening::Hidden if operator.is_asking() => None,
-            Opening::Hidden => return None,
+            Opening::Hidden | Opening::Never => return None,
         };
         Some(Self { cursor: queue.head, timeout, message: String::new() })
     }

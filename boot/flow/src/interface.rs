@@ -71,8 +71,8 @@ impl<'a> Wanted<'a> {
         let mut this = Self::default();
         if let Some(wanted) = &once.entry {
             this.once = find(wanted);
-            this.setup =
-                this.once.is_none() && variables.has_setup() && pattern::fits(wanted, FIRMWARE_SETUP);
+            let is_setup = pattern::fits(&wanted.to_ascii_lowercase(), FIRMWARE_SETUP);
+            this.setup = this.once.is_none() && variables.has_setup() && is_setup;
             if this.once.is_none() && !this.setup {
                 unmet(ENTRY_ONE_SHOT, wanted);
             }

@@ -83,6 +83,19 @@ fn with_image(name: &str) -> Disk {
 }
 
 #[test]
+fn other_programs_keep_what_their_entries_give_them() {
+    let entry = "title X\nefi /x.efi\noptions a b\n";
+    let disk = Disk::default().file("/loader/entries/x.conf", entry).file("/x.efi", program());
+    let machine = Machine::new(&[disk]).settings("cloudboot.cmdline.extra=kernel=only");
+    check(vec![Scenario(
+        "an entry of the Boot Loader Specification",
+        machine,
+        &[ONE, "choose \"X\" from hd0 /loader/entries/x.conf", "obtain /x.efi (1.5 KiB)", "start \"X\": a b"],
+        End::Started("X: a b at /x.efi".into()),
+    )]);
+}
+
+#[test]
 fn unified_kernel_images() {
     let plain = "/EFI/Linux/x.efi";
     check(vec![

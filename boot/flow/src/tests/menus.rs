@@ -58,6 +58,16 @@ fn when_it_is_shown() {
             started("a"),
         ),
         Scenario(
+            "not before a target that does not exist",
+            waiting("cloudboot.target=c"),
+            &[
+                TWO,
+                "failed: choose c: E-CHOOSE-TARGET no entry has this id or title; there are: a, b; returning to the \
+                 firmware",
+            ],
+            End::Ended(Ended::NothingFound),
+        ),
+        Scenario(
             "the cursor stands on what would start",
             waiting("cloudboot.target=b"),
             &[TWO, "[menu at b, 5 s]", "BOOTS hd0 b"],

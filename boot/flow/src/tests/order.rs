@@ -27,7 +27,12 @@ fn by_default() {
     let default_b = Disk::default().grub("set timeout=0\nset default=b", &["a", "b"]);
     check(vec![
         Scenario("the first entry", abc(), &[THREE, "BOOTS hd0 a"], started("a")),
-        Scenario("the default", Machine::new(&[default_b.clone()]), &[TWO, "BOOTS hd0 b"], started("b")),
+        Scenario(
+            "the default",
+            Machine::new(std::slice::from_ref(&default_b)),
+            &[TWO, "BOOTS hd0 b"],
+            started("b"),
+        ),
         Scenario(
             "the default is broken",
             Machine::new(&[default_b.without("/b")]),
