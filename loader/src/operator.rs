@@ -79,13 +79,12 @@ fn wait(input: &mut Input, timer: &Timer) -> Event {
     let pressed = input.wait_for_key_event().ok();
     // SAFETY: the clone is only waited for, and dropped before the timer closes its event.
     let tick = timer.0.as_ref().map(|event| unsafe { event.unsafe_clone() });
-    match (pressed, tick) {
-        // The timer comes first, so that a keyboard which always signals does not stop the countdown.
-        (Some(pressed), Some(tick)) => match boot::wait_for_event(&[tick, pressed]) {
-            Ok(1) => read(input).map_or(Event::Nothing, Event::Key),
-            _ => Event::Tick,
-        },
-        _ => {
+    // The timer comes first, so that a keyboard which always signals does not stop the countdown.
+    let signalled = tick.zip(pressed).and_then(|(tick, pressed)| boot::wait_for_event(&[tick, pressed]).ok());
+    match signalled {
+        Some(0) => Event::Tick,
+        Some(_) => read(input).map_or(Event::Nothing, Event::Key),
+        None => {
             boot::stall(TICK);
             Event::Tick
         }
