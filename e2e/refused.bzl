@@ -1,6 +1,6 @@
 """Disks that cannot be booted, each with its own message, and their twins, which differ in one thing and boot."""
 
-load("//e2e/disks:defs.bzl", "mini_disk")
+load("//e2e/disks:defs.bzl", "mini_disk", "settings_in_section", "with_loader")
 load(":defs.bzl", "FIRST_LINE", "GRUB", "by_fw_cfg", "qemu_test")
 
 # A kernel's first lines, and those of the canary behind it.
@@ -206,8 +206,47 @@ _TWINS = {
     ),
 }
 
+def _other_loader():
+    """Two versions of the loader, and nothing else that could be booted: neither starts the other."""
+    name = "another_version_of_the_loader_is_refused_x86_64"
+    settings_in_section(
+        name = name + "_loader",
+        arch = "x86_64",
+        cmdline = "cloudboot.debug",
+        program = "//loader:loader_x86_64",
+        tags = ["manual"],
+    )
+    mini_disk(
+        name = name + "_empty",
+        arch = "x86_64",
+        kernel_name = "memo",
+        shape = "names",
+    )
+    with_loader(
+        name = name + "_disk",
+        arch = "x86_64",
+        disk = ":{}_empty".format(name),
+        loader = ":{}_loader".format(name),
+    )
+    qemu_test(
+        name = name,
+        timeout = 60,
+        arch = "x86_64",
+        boot = "//iso:boot",
+        disks = [":{}_disk".format(name)],
+        expect = [
+            FIRST_LINE + "x86_64",
+            "^failed: choose entries: E-CHOOSE-NONE ",
+            "returning to the firmware",
+            "^BdsDxe: No bootable option",
+        ],
+        forbid = _KERNEL + GRUB + ["^choose \""],
+        quiet_after = 1,
+    )
+
 def refused_tests():
     """A test of each of them, NAME_is_refused_x86_64 and NAME_x86_64, and its disk."""
+    _other_loader()
     for name, case in _REFUSED.items():
         test = name + "_is_refused_x86_64"
         qemu_test(

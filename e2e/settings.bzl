@@ -185,9 +185,33 @@ def _no_word():
         forbid = GRUB,
     )
 
+def _too_long():
+    """A file of settings that is too long is named, and the older file is not read in its place."""
+    name = "settings_too_long_x86_64"
+    with_loader(
+        name = name + "_disk",
+        arch = "x86_64",
+        cmdline = "cloudboot.cmdline.extra=" + "x" * 70000,
+        disk = "//e2e/disks:mini_x86_64",
+        loader = "//loader:loader_x86_64",
+    )
+    qemu_test(
+        name = name,
+        arch = "x86_64",
+        disks = [":{}_disk".format(name)],
+        expect = [
+            FIRST_LINE + "x86_64",
+            "^configure: E-CONFIG-LINE (\\cloudboot\\cmdline): longer than 64 KiB",
+            "^choose \"Mini\"",
+            "mini: userspace on x86_64",
+        ],
+        forbid = GRUB + ["xxxxxxxx"],
+    )
+
 def settings_tests():
     """Tests of settings, and of what a kernel is given."""
     for arch in ["x86_64", "aarch64"]:
         _every_source(arch)
     _locked()
     _no_word()
+    _too_long()

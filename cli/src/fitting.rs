@@ -6,14 +6,12 @@ use entries::{File, Found};
 use image::{
     Machine,
     kernel::{self, Kind},
-    pe::{self, Headers, Pe},
+    pe::{self, Headers},
     uki::{self, Part},
 };
 use qemu::emulated;
-use vfs::{Node, Volume, Volumes};
+use vfs::{Node, Volumes};
 
-/// Bytes of a program that may be a loader of ours.
-const LARGEST_LOADER: u64 = 8 << 20;
 /// Bytes of a command line.
 const LONGEST_LINE: u64 = 64 << 10;
 
@@ -45,12 +43,12 @@ pub fn of_images(volumes: &Volumes) -> Vec<Arch> {
 /// The entries, where the one that the loader of an architecture would boot is for it.
 fn fitting(volumes: &Volumes, arch: Arch) -> Option<Found> {
     let found = find(volumes, arch);
-    let first = flow::choose(&found.entries, None, None).ok().and_then(|chosen| chosen.first().copied());
-    (machine_of(volumes, first?) == Some(machine(arch))).then_some(found)
+    let first = flow::default_entry(volumes, &found)?;
+    (machine_of(volumes, first) == Some(machine(arch))).then_some(found)
 }
 
 fn find(volumes: &Volumes, arch: Arch) -> Found {
-    entries::discover(volumes, flow::arch(machine(arch)), &is_loader)
+    flow::entries_of(volumes, machine(arch))
 }
 
 /// The machine that an entry's kernel or program is for; none where it does not say.
@@ -82,11 +80,4 @@ fn open<'v>(volumes: &'v Volumes, file: &File) -> Option<(Node<'v>, Vec<u8>, u64
     let length = node.read_at(0, &mut head).ok()?;
     head.truncate(length);
     Some((node, head, size))
-}
-
-/// Whether a program is a loader of ours: the one that boots does not offer itself.
-fn is_loader(volume: &Volume, path: &str) -> bool {
-    let Ok(bytes) = volume.read(path.as_bytes(), LARGEST_LOADER) else { return false };
-    let section = Pe::parse(&bytes).ok().and_then(|pe| pe.section(Part::Sbat.name()));
-    section.is_some_and(|text| text.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"cloud-boot,")))
 }

@@ -2,11 +2,11 @@
 //! Whole disks, through the firmware's Block I/O protocol.
 
 use alloc::{boxed::Box, format, rc::Rc, string::String, vec, vec::Vec};
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
 use block::{BlockRead, ReadError, check_bounds};
 use efi::device_path;
-use flow::Place;
+use flow::{Disk, Place};
 use uefi::{
     CString16, Handle,
     boot::{self, OpenProtocolAttributes, OpenProtocolParams, ScopedProtocol, SearchType},
@@ -26,36 +26,26 @@ const BOUNCE: usize = 128 * 1024;
 /// The firmware's disks.
 #[derive(Default)]
 pub struct FirmwareDisks {
-    /// The device paths of those that were given out last, in their order.
-    paths: RefCell<Vec<Vec<u8>>>,
+    /// Those that were given out last, in their order.
+    given: RefCell<Vec<device_path::Disk>>,
 }
 
 impl flow::Disks for FirmwareDisks {
-    fn disks(&self) -> Vec<vfs::Disk> {
-        let mut found: Vec<(Vec<u8>, BlockDevice)> = boot::find_handles::<BlockIO>()
+    fn disks(&self) -> Vec<Disk> {
+        let mut found: Vec<(device_path::Disk, BlockDevice)> = boot::find_handles::<BlockIO>()
             .unwrap_or_default()
             .into_iter()
-            .filter_map(|handle| Some((path_bytes(handle), BlockDevice::open(handle)?)))
+            .filter_map(|handle| {
+                let device = BlockDevice::of(handle)?;
+                Some((device_path::Disk { path: path_bytes(handle), block_size: device.block_size }, device))
+            })
             .collect();
         // Handles come in the order in which drivers happened to start; device paths are stable.
-        found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        let (paths, disks): (_, Vec<_>) = found.into_iter().unzip();
-        *self.paths.borrow_mut() = paths;
-        let disks = disks.into_iter().enumerate();
-        disks.map(|(i, disk)| vfs::Disk { name: format!("hd{i}"), device: Rc::new(disk) }).collect()
-    }
-
-    fn names(&self) -> Vec<String> {
-        device_path::linux_names(self.paths.borrow().iter().map(Vec::as_slice))
-    }
-
-    fn own_program(&self) -> Vec<u8> {
-        files::own_program().unwrap_or_default()
-    }
-
-    fn rename(&self, place: &Place, name: &str) -> Result<(), String> {
-        let (volume, path) = self.volume_of(place).ok_or("the firmware has no driver for its volume")?;
-        files::rename(volume, &path, name).map_err(|error| format!("EFI status {}", error.status()))
+        found.sort_unstable_by(|a, b| a.0.path.cmp(&b.0.path));
+        let (given, devices): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        let names = device_path::linux_names(given.iter().map(|disk| disk.path.as_slice()));
+        *self.given.borrow_mut() = given;
+        names.into_iter().zip(devices).map(|(name, device)| Disk { name, device: Rc::new(device) }).collect()
     }
 
     fn connect(&self) {
@@ -66,13 +56,20 @@ impl flow::Disks for FirmwareDisks {
     }
 }
 
+impl flow::Tries for FirmwareDisks {
+    fn rename(&self, place: &Place, name: &str) -> Result<(), String> {
+        let (volume, path) = self.volume_of(place).ok_or("the firmware has no driver for its volume")?;
+        files::rename(volume, &path, name).map_err(|error| format!("EFI status {}", error.status()))
+    }
+}
+
 impl FirmwareDisks {
     /// The volume, as the firmware's own drivers know it, on which a file stands, and the file's name there.
     pub fn volume_of(&self, place: &Place) -> Option<(Handle, CString16)> {
-        let paths = self.paths.borrow();
-        let disk = paths.get(place.disk)?;
+        let given = self.given.borrow();
+        let disk = given.get(place.disk)?;
         let handles = boot::find_handles::<SimpleFileSystem>().unwrap_or_default();
-        let is_it = |handle: &Handle| device_path::is_on_disk(&path_bytes(*handle), disk, place.partition);
+        let is_it = |handle: &Handle| disk.holds(&path_bytes(*handle), place.partition.as_ref());
         let volume = handles.into_iter().find(is_it)?;
         Some((volume, CString16::try_from(name_of(place).as_str()).ok()?))
     }
@@ -93,9 +90,9 @@ fn name_of(place: &Place) -> String {
 /// Opens a protocol of `handle` without taking it from the drivers that use it.
 pub fn open<P: uefi::proto::ProtocolPointer + ?Sized>(handle: Handle) -> Option<ScopedProtocol<P>> {
     let params = OpenProtocolParams { handle, agent: boot::image_handle(), controller: None };
-    // SAFETY: GET_PROTOCOL does not keep the firmware from removing the protocol. Nothing that we call while
-    // we hold it disconnects drivers: `connect` only adds, and the disks are dropped before `StartImage`
-    // hands control to anything else.
+    // SAFETY: GET_PROTOCOL does not keep the firmware from removing the protocol, and every caller is done with it
+    // before it calls anything that may (`StartImage`, `ConnectController`) or waits for a key. A handle that is
+    // gone is refused: the firmware looks it up among those that exist.
     unsafe { boot::open_protocol::<P>(params, OpenProtocolAttributes::GetProtocol) }.ok()
 }
 
@@ -104,9 +101,12 @@ pub fn path_bytes(handle: Handle) -> Vec<u8> {
     open::<DevicePath>(handle).map(|path| path.as_bytes().to_vec()).unwrap_or_default()
 }
 
-/// One whole disk.
+/// One whole disk. Its protocol is opened anew for each transfer: a program that was started and came back may have
+/// disconnected drivers, and a stick may have been pulled.
 struct BlockDevice {
-    protocol: RefCell<ScopedProtocol<BlockIO>>,
+    handle: Handle,
+    /// The disk was changed or pulled, so that what was read of it fits nothing that may be read now.
+    is_gone: Cell<bool>,
     bounce: RefCell<Vec<u8>>,
     media_id: u32,
     block_size: u32,
@@ -117,7 +117,7 @@ struct BlockDevice {
 
 impl BlockDevice {
     /// The disk behind a handle; nothing for partitions, empty drives and media we cannot address.
-    fn open(handle: Handle) -> Option<Self> {
+    fn of(handle: Handle) -> Option<Self> {
         let protocol = open::<BlockIO>(handle)?;
         let media = protocol.get()?.media();
         if media.is_logical_partition() || !media.is_media_present() {
@@ -130,7 +130,8 @@ impl BlockDevice {
         let size = media.last_block().checked_add(1)?.checked_mul(u64::from(block_size))?;
         let (media_id, align) = (media.media_id(), usize::try_from(media.io_align()).ok()?.max(1));
         Some(Self {
-            protocol: RefCell::new(protocol),
+            handle,
+            is_gone: Cell::new(false),
             bounce: RefCell::default(),
             media_id,
             block_size,
@@ -142,12 +143,21 @@ impl BlockDevice {
     /// Reads whole blocks into a buffer that is aligned as the device wants.
     fn transfer(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         let lba = offset / u64::from(self.block_size);
-        let mut protocol = self.protocol.borrow_mut();
-        let protocol =
-            protocol.get_mut().ok_or_else(|| ReadError::reading(offset, "no Block I/O interface"))?;
+        let mut protocol = open::<BlockIO>(self.handle).filter(|_| !self.is_gone.get());
+        let protocol = protocol.as_mut().and_then(|protocol| protocol.get_mut());
+        let Some(protocol) = protocol.filter(|protocol| self.is_same(protocol)) else {
+            self.is_gone.set(true);
+            return Err(ReadError::reading(offset, "the disk is gone, or another medium is in it"));
+        };
         protocol
             .read_blocks(self.media_id, lba, buf)
             .map_err(|error| ReadError::reading(offset, format!("EFI status {}", error.status())))
+    }
+
+    /// Whether the protocol still leads to what was found.
+    fn is_same(&self, protocol: &BlockIO) -> bool {
+        let media = protocol.media();
+        media.is_media_present() && (media.media_id(), media.block_size()) == (self.media_id, self.block_size)
     }
 
     /// Reads up to `buf.len()` bytes at `offset` in one transfer and returns how many: straight into `buf`

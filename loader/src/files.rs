@@ -3,38 +3,31 @@
 
 use alloc::{vec, vec::Vec};
 
-use efi::device_path;
 use uefi::{
-    CStr16, CString16, Handle, Status, boot,
-    proto::{
-        loaded_image::LoadedImage,
-        media::{
-            file::{File, FileAttribute, FileInfo, FileMode, RegularFile},
-            fs::SimpleFileSystem,
-        },
+    CStr16, CString16, Handle, Status,
+    proto::media::{
+        file::{File, FileAttribute, FileInfo, FileMode, RegularFile},
+        fs::SimpleFileSystem,
     },
 };
 
 use crate::disks::open;
 
-/// Files that are read here have at most so many bytes.
-const LONGEST: u64 = 64 * 1024 * 1024;
-
-/// A file's bytes; none where it cannot be read, or is longer than `limit`.
-pub fn read(volume: Handle, name: &CStr16, limit: u64) -> Option<Vec<u8>> {
-    let mut file = open_file(volume, name, FileMode::Read).ok()?;
-    let size = file.get_boxed_info::<FileInfo>().ok()?.file_size();
-    let mut bytes = vec![0; usize::try_from(size).ok().filter(|_| size <= limit)?];
-    let read = file.read(&mut bytes).ok()?;
+/// The first bytes of a file, at most `limit`; none where there is no such file.
+///
+/// # Errors
+/// The firmware's status.
+pub fn read_start(volume: Handle, name: &CStr16, limit: usize) -> uefi::Result<Option<Vec<u8>>> {
+    let mut file = match open_file(volume, name, FileMode::Read) {
+        Ok(file) => file,
+        Err(error) if error.status() == Status::NOT_FOUND => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let size = file.get_boxed_info::<FileInfo>()?.file_size();
+    let mut bytes = vec![0; usize::try_from(size).unwrap_or(limit).min(limit)];
+    let read = file.read(&mut bytes)?;
     bytes.truncate(read);
-    Some(bytes)
-}
-
-/// The file that this program was started from.
-pub fn own_program() -> Option<Vec<u8>> {
-    let image = open::<LoadedImage>(boot::image_handle())?;
-    let name = device_path::file_name(image.file_path()?.as_bytes())?;
-    read(image.device()?, &CString16::try_from(name.as_str()).ok()?, LONGEST)
+    Ok(Some(bytes))
 }
 
 /// Gives a file a new name in the same folder.

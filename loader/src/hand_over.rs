@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 use core::convert::Infallible;
 
-use flow::{Console as _, Payload, Refused, Verified, codes};
+use flow::{Console as _, Content, Payload, Permit, Refused, Verified, codes};
 
 use crate::{
     console::Console,
@@ -27,10 +27,22 @@ pub struct Firmware<'a> {
 }
 
 impl flow::HandOver for Firmware<'_> {
-    fn hand_over(&self, payload: Verified<Payload>, starting: &dyn Fn()) -> Result<Infallible, Refused> {
-        let Payload { image, initrd, options, devicetree, place, .. } = payload.into_inner();
+    fn hand_over(
+        &self,
+        payload: Verified<Payload>,
+        permit: Permit,
+        starting: &dyn Fn(),
+    ) -> Result<Infallible, Refused> {
+        let (image, options, path, initrd, devicetree) = match payload.into_inner(permit).content {
+            Content::Kernel { image, initrd, options, devicetree } => {
+                (image, Some(options), None, initrd, devicetree)
+            }
+            Content::Program { image, options, place } => {
+                let path = place.and_then(|place| self.disks.path_of(&place));
+                (image, options, path, Vec::new(), None)
+            }
+        };
         let size = image.len() + initrd.len();
-        let path = place.and_then(|place| self.disks.path_of(&place));
         let image = Image::load(image, path.as_deref())?;
         let options = options.map(|options| ucs2(&options));
         if let Some(options) = &options {

@@ -29,8 +29,8 @@ mod sbat;
 mod stack;
 mod variables;
 
-use config::{Config, OnFailure, Trust};
-use flow::{Console as _, Ended, Journal, Parts};
+use config::{Config, Trust};
+use flow::{Console as _, Ended, Journal, Platform, Policy};
 use image::Machine;
 use uefi::{
     Status, boot, entry,
@@ -85,21 +85,22 @@ extern "C" fn run(stack: &Stack) -> usize {
     let disks = FirmwareDisks::default();
     let is_locked = trust != Trust::Open;
     let report = config.debug().then_some(stack);
-    let parts = Parts {
+    let platform = Platform {
         disks: &disks,
         console: &console,
         clock: &clock,
         memory: &FreeMemory,
+        tries: &disks,
         hand_over: &Firmware { disks: &disks, is_locked, report },
         operator: &Operator,
         variables: &Variables,
-        machine: MACHINE,
+        policy: Policy { machine: MACHINE, is_locked },
         version: VERSION,
-        is_locked,
+        exit: "returning to the firmware",
     };
-    match flow::boot(&parts, &config) {
+    match flow::boot(&platform, &config) {
         Ended::FirmwareSetup => variables::open_setup(),
-        _ if config.failure() == OnFailure::Reboot => runtime::reset(ResetType::COLD, Status::SUCCESS, None),
+        Ended::Reset => runtime::reset(ResetType::COLD, Status::SUCCESS, None),
         Ended::NothingFound => Status::NOT_FOUND.0,
         Ended::AllFailed => Status::LOAD_ERROR.0,
     }

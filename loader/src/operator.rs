@@ -5,7 +5,6 @@ use core::{fmt::Write, time::Duration};
 
 use menu::{Key, Menu, Outcome, Row, Screen};
 use uefi::{
-    Event,
     boot::{self, EventType, TimerTrigger, Tpl},
     proto::console::text::{Color, Input, Key as Pressed, Output, ScanCode},
     system,
@@ -30,8 +29,9 @@ impl flow::Operator for Operator {
             system::with_stdout(|output| show(output, &screen, before.as_ref()));
             before = Some(screen);
             let (outcome, has_run_out) = match system::with_stdin(|input| wait(input, &timer)) {
-                Some(key) => (menu.key(key), false),
-                None => (menu.tick(TICK), true),
+                Event::Key(key) => (menu.key(key), false),
+                Event::Tick => (menu.tick(TICK), true),
+                Event::Nothing => (Outcome::Stay, false),
             };
             if outcome != Outcome::Stay {
                 system::with_stdout(clear);
@@ -41,8 +41,17 @@ impl flow::Operator for Operator {
     }
 }
 
+/// What ends a wait.
+enum Event {
+    Key(Key),
+    /// The timer fired.
+    Tick,
+    /// A key was pressed that makes no character, such as Shift.
+    Nothing,
+}
+
 /// A timer that fires again and again; stopped when dropped.
-struct Timer(Option<Event>);
+struct Timer(Option<uefi::Event>);
 
 impl Timer {
     fn start() -> Self {
@@ -62,25 +71,27 @@ impl Drop for Timer {
     }
 }
 
-/// The next key; none when the timer fires first.
-fn wait(input: &mut Input, timer: &Timer) -> Option<Key> {
+/// The next key, or the timer.
+fn wait(input: &mut Input, timer: &Timer) -> Event {
     if let Some(key) = read(input) {
-        return Some(key);
+        return Event::Key(key);
     }
     let pressed = input.wait_for_key_event().ok();
     // SAFETY: the clone is only waited for, and dropped before the timer closes its event.
     let tick = timer.0.as_ref().map(|event| unsafe { event.unsafe_clone() });
-    match (pressed, tick) {
-        (Some(pressed), Some(tick)) => {
-            // One of the two is signalled; which one, the next read tells.
-            let _ = boot::wait_for_event(&[pressed, tick]);
+    // The timer comes first, so that a keyboard which always signals does not stop the countdown.
+    let signalled = tick.zip(pressed).and_then(|(tick, pressed)| boot::wait_for_event(&[tick, pressed]).ok());
+    match signalled {
+        Some(0) => Event::Tick,
+        Some(_) => read(input).map_or(Event::Nothing, Event::Key),
+        None => {
+            boot::stall(TICK);
+            Event::Tick
         }
-        _ => boot::stall(TICK),
     }
-    read(input)
 }
 
-/// A key that was pressed; none where there is none, or it means nothing here.
+/// A key that was pressed; none where there is none.
 fn read(input: &mut Input) -> Option<Key> {
     Some(match input.read_key().ok().flatten()? {
         Pressed::Printable(c) => match char::from(c) {
@@ -101,7 +112,7 @@ fn read(input: &mut Input) -> Option<Key> {
             ScanCode::END => Key::End,
             ScanCode::DELETE => Key::Delete,
             ScanCode::ESCAPE => Key::Escape,
-            _ => return None,
+            _ => Key::Other,
         },
     })
 }

@@ -7,14 +7,15 @@ use alloc::vec::Vec;
 use config::{Origin, Text};
 use efi::smbios;
 use image::pe::Headers;
-use uefi::{CStr16, cstr16, proto::loaded_image::LoadedImage};
+use uefi::{CStr16, Status, cstr16, proto::loaded_image::LoadedImage};
 
 use crate::{disks::open, files, machine, variables};
 
 /// Where the file stands on the volume that the loader was started from; the second is the older name.
 const FILES: [&CStr16; 2] = [cstr16!("\\cloudboot\\cmdline"), cstr16!("\\cmdline")];
-/// Longer files are no command lines.
-const LONGEST: u64 = 64 * 1024;
+/// Bytes of the file that are read: more than a command line has, in the wider of its two encodings, so that one that
+/// is too long is seen to be.
+const MOST: usize = 2 * config::LONGEST + 4;
 
 /// The texts of the sources that need nothing but firmware, weakest first.
 pub fn sources() -> Vec<Text> {
@@ -22,7 +23,7 @@ pub fn sources() -> Vec<Text> {
         return Vec::new();
     };
     let section = section(&image, ".cmdline").map(|bytes| Text::new(Origin::Section, bytes));
-    let file = image.device().and_then(file).map(|bytes| Text::new(Origin::File, &bytes));
+    let file = image.device().and_then(file);
     let options = image.load_options_as_bytes().map(|bytes| Text::new(Origin::LoadOptions, bytes));
     let [cmdline, target] = variables::texts();
     let cmdline = cmdline.map(|bytes| Text::new(Origin::Variable, &bytes));
@@ -45,7 +46,12 @@ pub fn section<'a>(image: &'a LoadedImage, name: &str) -> Option<&'a [u8]> {
     memory.get(start..)?.get(..usize::try_from(section.size).ok()?)
 }
 
-/// The bytes of the first of the files that is there.
-fn file(device: uefi::Handle) -> Option<Vec<u8>> {
-    FILES.iter().find_map(|name| files::read(device, name, LONGEST))
+/// The text of the first of the files that is there. One that cannot be read is not passed over.
+fn file(device: uefi::Handle) -> Option<Text> {
+    FILES.iter().find_map(|name| match files::read_start(device, name, MOST) {
+        Ok(bytes) => Some(Text::new(Origin::File, &bytes?)),
+        // A volume without a driver has no files.
+        Err(error) if error.status() == Status::UNSUPPORTED => None,
+        Err(_) => Some(Text::unreadable(Origin::File)),
+    })
 }

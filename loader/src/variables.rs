@@ -25,6 +25,8 @@ const CLOUD_BOOT: VariableVendor = VariableVendor(guid!("c10ddb07-83c5-4d3e-9b76
 /// What the booted system sees and the next boot does not.
 const VOLATILE: VariableAttributes =
     VariableAttributes::BOOTSERVICE_ACCESS.union(VariableAttributes::RUNTIME_ACCESS);
+/// What the next boot sees, too.
+const LASTING: VariableAttributes = VOLATILE.union(VariableAttributes::NON_VOLATILE);
 
 /// The firmware's variables.
 pub struct Variables;
@@ -36,6 +38,10 @@ impl flow::Variables for Variables {
 
     fn write(&self, vendor: Vendor, name: &str, value: &[u8]) {
         set(&guid_of(vendor), name, VOLATILE, value);
+    }
+
+    fn store(&self, vendor: Vendor, name: &str, value: &[u8]) {
+        set(&guid_of(vendor), name, LASTING, value);
     }
 
     fn remove(&self, vendor: Vendor, name: &str) {
@@ -94,8 +100,7 @@ pub fn secure_boot() -> &'static str {
 /// Resets the machine and has the firmware open its setup.
 pub fn open_setup() -> ! {
     let wanted = global("OsIndications") | interface::BOOT_TO_FIRMWARE_SETUP;
-    let kept = VOLATILE.union(VariableAttributes::NON_VOLATILE);
-    set(&VariableVendor::GLOBAL_VARIABLE, "OsIndications", kept, &wanted.to_le_bytes());
+    set(&VariableVendor::GLOBAL_VARIABLE, "OsIndications", LASTING, &wanted.to_le_bytes());
     runtime::reset(ResetType::WARM, Status::SUCCESS, None)
 }
 

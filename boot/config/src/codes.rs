@@ -17,6 +17,6 @@ code::table! {
         "the key is right and does nothing here: it is for another program of this project, or for a later version",
         "nothing";
     pub(crate) LINE: Code = "E-CONFIG-LINE",
-        "a source is no command line (too long, too many words) and is ignored as a whole",
+        "a source is not a command line (unreadable, too long, too many words) and is ignored as a whole",
         "shorten it: 64 KiB, 4096 words";
 }

@@ -118,6 +118,9 @@ impl Config {
 
     fn add(&mut self, text: &Text, trust: Trust) {
         let origin = text.origin();
+        if !text.is_readable() {
+            return self.note(Problem::Line { origin, cause: "cannot be read" });
+        }
         if text.as_str().len() > LONGEST {
             return self.note(Problem::Line { origin, cause: "longer than 64 KiB" });
         }
@@ -448,6 +451,9 @@ mod tests {
 
     #[test]
     fn a_line_has_limits() {
+        let unreadable = Config::resolve(&[Text::unreadable(Origin::File)], Trust::Open);
+        let line = Problem::Line { origin: Origin::File, cause: "cannot be read" };
+        assert_eq!(unreadable.problems(), [line]);
         for line in ["a ".repeat(5000), "a".repeat(LONGEST + 1)] {
             let config = resolve(&[(Origin::File, &line)], Trust::Open);
             assert!(matches!(config.problems(), [Problem::Line { .. }]));

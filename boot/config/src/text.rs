@@ -14,6 +14,7 @@ use crate::{
 pub struct Text {
     origin: Origin,
     text: Secret,
+    is_readable: bool,
 }
 
 impl Text {
@@ -32,7 +33,12 @@ impl Text {
         };
         let text = Secret::new(text);
         wipe(decoded);
-        Self { origin, text }
+        Self { origin, text, is_readable: true }
+    }
+
+    /// A source that is there and cannot be read. It says nothing, which is a problem.
+    pub fn unreadable(origin: Origin) -> Self {
+        Self { origin, text: Secret::new(""), is_readable: false }
     }
 
     /// A text that sets one key to all of a value, as the variable `CloudBootTarget` does.
@@ -58,12 +64,17 @@ impl Text {
         }
         let text = Secret::new(line.trim_ascii_end());
         wipe(line);
-        Self { origin, text }
+        Self { origin, text, is_readable: true }
     }
 
     /// Where it comes from.
     pub fn origin(&self) -> Origin {
         self.origin
+    }
+
+    /// Whether it could be read.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.is_readable
     }
 
     /// The text.

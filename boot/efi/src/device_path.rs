@@ -4,6 +4,7 @@
 //! Spec: UEFI 2.11, section 10.3. Paths are bytes here, with or without the node that ends them.
 
 use alloc::{format, string::String, vec::Vec};
+use core::ops::Range;
 
 const HARDWARE: u8 = 1;
 const HARDWARE_MEMORY_MAPPED: u8 = 3;
@@ -16,6 +17,8 @@ const END: u8 = 0x7f;
 const END_ENTIRE: u8 = 0xff;
 /// Bytes in front of a node's data: type, subtype, length.
 const HEADER: usize = 4;
+/// Bytes of a block where an MBR counts them.
+const SECTOR: u32 = 512;
 
 /// A node: type, subtype, data.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -77,11 +80,14 @@ pub fn file_name(path: &[u8]) -> Option<String> {
     Some(name)
 }
 
-/// A partition, as a hard drive node names it (section 10.3.5.1).
+/// A partition, as a hard drive node names it (section 10.3.5.1). The firmware's number of it is left out: it counts
+/// an MBR's slots in its own way.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct HardDrive {
-    /// Its number in the table, from 1.
-    pub number: u32,
+    /// Its first block.
+    pub start: u64,
+    /// Its length in blocks.
+    pub blocks: u64,
     /// Its GUID, where the table is a GPT.
     pub guid: Option<String>,
 }
@@ -89,28 +95,51 @@ pub struct HardDrive {
 impl HardDrive {
     /// The partition of a path's last node; none where that is something else.
     pub fn of(path: &[u8]) -> Option<Self> {
-        let last = nodes(path).last()?;
-        if (last.kind, last.sub) != (MEDIA, MEDIA_HARD_DRIVE) {
+        Self::parse(nodes(path).last()?)
+    }
+
+    fn parse(node: Node<'_>) -> Option<Self> {
+        if (node.kind, node.sub) != (MEDIA, MEDIA_HARD_DRIVE) {
             return None;
         }
         // Number, start and size, signature, the table's format, the signature's type.
-        let data: &[u8; 38] = last.data.try_into().ok()?;
-        let (number, rest) = data.split_first_chunk()?;
-        let signature = rest.get(16..32)?.first_chunk()?;
+        let data: &[u8; 38] = node.data.try_into().ok()?;
+        let [start, blocks] = [4, 12].map(|at| Some(u64::from_le_bytes(*data.get(at..)?.first_chunk()?)));
+        let signature = data.get(20..36)?.first_chunk()?;
         let is_guid = data.last() == Some(&2);
-        Some(Self { number: u32::from_le_bytes(*number), guid: is_guid.then(|| guid(signature)) })
+        Some(Self { start: start?, blocks: blocks?, guid: is_guid.then(|| guid(signature)) })
+    }
+
+    /// Whether these bytes of the disk are the partition's, in blocks of this size.
+    fn covers(&self, bytes: &Range<u64>, block_size: u32) -> bool {
+        let byte = |block: u64| block.checked_mul(block_size.into());
+        byte(self.start) == Some(bytes.start)
+            && self.start.checked_add(self.blocks).and_then(byte) == Some(bytes.end)
     }
 }
 
-/// Whether `path` is that of `disk` with nothing behind it but partition `number`, or nothing at all.
-pub fn is_on_disk(path: &[u8], disk: &[u8], number: Option<u32>) -> bool {
-    let rest = without_end(path).strip_prefix(without_end(disk));
-    rest.is_some_and(|rest| match number {
-        None => rest.is_empty(),
-        Some(number) => {
-            nodes(rest).count() == 1 && HardDrive::of(rest).is_some_and(|drive| drive.number == number)
-        }
-    })
+/// A whole disk, as firmware knows it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Disk {
+    /// Its device path.
+    pub path: Vec<u8>,
+    /// Bytes of its logical blocks.
+    pub block_size: u32,
+}
+
+impl Disk {
+    /// Whether `path` is that of the partition which is these `bytes` of the disk, or without them that of the disk
+    /// itself. A logical partition stands behind the node of its extended one.
+    ///
+    /// Partitions are known by where they are: firmware does not count the empty slots of an MBR.
+    pub fn holds(&self, path: &[u8], bytes: Option<&Range<u64>>) -> bool {
+        let Some(rest) = without_end(path).strip_prefix(without_end(&self.path)) else { return false };
+        let Some(bytes) = bytes else { return rest.is_empty() };
+        // Blocks of 512 bytes also on media with larger ones: the MBR of a CD that is a disk, too, counts so.
+        nodes(rest).all(|node| HardDrive::parse(node).is_some())
+            && HardDrive::of(rest)
+                .is_some_and(|drive| [self.block_size, SECTOR].iter().any(|size| drive.covers(bytes, *size)))
+    }
 }
 
 /// What Linux probably calls whole disks (`vda`, `sdb`, `nvme0n1`): the kind of the last node of each path, and a
@@ -164,8 +193,13 @@ mod tests {
 
     /// As EDK II gives it for partition 1 of a virtio disk: PciRoot(0)/Pci(4,0)/HD(1,GPT,...).
     fn partition(number: u8, signature: u8) -> Vec<u8> {
+        node(number, signature, 2048, 4096)
+    }
+
+    fn node(number: u8, signature: u8, start: u64, blocks: u64) -> Vec<u8> {
         let mut node = vec![4, 1, 42, 0, number, 0, 0, 0];
-        node.extend([0; 16]);
+        node.extend(start.to_le_bytes());
+        node.extend(blocks.to_le_bytes());
         node.extend([0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66, 8, 9, 10, 11, 12, 13, 14, 15]);
         node.extend([2, signature]);
         node
@@ -178,15 +212,37 @@ mod tests {
     fn a_partition_is_its_last_node() {
         let path = [DISK.as_slice(), &partition(3, 2), &THE_END].concat();
         let guid = "00112233-4455-6677-0809-0a0b0c0d0e0f";
-        assert_eq!(HardDrive::of(&path), Some(HardDrive { number: 3, guid: Some(guid.into()) }));
+        assert_eq!(
+            HardDrive::of(&path),
+            Some(HardDrive { start: 2048, blocks: 4096, guid: Some(guid.into()) })
+        );
         let by_mbr = [DISK.as_slice(), &partition(3, 1)].concat();
-        assert_eq!(HardDrive::of(&by_mbr), Some(HardDrive { number: 3, guid: None }));
+        assert_eq!(HardDrive::of(&by_mbr), Some(HardDrive { start: 2048, blocks: 4096, guid: None }));
         assert_eq!(HardDrive::of(&DISK), None);
         let cut = &path[..path.len() - 6];
         assert_eq!(HardDrive::of(cut), None, "the node reaches beyond the path: {:?}", nodes(cut).last());
-        assert!(is_on_disk(&path, &DISK, Some(3)) && !is_on_disk(&path, &DISK, Some(1)));
-        assert!(is_on_disk(&[DISK.as_slice(), &THE_END].concat(), &DISK, None));
-        assert!(!is_on_disk(&path, &DISK, None) && !is_on_disk(&path, &DISK[..12], Some(3)));
+    }
+
+    #[test]
+    fn a_partition_is_known_by_its_place() {
+        let disk = |path: &[u8], block_size| Disk { path: path.to_vec(), block_size };
+        let (whole, mebibyte) = (disk(&DISK, 512), 1 << 20);
+        let bytes = mebibyte..3 * mebibyte;
+        for number in [1, 3] {
+            let path = [DISK.as_slice(), &partition(number, 1), &THE_END].concat();
+            assert!(whole.holds(&path, Some(&bytes)), "the number does not matter");
+            assert!(disk(&DISK, 2048).holds(&path, Some(&bytes)), "an MBR's sectors");
+            assert!(!whole.holds(&path, Some(&(mebibyte..2 * mebibyte))), "another length");
+            assert!(!whole.holds(&path, Some(&(0..2 * mebibyte))), "another start");
+            assert!(!whole.holds(&path, None) && !disk(&DISK[..12], 512).holds(&path, Some(&bytes)));
+        }
+        let large = [DISK.as_slice(), &node(1, 2, 256, 512)].concat();
+        assert!(disk(&DISK, 4096).holds(&large, Some(&bytes)) && !whole.holds(&large, Some(&bytes)));
+        let logical = [DISK.as_slice(), &node(2, 1, 1, 9000), &partition(5, 1), &THE_END].concat();
+        assert!(whole.holds(&logical, Some(&bytes)));
+        assert!(whole.holds(&[DISK.as_slice(), &THE_END].concat(), None));
+        let endless = [DISK.as_slice(), &node(1, 1, u64::MAX, 2)].concat();
+        assert!(!whole.holds(&endless, Some(&bytes)));
     }
 
     #[test]

@@ -13,7 +13,10 @@ pub fn fuzz(data: &[u8]) {
         structure.strings().take(300).for_each(drop);
     }
     let _ = (device_path::HardDrive::of(data), device_path::file_name(data), device_path::file(data, &text));
-    let _ = (device_path::linux_names(data.chunks(40)), device_path::is_on_disk(data, &[], Some(1)));
+    let _ = (
+        device_path::linux_names(data.chunks(40)),
+        device_path::Disk::default().holds(data, Some(&(0..512))),
+    );
     let _ = (device_text::of(data), load_option::number(&text), load_option::order(data).count());
     let _ = load_option::LoadOption::parse(data).map(|option| device_text::of(option.paths));
     let _ = (varstore::find(data), varstore::read(data));

@@ -34,6 +34,8 @@ pub const ENTRY_SELECTED: &str = "LoaderEntrySelected";
 pub const BOOT_COUNT_PATH: &str = "LoaderBootCountPath";
 /// Read: the entry to start, until it is set anew.
 pub const ENTRY_DEFAULT: &str = "LoaderEntryDefault";
+/// Read and written: the entry that was started last, kept while the default is [`SAVED`].
+pub const ENTRY_LAST_BOOTED: &str = "LoaderEntryLastBooted";
 /// Read and removed: the entry to start this time.
 pub const ENTRY_ONE_SHOT: &str = "LoaderEntryOneShot";
 /// Read: [`Timeout`].
@@ -42,8 +44,12 @@ pub const CONFIG_TIMEOUT: &str = "LoaderConfigTimeout";
 pub const CONFIG_TIMEOUT_ONE_SHOT: &str = "LoaderConfigTimeoutOneShot";
 
 /// What this loader can do: the two timeouts (bits 0, 1), default and one-shot entry (2, 3), counting of tries (4), a
-/// separate boot partition (5), sort keys (8), device trees of entries (10), `menu-disabled` (13).
-pub const FEATURES: u64 = 1 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 10 | 1 << 13;
+/// separate boot partition (5), sort keys (8), the saved entry (9), device trees of entries (10), `menu-disabled` (13).
+pub const FEATURES: u64 =
+    1 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 13;
+
+/// The default that means the entry which was started last.
+pub const SAVED: &str = "@saved";
 
 /// Identifier of the entry that opens the firmware's setup.
 pub const FIRMWARE_SETUP: &str = "auto-reboot-to-firmware-setup";

@@ -13,6 +13,7 @@ pub mod fw_cfg;
 pub mod interface;
 pub mod load_option;
 pub mod log;
+pub mod pattern;
 pub mod smbios;
 pub mod text;
 pub mod varstore;

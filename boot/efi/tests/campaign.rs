@@ -68,7 +68,7 @@ fn smbios_table() {
 #[test]
 fn device_path_of_a_file() {
     let mut partition = vec![4, 1, 42, 0, 15, 0, 0, 0];
-    partition.extend([0; 16]);
+    partition.extend([2048u64, 4096].iter().flat_map(|number| number.to_le_bytes()));
     partition.extend(1..=16);
     partition.extend([2, 2]);
     let disk = [2, 1, 12, 0, 0xd0, 0x41, 3, 0x0a, 0, 0, 0, 0, 1, 1, 6, 0, 0, 4];
@@ -81,7 +81,8 @@ fn device_path_of_a_file() {
             let bytes = all(&*device);
             let _ = device_path::linux_names(bytes.chunks(18));
             let volume = bytes.get(..60).unwrap_or_default();
-            let is_partition = HardDrive::of(volume).is_some_and(|drive| drive.number == 15);
+            let is_partition =
+                HardDrive::of(volume).is_some_and(|drive| (drive.start, drive.blocks) == (2048, 4096));
             let name = device_path::file_name(bytes.get(60..).unwrap_or_default());
             let is_whole = is_partition && name.as_deref() == Some("\\EFI\\BOOT\\BOOTX64.EFI");
             usize::from(device_path::nodes(&bytes).next().is_some()) + usize::from(is_whole)

@@ -229,6 +229,9 @@ pub struct Found {
     /// Why command lines must not be edited, a line each (`hd0,gpt1 /loader/loader.conf: editor no`); empty where no
     /// configuration forbids it.
     pub locks: Vec<String>,
+    /// Volumes whose menu's default leads elsewhere: whoever made the menu did not want its other entries to start
+    /// unattended.
+    pub elsewhere: Vec<VolumeId>,
 }
 
 /// A configuration, or an entry of it, that could not be used.
@@ -269,6 +272,7 @@ pub fn discover(volumes: &Volumes, arch: Arch, is_own: &dyn Fn(&Volume, &str) ->
     }
     volumes.all().iter().for_each(|volume| programs::find(volume, arch, is_own, &mut found));
     complete(volumes, &mut found.entries);
+    found.elsewhere = leaving(&found.entries);
     order(volumes, &mut found.entries);
     ids::settle(&mut found.entries);
     found
@@ -302,6 +306,12 @@ fn complete(volumes: &Volumes, entries: &mut [Entry]) {
             linux.options = volume.and_then(|volume| glob::known(volumes, volume)).unwrap_or_default();
         }
     }
+}
+
+/// The volumes of the menus whose default leads elsewhere. Only here each menu has its own default.
+fn leaving(entries: &[Entry]) -> Vec<VolumeId> {
+    let leaves = |entry: &&Entry| entry.default && matches!(entry.start, Start::Elsewhere(_));
+    entries.iter().filter(leaves).map(|entry| entry.source.volume).collect()
 }
 
 /// By disk, on a disk by kind; programs that bring a loader of their own come last. One entry is the default: the

@@ -18,6 +18,15 @@ code::table! {
     pub(crate) CHOOSE_NONE: Code = "E-CHOOSE-NONE",
         "no disk holds an entry that can be started",
         "see the `failed: discover` lines above it; `cloudboot.debug=1` shows every volume";
+    pub(crate) CHOOSE_ID: Code = "E-CHOOSE-ID",
+        "no entry has the identifier that `LoaderEntryOneShot` or `LoaderEntryDefault` names",
+        "nothing: the usual default is taken; `bootctl set-default` with an identifier of `bootctl list` mends it";
+    pub(crate) ELSEWHERE: Code = "E-ENTRY-ELSEWHERE",
+        "the entry starts nothing on its own disk: it says that the machine should boot from another one",
+        "nothing where another disk boots; otherwise choose an entry in the menu";
+    pub(crate) PASSWORD: Code = "E-CHOOSE-PASSWORD",
+        "the entry asks for a password, so that it does not start unattended",
+        "choose it in the menu, or mark it `--unrestricted` in grub.cfg";
     pub(crate) CHOOSE_TARGET: Code = "E-CHOOSE-TARGET",
         "no entry has the id or title in `cloudboot.target`, or is of that system",
         "take one of those that the message lists";
@@ -29,16 +38,13 @@ code::table! {
     pub SHORT: Code = "E-FS-SHORT",
         "a file ends before the size that its filesystem states",
         "check the filesystem";
-    pub(crate) ELSEWHERE: Code = "E-ENTRY-ELSEWHERE",
-        "the entry starts nothing on its own disk: it says that the machine should boot from another one",
-        "choose an entry of another disk";
 }
 
 code::table! {
     /// Why what was read is not started, besides what images raise.
     pub VERIFY;
     pub(crate) DTB: Code = "E-IMAGE-DTB",
-        "the device tree is none, or cut off",
+        "not a device tree, or truncated",
         "build it again with `dtc`";
 }
 

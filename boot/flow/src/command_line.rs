@@ -1,33 +1,32 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The command line that is handed over.
+//! The command line that is handed over. It is decided about what has been verified, not before.
 
-use alloc::{format, string::String, vec::Vec};
-
-use config::Config;
-use image::{
-    pe::Pe,
-    uki::{self, Part},
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
 };
 
-use crate::Payload;
+use config::Config;
 
-/// What a payload is given: none where a program keeps its own.
-pub fn of(payload: &Payload, config: &Config) -> Option<String> {
-    if payload.place.is_none() {
-        return Some(with_settings(payload.options.as_deref().unwrap_or_default(), config));
-    }
-    // A program's options are its own affair, unless it is a kernel's image.
-    let built_in = built_in(&payload.image)?;
-    let own = payload.options.as_deref().unwrap_or(&built_in);
-    let wanted = with_settings(own, config);
-    if wanted == built_in { payload.options.clone() } else { Some(wanted) }
+use crate::{Content, Payload, Verified};
+
+/// The payload with the command line that counts: the operator's, else the entry's own as the settings change it.
+pub fn settle(payload: Verified<Payload>, edited: Option<String>, config: &Config) -> Verified<Payload> {
+    let options = edited.or_else(|| options_of(&payload, config));
+    payload.with_options(options)
 }
 
-/// The command line in a unified kernel image.
-fn built_in(image: &[u8]) -> Option<String> {
-    let pe = Pe::parse(image).ok().filter(|pe| uki::is_uki(&pe.headers))?;
-    let text = pe.section(Part::Cmdline.name()).and_then(|data| uki::text(data).ok());
-    Some(text.unwrap_or_default().into())
+/// What a payload is given: none where a program keeps its own.
+fn options_of(payload: &Verified<Payload>, config: &Config) -> Option<String> {
+    let own = payload.content.options();
+    if let Content::Kernel { .. } = payload.content {
+        return Some(with_settings(own.unwrap_or_default(), config));
+    }
+    // A program's options are its own affair, unless it is a kernel's image.
+    let Some(built_in) = payload.built_in_options() else { return own.map(ToString::to_string) };
+    let wanted = with_settings(own.unwrap_or(built_in), config);
+    if wanted == built_in { own.map(ToString::to_string) } else { Some(wanted) }
 }
 
 /// The entry's own unless `cloudboot.cmdline` replaces it, then `cloudboot.cmdline.extra`, and
@@ -46,10 +45,6 @@ mod tests {
 
     use super::*;
 
-    fn config(line: &str) -> Config {
-        Config::resolve(&[Text::new(Origin::Section, line.as_bytes())], Trust::Open)
-    }
-
     #[test]
     fn settings_change_the_line_of_an_entry() {
         let cases = [
@@ -58,9 +53,9 @@ mod tests {
             ("cloudboot.console=ttyS0", "ro quiet console=ttyS0"),
             ("cloudboot.console=ttyS0 cloudboot.cmdline=console=tty0", "console=tty0"),
         ];
-        let payload = Payload { options: Some("ro quiet".into()), ..Payload::default() };
         for (line, options) in cases {
-            assert_eq!(of(&payload, &config(line)).as_deref(), Some(options), "{line}");
+            let config = Config::resolve(&[Text::new(Origin::Section, line.as_bytes())], Trust::Open);
+            assert_eq!(with_settings("ro quiet", &config), options, "{line}");
         }
     }
 }

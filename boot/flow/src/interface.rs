@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The Boot Loader Interface and the log, as far as a boot from disk speaks of them.
+//! The Boot Loader Interface and the log: what the booted system asked for by variables, and what it is told.
 
 use alloc::{
     format,
@@ -8,48 +8,96 @@ use alloc::{
 };
 
 use config::{Config, Menu};
-use efi::{interface::Timeout, log, text};
+use efi::{interface::Timeout, log, pattern, text};
 use entries::{Entry, Found};
+use image::Machine;
 use menu::{Wait, Wishes};
 
-use crate::{Parts, Place, Variables, Vendor};
+use crate::{Clock, Journal, Line, Place, Variables, Vendor, codes, report::Report};
 
 use efi::interface::{
-    BOOT_COUNT_PATH, CONFIG_TIMEOUT, CONFIG_TIMEOUT_ONE_SHOT, ENTRIES, ENTRY_DEFAULT, ENTRY_ONE_SHOT,
-    ENTRY_SELECTED, FIRMWARE_SETUP, TIME_EXEC,
+    BOOT_COUNT_PATH, CONFIG_TIMEOUT, CONFIG_TIMEOUT_ONE_SHOT, ENTRIES, ENTRY_DEFAULT, ENTRY_LAST_BOOTED,
+    ENTRY_ONE_SHOT, ENTRY_SELECTED, FIRMWARE_SETUP, SAVED, TIME_EXEC,
 };
+
+/// Characters of a variable's text that a line shows.
+const MOST_SHOWN: usize = 80;
 
 /// What was asked for this boot only.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Once {
-    /// Identifier of an entry.
-    pub entry: Option<String>,
+    /// Pattern of an entry's identifier.
+    entry: Option<String>,
     /// How long the menu waits.
-    pub wait: Option<Wait>,
+    wait: Option<Wait>,
 }
 
 impl Once {
     /// Reads the variables and removes them.
     pub fn take(variables: &dyn Variables) -> Self {
         let take = |name| {
-            let value = variables.read(Vendor::Loader, name)?;
+            let value = get(variables, name)?;
             variables.remove(Vendor::Loader, name);
-            Some(text::decode(&value)).filter(|value| !value.is_empty())
+            Some(value)
         };
         Self { entry: take(ENTRY_ONE_SHOT), wait: take(CONFIG_TIMEOUT_ONE_SHOT).and_then(|text| wait(&text)) }
     }
 }
 
-/// The entry that the booted system made the default.
-pub fn preferred(variables: &dyn Variables) -> Option<String> {
-    let value = variables.read(Vendor::Loader, ENTRY_DEFAULT)?;
-    Some(text::decode(&value)).filter(|id| !id.is_empty())
+/// What the booted system wants to be started.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted<'a> {
+    /// The firmware's setup, and no entry.
+    pub setup: bool,
+    /// The entry that is wanted this time only.
+    pub once: Option<&'a Entry>,
+    /// The entry that is wanted until something else is.
+    pub lasting: Option<&'a Entry>,
+    /// The entry that is started becomes the default.
+    is_saved: bool,
+}
+
+impl<'a> Wanted<'a> {
+    /// Looks the wishes up among the entries. One that cannot be met is said and does not count.
+    pub fn find(once: &Once, variables: &dyn Variables, entries: &'a [Entry], report: &Report<'_>) -> Self {
+        let find = |wanted: &str| {
+            let wanted = wanted.to_ascii_lowercase();
+            entries.iter().find(|entry| pattern::fits(&wanted, &entry.id.to_ascii_lowercase()))
+        };
+        let unmet = |variable, wanted: &str| {
+            let wanted: String = wanted.chars().take(MOST_SHOWN).collect();
+            report.unmet(variable, codes::CHOOSE_ID, &format!("no entry has the identifier {wanted}"));
+        };
+        let mut this = Self::default();
+        if let Some(wanted) = &once.entry {
+            this.once = find(wanted);
+            let is_setup = pattern::fits(&wanted.to_ascii_lowercase(), FIRMWARE_SETUP);
+            this.setup = this.once.is_none() && variables.has_setup() && is_setup;
+            if this.once.is_none() && !this.setup {
+                unmet(ENTRY_ONE_SHOT, wanted);
+            }
+        }
+        let mut lasting = get(variables, ENTRY_DEFAULT);
+        this.is_saved = lasting.as_deref() == Some(SAVED);
+        if this.is_saved {
+            lasting = get(variables, ENTRY_LAST_BOOTED);
+        }
+        this.lasting = lasting.as_deref().and_then(find);
+        match &lasting {
+            Some(wanted) if wanted == FIRMWARE_SETUP => {
+                let cause = "the firmware's setup cannot be the default";
+                report.unmet(ENTRY_DEFAULT, codes::CHOOSE_ID, cause);
+            }
+            Some(wanted) if this.lasting.is_none() => unmet(ENTRY_DEFAULT, wanted),
+            _ => {}
+        }
+        this
+    }
 }
 
 /// What everybody wants of the menu.
 pub fn wishes(config: &Config, found: &Found, once: &Once, variables: &dyn Variables) -> Wishes {
-    let lasting =
-        variables.read(Vendor::Loader, CONFIG_TIMEOUT).and_then(|value| wait(&text::decode(&value)));
+    let lasting = get(variables, CONFIG_TIMEOUT).and_then(|text| wait(&text));
     Wishes {
         is_always_shown: config.menu() == Menu::Always,
         is_hidden: config.menu() == Menu::Hidden,
@@ -59,6 +107,12 @@ pub fn wishes(config: &Config, found: &Found, once: &Once, variables: &dyn Varia
         image: found.wait,
         entries: found.entries.len(),
     }
+}
+
+/// A text of the Boot Loader Interface; none where it is empty.
+fn get(variables: &dyn Variables, name: &str) -> Option<String> {
+    let value = variables.read(Vendor::Loader, name)?;
+    Some(text::decode(&value)).filter(|value| !value.is_empty())
 }
 
 fn wait(text: &str) -> Option<Wait> {
@@ -78,20 +132,43 @@ pub fn publish(variables: &dyn Variables, entries: &[Entry]) {
 }
 
 /// Tells which file counts the tries of this boot.
-pub fn counted(variables: &dyn Variables, place: &Place, name: &str) {
-    let folder = place.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let path = format!("{folder}/{name}").replace('/', "\\");
+pub fn counted(variables: &dyn Variables, place: &Place) {
+    let path = place.path.replace('/', "\\");
     variables.write(Vendor::Loader, BOOT_COUNT_PATH, &text::encode(&path));
 }
 
-/// Tells what is started, when, and what happened until now.
-pub fn starting(parts: &Parts<'_>, id: &str) {
-    let now = u64::try_from(parts.clock.since_power_on().as_micros()).unwrap_or(u64::MAX);
-    parts.variables.write(Vendor::Loader, ENTRY_SELECTED, &text::encode(id));
-    parts.variables.write(Vendor::Loader, TIME_EXEC, &efi::interface::microseconds(now));
-    let lines = parts.console.lines();
-    let millis = |line: &crate::Line| u64::try_from(line.time.as_millis()).unwrap_or(u64::MAX);
-    let lines: Vec<(u64, &str)> = lines.iter().map(|line| (millis(line), line.text.as_str())).collect();
-    let log = log::write(parts.version, &parts.machine.to_string(), Some(id), &lines);
-    parts.variables.write(Vendor::CloudBoot, log::NAME, log.as_bytes());
+/// Tells which entry is started. Where the default is the one that was booted last, it is kept, but for one that was
+/// wanted this time only.
+pub fn selected(variables: &dyn Variables, wanted: &Wanted<'_>, entry: &Entry) {
+    variables.write(Vendor::Loader, ENTRY_SELECTED, &text::encode(&entry.id));
+    let is_once = wanted.once.is_some_and(|once| once.id == entry.id);
+    // The firmware's memory wears out: it is not written without need.
+    if wanted.is_saved && !is_once && get(variables, ENTRY_LAST_BOOTED).as_deref() != Some(&entry.id) {
+        variables.store(Vendor::Loader, ENTRY_LAST_BOOTED, &text::encode(&entry.id));
+    }
+}
+
+/// What the log says of the program.
+pub struct Log<'a> {
+    /// Its lines.
+    pub journal: &'a Journal<'a>,
+    /// Its clock.
+    pub clock: &'a dyn Clock,
+    /// Its version.
+    pub version: &'a str,
+    /// Its machine.
+    pub machine: Machine,
+}
+
+impl Log<'_> {
+    /// Tells when `id` is started, and what happened until now.
+    pub fn write(&self, variables: &dyn Variables, id: &str) {
+        let now = u64::try_from(self.clock.since_power_on().as_micros()).unwrap_or(u64::MAX);
+        variables.write(Vendor::Loader, TIME_EXEC, &efi::interface::microseconds(now));
+        let lines = self.journal.lines();
+        let millis = |line: &Line| u64::try_from(line.time.as_millis()).unwrap_or(u64::MAX);
+        let lines: Vec<(u64, &str)> = lines.iter().map(|line| (millis(line), line.text.as_str())).collect();
+        let log = log::write(self.version, &self.machine.to_string(), Some(id), &lines);
+        variables.write(Vendor::CloudBoot, log::NAME, log.as_bytes());
+    }
 }

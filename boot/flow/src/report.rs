@@ -1,7 +1,150 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! How numbers look on the console.
+//! What the console shows: the wording of every line, and of numbers in them.
 
-use core::{fmt, time::Duration};
+use alloc::{format, string::String, vec::Vec};
+use core::{cell::RefCell, fmt, time::Duration};
+
+use code::Code;
+use entries::{Entry, Found};
+use vfs::Volumes;
+
+use crate::{Console, Failure, Payload, Phase, Verified, next::Next};
+
+/// Problems that are told without being asked.
+const MOST_PROBLEMS: usize = 8;
+
+/// Tells the user what happens.
+pub struct Report<'a> {
+    console: &'a dyn Console,
+    is_verbose: bool,
+    /// Lines that need no second telling.
+    said: RefCell<Vec<String>>,
+}
+
+impl<'a> Report<'a> {
+    /// A report to `console`, with all details where `is_verbose`.
+    pub fn new(console: &'a dyn Console, is_verbose: bool) -> Self {
+        Self { console, is_verbose, said: RefCell::default() }
+    }
+
+    fn line(&self, text: fmt::Arguments<'_>) {
+        self.console.line(text);
+    }
+
+    /// A line that is shown once in a boot, however often it is found out.
+    fn once(&self, text: String) {
+        let mut said = self.said.borrow_mut();
+        if !said.contains(&text) {
+            self.console.line(format_args!("{text}"));
+            said.push(text);
+        }
+    }
+
+    /// How much was found, and in what time.
+    pub fn discovered(&self, disks: usize, volumes: usize, entries: usize, took: Duration) {
+        let disks = Count(disks, "disk", "disks");
+        let (volumes, entries) = (Count(volumes, "volume", "volumes"), Count(entries, "entry", "entries"));
+        self.line(format_args!("discover {disks}, {volumes}, {entries} ({})", Seconds(took)));
+    }
+
+    /// Nothing was found, and more disks may appear.
+    pub fn connecting(&self) {
+        self.line(format_args!("discover nothing yet: starting the drivers of all devices"));
+    }
+
+    /// What could not be read: a failure where there is nothing to boot, otherwise a warning.
+    pub fn problems(&self, volumes: &Volumes, found: &Found) {
+        let of_volumes = volumes.problems().iter();
+        let of_volumes = of_volumes.map(|p| (&p.object, p.error.code(), format!("{}", p.error)));
+        let of_entries = found.problems.iter();
+        let of_entries = of_entries.map(|p| (&p.object, p.error.code(), format!("{}", p.error)));
+        let mut left_out = 0u32;
+        for (i, (object, code, cause)) in of_volumes.chain(of_entries).enumerate() {
+            if i >= MOST_PROBLEMS && !self.is_verbose {
+                // A counter that is only shown.
+                left_out = left_out.saturating_add(1);
+                continue;
+            }
+            let failure = Failure::new(Phase::Discover, object, code, &cause);
+            let word = if found.entries.is_empty() { "failed" } else { "warning" };
+            self.line(format_args!("{word}: {}", failure.detail()));
+        }
+        if left_out > 0 {
+            self.line(format_args!("  and {left_out} more (cloudboot.debug=1 shows all)"));
+        }
+    }
+
+    /// Something that is wrong and stops nothing.
+    pub fn mistake(&self, failure: &Failure) {
+        self.line(format_args!("{failure}"));
+    }
+
+    /// Every disk, volume and entry, where all details are wanted.
+    pub fn everything(&self, names: &[String], volumes: &Volumes, found: &Found) {
+        if !self.is_verbose {
+            return;
+        }
+        for (i, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+            self.line(format_args!("  disk hd{i}: /dev/{name}"));
+        }
+        for volume in volumes.all() {
+            let identity = volume.identity();
+            let label = String::from_utf8_lossy(&identity.label);
+            let (name, format, uuid) = (volume.name(), identity.format, &identity.uuid);
+            self.line(format_args!("  volume {name}: {format} label \"{label}\" uuid {uuid}"));
+        }
+        for entry in &found.entries {
+            let mark = if entry.default { "*" } else { " " };
+            self.line(format_args!(" {mark}entry {} \"{}\"", entry.id, entry.title));
+        }
+    }
+
+    /// Why command lines are not edited.
+    pub fn locks(&self, locks: &[String]) {
+        for lock in locks {
+            self.once(format!("choose editing is locked by {lock}"));
+        }
+    }
+
+    /// A wish of the booted system that cannot be met.
+    pub fn unmet(&self, variable: &str, code: Code, cause: &str) {
+        let failure = Failure::new(Phase::Choose, variable, code, &cause);
+        self.once(format!("warning: {}; taking the usual default", failure.detail()));
+    }
+
+    /// The entry that is tried.
+    pub fn chosen(&self, entry: &Entry, volumes: &Volumes) {
+        let source = volumes.get(entry.source.volume).map_or("?", |volume| volume.name());
+        self.line(format_args!("choose \"{}\" from {source} {}", entry.title, entry.source.path));
+    }
+
+    /// A file that was read.
+    pub fn obtained(&self, path: &str, size: u64, took: Duration) {
+        self.line(format_args!("obtain {path} ({}, {})", Bytes(size), Seconds(took)));
+    }
+
+    /// What was checked, where all details are wanted.
+    pub fn verified(&self, payload: &Verified<Payload>) {
+        if self.is_verbose {
+            self.line(format_args!("  verified: {}", payload.provenance));
+        }
+    }
+
+    /// Counting the tries of an entry failed, which does not keep it from being tried.
+    pub fn not_counted(&self, path: &str, cause: &str) {
+        self.line(format_args!("  tries are not counted: {path} {cause}"));
+    }
+
+    /// The last line of a boot that succeeds.
+    pub fn starting(&self, title: &str, options: &str, now: Duration) {
+        self.line(format_args!("start \"{title}\": {options} ({})", Seconds(now)));
+    }
+
+    /// What failed, and what is done about it.
+    pub fn failed(&self, failure: &Failure, next: &Next, exit: &str) {
+        self.line(format_args!("{failure}; {}", next.words(exit)));
+    }
+}
 
 /// `0.31 s`
 pub struct Seconds(pub Duration);

@@ -1,24 +1,83 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Checking what was read before it runs.
+//! Checking what was read before it runs. No other step parses it before.
 
 use alloc::{format, string::String};
+use core::ops::Deref;
 
 use image::{
     Machine,
     kernel::{self, Kind},
     pe::Pe,
+    uki::{self, Part},
 };
 
-use crate::{Failure, Payload, Phase, codes};
+use crate::{Content, Failure, Payload, Phase, Place, codes};
 
-/// Something that has been checked. Only this module makes one.
+/// What may be started.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Policy {
+    /// What kernels and programs must be made for.
+    pub machine: Machine,
+    /// Secure Boot is on, or a signature key is built in: what the operator may change is restricted, too.
+    pub is_locked: bool,
+}
+
+/// Something that has been checked. Only this module makes one, everybody may read it, and only a
+/// [`HandOver`](crate::HandOver) can take it apart.
 #[derive(Debug)]
 pub struct Verified<T>(T);
 
+impl<T> Deref for Verified<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
 impl<T> Verified<T> {
     /// The thing itself, to hand it over.
-    pub fn into_inner(self) -> T {
+    pub fn into_inner(self, _: Permit) -> T {
         self.0
+    }
+}
+
+/// The right to take one [`Verified`] apart. This crate makes it for the hand-over, and nobody else can.
+#[derive(Debug)]
+pub struct Permit(());
+
+impl Permit {
+    pub(crate) fn to_hand_over() -> Self {
+        Self(())
+    }
+}
+
+impl Verified<Payload> {
+    /// The command line that a unified kernel image has in itself; none for anything else.
+    pub(crate) fn built_in_options(&self) -> Option<&str> {
+        let Content::Program { image, .. } = &self.0.content else { return None };
+        let pe = Pe::parse(image).ok().filter(|pe| uki::is_uki(&pe.headers))?;
+        let text = pe.section(Part::Cmdline.name()).and_then(|data| uki::text(data).ok());
+        Some(text.unwrap_or_default())
+    }
+
+    /// Sets what it is started with, which no signature of an image covers.
+    pub(crate) fn with_options(mut self, new: Option<String>) -> Self {
+        match &mut self.0.content {
+            Content::Kernel { options, .. } => *options = new.unwrap_or_default(),
+            Content::Program { options, .. } => *options = new,
+        }
+        self
+    }
+
+    /// Follows a file that got a new name, where it is the program's own.
+    pub(crate) fn moved(mut self, from: &Place, to: Place) -> Self {
+        if let Content::Program { place: Some(place), .. } = &mut self.0.content
+            && place == from
+        {
+            *place = to;
+        }
+        self
     }
 }
 
@@ -29,18 +88,26 @@ impl<T> Verified<T> {
 ///
 /// # Errors
 /// A [`Failure`] that says what is wrong.
-pub fn verify(mut payload: Payload, machine: Machine) -> Result<Verified<Payload>, Failure> {
-    let name = if payload.place.is_some() { "program" } else { "kernel" };
-    let failed = |error: image::Error| Failure::new(Phase::Verify, name, error.code(), &error);
-    if payload.place.is_none() && matches!(kernel::kind(&payload.image), Kind::Compressed(_)) {
-        payload.image = kernel::unpack(&payload.image, LONGEST).map_err(failed)?;
-    }
-    let parsed = Pe::parse(&payload.image).map_err(failed)?;
-    parsed.headers.expect_machine(machine).map_err(failed)?;
-    if let Some(cause) = payload.devicetree.as_deref().and_then(wrong_tree) {
-        return Err(Failure::new(Phase::Verify, "device tree", codes::DTB, &cause));
+pub fn verify(mut payload: Payload, policy: &Policy) -> Result<Verified<Payload>, Failure> {
+    let failed = |name: &str, error: image::Error| Failure::new(Phase::Verify, name, error.code(), &error);
+    match &mut payload.content {
+        Content::Kernel { image, devicetree, .. } => {
+            let failed = |error| failed("kernel", error);
+            if matches!(kernel::kind(image), Kind::Compressed(_)) {
+                *image = kernel::unpack(image, LONGEST).map_err(failed)?;
+            }
+            check(image, policy).map_err(failed)?;
+            if let Some(cause) = devicetree.as_deref().and_then(wrong_tree) {
+                return Err(Failure::new(Phase::Verify, "device tree", codes::DTB, &cause));
+            }
+        }
+        Content::Program { image, .. } => check(image, policy).map_err(|error| failed("program", error))?,
     }
     Ok(Verified(payload))
+}
+
+fn check(image: &[u8], policy: &Policy) -> Result<(), image::Error> {
+    Pe::parse(image)?.headers.expect_machine(policy.machine)
 }
 
 /// What is wrong with the header of a flattened device tree.

@@ -20,6 +20,7 @@ pub mod fuzz;
 pub mod initrd;
 pub mod kernel;
 mod machine;
+pub mod own;
 pub mod pe;
 #[cfg(test)]
 mod testing;

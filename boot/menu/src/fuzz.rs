@@ -4,7 +4,7 @@
 use alloc::{string::String, vec::Vec};
 use core::time::Duration;
 
-use crate::{Item, Key, Menu};
+use crate::{Asks, Item, Key, Menu};
 
 /// Presses keys, two bytes each, in a menu whose entries are lines of the same bytes.
 ///
@@ -25,12 +25,14 @@ pub fn fuzz(data: &[u8]) {
 }
 
 fn item(line: &str) -> Item {
+    let asks = [Asks::Nothing, Asks::Password, Asks::UserAndPassword];
+    let asks = asks.get(line.len() % 7).copied().unwrap_or_default();
     let options = (!line.len().is_multiple_of(3)).then(|| line.repeat(20));
-    Item { title: line.into(), note: "hd0,gpt1".into(), details: [line.into()].into(), options }
+    Item { title: line.into(), note: "hd0,gpt1".into(), details: [line.into()].into(), options, asks }
 }
 
 fn key([kind, value]: [u8; 2]) -> Key {
-    const KEYS: [Key; 12] = [
+    const KEYS: [Key; 13] = [
         Key::Up,
         Key::Down,
         Key::Left,
@@ -43,6 +45,7 @@ fn key([kind, value]: [u8; 2]) -> Key {
         Key::Escape,
         Key::Backspace,
         Key::Delete,
+        Key::Other,
     ];
     KEYS.get(usize::from(kind % 24)).copied().unwrap_or(Key::Char(char::from(value)))
 }

@@ -13,17 +13,20 @@ extern crate std;
 mod editor;
 pub mod fuzz;
 mod list;
+mod login;
 mod opening;
 mod screen;
 
 use alloc::{format, string::String, vec::Vec};
 use core::time::Duration;
 
+pub use login::{Asks, Login, Secret};
 pub use opening::{Opening, Wait, Wishes};
 pub use screen::{COLUMNS, ROWS, Row, Screen};
 
 use editor::Editor;
 use list::List;
+use login::Form;
 
 /// An entry as the menu shows it.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -36,6 +39,8 @@ pub struct Item {
     pub details: Vec<String>,
     /// The command line; none where there is none to edit.
     pub options: Option<String>,
+    /// What is asked of whoever wants to start it.
+    pub asks: Asks,
 }
 
 /// A key.
@@ -65,8 +70,10 @@ pub enum Key {
     Backspace,
     /// The key that deletes to the right.
     Delete,
-    /// Any other, as the character that it stands for.
+    /// Any other that stands for a character.
     Char(char),
+    /// Any other: it means nothing here, but somebody is there.
+    Other,
 }
 
 /// What follows from a key or from the time.
@@ -80,6 +87,8 @@ pub enum Outcome {
         item: usize,
         /// Its command line, where it was edited.
         options: Option<String>,
+        /// Who wants to start it, where that is asked.
+        login: Option<Login>,
     },
     /// The firmware's setup is opened.
     FirmwareSetup,
@@ -90,6 +99,7 @@ pub enum Outcome {
 enum View {
     List,
     Editor(Editor),
+    Login(Form),
     /// Lines about something, from this one on.
     Text {
         title: &'static str,
@@ -161,7 +171,7 @@ impl Menu {
         let Some(left) = self.countdown else { return Outcome::Stay };
         self.countdown = left.checked_sub(elapsed).filter(|left| !left.is_zero());
         match (self.countdown, self.list.selected()) {
-            (None, Some(item)) => Outcome::Boot { item, options: None },
+            (None, Some(item)) => Outcome::Boot { item, options: None, login: None },
             _ => Outcome::Stay,
         }
     }
@@ -176,12 +186,23 @@ impl Menu {
                 Key::Escape => self.back(),
                 Key::Enter => {
                     let options = Some(editor.text());
-                    self.list.selected().map_or(Outcome::Stay, |item| Outcome::Boot { item, options })
+                    self.boot(self.list.selected(), options)
                 }
                 key => {
                     editor.key(key);
                     Outcome::Stay
                 }
+            },
+            View::Login(form) => match key {
+                Key::Escape => self.back(),
+                key => match form.key(key) {
+                    Some(login) => {
+                        let (item, options) = (form.item, form.options.take());
+                        self.view = View::List;
+                        Outcome::Boot { item, options, login: Some(login) }
+                    }
+                    None => Outcome::Stay,
+                },
             },
             View::Text { lines, first, .. } => {
                 let last = lines.len().saturating_sub(list::HEIGHT);
@@ -206,7 +227,7 @@ impl Menu {
 
     fn list_key(&mut self, key: Key) -> Outcome {
         match key {
-            Key::Enter => return self.boot(self.list.selected()),
+            Key::Enter => return self.boot(self.list.selected(), None),
             Key::Char(c) if !self.list.is_filtering() => match c {
                 'e' => self.edit(),
                 'd' => {
@@ -218,7 +239,8 @@ impl Menu {
                 'f' => self.message = "This firmware does not open its setup from here.".into(),
                 '1'..='9' => {
                     let number = c.to_digit(10).and_then(|digit| usize::try_from(digit).ok());
-                    return self.boot(number.and_then(|number| self.list.numbered(number)));
+                    let item = number.and_then(|number| self.list.numbered(number));
+                    return self.boot(item, None);
                 }
                 _ => self.list.key(key),
             },
@@ -227,8 +249,16 @@ impl Menu {
         Outcome::Stay
     }
 
-    fn boot(&self, item: Option<usize>) -> Outcome {
-        item.map_or(Outcome::Stay, |item| Outcome::Boot { item, options: None })
+    /// The item is booted, or whoever wants that is asked first.
+    fn boot(&mut self, item: Option<usize>, options: Option<String>) -> Outcome {
+        let Some(item) = item else { return Outcome::Stay };
+        match self.list.asks(item) {
+            Asks::Nothing => Outcome::Boot { item, options, login: None },
+            asks => {
+                self.view = View::Login(Form::new(item, options, asks == Asks::UserAndPassword));
+                Outcome::Stay
+            }
+        }
     }
 
     fn edit(&mut self) {
@@ -261,6 +291,11 @@ impl Menu {
                 screen.set(1, "Command line");
                 editor.draw(&mut screen);
                 "Enter boot  Esc back  Ctrl-U clear to the left  Ctrl-K clear to the right"
+            }
+            View::Login(form) => {
+                screen.set(1, "This entry asks who starts it");
+                form.draw(&mut screen);
+                "Enter go on  Esc back"
             }
             View::Text { title, lines, first } => {
                 screen.set(1, title);

@@ -4,7 +4,7 @@
 use alloc::{format, string::String, vec::Vec};
 
 use crate::{
-    Item, Key, Screen,
+    Asks, Item, Key, Screen,
     screen::{COLUMNS, ROWS},
 };
 
@@ -47,6 +47,11 @@ impl List {
     /// The item under the cursor.
     pub fn item(&self) -> Option<&Item> {
         self.items.get(self.selected()?)
+    }
+
+    /// What is asked of whoever starts an item.
+    pub fn asks(&self, item: usize) -> Asks {
+        self.items.get(item).map_or(Asks::Nothing, |item| item.asks)
     }
 
     /// Index of the item with this number in front, from 1.

@@ -72,6 +72,8 @@ impl Opening {
         match wait {
             Some(Wait::Seconds(0) | Wait::Hidden) => Self::Hidden,
             Some(Wait::Seconds(seconds)) => shown(seconds),
+            // One entry is no choice to wait for, unless somebody who knows that asked for it.
+            Some(Wait::Forever) if wishes.entries == 1 && wait == wishes.image => Self::Hidden,
             Some(Wait::Forever) => Self::Shown(None),
             Some(Wait::Never) => Self::Never,
             None if wishes.entries == 1 => Self::Hidden,
@@ -96,6 +98,11 @@ mod tests {
             (Wishes { image: Some(Wait::Seconds(0)), ..nothing }, Opening::Hidden),
             (Wishes { image: Some(Wait::Hidden), timeout: Some(5), ..nothing }, FIVE),
             (Wishes { lasting: Some(Wait::Never), image: Some(Wait::Seconds(3)), ..nothing }, Opening::Never),
+            (Wishes { image: Some(Wait::Forever), ..nothing }, Opening::Shown(None)),
+            (Wishes { image: Some(Wait::Forever), timeout: Some(5), ..nothing }, FIVE),
+            (Wishes { image: Some(Wait::Forever), timeout: Some(0), ..nothing }, Opening::Hidden),
+            (Wishes { image: Some(Wait::Forever), entries: 1, ..nothing }, Opening::Hidden),
+            (Wishes { lasting: Some(Wait::Forever), entries: 1, ..nothing }, Opening::Shown(None)),
             (Wishes { once: Some(Wait::Forever), is_hidden: true, ..nothing }, Opening::Shown(None)),
             (Wishes { is_hidden: true, timeout: Some(5), ..nothing }, Opening::Hidden),
             (

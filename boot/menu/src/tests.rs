@@ -11,6 +11,7 @@ fn menu(count: usize) -> Menu {
         note: "grub hd0,gpt1".into(),
         details: vec!["kernel /boot/vmlinuz".into()],
         options: Some("ro quiet".into()),
+        asks: Asks::Nothing,
     };
     let menu = Menu::new("cloud-boot 1 x86_64", (0..count).map(item).collect(), 1);
     menu.with_timeout(Some(Duration::from_millis(2500)))
@@ -41,19 +42,19 @@ fn a_screen_in_full() {
 fn the_countdown_boots_the_default_unless_a_key_stops_it() {
     let mut waiting = menu(3);
     assert_eq!(waiting.tick(Duration::from_secs(2)), Outcome::Stay);
-    assert_eq!(waiting.tick(Duration::from_secs(1)), Outcome::Boot { item: 1, options: None });
+    assert_eq!(waiting.tick(Duration::from_secs(1)), Outcome::Boot { item: 1, options: None, login: None });
     let mut stopped = menu(3);
     stopped.key(Key::Down);
     assert_eq!(stopped.tick(Duration::from_secs(9)), Outcome::Stay);
-    assert_eq!(stopped.key(Key::Enter), Outcome::Boot { item: 2, options: None });
+    assert_eq!(stopped.key(Key::Enter), Outcome::Boot { item: 2, options: None, login: None });
 }
 
 #[test]
 fn digits_boot_and_letters_filter() {
-    assert_eq!(press(&mut menu(3), "3"), Outcome::Boot { item: 2, options: None });
+    assert_eq!(press(&mut menu(3), "3"), Outcome::Boot { item: 2, options: None, login: None });
     assert_eq!(press(&mut menu(3), "4"), Outcome::Stay, "there is no fourth");
     let mut filtered = menu(30);
-    assert_eq!(press(&mut filtered, "/y c\n"), Outcome::Boot { item: 2, options: None });
+    assert_eq!(press(&mut filtered, "/y c\n"), Outcome::Boot { item: 2, options: None, login: None });
     assert!(shown(&filtered)[23].starts_with("Filter: y c_"));
     assert_eq!(press(&mut filtered, "zz\n"), Outcome::Stay, "nothing fits");
     filtered.key(Key::Escape);
@@ -68,8 +69,14 @@ fn a_command_line_is_edited() {
     menu.key(Key::Home);
     menu.key(Key::Delete);
     assert_eq!(menu.draw().cursor, Some((3, 0)));
-    assert_eq!(menu.key(Key::Enter), Outcome::Boot { item: 1, options: Some("o quiet single".into()) });
-    assert_eq!(press(&mut menu, "\x05\x15x\n"), Outcome::Boot { item: 1, options: Some("x".into()) });
+    assert_eq!(
+        menu.key(Key::Enter),
+        Outcome::Boot { item: 1, options: Some("o quiet single".into()), login: None }
+    );
+    assert_eq!(
+        press(&mut menu, "\x05\x15x\n"),
+        Outcome::Boot { item: 1, options: Some("x".into()), login: None }
+    );
 }
 
 #[test]
@@ -77,7 +84,7 @@ fn a_locked_menu_edits_nothing() {
     let mut menu = menu(2).locked(true);
     assert_eq!(press(&mut menu, "e"), Outcome::Stay);
     assert!(shown(&menu)[22].contains("locked"));
-    assert_eq!(menu.key(Key::Enter), Outcome::Boot { item: 1, options: None });
+    assert_eq!(menu.key(Key::Enter), Outcome::Boot { item: 1, options: None, login: None });
 }
 
 #[test]
@@ -116,4 +123,52 @@ fn what_is_no_ascii_or_too_long_is_replaced() {
     let screen = menu.draw();
     let row = &screen.rows()[3].text;
     assert!(row.len() == COLUMNS && row.starts_with(" 1  ?[2J??[2J?"), "{row}");
+}
+
+#[test]
+fn any_key_stops_the_countdown() {
+    for key in [Key::Other, Key::Escape, Key::Char('\0'), Key::Left] {
+        let mut menu = menu(2);
+        assert_eq!(menu.key(key), Outcome::Stay);
+        assert_eq!(menu.tick(Duration::from_secs(60)), Outcome::Stay, "{key:?}");
+        assert_eq!(shown(&menu)[23], "");
+    }
+}
+
+/// A menu whose second item, under the cursor, asks this.
+fn asking(asks: Asks) -> Menu {
+    let item = |asks| Item { title: "x".into(), options: Some("ro".into()), asks, ..Item::default() };
+    Menu::new("", vec![item(Asks::Nothing), item(asks)], 1)
+}
+
+fn login(user: &str, password: &str) -> Option<Login> {
+    Some(Login { user: user.into(), password: password.into() })
+}
+
+#[test]
+fn a_protected_item_asks_and_shows_no_password() {
+    let mut menu = asking(Asks::UserAndPassword);
+    assert_eq!(press(&mut menu, "\nroox"), Outcome::Stay);
+    menu.key(Key::Backspace);
+    press(&mut menu, "t\nsecre1");
+    menu.key(Key::Backspace);
+    let screen = shown(&menu);
+    assert_eq!((screen[3].as_str(), screen[4].as_str()), ("User:     root", "Password:"));
+    assert!(!format!("{menu:?}").contains("secre"));
+    assert_eq!(
+        press(&mut menu, "t\n"),
+        Outcome::Boot { item: 1, options: None, login: login("root", "secret") }
+    );
+    assert!(shown(&menu)[3].contains("x"), "the list is shown again");
+}
+
+#[test]
+fn only_a_password_is_asked_where_there_are_no_names() {
+    let mut menu = asking(Asks::Password);
+    assert_eq!(press(&mut menu, "2pw\n"), Outcome::Boot { item: 1, options: None, login: login("", "pw") });
+    press(&mut menu, "\nx");
+    menu.key(Key::Escape);
+    assert_eq!(press(&mut menu, "1"), Outcome::Boot { item: 0, options: None, login: None }, "Esc went back");
+    let edited = Outcome::Boot { item: 1, options: Some("ro x".into()), login: login("", "p") };
+    assert_eq!(press(&mut menu, "e x\np\n"), edited, "an edited line asks, too");
 }

@@ -134,8 +134,8 @@ fn volumes(machine: &Machine) -> Vec<VolumeReport> {
 }
 
 fn entries(machine: &Machine, found: &Found) -> Vec<EntryReport> {
-    let chosen = flow::choose(&found.entries, None, None).unwrap_or_default();
-    let is_default = |entry: &Entry| chosen.first().is_some_and(|first| std::ptr::eq(*first, entry));
+    let default = flow::default_entry(&machine.volumes, found);
+    let is_default = |entry: &Entry| default.is_some_and(|default| std::ptr::eq(default, entry));
     found.entries.iter().map(|entry| self::entry(machine, entry, is_default(entry))).collect()
 }
 

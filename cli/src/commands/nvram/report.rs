@@ -14,7 +14,7 @@ use serde_json::Value;
 /// Vendor of EDK II's own switch of Secure Boot, gEfiSecureBootEnableDisableGuid.
 const SECURE_BOOT_ENABLE: &str = "f0a30bc7-af08-4556-99c4-001009c93a44";
 /// Variables of the Boot Loader Interface that are texts.
-const LOADER_TEXTS: [&str; 13] = [
+const LOADER_TEXTS: [&str; 14] = [
     interface::INFO,
     interface::FIRMWARE_INFO,
     interface::FIRMWARE_TYPE,
@@ -25,6 +25,7 @@ const LOADER_TEXTS: [&str; 13] = [
     interface::ENTRY_SELECTED,
     interface::BOOT_COUNT_PATH,
     interface::ENTRY_DEFAULT,
+    interface::ENTRY_LAST_BOOTED,
     interface::ENTRY_ONE_SHOT,
     interface::CONFIG_TIMEOUT,
     interface::CONFIG_TIMEOUT_ONE_SHOT,

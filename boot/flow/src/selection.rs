@@ -34,14 +34,19 @@ pub fn restrict(volumes: &Volumes, found: &mut Found, wanted: &str, disks: &[Str
     found.entries.retain(|entry| {
         meant.contains(&entry.source.volume) || entry.file().is_some_and(|file| meant.contains(&file.volume))
     });
+    keep_one_default(found);
+    !meant.is_empty()
+}
+
+/// Makes the first entry the default where the default has gone.
+pub fn keep_one_default(found: &mut Found) {
     let first = found.entries.iter().position(|entry| entry.default).unwrap_or(0);
     found.entries.iter_mut().enumerate().for_each(|(i, entry)| entry.default = i == first);
-    !meant.is_empty()
 }
 
 /// Puts the kernel that `cloudboot.disk.kernel` names in front, from the first volume that has it; false when none
 /// has. It keeps the command line of that volume's default entry.
-pub fn pin(
+pub fn put_in_front(
     volumes: &Volumes,
     found: &mut Found,
     kernel: &str,
@@ -55,8 +60,8 @@ pub fn pin(
     let of_volume =
         |entry: &&Entry| entry.default && entry.file().is_some_and(|file| file.volume == volume.id());
     let default = found.entries.iter().find(of_volume).and_then(Entry::linux);
-    if let (Start::Linux(pinned), Some(default)) = (&mut entry.start, default) {
-        pinned.options.clone_from(&default.options);
+    if let (Start::Linux(linux), Some(default)) = (&mut entry.start, default) {
+        linux.options.clone_from(&default.options);
     }
     found.entries.iter_mut().for_each(|entry| entry.default = false);
     found.entries.insert(0, entry);

@@ -4,29 +4,27 @@
 use alloc::{format, string::String, vec, vec::Vec};
 
 use config::{Config, Menu as Setting};
-use entries::{Entry, File, Found, Kind, Start};
-use menu::{Item, Menu};
+use entries::{Access, Entry, File, Kind, Start};
+use menu::{Asks, Item, Menu};
 use vfs::Volumes;
 
-use crate::{Parts, report::Seconds};
+use crate::{Platform, ask::Offer, discover::Discovered, report::Seconds};
 
 /// The menu over these entries.
-pub fn menu(
-    parts: &Parts<'_>,
-    config: &Config,
-    volumes: &Volumes,
-    found: &Found,
-    default: Option<&Entry>,
-) -> Menu {
+pub fn menu(platform: &Platform<'_>, config: &Config, discovered: &Discovered, offer: &Offer<'_>) -> Menu {
+    let Discovered { volumes, found } = discovered;
     let items = found.entries.iter().map(|entry| item(entry, volumes)).collect();
-    let is_default = |entry: &Entry| default.is_some_and(|default| core::ptr::eq(default, entry));
-    let default = found.entries.iter().position(is_default).unwrap_or(0);
-    let log =
-        parts.console.lines().iter().map(|line| format!("{} {}", Seconds(line.time), line.text)).collect();
-    Menu::new(&format!("cloud-boot {} {}", parts.version, parts.machine), items, default)
-        .locked(parts.is_locked || config.menu() == Setting::Locked)
-        .with_setup(parts.variables.has_setup())
+    let is_under = |entry: &Entry| offer.cursor.is_some_and(|cursor| core::ptr::eq(cursor, entry));
+    let cursor = found.entries.iter().position(is_under).unwrap_or(0);
+    let lines = platform.console.lines();
+    let log = lines.iter().map(|line| format!("{} {}", Seconds(line.time), line.text)).collect();
+    let is_locked = platform.policy.is_locked || config.menu() == Setting::Locked || !found.locks.is_empty();
+    Menu::new(&format!("cloud-boot {} {}", platform.version, platform.policy.machine), items, cursor)
+        .locked(is_locked)
+        .with_setup(platform.variables.has_setup())
         .with_log(log)
+        .with_timeout(offer.timeout)
+        .with_message(offer.message.clone())
 }
 
 fn item(entry: &Entry, volumes: &Volumes) -> Item {
@@ -63,6 +61,18 @@ fn item(entry: &Entry, volumes: &Volumes) -> Item {
         note: format!("{} {volume}", kind(entry.source.kind)),
         details,
         options,
+        asks: asks(&entry.access),
+    }
+}
+
+/// What is asked of whoever wants to start an entry.
+fn asks(access: &Access) -> Asks {
+    match access {
+        Access::Anyone => Asks::Nothing,
+        Access::Users(users) if !users.is_empty() && users.iter().all(|user| user.name.is_empty()) => {
+            Asks::Password
+        }
+        Access::Users(_) => Asks::UserAndPassword,
     }
 }
 

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Finding volumes and entries, and what `cloudboot.disk` and its kin make of them.
+
+use alloc::{format, string::String, vec, vec::Vec};
+
+use config::Config;
+use entries::{Entry, Found, Kind, Start};
+use filesystem::FileType;
+use image::{Machine, own, pe};
+use vfs::{Volume, Volumes};
+
+use crate::{Clock, Disk, Disks, Failure, Phase, codes, report::Report, selection};
+
+/// Volumes that an error message lists.
+const MOST_LISTED: usize = 8;
+
+/// Everything that was found.
+pub struct Discovered {
+    /// The volumes of all disks.
+    pub volumes: Volumes,
+    /// Their entries.
+    pub found: Found,
+}
+
+/// What looks for entries.
+#[derive(Clone, Copy)]
+pub struct Search<'a> {
+    /// Where they may stand.
+    pub disks: &'a dyn Disks,
+    /// Times it.
+    pub clock: &'a dyn Clock,
+    /// Told of it.
+    pub report: &'a Report<'a>,
+    /// The machine that they must be for.
+    pub machine: Machine,
+    /// The volumes that count.
+    pub config: &'a Config,
+    /// Finds the entries of volumes: [`entries_of`].
+    pub entries_of: &'a dyn Fn(&Volumes, Machine) -> Found,
+}
+
+impl Search<'_> {
+    /// Finds volumes and entries; starts the drivers of more disks when there is no entry at first.
+    pub fn run(self) -> Discovered {
+        let mut discovered = self.once();
+        if discovered.found.entries.is_empty() {
+            // The disks of the first search are released before drivers are started.
+            drop(discovered);
+            self.report.connecting();
+            self.disks.connect();
+            discovered = self.once();
+        }
+        self.report.problems(&discovered.volumes, &discovered.found);
+        self.report.locks(&discovered.found.locks);
+        discovered
+    }
+
+    fn once(self) -> Discovered {
+        let started = self.clock.now();
+        let (names, disks) = named(self.disks.disks());
+        let volumes = Volumes::discover(disks);
+        let mut found = (self.entries_of)(&volumes, self.machine);
+        self.select(&volumes, &mut found, &names);
+        let took = self.clock.now().saturating_sub(started);
+        self.report.discovered(names.len(), volumes.all().len(), found.entries.len(), took);
+        self.report.everything(&names, &volumes, &found);
+        Discovered { volumes, found }
+    }
+
+    /// What `cloudboot.disk` and `cloudboot.disk.kernel` leave, and put in front.
+    fn select(self, volumes: &Volumes, found: &mut Found, names: &[String]) {
+        if let Some(wanted) = self.config.disk()
+            && !selection::restrict(volumes, found, wanted, names)
+        {
+            let all: Vec<&str> = volumes.all().iter().map(Volume::name).take(MOST_LISTED).collect();
+            let cause = format!("no such volume; available: {}", all.join(", "));
+            self.report.mistake(&Failure::new(Phase::Discover, wanted, codes::DISK_NONE, &cause));
+        }
+        if let Some(kernel) = self.config.disk_kernel() {
+            let is_meant = |volume: &Volume| {
+                self.config.disk().is_none_or(|disk| selection::is_selected(volume, disk, names))
+            };
+            if !selection::put_in_front(volumes, found, kernel, self.config.disk_initrd(), &is_meant) {
+                let cause = "no volume has this file";
+                self.report.mistake(&Failure::new(Phase::Discover, kernel, codes::DISK_KERNEL, &cause));
+            }
+        }
+    }
+}
+
+/// Linux's names of the disks, and the disks under the names that messages use.
+fn named(disks: Vec<Disk>) -> (Vec<String>, Vec<vfs::Disk>) {
+    let disks = disks.into_iter().enumerate();
+    disks.map(|(i, Disk { device, name })| (name, vfs::Disk { device, name: format!("hd{i}") })).unzip()
+}
+
+/// The entries of all volumes, for a machine. Our own program, in whatever version, is never one: two versions with
+/// nothing else to start would start each other until memory ends.
+pub fn entries_of(volumes: &Volumes, machine: Machine) -> Found {
+    let mut found = entries::discover(volumes, arch(machine), &is_own_loader);
+    let before = found.entries.len();
+    found.entries.retain(|entry| !starts_own_loader(entry, volumes));
+    if found.entries.len() != before {
+        selection::keep_one_default(&mut found);
+    }
+    found
+}
+
+/// Whether a configuration's entry starts our own program. (Programs that were found by their paths have been asked,
+/// and a unified kernel image has a kernel.)
+fn starts_own_loader(entry: &Entry, volumes: &Volumes) -> bool {
+    let Start::Program(program) = &entry.start else { return false };
+    let path = core::str::from_utf8(&program.file.path);
+    !matches!(entry.source.kind, Kind::Efi | Kind::Uki)
+        && volumes
+            .get(program.file.volume)
+            .zip(path.ok())
+            .is_some_and(|(volume, path)| is_own_loader(volume, path))
+}
+
+/// Whether a file is this very program, in whatever version.
+fn is_own_loader(volume: &Volume, path: &str) -> bool {
+    let Ok(node) = volume.open(path.as_bytes()) else { return false };
+    let Some(attr) = node.attr().ok().filter(|attr| attr.kind == FileType::File) else { return false };
+    let read = |start: u64, length: u64| {
+        let mut bytes = vec![0; usize::try_from(length).ok()?];
+        let got = node.read_at(start, &mut bytes).ok()?;
+        bytes.truncate(got);
+        Some(bytes)
+    };
+    let head = u64::try_from(pe::HEAD_SIZE).unwrap_or(u64::MAX).min(attr.size);
+    let read_range = |range: core::ops::Range<u64>| read(range.start, range.end.saturating_sub(range.start));
+    read(0, head).is_some_and(|head| own::is_own_loader(&head, attr.size, &read_range))
+}
+
+/// A machine as configuration files name it.
+fn arch(machine: Machine) -> entries::Arch {
+    match machine {
+        Machine::AARCH64 => entries::Arch::Aarch64,
+        Machine::RISCV64 => entries::Arch::Riscv64,
+        Machine::LOONGARCH64 => entries::Arch::LoongArch64,
+        _ => entries::Arch::X86_64,
+    }
+}

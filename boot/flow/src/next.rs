@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What comes after a failure: decided here and nowhere else, and worded by the same value.
+
+use alloc::{borrow::Cow, format};
+
+use config::{Config, OnFailure};
+
+use crate::{Failure, Phase};
+
+/// How a boot ended that started nothing. The console has told why; the program only does it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Ended {
+    /// The program ends: there was nothing to start.
+    NothingFound,
+    /// The program ends: everything that was tried failed.
+    AllFailed,
+    /// The machine is reset.
+    Reset,
+    /// The machine opens its setup.
+    FirmwareSetup,
+}
+
+/// The next step after a failure.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Next {
+    /// The next entry of the queue is tried.
+    Entry,
+    /// The menu is shown.
+    Menu,
+    /// Everything is tried once more.
+    Retry {
+        /// Which time, from 1.
+        number: u32,
+        /// How often at most.
+        of: u32,
+    },
+    /// The boot has ended.
+    End(Ended),
+}
+
+/// What the decision depends on, besides the settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation {
+    /// The queue has more entries.
+    pub has_more: bool,
+    /// The operator chose what failed.
+    pub is_chosen: bool,
+    /// What should have started first does not start unattended: nothing is broken there.
+    pub is_held_back: bool,
+    /// There is something that a menu could show.
+    pub has_entries: bool,
+    /// The menu was shown to whoever may be there.
+    pub is_menu_shown: bool,
+    /// How often everything was tried again.
+    pub retries: u32,
+}
+
+impl Next {
+    /// Decides.
+    pub fn after(failure: &Failure, situation: Situation, config: &Config) -> Self {
+        let Situation { has_more, is_chosen, is_held_back, has_entries, is_menu_shown, retries } = situation;
+        if has_more {
+            return Self::Entry;
+        }
+        if is_chosen {
+            return Self::Menu;
+        }
+        if let Some(number) = retries.checked_add(1).filter(|number| *number <= config.retry()) {
+            return Self::Retry { number, of: config.retry() };
+        }
+        // Somebody who was shown the menu may still choose what does not start unattended.
+        let is_left_to_operator = is_held_back && is_menu_shown;
+        match config.failure() {
+            OnFailure::Menu if has_entries => Self::Menu,
+            OnFailure::Reboot => Self::End(Ended::Reset),
+            _ if has_entries && is_left_to_operator => Self::Menu,
+            _ if failure.phase == Phase::Choose => Self::End(Ended::NothingFound),
+            _ => Self::End(Ended::AllFailed),
+        }
+    }
+
+    /// The decision in words; `exit` is what ending the program means.
+    pub fn words<'a>(&self, exit: &'a str) -> Cow<'a, str> {
+        match self {
+            Self::Entry => "trying the next entry".into(),
+            Self::Menu => "back to the menu".into(),
+            Self::Retry { number, of } => format!("retry {number} of {of}").into(),
+            Self::End(Ended::Reset) => "resetting the machine".into(),
+            Self::End(Ended::FirmwareSetup) => "opening the machine's setup".into(),
+            Self::End(Ended::NothingFound | Ended::AllFailed) => exit.into(),
+        }
+    }
+}

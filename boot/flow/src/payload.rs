@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What is handed over, and where it came from.
+
+use alloc::{format, string::String, vec::Vec};
+use core::{fmt, ops::Range};
+
+use entries::File;
+use vfs::{VolumeId, Volumes};
+
+/// Where a payload's file is read from.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Location {
+    /// A file of a volume.
+    File {
+        /// The volume.
+        volume: VolumeId,
+        /// Its absolute path there.
+        path: Vec<u8>,
+    },
+}
+
+impl From<&File> for Location {
+    fn from(file: &File) -> Self {
+        Self::File { volume: file.volume, path: file.path.clone() }
+    }
+}
+
+/// Where a payload came from, for people and for policies.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Provenance {
+    /// A file of a local volume.
+    Volume {
+        /// The volume's name: `hd0,gpt1`.
+        name: String,
+        /// The path of its kernel or program.
+        path: String,
+    },
+}
+
+impl fmt::Display for Provenance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Volume { name, path } => write!(f, "{name} {path}"),
+        }
+    }
+}
+
+/// What is handed over.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Payload {
+    /// What the user knows the entry by.
+    pub title: String,
+    /// Where it came from.
+    pub provenance: Provenance,
+    /// What it is.
+    pub content: Content,
+}
+
+/// The kinds of payloads.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Content {
+    /// A Linux kernel.
+    Kernel {
+        /// The kernel, as it stands on the disk; after verification, unpacked.
+        image: Vec<u8>,
+        /// All initial RAM disks, one after the other, each padded to 4 bytes; empty where there are none.
+        initrd: Vec<u8>,
+        /// The command line.
+        options: String,
+        /// A device tree in place of the machine's own.
+        devicetree: Option<Vec<u8>>,
+    },
+    /// An EFI program that brings what it needs.
+    Program {
+        /// The program, as it stands on the disk.
+        image: Vec<u8>,
+        /// Its options; without any it keeps its own.
+        options: Option<String>,
+        /// Its file, so that it finds what stands beside it; none where the file has no name that firmware can
+        /// spell.
+        place: Option<Place>,
+    },
+}
+
+impl Content {
+    /// The kernel or program.
+    pub fn image(&self) -> &[u8] {
+        match self {
+            Self::Kernel { image, .. } | Self::Program { image, .. } => image,
+        }
+    }
+
+    /// What it is started with; none where a program keeps its own options.
+    pub fn options(&self) -> Option<&str> {
+        match self {
+            Self::Kernel { options, .. } => Some(options),
+            Self::Program { options, .. } => options.as_deref(),
+        }
+    }
+}
+
+/// A file as the machine's own drivers know it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Place {
+    /// Index of the disk among those that [`Disks`](crate::Disks) gave.
+    pub disk: usize,
+    /// Bytes of the disk that are its partition's; none for a filesystem on the whole disk.
+    pub partition: Option<Range<u64>>,
+    /// Absolute path with slashes.
+    pub path: String,
+}
+
+impl Place {
+    /// The place of a file; none where its volume is gone or its path is not UTF-8.
+    pub fn of(file: &File, volumes: &Volumes) -> Option<Self> {
+        let volume = volumes.get(file.volume)?;
+        let path = String::from_utf8(file.path.clone()).ok()?;
+        let partition = volume.partition();
+        // A partition ends on its disk, which `part` has checked.
+        let partition = partition.map(|p| p.start..p.start.saturating_add(p.length));
+        Some(Self { disk: volume.disk(), partition, path })
+    }
+
+    /// The place of a file with this name in the same folder.
+    pub(crate) fn renamed(&self, name: &str) -> Self {
+        let folder = self.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        Self { path: format!("{folder}/{name}"), ..self.clone() }
+    }
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What a boot needs of the machine, one small trait for each thing: firmware and Linux have their own.
+
+use alloc::{rc::Rc, string::String, vec::Vec};
+use core::{convert::Infallible, fmt, time::Duration};
+
+use block::BlockRead;
+use code::Code;
+
+use crate::{Journal, Payload, Place, Policy, Verified, verify::Permit};
+
+/// Everything that a boot may use. Each step receives only what it needs of it.
+pub struct Platform<'a> {
+    /// The machine's disks.
+    pub disks: &'a dyn Disks,
+    /// Lines for the user, and the log of them.
+    pub console: &'a Journal<'a>,
+    /// Times of the phases.
+    pub clock: &'a dyn Clock,
+    /// Room for the payload.
+    pub memory: &'a dyn Memory,
+    /// Counts the tries of entries.
+    pub tries: &'a dyn Tries,
+    /// The last step.
+    pub hand_over: &'a dyn HandOver,
+    /// The person at the machine.
+    pub operator: &'a dyn Operator,
+    /// What the booted system asked for, and is told.
+    pub variables: &'a dyn Variables,
+    /// What may be started.
+    pub policy: Policy,
+    /// The program's own version.
+    pub version: &'a str,
+    /// What ending the program means here: `returning to the firmware`.
+    pub exit: &'a str,
+}
+
+/// A disk of the machine.
+pub struct Disk {
+    /// Its bytes.
+    pub device: Rc<dyn BlockRead>,
+    /// Linux's name of it (`vda`); empty where nobody knows.
+    pub name: String,
+}
+
+/// Source of the machine's disks.
+pub trait Disks {
+    /// The disks that are there now, in a stable order.
+    fn disks(&self) -> Vec<Disk>;
+
+    /// Starts the drivers of disks that were left alone until now; slow.
+    fn connect(&self);
+}
+
+/// Counts the tries of an entry in the name of its file.
+pub trait Tries {
+    /// Gives the file a new name in its folder.
+    ///
+    /// # Errors
+    /// Why it still has the old name.
+    fn rename(&self, place: &Place, name: &str) -> Result<(), String>;
+}
+
+/// Where lines for the user go.
+pub trait Console {
+    /// Shows one line.
+    fn line(&self, text: fmt::Arguments<'_>);
+}
+
+/// A clock that only goes forward.
+pub trait Clock {
+    /// Time since the program started.
+    fn now(&self) -> Duration;
+
+    /// Time since the machine started.
+    fn since_power_on(&self) -> Duration;
+}
+
+/// How much memory a payload may use.
+pub trait Memory {
+    /// Bytes that are free now.
+    fn available(&self) -> u64;
+
+    /// A buffer of `length` bytes with any content: a file is read over all of them, and clearing it first would
+    /// take longer than the reading.
+    ///
+    /// None where there is no room.
+    fn buffer(&self, length: usize) -> Option<Vec<u8>>;
+}
+
+/// The person at the machine.
+pub trait Operator {
+    /// Whether a key was pressed before the menu: somebody wants to see it.
+    fn is_asking(&self) -> bool;
+
+    /// Shows the menu until something is chosen; none when its time has run out.
+    fn choose(&self, menu: &mut menu::Menu) -> Option<menu::Outcome>;
+}
+
+/// The vendor GUID that a variable belongs to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Vendor {
+    /// The Boot Loader Interface's.
+    Loader,
+    /// Our own.
+    CloudBoot,
+}
+
+/// The machine's variables. Best effort: a failed write never fails a boot.
+pub trait Variables {
+    /// A variable's bytes.
+    fn read(&self, vendor: Vendor, name: &str) -> Option<Vec<u8>>;
+
+    /// Sets a variable for the booted system, until the machine is reset.
+    fn write(&self, vendor: Vendor, name: &str, value: &[u8]);
+
+    /// Sets a variable that outlives resets.
+    fn store(&self, vendor: Vendor, name: &str, value: &[u8]);
+
+    /// Removes a variable.
+    fn remove(&self, vendor: Vendor, name: &str);
+
+    /// Whether the machine opens its setup when it is asked to.
+    fn has_setup(&self) -> bool;
+}
+
+/// How control is handed over.
+pub trait HandOver {
+    /// Hands over, and calls `starting` at the last moment at which lines can be shown. With `permit` the payload
+    /// can be taken apart, so that its image is freed as soon as it has been loaded.
+    ///
+    /// # Errors
+    /// Returns only when nothing was started or what was started came back.
+    fn hand_over(
+        &self,
+        payload: Verified<Payload>,
+        permit: Permit,
+        starting: &dyn Fn(),
+    ) -> Result<Infallible, Refused>;
+}
+
+/// Why a hand-over did not happen, or ended.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Refused {
+    /// The stable code.
+    pub code: Code,
+    /// The cause in the words of the firmware or kernel, and the way out where there is one.
+    pub cause: String,
+}

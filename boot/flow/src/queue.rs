@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Which entries are tried, in which order.
+//!
+//! Unattended, nothing starts that its menu's owner did not want to start unattended: an entry that asks for a
+//! password, and, where a menu's default leads to another disk, any entry of that disk. (An installation medium
+//! whose default is "boot the local disk" must never start its installer.)
+
+use alloc::{collections::VecDeque, format, string::String, vec::Vec};
+use core::ptr;
+
+use entries::{Access, Entry, Found, Start};
+use vfs::{Volume, VolumeId, Volumes};
+
+use crate::{Failure, Phase, codes, interface::Wanted};
+
+/// Entries that an error message lists.
+const MOST_LISTED: usize = 8;
+
+/// One entry to try.
+#[derive(Clone, Debug)]
+pub struct Attempt<'a> {
+    /// The entry.
+    pub entry: &'a Entry,
+    /// The operator's command line.
+    pub edited: Option<String>,
+    /// The operator chose it; or it follows from what the operator chose.
+    pub is_chosen: bool,
+}
+
+/// Entries to try, one after the other.
+#[derive(Debug)]
+pub struct Queue<'a> {
+    attempts: VecDeque<Attempt<'a>>,
+    /// Why there was never anything in it.
+    nothing: Option<Failure>,
+    /// What the menu's cursor stands on.
+    pub head: Option<&'a Entry>,
+}
+
+impl<'a> Queue<'a> {
+    /// What starts when nobody chooses: the entry that the booted system `wanted` this time; then, with `target`, an
+    /// entry's id or title (ASCII case does not matter) or the name of an operating system, that entry and no other,
+    /// since whoever asks for one system by name is not served another. Without, the entry that the booted system
+    /// prefers, the default, then the others as they are listed.
+    pub fn unattended(
+        volumes: &Volumes,
+        found: &'a Found,
+        target: Option<&str>,
+        wanted: &Wanted<'a>,
+    ) -> Self {
+        let entries = &found.entries;
+        if entries.is_empty() {
+            let cause = "no disk holds a boot entry that this program can start";
+            return Self::empty(None, Failure::new(Phase::Choose, "entries", codes::CHOOSE_NONE, &cause));
+        }
+        let usual: Vec<&Entry> = match target.map(|target| find(entries, target)) {
+            None => wanted.lasting.into_iter().chain(entries.iter().find(|entry| entry.default)).collect(),
+            Some(Ok(entry)) => [entry].into(),
+            Some(Err(failure)) => return Self::empty(None, failure),
+        };
+        let named: Vec<&Entry> = wanted.once.into_iter().chain(usual).collect();
+        let mut order = named.clone();
+        if target.is_none() {
+            order.extend(others(volumes, found, &named));
+        }
+        let head = named.first().copied();
+        let startable = order.into_iter().filter(|entry| entry.access == Access::Anyone);
+        let attempts: VecDeque<_> =
+            unique(startable).map(|entry| Attempt { entry, edited: None, is_chosen: false }).collect();
+        if attempts.is_empty() {
+            let title = head.map_or("entries", |entry| entry.title.as_str());
+            let cause = "asks for a password, and starts only from the menu";
+            return Self::empty(head, Failure::new(Phase::Choose, title, codes::PASSWORD, &cause));
+        }
+        Self { attempts, nothing: None, head }
+    }
+
+    /// What the operator chose; where that leads elsewhere, the entries of other disks behind it.
+    pub fn chosen(volumes: &Volumes, found: &'a Found, entry: &'a Entry, edited: Option<String>) -> Self {
+        let mut attempts: VecDeque<_> = [Attempt { entry, edited, is_chosen: true }].into();
+        if is_elsewhere(entry) {
+            let others = others(volumes, found, &[entry]).into_iter();
+            let others = others.filter(|other| other.access == Access::Anyone);
+            attempts.extend(others.map(|entry| Attempt { entry, edited: None, is_chosen: true }));
+        }
+        Self { attempts, nothing: None, head: Some(entry) }
+    }
+
+    fn empty(head: Option<&'a Entry>, why: Failure) -> Self {
+        Self { attempts: VecDeque::new(), nothing: Some(why), head }
+    }
+
+    /// The next entry to try, or, once, why there was nothing to try from the start.
+    pub fn take_next(&mut self) -> Option<Result<Attempt<'a>, Failure>> {
+        match self.attempts.pop_front() {
+            Some(attempt) => Some(Ok(attempt)),
+            None => self.nothing.take().map(Err),
+        }
+    }
+
+    /// Whether there is something left to try.
+    pub fn has_more(&self) -> bool {
+        !self.attempts.is_empty()
+    }
+
+    /// Whether something is tried at all unless the operator chooses.
+    pub fn starts_unattended(&self) -> bool {
+        self.nothing.is_none()
+    }
+
+    /// Whether what should be first does not start unattended: nothing is broken, and somebody may still choose.
+    pub fn is_held_back(&self) -> bool {
+        self.head.is_some_and(|head| is_elsewhere(head) || head.access != Access::Anyone)
+    }
+}
+
+/// The entry that starts where no setting says otherwise and nobody chooses.
+pub fn default_entry<'a>(volumes: &Volumes, found: &'a Found) -> Option<&'a Entry> {
+    let queue = Queue::unattended(volumes, found, None, &Wanted::default());
+    queue.attempts.iter().map(|attempt| attempt.entry).find(|entry| !is_elsewhere(entry))
+}
+
+fn is_elsewhere(entry: &Entry) -> bool {
+    matches!(entry.start, Start::Elsewhere(_))
+}
+
+/// The entry that `cloudboot.target` means.
+fn find<'a>(entries: &'a [Entry], target: &str) -> Result<&'a Entry, Failure> {
+    let is_named =
+        |entry: &&Entry| entry.id.eq_ignore_ascii_case(target) || entry.title.eq_ignore_ascii_case(target);
+    let is_of_system = |entry: &&Entry| entry.os().is_some_and(|os| os.eq_ignore_ascii_case(target));
+    let found = entries.iter().find(is_named).or_else(|| entries.iter().find(is_of_system));
+    found.ok_or_else(|| {
+        let titles: Vec<&str> = entries.iter().map(|e| e.title.as_str()).take(MOST_LISTED).collect();
+        let cause = format!("no entry has this id or title; there are: {}", titles.join(", "));
+        Failure::new(Phase::Choose, target, codes::CHOOSE_TARGET, &cause)
+    })
+}
+
+/// The entries that may follow `named` ones: none of a disk whose menu, or whose named entry, leads elsewhere.
+fn others<'a>(volumes: &Volumes, found: &'a Found, named: &[&'a Entry]) -> Vec<&'a Entry> {
+    let disk = |volume: VolumeId| volumes.get(volume).map(Volume::disk);
+    let leaving = named.iter().filter(|entry| is_elsewhere(entry)).map(|entry| entry.source.volume);
+    let closed: Vec<_> = found.elsewhere.iter().copied().chain(leaving).map(disk).collect();
+    let is_open = |entry: &&Entry| {
+        let file = entry.file().map(|file| file.volume);
+        ![Some(entry.source.volume), file].into_iter().flatten().any(|volume| closed.contains(&disk(volume)))
+    };
+    found.entries.iter().filter(|entry| !is_elsewhere(entry)).filter(is_open).collect()
+}
+
+/// Each entry once, where it stands first.
+fn unique<'a>(entries: impl Iterator<Item = &'a Entry>) -> impl Iterator<Item = &'a Entry> {
+    let mut seen: Vec<&Entry> = Vec::new();
+    entries.filter(move |entry| {
+        let is_new = !seen.iter().any(|other| ptr::eq(*other, *entry));
+        if is_new {
+            seen.push(entry);
+        }
+        is_new
+    })
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Disks of FAT, and programs to put on them.
+
+use std::{format, string::String, vec, vec::Vec};
+
+use fat::write::{Builder, Options};
+
+/// A disk that is one FAT volume.
+#[derive(Clone, Default)]
+pub struct Disk {
+    files: Vec<(String, Vec<u8>)>,
+    /// First sector of its partition, where it has one.
+    partition: Option<u32>,
+}
+
+impl Disk {
+    /// With a file.
+    pub fn file(mut self, path: &str, bytes: impl Into<Vec<u8>>) -> Self {
+        self.files.retain(|(name, _)| name != path);
+        self.files.push((path.into(), bytes.into()));
+        self
+    }
+
+    /// Without a file.
+    pub fn without(mut self, path: &str) -> Self {
+        self.files.retain(|(name, _)| name != path);
+        self
+    }
+
+    /// With a grub.cfg of these lines and entries: each has its name as title, identifier and file of its kernel.
+    pub fn grub(self, lines: &str, entries: &[&str]) -> Self {
+        let mut script = format!("{lines}\n");
+        for name in entries {
+            let id = name.split(' ').next().unwrap();
+            script +=
+                &format!("menuentry '{name}' --id {id} {{\nlinux /{id} root={id}\ninitrd /initrd\n}}\n");
+        }
+        let with_script = self.file("/grub/grub.cfg", script).file("/initrd", "initrd");
+        entries.iter().fold(with_script, |disk, name| {
+            disk.file(&format!("/{}", name.split(' ').next().unwrap()), program())
+        })
+    }
+
+    /// In the third slot of an MBR whose first two are empty.
+    pub fn in_third_slot(self) -> Self {
+        Self { partition: Some(2048), ..self }
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut builder = Builder::new();
+        self.files.iter().for_each(|(path, bytes)| builder.file(path, bytes).unwrap());
+        let volume = builder.build(&Options::default()).unwrap();
+        let Some(start) = self.partition else { return volume };
+        let mut disk = vec![0; start as usize * 512];
+        disk[510..512].copy_from_slice(&[0x55, 0xaa]);
+        disk[446 + 32 + 4] = 0x0c;
+        disk[446 + 32 + 8..][..4].copy_from_slice(&start.to_le_bytes());
+        disk[446 + 32 + 12..][..4].copy_from_slice(&((volume.len() / 512) as u32).to_le_bytes());
+        [disk, volume].concat()
+    }
+}
+
+/// The smallest valid EFI application for x86_64, with these sections.
+pub fn sections(parts: &[(&str, &[u8])]) -> Vec<u8> {
+    const PE: usize = 0x40;
+    const TABLE: usize = PE + 24 + 240;
+    const HEADERS: usize = 0x400;
+    let mut file = vec![0; HEADERS];
+    let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);
+    put(0, b"MZ");
+    put(0x3c, &(PE as u32).to_le_bytes());
+    put(PE, b"PE\0\0\x64\x86");
+    let all = [&[(".text", &b"\xc3"[..])], parts].concat();
+    put(PE + 6, &(all.len() as u16).to_le_bytes());
+    put(PE + 20, &240u16.to_le_bytes());
+    put(PE + 24, &0x20bu16.to_le_bytes());
+    put(PE + 24 + 68, &10u16.to_le_bytes());
+    let memory = 0x1000 * (all.len() as u32 + 1);
+    let words = [(16, 0x1000), (32, 0x1000), (36, 0x200), (56, memory), (60, HEADERS as u32), (108, 16)];
+    words.iter().for_each(|(at, word)| put(PE + 24 + at, &u32::to_le_bytes(*word)));
+    let mut raw = HEADERS;
+    for (i, (name, data)) in all.iter().enumerate() {
+        let header = TABLE + 40 * i;
+        put(header, name.as_bytes());
+        let size = data.len().next_multiple_of(0x200);
+        let words = [data.len(), 0x1000 * (i + 1), size, raw];
+        words.iter().enumerate().for_each(|(i, word)| put(header + 8 + 4 * i, &(*word as u32).to_le_bytes()));
+        raw += size;
+    }
+    for (_, data) in all {
+        file.extend(data);
+        file.resize(file.len().next_multiple_of(0x200), 0);
+    }
+    file
+}
+
+/// A kernel or program.
+pub fn program() -> Vec<u8> {
+    sections(&[])
+}
+
+/// A unified kernel image with this command line.
+pub fn unified(options: &str) -> Vec<u8> {
+    sections(&[
+        (".osrel", b"ID=x\nPRETTY_NAME=Unified\n"),
+        (".cmdline", options.as_bytes()),
+        (".linux", b"kernel"),
+    ])
+}
+
+/// Our own loader, of some version.
+pub fn own_loader(version: &str) -> Vec<u8> {
+    let sbat = format!("sbat,1,SBAT Version\ncloud-boot,1,cloud-boot,cloud-boot,{version},x\n");
+    sections(&[(".sbat", sbat.as_bytes())])
+}

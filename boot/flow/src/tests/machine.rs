@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! A machine of fakes: one for each trait.
+
+use std::{
+    boxed::Box,
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, VecDeque},
+    fmt, format,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    rc::Rc,
+    string::{String, ToString},
+    time::Duration,
+    vec,
+    vec::Vec,
+};
+
+use block::{BlockRead, Memory as Image, ReadError};
+use config::{Config, Origin, Text, Trust};
+use efi::text;
+use entries::{Access, Elsewhere, Entry, Found, Password, Start, User};
+use image::Machine as Arch;
+use menu::{Key, Menu, Outcome};
+use vfs::Volumes;
+
+use super::disks::Disk;
+use crate::{
+    Clock, Console, Content, Disks, Ended, HandOver, Journal, Memory, Operator, Payload, Permit, Place,
+    Platform, Policy, Refused, Tries, Variables, Vendor, Verified, boot::boot_from, codes, entries_of,
+};
+
+/// The machine, and what happens on it.
+pub struct Machine {
+    disks: Vec<(Rc<Plugged>, String)>,
+    are_asleep: Cell<bool>,
+    settings: String,
+    memory: u64,
+    variables: RefCell<BTreeMap<String, Vec<u8>>>,
+    has_setup: bool,
+    is_locked: bool,
+    is_asking: bool,
+    /// What is pressed whenever the menu is shown.
+    presses: RefCell<VecDeque<&'static str>>,
+    rename: Option<&'static str>,
+    /// How many programs come back before one stays.
+    returning: Cell<u32>,
+    lines: RefCell<Vec<String>>,
+}
+
+/// How a boot on the machine ended.
+#[derive(Debug, Eq, PartialEq)]
+pub enum End {
+    /// This was started, and stays.
+    Started(String),
+    /// Nothing was.
+    Ended(Ended),
+}
+
+/// A disk that can be pulled.
+struct Plugged {
+    image: Image,
+    is_pulled: Cell<bool>,
+}
+
+impl BlockRead for Plugged {
+    fn size(&self) -> u64 {
+        self.image.size()
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
+        if self.is_pulled.get() {
+            return Err(ReadError::reading(offset, "the disk is gone"));
+        }
+        self.image.read_at(offset, buf)
+    }
+}
+
+impl Machine {
+    /// A machine with these disks.
+    pub fn new(disks: &[Disk]) -> Self {
+        let plug = |(i, disk): (usize, &Disk)| {
+            let image = Image::new(disk.bytes());
+            let name = format!("vd{}", char::from(b'a' + u8::try_from(i).unwrap()));
+            (Rc::new(Plugged { image, is_pulled: Cell::new(false) }), name)
+        };
+        Self {
+            disks: disks.iter().enumerate().map(plug).collect(),
+            are_asleep: Cell::new(false),
+            settings: String::new(),
+            memory: 1 << 30,
+            variables: RefCell::default(),
+            has_setup: true,
+            is_locked: false,
+            is_asking: false,
+            presses: RefCell::default(),
+            rename: None,
+            returning: Cell::new(0),
+            lines: RefCell::default(),
+        }
+    }
+
+    pub fn settings(self, settings: &str) -> Self {
+        Self { settings: settings.into(), ..self }
+    }
+
+    pub fn memory(self, memory: u64) -> Self {
+        Self { memory, ..self }
+    }
+
+    pub fn variable(self, name: &str, value: &str) -> Self {
+        self.variables.borrow_mut().insert(name.into(), text::encode(value));
+        self
+    }
+
+    pub fn without_setup(self) -> Self {
+        Self { has_setup: false, ..self }
+    }
+
+    pub fn locked(self) -> Self {
+        Self { is_locked: true, ..self }
+    }
+
+    /// A key was pressed before the menu.
+    pub fn asking(self) -> Self {
+        Self { is_asking: true, ..self }
+    }
+
+    /// What is pressed whenever the menu is shown, one text each: `>` is the arrow down, `\n` Enter, `!` a key that
+    /// means nothing, `#` pulls all disks.
+    pub fn presses(self, presses: &[&'static str]) -> Self {
+        Self { presses: RefCell::new(presses.iter().copied().collect()), ..self }
+    }
+
+    /// Renaming fails.
+    pub fn read_only(self) -> Self {
+        Self { rename: Some("EFI status WRITE_PROTECTED"), ..self }
+    }
+
+    /// Disks that appear when drivers are started.
+    pub fn asleep(self) -> Self {
+        self.are_asleep.set(true);
+        self
+    }
+
+    /// The first so many programs return.
+    pub fn returning(self, count: u32) -> Self {
+        self.returning.set(count);
+        self
+    }
+
+    /// A variable, as text.
+    pub fn read_variable(&self, name: &str) -> Option<String> {
+        self.variables.borrow().get(name).map(|value| text::decode(value))
+    }
+
+    /// Boots, and returns the console's lines, without times, and the end.
+    pub fn boot(&self) -> (Vec<String>, End) {
+        let text = Text::new(Origin::Section, self.settings.as_bytes());
+        let config = Config::resolve(&[text], Trust::Open);
+        let journal = Journal::new(self, self);
+        let platform = Platform {
+            disks: self,
+            console: &journal,
+            clock: self,
+            memory: self,
+            tries: self,
+            hand_over: self,
+            operator: self,
+            variables: self,
+            policy: Policy { machine: Arch::X86_64, is_locked: self.is_locked },
+            version: "1",
+            exit: "returning to the firmware",
+        };
+        let boot = AssertUnwindSafe(|| boot_from(&platform, &config, &find));
+        let end = match catch_unwind(boot) {
+            Ok(ended) => End::Ended(ended),
+            Err(started) => match started.downcast() {
+                Ok(started) => End::Started(*started),
+                Err(panic) => resume_unwind(panic),
+            },
+        };
+        (self.lines.take(), end)
+    }
+}
+
+/// The entries, changed by words in their titles: `leads elsewhere` leads to another disk, and is the default of its
+/// menu; `asks` wants the user root with the password "secret". A title `locked` locks editing.
+fn find(volumes: &Volumes, machine: Arch) -> Found {
+    let mut found = entries_of(volumes, machine);
+    for entry in &mut found.entries {
+        if entry.title.contains("elsewhere") {
+            entry.start = Start::Elsewhere(Elsewhere { command: "exit".into() });
+            found.elsewhere.extend(entry.title.contains("leads").then_some(entry.source.volume));
+        }
+        if entry.title.contains("asks") {
+            let password = Password::Plain(b"secret".to_vec());
+            entry.access = Access::Users(vec![User { name: "root".into(), password }]);
+        }
+        let is_lock = |entry: &Entry| entry.title.contains("locked");
+        found.locks.extend(is_lock(entry).then(|| "hd0 /grub/grub.cfg: superusers".to_string()));
+    }
+    found
+}
+
+impl Disks for Machine {
+    fn disks(&self) -> Vec<crate::Disk> {
+        let disks = self.disks.iter().filter(|_| !self.are_asleep.get());
+        disks.map(|(disk, name)| crate::Disk { device: disk.clone(), name: name.clone() }).collect()
+    }
+
+    fn connect(&self) {
+        self.are_asleep.set(false);
+    }
+}
+
+impl Console for Machine {
+    fn line(&self, text: fmt::Arguments<'_>) {
+        let line = format!("{text}").replace(" (0.00 s)", "").replace(", 0.00 s)", ")");
+        self.lines.borrow_mut().push(line);
+    }
+}
+
+impl Clock for Machine {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn since_power_on(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+impl Memory for Machine {
+    fn available(&self) -> u64 {
+        self.memory
+    }
+
+    fn buffer(&self, length: usize) -> Option<Vec<u8>> {
+        Some(vec![0xee; length])
+    }
+}
+
+impl Tries for Machine {
+    fn rename(&self, place: &Place, name: &str) -> Result<(), String> {
+        self.lines.borrow_mut().push(format!("[rename {:?} {} to {name}]", place.partition, place.path));
+        self.rename.map_or(Ok(()), |cause| Err(cause.into()))
+    }
+}
+
+impl Operator for Machine {
+    fn is_asking(&self) -> bool {
+        self.is_asking
+    }
+
+    fn choose(&self, menu: &mut Menu) -> Option<Outcome> {
+        self.lines.borrow_mut().push(seen(menu));
+        let keys = self.presses.borrow_mut().pop_front()?;
+        let outcome = keys.chars().fold(Outcome::Stay, |_, key| match key {
+            '>' => menu.key(Key::Down),
+            '\n' => menu.key(Key::Enter),
+            '!' => menu.key(Key::Other),
+            '#' => {
+                self.disks.iter().for_each(|(disk, _)| disk.is_pulled.set(true));
+                Outcome::Stay
+            }
+            key => menu.key(Key::Char(key)),
+        });
+        if outcome != Outcome::Stay {
+            return Some(outcome);
+        }
+        // Nothing was chosen, and an hour passes. Where that chooses nothing either, the last screen is shown.
+        let has_run_out = menu.tick(Duration::from_secs(3600)) != Outcome::Stay;
+        self.lines.borrow_mut().extend((!has_run_out).then(|| seen(menu)));
+        None
+    }
+}
+
+/// A menu in a line: the item under the cursor, the countdown, the message.
+fn seen(menu: &Menu) -> String {
+    let screen = menu.draw();
+    let row = |number: usize| screen.rows()[number].text.trim();
+    let marked = screen.rows().iter().find(|row| row.is_marked).map_or("", |row| row.text.as_str());
+    let title = marked.get(4..).unwrap_or_default().split("  ").next().unwrap_or_default();
+    let left = row(23).strip_prefix("Boots the marked entry in ").and_then(|rest| rest.split(';').next());
+    let left = left.map_or(String::new(), |left| format!(", {left}"));
+    let message = if row(22).is_empty() { String::new() } else { format!(": {}", row(22)) };
+    format!("[menu at {}{left}{message}]", title.trim())
+}
+
+impl Variables for Machine {
+    fn read(&self, _: Vendor, name: &str) -> Option<Vec<u8>> {
+        self.variables.borrow().get(name).cloned()
+    }
+
+    fn write(&self, _: Vendor, name: &str, value: &[u8]) {
+        self.variables.borrow_mut().insert(name.into(), value.into());
+    }
+
+    fn store(&self, vendor: Vendor, name: &str, value: &[u8]) {
+        self.lines.borrow_mut().push(format!("[store {name} {}]", text::decode(value)));
+        self.write(vendor, name, value);
+    }
+
+    fn remove(&self, _: Vendor, name: &str) {
+        self.variables.borrow_mut().remove(name);
+    }
+
+    fn has_setup(&self) -> bool {
+        self.has_setup
+    }
+}
+
+impl HandOver for Machine {
+    fn hand_over(
+        &self,
+        payload: Verified<Payload>,
+        permit: Permit,
+        starting: &dyn Fn(),
+    ) -> Result<std::convert::Infallible, Refused> {
+        starting();
+        let Payload { title, content, .. } = payload.into_inner(permit);
+        if let Some(left) = self.returning.get().checked_sub(1) {
+            self.returning.set(left);
+            return Err(Refused { code: codes::RETURNED, cause: "it ran and came back".into() });
+        }
+        let what = match content {
+            Content::Kernel { options, initrd, .. } => {
+                format!("{title}: {options} with {}", String::from_utf8_lossy(&initrd).trim_end_matches('\0'))
+            }
+            Content::Program { options, place, .. } => {
+                let place = place.map_or("nowhere".to_string(), |place| place.path);
+                format!("{title}: {} at {place}", options.as_deref().unwrap_or("(its own)"))
+            }
+        };
+        resume_unwind(Box::new(what))
+    }
+}

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Which entry starts.
+
+use std::vec;
+
+use super::{
+    Scenario, check,
+    disks::Disk,
+    hidden,
+    machine::{End, Machine},
+    started,
+};
+use crate::Ended;
+
+const ONE: &str = "discover 1 disk, 1 volume, 1 entry";
+const TWO: &str = "discover 1 disk, 1 volume, 2 entries";
+const THREE: &str = "discover 1 disk, 1 volume, 3 entries";
+const BOTH: &str = "discover 2 disks, 2 volumes, 2 entries";
+const NOTHING: &str = "discover nothing yet: starting the drivers of all devices";
+
+fn abc() -> Machine {
+    Machine::new(&[hidden(&["a", "b", "c"])])
+}
+
+#[test]
+fn by_default() {
+    let default_b = Disk::default().grub("set timeout=0\nset default=b", &["a", "b"]);
+    check(vec![
+        Scenario("the first entry", abc(), &[THREE, "BOOTS hd0 a"], started("a")),
+        Scenario(
+            "the default",
+            Machine::new(std::slice::from_ref(&default_b)),
+            &[TWO, "BOOTS hd0 b"],
+            started("b"),
+        ),
+        Scenario(
+            "the default is broken",
+            Machine::new(&[default_b.without("/b")]),
+            &[TWO, "BROKEN hd0 b: trying the next entry", "BOOTS hd0 a"],
+            started("a"),
+        ),
+        Scenario(
+            "the first entry is broken",
+            Machine::new(&[hidden(&["a", "b"]).without("/a")]),
+            &[TWO, "BROKEN hd0 a: trying the next entry", "BOOTS hd0 b"],
+            started("b"),
+        ),
+        Scenario(
+            "the second disk, where the first is empty",
+            Machine::new(&[Disk::default().file("/x", "x"), hidden(&["a"])]),
+            &["discover 2 disks, 2 volumes, 1 entry", "BOOTS hd1 a"],
+            started("a"),
+        ),
+        Scenario(
+            "a disk that appears when its driver is started",
+            Machine::new(&[hidden(&["a"])]).asleep(),
+            &["discover 0 disks, 0 volumes, 0 entries", NOTHING, ONE, "BOOTS hd0 a"],
+            started("a"),
+        ),
+    ]);
+}
+
+#[test]
+fn as_the_booted_system_wants() {
+    let vanished = |variable: &'static str| abc().variable(variable, "gone-6.1");
+    check(vec![
+        Scenario(
+            "one-shot",
+            abc().variable("LoaderEntryOneShot", "c").variable("LoaderEntryDefault", "b"),
+            &[THREE, "BOOTS hd0 c"],
+            started("c"),
+        ),
+        Scenario(
+            "set default",
+            abc().variable("LoaderEntryDefault", "B"),
+            &[THREE, "BOOTS hd0 b"],
+            started("b"),
+        ),
+        Scenario(
+            "a pattern",
+            abc().variable("LoaderEntryOneShot", "[c-z]*"),
+            &[THREE, "BOOTS hd0 c"],
+            started("c"),
+        ),
+        Scenario(
+            "a one-shot entry that is broken keeps nothing from booting",
+            Machine::new(&[hidden(&["a", "b", "c"]).without("/c")]).variable("LoaderEntryOneShot", "c"),
+            &[THREE, "BROKEN hd0 c: trying the next entry", "BOOTS hd0 a"],
+            started("a"),
+        ),
+        Scenario(
+            "a one-shot entry that has vanished",
+            vanished("LoaderEntryOneShot"),
+            &[
+                THREE,
+                "warning: choose LoaderEntryOneShot: E-CHOOSE-ID no entry has the identifier gone-6.1; taking the \
+                 usual default",
+                "BOOTS hd0 a",
+            ],
+            started("a"),
+        ),
+        Scenario(
+            "a default that has vanished is said once, however often it is tried",
+            Machine::new(&[hidden(&["a"]).without("/a")])
+                .variable("LoaderEntryDefault", "gone-6.1")
+                .settings("cloudboot.retry=1"),
+            &[
+                ONE,
+                "warning: choose LoaderEntryDefault: E-CHOOSE-ID no entry has the identifier gone-6.1; taking the \
+                 usual default",
+                "BROKEN hd0 a: retry 1 of 1",
+                ONE,
+                "BROKEN hd0 a: returning to the firmware",
+            ],
+            End::Ended(Ended::AllFailed),
+        ),
+        Scenario(
+            "the entry that was booted last",
+            abc().variable("LoaderEntryDefault", "@saved").variable("LoaderEntryLastBooted", "b"),
+            &[THREE, "BOOTS hd0 b"],
+            started("b"),
+        ),
+        Scenario(
+            "the entry that was booted last, for the first time",
+            abc().variable("LoaderEntryDefault", "@saved"),
+            &[THREE, "BOOTS hd0 a", "[store LoaderEntryLastBooted a]"],
+            started("a"),
+        ),
+        Scenario(
+            "what is wanted once is not saved",
+            abc().variable("LoaderEntryDefault", "@saved").variable("LoaderEntryOneShot", "c"),
+            &[THREE, "BOOTS hd0 c"],
+            started("c"),
+        ),
+    ]);
+}
+
+#[test]
+fn the_firmware_s_setup() {
+    let setup = "auto-reboot-to-firmware-setup";
+    check(vec![
+        Scenario(
+            "once",
+            abc().variable("LoaderEntryOneShot", setup),
+            &[THREE],
+            End::Ended(Ended::FirmwareSetup),
+        ),
+        Scenario(
+            "once, on an empty machine",
+            Machine::new(&[]).variable("LoaderEntryOneShot", setup),
+            &["discover 0 disks, 0 volumes, 0 entries", NOTHING, "discover 0 disks, 0 volumes, 0 entries"],
+            End::Ended(Ended::FirmwareSetup),
+        ),
+        Scenario(
+            "where there is none",
+            abc().variable("LoaderEntryOneShot", setup).without_setup(),
+            &[
+                THREE,
+                "warning: choose LoaderEntryOneShot: E-CHOOSE-ID no entry has the identifier \
+                 auto-reboot-to-firmware-setup; taking the usual default",
+                "BOOTS hd0 a",
+            ],
+            started("a"),
+        ),
+        Scenario(
+            "as the default",
+            abc().variable("LoaderEntryDefault", setup),
+            &[
+                THREE,
+                "warning: choose LoaderEntryDefault: E-CHOOSE-ID the firmware's setup cannot be the default; taking \
+                 the usual default",
+                "BOOTS hd0 a",
+            ],
+            started("a"),
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_read_is_removed_and_what_is_started_is_told() {
+    let machine = abc().variable("LoaderEntryOneShot", "b").variable("LoaderConfigTimeoutOneShot", "0");
+    assert_eq!(machine.boot().1, started("b"));
+    let read = |name: &str| machine.read_variable(name);
+    assert_eq!((read("LoaderEntryOneShot"), read("LoaderConfigTimeoutOneShot")), (None, None));
+    assert_eq!(read("LoaderEntrySelected").as_deref(), Some("b"));
+    assert!(read("LoaderTimeExecUSec").is_some() && read("CloudBootLog").is_some());
+    assert_eq!(machine.boot().1, started("a"), "the next boot");
+}
+
+#[test]
+fn as_cloudboot_target_says() {
+    let target = |target: &str| abc().settings(&std::format!("cloudboot.target={target}"));
+    check(vec![
+        Scenario("an identifier", target("C"), &[THREE, "BOOTS hd0 c"], started("c")),
+        Scenario("a system", target("linux"), &[THREE, "BOOTS hd0 a"], started("a")),
+        Scenario(
+            "it stands above what the booted system prefers",
+            target("c").variable("LoaderEntryDefault", "b"),
+            &[THREE, "BOOTS hd0 c"],
+            started("c"),
+        ),
+        Scenario(
+            "no other is started where it fails",
+            Machine::new(&[hidden(&["a", "b"]).without("/b")]).settings("cloudboot.target=b"),
+            &[TWO, "BROKEN hd0 b: returning to the firmware"],
+            End::Ended(Ended::AllFailed),
+        ),
+        Scenario(
+            "no other is started where there is none",
+            target("windows"),
+            &[
+                THREE,
+                "failed: choose windows: E-CHOOSE-TARGET no entry has this id or title; there are: a, b, c; \
+                 returning to the firmware",
+            ],
+            End::Ended(Ended::NothingFound),
+        ),
+    ]);
+}
+
+#[test]
+fn as_cloudboot_disk_says() {
+    let two = || Machine::new(&[hidden(&["a"]), hidden(&["b"])]);
+    check(vec![
+        Scenario("both", two(), &[BOTH, "BOOTS hd0 a"], started("a")),
+        Scenario(
+            "one of them",
+            two().settings("cloudboot.disk=/dev/vdb"),
+            &["discover 2 disks, 2 volumes, 1 entry", "BOOTS hd1 b"],
+            started("b"),
+        ),
+        Scenario(
+            "none",
+            two().settings("cloudboot.disk=LABEL=x"),
+            &[
+                "failed: discover LABEL=x: E-DISK-NONE no such volume; available: hd0, hd1",
+                "discover 2 disks, 2 volumes, 0 entries",
+                NOTHING,
+                "failed: discover LABEL=x: E-DISK-NONE no such volume; available: hd0, hd1",
+                "discover 2 disks, 2 volumes, 0 entries",
+                "failed: choose entries: E-CHOOSE-NONE no disk holds a boot entry that this program can start; \
+                 returning to the firmware",
+            ],
+            End::Ended(Ended::NothingFound),
+        ),
+        Scenario(
+            "a kernel of it, with the default's command line",
+            two().settings("cloudboot.disk=hd1 cloudboot.disk.kernel=/b cloudboot.disk.initrd=/initrd"),
+            &[
+                "discover 2 disks, 2 volumes, 2 entries",
+                "choose \"/b\" from hd1 /b",
+                "obtain /b (1.5 KiB)",
+                "obtain /initrd (6 bytes)",
+                "start \"/b\": root=b",
+            ],
+            End::Started("/b: root=b with initrd".into()),
+        ),
+        Scenario(
+            "a kernel that is not there",
+            two().settings("cloudboot.disk.kernel=/none"),
+            &["failed: discover /none: E-DISK-KERNEL no volume has this file", BOTH, "BOOTS hd0 a"],
+            started("a"),
+        ),
+    ]);
+}
+
+#[test]
+fn a_menu_that_leads_elsewhere_starts_nothing_of_its_own() {
+    let installer = || hidden(&["local leads elsewhere", "install"]);
+    check(vec![
+        Scenario(
+            "the other disk",
+            Machine::new(&[installer(), hidden(&["debian", "rescue"])]),
+            &[
+                "discover 2 disks, 2 volumes, 4 entries",
+                "choose \"local leads elsewhere\" from hd0 /grub/grub.cfg",
+                "failed: choose local leads elsewhere: E-ENTRY-ELSEWHERE exit leads to another disk; trying the \
+                 next entry",
+                "BOOTS hd1 debian",
+            ],
+            started("debian"),
+        ),
+        Scenario(
+            "the firmware, where there is no other",
+            Machine::new(&[installer()]),
+            &[
+                TWO,
+                "choose \"local leads elsewhere\" from hd0 /grub/grub.cfg",
+                "failed: choose local leads elsewhere: E-ENTRY-ELSEWHERE exit leads to another disk; returning to \
+                 the firmware",
+            ],
+            End::Ended(Ended::NothingFound),
+        ),
+        Scenario(
+            "not as what follows a failure on another disk either",
+            Machine::new(&[hidden(&["debian"]).without("/debian"), installer()]),
+            &["discover 2 disks, 2 volumes, 3 entries", "BROKEN hd0 debian: returning to the firmware"],
+            End::Ended(Ended::AllFailed),
+        ),
+        Scenario(
+            "another menu with such an entry, which is not its default, is as good as any",
+            Machine::new(&[hidden(&["debian", "elsewhere", "rescue"]).without("/debian")]),
+            &[THREE, "BROKEN hd0 debian: trying the next entry", "BOOTS hd0 rescue"],
+            started("rescue"),
+        ),
+        Scenario(
+            "what the booted system wants is started all the same",
+            Machine::new(&[installer()]).variable("LoaderEntryOneShot", "install"),
+            &[TWO, "BOOTS hd0 install"],
+            started("install"),
+        ),
+        Scenario(
+            "so is a target",
+            Machine::new(&[installer()]).settings("cloudboot.target=install"),
+            &[TWO, "BOOTS hd0 install"],
+            started("install"),
+        ),
+    ]);
+}

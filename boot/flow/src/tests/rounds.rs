@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What comes after a failure.
+
+use std::vec;
+
+use super::{
+    Scenario, check,
+    disks::Disk,
+    hidden,
+    machine::{End, Machine},
+    started,
+};
+use crate::Ended;
+
+const ONE: &str = "discover 1 disk, 1 volume, 1 entry";
+const TWO: &str = "discover 1 disk, 1 volume, 2 entries";
+
+/// A machine whose only entry, or whose two entries, are broken.
+fn broken(settings: &str) -> Machine {
+    Machine::new(&[hidden(&["a"]).without("/a")]).settings(settings)
+}
+
+fn both_broken(settings: &str) -> Machine {
+    Machine::new(&[hidden(&["a", "b"]).without("/a").without("/b")]).settings(settings)
+}
+
+#[test]
+fn each_value_of_retry() {
+    check(vec![
+        Scenario(
+            "none",
+            broken(""),
+            &[ONE, "BROKEN hd0 a: returning to the firmware"],
+            End::Ended(Ended::AllFailed),
+        ),
+        Scenario(
+            "zero",
+            broken("cloudboot.retry=0"),
+            &[ONE, "BROKEN hd0 a: returning to the firmware"],
+            End::Ended(Ended::AllFailed),
+        ),
+        Scenario(
+            "two",
+            both_broken("cloudboot.retry=2"),
+            &[
+                TWO,
+                "BROKEN hd0 a: trying the next entry",
+                "BROKEN hd0 b: retry 1 of 2",
+                TWO,
+                "BROKEN hd0 a: trying the next entry",
+                "BROKEN hd0 b: retry 2 of 2",
+                TWO,
+                "BROKEN hd0 a: trying the next entry",
+                "BROKEN hd0 b: returning to the firmware",
+            ],
+            End::Ended(Ended::AllFailed),
+        ),
+        Scenario(
+            "nothing to start is tried again, too",
+            Machine::new(&[]).settings("cloudboot.retry=1"),
+            &[
+                "discover 0 disks, 0 volumes, 0 entries",
+                "discover nothing yet: starting the drivers of all devices",
+                "discover 0 disks, 0 volumes, 0 entries",
+                "failed: choose entries: E-CHOOSE-NONE no disk holds a boot entry that this program can start; retry \
+                 1 of 1",
+                "discover 0 disks, 0 volumes, 0 entries",
+                "discover nothing yet: starting the drivers of all devices",
+                "discover 0 disks, 0 volumes, 0 entries",
+                "failed: choose entries: E-CHOOSE-NONE no disk holds a boot entry that this program can start; \
+                 returning to the firmware",
+            ],
+            End::Ended(Ended::NothingFound),
+        ),
+    ]);
+}
+
+#[test]
+fn each_value_of_failure() {
+    let to_firmware = &[ONE, "BROKEN hd0 a: returning to the firmware"];
+    check(vec![
+        Scenario("firmware", broken("cloudboot.failure=firmware"), to_firmware, End::Ended(Ended::AllFailed)),
+        Scenario(
+            "shell, without one",
+            broken("cloudboot.failure=shell"),
+            to_firmware,
+            End::Ended(Ended::AllFailed),
+        ),
+        Scenario(
+            "reboot",
+            broken("cloudboot.failure=reboot"),
+            &[ONE, "BROKEN hd0 a: resetting the machine"],
+            End::Ended(Ended::Reset),
+        ),
+        Scenario(
+            "reboot, after the last retry",
+            broken("cloudboot.failure=reboot cloudboot.retry=1"),
+            &[ONE, "BROKEN hd0 a: retry 1 of 1", ONE, "BROKEN hd0 a: resetting the machine"],
+            End::Ended(Ended::Reset),
+        ),
+        Scenario(
+            "reboot, where nothing is found",
+            Machine::new(&[Disk::default().file("/x", "x")]).settings("cloudboot.failure=reboot"),
+            &[
+                "discover 1 disk, 1 volume, 0 entries",
+                "discover nothing yet: starting the drivers of all devices",
+                "discover 1 disk, 1 volume, 0 entries",
+                "failed: choose entries: E-CHOOSE-NONE no disk holds a boot entry that this program can start; \
+                 resetting the machine",
+            ],
+            End::Ended(Ended::Reset),
+        ),
+        Scenario(
+            "menu, from which another entry is started",
+            Machine::new(&[hidden(&["a", "b"]).without("/a")])
+                .settings("cloudboot.failure=menu cloudboot.target=a")
+                .presses(&[">\n"]),
+            &[
+                TWO,
+                "BROKEN hd0 a: back to the menu",
+                "[menu at a: failed: obtain /a: E-FS-NOTFOUND not found]",
+                "BOOTS hd0 b",
+            ],
+            started("b"),
+        ),
+        Scenario(
+            "menu, after the last retry",
+            broken("cloudboot.failure=menu cloudboot.retry=1").presses(&["f"]),
+            &[
+                ONE,
+                "BROKEN hd0 a: retry 1 of 1",
+                ONE,
+                "BROKEN hd0 a: back to the menu",
+                "[menu at a: failed: obtain /a: E-FS-NOTFOUND not found]",
+            ],
+            End::Ended(Ended::FirmwareSetup),
+        ),
+        Scenario(
+            "menu, without anything in it",
+            Machine::new(&[Disk::default().file("/x", "x")]).settings("cloudboot.failure=menu"),
+            &[
+                "discover 1 disk, 1 volume, 0 entries",
+                "discover nothing yet: starting the drivers of all devices",
+                "discover 1 disk, 1 volume, 0 entries",
+                "failed: choose entries: E-CHOOSE-NONE no disk holds a boot entry that this program can start; \
+                 returning to the firmware",
+            ],
+            End::Ended(Ended::NothingFound),
+        ),
+    ]);
+}
+
+#[test]
+fn programs_that_come_back() {
+    check(vec![
+        Scenario(
+            "the next entry is tried",
+            Machine::new(&[hidden(&["a", "b"])]).returning(1),
+            &[
+                TWO,
+                "BOOTS hd0 a",
+                "failed: start a: E-HANDOVER-RETURNED it ran and came back; trying the next entry",
+                "BOOTS hd0 b",
+            ],
+            started("b"),
+        ),
+        Scenario(
+            "the only one is tried again as often as is said",
+            Machine::new(&[hidden(&["a"])]).returning(2).settings("cloudboot.retry=1"),
+            &[
+                ONE,
+                "BOOTS hd0 a",
+                "failed: start a: E-HANDOVER-RETURNED it ran and came back; retry 1 of 1",
+                ONE,
+                "BOOTS hd0 a",
+                "failed: start a: E-HANDOVER-RETURNED it ran and came back; returning to the firmware",
+            ],
+            End::Ended(Ended::AllFailed),
+        ),
+    ]);
+}

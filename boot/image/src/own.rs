@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Our own program, in whatever version.
+//!
+//! It says which generation of cloud-boot it is in its `.sbat` section, as shim's SBAT.md has it. A unified kernel
+//! image that has our stub says so, too, and starts a kernel: it is not the loader.
+
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use crate::{
+    pe::Headers,
+    uki::{Part, part},
+};
+
+/// The component's name at the start of its line.
+const COMPONENT: &[u8] = b"cloud-boot,";
+/// Bytes of the text that are looked at.
+const LONGEST: u64 = 64 * 1024;
+
+/// Whether a file is our own loader. `head` holds the first [`HEAD_SIZE`](crate::pe::HEAD_SIZE) of its `size` bytes,
+/// or all of them; `read` reads a range of it.
+pub fn is_own_loader(head: &[u8], size: u64, read: &dyn Fn(Range<u64>) -> Option<Vec<u8>>) -> bool {
+    let Ok(headers) = Headers::parse(head, size) else { return false };
+    if part(&headers, Part::Linux).is_some() {
+        return false;
+    }
+    let Some(section) = part(&headers, Part::Sbat) else { return false };
+    let Range { start, end } = section.data();
+    let text = read(start..end.min(start.saturating_add(LONGEST))).unwrap_or_default();
+    text.split(|byte| *byte == b'\n').any(|line| line.starts_with(COMPONENT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Builder;
+
+    fn is_own(file: &[u8]) -> bool {
+        let read = |range: Range<u64>| Some(file[range.start as usize..range.end as usize].to_vec());
+        is_own_loader(file, file.len() as u64, &read)
+    }
+
+    const SBAT: &[u8] = b"sbat,1,SBAT Version\ncloud-boot,1,cloud-boot,cloud-boot,9.9.9,see\n";
+
+    #[test]
+    fn the_component_in_sbat_decides_and_a_kernel_overrules_it() {
+        assert!(is_own(&Builder::new().with(".sbat", SBAT).bytes()));
+        assert!(is_own(&Builder::new().with(".sbat", b"cloud-boot,7,x,x,0.0.1,x\n").bytes()));
+        let unified = Builder::new().with(".sbat", SBAT).with(".linux", b"kernel");
+        assert!(!is_own(&unified.bytes()), "a unified kernel image with our stub");
+        for other in [&b"sbat,1\nshim,4,UEFI shim\n"[..], b"x cloud-boot,1\n", b"cloud-boot\n", b""] {
+            assert!(!is_own(&Builder::new().with(".sbat", other).bytes()), "{other:?}");
+        }
+        assert!(!is_own(&Builder::new().bytes()) && !is_own(b"MZ"));
+    }
+}
