@@ -90,7 +90,7 @@ fn files<'a>(volume: &'a Volume, folder: &str, suffix: &str, problems: &mut Vec<
         let start = name.len().saturating_sub(suffix.len());
         name.get(start..).is_some_and(|end| end.eq_ignore_ascii_case(suffix)) && start > 0
     };
-    let files = list.into_iter().filter(|(entry, _)| entry.kind != FileType::Directory);
+    let files = list.into_iter().filter(|(entry, _)| entry.kind != Ok(FileType::Directory));
     let named = files.filter_map(|(entry, node)| Some((String::from_utf8(entry.name).ok()?, node)));
     let ours = named.filter(|(name, _)| is_ours(name));
     let listed = ours.map(|(name, node)| Listed { path: format!("{folder}/{name}"), name, node });

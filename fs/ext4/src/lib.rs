@@ -49,6 +49,7 @@ mod inode;
 mod journal;
 pub mod label;
 mod map;
+mod summary;
 mod superblock;
 mod volume;
 
@@ -56,7 +57,7 @@ use alloc::{vec, vec::Vec};
 
 use block::BlockRead;
 use filesystem::{
-    Attr, Corrupt, EachEntry, Error, Fault, FileSystem, FileType, Format, Identity, Unsupported,
+    Attr, Corrupt, EachEntry, Error, Fault, FileSystem, FileType, Format, Identity, Summary, Unsupported,
 };
 
 pub use inode::InodeNumber;
@@ -98,7 +99,7 @@ impl<D: BlockRead> Ext4<D> {
         }
         let sources = journal::scan(&volume)?;
         let block_size = volume.superblock.block_size;
-        // Once more: the superblock itself may be in the journal, and what is cached is old.
+        // Once more: the superblock itself may be in the journal.
         Ok(Self { volume: Volume::open(volume.into_device().with(block_size, sources))? })
     }
 }
@@ -108,6 +109,10 @@ impl<D: BlockRead> FileSystem for Ext4<D> {
 
     fn identity(&self) -> Identity {
         self.volume.superblock.identity()
+    }
+
+    fn summary(&self) -> Result<Summary, Error> {
+        Ok(summary::of(&self.volume.superblock))
     }
 
     fn root(&self) -> InodeNumber {

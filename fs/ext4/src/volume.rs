@@ -4,7 +4,7 @@
 use alloc::{vec, vec::Vec};
 use core::cell::RefCell;
 
-use block::{BlockRead, Cache};
+use block::BlockRead;
 use filesystem::{Error, Fault};
 
 use crate::{
@@ -14,13 +14,9 @@ use crate::{
     superblock::Superblock,
 };
 
-/// Pages of 16 KiB kept for metadata: 1 MiB.
-const CACHE_PAGES: usize = 64;
-
 /// An open filesystem below directories and files.
 pub struct Volume<D> {
-    /// For metadata; files' bytes are read from the device behind it.
-    device: Cache<D>,
+    device: D,
     pub superblock: Superblock,
     /// The leaf of a map that was used last: chunks of one file come one after the other.
     last: RefCell<Option<(InodeNumber, Leaf)>>,
@@ -29,11 +25,11 @@ pub struct Volume<D> {
 impl<D: BlockRead> Volume<D> {
     pub fn open(device: D) -> Result<Self, Error> {
         let superblock = Superblock::read(&device)?;
-        Ok(Self { device: Cache::new(device, CACHE_PAGES), superblock, last: RefCell::default() })
+        Ok(Self { device, superblock, last: RefCell::default() })
     }
 
     pub fn into_device(self) -> D {
-        self.device.into_device()
+        self.device
     }
 
     /// Reads an inode and verifies its checksum.
@@ -131,7 +127,7 @@ impl<D: BlockRead> Volume<D> {
             match run.block(logical) {
                 Some(block) => {
                     let start = self.block_offset(block).saturating_add(within);
-                    self.device.device().read_at(start, head)?;
+                    self.device.read_at(start, head)?;
                 }
                 None => head.fill(0),
             }

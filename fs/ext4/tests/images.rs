@@ -481,7 +481,7 @@ fn what_cannot_be_read_is_refused_by_name() {
     refused(ext4.read_at(&node("file"), 0, &mut [0; 4]).map(drop));
     refused(ext4.read_link(&node("link")).map(drop));
     refused(ext4.lookup(&node("folder"), b"x").map(drop));
-    refused(ext4.read_dir(&node("folder"), &mut |_, _| std::ops::ControlFlow::Continue(())));
+    refused(ext4.read_dir(&node("folder"), &mut |_, _, _| std::ops::ControlFlow::Continue(())));
     for (feature, name) in
         [("FEATURE_I20", "FEATURE_I20"), ("dirdata", "dirdata"), ("compression", "compression")]
     {

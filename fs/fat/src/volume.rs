@@ -5,7 +5,7 @@ use alloc::{format, vec, vec::Vec};
 use core::{cell::Cell, ops::ControlFlow};
 
 use block::BlockRead;
-use filesystem::{Attr, EachEntry, Error, Fault, FileSystem, FileType, Identity, Timestamp};
+use filesystem::{Attr, EachEntry, Error, Fault, FileSystem, FileType, Health, Identity, Summary, Timestamp};
 
 use crate::{
     boot::{self, Geometry, Kind, Root},
@@ -235,6 +235,17 @@ impl<D: BlockRead> FileSystem for Fat<D> {
         self.identity.clone()
     }
 
+    fn summary(&self) -> Result<Summary, Error> {
+        let geometry = &self.geometry;
+        let free = self.table.free(&self.device, geometry)?;
+        let is_sound = !geometry.is_marked && !self.table.is_marked(&self.device, geometry)?;
+        Ok(Summary {
+            free: free.map(|free| u64::from(free).saturating_mul(geometry.cluster)),
+            features: vec![geometry.kind.name().into()],
+            health: if is_sound { Health::Ok } else { Health::Degraded },
+        })
+    }
+
     fn root(&self) -> Node {
         Node {
             location: 0,
@@ -284,7 +295,8 @@ impl<D: BlockRead> FileSystem for Fat<D> {
             if entry.is_label() {
                 return Ok(ControlFlow::Continue(()));
             }
-            Ok(each(&entry.name()?, self.node(&entry)?))
+            let kind = if entry.is_directory() { FileType::Directory } else { FileType::File };
+            Ok(each(&entry.name()?, self.node(&entry)?, Some(kind)))
         })
     }
 

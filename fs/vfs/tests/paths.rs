@@ -112,7 +112,7 @@ fn only_files_are_read_and_only_up_to_the_limit() {
 
 #[test]
 fn a_list_is_sorted_and_has_links_as_links() {
-    let entry = |name: &str, kind| Entry { name: name.into(), kind };
+    let entry = |name: &str, kind| Entry { name: name.into(), kind: Ok(kind) };
     let expected = [
         entry("absolute", FileType::Symlink),
         entry("file", FileType::Symlink),

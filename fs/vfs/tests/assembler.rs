@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The tree that grows from disks: containers, sets, tables and filesystems on each other, in any order.
+
+mod toys;
+
+use std::{cell::RefCell, fs, rc::Rc};
+
+use block::{BlockRead, ReadError};
+use oracle::tools::{run, work_dir};
+use part::{Guid, gpt};
+use toys::{ALL, KeyRing, lock, member, mirror, toy};
+use vfs::{Assembler, DeviceKind, Disk, Health, Meter, NoKeys, Volume, Volumes};
+
+const MIB: usize = 1024 * 1024;
+
+/// A disk with a GPT and these partitions.
+fn table(partitions: &[Vec<u8>]) -> Vec<u8> {
+    let mut disk = vec![0; MIB];
+    let mut layout = gpt::Layout {
+        disk_guid: [9; 16],
+        block_size: 512,
+        disk_blocks: 0,
+        entries: 128,
+        partitions: Vec::new(),
+    };
+    for (guid, partition) in (1..).zip(partitions) {
+        let first_lba = disk.len() as u64 / 512;
+        disk.extend(partition);
+        disk.resize(disk.len().next_multiple_of(512), 0);
+        layout.partitions.push(gpt::NewPartition {
+            type_guid: Guid::from_bytes([8; 16]).to_bytes(),
+            guid: [guid; 16],
+            first_lba,
+            last_lba: disk.len() as u64 / 512 - 1,
+            name: String::new(),
+            attributes: 0,
+        });
+    }
+    disk.resize(disk.len() + MIB, 0);
+    layout.disk_blocks = disk.len() as u64 / 512;
+    let (primary, backup, end) = (layout.primary().unwrap(), layout.backup().unwrap(), disk.len());
+    disk[..primary.len()].copy_from_slice(&primary);
+    disk[end - backup.len()..].copy_from_slice(&backup);
+    disk
+}
+
+fn assemble(assembler: Assembler<'_>, disks: Vec<Rc<dyn BlockRead>>) -> Volumes {
+    let mut assembler = assembler.with_layers(ALL);
+    for (number, device) in disks.into_iter().enumerate() {
+        assembler.offer(Disk { device, name: format!("hd{number}") });
+    }
+    assembler.finish()
+}
+
+fn of(disks: &[Vec<u8>]) -> Volumes {
+    assemble(Assembler::new(&NoKeys), disks.iter().map(|disk| Rc::new(disk.clone()) as Rc<_>).collect())
+}
+
+fn names(volumes: &Volumes) -> Vec<&str> {
+    volumes.all().iter().map(Volume::name).collect()
+}
+
+/// Object and code of each problem.
+fn problems(volumes: &Volumes) -> Vec<(String, String)> {
+    let problems = volumes.problems().iter();
+    problems.map(|problem| (problem.object.clone(), problem.error.code().to_string())).collect()
+}
+
+fn problem(object: &str, code: &str) -> (String, String) {
+    (object.into(), code.into())
+}
+
+fn health(volumes: &Volumes, name: &str) -> Health {
+    volumes.devices().iter().find(|device| device.name == name).unwrap().health
+}
+
+#[test]
+fn image_files_in_partitions_hold_disks_with_partitions() {
+    let folder = work_dir("nested");
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_string();
+    fs::create_dir(path("tree")).unwrap();
+    fs::write(path("tree/file"), "content").unwrap();
+    fs::File::create(path("ext4")).unwrap().set_len(4 * MIB as u64).unwrap();
+    run("mke2fs", &["-q", "-F", "-t", "ext4", "-d", &path("tree"), &path("ext4")]);
+    fs::write(path("raw"), table(&[fs::read(path("ext4")).unwrap()])).unwrap();
+    let image = |format: &str| {
+        run("qemu-img", &["convert", "-f", "raw", "-O", format, &path("raw"), &path(format)]);
+        fs::read(path(format)).unwrap()
+    };
+    let volumes = of(&[table(&[image("qcow2"), image("vpc")])]);
+    assert_eq!(volumes.problems(), []);
+    assert_eq!(names(&volumes), ["hd0,gpt1,qcow2,gpt1", "hd0,gpt2,vhd,gpt1"]);
+    for volume in volumes.all() {
+        assert_eq!(volume.read(b"/file", 100).unwrap(), b"content");
+        // Its partition is not one of the disk: no firmware and no GRUB knows it.
+        assert_eq!((volume.partition(), volume.grub_name()), (None, None));
+        let stack: Vec<&DeviceKind> =
+            volume.home().stack.iter().map(|id| &volumes.device(*id).unwrap().kind).collect();
+        assert!(
+            matches!(
+                stack[..],
+                [
+                    DeviceKind::Disk,
+                    DeviceKind::Partition(_),
+                    DeviceKind::Container(_),
+                    DeviceKind::Partition(_)
+                ]
+            ),
+            "{stack:?}"
+        );
+    }
+    let contents: Vec<&str> =
+        volumes.devices().iter().filter_map(|device| Some(device.content?.name)).collect();
+    assert_eq!(contents, ["gpt", "qcow2", "vhd", "gpt", "ext4", "gpt", "ext4"]);
+}
+
+#[test]
+fn keys_are_asked_for_once_for_each_container() {
+    let disk = table(&[lock(b"sesame", &toy(b"one")), lock(b"none has it", &toy(b"two")), toy(b"open")]);
+    let keys = KeyRing { keys: vec![b"wrong", b"sesame"], asked: RefCell::default() };
+    let volumes = assemble(Assembler::new(&keys), vec![Rc::new(disk)]);
+    assert_eq!(*keys.asked.borrow(), ["hd0,gpt1", "hd0,gpt2"]);
+    assert_eq!(
+        names(&volumes),
+        ["hd0,gpt1,toy-lock:@", "hd0,gpt1,toy-lock:@home", "hd0,gpt3:@", "hd0,gpt3:@home"]
+    );
+    assert_eq!(volumes.problems(), []);
+    let locked = volumes.devices().iter().find(|device| device.name == "hd0,gpt2").unwrap();
+    assert_eq!(locked.content.unwrap().name, "toy-lock", "what stays locked has its name");
+}
+
+#[test]
+fn members_of_a_set_come_in_any_order_and_from_below_containers() {
+    let content = toy(b"set");
+    let (first, second) = content.split_at(1024);
+    let (first, second) = (member(1, 0, 2, first), member(1, 1, 2, second));
+    let other = table(&[toy(b"other")]);
+    let keys = KeyRing { keys: vec![b"k"], asked: RefCell::default() };
+    let disks = [table(&[second.clone()]), other.clone(), table(&[lock(b"k", &first)])];
+    for disks in [disks.clone(), [disks[2].clone(), disks[1].clone(), disks[0].clone()]] {
+        let disks = disks.iter().map(|disk| Rc::new(disk.clone()) as Rc<dyn BlockRead>).collect();
+        let volumes = assemble(Assembler::new(&keys), disks);
+        assert_eq!(volumes.problems(), []);
+        let [.., home, root, _] = &volumes.all()[..] else { panic!("{:?}", names(&volumes)) };
+        assert_eq!((home.name(), root.name()), ("hd1,gpt1:@home", root.name()));
+        assert_eq!(root.read(b"/name", 100).unwrap(), b"set");
+        // It is spread over both disks; the set itself is one device.
+        assert_eq!((&root.home().disks[..], root.partition()), (&[0, 2][..], None));
+        assert_eq!(root.home().members.len(), 1);
+        let set = volumes.device(root.home().members[0]).unwrap();
+        assert_eq!((&set.kind, set.parents.len()), (&DeviceKind::Set("toy-set"), 2));
+    }
+}
+
+#[test]
+fn a_set_without_a_member_is_degraded_or_a_problem() {
+    let half = |index| mirror(7, index, 2, &toy(b"mirror"));
+    for index in [0, 1] {
+        let volumes = of(&[half(index)]);
+        assert_eq!(volumes.problems(), []);
+        let root = &volumes.all()[0];
+        assert_eq!(root.read(b"/name", 100).unwrap(), b"mirror");
+        assert_eq!(health(&volumes, "hd0,toy-set"), Health::Degraded);
+        assert_eq!(volumes.device(root.home().members[0]).unwrap().missing, [1 - usize::from(index)]);
+    }
+    let volumes = of(&[member(1, 0, 2, b"first half"), toy(b"beside it")]);
+    assert_eq!(problems(&volumes), [problem("hd0", "E-FS-FILE-UNSUPPORTED")]);
+    assert_eq!(health(&volumes, "hd0"), Health::Failed);
+    assert_eq!(names(&volumes), ["hd1:@", "hd1:@home"]);
+}
+
+#[test]
+fn of_two_devices_that_are_the_same_member_the_first_counts() {
+    let copy = |name: &[u8]| mirror(7, 0, 1, &toy(name));
+    let volumes = of(&[copy(b"current"), copy(b"a copy of long ago")]);
+    assert_eq!(problems(&volumes), [problem("hd1", "E-FS-FILE-INCONSISTENT")]);
+    assert_eq!(names(&volumes), ["hd0,toy-set:@", "hd0,toy-set:@home"]);
+    assert_eq!(volumes.all()[0].read(b"/name", 100).unwrap(), b"current");
+}
+
+#[test]
+fn a_member_out_of_range_or_with_another_count_is_a_problem() {
+    let volumes = of(&[mirror(7, 2, 2, b""), mirror(8, 0, 2, &toy(b"a")), mirror(8, 1, 3, b"")]);
+    let codes = [problem("hd0", "E-FS-FILE-RANGE"), problem("hd2", "E-FS-FILE-INCONSISTENT")];
+    assert_eq!(problems(&volumes), codes);
+    assert_eq!(names(&volumes), ["hd1,toy-set:@", "hd1,toy-set:@home"]);
+}
+
+#[test]
+fn one_filesystem_has_a_volume_for_each_root() {
+    let volumes = of(&[table(&[toy(b"many")])]);
+    let [root, home] = volumes.all() else { panic!("{:?}", names(&volumes)) };
+    assert_eq!((root.subvolume(), home.subvolume()), ("@", "@home"));
+    assert_eq!(root.identity(), home.identity());
+    assert_eq!(root.read(b"/name", 100).unwrap(), b"many");
+    assert_eq!(home.read(b"/user/file", 100).unwrap(), b"home");
+    // Neither `..` nor an absolute link leads from one into the other.
+    for path in ["/../user/file", "/link/../../user/file", "/../@home/user/file"] {
+        assert!(root.open(path.as_bytes()).is_err(), "{path}");
+    }
+    assert_eq!(home.read(b"/user/link", 100).unwrap(), b"home", "an absolute link starts at its own root");
+    assert_eq!(root.grub_name().as_deref(), Some("hd0,gpt1"));
+}
+
+#[test]
+fn a_table_in_a_partition_counts_where_nothing_else_is_known() {
+    let volumes = of(&[table(&[table(&[toy(b"inner")]), vec![0x33; 4096]])]);
+    assert_eq!(volumes.problems(), []);
+    assert_eq!(names(&volumes), ["hd0,gpt1,gpt1:@", "hd0,gpt1,gpt1:@home"]);
+    assert_eq!(volumes.all()[0].partition(), None, "its place does not count from the disk's start");
+    let parents: Vec<_> = volumes.devices().iter().map(|device| device.parents.len()).collect();
+    assert_eq!(parents, [0, 1, 1, 1]);
+}
+
+/// A disk whose every sector is the same table, of four partitions that begin one sector behind it.
+struct Mirrors;
+
+impl BlockRead for Mirrors {
+    fn size(&self) -> u64 {
+        1 << 40
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
+        let mut sector = [0; 512];
+        for entry in 0..4u8 {
+            let at = 446 + 16 * usize::from(entry);
+            let length = 1_000_000_000 - 1000 * u32::from(entry);
+            sector[at + 4] = 0x83;
+            sector[at + 8] = 1;
+            sector[at + 12..at + 16].copy_from_slice(&length.to_le_bytes());
+        }
+        sector[510..].copy_from_slice(&[0x55, 0xaa]);
+        for (byte, at) in buf.iter_mut().zip(offset..) {
+            *byte = sector[(at % 512) as usize];
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn tables_within_tables_end() {
+    let volumes = assemble(Assembler::new(&NoKeys), vec![Rc::new(Mirrors), Rc::new(toy(b"sound"))]);
+    assert_eq!(names(&volumes), ["hd1:@", "hd1:@home"], "a sound disk beside it is read");
+    let left_out = problems(&volumes).iter().filter(|(_, code)| code == "E-FS-SIZE").count();
+    assert_eq!(left_out, 1, "that something was left out is said once");
+    assert!(volumes.devices().len() <= 4097, "{}", volumes.devices().len());
+}
+
+/// Counts the bytes that are read of a disk.
+struct Counting(Vec<u8>, RefCell<usize>);
+
+impl BlockRead for Counting {
+    fn size(&self) -> u64 {
+        self.0.size()
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
+        *self.1.borrow_mut() += buf.len();
+        self.0.read_at(offset, buf)
+    }
+}
+
+#[test]
+fn all_partitions_of_a_disk_share_its_cache() {
+    let mut disk = table(&[toy(b"many times")]);
+    let place = (MIB / 512) as u64;
+    let layout = gpt::Layout {
+        disk_guid: [9; 16],
+        block_size: 512,
+        disk_blocks: disk.len() as u64 / 512,
+        entries: 640,
+        partitions: (0..600u16)
+            .map(|number| gpt::NewPartition {
+                type_guid: Guid::from_bytes([8; 16]).to_bytes(),
+                guid: u128::from(number + 1).to_le_bytes(),
+                first_lba: place,
+                last_lba: place + 7,
+                name: String::new(),
+                attributes: 0,
+            })
+            .collect(),
+    };
+    let (primary, backup, end) = (layout.primary().unwrap(), layout.backup().unwrap(), disk.len());
+    disk[..primary.len()].copy_from_slice(&primary);
+    disk[end - backup.len()..].copy_from_slice(&backup);
+    let disk = Rc::new(Counting(disk, RefCell::default()));
+    let volumes = assemble(Assembler::new(&NoKeys), vec![Rc::clone(&disk) as Rc<dyn BlockRead>]);
+    assert_eq!(volumes.all().len(), 1200);
+    assert!(*disk.1.borrow() < MIB, "{} bytes were read", disk.1.borrow());
+}
+
+#[test]
+fn a_meter_ends_what_disks_make_us_read() {
+    let meter = Rc::new(Meter::new(64 * 1024));
+    // The first disk needs more than all that is allowed: its table.
+    let disks: Vec<Rc<dyn BlockRead>> = vec![Rc::new(Mirrors), Rc::new(toy(b"behind it"))];
+    let volumes = assemble(Assembler::new(&NoKeys).with_meter(Rc::clone(&meter)), disks);
+    assert!(meter.is_exhausted() && meter.used() <= 64 * 1024);
+    assert!(problems(&volumes).iter().any(|(_, code)| code == "E-BLOCK-LIMIT"), "{:?}", problems(&volumes));
+    assert!(Rc::ptr_eq(volumes.meter(), &meter));
+    meter.lift();
+    let toys = of(&[toy(b"x")]);
+    assert!(!toys.meter().is_exhausted() && toys.meter().used() > 0, "no limit unless one is set");
+}
+
+#[test]
+fn what_has_no_driver_is_named() {
+    let mut xfs = vec![0; 65_536];
+    xfs[..4].copy_from_slice(b"XFSB");
+    let mut swap = vec![0; 65_536];
+    swap[4096 - 10..4096].copy_from_slice(b"SWAPSPACE2");
+    let volumes = of(&[table(&[toy(b"known"), swap, xfs.clone()]), xfs]);
+    let unread: Vec<String> = volumes.devices().iter().filter_map(|device| device.unread()).collect();
+    let sentence = |name: &str| format!("{name} is XFS, which this version does not read");
+    assert_eq!(unread, [sentence("hd0,gpt3"), sentence("hd1")]);
+    let contents: Vec<Option<&str>> =
+        volumes.devices().iter().map(|device| device.content.map(|content| content.name)).collect();
+    assert_eq!(contents, [Some("gpt"), Some("toy"), Some("swap"), Some("xfs"), Some("xfs")]);
+    assert_eq!(volumes.problems(), []);
+}
