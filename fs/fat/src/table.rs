@@ -243,6 +243,22 @@ mod tests {
     }
 
     #[test]
+    fn free_clusters_are_counted_and_marks_are_seen() {
+        let fat16: Vec<u8> =
+            [0xfff8u16, 0xffff, 0, 3, 0xfff7, 0, 0xffff].into_iter().flat_map(u16::to_le_bytes).collect();
+        let geometry = geometry(Kind::Fat16, fat16.len() as u64, 5);
+        assert_eq!(Table::default().free(&fat16, &geometry), Ok(Some(2)));
+        assert_eq!(Table::default().is_marked(&fat16, &geometry), Ok(false));
+        for mark in [0x7f, 0xbf] {
+            let mut marked = fat16.clone();
+            marked[3] = mark;
+            assert_eq!(Table::default().is_marked(&marked, &geometry), Ok(true), "{mark:#x}");
+        }
+        let many = Geometry { clusters: MOST_COUNTED + 1, ..geometry };
+        assert_eq!(Table::default().free(&fat16, &many), Ok(None));
+    }
+
+    #[test]
     fn loops_of_any_shape_are_found() {
         // A tail of `tail` clusters into a loop of `length`: the sizes around powers of two are where
         // Brent's method changes its mark.
