@@ -95,7 +95,7 @@ impl BlockRead for Failing {
     }
 
     fn read_at(&self, offset: u64, _: &mut [u8]) -> Result<(), ReadError> {
-        Err(ReadError::Device { offset, cause: "unplugged".into() })
+        Err(ReadError::reading(offset, "unplugged"))
     }
 }
 

@@ -136,13 +136,17 @@ fn members_of_a_set_come_in_any_order_and_from_below_containers() {
     let (first, second) = (member(1, 0, 2, first), member(1, 1, 2, second));
     let other = table(&[toy(b"other")]);
     let keys = KeyRing { keys: vec![b"k"], asked: RefCell::default() };
-    let disks = [table(&[second.clone()]), other.clone(), table(&[lock(b"k", &first)])];
-    for disks in [disks.clone(), [disks[2].clone(), disks[1].clone(), disks[0].clone()]] {
+    let (second, other, first) = (table(&[second]), other, table(&[lock(b"k", &first)]));
+    for (name, disks) in
+        [("hd2", [second.clone(), other.clone(), first.clone()]), ("hd0", [first, other, second])]
+    {
         let disks = disks.iter().map(|disk| Rc::new(disk.clone()) as Rc<dyn BlockRead>).collect();
         let volumes = assemble(Assembler::new(&keys), disks);
         assert_eq!(volumes.problems(), []);
-        let [.., home, root, _] = &volumes.all()[..] else { panic!("{:?}", names(&volumes)) };
-        assert_eq!((home.name(), root.name()), ("hd1,gpt1:@home", root.name()));
+        let set = format!("{name},gpt1,toy-lock,toy-set");
+        let wanted = ["hd1,gpt1:@", "hd1,gpt1:@home", &format!("{set}:@"), &format!("{set}:@home")];
+        assert_eq!(names(&volumes), wanted);
+        let root = &volumes.all()[2];
         assert_eq!(root.read(b"/name", 100).unwrap(), b"set");
         // It is spread over both disks; the set itself is one device.
         assert_eq!((&root.home().disks[..], root.partition()), (&[0, 2][..], None));
