@@ -77,7 +77,12 @@ pub struct Volumes {
 impl Volumes {
     /// Looks at every disk. What cannot be read becomes a problem; nothing makes the whole fail.
     pub fn discover(disks: Vec<Disk>) -> Self {
-        let mut assembler = Assembler::new(&NoKeys);
+        Self::discover_within(disks, Rc::default())
+    }
+
+    /// The same, with everything that is read of the disks charged to this meter, now and later.
+    pub fn discover_within(disks: Vec<Disk>, meter: Rc<Meter>) -> Self {
+        let mut assembler = Assembler::new(&NoKeys).with_meter(meter);
         disks.into_iter().for_each(|disk| assembler.offer(disk));
         assembler.finish()
     }

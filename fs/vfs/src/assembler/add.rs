@@ -4,7 +4,9 @@
 use alloc::{format, rc::Rc, string::String, vec::Vec};
 
 use block::{BlockRead, Cache};
+use damage::{Format, Unsupported};
 use filesystem::{Error, Health};
+use part::{Partition, PartitionKind};
 
 use super::{Assembler, CACHE_PAGES, DEEPEST, MOST_DEVICES};
 use crate::{Device, DeviceId, DeviceKind, Home, Mounted, Problem, Volume, meter::Metered};
@@ -83,10 +85,7 @@ impl Assembler<'_> {
             // Said once: there may be very many.
             if !self.has_left_out {
                 self.has_left_out = true;
-                let (size, limit) =
-                    if depth > DEEPEST { (depth, DEEPEST) } else { (MOST_DEVICES, MOST_DEVICES) };
-                let wide = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-                self.problem(*parents.first()?, Error::TooLarge { size: wide(size), limit: wide(limit) });
+                self.problem(*parents.first()?, left_out(&kind, depth));
             }
             return None;
         }
@@ -132,4 +131,18 @@ impl Assembler<'_> {
     pub(super) fn problem(&mut self, device: DeviceId, error: Error) {
         self.problems.push(Problem { device, object: self.name(device), error });
     }
+}
+
+/// Why a device is left out that `kind` describes.
+fn left_out(kind: &DeviceKind, depth: usize) -> Error {
+    let format = match kind {
+        DeviceKind::Partition(Partition { kind: PartitionKind::Gpt(_), .. }) => Format::Gpt,
+        DeviceKind::Partition(_) => Format::Mbr,
+        DeviceKind::Disk | DeviceKind::Container(_) | DeviceKind::Set(_) => Format::File,
+    };
+    let feature = match depth > DEEPEST {
+        true => format!("more than {DEEPEST} devices on each other"),
+        false => format!("more than {MOST_DEVICES} devices"),
+    };
+    Error::Unsupported(Unsupported { format, feature: feature.into() })
 }
