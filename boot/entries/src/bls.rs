@@ -78,8 +78,12 @@ impl<'a> Listed<'a> {
 /// The files of a folder whose names end in `suffix`; nothing where there is no such folder.
 fn files<'a>(volume: &'a Volume, folder: &str, suffix: &str, problems: &mut Vec<Problem>) -> Vec<Listed<'a>> {
     let object = || format!("{} {folder}", volume.name());
-    let list = match volume.open(folder.as_bytes()).and_then(|folder| folder.children()) {
-        Ok(list) => list,
+    let list = match volume.open(folder.as_bytes()).and_then(|folder| folder.listing()) {
+        Ok(list) => {
+            let rest = list.rest.map(|error| Problem { object: object(), error: error.into() });
+            problems.extend(rest);
+            list.entries
+        }
         Err(vfs::Error::NotFound | vfs::Error::WrongType { .. }) => return Vec::new(),
         Err(error) => {
             problems.push(Problem { object: object(), error: error.into() });

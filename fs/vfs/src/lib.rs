@@ -50,7 +50,7 @@ pub use filesystem::{Error, Health, Summary};
 pub use layer::{Assemble, Keys, LAYERS, Layer, Member, Mounted, NoKeys, Opened, Unlock};
 pub use meter::Meter;
 pub use tree::{Content, Device, DeviceId, DeviceKind, Problem};
-pub use volume::{Entry, Home, Node, Volume};
+pub use volume::{Entry, Home, Listing, Node, Volume};
 
 /// A disk as the platform hands it over.
 #[derive(Clone)]

@@ -51,6 +51,14 @@ pub struct Entry {
     pub kind: Result<FileType, Error>,
 }
 
+/// A directory, as far as it can be read.
+pub struct Listing<'a> {
+    /// Its entries, sorted by name.
+    pub entries: Vec<(Entry, Node<'a>)>,
+    /// Why there may be more: what kept the rest from being read.
+    pub rest: Option<Error>,
+}
+
 impl Volume {
     /// A volume called `name` in messages.
     pub fn new<F: FileSystem + 'static>(name: impl Into<String>, filesystem: F) -> Self {
@@ -185,8 +193,8 @@ impl Volume {
         self.open(path)?.read(limit)
     }
 
-    /// The entries of a directory, sorted by name. One that is damaged is an entry with an error; where the directory
-    /// itself can be read in part only, an entry without a name has the reason.
+    /// The entries of a directory, sorted by name, as far as it can be read. One that is damaged is an entry with an
+    /// error.
     ///
     /// # Errors
     /// [`Error::TooLarge`] when there are more than 65 536; otherwise as [`open`](Self::open).
@@ -260,14 +268,21 @@ impl<'a> Node<'a> {
     /// # Errors
     /// As [`Volume::list`].
     pub fn children(&self) -> Result<Vec<(Entry, Node<'a>)>, Error> {
+        Ok(self.listing()?.entries)
+    }
+
+    /// The same, with what kept the rest of the directory from being read.
+    ///
+    /// # Errors
+    /// As [`Volume::list`].
+    pub fn listing(&self) -> Result<Listing<'a>, Error> {
         let (found, rest) = self.read_dir()?;
-        let entry = |(name, node, kind): (Vec<u8>, Node<'a>, Option<FileType>)| {
+        let entry = |(name, node, kind): Found<'a>| {
             // Only where the format does not store it with the name is the node itself looked at.
             let kind = kind.map_or_else(|| node.attr().map(|attr| attr.kind), Ok);
             (Entry { name, kind }, node)
         };
-        let rest = rest.map(|error| (Entry { name: Vec::new(), kind: Err(error) }, self.clone()));
-        Ok(rest.into_iter().chain(found.into_iter().map(entry)).collect())
+        Ok(Listing { entries: found.into_iter().map(entry).collect(), rest })
     }
 
     /// The names of a directory with their nodes, sorted, none of which is looked at: one that cannot be read does
