@@ -87,7 +87,7 @@ pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
 
 impl<D: BlockRead> Ext4<D> {
     /// Opens the filesystem that starts at byte 0 of `device`, and replays its journal in memory if it was not
-    /// unmounted.
+    /// unmounted. Metadata is read in small pieces, many of them again and again: put a [`block::Cache`] below.
     ///
     /// # Errors
     /// [`Error::Corrupt`] for a damaged superblock or journal superblock, [`Error::Unsupported`] naming a
