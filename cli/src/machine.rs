@@ -3,16 +3,21 @@
 
 use std::{ffi::OsString, rc::Rc};
 
-use block::{BlockRead, Slice};
-use part::{Kind, Partition, Table};
+use block::BlockRead;
+use part::{Guid, Partition, PartitionKind};
 use serde::Serialize;
-use vfs::{Disk, Volume, Volumes};
+use vfs::{Content, DeviceId, DeviceKind, Disk, Health, Volume, Volumes};
 
 use crate::{
     failure::Failure,
     images::{self, Backing, Image},
     printer::text,
 };
+
+/// GPT: room for GRUB on machines without UEFI, of no format.
+const BIOS_BOOT: Guid = Guid::from_bytes([
+    0x48, 0x61, 0x68, 0x21, 0x49, 0x64, 0x6f, 0x6e, 0x74, 0x4e, 0x65, 0x65, 0x64, 0x45, 0x46, 0x49,
+]);
 
 /// Disks and what is on them.
 pub struct Machine {
@@ -27,7 +32,7 @@ pub struct Machine {
 pub struct Device {
     /// What commands call it, escaped: `disk.raw`, `disk.raw#2`.
     pub id: String,
-    /// `disk`, `qcow2`, `vhd` or `partition`.
+    /// `disk`, `qcow2`, `vhd`, `partition`, or the format of a container or set.
     pub kind: &'static str,
     /// Bytes.
     pub size: u64,
@@ -37,9 +42,12 @@ pub struct Device {
     pub label: Option<String>,
     /// Identifier of the partition.
     pub uuid: Option<String>,
-    /// `ok`; `degraded` where the partition table has been damaged in part, `failed` where it cannot be read.
+    /// What stands on it, by blkid's name where it has one; `empty` where nothing does.
+    pub content: Option<&'static str>,
+    /// `ok`; `degraded` where the partition table has been damaged in part or a member is missing, `failed` where what
+    /// stands on it cannot be read.
     pub health: &'static str,
-    /// Always empty: no device of these kinds has parts that can be missing.
+    /// Members of a set that were not found, by index.
     pub missing: Vec<String>,
     /// What it holds.
     pub children: Vec<Device>,
@@ -49,6 +57,19 @@ pub struct Device {
     /// Its bytes.
     #[serde(skip)]
     pub bytes: Rc<dyn BlockRead>,
+    /// What people are told of the content.
+    #[serde(skip)]
+    pub title: Option<String>,
+    /// There is no driver for the content.
+    #[serde(skip)]
+    pub is_unread: bool,
+}
+
+impl Device {
+    /// The device, and all that stand on it.
+    pub fn all(&self) -> Vec<&Self> {
+        [self].into_iter().chain(self.children.iter().flat_map(Self::all)).collect()
+    }
 }
 
 impl Machine {
@@ -62,31 +83,86 @@ impl Machine {
         Ok(Self { images, volumes })
     }
 
-    /// What commands call a volume: the device that it stands on.
+    /// What commands call a volume: the device that it stands on, and its subvolume where it has several.
     pub fn id_of(&self, volume: &Volume) -> Vec<u8> {
-        let disk = self.images.get(volume.disk()).map_or(b"?".as_slice(), |image| &image.id);
-        match volume.partition() {
-            Some(partition) => partition_id(disk, partition),
-            None => disk.to_vec(),
+        let mark = if volume.subvolume().is_empty() { "" } else { ":" };
+        let device = volume.home().members.first().map_or_else(|| b"?".to_vec(), |id| self.id_of_device(*id));
+        [&device, mark.as_bytes(), volume.subvolume().as_bytes()].concat()
+    }
+
+    /// What commands call a device.
+    pub fn id_of_device(&self, id: DeviceId) -> Vec<u8> {
+        let Some(device) = self.volumes.device(id) else { return b"?".to_vec() };
+        let below = device.parents.first().map(|parent| self.id_of_device(*parent)).unwrap_or_default();
+        match &device.kind {
+            DeviceKind::Disk => {
+                let image = device.disks.first().and_then(|disk| self.images.get(*disk));
+                image.map_or_else(|| device.name.clone().into_bytes(), |image| image.id.clone())
+            }
+            DeviceKind::Partition(partition) => {
+                [&below, format!("#{}", partition.number).as_bytes()].concat()
+            }
+            DeviceKind::Container(format) | DeviceKind::Set(format) => {
+                [&below, b":".as_slice(), format.as_bytes()].concat()
+            }
         }
     }
 
     /// An object that the loader's crates name (`hd0,gpt2 /boot/grub/grub.cfg`), by our names.
     pub fn object(&self, object: &str) -> Vec<u8> {
-        let (device, rest) = object.split_at(object.find(' ').unwrap_or(object.len()));
-        let (disk, partition) = device.split_once(',').unwrap_or((device, ""));
-        let image = disk.strip_prefix("hd").and_then(|number| number.parse::<usize>().ok());
-        let Some(image) = image.and_then(|number| self.images.get(number)) else {
-            return object.into();
+        let (name, rest) = object.split_at(object.find(' ').unwrap_or(object.len()));
+        let volume = self.volumes.all().iter().find(|volume| volume.name() == name);
+        let volume = volume.map(|volume| self.id_of(volume));
+        let device = || {
+            let at = self.volumes.devices().iter().position(|device| device.name == name)?;
+            Some(self.id_of_device(DeviceId(at)))
         };
-        let number = partition.trim_start_matches(|c: char| !c.is_ascii_digit());
-        let mark = if number.is_empty() { "" } else { "#" };
-        [&image.id, mark.as_bytes(), number.as_bytes(), rest.as_bytes()].concat()
+        match volume.or_else(device) {
+            Some(id) => [&id, rest.as_bytes()].concat(),
+            None => object.into(),
+        }
     }
 
-    /// The disks, with their partitions.
+    /// The disks, with what stands on them.
     pub fn devices(&self) -> Vec<Device> {
-        self.images.iter().map(disk).collect()
+        let is_disk = |id: &DeviceId| {
+            self.volumes.device(*id).is_some_and(|device| matches!(device.kind, DeviceKind::Disk))
+        };
+        let ids = (0..self.volumes.devices().len()).map(DeviceId);
+        ids.filter(is_disk).filter_map(|id| self.device(id)).collect()
+    }
+
+    fn device(&self, id: DeviceId) -> Option<Device> {
+        let device = self.volumes.device(id)?;
+        let (kind, partition) = match &device.kind {
+            DeviceKind::Disk => {
+                let image = device.disks.first().and_then(|disk| self.images.get(*disk));
+                (image.map_or("disk", Image::kind), None)
+            }
+            DeviceKind::Partition(partition) => ("partition", Some(partition)),
+            DeviceKind::Container(format) | DeviceKind::Set(format) => (*format, None),
+        };
+        let some = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        let name = self.id_of_device(id);
+        let (content, title) = content(device, partition);
+        // A set is shown once, on its first member.
+        let children = self.volumes.children(id).filter(|(_, child)| child.parents.first() == Some(&id));
+        Some(Device {
+            id: text(&name),
+            kind,
+            size: device.bytes.size(),
+            sector_size: device.bytes.logical_block_size(),
+            label: partition.and_then(|partition| some(&partition.name)),
+            uuid: partition.and_then(|partition| some(&partition.uuid)),
+            content,
+            health: health(device.health),
+            missing: device.missing.iter().map(usize::to_string).collect(),
+            children: children.filter_map(|(child, _)| self.device(child)).collect(),
+            name,
+            bytes: Rc::clone(&device.bytes),
+            title,
+            is_unread: device.content.is_some_and(|content| content.is_unread),
+        })
     }
 
     /// Bytes of all images.
@@ -95,51 +171,24 @@ impl Machine {
     }
 }
 
-fn partition_id(disk: &[u8], partition: &Partition) -> Vec<u8> {
-    [disk, format!("#{}", partition.number).as_bytes()].concat()
-}
-
-fn disk(image: &Image) -> Device {
-    let table = part::read(&*image.device);
-    let health = match &table {
-        Ok(Some(Table { kind: Kind::Gpt, warnings, .. })) if !warnings.is_empty() => "degraded",
-        Ok(_) => "ok",
-        Err(_) => "failed",
-    };
-    let table = table.ok().flatten();
-    let partitions = table.as_ref().map_or(&[][..], |table| &table.partitions);
-    let children = partitions.iter().filter_map(|partition| self::partition(image, partition)).collect();
-    Device {
-        id: text(&image.id),
-        kind: image.kind(),
-        size: image.device.size(),
-        sector_size: image.device.logical_block_size(),
-        label: None,
-        uuid: None,
-        health,
-        missing: Vec::new(),
-        children,
-        name: image.id.clone(),
-        bytes: Rc::clone(&image.device),
+/// blkid's name of what stands on a device, and what people are told.
+fn content(device: &vfs::Device, partition: Option<&Partition>) -> (Option<&'static str>, Option<String>) {
+    let is_bios_boot = partition.is_some_and(|partition| partition.kind == PartitionKind::Gpt(BIOS_BOOT));
+    match device.content {
+        Some(content @ Content { name, .. }) => (Some(name), Some(content.to_string())),
+        None if is_bios_boot => (None, Some("BIOS boot partition".into())),
+        None if signature::is_blank(&*device.bytes).unwrap_or(false) => (Some("empty"), Some("empty".into())),
+        None => (None, None),
     }
 }
 
-fn partition(image: &Image, partition: &Partition) -> Option<Device> {
-    let some = |text: &str| Some(text.to_string()).filter(|text| !text.is_empty());
-    let name = partition_id(&image.id, partition);
-    Some(Device {
-        id: text(&name),
-        kind: "partition",
-        size: partition.length,
-        sector_size: image.device.logical_block_size(),
-        label: some(&partition.name),
-        uuid: some(&partition.uuid),
-        health: "ok",
-        missing: Vec::new(),
-        children: Vec::new(),
-        name,
-        bytes: Rc::new(Slice::new(Rc::clone(&image.device), partition.start, partition.length).ok()?),
-    })
+/// The word of contracts and programs.
+pub fn health(health: Health) -> &'static str {
+    match health {
+        Health::Ok => "ok",
+        Health::Degraded => "degraded",
+        Health::Failed => "failed",
+    }
 }
 
 #[cfg(test)]
@@ -150,17 +199,20 @@ mod tests {
 
     #[test]
     fn objects_are_called_by_the_names_of_images() {
-        let image = Image {
-            id: b"a b.raw".to_vec(),
-            format: Format::Raw,
-            device: Rc::new(vec![0; 512]),
-            backing: Vec::new(),
-        };
-        let machine = Machine { images: vec![image], volumes: Volumes::default() };
+        let mut disk = vec![0; 64 * 512];
+        for (entry, start) in [(0, 8u8), (1, 16)] {
+            let at = 446 + 16 * entry;
+            (disk[at + 4], disk[at + 8], disk[at + 12]) = (0x83, start, 8);
+        }
+        disk[510..512].copy_from_slice(&[0x55, 0xaa]);
+        let device: Rc<dyn BlockRead> = Rc::new(disk);
+        let volumes = Volumes::discover(vec![Disk { device: Rc::clone(&device), name: "hd0".into() }]);
+        let image = Image { id: b"a b.raw".to_vec(), format: Format::Raw, device, backing: Vec::new() };
+        let machine = Machine { images: vec![image], volumes };
         let cases = [
             ("hd0", "a b.raw"),
-            ("hd0,gpt2", "a b.raw#2"),
-            ("hd0,msdos15 /boot/grub/grub.cfg", "a b.raw#15 /boot/grub/grub.cfg"),
+            ("hd0,msdos2", "a b.raw#2"),
+            ("hd0,msdos1 /boot/grub/grub.cfg", "a b.raw#1 /boot/grub/grub.cfg"),
             ("hd1,gpt2", "hd1,gpt2"),
             ("entries", "entries"),
         ];

@@ -3,7 +3,12 @@
 
 use vfs::Volume;
 
-use crate::{codes, failure::Failure, machine::Machine, printer::text};
+use crate::{
+    codes,
+    failure::Failure,
+    machine::{Device, Machine},
+    printer::text,
+};
 
 /// Files that only an operating system's own volume has.
 const OS: [&[u8]; 2] = [b"/etc/os-release", b"/usr/lib/os-release"];
@@ -40,10 +45,18 @@ pub fn pick<'a>(machine: &'a Machine, wanted: Option<&[u8]>) -> Result<&'a Volum
 /// What could not be read is the reason, where there is one.
 fn no_volume(machine: &Machine) -> Failure {
     let images: Vec<&[u8]> = machine.images.iter().map(|image| image.id.as_slice()).collect();
+    let unread = machine.devices().iter().flat_map(Device::all).find_map(unread);
+    let cause = unread.unwrap_or_else(|| "no filesystem that cloud-boot can read".into());
     match machine.volumes.problems().first() {
-        Some(problem) => Failure::of(&problem.error, machine.object(&problem.object)),
-        None => Failure::new(codes::NONE, images.join(&b' '), "no filesystem that cloud-boot can read"),
+        Some(problem) => Failure::of(&problem.error, machine.id_of_device(problem.device)),
+        None => Failure::new(codes::NONE, images.join(&b' '), cause),
     }
+}
+
+/// `disk.raw#2 is XFS, which this version does not read`
+pub fn unread(device: &Device) -> Option<String> {
+    let title = device.title.as_ref().filter(|_| device.is_unread)?;
+    Some(format!("{} is {title}", device.id))
 }
 
 fn is_meant(machine: &Machine, volume: &Volume, wanted: &[u8]) -> bool {

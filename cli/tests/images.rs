@@ -167,17 +167,18 @@ fn age(path: &Path) {
 fn inspect_has_the_form_of_the_contract() {
     let work = Work::new("inspect-json");
     let disk = work.disk("disk.raw");
-    let partition = |number: u32, size: usize, label: &str, uuid: &str| {
+    let partition = |number: u32, size: usize, content: &str, label: &str, uuid: &str| {
         format!(
             "{{\"id\":\"disk.raw#{number}\",\"kind\":\"partition\",\"size\":{size},\"sector_size\":512,\
-             \"label\":\"{label}\",\"uuid\":\"{uuid}\",\"health\":\"ok\",\"missing\":[],\"children\":[]}}"
+             \"label\":\"{label}\",\"uuid\":\"{uuid}\",\"content\":\"{content}\",\"health\":\"ok\",\"missing\":[],\
+             \"children\":[]}}"
         )
     };
-    let volume = |number: u32, format: &str, label: &str, uuid: &str, size: usize| {
+    let volume = |number: u32, [format, label, uuid, features]: [&str; 4], size: usize, free: u64| {
         format!(
             "{{\"id\":\"disk.raw#{number}\",\"format\":\"{format}\",\"label\":\"{label}\",\"uuid\":\"{uuid}\",\
-             \"size\":{size},\"free\":null,\"members\":[\"disk.raw#{number}\"],\"missing\":[],\
-             \"health\":\"ok\",\"features\":[]}}"
+             \"size\":{size},\"free\":{free},\"members\":[\"disk.raw#{number}\"],\"missing\":[],\
+             \"health\":\"ok\",\"features\":[{features}]}}"
         )
     };
     let entry = |id: &str, title: &str, initrd: &str, options: &str, default: bool| {
@@ -187,15 +188,26 @@ fn inspect_has_the_form_of_the_contract() {
              \"arch\":\"x86_64\",\"default\":{default}}}"
         )
     };
+    // Free space and features as the formats' own tools have them.
+    let said = String::from_utf8(run("dumpe2fs", &["-h", &work.path("ext4")])).unwrap();
+    let field = |name: &str| said.lines().find_map(|line| line.strip_prefix(name)).unwrap().trim();
+    let number = |name: &str| field(name).parse::<u64>().unwrap();
+    let (free_blocks, block_size) = (number("Free blocks:"), number("Block size:"));
+    let features: Vec<String> =
+        field("Filesystem features:").split(' ').map(|name| format!("\"{name}\"")).collect();
+    let features = features.join(",");
+    let said = String::from_utf8(run("mdir", &["-i", &work.path("fat"), "::"])).unwrap();
+    let fat_free = said.lines().find_map(|line| line.trim().strip_suffix(" bytes free")).unwrap();
+    let fat_free: u64 = fat_free.replace(' ', "").parse().unwrap();
     let expected = format!(
         "{{\"devices\":[{{\"id\":\"disk.raw\",\"kind\":\"disk\",\"size\":{},\"sector_size\":512,\"label\":null,\
-         \"uuid\":null,\"health\":\"ok\",\"missing\":[],\"children\":[{},{}]}}],\"volumes\":[{},{}],\
+         \"uuid\":null,\"content\":\"gpt\",\"health\":\"ok\",\"missing\":[],\"children\":[{},{}]}}],\"volumes\":[{},{}],\
          \"entries\":[{},{}],\"problems\":[]}}\n",
         12 * MIB,
-        partition(1, ROOT_SIZE, "root", PARTUUID),
-        partition(15, 2 * MIB, "EFI system", "0e0e0e0e-0f0f-4a4a-8b8b-0c0c0c0c0c0c"),
-        volume(1, "ext4", "root", UUID, ROOT_SIZE),
-        volume(15, "vfat", "EFI", "0E1F-0001", 2 * MIB),
+        partition(1, ROOT_SIZE, "ext4", "root", PARTUUID),
+        partition(15, 2 * MIB, "vfat", "EFI system", "0e0e0e0e-0f0f-4a4a-8b8b-0c0c0c0c0c0c"),
+        volume(1, ["ext4", "root", UUID, &features], ROOT_SIZE, free_blocks * block_size),
+        volume(15, ["vfat", "EFI", "0E1F-0001", "\"fat12\""], 2 * MIB, fat_free),
         entry("rescue", "Rescue", "", "single", false),
         entry("debian", "Debian", "\"/boot/initrd.img-6.12\"", "root=/dev/vda1 ro", true),
     );
@@ -209,9 +221,9 @@ fn inspect_is_readable() {
     let expected = format!(
         "\
 devices
-  disk.raw     disk        12.0 MiB  sectors of 512 bytes
-  disk.raw#1   partition    8.0 MiB  label root  uuid {PARTUUID}
-  disk.raw#15  partition    2.0 MiB  label EFI system  uuid 0e0e0e0e-0f0f-4a4a-8b8b-0c0c0c0c0c0c
+  disk.raw     disk        12.0 MiB  sectors of 512 bytes  GPT
+  disk.raw#1   partition    8.0 MiB  ext4  label root  uuid {PARTUUID}
+  disk.raw#15  partition    2.0 MiB  vfat  label EFI system  uuid 0e0e0e0e-0f0f-4a4a-8b8b-0c0c0c0c0c0c
 volumes
   disk.raw#1   ext4         8.0 MiB  label root  uuid {UUID}
   disk.raw#15  vfat         2.0 MiB  label EFI  uuid 0E1F-0001
@@ -237,6 +249,51 @@ entries
     assert_eq!(report["problems"][0]["object"], "disk.raw");
     assert_eq!(report["volumes"].as_array().unwrap().len(), 2);
     assert!(text(&["inspect", &disk]).contains("\nproblems\n  E-FS-GPT-CSUM disk.raw: "));
+}
+
+#[test]
+fn what_is_marked_as_damaged_is_not_ok() {
+    let work = Work::new("inspect-health");
+    let disk = work.disk("disk.raw");
+    let health = || {
+        let report = json(&["inspect", "--json", &disk]);
+        [0, 1].map(|i| report["volumes"][i]["health"].as_str().unwrap().to_string())
+    };
+    assert_eq!(health(), ["ok", "ok"]);
+    // EXT2_ERROR_FS, as the kernel sets it when it finds an error.
+    run("debugfs", &["-w", "-R", "set_super_value state 3", &format!("{disk}?offset={ROOT_START}")]);
+    assert_eq!(health(), ["degraded", "ok"]);
+    assert!(text(&["inspect", &disk]).contains(&format!("label root  uuid {UUID}  degraded\n")));
+    // BS_Reserved1, as Linux sets it while the volume is mounted.
+    let mut bytes = fs::read(&disk).unwrap();
+    bytes[ESP_START + 0x25] |= 1;
+    fs::write(&disk, bytes).unwrap();
+    assert_eq!(health(), ["degraded", "degraded"]);
+}
+
+#[test]
+fn what_has_no_driver_is_named() {
+    let work = Work::new("inspect-named");
+    let disk = work.image("disk.raw", 12 * MIB);
+    run("sgdisk", &["-o", "-n1:2048:6143", "-n2:6144:8191", "-t2:ef02", "-n3:8192:12287", "-n4:0:0", &disk]);
+    let mut bytes = fs::read(&disk).unwrap();
+    bytes[2048 * 512..2048 * 512 + 4].copy_from_slice(b"XFSB");
+    bytes[8192 * 512 + 5] = 0x77;
+    fs::write(&disk, bytes).unwrap();
+    let report = json(&["inspect", "--json", &disk]);
+    let children = report["devices"][0]["children"].as_array().unwrap();
+    let contents: Vec<Option<&str>> = children.iter().map(|child| child["content"].as_str()).collect();
+    assert_eq!(contents, [Some("xfs"), None, None, Some("empty")]);
+    let shown = text(&["inspect", &disk]);
+    assert!(shown.contains(
+        "\n  none that cloud-boot can read\n  disk.raw#1 is XFS, which this version does not read\n"
+    ));
+    let lines: Vec<&str> = shown.lines().filter(|line| line.contains("  partition  ")).collect();
+    for (line, title) in lines.iter().zip(["  XFS, which", "  BIOS boot partition", "", "  empty"]) {
+        assert!(line.contains(title), "{line}: {title}");
+    }
+    let failure = failed(&["fs", "ls", &format!("{disk}:/")]);
+    assert!(failure.contains("disk.raw#1 is XFS, which this version does not read"), "{failure}");
 }
 
 #[test]
@@ -286,7 +343,7 @@ fn dev_yields_the_bytes() {
     let work = Work::new("dev");
     let disk = work.disk("disk.raw");
     let bytes = fs::read(&disk).unwrap();
-    let listed = "  disk.raw     disk        12.0 MiB  sectors of 512 bytes\n";
+    let listed = "  disk.raw     disk        12.0 MiB  sectors of 512 bytes  GPT\n";
     assert!(text(&["dev", "ls", &disk]).starts_with(listed));
     assert_eq!(
         json(&["dev", "ls", "--json", &disk])["devices"],

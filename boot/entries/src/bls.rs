@@ -78,8 +78,12 @@ impl<'a> Listed<'a> {
 /// The files of a folder whose names end in `suffix`; nothing where there is no such folder.
 fn files<'a>(volume: &'a Volume, folder: &str, suffix: &str, problems: &mut Vec<Problem>) -> Vec<Listed<'a>> {
     let object = || format!("{} {folder}", volume.name());
-    let list = match volume.open(folder.as_bytes()).and_then(|folder| folder.children()) {
-        Ok(list) => list,
+    let list = match volume.open(folder.as_bytes()).and_then(|folder| folder.listing()) {
+        Ok(list) => {
+            let rest = list.rest.map(|error| Problem { object: object(), error: error.into() });
+            problems.extend(rest);
+            list.entries
+        }
         Err(vfs::Error::NotFound | vfs::Error::WrongType { .. }) => return Vec::new(),
         Err(error) => {
             problems.push(Problem { object: object(), error: error.into() });
@@ -90,7 +94,7 @@ fn files<'a>(volume: &'a Volume, folder: &str, suffix: &str, problems: &mut Vec<
         let start = name.len().saturating_sub(suffix.len());
         name.get(start..).is_some_and(|end| end.eq_ignore_ascii_case(suffix)) && start > 0
     };
-    let files = list.into_iter().filter(|(entry, _)| entry.kind != FileType::Directory);
+    let files = list.into_iter().filter(|(entry, _)| entry.kind != Ok(FileType::Directory));
     let named = files.filter_map(|(entry, node)| Some((String::from_utf8(entry.name).ok()?, node)));
     let ours = named.filter(|(name, _)| is_ours(name));
     let listed = ours.map(|(name, node)| Listed { path: format!("{folder}/{name}"), name, node });

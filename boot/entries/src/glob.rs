@@ -82,7 +82,7 @@ fn kernels(volume: &Volume, folder: &str) -> Vec<Kernel> {
     };
     let mut kernels: Vec<(usize, Kernel)> = list
         .into_iter()
-        .filter(|entry| matches!(entry.kind, FileType::File | FileType::Symlink))
+        .filter(|entry| matches!(entry.kind, Ok(FileType::File | FileType::Symlink)))
         .filter_map(|entry| {
             let kinds = KERNELS.iter().enumerate();
             let (rank, version) =

@@ -8,14 +8,16 @@ use clap::Args;
 use entries::{Entry, File, Found, Kind, Start};
 use qemu::emulated;
 use serde::Serialize;
+use vfs::{Health, Summary};
 
 use crate::{
     advice,
     failure::Stop,
     fitting,
     images::Backing,
-    machine::{Device, Machine},
+    machine::{Device, Machine, health},
     printer::{Printer, size, text},
+    volume::unread,
 };
 
 /// Partitions, filesystems, and what the loader would boot
@@ -63,7 +65,6 @@ struct VolumeReport {
     label: Option<String>,
     uuid: Option<String>,
     size: Option<u64>,
-    /// Not known: the readers do not count free blocks.
     free: Option<u64>,
     members: Vec<String>,
     missing: Vec<String>,
@@ -100,7 +101,7 @@ impl Options {
         let found = fitting::discover(&machine.volumes, self.arch);
         let report = Report {
             devices: machine.devices(),
-            volumes: volumes(&machine),
+            volumes: machine.volumes.all().iter().map(|volume| self::volume(&machine, volume)).collect(),
             entries: entries(&machine, &found),
             problems: problems(&machine, &found),
         };
@@ -112,25 +113,29 @@ fn lossy(bytes: impl AsRef<[u8]>) -> String {
     String::from_utf8_lossy(bytes.as_ref()).into()
 }
 
-fn volumes(machine: &Machine) -> Vec<VolumeReport> {
+fn volume(machine: &Machine, volume: &vfs::Volume) -> VolumeReport {
     let some = |text: String| Some(text).filter(|text| !text.is_empty());
-    let report = |volume: &vfs::Volume| {
-        let (identity, id) = (volume.identity(), text(&machine.id_of(volume)));
-        let disk = machine.images.get(volume.disk()).map(|image| image.device.size());
-        VolumeReport {
-            format: identity.format,
-            label: some(lossy(&identity.label)),
-            uuid: some(identity.uuid.clone()),
-            size: volume.partition().map(|partition| partition.length).or(disk),
-            free: None,
-            members: vec![id.clone()],
-            missing: Vec::new(),
-            health: "ok",
-            features: Vec::new(),
-            id,
-        }
+    let (identity, home) = (volume.identity(), volume.home());
+    let size = home.members.iter().map(|id| machine.volumes.device(*id).map(|device| device.bytes.size()));
+    let summary = volume.summary();
+    let state = match &summary {
+        Err(_) => Health::Failed,
+        Ok(_) if !home.missing.is_empty() => Health::Degraded,
+        Ok(summary) => summary.health,
     };
-    machine.volumes.all().iter().map(report).collect()
+    let Summary { free, features, .. } = summary.unwrap_or_default();
+    VolumeReport {
+        id: text(&machine.id_of(volume)),
+        format: identity.format,
+        label: some(lossy(&identity.label)),
+        uuid: some(identity.uuid.clone()),
+        size: size.sum(),
+        free,
+        members: home.members.iter().map(|id| text(&machine.id_of_device(*id))).collect(),
+        missing: home.missing.iter().map(usize::to_string).collect(),
+        health: health(state),
+        features,
+    }
 }
 
 fn entries(machine: &Machine, found: &Found) -> Vec<EntryReport> {
@@ -181,16 +186,18 @@ fn word(kind: Kind) -> &'static str {
 }
 
 fn problems(machine: &Machine, found: &Found) -> Vec<ProblemReport> {
-    let report = |code: code::Code, object: &str, message: String| ProblemReport {
+    let report = |code: code::Code, object: Vec<u8>, message: String| ProblemReport {
         code: code.to_string(),
-        object: lossy(machine.object(object)),
+        object: lossy(object),
         message,
         advice: advice::of(code),
     };
     let of_volumes = machine.volumes.problems().iter();
-    let of_volumes = of_volumes.map(|p| report(p.error.code(), &p.object, p.error.to_string()));
+    let of_volumes =
+        of_volumes.map(|p| report(p.error.code(), machine.id_of_device(p.device), p.error.to_string()));
     let of_entries = found.problems.iter();
-    let of_entries = of_entries.map(|p| report(p.error.code(), &p.object, p.error.to_string()));
+    let of_entries =
+        of_entries.map(|p| report(p.error.code(), machine.object(&p.object), p.error.to_string()));
     of_volumes.chain(of_entries).collect()
 }
 
@@ -207,10 +214,16 @@ fn show(report: &Report, printer: &mut Printer) -> Result<(), Stop> {
         };
         let bytes = size(volume.size.unwrap_or(0));
         let (label, uuid) = (field("label", &volume.label), field("uuid", &volume.uuid));
-        printer.line(format_args!("  {id:<width$}  {:<9} {bytes:>10}{label}{uuid}", volume.format))?;
+        let health = if volume.health == "ok" { String::new() } else { format!("  {}", volume.health) };
+        printer
+            .line(format_args!("  {id:<width$}  {:<9} {bytes:>10}{label}{uuid}{health}", volume.format))?;
     }
     if report.volumes.is_empty() {
         printer.line(format_args!("  none that cloud-boot can read"))?;
+    }
+    let devices = report.devices.iter().flat_map(Device::all);
+    for sentence in devices.filter_map(unread) {
+        printer.line(format_args!("  {sentence}"))?;
     }
     printer.line(format_args!("entries"))?;
     report.entries.iter().try_for_each(|entry| show_entry(entry, printer))?;

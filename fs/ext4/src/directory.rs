@@ -80,7 +80,7 @@ pub fn lookup<D: BlockRead>(files: &Files<D>, dir: &Inode, name: &[u8]) -> Resul
         }
     }
     let mut finder = Finder { name, found: None };
-    each(files, dir, &mut |name, number| finder.see(name, number))?;
+    each(files, dir, &mut |name, number, _| finder.see(name, number))?;
     finder.found.ok_or(Error::NotFound)
 }
 
@@ -168,13 +168,28 @@ fn entries(
             if name.is_empty() || name.contains(&b'/') || name.contains(&0) {
                 return Err(fail("ext4_dir_entry_2.name", name_length));
             }
-            if each(name, InodeNumber(raw.inode.get())).is_break() {
+            let kind = if has_file_type { file_type(raw.file_type) } else { None };
+            if each(name, InodeNumber(raw.inode.get()), kind).is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
         rest = rest.get(length..).unwrap_or_default();
     }
     Ok(ControlFlow::Continue(()))
+}
+
+/// `EXT4_FT_REG_FILE` and those behind it; none for values that say nothing, or nothing sensible: the inode decides.
+fn file_type(stored: u8) -> Option<FileType> {
+    match stored {
+        1 => Some(FileType::File),
+        2 => Some(FileType::Directory),
+        3 => Some(FileType::CharDevice),
+        4 => Some(FileType::BlockDevice),
+        5 => Some(FileType::Fifo),
+        6 => Some(FileType::Socket),
+        7 => Some(FileType::Symlink),
+        _ => None,
+    }
 }
 
 /// `ext4_rec_len_from_disk`: in blocks of 64 KiB a whole block does not fit the field.

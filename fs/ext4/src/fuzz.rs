@@ -29,7 +29,7 @@ pub fn fuzz(data: &[u8]) {
         }
         let _ = ext4.read_link(&node);
         let mut last = Vec::new();
-        let _ = ext4.read_dir(&node, &mut |name, inner| {
+        let _ = ext4.read_dir(&node, &mut |name, inner, _| {
             waiting.push(inner);
             last = name.to_vec();
             if waiting.len() < MOST { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }

@@ -38,6 +38,7 @@ mod journal;
 pub mod label;
 mod map;
 mod run;
+mod summary;
 mod superblock;
 mod units;
 mod volume;
@@ -46,7 +47,7 @@ use alloc::{vec, vec::Vec};
 
 use block::BlockRead;
 use filesystem::{
-    Attr, Corrupt, EachEntry, Error, Fault, FileSystem, FileType, Format, Identity, Unsupported,
+    Attr, Corrupt, EachEntry, Error, Fault, FileSystem, FileType, Format, Identity, Summary, Unsupported,
 };
 
 pub use units::InodeNumber;
@@ -77,7 +78,7 @@ pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
 
 impl<D: BlockRead> Ext4<D> {
     /// Opens the filesystem that starts at byte 0 of `device`, and replays its journal in memory if it was not
-    /// unmounted.
+    /// unmounted. Metadata is read in small pieces, many of them again and again: put a [`block::Cache`] below.
     ///
     /// # Errors
     /// [`Error::Corrupt`] for a damaged superblock or journal superblock, [`Error::Unsupported`] naming a
@@ -89,7 +90,7 @@ impl<D: BlockRead> Ext4<D> {
         }
         let sources = journal::scan(&files)?;
         let block_size = files.volume.superblock.block_size;
-        // Once more: the superblock itself may be in the journal, and what is cached is old.
+        // Once more: the superblock itself may be in the journal.
         let device = files.volume.into_device().with(block_size, sources);
         Ok(Self { files: Files::new(Volume::open(device)?) })
     }
@@ -100,6 +101,10 @@ impl<D: BlockRead> FileSystem for Ext4<D> {
 
     fn identity(&self) -> Identity {
         self.files.volume.superblock.identity()
+    }
+
+    fn summary(&self) -> Result<Summary, Error> {
+        Ok(summary::of(&self.files.volume.superblock))
     }
 
     fn root(&self) -> InodeNumber {

@@ -78,10 +78,16 @@ pub struct Superblock {
     pub has_large_dir: bool,
     /// The journal must be replayed.
     pub needs_recovery: bool,
+    /// It has a journal.
+    pub has_journal: bool,
     /// It was unmounted cleanly. One with a journal keeps this while it is mounted: `needs_recovery` tells of that.
     pub is_unmounted: bool,
     /// Errors were found in it, and it was not repaired since.
     pub has_errors: bool,
+    /// Blocks that nothing uses, as of the last time that this was written.
+    pub free_blocks: u64,
+    /// `s_feature_compat`, `s_feature_incompat`, `s_feature_ro_compat`.
+    pub features: [u32; 3],
     /// Inode of the journal, 0 where it is on another device.
     pub journal_inode: u32,
     /// Register to start metadata checksums with; none without metadata_csum.
@@ -233,8 +239,11 @@ impl Raw {
             has_dir_index: compat & COMPAT_DIR_INDEX != 0,
             has_large_dir: self.has_incompat(INCOMPAT_LARGE_DIR),
             needs_recovery: has_journal && self.has_incompat(INCOMPAT_RECOVER),
+            has_journal,
             is_unmounted: self.s_state.get() & STATE_VALID != 0,
             has_errors: self.s_state.get() & STATE_ERROR != 0,
+            free_blocks: self.free_blocks(),
+            features: [compat, incompat, self.s_feature_ro_compat.get()],
             journal_inode: self.s_journal_inum.get(),
             checksum_seed: self.has_checksums().then(|| self.seed()),
             has_gdt_csum: self.has_ro_compat(RO_COMPAT_GDT_CSUM) && !self.has_checksums(),
@@ -249,6 +258,12 @@ impl Raw {
             label: self.s_volume_name,
             format: features::format_name(compat, incompat, self.s_feature_ro_compat.get()),
         })
+    }
+
+    fn free_blocks(&self) -> u64 {
+        let is_64bit = self.has_incompat(INCOMPAT_64BIT);
+        let high = if is_64bit { u64::from(self.s_free_blocks_count_hi.get()) } else { 0 };
+        high << 32 | u64::from(self.s_free_blocks_count_lo.get())
     }
 
     /// Bytes of a block, and number of blocks.

@@ -3,7 +3,7 @@
 
 use alloc::{vec, vec::Vec};
 
-use block::{BlockRead, Cache};
+use block::BlockRead;
 use filesystem::{Error, Fault};
 
 use crate::{
@@ -12,29 +12,25 @@ use crate::{
     units::{BlockNumber, ByteOffset},
 };
 
-/// Pages of 16 KiB kept for metadata: 1 MiB.
-const CACHE_PAGES: usize = 64;
-
 /// An open filesystem as blocks.
 pub struct Volume<D> {
-    /// For metadata; files' bytes are read from the device behind it.
-    device: Cache<D>,
+    device: D,
     pub superblock: Superblock,
 }
 
 impl<D: BlockRead> Volume<D> {
     pub fn open(device: D) -> Result<Self, Error> {
         let superblock = Superblock::read(&device)?;
-        Ok(Self { device: Cache::new(device, CACHE_PAGES), superblock })
+        Ok(Self { device, superblock })
     }
 
     pub fn into_device(self) -> D {
-        self.device.into_device()
+        self.device
     }
 
     /// Fills `buf` with bytes of files.
     pub fn read_data(&self, offset: ByteOffset, buf: &mut [u8]) -> Result<(), Error> {
-        Ok(self.device.device().read_at(offset.0, buf)?)
+        Ok(self.device.read_at(offset.0, buf)?)
     }
 
     /// Fills `buf` with metadata.

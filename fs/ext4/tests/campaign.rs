@@ -82,7 +82,7 @@ const LAYERS: &[&str] = &["superblock", "root", "walk", "data"];
 
 fn read(device: Rc<dyn BlockRead>, depth: Depth) -> usize {
     let Ok(ext4) = Ext4::open(device) else { return 0 };
-    if ext4.read_dir(&ext4.root(), &mut |_, _| std::ops::ControlFlow::Continue(())).is_err() {
+    if ext4.read_dir(&ext4.root(), &mut |_, _, _| std::ops::ControlFlow::Continue(())).is_err() {
         return 1;
     }
     let visited = campaign::visit(&ext4, depth);

@@ -17,7 +17,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use block::BlockRead;
+use block::{BlockRead, Cache};
 use ext4::Ext4;
 use filesystem::{Error, FileSystem, FileType, Timestamp};
 use oracle::{
@@ -383,7 +383,7 @@ fn names_are_found_by_the_index_whatever_its_hash() {
         let records = manifest::of(&ext4).unwrap();
         assert_found(&what, &ext4, &records);
         // A folder of some 150 KiB: a scan of it takes about ten reads of the cache's 16 KiB.
-        let fresh = Ext4::open(&device).unwrap();
+        let fresh = Ext4::open(Cache::new(&device, 64)).unwrap();
         let many = fresh.lookup(&fresh.root(), b"many").unwrap();
         let before = device.1.get();
         let last = records.iter().rfind(|record| record.path.starts_with(b"many/")).unwrap();
@@ -432,7 +432,7 @@ fn a_contiguous_file_costs_one_read_a_chunk() {
     // Without a journal in the middle of the one group's free blocks.
     let device =
         Counting(fs::read(make(&work, &source, "-t ext4 -O ^has_journal")).unwrap(), Default::default());
-    let ext4 = Ext4::open(&device).unwrap();
+    let ext4 = Ext4::open(Cache::new(&device, 64)).unwrap();
     let node = ext4.lookup(&ext4.root(), b"kernel").unwrap();
     let (mut read, before) = (vec![0; content.len()], device.1.get());
     for (index, chunk) in read.chunks_mut(1024 * 1024).enumerate() {
@@ -496,7 +496,7 @@ fn what_cannot_be_read_is_refused_by_name() {
     refused(ext4.read_at(&node("file"), 0, &mut [0; 4]).map(drop));
     refused(ext4.read_link(&node("link")).map(drop));
     refused(ext4.lookup(&node("folder"), b"x").map(drop));
-    refused(ext4.read_dir(&node("folder"), &mut |_, _| std::ops::ControlFlow::Continue(())));
+    refused(ext4.read_dir(&node("folder"), &mut |_, _, _| std::ops::ControlFlow::Continue(())));
     for (feature, name) in
         [("FEATURE_I20", "FEATURE_I20"), ("dirdata", "dirdata"), ("compression", "compression")]
     {

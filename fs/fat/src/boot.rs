@@ -18,6 +18,8 @@ const BOOT_SECTOR: usize = 512;
 pub(crate) const SIGNATURE: u16 = 0xaa55;
 /// Bytes of a directory entry.
 const ENTRY: u64 = 32;
+/// Bits of `BS_Reserved1`, as Windows and Linux set them: dirty, and errors of the medium.
+const STATE_MARKED: u8 = 3;
 /// The number of the first cluster: FAT entries 0 and 1 have another use.
 pub(crate) const FIRST_CLUSTER: u32 = 2;
 /// `BPB_ExtFlags`: one FAT only is active, and which.
@@ -36,6 +38,15 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// As it is called: `fat12`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Fat12 => "fat12",
+            Self::Fat16 => "fat16",
+            Self::Fat32 => "fat32",
+        }
+    }
+
     /// Bits of one entry.
     pub(crate) fn entry_bits(self) -> u64 {
         match self {
@@ -127,6 +138,8 @@ pub(crate) struct Geometry {
     pub data_start: u64,
     /// Number of clusters.
     pub clusters: u32,
+    /// `BS_Reserved1` says that it was not unmounted, or that its medium had errors.
+    pub is_marked: bool,
     /// `BS_VolID`.
     pub volume_id: u32,
     /// `BS_VolLab`, padded with spaces.
@@ -211,6 +224,7 @@ fn parse(sector: &[u8; BOOT_SECTOR], device_size: u64) -> Result<Geometry, Error
         root,
         data_start: areas.data_start,
         clusters: clusters.min(entries),
+        is_marked: id.bs_reserved1 & STATE_MARKED != 0,
         volume_id: id.bs_vol_id.get(),
         label: id.bs_vol_lab,
     })

@@ -38,7 +38,7 @@ pub fn fuzz(data: &[u8]) {
 
 fn list(fat: &Fat<&[u8]>, node: &Node) -> Result<Vec<Node>, Error> {
     let mut children = Vec::new();
-    fat.read_dir(node, &mut |_, child| {
+    fat.read_dir(node, &mut |_, child, _| {
         children.push(child);
         if children.len() < MOST_NODES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;

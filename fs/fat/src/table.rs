@@ -8,7 +8,7 @@ use block::BlockRead;
 use filesystem::{Error, Fault};
 
 use crate::{
-    boot::{Geometry, Kind},
+    boot::{FIRST_CLUSTER, Geometry, Kind},
     corrupt,
 };
 
@@ -16,6 +16,8 @@ use crate::{
 const WINDOW: u64 = 32 * 1024;
 /// Windows start at a multiple of this.
 const WINDOW_ALIGNMENT: u64 = 512;
+/// Clusters that are counted, at most: a table of 64 MiB.
+const MOST_COUNTED: u32 = 1 << 24;
 /// The bits of a FAT32 entry that count.
 const FAT32_MASK: u32 = 0x0fff_ffff;
 
@@ -91,6 +93,38 @@ impl Table {
         Ok(true)
     }
 
+    /// Number of clusters that nothing uses; none for more clusters than are counted.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn free<D: BlockRead>(&self, device: &D, geometry: &Geometry) -> Result<Option<u32>, Error> {
+        if geometry.clusters > MOST_COUNTED {
+            return Ok(None);
+        }
+        let mut free = 0u32;
+        for cluster in (FIRST_CLUSTER..).zip(0..geometry.clusters).map(|(cluster, _)| cluster) {
+            let (value, _) = self.entry(device, geometry, cluster)?;
+            // Cannot saturate: at most one for each cluster.
+            free = free.saturating_add(u32::from(value == 0));
+        }
+        Ok(Some(free))
+    }
+
+    /// Whether the entry of cluster 1 says that the volume was not unmounted, or that its medium had errors. A FAT of
+    /// 12 bits has no place for that.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn is_marked<D: BlockRead>(&self, device: &D, geometry: &Geometry) -> Result<bool, Error> {
+        let sound = match geometry.kind {
+            Kind::Fat12 => return Ok(false),
+            Kind::Fat16 => 0xc000,
+            Kind::Fat32 => 0x0c00_0000,
+        };
+        let (value, _) = self.entry(device, geometry, 1)?;
+        Ok(value & sound != sound)
+    }
+
     /// The entry of a cluster and where it stands on the device.
     fn entry<D: BlockRead>(
         &self,
@@ -164,6 +198,7 @@ mod tests {
             data_start: 0,
             clusters,
             volume_id: 0,
+            is_marked: false,
             label: [b' '; 11],
         }
     }
@@ -205,6 +240,22 @@ mod tests {
             let fat: Vec<u8> = [0, 0, 3, bad].iter().flat_map(|word: &u16| word.to_le_bytes()).collect();
             assert_eq!(fault(follow(&fat, &geometry(Kind::Fat16, 8, 2), 2)), (Fault::Range, u64::from(bad)));
         }
+    }
+
+    #[test]
+    fn free_clusters_are_counted_and_marks_are_seen() {
+        let fat16: Vec<u8> =
+            [0xfff8u16, 0xffff, 0, 3, 0xfff7, 0, 0xffff].into_iter().flat_map(u16::to_le_bytes).collect();
+        let geometry = geometry(Kind::Fat16, fat16.len() as u64, 5);
+        assert_eq!(Table::default().free(&fat16, &geometry), Ok(Some(2)));
+        assert_eq!(Table::default().is_marked(&fat16, &geometry), Ok(false));
+        for mark in [0x7f, 0xbf] {
+            let mut marked = fat16.clone();
+            marked[3] = mark;
+            assert_eq!(Table::default().is_marked(&marked, &geometry), Ok(true), "{mark:#x}");
+        }
+        let many = Geometry { clusters: MOST_COUNTED + 1, ..geometry };
+        assert_eq!(Table::default().free(&fat16, &many), Ok(None));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use alloc::{format, vec, vec::Vec};
 use core::{cell::Cell, ops::ControlFlow};
 
 use block::BlockRead;
-use filesystem::{Attr, EachEntry, Error, Fault, FileSystem, FileType, Identity, Timestamp};
+use filesystem::{Attr, EachEntry, Error, Fault, FileSystem, FileType, Health, Identity, Summary, Timestamp};
 
 use crate::{
     boot::{self, Geometry, Kind, Root},
@@ -89,24 +89,31 @@ impl<D: BlockRead> Fat<D> {
         Ok(label.get(..end).unwrap_or_default().to_vec())
     }
 
-    /// Calls `each` with the entries of a directory, labels included, until it breaks.
+    /// Calls `each` with the entries of a directory, labels included, until it breaks. An entry that is damaged does
+    /// not hide those behind it: its error comes at the end.
     fn entries(&self, directory: Root, each: &mut EachRaw<'_>) -> Result<(), Error> {
         let mut parser = Parser::default();
         let is_fat32 = self.geometry.kind == Kind::Fat32;
+        let mut damaged = None;
         self.pieces(directory, &mut |start, piece| {
             for (location, slot) in (start..).step_by(SLOT).zip(piece.as_chunks().0) {
                 match parser.slot(location, slot, is_fat32) {
                     ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
                     ControlFlow::Continue(None) => {}
-                    ControlFlow::Continue(Some(entry)) => {
-                        if each(entry)?.is_break() {
+                    ControlFlow::Continue(Some(entry)) => match each(entry) {
+                        Ok(ControlFlow::Continue(())) => {}
+                        Ok(ControlFlow::Break(())) => {
+                            damaged = None;
                             return Ok(ControlFlow::Break(()));
                         }
-                    }
+                        Err(error @ Error::Corrupt(_)) => damaged = damaged.take().or(Some(error)),
+                        Err(error) => return Err(error),
+                    },
                 }
             }
             Ok(ControlFlow::Continue(()))
-        })
+        })?;
+        damaged.map_or(Ok(()), Err)
     }
 
     /// Calls `each` with the bytes of a directory, piece by piece, and where they stand.
@@ -235,6 +242,17 @@ impl<D: BlockRead> FileSystem for Fat<D> {
         self.identity.clone()
     }
 
+    fn summary(&self) -> Result<Summary, Error> {
+        let geometry = &self.geometry;
+        let free = self.table.free(&self.device, geometry)?;
+        let is_sound = !geometry.is_marked && !self.table.is_marked(&self.device, geometry)?;
+        Ok(Summary {
+            free: free.map(|free| u64::from(free).saturating_mul(geometry.cluster)),
+            features: vec![geometry.kind.name().into()],
+            health: if is_sound { Health::Ok } else { Health::Degraded },
+        })
+    }
+
     fn root(&self) -> Node {
         Node {
             location: 0,
@@ -284,7 +302,8 @@ impl<D: BlockRead> FileSystem for Fat<D> {
             if entry.is_label() {
                 return Ok(ControlFlow::Continue(()));
             }
-            Ok(each(&entry.name()?, self.node(&entry)?))
+            let kind = if entry.is_directory() { FileType::Directory } else { FileType::File };
+            Ok(each(&entry.name()?, self.node(&entry)?, Some(kind)))
         })
     }
 

@@ -312,3 +312,26 @@ fn sizes_that_no_volume_has_are_refused() {
     assert!(build(None, Size::Fit { free: u64::MAX }).is_err());
     assert_eq!(build(None, Size::Exact(40 * MIB)).map(|image| image.len()), Ok(40 * MIB as usize));
 }
+
+#[test]
+fn a_name_that_no_path_can_hold_does_not_hide_its_folder() {
+    let dir = work_dir("unusable");
+    let image = made_by_mkfs(&dir, 4 * MIB, &["-F", "12"]);
+    for name in ["BEFORE", "DAMAGED", "BEHIND"] {
+        fs::write(dir.join(name), name).unwrap();
+        run("mcopy", &["-i", text(&image), text(&dir.join(name)), "::"]);
+    }
+    let mut bytes = fs::read(&image).unwrap();
+    let at = bytes.windows(11).position(|name| name == b"DAMAGED    ").unwrap();
+    bytes[at + 2] = b'/';
+    let fat = Fat::open(bytes).unwrap();
+    let mut names = Vec::new();
+    let all = fat.read_dir(&fat.root(), &mut |name, _, kind| {
+        names.push((name.to_vec(), kind));
+        std::ops::ControlFlow::Continue(())
+    });
+    let file = Some(FileType::File);
+    assert_eq!(names, [(b"BEFORE".to_vec(), file), (b"BEHIND".to_vec(), file)]);
+    assert!(all.is_err_and(|error| error.code() == "E-FS-FAT-RANGE"));
+    assert!(fat.lookup(&fat.root(), b"behind").is_ok());
+}

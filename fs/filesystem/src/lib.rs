@@ -30,6 +30,14 @@ pub trait FileSystem {
     /// What this filesystem is called and by what it is found.
     fn identity(&self) -> Identity;
 
+    /// What is known of the whole: nothing, for a format that has no such numbers.
+    ///
+    /// # Errors
+    /// Where the structures that say it cannot be read.
+    fn summary(&self) -> Result<Summary, Error> {
+        Ok(Summary::default())
+    }
+
     /// The root directory.
     fn root(&self) -> Self::Node;
 
@@ -67,8 +75,32 @@ pub trait FileSystem {
     fn read_at(&self, node: &Self::Node, offset: u64, buf: &mut [u8]) -> Result<usize, Error>;
 }
 
-/// What [`FileSystem::read_dir`] calls with the name and node of an entry.
-pub type EachEntry<'a, Node> = dyn FnMut(&[u8], Node) -> ControlFlow<()> + 'a;
+/// What [`FileSystem::read_dir`] calls with the name and node of an entry, and with what stands there where the format
+/// stores that with the name: it is then known without a look at the node.
+pub type EachEntry<'a, Node> = dyn FnMut(&[u8], Node, Option<FileType>) -> ControlFlow<()> + 'a;
+
+/// What is known of a whole filesystem.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Summary {
+    /// Bytes that nothing uses, as of the last time that the format wrote it down.
+    pub free: Option<u64>,
+    /// The features that it uses, by the names that the format's own tools give them.
+    pub features: Vec<String>,
+    /// What it says of its own state.
+    pub health: Health,
+}
+
+/// The state of a device or filesystem.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Health {
+    /// Nothing is known to be wrong.
+    #[default]
+    Ok,
+    /// It can be read; a part is missing, or it is marked as damaged.
+    Degraded,
+    /// It cannot be read.
+    Failed,
+}
 
 /// What a filesystem is found by.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

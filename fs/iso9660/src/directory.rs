@@ -63,7 +63,8 @@ pub struct Reader<'a, D> {
 }
 
 impl<D: BlockRead> Reader<'_, D> {
-    /// Calls `each` with what a directory holds until it breaks.
+    /// Calls `each` with what a directory holds until it breaks. A record that is damaged does not hide those behind
+    /// it: its error comes at the end.
     ///
     /// # Errors
     /// [`Error::TooLarge`] for more than 16 MiB of records; [`Error::Corrupt`] naming the record.
@@ -72,28 +73,47 @@ impl<D: BlockRead> Reader<'_, D> {
         extents: &[Extent],
         each: &mut dyn FnMut(Draft) -> Result<ControlFlow<()>, Error>,
     ) -> Result<(), Error> {
-        let mut pending: Option<Pending> = None;
-        self.records(extents, &mut |record| {
-            if record.is_dot() || record.header.file_flags & FLAG_ASSOCIATED != 0 {
-                return Ok(ControlFlow::Continue(()));
+        let (mut pending, mut damaged) = (None, None);
+        self.records(extents, &mut |record| match self.entry(record, &mut pending, each) {
+            Err(error @ Error::Corrupt(_)) => {
+                damaged = damaged.take().or(Some(error));
+                Ok(ControlFlow::Continue(()))
             }
-            let goes_on = record.header.file_flags & FLAG_MULTI_EXTENT != 0;
-            let extent = Extent::of(record, self.block_size);
-            let draft = match pending.take() {
-                Some(mut started) if started.identifier == record.identifier => {
-                    started.draft.extents.push(extent);
-                    started.draft
-                }
-                Some(Pending { draft, .. }) => return Err(unfinished(&draft)),
-                None => self.draft(record)?,
-            };
-            if goes_on {
-                pending = Some(Pending { identifier: record.identifier.to_vec(), draft });
-                return Ok(ControlFlow::Continue(()));
+            Ok(ControlFlow::Break(())) => {
+                (pending, damaged) = (None, None);
+                Ok(ControlFlow::Break(()))
             }
-            if draft.rock_ridge.is_relocated { Ok(ControlFlow::Continue(())) } else { each(draft) }
+            other => other,
         })?;
-        pending.map_or(Ok(()), |Pending { draft, .. }| Err(unfinished(&draft)))
+        let unfinished = pending.map(|Pending { draft, .. }| unfinished(&draft));
+        damaged.or(unfinished).map_or(Ok(()), Err)
+    }
+
+    /// Calls `each` with what a record says, once the last record of the same file is there.
+    fn entry(
+        &self,
+        record: &Record<'_>,
+        pending: &mut Option<Pending>,
+        each: &mut dyn FnMut(Draft) -> Result<ControlFlow<()>, Error>,
+    ) -> Result<ControlFlow<()>, Error> {
+        if record.is_dot() || record.header.file_flags & FLAG_ASSOCIATED != 0 {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let goes_on = record.header.file_flags & FLAG_MULTI_EXTENT != 0;
+        let extent = Extent::of(record, self.block_size);
+        let draft = match pending.take() {
+            Some(mut started) if started.identifier == record.identifier => {
+                started.draft.extents.push(extent);
+                started.draft
+            }
+            Some(Pending { draft, .. }) => return Err(unfinished(&draft)),
+            None => self.draft(record)?,
+        };
+        if goes_on {
+            *pending = Some(Pending { identifier: record.identifier.to_vec(), draft });
+            return Ok(ControlFlow::Continue(()));
+        }
+        if draft.rock_ridge.is_relocated { Ok(ControlFlow::Continue(())) } else { each(draft) }
     }
 
     fn draft(&self, record: &Record<'_>) -> Result<Draft, Error> {

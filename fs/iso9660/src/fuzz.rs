@@ -40,7 +40,7 @@ pub fn fuzz(data: &[u8]) {
 
 fn list(iso: &Iso9660<&[u8]>, node: &Node) -> Result<Vec<Node>, Error> {
     let mut children = Vec::new();
-    iso.read_dir(node, &mut |_, child| {
+    iso.read_dir(node, &mut |_, child, _| {
         children.push(child);
         if children.len() < MOST_NODES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;

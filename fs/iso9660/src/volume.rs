@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The volume as a filesystem.
 
-use alloc::{borrow::Cow, rc::Rc, vec, vec::Vec};
+use alloc::{borrow::Cow, rc::Rc, string::String, vec, vec::Vec};
 use core::ops::ControlFlow;
 
 use block::BlockRead;
-use filesystem::{Attr, EachEntry, Error, Fault, FileSystem, FileType, Format, Identity, Unsupported};
+use filesystem::{
+    Attr, EachEntry, Error, Fault, FileSystem, FileType, Format, Health, Identity, Summary, Unsupported,
+};
 
 use crate::{
     BootEntry, corrupt, date,
@@ -168,6 +170,18 @@ impl<D: BlockRead> FileSystem for Iso9660<D> {
         self.identity.clone()
     }
 
+    fn summary(&self) -> Result<Summary, Error> {
+        let names = match self.names {
+            Names::RockRidge { .. } => Some("rock_ridge"),
+            Names::Joliet => Some("joliet"),
+            Names::Plain => None,
+        };
+        let boot = self.boot_catalog.map(|_| "el_torito");
+        let features = names.into_iter().chain(boot).map(String::from).collect();
+        // It is written as a whole: nothing is free.
+        Ok(Summary { free: Some(0), features, health: Health::Ok })
+    }
+
     fn root(&self) -> Node {
         self.root.clone()
     }
@@ -192,7 +206,9 @@ impl<D: BlockRead> FileSystem for Iso9660<D> {
     fn read_dir(&self, dir: &Node, each: &mut EachEntry<'_, Node>) -> Result<(), Error> {
         self.reader().entries(directory(dir)?, &mut |mut draft| {
             let name = core::mem::take(&mut draft.name);
-            Ok(each(&name, self.node(draft)?))
+            let node = self.node(draft)?;
+            let kind = node.0.attr.kind;
+            Ok(each(&name, node, Some(kind)))
         })
     }
 

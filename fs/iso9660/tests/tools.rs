@@ -310,3 +310,27 @@ fn what_does_not_fit_is_refused() {
     let huge = Options { tail: u64::MAX, ..Options::default() };
     assert!(Builder::new().plan(&huge).is_err());
 }
+
+#[test]
+fn a_damaged_link_does_not_hide_its_folder() {
+    let dir = work_dir("damaged");
+    let folder = dir.join("folder");
+    write(&folder, "a", b"before");
+    write(&folder, "z", b"behind");
+    std::os::unix::fs::symlink("target-of-the-link", folder.join("m")).unwrap();
+    let image = dir.join("image.iso");
+    run("xorrisofs", &["-quiet", "-R", "-o", text(&image), text(&folder)]);
+    let mut bytes = fs::read(&image).unwrap();
+    let at = bytes.windows(18).position(|bytes| bytes == b"target-of-the-link").unwrap();
+    // The length of the component in its `SL`: more than there is.
+    bytes[at - 1] = 0xff;
+    let iso = Iso9660::open(bytes).unwrap();
+    let mut names = Vec::new();
+    let all = iso.read_dir(&iso.root(), &mut |name, _, kind| {
+        names.push((name.to_vec(), kind));
+        std::ops::ControlFlow::Continue(())
+    });
+    assert_eq!(names, [(b"a".to_vec(), Some(FileType::File)), (b"z".to_vec(), Some(FileType::File))]);
+    assert!(matches!(all, Err(Error::Corrupt(_))), "{all:?}");
+    assert!(iso.lookup(&iso.root(), b"z").is_ok());
+}

@@ -69,7 +69,7 @@ pub fn of<F: FileSystem>(filesystem: &F) -> Result<Vec<Record>, Error> {
         if record.kind == FileType::Directory {
             check(depth, DEEPEST)?;
             let path = &record.path;
-            filesystem.read_dir(&node, &mut |name, node| {
+            filesystem.read_dir(&node, &mut |name, node, _| {
                 todo.push((join(path, name), node, depth + 1));
                 if todo.len() > MOST_RECORDS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })?;

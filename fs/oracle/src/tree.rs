@@ -164,7 +164,8 @@ impl FileSystem for Tree {
 
     fn read_dir(&self, dir: &usize, each: &mut EachEntry<'_, usize>) -> Result<(), Error> {
         for (name, node) in self.in_disk_order(*dir)? {
-            if let ControlFlow::Break(()) = each(name, node) {
+            let kind = self.attr(&node)?.kind;
+            if let ControlFlow::Break(()) = each(name, node, Some(kind)) {
                 break;
             }
         }
@@ -220,7 +221,7 @@ mod tests {
     fn entries_come_as_they_were_made() {
         let tree = Tree::new().file("b", "").file("a", "").symlink("c", "a");
         let mut names = Vec::new();
-        let all = &mut |name: &[u8], _| {
+        let all = &mut |name: &[u8], _, _| {
             names.push(name.to_vec());
             ControlFlow::Continue(())
         };

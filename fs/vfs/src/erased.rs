@@ -1,31 +1,30 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! A filesystem whose format is not known to the caller.
 
-use alloc::{boxed::Box, rc::Rc, vec::Vec};
+use alloc::{rc::Rc, vec::Vec};
 use core::{any::Any, ops::ControlFlow};
 
-use filesystem::{Attr, Error, FileSystem};
+use filesystem::{Attr, Error, FileSystem, FileType, Summary};
 
 /// A node of some format.
 pub type ErasedNode = Rc<dyn Any>;
 
+/// What is called with an entry of a directory.
+pub type EachErased<'a> = dyn FnMut(&[u8], ErasedNode, Option<FileType>) -> ControlFlow<()> + 'a;
+
 /// [`FileSystem`] with nodes of unknown type.
 pub trait Erased {
-    fn root(&self) -> ErasedNode;
+    fn summary(&self) -> Result<Summary, Error>;
     fn lookup(&self, dir: &ErasedNode, name: &[u8]) -> Result<ErasedNode, Error>;
     fn attr(&self, node: &ErasedNode) -> Result<Attr, Error>;
-    fn read_dir(
-        &self,
-        dir: &ErasedNode,
-        each: &mut dyn FnMut(&[u8], ErasedNode) -> ControlFlow<()>,
-    ) -> Result<(), Error>;
+    fn read_dir(&self, dir: &ErasedNode, each: &mut EachErased<'_>) -> Result<(), Error>;
     fn read_link(&self, node: &ErasedNode) -> Result<Vec<u8>, Error>;
     fn read_at(&self, node: &ErasedNode, offset: u64, buf: &mut [u8]) -> Result<usize, Error>;
 }
 
 /// Hides the type of a filesystem.
-pub fn erase<F: FileSystem + 'static>(filesystem: F) -> Box<dyn Erased> {
-    Box::new(Typed(filesystem))
+pub fn erase<F: FileSystem + 'static>(filesystem: F) -> Rc<dyn Erased> {
+    Rc::new(Typed(filesystem))
 }
 
 struct Typed<F>(F);
@@ -38,8 +37,8 @@ impl<F: FileSystem> Typed<F> {
 }
 
 impl<F: FileSystem> Erased for Typed<F> {
-    fn root(&self) -> ErasedNode {
-        Rc::new(self.0.root())
+    fn summary(&self) -> Result<Summary, Error> {
+        self.0.summary()
     }
 
     fn lookup(&self, dir: &ErasedNode, name: &[u8]) -> Result<ErasedNode, Error> {
@@ -50,12 +49,8 @@ impl<F: FileSystem> Erased for Typed<F> {
         self.0.attr(self.node(node)?)
     }
 
-    fn read_dir(
-        &self,
-        dir: &ErasedNode,
-        each: &mut dyn FnMut(&[u8], ErasedNode) -> ControlFlow<()>,
-    ) -> Result<(), Error> {
-        self.0.read_dir(self.node(dir)?, &mut |name, node| each(name, Rc::new(node)))
+    fn read_dir(&self, dir: &ErasedNode, each: &mut EachErased<'_>) -> Result<(), Error> {
+        self.0.read_dir(self.node(dir)?, &mut |name, node, kind| each(name, Rc::new(node), kind))
     }
 
     fn read_link(&self, node: &ErasedNode) -> Result<Vec<u8>, Error> {

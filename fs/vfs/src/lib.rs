@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Volumes and paths: what stands on the disks, and how a path leads to a file.
 //!
-//! [`Volumes::discover`] takes all disks and yields every filesystem on them; whatever looks like a disk
-//! (a disk, a partition) is looked at the same way, until nothing new appears. Path walking with symbolic
-//! links is here, once, for all formats. The type-erased filesystem lives only in this crate.
+//! [`Volumes::discover`] takes all disks and yields every filesystem on them. An [`Assembler`] does the work: whatever
+//! looks like a device (a disk, a partition, the content of a container, a set of devices) is looked at, until nothing
+//! new appears. Path walking with symbolic links is here, once, for all formats. The type-erased filesystem lives only
+//! in this crate.
 //!
 //! ```
 //! use std::rc::Rc;
@@ -18,9 +19,12 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-mod discover;
+mod assembler;
 mod erased;
 pub mod fuzz;
+mod layer;
+mod meter;
+mod tree;
 mod volume;
 mod walk;
 
@@ -28,9 +32,12 @@ use alloc::{rc::Rc, string::String, vec::Vec};
 
 use block::BlockRead;
 
-pub use discover::Problem;
-pub use filesystem::Error;
-pub use volume::{Entry, Node, Volume};
+pub use assembler::Assembler;
+pub use filesystem::{Error, Health, Summary};
+pub use layer::{Assemble, Keys, LAYERS, Layer, Member, Mounted, NoKeys, Opened, Unlock};
+pub use meter::Meter;
+pub use tree::{Content, Device, DeviceId, DeviceKind, Problem};
+pub use volume::{Entry, Home, Listing, Node, Volume};
 
 /// A disk as the platform hands it over.
 #[derive(Clone)]
@@ -50,13 +57,21 @@ pub struct VolumeId(pub usize);
 pub struct Volumes {
     volumes: Vec<Volume>,
     problems: Vec<Problem>,
+    devices: Vec<Device>,
+    meter: Rc<Meter>,
 }
 
 impl Volumes {
     /// Looks at every disk. What cannot be read becomes a problem; nothing makes the whole fail.
     pub fn discover(disks: Vec<Disk>) -> Self {
-        let (volumes, problems) = discover::discover(disks);
-        Self { problems, ..Self::from_volumes(volumes) }
+        Self::discover_within(disks, Rc::default())
+    }
+
+    /// The same, with everything that is read of the disks charged to this meter, now and later.
+    pub fn discover_within(disks: Vec<Disk>, meter: Rc<Meter>) -> Self {
+        let mut assembler = Assembler::new(&NoKeys).with_meter(meter);
+        disks.into_iter().for_each(|disk| assembler.offer(disk));
+        assembler.finish()
     }
 
     /// Volumes over filesystems that are there already.
@@ -64,7 +79,7 @@ impl Volumes {
         for (index, volume) in volumes.iter_mut().enumerate() {
             volume.set_id(VolumeId(index));
         }
-        Self { volumes, problems: Vec::new() }
+        Self { volumes, ..Self::default() }
     }
 
     /// All of them; a [`VolumeId`] is an index into this.
@@ -80,5 +95,26 @@ impl Volumes {
     /// What was found and could not be read.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
+    }
+
+    /// The tree of devices: parents before children.
+    pub fn devices(&self) -> &[Device] {
+        &self.devices
+    }
+
+    /// The device with this id.
+    pub fn device(&self, id: DeviceId) -> Option<&Device> {
+        self.devices.get(id.0)
+    }
+
+    /// The devices that stand on this one.
+    pub fn children(&self, id: DeviceId) -> impl Iterator<Item = (DeviceId, &Device)> {
+        let devices = (0..).map(DeviceId).zip(&self.devices);
+        devices.filter(move |(_, device)| device.parents.contains(&id))
+    }
+
+    /// What counts everything that is read of the disks.
+    pub fn meter(&self) -> &Rc<Meter> {
+        &self.meter
     }
 }

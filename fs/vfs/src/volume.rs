@@ -1,29 +1,45 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! One volume and its files.
 
-use alloc::{boxed::Box, string::String, vec::Vec};
+use alloc::{format, rc::Rc, string::String, vec, vec::Vec};
 use core::ops::ControlFlow;
 
-use filesystem::{Attr, Error, FileSystem, FileType, Format, Identity, NoMemory};
-use part::Partition;
+use filesystem::{Attr, Error, FileSystem, FileType, Format, Identity, NoMemory, Summary};
+use part::{Partition, PartitionKind};
 
 use crate::{
-    VolumeId,
-    erased::{Erased, ErasedNode, erase},
+    DeviceId, Mounted, VolumeId,
+    erased::{Erased, ErasedNode},
     walk::{Last, walk},
 };
 
 /// Entries of one directory that [`Volume::list`] collects.
 const MOST_ENTRIES: usize = 65_536;
 
-/// A filesystem, where it stands, and what it is found by.
+/// A root of a filesystem, where that stands, and what it is found by.
 pub struct Volume {
     id: VolumeId,
     name: String,
+    subvolume: String,
     identity: Identity,
-    disk: usize,
-    partition: Option<Partition>,
-    filesystem: Box<dyn Erased>,
+    home: Home,
+    filesystem: Rc<dyn Erased>,
+    root: ErasedNode,
+}
+
+/// Where a volume stands.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Home {
+    /// Indices of the disks that it is spread over, ascending.
+    pub disks: Vec<usize>,
+    /// The partition that it stands on, where nothing is between it and a disk but that.
+    pub partition: Option<Partition>,
+    /// The devices that it stands on directly: one, or the members of a set by index.
+    pub members: Vec<DeviceId>,
+    /// Indices of members that were not found.
+    pub missing: Vec<usize>,
+    /// All devices below it, lower ones first.
+    pub stack: Vec<DeviceId>,
 }
 
 /// An entry of a directory.
@@ -31,21 +47,43 @@ pub struct Volume {
 pub struct Entry {
     /// The name.
     pub name: Vec<u8>,
-    /// What stands there; a symbolic link is one, whatever it leads to.
-    pub kind: FileType,
+    /// What stands there (a symbolic link is one, whatever it leads to), or why that cannot be told.
+    pub kind: Result<FileType, Error>,
+}
+
+/// A directory, as far as it can be read.
+pub struct Listing<'a> {
+    /// Its entries, sorted by name.
+    pub entries: Vec<(Entry, Node<'a>)>,
+    /// Why there may be more: what kept the rest from being read.
+    pub rest: Option<Error>,
 }
 
 impl Volume {
     /// A volume called `name` in messages.
     pub fn new<F: FileSystem + 'static>(name: impl Into<String>, filesystem: F) -> Self {
-        let (identity, filesystem) = (filesystem.identity(), erase(filesystem));
-        Self { id: VolumeId(0), name: name.into(), identity, disk: 0, partition: None, filesystem }
+        let root: ErasedNode = Rc::new(filesystem.root());
+        let mounted = Mounted::new(filesystem, Vec::new());
+        Self::of_root(name.into(), &mounted, "", &root, Home { disks: vec![0], ..Home::default() })
+    }
+
+    /// The volume of one root of a filesystem.
+    pub(crate) fn of_root(
+        name: String,
+        mounted: &Mounted,
+        subvolume: &str,
+        root: &ErasedNode,
+        home: Home,
+    ) -> Self {
+        let (filesystem, identity) = (Rc::clone(&mounted.filesystem), mounted.identity.clone());
+        let (subvolume, root) = (subvolume.into(), Rc::clone(root));
+        Self { id: VolumeId(0), name, subvolume, identity, home, filesystem, root }
     }
 
     /// The same volume, on that disk and partition.
     #[must_use]
     pub fn on(self, disk: usize, partition: Option<Partition>) -> Self {
-        Self { disk, partition, ..self }
+        Self { home: Home { disks: vec![disk], partition, ..self.home }, ..self }
     }
 
     pub(crate) fn set_id(&mut self, id: VolumeId) {
@@ -57,9 +95,39 @@ impl Volume {
         self.id
     }
 
-    /// Disk and partition, as GRUB spells them: `hd0,gpt1`.
+    /// What messages call it: the device that it stands on (`hd0,gpt1`), and its subvolume.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Disk and partition as GRUB spells them: `hd0,gpt1`. None for a volume that GRUB would name by more than these.
+    pub fn grub_name(&self) -> Option<String> {
+        let [disk] = self.home.disks.as_slice() else { return None };
+        let name = match &self.home.partition {
+            Some(Partition { number, kind: PartitionKind::Gpt(_), .. }) => format!("hd{disk},gpt{number}"),
+            Some(Partition { number, kind: PartitionKind::Mbr(_), .. }) => format!("hd{disk},msdos{number}"),
+            None if self.home.stack.len() <= 1 => format!("hd{disk}"),
+            None => return None,
+        };
+        Some(name)
+    }
+
+    /// The name of its root within the filesystem: a subvolume, dataset or snapshot; empty for the only one.
+    pub fn subvolume(&self) -> &str {
+        &self.subvolume
+    }
+
+    /// Where it stands.
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// What the filesystem says of itself: free space, features, health.
+    ///
+    /// # Errors
+    /// What the format says.
+    pub fn summary(&self) -> Result<Summary, Error> {
+        self.filesystem.summary()
     }
 
     /// Format, label and UUID.
@@ -67,14 +135,14 @@ impl Volume {
         &self.identity
     }
 
-    /// The partition that it stands on; none for a filesystem on a whole disk.
+    /// The partition that it stands on; none for a filesystem on a whole disk, or with a container between.
     pub fn partition(&self) -> Option<&Partition> {
-        self.partition.as_ref()
+        self.home.partition.as_ref()
     }
 
-    /// Index of its disk.
+    /// Index of its disk; of the first, where it has several.
     pub fn disk(&self) -> usize {
-        self.disk
+        self.home.disks.first().copied().unwrap_or(0)
     }
 
     /// Whether its filesystem has this UUID; case does not matter, and nothing is called nothing.
@@ -89,7 +157,7 @@ impl Volume {
 
     /// Whether its partition has this identifier; case does not matter.
     pub fn has_partuuid(&self, uuid: &str) -> bool {
-        !uuid.is_empty() && self.partition.as_ref().is_some_and(|p| p.uuid.eq_ignore_ascii_case(uuid))
+        !uuid.is_empty() && self.home.partition.as_ref().is_some_and(|p| p.uuid.eq_ignore_ascii_case(uuid))
     }
 
     /// The node of a path, which starts at the root with or without a slash in front; the empty path is the
@@ -112,8 +180,8 @@ impl Volume {
     }
 
     fn walk(&self, path: &[u8], last: Last) -> Result<Node<'_>, Error> {
-        let filesystem = self.filesystem.as_ref();
-        Ok(Node { filesystem, node: walk(filesystem, path, last)? })
+        let filesystem = &*self.filesystem;
+        Ok(Node { filesystem, node: walk(filesystem, &self.root, path, last)? })
     }
 
     /// A whole file.
@@ -125,7 +193,8 @@ impl Volume {
         self.open(path)?.read(limit)
     }
 
-    /// The entries of a directory, sorted by name.
+    /// The entries of a directory, sorted by name, as far as it can be read. One that is damaged is an entry with an
+    /// error.
     ///
     /// # Errors
     /// [`Error::TooLarge`] when there are more than 65 536; otherwise as [`open`](Self::open).
@@ -190,7 +259,7 @@ impl<'a> Node<'a> {
     /// # Errors
     /// As [`Volume::list`].
     pub fn list(&self) -> Result<Vec<Entry>, Error> {
-        self.entries(|entry, _| entry, |entry| entry)
+        Ok(self.children()?.into_iter().map(|(entry, _)| entry).collect())
     }
 
     /// The same with their nodes: whoever reads many files of a large directory need not have each of them looked
@@ -199,62 +268,58 @@ impl<'a> Node<'a> {
     /// # Errors
     /// As [`Volume::list`].
     pub fn children(&self) -> Result<Vec<(Entry, Node<'a>)>, Error> {
-        let filesystem = self.filesystem;
-        self.entries(|entry, node| (entry, Node { filesystem, node }), |(entry, _)| entry)
+        Ok(self.listing()?.entries)
+    }
+
+    /// The same, with what kept the rest of the directory from being read.
+    ///
+    /// # Errors
+    /// As [`Volume::list`].
+    pub fn listing(&self) -> Result<Listing<'a>, Error> {
+        let (found, rest) = self.read_dir()?;
+        let entry = |(name, node, kind): Found<'a>| {
+            // Only where the format does not store it with the name is the node itself looked at.
+            let kind = kind.map_or_else(|| node.attr().map(|attr| attr.kind), Ok);
+            (Entry { name, kind }, node)
+        };
+        Ok(Listing { entries: found.into_iter().map(entry).collect(), rest })
     }
 
     /// The names of a directory with their nodes, sorted, none of which is looked at: one that cannot be read does
     /// not hide the others.
     ///
     /// # Errors
-    /// As [`Volume::list`], but for what the attributes of the nodes lead to.
+    /// As [`Volume::list`]; also where only a part of the directory can be read.
     pub fn names(&self) -> Result<Vec<(Vec<u8>, Node<'a>)>, Error> {
+        match self.read_dir()? {
+            (_, Some(error)) => Err(error),
+            (found, None) => Ok(found.into_iter().map(|(name, node, _)| (name, node)).collect()),
+        }
+    }
+
+    /// The entries, sorted by name, and what ended them early.
+    fn read_dir(&self) -> Result<(Vec<Found<'a>>, Option<Error>), Error> {
         let filesystem = self.filesystem;
         let (mut found, mut is_all) = (Vec::new(), true);
-        filesystem.read_dir(&self.node, &mut |name, node| {
+        let end = filesystem.read_dir(&self.node, &mut |name, node, kind| {
             is_all = found.len() < MOST_ENTRIES;
             if !is_all {
                 return ControlFlow::Break(());
             }
-            found.push((name.to_vec(), Node { filesystem, node }));
+            found.push((name.to_vec(), Node { filesystem, node }, kind));
             ControlFlow::Continue(())
-        })?;
+        });
         if !is_all {
-            return Err(too_many());
+            let limit = u64::try_from(MOST_ENTRIES).unwrap_or(u64::MAX);
+            return Err(Error::TooLarge { size: limit.saturating_add(1), limit });
         }
-        found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        Ok(found)
-    }
-
-    /// What `make` makes of the entries, sorted by the name that `entry` finds in it.
-    fn entries<T>(
-        &self,
-        make: impl Fn(Entry, ErasedNode) -> T,
-        entry: impl Fn(&T) -> &Entry,
-    ) -> Result<Vec<T>, Error> {
-        let (mut found, mut failed) = (Vec::new(), None);
-        self.filesystem.read_dir(&self.node, &mut |name, node| {
-            let attr = if found.len() < MOST_ENTRIES { self.filesystem.attr(&node) } else { Err(too_many()) };
-            match attr {
-                Ok(attr) => {
-                    found.push(make(Entry { name: name.to_vec(), kind: attr.kind }, node));
-                    ControlFlow::Continue(())
-                }
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
-        })?;
-        if let Some(error) = failed {
-            return Err(error);
+        found.sort_unstable_by(|a: &Found<'_>, b| a.0.cmp(&b.0));
+        match end {
+            Err(error) if found.is_empty() => Err(error),
+            end => Ok((found, end.err())),
         }
-        found.sort_unstable_by(|a, b| entry(a).name.cmp(&entry(b).name));
-        Ok(found)
     }
 }
 
-fn too_many() -> Error {
-    let limit = u64::try_from(MOST_ENTRIES).unwrap_or(u64::MAX);
-    Error::TooLarge { size: limit.saturating_add(1), limit }
-}
+/// Name, node, and what stands there where the format stores it with the name.
+type Found<'a> = (Vec<u8>, Node<'a>, Option<FileType>);

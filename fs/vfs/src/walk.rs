@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! From a path to a node.
 
-use alloc::vec::Vec;
+use alloc::{rc::Rc, vec::Vec};
 
 use filesystem::{Error, FileType};
 
@@ -19,22 +19,27 @@ pub enum Last {
     Keep,
 }
 
-/// Finds the node of `path`, from the root whether or not it starts with a slash.
+/// Finds the node of `path`, from `root` whether or not it starts with a slash.
 ///
 /// It ends: each step takes a component, and at most 40 links add theirs.
-pub fn walk(filesystem: &dyn Erased, path: &[u8], last: Last) -> Result<ErasedNode, Error> {
+pub fn walk(
+    filesystem: &dyn Erased,
+    root: &ErasedNode,
+    path: &[u8],
+    last: Last,
+) -> Result<ErasedNode, Error> {
     // What is left to do, the next component last.
     let mut todo = components(path);
     // The folders from the root to where we are.
     let mut trail: Vec<ErasedNode> = Vec::new();
-    let mut here = filesystem.root();
+    let mut here = Rc::clone(root);
     let mut links = 0usize;
     while let Some(name) = todo.pop() {
         match name.as_slice() {
             b"." => expect_directory(filesystem, &here)?,
             b".." => {
                 expect_directory(filesystem, &here)?;
-                here = trail.pop().unwrap_or_else(|| filesystem.root());
+                here = trail.pop().unwrap_or_else(|| Rc::clone(root));
             }
             name => {
                 let next = filesystem.lookup(&here, name)?;
@@ -54,7 +59,7 @@ pub fn walk(filesystem: &dyn Erased, path: &[u8], last: Last) -> Result<ErasedNo
                 }
                 if target.first() == Some(&b'/') {
                     trail.clear();
-                    here = filesystem.root();
+                    here = Rc::clone(root);
                 }
                 todo.extend(components(&target));
             }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Paths, files and lists of a volume, over trees in memory.
 
-use filesystem::FileType;
+use std::ops::ControlFlow;
+
+use damage::{Corrupt, Fault, Format};
+use filesystem::{Attr, EachEntry, FileSystem, FileType, Identity};
 use oracle::Tree;
 use vfs::{Entry, Error, Volume, VolumeId, Volumes};
 
@@ -112,7 +115,7 @@ fn only_files_are_read_and_only_up_to_the_limit() {
 
 #[test]
 fn a_list_is_sorted_and_has_links_as_links() {
-    let entry = |name: &str, kind| Entry { name: name.into(), kind };
+    let entry = |name: &str, kind| Entry { name: name.into(), kind: Ok(kind) };
     let expected = [
         entry("absolute", FileType::Symlink),
         entry("file", FileType::Symlink),
@@ -158,4 +161,74 @@ fn volumes_are_found_by_what_they_are_called() {
     assert_eq!(id(volumes.all().iter().find(|v| v.has_partuuid(""))), None);
     assert_eq!(id(volumes.get(VolumeId(2))), Some(VolumeId(2)));
     assert!(volumes.get(VolumeId(3)).is_none());
+}
+
+/// A tree in which one node cannot be read, and whose folder ends in the middle.
+struct Damaged(Tree);
+
+fn damage() -> Error {
+    let fault = Fault::Checksum { computed: 1 };
+    Error::Corrupt(Corrupt { format: Format::File, fault, structure: "inode", offset: 4096, found: 2 })
+}
+
+impl FileSystem for Damaged {
+    type Node = usize;
+
+    fn identity(&self) -> Identity {
+        self.0.identity()
+    }
+
+    fn root(&self) -> usize {
+        self.0.root()
+    }
+
+    fn lookup(&self, dir: &usize, name: &[u8]) -> Result<usize, Error> {
+        self.0.lookup(dir, name)
+    }
+
+    fn attr(&self, node: &usize) -> Result<Attr, Error> {
+        let broken = self.0.lookup(&self.0.lookup(&self.0.root(), b"boot")?, b"config-6.12")?;
+        if *node == broken { Err(damage()) } else { self.0.attr(node) }
+    }
+
+    /// Without types, as old ext2 has it.
+    fn read_dir(&self, dir: &usize, each: &mut EachEntry<'_, usize>) -> Result<(), Error> {
+        let mut is_cut = false;
+        self.0.read_dir(dir, &mut |name, node, _| {
+            is_cut = name == b"cut";
+            if is_cut { ControlFlow::Break(()) } else { each(name, node, None) }
+        })?;
+        if is_cut { Err(damage()) } else { Ok(()) }
+    }
+
+    fn read_link(&self, node: &usize) -> Result<Vec<u8>, Error> {
+        self.0.read_link(node)
+    }
+
+    fn read_at(&self, node: &usize, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
+        self.0.read_at(node, offset, buf)
+    }
+}
+
+#[test]
+fn a_folder_is_listed_as_far_as_it_can_be() {
+    let tree = Tree::new()
+        .file("/boot/config-6.12", "")
+        .file("/boot/vmlinuz-6.12", "kernel")
+        .file("/half/a", "")
+        .file("/half/cut", "")
+        .file("/half/z", "")
+        .file("/none/cut", "");
+    let volume = Volume::new("damaged", Damaged(tree));
+    let entry = |name: &str, kind| Entry { name: name.into(), kind };
+    let boot = [entry("config-6.12", Err(damage())), entry("vmlinuz-6.12", Ok(FileType::File))];
+    assert_eq!(volume.list(b"/boot").unwrap(), boot);
+    assert_eq!(volume.read(b"/boot/vmlinuz-6.12", 10).unwrap(), b"kernel");
+    assert_eq!(volume.list(b"/half").unwrap(), [entry("a", Ok(FileType::File))]);
+    let half = volume.open(b"/half").unwrap().listing().unwrap();
+    assert_eq!((half.entries.len(), half.rest), (1, Some(damage())));
+    assert_eq!(volume.list(b"/none"), Err(damage()), "nothing of it can be read");
+    let names = volume.open(b"/boot").unwrap().names().unwrap();
+    assert_eq!(names.len(), 2);
+    assert_eq!(volume.open(b"/half").unwrap().names().err(), Some(damage()));
 }

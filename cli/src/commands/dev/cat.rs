@@ -66,8 +66,7 @@ impl Options {
     }
 
     fn pick<'d>(&self, devices: &'d [Device]) -> Result<&'d Device, Failure> {
-        let all: Vec<&Device> =
-            devices.iter().flat_map(|disk| [disk].into_iter().chain(&disk.children)).collect();
+        let all: Vec<&Device> = devices.iter().flat_map(Device::all).collect();
         let Some(wanted) = &self.device else {
             return match devices {
                 [disk] => Ok(disk),

@@ -49,7 +49,7 @@ impl Options {
 
 /// A line for each device, and for each in it.
 pub fn show(devices: &[Device], printer: &mut Printer) -> Result<(), Stop> {
-    let all = || devices.iter().flat_map(|device| [device].into_iter().chain(&device.children));
+    let all = || devices.iter().flat_map(Device::all);
     let width = all().map(|device| device.id.chars().count()).max().unwrap_or(0);
     for device in all() {
         let (id, kind, bytes) = (&device.id, device.kind, size(device.size));
@@ -62,6 +62,9 @@ fn notes(device: &Device) -> String {
     let mut notes = String::new();
     if device.kind == "disk" {
         notes.push_str(&format!("  sectors of {} bytes", device.sector_size));
+    }
+    if let Some(title) = &device.title {
+        notes.push_str(&format!("  {title}"));
     }
     for (name, value) in [("label", &device.label), ("uuid", &device.uuid)] {
         if let Some(value) = value {

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use block::BlockRead;
-use filesystem::{Error, Fault};
+use filesystem::{Error, Fault, FileType};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, little_endian::U32};
 
 use super::{Finder, block, blocks, entries, hash};
@@ -77,7 +77,7 @@ pub fn find<D: BlockRead>(files: &Files<D>, dir: &Inode, name: &[u8]) -> Result<
         };
         let mut finder = Finder { name, found: None };
         let (bytes, offset) = walk.read(leaf)?;
-        let see = &mut |name: &[u8], number| finder.see(name, number);
+        let see = &mut |name: &[u8], number, _: Option<FileType>| finder.see(name, number);
         let _ = entries(&bytes, offset, superblock.has_file_type, see)?;
         if let Some(number) = finder.found {
             return Ok(Answer::Found(number));
@@ -230,7 +230,7 @@ mod tests {
     fn an_index_is_no_name() {
         let ext4 = Ext4::open(image(0).0).unwrap();
         let mut names = std::vec![];
-        let each = &mut |name: &[u8], _| {
+        let each = &mut |name: &[u8], _, _| {
             names.push(name.to_vec());
             ControlFlow::Continue(())
         };

@@ -45,7 +45,7 @@ pub fn visit<F: FileSystem>(filesystem: &F, depth: Depth) -> Visited {
             FileType::Directory => {
                 let mut names = Vec::new();
                 // Never broken off: that a folder ends is the reader's business.
-                let all = filesystem.read_dir(&node, &mut |name, child| {
+                let all = filesystem.read_dir(&node, &mut |name, child, _| {
                     if seen + todo.len() + names.len() < MOST_NODES {
                         names.push((name.to_vec(), child));
                     }

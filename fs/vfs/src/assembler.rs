@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! From disks to a tree of devices, and the volumes on top.
+
+mod add;
+mod set;
+
+use alloc::{collections::VecDeque, format, rc::Rc, vec, vec::Vec};
+
+use block::{BlockRead, Slice};
+use filesystem::Health;
+use part::{Kind, Partition, Table};
+use signature::Usage;
+
+use crate::{
+    Content, Device, DeviceId, DeviceKind, Disk, Keys, LAYERS, Layer, Meter, Opened, Problem, Unlock, Volume,
+    Volumes,
+};
+use set::Sets;
+
+/// Pages of 16 KiB that are kept of a disk, or of a container's content: 1 MiB, whatever the number of volumes.
+const CACHE_PAGES: usize = 64;
+/// What is read of a disk before anything else: its first sector.
+const FIRST: usize = 512;
+/// Devices that stand on each other: a table in a partition may name the partition that it stands in.
+const DEEPEST: usize = 8;
+/// Devices of all disks: what honest machines have is far below.
+const MOST_DEVICES: usize = 4096;
+
+/// Grows a tree of devices from the disks that it is offered.
+///
+/// Whatever looks like a device is looked at, until nothing new appears: the partitions of a table, the content of a
+/// container, what the members of a set make together. What cannot be read becomes a problem with its place, and
+/// hides nothing else.
+pub struct Assembler<'k> {
+    keys: &'k dyn Keys,
+    layers: &'static [Layer],
+    meter: Rc<Meter>,
+    disks: usize,
+    devices: Vec<Device>,
+    volumes: Vec<Volume>,
+    problems: Vec<Problem>,
+    sets: Sets,
+    has_left_out: bool,
+}
+
+/// What has come of looking for a format.
+enum Look {
+    /// No format is known to stand there.
+    Nothing,
+    /// One does, and cannot be read.
+    Failed,
+    /// One does; the devices that it makes.
+    Opened(Vec<DeviceId>),
+}
+
+impl<'k> Assembler<'k> {
+    /// One that unlocks containers with these keys.
+    pub fn new(keys: &'k dyn Keys) -> Self {
+        Self {
+            keys,
+            layers: LAYERS,
+            meter: Rc::default(),
+            disks: 0,
+            devices: Vec::new(),
+            volumes: Vec::new(),
+            problems: Vec::new(),
+            sets: Sets::default(),
+            has_left_out: false,
+        }
+    }
+
+    /// The same, for other formats than [`LAYERS`].
+    #[must_use]
+    pub fn with_layers(self, layers: &'static [Layer]) -> Self {
+        Self { layers, ..self }
+    }
+
+    /// The same, with everything that is read charged to this meter.
+    #[must_use]
+    pub fn with_meter(self, meter: Rc<Meter>) -> Self {
+        Self { meter, ..self }
+    }
+
+    /// Takes a disk, and finds what stands on it. Members of sets wait for [`finish`](Self::finish), so that disks
+    /// may come in any order.
+    pub fn offer(&mut self, disk: Disk) {
+        let index = self.disks;
+        self.disks = index.saturating_add(1);
+        let kind = DeviceKind::Disk;
+        let bytes = self.cached(disk.device);
+        let device = Device {
+            kind,
+            name: disk.name,
+            parents: Vec::new(),
+            disks: vec![index],
+            bytes,
+            content: None,
+            health: Health::Ok,
+            missing: Vec::new(),
+            depth: 0,
+        };
+        let id = DeviceId(self.devices.len());
+        self.devices.push(device);
+        self.grow(vec![id]);
+    }
+
+    /// Makes sets of the members that were found, and what stands on them; those that are complete first. Yields
+    /// everything.
+    pub fn finish(mut self) -> Volumes {
+        while let Some(set) = self.sets.next() {
+            let inner = self.assemble(&set);
+            self.grow(inner);
+        }
+        let Self { volumes, problems, devices, meter, .. } = self;
+        Volumes { problems, devices, meter, ..Volumes::from_volumes(volumes) }
+    }
+
+    /// Looks at each device until none is left; a device that holds devices adds them.
+    fn grow(&mut self, devices: Vec<DeviceId>) {
+        let mut waiting: VecDeque<DeviceId> = devices.into();
+        while let Some(id) = waiting.pop_front() {
+            // In front, so that volumes come in the order of disks.
+            self.look(id).into_iter().rev().for_each(|inner| waiting.push_front(inner));
+        }
+    }
+
+    /// Adds what stands on a device; yields the devices in it that are still to be looked at.
+    fn look(&mut self, id: DeviceId) -> Vec<DeviceId> {
+        let Some(device) = self.devices.get(id.0) else { return Vec::new() };
+        let (bytes, is_partition) =
+            (Rc::clone(&device.bytes), matches!(device.kind, DeviceKind::Partition(_)));
+        if is_partition {
+            return self.look_at_partition(id, &bytes);
+        }
+        if let Err(error) = bytes.read_at(0, &mut [0; FIRST]) {
+            self.fail(id, error.into());
+            return Vec::new();
+        }
+        // The table first: what looks like a filesystem around partitions is left over from earlier use. Only a
+        // disc image that is made for disks, too, is both.
+        let mut inner = self.partitions(id, &bytes);
+        if !inner.is_empty() && !self.is_disc(id, &bytes) {
+            return inner;
+        }
+        match self.open(id, &bytes) {
+            // Such an image may have a partition over all of itself: the same filesystem once more.
+            Look::Opened(more) => {
+                inner.retain(|inner| self.partition(*inner).is_some_and(|partition| partition.start > 0));
+                inner.extend(more);
+            }
+            Look::Nothing if inner.is_empty() => self.identify(id, &bytes, true),
+            Look::Failed if inner.is_empty() => self.identify(id, &bytes, false),
+            Look::Nothing | Look::Failed => {}
+        }
+        inner
+    }
+
+    /// A partition has no table, as a rule, and what stands behind a boot sector's signature is seldom one. Where
+    /// nothing else is known, a sound table counts; a damaged one is not told from any bytes.
+    fn look_at_partition(&mut self, id: DeviceId, bytes: &Rc<dyn BlockRead>) -> Vec<DeviceId> {
+        match self.open(id, bytes) {
+            Look::Opened(inner) => return inner,
+            Look::Failed => self.identify(id, bytes, false),
+            Look::Nothing => {
+                self.identify(id, bytes, true);
+                let is_unknown = self.devices.get(id.0).is_some_and(|device| device.content.is_none());
+                if is_unknown
+                    && let Ok(Some(table)) = part::read(&**bytes)
+                    && table.warnings.is_empty()
+                {
+                    return self.add_partitions(id, bytes, table);
+                }
+            }
+        }
+        Vec::new()
+    }
+
+    fn is_disc(&mut self, id: DeviceId, bytes: &Rc<dyn BlockRead>) -> bool {
+        iso9660::probe(&**bytes).unwrap_or_else(|error| {
+            self.problem(id, error);
+            false
+        })
+    }
+
+    fn partition(&self, id: DeviceId) -> Option<&Partition> {
+        match &self.devices.get(id.0)?.kind {
+            DeviceKind::Partition(partition) => Some(partition),
+            _ => None,
+        }
+    }
+
+    /// The partitions of a disk, as devices.
+    fn partitions(&mut self, id: DeviceId, bytes: &Rc<dyn BlockRead>) -> Vec<DeviceId> {
+        let mut table = match part::read(&**bytes) {
+            Ok(Some(table)) => table,
+            Ok(None) => return Vec::new(),
+            Err(error) => {
+                self.fail(id, error.into());
+                return Vec::new();
+            }
+        };
+        if table.kind == Kind::Gpt && !table.warnings.is_empty() {
+            self.change(id, |device| device.health = Health::Degraded);
+        }
+        for warning in core::mem::take(&mut table.warnings) {
+            self.problem(id, warning.into());
+        }
+        self.add_partitions(id, bytes, table)
+    }
+
+    fn add_partitions(&mut self, id: DeviceId, bytes: &Rc<dyn BlockRead>, table: Table) -> Vec<DeviceId> {
+        let (scheme, name, title) = match table.kind {
+            Kind::Gpt => ("gpt", "gpt", "GPT"),
+            Kind::Mbr => ("msdos", "dos", "MBR"),
+        };
+        if !table.partitions.is_empty() {
+            self.change(id, |device| device.content = Some(Content { name, title, is_unread: false }));
+        }
+        let mut inner = Vec::new();
+        for partition in table.partitions {
+            let name = format!("{},{scheme}{}", self.name(id), partition.number);
+            match Slice::new(Rc::clone(bytes), partition.start, partition.length) {
+                Ok(slice) => {
+                    inner.extend(self.add(DeviceKind::Partition(partition), name, &[id], Rc::new(slice)))
+                }
+                Err(error) => self.problem(id, error.into()),
+            }
+        }
+        inner
+    }
+
+    /// What the first format makes of a device that has its signature there.
+    fn open(&mut self, id: DeviceId, bytes: &Rc<dyn BlockRead>) -> Look {
+        for layer in self.layers {
+            let opened = match (layer.probe)(&**bytes) {
+                Ok(false) => continue,
+                Ok(true) => (layer.open)(Rc::clone(bytes)),
+                Err(error) => Err(error),
+            };
+            return match opened {
+                Ok(opened) => Look::Opened(self.opened(layer.name, opened, &[id], Vec::new())),
+                Err(error) => {
+                    self.fail(id, error);
+                    Look::Failed
+                }
+            };
+        }
+        Look::Nothing
+    }
+
+    /// Adds what has come of a device, or of the members of a set; yields the devices that it makes.
+    fn opened(
+        &mut self,
+        format: &'static str,
+        opened: Opened,
+        on: &[DeviceId],
+        missing: Vec<usize>,
+    ) -> Vec<DeviceId> {
+        let name = match &opened {
+            Opened::FileSystem(mounted) => mounted.identity.format,
+            _ => format,
+        };
+        for id in on {
+            self.change(*id, |device| device.content = Some(Content { name, title: name, is_unread: false }));
+        }
+        match opened {
+            Opened::FileSystem(mounted) => {
+                self.add_volumes(&mounted, on, &missing);
+                Vec::new()
+            }
+            Opened::Device(bytes) => self.add_container(format, on, missing, bytes),
+            Opened::Locked(unlock) => match self.unlock(on, &*unlock) {
+                Some(bytes) => self.add_container(format, on, missing, bytes),
+                None => Vec::new(),
+            },
+            Opened::Member(member) => {
+                if let (Some(id), Err(error)) = (on.first(), self.sets.join(format, member, on)) {
+                    self.fail(*id, error);
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    fn unlock(&mut self, on: &[DeviceId], unlock: &Unlock) -> Option<Rc<dyn BlockRead>> {
+        let id = *on.first()?;
+        let mut content = None;
+        let unlocked = self.keys.unlock(self.devices.get(id.0)?, &mut |key| {
+            content = unlock(key)?;
+            Ok(content.is_some())
+        });
+        if let Err(error) = unlocked {
+            self.fail(id, error);
+        }
+        content
+    }
+
+    /// Makes a device or a filesystem of the members of a set.
+    fn assemble(&mut self, set: &set::Set) -> Vec<DeviceId> {
+        let bytes = |id: &DeviceId| self.devices.get(id.0).map(|device| Rc::clone(&device.bytes));
+        let members: Vec<_> = set.slots().iter().map(|id| id.as_ref().and_then(bytes)).collect();
+        let (on, missing) = (set.members(), set.missing());
+        match (set.assemble)(&members) {
+            Ok(opened) => self.opened(set.format, opened, &on, missing),
+            Err(error) => {
+                on.first().into_iter().for_each(|id| self.fail(*id, error.clone()));
+                Vec::new()
+            }
+        }
+    }
+
+    /// Names what stands on a device: something for which there is no driver, or which its driver refused. A device
+    /// that cannot be read has its problem already.
+    fn identify(&mut self, id: DeviceId, bytes: &Rc<dyn BlockRead>, has_no_driver: bool) {
+        let Ok(Some(found)) = signature::identify(&**bytes) else { return };
+        let is_unread = has_no_driver && found.usage != Usage::Other;
+        let content = Content { name: found.name, title: found.title, is_unread };
+        self.change(id, |device| device.content = Some(content));
+    }
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Adding to the tree: devices, volumes, problems.
+
+use alloc::{format, rc::Rc, string::String, vec::Vec};
+
+use block::{BlockRead, Cache};
+use damage::{Format, Unsupported};
+use filesystem::{Error, Health};
+use part::{Partition, PartitionKind};
+
+use super::{Assembler, CACHE_PAGES, DEEPEST, MOST_DEVICES};
+use crate::{Device, DeviceId, DeviceKind, Home, Mounted, Problem, Volume, meter::Metered};
+
+impl Assembler<'_> {
+    pub(super) fn add_container(
+        &mut self,
+        format: &'static str,
+        on: &[DeviceId],
+        missing: Vec<usize>,
+        bytes: Rc<dyn BlockRead>,
+    ) -> Vec<DeviceId> {
+        let kind = match on {
+            [_] => DeviceKind::Container(format),
+            _ => DeviceKind::Set(format),
+        };
+        let name = on.first().map(|id| format!("{},{format}", self.name(*id))).unwrap_or_default();
+        let bytes = self.cached(bytes);
+        let added = self.add(kind, name, on, bytes);
+        if let Some(id) = added {
+            self.change(id, |device| {
+                device.health = if missing.is_empty() { Health::Ok } else { Health::Degraded };
+                device.missing = missing;
+            });
+        }
+        added.into_iter().collect()
+    }
+
+    /// The volumes of a filesystem: one for each root.
+    pub(super) fn add_volumes(&mut self, mounted: &Mounted, on: &[DeviceId], missing: &[usize]) {
+        let Some(first) = on.first() else { return };
+        let home = self.home(on, missing);
+        for (root, node) in &mounted.roots {
+            let name = match root.as_str() {
+                "" => self.name(*first),
+                root => format!("{}:{root}", self.name(*first)),
+            };
+            self.volumes.push(Volume::of_root(name, mounted, root, node, home.clone()));
+        }
+    }
+
+    pub(super) fn home(&self, on: &[DeviceId], missing: &[usize]) -> Home {
+        let mut stack = on.to_vec();
+        let mut at = 0;
+        // It ends: parents were added before their children.
+        while let Some(id) = stack.get(at) {
+            let parents = self.devices.get(id.0).map_or(&[][..], |device| &device.parents);
+            let new: Vec<DeviceId> = parents.iter().copied().filter(|id| !stack.contains(id)).collect();
+            stack.extend(new);
+            at = at.saturating_add(1);
+        }
+        stack.sort_unstable();
+        let disks = |id: &DeviceId| self.devices.get(id.0).map(|device| device.disks.clone());
+        let mut disks: Vec<usize> = on.iter().filter_map(disks).flatten().collect();
+        disks.sort_unstable();
+        disks.dedup();
+        // In a partition's partition, places do not count from the disk's start.
+        let partition = match (on, &stack[..]) {
+            ([id], [_, _]) => self.partition(*id).cloned(),
+            _ => None,
+        };
+        Home { disks, partition, members: on.to_vec(), missing: missing.to_vec(), stack }
+    }
+
+    /// A device on others, unless there are too many already.
+    pub(super) fn add(
+        &mut self,
+        kind: DeviceKind,
+        name: String,
+        parents: &[DeviceId],
+        bytes: Rc<dyn BlockRead>,
+    ) -> Option<DeviceId> {
+        let of = |id: &DeviceId| self.devices.get(id.0);
+        let depth = parents.iter().filter_map(of).map(|device| device.depth).max()?.saturating_add(1);
+        if depth > DEEPEST || self.devices.len() >= MOST_DEVICES {
+            // Said once: there may be very many.
+            if !self.has_left_out {
+                self.has_left_out = true;
+                self.problem(*parents.first()?, left_out(&kind, depth));
+            }
+            return None;
+        }
+        let mut disks: Vec<usize> =
+            parents.iter().filter_map(of).flat_map(|device| device.disks.clone()).collect();
+        disks.sort_unstable();
+        disks.dedup();
+        let id = DeviceId(self.devices.len());
+        self.devices.push(Device {
+            kind,
+            name,
+            parents: parents.to_vec(),
+            disks,
+            bytes,
+            content: None,
+            health: Health::Ok,
+            missing: Vec::new(),
+            depth,
+        });
+        Some(id)
+    }
+
+    /// One cache for all that stands on the device, and the meter above it.
+    pub(super) fn cached(&self, bytes: Rc<dyn BlockRead>) -> Rc<dyn BlockRead> {
+        Rc::new(Metered::new(Cache::new(bytes, CACHE_PAGES), Rc::clone(&self.meter)))
+    }
+
+    pub(super) fn name(&self, id: DeviceId) -> String {
+        self.devices.get(id.0).map(|device| device.name.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn change(&mut self, id: DeviceId, change: impl FnOnce(&mut Device)) {
+        if let Some(device) = self.devices.get_mut(id.0) {
+            change(device);
+        }
+    }
+
+    pub(super) fn fail(&mut self, id: DeviceId, error: Error) {
+        self.change(id, |device| device.health = Health::Failed);
+        self.problem(id, error);
+    }
+
+    pub(super) fn problem(&mut self, device: DeviceId, error: Error) {
+        self.problems.push(Problem { device, object: self.name(device), error });
+    }
+}
+
+/// Why a device is left out that `kind` describes.
+fn left_out(kind: &DeviceKind, depth: usize) -> Error {
+    let format = match kind {
+        DeviceKind::Partition(Partition { kind: PartitionKind::Gpt(_), .. }) => Format::Gpt,
+        DeviceKind::Partition(_) => Format::Mbr,
+        DeviceKind::Disk | DeviceKind::Container(_) | DeviceKind::Set(_) => Format::File,
+    };
+    let feature = match depth > DEEPEST {
+        true => format!("more than {DEEPEST} devices on each other"),
+        false => format!("more than {MOST_DEVICES} devices"),
+    };
+    Error::Unsupported(Unsupported { format, feature: feature.into() })
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What parsers read, counted and limited.
+
+use core::cell::Cell;
+
+use alloc::rc::Rc;
+use block::{BlockRead, ReadError};
+
+/// Counts the bytes that are read of all disks together, and refuses more than a limit.
+///
+/// Reads are counted above the caches: a loop over one cached block is limited, too.
+#[derive(Debug, Default)]
+pub struct Meter {
+    used: Cell<u64>,
+    limit: Cell<Option<u64>>,
+    is_exhausted: Cell<bool>,
+}
+
+impl Meter {
+    /// One that allows `limit` bytes in all.
+    pub fn new(limit: u64) -> Self {
+        Self { limit: Cell::new(Some(limit)), ..Self::default() }
+    }
+
+    /// Bytes read so far.
+    pub fn used(&self) -> u64 {
+        self.used.get()
+    }
+
+    /// Allows everything from now on.
+    pub fn lift(&self) {
+        self.limit.set(None);
+    }
+
+    /// Whether a read was refused: something was left out.
+    pub fn is_exhausted(&self) -> bool {
+        self.is_exhausted.get()
+    }
+
+    /// A refused read is not counted: smaller ones may still fit.
+    fn charge(&self, offset: u64, length: usize) -> Result<(), ReadError> {
+        // Saturates only where the counter has long passed any limit that means something.
+        let used = self.used.get().saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        match self.limit.get() {
+            Some(limit) if used > limit => {
+                self.is_exhausted.set(true);
+                Err(ReadError::Limit { offset, limit })
+            }
+            _ => {
+                self.used.set(used);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A device whose reads a meter counts.
+#[derive(Debug)]
+pub struct Metered<D> {
+    device: D,
+    meter: Rc<Meter>,
+}
+
+impl<D> Metered<D> {
+    pub fn new(device: D, meter: Rc<Meter>) -> Self {
+        Self { device, meter }
+    }
+}
+
+impl<D: BlockRead> BlockRead for Metered<D> {
+    fn size(&self) -> u64 {
+        self.device.size()
+    }
+
+    fn logical_block_size(&self) -> u32 {
+        self.device.logical_block_size()
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
+        self.meter.charge(offset, buf.len())?;
+        self.device.read_at(offset, buf)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+
+    use block::Cache;
+
+    use super::*;
+
+    #[test]
+    fn reads_of_the_cache_count_until_the_limit_is_lifted() {
+        let meter = Rc::new(Meter::new(1000));
+        let device = Metered::new(Cache::new(vec![7; 4096], 1), Rc::clone(&meter));
+        let mut buf = [0; 100];
+        for _ in 0..10 {
+            device.read_at(0, &mut buf).unwrap();
+        }
+        assert_eq!((meter.used(), meter.is_exhausted()), (1000, false));
+        let error = device.read_at(5, &mut buf).unwrap_err();
+        assert_eq!(error, ReadError::Limit { offset: 5, limit: 1000 });
+        assert_eq!(error.code(), "E-BLOCK-LIMIT");
+        assert!(meter.is_exhausted());
+        meter.lift();
+        device.read_at(5, &mut buf).unwrap();
+        assert_eq!((meter.used(), meter.is_exhausted()), (1100, true), "what was left out stays left out");
+    }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The tree of devices: disks, and what stands on them below filesystems.
+
+use alloc::{rc::Rc, string::String, vec::Vec};
+use core::fmt;
+
+use block::BlockRead;
+use filesystem::{Error, Health};
+use part::Partition;
+
+/// Names a device: its index in [`Volumes::devices`](crate::Volumes::devices).
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct DeviceId(pub usize);
+
+/// Something that has bytes: a disk, a partition, the content of a container, a set of devices.
+#[derive(Clone)]
+pub struct Device {
+    /// What it is.
+    pub kind: DeviceKind,
+    /// What messages call it: `hd0`, `hd0,gpt2`.
+    pub name: String,
+    /// The devices that it stands on: none for a disk, one for each member for a set.
+    pub parents: Vec<DeviceId>,
+    /// Indices of the disks that it is spread over, ascending.
+    pub disks: Vec<usize>,
+    /// Its bytes.
+    pub bytes: Rc<dyn BlockRead>,
+    /// What stands on it, where that is known.
+    pub content: Option<Content>,
+    /// `Degraded` where a table has been damaged in part or a set has members missing, `Failed` where what
+    /// stands on it cannot be read.
+    pub health: Health,
+    /// Members of a set that were not found.
+    pub missing: Vec<usize>,
+    /// Devices between it and its disk.
+    pub(crate) depth: usize,
+}
+
+/// Kinds of device.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum DeviceKind {
+    /// As the platform handed it over.
+    Disk,
+    /// A part of the device below.
+    Partition(Partition),
+    /// The content of a container of this format, by blkid's name.
+    Container(&'static str),
+    /// What the members of a set of this format make together, by blkid's name.
+    Set(&'static str),
+}
+
+/// What stands on a device.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Content {
+    /// blkid's name for it: `xfs`, `crypto_LUKS`; of a partition table `gpt` or `dos`.
+    pub name: &'static str,
+    /// The name for people: `XFS`.
+    pub title: &'static str,
+    /// It holds files or other devices, and there is no driver for it.
+    pub is_unread: bool,
+}
+
+impl Device {
+    /// What it holds where there is no driver for that, as a sentence: `hd0,gpt3 is XFS, which this version does
+    /// not read`.
+    pub fn unread(&self) -> Option<String> {
+        let content = self.content.filter(|content| content.is_unread)?;
+        Some(alloc::format!("{} is {}", self.name, content))
+    }
+}
+
+/// `XFS, which this version does not read`
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rest = if self.is_unread { ", which this version does not read" } else { "" };
+        write!(f, "{}{rest}", self.title)
+    }
+}
+
+/// Something that was found and could not be read.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Problem {
+    /// Where.
+    pub device: DeviceId,
+    /// The same for people: the device's name.
+    pub object: String,
+    /// Why.
+    pub error: Error,
+}

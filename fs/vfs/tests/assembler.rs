@@ -1,0 +1,491 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The tree that grows from disks: containers, sets, tables and filesystems on each other, in any order.
+
+use std::{cell::RefCell, fs, rc::Rc};
+
+use block::{BlockRead, ReadError};
+use oracle::tools::{run, work_dir};
+use part::{Guid, gpt};
+use toys::{ALL, KeyRing, lock, member, mirror, toy};
+use vfs::{Assembler, DeviceKind, Disk, Health, Meter, NoKeys, Volume, Volumes};
+
+const MIB: usize = 1024 * 1024;
+
+/// A disk with a GPT and these partitions.
+fn table(partitions: &[Vec<u8>]) -> Vec<u8> {
+    let mut disk = vec![0; MIB];
+    let mut layout = gpt::Layout {
+        disk_guid: [9; 16],
+        block_size: 512,
+        disk_blocks: 0,
+        entries: 128,
+        partitions: Vec::new(),
+    };
+    for (guid, partition) in (1..).zip(partitions) {
+        let first_lba = disk.len() as u64 / 512;
+        disk.extend(partition);
+        disk.resize(disk.len().next_multiple_of(512), 0);
+        layout.partitions.push(gpt::NewPartition {
+            type_guid: Guid::from_bytes([8; 16]).to_bytes(),
+            guid: [guid; 16],
+            first_lba,
+            last_lba: disk.len() as u64 / 512 - 1,
+            name: String::new(),
+            attributes: 0,
+        });
+    }
+    disk.resize(disk.len() + MIB, 0);
+    layout.disk_blocks = disk.len() as u64 / 512;
+    let (primary, backup, end) = (layout.primary().unwrap(), layout.backup().unwrap(), disk.len());
+    disk[..primary.len()].copy_from_slice(&primary);
+    disk[end - backup.len()..].copy_from_slice(&backup);
+    disk
+}
+
+fn assemble(assembler: Assembler<'_>, disks: Vec<Rc<dyn BlockRead>>) -> Volumes {
+    let mut assembler = assembler.with_layers(ALL);
+    for (number, device) in disks.into_iter().enumerate() {
+        assembler.offer(Disk { device, name: format!("hd{number}") });
+    }
+    assembler.finish()
+}
+
+fn of(disks: &[Vec<u8>]) -> Volumes {
+    assemble(Assembler::new(&NoKeys), disks.iter().map(|disk| Rc::new(disk.clone()) as Rc<_>).collect())
+}
+
+fn names(volumes: &Volumes) -> Vec<&str> {
+    volumes.all().iter().map(Volume::name).collect()
+}
+
+/// Object and code of each problem.
+fn problems(volumes: &Volumes) -> Vec<(String, String)> {
+    let problems = volumes.problems().iter();
+    problems.map(|problem| (problem.object.clone(), problem.error.code().to_string())).collect()
+}
+
+fn problem(object: &str, code: &str) -> (String, String) {
+    (object.into(), code.into())
+}
+
+fn health(volumes: &Volumes, name: &str) -> Health {
+    volumes.devices().iter().find(|device| device.name == name).unwrap().health
+}
+
+#[test]
+fn image_files_in_partitions_hold_disks_with_partitions() {
+    let folder = work_dir("nested");
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_string();
+    fs::create_dir(path("tree")).unwrap();
+    fs::write(path("tree/file"), "content").unwrap();
+    fs::File::create(path("ext4")).unwrap().set_len(4 * MIB as u64).unwrap();
+    run("mke2fs", &["-q", "-F", "-t", "ext4", "-d", &path("tree"), &path("ext4")]);
+    fs::write(path("raw"), table(&[fs::read(path("ext4")).unwrap()])).unwrap();
+    let image = |format: &str| {
+        run("qemu-img", &["convert", "-f", "raw", "-O", format, &path("raw"), &path(format)]);
+        fs::read(path(format)).unwrap()
+    };
+    let volumes = of(&[table(&[image("qcow2"), image("vpc")])]);
+    assert_eq!(volumes.problems(), []);
+    assert_eq!(names(&volumes), ["hd0,gpt1,qcow2,gpt1", "hd0,gpt2,vhd,gpt1"]);
+    for volume in volumes.all() {
+        assert_eq!(volume.read(b"/file", 100).unwrap(), b"content");
+        // Its partition is not one of the disk: no firmware and no GRUB knows it.
+        assert_eq!((volume.partition(), volume.grub_name()), (None, None));
+        let stack: Vec<&DeviceKind> =
+            volume.home().stack.iter().map(|id| &volumes.device(*id).unwrap().kind).collect();
+        assert!(
+            matches!(
+                stack[..],
+                [
+                    DeviceKind::Disk,
+                    DeviceKind::Partition(_),
+                    DeviceKind::Container(_),
+                    DeviceKind::Partition(_)
+                ]
+            ),
+            "{stack:?}"
+        );
+    }
+    let contents: Vec<&str> =
+        volumes.devices().iter().filter_map(|device| Some(device.content?.name)).collect();
+    assert_eq!(contents, ["gpt", "qcow2", "vhd", "gpt", "ext4", "gpt", "ext4"]);
+}
+
+#[test]
+fn keys_are_asked_for_once_for_each_container() {
+    let disk = table(&[lock(b"sesame", &toy(b"one")), lock(b"none has it", &toy(b"two")), toy(b"open")]);
+    let keys = KeyRing { keys: vec![b"wrong", b"sesame"], asked: RefCell::default() };
+    let volumes = assemble(Assembler::new(&keys), vec![Rc::new(disk)]);
+    assert_eq!(*keys.asked.borrow(), ["hd0,gpt1", "hd0,gpt2"]);
+    assert_eq!(
+        names(&volumes),
+        ["hd0,gpt1,toy-lock:@", "hd0,gpt1,toy-lock:@home", "hd0,gpt3:@", "hd0,gpt3:@home"]
+    );
+    assert_eq!(volumes.problems(), []);
+    let locked = volumes.devices().iter().find(|device| device.name == "hd0,gpt2").unwrap();
+    assert_eq!(locked.content.unwrap().name, "toy-lock", "what stays locked has its name");
+}
+
+#[test]
+fn members_of_a_set_come_in_any_order_and_from_below_containers() {
+    let content = toy(b"set");
+    let (first, second) = content.split_at(1024);
+    let (first, second) = (member(1, 0, 2, first), member(1, 1, 2, second));
+    let other = table(&[toy(b"other")]);
+    let keys = KeyRing { keys: vec![b"k"], asked: RefCell::default() };
+    let (second, other, first) = (table(&[second]), other, table(&[lock(b"k", &first)]));
+    for (name, disks) in
+        [("hd2", [second.clone(), other.clone(), first.clone()]), ("hd0", [first, other, second])]
+    {
+        let disks = disks.iter().map(|disk| Rc::new(disk.clone()) as Rc<dyn BlockRead>).collect();
+        let volumes = assemble(Assembler::new(&keys), disks);
+        assert_eq!(volumes.problems(), []);
+        let set = format!("{name},gpt1,toy-lock,toy-set");
+        let wanted = ["hd1,gpt1:@", "hd1,gpt1:@home", &format!("{set}:@"), &format!("{set}:@home")];
+        assert_eq!(names(&volumes), wanted);
+        let root = &volumes.all()[2];
+        assert_eq!(root.read(b"/name", 100).unwrap(), b"set");
+        // It is spread over both disks; the set itself is one device.
+        assert_eq!((&root.home().disks[..], root.partition()), (&[0, 2][..], None));
+        assert_eq!(root.home().members.len(), 1);
+        let set = volumes.device(root.home().members[0]).unwrap();
+        assert_eq!((&set.kind, set.parents.len()), (&DeviceKind::Set("toy-set"), 2));
+    }
+}
+
+#[test]
+fn a_set_without_a_member_is_degraded_or_a_problem() {
+    let half = |index| mirror(7, index, 2, &toy(b"mirror"));
+    for index in [0, 1] {
+        let volumes = of(&[half(index)]);
+        assert_eq!(volumes.problems(), []);
+        let root = &volumes.all()[0];
+        assert_eq!(root.read(b"/name", 100).unwrap(), b"mirror");
+        assert_eq!(health(&volumes, "hd0,toy-set"), Health::Degraded);
+        assert_eq!(volumes.device(root.home().members[0]).unwrap().missing, [1 - usize::from(index)]);
+    }
+    let volumes = of(&[member(1, 0, 2, b"first half"), toy(b"beside it")]);
+    assert_eq!(problems(&volumes), [problem("hd0", "E-FS-FILE-UNSUPPORTED")]);
+    assert_eq!(health(&volumes, "hd0"), Health::Failed);
+    assert_eq!(names(&volumes), ["hd1:@", "hd1:@home"]);
+}
+
+#[test]
+fn of_two_devices_that_are_the_same_member_the_first_counts() {
+    let copy = |name: &[u8]| mirror(7, 0, 1, &toy(name));
+    let volumes = of(&[copy(b"current"), copy(b"a copy of long ago")]);
+    assert_eq!(problems(&volumes), [problem("hd1", "E-FS-FILE-INCONSISTENT")]);
+    assert_eq!(names(&volumes), ["hd0,toy-set:@", "hd0,toy-set:@home"]);
+    assert_eq!(volumes.all()[0].read(b"/name", 100).unwrap(), b"current");
+}
+
+#[test]
+fn a_member_out_of_range_or_with_another_count_is_a_problem() {
+    let volumes = of(&[mirror(7, 2, 2, b""), mirror(8, 0, 2, &toy(b"a")), mirror(8, 1, 3, b"")]);
+    let codes = [problem("hd0", "E-FS-FILE-RANGE"), problem("hd2", "E-FS-FILE-INCONSISTENT")];
+    assert_eq!(problems(&volumes), codes);
+    assert_eq!(names(&volumes), ["hd1,toy-set:@", "hd1,toy-set:@home"]);
+}
+
+#[test]
+fn one_filesystem_has_a_volume_for_each_root() {
+    let volumes = of(&[table(&[toy(b"many")])]);
+    let [root, home] = volumes.all() else { panic!("{:?}", names(&volumes)) };
+    assert_eq!((root.subvolume(), home.subvolume()), ("@", "@home"));
+    assert_eq!(root.identity(), home.identity());
+    assert_eq!(root.read(b"/name", 100).unwrap(), b"many");
+    assert_eq!(home.read(b"/user/file", 100).unwrap(), b"home");
+    // Neither `..` nor an absolute link leads from one into the other.
+    for path in ["/../user/file", "/link/../../user/file", "/../@home/user/file"] {
+        assert!(root.open(path.as_bytes()).is_err(), "{path}");
+    }
+    assert_eq!(home.read(b"/user/link", 100).unwrap(), b"home", "an absolute link starts at its own root");
+    assert_eq!(root.grub_name().as_deref(), Some("hd0,gpt1"));
+}
+
+#[test]
+fn a_table_in_a_partition_counts_where_nothing_else_is_known() {
+    let volumes = of(&[table(&[table(&[toy(b"inner")]), vec![0x33; 4096]])]);
+    assert_eq!(volumes.problems(), []);
+    assert_eq!(names(&volumes), ["hd0,gpt1,gpt1:@", "hd0,gpt1,gpt1:@home"]);
+    assert_eq!(volumes.all()[0].partition(), None, "its place does not count from the disk's start");
+    let parents: Vec<_> = volumes.devices().iter().map(|device| device.parents.len()).collect();
+    assert_eq!(parents, [0, 1, 1, 1]);
+}
+
+/// A disk whose every sector is a table of four partitions that begin in the next sector, each a table again.
+struct Mirrors;
+
+impl Mirrors {
+    fn sector(number: u64) -> [u8; 512] {
+        let mut sector = [0; 512];
+        for entry in 0..4u8 {
+            let at = 446 + 16 * usize::from(entry);
+            // Within the partition that the sector is the first of.
+            let length = (1u32 << 30) - 1000 * u32::try_from(number % 1000).unwrap() - u32::from(entry);
+            sector[at + 4] = 0x83;
+            sector[at + 8] = 1;
+            sector[at + 12..at + 16].copy_from_slice(&length.to_le_bytes());
+        }
+        sector[510..].copy_from_slice(&[0x55, 0xaa]);
+        sector
+    }
+}
+
+impl BlockRead for Mirrors {
+    fn size(&self) -> u64 {
+        1 << 40
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
+        for (byte, at) in buf.iter_mut().zip(offset..) {
+            *byte = Self::sector(at / 512)[(at % 512) as usize];
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn tables_within_tables_end() {
+    let volumes = assemble(Assembler::new(&NoKeys), vec![Rc::new(Mirrors), Rc::new(toy(b"sound"))]);
+    assert_eq!(names(&volumes), ["hd1:@", "hd1:@home"], "a sound disk beside it is read");
+    let problems = problems(&volumes);
+    let [(object, code)] = &problems[..] else { panic!("said once: {problems:?}") };
+    assert!(object.starts_with("hd0,msdos") && code == "E-FS-MBR-UNSUPPORTED", "{object}: {code}");
+    assert!(volumes.devices().len() <= 4097, "{}", volumes.devices().len());
+}
+
+/// Counts the bytes that are read of a disk.
+struct Counting(Vec<u8>, RefCell<usize>);
+
+impl BlockRead for Counting {
+    fn size(&self) -> u64 {
+        self.0.size()
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
+        *self.1.borrow_mut() += buf.len();
+        self.0.read_at(offset, buf)
+    }
+}
+
+#[test]
+fn all_partitions_of_a_disk_share_its_cache() {
+    let disk = Rc::new(Counting(table(&vec![toy(b"one of many"); 120]), RefCell::default()));
+    let volumes = assemble(Assembler::new(&NoKeys), vec![Rc::clone(&disk) as Rc<dyn BlockRead>]);
+    assert_eq!(volumes.all().len(), 240);
+    assert!(*disk.1.borrow() < MIB, "{} bytes were read", disk.1.borrow());
+}
+
+#[test]
+fn a_meter_ends_what_disks_make_us_read() {
+    let meter = Rc::new(Meter::new(64 * 1024));
+    // The first disk needs more than all that is allowed: its table.
+    let disks: Vec<Rc<dyn BlockRead>> = vec![Rc::new(Mirrors), Rc::new(toy(b"behind it"))];
+    let volumes = assemble(Assembler::new(&NoKeys).with_meter(Rc::clone(&meter)), disks);
+    assert!(meter.is_exhausted() && meter.used() <= 64 * 1024);
+    assert!(problems(&volumes).iter().any(|(_, code)| code == "E-BLOCK-LIMIT"), "{:?}", problems(&volumes));
+    assert!(Rc::ptr_eq(volumes.meter(), &meter));
+    meter.lift();
+    let toys = of(&[toy(b"x")]);
+    assert!(!toys.meter().is_exhausted() && toys.meter().used() > 0, "no limit unless one is set");
+}
+
+#[test]
+fn what_has_no_driver_is_named() {
+    let mut xfs = vec![0; 65_536];
+    xfs[..4].copy_from_slice(b"XFSB");
+    let mut swap = vec![0; 65_536];
+    (swap[1024], swap[1028]) = (1, 15);
+    swap[4096 - 10..4096].copy_from_slice(b"SWAPSPACE2");
+    let volumes = of(&[table(&[toy(b"known"), swap, xfs.clone()]), xfs]);
+    let unread: Vec<String> = volumes.devices().iter().filter_map(|device| device.unread()).collect();
+    let sentence = |name: &str| format!("{name} is XFS, which this version does not read");
+    assert_eq!(unread, [sentence("hd0,gpt3"), sentence("hd1")]);
+    let contents: Vec<Option<&str>> =
+        volumes.devices().iter().map(|device| device.content.map(|content| content.name)).collect();
+    assert_eq!(contents, [Some("gpt"), Some("tree"), Some("swap"), Some("xfs"), Some("xfs")]);
+    assert_eq!(volumes.problems(), []);
+}
+
+/// Formats that exist in tests only: a container with a key, a set, a filesystem with two roots.
+mod toys {
+    use std::{cell::RefCell, rc::Rc};
+
+    use block::{BlockRead, ReadError, Slice};
+    use damage::{Format, Unsupported};
+    use filesystem::FileSystem;
+    use oracle::Tree;
+    use vfs::{Device, Error, Keys, LAYERS, Layer, Member, Opened};
+
+    /// First byte of what a container or member holds.
+    const CONTENT: u64 = 512;
+
+    /// Those of the product, the image formats, and ours.
+    pub const ALL: &[Layer] = &[
+        Layer { name: "toy-lock", probe: |device| starts(device, b"TOYLOCK\0"), open: open_lock },
+        Layer { name: "toy-set", probe: |device| starts(device, b"TOYSET\0\0"), open: open_member },
+        Layer { name: "toy", probe: |device| starts(device, b"TOYFS\0\0\0"), open: open_toy },
+        Layer {
+            name: "qcow2",
+            probe: |device| Ok(qcow2::probe(device)?),
+            open: |device| Ok(Opened::Device(Rc::new(qcow2::Qcow2::open(device)?))),
+        },
+        Layer {
+            name: "vhd",
+            probe: |device| Ok(vhd::probe(device)?),
+            open: |device| Ok(Opened::Device(Rc::new(vhd::Vhd::open(device)?))),
+        },
+        LAYERS[0],
+        LAYERS[1],
+        LAYERS[2],
+    ];
+
+    fn starts(device: &dyn BlockRead, magic: &[u8; 8]) -> Result<bool, Error> {
+        let mut bytes = [0; 8];
+        if device.size() < CONTENT {
+            return Ok(false);
+        }
+        device.read_at(0, &mut bytes)?;
+        Ok(bytes == *magic)
+    }
+
+    fn image(magic: &[u8; 8], header: &[u8], content: &[u8]) -> Vec<u8> {
+        let mut bytes = [magic, header].concat();
+        bytes.resize(CONTENT as usize, 0);
+        bytes.extend(content);
+        bytes
+    }
+
+    fn header(device: &dyn BlockRead) -> Result<[u8; 64], Error> {
+        let mut bytes = [0; 64];
+        device.read_at(8, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn text(header: &[u8]) -> Vec<u8> {
+        header.iter().copied().take_while(|byte| *byte != 0).collect()
+    }
+
+    /// A container with this key.
+    pub fn lock(key: &[u8], content: &[u8]) -> Vec<u8> {
+        image(b"TOYLOCK\0", key, content)
+    }
+
+    fn open_lock(device: Rc<dyn BlockRead>) -> Result<Opened, Error> {
+        let stored = text(&header(&*device)?);
+        Ok(Opened::Locked(Box::new(move |key| {
+            if key != stored {
+                return Ok(None);
+            }
+            let content = Slice::new(Rc::clone(&device), CONTENT, device.size() - CONTENT)?;
+            Ok(Some(Rc::new(content)))
+        })))
+    }
+
+    /// Keys to try, and the containers that they were asked for.
+    pub struct KeyRing {
+        pub keys: Vec<&'static [u8]>,
+        pub asked: RefCell<Vec<String>>,
+    }
+
+    impl Keys for KeyRing {
+        fn unlock(
+            &self,
+            container: &Device,
+            attempt: &mut dyn FnMut(&[u8]) -> Result<bool, Error>,
+        ) -> Result<(), Error> {
+            self.asked.borrow_mut().push(container.name.clone());
+            for key in &self.keys {
+                if attempt(key)? {
+                    break;
+                }
+            }
+            Ok(())
+        }
+    }
+
+    /// A member of a set whose content is that of its members behind each other.
+    pub fn member(set: u8, index: u8, count: u8, content: &[u8]) -> Vec<u8> {
+        image(b"TOYSET\0\0", &[set, index, count, 0], content)
+    }
+
+    /// A member of a set whose members all have the same content.
+    pub fn mirror(set: u8, index: u8, count: u8, content: &[u8]) -> Vec<u8> {
+        image(b"TOYSET\0\0", &[set, index, count, 1], content)
+    }
+
+    fn open_member(device: Rc<dyn BlockRead>) -> Result<Opened, Error> {
+        let [set, index, count, is_mirror, ..] = header(&*device)?;
+        Ok(Opened::Member(Member {
+            format: Format::File,
+            set: set.to_string(),
+            index: index.into(),
+            count: count.into(),
+            assemble: if is_mirror == 1 { assemble_mirror } else { assemble_chain },
+        }))
+    }
+
+    fn content(member: &Rc<dyn BlockRead>) -> Result<Rc<dyn BlockRead>, Error> {
+        Ok(Rc::new(Slice::new(Rc::clone(member), CONTENT, member.size() - CONTENT)?))
+    }
+
+    fn missing() -> Error {
+        Error::Unsupported(Unsupported {
+            format: Format::File,
+            feature: "a set without all its members".into(),
+        })
+    }
+
+    fn assemble_mirror(members: &[Option<Rc<dyn BlockRead>>]) -> Result<Opened, Error> {
+        Ok(Opened::Device(content(members.iter().flatten().next().ok_or_else(missing)?)?))
+    }
+
+    fn assemble_chain(members: &[Option<Rc<dyn BlockRead>>]) -> Result<Opened, Error> {
+        let parts = members.iter().map(|member| content(member.as_ref().ok_or_else(missing)?));
+        Ok(Opened::Device(Rc::new(Chain(parts.collect::<Result<_, _>>()?))))
+    }
+
+    /// Devices behind each other.
+    struct Chain(Vec<Rc<dyn BlockRead>>);
+
+    impl BlockRead for Chain {
+        fn size(&self) -> u64 {
+            self.0.iter().map(|part| part.size()).sum()
+        }
+
+        fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
+            block::check_bounds(offset, buf.len(), self.size())?;
+            for (byte, mut at) in buf.iter_mut().zip(offset..) {
+                for part in &self.0 {
+                    if at < part.size() {
+                        part.read_at(at, std::slice::from_mut(byte))?;
+                        break;
+                    }
+                    at -= part.size();
+                }
+            }
+            Ok(())
+        }
+    }
+
+    /// A filesystem with the roots `@`, whose `/name` holds this name, and `@home`.
+    pub fn toy(name: &[u8]) -> Vec<u8> {
+        let mut bytes = image(b"TOYFS\0\0\0", name, &[]);
+        bytes.resize(4096, 0);
+        bytes
+    }
+
+    fn open_toy(device: Rc<dyn BlockRead>) -> Result<Opened, Error> {
+        let tree = Tree::new()
+            .uuid("toy")
+            .file("/@/name", text(&header(&*device)?))
+            .symlink("/@/link", "/")
+            .file("/@home/user/file", "home")
+            .symlink("/@home/user/link", "/user/file");
+        let roots = ["@", "@home"]
+            .map(|name| (name.to_string(), tree.lookup(&tree.root(), name.as_bytes()).unwrap()));
+        Ok(Opened::filesystem_with_roots(tree, roots.into()))
+    }
+}
