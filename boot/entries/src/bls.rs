@@ -19,7 +19,11 @@ use core::cmp::Ordering;
 use filesystem::FileType;
 use vfs::{Node, Volume, VolumeId, Volumes};
 
-use crate::{Arch, Entry, Error, Found, Problem, grub::BlsCfg, grub::environment_block, version};
+use crate::{
+    Arch, Entry, Error, Found, Problem,
+    grub::{BlsCfg, Preferred, environment_block},
+    version,
+};
 use counting::Name;
 
 pub use conf::fuzz as fuzz_conf;
@@ -169,11 +173,16 @@ fn choose(
     }
     let script = blscfg.iter().find(|cfg| is_here(cfg.volume));
     let chosen = match script {
-        Some(cfg) => {
-            let of_menu = found.entries.iter_mut().filter(|entry| is_here(entry.source.volume));
-            of_menu.for_each(|entry| entry.default = false);
-            by_grub(candidates, &cfg.default)
-        }
+        Some(cfg) => match cfg.preferred(candidates.len(), &|name| by_name(candidates, name)) {
+            Preferred::Bls(at) => Some(at),
+            Preferred::Own(place) => {
+                if let Some(entry) = found.entries.get_mut(place) {
+                    entry.default = true;
+                }
+                return;
+            }
+            Preferred::Settled => return,
+        },
         None => settings::apply(volumes, disk, candidates, found),
     };
     if let Some(candidate) = candidates.get_mut(chosen.unwrap_or(0)) {
@@ -181,12 +190,11 @@ fn choose(
     }
 }
 
-/// GRUB counts entries from 0, or names one by its identifier (without `.conf`) or title.
-fn by_grub(candidates: &[Candidate], default: &str) -> Option<usize> {
-    let number = default.parse().ok().filter(|number: &usize| *number < candidates.len());
+/// GRUB names an entry by its identifier (without `.conf`) or title.
+fn by_name(candidates: &[Candidate], default: &str) -> Option<usize> {
     let is_named = |candidate: &Candidate| {
         let id = &candidate.name.id;
         id == default || id.strip_suffix(".conf") == Some(default) || candidate.entry.title == default
     };
-    number.or_else(|| candidates.iter().position(is_named))
+    candidates.iter().position(is_named)
 }
