@@ -56,15 +56,18 @@ pub fn set(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error>
 }
 
 pub fn unset(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
-    call.arguments.iter().for_each(|name| grub.here.environment.unset(name));
-    Ok(Status::Success)
+    // GRUB looks at the first word only.
+    if let Some(name) = call.first() {
+        grub.here.environment.unset(name);
+    }
+    Ok(call.first().is_some().into())
 }
 
 pub fn export(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
     for name in call.arguments {
         grub.here.environment.export(name, call.line)?;
     }
-    Ok(Status::Success)
+    Ok(call.first().is_some().into())
 }
 
 /// More than there are leaves all of them in place.

@@ -44,5 +44,5 @@ pub fn cpuid(grub: &mut Interpreter<'_>, _: &Call<'_>) -> Result<Status, Error> 
 /// Of all modules, one changes what words mean.
 pub fn insmod(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
     grub.has_wildcards |= call.first() == Some("regexp");
-    Ok(Status::Success)
+    Ok(call.first().is_some().into())
 }

@@ -37,7 +37,7 @@ pub fn regexp(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Err
     let [expression, text] = given.plain.as_slice() else { return Ok(Status::Failure) };
     grub.budget.copy(call.line, expression.len().saturating_mul(64))?;
     let Some(regex) = Regex::new(expression) else { return Ok(Status::Failure) };
-    grub.budget.copy(call.line, regex.steps(text.len()))?;
+    grub.budget.copy(call.line, regex.work(text.len()))?;
     let Some(groups) = regex.find(text.as_bytes()) else { return Ok(Status::Failure) };
     for name in given.values("set") {
         let (index, name) = match name.split_once(':') {
