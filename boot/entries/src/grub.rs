@@ -20,7 +20,10 @@ use core::mem::take;
 use menu::Wait;
 use vfs::{Volume, VolumeId, Volumes};
 
-use crate::{Access, Arch, Entry, Error, Found, Kind, Problem, Source, Start};
+use crate::{
+    Access, Arch, Entry, Error, Found, Kind, Problem, Source, Start, budget::Budget as Shares, merge::Menu,
+    search::Search,
+};
 use environment::Environment;
 use interpreter::{Boot, Interpreter, Item};
 
@@ -53,6 +56,8 @@ pub struct BlsCfg {
     pub variables: Vec<(String, String)>,
     /// `default` of its menu.
     pub default: String,
+    /// How long its menu waits.
+    pub wait: Option<Wait>,
 }
 
 impl Seen {
@@ -69,57 +74,60 @@ impl Seen {
     }
 }
 
-/// Adds what the grub.cfg of a volume offers, if it has one.
-pub fn find(volumes: &Volumes, volume: &Volume, arch: Arch, seen: &mut Seen, found: &mut Found) {
-    for folder in FOLDERS {
-        if find_in(volumes, volume, folder, arch, seen, found) {
-            return;
+/// What the grub.cfg of a volume offers, if it has one.
+pub fn find(search: &Search<'_>, volume: &Volume, seen: &mut Seen) -> Option<Menu> {
+    FOLDERS.iter().find_map(|folder| find_in(search, volume, folder, seen))
+}
+
+/// What the files `/EFI/*/grub.cfg` of a volume offer. Most only lead to one that was found already.
+pub fn find_vendors(search: &Search<'_>, volume: &Volume, seen: &mut Seen) -> Vec<Menu> {
+    let share = search.share(volume);
+    let names = match share.names(volume, b"/EFI") {
+        Ok(names) => names,
+        Err(error) if error.is_absent() => return Vec::new(),
+        Err(error) => {
+            share.note(format!("{} /EFI", volume.name()), error);
+            return Vec::new();
         }
-    }
+    };
+    let names = names.into_iter().take(MOST_VENDORS).filter_map(|(name, _)| String::from_utf8(name).ok());
+    names.filter_map(|name| find_in(search, volume, &format!("/EFI/{name}"), seen)).collect()
 }
 
-/// Adds what the files `/EFI/*/grub.cfg` of a volume offer. Most only lead to one that was found already.
-pub fn find_vendors(volumes: &Volumes, volume: &Volume, arch: Arch, seen: &mut Seen, found: &mut Found) {
-    for entry in volume.list(b"/EFI").unwrap_or_default().into_iter().take(MOST_VENDORS) {
-        let Ok(name) = String::from_utf8(entry.name) else { continue };
-        find_in(volumes, volume, &format!("/EFI/{name}"), arch, seen, found);
-    }
-}
-
-/// Whether there is a grub.cfg in the folder.
-fn find_in(
-    volumes: &Volumes,
-    volume: &Volume,
-    folder: &str,
-    arch: Arch,
-    seen: &mut Seen,
-    found: &mut Found,
-) -> bool {
+/// The menu of the grub.cfg in a folder; none where there is no such file.
+fn find_in(search: &Search<'_>, volume: &Volume, folder: &str, seen: &mut Seen) -> Option<Menu> {
+    let share = search.share(volume);
     let path = format!("{folder}/grub.cfg");
     let object = format!("{} {path}", volume.name());
-    let text = match volume.read(path.as_bytes(), budget::MOST_SCRIPT) {
+    let text = match share.read(volume, path.as_bytes(), budget::MOST_SCRIPT) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(vfs::Error::NotFound | vfs::Error::WrongType { .. }) => return false,
+        Err(error) if error.is_absent() => return None,
         Err(error) => {
-            found.problems.push(Problem { object, error: error.into() });
-            return true;
+            share.note(object, error);
+            return Some(Menu::default());
         }
     };
     if !seen.insert(volume.id(), &text) {
-        return true;
+        return Some(Menu::default());
     }
     let prefix = format!("({}){folder}", volume.name());
-    let environment = Environment::new(arch, volume.name(), &prefix);
-    let mut grub = Interpreter::new(volumes, environment, object.clone(), arch == Arch::X86_64);
+    let environment = Environment::new(search.arch(), volume.name(), &prefix);
+    let is_x86 = search.arch() == Arch::X86_64;
+    let mut grub = Interpreter::new(search.volumes, share, environment, object.clone(), is_x86);
     grub.seen = take(seen);
+    let shown = grub.seen.blscfg.len();
     let source = Source { volume: volume.id(), path, kind: Kind::Grub };
-    let outcome = run(&mut grub, &text, &source, found);
+    let mut found = Found::default();
+    let outcome = run(&mut grub, &text, &source, &mut found);
+    found.problems.drain(..).for_each(|problem| share.note(problem.object, problem.error));
+    grub.notes.drain(..).for_each(|problem| share.note(problem.object, problem.error));
     *seen = grub.seen;
-    found.problems.append(&mut grub.notes);
+    seen.blscfg.iter_mut().skip(shown).for_each(|cfg| cfg.wait = found.wait);
     if let Err(error) = outcome {
-        found.problems.push(Problem { object, error });
+        share.note(object, error);
     }
-    true
+    let default = found.entries.iter().position(|entry| entry.default);
+    Some(Menu { entries: found.entries, default, wait: found.wait, locks: found.locks, ..Menu::default() })
 }
 
 /// Runs a script and each of its menu's entries. What a script that meets a limit had put into the menu before is
@@ -194,7 +202,7 @@ impl Collector<'_, '_> {
             }
         };
         self.grub.budget.menu(item.line, size(&start))?;
-        self.found.entries.push(Entry {
+        let entry = Entry {
             title: item.title.clone(),
             version: String::new(),
             id: item.id.clone(),
@@ -203,7 +211,9 @@ impl Collector<'_, '_> {
             counting: None,
             default,
             access: Access::Anyone,
-        });
+        };
+        self.grub.share.entry(&entry)?;
+        self.found.entries.push(entry);
         Ok(())
     }
 }
@@ -254,6 +264,7 @@ pub fn fuzz(data: &[u8]) {
     let volumes = Volumes::from_volumes(Vec::new());
     let environment = Environment::new(Arch::X86_64, "hd0,gpt1", "(hd0,gpt1)/boot/grub");
     let source = Source { volume: VolumeId(0), path: "grub.cfg".into(), kind: Kind::Grub };
-    let mut grub = Interpreter::new(&volumes, environment, "grub.cfg".into(), true);
+    let shares = Shares::new(&volumes);
+    let mut grub = Interpreter::new(&volumes, shares.disk(0), environment, "grub.cfg".into(), true);
     let _ = run(&mut grub, &String::from_utf8_lossy(data), &source, &mut Found::default());
 }

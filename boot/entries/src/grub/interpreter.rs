@@ -17,7 +17,7 @@ use super::{
     names::Names,
     parser::{Block, Script, Statement},
 };
-use crate::{Error, File, Linux, Problem, Program, Start};
+use crate::{Error, File, Linux, Problem, Program, Start, budget::Share};
 
 /// Blocks and calls that are open at one time: the stack of firmware is small.
 const DEEPEST: u32 = 40;
@@ -94,6 +94,8 @@ pub enum Flow {
 /// One GRUB: its variables, its functions, its menu.
 pub struct Interpreter<'a> {
     pub volumes: &'a Volumes,
+    /// What the disk of the configuration may use.
+    pub share: &'a Share,
     pub environment: Environment,
     pub menu: Vec<Item>,
     pub boot: Boot,
@@ -115,9 +117,16 @@ pub struct Interpreter<'a> {
 }
 
 impl<'a> Interpreter<'a> {
-    pub fn new(volumes: &'a Volumes, environment: Environment, script: String, is_x86: bool) -> Self {
+    pub fn new(
+        volumes: &'a Volumes,
+        share: &'a Share,
+        environment: Environment,
+        script: String,
+        is_x86: bool,
+    ) -> Self {
         Self {
             volumes,
+            share,
             environment,
             menu: Vec::new(),
             boot: Boot::default(),

@@ -59,7 +59,7 @@ impl Interpreter<'_> {
         let Some(volume) = volumes.find(has_entries).map(Volume::id) else { return };
         if !self.seen.blscfg.iter().any(|cfg| cfg.volume == volume) {
             let variables = self.environment.all();
-            self.seen.blscfg.push(BlsCfg { volume, variables, default: String::new() });
+            self.seen.blscfg.push(BlsCfg { volume, variables, default: String::new(), wait: None });
         }
     }
 
