@@ -31,8 +31,9 @@ use core::mem::take;
 use ::menu::Wait;
 use vfs::{Volume, VolumeId, Volumes};
 
-use crate::{Access, Arch, Error, File, Found, Kind, Problem, Source};
-use budget::{Budget, Purse};
+use crate::{
+    Access, Arch, Error, File, Found, Kind, Source, budget::Budget as Shares, merge::Menu, search::Search,
+};
 use environment::Environment;
 use interpreter::Interpreter;
 use item::Item;
@@ -52,7 +53,6 @@ pub struct Seen {
     scripts: Vec<(VolumeId, u64)>,
     /// Scripts that show entries of the Boot Loader Specification.
     pub blscfg: Vec<BlsCfg>,
-    purse: Purse,
 }
 
 impl Seen {
@@ -69,65 +69,67 @@ impl Seen {
     }
 }
 
-/// Adds what the grub.cfg of a volume offers, if it has one.
-pub fn find(volumes: &Volumes, volume: &Volume, arch: Arch, seen: &mut Seen, found: &mut Found) {
-    for folder in FOLDERS {
-        if find_in(volumes, volume, folder, arch, seen, found) {
-            return;
-        }
-    }
+/// What the grub.cfg of a volume offers, if it has one.
+pub fn find(search: &Search<'_>, volume: &Volume, seen: &mut Seen) -> Option<Menu> {
+    FOLDERS.iter().find_map(|folder| find_in(search, volume, folder, seen))
 }
 
-/// Adds what the files `/EFI/*/grub.cfg` of a volume offer. Most only lead to one that was found already.
-pub fn find_vendors(volumes: &Volumes, volume: &Volume, arch: Arch, seen: &mut Seen, found: &mut Found) {
-    for entry in volume.list(b"/EFI").unwrap_or_default().into_iter().take(MOST_VENDORS) {
-        let Ok(name) = String::from_utf8(entry.name) else { continue };
-        find_in(volumes, volume, &format!("/EFI/{name}"), arch, seen, found);
-    }
-}
-
-/// Whether there is a grub.cfg in the folder.
-fn find_in(
-    volumes: &Volumes,
-    volume: &Volume,
-    folder: &str,
-    arch: Arch,
-    seen: &mut Seen,
-    found: &mut Found,
-) -> bool {
-    let path = format!("{folder}/grub.cfg");
-    let object = format!("{} {path}", volume.name());
-    let text = match volume.read(path.as_bytes(), budget::MOST_SCRIPT) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(vfs::Error::NotFound | vfs::Error::WrongType { .. }) => return false,
+/// What the files `/EFI/*/grub.cfg` of a volume offer. Most only lead to one that was found already.
+pub fn find_vendors(search: &Search<'_>, volume: &Volume, seen: &mut Seen) -> Vec<Menu> {
+    let share = search.share(volume);
+    let names = match share.names(volume, b"/EFI") {
+        Ok(names) => names,
+        Err(error) if error.is_absent() => return Vec::new(),
         Err(error) => {
-            found.problems.push(Problem { object, error: error.into() });
-            return true;
+            share.note(format!("{} /EFI", volume.name()), error);
+            return Vec::new();
         }
     };
-    if !seen.insert(volume.id(), &text) {
-        return true;
-    }
-    let account = seen.purse.account(volume.disk());
-    if account.is_used_up() {
-        // It was said where that happened.
-        return true;
+    let names = names.into_iter().take(MOST_VENDORS).filter_map(|(name, _)| String::from_utf8(name).ok());
+    names.filter_map(|name| find_in(search, volume, &format!("/EFI/{name}"), seen)).collect()
+}
+
+/// The menu of the grub.cfg in a folder; none where there is no such file.
+fn find_in(search: &Search<'_>, volume: &Volume, folder: &str, seen: &mut Seen) -> Option<Menu> {
+    let share = search.share(volume);
+    let path = format!("{folder}/grub.cfg");
+    let object = format!("{} {path}", volume.name());
+    let text = match share.read(volume, path.as_bytes(), budget::MOST_SCRIPT) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) if error.is_absent() => return None,
+        Err(error) => {
+            share.note(object, error);
+            return Some(Menu::default());
+        }
+    };
+    // That the steps are used up was said where it happened.
+    if !seen.insert(volume.id(), &text) || share.steps.fits(1).is_err() {
+        return Some(Menu::default());
     }
     let prefix = format!("({}){folder}", volume.name());
     // Where the program stands that a vendor's file belongs to; else where a medium has it.
     let program = if folder.starts_with("/EFI/") { folder } else { "/EFI/BOOT" };
     let cmdpath = format!("({}){program}", volume.name());
-    let environment = Environment::new(arch, volume.name(), &prefix, &cmdpath);
-    let mut grub = Interpreter::new(volumes, environment, Budget::new(account), arch == Arch::X86_64);
+    let environment = Environment::new(search.arch(), volume.name(), &prefix, &cmdpath);
+    let is_x86 = search.arch() == Arch::X86_64;
+    let mut grub = Interpreter::new(search.volumes, share, environment, is_x86);
     grub.seen = take(seen);
+    let shown = grub.seen.blscfg.len();
     let source = Source { volume: volume.id(), path, kind: Kind::Grub };
-    let outcome = run(&mut grub, &text, &source, found);
+    let mut found = Found::default();
+    let outcome = run(&mut grub, &text, &source, &mut found);
+    let problems = found.problems.drain(..).chain(grub.notes.drain(..));
+    problems.for_each(|problem| share.note(problem.object, problem.error));
     *seen = grub.seen;
-    found.problems.append(&mut grub.notes);
-    if let Err(error) = outcome {
-        found.problems.push(Problem { object, error });
+    for cfg in seen.blscfg.iter_mut().skip(shown) {
+        cfg.wait = found.wait;
+        cfg.source = Some(source.clone());
     }
-    true
+    if let Err(error) = outcome {
+        share.note(object, error);
+    }
+    let default = found.entries.iter().position(|entry| entry.default);
+    Some(Menu { entries: found.entries, default, wait: found.wait, locks: found.locks, ..Menu::default() })
 }
 
 /// Runs a script and each of its menu's entries. What a script that meets a limit had put into the menu before is
@@ -145,19 +147,16 @@ fn run(grub: &mut Interpreter<'_>, text: &str, source: &Source, found: &mut Foun
         let volume = grub.volumes.get(source.volume).map_or("", Volume::name);
         found.locks.push(format!("{volume} {}: superusers", source.path));
     }
-    let (first, mut leaves) = (found.entries.len(), Leaves::new());
+    let mut leaves = Leaves::new();
     let has_fallback = !fallback.is_empty();
     let level = Level { default: &default, path: "", access: Access::Anyone, depth: 0, is_default: true };
-    let mut collector = Collector { grub, source, found, first, has_fallback };
+    let mut collector = Collector { grub, source, found, has_fallback };
     let outcome = collector.items(&menu, &level, &mut leaves);
     let shows_others = collector.settle(&menu, &level, &leaves);
     mark(&menu, &leaves, &default, &fallback, found);
-    let count = found.entries.len().saturating_sub(first);
-    if first == 0 && (count > 0 || shows_others) && found.wait.is_none() {
-        // Nobody has to choose where there is no choice.
-        let is_choice = count > 1 || shows_others || wait != Wait::Forever;
-        found.wait = is_choice.then_some(wait);
-    }
+    // Nobody has to choose where there is no choice.
+    let is_choice = found.entries.len() > 1 || shows_others || wait != Wait::Forever;
+    found.wait = is_choice.then_some(wait);
     whole.and(outcome)
 }
 
@@ -180,7 +179,7 @@ pub fn fuzz(data: &[u8]) {
     let volumes = Volumes::from_volumes(Vec::new());
     let environment = Environment::new(Arch::X86_64, "hd0,gpt1", "(hd0,gpt1)/boot/grub", "");
     let source = Source { volume: VolumeId(0), path: "/grub.cfg".into(), kind: Kind::Grub };
-    let budget = Budget::new(Purse::default().account(0));
-    let mut grub = Interpreter::new(&volumes, environment, budget, true);
+    let shares = Shares::new(&volumes);
+    let mut grub = Interpreter::new(&volumes, shares.disk(0), environment, true);
     let _ = run(&mut grub, &String::from_utf8_lossy(data), &source, &mut Found::default());
 }
