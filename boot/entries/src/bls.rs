@@ -21,7 +21,12 @@ use filesystem::FileType;
 use vfs::{Node, Volume};
 
 use crate::{
-    Entry, Error, budget::Share, grub::BlsCfg, grub::environment_block, merge::Menu, search::Search, version,
+    Entry, Error,
+    budget::Share,
+    grub::{BlsCfg, Preferred, environment_block},
+    merge::Menu,
+    search::Search,
+    version,
 };
 use counting::Name;
 use variables::Variables;
@@ -59,14 +64,14 @@ impl Candidate {
 }
 
 /// The entries of each disk; `blscfg`: the scripts of GRUB that show entries of type 1 in their menu.
-pub fn find(search: &Search<'_>, blscfg: &[BlsCfg]) -> Vec<Menu> {
+pub fn find(search: &Search<'_>, blscfg: &[BlsCfg], scripts: &mut [Menu]) -> Vec<Menu> {
     let disks =
         search.wanted.iter().map(|volume| volume.disk()).max().map_or(0, |last| last.saturating_add(1));
-    (0..disks).map(|disk| of_disk(search, disk, blscfg)).collect()
+    (0..disks).map(|disk| of_disk(search, disk, blscfg, scripts)).collect()
 }
 
 /// One list of all volumes of a disk, as systemd-boot makes it of the EFI system partition and XBOOTLDR.
-fn of_disk(search: &Search<'_>, disk: usize, blscfg: &[BlsCfg]) -> Menu {
+fn of_disk(search: &Search<'_>, disk: usize, blscfg: &[BlsCfg], scripts: &mut [Menu]) -> Menu {
     let volumes: Vec<&Volume> =
         search.wanted.iter().copied().filter(|volume| volume.disk() == disk).collect();
     let mut candidates = Vec::new();
@@ -82,7 +87,7 @@ fn of_disk(search: &Search<'_>, disk: usize, blscfg: &[BlsCfg]) -> Menu {
     }
     let script = blscfg.iter().find(|cfg| volumes.iter().any(|volume| volume.id() == cfg.volume));
     let mut menu = match script {
-        Some(cfg) => Menu { default: by_grub(&candidates, &cfg.default), wait: cfg.wait, ..Menu::default() },
+        Some(cfg) => in_script(cfg, &candidates, scripts),
         None => settings::read(search, &volumes, &candidates),
     };
     menu.entries = candidates.into_iter().map(|candidate| candidate.entry).collect();
@@ -172,12 +177,15 @@ fn files<'a>(share: &Share, volume: &'a Volume, folder: &str, suffix: &str) -> V
 
 fn type_1(search: &Search<'_>, volume: &Volume, blscfg: &[BlsCfg], found: &mut Vec<Candidate>) {
     let share = search.share(volume);
-    let variables = match blscfg.iter().find(|cfg| cfg.volume == volume.id()) {
+    let script = blscfg.iter().find(|cfg| cfg.volume == volume.id());
+    let variables = match script {
         Some(cfg) => Some(Variables::new(cfg.variables.clone())),
         None => block_of(share, volume),
     };
-    let folder = conf::Folder { volume, share, arch: search.arch(), variables };
-    for path in FOLDERS {
+    let folder = conf::Folder { volume, share, arch: search.arch(), variables, script };
+    // `blsdir` of the script takes the place of the usual ones.
+    let named = script.and_then(|cfg| cfg.folder.as_deref());
+    for path in named.as_slice().iter().chain(FOLDERS.iter().filter(|_| named.is_none())) {
         let files = files(share, volume, path, ".conf");
         found.extend(candidates(share, volume, files, &|file, node| {
             let bytes = share.read_node(node, LARGEST)?;
@@ -213,12 +221,27 @@ fn order(a: &Candidate, b: &Candidate) -> Ordering {
         .then_with(|| a.name.done.cmp(&b.name.done))
 }
 
-/// GRUB counts entries from 0, or names one by its identifier (without `.conf`) or title.
-fn by_grub(candidates: &[Candidate], default: &str) -> Option<usize> {
-    let number = default.parse().ok().filter(|number: &usize| *number < candidates.len());
+/// What the menu of a script says about the entries that it shows.
+fn in_script(cfg: &BlsCfg, candidates: &[Candidate], scripts: &mut [Menu]) -> Menu {
+    let script = scripts.get_mut(cfg.script);
+    let wait = script.as_ref().and_then(|script| script.wait);
+    match cfg.preferred(candidates.len(), &|name| by_name(candidates, name)) {
+        Preferred::Bls(at) => Menu { default: Some(at), wait, ..Menu::default() },
+        Preferred::Own(place) => {
+            if let Some(script) = script {
+                script.default = Some(place);
+            }
+            Menu { yields: true, ..Menu::default() }
+        }
+        Preferred::Settled => Menu { yields: true, ..Menu::default() },
+    }
+}
+
+/// GRUB names an entry by its identifier (without `.conf`) or title.
+fn by_name(candidates: &[Candidate], default: &str) -> Option<usize> {
     let is_named = |candidate: &Candidate| {
         let id = &candidate.name.id;
         id == default || id.strip_suffix(".conf") == Some(default) || candidate.entry.title == default
     };
-    number.or_else(|| candidates.iter().position(is_named))
+    candidates.iter().position(is_named)
 }

@@ -3,40 +3,50 @@
 //!
 //! Source: GNU GRUB manual 2.14; what update-grub writes (/etc/grub.d) is the measure of what must work.
 
+mod blscfg;
+mod boot;
 mod budget;
 mod commands;
 mod condition;
 mod environment;
+mod expansion;
+mod files;
 mod grubenv;
 mod interpreter;
+mod item;
 mod lexer;
+mod menu;
 mod names;
+mod number;
+mod options;
 mod parser;
 mod place;
+mod regex;
+mod users;
+mod wildcards;
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{format, rc::Rc, string::String, vec::Vec};
 use core::mem::take;
 
-use menu::Wait;
+use ::menu::Wait;
 use vfs::{Volume, VolumeId, Volumes};
 
 use crate::{
-    Access, Arch, Entry, Error, Found, Kind, Problem, Source, Start, budget::Budget as Shares, merge::Menu,
-    search::Search,
+    Access, Arch, Error, File, Found, Kind, Source, budget::Budget as Shares, merge::Menu, search::Search,
 };
+use budget::Budget;
 use environment::Environment;
-use interpreter::{Boot, Interpreter, Item};
+use interpreter::Interpreter;
+use item::Item;
+use menu::{Collector, Leaves, Level, position};
 
+pub use blscfg::{BlsCfg, Preferred};
 pub use grubenv::variables as environment_block;
 
 /// Where GRUB looks for its configuration, as far as distributions put it on a system's own volumes.
 const FOLDERS: [&str; 4] = ["/boot/grub", "/boot/grub2", "/grub", "/grub2"];
 /// Folders in `/EFI` that are looked at.
 const MOST_VENDORS: usize = 64;
-/// Submenus in submenus.
-const DEEPEST: u32 = 4;
-/// Entries of one configuration.
-const MOST: usize = 1000;
 
 /// Configurations that were run already: their volume and a checksum of their text, so that a file counts once
 /// by whatever path it is reached.
@@ -45,19 +55,8 @@ pub struct Seen {
     scripts: Vec<(VolumeId, u64)>,
     /// Scripts that show entries of the Boot Loader Specification.
     pub blscfg: Vec<BlsCfg>,
-}
-
-/// What a script says about entries of the Boot Loader Specification that it shows.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct BlsCfg {
-    /// The volume whose entries they are.
-    pub volume: VolumeId,
-    /// The variables that they may name.
-    pub variables: Vec<(String, String)>,
-    /// `default` of its menu.
-    pub default: String,
-    /// How long its menu waits.
-    pub wait: Option<Wait>,
+    /// So many of these know their script's menu.
+    pub placed: usize,
 }
 
 impl Seen {
@@ -74,28 +73,29 @@ impl Seen {
     }
 }
 
-/// What the grub.cfg of a volume offers, if it has one.
+/// The folders of a volume with a grub.cfg of a system: the first that has one counts.
 pub fn find(search: &Search<'_>, volume: &Volume, seen: &mut Seen) -> Option<Menu> {
     FOLDERS.iter().find_map(|folder| find_in(search, volume, folder, seen))
 }
 
-/// What the files `/EFI/*/grub.cfg` of a volume offer. Most only lead to one that was found already.
-pub fn find_vendors(search: &Search<'_>, volume: &Volume, seen: &mut Seen) -> Vec<Menu> {
+/// The folders `/EFI/*` of a volume. Most of their scripts only lead to one that was found already.
+pub fn vendors(search: &Search<'_>, volume: &Volume) -> Vec<String> {
     let share = search.share(volume);
     let names = match share.names(volume, b"/EFI") {
         Ok(names) => names,
-        Err(error) if error.is_absent() => return Vec::new(),
         Err(error) => {
-            share.note(format!("{} /EFI", volume.name()), error);
+            if !error.is_absent() {
+                share.note(format!("{} /EFI", volume.name()), error);
+            }
             return Vec::new();
         }
     };
     let names = names.into_iter().take(MOST_VENDORS).filter_map(|(name, _)| String::from_utf8(name).ok());
-    names.filter_map(|name| find_in(search, volume, &format!("/EFI/{name}"), seen)).collect()
+    names.map(|name| format!("/EFI/{name}")).collect()
 }
 
 /// The menu of the grub.cfg in a folder; none where there is no such file.
-fn find_in(search: &Search<'_>, volume: &Volume, folder: &str, seen: &mut Seen) -> Option<Menu> {
+pub fn find_in(search: &Search<'_>, volume: &Volume, folder: &str, seen: &mut Seen) -> Option<Menu> {
     let share = search.share(volume);
     let path = format!("{folder}/grub.cfg");
     let object = format!("{} {path}", volume.name());
@@ -107,22 +107,24 @@ fn find_in(search: &Search<'_>, volume: &Volume, folder: &str, seen: &mut Seen) 
             return Some(Menu::default());
         }
     };
-    if !seen.insert(volume.id(), &text) {
+    // That the steps are used up was said where it happened.
+    if !seen.insert(volume.id(), &text) || share.steps.is_used_up() {
         return Some(Menu::default());
     }
     let prefix = format!("({}){folder}", volume.name());
-    let environment = Environment::new(search.arch(), volume.name(), &prefix);
-    let is_x86 = search.arch() == Arch::X86_64;
-    let mut grub = Interpreter::new(search.volumes, share, environment, object.clone(), is_x86);
+    // Where the program stands that a vendor's file belongs to; else where a medium has it.
+    let program = if folder.starts_with("/EFI/") { folder } else { "/EFI/BOOT" };
+    let cmdpath = format!("({}){program}", volume.name());
+    let environment = Environment::new(search.arch(), volume.name(), &prefix, &cmdpath);
+    let budget = Budget::new(Rc::clone(share));
+    let mut grub = Interpreter::new(search.volumes, environment, budget, search.arch() == Arch::X86_64);
     grub.seen = take(seen);
-    let shown = grub.seen.blscfg.len();
     let source = Source { volume: volume.id(), path, kind: Kind::Grub };
     let mut found = Found::default();
     let outcome = run(&mut grub, &text, &source, &mut found);
-    found.problems.drain(..).for_each(|problem| share.note(problem.object, problem.error));
-    grub.notes.drain(..).for_each(|problem| share.note(problem.object, problem.error));
     *seen = grub.seen;
-    seen.blscfg.iter_mut().skip(shown).for_each(|cfg| cfg.wait = found.wait);
+    let problems = found.problems.into_iter().chain(grub.notes);
+    problems.for_each(|problem| share.note(problem.object, problem.error));
     if let Err(error) = outcome {
         share.note(object, error);
     }
@@ -133,138 +135,54 @@ fn find_in(search: &Search<'_>, volume: &Volume, folder: &str, seen: &mut Seen) 
 /// Runs a script and each of its menu's entries. What a script that meets a limit had put into the menu before is
 /// there all the same.
 fn run(grub: &mut Interpreter<'_>, text: &str, source: &Source, found: &mut Found) -> Result<(), Error> {
-    let whole = grub.run(text, 1);
-    let menu = take(&mut grub.menu);
-    let value = |name| String::from(grub.environment.get(name));
-    let (default, timeout, timeout_style) = (value("default"), value("timeout"), value("timeout_style"));
-    let first = found.entries.len();
-    let shows_others = grub.seen.blscfg.iter_mut().filter(|cfg| cfg.default.is_empty());
-    let shows_others = shows_others.map(|cfg| cfg.default.clone_from(&default)).count() > 0;
-    let outcome = Collector { grub, source, found, first }.items(&menu, Some(&default), 0);
-    if first == 0 && (!found.entries.is_empty() || shows_others) && found.wait.is_none() {
-        found.wait = wait(&timeout, &timeout_style);
+    let file = File { volume: source.volume, path: source.path.as_bytes().into() };
+    let whole = grub.run_file(&file, text, 1);
+    let menu = take(&mut grub.here.menu);
+    let value = |name| String::from(grub.environment().get(name));
+    let (default, fallback) = (value("default"), value("fallback"));
+    let wait = menu::wait(&value("timeout"), &value("timeout_style"));
+    let is_locked = |environment: &Environment| environment.lookup("superusers").is_some();
+    let mut environments = menu.iter().filter_map(|item| item.context.as_deref());
+    if is_locked(grub.environment()) || environments.any(is_locked) {
+        let volume = grub.volumes.get(source.volume).map_or("", Volume::name);
+        found.locks.push(format!("{volume} {}: superusers", source.path));
+    }
+    let (first, mut leaves) = (found.entries.len(), Leaves::new());
+    let has_fallback = !fallback.is_empty();
+    let level = Level { default: &default, path: "", access: Access::Anyone, depth: 0, is_default: true };
+    let mut collector = Collector { grub, source, found, first, has_fallback };
+    let outcome = collector.items(&menu, &level, &mut leaves);
+    let shows_others = collector.settle(&menu, &level, &leaves);
+    mark(&menu, &leaves, &default, &fallback, found);
+    let count = found.entries.len().saturating_sub(first);
+    if first == 0 && (count > 0 || shows_others) && found.wait.is_none() {
+        // Nobody has to choose where there is no choice.
+        let is_choice = count > 1 || shows_others || wait != Wait::Forever;
+        found.wait = is_choice.then_some(wait);
     }
     whole.and(outcome)
 }
 
-/// What `timeout` and `timeout_style` mean; none where they say nothing.
-fn wait(timeout: &str, style: &str) -> Option<Wait> {
-    match style {
-        "hidden" | "countdown" => Some(Wait::Hidden),
-        _ => timeout.parse().ok().map(Wait::Seconds),
-    }
-}
-
-/// Turns menu items into entries.
-struct Collector<'a, 'b> {
-    grub: &'b mut Interpreter<'a>,
-    source: &'b Source,
-    found: &'b mut Found,
-    /// Entries that were there before.
-    first: usize,
-}
-
-impl Collector<'_, '_> {
-    /// `default`: the path of the default below this menu, none where it is elsewhere.
-    fn items(&mut self, menu: &[Item], default: Option<&str>, depth: u32) -> Result<(), Error> {
-        let (head, rest) = default.map(split_default).unwrap_or_default();
-        let chosen = default.and_then(|_| position(menu, &head));
-        for (i, item) in menu.iter().enumerate() {
-            let is_chosen = Some(i) == chosen;
-            let below = if is_chosen { rest.as_str() } else { "" };
-            let selected = self.grub.select(item, below)?;
-            if item.is_submenu || !selected.menu.is_empty() {
-                if depth >= DEEPEST {
-                    let (line, limit) = (item.line, u64::from(DEEPEST));
-                    return Err(Error::Limit { line, what: "submenus in submenus", limit });
-                }
-                // A default that stops at a submenu means its first entry.
-                let below = is_chosen.then_some(selected.default.as_str());
-                self.items(&selected.menu, below, depth.saturating_add(1))?;
-            } else if !selected.boot.is_known {
-                self.entry(item, selected.boot, is_chosen)?;
-            }
-            if self.found.entries.len().saturating_sub(self.first) > MOST {
-                return Err(Error::Limit { line: item.line, what: "menu entries", limit: 1000 });
-            }
-        }
-        Ok(())
-    }
-
-    fn entry(&mut self, item: &Item, boot: Boot, default: bool) -> Result<(), Error> {
-        let start = match boot.start() {
-            Ok(start) => start,
-            Err(reason) => {
-                let title: String = item.title.chars().take(100).collect();
-                let object = format!("{} \"{title}\"", self.source.path);
-                self.found.problems.push(Problem { object, error: Error::NoKernel { reason } });
-                return Ok(());
-            }
-        };
-        self.grub.budget.menu(item.line, size(&start))?;
-        let entry = Entry {
-            title: item.title.clone(),
-            version: String::new(),
-            id: item.id.clone(),
-            source: self.source.clone(),
-            start,
-            counting: None,
-            default,
-            access: Access::Anyone,
-        };
-        self.grub.share.entry(&entry)?;
-        self.found.entries.push(entry);
-        Ok(())
-    }
-}
-
-/// Bytes of what an entry starts.
-fn size(start: &Start) -> usize {
-    match start {
-        Start::Linux(linux) => {
-            let initrd = linux.initrd.iter().map(|file| file.path.len()).fold(0, usize::saturating_add);
-            linux.options.len().saturating_add(initrd).saturating_add(linux.kernel.path.len())
-        }
-        Start::Program(program) => program.file.path.len(),
-        Start::Elsewhere(elsewhere) => elsewhere.command.len(),
-    }
-}
-
-/// `1>2` is entry 2 of submenu 1; `>>` is a `>` of a title.
-fn split_default(default: &str) -> (String, String) {
-    let mut head = String::new();
-    let mut chars = default.chars().peekable();
-    while let Some(c) = chars.next() {
-        if c != '>' {
-            head.push(c);
-        } else if chars.peek() == Some(&'>') {
-            chars.next();
-            head.push('>');
-        } else {
-            return (head, chars.collect());
-        }
-    }
-    (head, String::new())
-}
-
-/// The item that a number, title or id means; the first where there is no such item. What starts with a digit
-/// is a number, whatever follows.
-fn position(menu: &[Item], default: &str) -> Option<usize> {
-    let end = default.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(default.len());
-    let number = default.get(..end).filter(|digits| !digits.is_empty());
-    let chosen = match number {
-        Some(digits) => digits.parse().ok().filter(|number: &usize| *number < menu.len()),
-        None => menu.iter().position(|item| item.title == default || item.id == default),
+/// Marks the default of a menu: an entry of its own, or what its owner wants to be booted in place of one that cannot
+/// be started. Where the default is an entry of the Boot Loader Specification, none of these is.
+fn mark(menu: &[Item], leaves: &Leaves, default: &str, fallback: &str, found: &mut Found) {
+    let leaf = |default: &str| {
+        let (head, _) = menu::split_default(default);
+        position(menu, &head).map(|at| leaves.get(at).copied().flatten())
     };
-    chosen.or(if menu.is_empty() { None } else { Some(0) })
+    let Some(chosen) = leaf(default) else { return };
+    let chosen = chosen.or_else(|| fallback.split_ascii_whitespace().find_map(|word| leaf(word).flatten()));
+    if let Some(entry) = chosen.and_then(|at| found.entries.get_mut(at)) {
+        entry.default = true;
+    }
 }
 
 /// Runs any bytes as a script of a machine without volumes.
 pub fn fuzz(data: &[u8]) {
     let volumes = Volumes::from_volumes(Vec::new());
-    let environment = Environment::new(Arch::X86_64, "hd0,gpt1", "(hd0,gpt1)/boot/grub");
-    let source = Source { volume: VolumeId(0), path: "grub.cfg".into(), kind: Kind::Grub };
-    let shares = Shares::new(&volumes);
-    let mut grub = Interpreter::new(&volumes, shares.disk(0), environment, "grub.cfg".into(), true);
+    let environment = Environment::new(Arch::X86_64, "hd0,gpt1", "(hd0,gpt1)/boot/grub", "");
+    let source = Source { volume: VolumeId(0), path: "/grub.cfg".into(), kind: Kind::Grub };
+    let budget = Budget::new(Rc::clone(Shares::new(&volumes).disk(0)));
+    let mut grub = Interpreter::new(&volumes, environment, budget, true);
     let _ = run(&mut grub, &String::from_utf8_lossy(data), &source, &mut Found::default());
 }

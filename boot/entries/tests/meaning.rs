@@ -317,3 +317,37 @@ fn the_first_menu_with_entries_decides_about_default_and_time() {
     let found = find(tree);
     assert_eq!((shown(&found), found.wait), (vec!["*A: /k".into(), "b: /k".into()], Some(Wait::Seconds(7))));
 }
+
+#[test]
+fn a_script_says_what_its_entries_lack_and_who_may_start_them() {
+    let cfg = "set superusers=root\npassword root secret\nset blsdir=/own\nset early_initrd='ucode.img'\n\
+               set default_kernelopts='ro quiet'\nset timeout=4\nblscfg\n";
+    let conf = |lines: &str| format!("linux /v/k\ninitrd /v/i\n{lines}");
+    let tree = Tree::new()
+        .uuid("u")
+        .file("/v/k", "k")
+        .file("/grub2/grub.cfg", cfg)
+        .file("/own/a.conf", conf("title A\n"))
+        .file("/own/b.conf", conf("title B\noptions x\ngrub_users alice\n"))
+        .file("/loader/entries/other.conf", conf("title Not shown\n"));
+    let found = find(tree);
+    assert_eq!(shown(&found), ["*B: /v/k /v/ucode.img,/v/i x", "A: /v/k /v/ucode.img,/v/i ro quiet"]);
+    assert!(matches!(found.entries[0].access, Access::Users(_)), "{:?}", found.entries[0].access);
+    assert_eq!((&found.entries[1].access, found.wait), (&Access::Anyone, Some(Wait::Seconds(4))));
+}
+
+#[test]
+fn a_menus_own_default_beside_blscfg_is_the_default() {
+    let tree = |default: &str| {
+        let cfg =
+            format!("set default={default}\nset timeout=9\nblscfg\nmenuentry C --id c {{ linux /k\n}}\n");
+        bls("timeout 3\n", &[("a.conf", "title A\nlinux /k\n"), ("b.conf", "title B\nlinux /k\n")])
+            .file("/grub2/grub.cfg", cfg)
+    };
+    for (default, title) in [("c", "C"), ("2", "C"), ("1", "A"), ("b", "B"), ("", "B")] {
+        let found = find(tree(default));
+        let chosen: Vec<&str> =
+            found.entries.iter().filter(|entry| entry.default).map(|entry| entry.title.as_str()).collect();
+        assert_eq!((chosen, found.wait), (vec![title], Some(Wait::Seconds(9))), "{default}");
+    }
+}

@@ -9,6 +9,7 @@ use super::{Candidate, Counting, Name, Variables};
 use crate::{
     Access, Arch, Entry, Error, File, Kind, Linux, Program, Source, Start,
     budget::{Budget, Share, Text},
+    grub::BlsCfg,
 };
 
 /// Initial RAM disks of one entry.
@@ -25,6 +26,7 @@ struct Conf<'a> {
     linux: &'a str,
     efi: &'a str,
     devicetree: &'a str,
+    users: &'a str,
     initrd: Vec<&'a str>,
     options: Vec<&'a str>,
 }
@@ -45,6 +47,7 @@ impl<'a> Conf<'a> {
                 // An image that brings everything is an EFI program like any other.
                 "efi" | "uki" => conf.efi = value,
                 "devicetree" => conf.devicetree = value,
+                "grub_users" => conf.users = value,
                 "initrd" => conf.initrd.push(value),
                 "options" => conf.options.push(value),
                 _ => {}
@@ -79,6 +82,8 @@ pub struct Folder<'a> {
     pub arch: Arch,
     /// What `$NAME` stands for; none where GRUB does not show these entries, and it means nothing.
     pub variables: Option<Variables>,
+    /// The script of GRUB that shows these entries.
+    pub script: Option<&'a BlsCfg>,
 }
 
 impl Folder<'_> {
@@ -91,11 +96,7 @@ impl Folder<'_> {
         if !conf.is_for(self.arch) {
             return Ok(None);
         }
-        let mut options = Text::new(self.share);
-        for value in &conf.options {
-            options.word(&self.expand(value)?)?;
-        }
-        let options = options.into_string();
+        let options = self.options(&conf)?;
         let start = if !conf.linux.is_empty() {
             let devicetree = Some(conf.devicetree).filter(|path| !path.is_empty());
             Start::Linux(Linux {
@@ -110,7 +111,31 @@ impl Folder<'_> {
         } else {
             return Err(Error::NoKernel { reason: "it has no linux, uki or efi line".into() });
         };
-        Ok(Some(candidate(self.volume.id(), path, &conf, start)))
+        let access = match self.script {
+            Some(script) => script.access(&self.expand(conf.users)?),
+            None => Access::Anyone,
+        };
+        let mut candidate = candidate(self.volume.id(), path, &conf, start);
+        candidate.entry.access = access;
+        Ok(Some(candidate))
+    }
+
+    /// Without a line of them, Fedora's GRUB takes a variable.
+    fn options(&self, conf: &Conf<'_>) -> Result<String, Error> {
+        let mut options = Text::new(self.share);
+        for value in &conf.options {
+            options.word(&self.expand(value)?)?;
+        }
+        if conf.options.is_empty() {
+            options.word(&self.expand(self.variable("default_kernelopts"))?)?;
+        }
+        Ok(options.into_string())
+    }
+
+    /// A variable of the script that shows these entries.
+    fn variable(&self, name: &str) -> &str {
+        let of_script = self.variables.as_ref().filter(|_| self.script.is_some());
+        of_script.map_or("", |variables| variables.get(name))
     }
 
     fn expand(&self, value: &str) -> Result<String, Error> {
@@ -120,8 +145,14 @@ impl Folder<'_> {
         }
     }
 
+    /// The script's own come first (`early_initrd`), from the folder of the first of the entry.
     fn initrd(&self, conf: &Conf<'_>) -> Result<Vec<File>, Error> {
         let mut files = Vec::new();
+        let first = conf.initrd.first().unwrap_or(&conf.linux);
+        let folder = first.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for name in self.variable("early_initrd").split_ascii_whitespace().take(MOST_INITRDS) {
+            files.push(self.file(&format!("{folder}/{name}"))?);
+        }
         for value in &conf.initrd {
             for path in self.expand(value)?.split_ascii_whitespace() {
                 if files.len() >= MOST_INITRDS {

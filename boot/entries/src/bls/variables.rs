@@ -20,7 +20,7 @@ impl Variables {
     }
 
     /// The value; empty where there is none.
-    fn get(&self, name: &str) -> &str {
+    pub fn get(&self, name: &str) -> &str {
         let behind = self.0.partition_point(|(known, _)| known.as_str() <= name);
         let last = behind.checked_sub(1).and_then(|at| self.0.get(at)).filter(|(known, _)| known == name);
         last.map_or("", |(_, value)| value)
