@@ -2,12 +2,12 @@
 //! One discovery: which finder looks where, and in which order.
 
 use alloc::{rc::Rc, vec::Vec};
-use core::ops::Range;
+use core::{mem::take, ops::Range};
 
 use vfs::{Volume, Volumes};
 
 use crate::{
-    Arch, Entry, Found, Scope, Start, bls,
+    Arch, Entry, Found, Kind, Scope, Start, bls,
     budget::{Budget, Share},
     extlinux,
     glob::{self, Systems},
@@ -79,6 +79,7 @@ impl<'a> Search<'a> {
             menus.extend(self.wanted.iter().map(|volume| glob::find_modules(&self, &systems, volume)));
         }
         menus.extend(self.wanted.iter().map(|volume| programs::find(&self, volume)));
+        menus.iter_mut().for_each(|menu| self.drop_own(menu));
         let mut found = merge::merge(self.volumes, menus);
         self.complete(&systems, &mut found.entries);
         ids::settle(&mut found.entries);
@@ -86,6 +87,31 @@ impl<'a> Search<'a> {
         found.spent = self.budget.spent();
         found.problems = self.budget.problems();
         found
+    }
+
+    /// Leaves out entries that start the program that asks: it would start itself for ever.
+    fn drop_own(&self, menu: &mut Menu) {
+        let default = menu.default.take();
+        for (i, entry) in take(&mut menu.entries).into_iter().enumerate() {
+            if self.starts_own(&entry) {
+                continue;
+            }
+            if default == Some(i) {
+                menu.default = Some(menu.entries.len());
+            }
+            menu.entries.push(entry);
+        }
+    }
+
+    fn starts_own(&self, entry: &Entry) -> bool {
+        // Unified kernel images are none, and other programs were asked about when they were found.
+        let is_asked = matches!(entry.source.kind, Kind::Uki | Kind::Efi);
+        let Start::Program(program) = &entry.start else { return false };
+        let volume = self.volumes.get(program.file.volume).filter(|_| !is_asked);
+        let path = str::from_utf8(&program.file.path).ok();
+        volume.zip(path).is_some_and(|(volume, path)| {
+            self.share(volume).bytes.charge(programs::HEAD).is_ok() && self.is_own(volume, path)
+        })
     }
 
     /// A kernel whose entry gives it no word gets the command line that the system's files give. One that has words is

@@ -231,7 +231,7 @@ impl FileSystem for Damaged {
     fn read_dir(&self, dir: &Self::Node, each: &mut EachEntry<'_, Self::Node>) -> Result<(), Error> {
         self.tree.read_dir(dir, &mut |name, node| -> ControlFlow<()> {
             if self.names.contains(&name) {
-                self.bad.borrow_mut().push(node.clone());
+                self.bad.borrow_mut().push(node);
             }
             each(name, node)
         })
@@ -350,4 +350,14 @@ fn a_menus_own_default_beside_blscfg_is_the_default() {
             found.entries.iter().filter(|entry| entry.default).map(|entry| entry.title.as_str()).collect();
         assert_eq!((chosen, found.wait), (vec![title], Some(Wait::Seconds(9))), "{default}");
     }
+}
+
+#[test]
+fn the_program_that_asks_is_never_an_entry() {
+    let tree =
+        bls("default own*\n", &[("a.conf", "title A\nlinux /k\n"), ("own.conf", "efi /EFI/own.efi\n")])
+            .file("/EFI/own.efi", "p");
+    let volumes = Volumes::from_volumes(vec![Volume::new("hd0,gpt1", tree)]);
+    let found = discover(&volumes, Arch::X86_64, &|_, path| path == "/EFI/own.efi");
+    assert_eq!(shown(&found), ["*A: /k"]);
 }
