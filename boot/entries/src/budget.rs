@@ -5,7 +5,7 @@
 //! Each disk has an equal share of every limit. Work is charged to the disk whose configuration asks for it, whatever
 //! disk it looks at.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{rc::Rc, string::String, vec::Vec};
 use core::cell::Cell;
 
 use vfs::{Node, Volume, Volumes};
@@ -21,7 +21,11 @@ pub const MOST_ENTRIES: u64 = 4096;
 /// Bytes of everything that entries keep.
 pub const MOST_TEXT: u64 = 4 * 1024 * 1024;
 /// Steps of scripts.
-pub const MOST_STEPS: u64 = 2_000_000;
+pub const MOST_STEPS: u64 = 4_000_000;
+/// Bytes that scripts put into their menus: titles, bodies, variables.
+const MOST_MENUS: u64 = 4 * 1024 * 1024;
+/// Scripts can use up all that they are given: one disk gets no more than this part of it.
+const SCRIPTS: u64 = 4;
 /// Problems that are kept.
 const MOST_PROBLEMS: u64 = 1024;
 /// What a read takes besides its bytes, in bytes.
@@ -44,9 +48,9 @@ pub struct Spent {
 
 /// The shares of all disks.
 pub struct Budget {
-    disks: Vec<Share>,
+    disks: Vec<Rc<Share>>,
     /// Of a disk that is none of them: nothing.
-    none: Share,
+    none: Rc<Share>,
 }
 
 impl Budget {
@@ -55,17 +59,18 @@ impl Budget {
         let last = volumes.all().iter().map(Volume::disk).max();
         let count = last.map_or(1, |last| last.saturating_add(1));
         let parts = u64::try_from(count).unwrap_or(u64::MAX);
-        let disks = (0..count).map(|_| Share::new(|most| most.checked_div(parts).unwrap_or(0))).collect();
-        Self { disks, none: Share::new(|_| 0) }
+        let disks =
+            (0..count).map(|_| Rc::new(Share::new(|most| most.checked_div(parts).unwrap_or(0)))).collect();
+        Self { disks, none: Rc::new(Share::new(|_| 0)) }
     }
 
     /// The share of the disk that a volume stands on.
-    pub fn of(&self, volume: &Volume) -> &Share {
+    pub fn of(&self, volume: &Volume) -> &Rc<Share> {
         self.disk(volume.disk())
     }
 
     /// The share of a disk.
-    pub fn disk(&self, disk: usize) -> &Share {
+    pub fn disk(&self, disk: usize) -> &Rc<Share> {
         self.disks.get(disk).unwrap_or(&self.none)
     }
 
@@ -85,8 +90,8 @@ impl Budget {
     }
 
     /// What could not be used, by disk.
-    pub fn problems(self) -> Vec<Problem> {
-        self.disks.into_iter().flat_map(|share| share.problems.into_inner()).collect()
+    pub fn problems(&self) -> Vec<Problem> {
+        self.disks.iter().flat_map(|share| share.problems.take()).collect()
     }
 }
 
@@ -102,6 +107,8 @@ pub struct Share {
     pub text: Account,
     /// Steps of scripts.
     pub steps: Account,
+    /// Bytes that scripts put into their menus.
+    pub menus: Account,
     noted: Account,
     problems: Cell<Vec<Problem>>,
 }
@@ -109,12 +116,15 @@ pub struct Share {
 impl Share {
     fn new(part: impl Fn(u64) -> u64) -> Self {
         let account = |what, most| Account { what, most: part(most), used: Cell::new(0) };
+        let of_scripts =
+            |what, most: u64| Account { most: part(most).min(most / SCRIPTS), ..account(what, most) };
         Self {
             bytes: account("bytes of configuration", MOST_BYTES),
             lookups: account("names looked at", MOST_LOOKUPS),
             entries: account("entries", MOST_ENTRIES),
             text: account("bytes of entries", MOST_TEXT),
-            steps: account("steps of scripts", MOST_STEPS),
+            steps: of_scripts("steps of scripts", MOST_STEPS),
+            menus: of_scripts("bytes of menus", MOST_MENUS),
             noted: account("problems", MOST_PROBLEMS),
             problems: Cell::default(),
         }
@@ -196,6 +206,7 @@ impl Share {
 }
 
 /// One resource.
+#[derive(Debug)]
 pub struct Account {
     what: &'static str,
     most: u64,
@@ -220,10 +231,24 @@ impl Account {
         if is_over { Err(self.limit()) } else { Ok(()) }
     }
 
-    fn add(&self, amount: u64) -> Result<(), Error> {
+    /// As [`charge`](Self::charge).
+    ///
+    /// # Errors
+    /// [`Error::Budget`]
+    pub fn add(&self, amount: u64) -> Result<(), Error> {
         let used = self.used.get().checked_add(amount).filter(|used| *used <= self.most);
         self.used.set(used.unwrap_or(self.most));
         used.map(|_| ()).ok_or_else(|| self.limit())
+    }
+
+    /// Whether nothing is left.
+    pub fn is_used_up(&self) -> bool {
+        self.used.get() >= self.most
+    }
+
+    /// The limit.
+    pub fn most(&self) -> u64 {
+        self.most
     }
 
     fn limit(&self) -> Error {
@@ -265,11 +290,6 @@ impl<'a> Text<'a> {
             self.push(" ")?;
         }
         self.push(word)
-    }
-
-    /// Whether there is none yet.
-    pub fn is_empty(&self) -> bool {
-        self.text.is_empty()
     }
 
     /// The text.

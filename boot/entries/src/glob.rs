@@ -4,6 +4,7 @@
 mod defaults;
 
 use alloc::{format, string::String, vec::Vec};
+use core::cmp::Ordering;
 
 use filesystem::FileType;
 use vfs::{Node, Volume};
@@ -29,6 +30,8 @@ const LEFT_OUT: [&str; 4] = ["rescue", ".old", ".dpkg-", ".bak"];
 const MODULES: &str = "/usr/lib/modules";
 /// Entries that one volume yields.
 const MOST: usize = 64;
+/// Files that are looked at for them, in every form of a version.
+const MOST_SORTED: usize = 1024;
 
 /// An entry for each kernel in `/boot`, or in the root of a volume that is one, the newest first; where no kernel has a
 /// version in its name, one without.
@@ -50,9 +53,9 @@ pub fn find_modules(search: &Search<'_>, systems: &Systems<'_>, volume: &Volume)
     let path = |version: &[u8]| [MODULES.as_bytes(), b"/", version, b"/vmlinuz"].concat();
     let names = share.names(volume, MODULES.as_bytes()).unwrap_or_default();
     let mut versions: Vec<Vec<u8>> = names.into_iter().map(|(name, _)| name).collect();
-    versions
-        .retain(|version| is_candidate(version) && share.is_there(volume, &path(version)).unwrap_or(false));
-    versions.sort_unstable_by(|a, b| version::compare(b, a));
+    versions.retain(|version| is_candidate(version));
+    newest(&mut versions, |a, b| version::compare(b, a));
+    versions.retain(|version| share.is_there(volume, &path(version)).unwrap_or(false));
     let kernels = versions.into_iter().map(|version| Kernel { path: path(&version), version });
     Finder { share, systems, volume, folder: MODULES }.menu(kernels.collect())
 }
@@ -66,6 +69,15 @@ fn plain(share: &Share, volume: &Volume, folder: &str) -> Option<Kernel> {
 fn is_file(share: &Share, volume: &Volume, path: &[u8]) -> bool {
     let attr = share.open(volume, path).and_then(|node| Ok(node.attr()?));
     attr.is_ok_and(|attr| attr.kind == FileType::File)
+}
+
+/// Sorts, and keeps the first of them: a folder may have thousands of names.
+fn newest<T>(kernels: &mut Vec<T>, mut order: impl FnMut(&T, &T) -> Ordering) {
+    if kernels.len() > MOST_SORTED {
+        kernels.select_nth_unstable_by(MOST_SORTED, &mut order);
+        kernels.truncate(MOST_SORTED);
+    }
+    kernels.sort_unstable_by(order);
 }
 
 /// Whether a version may be the newest.
@@ -106,7 +118,7 @@ fn kernels(share: &Share, volume: &Volume, folder: &str) -> Vec<Kernel> {
         (is_candidate(version) && is_file(&name, &node)).then_some((rank, kernel))
     };
     let mut kernels: Vec<((usize, usize), Kernel)> = names.into_iter().filter_map(ranked).collect();
-    kernels.sort_unstable_by(|(i, a), (j, b)| version::compare(&b.version, &a.version).then(i.cmp(j)));
+    newest(&mut kernels, |(i, a), (j, b)| version::compare(&b.version, &a.version).then(i.cmp(j)));
     kernels.dedup_by(|(_, later), (_, first)| later.version == first.version);
     kernels.into_iter().map(|(_, kernel)| kernel).collect()
 }

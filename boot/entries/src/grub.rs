@@ -25,7 +25,7 @@ mod regex;
 mod users;
 mod wildcards;
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{format, rc::Rc, string::String, vec::Vec};
 use core::mem::take;
 
 use ::menu::Wait;
@@ -34,6 +34,7 @@ use vfs::{Volume, VolumeId, Volumes};
 use crate::{
     Access, Arch, Error, File, Found, Kind, Source, budget::Budget as Shares, merge::Menu, search::Search,
 };
+use budget::Budget;
 use environment::Environment;
 use interpreter::Interpreter;
 use item::Item;
@@ -46,6 +47,7 @@ pub use grubenv::variables as environment_block;
 const FOLDERS: [&str; 4] = ["/boot/grub", "/boot/grub2", "/grub", "/grub2"];
 /// Folders in `/EFI` that are looked at.
 const MOST_VENDORS: usize = 64;
+
 /// Configurations that were run already: their volume and a checksum of their text, so that a file counts once
 /// by whatever path it is reached.
 #[derive(Debug, Default)]
@@ -53,6 +55,8 @@ pub struct Seen {
     scripts: Vec<(VolumeId, u64)>,
     /// Scripts that show entries of the Boot Loader Specification.
     pub blscfg: Vec<BlsCfg>,
+    /// So many of these know their script's menu.
+    pub placed: usize,
 }
 
 impl Seen {
@@ -69,28 +73,29 @@ impl Seen {
     }
 }
 
-/// What the grub.cfg of a volume offers, if it has one.
+/// The folders of a volume with a grub.cfg of a system: the first that has one counts.
 pub fn find(search: &Search<'_>, volume: &Volume, seen: &mut Seen) -> Option<Menu> {
     FOLDERS.iter().find_map(|folder| find_in(search, volume, folder, seen))
 }
 
-/// What the files `/EFI/*/grub.cfg` of a volume offer. Most only lead to one that was found already.
-pub fn find_vendors(search: &Search<'_>, volume: &Volume, seen: &mut Seen) -> Vec<Menu> {
+/// The folders `/EFI/*` of a volume. Most of their scripts only lead to one that was found already.
+pub fn vendors(search: &Search<'_>, volume: &Volume) -> Vec<String> {
     let share = search.share(volume);
     let names = match share.names(volume, b"/EFI") {
         Ok(names) => names,
-        Err(error) if error.is_absent() => return Vec::new(),
         Err(error) => {
-            share.note(format!("{} /EFI", volume.name()), error);
+            if !error.is_absent() {
+                share.note(format!("{} /EFI", volume.name()), error);
+            }
             return Vec::new();
         }
     };
     let names = names.into_iter().take(MOST_VENDORS).filter_map(|(name, _)| String::from_utf8(name).ok());
-    names.filter_map(|name| find_in(search, volume, &format!("/EFI/{name}"), seen)).collect()
+    names.map(|name| format!("/EFI/{name}")).collect()
 }
 
 /// The menu of the grub.cfg in a folder; none where there is no such file.
-fn find_in(search: &Search<'_>, volume: &Volume, folder: &str, seen: &mut Seen) -> Option<Menu> {
+pub fn find_in(search: &Search<'_>, volume: &Volume, folder: &str, seen: &mut Seen) -> Option<Menu> {
     let share = search.share(volume);
     let path = format!("{folder}/grub.cfg");
     let object = format!("{} {path}", volume.name());
@@ -103,7 +108,7 @@ fn find_in(search: &Search<'_>, volume: &Volume, folder: &str, seen: &mut Seen) 
         }
     };
     // That the steps are used up was said where it happened.
-    if !seen.insert(volume.id(), &text) || share.steps.fits(1).is_err() {
+    if !seen.insert(volume.id(), &text) || share.steps.is_used_up() {
         return Some(Menu::default());
     }
     let prefix = format!("({}){folder}", volume.name());
@@ -111,20 +116,15 @@ fn find_in(search: &Search<'_>, volume: &Volume, folder: &str, seen: &mut Seen) 
     let program = if folder.starts_with("/EFI/") { folder } else { "/EFI/BOOT" };
     let cmdpath = format!("({}){program}", volume.name());
     let environment = Environment::new(search.arch(), volume.name(), &prefix, &cmdpath);
-    let is_x86 = search.arch() == Arch::X86_64;
-    let mut grub = Interpreter::new(search.volumes, share, environment, is_x86);
+    let budget = Budget::new(Rc::clone(share));
+    let mut grub = Interpreter::new(search.volumes, environment, budget, search.arch() == Arch::X86_64);
     grub.seen = take(seen);
-    let shown = grub.seen.blscfg.len();
     let source = Source { volume: volume.id(), path, kind: Kind::Grub };
     let mut found = Found::default();
     let outcome = run(&mut grub, &text, &source, &mut found);
-    let problems = found.problems.drain(..).chain(grub.notes.drain(..));
-    problems.for_each(|problem| share.note(problem.object, problem.error));
     *seen = grub.seen;
-    for cfg in seen.blscfg.iter_mut().skip(shown) {
-        cfg.wait = found.wait;
-        cfg.source = Some(source.clone());
-    }
+    let problems = found.problems.into_iter().chain(grub.notes);
+    problems.for_each(|problem| share.note(problem.object, problem.error));
     if let Err(error) = outcome {
         share.note(object, error);
     }
@@ -148,30 +148,37 @@ fn run(grub: &mut Interpreter<'_>, text: &str, source: &Source, found: &mut Foun
         found.locks.push(format!("{volume} {}: superusers", source.path));
     }
     let mut leaves = Leaves::new();
-    let has_fallback = !fallback.is_empty();
     let level = Level { default: &default, path: "", access: Access::Anyone, depth: 0, is_default: true };
-    let mut collector = Collector { grub, source, found, has_fallback };
+    let mut collector = Collector { grub, source, found, kept: None };
     let outcome = collector.items(&menu, &level, &mut leaves);
     let shows_others = collector.settle(&menu, &level, &leaves);
-    mark(&menu, &leaves, &default, &fallback, found);
+    let kept = collector.kept;
+    if let Some(at) = default_of(&menu, &leaves, &default, &fallback, kept)
+        && let Some(entry) = found.entries.get_mut(at)
+    {
+        entry.default = true;
+    }
     // Nobody has to choose where there is no choice.
     let is_choice = found.entries.len() > 1 || shows_others || wait != Wait::Forever;
     found.wait = is_choice.then_some(wait);
     whole.and(outcome)
 }
 
-/// Marks the default of a menu: an entry of its own, or what its owner wants to be booted in place of one that cannot
-/// be started. Where the default is an entry of the Boot Loader Specification, none of these is.
-fn mark(menu: &[Item], leaves: &Leaves, default: &str, fallback: &str, found: &mut Found) {
-    let leaf = |default: &str| {
-        let (head, _) = menu::split_default(default);
-        position(menu, &head).map(|at| leaves.get(at).copied().flatten())
-    };
-    let Some(chosen) = leaf(default) else { return };
-    let chosen = chosen.or_else(|| fallback.split_ascii_whitespace().find_map(|word| leaf(word).flatten()));
-    if let Some(entry) = chosen.and_then(|at| found.entries.get_mut(at)) {
-        entry.default = true;
-    }
+/// The default of a menu: what its owner names, or names in place of an entry that starts nothing here (`kept`). None
+/// where that is an entry of the Boot Loader Specification.
+fn default_of(
+    menu: &[Item],
+    leaves: &Leaves,
+    default: &str,
+    fallback: &str,
+    kept: Option<usize>,
+) -> Option<usize> {
+    let item = |default: &str| position(menu, &menu::split_default(default).0);
+    let leaf = |at: usize| leaves.get(at).copied().flatten();
+    let chosen = leaf(item(default)?);
+    let mut others = fallback.split_ascii_whitespace().filter_map(|word| item(word).and_then(leaf));
+    let is_kept = chosen.is_none() || chosen == kept;
+    others.find(|at| is_kept && Some(*at) != kept).or(chosen)
 }
 
 /// Runs any bytes as a script of a machine without volumes.
@@ -179,7 +186,7 @@ pub fn fuzz(data: &[u8]) {
     let volumes = Volumes::from_volumes(Vec::new());
     let environment = Environment::new(Arch::X86_64, "hd0,gpt1", "(hd0,gpt1)/boot/grub", "");
     let source = Source { volume: VolumeId(0), path: "/grub.cfg".into(), kind: Kind::Grub };
-    let shares = Shares::new(&volumes);
-    let mut grub = Interpreter::new(&volumes, shares.disk(0), environment, true);
+    let budget = Budget::new(Rc::clone(Shares::new(&volumes).disk(0)));
+    let mut grub = Interpreter::new(&volumes, environment, budget, true);
     let _ = run(&mut grub, &String::from_utf8_lossy(data), &source, &mut Found::default());
 }

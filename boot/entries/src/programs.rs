@@ -15,7 +15,7 @@ use crate::{Access, Arch, Entry, File, Kind, Program, Source, Start, merge::Menu
 /// Folders below `/EFI` that are looked at.
 const MOST: usize = 64;
 /// What telling whether a program is our own reads of it: its headers, and a section.
-const HEAD: usize = 8 * 1024;
+pub const HEAD: usize = 8 * 1024;
 
 /// The programs of a volume, but for those that are this very program.
 pub fn find(search: &Search<'_>, volume: &Volume) -> Menu {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! One discovery: which finder looks where, and in which order.
 
-use alloc::vec::Vec;
-use core::ops::Range;
+use alloc::{rc::Rc, vec::Vec};
+use core::{mem::take, ops::Range};
 
 use vfs::{Volume, Volumes};
 
 use crate::{
-    Arch, Entry, Found, Scope, Start, bls,
+    Arch, Entry, Found, Kind, Scope, Start, bls,
     budget::{Budget, Share},
     extlinux,
     glob::{self, Systems},
@@ -44,7 +44,7 @@ impl<'a> Search<'a> {
     }
 
     /// What the configuration of a volume may use.
-    pub fn share(&self, volume: &Volume) -> &Share {
+    pub fn share(&self, volume: &Volume) -> &Rc<Share> {
         self.budget.of(volume)
     }
 
@@ -58,13 +58,17 @@ impl<'a> Search<'a> {
         let systems = Systems::new(self.volumes, &self.budget);
         let (mut menus, mut seen) = (Vec::<Menu>::new(), grub::Seen::default());
         for volume in &self.wanted {
-            menus.extend(grub::find(&self, volume, &mut seen));
+            let menu = grub::find(&self, volume, &mut seen);
+            add(menu, &mut menus, &mut seen);
         }
         for volume in &self.wanted {
-            menus.extend(grub::find_vendors(&self, volume, &mut seen));
+            for folder in grub::vendors(&self, volume) {
+                let menu = grub::find_in(&self, volume, &folder, &mut seen);
+                add(menu, &mut menus, &mut seen);
+            }
         }
-        let of_type_1 = bls::find(&self, &seen.blscfg, &mut menus);
-        menus.extend(of_type_1);
+        let of_bls = bls::find(&self, &seen.blscfg, &mut menus);
+        menus.extend(of_bls);
         menus.extend(self.wanted.iter().filter_map(|volume| extlinux::find(&self, volume)));
         for volume in &self.wanted {
             if !is_served(&menus, volume) {
@@ -75,6 +79,7 @@ impl<'a> Search<'a> {
             menus.extend(self.wanted.iter().map(|volume| glob::find_modules(&self, &systems, volume)));
         }
         menus.extend(self.wanted.iter().map(|volume| programs::find(&self, volume)));
+        menus.iter_mut().for_each(|menu| self.drop_own(menu));
         let mut found = merge::merge(self.volumes, menus);
         self.complete(&systems, &mut found.entries);
         ids::settle(&mut found.entries);
@@ -82,6 +87,31 @@ impl<'a> Search<'a> {
         found.spent = self.budget.spent();
         found.problems = self.budget.problems();
         found
+    }
+
+    /// Leaves out entries that start the program that asks: it would start itself for ever.
+    fn drop_own(&self, menu: &mut Menu) {
+        let default = menu.default.take();
+        for (i, entry) in take(&mut menu.entries).into_iter().enumerate() {
+            if self.starts_own(&entry) {
+                continue;
+            }
+            if default == Some(i) {
+                menu.default = Some(menu.entries.len());
+            }
+            menu.entries.push(entry);
+        }
+    }
+
+    fn starts_own(&self, entry: &Entry) -> bool {
+        // Unified kernel images are none, and other programs were asked about when they were found.
+        let is_asked = matches!(entry.source.kind, Kind::Uki | Kind::Efi);
+        let Start::Program(program) = &entry.start else { return false };
+        let volume = self.volumes.get(program.file.volume).filter(|_| !is_asked);
+        let path = str::from_utf8(&program.file.path).ok();
+        volume.zip(path).is_some_and(|(volume, path)| {
+            self.share(volume).bytes.charge(programs::HEAD).is_ok() && self.is_own(volume, path)
+        })
     }
 
     /// A kernel whose entry gives it no word gets the command line that the system's files give. One that has words is
@@ -100,6 +130,14 @@ impl<'a> Search<'a> {
             }
         }
     }
+}
+
+/// Adds the menu of a script, and says to what it shows that it is this one.
+fn add(menu: Option<Menu>, menus: &mut Vec<Menu>, seen: &mut grub::Seen) {
+    let Some(menu) = menu else { return };
+    seen.blscfg.iter_mut().skip(seen.placed).for_each(|cfg| cfg.script = menus.len());
+    seen.placed = seen.blscfg.len();
+    menus.push(menu);
 }
 
 /// Whether a configuration stands on a volume or starts something of it.

@@ -3,7 +3,7 @@
 //!
 //! Source: loader.conf(5) of systemd 262. Only what chooses an entry counts here.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{format, string::String};
 
 use menu::Wait;
 use vfs::Volume;
@@ -26,11 +26,11 @@ pub fn read(search: &Search<'_>, volumes: &[&Volume], candidates: &[Candidate]) 
     let is_default = |candidate: &Candidate| is_meant(settings.default, &candidate.name.id);
     let lock = || format!("{volume} {PATH}: editor no");
     Menu {
-        entries: Vec::new(),
         default: candidates.iter().position(is_default),
         starts_last: settings.default == SAVED,
         wait: settings.wait,
         locks: settings.is_locked.then(lock).into_iter().collect(),
+        ..Menu::default()
     }
 }
 

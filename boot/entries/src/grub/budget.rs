@@ -1,45 +1,45 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! How much scripts may do: no honest menu comes near, and no other can hang the machine or fill its memory.
 
-use alloc::string::String;
+use alloc::{rc::Rc, string::String};
 use core::cell::Cell;
 
 use crate::{Error, budget::Share};
 
 /// Copying this many bytes takes about as long as running a small command.
-const BYTES_PER_STEP: usize = 64;
-/// A look at a disk, in steps.
-const STEPS_PER_LOOKUP: usize = 100;
+const BYTES_PER_STEP: u64 = 64;
+/// A look at a disk, in steps: at most 10,000 of them.
+const STEPS_PER_LOOKUP: u64 = 100;
 /// A folder without an index is read up to the name that is looked for: bytes that take a step.
 const FOLDER_BYTES_PER_STEP: u64 = 16;
 /// Words and their parts in one script with those it includes: some hundred bytes of memory each.
 const MOST_PARTS: u64 = 65_536;
 /// Bytes of one script with those it includes, files and arguments of `eval`.
 pub const MOST_SCRIPT: u64 = 1024 * 1024;
-/// Bytes of everything that the menu of one script keeps: titles, arguments, command lines, variables.
-const MOST_MENU: u64 = 1024 * 1024;
 
-/// What one script used. Its steps are its disk's: a command is one, and so is each part of its words and each
-/// [`BYTES_PER_STEP`] of their values.
-pub struct Budget<'a> {
-    share: &'a Share,
+/// What one script did, and its disk's.
+pub struct Budget {
+    share: Rc<Share>,
     parts: Cell<u64>,
     script: Cell<u64>,
-    menu: Cell<u64>,
 }
 
-impl<'a> Budget<'a> {
+impl Budget {
     /// Of a script that was not run yet.
-    pub fn new(share: &'a Share) -> Self {
-        Self { share, parts: Cell::new(0), script: Cell::new(0), menu: Cell::new(0) }
+    pub fn new(share: Rc<Share>) -> Self {
+        Self { share, parts: Cell::new(0), script: Cell::new(0) }
+    }
+
+    /// What the disk of the script may use.
+    pub fn share(&self) -> &Share {
+        &self.share
     }
 
     /// One command whose words became this many arguments with these bytes.
     pub fn command(&self, line: u32, arguments: usize, bytes: usize) -> Result<(), Error> {
-        let steps = bytes.checked_div(BYTES_PER_STEP).unwrap_or(0);
-        // More than there are is as good as any other number.
-        let steps = steps.saturating_add(arguments).saturating_add(1);
-        self.share.steps.charge(steps).map_err(|error| in_line(error, line))
+        let steps = number(bytes).checked_div(BYTES_PER_STEP).unwrap_or(0);
+        self.step(steps.saturating_add(number(arguments)).saturating_add(1));
+        self.check(line)
     }
 
     /// Copying this many bytes.
@@ -49,19 +49,21 @@ impl<'a> Budget<'a> {
 
     /// Whether a disk may be looked at once more; if not, [`check`](Self::check) fails from now on.
     pub fn lookup(&self) -> bool {
-        self.share.steps.charge(STEPS_PER_LOOKUP).is_ok()
+        self.step(STEPS_PER_LOOKUP);
+        !self.share.steps.is_used_up()
     }
 
     /// The same for a name in a folder of this many bytes.
     pub fn lookup_in(&self, folder: u64) -> bool {
-        let steps = folder.checked_div(FOLDER_BYTES_PER_STEP).unwrap_or(0);
-        self.share.steps.charge(usize::try_from(steps).unwrap_or(usize::MAX)).is_ok() && self.lookup()
+        self.step(folder.checked_div(FOLDER_BYTES_PER_STEP).unwrap_or(0));
+        self.lookup()
     }
 
     /// # Errors
     /// [`Error::Limit`] when the steps are used up.
     pub fn check(&self, line: u32) -> Result<(), Error> {
-        self.share.steps.fits(1).map_err(|error| in_line(error, line))
+        let (limit, is_used_up) = (self.share.steps.most(), self.share.steps.is_used_up());
+        if is_used_up { Err(Error::Limit { line, what: "steps", limit }) } else { Ok(()) }
     }
 
     /// One more word, or part of one.
@@ -77,15 +79,20 @@ impl<'a> Budget<'a> {
 
     /// This many bytes that stay until the menu is complete.
     pub fn menu(&self, line: u32, bytes: usize) -> Result<(), Error> {
-        add(&self.menu, number(bytes), line, "bytes of a menu", MOST_MENU)
+        let limit = self.share.menus.most();
+        self.share.menus.charge(bytes).map_err(|_| Error::Limit { line, what: "bytes of a menu", limit })
+    }
+
+    /// That they are used up is said by [`check`](Self::check).
+    fn step(&self, steps: u64) {
+        let _ = self.share.steps.add(steps);
     }
 }
 
-/// The limit of the disk's steps, met in this line.
-fn in_line(error: Error, line: u32) -> Error {
-    match error {
-        Error::Budget { limit, .. } => Error::Limit { line, what: "steps", limit },
-        other => other,
+#[cfg(test)]
+impl Default for Budget {
+    fn default() -> Self {
+        Self::new(Rc::clone(crate::budget::Budget::new(&vfs::Volumes::default()).disk(0)))
     }
 }
 

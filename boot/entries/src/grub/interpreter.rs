@@ -19,7 +19,7 @@ use super::{
     parser::{Block, Script, Statement},
     users::Users,
 };
-use crate::{Error, Problem, budget::Share};
+use crate::{Error, Problem};
 
 /// Blocks and calls that are open at one time: the stack of firmware is small.
 const DEEPEST: u32 = 40;
@@ -76,9 +76,7 @@ pub struct Interpreter<'a> {
     pub boot: Boot,
     /// The body of an entry runs.
     pub is_in_entry: bool,
-    /// What the disk of the configuration may use.
-    pub share: &'a Share,
-    pub budget: Rc<Budget<'a>>,
+    pub budget: Rc<Budget>,
     pub is_x86: bool,
     /// The files that are being run, for messages.
     pub files: Vec<String>,
@@ -95,7 +93,7 @@ pub struct Interpreter<'a> {
 }
 
 impl<'a> Interpreter<'a> {
-    pub fn new(volumes: &'a Volumes, share: &'a Share, environment: Environment, is_x86: bool) -> Self {
+    pub fn new(volumes: &'a Volumes, environment: Environment, budget: Budget, is_x86: bool) -> Self {
         Self {
             volumes,
             here: Context { environment, menu: Vec::new() },
@@ -104,8 +102,7 @@ impl<'a> Interpreter<'a> {
             calls: Vec::new(),
             boot: Boot::default(),
             is_in_entry: false,
-            share,
-            budget: Rc::new(Budget::new(share)),
+            budget: Rc::new(budget),
             is_x86,
             files: Vec::new(),
             notes: Vec::new(),
