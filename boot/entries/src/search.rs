@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! One discovery: which finder looks where, and in which order.
 
-use alloc::{rc::Rc, vec::Vec};
+use alloc::vec::Vec;
 use core::{mem::take, ops::Range};
 
 use vfs::{Volume, Volumes};
@@ -44,7 +44,7 @@ impl<'a> Search<'a> {
     }
 
     /// What the configuration of a volume may use.
-    pub fn share(&self, volume: &Volume) -> &Rc<Share> {
+    pub fn share(&self, volume: &Volume) -> &Share {
         self.budget.of(volume)
     }
 
@@ -58,17 +58,13 @@ impl<'a> Search<'a> {
         let systems = Systems::new(self.volumes, &self.budget);
         let (mut menus, mut seen) = (Vec::<Menu>::new(), grub::Seen::default());
         for volume in &self.wanted {
-            let menu = grub::find(&self, volume, &mut seen);
-            add(menu, &mut menus, &mut seen);
+            menus.extend(grub::find(&self, volume, &mut seen));
         }
         for volume in &self.wanted {
-            for folder in grub::vendors(&self, volume) {
-                let menu = grub::find_in(&self, volume, &folder, &mut seen);
-                add(menu, &mut menus, &mut seen);
-            }
+            menus.extend(grub::find_vendors(&self, volume, &mut seen));
         }
-        let of_bls = bls::find(&self, &seen.blscfg, &mut menus);
-        menus.extend(of_bls);
+        let of_type_1 = bls::find(&self, &seen.blscfg, &mut menus);
+        menus.extend(of_type_1);
         menus.extend(self.wanted.iter().filter_map(|volume| extlinux::find(&self, volume)));
         for volume in &self.wanted {
             if !is_served(&menus, volume) {
@@ -130,14 +126,6 @@ impl<'a> Search<'a> {
             }
         }
     }
-}
-
-/// Adds the menu of a script, and says to what it shows that it is this one.
-fn add(menu: Option<Menu>, menus: &mut Vec<Menu>, seen: &mut grub::Seen) {
-    let Some(menu) = menu else { return };
-    seen.blscfg.iter_mut().skip(seen.placed).for_each(|cfg| cfg.script = menus.len());
-    seen.placed = seen.blscfg.len();
-    menus.push(menu);
 }
 
 /// Whether a configuration stands on a volume or starts something of it.

@@ -235,3 +235,30 @@ fn a_default_beside_entries_of_type_1_is_what_it_names() {
         assert_eq!(found.entries.iter().filter(|entry| entry.default).count(), 1);
     }
 }
+
+#[test]
+fn a_menu_has_settings_for_entries_of_type_1() {
+    let cfg = "set superusers=root\npassword root x\npassword kiosk y\nset default_kernelopts='root=UUID=d ro $more'\n\
+               set more=quiet\nset early_initrd='ucode.img more.img'\nset blsdir=/entries/here/\nset grub_users=kiosk\nblscfg\n";
+    let entry = |lines: &str| format!("title T\nversion 1\nlinux /boot/k\n{lines}");
+    let tree = Tree::new()
+        .uuid("u")
+        .file("/grub2/grub.cfg", cfg)
+        .file("/entries/here/a.conf", entry("initrd /i/rd\noptions own\n"))
+        .file("/entries/here/b.conf", entry("options $none\ngrub_users $none\n"))
+        .file("/entries/here/c.conf", entry("grub_users $grub_users\n"));
+    let found = find(vec![("hd0,gpt1", tree)]);
+    let of =
+        |id: &str| found.entries.iter().find(|entry| entry.id == id).unwrap_or_else(|| panic!("{found:?}"));
+    let kernel = |id: &str| {
+        let linux = of(id).linux().unwrap();
+        let initrd = linux.initrd.iter().map(|file| String::from_utf8(file.path.clone()).unwrap());
+        (linux.options.clone(), initrd.collect::<Vec<_>>().join(" "))
+    };
+    assert_eq!(kernel("a.conf"), ("own".into(), "/i/ucode.img /i/more.img /i/rd".into()));
+    let usual = ("root=UUID=d ro quiet".into(), "/boot/ucode.img /boot/more.img".into());
+    assert_eq!((kernel("b.conf"), kernel("c.conf")), (usual.clone(), usual));
+    assert_eq!((users(of("a.conf")), users(of("b.conf"))), (None, None));
+    assert_eq!(users(of("c.conf")), Some(vec!["kiosk", "root"]));
+    assert_eq!(found.locks, ["hd0,gpt1 /grub2/grub.cfg: superusers"]);
+}

@@ -11,7 +11,7 @@ use super::{
     interpreter::Interpreter,
     place,
 };
-use crate::File;
+use crate::{Error, File};
 
 /// Components of a path; honest ones have fewer than ten.
 const MOST_COMPONENTS: usize = 32;
@@ -44,8 +44,16 @@ impl Interpreter<'_> {
     pub fn read(&self, path: &str, limit: u64) -> Option<(File, String)> {
         let file = self.file(path)?;
         let node = self.node(self.volumes.get(file.volume)?, &file.path)?;
-        let bytes = self.budget.share().read_node(&node, limit).ok()?;
+        let bytes = self.told(self.share.read_node(&node, limit))?;
         Some((file, String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// What a disk says; that its share of all looks at disks is used up is a problem, and the rest is an answer.
+    pub fn told<T>(&self, answer: Result<T, Error>) -> Option<T> {
+        if let Err(error @ Error::Budget { .. }) = &answer {
+            self.share.note(self.files.last().cloned().unwrap_or_default(), error.clone());
+        }
+        answer.ok()
     }
 
     /// Pays for the folders on the way to a file: each may have to be read up to the name.
@@ -60,6 +68,8 @@ impl Interpreter<'_> {
                 return None;
             }
         }
+        let names = path.split(|byte| *byte == b'/').count();
+        self.told(self.share.lookups.charge(names))?;
         self.budget.lookup().then_some(())
     }
 }

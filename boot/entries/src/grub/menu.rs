@@ -27,8 +27,6 @@ pub struct Collector<'a, 'b> {
     pub grub: &'b mut Interpreter<'a>,
     pub source: &'b Source,
     pub found: &'b mut Found,
-    /// Entries that were there before.
-    pub first: usize,
     /// What the owner of the menu wants where the default cannot be started.
     pub has_fallback: bool,
 }
@@ -75,7 +73,7 @@ impl Collector<'_, '_> {
                 depth: level.depth,
             };
             leaves.push(self.item(item, chosen)?);
-            if self.found.entries.len().saturating_sub(self.first) > MOST {
+            if self.found.entries.len() > MOST {
                 return Err(Error::Limit { line: item.line, what: "menu entries", limit: 1000 });
             }
         }
@@ -175,7 +173,7 @@ impl Collector<'_, '_> {
             default: false,
             access: chosen.access,
         };
-        self.grub.budget.share().entry(&entry)?;
+        self.grub.share.entry(&entry)?;
         self.found.entries.push(entry);
         Ok(self.found.entries.len().checked_sub(1))
     }

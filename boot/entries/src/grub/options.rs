@@ -199,10 +199,10 @@ mod tests {
         value("hint", Some('h')),
     ];
 
-    fn parse(
-        line: &str,
-        keeps_unknown: bool,
-    ) -> Result<(Vec<(&'static str, Option<String>)>, Vec<String>), Refusal> {
+    /// Options with their values, and what is none.
+    type Parsed = (Vec<(&'static str, Option<String>)>, Vec<String>);
+
+    fn parse(line: &str, keeps_unknown: bool) -> Result<Parsed, Refusal> {
         let words: Vec<String> = line.split_terminator(' ').map(String::from).collect();
         let given = Syntax { options: &OPTIONS, keeps_unknown }.parse(&words)?;
         let options = given.options.iter().map(|(name, value)| (*name, value.map(String::from))).collect();

@@ -136,7 +136,7 @@ fn leaf(run: &Run) -> Option<Leaf> {
         file: match call.arguments.first() {
             Some(path) if !path.contains('+') => place(call, path),
             // What leads to another disk: the command itself.
-            _ => [&[call.command.clone()], call.arguments.as_slice()].concat().join(" "),
+            _ => [std::slice::from_ref(&call.command), call.arguments.as_slice()].concat().join(" "),
         },
         options: match call.command.as_str() {
             "linux" => Some(command_line(&call.arguments[1..])),
