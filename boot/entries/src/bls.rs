@@ -15,7 +15,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::cmp::Ordering;
+use core::{cmp::Ordering, mem::take};
 
 use filesystem::FileType;
 use vfs::{Node, Volume};
@@ -63,15 +63,16 @@ impl Candidate {
     }
 }
 
-/// The entries of each disk; `blscfg`: the scripts of GRUB that show entries of type 1 in their menu.
-pub fn find(search: &Search<'_>, blscfg: &[BlsCfg], scripts: &mut [Menu]) -> Vec<Menu> {
+/// The entries of each disk; `blscfg`: the scripts of GRUB that show entries of type 1 in their menu, which is one of
+/// `menus` and becomes a part of the new one.
+pub fn find(search: &Search<'_>, blscfg: &[BlsCfg], menus: &mut [Menu]) -> Vec<Menu> {
     let disks =
         search.wanted.iter().map(|volume| volume.disk()).max().map_or(0, |last| last.saturating_add(1));
-    (0..disks).map(|disk| of_disk(search, disk, blscfg, scripts)).collect()
+    (0..disks).map(|disk| of_disk(search, disk, blscfg, menus)).collect()
 }
 
 /// One list of all volumes of a disk, as systemd-boot makes it of the EFI system partition and XBOOTLDR.
-fn of_disk(search: &Search<'_>, disk: usize, blscfg: &[BlsCfg], scripts: &mut [Menu]) -> Menu {
+fn of_disk(search: &Search<'_>, disk: usize, blscfg: &[BlsCfg], menus: &mut [Menu]) -> Menu {
     let volumes: Vec<&Volume> =
         search.wanted.iter().copied().filter(|volume| volume.disk() == disk).collect();
     let mut candidates = Vec::new();
@@ -87,11 +88,25 @@ fn of_disk(search: &Search<'_>, disk: usize, blscfg: &[BlsCfg], scripts: &mut [M
     }
     let script = blscfg.iter().find(|cfg| volumes.iter().any(|volume| volume.id() == cfg.volume));
     let mut menu = match script {
-        Some(cfg) => in_script(cfg, &candidates, scripts),
+        Some(cfg) => shown(cfg, &candidates, menus),
         None => settings::read(search, &volumes, &candidates),
     };
-    menu.entries = candidates.into_iter().map(|candidate| candidate.entry).collect();
+    menu.entries.splice(0..0, candidates.into_iter().map(|candidate| candidate.entry));
     menu
+}
+
+/// The menu of GRUB that shows these entries, with its own ones.
+fn shown(cfg: &BlsCfg, candidates: &[Candidate], menus: &mut [Menu]) -> Menu {
+    let is_it = |menu: &&mut Menu| menu.entries.first().map(|entry| &entry.source) == cfg.source.as_ref();
+    let own = menus.iter_mut().find(is_it).map(take).unwrap_or_default();
+    // The list of both has fewer entries than usize::MAX.
+    let behind = |place: usize| place.saturating_add(candidates.len());
+    let default = match cfg.preferred(candidates.len(), &|name| by_name(candidates, name)) {
+        Preferred::Bls(at) => Some(at),
+        Preferred::Own(place) => Some(behind(place)),
+        Preferred::Settled => own.default.map(behind),
+    };
+    Menu { default, wait: cfg.wait, ..own }
 }
 
 /// Whether two files say the same, and are one that is reached by two paths.
@@ -177,15 +192,15 @@ fn files<'a>(share: &Share, volume: &'a Volume, folder: &str, suffix: &str) -> V
 
 fn type_1(search: &Search<'_>, volume: &Volume, blscfg: &[BlsCfg], found: &mut Vec<Candidate>) {
     let share = search.share(volume);
-    let script = blscfg.iter().find(|cfg| cfg.volume == volume.id());
-    let variables = match script {
+    let cfg = blscfg.iter().find(|cfg| cfg.volume == volume.id());
+    let variables = match cfg {
         Some(cfg) => Some(Variables::new(cfg.variables.clone())),
         None => block_of(share, volume),
     };
-    let folder = conf::Folder { volume, share, arch: search.arch(), variables, script };
-    // `blsdir` of the script takes the place of the usual ones.
-    let named = script.and_then(|cfg| cfg.folder.as_deref());
-    for path in named.as_slice().iter().chain(FOLDERS.iter().filter(|_| named.is_none())) {
+    let folder = conf::Folder { volume, share, arch: search.arch(), variables, cfg };
+    // `blsdir` takes the place of the usual ones.
+    let named = cfg.and_then(|cfg| cfg.folder.as_deref());
+    for path in named.into_iter().chain(FOLDERS.into_iter().filter(|_| named.is_none())) {
         let files = files(share, volume, path, ".conf");
         found.extend(candidates(share, volume, files, &|file, node| {
             let bytes = share.read_node(node, LARGEST)?;
@@ -219,22 +234,6 @@ fn order(a: &Candidate, b: &Candidate) -> Ordering {
         .then_with(|| newer(&a.name.id, &b.name.id))
         .then_with(|| b.name.left.cmp(&a.name.left))
         .then_with(|| a.name.done.cmp(&b.name.done))
-}
-
-/// What the menu of a script says about the entries that it shows.
-fn in_script(cfg: &BlsCfg, candidates: &[Candidate], scripts: &mut [Menu]) -> Menu {
-    let script = scripts.get_mut(cfg.script);
-    let wait = script.as_ref().and_then(|script| script.wait);
-    match cfg.preferred(candidates.len(), &|name| by_name(candidates, name)) {
-        Preferred::Bls(at) => Menu { default: Some(at), wait, ..Menu::default() },
-        Preferred::Own(place) => {
-            if let Some(script) = script {
-                script.default = Some(place);
-            }
-            Menu { yields: true, ..Menu::default() }
-        }
-        Preferred::Settled => Menu { yields: true, ..Menu::default() },
-    }
 }
 
 /// GRUB names an entry by its identifier (without `.conf`) or title.

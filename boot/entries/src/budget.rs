@@ -5,7 +5,7 @@
 //! Each disk has an equal share of every limit. Work is charged to the disk whose configuration asks for it, whatever
 //! disk it looks at.
 
-use alloc::{rc::Rc, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 use core::cell::Cell;
 
 use vfs::{Node, Volume, Volumes};
@@ -48,9 +48,9 @@ pub struct Spent {
 
 /// The shares of all disks.
 pub struct Budget {
-    disks: Vec<Rc<Share>>,
+    disks: Vec<Share>,
     /// Of a disk that is none of them: nothing.
-    none: Rc<Share>,
+    none: Share,
 }
 
 impl Budget {
@@ -59,18 +59,17 @@ impl Budget {
         let last = volumes.all().iter().map(Volume::disk).max();
         let count = last.map_or(1, |last| last.saturating_add(1));
         let parts = u64::try_from(count).unwrap_or(u64::MAX);
-        let disks =
-            (0..count).map(|_| Rc::new(Share::new(|most| most.checked_div(parts).unwrap_or(0)))).collect();
-        Self { disks, none: Rc::new(Share::new(|_| 0)) }
+        let disks = (0..count).map(|_| Share::new(|most| most.checked_div(parts).unwrap_or(0))).collect();
+        Self { disks, none: Share::new(|_| 0) }
     }
 
     /// The share of the disk that a volume stands on.
-    pub fn of(&self, volume: &Volume) -> &Rc<Share> {
+    pub fn of(&self, volume: &Volume) -> &Share {
         self.disk(volume.disk())
     }
 
     /// The share of a disk.
-    pub fn disk(&self, disk: usize) -> &Rc<Share> {
+    pub fn disk(&self, disk: usize) -> &Share {
         self.disks.get(disk).unwrap_or(&self.none)
     }
 
@@ -206,7 +205,6 @@ impl Share {
 }
 
 /// One resource.
-#[derive(Debug)]
 pub struct Account {
     what: &'static str,
     most: u64,
@@ -231,24 +229,10 @@ impl Account {
         if is_over { Err(self.limit()) } else { Ok(()) }
     }
 
-    /// As [`charge`](Self::charge).
-    ///
-    /// # Errors
-    /// [`Error::Budget`]
-    pub fn add(&self, amount: u64) -> Result<(), Error> {
+    fn add(&self, amount: u64) -> Result<(), Error> {
         let used = self.used.get().checked_add(amount).filter(|used| *used <= self.most);
         self.used.set(used.unwrap_or(self.most));
         used.map(|_| ()).ok_or_else(|| self.limit())
-    }
-
-    /// Whether nothing is left.
-    pub fn is_used_up(&self) -> bool {
-        self.used.get() >= self.most
-    }
-
-    /// The limit.
-    pub fn most(&self) -> u64 {
-        self.most
     }
 
     fn limit(&self) -> Error {
@@ -290,6 +274,11 @@ impl<'a> Text<'a> {
             self.push(" ")?;
         }
         self.push(word)
+    }
+
+    /// Whether there is none yet.
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty()
     }
 
     /// The text.

@@ -25,7 +25,7 @@ mod regex;
 mod users;
 mod wildcards;
 
-use alloc::{format, rc::Rc, string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 use core::mem::take;
 
 use ::menu::Wait;
@@ -34,7 +34,6 @@ use vfs::{Volume, VolumeId, Volumes};
 use crate::{
     Access, Arch, Error, File, Found, Kind, Source, budget::Budget as Shares, merge::Menu, search::Search,
 };
-use budget::Budget;
 use environment::Environment;
 use interpreter::Interpreter;
 use item::Item;
@@ -47,7 +46,6 @@ pub use grubenv::variables as environment_block;
 const FOLDERS: [&str; 4] = ["/boot/grub", "/boot/grub2", "/grub", "/grub2"];
 /// Folders in `/EFI` that are looked at.
 const MOST_VENDORS: usize = 64;
-
 /// Configurations that were run already: their volume and a checksum of their text, so that a file counts once
 /// by whatever path it is reached.
 #[derive(Debug, Default)]
@@ -55,8 +53,6 @@ pub struct Seen {
     scripts: Vec<(VolumeId, u64)>,
     /// Scripts that show entries of the Boot Loader Specification.
     pub blscfg: Vec<BlsCfg>,
-    /// So many of these know their script's menu.
-    pub placed: usize,
 }
 
 impl Seen {
@@ -73,29 +69,28 @@ impl Seen {
     }
 }
 
-/// The folders of a volume with a grub.cfg of a system: the first that has one counts.
+/// What the grub.cfg of a volume offers, if it has one.
 pub fn find(search: &Search<'_>, volume: &Volume, seen: &mut Seen) -> Option<Menu> {
     FOLDERS.iter().find_map(|folder| find_in(search, volume, folder, seen))
 }
 
-/// The folders `/EFI/*` of a volume. Most of their scripts only lead to one that was found already.
-pub fn vendors(search: &Search<'_>, volume: &Volume) -> Vec<String> {
+/// What the files `/EFI/*/grub.cfg` of a volume offer. Most only lead to one that was found already.
+pub fn find_vendors(search: &Search<'_>, volume: &Volume, seen: &mut Seen) -> Vec<Menu> {
     let share = search.share(volume);
     let names = match share.names(volume, b"/EFI") {
         Ok(names) => names,
+        Err(error) if error.is_absent() => return Vec::new(),
         Err(error) => {
-            if !error.is_absent() {
-                share.note(format!("{} /EFI", volume.name()), error);
-            }
+            share.note(format!("{} /EFI", volume.name()), error);
             return Vec::new();
         }
     };
     let names = names.into_iter().take(MOST_VENDORS).filter_map(|(name, _)| String::from_utf8(name).ok());
-    names.map(|name| format!("/EFI/{name}")).collect()
+    names.filter_map(|name| find_in(search, volume, &format!("/EFI/{name}"), seen)).collect()
 }
 
 /// The menu of the grub.cfg in a folder; none where there is no such file.
-pub fn find_in(search: &Search<'_>, volume: &Volume, folder: &str, seen: &mut Seen) -> Option<Menu> {
+fn find_in(search: &Search<'_>, volume: &Volume, folder: &str, seen: &mut Seen) -> Option<Menu> {
     let share = search.share(volume);
     let path = format!("{folder}/grub.cfg");
     let object = format!("{} {path}", volume.name());
@@ -108,7 +103,7 @@ pub fn find_in(search: &Search<'_>, volume: &Volume, folder: &str, seen: &mut Se
         }
     };
     // That the steps are used up was said where it happened.
-    if !seen.insert(volume.id(), &text) || share.steps.is_used_up() {
+    if !seen.insert(volume.id(), &text) || share.steps.fits(1).is_err() {
         return Some(Menu::default());
     }
     let prefix = format!("({}){folder}", volume.name());
@@ -116,15 +111,20 @@ pub fn find_in(search: &Search<'_>, volume: &Volume, folder: &str, seen: &mut Se
     let program = if folder.starts_with("/EFI/") { folder } else { "/EFI/BOOT" };
     let cmdpath = format!("({}){program}", volume.name());
     let environment = Environment::new(search.arch(), volume.name(), &prefix, &cmdpath);
-    let budget = Budget::new(Rc::clone(share));
-    let mut grub = Interpreter::new(search.volumes, environment, budget, search.arch() == Arch::X86_64);
+    let is_x86 = search.arch() == Arch::X86_64;
+    let mut grub = Interpreter::new(search.volumes, share, environment, is_x86);
     grub.seen = take(seen);
+    let shown = grub.seen.blscfg.len();
     let source = Source { volume: volume.id(), path, kind: Kind::Grub };
     let mut found = Found::default();
     let outcome = run(&mut grub, &text, &source, &mut found);
-    *seen = grub.seen;
-    let problems = found.problems.into_iter().chain(grub.notes);
+    let problems = found.problems.drain(..).chain(grub.notes.drain(..));
     problems.for_each(|problem| share.note(problem.object, problem.error));
+    *seen = grub.seen;
+    for cfg in seen.blscfg.iter_mut().skip(shown) {
+        cfg.wait = found.wait;
+        cfg.source = Some(source.clone());
+    }
     if let Err(error) = outcome {
         share.note(object, error);
     }
@@ -186,7 +186,7 @@ pub fn fuzz(data: &[u8]) {
     let volumes = Volumes::from_volumes(Vec::new());
     let environment = Environment::new(Arch::X86_64, "hd0,gpt1", "(hd0,gpt1)/boot/grub", "");
     let source = Source { volume: VolumeId(0), path: "/grub.cfg".into(), kind: Kind::Grub };
-    let budget = Budget::new(Rc::clone(Shares::new(&volumes).disk(0)));
-    let mut grub = Interpreter::new(&volumes, environment, budget, true);
+    let shares = Shares::new(&volumes);
+    let mut grub = Interpreter::new(&volumes, shares.disk(0), environment, true);
     let _ = run(&mut grub, &String::from_utf8_lossy(data), &source, &mut Found::default());
 }

@@ -19,33 +19,29 @@ pub struct Menu {
     pub starts_last: bool,
     /// How long it waits; none where it does not say.
     pub wait: Option<Wait>,
-    /// Whether it stands in another menu, which says what is the default.
-    pub yields: bool,
     /// Why its command lines must not be edited.
     pub locks: Vec<String>,
 }
 
 /// One list: by disk, on a disk by kind; programs that bring a loader of their own come last.
 ///
-/// The first menu with entries of its own decides: its default is the default, and its time is the time. Where there is an entry, exactly one is the default.
+/// The first menu with entries decides: its default is the default, and its time is the time. Where
+/// there is an entry, exactly one is the default.
 pub fn merge(volumes: &Volumes, mut menus: Vec<Menu>) -> Found {
     menus.sort_by_key(|menu| menu.entries.first().map(|entry| place(volumes, entry)));
-    let decides = menus.iter().position(|menu| !menu.entries.is_empty() && !menu.yields).unwrap_or(0);
     let mut found = Found::default();
-    for (i, menu) in menus.into_iter().enumerate() {
+    for menu in menus {
         found.locks.extend(menu.locks);
+        if menu.entries.is_empty() {
+            continue;
+        }
+        let decides = found.entries.is_empty();
         let default = menu.default.unwrap_or(0);
-        if i == decides {
+        if decides {
             (found.wait, found.starts_last) = (menu.wait, menu.starts_last);
         }
-        for (number, entry) in menu.entries.into_iter().enumerate() {
-            found.entries.push(Entry { default: i == decides && number == default, ..entry });
-        }
-    }
-    if !found.entries.iter().any(|entry| entry.default)
-        && let Some(first) = found.entries.first_mut()
-    {
-        first.default = true;
+        let entries = menu.entries.into_iter().enumerate();
+        found.entries.extend(entries.map(|(i, entry)| Entry { default: decides && i == default, ..entry }));
     }
     found
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! One discovery: which finder looks where, and in which order.
 
-use alloc::{rc::Rc, vec::Vec};
+use alloc::vec::Vec;
 use core::{mem::take, ops::Range};
 
 use vfs::{Volume, Volumes};
@@ -44,7 +44,7 @@ impl<'a> Search<'a> {
     }
 
     /// What the configuration of a volume may use.
-    pub fn share(&self, volume: &Volume) -> &Rc<Share> {
+    pub fn share(&self, volume: &Volume) -> &Share {
         self.budget.of(volume)
     }
 
@@ -58,17 +58,13 @@ impl<'a> Search<'a> {
         let systems = Systems::new(self.volumes, &self.budget);
         let (mut menus, mut seen) = (Vec::<Menu>::new(), grub::Seen::default());
         for volume in &self.wanted {
-            let menu = grub::find(&self, volume, &mut seen);
-            add(menu, &mut menus, &mut seen);
+            menus.extend(grub::find(&self, volume, &mut seen));
         }
         for volume in &self.wanted {
-            for folder in grub::vendors(&self, volume) {
-                let menu = grub::find_in(&self, volume, &folder, &mut seen);
-                add(menu, &mut menus, &mut seen);
-            }
+            menus.extend(grub::find_vendors(&self, volume, &mut seen));
         }
-        let of_bls = bls::find(&self, &seen.blscfg, &mut menus);
-        menus.extend(of_bls);
+        let of_type_1 = bls::find(&self, &seen.blscfg, &mut menus);
+        menus.extend(of_type_1);
         menus.extend(self.wanted.iter().filter_map(|volume| extlinux::find(&self, volume)));
         for volume in &self.wanted {
             if !is_served(&menus, volume) {
@@ -109,35 +105,33 @@ impl<'a> Search<'a> {
         let Start::Program(program) = &entry.start else { return false };
         let volume = self.volumes.get(program.file.volume).filter(|_| !is_asked);
         let path = str::from_utf8(&program.file.path).ok();
-        volume.zip(path).is_some_and(|(volume, path)| {
-            self.share(volume).bytes.charge(programs::HEAD).is_ok() && self.is_own(volume, path)
+        volume.zip(path).is_some_and(|(volume, path)| match self.of_source(entry) {
+            // One that cannot be asked about is not started.
+            Some(share) => share.bytes.charge(programs::HEAD).is_err() || self.is_own(volume, path),
+            None => true,
         })
+    }
+
+    /// What the disk may use whose configuration has an entry.
+    fn of_source(&self, entry: &Entry) -> Option<&Share> {
+        self.volumes.get(entry.source.volume).map(|volume| self.share(volume))
     }
 
     /// A kernel whose entry gives it no word gets the command line that the system's files give. One that has words is
     /// left alone: an initrd that finds its root by itself needs no `root=`.
     fn complete(&self, systems: &Systems<'_>, entries: &mut [Entry]) {
         for entry in entries {
-            let Start::Linux(linux) = &mut entry.start else { continue };
+            let Some(linux) = entry.linux().filter(|linux| linux.options.is_empty()) else { continue };
             let Some(volume) = self.volumes.get(linux.kernel.volume) else { continue };
-            if !linux.options.is_empty() {
-                continue;
-            }
             let options = systems.known(volume).unwrap_or_default();
-            match self.share(volume).text.charge(options.len()) {
-                Ok(()) => linux.options = options,
-                Err(error) => self.share(volume).note(volume.name(), error),
+            let Some(share) = self.of_source(entry) else { continue };
+            match (share.text.charge(options.len()), &mut entry.start) {
+                (Ok(()), Start::Linux(linux)) => linux.options = options,
+                (Err(error), _) => share.note(volume.name(), error),
+                (Ok(()), _) => {}
             }
         }
     }
-}
-
-/// Adds the menu of a script, and says to what it shows that it is this one.
-fn add(menu: Option<Menu>, menus: &mut Vec<Menu>, seen: &mut grub::Seen) {
-    let Some(menu) = menu else { return };
-    seen.blscfg.iter_mut().skip(seen.placed).for_each(|cfg| cfg.script = menus.len());
-    seen.placed = seen.blscfg.len();
-    menus.push(menu);
 }
 
 /// Whether a configuration stands on a volume or starts something of it.

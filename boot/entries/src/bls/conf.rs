@@ -26,7 +26,7 @@ struct Conf<'a> {
     linux: &'a str,
     efi: &'a str,
     devicetree: &'a str,
-    users: &'a str,
+    grub_users: &'a str,
     initrd: Vec<&'a str>,
     options: Vec<&'a str>,
 }
@@ -47,7 +47,7 @@ impl<'a> Conf<'a> {
                 // An image that brings everything is an EFI program like any other.
                 "efi" | "uki" => conf.efi = value,
                 "devicetree" => conf.devicetree = value,
-                "grub_users" => conf.users = value,
+                "grub_users" => conf.grub_users = value,
                 "initrd" => conf.initrd.push(value),
                 "options" => conf.options.push(value),
                 _ => {}
@@ -82,8 +82,8 @@ pub struct Folder<'a> {
     pub arch: Arch,
     /// What `$NAME` stands for; none where GRUB does not show these entries, and it means nothing.
     pub variables: Option<Variables>,
-    /// The script of GRUB that shows these entries.
-    pub script: Option<&'a BlsCfg>,
+    /// The menu of GRUB that shows them.
+    pub cfg: Option<&'a BlsCfg>,
 }
 
 impl Folder<'_> {
@@ -96,7 +96,14 @@ impl Folder<'_> {
         if !conf.is_for(self.arch) {
             return Ok(None);
         }
-        let options = self.options(&conf)?;
+        let mut options = Text::new(self.share);
+        for value in &conf.options {
+            options.word(&self.expand(value)?)?;
+        }
+        if options.is_empty() {
+            options.push(&self.setting("default_kernelopts")?)?;
+        }
+        let options = options.into_string();
         let start = if !conf.linux.is_empty() {
             let devicetree = Some(conf.devicetree).filter(|path| !path.is_empty());
             Start::Linux(Linux {
@@ -111,29 +118,18 @@ impl Folder<'_> {
         } else {
             return Err(Error::NoKernel { reason: "it has no linux, uki or efi line".into() });
         };
-        let access = match self.script {
-            Some(script) => script.access(&self.expand(conf.users)?),
-            None => Access::Anyone,
-        };
         let mut candidate = candidate(self.volume.id(), path, &conf, start);
-        candidate.entry.access = access;
+        if let Some(cfg) = self.cfg {
+            candidate.entry.access = cfg.access(&self.expand(conf.grub_users)?);
+        }
         Ok(Some(candidate))
     }
 
-    /// Where there are none, Fedora's GRUB takes a variable.
-    fn options(&self, conf: &Conf<'_>) -> Result<String, Error> {
-        let mut options = Text::new(self.share);
-        for value in &conf.options {
-            options.word(&self.expand(value)?)?;
-        }
-        let options = options.into_string();
-        if options.is_empty() { self.expand(self.variable("default_kernelopts")) } else { Ok(options) }
-    }
-
-    /// A variable of the script that shows these entries.
-    fn variable(&self, name: &str) -> &str {
-        let of_script = self.variables.as_ref().filter(|_| self.script.is_some());
-        of_script.map_or("", |variables| variables.get(name))
+    /// What the menu of GRUB has for entries that do not say it themselves; empty where none shows them.
+    fn setting(&self, name: &str) -> Result<String, Error> {
+        let value =
+            self.variables.as_ref().filter(|_| self.cfg.is_some()).map_or("", |known| known.get(name));
+        self.expand(value)
     }
 
     fn expand(&self, value: &str) -> Result<String, Error> {
@@ -143,15 +139,15 @@ impl Folder<'_> {
         }
     }
 
-    /// The script's own come first (`early_initrd`), from the folder of the first of the entry.
     fn initrd(&self, conf: &Conf<'_>) -> Result<Vec<File>, Error> {
         let mut files = Vec::new();
-        let first = conf.initrd.first().unwrap_or(&conf.linux);
-        let folder = first.rsplit_once('/').map_or("", |(folder, _)| folder);
-        for name in self.variable("early_initrd").split_ascii_whitespace().take(MOST_INITRDS) {
-            files.push(self.file(&format!("{folder}/{name}"))?);
-        }
-        for value in &conf.initrd {
+        // Those that come first stand beside the others, or beside the kernel.
+        let early = self.setting("early_initrd")?;
+        let beside = conf.initrd.first().unwrap_or(&conf.linux);
+        let folder = beside.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let early = early.split_ascii_whitespace().map(|name| format!("{folder}/{name}"));
+        let early: Vec<String> = early.collect();
+        for value in early.iter().map(String::as_str).chain(conf.initrd.iter().copied()) {
             for path in self.expand(value)?.split_ascii_whitespace() {
                 if files.len() >= MOST_INITRDS {
                     let limit = u64::try_from(MOST_INITRDS).unwrap_or(u64::MAX);

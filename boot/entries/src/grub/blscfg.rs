@@ -3,13 +3,14 @@
 
 use alloc::{rc::Rc, string::String, vec::Vec};
 
+use menu::Wait;
 use vfs::VolumeId;
 
 use super::{
     menu::Leaves,
     users::{Users, both},
 };
-use crate::Access;
+use crate::{Access, Source};
 
 /// What a script says about entries of the Boot Loader Specification that it shows.
 #[derive(Clone, Debug)]
@@ -20,10 +21,12 @@ pub struct BlsCfg {
     pub folder: Option<String>,
     /// The variables that they may name.
     pub variables: Vec<(String, String)>,
+    /// How long the menu waits.
+    pub wait: Option<Wait>,
+    /// The script.
+    pub source: Option<Source>,
     /// The menu that they stand in.
     pub menu: Around,
-    /// Which of the menus that are merged is the script's.
-    pub script: usize,
 }
 
 /// The menu around entries of the Boot Loader Specification.
@@ -37,7 +40,7 @@ pub struct Around {
     pub access: Access,
     /// Its `default`; none where that is an entry of its own.
     pub default: Option<String>,
-    /// Its own entries in front, as places in [`Found::entries`](crate::Found::entries).
+    /// Its own entries in front, as places among all of its own.
     pub before: Leaves,
     /// Those behind.
     pub after: Leaves,
@@ -61,7 +64,7 @@ impl Default for Around {
 pub enum Preferred {
     /// One of those, by its number among them.
     Bls(usize),
-    /// One of the menu's own, by its place in [`Found::entries`](crate::Found::entries).
+    /// One of the menu's own, by its place among them.
     Own(usize),
     /// One of the menu's own that is marked already, or that starts nothing.
     Settled,
@@ -110,7 +113,7 @@ mod tests {
     fn cfg(default: &str, before: Leaves) -> BlsCfg {
         let menu =
             Around { default: Some(default.into()), before, after: vec![Some(9)], ..Around::default() };
-        BlsCfg { volume: VolumeId(0), folder: None, variables: Vec::new(), menu, script: 0 }
+        BlsCfg { volume: VolumeId(0), folder: None, variables: Vec::new(), wait: None, source: None, menu }
     }
 
     #[test]

@@ -44,14 +44,14 @@ impl Interpreter<'_> {
     pub fn read(&self, path: &str, limit: u64) -> Option<(File, String)> {
         let file = self.file(path)?;
         let node = self.node(self.volumes.get(file.volume)?, &file.path)?;
-        let bytes = self.told(self.budget.share().read_node(&node, limit))?;
+        let bytes = self.told(self.share.read_node(&node, limit))?;
         Some((file, String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    /// What a disk answers. That its share of what may be read is used up is said; everything else is a status.
-    fn told<T>(&self, answer: Result<T, Error>) -> Option<T> {
+    /// What a disk says; that its share of all looks at disks is used up is a problem, and the rest is an answer.
+    pub fn told<T>(&self, answer: Result<T, Error>) -> Option<T> {
         if let Err(error @ Error::Budget { .. }) = &answer {
-            self.budget.share().note(self.files.last().map_or("", String::as_str), error.clone());
+            self.share.note(self.files.last().cloned().unwrap_or_default(), error.clone());
         }
         answer.ok()
     }
@@ -68,6 +68,8 @@ impl Interpreter<'_> {
                 return None;
             }
         }
+        let names = path.split(|byte| *byte == b'/').count();
+        self.told(self.share.lookups.charge(names))?;
         self.budget.lookup().then_some(())
     }
 }

@@ -19,7 +19,7 @@ use super::{
     parser::{Block, Script, Statement},
     users::Users,
 };
-use crate::{Error, Problem};
+use crate::{Error, Problem, budget::Share};
 
 /// Blocks and calls that are open at one time: the stack of firmware is small.
 const DEEPEST: u32 = 40;
@@ -76,7 +76,9 @@ pub struct Interpreter<'a> {
     pub boot: Boot,
     /// The body of an entry runs.
     pub is_in_entry: bool,
-    pub budget: Rc<Budget>,
+    /// What the disk of the configuration may use.
+    pub share: &'a Share,
+    pub budget: Rc<Budget<'a>>,
     pub is_x86: bool,
     /// The files that are being run, for messages.
     pub files: Vec<String>,
@@ -93,7 +95,7 @@ pub struct Interpreter<'a> {
 }
 
 impl<'a> Interpreter<'a> {
-    pub fn new(volumes: &'a Volumes, environment: Environment, budget: Budget, is_x86: bool) -> Self {
+    pub fn new(volumes: &'a Volumes, share: &'a Share, environment: Environment, is_x86: bool) -> Self {
         Self {
             volumes,
             here: Context { environment, menu: Vec::new() },
@@ -102,7 +104,8 @@ impl<'a> Interpreter<'a> {
             calls: Vec::new(),
             boot: Boot::default(),
             is_in_entry: false,
-            budget: Rc::new(budget),
+            share,
+            budget: Rc::new(Budget::new(share)),
             is_x86,
             files: Vec::new(),
             notes: Vec::new(),

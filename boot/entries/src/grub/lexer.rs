@@ -67,13 +67,13 @@ pub struct Lexer<'a> {
     line: u32,
     /// Nothing of this line was read yet.
     is_at_start: bool,
-    budget: &'a Budget,
+    budget: &'a Budget<'a>,
     word: Option<Word>,
 }
 
 impl<'a> Lexer<'a> {
     /// Reads `script`, whose words count for `budget`.
-    pub fn new(script: &'a str, budget: &'a Budget) -> Self {
+    pub fn new(script: &'a str, budget: &'a Budget<'a>) -> Self {
         Self { rest: script, line: 1, is_at_start: true, budget, word: None }
     }
 
@@ -304,7 +304,8 @@ pub fn is_hexadecimal_byte(text: &str) -> bool {
 /// Every token of a script.
 #[cfg(test)]
 pub fn tokens(script: &str) -> Result<Vec<Token>, Error> {
-    let budget = Budget::default();
+    let shares = crate::budget::Budget::new(&vfs::Volumes::default());
+    let budget = Budget::new(shares.disk(0));
     let mut lexer = Lexer::new(script, &budget);
     let mut tokens = Vec::new();
     loop {

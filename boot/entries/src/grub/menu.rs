@@ -174,7 +174,7 @@ impl Collector<'_, '_> {
             default: false,
             access: chosen.access,
         };
-        self.grub.budget.share().entry(&entry)?;
+        self.grub.share.entry(&entry)?;
         self.found.entries.push(entry);
         let place = self.found.entries.len().checked_sub(1);
         if is_kept {

@@ -82,7 +82,7 @@ pub struct Script<'a> {
 
 impl<'a> Script<'a> {
     /// Reads `text`, whose words count for `budget`.
-    pub fn new(text: &'a str, budget: &'a Budget) -> Self {
+    pub fn new(text: &'a str, budget: &'a Budget<'a>) -> Self {
         Self { lexer: Lexer::new(text, budget), peeked: None, depth: 0 }
     }
 
@@ -333,7 +333,8 @@ mod tests {
 
     /// All units, or the first error.
     fn parse(text: &str) -> Result<Vec<Block>, Error> {
-        let budget = Budget::default();
+        let shares = crate::budget::Budget::new(&vfs::Volumes::default());
+        let budget = Budget::new(shares.disk(0));
         let mut script = Script::new(text, &budget);
         let mut units = Vec::new();
         while let Some(unit) = script.unit()? {
@@ -356,7 +357,8 @@ mod tests {
 
     #[test]
     fn an_error_costs_its_line_only() {
-        let budget = Budget::default();
+        let shares = crate::budget::Budget::new(&vfs::Volumes::default());
+        let budget = Budget::new(shares.disk(0));
         let mut script = Script::new("a; | ; b\nc; d\nif true; then\n| '\ne", &budget);
         let mut found = Vec::new();
         loop {

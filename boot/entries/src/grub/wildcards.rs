@@ -87,8 +87,10 @@ impl Interpreter<'_> {
             let folder = self.node(place::volume(self.volumes, device)?, path.as_bytes())?;
             let attr = folder.attr().ok().filter(|attr| attr.kind == FileType::Directory)?;
             // All of it is read, and a name is more work than to look for one.
-            (self.budget.lookup_in(attr.size) && self.budget.lookup_in(attr.size))
-                .then(|| folder.names().ok())?
+            let is_paid = self.budget.lookup_in(attr.size) && self.budget.lookup_in(attr.size);
+            let names = is_paid.then(|| folder.names().ok())??;
+            self.told(self.share.lookups.charge(names.len()))?;
+            Some(names)
         };
         let mut found = Vec::new();
         for (name, _) in list().unwrap_or_default() {

@@ -27,7 +27,7 @@ pub fn blscfg(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Err
     let Some(cfg) = called(grub, call) else { return Ok(Status::Success) };
     if !grub.seen.blscfg.iter().any(|known| known.volume == cfg.volume) {
         // The variables stay until the entries are read.
-        grub.budget.menu(call.line, grub.environment().bytes())?;
+        grub.share.text.charge(grub.environment().bytes())?;
         let index = grub.seen.blscfg.len();
         grub.seen.blscfg.push(BlsCfg { variables: grub.environment().all(), ..cfg });
         grub.here.menu.push(Item::bls(index, call.line));
@@ -51,5 +51,5 @@ fn called(grub: &Interpreter<'_>, call: &Call<'_>) -> Option<BlsCfg> {
     let mut volumes = devices.into_iter().flatten().filter_map(|device| place::volume(grub.volumes, device));
     let volume = volumes.find(has_entries)?.id();
     let folder = folder.map(String::from);
-    Some(BlsCfg { volume, folder, variables: Vec::new(), menu: Around::default(), script: 0 })
+    Some(BlsCfg { volume, folder, variables: Vec::new(), wait: None, source: None, menu: Around::default() })
 }
