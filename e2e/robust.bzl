@@ -26,7 +26,7 @@ _ROBUST = {
             "type:" + 20 * "<down>",
             "^Entries 4 to 21 of 64",
             "type:/Mini, w<enter>",
-            "^choose \"Mini, with Linux ",
+            "^choose \"Advanced options for Mini / Mini, with Linux ",
         ],
     ),
     # The limit is told, and the right one boots; neither takes long.

@@ -8,22 +8,32 @@ mod conf;
 mod counting;
 mod settings;
 mod uki;
+mod variables;
 
 use alloc::{
     format,
     string::{String, ToString},
     vec::Vec,
 };
-use core::cmp::Ordering;
+use core::{cmp::Ordering, mem::take};
 
 use filesystem::FileType;
-use vfs::{Node, Volume, VolumeId, Volumes};
+use vfs::{Node, Volume};
 
-use crate::{Arch, Entry, Error, Found, Problem, grub::BlsCfg, grub::environment_block, version};
+use crate::{
+    Entry, Error,
+    budget::Share,
+    grub::{BlsCfg, Preferred, environment_block},
+    merge::Menu,
+    search::Search,
+    version,
+};
 use counting::Name;
+use variables::Variables;
 
 pub use conf::fuzz as fuzz_conf;
 pub use counting::Counting;
+pub use settings::fits;
 
 /// Where entries of type 1 stand, in the order in which they are looked for.
 const FOLDERS: [&str; 2] = ["/loader/entries", "/boot/loader/entries"];
@@ -43,19 +53,69 @@ pub struct Candidate {
     pub name: Name,
 }
 
-/// Adds the entries of each disk; `blscfg`: the scripts of GRUB that show entries of type 1 in their menu.
-pub fn find(volumes: &Volumes, arch: Arch, blscfg: &[BlsCfg], found: &mut Found) {
-    let disks = volumes.all().iter().map(Volume::disk).max().map_or(0, |last| last.saturating_add(1));
-    for disk in 0..disks {
-        let mut candidates = Vec::new();
-        for volume in volumes.all().iter().filter(|volume| volume.disk() == disk) {
-            uki::find(volume, arch, &mut candidates, &mut found.problems);
-            type_1(volume, arch, blscfg, &mut candidates, &mut found.problems);
-        }
-        candidates.sort_by(order);
-        choose(volumes, disk, blscfg, &mut candidates, found);
-        found.entries.extend(candidates.into_iter().map(|candidate| candidate.entry));
+impl Candidate {
+    /// Pays for what it keeps.
+    fn charge(&self, share: &Share) -> Result<(), Error> {
+        share.entry(&self.entry)?;
+        let texts = [&self.sort_key, &self.machine_id, &self.version].map(String::len);
+        // All of it is in memory, which has less than usize::MAX bytes.
+        share.text.charge(texts.into_iter().fold(0, usize::saturating_add))
     }
+}
+
+/// The entries of each disk; `blscfg`: the scripts of GRUB that show entries of type 1 in their menu, which is one of
+/// `menus` and becomes a part of the new one.
+pub fn find(search: &Search<'_>, blscfg: &[BlsCfg], menus: &mut [Menu]) -> Vec<Menu> {
+    let disks =
+        search.wanted.iter().map(|volume| volume.disk()).max().map_or(0, |last| last.saturating_add(1));
+    (0..disks).map(|disk| of_disk(search, disk, blscfg, menus)).collect()
+}
+
+/// One list of all volumes of a disk, as systemd-boot makes it of the EFI system partition and XBOOTLDR.
+fn of_disk(search: &Search<'_>, disk: usize, blscfg: &[BlsCfg], menus: &mut [Menu]) -> Menu {
+    let volumes: Vec<&Volume> =
+        search.wanted.iter().copied().filter(|volume| volume.disk() == disk).collect();
+    let mut candidates = Vec::new();
+    for volume in &volumes {
+        uki::find(search, volume, &mut candidates);
+        type_1(search, volume, blscfg, &mut candidates);
+    }
+    candidates.sort_by(order);
+    // A folder that two paths lead to.
+    candidates.dedup_by(|later, first| is_same(&first.entry, &later.entry));
+    if candidates.is_empty() {
+        return Menu::default();
+    }
+    let script = blscfg.iter().find(|cfg| volumes.iter().any(|volume| volume.id() == cfg.volume));
+    let mut menu = match script {
+        Some(cfg) => shown(cfg, &candidates, menus),
+        None => settings::read(search, &volumes, &candidates),
+    };
+    menu.entries.splice(0..0, candidates.into_iter().map(|candidate| candidate.entry));
+    menu
+}
+
+/// The menu of GRUB that shows these entries, with its own ones.
+fn shown(cfg: &BlsCfg, candidates: &[Candidate], menus: &mut [Menu]) -> Menu {
+    let is_it = |menu: &&mut Menu| menu.entries.first().map(|entry| &entry.source) == cfg.source.as_ref();
+    let own = menus.iter_mut().find(is_it).map(take).unwrap_or_default();
+    // The list of both has fewer entries than usize::MAX.
+    let behind = |place: usize| place.saturating_add(candidates.len());
+    let default = match cfg.preferred(candidates.len(), &|name| by_name(candidates, name)) {
+        Preferred::Bls(at) => Some(at),
+        Preferred::Own(place) => Some(behind(place)),
+        Preferred::Settled => own.default.map(behind),
+    };
+    Menu { default, wait: cfg.wait, ..own }
+}
+
+/// Whether two files say the same, and are one that is reached by two paths.
+fn is_same(first: &Entry, later: &Entry) -> bool {
+    let what = |entry: &Entry| (entry.source.kind, entry.source.volume);
+    what(first) == what(later)
+        && first.source.path != later.source.path
+        && (&first.id, &first.title, &first.version) == (&later.id, &later.title, &later.version)
+        && first.start == later.start
 }
 
 /// A file of a folder. In a large folder it costs too much to look for each by its name.
@@ -66,27 +126,50 @@ struct Listed<'a> {
 }
 
 impl<'a> Listed<'a> {
-    /// The file, or what it leads to.
-    fn open(&self, volume: &'a Volume) -> Result<Node<'a>, vfs::Error> {
-        match self.node.attr()?.kind {
-            FileType::Symlink => volume.open(self.path.as_bytes()),
-            _ => Ok(self.node.clone()),
+    /// The file, or what it leads to; none where that is a folder.
+    fn open(&self, share: &Share, volume: &'a Volume) -> Result<Option<Node<'a>>, Error> {
+        let mut node = self.node.clone();
+        if node.attr()?.kind == FileType::Symlink {
+            node = share.open(volume, self.path.as_bytes())?;
         }
+        Ok((node.attr()?.kind != FileType::Directory).then_some(node))
     }
 }
 
-/// The files of a folder whose names end in `suffix`; nothing where there is no such folder.
-fn files<'a>(volume: &'a Volume, folder: &str, suffix: &str, problems: &mut Vec<Problem>) -> Vec<Listed<'a>> {
-    let object = || format!("{} {folder}", volume.name());
-    let list = match volume.open(folder.as_bytes()).and_then(|folder| folder.listing()) {
-        Ok(list) => {
-            let rest = list.rest.map(|error| Problem { object: object(), error: error.into() });
-            problems.extend(rest);
-            list.entries
+/// Makes a candidate of a file, if it is one.
+type Parse<'a> = dyn Fn(&Listed<'a>, &Node<'a>) -> Result<Option<Candidate>, Error> + 'a;
+
+/// The candidates among files. A file that cannot be used is said, and hides no other.
+fn candidates<'a>(
+    share: &Share,
+    volume: &'a Volume,
+    files: Vec<Listed<'a>>,
+    parse: &Parse<'a>,
+) -> Vec<Candidate> {
+    let mut candidates = Vec::new();
+    for file in files {
+        let opened = file.open(share, volume);
+        let candidate = opened.and_then(|node| node.map_or(Ok(None), |node| parse(&file, &node)));
+        let paid = candidate.and_then(|candidate| {
+            candidate.as_ref().map_or(Ok(()), |candidate| candidate.charge(share)).map(|()| candidate)
+        });
+        match paid {
+            Ok(candidate) => candidates.extend(candidate),
+            Err(error) => share.note(format!("{} {}", volume.name(), file.path), error),
         }
-        Err(vfs::Error::NotFound | vfs::Error::WrongType { .. }) => return Vec::new(),
+    }
+    candidates
+}
+
+/// The files of a folder whose names end in `suffix`; none where there is no such folder.
+fn files<'a>(share: &Share, volume: &'a Volume, folder: &str, suffix: &str) -> Vec<Listed<'a>> {
+    let object = || format!("{} {folder}", volume.name());
+    let names = match share.names(volume, folder.as_bytes()) {
+        Ok(names) => names,
         Err(error) => {
-            problems.push(Problem { object: object(), error: error.into() });
+            if !error.is_absent() {
+                share.note(object(), error);
+            }
             return Vec::new();
         }
     };
@@ -94,50 +177,44 @@ fn files<'a>(volume: &'a Volume, folder: &str, suffix: &str, problems: &mut Vec<
         let start = name.len().saturating_sub(suffix.len());
         name.get(start..).is_some_and(|end| end.eq_ignore_ascii_case(suffix)) && start > 0
     };
-    let files = list.into_iter().filter(|(entry, _)| entry.kind != Ok(FileType::Directory));
-    let named = files.filter_map(|(entry, node)| Some((String::from_utf8(entry.name).ok()?, node)));
+    let named = names.into_iter().filter_map(|(name, node)| Some((String::from_utf8(name).ok()?, node)));
     let ours = named.filter(|(name, _)| is_ours(name));
     let listed = ours.map(|(name, node)| Listed { path: format!("{folder}/{name}"), name, node });
     let mut listed: Vec<Listed<'a>> = listed.collect();
     if listed.len() > MOST {
         let limit = u64::try_from(MOST).unwrap_or(u64::MAX);
-        problems.push(Problem { object: object(), error: Error::TooMany { what: "boot entries", limit } });
+        share.note(object(), Error::TooMany { what: "boot entries", limit });
         // The newest of them are the last, by the usual names.
         listed.drain(..listed.len().saturating_sub(MOST));
     }
     listed
 }
 
-fn type_1(
-    volume: &Volume,
-    arch: Arch,
-    blscfg: &[BlsCfg],
-    candidates: &mut Vec<Candidate>,
-    problems: &mut Vec<Problem>,
-) {
-    for folder in FOLDERS {
-        let variables = blscfg.iter().find(|cfg| cfg.volume == volume.id()).map(|cfg| cfg.variables.clone());
-        for file in files(volume, folder, ".conf", problems) {
-            let path = &file.path;
-            let read = file.open(volume).and_then(|node| node.read(LARGEST)).map_err(Error::from);
-            let text = read.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-            let block = || variables.clone().unwrap_or_else(|| block_of(volume));
-            let parsed = text.and_then(|text| conf::entry(volume, path, &text, arch, &block));
-            match parsed {
-                Ok(candidate) => candidates.extend(candidate),
-                Err(error) => {
-                    problems.push(Problem { object: format!("{} {path}", volume.name()), error });
-                }
-            }
-        }
+fn type_1(search: &Search<'_>, volume: &Volume, blscfg: &[BlsCfg], found: &mut Vec<Candidate>) {
+    let share = search.share(volume);
+    let cfg = blscfg.iter().find(|cfg| cfg.volume == volume.id());
+    let variables = match cfg {
+        Some(cfg) => Some(Variables::new(cfg.variables.clone())),
+        None => block_of(share, volume),
+    };
+    let folder = conf::Folder { volume, share, arch: search.arch(), variables, cfg };
+    // `blsdir` takes the place of the usual ones.
+    let named = cfg.and_then(|cfg| cfg.folder.as_deref());
+    for path in named.into_iter().chain(FOLDERS.into_iter().filter(|_| named.is_none())) {
+        let files = files(share, volume, path, ".conf");
+        found.extend(candidates(share, volume, files, &|file, node| {
+            let bytes = share.read_node(node, LARGEST)?;
+            folder.entry(&file.path, &String::from_utf8_lossy(&bytes))
+        }));
     }
 }
 
-/// The variables of the volume's grubenv.
-fn block_of(volume: &Volume) -> Vec<(String, String)> {
-    let texts = BLOCKS.iter().filter_map(|path| volume.read(path.as_bytes(), LARGEST).ok());
-    let found = texts.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).next().unwrap_or_default();
-    environment_block(&found).map(|(name, value)| (name.to_string(), value)).collect()
+/// The variables of the volume's grubenv; none where it has no such file.
+fn block_of(share: &Share, volume: &Volume) -> Option<Variables> {
+    let read = |path: &&str| share.read(volume, path.as_bytes(), LARGEST).ok();
+    let bytes = BLOCKS.iter().find_map(read)?;
+    let text = String::from_utf8_lossy(&bytes);
+    Some(Variables::new(environment_block(&text).map(|(name, value)| (name.to_string(), value)).collect()))
 }
 
 /// Entries that were tried too often come last; then by sort key, machine and version, or by name.
@@ -159,38 +236,11 @@ fn order(a: &Candidate, b: &Candidate) -> Ordering {
         .then_with(|| a.name.done.cmp(&b.name.done))
 }
 
-/// Marks the default of a disk: what GRUB's script says that shows these entries, or loader.conf, or the first.
-fn choose(
-    volumes: &Volumes,
-    disk: usize,
-    blscfg: &[BlsCfg],
-    candidates: &mut [Candidate],
-    found: &mut Found,
-) {
-    let is_here = |id: VolumeId| volumes.get(id).is_some_and(|volume| volume.disk() == disk);
-    if candidates.is_empty() {
-        return;
-    }
-    let script = blscfg.iter().find(|cfg| is_here(cfg.volume));
-    let chosen = match script {
-        Some(cfg) => {
-            let of_menu = found.entries.iter_mut().filter(|entry| is_here(entry.source.volume));
-            of_menu.for_each(|entry| entry.default = false);
-            by_grub(candidates, &cfg.default)
-        }
-        None => settings::apply(volumes, disk, candidates, found),
-    };
-    if let Some(candidate) = candidates.get_mut(chosen.unwrap_or(0)) {
-        candidate.entry.default = true;
-    }
-}
-
-/// GRUB counts entries from 0, or names one by its identifier (without `.conf`) or title.
-fn by_grub(candidates: &[Candidate], default: &str) -> Option<usize> {
-    let number = default.parse().ok().filter(|number: &usize| *number < candidates.len());
+/// GRUB names an entry by its identifier (without `.conf`) or title.
+fn by_name(candidates: &[Candidate], default: &str) -> Option<usize> {
     let is_named = |candidate: &Candidate| {
         let id = &candidate.name.id;
         id == default || id.strip_suffix(".conf") == Some(default) || candidate.entry.title == default
     };
-    number.or_else(|| candidates.iter().position(is_named))
+    candidates.iter().position(is_named)
 }

@@ -11,7 +11,7 @@ code::table! {
         "a menu entry starts no Linux kernel of this machine",
         "nothing, if that entry is not wanted";
     pub(crate) TOO_MANY: Code = "E-ENTRY-LIMIT",
-        "a folder or file of entries holds more than any honest one; the rest is left out",
+        "a folder, a file or a disk holds more configuration than any honest one; the rest is left out",
         "remove what nobody boots";
     pub(crate) SYNTAX: Code = "E-GRUB-SYNTAX",
         "grub.cfg is not spelled as GRUB's language is; the line is named",

@@ -40,6 +40,20 @@ pub enum Error {
         /// How much is allowed.
         limit: u64,
     },
+    /// The configuration of a disk takes more than any honest one.
+    #[error("this disk has more than {limit} {what}: the rest is left out")]
+    Budget {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much is allowed.
+        limit: u64,
+    },
+    /// There is no memory for a text.
+    #[error("no memory for a text of {bytes} bytes")]
+    NoMemory {
+        /// Bytes that were asked for.
+        bytes: u64,
+    },
     /// A unified kernel image is none.
     #[error(transparent)]
     Image(#[from] image::Error),
@@ -63,11 +77,17 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether there is nothing that could be read: no problem, where nothing has to be there.
+    pub(crate) fn is_absent(&self) -> bool {
+        matches!(self, Self::Read(vfs::Error::NotFound | vfs::Error::WrongType { .. }))
+    }
+
     /// The stable code.
     pub fn code(&self) -> Code {
         match self {
             Self::Read(_) => codes::READ,
-            Self::TooMany { .. } => codes::TOO_MANY,
+            Self::TooMany { .. } | Self::Budget { .. } => codes::TOO_MANY,
+            Self::NoMemory { .. } => code::MEMORY,
             Self::Image(error) => error.code(),
             Self::Syntax { .. } => codes::SYNTAX,
             Self::Limit { .. } => codes::LIMIT,

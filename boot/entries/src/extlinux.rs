@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Labels of extlinux.conf, syslinux.cfg and isolinux.cfg.
 //!
-//! Source: SYSLINUX 6.04, doc/syslinux.txt and doc/menu.txt; U-Boot, doc/develop/distro.rst.
+//! Source: SYSLINUX 6.04, doc/syslinux.txt, doc/menu.txt and com32/menu/readconfig.c; U-Boot,
+//! doc/develop/distro.rst.
+
+mod reader;
 
 use alloc::{
     format,
@@ -12,7 +15,13 @@ use alloc::{
 use menu::Wait;
 use vfs::Volume;
 
-use crate::{Access, Entry, Error, File, Found, Kind, Linux, Problem, Source, Start};
+use crate::{
+    Access, Elsewhere, Entry, Error, File, Kind, Linux, Password, Source, Start, User,
+    budget::{Share, Text},
+    merge::Menu,
+    search::Search,
+};
+use reader::{Config, Files, Label, Reader, Runs};
 
 /// Where the files stand.
 const FOLDERS: [&str; 10] = [
@@ -28,184 +37,174 @@ const FOLDERS: [&str; 10] = [
     "",
 ];
 const NAMES: [&str; 3] = ["extlinux.conf", "syslinux.cfg", "isolinux.cfg"];
-/// Bytes of one file.
-const LARGEST: u64 = 1024 * 1024;
-/// Files that include one another.
-const DEEPEST: u32 = 8;
-/// Files in all.
-const MOST_FILES: u32 = 64;
-/// Labels of one configuration.
-const MOST: usize = 1000;
+/// Menus in menus.
+const DEEPEST: u32 = 4;
 
-/// Adds the labels of the first file that is found.
-pub fn find(volume: &Volume, found: &mut Found) {
+/// The labels of the first file that is found.
+pub fn find(search: &Search<'_>, volume: &Volume) -> Option<Menu> {
+    let share = search.share(volume);
     for folder in FOLDERS {
         for name in NAMES {
             let path = format!("{folder}/{name}");
-            let text = match volume.read(path.as_bytes(), LARGEST) {
-                Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-                Err(vfs::Error::NotFound | vfs::Error::WrongType { .. }) => continue,
-                Err(error) => {
-                    let object = format!("{} {path}", volume.name());
-                    found.problems.push(Problem { object, error: error.into() });
-                    return;
+            let files = Files::new(share, volume);
+            match files.read(path.as_bytes()) {
+                Ok(text) => {
+                    let source = Source { volume: volume.id(), path, kind: Kind::Extlinux };
+                    return Some(Collector { share, files: &files, source, depth: 0 }.menu(&text, folder));
                 }
-            };
-            let mut reader = Reader { volume: Some(volume), ..Reader::default() };
-            let outcome = reader.file(&text, folder, 0);
-            reader.finish(volume, &path, folder, found);
-            if let Err(error) = outcome {
-                found.problems.push(Problem { object: format!("{} {path}", volume.name()), error });
+                Err(error) if error.is_absent() => {}
+                Err(error) => {
+                    share.note(files.object(&path), error);
+                    return None;
+                }
             }
-            return;
         }
     }
+    None
 }
 
-/// What stands behind a LABEL.
-#[derive(Debug, Default)]
-struct Label {
-    name: String,
-    title: String,
-    kernel: String,
-    initrd: Vec<String>,
-    append: Option<String>,
-    devicetree: String,
-    is_default: bool,
+/// Turns labels into entries.
+struct Collector<'a> {
+    share: &'a Share,
+    files: &'a Files<'a>,
+    source: Source,
+    /// Menus that this one is in.
+    depth: u32,
 }
 
-/// The state of a configuration.
-#[derive(Default)]
-struct Reader<'a> {
-    /// Where included files are read; none when fuzzing.
-    volume: Option<&'a Volume>,
-    labels: Vec<Label>,
-    /// APPEND in front of the first label.
-    append: Option<String>,
-    default: String,
-    timeout: Option<u32>,
-    files: u32,
-}
-
-impl Reader<'_> {
-    /// # Errors
-    /// [`Error::TooMany`]
-    fn file(&mut self, text: &str, folder: &str, depth: u32) -> Result<(), Error> {
-        self.files = self.files.saturating_add(1);
-        if depth > DEEPEST || self.files > MOST_FILES {
-            return Err(Error::TooMany { what: "files that include one another", limit: MOST_FILES.into() });
+impl Collector<'_> {
+    /// The menu of a file. What stands in front of a fault or a limit is in it.
+    fn menu(&self, text: &str, folder: &str) -> Menu {
+        let mut reader = Reader::new(self.files, folder);
+        let read = reader.file(text, 0);
+        let chosen = reader.default();
+        let object = self.files.object(&self.source.path);
+        let mut menu = Menu {
+            wait: reader.wait(),
+            locks: reader.locks().map(|lock| format!("{object}: {lock}")).collect(),
+            ..Menu::default()
+        };
+        let mut labels = reader.labels.iter().enumerate();
+        let collected =
+            labels.try_for_each(|(at, label)| self.label(&reader, label, Some(at) == chosen, &mut menu));
+        if menu.entries.len() == 1 && menu.wait == Some(Wait::Forever) {
+            // Nobody has a choice.
+            menu.wait = None;
         }
-        for line in text.lines().map(str::trim_ascii) {
-            let (key, value) = split(line);
-            let (key, value) = if key == "menu" {
-                let (key, value) = split(value);
-                (format!("menu {key}"), value)
-            } else {
-                (key, value)
-            };
-            match key.as_str() {
-                "include" | "menu include" => {
-                    let included = self.volume.zip(value.split_ascii_whitespace().next());
-                    let included =
-                        included.map(|(volume, path)| volume.read(&absolute(folder, path), LARGEST));
-                    if let Some(Ok(bytes)) = included {
-                        self.file(&String::from_utf8_lossy(&bytes), folder, depth.saturating_add(1))?;
-                    }
+        for error in [read, collected].into_iter().filter_map(Result::err) {
+            self.share.note(object.clone(), error);
+        }
+        menu
+    }
+
+    /// Adds what a label starts. The default is in the menu even where it starts nothing here: another label in its
+    /// place could be an installer.
+    fn label(
+        &self,
+        reader: &Reader<'_>,
+        label: &Label,
+        is_chosen: bool,
+        menu: &mut Menu,
+    ) -> Result<(), Error> {
+        let first = menu.entries.len();
+        let start = match &label.runs {
+            Runs::Linux(kernel) => Some(Start::Linux(self.linux(reader, label, kernel)?)),
+            Runs::Local(command) => Some(Start::Elsewhere(Elsewhere { command: command.clone() })),
+            Runs::Config(config) => {
+                let inner = self.config(reader, label, config);
+                if is_chosen {
+                    menu.default = Some(first.saturating_add(inner.default.unwrap_or(0)));
                 }
-                "label" => {
-                    if self.labels.len() >= MOST {
-                        return Err(Error::TooMany { what: "labels", limit: 1000 });
-                    }
-                    self.labels.push(Label { name: value.into(), ..Label::default() });
-                }
-                "default" | "ontimeout" => self.default = value.into(),
-                // Tenths of a second; 0 waits for ever.
-                "timeout" => {
-                    let tenths: Option<u32> = value.parse().ok();
-                    self.timeout = tenths.filter(|tenths| *tenths > 0).map(|tenths| tenths.div_ceil(10));
-                }
-                key => self.of_label(key, value),
+                menu.locks.extend(inner.locks);
+                menu.entries.extend(inner.entries);
+                return Ok(());
             }
+            Runs::Other(command) if is_chosen => {
+                Some(Start::Elsewhere(Elsewhere { command: command.clone() }))
+            }
+            Runs::Other(_) | Runs::Nothing => None,
+        };
+        let Some(start) = start else { return Ok(()) };
+        let entry = Entry {
+            title: reader.title(label),
+            version: String::new(),
+            id: label.name.clone(),
+            source: self.source.clone(),
+            start,
+            counting: None,
+            default: false,
+            access: access(&reader.passwords(label)),
+        };
+        self.share.entry(&entry)?;
+        if is_chosen {
+            menu.default = Some(first);
         }
+        menu.entries.push(entry);
         Ok(())
     }
 
-    fn of_label(&mut self, key: &str, value: &str) {
-        let Some(label) = self.labels.last_mut() else {
-            if key == "append" {
-                self.append = Some(value.into());
+    /// The menu of another file, each title behind that of the label.
+    fn config(&self, reader: &Reader<'_>, label: &Label, config: &Config) -> Menu {
+        let path = absolute(reader.folder, &config.path);
+        let object = || self.files.object(&String::from_utf8_lossy(&path));
+        if self.depth >= DEEPEST {
+            self.share.note(object(), Error::TooMany { what: "menus in menus", limit: DEEPEST.into() });
+            return Menu::default();
+        }
+        let text = match self.files.read(&path) {
+            Ok(text) => text,
+            Err(error) => {
+                self.share.note(object(), error);
+                return Menu::default();
             }
-            return;
         };
-        match key {
-            "menu label" => label.title = value.replace('^', ""),
-            "menu default" => label.is_default = true,
-            "kernel" | "linux" => label.kernel = value.into(),
-            "initrd" => label.initrd.extend(value.split(',').map(|path| path.trim_ascii().to_string())),
-            "append" => label.append = Some(value.into()),
-            "fdt" | "devicetree" => label.devicetree = value.into(),
-            _ => {}
-        }
-    }
-
-    fn finish(self, volume: &Volume, path: &str, folder: &str, found: &mut Found) {
-        let Self { labels, append, default, timeout, .. } = self;
-        let first = found.entries.len();
-        let by_menu = labels.iter().position(|label| label.is_default);
-        let by_name = labels.iter().position(|label| label.name == default);
-        let chosen = by_menu.or(by_name).unwrap_or(0);
-        for (i, label) in labels.into_iter().enumerate() {
-            // Modules of the menu itself, other machines' boot sectors.
-            let is_linux = !label.kernel.is_empty() && !label.kernel.to_ascii_lowercase().ends_with(".c32");
-            if is_linux {
-                let source = Source { volume: volume.id(), path: path.into(), kind: Kind::Extlinux };
-                found.entries.push(entry(label, source, folder, append.as_deref(), i == chosen));
+        let inner = Collector { source: self.source.clone(), depth: self.depth.saturating_add(1), ..*self };
+        let mut menu = inner.menu(&text, config.folder.as_deref().unwrap_or(reader.folder));
+        let title = reader.title(label);
+        for entry in &mut menu.entries {
+            // Titles are short beside the file that they are of.
+            if self.share.text.charge(title.len()).is_ok() {
+                entry.title = format!("{title} / {}", entry.title);
             }
         }
-        let of_file = found.entries.get_mut(first..).unwrap_or_default();
-        if !of_file.iter().any(|entry| entry.default)
-            && let Some(entry) = of_file.first_mut()
-        {
-            entry.default = true;
+        menu
+    }
+
+    fn linux(&self, reader: &Reader<'_>, label: &Label, kernel: &str) -> Result<Linux, Error> {
+        let file = |path: &str| File { volume: self.source.volume, path: absolute(reader.folder, path) };
+        let append = label.append.as_deref().or(reader.append.as_deref()).unwrap_or_default();
+        self.share.text.fits(append.len())?;
+        let mut options = Text::new(self.share);
+        let mut initrd = None;
+        for word in append.split_ascii_whitespace().filter(|_| append != "-") {
+            match word.strip_prefix("initrd=") {
+                // The first of the line counts, which ends with that of INITRD.
+                Some(paths) => _ = initrd.get_or_insert(paths),
+                None => options.word(word)?,
+            }
         }
-        if found.wait.is_none() && first == 0 && found.entries.len() > first {
-            found.wait = timeout.map(Wait::Seconds);
-        }
+        let initrd = initrd.or(label.initrd.as_deref()).unwrap_or_default();
+        let paths = initrd.split(',').map(str::trim_ascii).filter(|path| !path.is_empty());
+        Ok(Linux {
+            kernel: file(kernel),
+            initrd: paths.map(file).collect(),
+            options: options.into_string(),
+            devicetree: label.devicetree.as_deref().map(file),
+        })
     }
 }
 
-fn entry(label: Label, source: Source, folder: &str, append: Option<&str>, default: bool) -> Entry {
-    let file = |path: &str| File { volume: source.volume, path: absolute(folder, path) };
-    let options = label.append.as_deref().or(append).unwrap_or_default();
-    let mut initrd = label.initrd;
-    let mut words = Vec::new();
-    for word in options.split_ascii_whitespace().filter(|_| options != "-") {
-        match word.strip_prefix("initrd=") {
-            Some(paths) => initrd.extend(paths.split(',').map(ToString::to_string)),
-            None => words.push(word),
-        }
-    }
-    Entry {
-        title: if label.title.is_empty() { label.name.clone() } else { label.title },
-        version: String::new(),
-        id: label.name,
-        start: Start::Linux(Linux {
-            kernel: file(&label.kernel),
-            initrd: initrd.iter().filter(|path| !path.is_empty()).map(|path| file(path)).collect(),
-            options: words.join(" "),
-            devicetree: Some(label.devicetree.as_str()).filter(|path| !path.is_empty()).map(file),
-        }),
-        source,
-        counting: None,
-        default,
-        access: Access::Anyone,
-    }
-}
-
-/// The first word, which means the same in whatever case, and the rest.
-fn split(line: &str) -> (String, &str) {
-    let (key, value) = line.split_once([' ', '\t']).unwrap_or((line, ""));
-    (key.to_ascii_lowercase(), value.trim_ascii())
+/// Whoever knows one of the passwords may start the label; anyone where it has none.
+fn access(passwords: &[&str]) -> Access {
+    let user = |password: &&str| User {
+        name: String::new(),
+        // A hash: `$1$` and the like.
+        password: match password.strip_prefix('$') {
+            Some(_) => Password::Unknown,
+            None => Password::Plain(password.to_string().into_bytes()),
+        },
+    };
+    if passwords.is_empty() { Access::Anyone } else { Access::Users(passwords.iter().map(user).collect()) }
 }
 
 /// Paths are relative to the configuration's folder.
@@ -215,6 +214,9 @@ fn absolute(folder: &str, path: &str) -> Vec<u8> {
 
 /// Any bytes are a configuration.
 pub fn fuzz(data: &[u8]) {
-    let mut reader = Reader::default();
-    let _ = reader.file(&String::from_utf8_lossy(data), "/extlinux", 0);
+    let files = Files::none();
+    let mut reader = Reader::new(&files, "/extlinux");
+    let _ = reader.file(&String::from_utf8_lossy(data), 0);
+    let _ = (reader.default(), reader.wait());
+    reader.labels.iter().for_each(|label| drop(reader.title(label)));
 }

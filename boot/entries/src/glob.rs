@@ -4,18 +4,23 @@
 mod defaults;
 
 use alloc::{format, string::String, vec::Vec};
+use core::cmp::Ordering;
 
 use filesystem::FileType;
-use vfs::{Volume, Volumes};
+use vfs::{Node, Volume};
 
-use crate::{Access, Entry, File, Found, Kind, Linux, Source, Start, version};
+use crate::{
+    Access, Entry, Error, File, Kind, Linux, Source, Start, budget::Share, merge::Menu, search::Search,
+    version,
+};
 
-pub use defaults::{known, options};
+pub use defaults::Systems;
 
 /// Kernel files are these names with a version behind.
 const KERNELS: [&[u8]; 4] = [b"vmlinuz-", b"Image-", b"vmlinux-", b"kernel-"];
-/// Compressed kernels have these behind their version.
-const SUFFIXES: [&[u8]; 3] = [b".gz", b".xz", b".zst"];
+/// Kernels in another form have these behind their version. The plain one comes first, and a signed copy last, which
+/// has no initial RAM disk of its own.
+const SUFFIXES: [&[u8]; 6] = [b"", b".gz", b".xz", b".zst", b".signed", b".efi.signed"];
 /// Kernels without a version, and initial RAM disks for them, where no kernel has one.
 const PLAIN_KERNELS: [&[u8]; 4] = [b"vmlinuz", b"Image", b"vmlinux", b"kernel"];
 const PLAIN_INITRDS: [&[u8]; 4] = [b"initrd.img", b"initrd", b"initramfs.img", b"initramfs"];
@@ -25,43 +30,54 @@ const LEFT_OUT: [&str; 4] = ["rescue", ".old", ".dpkg-", ".bak"];
 const MODULES: &str = "/usr/lib/modules";
 /// Entries that one volume yields.
 const MOST: usize = 64;
+/// Files that are looked at for them, in every form of a version.
+const MOST_SORTED: usize = 1024;
 
-/// Adds an entry for each kernel in `/boot`, or in the root of a volume that is one, the newest first; where no
-/// kernel has a version in its name, one without.
-pub fn find(volumes: &Volumes, volume: &Volume, found: &mut Found) {
-    let versioned = ["/boot", "/"].map(|folder| (folder, kernels(volume, folder)));
+/// An entry for each kernel in `/boot`, or in the root of a volume that is one, the newest first; where no kernel has a
+/// version in its name, one without.
+pub fn find(search: &Search<'_>, systems: &Systems<'_>, volume: &Volume) -> Menu {
+    let share = search.share(volume);
+    let versioned = ["/boot", "/"].map(|folder| (folder, kernels(share, volume, folder)));
     let first = versioned.into_iter().find(|(_, kernels)| !kernels.is_empty());
-    let plain =
-        || ["/boot", "/"].iter().find_map(|folder| Some((*folder, Vec::from([plain(volume, folder)?]))));
-    let Some((folder, kernels)) = first.or_else(plain) else { return };
-    let options = defaults::options(volumes, volume);
-    let entries = kernels.into_iter().take(MOST).enumerate();
-    found.entries.extend(entries.map(|(i, kernel)| entry(volume, folder, kernel, &options, i == 0)));
+    let plain = || {
+        let plain = |folder| Some((folder, Vec::from([plain(share, volume, folder)?])));
+        ["/boot", "/"].into_iter().find_map(plain)
+    };
+    let Some((folder, kernels)) = first.or_else(plain) else { return Menu::default() };
+    Finder { share, systems, volume, folder }.menu(kernels)
+}
+
+/// An entry for each kernel that stands among its own modules, the newest first.
+pub fn find_modules(search: &Search<'_>, systems: &Systems<'_>, volume: &Volume) -> Menu {
+    let share = search.share(volume);
+    let path = |version: &[u8]| [MODULES.as_bytes(), b"/", version, b"/vmlinuz"].concat();
+    let names = share.names(volume, MODULES.as_bytes()).unwrap_or_default();
+    let mut versions: Vec<Vec<u8>> = names.into_iter().map(|(name, _)| name).collect();
+    versions.retain(|version| is_candidate(version));
+    newest(&mut versions, |a, b| version::compare(b, a));
+    versions.retain(|version| share.is_there(volume, &path(version)).unwrap_or(false));
+    let kernels = versions.into_iter().map(|version| Kernel { path: path(&version), version });
+    Finder { share, systems, volume, folder: MODULES }.menu(kernels.collect())
 }
 
 /// A kernel without a version.
-fn plain(volume: &Volume, folder: &str) -> Option<Kernel> {
-    let path = PLAIN_KERNELS.iter().map(|name| beside(folder, &[name])).find(|path| is_file(volume, path))?;
-    Some(Kernel { path, version: Vec::new() })
+fn plain(share: &Share, volume: &Volume, folder: &str) -> Option<Kernel> {
+    let mut paths = PLAIN_KERNELS.iter().map(|name| beside(folder, &[name]));
+    Some(Kernel { path: paths.find(|path| is_file(share, volume, path))?, version: Vec::new() })
 }
 
-fn is_file(volume: &Volume, path: &[u8]) -> bool {
-    let attr = volume.open(path).and_then(|node| node.attr());
+fn is_file(share: &Share, volume: &Volume, path: &[u8]) -> bool {
+    let attr = share.open(volume, path).and_then(|node| Ok(node.attr()?));
     attr.is_ok_and(|attr| attr.kind == FileType::File)
 }
 
-/// Adds an entry for each kernel that stands among its own modules, the newest first.
-pub fn find_modules(volumes: &Volumes, volume: &Volume, found: &mut Found) {
-    let list = volume.list(MODULES.as_bytes()).unwrap_or_default();
-    let path = |version: &[u8]| [MODULES.as_bytes(), b"/", version, b"/vmlinuz"].concat();
-    let mut versions: Vec<Vec<u8>> = list.into_iter().map(|entry| entry.name).collect();
-    versions.retain(|version| is_candidate(version) && volume.open(&path(version)).is_ok());
-    versions.sort_unstable_by(|a, b| version::compare(b, a));
-    let options = defaults::options(volumes, volume);
-    for (i, version) in versions.into_iter().take(MOST).enumerate() {
-        let kernel = Kernel { path: path(&version), version };
-        found.entries.push(entry(volume, MODULES, kernel, &options, i == 0));
+/// Sorts, and keeps the first of them: a folder may have thousands of names.
+fn newest<T>(kernels: &mut Vec<T>, mut order: impl FnMut(&T, &T) -> Ordering) {
+    if kernels.len() > MOST_SORTED {
+        kernels.select_nth_unstable_by(MOST_SORTED, &mut order);
+        kernels.truncate(MOST_SORTED);
     }
+    kernels.sort_unstable_by(order);
 }
 
 /// Whether a version may be the newest.
@@ -75,26 +91,46 @@ struct Kernel {
     version: Vec<u8>,
 }
 
-/// The newest first; of two files of one version the kind that is named first in [`KERNELS`].
-fn kernels(volume: &Volume, folder: &str) -> Vec<Kernel> {
-    let Ok(list) = volume.list(folder.as_bytes()) else {
-        return Vec::new();
+/// The newest first; of two files of one version the kind that is named first in [`KERNELS`], then in [`SUFFIXES`].
+/// One that cannot be read is said, and hides no other.
+fn kernels(share: &Share, volume: &Volume, folder: &str) -> Vec<Kernel> {
+    let object =
+        |name: &[u8]| format!("{} {}", volume.name(), String::from_utf8_lossy(&beside(folder, &[name])));
+    let names = match share.names(volume, folder.as_bytes()) {
+        Ok(names) => names,
+        Err(error) => {
+            if !error.is_absent() {
+                share.note(object(b""), error);
+            }
+            return Vec::new();
+        }
     };
-    let mut kernels: Vec<(usize, Kernel)> = list
-        .into_iter()
-        .filter(|entry| matches!(entry.kind, Ok(FileType::File | FileType::Symlink)))
-        .filter_map(|entry| {
-            let kinds = KERNELS.iter().enumerate();
-            let (rank, version) =
-                kinds.filter_map(|(i, prefix)| Some((i, entry.name.strip_prefix(*prefix)?))).next()?;
-            let version = SUFFIXES.iter().find_map(|end| version.strip_suffix(*end)).unwrap_or(version);
-            let kernel = Kernel { path: beside(folder, &[&entry.name]), version: version.to_vec() };
-            is_candidate(version).then_some((rank, kernel))
-        })
-        .collect();
-    kernels.sort_unstable_by(|(i, a), (j, b)| version::compare(&b.version, &a.version).then(i.cmp(j)));
+    let is_file = |name: &[u8], node: &Node<'_>| match node.attr() {
+        Ok(attr) => matches!(attr.kind, FileType::File | FileType::Symlink),
+        Err(error) => {
+            share.note(object(name), error.into());
+            false
+        }
+    };
+    let ranked = |(name, node): (Vec<u8>, Node<'_>)| {
+        let (rank, version) = ranked(&name)?;
+        let kernel = Kernel { path: beside(folder, &[&name]), version: version.to_vec() };
+        (is_candidate(version) && is_file(&name, &node)).then_some((rank, kernel))
+    };
+    let mut kernels: Vec<((usize, usize), Kernel)> = names.into_iter().filter_map(ranked).collect();
+    newest(&mut kernels, |(i, a), (j, b)| version::compare(&b.version, &a.version).then(i.cmp(j)));
     kernels.dedup_by(|(_, later), (_, first)| later.version == first.version);
     kernels.into_iter().map(|(_, kernel)| kernel).collect()
+}
+
+/// The version in a kernel's name, and the places of its start and end in [`KERNELS`] and [`SUFFIXES`].
+fn ranked(name: &[u8]) -> Option<((usize, usize), &[u8])> {
+    let starts = KERNELS.iter().enumerate();
+    let (kind, version) = starts.filter_map(|(i, start)| Some((i, name.strip_prefix(*start)?))).next()?;
+    // The longest end is the last.
+    let ends = SUFFIXES.iter().enumerate().rev();
+    let (form, version) = ends.filter_map(|(i, end)| Some((i, version.strip_suffix(*end)?))).next()?;
+    Some(((kind, form), version))
 }
 
 /// The path of a file of this folder, whose name has these parts.
@@ -102,41 +138,75 @@ fn beside(folder: &str, name: &[&[u8]]) -> Vec<u8> {
     [folder.trim_end_matches('/').as_bytes(), b"/", &name.concat()].concat()
 }
 
-fn entry(volume: &Volume, folder: &str, kernel: Kernel, options: &str, default: bool) -> Entry {
-    let version = String::from_utf8_lossy(&kernel.version).into_owned();
-    let file = |path| File { volume: volume.id(), path };
-    Entry {
-        title: format!("{} {version}", defaults::os_name(volume)).trim_ascii_end().into(),
-        id: version.clone(),
-        version,
-        source: Source { volume: volume.id(), path: folder.into(), kind: Kind::Glob },
-        start: Start::Linux(Linux {
-            initrd: initrd(volume, folder, &kernel.version).map(file).into_iter().collect(),
-            kernel: file(kernel.path),
-            options: options.into(),
-            devicetree: None,
-        }),
-        counting: None,
-        default,
-        access: Access::Anyone,
-    }
+/// Makes entries of the kernels of one folder.
+struct Finder<'a> {
+    share: &'a Share,
+    systems: &'a Systems<'a>,
+    volume: &'a Volume,
+    folder: &'a str,
 }
 
-/// The initial RAM disk of the same version, by the names that distributions give it; for a kernel among its
-/// modules it stands in `/boot`.
-fn initrd(volume: &Volume, folder: &str, version: &[u8]) -> Option<Vec<u8>> {
-    let folder = if folder == MODULES { "/boot" } else { folder };
-    if version.is_empty() {
-        let plain = PLAIN_INITRDS.iter().map(|name| beside(folder, &[name]));
-        return plain.into_iter().find(|path| is_file(volume, path));
+impl Finder<'_> {
+    fn menu(&self, kernels: Vec<Kernel>) -> Menu {
+        let mut menu = Menu::default();
+        if kernels.is_empty() {
+            return menu;
+        }
+        let (system, options) = (self.systems.os_name(self.volume), self.systems.options(self.volume));
+        for kernel in kernels.into_iter().take(MOST) {
+            let entry = self.entry(kernel, &system, &options);
+            match entry.and_then(|entry| self.share.entry(&entry).map(|()| entry)) {
+                Ok(entry) => menu.entries.push(entry),
+                Err(error) => {
+                    self.share.note(format!("{} {}", self.volume.name(), self.folder), error);
+                    break;
+                }
+            }
+        }
+        menu
     }
-    let names = [
-        (b"initrd.img-".as_slice(), b"".as_slice()),
-        (b"initramfs-", b".img"),
-        (b"initramfs-", b""),
-        (b"initrd-", b""),
-    ];
-    let in_folder = names.iter().map(|(before, behind)| beside(folder, &[before, version, behind]));
-    let of_modules = beside(MODULES, &[version, b"/initrd"]);
-    in_folder.chain([of_modules]).find(|path| volume.open(path).is_ok())
+
+    fn entry(&self, kernel: Kernel, system: &str, options: &str) -> Result<Entry, Error> {
+        let version = String::from_utf8_lossy(&kernel.version).into_owned();
+        let file = |path| File { volume: self.volume.id(), path };
+        Ok(Entry {
+            title: format!("{system} {version}").trim_ascii_end().into(),
+            id: version.clone(),
+            version,
+            source: Source { volume: self.volume.id(), path: self.folder.into(), kind: Kind::Glob },
+            start: Start::Linux(Linux {
+                initrd: self.initrd(&kernel.version)?.map(file).into_iter().collect(),
+                kernel: file(kernel.path),
+                options: options.into(),
+                devicetree: None,
+            }),
+            counting: None,
+            default: false,
+            access: Access::Anyone,
+        })
+    }
+
+    /// The initial RAM disk of the same version, by the names that distributions give it; for a kernel among its
+    /// modules it stands in `/boot`.
+    fn initrd(&self, version: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+        let folder = if self.folder == MODULES { "/boot" } else { self.folder };
+        if version.is_empty() {
+            let mut plain = PLAIN_INITRDS.iter().map(|name| beside(folder, &[name]));
+            return Ok(plain.find(|path| is_file(self.share, self.volume, path)));
+        }
+        let names = [
+            (b"initrd.img-".as_slice(), b"".as_slice()),
+            (b"initramfs-", b".img"),
+            (b"initramfs-", b""),
+            (b"initrd-", b""),
+        ];
+        let in_folder = names.iter().map(|(before, behind)| beside(folder, &[before, version, behind]));
+        let of_modules = beside(MODULES, &[version, b"/initrd"]);
+        for path in in_folder.chain([of_modules]) {
+            if self.share.is_there(self.volume, &path)? {
+                return Ok(Some(path));
+            }
+        }
+        Ok(None)
+    }
 }

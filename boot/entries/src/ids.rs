@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Identifiers and titles that tell entries apart.
 
-use alloc::{format, string::String};
+use alloc::{format, string::String, vec::Vec};
 
 use crate::Entry;
 
@@ -11,24 +11,49 @@ const LONGEST: usize = 180;
 /// Gives every entry an identifier of its own that the Boot Loader Interface allows (letters, digits, `+-_.`), and
 /// entries of the same title their versions or identifiers behind it.
 pub fn settle(entries: &mut [Entry]) {
-    for at in 0..entries.len() {
-        let Some((before, [entry, ..])) = entries.split_at_mut_checked(at) else { continue };
-        let id = allowed(&entry.id);
-        let mut candidate = id.clone();
-        let mut number = 2u32;
-        while before.iter().any(|other| other.id == candidate) {
-            candidate = format!("{id}-{number}");
-            number = number.saturating_add(1);
-        }
-        entry.id = candidate;
+    let mut taken = Taken::default();
+    for entry in entries.iter_mut() {
+        entry.id = taken.own(allowed(&entry.id));
     }
-    let is_shared = |title: &String| entries.iter().filter(|entry| entry.title == *title).nth(1).is_some();
-    let shared: alloc::vec::Vec<bool> = entries.iter().map(|entry| is_shared(&entry.title)).collect();
-    for (entry, _) in entries.iter_mut().zip(shared).filter(|(_, is_shared)| *is_shared) {
+    let mut titles: Vec<String> = entries.iter().map(|entry| entry.title.clone()).collect();
+    titles.sort_unstable();
+    let shared: Vec<String> =
+        titles.chunk_by(|a, b| a == b).filter_map(|same| same.get(1).cloned()).collect();
+    for entry in entries.iter_mut() {
         let mark = if entry.version.is_empty() { &entry.id } else { &entry.version };
-        if !entry.title.contains(mark.as_str()) {
+        if shared.binary_search(&entry.title).is_ok() && !entry.title.contains(mark.as_str()) {
             entry.title = format!("{} ({mark})", entry.title);
         }
+    }
+}
+
+/// Identifiers that are in use, sorted, each with the number that the next of its name gets.
+#[derive(Default)]
+struct Taken(Vec<(String, u32)>);
+
+impl Taken {
+    /// The identifier itself, or with a number behind it where it is taken. A number is tried once for each
+    /// identifier, so that all of them together take no more tries than there are entries, and as many again.
+    fn own(&mut self, id: String) -> String {
+        let Err(place) = self.find(&id) else { return self.numbered(&id) };
+        self.0.insert(place, (id.clone(), 2));
+        id
+    }
+
+    fn numbered(&mut self, id: &str) -> String {
+        loop {
+            let next = self.find(id).ok().and_then(|at| self.0.get_mut(at));
+            let number = next.map_or(0, |(_, number)| core::mem::replace(number, number.saturating_add(1)));
+            let candidate = format!("{id}-{number}");
+            if let Err(place) = self.find(&candidate) {
+                self.0.insert(place, (candidate.clone(), 2));
+                return candidate;
+            }
+        }
+    }
+
+    fn find(&self, id: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(taken, _)| taken.as_str().cmp(id))
     }
 }
 
@@ -47,6 +72,13 @@ fn allowed(id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_two_are_the_same() {
+        let mut taken = Taken::default();
+        let ids = ["a", "a-2", "a", "a", "b", "a-2", "a-3"].map(|id| taken.own(id.into()));
+        assert_eq!(ids, ["a", "a-2", "a-3", "a-4", "b", "a-2-2", "a-3-2"]);
+    }
 
     #[test]
     fn identifiers_are_short_and_plain() {

@@ -7,36 +7,34 @@ use alloc::{
     vec::Vec,
 };
 
+use filesystem::FileType;
 use vfs::Volume;
 
-use crate::{Access, Arch, Entry, File, Found, Kind, Program, Source, Start};
+use crate::{Access, Arch, Entry, File, Kind, Program, Source, Start, merge::Menu, search::Search};
 
 /// Folders below `/EFI` that are looked at.
 const MOST: usize = 64;
+/// What telling whether a program is our own reads of it: its headers, and a section.
+pub const HEAD: usize = 8 * 1024;
 
-/// Adds the programs of a volume, but for those that `is_own` takes for this very program.
-pub fn find(volume: &Volume, arch: Arch, is_own: &dyn Fn(&Volume, &str) -> bool, found: &mut Found) {
-    let (suffix, fallback) = match arch {
-        Arch::X86_64 => ("x64", "BOOTX64.EFI"),
-        Arch::Aarch64 => ("aa64", "BOOTAA64.EFI"),
-        Arch::Riscv64 => ("riscv64", "BOOTRISCV64.EFI"),
-        Arch::LoongArch64 => ("loongarch64", "BOOTLOONGARCH64.EFI"),
-    };
+/// The programs of a volume, but for those that are this very program.
+pub fn find(search: &Search<'_>, volume: &Volume) -> Menu {
+    let (share, mut menu) = (search.share(volume), Menu::default());
+    let (suffix, fallback) = names(search.arch());
     let mut add = |title: &str, id: &str, path: String, os: Option<&'static str>| {
-        let is_there = volume.open(path.as_bytes()).and_then(|node| node.attr());
-        if is_there.is_ok_and(|attr| attr.kind == filesystem::FileType::File) && !is_own(volume, &path) {
-            found.entries.push(entry(volume, title, id, path, os));
-            return true;
+        if !is_program(search, volume, &path) {
+            return false;
         }
-        false
+        let entry = entry(volume, title, id, path, os);
+        match share.entry(&entry) {
+            Ok(()) => menu.entries.push(entry),
+            Err(error) => share.note(format!("{} {}", volume.name(), entry.source.path), error),
+        }
+        true
     };
     add("Windows Boot Manager", "auto-windows", "/EFI/Microsoft/Boot/bootmgfw.efi".into(), Some("windows"));
-    let folders = volume.list(b"/EFI").unwrap_or_default().into_iter().take(MOST);
-    for name in folders.filter_map(|folder| String::from_utf8(folder.name).ok()) {
+    for name in vendors(search, volume) {
         let lower = name.to_ascii_lowercase();
-        if matches!(lower.as_str(), "boot" | "linux" | "microsoft" | "tools" | "cloudboot") {
-            continue;
-        }
         let os = system(&lower);
         let loaders = [
             format!("shim{suffix}.efi"),
@@ -53,6 +51,35 @@ pub fn find(volume: &Volume, arch: Arch, is_own: &dyn Fn(&Volume, &str) -> bool,
     add("EFI default loader", "auto-efi-default", format!("/EFI/BOOT/{fallback}"), None);
     let shells = [format!("/shell{suffix}.efi"), format!("/EFI/tools/shell{suffix}.efi")];
     shells.into_iter().any(|path| add("EFI shell", "auto-efi-shell", path, None));
+    menu
+}
+
+/// What names of programs end in, and the program that firmware starts by default.
+fn names(arch: Arch) -> (&'static str, &'static str) {
+    match arch {
+        Arch::X86_64 => ("x64", "BOOTX64.EFI"),
+        Arch::Aarch64 => ("aa64", "BOOTAA64.EFI"),
+        Arch::Riscv64 => ("riscv64", "BOOTRISCV64.EFI"),
+        Arch::LoongArch64 => ("loongarch64", "BOOTLOONGARCH64.EFI"),
+    }
+}
+
+/// The folders of vendors.
+fn vendors(search: &Search<'_>, volume: &Volume) -> Vec<String> {
+    // grub.cfg is looked for in the same folders: what is wrong with them was said there.
+    let names = search.share(volume).names(volume, b"/EFI").unwrap_or_default();
+    let names = names.into_iter().take(MOST).filter_map(|(name, _)| String::from_utf8(name).ok());
+    let is_known = |name: &str| matches!(name, "boot" | "linux" | "microsoft" | "tools" | "cloudboot");
+    names.filter(|name| !is_known(&name.to_ascii_lowercase())).collect()
+}
+
+/// Whether a path is a program that is not our own.
+fn is_program(search: &Search<'_>, volume: &Volume, path: &str) -> bool {
+    let share = search.share(volume);
+    let attr = share.open(volume, path.as_bytes()).and_then(|node| Ok(node.attr()?));
+    attr.is_ok_and(|attr| attr.kind == FileType::File)
+        && share.bytes.charge(HEAD).is_ok()
+        && !search.is_own(volume, path)
 }
 
 /// The system that a folder of a vendor belongs to.

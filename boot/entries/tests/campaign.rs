@@ -52,7 +52,9 @@ fn layers(path: &str, device: &dyn BlockRead) -> usize {
         .file(path, bytes);
     let volumes = Volumes::from_volumes(vec![Volume::new("hd0,gpt1", tree)]);
     let Found { entries, .. } = discover(&volumes, Arch::X86_64, &|_, _| false);
-    let is_whole = entries.first().is_some_and(|entry| entry.file().unwrap().path == b"/boot/vmlinuz-6.12");
+    let is_whole = entries
+        .first()
+        .is_some_and(|entry| entry.file().is_some_and(|file| file.path == b"/boot/vmlinuz-6.12"));
     usize::from(!entries.is_empty()) + usize::from(is_whole)
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! What grub.cfg means. The answers of `small_scripts_do_what_grub_does` are those of GRUB 2.14.
 
-use entries::{Arch, Entry, Error, Found, Kind, Wait, discover};
+use entries::{Arch, Elsewhere, Entry, Error, Found, Kind, Start, Wait, discover};
 use oracle::Tree;
 use vfs::{Volume, VolumeId, Volumes};
 
@@ -33,6 +33,10 @@ fn default(found: &Found) -> &Entry {
 
 fn path(file: &entries::File) -> String {
     String::from_utf8(file.path.clone()).unwrap()
+}
+
+fn elsewhere(command: &str) -> Start {
+    Start::Elsewhere(Elsewhere { command: command.into() })
 }
 
 /// A menu in the shape that update-grub gives it: the header, the simple entry, the submenu with every kernel.
@@ -85,7 +89,10 @@ fn grubenv(lines: &str) -> String {
 fn a_menu_as_update_grub_writes_it() {
     let found = one(tree(&debian("0")));
     assert_eq!(found.problems, []);
-    assert_eq!(titles(&found), ["Debian", "Linux 6.12.9", "Linux 6.12.8"]);
+    assert_eq!(
+        titles(&found),
+        ["Debian", "Advanced options / Linux 6.12.9", "Advanced options / Linux 6.12.8"]
+    );
     let entry = default(&found);
     assert_eq!((entry.id.as_str(), entry.source.kind), ("simple", Kind::Grub));
     assert_eq!(
@@ -184,7 +191,7 @@ fn entries_see_the_variables_of_their_menu() {
     let found = one(tree("menuentry a { configfile /o.cfg }\n").file("/o.cfg", other));
     assert_eq!(
         (found.entries[0].linux().unwrap().options.as_str(), default(&found).title.as_str()),
-        ("inner", "c")
+        ("inner", "a / c")
     );
     let found = one(tree("r=outer\nconfigfile /o.cfg\n").file("/o.cfg", other));
     assert_eq!(found.entries[0].linux().unwrap().options, "inner");
@@ -254,7 +261,9 @@ fn small_scripts_do_what_grub_does() {
 fn exit_ends_the_script() {
     let found = one(tree("menuentry a { linux /k }\nexit\nmenuentry b { linux /k }\n"));
     assert_eq!(titles(&found), ["a"]);
-    assert_eq!(titles(&one(tree("menuentry a { linux /k; exit; }\nmenuentry b { linux /k }\n"))), ["b"]);
+    let found = one(tree("menuentry a { linux /k; exit; }\nmenuentry b { linux /k }\n"));
+    assert_eq!(titles(&found), ["a", "b"]);
+    assert_eq!(found.entries[0].start, elsewhere("exit"), "nothing is booted");
 }
 
 #[test]
@@ -264,12 +273,13 @@ fn braces_need_no_space() {
 
 #[test]
 fn what_is_wrong_is_named_with_its_line() {
-    let found = one(tree("true\n| x\nxyz\nmenuentry a { chainloader +1 }\nmenuentry b { linux /k }\n"));
+    let found =
+        one(tree("true\n| x\nxyz\nmenuentry a { multiboot /x }\nset default=1\nmenuentry b { linux /k }\n"));
     let problems: Vec<String> = found.problems.iter().map(|p| format!("{}: {}", p.object, p.error)).collect();
     assert_eq!(
         problems,
         [
-            "/boot/grub/grub.cfg \"a\": the entry starts no kernel: chainloader +1",
+            "/boot/grub/grub.cfg \"a\": the entry starts no kernel: multiboot (line 4)",
             "hd0,gpt1 /boot/grub/grub.cfg: line 2: | & < > are no part of the language",
             "hd0,gpt1 /boot/grub/grub.cfg: line 3: the command xyz is unknown",
         ]

@@ -2,11 +2,14 @@
 //! Scripts that want all the time, memory or stack of the machine get an error instead.
 
 use std::{
+    cell::Cell,
+    rc::Rc,
     thread,
     time::{Duration, Instant},
 };
 
 use entries::{Arch, Error, Found, discover};
+use filesystem::{Attr, EachEntry, FileSystem, Identity};
 use oracle::Tree;
 use vfs::{Volume, Volumes};
 
@@ -56,10 +59,123 @@ fn every_resource_has_a_limit() {
         ("levels of blocks", "menuentry x { ".repeat(1000)),
         ("menu entries", "while true; do menuentry x { true; }; done\n".into()),
         ("bytes of a menu", body("menuentry \"$a\" { true; }")),
+        ("bytes of a menu", format!("{GROW}i=\nwhile true; do i=x$i; password u$i \"$a\"; done\n")),
+        ("bytes of a menu", format!("{GROW}{}", "menuentry e { linux /k $a; }\n".repeat(40))),
+        ("steps", body("regexp '^(((x*)*)*)*y' \"$a\"")),
+        ("steps", body("tr --set b abcdefgh ijklmnop \"$a\"")),
+        ("steps", "insmod regexp\nwhile true; do test /boot/*/*; done\n".into()),
+        ("steps", "while true; do probe --fs-uuid $root; done\n".into()),
     ];
     for (what, cfg) in cases {
         let start: String = cfg.chars().skip(GROW.len()).take(60).collect();
         assert_eq!(limit(cfg), what, "{start}");
+    }
+}
+
+#[test]
+fn a_variable_of_a_file_that_is_named_often_has_a_limit() {
+    let block = format!("# GRUB Environment Block\na={}\n", "x".repeat(60_000));
+    let cfg = format!("load_env\nmenuentry e {{ linux /k {}; }}\n", "$a".repeat(30_000));
+    let tree = Tree::new().file("/boot/grub/grub.cfg", cfg).file("/boot/grub/grubenv", block);
+    let found = discover(&volumes(vec![Volume::new("hd0,gpt1", tree)]), Arch::X86_64, &|_, _| false);
+    assert!(
+        matches!(found.problems[0].error, Error::Limit { what: "bytes of words", .. }),
+        "{:?}",
+        found.problems
+    );
+}
+
+fn volumes(volumes: Vec<Volume>) -> Volumes {
+    Volumes::from_volumes(volumes)
+}
+
+#[test]
+fn scripts_of_one_disk_share_its_steps_and_leave_those_of_others() {
+    let started = Instant::now();
+    let mut evil = Tree::new().uuid("e");
+    for i in 0..60 {
+        let cfg = format!("# {i}\nwhile true; do search --file /none; done\n");
+        evil = evil.file(format!("/EFI/v{i}/grub.cfg"), cfg);
+    }
+    let evil = |disk| Volume::new(format!("hd{disk},gpt1"), evil.clone()).on(disk, None);
+    let honest = Tree::new().uuid("u").file("/boot/grub/grub.cfg", "menuentry a { linux /k; }\n");
+    let all = vec![evil(0), evil(1), evil(2), Volume::new("hd3,gpt1", honest).on(3, None)];
+    let found = discover(&volumes(all), Arch::X86_64, &|_, _| false);
+    assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
+    let titles: Vec<_> = found.entries.iter().map(|entry| entry.title.as_str()).collect();
+    assert_eq!(titles, ["a"]);
+    let limits = found.problems.iter().filter(|problem| matches!(problem.error, Error::Limit { .. }));
+    assert_eq!(limits.count(), 3, "once for each disk: {:?}", found.problems);
+}
+
+/// A filesystem whose folder `/d` has no index, and what was read of it: all of it for each name that is not there.
+struct Unindexed {
+    tree: Tree,
+    folder: usize,
+    read: Rc<Cell<u64>>,
+}
+
+/// Bytes of 40,000 names.
+const FOLDER: u64 = 800 * 1024;
+
+impl FileSystem for Unindexed {
+    type Node = usize;
+
+    fn identity(&self) -> Identity {
+        self.tree.identity()
+    }
+
+    fn root(&self) -> usize {
+        self.tree.root()
+    }
+
+    fn lookup(&self, dir: &usize, name: &[u8]) -> Result<usize, filesystem::Error> {
+        self.read.set(self.read.get() + if *dir == self.folder { FOLDER } else { 0 });
+        self.tree.lookup(dir, name)
+    }
+
+    fn attr(&self, node: &usize) -> Result<Attr, filesystem::Error> {
+        let attr = self.tree.attr(node)?;
+        let size = if *node == self.folder { FOLDER } else { attr.size };
+        Ok(Attr { size, ..attr })
+    }
+
+    fn read_dir(&self, dir: &usize, each: &mut EachEntry<'_, usize>) -> Result<(), filesystem::Error> {
+        self.read.set(self.read.get() + if *dir == self.folder { FOLDER } else { 0 });
+        self.tree.read_dir(dir, each)
+    }
+
+    fn read_link(&self, node: &usize) -> Result<Vec<u8>, filesystem::Error> {
+        self.tree.read_link(node)
+    }
+
+    fn read_at(&self, node: &usize, offset: u64, buf: &mut [u8]) -> Result<usize, filesystem::Error> {
+        self.tree.read_at(node, offset, buf)
+    }
+}
+
+#[test]
+fn a_large_folder_without_an_index_is_paid_for() {
+    for script in [
+        "while true; do [ -f /d/zz ]; done\n",
+        "while true; do [ -s /d/../d/zz ]; done\n",
+        "while true; do search --file /d/zz; done\n",
+        "while true; do load_env --file /d/zz; done\n",
+        "while true; do source /d/zz; done\n",
+        "insmod regexp\nwhile true; do test /d/z*; done\n",
+    ] {
+        let tree = Tree::new().uuid("u").dir("/d").file("/boot/grub/grub.cfg", script);
+        let folder = tree.lookup(&tree.root(), b"d").unwrap();
+        let read = Rc::new(Cell::new(0));
+        let volume = Volume::new("hd0,gpt1", Unindexed { tree, folder, read: Rc::clone(&read) });
+        let found = discover(&volumes(vec![volume]), Arch::X86_64, &|_, _| false);
+        assert!(
+            matches!(found.problems[0].error, Error::Limit { what: "steps", .. }),
+            "{:?}",
+            found.problems
+        );
+        // A fifth of a second of any disk.
+        assert!(read.get() < 64 * 1024 * 1024, "{script}: {}", read.get());
     }
 }
 

@@ -3,13 +3,17 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use vfs::{Volume, VolumeId};
+use vfs::{Volume, VolumeId, Volumes};
 
-use super::{Candidate, Counting, Name};
-use crate::{Access, Arch, Entry, Error, File, Kind, Linux, Program, Source, Start};
+use super::{Candidate, Counting, Name, Variables};
+use crate::{
+    Access, Arch, Entry, Error, File, Kind, Linux, Program, Source, Start,
+    budget::{Budget, Share, Text},
+    grub::BlsCfg,
+};
 
-/// initrd lines of one entry.
-const MOST_INITRDS: usize = 32;
+/// Initial RAM disks of one entry.
+const MOST_INITRDS: usize = 256;
 
 /// What a file says.
 #[derive(Debug, Default)]
@@ -22,6 +26,7 @@ struct Conf<'a> {
     linux: &'a str,
     efi: &'a str,
     devicetree: &'a str,
+    grub_users: &'a str,
     initrd: Vec<&'a str>,
     options: Vec<&'a str>,
 }
@@ -31,7 +36,7 @@ impl<'a> Conf<'a> {
         let mut conf = Self::default();
         for line in text.lines().map(str::trim_ascii).filter(|line| !line.starts_with('#')) {
             let (key, value) = line.split_once([' ', '\t']).unwrap_or((line, ""));
-            let value = value.trim_ascii_start();
+            let value = unquoted(value.trim_ascii_start());
             match key {
                 "title" => conf.title = value,
                 "version" => conf.version = value,
@@ -42,7 +47,8 @@ impl<'a> Conf<'a> {
                 // An image that brings everything is an EFI program like any other.
                 "efi" | "uki" => conf.efi = value,
                 "devicetree" => conf.devicetree = value,
-                "initrd" if conf.initrd.len() < MOST_INITRDS => conf.initrd.push(value),
+                "grub_users" => conf.grub_users = value,
+                "initrd" => conf.initrd.push(value),
                 "options" => conf.options.push(value),
                 _ => {}
             }
@@ -61,44 +67,107 @@ impl<'a> Conf<'a> {
     }
 }
 
-/// The entry of a file; none where it is for another architecture. `block` yields the variables that its values
-/// may name.
-///
-/// # Errors
-/// [`Error::NoKernel`]
-pub fn entry(
-    volume: &Volume,
-    path: &str,
-    text: &str,
-    arch: Arch,
-    block: &dyn Fn() -> Vec<(String, String)>,
-) -> Result<Option<Candidate>, Error> {
-    let conf = Conf::parse(text);
-    if !conf.is_for(arch) {
-        return Ok(None);
+/// systemd-boot takes a pair of quotes away (`line_get_key_value` of src/boot/util.c).
+fn unquoted(value: &str) -> &str {
+    let inner = |quote: char| Some(value.strip_prefix(quote)?).filter(|_| value.ends_with(quote));
+    let Some(inner) = inner('"').or_else(|| inner('\'')) else { return value };
+    // A quote alone is its own pair.
+    inner.get(..inner.len().saturating_sub(1)).unwrap_or_default()
+}
+
+/// What the files of a folder are read with.
+pub struct Folder<'a> {
+    pub volume: &'a Volume,
+    pub share: &'a Share,
+    pub arch: Arch,
+    /// What `$NAME` stands for; none where GRUB does not show these entries, and it means nothing.
+    pub variables: Option<Variables>,
+    /// The menu of GRUB that shows them.
+    pub cfg: Option<&'a BlsCfg>,
+}
+
+impl Folder<'_> {
+    /// The entry of a file; none where it is for another architecture.
+    ///
+    /// # Errors
+    /// [`Error::NoKernel`], [`Error::TooMany`], [`Error::Budget`]
+    pub fn entry(&self, path: &str, text: &str) -> Result<Option<Candidate>, Error> {
+        let conf = Conf::parse(text);
+        if !conf.is_for(self.arch) {
+            return Ok(None);
+        }
+        let mut options = Text::new(self.share);
+        for value in &conf.options {
+            options.word(&self.expand(value)?)?;
+        }
+        if options.is_empty() {
+            options.push(&self.setting("default_kernelopts")?)?;
+        }
+        let options = options.into_string();
+        let start = if !conf.linux.is_empty() {
+            let devicetree = Some(conf.devicetree).filter(|path| !path.is_empty());
+            Start::Linux(Linux {
+                kernel: self.file(conf.linux)?,
+                initrd: self.initrd(&conf)?,
+                options,
+                devicetree: devicetree.map(|path| self.file(path)).transpose()?,
+            })
+        } else if !conf.efi.is_empty() {
+            let options = (!conf.options.is_empty()).then_some(options);
+            Start::Program(Program { file: self.file(conf.efi)?, options, os: None })
+        } else {
+            return Err(Error::NoKernel { reason: "it has no linux, uki or efi line".into() });
+        };
+        let mut candidate = candidate(self.volume.id(), path, &conf, start);
+        if let Some(cfg) = self.cfg {
+            candidate.entry.access = cfg.access(&self.expand(conf.grub_users)?);
+        }
+        Ok(Some(candidate))
     }
-    let has_variables = conf.options.iter().chain(&conf.initrd).any(|value| value.contains('$'));
-    let block = if has_variables { block() } else { Vec::new() };
-    let expand = |value: &str| if has_variables { expanded(value, &block) } else { value.into() };
-    let options = conf.options.iter().map(|value| expand(value)).filter(|value| !value.is_empty());
-    let options = options.collect::<Vec<_>>().join(" ");
-    let file = |path: &str| file(volume, path);
-    let start = if !conf.linux.is_empty() {
-        let initrd = conf.initrd.iter().map(|value| expand(value));
-        let initrd: Vec<String> = initrd.filter(|value| !value.is_empty()).collect();
-        Start::Linux(Linux {
-            kernel: file(conf.linux),
-            initrd: initrd.iter().flat_map(|value| value.split_ascii_whitespace()).map(file).collect(),
-            options,
-            devicetree: Some(conf.devicetree).filter(|path| !path.is_empty()).map(file),
-        })
-    } else if !conf.efi.is_empty() {
-        let options = (!conf.options.is_empty()).then_some(options);
-        Start::Program(Program { file: file(conf.efi), options, os: None })
-    } else {
-        return Err(Error::NoKernel { reason: "it has no linux, uki or efi line".into() });
-    };
-    Ok(Some(candidate(volume.id(), path, &conf, start)))
+
+    /// What the menu of GRUB has for entries that do not say it themselves; empty where none shows them.
+    fn setting(&self, name: &str) -> Result<String, Error> {
+        let value =
+            self.variables.as_ref().filter(|_| self.cfg.is_some()).map_or("", |known| known.get(name));
+        self.expand(value)
+    }
+
+    fn expand(&self, value: &str) -> Result<String, Error> {
+        match &self.variables {
+            Some(variables) if value.contains('$') => variables.expand(value, self.share),
+            _ => Ok(value.into()),
+        }
+    }
+
+    fn initrd(&self, conf: &Conf<'_>) -> Result<Vec<File>, Error> {
+        let mut files = Vec::new();
+        // Those that come first stand beside the others, or beside the kernel.
+        let early = self.setting("early_initrd")?;
+        let beside = conf.initrd.first().unwrap_or(&conf.linux);
+        let folder = beside.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let early = early.split_ascii_whitespace().map(|name| format!("{folder}/{name}"));
+        let early: Vec<String> = early.collect();
+        for value in early.iter().map(String::as_str).chain(conf.initrd.iter().copied()) {
+            for path in self.expand(value)?.split_ascii_whitespace() {
+                if files.len() >= MOST_INITRDS {
+                    let limit = u64::try_from(MOST_INITRDS).unwrap_or(u64::MAX);
+                    return Err(Error::TooMany { what: "initial RAM disks of one entry", limit });
+                }
+                files.push(self.file(path)?);
+            }
+        }
+        Ok(files)
+    }
+
+    /// A path starts at the root of the volume that the entry stands on. Where `/boot` is a folder of it, some
+    /// systems leave that out.
+    fn file(&self, path: &str) -> Result<File, Error> {
+        let path = format!("/{}", path.replace('\\', "/").trim_start_matches('/'));
+        let in_boot = format!("/boot{path}");
+        let is_there = |path: &str| self.share.is_there(self.volume, path.as_bytes());
+        let is_in_boot = !is_there(&path)? && is_there(&in_boot)?;
+        Ok(File { volume: self.volume.id(), path: if is_in_boot { in_boot } else { path }.into() })
+    }
 }
 
 fn candidate(volume: VolumeId, path: &str, conf: &Conf<'_>, start: Start) -> Candidate {
@@ -123,35 +192,14 @@ fn candidate(volume: VolumeId, path: &str, conf: &Conf<'_>, start: Start) -> Can
     }
 }
 
-/// A path starts at the root of the volume that the entry stands on. Where `/boot` is a folder of it, some
-/// systems leave that out.
-fn file(volume: &Volume, path: &str) -> File {
-    let path = format!("/{}", path.replace('\\', "/").trim_start_matches('/'));
-    let in_boot = format!("/boot{path}");
-    let is_in_boot = volume.open(path.as_bytes()).is_err() && volume.open(in_boot.as_bytes()).is_ok();
-    File { volume: volume.id(), path: if is_in_boot { in_boot } else { path }.into() }
-}
-
-/// A value whose `$name` are replaced; what has no value becomes nothing, as in GRUB, which knows no braces here.
-fn expanded(value: &str, block: &[(String, String)]) -> String {
-    let mut pieces = value.split('$');
-    let mut text = String::from(pieces.next().unwrap_or_default());
-    for piece in pieces {
-        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let (name, rest) = piece.split_at(piece.find(|c| !is_name(c)).unwrap_or(piece.len()));
-        text.push_str(block.iter().rev().find(|(known, _)| known == name).map_or("", |(_, value)| value));
-        text.push_str(rest);
-    }
-    text.trim_ascii().into()
-}
-
 /// Any bytes are a file, or none.
 pub fn fuzz(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let conf = Conf::parse(&text);
     let _ = (conf.is_for(Arch::X86_64), Name::parse(&text).next());
-    let block = [("kernelopts".into(), "ro".into())];
-    conf.options.iter().take(100).for_each(|value| drop(expanded(value, &block)));
+    let budget = Budget::new(&Volumes::default());
+    let variables = Variables::new([("kernelopts".into(), "ro".into())].into());
+    conf.options.iter().take(100).for_each(|value| drop(variables.expand(value, budget.disk(0))));
 }
 
 #[cfg(test)]
@@ -159,18 +207,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variables_are_replaced() {
-        let block = [("kernelopts".into(), "root=/dev/a ro".into()), ("a".into(), "b".into())];
+    fn quotes_around_a_value_are_taken_away() {
         let cases = [
-            ("$kernelopts quiet", "root=/dev/a ro quiet"),
-            ("$kernelopts-x $none $a.c", "root=/dev/a ro-x  b.c"),
-            ("${a}", "{a}"),
-            ("$", ""),
-            ("x${a", "x{a"),
-            ("plain", "plain"),
+            ("\"A b\"", "A b"),
+            ("\"", ""),
+            ("\"a", "\"a"),
+            ("a\"", "a\""),
+            ("\"a\" \"b\"", "a\" \"b"),
+            ("", ""),
         ];
-        for (value, text) in cases {
-            assert_eq!(expanded(value, &block), text, "{value}");
+        for (value, wanted) in cases {
+            assert_eq!(unquoted(value), wanted, "{value}");
         }
     }
 }

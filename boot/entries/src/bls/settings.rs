@@ -3,64 +3,141 @@
 //!
 //! Source: loader.conf(5) of systemd 262. Only what chooses an entry counts here.
 
-use alloc::string::String;
+use alloc::{format, string::String};
 
 use menu::Wait;
-use vfs::{Volume, Volumes};
+use vfs::Volume;
 
-use super::Candidate;
-use crate::Found;
+use super::{Candidate, LARGEST};
+use crate::{merge::Menu, search::Search};
 
-/// Bytes of the file.
-const LARGEST: u64 = 64 * 1024;
+/// Where it stands.
+const PATH: &str = "/loader/loader.conf";
+/// The entry that was booted last, which only the booting program knows.
+const SAVED: &str = "@saved";
 
-/// Takes `timeout` over where no other configuration has set one, and returns the index of the default.
-pub fn apply(volumes: &Volumes, disk: usize, candidates: &[Candidate], found: &mut Found) -> Option<usize> {
-    let on_disk = volumes.all().iter().filter(|volume| volume.disk() == disk);
-    let read = |volume: &Volume| volume.read(b"/loader/loader.conf", LARGEST).ok();
-    let text = on_disk.filter_map(read).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).next()?;
-    let value = |key: &str| {
-        let lines = text.lines().map(str::trim_ascii).filter(|line| !line.starts_with('#'));
-        let words = lines.filter_map(|line| line.split_once([' ', '\t']));
-        words.filter(|(name, _)| *name == key).map(|(_, value)| value.trim_ascii()).next_back()
-    };
-    if found.entries.is_empty() && found.wait.is_none() {
-        found.wait = match value("timeout") {
-            Some("menu-hidden" | "menu-disabled") => Some(Wait::Hidden),
-            Some(seconds) => seconds.parse().ok().map(Wait::Seconds),
-            None => None,
-        };
+/// The menu that the file of a disk makes of its entries, still without them.
+pub fn read(search: &Search<'_>, volumes: &[&Volume], candidates: &[Candidate]) -> Menu {
+    let read = |volume: &Volume| search.share(volume).read(volume, PATH.as_bytes(), LARGEST).ok();
+    let found = volumes.iter().find_map(|volume| Some((volume.name(), read(volume)?)));
+    let Some((volume, bytes)) = found else { return Menu::default() };
+    let text = String::from_utf8_lossy(&bytes);
+    let settings = Settings::parse(&text);
+    let is_default = |candidate: &Candidate| is_meant(settings.default, &candidate.name.id);
+    let lock = || format!("{volume} {PATH}: editor no");
+    Menu {
+        default: candidates.iter().position(is_default),
+        starts_last: settings.default == SAVED,
+        wait: settings.wait,
+        locks: settings.is_locked.then(lock).into_iter().collect(),
+        ..Menu::default()
     }
-    let pattern = value("default")?.to_ascii_lowercase();
-    candidates.iter().position(|candidate| {
-        let id = candidate.name.id.to_ascii_lowercase();
-        fits(pattern.as_bytes(), id.as_bytes())
-            || id.rsplit_once('.').is_some_and(|(stem, _)| stem == pattern)
-    })
 }
 
-/// fnmatch with `*` and `?`. Work is at most the product of the lengths.
-fn fits(pattern: &[u8], name: &[u8]) -> bool {
-    let (mut pattern, mut name) = (pattern, name);
-    let mut star: Option<(&[u8], &[u8])> = None;
-    loop {
-        match (pattern.split_first(), name.split_first()) {
-            (Some((b'*', rest)), _) => {
-                star = Some((rest, name));
-                pattern = rest;
-            }
-            (Some((wanted, rest)), Some((found, behind))) if *wanted == b'?' || wanted == found => {
-                (pattern, name) = (rest, behind);
-            }
-            (None, None) => return true,
-            _ => {
-                // The last star takes one character more.
-                let Some((rest, tried)) = star else { return false };
-                let Some((_, behind)) = tried.split_first() else { return false };
-                star = Some((rest, behind));
-                (pattern, name) = (rest, behind);
+/// What the file says; of a key that stands there twice the last counts.
+#[derive(Debug, Default, Eq, PartialEq)]
+struct Settings<'a> {
+    default: &'a str,
+    wait: Option<Wait>,
+    is_locked: bool,
+}
+
+impl<'a> Settings<'a> {
+    fn parse(text: &'a str) -> Self {
+        let mut settings = Self::default();
+        let lines = text.lines().map(str::trim_ascii).filter(|line| !line.starts_with('#'));
+        for (key, value) in lines.filter_map(|line| line.split_once([' ', '\t'])) {
+            let value = value.trim_ascii();
+            match key {
+                "default" => settings.default = value,
+                "timeout" => settings.wait = wait(value).or(settings.wait),
+                "editor" => settings.is_locked = is_no(value),
+                _ => {}
             }
         }
+        settings
+    }
+}
+
+fn wait(value: &str) -> Option<Wait> {
+    match value {
+        "menu-force" | "-1" => Some(Wait::Forever),
+        "menu-hidden" => Some(Wait::Hidden),
+        "menu-disabled" => Some(Wait::Never),
+        seconds => seconds.parse().ok().map(Wait::Seconds),
+    }
+}
+
+/// systemd's words for no.
+fn is_no(value: &str) -> bool {
+    ["0", "no", "n", "false", "f", "off"].iter().any(|word| value.eq_ignore_ascii_case(word))
+}
+
+/// Whether a pattern means an identifier, with or without what stands behind its last dot.
+fn is_meant(pattern: &str, id: &str) -> bool {
+    fits(pattern, id) || id.rsplit_once('.').is_some_and(|(stem, _)| stem.eq_ignore_ascii_case(pattern))
+}
+
+/// Whether a pattern fits a whole name, as fnmatch does without regard to case: `*`, `?`, sets such as `[a-c]` and
+/// `[!x]`, and `\` in front of a character that means itself. Work is at most the product of the lengths.
+pub fn fits(pattern: &str, name: &str) -> bool {
+    let (pattern, name) = (pattern.to_ascii_lowercase(), name.to_ascii_lowercase());
+    let (mut pattern, mut name) = (pattern.as_bytes(), name.as_bytes());
+    let mut star: Option<(&[u8], &[u8])> = None;
+    loop {
+        if let Some((b'*', rest)) = pattern.split_first() {
+            star = Some((rest, name));
+            pattern = rest;
+            continue;
+        }
+        if pattern.is_empty() && name.is_empty() {
+            return true;
+        }
+        if let Some((rest, behind)) = one(pattern, name) {
+            (pattern, name) = (rest, behind);
+            continue;
+        }
+        // The last star takes one character more.
+        let Some((rest, tried)) = star else { return false };
+        let Some((_, behind)) = tried.split_first() else { return false };
+        star = Some((rest, behind));
+        (pattern, name) = (rest, behind);
+    }
+}
+
+/// What is left of both behind a character and what means it; none where it does not fit.
+fn one<'a>(pattern: &'a [u8], name: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let ((wanted, rest), (found, behind)) = (pattern.split_first()?, name.split_first()?);
+    let (does_fit, rest) = match (wanted, rest.split_first()) {
+        (b'?', _) => (true, rest),
+        (b'\\', Some((wanted, rest))) => (wanted == found, rest),
+        (b'[', _) => match set(rest, *found) {
+            Some(outcome) => outcome,
+            // Without its end it is a character.
+            None => (*found == b'[', rest),
+        },
+        _ => (wanted == found, rest),
+    };
+    does_fit.then_some((rest, behind))
+}
+
+/// Whether a character is in the set whose inside starts here, and what stands behind it; none where it has no end.
+fn set(inside: &[u8], character: u8) -> Option<(bool, &[u8])> {
+    let negated = inside.strip_prefix(b"!").or_else(|| inside.strip_prefix(b"^"));
+    let (is_negated, mut rest) = (negated.is_some(), negated.unwrap_or(inside));
+    let (mut is_in, mut is_first) = (false, true);
+    loop {
+        let (low, behind) = rest.split_first()?;
+        if *low == b']' && !is_first {
+            return Some((is_in != is_negated, behind));
+        }
+        is_first = false;
+        let (high, behind) = match behind {
+            [b'-', high, behind @ ..] if *high != b']' => (high, behind),
+            _ => (low, behind),
+        };
+        is_in |= (*low..=*high).contains(&character);
+        rest = behind;
     }
 }
 
@@ -72,16 +149,47 @@ mod tests {
     fn patterns_fit_whole_names() {
         let cases = [
             ("debian.conf", "debian.conf", true),
-            ("debian*", "debian.conf", true),
+            ("Debian*", "debian.conf", true),
             ("*.conf", "debian.conf", true),
             ("*b?a*f", "debian.conf", true),
             ("debian", "debian.conf", false),
             ("*x*", "debian.conf", false),
             ("", "a", false),
             ("*", "", true),
+            ("debian-[0-9]*", "debian-6.1", true),
+            ("debian-[0-9]*", "debian-x", false),
+            ("[!a-c]x", "dx", true),
+            ("[!a-c]x", "bx", false),
+            ("[]a]x", "]x", true),
+            ("[a-]x", "-x", true),
+            ("[ab", "[ab", true),
+            ("*[ab]", "xxb", true),
+            ("a\\*", "a*", true),
+            ("a\\*", "ab", false),
         ];
         for (pattern, name, does_fit) in cases {
-            assert_eq!(fits(pattern.as_bytes(), name.as_bytes()), does_fit, "{pattern} {name}");
+            assert_eq!(fits(pattern, name), does_fit, "{pattern} {name}");
         }
+    }
+
+    #[test]
+    fn every_setting_has_its_meaning() {
+        let of = |text| Settings::parse(text);
+        let waits = [
+            ("timeout 3", Some(Wait::Seconds(3))),
+            ("timeout 0", Some(Wait::Seconds(0))),
+            ("timeout -1", Some(Wait::Forever)),
+            ("timeout menu-force", Some(Wait::Forever)),
+            ("timeout menu-hidden", Some(Wait::Hidden)),
+            ("timeout menu-disabled", Some(Wait::Never)),
+            ("timeout soon", None),
+            ("#timeout 3", None),
+        ];
+        for (text, wait) in waits {
+            assert_eq!(of(text).wait, wait, "{text}");
+        }
+        assert!(of("editor no").is_locked && of("editor 0").is_locked && !of("editor yes").is_locked);
+        assert_eq!(of("default a\ndefault  b*\n").default, "b*");
+        assert!(is_meant("debian", "debian.conf") && !is_meant("debian", "debian-1.conf"));
     }
 }

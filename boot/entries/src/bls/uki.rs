@@ -3,17 +3,19 @@
 //!
 //! Only the headers and the small sections with texts are read.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 
 use image::{
     Machine,
     pe::Headers,
     uki::{self, Part},
 };
-use vfs::Volume;
+use vfs::{Node, Volume};
 
-use super::{Candidate, Counting, Listed, Name, files};
-use crate::{Access, Arch, Entry, Error, File, Kind, Problem, Program, Source, Start, os_release};
+use super::{Candidate, Counting, Listed, Name, candidates, files};
+use crate::{
+    Access, Arch, Entry, Error, File, Kind, Program, Source, Start, budget::Share, os_release, search::Search,
+};
 
 /// Where they stand.
 const FOLDER: &str = "/EFI/Linux";
@@ -22,21 +24,22 @@ const HEAD: usize = 4096;
 /// Bytes of a section of text.
 const LONGEST: u64 = 64 * 1024;
 
-pub fn find(volume: &Volume, arch: Arch, candidates: &mut Vec<Candidate>, problems: &mut Vec<Problem>) {
-    for file in files(volume, FOLDER, ".efi", problems) {
-        match candidate(volume, &file, arch) {
-            Ok(candidate) => candidates.extend(candidate),
-            Err(error) => {
-                problems.push(Problem { object: format!("{} {}", volume.name(), file.path), error })
-            }
-        }
-    }
+pub fn find(search: &Search<'_>, volume: &Volume, found: &mut Vec<Candidate>) {
+    let share = search.share(volume);
+    let files = files(share, volume, FOLDER, ".efi");
+    let parse = |file: &Listed<'_>, node: &Node<'_>| candidate(share, volume, file, node, search.arch());
+    found.extend(candidates(share, volume, files, &parse));
 }
 
 /// None for an image of another architecture, or one that is none.
-fn candidate(volume: &Volume, file: &Listed<'_>, arch: Arch) -> Result<Option<Candidate>, Error> {
-    let Listed { name, path, .. } = file;
-    let node = file.open(volume)?;
+fn candidate(
+    share: &Share,
+    volume: &Volume,
+    Listed { name, path, .. }: &Listed<'_>,
+    node: &Node<'_>,
+    arch: Arch,
+) -> Result<Option<Candidate>, Error> {
+    share.bytes.charge(HEAD)?;
     let size = node.attr()?.size;
     let mut head = alloc::vec![0; HEAD];
     let length = node.read_at(0, &mut head)?;
@@ -49,7 +52,9 @@ fn candidate(volume: &Volume, file: &Listed<'_>, arch: Arch) -> Result<Option<Ca
         let Some(section) = uki::part(&headers, part) else { return Ok(String::new()) };
         let range = section.data();
         let length = range.end.saturating_sub(range.start).min(LONGEST);
-        let mut bytes = alloc::vec![0; usize::try_from(length).unwrap_or_default()];
+        let length = usize::try_from(length).unwrap_or_default();
+        share.bytes.charge(length)?;
+        let mut bytes = alloc::vec![0; length];
         let read = node.read_at(range.start, &mut bytes)?;
         bytes.truncate(read);
         Ok(String::from(uki::text(&bytes)?))

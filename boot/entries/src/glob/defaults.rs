@@ -2,97 +2,160 @@
 //! What the system's own files say about its kernel's command line.
 
 use alloc::{format, string::String, vec::Vec};
+use core::cell::OnceCell;
 
 use vfs::{Volume, Volumes};
 
-use crate::os_release;
+use crate::{
+    Error,
+    budget::{Budget, Share},
+    os_release,
+};
 
 /// No such file is larger.
 const LARGEST: u64 = 64 * 1024;
 /// Where a system mounts a volume with its kernels.
 const MOUNTED_ON: [&str; 3] = ["/boot", "/efi", "/boot/efi"];
+/// Bytes of a value: kernels take command lines of a few thousand.
+const LONGEST: usize = 4096;
+/// Files that add to GRUB's defaults.
+const MOST_ADDED: usize = 256;
 
-/// The command line for kernels of a volume. Where its system is not known, the volume itself is the root.
-pub fn options(volumes: &Volumes, volume: &Volume) -> String {
-    of_system(system_of(volumes, volume).unwrap_or(volume))
+/// The systems on all volumes; what is read of one is read once, and charged to its own disk.
+pub struct Systems<'a> {
+    volumes: &'a Volumes,
+    budget: &'a Budget,
+    /// By volume.
+    known: Vec<System>,
 }
 
-/// The command line for kernels of a volume, where its system is known.
-pub fn known(volumes: &Volumes, volume: &Volume) -> Option<String> {
-    system_of(volumes, volume).map(of_system)
+/// What the files of one volume say.
+#[derive(Default)]
+struct System {
+    /// Device and folder of fstab, for the folders that count.
+    mounts: OnceCell<Vec<(String, String)>>,
+    line: OnceCell<String>,
 }
 
-/// `/etc/kernel/cmdline`, else what GRUB's defaults add, with the root filesystem from `/etc/fstab`, and last the
-/// volume itself.
-fn of_system(system: &Volume) -> String {
-    if let Some(text) = read(system, "/etc/kernel/cmdline") {
-        return text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+impl<'a> Systems<'a> {
+    /// Nothing is read yet.
+    pub fn new(volumes: &'a Volumes, budget: &'a Budget) -> Self {
+        Self { volumes, budget, known: volumes.all().iter().map(|_| System::default()).collect() }
     }
-    let root = fstab(system, "/").unwrap_or_else(|| format!("UUID={}", system.identity().uuid));
-    let added = grub_defaults(system);
-    let added = if added.is_empty() { String::new() } else { format!(" {added}") };
-    format!("root={root} ro{added}")
-}
 
-/// `PRETTY_NAME` of os-release, else `Linux`.
-pub fn os_name(volume: &Volume) -> String {
-    let text = read(volume, "/etc/os-release").or_else(|| read(volume, "/usr/lib/os-release"));
-    let name = text.as_deref().and_then(|text| os_release::value(text, "PRETTY_NAME"));
-    name.unwrap_or_else(|| "Linux".into())
-}
-
-/// The volume with the system whose kernels stand on `volume`: itself, or one that mounts it where kernels stand.
-fn system_of<'a>(volumes: &'a Volumes, volume: &'a Volume) -> Option<&'a Volume> {
-    if volume.open(b"/etc").is_ok() {
-        return Some(volume);
+    /// The command line for kernels of a volume. Where its system is not known, the volume itself is the root.
+    pub fn options(&self, volume: &Volume) -> String {
+        self.line(self.system_of(volume).unwrap_or(volume))
     }
-    let identity = volume.identity();
-    let label = String::from_utf8_lossy(&identity.label);
-    let names = [
-        format!("UUID={}", identity.uuid),
-        format!("LABEL={label}"),
-        format!("PARTUUID={}", volume.partition().map_or("", |partition| &partition.uuid)),
-    ];
-    let mounts = |other: &&Volume| {
-        MOUNTED_ON.iter().any(|folder| fstab(other, folder).is_some_and(|device| names.contains(&device)))
-    };
-    volumes.all().iter().find(mounts)
+
+    /// The command line for kernels of a volume, where its system is known.
+    pub fn known(&self, volume: &Volume) -> Option<String> {
+        self.system_of(volume).map(|system| self.line(system))
+    }
+
+    /// `PRETTY_NAME` of os-release, else `Linux`.
+    pub fn os_name(&self, volume: &Volume) -> String {
+        let share = self.budget.of(volume);
+        let text =
+            read(share, volume, "/etc/os-release").or_else(|| read(share, volume, "/usr/lib/os-release"));
+        let name = text.as_deref().and_then(|text| os_release::value(text, "PRETTY_NAME"));
+        name.unwrap_or_else(|| "Linux".into())
+    }
+
+    /// `/etc/kernel/cmdline`, else what GRUB's defaults add, with the root filesystem from `/etc/fstab`, and last the
+    /// volume itself.
+    fn line(&self, system: &Volume) -> String {
+        let compute = || {
+            let share = self.budget.of(system);
+            if let Some(text) = read(share, system, "/etc/kernel/cmdline") {
+                return text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+            }
+            let root = self.mounted(system, "/").map(String::from);
+            let root = root.unwrap_or_else(|| format!("UUID={}", system.identity().uuid));
+            let added = grub_defaults(share, system);
+            let added = if added.is_empty() { String::new() } else { format!(" {added}") };
+            format!("root={root} ro{added}")
+        };
+        let known = self.known.get(system.id().0);
+        known.map_or_else(compute, |known| known.line.get_or_init(compute).clone())
+    }
+
+    /// The volume with the system whose kernels stand on `volume`: itself, or one that mounts it where kernels stand.
+    fn system_of(&self, volume: &'a Volume) -> Option<&'a Volume> {
+        if self.budget.of(volume).is_there(volume, b"/etc").unwrap_or(false) {
+            return Some(volume);
+        }
+        let identity = volume.identity();
+        let label = String::from_utf8_lossy(&identity.label);
+        let names = [
+            format!("UUID={}", identity.uuid),
+            format!("LABEL={label}"),
+            format!("PARTUUID={}", volume.partition().map_or("", |partition| &partition.uuid)),
+        ];
+        let mounts = |other: &&Volume| {
+            let is_meant = |device: &str| names.iter().any(|name| name == device);
+            MOUNTED_ON.iter().any(|folder| self.mounted(other, folder).is_some_and(is_meant))
+        };
+        self.volumes.all().iter().find(mounts)
+    }
+
+    /// The device that `/etc/fstab` mounts on a folder.
+    fn mounted(&self, volume: &Volume, folder: &str) -> Option<&str> {
+        let read = || mounts(&read(self.budget.of(volume), volume, "/etc/fstab").unwrap_or_default());
+        let mounts = self.known.get(volume.id().0)?.mounts.get_or_init(read);
+        let (device, _) = mounts.iter().find(|(_, mounted)| mounted == folder)?;
+        Some(device)
+    }
 }
 
-fn read(volume: &Volume, path: &str) -> Option<String> {
-    String::from_utf8(volume.read(path.as_bytes(), LARGEST).ok()?).ok()
-}
-
-/// The device that `/etc/fstab` mounts on a folder.
-fn fstab(volume: &Volume, folder: &str) -> Option<String> {
-    let text = read(volume, "/etc/fstab")?;
-    text.lines().find_map(|line| {
+/// The first line of a fstab for each folder that counts.
+fn mounts(text: &str) -> Vec<(String, String)> {
+    let words = |line: &'_ str| {
         let mut words = line.split_ascii_whitespace();
-        let (device, mounted) = (words.next()?, words.next()?);
-        (!device.starts_with('#') && mounted == folder).then(|| device.into())
-    })
+        let (device, folder) = (words.next()?, words.next()?);
+        (!device.starts_with('#')).then(|| (String::from(device), String::from(folder)))
+    };
+    let first = |wanted: &str| text.lines().filter_map(words).find(|(_, folder)| folder == wanted);
+    ["/"].iter().chain(&MOUNTED_ON).filter_map(|folder| first(folder)).collect()
+}
+
+fn read(share: &Share, volume: &Volume, path: &str) -> Option<String> {
+    String::from_utf8(share.read(volume, path.as_bytes(), LARGEST).ok()?).ok()
 }
 
 /// `GRUB_CMDLINE_LINUX` and `GRUB_CMDLINE_LINUX_DEFAULT` of /etc/default/grub and the files that follow it.
-fn grub_defaults(volume: &Volume) -> String {
-    let mut texts: Vec<String> = read(volume, "/etc/default/grub").into_iter().collect();
-    for entry in volume.list(b"/etc/default/grub.d").unwrap_or_default() {
-        if entry.name.ends_with(b".cfg") {
-            let path = [b"/etc/default/grub.d/".as_slice(), &entry.name].concat();
-            texts.extend(volume.read(&path, LARGEST).ok().and_then(|bytes| String::from_utf8(bytes).ok()));
+fn grub_defaults(share: &Share, volume: &Volume) -> String {
+    let mut values = ["GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT"].map(|name| (name, None));
+    let mut take = |text: &str| {
+        for (name, value) in &mut values {
+            *value = assigned(text, name, value.take());
         }
+    };
+    if let Some(text) = read(share, volume, "/etc/default/grub") {
+        take(&text);
     }
-    let text = texts.join("\n");
-    let values = ["GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT"].map(|name| assigned(&text, name));
-    let words = values.into_iter().flatten().filter(|value| !value.trim_ascii().is_empty());
-    words.collect::<Vec<_>>().join(" ")
+    let folder = "/etc/default/grub.d";
+    let mut added = share.names(volume, folder.as_bytes()).unwrap_or_default();
+    added.retain(|(name, _)| name.ends_with(b".cfg"));
+    if added.len() > MOST_ADDED {
+        let limit = u64::try_from(MOST_ADDED).unwrap_or(u64::MAX);
+        let error = Error::TooMany { what: "files that add to GRUB's defaults", limit };
+        share.note(format!("{} {folder}", volume.name()), error);
+        added.truncate(MOST_ADDED);
+    }
+    for (name, _) in added {
+        let path = [folder.as_bytes(), b"/", &name].concat();
+        let text = share.read(volume, &path, LARGEST).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        take(&text.unwrap_or_default());
+    }
+    let values = values.into_iter().filter_map(|(_, value)| value);
+    values.filter(|value| !value.trim_ascii().is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// The value of the last `NAME=value` of a shell file, without its quotes. `$NAME` in it is the value from
-/// before; anything else that the shell would have to compute is left as it stands.
-fn assigned(text: &str, name: &str) -> Option<String> {
+/// The value of the last `NAME=value` of a shell file, without its quotes; `value` is the one from before the file.
+/// `$NAME` in it is the value from before; anything else that the shell would have to compute is left as it stands.
+fn assigned(text: &str, name: &str, mut value: Option<String>) -> Option<String> {
     let (with_brace, plain) = (format!("${{{name}}}"), format!("${name}"));
-    let mut value: Option<String> = None;
     for line in text.lines() {
         let Some(new) = line.trim_ascii().strip_prefix(name).and_then(|rest| rest.strip_prefix('=')) else {
             continue;
@@ -102,7 +165,7 @@ fn assigned(text: &str, name: &str) -> Option<String> {
         let new = single.or_else(|| quoted('"')).unwrap_or(new.trim_ascii());
         let old = value.unwrap_or_default();
         let most = new.matches('$').count().saturating_mul(old.len()).saturating_add(new.len());
-        if u64::try_from(most).is_ok_and(|length| length > LARGEST) {
+        if most > LONGEST {
             return None;
         }
         let new = if single.is_some() {
@@ -136,21 +199,21 @@ mod tests {
     #[test]
     fn the_last_assignment_counts() {
         let text = "A=1\n# A=2\nA=\"x y\"\nB='z'\n";
-        assert_eq!(assigned(text, "A").as_deref(), Some("x y"));
-        assert_eq!(assigned(text, "B").as_deref(), Some("z"));
-        assert_eq!(assigned(text, "C"), None);
+        assert_eq!(assigned(text, "A", None).as_deref(), Some("x y"));
+        assert_eq!(assigned(text, "B", None).as_deref(), Some("z"));
+        assert_eq!(assigned(text, "C", None), None);
     }
 
     #[test]
     fn a_value_can_be_added_to() {
         let text = "A=\"quiet\"\nA=\"$A ${A}x $AB\"\n";
-        assert_eq!(assigned(text, "A").as_deref(), Some("quiet quietx $AB"));
-        assert_eq!(assigned("A=1\nA='$A'\n", "A").as_deref(), Some("$A"));
+        assert_eq!(assigned(text, "A", None).as_deref(), Some("quiet quietx $AB"));
+        assert_eq!(assigned("A=1\nA='$A'\n", "A", None).as_deref(), Some("$A"));
     }
 
     #[test]
     fn a_value_that_doubles_without_end_is_none() {
         let text = ["A=xx\n", &"A=\"$A$A\"\n".repeat(40)].concat();
-        assert_eq!(assigned(&text, "A"), None, "2^41 bytes");
+        assert_eq!(assigned(&text, "A", None), None, "2^41 bytes");
     }
 }

@@ -1,39 +1,42 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! How much the scripts of one volume may do: no honest menu comes near, and no other can hang the machine or
-//! fill its memory.
+//! How much scripts may do: no honest menu comes near, and no other can hang the machine or fill its memory.
 
+use alloc::string::String;
 use core::cell::Cell;
 
-use crate::Error;
+use crate::{Error, budget::Share};
 
-/// Steps: a command is one, and so is each part of its words and each [`BYTES_PER_STEP`] of their values.
-pub const MOST_STEPS: u64 = 1_000_000;
 /// Copying this many bytes takes about as long as running a small command.
-const BYTES_PER_STEP: u64 = 64;
-/// A look at a disk, in steps: at most 10,000 of them.
-const STEPS_PER_LOOKUP: u64 = 100;
-/// Words and their parts in all scripts: some hundred bytes of memory each.
+const BYTES_PER_STEP: usize = 64;
+/// A look at a disk, in steps.
+const STEPS_PER_LOOKUP: usize = 100;
+/// A folder without an index is read up to the name that is looked for: bytes that take a step.
+const FOLDER_BYTES_PER_STEP: u64 = 16;
+/// Words and their parts in one script with those it includes: some hundred bytes of memory each.
 const MOST_PARTS: u64 = 65_536;
-/// Bytes of all scripts, files and arguments of `eval`.
+/// Bytes of one script with those it includes, files and arguments of `eval`.
 pub const MOST_SCRIPT: u64 = 1024 * 1024;
-/// Bytes of everything that the menu keeps: titles, arguments, command lines.
-const MOST_MENU: u64 = 1024 * 1024;
 
-/// What was used so far.
-#[derive(Debug, Default)]
-pub struct Budget {
-    steps: Cell<u64>,
+/// What one script used. Its steps are its disk's: a command is one, and so is each part of its words and each
+/// [`BYTES_PER_STEP`] of their values.
+pub struct Budget<'a> {
+    share: &'a Share,
     parts: Cell<u64>,
     script: Cell<u64>,
-    menu: Cell<u64>,
 }
 
-impl Budget {
+impl<'a> Budget<'a> {
+    /// Of a script that was not run yet.
+    pub fn new(share: &'a Share) -> Self {
+        Self { share, parts: Cell::new(0), script: Cell::new(0) }
+    }
+
     /// One command whose words became this many arguments with these bytes.
     pub fn command(&self, line: u32, arguments: usize, bytes: usize) -> Result<(), Error> {
-        let steps = number(bytes).checked_div(BYTES_PER_STEP).unwrap_or(0);
-        self.step(steps.saturating_add(number(arguments)).saturating_add(1));
-        self.check(line)
+        let steps = bytes.checked_div(BYTES_PER_STEP).unwrap_or(0);
+        // More than there are is as good as any other number.
+        let steps = steps.saturating_add(arguments).saturating_add(1);
+        self.share.steps.charge(steps).map_err(|error| in_line(error, line, "steps"))
     }
 
     /// Copying this many bytes.
@@ -43,15 +46,19 @@ impl Budget {
 
     /// Whether a disk may be looked at once more; if not, [`check`](Self::check) fails from now on.
     pub fn lookup(&self) -> bool {
-        self.step(STEPS_PER_LOOKUP);
-        self.steps.get() <= MOST_STEPS
+        self.share.steps.charge(STEPS_PER_LOOKUP).is_ok()
+    }
+
+    /// The same for a name in a folder of this many bytes.
+    pub fn lookup_in(&self, folder: u64) -> bool {
+        let steps = folder.checked_div(FOLDER_BYTES_PER_STEP).unwrap_or(0);
+        self.share.steps.charge(usize::try_from(steps).unwrap_or(usize::MAX)).is_ok() && self.lookup()
     }
 
     /// # Errors
     /// [`Error::Limit`] when the steps are used up.
     pub fn check(&self, line: u32) -> Result<(), Error> {
-        let is_over = self.steps.get() > MOST_STEPS;
-        if is_over { Err(Error::Limit { line, what: "steps", limit: MOST_STEPS }) } else { Ok(()) }
+        self.share.steps.fits(1).map_err(|error| in_line(error, line, "steps"))
     }
 
     /// One more word, or part of one.
@@ -61,20 +68,35 @@ impl Budget {
 
     /// A script of this many bytes.
     pub fn script(&self, line: u32, bytes: usize) -> Result<(), Error> {
+        self.copy(line, bytes)?;
         add(&self.script, number(bytes), line, "bytes of scripts", MOST_SCRIPT)
     }
 
-    /// This many bytes that stay until the menu is complete.
+    /// This many bytes that stay until all menus of the disk are complete: titles, arguments, command lines, variables.
     pub fn menu(&self, line: u32, bytes: usize) -> Result<(), Error> {
-        add(&self.menu, number(bytes), line, "bytes of a menu", MOST_MENU)
-    }
-
-    fn step(&self, steps: u64) {
-        self.steps.set(self.steps.get().saturating_add(steps));
+        self.share.menus.charge(bytes).map_err(|error| in_line(error, line, "bytes of a menu"))
     }
 }
 
+/// A limit of the disk, met in this line.
+fn in_line(error: Error, line: u32, what: &'static str) -> Error {
+    match error {
+        Error::Budget { limit, .. } => Error::Limit { line, what, limit },
+        other => other,
+    }
+}
+
+/// Makes room for that many bytes more.
+///
+/// # Errors
+/// [`Error::Limit`] where memory has none.
+pub fn reserve(text: &mut String, line: u32, bytes: usize) -> Result<(), Error> {
+    let limit = number(text.len());
+    text.try_reserve(bytes).map_err(|_| Error::Limit { line, what: "bytes of memory", limit })
+}
+
 fn add(cell: &Cell<u64>, amount: u64, line: u32, what: &'static str, limit: u64) -> Result<(), Error> {
+    // A count beyond the limit is as good as any other.
     cell.set(cell.get().saturating_add(amount));
     if cell.get() > limit { Err(Error::Limit { line, what, limit }) } else { Ok(()) }
 }

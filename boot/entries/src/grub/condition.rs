@@ -4,23 +4,42 @@
 use alloc::string::String;
 use core::cmp::Ordering;
 
-use filesystem::FileType;
+use super::number;
 
 /// Parentheses in parentheses.
 const DEEPEST: u32 = 8;
 
-/// Evaluates the arguments of `test`; `stat` tells type and size of a file.
+/// Files that a test asks for.
+pub trait Files {
+    /// What a folder says about one of its names: a link is not followed.
+    fn listed(&self, path: &str) -> Option<Listed>;
+
+    /// The size of the regular file that a path leads to.
+    fn size(&self, path: &str) -> Option<u64>;
+}
+
+/// What a folder says about a name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Listed {
+    /// It is a folder.
+    pub is_folder: bool,
+    /// Seconds since 1970 when it was written.
+    pub modified: Option<i64>,
+}
+
+/// Evaluates the arguments of `test`.
 ///
-/// Source: GRUB manual, "test", and what GRUB 2.14 does with arguments that are no expression: conditions next
-/// to each other must all hold, an operator without operands is a text, and nothing at all holds.
-pub fn test(arguments: &[String], stat: &dyn Fn(&str) -> Option<(FileType, u64)>) -> bool {
-    let mut parser = Parser { rest: arguments, stat, depth: 0 };
+/// Source: GRUB manual, "test", and what GRUB 2.14 does with arguments that are no expression (its
+/// grub-core/commands/test.c): conditions next to each other must all hold, an operator without operands is a text,
+/// and nothing at all holds.
+pub fn test(arguments: &[String], files: &dyn Files) -> bool {
+    let mut parser = Parser { rest: arguments, files, depth: 0 };
     parser.expression().unwrap_or(false)
 }
 
 struct Parser<'a> {
     rest: &'a [String],
-    stat: &'a dyn Fn(&str) -> Option<(FileType, u64)>,
+    files: &'a dyn Files,
     depth: u32,
 }
 
@@ -61,6 +80,25 @@ impl<'a> Parser<'a> {
         Some(any || all)
     }
 
+    /// `A -ntBIAS B` and `-ot`: newer or older by when they were written; the seconds are added to the first time.
+    fn age(&self, a: &str, operator: &str, b: &str) -> Option<bool> {
+        let (is_newer, bias) = match (operator.strip_prefix("-nt"), operator.strip_prefix("-ot")) {
+            (Some(bias), _) => (true, bias),
+            (None, Some(bias)) => (false, bias),
+            (None, None) => return None,
+        };
+        let (first, second) = (self.files.listed(a), self.files.listed(b));
+        let (newer, older) = if is_newer { (first, second) } else { (second, first) };
+        if newer.is_some() != older.is_some() {
+            return Some(newer.is_some());
+        }
+        let time = |listed: Option<Listed>| listed.and_then(|listed| listed.modified);
+        let (Some(a), Some(b)) = (time(first), time(second)) else { return Some(false) };
+        // A time that no file has stays out of reach.
+        let a = a.saturating_add(signed(bias));
+        Some(if is_newer { a > b } else { a < b })
+    }
+
     fn nested(&mut self) -> Option<bool> {
         self.depth = self.depth.checked_add(1).filter(|depth| *depth <= DEEPEST)?;
         let value = self.expression();
@@ -71,20 +109,21 @@ impl<'a> Parser<'a> {
     /// An operator with its operands. A comparison first: its operands may look like operators.
     fn operation(&mut self) -> Option<bool> {
         if let (Some(a), Some(operator), Some(b)) = (self.peek(0), self.peek(1), self.peek(2))
-            && let Some(value) = compare(a, operator, b)
+            && let Some(value) = compare(a, operator, b).or_else(|| self.age(a, operator, b))
         {
             self.skip(3);
             return Some(value);
         }
         let (operator, operand) = (self.peek(0)?, self.peek(1)?);
-        let file = || (self.stat)(operand);
+        let listed = || self.files.listed(operand);
         let value = match operator {
             "-n" => !operand.is_empty(),
             "-z" => operand.is_empty(),
-            "-e" => file().is_some(),
-            "-f" => file().is_some_and(|(kind, _)| kind != FileType::Directory),
-            "-d" => file().is_some_and(|(kind, _)| kind == FileType::Directory),
-            "-s" => file().is_some_and(|(_, size)| size > 0),
+            "-e" => listed().is_some(),
+            // A link is no folder, whatever it leads to.
+            "-f" => listed().is_some_and(|listed| !listed.is_folder),
+            "-d" => listed().is_some_and(|listed| listed.is_folder),
+            "-s" => self.files.size(operand).is_some_and(|size| size > 0),
             _ => return None,
         };
         self.skip(2);
@@ -93,7 +132,7 @@ impl<'a> Parser<'a> {
 }
 
 fn compare(a: &str, operator: &str, b: &str) -> Option<bool> {
-    let numbers = || number(a).cmp(&number(b));
+    let numbers = || signed(a).cmp(&signed(b));
     Some(match operator {
         "=" | "==" => a == b,
         "!=" => a != b,
@@ -107,16 +146,27 @@ fn compare(a: &str, operator: &str, b: &str) -> Option<bool> {
         "-le" => numbers() != Ordering::Greater,
         "-gt" => numbers() == Ordering::Greater,
         "-ge" => numbers() != Ordering::Less,
+        "-plt" => behind_prefix(a, b) == Ordering::Less,
+        "-pgt" => behind_prefix(a, b) == Ordering::Greater,
         _ => return None,
     })
 }
 
-/// The number that a word starts with, 0 where there is none, as `strtol` has it.
-fn number(word: &str) -> i64 {
-    let (sign, digits) = word.strip_prefix('-').map_or((1, word), |rest| (-1i64, rest));
-    let end = digits.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
-    let value: i64 = digits.get(..end).unwrap_or_default().parse().unwrap_or(0);
-    value.saturating_mul(sign)
+/// The number that a word starts with, 0 where there is none.
+fn signed(word: &str) -> i64 {
+    let (is_negative, digits) = word.strip_prefix('-').map_or((false, word), |rest| (true, rest));
+    let value = number::prefix(digits).map_or(0, |(value, _)| i64::try_from(value).unwrap_or(i64::MAX));
+    // A positive number has a negative one.
+    if is_negative { value.saturating_neg() } else { value }
+}
+
+/// Compares the numbers behind what both words begin with: `vmlinuz-2` is less than `vmlinuz-11`.
+fn behind_prefix(a: &str, b: &str) -> Ordering {
+    let same = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    let prefix = a.as_bytes().get(..same).unwrap_or_default();
+    let start = prefix.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |at| at.saturating_add(1));
+    let value = |word: &str| word.get(start..).and_then(number::prefix).map_or(0, |(value, _)| value);
+    value(a).cmp(&value(b))
 }
 
 #[cfg(test)]
@@ -127,17 +177,27 @@ mod tests {
 
     fn holds(words: &[&str]) -> bool {
         let words: Vec<String> = words.iter().map(|word| String::from(*word)).collect();
-        test(&words, &|path| match path {
-            "/dir" => Some((FileType::Directory, 4096)),
-            "/file" => Some((FileType::File, 1)),
-            "/empty" => Some((FileType::File, 0)),
-            _ => None,
-        })
+        test(&words, &Fixture)
+    }
+
+    /// `/link` leads to `/dir`, `/new` is younger than the others.
+    struct Fixture;
+
+    impl Files for Fixture {
+        fn listed(&self, path: &str) -> Option<Listed> {
+            let modified = if path == "/new" { 20 } else { 10 };
+            let is_there = ["/dir", "/file", "/empty", "/link", "/new"].contains(&path);
+            is_there.then_some(Listed { is_folder: path == "/dir", modified: Some(modified) })
+        }
+
+        fn size(&self, path: &str) -> Option<u64> {
+            [("/file", 1), ("/empty", 0)].into_iter().find(|(known, _)| *known == path).map(|(_, size)| size)
+        }
     }
 
     #[test]
     fn what_grub_scripts_ask() {
-        let yes: [&[&str]; 21] = [
+        let yes: [&[&str]; 32] = [
             &[],
             &["=", "bar"],
             &["a", "=", "a", "b"],
@@ -159,16 +219,33 @@ mod tests {
             &["a", "=", "b", "-o", "c", "=", "c"],
             &["(", "a", "=", "b", "-o", "a", ")", "-a", "x"],
             &["!", "=", "!"],
+            &["-e", "/link"],
+            &["-f", "/link"],
+            &["0x10", "-eq", "020"],
+            &["-5", "-lt", "3x"],
+            &["vmlinuz-2", "-plt", "vmlinuz-11"],
+            &["k-12", "-pgt", "k-1"],
+            &["/new", "-nt", "/file"],
+            &["/file", "-ot", "/new"],
+            &["/file", "-nt11", "/new"],
+            &["/file", "-nt", "/none"],
+            &["/none", "-ot", "/file"],
         ];
         for words in yes {
             assert!(holds(words), "{words:?}");
         }
-        let no: [&[&str]; 8] = [
+        let no: [&[&str]; 14] = [
             &[""],
             &["x", "=", "y"],
             &["-f", "/dir"],
             &["-e", "/none"],
             &["-s", "/empty"],
+            &["-s", "/dir"],
+            &["-d", "/link"],
+            &["/file", "-nt", "/new"],
+            &["/none", "-nt", "/file"],
+            &["/none", "-nt", "/nothing"],
+            &["k-1", "-pgt", "k-1"],
             &["a", ""],
             &["a", "=", "b", "-o", "c", "=", "d"],
             &["a", "-a", ""],

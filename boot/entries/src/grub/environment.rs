@@ -1,35 +1,25 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! GRUB's variables, and how words become arguments.
+//! GRUB's variables.
 
-use alloc::{
-    borrow::{Cow, ToOwned},
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
-use super::{
-    lexer::{Part, Word},
-    names::Names,
-};
+use super::names::Names;
 use crate::{Arch, Error};
 
 /// Bytes of all variables.
 const MOST_BYTES: usize = 1024 * 1024;
 /// What a variable takes besides its name and value, so that there are no more than a thousand.
 const OVERHEAD: usize = 1024;
-/// Bytes that the words of one command may become.
-const LONGEST: usize = 1024 * 1024;
 
 /// What GRUB 2.12 and later set before they read the first file.
 const FEATURES: &str = "feature_200_final feature_all_video_module feature_chainloader_bpb \
     feature_default_font_path feature_menuentry_id feature_menuentry_options feature_nativedisk_cmd feature_net_search \
     feature_ntldr feature_platform_search_hint feature_timeout_style";
 
-/// Variables and the arguments of the function that runs.
+/// Variables.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     variables: Names<Variable>,
-    pub arguments: Vec<String>,
     /// Status of the last command; 0 is success.
     pub status: u32,
     /// Of all variables.
@@ -43,8 +33,8 @@ struct Variable {
 }
 
 impl Environment {
-    /// GRUB's own variables, on the volume that the script stands on.
-    pub fn new(arch: Arch, root: &str, prefix: &str) -> Self {
+    /// GRUB's own variables: on the volume that the script stands on, with the folder of its program.
+    pub fn new(arch: Arch, root: &str, prefix: &str, cmdpath: &str) -> Self {
         let mut new = Self::default();
         let cpu = match arch {
             Arch::X86_64 => "x86_64",
@@ -52,8 +42,14 @@ impl Environment {
             Arch::Riscv64 => "riscv64",
             Arch::LoongArch64 => "loongarch64",
         };
-        let own =
-            [("grub_cpu", cpu), ("grub_platform", "efi"), ("root", root), ("prefix", prefix), ("lang", "")];
+        let own = [
+            ("grub_cpu", cpu),
+            ("grub_platform", "efi"),
+            ("root", root),
+            ("prefix", prefix),
+            ("cmdpath", cmdpath),
+            ("lang", ""),
+        ];
         let features = FEATURES.split(' ').map(|name| (name, "y"));
         for (name, value) in own.into_iter().chain(features) {
             new.insert(name, value, true);
@@ -87,7 +83,12 @@ impl Environment {
 
     /// The value, empty where there is none.
     pub fn get(&self, name: &str) -> &str {
-        self.variables.get(name).map_or("", |variable| variable.value.as_str())
+        self.lookup(name).unwrap_or_default()
+    }
+
+    /// The value; none where the variable is not set.
+    pub fn lookup(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(|variable| variable.value.as_str())
     }
 
     /// # Errors
@@ -135,87 +136,6 @@ impl Environment {
         self.bytes = self.bytes.saturating_sub(size(name, &variable.value));
         variable.is_exported
     }
-
-    /// Puts variables in. A value that is not quoted becomes several arguments where white space is inside it.
-    ///
-    /// # Errors
-    /// [`Error::Limit`] for too many bytes.
-    pub fn expand(&self, words: &[Word]) -> Result<Vec<String>, Error> {
-        let mut expansion = Expansion::default();
-        for word in words {
-            for part in &word.parts {
-                expansion.line = word.line;
-                match part {
-                    Part::Text { text, .. } => expansion.text(text)?,
-                    Part::Variable { name, quoted: true } if name == "@" => {
-                        for (i, argument) in self.arguments.iter().enumerate() {
-                            if i > 0 {
-                                expansion.end();
-                            }
-                            expansion.text(argument)?;
-                        }
-                    }
-                    Part::Variable { name, quoted: true } => expansion.text(&self.value(name))?,
-                    Part::Variable { name, quoted: false } => {
-                        let value = self.value(name);
-                        expansion.count(value.len())?;
-                        for (i, piece) in value.split_ascii_whitespace().enumerate() {
-                            if i > 0 {
-                                expansion.end();
-                            }
-                            expansion.current.get_or_insert_default().push_str(piece);
-                        }
-                    }
-                }
-            }
-            expansion.end();
-        }
-        Ok(expansion.arguments)
-    }
-
-    fn value(&self, name: &str) -> Cow<'_, str> {
-        match name {
-            "?" => Cow::Owned(self.status.to_string()),
-            "#" => Cow::Owned(self.arguments.len().to_string()),
-            "@" | "*" => Cow::Owned(self.arguments.join(" ")),
-            _ => match name.parse::<usize>() {
-                Ok(index) => {
-                    let argument = index.checked_sub(1).and_then(|i| self.arguments.get(i));
-                    Cow::Borrowed(argument.map_or("", String::as_str))
-                }
-                Err(_) => Cow::Borrowed(self.get(name)),
-            },
-        }
-    }
-}
-
-/// Arguments that are being put together.
-#[derive(Default)]
-struct Expansion {
-    arguments: Vec<String>,
-    current: Option<String>,
-    bytes: usize,
-    line: u32,
-}
-
-impl Expansion {
-    fn count(&mut self, bytes: usize) -> Result<(), Error> {
-        self.bytes = self.bytes.saturating_add(bytes);
-        if self.bytes > LONGEST {
-            return Err(Error::Limit { line: self.line, what: "bytes of words", limit: 1_048_576 });
-        }
-        Ok(())
-    }
-
-    fn text(&mut self, text: &str) -> Result<(), Error> {
-        self.count(text.len())?;
-        self.current.get_or_insert_default().push_str(text);
-        Ok(())
-    }
-
-    fn end(&mut self) {
-        self.arguments.extend(self.current.take());
-    }
 }
 
 fn size(name: &str, value: &str) -> usize {
@@ -225,31 +145,10 @@ fn size(name: &str, value: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grub::{lexer::Token, lexer::tokens};
-
-    fn expand(script: &str) -> Vec<String> {
-        let mut environment = Environment::new(Arch::X86_64, "hd0,gpt1", "(hd0,gpt1)/boot/grub");
-        environment.set("two", " a b ", 1).unwrap();
-        environment.arguments = ["1 x", "2"].map(String::from).to_vec();
-        let words: Vec<Word> = tokens(script)
-            .unwrap()
-            .into_iter()
-            .filter_map(|token| if let Token::Word(word) = token { Some(word) } else { None })
-            .collect();
-        environment.expand(&words).unwrap()
-    }
-
-    #[test]
-    fn values_without_quotes_become_several_arguments() {
-        assert_eq!(expand("x${two}\"y\""), ["xa", "by"]);
-        assert_eq!(expand("\"$two\"$two"), [" a b a", "b"]);
-        assert_eq!(expand("$none '' \"$none\" x$none"), ["", "", "x"]);
-        assert_eq!(expand("$# $1 \"$@\" $root $?"), ["2", "1", "x", "1 x", "2", "hd0,gpt1", "0"]);
-    }
 
     #[test]
     fn root_has_no_parentheses_and_export_makes_a_variable() {
-        let mut environment = Environment::new(Arch::X86_64, "hd0,gpt1", "");
+        let mut environment = Environment::new(Arch::X86_64, "hd0,gpt1", "", "");
         environment.set("root", "(hd0,gpt2)", 1).unwrap();
         environment.set("other", "(x)", 1).unwrap();
         environment.export("later", 1).unwrap();

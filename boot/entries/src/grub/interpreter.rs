@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Runs statements.
 
-use alloc::{
-    rc::Rc,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{rc::Rc, string::String, vec::Vec};
+use core::mem::{replace, take};
 
 use vfs::Volumes;
 
 use super::{
     Seen,
+    boot::Boot,
     budget::Budget,
+    commands::Call,
     environment::Environment,
+    expansion::Values,
+    item::Item,
     lexer::Word,
     names::Names,
     parser::{Block, Script, Statement},
+    users::Users,
 };
-use crate::{Error, File, Linux, Problem, Program, Start};
+use crate::{Error, Problem, budget::Share};
 
 /// Blocks and calls that are open at one time: the stack of firmware is small.
 const DEEPEST: u32 = 40;
@@ -25,51 +27,6 @@ const DEEPEST: u32 = 40;
 const MOST_NOTES: usize = 32;
 /// Functions of one configuration.
 const MOST_FUNCTIONS: usize = 1000;
-/// Menu entries of one menu.
-const MOST_ITEMS: usize = 1000;
-
-/// An entry of the menu, not yet run.
-#[derive(Clone, Debug)]
-pub struct Item {
-    pub title: String,
-    pub id: String,
-    /// The title and what stands behind it: the arguments that the body sees.
-    pub arguments: Vec<String>,
-    pub body: Block,
-    pub is_submenu: bool,
-    pub line: u32,
-    /// The variables of its menu, where that is not the first one.
-    pub context: Option<Rc<Environment>>,
-}
-
-/// What the body of an entry would start.
-#[derive(Clone, Debug, Default)]
-pub struct Boot {
-    pub kernel: Option<File>,
-    pub options: String,
-    pub initrd: Vec<File>,
-    pub devicetree: Option<File>,
-    /// An EFI program, in place of a kernel.
-    pub program: Option<File>,
-    /// Why there is no kernel: a command for something that is none, a device that does not exist.
-    pub obstacle: Option<String>,
-    /// It opens what is no entry of ours: a menu that was found already, the firmware's set-up.
-    pub is_known: bool,
-}
-
-impl Boot {
-    /// What is started, or why nothing is.
-    pub fn start(self) -> Result<Start, String> {
-        if let Some(kernel) = self.kernel {
-            let Self { initrd, options, devicetree, .. } = self;
-            return Ok(Start::Linux(Linux { kernel, initrd, options, devicetree }));
-        }
-        let reason = || self.obstacle.unwrap_or_else(|| "it has no linux command".into());
-        let file = self.program.ok_or_else(reason)?;
-        let is_windows = file.path.to_ascii_lowercase().ends_with(b"bootmgfw.efi");
-        Ok(Start::Program(Program { file, options: None, os: is_windows.then_some("windows") }))
-    }
-}
 
 /// What choosing an item leads to.
 pub struct Selected {
@@ -91,47 +48,101 @@ pub enum Flow {
     Exit,
 }
 
+/// The variables and the menu that commands see.
+#[derive(Default)]
+pub struct Context {
+    pub environment: Environment,
+    pub menu: Vec<Item>,
+}
+
+/// What the script, a function that it calls, or the body of an entry has of its own.
+#[derive(Default)]
+pub struct Frame {
+    /// `$1` and so on.
+    pub arguments: Vec<String>,
+    /// Loops around the statement that `break` may leave.
+    pub loops: u32,
+}
+
 /// One GRUB: its variables, its functions, its menu.
 pub struct Interpreter<'a> {
     pub volumes: &'a Volumes,
-    pub environment: Environment,
-    pub menu: Vec<Item>,
+    pub here: Context,
+    /// The contexts around this one.
+    outer: Vec<Context>,
+    script: Frame,
+    /// Functions and entries that run, the innermost last.
+    calls: Vec<Frame>,
     pub boot: Boot,
-    pub budget: Rc<Budget>,
+    /// The body of an entry runs.
+    pub is_in_entry: bool,
+    /// What the disk of the configuration may use.
+    pub share: &'a Share,
+    pub budget: Rc<Budget<'a>>,
     pub is_x86: bool,
-    /// The file that is being run, for messages.
-    pub script: String,
+    /// The files that are being run, for messages.
+    pub files: Vec<String>,
     /// What is wrong with the scripts, and does not end them.
     pub notes: Vec<Problem>,
     /// Configurations that were run, by volume and content: none is a menu twice.
     pub seen: Seen,
+    pub users: Rc<Users>,
+    /// The module that finds files by wildcards was loaded.
+    pub has_wildcards: bool,
     pub has_next_entry: bool,
     functions: Names<Block>,
     depth: u32,
-    /// Loops around the statement that `break` may leave.
-    loops: u32,
-    /// In a function or an entry, which `return` leaves.
-    is_in_scope: bool,
 }
 
 impl<'a> Interpreter<'a> {
-    pub fn new(volumes: &'a Volumes, environment: Environment, script: String, is_x86: bool) -> Self {
+    pub fn new(volumes: &'a Volumes, share: &'a Share, environment: Environment, is_x86: bool) -> Self {
         Self {
             volumes,
-            environment,
-            menu: Vec::new(),
+            here: Context { environment, menu: Vec::new() },
+            outer: Vec::new(),
+            script: Frame::default(),
+            calls: Vec::new(),
             boot: Boot::default(),
-            budget: Rc::default(),
+            is_in_entry: false,
+            share,
+            budget: Rc::new(Budget::new(share)),
             is_x86,
-            script,
+            files: Vec::new(),
             notes: Vec::new(),
             seen: Seen::default(),
+            users: Rc::default(),
+            has_wildcards: false,
             has_next_entry: false,
             functions: Names::default(),
             depth: 0,
-            loops: 0,
-            is_in_scope: false,
         }
+    }
+
+    /// The variables.
+    pub fn environment(&self) -> &Environment {
+        &self.here.environment
+    }
+
+    /// Opens a context with these variables and an empty menu.
+    pub fn open(&mut self, environment: Environment) {
+        let outer = replace(&mut self.here, Context { environment, menu: Vec::new() });
+        self.outer.push(outer);
+    }
+
+    /// Leaves the context that was opened last, and yields what it holds.
+    pub fn close(&mut self) -> Context {
+        let outer = self.outer.pop().unwrap_or_default();
+        replace(&mut self.here, outer)
+    }
+
+    /// The innermost of the functions and entries that run, or the script.
+    pub fn frame(&mut self) -> &mut Frame {
+        self.calls.last_mut().unwrap_or(&mut self.script)
+    }
+
+    /// Whether a function or an entry runs.
+    pub fn is_in_call(&self) -> bool {
+        !self.calls.is_empty()
     }
 
     /// Runs the body of an item as its choice in the menu does. `below`: what the default says about the menu
@@ -140,25 +151,28 @@ impl<'a> Interpreter<'a> {
     /// # Errors
     /// [`Error::Limit`]
     pub fn select(&mut self, item: &Item, below: &str) -> Result<Selected, Error> {
-        let base = item.context.as_deref().unwrap_or(&self.environment);
+        let base = item.context.as_deref().unwrap_or(&self.here.environment);
         self.budget.copy(item.line, base.bytes())?;
-        let mut fresh = if item.is_submenu { base.exported() } else { base.clone() };
+        let mut fresh = if item.is_submenu() { base.exported() } else { base.clone() };
         fresh.set("default", below, item.line)?;
-        fresh.arguments.clone_from(&item.arguments);
-        let saved = core::mem::replace(&mut self.environment, fresh);
-        let menu = core::mem::take(&mut self.menu);
+        self.open(fresh);
         self.boot = Boot::default();
-        self.is_in_scope = true;
-        let outcome = self.block(&item.body);
-        self.is_in_scope = false;
-        let inner = core::mem::replace(&mut self.menu, menu);
-        let environment = core::mem::replace(&mut self.environment, saved);
-        if outcome? == Flow::Exit {
-            self.boot = Boot { obstacle: Some("it ends GRUB".into()), ..Boot::default() };
-        }
+        self.is_in_entry = true;
+        let outcome = self.in_frame(item.arguments.clone(), &item.body);
+        self.is_in_entry = false;
+        let Context { environment, menu } = self.close();
+        outcome?;
         let default = environment.get("default").into();
-        let menu = in_context(inner, 0, environment);
-        Ok(Selected { boot: core::mem::take(&mut self.boot), menu, default })
+        let menu = super::item::in_context(menu, environment);
+        Ok(Selected { boot: take(&mut self.boot), menu, default })
+    }
+
+    /// Runs a block as a function with these arguments.
+    fn in_frame(&mut self, arguments: Vec<String>, body: &Block) -> Result<Flow, Error> {
+        self.calls.push(Frame { arguments, loops: 0 });
+        let flow = self.block(body);
+        self.calls.pop();
+        flow
     }
 
     /// Runs a script line by line; what is no statement is noted and left out.
@@ -185,7 +199,8 @@ impl<'a> Interpreter<'a> {
 
     /// Keeps a problem, once.
     pub fn note(&mut self, error: Error) {
-        let problem = Problem { object: self.script.clone(), error };
+        let object = self.files.last().cloned().unwrap_or_default();
+        let problem = Problem { object, error };
         if self.notes.len() < MOST_NOTES && !self.notes.contains(&problem) {
             self.notes.push(problem);
         }
@@ -213,7 +228,7 @@ impl<'a> Interpreter<'a> {
             let flow = match statement {
                 Statement::Command { words, block, line } => {
                     let arguments = self.arguments(words, *line)?;
-                    self.command(&arguments, block.as_ref(), *line)?
+                    self.command(&Call::new(&arguments, block.as_ref(), *line))?
                 }
                 Statement::If { branches, otherwise } => self.conditional(branches, otherwise)?,
                 Statement::For { name, words, body, line } => {
@@ -244,10 +259,13 @@ impl<'a> Interpreter<'a> {
             return Err(Error::Limit { line, what: "open blocks", limit: u64::from(DEEPEST) });
         }
         let parts = words.iter().map(|word| word.parts.len()).fold(0, usize::saturating_add);
-        let arguments = self.environment.expand(words)?;
-        let bytes = arguments.iter().map(String::len).fold(0, usize::saturating_add);
+        let call = self.calls.last().unwrap_or(&self.script);
+        let values = Values { environment: &self.here.environment, arguments: &call.arguments };
+        let arguments = values.expand(words)?;
+        // Counts of what is in memory.
+        let bytes = arguments.iter().map(|argument| argument.text.len()).fold(0, usize::saturating_add);
         self.budget.command(line, parts.saturating_add(arguments.len()), bytes)?;
-        Ok(arguments)
+        self.filenames(arguments, line)
     }
 
     fn conditional(&mut self, branches: &[(Block, Block)], otherwise: &Block) -> Result<Flow, Error> {
@@ -256,18 +274,18 @@ impl<'a> Interpreter<'a> {
             if flow != Flow::Next {
                 return Ok(flow);
             }
-            if !self.environment.has_failed() {
+            if !self.here.environment.has_failed() {
                 return self.block(body);
             }
         }
-        self.environment.status = 0;
+        self.here.environment.status = 0;
         self.block(otherwise)
     }
 
     fn repeat(&mut self, name: &str, values: Vec<String>, body: &Block, line: u32) -> Result<Flow, Error> {
         for value in values {
             self.budget.command(line, 0, value.len())?;
-            self.environment.set(name, &value, line)?;
+            self.here.environment.set(name, &value, line)?;
             match self.round(body)? {
                 Flow::Next | Flow::Continue(0 | 1) => {}
                 flow => return Ok(outer(flow)),
@@ -289,7 +307,7 @@ impl<'a> Interpreter<'a> {
             if flow != Flow::Next {
                 return Ok(flow);
             }
-            if self.environment.has_failed() != is_until {
+            if self.here.environment.has_failed() != is_until {
                 return Ok(Flow::Next);
             }
             match self.round(body)? {
@@ -300,28 +318,12 @@ impl<'a> Interpreter<'a> {
     }
 
     fn round(&mut self, body: &Block) -> Result<Flow, Error> {
-        self.loops = self.loops.saturating_add(1);
+        let frame = self.frame();
+        frame.loops = frame.loops.saturating_add(1);
         let flow = self.block(body);
-        self.loops = self.loops.saturating_sub(1);
+        let frame = self.frame();
+        frame.loops = frame.loops.saturating_sub(1);
         flow
-    }
-
-    /// `break` and `continue`: nothing outside a loop, and at most all the loops.
-    pub fn levels(&self, rest: &[String]) -> Option<u32> {
-        let levels = rest.first().and_then(|word| word.parse().ok()).unwrap_or(1u32);
-        (self.loops > 0).then_some(levels.min(self.loops))
-    }
-
-    /// `return`, which only functions and entries have.
-    pub fn leave(&mut self, rest: &[String]) -> Flow {
-        if !self.is_in_scope {
-            self.environment.status = 1;
-            return Flow::Next;
-        }
-        if let Some(status) = rest.first() {
-            self.environment.status = status.parse().unwrap_or(1);
-        }
-        Flow::Return
     }
 
     /// Calls a function of the script, if there is one with this name.
@@ -329,59 +331,9 @@ impl<'a> Interpreter<'a> {
         let Some(body) = self.functions.get(name).map(Rc::clone) else {
             return Ok(None);
         };
-        let saved = core::mem::replace(&mut self.environment.arguments, arguments.to_vec());
-        let (loops, is_in_scope) = (self.loops, self.is_in_scope);
-        (self.loops, self.is_in_scope) = (0, true);
-        let flow = self.block(&body);
-        (self.loops, self.is_in_scope) = (loops, is_in_scope);
-        self.environment.arguments = saved;
-        Ok(Some(if flow? == Flow::Exit { Flow::Exit } else { Flow::Next }))
+        let flow = self.in_frame(arguments.to_vec(), &body)?;
+        Ok(Some(if flow == Flow::Exit { Flow::Exit } else { Flow::Next }))
     }
-
-    /// Adds `menuentry` or `submenu`, whose arguments these are.
-    pub fn add_item(
-        &mut self,
-        arguments: &[String],
-        body: &Block,
-        is_submenu: bool,
-        line: u32,
-    ) -> Result<(), Error> {
-        if self.menu.len() >= MOST_ITEMS {
-            return Err(Error::Limit { line, what: "menu entries", limit: 1000 });
-        }
-        let bytes = arguments.iter().map(|word| word.len().saturating_mul(2)).fold(0, usize::saturating_add);
-        self.budget.menu(line, bytes)?;
-        let (mut id, mut plain) = (None, Vec::new());
-        let mut words = arguments.iter();
-        while let Some(word) = words.next() {
-            match word.as_str() {
-                "--id" => id = words.next().cloned(),
-                "--class" | "--users" | "--hotkey" | "--source" => {
-                    words.next();
-                }
-                "--unrestricted" => {}
-                option if option.starts_with("--id=") => {
-                    id = option.strip_prefix("--id=").map(ToString::to_string)
-                }
-                option if option.starts_with("--") => {}
-                _ => plain.push(word.clone()),
-            }
-        }
-        let title = plain.first().cloned().unwrap_or_default();
-        let id = id.unwrap_or_else(|| title.clone());
-        let body = Rc::clone(body);
-        self.menu.push(Item { title, id, arguments: plain, body, is_submenu, line, context: None });
-        Ok(())
-    }
-}
-
-/// Items from the given one on see these variables, unless they belong to a menu of their own.
-pub fn in_context(mut menu: Vec<Item>, from: usize, environment: Environment) -> Vec<Item> {
-    let context = Rc::new(environment);
-    for item in menu.iter_mut().skip(from) {
-        item.context.get_or_insert_with(|| Rc::clone(&context));
-    }
-    menu
 }
 
 /// A `break` or `continue` of several levels, one level further out.

@@ -18,11 +18,11 @@ pub struct Word {
 /// A part of a word.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Part {
-    /// Text as it is; `quoted` when any of it stood in quotes or behind a backslash.
+    /// Text as it is; `quoted` when it stood in quotes or behind a backslash.
     Text {
         /// The text.
         text: String,
-        /// Not a keyword, whatever it says.
+        /// Neither a keyword nor a wildcard, whatever it says.
         quoted: bool,
     },
     /// A variable; in double quotes its value is one word whatever it holds.
@@ -47,6 +47,8 @@ pub enum Token {
     Open,
     /// `}`
     Close,
+    /// The end of the script.
+    End,
 }
 
 impl Word {
@@ -65,13 +67,13 @@ pub struct Lexer<'a> {
     line: u32,
     /// Nothing of this line was read yet.
     is_at_start: bool,
-    budget: &'a Budget,
+    budget: &'a Budget<'a>,
     word: Option<Word>,
 }
 
 impl<'a> Lexer<'a> {
     /// Reads `script`, whose words count for `budget`.
-    pub fn new(script: &'a str, budget: &'a Budget) -> Self {
+    pub fn new(script: &'a str, budget: &'a Budget<'a>) -> Self {
         Self { rest: script, line: 1, is_at_start: true, budget, word: None }
     }
 
@@ -86,11 +88,11 @@ impl<'a> Lexer<'a> {
         while !self.is_at_start && self.next().is_some() {}
     }
 
-    /// The next token and its line; none at the end.
+    /// The next token and its line.
     ///
     /// # Errors
     /// [`Error::Syntax`] for what is no token, [`Error::Limit`].
-    pub fn token(&mut self) -> Result<Option<(Token, u32)>, Error> {
+    pub fn token(&mut self) -> Result<(Token, u32), Error> {
         loop {
             let ends_word = matches!(
                 self.peek(),
@@ -101,11 +103,11 @@ impl<'a> Lexer<'a> {
                     return self.error("[[ and ]] are no part of the language");
                 }
                 let line = word.line;
-                return Ok(Some((Token::Word(word), line)));
+                return Ok((Token::Word(word), line));
             }
             let line = self.line;
             let Some(c) = self.next() else {
-                return Ok(None);
+                return Ok((Token::End, line));
             };
             let token = match c {
                 '\n' => Token::Newline,
@@ -118,7 +120,7 @@ impl<'a> Lexer<'a> {
                 }
             };
             self.budget.part(line)?;
-            return Ok(Some((token, line)));
+            return Ok((token, line));
         }
     }
 
@@ -153,14 +155,28 @@ impl<'a> Lexer<'a> {
             '|' | '&' | '<' | '>' => self.error("| & < > are no part of the language"),
             '\'' => self.single_quotes(),
             '"' => self.double_quotes(),
-            '\\' => match self.next() {
-                Some('\n') | None => Ok(()),
-                Some(c) => self.push(c, true),
-            },
-            // A text that GRUB would translate.
-            '$' if self.peek() == Some('"') => Ok(()),
+            '\\' => self.escape(),
+            '$' if self.peek() == Some('"') => {
+                self.next();
+                self.translated()
+            }
             '$' => self.variable(false),
             c => self.push(c, false),
+        }
+    }
+
+    /// Behind a backslash. What stands for a byte in hexadecimal digits keeps it, as in Red Hat's GRUB: their media
+    /// name the label of their volume so. Debian's GRUB drops the backslash, and the kernel finds no such label.
+    fn escape(&mut self) -> Result<(), Error> {
+        let is_byte = is_hexadecimal_byte(self.rest);
+        match self.next() {
+            Some('\n') | None => Ok(()),
+            Some(c) => {
+                if is_byte {
+                    self.push('\\', true)?;
+                }
+                self.push(c, true)
+            }
         }
     }
 
@@ -173,9 +189,10 @@ impl<'a> Lexer<'a> {
 
     fn push(&mut self, c: char, is_quoted: bool) -> Result<(), Error> {
         let last = self.word.as_mut().and_then(|word| word.parts.last_mut());
-        if let Some(Part::Text { text, quoted }) = last {
+        if let Some(Part::Text { text, quoted }) = last
+            && *quoted == is_quoted
+        {
             text.push(c);
-            *quoted |= is_quoted;
             return Ok(());
         }
         self.add(Part::Text { text: String::from(c), quoted: is_quoted })
@@ -202,21 +219,47 @@ impl<'a> Lexer<'a> {
         loop {
             match self.next() {
                 Some('"') => return Ok(()),
-                // Only what means something in quotes can be escaped there.
-                Some('\\') => match self.peek() {
-                    Some(c @ ('$' | '"' | '\\')) => {
-                        self.next();
-                        self.push(c, true)?;
-                    }
-                    Some('\n') => {
-                        self.next();
-                    }
-                    _ => self.push('\\', true)?,
-                },
+                Some('\\') => self.escape_in_quotes()?,
                 Some('$') => self.variable(true)?,
                 Some(c) => self.push(c, true)?,
                 None => return self.error("a double quote is not closed"),
             }
+        }
+    }
+
+    /// Behind `$"`: a text that GRUB translates and only then looks for variables in, so that a `$` may stand for itself.
+    /// Numbers name no argument there.
+    fn translated(&mut self) -> Result<(), Error> {
+        self.open_quote()?;
+        loop {
+            match self.next() {
+                Some('"') => return Ok(()),
+                Some('\\') => self.escape_in_quotes()?,
+                Some('$') => match self.peek() {
+                    Some(c) if c.is_ascii_digit() => self.name(&mut String::new(), |c| c.is_ascii_digit()),
+                    Some(c) if c.is_ascii_alphabetic() || matches!(c, '_' | '{' | '?' | '#') => {
+                        self.variable(true)?
+                    }
+                    _ => self.push('$', true)?,
+                },
+                Some(c) => self.push(c, true)?,
+                None => return self.error("a double quote is not closed"),
+            }
+        }
+    }
+
+    /// Only what means something in double quotes can be escaped there.
+    fn escape_in_quotes(&mut self) -> Result<(), Error> {
+        match self.peek() {
+            Some(c @ ('$' | '"' | '\\')) => {
+                self.next();
+                self.push(c, true)
+            }
+            Some('\n') => {
+                self.next();
+                Ok(())
+            }
+            _ => self.push('\\', true),
         }
     }
 
@@ -252,16 +295,25 @@ impl<'a> Lexer<'a> {
     }
 }
 
+/// Whether a text starts with `xHH`.
+pub fn is_hexadecimal_byte(text: &str) -> bool {
+    let digits = text.strip_prefix('x').and_then(|rest| rest.as_bytes().get(..2));
+    digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+}
+
 /// Every token of a script.
 #[cfg(test)]
 pub fn tokens(script: &str) -> Result<Vec<Token>, Error> {
-    let budget = Budget::default();
+    let shares = crate::budget::Budget::new(&vfs::Volumes::default());
+    let budget = Budget::new(shares.disk(0));
     let mut lexer = Lexer::new(script, &budget);
     let mut tokens = Vec::new();
-    while let Some((token, _)) = lexer.token()? {
-        tokens.push(token);
+    loop {
+        match lexer.token()? {
+            (Token::End, _) => return Ok(tokens),
+            (token, _) => tokens.push(token),
+        }
     }
-    Ok(tokens)
 }
 
 #[cfg(test)]
@@ -284,6 +336,7 @@ mod tests {
                 Token::Newline => "|".to_string(),
                 Token::Open => "{".to_string(),
                 Token::Close => "}".to_string(),
+                Token::End => unreachable!("the list ends before"),
             })
             .collect()
     }
@@ -291,7 +344,9 @@ mod tests {
     #[test]
     fn words_keep_their_parts() {
         assert_eq!(shown("a 'b c' \"d $e\" ${f}g # h\ni"), ["a", "'b c", "'d +'$e", "$f+g", "|", "i"]);
-        assert_eq!(shown("a\\ b \\\n c"), ["'a b", "c"]);
+        assert_eq!(shown("a\\ b \\\n c"), ["a+' +b", "c"]);
+        assert_eq!(shown("a\\x20b\\x2g '\\x20'"), ["a+'\\x+20b+'x+2g", "'\\x20"]);
+        assert_eq!(shown("$\"a $ b $1x ${y}$@\""), ["'a $ b x +'$y+'$@"]);
         assert_eq!(shown("\"\\$x\\n\" '' $\"t\""), ["'$x\\n", "'", "'t"]);
         assert_eq!(shown("x { y; } a{b"), ["x", "{", "y", ";", "}", "a", "{", "b"]);
         assert_eq!(shown("$? $1x $12"), ["$?", "$1+x", "$12"]);

@@ -75,14 +75,14 @@ const KEYWORDS: [&str; 14] = [
 /// A script, read as GRUB reads it: line by line, and with a line as many more as its statements need.
 pub struct Script<'a> {
     lexer: Lexer<'a>,
-    /// The token that was looked at already; none before, and at the end.
-    peeked: Option<Option<(Token, u32)>>,
+    /// The token that was looked at already, and its line.
+    peeked: Option<(Token, u32)>,
     depth: u32,
 }
 
 impl<'a> Script<'a> {
     /// Reads `text`, whose words count for `budget`.
-    pub fn new(text: &'a str, budget: &'a Budget) -> Self {
+    pub fn new(text: &'a str, budget: &'a Budget<'a>) -> Self {
         Self { lexer: Lexer::new(text, budget), peeked: None, depth: 0 }
     }
 
@@ -105,31 +105,32 @@ impl<'a> Script<'a> {
         let mut statements = Vec::new();
         loop {
             match self.peek()? {
-                Some(Token::Newline) | None if !statements.is_empty() => break,
-                None => return Ok(None),
+                Token::Newline | Token::End if !statements.is_empty() => break,
+                Token::End => return Ok(None),
                 _ => {}
             }
             let statement =
                 if self.keyword()? == Some("function") { self.function()? } else { self.statement()? };
             statements.push(statement);
             match self.peek()? {
-                Some(Token::Semicolon) => self.advance(),
-                Some(Token::Newline) | None => break,
+                Token::Semicolon => self.advance(),
+                Token::Newline | Token::End => break,
                 _ => return self.error("a word or brace that nothing opened"),
             }
         }
         Ok(Some(statements.into()))
     }
 
-    fn peek(&mut self) -> Result<Option<&Token>, Error> {
-        if self.peeked.is_none() {
-            self.peeked = Some(self.lexer.token()?);
-        }
-        Ok(self.peeked.as_ref().and_then(Option::as_ref).map(|(token, _)| token))
+    fn peek(&mut self) -> Result<&Token, Error> {
+        let next = match self.peeked.take() {
+            Some(next) => next,
+            None => self.lexer.token()?,
+        };
+        Ok(&self.peeked.insert(next).0)
     }
 
     fn line(&self) -> u32 {
-        self.peeked.as_ref().and_then(Option::as_ref).map_or(self.lexer.line(), |(_, line)| *line)
+        self.peeked.as_ref().map_or(self.lexer.line(), |(_, line)| *line)
     }
 
     fn advance(&mut self) {
@@ -143,7 +144,7 @@ impl<'a> Script<'a> {
     /// The next token if it is a word without quotes.
     fn keyword(&mut self) -> Result<Option<&str>, Error> {
         Ok(match self.peek()? {
-            Some(Token::Word(word)) => word.plain(),
+            Token::Word(word) => word.plain(),
             _ => None,
         })
     }
@@ -157,7 +158,7 @@ impl<'a> Script<'a> {
     }
 
     fn newlines(&mut self) -> Result<(), Error> {
-        while self.peek()? == Some(&Token::Newline) {
+        while self.peek()? == &Token::Newline {
             self.advance();
         }
         Ok(())
@@ -170,7 +171,7 @@ impl<'a> Script<'a> {
         self.newlines()?;
         loop {
             statements.push(self.statement()?);
-            if !matches!(self.peek()?, Some(Token::Semicolon | Token::Newline)) {
+            if !matches!(self.peek()?, Token::Semicolon | Token::Newline) {
                 return self.error("a statement does not end");
             }
             self.advance();
@@ -261,7 +262,7 @@ impl<'a> Script<'a> {
         let name = self.name("for without a variable")?;
         self.expect("in", "for without in")?;
         let words = self.words()?;
-        if !matches!(self.peek()?, Some(Token::Semicolon | Token::Newline)) {
+        if !matches!(self.peek()?, Token::Semicolon | Token::Newline) {
             return self.error("the words of for do not end");
         }
         self.advance();
@@ -279,8 +280,8 @@ impl<'a> Script<'a> {
 
     fn words(&mut self) -> Result<Vec<Word>, Error> {
         let mut words = Vec::new();
-        while let Some(Token::Word(_)) = self.peek()? {
-            if let Some(Some((Token::Word(word), _))) = self.peeked.take() {
+        while matches!(self.peek()?, Token::Word(_)) {
+            if let Some((Token::Word(word), _)) = self.peeked.take() {
                 words.push(word);
             }
         }
@@ -289,7 +290,7 @@ impl<'a> Script<'a> {
 
     /// `{ … }`; `is_strict`: the last statement has to end before the brace, as a function's has.
     fn braces(&mut self, is_strict: bool) -> Result<Block, Error> {
-        if self.peek()? != Some(&Token::Open) {
+        if self.peek()? != &Token::Open {
             return self.error("an opening brace is missing");
         }
         self.advance();
@@ -298,12 +299,12 @@ impl<'a> Script<'a> {
         let mut statements = Vec::new();
         loop {
             statements.push(self.statement()?);
-            let has_end = matches!(self.peek()?, Some(Token::Semicolon | Token::Newline));
+            let has_end = matches!(self.peek()?, Token::Semicolon | Token::Newline);
             if has_end {
                 self.advance();
                 self.newlines()?;
             }
-            if self.peek()? == Some(&Token::Close) && (has_end || !is_strict) {
+            if self.peek()? == &Token::Close && (has_end || !is_strict) {
                 break;
             }
             if !has_end {
@@ -320,7 +321,7 @@ impl<'a> Script<'a> {
         if words.is_empty() {
             return self.error("a command is missing");
         }
-        let has_block = self.peek()? == Some(&Token::Open);
+        let has_block = self.peek()? == &Token::Open;
         let block = if has_block { Some(self.braces(false)?) } else { None };
         Ok(Statement::Command { words, block, line })
     }
@@ -332,7 +333,8 @@ mod tests {
 
     /// All units, or the first error.
     fn parse(text: &str) -> Result<Vec<Block>, Error> {
-        let budget = Budget::default();
+        let shares = crate::budget::Budget::new(&vfs::Volumes::default());
+        let budget = Budget::new(shares.disk(0));
         let mut script = Script::new(text, &budget);
         let mut units = Vec::new();
         while let Some(unit) = script.unit()? {
@@ -355,7 +357,8 @@ mod tests {
 
     #[test]
     fn an_error_costs_its_line_only() {
-        let budget = Budget::default();
+        let shares = crate::budget::Budget::new(&vfs::Volumes::default());
+        let budget = Budget::new(shares.disk(0));
         let mut script = Script::new("a; | ; b\nc; d\nif true; then\n| '\ne", &budget);
         let mut found = Vec::new();
         loop {

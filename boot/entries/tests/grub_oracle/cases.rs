@@ -80,7 +80,7 @@ pub fn all(dir: &Path) -> Vec<Case> {
     cases.extend(of_fedora(dir));
     cases.extend([rhel7(dir), opensuse(), corners()]);
     cases.extend(of_ubuntu(dir));
-    cases.extend([stub(), blscfg_options()]);
+    cases.extend([stub(), blscfg_options(), medium(), image_based(dir), installer(), commands(dir)]);
     cases
 }
 
@@ -209,7 +209,7 @@ fn corners() -> Case {
     let root = ids.root().file("/boot/grub/grub.cfg", cfg);
     let root = root.file("/more.cfg", "menuentry 'Sourced' { linux /k $top; }\n");
     let root = root.file("/boot/more.cfg", "menuentry 'Sourced by a dot' { linux /k $later; }\n");
-    Case { name: "corners", partition: 1, folder: "/boot/grub", entries: 22, partitions: vec![root, other] }
+    Case { name: "corners", partition: 1, folder: "/boot/grub", entries: 23, partitions: vec![root, other] }
 }
 
 /// The file on the ESP that leads to the one on a volume of another layout.
@@ -221,6 +221,43 @@ fn stub() -> Case {
     let esp = ids.esp().file("/EFI/debian/grub.cfg", ids.fill(stub));
     let root = Partition::new(Format::Ext4, &ids.root, "root").file("/@/boot/grub/grub.cfg", cfg);
     Case { name: "a stub", partition: 1, folder: "/EFI/debian", entries: 2, partitions: vec![esp, root] }
+}
+
+/// An install medium that boots the local disk unless somebody chooses something else.
+fn medium() -> Case {
+    let root = Ids::new(16).root().file("/boot/grub2/grub.cfg", include_str!("cfg/opensuse_media.cfg"));
+    let partitions = vec![root.file("/boot/k-media", "k")];
+    Case { name: "openSUSE's medium", partition: 1, folder: "/boot/grub2", entries: 5, partitions }
+}
+
+/// Fedora CoreOS: the file on the ESP, and the menu on `/boot`.
+fn image_based(dir: &Path) -> Case {
+    let ids = Ids::new(17);
+    let esp = ids.esp().file("/EFI/fedora/grub.cfg", include_str!("cfg/coreos_stub.cfg"));
+    let esp = esp.file("/EFI/fedora/bootuuid.cfg", ids.fill("set BOOT_UUID=\"@BOOT@\"\n"));
+    let boot = ids.boot().file("/grub2/grub.cfg", include_str!("cfg/coreos.cfg"));
+    let boot = boot.file("/grub2/bootuuid.cfg", ids.fill("set BOOT_UUID=\"@BOOT@\"\n"));
+    let boot = boot.file("/grub2/console.cfg", "set console=\"console=tty0 console=ttyS0\"\n");
+    let boot = boot.file("/grub2/grubenv", grubenv(dir, &["saved_entry=x"])).file("/ignition.firstboot", "");
+    Case { name: "CoreOS", partition: 1, folder: "/EFI/fedora", entries: 2, partitions: vec![esp, boot] }
+}
+
+/// Debian's installer.
+fn installer() -> Case {
+    let root = Partition::new(Format::Ext4, Ids::new(18).root, "netinst");
+    let partitions = vec![root.file("/boot/grub/grub.cfg", include_str!("cfg/debian_installer.cfg"))];
+    Case { name: "Debian's installer", partition: 1, folder: "/boot/grub", entries: 5, partitions }
+}
+
+/// Options of commands.
+fn commands(dir: &Path) -> Case {
+    let ids = Ids::new(19);
+    let cfg = ids.fill(include_str!("cfg/commands.cfg"));
+    let other = Partition::new(Format::Ext4, &ids.boot, "further").file("/k2-19", "k");
+    let root = ids.root().file("/boot/grub/grub.cfg", cfg).file("/k", "k").file("/empty", "");
+    let root = root.file("/glob/k-1", "").file("/glob/k-2", "").file("/glob/other", "");
+    let root = root.file("/block", grubenv(dir, &["one=1", "two=2", "three=3"]));
+    Case { name: "commands", partition: 1, folder: "/boot/grub", entries: 16, partitions: vec![root, other] }
 }
 
 /// `blscfg` of GRUB 2.14 itself, with entries among others.

@@ -23,10 +23,11 @@ const DEADLINE: Duration = Duration::from_secs(800);
 const TICK: Duration = Duration::from_millis(300);
 /// How often one GRUB can be asked.
 const MOST_PATHS: usize = 100;
-/// Modules of GRUB: what configurations load and what driver.cfg needs, but for `linux`, `linux16` and `chain`.
-const MODULES: &str = "all_video bli blsuki configfile echo efinet eval ext2 fat font gzio loadenv memdisk minicmd normal \
-    part_gpt part_msdos read search search_fs_file search_fs_uuid search_label serial sleep tar terminal \
-    terminfo test true";
+/// Modules of GRUB: what configurations load and what driver.cfg needs, but for `linux`, `linux16` and
+/// `chain`, and for `minicmd`, which has `exit`.
+const MODULES: &str = "all_video bli blsuki configfile echo efinet eval ext2 fat font gzio loadenv memdisk normal \
+    part_gpt part_msdos probe read regexp search search_fs_file search_fs_uuid search_label serial sleep tar terminal \
+    terminfo test tr true";
 /// Where Debian has them.
 const FOLDER: &str = "/usr/lib/grub/x86_64-efi";
 

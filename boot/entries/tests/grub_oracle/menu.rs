@@ -19,9 +19,9 @@ const END: &str = "@end";
 pub struct Leaf {
     pub title: String,
     pub id: String,
-    /// The kernel or the program, with its volume.
+    /// The kernel or the program, with its volume, or the command that leads to another disk.
     pub file: String,
-    /// The command line; none for a program.
+    /// The command line; none for a program without one.
     pub options: Option<String>,
     pub initrds: Vec<String>,
     pub devicetree: Option<String>,
@@ -58,7 +58,7 @@ impl Menu {
 pub fn of_grub(grub: &mut Grub) -> Menu {
     // First of all: entries change grubenv.
     let run = grub.choose(None, "");
-    let timeout = Some(wait(&run.timeout));
+    let timeout = Some(Some(wait(&run.timeout)));
     let mut menu = Menu { leaves: Vec::new(), default: leaf(&run), timeout };
     if run.is_nested && run.titles.last().is_some_and(|title| title == END) {
         // The configuration itself opened another one, which has variables of its own.
@@ -78,11 +78,12 @@ pub fn of_grub(grub: &mut Grub) -> Menu {
     menu
 }
 
-/// GRUB manual, "timeout" and "timeout_style".
-fn wait((timeout, style): &(String, String)) -> Option<Wait> {
-    match style.as_str() {
-        "hidden" | "countdown" => Some(Wait::Hidden),
-        _ => timeout.parse().ok().map(Wait::Seconds),
+/// GRUB manual, "timeout" and "timeout_style"; without a time the menu waits, and is not hidden.
+fn wait((timeout, style): &(String, String)) -> Wait {
+    match (timeout.parse(), style.as_str()) {
+        (Err(_), _) => Wait::Forever,
+        (Ok(_), "hidden" | "countdown") => Wait::Hidden,
+        (Ok(seconds), _) => Wait::Seconds(seconds),
     }
 }
 
@@ -123,17 +124,26 @@ fn repeat(mut ask: impl FnMut(usize) -> Run, mut take: impl FnMut(usize, Run)) {
 /// What a run would have started; none where that is nothing that we could start.
 fn leaf(run: &Run) -> Option<Leaf> {
     let last = |names: &[&str]| run.calls.iter().rposition(|call| names.contains(&call.command.as_str()));
-    let at = last(&["linux", "chainloader"])?;
+    let at = last(&["linux", "chainloader", "exit"])?;
     let (call, behind) = (&run.calls[at], &run.calls[at..]);
     let of_kind = |name: &str| behind.iter().rfind(|call| call.command == name);
     // A `>` of an identifier is doubled.
     let id = call.chosen.replace(">>", "\0").rsplit('>').next()?.replace('\0', ">");
-    let title = run.titles.iter().rfind(|title| *title != END)?;
+    let titles: Vec<&str> = run.titles.iter().map(String::as_str).filter(|title| *title != END).collect();
     let leaf = Leaf {
-        title: title.clone(),
+        title: titles.join(" / "),
         id,
-        file: place(call, call.arguments.iter().find(|word| !word.starts_with("--"))?),
-        options: (call.command == "linux").then(|| command_line(&call.arguments[1..])),
+        file: match call.arguments.first() {
+            _ if call.command == "exit" => call.command.clone(),
+            Some(sectors) if is_sectors(sectors) => format!("{} {sectors}", call.command),
+            Some(path) => place(call, path),
+            None => return None,
+        },
+        options: match call.command.as_str() {
+            "linux" => Some(command_line(&call.arguments[1..])),
+            _ => Some(call.arguments.iter().skip(1).cloned().collect::<Vec<_>>().join(" "))
+                .filter(|text| !text.is_empty()),
+        },
         initrds: of_kind("initrd")
             .map_or(Vec::new(), |call| call.arguments.iter().map(|path| place(call, path)).collect()),
         devicetree: run
@@ -142,7 +152,13 @@ fn leaf(run: &Run) -> Option<Leaf> {
             .rfind(|call| call.command == "devicetree")
             .map(|call| place(call, &call.arguments[0])),
     };
-    (call.command == "linux" || leaf.file.to_lowercase().ends_with(".efi")).then_some(leaf)
+    Some(leaf)
+}
+
+/// Whether an argument of `chainloader` means sectors of a disk.
+fn is_sectors(path: &str) -> bool {
+    let sectors = path.rsplit_once(')').map_or(path, |(_, sectors)| sectors);
+    sectors.starts_with(|c: char| c == '+' || c.is_ascii_digit())
 }
 
 /// A file's name with its device.
@@ -174,15 +190,27 @@ pub fn of_ours(name: &str, disk: Vec<u8>) -> (Menu, Found) {
         let mark = if entry.version.is_empty() { &entry.id } else { &entry.version };
         let suffix = format!(" ({mark})");
         let (mut initrds, mut options, mut devicetree) = (Vec::new(), None, None);
-        if let Start::Linux(linux) = &entry.start {
-            initrds.extend(linux.initrd.iter().map(place));
-            options = Some(linux.options.clone());
-            devicetree = linux.devicetree.as_ref().map(place);
+        let file = match &entry.start {
+            Start::Linux(linux) => {
+                initrds.extend(linux.initrd.iter().map(place));
+                options = Some(linux.options.clone());
+                devicetree = linux.devicetree.as_ref().map(place);
+                place(&linux.kernel)
+            }
+            Start::Program(program) => {
+                options.clone_from(&program.options);
+                place(&program.file)
+            }
+            Start::Elsewhere(elsewhere) => elsewhere.command.clone(),
+        };
+        // It keeps the place of a default that starts nothing.
+        if !file.starts_with('(') && file != "exit" && !file.starts_with("chainloader ") {
+            continue;
         }
         let leaf = Leaf {
             title: entry.title.strip_suffix(&suffix).unwrap_or(&entry.title).into(),
             id: entry.id.strip_suffix(".conf").unwrap_or(&entry.id).into(),
-            file: entry.file().map(place).unwrap_or_default(),
+            file,
             options,
             initrds,
             devicetree,
@@ -206,11 +234,13 @@ pub fn differences(grub: &Menu, ours: &Menu) -> Vec<String> {
     }
     match (&grub.default, &ours.default) {
         (Some(a), Some(b)) if is_same(a, b) => {}
-        // An entry that starts nothing is none of ours; the first one takes its place.
-        (None, Some(b)) if ours.leaves.first() == Some(b) => {}
+        // An entry that starts nothing here: no other one takes its place.
+        (None, None) => {}
         (a, b) => lines.push(format!("default\n  GRUB {a:?}\n  ours {b:?}")),
     }
-    if grub.timeout.is_some() && grub.timeout != ours.timeout {
+    // Where there is no choice nobody has to make one.
+    let is_choice = grub.leaves.len() > 1 || grub.timeout != Some(Some(Wait::Forever));
+    if is_choice && grub.timeout.is_some() && grub.timeout != ours.timeout {
         lines.push(format!("timeout\n  GRUB {:?}\n  ours {:?}", grub.timeout, ours.timeout));
     }
     lines
@@ -220,5 +250,13 @@ fn is_same(grub: &Leaf, ours: &Leaf) -> bool {
     // Identifiers of ours have no other characters, and none twice.
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '_' | '.');
     let id = if grub.id.chars().all(is_allowed) { grub.id.clone() } else { ours.id.clone() };
-    Leaf { id, ..grub.clone() } == *ours
+    let (mut grub, mut ours) = (Leaf { id, ..grub.clone() }, ours.clone());
+    // A deviation on purpose: of a byte in hexadecimal digits Debian's GRUB drops the backslash where it is not quoted
+    // and doubles it where it is; ours keeps it as Red Hat's does.
+    if ours.title == "Hexadecimal bytes" {
+        for leaf in [&mut grub, &mut ours] {
+            leaf.options = leaf.options.take().map(|text| text.replace('\\', ""));
+        }
+    }
+    grub == ours
 }

@@ -1,70 +1,113 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! `search`: a device by its filesystem's UUID or label, or by a file.
+//!
+//! Source: GRUB 2.14, grub-core/commands/search_wrap.c and search.c. Hints are not followed: they name the devices of
+//! another machine's firmware.
 
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
 
 use filesystem::FileType;
 use vfs::Volume;
 
-use crate::{Error, grub::interpreter::Interpreter};
+use super::{Call, Status};
+use crate::{
+    Error,
+    grub::{
+        interpreter::Interpreter,
+        options::{Known, Syntax, Takes, flag, value},
+    },
+};
 
+const SEARCH: Syntax = Syntax {
+    options: &[
+        flag("file", Some('f')),
+        flag("label", Some('l')),
+        flag("fs-uuid", Some('u')),
+        Known { long: "set", letter: Some('s'), takes: Takes::PerhapsValue },
+        flag("no-floppy", Some('n')),
+        flag("efidisk-only", None),
+        flag("cryptodisk-only", None),
+        flag("root-dev-only", Some('r')),
+        value("hint", Some('h')),
+        value("hint-ieee1275", None),
+        value("hint-bios", None),
+        value("hint-baremetal", None),
+        value("hint-efi", None),
+        value("hint-arc", None),
+    ],
+    keeps_unknown: true,
+};
+
+/// What is searched for.
+#[derive(Clone, Copy)]
 enum By {
     Uuid,
     Label,
     File,
-    PartUuid,
 }
 
 /// Sets a variable, `root` unless another is named, to the device found.
-pub fn search(grub: &mut Interpreter<'_>, name: &str, rest: &[String], line: u32) -> Result<bool, Error> {
-    // `search.fs_uuid VALUE VARIABLE HINT…`
-    let mut by = match name {
-        "search.fs_label" => By::Label,
-        "search.file" => By::File,
-        "search.fs_partuuid" => By::PartUuid,
-        _ => By::Uuid,
+pub fn search(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
+    let given = match call.parse(&SEARCH) {
+        Ok(given) => given,
+        Err(status) => return Ok(status),
     };
-    let is_short = name != "search";
-    let (mut is_set, mut variable, mut plain) = (is_short, None, Vec::new());
-    let mut words = rest.iter();
-    while let Some(word) = words.next() {
-        match word.as_str() {
-            "-u" | "--fs-uuid" => by = By::Uuid,
-            "-l" | "--label" | "--fs-label" => by = By::Label,
-            "-f" | "--file" => by = By::File,
-            "-p" | "--partuuid" => by = By::PartUuid,
-            "-s" | "--set" => is_set = true,
-            "-h" | "--hint" => {
-                words.next();
-            }
-            option if option.starts_with("--set=") => variable = option.strip_prefix("--set="),
-            option if option.starts_with('-') => {}
-            word => plain.push(word),
-        }
+    let is_set = given.has("set");
+    // Hints for other platforms of GRUB are no names.
+    let name = given.plain.iter().copied().find(|word| !word.starts_with("--hint-"));
+    let (name, variable) = match (name, given.value("set")) {
+        (Some(name), variable) => (name, is_set.then(|| variable.unwrap_or("root"))),
+        (None, Some(name)) => (name, Some("root")),
+        (None, None) => return Ok(Status::Failure),
+    };
+    let by = if given.has("label") {
+        By::Label
+    } else if given.has("fs-uuid") {
+        By::Uuid
+    } else if given.has("file") {
+        By::File
+    } else {
+        return Ok(Status::Failure);
+    };
+    // No volume of ours is one that GRUB would have decrypted.
+    if given.has("cryptodisk-only") {
+        return Ok(Status::Failure);
     }
-    // `search.fs_uuid VALUE VARIABLE HINT…`, but `search --set VARIABLE VALUE`.
-    let value = match plain.as_slice() {
-        [value, name, ..] if is_short => {
-            variable = Some(name);
-            value
-        }
-        [name, value, ..] if is_set && variable.is_none() => {
-            variable = Some(name);
-            value
-        }
-        [value, ..] => value,
-        [] => return Ok(false),
-    };
-    let variable = variable.or(is_set.then_some("root"));
-    let budget = &grub.budget;
-    let is_file = |volume: &Volume| Some(volume.open(value.as_bytes()).ok()?.attr().ok()?.kind);
-    let holds =
-        |volume: &&Volume| budget.lookup() && is_file(volume).is_some_and(|kind| kind != FileType::Directory);
+    find(grub, by, name, variable, call.line)
+}
+
+/// `search.file NAME [VARIABLE [HINT…]]`
+pub fn by_file(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
+    short(grub, By::File, call)
+}
+
+/// `search.fs_label`
+pub fn by_label(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
+    short(grub, By::Label, call)
+}
+
+/// `search.fs_uuid`
+pub fn by_uuid(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
+    short(grub, By::Uuid, call)
+}
+
+fn short(grub: &mut Interpreter<'_>, by: By, call: &Call<'_>) -> Result<Status, Error> {
+    let Some(name) = call.first() else { return Ok(Status::Failure) };
+    find(grub, by, name, call.arguments.get(1).map(String::as_str), call.line)
+}
+
+fn find(
+    grub: &mut Interpreter<'_>,
+    by: By,
+    name: &str,
+    variable: Option<&str>,
+    line: u32,
+) -> Result<Status, Error> {
+    let kind = |volume: &Volume| Some(grub.node(volume, name.as_bytes())?.attr().ok()?.kind);
     let is_meant = |volume: &&Volume| match by {
-        By::File => holds(volume),
-        By::Uuid => volume.has_uuid(value),
-        By::Label => volume.has_label(value.as_bytes()),
-        By::PartUuid => volume.has_partuuid(value),
+        By::File => name.starts_with('/') && kind(volume).is_some_and(|kind| kind != FileType::Directory),
+        By::Uuid => volume.has_uuid(name),
+        By::Label => volume.has_label(name.as_bytes()),
     };
     // Two disks may be copies of one another: a script means the disk that it stands on.
     let own = grub.home().map(Volume::disk);
@@ -72,12 +115,12 @@ pub fn search(grub: &mut Interpreter<'_>, name: &str, rest: &[String], line: u32
     let near = all().filter(|volume| Some(volume.disk()) == own);
     let far = all().filter(|volume| Some(volume.disk()) != own);
     let found = near.chain(far).find(is_meant);
-    grub.budget.check(line)?;
-    let Some(device) = found.map(|volume| String::from(volume.name())) else {
-        return Ok(false);
-    };
+    let device = found.map(|volume| String::from(volume.name()));
+    // A volume is as much work as a word.
+    grub.budget.command(line, grub.volumes.all().len(), 0)?;
+    let Some(device) = device else { return Ok(Status::Failure) };
     if let Some(variable) = variable {
-        grub.environment.set(variable, &device, line)?;
+        grub.here.environment.set(variable, &device, line)?;
     }
-    Ok(true)
+    Ok(Status::Success)
 }

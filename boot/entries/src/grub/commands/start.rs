@@ -3,82 +3,104 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use vfs::Volume;
-
-use super::LONGEST_NAME;
+use super::{Call, Status, short};
 use crate::{
-    File,
-    grub::{BlsCfg, interpreter::Interpreter, place},
+    Error, File, Program,
+    grub::{
+        boot::Loaded,
+        budget::reserve,
+        interpreter::{Flow, Interpreter},
+        lexer::is_hexadecimal_byte,
+    },
 };
 
-impl Interpreter<'_> {
-    pub fn linux(&mut self, rest: &[String]) -> bool {
-        let Some((path, options)) = rest.split_first() else {
-            return false;
-        };
-        let Some(file) = self.file(path) else {
-            self.boot.obstacle =
-                Some(format!("no device for {}", path.chars().take(LONGEST_NAME).collect::<String>()));
-            return false;
-        };
-        let words: Vec<String> = options.iter().map(|word| quoted(word)).collect();
-        self.boot.kernel = Some(file);
-        self.boot.options = words.join(" ");
-        // As in GRUB, another kernel drops what was loaded for the first.
-        self.boot.initrd.clear();
-        true
-    }
-
-    /// An EFI program; boot sectors are none.
-    pub fn chainloader(&mut self, rest: &[String]) -> bool {
-        let path = rest.iter().find(|word| !word.starts_with("--"));
-        let program = path.filter(|path| path.to_ascii_lowercase().ends_with(".efi"));
-        self.boot.program = program.and_then(|path| self.file(path));
-        if self.boot.program.is_none() {
-            let path: String = path.map_or("", String::as_str).chars().take(LONGEST_NAME).collect();
-            self.boot.obstacle = Some(format!("chainloader {path}"));
-        }
-        self.boot.program.is_some()
-    }
-
-    /// Shows the entries of the Boot Loader Specification that stand on `$boot`, `$root`, or beside the script.
-    ///
-    /// Source: Fedora's grub2, grub-core/commands/blscfg.c.
-    pub fn blscfg(&mut self) {
-        let prefix = self.environment.get("prefix");
-        let own =
-            prefix.strip_prefix('(').and_then(|prefix| prefix.split_once(')')).map(|(device, _)| device);
-        let devices = [Some(self.environment.get("boot")), Some(self.environment.get("root")), own];
-        let mut volumes =
-            devices.into_iter().flatten().filter_map(|device| place::volume(self.volumes, device));
-        let has_entries = |volume: &&Volume| {
-            ["/loader/entries", "/boot/loader/entries"]
-                .iter()
-                .any(|path| volume.open(path.as_bytes()).is_ok())
-        };
-        let Some(volume) = volumes.find(has_entries).map(Volume::id) else { return };
-        if !self.seen.blscfg.iter().any(|cfg| cfg.volume == volume) {
-            let variables = self.environment.all();
-            self.seen.blscfg.push(BlsCfg { volume, variables, default: String::new() });
-        }
-    }
-
-    pub fn initrd(&mut self, rest: &[String]) -> bool {
-        let files: Option<Vec<File>> = rest.iter().map(|path| self.file(path)).collect();
-        let is_found = files.is_some();
-        self.boot.initrd = files.unwrap_or_default();
-        is_found
-    }
+/// `linux FILE OPTION…`
+pub fn linux(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
+    let Some((path, words)) = call.arguments.split_first() else {
+        return Ok(Status::Failure);
+    };
+    let Some(kernel) = grub.file(path) else {
+        grub.boot.refuse(format!("no file {}", short(path)));
+        return Ok(Status::Failure);
+    };
+    let options = command_line(words, call.line)?;
+    // As in GRUB, another kernel drops what was loaded for the first.
+    grub.boot.loaded = Loaded::Kernel { kernel, options, initrd: Vec::new() };
+    Ok(Status::Success)
 }
 
-/// An argument as GRUB hands it to a kernel: `grub_create_loader_cmdline` of grub-core/lib/cmdline.c.
-fn quoted(word: &str) -> String {
-    let mut text = String::new();
-    for c in word.chars() {
-        if matches!(c, '\\' | '\'' | '"') {
-            text.push('\\');
-        }
-        text.push(c);
+/// `initrd FILE…`, for the kernel that is loaded.
+pub fn initrd(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
+    // GRUB wraps such a file into an archive. Loaded as it is, the kernel would take it for one.
+    if let Some(wrapped) = call.arguments.iter().find(|path| path.starts_with("newc:")) {
+        grub.boot.refuse(format!(
+            "initrd {}: files that have to be put into an archive are not supported",
+            short(wrapped)
+        ));
+        return Ok(Status::Failure);
     }
-    if text.contains(' ') { format!("\"{text}\"") } else { text }
+    let files: Option<Vec<File>> = call.arguments.iter().map(|path| grub.file(path)).collect();
+    let Loaded::Kernel { initrd, .. } = &mut grub.boot.loaded else {
+        return Ok(Status::Failure);
+    };
+    let is_found = files.as_ref().is_some_and(|files| !files.is_empty());
+    *initrd = files.unwrap_or_default();
+    Ok(is_found.into())
+}
+
+pub fn devicetree(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
+    grub.boot.devicetree = call.first().and_then(|path| grub.file(path));
+    Ok(grub.boot.devicetree.is_some().into())
+}
+
+/// An EFI program with its options, or sectors of a disk, which only a BIOS starts.
+pub fn chainloader(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
+    // Options of the command for a BIOS.
+    let mut words = call.arguments.iter().skip_while(|word| matches!(word.as_str(), "--force" | "--bpb"));
+    let Some(path) = words.next() else { return Ok(Status::Failure) };
+    let sectors = path.rsplit_once(')').map_or(path.as_str(), |(_, sectors)| sectors);
+    if sectors.starts_with(|c: char| c == '+' || c.is_ascii_digit()) {
+        grub.boot.loaded = Loaded::Sectors(format!("chainloader {}", short(path)));
+        return Ok(Status::Success);
+    }
+    let lower = path.to_ascii_lowercase();
+    let Some(file) = Some(path).filter(|_| lower.ends_with(".efi")).and_then(|path| grub.file(path)) else {
+        grub.boot.refuse(format!("chainloader {}", short(path)));
+        return Ok(Status::Failure);
+    };
+    let options: Vec<&str> = words.map(String::as_str).collect();
+    let options = (!options.is_empty()).then(|| options.join(" "));
+    let os = lower.ends_with("bootmgfw.efi").then_some("windows");
+    grub.boot.loaded = Loaded::Program(Program { file, options, os });
+    Ok(Status::Success)
+}
+
+/// Nothing behind it is run, if something is loaded.
+pub fn boot(grub: &mut Interpreter<'_>, _: &Call<'_>) -> Result<Status, Error> {
+    let is_end = grub.is_in_entry && grub.boot.is_loaded();
+    Ok(if is_end { Status::Ends(Flow::Exit) } else { (!grub.is_in_entry).into() })
+}
+
+/// Arguments as GRUB hands them to a kernel: `grub_create_loader_cmdline` of grub-core/lib/cmdline.c, and Red Hat's,
+/// which leaves `\xHH` as it stands.
+fn command_line(words: &[String], line: u32) -> Result<String, Error> {
+    let mut text = String::new();
+    for word in words {
+        // Each character may get a backslash, and the word quotes and a space.
+        reserve(&mut text, line, word.len().saturating_mul(2).saturating_add(3))?;
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        let quote = if word.contains(' ') { "\"" } else { "" };
+        text.push_str(quote);
+        for (at, c) in word.char_indices() {
+            let is_byte = || word.get(at.saturating_add(1)..).is_some_and(is_hexadecimal_byte);
+            if matches!(c, '\'' | '"') || (c == '\\' && !is_byte()) {
+                text.push('\\');
+            }
+            text.push(c);
+        }
+        text.push_str(quote);
+    }
+    Ok(text)
 }

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! How much one discovery may read and keep: no honest machine comes near, and no disk can hang the machine, fill its
+//! memory, or use up what the other disks need.
+//!
+//! Each disk has an equal share of every limit. Work is charged to the disk whose configuration asks for it, whatever
+//! disk it looks at.
+
+use alloc::{string::String, vec::Vec};
+use core::cell::Cell;
+
+use vfs::{Node, Volume, Volumes};
+
+use crate::{Entry, Error, Problem};
+
+/// Bytes of configuration files and of the headers of programs.
+pub const MOST_BYTES: u64 = 16 * 1024 * 1024;
+/// Names: those of a path that is opened, and those of a folder that is listed.
+pub const MOST_LOOKUPS: u64 = 256 * 1024;
+/// Entries.
+pub const MOST_ENTRIES: u64 = 4096;
+/// Bytes of everything that entries keep.
+pub const MOST_TEXT: u64 = 4 * 1024 * 1024;
+/// Steps of scripts.
+pub const MOST_STEPS: u64 = 4_000_000;
+/// Bytes that scripts put into their menus: titles, bodies, variables.
+const MOST_MENUS: u64 = 4 * 1024 * 1024;
+/// Scripts can use up all that they are given: one disk gets no more than this part of it.
+const SCRIPTS: u64 = 4;
+/// Problems that are kept.
+const MOST_PROBLEMS: u64 = 1024;
+/// What a read takes besides its bytes, in bytes.
+const READ: u64 = 64;
+
+/// What a discovery has used, of all disks together.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Spent {
+    /// Bytes of files; at most [`MOST_BYTES`].
+    pub bytes: u64,
+    /// Names; at most [`MOST_LOOKUPS`] and one folder.
+    pub lookups: u64,
+    /// Entries; at most [`MOST_ENTRIES`].
+    pub entries: u64,
+    /// Bytes that entries keep; at most [`MOST_TEXT`].
+    pub text: u64,
+    /// Steps of scripts; at most [`MOST_STEPS`].
+    pub steps: u64,
+}
+
+/// The shares of all disks.
+pub struct Budget {
+    disks: Vec<Share>,
+    /// Of a disk that is none of them: nothing.
+    none: Share,
+}
+
+impl Budget {
+    /// For the disks of these volumes.
+    pub fn new(volumes: &Volumes) -> Self {
+        let last = volumes.all().iter().map(Volume::disk).max();
+        let count = last.map_or(1, |last| last.saturating_add(1));
+        let parts = u64::try_from(count).unwrap_or(u64::MAX);
+        let disks = (0..count).map(|_| Share::new(|most| most.checked_div(parts).unwrap_or(0))).collect();
+        Self { disks, none: Share::new(|_| 0) }
+    }
+
+    /// The share of the disk that a volume stands on.
+    pub fn of(&self, volume: &Volume) -> &Share {
+        self.disk(volume.disk())
+    }
+
+    /// The share of a disk.
+    pub fn disk(&self, disk: usize) -> &Share {
+        self.disks.get(disk).unwrap_or(&self.none)
+    }
+
+    /// What was used.
+    pub fn spent(&self) -> Spent {
+        // A sum of counters, each below its limit.
+        let sum = |account: fn(&Share) -> &Account| {
+            self.disks.iter().map(|share| account(share).used.get()).fold(0, u64::saturating_add)
+        };
+        Spent {
+            bytes: sum(|share| &share.bytes),
+            lookups: sum(|share| &share.lookups),
+            entries: sum(|share| &share.entries),
+            text: sum(|share| &share.text),
+            steps: sum(|share| &share.steps),
+        }
+    }
+
+    /// What could not be used, by disk.
+    pub fn problems(&self) -> Vec<Problem> {
+        self.disks.iter().flat_map(|share| share.problems.take()).collect()
+    }
+}
+
+/// What one disk may use, and what was wrong on it.
+pub struct Share {
+    /// Bytes of files.
+    pub bytes: Account,
+    /// Names.
+    pub lookups: Account,
+    /// Entries.
+    pub entries: Account,
+    /// Bytes that entries keep.
+    pub text: Account,
+    /// Steps of scripts.
+    pub steps: Account,
+    /// Bytes that scripts put into their menus.
+    pub menus: Account,
+    noted: Account,
+    problems: Cell<Vec<Problem>>,
+}
+
+impl Share {
+    fn new(part: impl Fn(u64) -> u64) -> Self {
+        let account = |what, most| Account { what, most: part(most), used: Cell::new(0) };
+        let of_scripts =
+            |what, most: u64| Account { most: part(most).min(most / SCRIPTS), ..account(what, most) };
+        Self {
+            bytes: account("bytes of configuration", MOST_BYTES),
+            lookups: account("names looked at", MOST_LOOKUPS),
+            entries: account("entries", MOST_ENTRIES),
+            text: account("bytes of entries", MOST_TEXT),
+            steps: of_scripts("steps of scripts", MOST_STEPS),
+            menus: of_scripts("bytes of menus", MOST_MENUS),
+            noted: account("problems", MOST_PROBLEMS),
+            problems: Cell::default(),
+        }
+    }
+
+    /// One more entry. What it keeps is charged here; whoever makes much out of little asks [`Account::fits`] first.
+    ///
+    /// # Errors
+    /// [`Error::Budget`]
+    pub fn entry(&self, entry: &Entry) -> Result<(), Error> {
+        self.entries.charge(1)?;
+        self.text.charge(entry.size())
+    }
+
+    /// The node of a path.
+    ///
+    /// # Errors
+    /// [`Error::Budget`], or as [`Volume::open`].
+    pub fn open<'v>(&self, volume: &'v Volume, path: &[u8]) -> Result<Node<'v>, Error> {
+        self.lookups.charge(path.split(|byte| *byte == b'/').count())?;
+        Ok(volume.open(path)?)
+    }
+
+    /// Whether something that can be read stands at a path.
+    ///
+    /// # Errors
+    /// [`Error::Budget`]
+    pub fn is_there(&self, volume: &Volume, path: &[u8]) -> Result<bool, Error> {
+        match self.open(volume, path) {
+            Err(error @ Error::Budget { .. }) => Err(error),
+            outcome => Ok(outcome.is_ok()),
+        }
+    }
+
+    /// A whole file of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// [`Error::Budget`], or as [`Volume::read`].
+    pub fn read(&self, volume: &Volume, path: &[u8], limit: u64) -> Result<Vec<u8>, Error> {
+        self.read_node(&self.open(volume, path)?, limit)
+    }
+
+    /// The same of a node.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_node(&self, node: &Node<'_>, limit: u64) -> Result<Vec<u8>, Error> {
+        let size = node.attr()?.size;
+        let is_small = size <= limit;
+        self.bytes.add(if is_small { size.saturating_add(READ) } else { READ })?;
+        Ok(node.read(limit)?)
+    }
+
+    /// The names of a folder with their nodes, sorted; none of the nodes is looked at.
+    ///
+    /// # Errors
+    /// [`Error::Budget`], or as [`Node::names`].
+    pub fn names<'v>(&self, volume: &'v Volume, path: &[u8]) -> Result<Vec<(Vec<u8>, Node<'v>)>, Error> {
+        let names = self.open(volume, path)?.names()?;
+        self.lookups.charge(names.len())?;
+        Ok(names)
+    }
+
+    /// Keeps a problem. That a limit is reached is said once.
+    pub fn note(&self, object: impl Into<String>, error: Error) {
+        let mut problems = self.problems.take();
+        let is_said = || problems.iter().any(|problem| problem.error == error);
+        if !matches!(error, Error::Budget { .. }) || !is_said() {
+            match self.noted.charge(1) {
+                Ok(()) => problems.push(Problem { object: object.into(), error }),
+                Err(limit) if problems.last().is_none_or(|last| last.error != limit) => {
+                    problems.push(Problem { object: object.into(), error: limit });
+                }
+                Err(_) => {}
+            }
+        }
+        self.problems.set(problems);
+    }
+}
+
+/// One resource.
+pub struct Account {
+    what: &'static str,
+    most: u64,
+    used: Cell<u64>,
+}
+
+impl Account {
+    /// Uses this much. An account that was asked for too much once gives nothing more.
+    ///
+    /// # Errors
+    /// [`Error::Budget`]
+    pub fn charge(&self, amount: usize) -> Result<(), Error> {
+        self.add(number(amount))
+    }
+
+    /// Whether this much may still be used.
+    ///
+    /// # Errors
+    /// [`Error::Budget`]
+    pub fn fits(&self, amount: usize) -> Result<(), Error> {
+        let is_over = number(amount) > self.most.saturating_sub(self.used.get());
+        if is_over { Err(self.limit()) } else { Ok(()) }
+    }
+
+    fn add(&self, amount: u64) -> Result<(), Error> {
+        let used = self.used.get().checked_add(amount).filter(|used| *used <= self.most);
+        self.used.set(used.unwrap_or(self.most));
+        used.map(|_| ()).ok_or_else(|| self.limit())
+    }
+
+    fn limit(&self) -> Error {
+        Error::Budget { what: self.what, limit: self.most }
+    }
+}
+
+/// Text that grows only as far as the share of its disk allows.
+pub struct Text<'a> {
+    text: String,
+    share: &'a Share,
+}
+
+impl<'a> Text<'a> {
+    /// No text yet.
+    pub fn new(share: &'a Share) -> Self {
+        Self { text: String::new(), share }
+    }
+
+    /// Adds this.
+    ///
+    /// # Errors
+    /// [`Error::Budget`], [`Error::NoMemory`]
+    pub fn push(&mut self, text: &str) -> Result<(), Error> {
+        // Both are in memory, which has less than usize::MAX bytes.
+        let length = self.text.len().saturating_add(text.len());
+        self.share.text.fits(length)?;
+        self.text.try_reserve(text.len()).map_err(|_| Error::NoMemory { bytes: number(length) })?;
+        self.text.push_str(text);
+        Ok(())
+    }
+
+    /// Adds a word, with a space in front where there is one already.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn word(&mut self, word: &str) -> Result<(), Error> {
+        if !self.text.is_empty() && !word.is_empty() {
+            self.push(" ")?;
+        }
+        self.push(word)
+    }
+
+    /// Whether there is none yet.
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// The text.
+    pub fn into_string(self) -> String {
+        self.text
+    }
+}
+
+fn number(size: usize) -> u64 {
+    u64::try_from(size).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! An entry, and what it starts.
+
+use alloc::{string::String, vec::Vec};
+use core::fmt;
+
+use vfs::VolumeId;
+
+use crate::Counting;
+
+/// Something that can be booted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Entry {
+    /// What a menu calls it.
+    pub title: String,
+    /// What tells it from others of the same title; empty where nothing is known.
+    pub version: String,
+    /// What identifies it: GRUB's id, the name of an entry's file, the kernel's version, with no other characters
+    /// than the Boot Loader Interface allows. No two entries have the same.
+    pub id: String,
+    /// Where it was found.
+    pub source: Source,
+    /// What is started.
+    pub start: Start,
+    /// The file whose name counts the tries of this entry.
+    pub counting: Option<Counting>,
+    /// The one that is booted unless something else is asked for.
+    pub default: bool,
+    /// Who may start it.
+    pub access: Access,
+}
+
+impl Entry {
+    /// The kernel and what it is given; none where a program is started.
+    pub fn linux(&self) -> Option<&Linux> {
+        match &self.start {
+            Start::Linux(linux) => Some(linux),
+            Start::Program(_) | Start::Elsewhere(_) => None,
+        }
+    }
+
+    /// The operating system, as `cloudboot.target` calls it: `linux`, `windows`, `freebsd`, `netbsd`, `openbsd`.
+    pub fn os(&self) -> Option<&'static str> {
+        match &self.start {
+            Start::Linux(_) => Some("linux"),
+            Start::Program(program) => program.os,
+            Start::Elsewhere(_) => None,
+        }
+    }
+
+    /// Bytes that it keeps. What may be shown behind the title counts twice.
+    pub(crate) fn size(&self) -> usize {
+        let of_file = |file: &File| file.path.len();
+        let of_start = match &self.start {
+            Start::Linux(linux) => {
+                let files = linux.initrd.iter().chain(&linux.devicetree).chain([&linux.kernel]);
+                files.map(of_file).fold(linux.options.len(), usize::saturating_add)
+            }
+            Start::Program(program) => {
+                let options = program.options.as_ref().map_or(0, String::len);
+                options.saturating_add(of_file(&program.file))
+            }
+            Start::Elsewhere(elsewhere) => elsewhere.command.len(),
+        };
+        let marks = self.id.len().saturating_add(self.version.len()).saturating_mul(2);
+        let texts = [self.title.len(), marks, self.source.path.len(), of_start];
+        // All of it is in memory, which has less than usize::MAX bytes.
+        texts.into_iter().fold(size_of::<Self>(), usize::saturating_add)
+    }
+
+    /// The file that is started: the kernel, or the program; none where the entry leads elsewhere.
+    pub fn file(&self) -> Option<&File> {
+        match &self.start {
+            Start::Linux(linux) => Some(&linux.kernel),
+            Start::Program(program) => Some(&program.file),
+            Start::Elsewhere(_) => None,
+        }
+    }
+}
+
+/// What an entry starts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Start {
+    /// A Linux kernel.
+    Linux(Linux),
+    /// An EFI program that brings what it needs: a unified kernel image, another loader.
+    Program(Program),
+    /// Nothing on this disk: the entry says that the machine should boot from another one.
+    Elsewhere(Elsewhere),
+}
+
+/// An entry that leaves its menu for another disk: GRUB's `exit`, `chainloader (hd1)+1`, syslinux's `localboot`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Elsewhere {
+    /// The command, as the configuration spells it.
+    pub command: String,
+}
+
+/// Who may start an entry.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum Access {
+    /// Whoever stands at the machine; it may start unattended.
+    #[default]
+    Anyone,
+    /// One of these, after a password; never unattended. With no user in it nobody can.
+    Users(Vec<User>),
+}
+
+/// Somebody that a configuration knows.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct User {
+    /// The name that is asked for; empty where only a password is.
+    pub name: String,
+    /// What proves it.
+    pub password: Password,
+}
+
+/// A password as a configuration keeps it.
+#[derive(Clone, Eq, PartialEq)]
+pub enum Password {
+    /// The text itself.
+    Plain(Vec<u8>),
+    /// PBKDF2 with HMAC-SHA-512 (`grub.pbkdf2.sha512.`).
+    Pbkdf2 {
+        /// Rounds.
+        iterations: u32,
+        /// Salt.
+        salt: Vec<u8>,
+        /// Derived key.
+        hash: Vec<u8>,
+    },
+    /// In a form that is not known here: it fits nothing.
+    Unknown,
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(password)")
+    }
+}
+
+/// A Linux kernel and what it is given.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Linux {
+    /// The kernel.
+    pub kernel: File,
+    /// The initial RAM disks, in order.
+    pub initrd: Vec<File>,
+    /// The command line.
+    pub options: String,
+    /// A device tree that the entry wants in place of the firmware's.
+    pub devicetree: Option<File>,
+}
+
+/// An EFI program. It is started with the device path of its file, so that it finds what stands beside it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Program {
+    /// The program.
+    pub file: File,
+    /// Its LoadOptions; none where the entry names none.
+    pub options: Option<String>,
+    /// The operating system that it starts, where that is known.
+    pub os: Option<&'static str>,
+}
+
+/// Where an entry was found.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Source {
+    /// On which volume.
+    pub volume: VolumeId,
+    /// In which file, or in which folder.
+    pub path: String,
+    /// By what.
+    pub kind: Kind,
+}
+
+/// Formats of entries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// A unified kernel image in `\EFI\Linux`.
+    Uki,
+    /// An entry of the Boot Loader Specification, type 1.
+    Bls,
+    /// A menu entry of grub.cfg.
+    Grub,
+    /// A label of extlinux.conf or syslinux.cfg.
+    Extlinux,
+    /// A kernel that was found by its name.
+    Glob,
+    /// Another EFI program.
+    Efi,
+}
+
+/// A file of a volume.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct File {
+    /// The volume.
+    pub volume: VolumeId,
+    /// Its absolute path there.
+    pub path: Vec<u8>,
+}
+
+/// Architectures, as far as configuration files ask for them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Arch {
+    /// x86_64
+    X86_64,
+    /// aarch64
+    Aarch64,
+    /// riscv64
+    Riscv64,
+    /// loongarch64
+    LoongArch64,
+}

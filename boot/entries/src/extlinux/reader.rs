@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The lines of a configuration, and of the files that it includes.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::cell::Cell;
+
+use menu::Wait;
+use vfs::Volume;
+
+use super::absolute;
+use crate::{Error, budget::Share};
+
+/// Bytes of one file.
+const LARGEST: u64 = 1024 * 1024;
+/// Bytes of all files of a configuration.
+const MOST_BYTES: usize = 2 * 1024 * 1024;
+/// Files that include one another.
+const DEEPEST: u32 = 8;
+/// Files in all.
+const MOST_FILES: u32 = 64;
+/// Labels of one configuration.
+const MOST: usize = 1000;
+/// Kernels of these names are modules, boot sectors and disk images.
+const NOT_LINUX: [&str; 9] = [".c32", ".cbt", ".com", ".com32", ".bss", ".bs", ".bin", ".img", ".0"];
+
+/// The files of a volume, as far as one configuration may read them.
+pub struct Files<'a> {
+    /// None when fuzzing.
+    place: Option<(&'a Share, &'a Volume)>,
+    count: Cell<u32>,
+    bytes: Cell<usize>,
+}
+
+impl<'a> Files<'a> {
+    /// Nothing is read yet.
+    pub fn new(share: &'a Share, volume: &'a Volume) -> Self {
+        Self { place: Some((share, volume)), ..Self::none() }
+    }
+
+    /// No files.
+    pub fn none() -> Self {
+        Self { place: None, count: Cell::new(0), bytes: Cell::new(0) }
+    }
+
+    /// What messages call a file.
+    pub fn object(&self, path: &str) -> String {
+        format!("{} {path}", self.place.map_or("", |(_, volume)| volume.name()))
+    }
+
+    /// The text of a file.
+    ///
+    /// # Errors
+    /// [`Error::TooMany`], or why it cannot be read.
+    pub fn read(&self, path: &[u8]) -> Result<String, Error> {
+        let Some((share, volume)) = self.place else { return Err(vfs::Error::NotFound.into()) };
+        let bytes = share.read(volume, path, LARGEST)?;
+        self.count.set(self.count.get().saturating_add(1));
+        self.bytes.set(self.bytes.get().saturating_add(bytes.len()));
+        if self.count.get() > MOST_FILES || self.bytes.get() > MOST_BYTES {
+            return Err(Error::TooMany { what: "files that include one another", limit: MOST_FILES.into() });
+        }
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+/// What a label starts.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub enum Runs {
+    /// It is a line of the menu only.
+    #[default]
+    Nothing,
+    /// A Linux kernel.
+    Linux(String),
+    /// The disk that the machine would boot without this one, by this command.
+    Local(String),
+    /// Another configuration.
+    Config(Config),
+    /// Something that is no Linux kernel, by this command.
+    Other(String),
+}
+
+/// Another configuration.
+#[derive(Debug, Eq, PartialEq)]
+pub struct Config {
+    pub path: String,
+    /// What its paths are relative to, where that is another folder.
+    pub folder: Option<String>,
+}
+
+/// What stands behind a LABEL.
+#[derive(Debug, Default)]
+pub struct Label {
+    pub name: String,
+    pub runs: Runs,
+    pub initrd: Option<String>,
+    pub append: Option<String>,
+    pub devicetree: Option<String>,
+    title: Option<String>,
+    password: Option<String>,
+    is_default: bool,
+    is_disabled: bool,
+    /// Index of its menu.
+    menu: usize,
+}
+
+/// A menu: the first, or what MENU BEGIN opens.
+#[derive(Debug, Default)]
+struct Submenu {
+    parent: usize,
+    title: String,
+    password: Option<String>,
+}
+
+/// What a configuration says.
+pub struct Reader<'a> {
+    files: &'a Files<'a>,
+    /// What paths are relative to.
+    pub folder: &'a str,
+    pub labels: Vec<Label>,
+    /// APPEND in front of the first label.
+    pub append: Option<String>,
+    /// The first is the root.
+    menus: Vec<Submenu>,
+    /// Index of the menu that is open.
+    menu: usize,
+    /// Whether lines belong to the last label.
+    is_in_label: bool,
+    default: String,
+    on_timeout: String,
+    /// Tenths of a second.
+    timeout: i64,
+    has_menu: bool,
+    is_locked: bool,
+    master: Option<String>,
+}
+
+impl<'a> Reader<'a> {
+    /// Nothing is said yet.
+    pub fn new(files: &'a Files<'a>, folder: &'a str) -> Self {
+        Self {
+            files,
+            folder,
+            labels: Vec::new(),
+            append: None,
+            menus: [Submenu::default()].into(),
+            menu: 0,
+            is_in_label: false,
+            default: String::new(),
+            on_timeout: String::new(),
+            timeout: 0,
+            has_menu: false,
+            is_locked: false,
+            master: None,
+        }
+    }
+
+    /// Reads a file's lines.
+    ///
+    /// # Errors
+    /// [`Error::TooMany`]
+    pub fn file(&mut self, text: &str, depth: u32) -> Result<(), Error> {
+        if depth > DEEPEST {
+            return Err(Error::TooMany { what: "files that include one another", limit: DEEPEST.into() });
+        }
+        let mut is_text = false;
+        for line in text.lines().map(str::trim_ascii) {
+            let (key, value) = split(line);
+            match key.as_str() {
+                // TEXT HELP is followed by what a person reads.
+                "endtext" => is_text = false,
+                _ if is_text => {}
+                "text" => is_text = true,
+                "include" => self.include(value, depth)?,
+                "menu" => self.of_menu(value, depth)?,
+                "label" => self.label(value)?,
+                _ if self.is_in_label && self.of_label(&key, value) => {}
+                key => self.global(key, value),
+            }
+        }
+        Ok(())
+    }
+
+    /// A file, in a menu of its own where a title stands behind it.
+    fn include(&mut self, value: &str, depth: u32) -> Result<(), Error> {
+        let (path, title) = value.split_once([' ', '\t']).unwrap_or((value, ""));
+        let text = match self.files.read(&absolute(self.folder, path)) {
+            Ok(text) => text,
+            Err(error @ (Error::TooMany { .. } | Error::Budget { .. })) => return Err(error),
+            // It is missed by nobody, as in SYSLINUX.
+            Err(_) => return Ok(()),
+        };
+        let has_title = !title.trim_ascii().is_empty();
+        if has_title {
+            self.begin(title.trim_ascii())?;
+        }
+        let outcome = self.file(&text, depth.saturating_add(1));
+        if has_title {
+            self.end();
+        }
+        outcome
+    }
+
+    fn label(&mut self, name: &str) -> Result<(), Error> {
+        if self.labels.len() >= MOST {
+            return Err(too_many("labels"));
+        }
+        self.labels.push(Label { name: name.into(), menu: self.menu, ..Label::default() });
+        self.is_in_label = true;
+        Ok(())
+    }
+
+    fn begin(&mut self, title: &str) -> Result<(), Error> {
+        if self.menus.len() >= MOST {
+            return Err(too_many("menus"));
+        }
+        let parent = core::mem::replace(&mut self.menu, self.menus.len());
+        self.menus.push(Submenu { parent, title: title.into(), password: None });
+        self.is_in_label = false;
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        self.menu = self.menus.get(self.menu).map_or(0, |menu| menu.parent);
+        self.is_in_label = false;
+    }
+
+    /// Lines that start with MENU.
+    fn of_menu(&mut self, value: &str, depth: u32) -> Result<(), Error> {
+        let (key, value) = split(value);
+        let label = self.labels.last_mut().filter(|_| self.is_in_label);
+        match (key.as_str(), label) {
+            ("include", _) => self.include(value, depth)?,
+            ("begin", _) => self.begin(value)?,
+            ("end", _) => self.end(),
+            ("label", Some(label)) => label.title = Some(plain(value)),
+            ("default", Some(label)) => label.is_default = true,
+            ("passwd", Some(label)) => label.password = Some(value.into()),
+            ("disable" | "disabled", Some(label)) => label.is_disabled = true,
+            ("separator", _) => self.is_in_label = false,
+            ("master", _) if split(value).0 == "passwd" => self.master = Some(split(value).1.into()),
+            ("label" | "title", _) => {
+                if let Some(menu) = self.menus.get_mut(self.menu) {
+                    menu.title = plain(value);
+                }
+            }
+            ("passwd", None) => {
+                if let Some(menu) = self.menus.get_mut(self.menu) {
+                    menu.password = Some(value.into());
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether it is a line of a label.
+    fn of_label(&mut self, key: &str, value: &str) -> bool {
+        let Some(label) = self.labels.last_mut() else { return false };
+        let command = || format!("{key} {value}").trim_ascii_end().to_string();
+        match key {
+            "kernel" => label.runs = kernel(value, command()),
+            "linux" => label.runs = Runs::Linux(value.into()),
+            "localboot" => label.runs = Runs::Local(command()),
+            "boot" | "bss" | "pxe" | "fdimage" | "comboot" | "com32" => {
+                label.runs = kernel(value, command()).unless_linux(command());
+            }
+            "config" => {
+                let (path, folder) = value.split_once([' ', '\t']).unwrap_or((value, ""));
+                let folder = Some(folder.trim_ascii()).filter(|folder| folder.starts_with('/'));
+                let folder = folder.map(|folder| folder.trim_end_matches('/').into());
+                label.runs = Runs::Config(Config { path: path.into(), folder });
+            }
+            "initrd" => label.initrd = Some(value.into()),
+            "append" => label.append = Some(value.into()),
+            "fdt" | "devicetree" => {
+                label.devicetree = Some(value.into()).filter(|path: &String| !path.is_empty())
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Lines of the whole configuration, wherever they stand.
+    fn global(&mut self, key: &str, value: &str) {
+        match key {
+            "append" => self.append = Some(value.into()),
+            "default" => self.default = value.into(),
+            "ontimeout" => self.on_timeout = value.into(),
+            "timeout" if self.menu == 0 => self.timeout = number(value),
+            "prompt" => self.has_menu |= number(value) > 0,
+            "ui" => self.has_menu = true,
+            "allowoptions" => self.is_locked |= number(value) == 0,
+            _ => {}
+        }
+    }
+
+    /// Index of the label that starts when nobody chooses.
+    pub fn default(&self) -> Option<usize> {
+        let named = |command: &String| {
+            let word = command.split_ascii_whitespace().next()?;
+            self.labels.iter().position(|label| label.name == *command || label.name == word)
+        };
+        let of_root = |label: &Label| label.menu == 0 && !label.is_disabled;
+        let by_menu = || self.labels.iter().rposition(|label| label.is_default && of_root(label));
+        let first = || self.labels.iter().position(|label| of_root(label) && label.runs != Runs::Nothing);
+        named(&self.on_timeout).or_else(|| named(&self.default)).or_else(by_menu).or_else(first)
+    }
+
+    /// How long its menu waits; none where it shows none.
+    pub fn wait(&self) -> Option<Wait> {
+        let program = self.default.split_ascii_whitespace().next().unwrap_or_default();
+        let shows_menu = self.has_menu || program.to_ascii_lowercase().ends_with("menu.c32");
+        match self.timeout {
+            0 => shows_menu.then_some(Wait::Forever),
+            tenths => {
+                // A negative time is over at once.
+                let seconds = u64::try_from(tenths).unwrap_or(0).div_ceil(10);
+                Some(Wait::Seconds(u32::try_from(seconds).unwrap_or(u32::MAX)))
+            }
+        }
+    }
+
+    /// Why command lines must not be edited.
+    pub fn locks(&self) -> impl Iterator<Item = &'static str> {
+        let locks = [(self.is_locked, "ALLOWOPTIONS 0"), (self.master.is_some(), "MENU MASTER PASSWD")];
+        locks.into_iter().filter_map(|(is_locked, line)| is_locked.then_some(line))
+    }
+
+    /// The title of a label, behind those of the menus that lead to it.
+    pub fn title(&self, label: &Label) -> String {
+        let mut title = label.title.clone().unwrap_or_else(|| label.name.clone());
+        for menu in self.path(label) {
+            title = format!("{} / {title}", menu.title);
+        }
+        title
+    }
+
+    /// The passwords any of which starts a label; none where it needs none.
+    pub fn passwords<'l>(&'l self, label: &'l Label) -> Vec<&'l str> {
+        let own = label.password.as_deref();
+        let own = own.or_else(|| self.path(label).find_map(|menu| menu.password.as_deref()));
+        let master = own.and(self.master.as_deref());
+        own.into_iter().chain(master).collect()
+    }
+
+    /// The menus that a label stands in, the innermost first, without the root. It ends: a menu's parent is older.
+    fn path(&self, label: &Label) -> impl Iterator<Item = &Submenu> {
+        let open = |at: usize| self.menus.get(at).filter(|_| at > 0);
+        core::iter::successors(open(label.menu), move |menu| open(menu.parent))
+    }
+}
+
+impl Runs {
+    /// A boot sector has no name by which it is one.
+    fn unless_linux(self, command: String) -> Self {
+        if matches!(self, Self::Linux(_)) { Self::Other(command) } else { self }
+    }
+}
+
+/// What KERNEL starts: the name says of what type it is.
+fn kernel(value: &str, command: String) -> Runs {
+    let file = value.split_ascii_whitespace().next().unwrap_or_default().to_ascii_lowercase();
+    let name = file.rsplit_once('/').map_or(file.as_str(), |(_, name)| name);
+    match name {
+        // It starts the boot sector of a disk.
+        "chain.c32" => Runs::Local(command),
+        name if NOT_LINUX.iter().any(|end| name.ends_with(end)) => Runs::Other(command),
+        "" => Runs::Nothing,
+        _ => Runs::Linux(value.into()),
+    }
+}
+
+/// A title without the mark of its hot key.
+fn plain(title: &str) -> String {
+    title.replace('^', "")
+}
+
+/// As C's `atoi`: what is no number is 0.
+fn number(text: &str) -> i64 {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '-').unwrap_or(text.len());
+    text.get(..end).and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+/// The first word, which means the same in whatever case, and the rest.
+fn split(line: &str) -> (String, &str) {
+    let (key, value) = line.split_once([' ', '\t']).unwrap_or((line, ""));
+    (key.to_ascii_lowercase(), value.trim_ascii())
+}
+
+fn too_many(what: &'static str) -> Error {
+    Error::TooMany { what, limit: u64::try_from(MOST).unwrap_or(u64::MAX) }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Files that a script asks for, each look at a disk paid for.
+
+use alloc::string::String;
+
+use filesystem::FileType;
+use vfs::{Node, Volume};
+
+use super::{
+    condition::{Files, Listed},
+    interpreter::Interpreter,
+    place,
+};
+use crate::{Error, File};
+
+/// Components of a path; honest ones have fewer than ten.
+const MOST_COMPONENTS: usize = 32;
+
+impl Interpreter<'_> {
+    /// The volume that the script stands on.
+    pub fn home(&self) -> Option<&Volume> {
+        let (device, _) = self.environment().get("prefix").strip_prefix('(')?.split_once(')')?;
+        place::volume(self.volumes, device)
+    }
+
+    /// The file that a path means now.
+    pub fn file(&self, path: &str) -> Option<File> {
+        place::file(self.volumes, self.environment().get("root"), path)
+    }
+
+    /// What a path of a volume leads to.
+    pub fn node<'v>(&self, volume: &'v Volume, path: &[u8]) -> Option<Node<'v>> {
+        self.pay(volume, path)?;
+        volume.open(path).ok()
+    }
+
+    /// What stands in the folder under the last name of a path.
+    pub fn node_itself<'v>(&self, volume: &'v Volume, path: &[u8]) -> Option<Node<'v>> {
+        self.pay(volume, path)?;
+        volume.open_no_follow(path).ok()
+    }
+
+    /// Content of a file; none where it cannot be read.
+    pub fn read(&self, path: &str, limit: u64) -> Option<(File, String)> {
+        let file = self.file(path)?;
+        let node = self.node(self.volumes.get(file.volume)?, &file.path)?;
+        let bytes = self.told(self.share.read_node(&node, limit))?;
+        Some((file, String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// What a disk says; that its share of all looks at disks is used up is a problem, and the rest is an answer.
+    pub fn told<T>(&self, answer: Result<T, Error>) -> Option<T> {
+        if let Err(error @ Error::Budget { .. }) = &answer {
+            self.share.note(self.files.last().cloned().unwrap_or_default(), error.clone());
+        }
+        answer.ok()
+    }
+
+    /// Pays for the folders on the way to a file: each may have to be read up to the name.
+    fn pay(&self, volume: &Volume, path: &[u8]) -> Option<()> {
+        let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        for (count, at) in slashes.enumerate() {
+            if count >= MOST_COMPONENTS {
+                return None;
+            }
+            let folder = volume.open(path.get(..at)?).ok()?.attr().ok()?;
+            if !self.budget.lookup_in(folder.size) {
+                return None;
+            }
+        }
+        let names = path.split(|byte| *byte == b'/').count();
+        self.told(self.share.lookups.charge(names))?;
+        self.budget.lookup().then_some(())
+    }
+}
+
+impl Files for Interpreter<'_> {
+    fn listed(&self, path: &str) -> Option<Listed> {
+        let (device, path) = place::split(self.environment().get("root"), path)?;
+        let volume = place::volume(self.volumes, device)?;
+        let path = path.trim_end_matches('/');
+        if path.is_empty() {
+            return Some(Listed { is_folder: true, modified: None });
+        }
+        let attr = self.node_itself(volume, path.as_bytes())?.attr().ok()?;
+        Some(Listed { is_folder: attr.kind == FileType::Directory, modified: Some(attr.modified.seconds) })
+    }
+
+    fn size(&self, path: &str) -> Option<u64> {
+        let file = self.file(path)?;
+        let attr = self.node(self.volumes.get(file.volume)?, &file.path)?.attr().ok()?;
+        (attr.kind == FileType::File).then_some(attr.size)
+    }
+}

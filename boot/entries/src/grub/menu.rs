@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! From GRUB's menu to entries.
+
+use alloc::{format, rc::Rc, string::String, vec::Vec};
+
+use ::menu::Wait;
+
+use super::{
+    blscfg::Around,
+    boot::{Boot, Leaving},
+    interpreter::Interpreter,
+    item::{Item, Kind},
+    number, users,
+};
+use crate::{Access, Elsewhere, Entry, Error, Found, Problem, Source, Start};
+
+/// Submenus in submenus.
+const DEEPEST: u32 = 4;
+/// Entries of one configuration.
+const MOST: usize = 1000;
+
+/// Where in [`Found::entries`] each item of a menu leads to; none for one that starts nothing.
+pub type Leaves = Vec<Option<usize>>;
+
+/// Runs each item of a menu and adds the entries.
+pub struct Collector<'a, 'b> {
+    pub grub: &'b mut Interpreter<'a>,
+    pub source: &'b Source,
+    pub found: &'b mut Found,
+    /// The entry that starts nothing here and keeps its place as the default.
+    pub kept: Option<usize>,
+}
+
+/// A menu below others.
+pub struct Level<'l> {
+    /// What it boots.
+    pub default: &'l str,
+    /// The titles on the way to it.
+    pub path: &'l str,
+    /// Who may open it.
+    pub access: Access,
+    pub depth: u32,
+    /// The default of the menus around leads here.
+    pub is_default: bool,
+}
+
+/// An item on its way to an entry.
+struct Chosen<'l> {
+    title: String,
+    access: Access,
+    /// What the default says about the menu behind it.
+    below: &'l str,
+    /// It is what boots unattended.
+    is_default: bool,
+    depth: u32,
+}
+
+impl Collector<'_, '_> {
+    /// Adds the entries of a menu. Where a limit is met, `leaves` has what came before.
+    ///
+    /// # Errors
+    /// [`Error::Limit`]
+    pub fn items(&mut self, menu: &[Item], level: &Level<'_>, leaves: &mut Leaves) -> Result<(), Error> {
+        let (head, rest) = split_default(level.default);
+        let default = position(menu, &head);
+        for (i, item) in menu.iter().enumerate() {
+            let is_default = Some(i) == default;
+            let chosen = Chosen {
+                title: format!("{}{}", level.path, item.title),
+                access: users::both(&level.access, self.access(item)),
+                below: if is_default { &rest } else { "" },
+                is_default: is_default && level.is_default,
+                depth: level.depth,
+            };
+            leaves.push(self.item(item, chosen)?);
+            if self.found.entries.len() > MOST {
+                return Err(Error::Limit { line: item.line, what: "menu entries", limit: 1000 });
+            }
+        }
+        Ok(())
+    }
+
+    /// Who may choose an item.
+    fn access(&self, item: &Item) -> Access {
+        let environment = item.context.as_deref().unwrap_or(self.grub.environment());
+        self.grub.users.access(environment.lookup("superusers"), item.users.as_deref())
+    }
+
+    fn item(&mut self, item: &Item, chosen: Chosen<'_>) -> Result<Option<usize>, Error> {
+        if matches!(item.kind, Kind::Bls(_)) {
+            return Ok(None);
+        }
+        let selected = self.grub.select(item, chosen.below)?;
+        if !item.is_submenu() && selected.menu.is_empty() {
+            return self.entry(item, selected.boot, chosen);
+        }
+        if chosen.depth >= DEEPEST {
+            let (line, limit) = (item.line, u64::from(DEEPEST));
+            return Err(Error::Limit { line, what: "submenus in submenus", limit });
+        }
+        let level = Level {
+            default: &selected.default,
+            path: &format!("{} / ", chosen.title),
+            access: chosen.access,
+            depth: chosen.depth.saturating_add(1),
+            is_default: chosen.is_default,
+        };
+        let mut leaves = Leaves::new();
+        self.items(&selected.menu, &level, &mut leaves)?;
+        self.settle(&selected.menu, &level, &leaves);
+        // A default that stops at a submenu means what that boots.
+        let (head, _) = split_default(&selected.default);
+        Ok(position(&selected.menu, &head).and_then(|at| leaves.get(at).copied().flatten()))
+    }
+
+    /// Says to entries of the Boot Loader Specification in what menu they stand; whether there are any.
+    pub fn settle(&mut self, menu: &[Item], level: &Level<'_>, leaves: &Leaves) -> bool {
+        let (head, _) = split_default(level.default);
+        let is_here = level.is_default && position(menu, &head).is_none();
+        let mut shows_any = false;
+        for (at, item) in menu.iter().enumerate() {
+            let Kind::Bls(index) = item.kind else { continue };
+            shows_any = true;
+            let environment = item.context.as_deref().unwrap_or(self.grub.environment());
+            let around = Around {
+                superusers: environment.lookup("superusers").map(String::from),
+                users: Rc::clone(&self.grub.users),
+                access: level.access.clone(),
+                default: is_here.then(|| head.clone()),
+                before: leaves.get(..at).unwrap_or_default().to_vec(),
+                after: leaves.get(at.saturating_add(1)..).unwrap_or_default().to_vec(),
+            };
+            if let Some(cfg) = self.grub.seen.blscfg.get_mut(index) {
+                cfg.menu = around;
+            }
+        }
+        shows_any
+    }
+
+    /// Adds what an item starts. One that starts nothing is left out, unless it is what the owner of the menu wants to
+    /// boot unattended: its place must not be taken by another one, which may install a system.
+    fn entry(&mut self, item: &Item, boot: Boot, chosen: Chosen<'_>) -> Result<Option<usize>, Error> {
+        if boot.is_known && !boot.is_loaded() {
+            return Ok(None);
+        }
+        let mut is_kept = matches!(boot.leaving, Some(Leaving::Machine(_)));
+        let start = match (&boot.leaving, chosen.is_default) {
+            (Some(Leaving::Machine(_)), false) => return Ok(None),
+            (Some(Leaving::Machine(command)), true) => Ok(elsewhere(command.clone())),
+            _ => boot.start(),
+        };
+        let start = match start {
+            Ok(start) => start,
+            Err(reason) => {
+                let title: String = item.title.chars().take(100).collect();
+                let object = format!("{} \"{title}\"", self.source.path);
+                let error = Error::NoKernel { reason: reason.clone() };
+                self.found.problems.push(Problem { object, error });
+                if !chosen.is_default {
+                    return Ok(None);
+                }
+                is_kept = true;
+                elsewhere(reason)
+            }
+        };
+        self.grub.budget.menu(item.line, size(&start).saturating_add(chosen.title.len()))?;
+        let entry = Entry {
+            title: chosen.title,
+            version: String::new(),
+            id: item.id.clone(),
+            source: self.source.clone(),
+            start,
+            counting: None,
+            default: false,
+            access: chosen.access,
+        };
+        self.grub.share.entry(&entry)?;
+        self.found.entries.push(entry);
+        let place = self.found.entries.len().checked_sub(1);
+        if is_kept {
+            self.kept = place;
+        }
+        Ok(place)
+    }
+}
+
+fn elsewhere(command: String) -> Start {
+    Start::Elsewhere(Elsewhere { command })
+}
+
+/// Bytes of what an entry starts: sizes of what is in memory.
+fn size(start: &Start) -> usize {
+    match start {
+        Start::Linux(linux) => {
+            let initrd = linux.initrd.iter().map(|file| file.path.len()).fold(0, usize::saturating_add);
+            linux.options.len().saturating_add(initrd).saturating_add(linux.kernel.path.len())
+        }
+        Start::Program(program) => {
+            program.file.path.len().saturating_add(program.options.as_ref().map_or(0, String::len))
+        }
+        Start::Elsewhere(elsewhere) => elsewhere.command.len(),
+    }
+}
+
+/// How long GRUB's menu waits with these `timeout` and `timeout_style`: without a time, until somebody chooses.
+///
+/// Source: GRUB 2.14, grub-core/normal/menu.c.
+pub fn wait(timeout: &str, style: &str) -> Wait {
+    let Some((seconds, _)) = number::prefix(timeout) else { return Wait::Forever };
+    match style {
+        "hidden" | "countdown" => Wait::Hidden,
+        _ => Wait::Seconds(u32::try_from(seconds).unwrap_or(u32::MAX)),
+    }
+}
+
+/// `1>2` is entry 2 of submenu 1; `>>` is a `>` of a title.
+pub fn split_default(default: &str) -> (String, String) {
+    let mut head = String::new();
+    let mut chars = default.chars().peekable();
+    while let Some(c) = chars.next() {
+        if c != '>' {
+            head.push(c);
+        } else if chars.peek() == Some(&'>') {
+            chars.next();
+            head.push('>');
+        } else {
+            return (head, chars.collect());
+        }
+    }
+    (head, String::new())
+}
+
+/// The item that a number, title or id means; the first where there is no such item. What starts with a digit
+/// is a number, whatever follows. None where entries of the Boot Loader Specification stand in the menu and the item is
+/// one of them, or behind them.
+pub fn position(menu: &[Item], default: &str) -> Option<usize> {
+    let bls = menu.iter().position(|item| matches!(item.kind, Kind::Bls(_)));
+    let is_named = |item: &Item| item.title == default || item.id == default;
+    let chosen = match number::prefix(default) {
+        Some((number, _)) => {
+            usize::try_from(number).ok().filter(|number| *number < bls.unwrap_or(menu.len()))
+        }
+        None => menu.iter().position(|item| is_named(item) && !matches!(item.kind, Kind::Bls(_))),
+    };
+    let first = if menu.is_empty() || bls.is_some() { None } else { Some(0) };
+    // Without a default the first one is meant.
+    let is_first = default.is_empty() && bls != Some(0) && !menu.is_empty();
+    if is_first { Some(0) } else { chosen.or(first) }
+}

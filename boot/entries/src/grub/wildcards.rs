@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! `*` and `?` in arguments that name files or devices, once the module `regexp` is loaded.
+//!
+//! Source: GRUB 2.14, grub-core/commands/wildcard.c. Names come sorted; GRUB has them in the order of the disk.
+
+use alloc::{collections::BTreeSet, format, string::String, vec, vec::Vec};
+
+use filesystem::FileType;
+
+use super::{
+    condition::Files,
+    expansion::{Argument, MOST_WILDCARDS},
+    interpreter::Interpreter,
+    place,
+};
+use crate::Error;
+
+/// Files that one argument becomes.
+const MOST: usize = 1000;
+
+impl Interpreter<'_> {
+    /// The arguments with the names that fit in place of those with wildcards. What nothing fits stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Limit`]
+    pub fn filenames(&self, arguments: Vec<Argument>, line: u32) -> Result<Vec<String>, Error> {
+        let mut names = Vec::new();
+        for argument in arguments {
+            let is_pattern = (1..=MOST_WILDCARDS).contains(&argument.wildcards.len())
+                && argument.text.starts_with(['/', '(', '*'])
+                && self.has_wildcards;
+            let found = if is_pattern { self.fitting(&argument, line)? } else { Vec::new() };
+            if found.is_empty() {
+                names.push(argument.text);
+            } else {
+                names.extend(found);
+            }
+        }
+        Ok(names)
+    }
+
+    /// The names that fit an argument, component by component.
+    fn fitting(&self, argument: &Argument, line: u32) -> Result<Vec<String>, Error> {
+        let mut components = components(argument).into_iter();
+        let device = components.next().unwrap_or_default();
+        let mut paths = if device.is_plain() { vec![device.text.into()] } else { self.devices(&device) };
+        let mut is_expanded = !device.is_plain();
+        for component in components {
+            let mut longer = Vec::new();
+            for path in paths {
+                if component.is_plain() {
+                    let path = format!("{path}/{}", component.text);
+                    if !is_expanded || self.listed(&path).is_some() {
+                        longer.push(path);
+                    }
+                } else {
+                    longer.extend(self.files_of(&path, &component, line)?);
+                }
+                self.budget.check(line)?;
+                if longer.len() > MOST {
+                    return Err(Error::Limit { line, what: "files that a wildcard names", limit: 1000 });
+                }
+            }
+            is_expanded |= !component.is_plain();
+            paths = longer;
+        }
+        Ok(paths)
+    }
+
+    /// The devices that fit; without a parenthesis in front, whole disks only.
+    fn devices(&self, pattern: &Component<'_>) -> Vec<String> {
+        let mut names = BTreeSet::new();
+        for name in self.volumes.all().iter().map(|volume| volume.name()) {
+            let disk = name.split_once(',').map_or(name, |(disk, _)| disk);
+            names.insert(format!("({disk})"));
+            if pattern.text.starts_with('(') {
+                names.insert(format!("({name})"));
+            }
+        }
+        names.into_iter().filter(|name| pattern.fits(name)).take(MOST).collect()
+    }
+
+    /// The files of a folder that fit.
+    fn files_of(&self, folder: &str, pattern: &Component<'_>, line: u32) -> Result<Vec<String>, Error> {
+        let list = || {
+            let (device, path) = place::split(self.environment().get("root"), folder)?;
+            let folder = self.node(place::volume(self.volumes, device)?, path.as_bytes())?;
+            let attr = folder.attr().ok().filter(|attr| attr.kind == FileType::Directory)?;
+            // All of it is read, and a name is more work than to look for one.
+            let is_paid = self.budget.lookup_in(attr.size) && self.budget.lookup_in(attr.size);
+            let names = is_paid.then(|| folder.names().ok())??;
+            self.told(self.share.lookups.charge(names.len()))?;
+            Some(names)
+        };
+        let mut found = Vec::new();
+        for (name, _) in list().unwrap_or_default() {
+            self.budget.copy(line, name.len().saturating_mul(pattern.text.len()))?;
+            if let Some(name) = str::from_utf8(&name).ok().filter(|name| pattern.fits(name)) {
+                self.budget.copy(line, folder.len().saturating_add(name.len()))?;
+                found.push(format!("{folder}/{name}"));
+                if found.len() > MOST {
+                    break;
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// What stands between two slashes.
+#[derive(Default)]
+struct Component<'a> {
+    text: &'a str,
+    /// Where wildcards stand in it.
+    wildcards: Vec<usize>,
+}
+
+/// The parts of an argument; the first names a device, or is empty.
+fn components(argument: &Argument) -> Vec<Component<'_>> {
+    let mut start = 0usize;
+    let component = |text: &str| {
+        let end = start.saturating_add(text.len());
+        let inside = argument.wildcards.iter().filter(|at| (start..end).contains(*at));
+        let wildcards = inside.map(|at| at.saturating_sub(start)).collect();
+        start = end.saturating_add(1);
+        wildcards
+    };
+    let wildcards: Vec<Vec<usize>> = argument.text.split('/').map(component).collect();
+    let texts = argument.text.split('/');
+    texts.zip(wildcards).map(|(text, wildcards)| Component { text, wildcards }).collect()
+}
+
+impl Component<'_> {
+    fn is_plain(&self) -> bool {
+        self.wildcards.is_empty()
+    }
+
+    /// Whether a name fits: each `*` takes as little as it can, and more where the rest does not fit.
+    fn fits(&self, name: &str) -> bool {
+        let (pattern, name) = (self.text.as_bytes(), name.as_bytes());
+        let is_star = |at: usize| pattern.get(at) == Some(&b'*') && self.wildcards.contains(&at);
+        let is_one = |at: usize, byte: &u8| match pattern.get(at) {
+            Some(b'?') if self.wildcards.contains(&at) => true,
+            other => other == Some(byte),
+        };
+        let (mut at, mut taken) = (0usize, 0usize);
+        // The star that was met last: behind it in the pattern, and up to where it takes.
+        let mut star = None;
+        while let Some(byte) = name.get(taken) {
+            if is_star(at) {
+                at = at.saturating_add(1);
+                star = Some((at, taken));
+            } else if is_one(at, byte) {
+                (at, taken) = (at.saturating_add(1), taken.saturating_add(1));
+            } else if let Some((behind, until)) = star {
+                let until: usize = until.saturating_add(1);
+                (at, taken, star) = (behind, until, Some((behind, until)));
+            } else {
+                return false;
+            }
+        }
+        while is_star(at) {
+            at = at.saturating_add(1);
+        }
+        at == pattern.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fits(pattern: &str, name: &str) -> bool {
+        let wildcards = pattern.match_indices(['*', '?']).map(|(at, _)| at).collect();
+        Component { text: pattern, wildcards }.fits(name)
+    }
+
+    #[test]
+    fn a_pattern_is_all_of_a_name() {
+        for (pattern, name) in [
+            ("*", ""),
+            ("*", "abc"),
+            ("a*c", "abbc"),
+            ("a*b*c", "axbxbc"),
+            ("?", "a"),
+            ("vmlinuz-*", "vmlinuz-6.1"),
+            ("**", "x"),
+        ] {
+            assert!(fits(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [("?", ""), ("a*c", "ab"), ("a", "ab"), ("a?", "a"), ("*b", "a")] {
+            assert!(!fits(pattern, name), "{pattern} {name}");
+        }
+        assert!(!Component { text: "*", wildcards: Vec::new() }.fits("a"), "quoted");
+        assert!(!fits(&"*a".repeat(8), &"a".repeat(7)));
+    }
+}

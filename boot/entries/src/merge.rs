@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! From the menus of all configurations to one list of entries.
+
+use alloc::{string::String, vec::Vec};
+
+use menu::Wait;
+use vfs::{Volume, Volumes};
+
+use crate::{Entry, Found, Kind, Start};
+
+/// What one configuration offers.
+#[derive(Debug, Default)]
+pub struct Menu {
+    /// In its order.
+    pub entries: Vec<Entry>,
+    /// Index of the one that it starts when nobody chooses; none where it names none: then the first is it.
+    pub default: Option<usize>,
+    /// Whether the entry that was booted last is the default, where it is still there.
+    pub starts_last: bool,
+    /// How long it waits; none where it does not say.
+    pub wait: Option<Wait>,
+    /// Why its command lines must not be edited.
+    pub locks: Vec<String>,
+}
+
+/// One list: by disk, on a disk by kind; programs that bring a loader of their own come last.
+///
+/// The first menu with entries decides: its default is the default, and its time is the time. Where
+/// there is an entry, exactly one is the default.
+pub fn merge(volumes: &Volumes, mut menus: Vec<Menu>) -> Found {
+    menus.sort_by_key(|menu| menu.entries.first().map(|entry| place(volumes, entry)));
+    let mut found = Found::default();
+    for menu in menus {
+        found.locks.extend(menu.locks);
+        if menu.entries.is_empty() {
+            continue;
+        }
+        let decides = found.entries.is_empty();
+        let default = menu.default.unwrap_or(0);
+        let leaves = |entry: &&Entry| matches!(entry.start, Start::Elsewhere(_));
+        let leaving = menu.entries.get(default).filter(leaves).map(|entry| entry.source.volume);
+        found.elsewhere.extend(leaving);
+        if decides {
+            (found.wait, found.starts_last) = (menu.wait, menu.starts_last);
+        }
+        let entries = menu.entries.into_iter().enumerate();
+        found.entries.extend(entries.map(|(i, entry)| Entry { default: decides && i == default, ..entry }));
+    }
+    found
+}
+
+/// What menus are sorted by.
+fn place(volumes: &Volumes, entry: &Entry) -> (bool, usize, u8) {
+    let rank = match entry.source.kind {
+        Kind::Uki | Kind::Bls => 0,
+        Kind::Grub => 1,
+        Kind::Extlinux => 2,
+        Kind::Glob => 3,
+        Kind::Efi => 4,
+    };
+    let disk = volumes.get(entry.source.volume).map_or(0, Volume::disk);
+    (entry.source.kind == Kind::Efi, disk, rank)
+}
