@@ -25,7 +25,8 @@ pub struct Menu {
 
 /// One list: by disk, on a disk by kind; programs that bring a loader of their own come last.
 ///
-/// The first menu with entries decides: its default is the default, and its time is the time. Where there is an entry, exactly one is the default.
+/// The first menu with entries decides: its default is the default, and its time is the time. Where
+/// there is an entry, exactly one is the default.
 pub fn merge(volumes: &Volumes, mut menus: Vec<Menu>) -> Found {
     menus.sort_by_key(|menu| menu.entries.first().map(|entry| place(volumes, entry)));
     let mut found = Found::default();

@@ -105,24 +105,30 @@ impl<'a> Search<'a> {
         let Start::Program(program) = &entry.start else { return false };
         let volume = self.volumes.get(program.file.volume).filter(|_| !is_asked);
         let path = str::from_utf8(&program.file.path).ok();
-        volume.zip(path).is_some_and(|(volume, path)| {
-            self.share(volume).bytes.charge(programs::HEAD).is_ok() && self.is_own(volume, path)
+        volume.zip(path).is_some_and(|(volume, path)| match self.of_source(entry) {
+            // One that cannot be asked about is not started.
+            Some(share) => share.bytes.charge(programs::HEAD).is_err() || self.is_own(volume, path),
+            None => true,
         })
+    }
+
+    /// What the disk may use whose configuration has an entry.
+    fn of_source(&self, entry: &Entry) -> Option<&Share> {
+        self.volumes.get(entry.source.volume).map(|volume| self.share(volume))
     }
 
     /// A kernel whose entry gives it no word gets the command line that the system's files give. One that has words is
     /// left alone: an initrd that finds its root by itself needs no `root=`.
     fn complete(&self, systems: &Systems<'_>, entries: &mut [Entry]) {
         for entry in entries {
-            let Start::Linux(linux) = &mut entry.start else { continue };
+            let Some(linux) = entry.linux().filter(|linux| linux.options.is_empty()) else { continue };
             let Some(volume) = self.volumes.get(linux.kernel.volume) else { continue };
-            if !linux.options.is_empty() {
-                continue;
-            }
             let options = systems.known(volume).unwrap_or_default();
-            match self.share(volume).text.charge(options.len()) {
-                Ok(()) => linux.options = options,
-                Err(error) => self.share(volume).note(volume.name(), error),
+            let Some(share) = self.of_source(entry) else { continue };
+            match (share.text.charge(options.len()), &mut entry.start) {
+                (Ok(()), Start::Linux(linux)) => linux.options = options,
+                (Err(error), _) => share.note(volume.name(), error),
+                (Ok(()), _) => {}
             }
         }
     }
