@@ -37,9 +37,6 @@ pub fn merge(volumes: &Volumes, mut menus: Vec<Menu>) -> Found {
         }
         let decides = found.entries.is_empty();
         let default = menu.default.unwrap_or(0);
-        let leaves = |entry: &&Entry| matches!(entry.start, Start::Elsewhere(_));
-        let leaving = menu.entries.get(default).filter(leaves).map(|entry| entry.source.volume);
-        found.elsewhere.extend(leaving);
         if decides {
             (found.wait, found.starts_last) = (menu.wait, menu.starts_last);
         }
