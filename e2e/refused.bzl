@@ -1,6 +1,6 @@
 """Disks that cannot be booted, each with its own message, and their twins, which differ in one thing and boot."""
 
-load("//e2e/disks:defs.bzl", "mini_disk", "settings_in_section", "with_loader")
+load("//e2e/disks:defs.bzl", "mini_disk", "signed", "with_loader")
 load(":defs.bzl", "FIRST_LINE", "GRUB", "by_fw_cfg", "qemu_test")
 
 # A kernel's first lines, and those of the canary behind it.
@@ -209,10 +209,12 @@ _TWINS = {
 def _other_loader():
     """Two versions of the loader, and nothing else that could be booted: neither starts the other."""
     name = "another_version_of_the_loader_is_refused_x86_64"
-    settings_in_section(
+
+    # Signed, so that it has other bytes, and more of them.
+    signed(
         name = name + "_loader",
         arch = "x86_64",
-        cmdline = "cloudboot.debug",
+        keys = ":secure_vars_x86_64",
         program = "//loader:loader_x86_64",
         tags = ["manual"],
     )

@@ -5,10 +5,10 @@
 
 use alloc::vec::Vec;
 
-/// Whether the whole text fits the pattern. The work is at most the product of the lengths.
+/// Whether the whole text fits the pattern, ASCII case aside. The work is at most the product of the lengths.
 pub fn fits(pattern: &str, text: &str) -> bool {
-    let Some(pattern) = parse(pattern) else { return false };
-    let text: Vec<char> = text.chars().collect();
+    let Some(pattern) = parse(&pattern.to_ascii_lowercase()) else { return false };
+    let text: Vec<char> = text.to_ascii_lowercase().chars().collect();
     let (mut pattern, mut text) = (pattern.as_slice(), text.as_slice());
     // Behind the last star, and the text that it has not taken yet.
     let mut star: Option<(&[Piece], &[char])> = None;
@@ -96,7 +96,7 @@ mod tests {
     fn patterns_fit_whole_texts() {
         let cases = [
             ("debian.conf", "debian.conf", true),
-            ("debian-*", "debian-6.12.conf", true),
+            ("Debian-*", "debian-6.12.conf", true),
             ("*b?a*f", "debian.conf", true),
             ("debian", "debian.conf", false),
             ("*x*", "debian.conf", false),

@@ -33,7 +33,6 @@ use variables::Variables;
 
 pub use conf::fuzz as fuzz_conf;
 pub use counting::Counting;
-pub use settings::fits;
 
 /// Where entries of type 1 stand, in the order in which they are looked for.
 const FOLDERS: [&str; 2] = ["/loader/entries", "/boot/loader/entries"];

@@ -30,7 +30,7 @@ use alloc::{string::String, vec::Vec};
 
 use vfs::{Volume, VolumeId, Volumes};
 
-pub use bls::{Counting, fits};
+pub use bls::Counting;
 pub use budget::{MOST_BYTES, MOST_ENTRIES, MOST_LOOKUPS, MOST_STEPS, MOST_TEXT, Spent};
 pub use entry::{Access, Arch, Elsewhere, Entry, File, Kind, Linux, Password, Program, Source, Start, User};
 pub use error::Error;

@@ -60,10 +60,7 @@ pub struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     /// Looks the wishes up among the entries. One that cannot be met is said and does not count.
     pub fn find(once: &Once, variables: &dyn Variables, entries: &'a [Entry], report: &Report<'_>) -> Self {
-        let find = |wanted: &str| {
-            let wanted = wanted.to_ascii_lowercase();
-            entries.iter().find(|entry| pattern::fits(&wanted, &entry.id.to_ascii_lowercase()))
-        };
+        let find = |wanted: &str| entries.iter().find(|entry| pattern::fits(wanted, &entry.id));
         let unmet = |variable, wanted: &str| {
             let wanted: String = wanted.chars().take(MOST_SHOWN).collect();
             report.unmet(variable, codes::CHOOSE_ID, &format!("no entry has the identifier {wanted}"));
@@ -71,7 +68,7 @@ impl<'a> Wanted<'a> {
         let mut this = Self::default();
         if let Some(wanted) = &once.entry {
             this.once = find(wanted);
-            let is_setup = pattern::fits(&wanted.to_ascii_lowercase(), FIRMWARE_SETUP);
+            let is_setup = pattern::fits(wanted, FIRMWARE_SETUP);
             this.setup = this.once.is_none() && variables.has_setup() && is_setup;
             if this.once.is_none() && !this.setup {
                 unmet(ENTRY_ONE_SHOT, wanted);
