@@ -43,7 +43,7 @@ pub struct Visit<'v, 'a> {
     pub node: &'v Node<'a>,
     /// Its attributes.
     pub attr: Result<filesystem::Attr, Error>,
-    /// Why a folder is not entered.
+    /// Why a folder is not entered, or in part only.
     pub trouble: Option<Trouble>,
 }
 
@@ -146,7 +146,7 @@ pub fn walk<'a, E>(
         let attr = node.attr();
         let is_folder = attr.as_ref().is_ok_and(|attr| attr.kind == filesystem::FileType::Directory);
         let (items, trouble) = match is_folder.then(|| list(&node, depth, waiting, budget)) {
-            Some(Ok(items)) => (Some(items), None),
+            Some(Ok((items, trouble))) => (Some(items), trouble),
             Some(Err(trouble)) => (None, Some(trouble)),
             None => (None, None),
         };
@@ -168,13 +168,13 @@ fn enter<'a>(items: &mut Vec<Item<'a>>, item: Item<'a>, order: Order) {
     items.insert(at, item);
 }
 
-/// The names of a folder, the first one last.
+/// The names of a folder, the first one last, and why there may be more.
 fn list<'a>(
     node: &Node<'a>,
     depth: usize,
     waiting: usize,
     budget: &mut Budget,
-) -> Result<Vec<Item<'a>>, Trouble> {
+) -> Result<(Vec<Item<'a>>, Option<Trouble>), Trouble> {
     if budget.deep == 0 {
         return Err(limit("folders contain each other: no more are entered"));
     }
@@ -182,12 +182,14 @@ fn list<'a>(
         budget.deep -= 1;
         return Err(limit("more than 256 folders within each other"));
     }
-    let names = node.names().map_err(|error| Trouble::from(&error))?;
+    let list = node.listing().map_err(|error| Trouble::from(&error))?;
+    let names = list.entries;
     if waiting.saturating_add(names.len()) > MOST_WAITING {
         return Err(limit("more than 131072 names are still to be visited"));
     }
     budget.take_names(names.len())?;
-    Ok(names.into_iter().rev().map(|(name, node)| Item::Show(name, node)).collect())
+    let items = names.into_iter().rev().map(|(entry, node)| Item::Show(entry.name, node)).collect();
+    Ok((items, list.rest.as_ref().map(Trouble::from)))
 }
 
 fn limit(cause: &str) -> Trouble {

@@ -114,7 +114,7 @@ pub const ESP: Guid = Guid::from_bytes([
 /// disks are also written to CDs.
 ///
 /// # Errors
-/// [`ReadError::Io`] when block 0 cannot be read; [`ReadError::Corrupt`] when there is a table and no copy of it is
+/// [`ReadError::Device`] when block 0 cannot be read; [`ReadError::Corrupt`] when there is a table and no copy of it is
 /// whole.
 pub fn read(device: &dyn BlockRead) -> Result<Option<Table>, ReadError> {
     let native = device.logical_block_size();

@@ -23,8 +23,9 @@ const CACHE_PAGES: usize = 64;
 const FIRST: usize = 512;
 /// Devices that stand on each other: a table in a partition may name the partition that it stands in.
 const DEEPEST: usize = 8;
-/// Devices of all disks: what honest machines have is far below.
-const MOST_DEVICES: usize = 4096;
+/// Devices on one disk, and in all sets together: what honest machines have is far below. One disk does not use up what
+/// others need.
+const MOST_DEVICES: usize = 1024;
 
 /// Grows a tree of devices from the disks that it is offered.
 ///
@@ -40,6 +41,9 @@ pub struct Assembler<'k> {
     volumes: Vec<Volume>,
     problems: Vec<Problem>,
     sets: Sets,
+    /// Number of devices when the disk was offered that is being looked at.
+    before: usize,
+    /// Something of that disk was left out, which is said once: it may be very much.
     has_left_out: bool,
 }
 
@@ -65,6 +69,7 @@ impl<'k> Assembler<'k> {
             volumes: Vec::new(),
             problems: Vec::new(),
             sets: Sets::default(),
+            before: 0,
             has_left_out: false,
         }
     }
@@ -86,10 +91,9 @@ impl<'k> Assembler<'k> {
     pub fn offer(&mut self, disk: Disk) {
         let index = self.disks;
         self.disks = index.saturating_add(1);
-        let kind = DeviceKind::Disk;
         let bytes = self.cached(disk.device);
         let device = Device {
-            kind,
+            kind: DeviceKind::Disk,
             name: disk.name,
             parents: Vec::new(),
             disks: vec![index],
@@ -101,18 +105,26 @@ impl<'k> Assembler<'k> {
         };
         let id = DeviceId(self.devices.len());
         self.devices.push(device);
+        self.begin();
         self.grow(vec![id]);
     }
 
     /// Makes sets of the members that were found, and what stands on them; those that are complete first. Yields
     /// everything.
     pub fn finish(mut self) -> Volumes {
+        self.begin();
         while let Some(set) = self.sets.next() {
             let inner = self.assemble(&set);
             self.grow(inner);
         }
         let Self { volumes, problems, devices, meter, .. } = self;
         Volumes { problems, devices, meter, ..Volumes::from_volumes(volumes) }
+    }
+
+    /// Begins to count devices.
+    fn begin(&mut self) {
+        self.before = self.devices.len();
+        self.has_left_out = false;
     }
 
     /// Looks at each device until none is left; a device that holds devices adds them.

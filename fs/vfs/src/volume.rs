@@ -285,18 +285,6 @@ impl<'a> Node<'a> {
         Ok(Listing { entries: found.into_iter().map(entry).collect(), rest })
     }
 
-    /// The names of a directory with their nodes, sorted, none of which is looked at: one that cannot be read does
-    /// not hide the others.
-    ///
-    /// # Errors
-    /// As [`Volume::list`]; also where only a part of the directory can be read.
-    pub fn names(&self) -> Result<Vec<(Vec<u8>, Node<'a>)>, Error> {
-        match self.read_dir()? {
-            (_, Some(error)) => Err(error),
-            (found, None) => Ok(found.into_iter().map(|(name, node, _)| (name, node)).collect()),
-        }
-    }
-
     /// The entries, sorted by name, and what ended them early.
     fn read_dir(&self) -> Result<(Vec<Found<'a>>, Option<Error>), Error> {
         let filesystem = self.filesystem;

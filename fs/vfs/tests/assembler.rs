@@ -253,7 +253,7 @@ fn tables_within_tables_end() {
     let problems = problems(&volumes);
     let [(object, code)] = &problems[..] else { panic!("said once: {problems:?}") };
     assert!(object.starts_with("hd0,msdos") && code == "E-FS-MBR-UNSUPPORTED", "{object}: {code}");
-    assert!(volumes.devices().len() <= 4097, "{}", volumes.devices().len());
+    assert!(volumes.devices().len() <= 1027, "{}", volumes.devices().len());
 }
 
 /// Counts the bytes that are read of a disk.

@@ -38,10 +38,11 @@ impl Options {
         let attr = node.attr().map_err(|error| opened.failure(&error))?;
         let mut failures = Failures::default();
         if attr.kind == FileType::Directory {
-            let names = node.names().map_err(|error| opened.failure(&error))?;
-            for (name, node) in names {
-                self.show(&opened, &name, &node, printer, &mut failures)?;
+            let list = node.listing().map_err(|error| opened.failure(&error))?;
+            for (entry, node) in list.entries {
+                self.show(&opened, &entry.name, &node, printer, &mut failures)?;
             }
+            list.rest.iter().for_each(|error| failures.add(opened.failure(error)));
         } else {
             self.show(&opened, b"", &node, printer, &mut failures)?;
         }

@@ -59,16 +59,12 @@ impl Assembler<'_> {
             at = at.saturating_add(1);
         }
         stack.sort_unstable();
-        let disks = |id: &DeviceId| self.devices.get(id.0).map(|device| device.disks.clone());
-        let mut disks: Vec<usize> = on.iter().filter_map(disks).flatten().collect();
-        disks.sort_unstable();
-        disks.dedup();
         // In a partition's partition, places do not count from the disk's start.
         let partition = match (on, &stack[..]) {
             ([id], [_, _]) => self.partition(*id).cloned(),
             _ => None,
         };
-        Home { disks, partition, members: on.to_vec(), missing: missing.to_vec(), stack }
+        Home { disks: self.disks(on), partition, members: on.to_vec(), missing: missing.to_vec(), stack }
     }
 
     /// A device on others, unless there are too many already.
@@ -81,24 +77,19 @@ impl Assembler<'_> {
     ) -> Option<DeviceId> {
         let of = |id: &DeviceId| self.devices.get(id.0);
         let depth = parents.iter().filter_map(of).map(|device| device.depth).max()?.saturating_add(1);
-        if depth > DEEPEST || self.devices.len() >= MOST_DEVICES {
-            // Said once: there may be very many.
+        if depth > DEEPEST || self.devices.len().saturating_sub(self.before) >= MOST_DEVICES {
             if !self.has_left_out {
                 self.has_left_out = true;
                 self.problem(*parents.first()?, left_out(&kind, depth));
             }
             return None;
         }
-        let mut disks: Vec<usize> =
-            parents.iter().filter_map(of).flat_map(|device| device.disks.clone()).collect();
-        disks.sort_unstable();
-        disks.dedup();
         let id = DeviceId(self.devices.len());
         self.devices.push(Device {
             kind,
             name,
             parents: parents.to_vec(),
-            disks,
+            disks: self.disks(parents),
             bytes,
             content: None,
             health: Health::Ok,
@@ -106,6 +97,16 @@ impl Assembler<'_> {
             depth,
         });
         Some(id)
+    }
+
+    /// The disks that devices are spread over.
+    fn disks(&self, devices: &[DeviceId]) -> Vec<usize> {
+        let of = |id: &DeviceId| self.devices.get(id.0);
+        let mut disks: Vec<usize> =
+            devices.iter().filter_map(of).flat_map(|device| device.disks.clone()).collect();
+        disks.sort_unstable();
+        disks.dedup();
+        disks
     }
 
     /// One cache for all that stands on the device, and the meter above it.
@@ -142,7 +143,7 @@ fn left_out(kind: &DeviceKind, depth: usize) -> Error {
     };
     let feature = match depth > DEEPEST {
         true => format!("more than {DEEPEST} devices on each other"),
-        false => format!("more than {MOST_DEVICES} devices"),
+        false => format!("more than {MOST_DEVICES} devices on a disk"),
     };
     Error::Unsupported(Unsupported { format, feature: feature.into() })
 }
