@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Which machine an image is for.
 
-use arch::Arch;
+use arch::{Arch, Machine};
 use entries::{File, Found};
 use image::{
-    Machine,
     kernel::{self, Kind},
     pe::{self, Headers},
     uki::{self, Part},
@@ -14,16 +13,6 @@ use vfs::{Node, Volumes};
 
 /// Bytes of a command line.
 const LONGEST_LINE: u64 = 64 << 10;
-
-/// An architecture, as headers of programs name it.
-fn machine(arch: Arch) -> Machine {
-    match arch {
-        Arch::X86_64 => Machine::X86_64,
-        Arch::Aarch64 => Machine::AARCH64,
-        Arch::Riscv64 => Machine::RISCV64,
-        Arch::Loongarch64 => Machine::LOONGARCH64,
-    }
-}
 
 /// The entries, as the loader of an architecture finds them: without one, that for which the entry is that this
 /// loader would boot, or this machine's where no kernel says what it is for.
@@ -44,11 +33,11 @@ pub fn of_images(volumes: &Volumes) -> Vec<Arch> {
 fn fitting(volumes: &Volumes, arch: Arch) -> Option<Found> {
     let found = find(volumes, arch);
     let first = flow::default_entry(volumes, &found)?;
-    (machine_of(volumes, first) == Some(machine(arch))).then_some(found)
+    (machine_of(volumes, first) == Some(arch.machine())).then_some(found)
 }
 
 fn find(volumes: &Volumes, arch: Arch) -> Found {
-    flow::entries_of(volumes, machine(arch))
+    flow::entries_of(volumes, arch, &|_| true)
 }
 
 /// The machine that an entry's kernel or program is for; none where it does not say.
@@ -56,7 +45,7 @@ pub fn machine_of(volumes: &Volumes, entry: &entries::Entry) -> Option<Machine> 
     let (_, head, size) = open(volumes, entry.file()?)?;
     match kernel::kind(&head) {
         Kind::Pe | Kind::Zboot => Headers::parse(&head, size).ok().map(|headers| headers.machine()),
-        Kind::LinuxImage(machine) => Some(machine),
+        Kind::LinuxImage(arch) => Some(arch.machine()),
         _ => None,
     }
 }

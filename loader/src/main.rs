@@ -29,9 +29,9 @@ mod sbat;
 mod stack;
 mod variables;
 
+use arch::Arch;
 use config::{Config, Trust};
 use flow::{Console as _, Ended, Journal, Platform, Policy};
-use image::Machine;
 use uefi::{
     Status, boot, entry,
     runtime::{self, ResetType},
@@ -45,13 +45,13 @@ use crate::{
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 #[cfg(target_arch = "x86_64")]
-const MACHINE: Machine = Machine::X86_64;
+const ARCH: Arch = Arch::X86_64;
 #[cfg(target_arch = "aarch64")]
-const MACHINE: Machine = Machine::AARCH64;
+const ARCH: Arch = Arch::Aarch64;
 #[cfg(target_arch = "riscv64")]
-const MACHINE: Machine = Machine::RISCV64;
+const ARCH: Arch = Arch::Riscv64;
 #[cfg(target_arch = "loongarch64")]
-const MACHINE: Machine = Machine::LOONGARCH64;
+const ARCH: Arch = Arch::Loongarch64;
 
 #[entry]
 fn main() -> Status {
@@ -72,7 +72,7 @@ extern "C" fn run(stack: &Stack) -> usize {
         let (firmware, secure_boot) = (variables::firmware(), variables::secure_boot());
         // Firmware may have left a prompt without the end of its line.
         Console.line(format_args!(""));
-        console.line(format_args!("cloud-boot {VERSION} {MACHINE}, {firmware}, Secure Boot {secure_boot}"));
+        console.line(format_args!("cloud-boot {VERSION} {ARCH}, {firmware}, Secure Boot {secure_boot}"));
     }
     for problem in config.problems() {
         console.line(format_args!("configure: {problem}"));
@@ -94,7 +94,7 @@ extern "C" fn run(stack: &Stack) -> usize {
         hand_over: &Firmware { disks: &disks, is_locked, report },
         operator: &Operator,
         variables: &Variables,
-        policy: Policy { machine: MACHINE, is_locked },
+        policy: Policy { arch: ARCH, is_locked },
         version: VERSION,
         exit: "returning to the firmware",
     };

@@ -5,7 +5,7 @@
 //! Each disk has an equal share of every limit. Work is charged to the disk whose configuration asks for it, whatever
 //! disk it looks at.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 use core::cell::Cell;
 
 use vfs::{Node, Volume, Volumes};
@@ -177,14 +177,17 @@ impl Share {
         Ok(node.read(limit)?)
     }
 
-    /// The names of a folder with their nodes, sorted; none of the nodes is looked at.
+    /// The names of a folder with their nodes, sorted. What keeps the rest of them from being read is noted.
     ///
     /// # Errors
-    /// [`Error::Budget`], or as [`Node::names`].
+    /// [`Error::Budget`], or as [`Node::listing`].
     pub fn names<'v>(&self, volume: &'v Volume, path: &[u8]) -> Result<Vec<(Vec<u8>, Node<'v>)>, Error> {
-        let names = self.open(volume, path)?.names()?;
-        self.lookups.charge(names.len())?;
-        Ok(names)
+        let listing = self.open(volume, path)?.listing()?;
+        self.lookups.charge(listing.entries.len())?;
+        if let Some(error) = listing.rest {
+            self.note(format!("{} {}", volume.name(), String::from_utf8_lossy(path)), error.into());
+        }
+        Ok(listing.entries.into_iter().map(|(entry, node)| (entry.name, node)).collect())
     }
 
     /// Keeps a problem. That a limit is reached is said once.

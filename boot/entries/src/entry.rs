@@ -199,16 +199,3 @@ pub struct File {
     /// Its absolute path there.
     pub path: Vec<u8>,
 }
-
-/// Architectures, as far as configuration files ask for them.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Arch {
-    /// x86_64
-    X86_64,
-    /// aarch64
-    Aarch64,
-    /// riscv64
-    Riscv64,
-    /// loongarch64
-    LoongArch64,
-}

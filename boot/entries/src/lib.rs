@@ -30,9 +30,10 @@ use alloc::{string::String, vec::Vec};
 
 use vfs::{Volume, VolumeId, Volumes};
 
+pub use arch::Arch;
 pub use bls::Counting;
 pub use budget::{MOST_BYTES, MOST_ENTRIES, MOST_LOOKUPS, MOST_STEPS, MOST_TEXT, Spent};
-pub use entry::{Access, Arch, Elsewhere, Entry, File, Kind, Linux, Password, Program, Source, Start, User};
+pub use entry::{Access, Elsewhere, Entry, File, Kind, Linux, Password, Program, Source, Start, User};
 pub use error::Error;
 pub use menu::Wait;
 

@@ -10,7 +10,7 @@ use alloc::{
 use filesystem::FileType;
 use vfs::Volume;
 
-use crate::{Access, Arch, Entry, File, Kind, Program, Source, Start, merge::Menu, search::Search};
+use crate::{Access, Entry, File, Kind, Program, Source, Start, merge::Menu, search::Search};
 
 /// Folders below `/EFI` that are looked at.
 const MOST: usize = 64;
@@ -20,7 +20,7 @@ pub const HEAD: usize = 8 * 1024;
 /// The programs of a volume, but for those that are this very program.
 pub fn find(search: &Search<'_>, volume: &Volume) -> Menu {
     let (share, mut menu) = (search.share(volume), Menu::default());
-    let (suffix, fallback) = names(search.arch());
+    let (suffix, fallback) = (search.arch().efi(), search.arch().boot_file());
     let mut add = |title: &str, id: &str, path: String, os: Option<&'static str>| {
         if !is_program(search, volume, &path) {
             return false;
@@ -52,16 +52,6 @@ pub fn find(search: &Search<'_>, volume: &Volume) -> Menu {
     let shells = [format!("/shell{suffix}.efi"), format!("/EFI/tools/shell{suffix}.efi")];
     shells.into_iter().any(|path| add("EFI shell", "auto-efi-shell", path, None));
     menu
-}
-
-/// What names of programs end in, and the program that firmware starts by default.
-fn names(arch: Arch) -> (&'static str, &'static str) {
-    match arch {
-        Arch::X86_64 => ("x64", "BOOTX64.EFI"),
-        Arch::Aarch64 => ("aa64", "BOOTAA64.EFI"),
-        Arch::Riscv64 => ("riscv64", "BOOTRISCV64.EFI"),
-        Arch::LoongArch64 => ("loongarch64", "BOOTLOONGARCH64.EFI"),
-    }
 }
 
 /// The folders of vendors.

@@ -5,15 +5,13 @@ use alloc::string::String;
 use core::convert::Infallible;
 
 use config::Config;
-use entries::{Entry, Found};
-use image::Machine;
-use vfs::Volumes;
+use entries::Entry;
 
 use crate::{
     Ended, Failure, Payload, Phase, Place, Platform, Verified,
     ask::{Choice, Offer, ask},
     command_line,
-    discover::{Discovered, Search, entries_of},
+    discover::{Discovered, EntriesOf, Search, entries_of},
     interface::{self, Log, Once, Wanted},
     menu_items,
     next::{Next, Situation},
@@ -30,18 +28,13 @@ pub fn boot(platform: &Platform<'_>, config: &Config) -> Ended {
 }
 
 /// The same, with `entries_of` for the entries of volumes.
-pub(crate) fn boot_from(
-    platform: &Platform<'_>,
-    config: &Config,
-    entries_of: &dyn Fn(&Volumes, Machine) -> Found,
-) -> Ended {
+pub(crate) fn boot_from(platform: &Platform<'_>, config: &Config, entries_of: &EntriesOf) -> Ended {
     let report = &Report::new(platform.console, config.debug());
     let once = Once::take(platform.variables);
     let mut retries = 0;
     loop {
         let Platform { disks, clock, policy, variables, .. } = platform;
-        let search =
-            Search { disks: *disks, clock: *clock, report, machine: policy.machine, config, entries_of };
+        let search = Search { disks: *disks, clock: *clock, report, arch: policy.arch, config, entries_of };
         let discovered = search.run();
         let entries = &discovered.found.entries;
         interface::publish(*variables, entries);
@@ -155,7 +148,7 @@ impl<'a> Round<'a> {
             journal: platform.console,
             clock: platform.clock,
             version: platform.version,
-            machine: platform.policy.machine,
+            arch: platform.policy.arch,
         };
         let starting = || {
             report.starting(&title, &options, platform.clock.now());

@@ -3,10 +3,11 @@
 
 use alloc::{format, string::String, vec, vec::Vec};
 
+use arch::Arch;
 use config::Config;
-use entries::{Entry, Found, Kind, Start};
+use entries::{Entry, Found, Kind, Scope, Start};
 use filesystem::FileType;
-use image::{Machine, own, pe};
+use image::{own, pe};
 use vfs::{Volume, Volumes};
 
 use crate::{Clock, Disk, Disks, Failure, Phase, codes, report::Report, selection};
@@ -31,12 +32,12 @@ pub struct Search<'a> {
     pub clock: &'a dyn Clock,
     /// Told of it.
     pub report: &'a Report<'a>,
-    /// The machine that they must be for.
-    pub machine: Machine,
+    /// What they must be for.
+    pub arch: Arch,
     /// The volumes that count.
     pub config: &'a Config,
     /// Finds the entries of volumes: [`entries_of`].
-    pub entries_of: &'a dyn Fn(&Volumes, Machine) -> Found,
+    pub entries_of: &'a EntriesOf,
 }
 
 impl Search<'_> {
@@ -59,7 +60,10 @@ impl Search<'_> {
         let started = self.clock.now();
         let (names, disks) = named(self.disks.disks());
         let volumes = Volumes::discover(disks);
-        let mut found = (self.entries_of)(&volumes, self.machine);
+        let is_wanted = |volume: &Volume| {
+            self.config.disk().is_none_or(|disk| selection::is_selected(volume, disk, &names))
+        };
+        let mut found = (self.entries_of)(&volumes, self.arch, &is_wanted);
         self.select(&volumes, &mut found, &names);
         let took = self.clock.now().saturating_sub(started);
         self.report.discovered(names.len(), volumes.all().len(), found.entries.len(), took);
@@ -94,10 +98,13 @@ fn named(disks: Vec<Disk>) -> (Vec<String>, Vec<vfs::Disk>) {
     disks.map(|(i, Disk { device, name })| (name, vfs::Disk { device, name: format!("hd{i}") })).unzip()
 }
 
-/// The entries of all volumes, for a machine. Our own program, in whatever version, is never one: two versions with
+/// Finds the entries of the volumes for which the last argument is true.
+pub type EntriesOf = dyn Fn(&Volumes, Arch, &dyn Fn(&Volume) -> bool) -> Found;
+
+/// The entries of volumes that are wanted, for an architecture. Our own program, in whatever version, is never one: two versions with
 /// nothing else to start would start each other until memory ends.
-pub fn entries_of(volumes: &Volumes, machine: Machine) -> Found {
-    let mut found = entries::discover(volumes, arch(machine), &is_own_loader);
+pub fn entries_of(volumes: &Volumes, arch: Arch, is_wanted: &dyn Fn(&Volume) -> bool) -> Found {
+    let mut found = Scope { arch, is_own: &is_own_loader, is_wanted }.discover(volumes);
     let before = found.entries.len();
     found.entries.retain(|entry| !starts_own_loader(entry, volumes));
     if found.entries.len() != before {
@@ -131,14 +138,4 @@ fn is_own_loader(volume: &Volume, path: &str) -> bool {
     let head = u64::try_from(pe::HEAD_SIZE).unwrap_or(u64::MAX).min(attr.size);
     let read_range = |range: core::ops::Range<u64>| read(range.start, range.end.saturating_sub(range.start));
     read(0, head).is_some_and(|head| own::is_own_loader(&head, attr.size, &read_range))
-}
-
-/// A machine as configuration files name it.
-fn arch(machine: Machine) -> entries::Arch {
-    match machine {
-        Machine::AARCH64 => entries::Arch::Aarch64,
-        Machine::RISCV64 => entries::Arch::Riscv64,
-        Machine::LOONGARCH64 => entries::Arch::LoongArch64,
-        _ => entries::Arch::X86_64,
-    }
 }

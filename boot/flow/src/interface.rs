@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The Boot Loader Interface and the log: what the booted system asked for by variables, and what it is told.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{format, string::String, vec::Vec};
 
+use arch::Arch;
 use config::{Config, Menu};
 use efi::{interface::Timeout, log, pattern, text};
 use entries::{Entry, Found};
-use image::Machine;
 use menu::{Wait, Wishes};
 
 use crate::{Clock, Journal, Line, Place, Variables, Vendor, codes, report::Report};
@@ -153,8 +149,8 @@ pub struct Log<'a> {
     pub clock: &'a dyn Clock,
     /// Its version.
     pub version: &'a str,
-    /// Its machine.
-    pub machine: Machine,
+    /// What it is built for.
+    pub arch: Arch,
 }
 
 impl Log<'_> {
@@ -165,7 +161,7 @@ impl Log<'_> {
         let lines = self.journal.lines();
         let millis = |line: &Line| u64::try_from(line.time.as_millis()).unwrap_or(u64::MAX);
         let lines: Vec<(u64, &str)> = lines.iter().map(|line| (millis(line), line.text.as_str())).collect();
-        let log = log::write(self.version, &self.machine.to_string(), Some(id), &lines);
+        let log = log::write(self.version, &self.arch.name(), Some(id), &lines);
         variables.write(Vendor::CloudBoot, log::NAME, log.as_bytes());
     }
 }

@@ -19,7 +19,7 @@ pub fn menu(platform: &Platform<'_>, config: &Config, discovered: &Discovered, o
     let lines = platform.console.lines();
     let log = lines.iter().map(|line| format!("{} {}", Seconds(line.time), line.text)).collect();
     let is_locked = platform.policy.is_locked || config.menu() == Setting::Locked || !found.locks.is_empty();
-    Menu::new(&format!("cloud-boot {} {}", platform.version, platform.policy.machine), items, cursor)
+    Menu::new(&format!("cloud-boot {} {}", platform.version, platform.policy.arch), items, cursor)
         .locked(is_locked)
         .with_setup(platform.variables.has_setup())
         .with_log(log)

@@ -4,8 +4,8 @@
 use alloc::{format, string::String};
 use core::ops::Deref;
 
+use arch::Arch;
 use image::{
-    Machine,
     kernel::{self, Kind},
     pe::Pe,
     uki::{self, Part},
@@ -17,7 +17,7 @@ use crate::{Content, Failure, Payload, Phase, Place, codes};
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Policy {
     /// What kernels and programs must be made for.
-    pub machine: Machine,
+    pub arch: Arch,
     /// Secure Boot is on, or a signature key is built in: what the operator may change is restricted, too.
     pub is_locked: bool,
 }
@@ -107,7 +107,7 @@ pub fn verify(mut payload: Payload, policy: &Policy) -> Result<Verified<Payload>
 }
 
 fn check(image: &[u8], policy: &Policy) -> Result<(), image::Error> {
-    Pe::parse(image)?.headers.expect_machine(policy.machine)
+    Pe::parse(image)?.headers.expect_machine(policy.arch)
 }
 
 /// What is wrong with the header of a flattened device tree.

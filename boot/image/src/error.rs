@@ -3,10 +3,11 @@
 
 use alloc::borrow::Cow;
 
+use arch::{Arch, Machine};
 use code::Code;
 use damage::{Corrupt, Fault, Format, Unsupported};
 
-use crate::{Machine, codes};
+use crate::codes;
 
 /// Why an image cannot be used.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -43,7 +44,7 @@ pub enum Error {
         /// `IMAGE_FILE_HEADER.Machine` of the file.
         found: Machine,
         /// The machine that it should run on.
-        wanted: Machine,
+        wanted: Arch,
     },
     /// The file may be right, but uses what we cannot.
     #[error(transparent)]
@@ -97,7 +98,7 @@ mod tests {
             wanted: 4096,
             had: 512,
         };
-        let machine = Error::Machine { found: Machine::AARCH64, wanted: Machine::X86_64 };
+        let machine = Error::Machine { found: Arch::Aarch64.machine(), wanted: Arch::X86_64 };
         let corrupt = Error::Corrupt(Corrupt {
             format: Format::Gzip,
             fault: Fault::Checksum { computed: 1 },

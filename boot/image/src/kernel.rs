@@ -3,7 +3,9 @@
 
 use alloc::vec::Vec;
 
-use crate::{Compression, Error, Format, Machine, Unsupported, zboot};
+use arch::Arch;
+
+use crate::{Compression, Error, Format, Unsupported, zboot};
 
 /// So many bytes from the start of a file are enough to tell its kind.
 pub const HEAD_SIZE: usize = 4096;
@@ -18,7 +20,7 @@ pub enum Kind {
     /// Compressed as a whole: no firmware loads it before it is unpacked.
     Compressed(Compression),
     /// A kernel for this machine without an EFI stub: no firmware loads it.
-    LinuxImage(Machine),
+    LinuxImage(Arch),
     /// An ELF file, such as `vmlinux`: no firmware loads it.
     Elf,
     /// None of these.
@@ -38,9 +40,9 @@ pub fn kind(head: &[u8]) -> Kind {
     }
     let images = [
         // magic and magic2 of the headers of arm64 and riscv, boot_flag and header of x86's boot protocol.
-        (&[(56, &b"ARM\x64"[..])][..], Machine::AARCH64),
-        (&[(48, b"RISCV\0\0\0"), (56, b"RSC\x05")], Machine::RISCV64),
-        (&[(0x1fe, b"\x55\xaa"), (0x202, b"HdrS")], Machine::X86_64),
+        (&[(56, &b"ARM\x64"[..])][..], Arch::Aarch64),
+        (&[(48, b"RISCV\0\0\0"), (56, b"RSC\x05")], Arch::Riscv64),
+        (&[(0x1fe, b"\x55\xaa"), (0x202, b"HdrS")], Arch::X86_64),
     ];
     let has = |(at, magic): &(usize, &[u8])| head.get(*at..).is_some_and(|rest| rest.starts_with(magic));
     if let Some((_, machine)) = images.iter().find(|(magics, _)| magics.iter().all(has)) {
@@ -106,9 +108,9 @@ mod tests {
             (&[(0, b"\xfd7zXZ\0")], Kind::Compressed(Compression::Xz)),
             (&[(0, b"\x04\x22\x4d\x18")], Kind::Compressed(Compression::Lz4)),
             (&[(0, b"\x02\x21\x4c\x18")], Kind::Compressed(Compression::Lz4Legacy)),
-            (&[(56, b"ARM\x64")], Kind::LinuxImage(Machine::AARCH64)),
-            (&[(48, b"RISCV\0\0\0"), (56, b"RSC\x05")], Kind::LinuxImage(Machine::RISCV64)),
-            (&[(0x1fe, b"\x55\xaaxxHdrS")], Kind::LinuxImage(Machine::X86_64)),
+            (&[(56, b"ARM\x64")], Kind::LinuxImage(Arch::Aarch64)),
+            (&[(48, b"RISCV\0\0\0"), (56, b"RSC\x05")], Kind::LinuxImage(Arch::Riscv64)),
+            (&[(0x1fe, b"\x55\xaaxxHdrS")], Kind::LinuxImage(Arch::X86_64)),
             (&[(0, b"\x7fELF")], Kind::Elf),
             // Half of the magic, an MS-DOS program, one whose PE header is elsewhere, nothing.
             (&[(56, b"RSC\x05")], Kind::Unknown),

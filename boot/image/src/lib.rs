@@ -19,7 +19,6 @@ mod error;
 pub mod fuzz;
 pub mod initrd;
 pub mod kernel;
-mod machine;
 pub mod own;
 pub mod pe;
 #[cfg(test)]
@@ -30,5 +29,4 @@ pub mod zboot;
 
 pub use damage::{Corrupt, Fault, Format, Unsupported};
 pub use error::Error;
-pub use machine::Machine;
 pub use unpack::Compression;

@@ -7,8 +7,9 @@ use std::{
     process::Command,
 };
 
+use arch::Arch;
 use image::{
-    Machine, authenticode,
+    authenticode,
     pe::{HEAD_SIZE, Headers, Pe},
     uki::{self, Part},
 };
@@ -59,7 +60,7 @@ fn the_parts_of_a_unified_kernel_image_are_found() {
     let dir = folder("uki");
     let file = fs::read(dir.join("uki.efi")).unwrap();
     let pe = Pe::parse(&file).unwrap();
-    assert_eq!(pe.headers.expect_machine(Machine::X86_64), Ok(()));
+    assert_eq!(pe.headers.expect_machine(Arch::X86_64), Ok(()));
     assert!(uki::is_uki(&pe.headers));
     assert!(pe.section(Part::Linux.name()).unwrap() == fs::read(STUB).unwrap());
     assert_eq!(pe.section(Part::Initrd.name()).unwrap(), [b'i'; 12345]);
@@ -151,7 +152,7 @@ fn changed_headers_are_an_application_or_an_error() {
                 continue;
             };
             parsed += 1;
-            other += usize::from(pe.headers.expect_machine(Machine::X86_64).is_err());
+            other += usize::from(pe.headers.expect_machine(Arch::X86_64).is_err());
             // All that is promised is there.
             assert!(pe.headers.sections().all(|s| s.raw_size == 0 || s.raw().end <= file.len() as u64));
             assert!(pe.headers.entry() < pe.headers.size_of_image());

@@ -57,13 +57,7 @@ impl<'a> Conf<'a> {
     }
 
     fn is_for(&self, arch: Arch) -> bool {
-        let name = match arch {
-            Arch::X86_64 => "x64",
-            Arch::Aarch64 => "aa64",
-            Arch::Riscv64 => "riscv64",
-            Arch::LoongArch64 => "loongarch64",
-        };
-        self.architecture.is_empty() || self.architecture.eq_ignore_ascii_case(name)
+        self.architecture.is_empty() || self.architecture.eq_ignore_ascii_case(arch.efi())
     }
 }
 

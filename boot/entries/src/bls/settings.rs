@@ -76,7 +76,8 @@ fn is_no(value: &str) -> bool {
 
 /// Whether a pattern means an identifier, with or without what stands behind its last dot.
 fn is_meant(pattern: &str, id: &str) -> bool {
-    pattern::fits(pattern, id) || id.rsplit_once('.').is_some_and(|(stem, _)| stem.eq_ignore_ascii_case(pattern))
+    pattern::fits(pattern, id)
+        || id.rsplit_once('.').is_some_and(|(stem, _)| stem.eq_ignore_ascii_case(pattern))
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@
 use alloc::{string::String, vec::Vec};
 
 use image::{
-    Machine,
     pe::Headers,
     uki::{self, Part},
 };
@@ -45,7 +44,7 @@ fn candidate(
     let length = node.read_at(0, &mut head)?;
     head.truncate(length);
     let headers = Headers::parse(&head, size)?;
-    if headers.machine() != machine(arch) || !uki::is_uki(&headers) {
+    if headers.machine() != arch.machine() || !uki::is_uki(&headers) {
         return Ok(None);
     }
     let text = |part| -> Result<String, Error> {
@@ -82,13 +81,4 @@ fn candidate(
         version,
         name,
     }))
-}
-
-fn machine(arch: Arch) -> Machine {
-    match arch {
-        Arch::X86_64 => Machine::X86_64,
-        Arch::Aarch64 => Machine::AARCH64,
-        Arch::Riscv64 => Machine::RISCV64,
-        Arch::LoongArch64 => Machine::LOONGARCH64,
-    }
 }

@@ -40,7 +40,7 @@ impl Environment {
             Arch::X86_64 => "x86_64",
             Arch::Aarch64 => "arm64",
             Arch::Riscv64 => "riscv64",
-            Arch::LoongArch64 => "loongarch64",
+            Arch::Loongarch64 => "loongarch64",
         };
         let own = [
             ("grub_cpu", cpu),

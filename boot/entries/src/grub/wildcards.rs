@@ -88,12 +88,12 @@ impl Interpreter<'_> {
             let attr = folder.attr().ok().filter(|attr| attr.kind == FileType::Directory)?;
             // All of it is read, and a name is more work than to look for one.
             let is_paid = self.budget.lookup_in(attr.size) && self.budget.lookup_in(attr.size);
-            let names = is_paid.then(|| folder.names().ok())??;
-            self.told(self.share.lookups.charge(names.len()))?;
-            Some(names)
+            let entries = is_paid.then(|| folder.list().ok())??;
+            self.told(self.share.lookups.charge(entries.len()))?;
+            Some(entries)
         };
         let mut found = Vec::new();
-        for (name, _) in list().unwrap_or_default() {
+        for vfs::Entry { name, .. } in list().unwrap_or_default() {
             self.budget.copy(line, name.len().saturating_mul(pattern.text.len()))?;
             if let Some(name) = str::from_utf8(&name).ok().filter(|name| pattern.fits(name)) {
                 self.budget.copy(line, folder.len().saturating_add(name.len()))?;

@@ -14,13 +14,13 @@ use std::{
     vec::Vec,
 };
 
+use arch::Arch;
 use block::{BlockRead, Memory as Image, ReadError};
 use config::{Config, Origin, Text, Trust};
 use efi::text;
 use entries::{Access, Elsewhere, Entry, Found, Password, Start, User};
-use image::Machine as Arch;
 use menu::{Key, Menu, Outcome};
-use vfs::Volumes;
+use vfs::{Volume, Volumes};
 
 use super::disks::Disk;
 use crate::{
@@ -166,7 +166,7 @@ impl Machine {
             hand_over: self,
             operator: self,
             variables: self,
-            policy: Policy { machine: Arch::X86_64, is_locked: self.is_locked },
+            policy: Policy { arch: Arch::X86_64, is_locked: self.is_locked },
             version: "1",
             exit: "returning to the firmware",
         };
@@ -184,8 +184,8 @@ impl Machine {
 
 /// The entries, changed by words in their titles: `leads elsewhere` leads to another disk, and is the default of its
 /// menu; `asks` wants the user root with the password "secret". A title `locked` locks editing.
-fn find(volumes: &Volumes, machine: Arch) -> Found {
-    let mut found = entries_of(volumes, machine);
+fn find(volumes: &Volumes, arch: Arch, is_wanted: &dyn Fn(&Volume) -> bool) -> Found {
+    let mut found = entries_of(volumes, arch, is_wanted);
     for entry in &mut found.entries {
         if entry.title.contains("elsewhere") {
             entry.start = Start::Elsewhere(Elsewhere { command: "exit".into() });

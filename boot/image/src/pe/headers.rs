@@ -4,10 +4,11 @@
 use alloc::{borrow::Cow, format};
 use core::ops::Range;
 
+use arch::{Arch, Machine};
 use zerocopy::{FromBytes as _, Immutable, KnownLayout, Unaligned};
 
 use super::{Name, Section, part, raw, wide};
-use crate::{Corrupt, Error, Fault, Format, Machine, Unsupported};
+use crate::{Corrupt, Error, Fault, Format, Unsupported};
 use raw::{ImageDataDirectory, ImageDosHeader, ImageNtHeaders64, ImageSectionHeader};
 
 /// `IMAGE_SUBSYSTEM_EFI_APPLICATION`.
@@ -86,9 +87,9 @@ impl<'a> Headers<'a> {
     ///
     /// # Errors
     /// [`Error::Machine`] otherwise.
-    pub fn expect_machine(&self, wanted: Machine) -> Result<(), Error> {
+    pub fn expect_machine(&self, wanted: Arch) -> Result<(), Error> {
         let found = self.machine();
-        if found == wanted { Ok(()) } else { Err(Error::Machine { found, wanted }) }
+        if found == wanted.machine() { Ok(()) } else { Err(Error::Machine { found, wanted }) }
     }
 
     /// Size in bytes of the memory that the program is loaded into.
@@ -317,7 +318,7 @@ mod tests {
     fn parse_yields_what_the_headers_say() {
         let file = Builder::new().bytes();
         let pe = Pe::parse(&file).unwrap();
-        assert_eq!(pe.headers.machine(), Machine::X86_64);
+        assert_eq!(pe.headers.machine(), Arch::X86_64.machine());
         assert_eq!((pe.headers.entry(), pe.headers.size_of_image()), (0x1010, 0x5000));
         let sections: Vec<_> = pe
             .headers
@@ -410,8 +411,8 @@ mod tests {
         let builder = Builder { machine: 0xaa64, ..Builder::new() };
         let file = builder.bytes();
         let headers = Pe::parse(&file).unwrap().headers;
-        assert_eq!(headers.expect_machine(Machine::AARCH64), Ok(()));
-        let error = headers.expect_machine(Machine::RISCV64).unwrap_err();
+        assert_eq!(headers.expect_machine(Arch::Aarch64), Ok(()));
+        let error = headers.expect_machine(Arch::Riscv64).unwrap_err();
         assert_eq!(error.code(), "E-IMAGE-PE-MACHINE");
         assert_eq!(error.to_string(), "PE: program for aarch64, this machine is riscv64");
     }
