@@ -235,7 +235,7 @@ fn entries_that_ask_for_a_password() {
 
 #[test]
 fn a_menu_that_leads_elsewhere() {
-    let installer = || shown(&["local leads elsewhere", "install"]);
+    let installer = || shown(&["disk leads elsewhere", "install"]);
     let alone = || Machine::new(&[installer()]);
     check(vec![
         Scenario(
@@ -243,12 +243,12 @@ fn a_menu_that_leads_elsewhere() {
             alone().presses(&["", ">\n"]),
             &[
                 TWO,
-                "[menu at local leads elsewhere, 5 s]",
-                "choose \"local leads elsewhere\" from hd0 /grub/grub.cfg",
-                "failed: choose local leads elsewhere: E-ENTRY-ELSEWHERE exit leads to another disk; back to the \
+                "[menu at disk leads elsewhere, 5 s]",
+                "choose \"disk leads elsewhere\" from hd0 /grub/grub.cfg",
+                "failed: choose disk leads elsewhere: E-ENTRY-ELSEWHERE exit leads to another disk; back to the \
                  menu",
-                "[menu at local leads elsewhere: failed: choose local leads elsewhere: E-ENTRY-ELSEWHERE exit leads \
-                 to anothe...]",
+                "[menu at disk leads elsewhere: failed: choose disk leads elsewhere: E-ENTRY-ELSEWHERE exit leads \
+                 to another...]",
                 "BOOTS hd0 install",
             ],
             started("install"),
@@ -258,9 +258,9 @@ fn a_menu_that_leads_elsewhere() {
             Machine::new(&[installer(), hidden(&["debian"])]).presses(&["\n"]),
             &[
                 "discover 2 disks, 2 volumes, 3 entries",
-                "[menu at local leads elsewhere, 5 s]",
-                "choose \"local leads elsewhere\" from hd0 /grub/grub.cfg",
-                "failed: choose local leads elsewhere: E-ENTRY-ELSEWHERE exit leads to another disk; trying the \
+                "[menu at disk leads elsewhere, 5 s]",
+                "choose \"disk leads elsewhere\" from hd0 /grub/grub.cfg",
+                "failed: choose disk leads elsewhere: E-ENTRY-ELSEWHERE exit leads to another disk; trying the \
                  next entry",
                 "BOOTS hd1 debian",
             ],
@@ -269,7 +269,7 @@ fn a_menu_that_leads_elsewhere() {
         Scenario(
             "its sibling starts when it is chosen",
             alone().presses(&[">\n"]),
-            &[TWO, "[menu at local leads elsewhere, 5 s]", "BOOTS hd0 install"],
+            &[TWO, "[menu at disk leads elsewhere, 5 s]", "BOOTS hd0 install"],
             started("install"),
         ),
     ]);
