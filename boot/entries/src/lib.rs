@@ -41,7 +41,7 @@ mod version;
 
 use alloc::{string::String, vec::Vec};
 
-use vfs::{Volume, Volumes};
+use vfs::{Volume, VolumeId, Volumes};
 
 pub use bls::{Counting, fits};
 pub use budget::{MOST_BYTES, MOST_ENTRIES, MOST_LOOKUPS, MOST_STEPS, MOST_TEXT, Spent};
@@ -67,6 +67,9 @@ pub struct Found {
     /// Why command lines must not be edited, a line each (`hd0,gpt1 /loader/loader.conf: editor no`); empty where no
     /// configuration forbids it.
     pub locks: Vec<String>,
+    /// Volumes whose menu's default leads elsewhere: whoever made the menu did not want its other entries to start
+    /// unattended.
+    pub elsewhere: Vec<VolumeId>,
     /// What finding it took.
     pub spent: Spent,
 }

@@ -6,7 +6,7 @@ use alloc::{string::String, vec::Vec};
 use menu::Wait;
 use vfs::{Volume, Volumes};
 
-use crate::{Entry, Found, Kind};
+use crate::{Entry, Found, Kind, Start};
 
 /// What one configuration offers.
 #[derive(Debug, Default)]
@@ -40,6 +40,8 @@ pub fn merge(volumes: &Volumes, mut menus: Vec<Menu>) -> Found {
         if decides {
             (found.wait, found.starts_last) = (menu.wait, menu.starts_last);
         }
+        let leaves = |entry: &&Entry| matches!(entry.start, Start::Elsewhere(_));
+        found.elsewhere.extend(menu.entries.get(default).filter(leaves).map(|entry| entry.source.volume));
         let entries = menu.entries.into_iter().enumerate();
         found.entries.extend(entries.map(|(i, entry)| Entry { default: decides && i == default, ..entry }));
     }

@@ -54,6 +54,15 @@ fn a_default_that_boots_the_local_disk_starts_no_installer() {
             "{text}"
         );
     }
+    let disk = |disk: usize, text: &str| {
+        let tree = Tree::new().uuid("u").file("/isolinux/isolinux.cfg", text);
+        Volume::new(format!("hd{disk}"), tree).on(disk, None)
+    };
+    let leaving = format!("default local\n{install}{local}");
+    let volumes = Volumes::from_volumes(vec![disk(0, install), disk(1, &leaving)]);
+    let found = discover(&volumes, Arch::X86_64, &|_, _| false);
+    assert_eq!(found.elsewhere, [VolumeId(1)], "also where another menu decides");
+    assert!(found.entries[0].default && found.entries[0].source.volume == VolumeId(0));
     let chain = format!("default hd\n{install}label hd\nkernel chain.c32\nappend hd0\n");
     assert_eq!(shown(&syslinux(&chain))[1], "*hd: leaves with kernel chain.c32");
     let other = format!("default mem\n{install}label mem\nkernel memtest.bin\n");
