@@ -148,30 +148,37 @@ fn run(grub: &mut Interpreter<'_>, text: &str, source: &Source, found: &mut Foun
         found.locks.push(format!("{volume} {}: superusers", source.path));
     }
     let mut leaves = Leaves::new();
-    let has_fallback = !fallback.is_empty();
     let level = Level { default: &default, path: "", access: Access::Anyone, depth: 0, is_default: true };
-    let mut collector = Collector { grub, source, found, has_fallback };
+    let mut collector = Collector { grub, source, found, kept: None };
     let outcome = collector.items(&menu, &level, &mut leaves);
     let shows_others = collector.settle(&menu, &level, &leaves);
-    mark(&menu, &leaves, &default, &fallback, found);
+    let kept = collector.kept;
+    if let Some(at) = default_of(&menu, &leaves, &default, &fallback, kept)
+        && let Some(entry) = found.entries.get_mut(at)
+    {
+        entry.default = true;
+    }
     // Nobody has to choose where there is no choice.
     let is_choice = found.entries.len() > 1 || shows_others || wait != Wait::Forever;
     found.wait = is_choice.then_some(wait);
     whole.and(outcome)
 }
 
-/// Marks the default of a menu: an entry of its own, or what its owner wants to be booted in place of one that cannot
-/// be started. Where the default is an entry of the Boot Loader Specification, none of these is.
-fn mark(menu: &[Item], leaves: &Leaves, default: &str, fallback: &str, found: &mut Found) {
-    let leaf = |default: &str| {
-        let (head, _) = menu::split_default(default);
-        position(menu, &head).map(|at| leaves.get(at).copied().flatten())
-    };
-    let Some(chosen) = leaf(default) else { return };
-    let chosen = chosen.or_else(|| fallback.split_ascii_whitespace().find_map(|word| leaf(word).flatten()));
-    if let Some(entry) = chosen.and_then(|at| found.entries.get_mut(at)) {
-        entry.default = true;
-    }
+/// The default of a menu: what its owner names, or names in place of an entry that starts nothing here (`kept`). None
+/// where that is an entry of the Boot Loader Specification.
+fn default_of(
+    menu: &[Item],
+    leaves: &Leaves,
+    default: &str,
+    fallback: &str,
+    kept: Option<usize>,
+) -> Option<usize> {
+    let item = |default: &str| position(menu, &menu::split_default(default).0);
+    let leaf = |at: usize| leaves.get(at).copied().flatten();
+    let chosen = leaf(item(default)?);
+    let mut others = fallback.split_ascii_whitespace().filter_map(|word| item(word).and_then(leaf));
+    let is_kept = chosen.is_none() || chosen == kept;
+    others.find(|at| is_kept && Some(*at) != kept).or(chosen)
 }
 
 /// Runs any bytes as a script of a machine without volumes.

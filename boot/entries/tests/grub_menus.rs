@@ -78,7 +78,9 @@ fn what_cannot_be_started_keeps_its_place_as_the_default() {
         assert_eq!(command(&found.entries[0]), Some(reason));
         // The owner of the menu may say what is booted in its place.
         let found = menu(&format!("menuentry First {{ {body}; }}\n{others}fallback='none Install'\n"));
-        assert_eq!(titles(&found), ["*Install"], "{body}");
+        assert_eq!(titles(&found), ["First", "*Install"], "{body}");
+        let found = menu(&format!("menuentry First {{ {body}; }}\n{others}fallback=none\n"));
+        assert_eq!(titles(&found), ["*First", "Install"], "{body}: nothing is called so");
         // It is no entry where it is not the default.
         let found = menu(&format!("default=1\nmenuentry First {{ {body}; }}\n{others}"));
         assert_eq!(titles(&found), ["*Install"], "{body}");

@@ -27,8 +27,8 @@ pub struct Collector<'a, 'b> {
     pub grub: &'b mut Interpreter<'a>,
     pub source: &'b Source,
     pub found: &'b mut Found,
-    /// What the owner of the menu wants where the default cannot be started.
-    pub has_fallback: bool,
+    /// The entry that starts nothing here and keeps its place as the default.
+    pub kept: Option<usize>,
 }
 
 /// A menu below others.
@@ -143,8 +143,8 @@ impl Collector<'_, '_> {
         if boot.is_known && !boot.is_loaded() {
             return Ok(None);
         }
-        let keeps_place = chosen.is_default && !self.has_fallback;
-        let start = match (&boot.leaving, keeps_place) {
+        let mut is_kept = matches!(boot.leaving, Some(Leaving::Machine(_)));
+        let start = match (&boot.leaving, chosen.is_default) {
             (Some(Leaving::Machine(_)), false) => return Ok(None),
             (Some(Leaving::Machine(command)), true) => Ok(elsewhere(command.clone())),
             _ => boot.start(),
@@ -156,9 +156,10 @@ impl Collector<'_, '_> {
                 let object = format!("{} \"{title}\"", self.source.path);
                 let error = Error::NoKernel { reason: reason.clone() };
                 self.found.problems.push(Problem { object, error });
-                if !keeps_place {
+                if !chosen.is_default {
                     return Ok(None);
                 }
+                is_kept = true;
                 elsewhere(reason)
             }
         };
@@ -175,7 +176,11 @@ impl Collector<'_, '_> {
         };
         self.grub.share.entry(&entry)?;
         self.found.entries.push(entry);
-        Ok(self.found.entries.len().checked_sub(1))
+        let place = self.found.entries.len().checked_sub(1);
+        if is_kept {
+            self.kept = place;
+        }
+        Ok(place)
     }
 }
 

@@ -134,9 +134,10 @@ fn leaf(run: &Run) -> Option<Leaf> {
         title: titles.join(" / "),
         id,
         file: match call.arguments.first() {
-            Some(path) if !path.contains('+') => place(call, path),
-            // What leads to another disk: the command itself.
-            _ => [std::slice::from_ref(&call.command), call.arguments.as_slice()].concat().join(" "),
+            _ if call.command == "exit" => call.command.clone(),
+            Some(sectors) if is_sectors(sectors) => format!("{} {sectors}", call.command),
+            Some(path) => place(call, path),
+            None => return None,
         },
         options: match call.command.as_str() {
             "linux" => Some(command_line(&call.arguments[1..])),
@@ -152,6 +153,12 @@ fn leaf(run: &Run) -> Option<Leaf> {
             .map(|call| place(call, &call.arguments[0])),
     };
     Some(leaf)
+}
+
+/// Whether an argument of `chainloader` means sectors of a disk.
+fn is_sectors(path: &str) -> bool {
+    let sectors = path.rsplit_once(')').map_or(path, |(_, sectors)| sectors);
+    sectors.starts_with(|c: char| c == '+' || c.is_ascii_digit())
 }
 
 /// A file's name with its device.
