@@ -7,7 +7,7 @@ use entries::{Arch, discover};
 use oracle::{Tree, tools};
 use vfs::{Volume, Volumes};
 
-const CORPUS: [&str; 66] = [
+const CORPUS: [&str; 70] = [
     "function f { a; }",
     "function f { a }",
     "function f { }",
@@ -60,6 +60,10 @@ const CORPUS: [&str; 66] = [
     "echo ${a} $1 $12 $? $# $@ $*",
     "echo 'a $ b'",
     "echo $\"a\"",
+    "echo $\"a $ b\"",
+    "echo $\"${a} $b $1\"",
+    "echo a$\"b\"c",
+    "echo $\"a",
     "!",
     "! a",
     "echo [[",

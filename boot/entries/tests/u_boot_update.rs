@@ -91,5 +91,5 @@ fn its_settings_are_found() {
     let ids: Vec<String> = shown(&found).into_iter().map(|[id, ..]| id).collect();
     assert_eq!(ids, ["l0", "*l1"], "{text}");
     assert_eq!(shown(&found)[0][3], "root=LABEL=r rw console=ttyS0,115200 x=\"a b\"", "{text}");
-    assert_eq!(found.wait, None, "it waits: {text}");
+    assert_eq!(found.wait, Some(Wait::Forever), "it waits: {text}");
 }

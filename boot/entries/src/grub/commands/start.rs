@@ -64,7 +64,7 @@ pub fn chainloader(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status
         return Ok(Status::Success);
     }
     let lower = path.to_ascii_lowercase();
-    let Some(file) = Some(path).filter(|_| lower.ends_with(".efi")).and_then(|path| grub.file(path)) else {
+    let Some(file) = lower.ends_with(".efi").then_some(path).and_then(|path| grub.file(path)) else {
         grub.boot.refuse(format!("chainloader {}", short(path)));
         return Ok(Status::Failure);
     };
