@@ -73,13 +73,21 @@ impl Device {
 }
 
 impl Machine {
-    /// Opens the images and looks for volumes on them.
+    /// Opens the images and looks for volumes on them, to read any files of theirs.
     pub fn open(paths: &[OsString], backing: &Backing) -> Result<Self, Failure> {
+        let machine = Self::open_for_entries(paths, backing)?;
+        machine.volumes.lift_limit();
+        Ok(machine)
+    }
+
+    /// The same to look for entries, with the loader's limit of what is read for it.
+    pub fn open_for_entries(paths: &[OsString], backing: &Backing) -> Result<Self, Failure> {
         let images = images::open_all(paths, backing)?;
         // GRUB's names, in the order given: scripts that name disks find what they find in the loader.
         let disk =
             |(i, image): (usize, &Image)| Disk { device: Rc::clone(&image.device), name: format!("hd{i}") };
-        let volumes = Volumes::discover(images.iter().enumerate().map(disk).collect());
+        let volumes =
+            Volumes::discover_within(images.iter().enumerate().map(disk).collect(), flow::MOST_READ);
         Ok(Self { images, volumes })
     }
 
@@ -177,7 +185,7 @@ fn content(device: &vfs::Device, partition: Option<&Partition>) -> (Option<&'sta
     match device.content {
         Some(content @ Content { name, .. }) => (Some(name), Some(content.to_string())),
         None if is_bios_boot => (None, Some("BIOS boot partition".into())),
-        None if signature::is_blank(&*device.bytes).unwrap_or(false) => (Some("empty"), Some("empty".into())),
+        None if magic::is_blank(&*device.bytes).unwrap_or(false) => (Some("empty"), Some("empty".into())),
         None => (None, None),
     }
 }

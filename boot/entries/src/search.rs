@@ -146,7 +146,8 @@ fn is_same(first: &Volume, later: &Volume) -> bool {
     let (a, b) = (first.identity(), later.identity());
     let has_name = !a.uuid.is_empty() || !a.label.is_empty();
     let (x, y) = (place(first), place(later));
-    has_name && a == b && first.disk() == later.disk() && x.start < y.end && y.start < x.end
+    let is_root = a == b && first.subvolume() == later.subvolume();
+    has_name && is_root && first.disk() == later.disk() && x.start < y.end && y.start < x.end
 }
 
 /// The bytes of its disk that a volume stands on.

@@ -38,7 +38,7 @@ pub(crate) fn boot_from(platform: &Platform<'_>, config: &Config, entries_of: &E
         let discovered = search.run();
         let entries = &discovered.found.entries;
         interface::publish(*variables, entries);
-        let wanted = Wanted::find(&once, *variables, entries, report);
+        let wanted = Wanted::find(&once, *variables, &discovered.found, report);
         if wanted.setup {
             return Ended::FirmwareSetup;
         }

@@ -5,13 +5,15 @@ use alloc::{format, string::String, vec, vec::Vec};
 
 use arch::Arch;
 use config::Config;
-use entries::{Entry, Found, Kind, Scope, Start};
+use entries::{Found, Scope};
 use filesystem::FileType;
 use image::{own, pe};
 use vfs::{Volume, Volumes};
 
 use crate::{Clock, Disk, Disks, Failure, Phase, codes, report::Report, selection};
 
+/// Bytes that discovery reads of each disk, whatever is on it: many times what the fullest of honest disks wants.
+pub const MOST_READ: u64 = 1024 * 1024 * 1024;
 /// Volumes that an error message lists.
 const MOST_LISTED: usize = 8;
 
@@ -59,11 +61,12 @@ impl Search<'_> {
     fn once(self) -> Discovered {
         let started = self.clock.now();
         let (names, disks) = named(self.disks.disks());
-        let volumes = Volumes::discover(disks);
+        let volumes = Volumes::discover_within(disks, MOST_READ);
         let is_wanted = |volume: &Volume| {
             self.config.disk().is_none_or(|disk| selection::is_selected(volume, disk, &names))
         };
         let mut found = (self.entries_of)(&volumes, self.arch, &is_wanted);
+        volumes.lift_limit();
         self.select(&volumes, &mut found, &names);
         let took = self.clock.now().saturating_sub(started);
         self.report.discovered(names.len(), volumes.all().len(), found.entries.len(), took);
@@ -104,25 +107,7 @@ pub type EntriesOf = dyn Fn(&Volumes, Arch, &dyn Fn(&Volume) -> bool) -> Found;
 /// The entries of volumes that are wanted, for an architecture. Our own program, in whatever version, is never one: two versions with
 /// nothing else to start would start each other until memory ends.
 pub fn entries_of(volumes: &Volumes, arch: Arch, is_wanted: &dyn Fn(&Volume) -> bool) -> Found {
-    let mut found = Scope { arch, is_own: &is_own_loader, is_wanted }.discover(volumes);
-    let before = found.entries.len();
-    found.entries.retain(|entry| !starts_own_loader(entry, volumes));
-    if found.entries.len() != before {
-        selection::keep_one_default(&mut found);
-    }
-    found
-}
-
-/// Whether a configuration's entry starts our own program. (Programs that were found by their paths have been asked,
-/// and a unified kernel image has a kernel.)
-fn starts_own_loader(entry: &Entry, volumes: &Volumes) -> bool {
-    let Start::Program(program) = &entry.start else { return false };
-    let path = core::str::from_utf8(&program.file.path);
-    !matches!(entry.source.kind, Kind::Efi | Kind::Uki)
-        && volumes
-            .get(program.file.volume)
-            .zip(path.ok())
-            .is_some_and(|(volume, path)| is_own_loader(volume, path))
+    Scope { arch, is_own: &is_own_loader, is_wanted }.discover(volumes)
 }
 
 /// Whether a file is this very program, in whatever version.

@@ -55,7 +55,8 @@ pub struct Wanted<'a> {
 
 impl<'a> Wanted<'a> {
     /// Looks the wishes up among the entries. One that cannot be met is said and does not count.
-    pub fn find(once: &Once, variables: &dyn Variables, entries: &'a [Entry], report: &Report<'_>) -> Self {
+    pub fn find(once: &Once, variables: &dyn Variables, found: &'a Found, report: &Report<'_>) -> Self {
+        let entries = &found.entries;
         let find = |wanted: &str| entries.iter().find(|entry| pattern::fits(wanted, &entry.id));
         let unmet = |variable, wanted: &str| {
             let wanted: String = wanted.chars().take(MOST_SHOWN).collect();
@@ -70,18 +71,18 @@ impl<'a> Wanted<'a> {
                 unmet(ENTRY_ONE_SHOT, wanted);
             }
         }
-        let mut lasting = get(variables, ENTRY_DEFAULT);
-        this.is_saved = lasting.as_deref() == Some(SAVED);
+        let (mut lasting, mut variable) = (get(variables, ENTRY_DEFAULT), ENTRY_DEFAULT);
+        this.is_saved = lasting.as_deref().map_or(found.starts_last, |wanted| wanted == SAVED);
         if this.is_saved {
-            lasting = get(variables, ENTRY_LAST_BOOTED);
+            (lasting, variable) = (get(variables, ENTRY_LAST_BOOTED), ENTRY_LAST_BOOTED);
         }
         this.lasting = lasting.as_deref().and_then(find);
         match &lasting {
             Some(wanted) if wanted == FIRMWARE_SETUP => {
                 let cause = "the firmware's setup cannot be the default";
-                report.unmet(ENTRY_DEFAULT, codes::CHOOSE_ID, cause);
+                report.unmet(variable, codes::CHOOSE_ID, cause);
             }
-            Some(wanted) if this.lasting.is_none() => unmet(ENTRY_DEFAULT, wanted),
+            Some(wanted) if this.lasting.is_none() => unmet(variable, wanted),
             _ => {}
         }
         this

@@ -32,7 +32,7 @@ mod tests;
 mod verify;
 
 pub use boot::boot;
-pub use discover::entries_of;
+pub use discover::{MOST_READ, entries_of};
 pub use failure::{Failure, Phase};
 pub use journal::{Journal, Line};
 pub use next::Ended;

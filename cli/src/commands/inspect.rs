@@ -97,7 +97,7 @@ struct ProblemReport {
 impl Options {
     /// Prints what is found.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
-        let machine = Machine::open(&self.images, &self.backing)?;
+        let machine = Machine::open_for_entries(&self.images, &self.backing)?;
         let found = fitting::discover(&machine.volumes, self.arch);
         let report = Report {
             devices: machine.devices(),

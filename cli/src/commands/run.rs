@@ -154,7 +154,7 @@ impl Options {
 
     /// The architecture of the images, and the images as QEMU is to open them.
     fn disks(&self) -> Result<(Arch, Vec<Disk>), Failure> {
-        let opened = machine::Machine::open(&self.images, &self.backing)?;
+        let opened = machine::Machine::open_for_entries(&self.images, &self.backing)?;
         let disks = self.images.iter().zip(&opened.images).map(|(path, image)| self.disk(path, image));
         let disks = disks.collect::<Result<_, _>>()?;
         let arch =

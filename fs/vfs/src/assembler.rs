@@ -8,8 +8,8 @@ use alloc::{collections::VecDeque, format, rc::Rc, vec, vec::Vec};
 
 use block::{BlockRead, Slice};
 use filesystem::Health;
+use magic::Usage;
 use part::{Kind, Partition, Table};
-use signature::Usage;
 
 use crate::{
     Content, Device, DeviceId, DeviceKind, Disk, Keys, LAYERS, Layer, Meter, Opened, Problem, Unlock, Volume,
@@ -35,8 +35,10 @@ const MOST_DEVICES: usize = 1024;
 pub struct Assembler<'k> {
     keys: &'k dyn Keys,
     layers: &'static [Layer],
-    meter: Rc<Meter>,
-    disks: usize,
+    /// Bytes that each disk allows to be read.
+    most_read: Option<u64>,
+    /// By disk.
+    meters: Vec<Rc<Meter>>,
     devices: Vec<Device>,
     volumes: Vec<Volume>,
     problems: Vec<Problem>,
@@ -63,8 +65,8 @@ impl<'k> Assembler<'k> {
         Self {
             keys,
             layers: LAYERS,
-            meter: Rc::default(),
-            disks: 0,
+            most_read: None,
+            meters: Vec::new(),
             devices: Vec::new(),
             volumes: Vec::new(),
             problems: Vec::new(),
@@ -80,18 +82,19 @@ impl<'k> Assembler<'k> {
         Self { layers, ..self }
     }
 
-    /// The same, with everything that is read charged to this meter.
+    /// The same, which reads no more than so many bytes of each disk: one does not use up what others need.
     #[must_use]
-    pub fn with_meter(self, meter: Rc<Meter>) -> Self {
-        Self { meter, ..self }
+    pub fn with_limit(self, most_read: u64) -> Self {
+        Self { most_read: Some(most_read), ..self }
     }
 
     /// Takes a disk, and finds what stands on it. Members of sets wait for [`finish`](Self::finish), so that disks
     /// may come in any order.
     pub fn offer(&mut self, disk: Disk) {
-        let index = self.disks;
-        self.disks = index.saturating_add(1);
-        let bytes = self.cached(disk.device);
+        let index = self.meters.len();
+        let meter = Rc::new(self.most_read.map_or_else(Meter::default, Meter::new));
+        self.meters.push(meter);
+        let bytes = self.cached(disk.device, &[index]);
         let device = Device {
             kind: DeviceKind::Disk,
             name: disk.name,
@@ -117,8 +120,8 @@ impl<'k> Assembler<'k> {
             let inner = self.assemble(&set);
             self.grow(inner);
         }
-        let Self { volumes, problems, devices, meter, .. } = self;
-        Volumes { problems, devices, meter, ..Volumes::from_volumes(volumes) }
+        let Self { volumes, problems, devices, meters, .. } = self;
+        Volumes { problems, devices, meters, ..Volumes::from_volumes(volumes) }
     }
 
     /// Begins to count devices.
@@ -324,7 +327,7 @@ impl<'k> Assembler<'k> {
     /// Names what stands on a device: something for which there is no driver, or which its driver refused. A device
     /// that cannot be read has its problem already.
     fn identify(&mut self, id: DeviceId, bytes: &Rc<dyn BlockRead>, has_no_driver: bool) {
-        let Ok(Some(found)) = signature::identify(&**bytes) else { return };
+        let Ok(Some(found)) = magic::identify(&**bytes) else { return };
         let is_unread = has_no_driver && found.usage != Usage::Other;
         let content = Content { name: found.name, title: found.title, is_unread };
         self.change(id, |device| device.content = Some(content));

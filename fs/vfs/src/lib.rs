@@ -35,7 +35,7 @@ use block::BlockRead;
 pub use assembler::Assembler;
 pub use filesystem::{Error, Health, Summary};
 pub use layer::{Assemble, Keys, LAYERS, Layer, Member, Mounted, NoKeys, Opened, Unlock};
-pub use meter::Meter;
+use meter::Meter;
 pub use tree::{Content, Device, DeviceId, DeviceKind, Problem};
 pub use volume::{Entry, Home, Listing, Node, Volume};
 
@@ -58,18 +58,22 @@ pub struct Volumes {
     volumes: Vec<Volume>,
     problems: Vec<Problem>,
     devices: Vec<Device>,
-    meter: Rc<Meter>,
+    meters: Vec<Rc<Meter>>,
 }
 
 impl Volumes {
     /// Looks at every disk. What cannot be read becomes a problem; nothing makes the whole fail.
     pub fn discover(disks: Vec<Disk>) -> Self {
-        Self::discover_within(disks, Rc::default())
+        Self::assemble(Assembler::new(&NoKeys), disks)
     }
 
-    /// The same, with everything that is read of the disks charged to this meter, now and later.
-    pub fn discover_within(disks: Vec<Disk>, meter: Rc<Meter>) -> Self {
-        let mut assembler = Assembler::new(&NoKeys).with_meter(meter);
+    /// The same, which reads no more than so many bytes of each disk, now and later, until the
+    /// [limit is lifted](Self::lift_limit).
+    pub fn discover_within(disks: Vec<Disk>, most_read: u64) -> Self {
+        Self::assemble(Assembler::new(&NoKeys).with_limit(most_read), disks)
+    }
+
+    fn assemble(mut assembler: Assembler<'_>, disks: Vec<Disk>) -> Self {
         disks.into_iter().for_each(|disk| assembler.offer(disk));
         assembler.finish()
     }
@@ -113,8 +117,13 @@ impl Volumes {
         devices.filter(move |(_, device)| device.parents.contains(&id))
     }
 
-    /// What counts everything that is read of the disks.
-    pub fn meter(&self) -> &Rc<Meter> {
-        &self.meter
+    /// Bytes that were read of each disk.
+    pub fn read_of_disks(&self) -> impl Iterator<Item = u64> {
+        self.meters.iter().map(|meter| meter.used())
+    }
+
+    /// Allows all that follows to be read.
+    pub fn lift_limit(&self) {
+        self.meters.iter().for_each(|meter| meter.lift());
     }
 }

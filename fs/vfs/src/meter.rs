@@ -6,14 +6,13 @@ use core::cell::Cell;
 use alloc::rc::Rc;
 use block::{BlockRead, ReadError};
 
-/// Counts the bytes that are read of all disks together, and refuses more than a limit.
+/// Counts the bytes that are read of a disk, and refuses more than a limit.
 ///
 /// Reads are counted above the caches: a loop over one cached block is limited, too.
 #[derive(Debug, Default)]
 pub struct Meter {
     used: Cell<u64>,
     limit: Cell<Option<u64>>,
-    is_exhausted: Cell<bool>,
 }
 
 impl Meter {
@@ -32,20 +31,12 @@ impl Meter {
         self.limit.set(None);
     }
 
-    /// Whether a read was refused: something was left out.
-    pub fn is_exhausted(&self) -> bool {
-        self.is_exhausted.get()
-    }
-
     /// A refused read is not counted: smaller ones may still fit.
     fn charge(&self, offset: u64, length: usize) -> Result<(), ReadError> {
         // Saturates only where the counter has long passed any limit that means something.
         let used = self.used.get().saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
         match self.limit.get() {
-            Some(limit) if used > limit => {
-                self.is_exhausted.set(true);
-                Err(ReadError::Limit { offset, limit })
-            }
+            Some(limit) if used > limit => Err(ReadError::Limit { offset, limit }),
             _ => {
                 self.used.set(used);
                 Ok(())
@@ -98,13 +89,12 @@ mod tests {
         for _ in 0..10 {
             device.read_at(0, &mut buf).unwrap();
         }
-        assert_eq!((meter.used(), meter.is_exhausted()), (1000, false));
+        assert_eq!(meter.used(), 1000);
         let error = device.read_at(5, &mut buf).unwrap_err();
         assert_eq!(error, ReadError::Limit { offset: 5, limit: 1000 });
         assert_eq!(error.code(), "E-BLOCK-LIMIT");
-        assert!(meter.is_exhausted());
         meter.lift();
         device.read_at(5, &mut buf).unwrap();
-        assert_eq!((meter.used(), meter.is_exhausted()), (1100, true), "what was left out stays left out");
+        assert_eq!(meter.used(), 1100);
     }
 }

@@ -7,7 +7,7 @@ use block::{BlockRead, ReadError};
 use oracle::tools::{run, work_dir};
 use part::{Guid, gpt};
 use toys::{ALL, KeyRing, lock, member, mirror, toy};
-use vfs::{Assembler, DeviceKind, Disk, Health, Meter, NoKeys, Volume, Volumes};
+use vfs::{Assembler, DeviceKind, Disk, Health, NoKeys, Volume, Volumes};
 
 const MIB: usize = 1024 * 1024;
 
@@ -279,17 +279,18 @@ fn all_partitions_of_a_disk_share_its_cache() {
 }
 
 #[test]
-fn a_meter_ends_what_disks_make_us_read() {
-    let meter = Rc::new(Meter::new(64 * 1024));
-    // The first disk needs more than all that is allowed: its table.
-    let disks: Vec<Rc<dyn BlockRead>> = vec![Rc::new(Mirrors), Rc::new(toy(b"behind it"))];
-    let volumes = assemble(Assembler::new(&NoKeys).with_meter(Rc::clone(&meter)), disks);
-    assert!(meter.is_exhausted() && meter.used() <= 64 * 1024);
+fn a_disk_is_read_up_to_a_limit_of_its_own() {
+    const LIMIT: u64 = 64 * 1024;
+    // The first disk needs more than is allowed: its table.
+    let disks: Vec<Rc<dyn BlockRead>> = vec![Rc::new(Mirrors), Rc::new(toy(b"beside it"))];
+    let volumes = assemble(Assembler::new(&NoKeys).with_limit(LIMIT), disks);
+    assert!(volumes.read_of_disks().all(|read| read > 0 && read <= LIMIT));
     assert!(problems(&volumes).iter().any(|(_, code)| code == "E-BLOCK-LIMIT"), "{:?}", problems(&volumes));
-    assert!(Rc::ptr_eq(volumes.meter(), &meter));
-    meter.lift();
-    let toys = of(&[toy(b"x")]);
-    assert!(!toys.meter().is_exhausted() && toys.meter().used() > 0, "no limit unless one is set");
+    assert_eq!(volumes.all().first().map(|volume| volume.disk()), Some(1), "the other disk is found");
+    let before = volumes.read_of_disks().max();
+    volumes.lift_limit();
+    let file = volumes.all().first().unwrap().list(b"/");
+    assert!(file.is_ok() && volumes.read_of_disks().max() >= before);
 }
 
 #[test]

@@ -24,7 +24,7 @@ impl Assembler<'_> {
             _ => DeviceKind::Set(format),
         };
         let name = on.first().map(|id| format!("{},{format}", self.name(*id))).unwrap_or_default();
-        let bytes = self.cached(bytes);
+        let bytes = self.cached(bytes, &self.disks(on));
         let added = self.add(kind, name, on, bytes);
         if let Some(id) = added {
             self.change(id, |device| {
@@ -109,9 +109,10 @@ impl Assembler<'_> {
         disks
     }
 
-    /// One cache for all that stands on the device, and the meter above it.
-    pub(super) fn cached(&self, bytes: Rc<dyn BlockRead>) -> Rc<dyn BlockRead> {
-        Rc::new(Metered::new(Cache::new(bytes, CACHE_PAGES), Rc::clone(&self.meter)))
+    /// One cache for all that stands on a disk or in a container, and the meter of its first disk above it.
+    pub(super) fn cached(&self, bytes: Rc<dyn BlockRead>, disks: &[usize]) -> Rc<dyn BlockRead> {
+        let meter = disks.first().and_then(|disk| self.meters.get(*disk)).map(Rc::clone).unwrap_or_default();
+        Rc::new(Metered::new(Cache::new(bytes, CACHE_PAGES), meter))
     }
 
     pub(super) fn name(&self, id: DeviceId) -> String {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Any bytes have a name or none.
 
+use magic::fuzz::fuzz;
 use proptest::prelude::*;
-use signature::fuzz::fuzz;
 
 /// Enough for the places of most signatures.
 const SIZE: usize = 640 * 1024;

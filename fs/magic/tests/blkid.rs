@@ -13,8 +13,8 @@ use std::{
 };
 
 use block::{BlockRead, ReadError, check_bounds};
+use magic::{Found, Usage, identify, is_blank, known};
 use oracle::tools::{command, output, run, work_dir};
-use signature::{Found, Usage, identify, is_blank, known};
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * 1024;

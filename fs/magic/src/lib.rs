@@ -12,9 +12,9 @@
 //!
 //! ```
 //! let mut device = vec![0; 1 << 20];
-//! assert_eq!(signature::identify(&device)?, None);
+//! assert_eq!(magic::identify(&device)?, None);
 //! device[..4].copy_from_slice(b"XFSB");
-//! let found = signature::identify(&device)?.unwrap();
+//! let found = magic::identify(&device)?.unwrap();
 //! assert_eq!((found.name, found.title), ("xfs", "XFS"));
 //! # Ok::<(), block::ReadError>(())
 //! ```
