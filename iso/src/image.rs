@@ -58,7 +58,7 @@ pub struct Files {
 /// Makes an image.
 ///
 /// # Errors
-/// When the label is none for FAT or ISO 9660, or the files are too large.
+/// When FAT or ISO 9660 does not allow the label, or the files are too large.
 pub fn make(content: &Content) -> anyhow::Result<Files> {
     let esp = esp(content)?;
     Ok(Files { image: hybrid(content, &esp)?, esp })

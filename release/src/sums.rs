@@ -19,8 +19,8 @@ impl Sums {
     /// The text of a file `SHA256SUMS`: a line `DIGEST  NAME` or `DIGEST *NAME` for each file.
     ///
     /// # Errors
-    /// The number of the first line that is none, that names a file which is not beside `SHA256SUMS`, or that
-    /// names a file for the second time.
+    /// The number of the first line that is malformed, names a file which is not beside `SHA256SUMS`, or names a
+    /// file for the second time.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let text = std::str::from_utf8(bytes).context("SHA256SUMS: not UTF-8")?;
         let mut sums = Self::default();

@@ -140,7 +140,7 @@ fn store() -> Vec<u8> {
     let options = ["-i", "/usr/share/OVMF/OVMF_VARS_4M.fd", "--append-boot-filepath", "\\EFI\\x.efi"];
     oracle::tools::run("virt-fw-vars", &[&options[..], &["--set-json", &json, "-o", &made]].concat());
     let mut volume = std::fs::read(made).unwrap();
-    // Nearly all of it is erased flash, in which damage is none.
+    // Nearly all of it is erased flash, where no reader notices damage.
     volume.truncate(4096);
     volume[32..40].copy_from_slice(&4096u64.to_le_bytes());
     volume[88..92].copy_from_slice(&(4096u32 - 72).to_le_bytes());

@@ -125,7 +125,7 @@ struct Listed<'a> {
 }
 
 impl<'a> Listed<'a> {
-    /// The file, or what it leads to; none where that is a folder.
+    /// The file, or the target of its link; none for a folder.
     fn open(&self, share: &Share, volume: &'a Volume) -> Result<Option<Node<'a>>, Error> {
         let mut node = self.node.clone();
         if node.attr()?.kind == FileType::Symlink {
@@ -135,7 +135,7 @@ impl<'a> Listed<'a> {
     }
 }
 
-/// Makes a candidate of a file, if it is one.
+/// Makes a candidate of a file; none if it cannot be one.
 type Parse<'a> = dyn Fn(&Listed<'a>, &Node<'a>) -> Result<Option<Candidate>, Error> + 'a;
 
 /// The candidates among files. A file that cannot be used is said, and hides no other.

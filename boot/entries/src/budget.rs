@@ -24,14 +24,14 @@ pub const MOST_TEXT: u64 = 4 * 1024 * 1024;
 pub const MOST_STEPS: u64 = 4_000_000;
 /// Bytes that scripts put into their menus: titles, bodies, variables.
 const MOST_MENUS: u64 = 4 * 1024 * 1024;
-/// Scripts can use up all that they are given: one disk gets no more than this part of it.
+/// Scripts can use up everything that they get: one disk gets at most one part in this many.
 const SCRIPTS: u64 = 4;
 /// Problems that are kept.
 const MOST_PROBLEMS: u64 = 1024;
-/// What a read takes besides its bytes, in bytes.
+/// Bytes that each read costs besides its own.
 const READ: u64 = 64;
 
-/// What a discovery has used, of all disks together.
+/// Amounts that a discovery has used, of all disks together.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Spent {
     /// Bytes of files; at most [`MOST_BYTES`].
@@ -49,7 +49,7 @@ pub struct Spent {
 /// The shares of all disks.
 pub struct Budget {
     disks: Vec<Share>,
-    /// Of a disk that is none of them: nothing.
+    /// The empty share of any other disk.
     none: Share,
 }
 
@@ -190,7 +190,7 @@ impl Share {
         Ok(listing.entries.into_iter().map(|(entry, node)| (entry.name, node)).collect())
     }
 
-    /// Keeps a problem. That a limit is reached is said once.
+    /// Keeps a problem; a limit that is reached is kept once.
     pub fn note(&self, object: impl Into<String>, error: Error) {
         let mut problems = self.problems.take();
         let is_said = || problems.iter().any(|problem| problem.error == error);
@@ -279,7 +279,7 @@ impl<'a> Text<'a> {
         self.push(word)
     }
 
-    /// Whether there is none yet.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }

@@ -11,11 +11,11 @@ use crate::Counting;
 /// Something that can be booted.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Entry {
-    /// What a menu calls it.
+    /// Its name in a menu.
     pub title: String,
-    /// What tells it from others of the same title; empty where nothing is known.
+    /// Tells it from others of the same title; empty if unknown.
     pub version: String,
-    /// What identifies it: GRUB's id, the name of an entry's file, the kernel's version, with no other characters
+    /// Its identifier: GRUB's id, the name of an entry's file, the kernel's version, with no other characters
     /// than the Boot Loader Interface allows. No two entries have the same.
     pub id: String,
     /// Where it was found.
@@ -31,7 +31,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The kernel and what it is given; none where a program is started.
+    /// The kernel and its files; none for a program.
     pub fn linux(&self) -> Option<&Linux> {
         match &self.start {
             Start::Linux(linux) => Some(linux),
@@ -157,7 +157,7 @@ pub struct Linux {
 pub struct Program {
     /// The program.
     pub file: File,
-    /// Its LoadOptions; none where the entry names none.
+    /// Its LoadOptions, if the entry names any.
     pub options: Option<String>,
     /// The operating system that it starts, where that is known.
     pub os: Option<&'static str>,
@@ -170,7 +170,7 @@ pub struct Source {
     pub volume: VolumeId,
     /// In which file, or in which folder.
     pub path: String,
-    /// By what.
+    /// The format that it was found by.
     pub kind: Kind,
 }
 

@@ -54,7 +54,7 @@ pub enum Error {
         /// Bytes that were asked for.
         bytes: u64,
     },
-    /// A unified kernel image is none.
+    /// A file among the unified kernel images is not one.
     #[error(transparent)]
     Image(#[from] image::Error),
     /// A command that does not exist here; GRUB's own reaction, too, is to go on.

@@ -46,36 +46,36 @@ pub use grubenv::variables as environment_block;
 const FOLDERS: [&str; 4] = ["/boot/grub", "/boot/grub2", "/grub", "/grub2"];
 /// Folders in `/EFI` that are looked at.
 const MOST_VENDORS: usize = 64;
-/// Configurations that were run already: their volume and a checksum of their text, so that a file counts once
-/// by whatever path it is reached.
+/// Configurations that were run, so that a file counts once by whatever path it is reached.
 #[derive(Debug, Default)]
-pub struct Seen {
-    scripts: Vec<(VolumeId, u64)>,
+pub struct Scripts {
+    /// Volume and checksum of the text of each.
+    run: Vec<(VolumeId, u64)>,
     /// Scripts that show entries of the Boot Loader Specification.
     pub blscfg: Vec<BlsCfg>,
 }
 
-impl Seen {
+impl Scripts {
     /// Whether this one is new.
     fn insert(&mut self, volume: VolumeId, text: &str) -> bool {
         // FNV-1a, 64 bits.
         let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         let script = (volume, text.bytes().fold(0xcbf2_9ce4_8422_2325, step));
-        let is_new = !self.scripts.contains(&script);
+        let is_new = !self.run.contains(&script);
         if is_new {
-            self.scripts.push(script);
+            self.run.push(script);
         }
         is_new
     }
 }
 
 /// What the grub.cfg of a volume offers, if it has one.
-pub fn find(search: &Search<'_>, volume: &Volume, seen: &mut Seen) -> Option<Menu> {
-    FOLDERS.iter().find_map(|folder| find_in(search, volume, folder, seen))
+pub fn find(search: &Search<'_>, volume: &Volume, scripts: &mut Scripts) -> Option<Menu> {
+    FOLDERS.iter().find_map(|folder| find_in(search, volume, folder, scripts))
 }
 
 /// What the files `/EFI/*/grub.cfg` of a volume offer. Most only lead to one that was found already.
-pub fn find_vendors(search: &Search<'_>, volume: &Volume, seen: &mut Seen) -> Vec<Menu> {
+pub fn find_vendors(search: &Search<'_>, volume: &Volume, scripts: &mut Scripts) -> Vec<Menu> {
     let share = search.share(volume);
     let names = match share.names(volume, b"/EFI") {
         Ok(names) => names,
@@ -86,11 +86,11 @@ pub fn find_vendors(search: &Search<'_>, volume: &Volume, seen: &mut Seen) -> Ve
         }
     };
     let names = names.into_iter().take(MOST_VENDORS).filter_map(|(name, _)| String::from_utf8(name).ok());
-    names.filter_map(|name| find_in(search, volume, &format!("/EFI/{name}"), seen)).collect()
+    names.filter_map(|name| find_in(search, volume, &format!("/EFI/{name}"), scripts)).collect()
 }
 
 /// The menu of the grub.cfg in a folder; none where there is no such file.
-fn find_in(search: &Search<'_>, volume: &Volume, folder: &str, seen: &mut Seen) -> Option<Menu> {
+fn find_in(search: &Search<'_>, volume: &Volume, folder: &str, scripts: &mut Scripts) -> Option<Menu> {
     let share = search.share(volume);
     let path = format!("{folder}/grub.cfg");
     let object = format!("{} {path}", volume.name());
@@ -103,7 +103,7 @@ fn find_in(search: &Search<'_>, volume: &Volume, folder: &str, seen: &mut Seen) 
         }
     };
     // That the steps are used up was said where it happened.
-    if !seen.insert(volume.id(), &text) || share.steps.fits(1).is_err() {
+    if !scripts.insert(volume.id(), &text) || share.steps.fits(1).is_err() {
         return Some(Menu::default());
     }
     let prefix = format!("({}){folder}", volume.name());
@@ -113,15 +113,15 @@ fn find_in(search: &Search<'_>, volume: &Volume, folder: &str, seen: &mut Seen) 
     let environment = Environment::new(search.arch(), volume.name(), &prefix, &cmdpath);
     let is_x86 = search.arch() == Arch::X86_64;
     let mut grub = Interpreter::new(search.volumes, share, environment, is_x86);
-    grub.seen = take(seen);
-    let shown = grub.seen.blscfg.len();
+    grub.scripts = take(scripts);
+    let shown = grub.scripts.blscfg.len();
     let source = Source { volume: volume.id(), path, kind: Kind::Grub };
     let mut found = Found::default();
     let outcome = run(&mut grub, &text, &source, &mut found);
     let problems = found.problems.drain(..).chain(grub.notes.drain(..));
     problems.for_each(|problem| share.note(problem.object, problem.error));
-    *seen = grub.seen;
-    for cfg in seen.blscfg.iter_mut().skip(shown) {
+    *scripts = grub.scripts;
+    for cfg in scripts.blscfg.iter_mut().skip(shown) {
         cfg.wait = found.wait;
         cfg.source = Some(source.clone());
     }

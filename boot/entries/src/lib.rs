@@ -48,7 +48,7 @@ pub struct Found {
     pub entries: Vec<Entry>,
     /// What could not be used.
     pub problems: Vec<Problem>,
-    /// How long the first configuration that has entries lets its menu wait; none where it says nothing.
+    /// How long the menu of the first configuration with entries waits, if it says so.
     pub wait: Option<Wait>,
     /// Whether that configuration starts the entry that was booted last, where it is still there (`default @saved`).
     pub starts_last: bool,
@@ -105,8 +105,8 @@ pub fn discover(volumes: &Volumes, arch: Arch, is_own: &dyn Fn(&Volume, &str) ->
     Scope::new(arch, is_own).discover(volumes)
 }
 
-/// The entry of a kernel that somebody names: with the command line that the system's files give it.
-pub fn pinned(volumes: &Volumes, kernel: File, initrd: Option<File>) -> Option<Entry> {
+/// An entry for a kernel that somebody names, with the command line that the system's files give it.
+pub fn of_kernel(volumes: &Volumes, kernel: File, initrd: Option<File>) -> Option<Entry> {
     let volume = volumes.get(kernel.volume)?;
     let path = String::from_utf8_lossy(&kernel.path).into_owned();
     let budget = Budget::new(volumes);

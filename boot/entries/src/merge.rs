@@ -13,11 +13,11 @@ use crate::{Entry, Found, Kind, Start};
 pub struct Menu {
     /// In its order.
     pub entries: Vec<Entry>,
-    /// Index of the one that it starts when nobody chooses; none where it names none: then the first is it.
+    /// Index of the one that it starts when nobody chooses; without one, the first.
     pub default: Option<usize>,
     /// Whether the entry that was booted last is the default, where it is still there.
     pub starts_last: bool,
-    /// How long it waits; none where it does not say.
+    /// How long it waits, if it says so.
     pub wait: Option<Wait>,
     /// Why its command lines must not be edited.
     pub locks: Vec<String>,
@@ -48,7 +48,7 @@ pub fn merge(volumes: &Volumes, mut menus: Vec<Menu>) -> Found {
     found
 }
 
-/// What menus are sorted by.
+/// The sort key of menus.
 fn place(volumes: &Volumes, entry: &Entry) -> (bool, usize, u8) {
     let rank = match entry.source.kind {
         Kind::Uki | Kind::Bls => 0,

@@ -16,7 +16,7 @@ use crate::{
     programs,
 };
 
-/// What the finders work with.
+/// One discovery, as every finder sees it.
 pub struct Search<'a> {
     /// Every volume: what a configuration names may stand on any.
     pub volumes: &'a Volumes,
@@ -43,12 +43,12 @@ impl<'a> Search<'a> {
         self.scope.arch
     }
 
-    /// What the configuration of a volume may use.
+    /// The part of the budget that a volume's disk has.
     pub fn share(&self, volume: &Volume) -> &Share {
         self.budget.of(volume)
     }
 
-    /// Whether a file is the program that asks.
+    /// Whether a file is the running program, in whatever version.
     pub fn is_own(&self, volume: &Volume, path: &str) -> bool {
         (self.scope.is_own)(volume, path)
     }
@@ -56,14 +56,14 @@ impl<'a> Search<'a> {
     /// Everything that can be booted.
     pub fn run(self) -> Found {
         let systems = Systems::new(self.volumes, &self.budget);
-        let (mut menus, mut seen) = (Vec::<Menu>::new(), grub::Seen::default());
+        let (mut menus, mut scripts) = (Vec::<Menu>::new(), grub::Scripts::default());
         for volume in &self.wanted {
-            menus.extend(grub::find(&self, volume, &mut seen));
+            menus.extend(grub::find(&self, volume, &mut scripts));
         }
         for volume in &self.wanted {
-            menus.extend(grub::find_vendors(&self, volume, &mut seen));
+            menus.extend(grub::find_vendors(&self, volume, &mut scripts));
         }
-        let of_type_1 = bls::find(&self, &seen.blscfg, &mut menus);
+        let of_type_1 = bls::find(&self, &scripts.blscfg, &mut menus);
         menus.extend(of_type_1);
         menus.extend(self.wanted.iter().filter_map(|volume| extlinux::find(&self, volume)));
         for volume in &self.wanted {
@@ -85,7 +85,7 @@ impl<'a> Search<'a> {
         found
     }
 
-    /// Leaves out entries that start the program that asks: it would start itself for ever.
+    /// Leaves out entries that start the running program: it would start itself for ever.
     fn drop_own(&self, menu: &mut Menu) {
         let default = menu.default.take();
         for (i, entry) in take(&mut menu.entries).into_iter().enumerate() {
@@ -100,25 +100,24 @@ impl<'a> Search<'a> {
     }
 
     fn starts_own(&self, entry: &Entry) -> bool {
-        // Unified kernel images are none, and other programs were asked about when they were found.
+        // A unified kernel image is never this program; other programs were checked when they were found.
         let is_asked = matches!(entry.source.kind, Kind::Uki | Kind::Efi);
         let Start::Program(program) = &entry.start else { return false };
         let volume = self.volumes.get(program.file.volume).filter(|_| !is_asked);
         let path = str::from_utf8(&program.file.path).ok();
         volume.zip(path).is_some_and(|(volume, path)| match self.of_source(entry) {
-            // One that cannot be asked about is not started.
+            // Without budget to check it, it is left out.
             Some(share) => share.bytes.charge(programs::HEAD).is_err() || self.is_own(volume, path),
             None => true,
         })
     }
 
-    /// What the disk may use whose configuration has an entry.
+    /// The part of the budget that the disk has on which an entry is configured.
     fn of_source(&self, entry: &Entry) -> Option<&Share> {
         self.volumes.get(entry.source.volume).map(|volume| self.share(volume))
     }
 
-    /// A kernel whose entry gives it no word gets the command line that the system's files give. One that has words is
-    /// left alone: an initrd that finds its root by itself needs no `root=`.
+    /// A kernel with an empty command line gets the one that the system's files give. Any other is left alone: an initrd that finds its root by itself needs no `root=`.
     fn complete(&self, systems: &Systems<'_>, entries: &mut [Entry]) {
         for entry in entries {
             let Some(linux) = entry.linux().filter(|linux| linux.options.is_empty()) else { continue };
@@ -141,7 +140,7 @@ fn is_served(menus: &[Menu], volume: &Volume) -> bool {
     entries.any(|entry| entry.source.volume == id || entry.file().is_some_and(|file| file.volume == id))
 }
 
-/// Whether two volumes are one that is reached by two ways: a disc image with a partition over its own filesystem.
+/// Whether two volumes are one that is reached in two ways: a disc image with a partition over its own filesystem.
 fn is_same(first: &Volume, later: &Volume) -> bool {
     let (a, b) = (first.identity(), later.identity());
     let has_name = !a.uuid.is_empty() || !a.label.is_empty();
@@ -153,7 +152,7 @@ fn is_same(first: &Volume, later: &Volume) -> bool {
 /// The bytes of its disk that a volume stands on.
 fn place(volume: &Volume) -> Range<u64> {
     let whole = 0..u64::MAX;
-    // What would end behind the last byte that there can be ends there.
+    // Saturates for a partition that claims to end past the last possible byte.
     volume
         .partition()
         .map_or(whole, |partition| partition.start..partition.start.saturating_add(partition.length))

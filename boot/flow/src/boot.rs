@@ -21,8 +21,8 @@ use crate::{
     verify::{Permit, verify},
 };
 
-/// Boots the first entry that can be booted, or the one that the operator chooses; returns only when none can, with
-/// what the program has to do then. The console has told why.
+/// Boots the first entry that can be booted, or the one that the operator chooses. Returns only if none can, with what
+/// the program has to do then; the console has told why.
 pub fn boot(platform: &Platform<'_>, config: &Config) -> Ended {
     boot_from(platform, config, &entries_of)
 }
@@ -53,7 +53,7 @@ pub(crate) fn boot_from(platform: &Platform<'_>, config: &Config, entries_of: &E
     }
 }
 
-/// How a round is over that started nothing.
+/// How a round ended that started nothing.
 enum Over {
     /// Everything is found anew, for this time.
     Retry(u32),
@@ -61,7 +61,7 @@ enum Over {
     End(Ended),
 }
 
-/// Everything that was found, and what is done with it.
+/// One round: discovery has been done, nothing has been started yet.
 struct Round<'a> {
     platform: &'a Platform<'a>,
     config: &'a Config,

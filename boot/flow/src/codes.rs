@@ -2,7 +2,7 @@
 //! The codes of the boot itself, by phase; those of the last two are raised by the platform.
 
 code::table! {
-    /// What `cloudboot.disk` and its kin lead to.
+    /// Why `cloudboot.disk` and its kin select nothing.
     pub DISCOVER;
     pub(crate) DISK_NONE: Code = "E-DISK-NONE",
         "no volume is what `cloudboot.disk` names",

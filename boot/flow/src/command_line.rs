@@ -17,7 +17,7 @@ pub fn settle(payload: Verified<Payload>, edited: Option<String>, config: &Confi
     payload.with_options(options)
 }
 
-/// What a payload is given: none where a program keeps its own.
+/// The options of a payload; none if a program keeps its own.
 fn options_of(payload: &Verified<Payload>, config: &Config) -> Option<String> {
     let own = payload.content.options();
     if let Content::Kernel { .. } = payload.content {

@@ -25,16 +25,16 @@ pub struct Discovered {
     pub found: Found,
 }
 
-/// What looks for entries.
+/// A search for entries.
 #[derive(Clone, Copy)]
 pub struct Search<'a> {
-    /// Where they may stand.
+    /// The disks that are searched.
     pub disks: &'a dyn Disks,
     /// Times it.
     pub clock: &'a dyn Clock,
     /// Told of it.
     pub report: &'a Report<'a>,
-    /// What they must be for.
+    /// The architecture of the entries.
     pub arch: Arch,
     /// The volumes that count.
     pub config: &'a Config,
@@ -74,7 +74,7 @@ impl Search<'_> {
         Discovered { volumes, found }
     }
 
-    /// What `cloudboot.disk` and `cloudboot.disk.kernel` leave, and put in front.
+    /// Keeps what `cloudboot.disk` selects, and puts the kernel of `cloudboot.disk.kernel` in front.
     fn select(self, volumes: &Volumes, found: &mut Found, names: &[String]) {
         if let Some(wanted) = self.config.disk()
             && !selection::restrict(volumes, found, wanted, names)
@@ -104,8 +104,8 @@ fn named(disks: Vec<Disk>) -> (Vec<String>, Vec<vfs::Disk>) {
 /// Finds the entries of the volumes for which the last argument is true.
 pub type EntriesOf = dyn Fn(&Volumes, Arch, &dyn Fn(&Volume) -> bool) -> Found;
 
-/// The entries of volumes that are wanted, for an architecture. Our own program, in whatever version, is never one: two versions with
-/// nothing else to start would start each other until memory ends.
+/// The entries of volumes that are wanted, for an architecture. Our own program, in whatever version, is never one: two
+/// versions with nothing else to start would start each other until memory ends.
 pub fn entries_of(volumes: &Volumes, arch: Arch, is_wanted: &dyn Fn(&Volume) -> bool) -> Found {
     Scope { arch, is_own: &is_own_loader, is_wanted }.discover(volumes)
 }

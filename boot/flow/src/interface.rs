@@ -19,7 +19,7 @@ use efi::interface::{
 /// Characters of a variable's text that a line shows.
 const MOST_SHOWN: usize = 80;
 
-/// What was asked for this boot only.
+/// The booted system's requests for this boot only.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Once {
     /// Pattern of an entry's identifier.
@@ -40,7 +40,7 @@ impl Once {
     }
 }
 
-/// What the booted system wants to be started.
+/// The entries that the booted system wants.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted<'a> {
     /// The firmware's setup, and no entry.
@@ -89,7 +89,7 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// What everybody wants of the menu.
+/// The settings of the menu, of all sources.
 pub fn wishes(config: &Config, found: &Found, once: &Once, variables: &dyn Variables) -> Wishes {
     let lasting = get(variables, CONFIG_TIMEOUT).and_then(|text| wait(&text));
     Wishes {
@@ -142,7 +142,7 @@ pub fn selected(variables: &dyn Variables, wanted: &Wanted<'_>, entry: &Entry) {
     }
 }
 
-/// What the log says of the program.
+/// The log of a boot, and the program's own data in it.
 pub struct Log<'a> {
     /// Its lines.
     pub journal: &'a Journal<'a>,

@@ -48,7 +48,7 @@ impl fmt::Display for Provenance {
 /// What is handed over.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Payload {
-    /// What the user knows the entry by.
+    /// The entry's title.
     pub title: String,
     /// Where it came from.
     pub provenance: Provenance,
@@ -76,8 +76,7 @@ pub enum Content {
         image: Vec<u8>,
         /// Its options; without any it keeps its own.
         options: Option<String>,
-        /// Its file, so that it finds what stands beside it; none where the file has no name that firmware can
-        /// spell.
+        /// Its file, so that it finds the files beside it; none if firmware cannot spell the file's name.
         place: Option<Place>,
     },
 }
@@ -90,7 +89,7 @@ impl Content {
         }
     }
 
-    /// What it is started with; none where a program keeps its own options.
+    /// Its options; none if a program keeps its own.
     pub fn options(&self) -> Option<&str> {
         match self {
             Self::Kernel { options, .. } => Some(options),

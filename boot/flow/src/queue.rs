@@ -31,7 +31,7 @@ pub struct Attempt<'a> {
 #[derive(Debug)]
 pub struct Queue<'a> {
     attempts: VecDeque<Attempt<'a>>,
-    /// Why there was never anything in it.
+    /// Why it was empty from the start.
     nothing: Option<Failure>,
     /// What the menu's cursor stands on.
     pub head: Option<&'a Entry>,
@@ -103,7 +103,7 @@ impl<'a> Queue<'a> {
         !self.attempts.is_empty()
     }
 
-    /// Whether something is tried at all unless the operator chooses.
+    /// Whether anything is tried without the operator.
     pub fn starts_unattended(&self) -> bool {
         self.nothing.is_none()
     }

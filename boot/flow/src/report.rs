@@ -40,7 +40,7 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// How much was found, and in what time.
+    /// The counts of what was found, and the time that it took.
     pub fn discovered(&self, disks: usize, volumes: usize, entries: usize, took: Duration) {
         let disks = Count(disks, "disk", "disks");
         let (volumes, entries) = (Count(volumes, "volume", "volumes"), Count(entries, "entry", "entries"));

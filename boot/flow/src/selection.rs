@@ -56,7 +56,7 @@ pub fn put_in_front(
     let mut all = volumes.all().iter().filter(|volume| is_meant(volume));
     let Some(volume) = all.find(|volume| volume.open(kernel.as_bytes()).is_ok()) else { return false };
     let file = |path: &str| File { volume: volume.id(), path: path.into() };
-    let Some(mut entry) = entries::pinned(volumes, file(kernel), initrd.map(file)) else { return false };
+    let Some(mut entry) = entries::of_kernel(volumes, file(kernel), initrd.map(file)) else { return false };
     let of_volume =
         |entry: &&Entry| entry.default && entry.file().is_some_and(|file| file.volume == volume.id());
     let default = found.entries.iter().find(of_volume).and_then(Entry::linux);

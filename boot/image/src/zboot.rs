@@ -49,7 +49,7 @@ impl<'a> Zboot<'a> {
     /// Finds the payload in a file.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] when the file is none; [`Error::Truncated`] when it ends before the payload does;
+    /// [`Error::Corrupt`] when the file is not an EFI zboot image; [`Error::Truncated`] when it ends before the payload does;
     /// [`Error::Unsupported`] when it is compressed by lzma or lzo.
     pub fn parse(file: &'a [u8]) -> Result<Self, Error> {
         let had = wide(file.len());

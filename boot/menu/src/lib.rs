@@ -37,7 +37,7 @@ pub struct Item {
     pub note: String,
     /// Everything about it, a line each.
     pub details: Vec<String>,
-    /// The command line; none where there is none to edit.
+    /// The command line, if it may be edited.
     pub options: Option<String>,
     /// What is asked of whoever wants to start it.
     pub asks: Asks,
@@ -269,7 +269,7 @@ impl Menu {
         }
     }
 
-    /// What is to be seen now.
+    /// The screen as it is now.
     pub fn draw(&self) -> Screen {
         let mut screen = Screen::new(&self.header);
         let keys = match &self.view {

@@ -57,7 +57,7 @@ pub struct Row {
 pub struct Name([u8; LONGEST]);
 
 impl Name {
-    /// The name of the row that is called so, for constants.
+    /// The name as it stands in its row, for constants.
     ///
     /// # Panics
     /// Where there is no such row, or its name is too long.

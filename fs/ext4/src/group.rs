@@ -71,7 +71,7 @@ pub fn inode_table<D: BlockRead>(
     Ok((BlockNumber(table), offset.within(offset_of!(Raw, bg_inode_table_lo))))
 }
 
-/// The checksum that the descriptor should have; none where there is none.
+/// The checksum that the descriptor should have; none for a filesystem without such checksums.
 fn checksum<D: BlockRead>(volume: &Volume<D>, group: GroupNumber, bytes: &[u8]) -> Option<u16> {
     let number = u32::try_from(group.0).unwrap_or(u32::MAX).to_le_bytes();
     let (before, behind) = (bytes.get(..CHECKSUM_AT)?, bytes.get(CHECKSUM_AT..)?.get(2..)?);

@@ -24,7 +24,7 @@ const KINDS: [(&str, &str, u32); 9] = [
     ("bigalloc", "-t ext4 -b 1024 -O bigalloc -C 16384", 140_000),
 ];
 
-/// Runs a program at a time that stands still: `s_wtime` is none of the label's.
+/// Runs a program under a clock that stands still, so that `s_wtime` does not differ.
 fn e2fs(program: &str, args: &[&str]) {
     let output = command(program).args(args).env("E2FSPROGS_FAKE_TIME", "1760000000").output().unwrap();
     assert!(output.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&output.stderr));

@@ -135,7 +135,7 @@ pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
 /// Reads the descriptors up to the terminator.
 ///
 /// # Errors
-/// [`Error::Corrupt`] when the first is none or there is no primary one; [`Error::Unsupported`] for logical
+/// [`Error::Corrupt`] when the first sector has no descriptor or there is no primary one; [`Error::Unsupported`] for logical
 /// blocks of a size that ISO 9660 does not have.
 pub fn read<D: BlockRead + ?Sized>(device: &D) -> Result<Descriptors, Error> {
     let (mut primary, mut joliet, mut boot_catalog) = (None, None, None);

@@ -29,7 +29,7 @@ impl Names {
     }
 }
 
-/// Text in big-endian UTF-16, what is none as U+FFFD.
+/// Text in big-endian UTF-16; U+FFFD for anything else.
 pub fn ucs2(bytes: &[u8]) -> String {
     let units = bytes.as_chunks().0.iter().map(|unit| u16::from_be_bytes(*unit));
     char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()

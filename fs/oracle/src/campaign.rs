@@ -36,7 +36,7 @@ const MUTANTS: &str = "CLOUD_BOOT_MUTANTS";
 /// How much a reader reads.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Depth {
-    /// Structures only. A read of one byte of a file is none of them: it leads the reader through the file's
+    /// Structures only. A read of one byte of a file does not count as data: it leads the reader through the file's
     /// map, and the campaign does not count the byte as read.
     Metadata,
     /// The files' bytes as well.

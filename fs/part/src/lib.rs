@@ -108,7 +108,7 @@ pub const ESP: Guid = Guid::from_bytes([
     0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b,
 ]);
 
-/// Reads the partition table of a disk; none when there is none.
+/// Reads the partition table of a disk, if it has one.
 ///
 /// Where nothing is found for the device's logical blocks, blocks of 512 bytes are tried: images made for
 /// disks are also written to CDs.

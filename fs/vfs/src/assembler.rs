@@ -21,10 +21,10 @@ use set::Sets;
 const CACHE_PAGES: usize = 64;
 /// What is read of a disk before anything else: its first sector.
 const FIRST: usize = 512;
-/// Devices that stand on each other: a table in a partition may name the partition that it stands in.
+/// Devices on each other: a table in a partition may name the partition that it stands in.
 const DEEPEST: usize = 8;
-/// Devices on one disk, and in all sets together: what honest machines have is far below. One disk does not use up what
-/// others need.
+/// Devices on one disk, and in all sets together: honest machines have far fewer. One disk does not use up what others
+/// need.
 const MOST_DEVICES: usize = 1024;
 
 /// Grows a tree of devices from the disks that it is offered.
@@ -49,7 +49,7 @@ pub struct Assembler<'k> {
     has_left_out: bool,
 }
 
-/// What has come of looking for a format.
+/// The outcome of looking for a format.
 enum Look {
     /// No format is known to stand there.
     Nothing,

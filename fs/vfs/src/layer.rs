@@ -23,8 +23,8 @@ pub struct Layer {
     pub open: fn(Rc<dyn BlockRead>) -> Result<Opened, Error>,
 }
 
-/// The formats that there are drivers for. ext4 first, which leaves the sectors as they were in which the others
-/// have their signatures.
+/// The formats with a driver. ext4 comes first: mke2fs leaves the sectors as they were in which the others have
+/// their signatures.
 pub const LAYERS: &[Layer] = &[
     Layer {
         name: "ext4",
@@ -114,7 +114,7 @@ impl Mounted {
 /// What unlocks containers.
 pub trait Keys {
     /// Called once for each container that needs a key: calls `attempt` with one key after the other until it says
-    /// that one fits, or there is none left.
+    /// that one fits, or no key is left.
     ///
     /// # Errors
     /// That of `attempt`, which is about the container and not about the key.

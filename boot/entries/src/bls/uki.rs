@@ -30,7 +30,7 @@ pub fn find(search: &Search<'_>, volume: &Volume, found: &mut Vec<Candidate>) {
     found.extend(candidates(share, volume, files, &parse));
 }
 
-/// None for an image of another architecture, or one that is none.
+/// The candidate of a file; none if it is for another architecture or not a unified kernel image.
 fn candidate(
     share: &Share,
     volume: &Volume,

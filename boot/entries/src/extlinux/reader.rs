@@ -310,7 +310,7 @@ impl<'a> Reader<'a> {
         named(&self.on_timeout).or_else(|| named(&self.default)).or_else(by_menu).or_else(first)
     }
 
-    /// How long its menu waits; none where it shows none.
+    /// How long its menu waits; none if it shows no menu.
     pub fn wait(&self) -> Option<Wait> {
         let program = self.default.split_ascii_whitespace().next().unwrap_or_default();
         let shows_menu = self.has_menu || program.to_ascii_lowercase().ends_with("menu.c32");
@@ -339,7 +339,7 @@ impl<'a> Reader<'a> {
         title
     }
 
-    /// The passwords any of which starts a label; none where it needs none.
+    /// The passwords, any of which starts a label; empty if it needs no password.
     pub fn passwords<'l>(&'l self, label: &'l Label) -> Vec<&'l str> {
         let own = label.password.as_deref();
         let own = own.or_else(|| self.path(label).find_map(|menu| menu.password.as_deref()));

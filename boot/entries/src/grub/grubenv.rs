@@ -12,7 +12,7 @@ pub fn is_block(text: &str) -> bool {
     text.starts_with(SIGNATURE)
 }
 
-/// The variables of a file, in order; none of what is no environment block.
+/// The variables of a file, in order; empty if it is not an environment block.
 pub fn variables(text: &str) -> impl Iterator<Item = (&str, String)> {
     let lines = text.strip_prefix(SIGNATURE).unwrap_or_default().lines();
     let pairs = lines.filter_map(|line| line.split_once('='));

@@ -7,7 +7,7 @@ use core::mem::{replace, take};
 use vfs::Volumes;
 
 use super::{
-    Seen,
+    Scripts,
     boot::Boot,
     budget::Budget,
     commands::Call,
@@ -85,7 +85,7 @@ pub struct Interpreter<'a> {
     /// What is wrong with the scripts, and does not end them.
     pub notes: Vec<Problem>,
     /// Configurations that were run, by volume and content: none is a menu twice.
-    pub seen: Seen,
+    pub scripts: Scripts,
     pub users: Rc<Users>,
     /// The module that finds files by wildcards was loaded.
     pub has_wildcards: bool,
@@ -109,7 +109,7 @@ impl<'a> Interpreter<'a> {
             is_x86,
             files: Vec::new(),
             notes: Vec::new(),
-            seen: Seen::default(),
+            scripts: Scripts::default(),
             users: Rc::default(),
             has_wildcards: false,
             has_next_entry: false,

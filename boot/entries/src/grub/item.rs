@@ -28,7 +28,7 @@ pub enum Kind {
     Entry,
     /// `submenu`
     Submenu,
-    /// Here stand the entries of the Boot Loader Specification: which of `Seen::blscfg`.
+    /// Here stand the entries of the Boot Loader Specification: which of `Scripts::blscfg`.
     Bls(usize),
 }
 

@@ -130,7 +130,7 @@ impl Collector<'_, '_> {
                 before: leaves.get(..at).unwrap_or_default().to_vec(),
                 after: leaves.get(at.saturating_add(1)..).unwrap_or_default().to_vec(),
             };
-            if let Some(cfg) = self.grub.seen.blscfg.get_mut(index) {
+            if let Some(cfg) = self.grub.scripts.blscfg.get_mut(index) {
                 cfg.menu = around;
             }
         }

@@ -199,7 +199,7 @@ mod tests {
         value("hint", Some('h')),
     ];
 
-    /// Options with their values, and what is none.
+    /// Options with their values, and the other arguments.
     type Parsed = (Vec<(&'static str, Option<String>)>, Vec<String>);
 
     fn parse(line: &str, keeps_unknown: bool) -> Result<Parsed, Refusal> {

@@ -252,7 +252,7 @@ impl Operator for Machine {
     }
 
     fn choose(&self, menu: &mut Menu) -> Option<Outcome> {
-        self.lines.borrow_mut().push(seen(menu));
+        self.lines.borrow_mut().push(summary(menu));
         let keys = self.presses.borrow_mut().pop_front()?;
         let outcome = keys.chars().fold(Outcome::Stay, |_, key| match key {
             '>' => menu.key(Key::Down),
@@ -269,13 +269,13 @@ impl Operator for Machine {
         }
         // Nothing was chosen, and an hour passes. Where that chooses nothing either, the last screen is shown.
         let has_run_out = menu.tick(Duration::from_secs(3600)) != Outcome::Stay;
-        self.lines.borrow_mut().extend((!has_run_out).then(|| seen(menu)));
+        self.lines.borrow_mut().extend((!has_run_out).then(|| summary(menu)));
         None
     }
 }
 
 /// A menu in a line: the item under the cursor, the countdown, the message.
-fn seen(menu: &Menu) -> String {
+fn summary(menu: &Menu) -> String {
     let screen = menu.draw();
     let row = |number: usize| screen.rows()[number].text.trim();
     let marked = screen.rows().iter().find(|row| row.is_marked).map_or("", |row| row.text.as_str());

@@ -144,7 +144,7 @@ struct Walk<'a, D> {
 }
 
 impl<D: BlockRead> Walk<'_, D> {
-    /// Extends the way down to the nodes that lead to leaves; `false` when the tree is none.
+    /// Extends the way down to the nodes that lead to leaves; `false` when it is not a tree.
     fn descend(&self, path: &mut Vec<Node>, hash: Option<u32>) -> Result<bool, Error> {
         while path.len() <= self.levels {
             let Some(below) = path.last().and_then(Node::block).filter(|block| block.0 < self.blocks) else {

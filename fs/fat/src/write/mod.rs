@@ -128,7 +128,7 @@ pub enum Error {
         /// Bytes of the file, entries of the directory.
         size: u64,
     },
-    /// The label is none.
+    /// The label is too long or has a character that is not allowed.
     #[error("`{label}` is no volume label: at most 11 upper-case letters, digits and some signs")]
     Label {
         /// The label.

@@ -45,7 +45,7 @@ pub fn label(label: &str) -> Result<Option<[u8; 11]>, Error> {
     }))
 }
 
-/// The name as a short one, if it is one as it stands: no long name is needed then.
+/// The name as a short one, if it fits as it stands: then no long name is needed.
 pub fn as_short(name: &str) -> Option<[u8; 11]> {
     let (base, extension) = name.split_once('.').unwrap_or((name, ""));
     let is_part = |part: &str, longest: usize| part.len() <= longest && part.bytes().all(is_short_byte);

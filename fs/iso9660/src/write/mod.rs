@@ -169,7 +169,7 @@ pub enum Error {
         /// Its bytes.
         size: u64,
     },
-    /// The volume identifier is none.
+    /// The volume identifier is too long or has a character that is not allowed.
     #[error("`{volume_id}` is no volume identifier: at most 32 capitals, digits and underscores")]
     VolumeId {
         /// The identifier.

@@ -52,7 +52,7 @@ pub enum InvalidLayout {
     /// The block size is not one of a disk.
     #[error("blocks of {0} bytes: not a power of two from 512 to 65536")]
     BlockSize(u32),
-    /// The number of entries is none that a table can have.
+    /// A table cannot have this number of entries.
     #[error("{0} entries: not a multiple of 4 from 4 to 128")]
     Entries(u32),
     /// The disk has no room for both copies and one block between them.

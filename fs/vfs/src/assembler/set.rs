@@ -61,7 +61,7 @@ impl Sets {
         Ok(())
     }
 
-    /// A set to be made, and no more to be joined: one that is complete; when there is none, one that is not.
+    /// The next set to be made, complete ones first. No member joins it any more.
     pub fn next(&mut self) -> Option<Set> {
         let mut waiting = self.0.iter_mut().filter(|set| !set.is_made);
         let set = match waiting.by_ref().find(|set| set.members.len() == set.count) {

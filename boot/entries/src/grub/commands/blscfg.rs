@@ -25,11 +25,11 @@ const FOLDERS: [&str; 2] = ["/loader/entries", "/boot/loader/entries"];
 /// them, whether the default, the others or one by its name is asked for: it is found among them.
 pub fn blscfg(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
     let Some(cfg) = called(grub, call) else { return Ok(Status::Success) };
-    if !grub.seen.blscfg.iter().any(|known| known.volume == cfg.volume) {
+    if !grub.scripts.blscfg.iter().any(|known| known.volume == cfg.volume) {
         // The variables stay until the entries are read.
         grub.share.text.charge(grub.environment().bytes())?;
-        let index = grub.seen.blscfg.len();
-        grub.seen.blscfg.push(BlsCfg { variables: grub.environment().all(), ..cfg });
+        let index = grub.scripts.blscfg.len();
+        grub.scripts.blscfg.push(BlsCfg { variables: grub.environment().all(), ..cfg });
         grub.here.menu.push(Item::bls(index, call.line));
     }
     Ok(Status::Success)

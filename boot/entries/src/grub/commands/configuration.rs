@@ -69,7 +69,7 @@ fn opened(grub: &mut Interpreter<'_>, path: &str, line: u32, kept: &[&str]) -> R
         grub.boot.obstacle.get_or_insert_with(|| format!("no file {}", super::short(path)));
         return Ok(Status::Success);
     };
-    if !grub.seen.insert(file.volume, &text) {
+    if !grub.scripts.insert(file.volume, &text) {
         grub.boot.is_known = true;
         return Ok(Status::Success);
     }

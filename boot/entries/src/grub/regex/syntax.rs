@@ -67,7 +67,7 @@ pub fn parse(expression: &[u8]) -> Option<(Node, usize)> {
 /// No expression.
 struct Wrong;
 
-/// How often a part is repeated; `most` is none for no limit.
+/// How often a part is repeated; without `most`, there is no limit.
 struct Range {
     least: u32,
     most: Option<u32>,
