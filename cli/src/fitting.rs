@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Which machine an image is for.
+//! Which architecture an image is made for.
 
 use arch::{Arch, Machine};
 use entries::{File, Found};
@@ -14,8 +14,8 @@ use vfs::{Node, Volumes};
 /// Bytes of a command line.
 const LONGEST_LINE: u64 = 64 << 10;
 
-/// The entries, as the loader of an architecture finds them: without one, that for which the entry is that this
-/// loader would boot, or this machine's where no kernel says what it is for.
+/// The entries, as the loader of an architecture finds them. Without `arch`, the first architecture whose loader would
+/// boot something made for it; else this machine's, if no kernel says what it is made for.
 pub fn discover(volumes: &Volumes, arch: Option<Arch>) -> Found {
     let fitting = || Arch::ALL.into_iter().find_map(|arch| fitting(volumes, arch));
     match arch {
@@ -24,12 +24,12 @@ pub fn discover(volumes: &Volumes, arch: Option<Arch>) -> Found {
     }
 }
 
-/// The architectures whose loader would boot something that says that it is for them.
+/// The architectures whose loader would boot something that is made for them.
 pub fn of_images(volumes: &Volumes) -> Vec<Arch> {
     Arch::ALL.into_iter().filter(|arch| fitting(volumes, *arch).is_some()).collect()
 }
 
-/// The entries, where the one that the loader of an architecture would boot is for it.
+/// The entries, if the one that the loader of an architecture would boot is made for it.
 fn fitting(volumes: &Volumes, arch: Arch) -> Option<Found> {
     let found = find(volumes, arch);
     let first = flow::default_entry(volumes, &found)?;
@@ -40,7 +40,7 @@ fn find(volumes: &Volumes, arch: Arch) -> Found {
     flow::entries_of(volumes, arch, &|_| true)
 }
 
-/// The machine that an entry's kernel or program is for; none where it does not say.
+/// The machine that an entry's kernel or program is made for, if it says so.
 pub fn machine_of(volumes: &Volumes, entry: &entries::Entry) -> Option<Machine> {
     let (_, head, size) = open(volumes, entry.file()?)?;
     match kernel::kind(&head) {
@@ -61,7 +61,7 @@ pub fn built_in_options(volumes: &Volumes, file: &File) -> Option<String> {
     uki::text(&text[..length]).ok().map(str::to_string)
 }
 
-/// A file, what its headers are in, and its size.
+/// A file, its first bytes, which hold its headers, and its size.
 fn open<'v>(volumes: &'v Volumes, file: &File) -> Option<(Node<'v>, Vec<u8>, u64)> {
     let node = volumes.get(file.volume)?.open(&file.path).ok()?;
     let size = node.attr().ok()?.size;

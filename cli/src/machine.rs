@@ -30,7 +30,7 @@ pub struct Machine {
 /// Something that has bytes, and what it holds.
 #[derive(Serialize)]
 pub struct Device {
-    /// What commands call it, escaped: `disk.raw`, `disk.raw#2`.
+    /// Its id in commands, escaped: `disk.raw`, `disk.raw#2`.
     pub id: String,
     /// `disk`, `qcow2`, `vhd`, `partition`, or the format of a container or set.
     pub kind: &'static str,
@@ -44,8 +44,8 @@ pub struct Device {
     pub uuid: Option<String>,
     /// What stands on it, by blkid's name where it has one; `empty` where nothing does.
     pub content: Option<&'static str>,
-    /// `ok`; `degraded` where the partition table has been damaged in part or a member is missing, `failed` where what
-    /// stands on it cannot be read.
+    /// `ok`; `degraded` if the partition table is damaged in part or a member is missing; `failed` if its content
+    /// cannot be read.
     pub health: &'static str,
     /// Members of a set that were not found, by index.
     pub missing: Vec<String>,
@@ -57,7 +57,7 @@ pub struct Device {
     /// Its bytes.
     #[serde(skip)]
     pub bytes: Rc<dyn BlockRead>,
-    /// What people are told of the content.
+    /// The name of the content for people.
     #[serde(skip)]
     pub title: Option<String>,
     /// There is no driver for the content.
@@ -91,14 +91,14 @@ impl Machine {
         Ok(Self { images, volumes })
     }
 
-    /// What commands call a volume: the device that it stands on, and its subvolume where it has several.
+    /// The id of a volume in commands: the device that it stands on, and its subvolume where it has several.
     pub fn id_of(&self, volume: &Volume) -> Vec<u8> {
         let mark = if volume.subvolume().is_empty() { "" } else { ":" };
         let device = volume.home().members.first().map_or_else(|| b"?".to_vec(), |id| self.id_of_device(*id));
         [&device, mark.as_bytes(), volume.subvolume().as_bytes()].concat()
     }
 
-    /// What commands call a device.
+    /// The id of a device in commands.
     pub fn id_of_device(&self, id: DeviceId) -> Vec<u8> {
         let Some(device) = self.volumes.device(id) else { return b"?".to_vec() };
         let below = device.parents.first().map(|parent| self.id_of_device(*parent)).unwrap_or_default();
@@ -179,7 +179,7 @@ impl Machine {
     }
 }
 
-/// blkid's name of what stands on a device, and what people are told.
+/// The names of a device's content: blkid's, and the one for people.
 fn content(device: &vfs::Device, partition: Option<&Partition>) -> (Option<&'static str>, Option<String>) {
     let is_bios_boot = partition.is_some_and(|partition| partition.kind == PartitionKind::Gpt(BIOS_BOOT));
     match device.content {

@@ -50,7 +50,7 @@ fn item(entry: &Entry, volumes: &Volumes) -> Item {
             program.options.clone()
         }
         Start::Elsewhere(elsewhere) => {
-            details.push(format!("leaves with   {}", elsewhere.command));
+            details.push(format!("leaves with  {}", elsewhere.command));
             None
         }
     };

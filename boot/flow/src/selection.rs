@@ -39,7 +39,7 @@ pub fn restrict(volumes: &Volumes, found: &mut Found, wanted: &str, disks: &[Str
 }
 
 /// Makes the first entry the default where the default has gone.
-pub fn keep_one_default(found: &mut Found) {
+fn keep_one_default(found: &mut Found) {
     let first = found.entries.iter().position(|entry| entry.default).unwrap_or(0);
     found.entries.iter_mut().enumerate().for_each(|(i, entry)| entry.default = i == first);
 }

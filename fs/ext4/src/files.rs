@@ -44,7 +44,7 @@ impl<D: BlockRead> Files<D> {
         self.volume.check_blocks(block, 1, "ext4_group_desc.bg_inode_table_lo", descriptor)?;
         let offset = superblock.block_offset(block).after(within);
         let mut bytes = vec![0; usize::try_from(superblock.inode_size).unwrap_or(0)];
-        self.volume.read_metadata(offset, &mut bytes)?;
+        self.volume.read(offset, &mut bytes)?;
         Inode::parse(number, offset, bytes, superblock)
     }
 
@@ -88,7 +88,7 @@ impl<D: BlockRead> Files<D> {
             match run.block(logical) {
                 Some(block) => {
                     let start = self.volume.superblock.block_offset(block).after(within);
-                    self.volume.read_data(start, head)?;
+                    self.volume.read(start, head)?;
                 }
                 None => head.fill(0),
             }

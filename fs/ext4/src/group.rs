@@ -55,7 +55,7 @@ pub fn inode_table<D: BlockRead>(
     let mut bytes = [0; LARGEST];
     let size = usize::try_from(superblock.descriptor_size).unwrap_or(LARGEST).min(LARGEST);
     let bytes = bytes.get_mut(..size).unwrap_or_default();
-    volume.read_metadata(offset, bytes)?;
+    volume.read(offset, bytes)?;
     let short = || corrupt(Fault::Truncated, "ext4_group_desc", offset, superblock.descriptor_size);
     let (raw, _) = Raw::read_from_prefix(bytes).map_err(|_| short())?;
 

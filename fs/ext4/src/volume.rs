@@ -28,13 +28,8 @@ impl<D: BlockRead> Volume<D> {
         self.device
     }
 
-    /// Fills `buf` with bytes of files.
-    pub fn read_data(&self, offset: ByteOffset, buf: &mut [u8]) -> Result<(), Error> {
-        Ok(self.device.read_at(offset.0, buf)?)
-    }
-
-    /// Fills `buf` with metadata.
-    pub fn read_metadata(&self, offset: ByteOffset, buf: &mut [u8]) -> Result<(), Error> {
+    /// Fills `buf` with the bytes at `offset`.
+    pub fn read(&self, offset: ByteOffset, buf: &mut [u8]) -> Result<(), Error> {
         Ok(self.device.read_at(offset.0, buf)?)
     }
 
@@ -48,7 +43,7 @@ impl<D: BlockRead> Volume<D> {
         self.check_blocks(block, 1, structure, at)?;
         let mut bytes = vec![0; usize::try_from(self.superblock.block_size).unwrap_or(0)];
         let offset = self.superblock.block_offset(block);
-        self.read_metadata(offset, &mut bytes)?;
+        self.read(offset, &mut bytes)?;
         Ok((bytes, offset))
     }
 

@@ -27,10 +27,10 @@ pub trait FileSystem {
     /// Names one file, directory or link: an inode number, or subvolume and inode. Cheap to clone.
     type Node: Clone + 'static;
 
-    /// What this filesystem is called and by what it is found.
+    /// Format, label and identifier.
     fn identity(&self) -> Identity;
 
-    /// What is known of the whole: nothing, for a format that has no such numbers.
+    /// Free space, features and health of the whole; empty for a format that does not store them.
     ///
     /// # Errors
     /// Where the structures that say it cannot be read.
@@ -75,8 +75,8 @@ pub trait FileSystem {
     fn read_at(&self, node: &Self::Node, offset: u64, buf: &mut [u8]) -> Result<usize, Error>;
 }
 
-/// What [`FileSystem::read_dir`] calls with the name and node of an entry, and with what stands there where the format
-/// stores that with the name: it is then known without a look at the node.
+/// [`FileSystem::read_dir`] calls it with the name and node of an entry, and with the entry's type where the format
+/// stores that beside the name, so that nobody has to read the node for it.
 pub type EachEntry<'a, Node> = dyn FnMut(&[u8], Node, Option<FileType>) -> ControlFlow<()> + 'a;
 
 /// What is known of a whole filesystem.
@@ -86,7 +86,7 @@ pub struct Summary {
     pub free: Option<u64>,
     /// The features that it uses, by the names that the format's own tools give them.
     pub features: Vec<String>,
-    /// What it says of its own state.
+    /// Its state, as it says itself.
     pub health: Health,
 }
 
@@ -102,7 +102,7 @@ pub enum Health {
     Failed,
 }
 
-/// What a filesystem is found by.
+/// Format, label and identifier of a filesystem.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Identity {
     /// The format as blkid names it: `ext4`, `vfat`, `iso9660`.

@@ -17,7 +17,7 @@ pub struct DeviceId(pub usize);
 pub struct Device {
     /// What it is.
     pub kind: DeviceKind,
-    /// What messages call it: `hd0`, `hd0,gpt2`.
+    /// Its name in messages: `hd0`, `hd0,gpt2`.
     pub name: String,
     /// The devices that it stands on: none for a disk, one for each member for a set.
     pub parents: Vec<DeviceId>,
@@ -27,8 +27,8 @@ pub struct Device {
     pub bytes: Rc<dyn BlockRead>,
     /// What stands on it, where that is known.
     pub content: Option<Content>,
-    /// `Degraded` where a table has been damaged in part or a set has members missing, `Failed` where what
-    /// stands on it cannot be read.
+    /// `Degraded` if a table is damaged in part or a set has members missing; `Failed` if its content cannot be
+    /// read.
     pub health: Health,
     /// Members of a set that were not found.
     pub missing: Vec<usize>,
@@ -61,7 +61,7 @@ pub struct Content {
 }
 
 impl Device {
-    /// What it holds where there is no driver for that, as a sentence: `hd0,gpt3 is XFS, which this version does
+    /// A sentence about its content if there is no driver for it: `hd0,gpt3 is XFS, which this version does
     /// not read`.
     pub fn unread(&self) -> Option<String> {
         let content = self.content.filter(|content| content.is_unread)?;

@@ -95,12 +95,13 @@ impl Volume {
         self.id
     }
 
-    /// What messages call it: the device that it stands on (`hd0,gpt1`), and its subvolume.
+    /// Its name in messages: the device that it stands on (`hd0,gpt1`), and its subvolume.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Disk and partition as GRUB spells them: `hd0,gpt1`. None for a volume that GRUB would name by more than these.
+    /// Disk and partition as GRUB spells them: `hd0,gpt1`. None for a volume in a container or on a set: GRUB names those
+    /// in another way.
     pub fn grub_name(&self) -> Option<String> {
         let [disk] = self.home.disks.as_slice() else { return None };
         let name = match &self.home.partition {
@@ -145,7 +146,7 @@ impl Volume {
         self.home.disks.first().copied().unwrap_or(0)
     }
 
-    /// Whether its filesystem has this UUID; case does not matter, and nothing is called nothing.
+    /// Whether its filesystem has this UUID; case does not matter, and an empty UUID fits no volume.
     pub fn has_uuid(&self, uuid: &str) -> bool {
         !uuid.is_empty() && self.identity.uuid.eq_ignore_ascii_case(uuid)
     }

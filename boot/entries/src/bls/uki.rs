@@ -47,18 +47,7 @@ fn candidate(
     if headers.machine() != arch.machine() || !uki::is_uki(&headers) {
         return Ok(None);
     }
-    let text = |part| -> Result<String, Error> {
-        let Some(section) = uki::part(&headers, part) else { return Ok(String::new()) };
-        let range = section.data();
-        let length = range.end.saturating_sub(range.start).min(LONGEST);
-        let length = usize::try_from(length).unwrap_or_default();
-        share.bytes.charge(length)?;
-        let mut bytes = alloc::vec![0; length];
-        let read = node.read_at(range.start, &mut bytes)?;
-        bytes.truncate(read);
-        Ok(String::from(uki::text(&bytes)?))
-    };
-    let release = text(Part::OsRelease)?;
+    let release = os_release_of(share, node, &headers)?;
     let first = |names: &[&str]| names.iter().find_map(|name| os_release::value(&release, name));
     let version = first(&["IMAGE_VERSION", "VERSION", "VERSION_ID", "BUILD_ID"]).unwrap_or_default();
     let name = Name::parse(name);
@@ -81,4 +70,17 @@ fn candidate(
         version,
         name,
     }))
+}
+
+/// The text of `.osrel`; empty without that section.
+fn os_release_of(share: &Share, node: &Node<'_>, headers: &Headers) -> Result<String, Error> {
+    let Some(section) = uki::part(headers, Part::OsRelease) else { return Ok(String::new()) };
+    let range = section.data();
+    let length = range.end.saturating_sub(range.start).min(LONGEST);
+    let length = usize::try_from(length).unwrap_or_default();
+    share.bytes.charge(length)?;
+    let mut bytes = alloc::vec![0; length];
+    let read = node.read_at(range.start, &mut bytes)?;
+    bytes.truncate(read);
+    Ok(String::from(uki::text(&bytes)?))
 }
