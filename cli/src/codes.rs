@@ -11,19 +11,19 @@ code::table! {
         "an overlay names a backing file that is not given, or one is given that none names",
         "`--backing FILE` for each file that an overlay names, no more";
     pub(crate) VOLUME: Code = "E-CLI-VOLUME",
-        "no volume is meant, or more than one",
+        "no volume fits, or more than one does",
         "`--volume` with one that `cloud-boot inspect` shows";
     pub(crate) NONE: Code = "E-CLI-NONE",
         "no image holds a filesystem that can be read",
         "`cloud-boot inspect` shows what there is";
     pub(crate) DEVICE: Code = "E-CLI-DEVICE",
-        "no device is meant, or more than one",
+        "no device fits, or more than one does",
         "`--device` with one that `cloud-boot dev ls` shows";
     pub(crate) RANGE: Code = "E-CLI-RANGE",
         "the bytes asked for are not all on the device",
         "smaller `--offset` and `--length`";
     pub(crate) NAME: Code = "E-CLI-NAME",
-        "a name in the image is none that a file can have here",
+        "a file here cannot have the name that it has in the image",
         "check the filesystem";
     pub(crate) KIND: Code = "E-CLI-KIND",
         "devices, pipes and sockets are not copied",

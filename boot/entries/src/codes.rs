@@ -14,7 +14,7 @@ code::table! {
         "a folder, a file or a disk holds more configuration than any honest one; the rest is left out",
         "remove what nobody boots";
     pub(crate) SYNTAX: Code = "E-GRUB-SYNTAX",
-        "grub.cfg is not spelled as GRUB's language is; the line is named",
+        "grub.cfg has a syntax error; the message names the line",
         "`grub-script-check`, `update-grub`";
     pub(crate) COMMAND: Code = "E-GRUB-COMMAND",
         "grub.cfg uses a command that is not known here; the script goes on without it",
@@ -23,6 +23,6 @@ code::table! {
         "`next_entry` of grubenv was honoured and cannot be cleared from here",
         "run `grub-editenv - unset next_entry` in the booted system";
     pub(crate) LIMIT: Code = "E-GRUB-LIMIT",
-        "grub.cfg does more than an honest one (steps, nesting, entries, bytes); the line is named",
+        "grub.cfg does more than an honest one (steps, nesting, entries, bytes); the message names the line",
         "simplify that script";
 }

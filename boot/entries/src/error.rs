@@ -14,7 +14,7 @@ pub enum Error {
     /// A file cannot be read.
     #[error(transparent)]
     Read(#[from] vfs::Error),
-    /// A script is not spelled as GRUB's language is.
+    /// A script has a syntax error.
     #[error("line {line}: {cause}")]
     Syntax {
         /// Line of the script, from 1.

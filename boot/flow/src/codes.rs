@@ -5,7 +5,7 @@ code::table! {
     /// Why `cloudboot.disk` and its kin select nothing.
     pub DISCOVER;
     pub(crate) DISK_NONE: Code = "E-DISK-NONE",
-        "no volume is what `cloudboot.disk` names",
+        "no volume fits `cloudboot.disk`",
         "take one that the message lists";
     pub(crate) DISK_KERNEL: Code = "E-DISK-KERNEL",
         "no volume has the file of `cloudboot.disk.kernel`",

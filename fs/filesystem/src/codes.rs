@@ -8,7 +8,7 @@ code::table! {
         "the kernel or initrd that the entry names is not there",
         "make it (`update-initramfs -c -k all`), or run `update-grub`";
     pub(crate) TYPE: Code = "E-FS-TYPE",
-        "it is there, but no regular file",
+        "the path leads to something other than a regular file",
         "put a file there";
     pub(crate) LINKS: Code = "E-FS-LINKS",
         "a path leads through more than 40 symbolic links",
