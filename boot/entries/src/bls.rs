@@ -43,7 +43,7 @@ const MOST: usize = 1000;
 /// Bytes of one file of type 1.
 const LARGEST: u64 = 64 * 1024;
 
-/// An entry and what it is sorted by.
+/// An entry and its sort key.
 pub struct Candidate {
     pub entry: Entry,
     pub sort_key: String,
@@ -108,7 +108,7 @@ fn shown(cfg: &BlsCfg, candidates: &[Candidate], menus: &mut [Menu]) -> Menu {
     Menu { default, wait: cfg.wait, ..own }
 }
 
-/// Whether two files say the same, and are one that is reached by two paths.
+/// Whether two files have the same content, and so are one that is reached by two paths.
 fn is_same(first: &Entry, later: &Entry) -> bool {
     let what = |entry: &Entry| (entry.source.kind, entry.source.volume);
     what(first) == what(later)
@@ -138,7 +138,7 @@ impl<'a> Listed<'a> {
 /// Makes a candidate of a file; none if it cannot be one.
 type Parse<'a> = dyn Fn(&Listed<'a>, &Node<'a>) -> Result<Option<Candidate>, Error> + 'a;
 
-/// The candidates among files. A file that cannot be used is said, and hides no other.
+/// The candidates among files. A file that cannot be used is noted as a problem, and hides no other.
 fn candidates<'a>(
     share: &Share,
     volume: &'a Volume,

@@ -11,7 +11,7 @@ const LONGEST: usize = 128;
 /// Bytes of a character at most.
 const WIDEST: usize = 4;
 
-/// What is asked of whoever wants to start an item.
+/// The form that an item asks for before it starts.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Asks {
     /// Nothing.
@@ -23,7 +23,7 @@ pub enum Asks {
     UserAndPassword,
 }
 
-/// What was typed. Whether it is right, the menu does not know.
+/// The typed name and password. The menu does not know whether they are right.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Login {
     /// The name; empty where none is asked for.
@@ -85,7 +85,7 @@ impl Form {
         Self { item, options, login: Login::default(), is_user_asked, is_at_password: !is_user_asked }
     }
 
-    /// What was typed, once it is complete.
+    /// The typed name and password, once they are complete.
     pub fn key(&mut self, key: Key) -> Option<Login> {
         match key {
             Key::Enter if self.is_at_password => return Some(take(&mut self.login)),

@@ -3,10 +3,10 @@
 
 use core::time::Duration;
 
-/// What the image's own configuration leaves open, and where nothing is said.
+/// Seconds that a menu waits if no source says how long.
 const SECONDS: u32 = 5;
 
-/// How a boot starts.
+/// How a boot begins: with or without the menu.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Opening {
     /// The menu is shown; after this time the default is booted.
@@ -30,27 +30,27 @@ pub enum Wait {
     Never,
 }
 
-/// What all sources say.
+/// The settings of all sources.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Wishes {
     /// `cloudboot.menu=always`.
     pub is_always_shown: bool,
     /// `cloudboot.menu=hidden`.
     pub is_hidden: bool,
-    /// What holds for this boot only (`LoaderConfigTimeoutOneShot`).
+    /// For this boot only (`LoaderConfigTimeoutOneShot`).
     pub once: Option<Wait>,
     /// `cloudboot.timeout`.
     pub timeout: Option<u32>,
-    /// What the booted system asked for (`LoaderConfigTimeout`).
+    /// Of the booted system (`LoaderConfigTimeout`).
     pub lasting: Option<Wait>,
-    /// What the image's configuration says (grub.cfg, loader.conf, extlinux.conf).
+    /// Of the image's configuration (grub.cfg, loader.conf, extlinux.conf).
     pub image: Option<Wait>,
     /// Number of entries.
     pub entries: usize,
 }
 
 impl Opening {
-    /// Decides. The first that says something counts: this boot's own wish, `cloudboot.menu`, then for the time
+    /// Decides. The first source that says something counts: this boot's own wish, `cloudboot.menu`, then for the time
     /// `cloudboot.timeout`, the booted system, the image's configuration; where nothing is said, a menu with
     /// more than one entry is shown for five seconds.
     pub fn decide(wishes: &Wishes) -> Self {

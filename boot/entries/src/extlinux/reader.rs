@@ -46,7 +46,7 @@ impl<'a> Files<'a> {
         Self { place: None, count: Cell::new(0), bytes: Cell::new(0) }
     }
 
-    /// What messages call a file.
+    /// The name of a file in messages.
     pub fn object(&self, path: &str) -> String {
         format!("{} {path}", self.place.map_or("", |(_, volume)| volume.name()))
     }
@@ -67,7 +67,7 @@ impl<'a> Files<'a> {
     }
 }
 
-/// What a label starts.
+/// The thing that a label starts.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub enum Runs {
     /// It is a line of the menu only.
@@ -79,7 +79,7 @@ pub enum Runs {
     Local(String),
     /// Another configuration.
     Config(Config),
-    /// Something that is no Linux kernel, by this command.
+    /// Something other than a Linux kernel, by this command.
     Other(String),
 }
 
@@ -91,7 +91,7 @@ pub struct Config {
     pub folder: Option<String>,
 }
 
-/// What stands behind a LABEL.
+/// The lines of a LABEL.
 #[derive(Debug, Default)]
 pub struct Label {
     pub name: String,
@@ -115,7 +115,7 @@ struct Submenu {
     password: Option<String>,
 }
 
-/// What a configuration says.
+/// The content of a configuration.
 pub struct Reader<'a> {
     files: &'a Files<'a>,
     /// What paths are relative to.
@@ -190,7 +190,7 @@ impl<'a> Reader<'a> {
         let text = match self.files.read(&absolute(self.folder, path)) {
             Ok(text) => text,
             Err(error @ (Error::TooMany { .. } | Error::Budget { .. })) => return Err(error),
-            // It is missed by nobody, as in SYSLINUX.
+            // As in SYSLINUX, a missing file is not an error.
             Err(_) => return Ok(()),
         };
         let has_title = !title.trim_ascii().is_empty();
@@ -355,13 +355,13 @@ impl<'a> Reader<'a> {
 }
 
 impl Runs {
-    /// A boot sector has no name by which it is one.
+    /// For commands that start boot sectors, which no name tells from a kernel.
     fn unless_linux(self, command: String) -> Self {
         if matches!(self, Self::Linux(_)) { Self::Other(command) } else { self }
     }
 }
 
-/// What KERNEL starts: the name says of what type it is.
+/// The thing that KERNEL starts; the file's name tells its type.
 fn kernel(value: &str, command: String) -> Runs {
     let file = value.split_ascii_whitespace().next().unwrap_or_default().to_ascii_lowercase();
     let name = file.rsplit_once('/').map_or(file.as_str(), |(_, name)| name);
@@ -379,13 +379,13 @@ fn plain(title: &str) -> String {
     title.replace('^', "")
 }
 
-/// As C's `atoi`: what is no number is 0.
+/// As C's `atoi`: 0 for text that is not a number.
 fn number(text: &str) -> i64 {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '-').unwrap_or(text.len());
     text.get(..end).and_then(|digits| digits.parse().ok()).unwrap_or(0)
 }
 
-/// The first word, which means the same in whatever case, and the rest.
+/// The first word, in lower case since case does not matter, and the rest.
 fn split(line: &str) -> (String, &str) {
     let (key, value) = line.split_once([' ', '\t']).unwrap_or((line, ""));
     (key.to_ascii_lowercase(), value.trim_ascii())

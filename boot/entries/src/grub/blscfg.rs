@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{Access, Source};
 
-/// What a script says about entries of the Boot Loader Specification that it shows.
+/// The settings of a script for the entries of the Boot Loader Specification that it shows.
 #[derive(Clone, Debug)]
 pub struct BlsCfg {
     /// The volume whose entries they are.
@@ -59,7 +59,7 @@ impl Default for Around {
     }
 }
 
-/// What the default of a menu means that shows entries of the Boot Loader Specification among its own.
+/// The default of a menu that shows entries of the Boot Loader Specification among its own.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Preferred {
     /// One of those, by its number among them.

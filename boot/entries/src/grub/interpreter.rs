@@ -28,7 +28,7 @@ const MOST_NOTES: usize = 32;
 /// Functions of one configuration.
 const MOST_FUNCTIONS: usize = 1000;
 
-/// What choosing an item leads to.
+/// The outcome of choosing an item.
 pub struct Selected {
     pub boot: Boot,
     /// The menu that it opens, empty for an entry that boots.
@@ -55,7 +55,7 @@ pub struct Context {
     pub menu: Vec<Item>,
 }
 
-/// What the script, a function that it calls, or the body of an entry has of its own.
+/// State of one script, function call or entry body that runs.
 #[derive(Default)]
 pub struct Frame {
     /// `$1` and so on.
@@ -76,13 +76,13 @@ pub struct Interpreter<'a> {
     pub boot: Boot,
     /// The body of an entry runs.
     pub is_in_entry: bool,
-    /// What the disk of the configuration may use.
+    /// The part of the budget that the configuration's disk has.
     pub share: &'a Share,
     pub budget: Rc<Budget<'a>>,
     pub is_x86: bool,
     /// The files that are being run, for messages.
     pub files: Vec<String>,
-    /// What is wrong with the scripts, and does not end them.
+    /// Problems of the scripts that do not end them.
     pub notes: Vec<Problem>,
     /// Configurations that were run, by volume and content: none is a menu twice.
     pub scripts: Scripts,
@@ -253,7 +253,7 @@ impl<'a> Interpreter<'a> {
         Ok(Flow::Next)
     }
 
-    /// What words become, paid for.
+    /// Expands words and charges the budget for the result.
     fn arguments(&self, words: &[Word], line: u32) -> Result<Vec<String>, Error> {
         if self.depth > DEEPEST {
             return Err(Error::Limit { line, what: "open blocks", limit: u64::from(DEEPEST) });

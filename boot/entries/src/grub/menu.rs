@@ -48,7 +48,7 @@ pub struct Level<'l> {
 struct Chosen<'l> {
     title: String,
     access: Access,
-    /// What the default says about the menu behind it.
+    /// The default's path in the menu behind it.
     below: &'l str,
     /// It is what boots unattended.
     is_default: bool,
@@ -188,7 +188,7 @@ fn elsewhere(command: String) -> Start {
     Start::Elsewhere(Elsewhere { command })
 }
 
-/// Bytes of what an entry starts: sizes of what is in memory.
+/// Bytes of the paths and options that an entry starts; all of it is in memory.
 fn size(start: &Start) -> usize {
     match start {
         Start::Linux(linux) => {
@@ -243,7 +243,7 @@ pub fn position(menu: &[Item], default: &str) -> Option<usize> {
         None => menu.iter().position(|item| is_named(item) && !matches!(item.kind, Kind::Bls(_))),
     };
     let first = if menu.is_empty() || bls.is_some() { None } else { Some(0) };
-    // Without a default the first one is meant.
+    // Without a default, the first item.
     let is_first = default.is_empty() && bls != Some(0) && !menu.is_empty();
     if is_first { Some(0) } else { chosen.or(first) }
 }
