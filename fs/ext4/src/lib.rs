@@ -65,7 +65,7 @@ pub struct Ext4<D> {
 /// Whether the superblock's magic number stands on the device.
 ///
 /// # Errors
-/// [`Error::Io`] when the device fails; one that is too small holds nothing.
+/// [`Error::Io`] when the device fails. A device that is too small holds no ext4: that is not an error.
 pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
     if device.size() < superblock::OFFSET.saturating_add(superblock::SIZE) {
         return Ok(false);

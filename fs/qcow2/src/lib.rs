@@ -60,7 +60,7 @@ pub struct Qcow2<D> {
 /// Whether the magic number of an image stands on the device.
 ///
 /// # Errors
-/// [`ReadError::OutOfBounds`] when the device fails; one that is too small holds nothing.
+/// Those of the device. A device that is too small holds no such image: that is not an error.
 pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, ReadError> {
     let mut magic = [0; 4];
     if device.size() < 4 {

@@ -62,7 +62,7 @@ pub enum Kind {
 /// Whether the cookie of an image stands on the device: at its end, or at the start as dynamic disks have it.
 ///
 /// # Errors
-/// [`ReadError::OutOfBounds`] when the device fails; one that is too small holds nothing.
+/// Those of the device. A device that is too small holds no such image: that is not an error.
 pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, ReadError> {
     let Some(end) = device.size().checked_sub(footer::SIZE) else { return Ok(false) };
     for place in [end, 0] {
@@ -110,8 +110,8 @@ impl<D: BlockRead> BlockRead for Vhd<D> {
     /// follows each other in a block.
     ///
     /// # Errors
-    /// [`ReadError::OutOfBounds`] when the bytes are not all on the disk; [`ReadError::Device`]; [`ReadError::Corrupt`] naming the
-    /// table's entry.
+    /// [`ReadError::OutOfBounds`] when the bytes are not all on the disk; [`ReadError::Device`];
+    /// [`ReadError::Corrupt`] naming the table's entry.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         check_bounds(offset, buf.len(), self.size)?;
         let Some(dynamic) = &self.dynamic else {
