@@ -11,7 +11,7 @@ use crate::{
     Ended, Failure, Payload, Phase, Place, Platform, Verified,
     ask::{Choice, Offer, ask},
     command_line,
-    discover::{Discovered, EntriesOf, Search, entries_of},
+    discover::{Discovered, Search},
     interface::{self, Log, Once, Wanted},
     menu_items,
     next::{Next, Situation},
@@ -24,17 +24,12 @@ use crate::{
 /// Boots the first entry that can be booted, or the one that the operator chooses. Returns only if none can, with what
 /// the program has to do then; the console has told why.
 pub fn boot(platform: &Platform<'_>, config: &Config) -> Ended {
-    boot_from(platform, config, &entries_of)
-}
-
-/// The same, with `entries_of` for the entries of volumes.
-pub(crate) fn boot_from(platform: &Platform<'_>, config: &Config, entries_of: &EntriesOf) -> Ended {
     let report = &Report::new(platform.console, config.debug());
     let once = Once::take(platform.variables);
     let mut retries = 0;
     loop {
         let Platform { disks, clock, policy, variables, .. } = platform;
-        let search = Search { disks: *disks, clock: *clock, report, arch: policy.arch, config, entries_of };
+        let search = Search { disks: *disks, clock: *clock, report, arch: policy.arch, config };
         let discovered = search.run();
         let entries = &discovered.found.entries;
         interface::publish(*variables, entries);

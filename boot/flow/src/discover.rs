@@ -38,8 +38,6 @@ pub struct Search<'a> {
     pub arch: Arch,
     /// The volumes that count.
     pub config: &'a Config,
-    /// Finds the entries of volumes: [`entries_of`].
-    pub entries_of: &'a EntriesOf,
 }
 
 impl Search<'_> {
@@ -65,7 +63,7 @@ impl Search<'_> {
         let is_wanted = |volume: &Volume| {
             self.config.disk().is_none_or(|disk| selection::is_selected(volume, disk, &names))
         };
-        let mut found = (self.entries_of)(&volumes, self.arch, &is_wanted);
+        let mut found = entries_of(&volumes, self.arch, &is_wanted);
         volumes.lift_limit();
         self.select(&volumes, &mut found, &names);
         let took = self.clock.now().saturating_sub(started);
@@ -100,9 +98,6 @@ fn named(disks: Vec<Disk>) -> (Vec<String>, Vec<vfs::Disk>) {
     let disks = disks.into_iter().enumerate();
     disks.map(|(i, Disk { device, name })| (name, vfs::Disk { device, name: format!("hd{i}") })).unzip()
 }
-
-/// Finds the entries of the volumes for which the last argument is true.
-pub type EntriesOf = dyn Fn(&Volumes, Arch, &dyn Fn(&Volume) -> bool) -> Found;
 
 /// The entries of volumes that are wanted, for an architecture. Our own program, in whatever version, is never one: two
 /// versions with nothing else to start would start each other until memory ends.

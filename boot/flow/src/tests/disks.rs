@@ -27,13 +27,23 @@ impl Disk {
         self
     }
 
-    /// With a grub.cfg of these lines and entries: each has its name as title, identifier and file of its kernel.
+    /// With a grub.cfg of these lines and entries: each has its name as title, and the first word of it as identifier
+    /// and file of its kernel. One that `asks` wants the user root with the password "secret", one that is `locked`
+    /// locks editing only, and one that leads `elsewhere` has no kernel.
     pub fn grub(self, lines: &str, entries: &[&str]) -> Self {
         let mut script = format!("{lines}\n");
+        if entries.iter().any(|name| name.contains("asks") || name.contains("locked")) {
+            script += "set superusers=root\npassword root secret\n";
+        }
         for name in entries {
             let id = name.split(' ').next().unwrap();
-            script +=
-                &format!("menuentry '{name}' --id {id} {{\nlinux /{id} root={id}\ninitrd /initrd\n}}\n");
+            let access = if name.contains("asks") { "" } else { "--unrestricted" };
+            let body = if name.contains("elsewhere") {
+                "exit".into()
+            } else {
+                format!("linux /{id} root={id}\ninitrd /initrd")
+            };
+            script += &format!("menuentry '{name}' --id {id} {access} {{\n{body}\n}}\n");
         }
         let with_script = self.file("/grub/grub.cfg", script).file("/initrd", "initrd");
         entries.iter().fold(with_script, |disk, name| {

@@ -18,14 +18,12 @@ use arch::Arch;
 use block::{BlockRead, Memory as Image, ReadError};
 use config::{Config, Origin, Text, Trust};
 use efi::text;
-use entries::{Access, Elsewhere, Entry, Found, Password, Start, User};
 use menu::{Key, Menu, Outcome};
-use vfs::{Volume, Volumes};
 
 use super::disks::Disk;
 use crate::{
     Clock, Console, Content, Disks, Ended, HandOver, Journal, Memory, Operator, Payload, Permit, Place,
-    Platform, Policy, Refused, Tries, Variables, Vendor, Verified, boot::boot_from, codes, entries_of,
+    Platform, Policy, Refused, Tries, Variables, Vendor, Verified, codes,
 };
 
 /// The machine, and what happens on it.
@@ -170,7 +168,7 @@ impl Machine {
             version: "1",
             exit: "returning to the firmware",
         };
-        let boot = AssertUnwindSafe(|| boot_from(&platform, &config, &find));
+        let boot = AssertUnwindSafe(|| crate::boot(&platform, &config));
         let end = match catch_unwind(boot) {
             Ok(ended) => End::Ended(ended),
             Err(started) => match started.downcast() {
@@ -180,25 +178,6 @@ impl Machine {
         };
         (self.lines.take(), end)
     }
-}
-
-/// The entries, changed by words in their titles: `leads elsewhere` leads to another disk, and is the default of its
-/// menu; `asks` wants the user root with the password "secret". A title `locked` locks editing.
-fn find(volumes: &Volumes, arch: Arch, is_wanted: &dyn Fn(&Volume) -> bool) -> Found {
-    let mut found = entries_of(volumes, arch, is_wanted);
-    for entry in &mut found.entries {
-        if entry.title.contains("elsewhere") {
-            entry.start = Start::Elsewhere(Elsewhere { command: "exit".into() });
-            found.elsewhere.extend(entry.title.contains("leads").then_some(entry.source.volume));
-        }
-        if entry.title.contains("asks") {
-            let password = Password::Plain(b"secret".to_vec());
-            entry.access = Access::Users(vec![User { name: "root".into(), password }]);
-        }
-        let is_lock = |entry: &Entry| entry.title.contains("locked");
-        found.locks.extend(is_lock(entry).then(|| "hd0 /grub/grub.cfg: superusers".to_string()));
-    }
-    found
 }
 
 impl Disks for Machine {

@@ -14,6 +14,7 @@ use crate::Ended;
 
 const ONE: &str = "discover 1 disk, 1 volume, 1 entry";
 const TWO: &str = "discover 1 disk, 1 volume, 2 entries";
+const LOCKED: &str = "choose editing is locked by hd0 /grub/grub.cfg: superusers";
 
 fn waiting(settings: &str) -> Machine {
     Machine::new(&[shown(&["a", "b"])]).settings(settings)
@@ -155,7 +156,7 @@ fn a_locked_menu_edits_nothing() {
             ),
             &[
                 TWO,
-                "choose editing is locked by hd0 /grub/grub.cfg: superusers",
+                LOCKED,
                 "[menu at b, 5 s]",
                 "[menu at b: Editing is locked.]",
                 "BROKEN hd0 b: retry 1 of 1",
@@ -177,19 +178,19 @@ fn entries_that_ask_for_a_password() {
         Scenario(
             "it does not start unattended",
             protected("set timeout=0"),
-            &[TWO, "BOOTS hd0 b"],
+            &[TWO, LOCKED, "BOOTS hd0 b"],
             started("b"),
         ),
         Scenario(
             "nor when the countdown ends on it",
             protected("set timeout=5"),
-            &[TWO, "[menu at a asks, 5 s]", "BOOTS hd0 b"],
+            &[TWO, LOCKED, "[menu at a asks, 5 s]", "BOOTS hd0 b"],
             started("b"),
         ),
         Scenario(
             "with user and password it starts",
             protected("set timeout=5").presses(&["\nroot\nsecret\n"]),
-            &[TWO, "[menu at a asks, 5 s]", "BOOTS hd0 a asks"],
+            &[TWO, LOCKED, "[menu at a asks, 5 s]", "BOOTS hd0 a asks"],
             started("a asks"),
         ),
         Scenario(
@@ -197,6 +198,7 @@ fn entries_that_ask_for_a_password() {
             protected("set timeout=5").presses(&[wrong, "\nadmin\nsecret\n", "\nroot\nsecret\n"]),
             &[
                 TWO,
+                LOCKED,
                 "[menu at a asks, 5 s]",
                 "[menu at a asks: The user or the password is wrong.]",
                 "[menu at a asks: The user or the password is wrong.]",
@@ -207,7 +209,7 @@ fn entries_that_ask_for_a_password() {
         Scenario(
             "where there is nothing else, the menu waits for somebody",
             only("").presses(&["\nroot\nsecret\n"]),
-            &[ONE, "[menu at a asks]", "BOOTS hd0 a asks"],
+            &[ONE, LOCKED, "[menu at a asks]", "BOOTS hd0 a asks"],
             started("a asks"),
         ),
         Scenario(
@@ -215,6 +217,7 @@ fn entries_that_ask_for_a_password() {
             only("cloudboot.menu=hidden"),
             &[
                 ONE,
+                LOCKED,
                 "failed: choose a asks: E-CHOOSE-PASSWORD asks for a password, and starts only from the menu; \
                  returning to the firmware",
             ],
@@ -225,6 +228,7 @@ fn entries_that_ask_for_a_password() {
             only("cloudboot.target=a cloudboot.menu=hidden"),
             &[
                 ONE,
+                LOCKED,
                 "failed: choose a asks: E-CHOOSE-PASSWORD asks for a password, and starts only from the menu; \
                  returning to the firmware",
             ],

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Which entry starts.
 
-use std::vec;
+use std::{format, vec};
 
 use super::{
     Scenario, check,
-    disks::Disk,
+    disks::{Disk, program},
     hidden,
     machine::{End, Machine},
     started,
@@ -20,6 +20,15 @@ const NOTHING: &str = "discover nothing yet: starting the drivers of all devices
 
 fn abc() -> Machine {
     Machine::new(&[hidden(&["a", "b", "c"])])
+}
+
+/// A disk of the Boot Loader Specification that starts what was started last.
+fn by_loader_conf() -> Machine {
+    let conf =
+        |letter: char| format!("title {}\nlinux /k\noptions root={letter}\n", letter.to_ascii_uppercase());
+    let disk =
+        Disk::default().file("/loader/loader.conf", "timeout 0\ndefault @saved\n").file("/k", program());
+    Machine::new(&[disk.file("/loader/entries/a.conf", conf('a')).file("/loader/entries/b.conf", conf('b'))])
 }
 
 #[test]
@@ -125,6 +134,29 @@ fn as_the_booted_system_wants() {
             abc().variable("LoaderEntryDefault", "@saved"),
             &[THREE, "BOOTS hd0 a", "[store LoaderEntryLastBooted a]"],
             started("a"),
+        ),
+        Scenario(
+            "loader.conf wants the entry that was booted last",
+            by_loader_conf().variable("LoaderEntryLastBooted", "a.conf"),
+            &[
+                TWO,
+                "choose \"A\" from hd0 /loader/entries/a.conf",
+                "obtain /k (1.5 KiB)",
+                "start \"A\": root=a",
+            ],
+            End::Started("A: root=a with ".into()),
+        ),
+        Scenario(
+            "so it does for the first time, where the first is the default",
+            by_loader_conf(),
+            &[
+                TWO,
+                "choose \"B\" from hd0 /loader/entries/b.conf",
+                "obtain /k (1.5 KiB)",
+                "start \"B\": root=b",
+                "[store LoaderEntryLastBooted b.conf]",
+            ],
+            End::Started("B: root=b with ".into()),
         ),
         Scenario(
             "what is wanted once is not saved",
