@@ -10,6 +10,9 @@ code::table! {
     pub(crate) DISK_KERNEL: Code = "E-DISK-KERNEL",
         "no volume has the file of `cloudboot.disk.kernel`",
         "correct the path";
+    pub(crate) DISK_UNREAD: Code = "E-DISK-UNREAD",
+        "nothing can be booted, and this device holds something that this version does not read",
+        "install the loader of a version that reads it, or boot from another disk";
 }
 
 code::table! {

@@ -8,7 +8,7 @@ use code::Code;
 use entries::{Entry, Found};
 use vfs::Volumes;
 
-use crate::{Console, Failure, Payload, Phase, Verified, next::Next};
+use crate::{Console, Failure, Payload, Phase, Verified, codes, next::Next};
 
 /// Problems that are told without being asked.
 const MOST_PROBLEMS: usize = 8;
@@ -58,8 +58,13 @@ impl<'a> Report<'a> {
         let of_volumes = of_volumes.map(|p| (&p.object, p.error.code(), format!("{}", p.error)));
         let of_entries = found.problems.iter();
         let of_entries = of_entries.map(|p| (&p.object, p.error.code(), format!("{}", p.error)));
+        // An unknown filesystem is no problem, unless it is where the system may be.
+        let unread = volumes.devices().iter().filter(|_| found.entries.is_empty()).filter_map(|device| {
+            let content = device.content.filter(|content| content.is_unread)?;
+            Some((&device.name, codes::DISK_UNREAD, format!("{content}")))
+        });
         let mut left_out = 0u32;
-        for (i, (object, code, cause)) in of_volumes.chain(of_entries).enumerate() {
+        for (i, (object, code, cause)) in of_volumes.chain(of_entries).chain(unread).enumerate() {
             if i >= MOST_PROBLEMS && !self.is_verbose {
                 // A counter that is only shown.
                 left_out = left_out.saturating_add(1);
@@ -92,6 +97,9 @@ impl<'a> Report<'a> {
             let label = String::from_utf8_lossy(&identity.label);
             let (name, format, uuid) = (volume.name(), identity.format, &identity.uuid);
             self.line(format_args!("  volume {name}: {format} label \"{label}\" uuid {uuid}"));
+        }
+        for unread in volumes.devices().iter().filter_map(vfs::Device::unread) {
+            self.line(format_args!("  {unread}"));
         }
         for entry in &found.entries {
             let mark = if entry.default { "*" } else { " " };

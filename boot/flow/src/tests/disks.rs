@@ -11,9 +11,16 @@ pub struct Disk {
     files: Vec<(String, Vec<u8>)>,
     /// First sector of its partition, where it has one.
     partition: Option<u32>,
+    /// What it begins with, in place of a volume.
+    raw: Option<&'static [u8]>,
 }
 
 impl Disk {
+    /// One that begins so, and holds no volume.
+    pub fn raw(start: &'static [u8]) -> Self {
+        Self { raw: Some(start), ..Self::default() }
+    }
+
     /// With a file.
     pub fn file(mut self, path: &str, bytes: impl Into<Vec<u8>>) -> Self {
         self.files.retain(|(name, _)| name != path);
@@ -58,6 +65,11 @@ impl Disk {
 
     /// Its bytes.
     pub fn bytes(&self) -> Vec<u8> {
+        if let Some(start) = self.raw {
+            let mut disk = start.to_vec();
+            disk.resize(1 << 20, 0);
+            return disk;
+        }
         let mut builder = Builder::new();
         self.files.iter().for_each(|(path, bytes)| builder.file(path, bytes).unwrap());
         let volume = builder.build(&Options::default()).unwrap();
