@@ -10,10 +10,15 @@ use zerocopy::{
     little_endian::{U16, U32},
 };
 
-use crate::corrupt;
+use crate::{
+    corrupt,
+    units::{ByteOffset, ClusterNumber},
+};
 
 /// Bytes of a boot sector that mean something, whatever the sector size.
 const BOOT_SECTOR: usize = 512;
+/// Where it stands.
+const BOOT_SECTOR_AT: ByteOffset = ByteOffset(0);
 /// Signature in the last two of them.
 pub(crate) const SIGNATURE: u16 = 0xaa55;
 /// Bytes of a directory entry.
@@ -21,7 +26,7 @@ const ENTRY: u64 = 32;
 /// Bits of `BS_Reserved1`, as Windows and Linux set them: dirty, and errors of the medium.
 const STATE_MARKED: u8 = 3;
 /// The number of the first cluster: FAT entries 0 and 1 have another use.
-pub(crate) const FIRST_CLUSTER: u32 = 2;
+pub(crate) const FIRST_CLUSTER: ClusterNumber = ClusterNumber(2);
 /// `BPB_ExtFlags`: one FAT only is active, and which.
 const EXT_FLAGS_ONE_ACTIVE: u16 = 0x80;
 const EXT_FLAGS_ACTIVE: u16 = 0x0f;
@@ -115,9 +120,9 @@ pub(crate) struct Identification {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Root {
     /// FAT12, FAT16: `length` bytes at `start`.
-    Fixed { start: u64, length: u64 },
+    Fixed { start: ByteOffset, length: u64 },
     /// FAT32: the chain from this cluster on.
-    Chain(u32),
+    Chain(ClusterNumber),
 }
 
 /// Where everything stands, in bytes from the start of the device.
@@ -130,12 +135,12 @@ pub(crate) struct Geometry {
     /// Bytes of a cluster.
     pub cluster: u64,
     /// The active FAT.
-    pub fat_start: u64,
+    pub fat_start: ByteOffset,
     /// Its length in bytes.
     pub fat_length: u64,
     pub root: Root,
     /// The first cluster, number 2.
-    pub data_start: u64,
+    pub data_start: ByteOffset,
     /// Number of clusters.
     pub clusters: u32,
     /// `BS_Reserved1` says that it was not unmounted, or that its medium had errors.
@@ -148,9 +153,10 @@ pub(crate) struct Geometry {
 
 impl Geometry {
     /// The first byte of a cluster, where there is one of this number.
-    pub fn position(&self, cluster: u32) -> Option<u64> {
-        let index = cluster.checked_sub(FIRST_CLUSTER).filter(|index| *index < self.clusters)?;
-        self.data_start.checked_add(u64::from(index).checked_mul(self.cluster)?)
+    pub fn position(&self, cluster: ClusterNumber) -> Option<ByteOffset> {
+        let index = cluster.0.checked_sub(FIRST_CLUSTER.0).filter(|index| *index < self.clusters)?;
+        let start = u64::from(index).checked_mul(self.cluster)?;
+        self.data_start.0.checked_add(start).map(ByteOffset)
     }
 }
 
@@ -185,9 +191,9 @@ pub(crate) fn read<D: BlockRead + ?Sized>(device: &D) -> Result<Geometry, Error>
 }
 
 fn parse(sector: &[u8; BOOT_SECTOR], device_size: u64) -> Result<Geometry, Error> {
-    let short = || corrupt(Fault::Truncated, "boot sector", 0, 512u32);
+    let short = || corrupt(Fault::Truncated, "boot sector", BOOT_SECTOR_AT, 512u32);
     if !has_signature(sector) {
-        return Err(corrupt(Fault::Magic, "Signature_word", 510, 0u32));
+        return Err(field(Fault::Magic, "Signature_word", 510, 0u32));
     }
     let (bpb, rest) = Bpb::ref_from_prefix(sector).map_err(|_| short())?;
     let (bpb32, rest32) = Bpb32::ref_from_prefix(rest).map_err(|_| short())?;
@@ -197,8 +203,8 @@ fn parse(sector: &[u8; BOOT_SECTOR], device_size: u64) -> Result<Geometry, Error
     let (id, _) = Identification::ref_from_prefix(tail).map_err(|_| short())?;
 
     let areas = Areas::new(bpb, bpb32, is_fat32)?;
-    if areas.data_start > device_size {
-        return Err(corrupt(Fault::Range, "BPB_FATSz", 22, areas.fat_length));
+    if areas.data_start > ByteOffset(device_size) {
+        return Err(field(Fault::Range, "BPB_FATSz", 22, areas.fat_length));
     }
     let clusters = areas.clusters(bpb)?;
     let kind = match clusters {
@@ -207,13 +213,13 @@ fn parse(sector: &[u8; BOOT_SECTOR], device_size: u64) -> Result<Geometry, Error
         _ => Kind::Fat16,
     };
     if clusters > kind.most_clusters() {
-        return Err(corrupt(Fault::Range, "BPB_TotSec32", 32, clusters));
+        return Err(field(Fault::Range, "BPB_TotSec32", 32, clusters));
     }
     // A FAT may be too short for the clusters at the end: they are not used.
     let entries = areas.fat_length.saturating_mul(8).checked_div(kind.entry_bits()).unwrap_or(0);
-    let entries = u32::try_from(entries).unwrap_or(u32::MAX).saturating_sub(FIRST_CLUSTER);
+    let entries = u32::try_from(entries).unwrap_or(u32::MAX).saturating_sub(FIRST_CLUSTER.0);
     let root = match kind {
-        Kind::Fat32 => Root::Chain(bpb32.bpb_root_clus.get()),
+        Kind::Fat32 => Root::Chain(ClusterNumber(bpb32.bpb_root_clus.get())),
         _ => Root::Fixed { start: areas.root_start, length: areas.root_length },
     };
     Ok(Geometry {
@@ -234,11 +240,11 @@ fn parse(sector: &[u8; BOOT_SECTOR], device_size: u64) -> Result<Geometry, Error
 struct Areas {
     sector: u64,
     cluster: u64,
-    fat_start: u64,
+    fat_start: ByteOffset,
     fat_length: u64,
-    root_start: u64,
+    root_start: ByteOffset,
     root_length: u64,
-    data_start: u64,
+    data_start: ByteOffset,
 }
 
 impl Areas {
@@ -250,25 +256,25 @@ impl Areas {
             sectors => u32::from(sectors),
         };
         if fat_sectors == 0 {
-            return Err(corrupt(Fault::Range, "BPB_FATSz32", 36, 0u32));
+            return Err(field(Fault::Range, "BPB_FATSz32", 36, 0u32));
         }
         let fat_length = u64::from(fat_sectors).saturating_mul(sector);
-        let first_fat = u64::from(bpb.bpb_rsvd_sec_cnt.get()).saturating_mul(sector);
+        let first_fat = ByteOffset(u64::from(bpb.bpb_rsvd_sec_cnt.get()).saturating_mul(sector));
         let flags = if is_fat32 { bpb32.bpb_ext_flags.get() } else { 0 };
         let active = if flags & EXT_FLAGS_ONE_ACTIVE == 0 { 0 } else { u64::from(flags & EXT_FLAGS_ACTIVE) };
         if active >= fats {
-            return Err(corrupt(Fault::Inconsistent, "BPB_ExtFlags", 40, flags));
+            return Err(field(Fault::Inconsistent, "BPB_ExtFlags", 40, flags));
         }
-        let root_start = first_fat.saturating_add(fats.saturating_mul(fat_length));
+        let root_start = first_fat.after(fats.saturating_mul(fat_length));
         let root_length = u64::from(bpb.bpb_root_ent_cnt.get()).saturating_mul(ENTRY);
         Ok(Self {
             sector,
             cluster: u64::from(bpb.bpb_sec_per_clus).saturating_mul(sector),
-            fat_start: first_fat.saturating_add(active.saturating_mul(fat_length)),
+            fat_start: first_fat.after(active.saturating_mul(fat_length)),
             fat_length,
             root_start,
             root_length,
-            data_start: root_start.saturating_add(root_length.next_multiple_of(sector)),
+            data_start: root_start.after(root_length.next_multiple_of(sector)),
         })
     }
 
@@ -277,28 +283,33 @@ impl Areas {
             0 => (bpb.bpb_tot_sec32.get(), 32),
             sectors => (u32::from(sectors), 19),
         };
-        let length = u64::from(sectors).saturating_mul(self.sector).checked_sub(self.data_start);
+        let length = u64::from(sectors).saturating_mul(self.sector).checked_sub(self.data_start.0);
         let clusters = length.and_then(|length| length.checked_div(self.cluster));
         let clusters = clusters.and_then(|clusters| u32::try_from(clusters).ok());
-        clusters.ok_or_else(|| corrupt(Fault::Inconsistent, "BPB_TotSec", at, sectors))
+        clusters.ok_or_else(|| field(Fault::Inconsistent, "BPB_TotSec", at, sectors))
     }
 }
 
 fn check_sizes(bpb: &Bpb) -> Result<(), Error> {
     let sector = bpb.bpb_byts_per_sec.get();
     if !is_sector_size(sector) {
-        return Err(corrupt(Fault::Range, "BPB_BytsPerSec", 11, sector));
+        return Err(field(Fault::Range, "BPB_BytsPerSec", 11, sector));
     }
     if !bpb.bpb_sec_per_clus.is_power_of_two() {
-        return Err(corrupt(Fault::Range, "BPB_SecPerClus", 13, bpb.bpb_sec_per_clus));
+        return Err(field(Fault::Range, "BPB_SecPerClus", 13, bpb.bpb_sec_per_clus));
     }
     if bpb.bpb_rsvd_sec_cnt.get() == 0 {
-        return Err(corrupt(Fault::Range, "BPB_RsvdSecCnt", 14, 0u32));
+        return Err(field(Fault::Range, "BPB_RsvdSecCnt", 14, 0u32));
     }
     if bpb.bpb_num_fats == 0 {
-        return Err(corrupt(Fault::Range, "BPB_NumFATs", 16, 0u32));
+        return Err(field(Fault::Range, "BPB_NumFATs", 16, 0u32));
     }
     Ok(())
+}
+
+/// Damage of the field `at` this byte of the boot sector.
+fn field(fault: Fault, structure: &'static str, at: usize, found: impl Into<u64>) -> Error {
+    corrupt(fault, structure, BOOT_SECTOR_AT.within(at), found)
 }
 
 fn has_signature(sector: &[u8; BOOT_SECTOR]) -> bool {
@@ -346,13 +357,13 @@ mod tests {
     fn areas_follow_each_other() {
         let geometry = parse(&sector(), 4 << 20).unwrap();
         assert_eq!(geometry.kind, Kind::Fat16);
-        assert_eq!(geometry.fat_start, 512);
-        assert_eq!(geometry.root, Root::Fixed { start: 65 * 512, length: 512 * 32 });
-        assert_eq!(geometry.data_start, 97 * 512);
+        assert_eq!(geometry.fat_start, ByteOffset(512));
+        assert_eq!(geometry.root, Root::Fixed { start: ByteOffset(65 * 512), length: 512 * 32 });
+        assert_eq!(geometry.data_start, ByteOffset(97 * 512));
         assert_eq!(geometry.clusters, 8192 - 97);
-        assert_eq!(geometry.position(2), Some(97 * 512));
-        assert_eq!(geometry.position(1), None);
-        assert_eq!(geometry.position(2 + 8192 - 97), None);
+        assert_eq!(geometry.position(FIRST_CLUSTER), Some(ByteOffset(97 * 512)));
+        assert_eq!(geometry.position(ClusterNumber(1)), None);
+        assert_eq!(geometry.position(ClusterNumber(2 + 8192 - 97)), None);
     }
 
     #[test]
@@ -383,7 +394,7 @@ mod tests {
         sector[40] = 0x81;
         sector[44] = 2;
         let geometry = parse(&sector, 4 << 20).unwrap();
-        assert_eq!((geometry.kind, geometry.fat_start), (Kind::Fat32, 65 * 512));
+        assert_eq!((geometry.kind, geometry.fat_start), (Kind::Fat32, ByteOffset(65 * 512)));
         sector[40] = 0x82;
         assert!(parse(&sector, 4 << 20).is_err(), "the volume has two FATs");
     }

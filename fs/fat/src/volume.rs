@@ -13,12 +13,15 @@ use crate::{
     date::DosTime,
     directory::{ATTR_READ_ONLY, Entry, Parser, SLOT},
     table::{Chain, Table},
+    units::{ByteOffset, ClusterNumber, FileCluster},
 };
 
 /// Bytes of a directory read at once, at most.
 const PIECE: u64 = 32 * 1024;
 /// Bytes of the largest directory: 65 536 slots.
 const LARGEST_DIRECTORY: u64 = 2 * 1024 * 1024;
+/// Stands for the entry of the root directory, which has none.
+const NO_ENTRY: ByteOffset = ByteOffset(0);
 /// `BS_VolLab` of a volume without a label.
 const NO_NAME: &[u8] = b"NO NAME";
 
@@ -36,8 +39,8 @@ pub struct Fat<D> {
 /// A file or directory: where its directory entry stands and what was in it.
 #[derive(Clone, Copy, Debug)]
 pub struct Node {
-    /// Byte offset of the short entry on the device; zero for the root, which has none.
-    location: u64,
+    /// Byte offset of the short entry on the device; [`NO_ENTRY`] for the root.
+    location: ByteOffset,
     content: Content,
     is_read_only: bool,
     modified: DosTime,
@@ -46,7 +49,7 @@ pub struct Node {
 #[derive(Clone, Copy, Debug)]
 enum Content {
     Directory(Root),
-    File { cluster: u32, size: u32 },
+    File { cluster: ClusterNumber, size: u32 },
 }
 
 impl<D: BlockRead> Fat<D> {
@@ -96,7 +99,8 @@ impl<D: BlockRead> Fat<D> {
         let is_fat32 = self.geometry.kind == Kind::Fat32;
         let mut damaged = None;
         self.pieces(directory, &mut |start, piece| {
-            for (location, slot) in (start..).step_by(SLOT).zip(piece.as_chunks().0) {
+            for (location, slot) in (start.0..).step_by(SLOT).zip(piece.as_chunks().0) {
+                let location = ByteOffset(location);
                 match parser.slot(location, slot, is_fat32) {
                     ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
                     ControlFlow::Continue(None) => {}
@@ -122,7 +126,7 @@ impl<D: BlockRead> Fat<D> {
             Root::Fixed { start, length } => return self.area(start, length, each).map(drop),
             Root::Chain(first) => first,
         };
-        let mut chain = self.chain(first, 0)?;
+        let mut chain = self.chain(first, NO_ENTRY)?;
         let mut length = self.geometry.cluster;
         while self.area(self.position(&chain)?, self.geometry.cluster, each)?.is_continue()
             && self.table.advance(&self.device, &self.geometry, &mut chain)?
@@ -135,14 +139,19 @@ impl<D: BlockRead> Fat<D> {
         Ok(())
     }
 
-    fn area(&self, start: u64, length: u64, each: &mut EachPiece<'_>) -> Result<ControlFlow<()>, Error> {
+    fn area(
+        &self,
+        start: ByteOffset,
+        length: u64,
+        each: &mut EachPiece<'_>,
+    ) -> Result<ControlFlow<()>, Error> {
         let mut done = 0;
         let mut piece = vec![0; usize::try_from(length.min(PIECE)).unwrap_or(0)];
         while done < length {
             let now = usize::try_from(length.saturating_sub(done)).unwrap_or(usize::MAX).min(piece.len());
             let bytes = piece.get_mut(..now).unwrap_or_default();
-            let at = start.saturating_add(done);
-            self.device.read_at(at, bytes)?;
+            let at = start.after(done);
+            self.device.read_at(at.0, bytes)?;
             if each(at, bytes)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
@@ -152,7 +161,7 @@ impl<D: BlockRead> Fat<D> {
     }
 
     /// The chain that begins at `first`, as a part of the entry at `location`.
-    fn chain(&self, first: u32, location: u64) -> Result<Chain, Error> {
+    fn chain(&self, first: ClusterNumber, location: ByteOffset) -> Result<Chain, Error> {
         match self.geometry.position(first) {
             Some(_) => Ok(Chain::new(first)),
             None => Err(corrupt(Fault::Range, "DIR_FstClus", location, first)),
@@ -160,7 +169,7 @@ impl<D: BlockRead> Fat<D> {
     }
 
     /// Where the chain's cluster stands; every chain was checked to be at one of the volume.
-    fn position(&self, chain: &Chain) -> Result<u64, Error> {
+    fn position(&self, chain: &Chain) -> Result<ByteOffset, Error> {
         let position = self.geometry.position(chain.cluster);
         position.ok_or_else(|| corrupt(Fault::Range, "FAT entry", self.geometry.fat_start, chain.cluster))
     }
@@ -184,7 +193,7 @@ impl<D: BlockRead> Fat<D> {
     }
 
     /// Moves to cluster number `index` of a file.
-    fn seek(&self, first: u32, index: u64, location: u64) -> Result<Chain, Error> {
+    fn seek(&self, first: ClusterNumber, index: FileCluster, location: ByteOffset) -> Result<Chain, Error> {
         let resumed = self.resume.get().filter(|chain| chain.first == first && chain.index <= index);
         let mut chain = match resumed {
             Some(chain) => chain,
@@ -197,26 +206,33 @@ impl<D: BlockRead> Fat<D> {
     }
 
     /// Moves to the next cluster of a file that has one by its size.
-    fn next(&self, chain: &mut Chain, location: u64) -> Result<(), Error> {
+    fn next(&self, chain: &mut Chain, location: ByteOffset) -> Result<(), Error> {
         if self.table.advance(&self.device, &self.geometry, chain)? {
             return Ok(());
         }
-        let clusters = chain.index.saturating_add(1);
+        let clusters = chain.index.next();
         Err(corrupt(Fault::Truncated, "cluster chain of DIR_FileSize", location, clusters))
     }
 
     /// Fills `buf`, which ends within the file, from `offset` on; neighbouring clusters in one read.
-    fn read_clusters(&self, first: u32, offset: u64, buf: &mut [u8], location: u64) -> Result<Chain, Error> {
+    fn read_clusters(
+        &self,
+        first: ClusterNumber,
+        offset: u64,
+        buf: &mut [u8],
+        location: ByteOffset,
+    ) -> Result<Chain, Error> {
         let cluster = self.geometry.cluster;
         let mut skip = offset.checked_rem(cluster).unwrap_or(0);
-        let mut chain = self.seek(first, offset.checked_div(cluster).unwrap_or(0), location)?;
+        let index = FileCluster(offset.checked_div(cluster).unwrap_or(0));
+        let mut chain = self.seek(first, index, location)?;
         let mut rest = buf;
         loop {
-            let start = self.position(&chain)?.saturating_add(skip);
+            let start = self.position(&chain)?.after(skip);
             let needed = u64::try_from(rest.len()).unwrap_or(u64::MAX);
             let mut length = cluster.saturating_sub(skip);
             while length < needed {
-                let neighbour = chain.cluster.saturating_add(1);
+                let neighbour = chain.cluster.after(1);
                 self.next(&mut chain, location)?;
                 if chain.cluster != neighbour {
                     break;
@@ -225,7 +241,7 @@ impl<D: BlockRead> Fat<D> {
             }
             let now = usize::try_from(length.min(needed)).unwrap_or(usize::MAX);
             let Some((run, after)) = rest.split_at_mut_checked(now) else { return Ok(chain) };
-            self.device.read_at(start, run)?;
+            self.device.read_at(start.0, run)?;
             if after.is_empty() {
                 return Ok(chain);
             }
@@ -255,7 +271,7 @@ impl<D: BlockRead> FileSystem for Fat<D> {
 
     fn root(&self) -> Node {
         Node {
-            location: 0,
+            location: NO_ENTRY,
             content: Content::Directory(self.geometry.root),
             is_read_only: false,
             modified: DosTime::default(),
@@ -292,7 +308,11 @@ impl<D: BlockRead> FileSystem for Fat<D> {
             gid: 0,
             size,
             links: 1,
-            modified: if node.location == 0 { Timestamp::default() } else { node.modified.timestamp() },
+            modified: if node.location == NO_ENTRY {
+                Timestamp::default()
+            } else {
+                node.modified.timestamp()
+            },
             device: (0, 0),
         })
     }
@@ -333,7 +353,7 @@ impl<D: BlockRead> FileSystem for Fat<D> {
 }
 
 /// Called with a piece of a directory and where it stands.
-type EachPiece<'a> = dyn FnMut(u64, &[u8]) -> Result<ControlFlow<()>, Error> + 'a;
+type EachPiece<'a> = dyn FnMut(ByteOffset, &[u8]) -> Result<ControlFlow<()>, Error> + 'a;
 
 /// Called with an entry of a directory.
 type EachRaw<'a> = dyn FnMut(Entry) -> Result<ControlFlow<()>, Error> + 'a;

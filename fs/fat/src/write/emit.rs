@@ -8,7 +8,7 @@ use zerocopy::{FromZeros, IntoBytes, little_endian::U32};
 use super::{
     Error, Options,
     layout::{FATS, Layout, SECTOR, clusters_of},
-    tree::{Content, Node},
+    tree::{Content, Node, NodeNumber, numbered},
 };
 use crate::{
     Kind,
@@ -19,6 +19,7 @@ use crate::{
         ShortEntry,
     },
     name::ShortName,
+    units::{ClusterNumber, SectorNumber},
 };
 
 /// `BPB_Media` of a disk that is not removable; the low byte of FAT entry 0, too.
@@ -28,8 +29,8 @@ const BOOT_SIG: u8 = 0x29;
 /// x86 code in the boot sector: `int 0x18` (let the firmware go on to its next device), then `jmp $`.
 const BOOT_CODE: [u8; 4] = [0xcd, 0x18, 0xeb, 0xfe];
 /// Sectors of FAT32's information sector and of the copies of both.
-const FS_INFO: u64 = 1;
-const BACKUP_BOOT: u64 = 6;
+const FS_INFO: SectorNumber = SectorNumber(1);
+const BACKUP_BOOT: SectorNumber = SectorNumber(6);
 /// FSInfo: three signatures, free clusters and next free cluster.
 const FSI_LEAD_SIG: u32 = 0x4161_5252;
 const FSI_STRUC_SIG: u32 = 0x6141_7272;
@@ -54,18 +55,18 @@ pub fn image(
         image.fat(layout, &places);
     }
     let time = DosTime::from(options.time);
-    for (number, node) in nodes.iter().enumerate() {
+    for (number, node) in numbered(nodes) {
         match node.content {
             Content::File(bytes) => image.bytes.extend_from_slice(bytes),
             Content::Directory { .. } => image.directory(nodes, number, &places, time, label),
         }
-        if number == 0 && layout.kind != Kind::Fat32 {
+        if number == NodeNumber::ROOT && layout.kind != Kind::Fat32 {
             image.pad_to(layout.first_data_sector());
         } else {
             image.pad_to_multiple(layout.cluster);
         }
     }
-    image.pad_to(layout.total);
+    image.pad_to(SectorNumber(layout.total));
     Ok(image.bytes)
 }
 
@@ -74,33 +75,33 @@ struct Places(Vec<Place>);
 
 #[derive(Clone, Copy)]
 struct Place {
-    first: u32,
+    first: ClusterNumber,
     count: u32,
 }
 
 impl Places {
     fn new(nodes: &[Node<'_>], layout: &Layout) -> Self {
         let mut next = FIRST_CLUSTER;
-        let places = nodes.iter().enumerate().map(|(number, node)| {
-            let is_fixed_root = number == 0 && layout.kind != Kind::Fat32;
+        let places = numbered(nodes).map(|(number, node)| {
+            let is_fixed_root = number == NodeNumber::ROOT && layout.kind != Kind::Fat32;
             let is_directory = matches!(node.content, Content::Directory { .. });
             let count = clusters_of(node.length(), layout.cluster).max(u64::from(is_directory));
             let count = if is_fixed_root { 0 } else { u32::try_from(count).unwrap_or(0) };
             // An empty file has no cluster.
-            let first = if count == 0 { 0 } else { next };
-            next = next.saturating_add(count);
+            let first = if count == 0 { ClusterNumber::NONE } else { next };
+            next = next.after(count);
             Place { first, count }
         });
         Self(places.collect())
     }
 
-    fn first(&self, number: usize) -> u32 {
-        self.0.get(number).map_or(0, |place| place.first)
+    fn first(&self, node: NodeNumber) -> ClusterNumber {
+        self.0.get(node.0).map_or(ClusterNumber::NONE, |place| place.first)
     }
 
     /// The first cluster that nothing uses.
-    fn next_free(&self) -> u32 {
-        self.0.iter().fold(FIRST_CLUSTER, |next, place| next.saturating_add(place.count))
+    fn next_free(&self) -> ClusterNumber {
+        self.0.iter().fold(FIRST_CLUSTER, |next, place| next.after(place.count))
     }
 }
 
@@ -109,8 +110,8 @@ struct Image {
 }
 
 impl Image {
-    fn pad_to(&mut self, sector: u64) {
-        let length = usize::try_from(sector.saturating_mul(SECTOR)).unwrap_or(0);
+    fn pad_to(&mut self, sector: SectorNumber) {
+        let length = usize::try_from(sector.0.saturating_mul(SECTOR)).unwrap_or(0);
         self.bytes.resize(length.max(self.bytes.len()), 0);
     }
 
@@ -131,7 +132,7 @@ impl Image {
             self.bytes.extend_from_slice(&boot);
             self.bytes.extend_from_slice(&info);
         }
-        self.pad_to(layout.reserved);
+        self.pad_to(SectorNumber(layout.reserved));
     }
 
     fn fat(&mut self, layout: &Layout, places: &Places) {
@@ -144,8 +145,7 @@ impl Image {
         // Entry 0 repeats the media byte; entry 1 says that the volume was unmounted cleanly.
         let media = end & !0xff | u32::from(MEDIA);
         let chains = places.0.iter().flat_map(|place| {
-            let last = place.first.saturating_add(place.count);
-            let next = place.first.saturating_add(1)..last;
+            let next = place.first.after(1).0..place.first.after(place.count).0;
             next.chain((place.count > 0).then_some(end))
         });
         let mut entries = [media, end].into_iter().chain(chains);
@@ -171,24 +171,25 @@ impl Image {
     fn directory(
         &mut self,
         nodes: &[Node<'_>],
-        number: usize,
+        number: NodeNumber,
         places: &Places,
         time: DosTime,
         label: Option<[u8; 11]>,
     ) {
-        let mut put = |name: &[u8; 11], attributes: u8, cluster: u32, size: u32| {
+        let mut put = |name: &[u8; 11], attributes: u8, cluster: ClusterNumber, size: u32| {
             let entry = short_entry(name, attributes, cluster, size, time);
             self.bytes.extend_from_slice(entry.as_bytes());
         };
-        if number == 0 {
-            label.iter().for_each(|label| put(label, ATTR_VOLUME_ID, 0, 0));
+        if number == NodeNumber::ROOT {
+            label.iter().for_each(|label| put(label, ATTR_VOLUME_ID, ClusterNumber::NONE, 0));
         } else {
             put(b".          ", ATTR_DIRECTORY, places.first(number), 0);
             // The root is cluster 0 here, on FAT32, too.
-            let parent = nodes.get(number).map_or(0, |node| node.parent);
-            put(b"..         ", ATTR_DIRECTORY, if parent == 0 { 0 } else { places.first(parent) }, 0);
+            let parent = nodes.get(number.0).map_or(NodeNumber::ROOT, |node| node.parent);
+            let above = if parent == NodeNumber::ROOT { ClusterNumber::NONE } else { places.first(parent) };
+            put(b"..         ", ATTR_DIRECTORY, above, 0);
         }
-        for (child, node) in nodes.iter().enumerate().skip(1).filter(|(_, node)| node.parent == number) {
+        for (child, node) in numbered(nodes).skip(1).filter(|(_, node)| node.parent == number) {
             self.long_name(node);
             let (attributes, size) = match node.content {
                 Content::Directory { .. } => (ATTR_DIRECTORY, 0),
@@ -220,8 +221,14 @@ impl Image {
     }
 }
 
-fn short_entry(name: &[u8; 11], attributes: u8, cluster: u32, size: u32, time: DosTime) -> ShortEntry {
-    let [high, low] = [cluster >> 16, cluster & 0xffff].map(|half| u16::try_from(half).unwrap_or(0));
+fn short_entry(
+    name: &[u8; 11],
+    attributes: u8,
+    cluster: ClusterNumber,
+    size: u32,
+    time: DosTime,
+) -> ShortEntry {
+    let [high, low] = [cluster.0 >> 16, cluster.0 & 0xffff].map(|half| u16::try_from(half).unwrap_or(0));
     let mut entry = ShortEntry::new_zeroed();
     entry.dir_name = *name;
     entry.dir_attr = attributes;
@@ -262,9 +269,9 @@ fn boot_sector(layout: &Layout, volume_id: u32, label: Option<[u8; 11]>) -> Vec<
     if is_fat32 {
         let mut bpb32 = Bpb32::new_zeroed();
         bpb32.bpb_fat_sz32.set(word(layout.fat));
-        bpb32.bpb_root_clus.set(FIRST_CLUSTER);
-        bpb32.bpb_fs_info.set(half(FS_INFO));
-        bpb32.bpb_bk_boot_sec.set(half(BACKUP_BOOT));
+        bpb32.bpb_root_clus.set(FIRST_CLUSTER.0);
+        bpb32.bpb_fs_info.set(half(FS_INFO.0));
+        bpb32.bpb_bk_boot_sec.set(half(BACKUP_BOOT.0));
         sector.extend_from_slice(bpb.as_bytes());
         sector.extend_from_slice(bpb32.as_bytes());
     } else {
@@ -292,13 +299,13 @@ fn identification(kind: Kind, volume_id: u32, label: Option<[u8; 11]>) -> Identi
     id
 }
 
-fn fs_info(layout: &Layout, next_free: u32) -> Vec<u8> {
-    let used = u64::from(next_free.saturating_sub(FIRST_CLUSTER));
+fn fs_info(layout: &Layout, next_free: ClusterNumber) -> Vec<u8> {
+    let used = u64::from(next_free.0.saturating_sub(FIRST_CLUSTER.0));
     let free = u32::try_from(layout.clusters.saturating_sub(used)).unwrap_or(u32::MAX);
     let mut sector = Vec::new();
     sector.extend_from_slice(U32::new(FSI_LEAD_SIG).as_bytes());
     sector.resize(484, 0);
-    for word in [FSI_STRUC_SIG, free, next_free] {
+    for word in [FSI_STRUC_SIG, free, next_free.0] {
         sector.extend_from_slice(U32::new(word).as_bytes());
     }
     sector.resize(508, 0);

@@ -2,7 +2,7 @@
 //! Which type, cluster size and number of clusters a volume gets.
 
 use super::{Error, Size, tree::Node};
-use crate::{Kind, directory::SLOT};
+use crate::{Kind, directory::SLOT, units::SectorNumber};
 
 /// Bytes of a sector.
 pub const SECTOR: u64 = 512;
@@ -100,7 +100,7 @@ impl Candidate {
                 // With a FAT for this many there are fewer clusters, and the FAT is a little too long.
                 let most = total.checked_mul(SECTOR)?.checked_div(self.cluster)?;
                 let front = self.with_clusters(root_slots, most)?;
-                let data = total.checked_sub(front.first_data_sector())?;
+                let data = total.checked_sub(front.first_data_sector().0)?;
                 let clusters = data.checked_mul(SECTOR)?.checked_div(self.cluster)?;
                 let fits = (self.least..=self.most).contains(&clusters) && used <= clusters;
                 u32::try_from(total).ok()?;
@@ -117,7 +117,7 @@ impl Candidate {
             Layout { kind: self.kind, cluster: self.cluster, reserved, fat, root_slots, clusters, total: 0 };
         // More reserved sectors, so that clusters stand at multiples of their size.
         let per_cluster = self.cluster / SECTOR;
-        let first = layout.first_data_sector();
+        let SectorNumber(first) = layout.first_data_sector();
         let aligned = first.checked_next_multiple_of(per_cluster)?;
         layout.reserved = reserved.checked_add(aligned.checked_sub(first)?)?;
         layout.total = aligned.checked_add(clusters.checked_mul(per_cluster)?)?;
@@ -127,10 +127,10 @@ impl Candidate {
 }
 
 impl Layout {
-    /// Sectors before the first cluster.
-    pub fn first_data_sector(&self) -> u64 {
+    /// Where the first cluster stands.
+    pub fn first_data_sector(&self) -> SectorNumber {
         let root = self.root_slots.saturating_mul(32).div_ceil(SECTOR);
-        self.reserved.saturating_add(FATS.saturating_mul(self.fat)).saturating_add(root)
+        SectorNumber(self.reserved.saturating_add(FATS.saturating_mul(self.fat)).saturating_add(root))
     }
 
     pub fn sectors_per_cluster(&self) -> u64 {
