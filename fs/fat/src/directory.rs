@@ -4,7 +4,7 @@
 //! Source: FAT specification 1.03, "FAT Directory Structure" and "Long Directory Entries".
 
 use alloc::{vec, vec::Vec};
-use core::ops::ControlFlow;
+use core::{mem::offset_of, ops::ControlFlow};
 
 use filesystem::{Error, Fault};
 use zerocopy::{
@@ -99,7 +99,12 @@ impl Entry {
         let is_usable = !matches!(name.as_str(), "" | "." | "..") && !name.contains(['/', '\0']);
         if !is_usable {
             let [first, ..] = self.short.bytes;
-            return Err(corrupt(Fault::Range, "DIR_Name", self.location, first));
+            return Err(corrupt(
+                Fault::Range,
+                "DIR_Name",
+                self.location.within(offset_of!(ShortEntry, dir_name)),
+                first,
+            ));
         }
         Ok(name.into_bytes())
     }

@@ -2,7 +2,7 @@
 //! The volume as a filesystem.
 
 use alloc::{format, vec, vec::Vec};
-use core::{cell::Cell, ops::ControlFlow};
+use core::{cell::Cell, mem::offset_of, ops::ControlFlow};
 
 use block::BlockRead;
 use filesystem::{Attr, EachEntry, Error, Fault, FileSystem, FileType, Health, Identity, Summary, Timestamp};
@@ -11,7 +11,7 @@ use crate::{
     boot::{self, Geometry, Kind, Root},
     corrupt,
     date::DosTime,
-    directory::{ATTR_READ_ONLY, Entry, Parser, SLOT},
+    directory::{ATTR_READ_ONLY, Entry, Parser, SLOT, ShortEntry},
     table::{Chain, Table},
     units::{ByteOffset, ClusterNumber, FileCluster},
 };
@@ -78,7 +78,7 @@ impl<D: BlockRead> Fat<D> {
     /// The label entry of the root directory, else the one in the boot sector.
     fn label(&self) -> Result<Vec<u8>, Error> {
         let mut label = None;
-        self.entries(self.geometry.root, &mut |entry| {
+        self.entries(&self.root(), &mut |entry| {
             if entry.is_label() && !entry.is_directory() {
                 label = Some(entry.short.bytes);
                 return Ok(ControlFlow::Break(()));
@@ -94,11 +94,11 @@ impl<D: BlockRead> Fat<D> {
 
     /// Calls `each` with the entries of a directory, labels included, until it breaks. An entry that is damaged does
     /// not hide those behind it: its error comes at the end.
-    fn entries(&self, directory: Root, each: &mut EachRaw<'_>) -> Result<(), Error> {
+    fn entries(&self, dir: &Node, each: &mut EachRaw<'_>) -> Result<(), Error> {
         let mut parser = Parser::default();
         let is_fat32 = self.geometry.kind == Kind::Fat32;
         let mut damaged = None;
-        self.pieces(directory, &mut |start, piece| {
+        self.pieces(dir, &mut |start, piece| {
             for (location, slot) in (start.0..).step_by(SLOT).zip(piece.as_chunks().0) {
                 let location = ByteOffset(location);
                 match parser.slot(location, slot, is_fat32) {
@@ -121,12 +121,12 @@ impl<D: BlockRead> Fat<D> {
     }
 
     /// Calls `each` with the bytes of a directory, piece by piece, and where they stand.
-    fn pieces(&self, directory: Root, each: &mut EachPiece<'_>) -> Result<(), Error> {
-        let first = match directory {
+    fn pieces(&self, dir: &Node, each: &mut EachPiece<'_>) -> Result<(), Error> {
+        let first = match directory(dir)? {
             Root::Fixed { start, length } => return self.area(start, length, each).map(drop),
             Root::Chain(first) => first,
         };
-        let mut chain = self.chain(first, NO_ENTRY)?;
+        let mut chain = self.chain(first, dir.location)?;
         let mut length = self.geometry.cluster;
         while self.area(self.position(&chain)?, self.geometry.cluster, each)?.is_continue()
             && self.table.advance(&self.device, &self.geometry, &mut chain)?
@@ -164,7 +164,12 @@ impl<D: BlockRead> Fat<D> {
     fn chain(&self, first: ClusterNumber, location: ByteOffset) -> Result<Chain, Error> {
         match self.geometry.position(first) {
             Some(_) => Ok(Chain::new(first)),
-            None => Err(corrupt(Fault::Range, "DIR_FstClus", location, first)),
+            None => Err(corrupt(
+                Fault::Range,
+                "DIR_FstClusLO",
+                location.within(offset_of!(ShortEntry, dir_fst_clus_lo)),
+                first,
+            )),
         }
     }
 
@@ -180,7 +185,8 @@ impl<D: BlockRead> Fat<D> {
         } else {
             let most = u64::from(self.geometry.clusters).saturating_mul(self.geometry.cluster);
             if u64::from(entry.size) > most {
-                return Err(corrupt(Fault::Range, "DIR_FileSize", entry.location, entry.size));
+                let at = entry.location.within(offset_of!(ShortEntry, dir_file_size));
+                return Err(corrupt(Fault::Range, "DIR_FileSize", at, entry.size));
             }
             Content::File { cluster: entry.cluster, size: entry.size }
         };
@@ -210,8 +216,8 @@ impl<D: BlockRead> Fat<D> {
         if self.table.advance(&self.device, &self.geometry, chain)? {
             return Ok(());
         }
-        let clusters = chain.index.next();
-        Err(corrupt(Fault::Truncated, "cluster chain of DIR_FileSize", location, clusters))
+        let (at, clusters) = (location.within(offset_of!(ShortEntry, dir_file_size)), chain.index.next());
+        Err(corrupt(Fault::Truncated, "cluster chain of DIR_FileSize", at, clusters))
     }
 
     /// Fills `buf`, which ends within the file, from `offset` on; neighbouring clusters in one read.
@@ -281,10 +287,9 @@ impl<D: BlockRead> FileSystem for Fat<D> {
     /// Names compare without regard to case (ASCII, Latin-1, Latin Extended-A, Greek, Cyrillic); `name` is
     /// UTF-8, and one that is not is not found.
     fn lookup(&self, dir: &Node, name: &[u8]) -> Result<Node, Error> {
-        let directory = directory(dir)?;
         let Ok(name) = core::str::from_utf8(name) else { return Err(Error::NotFound) };
         let mut found = Err(Error::NotFound);
-        self.entries(directory, &mut |entry| {
+        self.entries(dir, &mut |entry| {
             if entry.is_label() || !entry.is_named(name) {
                 return Ok(ControlFlow::Continue(()));
             }
@@ -318,7 +323,7 @@ impl<D: BlockRead> FileSystem for Fat<D> {
     }
 
     fn read_dir(&self, dir: &Node, each: &mut EachEntry<'_, Node>) -> Result<(), Error> {
-        self.entries(directory(dir)?, &mut |entry| {
+        self.entries(dir, &mut |entry| {
             if entry.is_label() {
                 return Ok(ControlFlow::Continue(()));
             }

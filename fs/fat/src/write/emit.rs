@@ -2,6 +2,7 @@
 //! The bytes of a volume, front to back.
 
 use alloc::vec::Vec;
+use core::mem::offset_of;
 
 use zerocopy::{FromZeros, IntoBytes, little_endian::U32};
 
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{
     Kind,
-    boot::{Bpb, Bpb32, FIRST_CLUSTER, Identification, SIGNATURE},
+    boot::{BootSector, Bpb, Bpb32, FIRST_CLUSTER, Identification, SIGNATURE},
     date::DosTime,
     directory::{
         ATTR_ARCHIVE, ATTR_DIRECTORY, ATTR_LONG_NAME, ATTR_VOLUME_ID, LAST_LONG_ENTRY, LONG_PART, LongEntry,
@@ -280,7 +281,7 @@ fn boot_sector(layout: &Layout, volume_id: u32, label: Option<[u8; 11]>) -> Vec<
     }
     sector.extend_from_slice(identification(layout.kind, volume_id, label).as_bytes());
     sector.extend_from_slice(&BOOT_CODE);
-    sector.resize(510, 0);
+    sector.resize(offset_of!(BootSector, signature_word), 0);
     sector.extend_from_slice(&SIGNATURE.to_le_bytes());
     sector
 }
