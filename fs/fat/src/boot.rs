@@ -243,7 +243,7 @@ fn parse(sector: &[u8; BOOT_SECTOR], device_size: u64) -> Result<Geometry, Error
     if clusters > kind.most_clusters() {
         return Err(field(Fault::Range, "BPB_TotSec32", offset_of!(Bpb, bpb_tot_sec32), clusters));
     }
-    // A FAT may be too short for the clusters at the end: they are not used.
+    // A FAT may be too short for the clusters at the end, or for any: they are not used. It has fewer than 2^48 bytes.
     let entries = areas.fat_length.saturating_mul(8).checked_div(kind.entry_bits()).unwrap_or(0);
     let entries = u32::try_from(entries).unwrap_or(u32::MAX).saturating_sub(FIRST_CLUSTER.0);
     let root = match kind {
@@ -276,7 +276,7 @@ fn check_root(geometry: &Geometry) -> Result<(), Error> {
     }
 }
 
-/// Positions and lengths in bytes; none overflows: they are sums and products of 16- and 32-bit numbers.
+/// Positions and lengths in bytes.
 struct Areas {
     sector: u64,
     cluster: u64,
@@ -289,6 +289,7 @@ struct Areas {
 
 impl Areas {
     fn new(bpb: &Bpb, bpb32: &Bpb32, is_fat32: bool) -> Result<Self, Error> {
+        // Nothing saturates: a FAT has fewer than 2^48 bytes, and there are at most 255; the rest is of 16 bits by 16.
         let sector = u64::from(bpb.bpb_byts_per_sec.get());
         let fats = u64::from(bpb.bpb_num_fats);
         let fat_sectors = match bpb.bpb_fat_sz16.get() {
@@ -324,6 +325,7 @@ impl Areas {
             0 => (bpb.bpb_tot_sec32.get(), offset_of!(Bpb, bpb_tot_sec32)),
             sectors => (u32::from(sectors), offset_of!(Bpb, bpb_tot_sec16)),
         };
+        // Cannot saturate: 32 bits by 16.
         let length = u64::from(sectors).saturating_mul(self.sector).checked_sub(self.data_start.0);
         let clusters = length.and_then(|length| length.checked_div(self.cluster));
         let clusters = clusters.and_then(|clusters| u32::try_from(clusters).ok());

@@ -192,6 +192,7 @@ impl LongName {
     fn push(&mut self, part: &LongEntry) {
         let order = part.ldir_ord & !LAST_LONG_ENTRY;
         if part.ldir_ord & LAST_LONG_ENTRY != 0 && (1..=MOST_PARTS).contains(&order) {
+            // Cannot saturate: at most 20 parts of 13 units.
             let length = usize::from(order).saturating_mul(LONG_PART);
             *self = Self { units: vec![0; length], missing: order, checksum: part.ldir_chksum };
         }
@@ -199,13 +200,14 @@ impl LongName {
             *self = Self::default();
             return;
         }
-        let index = usize::from(order.saturating_sub(1));
-        let Some(place) = self.units.chunks_exact_mut(LONG_PART).nth(index) else { return };
+        // Cannot saturate: it is not zero.
+        let before = order.saturating_sub(1);
+        let Some(place) = self.units.chunks_exact_mut(LONG_PART).nth(usize::from(before)) else { return };
         let units = part.ldir_name1.iter().chain(&part.ldir_name2).chain(&part.ldir_name3);
         for (place, unit) in place.iter_mut().zip(units) {
             *place = unit.get();
         }
-        self.missing = order.saturating_sub(1);
+        self.missing = before;
     }
 
     /// The name, if it is whole and belongs to the short name of this checksum; else nothing.

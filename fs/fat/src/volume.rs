@@ -88,6 +88,7 @@ impl<D: BlockRead> Fat<D> {
         let boot_label = Some(self.geometry.label).filter(|label| label.trim_ascii_end() != NO_NAME);
         let label = label.or(boot_label).unwrap_or_default();
         let end =
+            // Cannot saturate: an index is less than a length.
             label.iter().rposition(|byte| !matches!(byte, b' ' | 0)).map_or(0, |last| last.saturating_add(1));
         Ok(label.get(..end).unwrap_or_default().to_vec())
     }
@@ -131,6 +132,7 @@ impl<D: BlockRead> Fat<D> {
         while self.area(self.position(&chain)?, self.geometry.cluster, each)?.is_continue()
             && self.table.advance(&self.device, &self.geometry, &mut chain)?
         {
+            // Cannot saturate: it is at most one cluster more than the limit.
             length = length.saturating_add(self.geometry.cluster);
             if length > LARGEST_DIRECTORY.max(self.geometry.cluster) {
                 return Err(corrupt(Fault::Range, "directory", self.position(&chain)?, length));
@@ -148,6 +150,7 @@ impl<D: BlockRead> Fat<D> {
         let mut done = 0;
         let mut piece = vec![0; usize::try_from(length.min(PIECE)).unwrap_or(0)];
         while done < length {
+            // `done` is less than `length`; the last piece may end behind it.
             let now = usize::try_from(length.saturating_sub(done)).unwrap_or(usize::MAX).min(piece.len());
             let bytes = piece.get_mut(..now).unwrap_or_default();
             let at = start.after(done);
@@ -183,6 +186,7 @@ impl<D: BlockRead> Fat<D> {
         let content = if entry.is_directory() {
             Content::Directory(Root::Chain(entry.cluster))
         } else {
+            // Cannot saturate: no position of a cluster overflows.
             let most = u64::from(self.geometry.clusters).saturating_mul(self.geometry.cluster);
             if u64::from(entry.size) > most {
                 let at = entry.location.within(offset_of!(ShortEntry, dir_file_size));
@@ -236,6 +240,7 @@ impl<D: BlockRead> Fat<D> {
         loop {
             let start = self.position(&chain)?.after(skip);
             let needed = u64::try_from(rest.len()).unwrap_or(u64::MAX);
+            // Cannot saturate: `skip` is less than a cluster, and a run at most one cluster longer than the buffer.
             let mut length = cluster.saturating_sub(skip);
             while length < needed {
                 let neighbour = chain.cluster.after(1);
@@ -269,6 +274,7 @@ impl<D: BlockRead> FileSystem for Fat<D> {
         let free = self.table.free(&self.device, geometry)?;
         let is_sound = !geometry.is_marked && !self.table.is_marked(&self.device, geometry)?;
         Ok(Summary {
+            // Cannot saturate: no position of a cluster overflows.
             free: free.map(|free| u64::from(free).saturating_mul(geometry.cluster)),
             features: vec![geometry.kind.name().into()],
             health: if is_sound { Health::Ok } else { Health::Degraded },
@@ -340,6 +346,7 @@ impl<D: BlockRead> FileSystem for Fat<D> {
         let Content::File { cluster, size } = node.content else {
             return Err(Error::WrongType { expected: "regular file" });
         };
+        // Behind the end nothing is left.
         let left = u64::from(size).saturating_sub(offset);
         let length = buf.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         let buf = buf.get_mut(..length).unwrap_or_default();

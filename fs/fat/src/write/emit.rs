@@ -45,6 +45,7 @@ pub fn image(
     label: Option<[u8; 11]>,
 ) -> Result<Vec<u8>, Error> {
     let places = Places::new(nodes, layout);
+    // Cannot saturate: sectors are numbered with 32 bits. So all that counts sectors, clusters or bytes here fits.
     let bytes = layout.total.saturating_mul(SECTOR);
     let no_memory = Error::NoMemory { bytes };
     let mut image = Image { bytes: Vec::new() };
@@ -112,6 +113,7 @@ struct Image {
 
 impl Image {
     fn pad_to(&mut self, sector: SectorNumber) {
+        // Cannot saturate: sectors are numbered with 32 bits.
         let length = usize::try_from(sector.0.saturating_mul(SECTOR)).unwrap_or(0);
         self.bytes.resize(length.max(self.bytes.len()), 0);
     }
@@ -164,6 +166,7 @@ impl Image {
             }),
             Kind::Fat32 => entries.for_each(|entry| self.bytes.extend_from_slice(&entry.to_le_bytes())),
         }
+        // Cannot saturate: the FAT is a part of the image, which is in memory.
         let length = usize::try_from(layout.fat.saturating_mul(SECTOR)).unwrap_or(0);
         self.bytes.resize(start.saturating_add(length), 0);
     }
@@ -206,6 +209,7 @@ impl Image {
         let checksum = ShortName { bytes: node.short, nt_res: 0 }.checksum();
         let count = node.long.len().div_ceil(LONG_PART);
         for (index, part) in node.long.chunks(LONG_PART).enumerate().rev() {
+            // Cannot saturate: an index is less than a length. A name of 255 units has at most 20 parts.
             let order = u8::try_from(index.saturating_add(1)).unwrap_or(0);
             let is_last = index.saturating_add(1) == count;
             let mut entry = LongEntry::new_zeroed();
@@ -301,6 +305,7 @@ fn identification(kind: Kind, volume_id: u32, label: Option<[u8; 11]>) -> Identi
 }
 
 fn fs_info(layout: &Layout, next_free: ClusterNumber) -> Vec<u8> {
+    // Cannot saturate: numbers begin with FIRST_CLUSTER, and the files fit.
     let used = u64::from(next_free.0.saturating_sub(FIRST_CLUSTER.0));
     let free = u32::try_from(layout.clusters.saturating_sub(used)).unwrap_or(u32::MAX);
     let mut sector = Vec::new();

@@ -76,6 +76,7 @@ pub struct Layout {
 pub fn choose(nodes: &[Node<'_>], kind: Option<Kind>, size: Size) -> Result<Layout, Error> {
     let mut candidates = CANDIDATES.iter().filter(|candidate| kind.is_none_or(|kind| kind == candidate.kind));
     let fitting = candidates.find_map(|candidate| candidate.layout(nodes, size));
+    // What saturates does not fit either.
     let needed = nodes.iter().fold(0, |sum: u64, node| sum.saturating_add(node.length()));
     fitting.ok_or(Error::Size { needed })
 }
@@ -84,6 +85,7 @@ impl Candidate {
     fn layout(&self, nodes: &[Node<'_>], size: Size) -> Option<Layout> {
         let has_fixed_root = self.kind != Kind::Fat32;
         let in_clusters = nodes.iter().skip(usize::from(has_fixed_root));
+        // What saturates does not fit.
         let used = in_clusters
             .fold(0u64, |sum, node| sum.saturating_add(clusters_of(node.length(), self.cluster).max(1)));
         let slots = nodes.first()?.length().checked_div(u64::try_from(SLOT).ok()?)?;
@@ -129,6 +131,7 @@ impl Candidate {
 impl Layout {
     /// Where the first cluster stands.
     pub fn first_data_sector(&self) -> SectorNumber {
+        // What saturates is too long for sectors of 32 bits: `with_clusters` refuses it.
         let root = self.root_slots.saturating_mul(32).div_ceil(SECTOR);
         SectorNumber(self.reserved.saturating_add(FATS.saturating_mul(self.fat)).saturating_add(root))
     }

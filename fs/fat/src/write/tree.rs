@@ -106,12 +106,14 @@ pub enum Content<'a> {
 impl Node<'_> {
     /// Slots that the entry takes in its directory.
     fn slots(&self) -> usize {
+        // Cannot saturate: a name has at most 255 units.
         self.long.len().div_ceil(LONG_PART).saturating_add(1)
     }
 
     /// Bytes of the content.
     pub fn length(&self) -> u64 {
         let length = match self.content {
+            // Cannot saturate: there are at most MOST_SLOTS.
             Content::Directory { slots } => slots.saturating_mul(SLOT),
             Content::File(bytes) => bytes.len(),
         };
@@ -127,10 +129,12 @@ pub fn flatten<'a>(root: &Directory<'a>, has_label: bool) -> Result<Vec<Node<'a>
     let mut waiting = vec![(NodeNumber::ROOT, String::new(), root)];
     let mut next = 0;
     while let Some((number, path, directory)) = waiting.get(next).map(|(n, p, d)| (*n, p.clone(), *d)) {
+        // Cannot saturate: it is an index.
         next = next.saturating_add(1);
         // `.` and `..`, or the label.
         let mut slots = if number == NodeNumber::ROOT { usize::from(has_label) } else { 2 };
         for (node, name, child) in children(directory, number, &path)? {
+            // Cannot saturate: each node takes memory; too many are refused below.
             slots = slots.saturating_add(node.slots());
             if let Child::Directory(directory) = child {
                 waiting.push((NodeNumber(nodes.len()), join(&path, name), directory));
