@@ -114,6 +114,7 @@ impl<D: BlockRead> Qcow2<D> {
             buf.fill(0);
             return Ok(());
         };
+        // Behind the end nothing is there.
         let there = usize::try_from(backing.size().saturating_sub(offset)).unwrap_or(usize::MAX);
         let (head, tail) = buf.split_at_mut(there.min(buf.len()));
         tail.fill(0);
@@ -155,6 +156,7 @@ impl<D: BlockRead> BlockRead for Qcow2<D> {
                 }
             }
             rest = tail;
+            // Cannot saturate: the extents end where `buf` does, on the disk.
             at = at.saturating_add(extent.length);
         }
         Ok(())
