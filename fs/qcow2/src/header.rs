@@ -7,11 +7,11 @@ use core::mem::offset_of;
 use block::{BlockRead, ReadError};
 use damage::Fault;
 use zerocopy::{
-    FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned,
+    FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned,
     big_endian::{U32, U64},
 };
 
-use crate::{corrupt, features, unsupported};
+use crate::{corrupt, extensions::Extensions, features, unsupported};
 
 /// `QFI\xfb`
 pub const MAGIC: u32 = 0x5146_49fb;
@@ -26,21 +26,6 @@ const EXTENDED_CLUSTER_BITS: u32 = 14;
 const MAX_L1_SIZE: u64 = 32 << 20;
 /// Longest name of a backing file: the format's own limit.
 const MAX_BACKING_NAME: u32 = 1023;
-/// Longest name of a format that is believed: QEMU keeps 15 bytes.
-const MAX_FORMAT_NAME: u32 = 255;
-
-/// Header extensions, by their types.
-const EXTENSION_END: u32 = 0;
-const EXTENSION_BACKING_FORMAT: u32 = 0xe279_2aca;
-const EXTENSION_FEATURE_NAMES: u32 = 0x6803_f857;
-/// Entries of the feature name table: one byte each for kind and bit, the rest is the name.
-const FEATURE_NAME: usize = 48;
-/// Kind of an incompatible feature there.
-const INCOMPATIBLE: u8 = 0;
-/// Most extensions that are looked at: there are seven types.
-const MOST_EXTENSIONS: usize = 64;
-/// Most bytes of the table that are read: 64 bits of three kinds.
-const MAX_FEATURE_NAMES: u32 = 48 * 64 * 3;
 
 /// `QCowHeader`, all that version 3 has; version 2 ends before `incompatible_features`.
 #[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
@@ -66,15 +51,6 @@ struct Raw {
     header_length: U32,
     compression_type: u8,
     padding: [u8; 7],
-}
-
-/// What an extension begins with.
-#[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
-#[repr(C)]
-struct ExtensionHead {
-    kind: U32,
-    /// Bytes of its content.
-    length: U32,
 }
 
 /// How compressed clusters are compressed.
@@ -147,7 +123,7 @@ impl Header {
         raw.refuse_features(&extensions)?;
         let backing_file = raw.backing_file(device)?;
         let backing_format = match backing_file {
-            Some(_) => extensions.content(EXTENSION_BACKING_FORMAT, MAX_FORMAT_NAME)?,
+            Some(_) => extensions.backing_format()?,
             None => None,
         };
         let header = Self {
@@ -268,8 +244,7 @@ impl Raw {
         if let Some(name) = features::known(bit) {
             return Err(unsupported(name));
         }
-        let table = extensions.content(EXTENSION_FEATURE_NAMES, MAX_FEATURE_NAMES)?.unwrap_or_default();
-        Err(unsupported(match feature_name(&table, bit) {
+        Err(unsupported(match extensions.feature_name(bit)? {
             Some(name) => format!("incompatible feature {bit} \"{}\"", name.escape_ascii()),
             None => format!("incompatible feature {bit}"),
         }))
@@ -346,63 +321,14 @@ impl Raw {
     }
 }
 
-/// The extensions of a header.
-struct Extensions<'a, D> {
-    device: &'a D,
-    at: u64,
-    end: u64,
-}
-
-impl<D: BlockRead> Extensions<'_, D> {
-    /// The content of the first extension of this type, or as much of it as `limit` bytes.
-    fn content(&self, wanted: u32, limit: u32) -> Result<Option<Vec<u8>>, ReadError> {
-        let mut at = self.at;
-        let end = self.end.min(self.device.size());
-        for _ in 0..MOST_EXTENSIONS {
-            let mut head = ExtensionHead::new_zeroed();
-            // Nothing saturates: `at` is of 33 bits, and what goes behind the end is not read.
-            let content = at.saturating_add(wide(size_of::<ExtensionHead>()));
-            if content > end {
-                return Ok(None);
-            }
-            self.device.read_at(at, head.as_mut_bytes())?;
-            let (kind, length) = (head.kind.get(), head.length.get());
-            if u64::from(length) > end.saturating_sub(content) {
-                let place = at.saturating_add(wide(offset_of!(ExtensionHead, length)));
-                return Err(corrupt(Fault::Range, "header extension length", place, length));
-            }
-            match kind {
-                EXTENSION_END => return Ok(None),
-                _ if kind == wanted => {
-                    let mut bytes = vec![0; usize::try_from(length.min(limit)).unwrap_or(0)];
-                    self.device.read_at(content, &mut bytes)?;
-                    return Ok(Some(bytes));
-                }
-                _ => at = content.saturating_add(u64::from(length).next_multiple_of(8)),
-            }
-        }
-        Err(corrupt(Fault::Loop, "header extension", at, wide(MOST_EXTENSIONS)))
-    }
-}
-
 /// Damage of the field `at` this byte of the header.
 fn field(fault: Fault, structure: &'static str, at: usize, found: impl Into<u64>) -> ReadError {
     corrupt(fault, structure, wide(at), found)
 }
 
 /// A place or size in a structure, as one on the device.
-fn wide(bytes: usize) -> u64 {
+pub(crate) fn wide(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
-}
-
-/// The name that the image has for an incompatible feature.
-fn feature_name(table: &[u8], wanted: u32) -> Option<&[u8]> {
-    table.chunks_exact(FEATURE_NAME).find_map(|entry| match entry {
-        [INCOMPATIBLE, bit, name @ ..] if u32::from(*bit) == wanted => {
-            name.split(|byte| *byte == 0).next().filter(|name| !name.is_empty())
-        }
-        _ => None,
-    })
 }
 
 /// Fills `buf` from `offset` as far as the device goes, which must have `least` bytes there.

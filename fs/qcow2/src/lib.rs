@@ -23,6 +23,7 @@ extern crate std;
 mod compressed;
 #[cfg(test)]
 mod corruptions;
+mod extensions;
 mod features;
 pub mod fuzz;
 mod header;
