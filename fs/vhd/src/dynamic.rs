@@ -80,25 +80,8 @@ impl Dynamic {
                 offset,
             ));
         }
-        let mut bytes = [0; 1024];
-        device.read_at(offset, &mut bytes)?;
-        let raw = Raw::ref_from_bytes(&bytes)
-            .map_err(|_| corrupt(Fault::Truncated, "dynamic disk header", offset, device.size()))?;
-        let field = |fault, structure, at, found: u64| corrupt(fault, structure, within(offset, at), found);
-        if raw.cookie.get() != COOKIE {
-            return Err(field(
-                Fault::Magic,
-                "dynamic disk header Cookie",
-                offset_of!(Raw, cookie),
-                raw.cookie.get(),
-            ));
-        }
-        let computed = checksum(&bytes, CHECKSUM_AT);
-        if raw.checksum.get() != computed {
-            let fault = Fault::Checksum { computed: computed.into() };
-            return Err(field(fault, "dynamic disk header Checksum", CHECKSUM_AT, raw.checksum.into()));
-        }
-        check_version("dynamic disk header", raw.header_version.get())?;
+        let raw = Raw::read(device, offset)?;
+        let field = |fault, structure, at, found| corrupt(fault, structure, within(offset, at), found);
         let block_size = u64::from(raw.block_size.get());
         if !block_size.is_power_of_two() || block_size < SECTOR {
             return Err(field(
@@ -166,6 +149,32 @@ impl Dynamic {
     /// Bytes of a block's bitmap: whole sectors.
     fn bitmap_size(&self) -> u64 {
         self.block_size.div_ceil(SECTOR.saturating_mul(8)).next_multiple_of(SECTOR)
+    }
+}
+
+impl Raw {
+    /// The header that stands whole at `offset`, if its checksum is right and it is of a version that is read.
+    fn read(device: &impl BlockRead, offset: u64) -> Result<Self, ReadError> {
+        let mut bytes = [0; 1024];
+        device.read_at(offset, &mut bytes)?;
+        let raw = Self::read_from_bytes(&bytes)
+            .map_err(|_| corrupt(Fault::Truncated, "dynamic disk header", offset, device.size()))?;
+        let field = |fault, structure, at, found: u64| corrupt(fault, structure, within(offset, at), found);
+        if raw.cookie.get() != COOKIE {
+            return Err(field(
+                Fault::Magic,
+                "dynamic disk header Cookie",
+                offset_of!(Raw, cookie),
+                raw.cookie.get(),
+            ));
+        }
+        let computed = checksum(&bytes, CHECKSUM_AT);
+        if raw.checksum.get() != computed {
+            let fault = Fault::Checksum { computed: computed.into() };
+            return Err(field(fault, "dynamic disk header Checksum", CHECKSUM_AT, raw.checksum.into()));
+        }
+        check_version("dynamic disk header", raw.header_version.get())?;
+        Ok(raw)
     }
 }
 
