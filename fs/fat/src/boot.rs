@@ -237,7 +237,7 @@ fn parse(sector: &[u8; BOOT_SECTOR], device_size: u64) -> Result<Geometry, Error
     let clusters = areas.clusters(bpb)?;
     let kind = match clusters {
         _ if is_fat32 => Kind::Fat32,
-        0..=4084 => Kind::Fat12,
+        clusters if clusters <= Kind::Fat12.most_clusters() => Kind::Fat12,
         _ => Kind::Fat16,
     };
     if clusters > kind.most_clusters() {
