@@ -112,7 +112,7 @@ _REFUSED = {
 
     # The partition table. Twin: backup_gpt.
     "gpt_with_both_headers_broken": struct(
-        message = "^failed: discover hd*: E-FS-GPT-CSUM GPT: GPT header.HeaderCRC32 at byte 512: ",
+        message = "^failed: discover hd*: E-FS-GPT-CSUM GPT: GPT header.HeaderCRC32 at byte 528: ",
         disk = {"flip": [
             "gpt:16",
             "backup-gpt:16",
@@ -200,7 +200,7 @@ _TWINS = {
         disk = {"flip": ["gpt:16"]},
         machine = {"read_only": True},
         expect = [
-            "^warning: discover hd*: E-FS-GPT-CSUM GPT: GPT header.HeaderCRC32 at byte 512: ",
+            "^warning: discover hd*: E-FS-GPT-CSUM GPT: GPT header.HeaderCRC32 at byte 528: ",
             "mini=default",
         ],
     ),

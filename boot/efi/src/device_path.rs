@@ -151,12 +151,14 @@ pub fn linux_names<'a>(disks: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
         let (prefix, count) = match last {
             Some((MESSAGING, MESSAGING_NVME_NAMESPACE)) => {
                 let number = nvme;
+                // Cannot saturate: disks are handles of the firmware in memory.
                 nvme = nvme.saturating_add(1);
                 return format!("nvme{number}n1");
             }
             Some((MESSAGING, _)) => ("sd", &mut scsi),
             _ => ("vd", &mut virtio),
         };
+        // Cannot saturate, as above.
         *count = count.saturating_add(1);
         format!("{prefix}{}", letters(*count))
     };
@@ -167,6 +169,7 @@ pub fn linux_names<'a>(disks: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
 fn letters(mut number: u32) -> String {
     let mut reversed = String::new();
     while let Some(before) = number.checked_sub(1) {
+        // Cannot saturate: it is one of 26 letters.
         let letter = u8::try_from(before % 26).unwrap_or(0).saturating_add(b'a');
         reversed.push(char::from(letter));
         number = before / 26;

@@ -23,16 +23,18 @@ pub const LONGEST: usize = 8 * 1024;
 pub fn write(version: &str, arch: &str, selected: Option<&str>, lines: &[(u64, &str)]) -> String {
     let selected = selected.map_or(String::from("null"), quoted);
     let head = format!("{{\"version\":{},\"arch\":{},\"selected\":{selected}", quoted(version), quoted(arch));
-    // The number of dropped lines has at most twenty digits.
+    // The number of dropped lines has at most twenty digits. A head that is too long leaves no room.
     let mut room = LONGEST.saturating_sub(head.len()).saturating_sub(64);
     let mut kept: Vec<String> = Vec::new();
     for (time, line) in lines.iter().rev() {
         let item = format!("[{time},{}]", quoted(line));
+        // Cannot saturate: it is in memory.
         let Some(left) = room.checked_sub(item.len().saturating_add(1)) else { break };
         room = left;
         kept.push(item);
     }
     kept.reverse();
+    // Cannot saturate: only some are kept.
     let dropped = lines.len().saturating_sub(kept.len());
     format!("{head},\"dropped\":{dropped},\"lines\":[{}]}}", kept.join(","))
 }

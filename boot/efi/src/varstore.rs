@@ -44,6 +44,22 @@ const REPLACED: u8 = 0x3e;
 /// Flash that was not written to yet.
 const ERASED: u32 = u32::MAX;
 
+/// Where fields of `EFI_FIRMWARE_VOLUME_HEADER` stand.
+const FILE_SYSTEM_GUID_AT: usize = 16;
+const FV_LENGTH_AT: usize = 32;
+const SIGNATURE_AT: usize = 40;
+const HEADER_LENGTH_AT: usize = 48;
+const CHECKSUM_AT: usize = 50;
+/// Where fields of `VARIABLE_STORE_HEADER` stand.
+const SIZE_AT: usize = 16;
+const FORMAT_AT: usize = 20;
+/// Where fields of `VARIABLE_HEADER` stand, and how far before its end in both kinds.
+const STATE_AT: usize = 2;
+const ATTRIBUTES_AT: usize = 4;
+const NAME_SIZE_BEFORE_END: usize = 24;
+const DATA_SIZE_BEFORE_END: usize = 20;
+const VENDOR_BEFORE_END: usize = 16;
+
 /// A variable.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Variable {
@@ -80,8 +96,9 @@ pub fn find(bytes: &[u8]) -> Option<(usize, u64)> {
 
 /// The length of the volume of variables that starts here.
 fn length(volume: &[u8]) -> Option<u64> {
-    let is_volume = volume.get(40..44)? == SIGNATURE && guid(volume.get(16..)?.first_chunk()?) == NV_DATA;
-    is_volume.then(|| u64_at(volume, 32)).flatten()
+    let is_volume = volume.get(SIGNATURE_AT..)?.starts_with(&SIGNATURE)
+        && guid(volume.get(FILE_SYSTEM_GUID_AT..)?.first_chunk()?) == NV_DATA;
+    is_volume.then(|| u64_at(volume, FV_LENGTH_AT)).flatten()
 }
 
 /// The variables of a volume, which starts with its header, sorted by their names.
@@ -129,15 +146,20 @@ fn store(volume: &[u8]) -> Result<Store, Error> {
         cause: "all of it: the volume ends",
     };
     let length = length(volume).ok_or(cut("EFI_FIRMWARE_VOLUME_HEADER", 0))?;
-    let header = u16_at(volume, 48).ok_or(cut("EFI_FIRMWARE_VOLUME_HEADER", 0))?;
+    let header = u16_at(volume, HEADER_LENGTH_AT).ok_or(cut("EFI_FIRMWARE_VOLUME_HEADER", 0))?;
     let start = usize::from(header);
     if start < HEADER || start % 2 != 0 {
-        return Err(wrong("EFI_FIRMWARE_VOLUME_HEADER.HeaderLength", 48, header, "an even number from 56"));
+        return Err(wrong(
+            "EFI_FIRMWARE_VOLUME_HEADER.HeaderLength",
+            HEADER_LENGTH_AT,
+            header,
+            "an even number from 56",
+        ));
     }
     let words = volume.get(..start).ok_or(cut("EFI_FIRMWARE_VOLUME_HEADER", 0))?.as_chunks::<2>().0;
     let sum = words.iter().fold(0u16, |sum, word| sum.wrapping_add(u16::from_le_bytes(*word)));
     if sum != 0 {
-        return Err(wrong("EFI_FIRMWARE_VOLUME_HEADER.Checksum", 50, sum, "a sum of 0"));
+        return Err(wrong("EFI_FIRMWARE_VOLUME_HEADER.Checksum", CHECKSUM_AT, sum, "a sum of 0"));
     }
     let cut_store = || cut("VARIABLE_STORE_HEADER", wide(start));
     let head =
@@ -150,17 +172,17 @@ fn store(volume: &[u8]) -> Result<Store, Error> {
             return Err(wrong("VARIABLE_STORE_HEADER.Signature", start, found, "a store of variables"));
         }
     };
-    let (size, state) = (u32_at(head, 16).unwrap_or(0), u16_at(head, 20).unwrap_or(0));
+    let (size, state) = (u32_at(head, SIZE_AT).unwrap_or(0), u16_at(head, FORMAT_AT).unwrap_or(0));
     if state.to_le_bytes() != HEALTHY {
-        let at = start.saturating_add(20);
+        // Cannot saturate: the header was there.
+        let at = start.saturating_add(FORMAT_AT);
         return Err(wrong("VARIABLE_STORE_HEADER.Format and State", at, state, "a store that is whole"));
     }
-    let first = start.saturating_add(STORE_HEADER);
-    let end = start.saturating_add(usize::try_from(size).unwrap_or(usize::MAX));
-    if end < first || wide(end) > length.min(wide(volume.len())) {
-        let at = start.saturating_add(16);
-        return Err(wrong("VARIABLE_STORE_HEADER.Size", at, size, "a size within the volume"));
-    }
+    // Cannot saturate: the header was there.
+    let (first, size_at) = (start.saturating_add(STORE_HEADER), start.saturating_add(SIZE_AT));
+    let end = usize::try_from(size).ok().and_then(|size| start.checked_add(size));
+    let end = end.filter(|end| *end >= first && wide(*end) <= length.min(wide(volume.len())));
+    let end = end.ok_or(wrong("VARIABLE_STORE_HEADER.Size", size_at, size, "a size within the volume"))?;
     Ok(Store { first: aligned(first), end, header })
 }
 
@@ -177,9 +199,12 @@ impl Store {
                 }
             };
         }
-        let state = head.get(2).copied().unwrap_or(0);
-        let field = |before_end: usize| u32_at(head, self.header.saturating_sub(before_end)).unwrap_or(0);
-        let (name_size, data_size, attributes) = (field(24), field(20), u32_at(head, 4).unwrap_or(0));
+        let state = head.get(STATE_AT).copied().unwrap_or(0);
+        // Cannot saturate: a header has 32 or 60 bytes.
+        let place = |before_end: usize| self.header.saturating_sub(before_end);
+        let field = |at: usize| u32_at(head, at).unwrap_or(0);
+        let (name_size, data_size) = (field(place(NAME_SIZE_BEFORE_END)), field(place(DATA_SIZE_BEFORE_END)));
+        let attributes = field(ATTRIBUTES_AT);
         // As NameSizeOfVariable and DataSizeOfVariable: a header that was not finished has nothing behind it.
         let is_torn = state == u8::MAX || [name_size, data_size, attributes].contains(&ERASED);
         let sizes = if is_torn { [0, 0] } else { [name_size, data_size] };
@@ -187,9 +212,11 @@ impl Store {
         let parts = rest.split_at_checked(name_length);
         let parts = parts.and_then(|(name, rest)| Some((name, rest.get(..data_length)?)));
         let beyond = "a size within the store";
-        let (name, data) = parts.ok_or(wrong("VARIABLE_HEADER.NameSize", at, name_size, beyond))?;
+        // Nothing saturates: header, name and data are in the store.
+        let name_size_at = at.saturating_add(place(NAME_SIZE_BEFORE_END));
+        let (name, data) = parts.ok_or(wrong("VARIABLE_HEADER.NameSize", name_size_at, name_size, beyond))?;
         let behind = self.header.saturating_add(name_length).saturating_add(data_length);
-        let vendor = head.get(self.header.saturating_sub(16)..).and_then(|rest| rest.first_chunk());
+        let vendor = head.get(place(VENDOR_BEFORE_END)..).and_then(|rest| rest.first_chunk());
         let is_whole = !is_torn && matches!(state, ADDED | REPLACED);
         let variable = vendor.filter(|_| is_whole).map(|vendor| Variable {
             vendor: guid(vendor),
@@ -320,8 +347,8 @@ mod tests {
             (93, 0xf8, "VARIABLE_STORE_HEADER.Format and State", 92),
             (90, 9, "VARIABLE_STORE_HEADER.Size", 88),
             (100, 0, "VARIABLE_HEADER.StartId", 100),
-            (139, 9, "VARIABLE_HEADER.NameSize", 100),
-            (143, 9, "VARIABLE_HEADER.NameSize", 100),
+            (139, 9, "VARIABLE_HEADER.NameSize", 136),
+            (143, 9, "VARIABLE_HEADER.NameSize", 136),
         ];
         for (at, byte, structure, offset) in cases {
             let error = damaged(at, byte);

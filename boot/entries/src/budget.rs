@@ -290,6 +290,7 @@ impl<'a> Text<'a> {
     }
 }
 
-fn number(size: usize) -> u64 {
+/// A size in memory, as limits count.
+pub fn number(size: usize) -> u64 {
     u64::try_from(size).unwrap_or(u64::MAX)
 }

@@ -31,6 +31,7 @@ pub fn sha256(pe: &Pe<'_>) -> Result<[u8; 32], Error> {
     let (headers, length) = (&pe.headers, wide(pe.file().len()));
     let mut hash = Sha256::new();
     let mut update = |range| hash.update(part(pe.file(), range).unwrap_or_default());
+    // Nothing saturates: headers stand at numbers of 33 bits.
     let checksum = headers.checksum_at();
     update(0..checksum);
     let mut from = checksum.saturating_add(CHECK_SUM_SIZE);
@@ -40,13 +41,13 @@ pub fn sha256(pe: &Pe<'_>) -> Result<[u8; 32], Error> {
     }
     update(from..headers.size_of_headers());
 
-    let mut data: Vec<_> = headers.sections().map(|s| s.raw()).filter(|r| !r.is_empty()).collect();
-    data.sort_by_key(|r| r.start);
+    let mut data: Vec<_> = headers.data().filter(|(_, range)| !range.is_empty()).collect();
+    data.sort_by_key(|(_, range)| range.start);
     let mut end = headers.size_of_headers();
     let mut hashed = end;
-    for range in data {
+    for (place, range) in data {
         if range.start < end {
-            return Err(corrupt("IMAGE_SECTION_HEADER.PointerToRawData", range.start));
+            return Err(corrupt("IMAGE_SECTION_HEADER.PointerToRawData", place, range.start));
         }
         end = range.end;
         // Cannot exceed the file, whose parts these are.
@@ -57,21 +58,17 @@ pub fn sha256(pe: &Pe<'_>) -> Result<[u8; 32], Error> {
     let certificates = headers.certificates();
     let rest = if certificates.is_empty() { length } else { certificates.start };
     if rest < end || (!certificates.is_empty() && certificates.end != length) {
-        return Err(corrupt("IMAGE_DIRECTORY_ENTRY_SECURITY.VirtualAddress", certificates.start));
+        // `VirtualAddress` comes first in the entry, without which there are no certificates.
+        let place = headers.security_at().unwrap_or(0);
+        return Err(corrupt("IMAGE_DIRECTORY_ENTRY_SECURITY.VirtualAddress", place, certificates.start));
     }
     // By the number of bytes hashed, not from the end of the last section: the same unless there are gaps.
     update(hashed..rest);
     Ok(hash.finalize().into())
 }
 
-fn corrupt(structure: &'static str, found: u64) -> Error {
-    Error::Corrupt(Corrupt {
-        format: Format::Pe,
-        fault: Fault::Inconsistent,
-        structure,
-        offset: found,
-        found,
-    })
+fn corrupt(structure: &'static str, offset: u64, found: u64) -> Error {
+    Error::Corrupt(Corrupt { format: Format::Pe, fault: Fault::Inconsistent, structure, offset, found })
 }
 
 #[cfg(test)]
@@ -135,18 +132,24 @@ mod tests {
 
     #[test]
     fn sha256_rejects_files_on_which_signers_disagree() {
+        let refused = |file: &[u8]| {
+            let error = sha256(&Pe::parse(file).unwrap()).unwrap_err();
+            assert_eq!(error.code(), "E-IMAGE-PE-INCONSISTENT");
+            let Error::Corrupt(corrupt) = error else { unreachable!() };
+            corrupt.offset
+        };
         // Data of two sections in one place.
         let mut file = Builder::new().bytes();
         file[SECTIONS_AT + 60..SECTIONS_AT + 64].copy_from_slice(&0x600u32.to_le_bytes());
-        assert_eq!(sha256(&Pe::parse(&file).unwrap()).unwrap_err().code(), "E-IMAGE-PE-INCONSISTENT");
+        assert_eq!(refused(&file), (SECTIONS_AT + 60) as u64);
         // Something behind the certificates; certificates over a section.
         let mut file = Builder { certificates: [7; 16].to_vec(), ..Builder::new() }.bytes();
         file.push(0);
-        assert_eq!(sha256(&Pe::parse(&file).unwrap()).unwrap_err().code(), "E-IMAGE-PE-INCONSISTENT");
+        assert_eq!(refused(&file), (AT + 168) as u64);
         file.pop();
         let (start, size) = (file.len() as u32 - 24, 24u32);
         file[AT + 168..AT + 172].copy_from_slice(&start.to_le_bytes());
         file[AT + 172..AT + 176].copy_from_slice(&size.to_le_bytes());
-        assert_eq!(sha256(&Pe::parse(&file).unwrap()).unwrap_err().code(), "E-IMAGE-PE-INCONSISTENT");
+        assert_eq!(refused(&file), (AT + 168) as u64);
     }
 }

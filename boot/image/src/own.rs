@@ -26,6 +26,7 @@ pub fn is_own_loader(head: &[u8], size: u64, read: &dyn Fn(Range<u64>) -> Option
     }
     let Some(section) = part(&headers, Part::Sbat) else { return false };
     let Range { start, end } = section.data();
+    // Cannot saturate: a section starts at a number of 32 bits.
     let text = read(start..end.min(start.saturating_add(LONGEST))).unwrap_or_default();
     text.split(|byte| *byte == b'\n').any(|line| line.starts_with(COMPONENT))
 }

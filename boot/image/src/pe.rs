@@ -74,12 +74,14 @@ impl Section {
     /// Where in the file its data is, all of it.
     pub fn raw(&self) -> Range<u64> {
         let start = u64::from(self.raw_offset);
+        // Cannot saturate: both are of 32 bits.
         start..start.saturating_add(self.raw_size.into())
     }
 
     /// Where in the file its data is, without what fills the file up.
     pub fn data(&self) -> Range<u64> {
         let start = u64::from(self.raw_offset);
+        // Cannot saturate: both are of 32 bits.
         start..start.saturating_add(self.raw_size.min(self.size).into())
     }
 }

@@ -5,6 +5,7 @@
 //! Spec: Linux, `drivers/firmware/efi/libstub/zboot-header.S` and `Makefile.zboot`.
 
 use alloc::{format, vec::Vec};
+use core::mem::offset_of;
 
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, little_endian::U32};
 
@@ -68,11 +69,12 @@ impl<'a> Zboot<'a> {
                 format: Format::Zboot,
                 fault: Fault::Magic,
                 structure,
-                offset: 4,
+                offset: wide(offset_of!(Header, image_type)),
                 found,
             }));
         }
         let start = u64::from(header.payload_offset.get());
+        // Nothing saturates: all are of 32 bits.
         let end = start.saturating_add(header.payload_size.get().into());
         let payload = part(file, start..end).ok_or_else(|| truncated("payload", end))?;
         let Some(compression) = Compression::of(payload) else {

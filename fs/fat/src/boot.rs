@@ -3,6 +3,8 @@
 //!
 //! Source: FAT specification 1.03, "Boot Sector and BPB".
 
+use core::mem::offset_of;
+
 use block::BlockRead;
 use filesystem::{Error, Fault};
 use zerocopy::{
@@ -10,18 +12,25 @@ use zerocopy::{
     little_endian::{U16, U32},
 };
 
-use crate::corrupt;
+use crate::{
+    corrupt,
+    units::{ByteOffset, ClusterNumber},
+};
 
 /// Bytes of a boot sector that mean something, whatever the sector size.
 const BOOT_SECTOR: usize = 512;
 /// Signature in the last two of them.
 pub(crate) const SIGNATURE: u16 = 0xaa55;
+/// Where the boot sector stands.
+const BOOT_SECTOR_AT: ByteOffset = ByteOffset(0);
 /// Bytes of a directory entry.
 const ENTRY: u64 = 32;
 /// Bits of `BS_Reserved1`, as Windows and Linux set them: dirty, and errors of the medium.
 const STATE_MARKED: u8 = 3;
+/// Where FAT32 has the length of a FAT.
+const FAT_SIZE_32_AT: usize = offset_of!(BootSector32, bpb32.bpb_fat_sz32);
 /// The number of the first cluster: FAT entries 0 and 1 have another use.
-pub(crate) const FIRST_CLUSTER: u32 = 2;
+pub(crate) const FIRST_CLUSTER: ClusterNumber = ClusterNumber(2);
 /// `BPB_ExtFlags`: one FAT only is active, and which.
 const EXT_FLAGS_ONE_ACTIVE: u16 = 0x80;
 const EXT_FLAGS_ACTIVE: u16 = 0x0f;
@@ -111,13 +120,34 @@ pub(crate) struct Identification {
     pub bs_fil_sys_type: [u8; 8],
 }
 
+/// The boot sector of FAT12 and FAT16.
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub(crate) struct BootSector {
+    bpb: Bpb,
+    id: Identification,
+    boot_code: [u8; 448],
+    pub signature_word: U16,
+}
+
+/// The boot sector of FAT32.
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct BootSector32 {
+    bpb: Bpb,
+    bpb32: Bpb32,
+    id: Identification,
+    boot_code: [u8; 420],
+    signature_word: U16,
+}
+
 /// Where the root directory stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Root {
     /// FAT12, FAT16: `length` bytes at `start`.
-    Fixed { start: u64, length: u64 },
+    Fixed { start: ByteOffset, length: u64 },
     /// FAT32: the chain from this cluster on.
-    Chain(u32),
+    Chain(ClusterNumber),
 }
 
 /// Where everything stands, in bytes from the start of the device.
@@ -130,12 +160,12 @@ pub(crate) struct Geometry {
     /// Bytes of a cluster.
     pub cluster: u64,
     /// The active FAT.
-    pub fat_start: u64,
+    pub fat_start: ByteOffset,
     /// Its length in bytes.
     pub fat_length: u64,
     pub root: Root,
     /// The first cluster, number 2.
-    pub data_start: u64,
+    pub data_start: ByteOffset,
     /// Number of clusters.
     pub clusters: u32,
     /// `BS_Reserved1` says that it was not unmounted, or that its medium had errors.
@@ -148,9 +178,10 @@ pub(crate) struct Geometry {
 
 impl Geometry {
     /// The first byte of a cluster, where there is one of this number.
-    pub fn position(&self, cluster: u32) -> Option<u64> {
-        let index = cluster.checked_sub(FIRST_CLUSTER).filter(|index| *index < self.clusters)?;
-        self.data_start.checked_add(u64::from(index).checked_mul(self.cluster)?)
+    pub fn position(&self, cluster: ClusterNumber) -> Option<ByteOffset> {
+        let index = cluster.0.checked_sub(FIRST_CLUSTER.0).filter(|index| *index < self.clusters)?;
+        let start = u64::from(index).checked_mul(self.cluster)?;
+        self.data_start.0.checked_add(start).map(ByteOffset)
     }
 }
 
@@ -164,9 +195,10 @@ pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
     }
     let mut sector = [0; BOOT_SECTOR];
     device.read_at(0, &mut sector)?;
-    let Ok((bpb, _)) = Bpb::ref_from_prefix(&sector) else { return Ok(false) };
+    let Ok(raw) = BootSector::ref_from_bytes(&sector) else { return Ok(false) };
+    let bpb = &raw.bpb;
     Ok(matches!(bpb.bs_jmp_boot, [0xeb, _, 0x90] | [0xe9, _, _])
-        && has_signature(&sector)
+        && raw.signature_word.get() == SIGNATURE
         && is_media(bpb.bpb_media)
         && is_sector_size(bpb.bpb_byts_per_sec.get())
         && bpb.bpb_sec_per_clus.is_power_of_two()
@@ -185,38 +217,40 @@ pub(crate) fn read<D: BlockRead + ?Sized>(device: &D) -> Result<Geometry, Error>
 }
 
 fn parse(sector: &[u8; BOOT_SECTOR], device_size: u64) -> Result<Geometry, Error> {
-    let short = || corrupt(Fault::Truncated, "boot sector", 0, 512u32);
-    if !has_signature(sector) {
-        return Err(corrupt(Fault::Magic, "Signature_word", 510, 0u32));
+    let short = || corrupt(Fault::Truncated, "boot sector", BOOT_SECTOR_AT, 512u32);
+    let raw = BootSector::ref_from_bytes(sector).map_err(|_| short())?;
+    let raw32 = BootSector32::ref_from_bytes(sector).map_err(|_| short())?;
+    if raw.signature_word.get() != SIGNATURE {
+        let found = raw.signature_word.get();
+        return Err(field(Fault::Magic, "Signature_word", offset_of!(BootSector, signature_word), found));
     }
-    let (bpb, rest) = Bpb::ref_from_prefix(sector).map_err(|_| short())?;
-    let (bpb32, rest32) = Bpb32::ref_from_prefix(rest).map_err(|_| short())?;
+    let (bpb, bpb32) = (&raw.bpb, &raw32.bpb32);
     check_sizes(bpb)?;
     let is_fat32 = bpb.bpb_fat_sz16.get() == 0;
-    let tail = if is_fat32 { rest32 } else { rest };
-    let (id, _) = Identification::ref_from_prefix(tail).map_err(|_| short())?;
+    let id = if is_fat32 { &raw32.id } else { &raw.id };
 
     let areas = Areas::new(bpb, bpb32, is_fat32)?;
-    if areas.data_start > device_size {
-        return Err(corrupt(Fault::Range, "BPB_FATSz", 22, areas.fat_length));
+    if areas.data_start > ByteOffset(device_size) {
+        let at = if is_fat32 { FAT_SIZE_32_AT } else { offset_of!(Bpb, bpb_fat_sz16) };
+        return Err(field(Fault::Range, "BPB_FATSz", at, areas.fat_length));
     }
     let clusters = areas.clusters(bpb)?;
     let kind = match clusters {
         _ if is_fat32 => Kind::Fat32,
-        0..=4084 => Kind::Fat12,
+        clusters if clusters <= Kind::Fat12.most_clusters() => Kind::Fat12,
         _ => Kind::Fat16,
     };
     if clusters > kind.most_clusters() {
-        return Err(corrupt(Fault::Range, "BPB_TotSec32", 32, clusters));
+        return Err(field(Fault::Range, "BPB_TotSec32", offset_of!(Bpb, bpb_tot_sec32), clusters));
     }
-    // A FAT may be too short for the clusters at the end: they are not used.
+    // A FAT may be too short for the clusters at the end, or for any: they are not used. It has fewer than 2^48 bytes.
     let entries = areas.fat_length.saturating_mul(8).checked_div(kind.entry_bits()).unwrap_or(0);
-    let entries = u32::try_from(entries).unwrap_or(u32::MAX).saturating_sub(FIRST_CLUSTER);
+    let entries = u32::try_from(entries).unwrap_or(u32::MAX).saturating_sub(FIRST_CLUSTER.0);
     let root = match kind {
-        Kind::Fat32 => Root::Chain(bpb32.bpb_root_clus.get()),
+        Kind::Fat32 => Root::Chain(ClusterNumber(bpb32.bpb_root_clus.get())),
         _ => Root::Fixed { start: areas.root_start, length: areas.root_length },
     };
-    Ok(Geometry {
+    let geometry = Geometry {
         kind,
         cluster: areas.cluster,
         fat_start: areas.fat_start,
@@ -227,22 +261,35 @@ fn parse(sector: &[u8; BOOT_SECTOR], device_size: u64) -> Result<Geometry, Error
         is_marked: id.bs_reserved1 & STATE_MARKED != 0,
         volume_id: id.bs_vol_id.get(),
         label: id.bs_vol_lab,
-    })
+    };
+    check_root(&geometry)?;
+    Ok(geometry)
 }
 
-/// Positions and lengths in bytes; none overflows: they are sums and products of 16- and 32-bit numbers.
+fn check_root(geometry: &Geometry) -> Result<(), Error> {
+    match geometry.root {
+        Root::Chain(first) if geometry.position(first).is_none() => {
+            let at = offset_of!(BootSector32, bpb32.bpb_root_clus);
+            Err(field(Fault::Range, "BPB_RootClus", at, first))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Positions and lengths in bytes.
 struct Areas {
     sector: u64,
     cluster: u64,
-    fat_start: u64,
+    fat_start: ByteOffset,
     fat_length: u64,
-    root_start: u64,
+    root_start: ByteOffset,
     root_length: u64,
-    data_start: u64,
+    data_start: ByteOffset,
 }
 
 impl Areas {
     fn new(bpb: &Bpb, bpb32: &Bpb32, is_fat32: bool) -> Result<Self, Error> {
+        // Nothing saturates: a FAT has fewer than 2^48 bytes, and there are at most 255; the rest is of 16 bits by 16.
         let sector = u64::from(bpb.bpb_byts_per_sec.get());
         let fats = u64::from(bpb.bpb_num_fats);
         let fat_sectors = match bpb.bpb_fat_sz16.get() {
@@ -250,59 +297,67 @@ impl Areas {
             sectors => u32::from(sectors),
         };
         if fat_sectors == 0 {
-            return Err(corrupt(Fault::Range, "BPB_FATSz32", 36, 0u32));
+            return Err(field(Fault::Range, "BPB_FATSz32", FAT_SIZE_32_AT, 0u32));
         }
         let fat_length = u64::from(fat_sectors).saturating_mul(sector);
-        let first_fat = u64::from(bpb.bpb_rsvd_sec_cnt.get()).saturating_mul(sector);
+        let first_fat = ByteOffset(u64::from(bpb.bpb_rsvd_sec_cnt.get()).saturating_mul(sector));
         let flags = if is_fat32 { bpb32.bpb_ext_flags.get() } else { 0 };
         let active = if flags & EXT_FLAGS_ONE_ACTIVE == 0 { 0 } else { u64::from(flags & EXT_FLAGS_ACTIVE) };
         if active >= fats {
-            return Err(corrupt(Fault::Inconsistent, "BPB_ExtFlags", 40, flags));
+            let at = offset_of!(BootSector32, bpb32.bpb_ext_flags);
+            return Err(field(Fault::Inconsistent, "BPB_ExtFlags", at, flags));
         }
-        let root_start = first_fat.saturating_add(fats.saturating_mul(fat_length));
+        let root_start = first_fat.after(fats.saturating_mul(fat_length));
         let root_length = u64::from(bpb.bpb_root_ent_cnt.get()).saturating_mul(ENTRY);
         Ok(Self {
             sector,
             cluster: u64::from(bpb.bpb_sec_per_clus).saturating_mul(sector),
-            fat_start: first_fat.saturating_add(active.saturating_mul(fat_length)),
+            fat_start: first_fat.after(active.saturating_mul(fat_length)),
             fat_length,
             root_start,
             root_length,
-            data_start: root_start.saturating_add(root_length.next_multiple_of(sector)),
+            data_start: root_start.after(root_length.next_multiple_of(sector)),
         })
     }
 
     fn clusters(&self, bpb: &Bpb) -> Result<u32, Error> {
         let (sectors, at) = match bpb.bpb_tot_sec16.get() {
-            0 => (bpb.bpb_tot_sec32.get(), 32),
-            sectors => (u32::from(sectors), 19),
+            0 => (bpb.bpb_tot_sec32.get(), offset_of!(Bpb, bpb_tot_sec32)),
+            sectors => (u32::from(sectors), offset_of!(Bpb, bpb_tot_sec16)),
         };
-        let length = u64::from(sectors).saturating_mul(self.sector).checked_sub(self.data_start);
+        // Cannot saturate: 32 bits by 16.
+        let length = u64::from(sectors).saturating_mul(self.sector).checked_sub(self.data_start.0);
         let clusters = length.and_then(|length| length.checked_div(self.cluster));
         let clusters = clusters.and_then(|clusters| u32::try_from(clusters).ok());
-        clusters.ok_or_else(|| corrupt(Fault::Inconsistent, "BPB_TotSec", at, sectors))
+        clusters.ok_or_else(|| field(Fault::Inconsistent, "BPB_TotSec", at, sectors))
     }
 }
 
 fn check_sizes(bpb: &Bpb) -> Result<(), Error> {
     let sector = bpb.bpb_byts_per_sec.get();
     if !is_sector_size(sector) {
-        return Err(corrupt(Fault::Range, "BPB_BytsPerSec", 11, sector));
+        return Err(field(Fault::Range, "BPB_BytsPerSec", offset_of!(Bpb, bpb_byts_per_sec), sector));
     }
     if !bpb.bpb_sec_per_clus.is_power_of_two() {
-        return Err(corrupt(Fault::Range, "BPB_SecPerClus", 13, bpb.bpb_sec_per_clus));
+        return Err(field(
+            Fault::Range,
+            "BPB_SecPerClus",
+            offset_of!(Bpb, bpb_sec_per_clus),
+            bpb.bpb_sec_per_clus,
+        ));
     }
     if bpb.bpb_rsvd_sec_cnt.get() == 0 {
-        return Err(corrupt(Fault::Range, "BPB_RsvdSecCnt", 14, 0u32));
+        return Err(field(Fault::Range, "BPB_RsvdSecCnt", offset_of!(Bpb, bpb_rsvd_sec_cnt), 0u32));
     }
     if bpb.bpb_num_fats == 0 {
-        return Err(corrupt(Fault::Range, "BPB_NumFATs", 16, 0u32));
+        return Err(field(Fault::Range, "BPB_NumFATs", offset_of!(Bpb, bpb_num_fats), 0u32));
     }
     Ok(())
 }
 
-fn has_signature(sector: &[u8; BOOT_SECTOR]) -> bool {
-    sector.ends_with(&SIGNATURE.to_le_bytes())
+/// Damage of the field `at` this byte of the boot sector.
+fn field(fault: Fault, structure: &'static str, at: usize, found: impl Into<u64>) -> Error {
+    corrupt(fault, structure, BOOT_SECTOR_AT.within(at), found)
 }
 
 fn is_media(media: u8) -> bool {
@@ -333,11 +388,11 @@ mod tests {
         sector
     }
 
-    fn fault(change: impl Fn(&mut [u8; 512])) -> (&'static str, Fault) {
+    fn fault(change: impl Fn(&mut [u8; 512])) -> (&'static str, Fault, u64) {
         let mut sector = sector();
         change(&mut sector);
         match parse(&sector, 4 << 20) {
-            Err(Error::Corrupt(corrupt)) => (corrupt.structure, corrupt.fault),
+            Err(Error::Corrupt(corrupt)) => (corrupt.structure, corrupt.fault, corrupt.offset),
             other => unreachable!("{other:?}"),
         }
     }
@@ -346,25 +401,25 @@ mod tests {
     fn areas_follow_each_other() {
         let geometry = parse(&sector(), 4 << 20).unwrap();
         assert_eq!(geometry.kind, Kind::Fat16);
-        assert_eq!(geometry.fat_start, 512);
-        assert_eq!(geometry.root, Root::Fixed { start: 65 * 512, length: 512 * 32 });
-        assert_eq!(geometry.data_start, 97 * 512);
+        assert_eq!(geometry.fat_start, ByteOffset(512));
+        assert_eq!(geometry.root, Root::Fixed { start: ByteOffset(65 * 512), length: 512 * 32 });
+        assert_eq!(geometry.data_start, ByteOffset(97 * 512));
         assert_eq!(geometry.clusters, 8192 - 97);
-        assert_eq!(geometry.position(2), Some(97 * 512));
-        assert_eq!(geometry.position(1), None);
-        assert_eq!(geometry.position(2 + 8192 - 97), None);
+        assert_eq!(geometry.position(FIRST_CLUSTER), Some(ByteOffset(97 * 512)));
+        assert_eq!(geometry.position(ClusterNumber(1)), None);
+        assert_eq!(geometry.position(ClusterNumber(2 + 8192 - 97)), None);
     }
 
     #[test]
     fn parse_rejects_each_broken_field() {
-        assert_eq!(fault(|s| s[510] = 0), ("Signature_word", Fault::Magic));
-        assert_eq!(fault(|s| s[12] = 3), ("BPB_BytsPerSec", Fault::Range));
-        assert_eq!(fault(|s| s[13] = 3), ("BPB_SecPerClus", Fault::Range));
-        assert_eq!(fault(|s| s[14] = 0), ("BPB_RsvdSecCnt", Fault::Range));
-        assert_eq!(fault(|s| s[16] = 0), ("BPB_NumFATs", Fault::Range));
-        assert_eq!(fault(|s| s[22] = 0), ("BPB_FATSz32", Fault::Range));
-        assert_eq!(fault(|s| s[23] = 0xff), ("BPB_FATSz", Fault::Range));
-        assert_eq!(fault(|s| s[20] = 0), ("BPB_TotSec", Fault::Inconsistent));
+        assert_eq!(fault(|s| s[510] = 0), ("Signature_word", Fault::Magic, 510));
+        assert_eq!(fault(|s| s[12] = 3), ("BPB_BytsPerSec", Fault::Range, 11));
+        assert_eq!(fault(|s| s[13] = 3), ("BPB_SecPerClus", Fault::Range, 13));
+        assert_eq!(fault(|s| s[14] = 0), ("BPB_RsvdSecCnt", Fault::Range, 14));
+        assert_eq!(fault(|s| s[16] = 0), ("BPB_NumFATs", Fault::Range, 16));
+        assert_eq!(fault(|s| s[22] = 0), ("BPB_FATSz32", Fault::Range, 36));
+        assert_eq!(fault(|s| s[23] = 0xff), ("BPB_FATSz", Fault::Range, 22));
+        assert_eq!(fault(|s| s[20] = 0), ("BPB_TotSec", Fault::Inconsistent, 32));
     }
 
     #[test]
@@ -383,9 +438,12 @@ mod tests {
         sector[40] = 0x81;
         sector[44] = 2;
         let geometry = parse(&sector, 4 << 20).unwrap();
-        assert_eq!((geometry.kind, geometry.fat_start), (Kind::Fat32, 65 * 512));
+        assert_eq!((geometry.kind, geometry.fat_start), (Kind::Fat32, ByteOffset(65 * 512)));
         sector[40] = 0x82;
         assert!(parse(&sector, 4 << 20).is_err(), "the volume has two FATs");
+        sector[40] = 0;
+        sector[44] = 1;
+        assert_eq!(fault(|s| *s = sector), ("BPB_RootClus", Fault::Range, 44));
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub struct DosTime {
 impl DosTime {
     /// The point in time; what is no date (all zeros, where none was written) is the epoch.
     pub fn timestamp(self) -> Timestamp {
+        // Nothing saturates: all are fields of few bits.
         let field = |value: u16, shift: u32, mask: u16| u8::try_from((value >> shift) & mask).unwrap_or(0);
         let civil = Civil {
             year: 1980i64.saturating_add(i64::from(self.date >> 9)),
@@ -35,6 +36,7 @@ impl From<Timestamp> for DosTime {
         // 1980-01-01 00:00:00 and 2107-12-31 23:59:58.
         let seconds = time.seconds.clamp(315_532_800, 4_354_819_198);
         let civil = Civil::from(Timestamp { seconds, nanoseconds: 0 });
+        // Cannot saturate: the year is 1980 to 2107.
         let year = u16::try_from(civil.year.saturating_sub(1980)).unwrap_or(0);
         Self {
             date: year << 9 | u16::from(civil.month) << 5 | u16::from(civil.day),

@@ -4,7 +4,7 @@
 //! Source: FAT specification 1.03, "FAT Directory Structure" and "Long Directory Entries".
 
 use alloc::{vec, vec::Vec};
-use core::ops::ControlFlow;
+use core::{mem::offset_of, ops::ControlFlow};
 
 use filesystem::{Error, Fault};
 use zerocopy::{
@@ -16,6 +16,7 @@ use crate::{
     corrupt,
     date::DosTime,
     name::{ShortName, is_same, long_chars},
+    units::{ByteOffset, ClusterNumber},
 };
 
 /// Bytes of a slot.
@@ -74,12 +75,12 @@ pub struct LongEntry {
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// Where its short entry stands on the device.
-    pub location: u64,
+    pub location: ByteOffset,
     pub short: ShortName,
     /// The long name, empty where there is none.
     long: Vec<u16>,
     pub attributes: u8,
-    pub cluster: u32,
+    pub cluster: ClusterNumber,
     pub size: u32,
     pub modified: DosTime,
 }
@@ -98,7 +99,12 @@ impl Entry {
         let is_usable = !matches!(name.as_str(), "" | "." | "..") && !name.contains(['/', '\0']);
         if !is_usable {
             let [first, ..] = self.short.bytes;
-            return Err(corrupt(Fault::Range, "DIR_Name", self.location, first));
+            return Err(corrupt(
+                Fault::Range,
+                "DIR_Name",
+                self.location.within(offset_of!(ShortEntry, dir_name)),
+                first,
+            ));
         }
         Ok(name.into_bytes())
     }
@@ -135,7 +141,7 @@ impl Parser {
     /// another short name is dropped, as DOS leaves them behind that does not know of them.
     pub fn slot(
         &mut self,
-        location: u64,
+        location: ByteOffset,
         slot: &[u8; SLOT],
         is_fat32: bool,
     ) -> ControlFlow<(), Option<Entry>> {
@@ -165,7 +171,7 @@ impl Parser {
             short,
             long,
             attributes: entry.dir_attr,
-            cluster: high | u32::from(entry.dir_fst_clus_lo.get()),
+            cluster: ClusterNumber(high | u32::from(entry.dir_fst_clus_lo.get())),
             size: entry.dir_file_size.get(),
             modified: DosTime { date: entry.dir_wrt_date.get(), time: entry.dir_wrt_time.get() },
         };
@@ -186,6 +192,7 @@ impl LongName {
     fn push(&mut self, part: &LongEntry) {
         let order = part.ldir_ord & !LAST_LONG_ENTRY;
         if part.ldir_ord & LAST_LONG_ENTRY != 0 && (1..=MOST_PARTS).contains(&order) {
+            // Cannot saturate: at most 20 parts of 13 units.
             let length = usize::from(order).saturating_mul(LONG_PART);
             *self = Self { units: vec![0; length], missing: order, checksum: part.ldir_chksum };
         }
@@ -193,13 +200,14 @@ impl LongName {
             *self = Self::default();
             return;
         }
-        let index = usize::from(order.saturating_sub(1));
-        let Some(place) = self.units.chunks_exact_mut(LONG_PART).nth(index) else { return };
+        // Cannot saturate: it is not zero.
+        let before = order.saturating_sub(1);
+        let Some(place) = self.units.chunks_exact_mut(LONG_PART).nth(usize::from(before)) else { return };
         let units = part.ldir_name1.iter().chain(&part.ldir_name2).chain(&part.ldir_name3);
         for (place, unit) in place.iter_mut().zip(units) {
             *place = unit.get();
         }
-        self.missing = order.saturating_sub(1);
+        self.missing = before;
     }
 
     /// The name, if it is whole and belongs to the short name of this checksum; else nothing.
@@ -248,7 +256,7 @@ mod tests {
         let mut parser = Parser::default();
         let mut names = Vec::new();
         for (i, slot) in slots.iter().enumerate() {
-            match parser.slot(i as u64, slot, true) {
+            match parser.slot(ByteOffset(i as u64), slot, true) {
                 ControlFlow::Break(()) => break,
                 ControlFlow::Continue(Some(entry)) => {
                     names.push(std::string::String::from_utf8(entry.name().unwrap()).unwrap())
@@ -307,7 +315,8 @@ mod tests {
     #[test]
     fn a_name_that_no_path_can_hold_is_an_error() {
         for name in [b"A/B        ", b"A\0B        ", b"           "] {
-            let ControlFlow::Continue(Some(entry)) = Parser::default().slot(64, &short(name, 0), false)
+            let ControlFlow::Continue(Some(entry)) =
+                Parser::default().slot(ByteOffset(64), &short(name, 0), false)
             else {
                 unreachable!()
             };
@@ -319,8 +328,9 @@ mod tests {
     fn either_name_finds_the_entry() {
         let sum = checksum();
         let mut parser = Parser::default();
-        assert!(parser.slot(0, &part(0x41, "A long name", sum), true).is_continue());
-        let ControlFlow::Continue(Some(entry)) = parser.slot(32, &short(ALIAS, 0x20), true) else {
+        assert!(parser.slot(ByteOffset(0), &part(0x41, "A long name", sum), true).is_continue());
+        let ControlFlow::Continue(Some(entry)) = parser.slot(ByteOffset(32), &short(ALIAS, 0x20), true)
+        else {
             unreachable!()
         };
         assert!(entry.is_named("a LONG name") && entry.is_named("alongn~1.txt") && !entry.is_named("a long"));

@@ -23,6 +23,7 @@ pub fn fuzz(data: &[u8]) {
         let _ = fat.lookup(&node, b"EFI");
         let children = list(&fat, &node).unwrap_or_default();
         for child in children {
+            // Cannot saturate: it ends at MOST_NODES.
             looked_at = looked_at.saturating_add(1);
             if looked_at > MOST_NODES {
                 return;
@@ -30,6 +31,7 @@ pub fn fuzz(data: &[u8]) {
             let mut bytes = [0; 1024];
             let size = fat.attr(&child).map_or(0, |attr| attr.size);
             let _ = fat.read_at(&child, 0, &mut bytes);
+            // A smaller file: from its start on.
             let _ = fat.read_at(&child, size.saturating_sub(512), &mut bytes);
             waiting.push(child);
         }

@@ -39,14 +39,17 @@ mod directory;
 pub mod fuzz;
 mod name;
 mod table;
+mod units;
 mod volume;
 pub mod write;
 
 use filesystem::{Corrupt, Error, Fault, Format};
 
+use crate::units::ByteOffset;
+
 pub use boot::{Kind, probe};
 pub use volume::{Fat, Node};
 
-fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: impl Into<u64>) -> Error {
-    Error::Corrupt(Corrupt { format: Format::Fat, fault, structure, offset, found: found.into() })
+fn corrupt(fault: Fault, structure: &'static str, offset: ByteOffset, found: impl Into<u64>) -> Error {
+    Error::Corrupt(Corrupt { format: Format::Fat, fault, structure, offset: offset.0, found: found.into() })
 }

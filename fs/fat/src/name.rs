@@ -67,6 +67,7 @@ pub fn folded(name: &str) -> String {
 /// Latin-1, Latin Extended-A, Greek without accents, Cyrillic. Others compare as they are.
 fn fold(c: char) -> char {
     let code = u32::from(c);
+    // Cannot saturate: each letter's code is greater than what is taken off.
     let upper = match c {
         'a'..='z' | 'à'..='ö' | 'ø'..='þ' | 'α'..='ρ' | 'σ'..='ω' | 'а'..='я' => {
             code.saturating_sub(0x20)

@@ -10,6 +10,7 @@ use filesystem::{Error, Fault};
 use crate::{
     boot::{FIRST_CLUSTER, Geometry, Kind},
     corrupt,
+    units::{ByteOffset, ClusterNumber, FatOffset, FileCluster},
 };
 
 /// Bytes of the FAT that are held: 32 KiB follow a FAT32 file in one piece through 8192 clusters.
@@ -29,8 +30,7 @@ pub struct Table {
 
 #[derive(Debug, Default)]
 struct Window {
-    /// Offset within the FAT.
-    start: u64,
+    start: FatOffset,
     bytes: Vec<u8>,
 }
 
@@ -41,19 +41,20 @@ struct Window {
 #[derive(Clone, Copy, Debug)]
 pub struct Chain {
     /// The chain's first cluster.
-    pub first: u32,
+    pub first: ClusterNumber,
     /// The cluster that the position is at: one of the volume.
-    pub cluster: u32,
-    /// How many clusters stand before it.
-    pub index: u64,
-    remembered: u32,
-    remember_next: u64,
+    pub cluster: ClusterNumber,
+    /// Which one of the chain it is.
+    pub index: FileCluster,
+    remembered: ClusterNumber,
+    remember_next: FileCluster,
 }
 
 impl Chain {
     /// The start of the chain; `first` has been checked to be a cluster of the volume.
-    pub fn new(first: u32) -> Self {
-        Self { first, cluster: first, index: 0, remembered: first, remember_next: 1 }
+    pub fn new(first: ClusterNumber) -> Self {
+        let (index, remember_next) = (FileCluster(0), FileCluster(1));
+        Self { first, cluster: first, index, remembered: first, remember_next }
     }
 }
 
@@ -78,17 +79,19 @@ impl Table {
         if value >= end {
             return Ok(false);
         }
-        if geometry.position(value).is_none() {
-            return Err(corrupt(Fault::Range, "FAT entry", at, value));
+        let next = ClusterNumber(value);
+        if geometry.position(next).is_none() {
+            return Err(corrupt(Fault::Range, "FAT entry", at, next));
         }
-        chain.cluster = value;
-        chain.index = chain.index.saturating_add(1);
-        if value == chain.remembered || chain.index > u64::from(geometry.clusters) {
-            return Err(corrupt(Fault::Loop, "FAT entry", at, value));
+        chain.cluster = next;
+        chain.index = chain.index.next();
+        if next == chain.remembered || chain.index > FileCluster(geometry.clusters.into()) {
+            return Err(corrupt(Fault::Loop, "FAT entry", at, next));
         }
         if chain.index == chain.remember_next {
-            chain.remembered = value;
-            chain.remember_next = chain.index.saturating_mul(2);
+            chain.remembered = next;
+            // Cannot saturate: a chain has fewer than 2^32 clusters.
+            chain.remember_next = FileCluster(chain.index.0.saturating_mul(2));
         }
         Ok(true)
     }
@@ -102,8 +105,8 @@ impl Table {
             return Ok(None);
         }
         let mut free = 0u32;
-        for cluster in (FIRST_CLUSTER..).zip(0..geometry.clusters).map(|(cluster, _)| cluster) {
-            let (value, _) = self.entry(device, geometry, cluster)?;
+        for index in 0..geometry.clusters {
+            let (value, _) = self.entry(device, geometry, FIRST_CLUSTER.after(index))?;
             // Cannot saturate: at most one for each cluster.
             free = free.saturating_add(u32::from(value == 0));
         }
@@ -121,7 +124,7 @@ impl Table {
             Kind::Fat16 => 0xc000,
             Kind::Fat32 => 0x0c00_0000,
         };
-        let (value, _) = self.entry(device, geometry, 1)?;
+        let (value, _) = self.entry(device, geometry, ClusterNumber(1))?;
         Ok(value & sound != sound)
     }
 
@@ -130,23 +133,24 @@ impl Table {
         &self,
         device: &D,
         geometry: &Geometry,
-        cluster: u32,
-    ) -> Result<(u32, u64), Error> {
+        cluster: ClusterNumber,
+    ) -> Result<(u32, ByteOffset), Error> {
         let index = u64::from(cluster);
-        let offset = match geometry.kind {
+        // Cannot saturate: a cluster has 32 bits.
+        let offset = FatOffset(match geometry.kind {
             Kind::Fat12 => index.saturating_add(index / 2),
             Kind::Fat16 => index.saturating_mul(2),
             Kind::Fat32 => index.saturating_mul(4),
-        };
+        });
         let value = match geometry.kind {
             Kind::Fat12 => {
                 let pair = u16::from_le_bytes(self.bytes(device, geometry, offset)?);
-                u32::from(if cluster.is_multiple_of(2) { pair & 0xfff } else { pair >> 4 })
+                u32::from(if index.is_multiple_of(2) { pair & 0xfff } else { pair >> 4 })
             }
             Kind::Fat16 => u32::from(u16::from_le_bytes(self.bytes(device, geometry, offset)?)),
             Kind::Fat32 => u32::from_le_bytes(self.bytes(device, geometry, offset)?) & FAT32_MASK,
         };
-        Ok((value, geometry.fat_start.saturating_add(offset)))
+        Ok((value, geometry.fat_start.after(offset.0)))
     }
 
     /// `N` bytes at an offset within the FAT.
@@ -154,18 +158,20 @@ impl Table {
         &self,
         device: &D,
         geometry: &Geometry,
-        offset: u64,
+        offset: FatOffset,
     ) -> Result<[u8; N], Error> {
         let mut window = self.window.borrow_mut();
         if let Some(bytes) = window.get(offset) {
             return Ok(bytes);
         }
-        let start = offset.saturating_sub(offset % WINDOW_ALIGNMENT);
+        // Cannot saturate: a remainder is no larger than what is divided.
+        let start = offset.0.saturating_sub(offset.0 % WINDOW_ALIGNMENT);
+        // Nothing is left behind the end of the FAT, and nothing found there.
         let length = geometry.fat_length.saturating_sub(start).min(WINDOW);
-        window.start = start;
+        window.start = FatOffset(start);
         window.bytes.clear();
         window.bytes.resize(usize::try_from(length).unwrap_or(0), 0);
-        if let Err(error) = device.read_at(geometry.fat_start.saturating_add(start), &mut window.bytes) {
+        if let Err(error) = device.read_at(geometry.fat_start.after(start).0, &mut window.bytes) {
             window.bytes.clear();
             return Err(error.into());
         }
@@ -175,8 +181,8 @@ impl Table {
 }
 
 impl Window {
-    fn get<const N: usize>(&self, offset: u64) -> Option<[u8; N]> {
-        let skip = usize::try_from(offset.checked_sub(self.start)?).ok()?;
+    fn get<const N: usize>(&self, offset: FatOffset) -> Option<[u8; N]> {
+        let skip = usize::try_from(offset.0.checked_sub(self.start.0)?).ok()?;
         self.bytes.get(skip..)?.first_chunk().copied()
     }
 }
@@ -192,10 +198,10 @@ mod tests {
         Geometry {
             kind,
             cluster: 512,
-            fat_start: 0,
+            fat_start: ByteOffset(0),
             fat_length,
-            root: Root::Fixed { start: 0, length: 0 },
-            data_start: 0,
+            root: Root::Fixed { start: ByteOffset(0), length: 0 },
+            data_start: ByteOffset(0),
             clusters,
             volume_id: 0,
             is_marked: false,
@@ -205,10 +211,10 @@ mod tests {
 
     fn follow(fat: &[u8], geometry: &Geometry, first: u32) -> Result<Vec<u32>, Error> {
         let table = Table::default();
-        let mut chain = Chain::new(first);
+        let mut chain = Chain::new(ClusterNumber(first));
         let mut clusters = vec![first];
         while table.advance(&fat, geometry, &mut chain)? {
-            clusters.push(chain.cluster);
+            clusters.push(chain.cluster.0);
         }
         Ok(clusters)
     }

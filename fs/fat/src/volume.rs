@@ -2,7 +2,7 @@
 //! The volume as a filesystem.
 
 use alloc::{format, vec, vec::Vec};
-use core::{cell::Cell, ops::ControlFlow};
+use core::{cell::Cell, mem::offset_of, ops::ControlFlow};
 
 use block::BlockRead;
 use filesystem::{Attr, EachEntry, Error, Fault, FileSystem, FileType, Health, Identity, Summary, Timestamp};
@@ -11,14 +11,17 @@ use crate::{
     boot::{self, Geometry, Kind, Root},
     corrupt,
     date::DosTime,
-    directory::{ATTR_READ_ONLY, Entry, Parser, SLOT},
+    directory::{ATTR_READ_ONLY, Entry, Parser, SLOT, ShortEntry},
     table::{Chain, Table},
+    units::{ByteOffset, ClusterNumber, FileCluster},
 };
 
 /// Bytes of a directory read at once, at most.
 const PIECE: u64 = 32 * 1024;
 /// Bytes of the largest directory: 65 536 slots.
 const LARGEST_DIRECTORY: u64 = 2 * 1024 * 1024;
+/// Stands for the entry of the root directory, which has none.
+const NO_ENTRY: ByteOffset = ByteOffset(0);
 /// `BS_VolLab` of a volume without a label.
 const NO_NAME: &[u8] = b"NO NAME";
 
@@ -36,8 +39,8 @@ pub struct Fat<D> {
 /// A file or directory: where its directory entry stands and what was in it.
 #[derive(Clone, Copy, Debug)]
 pub struct Node {
-    /// Byte offset of the short entry on the device; zero for the root, which has none.
-    location: u64,
+    /// Byte offset of the short entry on the device; [`NO_ENTRY`] for the root.
+    location: ByteOffset,
     content: Content,
     is_read_only: bool,
     modified: DosTime,
@@ -46,7 +49,7 @@ pub struct Node {
 #[derive(Clone, Copy, Debug)]
 enum Content {
     Directory(Root),
-    File { cluster: u32, size: u32 },
+    File { cluster: ClusterNumber, size: u32 },
 }
 
 impl<D: BlockRead> Fat<D> {
@@ -75,7 +78,7 @@ impl<D: BlockRead> Fat<D> {
     /// The label entry of the root directory, else the one in the boot sector.
     fn label(&self) -> Result<Vec<u8>, Error> {
         let mut label = None;
-        self.entries(self.geometry.root, &mut |entry| {
+        self.entries(&self.root(), &mut |entry| {
             if entry.is_label() && !entry.is_directory() {
                 label = Some(entry.short.bytes);
                 return Ok(ControlFlow::Break(()));
@@ -85,18 +88,20 @@ impl<D: BlockRead> Fat<D> {
         let boot_label = Some(self.geometry.label).filter(|label| label.trim_ascii_end() != NO_NAME);
         let label = label.or(boot_label).unwrap_or_default();
         let end =
+            // Cannot saturate: an index is less than a length.
             label.iter().rposition(|byte| !matches!(byte, b' ' | 0)).map_or(0, |last| last.saturating_add(1));
         Ok(label.get(..end).unwrap_or_default().to_vec())
     }
 
     /// Calls `each` with the entries of a directory, labels included, until it breaks. An entry that is damaged does
     /// not hide those behind it: its error comes at the end.
-    fn entries(&self, directory: Root, each: &mut EachRaw<'_>) -> Result<(), Error> {
+    fn entries(&self, dir: &Node, each: &mut EachRaw<'_>) -> Result<(), Error> {
         let mut parser = Parser::default();
         let is_fat32 = self.geometry.kind == Kind::Fat32;
         let mut damaged = None;
-        self.pieces(directory, &mut |start, piece| {
-            for (location, slot) in (start..).step_by(SLOT).zip(piece.as_chunks().0) {
+        self.pieces(dir, &mut |start, piece| {
+            for (location, slot) in (start.0..).step_by(SLOT).zip(piece.as_chunks().0) {
+                let location = ByteOffset(location);
                 match parser.slot(location, slot, is_fat32) {
                     ControlFlow::Break(()) => return Ok(ControlFlow::Break(())),
                     ControlFlow::Continue(None) => {}
@@ -117,16 +122,17 @@ impl<D: BlockRead> Fat<D> {
     }
 
     /// Calls `each` with the bytes of a directory, piece by piece, and where they stand.
-    fn pieces(&self, directory: Root, each: &mut EachPiece<'_>) -> Result<(), Error> {
-        let first = match directory {
+    fn pieces(&self, dir: &Node, each: &mut EachPiece<'_>) -> Result<(), Error> {
+        let first = match directory(dir)? {
             Root::Fixed { start, length } => return self.area(start, length, each).map(drop),
             Root::Chain(first) => first,
         };
-        let mut chain = self.chain(first, 0)?;
+        let mut chain = self.chain(first, dir.location)?;
         let mut length = self.geometry.cluster;
         while self.area(self.position(&chain)?, self.geometry.cluster, each)?.is_continue()
             && self.table.advance(&self.device, &self.geometry, &mut chain)?
         {
+            // Cannot saturate: it is at most one cluster more than the limit.
             length = length.saturating_add(self.geometry.cluster);
             if length > LARGEST_DIRECTORY.max(self.geometry.cluster) {
                 return Err(corrupt(Fault::Range, "directory", self.position(&chain)?, length));
@@ -135,14 +141,20 @@ impl<D: BlockRead> Fat<D> {
         Ok(())
     }
 
-    fn area(&self, start: u64, length: u64, each: &mut EachPiece<'_>) -> Result<ControlFlow<()>, Error> {
+    fn area(
+        &self,
+        start: ByteOffset,
+        length: u64,
+        each: &mut EachPiece<'_>,
+    ) -> Result<ControlFlow<()>, Error> {
         let mut done = 0;
         let mut piece = vec![0; usize::try_from(length.min(PIECE)).unwrap_or(0)];
         while done < length {
+            // `done` is less than `length`; the last piece may end behind it.
             let now = usize::try_from(length.saturating_sub(done)).unwrap_or(usize::MAX).min(piece.len());
             let bytes = piece.get_mut(..now).unwrap_or_default();
-            let at = start.saturating_add(done);
-            self.device.read_at(at, bytes)?;
+            let at = start.after(done);
+            self.device.read_at(at.0, bytes)?;
             if each(at, bytes)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
@@ -152,15 +164,20 @@ impl<D: BlockRead> Fat<D> {
     }
 
     /// The chain that begins at `first`, as a part of the entry at `location`.
-    fn chain(&self, first: u32, location: u64) -> Result<Chain, Error> {
+    fn chain(&self, first: ClusterNumber, location: ByteOffset) -> Result<Chain, Error> {
         match self.geometry.position(first) {
             Some(_) => Ok(Chain::new(first)),
-            None => Err(corrupt(Fault::Range, "DIR_FstClus", location, first)),
+            None => Err(corrupt(
+                Fault::Range,
+                "DIR_FstClusLO",
+                location.within(offset_of!(ShortEntry, dir_fst_clus_lo)),
+                first,
+            )),
         }
     }
 
     /// Where the chain's cluster stands; every chain was checked to be at one of the volume.
-    fn position(&self, chain: &Chain) -> Result<u64, Error> {
+    fn position(&self, chain: &Chain) -> Result<ByteOffset, Error> {
         let position = self.geometry.position(chain.cluster);
         position.ok_or_else(|| corrupt(Fault::Range, "FAT entry", self.geometry.fat_start, chain.cluster))
     }
@@ -169,9 +186,11 @@ impl<D: BlockRead> Fat<D> {
         let content = if entry.is_directory() {
             Content::Directory(Root::Chain(entry.cluster))
         } else {
+            // Cannot saturate: no position of a cluster overflows.
             let most = u64::from(self.geometry.clusters).saturating_mul(self.geometry.cluster);
             if u64::from(entry.size) > most {
-                return Err(corrupt(Fault::Range, "DIR_FileSize", entry.location, entry.size));
+                let at = entry.location.within(offset_of!(ShortEntry, dir_file_size));
+                return Err(corrupt(Fault::Range, "DIR_FileSize", at, entry.size));
             }
             Content::File { cluster: entry.cluster, size: entry.size }
         };
@@ -184,7 +203,7 @@ impl<D: BlockRead> Fat<D> {
     }
 
     /// Moves to cluster number `index` of a file.
-    fn seek(&self, first: u32, index: u64, location: u64) -> Result<Chain, Error> {
+    fn seek(&self, first: ClusterNumber, index: FileCluster, location: ByteOffset) -> Result<Chain, Error> {
         let resumed = self.resume.get().filter(|chain| chain.first == first && chain.index <= index);
         let mut chain = match resumed {
             Some(chain) => chain,
@@ -197,26 +216,34 @@ impl<D: BlockRead> Fat<D> {
     }
 
     /// Moves to the next cluster of a file that has one by its size.
-    fn next(&self, chain: &mut Chain, location: u64) -> Result<(), Error> {
+    fn next(&self, chain: &mut Chain, location: ByteOffset) -> Result<(), Error> {
         if self.table.advance(&self.device, &self.geometry, chain)? {
             return Ok(());
         }
-        let clusters = chain.index.saturating_add(1);
-        Err(corrupt(Fault::Truncated, "cluster chain of DIR_FileSize", location, clusters))
+        let (at, clusters) = (location.within(offset_of!(ShortEntry, dir_file_size)), chain.index.next());
+        Err(corrupt(Fault::Truncated, "cluster chain of DIR_FileSize", at, clusters))
     }
 
     /// Fills `buf`, which ends within the file, from `offset` on; neighbouring clusters in one read.
-    fn read_clusters(&self, first: u32, offset: u64, buf: &mut [u8], location: u64) -> Result<Chain, Error> {
+    fn read_clusters(
+        &self,
+        first: ClusterNumber,
+        offset: u64,
+        buf: &mut [u8],
+        location: ByteOffset,
+    ) -> Result<Chain, Error> {
         let cluster = self.geometry.cluster;
         let mut skip = offset.checked_rem(cluster).unwrap_or(0);
-        let mut chain = self.seek(first, offset.checked_div(cluster).unwrap_or(0), location)?;
+        let index = FileCluster(offset.checked_div(cluster).unwrap_or(0));
+        let mut chain = self.seek(first, index, location)?;
         let mut rest = buf;
         loop {
-            let start = self.position(&chain)?.saturating_add(skip);
+            let start = self.position(&chain)?.after(skip);
             let needed = u64::try_from(rest.len()).unwrap_or(u64::MAX);
+            // Cannot saturate: `skip` is less than a cluster, and a run at most one cluster longer than the buffer.
             let mut length = cluster.saturating_sub(skip);
             while length < needed {
-                let neighbour = chain.cluster.saturating_add(1);
+                let neighbour = chain.cluster.after(1);
                 self.next(&mut chain, location)?;
                 if chain.cluster != neighbour {
                     break;
@@ -225,7 +252,7 @@ impl<D: BlockRead> Fat<D> {
             }
             let now = usize::try_from(length.min(needed)).unwrap_or(usize::MAX);
             let Some((run, after)) = rest.split_at_mut_checked(now) else { return Ok(chain) };
-            self.device.read_at(start, run)?;
+            self.device.read_at(start.0, run)?;
             if after.is_empty() {
                 return Ok(chain);
             }
@@ -247,6 +274,7 @@ impl<D: BlockRead> FileSystem for Fat<D> {
         let free = self.table.free(&self.device, geometry)?;
         let is_sound = !geometry.is_marked && !self.table.is_marked(&self.device, geometry)?;
         Ok(Summary {
+            // Cannot saturate: no position of a cluster overflows.
             free: free.map(|free| u64::from(free).saturating_mul(geometry.cluster)),
             features: vec![geometry.kind.name().into()],
             health: if is_sound { Health::Ok } else { Health::Degraded },
@@ -255,7 +283,7 @@ impl<D: BlockRead> FileSystem for Fat<D> {
 
     fn root(&self) -> Node {
         Node {
-            location: 0,
+            location: NO_ENTRY,
             content: Content::Directory(self.geometry.root),
             is_read_only: false,
             modified: DosTime::default(),
@@ -265,10 +293,9 @@ impl<D: BlockRead> FileSystem for Fat<D> {
     /// Names compare without regard to case (ASCII, Latin-1, Latin Extended-A, Greek, Cyrillic); `name` is
     /// UTF-8, and one that is not is not found.
     fn lookup(&self, dir: &Node, name: &[u8]) -> Result<Node, Error> {
-        let directory = directory(dir)?;
         let Ok(name) = core::str::from_utf8(name) else { return Err(Error::NotFound) };
         let mut found = Err(Error::NotFound);
-        self.entries(directory, &mut |entry| {
+        self.entries(dir, &mut |entry| {
             if entry.is_label() || !entry.is_named(name) {
                 return Ok(ControlFlow::Continue(()));
             }
@@ -292,13 +319,17 @@ impl<D: BlockRead> FileSystem for Fat<D> {
             gid: 0,
             size,
             links: 1,
-            modified: if node.location == 0 { Timestamp::default() } else { node.modified.timestamp() },
+            modified: if node.location == NO_ENTRY {
+                Timestamp::default()
+            } else {
+                node.modified.timestamp()
+            },
             device: (0, 0),
         })
     }
 
     fn read_dir(&self, dir: &Node, each: &mut EachEntry<'_, Node>) -> Result<(), Error> {
-        self.entries(directory(dir)?, &mut |entry| {
+        self.entries(dir, &mut |entry| {
             if entry.is_label() {
                 return Ok(ControlFlow::Continue(()));
             }
@@ -315,6 +346,7 @@ impl<D: BlockRead> FileSystem for Fat<D> {
         let Content::File { cluster, size } = node.content else {
             return Err(Error::WrongType { expected: "regular file" });
         };
+        // Behind the end nothing is left.
         let left = u64::from(size).saturating_sub(offset);
         let length = buf.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         let buf = buf.get_mut(..length).unwrap_or_default();
@@ -333,7 +365,7 @@ impl<D: BlockRead> FileSystem for Fat<D> {
 }
 
 /// Called with a piece of a directory and where it stands.
-type EachPiece<'a> = dyn FnMut(u64, &[u8]) -> Result<ControlFlow<()>, Error> + 'a;
+type EachPiece<'a> = dyn FnMut(ByteOffset, &[u8]) -> Result<ControlFlow<()>, Error> + 'a;
 
 /// Called with an entry of a directory.
 type EachRaw<'a> = dyn FnMut(Entry) -> Result<ControlFlow<()>, Error> + 'a;

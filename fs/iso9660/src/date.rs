@@ -14,6 +14,7 @@ const QUARTER_HOUR: i64 = 900;
 /// zone's distance from UTC in quarters of an hour. What is no date is the epoch.
 pub fn short(bytes: &[u8; 7]) -> Timestamp {
     let [year, month, day, hour, minute, second, zone] = *bytes;
+    // Cannot saturate: a year has 8 bits.
     let civil = Civil { year: i64::from(year).saturating_add(1900), month, day, hour, minute, second };
     in_utc(civil, zone, 0)
 }
@@ -24,6 +25,7 @@ pub fn long(bytes: &[u8; 17]) -> Timestamp {
         let digits = bytes.get(start..end).and_then(|digits| core::str::from_utf8(digits).ok());
         digits.and_then(|digits| digits.parse::<u16>().ok()).unwrap_or(0)
     };
+    // Nothing saturates: places are of 17 bytes, values of two digits.
     let field = |start: usize| u8::try_from(number(start, start.saturating_add(2))).unwrap_or(0);
     let civil = Civil {
         year: i64::from(number(0, 4)),
@@ -39,6 +41,7 @@ pub fn long(bytes: &[u8; 17]) -> Timestamp {
 
 fn in_utc(civil: Civil, zone: u8, nanoseconds: u32) -> Timestamp {
     let Some(time) = civil.timestamp() else { return Timestamp::default() };
+    // Nothing saturates: a zone has 8 bits, a date four digits of years.
     let east = i64::from(i8::from_le_bytes([zone])).saturating_mul(QUARTER_HOUR);
     Timestamp { seconds: time.seconds.saturating_sub(east), nanoseconds }
 }
@@ -48,6 +51,7 @@ pub fn to_short(time: Timestamp) -> [u8; 7] {
     // 1900-01-01 00:00:00 and 2155-12-31 23:59:59.
     let seconds = time.seconds.clamp(-2_208_988_800, 5_869_583_999);
     let civil = Civil::from(Timestamp { seconds, nanoseconds: 0 });
+    // Cannot saturate: the year is 1900 to 2155.
     let year = u8::try_from(civil.year.saturating_sub(1900)).unwrap_or(0);
     [year, civil.month, civil.day, civil.hour, civil.minute, civil.second, 0]
 }

@@ -4,18 +4,21 @@
 //! Source: ECMA-119, clauses 8.1 to 8.5.
 
 use alloc::{boxed::Box, format, string::String, vec, vec::Vec};
+use core::mem::offset_of;
 
 use block::BlockRead;
 use filesystem::{Error, Fault, Format, Unsupported};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, big_endian, little_endian};
 
-use crate::{corrupt, name::ucs2};
+use crate::{corrupt, name::ucs2, within};
 
 /// Bytes of a sector.
 pub const SECTOR: u64 = 2048;
 pub const SECTOR_SIZE: usize = 2048;
 /// The first descriptor's sector: the system area is before it.
 pub const FIRST: u64 = 16;
+/// Where it stands.
+pub const FIRST_OFFSET: u64 = FIRST.saturating_mul(SECTOR);
 /// Descriptors that are looked at: real images have up to five.
 const MOST: u64 = 64;
 pub const STANDARD_IDENTIFIER: [u8; 5] = *b"CD001";
@@ -123,12 +126,11 @@ pub struct Descriptors {
 /// # Errors
 /// [`Error::Io`] when the sector cannot be read.
 pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
-    let offset = FIRST.saturating_mul(SECTOR);
-    if device.size() < offset.saturating_add(SECTOR) {
+    if device.size() < FIRST_OFFSET.saturating_add(SECTOR) {
         return Ok(false);
     }
     let mut start = [0; 7];
-    device.read_at(offset, &mut start)?;
+    device.read_at(FIRST_OFFSET, &mut start)?;
     Ok(start.get(1..6) == Some(&STANDARD_IDENTIFIER))
 }
 
@@ -139,6 +141,7 @@ pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
 /// blocks of a size that ISO 9660 does not have.
 pub fn read<D: BlockRead + ?Sized>(device: &D) -> Result<Descriptors, Error> {
     let (mut primary, mut joliet, mut boot_catalog) = (None, None, None);
+    // Nothing saturates: there are few.
     for sector in FIRST..FIRST.saturating_add(MOST) {
         let offset = sector.saturating_mul(SECTOR);
         let mut bytes = vec![0; SECTOR_SIZE];
@@ -146,7 +149,8 @@ pub fn read<D: BlockRead + ?Sized>(device: &D) -> Result<Descriptors, Error> {
         let Ok((descriptor, _)) = VolumeDescriptor::read_from_prefix(&bytes) else { break };
         if descriptor.standard_identifier != STANDARD_IDENTIFIER {
             if sector == FIRST {
-                return Err(corrupt(Fault::Magic, "Volume Descriptor.Standard Identifier", offset, 0u32));
+                let at = within(offset, offset_of!(VolumeDescriptor, standard_identifier));
+                return Err(corrupt(Fault::Magic, "Volume Descriptor.Standard Identifier", at, 0u32));
             }
             break;
         }
@@ -164,7 +168,7 @@ pub fn read<D: BlockRead + ?Sized>(device: &D) -> Result<Descriptors, Error> {
             _ => {}
         }
     }
-    let missing = || corrupt(Fault::Magic, "Primary Volume Descriptor", FIRST.saturating_mul(SECTOR), 0u32);
+    let missing = || corrupt(Fault::Magic, "Primary Volume Descriptor", FIRST_OFFSET, 0u32);
     Ok(Descriptors { primary: primary.ok_or_else(missing)?, joliet, boot_catalog })
 }
 
@@ -176,7 +180,7 @@ fn check_block_size(descriptor: &VolumeDescriptor, offset: u64) -> Result<(), Er
             Err(Error::Unsupported(Unsupported { format: Format::Iso9660, feature }))
         }
         size => {
-            let at = offset.saturating_add(128);
+            let at = within(offset, offset_of!(VolumeDescriptor, logical_block_size));
             Err(corrupt(Fault::Range, "Primary Volume Descriptor.Logical Block Size", at, size))
         }
     }
@@ -185,6 +189,7 @@ fn check_block_size(descriptor: &VolumeDescriptor, offset: u64) -> Result<(), Er
 fn boot_catalog_of(bytes: &[u8]) -> Option<u64> {
     let (record, _) = BootRecord::ref_from_prefix(bytes).ok()?;
     let is_el_torito = record.boot_system_identifier.starts_with(EL_TORITO);
+    // Cannot saturate: 32 bits by 2048.
     is_el_torito.then(|| u64::from(record.boot_catalog.get()).saturating_mul(SECTOR))
 }
 
@@ -233,6 +238,7 @@ fn date_as_uuid(date: &[u8; 17]) -> Option<String> {
     let mut uuid = String::from(text.get(..4)?);
     for start in (4usize..16).step_by(2) {
         uuid.push('-');
+        // Cannot saturate: it is at most 16.
         uuid.push_str(text.get(start..start.saturating_add(2))?);
     }
     Some(uuid)
@@ -241,6 +247,7 @@ fn date_as_uuid(date: &[u8; 17]) -> Option<String> {
 /// Without the padding of spaces or zeros.
 fn trimmed(identifier: &[u8]) -> &[u8] {
     let end = identifier.iter().rposition(|byte| !matches!(byte, b' ' | 0));
+    // Cannot saturate: an index is less than a length.
     identifier.get(..end.map_or(0, |last| last.saturating_add(1))).unwrap_or_default()
 }
 

@@ -2,7 +2,7 @@
 //! The records of a directory, those of one file joined.
 
 use alloc::{vec, vec::Vec};
-use core::ops::ControlFlow;
+use core::{mem::offset_of, ops::ControlFlow};
 
 use block::BlockRead;
 use filesystem::{Error, Fault};
@@ -11,8 +11,9 @@ use crate::{
     corrupt,
     descriptor::{SECTOR, SECTOR_SIZE},
     name::Names,
-    record::{FLAG_ASSOCIATED, FLAG_MULTI_EXTENT, Record},
+    record::{FLAG_ASSOCIATED, FLAG_MULTI_EXTENT, Header, Record},
     rock_ridge::{self, RockRidge},
+    within,
 };
 
 /// Bytes of the largest directory: 65 536 records of 255 bytes. Larger ones have never been seen.
@@ -29,6 +30,7 @@ pub struct Extent {
 impl Extent {
     pub fn of(record: &Record<'_>, block_size: u64) -> Self {
         let header = record.header;
+        // Nothing saturates: 33 bits of blocks by 12 of their size.
         let block = u64::from(header.location_of_extent.le.get())
             .saturating_add(u64::from(header.extended_attribute_record_length));
         Self { start: block.saturating_mul(block_size), length: u64::from(header.data_length.le.get()) }
@@ -131,7 +133,12 @@ impl<D: BlockRead> Reader<'_, D> {
             !matches!(name.as_slice(), b"" | b"." | b"..") && !name.iter().any(|b| matches!(b, b'/' | 0));
         if !is_usable {
             let length = u64::try_from(name.len()).unwrap_or(u64::MAX);
-            return Err(corrupt(Fault::Range, "Directory Record.File Identifier", record.offset, length));
+            return Err(corrupt(
+                Fault::Range,
+                "Directory Record.File Identifier",
+                within(record.offset, size_of::<Header>()),
+                length,
+            ));
         }
         Ok(Draft {
             offset: record.offset,
@@ -150,6 +157,7 @@ impl<D: BlockRead> Reader<'_, D> {
         extents: &[Extent],
         each: &mut dyn FnMut(&Record<'_>) -> Result<ControlFlow<()>, Error>,
     ) -> Result<(), Error> {
+        // Cannot saturate: an extent has 32 bits of length and takes memory.
         let size = extents.iter().fold(0u64, |sum, extent| sum.saturating_add(extent.length));
         if size > LARGEST {
             return Err(Error::TooLarge { size, limit: LARGEST });
@@ -158,6 +166,7 @@ impl<D: BlockRead> Reader<'_, D> {
         for extent in extents {
             let mut done = 0;
             while done < extent.length {
+                // Nothing saturates: a start has 44 bits, and `done` is less than the length.
                 let at = extent.start.saturating_add(done);
                 // Logical blocks may be smaller than sectors: a directory need not begin with one.
                 let to_end = SECTOR.saturating_sub(at % SECTOR);
@@ -183,6 +192,7 @@ impl<D: BlockRead> Reader<'_, D> {
         block: u32,
         each: &mut dyn FnMut(&Record<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        // Cannot saturate: 32 bits by 12.
         let at = u64::from(block).saturating_mul(self.block_size);
         let mut sector = vec![0; SECTOR_SIZE];
         self.device.read_at(at, &mut sector)?;
@@ -202,7 +212,8 @@ struct Pending {
 
 fn unfinished(draft: &Draft) -> Error {
     let extents = u64::try_from(draft.extents.len()).unwrap_or(u64::MAX);
-    corrupt(Fault::Truncated, "Directory Record.File Flags (multi-extent)", draft.offset, extents)
+    let at = within(draft.offset, offset_of!(Header, file_flags));
+    corrupt(Fault::Truncated, "Directory Record.File Flags (multi-extent)", at, extents)
 }
 
 fn sector_records(
@@ -216,6 +227,7 @@ fn sector_records(
         }
         let length = record.length();
         bytes = bytes.get(length..).unwrap_or_default();
+        // Cannot saturate: it stays in the sector.
         offset = offset.saturating_add(u64::try_from(length).unwrap_or(0));
     }
     Ok(ControlFlow::Continue(()))

@@ -4,6 +4,7 @@
 //! Source: "El Torito" Bootable CD-ROM Format Specification 1.0, clause 2; UEFI 2.11, 13.3.2.1.
 
 use alloc::{vec, vec::Vec};
+use core::mem::offset_of;
 
 use block::BlockRead;
 use filesystem::{Error, Fault};
@@ -12,7 +13,7 @@ use zerocopy::{
     little_endian::{U16, U32},
 };
 
-use crate::{corrupt, descriptor::SECTOR_SIZE};
+use crate::{corrupt, descriptor::SECTOR_SIZE, within};
 
 /// Bytes of each entry.
 const ENTRY: usize = 32;
@@ -78,22 +79,20 @@ pub fn read<D: BlockRead + ?Sized>(device: &D, offset: u64) -> Result<Vec<BootEn
 
 fn parse(sector: &[u8], offset: u64) -> Result<Vec<BootEntry>, Error> {
     let (first, rest) = sector.as_chunks::<ENTRY>().0.split_first().unwrap_or((&[0; ENTRY], &[]));
-    let fail = |fault, structure, found: u64| corrupt(fault, structure, offset, found);
+    let fail = |fault, structure, at, found: u16| corrupt(fault, structure, within(offset, at), found);
     let Ok(validation) = ValidationEntry::ref_from_bytes(first) else { return Ok(Vec::new()) };
     if validation.header_id != HEADER_VALIDATION {
-        return Err(fail(Fault::Magic, "Validation Entry.Header ID", u64::from(validation.header_id)));
+        let at = offset_of!(ValidationEntry, header_id);
+        return Err(fail(Fault::Magic, "Validation Entry.Header ID", at, validation.header_id.into()));
     }
     if validation.key != [0x55, 0xaa] {
-        return Err(fail(
-            Fault::Magic,
-            "Validation Entry.Key",
-            u64::from(u16::from_le_bytes(validation.key)),
-        ));
+        let (at, found) = (offset_of!(ValidationEntry, key), u16::from_le_bytes(validation.key));
+        return Err(fail(Fault::Magic, "Validation Entry.Key", at, found));
     }
     let sum = checksum(first);
     if sum != 0 {
         let fault = Fault::Checksum { computed: 0 };
-        return Err(fail(fault, "Validation Entry.Checksum", u64::from(sum)));
+        return Err(fail(fault, "Validation Entry.Checksum", offset_of!(ValidationEntry, checksum), sum));
     }
     Ok(entries(validation.platform_id, rest))
 }
@@ -113,6 +112,7 @@ fn entries(platform: u8, slots: &[[u8; ENTRY]]) -> Vec<BootEntry> {
             }
             _ if left == 0 => break,
             _ => {
+                // Cannot saturate: it is not zero.
                 left = left.saturating_sub(1);
                 found.extend(Entry::ref_from_bytes(slot).ok().map(|entry| boot_entry(platform, entry)));
             }
@@ -127,6 +127,7 @@ fn boot_entry(platform: u8, entry: &Entry) -> BootEntry {
         is_bootable: entry.boot_indicator == BOOTABLE,
         media: entry.boot_media_type,
         sectors: entry.sector_count.get(),
+        // Cannot saturate: 32 bits by 2048.
         start: u64::from(entry.load_rba.get()).saturating_mul(crate::descriptor::SECTOR),
     }
 }
@@ -167,10 +168,11 @@ mod tests {
 
     #[test]
     fn a_wrong_validation_entry_is_refused() {
-        for place in [0, 5, 31] {
+        for (place, at) in [(0, 0), (5, 28), (31, 30)] {
             let mut catalogue = catalogue();
             catalogue[place] ^= 1;
-            assert!(matches!(parse(&catalogue, 0), Err(Error::Corrupt(_))));
+            let Err(Error::Corrupt(corrupt)) = parse(&catalogue, 2048) else { unreachable!() };
+            assert_eq!(corrupt.offset, 2048 + at, "{}", corrupt.structure);
         }
     }
 

@@ -24,6 +24,7 @@ pub fn fuzz(data: &[u8]) {
         let _ = iso.lookup(&node, b"EFI");
         let children = list(&iso, &node).unwrap_or_default();
         for child in children {
+            // Cannot saturate: it ends at MOST_NODES.
             looked_at = looked_at.saturating_add(1);
             if looked_at > MOST_NODES {
                 return;
@@ -32,6 +33,7 @@ pub fn fuzz(data: &[u8]) {
             let _ = iso.read_link(&child);
             let size = iso.attr(&child).map_or(0, |attr| attr.size);
             let _ = iso.read_at(&child, 0, &mut bytes);
+            // A smaller file: from its start on.
             let _ = iso.read_at(&child, size.saturating_sub(512), &mut bytes);
             waiting.push(child);
         }

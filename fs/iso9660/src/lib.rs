@@ -49,6 +49,12 @@ pub use descriptor::probe;
 pub use eltorito::BootEntry;
 pub use volume::{Iso9660, Node};
 
+/// Where byte `at` of a structure stands on the device.
+fn within(structure: u64, at: usize) -> u64 {
+    // Cannot saturate: the format numbers sectors with 32 bits.
+    structure.saturating_add(u64::try_from(at).unwrap_or(u64::MAX))
+}
+
 fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: impl Into<u64>) -> Error {
     Error::Corrupt(Corrupt { format: Format::Iso9660, fault, structure, offset, found: found.into() })
 }

@@ -3,12 +3,15 @@
 //!
 //! Source: ECMA-119, clause 9.1.
 
+use core::mem::offset_of;
+
 use filesystem::{Error, Fault};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::{
     corrupt,
     descriptor::{Both16, Both32},
+    within,
 };
 
 pub const FLAG_DIRECTORY: u8 = 0x02;
@@ -57,21 +60,28 @@ impl<'a> Record<'a> {
         if length == 0 {
             return Ok(None);
         }
-        let fail = |structure, found: u8| corrupt(Fault::Truncated, structure, offset, found);
+        let fail = |structure, at, found: u8| corrupt(Fault::Truncated, structure, within(offset, at), found);
+        let too_long = || {
+            let at = offset_of!(Header, length_of_directory_record);
+            fail("Directory Record.Length of Directory Record", at, length)
+        };
         let record = bytes.get(..usize::from(length));
-        let record = record.ok_or_else(|| fail("Directory Record.Length of Directory Record", length))?;
+        let record = record.ok_or_else(too_long)?;
         let Ok((header, rest)) = Header::ref_from_prefix(record) else {
-            return Err(fail("Directory Record.Length of Directory Record", length));
+            return Err(too_long());
         };
         let name_length = header.length_of_file_identifier;
         let split = rest.split_at_checked(usize::from(name_length)).filter(|(name, _)| !name.is_empty());
-        let (identifier, rest) =
-            split.ok_or_else(|| fail("Directory Record.Length of File Identifier", name_length))?;
+        let (identifier, rest) = split.ok_or_else(|| {
+            let at = offset_of!(Header, length_of_file_identifier);
+            fail("Directory Record.Length of File Identifier", at, name_length)
+        })?;
         // A byte makes the length even.
         let padding = usize::from(identifier.len().is_multiple_of(2));
         let system_use = rest.get(padding..).unwrap_or_default();
+        // Cannot saturate: it is the end of the record.
         let before = record.len().saturating_sub(system_use.len());
-        let system_use_offset = offset.saturating_add(u64::try_from(before).unwrap_or(0));
+        let system_use_offset = within(offset, before);
         Ok(Some(Self { offset, header, identifier, system_use, system_use_offset }))
     }
 

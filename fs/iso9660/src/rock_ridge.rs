@@ -13,6 +13,7 @@ use crate::{
     corrupt, date,
     record::Record,
     susp::{self, Entry},
+    within,
 };
 
 /// Identifiers of the extension, of its three editions.
@@ -64,7 +65,7 @@ pub struct Posix {
     pub links: u32,
     pub uid: u32,
     pub gid: u32,
-    /// Where the entry stands on the device.
+    /// Where the mode stands on the device.
     pub offset: u64,
 }
 
@@ -126,7 +127,7 @@ impl RockRidge {
                     links: entry.both32(8, "PX")?,
                     uid: entry.both32(16, "PX")?,
                     gid: entry.both32(24, "PX")?,
-                    offset: entry.offset,
+                    offset: within(entry.offset, susp::HEADER),
                 });
             }
             b"PN" => self.device = device_number(entry.both32(0, "PN")?, entry.both32(8, "PN")?),

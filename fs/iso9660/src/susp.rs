@@ -13,12 +13,16 @@ use crate::{
     corrupt,
     descriptor::{SECTOR, SECTOR_SIZE},
     record::Record,
+    within,
 };
 
 /// Continuation areas of one record, as many as Linux follows.
 const MOST_AREAS: usize = 32;
 /// Bytes of an entry's signature, length and version.
-const HEADER: usize = 4;
+pub const HEADER: usize = 4;
+
+/// Where `CE` has the length of the area, in its data.
+const CE_LENGTH_AT: usize = 16;
 
 /// An entry.
 pub struct Entry<'a> {
@@ -35,6 +39,7 @@ impl Entry<'_> {
     /// # Errors
     /// [`Error::Corrupt`] when the entry ends before it.
     pub fn both32(&self, at: usize, structure: &'static str) -> Result<u32, Error> {
+        // Cannot saturate: `at` is a place in an entry of 255 bytes.
         let bytes = self.data.get(at..at.saturating_add(8)).and_then(<[u8]>::first_chunk);
         bytes.map(|bytes| u32::from_le_bytes(*bytes)).ok_or_else(|| self.truncated(structure))
     }
@@ -48,6 +53,7 @@ impl Entry<'_> {
     }
 
     pub fn truncated(&self, structure: &'static str) -> Error {
+        // Cannot saturate: an entry has 255 bytes at most.
         let length = u64::try_from(self.data.len().saturating_add(HEADER)).unwrap_or(u64::MAX);
         corrupt(Fault::Truncated, structure, self.offset, length)
     }
@@ -72,6 +78,7 @@ pub fn entries<D: BlockRead + ?Sized>(
     each: &mut dyn FnMut(&Entry<'_>) -> Result<ControlFlow<()>, Error>,
 ) -> Result<(), Error> {
     let area = record.system_use.get(usize::from(skip)..).unwrap_or_default();
+    // Cannot saturate: positions have 44 bits.
     let start = record.system_use_offset.saturating_add(u64::from(skip));
     let mut next = area_entries(area, start, block_size, each)?;
     for _ in 0..MOST_AREAS {
@@ -113,6 +120,7 @@ fn area_entries(
             }
         }
         area = rest;
+        // Cannot saturate: positions have 44 bits.
         offset = offset.saturating_add(u64::from(length));
     }
     Ok(continuation)
@@ -121,11 +129,13 @@ fn area_entries(
 fn continuation_of(entry: &Entry<'_>, block_size: u64) -> Result<Continuation, Error> {
     let block = entry.both32(0, "CE")?;
     let start = entry.both32(8, "CE")?;
-    let length = entry.both32(16, "CE")?;
+    let length = entry.both32(CE_LENGTH_AT, "CE")?;
+    // Nothing saturates: all are of 32 bits, and a block size has 12.
     let end = u64::from(start).saturating_add(u64::from(length));
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     if end > SECTOR || length > SECTOR_SIZE {
-        return Err(corrupt(Fault::Range, "CE.Length of Continuation Area", entry.offset, end));
+        let at = within(within(entry.offset, HEADER), CE_LENGTH_AT);
+        return Err(corrupt(Fault::Range, "CE.Length of Continuation Area", at, end));
     }
     let offset = u64::from(block).saturating_mul(block_size).saturating_add(u64::from(start));
     Ok(Continuation { offset, length })

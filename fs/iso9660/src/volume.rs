@@ -2,7 +2,7 @@
 //! The volume as a filesystem.
 
 use alloc::{borrow::Cow, rc::Rc, string::String, vec, vec::Vec};
-use core::ops::ControlFlow;
+use core::{mem::offset_of, ops::ControlFlow};
 
 use block::BlockRead;
 use filesystem::{
@@ -11,16 +11,14 @@ use filesystem::{
 
 use crate::{
     BootEntry, corrupt, date,
-    descriptor::{self, Descriptors, FIRST, SECTOR, VolumeDescriptor},
+    descriptor::{self, Descriptors, FIRST_OFFSET, VolumeDescriptor},
     directory::{Draft, Extent, Reader},
     eltorito,
     name::Names,
     record::Record,
     rock_ridge::{self, RockRidge},
+    within,
 };
-
-/// Where the root's record stands in its descriptor.
-const ROOT_RECORD: u64 = 156;
 
 /// An ISO 9660 volume.
 #[derive(Debug)]
@@ -109,7 +107,7 @@ fn root<D: BlockRead>(device: &D, descriptors: &Descriptors) -> Result<(Names, u
 
 fn root_extent(descriptor: &VolumeDescriptor) -> Result<(u64, Extent), Error> {
     let block_size = u64::from(descriptor.logical_block_size.le.get());
-    let offset = FIRST.saturating_mul(SECTOR).saturating_add(ROOT_RECORD);
+    let offset = within(FIRST_OFFSET, offset_of!(VolumeDescriptor, root_directory_record));
     let record = Record::parse(&descriptor.root_directory_record, offset)?;
     let missing = || corrupt(Fault::Truncated, "Directory Record for Root Directory", offset, 0u32);
     Ok((block_size, Extent::of(&record.ok_or_else(missing)?, block_size)))
@@ -136,13 +134,14 @@ fn node(draft: Draft) -> Result<Node, Error> {
         None => FileType::File,
     };
     if is_directory != (kind == FileType::Directory) {
-        let mode = rock_ridge.posix.map_or(0, |posix| posix.mode);
-        return Err(corrupt(Fault::Inconsistent, "PX.POSIX File Mode", offset, mode));
+        let (at, mode) = rock_ridge.posix.map_or((offset, 0), |posix| (posix.offset, posix.mode));
+        return Err(corrupt(Fault::Inconsistent, "PX.POSIX File Mode", at, mode));
     }
     let target = if kind == FileType::Symlink { rock_ridge.target.path } else { Vec::new() };
     let size = match kind {
         FileType::Symlink => u64::try_from(target.len()).unwrap_or(u64::MAX),
         FileType::File | FileType::Directory => {
+            // Cannot saturate: an extent has 32 bits of length and takes memory.
             extents.iter().fold(0u64, |sum, extent| sum.saturating_add(extent.length))
         }
         _ => 0,
@@ -233,6 +232,7 @@ impl<D: BlockRead> FileSystem for Iso9660<D> {
         let (mut filled, mut skip) = (0usize, offset);
         for extent in &entry.extents {
             let Some(left) = extent.length.checked_sub(skip).filter(|left| *left > 0) else {
+                // Cannot saturate: `skip` is at least its length.
                 skip = skip.saturating_sub(extent.length);
                 continue;
             };
@@ -242,6 +242,7 @@ impl<D: BlockRead> FileSystem for Iso9660<D> {
             if part.is_empty() {
                 break;
             }
+            // Nothing saturates: a start has 44 bits, and `buf` holds what is filled.
             self.device.read_at(extent.start.saturating_add(skip), part)?;
             filled = filled.saturating_add(length);
             skip = 0;

@@ -4,6 +4,7 @@
 mod write;
 
 use alloc::{string::String, string::ToString, vec::Vec};
+use core::mem::offset_of;
 
 use block::{BlockRead, ReadError};
 use damage::{Fault, Format, NoMemory};
@@ -12,7 +13,7 @@ use zerocopy::{
     little_endian::{U32, U64},
 };
 
-use crate::{Guid, Kind, Partition, PartitionKind, Table, corrupt, crc::crc32, graver};
+use crate::{Guid, Kind, Partition, PartitionKind, Table, corrupt, crc::crc32, graver, within};
 
 pub use write::{InvalidLayout, Layout, NewPartition};
 
@@ -62,6 +63,7 @@ struct Entry {
 /// # Errors
 /// The primary's fault when neither copy is whole.
 pub fn read(device: &dyn BlockRead, block_size: u32) -> Result<Table, ReadError> {
+    // Cannot saturate: the device has a block.
     let last = device.size().checked_div(u64::from(block_size)).unwrap_or(0).saturating_sub(1);
     let (error, backup) = match read_header(device, block_size, 1) {
         Ok(header) => match read_copy(device, block_size, &header) {
@@ -84,6 +86,7 @@ fn read_copy(device: &dyn BlockRead, block_size: u32, header: &Header) -> Result
     let entries = read_entries(device, block_size, header)?;
     let mut table = Table { kind: Kind::Gpt, block_size, partitions: Vec::new(), warnings: Vec::new() };
     let entry_size = header.size_of_partition_entry.get();
+    // Nothing saturates: `read_entries` has read them.
     let mut offset = header.partition_entry_lba.get().saturating_mul(u64::from(block_size));
     for (index, bytes) in (0u32..).zip(entries.chunks_exact(length(u64::from(entry_size)).max(1))) {
         if let Ok((entry, _)) = Entry::ref_from_prefix(bytes)
@@ -114,62 +117,102 @@ fn zeros(bytes: u64, structure: &'static str) -> Result<Vec<u8>, ReadError> {
 }
 
 fn read_header(device: &dyn BlockRead, block_size: u32, lba: u64) -> Result<Header, ReadError> {
+    // What saturates is refused as behind the end.
     let offset = lba.saturating_mul(u64::from(block_size));
-    let fail = |fault, structure, found: u64| corrupt(Format::Gpt, fault, structure, offset, found);
+    let fail =
+        |fault, structure, at, found: u64| corrupt(Format::Gpt, fault, structure, within(offset, at), found);
     if offset.checked_add(u64::from(block_size)).is_none_or(|end| end > device.size()) {
-        return Err(fail(Fault::Magic, "GPT header.Signature", 0));
+        return Err(fail(Fault::Magic, "GPT header.Signature", offset_of!(Header, signature), 0));
     }
     let mut bytes = zeros(u64::from(block_size), "GPT header")?;
     device.read_at(offset, &mut bytes)?;
     let (header, _) =
-        Header::read_from_prefix(&bytes).map_err(|_| fail(Fault::Truncated, "GPT header", 0))?;
+        Header::read_from_prefix(&bytes).map_err(|_| fail(Fault::Truncated, "GPT header", 0, 0))?;
     if header.signature != SIGNATURE {
         let found = u64::from_le_bytes(header.signature);
-        return Err(fail(Fault::Magic, "GPT header.Signature", found));
+        return Err(fail(Fault::Magic, "GPT header.Signature", offset_of!(Header, signature), found));
     }
     let size = header.header_size.get();
     if size < HEADER_SIZE || size > block_size {
-        return Err(fail(Fault::Range, "GPT header.HeaderSize", u64::from(size)));
+        return Err(fail(
+            Fault::Range,
+            "GPT header.HeaderSize",
+            offset_of!(Header, header_size),
+            u64::from(size),
+        ));
     }
     // The checksum is taken with its own field zero.
-    if let Some(field) = bytes.get_mut(16..20) {
+    if let Some(field) = bytes.get_mut(offset_of!(Header, header_crc32)..offset_of!(Header, reserved)) {
         field.fill(0);
     }
     let (stored, computed) =
         (header.header_crc32.get(), crc32(bytes.get(..length(u64::from(size))).unwrap_or_default()));
     if stored != computed {
         let fault = Fault::Checksum { computed: u64::from(computed) };
-        return Err(fail(fault, "GPT header.HeaderCRC32", u64::from(stored)));
+        return Err(fail(
+            fault,
+            "GPT header.HeaderCRC32",
+            offset_of!(Header, header_crc32),
+            u64::from(stored),
+        ));
     }
     if header.my_lba.get() != lba {
-        return Err(fail(Fault::Inconsistent, "GPT header.MyLBA", header.my_lba.get()));
+        return Err(fail(
+            Fault::Inconsistent,
+            "GPT header.MyLBA",
+            offset_of!(Header, my_lba),
+            header.my_lba.get(),
+        ));
     }
     Ok(header)
 }
 
 fn read_entries(device: &dyn BlockRead, block_size: u32, header: &Header) -> Result<Vec<u8>, ReadError> {
+    // Cannot saturate: the header was read there.
     let offset = header.my_lba.get().saturating_mul(u64::from(block_size));
-    let fail = |fault, structure, found: u64| corrupt(Format::Gpt, fault, structure, offset, found);
+    let fail =
+        |fault, structure, at, found: u64| corrupt(Format::Gpt, fault, structure, within(offset, at), found);
     let size = header.size_of_partition_entry.get();
     if size < ENTRY_SIZE || !size.is_power_of_two() {
-        return Err(fail(Fault::Range, "GPT header.SizeOfPartitionEntry", u64::from(size)));
+        return Err(fail(
+            Fault::Range,
+            "GPT header.SizeOfPartitionEntry",
+            offset_of!(Header, size_of_partition_entry),
+            u64::from(size),
+        ));
     }
     let count = header.number_of_partition_entries.get();
+    // Cannot saturate: 32 bits by 32.
     let bytes = u64::from(count).saturating_mul(u64::from(size));
     if bytes > LARGEST_ARRAY {
-        return Err(fail(Fault::Range, "GPT header.NumberOfPartitionEntries", u64::from(count)));
+        return Err(fail(
+            Fault::Range,
+            "GPT header.NumberOfPartitionEntries",
+            offset_of!(Header, number_of_partition_entries),
+            u64::from(count),
+        ));
     }
     let start = header.partition_entry_lba.get().checked_mul(u64::from(block_size));
     let start = start.filter(|start| start.checked_add(bytes).is_some_and(|end| end <= device.size()));
     let start = start.ok_or_else(|| {
-        fail(Fault::Range, "GPT header.PartitionEntryLBA", header.partition_entry_lba.get())
+        fail(
+            Fault::Range,
+            "GPT header.PartitionEntryLBA",
+            offset_of!(Header, partition_entry_lba),
+            header.partition_entry_lba.get(),
+        )
     })?;
     let mut entries = zeros(bytes, "GPT entries")?;
     device.read_at(start, &mut entries)?;
     let (stored, computed) = (header.partition_entry_array_crc32.get(), crc32(&entries));
     if stored != computed {
         let fault = Fault::Checksum { computed: u64::from(computed) };
-        return Err(fail(fault, "GPT header.PartitionEntryArrayCRC32", u64::from(stored)));
+        return Err(fail(
+            fault,
+            "GPT header.PartitionEntryArrayCRC32",
+            offset_of!(Header, partition_entry_array_crc32),
+            u64::from(stored),
+        ));
     }
     Ok(entries)
 }
@@ -186,14 +229,27 @@ fn partition(
     let start = first.checked_mul(block_size);
     let end = last.checked_add(1).and_then(|end| end.checked_mul(block_size)).filter(|end| *end <= size);
     let (Some(start), Some(end)) = (start, end) else {
-        return Err(corrupt(Format::Gpt, Fault::Range, "GPT entry.EndingLBA", offset, last));
+        return Err(corrupt(
+            Format::Gpt,
+            Fault::Range,
+            "GPT entry.EndingLBA",
+            within(offset, offset_of!(Entry, ending_lba)),
+            last,
+        ));
     };
     let Some(length) = end.checked_sub(start).filter(|length| *length > 0) else {
-        return Err(corrupt(Format::Gpt, Fault::Inconsistent, "GPT entry.StartingLBA", offset, first));
+        return Err(corrupt(
+            Format::Gpt,
+            Fault::Inconsistent,
+            "GPT entry.StartingLBA",
+            within(offset, offset_of!(Entry, starting_lba)),
+            first,
+        ));
     };
     let units = entry.partition_name.map(u16::from_le_bytes);
     let name = units.split(|unit| *unit == 0).next().unwrap_or_default();
     Ok(Partition {
+        // Cannot saturate: there are at most 8192.
         number: index.saturating_add(1),
         start,
         length,
@@ -251,8 +307,8 @@ mod tests {
     fn a_header_that_makes_no_sense_is_refused_by_the_field() {
         let fault = |disk: Vec<u8>| match crate::read(&disk) {
             Err(ReadError::Corrupt(c)) => {
-                assert_eq!((c.format, c.offset), (Format::Gpt, 512));
-                (c.structure, c.fault)
+                assert_eq!(c.format, Format::Gpt);
+                (c.structure, c.fault, c.offset - 512)
             }
             other => panic!("{other:?}"),
         };
@@ -268,10 +324,10 @@ mod tests {
             (84, &[129], "GPT header.SizeOfPartitionEntry", Fault::Range),
         ];
         for (at, value, structure, expected) in cases {
-            assert_eq!(fault(with(at, value)), (structure, expected), "{at}");
+            assert_eq!(fault(with(at, value)), (structure, expected, at as u64), "{at}");
         }
         let huge = fault(with(80, &[0xff; 8]));
-        assert_eq!(huge, ("GPT header.SizeOfPartitionEntry", Fault::Range));
+        assert_eq!(huge, ("GPT header.SizeOfPartitionEntry", Fault::Range, 84));
     }
 
     #[test]
@@ -283,13 +339,15 @@ mod tests {
             let table = crate::read(&repaired(disk)).unwrap().unwrap();
             (table.partitions.len(), table.warnings)
         };
-        let warning = |fault, structure, found| vec![corrupt(Format::Gpt, fault, structure, 1024, found)];
+        let warning = |fault, structure, at: u8, found| {
+            vec![corrupt(Format::Gpt, fault, structure, 1024 + u64::from(at), found)]
+        };
         assert_eq!(entry(40, BLOCKS - 1), (1, vec![]));
-        let past = (0, warning(Fault::Range, "GPT entry.EndingLBA", BLOCKS));
+        let past = (0, warning(Fault::Range, "GPT entry.EndingLBA", 40, BLOCKS));
         assert_eq!(entry(40, BLOCKS), past);
-        let overflow = (0, warning(Fault::Range, "GPT entry.EndingLBA", u64::MAX));
+        let overflow = (0, warning(Fault::Range, "GPT entry.EndingLBA", 40, u64::MAX));
         assert_eq!(entry(40, u64::MAX), overflow);
-        let backwards = (0, warning(Fault::Inconsistent, "GPT entry.StartingLBA", 61));
+        let backwards = (0, warning(Fault::Inconsistent, "GPT entry.StartingLBA", 32, 61));
         assert_eq!(entry(61, 60), backwards);
     }
 }

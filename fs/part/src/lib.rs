@@ -159,6 +159,12 @@ fn graver(first: ReadError, second: ReadError) -> ReadError {
     if is_magic(&first) && !is_magic(&second) { second } else { first }
 }
 
+/// Where byte `at` of a structure stands on the device.
+fn within(structure: u64, at: usize) -> u64 {
+    // Stays behind the end where the structure is.
+    structure.saturating_add(u64::try_from(at).unwrap_or(u64::MAX))
+}
+
 fn corrupt(format: Format, fault: Fault, structure: &'static str, offset: u64, found: u64) -> ReadError {
     ReadError::Corrupt(Corrupt { format, fault, structure, offset, found })
 }

@@ -2,6 +2,7 @@
 //! The master boot record and the chain of extended boot records behind it.
 
 use alloc::{format, string::String, vec::Vec};
+use core::mem::offset_of;
 
 use block::{BlockRead, ReadError};
 use damage::{Fault, Format};
@@ -10,7 +11,7 @@ use zerocopy::{
     little_endian::{U16, U32},
 };
 
-use crate::{Kind, Partition, PartitionKind, Table, corrupt};
+use crate::{Kind, Partition, PartitionKind, Table, corrupt, within};
 
 const SIGNATURE: u16 = 0xaa55;
 const PROTECTIVE: u8 = 0xee;
@@ -55,6 +56,12 @@ impl Mbr {
         Self::read_from_bytes(&sector).map_err(|_| corrupt(Format::Mbr, Fault::Truncated, "MBR", offset, 512))
     }
 
+    /// The records, and where they stand: the sector is at byte `offset` of the device.
+    fn records(&self, offset: u64) -> impl Iterator<Item = (u64, &Record)> {
+        let first = within(offset, offset_of!(Self, partition_record));
+        (first..).step_by(size_of::<Record>()).zip(&self.partition_record)
+    }
+
     /// Whether a GPT stands behind it.
     pub fn is_protective(&self) -> bool {
         self.partition_record.iter().any(|record| record.os_type == PROTECTIVE)
@@ -72,10 +79,10 @@ impl Mbr {
         let table = Table { kind: Kind::Mbr, block_size, partitions: Vec::new(), warnings: Vec::new() };
         let disk = self.unique_mbr_disk_signature.get();
         let mut reader = Reader { device, disk, table, next_logical: 5, seen: Vec::new() };
-        for (number, record) in (1..).zip(&self.partition_record) {
+        for (number, (place, record)) in (1..).zip(self.records(0)) {
             if !record.is_extended() {
-                reader.add(number, 0, record);
-            } else if let Err(warning) = reader.logical(record) {
+                reader.add(number, 0, place, record);
+            } else if let Err(warning) = reader.logical(place, record) {
                 reader.table.warnings.push(warning);
             }
         }
@@ -106,17 +113,18 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Adds a partition whose start is relative to block `base`. One that does not lie on the disk is left
-    /// out, with a warning.
-    fn add(&mut self, number: u32, base: u64, record: &Record) {
+    /// Adds a partition whose start is relative to block `base`, and whose record stands at byte `place`. One that does
+    /// not lie on the disk is left out, with a warning.
+    fn add(&mut self, number: u32, base: u64, place: u64, record: &Record) {
         if record.is_empty() {
             return;
         }
         let block_size = u64::from(self.table.block_size);
+        // Nothing saturates: blocks are numbered with 34 bits, and the size of one has 32.
         let start = base.saturating_add(u64::from(record.starting_lba.get())).saturating_mul(block_size);
         let length = u64::from(record.size_in_lba.get()).saturating_mul(block_size);
         if start.checked_add(length).is_none_or(|end| end > self.device.size()) {
-            let place = base.saturating_mul(block_size);
+            let place = within(place, offset_of!(Record, size_in_lba));
             let found = u64::from(record.size_in_lba.get());
             let warning = corrupt(Format::Mbr, Fault::Range, "MBR Partition Record.SizeInLBA", place, found);
             self.table.warnings.push(warning);
@@ -138,31 +146,42 @@ impl Reader<'_> {
     /// Walks the chain of an extended partition as Linux does: the first two records are logical partitions,
     /// relative to their own block; the first extended one of all four is the link, relative to the extended
     /// partition.
-    fn logical(&mut self, extended: &Record) -> Result<(), ReadError> {
+    fn logical(&mut self, place: u64, extended: &Record) -> Result<(), ReadError> {
         let base = u64::from(extended.starting_lba.get());
-        let mut next = base;
+        // Where the record stands that names the next block.
+        let (mut link, mut next) = (place, base);
         loop {
+            // Cannot saturate: 33 bits by 32.
             let offset = next.saturating_mul(u64::from(self.table.block_size));
-            let fail = |fault, structure, found| corrupt(Format::Mbr, fault, structure, offset, found);
+            let fail = |fault| {
+                let place = within(link, offset_of!(Record, starting_lba));
+                corrupt(Format::Mbr, fault, "EBR Partition Record.StartingLBA", place, next)
+            };
             if self.seen.contains(&next) || self.seen.len() >= MOST_RECORDS {
-                return Err(fail(Fault::Loop, "EBR Partition Record.StartingLBA", next));
+                return Err(fail(Fault::Loop));
             }
             self.seen.push(next);
             if offset.checked_add(SECTOR).is_none_or(|end| end > self.device.size()) {
-                return Err(fail(Fault::Range, "EBR Partition Record.StartingLBA", next));
+                return Err(fail(Fault::Range));
             }
             let sector = Mbr::read_at(self.device, offset)?;
             if sector.signature.get() != SIGNATURE {
-                return Err(fail(Fault::Magic, "EBR.Signature", u64::from(sector.signature.get())));
+                let (place, found) = (within(offset, offset_of!(Mbr, signature)), sector.signature.get());
+                return Err(corrupt(Format::Mbr, Fault::Magic, "EBR.Signature", place, found.into()));
             }
-            let records = &sector.partition_record;
-            for record in records.iter().take(2).filter(|record| !record.is_extended() && !record.is_empty())
+            let partitions = sector.records(offset).take(2);
+            for (place, record) in
+                partitions.filter(|(_, record)| !record.is_extended() && !record.is_empty())
             {
-                self.add(self.next_logical, next, record);
+                self.add(self.next_logical, next, place, record);
+                // Cannot saturate: at most two for each of MOST_RECORDS.
                 self.next_logical = self.next_logical.saturating_add(1);
             }
-            match records.iter().find(|record| record.is_extended()) {
-                Some(link) => next = base.saturating_add(u64::from(link.starting_lba.get())),
+            match sector.records(offset).find(|(_, record)| record.is_extended()) {
+                // Cannot saturate: 32 bits and 32.
+                Some((place, record)) => {
+                    (link, next) = (place, base.saturating_add(u64::from(record.starting_lba.get())));
+                }
                 None => return Ok(()),
             }
         }
@@ -211,7 +230,9 @@ mod tests {
         sector(&mut disk, 0, &[record(0x05, 20, 60)]);
         sector(&mut disk, 20, &[record(0x83, 1, 9), record(0x05, 0, 30)]);
         let table = crate::read(&disk).unwrap().unwrap();
-        assert!(matches!(&table.warnings[..], [ReadError::Corrupt(c)] if c.fault == Fault::Loop));
+        assert!(
+            matches!(&table.warnings[..], [ReadError::Corrupt(c)] if c.fault == Fault::Loop && c.offset == 20 * 512 + 446 + 16 + 8)
+        );
         assert_eq!(table.partitions.len(), 1);
     }
 
@@ -224,7 +245,8 @@ mod tests {
             assert_eq!(table.partitions.len(), 1);
             assert!(matches!(
                 &table.warnings[..],
-                [ReadError::Corrupt(a), ReadError::Corrupt(b)] if a.fault == Fault::Range && b.fault == Fault::Range
+                [ReadError::Corrupt(a), ReadError::Corrupt(b)] if (a.fault, a.offset) == (Fault::Range, 446 + 16 + 12)
+                    && (b.fault, b.offset) == (Fault::Range, 446 + 32 + 8)
             ));
         }
     }
@@ -247,7 +269,7 @@ mod tests {
         let table = crate::read(&disk).unwrap().unwrap();
         assert_eq!(table.partitions.len(), 1);
         assert!(
-            matches!(&table.warnings[..], [ReadError::Corrupt(c)] if c.fault == Fault::Magic && c.offset == 20 * 512)
+            matches!(&table.warnings[..], [ReadError::Corrupt(c)] if c.fault == Fault::Magic && c.offset == 20 * 512 + 510)
         );
     }
 

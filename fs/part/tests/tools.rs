@@ -163,9 +163,9 @@ fn compare_damaged(name: &str, damage: fn(&mut Vec<u8>)) -> String {
 #[test]
 fn the_backup_stands_in_with_a_warning_that_names_the_field() {
     let header = compare_damaged("header", |disk| disk[512 + 40] ^= 1);
-    assert!(header.starts_with("GPT: GPT header.HeaderCRC32 at byte 512: checksum mismatch"), "{header}");
+    assert!(header.starts_with("GPT: GPT header.HeaderCRC32 at byte 528: checksum mismatch"), "{header}");
     let entries = compare_damaged("entries", |disk| disk[1024 + 32] ^= 1);
-    assert!(entries.starts_with("GPT: GPT header.PartitionEntryArrayCRC32 at byte 512"), "{entries}");
+    assert!(entries.starts_with("GPT: GPT header.PartitionEntryArrayCRC32 at byte 600"), "{entries}");
     let wiped = compare_damaged("wiped", |disk| disk[512..34 * 512].fill(0));
     assert!(wiped.starts_with("GPT: GPT header.Signature at byte 512: wrong magic number"), "{wiped}");
     // As a disk is that was made larger: the backup is not in the last block, but the primary knows where.
@@ -173,7 +173,7 @@ fn the_backup_stands_in_with_a_warning_that_names_the_field() {
         disk[1024 + 32] ^= 1;
         disk.resize(disk.len() + 1024 * 1024, 0);
     });
-    assert!(grown.starts_with("GPT: GPT header.PartitionEntryArrayCRC32 at byte 512"), "{grown}");
+    assert!(grown.starts_with("GPT: GPT header.PartitionEntryArrayCRC32 at byte 600"), "{grown}");
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn two_damaged_copies_are_an_error_that_names_the_first() {
     (bytes[512 + 40], bytes[backup]) = (0xff, 0xff);
     let error = part::read(&Memory::new(bytes)).unwrap_err();
     assert_eq!(error.code(), "E-FS-GPT-CSUM");
-    assert!(error.to_string().contains("GPT header.HeaderCRC32 at byte 512"), "{error}");
+    assert!(error.to_string().contains("GPT header.HeaderCRC32 at byte 528"), "{error}");
 }
 
 #[test]

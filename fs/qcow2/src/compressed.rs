@@ -48,6 +48,7 @@ impl Compressed {
     /// Reads the descriptor in the L2 entry that stands at byte `place` of a device of `device_size` bytes.
     pub fn parse(entry: u64, cluster_bits: u32, device_size: u64, place: u64) -> Result<Self, ReadError> {
         // The sectors have as many bits as the clusters more than 256 bytes, just below the flags.
+        // Nothing saturates: `cluster_bits` is 9 to 21, so that there are at most 2^13 sectors and 61 bits of offset.
         let shift = 70u32.saturating_sub(cluster_bits);
         let sectors = (entry & !FLAGS).checked_shr(shift).unwrap_or(0);
         let offset = entry & 1u64.checked_shl(shift).unwrap_or(0).saturating_sub(1);
@@ -133,6 +134,7 @@ impl Output<'_> {
             if read == 0 {
                 return Err(self.corrupt(Fault::Inconsistent));
             }
+            // Cannot saturate: it is at most what the cluster has.
             self.written = self.written.saturating_add(read);
         }
         Ok(())
@@ -155,6 +157,7 @@ fn frame(rest: &mut &[u8], output: &mut Output<'_>) -> Result<(), ReadError> {
     }
     let start = output.written;
     let declared = decoder.content_size();
+    // Cannot saturate: a cluster has at most 2 MiB.
     let most = (output.cluster.len() / BLOCK).saturating_add(MORE_BLOCKS);
     let mut finished = false;
     for _ in 0..most {
@@ -170,6 +173,7 @@ fn frame(rest: &mut &[u8], output: &mut Output<'_>) -> Result<(), ReadError> {
         return Err(output.corrupt(Fault::Data));
     }
     // The decoder yields zero for a frame that does not say it.
+    // Cannot saturate: `written` only grows.
     let produced = u64::try_from(output.written.saturating_sub(start)).unwrap_or(u64::MAX);
     if declared != 0 && declared != produced {
         return Err(output.corrupt(Fault::Inconsistent));

@@ -22,6 +22,7 @@ pub fn fuzz(data: &[u8]) {
     let size = image.size();
     let mut buf = vec![0; 4096];
     let mut read = |offset: u64, length: u64| {
+        // Behind the end, where nothing is to be read, what saturates stays.
         let length = usize::try_from(length.min(size.saturating_sub(offset))).unwrap_or(usize::MAX);
         // Only that it ends is asked for.
         let _ = image.read_at(offset, buf.get_mut(..length).unwrap_or_default());

@@ -2,6 +2,7 @@
 //! The header, and the extensions behind it.
 
 use alloc::{format, vec, vec::Vec};
+use core::mem::offset_of;
 
 use block::{BlockRead, ReadError};
 use damage::Fault;
@@ -10,7 +11,7 @@ use zerocopy::{
     big_endian::{U32, U64},
 };
 
-use crate::{corrupt, features, unsupported};
+use crate::{corrupt, extensions::Extensions, features, unsupported};
 
 /// `QFI\xfb`
 pub const MAGIC: u32 = 0x5146_49fb;
@@ -25,21 +26,6 @@ const EXTENDED_CLUSTER_BITS: u32 = 14;
 const MAX_L1_SIZE: u64 = 32 << 20;
 /// Longest name of a backing file: the format's own limit.
 const MAX_BACKING_NAME: u32 = 1023;
-/// Longest name of a format that is believed: QEMU keeps 15 bytes.
-const MAX_FORMAT_NAME: u32 = 255;
-
-/// Header extensions, by their types.
-const EXTENSION_END: u32 = 0;
-const EXTENSION_BACKING_FORMAT: u32 = 0xe279_2aca;
-const EXTENSION_FEATURE_NAMES: u32 = 0x6803_f857;
-/// Entries of the feature name table: one byte each for kind and bit, the rest is the name.
-const FEATURE_NAME: usize = 48;
-/// Kind of an incompatible feature there.
-const INCOMPATIBLE: u8 = 0;
-/// Most extensions that are looked at: there are seven types.
-const MOST_EXTENSIONS: usize = 64;
-/// Most bytes of the table that are read: 64 bits of three kinds.
-const MAX_FEATURE_NAMES: u32 = 48 * 64 * 3;
 
 /// `QCowHeader`, all that version 3 has; version 2 ends before `incompatible_features`.
 #[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
@@ -112,22 +98,32 @@ impl Header {
         let raw = Raw::read_from_bytes(&bytes);
         let mut raw = raw.map_err(|_| corrupt(Fault::Truncated, "QCowHeader", 0, length))?;
         if raw.magic.get() != MAGIC {
-            return Err(corrupt(Fault::Magic, "QCowHeader.magic", 0, raw.magic));
+            return Err(field(Fault::Magic, "QCowHeader.magic", offset_of!(Raw, magic), raw.magic));
         }
         let header_length = raw.header_length(device.size())?;
         let cluster_bits = raw.cluster_bits.get();
         if !CLUSTER_BITS.contains(&cluster_bits) {
-            return Err(corrupt(Fault::Range, "QCowHeader.cluster_bits", 20, cluster_bits));
+            return Err(field(
+                Fault::Range,
+                "QCowHeader.cluster_bits",
+                offset_of!(Raw, cluster_bits),
+                cluster_bits,
+            ));
         }
         if u64::from(header_length) > raw.cluster_size() {
-            return Err(corrupt(Fault::Range, "QCowHeader.header_length", 100, header_length));
+            return Err(field(
+                Fault::Range,
+                "QCowHeader.header_length",
+                offset_of!(Raw, header_length),
+                header_length,
+            ));
         }
         raw.refuse_encryption()?;
         let extensions = Extensions { device, at: header_length.into(), end: raw.extensions_end()? };
         raw.refuse_features(&extensions)?;
         let backing_file = raw.backing_file(device)?;
         let backing_format = match backing_file {
-            Some(_) => extensions.content(EXTENSION_BACKING_FORMAT, MAX_FORMAT_NAME)?,
+            Some(_) => extensions.backing_format()?,
             None => None,
         };
         let header = Self {
@@ -153,6 +149,7 @@ impl Header {
     /// The cluster that holds the disk's byte at `offset`, and where in it.
     pub(crate) fn locate(&self, offset: u64) -> (u64, u64) {
         let cluster = offset.checked_shr(self.cluster_bits).unwrap_or(0);
+        // Cannot saturate: a cluster has at least 512 bytes.
         (cluster, offset & self.cluster_size().saturating_sub(1))
     }
 
@@ -181,7 +178,10 @@ impl Raw {
         match self.version.get() {
             2 => {
                 let mut all = [0; size_of::<Self>()];
-                let (old, _) = self.as_bytes().split_at_checked(72).unwrap_or_default();
+                let (old, _) = self
+                    .as_bytes()
+                    .split_at_checked(offset_of!(Self, incompatible_features))
+                    .unwrap_or_default();
                 all.iter_mut().zip(old).for_each(|(place, byte)| *place = *byte);
                 *self = Self::read_from_bytes(&all)
                     .map_err(|_| corrupt(Fault::Truncated, "QCowHeader", 0, device_size))?;
@@ -190,10 +190,20 @@ impl Raw {
             3 => {
                 let length = self.header_length.get();
                 if device_size < LENGTH_V3.into() || device_size < length.into() {
-                    return Err(corrupt(Fault::Truncated, "QCowHeader.header_length", 100, device_size));
+                    return Err(field(
+                        Fault::Truncated,
+                        "QCowHeader.header_length",
+                        offset_of!(Raw, header_length),
+                        device_size,
+                    ));
                 }
                 if length < LENGTH_V3 || !length.is_multiple_of(8) {
-                    return Err(corrupt(Fault::Range, "QCowHeader.header_length", 100, length));
+                    return Err(field(
+                        Fault::Range,
+                        "QCowHeader.header_length",
+                        offset_of!(Raw, header_length),
+                        length,
+                    ));
                 }
                 if length == LENGTH_V3 {
                     self.compression_type = 0;
@@ -209,7 +219,9 @@ impl Raw {
             0 => Ok(()),
             1 => Err(unsupported("AES encryption")),
             2 => Err(unsupported("LUKS encryption")),
-            method => Err(corrupt(Fault::Range, "QCowHeader.crypt_method", 32, method)),
+            method => {
+                Err(field(Fault::Range, "QCowHeader.crypt_method", offset_of!(Raw, crypt_method), method))
+            }
         }
     }
 
@@ -218,7 +230,12 @@ impl Raw {
         match self.backing_file_offset.get() {
             0 => Ok(self.cluster_size()),
             offset if offset <= self.cluster_size() => Ok(offset),
-            offset => Err(corrupt(Fault::Range, "QCowHeader.backing_file_offset", 8, offset)),
+            offset => Err(field(
+                Fault::Range,
+                "QCowHeader.backing_file_offset",
+                offset_of!(Raw, backing_file_offset),
+                offset,
+            )),
         }
     }
 
@@ -227,8 +244,7 @@ impl Raw {
         if let Some(name) = features::known(bit) {
             return Err(unsupported(name));
         }
-        let table = extensions.content(EXTENSION_FEATURE_NAMES, MAX_FEATURE_NAMES)?.unwrap_or_default();
-        Err(unsupported(match feature_name(&table, bit) {
+        Err(unsupported(match extensions.feature_name(bit)? {
             Some(name) => format!("incompatible feature {bit} \"{}\"", name.escape_ascii()),
             None => format!("incompatible feature {bit}"),
         }))
@@ -239,9 +255,12 @@ impl Raw {
         match (self.compression_type, self.has(features::COMPRESSION_TYPE)) {
             (0, false) => Ok(Compression::Zlib),
             (1, true) => Ok(Compression::Zstd),
-            (found @ (0 | 1), _) => {
-                Err(corrupt(Fault::Inconsistent, "QCowHeader.compression_type", 104, found))
-            }
+            (found @ (0 | 1), _) => Err(field(
+                Fault::Inconsistent,
+                "QCowHeader.compression_type",
+                offset_of!(Raw, compression_type),
+                found,
+            )),
             (kind, _) => Err(unsupported(format!("compression type {kind}"))),
         }
     }
@@ -252,9 +271,15 @@ impl Raw {
         if offset == 0 || length == 0 {
             return Ok(None);
         }
+        // Behind the first cluster there is no room.
         let room = self.cluster_size().saturating_sub(offset).min(MAX_BACKING_NAME.into());
         if u64::from(length) > room {
-            return Err(corrupt(Fault::Range, "QCowHeader.backing_file_size", 16, length));
+            return Err(field(
+                Fault::Range,
+                "QCowHeader.backing_file_size",
+                offset_of!(Raw, backing_file_size),
+                length,
+            ));
         }
         let mut name = vec![0; usize::try_from(length).unwrap_or(0)];
         fill(device, offset, &mut name, length.into())?;
@@ -264,76 +289,51 @@ impl Raw {
     /// The table must have an entry for every part of the disk, and those must be on the device.
     fn check_l1(&self, header: &Header, device_size: u64) -> Result<(), ReadError> {
         if header.has_extended_l2 && header.cluster_bits < EXTENDED_CLUSTER_BITS {
-            return Err(corrupt(Fault::Inconsistent, "QCowHeader.cluster_bits", 20, header.cluster_bits));
+            return Err(field(
+                Fault::Inconsistent,
+                "QCowHeader.cluster_bits",
+                offset_of!(Raw, cluster_bits),
+                header.cluster_bits,
+            ));
         }
+        // Nothing saturates: an L2 table maps at least 2^15 and at most 2^39 bytes, and `l1_size` is of 32 bits.
         let mapped = header.cluster_size().saturating_mul(header.l2_entries());
         let needed = header.size.div_ceil(mapped.max(1)).saturating_mul(8);
         let l1_size = self.l1_size.get();
         let length = u64::from(l1_size).saturating_mul(8);
         if length > MAX_L1_SIZE {
-            return Err(corrupt(Fault::Range, "QCowHeader.l1_size", 36, l1_size));
+            return Err(field(Fault::Range, "QCowHeader.l1_size", offset_of!(Raw, l1_size), l1_size));
         }
         if needed > length {
-            return Err(corrupt(Fault::Inconsistent, "QCowHeader.size", 24, header.size));
+            return Err(field(Fault::Inconsistent, "QCowHeader.size", offset_of!(Raw, size), header.size));
         }
         let offset = header.l1_table_offset;
         let is_aligned = header.locate(offset).1 == 0 && (offset > 0 || needed == 0);
         match offset.checked_add(needed) {
             Some(end) if is_aligned && end <= device_size => Ok(()),
-            _ => Err(corrupt(Fault::Range, "QCowHeader.l1_table_offset", 40, offset)),
+            _ => Err(field(
+                Fault::Range,
+                "QCowHeader.l1_table_offset",
+                offset_of!(Raw, l1_table_offset),
+                offset,
+            )),
         }
     }
 }
 
-/// The extensions of a header.
-struct Extensions<'a, D> {
-    device: &'a D,
-    at: u64,
-    end: u64,
+/// Damage of the field `at` this byte of the header.
+fn field(fault: Fault, structure: &'static str, at: usize, found: impl Into<u64>) -> ReadError {
+    corrupt(fault, structure, wide(at), found)
 }
 
-impl<D: BlockRead> Extensions<'_, D> {
-    /// The content of the first extension of this type, or as much of it as `limit` bytes.
-    fn content(&self, wanted: u32, limit: u32) -> Result<Option<Vec<u8>>, ReadError> {
-        let mut at = self.at;
-        let end = self.end.min(self.device.size());
-        for _ in 0..MOST_EXTENSIONS {
-            if at.saturating_add(8) > end {
-                return Ok(None);
-            }
-            let mut head = [U32::ZERO; 2];
-            self.device.read_at(at, head.as_mut_bytes())?;
-            let [kind, length] = head.map(U32::get);
-            let content = at.saturating_add(8);
-            if u64::from(length) > end.saturating_sub(content) {
-                return Err(corrupt(Fault::Range, "header extension length", at.saturating_add(4), length));
-            }
-            match kind {
-                EXTENSION_END => return Ok(None),
-                _ if kind == wanted => {
-                    let mut bytes = vec![0; usize::try_from(length.min(limit)).unwrap_or(0)];
-                    self.device.read_at(content, &mut bytes)?;
-                    return Ok(Some(bytes));
-                }
-                _ => at = content.saturating_add(u64::from(length).next_multiple_of(8)),
-            }
-        }
-        Err(corrupt(Fault::Loop, "header extension", at, u64::try_from(MOST_EXTENSIONS).unwrap_or(u64::MAX)))
-    }
-}
-
-/// The name that the image has for an incompatible feature.
-fn feature_name(table: &[u8], wanted: u32) -> Option<&[u8]> {
-    table.chunks_exact(FEATURE_NAME).find_map(|entry| match entry {
-        [INCOMPATIBLE, bit, name @ ..] if u32::from(*bit) == wanted => {
-            name.split(|byte| *byte == 0).next().filter(|name| !name.is_empty())
-        }
-        _ => None,
-    })
+/// A place or size in a structure, as one on the device.
+pub(crate) fn wide(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 /// Fills `buf` from `offset` as far as the device goes, which must have `least` bytes there.
 fn fill(device: &impl BlockRead, offset: u64, buf: &mut [u8], least: u64) -> Result<(), ReadError> {
+    // Behind the end nothing is there.
     let there = device.size().saturating_sub(offset);
     if there < least {
         return Err(corrupt(Fault::Truncated, "QCowHeader", offset, device.size()));

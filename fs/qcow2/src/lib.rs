@@ -23,6 +23,7 @@ extern crate std;
 mod compressed;
 #[cfg(test)]
 mod corruptions;
+mod extensions;
 mod features;
 pub mod fuzz;
 mod header;
@@ -114,6 +115,7 @@ impl<D: BlockRead> Qcow2<D> {
             buf.fill(0);
             return Ok(());
         };
+        // Behind the end nothing is there.
         let there = usize::try_from(backing.size().saturating_sub(offset)).unwrap_or(usize::MAX);
         let (head, tail) = buf.split_at_mut(there.min(buf.len()));
         tail.fill(0);
@@ -155,6 +157,7 @@ impl<D: BlockRead> BlockRead for Qcow2<D> {
                 }
             }
             rest = tail;
+            // Cannot saturate: the extents end where `buf` does, on the disk.
             at = at.saturating_add(extent.length);
         }
         Ok(())

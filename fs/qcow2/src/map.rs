@@ -17,6 +17,8 @@ const L2_RESERVED: u64 = 0x3f00_0000_0000_01fe;
 /// The cluster reads as zeros; reserved where there are subclusters.
 const ZERO: u64 = 1;
 const COMPRESSED: u64 = 1 << 62;
+/// Where an extended L2 entry has its bitmap.
+const BITMAP_AT: u64 = 8;
 /// L2 entries that are read at once: less than the cache's page.
 const BATCH: u64 = 512;
 
@@ -50,6 +52,7 @@ impl Extent {
             }
             _ => false,
         };
+        // Cannot saturate: together they are as long as a part of the disk.
         is_joined.then(|| Self { length: self.length.saturating_add(next.length), ..self })
     }
 }
@@ -95,6 +98,7 @@ struct Entry {
 impl<'a, D: BlockRead> Extents<'a, D> {
     /// Those of `length` bytes at `offset`, which lie on the disk.
     pub fn new(image: &'a Qcow2<D>, offset: u64, length: u64) -> Self {
+        // Cannot saturate: it lies on the disk.
         let end = offset.saturating_add(length);
         Self { image, at: offset, end, pending: None, batch: Batch::default() }
     }
@@ -126,6 +130,7 @@ impl<'a, D: BlockRead> Extents<'a, D> {
         if !(self.batch.first..self.batch.end).contains(&cluster) {
             self.batch = self.load(cluster)?;
         }
+        // Nothing saturates: `at` is before the end, its cluster in the batch, and an L2 table maps at most 2^39 bytes.
         let left = self.end.saturating_sub(self.at);
         let (source, length) = match self.batch.entry(cluster, header.l2_entry_size()) {
             Some(entry) if header.has_extended_l2 => self.extended(&entry, within)?,
@@ -145,6 +150,7 @@ impl<'a, D: BlockRead> Extents<'a, D> {
                 return Err(corrupt(Fault::Truncated, "data cluster", entry.place, place));
             }
         }
+        // Cannot saturate: `length` is at most what is left.
         self.at = self.at.saturating_add(length);
         Ok(Extent { source, length })
     }
@@ -154,6 +160,7 @@ impl<'a, D: BlockRead> Extents<'a, D> {
         let header = &self.image.header;
         let per_table = header.l2_entries();
         let index = cluster.checked_rem(per_table).unwrap_or(0);
+        // Nothing saturates: clusters are numbered with 55 bits, and the table lies on the device.
         let behind = cluster.saturating_add(per_table.saturating_sub(index));
         let Some(table) = self.table(cluster.checked_div(per_table).unwrap_or(0))? else {
             return Ok(Batch { first: cluster, end: behind, place: None, entries: Vec::new() });
@@ -170,6 +177,7 @@ impl<'a, D: BlockRead> Extents<'a, D> {
     /// Byte offset of an L2 table: it lies whole on the device.
     fn table(&self, index: u64) -> Result<Option<u64>, ReadError> {
         let header = &self.image.header;
+        // Cannot saturate: the table has an entry for all of the disk, on the device.
         let place = header.l1_table_offset.saturating_add(index.saturating_mul(8));
         let mut entry = [0; 8];
         self.image.device.read_at(place, &mut entry)?;
@@ -199,8 +207,10 @@ impl<'a, D: BlockRead> Extents<'a, D> {
                 Source::Zeros
             }
             Cluster::Plain(0) => Source::Backing,
+            // Cannot saturate: offsets are of 56 bits.
             Cluster::Plain(offset) => Source::Device(offset.saturating_add(within)),
         };
+        // Cannot saturate: `within` lies in the cluster.
         Ok((source, header.cluster_size().saturating_sub(within)))
     }
 
@@ -209,12 +219,14 @@ impl<'a, D: BlockRead> Extents<'a, D> {
         let header = &self.image.header;
         let cluster = header.cluster_size();
         let wrong = || {
-            let place = entry.place.saturating_add(8);
+            // Cannot saturate: the entry was read there.
+            let place = entry.place.saturating_add(BITMAP_AT);
             corrupt(Fault::Inconsistent, "subcluster allocation bitmap", place, entry.bitmap)
         };
         let offset = match self.cluster(entry)? {
             Cluster::Compressed(_) if entry.bitmap != 0 => return Err(wrong()),
             Cluster::Compressed(compressed) => {
+                // Cannot saturate: `within` lies in the cluster.
                 return Ok((Source::Compressed(compressed), cluster.saturating_sub(within)));
             }
             Cluster::Plain(_) if entry.descriptor & ZERO != 0 => return Err(entry.range()),
@@ -235,10 +247,12 @@ impl<'a, D: BlockRead> Extents<'a, D> {
         let kind = |subcluster| (bit(allocated, subcluster), bit(zero, subcluster));
         let behind = (first..32).find(|next| kind(*next) != kind(first)).unwrap_or(32);
         let source = match kind(first) {
+            // Cannot saturate: offsets are of 56 bits.
             (true, _) => Source::Device(offset.saturating_add(within)),
             (_, true) => Source::Zeros,
             _ => Source::Backing,
         };
+        // Cannot saturate: `within` lies before subcluster `behind`, which the cluster has.
         Ok((source, behind.saturating_mul(size).saturating_sub(within)))
     }
 
@@ -270,10 +284,11 @@ impl Batch {
         let start = cluster.checked_sub(self.first)?.checked_mul(size)?;
         let bytes = self.entries.get(usize::try_from(start).ok()?..)?;
         let descriptor = u64::from_be_bytes(*bytes.first_chunk()?);
-        let bitmap = match bytes.get(8..).and_then(|rest| rest.first_chunk()) {
+        let bitmap = match bytes.get(usize::try_from(BITMAP_AT).ok()?..).and_then(|rest| rest.first_chunk()) {
             Some(bitmap) if size == 16 => u64::from_be_bytes(*bitmap),
             _ => 0,
         };
+        // Cannot saturate: the entry was read there.
         Some(Entry { descriptor, bitmap, place: self.place?.saturating_add(start) })
     }
 }

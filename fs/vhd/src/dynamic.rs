@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Dynamic disks: a table of blocks, each behind a bitmap of its sectors.
 
+use core::mem::offset_of;
+
 use block::{BlockRead, ReadError};
 use damage::Fault;
 use zerocopy::{
@@ -8,14 +10,14 @@ use zerocopy::{
     big_endian::{U32, U64},
 };
 
-use crate::{check_version, checksum, corrupt};
+use crate::{check_version, checksum, corrupt, footer, within};
 
 const SECTOR: u64 = 512;
 /// `cxsparse`
 const COOKIE: u64 = 0x6378_7370_6172_7365;
 /// Bytes of the header.
 const SIZE: u64 = 1024;
-const CHECKSUM_AT: usize = 36;
+const CHECKSUM_AT: usize = offset_of!(Raw, checksum);
 /// An entry of a block that is not there.
 const UNUSED: u32 = u32::MAX;
 /// Bytes of a bitmap that are looked at in one go: what a block of 2 MiB, the usual one, has.
@@ -70,37 +72,45 @@ impl Dynamic {
     /// [`ReadError::Corrupt`] naming the field, [`ReadError::Unsupported`] naming the version.
     pub fn read(device: &impl BlockRead, offset: u64, size: u64) -> Result<Self, ReadError> {
         if offset.checked_add(SIZE).is_none_or(|end| end > device.size()) {
-            return Err(corrupt(Fault::Range, "footer Data Offset", 16, offset));
+            // Of the footer at the start: every dynamic disk has one.
+            return Err(corrupt(
+                Fault::Range,
+                "footer Data Offset",
+                within(0, footer::DATA_OFFSET_AT),
+                offset,
+            ));
         }
-        let mut bytes = [0; 1024];
-        device.read_at(offset, &mut bytes)?;
-        let raw = Raw::ref_from_bytes(&bytes)
-            .map_err(|_| corrupt(Fault::Truncated, "dynamic disk header", offset, device.size()))?;
-        let field = |fault, structure, at: u64, found: u64| {
-            corrupt(fault, structure, offset.saturating_add(at), found)
-        };
-        if raw.cookie.get() != COOKIE {
-            return Err(field(Fault::Magic, "dynamic disk header Cookie", 0, raw.cookie.get()));
-        }
-        let computed = checksum(&bytes, CHECKSUM_AT);
-        if raw.checksum.get() != computed {
-            let fault = Fault::Checksum { computed: computed.into() };
-            return Err(field(fault, "dynamic disk header Checksum", 36, raw.checksum.into()));
-        }
-        check_version("dynamic disk header", raw.header_version.get())?;
+        let raw = Raw::read(device, offset)?;
+        let field = |fault, structure, at, found| corrupt(fault, structure, within(offset, at), found);
         let block_size = u64::from(raw.block_size.get());
         if !block_size.is_power_of_two() || block_size < SECTOR {
-            return Err(field(Fault::Range, "dynamic disk header Block Size", 32, block_size));
+            return Err(field(
+                Fault::Range,
+                "dynamic disk header Block Size",
+                offset_of!(Raw, block_size),
+                block_size,
+            ));
         }
         let needed = size.div_ceil(block_size);
         if needed > raw.max_table_entries.get().into() {
             let entries = raw.max_table_entries.into();
-            return Err(field(Fault::Inconsistent, "dynamic disk header Max Table Entries", 28, entries));
+            return Err(field(
+                Fault::Inconsistent,
+                "dynamic disk header Max Table Entries",
+                offset_of!(Raw, max_table_entries),
+                entries,
+            ));
         }
         let table = raw.table_offset.get();
+        // The product cannot saturate: a block has at least 512 bytes.
         let end = table.checked_add(needed.saturating_mul(4));
         if end.is_none_or(|end| end > device.size()) {
-            return Err(field(Fault::Range, "dynamic disk header Table Offset", 16, table));
+            return Err(field(
+                Fault::Range,
+                "dynamic disk header Table Offset",
+                offset_of!(Raw, table_offset),
+                table,
+            ));
         }
         Ok(Self { table, block_size })
     }
@@ -109,6 +119,7 @@ impl Dynamic {
     pub fn extent(&self, device: &impl BlockRead, at: u64, wanted: u64) -> Result<Extent, ReadError> {
         let block = at.checked_div(self.block_size).unwrap_or(0);
         let within = at.checked_rem(self.block_size).unwrap_or(0);
+        // Nothing saturates: `within` lies in the block, and the table on the device.
         let wanted = wanted.min(self.block_size.saturating_sub(within));
         let place = self.table.saturating_add(block.saturating_mul(4));
         let mut entry = [0; 4];
@@ -117,7 +128,7 @@ impl Dynamic {
         if entry == UNUSED {
             return Ok(Extent { source: Source::Zeros, length: wanted });
         }
-        // Of 41 bits at most. The first sector is the footer's copy.
+        // Nothing saturates: the entry is of 32 bits, a bitmap of 20. The first sector is the footer's copy.
         let bitmap = u64::from(entry).saturating_mul(SECTOR);
         let data = bitmap.saturating_add(self.bitmap_size());
         if entry == 0 || data > device.size() {
@@ -127,8 +138,9 @@ impl Dynamic {
         if !is_there {
             return Ok(Extent { source: Source::Zeros, length });
         }
+        // Cannot saturate: both are of few bits, as above.
         let start = data.saturating_add(within);
-        if start.saturating_add(length) > device.size() {
+        if start.checked_add(length).is_none_or(|end| end > device.size()) {
             return Err(corrupt(Fault::Truncated, "block", place, start));
         }
         Ok(Extent { source: Source::Device(start), length })
@@ -140,9 +152,36 @@ impl Dynamic {
     }
 }
 
+impl Raw {
+    /// The header that stands whole at `offset`, if its checksum is right and it is of a version that is read.
+    fn read(device: &impl BlockRead, offset: u64) -> Result<Self, ReadError> {
+        let mut bytes = [0; 1024];
+        device.read_at(offset, &mut bytes)?;
+        let raw = Self::read_from_bytes(&bytes)
+            .map_err(|_| corrupt(Fault::Truncated, "dynamic disk header", offset, device.size()))?;
+        let field = |fault, structure, at, found: u64| corrupt(fault, structure, within(offset, at), found);
+        if raw.cookie.get() != COOKIE {
+            return Err(field(
+                Fault::Magic,
+                "dynamic disk header Cookie",
+                offset_of!(Raw, cookie),
+                raw.cookie.get(),
+            ));
+        }
+        let computed = checksum(&bytes, CHECKSUM_AT);
+        if raw.checksum.get() != computed {
+            let fault = Fault::Checksum { computed: computed.into() };
+            return Err(field(fault, "dynamic disk header Checksum", CHECKSUM_AT, raw.checksum.into()));
+        }
+        check_version("dynamic disk header", raw.header_version.get())?;
+        Ok(raw)
+    }
+}
+
 /// Whether the sector that holds byte `within` of a block was ever written, and for how many of `wanted` bytes
 /// that goes on. `bitmap` is the offset of the block's bitmap, whose highest bits come first.
 fn sectors(device: &impl BlockRead, bitmap: u64, within: u64, wanted: u64) -> Result<(bool, u64), ReadError> {
+    // Nothing saturates: a block has at most 2^31 bytes, and its bitmap stands below 2^42.
     let (first, into) = (within / SECTOR, within % SECTOR);
     let skip = usize::try_from(first % 8).unwrap_or(0);
     let count = into.saturating_add(wanted).div_ceil(SECTOR).saturating_add(first % 8);
@@ -154,6 +193,7 @@ fn sectors(device: &impl BlockRead, bitmap: u64, within: u64, wanted: u64) -> Re
     let mut bits = bits.skip(skip).peekable();
     let is_there = bits.peek().copied().unwrap_or(false);
     let same = bits.take_while(|bit| *bit == is_there).count();
+    // The first sector is used from byte `into` on.
     let length = u64::try_from(same).unwrap_or(0).saturating_mul(SECTOR).saturating_sub(into);
     // At least the sector that was asked for.
     Ok((is_there, length.max(1).min(wanted)))

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The footer: the last sector of every image, of dynamic disks also the first.
 
+use core::mem::offset_of;
+
 use block::{BlockRead, ReadError};
 use damage::Fault;
 use zerocopy::{
@@ -8,15 +10,16 @@ use zerocopy::{
     big_endian::{U32, U64},
 };
 
-use crate::{check_version, checksum, corrupt, unsupported};
+use crate::{check_version, checksum, corrupt, unsupported, within};
 
 /// Its bytes. Before Virtual PC 2004 it had one less; such images are of another time.
 pub const SIZE: u64 = 512;
 /// What it begins with: eight letters of ASCII.
 pub const COOKIE: u64 = 0x636f_6e65_6374_6978;
-/// Where two fields stand.
-const CURRENT_SIZE_AT: u64 = 48;
-const CHECKSUM_AT: usize = 64;
+/// Where fields stand.
+pub const DATA_OFFSET_AT: usize = offset_of!(Raw, data_offset);
+const CURRENT_SIZE_AT: usize = offset_of!(Raw, current_size);
+const CHECKSUM_AT: usize = offset_of!(Raw, checksum);
 
 /// Disk types.
 const FIXED: u32 = 2;
@@ -72,7 +75,7 @@ impl Footer {
         let end = end.ok_or_else(|| corrupt(Fault::Truncated, "footer", 0, device.size()))?;
         match Self::read(device, end) {
             Ok(Self { size, content: Content::Fixed }) if size > end => {
-                let place = end.saturating_add(CURRENT_SIZE_AT);
+                let place = within(end, CURRENT_SIZE_AT);
                 Err(corrupt(Fault::Truncated, "footer Current Size", place, size))
             }
             Ok(footer @ Self { content: Content::Fixed, .. }) => Ok((footer, None)),
@@ -101,16 +104,14 @@ impl Footer {
         device.read_at(offset, &mut bytes)?;
         let raw = Raw::ref_from_bytes(&bytes)
             .map_err(|_| corrupt(Fault::Truncated, "footer", offset, device.size()))?;
-        let field = |fault, structure, at: u64, found: u64| {
-            corrupt(fault, structure, offset.saturating_add(at), found)
-        };
+        let field = |fault, structure, at, found: u64| corrupt(fault, structure, within(offset, at), found);
         if raw.cookie.get() != COOKIE {
-            return Err(field(Fault::Magic, "footer Cookie", 0, raw.cookie.get()));
+            return Err(field(Fault::Magic, "footer Cookie", offset_of!(Raw, cookie), raw.cookie.get()));
         }
         let computed = checksum(&bytes, CHECKSUM_AT);
         if raw.checksum.get() != computed {
             let fault = Fault::Checksum { computed: computed.into() };
-            return Err(field(fault, "footer Checksum", 64, raw.checksum.into()));
+            return Err(field(fault, "footer Checksum", CHECKSUM_AT, raw.checksum.into()));
         }
         check_version("footer", raw.file_format_version.get())?;
         let size = raw.current_size.get();
@@ -118,7 +119,9 @@ impl Footer {
             FIXED => Content::Fixed,
             DYNAMIC => Content::Dynamic { header: raw.data_offset.get() },
             DIFFERENCING => return Err(unsupported("differencing disk")),
-            kind => return Err(field(Fault::Range, "footer Disk Type", 60, kind.into())),
+            kind => {
+                return Err(field(Fault::Range, "footer Disk Type", offset_of!(Raw, disk_type), kind.into()));
+            }
         };
         Ok(Self { size, content })
     }

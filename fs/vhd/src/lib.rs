@@ -127,6 +127,7 @@ impl<D: BlockRead> BlockRead for Vhd<D> {
                 Source::Device(place) => self.device.device().read_at(place, head)?,
             }
             rest = tail;
+            // Cannot saturate: the extents end where `buf` does, on the disk.
             at = at.saturating_add(extent.length);
         }
         Ok(())
@@ -142,12 +143,19 @@ fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: impl Into<
     ReadError::Corrupt(Corrupt { format: Format::Vhd, fault, structure, offset, found: found.into() })
 }
 
+/// Where byte `at` of a structure stands on the device.
+fn within(structure: u64, at: usize) -> u64 {
+    // Cannot saturate: structures that were read lie on the device.
+    structure.saturating_add(u64::try_from(at).unwrap_or(u64::MAX))
+}
+
 fn unsupported(feature: impl Into<Cow<'static, str>>) -> ReadError {
     ReadError::Unsupported(Unsupported { format: Format::Vhd, feature: feature.into() })
 }
 
 /// The complement of the sum of all bytes but the checksum's own four at `place`.
 fn checksum(bytes: &[u8], place: usize) -> u32 {
+    // Cannot saturate: it is a place in a structure.
     let own = place..place.saturating_add(4);
     let counted = bytes.iter().enumerate().filter(|(at, _)| !own.contains(at));
     !counted.fold(0u32, |sum, (_, byte)| sum.wrapping_add(u32::from(*byte)))

@@ -392,5 +392,5 @@ fn split(line: &str) -> (String, &str) {
 }
 
 fn too_many(what: &'static str) -> Error {
-    Error::TooMany { what, limit: u64::try_from(MOST).unwrap_or(u64::MAX) }
+    Error::TooMany { what, limit: crate::budget::number(MOST) }
 }

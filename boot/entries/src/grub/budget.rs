@@ -4,7 +4,10 @@
 use alloc::string::String;
 use core::cell::Cell;
 
-use crate::{Error, budget::Share};
+use crate::{
+    Error,
+    budget::{Share, number},
+};
 
 /// Copying this many bytes takes about as long as running a small command.
 const BYTES_PER_STEP: usize = 64;
@@ -99,8 +102,4 @@ fn add(cell: &Cell<u64>, amount: u64, line: u32, what: &'static str, limit: u64)
     // A count beyond the limit is as good as any other.
     cell.set(cell.get().saturating_add(amount));
     if cell.get() > limit { Err(Error::Limit { line, what, limit }) } else { Ok(()) }
-}
-
-fn number(size: usize) -> u64 {
-    u64::try_from(size).unwrap_or(u64::MAX)
 }

@@ -4,7 +4,7 @@
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
 use super::names::Names;
-use crate::{Arch, Error};
+use crate::{Arch, Error, budget::number};
 
 /// Bytes of all variables.
 const MOST_BYTES: usize = 1024 * 1024;
@@ -100,7 +100,7 @@ impl Environment {
         let is_exported = self.remove(name);
         self.insert(name, value, is_exported);
         if self.bytes > MOST_BYTES {
-            return Err(Error::Limit { line, what: "bytes of variables", limit: 1_048_576 });
+            return Err(Error::Limit { line, what: "bytes of variables", limit: number(MOST_BYTES) });
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use super::{
     environment::Environment,
     lexer::{Part, Word},
 };
-use crate::Error;
+use crate::{Error, budget::number};
 
 /// Bytes that the words of one command may become.
 const LONGEST: usize = 1024 * 1024;
@@ -94,7 +94,7 @@ impl Expansion {
         // Beyond the limit it does not matter how far.
         self.bytes = self.bytes.saturating_add(bytes);
         if self.bytes > LONGEST {
-            return Err(Error::Limit { line: self.line, what: "bytes of words", limit: 1_048_576 });
+            return Err(Error::Limit { line: self.line, what: "bytes of words", limit: number(LONGEST) });
         }
         Ok(())
     }

@@ -19,7 +19,10 @@ use super::{
     parser::{Block, Script, Statement},
     users::Users,
 };
-use crate::{Error, Problem, budget::Share};
+use crate::{
+    Error, Problem,
+    budget::{Share, number},
+};
 
 /// Blocks and calls that are open at one time: the stack of firmware is small.
 const DEEPEST: u32 = 40;
@@ -240,7 +243,11 @@ impl<'a> Interpreter<'a> {
                 }
                 Statement::Function { name, body, line } => {
                     if self.functions.len() >= MOST_FUNCTIONS {
-                        return Err(Error::Limit { line: *line, what: "functions", limit: 1000 });
+                        return Err(Error::Limit {
+                            line: *line,
+                            what: "functions",
+                            limit: number(MOST_FUNCTIONS),
+                        });
                     }
                     self.functions.insert(name, Rc::clone(body));
                     Flow::Next

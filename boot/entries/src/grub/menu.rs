@@ -12,7 +12,7 @@ use super::{
     item::{Item, Kind},
     number, users,
 };
-use crate::{Access, Elsewhere, Entry, Error, Found, Problem, Source, Start};
+use crate::{Access, Elsewhere, Entry, Error, Found, Problem, Source, Start, budget::number};
 
 /// Submenus in submenus.
 const DEEPEST: u32 = 4;
@@ -74,7 +74,7 @@ impl Collector<'_, '_> {
             };
             leaves.push(self.item(item, chosen)?);
             if self.found.entries.len() > MOST {
-                return Err(Error::Limit { line: item.line, what: "menu entries", limit: 1000 });
+                return Err(Error::Limit { line: item.line, what: "menu entries", limit: number(MOST) });
             }
         }
         Ok(())

@@ -13,7 +13,7 @@ use super::{
     interpreter::Interpreter,
     place,
 };
-use crate::Error;
+use crate::{Error, budget::number};
 
 /// Files that one argument becomes.
 const MOST: usize = 1000;
@@ -58,7 +58,11 @@ impl Interpreter<'_> {
                 }
                 self.budget.check(line)?;
                 if longer.len() > MOST {
-                    return Err(Error::Limit { line, what: "files that a wildcard names", limit: 1000 });
+                    return Err(Error::Limit {
+                        line,
+                        what: "files that a wildcard names",
+                        limit: number(MOST),
+                    });
                 }
             }
             is_expanded |= !component.is_plain();

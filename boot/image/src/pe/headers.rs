@@ -2,14 +2,14 @@
 //! Reading and checking the headers.
 
 use alloc::{borrow::Cow, format};
-use core::ops::Range;
+use core::{mem::offset_of, ops::Range};
 
 use arch::{Arch, Machine};
 use zerocopy::{FromBytes as _, Immutable, KnownLayout, Unaligned};
 
 use super::{Name, Section, part, raw, wide};
 use crate::{Corrupt, Error, Fault, Format, Unsupported};
-use raw::{ImageDataDirectory, ImageDosHeader, ImageNtHeaders64, ImageSectionHeader};
+use raw::{ImageDataDirectory, ImageDosHeader, ImageNtHeaders64, ImageOptionalHeader64, ImageSectionHeader};
 
 /// `IMAGE_SUBSYSTEM_EFI_APPLICATION`.
 const EFI_APPLICATION: u16 = 10;
@@ -29,6 +29,8 @@ pub struct Headers<'a> {
     nt: &'a ImageNtHeaders64,
     /// Offset of `nt` in the file.
     at: u64,
+    /// Offset of `sections` in the file.
+    sections_at: u64,
     sections: &'a [ImageSectionHeader],
     security: Option<Security>,
 }
@@ -55,21 +57,27 @@ impl<'a> Headers<'a> {
         let dos: &ImageDosHeader = head.read(0, "IMAGE_DOS_HEADER")?;
         if dos.e_magic != *b"MZ" {
             let found = u16::from_le_bytes(dos.e_magic).into();
-            return Err(corrupt(Fault::Magic, "IMAGE_DOS_HEADER.e_magic", 0, found));
+            return Err(corrupt(
+                Fault::Magic,
+                "IMAGE_DOS_HEADER.e_magic",
+                within(0, offset_of!(ImageDosHeader, e_magic)),
+                found,
+            ));
         }
         let at = u64::from(dos.e_lfanew.get());
         let nt: &ImageNtHeaders64 = head.read(at, "IMAGE_NT_HEADERS64")?;
         check_kind(nt, at)?;
         check_counts(nt, at)?;
-        let start = at
-            .saturating_add(raw::OPTIONAL_HEADER_AT)
+        // Nothing saturates: `at` is of 32 bits, the rest of 16 and less.
+        let start = within(at, offset_of!(ImageNtHeaders64, optional_header))
             .saturating_add(nt.size_of_optional_header.get().into());
-        let size = u64::from(nt.number_of_sections.get()).saturating_mul(raw::SECTION_HEADER_SIZE);
+        let size =
+            u64::from(nt.number_of_sections.get()).saturating_mul(wide(size_of::<ImageSectionHeader>()));
         let end = start.saturating_add(size);
         let bytes = head.bytes(start..end, "IMAGE_SECTION_HEADER")?;
         let sections = <[ImageSectionHeader]>::ref_from_bytes(bytes).unwrap_or_default();
         check_memory(nt, at, end)?;
-        let this = Self { nt, at, sections, security: None };
+        let this = Self { nt, at, sections_at: start, sections, security: None };
         head.holds(this.size_of_headers(), || "SizeOfHeaders".into())?;
         for (section, at) in sections.iter().zip((start..end).step_by(size_of::<ImageSectionHeader>())) {
             this.check_section(section, at, &head)?;
@@ -117,6 +125,13 @@ impl<'a> Headers<'a> {
         self.security.as_ref().map_or(0..0, |s| s.table.clone())
     }
 
+    /// Where the data of each section is in the file, and where its header says that: `PointerToRawData`.
+    pub(crate) fn data(&self) -> impl Iterator<Item = (u64, Range<u64>)> {
+        let first = within(self.sections_at, offset_of!(ImageSectionHeader, pointer_to_raw_data));
+        let places = (first..).step_by(size_of::<ImageSectionHeader>());
+        places.zip(self.sections()).map(|(place, section)| (place, section.raw()))
+    }
+
     /// Length in bytes of all headers, with what fills the file up behind them.
     pub(crate) fn size_of_headers(&self) -> u64 {
         self.nt.optional_header.size_of_headers.get().into()
@@ -124,7 +139,7 @@ impl<'a> Headers<'a> {
 
     /// Offset in the file of `IMAGE_OPTIONAL_HEADER64.CheckSum`.
     pub(crate) fn checksum_at(&self) -> u64 {
-        self.at.saturating_add(raw::CHECK_SUM_AT)
+        within(self.at, offset_of!(ImageNtHeaders64, optional_header.check_sum))
     }
 
     /// Offset in the file of the data directory's entry for the certificate table, if it has one.
@@ -134,20 +149,37 @@ impl<'a> Headers<'a> {
 
     /// Checks a section, whose header stands at byte `at`, as EDK II does before it loads the file.
     fn check_section(&self, header: &ImageSectionHeader, at: u64, head: &Head<'_>) -> Result<(), Error> {
-        let refuse = |fault, field, found: u32| Err(corrupt(fault, field, at, found.into()));
+        let refuse =
+            |fault, field, place, found: u32| Err(corrupt(fault, field, within(at, place), found.into()));
         let section = section(header);
+        // Cannot saturate: both are of 32 bits.
         let end = u64::from(section.address).saturating_add(section.size.into());
         if end > self.size_of_image().into() {
-            return refuse(Fault::Range, "IMAGE_SECTION_HEADER.VirtualSize", section.size);
+            return refuse(
+                Fault::Range,
+                "IMAGE_SECTION_HEADER.VirtualSize",
+                offset_of!(ImageSectionHeader, virtual_size),
+                section.size,
+            );
         }
         if section.raw_size == 0 {
             return Ok(());
         }
         if u64::from(section.address) < self.size_of_headers() {
-            return refuse(Fault::Inconsistent, "IMAGE_SECTION_HEADER.VirtualAddress", section.address);
+            return refuse(
+                Fault::Inconsistent,
+                "IMAGE_SECTION_HEADER.VirtualAddress",
+                offset_of!(ImageSectionHeader, virtual_address),
+                section.address,
+            );
         }
         if section.raw().start < self.size_of_headers() {
-            return refuse(Fault::Inconsistent, "IMAGE_SECTION_HEADER.PointerToRawData", section.raw_offset);
+            return refuse(
+                Fault::Inconsistent,
+                "IMAGE_SECTION_HEADER.PointerToRawData",
+                offset_of!(ImageSectionHeader, pointer_to_raw_data),
+                section.raw_offset,
+            );
         }
         head.holds(section.raw().end, || format!("section {}", section.name).into())
     }
@@ -157,9 +189,10 @@ impl<'a> Headers<'a> {
         if self.nt.optional_header.number_of_rva_and_sizes.get() <= raw::SECURITY {
             return Ok(None);
         }
-        let at = self.at.saturating_add(raw::SECURITY_AT);
+        let at = within(self.at, raw::SECURITY_AT);
         let entry: &ImageDataDirectory = head.read(at, "IMAGE_DATA_DIRECTORY")?;
         let (start, size) = (u64::from(entry.virtual_address.get()), u64::from(entry.size.get()));
+        // Cannot saturate: both are of 32 bits.
         let table = start..start.saturating_add(size);
         if size == 0 {
             return Ok(Some(Security { at, table: 0..0 }));
@@ -168,7 +201,7 @@ impl<'a> Headers<'a> {
             return Err(corrupt(
                 Fault::Inconsistent,
                 "IMAGE_DIRECTORY_ENTRY_SECURITY.VirtualAddress",
-                at,
+                within(at, offset_of!(ImageDataDirectory, virtual_address)),
                 start,
             ));
         }
@@ -213,7 +246,7 @@ impl<'a> Head<'a> {
     where
         T: zerocopy::FromBytes + Immutable + Unaligned + KnownLayout,
     {
-        let end = at.saturating_add(wide(size_of::<T>()));
+        let end = within(at, size_of::<T>());
         let bytes = self.bytes(at..end, structure)?;
         // The range has the length of the structure.
         let truncated =
@@ -235,6 +268,12 @@ fn section(header: &ImageSectionHeader) -> Section {
     }
 }
 
+/// Where byte `at` of a structure is in the file.
+fn within(structure: u64, at: usize) -> u64 {
+    // Cannot saturate: structures start at numbers of 33 bits.
+    structure.saturating_add(wide(at))
+}
+
 fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: u64) -> Error {
     Error::Corrupt(Corrupt { format: Format::Pe, fault, structure, offset, found })
 }
@@ -243,13 +282,21 @@ fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: u64) -> Er
 fn check_kind(nt: &ImageNtHeaders64, at: u64) -> Result<(), Error> {
     if nt.signature != *b"PE\0\0" {
         let found = u32::from_le_bytes(nt.signature).into();
-        return Err(corrupt(Fault::Magic, "IMAGE_NT_HEADERS64.Signature", at, found));
+        return Err(corrupt(
+            Fault::Magic,
+            "IMAGE_NT_HEADERS64.Signature",
+            within(at, offset_of!(ImageNtHeaders64, signature)),
+            found,
+        ));
     }
     let unsupported = |feature| Err(Error::Unsupported(Unsupported { format: Format::Pe, feature }));
     match nt.optional_header.magic.get() {
         PE32_PLUS => {}
         PE32 => return unsupported(format!("32-bit program for {}", Machine(nt.machine.get())).into()),
-        other => return Err(corrupt(Fault::Magic, "IMAGE_OPTIONAL_HEADER64.Magic", at, other.into())),
+        other => {
+            let at = within(at, offset_of!(ImageNtHeaders64, optional_header.magic));
+            return Err(corrupt(Fault::Magic, "IMAGE_OPTIONAL_HEADER64.Magic", at, other.into()));
+        }
     }
     match nt.optional_header.subsystem.get() {
         EFI_APPLICATION => Ok(()),
@@ -261,19 +308,24 @@ fn check_kind(nt: &ImageNtHeaders64, at: u64) -> Result<(), Error> {
 
 /// Checks the numbers of data directories and of sections.
 fn check_counts(nt: &ImageNtHeaders64, at: u64) -> Result<(), Error> {
+    let refuse = |fault, field, place, found| Err(corrupt(fault, field, within(at, place), found));
     let directories = nt.optional_header.number_of_rva_and_sizes.get();
     if directories > raw::DIRECTORIES_LIMIT {
+        let place = offset_of!(ImageNtHeaders64, optional_header.number_of_rva_and_sizes);
         let field = "IMAGE_OPTIONAL_HEADER64.NumberOfRvaAndSizes";
-        return Err(corrupt(Fault::Range, field, at, directories.into()));
+        return refuse(Fault::Range, field, place, directories.into());
     }
-    let needed = u64::from(directories).saturating_mul(raw::DATA_DIRECTORY_SIZE);
+    // Nothing saturates: there are few.
+    let needed = u64::from(directories).saturating_mul(wide(size_of::<ImageDataDirectory>()));
     let size = u64::from(nt.size_of_optional_header.get());
-    if size < raw::OPTIONAL_HEADER_SIZE.saturating_add(needed) {
-        return Err(corrupt(Fault::Inconsistent, "IMAGE_FILE_HEADER.SizeOfOptionalHeader", at, size));
+    if size < wide(size_of::<ImageOptionalHeader64>()).saturating_add(needed) {
+        let place = offset_of!(ImageNtHeaders64, size_of_optional_header);
+        return refuse(Fault::Inconsistent, "IMAGE_FILE_HEADER.SizeOfOptionalHeader", place, size);
     }
     let count = nt.number_of_sections.get();
     if count == 0 || count > SECTIONS_LIMIT {
-        return Err(corrupt(Fault::Range, "IMAGE_FILE_HEADER.NumberOfSections", at, count.into()));
+        let place = offset_of!(ImageNtHeaders64, number_of_sections);
+        return refuse(Fault::Range, "IMAGE_FILE_HEADER.NumberOfSections", place, count.into());
     }
     Ok(())
 }
@@ -281,14 +333,23 @@ fn check_counts(nt: &ImageNtHeaders64, at: u64) -> Result<(), Error> {
 /// Checks the sizes that concern the whole image; the section headers end at byte `end`.
 fn check_memory(nt: &ImageNtHeaders64, at: u64, end: u64) -> Result<(), Error> {
     let optional = &nt.optional_header;
-    let refuse = |field, found: u32| Err(corrupt(Fault::Inconsistent, field, at, found.into()));
+    let refuse =
+        |field, place, found: u32| Err(corrupt(Fault::Inconsistent, field, within(at, place), found.into()));
     let (size, image) = (optional.size_of_headers.get(), optional.size_of_image.get());
     if u64::from(size) < end || size > image {
-        return refuse("IMAGE_OPTIONAL_HEADER64.SizeOfHeaders", size);
+        return refuse(
+            "IMAGE_OPTIONAL_HEADER64.SizeOfHeaders",
+            offset_of!(ImageNtHeaders64, optional_header.size_of_headers),
+            size,
+        );
     }
     let entry = optional.address_of_entry_point.get();
     if entry == 0 || entry >= image {
-        return refuse("IMAGE_OPTIONAL_HEADER64.AddressOfEntryPoint", entry);
+        return refuse(
+            "IMAGE_OPTIONAL_HEADER64.AddressOfEntryPoint",
+            offset_of!(ImageNtHeaders64, optional_header.address_of_entry_point),
+            entry,
+        );
     }
     Ok(())
 }
@@ -448,6 +509,26 @@ mod tests {
         // No size in memory: that of the data counts.
         assert_eq!(refused(section + 12, [0, 0x4f, 0, 0]).0, "E-IMAGE-PE-RANGE");
         assert_eq!(refused(AT + 168, [8, 0, 0, 0, 8, 0, 0, 0]).0, "E-IMAGE-PE-INCONSISTENT");
+    }
+
+    #[test]
+    fn errors_name_the_byte_of_the_field() {
+        let section = SECTIONS_AT + 40;
+        for (at, value, field) in [
+            (AT, 0, "Signature"),
+            (AT + 6, 0, "NumberOfSections"),
+            (AT + 20, 0, "SizeOfOptionalHeader"),
+            (AT + 24, 0, "IMAGE_OPTIONAL_HEADER64.Magic"),
+            (AT + 40, 0, "AddressOfEntryPoint"),
+            (AT + 84, 0, "SizeOfHeaders"),
+            (AT + 132, 17, "NumberOfRvaAndSizes"),
+            (section + 8, u32::MAX, "VirtualSize"),
+            (section + 12, 0, "VirtualAddress"),
+            (section + 20, 1, "PointerToRawData"),
+        ] {
+            let (_, text) = refused(at, value.to_le_bytes());
+            assert!(text.contains(&std::format!("{field} at byte {at}")), "{text}");
+        }
     }
 
     #[test]

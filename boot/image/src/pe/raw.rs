@@ -1,31 +1,24 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The structures of a PE32+ file, with the names of `winnt.h` in Rust's spelling, and where they stand.
 
+use core::mem::offset_of;
+
 use zerocopy::{
     FromBytes, Immutable, KnownLayout, Unaligned,
     little_endian::{U16, U32, U64},
 };
 
-/// Offset of `IMAGE_OPTIONAL_HEADER64` from the signature.
-pub const OPTIONAL_HEADER_AT: u64 = 24;
-/// Size of `IMAGE_OPTIONAL_HEADER64` without its data directories.
-pub const OPTIONAL_HEADER_SIZE: u64 = 112;
-/// Offset of `CheckSum` from the signature.
-pub const CHECK_SUM_AT: u64 = 88;
 /// `IMAGE_NUMBEROF_DIRECTORY_ENTRIES`.
 pub const DIRECTORIES_LIMIT: u32 = 16;
-/// Size of `IMAGE_DATA_DIRECTORY`.
-pub const DATA_DIRECTORY_SIZE: u64 = 8;
 /// `IMAGE_DIRECTORY_ENTRY_SECURITY`: the certificate table.
 pub const SECURITY: u32 = 4;
 /// Offset of the entry [`SECURITY`] of the data directory from the signature.
-pub const SECURITY_AT: u64 = 168;
-/// Size of `IMAGE_SECTION_HEADER`.
-pub const SECTION_HEADER_SIZE: u64 = 40;
+pub const SECURITY_AT: usize = size_of::<ImageNtHeaders64>() + 4 * size_of::<ImageDataDirectory>();
 
 const _: () = assert!(size_of::<ImageNtHeaders64>() == 24 + 112);
 const _: () = assert!(size_of::<ImageSectionHeader>() == 40);
-const _: () = assert!(core::mem::offset_of!(ImageNtHeaders64, optional_header.check_sum) == 88);
+const _: () = assert!(SECURITY_AT == 168);
+const _: () = assert!(offset_of!(ImageNtHeaders64, optional_header.check_sum) == 88);
 
 /// `IMAGE_DOS_HEADER`: what still has a meaning.
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]

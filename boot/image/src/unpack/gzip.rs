@@ -16,6 +16,10 @@ use crate::{Corrupt, Error, Fault, Format, Unsupported, pe::wide};
 
 static CRC32: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
 
+/// Bytes of the header before what is optional.
+const HEADER: usize = 10;
+/// Where its flags stand.
+const FLG: usize = 3;
 /// The flags of the header.
 const FHCRC: u8 = 2;
 const FEXTRA: u8 = 4;
@@ -28,6 +32,7 @@ const RATIO: u64 = 1032;
 
 /// Bytes of the trailer: CRC32 and ISIZE.
 const TRAILER: usize = 8;
+const ISIZE: usize = 4;
 
 /// The content of the only member. Zeros may stand behind it, as files are filled up with.
 pub fn unpack(file: &[u8], mut output: Output) -> Result<Vec<u8>, Error> {
@@ -39,6 +44,7 @@ pub fn unpack(file: &[u8], mut output: Output) -> Result<Vec<u8>, Error> {
     }
     let end = inflate(file, start, &mut output)?;
     let trailer = field(file, end, TRAILER, "trailer")?;
+    // Nothing saturates: the trailer is in the file.
     let mut words = trailer.as_chunks::<4>().0.iter().map(|w| u32::from_le_bytes(*w));
     let (stored, isize) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let computed = CRC32.checksum(output.content());
@@ -48,7 +54,7 @@ pub fn unpack(file: &[u8], mut output: Output) -> Result<Vec<u8>, Error> {
     // The length modulo 2^32.
     let length = wide(output.length()) & u64::from(u32::MAX);
     if u64::from(isize) != length {
-        return Err(corrupt(Fault::Inconsistent, "ISIZE", end.saturating_add(4), isize));
+        return Err(corrupt(Fault::Inconsistent, "ISIZE", end.saturating_add(ISIZE), isize));
     }
     let behind = end.saturating_add(TRAILER);
     let rest = file.get(behind..).unwrap_or_default();
@@ -74,6 +80,7 @@ fn corrupt(fault: Fault, structure: &'static str, offset: usize, found: u32) -> 
 
 /// A part of the file.
 fn field<'a>(file: &'a [u8], at: usize, size: usize, structure: &'static str) -> Result<&'a [u8], Error> {
+    // No file goes that far.
     let end = at.saturating_add(size);
     file.get(at..end).ok_or(Error::Truncated {
         format: Format::Gzip,
@@ -85,11 +92,12 @@ fn field<'a>(file: &'a [u8], at: usize, size: usize, structure: &'static str) ->
 
 /// Length of the header in bytes.
 fn header(file: &[u8]) -> Result<usize, Error> {
-    let flags = field(file, 0, 10, "header")?.get(3).copied().unwrap_or_default();
+    let flags = field(file, 0, HEADER, "header")?.get(FLG).copied().unwrap_or_default();
     if flags & RESERVED != 0 {
-        return Err(corrupt(Fault::Range, "FLG", 3, flags.into()));
+        return Err(corrupt(Fault::Range, "FLG", FLG, flags.into()));
     }
-    let mut at = 10usize;
+    // Nothing saturates from here on: `field` has found all up to there in the file.
+    let mut at = HEADER;
     if flags & FEXTRA != 0 {
         let length = u16_at(file, at, "XLEN")?;
         at = at.saturating_add(2);
@@ -130,6 +138,7 @@ fn inflate(file: &[u8], start: usize, output: &mut Output) -> Result<usize, Erro
         let (memory, length) = output.memory();
         let (status, read, written) =
             decompress(&mut state, input, memory, length, TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF);
+        // Cannot saturate: it was read from the file.
         at = at.saturating_add(read);
         output.advance(written);
         match status {
@@ -141,6 +150,7 @@ fn inflate(file: &[u8], start: usize, output: &mut Output) -> Result<usize, Erro
                 return Err(Error::Truncated {
                     format: Format::Gzip,
                     structure,
+                    // Cannot saturate: the file is in memory.
                     wanted: had.saturating_add(1),
                     had,
                 });

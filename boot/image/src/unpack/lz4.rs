@@ -41,6 +41,7 @@ impl<'a> Input<'a> {
 
     /// The next bytes.
     fn take(&mut self, size: usize, structure: &'static str) -> Result<&'a [u8], Error> {
+        // No file goes that far.
         let end = self.at.saturating_add(size);
         let bytes = self.file.get(self.at..end).ok_or(Error::Truncated {
             format: Format::Lz4,
@@ -104,6 +105,7 @@ fn frame(input: &mut Input<'_>, output: &mut Output) -> Result<(), Error> {
     let descriptor = descriptor(input)?;
     let start = output.length();
     if let Some(size) = descriptor.content_size {
+        // What saturates is above any limit.
         let total = wide(start).saturating_add(size);
         if total > output.limit() {
             return Err(Error::Limit { format: Format::Lz4, size: total, limit: output.limit() });
@@ -196,6 +198,7 @@ fn decompress(
     let limit = output.limit();
     let room = output.room(size)?;
     let (content, free) = output.split();
+    // A window that is longer starts with the content.
     let content = content.get(history.max(content.len().saturating_sub(WINDOW))..).unwrap_or_default();
     let free = free.get_mut(..room).unwrap_or_default();
     match decompress_into_with_dict(block, free, content) {
@@ -204,6 +207,7 @@ fn decompress(
             Ok(())
         }
         Err(DecompressError::OutputTooSmall { .. }) if room < size => {
+            // Cannot saturate: there is memory for the limit.
             Err(Error::Limit { format: Format::Lz4, size: limit.saturating_add(1), limit })
         }
         Err(error) => {

@@ -53,6 +53,7 @@ impl Output {
     /// # Errors
     /// [`Error::NoMemory`].
     pub fn expect(&mut self, expected: Expected) -> Result<(), Error> {
+        // What saturates is above any limit.
         let most = wide(expected.data).saturating_mul(expected.ratio);
         self.reserve(expected.size.unwrap_or_default().min(most).min(self.limit))
     }
@@ -62,6 +63,7 @@ impl Output {
     /// # Errors
     /// [`Error::NoMemory`].
     pub fn room(&mut self, more: usize) -> Result<usize, Error> {
+        // Cannot saturate: the content is within the limit.
         let left = self.limit.saturating_sub(wide(self.length));
         let more = more.min(usize::try_from(left).unwrap_or(usize::MAX));
         self.grow(more)?;
@@ -81,6 +83,7 @@ impl Output {
             return Ok(());
         }
         let no_memory = |_| Error::NoMemory { format: self.format, bytes: wide(size) };
+        // Cannot saturate: `size` is greater.
         self.bytes.try_reserve_exact(size.saturating_sub(self.bytes.len())).map_err(no_memory)?;
         self.bytes.resize(size, 0);
         Ok(())
@@ -92,6 +95,7 @@ impl Output {
     /// # Errors
     /// [`Error::Limit`] when not even `more` bytes are allowed.
     pub fn grow(&mut self, more: usize) -> Result<(), Error> {
+        // What saturates is above any limit.
         let needed = wide(self.length).saturating_add(wide(more));
         if needed <= wide(self.bytes.len()) {
             return Ok(());
@@ -115,6 +119,7 @@ impl Output {
 
     /// Says that `written` bytes more are content.
     pub fn advance(&mut self, written: usize) {
+        // Cannot saturate: both are in memory.
         self.length = self.length.saturating_add(written).min(self.bytes.len());
     }
 

@@ -35,6 +35,7 @@ pub fn unpack(file: &[u8], size: Option<u64>, mut output: Output) -> Result<Vec<
 
 /// How far the decoder is.
 fn offset(file: &[u8], rest: &[u8]) -> u64 {
+    // Cannot saturate: `rest` is the end of the file.
     wide(file.len().saturating_sub(rest.len()))
 }
 
@@ -54,6 +55,7 @@ fn frame(file: &[u8], rest: &mut &[u8], output: &mut Output) -> Result<(), Error
         Err(error) => return Err(data(file, rest, &error)),
     }
     let declared = decoder.content_size();
+    // What saturates is above any limit.
     let total = wide(start).saturating_add(declared);
     if total > output.limit() {
         return Err(Error::Limit { format: Format::Zstd, size: total, limit: output.limit() });
@@ -68,6 +70,7 @@ fn frame(file: &[u8], rest: &mut &[u8], output: &mut Output) -> Result<(), Error
             break;
         }
     }
+    // Cannot saturate: the content only grows.
     let produced = wide(output.length().saturating_sub(start));
     let corrupt = |fault, structure, found| {
         Error::Corrupt(Corrupt { format: Format::Zstd, fault, structure, offset: offset(file, rest), found })
@@ -102,6 +105,7 @@ fn truncated(file: &[u8], rest: &[u8], length: u64) -> Error {
     Error::Truncated {
         format: Format::Zstd,
         structure: "skippable frame".into(),
+        // Cannot saturate: `length` is of 32 bits.
         wanted: offset(file, rest).saturating_add(length),
         had: wide(file.len()),
     }

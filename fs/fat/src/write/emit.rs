@@ -2,23 +2,25 @@
 //! The bytes of a volume, front to back.
 
 use alloc::vec::Vec;
+use core::mem::offset_of;
 
 use zerocopy::{FromZeros, IntoBytes, little_endian::U32};
 
 use super::{
     Error, Options,
     layout::{FATS, Layout, SECTOR, clusters_of},
-    tree::{Content, Node},
+    tree::{Content, Node, NodeNumber, numbered},
 };
 use crate::{
     Kind,
-    boot::{Bpb, Bpb32, FIRST_CLUSTER, Identification, SIGNATURE},
+    boot::{BootSector, Bpb, Bpb32, FIRST_CLUSTER, Identification, SIGNATURE},
     date::DosTime,
     directory::{
         ATTR_ARCHIVE, ATTR_DIRECTORY, ATTR_LONG_NAME, ATTR_VOLUME_ID, LAST_LONG_ENTRY, LONG_PART, LongEntry,
         ShortEntry,
     },
     name::ShortName,
+    units::{ClusterNumber, SectorNumber},
 };
 
 /// `BPB_Media` of a disk that is not removable; the low byte of FAT entry 0, too.
@@ -28,8 +30,8 @@ const BOOT_SIG: u8 = 0x29;
 /// x86 code in the boot sector: `int 0x18` (let the firmware go on to its next device), then `jmp $`.
 const BOOT_CODE: [u8; 4] = [0xcd, 0x18, 0xeb, 0xfe];
 /// Sectors of FAT32's information sector and of the copies of both.
-const FS_INFO: u64 = 1;
-const BACKUP_BOOT: u64 = 6;
+const FS_INFO: SectorNumber = SectorNumber(1);
+const BACKUP_BOOT: SectorNumber = SectorNumber(6);
 /// FSInfo: three signatures, free clusters and next free cluster.
 const FSI_LEAD_SIG: u32 = 0x4161_5252;
 const FSI_STRUC_SIG: u32 = 0x6141_7272;
@@ -43,6 +45,7 @@ pub fn image(
     label: Option<[u8; 11]>,
 ) -> Result<Vec<u8>, Error> {
     let places = Places::new(nodes, layout);
+    // Cannot saturate: sectors are numbered with 32 bits. So all that counts sectors, clusters or bytes here fits.
     let bytes = layout.total.saturating_mul(SECTOR);
     let no_memory = Error::NoMemory { bytes };
     let mut image = Image { bytes: Vec::new() };
@@ -54,18 +57,18 @@ pub fn image(
         image.fat(layout, &places);
     }
     let time = DosTime::from(options.time);
-    for (number, node) in nodes.iter().enumerate() {
+    for (number, node) in numbered(nodes) {
         match node.content {
             Content::File(bytes) => image.bytes.extend_from_slice(bytes),
             Content::Directory { .. } => image.directory(nodes, number, &places, time, label),
         }
-        if number == 0 && layout.kind != Kind::Fat32 {
+        if number == NodeNumber::ROOT && layout.kind != Kind::Fat32 {
             image.pad_to(layout.first_data_sector());
         } else {
             image.pad_to_multiple(layout.cluster);
         }
     }
-    image.pad_to(layout.total);
+    image.pad_to(SectorNumber(layout.total));
     Ok(image.bytes)
 }
 
@@ -74,33 +77,33 @@ struct Places(Vec<Place>);
 
 #[derive(Clone, Copy)]
 struct Place {
-    first: u32,
+    first: ClusterNumber,
     count: u32,
 }
 
 impl Places {
     fn new(nodes: &[Node<'_>], layout: &Layout) -> Self {
         let mut next = FIRST_CLUSTER;
-        let places = nodes.iter().enumerate().map(|(number, node)| {
-            let is_fixed_root = number == 0 && layout.kind != Kind::Fat32;
+        let places = numbered(nodes).map(|(number, node)| {
+            let is_fixed_root = number == NodeNumber::ROOT && layout.kind != Kind::Fat32;
             let is_directory = matches!(node.content, Content::Directory { .. });
             let count = clusters_of(node.length(), layout.cluster).max(u64::from(is_directory));
             let count = if is_fixed_root { 0 } else { u32::try_from(count).unwrap_or(0) };
             // An empty file has no cluster.
-            let first = if count == 0 { 0 } else { next };
-            next = next.saturating_add(count);
+            let first = if count == 0 { ClusterNumber::NONE } else { next };
+            next = next.after(count);
             Place { first, count }
         });
         Self(places.collect())
     }
 
-    fn first(&self, number: usize) -> u32 {
-        self.0.get(number).map_or(0, |place| place.first)
+    fn first(&self, node: NodeNumber) -> ClusterNumber {
+        self.0.get(node.0).map_or(ClusterNumber::NONE, |place| place.first)
     }
 
     /// The first cluster that nothing uses.
-    fn next_free(&self) -> u32 {
-        self.0.iter().fold(FIRST_CLUSTER, |next, place| next.saturating_add(place.count))
+    fn next_free(&self) -> ClusterNumber {
+        self.0.iter().fold(FIRST_CLUSTER, |next, place| next.after(place.count))
     }
 }
 
@@ -109,8 +112,9 @@ struct Image {
 }
 
 impl Image {
-    fn pad_to(&mut self, sector: u64) {
-        let length = usize::try_from(sector.saturating_mul(SECTOR)).unwrap_or(0);
+    fn pad_to(&mut self, sector: SectorNumber) {
+        // Cannot saturate: sectors are numbered with 32 bits.
+        let length = usize::try_from(sector.0.saturating_mul(SECTOR)).unwrap_or(0);
         self.bytes.resize(length.max(self.bytes.len()), 0);
     }
 
@@ -131,7 +135,7 @@ impl Image {
             self.bytes.extend_from_slice(&boot);
             self.bytes.extend_from_slice(&info);
         }
-        self.pad_to(layout.reserved);
+        self.pad_to(SectorNumber(layout.reserved));
     }
 
     fn fat(&mut self, layout: &Layout, places: &Places) {
@@ -144,8 +148,7 @@ impl Image {
         // Entry 0 repeats the media byte; entry 1 says that the volume was unmounted cleanly.
         let media = end & !0xff | u32::from(MEDIA);
         let chains = places.0.iter().flat_map(|place| {
-            let last = place.first.saturating_add(place.count);
-            let next = place.first.saturating_add(1)..last;
+            let next = place.first.after(1).0..place.first.after(place.count).0;
             next.chain((place.count > 0).then_some(end))
         });
         let mut entries = [media, end].into_iter().chain(chains);
@@ -163,6 +166,7 @@ impl Image {
             }),
             Kind::Fat32 => entries.for_each(|entry| self.bytes.extend_from_slice(&entry.to_le_bytes())),
         }
+        // Cannot saturate: the FAT is a part of the image, which is in memory.
         let length = usize::try_from(layout.fat.saturating_mul(SECTOR)).unwrap_or(0);
         self.bytes.resize(start.saturating_add(length), 0);
     }
@@ -171,24 +175,25 @@ impl Image {
     fn directory(
         &mut self,
         nodes: &[Node<'_>],
-        number: usize,
+        number: NodeNumber,
         places: &Places,
         time: DosTime,
         label: Option<[u8; 11]>,
     ) {
-        let mut put = |name: &[u8; 11], attributes: u8, cluster: u32, size: u32| {
+        let mut put = |name: &[u8; 11], attributes: u8, cluster: ClusterNumber, size: u32| {
             let entry = short_entry(name, attributes, cluster, size, time);
             self.bytes.extend_from_slice(entry.as_bytes());
         };
-        if number == 0 {
-            label.iter().for_each(|label| put(label, ATTR_VOLUME_ID, 0, 0));
+        if number == NodeNumber::ROOT {
+            label.iter().for_each(|label| put(label, ATTR_VOLUME_ID, ClusterNumber::NONE, 0));
         } else {
             put(b".          ", ATTR_DIRECTORY, places.first(number), 0);
             // The root is cluster 0 here, on FAT32, too.
-            let parent = nodes.get(number).map_or(0, |node| node.parent);
-            put(b"..         ", ATTR_DIRECTORY, if parent == 0 { 0 } else { places.first(parent) }, 0);
+            let parent = nodes.get(number.0).map_or(NodeNumber::ROOT, |node| node.parent);
+            let above = if parent == NodeNumber::ROOT { ClusterNumber::NONE } else { places.first(parent) };
+            put(b"..         ", ATTR_DIRECTORY, above, 0);
         }
-        for (child, node) in nodes.iter().enumerate().skip(1).filter(|(_, node)| node.parent == number) {
+        for (child, node) in numbered(nodes).skip(1).filter(|(_, node)| node.parent == number) {
             self.long_name(node);
             let (attributes, size) = match node.content {
                 Content::Directory { .. } => (ATTR_DIRECTORY, 0),
@@ -204,6 +209,7 @@ impl Image {
         let checksum = ShortName { bytes: node.short, nt_res: 0 }.checksum();
         let count = node.long.len().div_ceil(LONG_PART);
         for (index, part) in node.long.chunks(LONG_PART).enumerate().rev() {
+            // Cannot saturate: an index is less than a length. A name of 255 units has at most 20 parts.
             let order = u8::try_from(index.saturating_add(1)).unwrap_or(0);
             let is_last = index.saturating_add(1) == count;
             let mut entry = LongEntry::new_zeroed();
@@ -220,8 +226,14 @@ impl Image {
     }
 }
 
-fn short_entry(name: &[u8; 11], attributes: u8, cluster: u32, size: u32, time: DosTime) -> ShortEntry {
-    let [high, low] = [cluster >> 16, cluster & 0xffff].map(|half| u16::try_from(half).unwrap_or(0));
+fn short_entry(
+    name: &[u8; 11],
+    attributes: u8,
+    cluster: ClusterNumber,
+    size: u32,
+    time: DosTime,
+) -> ShortEntry {
+    let [high, low] = [cluster.0 >> 16, cluster.0 & 0xffff].map(|half| u16::try_from(half).unwrap_or(0));
     let mut entry = ShortEntry::new_zeroed();
     entry.dir_name = *name;
     entry.dir_attr = attributes;
@@ -262,9 +274,9 @@ fn boot_sector(layout: &Layout, volume_id: u32, label: Option<[u8; 11]>) -> Vec<
     if is_fat32 {
         let mut bpb32 = Bpb32::new_zeroed();
         bpb32.bpb_fat_sz32.set(word(layout.fat));
-        bpb32.bpb_root_clus.set(FIRST_CLUSTER);
-        bpb32.bpb_fs_info.set(half(FS_INFO));
-        bpb32.bpb_bk_boot_sec.set(half(BACKUP_BOOT));
+        bpb32.bpb_root_clus.set(FIRST_CLUSTER.0);
+        bpb32.bpb_fs_info.set(half(FS_INFO.0));
+        bpb32.bpb_bk_boot_sec.set(half(BACKUP_BOOT.0));
         sector.extend_from_slice(bpb.as_bytes());
         sector.extend_from_slice(bpb32.as_bytes());
     } else {
@@ -273,7 +285,7 @@ fn boot_sector(layout: &Layout, volume_id: u32, label: Option<[u8; 11]>) -> Vec<
     }
     sector.extend_from_slice(identification(layout.kind, volume_id, label).as_bytes());
     sector.extend_from_slice(&BOOT_CODE);
-    sector.resize(510, 0);
+    sector.resize(offset_of!(BootSector, signature_word), 0);
     sector.extend_from_slice(&SIGNATURE.to_le_bytes());
     sector
 }
@@ -292,13 +304,14 @@ fn identification(kind: Kind, volume_id: u32, label: Option<[u8; 11]>) -> Identi
     id
 }
 
-fn fs_info(layout: &Layout, next_free: u32) -> Vec<u8> {
-    let used = u64::from(next_free.saturating_sub(FIRST_CLUSTER));
+fn fs_info(layout: &Layout, next_free: ClusterNumber) -> Vec<u8> {
+    // Cannot saturate: numbers begin with FIRST_CLUSTER, and the files fit.
+    let used = u64::from(next_free.0.saturating_sub(FIRST_CLUSTER.0));
     let free = u32::try_from(layout.clusters.saturating_sub(used)).unwrap_or(u32::MAX);
     let mut sector = Vec::new();
     sector.extend_from_slice(U32::new(FSI_LEAD_SIG).as_bytes());
     sector.resize(484, 0);
-    for word in [FSI_STRUC_SIG, free, next_free] {
+    for word in [FSI_STRUC_SIG, free, next_free.0] {
         sector.extend_from_slice(U32::new(word).as_bytes());
     }
     sector.resize(508, 0);

@@ -2,7 +2,7 @@
 //! Which type, cluster size and number of clusters a volume gets.
 
 use super::{Error, Size, tree::Node};
-use crate::{Kind, directory::SLOT};
+use crate::{Kind, directory::SLOT, units::SectorNumber};
 
 /// Bytes of a sector.
 pub const SECTOR: u64 = 512;
@@ -76,6 +76,7 @@ pub struct Layout {
 pub fn choose(nodes: &[Node<'_>], kind: Option<Kind>, size: Size) -> Result<Layout, Error> {
     let mut candidates = CANDIDATES.iter().filter(|candidate| kind.is_none_or(|kind| kind == candidate.kind));
     let fitting = candidates.find_map(|candidate| candidate.layout(nodes, size));
+    // What saturates does not fit either.
     let needed = nodes.iter().fold(0, |sum: u64, node| sum.saturating_add(node.length()));
     fitting.ok_or(Error::Size { needed })
 }
@@ -84,6 +85,7 @@ impl Candidate {
     fn layout(&self, nodes: &[Node<'_>], size: Size) -> Option<Layout> {
         let has_fixed_root = self.kind != Kind::Fat32;
         let in_clusters = nodes.iter().skip(usize::from(has_fixed_root));
+        // What saturates does not fit.
         let used = in_clusters
             .fold(0u64, |sum, node| sum.saturating_add(clusters_of(node.length(), self.cluster).max(1)));
         let slots = nodes.first()?.length().checked_div(u64::try_from(SLOT).ok()?)?;
@@ -100,7 +102,7 @@ impl Candidate {
                 // With a FAT for this many there are fewer clusters, and the FAT is a little too long.
                 let most = total.checked_mul(SECTOR)?.checked_div(self.cluster)?;
                 let front = self.with_clusters(root_slots, most)?;
-                let data = total.checked_sub(front.first_data_sector())?;
+                let data = total.checked_sub(front.first_data_sector().0)?;
                 let clusters = data.checked_mul(SECTOR)?.checked_div(self.cluster)?;
                 let fits = (self.least..=self.most).contains(&clusters) && used <= clusters;
                 u32::try_from(total).ok()?;
@@ -117,7 +119,7 @@ impl Candidate {
             Layout { kind: self.kind, cluster: self.cluster, reserved, fat, root_slots, clusters, total: 0 };
         // More reserved sectors, so that clusters stand at multiples of their size.
         let per_cluster = self.cluster / SECTOR;
-        let first = layout.first_data_sector();
+        let SectorNumber(first) = layout.first_data_sector();
         let aligned = first.checked_next_multiple_of(per_cluster)?;
         layout.reserved = reserved.checked_add(aligned.checked_sub(first)?)?;
         layout.total = aligned.checked_add(clusters.checked_mul(per_cluster)?)?;
@@ -127,10 +129,11 @@ impl Candidate {
 }
 
 impl Layout {
-    /// Sectors before the first cluster.
-    pub fn first_data_sector(&self) -> u64 {
+    /// Where the first cluster stands.
+    pub fn first_data_sector(&self) -> SectorNumber {
+        // What saturates is too long for sectors of 32 bits: `with_clusters` refuses it.
         let root = self.root_slots.saturating_mul(32).div_ceil(SECTOR);
-        self.reserved.saturating_add(FATS.saturating_mul(self.fat)).saturating_add(root)
+        SectorNumber(self.reserved.saturating_add(FATS.saturating_mul(self.fat)).saturating_add(root))
     }
 
     pub fn sectors_per_cluster(&self) -> u64 {

@@ -77,6 +77,7 @@ impl ShortNames {
         let start = base.get(..6).unwrap_or(&base);
         let next = self.next.entry(padded(start, &extension)).or_insert(1);
         (*next..=LAST_TAIL).find_map(|number| {
+            // Cannot saturate: it is at most LAST_TAIL. A tail has at most 7 bytes.
             *next = number.saturating_add(1);
             let tail = format!("~{number}");
             let mut short = base.clone();

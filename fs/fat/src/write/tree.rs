@@ -70,11 +70,24 @@ impl<'a> Directory<'a> {
     }
 }
 
+/// A file or directory of the list that [`flatten`] makes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct NodeNumber(pub usize);
+
+impl NodeNumber {
+    pub const ROOT: Self = Self(0);
+}
+
+/// The nodes with their numbers.
+pub fn numbered<'n, 'a>(nodes: &'n [Node<'a>]) -> impl Iterator<Item = (NodeNumber, &'n Node<'a>)> {
+    nodes.iter().enumerate().map(|(number, node)| (NodeNumber(number), node))
+}
+
 /// One file or directory, in a list where number 0 is the root and children follow their parents.
 #[derive(Debug)]
 pub struct Node<'a> {
-    /// Number of the directory that it is in; of the root its own.
-    pub parent: usize,
+    /// The directory that it is in; of the root itself.
+    pub parent: NodeNumber,
     pub short: [u8; 11],
     /// UTF-16 units of the long name, empty where the short one does.
     pub long: Vec<u16>,
@@ -93,12 +106,14 @@ pub enum Content<'a> {
 impl Node<'_> {
     /// Slots that the entry takes in its directory.
     fn slots(&self) -> usize {
+        // Cannot saturate: a name has at most 255 units.
         self.long.len().div_ceil(LONG_PART).saturating_add(1)
     }
 
     /// Bytes of the content.
     pub fn length(&self) -> u64 {
         let length = match self.content {
+            // Cannot saturate: there are at most MOST_SLOTS.
             Content::Directory { slots } => slots.saturating_mul(SLOT),
             Content::File(bytes) => bytes.len(),
         };
@@ -109,24 +124,27 @@ impl Node<'_> {
 /// All files and directories, a directory's children side by side.
 pub fn flatten<'a>(root: &Directory<'a>, has_label: bool) -> Result<Vec<Node<'a>>, Error> {
     let top = Content::Directory { slots: usize::from(has_label) };
-    let mut nodes = vec![Node { parent: 0, short: [b' '; 11], long: Vec::new(), content: top }];
-    let mut waiting = vec![(0, String::new(), root)];
+    let mut nodes =
+        vec![Node { parent: NodeNumber::ROOT, short: [b' '; 11], long: Vec::new(), content: top }];
+    let mut waiting = vec![(NodeNumber::ROOT, String::new(), root)];
     let mut next = 0;
     while let Some((number, path, directory)) = waiting.get(next).map(|(n, p, d)| (*n, p.clone(), *d)) {
+        // Cannot saturate: it is an index.
         next = next.saturating_add(1);
         // `.` and `..`, or the label.
-        let mut slots = if number == 0 { usize::from(has_label) } else { 2 };
+        let mut slots = if number == NodeNumber::ROOT { usize::from(has_label) } else { 2 };
         for (node, name, child) in children(directory, number, &path)? {
+            // Cannot saturate: each node takes memory; too many are refused below.
             slots = slots.saturating_add(node.slots());
             if let Child::Directory(directory) = child {
-                waiting.push((nodes.len(), join(&path, name), directory));
+                waiting.push((NodeNumber(nodes.len()), join(&path, name), directory));
             }
             nodes.push(node);
         }
         if slots > MOST_SLOTS {
             return Err(Error::TooLarge { path, size: u64::try_from(slots).unwrap_or(u64::MAX) });
         }
-        if let Some(node) = nodes.get_mut(number) {
+        if let Some(node) = nodes.get_mut(number.0) {
             node.content = Content::Directory { slots };
         }
     }
@@ -139,7 +157,7 @@ type Named<'t, 'a> = (Node<'a>, &'t str, &'t Child<'a>);
 /// takes one of them.
 fn children<'t, 'a>(
     directory: &'t Directory<'a>,
-    parent: usize,
+    parent: NodeNumber,
     path: &str,
 ) -> Result<Vec<Named<'t, 'a>>, Error> {
     let names = directory.entries.values().map(|(name, _)| name.as_str());

@@ -12,8 +12,8 @@ use super::{
 use crate::{
     date,
     descriptor::{
-        BootRecord, Both16, Both32, EL_TORITO, FIRST, SECTOR, SECTOR_SIZE, STANDARD_IDENTIFIER, TYPE_BOOT,
-        TYPE_PRIMARY, TYPE_TERMINATOR, VolumeDescriptor,
+        BootRecord, Both16, Both32, EL_TORITO, FIRST, FIRST_OFFSET, SECTOR, SECTOR_SIZE, STANDARD_IDENTIFIER,
+        TYPE_BOOT, TYPE_PRIMARY, TYPE_TERMINATOR, VolumeDescriptor,
     },
     eltorito::{BOOTABLE, Entry, PLATFORM_EFI, ValidationEntry, checksum},
 };
@@ -33,6 +33,7 @@ impl<'a> Image<'a> {
         let mut blocks = Blocks::default();
         // Primary descriptor, boot record, terminator.
         let descriptors = if boot_image.is_some() { 3 } else { 2 };
+        // Cannot saturate: there are at most three.
         let mut next = Next(FIRST.saturating_add(descriptors));
         let table = records::path_table(&nodes, u32::to_le_bytes, u16::to_le_bytes).len();
         blocks.l_table = next.take(length(table))?;
@@ -112,7 +113,7 @@ pub fn image(image: &Image<'_>, system_area: &[u8], tail: &[u8]) -> Result<Vec<u
     bytes.try_reserve_exact(total).map_err(|_| no_memory)?;
 
     bytes.extend_from_slice(system_area);
-    pad_to(&mut bytes, FIRST.saturating_mul(SECTOR));
+    pad_to(&mut bytes, FIRST_OFFSET);
     bytes.extend_from_slice(primary(image).as_bytes());
     if image.boot_image.is_some() {
         bytes.extend_from_slice(boot_record(image.blocks.boot_catalog).as_bytes());
@@ -137,6 +138,7 @@ pub fn image(image: &Image<'_>, system_area: &[u8], tail: &[u8]) -> Result<Vec<u
     }
     image.nodes.iter().filter_map(|node| node.file).for_each(|file| push(&mut bytes, file));
     image.boot_image.iter().for_each(|boot_image| push(&mut bytes, boot_image));
+    // Cannot saturate: `to_bytes` has checked that the tail fits.
     pad_to(&mut bytes, image.size().saturating_sub(length(tail.len())));
     bytes.extend_from_slice(tail);
     Ok(bytes)

@@ -14,11 +14,11 @@ use core::ops::Range;
 
 use filesystem::Timestamp;
 
-use crate::descriptor::{FIRST, SECTOR};
+use crate::descriptor::{FIRST_OFFSET, SECTOR};
 use tree::{Directory, Node};
 
 /// Bytes of the system area, which belongs to whoever boots or partitions the image.
-pub const SYSTEM_AREA: u64 = FIRST.saturating_mul(SECTOR);
+pub const SYSTEM_AREA: u64 = FIRST_OFFSET;
 
 /// What an image is to be, apart from its files.
 #[derive(Clone, Debug, Default)]
@@ -118,6 +118,7 @@ impl Image<'_> {
     /// # Errors
     /// [`Error::TooLarge`] when either is longer than its place; [`Error::NoMemory`].
     pub fn to_bytes(&self, system_area: &[u8], tail: &[u8]) -> Result<Vec<u8>, Error> {
+        // Cannot saturate: the tail is a part of the whole.
         let room = bytes_of(self.blocks.total.saturating_sub(self.blocks.tail));
         for (path, bytes, room) in [("system area", system_area, SYSTEM_AREA), ("tail", tail, room)] {
             let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
@@ -130,6 +131,7 @@ impl Image<'_> {
 }
 
 fn bytes_of(blocks: u32) -> u64 {
+    // Cannot saturate: 32 bits by 12.
     u64::from(blocks).saturating_mul(SECTOR)
 }
 

@@ -67,6 +67,7 @@ pub fn path_table(nodes: &[Node<'_>], word: fn(u32) -> [u8; 4], half: fn(u16) ->
     let mut table = Vec::new();
     for (_, node) in directories {
         // Numbers of directories count from 1; the root is its own parent.
+        // Cannot saturate: an index is less than a length.
         let parent = numbers.iter().position(|number| *number == node.parent).unwrap_or(0).saturating_add(1);
         table.extend_from_slice(&[u8::try_from(node.identifier.len()).unwrap_or(0), 0]);
         table.extend_from_slice(&word(node.block));
@@ -80,6 +81,7 @@ pub fn path_table(nodes: &[Node<'_>], word: fn(u32) -> [u8; 4], half: fn(u16) ->
 /// Adds a record; none reaches over the end of a sector.
 fn push(bytes: &mut Vec<u8>, record: &[u8]) {
     let sector_end = bytes.len().next_multiple_of(SECTOR_SIZE);
+    // Cannot saturate: both are in memory.
     if bytes.len().saturating_add(record.len()) > sector_end {
         bytes.resize(sector_end, 0);
     }
@@ -87,6 +89,7 @@ fn push(bytes: &mut Vec<u8>, record: &[u8]) {
 }
 
 fn record(node: &Node<'_>, identifier: &[u8], system_use: &[u8], time: Timestamp) -> Vec<u8> {
+    // Nothing saturates: names are of 255 bytes, and what follows is in memory.
     let name_end = size_of::<Header>().saturating_add(identifier.len()).next_multiple_of(2);
     let length = name_end.saturating_add(system_use.len()).next_multiple_of(2);
     let header = Header {
@@ -115,6 +118,7 @@ fn attributes(nodes: &[Node<'_>], number: usize, time: Timestamp) -> Vec<u8> {
     let is_in = |node: &&Node<'_>| node.parent == number && node.file.is_none();
     // A directory's own name, its `.`, and the `..` of each directory in it.
     let below = nodes.iter().skip(1).filter(is_in).count();
+    // What saturates is the most that the field holds.
     let links = if is_file { 1 } else { u32::try_from(below).unwrap_or(0).saturating_add(2) };
     let mode = if is_file { FILE_MODE } else { DIRECTORY_MODE };
     let numbers: Vec<u8> =
@@ -138,6 +142,7 @@ fn continued(block: u32, length: usize) -> Vec<u8> {
 }
 
 fn entry(signature: &[u8; 2], data: &[u8]) -> Vec<u8> {
+    // Cannot saturate: the data is in memory.
     let length = u8::try_from(data.len().saturating_add(4)).unwrap_or(0);
     let [a, b] = *signature;
     [&[a, b, length, 1], data].concat()

@@ -38,6 +38,7 @@ impl<'a> Directory<'a> {
         let mut directory = self;
         let components = path.split('/').filter(|name| !name.is_empty());
         for (level, name) in components.enumerate() {
+            // Cannot saturate: it is an index.
             if level.saturating_add(1) >= LEVELS {
                 return Err(Error::TooDeep { path: path.into() });
             }
@@ -100,6 +101,7 @@ pub fn flatten<'a>(root: &Directory<'a>) -> Vec<Node<'a>> {
     let mut waiting = vec![(0, root)];
     let mut next = 0;
     while let Some((parent, directory)) = waiting.get(next).copied() {
+        // Cannot saturate: it is an index.
         next = next.saturating_add(1);
         for (identifier, name, child) in identified(directory) {
             let (file, length) = match child {
@@ -144,6 +146,7 @@ fn unique(name: &str, is_file: bool, taken: &mut BTreeSet<(String, String)>) -> 
     if base.is_empty() {
         base.push('_');
     }
+    // No room is left where the rest fills it.
     let room = LONGEST_IDENTIFIER.saturating_sub(extension.len());
     for number in 0u32.. {
         let suffix = if number == 0 { String::new() } else { format!("{number}") };

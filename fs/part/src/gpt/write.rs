@@ -91,6 +91,7 @@ impl Layout {
         if !self.entries.is_multiple_of(4) || !(4..=128).contains(&self.entries) {
             return Err(InvalidLayout::Entries(self.entries));
         }
+        // Cannot saturate: the array has 16 KiB.
         let table = self.array_blocks().saturating_add(2);
         let last = self.disk_blocks.checked_sub(table).filter(|last| *last >= table);
         last.map(|last| (table, last)).ok_or(InvalidLayout::Disk(self.disk_blocks))
@@ -102,6 +103,7 @@ impl Layout {
     /// [`InvalidLayout`] when it is.
     pub fn primary(&self) -> Result<Vec<u8>, InvalidLayout> {
         let entries = self.entry_array()?;
+        // Nothing saturates: `usable` refuses a disk without room for both copies.
         let last = self.disk_blocks.saturating_sub(1);
         let mut bytes = self.padded(self.protective_mbr());
         bytes.extend(self.padded(self.header(1, last, 2, &entries)?));
@@ -115,6 +117,7 @@ impl Layout {
     /// [`InvalidLayout`] when it is.
     pub fn backup(&self) -> Result<Vec<u8>, InvalidLayout> {
         let entries = self.entry_array()?;
+        // Nothing saturates: `usable` refuses a disk without room for both copies.
         let last = self.disk_blocks.saturating_sub(1);
         let header = self.header(last, 1, last.saturating_sub(self.array_blocks()), &entries)?;
         let mut bytes = self.reserved(entries);
@@ -150,6 +153,7 @@ impl Layout {
             }
             array.extend_from_slice(entry(new).ok_or(InvalidLayout::Name(number))?.as_bytes());
         }
+        // Cannot saturate: 32 bits by 32.
         array.resize(length(u64::from(entries).saturating_mul(u64::from(ENTRY_SIZE))), 0);
         Ok(array)
     }
@@ -176,6 +180,7 @@ impl Layout {
 
     /// UEFI 2.11 table 5.4: one record of type 0xEE over the whole disk, or as much as it can say.
     fn protective_mbr(&self) -> Vec<u8> {
+        // Cannot saturate: `usable` refuses a disk without blocks.
         let size = u32::try_from(self.disk_blocks.saturating_sub(1)).unwrap_or(u32::MAX);
         let mut bytes = vec![0; 446];
         bytes.extend([0, 0x00, 0x02, 0x00, 0xee, 0xff, 0xff, 0xff]);

@@ -155,7 +155,7 @@ pub fn test(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error
 pub fn menuentry(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
     let line = call.line;
     if grub.here.menu.len() >= MOST_ITEMS {
-        return Err(Error::Limit { line, what: "menu entries", limit: 1000 });
+        return Err(Error::Limit { line, what: "menu entries", limit: crate::budget::number(MOST_ITEMS) });
     }
     // Sizes of what is in memory.
     let bytes = call.arguments.iter().map(|word| word.len().saturating_mul(2)).fold(0, usize::saturating_add);
