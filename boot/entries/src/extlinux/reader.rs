@@ -332,11 +332,11 @@ impl<'a> Reader<'a> {
 
     /// The title of a label, behind those of the menus that lead to it.
     pub fn title(&self, label: &Label) -> String {
-        let mut title = label.title.clone().unwrap_or_else(|| label.name.clone());
-        for menu in self.path(label) {
-            title = format!("{} / {title}", menu.title);
-        }
-        title
+        let own = label.title.as_deref().unwrap_or(&label.name);
+        let mut titles: Vec<&str> = self.path(label).map(|menu| menu.title.as_str()).collect();
+        titles.reverse();
+        titles.push(own);
+        titles.join(" / ")
     }
 
     /// The passwords any of which starts a label; none where it needs none.

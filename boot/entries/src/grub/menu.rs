@@ -67,7 +67,7 @@ impl Collector<'_, '_> {
             let is_default = Some(i) == default;
             let chosen = Chosen {
                 title: format!("{}{}", level.path, item.title),
-                access: users::both(&level.access, self.access(item)),
+                access: users::both(&level.access, self.access(item)?),
                 below: if is_default { &rest } else { "" },
                 is_default: is_default && level.is_default,
                 depth: level.depth,
@@ -81,9 +81,16 @@ impl Collector<'_, '_> {
     }
 
     /// Who may choose an item.
-    fn access(&self, item: &Item) -> Access {
+    ///
+    /// # Errors
+    /// [`Error::Limit`]
+    fn access(&self, item: &Item) -> Result<Access, Error> {
         let environment = item.context.as_deref().unwrap_or(self.grub.environment());
-        self.grub.users.access(environment.lookup("superusers"), item.users.as_deref())
+        let lists = (environment.lookup("superusers"), item.users.as_deref());
+        // Sizes of what is in memory. Each name is looked for among the users.
+        let names = lists.0.map_or(0, str::len).saturating_add(lists.1.map_or(0, str::len));
+        self.grub.budget.command(item.line, names, 0)?;
+        Ok(self.grub.users.access(lists.0, lists.1))
     }
 
     fn item(&mut self, item: &Item, chosen: Chosen<'_>) -> Result<Option<usize>, Error> {
