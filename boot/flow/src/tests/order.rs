@@ -256,6 +256,18 @@ fn as_cloudboot_disk_says() {
             End::Started("/b: root=b with initrd".into()),
         ),
         Scenario(
+            "no menu waits for ever in front of it",
+            Machine::new(&[Disk::default().grub("", &["a", "b"])]).settings("cloudboot.disk.kernel=/b"),
+            &[
+                THREE,
+                "[menu at /b, 5 s]",
+                "choose \"/b\" from hd0 /b",
+                "obtain /b (1.5 KiB)",
+                "start \"/b\": root=a",
+            ],
+            End::Started("/b: root=a with ".into()),
+        ),
+        Scenario(
             "a kernel that is not there",
             two().settings("cloudboot.disk.kernel=/none"),
             &["failed: discover /none: E-DISK-KERNEL no volume has this file", BOTH, "BOOTS hd0 a"],
@@ -314,6 +326,23 @@ fn a_menu_that_leads_elsewhere_starts_nothing_of_its_own() {
             Machine::new(&[installer()]).settings("cloudboot.target=install"),
             &[TWO, "BOOTS hd0 install"],
             started("install"),
+        ),
+        Scenario(
+            "the name of a system does not mean its installer",
+            Machine::new(&[installer(), hidden(&["debian asks", "rescue"])])
+                .settings("cloudboot.target=linux"),
+            &["discover 2 disks, 2 volumes, 4 entries", "BOOTS hd1 rescue"],
+            started("rescue"),
+        ),
+        Scenario(
+            "not even where there is no other",
+            Machine::new(&[installer()]).settings("cloudboot.target=linux"),
+            &[
+                TWO,
+                "failed: choose linux: E-CHOOSE-TARGET no entry has this id or title; there are: local leads \
+                 elsewhere, install; returning to the firmware",
+            ],
+            End::Ended(Ended::NothingFound),
         ),
     ]);
 }
