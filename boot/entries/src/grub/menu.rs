@@ -4,6 +4,7 @@
 use alloc::{format, rc::Rc, string::String, vec::Vec};
 
 use ::menu::Wait;
+use vfs::{Volume, VolumeId};
 
 use super::{
     blscfg::Around,
@@ -144,16 +145,24 @@ impl Collector<'_, '_> {
         shows_any
     }
 
+    /// Whether a volume is on the disk of the configuration.
+    fn is_near(&self, volume: VolumeId) -> bool {
+        let disk = |volume| self.grub.volumes.get(volume).map(Volume::disk);
+        disk(volume) == disk(self.source.volume)
+    }
+
     /// Adds what an item starts. One that starts nothing is left out, unless it is what the owner of the menu wants to
     /// boot unattended: its place must not be taken by another one, which may install a system.
     fn entry(&mut self, item: &Item, boot: Boot, chosen: Chosen<'_>) -> Result<Option<usize>, Error> {
-        if boot.is_known && !boot.is_loaded() {
-            return Ok(None);
-        }
-        let mut is_kept = matches!(boot.leaving, Some(Leaving::Machine(_)));
-        let start = match (&boot.leaving, chosen.is_default) {
+        let leaving = match boot.known.filter(|_| !boot.is_loaded()) {
+            Some(volume) if !self.is_near(volume) => Some(Leaving::Machine("configfile".into())),
+            Some(_) => return Ok(None),
+            None => boot.leaving.clone(),
+        };
+        let mut is_kept = matches!(leaving, Some(Leaving::Machine(_)));
+        let start = match (leaving, chosen.is_default) {
             (Some(Leaving::Machine(_)), false) => return Ok(None),
-            (Some(Leaving::Machine(command)), true) => Ok(elsewhere(command.clone())),
+            (Some(Leaving::Machine(command)), true) => Ok(elsewhere(command)),
             _ => boot.start(),
         };
         let start = match start {
