@@ -162,7 +162,7 @@ impl Log<'_> {
         let lines = self.journal.lines();
         let millis = |line: &Line| u64::try_from(line.time.as_millis()).unwrap_or(u64::MAX);
         let lines: Vec<(u64, &str)> = lines.iter().map(|line| (millis(line), line.text.as_str())).collect();
-        let log = log::write(self.version, &self.arch.name(), Some(id), &lines);
+        let log = log::write(self.version, self.arch.name(), Some(id), &lines);
         variables.write(Vendor::CloudBoot, log::NAME, log.as_bytes());
     }
 }
