@@ -286,3 +286,17 @@ fn a_default_that_opens_the_menu_of_another_disk_starts_no_installer() {
     let found = discovered(vec![disk(0, "s", system), disk(0, "m", medium)]);
     assert_eq!((titles(&found), found.elsewhere.len()), (vec!["*Debian".into(), "Install".into()], 0));
 }
+
+#[test]
+fn one_entry_of_type_1_is_no_choice_to_wait_for() {
+    let wait = |cfg: &str| {
+        let tree = Tree::new().uuid("u").file("/grub2/grub.cfg", cfg).file("/k", "k");
+        let tree = tree.file("/loader/entries/a.conf", "linux /k\n").file("/EFI/x/grubx64.efi", "x");
+        let found = find(vec![("hd0,gpt1", tree)]);
+        assert!(found.entries.len() > 1, "with other programs");
+        found.wait
+    };
+    assert_eq!(wait("blscfg\n"), None);
+    assert_eq!(wait("timeout=3\nblscfg\n"), Some(Wait::Seconds(3)));
+    assert_eq!(wait("blscfg\nmenuentry B { linux /k; }\n"), Some(Wait::Forever));
+}

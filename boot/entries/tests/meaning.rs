@@ -121,6 +121,8 @@ fn a_menu_waits_as_it_would_in_syslinux() {
         ("timeout -1\n", Some(Wait::Seconds(0))),
         ("ui vesamenu.c32\n", Some(Wait::Forever)),
         ("default menu.c32\ntimeout 0\n", Some(Wait::Forever)),
+        ("default menu.c32\ntotaltimeout 900\n", Some(Wait::Seconds(90))),
+        ("ui menu.c32\ntimeout 50\ntotaltimeout 900\n", Some(Wait::Seconds(5))),
         ("prompt 1\n", Some(Wait::Forever)),
         ("prompt 0\n", None),
         ("prompt 1\ntimeout 100\n", Some(Wait::Seconds(10))),

@@ -133,6 +133,8 @@ pub struct Reader<'a> {
     on_timeout: String,
     /// Tenths of a second.
     timeout: i64,
+    /// The same, whatever somebody does meanwhile.
+    total: i64,
     has_menu: bool,
     is_locked: bool,
     master: Option<String>,
@@ -152,6 +154,7 @@ impl<'a> Reader<'a> {
             default: String::new(),
             on_timeout: String::new(),
             timeout: 0,
+            total: 0,
             has_menu: false,
             is_locked: false,
             master: None,
@@ -291,6 +294,7 @@ impl<'a> Reader<'a> {
             "default" => self.default = value.into(),
             "ontimeout" => self.on_timeout = value.into(),
             "timeout" if self.menu == 0 => self.timeout = number(value),
+            "totaltimeout" => self.total = number(value),
             "prompt" => self.has_menu |= number(value) > 0,
             "ui" => self.has_menu = true,
             "allowoptions" => self.is_locked |= number(value) == 0,
@@ -314,7 +318,7 @@ impl<'a> Reader<'a> {
     pub fn wait(&self) -> Option<Wait> {
         let program = self.default.split_ascii_whitespace().next().unwrap_or_default();
         let shows_menu = self.has_menu || program.to_ascii_lowercase().ends_with("menu.c32");
-        match self.timeout {
+        match if self.timeout == 0 { self.total } else { self.timeout } {
             0 => shows_menu.then_some(Wait::Forever),
             tenths => {
                 // A negative time is over at once.
