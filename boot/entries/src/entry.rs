@@ -26,6 +26,8 @@ pub struct Entry {
     pub counting: Option<Counting>,
     /// The one that is booted unless something else is asked for.
     pub default: bool,
+    /// The one that its own menu boots unless something else is asked for.
+    pub is_first: bool,
     /// Who may start it.
     pub access: Access,
 }

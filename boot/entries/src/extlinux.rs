@@ -138,6 +138,7 @@ impl Collector<'_> {
             start,
             counting: None,
             default: false,
+            is_first: false,
             access: self.access(&reader.passwords(label)),
         };
         self.share.entry(&entry)?;

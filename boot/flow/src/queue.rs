@@ -133,9 +133,10 @@ fn find<'a>(volumes: &Volumes, found: &'a Found, target: &str) -> Result<&'a Ent
     let is_of_system = |entry: &&Entry| entry.os().is_some_and(|os| os.eq_ignore_ascii_case(target));
     let of_system = || {
         let open = others(volumes, found, &[]);
-        let is_program = |entry: &&Entry| entry.source.kind == Kind::Efi;
-        let programs = entries.iter().filter(is_program);
-        let all: Vec<&Entry> = open.into_iter().chain(programs).filter(is_of_system).collect();
+        let is_open = |entry: &&Entry| {
+            entry.source.kind == Kind::Efi || open.iter().any(|other| ptr::eq(*other, *entry))
+        };
+        let all: Vec<&Entry> = entries.iter().filter(is_of_system).filter(is_open).collect();
         all.iter().find(|entry| entry.access == Access::Anyone).or(all.first()).copied()
     };
     entries.iter().find(is_named).or_else(of_system).ok_or_else(|| {
@@ -145,7 +146,8 @@ fn find<'a>(volumes: &Volumes, found: &'a Found, target: &str) -> Result<&'a Ent
     })
 }
 
-/// The entries that may follow `named` ones: none of a disk whose menu, or whose named entry, leads elsewhere.
+/// The entries that may follow `named` ones: none of a disk whose menu, or whose named entry, leads elsewhere. Of the
+/// menus of a kind on a disk what they boot by themselves comes first.
 fn others<'a>(volumes: &Volumes, found: &'a Found, named: &[&'a Entry]) -> Vec<&'a Entry> {
     let disk = |volume: VolumeId| volumes.get(volume).map(Volume::disk);
     let leaving = named.iter().filter(|entry| is_elsewhere(entry)).map(|entry| entry.source.volume);
@@ -154,7 +156,15 @@ fn others<'a>(volumes: &Volumes, found: &'a Found, named: &[&'a Entry]) -> Vec<&
         let file = entry.file().map(|file| file.volume);
         ![Some(entry.source.volume), file].into_iter().flatten().any(|volume| closed.contains(&disk(volume)))
     };
-    found.entries.iter().filter(|entry| !is_elsewhere(entry)).filter(is_open).collect()
+    let kind = |entry: &Entry| if entry.source.kind == Kind::Uki { Kind::Bls } else { entry.source.kind };
+    let is_beside =
+        |a: &Entry, b: &Entry| (kind(a), disk(a.source.volume)) == (kind(b), disk(b.source.volume));
+    let menus = found.entries.chunk_by(is_beside);
+    let ordered = menus.flat_map(|menu| {
+        let rest = menu.iter().filter(|entry| !entry.is_first);
+        menu.iter().filter(|entry| entry.is_first).chain(rest)
+    });
+    ordered.filter(|entry| !is_elsewhere(entry)).filter(is_open).collect()
 }
 
 /// Each entry once, where it stands first.

@@ -180,6 +180,7 @@ fn candidate(volume: VolumeId, path: &str, conf: &Conf<'_>, start: Start) -> Can
             start,
             counting,
             default: false,
+            is_first: false,
             access: Access::Anyone,
         },
         sort_key: conf.sort_key.into(),

@@ -188,6 +188,7 @@ impl Collector<'_, '_> {
             start,
             counting: None,
             default: false,
+            is_first: false,
             access: chosen.access,
         };
         self.grub.share.entry(&entry)?;

@@ -304,6 +304,21 @@ fn a_menu_that_leads_elsewhere_starts_nothing_of_its_own() {
             End::Ended(Ended::NothingFound),
         ),
         Scenario(
+            "the other disk, as its own menu would",
+            Machine::new(&[
+                installer(),
+                Disk::default().grub("set timeout=0\nset default=1", &["old", "debian", "rescue"]),
+            ]),
+            &[
+                "discover 2 disks, 2 volumes, 5 entries",
+                "choose \"local leads elsewhere\" from hd0 /grub/grub.cfg",
+                "failed: choose local leads elsewhere: E-ENTRY-ELSEWHERE exit leads to another disk; trying the \
+                 next entry",
+                "BOOTS hd1 debian",
+            ],
+            started("debian"),
+        ),
+        Scenario(
             "not as what follows a failure on another disk either",
             Machine::new(&[hidden(&["debian"]).without("/debian"), installer()]),
             &["discover 2 disks, 2 volumes, 3 entries", "BROKEN hd0 debian: returning to the firmware"],
@@ -326,6 +341,13 @@ fn a_menu_that_leads_elsewhere_starts_nothing_of_its_own() {
             Machine::new(&[installer()]).settings("cloudboot.target=install"),
             &[TWO, "BOOTS hd0 install"],
             started("install"),
+        ),
+        Scenario(
+            "the name of a system means the first of it",
+            Machine::new(&[Disk::default().grub("set timeout=0\nset default=1", &["a", "b"])])
+                .settings("cloudboot.target=linux"),
+            &[TWO, "BOOTS hd0 a"],
+            started("a"),
         ),
         Scenario(
             "the name of a system does not mean its installer",
