@@ -5,8 +5,15 @@
 
 use alloc::vec::Vec;
 
-/// Whether the whole text fits the pattern, ASCII case aside. The work is at most the product of the lengths.
+/// Bytes of a pattern: far more than any identifier has, and few enough for every entry to be compared.
+const LONGEST: usize = 1024;
+
+/// Whether the whole text fits the pattern, ASCII case aside; nothing fits one that is too long. The work is at most the
+/// product of the lengths.
 pub fn fits(pattern: &str, text: &str) -> bool {
+    if pattern.len() > LONGEST {
+        return false;
+    }
     let Some(pattern) = parse(&pattern.to_ascii_lowercase()) else { return false };
     let text: Vec<char> = text.to_ascii_lowercase().chars().collect();
     let (mut pattern, mut text) = (pattern.as_slice(), text.as_slice());
@@ -119,5 +126,6 @@ mod tests {
     #[test]
     fn many_stars_end_soon() {
         assert!(!fits(&"*a".repeat(500), &"a".repeat(400)));
+        assert!(fits(&"*".repeat(LONGEST), "a") && !fits(&"*".repeat(LONGEST + 1), "a"));
     }
 }

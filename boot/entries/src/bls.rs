@@ -18,6 +18,7 @@ use alloc::{
 use core::{cmp::Ordering, mem::take};
 
 use filesystem::FileType;
+use menu::Wait;
 use vfs::{Node, Volume};
 
 use crate::{
@@ -105,7 +106,9 @@ fn shown(cfg: &BlsCfg, candidates: &[Candidate], menus: &mut [Menu]) -> Menu {
         Preferred::Own(place) => Some(behind(place)),
         Preferred::Settled => own.default.map(behind),
     };
-    Menu { default, wait: cfg.wait, ..own }
+    // Nobody has to choose where there is no choice.
+    let is_choice = behind(own.entries.len()) > 1 || cfg.wait != Some(Wait::Forever);
+    Menu { default, wait: cfg.wait.filter(|_| is_choice), ..own }
 }
 
 /// Whether two files have the same content, and so are one that is reached by two paths.

@@ -26,6 +26,8 @@ pub struct Entry {
     pub counting: Option<Counting>,
     /// The one that is booted unless something else is asked for.
     pub default: bool,
+    /// The one that its own menu boots unless something else is asked for.
+    pub is_first: bool,
     /// Who may start it.
     pub access: Access,
 }
@@ -63,7 +65,7 @@ impl Entry {
             Start::Elsewhere(elsewhere) => elsewhere.command.len(),
         };
         let marks = self.id.len().saturating_add(self.version.len()).saturating_mul(2);
-        let texts = [self.title.len(), marks, self.source.path.len(), of_start];
+        let texts = [self.title.len(), marks, self.source.path.len(), of_start, self.access.size()];
         // All of it is in memory, which has less than usize::MAX bytes.
         texts.into_iter().fold(size_of::<Self>(), usize::saturating_add)
     }
@@ -104,6 +106,25 @@ pub enum Access {
     Anyone,
     /// One of these, after a password; never unattended. With no user in it nobody can.
     Users(Vec<User>),
+}
+
+impl Access {
+    /// Bytes that it keeps.
+    fn size(&self) -> usize {
+        let of_user = |user: &User| {
+            let password = match &user.password {
+                Password::Plain(text) => text.len(),
+                Password::Pbkdf2 { salt, hash, .. } => salt.len().saturating_add(hash.len()),
+                Password::Unknown => 0,
+            };
+            size_of::<User>().saturating_add(user.name.len()).saturating_add(password)
+        };
+        match self {
+            Self::Anyone => 0,
+            // All of it is in memory, which has less than usize::MAX bytes.
+            Self::Users(users) => users.iter().map(of_user).fold(0, usize::saturating_add),
+        }
+    }
 }
 
 /// Somebody that a configuration knows.

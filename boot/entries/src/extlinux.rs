@@ -50,7 +50,9 @@ pub fn find(search: &Search<'_>, volume: &Volume) -> Option<Menu> {
             match files.read(path.as_bytes()) {
                 Ok(text) => {
                     let source = Source { volume: volume.id(), path, kind: Kind::Extlinux };
-                    return Some(Collector { share, files: &files, source, depth: 0 }.menu(&text, folder));
+                    let access = Access::Anyone;
+                    let collector = Collector { share, files: &files, source, depth: 0, access };
+                    return Some(collector.menu(&text, folder));
                 }
                 Err(error) if error.is_absent() => {}
                 Err(error) => {
@@ -70,6 +72,8 @@ struct Collector<'a> {
     source: Source,
     /// Menus that this one is in.
     depth: u32,
+    /// Who may open it.
+    access: Access,
 }
 
 impl Collector<'_> {
@@ -109,19 +113,20 @@ impl Collector<'_> {
         let first = menu.entries.len();
         let start = match &label.runs {
             Runs::Linux(kernel) => Some(Start::Linux(self.linux(reader, label, kernel)?)),
-            Runs::Local(command) => Some(Start::Elsewhere(Elsewhere { command: command.clone() })),
+            Runs::Local(command) => Some(elsewhere(command.clone())),
             Runs::Config(config) => {
                 let inner = self.config(reader, label, config);
-                if is_chosen {
-                    menu.default = Some(first.saturating_add(inner.default.unwrap_or(0)));
-                }
                 menu.locks.extend(inner.locks);
-                menu.entries.extend(inner.entries);
-                return Ok(());
+                if !inner.entries.is_empty() {
+                    if is_chosen {
+                        menu.default = Some(first.saturating_add(inner.default.unwrap_or(0)));
+                    }
+                    menu.entries.extend(inner.entries);
+                    return Ok(());
+                }
+                is_chosen.then(|| elsewhere(format!("config {}", config.path)))
             }
-            Runs::Other(command) if is_chosen => {
-                Some(Start::Elsewhere(Elsewhere { command: command.clone() }))
-            }
+            Runs::Other(command) if is_chosen => Some(elsewhere(command.clone())),
             Runs::Other(_) | Runs::Nothing => None,
         };
         let Some(start) = start else { return Ok(()) };
@@ -133,7 +138,8 @@ impl Collector<'_> {
             start,
             counting: None,
             default: false,
-            access: access(&reader.passwords(label)),
+            is_first: false,
+            access: self.access(&reader.passwords(label)),
         };
         self.share.entry(&entry)?;
         if is_chosen {
@@ -158,7 +164,13 @@ impl Collector<'_> {
                 return Menu::default();
             }
         };
-        let inner = Collector { source: self.source.clone(), depth: self.depth.saturating_add(1), ..*self };
+        let inner = Collector {
+            share: self.share,
+            files: self.files,
+            source: self.source.clone(),
+            depth: self.depth.saturating_add(1),
+            access: self.access(&reader.passwords(label)),
+        };
         let mut menu = inner.menu(&text, config.folder.as_deref().unwrap_or(reader.folder));
         let title = reader.title(label);
         for entry in &mut menu.entries {
@@ -192,19 +204,26 @@ impl Collector<'_> {
             devicetree: label.devicetree.as_deref().map(file),
         })
     }
+
+    /// Whoever knows one of the passwords may start a label; where it has none, whoever may open its menu.
+    fn access(&self, passwords: &[&str]) -> Access {
+        let user = |password: &&str| User {
+            name: String::new(),
+            // A hash: `$1$` and the like.
+            password: match password.strip_prefix('$') {
+                Some(_) => Password::Unknown,
+                None => Password::Plain(password.to_string().into_bytes()),
+            },
+        };
+        match passwords {
+            [] => self.access.clone(),
+            passwords => Access::Users(passwords.iter().map(user).collect()),
+        }
+    }
 }
 
-/// Whoever knows one of the passwords may start the label; anyone where it has none.
-fn access(passwords: &[&str]) -> Access {
-    let user = |password: &&str| User {
-        name: String::new(),
-        // A hash: `$1$` and the like.
-        password: match password.strip_prefix('$') {
-            Some(_) => Password::Unknown,
-            None => Password::Plain(password.to_string().into_bytes()),
-        },
-    };
-    if passwords.is_empty() { Access::Anyone } else { Access::Users(passwords.iter().map(user).collect()) }
+fn elsewhere(command: String) -> Start {
+    Start::Elsewhere(Elsewhere { command })
 }
 
 /// Paths are relative to the configuration's folder.

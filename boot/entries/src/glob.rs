@@ -182,6 +182,7 @@ impl Finder<'_> {
             }),
             counting: None,
             default: false,
+            is_first: false,
             access: Access::Anyone,
         })
     }

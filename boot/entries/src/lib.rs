@@ -120,6 +120,7 @@ pub fn of_kernel(volumes: &Volumes, kernel: File, initrd: Option<File>) -> Optio
         start: Start::Linux(Linux { kernel, initrd, options, devicetree: None }),
         counting: None,
         default: true,
+        is_first: true,
         access: Access::Anyone,
     })
 }

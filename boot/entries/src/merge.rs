@@ -43,7 +43,10 @@ pub fn merge(volumes: &Volumes, mut menus: Vec<Menu>) -> Found {
         let leaves = |entry: &&Entry| matches!(entry.start, Start::Elsewhere(_));
         found.elsewhere.extend(menu.entries.get(default).filter(leaves).map(|entry| entry.source.volume));
         let entries = menu.entries.into_iter().enumerate();
-        found.entries.extend(entries.map(|(i, entry)| Entry { default: decides && i == default, ..entry }));
+        found.entries.extend(entries.map(|(i, entry)| {
+            let is_first = i == default;
+            Entry { default: decides && is_first, is_first, ..entry }
+        }));
     }
     found
 }

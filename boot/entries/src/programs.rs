@@ -87,6 +87,7 @@ fn entry(volume: &Volume, title: &str, id: &str, path: String, os: Option<&'stat
         start: Start::Program(Program { file, options: None, os }),
         counting: None,
         default: false,
+        is_first: false,
         access: Access::Anyone,
     }
 }

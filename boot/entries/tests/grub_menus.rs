@@ -264,3 +264,39 @@ fn a_menu_has_settings_for_entries_of_type_1() {
     assert_eq!(users(of("c.conf")), Some(vec!["kiosk", "root"]));
     assert_eq!(found.locks, ["hd0,gpt1 /grub2/grub.cfg: superusers"]);
 }
+
+#[test]
+fn a_default_that_opens_the_menu_of_another_disk_starts_no_installer() {
+    let system = "menuentry Debian { linux /k; }\n";
+    let medium = "default=1\nmenuentry Install { linux /i; }\n\
+        menuentry Disk { search --set=other --fs-uuid s; configfile ($other)/boot/grub/grub.cfg; }\n";
+    let disk = |disk: usize, uuid: &str, cfg: &str| {
+        let tree = Tree::new().uuid(uuid).file("/boot/grub/grub.cfg", cfg).file("/k", "k");
+        Volume::new(format!("hd{disk}"), tree).on(disk, None)
+    };
+    let discovered = |volumes| discover(&Volumes::from_volumes(volumes), Arch::X86_64, &|_, _| false);
+    // The system's own menu was found first.
+    let found = discovered(vec![disk(0, "s", system), disk(1, "m", medium)]);
+    assert_eq!(titles(&found), ["*Debian", "Install", "Disk"]);
+    assert_eq!((command(&found.entries[2]), found.elsewhere.len()), (Some("configfile"), 1));
+    // Found by the medium, it is a menu below.
+    let found = discovered(vec![disk(0, "m", medium), disk(1, "s", system)]);
+    assert_eq!(titles(&found), ["Install", "*Disk / Debian"]);
+    // On one disk it is a menu like any other.
+    let found = discovered(vec![disk(0, "s", system), disk(0, "m", medium)]);
+    assert_eq!((titles(&found), found.elsewhere.len()), (vec!["*Debian".into(), "Install".into()], 0));
+}
+
+#[test]
+fn one_entry_of_type_1_is_no_choice_to_wait_for() {
+    let wait = |cfg: &str| {
+        let tree = Tree::new().uuid("u").file("/grub2/grub.cfg", cfg).file("/k", "k");
+        let tree = tree.file("/loader/entries/a.conf", "linux /k\n").file("/EFI/x/grubx64.efi", "x");
+        let found = find(vec![("hd0,gpt1", tree)]);
+        assert!(found.entries.len() > 1, "with other programs");
+        found.wait
+    };
+    assert_eq!(wait("blscfg\n"), None);
+    assert_eq!(wait("timeout=3\nblscfg\n"), Some(Wait::Seconds(3)));
+    assert_eq!(wait("blscfg\nmenuentry B { linux /k; }\n"), Some(Wait::Forever));
+}

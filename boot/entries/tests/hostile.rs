@@ -209,3 +209,10 @@ fn an_honest_menu_of_two_hundred_kernels_is_no_problem() {
     let found = run(["function load_video { true; }\n", &entry.repeat(200)].concat());
     assert_eq!((found.entries.len(), found.problems.len()), (200, 0));
 }
+
+#[test]
+fn a_long_set_of_an_expression_is_none() {
+    let (set, text) = ("b".repeat(4000), "a".repeat(10_000));
+    let found = run(format!("if regexp '[{set}a]{{255}}' {text}; then menuentry x {{ linux /k; }}; fi\n"));
+    assert!(found.entries.is_empty() && found.problems.is_empty(), "{:?}", found.problems);
+}

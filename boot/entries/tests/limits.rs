@@ -180,3 +180,63 @@ fn an_honest_machine_comes_nowhere_near() {
     assert!(spent.bytes < MOST_BYTES / 8 && spent.text < MOST_TEXT / 4, "{spent:?}");
     assert!(spent.lookups < MOST_LOOKUPS / 4 && spent.entries < MOST_ENTRIES / 4, "{spent:?}");
 }
+
+#[test]
+fn passwords_of_all_labels_are_counted() {
+    let mut text = format!("MENU MASTER PASSWD {}\n", "x".repeat(400_000));
+    (0..1000).for_each(|i| writeln!(text, "LABEL l{i}\nLINUX /k\nMENU PASSWD y").unwrap());
+    let tree = Tree::new().uuid("u").file("/syslinux/syslinux.cfg", text);
+    assert_is_cut_off(&beside_a_good_disk(vec![tree]), "bytes of entries");
+}
+
+#[test]
+fn users_of_all_entries_are_counted() {
+    let mut cfg = String::from("set superusers='");
+    (0..500).for_each(|i| write!(cfg, "u{i} ").unwrap());
+    cfg += "'\n";
+    (0..500).for_each(|i| writeln!(cfg, "password u{i} {}", "x".repeat(1000)).unwrap());
+    (0..900).for_each(|i| writeln!(cfg, "menuentry m{i} {{ linux /k\n}}").unwrap());
+    let tree = Tree::new().uuid("u").file("/boot/grub/grub.cfg", cfg).file("/k", "k");
+    assert_is_cut_off(&beside_a_good_disk(vec![tree]), "bytes of entries");
+}
+
+#[test]
+fn long_lists_of_users_are_paid_for() {
+    let mut cfg = format!("set superusers='{}'\n", "z ".repeat(250_000));
+    (0..900).for_each(|i| writeln!(cfg, "password u{i} x").unwrap());
+    (0..900).for_each(|i| writeln!(cfg, "menuentry m{i} {{ linux /k\n}}").unwrap());
+    let tree = Tree::new().uuid("u").file("/boot/grub/grub.cfg", cfg).file("/k", "k");
+    assert_is_cut_off(&beside_a_good_disk(vec![tree]), "steps");
+}
+
+#[test]
+fn a_value_of_spaces_is_paid_for() {
+    let block = format!("# GRUB Environment Block\na={}\n", " ".repeat(65_000));
+    let conf = format!("title A\nlinux /k\n{}", format!("options {}\n", "$a".repeat(30)).repeat(900));
+    let mut tree = Tree::new().uuid("u").file("/boot/grub2/grubenv", block).file("/k", "k");
+    for i in 0..100 {
+        tree = tree.file(format!("/loader/entries/{i}.conf"), conf.clone());
+    }
+    assert_is_cut_off(&beside_a_good_disk(vec![tree]), "bytes of configuration");
+}
+
+#[test]
+fn a_long_pattern_of_a_default_takes_no_time() {
+    let loader = format!("default *[{}]z\n", "b".repeat(60_000));
+    let mut tree = Tree::new().uuid("u").file("/loader/loader.conf", loader).file("/k", "k");
+    for i in 0..1000 {
+        tree = tree.file(format!("/loader/entries/{i}{}.conf", "a".repeat(170)), "linux /k\n");
+    }
+    let found = beside_a_good_disk(vec![tree]);
+    assert_eq!(found.entries.len(), 1001);
+}
+
+#[test]
+fn menus_deep_in_one_another_take_no_time() {
+    let mut text = String::new();
+    (0..990).for_each(|_| writeln!(text, "MENU BEGIN\nMENU TITLE {}", "x".repeat(1000)).unwrap());
+    (0..60).for_each(|i| writeln!(text, "LABEL l{i}\nCONFIG /c").unwrap());
+    let tree = Tree::new().uuid("u").file("/syslinux/syslinux.cfg", text).file("/c", "LABEL x\nLINUX /k\n");
+    let found = beside_a_good_disk(vec![tree]);
+    assert!(found.entries.iter().any(|entry| entry.id == "good"));
+}

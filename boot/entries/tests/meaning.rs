@@ -3,7 +3,7 @@
 
 use std::{cell::RefCell, ops::ControlFlow};
 
-use entries::{Access, Arch, File, Found, Password, Scope, Start, Wait, discover};
+use entries::{Access, Arch, File, Found, Password, Scope, Start, User, Wait, discover};
 use filesystem::{Attr, EachEntry, Error, FileSystem, Identity};
 use oracle::Tree;
 use part::{Partition, PartitionKind};
@@ -121,6 +121,8 @@ fn a_menu_waits_as_it_would_in_syslinux() {
         ("timeout -1\n", Some(Wait::Seconds(0))),
         ("ui vesamenu.c32\n", Some(Wait::Forever)),
         ("default menu.c32\ntimeout 0\n", Some(Wait::Forever)),
+        ("default menu.c32\ntotaltimeout 900\n", Some(Wait::Seconds(90))),
+        ("ui menu.c32\ntimeout 50\ntotaltimeout 900\n", Some(Wait::Seconds(5))),
         ("prompt 1\n", Some(Wait::Forever)),
         ("prompt 0\n", None),
         ("prompt 1\ntimeout 100\n", Some(Wait::Seconds(10))),
@@ -369,4 +371,20 @@ fn the_program_that_asks_is_never_an_entry() {
     let volumes = Volumes::from_volumes(vec![Volume::new("hd0,gpt1", tree)]);
     let found = discover(&volumes, Arch::X86_64, &|_, path| path == "/EFI/own.efi");
     assert_eq!(shown(&found), ["*A: /k"]);
+}
+
+#[test]
+fn a_default_behind_another_configuration_keeps_its_place_and_its_password() {
+    let install = "label install\nkernel /k\nappend auto\n";
+    let gone = format!("default local\nlabel local\nconfig /gone.cfg\n{install}");
+    assert_eq!(shown(&syslinux(&gone)), ["*local: leaves with config /gone.cfg", "install: /k  auto"]);
+    let text = "label admin\nmenu passwd secret\nconfig /admin.cfg\n";
+    let inner = "label erase\nkernel /k\nlabel own\nmenu passwd other\nkernel /k\n";
+    let found = find(Tree::new().uuid("u").file("/isolinux/isolinux.cfg", text).file("/admin.cfg", inner));
+    let word = |word: &str| {
+        let password = Password::Plain(word.as_bytes().to_vec());
+        Access::Users(vec![User { name: String::new(), password }])
+    };
+    let access: Vec<_> = found.entries.into_iter().map(|entry| entry.access).collect();
+    assert_eq!(access, [word("secret"), word("other")]);
 }

@@ -8,7 +8,7 @@
 use alloc::{collections::VecDeque, format, string::String, vec::Vec};
 use core::ptr;
 
-use entries::{Access, Entry, Found, Start};
+use entries::{Access, Entry, Found, Kind, Start};
 use vfs::{Volume, VolumeId, Volumes};
 
 use crate::{Failure, Phase, codes, interface::Wanted};
@@ -53,7 +53,7 @@ impl<'a> Queue<'a> {
             let cause = "no disk holds a boot entry that this program can start";
             return Self::empty(None, Failure::new(Phase::Choose, "entries", codes::CHOOSE_NONE, &cause));
         }
-        let usual: Vec<&Entry> = match target.map(|target| find(entries, target)) {
+        let usual: Vec<&Entry> = match target.map(|target| find(volumes, found, target)) {
             None => wanted.lasting.into_iter().chain(entries.iter().find(|entry| entry.default)).collect(),
             Some(Ok(entry)) => [entry].into(),
             Some(Err(failure)) => return Self::empty(None, failure),
@@ -124,20 +124,30 @@ fn is_elsewhere(entry: &Entry) -> bool {
     matches!(entry.start, Start::Elsewhere(_))
 }
 
-/// The entry that `cloudboot.target` means.
-fn find<'a>(entries: &'a [Entry], target: &str) -> Result<&'a Entry, Failure> {
+/// The entry that `cloudboot.target` means. The name of a system means none whose menu leads elsewhere: it could be an
+/// installer. It means one that asks for a password only where there is no other.
+fn find<'a>(volumes: &Volumes, found: &'a Found, target: &str) -> Result<&'a Entry, Failure> {
+    let entries = &found.entries;
     let is_named =
         |entry: &&Entry| entry.id.eq_ignore_ascii_case(target) || entry.title.eq_ignore_ascii_case(target);
     let is_of_system = |entry: &&Entry| entry.os().is_some_and(|os| os.eq_ignore_ascii_case(target));
-    let found = entries.iter().find(is_named).or_else(|| entries.iter().find(is_of_system));
-    found.ok_or_else(|| {
+    let of_system = || {
+        let open = others(volumes, found, &[]);
+        let is_open = |entry: &&Entry| {
+            entry.source.kind == Kind::Efi || open.iter().any(|other| ptr::eq(*other, *entry))
+        };
+        let all: Vec<&Entry> = entries.iter().filter(is_of_system).filter(is_open).collect();
+        all.iter().find(|entry| entry.access == Access::Anyone).or(all.first()).copied()
+    };
+    entries.iter().find(is_named).or_else(of_system).ok_or_else(|| {
         let titles: Vec<&str> = entries.iter().map(|e| e.title.as_str()).take(MOST_LISTED).collect();
         let cause = format!("no entry has this id or title; there are: {}", titles.join(", "));
         Failure::new(Phase::Choose, target, codes::CHOOSE_TARGET, &cause)
     })
 }
 
-/// The entries that may follow `named` ones: none of a disk whose menu, or whose named entry, leads elsewhere.
+/// The entries that may follow `named` ones: none of a disk whose menu, or whose named entry, leads elsewhere. Of the
+/// menus of a kind on a disk what they boot by themselves comes first.
 fn others<'a>(volumes: &Volumes, found: &'a Found, named: &[&'a Entry]) -> Vec<&'a Entry> {
     let disk = |volume: VolumeId| volumes.get(volume).map(Volume::disk);
     let leaving = named.iter().filter(|entry| is_elsewhere(entry)).map(|entry| entry.source.volume);
@@ -146,7 +156,15 @@ fn others<'a>(volumes: &Volumes, found: &'a Found, named: &[&'a Entry]) -> Vec<&
         let file = entry.file().map(|file| file.volume);
         ![Some(entry.source.volume), file].into_iter().flatten().any(|volume| closed.contains(&disk(volume)))
     };
-    found.entries.iter().filter(|entry| !is_elsewhere(entry)).filter(is_open).collect()
+    let kind = |entry: &Entry| if entry.source.kind == Kind::Uki { Kind::Bls } else { entry.source.kind };
+    let is_beside =
+        |a: &Entry, b: &Entry| (kind(a), disk(a.source.volume)) == (kind(b), disk(b.source.volume));
+    let menus = found.entries.chunk_by(is_beside);
+    let ordered = menus.flat_map(|menu| {
+        let rest = menu.iter().filter(|entry| !entry.is_first);
+        menu.iter().filter(|entry| entry.is_first).chain(rest)
+    });
+    ordered.filter(|entry| !is_elsewhere(entry)).filter(is_open).collect()
 }
 
 /// Each entry once, where it stands first.

@@ -3,7 +3,7 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use entries::{Entry, File, Found, Start};
+use entries::{Entry, File, Found, Start, Wait};
 use vfs::{Volume, VolumeId, Volumes};
 
 /// The forms that name a property of a volume.
@@ -65,6 +65,8 @@ pub fn put_in_front(
     }
     found.entries.iter_mut().for_each(|entry| entry.default = false);
     found.entries.insert(0, entry);
+    // Whoever names a kernel has chosen: a menu that waits for that is not waited for.
+    found.wait = found.wait.filter(|wait| *wait != Wait::Forever);
     true
 }
 

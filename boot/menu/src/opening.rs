@@ -55,7 +55,8 @@ impl Opening {
     /// more than one entry is shown for five seconds.
     pub fn decide(wishes: &Wishes) -> Self {
         let timeout = wishes.timeout.map(Wait::Seconds);
-        let wait = wishes.once.or(timeout).or(wishes.lasting).or(wishes.image);
+        let asked = wishes.once.or(timeout).or(wishes.lasting);
+        let (wait, is_of_image) = (asked.or(wishes.image), asked.is_none());
         if wishes.entries == 0 {
             return Self::Never;
         }
@@ -73,7 +74,7 @@ impl Opening {
             Some(Wait::Seconds(0) | Wait::Hidden) => Self::Hidden,
             Some(Wait::Seconds(seconds)) => shown(seconds),
             // One entry is no choice to wait for, unless somebody who knows that asked for it.
-            Some(Wait::Forever) if wishes.entries == 1 && wait == wishes.image => Self::Hidden,
+            Some(Wait::Forever) if wishes.entries == 1 && is_of_image => Self::Hidden,
             Some(Wait::Forever) => Self::Shown(None),
             Some(Wait::Never) => Self::Never,
             None if wishes.entries == 1 => Self::Hidden,
@@ -103,6 +104,10 @@ mod tests {
             (Wishes { image: Some(Wait::Forever), timeout: Some(0), ..nothing }, Opening::Hidden),
             (Wishes { image: Some(Wait::Forever), entries: 1, ..nothing }, Opening::Hidden),
             (Wishes { lasting: Some(Wait::Forever), entries: 1, ..nothing }, Opening::Shown(None)),
+            (
+                Wishes { lasting: Some(Wait::Forever), image: Some(Wait::Forever), entries: 1, ..nothing },
+                Opening::Shown(None),
+            ),
             (Wishes { once: Some(Wait::Forever), is_hidden: true, ..nothing }, Opening::Shown(None)),
             (Wishes { is_hidden: true, timeout: Some(5), ..nothing }, Opening::Hidden),
             (

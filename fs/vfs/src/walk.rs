@@ -9,6 +9,8 @@ use crate::erased::{Erased, ErasedNode};
 
 /// Symbolic links of one path, as Linux allows (`MAXSYMLINKS`).
 const MOST_LINKS: usize = 40;
+/// Components of a path with those of all its links: each may be a look into a folder, and an honest path has dozens.
+const MOST_COMPONENTS: usize = 4096;
 
 /// What happens when the last component is a symbolic link.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,7 +23,7 @@ pub enum Last {
 
 /// Finds the node of `path`, from `root` whether or not it starts with a slash.
 ///
-/// It ends: each step takes a component, and at most 40 links add theirs.
+/// It ends: each step takes a component, and at most 40 links add theirs, which are limited together.
 pub fn walk(
     filesystem: &dyn Erased,
     root: &ErasedNode,
@@ -33,8 +35,9 @@ pub fn walk(
     // The folders from the root to where we are.
     let mut trail: Vec<ErasedNode> = Vec::new();
     let mut here = Rc::clone(root);
-    let mut links = 0usize;
+    let (mut links, mut done) = (0usize, 0usize);
     while let Some(name) = todo.pop() {
+        done = done.saturating_add(1);
         match name.as_slice() {
             b"." => expect_directory(filesystem, &here)?,
             b".." => {
@@ -62,6 +65,9 @@ pub fn walk(
                     here = Rc::clone(root);
                 }
                 todo.extend(components(&target));
+                if todo.len() > MOST_COMPONENTS.saturating_sub(done) {
+                    return Err(Error::TooManyLinks);
+                }
             }
         }
     }

@@ -229,3 +229,14 @@ fn a_folder_is_listed_as_far_as_it_can_be() {
     assert_eq!((half.entries.len(), half.rest), (1, Some(damage())));
     assert_eq!(volume.list(b"/none"), Err(damage()), "nothing of it can be read");
 }
+
+#[test]
+fn links_of_many_components_end_soon() {
+    let target = |next: usize| {
+        format!("{}{}", "./".repeat(2000), if next < 40 { format!("l{next}") } else { "end".into() })
+    };
+    let tree =
+        (0..40).fold(Tree::new().file("/end", "x"), |tree, i| tree.symlink(format!("/l{i}"), target(i + 1)));
+    let volume = Volume::new("tree", tree);
+    assert_eq!(volume.open(b"/l0").map(drop), Err(Error::TooManyLinks));
+}

@@ -114,7 +114,10 @@ impl Folder<'_> {
         };
         let mut candidate = candidate(self.volume.id(), path, &conf, start);
         if let Some(cfg) = self.cfg {
-            candidate.entry.access = cfg.access(&self.expand(conf.grub_users)?);
+            let users = self.expand(conf.grub_users)?;
+            // Each list is gone through.
+            self.share.bytes.charge(cfg.names_for(&users))?;
+            candidate.entry.access = cfg.access(&users);
         }
         Ok(Some(candidate))
     }
@@ -177,6 +180,7 @@ fn candidate(volume: VolumeId, path: &str, conf: &Conf<'_>, start: Start) -> Can
             start,
             counting,
             default: false,
+            is_first: false,
             access: Access::Anyone,
         },
         sort_key: conf.sort_key.into(),

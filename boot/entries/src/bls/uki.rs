@@ -63,6 +63,7 @@ fn candidate(
             start: Start::Program(Program { file, options: None, os: Some("linux") }),
             counting,
             default: false,
+            is_first: false,
             access: Access::Anyone,
         },
         sort_key: first(&["IMAGE_ID", "ID"]).unwrap_or_default(),

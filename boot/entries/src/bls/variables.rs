@@ -37,7 +37,10 @@ impl Variables {
         for piece in pieces {
             let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
             let (name, rest) = piece.split_at(piece.find(|c| !is_name(c)).unwrap_or(piece.len()));
-            text.push(self.get(name))?;
+            let value = self.get(name);
+            // Also for what is trimmed away in the end.
+            share.bytes.charge(value.len())?;
+            text.push(value)?;
             text.push(rest)?;
         }
         Ok(text.into_string().trim_ascii().into())

@@ -133,6 +133,8 @@ pub struct Reader<'a> {
     on_timeout: String,
     /// Tenths of a second.
     timeout: i64,
+    /// The same, whatever somebody does meanwhile.
+    total: i64,
     has_menu: bool,
     is_locked: bool,
     master: Option<String>,
@@ -152,6 +154,7 @@ impl<'a> Reader<'a> {
             default: String::new(),
             on_timeout: String::new(),
             timeout: 0,
+            total: 0,
             has_menu: false,
             is_locked: false,
             master: None,
@@ -291,6 +294,7 @@ impl<'a> Reader<'a> {
             "default" => self.default = value.into(),
             "ontimeout" => self.on_timeout = value.into(),
             "timeout" if self.menu == 0 => self.timeout = number(value),
+            "totaltimeout" => self.total = number(value),
             "prompt" => self.has_menu |= number(value) > 0,
             "ui" => self.has_menu = true,
             "allowoptions" => self.is_locked |= number(value) == 0,
@@ -314,7 +318,7 @@ impl<'a> Reader<'a> {
     pub fn wait(&self) -> Option<Wait> {
         let program = self.default.split_ascii_whitespace().next().unwrap_or_default();
         let shows_menu = self.has_menu || program.to_ascii_lowercase().ends_with("menu.c32");
-        match self.timeout {
+        match if self.timeout == 0 { self.total } else { self.timeout } {
             0 => shows_menu.then_some(Wait::Forever),
             tenths => {
                 // A negative time is over at once.
@@ -332,11 +336,11 @@ impl<'a> Reader<'a> {
 
     /// The title of a label, behind those of the menus that lead to it.
     pub fn title(&self, label: &Label) -> String {
-        let mut title = label.title.clone().unwrap_or_else(|| label.name.clone());
-        for menu in self.path(label) {
-            title = format!("{} / {title}", menu.title);
-        }
-        title
+        let own = label.title.as_deref().unwrap_or(&label.name);
+        let mut titles: Vec<&str> = self.path(label).map(|menu| menu.title.as_str()).collect();
+        titles.reverse();
+        titles.push(own);
+        titles.join(" / ")
     }
 
     /// The passwords, any of which starts a label; empty if it needs no password.

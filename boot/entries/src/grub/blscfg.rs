@@ -96,6 +96,12 @@ impl BlsCfg {
         }
     }
 
+    /// Bytes of the names that count where an entry names these users.
+    pub fn names_for(&self, users: &str) -> usize {
+        // Both are in memory, which has less than usize::MAX bytes.
+        self.menu.superusers.as_ref().map_or(0, String::len).saturating_add(users.len())
+    }
+
     /// Who may start an entry that names these users (`grub_users`); it is open to anyone where it names none.
     pub fn access(&self, users: &str) -> Access {
         let users = Some(users).filter(|users| !users.is_empty());

@@ -3,6 +3,8 @@
 
 use alloc::{string::String, vec::Vec};
 
+use vfs::VolumeId;
+
 use crate::{Elsewhere, File, Linux, Program, Start};
 
 /// What an entry has loaded: another command of this kind takes its place, as in GRUB.
@@ -31,7 +33,8 @@ pub enum Loaded {
 pub enum Leaving {
     /// It ends GRUB: the firmware goes on to the next of its boot options.
     Exit,
-    /// It opens the firmware's set-up, restarts the machine or switches it off, by this command.
+    /// It opens the firmware's set-up or the menu of another disk, restarts the machine or switches it off, by this
+    /// command.
     Machine(String),
 }
 
@@ -46,8 +49,8 @@ pub struct Boot {
     pub leaving: Option<Leaving>,
     /// Why nothing is loaded: a command that is not known here, a device that does not exist.
     pub obstacle: Option<String>,
-    /// It opens a menu that was found already.
-    pub is_known: bool,
+    /// It opens a menu that was found already, of this volume.
+    pub known: Option<VolumeId>,
 }
 
 impl Boot {

@@ -4,6 +4,7 @@
 use alloc::{format, rc::Rc, string::String, vec::Vec};
 
 use ::menu::Wait;
+use vfs::{Volume, VolumeId};
 
 use super::{
     blscfg::Around,
@@ -67,7 +68,7 @@ impl Collector<'_, '_> {
             let is_default = Some(i) == default;
             let chosen = Chosen {
                 title: format!("{}{}", level.path, item.title),
-                access: users::both(&level.access, self.access(item)),
+                access: users::both(&level.access, self.access(item)?),
                 below: if is_default { &rest } else { "" },
                 is_default: is_default && level.is_default,
                 depth: level.depth,
@@ -81,9 +82,16 @@ impl Collector<'_, '_> {
     }
 
     /// Who may choose an item.
-    fn access(&self, item: &Item) -> Access {
+    ///
+    /// # Errors
+    /// [`Error::Limit`]
+    fn access(&self, item: &Item) -> Result<Access, Error> {
         let environment = item.context.as_deref().unwrap_or(self.grub.environment());
-        self.grub.users.access(environment.lookup("superusers"), item.users.as_deref())
+        let lists = (environment.lookup("superusers"), item.users.as_deref());
+        // Sizes of what is in memory. Each name is looked for among the users.
+        let names = lists.0.map_or(0, str::len).saturating_add(lists.1.map_or(0, str::len));
+        self.grub.budget.command(item.line, names, 0)?;
+        Ok(self.grub.users.access(lists.0, lists.1))
     }
 
     fn item(&mut self, item: &Item, chosen: Chosen<'_>) -> Result<Option<usize>, Error> {
@@ -137,16 +145,24 @@ impl Collector<'_, '_> {
         shows_any
     }
 
+    /// Whether a volume is on the disk of the configuration.
+    fn is_near(&self, volume: VolumeId) -> bool {
+        let disk = |volume| self.grub.volumes.get(volume).map(Volume::disk);
+        disk(volume) == disk(self.source.volume)
+    }
+
     /// Adds what an item starts. One that starts nothing is left out, unless it is what the owner of the menu wants to
     /// boot unattended: its place must not be taken by another one, which may install a system.
     fn entry(&mut self, item: &Item, boot: Boot, chosen: Chosen<'_>) -> Result<Option<usize>, Error> {
-        if boot.is_known && !boot.is_loaded() {
-            return Ok(None);
-        }
-        let mut is_kept = matches!(boot.leaving, Some(Leaving::Machine(_)));
-        let start = match (&boot.leaving, chosen.is_default) {
+        let leaving = match boot.known.filter(|_| !boot.is_loaded()) {
+            Some(volume) if !self.is_near(volume) => Some(Leaving::Machine("configfile".into())),
+            Some(_) => return Ok(None),
+            None => boot.leaving.clone(),
+        };
+        let mut is_kept = matches!(leaving, Some(Leaving::Machine(_)));
+        let start = match (leaving, chosen.is_default) {
             (Some(Leaving::Machine(_)), false) => return Ok(None),
-            (Some(Leaving::Machine(command)), true) => Ok(elsewhere(command.clone())),
+            (Some(Leaving::Machine(command)), true) => Ok(elsewhere(command)),
             _ => boot.start(),
         };
         let start = match start {
@@ -172,6 +188,7 @@ impl Collector<'_, '_> {
             start,
             counting: None,
             default: false,
+            is_first: false,
             access: chosen.access,
         };
         self.grub.share.entry(&entry)?;

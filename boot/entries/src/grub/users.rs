@@ -32,11 +32,11 @@ impl Users {
         let (Some(superusers), Some(allowed)) = (superusers, restriction) else {
             return Access::Anyone;
         };
-        let is_meant = |name: &str| has_word(superusers, name) || has_word(allowed, name);
-        let users = self.0.iter().filter(|(name, _)| is_meant(name));
-        Access::Users(
-            users.map(|(name, password)| User { name: name.clone(), password: password.clone() }).collect(),
-        )
+        let mut names: Vec<&str> = words(superusers).chain(words(allowed)).collect();
+        names.sort_unstable();
+        names.dedup();
+        let user = |name: &str| Some(User { name: name.into(), password: self.0.get(name)?.clone() });
+        Access::Users(names.into_iter().filter_map(user).collect())
     }
 }
 
@@ -58,10 +58,10 @@ pub fn pbkdf2(text: &str) -> Option<Password> {
     Some(Password::Pbkdf2 { iterations: iterations.try_into().ok()?, salt: bytes(salt)?, hash: bytes(hash)? })
 }
 
-/// Whether a list of names has this one.
-fn has_word(list: &str, word: &str) -> bool {
+/// The names of a list.
+fn words(list: &str) -> impl Iterator<Item = &str> {
     let is_separator = |c: char| c.is_ascii_whitespace() || matches!(c, ',' | ';' | '|' | '&');
-    !word.is_empty() && list.split(is_separator).any(|other| other == word)
+    list.split(is_separator).filter(|word| !word.is_empty())
 }
 
 fn bytes(digits: &str) -> Option<Vec<u8>> {

@@ -288,6 +288,18 @@ fn as_cloudboot_disk_says() {
             End::Started("/b: root=b with initrd".into()),
         ),
         Scenario(
+            "no menu waits for ever in front of it",
+            Machine::new(&[Disk::default().grub("", &["a", "b"])]).settings("cloudboot.disk.kernel=/b"),
+            &[
+                THREE,
+                "[menu at /b, 5 s]",
+                "choose \"/b\" from hd0 /b",
+                "obtain /b (1.5 KiB)",
+                "start \"/b\": root=a",
+            ],
+            End::Started("/b: root=a with ".into()),
+        ),
+        Scenario(
             "a kernel that is not there",
             two().settings("cloudboot.disk.kernel=/none"),
             &["failed: discover /none: E-DISK-KERNEL no volume has this file", BOTH, "BOOTS hd0 a"],
@@ -369,6 +381,21 @@ fn a_menu_that_leads_elsewhere_starts_nothing_of_its_own() {
             End::Ended(Ended::NothingFound),
         ),
         Scenario(
+            "the other disk, as its own menu would",
+            Machine::new(&[
+                installer(),
+                Disk::default().grub("set timeout=0\nset default=1", &["old", "debian", "rescue"]),
+            ]),
+            &[
+                "discover 2 disks, 2 volumes, 5 entries",
+                "choose \"local leads elsewhere\" from hd0 /grub/grub.cfg",
+                "failed: choose local leads elsewhere: E-ENTRY-ELSEWHERE exit leads to another disk; trying the \
+                 next entry",
+                "BOOTS hd1 debian",
+            ],
+            started("debian"),
+        ),
+        Scenario(
             "not as what follows a failure on another disk either",
             Machine::new(&[hidden(&["debian"]).without("/debian"), installer()]),
             &["discover 2 disks, 2 volumes, 3 entries", "BROKEN hd0 debian: returning to the firmware"],
@@ -391,6 +418,30 @@ fn a_menu_that_leads_elsewhere_starts_nothing_of_its_own() {
             Machine::new(&[installer()]).settings("cloudboot.target=install"),
             &[TWO, "BOOTS hd0 install"],
             started("install"),
+        ),
+        Scenario(
+            "the name of a system means the first of it",
+            Machine::new(&[Disk::default().grub("set timeout=0\nset default=1", &["a", "b"])])
+                .settings("cloudboot.target=linux"),
+            &[TWO, "BOOTS hd0 a"],
+            started("a"),
+        ),
+        Scenario(
+            "the name of a system does not mean its installer",
+            Machine::new(&[installer(), hidden(&["debian asks", "rescue"])])
+                .settings("cloudboot.target=linux"),
+            &["discover 2 disks, 2 volumes, 4 entries", "BOOTS hd1 rescue"],
+            started("rescue"),
+        ),
+        Scenario(
+            "not even where there is no other",
+            Machine::new(&[installer()]).settings("cloudboot.target=linux"),
+            &[
+                TWO,
+                "failed: choose linux: E-CHOOSE-TARGET no entry has this id or title; there are: local leads \
+                 elsewhere, install; returning to the firmware",
+            ],
+            End::Ended(Ended::NothingFound),
         ),
     ]);
 }

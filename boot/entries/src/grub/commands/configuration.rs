@@ -70,7 +70,7 @@ fn opened(grub: &mut Interpreter<'_>, path: &str, line: u32, kept: &[&str]) -> R
         return Ok(Status::Success);
     };
     if !grub.scripts.insert(file.volume, &text) {
-        grub.boot.is_known = true;
+        grub.boot.known = Some(file.volume);
         return Ok(Status::Success);
     }
     let bytes = grub.environment().bytes();

@@ -11,6 +11,8 @@ const DEEPEST: u32 = 16;
 const MOST_REPEATS: u32 = 255;
 /// Repetitions of one part; POSIX gives more than one no meaning.
 const MOST_REPETITIONS: usize = 4;
+/// Ranges of one set, each of which is looked at for each byte of a text.
+const MOST_RANGES: usize = 64;
 
 /// Bytes.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -187,6 +189,9 @@ impl Parser<'_> {
         let mut set = Set { ranges: Vec::new(), is_negated: self.take(b'^') };
         let mut is_first = true;
         loop {
+            if set.ranges.len() > MOST_RANGES {
+                return None;
+            }
             let first = match self.next()? {
                 b']' if !is_first => return Some(set),
                 b'[' if self.peek() == Some(b':') => {
