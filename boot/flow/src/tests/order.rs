@@ -430,7 +430,11 @@ fn a_menu_that_leads_elsewhere_starts_nothing_of_its_own() {
             "the name of a system does not mean its installer",
             Machine::new(&[installer(), hidden(&["debian asks", "rescue"])])
                 .settings("cloudboot.target=linux"),
-            &["discover 2 disks, 2 volumes, 4 entries", "BOOTS hd1 rescue"],
+            &[
+                "discover 2 disks, 2 volumes, 4 entries",
+                "choose editing is locked by hd1 /grub/grub.cfg: superusers",
+                "BOOTS hd1 rescue",
+            ],
             started("rescue"),
         ),
         Scenario(
