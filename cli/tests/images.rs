@@ -313,6 +313,22 @@ fn an_architecture_can_be_named() {
 }
 
 #[test]
+fn an_entry_that_leads_elsewhere_stands_on_the_volume_of_its_menu() {
+    let work = Work::new("inspect-elsewhere");
+    let disk = work.disk("disk.raw");
+    let script = work.path("grub.cfg");
+    fs::write(&script, "menuentry Disk { exit\n}\nmenuentry Install { linux /boot/vmlinuz-6.12\n}\n")
+        .unwrap();
+    let root = format!("{disk}?offset={ROOT_START}");
+    run("debugfs", &["-w", "-R", "rm /boot/grub/grub.cfg", &root]);
+    run("debugfs", &["-w", "-R", &format!("write {script} /boot/grub/grub.cfg"), &root]);
+    let entries = &json(&["inspect", "--json", &disk])["entries"];
+    assert_eq!((&entries[0]["title"], &entries[0]["kernel"]), (&"Disk".into(), &"".into()));
+    assert_eq!(entries[0]["volume"], entries[1]["volume"]);
+    assert!((0..2).all(|i| entries[i]["default"] == false), "none starts unattended");
+}
+
+#[test]
 fn partitions_are_those_of_sgdisk_and_volumes_those_of_blkid() {
     let work = Work::new("tools");
     let disk = work.disk("disk.raw");

@@ -147,6 +147,8 @@ fn entries(machine: &Machine, found: &Found) -> Vec<EntryReport> {
 fn entry(machine: &Machine, entry: &Entry, default: bool) -> EntryReport {
     let id_of = |file: &File| machine.volumes.get(file.volume).map(|volume| machine.id_of(volume));
     let home = entry.file();
+    // One that leads elsewhere stands on the volume of its menu.
+    let volume = home.map_or(entry.source.volume, |file| file.volume);
     let path = |file: &File| match id_of(file) {
         Some(id) if home.is_some_and(|home| home.volume != file.volume) => {
             format!("{}:{}", lossy(id), lossy(&file.path))
@@ -165,7 +167,7 @@ fn entry(machine: &Machine, entry: &Entry, default: bool) -> EntryReport {
         id: entry.id.clone(),
         title: entry.title.clone(),
         kind: word(entry.source.kind),
-        volume: home.and_then(id_of).map(|id| text(&id)).unwrap_or_default(),
+        volume: machine.volumes.get(volume).map(|volume| text(&machine.id_of(volume))).unwrap_or_default(),
         kernel: home.map(|file| lossy(&file.path)).unwrap_or_default(),
         initrd,
         options,
