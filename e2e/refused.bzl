@@ -156,7 +156,7 @@ _REFUSED = {
 
     # Whoever asks for one program is not served another when it comes back. Twin: program_that_returns.
     "shell_that_comes_back": struct(
-        message = "^failed: start EFI shell: E-HANDOVER-RETURNED it ran and came back",
+        message = "^failed: start EFI shell: E-HANDOVER-RETURNED the program returned to the loader",
         disk = {"shell": True},
         machine = {"qemu_options": [
             "-smbios",

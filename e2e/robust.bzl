@@ -63,7 +63,7 @@ _ROBUST = {
             "^choose \"Shell\" from hd*gpt1 /boot/grub/grub.cfg",
             "^obtain /EFI/tools/shellx64.efi ",
             "^e2e: a script beside the shell",
-            "^failed: start Shell: E-HANDOVER-RETURNED it ran and came back; trying the next entry",
+            "^failed: start Shell: E-HANDOVER-RETURNED the program returned to the loader; trying the next entry",
             "^choose \"Mini\" from hd*gpt1 ",
         ],
     ),

@@ -35,7 +35,7 @@ pub fn pick<'a>(machine: &'a Machine, wanted: Option<&[u8]>) -> Result<&'a Volum
     }
     let object = wanted.unwrap_or(b"volume");
     let (cause, listed) = match meant.is_empty() {
-        true => ("no volume is called so; there are", all().collect()),
+        true => ("no such volume; available", all().collect()),
         false => ("more than one is meant", meant),
     };
     let names = listed.into_iter().take(MOST).map(|volume| shown(machine, volume)).collect();

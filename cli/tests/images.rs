@@ -377,7 +377,7 @@ fn dev_yields_the_bytes() {
     );
     assert_eq!(
         failed(&["dev", "cat", &disk, "--device", "disk.raw#2"]),
-        "cloud-boot: E-CLI-DEVICE disk.raw#2: no device is called so; there are: disk.raw, disk.raw#1, \
+        "cloud-boot: E-CLI-DEVICE disk.raw#2: no such device; available: disk.raw, disk.raw#1, \
          disk.raw#15; --device with one that cloud-boot dev ls shows"
     );
 }
@@ -566,7 +566,7 @@ fn volumes_are_named_by_all_their_names() {
     }
     assert_eq!(
         failed(&["fs", "ls", &disk, "--volume", "other"]),
-        "cloud-boot: E-CLI-VOLUME other: no volume is called so; there are: disk.raw#1 (ext4 \"root\"), \
+        "cloud-boot: E-CLI-VOLUME other: no such volume; available: disk.raw#1 (ext4 \"root\"), \
          disk.raw#15 (vfat \"EFI\"); --volume with one that cloud-boot inspect shows"
     );
     // Two disks with an operating system each: neither is guessed.

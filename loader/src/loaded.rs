@@ -70,8 +70,8 @@ impl Image {
         // It has returned, and with it the firmware has unloaded it.
         core::mem::forget(self);
         match outcome {
-            Ok(()) => Refused { code: codes::RETURNED, cause: "it ran and came back".into() },
-            Err(error) => refused(codes::ENDED, "it ran and came back", &error),
+            Ok(()) => Refused { code: codes::RETURNED, cause: "the program returned to the loader".into() },
+            Err(error) => refused(codes::ENDED, "the program returned to the loader", &error),
         }
     }
 }

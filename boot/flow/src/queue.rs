@@ -141,7 +141,7 @@ fn find<'a>(volumes: &Volumes, found: &'a Found, target: &str) -> Result<&'a Ent
     };
     entries.iter().find(is_named).or_else(of_system).ok_or_else(|| {
         let titles: Vec<&str> = entries.iter().map(|e| e.title.as_str()).take(MOST_LISTED).collect();
-        let cause = format!("no entry has this id or title; there are: {}", titles.join(", "));
+        let cause = format!("no entry has this id or title; available: {}", titles.join(", "));
         Failure::new(Phase::Choose, target, codes::CHOOSE_TARGET, &cause)
     })
 }

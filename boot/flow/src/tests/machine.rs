@@ -299,7 +299,10 @@ impl HandOver for Machine {
         let Payload { title, content, .. } = payload.into_inner(permit);
         if let Some(left) = self.returning.get().checked_sub(1) {
             self.returning.set(left);
-            return Err(Refused { code: codes::RETURNED, cause: "it ran and came back".into() });
+            return Err(Refused {
+                code: codes::RETURNED,
+                cause: "the program returned to the loader".into(),
+            });
         }
         let what = match content {
             Content::Kernel { options, initrd, .. } => {

@@ -63,7 +63,7 @@ fn when_it_is_shown() {
             waiting("cloudboot.target=c"),
             &[
                 TWO,
-                "failed: choose c: E-CHOOSE-TARGET no entry has this id or title; there are: a, b; returning to the \
+                "failed: choose c: E-CHOOSE-TARGET no entry has this id or title; available: a, b; returning to the \
                  firmware",
             ],
             End::Ended(Ended::NothingFound),

@@ -242,7 +242,7 @@ fn as_cloudboot_target_says() {
             target("windows"),
             &[
                 THREE,
-                "failed: choose windows: E-CHOOSE-TARGET no entry has this id or title; there are: a, b, c; \
+                "failed: choose windows: E-CHOOSE-TARGET no entry has this id or title; available: a, b, c; \
                  returning to the firmware",
             ],
             End::Ended(Ended::NothingFound),
@@ -442,7 +442,7 @@ fn a_menu_that_leads_elsewhere_starts_nothing_of_its_own() {
             Machine::new(&[installer()]).settings("cloudboot.target=linux"),
             &[
                 TWO,
-                "failed: choose linux: E-CHOOSE-TARGET no entry has this id or title; there are: local leads \
+                "failed: choose linux: E-CHOOSE-TARGET no entry has this id or title; available: local leads \
                  elsewhere, install; returning to the firmware",
             ],
             End::Ended(Ended::NothingFound),

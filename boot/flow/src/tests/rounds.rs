@@ -159,7 +159,7 @@ fn programs_that_come_back() {
             &[
                 TWO,
                 "BOOTS hd0 a",
-                "failed: start a: E-HANDOVER-RETURNED it ran and came back; trying the next entry",
+                "failed: start a: E-HANDOVER-RETURNED the program returned to the loader; trying the next entry",
                 "BOOTS hd0 b",
             ],
             started("b"),
@@ -170,10 +170,10 @@ fn programs_that_come_back() {
             &[
                 ONE,
                 "BOOTS hd0 a",
-                "failed: start a: E-HANDOVER-RETURNED it ran and came back; retry 1 of 1",
+                "failed: start a: E-HANDOVER-RETURNED the program returned to the loader; retry 1 of 1",
                 ONE,
                 "BOOTS hd0 a",
-                "failed: start a: E-HANDOVER-RETURNED it ran and came back; returning to the firmware",
+                "failed: start a: E-HANDOVER-RETURNED the program returned to the loader; returning to the firmware",
             ],
             End::Ended(Ended::AllFailed),
         ),

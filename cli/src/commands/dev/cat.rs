@@ -75,7 +75,7 @@ impl Options {
         };
         let wanted = wanted.as_bytes();
         let found = all.iter().find(|device| device.name == wanted || device.id.as_bytes() == wanted);
-        found.copied().ok_or_else(|| unclear(wanted, "no device is called so; there are", &all))
+        found.copied().ok_or_else(|| unclear(wanted, "no such device; available", &all))
     }
 }
 
