@@ -5,7 +5,7 @@ use alloc::{format, string::String, vec, vec::Vec};
 
 use arch::Arch;
 use config::Config;
-use entries::{Found, Scope};
+use entries::{Entry, Found, Scope, Start};
 use filesystem::FileType;
 use image::{own, pe};
 use vfs::{Volume, Volumes};
@@ -13,7 +13,7 @@ use vfs::{Volume, Volumes};
 use crate::{Clock, Disk, Disks, Failure, Phase, codes, report::Report, selection};
 
 /// Bytes that discovery reads of each disk, whatever is on it: many times what the fullest of honest disks wants.
-pub const MOST_READ: u64 = 1024 * 1024 * 1024;
+pub const MOST_READ: u64 = 256 * 1024 * 1024;
 /// Volumes that an error message lists.
 const MOST_LISTED: usize = 8;
 
@@ -41,10 +41,12 @@ pub struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Finds volumes and entries; starts the drivers of more disks when there is no entry at first.
+    /// Finds volumes and entries; starts the drivers of more disks when there is no entry at first, or
+    /// only such as lead to another disk.
     pub fn run(self) -> Discovered {
         let mut discovered = self.once();
-        if discovered.found.entries.is_empty() {
+        let starts_something = |entry: &Entry| !matches!(entry.start, Start::Elsewhere(_));
+        if !discovered.found.entries.iter().any(starts_something) {
             // The disks of the first search are released before drivers are started.
             drop(discovered);
             self.report.connecting();

@@ -67,7 +67,8 @@ impl<'a> Queue<'a> {
         let startable = order.into_iter().filter(|entry| entry.access == Access::Anyone);
         let attempts: VecDeque<_> =
             unique(startable).map(|entry| Attempt { entry, edited: None, is_chosen: false }).collect();
-        if attempts.is_empty() {
+        // As in GRUB, a default that asks for a password waits for it: another entry does not take its place.
+        if attempts.is_empty() || head.is_some_and(|head| head.access != Access::Anyone) {
             let title = head.map_or("entries", |entry| entry.title.as_str());
             let cause = "asks for a password, and starts only from the menu";
             return Self::empty(head, Failure::new(Phase::Choose, title, codes::PASSWORD, &cause));

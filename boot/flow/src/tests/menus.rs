@@ -176,21 +176,38 @@ fn entries_that_ask_for_a_password() {
     let wrong = format!("{}\n{}\n", "\nroot", "Secret").leak();
     check(vec![
         Scenario(
-            "it does not start unattended",
-            protected("set timeout=0"),
-            &[TWO, LOCKED, "BOOTS hd0 b"],
+            "the menu waits for it, though the image hides it",
+            protected("set timeout=0").presses(&["\nroot\nsecret\n"]),
+            &[TWO, LOCKED, "[menu at a asks]", "BOOTS hd0 a asks"],
+            started("a asks"),
+        ),
+        Scenario(
+            "another entry may be chosen",
+            protected("set timeout=5").presses(&[">\n"]),
+            &[TWO, LOCKED, "[menu at a asks]", "BOOTS hd0 b"],
             started("b"),
         ),
         Scenario(
-            "nor when the countdown ends on it",
-            protected("set timeout=5"),
-            &[TWO, LOCKED, "[menu at a asks, 5 s]", "BOOTS hd0 b"],
-            started("b"),
+            "no other takes its place unattended",
+            protected("set timeout=5").settings("cloudboot.menu=hidden"),
+            &[
+                TWO,
+                LOCKED,
+                "failed: choose a asks: E-CHOOSE-PASSWORD asks for a password, and starts only from the menu; \
+                 returning to the firmware",
+            ],
+            End::Ended(Ended::NothingFound),
+        ),
+        Scenario(
+            "it does not follow a failure",
+            Machine::new(&[hidden(&["b", "a asks"]).without("/b")]),
+            &[TWO, LOCKED, "BROKEN hd0 b: returning to the firmware"],
+            End::Ended(Ended::AllFailed),
         ),
         Scenario(
             "with user and password it starts",
             protected("set timeout=5").presses(&["\nroot\nsecret\n"]),
-            &[TWO, LOCKED, "[menu at a asks, 5 s]", "BOOTS hd0 a asks"],
+            &[TWO, LOCKED, "[menu at a asks]", "BOOTS hd0 a asks"],
             started("a asks"),
         ),
         Scenario(
@@ -199,7 +216,7 @@ fn entries_that_ask_for_a_password() {
             &[
                 TWO,
                 LOCKED,
-                "[menu at a asks, 5 s]",
+                "[menu at a asks]",
                 "[menu at a asks: The user or the password is wrong.]",
                 "[menu at a asks: The user or the password is wrong.]",
                 "BOOTS hd0 a asks",
