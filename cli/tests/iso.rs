@@ -59,7 +59,7 @@ fn without_programs_it_is_the_image_that_bazel_builds() {
     assert!(fs::read(&out).unwrap() == wanted, "not the bytes of //iso:boot");
     let line = String::from_utf8(line).unwrap();
     assert!(
-        line.contains("boot.iso: 3.") && line.ends_with("for aarch64, loongarch64, riscv64, x86_64\n"),
+        line.contains("boot.iso: 4.") && line.ends_with("for x86_64, aarch64, riscv64, loongarch64\n"),
         "{line}"
     );
 }

@@ -204,7 +204,7 @@ fn what_cannot_be_is_said() {
         (["--efi", x86, "--efi", x86].as_slice(), 1, "--efi x86_64: given twice"),
         (&["--efi", &wrong], 1, "a program for aarch64, not for x86_64"),
         (&["--efi", &missing], 1, "no such file: No such file or directory"),
-        (&["--efi", "sparc=x"], 2, "no architecture of ours: sparc"),
+        (&["--efi", "sparc=x"], 2, "sparc: expected x86_64, aarch64, riscv64 or loongarch64"),
         (&["--efi", "x"], 2, "not of the form ARCH=PATH"),
         (&[], 2, "--efi <ARCH=PATH>"),
         (&["--efi", x86, "--label", "lower"], 1, "`lower` is no volume label"),
