@@ -4,16 +4,15 @@
 //! The only program of the tests that uses the network, and apart from the one that makes disks: a root takes
 //! minutes, and changes of the disks must not make it anew.
 
-mod arch;
 mod binfmt;
+mod debian;
 mod packages;
 mod root;
 
 use std::path::PathBuf;
 
+use arch::Arch;
 use clap::{Parser, Subcommand};
-
-use crate::arch::Arch;
 
 /// Fetches and assembles Debian for the boot tests.
 #[derive(Parser)]

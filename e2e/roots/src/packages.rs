@@ -8,13 +8,14 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
+use arch::Arch;
 
-use crate::{Packages, arch::Arch};
+use crate::{Packages, debian};
 
 /// Fetches the packages and picks the files out of them.
 pub fn fetch(arguments: &Packages) -> Result<()> {
     let work = env::temp_dir().join(format!("packages-{}", std::process::id()));
-    arguments.arch.first_suite(|suite| {
+    debian::first_suite(arguments.arch, |suite| {
         let made = pick(arguments, suite, &work);
         fs::remove_dir_all(&work).with_context(|| format!("removing {}", work.display()))?;
         made
@@ -45,7 +46,7 @@ fn pick(arguments: &Packages, suite: &str, work: &Path) -> Result<()> {
 
 /// The packages behind the kernel's metapackage that may hold the kernel itself.
 fn kernel_packages(apt: &Apt, arch: Arch) -> Result<Vec<String>> {
-    let mut found = apt.depends(arch.kernel())?;
+    let mut found = apt.depends(debian::kernel(arch))?;
     // The next release has a package of its own for the image's file.
     let deeper: Vec<String> =
         found.iter().map(|name| apt.depends(name)).collect::<Result<Vec<_>>>()?.concat();
@@ -53,7 +54,7 @@ fn kernel_packages(apt: &Apt, arch: Arch) -> Result<Vec<String>> {
     found.retain(|name| name.starts_with("linux-image-") || name.starts_with("linux-binary-"));
     found.sort();
     found.dedup();
-    ensure!(!found.is_empty(), "{} depends on no kernel", arch.kernel());
+    ensure!(!found.is_empty(), "{} depends on no kernel", debian::kernel(arch));
     Ok(found)
 }
 

@@ -4,8 +4,9 @@
 use std::{env, fs, path::Path, process::Command, time::Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use arch::Arch;
 
-use crate::{Root, arch::Arch, binfmt, packages};
+use crate::{Root, binfmt, debian, packages};
 
 /// The root filesystem's label, as in Debian's cloud images.
 const LABEL: &str = "cloudimg-rootfs";
@@ -22,10 +23,10 @@ pub fn make(arguments: &Root) -> Result<()> {
     binfmt::ensure(arch)?;
     let setup = env::temp_dir().join(format!("root-{}-{}", arch.debian(), std::process::id()));
     write_setup(&setup, arch)?;
-    let made = arch.first_suite(|suite| mmdebstrap(arguments, suite, &setup));
+    let made = debian::first_suite(arch, |suite| mmdebstrap(arguments, suite, &setup));
     fs::remove_dir_all(&setup).context("removing the set-up files")?;
     made?;
-    println!("the root for {} took {} s", arch.machine(), started.elapsed().as_secs());
+    println!("the root for {} took {} s", arch.name(), started.elapsed().as_secs());
     Ok(())
 }
 
@@ -34,7 +35,7 @@ fn mmdebstrap(arguments: &Root, suite: &str, setup: &Path) -> Result<()> {
     let include = format!(
         "{},systemd-sysv,udev,initramfs-tools,zstd,login,passwd,kmod,iproute2,dbus,grub2-common,grub-common,\
          grub-efi-{}-bin,systemd-boot-tools",
-        arch.kernel(),
+        debian::kernel(arch),
         arch.debian()
     );
     let copy =
@@ -76,7 +77,7 @@ fn mmdebstrap(arguments: &Root, suite: &str, setup: &Path) -> Result<()> {
 
 /// The files that Debian's cloud image has beyond its packages' own: how GRUB is set up, and fstab.
 fn write_setup(folder: &Path, arch: Arch) -> Result<()> {
-    let console = arch.console();
+    let console = format!("{},115200", arch.console());
     let early = if arch == Arch::X86_64 { format!(" earlyprintk={console}") } else { String::new() };
     let files = [
         (
