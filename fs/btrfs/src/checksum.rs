@@ -112,8 +112,14 @@ mod tests {
         for (algorithm, first) in [
             (Algorithm::Crc32c, 0xe306_9283u64),
             (Algorithm::XxHash, 0x8cb8_41db_40e6_ae83),
-            (Algorithm::Sha256, u64::from_be_bytes([0x15, 0xe2, 0xb0, 0xd3, 0xc3, 0x38, 0x91, 0xeb]).swap_bytes()),
-            (Algorithm::Blake2, u64::from_be_bytes([0x16, 0xe0, 0xbf, 0x1f, 0x85, 0x59, 0x4a, 0x11]).swap_bytes()),
+            (
+                Algorithm::Sha256,
+                u64::from_be_bytes([0x15, 0xe2, 0xb0, 0xd3, 0xc3, 0x38, 0x91, 0xeb]).swap_bytes(),
+            ),
+            (
+                Algorithm::Blake2,
+                u64::from_be_bytes([0x16, 0xe0, 0xbf, 0x1f, 0x85, 0x59, 0x4a, 0x11]).swap_bytes(),
+            ),
         ] {
             assert_eq!(algorithm.sum(b"123456789").number(), first, "{}", algorithm.name());
         }
@@ -128,6 +134,9 @@ mod tests {
     #[test]
     fn an_unknown_type_is_named() {
         let error = Algorithm::of(4).unwrap_err();
-        assert_eq!((&*std::string::ToString::to_string(&error), error.code().as_ref()), ("btrfs: unsupported: checksum type 4", "E-FS-BTRFS-UNSUPPORTED"));
+        assert_eq!(
+            (&*std::string::ToString::to_string(&error), error.code().as_ref()),
+            ("btrfs: unsupported: checksum type 4", "E-FS-BTRFS-UNSUPPORTED")
+        );
     }
 }

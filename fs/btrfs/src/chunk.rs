@@ -78,11 +78,11 @@ impl<'a> Item<'a> {
     /// # Errors
     /// [`Error::Corrupt`] where it is cut off.
     pub fn parse(key: Key, bytes: &'a [u8], at: Logical) -> Result<(Self, &'a [u8]), Error> {
-        let truncated = |_| corrupt(Fault::Truncated, "btrfs_chunk", at, wide(bytes.len()));
-        let (raw, rest) = raw::Chunk::ref_from_prefix(bytes).map_err(|error| truncated(drop(error)))?;
+        let truncated = || corrupt(Fault::Truncated, "btrfs_chunk", at, wide(bytes.len()));
+        let (raw, rest) = raw::Chunk::ref_from_prefix(bytes).map_err(|_| truncated())?;
         let count = usize::from(raw.num_stripes.get());
-        let (stripes, rest) = <[raw::Stripe]>::ref_from_prefix_with_elems(rest, count)
-            .map_err(|error| truncated(drop(error)))?;
+        let (stripes, rest) =
+            <[raw::Stripe]>::ref_from_prefix_with_elems(rest, count).map_err(|_| truncated())?;
         Ok((Self { key, raw, stripes, at }, rest))
     }
 }
@@ -139,9 +139,12 @@ impl Chunks {
     /// [`Error::Corrupt`] where chunks overlap.
     pub fn finish(&mut self) -> Result<(), Error> {
         self.chunks.sort_unstable_by_key(|chunk| chunk.start);
-        let overlap = self.chunks.array_windows().find(|[one, next]| one.start.after(one.length) > next.start);
+        let overlap =
+            self.chunks.array_windows().find(|[one, next]| one.start.after(one.length) > next.start);
         match overlap {
-            Some([_, next]) => Err(corrupt(Fault::Inconsistent, "btrfs_chunk.length", next.start, next.start)),
+            Some([_, next]) => {
+                Err(corrupt(Fault::Inconsistent, "btrfs_chunk.length", next.start, next.start))
+            }
             None => Ok(()),
         }
     }
@@ -181,9 +184,19 @@ impl Chunks {
     }
 }
 
+impl Chunk {
+    /// Bytes that it takes of all its devices, which are so many.
+    pub fn on_devices(&self, stripes: usize) -> u64 {
+        let columns = columns(self, stripes).max(1);
+        let row = wide(stripes);
+        // What saturates is no honest chunk, and no free space comes of it.
+        self.length.checked_div(columns).unwrap_or(0).saturating_mul(row)
+    }
+}
+
 /// Strips of a row, parities not counted.
 fn columns(chunk: &Chunk, stripes: usize) -> u64 {
-    let copies = chunk.profile.copies();
+    let copies = chunk.profile.copies().max(1);
     wide(stripes.saturating_sub(chunk.profile.parities()).checked_div(copies).unwrap_or(0))
 }
 

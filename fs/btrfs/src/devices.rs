@@ -21,6 +21,7 @@ const MOST: usize = 4096;
 pub struct DeviceIndex(pub u32);
 
 /// A device of the filesystem.
+#[derive(Clone)]
 pub struct Leg {
     pub name: Name,
     /// None where nobody gave it.
@@ -29,6 +30,8 @@ pub struct Leg {
     pub is_behind: bool,
     /// The tree of chunks names it.
     pub is_named: bool,
+    /// It was given as another filesystem's, which this one may have grown from.
+    pub is_seed: bool,
 }
 
 /// What a filesystem knows a device by.
@@ -39,7 +42,7 @@ pub struct Name {
 }
 
 /// All devices.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Devices {
     legs: Vec<Leg>,
     by_name: BTreeMap<Name, DeviceIndex>,
@@ -62,7 +65,7 @@ impl Devices {
         if let Some(index) = self.by_name.get(&name) {
             return Ok(*index);
         }
-        let missing = Leg { name, bytes: None, is_behind: false, is_named: false };
+        let missing = Leg { name, bytes: None, is_behind: false, is_named: false, is_seed: false };
         self.add(missing).ok_or_else(|| corrupt(Fault::Range, "number of devices", at, wide(MOST)))
     }
 

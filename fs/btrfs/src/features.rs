@@ -74,12 +74,7 @@ pub fn all(incompat: u64, compat_ro: u64) -> Vec<String> {
 
 /// The names of the bits that are set from `first` on, which the first of `names` is for. Bits without a name are shown
 /// by their number, as e2fsprogs does.
-fn names(
-    kind: char,
-    first: u32,
-    names: &'static [&'static str],
-    bits: u64,
-) -> impl Iterator<Item = String> {
+fn names(kind: char, first: u32, names: &'static [&'static str], bits: u64) -> impl Iterator<Item = String> {
     let set = (first..u64::BITS).filter(move |bit| bits.checked_shr(*bit).unwrap_or(0) & 1 != 0);
     set.map(move |bit| match usize::try_from(bit.saturating_sub(first)).ok().and_then(|at| names.get(at)) {
         None | Some(&"") => format!("FEATURE_{kind}{bit}"),
@@ -103,13 +98,18 @@ mod tests {
         ] {
             assert_eq!(check(0x371 | 1 << bit, 0), Err(unsupported(name)), "{bit}");
         }
-        for (bit, name) in [(33, "metadump"), (36, "changing-fsid-v2"), (37, "FEATURE_F37"), (63, "FEATURE_F63")] {
+        for (bit, name) in
+            [(33, "metadump"), (36, "changing-fsid-v2"), (37, "FEATURE_F37"), (63, "FEATURE_F63")]
+        {
             assert_eq!(check(0x371, 1 << bit), Err(unsupported(name)), "{bit}");
         }
     }
 
     #[test]
     fn features_have_names() {
-        assert_eq!(all(0x241, 0x9), ["mixed-backref", "extended-iref", "no-holes", "free-space-tree", "block-group-tree"]);
+        assert_eq!(
+            all(0x241, 0x9),
+            ["mixed-backref", "extended-iref", "no-holes", "free-space-tree", "block-group-tree"]
+        );
     }
 }

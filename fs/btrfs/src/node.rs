@@ -33,8 +33,6 @@ pub struct Key {
 pub struct Node {
     bytes: Vec<u8>,
     address: Logical,
-    generation: Generation,
-    owner: TreeId,
     level: u8,
     count: usize,
 }
@@ -111,10 +109,8 @@ impl Node {
         let Ok((header, _)) = raw::Header::ref_from_prefix(&bytes) else {
             return fail(Fault::Truncated, 0, "btrfs_header", wide(bytes.len()));
         };
-        let (stored, computed) = (
-            rules.checksum.stored(&header.csum),
-            rules.checksum.sum(bytes.get(ROOM..).unwrap_or_default()),
-        );
+        let (stored, computed) =
+            (rules.checksum.stored(&header.csum), rules.checksum.sum(bytes.get(ROOM..).unwrap_or_default()));
         if stored != computed {
             let fault = Fault::Checksum { computed: computed.number() };
             return fail(fault, offset_of!(raw::Header, csum), "btrfs_header.csum", stored.number());
@@ -129,9 +125,12 @@ impl Node {
             let at = offset_of!(raw::Header, nritems);
             return fail(Fault::Range, at, "btrfs_header.nritems", wide(count));
         }
-        let (generation, owner) = (Generation(header.generation.get()), TreeId(header.owner.get()));
-        let node = Self { level: header.level, bytes, address, generation, owner, count };
-        if node.level == 0 { node.check_items()? } else { node.check_pointers(rules)? };
+        let node = Self { level: header.level, bytes, address, count };
+        if node.level == 0 {
+            node.check_items()?
+        } else {
+            node.check_pointers(rules)?
+        };
         node.check_first(wanted)?;
         Ok(node)
     }
@@ -200,7 +199,9 @@ impl Node {
         HEADER.saturating_add(each.saturating_mul(slot))
     }
 
-    fn entries<T: FromBytes + zerocopy::Immutable + zerocopy::KnownLayout + zerocopy::Unaligned>(&self) -> &[T] {
+    fn entries<T: FromBytes + zerocopy::Immutable + zerocopy::KnownLayout + zerocopy::Unaligned>(
+        &self,
+    ) -> &[T] {
         let bytes = self.bytes.get(HEADER..).unwrap_or_default();
         <[T]>::ref_from_prefix_with_elems(bytes, self.count).map_or(&[], |(entries, _)| entries)
     }
@@ -211,15 +212,6 @@ impl Node {
 
     pub fn address(&self) -> Logical {
         self.address
-    }
-
-    /// The tree that it was written for.
-    pub fn owner(&self) -> TreeId {
-        self.owner
-    }
-
-    pub fn generation(&self) -> Generation {
-        self.generation
     }
 
     /// Bytes that it takes.
@@ -292,6 +284,27 @@ fn check_identity(header: &raw::Header, wanted: &Wanted, rules: &Rules) -> Resul
         return fail(offset_of!(raw::Header, owner), "btrfs_header.owner", owner.0);
     }
     Ok(())
+}
+
+/// Reads any bytes as a node whose checksum and identity are right, for the fuzz entry point.
+pub fn parse_any(bytes: &[u8], wanted: &Wanted, rules: &Rules) {
+    let mut bytes = bytes.to_vec();
+    let mut put = |at: usize, value: &[u8]| {
+        let place = bytes.get_mut(at..).and_then(|rest| rest.get_mut(..value.len()));
+        place.into_iter().for_each(|place| place.copy_from_slice(value));
+    };
+    put(offset_of!(raw::Header, fsid), &rules.fsids.first().copied().unwrap_or_default().0);
+    put(offset_of!(raw::Header, bytenr), &wanted.address.0.to_le_bytes());
+    put(offset_of!(raw::Header, generation), &wanted.generation.0.to_le_bytes());
+    put(offset_of!(raw::Header, owner), &wanted.tree.0.to_le_bytes());
+    put(offset_of!(raw::Header, level), &[wanted.level]);
+    let sum = rules.checksum.sum(bytes.get(ROOM..).unwrap_or_default()).number().to_le_bytes();
+    bytes.iter_mut().zip(sum).for_each(|(to, from)| *to = from);
+    let Ok(node) = Node::parse(bytes, wanted, rules) else { return };
+    for slot in 0..node.count {
+        let _ = (node.pointer(slot), node.key(slot).map(|key| node.up_to(key)));
+        let _ = node.item(slot).map(|(_, range)| node.bytes(range).len());
+    }
 }
 
 #[cfg(test)]
@@ -410,7 +423,9 @@ pub mod tests {
             let bytes = leaf(&right, &[(key(3, 0), b"item")]);
             assert_eq!(fault(bytes.clone(), &wrong), (structure, "E-FS-BTRFS-INCONSISTENT".into()));
             let node = Node::parse(bytes, &right, &rules()).unwrap();
-            assert!(node.check_again(&wrong, &rules()).is_err() && node.check_again(&right, &rules()).is_ok());
+            assert!(
+                node.check_again(&wrong, &rules()).is_err() && node.check_again(&right, &rules()).is_ok()
+            );
         }
         let mut other = leaf(&right, &[(key(3, 0), b"item")]);
         other[32] ^= 1;
@@ -434,7 +449,10 @@ pub mod tests {
         assert_eq!(fault(bytes, &wanted), ("btrfs_header.csum", "E-FS-BTRFS-CSUM".into()));
         assert_eq!(change(96, &[0xff; 4]), ("btrfs_header.nritems", "E-FS-BTRFS-RANGE".into()));
         // Content that reaches past the end, or begins before the last head's end.
-        assert_eq!(change(HEADER + 17, &4000u32.to_le_bytes()), ("btrfs_item.offset", "E-FS-BTRFS-RANGE".into()));
+        assert_eq!(
+            change(HEADER + 17, &4000u32.to_le_bytes()),
+            ("btrfs_item.offset", "E-FS-BTRFS-RANGE".into())
+        );
         assert_eq!(change(HEADER + 17, &49u32.to_le_bytes()).0, "btrfs_item.offset");
         assert_eq!(change(HEADER + 21, &[0xff; 4]).0, "btrfs_item.offset");
         let order = ("order of btrfs_disk_key", "E-FS-BTRFS-INCONSISTENT".into());
@@ -447,7 +465,10 @@ pub mod tests {
         let wanted = wanted(1);
         let node = Node::parse(branch(&wanted, &[(key(1, 0), 8192), (key(5, 0), 12288)]), &wanted, &rules());
         let pointer = node.as_ref().ok().unwrap().pointer(1).unwrap();
-        assert_eq!((pointer.key, pointer.address, pointer.generation), (key(5, 0), Logical(12288), Generation(9)));
+        assert_eq!(
+            (pointer.key, pointer.address, pointer.generation),
+            (key(5, 0), Logical(12288), Generation(9))
+        );
         assert!(node.ok().unwrap().item(0).is_none());
         for (pointers, structure) in [
             (&[][..], "btrfs_header.nritems"),

@@ -210,15 +210,6 @@ pub struct InodeRef {
     pub name_len: U16,
 }
 
-/// `struct btrfs_inode_extref`; a name follows.
-#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
-#[repr(C)]
-pub struct InodeExtref {
-    pub parent_objectid: U64,
-    pub index: U64,
-    pub name_len: U16,
-}
-
 /// `struct btrfs_dir_item`; a name and data follow.
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]

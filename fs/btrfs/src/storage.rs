@@ -15,12 +15,12 @@ use filesystem::{Corrupt, Error, Fault, Format, Missing};
 use crate::{
     chunk::{Chunk, Chunks, Place, Stripe},
     devices::{self, Devices},
+    member,
     memory::{narrow, wide},
     units::Logical,
 };
 
 /// Devices, and what lies where on them.
-#[derive(Default)]
 pub struct Storage {
     pub devices: Devices,
     pub chunks: Chunks,
@@ -46,6 +46,16 @@ enum Way {
 }
 
 impl Storage {
+    pub fn new(devices: Devices, chunks: Chunks) -> Self {
+        Self { devices, chunks, rebuilt: Cell::default(), rebuilder: RefCell::default() }
+    }
+
+    /// The devices that nobody gave.
+    pub fn missing(&self) -> Vec<member::Missing> {
+        let missing = self.devices.all().iter().filter(|leg| leg.bytes.is_none());
+        missing.map(|leg| member::Missing { number: leg.name.number.0, uuid: leg.name.uuid }).collect()
+    }
+
     /// In how many ways the bytes at `address` can be had.
     ///
     /// # Errors
@@ -156,9 +166,7 @@ impl Storage {
                 };
                 self.read_stripe(place, stripe, 0, buf)
             }
-            Way::Parity { without } => {
-                self.rebuilder.borrow_mut().read(self, place, without, buf)
-            }
+            Way::Parity { without } => self.rebuilder.borrow_mut().read(self, place, without, buf),
         }
     }
 
@@ -177,13 +185,13 @@ impl Storage {
 
     fn error(&self, chunk: &Chunk, failure: Failure) -> Error {
         match failure {
-            Failure::Missing => self.missing(chunk),
+            Failure::Missing => self.without(chunk),
             Failure::Device(error) => error.into(),
         }
     }
 
     /// The devices of a chunk that were not given, as an error.
-    fn missing(&self, chunk: &Chunk) -> Error {
+    fn without(&self, chunk: &Chunk) -> Error {
         let legs = self.chunks.stripes(chunk).iter().filter_map(|stripe| self.devices.get(stripe.device));
         let names = legs.filter(|leg| leg.bytes.is_none()).map(|leg| &leg.name);
         Error::Missing(Missing { format: Format::Btrfs, members: devices::list(names).into() })
@@ -203,7 +211,9 @@ fn ways(place: &Place<'_>) -> usize {
 /// The error to report of two: what is wrong with data that is there says more than what is not there.
 pub fn telling(one: Option<Error>, other: Error) -> Error {
     match one {
-        Some(error @ Error::Corrupt(Corrupt { fault: Fault::Checksum { .. } | Fault::Inconsistent, .. })) => error,
+        Some(error @ Error::Corrupt(Corrupt { fault: Fault::Checksum { .. } | Fault::Inconsistent, .. })) => {
+            error
+        }
         Some(error) if matches!(other, Error::Missing(_)) => error,
         _ => other,
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The superblock: one of each device, and its copies.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 use core::mem::offset_of;
 
 use block::BlockRead;
@@ -10,12 +10,9 @@ use zerocopy::FromBytes;
 
 use crate::{
     checksum::{Algorithm, ROOM},
-    corrupt, features,
-    memory,
-    raw,
+    corrupt, features, memory, raw,
     tree::Tree,
     units::{DeviceNumber, Generation, Logical, Physical, TreeId, Uuid},
-    unsupported,
 };
 
 /// Where the superblock stands, and its copies on devices that are large enough: `btrfs_sb_offset`.
@@ -126,53 +123,57 @@ pub fn parse(bytes: &[u8], place: Physical) -> Result<Superblock, Error> {
         return Err(corrupt(Fault::Truncated, "btrfs_super_block", place, memory::wide(bytes.len())));
     };
     let fail = |fault, structure, at: usize, found: u64| {
-        Err(corrupt(fault, structure, place.after(memory::wide(at)), found))
+        corrupt(fault, structure, place.after(memory::wide(at)), found)
     };
     if raw.magic != MAGIC {
         let at = offset_of!(raw::SuperBlock, magic);
-        return fail(Fault::Magic, "btrfs_super_block.magic", at, u64::from_le_bytes(raw.magic));
+        return Err(fail(Fault::Magic, "btrfs_super_block.magic", at, u64::from_le_bytes(raw.magic)));
     }
     let checksum = Algorithm::of(raw.csum_type.get())?;
     let (stored, computed) =
         (checksum.stored(&raw.csum), checksum.sum(bytes.get(ROOM..SIZE).unwrap_or_default()));
     if stored != computed {
         let fault = Fault::Checksum { computed: computed.number() };
-        return fail(fault, "btrfs_super_block.csum", 0, stored.number());
+        return Err(fail(fault, "btrfs_super_block.csum", 0, stored.number()));
     }
     if raw.bytenr.get() != place.0 {
         let at = offset_of!(raw::SuperBlock, bytenr);
-        return fail(Fault::Inconsistent, "btrfs_super_block.bytenr", at, raw.bytenr.get());
+        return Err(fail(Fault::Inconsistent, "btrfs_super_block.bytenr", at, raw.bytenr.get()));
     }
-    check_sizes(raw, &fail)?;
-    Ok(Superblock::of(raw, place, checksum))
+    match out_of_range(raw) {
+        Some((structure, at, found)) => Err(fail(Fault::Range, structure, at, found)),
+        None => Ok(Superblock::of(raw, place, checksum)),
+    }
 }
 
-/// Makes an error of fault, structure, offset in the superblock, and value.
-type Fail<'a> = dyn Fn(Fault, &'static str, usize, u64) -> Result<(), Error> + 'a;
-
-fn check_sizes(raw: &raw::SuperBlock, fail: &Fail<'_>) -> Result<(), Error> {
+/// The first field that is outside what the format allows: its name, its offset and its value.
+fn out_of_range(raw: &raw::SuperBlock) -> Option<(&'static str, usize, u64)> {
     let (sector, node) = (raw.sectorsize.get(), raw.nodesize.get());
     let is_size = |size: u32| size.is_power_of_two() && SIZES.contains(&size);
     if !is_size(sector) {
-        return fail(Fault::Range, "btrfs_super_block.sectorsize", offset_of!(raw::SuperBlock, sectorsize), sector.into());
+        let at = offset_of!(raw::SuperBlock, sectorsize);
+        return Some(("btrfs_super_block.sectorsize", at, sector.into()));
     }
     if !is_size(node) || node < sector || raw.leafsize.get() != node {
-        return fail(Fault::Range, "btrfs_super_block.nodesize", offset_of!(raw::SuperBlock, nodesize), node.into());
+        let at = offset_of!(raw::SuperBlock, nodesize);
+        return Some(("btrfs_super_block.nodesize", at, node.into()));
     }
     let size = raw.sys_chunk_array_size.get();
-    if usize::try_from(size).is_ok_and(|size| size > raw.sys_chunk_array.len()) {
+    if memory::narrow(size.into()) > raw.sys_chunk_array.len() {
         let at = offset_of!(raw::SuperBlock, sys_chunk_array_size);
-        return fail(Fault::Range, "btrfs_super_block.sys_chunk_array_size", at, size.into());
+        return Some(("btrfs_super_block.sys_chunk_array_size", at, size.into()));
     }
     let levels = [
         ("btrfs_super_block.root_level", offset_of!(raw::SuperBlock, root_level), raw.root_level),
-        ("btrfs_super_block.chunk_root_level", offset_of!(raw::SuperBlock, chunk_root_level), raw.chunk_root_level),
+        (
+            "btrfs_super_block.chunk_root_level",
+            offset_of!(raw::SuperBlock, chunk_root_level),
+            raw.chunk_root_level,
+        ),
         ("btrfs_super_block.log_root_level", offset_of!(raw::SuperBlock, log_root_level), raw.log_root_level),
     ];
-    match levels.into_iter().find(|(_, _, level)| *level >= LEVELS) {
-        Some((structure, at, level)) => fail(Fault::Range, structure, at, level.into()),
-        None => Ok(()),
-    }
+    let wrong = levels.into_iter().find(|(_, _, level)| *level >= LEVELS);
+    wrong.map(|(structure, at, level)| (structure, at, level.into()))
 }
 
 impl Superblock {

@@ -51,9 +51,10 @@ impl Rebuilder {
         buf: &mut [u8],
     ) -> Result<(), Failure> {
         if without.is_none()
-            && let Some((_, bytes)) = self.other.as_ref().filter(|(address, bytes)| {
-                *address == place.beside(place.column) && bytes.len() == buf.len()
-            })
+            && let Some((_, bytes)) = self
+                .other
+                .as_ref()
+                .filter(|(address, bytes)| *address == place.beside(place.column) && bytes.len() == buf.len())
         {
             buf.copy_from_slice(bytes);
             return Ok(());
@@ -78,7 +79,8 @@ impl Rebuilder {
     ) -> Result<(), Failure> {
         let (width, length) = (place.stripes.len(), buf.len());
         if self.columns.len() < width.saturating_mul(length) {
-            self.columns = memory::zeros(width.saturating_mul(length), "row of strips").map_err(|_| no_memory(buf))?;
+            self.columns =
+                memory::zeros(width.saturating_mul(length), "row of strips").map_err(|_| no_memory(buf))?;
         }
         let mut row = Row::new(storage, place, without)?;
         for (column, bytes) in (0..width).zip(self.columns.chunks_mut(length)) {
@@ -92,7 +94,9 @@ impl Rebuilder {
             other = memory::zeros(length, "strip").map_err(|_| no_memory(buf))?;
         }
         row.solve(place, &self.columns, buf, &mut other)?;
-        self.other = other_column.filter(|_| skip == 0 && !other.is_empty()).map(|column| (place.beside(column), other));
+        self.other = other_column
+            .filter(|_| skip == 0 && !other.is_empty())
+            .map(|column| (place.beside(column), other));
         Ok(())
     }
 }
@@ -141,7 +145,8 @@ impl Row {
     /// Whether a column must be read: those with data, then as many parities as are needed.
     fn wants(&self, column: usize) -> bool {
         let lost = (0..self.data()).filter(|column| self.is_lost(*column)).count();
-        let parities = (self.data()..self.states.len()).filter(|column| self.is(*column, State::Read)).count();
+        let parities =
+            (self.data()..self.states.len()).filter(|column| self.is(*column, State::Read)).count();
         self.is(column, State::NotRead) && (column < self.data() || parities < lost)
     }
 
@@ -167,7 +172,13 @@ impl Row {
     }
 
     /// Fills `buf` with the place's column, and `other` with the other one that is lost, where it has room.
-    fn solve(&self, place: &Place<'_>, bytes: &[u8], buf: &mut [u8], other: &mut [u8]) -> Result<(), Failure> {
+    fn solve(
+        &self,
+        place: &Place<'_>,
+        bytes: &[u8],
+        buf: &mut [u8],
+        other: &mut [u8],
+    ) -> Result<(), Failure> {
         let length = buf.len();
         let mut parities = [None; 3];
         let behind = bytes.chunks(length.max(1)).enumerate().skip(self.data());
