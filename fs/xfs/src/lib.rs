@@ -11,7 +11,12 @@
 //! Sources: the specification, with its version.
 #![no_std]
 
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
 pub mod fuzz;
+pub mod log;
 
 /// What stands first.
 const MAGIC: [u8; 4] = *b"XFS\0";
