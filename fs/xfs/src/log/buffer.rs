@@ -20,13 +20,12 @@ const CANCEL: u16 = 2;
 const TYPE_SHIFT: u32 = 11;
 const BTREE: u16 = 4;
 /// Types that readers look at: unknown, B+trees, inodes, links, directories (block, data, leaf, node) and superblocks.
-const WANTED_TYPES: u32 = 1 << 0 | 1 << BTREE | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 13 | 1 << 14 | 1 << 15 | 1 << 18;
+const WANTED_TYPES: u32 =
+    1 << 0 | 1 << BTREE | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 13 | 1 << 14 | 1 << 15 | 1 << 18;
 /// `XFS_BLF_DATAMAP_SIZE`: words of the map.
 const MOST_WORDS: usize = 17;
 /// Sectors of the largest buffer: of 64 KiB.
 const MOST_SECTORS: u16 = 128;
-/// Bytes in which all blocks have their LSN and checksum.
-const SEALED: usize = 256;
 
 /// The fixed part of `struct xfs_buf_log_format`.
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
@@ -133,27 +132,32 @@ impl Replay<'_> {
         limit(self.buffers.len())
     }
 
-    /// The number of the last change that is in a block of metadata; none where it is no block of this filesystem, or of
-    /// those that have none.
+    /// The number of the last change that is in a block of metadata; none where it has none, or is of another
+    /// filesystem.
     fn lsn_of(&self, block: &[u8]) -> Option<Lsn> {
-        let kind = Layout::of(block)?;
+        let layout = Layout::of(block)?;
         let geometry = self.geometry;
-        let owner = if kind.magics == SUPERBLOCK { geometry.uuid } else { geometry.meta_uuid };
-        let lsn = u64::from_be_bytes(*block.get(kind.lsn..)?.first_chunk()?);
-        let is_ours = block.get(kind.uuid..)?.starts_with(&owner);
+        let owner = if layout.magics == SUPERBLOCK { geometry.uuid } else { geometry.meta_uuid };
+        let lsn = u64::from_be_bytes(*block.get(layout.lsn..)?.first_chunk()?);
+        let is_ours = block.get(layout.uuid..)?.starts_with(&owner);
         (is_ours && lsn != 0 && lsn != u64::MAX).then_some(Lsn(lsn))
     }
 
-    /// Gives all changed buffers the number of their last transaction and a checksum, as Linux does when it writes them.
+    /// Gives all changed buffers the number of their last transaction and a checksum, as Linux does in writing them.
     pub fn seal(&mut self) -> Result<(), Error> {
         for (key, lsn) in core::mem::take(&mut self.buffers) {
             let place = Place::from_key(key);
             let mut bytes = vec![0; place.bytes().unwrap_or(0)];
             self.read(place.sector.offset(), &mut bytes)?;
-            let Some(kind) = Layout::of(&bytes) else { continue };
-            put(&mut bytes, kind.lsn, &lsn.to_be_bytes());
-            seal(&mut bytes, kind.crc);
-            self.write(place.sector.offset(), bytes.get(..SEALED).unwrap_or_default())?;
+            let Some(layout) = Layout::of(&bytes) else { continue };
+            put(&mut bytes, layout.lsn, &lsn.to_be_bytes());
+            seal(&mut bytes, layout.crc);
+            // Both are in the same one.
+            let number = layout.lsn / CHUNK;
+            if let Some(chunk) = bytes.as_chunks::<CHUNK>().0.get(number) {
+                let start = u64::try_from(number.saturating_mul(CHUNK)).unwrap_or(0);
+                self.write(place.sector.offset().saturating_add(start), chunk)?;
+            }
         }
         Ok(())
     }
@@ -177,9 +181,8 @@ fn runs(item: &Item, length: usize) -> Option<Vec<(u64, &[u8])>> {
     let (raw, map) = Raw::ref_from_prefix(item.format()).ok()?;
     let words = usize::try_from(raw.blf_map_size.get()).ok().filter(|words| *words <= MOST_WORDS)?;
     let map = map.as_chunks::<4>().0.get(..words)?;
-    let is_set = |bit: &usize| {
-        map.get(bit / 32).is_some_and(|word| u32::from_le_bytes(*word) >> (bit % 32) & 1 != 0)
-    };
+    let is_set =
+        |bit: &usize| map.get(bit / 32).is_some_and(|word| u32::from_le_bytes(*word) >> (bit % 32) & 1 != 0);
     let (mut runs, mut bit, bits) = (Vec::new(), 0, length / CHUNK);
     for number in 1.. {
         let Some(start) = (bit..bits).find(is_set) else { break };

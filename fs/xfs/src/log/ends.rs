@@ -171,7 +171,9 @@ impl Cycles {
             (0, _) => Ok(None),
             (1, 0) => Ok(Some(Self { first, last })),
             // Whatever it is, it is no log.
-            (_, 0) => Err(corrupt(Fault::Inconsistent, "xlog_rec_header.h_cycle", ring.offset(LogBlock(0)), first)),
+            (_, 0) => {
+                Err(corrupt(Fault::Inconsistent, "xlog_rec_header.h_cycle", ring.offset(LogBlock(0)), first))
+            }
             _ => Ok(Some(Self { first, last })),
         }
     }

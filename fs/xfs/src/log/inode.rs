@@ -48,9 +48,8 @@ const FLAGS2: usize = 120;
 const NUMBER: usize = 152;
 const UUID: usize = 160;
 /// Bytes of each field up to the identifier: the log has their numbers in the processor's order. Twelve are padding.
-const WIDTHS: [usize; 34] = [
-    2, 2, 1, 1, 2, 4, 4, 4, 2, 2, 8, 8, 8, 8, 8, 8, 4, 4, 2, 1, 1, 4, 2, 2, 4, 4, 4, 8, 8, 8, 4, 12, 8, 8,
-];
+const WIDTHS: [usize; 34] =
+    [2, 2, 1, 1, 2, 4, 4, 4, 2, 2, 8, 8, 8, 8, 8, 8, 4, 4, 2, 1, 1, 4, 2, 2, 4, 4, 4, 8, 8, 8, 4, 12, 8, 8];
 /// `XFS_DIFLAG2_BIGTIME`: a time is one number, else two.
 const BIG_TIME: u8 = 8;
 /// `XFS_DINODE_FMT_BTREE`
@@ -62,7 +61,7 @@ const RECORD: usize = 16;
 /// `XFS_INODES_PER_CHUNK`
 const CHUNK_INODES: u64 = 64;
 
-/// The last fields of `struct xfs_inode_log_format`; before them, 64-bit Linux has four bytes that 32-bit Linux has not.
+/// The last fields of `struct xfs_inode_log_format`; before them, 64-bit Linux has four bytes more than others.
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 struct Raw {
@@ -136,7 +135,8 @@ impl Replay<'_> {
         let blocks = u64::from(raw.icl_length.get());
         let bytes = blocks.saturating_mul(block_size.into());
         let most = CHUNK_INODES.saturating_mul(inode_size).max(block_size.into());
-        if bytes > most || u64::from(raw.icl_count.get()).saturating_mul(inode_size) != bytes {
+        let made = u64::from(raw.icl_count.get()).saturating_mul(inode_size);
+        if u64::from(raw.icl_isize.get()) != inode_size || bytes > most || made != bytes {
             return fail(bytes);
         }
         let in_block = u64::from(block_size / 512);

@@ -191,15 +191,18 @@ impl Replay<'_> {
 
     /// Reads what is replayed so far.
     pub fn read(&self, offset: u64, buf: &mut [u8]) -> Result<(), Error> {
-        let end = u64::try_from(buf.len()).ok().and_then(|length| offset.checked_add(length));
-        if end.is_none_or(|end| end > self.device.size()) {
-            return Err(corrupt(Fault::Range, "log item's block number", self.offset, offset));
-        }
+        self.check_bounds(offset, buf.len())?;
         Ok(self.overlay.read_at(self.device, offset, buf)?)
     }
 
-    /// Changes bytes that were read before.
+    /// Changes bytes.
     pub fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<(), Error> {
+        self.check_bounds(offset, bytes.len())?;
         self.overlay.write(self.device, offset, bytes)
+    }
+
+    fn check_bounds(&self, offset: u64, length: usize) -> Result<(), Error> {
+        block::check_bounds(offset, length, self.device.size())
+            .map_err(|_| corrupt(Fault::Range, "log item's block number", self.offset, offset))
     }
 }

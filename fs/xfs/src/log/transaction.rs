@@ -125,7 +125,12 @@ impl Assembly {
                 return Err(corrupt(Fault::Range, "xlog_op_header.oh_len", offset, operation.oh_len.get()));
             };
             if !CLIENTS.contains(&operation.oh_clientid) {
-                return Err(corrupt(Fault::Range, "xlog_op_header.oh_clientid", offset, operation.oh_clientid));
+                return Err(corrupt(
+                    Fault::Range,
+                    "xlog_op_header.oh_clientid",
+                    offset,
+                    operation.oh_clientid,
+                ));
             }
             if let Some(whole) = self.operation(header.lsn, operation, data, offset)? {
                 commit(whole)?;
