@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The two passes over the records: `xlog_do_log_recovery` of fs/xfs/xfs_log_recover.c.
+
+use alloc::{collections::BTreeMap, format, vec::Vec};
+
+use block::BlockRead;
+use filesystem::{Error, Fault};
+
+use super::{
+    Geometry, Intents, Overlay, Recovered, Report,
+    buffer::{Buffer, Place},
+    corrupt,
+    ends::{self, Ends},
+    limit,
+    record::{Header, LITTLE_ENDIAN},
+    ring::{LogBlock, Ring},
+    transaction::{Assembly, Item, Transaction},
+    unsupported,
+};
+
+// Types of items: `XFS_LI_*`.
+const INODE: u16 = 0x123b;
+const BUFFER: u16 = 0x123c;
+const CREATE: u16 = 0x123f;
+const MAPPING: u16 = 0x1244;
+const MAPPING_DONE: u16 = 0x1245;
+const EXCHANGE: u16 = 0x1248;
+const EXCHANGE_DONE: u16 = 0x1249;
+
+/// State of the second pass.
+pub struct Replay<'a> {
+    pub geometry: &'a Geometry,
+    device: &'a dyn BlockRead,
+    overlay: Overlay,
+    /// Buffers that will have been freed, and how often.
+    cancels: BTreeMap<u64, u64>,
+    /// Buffers that were changed, and in which record their last transaction starts.
+    pub buffers: BTreeMap<u64, u64>,
+    intents: Intents,
+    pub report: Report,
+    /// Where the record is that is replayed.
+    pub offset: u64,
+}
+
+/// Replays what is between the ends of the log.
+pub fn run(ring: &Ring<'_>, geometry: &Geometry, ends: Ends) -> Result<Option<Recovered>, Error> {
+    let (tail, cancels) = find_cancels(ring, geometry, &ends)?;
+    let mut replay = Replay {
+        geometry,
+        device: ring.device(),
+        overlay: Overlay::default(),
+        cancels,
+        buffers: BTreeMap::new(),
+        intents: Intents::default(),
+        report: Report::default(),
+        offset: 0,
+    };
+    let mut assembly = Assembly::new(is_replayed);
+    let bad = ring.walk(tail, ends.head, &mut |header, bytes| {
+        replay.offset = ring.offset(header.at);
+        assembly.record(header, replay.offset, bytes, &mut |transaction| replay.commit(&transaction))
+    })?;
+    if let Some(bad) = bad {
+        return Err(damaged(ring, bad)); // the device has changed its mind
+    }
+    replay.seal()?;
+    let Replay { overlay, intents, report, .. } = replay;
+    Ok(Some(Recovered { overlay, intents, report }))
+}
+
+/// The first pass: which buffers transactions free, and how often; and where the first record is.
+///
+/// The tail moves where records near it were overwritten: Linux had no more use for them, but what would have said so
+/// is one of the records that were under way.
+fn find_cancels(
+    ring: &Ring<'_>,
+    geometry: &Geometry,
+    ends: &Ends,
+) -> Result<(LogBlock, BTreeMap<u64, u64>), Error> {
+    let mut tail = ends.tail;
+    loop {
+        let mut cancels = BTreeMap::new();
+        let mut assembly = Assembly::new(is_cancel);
+        let bad = ring.walk(tail, ends.head, &mut |header, bytes| {
+            let offset = ring.offset(header.at);
+            check(header, geometry, offset)?;
+            assembly.record(header, offset, bytes, &mut |transaction| {
+                for buffer in transaction.items.iter().filter_map(|item| Buffer::parse(item.format())) {
+                    let count: &mut u64 = cancels.entry(buffer.place.key()).or_default();
+                    *count = count.saturating_add(1);
+                }
+                limit(cancels.len())
+            })
+        })?;
+        let Some(bad) = bad else { return Ok((tail, cancels)) };
+        let distance = ring.distance(ends.head, bad);
+        if distance == 0 || distance > ends.under_way {
+            return Err(damaged(ring, bad));
+        }
+        let next = ends::nth_header(ring, bad, ends.head, 2)?;
+        if ring.distance(bad, next) == 0 {
+            return Err(damaged(ring, bad));
+        }
+        tail = next;
+    }
+}
+
+fn check(header: &Header, geometry: &Geometry, offset: u64) -> Result<(), Error> {
+    if header.format != LITTLE_ENDIAN {
+        return Err(unsupported(format!("log format {}", header.format)));
+    }
+    if header.uuid != geometry.uuid {
+        return Err(corrupt(Fault::Inconsistent, "xlog_rec_header.h_fs_uuid", offset, header.lsn.0));
+    }
+    Ok(())
+}
+
+fn damaged(ring: &Ring<'_>, bad: LogBlock) -> Error {
+    corrupt(Fault::Inconsistent, "xlog_rec_header", ring.offset(bad), bad.0)
+}
+
+fn is_cancel(format: &[u8]) -> bool {
+    super::half(format, 0) == BUFFER && Buffer::parse(format).is_some_and(Buffer::is_cancel)
+}
+
+/// Whether an item matters to readers. Unknown ones do: they are refused.
+fn is_replayed(format: &[u8]) -> bool {
+    match super::half(format, 0) {
+        BUFFER => Buffer::parse(format).is_none_or(|buffer| buffer.is_cancel() || buffer.is_wanted()),
+        // Extents to free, quotas, reverse mappings, reference counts, attributes, and those of realtime devices.
+        0x1236 | 0x1237 | 0x123d | 0x123e | 0x1240..=0x1243 | 0x1246 | 0x1247 | 0x124a..=0x124f => false,
+        _ => true,
+    }
+}
+
+impl Replay<'_> {
+    /// Replays a transaction: new inodes before what changes them, and what was freed at the end.
+    fn commit(&mut self, transaction: &Transaction) -> Result<(), Error> {
+        let is_buffer = |item: &&Item| matches!(item.kind(), BUFFER | CREATE);
+        let (buffers, items): (Vec<&Item>, Vec<&Item>) = transaction.items.iter().partition(is_buffer);
+        let mut cancelled = Vec::new();
+        for item in buffers {
+            match Buffer::parse(item.format()) {
+                _ if item.kind() == CREATE => self.create_inodes(item)?,
+                Some(buffer) if buffer.is_cancel() => cancelled.push(buffer.place),
+                _ => self.buffer(item, transaction.lsn)?,
+            }
+        }
+        for item in items {
+            self.item(item, transaction)?;
+        }
+        for place in cancelled {
+            self.end_cancel(place);
+        }
+        self.report.transactions = self.report.transactions.saturating_add(1);
+        Ok(())
+    }
+
+    fn item(&mut self, item: &Item, transaction: &Transaction) -> Result<(), Error> {
+        match item.kind() {
+            INODE => self.inode(item, transaction.lsn),
+            MAPPING => self.intents.add_mapping(item.format(), self.offset),
+            EXCHANGE => self.intents.add_exchange(item.format(), self.offset),
+            MAPPING_DONE | EXCHANGE_DONE => {
+                self.intents.done(item.format());
+                Ok(())
+            }
+            kind => Err(unsupported(format!("log item {kind:#x}"))),
+        }
+    }
+
+    /// The blocks of the tree that an inode's data fork is may name another inode as their owner.
+    pub fn change_owner(&mut self, inode: u64) -> Result<(), Error> {
+        self.intents.change_owner(inode)
+    }
+
+    /// Whether the buffer is freed later on.
+    pub fn is_cancelled(&self, place: Place) -> bool {
+        self.cancels.contains_key(&place.key())
+    }
+
+    /// The buffer was freed; if that was the last time, what is in it counts from now on.
+    fn end_cancel(&mut self, place: Place) {
+        if let Some(count) = self.cancels.get_mut(&place.key()) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.cancels.remove(&place.key());
+            }
+        }
+    }
+
+    /// Reads what is replayed so far.
+    pub fn read(&self, offset: u64, buf: &mut [u8]) -> Result<(), Error> {
+        self.check_bounds(offset, buf.len())?;
+        Ok(self.overlay.read_at(self.device, offset, buf)?)
+    }
+
+    /// Changes bytes.
+    pub fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<(), Error> {
+        self.check_bounds(offset, bytes.len())?;
+        self.overlay.write(self.device, offset, bytes)
+    }
+
+    fn check_bounds(&self, offset: u64, length: usize) -> Result<(), Error> {
+        block::check_bounds(offset, length, self.device.size())
+            .map_err(|_| corrupt(Fault::Range, "log item's block number", self.offset, offset))
+    }
+}
