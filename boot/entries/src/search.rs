@@ -11,7 +11,8 @@ use crate::{
     budget::{Budget, Share},
     extlinux,
     glob::{self, Systems},
-    grub, ids,
+    grub::{self, Places},
+    ids,
     merge::{self, Menu},
     programs,
 };
@@ -22,6 +23,8 @@ pub struct Search<'a> {
     pub volumes: &'a Volumes,
     /// Those whose configurations count.
     pub wanted: Vec<&'a Volume>,
+    /// Where GRUB's scripts find each of them.
+    pub places: Places<'a>,
     scope: Scope<'a>,
     budget: Budget,
 }
@@ -35,7 +38,7 @@ impl<'a> Search<'a> {
                 wanted.push(volume);
             }
         }
-        Self { volumes, wanted, scope, budget: Budget::new(volumes) }
+        Self { volumes, wanted, places: Places::new(volumes), scope, budget: Budget::new(volumes) }
     }
 
     /// The machine's architecture.

@@ -17,6 +17,7 @@ use super::{
     lexer::Word,
     names::Names,
     parser::{Block, Script, Statement},
+    place::Places,
     users::Users,
 };
 use crate::{
@@ -70,6 +71,7 @@ pub struct Frame {
 /// One GRUB: its variables, its functions, its menu.
 pub struct Interpreter<'a> {
     pub volumes: &'a Volumes,
+    pub places: &'a Places<'a>,
     pub here: Context,
     /// The contexts around this one.
     outer: Vec<Context>,
@@ -98,9 +100,10 @@ pub struct Interpreter<'a> {
 }
 
 impl<'a> Interpreter<'a> {
-    pub fn new(volumes: &'a Volumes, share: &'a Share, environment: Environment, is_x86: bool) -> Self {
+    pub fn new(places: &'a Places<'a>, share: &'a Share, environment: Environment, is_x86: bool) -> Self {
         Self {
-            volumes,
+            volumes: places.volumes(),
+            places,
             here: Context { environment, menu: Vec::new() },
             outer: Vec::new(),
             script: Frame::default(),

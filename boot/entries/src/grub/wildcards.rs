@@ -11,7 +11,7 @@ use super::{
     condition::Files,
     expansion::{Argument, MOST_WILDCARDS},
     interpreter::Interpreter,
-    place,
+    place::{self, Device},
 };
 use crate::{Error, budget::number};
 
@@ -73,14 +73,13 @@ impl Interpreter<'_> {
 
     /// The devices that fit; without a parenthesis in front, whole disks only.
     fn devices(&self, pattern: &Component<'_>) -> Vec<String> {
-        let mut names = BTreeSet::new();
-        for name in self.volumes.all().iter().map(|volume| volume.name()) {
-            let disk = name.split_once(',').map_or(name, |(disk, _)| disk);
-            names.insert(format!("({disk})"));
-            if pattern.text.starts_with('(') {
-                names.insert(format!("({name})"));
-            }
+        let of_disk = |disk: &usize| Device::OnDisk { disk: *disk, slots: Vec::new() };
+        let volumes = self.volumes.all().iter();
+        let mut devices: Vec<Device> = volumes.flat_map(|volume| &volume.home().disks).map(of_disk).collect();
+        if pattern.text.starts_with('(') {
+            devices.extend(self.places.devices().cloned());
         }
+        let names: BTreeSet<String> = devices.iter().map(|device| format!("({device})")).collect();
         names.into_iter().filter(|name| pattern.fits(name)).take(MOST).collect()
     }
 
@@ -88,7 +87,7 @@ impl Interpreter<'_> {
     fn files_of(&self, folder: &str, pattern: &Component<'_>, line: u32) -> Result<Vec<String>, Error> {
         let list = || {
             let (device, path) = place::split(self.environment().get("root"), folder)?;
-            let folder = self.node(place::volume(self.volumes, device)?, path.as_bytes())?;
+            let folder = self.node(self.places.volume(device)?, path.as_bytes())?;
             let attr = folder.attr().ok().filter(|attr| attr.kind == FileType::Directory)?;
             // All of it is read, and a name is more work than to look for one.
             let is_paid = self.budget.lookup_in(attr.size) && self.budget.lookup_in(attr.size);
