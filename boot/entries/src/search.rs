@@ -4,6 +4,7 @@
 use alloc::vec::Vec;
 use core::{mem::take, ops::Range};
 
+use part::Partition;
 use vfs::{Volume, Volumes};
 
 use crate::{
@@ -155,8 +156,7 @@ fn is_same(first: &Volume, later: &Volume) -> bool {
 /// The bytes of its disk that a volume stands on.
 fn place(volume: &Volume) -> Range<u64> {
     let whole = 0..u64::MAX;
-    // Saturates for a partition that claims to end past the last possible byte.
-    volume
-        .partition()
-        .map_or(whole, |partition| partition.start..partition.start.saturating_add(partition.length))
+    // It ends on its disk, or there would be no such partition.
+    let end = |partition: &Partition| partition.start.saturating_add(partition.length);
+    volume.partition().map_or(whole, |partition| partition.start..end(partition))
 }
