@@ -62,6 +62,8 @@ code::table! {
     pub(crate) GPT: Word = "GPT", "a GUID partition table", "`sgdisk --verify`";
     pub(crate) MBR: Word = "MBR", "a partition table of the old kind", "`sfdisk --verify`";
     pub(crate) EXT4: Word = "EXT4", "ext2, ext3 or ext4", "`e2fsck`";
+    pub(crate) XFS: Word = "XFS", "XFS", "`xfs_repair`";
+    pub(crate) BTRFS: Word = "BTRFS", "btrfs", "`btrfs check`";
     pub(crate) FAT: Word = "FAT", "FAT12, FAT16 or FAT32", "`fsck.fat`";
     pub(crate) ISO9660: Word = "ISO9660", "a CD's filesystem", "write the image again";
     pub(crate) QCOW2: Word = "QCOW2", "a disk image of QEMU's", "`qemu-img check`";

@@ -17,6 +17,10 @@ pub enum Format {
     Mbr,
     /// ext2, ext3, ext4.
     Ext4,
+    /// XFS.
+    Xfs,
+    /// btrfs.
+    Btrfs,
     /// FAT12, FAT16, FAT32.
     Fat,
     /// ISO 9660 with Rock Ridge and El Torito.
@@ -52,6 +56,8 @@ impl Format {
             Self::Gpt => codes::GPT,
             Self::Mbr => codes::MBR,
             Self::Ext4 => codes::EXT4,
+            Self::Xfs => codes::XFS,
+            Self::Btrfs => codes::BTRFS,
             Self::Fat => codes::FAT,
             Self::Iso9660 => codes::ISO9660,
             Self::Qcow2 => codes::QCOW2,
@@ -74,6 +80,8 @@ impl Format {
             Self::Gpt
             | Self::Mbr
             | Self::Ext4
+            | Self::Xfs
+            | Self::Btrfs
             | Self::Fat
             | Self::Iso9660
             | Self::Qcow2
@@ -97,6 +105,8 @@ impl fmt::Display for Format {
             Self::Gpt => "GPT",
             Self::Mbr => "MBR",
             Self::Ext4 => "ext4",
+            Self::Xfs => "XFS",
+            Self::Btrfs => "btrfs",
             Self::Fat => "FAT",
             Self::Iso9660 => "ISO 9660",
             Self::Qcow2 => "qcow2",

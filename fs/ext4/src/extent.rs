@@ -4,6 +4,7 @@
 use alloc::borrow::Cow;
 
 use block::BlockRead;
+use crc32c::crc32c;
 use filesystem::{Error, Fault};
 use zerocopy::{
     FromBytes, Immutable, KnownLayout, Unaligned,
@@ -11,7 +12,6 @@ use zerocopy::{
 };
 
 use crate::{
-    checksum::crc32c,
     corrupt,
     inode::Inode,
     run::Leaf,

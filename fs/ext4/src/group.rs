@@ -4,6 +4,7 @@
 use core::mem::offset_of;
 
 use block::BlockRead;
+use crc32c::crc32c;
 use filesystem::{Error, Fault};
 use zerocopy::{
     FromBytes, Immutable, KnownLayout, Unaligned,
@@ -11,7 +12,7 @@ use zerocopy::{
 };
 
 use crate::{
-    checksum::{crc16, crc32c},
+    checksum::crc16,
     corrupt, divide,
     units::{BlockNumber, ByteOffset, GroupNumber},
     volume::Volume,

@@ -4,6 +4,7 @@
 use alloc::vec::Vec;
 use core::mem::offset_of;
 
+use crc32c::crc32c;
 use filesystem::{Attr, Error, Fault, FileType, Timestamp};
 use zerocopy::{
     FromBytes, Immutable, KnownLayout, Unaligned,
@@ -11,7 +12,6 @@ use zerocopy::{
 };
 
 use crate::{
-    checksum::crc32c,
     corrupt,
     superblock::Superblock,
     units::{ByteOffset, InodeNumber},

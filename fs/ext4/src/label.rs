@@ -2,13 +2,11 @@
 //! Setting the label: `s_volume_name` of the superblock and of its copies, as `tune2fs -L` does.
 
 use block::BlockWrite;
+use crc32c::crc32c;
 use filesystem::Error;
 use zerocopy::{FromBytes, IntoBytes};
 
-use crate::{
-    checksum::crc32c,
-    superblock::{CHECKSUM_AT, MAGIC, OFFSET, Raw, SIZE, Superblock},
-};
+use crate::superblock::{CHECKSUM_AT, MAGIC, OFFSET, Raw, SIZE, Superblock};
 
 /// Bytes of the longest label.
 pub const LONGEST: usize = 16;

@@ -7,11 +7,11 @@ use alloc::{string::String, vec::Vec};
 use core::{fmt::Write, iter::successors, mem::offset_of};
 
 use block::BlockRead;
+use crc32c::crc32c;
 use filesystem::{Error, Fault, Identity};
 use zerocopy::{FromBytes, little_endian::U32};
 
 use crate::{
-    checksum::crc32c,
     corrupt,
     features::{
         self, COMPAT_DIR_INDEX, COMPAT_HAS_JOURNAL, COMPAT_SPARSE_SUPER2, INCOMPAT_64BIT, INCOMPAT_CSUM_SEED,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Checksums of directory blocks: at the end of a block of entries, or behind the room of an index.
 
+use crc32c::crc32c;
 use filesystem::{Error, Fault};
 use zerocopy::{
     FromBytes, Immutable, KnownLayout, Unaligned,
@@ -9,7 +10,6 @@ use zerocopy::{
 
 use super::{HEADER, record_length};
 use crate::{
-    checksum::crc32c,
     corrupt,
     units::{ByteOffset, FileBlock},
 };

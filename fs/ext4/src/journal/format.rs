@@ -3,11 +3,11 @@
 
 use alloc::{format, vec::Vec};
 
+use crc32c::crc32c;
 use filesystem::{Error, Fault};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, big_endian::U32};
 
 use crate::{
-    checksum::crc32c,
     corrupt,
     units::{BlockNumber, ByteOffset},
     unsupported,
