@@ -140,7 +140,7 @@ impl Guest {
         script.push_str(EPILOGUE);
         let configuration = |name: &str, word| {
             let file = scratch.file(name);
-            archive(&file, &menu::on_root(options, system, word))?;
+            archive(&file, &menu::on_root(options, system, word), &menu::links(options, system))?;
             Ok::<_, anyhow::Error>(file.display().to_string())
         };
         let changes = script.contains("@LATER@");
@@ -170,11 +170,14 @@ impl Guest {
     }
 }
 
-/// A tar file of some files; folders that are missing are made when it is unpacked.
-fn archive(file: &Path, texts: &[Text]) -> Result<()> {
+/// A tar file of some files and links; folders that are missing are made when it is unpacked.
+fn archive(file: &Path, texts: &[Text], links: &[[String; 2]]) -> Result<()> {
     let mut tar = Builder::new(BufWriter::new(File::create(file).context("a tar file")?));
     for Text { path, content } in texts {
         files::file(&mut tar, path, 0o644, content.as_bytes())?;
+    }
+    for [name, target] in links {
+        files::hard_link(&mut tar, name, target)?;
     }
     Ok(tar.finish()?)
 }

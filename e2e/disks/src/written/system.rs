@@ -127,6 +127,10 @@ fn mini(archive: &Path, arch: Arch, version: &str, kernel: &[u8], initrd: &[u8])
     }
     files::file(&mut tar, &format!("boot/{}-{version}", kernel_prefix(arch)), 0o755, kernel)?;
     files::file(&mut tar, &format!("boot/initrd.img-{version}"), 0o600, initrd)?;
+    // Beside every kernel. With them, an XFS /boot needs a block for its names.
+    for name in ["config", "symvers", "System.map"] {
+        files::file(&mut tar, &format!("boot/{name}-{version}"), 0o600, format!("{name}\n").as_bytes())?;
+    }
     Ok(tar.finish()?)
 }
 
