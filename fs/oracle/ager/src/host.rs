@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The build machine's side: makes the filesystem, starts Linux on it, packs the image.
 
-use std::{collections::BTreeMap, env, fs, path::Path, process::Stdio};
+use std::{collections::BTreeMap, env, fs, path::Path};
 
 use oracle::tools;
+use uml::Machine;
 
-use crate::guest::{Ageing, Task};
+use crate::guest::{self, Ageing, Task};
 
-/// Seconds that one run of Linux may take: some hundred times what it takes.
-const DEADLINE: &str = "600";
-/// Memory of the guest: what Linux writes is to leave it while it runs.
-const MEMORY: &str = "mem=192M";
+/// Memory of the guest in MiB: what Linux writes is to leave it while it runs.
+const MEMORY: u32 = 192;
 /// Fewer names in an image are a sign that nothing was done.
 const FEWEST_RECORDS: usize = 20;
 
@@ -97,24 +96,8 @@ fn make(request: &Request, image: &Path) -> std::io::Result<()> {
 /// Runs Linux with the image as its disk until it powers off.
 fn linux(work: &Path, image: &Path, task: &Task) -> Result<(), String> {
     let program = env::current_exe().map_err(|error| error.to_string())?;
-    let mut command = tools::command("timeout");
-    command
-        .args(["--kill-after=5", DEADLINE, "linux.uml", MEMORY, "root=/dev/root", "rootfstype=hostfs"])
-        .args(["rootflags=/", "rw", "con=null", "con0=null,fd:1", "quiet", "panic=-1"])
-        .arg(format!("ubd0={}", image.display()))
-        .arg(format!("init={}", program.display()))
-        .arg("--")
-        .args(task.to_arguments())
-        // For its control socket.
-        .env("HOME", work)
-        .stdin(Stdio::null());
-    let output = command.output().map_err(|error| format!("timeout: {error}"))?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    if said.contains(crate::guest::DONE) {
-        return Ok(());
-    }
-    let errors = String::from_utf8_lossy(&output.stderr);
-    Err(format!("linux.uml, {}:\n{said}{errors}", output.status))
+    let machine = Machine { memory: MEMORY, disks: &[image.into()], work };
+    machine.run(&program, &task.to_arguments(), guest::DONE).map(drop)
 }
 
 fn path(path: &Path) -> &str {
