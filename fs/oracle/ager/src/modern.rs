@@ -59,7 +59,9 @@ impl Life {
         let (mut source, mut target) = (place(&from)?, place(&to)?);
         let length = (1 + self.random.below(16)) * self.block;
         // Where it cannot share, Linux copies.
-        not_supported_is_done(copy_file_range(&from, Some(&mut source), &to, Some(&mut target), length).map(drop))
+        not_supported_is_done(
+            copy_file_range(&from, Some(&mut source), &to, Some(&mut target), length).map(drop),
+        )
     }
 
     /// A file of some pieces: with holes between them, written last to first, or cut out of a whole.
@@ -112,7 +114,8 @@ impl Life {
 
     /// Attributes in such number and of such length that they need blocks, and an index over these.
     pub fn attributes(&mut self) -> io::Result<()> {
-        let path = if self.random.below(3) == 0 { self.random.pick(&self.folders).clone() } else { self.node()? };
+        let path =
+            if self.random.below(3) == 0 { self.random.pick(&self.folders).clone() } else { self.node()? };
         let count = 1 + self.random.below(*self.random.clone().pick(&[1, 4, ATTRIBUTES]));
         for _ in 0..count {
             let name = format!("trusted.{}", "n".repeat(1 + self.random.below(200)));

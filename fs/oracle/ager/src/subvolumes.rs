@@ -116,8 +116,16 @@ impl Life {
     pub fn flagged(&mut self) -> io::Result<()> {
         let path = self.new_path();
         let is_folder = self.random.below(4) == 0 && self.is_shallow(&path);
-        if is_folder { fs::create_dir(&path)? } else { File::create_new(&path).map(drop)? }
-        if is_folder { self.folders.push(path.clone()) } else { self.nodes.push(path.clone()) }
+        if is_folder {
+            fs::create_dir(&path)?
+        } else {
+            File::create_new(&path).map(drop)?
+        }
+        if is_folder {
+            self.folders.push(path.clone())
+        } else {
+            self.nodes.push(path.clone())
+        }
         match *self.random.pick(&["", "", "zlib", "lzo", "zstd", "none"]) {
             "" => {
                 let file = File::open(&path)?;
@@ -151,7 +159,8 @@ pub fn list(root: &Path) -> io::Result<String> {
             command.args(["subvolume", "show", "--"]).arg(&path);
         })?;
         let id = field(&told, "Subvolume ID:").ok_or_else(|| io::Error::other(told.clone()))?;
-        let mode = if field(&told, "Flags:").is_some_and(|flags| flags.contains("readonly")) { "ro" } else { "rw" };
+        let mode =
+            if field(&told, "Flags:").is_some_and(|flags| flags.contains("readonly")) { "ro" } else { "rw" };
         let mark = if id == default { "default" } else { "-" };
         let below = path.strip_prefix(root).map_err(io::Error::other)?.as_os_str().as_bytes();
         text += &format!("{id}\t{mode}\t{mark}\t/{}\n", manifest::quoted(below));
