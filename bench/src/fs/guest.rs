@@ -36,8 +36,8 @@ const DONE: &str = "guest: done";
 const PLACE: &str = "/mnt";
 /// Seconds that it may take: some ten times what it takes.
 const DEADLINE: &str = "600";
-/// Memory: what is written is to leave it while it runs.
-const MEMORY: &str = "mem=192M";
+/// Memory: parities of a file of 256 MiB do not fit into a quarter of it.
+const MEMORY: &str = "mem=1024M";
 /// Bytes of what [`Work::Rewrite`] writes anew, and how many of them at a time.
 const PIECE: usize = 64 << 10;
 const TOGETHER: usize = 32;
