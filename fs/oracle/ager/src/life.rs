@@ -11,7 +11,7 @@ use oracle::random::Random;
 
 use rustix::fs::statvfs;
 
-use crate::{guest::Ageing, names};
+use crate::{driver::Driver, guest::program, names, options::Ageing};
 
 /// Deleted files that are kept open.
 const MOST_OPEN: usize = 8;
@@ -32,15 +32,20 @@ pub struct Life {
     most: usize,
     /// Bytes of the filesystem.
     pub size: usize,
+    /// Bytes of one of its blocks.
+    pub block: usize,
+    pub driver: Driver,
     /// It has links, owners, modes, attributes and holes.
     pub is_unix: bool,
+    /// Of btrfs, that were ever made.
+    pub subvolumes: usize,
     counts: [usize; 2],
 }
 
 impl Life {
     /// # Errors
     /// When the filesystem does not tell its size.
-    pub fn new(root: &Path, seed: u64, is_unix: bool) -> io::Result<Self> {
+    pub fn new(root: &Path, seed: u64, driver: Driver) -> io::Result<Self> {
         let known = statvfs(root)?;
         Ok(Self {
             random: Random::new(seed, 0),
@@ -50,20 +55,33 @@ impl Life {
             names: 0,
             most: 0,
             size: (known.f_blocks * known.f_frsize) as usize,
-            is_unix,
+            block: known.f_bsize as usize,
+            driver,
+            is_unix: driver.is_unix(),
+            subvolumes: 0,
             counts: [0; 2],
         })
     }
 
-    /// Does so many operations; one in the middle gives a folder as many names as it may have.
+    /// Sets the most names that one operation gives a folder, and the most in all.
+    pub fn limit(&mut self, names: usize, most: usize) {
+        (self.names, self.most) = (names, most);
+    }
+
+    /// Does so many operations, and at some of them what happens once in a life.
     ///
     /// # Errors
     /// When most of them fail. Some do: the disk gets full, names collide.
     pub fn live(&mut self, ageing: &Ageing) -> io::Result<()> {
-        let Ageing { operations, names, most, .. } = *ageing;
-        (self.names, self.most) = (names, most);
-        for number in 0..operations {
-            let result = if number == operations / 2 { self.crowd(self.names) } else { self.step() };
+        self.limit(ageing.names, ageing.most);
+        if self.driver == Driver::Btrfs {
+            self.lay_out()?;
+        }
+        for number in 0..ageing.operations {
+            let result = match self.event(number, ageing)? {
+                Some(result) => result,
+                None => self.step(),
+            };
             let [done, failed] = &mut self.counts;
             *(if result.is_ok() { done } else { failed }) += 1;
         }
@@ -74,9 +92,44 @@ impl Life {
         }
     }
 
-    fn step(&mut self) -> io::Result<()> {
+    /// What happens instead of this operation, if anything: in the middle, a folder gets as many names as it may have.
+    ///
+    /// # Errors
+    /// Of what must not fail.
+    fn event(&mut self, number: usize, ageing: &Ageing) -> io::Result<Option<io::Result<()>>> {
+        let is_at = |sixteenths: usize| number == ageing.operations * sixteenths / 16;
+        if is_at(8) {
+            return Ok(Some(self.crowd(self.names)));
+        }
+        if !self.driver.is_modern() {
+            return Ok(None);
+        }
+        match number {
+            _ if is_at(1) => self.chain()?,
+            _ if is_at(2) => self.sizes(ageing.largest)?,
+            _ if is_at(4) => self.pieces(ageing.pieces)?,
+            _ if is_at(10) => {
+                // They keep the filesystem from being unmounted.
+                self.open.clear();
+                for command in &ageing.halfway {
+                    program("sh", |shell| {
+                        shell.args(["-c", command]);
+                    })?;
+                }
+            }
+            _ if is_at(14) && self.driver == Driver::Btrfs => self.change_default()?,
+            _ => return Ok(None),
+        }
+        Ok(Some(Ok(())))
+    }
+
+    /// Any operation.
+    pub fn step(&mut self) -> io::Result<()> {
         if self.room() == 0 {
             return self.delete();
+        }
+        if self.driver.is_modern() && self.random.below(4) == 0 {
+            return self.modern_step();
         }
         match self.random.below(100) {
             0..20 => self.create(),
@@ -113,7 +166,7 @@ impl Life {
     pub fn new_path(&mut self) -> PathBuf {
         use std::os::unix::ffi::OsStrExt;
         let folder = self.random.pick(&self.folders).clone();
-        folder.join(std::ffi::OsStr::from_bytes(&names::any(&mut self.random, self.is_unix)))
+        folder.join(std::ffi::OsStr::from_bytes(&names::any(&mut self.random, self.driver)))
     }
 
     /// One of the nodes; an error where there is none.
@@ -148,6 +201,9 @@ impl Life {
 
     /// Text-like bytes, so that an image can be packed.
     pub fn bytes(&mut self, length: usize) -> Vec<u8> {
+        if self.driver.is_modern() && self.random.below(4) == 0 {
+            return self.words(length);
+        }
         let mut line = format!("{:016x}", self.random.next()).into_bytes();
         line.push(b'\n');
         line.into_iter().cycle().take(length).collect()
