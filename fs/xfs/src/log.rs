@@ -15,6 +15,7 @@ mod buffer;
 mod ends;
 mod inode;
 mod intents;
+mod map;
 mod overlay;
 mod record;
 mod replay;

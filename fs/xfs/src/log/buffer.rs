@@ -10,7 +10,7 @@ use zerocopy::{
     little_endian::{U16, U32, U64},
 };
 
-use super::{CHUNK, Lsn, SECTOR, Sector, corrupt, limit, replay::Replay, transaction::Item};
+use super::{CHUNK, Lsn, SECTOR, Sector, corrupt, replay::Replay, transaction::Item};
 
 /// `XFS_BLF_INODE_BUF`: only `di_next_unlinked` is logged so, the rest of inodes has items of its own.
 const INODES: u16 = 1;
@@ -114,9 +114,9 @@ impl Replay<'_> {
         };
         let mut first = [0; SECTOR];
         self.read(start, &mut first)?;
-        let is_newer = match self.buffers.get(&key) {
+        let is_newer = match self.buffers.get(key) {
             // What was replayed so far may have been of the same record.
-            Some(replayed) => Lsn(*replayed) > lsn,
+            Some(replayed) => Lsn(replayed) > lsn,
             None => self.lsn_of(&first).is_some_and(|on_disk| on_disk >= lsn),
         };
         let head = runs.first().filter(|(at, _)| *at == 0).map_or(first.as_slice(), |(_, bytes)| bytes);
@@ -127,9 +127,9 @@ impl Replay<'_> {
         for (at, bytes) in runs {
             self.write(start.saturating_add(at), bytes)?;
         }
-        self.buffers.insert(key, lsn.0);
+        *self.buffers.entry(key, 0)? = lsn.0;
         self.report.buffers = self.report.buffers.saturating_add(1);
-        limit(self.buffers.len())
+        Ok(())
     }
 
     /// The number of the last change that is in a block of metadata; none where it has none, or is of another
@@ -145,7 +145,8 @@ impl Replay<'_> {
 
     /// Gives all changed buffers the number of their last transaction and a checksum, as Linux does in writing them.
     pub fn seal(&mut self) -> Result<(), Error> {
-        for (key, lsn) in core::mem::take(&mut self.buffers) {
+        let buffers = core::mem::take(&mut self.buffers);
+        for (key, lsn) in buffers.from(0) {
             let place = Place::from_key(key);
             let mut bytes = vec![0; place.bytes().unwrap_or(0)];
             self.read(place.sector.offset(), &mut bytes)?;

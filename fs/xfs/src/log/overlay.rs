@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! What the replay has changed, laid over the device.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::vec::Vec;
 
 use block::{BlockRead, ReadError};
 use filesystem::Error;
 
-use super::{CHUNK, limit, too_much};
+use super::{CHUNK, map::Map, too_much};
 
 /// Bytes of a chunk.
 const CHUNK_U64: u64 = 128;
@@ -19,7 +19,7 @@ const GROUP: usize = 512;
 #[derive(Default)]
 pub struct Overlay {
     /// By number, where in `groups` they are.
-    index: BTreeMap<u64, u64>,
+    index: Map,
     groups: Vec<Vec<[u8; CHUNK]>>,
 }
 
@@ -73,9 +73,9 @@ impl Overlay {
     /// A chunk's bytes, at first those of the device.
     fn chunk(&mut self, device: &dyn BlockRead, number: u64) -> Result<&mut [u8; CHUNK], Error> {
         let count = self.index.len();
-        let at = self.index.get(&number).map_or(count, |at| distance(0, *at));
+        let next = u64::try_from(count).unwrap_or(u64::MAX);
+        let at = distance(0, *self.index.entry(number, next)?);
         if at == count {
-            limit(count)?;
             let mut chunk = [0; CHUNK];
             device.read_at(number.saturating_mul(CHUNK_U64), &mut chunk)?;
             if count.is_multiple_of(GROUP) {
@@ -86,7 +86,6 @@ impl Overlay {
             if let Some(group) = self.groups.last_mut() {
                 group.push(chunk);
             }
-            self.index.insert(number, u64::try_from(count).unwrap_or(u64::MAX));
         }
         let chunk = self.groups.get_mut(at / GROUP).and_then(|group| group.get_mut(at % GROUP));
         chunk.ok_or_else(|| too_much(0))
@@ -94,11 +93,13 @@ impl Overlay {
 
     fn range(&self, offset: u64, length: usize) -> impl Iterator<Item = (u64, &[u8; CHUNK])> {
         let end = offset.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
-        let chunks = self.index.range(offset / CHUNK_U64..end.div_ceil(CHUNK_U64));
-        chunks.filter_map(|(number, at)| {
-            let at = distance(0, *at);
-            Some((*number, self.groups.get(at / GROUP)?.get(at % GROUP)?))
-        })
+        let end = end.div_ceil(CHUNK_U64);
+        self.index.from(offset / CHUNK_U64).take_while(move |(number, _)| *number < end).filter_map(
+            |(number, at)| {
+                let at = distance(0, at);
+                Some((number, self.groups.get(at / GROUP)?.get(at % GROUP)?))
+            },
+        )
     }
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The two passes over the records: `xlog_do_log_recovery` of fs/xfs/xfs_log_recover.c.
 
-use alloc::{collections::BTreeMap, format, vec::Vec};
+use alloc::{format, vec::Vec};
 
 use block::BlockRead;
 use filesystem::{Error, Fault};
@@ -11,7 +11,7 @@ use super::{
     buffer::{Buffer, Place},
     corrupt,
     ends::{self, Ends},
-    limit,
+    map::Map,
     record::{Header, LITTLE_ENDIAN},
     ring::{LogBlock, Ring},
     transaction::{Assembly, Item, Transaction},
@@ -33,9 +33,9 @@ pub struct Replay<'a> {
     device: &'a dyn BlockRead,
     overlay: Overlay,
     /// Buffers that will have been freed, and how often.
-    cancels: BTreeMap<u64, u64>,
+    cancels: Map,
     /// Buffers that were changed, and in which record their last transaction starts.
-    pub buffers: BTreeMap<u64, u64>,
+    pub buffers: Map,
     intents: Intents,
     pub report: Report,
     /// Where the record is that is replayed.
@@ -50,7 +50,7 @@ pub fn run(ring: &Ring<'_>, geometry: &Geometry, ends: Ends) -> Result<Option<Re
         device: ring.device(),
         overlay: Overlay::default(),
         cancels,
-        buffers: BTreeMap::new(),
+        buffers: Map::default(),
         intents: Intents::default(),
         report: Report::default(),
         offset: 0,
@@ -72,24 +72,20 @@ pub fn run(ring: &Ring<'_>, geometry: &Geometry, ends: Ends) -> Result<Option<Re
 ///
 /// The tail moves where records near it were overwritten: Linux had no more use for them, but what would have said so
 /// is one of the records that were under way.
-fn find_cancels(
-    ring: &Ring<'_>,
-    geometry: &Geometry,
-    ends: &Ends,
-) -> Result<(LogBlock, BTreeMap<u64, u64>), Error> {
+fn find_cancels(ring: &Ring<'_>, geometry: &Geometry, ends: &Ends) -> Result<(LogBlock, Map), Error> {
     let mut tail = ends.tail;
     loop {
-        let mut cancels = BTreeMap::new();
+        let mut cancels = Map::default();
         let mut assembly = Assembly::new(is_cancel);
         let bad = ring.walk(tail, ends.head, &mut |header, bytes| {
             let offset = ring.offset(header.at);
             check(header, geometry, offset)?;
             assembly.record(header, offset, bytes, &mut |transaction| {
                 for buffer in transaction.items.iter().filter_map(|item| Buffer::parse(item.format())) {
-                    let count: &mut u64 = cancels.entry(buffer.place.key()).or_default();
+                    let count = cancels.entry(buffer.place.key(), 0)?;
                     *count = count.saturating_add(1);
                 }
-                limit(cancels.len())
+                Ok(())
             })
         })?;
         let Some(bad) = bad else { return Ok((tail, cancels)) };
@@ -150,7 +146,7 @@ impl Replay<'_> {
             self.item(item, transaction)?;
         }
         for place in cancelled {
-            self.end_cancel(place);
+            self.end_cancel(place)?;
         }
         self.report.transactions = self.report.transactions.saturating_add(1);
         Ok(())
@@ -176,17 +172,14 @@ impl Replay<'_> {
 
     /// Whether the buffer is freed later on.
     pub fn is_cancelled(&self, place: Place) -> bool {
-        self.cancels.contains_key(&place.key())
+        self.cancels.get(place.key()).is_some_and(|count| count > 0)
     }
 
     /// The buffer was freed; if that was the last time, what is in it counts from now on.
-    fn end_cancel(&mut self, place: Place) {
-        if let Some(count) = self.cancels.get_mut(&place.key()) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.cancels.remove(&place.key());
-            }
-        }
+    fn end_cancel(&mut self, place: Place) -> Result<(), Error> {
+        let count = self.cancels.entry(place.key(), 0)?;
+        *count = count.saturating_sub(1);
+        Ok(())
     }
 
     /// Reads what is replayed so far.
