@@ -4,13 +4,13 @@
 use alloc::{vec, vec::Vec};
 
 use crc32c::crc32c;
-use filesystem::{Error, Fault};
+use filesystem::Fault;
 use zerocopy::{
     FromBytes, Immutable, KnownLayout, Unaligned,
     little_endian::{U16, U32, U64},
 };
 
-use super::{CHUNK, Lsn, SECTOR, Sector, corrupt, replay::Replay, transaction::Item};
+use super::{CHUNK, Lsn, Outcome, SECTOR, Sector, corrupt, replay::Replay, transaction::Item};
 
 /// `XFS_BLF_INODE_BUF`: only `di_next_unlinked` is logged so, the rest of inodes has items of its own.
 const INODES: u16 = 1;
@@ -99,7 +99,7 @@ impl Buffer {
 
 impl Replay<'_> {
     /// Lays the regions of a buffer over the device, unless what is there is as new.
-    pub fn buffer(&mut self, item: &Item, lsn: Lsn) -> Result<(), Error> {
+    pub fn buffer(&mut self, item: &Item, lsn: Lsn) -> Outcome<()> {
         let Some(buffer) = Buffer::parse(item.format()) else { return Ok(()) };
         if self.is_cancelled(buffer.place) {
             return Ok(());
@@ -107,7 +107,7 @@ impl Replay<'_> {
         let (key, start) = (buffer.place.key(), buffer.place.sector.offset());
         let Some(length) = buffer.place.bytes() else {
             let found = buffer.place.length;
-            return Err(corrupt(Fault::Range, "xfs_buf_log_format.blf_len", self.offset, found));
+            return Err(corrupt(Fault::Range, "xfs_buf_log_format.blf_len", self.offset, found.into()));
         };
         let Some(runs) = runs(item, length) else {
             return Err(corrupt(Fault::Inconsistent, "xfs_buf_log_format.blf_data_map", self.offset, start));
@@ -144,9 +144,10 @@ impl Replay<'_> {
     }
 
     /// Gives all changed buffers the number of their last transaction and a checksum, as Linux does in writing them.
-    pub fn seal(&mut self) -> Result<(), Error> {
-        let buffers = core::mem::take(&mut self.buffers);
-        for (key, lsn) in buffers.from(0) {
+    pub fn seal(&mut self) -> Outcome<()> {
+        let mut from = 0;
+        while let Some((key, lsn)) = self.buffers.next(from) {
+            from = key.saturating_add(1);
             let place = Place::from_key(key);
             let mut bytes = vec![0; place.bytes().unwrap_or(0)];
             self.read(place.sector.offset(), &mut bytes)?;

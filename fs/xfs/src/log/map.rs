@@ -3,9 +3,7 @@
 
 use alloc::vec::Vec;
 
-use filesystem::Error;
-
-use super::{limit, too_much};
+use super::{Outcome, limit, too_much};
 
 /// Entries of a page; when it is full, it becomes two.
 const PAGE: usize = 512;
@@ -26,35 +24,34 @@ impl Map {
     /// The value of `key`, which is `value` where it had none.
     ///
     /// # Errors
-    /// [`Error::NoMemory`] for too many keys, or without memory.
-    pub fn entry(&mut self, key: u64, value: u64) -> Result<&mut u64, Error> {
-        let page = self.page(key);
-        let is_full = self.pages.get(page).is_none_or(|entries| entries.len() == PAGE);
-        if is_full && self.get(key).is_none() {
+    /// `NoMemory` for too many keys, or without memory.
+    pub fn entry(&mut self, key: u64, value: u64) -> Outcome<&mut u64> {
+        let mut page = self.page(key);
+        if self.pages.get(page).is_none_or(|entries| entries.len() == PAGE) {
             self.add_page(page)?;
+            page = self.page(key);
         }
-        let page = self.page(key);
         let entries = self.pages.get_mut(page).ok_or_else(|| too_much(0))?;
-        let at = match entries.binary_search_by_key(&key, |(key, _)| *key) {
-            Ok(at) => at,
-            Err(at) => {
-                limit(self.len)?;
-                self.len = self.len.saturating_add(1);
-                entries.insert(at, (key, value));
-                at
-            }
-        };
+        let at = entries.partition_point(|(before, _)| *before < key);
+        if entries.get(at).is_none_or(|(found, _)| *found != key) {
+            limit(self.len)?;
+            self.len = self.len.saturating_add(1);
+            entries.insert(at, (key, value));
+        }
         entries.get_mut(at).map(|(_, value)| value).ok_or_else(|| too_much(0))
     }
 
     pub fn get(&self, key: u64) -> Option<u64> {
-        self.from(key).next().filter(|(found, _)| *found == key).map(|(_, value)| value)
+        self.next(key).filter(|(found, _)| *found == key).map(|(_, value)| value)
     }
 
-    /// All entries from this key on, in their order.
-    pub fn from(&self, key: u64) -> impl Iterator<Item = (u64, u64)> {
-        let pages = self.pages.get(self.page(key)..).unwrap_or_default();
-        pages.iter().flatten().copied().skip_while(move |(found, _)| *found < key)
+    /// The first entry whose key is at least this one.
+    pub fn next(&self, key: u64) -> Option<(u64, u64)> {
+        let page = self.page(key);
+        let entries = self.pages.get(page)?;
+        let at = entries.partition_point(|(before, _)| *before < key);
+        let next = || self.pages.get(page.saturating_add(1))?.first();
+        entries.get(at).or_else(next).copied()
     }
 
     /// The page that has `key`, if any has it.
@@ -64,12 +61,14 @@ impl Map {
     }
 
     /// Makes two pages of this one, or the first page.
-    fn add_page(&mut self, page: usize) -> Result<(), Error> {
+    fn add_page(&mut self, page: usize) -> Outcome<()> {
         let mut added = Vec::new();
         let all = self.len.saturating_mul(size_of::<(u64, u64)>());
         added.try_reserve_exact(PAGE).map_err(|_| too_much(all))?;
-        let half = self.pages.get_mut(page).map(|full| full.drain(PAGE / 2..));
-        added.extend(half.into_iter().flatten());
+        if let Some(full) = self.pages.get_mut(page) {
+            added.extend_from_slice(full.get(PAGE / 2..).unwrap_or_default());
+            full.truncate(PAGE / 2);
+        }
         self.pages.insert(page.saturating_add(1).min(self.pages.len()), added);
         Ok(())
     }
@@ -84,7 +83,7 @@ mod tests {
     #[test]
     fn it_has_what_was_put_into_it() {
         let (mut map, mut expected) = (Map::default(), BTreeMap::new());
-        assert_eq!((map.get(0), map.from(0).next()), (None, None));
+        assert_eq!((map.get(0), map.next(0)), (None, None));
         let mut key = 1u64;
         for number in 0..20_000u64 {
             // Some in order, some back and forth, some twice.
@@ -96,7 +95,8 @@ mod tests {
         assert!(map.pages.iter().all(|page| !page.is_empty() && page.capacity() == PAGE));
         for start in (0..30_001).step_by(97) {
             assert_eq!(map.get(start), expected.get(&start).copied());
-            let some: Vec<_> = map.from(start).take(700).collect();
+            let next = |(key, _): &(u64, u64)| map.next(key + 1);
+            let some: Vec<_> = core::iter::successors(map.next(start), next).take(700).collect();
             let right: Vec<_> =
                 expected.range(start..).take(700).map(|(key, value)| (*key, *value)).collect();
             assert_eq!(some, right, "{start}");
