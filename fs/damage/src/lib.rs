@@ -69,6 +69,23 @@ impl Unsupported {
     }
 }
 
+/// Data that is read all the same, though something is wrong with the whole of it.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{format}: {state}")]
+pub struct Degraded {
+    /// The format.
+    pub format: Format,
+    /// What is wrong, and what may follow from it.
+    pub state: Cow<'static, str>,
+}
+
+impl Degraded {
+    /// The stable code, such as `E-FS-XFS-DEGRADED`.
+    pub fn code(&self) -> Code {
+        codes::DEGRADED.of(self.format.word())
+    }
+}
+
 /// A structure for which there is not enough memory.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{format}: no memory for {bytes} bytes of {structure}")]
@@ -161,6 +178,13 @@ mod tests {
             image.to_string(),
             "gzip: CRC32 at byte 2044: checksum mismatch, computed 0xbeef (found 0xdead)"
         );
+    }
+
+    #[test]
+    fn what_is_read_all_the_same_has_a_code_of_its_own() {
+        let degraded = Degraded { format: Format::Btrfs, state: "device 2 is missing".into() };
+        assert_eq!(degraded.code(), "E-FS-BTRFS-DEGRADED");
+        assert_eq!(degraded.to_string(), "btrfs: device 2 is missing");
     }
 
     #[test]

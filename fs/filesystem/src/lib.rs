@@ -16,7 +16,7 @@ mod time;
 use alloc::{string::String, vec::Vec};
 use core::ops::ControlFlow;
 
-pub use damage::{Corrupt, Fault, Format, NoMemory, Unsupported};
+pub use damage::{Corrupt, Degraded, Fault, Format, NoMemory, Unsupported};
 pub use error::Error;
 pub use time::Civil;
 
@@ -36,6 +36,13 @@ pub trait FileSystem {
     /// Where the structures that say it cannot be read.
     fn summary(&self) -> Result<Summary, Error> {
         Ok(Summary::default())
+    }
+
+    /// What is wrong with the whole, though it can be read: each becomes a warning of the machine, once.
+    ///
+    /// A filesystem with warnings is [`Health::Degraded`] in its [`summary`](Self::summary), too.
+    fn warnings(&self) -> Vec<Error> {
+        Vec::new()
     }
 
     /// The root directory.

@@ -101,13 +101,16 @@ impl Opened {
 pub struct Mounted {
     pub(crate) filesystem: Rc<dyn Erased>,
     pub(crate) identity: Identity,
+    /// What is wrong with the whole, though it can be read.
+    pub(crate) warnings: Vec<Error>,
     /// By name.
     pub(crate) roots: Vec<(String, ErasedNode)>,
 }
 
 impl Mounted {
     pub(crate) fn new<F: FileSystem + 'static>(filesystem: F, roots: Vec<(String, ErasedNode)>) -> Self {
-        Self { identity: filesystem.identity(), filesystem: erase(filesystem), roots }
+        let (identity, warnings) = (filesystem.identity(), filesystem.warnings());
+        Self { identity, warnings, filesystem: erase(filesystem), roots }
     }
 }
 

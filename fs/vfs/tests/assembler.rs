@@ -113,6 +113,15 @@ fn image_files_in_partitions_hold_disks_with_partitions() {
 }
 
 #[test]
+fn warnings_of_a_filesystem_are_problems_beside_its_volumes() {
+    let volumes = of(&[table(&[toy(b"sound"), toy(b"ill")])]);
+    assert_eq!(names(&volumes), ["hd0,gpt1:@", "hd0,gpt1:@home", "hd0,gpt2:@", "hd0,gpt2:@home"]);
+    assert_eq!(problems(&volumes), [problem("hd0,gpt2", "E-FS-FILE-DEGRADED")], "once, whatever the roots");
+    let health: Vec<Health> = volumes.all().iter().map(|volume| volume.summary().unwrap().health).collect();
+    assert_eq!(health, [Health::Ok, Health::Ok, Health::Degraded, Health::Degraded]);
+}
+
+#[test]
 fn keys_are_asked_for_once_for_each_container() {
     let disk = table(&[lock(b"sesame", &toy(b"one")), lock(b"none has it", &toy(b"two")), toy(b"open")]);
     let keys = KeyRing { keys: vec![b"wrong", b"sesame"], asked: RefCell::default() };
@@ -479,9 +488,12 @@ mod toys {
     }
 
     fn open_toy(device: Rc<dyn BlockRead>) -> Result<Opened, Error> {
-        let tree = Tree::new()
+        let name = text(&header(&*device)?);
+        let tree =
+            if name.starts_with(b"ill") { Tree::new().degraded("half of it is gone") } else { Tree::new() };
+        let tree = tree
             .uuid("toy")
-            .file("/@/name", text(&header(&*device)?))
+            .file("/@/name", name)
             .symlink("/@/link", "/")
             .file("/@home/user/file", "home")
             .symlink("/@home/user/link", "/user/file");

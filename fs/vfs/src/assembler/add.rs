@@ -38,6 +38,9 @@ impl Assembler<'_> {
     /// The volumes of a filesystem: one for each root.
     pub(super) fn add_volumes(&mut self, mounted: &Mounted, on: &[DeviceId], missing: &[usize]) {
         let Some(first) = on.first() else { return };
+        for warning in &mounted.warnings {
+            self.problem(*first, warning.clone());
+        }
         let home = self.home(on, missing);
         for (root, node) in &mounted.roots {
             let name = match root.as_str() {
