@@ -15,6 +15,7 @@ mod buffer;
 mod ends;
 mod inode;
 mod intents;
+mod map;
 mod overlay;
 mod record;
 mod replay;
@@ -23,9 +24,9 @@ mod ring;
 mod tests;
 mod transaction;
 
-use alloc::borrow::Cow;
+use alloc::{borrow::Cow, boxed::Box};
 
-use block::BlockRead;
+use block::{BlockRead, ReadError};
 use filesystem::{Corrupt, Error, Fault, Format, NoMemory, Unsupported};
 
 pub use intents::{Intents, Mapped, Own};
@@ -98,6 +99,10 @@ pub struct Report {
 /// device, one of version 4 that is not clean, and what only later kernels or other processors write;
 /// [`Error::NoMemory`] for one that changes more than [`MOST_MEMORY`]; [`Error::Io`].
 pub fn recover(device: &dyn BlockRead, geometry: &Geometry) -> Result<Option<Recovered>, Error> {
+    start(device, geometry).map_err(|failure| *failure.0)
+}
+
+fn start(device: &dyn BlockRead, geometry: &Geometry) -> Outcome<Option<Recovered>> {
     let ring = Ring::new(device, geometry)?;
     let Some(ends) = ends::find(&ring, geometry)? else { return Ok(None) };
     if !geometry.is_v5 {
@@ -157,25 +162,43 @@ impl Sector {
     }
 }
 
-/// An error about the bytes at `offset` of the device.
-fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: impl Into<u64>) -> Error {
-    Error::Corrupt(Corrupt { format: Format::Xfs, fault, structure, offset, found: found.into() })
+/// An error that is one pointer: nearly everything here can fail, and passes it on.
+#[derive(Debug)]
+struct Failure(Box<Error>);
+
+type Outcome<T> = Result<T, Failure>;
+
+impl From<ReadError> for Failure {
+    #[cold]
+    fn from(error: ReadError) -> Self {
+        Self(Box::new(error.into()))
+    }
 }
 
-fn unsupported(feature: impl Into<Cow<'static, str>>) -> Error {
-    Error::Unsupported(Unsupported { format: Format::Xfs, feature: feature.into() })
+/// An error about the bytes at `offset` of the device.
+#[cold]
+#[inline(never)]
+fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: u64) -> Failure {
+    Failure(Box::new(Error::Corrupt(Corrupt { format: Format::Xfs, fault, structure, offset, found })))
+}
+
+#[cold]
+fn unsupported(feature: impl Into<Cow<'static, str>>) -> Failure {
+    Failure(Box::new(Error::Unsupported(Unsupported { format: Format::Xfs, feature: feature.into() })))
 }
 
 /// Refuses to keep more than so many chunks, or notes about buffers, which need less.
-fn limit(chunks: usize) -> Result<(), Error> {
+fn limit(chunks: usize) -> Outcome<()> {
     let bytes = chunks.saturating_mul(CHUNK);
     if bytes < MOST_MEMORY { Ok(()) } else { Err(too_much(bytes)) }
 }
 
 /// The replay would keep more than it may.
-fn too_much(bytes: usize) -> Error {
+#[cold]
+#[inline(never)]
+fn too_much(bytes: usize) -> Failure {
     let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-    Error::NoMemory(NoMemory { format: Format::Xfs, structure: "log replay", bytes })
+    Failure(Box::new(Error::NoMemory(NoMemory { format: Format::Xfs, structure: "log replay", bytes })))
 }
 
 /// The 16 bits at `at`, little-endian as this processor's Linux logs its own structures; 0 where there are none.

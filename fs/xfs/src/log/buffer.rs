@@ -4,13 +4,13 @@
 use alloc::{vec, vec::Vec};
 
 use crc32c::crc32c;
-use filesystem::{Error, Fault};
+use filesystem::Fault;
 use zerocopy::{
     FromBytes, Immutable, KnownLayout, Unaligned,
     little_endian::{U16, U32, U64},
 };
 
-use super::{CHUNK, Lsn, SECTOR, Sector, corrupt, limit, replay::Replay, transaction::Item};
+use super::{CHUNK, Lsn, Outcome, SECTOR, Sector, corrupt, replay::Replay, transaction::Item};
 
 /// `XFS_BLF_INODE_BUF`: only `di_next_unlinked` is logged so, the rest of inodes has items of its own.
 const INODES: u16 = 1;
@@ -99,7 +99,7 @@ impl Buffer {
 
 impl Replay<'_> {
     /// Lays the regions of a buffer over the device, unless what is there is as new.
-    pub fn buffer(&mut self, item: &Item, lsn: Lsn) -> Result<(), Error> {
+    pub fn buffer(&mut self, item: &Item, lsn: Lsn) -> Outcome<()> {
         let Some(buffer) = Buffer::parse(item.format()) else { return Ok(()) };
         if self.is_cancelled(buffer.place) {
             return Ok(());
@@ -107,16 +107,16 @@ impl Replay<'_> {
         let (key, start) = (buffer.place.key(), buffer.place.sector.offset());
         let Some(length) = buffer.place.bytes() else {
             let found = buffer.place.length;
-            return Err(corrupt(Fault::Range, "xfs_buf_log_format.blf_len", self.offset, found));
+            return Err(corrupt(Fault::Range, "xfs_buf_log_format.blf_len", self.offset, found.into()));
         };
         let Some(runs) = runs(item, length) else {
             return Err(corrupt(Fault::Inconsistent, "xfs_buf_log_format.blf_data_map", self.offset, start));
         };
         let mut first = [0; SECTOR];
         self.read(start, &mut first)?;
-        let is_newer = match self.buffers.get(&key) {
+        let is_newer = match self.buffers.get(key) {
             // What was replayed so far may have been of the same record.
-            Some(replayed) => Lsn(*replayed) > lsn,
+            Some(replayed) => Lsn(replayed) > lsn,
             None => self.lsn_of(&first).is_some_and(|on_disk| on_disk >= lsn),
         };
         let head = runs.first().filter(|(at, _)| *at == 0).map_or(first.as_slice(), |(_, bytes)| bytes);
@@ -127,9 +127,9 @@ impl Replay<'_> {
         for (at, bytes) in runs {
             self.write(start.saturating_add(at), bytes)?;
         }
-        self.buffers.insert(key, lsn.0);
+        *self.buffers.entry(key, 0)? = lsn.0;
         self.report.buffers = self.report.buffers.saturating_add(1);
-        limit(self.buffers.len())
+        Ok(())
     }
 
     /// The number of the last change that is in a block of metadata; none where it has none, or is of another
@@ -144,8 +144,10 @@ impl Replay<'_> {
     }
 
     /// Gives all changed buffers the number of their last transaction and a checksum, as Linux does in writing them.
-    pub fn seal(&mut self) -> Result<(), Error> {
-        for (key, lsn) in core::mem::take(&mut self.buffers) {
+    pub fn seal(&mut self) -> Outcome<()> {
+        let mut from = 0;
+        while let Some((key, lsn)) = self.buffers.next(from) {
+            from = key.saturating_add(1);
             let place = Place::from_key(key);
             let mut bytes = vec![0; place.bytes().unwrap_or(0)];
             self.read(place.sector.offset(), &mut bytes)?;

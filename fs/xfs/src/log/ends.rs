@@ -7,10 +7,10 @@
 
 use core::ops::ControlFlow;
 
-use filesystem::{Error, Fault};
+use filesystem::Fault;
 
 use super::{
-    Geometry, SECTOR, corrupt,
+    Failure, Geometry, Outcome, SECTOR, corrupt,
     record::{self, Header, MOST_BLOCKS},
     ring::{LogBlock, Ring},
 };
@@ -35,39 +35,28 @@ pub struct Ends {
 /// Both ends; none where the log is clean.
 ///
 /// # Errors
-/// [`Error::Corrupt`] where there is no log, that of another filesystem, or no last record.
-pub fn find(ring: &Ring<'_>, geometry: &Geometry) -> Result<Option<Ends>, Error> {
+/// `Corrupt` where there is no log, that of another filesystem, or no last record.
+pub fn find(ring: &Ring<'_>, geometry: &Geometry) -> Outcome<Option<Ends>> {
     let Some(cycles) = Cycles::of(ring)? else { return Ok(None) };
-    let guess = cycles.guess(ring)?;
+    let mut head = cycles.guess(ring)?;
     // An unmounted filesystem's log was idle when its last record was written: there are no gaps to look for.
-    if let Some(last) = last(ring, guess)?
-        && is_clean(ring, &last, guess)?
+    if let Some(last) = last(ring, head)?
+        && is_clean(ring, geometry, &last, head)?
     {
-        check_owner(ring, geometry, &last)?;
         return Ok(None);
     }
-    let mut head = cycles.head(ring, guess)?;
+    head = cycles.head(ring, head)?;
     let mut last = required(ring, head)?;
-    check_owner(ring, geometry, &last)?;
-    if ring.distance(last.at, head) != last.blocks() {
-        head = last.at; // cut off
+    for correct in [without_cut_off, without_damaged] {
+        head = correct(ring, geometry, &last, head)?;
         last = required(ring, head)?;
-    }
-    if is_clean(ring, &last, head)? {
-        return Ok(None);
-    }
-    if geometry.is_v5
-        && let Some(bad) = ring.walk(first_under_way(ring, head, &last)?, head, &mut |_, _| Ok(()))?
-    {
-        head = bad;
-        last = required(ring, head)?;
-        if is_clean(ring, &last, head)? {
+        if is_clean(ring, geometry, &last, head)? {
             return Ok(None);
         }
     }
     if last.tail >= ring.blocks {
         let offset = ring.offset(last.at);
-        return Err(corrupt(Fault::Range, "xlog_rec_header.h_tail_lsn", offset, last.tail));
+        return Err(corrupt(Fault::Range, "xlog_rec_header.h_tail_lsn", offset, last.tail.into()));
     }
     let tail = LogBlock(last.tail);
     // As Linux has it: nothing is to be done.
@@ -75,19 +64,15 @@ pub fn find(ring: &Ring<'_>, geometry: &Geometry) -> Result<Option<Ends>, Error>
         return Ok(None);
     }
     let tail = nth_header(ring, tail, head, 1)?;
-    Ok(Some(Ends { tail, head, under_way: last.size.div_ceil(512).saturating_mul(UNDER_WAY).min(WINDOW) }))
+    let under_way = last.size.div_ceil(512).saturating_mul(UNDER_WAY).min(WINDOW);
+    Ok(Some(Ends { tail, head, under_way }))
 }
 
 /// The `count`th record from `from` on, before the head.
 ///
 /// # Errors
-/// [`Error::Corrupt`] where there are fewer.
-pub fn nth_header(
-    ring: &Ring<'_>,
-    from: LogBlock,
-    head: LogBlock,
-    mut count: u32,
-) -> Result<LogBlock, Error> {
+/// `Corrupt` where there are fewer.
+pub fn nth_header(ring: &Ring<'_>, from: LogBlock, head: LogBlock, mut count: u32) -> Outcome<LogBlock> {
     let mut found = None;
     ring.each(from, ring.distance(from, head), &mut |at, block| {
         if record::is_header(block) {
@@ -100,7 +85,7 @@ pub fn nth_header(
 }
 
 /// The last record before `head`; none where none of the blocks before it is a record's first.
-fn last(ring: &Ring<'_>, head: LogBlock) -> Result<Option<Header>, Error> {
+fn last(ring: &Ring<'_>, head: LogBlock) -> Outcome<Option<Header>> {
     for count in [SHORT, u32::try_from(MOST_BLOCKS).unwrap_or(SHORT)] {
         let count = count.min(ring.blocks);
         let mut last = None;
@@ -115,43 +100,51 @@ fn last(ring: &Ring<'_>, head: LogBlock) -> Result<Option<Header>, Error> {
     Ok(None)
 }
 
-fn required(ring: &Ring<'_>, head: LogBlock) -> Result<Header, Error> {
+fn required(ring: &Ring<'_>, head: LogBlock) -> Outcome<Header> {
     last(ring, head)?.ok_or_else(|| missing(ring, head))
 }
 
-fn missing(ring: &Ring<'_>, at: LogBlock) -> Error {
-    corrupt(Fault::Magic, "xlog_rec_header.h_magicno", ring.offset(at), at.0)
+fn missing(ring: &Ring<'_>, at: LogBlock) -> Failure {
+    corrupt(Fault::Magic, "xlog_rec_header.h_magicno", ring.offset(at), at.0.into())
 }
 
 /// Whether the filesystem was unmounted: the last record says so, and nothing is behind it.
-fn is_clean(ring: &Ring<'_>, last: &Header, head: LogBlock) -> Result<bool, Error> {
-    Ok(ring.distance(last.at, head) == last.blocks() && ring.is_unmount(last)?)
+fn is_clean(ring: &Ring<'_>, geometry: &Geometry, last: &Header, head: LogBlock) -> Outcome<bool> {
+    if ring.distance(last.at, head) != last.blocks() || !ring.is_unmount(last)? {
+        return Ok(false);
+    }
+    // The log may be older than the filesystem. IRIX wrote no identifier.
+    if last.uuid != geometry.uuid && last.uuid != [0; 16] {
+        return Err(last.is_foreign(ring));
+    }
+    Ok(true)
 }
 
-/// The log may be older than the filesystem. IRIX wrote no identifier.
-fn check_owner(ring: &Ring<'_>, geometry: &Geometry, header: &Header) -> Result<(), Error> {
-    if header.uuid == geometry.uuid || header.uuid == [0; 16] {
-        return Ok(());
+/// The head before a last record of which not all blocks are there.
+fn without_cut_off(ring: &Ring<'_>, _: &Geometry, last: &Header, head: LogBlock) -> Outcome<LogBlock> {
+    Ok(if ring.distance(last.at, head) == last.blocks() { head } else { last.at })
+}
+
+/// The head before the first damaged one of those records that may have been under way.
+fn without_damaged(ring: &Ring<'_>, geometry: &Geometry, last: &Header, head: LogBlock) -> Outcome<LogBlock> {
+    if !geometry.is_v5 {
+        return Ok(head);
     }
-    let [a, b, c, d, ..] = header.uuid;
-    let found = u32::from_be_bytes([a, b, c, d]);
-    Err(corrupt(Fault::Inconsistent, "xlog_rec_header.h_fs_uuid", ring.offset(header.at), found))
+    let first = first_under_way(ring, head, last)?;
+    Ok(ring.walk(first, head, &mut |_, _| Ok(()))?.unwrap_or(head))
 }
 
 /// The first of the last eight records, none of them before the tail.
-fn first_under_way(ring: &Ring<'_>, head: LogBlock, last: &Header) -> Result<LogBlock, Error> {
+fn first_under_way(ring: &Ring<'_>, head: LogBlock, last: &Header) -> Outcome<LogBlock> {
     let mut first = last.at;
     let most = if last.tail < ring.blocks { ring.distance(LogBlock(last.tail), head) } else { 0 };
     for _ in 1..UNDER_WAY {
-        match self::last(ring, first)? {
-            Some(header)
-                if ring.distance(header.at, head) <= most
-                    && ring.distance(header.at, head) > ring.distance(first, head) =>
-            {
-                first = header.at;
-            }
-            _ => break,
+        let Some(header) = self::last(ring, first)? else { break };
+        let distance = ring.distance(header.at, head);
+        if distance > most || distance <= ring.distance(first, head) {
+            break;
         }
+        first = header.at;
     }
     Ok(first)
 }
@@ -164,22 +157,19 @@ struct Cycles {
 
 impl Cycles {
     /// None where the log was never written.
-    fn of(ring: &Ring<'_>) -> Result<Option<Self>, Error> {
+    fn of(ring: &Ring<'_>) -> Outcome<Option<Self>> {
         let first = cycle(ring, 0)?;
         let last = cycle(ring, ring.blocks.saturating_sub(1))?;
-        match (first, last) {
-            (0, _) => Ok(None),
-            (1, 0) => Ok(Some(Self { first, last })),
-            // Whatever it is, it is no log.
-            (_, 0) => {
-                Err(corrupt(Fault::Inconsistent, "xlog_rec_header.h_cycle", ring.offset(LogBlock(0)), first))
-            }
-            _ => Ok(Some(Self { first, last })),
+        // Whatever it is, it is no log.
+        if last == 0 && first > 1 {
+            let offset = ring.offset(LogBlock(0));
+            return Err(corrupt(Fault::Inconsistent, "xlog_rec_header.h_cycle", offset, first.into()));
         }
+        Ok((first != 0).then_some(Self { first, last }))
     }
 
     /// A block where the cycle steps back, behind the last of the ring if it does nowhere.
-    fn guess(&self, ring: &Ring<'_>) -> Result<LogBlock, Error> {
+    fn guess(&self, ring: &Ring<'_>) -> Outcome<LogBlock> {
         if self.first == self.last {
             return Ok(LogBlock(0));
         }
@@ -194,7 +184,7 @@ impl Cycles {
     }
 
     /// The first block behind the last written one without a gap, near `guess`.
-    fn head(&self, ring: &Ring<'_>, guess: LogBlock) -> Result<LogBlock, Error> {
+    fn head(&self, ring: &Ring<'_>, guess: LogBlock) -> Outcome<LogBlock> {
         let window = WINDOW.min(ring.blocks);
         let (guess, old) = match self.first == self.last {
             true => (ring.blocks, self.last.wrapping_sub(1)),
@@ -215,14 +205,14 @@ impl Cycles {
     }
 }
 
-fn cycle(ring: &Ring<'_>, at: u32) -> Result<u32, Error> {
+fn cycle(ring: &Ring<'_>, at: u32) -> Outcome<u32> {
     let mut block = [0; SECTOR];
     ring.read(LogBlock(at), &mut block)?;
     Ok(record::cycle(&block))
 }
 
 /// The first of `count` blocks from `from` on that was written in `cycle`.
-fn find_cycle(ring: &Ring<'_>, from: u32, count: u32, cycle: u32) -> Result<Option<LogBlock>, Error> {
+fn find_cycle(ring: &Ring<'_>, from: u32, count: u32, cycle: u32) -> Outcome<Option<LogBlock>> {
     let mut found = None;
     ring.each(LogBlock(from), count, &mut |at, block| {
         if record::cycle(block) == cycle {

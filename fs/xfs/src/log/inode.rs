@@ -4,14 +4,14 @@
 
 use alloc::vec;
 
-use filesystem::{Error, Fault};
+use filesystem::Fault;
 use zerocopy::{
     FromBytes, Immutable, KnownLayout, Unaligned, big_endian,
     little_endian::{U16, U32, U64},
 };
 
 use super::{
-    Geometry, Lsn, Sector,
+    Geometry, Lsn, Outcome, Sector,
     buffer::{Place, put, seal},
     corrupt,
     replay::Replay,
@@ -91,7 +91,7 @@ struct RawCreate {
 
 impl Replay<'_> {
     /// Lays an inode over the device, unless the one there is newer.
-    pub fn inode(&mut self, item: &Item, lsn: Lsn) -> Result<(), Error> {
+    pub fn inode(&mut self, item: &Item, lsn: Lsn) -> Outcome<()> {
         let format = item.format();
         let raw = START.iter().find_map(|start| Raw::ref_from_bytes(format.get(*start..)?).ok());
         let length = raw.and_then(|raw| u16::try_from(raw.ilf_len.get()).ok());
@@ -111,7 +111,7 @@ impl Replay<'_> {
         }
         let fields = word(format, FIELDS_AT);
         if fields & OWNER != 0 {
-            self.change_owner(raw.ilf_ino.get())?;
+            self.intents.change_owner(raw.ilf_ino.get())?;
         }
         // Several transactions of one record have the same number.
         let on_disk = inode.get(LSN..).and_then(|rest| rest.first_chunk().copied()).map(u64::from_be_bytes);
@@ -127,7 +127,7 @@ impl Replay<'_> {
     }
 
     /// Lays a chunk of new inodes over the device.
-    pub fn create_inodes(&mut self, item: &Item) -> Result<(), Error> {
+    pub fn create_inodes(&mut self, item: &Item) -> Outcome<()> {
         let fail = |found: u64| Err(corrupt(Fault::Range, "xfs_icreate_log", self.offset, found));
         let Ok((raw, _)) = RawCreate::ref_from_prefix(item.format()) else { return fail(0) };
         let (block_size, inode_size) = (self.geometry.block_size, u64::from(self.geometry.inode_size));

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! What the replay has changed, laid over the device.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::vec::Vec;
 
 use block::{BlockRead, ReadError};
-use filesystem::Error;
 
-use super::{CHUNK, limit, too_much};
+use super::{CHUNK, Outcome, map::Map, too_much};
 
 /// Bytes of a chunk.
 const CHUNK_U64: u64 = 128;
@@ -19,7 +18,7 @@ const GROUP: usize = 512;
 #[derive(Default)]
 pub struct Overlay {
     /// By number, where in `groups` they are.
-    index: BTreeMap<u64, u64>,
+    index: Map,
     groups: Vec<Vec<[u8; CHUNK]>>,
 }
 
@@ -29,7 +28,9 @@ impl Overlay {
     /// Checksums are right where a whole buffer of the log was changed. A directory block of several blocks that do not
     /// follow each other is several buffers, and its checksum, over all of them, is not.
     pub fn is_replayed(&self, offset: u64, length: usize) -> bool {
-        self.range(offset, length).next().is_some()
+        let last = offset.saturating_add(u64::try_from(length).unwrap_or(u64::MAX)).saturating_sub(1);
+        let next = self.index.next(offset / CHUNK_U64);
+        length > 0 && next.is_some_and(|(number, _)| number <= last / CHUNK_U64)
     }
 
     /// Reads from the device what was not changed.
@@ -39,14 +40,20 @@ impl Overlay {
     pub fn read_at(&self, device: &dyn BlockRead, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         device.read_at(offset, buf)?;
         let end = offset.saturating_add(u64::try_from(buf.len()).unwrap_or(u64::MAX));
-        for (number, bytes) in self.range(offset, buf.len()) {
+        let mut from = offset / CHUNK_U64;
+        while let Some((number, at)) = self.index.next(from) {
             let start = number.saturating_mul(CHUNK_U64);
-            let (from, to) = (start.max(offset), start.saturating_add(CHUNK_U64).min(end));
-            let source = bytes.get(distance(start, from)..distance(start, to));
-            let target = buf.get_mut(distance(offset, from)..distance(offset, to));
+            if start >= end {
+                break;
+            }
+            let (first, last) = (start.max(offset), start.saturating_add(CHUNK_U64).min(end));
+            let source =
+                self.get(at).and_then(|chunk| chunk.get(distance(start, first)..distance(start, last)));
+            let target = buf.get_mut(distance(offset, first)..distance(offset, last));
             if let (Some(source), Some(target)) = (source, target) {
                 target.copy_from_slice(source);
             }
+            from = number.saturating_add(1);
         }
         Ok(())
     }
@@ -54,8 +61,8 @@ impl Overlay {
     /// Changes the bytes at `offset`, which are on the device.
     ///
     /// # Errors
-    /// Those of the device; [`Error::NoMemory`] when too much was changed.
-    pub fn write(&mut self, device: &dyn BlockRead, offset: u64, mut bytes: &[u8]) -> Result<(), Error> {
+    /// Those of the device; `NoMemory` when too much was changed.
+    pub fn write(&mut self, device: &dyn BlockRead, offset: u64, mut bytes: &[u8]) -> Outcome<()> {
         let mut at = offset;
         while !bytes.is_empty() {
             let within = distance(0, at % CHUNK_U64);
@@ -71,13 +78,13 @@ impl Overlay {
     }
 
     /// A chunk's bytes, at first those of the device.
-    fn chunk(&mut self, device: &dyn BlockRead, number: u64) -> Result<&mut [u8; CHUNK], Error> {
+    fn chunk(&mut self, device: &dyn BlockRead, number: u64) -> Outcome<&mut [u8; CHUNK]> {
         let count = self.index.len();
-        let at = self.index.get(&number).map_or(count, |at| distance(0, *at));
-        if at == count {
-            limit(count)?;
+        let known = self.index.get(number);
+        if known.is_none() {
             let mut chunk = [0; CHUNK];
             device.read_at(number.saturating_mul(CHUNK_U64), &mut chunk)?;
+            *self.index.entry(number, 0)? = u64::try_from(count).unwrap_or(u64::MAX);
             if count.is_multiple_of(GROUP) {
                 let mut group = Vec::new();
                 group.try_reserve_exact(GROUP).map_err(|_| too_much(count.saturating_mul(CHUNK)))?;
@@ -86,19 +93,15 @@ impl Overlay {
             if let Some(group) = self.groups.last_mut() {
                 group.push(chunk);
             }
-            self.index.insert(number, u64::try_from(count).unwrap_or(u64::MAX));
         }
+        let at = known.map_or(count, |at| distance(0, at));
         let chunk = self.groups.get_mut(at / GROUP).and_then(|group| group.get_mut(at % GROUP));
         chunk.ok_or_else(|| too_much(0))
     }
 
-    fn range(&self, offset: u64, length: usize) -> impl Iterator<Item = (u64, &[u8; CHUNK])> {
-        let end = offset.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
-        let chunks = self.index.range(offset / CHUNK_U64..end.div_ceil(CHUNK_U64));
-        chunks.filter_map(|(number, at)| {
-            let at = distance(0, *at);
-            Some((*number, self.groups.get(at / GROUP)?.get(at % GROUP)?))
-        })
+    fn get(&self, at: u64) -> Option<&[u8; CHUNK]> {
+        let at = distance(0, at);
+        self.groups.get(at / GROUP)?.get(at % GROUP)
     }
 }
 

@@ -11,14 +11,14 @@ use alloc::vec;
 use core::mem::offset_of;
 
 use crc32c::crc32c;
-use filesystem::Error;
+use filesystem::Fault;
 use zerocopy::{
     FromBytes, Immutable, KnownLayout, Unaligned,
     big_endian::{U32, U64},
 };
 
 use super::{
-    Lsn, SECTOR,
+    Failure, Lsn, Outcome, SECTOR, corrupt,
     ring::{LogBlock, Ring},
 };
 
@@ -97,6 +97,13 @@ pub struct Header {
 }
 
 impl Header {
+    /// An error: the record is another filesystem's.
+    pub fn is_foreign(&self, ring: &Ring<'_>) -> Failure {
+        let [a, b, c, d, ..] = self.uuid;
+        let found = u32::from_be_bytes([a, b, c, d]);
+        corrupt(Fault::Inconsistent, "xlog_rec_header.h_fs_uuid", ring.offset(self.at), found.into())
+    }
+
     /// Blocks of the whole record.
     pub fn blocks(&self) -> u32 {
         self.headers.saturating_add(self.length.div_ceil(512))
@@ -104,7 +111,7 @@ impl Header {
 }
 
 /// What is called with every record and its operations.
-pub type EachRecord<'a> = dyn FnMut(&Header, &[u8]) -> Result<(), Error> + 'a;
+pub type EachRecord<'a> = dyn FnMut(&Header, &[u8]) -> Outcome<()> + 'a;
 
 /// The cycle that a block was written in.
 pub fn cycle(block: &[u8; SECTOR]) -> u32 {
@@ -151,7 +158,7 @@ fn low_half(lsn: u64) -> u32 {
 
 impl Ring<'_> {
     /// Whether the record is what an unmounted filesystem's log ends with.
-    pub fn is_unmount(&self, header: &Header) -> Result<bool, Error> {
+    pub fn is_unmount(&self, header: &Header) -> Outcome<bool> {
         let mut block = [0; SECTOR];
         self.read(self.after(header.at, header.headers.min(self.blocks)), &mut block)?;
         Ok(header.operations == 1 && block.get(FLAGS_AT).is_some_and(|flags| flags & UNMOUNT != 0))
@@ -167,7 +174,7 @@ impl Ring<'_> {
         from: LogBlock,
         head: LogBlock,
         each: &mut EachRecord<'_>,
-    ) -> Result<Option<LogBlock>, Error> {
+    ) -> Outcome<Option<LogBlock>> {
         let (mut at, mut left) = (from, self.distance(from, head));
         let mut buf = vec![0; MOST_BLOCKS.saturating_mul(SECTOR)];
         while left > 0 {

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The two passes over the records: `xlog_do_log_recovery` of fs/xfs/xfs_log_recover.c.
 
-use alloc::{collections::BTreeMap, format, vec::Vec};
+use alloc::format;
 
 use block::BlockRead;
-use filesystem::{Error, Fault};
+use filesystem::Fault;
 
 use super::{
-    Geometry, Intents, Overlay, Recovered, Report,
+    Failure, Geometry, Intents, Lsn, Outcome, Overlay, Recovered, Report,
     buffer::{Buffer, Place},
     corrupt,
     ends::{self, Ends},
-    limit,
+    map::Map,
     record::{Header, LITTLE_ENDIAN},
     ring::{LogBlock, Ring},
     transaction::{Assembly, Item, Transaction},
@@ -33,24 +33,24 @@ pub struct Replay<'a> {
     device: &'a dyn BlockRead,
     overlay: Overlay,
     /// Buffers that will have been freed, and how often.
-    cancels: BTreeMap<u64, u64>,
+    cancels: Map,
     /// Buffers that were changed, and in which record their last transaction starts.
-    pub buffers: BTreeMap<u64, u64>,
-    intents: Intents,
+    pub buffers: Map,
+    pub intents: Intents,
     pub report: Report,
     /// Where the record is that is replayed.
     pub offset: u64,
 }
 
 /// Replays what is between the ends of the log.
-pub fn run(ring: &Ring<'_>, geometry: &Geometry, ends: Ends) -> Result<Option<Recovered>, Error> {
+pub fn run(ring: &Ring<'_>, geometry: &Geometry, ends: Ends) -> Outcome<Option<Recovered>> {
     let (tail, cancels) = find_cancels(ring, geometry, &ends)?;
     let mut replay = Replay {
         geometry,
         device: ring.device(),
         overlay: Overlay::default(),
         cancels,
-        buffers: BTreeMap::new(),
+        buffers: Map::default(),
         intents: Intents::default(),
         report: Report::default(),
         offset: 0,
@@ -72,24 +72,19 @@ pub fn run(ring: &Ring<'_>, geometry: &Geometry, ends: Ends) -> Result<Option<Re
 ///
 /// The tail moves where records near it were overwritten: Linux had no more use for them, but what would have said so
 /// is one of the records that were under way.
-fn find_cancels(
-    ring: &Ring<'_>,
-    geometry: &Geometry,
-    ends: &Ends,
-) -> Result<(LogBlock, BTreeMap<u64, u64>), Error> {
+fn find_cancels(ring: &Ring<'_>, geometry: &Geometry, ends: &Ends) -> Outcome<(LogBlock, Map)> {
     let mut tail = ends.tail;
     loop {
-        let mut cancels = BTreeMap::new();
+        let mut cancels = Map::default();
         let mut assembly = Assembly::new(is_cancel);
         let bad = ring.walk(tail, ends.head, &mut |header, bytes| {
-            let offset = ring.offset(header.at);
-            check(header, geometry, offset)?;
-            assembly.record(header, offset, bytes, &mut |transaction| {
+            check(ring, header, geometry)?;
+            assembly.record(header, ring.offset(header.at), bytes, &mut |transaction| {
                 for buffer in transaction.items.iter().filter_map(|item| Buffer::parse(item.format())) {
-                    let count: &mut u64 = cancels.entry(buffer.place.key()).or_default();
+                    let count = cancels.entry(buffer.place.key(), 0)?;
                     *count = count.saturating_add(1);
                 }
-                limit(cancels.len())
+                Ok(())
             })
         })?;
         let Some(bad) = bad else { return Ok((tail, cancels)) };
@@ -105,18 +100,15 @@ fn find_cancels(
     }
 }
 
-fn check(header: &Header, geometry: &Geometry, offset: u64) -> Result<(), Error> {
+fn check(ring: &Ring<'_>, header: &Header, geometry: &Geometry) -> Outcome<()> {
     if header.format != LITTLE_ENDIAN {
         return Err(unsupported(format!("log format {}", header.format)));
     }
-    if header.uuid != geometry.uuid {
-        return Err(corrupt(Fault::Inconsistent, "xlog_rec_header.h_fs_uuid", offset, header.lsn.0));
-    }
-    Ok(())
+    if header.uuid == geometry.uuid { Ok(()) } else { Err(header.is_foreign(ring)) }
 }
 
-fn damaged(ring: &Ring<'_>, bad: LogBlock) -> Error {
-    corrupt(Fault::Inconsistent, "xlog_rec_header", ring.offset(bad), bad.0)
+fn damaged(ring: &Ring<'_>, bad: LogBlock) -> Failure {
+    corrupt(Fault::Inconsistent, "xlog_rec_header", ring.offset(bad), bad.0.into())
 }
 
 fn is_cancel(format: &[u8]) -> bool {
@@ -135,30 +127,27 @@ fn is_replayed(format: &[u8]) -> bool {
 
 impl Replay<'_> {
     /// Replays a transaction: new inodes before what changes them, and what was freed at the end.
-    fn commit(&mut self, transaction: &Transaction) -> Result<(), Error> {
-        let is_buffer = |item: &&Item| matches!(item.kind(), BUFFER | CREATE);
-        let (buffers, items): (Vec<&Item>, Vec<&Item>) = transaction.items.iter().partition(is_buffer);
-        let mut cancelled = Vec::new();
-        for item in buffers {
-            match Buffer::parse(item.format()) {
-                _ if item.kind() == CREATE => self.create_inodes(item)?,
-                Some(buffer) if buffer.is_cancel() => cancelled.push(buffer.place),
-                _ => self.buffer(item, transaction.lsn)?,
+    fn commit(&mut self, transaction: &Transaction) -> Outcome<()> {
+        for stage in 0..3 {
+            for item in &transaction.items {
+                let freed = Buffer::parse(item.format()).filter(|buffer| buffer.is_cancel());
+                match (item.kind(), stage, freed) {
+                    (CREATE, 0, _) => self.create_inodes(item)?,
+                    (BUFFER, 0, None) => self.buffer(item, transaction.lsn)?,
+                    (BUFFER, 2, Some(buffer)) => self.end_cancel(buffer.place)?,
+                    (BUFFER | CREATE, ..) => {}
+                    (_, 1, _) => self.item(item, transaction.lsn)?,
+                    _ => {}
+                }
             }
-        }
-        for item in items {
-            self.item(item, transaction)?;
-        }
-        for place in cancelled {
-            self.end_cancel(place);
         }
         self.report.transactions = self.report.transactions.saturating_add(1);
         Ok(())
     }
 
-    fn item(&mut self, item: &Item, transaction: &Transaction) -> Result<(), Error> {
+    fn item(&mut self, item: &Item, lsn: Lsn) -> Outcome<()> {
         match item.kind() {
-            INODE => self.inode(item, transaction.lsn),
+            INODE => self.inode(item, lsn),
             MAPPING => self.intents.add_mapping(item.format(), self.offset),
             EXCHANGE => self.intents.add_exchange(item.format(), self.offset),
             MAPPING_DONE | EXCHANGE_DONE => {
@@ -169,39 +158,31 @@ impl Replay<'_> {
         }
     }
 
-    /// The blocks of the tree that an inode's data fork is may name another inode as their owner.
-    pub fn change_owner(&mut self, inode: u64) -> Result<(), Error> {
-        self.intents.change_owner(inode)
-    }
-
     /// Whether the buffer is freed later on.
     pub fn is_cancelled(&self, place: Place) -> bool {
-        self.cancels.contains_key(&place.key())
+        self.cancels.get(place.key()).is_some_and(|count| count > 0)
     }
 
     /// The buffer was freed; if that was the last time, what is in it counts from now on.
-    fn end_cancel(&mut self, place: Place) {
-        if let Some(count) = self.cancels.get_mut(&place.key()) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.cancels.remove(&place.key());
-            }
-        }
+    fn end_cancel(&mut self, place: Place) -> Outcome<()> {
+        let count = self.cancels.entry(place.key(), 0)?;
+        *count = count.saturating_sub(1);
+        Ok(())
     }
 
     /// Reads what is replayed so far.
-    pub fn read(&self, offset: u64, buf: &mut [u8]) -> Result<(), Error> {
+    pub fn read(&self, offset: u64, buf: &mut [u8]) -> Outcome<()> {
         self.check_bounds(offset, buf.len())?;
         Ok(self.overlay.read_at(self.device, offset, buf)?)
     }
 
     /// Changes bytes.
-    pub fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<(), Error> {
+    pub fn write(&mut self, offset: u64, bytes: &[u8]) -> Outcome<()> {
         self.check_bounds(offset, bytes.len())?;
         self.overlay.write(self.device, offset, bytes)
     }
 
-    fn check_bounds(&self, offset: u64, length: usize) -> Result<(), Error> {
+    fn check_bounds(&self, offset: u64, length: usize) -> Outcome<()> {
         block::check_bounds(offset, length, self.device.size())
             .map_err(|_| corrupt(Fault::Range, "log item's block number", self.offset, offset))
     }

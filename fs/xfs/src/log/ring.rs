@@ -5,9 +5,9 @@ use alloc::vec;
 use core::ops::ControlFlow;
 
 use block::BlockRead;
-use filesystem::{Error, Fault};
+use filesystem::Fault;
 
-use super::{Geometry, SECTOR, SECTOR_U64, corrupt, unsupported};
+use super::{Geometry, Outcome, SECTOR, SECTOR_U64, corrupt, unsupported};
 
 /// `XFS_MAX_LOG_BYTES`
 const MOST_BYTES: u64 = 2 << 30;
@@ -31,8 +31,8 @@ pub struct Ring<'a> {
 
 impl<'a> Ring<'a> {
     /// # Errors
-    /// [`Error::Corrupt`] where the log is not on the device, [`Error::Unsupported`] where it is on another one.
-    pub fn new(device: &'a dyn BlockRead, geometry: &Geometry) -> Result<Self, Error> {
+    /// `Corrupt` where the log is not on the device, `Unsupported` where it is on another one.
+    pub fn new(device: &'a dyn BlockRead, geometry: &Geometry) -> Outcome<Self> {
         let start = geometry.log_start.ok_or_else(|| unsupported("external log"))?;
         let blocks = u32::try_from(geometry.log_bytes / SECTOR_U64).unwrap_or(0);
         let end = start.saturating_add(geometry.log_bytes);
@@ -70,7 +70,7 @@ impl<'a> Ring<'a> {
     }
 
     /// Fills `buf` from block `at` on, around the end of the ring.
-    pub fn read(&self, at: LogBlock, buf: &mut [u8]) -> Result<(), Error> {
+    pub fn read(&self, at: LogBlock, buf: &mut [u8]) -> Outcome<()> {
         let to_end = usize::try_from(self.blocks.saturating_sub(at.0)).unwrap_or(usize::MAX);
         let length = buf.len().min(to_end.saturating_mul(SECTOR));
         let (head, rest) = buf.split_at_mut_checked(length).unwrap_or_default();
@@ -87,7 +87,7 @@ impl<'a> Ring<'a> {
         from: LogBlock,
         count: u32,
         each: &mut dyn FnMut(LogBlock, &[u8; SECTOR]) -> ControlFlow<()>,
-    ) -> Result<(), Error> {
+    ) -> Outcome<()> {
         let (mut at, mut left) = (from, count.min(self.blocks));
         let mut buf = vec![0; CHUNK];
         while left > 0 {

@@ -11,10 +11,10 @@
 
 use alloc::vec::Vec;
 
-use filesystem::{Error, Fault};
+use filesystem::Fault;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, big_endian::U32};
 
-use super::{Lsn, MOST_MEMORY, corrupt, half, record::Header, record::UNMOUNT, too_much, word};
+use super::{Lsn, MOST_MEMORY, Outcome, corrupt, half, record::Header, record::UNMOUNT, too_much, word};
 
 /// `XFS_TRANSACTION` and `XFS_LOG`: who writes operations.
 const CLIENTS: [u8; 2] = [0x69, 0xaa];
@@ -108,29 +108,25 @@ impl Assembly {
     /// Takes the operations of a record that stands at `offset`, and calls `commit` with each transaction that ends.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for operations that do not follow each other; [`Error::NoMemory`] for too many of them; those
-    /// of `commit`.
+    /// `Corrupt` for operations that do not follow each other; `NoMemory` for too many of them; those of `commit`.
     pub fn record(
         &mut self,
         header: &Header,
         offset: u64,
         mut bytes: &[u8],
-        commit: &mut dyn FnMut(Transaction) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+        commit: &mut dyn FnMut(Transaction) -> Outcome<()>,
+    ) -> Outcome<()> {
         for _ in 0..header.operations {
             // What is behind the last operation pads the record.
             let Ok((operation, rest)) = Operation::ref_from_prefix(bytes) else { return Ok(()) };
-            let length = usize::try_from(operation.oh_len.get()).unwrap_or(usize::MAX);
-            let Some((data, rest)) = rest.split_at_checked(length) else {
-                return Err(corrupt(Fault::Range, "xlog_op_header.oh_len", offset, operation.oh_len.get()));
+            let length = operation.oh_len.get();
+            let data = usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length));
+            let Some((data, rest)) = data else {
+                return Err(corrupt(Fault::Range, "xlog_op_header.oh_len", offset, length.into()));
             };
             if !CLIENTS.contains(&operation.oh_clientid) {
-                return Err(corrupt(
-                    Fault::Range,
-                    "xlog_op_header.oh_clientid",
-                    offset,
-                    operation.oh_clientid,
-                ));
+                let found = operation.oh_clientid.into();
+                return Err(corrupt(Fault::Range, "xlog_op_header.oh_clientid", offset, found));
             }
             if let Some(whole) = self.operation(header.lsn, operation, data, offset)? {
                 commit(whole)?;
@@ -147,13 +143,13 @@ impl Assembly {
         operation: &Operation,
         data: &[u8],
         offset: u64,
-    ) -> Result<Option<Transaction>, Error> {
+    ) -> Outcome<Option<Transaction>> {
         let (id, flags) = (operation.oh_tid.get(), operation.oh_flags);
         let Some(at) = self.open.iter().position(|transaction| transaction.id == id) else {
             // The rest of what started before the tail is left alone.
             if flags & START != 0 {
                 if self.open.len() >= MOST_OPEN {
-                    return Err(corrupt(Fault::Range, "xlog_op_header.oh_tid", offset, id));
+                    return Err(corrupt(Fault::Range, "xlog_op_header.oh_tid", offset, id.into()));
                 }
                 self.open.push(Transaction { id, lsn, header: 0, items: Vec::new(), cost: 0 });
             }
@@ -168,7 +164,7 @@ impl Assembly {
             COMMIT => {
                 let mut whole = self.open.swap_remove(at);
                 if !whole.end_item(is_wanted) {
-                    return Err(corrupt(Fault::Truncated, "xfs_trans_header", offset, id));
+                    return Err(corrupt(Fault::Truncated, "xfs_trans_header", offset, id.into()));
                 }
                 return Ok(Some(whole));
             }
@@ -179,7 +175,7 @@ impl Assembly {
             _ => false,
         };
         if !is_right {
-            return Err(corrupt(Fault::Inconsistent, "xlog_op_header.oh_flags", offset, flags));
+            return Err(corrupt(Fault::Inconsistent, "xlog_op_header.oh_flags", offset, flags.into()));
         }
         let cost = self.open.iter().fold(0, |sum: usize, transaction| sum.saturating_add(transaction.cost));
         if cost > MOST_MEMORY { Err(too_much(cost)) } else { Ok(None) }
