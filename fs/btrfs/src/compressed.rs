@@ -13,7 +13,7 @@ use ruzstd::{
 
 use crate::{
     corrupt,
-    memory::{narrow, wide},
+    memory::{self, narrow, wide},
     units::Logical,
     unsupported,
 };
@@ -98,31 +98,39 @@ fn zstd(mut packed: &[u8], out: &mut [u8]) -> Option<usize> {
     Some(filled)
 }
 
-/// A length of the whole, then parts with a length each, of which none unpacks to more than a sector. No length stands
-/// across the end of a sector.
+/// A length of the whole, then parts with a length each, of which each unpacks to a sector and the last to no more. No
+/// length stands across the end of a sector.
 fn lzo(packed: &[u8], out: &mut [u8], sector_size: usize) -> Option<usize> {
-    let total = length_at(packed, 0)?;
-    let packed = packed.get(..total)?;
-    let (mut at, mut filled) = (LZO_LENGTH, 0usize);
-    while filled < out.len() && at < total {
+    let packed = packed.get(..length_at(packed, 0)?)?;
+    let mut at = LZO_LENGTH;
+    // A small file is packed as a whole sector: what is behind its end is not wanted.
+    let mut sector = memory::zeros(sector_size, "sector").ok()?;
+    for (index, part) in out.chunks_mut(sector_size).enumerate() {
+        let filled = index.checked_mul(sector_size)?;
+        if at >= packed.len() {
+            return Some(filled);
+        }
         let rest = sector_size.checked_sub(at.checked_rem(sector_size)?)?;
         if rest < LZO_LENGTH {
             at = at.checked_add(rest)?;
         }
         let length = length_at(packed, at)?;
         at = at.checked_add(LZO_LENGTH)?;
-        let part = packed.get(at..at.checked_add(length)?)?;
-        at = at.checked_add(length)?;
-        let room = out.get_mut(filled..)?;
-        let most = sector_size.min(room.len());
-        let read = lzokay::decompress::decompress(part, room.get_mut(..most)?).ok()?;
-        filled = filled.checked_add(read)?;
-        // A part that is not the last fills a sector.
-        if read < sector_size {
-            break;
+        let end = at.checked_add(length)?;
+        let source = packed.get(at..end)?;
+        at = end;
+        let read = if part.len() == sector_size {
+            lzokay::decompress::decompress(source, part).ok()?
+        } else {
+            let read = lzokay::decompress::decompress(source, &mut sector).ok()?.min(part.len());
+            part.iter_mut().zip(&sector).for_each(|(to, from)| *to = *from);
+            read
+        };
+        if read < part.len() {
+            return filled.checked_add(read);
         }
     }
-    Some(filled)
+    Some(out.len())
 }
 
 fn length_at(packed: &[u8], at: usize) -> Option<usize> {

@@ -81,8 +81,9 @@ pub struct Btrfs {
     superblock: Superblock,
     trees: Trees,
     files: Files,
-    /// The subvolume that is mounted where nobody says which.
+    /// The root of the subvolume that is mounted where nobody says which.
     default: Node,
+    root: Node,
     warnings: Vec<Error>,
 }
 
@@ -126,7 +127,14 @@ impl Btrfs {
         if superblock.has_errors() {
             warnings.push(degraded("errors were detected when it was in use"));
         }
-        Ok(Self { superblock, trees, files: Files::new(data::Data::new(sums)), default, warnings })
+        let files = Files::new(data::Data::new(sums));
+        Ok(Self { superblock, trees, files, default, root: default, warnings })
+    }
+
+    /// The same, from another root: that of a subvolume.
+    #[must_use]
+    pub fn with_root(self, root: Node) -> Self {
+        Self { root, ..self }
     }
 
     /// The devices that the filesystem has and nobody gave.
@@ -149,6 +157,14 @@ impl Btrfs {
         self.trees.replayed().count()
     }
 
+    /// Whether the bytes of a file are held against checksums. Without them nobody can tell which copy is right.
+    ///
+    /// # Errors
+    /// Where the node cannot be read.
+    pub fn has_checksums(&self, node: &Node) -> Result<bool, Error> {
+        Ok(self.inode(node)?.1.has_sums)
+    }
+
     /// The transaction that it is of.
     pub fn generation(&self) -> u64 {
         self.superblock.generation.0
@@ -162,7 +178,7 @@ impl Btrfs {
         subvolume::all(&self.trees, &self.superblock.roots)
     }
 
-    /// The root of the default subvolume: [`FileSystem::root`].
+    /// The root of the default subvolume.
     pub fn default_subvolume(&self) -> Node {
         self.default
     }
@@ -216,7 +232,7 @@ impl FileSystem for Btrfs {
     }
 
     fn root(&self) -> Node {
-        self.default
+        self.root
     }
 
     fn lookup(&self, dir: &Node, name: &[u8]) -> Result<Node, Error> {
