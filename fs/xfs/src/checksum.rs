@@ -28,8 +28,8 @@ pub struct Expected<'a> {
     pub offset: ByteOffset,
     /// `sb_meta_uuid`
     pub uuid: &'a [u8; 16],
-    /// The inode that it belongs to.
-    pub owner: InodeNumber,
+    /// The inode that it belongs to, where that is known.
+    pub owner: Option<InodeNumber>,
 }
 
 impl Stamp {
@@ -38,13 +38,20 @@ impl Stamp {
     /// # Errors
     /// [`Error::Corrupt`] naming the field that is wrong.
     pub fn verify(&self, bytes: &[u8], expected: &Expected<'_>) -> Result<(), Error> {
-        let [crc, place, uuid, owner] = self.names;
+        let [crc, ..] = self.names;
         verify_crc(bytes, expected.offset, self.crc, crc)?;
+        self.verify_rest(bytes, expected)
+    }
+
+    /// The same without the checksum.
+    pub fn verify_rest(&self, bytes: &[u8], expected: &Expected<'_>) -> Result<(), Error> {
+        let [_, place, uuid, owner] = self.names;
         verify_uuid(bytes, expected, self.uuid, uuid)?;
         let sector = expected.offset.0 / SECTOR;
-        for (at, name, value) in [(self.place, place, sector), (self.owner, owner, expected.owner.0)] {
+        let number = expected.owner.map(|owner| owner.0);
+        for (at, name, value) in [(self.place, place, Some(sector)), (self.owner, owner, number)] {
             let found = long(bytes, at);
-            if found != value {
+            if value.is_some_and(|value| value != found) {
                 return Err(corrupt(Fault::Inconsistent, name, expected.offset.within(at), found));
             }
         }

@@ -109,6 +109,8 @@ struct Block {
     bytes: Vec<u8>,
     /// Where the first of them stand.
     offset: ByteOffset,
+    /// They lie apart, and the log has some of them: what it has of the checksum is of another whole.
+    is_pieced: bool,
 }
 
 impl Block {
@@ -118,16 +120,19 @@ impl Block {
         let (offset, _) = files.place(dir, first, "directory block")?;
         let mut bytes = vec![0; superblock.directory_size()];
         let (mut rest, mut logical) = (bytes.as_mut_slice(), first);
+        let (mut pieces, mut is_replayed) = (0u32, false);
         while !rest.is_empty() {
             let (offset, blocks) = files.place(dir, logical, "directory block")?;
             let length = blocks.saturating_mul(superblock.block_size());
             let length = usize::try_from(length).unwrap_or(usize::MAX).min(rest.len());
             let Some((head, behind)) = rest.split_at_mut_checked(length) else { break };
             files.volume.read(offset, head)?;
+            is_replayed |= files.volume.device().overlay().is_replayed(offset.0, length);
+            pieces = pieces.saturating_add(1);
             rest = behind;
             logical = logical.after(blocks);
         }
-        Ok(Self { bytes, offset })
+        Ok(Self { bytes, offset, is_pieced: is_replayed && pieces > 1 })
     }
 
     /// Checks what a block of version 5 says of itself.
@@ -135,8 +140,12 @@ impl Block {
         if !superblock.features.is_v5() {
             return Ok(());
         }
-        let expected = Expected { offset: self.offset, uuid: &superblock.metadata_uuid, owner: dir.number };
-        stamp.verify(&self.bytes, &expected)
+        let owner = Some(dir.number);
+        let expected = Expected { offset: self.offset, uuid: &superblock.metadata_uuid, owner };
+        match self.is_pieced {
+            true => stamp.verify_rest(&self.bytes, &expected),
+            false => stamp.verify(&self.bytes, &expected),
+        }
     }
 
     fn word(&self, at: usize) -> u32 {

@@ -11,6 +11,7 @@ use zerocopy::{
 use crate::{
     checksum::{self, Expected, Stamp},
     corrupt,
+    files::Files,
     inode::{Fork, Inode},
     run::{Leaf, State},
     units::{ByteOffset, FileBlock, FsBlock},
@@ -78,25 +79,21 @@ enum Step {
 ///
 /// # Errors
 /// [`Error::Corrupt`] for a damaged list or tree.
-pub fn leaf<D: BlockRead>(volume: &Volume<D>, inode: &Inode, logical: FileBlock) -> Result<Leaf, Error> {
+pub fn leaf<D: BlockRead>(files: &Files<D>, inode: &Inode, logical: FileBlock) -> Result<Leaf, Error> {
     if logical >= END {
         return Err(inode.corrupt_size());
     }
     let all = Span { first: FileBlock(0), end: END, offset: inode.fork_offset() };
     match inode.fork {
-        Fork::Extents(count) => list(volume, inode.fork_bytes(), count, all),
-        Fork::Tree => tree(volume, inode, logical, all),
+        Fork::Extents(count) => list(&files.volume, inode.fork_bytes(), count, all),
+        Fork::Tree => tree(files, inode, logical, all),
         // Nothing that has no blocks is asked for one.
         Fork::Device | Fork::Local => Err(inode.corrupt_size()),
     }
 }
 
-fn tree<D: BlockRead>(
-    volume: &Volume<D>,
-    inode: &Inode,
-    logical: FileBlock,
-    all: Span,
-) -> Result<Leaf, Error> {
+fn tree<D: BlockRead>(files: &Files<D>, inode: &Inode, logical: FileBlock, all: Span) -> Result<Leaf, Error> {
+    let volume = &files.volume;
     let root = inode.fork_bytes();
     let (mut level, count) = (checksum::half(root, 0), checksum::half(root, 2));
     if !(1..=DEEPEST).contains(&level) {
@@ -111,7 +108,7 @@ fn tree<D: BlockRead>(
         level = level.saturating_sub(1);
         let (bytes, offset) = volume.block(block, "xfs_bmbt_ptr", span.offset)?;
         span.offset = offset;
-        let (entries, count) = node(volume, inode, &bytes, offset, level)?;
+        let (entries, count) = node(files, inode, &bytes, offset, level)?;
         if level == 0 {
             return list(volume, entries, usize::from(count), span);
         }
@@ -121,13 +118,13 @@ fn tree<D: BlockRead>(
 
 /// Checks the header of a block of the tree; yields what is behind it, and the number of entries there.
 fn node<'a, D: BlockRead>(
-    volume: &Volume<D>,
+    files: &Files<D>,
     inode: &Inode,
     bytes: &'a [u8],
     offset: ByteOffset,
     level: u16,
 ) -> Result<(&'a [u8], u16), Error> {
-    let superblock = &volume.superblock;
+    let superblock = &files.volume.superblock;
     let is_v5 = superblock.features.is_v5();
     let (magic, size) = if is_v5 { (MAGIC_V5, HEADER_V5) } else { (MAGIC, HEADER) };
     let fail = |fault, structure, found: u32| Err(corrupt(fault, structure, offset, found));
@@ -138,7 +135,9 @@ fn node<'a, D: BlockRead>(
         return fail(Fault::Magic, "xfs_btree_block.bb_magic", header.bb_magic.get());
     }
     if is_v5 {
-        let expected = Expected { offset, uuid: &superblock.metadata_uuid, owner: inode.number };
+        let has_others = files.intents.has_changed_owner(inode.number.0);
+        let owner = if has_others { None } else { Some(inode.number) };
+        let expected = Expected { offset, uuid: &superblock.metadata_uuid, owner };
         STAMP.verify(bytes, &expected)?;
     }
     if header.bb_level.get() != level {

@@ -226,6 +226,15 @@ impl Inode {
         bytes.ok_or_else(|| self.corrupt_size())
     }
 
+    /// The inode with another length, which the log has.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] for one that no file has.
+    pub fn with_size(self, size: u64) -> Result<Self, Error> {
+        let inode = Self { size, ..self };
+        if size > LONGEST { Err(inode.corrupt_size()) } else { Ok(inode) }
+    }
+
     /// An error about `di_size`.
     pub fn corrupt_size(&self) -> Error {
         let at = self.offset.within(offset_of!(Raw, di_size));
@@ -289,7 +298,7 @@ fn verify<'a>(
         return Err(corrupt(Fault::Truncated, "xfs_dinode", offset, superblock.sector_size));
     };
     checksum::verify_crc(bytes, offset, START, "xfs_dinode.di_crc")?;
-    let expected = Expected { offset, uuid: &superblock.metadata_uuid, owner: number };
+    let expected = Expected { offset, uuid: &superblock.metadata_uuid, owner: Some(number) };
     checksum::verify_uuid(
         bytes,
         &expected,

@@ -2,7 +2,8 @@
 //! XFS of versions 4 and 5, read-only.
 //!
 //! Directories of every form, extents in lists and trees, all features of files that Linux 7 has. Of version 5 every
-//! structure is checked: checksum, filesystem, place and owner.
+//! structure is checked: checksum, filesystem, place and owner. A dirty log of version 5 is replayed in memory: reading
+//! writes nothing. One of version 4 is not, which is a warning.
 //!
 //! ```
 //! # fn read(disk: Vec<u8>) -> Result<(), filesystem::Error> {
@@ -32,6 +33,7 @@ mod files;
 pub mod fuzz;
 mod inode;
 mod link;
+pub mod log;
 mod run;
 mod summary;
 mod superblock;
@@ -48,11 +50,27 @@ use filesystem::{
 
 pub use units::InodeNumber;
 
-use crate::{features::INCOMPAT_NEEDSREPAIR, files::Files, inode::Inode, volume::Volume};
+use crate::{
+    features::INCOMPAT_NEEDSREPAIR,
+    files::Files,
+    inode::Inode,
+    log::{Intents, Replayed},
+    volume::Volume,
+};
+
+// What is wrong with the whole of a filesystem that is read all the same.
+const NEEDS_REPAIR: &str =
+    "marked as to be repaired, and Linux does not mount it before that: run xfs_repair";
+const NOT_REPLAYED: &str = "it was not unmounted, and a log of version 4 is not replayed: files may be older than they \
+                            were; mount it once with Linux";
+const ELSEWHERE: &str =
+    "its log is on another device, and is not looked at: files may be older than they were";
 
 /// An XFS.
 pub struct Xfs<D> {
     files: Files<D>,
+    /// Why files may be older than they were, or damaged.
+    states: Vec<&'static str>,
 }
 
 /// Whether the superblock's magic number stands on the device.
@@ -69,13 +87,33 @@ pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
 }
 
 impl<D: BlockRead> Xfs<D> {
-    /// Opens the filesystem that starts at byte 0 of `device`. Metadata is read in small pieces, many of them again and
-    /// again: put a [`block::Cache`] below.
+    /// Opens the filesystem that starts at byte 0 of `device`, and replays its log in memory if it was not unmounted.
+    /// Metadata is read in small pieces, many of them again and again: put a [`block::Cache`] below.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for a damaged superblock, [`Error::Unsupported`] naming a feature.
+    /// [`Error::Corrupt`] for a damaged superblock or log, [`Error::Unsupported`] naming a feature, [`Error::NoMemory`]
+    /// for a log with more changes than any honest one.
     pub fn open(device: D) -> Result<Self, Error> {
-        Ok(Self { files: Files::new(Volume::open(device)?) })
+        let volume = Volume::open(Replayed::new(device))?;
+        let geometry = volume.superblock.log()?;
+        let mut states = Vec::new();
+        if volume.superblock.features.has_incompat(INCOMPAT_NEEDSREPAIR) {
+            states.push(NEEDS_REPAIR);
+        }
+        if geometry.log_start.is_none() {
+            states.push(ELSEWHERE);
+            return Ok(Self { files: Files::new(volume, Intents::default()), states });
+        }
+        let (volume, intents) = match log::recover(volume.device(), &geometry) {
+            Ok(None) => (volume, Intents::default()),
+            Ok(Some(recovered)) => (volume.with(recovered.overlay)?, recovered.intents),
+            Err(Error::Unsupported(_)) if !geometry.is_v5 => {
+                states.push(NOT_REPLAYED);
+                (volume, Intents::default())
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(Self { files: Files::new(volume, intents), states })
     }
 }
 
@@ -87,16 +125,12 @@ impl<D: BlockRead> FileSystem for Xfs<D> {
     }
 
     fn summary(&self) -> Result<Summary, Error> {
-        Ok(summary::of(&self.files.volume.superblock, !self.warnings().is_empty()))
+        Ok(summary::of(&self.files.volume.superblock, !self.states.is_empty()))
     }
 
     fn warnings(&self) -> Vec<Error> {
-        let superblock = &self.files.volume.superblock;
-        let needs_repair = superblock.features.has_incompat(INCOMPAT_NEEDSREPAIR);
-        let states = [needs_repair
-            .then_some("marked for repair, which Linux wants before it mounts it: run xfs_repair")];
-        let warning = |state: &'static str| Degraded { format: Format::Xfs, state: state.into() };
-        states.into_iter().flatten().map(|state| Error::Degraded(warning(state))).collect()
+        let warning = |state: &&'static str| Degraded { format: Format::Xfs, state: (*state).into() };
+        self.states.iter().map(|state| Error::Degraded(warning(state))).collect()
     }
 
     fn root(&self) -> InodeNumber {

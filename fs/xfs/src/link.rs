@@ -70,7 +70,7 @@ fn with_headers<D: BlockRead>(files: &Files<D>, inode: &Inode, size: usize) -> R
         let blocks = usize::try_from(blocks).unwrap_or(most).min(most);
         let mut bytes = vec![0; blocks.saturating_mul(block_size)];
         files.volume.read(offset, &mut bytes)?;
-        let expected = Expected { offset, uuid: &superblock.metadata_uuid, owner: inode.number };
+        let expected = Expected { offset, uuid: &superblock.metadata_uuid, owner: Some(inode.number) };
         target.extend_from_slice(part(&bytes, &expected, target.len(), size)?);
         logical = logical.after(u64::try_from(blocks).unwrap_or(0));
     }

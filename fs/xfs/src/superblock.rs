@@ -13,6 +13,7 @@ use zerocopy::FromBytes;
 use crate::{
     checksum, corrupt,
     features::{Features, INCOMPAT_META_UUID, MORE_BITS},
+    log,
     units::{ByteOffset, FsBlock, InodeNumber},
     unsupported,
 };
@@ -42,8 +43,6 @@ pub struct Superblock {
     pub group_blocks: u64,
     /// Log2 of `group_blocks`, rounded up: the bits of a block's number in its group.
     pub group_log: u32,
-    /// Allocation groups, at least one.
-    pub groups: u64,
     /// Bytes of a sector.
     pub sector_size: u64,
     /// The root directory.
@@ -51,9 +50,11 @@ pub struct Superblock {
     /// Blocks that nothing uses, as of the last time that this was written.
     pub free_blocks: u64,
     /// First block of the log; 0 where it is on another device.
-    pub log_start: FsBlock,
+    log_start: FsBlock,
     /// Blocks of the log.
-    pub log_blocks: u32,
+    log_blocks: u32,
+    /// Blocks that chunks of inodes are aligned to.
+    inode_alignment: u32,
     /// What it uses.
     pub features: Features,
     /// The UUID that stands in all metadata.
@@ -131,6 +132,36 @@ impl Superblock {
         self.has_blocks(block, 1).then(|| self.block_offset(block).after(in_block.saturating_mul(size)))
     }
 
+    /// What the log needs to know.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] for a log that is not in the filesystem.
+    pub fn log(&self) -> Result<log::Geometry, Error> {
+        let blocks = u64::from(self.log_blocks);
+        let is_internal = self.log_start != FsBlock(0);
+        if is_internal && (blocks == 0 || !self.has_blocks(self.log_start, blocks)) {
+            let at = offset_of!(Raw, sb_logstart);
+            return Err(fault(Fault::Range, "xfs_dsb.sb_logstart", at, self.log_start));
+        }
+        // What does not fit was refused before.
+        let narrow = |value: u32| u8::try_from(value).unwrap_or(u8::MAX);
+        let word = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
+        Ok(log::Geometry {
+            log_start: is_internal.then(|| self.block_offset(self.log_start).0),
+            log_bytes: blocks.saturating_mul(self.block_size()),
+            uuid: self.uuid,
+            meta_uuid: self.metadata_uuid,
+            block_size: word(self.block_size()),
+            inode_size: u32::try_from(self.inode_size).unwrap_or(u32::MAX),
+            group_blocks: word(self.group_blocks),
+            group_block_log: narrow(self.group_log),
+            inodes_per_block_log: narrow(self.inodes_per_block_log),
+            inode_alignment: self.inode_alignment,
+            is_v5: self.features.is_v5(),
+            log_features: self.features.log_incompat,
+        })
+    }
+
     /// A block's group, and its number there.
     fn split(&self, block: FsBlock) -> (u64, u64) {
         let group = block.0.checked_shr(self.group_log).unwrap_or(0);
@@ -187,12 +218,12 @@ impl Raw {
             blocks: self.sb_dblocks.get(),
             group_blocks: self.sb_agblocks.get().into(),
             group_log: self.sb_agblklog.into(),
-            groups: self.sb_agcount.get().into(),
             sector_size: sector_size.into(),
             root: InodeNumber(self.sb_rootino.get()),
             free_blocks: self.sb_fdblocks.get(),
             log_start: FsBlock(self.sb_logstart.get()),
             log_blocks: self.sb_logblocks.get(),
+            inode_alignment: self.sb_inoalignmt.get(),
             features,
             metadata_uuid,
             uuid: self.sb_uuid,

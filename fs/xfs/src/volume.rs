@@ -8,28 +8,30 @@ use filesystem::{Error, Fault};
 
 use crate::{
     corrupt,
+    log::{Overlay, Replayed},
     superblock::Superblock,
     units::{ByteOffset, FsBlock},
 };
 
-/// An open filesystem as blocks.
+/// An open filesystem as blocks, its log replayed.
 pub struct Volume<D> {
-    device: D,
+    device: Replayed<D>,
     pub superblock: Superblock,
 }
 
 impl<D: BlockRead> Volume<D> {
-    pub fn open(device: D) -> Result<Self, Error> {
+    pub fn open(device: Replayed<D>) -> Result<Self, Error> {
         let superblock = Superblock::read(&device)?;
         Ok(Self { device, superblock })
     }
 
-    pub fn device(&self) -> &D {
+    pub fn device(&self) -> &Replayed<D> {
         &self.device
     }
 
-    pub fn into_device(self) -> D {
-        self.device
+    /// The same with what the replay of the log has changed: the superblock, too, perhaps.
+    pub fn with(self, overlay: Overlay) -> Result<Self, Error> {
+        Self::open(self.device.with(overlay))
     }
 
     /// Fills `buf` with the bytes at `offset`.

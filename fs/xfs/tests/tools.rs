@@ -496,7 +496,9 @@ fn what_cannot_be_read_is_refused_by_name() {
         xfs.warnings().iter().map(|warning| format!("{} {warning}", warning.code())).collect();
     assert_eq!(
         warnings,
-        ["E-FS-XFS-DEGRADED XFS: marked for repair, which Linux wants before it mounts it: run xfs_repair"]
+        [
+            "E-FS-XFS-DEGRADED XFS: marked as to be repaired, and Linux does not mount it before that: run xfs_repair"
+        ]
     );
 }
 
