@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! btrfs images by the real mkfs.btrfs and Linux's own driver.
 
-use std::{ffi::OsStr, fs, path::Path};
+use std::{ffi::OsStr, path::Path};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
 use super::{
     guest::{self, Work},
-    image::{Content, Image},
+    image::{Content, Disks, Image},
+    many,
 };
 use crate::{
     machine,
-    scratch::{self, Scratch, output, run},
+    scratch::{Scratch, output, run},
 };
 
 /// MiB of a disk on which the file and a half of it fit.
 const ALONE: u64 = 640;
 /// MiB of each of several disks.
 const EACH: u64 = 400;
-/// Files of [`many`].
-pub const FILES: usize = 100_000;
 
 /// The file as mkfs.btrfs lays it into an empty filesystem.
 ///
@@ -27,12 +26,13 @@ pub const FILES: usize = 100_000;
 /// When a tool is missing or fails.
 pub fn whole(scratch: &Scratch) -> Result<Image> {
     let content = Content::noise(scratch)?;
-    let mut image = Image::blank(scratch, &content, ALONE, 1)?;
-    let facts = fill(&image.disks[0], &content.folder, &[])?;
-    let extents = extents(&image.disks[0])?;
+    let disks = Disks::blank(scratch, ALONE, 1)?;
+    let disk = &disks.paths()[0];
+    let facts = fill(disk, &content.folder, &[])?;
+    let extents = extents(disk)?;
     ensure!(extents < 300, "the file lies in {extents} extents");
-    image.facts = format!("{facts}, with that file: {extents} extents, one behind the other");
-    Ok(image)
+    let facts = format!("{facts}, with that file: {extents} extents, one behind the other");
+    Ok(Image { disks, sha256: content.sha256.clone(), facts })
 }
 
 /// The same, compressed by zstd.
@@ -41,12 +41,13 @@ pub fn whole(scratch: &Scratch) -> Result<Image> {
 /// When a tool is missing or fails.
 pub fn compressed(scratch: &Scratch) -> Result<Image> {
     let content = Content::text(scratch)?;
-    let mut image = Image::blank(scratch, &content, ALONE, 1)?;
-    let facts = fill(&image.disks[0], &content.folder, &["--compress", "zstd"])?;
-    let extents = extents(&image.disks[0])?;
+    let disks = Disks::blank(scratch, ALONE, 1)?;
+    let disk = &disks.paths()[0];
+    let facts = fill(disk, &content.folder, &["--compress", "zstd"])?;
+    let extents = extents(disk)?;
     ensure!(extents > 2000, "the file lies in {extents} extents, which are then not compressed");
-    image.facts = format!("{facts}, with that file, of words: {extents} extents of up to 128 KiB");
-    Ok(image)
+    let facts = format!("{facts}, with that file, of words: {extents} extents of up to 128 KiB");
+    Ok(Image { disks, sha256: content.sha256.clone(), facts })
 }
 
 /// The file, of which every second piece was written anew: copies lie elsewhere.
@@ -55,62 +56,54 @@ pub fn compressed(scratch: &Scratch) -> Result<Image> {
 /// When a tool is missing or fails.
 pub fn pieces(scratch: &Scratch) -> Result<Image> {
     let content = Content::noise(scratch)?;
-    let mut image = Image::blank(scratch, &content, ALONE, 1)?;
-    run("mkfs.btrfs", &["-q".as_ref(), image.disks[0].as_ref()])?;
-    guest::change(scratch, &image, &content, "btrfs", Work::Rewrite)?;
-    let extents = extents(&image.disks[0])?;
+    let disks = Disks::blank(scratch, ALONE, 1)?;
+    let disk = &disks.paths()[0];
+    run("mkfs.btrfs", &["-q".as_ref(), disk.as_ref()])?;
+    guest::change(scratch, &disks, "btrfs", Work::Rewrite, Some(&content))?;
+    let extents = extents(disk)?;
     ensure!(extents > 1000, "the file lies in {extents} extents");
     let facts = format!(
         "{}, {ALONE} MiB; {} wrote the file, and every second 64 KiB of it anew, in random order: {extents} extents",
         machine::version("mkfs.btrfs", "--version")?,
         guest::describe()?
     );
-    image.facts = facts;
-    Ok(image)
+    Ok(Image { disks, sha256: content.sha256.clone(), facts })
 }
 
 /// The file on several disks, with copies or parities as `profile` says.
 ///
 /// # Errors
 /// When a tool is missing or fails.
-pub fn spread(scratch: &Scratch, profile: &str, disks: usize) -> Result<Image> {
+pub fn spread(scratch: &Scratch, profile: &str, count: usize) -> Result<Image> {
     let content = Content::noise(scratch)?;
-    let mut image = Image::blank(scratch, &content, EACH, disks)?;
+    let disks = Disks::blank(scratch, EACH, count)?;
     let options = ["-q", "-d", profile, "-m", "raid1c3"].map(OsStr::new);
-    let paths = image.disks.iter().map(AsRef::as_ref);
+    let paths = disks.paths().iter().map(AsRef::as_ref);
     run("mkfs.btrfs", &options.into_iter().chain(paths).collect::<Vec<_>>())?;
-    guest::change(scratch, &image, &content, "btrfs", Work::Copy)?;
-    image.facts = format!(
-        "{}, -d {profile} -m raid1c3, {disks} of {EACH} MiB; {} wrote the file",
+    guest::change(scratch, &disks, "btrfs", Work::Copy, Some(&content))?;
+    let facts = format!(
+        "{}, -d {profile} -m raid1c3, {count} of {EACH} MiB; {} wrote the file",
         machine::version("mkfs.btrfs", "--version")?,
         guest::describe()?
     );
-    Ok(image)
+    Ok(Image { disks, sha256: content.sha256.clone(), facts })
 }
 
-/// A folder of many files; each has its own number in it.
+/// A folder of many files.
 ///
 /// # Errors
 /// When a tool is missing or fails.
-pub fn many(scratch: &Scratch) -> Result<Image> {
-    let tree = scratch.path("many");
-    for number in 0..FILES {
-        scratch::write(&tree.join(&file(number)[1..]), number.to_string().as_bytes())?;
-    }
-    let disk = scratch.path("disk0");
-    fs::File::create(&disk).and_then(|file| file.set_len(ALONE << 20)).context("making an image")?;
-    let facts = fill(&disk, &tree, &[]);
-    fs::remove_dir_all(&tree).context("removing a folder")?;
-    Ok(Image {
-        disks: vec![disk],
-        sha256: Vec::new(),
-        facts: format!("{}, with {FILES} files in a folder", facts?),
-    })
-}
-
-/// Path of one of [`many`].
-pub fn file(number: usize) -> String {
-    format!("/folder/{number}.conf")
+pub fn crowd(scratch: &Scratch) -> Result<Image> {
+    let disks = Disks::blank(scratch, ALONE, 1)?;
+    run("mkfs.btrfs", &["-q".as_ref(), disks.paths()[0].as_ref()])?;
+    guest::change(scratch, &disks, "btrfs", Work::Crowd, None)?;
+    let facts = format!(
+        "{}, {ALONE} MiB; {} wrote {} files into one folder",
+        machine::version("mkfs.btrfs", "--version")?,
+        guest::describe()?,
+        many::FILES
+    );
+    Ok(Image { disks, sha256: Vec::new(), facts })
 }
 
 /// Makes a filesystem of a folder; how that was done.
@@ -125,14 +118,7 @@ fn fill(disk: &Path, folder: &Path, options: &[&str]) -> Result<String> {
 
 /// In how many extents the only large file lies.
 fn extents(disk: &Path) -> Result<usize> {
-    let text = output(
-        "btrfs",
-        &["inspect-internal", "dump-tree", "-t", "fs"]
-            .map(OsStr::new)
-            .iter()
-            .copied()
-            .chain([disk.as_ref()])
-            .collect::<Vec<_>>(),
-    )?;
+    let dump = ["inspect-internal", "dump-tree", "-t", "fs"].map(OsStr::new);
+    let text = output("btrfs", &[&dump[..], &[disk.as_ref()]].concat())?;
     Ok(text.lines().filter(|line| line.contains(" type 1 (regular)")).count())
 }

@@ -40,5 +40,5 @@ pub const CASES: [Case; 11] = [
         make: |scratch| btrfs::spread(scratch, "raid6", 5),
         measure: large::rebuilt,
     },
-    Case { name: "btrfs of 100 000 files", make: btrfs::many, measure: many::one_path },
+    Case { name: "btrfs of 100 000 files", make: btrfs::crowd, measure: many::one_path },
 ];

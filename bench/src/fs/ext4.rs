@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::{
     holes,
-    image::{Content, FILE, Image},
+    image::{Content, Disks, FILE, Image},
 };
 use crate::{
     machine,
@@ -23,12 +23,13 @@ const MIB: u64 = 350;
 /// When a tool is missing or fails.
 pub fn whole(scratch: &Scratch) -> Result<Image> {
     let content = Content::noise(scratch)?;
-    let mut image = Image::blank(scratch, &content, MIB, 1)?;
-    mke2fs(&content.folder, &image.disks[0])?;
-    let extents = extents(&image.disks[0])?;
+    let disks = Disks::blank(scratch, MIB, 1)?;
+    let disk = &disks.paths()[0];
+    mke2fs(&content.folder, disk)?;
+    let extents = extents(disk)?;
     ensure!(extents < 10, "the file lies in {extents} extents");
-    image.facts = format!("{}, from a folder with that file: {extents} extents", options()?);
-    Ok(image)
+    let facts = format!("{}, from a folder with that file: {extents} extents", options()?);
+    Ok(Image { disks, sha256: content.sha256.clone(), facts })
 }
 
 /// The file in the holes that removed files have left.
@@ -37,8 +38,8 @@ pub fn whole(scratch: &Scratch) -> Result<Image> {
 /// When a tool is missing or fails.
 pub fn pieces(scratch: &Scratch) -> Result<Image> {
     let content = Content::noise(scratch)?;
-    let mut image = Image::blank(scratch, &content, MIB, 1)?;
-    let disk = &image.disks[0];
+    let disks = Disks::blank(scratch, MIB, 1)?;
+    let disk = &disks.paths()[0];
     let litter = scratch.path("litter");
     // mke2fs takes names in their order.
     holes::litter(&litter)?;
@@ -59,8 +60,7 @@ pub fn pieces(scratch: &Scratch) -> Result<Image> {
         options()?,
         holes::describe()
     );
-    image.facts = facts;
-    Ok(image)
+    Ok(Image { disks, sha256: content.sha256.clone(), facts })
 }
 
 fn options() -> Result<String> {

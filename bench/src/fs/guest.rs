@@ -22,7 +22,8 @@ use rustix::{
 
 use super::{
     holes,
-    image::{Content, FILE, Image},
+    image::{Content, Disks, FILE},
+    many,
 };
 use crate::{machine, scratch::Scratch};
 
@@ -47,6 +48,8 @@ const TOGETHER: usize = 32;
 pub enum Work {
     /// The file is written.
     Copy,
+    /// Many files are written, and not this one.
+    Crowd,
     /// Small files are written and half of them removed, then the file is.
     Holes,
     /// The file is written, and every second piece of it once more, in random order.
@@ -54,8 +57,8 @@ pub enum Work {
 }
 
 impl Work {
-    const ALL: [(&'static str, Self); 3] =
-        [("copy", Self::Copy), ("holes", Self::Holes), ("rewrite", Self::Rewrite)];
+    const ALL: [(&'static str, Self); 4] =
+        [("copy", Self::Copy), ("crowd", Self::Crowd), ("holes", Self::Holes), ("rewrite", Self::Rewrite)];
 
     fn name(self) -> &'static str {
         Self::ALL.iter().find(|(_, work)| *work == self).map_or("", |(name, _)| name)
@@ -70,18 +73,24 @@ impl Work {
 ///
 /// # Errors
 /// With what it said, when it fails.
-pub fn change(scratch: &Scratch, image: &Image, content: &Content, driver: &str, work: Work) -> Result<()> {
+pub fn change(
+    scratch: &Scratch,
+    disks: &Disks,
+    driver: &str,
+    work: Work,
+    content: Option<&Content>,
+) -> Result<()> {
     let program = env::current_exe().context("our own program")?;
-    let disks =
-        image.disks.iter().enumerate().map(|(number, disk)| format!("ubd{number}={}", disk.display()));
+    let parameters =
+        disks.paths().iter().enumerate().map(|(number, disk)| format!("ubd{number}={}", disk.display()));
     let mut command = Command::new("timeout");
     command
         .args(["--kill-after=5", DEADLINE, "linux.uml", MEMORY, "root=/dev/root", "rootfstype=hostfs"])
         .args(["rootflags=/", "rw", "con=null", "con0=null,fd:1", "quiet", "panic=-1"])
-        .args(disks)
+        .args(parameters)
         .arg(format!("init={}", program.display()))
-        .args(["--", OPTION, driver, work.name(), &image.disks.len().to_string()])
-        .arg(content.path())
+        .args(["--", OPTION, driver, work.name(), &disks.paths().len().to_string()])
+        .arg(content.map_or_else(|| "none".into(), Content::path))
         .arg(END)
         // For its control socket.
         .env("HOME", scratch.path(""))
@@ -117,6 +126,7 @@ fn perform(arguments: &[String]) -> Result<()> {
     let place = Path::new(PLACE);
     match task.work {
         Work::Copy => copy(&task.source, place)?,
+        Work::Crowd => many::fill(place)?,
         Work::Holes => {
             holes::litter(place)?;
             sync();

@@ -60,40 +60,49 @@ impl Drop for Content {
     }
 }
 
-/// Disks that together are a filesystem, removed when dropped.
+/// Files that are disks of one filesystem, removed when dropped.
 #[derive(Debug)]
-pub struct Image {
-    /// Where they are.
-    pub disks: Vec<PathBuf>,
-    /// Of the file's bytes.
-    pub sha256: Vec<u8>,
-    /// How it was made.
-    pub facts: String,
-}
+pub struct Disks(Vec<PathBuf>);
 
-impl Image {
-    /// Empty disks of `mib` MiB each, for a filesystem with this content.
+impl Disks {
+    /// So many empty ones of `mib` MiB each.
     ///
     /// # Errors
     /// When they cannot be made.
-    pub fn blank(scratch: &Scratch, content: &Content, mib: u64, count: usize) -> Result<Self> {
-        let mut image = Self { disks: Vec::new(), sha256: content.sha256.clone(), facts: String::new() };
+    pub fn blank(scratch: &Scratch, mib: u64, count: usize) -> Result<Self> {
+        let mut disks = Self(Vec::new());
         for number in 0..count {
             let path = scratch.path(&format!("disk{number}"));
             let disk = File::create(&path).and_then(|file| file.set_len(mib << 20));
             disk.with_context(|| format!("making {}", path.display()))?;
-            image.disks.push(path);
+            disks.0.push(path);
         }
-        Ok(image)
+        Ok(disks)
+    }
+
+    /// Where they are.
+    pub fn paths(&self) -> &[PathBuf] {
+        &self.0
     }
 }
 
-impl Drop for Image {
+impl Drop for Disks {
     fn drop(&mut self) {
-        for disk in &self.disks {
+        for disk in &self.0 {
             remove(fs::remove_file(disk), disk);
         }
     }
+}
+
+/// A filesystem that is ready to be read.
+#[derive(Debug)]
+pub struct Image {
+    /// What it stands on.
+    pub disks: Disks,
+    /// Of the file's bytes; empty where there are many files.
+    pub sha256: Vec<u8>,
+    /// How it was made.
+    pub facts: String,
 }
 
 fn remove(result: std::io::Result<()>, path: &Path) {

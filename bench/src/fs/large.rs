@@ -67,12 +67,12 @@ pub fn compressed(run: &Run, name: &str, image: &Image) -> Result<Vec<Row>> {
 /// As [`unverified`].
 pub fn rebuilt(run: &Run, name: &str, image: &Image) -> Result<Vec<Row>> {
     let mut rows = measure(run, name, image, &VERIFIED)?;
-    let kept = image.disks.iter().enumerate().filter(|(index, _)| !MISSING.contains(index));
+    let kept = image.disks.paths().iter().enumerate().filter(|(index, _)| !MISSING.contains(index));
     let kept: Vec<PathBuf> = kept.map(|(_, disk)| disk.clone()).collect();
     check(&kept, &image.sha256)?;
     let buffer = RefCell::new(vec![0; CHUNK]);
     let side = |disks: &[PathBuf]| timed(|| read::file(disks, FILE, &mut buffer.borrow_mut(), |_| ()));
-    let pairs = pairs::run(run.pairs, || side(&kept), || side(&image.disks))?;
+    let pairs = pairs::run(run.pairs, || side(&kept), || side(image.disks.paths()))?;
     let subject = format!("256 MiB, {name} without two, beside all");
     let budget = Budget::NotBelow(REBUILT);
     rows.extend(Row::of_pairs("S3", subject, (&pairs, "s"), Ratio::Speed, budget));
@@ -81,9 +81,9 @@ pub fn rebuilt(run: &Run, name: &str, image: &Image) -> Result<Vec<Row>> {
 }
 
 fn measure(run: &Run, name: &str, image: &Image, limits: &Limits) -> Result<Vec<Row>> {
-    check(&image.disks, &image.sha256)?;
+    check(image.disks.paths(), &image.sha256)?;
     ensure!(
-        grub::sha256(&image.disks, FILE)? == image.sha256,
+        grub::sha256(image.disks.paths(), FILE)? == image.sha256,
         "{} reads other bytes than were written",
         grub::NAME
     );
@@ -93,14 +93,14 @@ fn measure(run: &Run, name: &str, image: &Image, limits: &Limits) -> Result<Vec<
     };
     let pairs = pairs::run(
         run.pairs,
-        || process(Command::new(&run.program).arg("--stream").args(&image.disks)),
-        || process(&mut grub::cat(&image.disks, FILE)),
+        || process(Command::new(&run.program).arg("--stream").args(image.disks.paths())),
+        || process(&mut grub::cat(image.disks.paths(), FILE)),
     )?;
     let mut rows = vec![row("S1", grub::NAME, &pairs, limits.grub)?];
     if let Some(least) = limits.plain {
-        rows.push(row("S2", "pread", &plain(run, &image.disks)?, least)?);
+        rows.push(row("S2", "pread", &plain(run, image.disks.paths())?, least)?);
     }
-    rows.push(peak(run, name, &image.disks)?);
+    rows.push(peak(run, name, image.disks.paths())?);
     Ok(rows)
 }
 

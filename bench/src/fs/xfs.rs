@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use super::{
     guest::{self, Work},
     holes,
-    image::{Content, FILE, Image},
+    image::{Content, Disks, FILE, Image},
 };
 use crate::{
     machine,
@@ -28,16 +28,16 @@ const GROUPS: &str = "agcount=2";
 /// When a tool is missing or fails.
 pub fn whole(scratch: &Scratch) -> Result<Image> {
     let content = Content::noise(scratch)?;
-    let mut image = Image::blank(scratch, &content, WHOLE, 1)?;
-    let disk = &image.disks[0];
+    let disks = Disks::blank(scratch, WHOLE, 1)?;
+    let disk = &disks.paths()[0];
     let options = ["-q", "-d", GROUPS, "-p"].map(OsStr::new);
     run("mkfs.xfs", &[&options[..], &[content.folder.as_ref(), disk.as_ref()]].concat())?;
     let extents = extents(disk)?;
     ensure!(extents < 10, "the file lies in {extents} extents");
     let version = machine::version("mkfs.xfs", "-V")?;
-    image.facts =
+    let facts =
         format!("{version}, -d {GROUPS}, {WHOLE} MiB, -p with a folder with that file: {extents} extents");
-    Ok(image)
+    Ok(Image { disks, sha256: content.sha256.clone(), facts })
 }
 
 /// The file in the holes that removed files have left.
@@ -46,10 +46,11 @@ pub fn whole(scratch: &Scratch) -> Result<Image> {
 /// When a tool is missing or fails.
 pub fn pieces(scratch: &Scratch) -> Result<Image> {
     let content = Content::noise(scratch)?;
-    let mut image = Image::blank(scratch, &content, PIECES, 1)?;
-    run("mkfs.xfs", &["-q".as_ref(), image.disks[0].as_ref()])?;
-    guest::change(scratch, &image, &content, "xfs", Work::Holes)?;
-    let extents = extents(&image.disks[0])?;
+    let disks = Disks::blank(scratch, PIECES, 1)?;
+    let disk = &disks.paths()[0];
+    run("mkfs.xfs", &["-q".as_ref(), disk.as_ref()])?;
+    guest::change(scratch, &disks, "xfs", Work::Holes, Some(&content))?;
+    let extents = extents(disk)?;
     ensure!(extents > 1000, "the file lies in {extents} extents");
     let facts = format!(
         "{}, {PIECES} MiB; {} wrote {}, removed the latter and wrote the file: {extents} extents",
@@ -57,8 +58,7 @@ pub fn pieces(scratch: &Scratch) -> Result<Image> {
         guest::describe()?,
         holes::describe()
     );
-    image.facts = facts;
-    Ok(image)
+    Ok(Image { disks, sha256: content.sha256.clone(), facts })
 }
 
 /// In how many extents the file lies.
