@@ -62,7 +62,7 @@ impl Overlay {
     ///
     /// # Errors
     /// Those of the device; `NoMemory` when too much was changed.
-    pub fn write(&mut self, device: &dyn BlockRead, offset: u64, mut bytes: &[u8]) -> Outcome<()> {
+    pub(super) fn write(&mut self, device: &dyn BlockRead, offset: u64, mut bytes: &[u8]) -> Outcome<()> {
         let mut at = offset;
         while !bytes.is_empty() {
             let within = distance(0, at % CHUNK_U64);
