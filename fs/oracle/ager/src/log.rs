@@ -38,7 +38,8 @@ pub fn is_left(driver: Driver, disk: &Path, is_unfinished: bool) -> io::Result<b
 fn has_unfinished(printed: &str) -> bool {
     let mut begun = BTreeSet::new();
     for line in printed.lines() {
-        let Some((name, id)) = line.split_once(':').zip(line.rsplit_once("id:")).map(|(a, b)| (a.0, b.1.trim()))
+        let Some((name, id)) =
+            line.split_once(':').zip(line.rsplit_once("id:")).map(|(a, b)| (a.0, b.1.trim()))
         else {
             continue;
         };

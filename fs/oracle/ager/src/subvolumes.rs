@@ -5,7 +5,10 @@ use std::{
     ffi::OsStr,
     fs::{self, File},
     io,
-    os::unix::{ffi::OsStrExt, fs::MetadataExt},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{FileExt, MetadataExt},
+    },
     path::{Path, PathBuf},
 };
 
@@ -21,6 +24,9 @@ use crate::{
 pub const TOP: &str = "subvolid=5";
 /// The inode of a subvolume's root (`BTRFS_FIRST_FREE_OBJECTID`).
 const ROOT: u64 = 256;
+/// What a disk has where its first superblock is (`BTRFS_MAGIC`), and there.
+const MAGIC: &[u8; 8] = b"_BHRfS_M";
+const MAGIC_OFFSET: u64 = 0x1_0040;
 /// Snapshots that nothing changes are here, and here only.
 const KEPT: &str = "snapshots";
 /// Most subvolumes: listing each takes its time.
@@ -116,8 +122,16 @@ impl Life {
     pub fn flagged(&mut self) -> io::Result<()> {
         let path = self.new_path();
         let is_folder = self.random.below(4) == 0 && self.is_shallow(&path);
-        if is_folder { fs::create_dir(&path)? } else { File::create_new(&path).map(drop)? }
-        if is_folder { self.folders.push(path.clone()) } else { self.nodes.push(path.clone()) }
+        if is_folder {
+            fs::create_dir(&path)?
+        } else {
+            File::create_new(&path).map(drop)?
+        }
+        if is_folder {
+            self.folders.push(path.clone())
+        } else {
+            self.nodes.push(path.clone())
+        }
         match *self.random.pick(&["", "", "zlib", "lzo", "zstd", "none"]) {
             "" => {
                 let file = File::open(&path)?;
@@ -133,6 +147,13 @@ impl Life {
         let bytes = self.content();
         fs::write(&path, bytes)
     }
+}
+
+/// Whether a disk belongs to a filesystem: some are added later, others have been removed.
+pub fn is_part(disk: &str) -> bool {
+    let mut magic = [0; MAGIC.len()];
+    let read = File::open(disk).and_then(|file| file.read_exact_at(&mut magic, MAGIC_OFFSET));
+    read.is_ok() && magic == *MAGIC
 }
 
 /// The subvolumes of a mounted filesystem but the outermost, a line each: identifier, `ro` or `rw`, `default` or `-`,
@@ -151,7 +172,8 @@ pub fn list(root: &Path) -> io::Result<String> {
             command.args(["subvolume", "show", "--"]).arg(&path);
         })?;
         let id = field(&told, "Subvolume ID:").ok_or_else(|| io::Error::other(told.clone()))?;
-        let mode = if field(&told, "Flags:").is_some_and(|flags| flags.contains("readonly")) { "ro" } else { "rw" };
+        let mode =
+            if field(&told, "Flags:").is_some_and(|flags| flags.contains("readonly")) { "ro" } else { "rw" };
         let mark = if id == default { "default" } else { "-" };
         let below = path.strip_prefix(root).map_err(io::Error::other)?.as_os_str().as_bytes();
         text += &format!("{id}\t{mode}\t{mark}\t/{}\n", manifest::quoted(below));
