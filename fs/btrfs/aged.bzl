@@ -35,7 +35,7 @@ _KINDS = {
     },
     "crash": _single("--csum", "xxhash", crash = True, mount = "compress=zstd"),
     "crash_raid1": _profile(2, "raid1", "--csum", "sha256", crash = True, operations = 600),
-    "lzo": _single("--csum", "blake2", "-n", "4096", mount = "compress-force=lzo"),
+    "lzo": _single("--csum", "blake2", "-n", "4096", mount = "compress-force=lzo", operations = 1000),
     "profiles": {
         # Every profile of data that three disks can have, side by side, and numbers of disks that are no more.
         "halfway": [
@@ -52,7 +52,7 @@ _KINDS = {
     "raid10": _profile(4, "raid10", "--csum", "xxhash", mount = "compress=zlib", operations = 800),
     "raid5": _profile(3, "raid5", mount = "compress=zstd", operations = 800),
     "raid6": _profile(5, "raid6", "--csum", "blake2", mount = "compress=lzo", operations = 800),
-    "zstd": _single("-O", "squota", mount = "compress-force=zstd:15"),
+    "zstd": _single("-O", "squota", mount = "compress-force=zstd", operations = 1000),
 } | {
     # For the campaigns, which want little to read.
     name: {
@@ -73,7 +73,7 @@ _KINDS = {
 _MORE = {
     "converted": {
         # From ext4: chunks stand where the files were.
-        "mkfs": ["sh", "-c", "mke2fs -q -F -t ext4 -d /usr/lib/grub $0 && btrfs-convert -q $0 2>/dev/null >&2"],
+        "mkfs": ["sh", "-c", "mke2fs -q -F -t ext4 -b 4096 -d /usr/lib/grub $0 && btrfs-convert $0 >/dev/null"],
         "mib": 256,
     },
     "crash_in_place": _single(crash = True, mount = "nodatacow"),
@@ -82,15 +82,15 @@ _MORE = {
         "mib": 48,
         "mkfs": _mkfs("-M", "-n", "4096", "-O", "^no-holes"),
     },
-    "crash_node64k": _single("-n", "65536", crash = True, mount = "compress=lzo"),
+    "crash_node64k": _single("-n", "65536", crash = True, mib = 128, mount = "compress=lzo"),
     "crash_raid6": _profile(4, "raid6", crash = True, mount = "compress=zlib", operations = 600),
     "defragmented": _single(
-        halfway = ["btrfs filesystem defragment -r -czstd /mnt"],
+        halfway = ["btrfs filesystem defragment -r -czstd /mnt || true"],
         mount = "autodefrag",
     ),
     "dup": {
         "mkfs": _mkfs("-d", "dup", "-m", "dup"),
-        "mib": 160,
+        "mib": 240,
     },
     "grown": {
         "halfway": [
@@ -167,7 +167,7 @@ _MORE = {
         "mkfs": _FIRST,
         "more": [_MIB],
     },
-    "xxhash": _single("--csum", "xxhash", "-O", "^block-group-tree"),
+    "xxhash": _single("--csum", "xxhash", "-O", "^block-group-tree", mount = "compress-force=zstd:15"),
     "zlib": _single("--csum", "sha256", "-n", "4096", mount = "compress-force=zlib:9"),
 }
 

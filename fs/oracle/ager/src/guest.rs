@@ -136,11 +136,13 @@ fn list(driver: Driver, disks: &[String], folder: &Path) -> io::Result<()> {
 }
 
 fn mount_image(driver: Driver, disks: &[String], flags: MountFlags, options: &str) -> io::Result<()> {
-    let others = disks.iter().skip(1).filter(|_| driver == Driver::Btrfs);
-    let mut all: Vec<String> = others.map(|disk| format!("device={disk}")).collect();
+    let disk = disks.iter().find(|disk| driver != Driver::Btrfs || subvolumes::is_part(disk));
+    let disk = disk.ok_or(io::ErrorKind::NotFound)?;
+    let parts = disks.iter().filter(|disk| driver == Driver::Btrfs && subvolumes::is_part(disk));
+    let mut all: Vec<String> = parts.map(|disk| format!("device={disk}")).collect();
     all.extend((!options.is_empty()).then(|| options.to_string()));
     let options = CString::new(all.join(","))?;
-    mount(&disks[0], PLACE, driver.name(), flags, Some(options.as_c_str()))
+    mount(disk, PLACE, driver.name(), flags, Some(options.as_c_str()))
         .map_err(|error| io::Error::other(format!("mount -o {options:?}: {error}")))
 }
 

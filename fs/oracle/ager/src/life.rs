@@ -17,6 +17,8 @@ use crate::{driver::Driver, guest::program, names, options::Ageing};
 const MOST_OPEN: usize = 8;
 /// Of XFS and btrfs, a part of so many stays free: of a full disk, nothing but deletions would become old.
 const FREE: u64 = 8;
+/// Bytes of a filesystem that is large enough for files of all kinds.
+const SIZE: usize = 32 << 20;
 /// Files that are deleted to make room.
 const MOST_MADE: usize = 2000;
 /// Folders within folders.
@@ -58,7 +60,12 @@ impl Life {
             open: Vec::new(),
             names: 0,
             most: 0,
-            size: (known.f_blocks * known.f_frsize) as usize,
+            // Where large files say nothing that others do not, several disks have no larger ones than one.
+            size: ((known.f_blocks * known.f_frsize) as usize).min(if driver.is_modern() {
+                SIZE
+            } else {
+                usize::MAX
+            }),
             block: known.f_bsize as usize,
             driver,
             is_unix: driver.is_unix(),

@@ -216,3 +216,60 @@ fn not_supported_is_done(result: rustix::io::Result<()>) -> io::Result<()> {
         result => Ok(result?),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use oracle::tools;
+
+    use super::*;
+
+    fn life(name: &str) -> Life {
+        let mut life = Life::new(&tools::work_dir(name), 1, Driver::Xfs).unwrap();
+        life.limit(1000, 1000);
+        life
+    }
+
+    #[test]
+    fn a_chain_leads_to_its_end() {
+        let mut life = life("chain");
+        life.chain().unwrap();
+        let folder = life.folders[0].join("chain");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), LINKS + 1);
+        assert_eq!(fs::read_link(folder.join("20")).unwrap().to_str(), Some("19"));
+        assert_eq!(fs::read_to_string(folder.join("20")).unwrap(), "the end of the chain");
+    }
+
+    #[test]
+    fn sizes_go_from_nothing_to_the_largest() {
+        let mut life = life("sizes");
+        life.sizes(0).unwrap();
+        assert!(!life.folders[0].join("sizes").exists());
+        life.sizes(65_536).unwrap();
+        for size in [0, 1, 1023, 1024, 4097, 65_535, 65_536] {
+            let path = life.folders[0].join(format!("sizes/{size}"));
+            assert_eq!(path.metadata().unwrap().len(), size);
+        }
+        assert!(!life.folders[0].join("sizes/65537").exists());
+    }
+
+    #[test]
+    fn folders_that_grow_by_turns_have_the_same_names() {
+        let mut life = life("turns");
+        life.grow_by_turns(30).unwrap();
+        for name in ["left", "right"] {
+            let names = fs::read_dir(life.folders[0].join(name)).unwrap();
+            let lengths: Vec<usize> = names.map(|entry| entry.unwrap().file_name().len()).collect();
+            assert_eq!(lengths, [LONG; 30]);
+        }
+        assert_eq!(life.nodes.len(), 60);
+    }
+
+    #[test]
+    fn bytes_have_the_length_that_was_asked_for() {
+        let mut life = life("bytes");
+        for length in [0, 1, 100, 5000] {
+            assert_eq!(life.words(length).len(), length);
+            assert!((0..8).all(|_| life.bytes(length).len() == length));
+        }
+    }
+}

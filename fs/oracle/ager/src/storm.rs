@@ -14,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
     process::Stdio,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use oracle::random::Random;
@@ -31,8 +31,9 @@ use crate::{
 const WORKERS: usize = 4;
 /// With fewer names in all, only half of them.
 const FEW: usize = 100;
-/// How long.
-const TIME: Duration = Duration::from_millis(700);
+/// How often what they do is wanted on the disk until power fails, and the time between, which is theirs.
+const LINES: usize = 80;
+const PAUSE: Duration = Duration::from_millis(2);
 /// Pieces of a file whose deletion takes long.
 const PIECES: usize = 300;
 /// Names of each.
@@ -67,20 +68,17 @@ pub fn rage(mut life: Life, ageing: &Ageing) -> io::Result<()> {
     if life.driver == Driver::Xfs {
         exchange(&root, life.block, PIECES.min(ageing.pieces))?;
     }
-    let end = Instant::now() + TIME;
-    let mut number = 0;
-    while Instant::now() < end {
+    for number in 0..LINES {
         // Fails on a full disk.
         let _ = write_down(&folders[number % workers].join("log"), number);
-        number += 1;
-        thread::sleep(Duration::from_millis(2));
+        thread::sleep(PAUSE);
     }
     // Fails where a worker was faster, or filled the disk.
     for folder in &folders {
         let _ = change(folder);
     }
     for folder in &folders {
-        let _ = write_down(&folder.join("last"), number);
+        let _ = write_down(&folder.join("last"), LINES);
     }
     // Files that are open and deleted stay so.
     std::mem::forget(life);

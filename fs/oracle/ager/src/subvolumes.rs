@@ -5,7 +5,10 @@ use std::{
     ffi::OsStr,
     fs::{self, File},
     io,
-    os::unix::{ffi::OsStrExt, fs::MetadataExt},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{FileExt, MetadataExt},
+    },
     path::{Path, PathBuf},
 };
 
@@ -21,6 +24,9 @@ use crate::{
 pub const TOP: &str = "subvolid=5";
 /// The inode of a subvolume's root (`BTRFS_FIRST_FREE_OBJECTID`).
 const ROOT: u64 = 256;
+/// What a disk has where its first superblock is (`BTRFS_MAGIC`), and there.
+const MAGIC: &[u8; 8] = b"_BHRfS_M";
+const MAGIC_OFFSET: u64 = 0x1_0040;
 /// Snapshots that nothing changes are here, and here only.
 const KEPT: &str = "snapshots";
 /// Most subvolumes: listing each takes its time.
@@ -141,6 +147,13 @@ impl Life {
         let bytes = self.content();
         fs::write(&path, bytes)
     }
+}
+
+/// Whether a disk belongs to a filesystem: some are added later, others have been removed.
+pub fn is_part(disk: &str) -> bool {
+    let mut magic = [0; MAGIC.len()];
+    let read = File::open(disk).and_then(|file| file.read_exact_at(&mut magic, MAGIC_OFFSET));
+    read.is_ok() && magic == *MAGIC
 }
 
 /// The subvolumes of a mounted filesystem but the outermost, a line each: identifier, `ro` or `rw`, `default` or `-`,
