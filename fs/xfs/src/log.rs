@@ -8,7 +8,7 @@
 //!
 //! What Linux would still have to do after that are intents ([`Intents`]): those that change where a file's blocks are.
 //!
-//! A log is bounded by its size (2 GiB at most), which is read three times at most; [`MOST_MEMORY`] bounds what is kept
+//! A log is bounded by its size (2 GiB at most), which is read three times at most; `MOST_MEMORY` bounds what is kept
 //! of it.
 
 mod buffer;
@@ -97,7 +97,7 @@ pub struct Report {
 /// # Errors
 /// [`Error::Corrupt`] for a log that Linux would not recover, either; [`Error::Unsupported`] for a log on another
 /// device, one of version 4 that is not clean, and what only later kernels or other processors write;
-/// [`Error::NoMemory`] for one that changes more than [`MOST_MEMORY`]; [`Error::Io`].
+/// [`Error::NoMemory`] for one that changes more than `MOST_MEMORY`; [`Error::Io`].
 pub fn recover(device: &dyn BlockRead, geometry: &Geometry) -> Result<Option<Recovered>, Error> {
     start(device, geometry).map_err(|failure| *failure.0)
 }
