@@ -117,7 +117,8 @@ impl Opened {
     }
 
     /// A filesystem with several, each with its name: subvolumes, datasets, snapshots. The first is the one that a
-    /// system starts from.
+    /// system starts from. Where they stand in each other, the name is the path from the top, without a slash in front
+    /// (`@/.snapshots/1/snapshot`), and `/` that of the top itself.
     pub fn filesystem_with_roots<F: FileSystem + 'static>(
         filesystem: F,
         roots: Vec<(String, F::Node)>,
