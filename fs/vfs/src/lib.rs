@@ -34,7 +34,9 @@ use block::BlockRead;
 
 pub use assembler::Assembler;
 pub use filesystem::{Error, Health, Summary};
-pub use layer::{Assemble, Keys, LAYERS, Layer, Member, Mounted, NoKeys, Opened, Unlock};
+pub use layer::{
+    Assemble, Assembled, Keys, LAYERS, Layer, Leg, Member, Mounted, NoKeys, Opened, State, Unlock,
+};
 use meter::Meter;
 pub use tree::{Content, Device, DeviceId, DeviceKind, Problem};
 pub use volume::{Entry, Home, Listing, Node, Volume};
