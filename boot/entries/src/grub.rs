@@ -22,6 +22,7 @@ mod options;
 mod parser;
 mod place;
 mod regex;
+mod sectors;
 mod users;
 mod view;
 mod wildcards;

@@ -71,11 +71,13 @@ pub fn put_in_front(
 }
 
 /// Whether `wanted` means this volume: by label or identifier, by Linux's name of its partition or of its whole
-/// disk, or by our own (`hd0,gpt1`). `disks` are Linux's names of the disks, such as `vda`, by their index.
+/// disk, or by our own: `hd0,gpt1` is all its subvolumes, `hd0,gpt1:@` is one. `disks` are Linux's names of the disks,
+/// such as `vda`, by their index.
 pub fn is_selected(volume: &Volume, wanted: &str, disks: &[String]) -> bool {
     let form = FORMS.iter().find_map(|(prefix, property)| Some((wanted.strip_prefix(prefix)?, *property)));
     let Some((value, property)) = form else {
-        return volume.name() == wanted || is_device(volume, wanted, disks);
+        let is_whole = volume.grub_name().is_some_and(|name| name == wanted);
+        return volume.name() == wanted || is_whole || is_device(volume, wanted, disks);
     };
     match property {
         Property::Label => volume.has_label(value.as_bytes()),
@@ -116,6 +118,28 @@ mod tests {
             name: "root x".into(),
         };
         Volume::new("hd1,gpt2", fat::Fat::open(Memory::new(image)).unwrap()).on(disk, Some(partition))
+    }
+
+    #[test]
+    fn a_device_means_all_its_subvolumes() {
+        let tree = oracle::Tree::new().dir("/@");
+        let root = |name: &str| filesystem::FileSystem::lookup(&tree, &0, name.as_bytes()).unwrap();
+        let roots = Vec::from([("@".into(), root("@")), ("/".into(), 0)]);
+        let partition = Partition {
+            number: 2,
+            start: 0,
+            length: 0,
+            kind: PartitionKind::Mbr(0x83),
+            uuid: String::new(),
+            name: String::new(),
+        };
+        let volumes = Volume::of_roots("hd0,msdos2", tree.clone(), roots);
+        let volumes: Vec<_> =
+            volumes.into_iter().map(|volume| volume.on(0, Some(partition.clone()))).collect();
+        let selected = |wanted| volumes.iter().filter(|volume| is_selected(volume, wanted, &[])).count();
+        for (wanted, count) in [("hd0,msdos2", 2), ("hd0,msdos2:@", 1), ("hd0,msdos2:/", 1), ("hd0", 0)] {
+            assert_eq!(selected(wanted), count, "{wanted}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use alloc::{
 };
 use core::fmt;
 
+use block::BlockRead;
 use part::PartitionKind;
 use vfs::{DeviceId, DeviceKind, Home, Volume, VolumeId, Volumes};
 
@@ -165,6 +166,15 @@ impl<'a> Places<'a> {
     pub fn on(&self, device: &Device) -> Option<&'a Filesystem> {
         let at = self.known.iter().position(|there| there.iter().any(|there| device.means(there)))?;
         self.filesystems.all().get(at)
+    }
+
+    /// The bytes of a device that a filesystem is on.
+    pub fn bytes(&self, device: &Device) -> Option<&'a dyn BlockRead> {
+        let volumes = self.filesystems.volumes();
+        let members = &volumes.get(self.on(device)?.default())?.home().members;
+        let is_it = |member: &&DeviceId| on_disk(volumes, **member).is_some_and(|there| device.means(&there));
+        let member = members.iter().find(is_it).or(members.first())?;
+        Some(&*volumes.device(*member)?.bytes)
     }
 
     /// The filesystem on the device that is named so.

@@ -139,6 +139,7 @@ pub fn load_env(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, E
     let usual = format!("{}/grubenv", grub.environment().get("prefix"));
     let path = given.value("file").unwrap_or(&usual);
     let found = grub.read(path, LARGEST_ENVIRONMENT).map(|(_, text)| text);
+    let found = found.or_else(|| grub.sectors(path, LARGEST_ENVIRONMENT));
     grub.budget.check(call.line)?;
     let Some(text) = found.filter(|text| grubenv::is_block(text)) else {
         return Ok(Status::Failure);
