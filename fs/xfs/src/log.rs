@@ -187,6 +187,10 @@ fn unsupported(feature: impl Into<Cow<'static, str>>) -> Failure {
     Failure(Box::new(Error::Unsupported(Unsupported { format: Format::Xfs, feature: feature.into() })))
 }
 
+fn to_u64(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
 /// Refuses to keep more than so many chunks, or notes about buffers, which need less.
 fn limit(chunks: usize) -> Outcome<()> {
     let bytes = chunks.saturating_mul(CHUNK);
@@ -197,7 +201,7 @@ fn limit(chunks: usize) -> Outcome<()> {
 #[cold]
 #[inline(never)]
 fn too_much(bytes: usize) -> Failure {
-    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+    let bytes = to_u64(bytes);
     Failure(Box::new(Error::NoMemory(NoMemory { format: Format::Xfs, structure: "log replay", bytes })))
 }
 
