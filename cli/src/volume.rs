@@ -53,7 +53,7 @@ fn no_volume(machine: &Machine) -> Failure {
     }
 }
 
-/// `disk.raw#2 is XFS, which this version does not read`
+/// `disk.raw#2 is exFAT, which this version does not read`
 pub fn unread(device: &Device) -> Option<String> {
     let title = device.title.as_ref().filter(|_| device.is_unread)?;
     Some(format!("{} is {title}", device.id))

@@ -11,6 +11,7 @@ mod uki;
 mod variables;
 
 use alloc::{
+    collections::BTreeSet,
     format,
     string::{String, ToString},
     vec::Vec,
@@ -27,6 +28,7 @@ use crate::{
     grub::{BlsCfg, Preferred, environment_block},
     merge::Menu,
     search::Search,
+    sizes::total,
     version,
 };
 use counting::Name;
@@ -58,17 +60,15 @@ impl Candidate {
     fn charge(&self, share: &Share) -> Result<(), Error> {
         share.entry(&self.entry)?;
         let texts = [&self.sort_key, &self.machine_id, &self.version].map(String::len);
-        // All of it is in memory, which has less than usize::MAX bytes.
-        share.text.charge(texts.into_iter().fold(0, usize::saturating_add))
+        share.text.charge(total(texts))
     }
 }
 
 /// The entries of each disk; `blscfg`: the scripts of GRUB that show entries of type 1 in their menu, which is one of
 /// `menus` and becomes a part of the new one.
 pub fn find(search: &Search<'_>, blscfg: &[BlsCfg], menus: &mut [Menu]) -> Vec<Menu> {
-    let disks =
-        search.wanted.iter().map(|volume| volume.disk()).max().map_or(0, |last| last.saturating_add(1));
-    (0..disks).map(|disk| of_disk(search, disk, blscfg, menus)).collect()
+    let disks: BTreeSet<usize> = search.wanted.iter().map(|volume| volume.disk()).collect();
+    disks.into_iter().map(|disk| of_disk(search, disk, blscfg, menus)).collect()
 }
 
 /// One list of all volumes of a disk, as systemd-boot makes it of the EFI system partition and XBOOTLDR.
@@ -99,8 +99,7 @@ fn of_disk(search: &Search<'_>, disk: usize, blscfg: &[BlsCfg], menus: &mut [Men
 fn shown(cfg: &BlsCfg, candidates: &[Candidate], menus: &mut [Menu]) -> Menu {
     let is_it = |menu: &&mut Menu| menu.entries.first().map(|entry| &entry.source) == cfg.source.as_ref();
     let own = menus.iter_mut().find(is_it).map(take).unwrap_or_default();
-    // The list of both has fewer entries than usize::MAX.
-    let behind = |place: usize| place.saturating_add(candidates.len());
+    let behind = |place: usize| total([place, candidates.len()]);
     let default = match cfg.preferred(candidates.len(), &|name| by_name(candidates, name)) {
         Preferred::Bls(at) => Some(at),
         Preferred::Own(place) => Some(behind(place)),
@@ -176,18 +175,18 @@ fn files<'a>(share: &Share, volume: &'a Volume, folder: &str, suffix: &str) -> V
         }
     };
     let is_ours = |name: &String| {
-        let start = name.len().saturating_sub(suffix.len());
-        name.get(start..).is_some_and(|end| end.eq_ignore_ascii_case(suffix)) && start > 0
+        let start = name.len().checked_sub(suffix.len()).filter(|start| *start > 0);
+        start.and_then(|start| name.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(suffix))
     };
     let named = names.into_iter().filter_map(|(name, node)| Some((String::from_utf8(name).ok()?, node)));
     let ours = named.filter(|(name, _)| is_ours(name));
     let listed = ours.map(|(name, node)| Listed { path: format!("{folder}/{name}"), name, node });
     let mut listed: Vec<Listed<'a>> = listed.collect();
-    if listed.len() > MOST {
+    if let Some(over) = listed.len().checked_sub(MOST).filter(|over| *over > 0) {
         let limit = u64::try_from(MOST).unwrap_or(u64::MAX);
         share.note(object(), Error::TooMany { what: "boot entries", limit });
         // The newest of them are the last, by the usual names.
-        listed.drain(..listed.len().saturating_sub(MOST));
+        listed.drain(..over);
     }
     listed
 }

@@ -4,6 +4,8 @@
 //! Source: SYSLINUX 6.04, doc/syslinux.txt, doc/menu.txt and com32/menu/readconfig.c; U-Boot,
 //! doc/develop/distro.rst.
 
+mod files;
+mod label;
 mod reader;
 
 use alloc::{
@@ -20,8 +22,11 @@ use crate::{
     budget::{Share, Text},
     merge::Menu,
     search::Search,
+    sizes::total,
 };
-use reader::{Config, Files, Label, Reader, Runs};
+use files::Files;
+use label::{Config, Label, Runs};
+use reader::Reader;
 
 /// Where the files stand.
 const FOLDERS: [&str; 10] = [
@@ -119,7 +124,7 @@ impl Collector<'_> {
                 menu.locks.extend(inner.locks);
                 if !inner.entries.is_empty() {
                     if is_chosen {
-                        menu.default = Some(first.saturating_add(inner.default.unwrap_or(0)));
+                        menu.default = Some(total([first, inner.default.unwrap_or(0)]));
                     }
                     menu.entries.extend(inner.entries);
                     return Ok(());
@@ -168,6 +173,7 @@ impl Collector<'_> {
             share: self.share,
             files: self.files,
             source: self.source.clone(),
+            // It is below the deepest.
             depth: self.depth.saturating_add(1),
             access: self.access(&reader.passwords(label)),
         };

@@ -41,6 +41,7 @@ use menu::{Collector, Leaves, Level, position};
 
 pub use blscfg::{BlsCfg, Preferred};
 pub use grubenv::variables as environment_block;
+pub use place::Places;
 
 /// Where GRUB looks for its configuration, as far as distributions put it on a system's own volumes.
 const FOLDERS: [&str; 4] = ["/boot/grub", "/boot/grub2", "/grub", "/grub2"];
@@ -106,13 +107,14 @@ fn find_in(search: &Search<'_>, volume: &Volume, folder: &str, scripts: &mut Scr
     if !scripts.insert(volume.id(), &text) || share.steps.fits(1).is_err() {
         return Some(Menu::default());
     }
-    let prefix = format!("({}){folder}", volume.name());
+    let device = search.places.name(volume.id());
+    let prefix = format!("({device}){folder}");
     // Where the program stands that a vendor's file belongs to; else where a medium has it.
     let program = if folder.starts_with("/EFI/") { folder } else { "/EFI/BOOT" };
-    let cmdpath = format!("({}){program}", volume.name());
-    let environment = Environment::new(search.arch(), volume.name(), &prefix, &cmdpath);
+    let cmdpath = format!("({device}){program}");
+    let environment = Environment::new(search.arch(), &device, &prefix, &cmdpath);
     let is_x86 = search.arch() == Arch::X86_64;
-    let mut grub = Interpreter::new(search.volumes, share, environment, is_x86);
+    let mut grub = Interpreter::new(&search.places, share, environment, is_x86);
     grub.scripts = take(scripts);
     let shown = grub.scripts.blscfg.len();
     let source = Source { volume: volume.id(), path, kind: Kind::Grub };
@@ -187,6 +189,7 @@ pub fn fuzz(data: &[u8]) {
     let environment = Environment::new(Arch::X86_64, "hd0,gpt1", "(hd0,gpt1)/boot/grub", "");
     let source = Source { volume: VolumeId(0), path: "/grub.cfg".into(), kind: Kind::Grub };
     let shares = Shares::new(&volumes);
-    let mut grub = Interpreter::new(&volumes, shares.disk(0), environment, true);
+    let places = Places::new(&volumes);
+    let mut grub = Interpreter::new(&places, shares.disk(0), environment, true);
     let _ = run(&mut grub, &String::from_utf8_lossy(data), &source, &mut Found::default());
 }

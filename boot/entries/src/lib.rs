@@ -24,6 +24,7 @@ mod merge;
 mod os_release;
 mod programs;
 mod search;
+mod sizes;
 mod version;
 
 use alloc::{string::String, vec::Vec};

@@ -4,6 +4,7 @@
 use alloc::vec::Vec;
 use core::{mem::take, ops::Range};
 
+use part::Partition;
 use vfs::{Volume, Volumes};
 
 use crate::{
@@ -11,7 +12,8 @@ use crate::{
     budget::{Budget, Share},
     extlinux,
     glob::{self, Systems},
-    grub, ids,
+    grub::{self, Places},
+    ids,
     merge::{self, Menu},
     programs,
 };
@@ -22,6 +24,8 @@ pub struct Search<'a> {
     pub volumes: &'a Volumes,
     /// Those whose configurations count.
     pub wanted: Vec<&'a Volume>,
+    /// Where GRUB's scripts find each of them.
+    pub places: Places<'a>,
     scope: Scope<'a>,
     budget: Budget,
 }
@@ -35,7 +39,7 @@ impl<'a> Search<'a> {
                 wanted.push(volume);
             }
         }
-        Self { volumes, wanted, scope, budget: Budget::new(volumes) }
+        Self { volumes, wanted, places: Places::new(volumes), scope, budget: Budget::new(volumes) }
     }
 
     /// The machine's architecture.
@@ -152,8 +156,7 @@ fn is_same(first: &Volume, later: &Volume) -> bool {
 /// The bytes of its disk that a volume stands on.
 fn place(volume: &Volume) -> Range<u64> {
     let whole = 0..u64::MAX;
-    // Saturates for a partition that claims to end past the last possible byte.
-    volume
-        .partition()
-        .map_or(whole, |partition| partition.start..partition.start.saturating_add(partition.length))
+    // It ends on its disk, or there would be no such partition.
+    let end = |partition: &Partition| partition.start.saturating_add(partition.length);
+    volume.partition().map_or(whole, |partition| partition.start..end(partition))
 }

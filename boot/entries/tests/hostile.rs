@@ -11,6 +11,7 @@ use std::{
 use entries::{Arch, Error, Found, discover};
 use filesystem::{Attr, EachEntry, FileSystem, Identity};
 use oracle::Tree;
+use part::{Guid, Partition, PartitionKind};
 use vfs::{Volume, Volumes};
 
 /// The loader has 128 KiB, of which others need some.
@@ -22,7 +23,11 @@ const GROW: &str = "a=xxxxxxxxxxxxxxxx\nfor i in 1 2 3 4 5 6 7 8 9 10 11; do a=\
 
 fn run(cfg: String) -> Found {
     let tree = Tree::new().uuid("u").file("/boot/grub/grub.cfg", cfg);
-    discover(&Volumes::from_volumes(vec![Volume::new("hd0,gpt1", tree)]), Arch::X86_64, &|_, _| false)
+    // Where scripts look for it by that name.
+    let (kind, uuid, name) = (PartitionKind::Gpt(Guid::default()), String::new(), String::new());
+    let partition = Partition { number: 1, start: 1 << 20, length: 1 << 20, kind, uuid, name };
+    let volume = Volume::new("hd0,gpt1", tree).on(0, Some(partition));
+    discover(&Volumes::from_volumes(vec![volume]), Arch::X86_64, &|_, _| false)
 }
 
 /// The limit that a script meets, in time.

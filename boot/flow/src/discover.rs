@@ -8,12 +8,12 @@ use config::Config;
 use entries::{Entry, Found, Scope, Start};
 use filesystem::FileType;
 use image::{own, pe};
-use vfs::{Volume, Volumes};
+use vfs::{ReadLimit, Volume, Volumes};
 
 use crate::{Clock, Disk, Disks, Failure, Phase, codes, report::Report, selection};
 
-/// Bytes that discovery reads of each disk, whatever is on it: many times what the fullest of honest disks wants.
-pub const MOST_READ: u64 = 256 * 1024 * 1024;
+/// Bytes that discovery reads, whatever is on the disks: many times what the fullest of honest ones wants.
+pub const MOST_READ: ReadLimit = ReadLimit { each: 256 << 20, all: 2 << 30 };
 /// Volumes that an error message lists.
 const MOST_LISTED: usize = 8;
 

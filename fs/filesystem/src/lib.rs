@@ -16,7 +16,7 @@ mod time;
 use alloc::{string::String, vec::Vec};
 use core::ops::ControlFlow;
 
-pub use damage::{Corrupt, Degraded, Fault, Format, NoMemory, Unsupported};
+pub use damage::{Corrupt, Degraded, Fault, Format, Missing, NoMemory, Unsupported};
 pub use error::Error;
 pub use time::Civil;
 
@@ -93,6 +93,8 @@ pub struct Summary {
     pub free: Option<u64>,
     /// The features that it uses, by the names that the format's own tools give them.
     pub features: Vec<String>,
+    /// What else people may want to know, by name: `generation`, `profile`.
+    pub details: Vec<(&'static str, String)>,
     /// Its state, as it says itself.
     pub health: Health,
 }

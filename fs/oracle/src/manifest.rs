@@ -18,7 +18,7 @@ use std::{
 use filesystem::{Attr, Error, FileSystem, FileType, Timestamp};
 use sha2::{Digest, Sha256};
 
-pub use text::{from_text, to_text};
+pub use text::{from_text, quoted, to_text, unquoted};
 
 /// Records of one manifest: more than any test makes, so that a folder that contains itself ends.
 const MOST_RECORDS: usize = 1_000_000;

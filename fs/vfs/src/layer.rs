@@ -32,6 +32,11 @@ pub const LAYERS: &[Layer] = &[
         open: |device| Ok(Opened::filesystem(ext4::Ext4::open(device)?)),
     },
     Layer {
+        name: "xfs",
+        probe: |device| xfs::probe(device),
+        open: |device| Ok(Opened::filesystem(xfs::Xfs::open(device)?)),
+    },
+    Layer {
         name: "iso9660",
         probe: |device| iso9660::probe(device),
         open: |device| Ok(Opened::filesystem(iso9660::Iso9660::open(device)?)),

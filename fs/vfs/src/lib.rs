@@ -52,6 +52,22 @@ pub struct Disk {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct VolumeId(pub usize);
 
+/// Bytes that may be read of disks before something on them is chosen.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadLimit {
+    /// Of one disk.
+    pub each: u64,
+    /// Of all disks together, in equal shares: none uses up what another needs.
+    pub all: u64,
+}
+
+impl ReadLimit {
+    fn share(self, disks: usize) -> u64 {
+        let disks = u64::try_from(disks).unwrap_or(u64::MAX);
+        self.each.min(self.all.checked_div(disks).unwrap_or(self.all))
+    }
+}
+
 /// Every volume that was found, in the order of disks and, on a disk, of partitions.
 #[derive(Default)]
 pub struct Volumes {
@@ -67,10 +83,9 @@ impl Volumes {
         Self::assemble(Assembler::new(&NoKeys), disks)
     }
 
-    /// The same, which reads no more than so many bytes of each disk, now and later, until the
-    /// [limit is lifted](Self::lift_limit).
-    pub fn discover_within(disks: Vec<Disk>, most_read: u64) -> Self {
-        Self::assemble(Assembler::new(&NoKeys).with_limit(most_read), disks)
+    /// The same within a limit, now and later, until the [limit is lifted](Self::lift_limit).
+    pub fn discover_within(disks: Vec<Disk>, limit: ReadLimit) -> Self {
+        Self::assemble(Assembler::new(&NoKeys).with_limit(limit.share(disks.len())), disks)
     }
 
     fn assemble(mut assembler: Assembler<'_>, disks: Vec<Disk>) -> Self {

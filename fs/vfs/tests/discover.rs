@@ -8,7 +8,7 @@ use filesystem::FileType;
 use oracle::tools::{output_with_input, run, work_dir};
 use part::{Guid, PartitionKind, gpt};
 use proptest::prelude::*;
-use vfs::{Disk, Volume, VolumeId, Volumes, fuzz::fuzz};
+use vfs::{Disk, ReadLimit, Volume, VolumeId, Volumes, fuzz::fuzz};
 
 const MIB: usize = 1024 * 1024;
 const UUID: &str = "11111111-2222-4333-8444-555555555555";
@@ -103,6 +103,30 @@ fn assert_kernel(volume: &Volume) {
 
 fn assert_loader(volume: &Volume) {
     assert_eq!(volume.read(b"/efi/boot/bootx64.efi", 10).unwrap(), b"loader", "{}", volume.name());
+}
+
+#[test]
+fn an_xfs_that_is_marked_for_repair_is_read_with_a_warning() {
+    let work = Work::new("xfs");
+    let (tree, image) = (work.path("tree"), work.image("xfs", 16 * MIB));
+    fs::create_dir(&tree).unwrap();
+    fs::write(format!("{tree}/link-20"), vec![0x5a; 300_000]).unwrap();
+    let link =
+        |target: &str, name: &str| std::os::unix::fs::symlink(target, format!("{tree}/{name}")).unwrap();
+    (1..20).for_each(|number| link(&format!("link-{}", number + 1), &format!("link-{number}")));
+    link("./link-1", "vmlinuz");
+    run(
+        "mkfs.xfs",
+        &["-q", "-L", "root", "-m", &format!("uuid={UUID}"), "--unsupported", "-p", &tree, &image],
+    );
+    let volumes = discover_one(fs::read(&image).unwrap());
+    assert_eq!((names(&volumes), volumes.problems()), (vec![("hd0", "xfs")], &[][..]));
+    assert_kernel(&volumes.all()[0]);
+    assert!(volumes.all()[0].has_uuid(UUID) && volumes.all()[0].has_label(b"root"));
+    run("xfs_db", &["-x", "-c", "sb 0", "-c", "write -d features_incompat 0xfb", &image]);
+    let volumes = discover_one(fs::read(&image).unwrap());
+    assert_eq!(problems(&volumes), [problem("hd0", "E-FS-XFS-DEGRADED")]);
+    assert_kernel(&volumes.all()[0]);
 }
 
 #[test]
@@ -362,4 +386,23 @@ fn a_changed_disk_has_volumes_or_problems() {
             changed.copy_from_slice(&sound);
         }
     }
+}
+
+#[test]
+fn disks_share_what_may_be_read_of_all_together() {
+    let image = Rc::new(Work::new("shares").ext4(8 * MIB));
+    let read = |disks: usize, all: u64| {
+        let disk = |number| Disk { device: Rc::clone(&image) as Rc<_>, name: format!("hd{number}") };
+        let limit = ReadLimit { each: 1 << 20, all };
+        let volumes = Volumes::discover_within((0..disks).map(disk).collect(), limit);
+        for volume in volumes.all() {
+            let _ = volume.read(b"/boot/vmlinuz-6.12", 300_000);
+        }
+        volumes.read_of_disks().collect::<Vec<u64>>()
+    };
+    let alone = read(1, 1 << 20);
+    assert!(alone.iter().all(|read| *read > 300_000), "{alone:?}");
+    assert_eq!(read(3, 3 << 20), [alone[0]; 3]);
+    let together = read(16, 1 << 20);
+    assert!(together.iter().all(|read| (1..=1 << 16).contains(read)), "{together:?}");
 }

@@ -44,7 +44,8 @@ pub fn each<D: BlockRead>(
         return Ok(());
     }
     let (end, step) = (blocks(dir, superblock)?, blocks_of_one(superblock));
-    let mut next = FileBlock(0);
+    // No directory has more blocks than the filesystem, though each may be named again and again.
+    let (mut next, mut left) = (FileBlock(0), superblock.blocks);
     while next < end {
         let run = files.run(dir, next)?;
         if run.at(next) == State::Hole {
@@ -55,6 +56,8 @@ pub fn each<D: BlockRead>(
             next = run.end();
             continue;
         }
+        let too_many = || corrupt(Fault::Loop, "directory block", dir.offset, next);
+        left = left.checked_sub(step).ok_or_else(too_many)?;
         let block = data::read(files, dir, next)?;
         if data::entries(&block, has_ftype, each)?.is_break() {
             break;

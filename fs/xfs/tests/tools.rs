@@ -503,6 +503,25 @@ fn what_cannot_be_read_is_refused_by_name() {
 }
 
 #[test]
+fn a_log_on_another_device_is_a_warning() {
+    let work = tools::work_dir("log");
+    let (source, log) = (work.join("source"), work.join("log"));
+    fs::create_dir(&source).unwrap();
+    fs::write(source.join("file"), "content").unwrap();
+    File::create(&log).unwrap().set_len(64 << 20).unwrap();
+    for version in ["", "-m crc=0 "] {
+        let image = make(&work, &source, &format!("{version}-l logdev={},size=64m", log.display()));
+        let xfs = open(&image);
+        assert_same("external log", manifest::of(&xfs).unwrap(), manifest::of_directory(&source).unwrap());
+        let warnings: Vec<String> = xfs.warnings().iter().map(ToString::to_string).collect();
+        let expected =
+            "XFS: its log is on another device, and is not looked at: files may be older than they were";
+        assert_eq!(warnings, [expected]);
+        assert_eq!(xfs.summary().unwrap().health, Health::Degraded);
+    }
+}
+
+#[test]
 fn a_device_that_is_cut_off_is_refused() {
     let work = tools::work_dir("short");
     let source = work.join("source");

@@ -15,6 +15,7 @@ use std::{
 
 use entries::{Arch, Entry, File, Found, Kind, Start, Wait};
 use oracle::Tree;
+use part::{Guid, Partition, PartitionKind};
 use vfs::{Volume, Volumes};
 
 /// systemd's stub, of which ukify makes images; it stands for the kernel, too.
@@ -119,6 +120,17 @@ fn image(sections: &[(String, String)]) -> Vec<u8> {
     image
 }
 
+/// Disk and partition of `hd0` or `hd0,gpt2`.
+fn place(name: &str) -> (usize, Option<Partition>) {
+    let (disk, number) = name.split_once(",gpt").map_or((name, None), |(disk, number)| (disk, Some(number)));
+    let partition = |number: &str| {
+        let number: u32 = number.parse().unwrap();
+        let (kind, uuid, name) = (PartitionKind::Gpt(Guid::default()), String::new(), String::new());
+        Partition { number, start: u64::from(number) << 20, length: 1 << 20, kind, uuid, name }
+    };
+    (disk.strip_prefix("hd").unwrap().parse().unwrap(), number.map(partition))
+}
+
 impl Example {
     fn volumes(&self) -> Volumes {
         let images = self.images.iter().map(|(place, sections)| (place, image(sections)));
@@ -129,9 +141,9 @@ impl Example {
             trees.insert(volume, tree.file(path, bytes));
         }
         let volume = |(name, tree): (&str, Tree)| {
-            let disk = name.trim_start_matches("hd").split(',').next().unwrap().parse().unwrap();
             let uuid = self.uuids.get(name).cloned().unwrap_or_default();
-            Volume::new(name, tree.uuid(uuid)).on(disk, None)
+            let (disk, partition) = place(name);
+            Volume::new(name, tree.uuid(uuid)).on(disk, partition)
         };
         Volumes::from_volumes(trees.into_iter().map(volume).collect())
     }

@@ -63,10 +63,12 @@ impl<'a> Conf<'a> {
 
 /// systemd-boot takes a pair of quotes away (`line_get_key_value` of src/boot/util.c).
 fn unquoted(value: &str) -> &str {
-    let inner = |quote: char| value.strip_prefix(quote).filter(|_| value.ends_with(quote));
-    let Some(inner) = inner('"').or_else(|| inner('\'')) else { return value };
-    // A quote alone is its own pair.
-    inner.get(..inner.len().saturating_sub(1)).unwrap_or_default()
+    let inner = |quote: char| {
+        let inner = value.strip_prefix(quote).filter(|_| value.ends_with(quote))?;
+        // A quote alone is its own pair.
+        Some(inner.strip_suffix(quote).unwrap_or_default())
+    };
+    inner('"').or_else(|| inner('\'')).unwrap_or(value)
 }
 
 /// What the files of a folder are read with.

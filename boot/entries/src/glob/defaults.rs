@@ -164,8 +164,8 @@ fn assigned(text: &str, name: &str, mut value: Option<String>) -> Option<String>
         let single = quoted('\'');
         let new = single.or_else(|| quoted('"')).unwrap_or(new.trim_ascii());
         let old = value.unwrap_or_default();
-        let most = new.matches('$').count().saturating_mul(old.len()).saturating_add(new.len());
-        if most > LONGEST {
+        let added = new.matches('$').count().checked_mul(old.len())?;
+        if added.checked_add(new.len())? > LONGEST {
             return None;
         }
         let new = if single.is_some() {

@@ -4,7 +4,7 @@
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
 use super::names::Names;
-use crate::{Arch, Error, budget::number};
+use crate::{Arch, Error, budget::number, sizes::total};
 
 /// Bytes of all variables.
 const MOST_BYTES: usize = 1024 * 1024;
@@ -124,7 +124,7 @@ impl Environment {
     }
 
     fn insert(&mut self, name: &str, value: &str, is_exported: bool) {
-        self.bytes = self.bytes.saturating_add(size(name, value));
+        self.bytes = total([self.bytes, size(name, value)]);
         self.variables.insert(name, Variable { value: value.to_owned(), is_exported });
     }
 
@@ -133,13 +133,14 @@ impl Environment {
         let Some(variable) = self.variables.remove(name) else {
             return false;
         };
+        // What was added with the variable.
         self.bytes = self.bytes.saturating_sub(size(name, &variable.value));
         variable.is_exported
     }
 }
 
 fn size(name: &str, value: &str) -> usize {
-    name.len().saturating_add(value.len()).saturating_add(OVERHEAD)
+    total([name.len(), value.len(), OVERHEAD])
 }
 
 #[cfg(test)]

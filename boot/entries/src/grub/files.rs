@@ -20,12 +20,12 @@ impl Interpreter<'_> {
     /// The volume that the script stands on.
     pub fn home(&self) -> Option<&Volume> {
         let (device, _) = self.environment().get("prefix").strip_prefix('(')?.split_once(')')?;
-        place::volume(self.volumes, device)
+        self.places.volume(device)
     }
 
     /// The file that a path means now.
     pub fn file(&self, path: &str) -> Option<File> {
-        place::file(self.volumes, self.environment().get("root"), path)
+        self.places.file(self.environment().get("root"), path)
     }
 
     /// What a path of a volume leads to.
@@ -77,7 +77,7 @@ impl Interpreter<'_> {
 impl Files for Interpreter<'_> {
     fn listed(&self, path: &str) -> Option<Listed> {
         let (device, path) = place::split(self.environment().get("root"), path)?;
-        let volume = place::volume(self.volumes, device)?;
+        let volume = self.places.volume(device)?;
         let path = path.trim_end_matches('/');
         if path.is_empty() {
             return Some(Listed { is_folder: true, modified: None });

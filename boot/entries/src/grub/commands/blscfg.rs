@@ -14,7 +14,6 @@ use crate::{
         blscfg::{Around, BlsCfg},
         interpreter::Interpreter,
         item::Item,
-        place,
     },
 };
 
@@ -41,15 +40,14 @@ fn called(grub: &Interpreter<'_>, call: &Call<'_>) -> Option<BlsCfg> {
     let named = call.first().and_then(|path| path.strip_prefix('(')?.split_once(')'));
     let folder = named.map(|(_, folder)| folder).or_else(|| environment.lookup("blsdir"));
     let folder = folder.map(|folder| folder.trim_end_matches('/')).filter(|folder| folder.starts_with('/'));
-    let own = grub.home().map(Volume::name);
-    let usual = [Some(environment.get("boot")), Some(environment.get("root")), own];
-    let devices = named.map_or(usual, |(device, _)| [Some(device), None, None]);
+    let on = |device: &str| grub.places.volume(device);
+    let usual = || [on(environment.get("boot")), on(environment.get("root")), grub.home()];
+    let volumes = named.map_or_else(usual, |(device, _)| [on(device), None, None]);
     let has_entries = |volume: &&Volume| {
         let folders = folder.as_slice().iter().chain(FOLDERS.iter().filter(|_| named.is_none()));
         folders.copied().any(|path| grub.node(volume, path.as_bytes()).is_some())
     };
-    let mut volumes = devices.into_iter().flatten().filter_map(|device| place::volume(grub.volumes, device));
-    let volume = volumes.find(has_entries)?.id();
+    let volume = volumes.into_iter().flatten().find(has_entries)?.id();
     let folder = folder.map(String::from);
     Some(BlsCfg { volume, folder, variables: Vec::new(), wait: None, source: None, menu: Around::default() })
 }

@@ -101,7 +101,7 @@ impl Interpreter<'_> {
     pub fn run_file(&mut self, file: &File, text: &str, line: u32) -> Result<Flow, Error> {
         let volume = self.volumes.get(file.volume).map_or("", |volume| volume.name());
         let path = String::from_utf8_lossy(&file.path);
-        let full = format!("({volume}){path}");
+        let full = format!("({}){path}", self.places.name(file.volume));
         let folder = full.rsplit_once('/').map_or("", |(folder, _)| folder);
         self.files.push(format!("{volume} {}", super::short(&path)));
         let before = WHERE.map(|name| self.environment().lookup(name).map(String::from));

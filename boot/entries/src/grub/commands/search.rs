@@ -115,7 +115,7 @@ fn find(
     let near = all().filter(|volume| Some(volume.disk()) == own);
     let far = all().filter(|volume| Some(volume.disk()) != own);
     let found = near.chain(far).find(is_meant);
-    let device = found.map(|volume| String::from(volume.name()));
+    let device = found.map(|volume| grub.places.name(volume.id()));
     // A volume is as much work as a word.
     grub.budget.command(line, grub.volumes.all().len(), 0)?;
     let Some(device) = device else { return Ok(Status::Failure) };
