@@ -11,20 +11,22 @@ mod uki;
 mod variables;
 
 use alloc::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     format,
     string::{String, ToString},
     vec::Vec,
 };
-use core::{cmp::Ordering, mem::take};
+use core::{cell::RefCell, cmp::Ordering, mem::take};
 
 use filesystem::FileType;
 use menu::Wait;
-use vfs::{Node, Volume};
+use vfs::{Node, Volume, VolumeId};
 
 use crate::{
     Entry, Error,
     budget::Share,
+    checksum::checksum,
+    filesystems::Filesystem,
     grub::{BlsCfg, Preferred, environment_block},
     merge::Menu,
     search::Search,
@@ -64,21 +66,35 @@ impl Candidate {
     }
 }
 
-/// The entries of each disk; `blscfg`: the scripts of GRUB that show entries of type 1 in their menu, which is one of
-/// `menus` and becomes a part of the new one.
-pub fn find(search: &Search<'_>, blscfg: &[BlsCfg], menus: &mut [Menu]) -> Vec<Menu> {
-    let disks: BTreeSet<usize> = search.wanted.iter().map(|volume| volume.disk()).collect();
-    disks.into_iter().map(|disk| of_disk(search, disk, blscfg, menus)).collect()
+/// The entries of these volumes: one list for each disk, as systemd-boot makes it of the EFI system partition and
+/// XBOOTLDR, and one for each subvolume that its filesystem does not start from. `blscfg`: the scripts of GRUB that show
+/// entries of type 1 in their menu, which is one of `menus` and becomes a part of the new one.
+pub fn find(search: &Search<'_>, volumes: &[&Volume], blscfg: &[BlsCfg], menus: &mut [Menu]) -> Vec<Menu> {
+    let is_default = |volume: &&Volume| search.filesystems().is_default(volume.id());
+    let (of_disks, apart): (Vec<&Volume>, Vec<&Volume>) = volumes.iter().copied().partition(is_default);
+    let disks: BTreeSet<usize> = of_disks.iter().map(|volume| volume.disk()).collect();
+    let of_disk = |disk| of_disks.iter().copied().filter(|volume| volume.disk() == disk).collect();
+    let mut lists: Vec<Vec<&Volume>> = disks.into_iter().map(of_disk).collect();
+    lists.extend(apart.into_iter().map(|volume| Vec::from([volume])));
+    let known = Texts::default();
+    lists.iter().map(|volumes| list(search, volumes, blscfg, menus, &known)).collect()
 }
 
-/// One list of all volumes of a disk, as systemd-boot makes it of the EFI system partition and XBOOTLDR.
-fn of_disk(search: &Search<'_>, disk: usize, blscfg: &[BlsCfg], menus: &mut [Menu]) -> Menu {
-    let volumes: Vec<&Volume> =
-        search.wanted.iter().copied().filter(|volume| volume.disk() == disk).collect();
+/// Files that were read of filesystems with several roots: the filesystem and a checksum of each, and its first volume.
+type Texts = RefCell<BTreeMap<(usize, u64), VolumeId>>;
+
+/// One list.
+fn list(
+    search: &Search<'_>,
+    volumes: &[&Volume],
+    blscfg: &[BlsCfg],
+    menus: &mut [Menu],
+    known: &Texts,
+) -> Menu {
     let mut candidates = Vec::new();
-    for volume in &volumes {
+    for volume in volumes {
         uki::find(search, volume, &mut candidates);
-        type_1(search, volume, blscfg, &mut candidates);
+        type_1(search, volume, blscfg, known, &mut candidates);
     }
     candidates.sort_by(order);
     // A folder that two paths lead to.
@@ -89,7 +105,7 @@ fn of_disk(search: &Search<'_>, disk: usize, blscfg: &[BlsCfg], menus: &mut [Men
     let script = blscfg.iter().find(|cfg| volumes.iter().any(|volume| volume.id() == cfg.volume));
     let mut menu = match script {
         Some(cfg) => shown(cfg, &candidates, menus),
-        None => settings::read(search, &volumes, &candidates),
+        None => settings::read(search, volumes, &candidates),
     };
     menu.entries.splice(0..0, candidates.into_iter().map(|candidate| candidate.entry));
     menu
@@ -191,20 +207,36 @@ fn files<'a>(share: &Share, volume: &'a Volume, folder: &str, suffix: &str) -> V
     listed
 }
 
-fn type_1(search: &Search<'_>, volume: &Volume, blscfg: &[BlsCfg], found: &mut Vec<Candidate>) {
+fn type_1(
+    search: &Search<'_>,
+    volume: &Volume,
+    blscfg: &[BlsCfg],
+    known: &Texts,
+    found: &mut Vec<Candidate>,
+) {
     let share = search.share(volume);
     let cfg = blscfg.iter().find(|cfg| cfg.volume == volume.id());
     let variables = match cfg {
         Some(cfg) => Some(Variables::new(cfg.variables.clone())),
         None => block_of(share, volume),
     };
-    let folder = conf::Folder { volume, share, arch: search.arch(), variables, cfg };
+    let folder = conf::Folder { search, volume, share, variables, cfg };
+    let filesystem = search.filesystems().index(volume.id());
+    // Another root of the filesystem may have it, too: a snapshot has the files of its original.
+    let is_known = |parts: [&[u8]; 2]| {
+        let has_several = search.filesystems().of(volume.id()).is_some_and(Filesystem::has_several);
+        let first = |text| *known.borrow_mut().entry((filesystem, text)).or_insert(volume.id());
+        has_several && first(checksum(parts)) != volume.id()
+    };
     // `blsdir` takes the place of the usual ones.
     let named = cfg.and_then(|cfg| cfg.folder.as_deref());
     for path in named.into_iter().chain(FOLDERS.into_iter().filter(|_| named.is_none())) {
         let files = files(share, volume, path, ".conf");
         found.extend(candidates(share, volume, files, &|file, node| {
             let bytes = share.read_node(node, LARGEST)?;
+            if is_known([file.name.as_bytes(), &bytes]) {
+                return Ok(None);
+            }
             folder.entry(&file.path, &String::from_utf8_lossy(&bytes))
         }));
     }

@@ -35,6 +35,8 @@ pub struct Assembly {
 
 /// A device that was given, and its superblock.
 struct Given {
+    /// Among all.
+    index: usize,
     bytes: Rc<dyn BlockRead>,
     superblock: Superblock,
 }
@@ -71,14 +73,14 @@ impl Assembly {
 /// The superblocks of all devices that have a sound one.
 fn given(devices: Vec<Rc<dyn BlockRead>>, warnings: &mut Vec<Error>) -> Result<Vec<Given>, Error> {
     let (mut given, mut first) = (Vec::new(), None);
-    for bytes in devices {
+    for (index, bytes) in devices.into_iter().enumerate() {
         match superblock::read(&*bytes) {
             Ok(Found { superblock, fault }) => {
                 if let Some(fault) = fault {
                     let (name, place) = (name(&superblock), superblock.place.0);
                     warnings.push(degraded(format!("{name}: {fault}; the copy at byte {place} is used")));
                 }
-                given.push(Given { bytes, superblock });
+                given.push(Given { index, bytes, superblock });
             }
             Err(error) => {
                 warnings.push(degraded(format!("a device of it has no sound superblock: {error}")));
@@ -122,7 +124,7 @@ fn newest(given: &[Given]) -> Result<Superblock, Error> {
 /// The filesystem's own devices.
 fn legs(members: Vec<Given>, newest: &Superblock, warnings: &mut Vec<Error>) -> Result<Devices, Error> {
     let mut devices = Devices::default();
-    for Given { bytes, superblock } in members {
+    for Given { index, bytes, superblock } in members {
         let name = name(&superblock);
         let mut others = devices.all().iter();
         let fail = |structure| Err(corrupt(Fault::Inconsistent, structure, superblock.place, name.number.0));
@@ -137,7 +139,16 @@ fn legs(members: Vec<Given>, newest: &Superblock, warnings: &mut Vec<Error>) -> 
                 "{name} has {what}, generation {old} of {new}: what others hold is taken first"
             )));
         }
-        if devices.add(Leg { name, bytes: Some(bytes), is_behind, is_named: false, is_seed: false }).is_none()
+        if devices
+            .add(Leg {
+                name,
+                bytes: Some(bytes),
+                given: Some(index),
+                is_behind,
+                is_named: false,
+                is_seed: false,
+            })
+            .is_none()
         {
             return fail("number of devices");
         }
@@ -148,14 +159,21 @@ fn legs(members: Vec<Given>, newest: &Superblock, warnings: &mut Vec<Error>) -> 
 /// Adds devices of other filesystems that this one may have grown from; yields what its metadata may be named.
 fn add_seeds(seeds: Vec<Given>, own: Uuid, devices: &mut Devices) -> Result<Vec<Uuid>, Error> {
     let mut fsids = vec![own];
-    for Given { bytes, superblock } in seeds {
+    for Given { index, bytes, superblock } in seeds {
         let name = name(&superblock);
         // Of two copies of a seed the first counts: nobody writes to either.
         if devices.all().iter().any(|other| other.name == name) {
             continue;
         }
         if devices
-            .add(Leg { name, bytes: Some(bytes), is_behind: false, is_named: false, is_seed: true })
+            .add(Leg {
+                name,
+                bytes: Some(bytes),
+                given: Some(index),
+                is_behind: false,
+                is_named: false,
+                is_seed: true,
+            })
             .is_none()
         {
             return Err(corrupt(Fault::Range, "number of devices", superblock.place, name.number.0));

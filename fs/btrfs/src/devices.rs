@@ -26,6 +26,8 @@ pub struct Leg {
     pub name: Name,
     /// None where nobody gave it.
     pub bytes: Option<Rc<dyn BlockRead>>,
+    /// Its index among those that were given.
+    pub given: Option<usize>,
     /// Its superblock is not the newest: it missed writes, and what it holds counts less than what others do.
     pub is_behind: bool,
     /// The tree of chunks names it.
@@ -65,7 +67,8 @@ impl Devices {
         if let Some(index) = self.by_name.get(&name) {
             return Ok(*index);
         }
-        let missing = Leg { name, bytes: None, is_behind: false, is_named: false, is_seed: false };
+        let missing =
+            Leg { name, bytes: None, given: None, is_behind: false, is_named: false, is_seed: false };
         self.add(missing).ok_or_else(|| corrupt(Fault::Range, "number of devices", at, wide(MOST)))
     }
 
@@ -78,6 +81,11 @@ impl Devices {
         if let Some(leg) = usize::try_from(index.0).ok().and_then(|index| self.legs.get_mut(index)) {
             leg.is_named = true;
         }
+    }
+
+    /// Those that were given and that the tree of chunks names, by their index there.
+    pub fn used(&self) -> Vec<usize> {
+        self.legs.iter().filter(|leg| leg.is_named).filter_map(|leg| leg.given).collect()
     }
 
     pub fn all(&self) -> &[Leg] {

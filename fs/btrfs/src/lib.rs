@@ -142,6 +142,11 @@ impl Btrfs {
         self.trees.storage().missing()
     }
 
+    /// Which of the devices that were given it stands on, by index: a seed that it did not grow from is none.
+    pub fn used(&self) -> Vec<usize> {
+        self.trees.storage().devices.used()
+    }
+
     /// The profiles of its chunks: several, where a conversion was not finished.
     pub fn profiles(&self) -> Profiles {
         Profiles::of(self.trees.storage().chunks.all())

@@ -25,13 +25,13 @@ use crate::{
     node::Key,
     subvolume::{self, Root},
     superblock::Superblock,
-    tree::{Tree, Trees},
-    units::{Logical, TreeId},
+    tree::{Item, Tree, Trees},
+    units::{Generation, Logical, TreeId},
 };
 
 pub use items::{Edited, Items};
 
-use items::Edits;
+use items::{Edits, Nothing};
 use replay::{Budget, Log, Replay, Rules};
 use sums::{Scale, Sums};
 
@@ -106,3 +106,37 @@ fn replay(trees: &Trees, roots: &Tree, logs: &Tree, rules: Rules) -> Result<Repl
     }
     Ok(replayed)
 }
+
+/// Replays any bytes as a log over any subvolume, for the fuzz entry point.
+///
+/// Each item is five bytes, of which the first has the lowest bit set for the log and the others are inode, kind, offset
+/// and length, and its content. An inode's begins with the low byte of its mode's type.
+pub fn parse_any(data: &[u8]) {
+    let (mut base, mut log, mut rest) = (Edits::default(), Edits::default(), data);
+    while let Some((&[flags, inode, kind, offset, length], behind)) = rest.split_first_chunk() {
+        let Some((content, behind)) = behind.split_at_checked(length.into()) else { break };
+        let kind = replay::NEEDED.get(usize::from(kind % 8)).copied().unwrap_or(kind::DIR_ITEM);
+        let key = Key { objectid: u64::from(inode % 8), kind, offset: offset.into() };
+        let tree = if flags & 1 == 1 { &mut log } else { &mut base };
+        tree.put(match kind {
+            kind::INODE_ITEM => inode::any(key, content),
+            _ => Item::changed(key, content, Logical(0)),
+        });
+        rest = behind;
+    }
+    let (base, log) = (Edited { base: &Nothing, edits: &base }, Edited { base: &Nothing, edits: &log });
+    let rules = Rules {
+        sector_size: 16,
+        node_size: 4096,
+        sum_size: 4,
+        has_no_holes: data.first() == Some(&1),
+        generation: Generation(2),
+    };
+    // As long as a small input can honestly take.
+    let budget = Budget::new(1 << 20, 1 << 16);
+    let Ok(log) = Log::read(&log, &budget) else { return };
+    let _ = Replay::new(&log, &base, &mut Sums::default(), rules, &budget).run();
+}
+
+#[cfg(test)]
+mod tests;

@@ -30,8 +30,8 @@ pub struct Device {
     /// `Degraded` if a table is damaged in part or a set has members missing; `Failed` if its content cannot be
     /// read.
     pub health: Health,
-    /// Members of a set that were not found.
-    pub missing: Vec<usize>,
+    /// Members of a set that were not found, as the format names them.
+    pub missing: Vec<String>,
     /// Devices between it and its disk.
     pub(crate) depth: usize,
 }

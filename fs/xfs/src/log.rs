@@ -8,7 +8,7 @@
 //!
 //! What Linux would still have to do after that are intents ([`Intents`]): those that change where a file's blocks are.
 //!
-//! A log is bounded by its size (2 GiB at most), which is read three times at most; [`MOST_MEMORY`] bounds what is kept
+//! A log is bounded by its size (2 GiB at most), which is read three times at most; `MOST_MEMORY` bounds what is kept
 //! of it.
 
 mod buffer;
@@ -97,7 +97,7 @@ pub struct Report {
 /// # Errors
 /// [`Error::Corrupt`] for a log that Linux would not recover, either; [`Error::Unsupported`] for a log on another
 /// device, one of version 4 that is not clean, and what only later kernels or other processors write;
-/// [`Error::NoMemory`] for one that changes more than [`MOST_MEMORY`]; [`Error::Io`].
+/// [`Error::NoMemory`] for one that changes more than `MOST_MEMORY`; [`Error::Io`].
 pub fn recover(device: &dyn BlockRead, geometry: &Geometry) -> Result<Option<Recovered>, Error> {
     start(device, geometry).map_err(|failure| *failure.0)
 }
@@ -187,6 +187,10 @@ fn unsupported(feature: impl Into<Cow<'static, str>>) -> Failure {
     Failure(Box::new(Error::Unsupported(Unsupported { format: Format::Xfs, feature: feature.into() })))
 }
 
+fn to_u64(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
 /// Refuses to keep more than so many chunks, or notes about buffers, which need less.
 fn limit(chunks: usize) -> Outcome<()> {
     let bytes = chunks.saturating_mul(CHUNK);
@@ -197,7 +201,7 @@ fn limit(chunks: usize) -> Outcome<()> {
 #[cold]
 #[inline(never)]
 fn too_much(bytes: usize) -> Failure {
-    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+    let bytes = to_u64(bytes);
     Failure(Box::new(Error::NoMemory(NoMemory { format: Format::Xfs, structure: "log replay", bytes })))
 }
 

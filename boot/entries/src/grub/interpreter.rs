@@ -19,6 +19,7 @@ use super::{
     parser::{Block, Script, Statement},
     place::Places,
     users::Users,
+    view::Mount,
 };
 use crate::{
     Error, Problem,
@@ -93,6 +94,8 @@ pub struct Interpreter<'a> {
     /// Configurations that were run, by volume and content: none is a menu twice.
     pub scripts: Scripts,
     pub users: Rc<Users>,
+    /// Subvolumes at folders.
+    pub mounts: Vec<Mount>,
     /// The module that finds files by wildcards was loaded.
     pub has_wildcards: bool,
     pub has_next_entry: bool,
@@ -103,7 +106,7 @@ pub struct Interpreter<'a> {
 impl<'a> Interpreter<'a> {
     pub fn new(places: &'a Places<'a>, share: &'a Share, environment: Environment, is_x86: bool) -> Self {
         Self {
-            volumes: places.volumes(),
+            volumes: places.filesystems.volumes(),
             places,
             here: Context { environment, menu: Vec::new() },
             outer: Vec::new(),
@@ -118,6 +121,7 @@ impl<'a> Interpreter<'a> {
             notes: Vec::new(),
             scripts: Scripts::default(),
             users: Rc::default(),
+            mounts: Vec::new(),
             has_wildcards: false,
             has_next_entry: false,
             functions: Names::default(),

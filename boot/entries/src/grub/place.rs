@@ -4,16 +4,18 @@
 //! What scripts spell is taken apart here, once, into indices. What scripts are given is made of indices.
 
 use alloc::{
+    format,
     string::{String, ToString},
     vec,
     vec::Vec,
 };
 use core::fmt;
 
+use block::BlockRead;
 use part::PartitionKind;
 use vfs::{DeviceId, DeviceKind, Home, Volume, VolumeId, Volumes};
 
-use crate::File;
+use crate::filesystems::{Filesystem, Filesystems};
 
 /// Partitions in each other: more than devices may stand on each other at all.
 const DEEPEST: usize = 8;
@@ -129,55 +131,55 @@ impl fmt::Display for Slot {
     }
 }
 
-/// The places of all volumes.
+/// The places of all filesystems.
 pub struct Places<'a> {
-    volumes: &'a Volumes,
-    /// By volume: the devices that it can be reached by, the first by its name in scripts. One for each member of a set
-    /// that is a filesystem.
+    /// The filesystems.
+    pub filesystems: &'a Filesystems<'a>,
+    /// By filesystem: the devices that it can be reached by, the first by its name in scripts. One for each member of a
+    /// set that is a filesystem.
     known: Vec<Vec<Device>>,
 }
 
 impl<'a> Places<'a> {
-    /// Of these volumes.
-    pub fn new(volumes: &'a Volumes) -> Self {
-        let known = volumes.all().iter().map(|volume| devices(volumes, volume)).collect();
-        Self { volumes, known }
-    }
-
-    /// The volumes.
-    pub fn volumes(&self) -> &'a Volumes {
-        self.volumes
+    /// Of these filesystems.
+    pub fn new(filesystems: &'a Filesystems<'a>) -> Self {
+        let volumes = filesystems.volumes();
+        let of = |filesystem: &Filesystem| {
+            volumes.get(filesystem.default()).map(|volume| devices(volumes, volume))
+        };
+        let known = filesystems.all().iter().map(|filesystem| of(filesystem).unwrap_or_default()).collect();
+        Self { filesystems, known }
     }
 
     /// The name of a volume's device in scripts.
     pub fn name(&self, volume: VolumeId) -> String {
-        let device = self.known.get(volume.0).and_then(|devices| devices.first());
+        let device = self.known.get(self.filesystems.index(volume)).and_then(|devices| devices.first());
         device.map(ToString::to_string).unwrap_or_default()
     }
 
-    /// The devices that volumes can be reached by.
+    /// The devices that filesystems can be reached by.
     pub fn devices(&self) -> impl Iterator<Item = &Device> {
         self.known.iter().flatten()
     }
 
-    /// The volume on a device.
-    pub fn on(&self, device: &Device) -> Option<&'a Volume> {
+    /// The filesystem on a device.
+    pub fn on(&self, device: &Device) -> Option<&'a Filesystem> {
         let at = self.known.iter().position(|there| there.iter().any(|there| device.means(there)))?;
-        self.volumes.all().get(at)
+        self.filesystems.all().get(at)
     }
 
-    /// The volume on the device that is named so.
-    pub fn volume(&self, device: &str) -> Option<&'a Volume> {
+    /// The bytes of a device that a filesystem is on.
+    pub fn bytes(&self, device: &Device) -> Option<&'a dyn BlockRead> {
+        let volumes = self.filesystems.volumes();
+        let members = &volumes.get(self.on(device)?.default())?.home().members;
+        let is_it = |member: &&DeviceId| on_disk(volumes, **member).is_some_and(|there| device.means(&there));
+        let member = members.iter().find(is_it).or(members.first())?;
+        Some(&*volumes.device(*member)?.bytes)
+    }
+
+    /// The filesystem on the device that is named so.
+    pub fn named(&self, device: &str) -> Option<&'a Filesystem> {
         self.on(&Device::parse(device)?)
-    }
-
-    /// The file that a path means, with `root` for paths without a device. A path starts with a slash: to GRUB, others
-    /// are lists of sectors.
-    pub fn file(&self, root: &str, path: &str) -> Option<File> {
-        let (device, path) = split(root, path)?;
-        let is_file = path.len() > 1 && path.starts_with('/');
-        let volume = self.volume(device).filter(|_| is_file)?;
-        Some(File { volume: volume.id(), path: path.into() })
     }
 }
 
@@ -188,6 +190,11 @@ pub fn split<'a>(root: &'a str, path: &'a str) -> Option<(&'a str, &'a str)> {
         None => (root, path),
     };
     Some((device.trim_ascii(), path))
+}
+
+/// A path with its device; `root` is the device of a path without one.
+pub fn with_device(root: &str, path: &str) -> String {
+    if path.starts_with('(') { path.into() } else { format!("({root}){path}") }
 }
 
 /// The devices that a volume can be reached by; at least one.
@@ -221,8 +228,6 @@ fn on_disk(volumes: &Volumes, member: DeviceId) -> Option<Device> {
 
 #[cfg(test)]
 mod tests {
-    use std::format;
-
     use super::*;
 
     #[test]

@@ -11,7 +11,7 @@ use super::{
     condition::Files,
     expansion::{Argument, MOST_WILDCARDS},
     interpreter::Interpreter,
-    place::{self, Device},
+    place::Device,
 };
 use crate::{
     Error,
@@ -90,8 +90,8 @@ impl Interpreter<'_> {
     /// The files of a folder that fit.
     fn files_of(&self, folder: &str, pattern: &Component<'_>, line: u32) -> Result<Vec<String>, Error> {
         let list = || {
-            let (device, path) = place::split(self.environment().get("root"), folder)?;
-            let folder = self.node(self.places.volume(device)?, path.as_bytes())?;
+            let file = self.spot(folder)?;
+            let folder = self.node(self.volumes.get(file.volume)?, &file.path)?;
             let attr = folder.attr().ok().filter(|attr| attr.kind == FileType::Directory)?;
             // All of it is read, and a name is more work than to look for one.
             let is_paid = self.budget.lookup_in(attr.size) && self.budget.lookup_in(attr.size);

@@ -56,7 +56,7 @@ impl<B: Items> Replay<'_, B> {
 
     /// Whether the log has this name at the same place.
     fn is_logged(&self, key: Key, name: &[u8]) -> Result<bool, Error> {
-        let Some(item) = self.log.find(key) else { return Ok(false) };
+        let Some(item) = self.find_logged(key)? else { return Ok(false) };
         Ok(names::all::<raw::DirItem>(item)?.iter().any(|entry| entry.name == name))
     }
 
@@ -94,7 +94,7 @@ impl<B: Items> Replay<'_, B> {
 
     fn is_reference_logged(&self, directory: u64, inode: u64, name: &[u8]) -> Result<bool, Error> {
         for key in reference_keys(inode, directory, name) {
-            if self.log.has_reference(key, directory, name)? {
+            if self.has_logged_reference(key, directory, name)? {
                 return Ok(true);
             }
         }

@@ -6,7 +6,7 @@ use core::mem::offset_of;
 use filesystem::{Error, Fault};
 use zerocopy::FromBytes;
 
-use crate::{corrupt, memory::wide, raw, tree::Item};
+use crate::{corrupt, memory::wide, node::Key, raw, tree::Item, units::Logical};
 
 /// An item that holds an inode.
 #[derive(Clone)]
@@ -87,6 +87,25 @@ impl Inode {
     pub fn into_item(self) -> Item {
         self.item
     }
+}
+
+/// An inode of the type, size and number of links that `content` begins with, for the fuzz entry point; the rest of it
+/// stands where an inode does.
+pub fn any(key: Key, content: &[u8]) -> Item {
+    let mut bytes = [0; size_of::<raw::InodeItem>()];
+    bytes.iter_mut().zip(content.get(3..).unwrap_or_default()).for_each(|(to, from)| *to = *from);
+    let [kind, size, links] = [0, 1, 2].map(|at| content.get(at).copied().unwrap_or(1));
+    let mode = if kind & 1 == 0 { S_IFDIR } else { S_IFREG };
+    let mut inode = Item::changed(Key { offset: 0, ..key }, &bytes, Logical(0));
+    let fields: [(usize, &[u8]); 3] = [
+        (offset_of!(raw::InodeItem, mode), &mode.to_le_bytes()),
+        (offset_of!(raw::InodeItem, size), &u64::from(size).to_le_bytes()),
+        (offset_of!(raw::InodeItem, nlink), &u32::from(links).to_le_bytes()),
+    ];
+    for (at, value) in fields {
+        inode = inode.with(at, value);
+    }
+    inode
 }
 
 const S_IFMT: u32 = 0o170_000;

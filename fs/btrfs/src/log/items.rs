@@ -22,6 +22,19 @@ pub trait Items {
     fn at_or_before(&self, key: Key) -> Result<Option<Item>, Error>;
 }
 
+/// A tree without items.
+pub struct Nothing;
+
+impl Items for Nothing {
+    fn at_or_after(&self, _: Key) -> Result<Option<Item>, Error> {
+        Ok(None)
+    }
+
+    fn at_or_before(&self, _: Key) -> Result<Option<Item>, Error> {
+        Ok(None)
+    }
+}
+
 impl Item {
     /// The same in memory of its own.
     pub fn detached(&self) -> Self {

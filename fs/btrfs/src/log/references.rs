@@ -91,7 +91,7 @@ impl<B: Items> Replay<'_, B> {
                 continue;
             }
             for reference in references.iter().filter(|reference| is_in(reference)) {
-                if !self.log.has_reference(key, directory, reference.name)? {
+                if !self.has_logged_reference(key, directory, reference.name)? {
                     self.unlink(Link { name: reference.name, ..link })?;
                 }
             }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     corrupt, kind,
-    memory::wide,
+    memory::{reserve, wide},
     node::Key,
     tree::Item,
     units::{Generation, Logical},
@@ -23,8 +23,11 @@ use crate::{
 
 /// Bytes that logs and what they change may take in memory.
 const MOST_BYTES: u64 = 64 << 20;
-/// Items that may be looked for: a second or two of work. Each name that is logged takes about ten.
+/// Steps: items that are looked for, and 256 bytes of them that are looked through. A logged name takes about ten.
 const MOST_STEPS: u64 = 8 << 20;
+const STEP: usize = 256;
+/// What an item takes in a map besides its bytes.
+const ENTRY: u64 = 128;
 
 /// What a replay needs to know of its filesystem.
 #[derive(Clone, Copy)]
@@ -54,31 +57,41 @@ pub struct Budget {
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { bytes: Cell::new(MOST_BYTES), steps: Cell::new(MOST_STEPS) }
+        Self::new(MOST_BYTES, MOST_STEPS)
     }
 }
 
 impl Budget {
+    pub fn new(bytes: u64, steps: u64) -> Self {
+        Self { bytes: Cell::new(bytes), steps: Cell::new(steps) }
+    }
+
     /// Takes memory for an item.
     ///
     /// # Errors
     /// [`Error::NoMemory`] when that is more than a replay may have.
     pub fn keep(&self, bytes: usize) -> Result<(), Error> {
-        // What a map needs besides.
-        let bytes = wide(bytes).saturating_add(128);
+        let bytes = wide(bytes).saturating_add(ENTRY);
         let too_much =
             || Error::NoMemory(NoMemory { format: Format::Btrfs, structure: "tree log", bytes: MOST_BYTES });
         self.bytes.set(self.bytes.get().checked_sub(bytes).ok_or_else(too_much)?);
         Ok(())
     }
 
-    /// Takes a step.
+    /// Gives back the memory of an item.
+    fn release(&self, bytes: usize) {
+        self.bytes.set(self.bytes.get().saturating_add(wide(bytes)).saturating_add(ENTRY));
+    }
+
+    /// Takes the steps of looking for an item and through it.
     ///
     /// # Errors
     /// [`Error::Unsupported`] when there are more than any real log has.
-    fn step(&self) -> Result<(), Error> {
+    fn look_at(&self, item: Option<&Item>) -> Result<(), Error> {
+        let length = item.map_or(0, |item| item.bytes().len());
+        let steps = wide(length.checked_div(STEP).unwrap_or(0)).saturating_add(1);
         let too_many = || unsupported("tree log of more than 8388608 steps");
-        self.steps.set(self.steps.get().checked_sub(1).ok_or_else(too_many)?);
+        self.steps.set(self.steps.get().checked_sub(steps).ok_or_else(too_many)?);
         Ok(())
     }
 }
@@ -97,11 +110,12 @@ impl Log {
     pub fn read(tree: &impl Items, budget: &Budget) -> Result<Self, Error> {
         let (mut items, mut next) = (Vec::new(), Some(Key::FIRST));
         while let Some(key) = next {
-            budget.step()?;
             let Some(item) = tree.at_or_after(key)? else { break };
+            budget.look_at(Some(&item))?;
             next = item.key.next();
             if NEEDED.contains(&item.key.kind) {
                 budget.keep(item.bytes().len())?;
+                reserve(&mut items, 1, "tree log")?;
                 items.push(item.detached());
             }
         }
@@ -123,20 +137,10 @@ impl Log {
     pub fn find(&self, key: Key) -> Option<&Item> {
         self.from(key).first().filter(|item| item.key == key)
     }
-
-    /// Whether the inode has this name in this directory, as far as an item with `key` says so.
-    ///
-    /// # Errors
-    /// [`Error::Corrupt`] for an item that ends in a name.
-    pub fn has_reference(&self, key: Key, directory: u64, name: &[u8]) -> Result<bool, Error> {
-        let Some(item) = self.find(key) else { return Ok(false) };
-        let references = names::references(item)?;
-        Ok(references.iter().any(|reference| reference.directory == directory && reference.name == name))
-    }
 }
 
 /// Extended attributes are not read, and old logs have each entry of a directory twice.
-const NEEDED: [u8; 7] = [
+pub const NEEDED: [u8; 7] = [
     kind::INODE_ITEM,
     kind::INODE_REF,
     INODE_EXTREF,
@@ -246,25 +250,43 @@ impl<'a, B: Items> Replay<'a, B> {
 
     /// The item with this very key.
     pub fn find(&self, key: Key) -> Result<Option<Item>, Error> {
-        self.budget.step()?;
-        match self.edits.find(key) {
-            Some(known) => Ok(known.clone()),
-            None => Ok(self.base.at_or_after(key)?.filter(|item| item.key == key)),
-        }
+        let item = match self.edits.find(key) {
+            Some(known) => known.clone(),
+            None => self.base.at_or_after(key)?.filter(|item| item.key == key),
+        };
+        self.budget.look_at(item.as_ref())?;
+        Ok(item)
     }
 
     pub fn at_or_after(&self, key: Key) -> Result<Option<Item>, Error> {
-        self.budget.step()?;
-        Edited { base: self.base, edits: &self.edits }.at_or_after(key)
+        let item = Edited { base: self.base, edits: &self.edits }.at_or_after(key)?;
+        self.budget.look_at(item.as_ref())?;
+        Ok(item)
     }
 
     pub fn at_or_before(&self, key: Key) -> Result<Option<Item>, Error> {
-        self.budget.step()?;
-        Edited { base: self.base, edits: &self.edits }.at_or_before(key)
+        let item = Edited { base: self.base, edits: &self.edits }.at_or_before(key)?;
+        self.budget.look_at(item.as_ref())?;
+        Ok(item)
+    }
+
+    /// The logged item with this very key.
+    pub fn find_logged(&self, key: Key) -> Result<Option<&'a Item>, Error> {
+        let item = self.log.find(key);
+        self.budget.look_at(item)?;
+        Ok(item)
+    }
+
+    /// Whether the log says that an inode has this name in this directory, as far as an item with `key` does.
+    pub fn has_logged_reference(&self, key: Key, directory: u64, name: &[u8]) -> Result<bool, Error> {
+        let Some(item) = self.find_logged(key)? else { return Ok(false) };
+        let references = names::references(item)?;
+        Ok(references.iter().any(|reference| reference.directory == directory && reference.name == name))
     }
 
     pub fn put(&mut self, item: Item) -> Result<(), Error> {
         self.budget.keep(item.bytes().len())?;
+        self.forget(item.key);
         self.edits.put(item);
         Ok(())
     }
@@ -276,8 +298,16 @@ impl<'a, B: Items> Replay<'a, B> {
 
     pub fn remove(&mut self, key: Key) -> Result<(), Error> {
         self.budget.keep(0)?;
+        self.forget(key);
         self.edits.remove(key);
         Ok(())
+    }
+
+    /// Gives back the memory of what is to be replaced.
+    fn forget(&self, key: Key) {
+        if let Some(known) = self.edits.find(key) {
+            self.budget.release(known.as_ref().map_or(0, |item| item.bytes().len()));
+        }
     }
 
     pub fn inode(&self, number: u64) -> Result<Option<Inode>, Error> {

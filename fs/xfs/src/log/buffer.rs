@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Items that say what changed in a buffer: fs/xfs/xfs_buf_item_recover.c.
 
-use alloc::{vec, vec::Vec};
+use alloc::vec;
 
 use crc32c::crc32c;
 use filesystem::Fault;
@@ -10,7 +10,7 @@ use zerocopy::{
     little_endian::{U16, U32, U64},
 };
 
-use super::{CHUNK, Lsn, Outcome, SECTOR, Sector, corrupt, replay::Replay, transaction::Item};
+use super::{CHUNK, Lsn, Outcome, SECTOR, Sector, corrupt, replay::Replay, to_u64, transaction::Item};
 
 /// `XFS_BLF_INODE_BUF`: only `di_next_unlinked` is logged so, the rest of inodes has items of its own.
 const INODES: u16 = 1;
@@ -109,9 +109,6 @@ impl Replay<'_> {
             let found = buffer.place.length;
             return Err(corrupt(Fault::Range, "xfs_buf_log_format.blf_len", self.offset, found.into()));
         };
-        let Some(runs) = runs(item, length) else {
-            return Err(corrupt(Fault::Inconsistent, "xfs_buf_log_format.blf_data_map", self.offset, start));
-        };
         let mut first = [0; SECTOR];
         self.read(start, &mut first)?;
         let is_newer = match self.buffers.get(key) {
@@ -119,16 +116,29 @@ impl Replay<'_> {
             Some(replayed) => Lsn(replayed) > lsn,
             None => self.lsn_of(&first).is_some_and(|on_disk| on_disk >= lsn),
         };
-        let head = runs.first().filter(|(at, _)| *at == 0).map_or(first.as_slice(), |(_, bytes)| bytes);
+        let at = self.offset;
+        let wrong = || corrupt(Fault::Inconsistent, "xfs_buf_log_format.blf_data_map", at, start);
+        let map = Chunks::of(item.format()).ok_or_else(wrong)?;
+        let head = item.region(1).filter(|_| map.has(0)).unwrap_or(&first);
         // Trees of free space and the like have the same type as those of files.
         if is_newer || buffer.kind() == BTREE && !head.starts_with(&BMAP_MAGIC) {
             return Ok(());
         }
-        for (at, bytes) in runs {
-            self.write(start.saturating_add(at), bytes)?;
+        let (mut chunk, bits) = (0, length / CHUNK);
+        for number in 1.. {
+            let Some(first) = map.find(chunk, true) else { break };
+            let end = map.find(first, false).unwrap_or(usize::MAX).min(bits);
+            // A run of chunks is several regions where memory was not contiguous.
+            let region = item.region(number).unwrap_or_default();
+            let bytes = end.saturating_sub(first).wrapping_mul(CHUNK).min(region.len() / CHUNK * CHUNK);
+            let Some(bytes) = region.get(..bytes).filter(|bytes| !bytes.is_empty()) else {
+                return Err(wrong());
+            };
+            self.write(start.wrapping_add(to_u64(first.wrapping_mul(CHUNK))), bytes)?;
+            chunk = first.wrapping_add(bytes.len() / CHUNK);
         }
         *self.buffers.entry(key, 0)? = lsn.0;
-        self.report.buffers = self.report.buffers.saturating_add(1);
+        self.report.buffers = self.report.buffers.wrapping_add(1);
         Ok(())
     }
 
@@ -157,8 +167,8 @@ impl Replay<'_> {
             // Both are in the same one.
             let number = layout.lsn / CHUNK;
             if let Some(chunk) = bytes.as_chunks::<CHUNK>().0.get(number) {
-                let start = u64::try_from(number.saturating_mul(CHUNK)).unwrap_or(0);
-                self.write(place.sector.offset().saturating_add(start), chunk)?;
+                let start = place.sector.offset().wrapping_add(to_u64(number.wrapping_mul(CHUNK)));
+                self.write(start, chunk)?;
             }
         }
         Ok(())
@@ -178,29 +188,24 @@ pub fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
     }
 }
 
-/// The logged regions with their byte offsets in a buffer of `length` bytes; none where they do not fit the map.
-fn runs(item: &Item, length: usize) -> Option<Vec<(u64, &[u8])>> {
-    let (raw, map) = Raw::ref_from_prefix(item.format()).ok()?;
-    let words = usize::try_from(raw.blf_map_size.get()).ok().filter(|words| *words <= MOST_WORDS)?;
-    let map = map.as_chunks::<4>().0.get(..words)?;
-    let is_set =
-        |bit: &usize| map.get(bit / 32).is_some_and(|word| u32::from_le_bytes(*word) >> (bit % 32) & 1 != 0);
-    let (mut runs, mut bit, bits) = (Vec::new(), 0, length / CHUNK);
-    for number in 1.. {
-        let Some(start) = (bit..bits).find(is_set) else { break };
-        let end = (start..bits).find(|bit| !is_set(bit)).unwrap_or(bits);
-        // A run of chunks is several regions where memory was not contiguous.
-        let region = item.region(number)?;
-        let chunks = end.saturating_sub(start).min(region.len() / CHUNK);
-        if chunks == 0 {
-            return None;
-        }
-        let offset = u64::try_from(start.checked_mul(CHUNK)?).ok()?;
-        runs.push((offset, region.get(..chunks.checked_mul(CHUNK)?)?));
-        bit = start.saturating_add(chunks);
+/// The map of a buffer's chunks that are in the log.
+struct Chunks<'a>(&'a [[u8; 4]]);
+
+impl<'a> Chunks<'a> {
+    fn of(format: &'a [u8]) -> Option<Self> {
+        let (raw, map) = Raw::ref_from_prefix(format).ok()?;
+        let words = usize::try_from(raw.blf_map_size.get()).ok().filter(|words| *words <= MOST_WORDS)?;
+        Some(Self(map.as_chunks().0.get(..words)?))
     }
-    let is_inside = !(bits..words.saturating_mul(32)).any(|bit| is_set(&bit));
-    is_inside.then_some(runs)
+
+    fn has(&self, chunk: usize) -> bool {
+        self.0.get(chunk / 32).is_some_and(|word| u32::from_le_bytes(*word) >> (chunk % 32) & 1 != 0)
+    }
+
+    /// The first chunk from this one on that is, or is not, in the log.
+    fn find(&self, from: usize, is_there: bool) -> Option<usize> {
+        (from..MOST_WORDS * 32).find(|chunk| self.has(*chunk) == is_there)
+    }
 }
 
 /// Where blocks of version 5 with one of these magic numbers have their last change's number, checksum and filesystem.

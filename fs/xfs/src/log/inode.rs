@@ -48,8 +48,8 @@ const FLAGS2: usize = 120;
 const NUMBER: usize = 152;
 const UUID: usize = 160;
 /// Bytes of each field up to the identifier: the log has their numbers in the processor's order. Twelve are padding.
-const WIDTHS: [usize; 34] =
-    [2, 2, 1, 1, 2, 4, 4, 4, 2, 2, 8, 8, 8, 8, 8, 8, 4, 4, 2, 1, 1, 4, 2, 2, 4, 4, 4, 8, 8, 8, 4, 12, 8, 8];
+const WIDTHS: &[u8] =
+    &[2, 2, 1, 1, 2, 4, 4, 4, 2, 2, 8, 8, 8, 8, 8, 8, 4, 4, 2, 1, 1, 4, 2, 2, 4, 4, 4, 8, 8, 8, 4, 12, 8, 8];
 /// `XFS_DIFLAG2_BIGTIME`: a time is one number, else two.
 const BIG_TIME: u8 = 8;
 /// `XFS_DINODE_FMT_BTREE`
@@ -122,7 +122,7 @@ impl Replay<'_> {
             return Err(corrupt(Fault::Inconsistent, "xfs_log_dinode", self.offset, raw.ilf_ino.get()));
         }
         self.write(start, &inode)?;
-        self.report.inodes = self.report.inodes.saturating_add(1);
+        self.report.inodes = self.report.inodes.wrapping_add(1);
         Ok(())
     }
 
@@ -166,7 +166,7 @@ impl Replay<'_> {
             seal(inode, CRC);
         }
         self.write(sector.offset(), &chunk)?;
-        self.report.buffers = self.report.buffers.saturating_add(1);
+        self.report.buffers = self.report.buffers.wrapping_add(1);
         Ok(())
     }
 }
@@ -183,8 +183,7 @@ fn cluster_blocks(geometry: &Geometry) -> u64 {
 
 /// The inode with what the item has of it; none where that does not fit.
 fn merge(inode: &mut [u8], item: &Item, lsn: Lsn, device: u32) -> Option<()> {
-    let mut core: [u8; CORE] = *item.region(1)?.first_chunk()?;
-    to_disk(&mut core)?;
+    let mut core = to_disk(item.region(1)?.first_chunk()?)?;
     put(&mut core, NEXT_UNLINKED, inode.get(NEXT_UNLINKED..CRC)?);
     put(&mut core, LSN, &lsn.0.to_be_bytes());
     if !core.starts_with(&MAGIC) {
@@ -222,18 +221,24 @@ fn merge(inode: &mut [u8], item: &Item, lsn: Lsn, device: u32) -> Option<()> {
 }
 
 /// `struct xfs_log_dinode` as `struct xfs_dinode`.
-fn to_disk(core: &mut [u8; CORE]) -> Option<()> {
-    let has_big_time = core.get(FLAGS2)? & BIG_TIME != 0;
-    let mut rest = core.as_mut_slice();
+fn to_disk(logged: &[u8; CORE]) -> Option<[u8; CORE]> {
+    let mut core = *logged;
+    let has_big_time = logged.get(FLAGS2)? & BIG_TIME != 0;
+    let mut at = 0usize;
     for width in WIDTHS {
-        let field;
-        (field, rest) = rest.split_at_mut_checked(width)?;
-        field.reverse();
+        // A time that is two numbers.
+        let parts: &[usize] = match *width {
+            8 if !has_big_time && TIMES.contains(&at) => &[4, 4],
+            width => &[width.into()],
+        };
+        for width in parts {
+            let end = at.wrapping_add(*width);
+            let source = logged.get(at..end)?.iter().rev();
+            core.get_mut(at..end)?.iter_mut().zip(source).for_each(|(to, from)| *to = *from);
+            at = end;
+        }
     }
-    for time in TIMES.into_iter().filter(|_| !has_big_time) {
-        core.get_mut(time..)?.first_chunk_mut::<8>()?.rotate_left(4);
-    }
-    Some(())
+    Some(core)
 }
 
 /// A tree's root, which the log has as a block of its own, as it is in an inode.

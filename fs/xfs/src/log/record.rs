@@ -36,7 +36,8 @@ const CYCLE_WORDS: usize = 64;
 /// What the checksum covers of the first header: to the end of `h_pad0`, on 32-bit x86 to that of `h_size`.
 const HEADER_SIZES: [usize; 2] = [offset_of!(Raw, h_reserved), offset_of!(Raw, h_pad0)];
 /// What it covers of the others: `XLOG_REC_EXT_SIZE`, a cycle and the words.
-const MORE_HEADER_SIZE: usize = 4 + 4 * CYCLE_WORDS;
+const MORE_HEADER_SIZE: usize = MORE_WORDS_AT + 4 * CYCLE_WORDS;
+const MORE_WORDS_AT: usize = 4;
 const CRC_AT: usize = offset_of!(Raw, h_crc);
 const WORDS_AT: usize = offset_of!(Raw, h_cycle_data);
 /// Blocks of the largest record, with its headers: all of a buffer of 256 KiB, and some.
@@ -214,10 +215,13 @@ fn unpack<'a>(header: &Header, record: &'a mut [u8]) -> Option<&'a [u8]> {
     if !HEADER_SIZES.into_iter().any(|size| is_right(size) == Some(true)) {
         return None;
     }
-    let words = first.get(WORDS_AT..)?.as_chunks::<4>().0.iter().take(CYCLE_WORDS);
-    let more = more.iter().flat_map(|header| header.as_chunks::<4>().0.iter().skip(1).take(CYCLE_WORDS));
-    for (block, word) in data.as_chunks_mut::<SECTOR>().0.iter_mut().zip(words.chain(more)) {
-        block.first_chunk_mut::<4>()?.clone_from(word);
+    for (number, block) in data.as_chunks_mut::<SECTOR>().0.iter_mut().enumerate() {
+        let (header, words_at) = match number / CYCLE_WORDS {
+            0 => (first, WORDS_AT),
+            header => (more.get(header.wrapping_sub(1))?, MORE_WORDS_AT),
+        };
+        let word = header.get(words_at..)?.as_chunks::<4>().0.get(number % CYCLE_WORDS)?;
+        *block.first_chunk_mut()? = *word;
     }
     data.get(..length)
 }

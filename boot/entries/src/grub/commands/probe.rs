@@ -40,7 +40,8 @@ pub fn probe(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Erro
     let Some(device) = given.plain.first() else { return Ok(Status::Failure) };
     let device = device.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(device);
     let Some(device) = Device::parse(device) else { return Ok(Status::Failure) };
-    let volume = grub.places.on(&device);
+    let filesystem = grub.places.on(&device);
+    let volume = filesystem.and_then(|filesystem| grub.volumes.get(filesystem.default()));
     // A disk that has volumes in its partitions only.
     let is_there = |disk| grub.volumes.all().iter().any(|volume| volume.home().disks.contains(&disk));
     if volume.is_none() && !device.disk().is_some_and(is_there) {
