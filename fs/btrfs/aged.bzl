@@ -37,16 +37,17 @@ _KINDS = {
     "crash_raid1": _profile(2, "raid1", "--csum", "sha256", crash = True, operations = 600),
     "lzo": _single("--csum", "blake2", "-n", "4096", mount = "compress-force=lzo", operations = 1000),
     "profiles": {
-        # Every profile of data that three disks can have, side by side, and numbers of disks that are no more.
+        # Profiles of data side by side, and a number of a disk that is no more.
         "halfway": [
             "btrfs device remove /dev/ubdb /mnt",
             "btrfs device add -f /dev/ubdd /mnt",
-            "btrfs balance start -f -dconvert=raid1,limit=1 -mconvert=raid1 /mnt",
-            "dd if=/dev/zero of=/mnt/more bs=64k count=400 2>/dev/null",
-            "btrfs balance start -dconvert=raid5,limit=1,soft /mnt",
+            "btrfs balance start -f -mconvert=raid1c3 -sconvert=raid1 /mnt",
+            "btrfs balance start -dconvert=raid1,limit=1 /mnt",
         ],
+        "mib": 2 * _MIB,
         "mkfs": ["sh", "-c", "mkfs.btrfs -q -f -d single -m raid1 $0 $1 $2"],
-        "more": [_MIB] * 3,
+        "more": [2 * _MIB] * 3,
+        "operations": 800,
     },
     "raid0": _profile(3, "raid0", operations = 800),
     "raid10": _profile(4, "raid10", "--csum", "xxhash", mount = "compress=zlib", operations = 800),
@@ -135,10 +136,11 @@ _MORE = {
     "raid1c4": _profile(4, "raid1c4", "--csum", "xxhash", operations = 800),
     "raid5_2": _profile(2, "raid5", mount = "compress=zlib", operations = 800),
     "raid5_4": _profile(4, "raid5", "--csum", "sha256", "-n", "65536", operations = 800),
-    "raid5_to_raid6": {
-        "halfway": ["btrfs balance start -f -dconvert=raid6 -mconvert=raid1c3 /mnt"],
-        "mkfs": _mkfs("-d", "raid5", "-m", "raid1"),
-        "more": [_MIB] * 3,
+    "raid5_and_raid6": {
+        "halfway": ["btrfs balance start -dconvert=raid6,limit=1 /mnt"],
+        "mib": 2 * _MIB,
+        "mkfs": _mkfs("-d", "raid5", "-m", "raid1c4"),
+        "more": [2 * _MIB] * 3,
         "operations": 800,
     },
     "raid6_3": _profile(3, "raid6", operations = 800),
