@@ -130,7 +130,10 @@ impl Replay<'_> {
             let end = map.find(first, false).unwrap_or(usize::MAX).min(bits);
             // A run of chunks is several regions where memory was not contiguous.
             let region = item.region(number).unwrap_or_default();
-            let bytes = end.saturating_sub(first).wrapping_mul(CHUNK).min(region.len() / CHUNK * CHUNK);
+            let bytes = end
+                .saturating_sub(first)
+                .wrapping_mul(CHUNK)
+                .min(region.len().saturating_sub(region.len() % CHUNK));
             let Some(bytes) = region.get(..bytes).filter(|bytes| !bytes.is_empty()) else {
                 return Err(wrong());
             };
