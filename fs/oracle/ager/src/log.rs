@@ -11,8 +11,14 @@ use crate::driver::Driver;
 const LOG_ROOT: u64 = 0x1_0060;
 /// What XFS notes before an operation of several transactions, and when it is done, as `xfs_logprint` names them: of
 /// extents that are freed, reverse mappings, reference counts, mappings, attributes, exchanges.
-const INTENTS: [(&str, &str); 6] =
-    [("EFI", "EFD"), ("RUI", "RUD"), ("CUI", "CUD"), ("BUI", "BUD"), ("ATTRI", "ATTRD"), ("XMI", "XMD")];
+const INTENTS: [(&str, &str); 6] = [
+    ("EFI", "EFD"),
+    ("RUI", "RUD"),
+    ("CUI", "CUD"),
+    ("BUI", "BUD"), // codespell:ignore BUI
+    ("ATTRI", "ATTRD"),
+    ("XMI", "XMD"),
+];
 
 /// Whether there is a log to be replayed; of XFS, on request, one that leaves an operation to be finished.
 ///
