@@ -14,5 +14,6 @@ pub fn of(superblock: &Superblock, has_warnings: bool) -> Summary {
             .map(|free| free.saturating_mul(superblock.block_size())),
         features: superblock.features.names(),
         health: if has_warnings { Health::Degraded } else { Health::Ok },
+        ..Summary::default()
     }
 }
