@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Logs that are made here, one for each rule.
 
+mod any;
 mod disk;
 mod items;
 

@@ -220,7 +220,7 @@ impl Transaction {
     fn go_on(&mut self, data: &[u8]) -> bool {
         let Some(item) = self.items.last_mut() else {
             self.header = self.header.saturating_add(data.len());
-            return self.header == HEADER;
+            return self.header <= HEADER;
         };
         if usize::from(item.seen) == item.ends.len() {
             item.bytes.extend_from_slice(data);
