@@ -7,6 +7,7 @@ use entries::{Arch, Entry, File, Found, Kind, MOST_LOOKUPS, Scope, discover};
 use filesystem::FileSystem;
 use oracle::Tree;
 use part::{Guid, Partition, PartitionKind};
+use proptest::prelude::*;
 use vfs::{Volume, Volumes};
 
 /// UUID of the filesystem that systems stand on.
@@ -490,4 +491,41 @@ fn a_boot_of_its_own_belongs_to_the_system_in_a_subvolume() {
     assert_eq!(line(&machine(vec![boot("btrfs"), root("btrfs subvol=/")])), known);
     // Another subvolume than the one that the fstab mounts.
     assert_eq!(line(&machine(vec![boot("btrfs"), root("btrfs subvol=@boot")])), "root=UUID=B ro");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever roots there are, a path from the top leads to the file that stands there; below a subvolume that paths
+    /// start at, to the file below it.
+    #[test]
+    fn a_file_is_the_same_by_whatever_root(
+        folders in prop::collection::vec("(/[ab@]){1,3}", 1..6),
+        chosen in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
+        at in any::<prop::sample::Index>(),
+    ) {
+        let mut tree = Tree::new().uuid(ROOT);
+        for folder in &folders {
+            tree = tree.file(format!("{folder}/k"), folder.as_str());
+        }
+        let mut all = vec![String::from("/")];
+        for folder in chosen.iter().map(|index| index.get(&folders)[1..].to_string()) {
+            if !all.contains(&folder) {
+                all.push(folder);
+            }
+        }
+        let start = at.get(&all).trim_matches('/').to_string();
+        let below = |folder: &&String| start.is_empty() || folder[1..].starts_with(&format!("{start}/")) || folder[1..] == start;
+        let folder = folders.iter().find(below).unwrap();
+        let rest = if start.is_empty() { folder.as_str() } else { &folder[1 + start.len()..] };
+        for script in [
+            format!("menuentry a {{ linux {folder}/k; }}\n"),
+            format!("set btrfs_relative_path=y\nset btrfs_subvol=/{start}\nmenuentry a {{ linux {rest}/k; }}\n"),
+        ] {
+            let machine = machine(vec![of(tree.clone().file("/boot/grub/grub.cfg", script.as_str()), &all)]);
+            let file = machine.found.entries[0].file().unwrap();
+            let content = machine.volumes.get(file.volume).unwrap().read(&file.path, 100).unwrap();
+            prop_assert_eq!(String::from_utf8(content).unwrap(), folder.as_str(), "{} {:?}", script, all);
+        }
+    }
 }
