@@ -8,7 +8,7 @@ use damage::Format;
 use entries::{Arch, Found, discover};
 use filesystem::FileSystem;
 use oracle::Tree;
-use vfs::{Assembler, Disk, Error, Layer, Member, NoKeys, Opened, Volumes};
+use vfs::{Assembled, Assembler, Disk, Error, Layer, Leg, Member, NoKeys, Opened, Volumes};
 
 /// Where what a header is of begins.
 const CONTENT: usize = 512;
@@ -58,10 +58,19 @@ fn open(device: &dyn BlockRead) -> Opened {
 }
 
 fn member(device: &dyn BlockRead) -> Opened {
-    let index = text(device, 4).parse().unwrap();
-    let assemble =
-        |members: &[Option<Rc<dyn BlockRead>>]| Ok(open(&**members.iter().flatten().next().unwrap()));
-    Opened::Member(Member { format: Format::File, set: "s".into(), index, count: 2, assemble })
+    let number = text(device, 4).parse().unwrap();
+    let assemble = |members: Vec<Leg>, _: Vec<Leg>| {
+        Ok(Assembled { opened: open(&*members[0].device), missing: Vec::new(), borrowed: Vec::new() })
+    };
+    Opened::Member(Member {
+        format: Format::File,
+        set: "s".into(),
+        number,
+        count: 2,
+        state: (0, 0),
+        is_lent: false,
+        assemble,
+    })
 }
 
 fn inner(device: Rc<dyn BlockRead>) -> Result<Rc<dyn BlockRead>, Error> {

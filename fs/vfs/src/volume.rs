@@ -34,10 +34,10 @@ pub struct Home {
     pub disks: Vec<usize>,
     /// The partition that it stands on, where nothing is between it and a disk but that.
     pub partition: Option<Partition>,
-    /// The devices that it stands on directly: one, or the members of a set by index.
+    /// The devices that it stands on directly: one, or the members of a set by number.
     pub members: Vec<DeviceId>,
-    /// Indices of members that were not found.
-    pub missing: Vec<usize>,
+    /// Members that were not found, as the format names them.
+    pub missing: Vec<String>,
     /// All devices below it, lower ones first.
     pub stack: Vec<DeviceId>,
 }

@@ -1,90 +1,64 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The guest's side: process 1 of a Linux whose first disk is the image.
+//! The guest's side: process 1 of a Linux whose disks are the image.
 
 use std::{
     ffi::CString,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
+    process::{Command, Stdio},
 };
 
-use oracle::manifest;
+use filesystem::{FileType, Timestamp};
+use oracle::{
+    manifest::{self, Record},
+    tools,
+};
 use rustix::{
     mount::{MountFlags, UnmountFlags, mount, unmount},
     system::{RebootCommand, finit_module, reboot, uname},
     time::{ClockId, Timespec, clock_settime},
 };
 
-use crate::life::Life;
+use crate::{
+    driver::Driver,
+    life::Life,
+    options::{Ageing, Options},
+    storm, subvolumes,
+};
 
 /// What is printed when everything was done.
 pub const DONE: &str = "ager: done";
 /// Where the image is mounted: a folder that every root has and nothing else needs.
-const PLACE: &str = "/mnt";
-const DISK: &str = "/dev/ubda";
+pub const PLACE: &str = "/mnt";
 /// Ends the arguments: User-mode Linux appends some of its own.
 const END: &str = "end";
 /// 2026-01-02: images do not depend on when they were made.
 const NOW: i64 = 1_767_323_045;
-/// What FAT needs.
-const FAT: [&str; 6] =
-    ["nls/nls_cp437", "nls/nls_iso8859-1", "nls/nls_ascii", "nls/nls_utf8", "fat/fat", "fat/vfat"];
-/// What ext4, which is built in, needs for quotas.
-const EXT4: [&str; 2] = ["quota/quota_tree", "quota/quota_v2"];
+/// The inode of a folder where a snapshot has no copy of what is a subvolume of the original
+/// (`BTRFS_EMPTY_SUBVOL_DIR_OBJECTID`).
+const PLACEHOLDER: u64 = 2;
 
 /// What the guest does.
 pub struct Task {
-    /// As mount(2) calls it.
-    pub filesystem: String,
-    /// Ages the image; else it is only listed.
-    pub ageing: Option<Ageing>,
-    /// Where the list of what was read goes.
-    pub manifest: PathBuf,
-}
-
-/// How an image is aged.
-pub struct Ageing {
-    /// Of the mount.
-    pub options: String,
-    pub seed: u64,
-    pub operations: usize,
-    /// Most names that one operation gives a folder.
-    pub names: usize,
-    /// Most names in all.
-    pub most: usize,
-    /// Power fails while the image is mounted.
-    pub crash: bool,
+    /// The file of options.
+    pub options: PathBuf,
+    /// Where the lists of what was read go; without it, the image is aged.
+    pub listing: Option<PathBuf>,
 }
 
 impl Task {
     /// As arguments of process 1. None of them is empty, nor contains a space: the kernel parts them there.
     pub fn to_arguments(&self) -> Vec<String> {
-        let mut arguments = vec![self.filesystem.clone(), self.manifest.display().to_string()];
-        if let Some(Ageing { options, seed, operations, names, most, crash }) = &self.ageing {
-            arguments.extend([options.clone(), seed.to_string(), operations.to_string()]);
-            arguments.extend([names.to_string(), most.to_string(), crash.to_string()]);
-        }
-        arguments.push(END.to_string());
-        arguments
+        let paths = [Some(&self.options), self.listing.as_ref()];
+        let paths = paths.into_iter().flatten().map(|path| path.display().to_string());
+        paths.chain([END.to_string()]).collect()
     }
 
     fn from_arguments(arguments: &[String]) -> Option<Self> {
         let ours = arguments.split(|argument| argument == END).next()?;
-        let (filesystem, rest) = ours.split_first()?;
-        let (manifest, rest) = rest.split_first()?;
-        let ageing = match rest {
-            [] => None,
-            [options, seed, operations, names, most, crash] => Some(Ageing {
-                options: options.clone(),
-                seed: seed.parse().ok()?,
-                operations: operations.parse().ok()?,
-                names: names.parse().ok()?,
-                most: most.parse().ok()?,
-                crash: crash == "true",
-            }),
-            _ => return None,
-        };
-        Some(Self { filesystem: filesystem.clone(), ageing, manifest: manifest.into() })
+        let (options, rest) = ours.split_first()?;
+        Some(Self { options: options.into(), listing: rest.first().map(PathBuf::from) })
     }
 }
 
@@ -96,45 +70,92 @@ pub fn run(arguments: &[String]) -> ! {
         Ok(Err(error)) => println!("ager: {error}"),
         Err(_) => println!("ager: a panic"),
     }
-    // Without a sync, as power fails.
+    power_off()
+}
+
+/// Without a sync, as power fails.
+fn power_off() -> ! {
     let failed = reboot(RebootCommand::PowerOff);
     panic!("the machine does not end: {failed:?}");
 }
 
 fn perform(arguments: &[String]) -> io::Result<()> {
     let task = Task::from_arguments(arguments).ok_or_else(|| io::Error::other(format!("{arguments:?}")))?;
+    let text = fs::read_to_string(&task.options)?;
+    let options = Options::from_text(&text).ok_or_else(|| io::Error::other(text))?;
     clock_settime(ClockId::Realtime, Timespec { tv_sec: NOW, tv_nsec: 0 })?;
-    modules(if is_fat(&task.filesystem) { &FAT } else { &EXT4 })?;
-    match task.ageing {
-        Some(ageing) => age(&task.filesystem, &ageing),
-        None => list(&task),
+    let driver = options.driver().map_err(io::Error::other)?;
+    modules(driver.modules())?;
+    let disks = disks(options.disks().map_err(io::Error::other)?.len());
+    match task.listing {
+        Some(folder) => list(driver, &disks, &folder),
+        None => age(driver, &disks, &options.ageing().map_err(io::Error::other)?),
     }
 }
 
-fn age(filesystem: &str, ageing: &Ageing) -> io::Result<()> {
-    let options = CString::new(ageing.options.as_str())?;
-    mount(DISK, PLACE, filesystem, MountFlags::NOATIME, Some(options.as_c_str()))?;
-    let mut life = Life::new(Path::new(PLACE), ageing.seed, !is_fat(filesystem))?;
+/// Names of so many disks.
+fn disks(count: usize) -> Vec<String> {
+    ('a'..='z').take(count).map(|letter| format!("/dev/ubd{letter}")).collect()
+}
+
+fn age(driver: Driver, disks: &[String], ageing: &Ageing) -> io::Result<()> {
+    for (kind, place) in [(c"proc", c"/proc"), (c"sysfs", c"/sys")] {
+        mount(c"none", place, kind, MountFlags::empty(), None)?;
+    }
+    mount_image(driver, disks, MountFlags::NOATIME, &ageing.options)?;
+    let mut life = Life::new(Path::new(PLACE), ageing.seed, driver)?;
     life.live(ageing)?;
-    if !ageing.crash {
-        drop(life);
-        unmount(PLACE, UnmountFlags::empty())?;
-    } else {
+    match (ageing.crash, driver.is_modern()) {
+        (false, _) => {
+            drop(life);
+            unmount(PLACE, UnmountFlags::empty())?;
+        }
         // Files that are open and deleted stay so.
-        std::mem::forget(life);
+        (true, false) => std::mem::forget(life),
+        (true, true) => {
+            storm::rage(life, ageing)?;
+            println!("{DONE}");
+            power_off()
+        }
     }
     Ok(())
 }
 
-fn list(task: &Task) -> io::Result<()> {
-    // Without the features that only writing needs, as a mount for writing would ask for them.
-    let options = if is_fat(&task.filesystem) { c"utf8=1,tz=UTC" } else { c"" };
-    mount(DISK, PLACE, task.filesystem.as_str(), MountFlags::RDONLY, Some(options))?;
-    fs::write(&task.manifest, manifest::to_text(&manifest::of_directory(PLACE)?))
+fn list(driver: Driver, disks: &[String], folder: &Path) -> io::Result<()> {
+    let is_btrfs = driver == Driver::Btrfs;
+    let top = if is_btrfs { subvolumes::TOP } else { driver.reading() };
+    mount_image(driver, disks, MountFlags::RDONLY, top)?;
+    fs::write(folder.join("manifest"), manifest::to_text(&records(driver)?))?;
+    if is_btrfs {
+        fs::write(folder.join("subvolumes"), subvolumes::list(Path::new(PLACE))?)?;
+        unmount(PLACE, UnmountFlags::empty())?;
+        mount_image(driver, disks, MountFlags::RDONLY, "")?;
+        fs::write(folder.join("default.manifest"), manifest::to_text(&records(driver)?))?;
+    }
+    Ok(())
 }
 
-fn is_fat(filesystem: &str) -> bool {
-    filesystem == "vfat"
+fn mount_image(driver: Driver, disks: &[String], flags: MountFlags, options: &str) -> io::Result<()> {
+    let disk = disks.iter().find(|disk| driver != Driver::Btrfs || subvolumes::is_part(disk));
+    let disk = disk.ok_or(io::ErrorKind::NotFound)?;
+    let parts = disks.iter().filter(|disk| driver == Driver::Btrfs && subvolumes::is_part(disk));
+    let mut all: Vec<String> = parts.map(|disk| format!("device={disk}")).collect();
+    all.extend((!options.is_empty()).then(|| options.to_string()));
+    let options = CString::new(all.join(","))?;
+    mount(disk, PLACE, driver.name(), flags, Some(options.as_c_str()))
+        .map_err(|error| io::Error::other(format!("mount -o {options:?}: {error}")))
+}
+
+/// What Linux reads.
+fn records(driver: Driver) -> io::Result<Vec<Record>> {
+    let mut records = manifest::of_directory(PLACE)?;
+    for record in records.iter_mut().filter(|record| record.kind == FileType::Directory) {
+        if driver == Driver::Btrfs && subvolumes::inode(record)? == PLACEHOLDER {
+            // When it was looked at.
+            record.modified = Timestamp::default();
+        }
+    }
+    Ok(records)
 }
 
 fn modules(names: &[&str]) -> io::Result<()> {
@@ -147,30 +168,43 @@ fn modules(names: &[&str]) -> io::Result<()> {
     Ok(())
 }
 
+/// A program of this machine, to be given arguments.
+pub fn command(name: &str) -> Command {
+    let mut command = tools::command(name);
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs a program of this machine in the guest and yields what it prints.
+///
+/// # Errors
+/// With what it printed, when it fails.
+pub fn program(name: &str, configure: impl FnOnce(&mut Command)) -> io::Result<String> {
+    let mut command = command(name);
+    configure(&mut command);
+    let output = command.output().map_err(|error| io::Error::other(format!("{name}: {error}")))?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() {
+        return Ok(said);
+    }
+    let errors = String::from_utf8_lossy(&output.stderr);
+    Err(io::Error::other(format!("{command:?}: {}: {said}{errors}", output.status)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_the_host_asks_for_is_what_the_guest_does() {
-        let ageing = Ageing {
-            options: "utf8=1".into(),
-            seed: u64::MAX,
-            operations: 2,
-            names: 3,
-            most: 4,
-            crash: true,
-        };
-        let task = Task { filesystem: "vfat".into(), ageing: Some(ageing), manifest: "/a/b".into() };
-        let mut arguments = task.to_arguments();
-        assert!(arguments.iter().all(|argument| !argument.is_empty() && !argument.contains(' ')));
-        arguments.push("console=tty0".into());
-        let read = Task::from_arguments(&arguments).unwrap();
-        assert_eq!(read.to_arguments(), task.to_arguments());
-        let Some(Ageing { seed, operations, names, most, crash, .. }) = read.ageing else { panic!() };
-        assert_eq!((seed, operations, names, most, crash), (u64::MAX, 2, 3, 4, true));
-        let list = Task { ageing: None, ..task };
-        assert!(Task::from_arguments(&list.to_arguments()).unwrap().ageing.is_none());
-        assert!(Task::from_arguments(&arguments[..4]).is_none());
+    fn arguments_are_read_as_they_were_written() {
+        for listing in [None, Some("/a/b".into())] {
+            let task = Task { options: "/a/options".into(), listing };
+            let mut arguments = task.to_arguments();
+            arguments.push("console=tty0".into());
+            let read = Task::from_arguments(&arguments).unwrap();
+            assert_eq!((read.options, read.listing), (task.options, task.listing));
+        }
+        assert!(Task::from_arguments(&[]).is_none());
+        assert_eq!(disks(2), ["/dev/ubda", "/dev/ubdb"]);
     }
 }

@@ -1,120 +1,130 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The build machine's side: makes the filesystem, starts Linux on it, packs the image.
+//! The build machine's side: makes the filesystem, starts Linux on it, packs its disks.
 
-use std::{collections::BTreeMap, env, fs, path::Path, process::Stdio};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
 use oracle::tools;
+use uml::Machine;
 
-use crate::guest::{Ageing, Task};
+use crate::{
+    driver::Driver,
+    guest::{self, Task},
+    log,
+    options::Options,
+};
 
-/// Seconds that one run of Linux may take: some hundred times what it takes.
-const DEADLINE: &str = "600";
-/// Memory of the guest: what Linux writes is to leave it while it runs.
-const MEMORY: &str = "mem=192M";
+/// Memory of the guest in MiB: what Linux writes is to leave it while it runs.
+const MEMORY: u32 = 192;
+/// Power failures of one image: every second leaves what is wanted, or more.
+const MOST_FAILURES: usize = 12;
 /// Fewer names in an image are a sign that nothing was done.
 const FEWEST_RECORDS: usize = 20;
 
 /// What the command line asks for: `--KEY VALUE` pairs, and behind `--` the command that makes the filesystem, to
-/// which the image's name is appended.
+/// which the names of the disks are appended.
 struct Request {
-    options: BTreeMap<String, String>,
+    options: Options,
     mkfs: Vec<String>,
 }
 
 impl Request {
     fn parse(arguments: &[String]) -> Result<Self, String> {
-        let (pairs, mkfs) = match arguments.iter().position(|argument| argument == "--") {
+        let end = arguments.iter().position(|argument| argument == "--");
+        let (pairs, mkfs) = match end {
             Some(end) => (&arguments[..end], arguments[end + 1..].to_vec()),
             None => return Err("no command that makes the filesystem".into()),
         };
-        let pair = |pair: &[String]| match pair {
-            [key, value] => Some((key.strip_prefix("--")?.to_string(), value.clone())),
-            _ => None,
-        };
-        let options: Option<_> = pairs.chunks(2).map(pair).collect();
-        Ok(Self { options: options.ok_or("options are --KEY VALUE")?, mkfs })
-    }
-
-    fn text(&self, key: &str) -> Result<&str, String> {
-        self.options.get(key).map(String::as_str).ok_or_else(|| format!("--{key} is missing"))
-    }
-
-    fn value<T: std::str::FromStr>(&self, key: &str) -> Result<T, String> {
-        self.text(key)?.parse().map_err(|_| format!("--{key} cannot be {}", self.options[key]))
-    }
-
-    fn ageing(&self) -> Result<Ageing, String> {
-        Ok(Ageing {
-            options: self.text("mount")?.to_string(),
-            seed: self.value("seed")?,
-            operations: self.value("operations")?,
-            names: self.value("names")?,
-            most: self.value("most")?,
-            crash: self.value("crash")?,
-        })
+        let options = Options::from_arguments(pairs).ok_or("options are --KEY VALUE")?;
+        // The guest asks for the same.
+        options.ageing()?;
+        Ok(Self { options, mkfs })
     }
 }
 
-/// Makes an image and its manifest.
+/// Makes an image and its manifest: of `--out NAME`, the disks are `NAME.zst`, `NAME.1.zst` and so on.
 ///
 /// # Errors
 /// What is missing on the command line, or went wrong with a file.
 pub fn run(arguments: &[String]) -> Result<(), String> {
     let request = Request::parse(arguments)?;
-    let (out, manifest) = (request.text("out")?, request.text("manifest")?);
+    let out = request.options.text("out")?;
     let work = env::current_dir().map_err(|error| error.to_string())?.join(format!("{out}.work"));
     let failed = |error: std::io::Error| format!("{}: {error}", work.display());
     fs::create_dir_all(&work).map_err(failed)?;
-    let (image, copy, listing) = (work.join("image"), work.join("copy"), work.join("manifest"));
-    make(&request, &image).map_err(failed)?;
-    let filesystem = request.text("filesystem")?.to_string();
-    let mut task = Task { filesystem, ageing: Some(request.ageing()?), manifest: listing.clone() };
-    linux(&work, &image, &task)?;
-    // Of a copy: Linux replays the journal before it lists anything.
-    fs::copy(&image, &copy).map_err(failed)?;
-    task.ageing = None;
-    linux(&work, &copy, &task)?;
-    let text = fs::read_to_string(&listing).map_err(failed)?;
-    let count = oracle::manifest::from_text(&text).len();
-    if count < FEWEST_RECORDS {
-        return Err(format!("only {count} names in the image"));
+    let options = work.join("options");
+    fs::write(&options, request.options.to_text()).map_err(failed)?;
+    let mut task = Task { options, listing: None };
+    let disks = age(&request, &work, &task)?;
+    // Of copies: Linux replays the journal before it lists anything.
+    let copies: Vec<PathBuf> = disks.iter().map(|disk| disk.with_extension("copy")).collect();
+    for (disk, copy) in disks.iter().zip(&copies) {
+        tools::run("cp", &["--sparse=always", path(disk), path(copy)]);
     }
-    tools::run("zstd", &["-q", "-3", "-f", path(&image), "-o", out]);
-    fs::write(manifest, text).map_err(|error| format!("{manifest}: {error}"))?;
+    task.listing = Some(work.clone());
+    linux(&work, &copies, &task)?;
+    pack(&request, &work, &disks)?;
     fs::remove_dir_all(&work).map_err(failed)
 }
 
-fn make(request: &Request, image: &Path) -> std::io::Result<()> {
-    let mib: u64 = request.value("mib").map_err(std::io::Error::other)?;
-    fs::File::create(image)?.set_len(mib << 20)?;
-    let (program, arguments) = request.mkfs.split_first().ok_or(std::io::ErrorKind::InvalidInput)?;
-    let mut arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    arguments.push(path(image));
+/// Makes a filesystem and has it aged; if the log of the power failure is not what is wanted, another.
+fn age(request: &Request, work: &Path, task: &Task) -> Result<Vec<PathBuf>, String> {
+    let options = &request.options;
+    let (crash, unfinished): (bool, bool) = (options.value("crash")?, options.value("unfinished")?);
+    for _ in 0..MOST_FAILURES {
+        let disks = make(request, work)?;
+        linux(work, &disks, task)?;
+        let is_left = log::is_left(options.driver()?, &disks[0], unfinished);
+        if !crash || is_left.map_err(|error| format!("{}: {error}", disks[0].display()))? {
+            return Ok(disks);
+        }
+    }
+    Err(format!("{MOST_FAILURES} power failures left no log that is worth replaying"))
+}
+
+fn make(request: &Request, work: &Path) -> Result<Vec<PathBuf>, String> {
+    let mut disks = Vec::new();
+    for (number, mib) in request.options.disks()?.into_iter().enumerate() {
+        let disk = work.join(format!("disk{number}"));
+        let file = fs::File::create(&disk).and_then(|file| file.set_len(mib << 20));
+        file.map_err(|error| format!("{}: {error}", disk.display()))?;
+        disks.push(disk);
+    }
+    let (program, arguments) = request.mkfs.split_first().ok_or("no command that makes the filesystem")?;
+    let paths = disks.iter().map(|disk| path(disk));
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).chain(paths).collect();
     tools::run(program, &arguments);
+    Ok(disks)
+}
+
+/// The disks and what was read from them go where they are wanted.
+fn pack(request: &Request, work: &Path, disks: &[PathBuf]) -> Result<(), String> {
+    let out = request.options.text("out")?;
+    let is_btrfs = request.options.driver()? == Driver::Btrfs;
+    let more = ["default.manifest", "subvolumes"].into_iter().filter(|_| is_btrfs);
+    for name in ["manifest"].into_iter().chain(more) {
+        let (from, to) = (work.join(name), format!("{out}.{name}"));
+        let text = fs::read_to_string(&from).map_err(|error| format!("{}: {error}", from.display()))?;
+        let count = text.lines().count();
+        if name == "manifest" && count < FEWEST_RECORDS {
+            return Err(format!("only {count} names in the image"));
+        }
+        fs::write(&to, text).map_err(|error| format!("{to}: {error}"))?;
+    }
+    for (number, disk) in disks.iter().enumerate() {
+        let to = if number == 0 { format!("{out}.zst") } else { format!("{out}.{number}.zst") };
+        tools::run("zstd", &["-q", "-3", "-f", path(disk), "-o", &to]);
+    }
     Ok(())
 }
 
-/// Runs Linux with the image as its disk until it powers off.
-fn linux(work: &Path, image: &Path, task: &Task) -> Result<(), String> {
+/// Runs Linux with these disks until it powers off.
+fn linux(work: &Path, disks: &[PathBuf], task: &Task) -> Result<(), String> {
     let program = env::current_exe().map_err(|error| error.to_string())?;
-    let mut command = tools::command("timeout");
-    command
-        .args(["--kill-after=5", DEADLINE, "linux.uml", MEMORY, "root=/dev/root", "rootfstype=hostfs"])
-        .args(["rootflags=/", "rw", "con=null", "con0=null,fd:1", "quiet", "panic=-1"])
-        .arg(format!("ubd0={}", image.display()))
-        .arg(format!("init={}", program.display()))
-        .arg("--")
-        .args(task.to_arguments())
-        // For its control socket.
-        .env("HOME", work)
-        .stdin(Stdio::null());
-    let output = command.output().map_err(|error| format!("timeout: {error}"))?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    if said.contains(crate::guest::DONE) {
-        return Ok(());
-    }
-    let errors = String::from_utf8_lossy(&output.stderr);
-    Err(format!("linux.uml, {}:\n{said}{errors}", output.status))
+    let machine = Machine { memory: MEMORY, disks, work };
+    machine.run(&program, &task.to_arguments(), guest::DONE).map(drop)
 }
 
 fn path(path: &Path) -> &str {

@@ -11,10 +11,16 @@ use oracle::random::Random;
 
 use rustix::fs::statvfs;
 
-use crate::{guest::Ageing, names};
+use crate::{driver::Driver, guest::program, names, options::Ageing};
 
 /// Deleted files that are kept open.
 const MOST_OPEN: usize = 8;
+/// Of XFS and btrfs, a part of so many stays free: of a full disk, nothing but deletions would become old.
+const FREE: u64 = 8;
+/// Bytes of a filesystem that is large enough for files of all kinds.
+const SIZE: usize = 32 << 20;
+/// Files that are deleted to make room.
+const MOST_MADE: usize = 2000;
 /// Folders within folders.
 const DEEPEST: usize = 6;
 
@@ -32,15 +38,20 @@ pub struct Life {
     most: usize,
     /// Bytes of the filesystem.
     pub size: usize,
+    /// Bytes of one of its blocks.
+    pub block: usize,
+    pub driver: Driver,
     /// It has links, owners, modes, attributes and holes.
     pub is_unix: bool,
+    /// Of btrfs, that were ever made.
+    pub subvolumes: usize,
     counts: [usize; 2],
 }
 
 impl Life {
     /// # Errors
     /// When the filesystem does not tell its size.
-    pub fn new(root: &Path, seed: u64, is_unix: bool) -> io::Result<Self> {
+    pub fn new(root: &Path, seed: u64, driver: Driver) -> io::Result<Self> {
         let known = statvfs(root)?;
         Ok(Self {
             random: Random::new(seed, 0),
@@ -49,21 +60,39 @@ impl Life {
             open: Vec::new(),
             names: 0,
             most: 0,
-            size: (known.f_blocks * known.f_frsize) as usize,
-            is_unix,
+            // Where large files say nothing that others do not, several disks have no larger ones than one.
+            size: ((known.f_blocks * known.f_frsize) as usize).min(if driver.is_modern() {
+                SIZE
+            } else {
+                usize::MAX
+            }),
+            block: known.f_bsize as usize,
+            driver,
+            is_unix: driver.is_unix(),
+            subvolumes: 0,
             counts: [0; 2],
         })
     }
 
-    /// Does so many operations; one in the middle gives a folder as many names as it may have.
+    /// Sets the most names that one operation gives a folder, and the most in all.
+    pub fn limit(&mut self, names: usize, most: usize) {
+        (self.names, self.most) = (names, most);
+    }
+
+    /// Does so many operations, and at some of them what happens once in a life.
     ///
     /// # Errors
     /// When most of them fail. Some do: the disk gets full, names collide.
     pub fn live(&mut self, ageing: &Ageing) -> io::Result<()> {
-        let Ageing { operations, names, most, .. } = *ageing;
-        (self.names, self.most) = (names, most);
-        for number in 0..operations {
-            let result = if number == operations / 2 { self.crowd(self.names) } else { self.step() };
+        self.limit(ageing.names, ageing.most);
+        if self.driver == Driver::Btrfs {
+            self.lay_out()?;
+        }
+        for number in 0..ageing.operations {
+            let result = match self.event(number, ageing)? {
+                Some(result) => result,
+                None => self.step(),
+            };
             let [done, failed] = &mut self.counts;
             *(if result.is_ok() { done } else { failed }) += 1;
         }
@@ -74,9 +103,48 @@ impl Life {
         }
     }
 
-    fn step(&mut self) -> io::Result<()> {
-        if self.room() == 0 {
+    /// What happens instead of this operation, if anything: in the middle, a folder gets as many names as it may have.
+    ///
+    /// # Errors
+    /// Of what must not fail.
+    fn event(&mut self, number: usize, ageing: &Ageing) -> io::Result<Option<io::Result<()>>> {
+        let is_at = |sixteenths: usize| number == ageing.operations * sixteenths / 16;
+        if is_at(8) {
+            return Ok(Some(self.crowd(self.names)));
+        }
+        if !self.driver.is_modern() {
+            return Ok(None);
+        }
+        Ok(Some(match number {
+            _ if is_at(1) => self.chain(),
+            _ if is_at(2) => self.sizes(ageing.largest),
+            _ if is_at(4) => self.most_pieces(ageing.pieces),
+            _ if is_at(10) => Ok(self.interfere(&ageing.halfway)?),
+            _ if is_at(12) => self.grow_by_turns(self.names / 2),
+            _ if is_at(14) && self.driver == Driver::Btrfs => Ok(self.change_default()?),
+            _ => return Ok(None),
+        }))
+    }
+
+    /// What a system's owner does to the filesystem as a whole.
+    fn interfere(&mut self, commands: &[String]) -> io::Result<()> {
+        // They keep the filesystem from being unmounted.
+        self.open.clear();
+        for command in commands {
+            program("sh", |shell| {
+                shell.args(["-c", command]);
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Any operation.
+    pub fn step(&mut self) -> io::Result<()> {
+        if self.room() == 0 || self.is_nearly_full() {
             return self.delete();
+        }
+        if self.driver.is_modern() && self.random.below(4) == 0 {
+            return self.modern_step();
         }
         match self.random.below(100) {
             0..20 => self.create(),
@@ -104,6 +172,24 @@ impl Life {
         }
     }
 
+    /// Whether most operations would soon fail.
+    fn is_nearly_full(&self) -> bool {
+        let free = || statvfs(&self.folders[0]).is_ok_and(|known| known.f_bavail * FREE < known.f_blocks);
+        self.driver.is_modern() && free()
+    }
+
+    /// Deletes until most operations would not soon fail.
+    pub fn make_room(&mut self) {
+        self.open.clear();
+        for _ in 0..MOST_MADE {
+            if !self.is_nearly_full() {
+                return;
+            }
+            // What is in a snapshot remains there.
+            let _ = self.delete();
+        }
+    }
+
     /// Names that there may be more.
     pub fn room(&self) -> usize {
         self.most.saturating_sub(self.folders.len() + self.nodes.len())
@@ -113,7 +199,7 @@ impl Life {
     pub fn new_path(&mut self) -> PathBuf {
         use std::os::unix::ffi::OsStrExt;
         let folder = self.random.pick(&self.folders).clone();
-        folder.join(std::ffi::OsStr::from_bytes(&names::any(&mut self.random, self.is_unix)))
+        folder.join(std::ffi::OsStr::from_bytes(&names::any(&mut self.random, self.driver)))
     }
 
     /// One of the nodes; an error where there is none.
@@ -148,6 +234,9 @@ impl Life {
 
     /// Text-like bytes, so that an image can be packed.
     pub fn bytes(&mut self, length: usize) -> Vec<u8> {
+        if self.driver.is_modern() && self.random.below(4) == 0 {
+            return self.words(length);
+        }
         let mut line = format!("{:016x}", self.random.next()).into_bytes();
         line.push(b'\n');
         line.into_iter().cycle().take(length).collect()

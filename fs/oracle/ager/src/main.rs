@@ -5,11 +5,17 @@
 //! Linux is User-mode Linux, an ordinary process whose root is this machine's, and its only program is this one:
 //! as process 1 it is the guest, else the host.
 
+mod driver;
 mod guest;
 mod host;
 mod life;
+mod log;
+mod modern;
 mod names;
 mod ops;
+mod options;
+mod storm;
+mod subvolumes;
 
 use std::{env, process::ExitCode};
 

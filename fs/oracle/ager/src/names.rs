@@ -3,6 +3,8 @@
 
 use oracle::random::Random;
 
+use crate::driver::Driver;
+
 /// Longest name in bytes.
 const LONGEST: usize = 255;
 /// What names of FAT are made of, beside ASCII: of two, three and four bytes of UTF-8.
@@ -11,11 +13,11 @@ const LETTERS: [char; 5] = ['ü', 'Ж', '字', '한', '😀'];
 const PLAIN: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_ ~!#$%&'()+,;=@[]{}^`";
 
 /// A name of 1 to 255 bytes; short ones are as frequent as in real life. Any bytes where these may be.
-pub fn any(random: &mut Random, is_unix: bool) -> Vec<u8> {
+pub fn any(random: &mut Random, driver: Driver) -> Vec<u8> {
     let most = *random.pick(&[8, 12, 20, 20, 40, 100, LONGEST]);
     let length = 1 + random.below(most);
-    if !is_unix {
-        return for_fat(random, length);
+    if !driver.is_unix() || driver.is_modern() && random.below(4) == 0 {
+        return of_letters(random, length);
     }
     let has_any_bytes = random.below(4) == 0;
     let byte = |random: &mut Random| match has_any_bytes {
@@ -27,7 +29,8 @@ pub fn any(random: &mut Random, is_unix: bool) -> Vec<u8> {
     if name.iter().all(|byte| *byte == b'.') { b"dots".to_vec() } else { name }
 }
 
-fn for_fat(random: &mut Random, length: usize) -> Vec<u8> {
+/// A name that FAT allows, too.
+fn of_letters(random: &mut Random, length: usize) -> Vec<u8> {
     let mut name = String::new();
     while name.len() < length {
         match random.below(12) {
@@ -59,13 +62,13 @@ mod tests {
     #[test]
     fn names_are_short_and_long_and_allowed() {
         let mut random = Random::new(1, 0);
-        for is_unix in [true, false] {
-            let names: Vec<Vec<u8>> = (0..5000).map(|_| any(&mut random, is_unix)).collect();
+        for driver in [Driver::Xfs, Driver::Ext4, Driver::Fat] {
+            let names: Vec<Vec<u8>> = (0..5000).map(|_| any(&mut random, driver)).collect();
             assert!(names.iter().all(|name| (1..=LONGEST).contains(&name.len())));
             assert!(names.iter().any(|name| name.len() == 1) && names.iter().any(|name| name.len() > 240));
             assert!(!names.iter().any(|name| name.contains(&0) || name.contains(&b'/')));
             assert!(!names.iter().any(|name| name == b"." || name == b".."));
-            if !is_unix {
+            if !driver.is_unix() {
                 assert!(names.iter().all(|name| std::str::from_utf8(name).is_ok()));
                 assert!(!names.iter().flatten().any(|byte| *byte < 32 || FORBIDDEN.contains(byte)));
                 assert!(!names.iter().any(|name| name.ends_with(b".") || name.ends_with(b" ")));

@@ -110,6 +110,11 @@ impl Life {
             sync();
             return Ok(());
         }
+        self.fsync_any()
+    }
+
+    /// What was done to one file gets to the disk.
+    pub fn fsync_any(&mut self) -> io::Result<()> {
         let path = self.file()?;
         Ok(fsync(File::open(path)?)?)
     }
@@ -145,7 +150,7 @@ impl Life {
         };
         self.nodes.retain(is_there);
         for _ in 0..count / gaps / 2 {
-            let name = names::any(&mut self.random, self.is_unix);
+            let name = names::any(&mut self.random, self.driver);
             let path = folder.join(std::ffi::OsStr::from_bytes(&name));
             if File::create_new(&path).is_ok() {
                 self.nodes.push(path);

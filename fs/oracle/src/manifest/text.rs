@@ -68,7 +68,8 @@ fn parse(line: &str) -> Option<Record> {
     })
 }
 
-fn quoted(bytes: &[u8]) -> String {
+/// Bytes as a line of a manifest has them.
+pub fn quoted(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let is_plain = byte.is_ascii_graphic() && *byte != b'%';
         // As above.
@@ -77,7 +78,8 @@ fn quoted(bytes: &[u8]) -> String {
     })
 }
 
-fn unquoted(text: &str) -> Option<Vec<u8>> {
+/// The bytes of a text of [`quoted`]; none of any other.
+pub fn unquoted(text: &str) -> Option<Vec<u8>> {
     let mut parts = text.split('%');
     let mut bytes = parts.next()?.as_bytes().to_vec();
     for part in parts {

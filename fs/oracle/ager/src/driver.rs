@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Linux's drivers, and what differs between them.
+
+/// A driver of Linux that ages images.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Driver {
+    Btrfs,
+    Ext4,
+    Fat,
+    Xfs,
+}
+
+impl Driver {
+    const ALL: [Self; 4] = [Self::Btrfs, Self::Ext4, Self::Fat, Self::Xfs];
+
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|driver| driver.name() == name)
+    }
+
+    /// As mount(2) calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Btrfs => "btrfs",
+            Self::Ext4 => "ext4",
+            Self::Fat => "vfat",
+            Self::Xfs => "xfs",
+        }
+    }
+
+    /// It has links, owners, modes, attributes and holes.
+    pub fn is_unix(self) -> bool {
+        self != Self::Fat
+    }
+
+    /// Files can share their blocks.
+    pub fn is_modern(self) -> bool {
+        matches!(self, Self::Btrfs | Self::Xfs)
+    }
+
+    /// Modules it needs, each behind those that it needs itself: XFS and btrfs are built in, with all that they use.
+    pub fn modules(self) -> &'static [&'static str] {
+        match self {
+            Self::Fat => &[
+                "nls/nls_cp437",
+                "nls/nls_iso8859-1",
+                "nls/nls_ascii",
+                "nls/nls_utf8",
+                "fat/fat",
+                "fat/vfat",
+            ],
+            // ext4 is built in, its quotas are not.
+            Self::Ext4 => &["quota/quota_tree", "quota/quota_v2"],
+            Self::Btrfs | Self::Xfs => &[],
+        }
+    }
+
+    /// Of a mount that reads what was aged. Without the features that only writing needs, as a mount for writing
+    /// would ask for them.
+    pub fn reading(self) -> &'static str {
+        match self {
+            Self::Fat => "utf8=1,tz=UTC",
+            _ => "",
+        }
+    }
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The last moments before power fails: several work at once, and much of what they do is wanted on the disk at once.
+//!
+//! Thus the log that is left has what one after the other would never leave there: half of an operation that takes
+//! several transactions, files that were synchronised before their folders, and names that were removed in between.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{FileExt, symlink},
+    },
+    path::{Path, PathBuf},
+    process::Stdio,
+    thread,
+    time::Duration,
+};
+
+use oracle::random::Random;
+use rustix::fs::{FallocateFlags, XattrFlags, fallocate, fsync, lsetxattr, sync};
+
+use crate::{
+    driver::Driver,
+    guest::{command, program},
+    life::Life,
+    options::Ageing,
+};
+
+/// Who works at once.
+const WORKERS: usize = 4;
+/// With fewer names in all, only half of them.
+const FEW: usize = 100;
+/// How often what they do is wanted on the disk until power fails, and the time between, which is theirs.
+const LINES: usize = 80;
+const PAUSE: Duration = Duration::from_millis(2);
+/// Pieces of a file whose deletion takes long.
+const PIECES: usize = 300;
+/// Names of each.
+const NAMES: usize = 60;
+/// Files that are there before, and changed in the end.
+const FILES: usize = 12;
+/// Bytes of one of them.
+const SIZE: usize = 30_000;
+/// Of a symbolic link.
+const TARGET: &str = "some/where/else";
+
+/// Works until power fails, which it leaves to the caller.
+///
+/// # Errors
+/// Of the preparation; later ones are those of a full disk.
+pub fn rage(mut life: Life, ageing: &Ageing) -> io::Result<()> {
+    let root = life.folders[0].clone();
+    life.make_room();
+    let workers = if ageing.most < FEW { 2 } else { WORKERS };
+    let folders: Vec<PathBuf> = (0..workers).map(|number| root.join(format!("storm-{number}"))).collect();
+    for (number, folder) in folders.iter().enumerate() {
+        prepare(folder, life.driver == Driver::Btrfs && number % 2 == 0, &mut life.random)?;
+    }
+    // What was before is not part of the log.
+    sync();
+    for (number, folder) in folders.iter().enumerate() {
+        let (most, pieces) = (NAMES.min(ageing.most / workers), PIECES.min(ageing.pieces));
+        let worker = Life::new(folder, ageing.seed.wrapping_add(1 + number as u64), life.driver)?;
+        let is_long = life.driver == Driver::Xfs && number % 2 == 0;
+        thread::spawn(move || if is_long { take_long(worker, most, pieces) } else { work(worker, most) });
+    }
+    if life.driver == Driver::Xfs {
+        exchange(&root, life.block, PIECES.min(ageing.pieces))?;
+    }
+    for number in 0..LINES {
+        // Fails on a full disk.
+        let _ = write_down(&folders[number % workers].join("log"), number);
+        thread::sleep(PAUSE);
+    }
+    // Fails where a worker was faster, or filled the disk.
+    for folder in &folders {
+        let _ = change(folder);
+    }
+    for folder in &folders {
+        let _ = write_down(&folder.join("last"), LINES);
+    }
+    // Files that are open and deleted stay so.
+    std::mem::forget(life);
+    Ok(())
+}
+
+fn prepare(folder: &Path, is_subvolume: bool, random: &mut Random) -> io::Result<()> {
+    if is_subvolume {
+        program("btrfs", |command| {
+            command.args(["-q", "subvolume", "create"]).arg(folder);
+        })?;
+    } else {
+        fs::create_dir(folder)?;
+    }
+    for number in 0..FILES {
+        let bytes: Vec<u8> = (0..SIZE).map(|_| random.below(64) as u8).collect();
+        fs::write(folder.join(format!("file-{number}")), bytes)?;
+    }
+    Ok(())
+}
+
+fn work(mut worker: Life, most: usize) {
+    worker.limit(most, most);
+    loop {
+        // Fails as in the years before.
+        let _ = worker.step();
+        if worker.random.below(4) == 0 {
+            let _ = worker.fsync_any();
+        }
+    }
+}
+
+/// Operations that take XFS many transactions each, so that most forces of the log come between two of them.
+fn take_long(mut worker: Life, most: usize, pieces: usize) {
+    worker.limit(most, most);
+    loop {
+        let _ = worker.pieces(pieces);
+        for _ in 0..4 {
+            let _ = worker.clone_file();
+            let _ = worker.clone_range();
+            let _ = worker.overwrite();
+            let _ = worker.attributes();
+            let _ = worker.links();
+            let _ = worker.delete();
+        }
+    }
+}
+
+/// Two files change their blocks with each other again and again, if XFS can do that here.
+fn exchange(root: &Path, block: usize, pieces: usize) -> io::Result<()> {
+    let paths = ["one", "other"].map(|name| root.join(name));
+    for path in &paths {
+        let file = File::create_new(path)?;
+        for number in 0..pieces {
+            file.write_all_at(path.as_os_str().as_bytes(), (2 * number * block) as u64)?;
+        }
+    }
+    let script = r#"while xfs_io -c "exchangerange $1" "$0"; do :; done"#;
+    let mut shell = command("sh");
+    shell.args(["-c", script]).args(&paths).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map(drop)
+}
+
+/// Adds a line to a file, which is to survive.
+fn write_down(path: &Path, number: usize) -> io::Result<()> {
+    let mut file = File::options().create(true).append(true).open(path)?;
+    writeln!(file, "line {number}")?;
+    Ok(fsync(&file)?)
+}
+
+/// What programs do that want their files to survive, and what they forget.
+fn change(folder: &Path) -> io::Result<()> {
+    let file = |number: usize| folder.join(format!("file-{number}"));
+    let synchronise = |path: &Path| -> io::Result<()> { Ok(fsync(File::open(path)?)?) };
+    fs::remove_file(file(0))?;
+    fs::hard_link(file(1), folder.join("link"))?;
+    fs::rename(file(2), folder.join("renamed"))?;
+    fs::create_dir(folder.join("folder"))?;
+    fs::rename(file(3), folder.join("folder/moved"))?;
+    symlink(TARGET, folder.join("symlink"))?;
+    synchronise(folder)?;
+    synchronise(&folder.join("renamed"))?;
+    synchronise(&folder.join("folder"))?;
+    // A file is replaced as a whole, under its own name.
+    fs::write(folder.join("new"), "all is new")?;
+    synchronise(&folder.join("new"))?;
+    fs::rename(folder.join("new"), file(4))?;
+    synchronise(folder)?;
+    let open = |number| File::options().write(true).open(file(number));
+    open(5)?.set_len(5000)?;
+    synchronise(&file(5))?;
+    let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+    fallocate(open(6)?, hole, 4096, 8192)?;
+    synchronise(&file(6))?;
+    lsetxattr(file(7), "user.late", &[b'x'; 300], XattrFlags::empty())?;
+    open(7)?.write_all_at(b"in the middle", 10_000)?;
+    open(7)?.write_all_at(b"behind the end", 60_000)?;
+    synchronise(&file(7))?;
+    fallocate(open(8)?, FallocateFlags::KEEP_SIZE, 0, 100_000)?;
+    synchronise(&file(8))?;
+    // Nobody waits for these.
+    open(9)?.write_all_at(b"forgotten", 0)?;
+    fs::rename(file(10), folder.join("forgotten"))?;
+    fs::remove_file(file(11))
+}
