@@ -2,7 +2,7 @@
 //! Entries of the Boot Loader Specification in the shapes that Red Hat's systems, openSUSE and image-based systems give
 //! them.
 
-use entries::{Arch, Found, discover};
+use entries::{Arch, Found, Wait, discover};
 use oracle::Tree;
 use part::{Guid, Partition, PartitionKind};
 use vfs::{Volume, Volumes};
@@ -233,40 +233,34 @@ fn sdbootutil(snapshot: u32, title: &str, sort_key: &str) -> String {
 
 #[test]
 fn opensuse_with_systemd_boot_has_an_entry_for_each_snapshot() {
-    let mut esp = Tree::new().uuid("E5E5-0001").file("/EFI/systemd/systemd-bootx64.efi", "x");
-    for (snapshot, tries) in [(1, ""), (12, "+3")] {
-        let (title, key) = match snapshot {
-            1 => (
-                "Snapper: *openSUSE Tumbleweed 20261101 (7.1.4-1-default, 1, 2026-11-01T10:11, zypp)",
-                "snapper-opensuse-tumbleweed",
-            ),
-            _ => ("openSUSE Tumbleweed", "opensuse-tumbleweed"),
-        };
-        esp = esp
-            .file(
-                format!("/loader/entries/opensuse-tumbleweed-7.1.4-1-default-{snapshot}{tries}.conf"),
-                sdbootutil(snapshot, title, key),
-            )
-            .file(format!("/opensuse-tumbleweed/7.1.4-1-default/linux-cafe{snapshot}"), "k")
-            .file(format!("/opensuse-tumbleweed/7.1.4-1-default/initrd-beef{snapshot}"), "i");
-    }
-    let mut found = found(vec![esp.file("/loader/loader.conf", "timeout 8\nconsole-mode keep\n")]);
-    assert_eq!(found.entries.pop().unwrap().file().unwrap().path, b"/EFI/systemd/systemd-bootx64.efi");
     let folder = "/opensuse-tumbleweed/7.1.4-1-default";
-    let options = |snapshot: u32| {
-        format!("root=UUID={ROOT} rootflags=subvol=@/.snapshots/{snapshot}/snapshot splash=silent")
+    let snapper =
+        "Snapper: *openSUSE Tumbleweed 20261101 (1,7.1.4-1-default,2026-11-01T10:11, pre, zypp(zypper))";
+    let options = |number: u32| {
+        format!("root=UUID={ROOT} rootflags=subvol=@/.snapshots/{number}/snapshot splash=silent")
     };
-    assert_eq!(
-        shown(&found, 1),
-        [
-            format!("*openSUSE Tumbleweed: {folder}/linux-cafe12 + {folder}/initrd-beef12 [{}]", options(12)),
-            format!(
-                "Snapper: *openSUSE Tumbleweed 20261101 (7.1.4-1-default, 1, 2026-11-01T10:11, zypp): \
-                 {folder}/linux-cafe1 + {folder}/initrd-beef1 [{}]",
-                options(1)
-            ),
-        ]
-    );
-    let counting = found.entries[0].counting.as_ref().map(|counting| counting.next.as_str());
-    assert_eq!(counting, Some("opensuse-tumbleweed-7.1.4-1-default-12+2-1.conf"));
+    let expected = [
+        format!("*openSUSE Tumbleweed: {folder}/linux-cafe12 + {folder}/initrd-beef12 [{}]", options(12)),
+        format!("{snapper}: {folder}/linux-cafe1 + {folder}/initrd-beef1 [{}]", options(1)),
+    ];
+    // With systemd-boot, and with GRUB, for which the names have the order in front.
+    for (writable, read_only) in [("", ""), ("system-", "snapper-")] {
+        let mut esp =
+            Tree::new().uuid("E5E5-0001").file("/loader/loader.conf", "timeout 8\nconsole-mode keep\n");
+        for (number, prefix, title, key, tries) in [
+            (1, read_only, snapper, "snapper-opensuse-tumbleweed", ""),
+            (12, writable, "openSUSE Tumbleweed", "opensuse-tumbleweed", "+3"),
+        ] {
+            let name = format!("{prefix}opensuse-tumbleweed-7.1.4-1-default-{number}{tries}.conf");
+            esp = esp
+                .file(format!("/loader/entries/{name}"), sdbootutil(number, title, key))
+                .file(format!("{folder}/linux-cafe{number}"), "k")
+                .file(format!("{folder}/initrd-beef{number}"), "i");
+        }
+        let found = found(vec![esp]);
+        assert_eq!((shown(&found, 1), found.wait), (expected.to_vec(), Some(Wait::Seconds(8))));
+        let counting = found.entries[0].counting.as_ref().map(|counting| counting.next.as_str());
+        let next = format!("{writable}opensuse-tumbleweed-7.1.4-1-default-12+2-1.conf");
+        assert_eq!(counting, Some(next.as_str()));
+    }
 }

@@ -404,6 +404,62 @@ fn what_two_roots_have_alike_is_there_once_the_default_first() {
 }
 
 #[test]
+fn fedoras_entries_may_stand_in_the_subvolume_of_its_system() {
+    // Without a /boot of its own: the entries count from the top, as grub2-mkrelpath does.
+    let conf = "title Fedora Linux (7.0)\nversion 7.0\nlinux /root/boot/vmlinuz-7.0\n\
+        initrd /root/boot/initramfs-7.0.img $tuned_initrd\n\
+        options root=UUID=11111111-2222-4333-8444-555555555555 ro rootflags=subvol=root rhgb\n";
+    let cfg = format!(
+        "if [ -f ${{config_directory}}/grubenv ]; then\n  load_env -f ${{config_directory}}/grubenv\nfi\n\
+         set default=\"${{saved_entry}}\"\nset timeout=5\nsearch --no-floppy --fs-uuid --set=root {ROOT}\n\
+         search --no-floppy --fs-uuid --set=boot {ROOT}\ninsmod blscfg\nblscfg\n"
+    );
+    let stub = format!(
+        "search --no-floppy --root-dev-only --fs-uuid --set=dev {ROOT}\nset prefix=($dev)/root/boot/grub2\n\
+         export $prefix\nconfigfile $prefix/grub.cfg\n"
+    );
+    let esp = || plain(1, Tree::new().uuid("E5E5-0001").file("/EFI/fedora/grub.cfg", stub.as_str()));
+    let tree = |conf: &str| {
+        Tree::new()
+            .uuid(ROOT)
+            .file("/root/boot/grub2/grub.cfg", cfg.as_str())
+            .file("/root/boot/loader/entries/m-7.0.conf", conf)
+            .file("/root/boot/vmlinuz-7.0", "k")
+            .file("/root/boot/initramfs-7.0.img", "i")
+            .file("/root/etc/os-release", "ID=fedora\n")
+            .dir("/home")
+    };
+    let entry =
+        "*Fedora Linux (7.0): hd0,gpt2:root /boot/vmlinuz-7.0 + hd0,gpt2:root /boot/initramfs-7.0.img";
+    let expected = format!("{entry} [root=UUID={ROOT} ro rootflags=subvol=root rhgb]");
+    for conf in [conf.to_string(), conf.replace("/root/boot", "/boot"), conf.replace("/root/boot", "")] {
+        for partitions in [
+            vec![esp(), roots(2, tree(&conf), &["/", "root", "home"])],
+            vec![roots(2, tree(&conf), &["/", "root", "home"])],
+            vec![esp(), roots(2, tree(&conf), &["root", "/", "home"])],
+        ] {
+            assert_eq!(machine(partitions).entries(), [expected.as_str()], "{conf}");
+        }
+    }
+    // A folder that the environment names counts from where GRUB looks: the top.
+    let env = format!("# GRUB Environment Block\nblsdir=/root/boot/loader/entries\n{}", "#".repeat(900));
+    let with_env = tree(conf).file("/root/boot/grub2/grubenv", env);
+    assert_eq!(machine(vec![esp(), roots(2, with_env, &["/", "root", "home"])]).entries(), [expected]);
+}
+
+#[test]
+fn labels_of_extlinux_count_from_their_subvolume_or_from_the_top() {
+    for path in ["/boot/vmlinuz-1", "/@/boot/vmlinuz-1", "../vmlinuz-1"] {
+        let conf =
+            format!("default l0\nlabel l0\n  linux {path}\n  append root=UUID={ROOT} rootflags=subvol=@\n");
+        let tree = system(Tree::new().uuid(ROOT), "/@", &["1"]).file("/@/boot/extlinux/extlinux.conf", conf);
+        let machine = machine(vec![roots(2, tree, &["/", "@"])]);
+        let kernel = machine.file(machine.found.entries[0].file().unwrap());
+        assert_eq!(kernel.replace("/extlinux/..", ""), "hd0,gpt2:@ /boot/vmlinuz-1", "{path}");
+    }
+}
+
+#[test]
 fn kernels_by_their_names_get_the_subvolume_of_their_system() {
     let fstab =
         |options: &str| format!("UUID={ROOT} / btrfs {options} 0 0\nUUID=B /boot ext4 defaults 0 2\n");
