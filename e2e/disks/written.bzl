@@ -155,7 +155,7 @@ def written_disks(name, arch, shape, legs = 1, debian = False, tags = [], **kwar
         **kwargs: what is different from a good disk, and visibility:
             dirty_log: True leaves what boots in the log of XFS, and an earlier version in its place (rhel)
             flip: bytes of structures that have all bits flipped, as `STRUCTURE:OFFSET` (e2e/disks/src/written.rs)
-            profile: of btrfs, for data and metadata: single, dup (the default, metadata only), raid0, raid1, raid6
+            profile: of btrfs: single, dup (the default, metadata only), raid0 (data only), raid1, raid6
     """
     content = {"root": "//e2e/disks:root_" + arch} if debian else {
         "packages": "//e2e/disks:packages_" + arch,

@@ -33,6 +33,7 @@ pub enum Profile {
     Single,
     /// Two copies of metadata, one of data: what mkfs.btrfs does with one device.
     Dup,
+    /// Data in stripes; metadata is on every device, so that it does not depend on places what fails without one.
     Raid0,
     Raid1,
     Raid6,
@@ -44,7 +45,7 @@ impl Profile {
         match self {
             Self::Single => ["-m", "single", "-d", "single"],
             Self::Dup => ["-m", "dup", "-d", "single"],
-            Self::Raid0 => ["-m", "raid0", "-d", "raid0"],
+            Self::Raid0 => ["-m", "raid1", "-d", "raid0"],
             Self::Raid1 => ["-m", "raid1", "-d", "raid1"],
             Self::Raid6 => ["-m", "raid6", "-d", "raid6"],
         }

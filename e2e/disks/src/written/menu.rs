@@ -207,9 +207,9 @@ export menuentry_id_option
 terminal_output console
 if [ x$feature_timeout_style = xy ] ; then
   set timeout_style=menu
-  set timeout=1
+  set timeout=0
 else
-  set timeout=1
+  set timeout=0
 fi
 ### END /etc/grub.d/00_header ###
 
@@ -287,9 +287,9 @@ if [ x${boot_once} = xtrue ]; then
   set timeout=0
 elif [ x$feature_timeout_style = xy ] ; then
   set timeout_style=menu
-  set timeout=1
+  set timeout=0
 else
-  set timeout=1
+  set timeout=0
 fi
 ### END /etc/grub.d/00_header ###
 
