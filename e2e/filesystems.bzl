@@ -129,7 +129,7 @@ _REFUSED = {
             "profile": "single",
             "shape": "at",
         },
-        message = "^failed: discover hd*gpt2 *btrfs: btrfs_header.csum ",
+        message = "^failed: discover hd*gpt2*btrfs: btrfs_header.csum ",
     ),
     # Twin: btrfs_raid0, whose first disk it is.
     "btrfs_raid0_with_a_leg_missing": struct(
