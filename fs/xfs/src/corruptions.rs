@@ -308,7 +308,8 @@ impl Image {
                 format!("{} {structure}", code.rsplit('-').next().unwrap_or_default())
             }
             Err(Error::Unsupported(unsupported)) => format!("UNSUPPORTED {}", unsupported.feature),
-            other => format!("{other:?}"),
+            Err(other) => format!("Err({other:?})"),
+            Ok(_) => "Ok".into(),
         }
     }
 }
@@ -323,6 +324,7 @@ fn everything(bytes: &[u8]) -> Result<[Vec<u8>; 4], Error> {
         Ok::<_, Error>(bytes)
     };
     let link = |name: &[u8]| xfs.read_link(&xfs.lookup(&xfs.root(), name)?);
+    xfs.read_dir(&xfs.root(), &mut |_, _, _| core::ops::ControlFlow::Continue(()))?;
     let content = [read(b"file")?, read(b"tree")?, link(b"link")?, link(b"remote")?];
     for name in ["block", "leaf", "node"] {
         let dir = xfs.lookup(&xfs.root(), name.as_bytes())?;
