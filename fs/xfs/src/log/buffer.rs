@@ -130,12 +130,13 @@ impl Replay<'_> {
             let end = map.find(first, false).unwrap_or(usize::MAX).min(bits);
             // A run of chunks is several regions where memory was not contiguous.
             let region = item.region(number).unwrap_or_default();
-            let bytes = end.saturating_sub(first).wrapping_mul(CHUNK).min(region.len() / CHUNK * CHUNK);
-            let Some(bytes) = region.get(..bytes).filter(|bytes| !bytes.is_empty()) else {
+            let count = end.saturating_sub(first).min(region.len() / CHUNK);
+            if count == 0 {
                 return Err(wrong());
-            };
+            }
+            let bytes = region.get(..count.wrapping_mul(CHUNK)).unwrap_or_default();
             self.write(start.wrapping_add(to_u64(first.wrapping_mul(CHUNK))), bytes)?;
-            chunk = first.wrapping_add(bytes.len() / CHUNK);
+            chunk = first.wrapping_add(count);
         }
         *self.buffers.entry(key, 0)? = lsn.0;
         self.report.buffers = self.report.buffers.wrapping_add(1);

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use block::{BlockRead, ReadError};
 
-use super::{CHUNK, Outcome, map::Map, too_much};
+use super::{CHUNK, Outcome, map::Map, to_u64, too_much};
 
 /// Bytes of a chunk.
 const CHUNK_U64: u64 = 128;
@@ -28,7 +28,7 @@ impl Overlay {
     /// Checksums are right where a whole buffer of the log was changed. A directory block of several blocks that do not
     /// follow each other is several buffers, and its checksum, over all of them, is not.
     pub fn is_replayed(&self, offset: u64, length: usize) -> bool {
-        let last = offset.saturating_add(u64::try_from(length).unwrap_or(u64::MAX)).saturating_sub(1);
+        let last = offset.saturating_add(to_u64(length)).saturating_sub(1);
         let next = self.index.next(offset / CHUNK_U64);
         length > 0 && next.is_some_and(|(number, _)| number <= last / CHUNK_U64)
     }
@@ -39,21 +39,21 @@ impl Overlay {
     /// Those of the device.
     pub fn read_at(&self, device: &dyn BlockRead, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         device.read_at(offset, buf)?;
-        let end = offset.saturating_add(u64::try_from(buf.len()).unwrap_or(u64::MAX));
+        let end = offset.saturating_add(to_u64(buf.len()));
         let mut from = offset / CHUNK_U64;
         while let Some((number, at)) = self.index.next(from) {
-            let start = number.saturating_mul(CHUNK_U64);
+            let start = number.wrapping_mul(CHUNK_U64);
             if start >= end {
                 break;
             }
-            let (first, last) = (start.max(offset), start.saturating_add(CHUNK_U64).min(end));
+            let (first, last) = (start.max(offset), start.wrapping_add(CHUNK_U64).min(end));
             let source =
                 self.get(at).and_then(|chunk| chunk.get(distance(start, first)..distance(start, last)));
             let target = buf.get_mut(distance(offset, first)..distance(offset, last));
             if let (Some(source), Some(target)) = (source, target) {
                 target.copy_from_slice(source);
             }
-            from = number.saturating_add(1);
+            from = number.wrapping_add(1);
         }
         Ok(())
     }
@@ -62,16 +62,16 @@ impl Overlay {
     ///
     /// # Errors
     /// Those of the device; `NoMemory` when too much was changed.
-    pub fn write(&mut self, device: &dyn BlockRead, offset: u64, mut bytes: &[u8]) -> Outcome<()> {
+    pub(super) fn write(&mut self, device: &dyn BlockRead, offset: u64, mut bytes: &[u8]) -> Outcome<()> {
         let mut at = offset;
         while !bytes.is_empty() {
             let within = distance(0, at % CHUNK_U64);
-            let (now, rest) = bytes.split_at(bytes.len().min(CHUNK.saturating_sub(within)));
+            let (now, rest) = bytes.split_at(bytes.len().min(CHUNK.wrapping_sub(within)));
             let chunk = self.chunk(device, at / CHUNK_U64)?;
             if let Some(target) = chunk.get_mut(within..).and_then(|rest| rest.get_mut(..now.len())) {
                 target.copy_from_slice(now);
             }
-            at = at.saturating_add(u64::try_from(now.len()).unwrap_or(u64::MAX));
+            at = at.wrapping_add(to_u64(now.len()));
             bytes = rest;
         }
         Ok(())
@@ -84,10 +84,10 @@ impl Overlay {
         if known.is_none() {
             let mut chunk = [0; CHUNK];
             device.read_at(number.saturating_mul(CHUNK_U64), &mut chunk)?;
-            *self.index.entry(number, 0)? = u64::try_from(count).unwrap_or(u64::MAX);
+            *self.index.entry(number, 0)? = to_u64(count);
             if count.is_multiple_of(GROUP) {
                 let mut group = Vec::new();
-                group.try_reserve_exact(GROUP).map_err(|_| too_much(count.saturating_mul(CHUNK)))?;
+                group.try_reserve_exact(GROUP).map_err(|_| too_much(count.wrapping_mul(CHUNK)))?;
                 self.groups.push(group);
             }
             if let Some(group) = self.groups.last_mut() {

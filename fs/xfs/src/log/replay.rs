@@ -13,6 +13,7 @@ use super::{
     map::Map,
     record::LITTLE_ENDIAN,
     ring::{LogBlock, Ring},
+    to_u64,
     transaction::{Assembly, Item, Transaction},
     unsupported,
 };
@@ -178,7 +179,10 @@ impl Replay<'_> {
     }
 
     fn check_bounds(&self, offset: u64, length: usize) -> Outcome<()> {
-        block::check_bounds(offset, length, self.ring.device().size())
-            .map_err(|_| corrupt(Fault::Range, "log item's block number", self.offset, offset))
+        let end = offset.checked_add(to_u64(length));
+        if end.is_some_and(|end| end <= self.ring.device().size()) {
+            return Ok(());
+        }
+        Err(corrupt(Fault::Range, "log item's block number", self.offset, offset))
     }
 }
