@@ -361,6 +361,7 @@ fn inodes_of_freed_or_damaged_buffers_are_not_replayed() {
     assert_eq!(refused(&|item| item[1].truncate(172)), "xfs_log_dinode");
     assert_eq!(refused(&|item| item[1][0] = 0), "xfs_log_dinode");
     assert_eq!(refused(&|item| item[0][54] = 0xff), "log item's block number");
+    assert_eq!(refused(&|item| item[0][52] = 64), "log item's block number", "no chunk starts there");
 }
 
 /// An item that makes inodes: group, block, count, bytes of an inode, blocks, generation.
