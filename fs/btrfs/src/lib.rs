@@ -43,6 +43,8 @@ mod node;
 mod nodes;
 mod profile;
 mod raw;
+#[cfg(test)]
+mod scene;
 mod storage;
 mod subvolume;
 mod summary;

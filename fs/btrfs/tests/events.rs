@@ -74,8 +74,9 @@ impl Events {
             .map(|(upper, lower)| format!("{upper}=/dev/ubd{lower}\n"))
             .collect();
         let head = "#!/bin/sh\nexport PATH=/usr/sbin:/usr/bin:/sbin:/bin\nmount -t proc proc /proc\nmount -t sysfs sys /sys\n";
+        // Not in a list with `&&`: a shell that is asked whether a command succeeds goes on after failures in it.
         let end = format!(
-            "({names}W={}\nset -ex\n{script}\n) && echo {DONE}\necho o >/proc/sysrq-trigger\nsleep 100\n",
+            "({names}W={}\nset -ex\n{script}\n)\n[ $? = 0 ] && echo {DONE}\necho o >/proc/sysrq-trigger\nsleep 100\n",
             self.work.display()
         );
         fs::write(&path, format!("{head}{end}")).unwrap();
@@ -259,7 +260,7 @@ fn devices_are_removed_and_replaced() {
     // Without the third disk, which is removed, and with two new ones, of which the second takes the place of a first.
     events.run(
         &[0, 1, 3, 4],
-        "mount -o degraded $A /mnt; btrfs -q device add $C /mnt; btrfs -q device remove missing /mnt
+        "mount -o degraded,device=$B $A /mnt; btrfs -q device add $C /mnt; btrfs -q device remove missing /mnt
          cp -a $W/new /mnt; umount /mnt; mount $A /mnt; btrfs replace start -B -f 2 $D /mnt; umount /mnt",
     );
     let numbers: Vec<u64> = [0, 3, 4].iter().map(|disk| number(&*events.bytes(*disk))).collect();
