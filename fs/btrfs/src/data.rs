@@ -114,6 +114,9 @@ impl Sums<'_> {
     /// The checksum of the sector at `address`.
     fn at(&mut self, address: Logical) -> Result<Sum, Error> {
         let (sector, algorithm) = (self.trees.rules().sector_size, self.trees.rules().checksum);
+        if let Some(stored) = self.trees.replayed().sum(address) {
+            return Ok(algorithm.stored(stored));
+        }
         if let Some(sum) = self.item.as_ref().and_then(|item| within(item, address, sector, algorithm)) {
             return Ok(sum);
         }

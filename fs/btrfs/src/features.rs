@@ -50,6 +50,8 @@ pub const FLAG_ERROR: u64 = 1 << 2;
 pub const FLAG_SEEDING: u64 = 1 << 32;
 /// `BTRFS_FEATURE_INCOMPAT_METADATA_UUID`
 pub const METADATA_UUID: u64 = 1 << 10;
+/// `BTRFS_FEATURE_INCOMPAT_NO_HOLES`
+pub const NO_HOLES: u64 = 1 << 9;
 /// What this driver reads: all of [`INCOMPAT`] but extent-tree-v2, raid-stripe-tree and remap-tree. Where free space
 /// is, how quotas count and in which order zones are written makes no difference to a reader.
 const READ: u64 = 0x1_1fff;

@@ -12,7 +12,7 @@ use crate::{
     chunk::{Chunks, Item},
     compressed::Method,
     devices::Devices,
-    directory,
+    directory, log,
     node::{self, Key, Rules, Wanted},
     superblock,
     units::{Generation, Logical, Physical, TreeId, Uuid},
@@ -51,6 +51,7 @@ pub fn fuzz(data: &[u8]) {
 fn parsers(data: &[u8]) {
     let _ = superblock::parse(data, Physical(65_536));
     directory::parse_any(data);
+    log::parse_any(data);
     let mut out = vec![0; 10_000];
     for method in [Method::Zlib, Method::Lzo, Method::Zstd] {
         let _ = method.unpack(data, &mut out, 4096, Logical(0));

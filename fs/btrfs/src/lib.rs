@@ -37,6 +37,7 @@ mod file;
 pub mod fuzz;
 mod inode;
 mod kind;
+mod log;
 mod member;
 mod memory;
 mod node;
@@ -52,7 +53,7 @@ mod superblock;
 mod tree;
 mod units;
 
-use alloc::{rc::Rc, string::ToString, vec, vec::Vec};
+use alloc::{format, rc::Rc, string::ToString, vec, vec::Vec};
 
 use block::BlockRead;
 use filesystem::{
@@ -114,15 +115,16 @@ impl Btrfs {
     /// number: of a copy nobody can say what is current. [`Error::Unsupported`] naming a feature. [`Error::Missing`]
     /// naming devices without which not even the tree of trees can be read.
     pub fn open(devices: Vec<Rc<dyn BlockRead>>) -> Result<Self, Error> {
-        let Assembly { superblock, trees, mut warnings } = Assembly::of(devices)?;
+        let Assembly { superblock, mut trees, mut warnings } = Assembly::of(devices)?;
         let roots = superblock.roots;
         let sums = subvolume::expect_root(&trees, &roots, TreeId::SUMS)?.tree;
         let default = subvolume::default(&trees, &roots, superblock.root_dir)?;
         let default = subvolume::expect_root(&trees, &roots, default)?.node();
-        if superblock.log.is_some() {
-            warnings.push(degraded(
-                "its tree log is not replayed: what was written last before a crash is missing",
-            ));
+        match log::of(&superblock, &trees) {
+            Ok(replayed) => trees.replay(replayed),
+            Err(error) => warnings.push(degraded(format!(
+                "its tree log cannot be replayed ({error}): what was synchronised last before a crash is missing"
+            ))),
         }
         if superblock.has_errors() {
             warnings.push(degraded("errors were detected when it was in use"));
@@ -155,6 +157,11 @@ impl Btrfs {
     /// Bytes that were answered from another copy than the first, or by parity.
     pub fn rebuilt(&self) -> u64 {
         self.trees.storage().rebuilt()
+    }
+
+    /// Items that differ from the last transaction, since a tree log was replayed in memory; 0 without one.
+    pub fn replayed(&self) -> usize {
+        self.trees.replayed().count()
     }
 
     /// Whether the bytes of a file are held against checksums. Without them nobody can tell which copy is right.

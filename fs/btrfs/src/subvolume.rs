@@ -122,8 +122,7 @@ pub fn all(trees: &Trees, roots: &Tree) -> Result<Vec<Subvolume>, Error> {
         if !id.is_subvolume() {
             continue;
         }
-        let Some(root) = root(trees, roots, id)?.filter(|root| root.references > 0 || id == TreeId::TOP)
-        else {
+        let Some(root) = root(trees, roots, id)?.filter(Root::is_in_use) else {
             continue;
         };
         let Some(path) = path(trees, roots, id)? else { continue };
@@ -186,7 +185,11 @@ fn name_of<'a>(item: &Item, rest: &'a [u8], length: u16, structure: &'static str
 }
 
 impl Root {
-    fn of(item: &Item, id: TreeId) -> Result<Self, Error> {
+    /// What the root item of a tree says.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] for an item that is too short, or a level that no tree has.
+    pub fn of(item: &Item, id: TreeId) -> Result<Self, Error> {
         let (raw, rest) = item.parse::<raw::RootItem>("btrfs_root_item")?;
         if raw.level >= LEVELS {
             let at = item.place(core::mem::offset_of!(raw::RootItem, level));
@@ -215,6 +218,11 @@ impl Root {
             generation: generation.0,
             node: self.node(),
         }
+    }
+
+    /// Nobody has deleted it.
+    pub fn is_in_use(&self) -> bool {
+        self.references > 0 || self.tree.id == TreeId::TOP
     }
 
     /// Its root directory.

@@ -9,6 +9,7 @@ use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use crate::{
     corrupt,
+    log::{Edited, Items, Replayed},
     memory::wide,
     node::{Key, Node, Pointer, Rules, Wanted},
     nodes::Nodes,
@@ -30,8 +31,15 @@ pub struct Tree {
 #[derive(Clone)]
 pub struct Item {
     pub key: Key,
-    node: Rc<Node>,
-    range: Range<usize>,
+    content: Content,
+}
+
+#[derive(Clone)]
+enum Content {
+    /// In a leaf, where it stands.
+    Stored(Rc<Node>, Range<usize>),
+    /// In memory; what it was made from stands at this address.
+    Changed(Rc<[u8]>, Logical),
 }
 
 /// All trees of a filesystem: whatever is looked up, is looked up here.
@@ -39,6 +47,14 @@ pub struct Trees {
     nodes: Nodes,
     /// The leaf that was used last, and whose: neighbours are looked for together.
     last: RefCell<Option<(Logical, Rc<Node>)>>,
+    /// What a log has changed in them.
+    replayed: Replayed,
+}
+
+/// A tree as it is stored.
+pub struct Stored<'a> {
+    trees: &'a Trees,
+    tree: &'a Tree,
 }
 
 /// The leaf that a search came to.
@@ -50,7 +66,7 @@ struct Leaf {
 
 impl Trees {
     pub fn new(storage: Storage, rules: Rules) -> Self {
-        Self { nodes: Nodes::new(storage, rules), last: RefCell::default() }
+        Self { nodes: Nodes::new(storage, rules), last: RefCell::default(), replayed: Replayed::default() }
     }
 
     pub fn storage(&self) -> &Storage {
@@ -83,15 +99,11 @@ impl Trees {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn at_or_after(&self, tree: &Tree, key: Key) -> Result<Option<Item>, Error> {
-        let mut leaf = self.leaf(tree, key)?;
-        if leaf.node.last_key().is_none_or(|last| last < key) {
-            let Some(next) = leaf.next else { return Ok(None) };
-            leaf = self.leaf(tree, next)?;
+        let base = self.stored(tree);
+        match self.replayed.edits(tree.id) {
+            Some(edits) => Edited { base: &base, edits }.at_or_after(key),
+            None => base.at_or_after(key),
         }
-        // Entries below the key, that of the key itself not counted.
-        let below = leaf.node.up_to(key);
-        let is_found = below.checked_sub(1).and_then(|slot| leaf.node.key(slot)) == Some(key);
-        Ok(Item::of(leaf.node, if is_found { below.saturating_sub(1) } else { below }))
     }
 
     /// The last item whose key is not above this one.
@@ -99,8 +111,25 @@ impl Trees {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn at_or_before(&self, tree: &Tree, key: Key) -> Result<Option<Item>, Error> {
-        let Leaf { node, .. } = self.leaf(tree, key)?;
-        Ok(node.up_to(key).checked_sub(1).and_then(|slot| Item::of(node, slot)))
+        let base = self.stored(tree);
+        match self.replayed.edits(tree.id) {
+            Some(edits) => Edited { base: &base, edits }.at_or_before(key),
+            None => base.at_or_before(key),
+        }
+    }
+
+    /// A tree without what a log has changed in it.
+    pub fn stored<'a>(&'a self, tree: &'a Tree) -> Stored<'a> {
+        Stored { trees: self, tree }
+    }
+
+    /// What a log has changed, from now on.
+    pub fn replay(&mut self, replayed: Replayed) {
+        self.replayed = replayed;
+    }
+
+    pub fn replayed(&self) -> &Replayed {
+        &self.replayed
     }
 
     /// The leaf where the key is, or would be.
@@ -152,20 +181,50 @@ impl Trees {
     }
 }
 
+impl Items for Stored<'_> {
+    fn at_or_after(&self, key: Key) -> Result<Option<Item>, Error> {
+        let mut leaf = self.trees.leaf(self.tree, key)?;
+        if leaf.node.last_key().is_none_or(|last| last < key) {
+            let Some(next) = leaf.next else { return Ok(None) };
+            leaf = self.trees.leaf(self.tree, next)?;
+        }
+        // Entries below the key, that of the key itself not counted.
+        let below = leaf.node.up_to(key);
+        let is_found = below.checked_sub(1).and_then(|slot| leaf.node.key(slot)) == Some(key);
+        Ok(Item::of(leaf.node, if is_found { below.saturating_sub(1) } else { below }))
+    }
+
+    fn at_or_before(&self, key: Key) -> Result<Option<Item>, Error> {
+        let Leaf { node, .. } = self.trees.leaf(self.tree, key)?;
+        Ok(node.up_to(key).checked_sub(1).and_then(|slot| Item::of(node, slot)))
+    }
+}
+
 impl Item {
     fn of(node: Rc<Node>, slot: usize) -> Option<Self> {
         let (key, range) = node.item(slot)?;
-        Some(Self { key, node, range })
+        Some(Self { key, content: Content::Stored(node, range) })
+    }
+
+    /// An item in memory; errors in it are shown at `place`.
+    pub fn changed(key: Key, bytes: &[u8], place: Logical) -> Self {
+        Self { key, content: Content::Changed(bytes.into(), place) }
     }
 
     /// What stands in it.
     pub fn bytes(&self) -> &[u8] {
-        self.node.bytes(self.range.clone())
+        match &self.content {
+            Content::Stored(node, range) => node.bytes(range.clone()),
+            Content::Changed(bytes, _) => bytes,
+        }
     }
 
     /// The address of its byte `at`, for errors.
     pub fn place(&self, at: usize) -> Logical {
-        self.node.address().after(wide(self.range.start)).after(wide(at))
+        match &self.content {
+            Content::Stored(node, range) => node.address().after(wide(range.start)).after(wide(at)),
+            Content::Changed(_, place) => *place,
+        }
     }
 
     /// The structure that it begins with, and what follows.

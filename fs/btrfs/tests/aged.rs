@@ -79,18 +79,34 @@ fn levelled(found: &[Record], expected: &[Record]) -> Vec<Record> {
     expected
 }
 
+/// Linux sets the time of a directory when it replays what that has lost.
+fn without_times(records: &[Record]) -> Vec<Record> {
+    let mut records = records.to_vec();
+    for record in records.iter_mut().filter(|record| record.kind == FileType::Directory) {
+        record.modified = Timestamp::default();
+    }
+    records
+}
+
 #[test]
 fn aged_images_read_as_linux_reads_them() {
+    let mut replayed = 0;
     for aged in aged::images() {
         let what = &aged.name;
         let disks = Disks::of(&aged);
         let all = open(disks.all()).unwrap_or_else(|error| panic!("{what}: {error}"));
         let top = manifest::of(&all).unwrap_or_else(|error| panic!("{what}: {error}"));
-        assert_same(what, &top, &aged.records);
+        let level = |records: &[Record]| match all.replayed() {
+            0 => records.to_vec(),
+            _ => without_times(records),
+        };
+        assert_same(what, &level(&top), &level(&aged.records));
         let default = Btrfs::open(disks.all()).unwrap();
         let records = manifest::of(&default).unwrap_or_else(|error| panic!("{what}: {error}"));
         let expected = aged.btrfs.as_ref().expect("an image of btrfs");
-        assert_same(&format!("{what}, default subvolume"), &records, &expected.default);
+        assert_same(&format!("{what}, default subvolume"), &level(&records), &level(&expected.default));
+        assert_eq!(default.warnings(), [], "{what}");
+        replayed += usize::from(default.replayed() > 0);
         assert_eq!(default.missing(), [], "{what}");
         let mut found: Vec<aged::Subvolume> =
             default.subvolumes().unwrap().into_iter().skip(1).map(|found| listed(found, &default)).collect();
@@ -98,6 +114,7 @@ fn aged_images_read_as_linux_reads_them() {
         assert_eq!(found, expected.list, "{what}");
         println!("{what}: {} names, {} subvolumes, {:?}", top.len(), found.len(), default.profiles());
     }
+    assert!(replayed > 0, "no image has a log to be replayed");
 }
 
 /// A subvolume as the list has it.

@@ -13,6 +13,7 @@ use block::{BlockRead, ReadError, check_bounds};
 use btrfs::Btrfs;
 use filesystem::FileSystem;
 use oracle::{
+    aged,
     campaign::{self, Depth, Plan},
     tools::{run, work_dir},
 };
@@ -174,6 +175,12 @@ fn mixed_groups_survive_damage() {
 fn what_is_compressed_survives_damage() {
     let image = image("zlib", &["-m", "single", "-d", "single", "--compress", "zlib", "-O", "^no-holes"]);
     let _ = campaign::run(plan("zlib", &image, 300));
+}
+
+#[test]
+fn what_was_never_unmounted_survives_damage() {
+    let image = packed(&aged::image("small_crash").bytes);
+    let _ = campaign::run(plan("small_crash", &image, 300));
 }
 
 #[test]

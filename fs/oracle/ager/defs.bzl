@@ -5,39 +5,48 @@ _ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
 # What mount(2) is told where the image does not say otherwise.
 _MOUNT = {
+    "btrfs": "",
     "ext4": "errors=continue",
     "vfat": "utf8=1,tz=UTC",
+    "xfs": "",
 }
 
 def _aged_image_impl(ctx):
-    image = ctx.actions.declare_file(ctx.label.name + ".zst")
-    manifest = ctx.actions.declare_file(ctx.label.name + ".manifest")
+    name = ctx.label.name
+    suffixes = [".zst", ".manifest"] + [".{}.zst".format(number + 1) for number in range(len(ctx.attr.more))]
+    if ctx.attr.filesystem == "btrfs":
+        suffixes += [".default.manifest", ".subvolumes"]
+    outputs = [ctx.actions.declare_file(name + suffix) for suffix in suffixes]
     args = ctx.actions.args()
-    args.add("--out", image)
-    args.add("--manifest", manifest)
+    args.add("--out", outputs[0].path.removesuffix(".zst"))
     args.add("--filesystem", ctx.attr.filesystem)
-    args.add("--mib", str(ctx.attr.mib))
-    args.add("--operations", str(ctx.attr.operations))
-    args.add("--seed", str(ctx.attr.seed))
-    args.add("--names", str(ctx.attr.names))
-    args.add("--most", str(ctx.attr.most))
-    args.add("--crash", "true" if ctx.attr.crash else "false")
+    for mib in [ctx.attr.mib] + ctx.attr.more:
+        args.add("--disk", str(mib))
+    for command in ctx.attr.halfway:
+        args.add("--halfway", command)
+    for key in ["operations", "seed", "names", "most", "pieces", "largest"]:
+        args.add("--" + key, str(getattr(ctx.attr, key)))
+    for key in ["crash", "unfinished"]:
+        args.add("--" + key, "true" if getattr(ctx.attr, key) else "false")
     args.add("--mount", ctx.attr.mount or _MOUNT[ctx.attr.filesystem])
     args.add("--")
     args.add_all(ctx.attr.mkfs)
     ctx.actions.run(
         executable = ctx.executable._ager,
         arguments = [args],
-        outputs = [image, manifest],
+        outputs = outputs,
         env = _ENV,
         mnemonic = "AgedImage",
         progress_message = "Ageing %{label}",
     )
-    return [DefaultInfo(files = depset([image, manifest]))]
+    return [DefaultInfo(files = depset(outputs))]
 
 aged_image = rule(
     implementation = _aged_image_impl,
-    doc = "NAME.zst, an image, and NAME.manifest, what Linux reads from it; for `oracle::aged`.",
+    doc = """NAME.zst, an image, and NAME.manifest, what Linux reads from it; for `oracle::aged`.
+
+Further disks are NAME.1.zst and so on. Of btrfs, NAME.manifest has all subvolumes, NAME.subvolumes lists them, and
+NAME.default.manifest is what a mount shows that asks for none.""",
     attrs = {
         "crash": attr.bool(
             doc = "power fails while the image is mounted: the manifest is of Linux's own replay",
@@ -47,16 +56,25 @@ aged_image = rule(
             mandatory = True,
             values = _MOUNT.keys(),
         ),
+        "halfway": attr.string_list(
+            doc = "of XFS and btrfs: shell commands in the guest; the image is /mnt, the disks are /dev/ubda, …",
+        ),
+        "largest": attr.int(doc = "of XFS and btrfs: KiB of the largest of a row of files", default = 1024),
         "mib": attr.int(doc = "size in MiB", default = 32),
         "mkfs": attr.string_list(
-            doc = "the command that makes the filesystem, without the image's name at its end",
+            doc = "the command that makes the filesystem, without the names of its disks at its end",
             mandatory = True,
         ),
+        "more": attr.int_list(doc = "sizes in MiB of further disks"),
         "most": attr.int(doc = "most names in all", default = 1 << 20),
         "mount": attr.string(doc = "other options of the mount that ages it"),
         "names": attr.int(doc = "most names that one operation gives a folder", default = 1000),
         "operations": attr.int(doc = "random operations", default = 1500),
+        "pieces": attr.int(doc = "of XFS and btrfs: pieces of the most fragmented file", default = 1500),
         "seed": attr.int(doc = "of the random numbers", mandatory = True),
+        "unfinished": attr.bool(
+            doc = "of XFS: power fails again and again until an operation of several transactions is left unfinished",
+        ),
         "_ager": attr.label(
             default = "//fs/oracle/ager",
             executable = True,

@@ -98,7 +98,8 @@ fn folder() -> PathBuf {
 
 fn load(folder: &Path, name: String) -> Aged {
     let path = |suffix: &str| folder.join(format!("{name}.{suffix}"));
-    let records = text(&path("manifest")).unwrap_or_else(|| panic!("{}: not found", path("manifest").display()));
+    let records =
+        text(&path("manifest")).unwrap_or_else(|| panic!("{}: not found", path("manifest").display()));
     let more = (1..).map(|number| path(&format!("{number}.zst"))).take_while(|path| path.exists());
     let subvolumes = text(&path("subvolumes")).map(|list| Subvolumes {
         default: manifest::from_text(&text(&path("default.manifest")).expect("made with the list")),
@@ -189,7 +190,12 @@ mod tests {
         let btrfs = load(&folder, "a".into()).btrfs.unwrap();
         assert_eq!(btrfs.default, records[1..]);
         let expected = [(256, "a b", false, true), (260, "c/d", true, false)].map(
-            |(id, path, is_read_only, is_default)| Subvolume { id, path: path.into(), is_read_only, is_default },
+            |(id, path, is_read_only, is_default)| Subvolume {
+                id,
+                path: path.into(),
+                is_read_only,
+                is_default,
+            },
         );
         assert_eq!(btrfs.list, expected);
     }

@@ -6,7 +6,8 @@ mod text;
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
-    fs, io,
+    fs,
+    io::{self, Read},
     ops::ControlFlow,
     os::unix::{
         ffi::OsStrExt,
@@ -152,11 +153,21 @@ fn record_of(place: &Path, path: Vec<u8>) -> io::Result<Record> {
         },
         device: if is_device { (rustix::fs::major(device), rustix::fs::minor(device)) } else { (0, 0) },
         sha256: match kind {
-            FileType::File => Some(Sha256::digest(fs::read(place)?).into()),
+            FileType::File => Some(digest_of(fs::File::open(place)?)?),
             _ => None,
         },
         path,
     })
+}
+
+fn digest_of(mut file: fs::File) -> io::Result<[u8; 32]> {
+    let (mut hash, mut buf) = (Sha256::new(), vec![0; CHUNK]);
+    loop {
+        match file.read(&mut buf)? {
+            0 => return Ok(hash.finalize().into()),
+            length => hash.update(&buf[..length]),
+        }
+    }
 }
 
 fn kind_of(kind: fs::FileType) -> FileType {

@@ -35,6 +35,11 @@ pub const LAYERS: &[Layer] = &[
     },
     Layer { name: "btrfs", probe: |device| ::btrfs::probe(device), open: btrfs::open },
     Layer {
+        name: "xfs",
+        probe: |device| xfs::probe(device),
+        open: |device| Ok(Opened::filesystem(xfs::Xfs::open(device)?)),
+    },
+    Layer {
         name: "iso9660",
         probe: |device| iso9660::probe(device),
         open: |device| Ok(Opened::filesystem(iso9660::Iso9660::open(device)?)),
@@ -112,7 +117,8 @@ impl Opened {
     }
 
     /// A filesystem with several, each with its name: subvolumes, datasets, snapshots. The first is the one that a
-    /// system starts from.
+    /// system starts from. Where they stand in each other, the name is the path from the top, without a slash in front
+    /// (`@/.snapshots/1/snapshot`), and `/` that of the top itself.
     pub fn filesystem_with_roots<F: FileSystem + 'static>(
         filesystem: F,
         roots: Vec<(String, F::Node)>,

@@ -351,18 +351,18 @@ fn a_disk_is_read_up_to_a_limit_of_its_own() {
 
 #[test]
 fn what_has_no_driver_is_named() {
-    let mut xfs = vec![0; 65_536];
-    xfs[..4].copy_from_slice(b"XFSB");
+    let mut exfat = vec![0; 65_536];
+    exfat[3..11].copy_from_slice(b"EXFAT   ");
     let mut swap = vec![0; 65_536];
     (swap[1024], swap[1028]) = (1, 15);
     swap[4096 - 10..4096].copy_from_slice(b"SWAPSPACE2");
-    let volumes = of(&[table(&[toy(b"known"), swap, xfs.clone()]), xfs]);
+    let volumes = of(&[table(&[toy(b"known"), swap, exfat.clone()]), exfat]);
     let unread: Vec<String> = volumes.devices().iter().filter_map(|device| device.unread()).collect();
-    let sentence = |name: &str| format!("{name} is XFS, which this version does not read");
+    let sentence = |name: &str| format!("{name} is exFAT, which this version does not read");
     assert_eq!(unread, [sentence("hd0,gpt3"), sentence("hd1")]);
     let contents: Vec<Option<&str>> =
         volumes.devices().iter().map(|device| device.content.map(|content| content.name)).collect();
-    assert_eq!(contents, [Some("gpt"), Some("tree"), Some("swap"), Some("xfs"), Some("xfs")]);
+    assert_eq!(contents, [Some("gpt"), Some("tree"), Some("swap"), Some("exfat"), Some("exfat")]);
     assert_eq!(volumes.problems(), []);
 }
 

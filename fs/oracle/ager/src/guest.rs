@@ -5,13 +5,15 @@ use std::{
     ffi::CString,
     fs::{self, File},
     io,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use filesystem::{FileType, Timestamp};
-use oracle::manifest::{self, Record};
+use oracle::{
+    manifest::{self, Record},
+    tools,
+};
 use rustix::{
     mount::{MountFlags, UnmountFlags, mount, unmount},
     system::{RebootCommand, finit_module, reboot, uname},
@@ -134,11 +136,13 @@ fn list(driver: Driver, disks: &[String], folder: &Path) -> io::Result<()> {
 }
 
 fn mount_image(driver: Driver, disks: &[String], flags: MountFlags, options: &str) -> io::Result<()> {
-    let others = disks.iter().skip(1).filter(|_| driver == Driver::Btrfs);
-    let mut all: Vec<String> = others.map(|disk| format!("device={disk}")).collect();
+    let disk = disks.iter().find(|disk| driver != Driver::Btrfs || subvolumes::is_part(disk));
+    let disk = disk.ok_or(io::ErrorKind::NotFound)?;
+    let parts = disks.iter().filter(|disk| driver == Driver::Btrfs && subvolumes::is_part(disk));
+    let mut all: Vec<String> = parts.map(|disk| format!("device={disk}")).collect();
     all.extend((!options.is_empty()).then(|| options.to_string()));
     let options = CString::new(all.join(","))?;
-    mount(&disks[0], PLACE, driver.name(), flags, Some(options.as_c_str()))
+    mount(disk, PLACE, driver.name(), flags, Some(options.as_c_str()))
         .map_err(|error| io::Error::other(format!("mount -o {options:?}: {error}")))
 }
 
@@ -164,13 +168,19 @@ fn modules(names: &[&str]) -> io::Result<()> {
     Ok(())
 }
 
+/// A program of this machine, to be given arguments.
+pub fn command(name: &str) -> Command {
+    let mut command = tools::command(name);
+    command.stdin(Stdio::null());
+    command
+}
+
 /// Runs a program of this machine in the guest and yields what it prints.
 ///
 /// # Errors
 /// With what it printed, when it fails.
 pub fn program(name: &str, configure: impl FnOnce(&mut Command)) -> io::Result<String> {
-    let mut command = Command::new(name);
-    command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
+    let mut command = command(name);
     configure(&mut command);
     let output = command.output().map_err(|error| io::Error::other(format!("{name}: {error}")))?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();

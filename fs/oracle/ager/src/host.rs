@@ -4,17 +4,22 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::Stdio,
 };
 
 use oracle::tools;
+use uml::Machine;
 
-use crate::{driver::Driver, guest::Task, options::Options};
+use crate::{
+    driver::Driver,
+    guest::{self, Task},
+    log,
+    options::Options,
+};
 
-/// Seconds that one run of Linux may take: some hundred times what it takes.
-const DEADLINE: &str = "600";
-/// Memory of the guest: what Linux writes is to leave it while it runs.
-const MEMORY: &str = "mem=192M";
+/// Memory of the guest in MiB: what Linux writes is to leave it while it runs.
+const MEMORY: u32 = 192;
+/// Power failures of one image: every second leaves what is wanted, or more.
+const MOST_FAILURES: usize = 12;
 /// Fewer names in an image are a sign that nothing was done.
 const FEWEST_RECORDS: usize = 20;
 
@@ -49,11 +54,10 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     let work = env::current_dir().map_err(|error| error.to_string())?.join(format!("{out}.work"));
     let failed = |error: std::io::Error| format!("{}: {error}", work.display());
     fs::create_dir_all(&work).map_err(failed)?;
-    let disks = make(&request, &work)?;
     let options = work.join("options");
     fs::write(&options, request.options.to_text()).map_err(failed)?;
     let mut task = Task { options, listing: None };
-    linux(&work, &disks, &task)?;
+    let disks = age(&request, &work, &task)?;
     // Of copies: Linux replays the journal before it lists anything.
     let copies: Vec<PathBuf> = disks.iter().map(|disk| disk.with_extension("copy")).collect();
     for (disk, copy) in disks.iter().zip(&copies) {
@@ -63,6 +67,21 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     linux(&work, &copies, &task)?;
     pack(&request, &work, &disks)?;
     fs::remove_dir_all(&work).map_err(failed)
+}
+
+/// Makes a filesystem and has it aged; if the log of the power failure is not what is wanted, another.
+fn age(request: &Request, work: &Path, task: &Task) -> Result<Vec<PathBuf>, String> {
+    let options = &request.options;
+    let (crash, unfinished): (bool, bool) = (options.value("crash")?, options.value("unfinished")?);
+    for _ in 0..MOST_FAILURES {
+        let disks = make(request, work)?;
+        linux(work, &disks, task)?;
+        let is_left = log::is_left(options.driver()?, &disks[0], unfinished);
+        if !crash || is_left.map_err(|error| format!("{}: {error}", disks[0].display()))? {
+            return Ok(disks);
+        }
+    }
+    Err(format!("{MOST_FAILURES} power failures left no log that is worth replaying"))
 }
 
 fn make(request: &Request, work: &Path) -> Result<Vec<PathBuf>, String> {
@@ -104,24 +123,8 @@ fn pack(request: &Request, work: &Path, disks: &[PathBuf]) -> Result<(), String>
 /// Runs Linux with these disks until it powers off.
 fn linux(work: &Path, disks: &[PathBuf], task: &Task) -> Result<(), String> {
     let program = env::current_exe().map_err(|error| error.to_string())?;
-    let mut command = tools::command("timeout");
-    command
-        .args(["--kill-after=5", DEADLINE, "linux.uml", MEMORY, "root=/dev/root", "rootfstype=hostfs"])
-        .args(["rootflags=/", "rw", "con=null", "con0=null,fd:1", "quiet", "panic=-1"])
-        .args(disks.iter().enumerate().map(|(number, disk)| format!("ubd{number}={}", disk.display())))
-        .arg(format!("init={}", program.display()))
-        .arg("--")
-        .args(task.to_arguments())
-        // For its control socket.
-        .env("HOME", work)
-        .stdin(Stdio::null());
-    let output = command.output().map_err(|error| format!("timeout: {error}"))?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    if said.contains(crate::guest::DONE) {
-        return Ok(());
-    }
-    let errors = String::from_utf8_lossy(&output.stderr);
-    Err(format!("linux.uml, {}:\n{said}{errors}", output.status))
+    let machine = Machine { memory: MEMORY, disks, work };
+    machine.run(&program, &task.to_arguments(), guest::DONE).map(drop)
 }
 
 fn path(path: &Path) -> &str {

@@ -15,6 +15,12 @@ use crate::{driver::Driver, guest::program, names, options::Ageing};
 
 /// Deleted files that are kept open.
 const MOST_OPEN: usize = 8;
+/// Of XFS and btrfs, a part of so many stays free: of a full disk, nothing but deletions would become old.
+const FREE: u64 = 8;
+/// Bytes of a filesystem that is large enough for files of all kinds.
+const SIZE: usize = 32 << 20;
+/// Files that are deleted to make room.
+const MOST_MADE: usize = 2000;
 /// Folders within folders.
 const DEEPEST: usize = 6;
 
@@ -54,7 +60,12 @@ impl Life {
             open: Vec::new(),
             names: 0,
             most: 0,
-            size: (known.f_blocks * known.f_frsize) as usize,
+            // Where large files say nothing that others do not, several disks have no larger ones than one.
+            size: ((known.f_blocks * known.f_frsize) as usize).min(if driver.is_modern() {
+                SIZE
+            } else {
+                usize::MAX
+            }),
             block: known.f_bsize as usize,
             driver,
             is_unix: driver.is_unix(),
@@ -104,28 +115,32 @@ impl Life {
         if !self.driver.is_modern() {
             return Ok(None);
         }
-        match number {
-            _ if is_at(1) => self.chain()?,
-            _ if is_at(2) => self.sizes(ageing.largest)?,
-            _ if is_at(4) => self.pieces(ageing.pieces)?,
-            _ if is_at(10) => {
-                // They keep the filesystem from being unmounted.
-                self.open.clear();
-                for command in &ageing.halfway {
-                    program("sh", |shell| {
-                        shell.args(["-c", command]);
-                    })?;
-                }
-            }
-            _ if is_at(14) && self.driver == Driver::Btrfs => self.change_default()?,
+        Ok(Some(match number {
+            _ if is_at(1) => self.chain(),
+            _ if is_at(2) => self.sizes(ageing.largest),
+            _ if is_at(4) => self.most_pieces(ageing.pieces),
+            _ if is_at(10) => Ok(self.interfere(&ageing.halfway)?),
+            _ if is_at(12) => self.grow_by_turns(self.names / 2),
+            _ if is_at(14) && self.driver == Driver::Btrfs => Ok(self.change_default()?),
             _ => return Ok(None),
+        }))
+    }
+
+    /// What a system's owner does to the filesystem as a whole.
+    fn interfere(&mut self, commands: &[String]) -> io::Result<()> {
+        // They keep the filesystem from being unmounted.
+        self.open.clear();
+        for command in commands {
+            program("sh", |shell| {
+                shell.args(["-c", command]);
+            })?;
         }
-        Ok(Some(Ok(())))
+        Ok(())
     }
 
     /// Any operation.
     pub fn step(&mut self) -> io::Result<()> {
-        if self.room() == 0 {
+        if self.room() == 0 || self.is_nearly_full() {
             return self.delete();
         }
         if self.driver.is_modern() && self.random.below(4) == 0 {
@@ -154,6 +169,24 @@ impl Life {
             94..97 => self.change_mode(),
             97..99 => self.special(),
             _ => self.write_far_away(),
+        }
+    }
+
+    /// Whether most operations would soon fail.
+    fn is_nearly_full(&self) -> bool {
+        let free = || statvfs(&self.folders[0]).is_ok_and(|known| known.f_bavail * FREE < known.f_blocks);
+        self.driver.is_modern() && free()
+    }
+
+    /// Deletes until most operations would not soon fail.
+    pub fn make_room(&mut self) {
+        self.open.clear();
+        for _ in 0..MOST_MADE {
+            if !self.is_nearly_full() {
+                return;
+            }
+            // What is in a snapshot remains there.
+            let _ = self.delete();
         }
     }
 

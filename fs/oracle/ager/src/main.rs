@@ -9,6 +9,7 @@ mod driver;
 mod guest;
 mod host;
 mod life;
+mod log;
 mod modern;
 mod names;
 mod ops;

@@ -13,12 +13,14 @@ use rustix::fs::{
 
 use crate::{driver::Driver, life::Life};
 
-/// Symbolic links that lead to each other; Linux follows 40.
+/// Names that one file gets at once; symbolic links that lead to each other, of which Linux follows 40.
 const LINKS: usize = 20;
 /// Attributes of one file.
 const ATTRIBUTES: usize = 60;
 /// Longest value of an attribute that Linux takes.
 const LONGEST: usize = 65_536;
+/// Bytes of a name of which a block has few.
+const LONG: usize = 200;
 /// Words of which text is made.
 const WORDS: usize = 4096;
 
@@ -32,14 +34,15 @@ impl Life {
                 self.pieces(count)
             }
             65..85 => self.attributes(),
-            _ if self.driver == Driver::Xfs => self.defragment(),
-            85..93 => self.flagged(),
+            85..90 => self.links(),
+            _ if self.driver == Driver::Xfs => self.fsync_any(),
+            90..95 => self.flagged(),
             _ => self.subvolume(),
         }
     }
 
     /// A file that shares all its blocks with another.
-    fn clone_file(&mut self) -> io::Result<()> {
+    pub fn clone_file(&mut self) -> io::Result<()> {
         let (from, path) = (File::open(self.file()?)?, self.new_path());
         let to = File::create_new(&path)?;
         self.nodes.push(path);
@@ -47,7 +50,7 @@ impl Life {
     }
 
     /// A file that shares some of its blocks with another, or with itself.
-    fn clone_range(&mut self) -> io::Result<()> {
+    pub fn clone_range(&mut self) -> io::Result<()> {
         let (from, to) = (self.file()?, self.file()?);
         let (from, to) = (File::open(from)?, File::options().write(true).open(to)?);
         let mut place = |file: &File| -> io::Result<u64> {
@@ -56,38 +59,63 @@ impl Life {
         let (mut source, mut target) = (place(&from)?, place(&to)?);
         let length = (1 + self.random.below(16)) * self.block;
         // Where it cannot share, Linux copies.
-        not_supported_is_done(copy_file_range(&from, Some(&mut source), &to, Some(&mut target), length).map(drop))
+        not_supported_is_done(
+            copy_file_range(&from, Some(&mut source), &to, Some(&mut target), length).map(drop),
+        )
     }
 
-    /// A file of so many pieces: with holes between them, written last to first, or cut out of a whole.
+    /// A file of some pieces: with holes between them, written last to first, or cut out of a whole.
     pub fn pieces(&mut self, count: usize) -> io::Result<()> {
         let path = self.new_path();
         let file = File::create_new(&path)?;
         self.nodes.push(path);
-        let block = self.block as u64;
-        let kind = self.random.below(3);
-        if kind == 0 {
-            file.write_all_at(&self.bytes(2 * count * self.block), 0)?;
-            fsync(&file)?;
+        match self.random.below(3) {
+            0 => self.cut(&file, count),
+            1 => self.scatter(&file, count),
+            _ => self.write_backwards(&file, count),
         }
-        let hole = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        for number in 0..count as u64 {
-            match kind {
-                0 => fallocate(&file, hole, (2 * number + 1) * block, block)?,
-                1 => file.write_all_at(&self.bytes(self.block), 2 * number * block)?,
-                _ => {
-                    file.write_all_at(&self.bytes(self.block), (count as u64 - 1 - number) * block)?;
-                    // Each is placed before the one in front of it is known.
-                    if self.random.below(8) == 0 { fsync(&file)? }
-                }
+    }
+
+    /// Two files of many pieces, which stay as they are.
+    pub fn most_pieces(&mut self, count: usize) -> io::Result<()> {
+        if count == 0 {
+            return Ok(());
+        }
+        let names = ["cut", "scattered"].map(|name| self.folders[0].join(name));
+        self.cut(&File::create_new(&names[0])?, count)?;
+        self.scatter(&File::create_new(&names[1])?, count / 2)
+    }
+
+    /// Every second block of a file becomes a hole.
+    fn cut(&mut self, file: &File, count: usize) -> io::Result<()> {
+        let bytes = self.bytes(2 * count * self.block);
+        file.write_all_at(&bytes, 0)?;
+        fsync(file)?;
+        let (hole, block) = (FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, self.block as u64);
+        (0..count as u64).try_for_each(|number| Ok(fallocate(file, hole, (2 * number + 1) * block, block)?))
+    }
+
+    fn scatter(&mut self, file: &File, count: usize) -> io::Result<()> {
+        let bytes = self.bytes(self.block);
+        (0..count).try_for_each(|number| file.write_all_at(&bytes, (2 * number * self.block) as u64))
+    }
+
+    /// Some blocks are placed before those in front of them are known.
+    fn write_backwards(&mut self, file: &File, count: usize) -> io::Result<()> {
+        for number in (0..count).rev() {
+            let bytes = self.bytes(self.block);
+            file.write_all_at(&bytes, (number * self.block) as u64)?;
+            if self.random.below(8) == 0 {
+                fsync(file)?;
             }
         }
         Ok(())
     }
 
     /// Attributes in such number and of such length that they need blocks, and an index over these.
-    fn attributes(&mut self) -> io::Result<()> {
-        let path = if self.random.below(3) == 0 { self.random.pick(&self.folders).clone() } else { self.node()? };
+    pub fn attributes(&mut self) -> io::Result<()> {
+        let path =
+            if self.random.below(3) == 0 { self.random.pick(&self.folders).clone() } else { self.node()? };
         let count = 1 + self.random.below(*self.random.clone().pick(&[1, 4, ATTRIBUTES]));
         for _ in 0..count {
             let name = format!("trusted.{}", "n".repeat(1 + self.random.below(200)));
@@ -103,13 +131,27 @@ impl Life {
         Ok(())
     }
 
-    /// The blocks of two files change places, as the defragmenter does it.
-    fn defragment(&mut self) -> io::Result<()> {
-        self.synchronise()
+    /// A file gets many names, long ones most of them, then loses some.
+    pub fn links(&mut self) -> io::Result<()> {
+        let file = self.file()?;
+        for _ in 0..1 + self.random.below(LINKS) {
+            let path = self.new_path();
+            fs::hard_link(&file, &path)?;
+            self.nodes.push(path);
+        }
+        for _ in 0..self.random.below(LINKS / 2) {
+            let path = self.nodes[self.nodes.len() - 1].clone();
+            fs::remove_file(&path)?;
+            self.gone(&path);
+        }
+        Ok(())
     }
 
     /// Symbolic links one behind the other, from the first to a file.
     pub fn chain(&mut self) -> io::Result<()> {
+        if self.room() < 4 * LINKS {
+            return Ok(());
+        }
         let folder = self.folders[0].join("chain");
         fs::create_dir(&folder)?;
         fs::write(folder.join("0"), "the end of the chain")?;
@@ -119,8 +161,27 @@ impl Life {
         Ok(())
     }
 
+    /// Two folders grow by turns, so that neither has its blocks one behind the other.
+    pub fn grow_by_turns(&mut self, names: usize) -> io::Result<()> {
+        let folders = ["left", "right"].map(|name| self.folders[0].join(name));
+        for folder in &folders {
+            fs::create_dir(folder)?;
+        }
+        for number in 0..names.min(self.room() / 4) {
+            for folder in &folders {
+                let path = folder.join(format!("{number:0>LONG$}"));
+                fs::write(&path, number.to_string())?;
+                self.nodes.push(path);
+            }
+        }
+        Ok(())
+    }
+
     /// Files of the sizes around which something changes, up to the largest.
     pub fn sizes(&mut self, largest: u64) -> io::Result<()> {
+        if largest == 0 {
+            return Ok(());
+        }
         let folder = self.folders[0].join("sizes");
         fs::create_dir(&folder)?;
         let powers = (0..=62).step_by(2).map(|power| 1u64 << power);
@@ -153,5 +214,62 @@ fn not_supported_is_done(result: rustix::io::Result<()>) -> io::Result<()> {
     match result {
         Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::TXTBSY) => Ok(()),
         result => Ok(result?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use oracle::tools;
+
+    use super::*;
+
+    fn life(name: &str) -> Life {
+        let mut life = Life::new(&tools::work_dir(name), 1, Driver::Xfs).unwrap();
+        life.limit(1000, 1000);
+        life
+    }
+
+    #[test]
+    fn a_chain_leads_to_its_end() {
+        let mut life = life("chain");
+        life.chain().unwrap();
+        let folder = life.folders[0].join("chain");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), LINKS + 1);
+        assert_eq!(fs::read_link(folder.join("20")).unwrap().to_str(), Some("19"));
+        assert_eq!(fs::read_to_string(folder.join("20")).unwrap(), "the end of the chain");
+    }
+
+    #[test]
+    fn sizes_go_from_nothing_to_the_largest() {
+        let mut life = life("sizes");
+        life.sizes(0).unwrap();
+        assert!(!life.folders[0].join("sizes").exists());
+        life.sizes(65_536).unwrap();
+        for size in [0, 1, 1023, 1024, 4097, 65_535, 65_536] {
+            let path = life.folders[0].join(format!("sizes/{size}"));
+            assert_eq!(path.metadata().unwrap().len(), size);
+        }
+        assert!(!life.folders[0].join("sizes/65537").exists());
+    }
+
+    #[test]
+    fn folders_that_grow_by_turns_have_the_same_names() {
+        let mut life = life("turns");
+        life.grow_by_turns(30).unwrap();
+        for name in ["left", "right"] {
+            let names = fs::read_dir(life.folders[0].join(name)).unwrap();
+            let lengths: Vec<usize> = names.map(|entry| entry.unwrap().file_name().len()).collect();
+            assert_eq!(lengths, [LONG; 30]);
+        }
+        assert_eq!(life.nodes.len(), 60);
+    }
+
+    #[test]
+    fn bytes_have_the_length_that_was_asked_for() {
+        let mut life = life("bytes");
+        for length in [0, 1, 100, 5000] {
+            assert_eq!(life.words(length).len(), length);
+            assert!((0..8).all(|_| life.bytes(length).len() == length));
+        }
     }
 }

@@ -88,7 +88,9 @@ impl Options {
     /// When there are none, or more than the guest can have.
     pub fn disks(&self) -> Result<Vec<u64>, String> {
         let disks: Option<Vec<u64>> = self.all("disk").iter().map(|mib| mib.parse().ok()).collect();
-        disks.filter(|disks| (1..=MOST_DISKS).contains(&disks.len())).ok_or("--disk is wanted, a number of MiB".into())
+        disks
+            .filter(|disks| (1..=MOST_DISKS).contains(&disks.len()))
+            .ok_or("--disk is wanted, a number of MiB".into())
     }
 
     /// # Errors
@@ -122,7 +124,9 @@ mod tests {
 
     #[test]
     fn what_the_host_asks_for_is_what_the_guest_reads() {
-        let asked = options("--filesystem|btrfs|--disk|128|--disk|16|--halfway|a  b|--mount|compress=zstd,flushoncommit");
+        let asked = options(
+            "--filesystem|btrfs|--disk|128|--disk|16|--halfway|a  b|--mount|compress=zstd,flushoncommit",
+        );
         let read = Options::from_text(&asked.to_text()).unwrap();
         assert_eq!(read, asked);
         assert_eq!(read.disks(), Ok(vec![128, 16]));

@@ -7,10 +7,14 @@
 use std::{
     fs::{self, File},
     io::{self, Write},
-    os::unix::fs::{FileExt, symlink},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{FileExt, symlink},
+    },
     path::{Path, PathBuf},
+    process::Stdio,
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use oracle::random::Random;
@@ -18,15 +22,20 @@ use rustix::fs::{FallocateFlags, XattrFlags, fallocate, fsync, lsetxattr, sync};
 
 use crate::{
     driver::Driver,
-    guest::program,
+    guest::{command, program},
     life::Life,
     options::Ageing,
 };
 
 /// Who works at once.
 const WORKERS: usize = 4;
-/// How long.
-const TIME: Duration = Duration::from_millis(700);
+/// With fewer names in all, only half of them.
+const FEW: usize = 100;
+/// How often what they do is wanted on the disk until power fails, and the time between, which is theirs.
+const LINES: usize = 80;
+const PAUSE: Duration = Duration::from_millis(2);
+/// Pieces of a file whose deletion takes long.
+const PIECES: usize = 300;
 /// Names of each.
 const NAMES: usize = 60;
 /// Files that are there before, and changed in the end.
@@ -42,31 +51,34 @@ const TARGET: &str = "some/where/else";
 /// Of the preparation; later ones are those of a full disk.
 pub fn rage(mut life: Life, ageing: &Ageing) -> io::Result<()> {
     let root = life.folders[0].clone();
-    let folders: Vec<PathBuf> = (0..WORKERS).map(|number| root.join(format!("storm-{number}"))).collect();
+    life.make_room();
+    let workers = if ageing.most < FEW { 2 } else { WORKERS };
+    let folders: Vec<PathBuf> = (0..workers).map(|number| root.join(format!("storm-{number}"))).collect();
     for (number, folder) in folders.iter().enumerate() {
         prepare(folder, life.driver == Driver::Btrfs && number % 2 == 0, &mut life.random)?;
     }
     // What was before is not part of the log.
     sync();
     for (number, folder) in folders.iter().enumerate() {
-        let most = NAMES.min(ageing.most);
+        let (most, pieces) = (NAMES.min(ageing.most / workers), PIECES.min(ageing.pieces));
         let worker = Life::new(folder, ageing.seed.wrapping_add(1 + number as u64), life.driver)?;
-        thread::spawn(move || work(worker, most));
+        let is_long = life.driver == Driver::Xfs && number % 2 == 0;
+        thread::spawn(move || if is_long { take_long(worker, most, pieces) } else { work(worker, most) });
     }
-    let end = Instant::now() + TIME;
-    let mut number = 0;
-    while Instant::now() < end {
+    if life.driver == Driver::Xfs {
+        exchange(&root, life.block, PIECES.min(ageing.pieces))?;
+    }
+    for number in 0..LINES {
         // Fails on a full disk.
-        let _ = write_down(&folders[number % WORKERS].join("log"), number);
-        number += 1;
-        thread::sleep(Duration::from_millis(2));
+        let _ = write_down(&folders[number % workers].join("log"), number);
+        thread::sleep(PAUSE);
     }
     // Fails where a worker was faster, or filled the disk.
     for folder in &folders {
         let _ = change(folder);
     }
     for folder in &folders {
-        let _ = write_down(&folder.join("last"), number);
+        let _ = write_down(&folder.join("last"), LINES);
     }
     // Files that are open and deleted stay so.
     std::mem::forget(life);
@@ -97,6 +109,36 @@ fn work(mut worker: Life, most: usize) {
             let _ = worker.fsync_any();
         }
     }
+}
+
+/// Operations that take XFS many transactions each, so that most forces of the log come between two of them.
+fn take_long(mut worker: Life, most: usize, pieces: usize) {
+    worker.limit(most, most);
+    loop {
+        let _ = worker.pieces(pieces);
+        for _ in 0..4 {
+            let _ = worker.clone_file();
+            let _ = worker.clone_range();
+            let _ = worker.overwrite();
+            let _ = worker.attributes();
+            let _ = worker.links();
+            let _ = worker.delete();
+        }
+    }
+}
+
+/// Two files change their blocks with each other again and again, if XFS can do that here.
+fn exchange(root: &Path, block: usize, pieces: usize) -> io::Result<()> {
+    let paths = ["one", "other"].map(|name| root.join(name));
+    for path in &paths {
+        let file = File::create_new(path)?;
+        for number in 0..pieces {
+            file.write_all_at(path.as_os_str().as_bytes(), (2 * number * block) as u64)?;
+        }
+    }
+    let script = r#"while xfs_io -c "exchangerange $1" "$0"; do :; done"#;
+    let mut shell = command("sh");
+    shell.args(["-c", script]).args(&paths).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map(drop)
 }
 
 /// Adds a line to a file, which is to survive.

@@ -5,7 +5,10 @@ use std::{
     ffi::OsStr,
     fs::{self, File},
     io,
-    os::unix::{ffi::OsStrExt, fs::MetadataExt},
+    os::unix::{
+        ffi::OsStrExt,
+        fs::{FileExt, MetadataExt},
+    },
     path::{Path, PathBuf},
 };
 
@@ -13,7 +16,6 @@ use oracle::manifest::{self, Record};
 use rustix::fs::{IFlags, XattrFlags, ioctl_getflags, ioctl_setflags, lsetxattr};
 
 use crate::{
-    driver::Driver,
     guest::{PLACE, program},
     life::Life,
 };
@@ -22,6 +24,9 @@ use crate::{
 pub const TOP: &str = "subvolid=5";
 /// The inode of a subvolume's root (`BTRFS_FIRST_FREE_OBJECTID`).
 const ROOT: u64 = 256;
+/// What a disk has where its first superblock is (`BTRFS_MAGIC`), and there.
+const MAGIC: &[u8; 8] = b"_BHRfS_M";
+const MAGIC_OFFSET: u64 = 0x1_0040;
 /// Snapshots that nothing changes are here, and here only.
 const KEPT: &str = "snapshots";
 /// Most subvolumes: listing each takes its time.
@@ -49,8 +54,11 @@ impl Life {
                 let path = self.new_path();
                 if self.is_shallow(&path) { self.make_subvolume(&path) } else { Ok(()) }
             }
-            1 => self.snapshot(true).map(drop),
-            _ => self.snapshot(false).map(drop),
+            kind => {
+                let sources = self.subvolume_paths();
+                let source = self.random.pick(&sources).clone();
+                self.snapshot(&source, kind == 1).map(drop)
+            }
         }
     }
 
@@ -63,16 +71,19 @@ impl Life {
         Ok(())
     }
 
-    /// A snapshot of any subvolume; what can be changed in it is, from then on.
-    pub fn snapshot(&mut self, is_read_only: bool) -> io::Result<PathBuf> {
-        let (root, is_root) = (self.folders[0].clone(), |path: &&PathBuf| is_subvolume(path));
-        let sources: Vec<PathBuf> = self.folders.iter().filter(is_root).cloned().collect();
-        let source = self.random.pick(&sources).clone();
+    /// The subvolumes that can be changed, the outermost first.
+    fn subvolume_paths(&self) -> Vec<PathBuf> {
+        self.folders.iter().filter(|path| is_subvolume(path)).cloned().collect()
+    }
+
+    /// A snapshot of a subvolume; what can be changed in it is, from then on.
+    fn snapshot(&mut self, source: &Path, is_read_only: bool) -> io::Result<PathBuf> {
+        let root = self.folders[0].clone();
         let name = format!("snapshot-{}", self.subvolumes);
         let path = if is_read_only { root.join(KEPT).join(name) } else { root.join(name) };
         program("btrfs", |command| {
             command.args(["-q", "subvolume", "snapshot"]).args(is_read_only.then_some("-r"));
-            command.arg("--").args([&source, &path]);
+            command.arg("--").args([source, &path]);
         })?;
         self.subvolumes += 1;
         if !is_read_only {
@@ -81,9 +92,13 @@ impl Life {
         Ok(path)
     }
 
-    /// A snapshot becomes what is mounted where nobody asks for another.
+    /// A snapshot of the subvolume with the most in it becomes what is mounted where nobody asks for another.
     pub fn change_default(&mut self) -> io::Result<()> {
-        let path = self.snapshot(false)?;
+        let count = |path: &&PathBuf| self.nodes.iter().filter(|node| node.starts_with(path)).count();
+        let paths = self.subvolume_paths();
+        // The outermost, when all others were deleted.
+        let source = paths.iter().skip(1).max_by_key(count).unwrap_or(&paths[0]);
+        let path = self.snapshot(source, false)?;
         program("btrfs", |command| {
             command.args(["subvolume", "set-default"]).arg(path);
         })?;
@@ -109,8 +124,16 @@ impl Life {
     pub fn flagged(&mut self) -> io::Result<()> {
         let path = self.new_path();
         let is_folder = self.random.below(4) == 0 && self.is_shallow(&path);
-        if is_folder { fs::create_dir(&path)? } else { File::create_new(&path).map(drop)? }
-        if is_folder { self.folders.push(path.clone()) } else { self.nodes.push(path.clone()) }
+        if is_folder {
+            fs::create_dir(&path)?
+        } else {
+            File::create_new(&path).map(drop)?
+        }
+        if is_folder {
+            self.folders.push(path.clone())
+        } else {
+            self.nodes.push(path.clone())
+        }
         match *self.random.pick(&["", "", "zlib", "lzo", "zstd", "none"]) {
             "" => {
                 let file = File::open(&path)?;
@@ -126,6 +149,13 @@ impl Life {
         let bytes = self.content();
         fs::write(&path, bytes)
     }
+}
+
+/// Whether a disk belongs to a filesystem: some are added later, others have been removed.
+pub fn is_part(disk: &str) -> bool {
+    let mut magic = [0; MAGIC.len()];
+    let read = File::open(disk).and_then(|file| file.read_exact_at(&mut magic, MAGIC_OFFSET));
+    read.is_ok() && magic == *MAGIC
 }
 
 /// The subvolumes of a mounted filesystem but the outermost, a line each: identifier, `ro` or `rw`, `default` or `-`,
@@ -144,7 +174,8 @@ pub fn list(root: &Path) -> io::Result<String> {
             command.args(["subvolume", "show", "--"]).arg(&path);
         })?;
         let id = field(&told, "Subvolume ID:").ok_or_else(|| io::Error::other(told.clone()))?;
-        let mode = if field(&told, "Flags:").is_some_and(|flags| flags.contains("readonly")) { "ro" } else { "rw" };
+        let mode =
+            if field(&told, "Flags:").is_some_and(|flags| flags.contains("readonly")) { "ro" } else { "rw" };
         let mark = if id == default { "default" } else { "-" };
         let below = path.strip_prefix(root).map_err(io::Error::other)?.as_os_str().as_bytes();
         text += &format!("{id}\t{mode}\t{mark}\t/{}\n", manifest::quoted(below));

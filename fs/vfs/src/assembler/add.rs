@@ -42,13 +42,7 @@ impl Assembler<'_> {
             self.problem(*first, warning.clone());
         }
         let home = self.home(on, missing);
-        for (root, node) in &mounted.roots {
-            let name = match root.as_str() {
-                "" => self.name(*first),
-                root => format!("{}:{root}", self.name(*first)),
-            };
-            self.volumes.push(Volume::of_root(name, mounted, root, node, home.clone()));
-        }
+        self.volumes.extend(Volume::of_mounted(&self.name(*first), mounted, &home));
     }
 
     pub(super) fn home(&self, on: &[DeviceId], missing: &[String]) -> Home {

@@ -59,8 +59,15 @@ fn roots(btrfs: &Btrfs) -> Vec<(String, Node)> {
     };
     subvolumes.sort_by_key(rank);
     subvolumes.truncate(MOST_ROOTS);
-    let named =
-        |subvolume: &Subvolume| (String::from_utf8_lossy(&subvolume.path).into_owned(), subvolume.node);
+    let is_only = subvolumes.len() == 1;
+    let named = |subvolume: &Subvolume| {
+        let name = match subvolume.path.is_empty() {
+            true if is_only => String::new(),
+            true => "/".into(),
+            false => String::from_utf8_lossy(&subvolume.path).into_owned(),
+        };
+        (name, subvolume.node)
+    };
     match subvolumes.is_empty() {
         true => [(String::new(), btrfs.root())].into(),
         false => subvolumes.iter().map(named).collect(),

@@ -1,0 +1,186 @@
+"""Kinds of XFS that are aged."""
+
+# Less than the 300 MiB that mkfs.xfs wants by default: the format has no such limit. 8 of them are the log.
+_MIB = 48
+
+def _mkfs(*arguments):
+    return ["mkfs.xfs", "--unsupported", "-q", "-f"] + list(arguments)
+
+# Without checksums; only so may a block have 512 bytes and an inode 256.
+_V4 = ["-m", "crc=0"]
+
+# All that came after checksums is left out.
+_OLD = [
+    "-m",
+    "finobt=0,rmapbt=0,reflink=0,bigtime=0,inobtcount=0",
+    "-i",
+    "sparse=0,nrext64=0,exchange=0",
+]
+
+# Features that change what is on the disk, in as few images as show each of them beside others.
+_KINDS = {
+    "block1k": {
+        "mkfs": _mkfs("-b", "size=1024", "-n", "size=4096"),
+    },
+    "crash": {
+        "crash": True,
+        "mkfs": _mkfs("-n", "parent=1"),
+        "unfinished": True,
+    },
+    "crash_v4": {
+        "crash": True,
+        "mkfs": _mkfs("-b", "size=1024", *_V4),
+    },
+    "metadir": {
+        "mkfs": _mkfs("-m", "metadir=1,uquota,gquota,pquota", "-n", "parent=1", "-i", "size=1024"),
+    },
+    "old": {
+        "mkfs": _mkfs(*_OLD),
+    },
+    "v4": {
+        # 512 bytes a block: trees are as deep as they get.
+        "mkfs": _mkfs("-b", "size=512", "-i", "size=256", "-n", "ftype=0", *_V4),
+    },
+    "xfs": {
+        "mkfs": _mkfs(),
+        "pieces": 3000,
+    },
+} | {
+    # For the campaigns, which want little to read; the least that mkfs.xfs makes.
+    name: {
+        "crash": name == "small_crash",
+        "largest": 0,
+        "mib": 16,
+        "mkfs": _mkfs("-b", "size=1024" if name == "small" else "size=4096"),
+        "most": 58,
+        "names": 40,
+        "operations": 500,
+        "pieces": 60,
+    }
+    for name in ["small", "small_crash"]
+}
+
+# More of them.
+_MORE = {
+    "agcount": {
+        "mib": 256,
+        "mkfs": _mkfs("-d", "agcount=15"),
+    },
+    "block2k": {
+        "mkfs": _mkfs("-b", "size=2048", "-m", "rmapbt=0", "-i", "maxpct=80"),
+    },
+    "case_insensitive": {
+        "mkfs": _mkfs("-n", "version=ci"),
+    },
+    "case_insensitive_v4": {
+        "mkfs": _mkfs("-n", "version=ci", *_V4),
+    },
+    "crash_block1k": {
+        "crash": True,
+        "mkfs": _mkfs("-b", "size=1024"),
+        "unfinished": True,
+    },
+    "crash_case_insensitive": {
+        "crash": True,
+        "mkfs": _mkfs("-n", "version=ci", "-m", "rmapbt=0"),
+    },
+    "crash_large_folder_blocks": {
+        "crash": True,
+        "mib": 96,
+        "mkfs": _mkfs("-n", "size=65536"),
+    },
+    "crash_log_v1": {
+        "crash": True,
+        "mkfs": _mkfs("-l", "version=1,lazy-count=0", *_V4),
+    },
+    "crash_old": {
+        "crash": True,
+        "mkfs": _mkfs(*_OLD),
+    },
+    "crash_quota": {
+        "crash": True,
+        "mkfs": _mkfs("-m", "metadir=1,uquota,gquota,pquota", "-n", "parent=1"),
+        "unfinished": True,
+    },
+    "crash_sector4k": {
+        "crash": True,
+        "mkfs": _mkfs("-s", "size=4096", "-l", "su=4096"),
+        "unfinished": True,
+    },
+    "crash_su256k": {
+        "crash": True,
+        "mib": 64,
+        "mkfs": _mkfs("-l", "version=2,su=262144"),
+        "mount": "logbsize=256k",
+        "unfinished": True,
+    },
+    "crash_su32k": {
+        "crash": True,
+        "mkfs": _mkfs("-l", "version=2,su=32768", "-i", "nrext64=0"),
+        "mount": "logbsize=32k",
+        "unfinished": True,
+    },
+    "inode2k": {
+        "mkfs": _mkfs("-i", "size=2048,nrext64=0"),
+    },
+    "inode512_v4": {
+        "mkfs": _mkfs("-i", "size=512,attr=1", *_V4),
+    },
+    "large_folder_blocks": {
+        "mib": 96,
+        "mkfs": _mkfs("-n", "size=65536"),
+        "names": 4000,
+    },
+    "many_names": {
+        # 10 000 names in one folder, in blocks of 1 KiB: its own blocks are listed by a tree.
+        "mib": 64,
+        "mkfs": _mkfs("-b", "size=1024", "-n", "parent=1"),
+        "names": 10000,
+    },
+    "meta_uuid": {
+        "mkfs": [
+            "sh",
+            "-c",
+            "mkfs.xfs --unsupported -q -f $0 && xfs_admin -U 0e1f0001-0000-4000-8000-000000000001 $0",
+        ],
+    },
+    "one_group": {
+        "mkfs": _mkfs("-d", "agcount=1", "-m", "finobt=0,inobtcount=0,rmapbt=0"),
+    },
+    "quota": {
+        "mkfs": _mkfs("-m", "metadir=0", "-i", "exchange=0"),
+        "mount": "uquota,gquota,pquota",
+    },
+    "sector4k": {
+        "mkfs": _mkfs("-s", "size=4096", "-m", "bigtime=0", "-l", "su=4096"),
+    },
+    "sizes": {
+        # 0 bytes to 64 MiB.
+        "largest": 65536,
+        "mib": 400,
+        "mkfs": _mkfs(),
+    },
+    "sparse_inodes": {
+        # Half of the blocks are free, but no two of them side by side when the second half of the inodes comes.
+        "halfway": [
+            "dd if=/dev/zero of=/mnt/fill bs=64k 2>/dev/null || true",
+            "seq -f 'fpunch %.0f 4096' 0 8192 16000000 | xfs_io /mnt/fill",
+        ],
+        "mkfs": _mkfs("-m", "reflink=0"),
+    },
+    "stripes": {
+        "mib": 64,
+        "mkfs": _mkfs("-d", "su=65536,sw=4", "-i", "size=512,nrext64=1", "-m", "inobtcount=0"),
+    },
+    "supported": {
+        # As mkfs.xfs makes it without being told to.
+        "mib": 300,
+        "mkfs": ["mkfs.xfs", "-q", "-f"],
+    },
+}
+
+# For every build.
+KINDS = {name: {"mib": _MIB} | kind for name, kind in _KINDS.items()}
+
+# For //fs:matrix.
+MATRIX = KINDS | {name: {"mib": _MIB} | kind for name, kind in _MORE.items()}
