@@ -19,9 +19,8 @@ use oracle::{
     random::Random,
     tools,
 };
+use uml::Machine;
 
-/// Seconds that Linux may take: some hundred times what it takes.
-const DEADLINE: &str = "600";
 /// What the script prints at its end.
 const DONE: &str = "events: done";
 
@@ -81,29 +80,9 @@ impl Events {
         );
         fs::write(&path, format!("{head}{end}")).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-        let mut command = tools::command("timeout");
-        command
-            .args([
-                "--kill-after=5",
-                DEADLINE,
-                "linux.uml",
-                "mem=256M",
-                "root=/dev/root",
-                "rootfstype=hostfs",
-            ])
-            .args(["rootflags=/", "rw", "con=null", "con0=null,fd:1", "quiet", "panic=-1"])
-            .args(
-                disks
-                    .iter()
-                    .enumerate()
-                    .map(|(ubd, disk)| format!("ubd{ubd}={}", self.disks[*disk].display())),
-            )
-            .arg(format!("init={}", path.display()))
-            .env("HOME", &self.work)
-            .stdin(std::process::Stdio::null());
-        let output = command.output().expect("timeout is installed");
-        let said = String::from_utf8_lossy(&output.stdout);
-        assert!(said.contains(DONE), "{}\n{said}", output.status);
+        let disks: Vec<PathBuf> = disks.iter().map(|disk| self.disks[*disk].clone()).collect();
+        let machine = Machine { memory: 256, disks: &disks, work: &self.work };
+        machine.run(&path, &[], DONE).unwrap_or_else(|said| panic!("{said}"));
     }
 
     fn bytes(&self, index: usize) -> Rc<dyn BlockRead> {

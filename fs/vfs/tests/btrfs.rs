@@ -61,9 +61,9 @@ fn subvolumes_are_volumes_the_default_one_first() {
         ["--rootdir", source, "-u", "default:@", "-u", "@home", "-u", "ro:@/snapshots", "-L", "root"];
     let volumes = of(mkfs(&options, &disks));
     assert_eq!(problems(&volumes), []);
-    assert_eq!(names(&volumes), ["hd0:@", "hd0", "hd0:@/snapshots", "hd0:@home"]);
+    assert_eq!(names(&volumes), ["hd0:@", "hd0:/", "hd0:@home", "hd0:@/snapshots"]);
     let [root, top, ..] = volumes.all() else { panic!("{:?}", names(&volumes)) };
-    assert_eq!((root.subvolume(), top.subvolume()), ("@", ""));
+    assert_eq!((root.subvolume(), top.subvolume()), ("@", "/"));
     assert_eq!(root.read(b"/etc/hostname", 100).unwrap(), b"host");
     assert_eq!(top.read(b"/@/etc/../etc/hostname", 100).unwrap(), b"host");
     assert!(root.open(b"/../@home").is_err(), "nothing leads out of a subvolume");
