@@ -11,6 +11,10 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
+/// Words of a text, and one more than the letters of the longest.
+const VOCABULARY: usize = 8192;
+const LONGEST: usize = 12;
+
 /// An empty folder that is removed when dropped.
 #[derive(Debug)]
 pub struct Scratch(PathBuf);
@@ -45,11 +49,20 @@ impl Drop for Scratch {
 /// # Errors
 /// With what it printed, when it fails.
 pub fn run(program: &str, arguments: &[&OsStr]) -> Result<()> {
+    output(program, arguments).map(drop)
+}
+
+/// Runs a tool to its end, and yields what it printed on standard output.
+///
+/// # Errors
+/// With what it printed, when it fails.
+pub fn output(program: &str, arguments: &[&OsStr]) -> Result<String> {
     let mut command = Command::new(program);
     let output = command.args(arguments).output().with_context(|| format!("{program} does not start"))?;
-    let printed = [output.stdout, output.stderr].concat();
-    ensure!(output.status.success(), "{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&printed));
-    Ok(())
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{command:?}: {}\n{text}{errors}", output.status);
+    Ok(text)
 }
 
 /// Bytes that no filesystem stores as a hole and that no two blocks share: a generator of Marsaglia's (xorshift64).
@@ -64,6 +77,30 @@ pub fn noise(length: usize, seed: u64) -> Vec<u8> {
     let mut bytes: Vec<u8> = (0..length.div_ceil(8)).flat_map(|_| next()).collect();
     bytes.truncate(length);
     bytes
+}
+
+/// Words of a vocabulary, some far more often than others, with a space behind each: zstd makes a third of them.
+pub fn text(length: usize, seed: u64) -> Vec<u8> {
+    let letters = noise(VOCABULARY * LONGEST, seed);
+    let words: Vec<Vec<u8>> = letters
+        .chunks(LONGEST)
+        .map(|word| {
+            let length = 2 + usize::from(word[0]) % (LONGEST - 2);
+            let letters = word.iter().take(length).map(|byte| b'a' + byte % 26);
+            letters.chain([b' ']).collect()
+        })
+        .collect();
+    let choices = noise(length, seed + 2);
+    let mut choices = choices.chunks_exact(4).map(|pair| {
+        let [first, second] = [[pair[0], pair[1]], [pair[2], pair[3]]].map(u16::from_le_bytes);
+        usize::from(first.min(second)) * VOCABULARY >> 16
+    });
+    let mut text = Vec::with_capacity(length + LONGEST);
+    while let Some(choice) = choices.next().filter(|_| text.len() < length) {
+        text.extend_from_slice(&words[choice]);
+    }
+    text.truncate(length);
+    text
 }
 
 /// Makes a file with these bytes, and the folders that it needs.
@@ -87,6 +124,14 @@ mod tests {
         assert_ne!(bytes, noise(1 << 20, 9));
         assert!(bytes.chunks(4096).all(|block| block.iter().any(|byte| *byte != 0)));
         assert_eq!(noise(13, 7).len(), 13);
+    }
+
+    #[test]
+    fn a_text_is_as_long_as_it_should_be_and_of_words() {
+        let text = text(1 << 20, 7);
+        assert_eq!(text.len(), 1 << 20);
+        assert!(text.split(|byte| *byte == b' ').all(|word| word.len() < LONGEST));
+        assert!(text.iter().all(|byte| *byte == b' ' || byte.is_ascii_lowercase()));
     }
 
     #[test]

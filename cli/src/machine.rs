@@ -164,7 +164,7 @@ impl Machine {
             uuid: partition.and_then(|partition| some(&partition.uuid)),
             content,
             health: health(device.health),
-            missing: device.missing.iter().map(usize::to_string).collect(),
+            missing: device.missing.clone(),
             children: children.filter_map(|(child, _)| self.device(child)).collect(),
             name,
             bytes: Rc::clone(&device.bytes),

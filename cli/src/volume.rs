@@ -53,7 +53,7 @@ fn no_volume(machine: &Machine) -> Failure {
     }
 }
 
-/// `disk.raw#2 is XFS, which this version does not read`
+/// `disk.raw#2 is exFAT, which this version does not read`
 pub fn unread(device: &Device) -> Option<String> {
     let title = device.title.as_ref().filter(|_| device.is_unread)?;
     Some(format!("{} is {title}", device.id))
@@ -68,7 +68,7 @@ fn is_meant(machine: &Machine, volume: &Volume, wanted: &[u8]) -> bool {
         || volume.has_uuid(name)
         || volume.has_partuuid(name)
         // Linux's names of disks depend on the machine: only the other forms mean something here.
-        || (!name.is_empty() && flow::is_selected(volume, name, &[]))
+        || (!name.is_empty() && flow::is_selected(&machine.volumes, volume, name, &[]))
 }
 
 fn holds_os(volume: &Volume) -> bool {

@@ -277,23 +277,23 @@ fn what_has_no_driver_is_named() {
     let disk = work.image("disk.raw", 12 * MIB);
     run("sgdisk", &["-o", "-n1:2048:6143", "-n2:6144:8191", "-t2:ef02", "-n3:8192:12287", "-n4:0:0", &disk]);
     let mut bytes = fs::read(&disk).unwrap();
-    bytes[2048 * 512..2048 * 512 + 4].copy_from_slice(b"XFSB");
+    bytes[2048 * 512 + 3..2048 * 512 + 11].copy_from_slice(b"EXFAT   ");
     bytes[8192 * 512 + 5] = 0x77;
     fs::write(&disk, bytes).unwrap();
     let report = json(&["inspect", "--json", &disk]);
     let children = report["devices"][0]["children"].as_array().unwrap();
     let contents: Vec<Option<&str>> = children.iter().map(|child| child["content"].as_str()).collect();
-    assert_eq!(contents, [Some("xfs"), None, None, Some("empty")]);
+    assert_eq!(contents, [Some("exfat"), None, None, Some("empty")]);
     let shown = text(&["inspect", &disk]);
     assert!(shown.contains(
-        "\n  none that cloud-boot can read\n  disk.raw#1 is XFS, which this version does not read\n"
+        "\n  none that cloud-boot can read\n  disk.raw#1 is exFAT, which this version does not read\n"
     ));
     let lines: Vec<&str> = shown.lines().filter(|line| line.contains("  partition  ")).collect();
-    for (line, title) in lines.iter().zip(["  XFS, which", "  BIOS boot partition", "", "  empty"]) {
+    for (line, title) in lines.iter().zip(["  exFAT, which", "  BIOS boot partition", "", "  empty"]) {
         assert!(line.contains(title), "{line}: {title}");
     }
     let failure = failed(&["fs", "ls", &format!("{disk}:/")]);
-    assert!(failure.contains("disk.raw#1 is XFS, which this version does not read"), "{failure}");
+    assert!(failure.contains("disk.raw#1 is exFAT, which this version does not read"), "{failure}");
 }
 
 #[test]

@@ -1,39 +1,42 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! `//bench:fs`: a large file out of an ext4 image (budgets S1, S2, S5).
+//! `//bench:fs`: a large file, and one of many, out of images of ext4, XFS and btrfs (budgets S1 to S5).
 
+mod btrfs;
+mod cases;
+mod ext4;
+mod grub;
+pub mod guest;
+mod holes;
 mod image;
+mod large;
+mod many;
 mod read;
+mod xfs;
 
-use std::{
-    env,
-    io::Read as _,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    time::Instant,
-};
+use std::{env, path::PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use sha2::{Digest as _, Sha256};
 
 use crate::{
     machine,
     options::Output,
-    pairs::{self, Pair},
-    report::{Budget, Fact, Ratio, Report, Row},
+    report::{Fact, Report},
     scratch::Scratch,
 };
-use image::{Image, Shape};
+use cases::CASES;
 use read::CHUNK;
 
-/// Reads a file of 256 MiB out of ext4 images that mke2fs made, from opening the image to the last byte: by
-/// cloud-boot's reader, by grub-fstest, and by a plain loop of pread over as many bytes of the image.
+/// Reads a file of 256 MiB out of images of ext4, XFS and btrfs, from opening the image to the last byte: by
+/// cloud-boot's reader, by grub-fstest, and by a plain loop of pread over as many bytes of the image. Of btrfs, also
+/// a set with two disks missing beside the whole set, and one path of 100 000.
 ///
 /// Exit status: 0 when every budget is met, 1 when one is missed, 2 when it could not be measured.
 #[derive(Debug, Parser)]
 #[command(
     bin_name = "tools/bazel run //bench:fs --",
     after_help = "Examples:\n  tools/bazel run //bench:fs\n  tools/bazel run //bench:fs -- --json\n  \
+                  tools/bazel run //bench:fs -- --only 'XFS in' --only raid6\n  \
                   tools/bazel run //bench:fs -- --pairs 15 --update"
 )]
 pub struct Options {
@@ -42,9 +45,12 @@ pub struct Options {
     /// How often each side runs
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(5..))]
     pairs: u16,
-    /// Only read the file of this image: our side beside grub-fstest, which is a process, too
-    #[arg(long, value_name = "IMAGE", hide = true)]
-    stream: Option<PathBuf>,
+    /// Only the images whose name contains this; may be given more than once
+    #[arg(long, value_name = "TEXT", conflicts_with = "update")]
+    only: Vec<String>,
+    /// Only read the file of these disks: our side beside grub-fstest, which is a process, too
+    #[arg(long, value_name = "DISK", num_args = 1.., hide = true)]
+    stream: Vec<PathBuf>,
 }
 
 /// Counts what the program has allocated.
@@ -56,14 +62,17 @@ pub struct Heap {
     pub peak: fn() -> usize,
 }
 
-/// Budget S1: our speed by grub-fstest's.
-const S1: Budget = Budget::NotBelow(2.0);
-/// Budget S2: our speed by that of pread.
-const S2: Budget = Budget::NotBelow(0.5);
+/// What all measurements need.
+struct Run {
+    pairs: usize,
+    heap: Heap,
+    /// Ourselves.
+    program: PathBuf,
+}
+
 /// Budget S5, MiB.
 const S5: f64 = 16.0;
 const MIB: f64 = 1_048_576.0;
-const PEER: &str = "grub-fstest";
 
 impl Options {
     /// How the report is given.
@@ -76,20 +85,23 @@ impl Options {
     /// # Errors
     /// When a tool is missing or fails, and when a side reads other bytes.
     pub fn run(&self, heap: Heap) -> Result<Option<Report>> {
-        if let Some(image) = &self.stream {
-            read::file(image, &mut vec![0; CHUNK], |_| ())?;
+        if !self.stream.is_empty() {
+            read::file(&self.stream, image::FILE, &mut vec![0; CHUNK], |_| ())?;
             return Ok(None);
         }
         let scratch = Scratch::new("fs")?;
-        let pairs = usize::from(self.pairs);
-        let (mut rows, mut setup) = (Vec::new(), setup(pairs)?);
-        for shape in Shape::ALL {
-            eprintln!("fs: making the image with the file {shape}");
-            let image = image::make(&scratch, shape)?;
-            setup.push(Fact::new(format!("image {shape}"), image.facts.clone()));
+        let program = env::current_exe().context("our own program")?;
+        let run = Run { pairs: usize::from(self.pairs), heap, program };
+        let (mut rows, mut setup) = (Vec::new(), setup(run.pairs)?);
+        let is_wanted = |name: &str| self.only.is_empty() || self.only.iter().any(|text| name.contains(text));
+        for case in CASES.iter().filter(|case| is_wanted(case.name)) {
+            eprintln!("fs: making {}", case.name);
+            let image = (case.make)(&scratch).with_context(|| case.name)?;
+            setup.push(Fact::new(case.name, image.facts.clone()));
             eprintln!("fs: reading it");
-            rows.extend(measure(&image, shape, pairs, heap)?);
+            rows.extend((case.measure)(&run, case.name, &image).with_context(|| case.name)?);
         }
+        ensure!(!rows.is_empty(), "--only fits none of: {}", CASES.map(|case| case.name).join(", "));
         Ok(Some(Report { bench: "fs", machine: machine::describe(), setup, rows, parts: None }))
     }
 }
@@ -100,16 +112,19 @@ fn setup(pairs: usize) -> Result<Vec<Fact>> {
         Fact::new(
             "ours",
             format!(
-                "fs/ext4 through fs/vfs, in a process of its own beside {PEER}; volumes found, path opened, file read \
-                 in pieces of {chunk} MiB (as `cloud-boot fs cat` does) into one buffer"
+                "through fs/vfs, in a process of its own beside {}; volumes found, path opened, file read in pieces \
+                 of {chunk} MiB (as `cloud-boot fs cat` does) into one buffer; checksums of metadata and, of btrfs, of \
+                 data verified",
+                grub::NAME
             ),
         ),
         Fact::new(
             "theirs",
             format!(
-                "{}, `{PEER} IMAGE cat {}` with its output to /dev/null; pread of {chunk} MiB each from the image's \
-                 first byte on",
-                machine::version(PEER, "--version")?,
+                "{}, `{} IMAGE cat {}` (with `-c N` before N images) and its output to /dev/null, which verifies no \
+                 checksum of data; pread of {chunk} MiB each from the image's first byte on, of several images in turn",
+                machine::version(grub::NAME, "--version")?,
+                grub::NAME,
                 image::FILE
             ),
         ),
@@ -118,87 +133,6 @@ fn setup(pairs: usize) -> Result<Vec<Fact>> {
             format!("{pairs}, in turn; the page cache is warm on both sides; sha256 checked before"),
         ),
     ])
-}
-
-fn measure(image: &Image, shape: Shape, pairs: usize, heap: Heap) -> Result<Vec<Row>> {
-    check(image)?;
-    let mut buffer = vec![0; CHUNK];
-    let before = (heap.start)();
-    read::file(&image.path, &mut buffer, |_| ())?;
-    let peak = (heap.peak)().saturating_sub(before);
-
-    let program = env::current_exe().context("our own program")?;
-    let grub = pairs::run(
-        pairs,
-        || process(Command::new(&program).arg("--stream").arg(&image.path)),
-        || process(Command::new(PEER).arg(&image.path).args(["cat", image::FILE])),
-    )?;
-    let plain = plain(image, &mut buffer, pairs)?;
-
-    let subject = |peer: &str| format!("256 MiB {shape}, beside {peer}");
-    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-    let peak = Row::of_value(
-        "S5",
-        format!("memory beyond the buffer, {shape}"),
-        (peak as f64 / MIB, None),
-        "MiB",
-        Some(S5),
-    );
-    let s1 = Row::of_pairs("S1", subject(PEER), (&grub, "s"), Ratio::Speed, S1).context("no pair")?;
-    let s2 = Row::of_pairs("S2", subject("pread"), (&plain, "s"), Ratio::Speed, S2).context("no pair")?;
-    Ok(vec![s1, s2, peak])
-}
-
-/// Both in this process, into the same buffer.
-fn plain(image: &Image, buffer: &mut [u8], pairs: usize) -> Result<Vec<Pair>> {
-    let buffer = std::cell::RefCell::new(buffer);
-    let timed = |read: &dyn Fn(&mut [u8]) -> Result<u64>| {
-        let started = Instant::now();
-        let bytes = read(&mut buffer.borrow_mut())?;
-        let took = started.elapsed().as_secs_f64();
-        ensure!(bytes == image::SIZE, "{bytes} bytes were read");
-        Ok(took)
-    };
-    let ours = |buffer: &mut [u8]| read::file(&image.path, buffer, |_| ());
-    let theirs = |buffer: &mut [u8]| read::plain(&image.path, buffer, image::SIZE);
-    pairs::run(pairs, || timed(&ours), || timed(&theirs))
-}
-
-/// Seconds from the start of a process to its end.
-fn process(command: &mut Command) -> Result<f64> {
-    let started = Instant::now();
-    let status = command.stdout(Stdio::null()).status().with_context(|| format!("starting {command:?}"))?;
-    let took = started.elapsed().as_secs_f64();
-    ensure!(status.success(), "{command:?}: {status}");
-    Ok(took)
-}
-
-/// Both sides read the bytes that were written; that also fills the page cache.
-fn check(image: &Image) -> Result<()> {
-    let mut sum = Sha256::new();
-    read::file(&image.path, &mut vec![0; CHUNK], |bytes| sum.update(bytes))?;
-    ensure!(sum.finalize()[..] == image.sha256, "we read other bytes than were written to {}", image::FILE);
-    ensure!(grub_sum(&image.path)? == image.sha256, "{PEER} reads other bytes than were written");
-    Ok(())
-}
-
-fn grub_sum(image: &Path) -> Result<Vec<u8>> {
-    let mut command = Command::new(PEER);
-    command.arg(image).args(["cat", image::FILE]).stdout(Stdio::piped());
-    let mut child = command.spawn().with_context(|| format!("starting {PEER}"))?;
-    let mut sum = Sha256::new();
-    let mut output = child.stdout.take().context("it has no output")?;
-    let mut buffer = vec![0; 1 << 16];
-    let read = loop {
-        match output.read(&mut buffer) {
-            Ok(length @ 1..) => sum.update(&buffer[..length]),
-            end => break end,
-        }
-    };
-    let status = child.wait()?;
-    read.with_context(|| format!("reading what {PEER} prints"))?;
-    ensure!(status.success(), "{command:?}: {status}");
-    Ok(sum.finalize().to_vec())
 }
 
 #[cfg(test)]
@@ -211,5 +145,19 @@ mod tests {
         assert!(Options::try_parse_from(["fs", "--json", "--pairs", "7"]).is_ok_and(|o| o.pairs == 7));
         assert!(Options::try_parse_from(["fs", "--pairs", "4"]).is_err(), "too few for a median");
         assert!(Options::try_parse_from(["fs", "--fast"]).is_err());
+        assert!(
+            Options::try_parse_from(["fs", "--only", "XFS", "--update"]).is_err(),
+            "the table would lack rows"
+        );
+        let stream =
+            Options::try_parse_from(["fs", "--stream", "a", "b"]).map(|options| options.stream.len());
+        assert_eq!(stream.ok(), Some(2));
+    }
+
+    #[test]
+    fn names_are_unique() {
+        for case in &CASES {
+            assert_eq!(CASES.iter().filter(|other| other.name == case.name).count(), 1, "{}", case.name);
+        }
     }
 }

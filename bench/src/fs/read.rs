@@ -1,50 +1,63 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The two readers of this process.
 
-use std::{fs::File, os::unix::fs::FileExt as _, path::Path, rc::Rc};
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::FileExt as _,
+    path::{Path, PathBuf},
+    rc::Rc,
+};
 
 use anyhow::{Context, Result, anyhow};
 use block::{BlockRead, ReadError, check_bounds};
 use vfs::{Disk, Volumes};
 
-use super::image::FILE;
-
 /// One read of the file, as `cloud-boot fs cat` reads.
 pub const CHUNK: usize = 1 << 20;
 
-/// An image as a device.
-struct Image {
+/// A file of the host as a device.
+struct HostFile {
     file: File,
     size: u64,
 }
 
-impl BlockRead for Image {
+impl HostFile {
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        Ok(Self { size: file.metadata()?.len(), file })
+    }
+}
+
+impl BlockRead for HostFile {
     fn size(&self) -> u64 {
         self.size
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         check_bounds(offset, buf.len(), self.size)?;
-        let failed = |why: std::io::Error| ReadError::reading(offset, why.to_string());
+        let failed = |why: io::Error| ReadError::reading(offset, why.to_string());
         self.file.read_exact_at(buf, offset).map_err(failed)
     }
 }
 
-/// Opens the image, finds the file and reads all of it in pieces as long as `buffer`; how many bytes it has.
+/// Opens the disks, finds the file and reads all of it in pieces as long as `buffer`; how many bytes it has.
 ///
 /// # Errors
-/// When the image has no such file or cannot be read.
-pub fn file(image: &Path, buffer: &mut [u8], mut each: impl FnMut(&[u8])) -> Result<u64> {
-    let open = || Ok::<_, std::io::Error>(File::open(image)?).and_then(|f| Ok((f.metadata()?.len(), f)));
-    let (size, file) = open().with_context(|| image.display().to_string())?;
-    let disk = Disk { device: Rc::new(Image { file, size }), name: "image".into() };
-    let volumes = Volumes::discover(vec![disk]);
-    let problem = || anyhow!("{}: no filesystem: {:?}", image.display(), volumes.problems());
+/// When there is no such file or it cannot be read.
+pub fn file(disks: &[PathBuf], path: &str, buffer: &mut [u8], mut each: impl FnMut(&[u8])) -> Result<u64> {
+    let mut devices = Vec::new();
+    for disk in disks {
+        let device = HostFile::open(disk).with_context(|| disk.display().to_string())?;
+        devices.push(Disk { device: Rc::new(device), name: disk.display().to_string() });
+    }
+    let volumes = Volumes::discover(devices);
+    let problem = || anyhow!("{disks:?}: no filesystem: {:?}", volumes.problems());
     let volume = volumes.all().first().ok_or_else(problem)?;
-    let node = volume.open(FILE.as_bytes()).with_context(|| FILE)?;
+    let node = volume.open(path.as_bytes()).with_context(|| path.to_owned())?;
     let mut offset = 0;
     loop {
-        let got = node.read_at(offset, buffer).with_context(|| FILE)?;
+        let got = node.read_at(offset, buffer).with_context(|| format!("{path} at {offset}"))?;
         if got == 0 {
             return Ok(offset);
         }
@@ -53,17 +66,23 @@ pub fn file(image: &Path, buffer: &mut [u8], mut each: impl FnMut(&[u8])) -> Res
     }
 }
 
-/// Reads `size` bytes of the image from its first one on, in pieces as long as `buffer`; how many it were.
+/// Reads `size` bytes of the disks from their first ones on, in pieces as long as `buffer`, each from another disk
+/// than the one before; how many it were.
 ///
 /// # Errors
-/// When it has fewer, or cannot be read.
-pub fn plain(image: &Path, buffer: &mut [u8], size: u64) -> Result<u64> {
-    let file = File::open(image).with_context(|| image.display().to_string())?;
+/// When they have fewer, or cannot be read.
+pub fn plain(disks: &[PathBuf], buffer: &mut [u8], size: u64) -> Result<u64> {
+    let open = |disk: &PathBuf| File::open(disk).with_context(|| disk.display().to_string());
+    let files = disks.iter().map(open).collect::<Result<Vec<_>>>()?;
+    let mut done = 0;
     let mut offset = 0;
-    while offset < size {
-        let length = buffer.len().min(usize::try_from(size - offset)?);
-        file.read_exact_at(&mut buffer[..length], offset).with_context(|| image.display().to_string())?;
-        offset += length as u64;
+    while done < size {
+        for file in &files {
+            let length = buffer.len().min(usize::try_from(size - done)?);
+            file.read_exact_at(&mut buffer[..length], offset).context("reading an image")?;
+            done += length as u64;
+        }
+        offset += buffer.len() as u64;
     }
-    Ok(offset)
+    Ok(done)
 }

@@ -11,22 +11,26 @@ mod uki;
 mod variables;
 
 use alloc::{
+    collections::{BTreeMap, BTreeSet},
     format,
     string::{String, ToString},
     vec::Vec,
 };
-use core::{cmp::Ordering, mem::take};
+use core::{cell::RefCell, cmp::Ordering, mem::take};
 
 use filesystem::FileType;
 use menu::Wait;
-use vfs::{Node, Volume};
+use vfs::{Node, Volume, VolumeId};
 
 use crate::{
     Entry, Error,
     budget::Share,
+    checksum::checksum,
+    filesystems::Filesystem,
     grub::{BlsCfg, Preferred, environment_block},
     merge::Menu,
     search::Search,
+    sizes::total,
     version,
 };
 use counting::Name;
@@ -58,27 +62,39 @@ impl Candidate {
     fn charge(&self, share: &Share) -> Result<(), Error> {
         share.entry(&self.entry)?;
         let texts = [&self.sort_key, &self.machine_id, &self.version].map(String::len);
-        // All of it is in memory, which has less than usize::MAX bytes.
-        share.text.charge(texts.into_iter().fold(0, usize::saturating_add))
+        share.text.charge(total(texts))
     }
 }
 
-/// The entries of each disk; `blscfg`: the scripts of GRUB that show entries of type 1 in their menu, which is one of
-/// `menus` and becomes a part of the new one.
-pub fn find(search: &Search<'_>, blscfg: &[BlsCfg], menus: &mut [Menu]) -> Vec<Menu> {
-    let disks =
-        search.wanted.iter().map(|volume| volume.disk()).max().map_or(0, |last| last.saturating_add(1));
-    (0..disks).map(|disk| of_disk(search, disk, blscfg, menus)).collect()
+/// The entries of these volumes: one list for each disk, as systemd-boot makes it of the EFI system partition and
+/// XBOOTLDR, and one for each subvolume that its filesystem does not start from. `blscfg`: the scripts of GRUB that show
+/// entries of type 1 in their menu, which is one of `menus` and becomes a part of the new one.
+pub fn find(search: &Search<'_>, volumes: &[&Volume], blscfg: &[BlsCfg], menus: &mut [Menu]) -> Vec<Menu> {
+    let is_default = |volume: &&Volume| search.filesystems().is_default(volume.id());
+    let (of_disks, apart): (Vec<&Volume>, Vec<&Volume>) = volumes.iter().copied().partition(is_default);
+    let disks: BTreeSet<usize> = of_disks.iter().map(|volume| volume.disk()).collect();
+    let of_disk = |disk| of_disks.iter().copied().filter(|volume| volume.disk() == disk).collect();
+    let mut lists: Vec<Vec<&Volume>> = disks.into_iter().map(of_disk).collect();
+    lists.extend(apart.into_iter().map(|volume| Vec::from([volume])));
+    let known = Texts::default();
+    lists.iter().map(|volumes| list(search, volumes, blscfg, menus, &known)).collect()
 }
 
-/// One list of all volumes of a disk, as systemd-boot makes it of the EFI system partition and XBOOTLDR.
-fn of_disk(search: &Search<'_>, disk: usize, blscfg: &[BlsCfg], menus: &mut [Menu]) -> Menu {
-    let volumes: Vec<&Volume> =
-        search.wanted.iter().copied().filter(|volume| volume.disk() == disk).collect();
+/// Files that were read of filesystems with several roots: the filesystem and a checksum of each, and its first volume.
+type Texts = RefCell<BTreeMap<(usize, u64), VolumeId>>;
+
+/// One list.
+fn list(
+    search: &Search<'_>,
+    volumes: &[&Volume],
+    blscfg: &[BlsCfg],
+    menus: &mut [Menu],
+    known: &Texts,
+) -> Menu {
     let mut candidates = Vec::new();
-    for volume in &volumes {
+    for volume in volumes {
         uki::find(search, volume, &mut candidates);
-        type_1(search, volume, blscfg, &mut candidates);
+        type_1(search, volume, blscfg, known, &mut candidates);
     }
     candidates.sort_by(order);
     // A folder that two paths lead to.
@@ -89,7 +105,7 @@ fn of_disk(search: &Search<'_>, disk: usize, blscfg: &[BlsCfg], menus: &mut [Men
     let script = blscfg.iter().find(|cfg| volumes.iter().any(|volume| volume.id() == cfg.volume));
     let mut menu = match script {
         Some(cfg) => shown(cfg, &candidates, menus),
-        None => settings::read(search, &volumes, &candidates),
+        None => settings::read(search, volumes, &candidates),
     };
     menu.entries.splice(0..0, candidates.into_iter().map(|candidate| candidate.entry));
     menu
@@ -99,8 +115,7 @@ fn of_disk(search: &Search<'_>, disk: usize, blscfg: &[BlsCfg], menus: &mut [Men
 fn shown(cfg: &BlsCfg, candidates: &[Candidate], menus: &mut [Menu]) -> Menu {
     let is_it = |menu: &&mut Menu| menu.entries.first().map(|entry| &entry.source) == cfg.source.as_ref();
     let own = menus.iter_mut().find(is_it).map(take).unwrap_or_default();
-    // The list of both has fewer entries than usize::MAX.
-    let behind = |place: usize| place.saturating_add(candidates.len());
+    let behind = |place: usize| total([place, candidates.len()]);
     let default = match cfg.preferred(candidates.len(), &|name| by_name(candidates, name)) {
         Preferred::Bls(at) => Some(at),
         Preferred::Own(place) => Some(behind(place)),
@@ -176,36 +191,52 @@ fn files<'a>(share: &Share, volume: &'a Volume, folder: &str, suffix: &str) -> V
         }
     };
     let is_ours = |name: &String| {
-        let start = name.len().saturating_sub(suffix.len());
-        name.get(start..).is_some_and(|end| end.eq_ignore_ascii_case(suffix)) && start > 0
+        let start = name.len().checked_sub(suffix.len()).filter(|start| *start > 0);
+        start.and_then(|start| name.get(start..)).is_some_and(|end| end.eq_ignore_ascii_case(suffix))
     };
     let named = names.into_iter().filter_map(|(name, node)| Some((String::from_utf8(name).ok()?, node)));
     let ours = named.filter(|(name, _)| is_ours(name));
     let listed = ours.map(|(name, node)| Listed { path: format!("{folder}/{name}"), name, node });
     let mut listed: Vec<Listed<'a>> = listed.collect();
-    if listed.len() > MOST {
+    if let Some(over) = listed.len().checked_sub(MOST).filter(|over| *over > 0) {
         let limit = u64::try_from(MOST).unwrap_or(u64::MAX);
         share.note(object(), Error::TooMany { what: "boot entries", limit });
         // The newest of them are the last, by the usual names.
-        listed.drain(..listed.len().saturating_sub(MOST));
+        listed.drain(..over);
     }
     listed
 }
 
-fn type_1(search: &Search<'_>, volume: &Volume, blscfg: &[BlsCfg], found: &mut Vec<Candidate>) {
+fn type_1(
+    search: &Search<'_>,
+    volume: &Volume,
+    blscfg: &[BlsCfg],
+    known: &Texts,
+    found: &mut Vec<Candidate>,
+) {
     let share = search.share(volume);
     let cfg = blscfg.iter().find(|cfg| cfg.volume == volume.id());
     let variables = match cfg {
         Some(cfg) => Some(Variables::new(cfg.variables.clone())),
         None => block_of(share, volume),
     };
-    let folder = conf::Folder { volume, share, arch: search.arch(), variables, cfg };
+    let folder = conf::Folder { search, volume, share, variables, cfg };
+    let filesystem = search.filesystems().index(volume.id());
+    // Another root of the filesystem may have it, too: a snapshot has the files of its original.
+    let is_known = |parts: [&[u8]; 2]| {
+        let has_several = search.filesystems().of(volume.id()).is_some_and(Filesystem::has_several);
+        let first = |text| *known.borrow_mut().entry((filesystem, text)).or_insert(volume.id());
+        has_several && first(checksum(parts)) != volume.id()
+    };
     // `blsdir` takes the place of the usual ones.
     let named = cfg.and_then(|cfg| cfg.folder.as_deref());
     for path in named.into_iter().chain(FOLDERS.into_iter().filter(|_| named.is_none())) {
         let files = files(share, volume, path, ".conf");
         found.extend(candidates(share, volume, files, &|file, node| {
             let bytes = share.read_node(node, LARGEST)?;
+            if is_known([file.name.as_bytes(), &bytes]) {
+                return Ok(None);
+            }
             folder.entry(&file.path, &String::from_utf8_lossy(&bytes))
         }));
     }

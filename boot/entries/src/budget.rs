@@ -10,7 +10,10 @@ use core::cell::Cell;
 
 use vfs::{Node, Volume, Volumes};
 
-use crate::{Entry, Error, Problem};
+use crate::{
+    Entry, Error, Problem,
+    sizes::{behind, total},
+};
 
 /// Bytes of configuration files and of the headers of programs.
 pub const MOST_BYTES: u64 = 16 * 1024 * 1024;
@@ -56,9 +59,8 @@ pub struct Budget {
 impl Budget {
     /// For the disks of these volumes.
     pub fn new(volumes: &Volumes) -> Self {
-        let last = volumes.all().iter().map(Volume::disk).max();
-        let count = last.map_or(1, |last| last.saturating_add(1));
-        let parts = u64::try_from(count).unwrap_or(u64::MAX);
+        let count = volumes.all().iter().map(Volume::disk).max().map_or(1, behind);
+        let parts = number(count);
         let disks = (0..count).map(|_| Share::new(|most| most.checked_div(parts).unwrap_or(0))).collect();
         Self { disks, none: Share::new(|_| 0) }
     }
@@ -172,8 +174,10 @@ impl Share {
     /// As [`read`](Self::read).
     pub fn read_node(&self, node: &Node<'_>, limit: u64) -> Result<Vec<u8>, Error> {
         let size = node.attr()?.size;
-        let is_small = size <= limit;
-        self.bytes.add(if is_small { size.saturating_add(READ) } else { READ })?;
+        self.bytes.add(READ)?;
+        if size <= limit {
+            self.bytes.add(size)?;
+        }
         Ok(node.read(limit)?)
     }
 
@@ -228,8 +232,8 @@ impl Account {
     /// # Errors
     /// [`Error::Budget`]
     pub fn fits(&self, amount: usize) -> Result<(), Error> {
-        let is_over = number(amount) > self.most.saturating_sub(self.used.get());
-        if is_over { Err(self.limit()) } else { Ok(()) }
+        let after = self.used.get().checked_add(number(amount));
+        after.filter(|used| *used <= self.most).map(|_| ()).ok_or_else(|| self.limit())
     }
 
     fn add(&self, amount: u64) -> Result<(), Error> {
@@ -260,8 +264,7 @@ impl<'a> Text<'a> {
     /// # Errors
     /// [`Error::Budget`], [`Error::NoMemory`]
     pub fn push(&mut self, text: &str) -> Result<(), Error> {
-        // Both are in memory, which has less than usize::MAX bytes.
-        let length = self.text.len().saturating_add(text.len());
+        let length = total([self.text.len(), text.len()]);
         self.share.text.fits(length)?;
         self.text.try_reserve(text.len()).map_err(|_| Error::NoMemory { bytes: number(length) })?;
         self.text.push_str(text);

@@ -6,7 +6,7 @@ use core::fmt;
 
 use vfs::VolumeId;
 
-use crate::Counting;
+use crate::{Counting, sizes::total};
 
 /// Something that can be booted.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -56,18 +56,17 @@ impl Entry {
         let of_start = match &self.start {
             Start::Linux(linux) => {
                 let files = linux.initrd.iter().chain(&linux.devicetree).chain([&linux.kernel]);
-                files.map(of_file).fold(linux.options.len(), usize::saturating_add)
+                total(files.map(of_file).chain([linux.options.len()]))
             }
             Start::Program(program) => {
                 let options = program.options.as_ref().map_or(0, String::len);
-                options.saturating_add(of_file(&program.file))
+                total([options, of_file(&program.file)])
             }
             Start::Elsewhere(elsewhere) => elsewhere.command.len(),
         };
-        let marks = self.id.len().saturating_add(self.version.len()).saturating_mul(2);
-        let texts = [self.title.len(), marks, self.source.path.len(), of_start, self.access.size()];
-        // All of it is in memory, which has less than usize::MAX bytes.
-        texts.into_iter().fold(size_of::<Self>(), usize::saturating_add)
+        let marks = [self.id.len(), self.version.len()];
+        let texts = [self.title.len(), self.source.path.len(), of_start, self.access.size()];
+        total(texts.into_iter().chain(marks).chain(marks).chain([size_of::<Self>()]))
     }
 
     /// The file that is started: the kernel, or the program; none where the entry leads elsewhere.
@@ -114,15 +113,14 @@ impl Access {
         let of_user = |user: &User| {
             let password = match &user.password {
                 Password::Plain(text) => text.len(),
-                Password::Pbkdf2 { salt, hash, .. } => salt.len().saturating_add(hash.len()),
+                Password::Pbkdf2 { salt, hash, .. } => total([salt.len(), hash.len()]),
                 Password::Unknown => 0,
             };
-            size_of::<User>().saturating_add(user.name.len()).saturating_add(password)
+            total([size_of::<User>(), user.name.len(), password])
         };
         match self {
             Self::Anyone => 0,
-            // All of it is in memory, which has less than usize::MAX bytes.
-            Self::Users(users) => users.iter().map(of_user).fold(0, usize::saturating_add),
+            Self::Users(users) => total(users.iter().map(of_user)),
         }
     }
 }

@@ -4,6 +4,8 @@
 //! Source: SYSLINUX 6.04, doc/syslinux.txt, doc/menu.txt and com32/menu/readconfig.c; U-Boot,
 //! doc/develop/distro.rst.
 
+mod files;
+mod label;
 mod reader;
 
 use alloc::{
@@ -16,12 +18,15 @@ use menu::Wait;
 use vfs::Volume;
 
 use crate::{
-    Access, Elsewhere, Entry, Error, File, Kind, Linux, Password, Source, Start, User,
+    Access, Elsewhere, Entry, Error, Kind, Linux, Password, Source, Start, User,
     budget::{Share, Text},
     merge::Menu,
     search::Search,
+    sizes::total,
 };
-use reader::{Config, Files, Label, Reader, Runs};
+use files::Files;
+use label::{Config, Label, Runs};
+use reader::Reader;
 
 /// Where the files stand.
 const FOLDERS: [&str; 10] = [
@@ -51,7 +56,7 @@ pub fn find(search: &Search<'_>, volume: &Volume) -> Option<Menu> {
                 Ok(text) => {
                     let source = Source { volume: volume.id(), path, kind: Kind::Extlinux };
                     let access = Access::Anyone;
-                    let collector = Collector { share, files: &files, source, depth: 0, access };
+                    let collector = Collector { search, volume, files: &files, source, depth: 0, access };
                     return Some(collector.menu(&text, folder));
                 }
                 Err(error) if error.is_absent() => {}
@@ -67,7 +72,8 @@ pub fn find(search: &Search<'_>, volume: &Volume) -> Option<Menu> {
 
 /// Turns labels into entries.
 struct Collector<'a> {
-    share: &'a Share,
+    search: &'a Search<'a>,
+    volume: &'a Volume,
     files: &'a Files<'a>,
     source: Source,
     /// Menus that this one is in.
@@ -77,6 +83,10 @@ struct Collector<'a> {
 }
 
 impl Collector<'_> {
+    fn share(&self) -> &Share {
+        self.search.share(self.volume)
+    }
+
     /// The menu of a file. What stands in front of a fault or a limit is in it.
     fn menu(&self, text: &str, folder: &str) -> Menu {
         let mut reader = Reader::new(self.files, folder);
@@ -96,7 +106,7 @@ impl Collector<'_> {
             menu.wait = None;
         }
         for error in [read, collected].into_iter().filter_map(Result::err) {
-            self.share.note(object.clone(), error);
+            self.share().note(object.clone(), error);
         }
         menu
     }
@@ -119,7 +129,7 @@ impl Collector<'_> {
                 menu.locks.extend(inner.locks);
                 if !inner.entries.is_empty() {
                     if is_chosen {
-                        menu.default = Some(first.saturating_add(inner.default.unwrap_or(0)));
+                        menu.default = Some(total([first, inner.default.unwrap_or(0)]));
                     }
                     menu.entries.extend(inner.entries);
                     return Ok(());
@@ -141,7 +151,7 @@ impl Collector<'_> {
             is_first: false,
             access: self.access(&reader.passwords(label)),
         };
-        self.share.entry(&entry)?;
+        self.share().entry(&entry)?;
         if is_chosen {
             menu.default = Some(first);
         }
@@ -154,20 +164,22 @@ impl Collector<'_> {
         let path = absolute(reader.folder, &config.path);
         let object = || self.files.object(&String::from_utf8_lossy(&path));
         if self.depth >= DEEPEST {
-            self.share.note(object(), Error::TooMany { what: "menus in menus", limit: DEEPEST.into() });
+            self.share().note(object(), Error::TooMany { what: "menus in menus", limit: DEEPEST.into() });
             return Menu::default();
         }
         let text = match self.files.read(&path) {
             Ok(text) => text,
             Err(error) => {
-                self.share.note(object(), error);
+                self.share().note(object(), error);
                 return Menu::default();
             }
         };
         let inner = Collector {
-            share: self.share,
+            search: self.search,
+            volume: self.volume,
             files: self.files,
             source: self.source.clone(),
+            // It is below the deepest.
             depth: self.depth.saturating_add(1),
             access: self.access(&reader.passwords(label)),
         };
@@ -175,7 +187,7 @@ impl Collector<'_> {
         let title = reader.title(label);
         for entry in &mut menu.entries {
             // Titles are short beside the file that they are of.
-            if self.share.text.charge(title.len()).is_ok() {
+            if self.share().text.charge(title.len()).is_ok() {
                 entry.title = format!("{title} / {}", entry.title);
             }
         }
@@ -183,10 +195,10 @@ impl Collector<'_> {
     }
 
     fn linux(&self, reader: &Reader<'_>, label: &Label, kernel: &str) -> Result<Linux, Error> {
-        let file = |path: &str| File { volume: self.source.volume, path: absolute(reader.folder, path) };
+        let file = |path: &str| self.search.locate(self.volume, &absolute(reader.folder, path));
         let append = label.append.as_deref().or(reader.append.as_deref()).unwrap_or_default();
-        self.share.text.fits(append.len())?;
-        let mut options = Text::new(self.share);
+        self.share().text.fits(append.len())?;
+        let mut options = Text::new(self.share());
         let mut initrd = None;
         for word in append.split_ascii_whitespace().filter(|_| append != "-") {
             match word.strip_prefix("initrd=") {
@@ -198,10 +210,10 @@ impl Collector<'_> {
         let initrd = initrd.or(label.initrd.as_deref()).unwrap_or_default();
         let paths = initrd.split(',').map(str::trim_ascii).filter(|path| !path.is_empty());
         Ok(Linux {
-            kernel: file(kernel),
-            initrd: paths.map(file).collect(),
+            kernel: file(kernel)?,
+            initrd: paths.map(file).collect::<Result<_, _>>()?,
             options: options.into_string(),
-            devicetree: label.devicetree.as_deref().map(file),
+            devicetree: label.devicetree.as_deref().map(file).transpose()?,
         })
     }
 

@@ -22,7 +22,9 @@ mod options;
 mod parser;
 mod place;
 mod regex;
+mod sectors;
 mod users;
+mod view;
 mod wildcards;
 
 use alloc::{format, string::String, vec::Vec};
@@ -32,15 +34,18 @@ use ::menu::Wait;
 use vfs::{Volume, VolumeId, Volumes};
 
 use crate::{
-    Access, Arch, Error, File, Found, Kind, Source, budget::Budget as Shares, merge::Menu, search::Search,
+    Access, Arch, Error, File, Found, Kind, Source, budget::Budget as Shares, checksum::checksum,
+    filesystems::Filesystems, merge::Menu, search::Search,
 };
 use environment::Environment;
 use interpreter::Interpreter;
 use item::Item;
 use menu::{Collector, Leaves, Level, position};
+use view::Seen;
 
 pub use blscfg::{BlsCfg, Preferred};
 pub use grubenv::variables as environment_block;
+pub use place::Places;
 
 /// Where GRUB looks for its configuration, as far as distributions put it on a system's own volumes.
 const FOLDERS: [&str; 4] = ["/boot/grub", "/boot/grub2", "/grub", "/grub2"];
@@ -58,14 +63,18 @@ pub struct Scripts {
 impl Scripts {
     /// Whether this one is new.
     fn insert(&mut self, volume: VolumeId, text: &str) -> bool {
-        // FNV-1a, 64 bits.
-        let step = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        let script = (volume, text.bytes().fold(0xcbf2_9ce4_8422_2325, step));
+        let script = (volume, checksum([text.as_bytes()]));
         let is_new = !self.run.contains(&script);
         if is_new {
             self.run.push(script);
         }
         is_new
+    }
+
+    /// Whether this one was run on a volume that counts.
+    fn is_known(&self, text: &str, counts: impl Fn(VolumeId) -> bool) -> bool {
+        let script = checksum([text.as_bytes()]);
+        self.run.iter().any(|(volume, known)| *known == script && counts(*volume))
     }
 }
 
@@ -102,22 +111,31 @@ fn find_in(search: &Search<'_>, volume: &Volume, folder: &str, scripts: &mut Scr
             return Some(Menu::default());
         }
     };
+    let filesystems = search.places.filesystems;
+    let File { volume: innermost, path } =
+        filesystems.innermost(File { volume: volume.id(), path: path.into() });
+    let path = String::from_utf8_lossy(&path).into_owned();
+    // The same script on two roots names the same files, unless each root is a system of its own: then the first counts.
+    let is_known = scripts.is_known(&text, |other| filesystems.are_one(other, innermost));
     // That the steps are used up was said where it happened.
-    if !scripts.insert(volume.id(), &text) || share.steps.fits(1).is_err() {
+    if is_known || !scripts.insert(innermost, &text) || share.steps.fits(1).is_err() {
         return Some(Menu::default());
     }
-    let prefix = format!("({}){folder}", volume.name());
+    let device = search.places.name(volume.id());
+    let seen = Seen::new(filesystems, volume, folder, view::is_relative(&text));
+    let prefix = format!("({device}){}", seen.folder);
     // Where the program stands that a vendor's file belongs to; else where a medium has it.
     let program = if folder.starts_with("/EFI/") { folder } else { "/EFI/BOOT" };
-    let cmdpath = format!("({}){program}", volume.name());
-    let environment = Environment::new(search.arch(), volume.name(), &prefix, &cmdpath);
+    let cmdpath = format!("({device}){program}");
+    let mut environment = Environment::new(search.arch(), &device, &prefix, &cmdpath);
+    seen.variables.iter().for_each(|(name, value)| environment.give(name, value));
     let is_x86 = search.arch() == Arch::X86_64;
-    let mut grub = Interpreter::new(search.volumes, share, environment, is_x86);
+    let mut grub = Interpreter::new(&search.places, share, environment, is_x86);
     grub.scripts = take(scripts);
     let shown = grub.scripts.blscfg.len();
-    let source = Source { volume: volume.id(), path, kind: Kind::Grub };
+    let source = Source { volume: innermost, path, kind: Kind::Grub };
     let mut found = Found::default();
-    let outcome = run(&mut grub, &text, &source, &mut found);
+    let outcome = run(&mut grub, &format!("{prefix}/grub.cfg"), &text, &source, &mut found);
     let problems = found.problems.drain(..).chain(grub.notes.drain(..));
     problems.for_each(|problem| share.note(problem.object, problem.error));
     *scripts = grub.scripts;
@@ -134,9 +152,15 @@ fn find_in(search: &Search<'_>, volume: &Volume, folder: &str, scripts: &mut Scr
 
 /// Runs a script and each of its menu's entries. What a script that meets a limit had put into the menu before is
 /// there all the same.
-fn run(grub: &mut Interpreter<'_>, text: &str, source: &Source, found: &mut Found) -> Result<(), Error> {
+fn run(
+    grub: &mut Interpreter<'_>,
+    path: &str,
+    text: &str,
+    source: &Source,
+    found: &mut Found,
+) -> Result<(), Error> {
     let file = File { volume: source.volume, path: source.path.as_bytes().into() };
-    let whole = grub.run_file(&file, text, 1);
+    let whole = grub.run_file(&file, path, text, 1);
     let menu = take(&mut grub.here.menu);
     let value = |name| String::from(grub.environment().get(name));
     let (default, fallback) = (value("default"), value("fallback"));
@@ -187,6 +211,9 @@ pub fn fuzz(data: &[u8]) {
     let environment = Environment::new(Arch::X86_64, "hd0,gpt1", "(hd0,gpt1)/boot/grub", "");
     let source = Source { volume: VolumeId(0), path: "/grub.cfg".into(), kind: Kind::Grub };
     let shares = Shares::new(&volumes);
-    let mut grub = Interpreter::new(&volumes, shares.disk(0), environment, true);
-    let _ = run(&mut grub, &String::from_utf8_lossy(data), &source, &mut Found::default());
+    let filesystems = Filesystems::new(&volumes);
+    let places = Places::new(&filesystems);
+    let mut grub = Interpreter::new(&places, shares.disk(0), environment, true);
+    let text = String::from_utf8_lossy(data);
+    let _ = run(&mut grub, "(hd0,gpt1)/grub.cfg", &text, &source, &mut Found::default());
 }

@@ -12,10 +12,12 @@ extern crate std;
 
 mod bls;
 mod budget;
+mod checksum;
 pub mod codes;
 mod entry;
 mod error;
 mod extlinux;
+mod filesystems;
 pub mod fuzz;
 mod glob;
 mod grub;
@@ -24,6 +26,7 @@ mod merge;
 mod os_release;
 mod programs;
 mod search;
+mod sizes;
 mod version;
 
 use alloc::{string::String, vec::Vec};
@@ -38,6 +41,7 @@ pub use error::Error;
 pub use menu::Wait;
 
 use budget::Budget;
+use filesystems::Filesystems;
 use search::Search;
 
 /// What was found.
@@ -96,7 +100,8 @@ impl<'a> Scope<'a> {
     /// All of it takes no more than one [`budget`](Spent), of which each disk has an equal share; what is cut off is a
     /// problem whose code ends in `-LIMIT`.
     pub fn discover(self, volumes: &Volumes) -> Found {
-        Search::new(self, volumes).run()
+        let filesystems = Filesystems::new(volumes);
+        Search::new(self, &filesystems).run()
     }
 }
 
@@ -109,8 +114,8 @@ pub fn discover(volumes: &Volumes, arch: Arch, is_own: &dyn Fn(&Volume, &str) ->
 pub fn of_kernel(volumes: &Volumes, kernel: File, initrd: Option<File>) -> Option<Entry> {
     let volume = volumes.get(kernel.volume)?;
     let path = String::from_utf8_lossy(&kernel.path).into_owned();
-    let budget = Budget::new(volumes);
-    let options = glob::Systems::new(volumes, &budget).options(volume);
+    let (budget, filesystems) = (Budget::new(volumes), Filesystems::new(volumes));
+    let options = glob::Systems::new(&filesystems, &budget).options(volume);
     let initrd = initrd.into_iter().collect();
     Some(Entry {
         title: path.clone(),

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! One discovery: which finder looks where, and in which order.
 
-use alloc::vec::Vec;
+use alloc::{collections::BTreeSet, vec::Vec};
 use core::{mem::take, ops::Range};
 
-use vfs::{Volume, Volumes};
+use part::Partition;
+use vfs::{Volume, VolumeId, Volumes};
 
 use crate::{
-    Arch, Entry, Found, Kind, Scope, Start, bls,
+    Arch, Entry, Error, File, Found, Kind, Scope, Start, bls,
     budget::{Budget, Share},
+    checksum::checksum,
     extlinux,
+    filesystems::{Filesystem, Filesystems},
     glob::{self, Systems},
-    grub, ids,
+    grub::{self, Places, Scripts},
+    ids,
     merge::{self, Menu},
     programs,
 };
@@ -20,27 +24,27 @@ use crate::{
 pub struct Search<'a> {
     /// Every volume: what a configuration names may stand on any.
     pub volumes: &'a Volumes,
-    /// Those whose configurations count.
-    pub wanted: Vec<&'a Volume>,
+    /// Where GRUB's scripts find each of them.
+    pub places: Places<'a>,
     scope: Scope<'a>,
     budget: Budget,
 }
 
 impl<'a> Search<'a> {
     /// On the volumes of a scope.
-    pub fn new(scope: Scope<'a>, volumes: &'a Volumes) -> Self {
-        let mut wanted: Vec<&Volume> = Vec::new();
-        for volume in volumes.all().iter().filter(|volume| (scope.is_wanted)(volume)) {
-            if !wanted.iter().any(|other| is_same(other, volume)) {
-                wanted.push(volume);
-            }
-        }
-        Self { volumes, wanted, scope, budget: Budget::new(volumes) }
+    pub fn new(scope: Scope<'a>, filesystems: &'a Filesystems<'a>) -> Self {
+        let volumes = filesystems.volumes();
+        Self { volumes, places: Places::new(filesystems), scope, budget: Budget::new(volumes) }
     }
 
     /// The machine's architecture.
     pub fn arch(&self) -> Arch {
         self.scope.arch
+    }
+
+    /// The filesystems that all volumes are roots of.
+    pub fn filesystems(&self) -> &'a Filesystems<'a> {
+        self.places.filesystems
     }
 
     /// The part of the budget that a volume's disk has.
@@ -53,29 +57,39 @@ impl<'a> Search<'a> {
         (self.scope.is_own)(volume, path)
     }
 
+    /// The file that a configuration of a volume means by a path. Where that is a subvolume, some count from the top of
+    /// its filesystem.
+    ///
+    /// # Errors
+    /// [`Error::Budget`]
+    pub fn locate(&self, volume: &Volume, path: &[u8]) -> Result<File, Error> {
+        let file = |volume| File { volume, path: path.into() };
+        let share = self.share(volume);
+        let filesystem = self.filesystems().of(volume.id()).filter(|filesystem| filesystem.has_several());
+        let top = filesystem.and_then(|filesystem| self.volumes.get(filesystem.top));
+        let from_top = match top.filter(|top| top.id() != volume.id()) {
+            Some(top) if !share.is_there(volume, path)? && share.is_there(top, path)? => Some(top.id()),
+            _ => None,
+        };
+        Ok(self.filesystems().innermost(file(from_top.unwrap_or(volume.id()))))
+    }
+
     /// Everything that can be booted.
     pub fn run(self) -> Found {
-        let systems = Systems::new(self.volumes, &self.budget);
-        let (mut menus, mut scripts) = (Vec::<Menu>::new(), grub::Scripts::default());
-        for volume in &self.wanted {
-            menus.extend(grub::find(&self, volume, &mut scripts));
-        }
-        for volume in &self.wanted {
-            menus.extend(grub::find_vendors(&self, volume, &mut scripts));
-        }
-        let of_type_1 = bls::find(&self, &scripts.blscfg, &mut menus);
-        menus.extend(of_type_1);
-        menus.extend(self.wanted.iter().filter_map(|volume| extlinux::find(&self, volume)));
-        for volume in &self.wanted {
-            if !is_served(&menus, volume) {
-                menus.push(glob::find(&self, &systems, volume));
-            }
-        }
-        if menus.iter().all(|menu| menu.entries.is_empty()) {
-            menus.extend(self.wanted.iter().map(|volume| glob::find_modules(&self, &systems, volume)));
-        }
-        menus.extend(self.wanted.iter().map(|volume| programs::find(&self, volume)));
-        menus.iter_mut().for_each(|menu| self.drop_own(menu));
+        let systems = Systems::new(self.filesystems(), &self.budget);
+        let mut look =
+            Look { search: &self, systems: &systems, menus: Vec::new(), scripts: Scripts::default() };
+        let mut volumes = self.first();
+        look.through(&volumes);
+        let others = self.others(&look.disks().collect());
+        look.through(&others);
+        volumes.extend(others);
+        look.through_modules(&volumes);
+        let mut menus = look.menus;
+        let is_default = |volume: &&&Volume| self.filesystems().is_default(volume.id());
+        menus.extend(volumes.iter().filter(is_default).map(|volume| programs::find(&self, volume)));
+        menus.iter_mut().for_each(|menu| retain(menu, |entry| !self.starts_own(entry)));
+        self.drop_repeated(&mut menus);
         let mut found = merge::merge(self.volumes, menus);
         self.complete(&systems, &mut found.entries);
         ids::settle(&mut found.entries);
@@ -85,18 +99,34 @@ impl<'a> Search<'a> {
         found
     }
 
-    /// Leaves out entries that start the running program: it would start itself for ever.
-    fn drop_own(&self, menu: &mut Menu) {
-        let default = menu.default.take();
-        for (i, entry) in take(&mut menu.entries).into_iter().enumerate() {
-            if self.starts_own(&entry) {
-                continue;
+    /// The volumes that are looked through first: those of the usual roots whose configurations count; where none of
+    /// them does, another may have been named.
+    fn first(&self) -> Vec<&'a Volume> {
+        let mut first: Vec<&Volume> = Vec::new();
+        for filesystem in self.filesystems().all() {
+            let mut of_it = self.wanted(self.filesystems().usual(filesystem));
+            if of_it.is_empty() {
+                of_it.extend(self.filesystems().named(filesystem, |volume| (self.scope.is_wanted)(volume)));
             }
-            if default == Some(i) {
-                menu.default = Some(menu.entries.len());
+            for volume in of_it {
+                if !first.iter().any(|other| is_same(other, volume)) {
+                    first.push(volume);
+                }
             }
-            menu.entries.push(entry);
         }
+        first
+    }
+
+    /// Those of other roots, on disks that nothing was found on: a system may have a subvolume of any name.
+    fn others(&self, served: &BTreeSet<usize>) -> Vec<&'a Volume> {
+        let filesystems = self.filesystems().all().iter();
+        let others = filesystems.flat_map(|filesystem| self.wanted(self.filesystems().others(filesystem)));
+        others.filter(|volume| !served.contains(&volume.disk())).collect()
+    }
+
+    fn wanted(&self, roots: Vec<VolumeId>) -> Vec<&'a Volume> {
+        let volumes = roots.into_iter().filter_map(|id| self.volumes.get(id));
+        volumes.filter(|volume| (self.scope.is_wanted)(volume)).collect()
     }
 
     fn starts_own(&self, entry: &Entry) -> bool {
@@ -117,7 +147,27 @@ impl<'a> Search<'a> {
         self.volumes.get(entry.source.volume).map(|volume| self.share(volume))
     }
 
-    /// A kernel with an empty command line gets the one that the system's files give. Any other is left alone: an initrd that finds its root by itself needs no `root=`.
+    /// Leaves out entries that an earlier root of the same filesystem has, too: a snapshot has the configuration of its
+    /// original.
+    fn drop_repeated(&self, menus: &mut [Menu]) {
+        let mut known: BTreeSet<(usize, u64)> = BTreeSet::new();
+        for menu in menus {
+            let mut own = Vec::new();
+            retain(menu, |entry| {
+                let filesystem = self.filesystems().index(entry.source.volume);
+                let has_several =
+                    self.filesystems().of(entry.source.volume).is_some_and(Filesystem::has_several);
+                let mark = (filesystem, mark(entry));
+                let is_new = !has_several || !known.contains(&mark);
+                own.extend(Some(mark).filter(|_| has_several));
+                is_new
+            });
+            known.extend(own);
+        }
+    }
+
+    /// A kernel with an empty command line gets the one that the system's files give. Any other is left alone: an initrd
+    /// that finds its root by itself needs no `root=`.
     fn complete(&self, systems: &Systems<'_>, entries: &mut [Entry]) {
         for entry in entries {
             let Some(linux) = entry.linux().filter(|linux| linux.options.is_empty()) else { continue };
@@ -133,11 +183,98 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Whether a configuration stands on a volume or starts something of it.
-fn is_served(menus: &[Menu], volume: &Volume) -> bool {
-    let id = volume.id();
-    let mut entries = menus.iter().flat_map(|menu| &menu.entries);
-    entries.any(|entry| entry.source.volume == id || entry.file().is_some_and(|file| file.volume == id))
+/// What has been found.
+struct Look<'s> {
+    search: &'s Search<'s>,
+    systems: &'s Systems<'s>,
+    menus: Vec<Menu>,
+    scripts: Scripts,
+}
+
+impl Look<'_> {
+    /// Looks through the configurations of these volumes, and for kernels by their names where they have none.
+    fn through(&mut self, volumes: &[&Volume]) {
+        let search = self.search;
+        let shown = self.scripts.blscfg.len();
+        for volume in volumes {
+            self.menus.extend(grub::find(search, volume, &mut self.scripts));
+        }
+        for volume in volumes {
+            self.menus.extend(grub::find_vendors(search, volume, &mut self.scripts));
+        }
+        // A script may show entries of another subvolume.
+        let mut of_type_1 = volumes.to_vec();
+        let named = self.scripts.blscfg.iter().skip(shown).filter_map(|cfg| search.volumes.get(cfg.volume));
+        for volume in named {
+            if !of_type_1.iter().any(|known| known.id() == volume.id()) {
+                of_type_1.push(volume);
+            }
+        }
+        let found = bls::find(search, &of_type_1, &self.scripts.blscfg, &mut self.menus);
+        self.menus.extend(found);
+        self.menus.extend(volumes.iter().filter_map(|volume| extlinux::find(search, volume)));
+        for volume in volumes {
+            if !self.is_served(volume) {
+                self.menus.push(glob::find(search, self.systems, volume));
+            }
+        }
+    }
+
+    /// Where nothing else was found at all, kernels among their modules.
+    fn through_modules(&mut self, volumes: &[&Volume]) {
+        if self.disks().next().is_some() {
+            return;
+        }
+        for volume in volumes {
+            if !self.is_served(volume) {
+                self.menus.push(glob::find_modules(self.search, self.systems, volume));
+            }
+        }
+    }
+
+    /// Whether a configuration stands on a volume or starts something of it, or of another root of its filesystem.
+    fn is_served(&self, volume: &Volume) -> bool {
+        let is_it = |other| self.search.filesystems().are_one(other, volume.id());
+        let mut entries = self.menus.iter().flat_map(|menu| &menu.entries);
+        entries.any(|entry| is_it(entry.source.volume) || entry.file().is_some_and(|file| is_it(file.volume)))
+    }
+
+    /// The disks that something was found on.
+    fn disks(&self) -> impl Iterator<Item = usize> {
+        let entries = self.menus.iter().flat_map(|menu| &menu.entries);
+        entries.filter_map(|entry| self.search.volumes.get(entry.source.volume)).map(Volume::disk)
+    }
+}
+
+/// Leaves out entries, and keeps the default where it is.
+fn retain(menu: &mut Menu, mut is_kept: impl FnMut(&Entry) -> bool) {
+    let default = menu.default.take();
+    for (i, entry) in take(&mut menu.entries).into_iter().enumerate() {
+        if !is_kept(&entry) {
+            continue;
+        }
+        if default == Some(i) {
+            menu.default = Some(menu.entries.len());
+        }
+        menu.entries.push(entry);
+    }
+}
+
+/// Of title and what is started.
+fn mark(entry: &Entry) -> u64 {
+    let (files, options) = match &entry.start {
+        Start::Linux(linux) => {
+            let files = linux.initrd.iter().chain(&linux.devicetree).chain([&linux.kernel]);
+            (files.collect::<Vec<_>>(), linux.options.as_str())
+        }
+        Start::Program(program) => {
+            (Vec::from([&program.file]), program.options.as_deref().unwrap_or_default())
+        }
+        Start::Elsewhere(elsewhere) => (Vec::new(), elsewhere.command.as_str()),
+    };
+    let volume = files.first().map_or(0, |file| file.volume.0).to_le_bytes();
+    let paths = files.iter().map(|file| file.path.as_slice());
+    checksum([entry.title.as_bytes(), options.as_bytes(), &volume].into_iter().chain(paths))
 }
 
 /// Whether two volumes are one that is reached in two ways: a disc image with a partition over its own filesystem.
@@ -152,8 +289,7 @@ fn is_same(first: &Volume, later: &Volume) -> bool {
 /// The bytes of its disk that a volume stands on.
 fn place(volume: &Volume) -> Range<u64> {
     let whole = 0..u64::MAX;
-    // Saturates for a partition that claims to end past the last possible byte.
-    volume
-        .partition()
-        .map_or(whole, |partition| partition.start..partition.start.saturating_add(partition.length))
+    // It ends on its disk, or there would be no such partition.
+    let end = |partition: &Partition| partition.start.saturating_add(partition.length);
+    volume.partition().map_or(whole, |partition| partition.start..end(partition))
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use block::BlockRead;
 use entries::{Arch, Found, discover};
+use filesystem::FileSystem;
 use oracle::{
     Tree,
     campaign::{self, Depth, Plan},
@@ -40,18 +41,52 @@ const EXTLINUX: &str = "default l0\nmenu title U-Boot menu\nprompt 0\ntimeout 50
 \tinitrd /boot/initrd.img-6.12,/boot/more.img\n\tfdtdir /usr/lib/linux-image-6.12/\n\
 \tappend root=UUID=u ro quiet initrd=/x\ninclude more.cfg\nlabel l1\n\tkernel k\n";
 
+/// What SUSE's GRUB has for subvolumes.
+const SUBVOLUMES: &str = "set btrfs_relative_path=\"y\"\nexport btrfs_relative_path\n\
+if [ -f ${config_directory}/grubenv ]; then\n  load_env -f ${config_directory}/grubenv\nfi\n\
+menuentry 'openSUSE' --id 'simple' {\n\tlinux\t/boot/vmlinuz-6.12 root=UUID=u ${extra_cmdline}\n}\n\
+btrfs-mount-subvol ($root) /.snapshots @/.snapshots\nbtrfs-get-default-subvol -p -o default_subvol ($root)\n\
+if [ -f \"/.snapshots/7/snapshot/boot/vmlinuz-6.12\" ]; then\n  saved_subvol=$btrfs_subvol\n\
+  menuentry \"Snapshot\" \"/.snapshots/7/snapshot\" \"/@/.snapshots/7/snapshot\" {\n    btrfs_subvol=\"$3\"\n\
+    extra_cmdline=\"rootflags=subvol=$3\"\n    export extra_cmdline\n    linux \"/boot/vmlinuz-6.12\" ${extra_cmdline}\n\
+    btrfs_subvol=$saved_subvol\n  }\n  set btrfs_subvolid=5\n  set btrfs_relative_path=\"n\"\nfi\n";
+
+/// The whole content; none where it cannot be read.
+fn content(device: &dyn BlockRead) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(device.size()).unwrap()];
+    device.read_at(0, &mut bytes).ok().map(|()| bytes)
+}
+
 /// Layers passed: there is an entry; its kernel is the one that the sound file names.
 fn layers(path: &str, device: &dyn BlockRead) -> usize {
-    let mut bytes = vec![0; usize::try_from(device.size()).unwrap()];
-    if device.read_at(0, &mut bytes).is_err() {
-        return 0;
-    }
+    let Some(bytes) = content(device) else { return 0 };
     let tree = Tree::new()
         .uuid("u")
         .file("/boot/grub/grubenv", "# GRUB Environment Block\nkernelopts=quiet\n")
         .file(path, bytes);
-    let volumes = Volumes::from_volumes(vec![Volume::new("hd0,gpt1", tree)]);
-    let Found { entries, .. } = discover(&volumes, Arch::X86_64, &|_, _| false);
+    passed(vec![Volume::new("hd0,gpt1", tree)])
+}
+
+/// The same of a script in the default subvolume.
+fn layers_of_subvolumes(device: Rc<dyn BlockRead>, _: Depth) -> usize {
+    let Some(bytes) = content(&*device) else { return 0 };
+    let names = ["@/.snapshots/1/snapshot", "/", "@", "@/.snapshots", "@/.snapshots/7/snapshot"];
+    let tree = Tree::new()
+        .uuid("u")
+        .file("/@/.snapshots/1/snapshot/boot/grub2/grub.cfg", bytes)
+        .file("/@/.snapshots/1/snapshot/boot/grub2/grubenv", "# GRUB Environment Block\nsaved_entry=simple\n")
+        .dir("/@/.snapshots/1/snapshot/.snapshots")
+        .file("/@/.snapshots/7/snapshot/boot/vmlinuz-6.12", "k");
+    let node = |name: &str| {
+        let parts = name.split('/').filter(|part| !part.is_empty());
+        parts.fold(tree.root(), |dir, part| tree.lookup(&dir, part.as_bytes()).unwrap())
+    };
+    let roots = names.iter().map(|name| (name.to_string(), node(name))).collect();
+    passed(Volume::of_roots("hd0", tree.clone(), roots))
+}
+
+fn passed(volumes: Vec<Volume>) -> usize {
+    let Found { entries, .. } = discover(&Volumes::from_volumes(volumes), Arch::X86_64, &|_, _| false);
     let is_whole = entries
         .first()
         .is_some_and(|entry| entry.file().is_some_and(|file| file.path == b"/boot/vmlinuz-6.12"));
@@ -68,6 +103,11 @@ fn run(name: &str, image: &str, read: fn(Rc<dyn BlockRead>, Depth) -> usize, see
 #[test]
 fn grub() {
     run("grub", GRUB, |device, _| layers("/boot/grub/grub.cfg", &*device), 1);
+}
+
+#[test]
+fn subvolumes() {
+    run("subvolumes", SUBVOLUMES, layers_of_subvolumes, 4);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use entries::{Arch, Elsewhere, Entry, Error, Found, Kind, Start, Wait, discover};
 use oracle::Tree;
+use part::{Guid, Partition, PartitionKind};
 use vfs::{Volume, VolumeId, Volumes};
 
 const ROOT: &str = "11111111-2222-3333-4444-555555555555";
@@ -11,8 +12,20 @@ fn tree(cfg: &str) -> Tree {
     Tree::new().uuid(ROOT).label("root").file("/boot/grub/grub.cfg", cfg).file("/k", "kernel").dir("/EFI")
 }
 
+/// The volume of a partition, `hdD,gptN`, or of a whole disk.
+fn volume(name: &str, tree: Tree) -> Volume {
+    let (disk, number) = name.split_once(",gpt").map_or((name, None), |(disk, number)| (disk, Some(number)));
+    let partition = |number: &str| {
+        let number: u32 = number.parse().unwrap();
+        let (kind, uuid, name) = (PartitionKind::Gpt(Guid::default()), String::new(), String::new());
+        Partition { number, start: u64::from(number) << 20, length: 1 << 20, kind, uuid, name }
+    };
+    let disk = disk.strip_prefix("hd").unwrap().parse().unwrap();
+    Volume::new(name, tree).on(disk, number.map(partition))
+}
+
 fn find(volumes: Vec<(&str, Tree)>) -> Found {
-    let volumes = volumes.into_iter().map(|(name, tree)| Volume::new(name, tree)).collect();
+    let volumes = volumes.into_iter().map(|(name, tree)| volume(name, tree)).collect();
     discover(&Volumes::from_volumes(volumes), Arch::X86_64, &|_, _| false)
 }
 

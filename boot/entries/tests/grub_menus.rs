@@ -3,10 +3,22 @@
 
 use entries::{Access, Arch, Elsewhere, Entry, Found, Password, Start, Wait, discover};
 use oracle::Tree;
+use part::{Guid, Partition, PartitionKind};
 use vfs::{Volume, Volumes};
 
+/// The volume of a partition, `hdD,gptN` or `hdD,msdosN`.
+fn volume(name: &str, tree: Tree) -> Volume {
+    let (disk, slot) = name.strip_prefix("hd").unwrap().split_once(',').unwrap();
+    let number: u32 = slot.trim_start_matches(char::is_alphabetic).parse().unwrap();
+    let kind =
+        if slot.starts_with("gpt") { PartitionKind::Gpt(Guid::default()) } else { PartitionKind::Mbr(0x83) };
+    let (start, uuid, label) = (u64::from(number) << 20, String::new(), String::new());
+    let partition = Partition { number, start, length: 1 << 20, kind, uuid, name: label };
+    Volume::new(name, tree).on(disk.parse().unwrap(), Some(partition))
+}
+
 fn find(volumes: Vec<(&str, Tree)>) -> Found {
-    let volumes = volumes.into_iter().map(|(name, tree)| Volume::new(name, tree)).collect();
+    let volumes = volumes.into_iter().map(|(name, tree)| volume(name, tree)).collect();
     discover(&Volumes::from_volumes(volumes), Arch::X86_64, &|_, _| false)
 }
 

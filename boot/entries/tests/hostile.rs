@@ -11,6 +11,7 @@ use std::{
 use entries::{Arch, Error, Found, discover};
 use filesystem::{Attr, EachEntry, FileSystem, Identity};
 use oracle::Tree;
+use part::{Guid, Partition, PartitionKind};
 use vfs::{Volume, Volumes};
 
 /// The loader has 128 KiB, of which others need some.
@@ -20,9 +21,15 @@ const PATIENCE: Duration = Duration::from_secs(100);
 /// `a` has 32 KiB.
 const GROW: &str = "a=xxxxxxxxxxxxxxxx\nfor i in 1 2 3 4 5 6 7 8 9 10 11; do a=\"$a$a\"; done\n";
 
+/// `/more.cfg` has all but the script's first line, and so is another script.
 fn run(cfg: String) -> Found {
-    let tree = Tree::new().uuid("u").file("/boot/grub/grub.cfg", cfg);
-    discover(&Volumes::from_volumes(vec![Volume::new("hd0,gpt1", tree)]), Arch::X86_64, &|_, _| false)
+    let more = cfg.split_once('\n').map_or("", |(_, more)| more).to_owned();
+    let tree = Tree::new().uuid("u").file("/boot/grub/grub.cfg", cfg).file("/more.cfg", more);
+    // Where scripts look for it by that name.
+    let (kind, uuid, name) = (PartitionKind::Gpt(Guid::default()), String::new(), String::new());
+    let partition = Partition { number: 1, start: 1 << 20, length: 1 << 20, kind, uuid, name };
+    let volume = Volume::new("hd0,gpt1", tree).on(0, Some(partition));
+    discover(&Volumes::from_volumes(vec![volume]), Arch::X86_64, &|_, _| false)
 }
 
 /// The limit that a script meets, in time.
@@ -47,14 +54,14 @@ fn every_resource_has_a_limit() {
         ("words in scripts", "a;".repeat(200_000)),
         ("bytes of variables", format!("{GROW}i=\nwhile true; do i=x$i; set v$i=\"$a\"; done\n")),
         ("bytes of scripts", body("eval \"#$a\"")),
-        ("bytes of scripts", "source /boot/grub/grub.cfg\n#".to_owned() + &"x".repeat(100_000)),
+        ("bytes of scripts", "# long\nsource /more.cfg\n#".to_owned() + &"x".repeat(100_000)),
         ("steps", body("b=\"$a\"")),
         ("steps", body("[ -e /boot/grub/grub.cfg ]")),
         ("steps", body("search --file /none")),
         ("steps", format!("while true; do test {}; done\n", "-e x ".repeat(10_000))),
         ("steps", "until false; do true; done\n".into()),
         ("open blocks", "function f { if true; then f; fi; }\nf\n".into()),
-        ("open blocks", "source /boot/grub/grub.cfg\n".into()),
+        ("open blocks", "# short\nsource /more.cfg\n".into()),
         ("levels of blocks", "if true; then ".repeat(1000)),
         ("levels of blocks", "menuentry x { ".repeat(1000)),
         ("menu entries", "while true; do menuentry x { true; }; done\n".into()),

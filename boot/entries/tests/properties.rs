@@ -8,7 +8,8 @@ use proptest::prelude::*;
 const SCRIPT: &str = "function f {\n  set a=\"$1 ${b}\"; return 1\n}\nif [ -s $prefix/grubenv -o ! ( x = y ) ]; then\n\
   load_env\nelif test -n \"$a\"; then f 'x y' z\nelse eval \"r=1; f $r\"; fi\nfor i in a b $@; do\n  continue; done\n\
   while [ \"$n\" != xxx ]; do n=x$n; done\nset default='1>a'\nsubmenu 's' --id=s {\n  menuentry \"t\" --class c $o 'id' {\n\
-  search --set=root --file /k\n    linux (hd0,gpt1)/k a=\\\"b ro # end\n    initrd /a /b\n  }\n}\nsource /x; configfile /y\n";
+  search --set=root --file /k\n    linux (hd0,gpt1)/k a=\\\"b ro # end\n    initrd /a /b\n  }\n}\nsource /x; configfile /y\n\
+  set btrfs_relative_path=y; btrfs-mount-subvol ($root) /a @/b; load_env -f (hd0,gpt1)512+1\n";
 
 proptest! {
     #[test]

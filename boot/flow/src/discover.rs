@@ -63,7 +63,7 @@ impl Search<'_> {
         let (names, disks) = named(self.disks.disks());
         let volumes = Volumes::discover_within(disks, MOST_READ);
         let is_wanted = |volume: &Volume| {
-            self.config.disk().is_none_or(|disk| selection::is_selected(volume, disk, &names))
+            self.config.disk().is_none_or(|disk| selection::is_selected(&volumes, volume, disk, &names))
         };
         let mut found = entries_of(&volumes, self.arch, &is_wanted);
         volumes.lift_limit();
@@ -85,7 +85,7 @@ impl Search<'_> {
         }
         if let Some(kernel) = self.config.disk_kernel() {
             let is_meant = |volume: &Volume| {
-                self.config.disk().is_none_or(|disk| selection::is_selected(volume, disk, names))
+                self.config.disk().is_none_or(|disk| selection::is_selected(volumes, volume, disk, names))
             };
             if !selection::put_in_front(volumes, found, kernel, self.config.disk_initrd(), &is_meant) {
                 let cause = "no volume has this file";

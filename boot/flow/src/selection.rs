@@ -4,6 +4,7 @@
 use alloc::{format, string::String, vec::Vec};
 
 use entries::{Entry, File, Found, Start, Wait};
+use part::Partition;
 use vfs::{Volume, VolumeId, Volumes};
 
 /// The forms that name a property of a volume.
@@ -30,7 +31,7 @@ const FORMS: [(&str, Property); 8] = [
 pub fn restrict(volumes: &Volumes, found: &mut Found, wanted: &str, disks: &[String]) -> bool {
     let all = volumes.all().iter();
     let meant: Vec<VolumeId> =
-        all.filter(|volume| is_selected(volume, wanted, disks)).map(|volume| volume.id()).collect();
+        all.filter(|volume| is_selected(volumes, volume, wanted, disks)).map(|volume| volume.id()).collect();
     found.entries.retain(|entry| {
         meant.contains(&entry.source.volume) || entry.file().is_some_and(|file| meant.contains(&file.volume))
     });
@@ -71,37 +72,49 @@ pub fn put_in_front(
 }
 
 /// Whether `wanted` means this volume: by label or identifier, by Linux's name of its partition or of its whole
-/// disk, or by our own (`hd0,gpt1`). `disks` are Linux's names of the disks, such as `vda`, by their index.
-pub fn is_selected(volume: &Volume, wanted: &str, disks: &[String]) -> bool {
+/// disk, or by our own: `hd0,gpt1` is all its subvolumes, `hd0,gpt1:@` is one. `disks` are Linux's names of the disks,
+/// such as `vda`, by their index.
+///
+/// Of a filesystem with several devices, any of them means it.
+pub fn is_selected(volumes: &Volumes, volume: &Volume, wanted: &str, disks: &[String]) -> bool {
     let form = FORMS.iter().find_map(|(prefix, property)| Some((wanted.strip_prefix(prefix)?, *property)));
     let Some((value, property)) = form else {
-        return volume.name() == wanted || is_device(volume, wanted, disks);
+        let is_whole = volume.grub_name().is_some_and(|name| name == wanted);
+        let places = volumes.places(volume);
+        return volume.name() == wanted
+            || is_whole
+            || places.into_iter().any(|place| is_device(place, wanted, disks));
+    };
+    let has_partition = |is_it: &dyn Fn(&Partition) -> bool| {
+        volumes.places(volume).into_iter().any(|(_, partition)| partition.is_some_and(is_it))
     };
     match property {
         Property::Label => volume.has_label(value.as_bytes()),
         Property::Uuid => volume.has_uuid(value),
-        Property::PartLabel => volume.partition().is_some_and(|partition| partition.name == value),
-        Property::PartUuid => volume.has_partuuid(value),
+        Property::PartLabel => has_partition(&|partition| partition.name == value),
+        Property::PartUuid => {
+            !value.is_empty() && has_partition(&|partition| partition.uuid.eq_ignore_ascii_case(value))
+        }
     }
 }
 
 /// `/dev/vda` is the whole disk with all its volumes, `/dev/vda1` and `/dev/nvme0n1p1` are one.
-fn is_device(volume: &Volume, wanted: &str, disks: &[String]) -> bool {
-    let (Some(name), Some(disk)) = (wanted.strip_prefix("/dev/"), disks.get(volume.disk())) else {
+fn is_device((disk, partition): (usize, Option<&Partition>), wanted: &str, disks: &[String]) -> bool {
+    let (Some(name), Some(disk)) = (wanted.strip_prefix("/dev/"), disks.get(disk)) else {
         return false;
     };
     let separator = if disk.ends_with(|last: char| last.is_ascii_digit()) { "p" } else { "" };
     name == disk
-        || volume
-            .partition()
-            .is_some_and(|partition| name == format!("{disk}{separator}{}", partition.number))
+        || partition.is_some_and(|partition| name == format!("{disk}{separator}{}", partition.number))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::rc::Rc;
+
     use block::Memory;
     use fat::write::{Builder, Options};
-    use part::{Partition, PartitionKind};
+    use part::PartitionKind;
 
     use super::*;
 
@@ -119,17 +132,65 @@ mod tests {
     }
 
     #[test]
+    fn a_device_means_all_its_subvolumes() {
+        let tree = oracle::Tree::new().dir("/@");
+        let root = |name: &str| filesystem::FileSystem::lookup(&tree, &0, name.as_bytes()).unwrap();
+        let roots = Vec::from([("@".into(), root("@")), ("/".into(), 0)]);
+        let partition = Partition {
+            number: 2,
+            start: 0,
+            length: 0,
+            kind: PartitionKind::Mbr(0x83),
+            uuid: String::new(),
+            name: String::new(),
+        };
+        let volumes = Volume::of_roots("hd0,msdos2", tree.clone(), roots);
+        let volumes: Vec<_> =
+            volumes.into_iter().map(|volume| volume.on(0, Some(partition.clone()))).collect();
+        let selected = |wanted| {
+            volumes.iter().filter(|volume| is_selected(&Volumes::default(), volume, wanted, &[])).count()
+        };
+        for (wanted, count) in [("hd0,msdos2", 2), ("hd0,msdos2:@", 1), ("hd0,msdos2:/", 1), ("hd0", 0)] {
+            assert_eq!(selected(wanted), count, "{wanted}");
+        }
+    }
+
+    #[test]
+    fn any_device_means_the_filesystem_that_it_is_part_of() {
+        let folder = oracle::tools::work_dir("legs");
+        let legs = ["a", "b"].map(|name| String::from(folder.join(name).to_str().unwrap()));
+        for leg in &legs {
+            std::fs::File::create(leg).unwrap().set_len(64 << 20).unwrap();
+        }
+        let mkfs = ["-q", "-f", "-M", "-d", "raid1", "-m", "raid1", &legs[0], &legs[1]];
+        oracle::tools::run("mkfs.btrfs", &mkfs);
+        let disk =
+            |leg: &String| vfs::Disk { device: Rc::new(std::fs::read(leg).unwrap()), name: leg.clone() };
+        let volumes = Volumes::discover(legs.iter().map(disk).collect());
+        let [volume] = volumes.all() else { panic!("{:?}", volumes.problems()) };
+        let disks: Vec<String> = ["vda", "vdb"].map(String::from).into();
+        for (wanted, is_meant) in
+            [("/dev/vda", true), ("/dev/vdb", true), ("/dev/vdc", false), ("/dev/vdb1", false)]
+        {
+            assert_eq!(is_selected(&volumes, volume, wanted, &disks), is_meant, "{wanted}");
+        }
+    }
+
+    #[test]
     fn every_form_means_its_volume() {
         let disks: Vec<String> = ["vda", "nvme0n1"].map(String::from).into();
         let yes = ["hd1,gpt2", "PARTLABEL=root x", "PARTUUID=0A0B0C0D-02", "/dev/disk/by-partlabel/root x"];
         for wanted in yes {
-            assert!(is_selected(&volume(1), wanted, &disks), "{wanted}");
+            assert!(is_selected(&Volumes::default(), &volume(1), wanted, &disks), "{wanted}");
         }
-        assert!(is_selected(&volume(0), "/dev/vda2", &disks) && is_selected(&volume(0), "/dev/vda", &disks));
-        assert!(is_selected(&volume(1), "/dev/nvme0n1p2", &disks));
+        assert!(
+            is_selected(&Volumes::default(), &volume(0), "/dev/vda2", &disks)
+                && is_selected(&Volumes::default(), &volume(0), "/dev/vda", &disks)
+        );
+        assert!(is_selected(&Volumes::default(), &volume(1), "/dev/nvme0n1p2", &disks));
         for wanted in ["/dev/vda", "/dev/nvme0n12", "/dev/nvme0n1p1", "LABEL=x", "UUID=1", "root x", ""] {
-            assert!(!is_selected(&volume(1), wanted, &disks), "{wanted}");
+            assert!(!is_selected(&Volumes::default(), &volume(1), wanted, &disks), "{wanted}");
         }
-        assert!(!is_selected(&volume(7), "/dev/vda2", &disks), "a disk without a name");
+        assert!(!is_selected(&Volumes::default(), &volume(7), "/dev/vda2", &disks), "a disk without a name");
     }
 }

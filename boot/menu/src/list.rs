@@ -16,6 +16,10 @@ pub const HEIGHT: usize = 18;
 pub const LAST: usize = FIRST + HEIGHT - 1;
 /// Characters that a filter may have.
 const LONGEST_FILTER: usize = 40;
+/// Columns of a note: titles need the others.
+const LONGEST_NOTE: usize = 30;
+/// In place of what is left out.
+const GAP: &str = "...";
 
 /// Items, those of them that the filter lets through, and a cursor among those.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -105,9 +109,11 @@ impl List {
                 0..9 => format!("{}", index.saturating_add(1)),
                 _ => " ".into(),
             };
-            let room = COLUMNS.saturating_sub(5).saturating_sub(item.note.chars().count());
-            let title: String = item.title.chars().take(room).collect();
-            screen.set(row, &format!(" {number}  {title:room$} {}", item.note));
+            let note = shortened(&item.note, LONGEST_NOTE);
+            // What is left beside number, spaces and note.
+            let room = COLUMNS.saturating_sub(5).saturating_sub(note.chars().count());
+            let title = shortened(&item.title, room);
+            screen.set(row, &format!(" {number}  {title:room$} {note}"));
             if position == self.cursor {
                 screen.mark(row);
             }
@@ -119,6 +125,40 @@ impl List {
         }
         if let Some(filter) = &self.filter {
             screen.set(ROWS - 2, &format!("Filter: {filter}_   (Esc: all entries)"));
+        }
+    }
+}
+
+/// A text of at most `room` characters. Entries of one menu begin alike, and their versions stand at the end: what is
+/// left out is behind the first quarter of what is shown.
+fn shortened(text: &str, room: usize) -> String {
+    let length = text.chars().count();
+    let Some(shown) = room.checked_sub(GAP.len()).filter(|_| length > room) else {
+        return text.chars().take(room).collect();
+    };
+    let start = shown / 4;
+    // No more than the text has, since it is longer than the room.
+    let end = length.saturating_sub(shown.saturating_sub(start));
+    text.chars().take(start).chain(GAP.chars()).chain(text.chars().skip(end)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_is_left_out() {
+        let cases = [
+            ("short", 5, "short"),
+            ("abcdefghijklm", 13, "abcdefghijklm"),
+            ("abcdefghijklm", 12, "ab...ghijklm"),
+            ("abcdefghijklm", 3, "..."),
+            ("abcdefghijklm", 2, "ab"),
+            ("abc", 0, ""),
+            ("äöüäöüäöü", 7, "ä...äöü"),
+        ];
+        for (text, room, wanted) in cases {
+            assert_eq!(shortened(text, room), wanted, "{text} {room}");
         }
     }
 }

@@ -39,6 +39,30 @@ fn a_screen_in_full() {
 }
 
 #[test]
+fn long_titles_of_one_menu_are_told_apart() {
+    let title =
+        |rest: &str| format!("Advanced options for Debian GNU/Linux / Debian GNU/Linux, with Linux {rest}");
+    let item = |rest| Item {
+        title: title(rest),
+        note: "GRUB hd0,gpt2:@/.snapshots/12/snapshot".into(),
+        ..Item::default()
+    };
+    let rests = [
+        "6.12.107+deb13-amd64",
+        "6.12.107+deb13-amd64 (recovery mode)",
+        "6.12.9+deb13-amd64 (recovery mode)",
+    ];
+    let rows = shown(&Menu::new("x", rests.map(item).into(), 1));
+    let note = "GRUB h...snapshots/12/snapshot";
+    let expected = [
+        " 1  Advanced o...with Linux 6.12.107+deb13-amd64",
+        "* 2  Advanced o...107+deb13-amd64 (recovery mode)",
+        " 3  Advanced o...2.9+deb13-amd64 (recovery mode)",
+    ];
+    assert_eq!(rows[3..6], expected.map(|row| format!("{row} {note}")));
+}
+
+#[test]
 fn the_countdown_boots_the_default_unless_a_key_stops_it() {
     let mut waiting = menu(3);
     assert_eq!(waiting.tick(Duration::from_secs(2)), Outcome::Stay);

@@ -132,7 +132,7 @@ fn volume(machine: &Machine, volume: &vfs::Volume) -> VolumeReport {
         size: size.sum(),
         free,
         members: home.members.iter().map(|id| text(&machine.id_of_device(*id))).collect(),
-        missing: home.missing.iter().map(usize::to_string).collect(),
+        missing: home.missing.clone(),
         health: health(state),
         features,
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Files on the ESP of a disk, by mtools.
+//! The ESP of a disk, by mkfs.vfat, and files on it, by mtools.
 
 use std::{
     fs,
@@ -9,7 +9,33 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::{EPOCH, layout::ESP_START, tool::run};
+use crate::{
+    EPOCH,
+    layout::{ESP_START, MIB, SECTOR},
+    tool::run,
+};
+
+/// The volume's serial number; `UUID=0E1F-0001` for Linux.
+const SERIAL: &str = "0E1F0001";
+
+/// Makes the filesystem of an ESP that ends at this MiB, empty.
+///
+/// # Errors
+/// When mkfs.vfat fails; its own words.
+pub fn make(disk: &Path, end: u64, sector_size: u64) -> Result<()> {
+    let kib = end.saturating_sub(ESP_START).saturating_mul(1024);
+    let offset = ESP_START.saturating_mul(MIB).checked_div(sector_size).context("a sector has bytes")?;
+    let mut command = Command::new("mkfs.vfat");
+    if sector_size == SECTOR {
+        command.args(["-F", "32"]);
+    } else {
+        // There are not enough clusters for FAT32.
+        command.args(["-F", "16", "-S", &sector_size.to_string()]);
+    }
+    // In this order: `--invariant` sets a serial of its own.
+    command.args(["-s", "1", "-n", "UEFI", "--invariant", "-i", SERIAL]);
+    run(command.arg(format!("--offset={offset}")).arg(disk).arg(kib.to_string())).map(drop)
+}
 
 /// Copies what is in `folder` to the root of the ESP, in the order of names; folders that are there already stay.
 ///

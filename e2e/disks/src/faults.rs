@@ -4,7 +4,7 @@
 
 use std::{fs::File, os::unix::fs::FileExt, path::Path, str::FromStr};
 
-use anyhow::{Context, Error, Result, ensure};
+use anyhow::{Context, Error, Result, bail, ensure};
 use clap::Args;
 
 use crate::{
@@ -63,24 +63,33 @@ impl Faults {
         // All of them are found before one is spoilt.
         let positions = self.flip.iter().map(|place| place.position(layout, disk));
         for position in positions.collect::<Result<Vec<_>>>()? {
-            let file = File::options().read(true).write(true).open(disk)?;
-            let mut byte = [0];
-            file.read_exact_at(&mut byte, position)?;
-            file.write_all_at(&byte.map(|b| !b), position)?;
+            flip(disk, position)?;
         }
         Ok(())
     }
 }
 
+/// Flips all bits of a byte.
+///
+/// # Errors
+/// When the file is not that long.
+pub fn flip(file: &Path, position: u64) -> Result<()> {
+    let file = File::options().read(true).write(true).open(file)?;
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, position)?;
+    Ok(file.write_all_at(&byte.map(|b| !b), position)?)
+}
+
 /// A byte of a structure.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Place {
-    structure: Structure,
-    offset: u64,
+    pub structure: Structure,
+    pub offset: u64,
 }
 
+/// What has the byte.
 #[derive(Clone, Debug, Eq, PartialEq)]
-enum Structure {
+pub enum Structure {
     Superblock,
     Group,
     Inode(String),
@@ -88,6 +97,10 @@ enum Structure {
     Gpt,
     BackupGpt,
     Slot(String),
+    /// A record of XFS's log, counted from its tail.
+    Log(usize),
+    /// The root of a tree of btrfs, by its number.
+    Tree(u64),
 }
 
 impl FromStr for Place {
@@ -104,7 +117,9 @@ impl FromStr for Place {
             ("inode", path) if !path.is_empty() => Structure::Inode(path.into()),
             ("content", path) if !path.is_empty() => Structure::Content(path.into()),
             ("slot", name) if !name.is_empty() => Structure::Slot(name.into()),
-            _ => return Err(anyhow::anyhow!("no such structure: {structure}")),
+            ("log", record) => Structure::Log(record.parse()?),
+            ("tree", id) => Structure::Tree(id.parse()?),
+            _ => bail!("no such structure: {structure}"),
         };
         Ok(Self { structure, offset: offset.parse()? })
     }
@@ -128,6 +143,7 @@ impl Place {
             Structure::Gpt => (sector, 92),
             Structure::BackupGpt => (disk.metadata()?.len().checked_sub(sector).context("a size")?, 92),
             Structure::Slot(name) => (slot(layout, disk, name)?, 32),
+            Structure::Log(_) | Structure::Tree(_) => bail!("ext4 has no such structure: {self:?}"),
         };
         ensure!(self.offset < length, "{self:?} has {length} bytes");
         start.checked_add(self.offset).context("an offset")
@@ -158,7 +174,10 @@ mod tests {
         let expected = Place { structure: Structure::Inode("/boot".into()), offset: 4 };
         assert_eq!(place("inode:/boot:4").unwrap(), expected);
         assert_eq!(place("gpt:16").unwrap(), Place { structure: Structure::Gpt, offset: 16 });
-        for wrong in ["", "gpt", "gpt:", "gpt:x", "gpt:/boot:1", "inode:1", "inode::1", "table:1"] {
+        assert_eq!(place("log:2:3").unwrap(), Place { structure: Structure::Log(2), offset: 3 });
+        for wrong in
+            ["", "gpt", "gpt:", "gpt:x", "gpt:/boot:1", "inode:1", "inode::1", "table:1", "log:1", "tree:a:1"]
+        {
             assert!(place(wrong).is_err(), "{wrong}");
         }
     }

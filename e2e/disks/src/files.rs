@@ -32,6 +32,14 @@ pub fn link(tar: &mut Builder<impl Write>, name: &str, target: &str) -> Result<(
     Ok(tar.append_link(&mut header(EntryType::Symlink, 0o777, 0), name, target)?)
 }
 
+/// Appends another name of a file that is there already.
+///
+/// # Errors
+/// When the stream fails.
+pub fn hard_link(tar: &mut Builder<impl Write>, name: &str, target: &str) -> Result<()> {
+    Ok(tar.append_link(&mut header(EntryType::Link, 0o644, 0), name, target)?)
+}
+
 fn header(kind: EntryType, mode: u32, size: u64) -> Header {
     let mut header = Header::new_gnu();
     header.set_entry_type(kind);

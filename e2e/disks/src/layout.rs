@@ -10,8 +10,9 @@
 use std::{fs::File, io::Write, os::unix::fs::FileExt, path::Path, process::Command};
 
 use crate::{
-    EPOCH,
-    tool::{feed, run},
+    EPOCH, esp,
+    table::{self, Partition},
+    tool::feed,
 };
 use anyhow::{Context, Result, anyhow, bail};
 use part::{Guid, gpt};
@@ -32,7 +33,6 @@ pub const ESP_GUID: &str = "AAAAAAAA-000F-4000-8000-00000000000F";
 pub const ROOT_PARTUUID: &str = "aaaaaaaa-0001-4000-8000-000000000001";
 /// UUID of the root filesystem, and the seed of its hashed folders.
 pub const ROOT_UUID: &str = "11111111-2222-4333-8444-00000000000a";
-const ESP_SERIAL: &str = "0E1F0001";
 /// Partition type of a Linux filesystem.
 const LINUX_TYPE: &str = "0FC63DAF-8483-4772-8E79-3D69D8477DE4";
 
@@ -66,7 +66,7 @@ impl Layout {
         } else {
             self.write_table(disk, size)?;
         }
-        self.make_esp(disk)?;
+        esp::make(disk, self.esp_end, self.sector_size)?;
         self.make_root(disk, tar)
     }
 
@@ -81,22 +81,18 @@ impl Layout {
     }
 
     fn partition(&self, disk: &Path) -> Result<()> {
-        let mut command = Command::new("sgdisk");
-        command.args(["--clear", "--disk-guid", DISK_GUID]);
-        let mut add = |number: u32, start: u64, end: u64, kind: &str, guid: &str| {
-            let (first, last) = (self.sectors(start), self.sectors(end).saturating_sub(1));
-            command.arg(format!("--new={number}:{first}:{last}"));
-            command
-                .arg(format!("--typecode={number}:{kind}"))
-                .arg(format!("--partition-guid={number}:{guid}"));
+        let partition = |number, start, end: u64, kind, guid: &str| {
+            let size = end.saturating_sub(start);
+            Partition { number, start, size, kind, guid: guid.into() }
         };
+        let mut partitions = Vec::new();
         if self.bios_boot {
-            add(14, 1, ESP_START, "ef02", BIOS_BOOT_GUID);
+            partitions.push(partition(14, 1, ESP_START, "ef02", BIOS_BOOT_GUID));
         }
-        add(15, ESP_START, self.esp_end, "ef00", ESP_GUID);
-        add(1, self.esp_end, self.esp_end.saturating_add(self.root), "8300", ROOT_PARTUUID);
-        run(command.arg(disk))?;
-        Ok(())
+        partitions.push(partition(15, ESP_START, self.esp_end, "ef00", ESP_GUID));
+        let end = self.esp_end.saturating_add(self.root);
+        partitions.push(partition(1, self.esp_end, end, "8300", ROOT_PARTUUID));
+        table::write(disk, DISK_GUID, &partitions)
     }
 
     /// Sectors up to this MiB.
@@ -128,25 +124,6 @@ impl Layout {
         file.write_all_at(&primary, 0)?;
         let start = size.checked_sub(u64::try_from(backup.len())?).context("the disk is too small")?;
         Ok(file.write_all_at(&backup, start)?)
-    }
-
-    fn make_esp(&self, disk: &Path) -> Result<()> {
-        let kib = self.esp_end.saturating_sub(ESP_START).saturating_mul(1024);
-        let offset = self.sectors(ESP_START);
-        let mut command = Command::new("mkfs.vfat");
-        if self.sector_size == SECTOR {
-            command.args(["-F", "32"]);
-        } else {
-            // There are not enough clusters for FAT32.
-            command.args(["-F", "16", "-S", &self.sector_size.to_string()]);
-        }
-        run(command
-            // In this order: `--invariant` sets a serial of its own.
-            .args(["-s", "1", "-n", "UEFI", "--invariant", "-i", ESP_SERIAL])
-            .arg(format!("--offset={offset}"))
-            .arg(disk)
-            .arg(kib.to_string()))?;
-        Ok(())
     }
 
     fn make_root(&self, disk: &Path, tar: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {

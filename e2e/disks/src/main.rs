@@ -22,16 +22,20 @@ mod layout;
 mod loader;
 mod mini;
 mod package;
+mod parts;
 mod qemu;
 mod root;
 mod scratch;
 mod secure_boot;
 mod settings;
 mod shapes;
+mod table;
 mod tool;
+mod written;
 
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
+use anyhow::Result;
 use arch::Arch;
 use clap::{Args, Parser, Subcommand};
 
@@ -75,6 +79,10 @@ enum Action {
     },
     /// A copy of a Debian disk with an entry for its kernel on its ESP
     DebianEntry(debian::Entry),
+    /// A root's kernel, and the modules with which it reads XFS and btrfs
+    Parts(parts::Parts),
+    /// Disks with XFS or btrfs, written by Linux's own drivers
+    Written(Box<written::Options>),
     /// A copy of a disk of this program with a loader as \EFI\BOOT\BOOT*.EFI on its ESP
     WithLoader(loader::Options),
     /// A copy of a variable store with settings of the loader in it
@@ -95,61 +103,46 @@ struct Common {
 
 fn main() -> ExitCode {
     let start = Instant::now();
-    let (what, common, result) = match Arguments::parse().command {
-        Action::Mini(options) => {
-            let result = mini::make(&options);
-            ("mini disk", options.common, result)
-        }
-        Action::DeviceTree { common } => {
-            let result = device_tree::make(common.arch, &common.out);
-            ("device tree", common, result)
-        }
-        Action::Enrol(options) => {
-            let result = secure_boot::enrol(&options);
-            ("variable store", options.common, result)
-        }
-        Action::Sign(options) => {
-            let result = secure_boot::sign(&options);
-            ("signed program", options.common, result)
-        }
-        Action::FirstBoot(options) => {
-            let result = first_boot::make(&options);
-            ("first boot", options.common, result)
-        }
-        Action::Reinstall(options) => {
-            let result = first_boot::reinstall(&options);
-            ("Debian disk with its kernel installed again", options.common, result)
-        }
-        Action::Debian { common, root, grub_cfg } => {
-            let result = debian::make_disk(&root, &grub_cfg, common.arch, &common.out);
-            ("Debian disk", common, result)
-        }
-        Action::DebianEntry(options) => {
-            let result = debian::add_entry(&options);
-            ("Debian disk with an entry", options.common, result)
-        }
-        Action::WithLoader(options) => {
-            let result = loader::add(&options);
-            ("disk with a loader", options.common, result)
-        }
-        Action::Variables(options) => {
-            let result = settings::variables(&options);
-            ("variable store", options.common, result)
-        }
-        Action::Section(options) => {
-            let result = settings::section(&options);
-            ("loader with settings", options.common, result)
-        }
-    };
-    let what = format!("{what} for {}", common.arch.name());
+    let (what, arch, result) = perform(Arguments::parse().command);
     match result {
         Ok(()) => {
-            println!("{what}: {:.1} s", start.elapsed().as_secs_f32());
+            println!("{what} for {arch}: {:.1} s", start.elapsed().as_secs_f32());
             ExitCode::SUCCESS
         }
         Err(error) => {
-            eprintln!("{what}: {error:#}");
+            eprintln!("{what} for {arch}: {error:#}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// What was to be made, for which architecture, and whether it was.
+fn perform(action: Action) -> (&'static str, Arch, Result<()>) {
+    match action {
+        Action::Mini(options) => ("mini disk", options.common.arch, mini::make(&options)),
+        Action::DeviceTree { common } => {
+            ("device tree", common.arch, device_tree::make(common.arch, &common.out))
+        }
+        Action::Enrol(options) => ("variable store", options.common.arch, secure_boot::enrol(&options)),
+        Action::Sign(options) => ("signed program", options.common.arch, secure_boot::sign(&options)),
+        Action::FirstBoot(options) => ("first boot", options.common.arch, first_boot::make(&options)),
+        Action::Reinstall(options) => {
+            let what = "Debian disk with its kernel installed again";
+            (what, options.common.arch, first_boot::reinstall(&options))
+        }
+        Action::Debian { common, root, grub_cfg } => {
+            let made = debian::make_disk(&root, &grub_cfg, common.arch, &common.out);
+            ("Debian disk", common.arch, made)
+        }
+        Action::DebianEntry(options) => {
+            ("Debian disk with an entry", options.common.arch, debian::add_entry(&options))
+        }
+        Action::Parts(options) => ("kernel and modules", options.arch, parts::pick(&options)),
+        Action::Written(options) => ("disks by Linux", options.arch, written::make(&options)),
+        Action::WithLoader(options) => ("disk with a loader", options.common.arch, loader::add(&options)),
+        Action::Variables(options) => ("variable store", options.common.arch, settings::variables(&options)),
+        Action::Section(options) => {
+            ("loader with settings", options.common.arch, settings::section(&options))
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct Summary {
     pub has_grub_folder: bool,
     /// The kernel in /boot.
     pub kernel: Vec<u8>,
+    /// Its version.
+    pub version: String,
     /// Its initrd.
     pub initrd: Vec<u8>,
 }
@@ -52,9 +54,12 @@ pub fn summarize(arch: Arch, file: &Path) -> Result<Summary> {
                 summary.has_grub_folder = true;
                 return Ok(());
             }
-            path if path.starts_with(&kernel) => &mut summary.kernel,
             path if path.starts_with("boot/initrd.img-") => &mut summary.initrd,
-            _ => return Ok(()),
+            path => {
+                let Some(version) = path.strip_prefix(&kernel) else { return Ok(()) };
+                summary.version = version.to_owned();
+                &mut summary.kernel
+            }
         };
         ensure!(target.is_empty(), "a second one: {path}");
         entry.read_to_end(target)?;

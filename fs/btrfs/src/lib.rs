@@ -1,84 +1,287 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What it reads, in one sentence.
+//! btrfs, read-only: every profile, healthy and degraded.
 //!
-//! What it refuses, and how that is said.
+//! A filesystem has one device or several. What a missing or lying device held is answered from another copy or from
+//! parity, as far as the profile can; all metadata, and all data that has checksums, is held against them.
 //!
 //! ```
-//! let header = btrfs::Header::parse(b"BTRF\x01\0\0\0");
-//! assert_eq!(header.map(|header| header.version), Ok(1));
+//! # fn read(disks: Vec<std::rc::Rc<dyn block::BlockRead>>) -> Result<(), filesystem::Error> {
+//! use filesystem::FileSystem;
+//! let btrfs = btrfs::Btrfs::open(disks)?;
+//! let etc = btrfs.lookup(&btrfs.root(), b"etc")?;
+//! let passwd = btrfs.lookup(&etc, b"passwd")?;
+//! let mut first = [0; 64];
+//! let length = btrfs.read_at(&passwd, 0, &mut first)?;
+//! # Ok(()) }
 //! ```
 //!
-//! Sources: the specification, with its version.
+//! Places in errors are addresses of the filesystem (`bytenr`), as `btrfs inspect-internal dump-tree` shows them, but
+//! for the superblock, which stands at a byte of its device.
+//!
+//! Sources: Linux, include/uapi/linux/btrfs_tree.h and fs/btrfs; btrfs-progs, Documentation/dev/On-disk-format.rst.
 #![no_std]
 
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod assembly;
+mod checksum;
+mod chunk;
+mod compressed;
+mod data;
+mod devices;
+mod directory;
+mod features;
+mod file;
 pub mod fuzz;
+mod inode;
+mod kind;
+mod log;
+mod member;
+mod memory;
+mod node;
+mod nodes;
+mod profile;
+mod raw;
+mod storage;
+mod subvolume;
+mod summary;
+mod superblock;
+mod tree;
+mod units;
 
-/// What stands first.
-const MAGIC: [u8; 4] = *b"BTRF";
+use alloc::{format, rc::Rc, string::ToString, vec, vec::Vec};
 
-/// The header: a magic number and a version, each of four bytes, the second little-endian.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Header {
-    /// The version of the format.
-    pub version: u32,
+use block::BlockRead;
+use filesystem::{
+    Attr, Corrupt, EachEntry, Error, Fault, FileSystem, FileType, Format, Identity, Summary, Unsupported,
+};
+
+pub use member::{Member, Missing, member};
+pub use subvolume::Subvolume;
+pub use summary::Profiles;
+pub use units::Uuid;
+
+use crate::{
+    assembly::Assembly,
+    directory::Directory,
+    file::Files,
+    inode::Inode,
+    superblock::Superblock,
+    tree::{Tree, Trees},
+    units::{InodeNumber, TreeId},
+};
+
+/// Longest target of a symbolic link: `PATH_MAX` of Linux.
+const LONGEST_LINK: u64 = 4096;
+
+/// A btrfs filesystem.
+pub struct Btrfs {
+    superblock: Superblock,
+    trees: Trees,
+    files: Files,
+    /// The root of the subvolume that is mounted where nobody says which.
+    default: Node,
+    root: Node,
+    warnings: Vec<Error>,
 }
 
-impl Header {
-    /// Reads the header that `data` begins with.
+/// Names a file, directory or link.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Node {
+    subvolume: TreeId,
+    inode: InodeNumber,
+    /// It is an empty directory in the directory `inode`: a snapshot has it where its original has a subvolume.
+    is_stub: bool,
+}
+
+/// Whether the superblock's magic number stands on the device.
+///
+/// # Errors
+/// [`Error::Io`] when the device fails. A device that is too small holds no btrfs: that is not an error.
+pub fn probe(device: &dyn BlockRead) -> Result<bool, Error> {
+    superblock::probe(device)
+}
+
+impl Btrfs {
+    /// Opens the filesystem of these devices, in any order; some may be missing. Seeds that it grew from have another
+    /// fsid, and seeds that it did not grow from are left alone.
     ///
     /// # Errors
-    /// [`Error::Truncated`] when `data` ends in it; [`Error::Magic`] when something else stands there.
-    pub fn parse(data: &[u8]) -> Result<Self, Error> {
-        let Some((magic, rest)) = data.split_first_chunk() else {
-            return Err(Error::Truncated { structure: "magic number", offset: 0 });
-        };
-        if *magic != MAGIC {
-            return Err(Error::Magic { found: u32::from_be_bytes(*magic) });
+    /// [`Error::Corrupt`] for a damaged superblock or tree, for devices of two filesystems, and for two devices of one
+    /// number: of a copy nobody can say what is current. [`Error::Unsupported`] naming a feature. [`Error::Missing`]
+    /// naming devices without which not even the tree of trees can be read.
+    pub fn open(devices: Vec<Rc<dyn BlockRead>>) -> Result<Self, Error> {
+        let Assembly { superblock, mut trees, mut warnings } = Assembly::of(devices)?;
+        let roots = superblock.roots;
+        let sums = subvolume::expect_root(&trees, &roots, TreeId::SUMS)?.tree;
+        let default = subvolume::default(&trees, &roots, superblock.root_dir)?;
+        let default = subvolume::expect_root(&trees, &roots, default)?.node();
+        match log::of(&superblock, &trees) {
+            Ok(replayed) => trees.replay(replayed),
+            Err(error) => warnings.push(degraded(format!(
+                "its tree log cannot be replayed ({error}): what was synchronised last before a crash is missing"
+            ))),
         }
-        let Some((version, _)) = rest.split_first_chunk() else {
-            return Err(Error::Truncated { structure: "version", offset: 4 });
-        };
-        Ok(Self { version: u32::from_le_bytes(*version) })
+        if superblock.has_errors() {
+            warnings.push(degraded("errors were detected when it was in use"));
+        }
+        let files = Files::new(data::Data::new(sums));
+        Ok(Self { superblock, trees, files, default, root: default, warnings })
+    }
+
+    /// The same, from another root: that of a subvolume.
+    #[must_use]
+    pub fn with_root(self, root: Node) -> Self {
+        Self { root, ..self }
+    }
+
+    /// The devices that the filesystem has and nobody gave.
+    pub fn missing(&self) -> Vec<Missing> {
+        self.trees.storage().missing()
+    }
+
+    /// Which of the devices that were given it stands on, by index: a seed that it did not grow from is none.
+    pub fn used(&self) -> Vec<usize> {
+        self.trees.storage().devices.used()
+    }
+
+    /// The profiles of its chunks: several, where a conversion was not finished.
+    pub fn profiles(&self) -> Profiles {
+        Profiles::of(self.trees.storage().chunks.all())
+    }
+
+    /// Bytes that were answered from another copy than the first, or by parity.
+    pub fn rebuilt(&self) -> u64 {
+        self.trees.storage().rebuilt()
+    }
+
+    /// Items that differ from the last transaction, since a tree log was replayed in memory; 0 without one.
+    pub fn replayed(&self) -> usize {
+        self.trees.replayed().count()
+    }
+
+    /// Whether the bytes of a file are held against checksums. Without them nobody can tell which copy is right.
+    ///
+    /// # Errors
+    /// Where the node cannot be read.
+    pub fn has_checksums(&self, node: &Node) -> Result<bool, Error> {
+        Ok(self.inode(node)?.1.has_sums)
+    }
+
+    /// The transaction that it is of.
+    pub fn generation(&self) -> u64 {
+        self.superblock.generation.0
+    }
+
+    /// All subvolumes and snapshots that have a path, the one at the top first.
+    ///
+    /// # Errors
+    /// What is damaged or missing of the trees; [`Error::TooLarge`] for more than 65 536.
+    pub fn subvolumes(&self) -> Result<Vec<Subvolume>, Error> {
+        subvolume::all(&self.trees, &self.superblock.roots)
+    }
+
+    /// The root of the default subvolume.
+    pub fn default_subvolume(&self) -> Node {
+        self.default
+    }
+
+    /// The root of the subvolume at the top, which all others stand in.
+    ///
+    /// # Errors
+    /// As [`subvolumes`](Self::subvolumes).
+    pub fn top(&self) -> Result<Node, Error> {
+        Ok(subvolume::expect_root(&self.trees, &self.superblock.roots, TreeId::TOP)?.node())
+    }
+
+    /// The tree of a node's subvolume, and its inode.
+    fn inode(&self, node: &Node) -> Result<(Tree, Inode), Error> {
+        let tree = subvolume::expect_root(&self.trees, &self.superblock.roots, node.subvolume)?.tree;
+        let inode = Inode::read(&self.trees, &tree, node.inode)?;
+        Ok((tree, inode))
+    }
+
+    /// Calls `then` with a directory, unless it is an empty one in place of a subvolume.
+    fn in_directory<T>(
+        &self,
+        node: &Node,
+        none: T,
+        then: impl FnOnce(&Directory<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if node.is_stub {
+            return Ok(none);
+        }
+        let (tree, inode) = self.inode(node)?;
+        inode.expect(FileType::Directory, "directory")?;
+        let (trees, roots) = (&self.trees, &self.superblock.roots);
+        then(&Directory { trees, roots, tree: &tree, number: inode.number })
     }
 }
 
-/// Why something cannot be read.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The input ends before a structure does.
-    #[error("the {structure} at byte {offset} is cut off")]
-    Truncated {
-        /// Which.
-        structure: &'static str,
-        /// Where it begins, in bytes.
-        offset: u64,
-    },
-    /// It is something else.
-    #[error("the magic number is {found:#010x}")]
-    Magic {
-        /// What stands in its place, big-endian.
-        found: u32,
-    },
+impl FileSystem for Btrfs {
+    type Node = Node;
+
+    fn identity(&self) -> Identity {
+        let Superblock { label, fsid, .. } = &self.superblock;
+        Identity { format: "btrfs", label: label.clone(), uuid: fsid.to_string() }
+    }
+
+    fn summary(&self) -> Result<Summary, Error> {
+        Ok(summary::of(&self.superblock, self.trees.storage(), !self.warnings.is_empty()))
+    }
+
+    fn warnings(&self) -> Vec<Error> {
+        self.warnings.clone()
+    }
+
+    fn root(&self) -> Node {
+        self.root
+    }
+
+    fn lookup(&self, dir: &Node, name: &[u8]) -> Result<Node, Error> {
+        self.in_directory(dir, None, |directory| directory.lookup(name).map(Some))?.ok_or(Error::NotFound)
+    }
+
+    fn attr(&self, node: &Node) -> Result<Attr, Error> {
+        let (_, inode) = self.inode(node)?;
+        Ok(if node.is_stub { inode.stub() } else { inode.attr })
+    }
+
+    fn read_dir(&self, dir: &Node, each: &mut EachEntry<'_, Node>) -> Result<(), Error> {
+        self.in_directory(dir, (), |directory| directory.each(each))
+    }
+
+    fn read_link(&self, node: &Node) -> Result<Vec<u8>, Error> {
+        let (tree, inode) = self.inode(node)?;
+        inode.expect(FileType::Symlink, "symbolic link")?;
+        if !(1..=LONGEST_LINK).contains(&inode.attr.size) {
+            return Err(corrupt(Fault::Range, "btrfs_inode_item.size", inode.place, inode.attr.size));
+        }
+        let mut target = vec![0; memory::narrow(inode.attr.size)];
+        self.files.read(&self.trees, &tree, &inode, 0, &mut target)?;
+        Ok(target)
+    }
+
+    fn read_at(&self, node: &Node, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
+        let (tree, inode) = self.inode(node)?;
+        inode.expect(FileType::File, "regular file")?;
+        self.files.read(&self.trees, &tree, &inode, offset, buf)
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// An error about the bytes at `offset`: an address of the filesystem, or a byte of a device.
+fn corrupt(fault: Fault, structure: &'static str, offset: impl Into<u64>, found: impl Into<u64>) -> Error {
+    let (offset, found) = (offset.into(), found.into());
+    Error::Corrupt(Corrupt { format: Format::Btrfs, fault, structure, offset, found })
+}
 
-    #[test]
-    fn parse_reads_magic_and_version() {
-        assert_eq!(Header::parse(b"BTRF\x02\x01\0\0, and more"), Ok(Header { version: 0x102 }));
-    }
+fn unsupported(feature: impl Into<alloc::borrow::Cow<'static, str>>) -> Error {
+    Error::Unsupported(Unsupported { format: Format::Btrfs, feature: feature.into() })
+}
 
-    #[test]
-    fn parse_rejects_a_short_header() {
-        assert_eq!(Header::parse(b"BTRF\0"), Err(Error::Truncated { structure: "version", offset: 4 }));
-        assert_eq!(Header::parse(b""), Err(Error::Truncated { structure: "magic number", offset: 0 }));
-    }
-
-    #[test]
-    fn parse_rejects_another_magic_number() {
-        assert_eq!(Header::parse(b"\0\0\0\x07\0\0\0\0"), Err(Error::Magic { found: 7 }));
-    }
+/// A warning about the whole.
+fn degraded(state: impl Into<alloc::borrow::Cow<'static, str>>) -> Error {
+    Error::Degraded(filesystem::Degraded { format: Format::Btrfs, state: state.into() })
 }

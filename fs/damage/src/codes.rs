@@ -28,6 +28,12 @@ code::table! {
     pub(crate) UNSUPPORTED: Family = "E-FS-*-UNSUPPORTED",
         "the data may be right, but uses a feature that cloud-boot lacks; the message names it",
         "make the filesystem or image again without that feature, or put the files on another";
+    pub(crate) MISSING: Family = "E-FS-*-MISSING",
+        "more devices of a set are missing than its profile can do without; the message names them",
+        "attach the missing disks";
+    pub(crate) DEGRADED: Family = "E-FS-*-DEGRADED",
+        "it is read, but a part of it is missing, was not replayed, or is marked as damaged; the message says which",
+        "as the message says; then check it with the tool of its format";
 }
 
 code::table! {

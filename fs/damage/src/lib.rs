@@ -69,6 +69,40 @@ impl Unsupported {
     }
 }
 
+/// Data that is read all the same, though something is wrong with the whole of it.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{format}: {state}")]
+pub struct Degraded {
+    /// The format.
+    pub format: Format,
+    /// What is wrong, and what may follow from it.
+    pub state: Cow<'static, str>,
+}
+
+impl Degraded {
+    /// The stable code, such as `E-FS-XFS-DEGRADED`.
+    pub fn code(&self) -> Code {
+        codes::DEGRADED.of(self.format.word())
+    }
+}
+
+/// Data on several devices, more of which are missing than it can do without.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{format}: cannot be read without {members}")]
+pub struct Missing {
+    /// The format.
+    pub format: Format,
+    /// The devices that are missing, each as the format names it.
+    pub members: Cow<'static, str>,
+}
+
+impl Missing {
+    /// The stable code, such as `E-FS-BTRFS-MISSING`.
+    pub fn code(&self) -> Code {
+        codes::MISSING.of(self.format.word())
+    }
+}
+
 /// A structure for which there is not enough memory.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{format}: no memory for {bytes} bytes of {structure}")]
@@ -161,6 +195,20 @@ mod tests {
             image.to_string(),
             "gzip: CRC32 at byte 2044: checksum mismatch, computed 0xbeef (found 0xdead)"
         );
+    }
+
+    #[test]
+    fn what_is_read_all_the_same_has_a_code_of_its_own() {
+        let degraded = Degraded { format: Format::Btrfs, state: "device 2 is missing".into() };
+        assert_eq!(degraded.code(), "E-FS-BTRFS-DEGRADED");
+        assert_eq!(degraded.to_string(), "btrfs: device 2 is missing");
+    }
+
+    #[test]
+    fn devices_that_are_missing_are_named() {
+        let missing = Missing { format: Format::Btrfs, members: "device 2, device 3".into() };
+        assert_eq!(missing.code(), "E-FS-BTRFS-MISSING");
+        assert_eq!(missing.to_string(), "btrfs: cannot be read without device 2, device 3");
     }
 
     #[test]

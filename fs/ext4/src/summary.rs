@@ -80,6 +80,7 @@ pub fn of(superblock: &Superblock) -> Summary {
             .and_then(|free| free.checked_mul(superblock.block_size)),
         features,
         health: if is_sound { Health::Ok } else { Health::Degraded },
+        ..Summary::default()
     }
 }
 

@@ -278,6 +278,7 @@ impl<D: BlockRead> FileSystem for Fat<D> {
             free: free.map(|free| u64::from(free).saturating_mul(geometry.cluster)),
             features: vec![geometry.kind.name().into()],
             health: if is_sound { Health::Ok } else { Health::Degraded },
+            ..Summary::default()
         })
     }
 

@@ -3,7 +3,7 @@
 
 use block::ReadError;
 use code::Code;
-use damage::{Corrupt, NoMemory, Unsupported};
+use damage::{Corrupt, Degraded, Missing, NoMemory, Unsupported};
 
 use crate::codes;
 
@@ -29,6 +29,12 @@ pub enum Error {
     /// The data may be right, but uses what we cannot read.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
+    /// Devices are missing without which this part cannot be read.
+    #[error(transparent)]
+    Missing(#[from] Missing),
+    /// Something is wrong with the whole, which is read all the same: a warning, that no operation fails with.
+    #[error(transparent)]
+    Degraded(#[from] Degraded),
     /// A path has more symbolic links than any honest one.
     #[error("too many symbolic links")]
     TooManyLinks,
@@ -66,6 +72,8 @@ impl Error {
             Self::Io(error) => error.code(),
             Self::Corrupt(corrupt) => corrupt.code(),
             Self::Unsupported(unsupported) => unsupported.code(),
+            Self::Missing(missing) => missing.code(),
+            Self::Degraded(degraded) => degraded.code(),
             Self::TooManyLinks => codes::LINKS,
             Self::TooLarge { .. } => codes::SIZE,
             Self::NoMemory(_) => code::MEMORY,

@@ -16,7 +16,7 @@ mod time;
 use alloc::{string::String, vec::Vec};
 use core::ops::ControlFlow;
 
-pub use damage::{Corrupt, Fault, Format, NoMemory, Unsupported};
+pub use damage::{Corrupt, Degraded, Fault, Format, Missing, NoMemory, Unsupported};
 pub use error::Error;
 pub use time::Civil;
 
@@ -36,6 +36,13 @@ pub trait FileSystem {
     /// Where the structures that say it cannot be read.
     fn summary(&self) -> Result<Summary, Error> {
         Ok(Summary::default())
+    }
+
+    /// What is wrong with the whole, though it can be read: each becomes a warning of the machine, once.
+    ///
+    /// A filesystem with warnings is [`Health::Degraded`] in its [`summary`](Self::summary), too.
+    fn warnings(&self) -> Vec<Error> {
+        Vec::new()
     }
 
     /// The root directory.
@@ -86,6 +93,8 @@ pub struct Summary {
     pub free: Option<u64>,
     /// The features that it uses, by the names that the format's own tools give them.
     pub features: Vec<String>,
+    /// What else people may want to know, by name: `generation`, `profile`.
+    pub details: Vec<(&'static str, String)>,
     /// Its state, as it says itself.
     pub health: Health,
 }

@@ -6,7 +6,7 @@ use core::{mem::offset_of, ops::ControlFlow};
 
 use block::BlockRead;
 use filesystem::{
-    Attr, EachEntry, Error, Fault, FileSystem, FileType, Format, Health, Identity, Summary, Unsupported,
+    Attr, EachEntry, Error, Fault, FileSystem, FileType, Format, Identity, Summary, Unsupported,
 };
 
 use crate::{
@@ -178,7 +178,7 @@ impl<D: BlockRead> FileSystem for Iso9660<D> {
         let boot = self.boot_catalog.map(|_| "el_torito");
         let features = names.into_iter().chain(boot).map(String::from).collect();
         // It is written as a whole: nothing is free.
-        Ok(Summary { free: Some(0), features, health: Health::Ok })
+        Ok(Summary { free: Some(0), features, ..Summary::default() })
     }
 
     fn root(&self) -> Node {

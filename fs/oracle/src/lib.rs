@@ -2,6 +2,7 @@
 //! What tests of formats hold the readers against.
 //!
 //! - [`Tree`]: a filesystem in memory, for whatever stands above the formats.
+//! - [`FileDevice`]: a file as a device, for images that are too large to hold in memory.
 //! - [`manifest`]: everything that a walk sees, as records to compare.
 //! - [`tools`]: the programs that make and check the real formats.
 //! - [`aged`]: images that Linux has written, with what it reads from them.
@@ -11,9 +12,11 @@
 
 pub mod aged;
 pub mod campaign;
+mod device;
 pub mod manifest;
 pub mod random;
 pub mod tools;
 mod tree;
 
+pub use device::FileDevice;
 pub use tree::Tree;

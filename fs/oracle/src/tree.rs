@@ -3,7 +3,9 @@
 
 use std::{collections::BTreeMap, ops::ControlFlow};
 
-use filesystem::{Attr, EachEntry, Error, FileSystem, FileType, Identity, Timestamp};
+use filesystem::{
+    Attr, Degraded, EachEntry, Error, FileSystem, FileType, Format, Health, Identity, Summary, Timestamp,
+};
 
 /// Index of the root among the nodes.
 const ROOT: usize = 0;
@@ -19,6 +21,7 @@ const ROOT: usize = 0;
 #[derive(Clone, Debug)]
 pub struct Tree {
     identity: Identity,
+    state: Option<&'static str>,
     nodes: Vec<Node>,
 }
 
@@ -35,7 +38,7 @@ impl Tree {
     /// An empty root folder, format `tree`, without label and UUID.
     pub fn new() -> Self {
         let identity = Identity { format: "tree", ..Identity::default() };
-        Self { identity, nodes: vec![Node::Directory(BTreeMap::new())] }
+        Self { identity, state: None, nodes: vec![Node::Directory(BTreeMap::new())] }
     }
 
     /// With this label.
@@ -49,6 +52,13 @@ impl Tree {
     #[must_use]
     pub fn uuid(mut self, uuid: impl Into<String>) -> Self {
         self.identity.uuid = uuid.into();
+        self
+    }
+
+    /// With this warning.
+    #[must_use]
+    pub fn degraded(mut self, state: &'static str) -> Self {
+        self.state = Some(state);
         self
     }
 
@@ -136,6 +146,16 @@ impl FileSystem for Tree {
 
     fn identity(&self) -> Identity {
         self.identity.clone()
+    }
+
+    fn summary(&self) -> Result<Summary, Error> {
+        let health = self.state.map_or(Health::Ok, |_| Health::Degraded);
+        Ok(Summary { health, ..Summary::default() })
+    }
+
+    fn warnings(&self) -> Vec<Error> {
+        let warning = |state: &'static str| Degraded { format: Format::File, state: state.into() };
+        self.state.map(warning).map(Error::from).into_iter().collect()
     }
 
     fn root(&self) -> usize {

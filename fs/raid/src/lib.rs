@@ -1,84 +1,269 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What it reads, in one sentence.
+//! What is lost of striped data, rebuilt from parity: RAID 5 and 6 of md and btrfs, raidz1 to raidz3 of ZFS.
 //!
-//! What it refuses, and how that is said.
+//! A stripe is a row of data columns and up to three parities, P, Q and R. Columns may be of unequal length: a
+//! shorter one counts as padded with zeros to the length of the parities. Any lost columns are rebuilt as long as
+//! there are as many parities. Where blocks lie on disks, and whether what is read is right, the caller knows.
 //!
 //! ```
-//! let header = raid::Header::parse(b"RAID\x01\0\0\0");
-//! assert_eq!(header.map(|header| header.version), Ok(1));
+//! use raid::{Column, Order, Parity, compute, rebuild};
+//!
+//! let (mut p, mut q) = ([0; 5], [0; 5]);
+//! compute(&[b"kern", b"el an", b"d ini"], Order::FirstIsOne, Parity::P, &mut p)?;
+//! compute(&[b"kern", b"el an", b"d ini"], Order::FirstIsOne, Parity::Q, &mut q)?;
+//!
+//! let (mut first, mut last) = ([0; 4], [0; 5]);
+//! let mut columns = [Column::Lost(&mut first), Column::Present(b"el an"), Column::Lost(&mut last)];
+//! rebuild(&mut columns, [Some(&p), Some(&q), None], Order::FirstIsOne)?;
+//! assert_eq!((&first, &last), (b"kern", b"d ini"));
+//! # Ok::<(), raid::Error>(())
 //! ```
 //!
-//! Sources: the specification, with its version.
+//! The field is GF(2⁸) modulo x⁸ + x⁴ + x³ + x² + 1 (0x11d). The parities are Σ gᵉ·D over the columns, where e is the
+//! column's exponent ([`Order`]) and g is 1 for P, 2 for Q and 4 for R.
+//!
+//! Sources: H. Peter Anvin, "The mathematics of RAID-6" (2011); Linux, `lib/raid6/` and `fs/btrfs/raid56.c`;
+//! OpenZFS, `module/zfs/vdev_raidz.c`.
 #![no_std]
 
-pub mod fuzz;
+mod field;
+mod solve;
+mod sums;
 
-/// What stands first.
-const MAGIC: [u8; 4] = *b"RAID";
+use solve::Solution;
+use sums::{BLOCK, Sums};
 
-/// The header: a magic number and a version, each of four bytes, the second little-endian.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Header {
-    /// The version of the format.
-    pub version: u32,
+/// A data column of a stripe.
+#[derive(Debug, Eq, PartialEq)]
+pub enum Column<'a> {
+    /// Its bytes are known.
+    Present(&'a [u8]),
+    /// Its bytes are not known, and are written here. The buffer may be shorter than the column, or empty where the
+    /// column is lost but not wanted.
+    Lost(&'a mut [u8]),
 }
 
-impl Header {
-    /// Reads the header that `data` begins with.
-    ///
-    /// # Errors
-    /// [`Error::Truncated`] when `data` ends in it; [`Error::Magic`] when something else stands there.
-    pub fn parse(data: &[u8]) -> Result<Self, Error> {
-        let Some((magic, rest)) = data.split_first_chunk() else {
-            return Err(Error::Truncated { structure: "magic number", offset: 0 });
-        };
-        if *magic != MAGIC {
-            return Err(Error::Magic { found: u32::from_be_bytes(*magic) });
+/// Which column has which exponent. A gap in the exponents is an empty [`Column::Present`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Order {
+    /// The first column has exponent 0, as in md and btrfs.
+    FirstIsOne,
+    /// The last column has exponent 0, as in raidz.
+    LastIsOne,
+}
+
+/// A parity of a stripe.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Parity {
+    /// The sum of all columns, whatever their exponents.
+    P,
+    /// The sum of all columns, each times 2 to its exponent.
+    Q,
+    /// The sum of all columns, each times 4 to its exponent.
+    R,
+}
+
+/// Fills all lost columns from those that are present and from as many of the parities P, Q and R as columns are lost.
+///
+/// Of more parities than needed the first are used: which of them lies is for the caller to find, by checksums and
+/// by giving others.
+///
+/// # Errors
+/// [`Error::TooManyLost`] when parities are fewer than lost columns, [`Error::Length`] when a column is longer than
+/// a parity or the parities differ in length, [`Error::TooWide`] when more than 255 columns have Q or R. The buffers
+/// are as they were then.
+pub fn rebuild(columns: &mut [Column<'_>], parities: [Option<&[u8]>; 3], order: Order) -> Result<(), Error> {
+    let Some(length) = common_length(columns, &parities)? else { return nothing_lost(columns) };
+    let solution = Solution::new(columns, &parities, order)?;
+    let rows = solution.rows();
+    let mut at = 0;
+    while at < length {
+        let mut sums = Sums::new(rows, BLOCK.min(length.saturating_sub(at)));
+        for index in 0..columns.len() {
+            let column = columns.get(order.sum_position(index, columns.len()));
+            sums.next_column(column.map_or(&[], |column| part(column.present(), at)));
         }
-        let Some((version, _)) = rest.split_first_chunk() else {
-            return Err(Error::Truncated { structure: "version", offset: 4 });
-        };
-        Ok(Self { version: u32::from_le_bytes(*version) })
+        for (sum, parity) in parities.iter().enumerate() {
+            sums.add(sum, part(parity.unwrap_or_default(), at));
+        }
+        let lost = columns.iter_mut().filter_map(Column::lost_mut);
+        solution.write(
+            &mut sums,
+            lost.map(|buffer| {
+                let end = buffer.len().min(at.saturating_add(BLOCK));
+                buffer.get_mut(at..end).unwrap_or_default()
+            }),
+        );
+        at = at.saturating_add(BLOCK);
+    }
+    Ok(())
+}
+
+/// Computes one parity of `columns` into `parity`, whose length is that of the longest column or more.
+///
+/// # Errors
+/// [`Error::Length`] when a column is longer than `parity`, [`Error::TooWide`] when more than 255 columns have Q or R.
+pub fn compute(columns: &[&[u8]], order: Order, which: Parity, parity: &mut [u8]) -> Result<(), Error> {
+    check(columns, which, parity.len())?;
+    for (index, block) in parity.chunks_mut(BLOCK).enumerate() {
+        sum(columns, order, which, index.saturating_mul(BLOCK), block.len()).write_row(which.row(), block);
+    }
+    Ok(())
+}
+
+/// Whether `parity` is what [`compute`] makes of `columns`.
+///
+/// # Errors
+/// As [`compute`].
+pub fn agrees(columns: &[&[u8]], order: Order, which: Parity, parity: &[u8]) -> Result<bool, Error> {
+    check(columns, which, parity.len())?;
+    let mut blocks = parity.chunks(BLOCK).enumerate();
+    Ok(blocks.all(|(index, block)| {
+        let mut sums = sum(columns, order, which, index.saturating_mul(BLOCK), block.len());
+        sums.add(which.row(), block);
+        sums.is_zero(which.row())
+    }))
+}
+
+impl Column<'_> {
+    /// The bytes that are known: none of a lost column.
+    fn present(&self) -> &[u8] {
+        match self {
+            Self::Present(bytes) => bytes,
+            Self::Lost(_) => &[],
+        }
+    }
+
+    fn lost_mut(&mut self) -> Option<&mut [u8]> {
+        match self {
+            Self::Present(_) => None,
+            Self::Lost(buffer) => Some(buffer),
+        }
+    }
+
+    fn is_lost(&self) -> bool {
+        matches!(self, Self::Lost(_))
+    }
+
+    /// How long it is at least, in bytes.
+    fn len(&self) -> usize {
+        match self {
+            Self::Present(bytes) => bytes.len(),
+            Self::Lost(buffer) => buffer.len(),
+        }
     }
 }
 
-/// Why something cannot be read.
+impl Order {
+    /// The column of `width` that Horner's scheme adds in step `step`: the one with exponent 0 comes last.
+    fn sum_position(self, step: usize, width: usize) -> usize {
+        match self {
+            Self::FirstIsOne => width.saturating_sub(1).saturating_sub(step),
+            Self::LastIsOne => step,
+        }
+    }
+
+    /// The exponent of column `column` of `width`: Horner's scheme is its own inverse.
+    fn exponent(self, column: usize, width: usize) -> usize {
+        match self {
+            Self::FirstIsOne => column,
+            Self::LastIsOne => width.saturating_sub(1).saturating_sub(column),
+        }
+    }
+}
+
+impl Parity {
+    const ALL: [Self; 3] = [Self::P, Self::Q, Self::R];
+
+    /// Where its sum stands among three; the power of 2 that its generator is, too.
+    fn row(self) -> usize {
+        match self {
+            Self::P => 0,
+            Self::Q => 1,
+            Self::R => 2,
+        }
+    }
+
+    /// Whether it can tell `width` columns apart, if it has to.
+    fn check_width(self, width: usize) -> Result<(), Error> {
+        let is_fit = self == Self::P || width <= MOST_COLUMNS;
+        if is_fit { Ok(()) } else { Err(Error::TooWide { columns: width }) }
+    }
+}
+
+/// 2 and 4 have this many different powers.
+const MOST_COLUMNS: usize = 255;
+
+/// The part of `bytes` that belongs to the block at `at`.
+fn part(bytes: &[u8], at: usize) -> &[u8] {
+    bytes.get(at..bytes.len().min(at.saturating_add(BLOCK))).unwrap_or_default()
+}
+
+/// The length of all parities, none without any, and no column is longer.
+fn common_length(columns: &[Column<'_>], parities: &[Option<&[u8]>; 3]) -> Result<Option<usize>, Error> {
+    let mut lengths = parities.iter().flatten().map(|parity| parity.len());
+    let Some(length) = lengths.next() else { return Ok(None) };
+    if let Some(found) = lengths.find(|&other| other != length) {
+        return Err(Error::Length { found, parity: length });
+    }
+    match columns.iter().map(Column::len).find(|&column| column > length) {
+        Some(found) => Err(Error::Length { found, parity: length }),
+        None => Ok(Some(length)),
+    }
+}
+
+fn nothing_lost(columns: &[Column<'_>]) -> Result<(), Error> {
+    let lost = columns.iter().filter(|column| column.is_lost()).count();
+    if lost == 0 { Ok(()) } else { Err(Error::TooManyLost { lost, parities: 0 }) }
+}
+
+fn check(columns: &[&[u8]], which: Parity, length: usize) -> Result<(), Error> {
+    which.check_width(columns.len())?;
+    match columns.iter().find(|column| column.len() > length) {
+        Some(column) => Err(Error::Length { found: column.len(), parity: length }),
+        None => Ok(()),
+    }
+}
+
+/// The block of `length` bytes at `at` of one parity.
+fn sum(columns: &[&[u8]], order: Order, which: Parity, at: usize, length: usize) -> Sums {
+    let mut rows = [false; 3];
+    rows.iter_mut().zip(Parity::ALL).for_each(|(row, parity)| *row = parity == which);
+    let mut sums = Sums::new(rows, length);
+    for step in 0..columns.len() {
+        let column = columns.get(order.sum_position(step, columns.len()));
+        sums.next_column(part(column.copied().unwrap_or_default(), at));
+    }
+    sums
+}
+
+/// Why a stripe cannot be computed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The input ends before a structure does.
-    #[error("the {structure} at byte {offset} is cut off")]
-    Truncated {
-        /// Which.
-        structure: &'static str,
-        /// Where it begins, in bytes.
-        offset: u64,
+    /// More columns are lost than there are parities.
+    #[error("{lost} columns are lost, {parities} parities are there")]
+    TooManyLost {
+        /// How many are lost.
+        lost: usize,
+        /// How many parities are given.
+        parities: usize,
     },
-    /// It is something else.
-    #[error("the magic number is {found:#010x}")]
-    Magic {
-        /// What stands in its place, big-endian.
-        found: u32,
+    /// A column is longer than the parities, or these differ.
+    #[error("a column of {found} bytes, parity of {parity} bytes")]
+    Length {
+        /// The column's or other parity's length, in bytes.
+        found: usize,
+        /// The parity's length, in bytes.
+        parity: usize,
+    },
+    /// More columns than GF(2⁸) tells apart.
+    #[error("{columns} columns are more than 255")]
+    TooWide {
+        /// How many.
+        columns: usize,
     },
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parse_reads_magic_and_version() {
-        assert_eq!(Header::parse(b"RAID\x02\x01\0\0, and more"), Ok(Header { version: 0x102 }));
-    }
-
-    #[test]
-    fn parse_rejects_a_short_header() {
-        assert_eq!(Header::parse(b"RAID\0"), Err(Error::Truncated { structure: "version", offset: 4 }));
-        assert_eq!(Header::parse(b""), Err(Error::Truncated { structure: "magic number", offset: 0 }));
-    }
-
-    #[test]
-    fn parse_rejects_another_magic_number() {
-        assert_eq!(Header::parse(b"\0\0\0\x07\0\0\0\0"), Err(Error::Magic { found: 7 }));
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@
 mod add;
 mod set;
 
-use alloc::{collections::VecDeque, format, rc::Rc, vec, vec::Vec};
+use alloc::{collections::VecDeque, format, rc::Rc, string::String, vec, vec::Vec};
 
 use block::{BlockRead, Slice};
 use filesystem::Health;
@@ -12,8 +12,8 @@ use magic::Usage;
 use part::{Kind, Partition, Table};
 
 use crate::{
-    Content, Device, DeviceId, DeviceKind, Disk, Keys, LAYERS, Layer, Meter, Opened, Problem, Unlock, Volume,
-    Volumes,
+    Assembled, Content, Device, DeviceId, DeviceKind, Disk, Keys, LAYERS, Layer, Leg, Meter, Opened, Problem,
+    Unlock, Volume, Volumes,
 };
 use set::Sets;
 
@@ -117,9 +117,11 @@ impl<'k> Assembler<'k> {
     pub fn finish(mut self) -> Volumes {
         self.begin();
         while let Some(set) = self.sets.next() {
-            let inner = self.assemble(&set);
+            let inner = self.assemble(set);
             self.grow(inner);
         }
+        // Those on sets were found last: all come in the order of disks and, on a disk, of its devices.
+        self.volumes.sort_by(|one, other| one.home().stack.cmp(&other.home().stack));
         let Self { volumes, problems, devices, meters, .. } = self;
         Volumes { problems, devices, meters, ..Volumes::from_volumes(volumes) }
     }
@@ -269,7 +271,7 @@ impl<'k> Assembler<'k> {
         format: &'static str,
         opened: Opened,
         on: &[DeviceId],
-        missing: Vec<usize>,
+        missing: Vec<String>,
     ) -> Vec<DeviceId> {
         let name = match &opened {
             Opened::FileSystem(mounted) => mounted.identity.format,
@@ -289,7 +291,8 @@ impl<'k> Assembler<'k> {
                 None => Vec::new(),
             },
             Opened::Member(member) => {
-                if let (Some(id), Err(error)) = (on.first(), self.sets.join(format, member, on)) {
+                let [id] = on else { return Vec::new() };
+                if let Err(error) = self.sets.join(format, member, *id) {
                     self.fail(*id, error);
                 }
                 Vec::new()
@@ -311,12 +314,25 @@ impl<'k> Assembler<'k> {
     }
 
     /// Makes a device or a filesystem of the members of a set.
-    fn assemble(&mut self, set: &set::Set) -> Vec<DeviceId> {
-        let bytes = |id: &DeviceId| self.devices.get(id.0).map(|device| Rc::clone(&device.bytes));
-        let members: Vec<_> = set.slots().iter().map(|id| id.as_ref().and_then(bytes)).collect();
-        let (on, missing) = (set.members(), set.missing());
-        match (set.assemble)(&members) {
-            Ok(opened) => self.opened(set.format, opened, &on, missing),
+    fn assemble(&mut self, set: set::Set) -> Vec<DeviceId> {
+        for (id, error) in set.left_out {
+            self.fail(id, error);
+        }
+        let legs = |of: &[(u64, DeviceId)]| -> Vec<Leg> {
+            let leg = |(number, id): &(u64, DeviceId)| {
+                let device = Rc::clone(&self.devices.get(id.0)?.bytes);
+                Some(Leg { number: *number, device })
+            };
+            of.iter().filter_map(leg).collect()
+        };
+        let outcome = (set.assemble)(legs(&set.members), legs(&set.lent));
+        let mut on: Vec<DeviceId> = set.members.iter().map(|(_, id)| *id).collect();
+        match outcome {
+            Ok(Assembled { opened, missing, borrowed }) => {
+                let borrowed = borrowed.into_iter().filter_map(|index| set.lent.get(index));
+                on.extend(borrowed.map(|(_, id)| *id));
+                self.opened(set.format, opened, &on, missing)
+            }
             Err(error) => {
                 on.first().into_iter().for_each(|id| self.fail(*id, error.clone()));
                 Vec::new()

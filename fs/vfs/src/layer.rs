@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! What can stand on a device: one row of a table for each format.
 
+mod btrfs;
+
 use alloc::{boxed::Box, rc::Rc, string::String, vec, vec::Vec};
 
 use block::BlockRead;
@@ -31,6 +33,12 @@ pub const LAYERS: &[Layer] = &[
         probe: |device| ext4::probe(device),
         open: |device| Ok(Opened::filesystem(ext4::Ext4::open(device)?)),
     },
+    Layer { name: "btrfs", probe: |device| ::btrfs::probe(device), open: btrfs::open },
+    Layer {
+        name: "xfs",
+        probe: |device| xfs::probe(device),
+        open: |device| Ok(Opened::filesystem(xfs::Xfs::open(device)?)),
+    },
     Layer {
         name: "iso9660",
         probe: |device| iso9660::probe(device),
@@ -58,21 +66,47 @@ pub enum Opened {
 /// Opens a container with a key; none where the key does not fit.
 pub type Unlock = dyn Fn(&[u8]) -> Result<Option<Rc<dyn BlockRead>>, Error>;
 
-/// Makes something of the members of a set, each at its index; none stands for one that is missing.
-pub type Assemble = fn(&[Option<Rc<dyn BlockRead>>]) -> Result<Opened, Error>;
+/// Makes something of the members of a set that are there. Those that other sets lend may have nothing to do with it.
+pub type Assemble = fn(members: Vec<Leg>, lent: Vec<Leg>) -> Result<Assembled, Error>;
+
+/// A state of a set: what all devices that were written together last have in common. The higher, the newer.
+pub type State = (u64, u64);
 
 /// What a device says of the set that it belongs to.
+#[derive(Clone)]
 pub struct Member {
     /// The format, for errors about members.
     pub format: Format,
     /// What all members have in common: a UUID.
     pub set: String,
-    /// Which of them it is.
-    pub index: usize,
-    /// How many there are.
+    /// Which of them it is. Numbers may have gaps, where members were removed.
+    pub number: u64,
+    /// How many there are, as far as this one knows.
     pub count: usize,
+    /// What it was when it was written last. Of two devices of one number this tells copies from what belongs together.
+    pub state: State,
+    /// Nobody writes to it any more, and other sets may stand on it, too.
+    pub is_lent: bool,
     /// What makes a set of them.
     pub assemble: Assemble,
+}
+
+/// A member of a set that is there.
+pub struct Leg {
+    /// Its number.
+    pub number: u64,
+    /// Its bytes.
+    pub device: Rc<dyn BlockRead>,
+}
+
+/// What has come of the members of a set.
+pub struct Assembled {
+    /// What they make together.
+    pub opened: Opened,
+    /// Names of the members that are not there.
+    pub missing: Vec<String>,
+    /// Of those lent the ones that it stands on, by index.
+    pub borrowed: Vec<usize>,
 }
 
 impl Opened {
@@ -83,7 +117,8 @@ impl Opened {
     }
 
     /// A filesystem with several, each with its name: subvolumes, datasets, snapshots. The first is the one that a
-    /// system starts from.
+    /// system starts from. Where they stand in each other, the name is the path from the top, without a slash in front
+    /// (`@/.snapshots/1/snapshot`), and `/` that of the top itself.
     pub fn filesystem_with_roots<F: FileSystem + 'static>(
         filesystem: F,
         roots: Vec<(String, F::Node)>,
@@ -101,13 +136,16 @@ impl Opened {
 pub struct Mounted {
     pub(crate) filesystem: Rc<dyn Erased>,
     pub(crate) identity: Identity,
+    /// What is wrong with the whole, though it can be read.
+    pub(crate) warnings: Vec<Error>,
     /// By name.
     pub(crate) roots: Vec<(String, ErasedNode)>,
 }
 
 impl Mounted {
     pub(crate) fn new<F: FileSystem + 'static>(filesystem: F, roots: Vec<(String, ErasedNode)>) -> Self {
-        Self { identity: filesystem.identity(), filesystem: erase(filesystem), roots }
+        let (identity, warnings) = (filesystem.identity(), filesystem.warnings());
+        Self { identity, warnings, filesystem: erase(filesystem), roots }
     }
 }
 

@@ -28,14 +28,17 @@ mod tree;
 mod volume;
 mod walk;
 
-use alloc::{rc::Rc, string::String, vec::Vec};
+use alloc::{rc::Rc, string::String, vec, vec::Vec};
 
 use block::BlockRead;
 
 pub use assembler::Assembler;
 pub use filesystem::{Error, Health, Summary};
-pub use layer::{Assemble, Keys, LAYERS, Layer, Member, Mounted, NoKeys, Opened, Unlock};
+pub use layer::{
+    Assemble, Assembled, Keys, LAYERS, Layer, Leg, Member, Mounted, NoKeys, Opened, State, Unlock,
+};
 use meter::Meter;
+use part::Partition;
 pub use tree::{Content, Device, DeviceId, DeviceKind, Problem};
 pub use volume::{Entry, Home, Listing, Node, Volume};
 
@@ -124,6 +127,24 @@ impl Volumes {
     /// The device with this id.
     pub fn device(&self, id: DeviceId) -> Option<&Device> {
         self.devices.get(id.0)
+    }
+
+    /// Where a volume stands: each of its disks with the partition there, if nothing is between the volume and the disk
+    /// but that. A volume of several devices has several places.
+    pub fn places<'a>(&'a self, volume: &'a Volume) -> Vec<(usize, Option<&'a Partition>)> {
+        let home = volume.home();
+        if home.members.len() < 2 {
+            return vec![(volume.disk(), home.partition.as_ref())];
+        }
+        let members = home.members.iter().filter_map(|id| self.device(*id));
+        let place = |device: &'a Device| {
+            let partition = match &device.kind {
+                DeviceKind::Partition(partition) if device.depth == 1 => Some(partition),
+                _ => None,
+            };
+            Some((*device.disks.first()?, partition))
+        };
+        members.filter_map(place).collect()
     }
 
     /// The devices that stand on this one.

@@ -30,8 +30,8 @@ pub struct Device {
     /// `Degraded` if a table is damaged in part or a set has members missing; `Failed` if its content cannot be
     /// read.
     pub health: Health,
-    /// Members of a set that were not found.
-    pub missing: Vec<usize>,
+    /// Members of a set that were not found, as the format names them.
+    pub missing: Vec<String>,
     /// Devices between it and its disk.
     pub(crate) depth: usize,
 }
@@ -61,7 +61,7 @@ pub struct Content {
 }
 
 impl Device {
-    /// A sentence about its content if there is no driver for it: `hd0,gpt3 is XFS, which this version does
+    /// A sentence about its content if there is no driver for it: `hd0,gpt3 is exFAT, which this version does
     /// not read`.
     pub fn unread(&self) -> Option<String> {
         let content = self.content.filter(|content| content.is_unread)?;
@@ -69,7 +69,7 @@ impl Device {
     }
 }
 
-/// `XFS, which this version does not read`
+/// `exFAT, which this version does not read`
 impl fmt::Display for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rest = if self.is_unread { ", which this version does not read" } else { "" };

@@ -8,7 +8,7 @@ use filesystem::{Attr, Error, FileSystem, FileType, Format, Identity, NoMemory, 
 use part::{Partition, PartitionKind};
 
 use crate::{
-    DeviceId, Mounted, VolumeId,
+    DeviceId, Mounted, Opened, VolumeId,
     erased::{Erased, ErasedNode},
     walk::{Last, walk},
 };
@@ -34,10 +34,10 @@ pub struct Home {
     pub disks: Vec<usize>,
     /// The partition that it stands on, where nothing is between it and a disk but that.
     pub partition: Option<Partition>,
-    /// The devices that it stands on directly: one, or the members of a set by index.
+    /// The devices that it stands on directly: one, or the members of a set by number.
     pub members: Vec<DeviceId>,
-    /// Indices of members that were not found.
-    pub missing: Vec<usize>,
+    /// Members that were not found, as the format names them.
+    pub missing: Vec<String>,
     /// All devices below it, lower ones first.
     pub stack: Vec<DeviceId>,
 }
@@ -67,14 +67,33 @@ impl Volume {
         Self::of_root(name.into(), &mounted, "", &root, Home { disks: vec![0], ..Home::default() })
     }
 
+    /// The volumes of a filesystem with several roots, as [`Opened::filesystem_with_roots`] has them, on a device called
+    /// `device`.
+    pub fn of_roots<F: FileSystem + 'static>(
+        device: &str,
+        filesystem: F,
+        roots: Vec<(String, F::Node)>,
+    ) -> Vec<Self> {
+        let Opened::FileSystem(mounted) = Opened::filesystem_with_roots(filesystem, roots) else {
+            return Vec::new();
+        };
+        Self::of_mounted(device, &mounted, &Home { disks: vec![0], ..Home::default() })
+    }
+
+    /// One for each root.
+    pub(crate) fn of_mounted(device: &str, mounted: &Mounted, home: &Home) -> Vec<Self> {
+        let volume = |(root, node): &(String, ErasedNode)| {
+            let name = match root.as_str() {
+                "" => device.into(),
+                root => format!("{device}:{root}"),
+            };
+            Self::of_root(name, mounted, root, node, home.clone())
+        };
+        mounted.roots.iter().map(volume).collect()
+    }
+
     /// The volume of one root of a filesystem.
-    pub(crate) fn of_root(
-        name: String,
-        mounted: &Mounted,
-        subvolume: &str,
-        root: &ErasedNode,
-        home: Home,
-    ) -> Self {
+    fn of_root(name: String, mounted: &Mounted, subvolume: &str, root: &ErasedNode, home: Home) -> Self {
         let (filesystem, identity) = (Rc::clone(&mounted.filesystem), mounted.identity.clone());
         let (subvolume, root) = (subvolume.into(), Rc::clone(root));
         Self { id: VolumeId(0), name, subvolume, identity, home, filesystem, root }
@@ -116,6 +135,12 @@ impl Volume {
     /// The name of its root within the filesystem: a subvolume, dataset or snapshot; empty for the only one.
     pub fn subvolume(&self) -> &str {
         &self.subvolume
+    }
+
+    /// Whether both are roots of one filesystem. Such volumes stand side by side, that of the root first that a system
+    /// starts from.
+    pub fn is_beside(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.filesystem, &other.filesystem)
     }
 
     /// Where it stands.

@@ -6,7 +6,7 @@ use std::{cell::RefCell, fs, rc::Rc};
 use block::{BlockRead, ReadError};
 use oracle::tools::{run, work_dir};
 use part::{Guid, gpt};
-use toys::{ALL, KeyRing, lock, member, mirror, toy};
+use toys::{ALL, KeyRing, lent, lock, member, mirror, toy};
 use vfs::{Assembler, DeviceKind, Disk, Health, NoKeys, Volume, Volumes};
 
 const MIB: usize = 1024 * 1024;
@@ -113,6 +113,15 @@ fn image_files_in_partitions_hold_disks_with_partitions() {
 }
 
 #[test]
+fn warnings_of_a_filesystem_are_problems_beside_its_volumes() {
+    let volumes = of(&[table(&[toy(b"sound"), toy(b"ill")])]);
+    assert_eq!(names(&volumes), ["hd0,gpt1:@", "hd0,gpt1:@home", "hd0,gpt2:@", "hd0,gpt2:@home"]);
+    assert_eq!(problems(&volumes), [problem("hd0,gpt2", "E-FS-FILE-DEGRADED")], "once, whatever the roots");
+    let health: Vec<Health> = volumes.all().iter().map(|volume| volume.summary().unwrap().health).collect();
+    assert_eq!(health, [Health::Ok, Health::Ok, Health::Degraded, Health::Degraded]);
+}
+
+#[test]
 fn keys_are_asked_for_once_for_each_container() {
     let disk = table(&[lock(b"sesame", &toy(b"one")), lock(b"none has it", &toy(b"two")), toy(b"open")]);
     let keys = KeyRing { keys: vec![b"wrong", b"sesame"], asked: RefCell::default() };
@@ -142,9 +151,10 @@ fn members_of_a_set_come_in_any_order_and_from_below_containers() {
         let volumes = assemble(Assembler::new(&keys), disks);
         assert_eq!(volumes.problems(), []);
         let set = format!("{name},gpt1,toy-lock,toy-set");
-        let wanted = ["hd1,gpt1:@", "hd1,gpt1:@home", &format!("{set}:@"), &format!("{set}:@home")];
+        // In the order of disks: the set begins on the first.
+        let wanted = [&format!("{set}:@"), &format!("{set}:@home"), "hd1,gpt1:@", "hd1,gpt1:@home"];
         assert_eq!(names(&volumes), wanted);
-        let root = &volumes.all()[2];
+        let root = &volumes.all()[0];
         assert_eq!(root.read(b"/name", 100).unwrap(), b"set");
         // It is spread over both disks; the set itself is one device.
         assert_eq!((&root.home().disks[..], root.partition()), (&[0, 2][..], None));
@@ -163,10 +173,13 @@ fn a_set_without_a_member_is_degraded_or_a_problem() {
         let root = &volumes.all()[0];
         assert_eq!(root.read(b"/name", 100).unwrap(), b"mirror");
         assert_eq!(health(&volumes, "hd0,toy-set"), Health::Degraded);
-        assert_eq!(volumes.device(root.home().members[0]).unwrap().missing, [1 - usize::from(index)]);
+        assert_eq!(
+            volumes.device(root.home().members[0]).unwrap().missing,
+            [format!("member {}", 1 - index)]
+        );
     }
     let volumes = of(&[member(1, 0, 2, b"first half"), toy(b"beside it")]);
-    assert_eq!(problems(&volumes), [problem("hd0", "E-FS-FILE-UNSUPPORTED")]);
+    assert_eq!(problems(&volumes), [problem("hd0", "E-FS-FILE-MISSING")]);
     assert_eq!(health(&volumes, "hd0"), Health::Failed);
     assert_eq!(names(&volumes), ["hd1:@", "hd1:@home"]);
 }
@@ -180,12 +193,55 @@ fn of_two_devices_that_are_the_same_member_the_first_counts() {
     assert_eq!(volumes.all()[0].read(b"/name", 100).unwrap(), b"current");
 }
 
+/// A member that was written last at a time.
+fn at(time: u8, mut member: Vec<u8>) -> Vec<u8> {
+    member[12] = time;
+    member
+}
+
 #[test]
-fn a_member_out_of_range_or_with_another_count_is_a_problem() {
-    let volumes = of(&[mirror(7, 2, 2, b""), mirror(8, 0, 2, &toy(b"a")), mirror(8, 1, 3, b"")]);
-    let codes = [problem("hd0", "E-FS-FILE-RANGE"), problem("hd2", "E-FS-FILE-INCONSISTENT")];
-    assert_eq!(problems(&volumes), codes);
-    assert_eq!(names(&volumes), ["hd1,toy-set:@", "hd1,toy-set:@home"]);
+fn copies_of_a_set_are_not_mixed() {
+    let content = toy(b"both halves");
+    let halves = |time| {
+        [0, 1].map(|index| {
+            at(time, member(7, index, 2, [&content[..1024], &content[1024..]][usize::from(index)]))
+        })
+    };
+    let ([old0, old1], [new0, new1]) = (halves(3), halves(4));
+    let left_out = |names: &[&str]| -> Vec<_> {
+        names.iter().map(|name| problem(name, "E-FS-FILE-INCONSISTENT")).collect()
+    };
+    for (disks, out) in [
+        // The one that is complete, wherever it stands.
+        (vec![&new0, &old1, &old0], vec!["hd0"]),
+        (vec![&old1, &new0, &new1], vec!["hd0"]),
+        // Of two that are complete the one that came first, whatever its age.
+        (vec![&old0, &new1, &new0, &old1], vec!["hd1", "hd2"]),
+        (vec![&new0, &old1, &old0, &new1], vec!["hd1", "hd2"]),
+        // The same disk by two ways.
+        (vec![&new0, &new1, &new1], vec!["hd2"]),
+    ] {
+        let disks: Vec<Vec<u8>> = disks.into_iter().cloned().collect();
+        let volumes = of(&disks);
+        assert_eq!(problems(&volumes), left_out(&out));
+        assert_eq!(volumes.all()[0].read(b"/name", 100).unwrap(), b"both halves", "{out:?}");
+    }
+    // Without any copy, a member of another time is one all the same: the format knows what to do with it.
+    let volumes = of(&[old0, new1]);
+    assert_eq!((problems(&volumes), volumes.all().len()), (vec![], 2));
+}
+
+#[test]
+fn a_set_borrows_members_of_others() {
+    let content = toy(b"grown");
+    let (seed, grown) = (lent(member(1, 0, 1, &content[..1024])), member(2, 5, 2, &content[1024..]));
+    let other = lent(member(3, 0, 1, b"nobody's"));
+    for disks in [[seed.clone(), other.clone(), grown.clone()], [grown, other, seed]] {
+        let volumes = of(&disks);
+        let grown = volumes.all().iter().find(|volume| volume.subvolume() == "@").unwrap();
+        assert_eq!(grown.read(b"/name", 100).unwrap(), b"grown");
+        assert_eq!(grown.home().disks, [0, 2], "the disk between them has nothing to do with it");
+    }
 }
 
 #[test]
@@ -295,18 +351,18 @@ fn a_disk_is_read_up_to_a_limit_of_its_own() {
 
 #[test]
 fn what_has_no_driver_is_named() {
-    let mut xfs = vec![0; 65_536];
-    xfs[..4].copy_from_slice(b"XFSB");
+    let mut exfat = vec![0; 65_536];
+    exfat[3..11].copy_from_slice(b"EXFAT   ");
     let mut swap = vec![0; 65_536];
     (swap[1024], swap[1028]) = (1, 15);
     swap[4096 - 10..4096].copy_from_slice(b"SWAPSPACE2");
-    let volumes = of(&[table(&[toy(b"known"), swap, xfs.clone()]), xfs]);
+    let volumes = of(&[table(&[toy(b"known"), swap, exfat.clone()]), exfat]);
     let unread: Vec<String> = volumes.devices().iter().filter_map(|device| device.unread()).collect();
-    let sentence = |name: &str| format!("{name} is XFS, which this version does not read");
+    let sentence = |name: &str| format!("{name} is exFAT, which this version does not read");
     assert_eq!(unread, [sentence("hd0,gpt3"), sentence("hd1")]);
     let contents: Vec<Option<&str>> =
         volumes.devices().iter().map(|device| device.content.map(|content| content.name)).collect();
-    assert_eq!(contents, [Some("gpt"), Some("tree"), Some("swap"), Some("xfs"), Some("xfs")]);
+    assert_eq!(contents, [Some("gpt"), Some("tree"), Some("swap"), Some("exfat"), Some("exfat")]);
     assert_eq!(volumes.problems(), []);
 }
 
@@ -315,10 +371,10 @@ mod toys {
     use std::{cell::RefCell, rc::Rc};
 
     use block::{BlockRead, ReadError, Slice};
-    use damage::{Format, Unsupported};
+    use damage::{Format, Missing};
     use filesystem::FileSystem;
     use oracle::Tree;
-    use vfs::{Device, Error, Keys, LAYERS, Layer, Member, Opened};
+    use vfs::{Assembled, Device, Error, Keys, LAYERS, Layer, Leg, Member, Opened};
 
     /// First byte of what a container or member holds.
     const CONTENT: u64 = 512;
@@ -341,6 +397,7 @@ mod toys {
         LAYERS[0],
         LAYERS[1],
         LAYERS[2],
+        LAYERS[3],
     ];
 
     fn starts(device: &dyn BlockRead, magic: &[u8; 8]) -> Result<bool, Error> {
@@ -417,35 +474,59 @@ mod toys {
         image(b"TOYSET\0\0", &[set, index, count, 1], content)
     }
 
+    /// The same member, which other sets may stand on, too.
+    pub fn lent(mut member: Vec<u8>) -> Vec<u8> {
+        member[13] = 1;
+        member
+    }
+
     fn open_member(device: Rc<dyn BlockRead>) -> Result<Opened, Error> {
-        let [set, index, count, is_mirror, ..] = header(&*device)?;
+        let [set, number, count, is_mirror, time, is_lent, ..] = header(&*device)?;
         Ok(Opened::Member(Member {
             format: Format::File,
             set: set.to_string(),
-            index: index.into(),
+            number: number.into(),
             count: count.into(),
+            state: (time.into(), 0),
+            is_lent: is_lent == 1,
             assemble: if is_mirror == 1 { assemble_mirror } else { assemble_chain },
         }))
     }
 
-    fn content(member: &Rc<dyn BlockRead>) -> Result<Rc<dyn BlockRead>, Error> {
-        Ok(Rc::new(Slice::new(Rc::clone(member), CONTENT, member.size() - CONTENT)?))
+    fn content(leg: &Leg) -> Result<Rc<dyn BlockRead>, Error> {
+        let device = &leg.device;
+        Ok(Rc::new(Slice::new(Rc::clone(device), CONTENT, device.size() - CONTENT)?))
     }
 
-    fn missing() -> Error {
-        Error::Unsupported(Unsupported {
-            format: Format::File,
-            feature: "a set without all its members".into(),
-        })
+    /// Names of the members that are not there, of as many as the first one says.
+    fn missing(members: &[Leg]) -> Result<Vec<String>, Error> {
+        let [_, _, count, ..] = header(&*members[0].device)?;
+        let is_there = |number: u8| members.iter().any(|leg| leg.number == number.into());
+        Ok((0..count).filter(|number| !is_there(*number)).map(|number| format!("member {number}")).collect())
     }
 
-    fn assemble_mirror(members: &[Option<Rc<dyn BlockRead>>]) -> Result<Opened, Error> {
-        Ok(Opened::Device(content(members.iter().flatten().next().ok_or_else(missing)?)?))
+    fn assembled(device: Rc<dyn BlockRead>, missing: Vec<String>) -> Assembled {
+        Assembled { opened: Opened::Device(device), missing, borrowed: Vec::new() }
     }
 
-    fn assemble_chain(members: &[Option<Rc<dyn BlockRead>>]) -> Result<Opened, Error> {
-        let parts = members.iter().map(|member| content(member.as_ref().ok_or_else(missing)?));
-        Ok(Opened::Device(Rc::new(Chain(parts.collect::<Result<_, _>>()?))))
+    fn assemble_mirror(members: Vec<Leg>, _: Vec<Leg>) -> Result<Assembled, Error> {
+        Ok(assembled(content(&members[0])?, missing(&members)?))
+    }
+
+    /// Content in the order of numbers; that of number 5 stands behind what set 1 lends.
+    fn assemble_chain(members: Vec<Leg>, lent: Vec<Leg>) -> Result<Assembled, Error> {
+        if members[0].number == 5 {
+            let is_wanted = |leg: &Leg| header(&*leg.device).is_ok_and(|[set, ..]| set == 1);
+            let index = lent.iter().position(is_wanted).unwrap();
+            let parts = vec![content(&lent[index])?, content(&members[0])?];
+            return Ok(Assembled { borrowed: vec![index], ..assembled(Rc::new(Chain(parts)), vec![]) });
+        }
+        let missing = missing(&members)?;
+        if !missing.is_empty() {
+            return Err(Missing { format: Format::File, members: missing.join(", ").into() }.into());
+        }
+        let parts = members.iter().map(content);
+        Ok(assembled(Rc::new(Chain(parts.collect::<Result<_, _>>()?)), missing))
     }
 
     /// Devices behind each other.
@@ -479,9 +560,12 @@ mod toys {
     }
 
     fn open_toy(device: Rc<dyn BlockRead>) -> Result<Opened, Error> {
-        let tree = Tree::new()
+        let name = text(&header(&*device)?);
+        let tree =
+            if name.starts_with(b"ill") { Tree::new().degraded("half of it is gone") } else { Tree::new() };
+        let tree = tree
             .uuid("toy")
-            .file("/@/name", text(&header(&*device)?))
+            .file("/@/name", name)
             .symlink("/@/link", "/")
             .file("/@home/user/file", "home")
             .symlink("/@home/user/link", "/user/file");

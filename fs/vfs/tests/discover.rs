@@ -106,6 +106,30 @@ fn assert_loader(volume: &Volume) {
 }
 
 #[test]
+fn an_xfs_that_is_marked_for_repair_is_read_with_a_warning() {
+    let work = Work::new("xfs");
+    let (tree, image) = (work.path("tree"), work.image("xfs", 16 * MIB));
+    fs::create_dir(&tree).unwrap();
+    fs::write(format!("{tree}/link-20"), vec![0x5a; 300_000]).unwrap();
+    let link =
+        |target: &str, name: &str| std::os::unix::fs::symlink(target, format!("{tree}/{name}")).unwrap();
+    (1..20).for_each(|number| link(&format!("link-{}", number + 1), &format!("link-{number}")));
+    link("./link-1", "vmlinuz");
+    run(
+        "mkfs.xfs",
+        &["-q", "-L", "root", "-m", &format!("uuid={UUID}"), "--unsupported", "-p", &tree, &image],
+    );
+    let volumes = discover_one(fs::read(&image).unwrap());
+    assert_eq!((names(&volumes), volumes.problems()), (vec![("hd0", "xfs")], &[][..]));
+    assert_kernel(&volumes.all()[0]);
+    assert!(volumes.all()[0].has_uuid(UUID) && volumes.all()[0].has_label(b"root"));
+    run("xfs_db", &["-x", "-c", "sb 0", "-c", "write -d features_incompat 0xfb", &image]);
+    let volumes = discover_one(fs::read(&image).unwrap());
+    assert_eq!(problems(&volumes), [problem("hd0", "E-FS-XFS-DEGRADED")]);
+    assert_kernel(&volumes.all()[0]);
+}
+
+#[test]
 fn a_gpt_disk_has_its_volumes_in_the_order_of_their_numbers() {
     let volumes = discover_one(Work::new("gpt").gpt());
     assert_eq!(volumes.problems(), []);

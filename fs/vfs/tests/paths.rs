@@ -240,3 +240,19 @@ fn links_of_many_components_end_soon() {
     let volume = Volume::new("tree", tree);
     assert_eq!(volume.open(b"/l0").map(drop), Err(Error::TooManyLinks));
 }
+
+#[test]
+fn roots_of_one_filesystem_stand_beside_each_other() {
+    let tree = Tree::new().uuid("u").file("/@/name", "root").file("/@home/name", "home");
+    let node = |name: &str| tree.lookup(&tree.root(), name.as_bytes()).unwrap();
+    let roots = vec![("@".into(), node("@")), ("/".into(), tree.root()), ("@home".into(), node("@home"))];
+    let volumes = Volume::of_roots("hd0,gpt1", tree.clone(), roots);
+    let names: Vec<&str> = volumes.iter().map(Volume::name).collect();
+    assert_eq!(names, ["hd0,gpt1:@", "hd0,gpt1:/", "hd0,gpt1:@home"]);
+    assert!(volumes.iter().all(|volume| volume.is_beside(&volumes[0]) && volume.has_uuid("u")));
+    assert_eq!(volumes[0].read(b"/name", 9).unwrap(), b"root");
+    assert_eq!(volumes[1].read(b"/@home/name", 9).unwrap(), b"home");
+    let copy = Volume::new("hd1", tree);
+    assert!(!copy.is_beside(&volumes[0]), "of the same content is not the same");
+    assert_eq!(copy.name(), "hd1");
+}

@@ -1,9 +1,38 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The fuzz entry point.
 
-use crate::Header;
+use alloc::vec::Vec;
+use core::ops::ControlFlow;
 
-/// Fuzz entry point: any bytes give a value or an error.
+use filesystem::FileSystem;
+
+use crate::{InodeNumber, Xfs};
+
+/// Nodes that are visited: more than a small input can honestly hold.
+const MOST: usize = 256;
+
+/// Fuzz entry point: any bytes give a value or an error, and so does everything in them.
 pub fn fuzz(data: &[u8]) {
-    let _ = Header::parse(data);
+    let Ok(xfs) = Xfs::open(data) else {
+        return;
+    };
+    let _ = (xfs.summary(), xfs.warnings());
+    let mut waiting: Vec<InodeNumber> = Vec::from([xfs.root()]);
+    let mut buf = [0; 4096];
+    for _ in 0..MOST {
+        let Some(node) = waiting.pop() else { break };
+        if let Ok(attr) = xfs.attr(&node) {
+            let _ = xfs.read_at(&node, 0, &mut buf);
+            let _ = xfs.read_at(&node, attr.size / 2, &mut buf);
+            let _ = xfs.read_at(&node, attr.size.saturating_sub(1), &mut buf);
+        }
+        let _ = xfs.read_link(&node);
+        let mut last = Vec::new();
+        let _ = xfs.read_dir(&node, &mut |name, inner, _| {
+            waiting.push(inner);
+            last = name.to_vec();
+            if waiting.len() < MOST { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        let _ = xfs.lookup(&node, &last);
+    }
 }

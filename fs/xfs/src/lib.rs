@@ -1,84 +1,187 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What it reads, in one sentence.
+//! XFS of versions 4 and 5, read-only.
 //!
-//! What it refuses, and how that is said.
+//! Directories of every form, extents in lists and trees, all features of files that Linux 7 has. Of version 5 every
+//! structure is checked: checksum, filesystem, place and owner. A dirty log of version 5 is replayed in memory: reading
+//! writes nothing. One of version 4 is not, which is a warning.
 //!
 //! ```
-//! let header = xfs::Header::parse(b"XFS\0\x01\0\0\0");
-//! assert_eq!(header.map(|header| header.version), Ok(1));
+//! # fn read(disk: Vec<u8>) -> Result<(), filesystem::Error> {
+//! use filesystem::FileSystem;
+//! let xfs = xfs::Xfs::open(disk)?;
+//! let etc = xfs.lookup(&xfs.root(), b"etc")?;
+//! let passwd = xfs.lookup(&etc, b"passwd")?;
+//! let mut first = [0; 64];
+//! let length = xfs.read_at(&passwd, 0, &mut first)?;
+//! # Ok(()) }
 //! ```
 //!
-//! Sources: the specification, with its version.
+//! Sources: Linux, fs/xfs/libxfs; the XFS Filesystem Structure of xfs-documentation.
 #![no_std]
 
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod checksum;
+#[cfg(test)]
+mod corruptions;
+mod directory;
+mod extent;
+mod features;
+mod files;
 pub mod fuzz;
+mod inode;
+mod link;
+pub mod log;
+mod run;
+mod summary;
+mod superblock;
+mod units;
+mod volume;
 
-/// What stands first.
-const MAGIC: [u8; 4] = *b"XFS\0";
+use alloc::vec::Vec;
 
-/// The header: a magic number and a version, each of four bytes, the second little-endian.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Header {
-    /// The version of the format.
-    pub version: u32,
+use block::BlockRead;
+use filesystem::{
+    Attr, Corrupt, Degraded, EachEntry, Error, Fault, FileSystem, FileType, Format, Identity, Summary,
+    Unsupported,
+};
+
+pub use units::InodeNumber;
+
+use crate::{
+    features::INCOMPAT_NEEDSREPAIR,
+    files::Files,
+    inode::Inode,
+    log::{Intents, Replayed},
+    volume::Volume,
+};
+
+// What is wrong with the whole of a filesystem that is read all the same.
+const NEEDS_REPAIR: &str =
+    "marked as to be repaired, and Linux does not mount it before that: run xfs_repair";
+const NOT_REPLAYED: &str = "it was not unmounted, and a log of version 4 is not replayed: files may be older than they \
+                            were; mount it once with Linux";
+const ELSEWHERE: &str =
+    "its log is on another device, and is not looked at: files may be older than they were";
+
+/// An XFS.
+pub struct Xfs<D> {
+    files: Files<D>,
+    /// Why files may be older than they were, or damaged.
+    states: Vec<&'static str>,
 }
 
-impl Header {
-    /// Reads the header that `data` begins with.
+/// Whether the superblock's magic number stands on the device.
+///
+/// # Errors
+/// [`Error::Io`] when the device fails. A device that is too small holds no XFS: that is not an error.
+pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
+    if device.size() < superblock::SMALLEST {
+        return Ok(false);
+    }
+    let mut magic = [0; 4];
+    device.read_at(0, &mut magic)?;
+    Ok(magic == superblock::MAGIC)
+}
+
+impl<D: BlockRead> Xfs<D> {
+    /// Opens the filesystem that starts at byte 0 of `device`, and replays its log in memory if it was not unmounted.
+    /// Metadata is read in small pieces, many of them again and again: put a [`block::Cache`] below.
     ///
     /// # Errors
-    /// [`Error::Truncated`] when `data` ends in it; [`Error::Magic`] when something else stands there.
-    pub fn parse(data: &[u8]) -> Result<Self, Error> {
-        let Some((magic, rest)) = data.split_first_chunk() else {
-            return Err(Error::Truncated { structure: "magic number", offset: 0 });
-        };
-        if *magic != MAGIC {
-            return Err(Error::Magic { found: u32::from_be_bytes(*magic) });
+    /// [`Error::Corrupt`] for a damaged superblock or log, [`Error::Unsupported`] naming a feature, [`Error::NoMemory`]
+    /// for a log with more changes than any honest one.
+    pub fn open(device: D) -> Result<Self, Error> {
+        let volume = Volume::open(Replayed::new(device))?;
+        let geometry = volume.superblock.log()?;
+        let mut states = Vec::new();
+        if volume.superblock.features.has_incompat(INCOMPAT_NEEDSREPAIR) {
+            states.push(NEEDS_REPAIR);
         }
-        let Some((version, _)) = rest.split_first_chunk() else {
-            return Err(Error::Truncated { structure: "version", offset: 4 });
+        if geometry.log_start.is_none() {
+            states.push(ELSEWHERE);
+            return Ok(Self { files: Files::new(volume, Intents::default()), states });
+        }
+        let (volume, intents) = match log::recover(volume.device(), &geometry) {
+            Ok(None) => (volume, Intents::default()),
+            Ok(Some(recovered)) => (volume.with(recovered.overlay)?, recovered.intents),
+            Err(Error::Unsupported(_)) if !geometry.is_v5 => {
+                states.push(NOT_REPLAYED);
+                (volume, Intents::default())
+            }
+            Err(error) => return Err(error),
         };
-        Ok(Self { version: u32::from_le_bytes(*version) })
+        Ok(Self { files: Files::new(volume, intents), states })
     }
 }
 
-/// Why something cannot be read.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// The input ends before a structure does.
-    #[error("the {structure} at byte {offset} is cut off")]
-    Truncated {
-        /// Which.
-        structure: &'static str,
-        /// Where it begins, in bytes.
-        offset: u64,
-    },
-    /// It is something else.
-    #[error("the magic number is {found:#010x}")]
-    Magic {
-        /// What stands in its place, big-endian.
-        found: u32,
-    },
+impl<D: BlockRead> FileSystem for Xfs<D> {
+    type Node = InodeNumber;
+
+    fn identity(&self) -> Identity {
+        self.files.volume.superblock.identity()
+    }
+
+    fn summary(&self) -> Result<Summary, Error> {
+        Ok(summary::of(&self.files.volume.superblock, !self.states.is_empty()))
+    }
+
+    fn warnings(&self) -> Vec<Error> {
+        let warning = |state: &&'static str| Degraded { format: Format::Xfs, state: (*state).into() };
+        self.states.iter().map(|state| Error::Degraded(warning(state))).collect()
+    }
+
+    fn root(&self) -> InodeNumber {
+        self.files.volume.superblock.root
+    }
+
+    fn lookup(&self, dir: &InodeNumber, name: &[u8]) -> Result<InodeNumber, Error> {
+        directory::lookup(&self.files, &self.files.inode(*dir)?, name)
+    }
+
+    fn attr(&self, node: &InodeNumber) -> Result<Attr, Error> {
+        Ok(self.files.inode(*node)?.attr())
+    }
+
+    fn read_dir(&self, dir: &InodeNumber, each: &mut EachEntry<'_, InodeNumber>) -> Result<(), Error> {
+        directory::each(&self.files, &self.files.inode(*dir)?, each)
+    }
+
+    fn read_link(&self, node: &InodeNumber) -> Result<Vec<u8>, Error> {
+        link::target(&self.files, &self.files.inode(*node)?)
+    }
+
+    fn read_at(&self, node: &InodeNumber, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
+        let inode = self.files.inode(*node)?;
+        if inode.kind != FileType::File {
+            return Err(Error::WrongType { expected: "regular file" });
+        }
+        self.read_file(&inode, offset, buf)
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parse_reads_magic_and_version() {
-        assert_eq!(Header::parse(b"XFS\0\x02\x01\0\0, and more"), Ok(Header { version: 0x102 }));
+impl<D: BlockRead> Xfs<D> {
+    /// Fills `buf` from the file's bytes at `offset` and returns how many there were.
+    fn read_file(&self, inode: &Inode, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
+        let rest = usize::try_from(inode.size.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let length = rest.min(buf.len());
+        let buf = buf.get_mut(..length).unwrap_or_default();
+        if inode.is_realtime && length > 0 {
+            return Err(unsupported("file on a realtime device"));
+        }
+        self.files.read_mapped(inode, offset, buf)?;
+        Ok(length)
     }
+}
 
-    #[test]
-    fn parse_rejects_a_short_header() {
-        assert_eq!(Header::parse(b"XFS\0\0"), Err(Error::Truncated { structure: "version", offset: 4 }));
-        assert_eq!(Header::parse(b""), Err(Error::Truncated { structure: "magic number", offset: 0 }));
-    }
+/// An error about the bytes at `offset` of the device.
+fn corrupt(fault: Fault, structure: &'static str, offset: impl Into<u64>, found: impl Into<u64>) -> Error {
+    let (offset, found) = (offset.into(), found.into());
+    Error::Corrupt(Corrupt { format: Format::Xfs, fault, structure, offset, found })
+}
 
-    #[test]
-    fn parse_rejects_another_magic_number() {
-        assert_eq!(Header::parse(b"\0\0\0\x07\0\0\0\0"), Err(Error::Magic { found: 7 }));
-    }
+fn unsupported(feature: impl Into<alloc::borrow::Cow<'static, str>>) -> Error {
+    Error::Unsupported(Unsupported { format: Format::Xfs, feature: feature.into() })
 }

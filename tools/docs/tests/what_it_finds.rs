@@ -4,8 +4,10 @@
 //!
 //! Lines that the page and this test have in common, V a volume and P a path: "On `V`, `P`:" before a fenced block
 //! (the file's content), "On `V`, `P` and `Q`." (files without a content that matters), "On `V`, the section `.osrel`
-//! of `P`:" (of a unified kernel image, made by ukify), "On `V`, `P` is this loader.", "`V` has the UUID `U`.", and
-//! "What is found:" before the block of entries. A heading starts a new example.
+//! of `P`:" (of a unified kernel image, made by ukify), "On `V`, `P` is this loader.", "On `V`, `P` leads to `T`." (a
+//! symbolic link), "`V` has the UUID `U`.", "The default subvolume of `V` is `S`.", "`V` has the subvolumes `S` and `T`,
+//! too.", and "What is found:" before the block of entries. A heading starts a new example. `V:S` is subvolume `S` of `V`,
+//! `/` its top.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,7 +16,9 @@ use std::{
 };
 
 use entries::{Arch, Entry, File, Found, Kind, Start, Wait};
+use filesystem::FileSystem as _;
 use oracle::Tree;
+use part::{Guid, Partition, PartitionKind};
 use vfs::{Volume, Volumes};
 
 /// systemd's stub, of which ukify makes images; it stands for the kernel, too.
@@ -28,7 +32,11 @@ struct Example {
     files: BTreeMap<(String, String), Vec<u8>>,
     /// Sections by volume and path of their image.
     images: BTreeMap<(String, String), Vec<(String, String)>>,
+    /// Targets by volume and path of the link.
+    links: BTreeMap<(String, String), String>,
     uuids: BTreeMap<String, String>,
+    /// By device, the default first.
+    subvolumes: BTreeMap<String, Vec<String>>,
     loader: String,
     found: Option<String>,
 }
@@ -77,6 +85,16 @@ fn examples(page: &str) -> Vec<Example> {
                 example.files.insert((volume.clone(), path.clone()), Vec::new());
                 example.loader = path.clone();
             }
+            ("On ``, `` leads to ``.", [volume, path, target]) => {
+                example.links.insert((volume.clone(), path.clone()), target.clone());
+            }
+            ("The default subvolume of `` is ``.", [device, subvolume]) => {
+                example.subvolumes.insert(device.clone(), vec![subvolume.clone()]);
+            }
+            (form, [device, more @ ..]) if form.starts_with("`` has the subvolumes ``") => {
+                assert!(form.ends_with("``, too."), "{line}");
+                example.subvolumes.get_mut(device).expect(line).extend_from_slice(more);
+            }
             ("`` has the UUID ``.", [volume, uuid]) => {
                 example.uuids.insert(volume.clone(), uuid.clone());
             }
@@ -119,21 +137,59 @@ fn image(sections: &[(String, String)]) -> Vec<u8> {
     image
 }
 
+/// Disk and partition of `hd0` or `hd0,gpt2`.
+fn place(name: &str) -> (usize, Option<Partition>) {
+    let (disk, number) = name.split_once(",gpt").map_or((name, None), |(disk, number)| (disk, Some(number)));
+    let partition = |number: &str| {
+        let number: u32 = number.parse().unwrap();
+        let (kind, uuid, name) = (PartitionKind::Gpt(Guid::default()), String::new(), String::new());
+        Partition { number, start: u64::from(number) << 20, length: 1 << 20, kind, uuid, name }
+    };
+    (disk.strip_prefix("hd").unwrap().parse().unwrap(), number.map(partition))
+}
+
+/// The volumes of these subvolumes; those without a file are empty.
+fn of_subvolumes(device: &str, tree: Tree, subvolumes: &[String]) -> Vec<Volume> {
+    let tree = subvolumes.iter().fold(tree, |tree, path| tree.dir(path));
+    let names =
+        |path: &str| path.split('/').filter(|name| !name.is_empty()).map(String::from).collect::<Vec<_>>();
+    let node = |path: &str| {
+        names(path).iter().fold(tree.root(), |dir, name| tree.lookup(&dir, name.as_bytes()).unwrap())
+    };
+    let roots = subvolumes.iter().map(|path| (path.clone(), node(path))).collect();
+    Volume::of_roots(device, tree.clone(), roots)
+}
+
 impl Example {
-    fn volumes(&self) -> Volumes {
+    /// What stands on each device.
+    fn trees(&self) -> BTreeMap<&str, Tree> {
         let images = self.images.iter().map(|(place, sections)| (place, image(sections)));
         let files = self.files.iter().map(|(place, bytes)| (place, bytes.clone()));
         let mut trees: BTreeMap<&str, Tree> = BTreeMap::new();
         for ((volume, path), bytes) in files.chain(images) {
-            let tree = trees.remove(volume.as_str()).unwrap_or_default();
-            trees.insert(volume, tree.file(path, bytes));
+            let (device, subvolume) = volume.split_once(':').unwrap_or((volume, ""));
+            let tree = trees.remove(device).unwrap_or_default();
+            trees.insert(device, tree.file(format!("/{subvolume}{path}"), bytes));
         }
-        let volume = |(name, tree): (&str, Tree)| {
-            let disk = name.trim_start_matches("hd").split(',').next().unwrap().parse().unwrap();
+        for ((volume, path), target) in &self.links {
+            let (device, subvolume) = volume.split_once(':').unwrap_or((volume, ""));
+            let tree = trees.remove(device).unwrap_or_default();
+            trees.insert(device, tree.symlink(format!("/{subvolume}{path}"), target.as_str()));
+        }
+        trees
+    }
+
+    fn volumes(&self) -> Volumes {
+        let of_device = |(name, tree): (&str, Tree)| {
             let uuid = self.uuids.get(name).cloned().unwrap_or_default();
-            Volume::new(name, tree.uuid(uuid)).on(disk, None)
+            let (disk, partition) = place(name);
+            let volumes = match self.subvolumes.get(name) {
+                None => vec![Volume::new(name, tree.uuid(uuid))],
+                Some(subvolumes) => of_subvolumes(name, tree.uuid(uuid), subvolumes),
+            };
+            volumes.into_iter().map(move |volume| volume.on(disk, partition.clone())).collect::<Vec<_>>()
         };
-        Volumes::from_volumes(trees.into_iter().map(volume).collect())
+        Volumes::from_volumes(self.trees().into_iter().flat_map(of_device).collect())
     }
 
     fn discover(&self, volumes: &Volumes) -> Found {

@@ -10,6 +10,7 @@ use crate::{
     Access, Arch, Entry, Error, File, Kind, Linux, Program, Source, Start,
     budget::{Budget, Share, Text},
     grub::BlsCfg,
+    search::Search,
 };
 
 /// Initial RAM disks of one entry.
@@ -63,17 +64,19 @@ impl<'a> Conf<'a> {
 
 /// systemd-boot takes a pair of quotes away (`line_get_key_value` of src/boot/util.c).
 fn unquoted(value: &str) -> &str {
-    let inner = |quote: char| value.strip_prefix(quote).filter(|_| value.ends_with(quote));
-    let Some(inner) = inner('"').or_else(|| inner('\'')) else { return value };
-    // A quote alone is its own pair.
-    inner.get(..inner.len().saturating_sub(1)).unwrap_or_default()
+    let inner = |quote: char| {
+        let inner = value.strip_prefix(quote).filter(|_| value.ends_with(quote))?;
+        // A quote alone is its own pair.
+        Some(inner.strip_suffix(quote).unwrap_or_default())
+    };
+    inner('"').or_else(|| inner('\'')).unwrap_or(value)
 }
 
 /// What the files of a folder are read with.
 pub struct Folder<'a> {
+    pub search: &'a Search<'a>,
     pub volume: &'a Volume,
     pub share: &'a Share,
-    pub arch: Arch,
     /// What `$NAME` stands for; none where GRUB does not show these entries, and it means nothing.
     pub variables: Option<Variables>,
     /// The menu of GRUB that shows them.
@@ -87,7 +90,7 @@ impl Folder<'_> {
     /// [`Error::NoKernel`], [`Error::TooMany`], [`Error::Budget`]
     pub fn entry(&self, path: &str, text: &str) -> Result<Option<Candidate>, Error> {
         let conf = Conf::parse(text);
-        if !conf.is_for(self.arch) {
+        if !conf.is_for(self.search.arch()) {
             return Ok(None);
         }
         let mut options = Text::new(self.share);
@@ -163,7 +166,7 @@ impl Folder<'_> {
         let in_boot = format!("/boot{path}");
         let is_there = |path: &str| self.share.is_there(self.volume, path.as_bytes());
         let is_in_boot = !is_there(&path)? && is_there(&in_boot)?;
-        Ok(File { volume: self.volume.id(), path: if is_in_boot { in_boot } else { path }.into() })
+        self.search.locate(self.volume, if is_in_boot { in_boot } else { path }.as_bytes())
     }
 }
 

@@ -51,7 +51,7 @@ impl Name {
     pub fn next(&self) -> Option<String> {
         let left = self.left?.checked_sub(1)?;
         let (stem, suffix) = self.id.rsplit_once('.')?;
-        Some(format!("{stem}+{left}-{}.{suffix}", self.done.saturating_add(1)))
+        Some(format!("{stem}+{left}-{}.{suffix}", self.done.checked_add(1)?))
     }
 }
 

@@ -1,112 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The lines of a configuration, and of the files that it includes.
 
-use alloc::{
-    format,
-    string::{String, ToString},
-    vec::Vec,
-};
-use core::cell::Cell;
+use alloc::{string::String, vec::Vec};
 
 use menu::Wait;
-use vfs::Volume;
 
-use super::absolute;
-use crate::{Error, budget::Share};
+use super::{
+    absolute,
+    files::Files,
+    label::{Label, Runs},
+};
+use crate::Error;
 
-/// Bytes of one file.
-const LARGEST: u64 = 1024 * 1024;
-/// Bytes of all files of a configuration.
-const MOST_BYTES: usize = 2 * 1024 * 1024;
 /// Files that include one another.
 const DEEPEST: u32 = 8;
-/// Files in all.
-const MOST_FILES: u32 = 64;
 /// Labels of one configuration.
 const MOST: usize = 1000;
-/// Kernels of these names are modules, boot sectors and disk images.
-const NOT_LINUX: [&str; 9] = [".c32", ".cbt", ".com", ".com32", ".bss", ".bs", ".bin", ".img", ".0"];
-
-/// The files of a volume, as far as one configuration may read them.
-pub struct Files<'a> {
-    /// None when fuzzing.
-    place: Option<(&'a Share, &'a Volume)>,
-    count: Cell<u32>,
-    bytes: Cell<usize>,
-}
-
-impl<'a> Files<'a> {
-    /// Nothing is read yet.
-    pub fn new(share: &'a Share, volume: &'a Volume) -> Self {
-        Self { place: Some((share, volume)), ..Self::none() }
-    }
-
-    /// No files.
-    pub fn none() -> Self {
-        Self { place: None, count: Cell::new(0), bytes: Cell::new(0) }
-    }
-
-    /// The name of a file in messages.
-    pub fn object(&self, path: &str) -> String {
-        format!("{} {path}", self.place.map_or("", |(_, volume)| volume.name()))
-    }
-
-    /// The text of a file.
-    ///
-    /// # Errors
-    /// [`Error::TooMany`], or why it cannot be read.
-    pub fn read(&self, path: &[u8]) -> Result<String, Error> {
-        let Some((share, volume)) = self.place else { return Err(vfs::Error::NotFound.into()) };
-        let bytes = share.read(volume, path, LARGEST)?;
-        self.count.set(self.count.get().saturating_add(1));
-        self.bytes.set(self.bytes.get().saturating_add(bytes.len()));
-        if self.count.get() > MOST_FILES || self.bytes.get() > MOST_BYTES {
-            return Err(Error::TooMany { what: "files that include one another", limit: MOST_FILES.into() });
-        }
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
-    }
-}
-
-/// The thing that a label starts.
-#[derive(Debug, Default, Eq, PartialEq)]
-pub enum Runs {
-    /// It is a line of the menu only.
-    #[default]
-    Nothing,
-    /// A Linux kernel.
-    Linux(String),
-    /// The disk that the machine would boot without this one, by this command.
-    Local(String),
-    /// Another configuration.
-    Config(Config),
-    /// Something other than a Linux kernel, by this command.
-    Other(String),
-}
-
-/// Another configuration.
-#[derive(Debug, Eq, PartialEq)]
-pub struct Config {
-    pub path: String,
-    /// What its paths are relative to, where that is another folder.
-    pub folder: Option<String>,
-}
-
-/// The lines of a LABEL.
-#[derive(Debug, Default)]
-pub struct Label {
-    pub name: String,
-    pub runs: Runs,
-    pub initrd: Option<String>,
-    pub append: Option<String>,
-    pub devicetree: Option<String>,
-    title: Option<String>,
-    password: Option<String>,
-    is_default: bool,
-    is_disabled: bool,
-    /// Index of its menu.
-    menu: usize,
-}
-
 /// A menu: the first, or what MENU BEGIN opens.
 #[derive(Debug, Default)]
 struct Submenu {
@@ -180,7 +89,7 @@ impl<'a> Reader<'a> {
                 "include" => self.include(value, depth)?,
                 "menu" => self.of_menu(value, depth)?,
                 "label" => self.label(value)?,
-                _ if self.is_in_label && self.of_label(&key, value) => {}
+                _ if self.of_label(&key, value) => {}
                 key => self.global(key, value),
             }
         }
@@ -200,6 +109,7 @@ impl<'a> Reader<'a> {
         if has_title {
             self.begin(title.trim_ascii())?;
         }
+        // It is no deeper than the deepest.
         let outcome = self.file(&text, depth.saturating_add(1));
         if has_title {
             self.end();
@@ -260,31 +170,10 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Whether it is a line of a label.
+    /// Whether it is a line of the label that is open.
     fn of_label(&mut self, key: &str, value: &str) -> bool {
-        let Some(label) = self.labels.last_mut() else { return false };
-        let command = || format!("{key} {value}").trim_ascii_end().to_string();
-        match key {
-            "kernel" => label.runs = kernel(value, command()),
-            "linux" => label.runs = Runs::Linux(value.into()),
-            "localboot" => label.runs = Runs::Local(command()),
-            "boot" | "bss" | "pxe" | "fdimage" | "comboot" | "com32" => {
-                label.runs = kernel(value, command()).unless_linux(command());
-            }
-            "config" => {
-                let (path, folder) = value.split_once([' ', '\t']).unwrap_or((value, ""));
-                let folder = Some(folder.trim_ascii()).filter(|folder| folder.starts_with('/'));
-                let folder = folder.map(|folder| folder.trim_end_matches('/').into());
-                label.runs = Runs::Config(Config { path: path.into(), folder });
-            }
-            "initrd" => label.initrd = Some(value.into()),
-            "append" => label.append = Some(value.into()),
-            "fdt" | "devicetree" => {
-                label.devicetree = Some(value.into()).filter(|path: &String| !path.is_empty())
-            }
-            _ => return false,
-        }
-        true
+        let label = self.labels.last_mut().filter(|_| self.is_in_label);
+        label.is_some_and(|label| label.line(key, value))
     }
 
     /// Lines of the whole configuration, wherever they stand.
@@ -355,26 +244,6 @@ impl<'a> Reader<'a> {
     fn path(&self, label: &Label) -> impl Iterator<Item = &Submenu> {
         let open = |at: usize| self.menus.get(at).filter(|_| at > 0);
         core::iter::successors(open(label.menu), move |menu| open(menu.parent))
-    }
-}
-
-impl Runs {
-    /// For commands that start boot sectors, which no name tells from a kernel.
-    fn unless_linux(self, command: String) -> Self {
-        if matches!(self, Self::Linux(_)) { Self::Other(command) } else { self }
-    }
-}
-
-/// The thing that KERNEL starts; the file's name tells its type.
-fn kernel(value: &str, command: String) -> Runs {
-    let file = value.split_ascii_whitespace().next().unwrap_or_default().to_ascii_lowercase();
-    let name = file.rsplit_once('/').map_or(file.as_str(), |(_, name)| name);
-    match name {
-        // It starts the boot sector of a disk.
-        "chain.c32" => Runs::Local(command),
-        name if NOT_LINUX.iter().any(|end| name.ends_with(end)) => Runs::Other(command),
-        "" => Runs::Nothing,
-        _ => Runs::Linux(value.into()),
     }
 }
 

@@ -4,11 +4,12 @@
 use alloc::{format, string::String, vec::Vec};
 use core::cell::OnceCell;
 
-use vfs::{Volume, Volumes};
+use vfs::Volume;
 
 use crate::{
     Error,
     budget::{Budget, Share},
+    filesystems::{self, Filesystems},
     os_release,
 };
 
@@ -16,6 +17,9 @@ use crate::{
 const LARGEST: u64 = 64 * 1024;
 /// Where a system mounts a volume with its kernels.
 const MOUNTED_ON: [&str; 3] = ["/boot", "/efi", "/boot/efi"];
+/// What a kernel mounts its root with, and the option that names a subvolume.
+const FLAGS: &str = "rootflags=";
+const NAMED: &str = "subvol=";
 /// Bytes of a value: kernels take command lines of a few thousand.
 const LONGEST: usize = 4096;
 /// Files that add to GRUB's defaults.
@@ -23,7 +27,7 @@ const MOST_ADDED: usize = 256;
 
 /// The systems on all volumes; what is read of one is read once, and charged to its own disk.
 pub struct Systems<'a> {
-    volumes: &'a Volumes,
+    filesystems: &'a Filesystems<'a>,
     budget: &'a Budget,
     /// By volume.
     known: Vec<System>,
@@ -32,15 +36,16 @@ pub struct Systems<'a> {
 /// What the files of one volume say.
 #[derive(Default)]
 struct System {
-    /// Device and folder of fstab, for the folders that count.
-    mounts: OnceCell<Vec<(String, String)>>,
+    /// Lines of fstab, for the folders that count.
+    mounts: OnceCell<Vec<Mount>>,
     line: OnceCell<String>,
 }
 
 impl<'a> Systems<'a> {
     /// Nothing is read yet.
-    pub fn new(volumes: &'a Volumes, budget: &'a Budget) -> Self {
-        Self { volumes, budget, known: volumes.all().iter().map(|_| System::default()).collect() }
+    pub fn new(filesystems: &'a Filesystems<'a>, budget: &'a Budget) -> Self {
+        let known = filesystems.volumes().all().iter().map(|_| System::default()).collect();
+        Self { filesystems, budget, known }
     }
 
     /// The command line for kernels of a volume. Where its system is not known, the volume itself is the root.
@@ -63,18 +68,26 @@ impl<'a> Systems<'a> {
     }
 
     /// `/etc/kernel/cmdline`, else what GRUB's defaults add, with the root filesystem from `/etc/fstab`, and last the
-    /// volume itself.
+    /// volume itself. The subvolume is that of the volume, unless it is the default: then that of `/etc/fstab`.
     fn line(&self, system: &Volume) -> String {
         let compute = || {
             let share = self.budget.of(system);
             if let Some(text) = read(share, system, "/etc/kernel/cmdline") {
                 return text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
             }
-            let root = self.mounted(system, "/").map(String::from);
+            let mounted = self.mounted(system, "/");
+            let root = mounted.map(|mount| mount.device.clone());
             let root = root.unwrap_or_else(|| format!("UUID={}", system.identity().uuid));
             let added = grub_defaults(share, system);
-            let added = if added.is_empty() { String::new() } else { format!(" {added}") };
-            format!("root={root} ro{added}")
+            let own = match self.filesystems.is_default(system.id()) {
+                true => mounted.and_then(|mount| mount.subvolume.clone()),
+                false => Some(format!("subvol={}", root_of(system))),
+            };
+            let own = own.filter(|_| !added.split_ascii_whitespace().any(|word| word.starts_with(FLAGS)));
+            let flags = own.map(|own| format!("{FLAGS}{own}")).unwrap_or_default();
+            let words = [format!("root={root}"), "ro".into(), flags, added];
+            let words: Vec<String> = words.into_iter().filter(|word| !word.is_empty()).collect();
+            words.join(" ")
         };
         let known = self.known.get(system.id().0);
         known.map_or_else(compute, |known| known.line.get_or_init(compute).clone())
@@ -92,31 +105,63 @@ impl<'a> Systems<'a> {
             format!("LABEL={label}"),
             format!("PARTUUID={}", volume.partition().map_or("", |partition| &partition.uuid)),
         ];
+        let is_root = |mount: &Mount| match mount.subvolume.as_deref() {
+            Some(root) => root.strip_prefix(NAMED).is_none_or(|root| root == root_of(volume)),
+            None => self.filesystems.is_default(volume.id()),
+        };
+        let is_meant = |mount: &Mount| names.contains(&mount.device) && is_root(mount);
         let mounts = |other: &&Volume| {
-            let is_meant = |device: &str| names.iter().any(|name| name == device);
             MOUNTED_ON.iter().any(|folder| self.mounted(other, folder).is_some_and(is_meant))
         };
-        self.volumes.all().iter().find(mounts)
+        let (filesystems, volumes) = (self.filesystems.all().iter(), self.filesystems.volumes());
+        let usual = filesystems.clone().flat_map(|filesystem| self.filesystems.usual(filesystem));
+        let others = filesystems.flat_map(|filesystem| self.filesystems.others(filesystem));
+        usual.chain(others).filter_map(|id| volumes.get(id)).find(mounts)
     }
 
-    /// The device that `/etc/fstab` mounts on a folder.
-    fn mounted(&self, volume: &Volume, folder: &str) -> Option<&str> {
+    /// What `/etc/fstab` mounts on a folder.
+    fn mounted(&self, volume: &Volume, folder: &str) -> Option<&Mount> {
         let read = || mounts(&read(self.budget.of(volume), volume, "/etc/fstab").unwrap_or_default());
         let mounts = self.known.get(volume.id().0)?.mounts.get_or_init(read);
-        let (device, _) = mounts.iter().find(|(_, mounted)| mounted == folder)?;
-        Some(device)
+        mounts.iter().find(|mount| mount.folder == folder)
     }
 }
 
+/// A line of a fstab.
+struct Mount {
+    device: String,
+    folder: String,
+    /// The option that names a subvolume, without slashes around its path.
+    subvolume: Option<String>,
+}
+
 /// The first line of a fstab for each folder that counts.
-fn mounts(text: &str) -> Vec<(String, String)> {
-    let words = |line: &'_ str| {
+fn mounts(text: &str) -> Vec<Mount> {
+    let mount = |line: &str| {
         let mut words = line.split_ascii_whitespace();
         let (device, folder) = (words.next()?, words.next()?);
-        (!device.starts_with('#')).then(|| (String::from(device), String::from(folder)))
+        let options = words.nth(1).unwrap_or_default();
+        let (device, folder) = (String::from(device), String::from(folder));
+        (!device.starts_with('#')).then(|| Mount { device, folder, subvolume: subvolume(options) })
     };
-    let first = |wanted: &str| text.lines().filter_map(words).find(|(_, folder)| folder == wanted);
+    let first = |wanted: &str| text.lines().filter_map(mount).find(|mount| mount.folder == wanted);
     ["/"].iter().chain(&MOUNTED_ON).filter_map(|folder| first(folder)).collect()
+}
+
+/// The option of a mount that names a subvolume, by its path rather than by its number.
+fn subvolume(options: &str) -> Option<String> {
+    let of = |prefix| options.split(',').filter_map(move |option| option.strip_prefix(prefix)).next_back();
+    let named = of(NAMED).map(|path| format!("{NAMED}{}", or_top(path.trim_matches('/'))));
+    named.or_else(|| of("subvolid=").map(|number| format!("subvolid={number}")))
+}
+
+/// The path of a volume's root, as mount takes it.
+fn root_of(volume: &Volume) -> &str {
+    or_top(filesystems::path(volume))
+}
+
+fn or_top(path: &str) -> &str {
+    if path.is_empty() { "/" } else { path }
 }
 
 fn read(share: &Share, volume: &Volume, path: &str) -> Option<String> {
@@ -164,8 +209,8 @@ fn assigned(text: &str, name: &str, mut value: Option<String>) -> Option<String>
         let single = quoted('\'');
         let new = single.or_else(|| quoted('"')).unwrap_or(new.trim_ascii());
         let old = value.unwrap_or_default();
-        let most = new.matches('$').count().saturating_mul(old.len()).saturating_add(new.len());
-        if most > LONGEST {
+        let added = new.matches('$').count().checked_mul(old.len())?;
+        if added.checked_add(new.len())? > LONGEST {
             return None;
         }
         let new = if single.is_some() {

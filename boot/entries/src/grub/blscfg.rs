@@ -10,7 +10,7 @@ use super::{
     menu::Leaves,
     users::{Users, both},
 };
-use crate::{Access, Source};
+use crate::{Access, Source, sizes::total};
 
 /// The settings of a script for the entries of the Boot Loader Specification that it shows.
 #[derive(Clone, Debug)]
@@ -98,8 +98,7 @@ impl BlsCfg {
 
     /// Bytes of the names that count where an entry names these users.
     pub fn names_for(&self, users: &str) -> usize {
-        // Both are in memory, which has less than usize::MAX bytes.
-        self.menu.superusers.as_ref().map_or(0, String::len).saturating_add(users.len())
+        total([self.menu.superusers.as_ref().map_or(0, String::len), users.len()])
     }
 
     /// Who may start an entry that names these users (`grub_users`); it is open to anyone where it names none.

@@ -7,6 +7,7 @@ use core::cell::Cell;
 use crate::{
     Error,
     budget::{Share, number},
+    sizes::total,
 };
 
 /// Copying this many bytes takes about as long as running a small command.
@@ -37,8 +38,7 @@ impl<'a> Budget<'a> {
     /// One command whose words became this many arguments with these bytes.
     pub fn command(&self, line: u32, arguments: usize, bytes: usize) -> Result<(), Error> {
         let steps = bytes.checked_div(BYTES_PER_STEP).unwrap_or(0);
-        // More than there are is as good as any other number.
-        let steps = steps.saturating_add(arguments).saturating_add(1);
+        let steps = total([steps, arguments, 1]);
         self.share.steps.charge(steps).map_err(|error| in_line(error, line, "steps"))
     }
 

@@ -9,6 +9,7 @@ mod password;
 mod probe;
 mod search;
 mod start;
+mod subvolume;
 mod text;
 
 use alloc::{format, string::String};
@@ -85,7 +86,7 @@ impl From<bool> for Status {
 type Run = fn(&mut Interpreter<'_>, &Call<'_>) -> Result<Status, Error>;
 
 /// Commands that every GRUB has: a function of such a name is never called.
-const COMMANDS: [(&str, Run); 52] = [
+const COMMANDS: [(&str, Run); 54] = [
     (".", configuration::source),
     ("[", language::test),
     ("authenticate", password::authenticate),
@@ -93,6 +94,8 @@ const COMMANDS: [(&str, Run); 52] = [
     ("blscfg", blscfg::blscfg),
     ("boot", start::boot),
     ("break", language::break_),
+    ("btrfs-get-default-subvol", subvolume::default),
+    ("btrfs-mount-subvol", subvolume::mount),
     ("chainloader", start::chainloader),
     ("configfile", configuration::configfile),
     ("continue", language::continue_),
@@ -141,7 +144,7 @@ const COMMANDS: [(&str, Run); 52] = [
 ];
 
 /// Commands that change the screen, the terminal or what is loaded into GRUB: done when nothing is done.
-const NOTHING: &str = "acpi background_color background_image badram cat clear cmosclean cmosdump cmosset \
+const NOTHING: &str = "acpi background_color background_image badram btrfs-info btrfs-list-subvols cat clear cmosclean cmosdump cmosset \
     cryptomount cutmem date echo gfxmode hiddenmenu keymap list_env loopback ls nativedisk \
     net_bootp normal_exit pause play read rmmod serial set_background sleep \
     terminal terminal_input terminal_output terminfo uppermem usb_keyboard videoinfo vt wrmsr";

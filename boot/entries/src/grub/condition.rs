@@ -5,6 +5,7 @@ use alloc::string::String;
 use core::cmp::Ordering;
 
 use super::number;
+use crate::sizes::behind;
 
 /// Parentheses in parentheses.
 const DEEPEST: u32 = 8;
@@ -100,9 +101,10 @@ impl<'a> Parser<'a> {
     }
 
     fn nested(&mut self) -> Option<bool> {
-        self.depth = self.depth.checked_add(1).filter(|depth| *depth <= DEEPEST)?;
+        let outer = self.depth;
+        self.depth = outer.checked_add(1).filter(|depth| *depth <= DEEPEST)?;
         let value = self.expression();
-        self.depth = self.depth.saturating_sub(1);
+        self.depth = outer;
         value
     }
 
@@ -164,7 +166,7 @@ fn signed(word: &str) -> i64 {
 fn behind_prefix(a: &str, b: &str) -> Ordering {
     let same = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
     let prefix = a.as_bytes().get(..same).unwrap_or_default();
-    let start = prefix.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |at| at.saturating_add(1));
+    let start = prefix.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, behind);
     let value = |word: &str| word.get(start..).and_then(number::prefix).map_or(0, |(value, _)| value);
     value(a).cmp(&value(b))
 }

@@ -3,8 +3,8 @@
 
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
-use super::names::Names;
-use crate::{Arch, Error, budget::number};
+use super::{names::Names, view::EXPORTED};
+use crate::{Arch, Error, budget::number, sizes::total};
 
 /// Bytes of all variables.
 const MOST_BYTES: usize = 1024 * 1024;
@@ -60,7 +60,8 @@ impl Environment {
     /// What a submenu or a file read by `configfile` starts with: exported variables only.
     pub fn exported(&self) -> Self {
         let mut new = Self::default();
-        for (name, variable) in self.variables.iter().filter(|(_, variable)| variable.is_exported) {
+        let is_kept = |name: &String, variable: &Variable| variable.is_exported || is_always_exported(name);
+        for (name, variable) in self.variables.iter().filter(|(name, variable)| is_kept(name, variable)) {
             new.insert(name, &variable.value, true);
         }
         new
@@ -105,6 +106,12 @@ impl Environment {
         Ok(())
     }
 
+    /// Sets and exports a variable, as GRUB does before it reads the first file.
+    pub fn give(&mut self, name: &str, value: &str) {
+        self.remove(name);
+        self.insert(name, value, true);
+    }
+
     pub fn unset(&mut self, name: &str) {
         self.remove(name);
     }
@@ -124,7 +131,7 @@ impl Environment {
     }
 
     fn insert(&mut self, name: &str, value: &str, is_exported: bool) {
-        self.bytes = self.bytes.saturating_add(size(name, value));
+        self.bytes = total([self.bytes, size(name, value)]);
         self.variables.insert(name, Variable { value: value.to_owned(), is_exported });
     }
 
@@ -133,13 +140,18 @@ impl Environment {
         let Some(variable) = self.variables.remove(name) else {
             return false;
         };
+        // What was added with the variable.
         self.bytes = self.bytes.saturating_sub(size(name, &variable.value));
         variable.is_exported
     }
 }
 
+fn is_always_exported(name: &str) -> bool {
+    EXPORTED.contains(&name)
+}
+
 fn size(name: &str, value: &str) -> usize {
-    name.len().saturating_add(value.len()).saturating_add(OVERHEAD)
+    total([name.len(), value.len(), OVERHEAD])
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::{
     environment::Environment,
     lexer::{Part, Word},
 };
-use crate::{Error, budget::number};
+use crate::{Error, budget::number, sizes::total};
 
 /// Bytes that the words of one command may become.
 const LONGEST: usize = 1024 * 1024;
@@ -120,9 +120,10 @@ impl Expansion {
         let argument = self.current.get_or_insert_default();
         reserve(&mut argument.text, self.line, text.len())?;
         if !is_quoted {
-            let room = MOST_WILDCARDS.saturating_add(1).saturating_sub(argument.wildcards.len());
+            // One more than the most tells that there are too many; no room is left then.
+            let room = (MOST_WILDCARDS + 1).saturating_sub(argument.wildcards.len());
             let start = argument.text.len();
-            argument.wildcards.extend(wildcards(text).map(|at| start.saturating_add(at)).take(room));
+            argument.wildcards.extend(wildcards(text).map(|at| total([start, at])).take(room));
         }
         argument.text.push_str(text);
         Ok(())

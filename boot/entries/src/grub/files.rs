@@ -17,15 +17,15 @@ use crate::{Error, File};
 const MOST_COMPONENTS: usize = 32;
 
 impl Interpreter<'_> {
-    /// The volume that the script stands on.
-    pub fn home(&self) -> Option<&Volume> {
-        let (device, _) = self.environment().get("prefix").strip_prefix('(')?.split_once(')')?;
-        place::volume(self.volumes, device)
+    /// The folder that the script stands in.
+    pub fn home(&self) -> Option<File> {
+        self.spot(self.environment().get("prefix"))
     }
 
-    /// The file that a path means now.
+    /// The file that a path means now. It starts with a slash: to GRUB, other paths are lists of sectors.
     pub fn file(&self, path: &str) -> Option<File> {
-        place::file(self.volumes, self.environment().get("root"), path)
+        let (_, plain) = place::split("", path)?;
+        self.spot(path).filter(|_| plain.len() > 1 && plain.starts_with('/'))
     }
 
     /// What a path of a volume leads to.
@@ -76,13 +76,11 @@ impl Interpreter<'_> {
 
 impl Files for Interpreter<'_> {
     fn listed(&self, path: &str) -> Option<Listed> {
-        let (device, path) = place::split(self.environment().get("root"), path)?;
-        let volume = place::volume(self.volumes, device)?;
-        let path = path.trim_end_matches('/');
+        let File { volume, path } = self.spot(path.trim_end_matches('/'))?;
         if path.is_empty() {
             return Some(Listed { is_folder: true, modified: None });
         }
-        let attr = self.node_itself(volume, path.as_bytes())?.attr().ok()?;
+        let attr = self.node_itself(self.volumes.get(volume)?, &path)?.attr().ok()?;
         Some(Listed { is_folder: attr.kind == FileType::Directory, modified: Some(attr.modified.seconds) })
     }
 

@@ -17,11 +17,14 @@ use super::{
     lexer::Word,
     names::Names,
     parser::{Block, Script, Statement},
+    place::Places,
     users::Users,
+    view::Mount,
 };
 use crate::{
     Error, Problem,
     budget::{Share, number},
+    sizes::total,
 };
 
 /// Blocks and calls that are open at one time: the stack of firmware is small.
@@ -70,6 +73,7 @@ pub struct Frame {
 /// One GRUB: its variables, its functions, its menu.
 pub struct Interpreter<'a> {
     pub volumes: &'a Volumes,
+    pub places: &'a Places<'a>,
     pub here: Context,
     /// The contexts around this one.
     outer: Vec<Context>,
@@ -90,6 +94,8 @@ pub struct Interpreter<'a> {
     /// Configurations that were run, by volume and content: none is a menu twice.
     pub scripts: Scripts,
     pub users: Rc<Users>,
+    /// Subvolumes at folders.
+    pub mounts: Vec<Mount>,
     /// The module that finds files by wildcards was loaded.
     pub has_wildcards: bool,
     pub has_next_entry: bool,
@@ -98,9 +104,10 @@ pub struct Interpreter<'a> {
 }
 
 impl<'a> Interpreter<'a> {
-    pub fn new(volumes: &'a Volumes, share: &'a Share, environment: Environment, is_x86: bool) -> Self {
+    pub fn new(places: &'a Places<'a>, share: &'a Share, environment: Environment, is_x86: bool) -> Self {
         Self {
-            volumes,
+            volumes: places.filesystems.volumes(),
+            places,
             here: Context { environment, menu: Vec::new() },
             outer: Vec::new(),
             script: Frame::default(),
@@ -114,6 +121,7 @@ impl<'a> Interpreter<'a> {
             notes: Vec::new(),
             scripts: Scripts::default(),
             users: Rc::default(),
+            mounts: Vec::new(),
             has_wildcards: false,
             has_next_entry: false,
             functions: Names::default(),
@@ -184,7 +192,11 @@ impl<'a> Interpreter<'a> {
     /// [`Error::Limit`]; everything else that goes wrong is a status, as in GRUB.
     pub fn run(&mut self, text: &str, line: u32) -> Result<Flow, Error> {
         self.budget.script(line, text.len())?;
-        self.enter(line)?;
+        let outer = self.depth;
+        if outer >= DEEPEST {
+            return Err(Error::Limit { line, what: "open blocks", limit: u64::from(DEEPEST) });
+        }
+        self.deeper();
         let budget = Rc::clone(&self.budget);
         let mut script = Script::new(text, &budget);
         let mut flow = Flow::Next;
@@ -196,7 +208,7 @@ impl<'a> Interpreter<'a> {
                 Err(error) => self.note(error),
             }
         }
-        self.depth = self.depth.saturating_sub(1);
+        self.depth = outer;
         Ok(flow)
     }
 
@@ -212,18 +224,16 @@ impl<'a> Interpreter<'a> {
     /// # Errors
     /// [`Error::Limit`]
     fn block(&mut self, block: &Block) -> Result<Flow, Error> {
-        self.depth = self.depth.saturating_add(1);
+        let outer = self.depth;
+        self.deeper();
         let flow = self.statements(block);
-        self.depth = self.depth.saturating_sub(1);
+        self.depth = outer;
         flow
     }
 
-    fn enter(&mut self, line: u32) -> Result<(), Error> {
-        if self.depth >= DEEPEST {
-            return Err(Error::Limit { line, what: "open blocks", limit: u64::from(DEEPEST) });
-        }
+    /// One more open block. It stays near the deepest, beyond which a script and a command are errors.
+    fn deeper(&mut self) {
         self.depth = self.depth.saturating_add(1);
-        Ok(())
     }
 
     fn statements(&mut self, block: &Block) -> Result<Flow, Error> {
@@ -265,13 +275,12 @@ impl<'a> Interpreter<'a> {
         if self.depth > DEEPEST {
             return Err(Error::Limit { line, what: "open blocks", limit: u64::from(DEEPEST) });
         }
-        let parts = words.iter().map(|word| word.parts.len()).fold(0, usize::saturating_add);
+        let parts = total(words.iter().map(|word| word.parts.len()));
         let call = self.calls.last().unwrap_or(&self.script);
         let values = Values { environment: &self.here.environment, arguments: &call.arguments };
         let arguments = values.expand(words)?;
-        // Counts of what is in memory.
-        let bytes = arguments.iter().map(|argument| argument.text.len()).fold(0, usize::saturating_add);
-        self.budget.command(line, parts.saturating_add(arguments.len()), bytes)?;
+        let bytes = total(arguments.iter().map(|argument| argument.text.len()));
+        self.budget.command(line, total([parts, arguments.len()]), bytes)?;
         self.filenames(arguments, line)
     }
 
@@ -326,10 +335,11 @@ impl<'a> Interpreter<'a> {
 
     fn round(&mut self, body: &Block) -> Result<Flow, Error> {
         let frame = self.frame();
-        frame.loops = frame.loops.saturating_add(1);
+        let outer = frame.loops;
+        // No more than blocks are open.
+        frame.loops = outer.saturating_add(1);
         let flow = self.block(body);
-        let frame = self.frame();
-        frame.loops = frame.loops.saturating_sub(1);
+        self.frame().loops = outer;
         flow
     }
 
@@ -346,9 +356,11 @@ impl<'a> Interpreter<'a> {
 /// A `break` or `continue` of several levels, one level further out.
 fn outer(flow: Flow) -> Flow {
     match flow {
-        Flow::Break(0 | 1) => Flow::Next,
-        Flow::Break(levels) => Flow::Break(levels.saturating_sub(1)),
-        Flow::Continue(levels) => Flow::Continue(levels.saturating_sub(1)),
+        Flow::Break(levels) => match levels.checked_sub(1) {
+            None | Some(0) => Flow::Next,
+            Some(levels) => Flow::Break(levels),
+        },
+        Flow::Continue(levels) => levels.checked_sub(1).map_or(Flow::Next, Flow::Continue),
         other => other,
     }
 }

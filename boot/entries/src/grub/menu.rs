@@ -13,7 +13,11 @@ use super::{
     item::{Item, Kind},
     number, users,
 };
-use crate::{Access, Elsewhere, Entry, Error, Found, Problem, Source, Start, budget::number};
+use crate::{
+    Access, Elsewhere, Entry, Error, Found, Problem, Source, Start,
+    budget::number,
+    sizes::{behind, total},
+};
 
 /// Submenus in submenus.
 const DEEPEST: u32 = 4;
@@ -88,8 +92,8 @@ impl Collector<'_, '_> {
     fn access(&self, item: &Item) -> Result<Access, Error> {
         let environment = item.context.as_deref().unwrap_or(self.grub.environment());
         let lists = (environment.lookup("superusers"), item.users.as_deref());
-        // Sizes of what is in memory. Each name is looked for among the users.
-        let names = lists.0.map_or(0, str::len).saturating_add(lists.1.map_or(0, str::len));
+        // Each name is looked for among the users.
+        let names = total([lists.0.map_or(0, str::len), lists.1.map_or(0, str::len)]);
         self.grub.budget.command(item.line, names, 0)?;
         Ok(self.grub.users.access(lists.0, lists.1))
     }
@@ -110,6 +114,7 @@ impl Collector<'_, '_> {
             default: &selected.default,
             path: &format!("{} / ", chosen.title),
             access: chosen.access,
+            // It is below the deepest.
             depth: chosen.depth.saturating_add(1),
             is_default: chosen.is_default,
         };
@@ -136,7 +141,7 @@ impl Collector<'_, '_> {
                 access: level.access.clone(),
                 default: is_here.then(|| head.clone()),
                 before: leaves.get(..at).unwrap_or_default().to_vec(),
-                after: leaves.get(at.saturating_add(1)..).unwrap_or_default().to_vec(),
+                after: leaves.get(behind(at)..).unwrap_or_default().to_vec(),
             };
             if let Some(cfg) = self.grub.scripts.blscfg.get_mut(index) {
                 cfg.menu = around;
@@ -179,7 +184,7 @@ impl Collector<'_, '_> {
                 elsewhere(reason)
             }
         };
-        self.grub.budget.menu(item.line, size(&start).saturating_add(chosen.title.len()))?;
+        self.grub.budget.menu(item.line, total([size(&start), chosen.title.len()]))?;
         let entry = Entry {
             title: chosen.title,
             version: String::new(),
@@ -205,15 +210,15 @@ fn elsewhere(command: String) -> Start {
     Start::Elsewhere(Elsewhere { command })
 }
 
-/// Bytes of the paths and options that an entry starts; all of it is in memory.
+/// Bytes of the paths and options that an entry starts.
 fn size(start: &Start) -> usize {
     match start {
         Start::Linux(linux) => {
-            let initrd = linux.initrd.iter().map(|file| file.path.len()).fold(0, usize::saturating_add);
-            linux.options.len().saturating_add(initrd).saturating_add(linux.kernel.path.len())
+            let initrd = linux.initrd.iter().map(|file| file.path.len());
+            total(initrd.chain([linux.options.len(), linux.kernel.path.len()]))
         }
         Start::Program(program) => {
-            program.file.path.len().saturating_add(program.options.as_ref().map_or(0, String::len))
+            total([program.file.path.len(), program.options.as_ref().map_or(0, String::len)])
         }
         Start::Elsewhere(elsewhere) => elsewhere.command.len(),
     }

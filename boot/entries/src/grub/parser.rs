@@ -166,7 +166,7 @@ impl<'a> Script<'a> {
 
     /// Statements up to one of the keywords; each ends with a semicolon or a line.
     fn block(&mut self, until: &[&str]) -> Result<Block, Error> {
-        self.deeper()?;
+        let outer = self.deeper()?;
         let mut statements = Vec::new();
         self.newlines()?;
         loop {
@@ -180,17 +180,21 @@ impl<'a> Script<'a> {
                 break;
             }
         }
-        self.depth = self.depth.saturating_sub(1);
+        self.depth = outer;
         Ok(statements.into())
     }
 
-    fn deeper(&mut self) -> Result<(), Error> {
-        self.depth = self.depth.saturating_add(1);
-        if self.depth > DEEPEST {
-            let (line, limit) = (self.line(), u64::from(DEEPEST));
-            return Err(Error::Limit { line, what: "levels of blocks", limit });
+    /// One level further in; the level around it.
+    fn deeper(&mut self) -> Result<u32, Error> {
+        let outer = self.depth;
+        match outer.checked_add(1).filter(|depth| *depth <= DEEPEST) {
+            Some(depth) => self.depth = depth,
+            None => {
+                let (line, limit) = (self.line(), u64::from(DEEPEST));
+                return Err(Error::Limit { line, what: "levels of blocks", limit });
+            }
         }
-        Ok(())
+        Ok(outer)
     }
 
     fn statement(&mut self) -> Result<Statement, Error> {
@@ -294,7 +298,7 @@ impl<'a> Script<'a> {
             return self.error("an opening brace is missing");
         }
         self.advance();
-        self.deeper()?;
+        let outer = self.deeper()?;
         self.newlines()?;
         let mut statements = Vec::new();
         loop {
@@ -312,7 +316,7 @@ impl<'a> Script<'a> {
             }
         }
         self.advance();
-        self.depth = self.depth.saturating_sub(1);
+        self.depth = outer;
         Ok(statements.into())
     }
 

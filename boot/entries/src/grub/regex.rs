@@ -11,6 +11,7 @@ mod syntax;
 use alloc::{vec, vec::Vec};
 use core::mem::{swap, take};
 
+use crate::sizes::{behind, work};
 use syntax::{Node, Set};
 
 /// Bytes of an expression.
@@ -66,9 +67,8 @@ impl Regex {
     /// Bytes that are copied at most for a text of this length: at each of its places, what was marked on the way to each
     /// instruction.
     pub fn work(&self, length: usize) -> usize {
-        let marks = self.groups.saturating_mul(size_of::<Option<(usize, usize)>>());
-        // Beyond any limit it does not matter how far.
-        self.program.len().saturating_mul(length.saturating_add(1)).saturating_mul(marks)
+        let marks = work(self.groups, size_of::<Option<(usize, usize)>>());
+        work(work(self.program.len(), behind(length)), marks)
     }
 
     /// The leftmost match, and of those that begin there the longest.
@@ -77,15 +77,16 @@ impl Regex {
         let (mut threads, mut next) = (Threads::new(self.program.len()), Threads::new(self.program.len()));
         for position in 0..=text.len() {
             if best.is_none() {
-                let marks = vec![None; self.groups.saturating_mul(2)];
+                // Start and end of each.
+                let marks = vec![None; work(self.groups, 2)];
                 self.follow(Thread { at: 0, marks }, position, text.len(), &mut threads);
             }
             let byte = text.get(position);
             for thread in take(&mut threads.list) {
                 match (self.program.get(thread.at), byte) {
                     (Some(Instruction::Byte(set)), Some(byte)) if set.contains(*byte) => {
-                        let after = Thread { at: thread.at.saturating_add(1), ..thread };
-                        self.follow(after, position.saturating_add(1), text.len(), &mut next);
+                        let after = Thread { at: behind(thread.at), ..thread };
+                        self.follow(after, behind(position), text.len(), &mut next);
                     }
                     (Some(Instruction::Match), _)
                         if best.as_ref().is_none_or(|best| thread.is_better(best)) =>
@@ -112,7 +113,7 @@ impl Regex {
         while let Some(mut thread) = open.pop() {
             let is_new = threads.seen.get_mut(thread.at).is_some_and(|seen| !core::mem::replace(seen, true));
             let Some(instruction) = self.program.get(thread.at).filter(|_| is_new) else { continue };
-            let after = thread.at.saturating_add(1);
+            let after = behind(thread.at);
             match instruction {
                 Instruction::Byte(_) | Instruction::Match => threads.list.push(thread),
                 Instruction::Jump(to) => open.push(Thread { at: *to, ..thread }),

@@ -11,9 +11,13 @@ use super::{
     condition::Files,
     expansion::{Argument, MOST_WILDCARDS},
     interpreter::Interpreter,
-    place,
+    place::Device,
 };
-use crate::{Error, budget::number};
+use crate::{
+    Error,
+    budget::number,
+    sizes::{behind, total, work},
+};
 
 /// Files that one argument becomes.
 const MOST: usize = 1000;
@@ -73,22 +77,21 @@ impl Interpreter<'_> {
 
     /// The devices that fit; without a parenthesis in front, whole disks only.
     fn devices(&self, pattern: &Component<'_>) -> Vec<String> {
-        let mut names = BTreeSet::new();
-        for name in self.volumes.all().iter().map(|volume| volume.name()) {
-            let disk = name.split_once(',').map_or(name, |(disk, _)| disk);
-            names.insert(format!("({disk})"));
-            if pattern.text.starts_with('(') {
-                names.insert(format!("({name})"));
-            }
+        let of_disk = |disk: &usize| Device::OnDisk { disk: *disk, slots: Vec::new() };
+        let volumes = self.volumes.all().iter();
+        let mut devices: Vec<Device> = volumes.flat_map(|volume| &volume.home().disks).map(of_disk).collect();
+        if pattern.text.starts_with('(') {
+            devices.extend(self.places.devices().cloned());
         }
+        let names: BTreeSet<String> = devices.iter().map(|device| format!("({device})")).collect();
         names.into_iter().filter(|name| pattern.fits(name)).take(MOST).collect()
     }
 
     /// The files of a folder that fit.
     fn files_of(&self, folder: &str, pattern: &Component<'_>, line: u32) -> Result<Vec<String>, Error> {
         let list = || {
-            let (device, path) = place::split(self.environment().get("root"), folder)?;
-            let folder = self.node(place::volume(self.volumes, device)?, path.as_bytes())?;
+            let file = self.spot(folder)?;
+            let folder = self.node(self.volumes.get(file.volume)?, &file.path)?;
             let attr = folder.attr().ok().filter(|attr| attr.kind == FileType::Directory)?;
             // All of it is read, and a name is more work than to look for one.
             let is_paid = self.budget.lookup_in(attr.size) && self.budget.lookup_in(attr.size);
@@ -98,9 +101,9 @@ impl Interpreter<'_> {
         };
         let mut found = Vec::new();
         for vfs::Entry { name, .. } in list().unwrap_or_default() {
-            self.budget.copy(line, name.len().saturating_mul(pattern.text.len()))?;
+            self.budget.copy(line, work(name.len(), pattern.text.len()))?;
             if let Some(name) = str::from_utf8(&name).ok().filter(|name| pattern.fits(name)) {
-                self.budget.copy(line, folder.len().saturating_add(name.len()))?;
+                self.budget.copy(line, total([folder.len(), name.len()]))?;
                 found.push(format!("{folder}/{name}"));
                 if found.len() > MOST {
                     break;
@@ -123,10 +126,11 @@ struct Component<'a> {
 fn components(argument: &Argument) -> Vec<Component<'_>> {
     let mut start = 0usize;
     let component = |text: &str| {
-        let end = start.saturating_add(text.len());
+        let end = total([start, text.len()]);
         let inside = argument.wildcards.iter().filter(|at| (start..end).contains(*at));
-        let wildcards = inside.map(|at| at.saturating_sub(start)).collect();
-        start = end.saturating_add(1);
+        // They stand behind the start.
+        let wildcards = inside.filter_map(|at| at.checked_sub(start)).collect();
+        start = behind(end);
         wildcards
     };
     let wildcards: Vec<Vec<usize>> = argument.text.split('/').map(component).collect();
@@ -152,19 +156,19 @@ impl Component<'_> {
         let mut star = None;
         while let Some(byte) = name.get(taken) {
             if is_star(at) {
-                at = at.saturating_add(1);
+                at = behind(at);
                 star = Some((at, taken));
             } else if is_one(at, byte) {
-                (at, taken) = (at.saturating_add(1), taken.saturating_add(1));
-            } else if let Some((behind, until)) = star {
-                let until: usize = until.saturating_add(1);
-                (at, taken, star) = (behind, until, Some((behind, until)));
+                (at, taken) = (behind(at), behind(taken));
+            } else if let Some((rest, until)) = star {
+                let until = behind(until);
+                (at, taken, star) = (rest, until, Some((rest, until)));
             } else {
                 return false;
             }
         }
         while is_star(at) {
-            at = at.saturating_add(1);
+            at = behind(at);
         }
         at == pattern.len()
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The whole menu of a configuration, as GRUB has it and as we have it, in the same form.
 
+use std::rc::Rc;
+
 use entries::{Arch, File, Found, Kind, Start, Wait, discover};
 use vfs::{Disk, Volumes};
 
@@ -175,9 +177,13 @@ fn command_line(arguments: &[String]) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// What we say of the same disk.
+/// What we say of the same disk, which has the number that GRUB gives it.
 pub fn of_ours(name: &str, disk: Vec<u8>) -> (Menu, Found) {
-    let volumes = Volumes::discover(vec![Disk { device: std::rc::Rc::new(disk), name: name.into() }]);
+    let number: usize = name.strip_prefix("hd").and_then(|number| number.parse().ok()).expect(name);
+    let mut disks = vec![vec![0; 1 << 20]; number];
+    disks.push(disk);
+    let disk = |(i, bytes): (usize, Vec<u8>)| Disk { device: Rc::new(bytes), name: format!("hd{i}") };
+    let volumes = Volumes::discover(disks.into_iter().enumerate().map(disk).collect());
     assert_eq!(volumes.problems(), [], "the disk is sound");
     let found = discover(&volumes, Arch::X86_64, &|_, _| false);
     let place = |file: &File| {

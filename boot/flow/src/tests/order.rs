@@ -310,13 +310,13 @@ fn as_cloudboot_disk_says() {
 
 #[test]
 fn what_no_driver_reads_is_named() {
-    const UNREAD: &str = "failed: discover hd0: E-DISK-UNREAD XFS, which this version does not read";
+    const UNREAD: &str = "failed: discover hd0: E-DISK-UNREAD exFAT, which this version does not read";
     const NONE: &str = "failed: choose entries: E-CHOOSE-NONE no disk holds a boot entry that this program can start; \
                    returning to the firmware";
     check(vec![
         Scenario(
             "where nothing can be booted",
-            Machine::new(&[Disk::raw(b"XFSB")]),
+            Machine::new(&[Disk::raw(b"\0\0\0EXFAT   ")]),
             &[
                 "discover 1 disk, 0 volumes, 0 entries",
                 NOTHING,
@@ -328,19 +328,19 @@ fn what_no_driver_reads_is_named() {
         ),
         Scenario(
             "not beside a disk that boots",
-            Machine::new(&[Disk::raw(b"XFSB"), hidden(&["a"])]),
+            Machine::new(&[Disk::raw(b"\0\0\0EXFAT   "), hidden(&["a"])]),
             &["discover 2 disks, 1 volume, 1 entry", "BOOTS hd1 a"],
             started("a"),
         ),
         Scenario(
             "with all details",
-            Machine::new(&[Disk::raw(b"XFSB"), hidden(&["a"])]).settings("cloudboot.debug=1"),
+            Machine::new(&[Disk::raw(b"\0\0\0EXFAT   "), hidden(&["a"])]).settings("cloudboot.debug=1"),
             &[
                 "discover 2 disks, 1 volume, 1 entry",
                 "  disk hd0: /dev/vda",
                 "  disk hd1: /dev/vdb",
                 "  volume hd1: vfat label \"\" uuid 0000-0000",
-                "  hd0 is XFS, which this version does not read",
+                "  hd0 is exFAT, which this version does not read",
                 " *entry a \"a\"",
                 "choose \"a\" from hd1 /grub/grub.cfg",
                 "obtain /a (1.5 KiB)",

@@ -4,17 +4,20 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::Stdio,
 };
 
 use oracle::tools;
+use uml::Machine;
 
-use crate::{driver::Driver, guest::Task, log, options::Options};
+use crate::{
+    driver::Driver,
+    guest::{self, Task},
+    log,
+    options::Options,
+};
 
-/// Seconds that one run of Linux may take: some hundred times what it takes.
-const DEADLINE: &str = "600";
-/// Memory of the guest: what Linux writes is to leave it while it runs.
-const MEMORY: &str = "mem=192M";
+/// Memory of the guest in MiB: what Linux writes is to leave it while it runs.
+const MEMORY: u32 = 192;
 /// Power failures of one image: every second leaves what is wanted, or more.
 const MOST_FAILURES: usize = 12;
 /// Fewer names in an image are a sign that nothing was done.
@@ -120,24 +123,8 @@ fn pack(request: &Request, work: &Path, disks: &[PathBuf]) -> Result<(), String>
 /// Runs Linux with these disks until it powers off.
 fn linux(work: &Path, disks: &[PathBuf], task: &Task) -> Result<(), String> {
     let program = env::current_exe().map_err(|error| error.to_string())?;
-    let mut command = tools::command("timeout");
-    command
-        .args(["--kill-after=5", DEADLINE, "linux.uml", MEMORY, "root=/dev/root", "rootfstype=hostfs"])
-        .args(["rootflags=/", "rw", "con=null", "con0=null,fd:1", "quiet", "panic=-1"])
-        .args(disks.iter().enumerate().map(|(number, disk)| format!("ubd{number}={}", disk.display())))
-        .arg(format!("init={}", program.display()))
-        .arg("--")
-        .args(task.to_arguments())
-        // For its control socket.
-        .env("HOME", work)
-        .stdin(Stdio::null());
-    let output = command.output().map_err(|error| format!("timeout: {error}"))?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    if said.contains(crate::guest::DONE) {
-        return Ok(());
-    }
-    let errors = String::from_utf8_lossy(&output.stderr);
-    Err(format!("linux.uml, {}:\n{said}{errors}", output.status))
+    let machine = Machine { memory: MEMORY, disks, work };
+    machine.run(&program, &task.to_arguments(), guest::DONE).map(drop)
 }
 
 fn path(path: &Path) -> &str {

@@ -16,7 +16,7 @@ impl Assembler<'_> {
         &mut self,
         format: &'static str,
         on: &[DeviceId],
-        missing: Vec<usize>,
+        missing: Vec<String>,
         bytes: Rc<dyn BlockRead>,
     ) -> Vec<DeviceId> {
         let kind = match on {
@@ -36,19 +36,16 @@ impl Assembler<'_> {
     }
 
     /// The volumes of a filesystem: one for each root.
-    pub(super) fn add_volumes(&mut self, mounted: &Mounted, on: &[DeviceId], missing: &[usize]) {
+    pub(super) fn add_volumes(&mut self, mounted: &Mounted, on: &[DeviceId], missing: &[String]) {
         let Some(first) = on.first() else { return };
-        let home = self.home(on, missing);
-        for (root, node) in &mounted.roots {
-            let name = match root.as_str() {
-                "" => self.name(*first),
-                root => format!("{}:{root}", self.name(*first)),
-            };
-            self.volumes.push(Volume::of_root(name, mounted, root, node, home.clone()));
+        for warning in &mounted.warnings {
+            self.problem(*first, warning.clone());
         }
+        let home = self.home(on, missing);
+        self.volumes.extend(Volume::of_mounted(&self.name(*first), mounted, &home));
     }
 
-    pub(super) fn home(&self, on: &[DeviceId], missing: &[usize]) -> Home {
+    pub(super) fn home(&self, on: &[DeviceId], missing: &[String]) -> Home {
         let mut stack = on.to_vec();
         let mut at = 0;
         // It ends: parents were added before their children.

@@ -3,18 +3,15 @@
 //!
 //! Source: Fedora's grub2, grub-core/commands/blscfg.c.
 
-use alloc::{string::String, vec::Vec};
-
-use vfs::Volume;
+use alloc::{format, string::String, vec::Vec};
 
 use super::{Call, Status};
 use crate::{
-    Error,
+    Error, File,
     grub::{
         blscfg::{Around, BlsCfg},
         interpreter::Interpreter,
         item::Item,
-        place,
     },
 };
 
@@ -41,15 +38,21 @@ fn called(grub: &Interpreter<'_>, call: &Call<'_>) -> Option<BlsCfg> {
     let named = call.first().and_then(|path| path.strip_prefix('(')?.split_once(')'));
     let folder = named.map(|(_, folder)| folder).or_else(|| environment.lookup("blsdir"));
     let folder = folder.map(|folder| folder.trim_end_matches('/')).filter(|folder| folder.starts_with('/'));
-    let own = grub.home().map(Volume::name);
-    let usual = [Some(environment.get("boot")), Some(environment.get("root")), own];
-    let devices = named.map_or(usual, |(device, _)| [Some(device), None, None]);
-    let has_entries = |volume: &&Volume| {
-        let folders = folder.as_slice().iter().chain(FOLDERS.iter().filter(|_| named.is_none()));
-        folders.copied().any(|path| grub.node(volume, path.as_bytes()).is_some())
+    let folders: Vec<&str> =
+        folder.into_iter().chain(FOLDERS.into_iter().filter(|_| named.is_none())).collect();
+    let devices = match named {
+        Some((device, _)) => Vec::from([device]),
+        None => Vec::from([environment.get("boot"), environment.get("root")]),
     };
-    let mut volumes = devices.into_iter().flatten().filter_map(|device| place::volume(grub.volumes, device));
-    let volume = volumes.find(has_entries)?.id();
-    let folder = folder.map(String::from);
+    let on = |device| folders.iter().filter_map(move |folder| grub.spot(&format!("({device}){folder}")));
+    // Where the script stands, whatever GRUB sees of it.
+    let home = grub.home().filter(|_| named.is_none());
+    let beside = home.iter().flat_map(|home| folders.iter().map(|folder| (home.volume, *folder)));
+    let beside = beside.map(|(volume, folder)| File { volume, path: folder.into() });
+    let is_there = |file: &File| {
+        grub.volumes.get(file.volume).is_some_and(|volume| grub.node(volume, &file.path).is_some())
+    };
+    let File { volume, path } = devices.into_iter().flat_map(on).chain(beside).find(is_there)?;
+    let folder = String::from_utf8(path).ok().filter(|path| !FOLDERS.contains(&path.as_str()));
     Some(BlsCfg { volume, folder, variables: Vec::new(), wait: None, source: None, menu: Around::default() })
 }

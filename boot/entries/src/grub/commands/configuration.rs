@@ -12,6 +12,7 @@ use crate::{
         interpreter::{Flow, Interpreter},
         item::in_context,
         options::{Syntax, flag, value},
+        place::with_device,
     },
 };
 
@@ -31,7 +32,15 @@ pub fn source(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Err
     grub.budget.check(call.line)?;
     grub.here.environment.status = 0;
     match found {
-        Some((file, text)) => Ok(Status::Ends(grub.run_file(&file, &text, call.line)?)),
+        // A stub that reads the menu which was found where it stands.
+        Some((file, text)) if grub.scripts.is_known(&text, |volume| volume == file.volume) => {
+            grub.boot.known = Some(file.volume);
+            Ok(Status::Success)
+        }
+        Some((file, text)) => {
+            let path = with_device(grub.environment().get("root"), path);
+            Ok(Status::Ends(grub.run_file(&file, &path, &text, call.line)?))
+        }
         None => Ok(Status::Success),
     }
 }
@@ -76,8 +85,9 @@ fn opened(grub: &mut Interpreter<'_>, path: &str, line: u32, kept: &[&str]) -> R
     let bytes = grub.environment().bytes();
     grub.budget.copy(line, bytes)?;
     let fresh = grub.environment().exported();
+    let path = with_device(grub.environment().get("root"), path);
     grub.open(fresh);
-    let outcome = grub.run_file(&file, &text, line);
+    let outcome = grub.run_file(&file, &path, &text, line);
     let inner = grub.close();
     if !inner.menu.is_empty() {
         for name in kept {
@@ -94,18 +104,17 @@ fn opened(grub: &mut Interpreter<'_>, path: &str, line: u32, kept: &[&str]) -> R
 }
 
 impl Interpreter<'_> {
-    /// Runs the text of a file. Scripts find what stands beside them by variables that hold meanwhile.
+    /// Runs the text of a file, which the script names by this path. Scripts find what stands beside them by variables that
+    /// hold meanwhile.
     ///
     /// # Errors
     /// [`Error::Limit`]
-    pub fn run_file(&mut self, file: &File, text: &str, line: u32) -> Result<Flow, Error> {
+    pub fn run_file(&mut self, file: &File, path: &str, text: &str, line: u32) -> Result<Flow, Error> {
         let volume = self.volumes.get(file.volume).map_or("", |volume| volume.name());
-        let path = String::from_utf8_lossy(&file.path);
-        let full = format!("({volume}){path}");
-        let folder = full.rsplit_once('/').map_or("", |(folder, _)| folder);
-        self.files.push(format!("{volume} {}", super::short(&path)));
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        self.files.push(format!("{volume} {}", super::short(&String::from_utf8_lossy(&file.path))));
         let before = WHERE.map(|name| self.environment().lookup(name).map(String::from));
-        for (name, value) in WHERE.iter().zip([&full, folder]) {
+        for (name, value) in WHERE.iter().zip([path, folder]) {
             self.here.environment.set(name, value, line)?;
             self.here.environment.export(name, line)?;
         }
@@ -130,6 +139,7 @@ pub fn load_env(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, E
     let usual = format!("{}/grubenv", grub.environment().get("prefix"));
     let path = given.value("file").unwrap_or(&usual);
     let found = grub.read(path, LARGEST_ENVIRONMENT).map(|(_, text)| text);
+    let found = found.or_else(|| grub.sectors(path, LARGEST_ENVIRONMENT));
     grub.budget.check(call.line)?;
     let Some(text) = found.filter(|text| grubenv::is_block(text)) else {
         return Ok(Status::Failure);

@@ -17,6 +17,7 @@ use crate::{
         options::{Known, Syntax, Takes, flag, value},
         parser::{Block, Script},
     },
+    sizes::{total, work},
 };
 
 /// Menu entries of one menu.
@@ -157,9 +158,9 @@ pub fn menuentry(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, 
     if grub.here.menu.len() >= MOST_ITEMS {
         return Err(Error::Limit { line, what: "menu entries", limit: crate::budget::number(MOST_ITEMS) });
     }
-    // Sizes of what is in memory.
-    let bytes = call.arguments.iter().map(|word| word.len().saturating_mul(2)).fold(0, usize::saturating_add);
-    grub.budget.menu(line, bytes)?;
+    // Each may be kept as a title and an argument, too.
+    let bytes = total(call.arguments.iter().map(String::len));
+    grub.budget.menu(line, work(bytes, 2))?;
     let given = match call.parse(&MENUENTRY) {
         Ok(given) => given,
         Err(status) => return Ok(status),

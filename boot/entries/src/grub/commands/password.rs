@@ -7,6 +7,7 @@ use super::{Call, Status};
 use crate::{
     Error, Password,
     grub::{interpreter::Interpreter, users},
+    sizes::total,
 };
 
 /// `password USER TEXT`
@@ -25,7 +26,7 @@ fn add(
     read: fn(&str) -> Option<Password>,
 ) -> Result<Status, Error> {
     let [name, text] = call.arguments else { return Ok(Status::Failure) };
-    grub.budget.menu(call.line, name.len().saturating_add(text.len()))?;
+    grub.budget.menu(call.line, total([name.len(), text.len()]))?;
     Ok(read(text).is_some_and(|password| Rc::make_mut(&mut grub.users).add(name, password)).into())
 }
 

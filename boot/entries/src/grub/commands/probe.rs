@@ -14,7 +14,7 @@ use crate::{
     grub::{
         interpreter::Interpreter,
         options::{Given, Syntax, flag, value},
-        place,
+        place::Device,
     },
 };
 
@@ -39,11 +39,12 @@ pub fn probe(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Erro
     };
     let Some(device) = given.plain.first() else { return Ok(Status::Failure) };
     let device = device.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(device);
-    let volume = place::volume(grub.volumes, device);
-    let is_part =
-        |volume: &Volume| volume.name().strip_prefix(device).is_some_and(|rest| rest.starts_with(','));
-    let is_disk = volume.is_none() && grub.volumes.all().iter().any(is_part);
-    if volume.is_none() && !is_disk {
+    let Some(device) = Device::parse(device) else { return Ok(Status::Failure) };
+    let filesystem = grub.places.on(&device);
+    let volume = filesystem.and_then(|filesystem| grub.volumes.get(filesystem.default()));
+    // A disk that has volumes in its partitions only.
+    let is_there = |disk| grub.volumes.all().iter().any(|volume| volume.home().disks.contains(&disk));
+    if volume.is_none() && !device.disk().is_some_and(is_there) {
         return Ok(Status::Failure);
     }
     let value = answer(&given, volume).map(Cow::into_owned);

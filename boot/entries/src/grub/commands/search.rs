@@ -4,7 +4,7 @@
 //! Source: GRUB 2.14, grub-core/commands/search_wrap.c and search.c. Hints are not followed: they name the devices of
 //! another machine's firmware.
 
-use alloc::string::String;
+use alloc::{format, string::String};
 
 use filesystem::FileType;
 use vfs::Volume;
@@ -103,21 +103,26 @@ fn find(
     variable: Option<&str>,
     line: u32,
 ) -> Result<Status, Error> {
-    let kind = |volume: &Volume| Some(grub.node(volume, name.as_bytes())?.attr().ok()?.kind);
+    let kind = |volume: &Volume| {
+        let file = grub.spot(&format!("({}){name}", grub.places.name(volume.id())))?;
+        Some(grub.node(grub.volumes.get(file.volume)?, &file.path)?.attr().ok()?.kind)
+    };
     let is_meant = |volume: &&Volume| match by {
         By::File => name.starts_with('/') && kind(volume).is_some_and(|kind| kind != FileType::Directory),
         By::Uuid => volume.has_uuid(name),
         By::Label => volume.has_label(name.as_bytes()),
     };
     // Two disks may be copies of one another: a script means the disk that it stands on.
-    let own = grub.home().map(Volume::disk);
-    let all = || grub.volumes.all().iter();
+    let disk = |volume| grub.volumes.get(volume).map(Volume::disk);
+    let own = grub.home().and_then(|home| disk(home.volume));
+    let filesystems = grub.places.filesystems.all();
+    let all = || filesystems.iter().filter_map(|filesystem| grub.volumes.get(filesystem.default()));
     let near = all().filter(|volume| Some(volume.disk()) == own);
     let far = all().filter(|volume| Some(volume.disk()) != own);
     let found = near.chain(far).find(is_meant);
-    let device = found.map(|volume| String::from(volume.name()));
-    // A volume is as much work as a word.
-    grub.budget.command(line, grub.volumes.all().len(), 0)?;
+    let device = found.map(|volume| grub.places.name(volume.id()));
+    // A filesystem is as much work as a word.
+    grub.budget.command(line, filesystems.len(), 0)?;
     let Some(device) = device else { return Ok(Status::Failure) };
     if let Some(variable) = variable {
         grub.here.environment.set(variable, &device, line)?;

@@ -12,6 +12,7 @@ use crate::{
         interpreter::{Flow, Interpreter},
         lexer::is_hexadecimal_byte,
     },
+    sizes::{behind, total},
 };
 
 /// `linux FILE OPTION…`
@@ -87,14 +88,14 @@ fn command_line(words: &[String], line: u32) -> Result<String, Error> {
     let mut text = String::new();
     for word in words {
         // Each character may get a backslash, and the word quotes and a space.
-        reserve(&mut text, line, word.len().saturating_mul(2).saturating_add(3))?;
+        reserve(&mut text, line, total([word.len(), word.len(), 3]))?;
         if !text.is_empty() {
             text.push(' ');
         }
         let quote = if word.contains(' ') { "\"" } else { "" };
         text.push_str(quote);
         for (at, c) in word.char_indices() {
-            let is_byte = || word.get(at.saturating_add(1)..).is_some_and(is_hexadecimal_byte);
+            let is_byte = || word.get(behind(at)..).is_some_and(is_hexadecimal_byte);
             if matches!(c, '\'' | '"') || (c == '\\' && !is_byte()) {
                 text.push('\\');
             }

@@ -17,6 +17,7 @@ use crate::{
         options::{Syntax, flag, value},
         regex::Regex,
     },
+    sizes::work,
 };
 
 const REGEXP: Syntax = Syntax { options: &[value("set", Some('s'))], keeps_unknown: false };
@@ -35,7 +36,7 @@ pub fn regexp(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Err
         Err(status) => return Ok(status),
     };
     let [expression, text] = given.plain.as_slice() else { return Ok(Status::Failure) };
-    grub.budget.copy(call.line, expression.len().saturating_mul(64))?;
+    grub.budget.copy(call.line, work(expression.len(), 64))?;
     let Some(regex) = Regex::new(expression) else { return Ok(Status::Failure) };
     grub.budget.copy(call.line, regex.work(text.len()))?;
     let Some(groups) = regex.find(text.as_bytes()) else { return Ok(Status::Failure) };
@@ -82,7 +83,7 @@ pub fn tr(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> 
     if from.len() != to.len() {
         return Ok(Status::Failure);
     }
-    grub.budget.copy(call.line, text.len().saturating_mul(from.len()))?;
+    grub.budget.copy(call.line, work(text.len(), from.len()))?;
     let translate =
         |c: char| from.iter().position(|known| *known == c).and_then(|at| to.get(at)).copied().unwrap_or(c);
     let text: String = text.chars().map(translate).collect();

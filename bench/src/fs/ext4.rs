@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! ext4 images by the real mke2fs.
+
+use std::{ffi::OsStr, fmt::Write as _, fs, path::Path};
+
+use anyhow::{Context, Result, ensure};
+
+use super::{
+    holes,
+    image::{Content, Disks, FILE, Image},
+};
+use crate::{
+    machine,
+    scratch::{self, Scratch, output, run},
+};
+
+/// MiB of an image: little beyond the small files, so that the large one fits into no free space that was never used.
+const MIB: u64 = 350;
+
+/// The file as mke2fs lays it into an empty filesystem.
+///
+/// # Errors
+/// When a tool is missing or fails.
+pub fn whole(scratch: &Scratch) -> Result<Image> {
+    let content = Content::noise(scratch)?;
+    let disks = Disks::blank(scratch, MIB, 1)?;
+    let disk = &disks.paths()[0];
+    mke2fs(&content.folder, disk)?;
+    let extents = extents(disk)?;
+    ensure!(extents < 10, "the file lies in {extents} extents");
+    let facts = format!("{}, from a folder with that file: {extents} extents", options()?);
+    Ok(Image { disks, sha256: content.sha256.clone(), facts })
+}
+
+/// The file in the holes that removed files have left.
+///
+/// # Errors
+/// When a tool is missing or fails.
+pub fn pieces(scratch: &Scratch) -> Result<Image> {
+    let content = Content::noise(scratch)?;
+    let disks = Disks::blank(scratch, MIB, 1)?;
+    let disk = &disks.paths()[0];
+    let litter = scratch.path("litter");
+    // mke2fs takes names in their order.
+    holes::litter(&litter)?;
+    mke2fs(&litter, disk)?;
+    fs::remove_dir_all(&litter).context("removing a folder")?;
+    let mut commands = String::new();
+    for name in holes::removed() {
+        writeln!(commands, "rm {name}")?;
+    }
+    writeln!(commands, "write {} data", content.path().display())?;
+    let script = scratch.path("script");
+    scratch::write(&script, commands.as_bytes())?;
+    run("debugfs", &["-w".as_ref(), "-f".as_ref(), script.as_ref(), disk.as_ref()])?;
+    let extents = extents(disk)?;
+    ensure!(extents > 1000, "the file lies in {extents} extents");
+    let facts = format!(
+        "{}, from a folder with {}; debugfs removed the latter and wrote the file: {extents} extents",
+        options()?,
+        holes::describe()
+    );
+    Ok(Image { disks, sha256: content.sha256.clone(), facts })
+}
+
+fn options() -> Result<String> {
+    Ok(format!("{}, -t ext4 -b 4096, {MIB} MiB", machine::version("mke2fs", "-V")?))
+}
+
+fn mke2fs(tree: &Path, image: &Path) -> Result<()> {
+    let options = ["-q", "-F", "-t", "ext4", "-T", "default", "-b", "4096", "-d"].map(OsStr::new);
+    run("mke2fs", &[&options[..], &[tree.as_ref(), image.as_ref()]].concat())
+}
+
+/// In how many extents the file lies.
+fn extents(image: &Path) -> Result<u32> {
+    let text = output("debugfs", &["-R".as_ref(), format!("filefrag {FILE}").as_ref(), image.as_ref()])?;
+    text.lines().find_map(count).with_context(|| format!("debugfs filefrag says {text:?}"))
+}
+
+/// The number in `/data: 123 contiguous extents`.
+fn count(line: &str) -> Option<u32> {
+    let (_, rest) = line.split_once(": ")?;
+    let (number, what) = rest.split_once(' ')?;
+    what.contains("extent").then_some(number)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn extents_are_counted_by_debugfs() {
+        assert_eq!(count("/data: 3 contiguous extents, perfection would be 1 extent"), Some(3));
+        assert_eq!(count("/data: File not found by ext2_lookup"), None);
+        assert_eq!(count("debugfs 1.47.2"), None);
+    }
+}

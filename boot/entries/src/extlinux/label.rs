@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! One label, and what it starts.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+};
+
+/// Kernels of these names are modules, boot sectors and disk images.
+const NOT_LINUX: [&str; 9] = [".c32", ".cbt", ".com", ".com32", ".bss", ".bs", ".bin", ".img", ".0"];
+
+/// The thing that a label starts.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub enum Runs {
+    /// It is a line of the menu only.
+    #[default]
+    Nothing,
+    /// A Linux kernel.
+    Linux(String),
+    /// The disk that the machine would boot without this one, by this command.
+    Local(String),
+    /// Another configuration.
+    Config(Config),
+    /// Something other than a Linux kernel, by this command.
+    Other(String),
+}
+
+/// Another configuration.
+#[derive(Debug, Eq, PartialEq)]
+pub struct Config {
+    pub path: String,
+    /// What its paths are relative to, where that is another folder.
+    pub folder: Option<String>,
+}
+
+/// The lines of a LABEL.
+#[derive(Debug, Default)]
+pub struct Label {
+    pub name: String,
+    pub runs: Runs,
+    pub initrd: Option<String>,
+    pub append: Option<String>,
+    pub devicetree: Option<String>,
+    pub title: Option<String>,
+    pub password: Option<String>,
+    pub is_default: bool,
+    pub is_disabled: bool,
+    /// Index of its menu.
+    pub menu: usize,
+}
+
+impl Label {
+    /// Takes a line; false if it is none of a label.
+    pub fn line(&mut self, key: &str, value: &str) -> bool {
+        let command = || format!("{key} {value}").trim_ascii_end().to_string();
+        match key {
+            "kernel" => self.runs = kernel(value, command()),
+            "linux" => self.runs = Runs::Linux(value.into()),
+            "localboot" => self.runs = Runs::Local(command()),
+            "boot" | "bss" | "pxe" | "fdimage" | "comboot" | "com32" => {
+                self.runs = kernel(value, command()).unless_linux(command());
+            }
+            "config" => {
+                let (path, folder) = value.split_once([' ', '\t']).unwrap_or((value, ""));
+                let folder = Some(folder.trim_ascii()).filter(|folder| folder.starts_with('/'));
+                let folder = folder.map(|folder| folder.trim_end_matches('/').into());
+                self.runs = Runs::Config(Config { path: path.into(), folder });
+            }
+            "initrd" => self.initrd = Some(value.into()),
+            "append" => self.append = Some(value.into()),
+            "fdt" | "devicetree" => {
+                self.devicetree = Some(value.into()).filter(|path: &String| !path.is_empty())
+            }
+            _ => return false,
+        }
+        true
+    }
+}
+
+impl Runs {
+    /// For commands that start boot sectors, which no name tells from a kernel.
+    fn unless_linux(self, command: String) -> Self {
+        if matches!(self, Self::Linux(_)) { Self::Other(command) } else { self }
+    }
+}
+
+/// The thing that KERNEL starts; the file's name tells its type.
+fn kernel(value: &str, command: String) -> Runs {
+    let file = value.split_ascii_whitespace().next().unwrap_or_default().to_ascii_lowercase();
+    let name = file.rsplit_once('/').map_or(file.as_str(), |(_, name)| name);
+    match name {
+        // It starts the boot sector of a disk.
+        "chain.c32" => Runs::Local(command),
+        name if NOT_LINUX.iter().any(|end| name.ends_with(end)) => Runs::Other(command),
+        "" => Runs::Nothing,
+        _ => Runs::Linux(value.into()),
+    }
+}

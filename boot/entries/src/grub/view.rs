@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! How scripts see filesystems with several roots.
+//!
+//! GRUB sees the top, and everything below it. With SUSE's patches, which Fedora has, too, `btrfs_relative_path` lets
+//! paths start at the default subvolume, or at `btrfs_subvol`; `btrfs-mount-subvol` puts another one at a folder.
+//!
+//! Source: SUSE's grub2-btrfs-03-follow_default.patch and those that follow it, as Fedora's grub-core/fs/btrfs.c has them.
+
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use filesystem::FileType;
+use vfs::Volume;
+
+use super::{interpreter::Interpreter, place};
+use crate::{
+    Error, File,
+    budget::number,
+    filesystems::{self, Filesystem, Filesystems},
+};
+
+/// Whether paths start at the default subvolume.
+pub const RELATIVE: &str = "btrfs_relative_path";
+/// The subvolume that they start at instead, by its path from the top.
+pub const SUBVOLUME: &str = "btrfs_subvol";
+/// The same, by its number.
+const NUMBER: &str = "btrfs_subvolid";
+/// The number of the top.
+const TOP: &str = "5";
+/// Every context has these: GRUB's driver exports them.
+pub const EXPORTED: [&str; 3] = [RELATIVE, SUBVOLUME, NUMBER];
+/// Subvolumes that a script may mount.
+const MOST_MOUNTS: usize = 64;
+
+/// A subvolume at a folder of its filesystem.
+#[derive(Debug)]
+pub struct Mount {
+    /// Its default root.
+    filesystem: vfs::VolumeId,
+    folder: String,
+    subvolume: String,
+}
+
+/// Whether a value of `btrfs_relative_path` says so.
+pub fn is_yes(value: &str) -> bool {
+    value.starts_with(['1', 'y'])
+}
+
+/// Whether a script makes paths start at the default subvolume. grub-install tells the program the same as grub-mkconfig
+/// writes here, so that its folder is one of that view before the first line is run.
+pub fn is_relative(text: &str) -> bool {
+    let value = |line: &str| {
+        let value = line.trim_ascii().strip_prefix("set ")?.strip_prefix(RELATIVE)?.strip_prefix('=')?;
+        Some(is_yes(value.trim_matches(['"', '\''])))
+    };
+    text.lines().find_map(value).unwrap_or(false)
+}
+
+/// The folder of a script as GRUB would see it, and the variables that make it so.
+pub struct Seen {
+    pub folder: String,
+    pub variables: Vec<(&'static str, String)>,
+}
+
+impl Seen {
+    /// Of a folder of a volume.
+    pub fn new(filesystems: &Filesystems<'_>, volume: &Volume, folder: &str, is_relative: bool) -> Self {
+        let (path, mut variables) = (filesystems::path(volume), Vec::new());
+        if is_relative {
+            variables.push((RELATIVE, "y".into()));
+            if !filesystems.is_default(volume.id()) {
+                variables.push((SUBVOLUME, format!("/{path}")));
+            }
+        }
+        let is_whole = is_relative || path.is_empty();
+        let folder = if is_whole { folder.into() } else { format!("/{path}{folder}") };
+        Self { folder, variables }
+    }
+}
+
+impl Interpreter<'_> {
+    /// The file or folder that a path means now, on the innermost root that it leads into.
+    pub fn spot(&self, path: &str) -> Option<File> {
+        let (device, path) = place::split(self.environment().get("root"), path)?;
+        let filesystem = self.places.named(device)?;
+        Some(self.places.filesystems.innermost(self.seen(filesystem, path)?))
+    }
+
+    fn seen(&self, filesystem: &Filesystem, path: &str) -> Option<File> {
+        let of = |volume| Some(File { volume, path: path.into() });
+        let environment = self.environment();
+        if !is_yes(environment.get(RELATIVE)) || !filesystem.has_several() {
+            return of(filesystem.top);
+        }
+        if let Some((mount, rest)) = self.mount(filesystem, path) {
+            return Some(self.below(filesystem, &mount.subvolume, rest));
+        }
+        match (environment.get(SUBVOLUME), environment.get(NUMBER)) {
+            ("", "" | "0") => of(filesystem.default()),
+            ("", TOP) => of(filesystem.top),
+            // No other root is known by its number.
+            ("", _) => None,
+            (subvolume, _) => Some(self.below(filesystem, subvolume, path)),
+        }
+    }
+
+    /// The innermost mount that a path is below, and the rest of the path.
+    fn mount<'p>(&self, filesystem: &Filesystem, path: &'p str) -> Option<(&Mount, &'p str)> {
+        let below = |mount: &&Mount| {
+            let rest = path.strip_prefix(mount.folder.as_str())?;
+            let is_it =
+                mount.filesystem == filesystem.default() && (rest.is_empty() || rest.starts_with('/'));
+            is_it.then_some(rest)
+        };
+        let mounts = self.mounts.iter().filter_map(|mount| Some((mount, below(&mount)?)));
+        mounts.min_by_key(|(_, rest)| rest.len())
+    }
+
+    /// A path of a subvolume that is named from the top or, as it once was, from the default.
+    fn below(&self, filesystem: &Filesystem, subvolume: &str, path: &str) -> File {
+        let filesystems = self.places.filesystems;
+        let default = || {
+            let default = filesystems::path(self.volumes.get(filesystem.default())?);
+            filesystems.root(filesystem, &format!("{default}/{}", subvolume.trim_matches('/')))
+        };
+        match filesystems.root(filesystem, subvolume).or_else(default) {
+            Some(volume) => File { volume, path: path.into() },
+            None => {
+                let path = format!("/{}{path}", subvolume.trim_matches('/'));
+                File { volume: filesystem.top, path: path.into() }
+            }
+        }
+    }
+
+    /// Puts a subvolume at a folder, if both are there.
+    ///
+    /// # Errors
+    /// [`Error::Limit`]
+    pub fn add_mount(
+        &mut self,
+        device: &str,
+        folder: &str,
+        subvolume: &str,
+        line: u32,
+    ) -> Result<bool, Error> {
+        let name = device.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).unwrap_or(device);
+        let folder = folder.trim_end_matches('/');
+        let Some(filesystem) = self.places.named(name) else { return Ok(false) };
+        let is_folder = |file: File| {
+            let node = self.node(self.volumes.get(file.volume)?, &file.path)?;
+            (node.attr().ok()?.kind == FileType::Directory).then_some(())
+        };
+        let there = self.seen(filesystem, folder).and_then(is_folder);
+        if there.and_then(|()| is_folder(self.below(filesystem, subvolume, ""))).is_none() {
+            return Ok(false);
+        }
+        if self.mounts.len() >= MOST_MOUNTS {
+            return Err(Error::Limit { line, what: "subvolumes at folders", limit: number(MOST_MOUNTS) });
+        }
+        self.budget.menu(line, folder.len())?;
+        self.budget.menu(line, subvolume.len())?;
+        let (filesystem, subvolume) = (filesystem.default(), subvolume.to_string());
+        self.mounts.push(Mount { filesystem, folder: folder.into(), subvolume });
+        Ok(true)
+    }
+}

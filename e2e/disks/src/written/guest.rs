@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What Linux does on the build machine: mounts the new filesystems as the shape has them, and unpacks the system.
+
+use std::{
+    fs,
+    fs::File,
+    io::BufWriter,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use tar::Builder;
+use uml::Machine;
+
+use super::{
+    EARLIER, NOW, Options,
+    menu::{self, File as Text},
+    shape::Shape,
+    system::System,
+};
+use crate::{EPOCH, files, scratch::Scratch};
+
+/// What is printed when everything was done.
+const DONE: &str = "written: done";
+/// MiB: what is written is to leave it while Linux runs.
+const MEMORY: u32 = 384;
+
+/// In front of every script. The root of that Linux is the build machine's: what is mounted is seen by nobody else.
+const PROLOGUE: &str = "set -e
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+date -u -s @@EPOCH@ >/dev/null
+unpack() {
+    tar --numeric-owner --xattrs -C /mnt -xf $1
+}
+";
+
+/// Process 1 ends the machine.
+const EPILOGUE: &str = "umount -R /mnt
+echo @DONE@
+exec busybox poweroff -f
+";
+
+const RHEL: &str = "mount -t xfs /dev/ubda /mnt
+mkdir /mnt/boot
+mount -t xfs /dev/ubdb /mnt/boot
+unpack @SYSTEM@
+unpack @CONFIGURATION@
+";
+
+/// The log's last records have a new configuration in them, and more than those eight of which the last may be cut off.
+const POWER_FAILS: &str = "umount -R /mnt
+mount -t xfs /dev/ubda /mnt
+mount -t xfs /dev/ubdb /mnt/boot
+for i in $(seq 20); do
+    echo $i >/mnt/boot/grub2/count-$i
+    sync
+done
+unpack @LATER@
+sync
+xfs_io -x -c 'shutdown -f' /mnt/boot
+";
+
+const FEDORA: &str = "mount -t btrfs /dev/ubda /mnt
+btrfs -q subvolume create /mnt/root
+btrfs -q subvolume create /mnt/home
+umount /mnt
+mount -t btrfs -o compress=zstd:1,subvol=root /dev/ubda /mnt
+mkdir /mnt/boot /mnt/home
+mount -t btrfs -o compress=zstd:1,subvol=home /dev/ubda /mnt/home
+mount -t ext4 /dev/ubdb /mnt/boot
+unpack @SYSTEM@
+unpack @CONFIGURATION@
+";
+
+/// As snapper has it: the root is the first snapshot, and the second is how it was before an update.
+const SUSE: &str = "mount -t btrfs /dev/ubda /mnt
+btrfs -q subvolume create /mnt/@
+mkdir -p /mnt/@/boot/grub2 /mnt/@/usr
+for name in .snapshots boot/grub2/x86_64-efi home root usr/local var; do
+    btrfs -q subvolume create /mnt/@/$name
+done
+mkdir /mnt/@/.snapshots/1
+btrfs -q subvolume create /mnt/@/.snapshots/1/snapshot
+btrfs subvolume set-default /mnt/@/.snapshots/1/snapshot
+umount /mnt
+mount -t btrfs /dev/ubda /mnt
+for name in .snapshots boot/grub2/x86_64-efi home root usr/local var; do
+    mkdir -p /mnt/$name
+    mount -t btrfs -o subvol=@/$name /dev/ubda /mnt/$name
+done
+unpack @SYSTEM@
+unpack @CONFIGURATION@
+mkdir /mnt/.snapshots/2
+btrfs -q subvolume snapshot -r /mnt /mnt/.snapshots/2/snapshot
+unpack @LATER@
+";
+
+/// btrfs must be told of each leg.
+const AT: &str = "btrfs -q device scan $(ls /dev/ubd[a-h])
+mount -t btrfs /dev/ubda /mnt
+btrfs -q subvolume create /mnt/@
+btrfs -q subvolume create /mnt/@home
+umount /mnt
+mount -t btrfs -o compress=zstd:1,subvol=@ /dev/ubda /mnt
+mkdir /mnt/home
+mount -t btrfs -o compress=zstd:1,subvol=@home /dev/ubda /mnt/home
+unpack @SYSTEM@
+unpack @CONFIGURATION@
+";
+
+const PLAIN: &str = "mount -t xfs /dev/ubda /mnt
+unpack @SYSTEM@
+unpack @CONFIGURATION@
+";
+
+/// A script, and what it unpacks.
+pub struct Guest {
+    script: String,
+}
+
+impl Guest {
+    /// Writes the archives of the configuration, and the script.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn new(options: &Options, system: &System, scratch: &Scratch) -> Result<Self> {
+        let mut script = String::from(PROLOGUE);
+        script.push_str(match options.shape {
+            Shape::Rhel => RHEL,
+            Shape::Fedora => FEDORA,
+            Shape::Suse => SUSE,
+            Shape::At => AT,
+            Shape::Plain => PLAIN,
+        });
+        if options.dirty_log {
+            script.push_str(POWER_FAILS);
+        }
+        script.push_str(EPILOGUE);
+        let configuration = |name: &str, word| {
+            let file = scratch.file(name);
+            archive(&file, &menu::on_root(options, system, word), &menu::links(options, system))?;
+            Ok::<_, anyhow::Error>(file.display().to_string())
+        };
+        let changes = script.contains("@LATER@");
+        let first = configuration("configuration.tar", if changes { EARLIER } else { NOW })?;
+        let later = if changes { configuration("later.tar", NOW)? } else { String::new() };
+        let script = script
+            .replace("@EPOCH@", &EPOCH.to_string())
+            .replace("@DONE@", DONE)
+            .replace("@SYSTEM@", &system.archive.display().to_string())
+            .replace("@CONFIGURATION@", &first)
+            .replace("@LATER@", &later);
+        Ok(Self { script })
+    }
+
+    /// Runs Linux with the images as its disks.
+    ///
+    /// # Errors
+    /// When a command of the script fails: what Linux said.
+    pub fn run(&self, images: &[PathBuf], scratch: &Scratch) -> Result<()> {
+        let script = scratch.file("script");
+        fs::write(&script, &self.script)?;
+        let machine = Machine { memory: MEMORY, disks: images, work: &scratch.file("") };
+        machine
+            .run(Path::new("/bin/sh"), &[script.display().to_string()], DONE)
+            .map_err(anyhow::Error::msg)?;
+        Ok(())
+    }
+}
+
+/// A tar file of some files and links; folders that are missing are made when it is unpacked.
+fn archive(file: &Path, texts: &[Text], links: &[[String; 2]]) -> Result<()> {
+    let mut tar = Builder::new(BufWriter::new(File::create(file).context("a tar file")?));
+    for Text { path, content } in texts {
+        files::file(&mut tar, path, 0o644, content.as_bytes())?;
+    }
+    for [name, target] in links {
+        files::hard_link(&mut tar, name, target)?;
+    }
+    Ok(tar.finish()?)
+}

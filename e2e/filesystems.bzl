@@ -1,0 +1,255 @@
+"""XFS and btrfs, healthy and not, as the distributions have them and as Linux wrote them."""
+
+load("//e2e/disks:written.bzl", "legs_of", "written_disks")
+load("//platforms:defs.bzl", "ARCHES")
+load(":defs.bzl", "FIRST_LINE", "GRUB", "by_fw_cfg", "qemu_test")
+
+# A kernel's first lines, and those of the canary behind it.
+_KERNEL = [
+    "EFI stub:",
+    "Linux version",
+    "mini:",
+]
+
+# What the first two patterns do not show: that kernel and initrd are those of what boots now, and not of a snapshot or
+# of a log that was not replayed.
+_EARLIER = ["e2e=earlier"]
+
+# systemd gives devices 90 seconds; on a busy machine udev alone may need more.
+_PATIENT = "cloudboot.cmdline.extra=systemd.default_device_timeout_sec=900"
+
+# The root as its kernel mounts it, and a file on it.
+def _mounted(filesystem, options = ""):
+    return ["/root {} ro*{}".format(filesystem, options), "mini: a file on the root, e2e=now"]
+
+_XFS = _mounted("xfs")
+
+# What boots, each with the disks that the machine has of its legs, all by default.
+_BOOTING = {
+    # Red Hat's entries take `$kernelopts` of /grub2/grubenv; the default one is not the one for a rescue.
+    "xfs_boot": struct(
+        disk = {"shape": "rhel"},
+        choose = "Mini (",
+        obtain = "/vmlinuz-",
+        mounted = _XFS,
+    ),
+    "btrfs_subvolume_with_ext4_boot": struct(
+        disk = {"shape": "fedora"},
+        choose = "Mini (",
+        obtain = "/vmlinuz-",
+        mounted = _mounted("btrfs", "subvol=/root "),
+    ),
+    # The volume's root is the default subvolume, a snapshot; an older one has other entries.
+    "btrfs_snapshot": struct(
+        disk = {"shape": "suse"},
+        choose = "Mini\"",
+        obtain = "/boot/vmlinuz-",
+        mounted = _mounted("btrfs", "subvol=/@/.snapshots/1/snapshot "),
+    ),
+    "btrfs_raid0": struct(
+        disk = {
+            "legs": 2,
+            "profile": "raid0",
+            "shape": "at",
+        },
+        choose = "Mini\"",
+        obtain = "/@/boot/vmlinuz-",
+        mounted = _mounted("btrfs", "subvol=/@ "),
+    ),
+    "btrfs_raid1_with_a_leg_missing": struct(
+        disk = {
+            "legs": 2,
+            "profile": "raid1",
+            "shape": "at",
+        },
+        legs = [0],
+        warning = "^warning: discover hd*: E-FS-BTRFS-DEGRADED btrfs: *2*missing",
+        choose = "Mini\"",
+        obtain = "/@/boot/vmlinuz-",
+        mounted = _mounted("btrfs", "degraded*subvol=/@ "),
+    ),
+    "btrfs_raid6_with_two_legs_missing": struct(
+        disk = {
+            "legs": 5,
+            "profile": "raid6",
+            "shape": "at",
+        },
+        legs = [0, 2, 3],
+        warning = "^warning: discover hd*: E-FS-BTRFS-DEGRADED btrfs: *missing",
+        choose = "Mini\"",
+        obtain = "/@/boot/vmlinuz-",
+        mounted = _mounted("btrfs", "degraded*subvol=/@ "),
+    ),
+    # One copy of two, of the root of the tree that has /boot.
+    "btrfs_with_a_broken_copy": struct(
+        disk = {
+            "flip": ["tree:256:200"],
+            "profile": "dup",
+            "shape": "at",
+        },
+        choose = "Mini\"",
+        obtain = "/@/boot/vmlinuz-",
+        mounted = _mounted("btrfs", "subvol=/@ "),
+    ),
+    # What boots stands in the log only.
+    "xfs_log_is_replayed": struct(
+        disk = {
+            "dirty_log": True,
+            "shape": "rhel",
+        },
+        choose = "Mini (",
+        obtain = "/vmlinuz-",
+        mounted = _XFS,
+    ),
+}
+
+# What is refused, and the line that says why. Each differs from what boots in one byte or one leg.
+_REFUSED = {
+    # Twin: xfs_boot. A name in the only block of /boot.
+    "xfs_with_a_broken_directory": struct(
+        disk = {
+            "flip": ["content:/:100"],
+            "shape": "rhel",
+        },
+        message = "^failed: discover hd*gpt2 *XFS: xfs_dir3_blk_hdr.crc ",
+    ),
+    # Twin: xfs_log_is_replayed. A record in the middle: power may fail while the last ones are written.
+    "xfs_with_a_broken_log": struct(
+        disk = {
+            "dirty_log": True,
+            "flip": ["log:2:100"],
+            "shape": "rhel",
+        },
+        message = "^failed: discover hd*gpt2: E-FS-XFS-* XFS: xlog_rec_header",
+    ),
+    # Twin: btrfs_with_a_broken_copy, which has another.
+    "btrfs_with_a_broken_node": struct(
+        disk = {
+            "flip": ["tree:256:200"],
+            "profile": "single",
+            "shape": "at",
+        },
+        message = "^failed: discover hd*gpt2 *btrfs: btrfs_header.csum ",
+    ),
+    # Twin: btrfs_raid0, whose first disk it is.
+    "btrfs_raid0_with_a_leg_missing": struct(
+        disks = [":btrfs_raid0_x86_64_disk_1.raw"],
+        message = "^failed: discover hd*: E-FS-BTRFS-MISSING btrfs: *device 2 ",
+    ),
+}
+
+def _disks(test, arch, case):
+    """Makes the disks of a case, if it has none; those that the machine has."""
+    if hasattr(case, "disks"):
+        return case.disks
+    name = test + "_disk"
+    written_disks(
+        name = name,
+        arch = arch,
+        **case.disk
+    )
+    disks = legs_of(name, case.disk.get("legs", 1))
+    return [":" + disks[leg] for leg in getattr(case, "legs", range(len(disks)))]
+
+def _debian(name, shape, choose, mounted):
+    """A whole Debian, to its prompt."""
+    written_disks(
+        name = name + "_disk",
+        arch = "x86_64",
+        debian = True,
+        shape = shape,
+    )
+    qemu_test(
+        name = name,
+        timeout = 1500,
+        arch = "x86_64",
+        boot = "//iso:boot",
+        disks = [":{}_disk.raw".format(name)],
+        expect = [
+            FIRST_LINE + "x86_64",
+            "^discover 2 disks, ",
+            "^choose \"" + choose,
+            "^obtain ",
+            "^obtain ",
+            "^start \"" + choose,
+            "Command line: *e2e=now",
+            mounted,
+            "Welcome to Debian",
+            "login:",
+        ],
+        forbid = GRUB + _EARLIER,
+        qemu_options = by_fw_cfg(_PATIENT),
+    )
+
+def _root_of(filesystem, shape, options, arch):
+    """FILESYSTEM_root_ARCH: kernel, initrd and grub.cfg on the root itself."""
+    name = "{}_root_{}".format(filesystem, arch)
+    folder = "/@" if shape == "at" else ""
+    written_disks(
+        name = name + "_disk",
+        arch = arch,
+        shape = shape,
+    )
+    qemu_test(
+        name = name,
+        arch = arch,
+        boot = "//iso:boot",
+        disks = [":{}_disk.raw".format(name)],
+        expect = [
+            FIRST_LINE + arch,
+            "^discover 2 disks, ",
+            "^choose \"Mini\" from hd",
+            "^obtain {}/boot/vmlinu".format(folder),
+            "^obtain {}/boot/initrd".format(folder),
+            "^start \"Mini\"",
+            "mini: userspace on " + arch,
+        ] + _mounted(filesystem, options),
+        forbid = GRUB,
+    )
+
+def filesystem_tests():
+    """A test of each of them, and its disks."""
+    _debian("debian_xfs_x86_64", "rhel", "Debian GNU/Linux (", "XFS (vda3): Mounting V5 Filesystem")
+    _debian("debian_btrfs_x86_64", "suse", "Debian GNU/Linux\"", "BTRFS info (device vda2): first mount")
+    for arch in ARCHES:
+        _root_of("xfs", "plain", "", arch)
+        _root_of("btrfs", "at", "subvol=/@ ", arch)
+    for name, case in _BOOTING.items():
+        test = name + "_x86_64"
+        disks = _disks(test, "x86_64", case)
+        qemu_test(
+            name = test,
+            arch = "x86_64",
+            boot = "//iso:boot",
+            disks = disks,
+            expect = [
+                FIRST_LINE + "x86_64",
+                "^discover {} disks, ".format(len(disks) + 1),
+            ] + ([case.warning] if hasattr(case, "warning") else []) + [
+                "^choose \"" + case.choose,
+                "^obtain " + case.obtain,
+                "^obtain *initrd.img-",
+                "^start \"" + case.choose,
+                "mini: userspace on x86_64",
+            ] + case.mounted,
+            forbid = GRUB + _EARLIER,
+        )
+    for name, case in _REFUSED.items():
+        test = name + "_is_refused_x86_64"
+        qemu_test(
+            name = test,
+            # Budget L4.
+            loader_seconds = 60,
+            arch = "x86_64",
+            boot = "//iso:boot",
+            disks = _disks(test, "x86_64", case),
+            expect = [
+                FIRST_LINE + "x86_64",
+                case.message,
+                "returning to the firmware",
+                "^BdsDxe: No bootable option",
+            ],
+            forbid = _KERNEL + GRUB,
+            # It waits for a key then.
+            quiet_after = 1,
+        )

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Chunks: where on the devices an address of the filesystem is.
+
+use alloc::vec::Vec;
+
+use filesystem::{Error, Fault};
+use zerocopy::FromBytes;
+
+use crate::{
+    corrupt,
+    devices::{DeviceIndex, Devices, Name},
+    memory::{self, narrow, wide},
+    node::Key,
+    profile::Profile,
+    raw,
+    units::{DeviceNumber, Logical, Physical, Uuid},
+    unsupported,
+};
+
+/// Bytes of a strip, the part of a row that one device has: `BTRFS_STRIPE_LEN`, the only one that there is.
+pub const STRIP: u64 = 65_536;
+/// Stripes of all chunks: 256 TiB in chunks of 1 GiB with two copies. They take 16 bytes each.
+const MOST_STRIPES: usize = 1 << 19;
+
+/// A run of addresses that lies on devices in one way.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Chunk {
+    pub start: Logical,
+    pub length: u64,
+    /// `btrfs_chunk.type`: what it holds, and its profile.
+    pub kind: u64,
+    pub profile: Profile,
+    /// Its stripes among all: first and number.
+    stripes: (u32, u16),
+}
+
+/// The part of a chunk that one device has.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Stripe {
+    pub device: DeviceIndex,
+    pub start: Physical,
+}
+
+/// All chunks, by address.
+#[derive(Default)]
+pub struct Chunks {
+    chunks: Vec<Chunk>,
+    stripes: Vec<Stripe>,
+}
+
+/// Where an address is, and how much from there on lies together.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    pub chunk: &'a Chunk,
+    pub stripes: &'a [Stripe],
+    /// The row of strips; of chunks that are not striped the only one.
+    pub row: u64,
+    /// The strip in its row, parities not counted.
+    pub column: usize,
+    /// The byte in the strip.
+    pub within: u64,
+    /// Bytes to the strip's end.
+    pub length: u64,
+}
+
+/// An item of the tree of chunks, or of the superblock's array.
+pub struct Item<'a> {
+    pub key: Key,
+    pub raw: &'a raw::Chunk,
+    pub stripes: &'a [raw::Stripe],
+    /// Where it stands, for errors.
+    pub at: Logical,
+}
+
+impl<'a> Item<'a> {
+    /// Reads a chunk that `bytes` begin with; yields what stands behind it, too.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where it is cut off.
+    pub fn parse(key: Key, bytes: &'a [u8], at: Logical) -> Result<(Self, &'a [u8]), Error> {
+        let truncated = || corrupt(Fault::Truncated, "btrfs_chunk", at, wide(bytes.len()));
+        let (raw, rest) = raw::Chunk::ref_from_prefix(bytes).map_err(|_| truncated())?;
+        let count = usize::from(raw.num_stripes.get());
+        let (stripes, rest) =
+            <[raw::Stripe]>::ref_from_prefix_with_elems(rest, count).map_err(|_| truncated())?;
+        Ok((Self { key, raw, stripes, at }, rest))
+    }
+}
+
+impl Chunks {
+    /// Adds a chunk; devices that nobody gave are added as missing.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] for one that no kernel makes, [`Error::Unsupported`] for a profile that is not known.
+    pub fn add(&mut self, item: &Item<'_>, devices: &mut Devices, sector_size: u64) -> Result<(), Error> {
+        let Item { key, raw, stripes, at } = *item;
+        let fail = |fault, structure, found| Err(corrupt(fault, structure, at, found));
+        let (length, kind) = (raw.length.get(), raw.kind.get());
+        let Some(profile) = Profile::of(kind) else {
+            return Err(unsupported(alloc::format!("block group of type {kind:#x}")));
+        };
+        let is_aligned = |bytes: u64| bytes.checked_rem(sector_size) == Some(0);
+        if !is_aligned(key.offset) || key.offset.checked_add(length).is_none() {
+            return fail(Fault::Range, "address of btrfs_chunk", key.offset);
+        }
+        if length == 0 || !is_aligned(length) {
+            return fail(Fault::Range, "btrfs_chunk.length", length);
+        }
+        if raw.stripe_len.get() != STRIP {
+            return fail(Fault::Range, "btrfs_chunk.stripe_len", raw.stripe_len.get());
+        }
+        if !profile.allows(stripes.len()) || (profile == Profile::Raid10 && raw.sub_stripes.get() != 2) {
+            return fail(Fault::Range, "btrfs_chunk.num_stripes", wide(stripes.len()));
+        }
+        let first = self.stripes.len();
+        if first.saturating_add(stripes.len()) > MOST_STRIPES {
+            return fail(Fault::Range, "number of btrfs_stripe", wide(first));
+        }
+        memory::reserve(&mut self.stripes, stripes.len(), "btrfs_stripe")?;
+        memory::reserve(&mut self.chunks, 1, "btrfs_chunk")?;
+        for stripe in stripes {
+            let name = Name { number: DeviceNumber(stripe.devid.get()), uuid: Uuid(stripe.dev_uuid) };
+            let device = devices.named(name, at)?;
+            // Two copies on one device are what dup is for. Elsewhere they would make a leg that is lost two of them.
+            let others = self.stripes.get(first..).unwrap_or_default();
+            if profile != Profile::Dup && others.iter().any(|other| other.device == device) {
+                return fail(Fault::Inconsistent, "btrfs_stripe.devid", name.number.0);
+            }
+            self.stripes.push(Stripe { device, start: Physical(stripe.offset.get()) });
+        }
+        let stripes = (u32::try_from(first).unwrap_or(u32::MAX), raw.num_stripes.get());
+        self.chunks.push(Chunk { start: Logical(key.offset), length, kind, profile, stripes });
+        Ok(())
+    }
+
+    /// Ends adding.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where chunks overlap.
+    pub fn finish(&mut self) -> Result<(), Error> {
+        self.chunks.sort_unstable_by_key(|chunk| chunk.start);
+        let overlap =
+            self.chunks.array_windows().find(|[one, next]| one.start.after(one.length) > next.start);
+        match overlap {
+            Some([_, next]) => {
+                Err(corrupt(Fault::Inconsistent, "btrfs_chunk.length", next.start, next.start))
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub fn all(&self) -> &[Chunk] {
+        &self.chunks
+    }
+
+    pub fn stripes(&self, chunk: &Chunk) -> &[Stripe] {
+        let (first, count) = (narrow(chunk.stripes.0.into()), usize::from(chunk.stripes.1));
+        self.stripes.get(first..).and_then(|rest| rest.get(..count)).unwrap_or_default()
+    }
+
+    /// Where an address is.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] when no chunk has it.
+    pub fn find(&self, address: Logical) -> Result<Place<'_>, Error> {
+        let behind = self.chunks.partition_point(|chunk| chunk.start <= address);
+        let chunk = behind.checked_sub(1).and_then(|index| self.chunks.get(index));
+        let Some(chunk) = chunk.filter(|chunk| address.since(chunk.start) < chunk.length) else {
+            return Err(corrupt(Fault::Range, "address without btrfs_chunk", address, address));
+        };
+        let stripes = self.stripes(chunk);
+        let offset = address.since(chunk.start);
+        let rest = chunk.length.saturating_sub(offset);
+        if !chunk.profile.is_striped() {
+            return Ok(Place { chunk, stripes, row: 0, column: 0, within: offset, length: rest });
+        }
+        let columns = columns(chunk, stripes.len()).max(1);
+        let (strip, within) = (offset / STRIP, offset % STRIP);
+        // Columns are at least one and fewer than stripes.
+        let (row, column) =
+            (strip.checked_div(columns).unwrap_or(0), strip.checked_rem(columns).unwrap_or(0));
+        let length = STRIP.saturating_sub(within).min(rest);
+        Ok(Place { chunk, stripes, row, column: narrow(column), within, length })
+    }
+}
+
+impl Chunk {
+    /// Bytes that it takes of all its devices, which are so many.
+    pub fn on_devices(&self, stripes: usize) -> u64 {
+        let columns = columns(self, stripes).max(1);
+        let row = wide(stripes);
+        // What saturates is no honest chunk, and no free space comes of it.
+        self.length.checked_div(columns).unwrap_or(0).saturating_mul(row)
+    }
+}
+
+/// Strips of a row, parities not counted.
+fn columns(chunk: &Chunk, stripes: usize) -> u64 {
+    let copies = chunk.profile.copies().max(1);
+    wide(stripes.saturating_sub(chunk.profile.parities()).checked_div(copies).unwrap_or(0))
+}
+
+impl Place<'_> {
+    /// Strips of the row, parities not counted.
+    pub fn columns(&self) -> usize {
+        narrow(columns(self.chunk, self.stripes.len()))
+    }
+
+    /// The stripe with copy `copy` of the place.
+    pub fn copy(&self, copy: usize) -> Option<&Stripe> {
+        let index = match self.chunk.profile {
+            Profile::Raid10 => self.column.checked_mul(self.chunk.profile.copies())?.checked_add(copy)?,
+            Profile::Raid0 => self.column,
+            _ => copy,
+        };
+        self.stripes.get(index)
+    }
+
+    /// The stripe with column `column` of the row, where there are parities: those come behind the last column, and
+    /// all move on by one device with each row.
+    pub fn rotated(&self, column: usize) -> Option<&Stripe> {
+        let at = self.row.checked_add(wide(column))?;
+        self.stripes.get(narrow(at.checked_rem(wide(self.stripes.len()))?))
+    }
+
+    /// The byte of a stripe's device `skip` bytes behind the place.
+    pub fn on(&self, stripe: &Stripe, skip: u64) -> Physical {
+        stripe.start.after(self.row.saturating_mul(STRIP)).after(self.within).after(skip)
+    }
+
+    /// The address of another column of the row, at the same byte of its strip.
+    pub fn beside(&self, column: usize) -> Logical {
+        let strip = self.row.saturating_mul(wide(self.columns())).saturating_add(wide(column));
+        self.chunk.start.after(strip.saturating_mul(STRIP)).after(self.within)
+    }
+}

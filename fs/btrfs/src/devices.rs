@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The devices of a filesystem: those that are there, and those that are not.
+
+use alloc::{collections::BTreeMap, format, rc::Rc, string::String, vec::Vec};
+use core::fmt;
+
+use block::BlockRead;
+use filesystem::{Error, Fault};
+
+use crate::{
+    corrupt,
+    memory::wide,
+    units::{DeviceNumber, Logical, Uuid},
+};
+
+/// Devices that a filesystem may name: far more than anyone has.
+const MOST: usize = 4096;
+
+/// Names a device: its index among all.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct DeviceIndex(pub u32);
+
+/// A device of the filesystem.
+#[derive(Clone)]
+pub struct Leg {
+    pub name: Name,
+    /// None where nobody gave it.
+    pub bytes: Option<Rc<dyn BlockRead>>,
+    /// Its index among those that were given.
+    pub given: Option<usize>,
+    /// Its superblock is not the newest: it missed writes, and what it holds counts less than what others do.
+    pub is_behind: bool,
+    /// The tree of chunks names it.
+    pub is_named: bool,
+    /// It was given as another filesystem's, which this one may have grown from.
+    pub is_seed: bool,
+}
+
+/// What a filesystem knows a device by.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Name {
+    pub number: DeviceNumber,
+    pub uuid: Uuid,
+}
+
+/// All devices.
+#[derive(Clone, Default)]
+pub struct Devices {
+    legs: Vec<Leg>,
+    by_name: BTreeMap<Name, DeviceIndex>,
+}
+
+impl Devices {
+    /// Adds a device that is there.
+    pub fn add(&mut self, leg: Leg) -> Option<DeviceIndex> {
+        let index = DeviceIndex(u32::try_from(self.legs.len()).ok().filter(|_| self.legs.len() < MOST)?);
+        self.by_name.insert(leg.name, index);
+        self.legs.push(leg);
+        Some(index)
+    }
+
+    /// The device of this name, which a structure at `at` names; one that is missing if nobody gave it.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] for more devices than anyone has.
+    pub fn named(&mut self, name: Name, at: Logical) -> Result<DeviceIndex, Error> {
+        if let Some(index) = self.by_name.get(&name) {
+            return Ok(*index);
+        }
+        let missing =
+            Leg { name, bytes: None, given: None, is_behind: false, is_named: false, is_seed: false };
+        self.add(missing).ok_or_else(|| corrupt(Fault::Range, "number of devices", at, wide(MOST)))
+    }
+
+    pub fn get(&self, index: DeviceIndex) -> Option<&Leg> {
+        self.legs.get(usize::try_from(index.0).ok()?)
+    }
+
+    /// Notes that the tree of chunks names a device.
+    pub fn set_named(&mut self, index: DeviceIndex) {
+        if let Some(leg) = usize::try_from(index.0).ok().and_then(|index| self.legs.get_mut(index)) {
+            leg.is_named = true;
+        }
+    }
+
+    /// Those that were given and that the tree of chunks names, by their index there.
+    pub fn used(&self) -> Vec<usize> {
+        self.legs.iter().filter(|leg| leg.is_named).filter_map(|leg| leg.given).collect()
+    }
+
+    pub fn all(&self) -> &[Leg] {
+        &self.legs
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "device {} ({})", self.number.0, self.uuid)
+    }
+}
+
+/// The names behind one another, for messages.
+pub fn list<'a>(names: impl Iterator<Item = &'a Name>) -> String {
+    let mut text = String::new();
+    for name in names {
+        let comma = if text.is_empty() { "" } else { ", " };
+        text.push_str(&format!("{comma}{name}"));
+    }
+    text
+}

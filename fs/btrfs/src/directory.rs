@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Directories: entries by name, and in their order.
+
+use core::ops::ControlFlow;
+
+use crc32c::crc32c;
+use filesystem::{EachEntry, Error, Fault, FileType};
+use zerocopy::FromBytes;
+
+use crate::{
+    Node, corrupt, kind,
+    memory::wide,
+    node::Key,
+    raw, subvolume,
+    tree::{Item, Tree, Trees},
+    units::{InodeNumber, Logical, TreeId},
+    unsupported,
+};
+
+/// `BTRFS_FT_ENCRYPTED`: the name is encrypted.
+const ENCRYPTED: u8 = 0x80;
+/// `BTRFS_NAME_LEN`
+const LONGEST: usize = 255;
+
+/// An entry of a directory as it is stored.
+struct Entry<'a> {
+    name: &'a [u8],
+    /// What it leads to: an inode of the same subvolume, or another subvolume.
+    location: Key,
+    kind: u8,
+    at: Logical,
+}
+
+/// A directory of a subvolume.
+pub struct Directory<'a> {
+    pub trees: &'a Trees,
+    /// The tree of the trees' roots.
+    pub roots: &'a Tree,
+    pub tree: &'a Tree,
+    pub number: InodeNumber,
+}
+
+impl<'a> Directory<'a> {
+    /// The entry of this name.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], and what trees say.
+    pub fn lookup(&self, name: &[u8]) -> Result<Node, Error> {
+        let key = Key { objectid: self.number.0, kind: kind::DIR_ITEM, offset: hash(name) };
+        let Some(item) = self.trees.get(self.tree, key)? else { return Err(Error::NotFound) };
+        let mut found = None;
+        // Names of one hash share an item.
+        let _ = each_in(&item, &mut |entry| {
+            if entry.name != name {
+                return Ok(ControlFlow::Continue(()));
+            }
+            found = Some(self.node(&entry)?);
+            Ok(ControlFlow::Break(()))
+        })?;
+        found.ok_or(Error::NotFound)
+    }
+
+    /// Calls `each` with every entry, in the order in which they were made.
+    ///
+    /// # Errors
+    /// What trees say.
+    pub fn each(&self, each: &mut EachEntry<'_, Node>) -> Result<(), Error> {
+        let mut next = Some(Key { objectid: self.number.0, kind: kind::DIR_INDEX, offset: 0 });
+        // It ends: keys only grow.
+        while let Some(key) = next {
+            let Some(item) = self.trees.at_or_after(self.tree, key)?.filter(|item| item.key.is_beside(key))
+            else {
+                break;
+            };
+            let flow =
+                each_in(&item, &mut |entry| Ok(each(entry.name, self.node(&entry)?, file_type(entry.kind))))?;
+            if flow.is_break() {
+                break;
+            }
+            next = item.key.next().filter(|next| next.is_beside(key));
+        }
+        Ok(())
+    }
+
+    /// What an entry leads to.
+    fn node(&self, entry: &Entry<'_>) -> Result<Node, Error> {
+        let (subvolume, number) = (self.tree.id, InodeNumber(entry.location.objectid));
+        match entry.location.kind {
+            kind::INODE_ITEM => Ok(Node { subvolume, inode: number, is_stub: false }),
+            kind::ROOT_ITEM => {
+                let child = TreeId(entry.location.objectid);
+                let place = subvolume::Place { parent: subvolume, directory: self.number, name: entry.name };
+                match subvolume::standing(self.trees, self.roots, child, &place)? {
+                    Some(root) => Ok(Node { subvolume: child, inode: root, is_stub: false }),
+                    // A snapshot of what holds a subvolume has an empty directory in its place.
+                    None => Ok(Node { subvolume, inode: self.number, is_stub: true }),
+                }
+            }
+            other => Err(corrupt(Fault::Range, "btrfs_dir_item.location", entry.at, other)),
+        }
+    }
+}
+
+/// The tree that the entry `default` of a directory in the tree of roots leads to.
+///
+/// # Errors
+/// What trees say.
+pub fn default(trees: &Trees, roots: &Tree, directory: InodeNumber) -> Result<Option<TreeId>, Error> {
+    let key = Key { objectid: directory.0, kind: kind::DIR_ITEM, offset: hash(b"default") };
+    let Some(item) = trees.get(roots, key)? else { return Ok(None) };
+    let mut found = None;
+    let _ = each_in(&item, &mut |entry| {
+        if entry.name == b"default" && entry.location.kind == kind::ROOT_ITEM {
+            found = Some(TreeId(entry.location.objectid));
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(found)
+}
+
+/// `btrfs_name_hash`
+fn hash(name: &[u8]) -> u64 {
+    u64::from(crc32c(!1, name))
+}
+
+/// What is done with an entry.
+type Each<'a> = dyn FnMut(Entry<'_>) -> Result<ControlFlow<()>, Error> + 'a;
+
+/// Calls `each` with the entries of an item.
+fn each_in(item: &Item, each: &mut Each<'_>) -> Result<ControlFlow<()>, Error> {
+    let all = item.bytes();
+    let mut rest = all;
+    while !rest.is_empty() {
+        let at = item.place(all.len().saturating_sub(rest.len()));
+        let (entry, behind) = Entry::parse(rest, at)?;
+        if each(entry)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        rest = behind;
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+impl<'a> Entry<'a> {
+    /// The entry that `bytes` begin with, which stand at `at`, and what is behind it.
+    fn parse(bytes: &'a [u8], at: Logical) -> Result<(Self, &'a [u8]), Error> {
+        let truncated = || corrupt(Fault::Truncated, "btrfs_dir_item", at, wide(bytes.len()));
+        let (raw, rest) = raw::DirItem::ref_from_prefix(bytes).map_err(|_| truncated())?;
+        let length = usize::from(raw.name_len.get());
+        let (name, rest) = rest.split_at_checked(length).ok_or_else(truncated)?;
+        let (_, behind) = rest.split_at_checked(raw.data_len.get().into()).ok_or_else(truncated)?;
+        if raw.kind & ENCRYPTED != 0 {
+            return Err(unsupported("encrypted names"));
+        }
+        let is_name = (1..=LONGEST).contains(&length) && !name.contains(&0) && !name.contains(&b'/');
+        if !is_name || name == b"." || name == b".." {
+            return Err(corrupt(Fault::Range, "name of btrfs_dir_item", at, wide(length)));
+        }
+        Ok((Self { name, location: Key::from(&raw.location), kind: raw.kind, at }, behind))
+    }
+}
+
+/// `BTRFS_FT_REG_FILE` and those behind it; none for values that say nothing: the inode decides.
+fn file_type(stored: u8) -> Option<FileType> {
+    match stored {
+        1 => Some(FileType::File),
+        2 => Some(FileType::Directory),
+        3 => Some(FileType::CharDevice),
+        4 => Some(FileType::BlockDevice),
+        5 => Some(FileType::Fifo),
+        6 => Some(FileType::Socket),
+        7 => Some(FileType::Symlink),
+        _ => None,
+    }
+}
+
+/// Reads any bytes as entries, for the fuzz entry point.
+pub fn parse_any(mut bytes: &[u8]) {
+    while let Ok((_, behind)) = Entry::parse(bytes, Logical(0)) {
+        bytes = behind;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    fn entry(name: &[u8], kind: u8, data: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        bytes.extend(257u64.to_le_bytes());
+        bytes.push(kind::INODE_ITEM);
+        bytes.extend([0; 16]);
+        bytes.extend((data.len() as u16).to_le_bytes());
+        bytes.extend((name.len() as u16).to_le_bytes());
+        bytes.push(kind);
+        [&bytes, name, data].concat()
+    }
+
+    #[test]
+    fn names_have_the_hashes_of_the_kernel() {
+        // Keys of DIR_ITEM as `btrfs inspect-internal dump-tree` shows them.
+        assert_eq!(hash(b"default"), 2_378_154_706);
+    }
+
+    #[test]
+    fn entries_of_one_hash_stand_behind_one_another() {
+        let bytes = [entry(b"one", 1, b""), entry(b"two", 2, b"data")].concat();
+        let (one, rest) = Entry::parse(&bytes, Logical(0)).unwrap();
+        assert_eq!(
+            (one.name, one.location.objectid, file_type(one.kind)),
+            (&b"one"[..], 257, Some(FileType::File))
+        );
+        let (two, rest) = Entry::parse(rest, Logical(0)).unwrap();
+        assert_eq!((two.name, file_type(two.kind), rest.len()), (&b"two"[..], Some(FileType::Directory), 0));
+        assert!(Entry::parse(&bytes[..40][..32], Logical(0)).is_err(), "cut off in its name");
+        assert!(Entry::parse(&bytes[33..bytes.len() - 1], Logical(0)).is_err(), "cut off in its data");
+    }
+
+    #[test]
+    fn names_that_lead_elsewhere_are_refused() {
+        for name in [&b""[..], b".", b"..", b"a/b", b"a\0", &[b'x'; 256]] {
+            let bytes = entry(name, 1, b"");
+            assert!(Entry::parse(&bytes, Logical(0)).is_err(), "{}", name.escape_ascii());
+        }
+        let error = Entry::parse(&entry(b"x", 0x81, b""), Logical(0)).err().unwrap();
+        assert_eq!(error, unsupported("encrypted names"));
+    }
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Extents of files: `replay_one_extent` and `btrfs_drop_extents` of Linux.
+
+use core::{mem::offset_of, ops::Range};
+
+use filesystem::{Error, Fault};
+use zerocopy::FromBytes;
+
+use super::{items::Items, replay::Replay};
+use crate::{corrupt, kind, memory::wide, node::Key, raw, tree::Item, units::Logical};
+
+/// `BTRFS_FILE_EXTENT_INLINE`, and the last that is known, `BTRFS_FILE_EXTENT_PREALLOC`.
+const INLINE: u8 = 0;
+const LAST_KIND: u8 = 2;
+/// Where [`raw::FileExtentPlace`] stands.
+const PLACE: usize = size_of::<raw::FileExtent>();
+
+/// What a replay needs to know of an extent.
+struct Extent {
+    /// The bytes of the file that it holds.
+    range: Range<u64>,
+    /// Where it is; none of data in the item itself.
+    place: Option<Place>,
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    /// 0 for a hole.
+    address: Logical,
+    /// Bytes on the disk.
+    length: u64,
+    /// Where the file's part begins in the extent, unpacked.
+    offset: u64,
+    is_packed: bool,
+}
+
+impl Extent {
+    fn parse(item: &Item) -> Result<Self, Error> {
+        let fail = |fault, structure, at: usize, found| Err(corrupt(fault, structure, item.place(at), found));
+        let truncated = |structure| fail(Fault::Truncated, structure, 0, wide(item.bytes().len()));
+        let Ok((head, rest)) = raw::FileExtent::ref_from_prefix(item.bytes()) else {
+            return truncated("btrfs_file_extent_item");
+        };
+        if head.kind > LAST_KIND {
+            let at = offset_of!(raw::FileExtent, kind);
+            return fail(Fault::Range, "btrfs_file_extent_item.type", at, head.kind.into());
+        }
+        let place = match raw::FileExtentPlace::ref_from_prefix(rest) {
+            _ if head.kind == INLINE => None,
+            Ok((place, _)) => Some(place),
+            Err(_) => return truncated("btrfs_file_extent_item"),
+        };
+        let start = item.key.offset;
+        let length = place.map_or(head.ram_bytes.get(), |place| place.num_bytes.get());
+        let Some(end) = start.checked_add(length) else {
+            let at = PLACE.saturating_add(offset_of!(raw::FileExtentPlace, num_bytes));
+            return fail(Fault::Range, "btrfs_file_extent_item.num_bytes", at, length);
+        };
+        let place = place.map(|place| Place {
+            address: Logical(place.disk_bytenr.get()),
+            length: place.disk_num_bytes.get(),
+            offset: place.offset.get(),
+            is_packed: head.compression != 0,
+        });
+        Ok(Self { range: start..end, place })
+    }
+}
+
+impl<B: Items> Replay<'_, B> {
+    /// An extent takes the place of what the file had there.
+    pub fn extent(&mut self, item: &Item) -> Result<(), Error> {
+        let extent = Extent::parse(item)?;
+        self.known_inode(item.key.objectid)?;
+        let Range { start, end } = extent.range;
+        let Some(place) = extent.place else {
+            self.drop_extents(item.key.objectid, start, self.to_sectors(end))?;
+            return self.put(item.clone());
+        };
+        if self.find(item.key)?.is_some_and(|known| known.bytes() == item.bytes()) {
+            return Ok(());
+        }
+        self.drop_extents(item.key.objectid, start, end)?;
+        let is_hole = place.address == Logical(0);
+        if !(is_hole && self.rules.has_no_holes) {
+            self.put(item.clone())?;
+        }
+        if is_hole {
+            return Ok(());
+        }
+        let (start, length) = match place.is_packed {
+            true => (place.address, place.length),
+            false => (place.address.after(place.offset), end.saturating_sub(start)),
+        };
+        self.take_sums(start, length)
+    }
+
+    /// Removes all extents of a file within a range, and shortens those that reach out of it.
+    pub fn drop_extents(&mut self, inode: u64, start: u64, end: u64) -> Result<(), Error> {
+        let first = Key { objectid: inode, kind: kind::EXTENT_DATA, offset: start };
+        let mut next = self.at_or_before(first)?.filter(|item| item.key.is_beside(first));
+        if next.is_none() {
+            next = self.at_or_after(first)?;
+        }
+        while let Some(item) = next.filter(|item| item.key.is_beside(first) && item.key.offset < end) {
+            let extent = Extent::parse(&item)?;
+            self.drop_part(&item, &extent, start..end)?;
+            next = item.key.next().map_or(Ok(None), |key| self.at_or_after(key))?;
+        }
+        Ok(())
+    }
+
+    fn drop_part(&mut self, item: &Item, extent: &Extent, dropped: Range<u64>) -> Result<(), Error> {
+        let Range { start, end } = extent.range;
+        let is_empty = start == end;
+        if end <= dropped.start && !(is_empty && end == dropped.start) {
+            return Ok(());
+        }
+        let (in_front, behind) = (start < dropped.start, end > dropped.end);
+        let Some(place) = extent.place.filter(|_| in_front || behind) else {
+            // Data in the item goes as a whole.
+            let is_whole = !in_front && !behind;
+            return if is_whole {
+                self.remove(item.key)
+            } else {
+                Err(self.contradiction("btrfs_file_extent_item", start))
+            };
+        };
+        if in_front {
+            let length = dropped.start.saturating_sub(start);
+            self.put(part(item, place.offset, length))?;
+        } else {
+            self.remove(item.key)?;
+        }
+        if behind {
+            let key = Key { offset: dropped.end, ..item.key };
+            let skipped = dropped.end.saturating_sub(start);
+            let length = end.saturating_sub(dropped.end);
+            self.put(part(item, place.offset.saturating_add(skipped), length).moved_to(key))?;
+        }
+        Ok(())
+    }
+}
+
+/// The item with another part of its extent.
+fn part(item: &Item, offset: u64, length: u64) -> Item {
+    let at = |field: usize| PLACE.saturating_add(field);
+    let item = item.with(at(offset_of!(raw::FileExtentPlace, offset)), &offset.to_le_bytes());
+    item.with(at(offset_of!(raw::FileExtentPlace, num_bytes)), &length.to_le_bytes())
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Checksums of data that logs hold: the tree of checksums has none of data that was written after its transaction.
+
+use alloc::{collections::BTreeMap, vec::Vec};
+
+use filesystem::Error;
+
+use super::{
+    items::Items,
+    replay::{Budget, Replay},
+};
+use crate::{
+    kind,
+    memory::{narrow, wide},
+    node::Key,
+    units::Logical,
+};
+
+/// `BTRFS_EXTENT_CSUM_OBJECTID`
+const OBJECT: u64 = 10_u64.wrapping_neg();
+
+/// Checksums, each of a sector, in runs that do not overlap.
+#[derive(Debug, Default)]
+pub struct Sums {
+    /// Where a run begins, and its checksums behind one another.
+    runs: BTreeMap<u64, Vec<u8>>,
+}
+
+/// How checksums stand for data.
+#[derive(Clone, Copy, Default)]
+pub struct Scale {
+    /// Bytes of data that have a checksum.
+    pub sector_size: u64,
+    /// Bytes of a checksum.
+    pub sum_size: usize,
+}
+
+impl Sums {
+    /// The checksum of the sector at `address` and all that follow it without a gap.
+    pub fn at(&self, address: Logical, scale: Scale) -> Option<&[u8]> {
+        let (start, sums) = self.runs.range(..=address.0).next_back()?;
+        let skipped = scale.sums(address.0.checked_sub(*start)?);
+        sums.get(skipped..).filter(|rest| !rest.is_empty())
+    }
+
+    /// Where the next run begins that does not begin at or in front of `address`.
+    pub fn next(&self, address: Logical) -> Option<Logical> {
+        let behind = address.0.checked_add(1)?;
+        self.runs.range(behind..).next().map(|(start, _)| Logical(*start))
+    }
+
+    /// Keeps checksums of sectors that have none yet.
+    fn add(&mut self, start: Logical, sums: &[u8], scale: Scale, budget: &Budget) -> Result<(), Error> {
+        let (mut at, mut rest) = (start, sums);
+        while !rest.is_empty() {
+            let known = self.at(at, scale).map(<[u8]>::len);
+            let gap = self.next(at).map_or(u64::MAX, |next| next.since(at));
+            let length = known.unwrap_or_else(|| scale.sums(gap)).min(rest.len());
+            let Some((these, behind)) = rest.split_at_checked(length).filter(|(these, _)| !these.is_empty())
+            else {
+                break;
+            };
+            if known.is_none() {
+                budget.keep(these.len())?;
+                self.runs.insert(at.0, these.to_vec());
+            }
+            (at, rest) = (at.after(scale.bytes(these.len())), behind);
+        }
+        Ok(())
+    }
+}
+
+impl Scale {
+    /// The checksums of whole sectors within so many bytes, in bytes.
+    fn sums(self, bytes: u64) -> usize {
+        let sectors = bytes.checked_div(self.sector_size).unwrap_or(0);
+        narrow(sectors.saturating_mul(wide(self.sum_size)))
+    }
+
+    /// The data that so many bytes of checksums stand for.
+    fn bytes(self, sums: usize) -> u64 {
+        let sectors = sums.checked_div(self.sum_size).unwrap_or(0);
+        wide(sectors).saturating_mul(self.sector_size)
+    }
+}
+
+impl<B: Items> Replay<'_, B> {
+    /// Takes what the log has of the checksums of so many bytes.
+    pub fn take_sums(&mut self, start: Logical, length: u64) -> Result<(), Error> {
+        let (scale, end) = (self.rules.scale(), start.after(length));
+        let key = |address: Logical| Key { objectid: OBJECT, kind: kind::EXTENT_CSUM, offset: address.0 };
+        let log = self.log;
+        let before = log.before(key(start)).filter(|item| item.key.is_beside(key(start)));
+        let items = before.into_iter().chain(log.from(key(start)));
+        for item in items.take_while(|item| item.key < key(end)) {
+            let first = Logical(item.key.offset);
+            let at = first.max(start);
+            let skipped = scale.sums(at.since(first));
+            let wanted = scale.sums(end.since(at)).min(item.bytes().len().saturating_sub(skipped));
+            let sums = item.bytes().get(skipped..skipped.saturating_add(wanted)).unwrap_or_default();
+            self.sums.add(at, sums, scale, self.budget)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Nodes that were read, and those that were read last.
+
+use alloc::{collections::BTreeMap, rc::Rc};
+use core::cell::RefCell;
+
+use filesystem::Error;
+
+use crate::{
+    memory,
+    node::{Node, Rules, Wanted},
+    storage::{Storage, telling},
+    units::Logical,
+};
+
+/// Bytes of nodes that are kept.
+const CAPACITY: usize = 8 << 20;
+
+/// Reads nodes, from whichever copy is sound.
+pub struct Nodes {
+    storage: Storage,
+    rules: Rules,
+    cache: RefCell<Cache>,
+}
+
+/// The nodes that were used last, by address.
+#[derive(Default)]
+struct Cache {
+    nodes: BTreeMap<Logical, (u64, Rc<Node>)>,
+    bytes: usize,
+    clock: u64,
+}
+
+impl Nodes {
+    pub fn new(storage: Storage, rules: Rules) -> Self {
+        Self { storage, rules, cache: RefCell::default() }
+    }
+
+    pub fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    pub fn storage_mut(&mut self) -> &mut Storage {
+        &mut self.storage
+    }
+
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    pub fn rules_mut(&mut self) -> &mut Rules {
+        &mut self.rules
+    }
+
+    /// The node that is wanted.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where no copy is sound, [`Error::Missing`] or [`Error::Io`] where none can be read.
+    pub fn read(&self, wanted: &Wanted) -> Result<Rc<Node>, Error> {
+        if let Some(node) = self.cache.borrow_mut().get(wanted.address) {
+            node.check_again(wanted, &self.rules)?;
+            return Ok(node);
+        }
+        let node = Rc::new(self.sound(wanted)?);
+        self.cache.borrow_mut().add(Rc::clone(&node));
+        Ok(node)
+    }
+
+    fn sound(&self, wanted: &Wanted) -> Result<Node, Error> {
+        let mut failure = None;
+        for way in 0..self.storage.ways(wanted.address)? {
+            let mut bytes = memory::zeros(self.rules.node_size, "node")?;
+            let read = self.storage.read_in(way, wanted.address, &mut bytes);
+            let node = read.and_then(|rebuilt| Ok((rebuilt, Node::parse(bytes, wanted, &self.rules)?)));
+            match node {
+                Ok((rebuilt, node)) => {
+                    self.storage.count(rebuilt);
+                    return Ok(node);
+                }
+                Err(error) => failure = Some(telling(failure, error)),
+            }
+        }
+        // There is at least one way.
+        Err(failure.unwrap_or(Error::NotFound))
+    }
+}
+
+impl Cache {
+    fn get(&mut self, address: Logical) -> Option<Rc<Node>> {
+        // Saturates after more nodes than any disk has.
+        self.clock = self.clock.saturating_add(1);
+        let (used, node) = self.nodes.get_mut(&address)?;
+        *used = self.clock;
+        Some(Rc::clone(node))
+    }
+
+    fn add(&mut self, node: Rc<Node>) {
+        self.bytes = self.bytes.saturating_add(node.size());
+        while self.bytes > CAPACITY {
+            let oldest = self.nodes.iter().min_by_key(|(_, (used, _))| *used).map(|(address, _)| *address);
+            let Some((_, node)) = oldest.and_then(|oldest| self.nodes.remove(&oldest)) else { break };
+            self.bytes = self.bytes.saturating_sub(node.size());
+        }
+        self.nodes.insert(node.address(), (self.clock, node));
+    }
+}

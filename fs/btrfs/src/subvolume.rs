@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Subvolumes and snapshots: trees with files, each with a place in another.
+
+use alloc::vec::Vec;
+
+use filesystem::{Error, Fault};
+use zerocopy::FromBytes;
+
+use crate::{
+    Node, corrupt, directory, kind,
+    memory::{self, wide},
+    node::Key,
+    raw,
+    superblock::LEVELS,
+    tree::{Item, Tree, Trees},
+    units::{Generation, InodeNumber, Logical, TreeId, Uuid},
+};
+
+/// `BTRFS_ROOT_SUBVOL_RDONLY`
+const READ_ONLY: u64 = 1;
+/// Subvolumes that are listed.
+const MOST: usize = 65_536;
+/// Names of one path, and their bytes: `PATH_MAX` of Linux.
+const DEEPEST: usize = 256;
+const LONGEST: usize = 4096;
+
+/// A subvolume.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Subvolume {
+    /// Its number: 5 is the one at the top, others begin at 256 (`subvolid=`).
+    pub id: u64,
+    /// Its path from the top, without a slash in front (`subvol=`); empty for the one at the top.
+    pub path: Vec<u8>,
+    /// Nobody writes to it.
+    pub is_read_only: bool,
+    /// It began as a copy of another.
+    pub is_snapshot: bool,
+    /// The transaction that last changed it.
+    pub generation: u64,
+    /// Its root directory.
+    pub node: Node,
+}
+
+/// The root item of a tree.
+pub struct Root {
+    pub tree: Tree,
+    pub directory: InodeNumber,
+    flags: u64,
+    /// Directories that name it: none of one that is being deleted.
+    references: u32,
+    is_snapshot: bool,
+}
+
+/// Where a directory has a subvolume.
+pub struct Place<'a> {
+    pub parent: TreeId,
+    pub directory: InodeNumber,
+    pub name: &'a [u8],
+}
+
+/// The root of a tree; none where there is no such tree.
+///
+/// # Errors
+/// What trees say; so do all of these.
+pub fn root(trees: &Trees, roots: &Tree, id: TreeId) -> Result<Option<Root>, Error> {
+    let last = Key { objectid: id.0, kind: kind::ROOT_ITEM, offset: u64::MAX };
+    let item = trees.at_or_before(roots, last)?.filter(|item| item.key.is_beside(last));
+    item.map(|item| Root::of(&item, id)).transpose()
+}
+
+/// The root of a tree without which there is no filesystem.
+///
+/// # Errors
+/// [`Error::Corrupt`] where it is not there.
+pub fn expect_root(trees: &Trees, roots: &Tree, id: TreeId) -> Result<Root, Error> {
+    root(trees, roots, id)?
+        .ok_or_else(|| corrupt(Fault::Inconsistent, "tree without btrfs_root_item", roots.root, id.0))
+}
+
+/// The root directory of a subvolume that stands in a place; none where it does not, whatever the directory says.
+///
+/// # Errors
+/// As [`root`].
+pub fn standing(
+    trees: &Trees,
+    roots: &Tree,
+    child: TreeId,
+    place: &Place<'_>,
+) -> Result<Option<InodeNumber>, Error> {
+    let key = Key { objectid: place.parent.0, kind: kind::ROOT_REF, offset: child.0 };
+    let Some(item) = trees.get(roots, key)? else { return Ok(None) };
+    let (directory, name) = reference(&item)?;
+    if (directory, name) != (place.directory, place.name) {
+        return Ok(None);
+    }
+    let root = root(trees, roots, child)?.filter(|root| root.references > 0 && child.is_subvolume());
+    Ok(root.map(|root| root.directory))
+}
+
+/// The subvolume that is mounted where nobody says which.
+///
+/// # Errors
+/// As [`root`].
+pub fn default(trees: &Trees, roots: &Tree, root_dir: u64) -> Result<TreeId, Error> {
+    let found = directory::default(trees, roots, InodeNumber(root_dir))?;
+    Ok(found.filter(|id| id.is_subvolume()).unwrap_or(TreeId::TOP))
+}
+
+/// All subvolumes that have a path, by number.
+///
+/// # Errors
+/// [`Error::TooLarge`] for more than 65 536.
+pub fn all(trees: &Trees, roots: &Tree) -> Result<Vec<Subvolume>, Error> {
+    let mut found = Vec::new();
+    let mut next = Some(TreeId::TOP.0);
+    // It ends: numbers only grow.
+    while let Some(objectid) = next {
+        let key = Key { objectid, kind: kind::ROOT_ITEM, offset: 0 };
+        let Some(item) = trees.at_or_after(roots, key)? else { break };
+        next = item.key.objectid.checked_add(1);
+        let id = TreeId(item.key.objectid);
+        if !id.is_subvolume() {
+            continue;
+        }
+        let Some(root) = root(trees, roots, id)?.filter(Root::is_in_use) else {
+            continue;
+        };
+        let Some(path) = path(trees, roots, id)? else { continue };
+        if found.len() >= MOST {
+            return Err(Error::TooLarge { size: wide(MOST).saturating_add(1), limit: wide(MOST) });
+        }
+        memory::reserve(&mut found, 1, "subvolume")?;
+        found.push(root.subvolume(path));
+    }
+    Ok(found)
+}
+
+/// The path of a subvolume from the top; none where it does not lead there.
+fn path(trees: &Trees, roots: &Tree, id: TreeId) -> Result<Option<Vec<u8>>, Error> {
+    let mut names: Vec<Vec<u8>> = Vec::new();
+    let (mut id, mut length) = (id, 0usize);
+    while id != TreeId::TOP {
+        let first = Key { objectid: id.0, kind: kind::ROOT_BACKREF, offset: 0 };
+        let Some(item) = trees.at_or_after(roots, first)?.filter(|item| item.key.is_beside(first)) else {
+            return Ok(None);
+        };
+        let parent = TreeId(item.key.offset);
+        let Some(root) = root(trees, roots, parent)?.filter(|_| parent.is_subvolume()) else {
+            return Ok(None);
+        };
+        let (mut number, name) = reference(&item)?;
+        names.push(name.to_vec());
+        while number != root.directory {
+            let first = Key { objectid: number.0, kind: kind::INODE_REF, offset: 0 };
+            let Some(item) = trees.at_or_after(&root.tree, first)?.filter(|item| item.key.is_beside(first))
+            else {
+                return Ok(None);
+            };
+            let (raw, rest) = item.parse::<raw::InodeRef>("btrfs_inode_ref")?;
+            names.push(name_of(&item, rest, raw.name_len.get(), "btrfs_inode_ref.name_len")?.to_vec());
+            number = InodeNumber(item.key.offset);
+            length = length.saturating_add(names.last().map_or(0, Vec::len)).saturating_add(1);
+            if names.len() > DEEPEST || length > LONGEST {
+                return Ok(None);
+            }
+        }
+        id = parent;
+        if names.len() > DEEPEST {
+            return Ok(None);
+        }
+    }
+    names.reverse();
+    Ok(Some(names.join(&b'/')))
+}
+
+/// Directory and name of a reference to a subvolume.
+fn reference(item: &Item) -> Result<(InodeNumber, &[u8]), Error> {
+    let (raw, rest) = item.parse::<raw::RootRef>("btrfs_root_ref")?;
+    let name = name_of(item, rest, raw.name_len.get(), "btrfs_root_ref.name_len")?;
+    Ok((InodeNumber(raw.dirid.get()), name))
+}
+
+fn name_of<'a>(item: &Item, rest: &'a [u8], length: u16, structure: &'static str) -> Result<&'a [u8], Error> {
+    rest.get(..length.into()).ok_or_else(|| corrupt(Fault::Truncated, structure, item.place(0), length))
+}
+
+impl Root {
+    /// What the root item of a tree says.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] for an item that is too short, or a level that no tree has.
+    pub fn of(item: &Item, id: TreeId) -> Result<Self, Error> {
+        let (raw, rest) = item.parse::<raw::RootItem>("btrfs_root_item")?;
+        if raw.level >= LEVELS {
+            let at = item.place(core::mem::offset_of!(raw::RootItem, level));
+            return Err(corrupt(Fault::Range, "btrfs_root_item.level", at, raw.level));
+        }
+        let generation = Generation(raw.generation.get());
+        // A kernel that does not know the later fields does not keep them.
+        let more = raw::RootItemMore::ref_from_prefix(rest).ok().map(|(more, _)| more);
+        let more = more.filter(|more| more.generation_v2.get() == generation.0);
+        Ok(Self {
+            tree: Tree { id, root: Logical(raw.bytenr.get()), level: raw.level, generation },
+            directory: InodeNumber(raw.root_dirid.get()),
+            flags: raw.flags.get(),
+            references: raw.refs.get(),
+            is_snapshot: more.is_some_and(|more| Uuid(more.parent_uuid) != Uuid::default()),
+        })
+    }
+
+    fn subvolume(&self, path: Vec<u8>) -> Subvolume {
+        let Tree { id, generation, .. } = self.tree;
+        Subvolume {
+            id: id.0,
+            path,
+            is_read_only: self.flags & READ_ONLY != 0,
+            is_snapshot: self.is_snapshot,
+            generation: generation.0,
+            node: self.node(),
+        }
+    }
+
+    /// Nobody has deleted it.
+    pub fn is_in_use(&self) -> bool {
+        self.references > 0 || self.tree.id == TreeId::TOP
+    }
+
+    /// Its root directory.
+    pub fn node(&self) -> Node {
+        Node { subvolume: self.tree.id, inode: self.directory, is_stub: false }
+    }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What is known of the whole: profiles, free space, features.
+
+use alloc::{string::String, vec::Vec};
+
+use filesystem::{Health, Summary};
+
+use crate::{
+    chunk::Chunk,
+    features,
+    profile::{DATA, METADATA, Profile, SYSTEM},
+    storage::Storage,
+    superblock::Superblock,
+};
+
+/// The profiles of chunks by what they hold, each once and by mkfs.btrfs's name. Mixed chunks count for both.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Profiles {
+    /// Of files' bytes.
+    pub data: Vec<&'static str>,
+    /// Of trees.
+    pub metadata: Vec<&'static str>,
+    /// Of the tree of chunks.
+    pub system: Vec<&'static str>,
+}
+
+impl Profiles {
+    pub(crate) fn of(chunks: &[Chunk]) -> Self {
+        let names = |held: u64| {
+            let holding = chunks.iter().filter(|chunk| chunk.kind & held != 0);
+            let mut profiles: Vec<Profile> = Vec::new();
+            for chunk in holding {
+                if !profiles.contains(&chunk.profile) {
+                    profiles.push(chunk.profile);
+                }
+            }
+            profiles.sort_unstable();
+            profiles.into_iter().map(Profile::name).collect()
+        };
+        Self { data: names(DATA), metadata: names(METADATA), system: names(SYSTEM) }
+    }
+}
+
+/// Free space, features, details and state.
+pub fn of(superblock: &Superblock, storage: &Storage, has_warnings: bool) -> Summary {
+    let profiles = Profiles::of(storage.chunks.all());
+    let text = |names: &[&str]| names.join(", ");
+    let details = [
+        ("generation", alloc::format!("{}", superblock.generation.0)),
+        ("checksum", String::from(superblock.checksum.name())),
+        ("data", text(&profiles.data)),
+        ("metadata", text(&profiles.metadata)),
+        ("system", text(&profiles.system)),
+    ];
+    Summary {
+        free: free(superblock, storage),
+        features: features::all(superblock.incompat, superblock.compat_ro),
+        details: details.into_iter().filter(|(_, text)| !text.is_empty()).collect(),
+        health: if has_warnings { Health::Degraded } else { Health::Ok },
+    }
+}
+
+/// What chunks have left, and what no chunk has taken of the devices, in as many copies as the data's chunks.
+fn free(superblock: &Superblock, storage: &Storage) -> Option<u64> {
+    let chunks = storage.chunks.all();
+    let (mut length, mut raw, mut data) = (0u64, 0u64, (1u64, 1u64));
+    for chunk in chunks {
+        let taken = chunk.on_devices(storage.chunks.stripes(chunk).len());
+        length = length.checked_add(chunk.length)?;
+        raw = raw.checked_add(taken)?;
+        if chunk.kind & DATA != 0 {
+            data = (chunk.length, taken.max(1));
+        }
+    }
+    let untaken = superblock.total_bytes.checked_sub(raw)?;
+    let usable = u128::from(untaken).checked_mul(data.0.into())?.checked_div(data.1.into())?;
+    length.checked_sub(superblock.bytes_used)?.checked_add(u64::try_from(usable).ok()?)
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Trees: items by key. Everything that is known of a filesystem is an item of one of them.
+
+use alloc::rc::Rc;
+use core::{cell::RefCell, ops::Range};
+
+use filesystem::{Error, Fault};
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
+
+use crate::{
+    corrupt,
+    log::{Edited, Items, Replayed},
+    memory::wide,
+    node::{Key, Node, Pointer, Rules, Wanted},
+    nodes::Nodes,
+    storage::Storage,
+    superblock::LEVELS,
+    units::{Generation, Logical, TreeId},
+};
+
+/// The root of a tree.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Tree {
+    pub id: TreeId,
+    pub root: Logical,
+    pub level: u8,
+    pub generation: Generation,
+}
+
+/// An item of a tree.
+#[derive(Clone)]
+pub struct Item {
+    pub key: Key,
+    content: Content,
+}
+
+#[derive(Clone)]
+enum Content {
+    /// In a leaf, where it stands.
+    Stored(Rc<Node>, Range<usize>),
+    /// In memory; what it was made from stands at this address.
+    Changed(Rc<[u8]>, Logical),
+}
+
+/// All trees of a filesystem: whatever is looked up, is looked up here.
+pub struct Trees {
+    nodes: Nodes,
+    /// The leaf that was used last, and whose: neighbours are looked for together.
+    last: RefCell<Option<(Logical, Rc<Node>)>>,
+    /// What a log has changed in them.
+    replayed: Replayed,
+}
+
+/// A tree as it is stored.
+pub struct Stored<'a> {
+    trees: &'a Trees,
+    tree: &'a Tree,
+}
+
+/// The leaf that a search came to.
+struct Leaf {
+    node: Rc<Node>,
+    /// The first key of the next leaf.
+    next: Option<Key>,
+}
+
+impl Trees {
+    pub fn new(storage: Storage, rules: Rules) -> Self {
+        Self { nodes: Nodes::new(storage, rules), last: RefCell::default(), replayed: Replayed::default() }
+    }
+
+    pub fn storage(&self) -> &Storage {
+        self.nodes.storage()
+    }
+
+    pub fn storage_mut(&mut self) -> &mut Storage {
+        self.nodes.storage_mut()
+    }
+
+    pub fn rules(&self) -> &Rules {
+        self.nodes.rules()
+    }
+
+    pub fn rules_mut(&mut self) -> &mut Rules {
+        self.nodes.rules_mut()
+    }
+
+    /// The item with this key.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] for a damaged node, [`Error::Missing`] and [`Error::Io`] where none can be read; so do all
+    /// of these.
+    pub fn get(&self, tree: &Tree, key: Key) -> Result<Option<Item>, Error> {
+        Ok(self.at_or_before(tree, key)?.filter(|item| item.key == key))
+    }
+
+    /// The first item whose key is not below this one.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn at_or_after(&self, tree: &Tree, key: Key) -> Result<Option<Item>, Error> {
+        let base = self.stored(tree);
+        match self.replayed.edits(tree.id) {
+            Some(edits) => Edited { base: &base, edits }.at_or_after(key),
+            None => base.at_or_after(key),
+        }
+    }
+
+    /// The last item whose key is not above this one.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn at_or_before(&self, tree: &Tree, key: Key) -> Result<Option<Item>, Error> {
+        let base = self.stored(tree);
+        match self.replayed.edits(tree.id) {
+            Some(edits) => Edited { base: &base, edits }.at_or_before(key),
+            None => base.at_or_before(key),
+        }
+    }
+
+    /// A tree without what a log has changed in it.
+    pub fn stored<'a>(&'a self, tree: &'a Tree) -> Stored<'a> {
+        Stored { trees: self, tree }
+    }
+
+    /// What a log has changed, from now on.
+    pub fn replay(&mut self, replayed: Replayed) {
+        self.replayed = replayed;
+    }
+
+    pub fn replayed(&self) -> &Replayed {
+        &self.replayed
+    }
+
+    /// The leaf where the key is, or would be.
+    fn leaf(&self, tree: &Tree, key: Key) -> Result<Leaf, Error> {
+        if let Some(node) = self.last(tree, key) {
+            return Ok(Leaf { node, next: None });
+        }
+        let mut wanted = Wanted {
+            address: tree.root,
+            level: tree.level,
+            generation: tree.generation,
+            tree: tree.id,
+            first: None,
+        };
+        let mut next = None;
+        // A level less with each step.
+        for _ in 0..LEVELS {
+            let node = self.nodes.read(&wanted)?;
+            // What is beside a node begins where the pointers above it say so: else there would be no end.
+            if let (Some(last), Some(end)) = (node.last_key(), next)
+                && last >= end
+            {
+                return Err(corrupt(
+                    Fault::Inconsistent,
+                    "last btrfs_disk_key",
+                    node.address(),
+                    last.objectid,
+                ));
+            }
+            if node.level() == 0 {
+                *self.last.borrow_mut() = Some((tree.root, Rc::clone(&node)));
+                return Ok(Leaf { node, next });
+            }
+            let slot = node.up_to(key).saturating_sub(1);
+            next = node.key(slot.saturating_add(1)).or(next);
+            let Some(Pointer { key, address, generation }) = node.pointer(slot) else { break };
+            let level = node.level().saturating_sub(1);
+            wanted = Wanted { address, level, generation, tree: tree.id, first: Some(key) };
+        }
+        Err(corrupt(Fault::Loop, "btrfs_header.level", tree.root, tree.level))
+    }
+
+    /// The leaf that was used last, if the key is between two of its own.
+    fn last(&self, tree: &Tree, key: Key) -> Option<Rc<Node>> {
+        let last = self.last.borrow();
+        let (root, node) = last.as_ref()?;
+        let is_inside = *root == tree.root && node.key(0)? <= key && key <= node.last_key()?;
+        is_inside.then(|| Rc::clone(node))
+    }
+}
+
+impl Items for Stored<'_> {
+    fn at_or_after(&self, key: Key) -> Result<Option<Item>, Error> {
+        let mut leaf = self.trees.leaf(self.tree, key)?;
+        if leaf.node.last_key().is_none_or(|last| last < key) {
+            let Some(next) = leaf.next else { return Ok(None) };
+            leaf = self.trees.leaf(self.tree, next)?;
+        }
+        // Entries below the key, that of the key itself not counted.
+        let below = leaf.node.up_to(key);
+        let is_found = below.checked_sub(1).and_then(|slot| leaf.node.key(slot)) == Some(key);
+        Ok(Item::of(leaf.node, if is_found { below.saturating_sub(1) } else { below }))
+    }
+
+    fn at_or_before(&self, key: Key) -> Result<Option<Item>, Error> {
+        let Leaf { node, .. } = self.trees.leaf(self.tree, key)?;
+        Ok(node.up_to(key).checked_sub(1).and_then(|slot| Item::of(node, slot)))
+    }
+}
+
+impl Item {
+    fn of(node: Rc<Node>, slot: usize) -> Option<Self> {
+        let (key, range) = node.item(slot)?;
+        Some(Self { key, content: Content::Stored(node, range) })
+    }
+
+    /// An item in memory; errors in it are shown at `place`.
+    pub fn changed(key: Key, bytes: &[u8], place: Logical) -> Self {
+        Self { key, content: Content::Changed(bytes.into(), place) }
+    }
+
+    /// What stands in it.
+    pub fn bytes(&self) -> &[u8] {
+        match &self.content {
+            Content::Stored(node, range) => node.bytes(range.clone()),
+            Content::Changed(bytes, _) => bytes,
+        }
+    }
+
+    /// The address of its byte `at`, for errors.
+    pub fn place(&self, at: usize) -> Logical {
+        match &self.content {
+            Content::Stored(node, range) => node.address().after(wide(range.start)).after(wide(at)),
+            Content::Changed(_, place) => *place,
+        }
+    }
+
+    /// The structure that it begins with, and what follows.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] where it is shorter.
+    pub fn parse<T>(&self, structure: &'static str) -> Result<(&T, &[u8]), Error>
+    where
+        T: FromBytes + Immutable + KnownLayout + Unaligned,
+    {
+        let bytes = self.bytes();
+        T::ref_from_prefix(bytes)
+            .map_err(|_| corrupt(Fault::Truncated, structure, self.place(0), wide(bytes.len())))
+    }
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! A type for each space of numbers: an address of the filesystem is never taken for one of a device, nor a device's
+//! number for a tree's.
+
+use core::fmt;
+
+/// An address in the filesystem's own space, in bytes: what trees and extents name, as `dump-tree` shows it. Chunks
+/// say where on the devices it is.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Logical(pub u64);
+
+/// Bytes from the start of a device.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Physical(pub u64);
+
+/// A device's number within its filesystem (`devid`).
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct DeviceNumber(pub u64);
+
+/// A transaction: the higher, the later.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Generation(pub u64);
+
+/// A tree: one of the filesystem's own, or a subvolume.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct TreeId(pub u64);
+
+/// A file, directory or link within a subvolume.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct InodeNumber(pub u64);
+
+/// 16 bytes that name a filesystem or a device, written as libuuid writes them.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Uuid(pub [u8; 16]);
+
+// What is past the end of everything stays so: sums saturate, and whoever uses one checks it.
+impl Logical {
+    /// So many bytes behind this one.
+    pub const fn after(self, bytes: u64) -> Self {
+        Self(self.0.saturating_add(bytes))
+    }
+
+    /// Bytes from `earlier` to this one; none where that is not earlier.
+    pub const fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl Physical {
+    /// So many bytes behind this one.
+    pub const fn after(self, bytes: u64) -> Self {
+        Self(self.0.saturating_add(bytes))
+    }
+}
+
+impl TreeId {
+    /// `BTRFS_ROOT_TREE_OBJECTID`: the trees' own roots.
+    pub const ROOTS: Self = Self(1);
+    /// `BTRFS_CHUNK_TREE_OBJECTID`
+    pub const CHUNKS: Self = Self(3);
+    /// `BTRFS_FS_TREE_OBJECTID`: the subvolume at the top.
+    pub const TOP: Self = Self(5);
+    /// `BTRFS_TREE_LOG_OBJECTID`
+    pub const LOGS: Self = Self(6u64.wrapping_neg());
+    /// `BTRFS_CSUM_TREE_OBJECTID`
+    pub const SUMS: Self = Self(7);
+    /// `BTRFS_FIRST_FREE_OBJECTID` and `BTRFS_LAST_FREE_OBJECTID`: subvolumes but the one at the top.
+    const FIRST: u64 = 256;
+    const LAST: u64 = 256u64.wrapping_neg();
+
+    /// Whether the tree holds files.
+    pub fn is_subvolume(self) -> bool {
+        self == Self::TOP || (Self::FIRST..=Self::LAST).contains(&self.0)
+    }
+}
+
+impl fmt::Display for Uuid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, byte) in self.0.iter().enumerate() {
+            let dash = if matches!(index, 4 | 6 | 8 | 10) { "-" } else { "" };
+            write!(f, "{dash}{byte:02x}")?;
+        }
+        Ok(())
+    }
+}
+
+// What errors have found.
+impl From<Logical> for u64 {
+    fn from(address: Logical) -> Self {
+        address.0
+    }
+}
+
+impl From<Physical> for u64 {
+    fn from(offset: Physical) -> Self {
+        offset.0
+    }
+}
+
+impl From<Generation> for u64 {
+    fn from(generation: Generation) -> Self {
+        generation.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn a_uuid_reads_as_blkid_writes_it() {
+        let bytes = [0xa1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0xff];
+        assert_eq!(Uuid(bytes).to_string(), "a1020304-0506-0708-090a-0b0c0d0e0fff");
+    }
+
+    #[test]
+    fn subvolumes_are_told_from_other_trees() {
+        for (id, is_subvolume) in [(1, false), (5, true), (255, false), (256, true), (u64::MAX - 9, false)] {
+            assert_eq!(TreeId(id).is_subvolume(), is_subvolume, "{id}");
+        }
+    }
+}

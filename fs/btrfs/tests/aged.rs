@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What Linux has written and aged reads as Linux reads it: from one disk and from several, from fewer than there were,
+//! and from some that lie. What a profile cannot do without is refused by name.
+
+use std::{collections::BTreeSet, rc::Rc};
+
+use block::BlockRead;
+use btrfs::{Btrfs, Member, Subvolume};
+use filesystem::{Error, FileSystem, FileType, Health, Timestamp};
+use oracle::{
+    aged::{self, Aged},
+    manifest::{self, Record},
+    random::Random,
+};
+
+/// Bytes of what a leg that lies has wrong at once, and how many of them it has for each that is wrong.
+const SECTOR: usize = 512;
+const ONE_IN: usize = 100;
+/// Where superblocks stand, which keep a leg's name: up to 68 KiB, and 4 KiB at 64 MiB.
+const LABELS: [std::ops::Range<usize>; 2] = [0..68 << 10, 64 << 20..(64 << 20) + 4096];
+
+/// The disks of a filesystem.
+struct Disks(Vec<Rc<Vec<u8>>>);
+
+impl Disks {
+    /// Those of an image.
+    fn of(aged: &Aged) -> Self {
+        Self(aged.disks().map(|disk| Rc::new(disk.to_vec())).collect())
+    }
+
+    /// How many there are.
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// All of them.
+    fn all(&self) -> Vec<Rc<dyn BlockRead>> {
+        self.without(&[])
+    }
+
+    /// All but some.
+    fn without(&self, missing: &[usize]) -> Vec<Rc<dyn BlockRead>> {
+        let disks = self.0.iter().enumerate().filter(|(index, _)| !missing.contains(index));
+        disks.map(|(_, disk)| Rc::clone(disk) as Rc<dyn BlockRead>).collect()
+    }
+}
+
+impl Disks {
+    /// The bytes of one.
+    fn bytes(&self, index: usize) -> &[u8] {
+        &self.0[index]
+    }
+
+    /// What the filesystem calls it.
+    fn number(&self, index: usize) -> u64 {
+        btrfs::member(&*self.0[index]).unwrap().number
+    }
+
+    /// The numbers of those that a message names by number and UUID.
+    fn named_in(&self, message: &str) -> BTreeSet<u64> {
+        let members = self.0.iter().map(|disk| btrfs::member(disk).unwrap());
+        let is_named =
+            |member: &Member| message.contains(&format!("device {} ({})", member.number, member.uuid));
+        members.filter(is_named).map(|member| member.number).collect()
+    }
+}
+
+/// What both sides can agree on: an empty directory in place of a subvolume has the time of looking at it.
+fn levelled(found: &[Record], expected: &[Record]) -> Vec<Record> {
+    let mut expected = expected.to_vec();
+    for record in &mut expected {
+        let same = found.binary_search_by(|other| other.path.cmp(&record.path));
+        let is_stub =
+            |other: &Record| other.kind == FileType::Directory && other.modified == Timestamp::default();
+        if same.is_ok_and(|index| is_stub(&found[index])) {
+            record.modified = Timestamp::default();
+        }
+    }
+    expected
+}
+
+/// Linux sets the time of a directory when it replays what that has lost.
+fn without_times(records: &[Record]) -> Vec<Record> {
+    let mut records = records.to_vec();
+    for record in records.iter_mut().filter(|record| record.kind == FileType::Directory) {
+        record.modified = Timestamp::default();
+    }
+    records
+}
+
+#[test]
+fn aged_images_read_as_linux_reads_them() {
+    let mut replayed = 0;
+    for aged in aged::images() {
+        let what = &aged.name;
+        let disks = Disks::of(&aged);
+        let all = open(disks.all()).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let top = manifest::of(&all).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let level = |records: &[Record]| match all.replayed() {
+            0 => records.to_vec(),
+            _ => without_times(records),
+        };
+        assert_same(what, &level(&top), &level(&aged.records));
+        let default = Btrfs::open(disks.all()).unwrap();
+        let records = manifest::of(&default).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let expected = aged.btrfs.as_ref().expect("an image of btrfs");
+        assert_same(&format!("{what}, default subvolume"), &level(&records), &level(&expected.default));
+        assert_eq!(default.warnings(), [], "{what}");
+        replayed += usize::from(default.replayed() > 0);
+        assert_eq!(default.missing(), [], "{what}");
+        let mut found: Vec<aged::Subvolume> =
+            default.subvolumes().unwrap().into_iter().skip(1).map(|found| listed(found, &default)).collect();
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        assert_eq!(found, expected.list, "{what}");
+        println!("{what}: {} names, {} subvolumes, {:?}", top.len(), found.len(), default.profiles());
+    }
+    assert!(replayed > 0, "no image has a log to be replayed");
+}
+
+/// A subvolume as the list has it.
+fn listed(found: Subvolume, btrfs: &Btrfs) -> aged::Subvolume {
+    let Subvolume { id, path, is_read_only, node, .. } = found;
+    aged::Subvolume { id, path, is_read_only, is_default: node == btrfs.default_subvolume() }
+}
+
+/// The images on several disks.
+fn sets() -> Vec<(Aged, Disks)> {
+    let sets = aged::images().filter(|aged| !aged.more.is_empty() && !aged.name.contains("crash"));
+    let sets: Vec<_> = sets.map(|aged| (Disks::of(&aged), aged)).collect();
+    assert!(!sets.is_empty(), "no image has several disks");
+    sets.into_iter().map(|(disks, aged)| (aged, disks)).collect()
+}
+
+/// All ways to leave out some of so many disks.
+fn subsets(count: usize) -> impl Iterator<Item = Vec<usize>> {
+    (1..(1usize << count) - 1).map(move |mask| (0..count).filter(|disk| mask >> disk & 1 == 1).collect())
+}
+
+/// The filesystem on some disks, from the top of all subvolumes.
+fn open(disks: Vec<Rc<dyn BlockRead>>) -> Result<Btrfs, Error> {
+    let btrfs = Btrfs::open(disks)?;
+    let top = btrfs.top()?;
+    Ok(btrfs.with_root(top))
+}
+
+fn assert_same(what: &str, found: &[Record], expected: &[Record]) {
+    let lines = manifest::diff(found, &levelled(found, expected));
+    let few = lines[..lines.len().min(20)].join("\n");
+    assert!(lines.is_empty(), "{what}: {} differences\n{few}", lines.len());
+}
+
+/// How many missing disks the worst profile of the set stands whatever they are.
+fn tolerance(btrfs: &Btrfs) -> usize {
+    let profiles = btrfs.profiles();
+    let names = [profiles.data, profiles.metadata, profiles.system].concat();
+    let each = names.iter().map(|name| match *name {
+        "raid1" | "raid10" | "raid5" => 1,
+        "raid1c3" | "raid6" => 2,
+        "raid1c4" => 3,
+        _ => 0,
+    });
+    each.min().unwrap_or(0)
+}
+
+#[test]
+fn what_a_profile_can_do_without_reads_as_before() {
+    for (aged, disks) in sets() {
+        let all = open(disks.all()).unwrap();
+        let stands = tolerance(&all);
+        let (mut degraded, mut refused, mut rebuilt) = (0, 0, 0);
+        for missing in subsets(disks.count()) {
+            let what = format!("{} without {missing:?}", aged.name);
+            let numbers: BTreeSet<u64> = missing.iter().map(|disk| disks.number(*disk)).collect();
+            let outcome = open(disks.without(&missing)).and_then(|btrfs| Ok((manifest::of(&btrfs)?, btrfs)));
+            match outcome {
+                Ok((records, btrfs)) => {
+                    assert_same(&what, &records, &aged.records);
+                    let named: BTreeSet<u64> = btrfs.missing().iter().map(|missing| missing.number).collect();
+                    assert_eq!(named, numbers, "{what}");
+                    assert_eq!(btrfs.summary().unwrap().health, Health::Degraded, "{what}");
+                    for missing in btrfs.missing() {
+                        let warning = format!("btrfs: {missing} is missing");
+                        assert!(
+                            btrfs.warnings().iter().any(|w| w.to_string() == warning),
+                            "{what}: {warning}"
+                        );
+                    }
+                    (degraded, rebuilt) = (degraded + 1, rebuilt + btrfs.rebuilt());
+                }
+                Err(Error::Missing(error)) => {
+                    assert!(missing.len() > stands, "{what}: {error}");
+                    let named = disks.named_in(&error.members);
+                    assert!(!named.is_empty() && named.is_subset(&numbers), "{what}: {error}");
+                    refused += 1;
+                }
+                Err(error) => panic!("{what}: {error}"),
+            }
+        }
+        println!("{}: {degraded} subsets read, {rebuilt} bytes rebuilt; {refused} refused", aged.name);
+        assert!(stands == 0 || (degraded > 0 && rebuilt > 0), "{}", aged.name);
+        let all_but_one = disks.count() - 1;
+        assert!(refused > 0 || stands >= all_but_one, "{}", aged.name);
+    }
+}
+
+/// A copy of a disk with one in a hundred of its sectors overwritten.
+fn lying(disk: &[u8], seed: u64) -> Vec<u8> {
+    let mut copy = disk.to_vec();
+    for start in (0..copy.len()).step_by(SECTOR) {
+        let mut random = Random::new(seed, start);
+        let is_label = LABELS.iter().any(|label| label.contains(&start));
+        if !is_label && random.below(ONE_IN) == 0 {
+            copy[start..start + SECTOR].iter_mut().for_each(|byte| *byte = random.next() as u8);
+        }
+    }
+    copy
+}
+
+/// All disks, some of them lying.
+fn with_liars(disks: &Disks, liars: &[usize]) -> Vec<Rc<dyn BlockRead>> {
+    let disk = |(index, disk): (usize, Rc<dyn BlockRead>)| match liars.contains(&index) {
+        true => Rc::new(lying(disks.bytes(index), index as u64)) as Rc<dyn BlockRead>,
+        false => disk,
+    };
+    disks.all().into_iter().enumerate().map(disk).collect()
+}
+
+#[test]
+fn a_leg_that_lies_is_found_out_by_checksums() {
+    for (aged, disks) in sets() {
+        let stands = tolerance(&open(disks.all()).unwrap());
+        // Two liars at once only where both can be left out: that is what a second parity is for.
+        let mut liars: Vec<Vec<usize>> = (0..disks.count()).map(|disk| vec![disk]).collect();
+        liars.extend((stands > 1).then(|| vec![0, disks.count() - 1]));
+        let mut rebuilt = 0;
+        for liars in liars.iter().filter(|_| stands > 0) {
+            let what = format!("{}, {liars:?} lie", aged.name);
+            let btrfs = open(with_liars(&disks, liars)).unwrap_or_else(|error| panic!("{what}: {error}"));
+            let mut records = manifest::of(&btrfs).unwrap_or_else(|error| panic!("{what}: {error}"));
+            let unchecked = without_checksums(&btrfs, &mut records, &aged.records);
+            assert_same(&what, &records, &aged.records);
+            println!("{what}: {} bytes rebuilt, {unchecked} files without checksums differ", btrfs.rebuilt());
+            rebuilt += btrfs.rebuilt();
+        }
+        assert!(stands == 0 || rebuilt > 0, "{}", aged.name);
+    }
+}
+
+/// Makes the digests right of files that have no checksums and are not what they were; yields their number.
+fn without_checksums(btrfs: &Btrfs, found: &mut [Record], expected: &[Record]) -> usize {
+    let mut count = 0;
+    for record in found.iter_mut() {
+        let right = expected.binary_search_by(|other| other.path.cmp(&record.path)).map(|at| &expected[at]);
+        let Ok(right) = right.map(|right| right.sha256) else { continue };
+        if record.sha256 != right {
+            let names = record.path.split(|byte| *byte == b'/');
+            let node = names.fold(btrfs.root(), |node, name| btrfs.lookup(&node, name).unwrap());
+            if !btrfs.has_checksums(&node).unwrap() {
+                (record.sha256, count) = (right, count + 1);
+            }
+        }
+    }
+    count
+}

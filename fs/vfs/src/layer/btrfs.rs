@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! btrfs: devices of one filesystem, seeds that it grew from, and its subvolumes as roots.
+
+use alloc::{rc::Rc, string::String, string::ToString, vec::Vec};
+use core::cmp::Reverse;
+
+use block::BlockRead;
+use btrfs::{Btrfs, Node, Subvolume};
+use damage::Format;
+use filesystem::{Error, FileSystem};
+
+use super::{Assembled, Leg, Member, Opened};
+
+/// Subvolumes that are volumes of their own. Each is searched for what can be booted; others are found by their paths
+/// in the one at the top.
+const MOST_ROOTS: usize = 64;
+
+/// A device of a filesystem, which may have others.
+///
+/// # Errors
+/// Where its superblock cannot be read.
+pub fn open(device: Rc<dyn BlockRead>) -> Result<Opened, Error> {
+    let member = btrfs::member(&*device)?;
+    Ok(Opened::Member(Member {
+        format: Format::Btrfs,
+        set: member.fsid.to_string(),
+        number: member.number,
+        count: usize::try_from(member.devices).unwrap_or(usize::MAX),
+        state: (member.generation, member.root),
+        is_lent: member.is_seed,
+        assemble,
+    }))
+}
+
+fn assemble(members: Vec<Leg>, lent: Vec<Leg>) -> Result<Assembled, Error> {
+    let own = members.len();
+    let devices = members.into_iter().chain(lent).map(|leg| leg.device);
+    let btrfs = Btrfs::open(devices.collect())?;
+    let missing = btrfs.missing().iter().map(ToString::to_string).collect();
+    let borrowed = btrfs.used().into_iter().filter_map(|index| index.checked_sub(own)).collect();
+    let roots = roots(&btrfs);
+    Ok(Assembled { opened: Opened::filesystem_with_roots(btrfs, roots), missing, borrowed })
+}
+
+/// The default subvolume first, then the one at the top, then those that were made by hand, and last snapshots, new ones
+/// before old ones.
+fn roots(btrfs: &Btrfs) -> Vec<(String, Node)> {
+    // Where the list is damaged, what is mounted by default may be sound.
+    let mut subvolumes = btrfs.subvolumes().unwrap_or_default();
+    let rank = |subvolume: &Subvolume| {
+        let place = match subvolume {
+            subvolume if subvolume.node == btrfs.default_subvolume() => 0,
+            subvolume if subvolume.path.is_empty() => 1,
+            subvolume if !subvolume.is_snapshot => 2,
+            _ => 3,
+        };
+        let age = if place == 3 { Reverse(subvolume.generation) } else { Reverse(0) };
+        (place, age, subvolume.id)
+    };
+    subvolumes.sort_by_key(rank);
+    subvolumes.truncate(MOST_ROOTS);
+    let is_only = subvolumes.len() == 1;
+    let named = |subvolume: &Subvolume| {
+        let name = match subvolume.path.is_empty() {
+            true if is_only => String::new(),
+            true => "/".into(),
+            false => String::from_utf8_lossy(&subvolume.path).into_owned(),
+        };
+        (name, subvolume.node)
+    };
+    match subvolumes.is_empty() {
+        true => [(String::new(), btrfs.root())].into(),
+        false => subvolumes.iter().map(named).collect(),
+    }
+}

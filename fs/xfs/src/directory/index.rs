@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Names found by the index of a directory: entries sorted by hash, in one block or in the leaves of a tree.
+
+use alloc::vec::Vec;
+
+use block::BlockRead;
+use filesystem::{Error, Fault};
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, big_endian::U32};
+
+use super::{
+    Block, SPACE, blocks, blocks_of_one,
+    data::{self, Data},
+    name::Search,
+};
+use crate::{checksum::Stamp, corrupt, files::Files, inode::Inode, units::FileBlock};
+
+/// Magic numbers, of version 4 and 5: the only leaf, one of several, a node above them.
+const LEAF_1: [u16; 2] = [0xd2f1, 0x3df1];
+const LEAF_N: [u16; 2] = [0xd2ff, 0x3dff];
+const NODE: [u16; 2] = [0xfebe, 0x3ebe];
+/// Where `forw`, the number of the next leaf, and `magic` stand in each of them (`struct xfs_da_blkinfo`).
+const FORW_AT: usize = 0;
+const MAGIC_AT: usize = 8;
+/// Bytes of `struct xfs_dir2_leaf_hdr` and of a node's header, of both versions; where their `count` stands, behind
+/// which a node has its `level`.
+const HEADERS: [usize; 2] = [16, 64];
+const COUNTS: [usize; 2] = [12, 56];
+const STAMP: Stamp = Stamp {
+    crc: 12,
+    place: 16,
+    uuid: 32,
+    owner: 48,
+    names: ["xfs_da3_blkinfo.crc", "xfs_da3_blkinfo.blkno", "xfs_da3_blkinfo.uuid", "xfs_da3_blkinfo.owner"],
+};
+/// `XFS_DA_NODE_MAXDEPTH`
+const DEEPEST: u16 = 5;
+/// Names of one hash, and leaves of theirs, that are looked at: more are no accident.
+const MOST: usize = 1 << 16;
+/// Bytes that addresses count in.
+const ALIGNMENT: u64 = 8;
+
+/// `struct xfs_dir2_leaf_entry`; in a node, `struct xfs_da_node_entry`, the place being that of a block below whose
+/// last hash this is.
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Entry {
+    hash: U32,
+    place: U32,
+}
+
+/// Looks for a name.
+///
+/// # Errors
+/// Where a block is damaged that the way to the name leads through.
+pub fn find<D: BlockRead>(files: &Files<D>, dir: &Inode, search: &mut Search<'_>) -> Result<(), Error> {
+    let superblock = &files.volume.superblock;
+    let end = blocks(dir, superblock)?;
+    let mut walk = Walk { files, dir, hash: search.hash(), end, left: MOST, data: None };
+    if end.0 == blocks_of_one(superblock) {
+        let data = walk.data(FileBlock(0))?;
+        if data.is_only {
+            let (places, _) = places(data.index(), search.hash()).ok_or_else(|| data.unsorted())?;
+            let _ = walk.see(&places, search)?;
+            return Ok(());
+        }
+    }
+    let mut next = walk.descend()?;
+    while let Some(leaf) = next {
+        let (places, is_last) = walk.places(&leaf)?;
+        if walk.see(&places, search)? {
+            break;
+        }
+        // Names of this hash may go on in the next leaf.
+        let forw = leaf.word(FORW_AT);
+        next = if is_last || forw == 0 { None } else { Some(walk.block(forw)?) };
+    }
+    Ok(())
+}
+
+/// The places of entries of this hash, and whether the last of all entries has another; nothing where they are not
+/// sorted. A place of zero is that of a name that was removed.
+fn places(entries: &[u8], hash: u32) -> Option<(Vec<u32>, bool)> {
+    let entries = <[Entry]>::ref_from_bytes(entries).ok()?;
+    let is_sorted = entries.is_sorted_by_key(|entry| entry.hash.get());
+    let first = entries.partition_point(|entry| entry.hash.get() < hash);
+    let same = entries.get(first..)?.iter().take_while(|entry| entry.hash.get() == hash);
+    let places = same.map(|entry| entry.place.get()).filter(|place| *place != 0).collect();
+    let is_last = entries.last().is_none_or(|entry| entry.hash.get() != hash);
+    is_sorted.then_some((places, is_last))
+}
+
+struct Walk<'a, D> {
+    files: &'a Files<D>,
+    dir: &'a Inode,
+    hash: u32,
+    /// One past the last block of entries.
+    end: FileBlock,
+    /// Names and leaves that may still be looked at.
+    left: usize,
+    /// The block of entries that was looked at last.
+    data: Option<(FileBlock, Data)>,
+}
+
+impl<D: BlockRead> Walk<'_, D> {
+    /// From the root to the first leaf that may have the hash, if any may.
+    fn descend(&mut self) -> Result<Option<Block>, Error> {
+        let superblock = &self.files.volume.superblock;
+        let root = SPACE.checked_shr(superblock.block_log).and_then(|root| u32::try_from(root).ok());
+        let mut block = self.block(root.unwrap_or(0))?;
+        let mut above = DEEPEST.saturating_add(1);
+        while self.is(&block, NODE) {
+            let level = block.half(self.of(COUNTS).saturating_add(2));
+            if level == 0 || level >= above {
+                return Err(block.corrupt(Fault::Loop, "xfs_da3_node_hdr.level", 0, level));
+            }
+            above = level;
+            let entries = <[Entry]>::ref_from_bytes(self.entries(&block)?).unwrap_or_default();
+            let Some(below) = entries.iter().find(|entry| entry.hash.get() >= self.hash) else {
+                return Ok(None);
+            };
+            block = self.block(below.place.get())?;
+        }
+        if self.is(&block, LEAF_1) || self.is(&block, LEAF_N) {
+            return Ok(Some(block));
+        }
+        Err(block.corrupt(Fault::Magic, "xfs_da_blkinfo.magic", MAGIC_AT, block.half(MAGIC_AT)))
+    }
+
+    /// A block of the index.
+    fn block(&mut self, number: u32) -> Result<Block, Error> {
+        let superblock = &self.files.volume.superblock;
+        let number = FileBlock(number.into());
+        let space = |n: u64| SPACE.saturating_mul(n).checked_shr(superblock.block_log).unwrap_or(0);
+        self.charge(number)?;
+        if !(space(1)..space(2)).contains(&number.0) {
+            let offset = self.dir.offset;
+            return Err(corrupt(Fault::Range, "xfs_da_node_entry.before", offset, number));
+        }
+        let block = Block::read(self.files, self.dir, number)?;
+        block.verify(&STAMP, self.dir, superblock)?;
+        Ok(block)
+    }
+
+    /// The entries of a leaf or node.
+    fn entries<'b>(&self, block: &'b Block) -> Result<&'b [u8], Error> {
+        let at = self.of(COUNTS);
+        let count = block.half(at);
+        let length = usize::from(count).saturating_mul(size_of::<Entry>());
+        let entries = block.bytes.get(self.of(HEADERS)..).and_then(|rest| rest.get(..length));
+        entries.ok_or_else(|| block.corrupt(Fault::Range, "xfs_dir2_leaf_hdr.count", at, count))
+    }
+
+    /// The places of names that a leaf has under the hash, and whether no other leaf has more.
+    fn places(&self, leaf: &Block) -> Result<(Vec<u32>, bool), Error> {
+        let at = self.of(HEADERS);
+        let unsorted = || leaf.corrupt(Fault::Inconsistent, "xfs_dir2_leaf_entry.hashval", at, leaf.word(at));
+        places(self.entries(leaf)?, self.hash).ok_or_else(unsorted)
+    }
+
+    /// Shows the entries at these places to a search; whether it has found what it looks for.
+    fn see(&mut self, places: &[u32], search: &mut Search<'_>) -> Result<bool, Error> {
+        let superblock = &self.files.volume.superblock;
+        let has_ftype = superblock.features.has_ftype();
+        for place in places {
+            let byte = u64::from(*place).saturating_mul(ALIGNMENT);
+            let number = byte.checked_shr(superblock.directory_log).unwrap_or(0);
+            let first = FileBlock(number.saturating_mul(blocks_of_one(superblock)));
+            let start = number.checked_shl(superblock.directory_log).unwrap_or(0);
+            let within = usize::try_from(byte.saturating_sub(start)).unwrap_or(usize::MAX);
+            self.charge(first)?;
+            if first >= self.end {
+                let offset = self.dir.offset;
+                return Err(corrupt(Fault::Range, "xfs_dir2_leaf_entry.address", offset, *place));
+            }
+            let entry = self.data(first)?.entry(within, has_ftype)?;
+            if search.see(entry.name, entry.number).is_break() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// A block of entries.
+    fn data(&mut self, first: FileBlock) -> Result<&Data, Error> {
+        let known = self.data.take().filter(|(known, _)| *known == first);
+        let data = match known {
+            Some((_, data)) => data,
+            None => data::read(self.files, self.dir, first)?,
+        };
+        let (_, data) = self.data.insert((first, data));
+        Ok(data)
+    }
+
+    fn charge(&mut self, number: FileBlock) -> Result<(), Error> {
+        let left = self.left.checked_sub(1);
+        self.left =
+            left.ok_or_else(|| corrupt(Fault::Loop, "xfs_dir2_leaf_entry.hashval", self.dir.offset, number))?;
+        Ok(())
+    }
+
+    /// What this version of the format has.
+    fn of<T: Copy + Default>(&self, versions: [T; 2]) -> T {
+        let is_v5 = self.files.volume.superblock.features.is_v5();
+        versions.get(usize::from(is_v5)).copied().unwrap_or_default()
+    }
+
+    fn is(&self, block: &Block, magics: [u16; 2]) -> bool {
+        block.half(MAGIC_AT) == self.of(magics)
+    }
+}

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Where the blocks of a file are: extents in the inode, or in a B+tree of blocks (fs/xfs/libxfs/xfs_bmap_btree.c).
+
+use block::BlockRead;
+use filesystem::{Error, Fault};
+use zerocopy::{
+    FromBytes, Immutable, KnownLayout, Unaligned,
+    big_endian::{U16, U32, U64},
+};
+
+use crate::{
+    checksum::{self, Expected, Stamp},
+    corrupt,
+    files::Files,
+    inode::{Fork, Inode},
+    run::{Leaf, State},
+    units::{ByteOffset, FileBlock, FsBlock},
+    volume::Volume,
+};
+
+/// One past the last block that a file can have: `br_startoff` has 54 bits.
+const END: FileBlock = FileBlock(1 << 54);
+/// `BMAP`, and `BMA3` of version 5.
+const MAGIC: u32 = 0x424d_4150;
+const MAGIC_V5: u32 = 0x424d_4133;
+/// Levels of the deepest tree: what 2⁴⁸ extents need where blocks of 1 KiB are half full, and one more.
+const DEEPEST: u16 = 11;
+/// Bytes of `struct xfs_bmbt_rec`, and of a key and a pointer together.
+const ENTRY: usize = 16;
+/// Bytes of a key, and of a pointer.
+const KEY: usize = 8;
+/// Bytes of `struct xfs_bmdr_block`, the root's header in an inode.
+const ROOT: usize = 4;
+
+/// `struct xfs_btree_block`, as far as every version has it, with long pointers.
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Header {
+    bb_magic: U32,
+    bb_level: U16,
+    bb_numrecs: U16,
+    bb_leftsib: U64,
+    bb_rightsib: U64,
+}
+
+/// Bytes of the header, and of the one of version 5.
+const HEADER: usize = size_of::<Header>();
+const HEADER_V5: usize = 72;
+const STAMP: Stamp = Stamp {
+    crc: 64,
+    place: 24,
+    uuid: 40,
+    owner: 56,
+    names: [
+        "xfs_btree_block.bb_crc",
+        "xfs_btree_block.bb_blkno",
+        "xfs_btree_block.bb_uuid",
+        "xfs_btree_block.bb_owner",
+    ],
+};
+
+/// What of a file's blocks a list or node may speak of, and where it stands.
+#[derive(Clone, Copy)]
+struct Span {
+    first: FileBlock,
+    end: FileBlock,
+    offset: ByteOffset,
+}
+
+/// What a node says of a block of the file.
+enum Step {
+    /// Another node speaks of it.
+    Down(FsBlock, Span),
+    /// None does.
+    Hole(Span),
+}
+
+/// The leaf that speaks of block `logical` of the file.
+///
+/// # Errors
+/// [`Error::Corrupt`] for a damaged list or tree.
+pub fn leaf<D: BlockRead>(files: &Files<D>, inode: &Inode, logical: FileBlock) -> Result<Leaf, Error> {
+    if logical >= END {
+        return Err(inode.corrupt_size());
+    }
+    let all = Span { first: FileBlock(0), end: END, offset: inode.fork_offset() };
+    match inode.fork {
+        Fork::Extents(count) => list(&files.volume, inode.fork_bytes(), count, all),
+        Fork::Tree => tree(files, inode, logical, all),
+        // Nothing that has no blocks is asked for one.
+        Fork::Device | Fork::Local => Err(inode.corrupt_size()),
+    }
+}
+
+fn tree<D: BlockRead>(files: &Files<D>, inode: &Inode, logical: FileBlock, all: Span) -> Result<Leaf, Error> {
+    let volume = &files.volume;
+    let root = inode.fork_bytes();
+    let (mut level, count) = (checksum::half(root, 0), checksum::half(root, 2));
+    if !(1..=DEEPEST).contains(&level) {
+        return Err(corrupt(Fault::Loop, "xfs_bmdr_block.bb_level", all.offset, level));
+    }
+    let mut step = step(root.get(ROOT..).unwrap_or_default(), count, logical, all)?;
+    loop {
+        let (block, mut span) = match step {
+            Step::Hole(span) => return Ok(Leaf::hole(span.first, span.end)),
+            Step::Down(block, span) => (block, span),
+        };
+        level = level.saturating_sub(1);
+        let (bytes, offset) = volume.block(block, "xfs_bmbt_ptr", span.offset)?;
+        span.offset = offset;
+        let (entries, count) = node(files, inode, &bytes, offset, level)?;
+        if level == 0 {
+            return list(volume, entries, usize::from(count), span);
+        }
+        step = self::step(entries, count, logical, span)?;
+    }
+}
+
+/// Checks the header of a block of the tree; yields what is behind it, and the number of entries there.
+fn node<'a, D: BlockRead>(
+    files: &Files<D>,
+    inode: &Inode,
+    bytes: &'a [u8],
+    offset: ByteOffset,
+    level: u16,
+) -> Result<(&'a [u8], u16), Error> {
+    let superblock = &files.volume.superblock;
+    let is_v5 = superblock.features.is_v5();
+    let (magic, size) = if is_v5 { (MAGIC_V5, HEADER_V5) } else { (MAGIC, HEADER) };
+    let fail = |fault, structure, found: u32| Err(corrupt(fault, structure, offset, found));
+    let Ok((header, _)) = Header::ref_from_prefix(bytes) else {
+        return fail(Fault::Truncated, "xfs_btree_block", 0);
+    };
+    if header.bb_magic.get() != magic {
+        return fail(Fault::Magic, "xfs_btree_block.bb_magic", header.bb_magic.get());
+    }
+    if is_v5 {
+        let has_others = files.intents.has_changed_owner(inode.number.0);
+        let owner = if has_others { None } else { Some(inode.number) };
+        let expected = Expected { offset, uuid: &superblock.metadata_uuid, owner };
+        STAMP.verify(bytes, &expected)?;
+    }
+    if header.bb_level.get() != level {
+        return fail(Fault::Inconsistent, "xfs_btree_block.bb_level", header.bb_level.get().into());
+    }
+    let (rest, count) = (bytes.get(size..).unwrap_or_default(), header.bb_numrecs.get());
+    if count == 0 || usize::from(count) > rest.len() / ENTRY {
+        return fail(Fault::Range, "xfs_btree_block.bb_numrecs", count.into());
+    }
+    Ok((rest, count))
+}
+
+/// From a node above the leaves towards block `logical` of the file. Its keys are followed by as much room as there is
+/// for more, then by its pointers.
+fn step(entries: &[u8], count: u16, logical: FileBlock, span: Span) -> Result<Step, Error> {
+    let fail = |fault, structure, found: u64| Err(corrupt(fault, structure, span.offset, found));
+    let (room, count) = (entries.len() / ENTRY, usize::from(count));
+    let keys = <[U64]>::ref_from_prefix_with_elems(entries, count).ok().filter(|_| count <= room);
+    let pointers = entries.get(room.saturating_mul(KEY)..).unwrap_or_default();
+    let pointers = <[U64]>::ref_from_prefix_with_elems(pointers, count);
+    let (Some((keys, _)), Ok((pointers, _))) = (keys, pointers) else {
+        return fail(Fault::Range, "xfs_bmdr_block.bb_numrecs", u64::try_from(count).unwrap_or(u64::MAX));
+    };
+    if let Some([_, second]) = keys.array_windows().find(|[a, b]| a.get() >= b.get()) {
+        return fail(Fault::Inconsistent, "xfs_bmbt_key.br_startoff", second.get());
+    }
+    let behind = keys.partition_point(|key| key.get() <= logical.0);
+    let end = keys.get(behind).map_or(span.end, |key| FileBlock(key.get())).min(span.end);
+    let Some((key, pointer)) = behind.checked_sub(1).and_then(|at| Some((keys.get(at)?, pointers.get(at)?)))
+    else {
+        return Ok(Step::Hole(Span { end, ..span }));
+    };
+    let first = FileBlock(key.get());
+    if first < span.first {
+        return fail(Fault::Inconsistent, "xfs_bmbt_key.br_startoff", key.get());
+    }
+    Ok(Step::Down(FsBlock(pointer.get()), Span { first, end, ..span }))
+}
+
+/// The runs of `count` extents, holes between and around them.
+fn list<D: BlockRead>(volume: &Volume<D>, bytes: &[u8], count: usize, span: Span) -> Result<Leaf, Error> {
+    let (records, _) = <[[U64; 2]]>::ref_from_prefix_with_elems(bytes, count)
+        .map_err(|_| corrupt(Fault::Truncated, "xfs_bmbt_rec", span.offset, 0u64))?;
+    let mut leaf = Leaf::new(span.first);
+    for record in records {
+        let Extent { first, block, length, is_unwritten } = Extent::of(record);
+        if length == 0 {
+            return Err(corrupt(Fault::Range, "xfs_bmbt_rec.br_blockcount", span.offset, length));
+        }
+        if first < leaf.next() {
+            return Err(corrupt(Fault::Inconsistent, "xfs_bmbt_rec.br_startoff", span.offset, first));
+        }
+        if first.after(length) > span.end {
+            return Err(corrupt(Fault::Range, "xfs_bmbt_rec.br_blockcount", span.offset, length));
+        }
+        volume.check_blocks(block, length, "xfs_bmbt_rec.br_startblock", span.offset)?;
+        leaf.push(first.since(leaf.next()), State::Hole);
+        leaf.push(length, if is_unwritten { State::Unwritten } else { State::Written(block) });
+    }
+    leaf.push(span.end.since(leaf.next()), State::Hole);
+    Ok(leaf)
+}
+
+/// `struct xfs_bmbt_irec`
+#[derive(Debug, Eq, PartialEq)]
+struct Extent {
+    first: FileBlock,
+    block: FsBlock,
+    length: u64,
+    is_unwritten: bool,
+}
+
+impl Extent {
+    /// One bit of state, 54 of the place in the file, 52 of the place on the device, 21 of the length.
+    fn of([high, low]: &[U64; 2]) -> Self {
+        let (high, low) = (high.get(), low.get());
+        Self {
+            first: FileBlock(high << 1 >> 10),
+            block: FsBlock((high & 0x1ff) << 43 | low >> 21),
+            length: low & 0x1f_ffff,
+            is_unwritten: high >> 63 != 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_extent_is_four_fields_of_128_bits() {
+        let extent = |high: u64, low: u64| Extent::of(&[high.into(), low.into()]);
+        assert_eq!(
+            extent(0x8000_0000_0000_0200, 0x0000_0000_0020_0003),
+            Extent { first: FileBlock(1), block: FsBlock(1), length: 3, is_unwritten: true }
+        );
+        assert_eq!(
+            extent(u64::MAX >> 1, u64::MAX),
+            Extent {
+                first: FileBlock((1 << 54) - 1),
+                block: FsBlock((1 << 52) - 1),
+                length: (1 << 21) - 1,
+                is_unwritten: false
+            }
+        );
+    }
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Inodes, and the bytes of their blocks.
+
+use alloc::vec;
+use core::cell::RefCell;
+
+use block::BlockRead;
+use filesystem::{Error, Fault};
+
+use crate::{
+    corrupt, extent,
+    inode::Inode,
+    log::{Intents, Mapped},
+    run::{Leaf, Run, State},
+    units::{ByteOffset, FileBlock, FsBlock, InodeNumber},
+    volume::Volume,
+};
+
+/// An open filesystem below directories.
+pub struct Files<D> {
+    pub volume: Volume<D>,
+    /// What the log says of files' blocks beside their inodes.
+    pub intents: Intents,
+    /// The leaf of a map that was used last: chunks of one file come one after the other.
+    last: RefCell<Option<(InodeNumber, Leaf)>>,
+}
+
+impl<D: BlockRead> Files<D> {
+    pub fn new(volume: Volume<D>, intents: Intents) -> Self {
+        Self { volume, intents, last: RefCell::default() }
+    }
+
+    /// Reads an inode and verifies what it says of itself.
+    pub fn inode(&self, number: InodeNumber) -> Result<Inode, Error> {
+        let superblock = &self.volume.superblock;
+        let offset = superblock.inode_offset(number);
+        let offset = offset.ok_or_else(|| corrupt(Fault::Range, "inode number", 0u64, number))?;
+        let mut bytes = vec![0; superblock.inode_size];
+        self.volume.read(offset, &mut bytes)?;
+        let inode = Inode::parse(number, offset, bytes, superblock)?;
+        match self.intents.size(number.0) {
+            Some(size) => inode.with_size(size),
+            None => Ok(inode),
+        }
+    }
+
+    /// The run that holds block `logical` of the file, or the rest of it from there on.
+    pub fn run(&self, inode: &Inode, logical: FileBlock) -> Result<Run, Error> {
+        if self.intents.is_empty() {
+            return self.own_run(inode, logical);
+        }
+        let own = &mut |number, block| self.own(inode, InodeNumber(number), FileBlock(block));
+        let (mapped, length) = self.intents.resolve(inode.number.0, logical.0, own)?;
+        let state = match mapped {
+            Mapped::Hole => State::Hole,
+            Mapped::Block { is_unwritten: true, .. } => State::Unwritten,
+            Mapped::Block { block, is_unwritten: false } => {
+                let block = FsBlock(block);
+                self.volume.check_blocks(block, length, "xfs_map_extent.me_startblock", inode.offset)?;
+                State::Written(block)
+            }
+        };
+        // At least the block that was asked for, whatever the log says.
+        Ok(Run { logical, length: length.max(1), state })
+    }
+
+    /// What an inode's own extents say of a block, for [`Intents::resolve`]; `inode` is the one that is at hand.
+    fn own(&self, inode: &Inode, number: InodeNumber, block: FileBlock) -> Result<(Mapped, u64), Error> {
+        let run = match number == inode.number {
+            true => self.own_run(inode, block)?,
+            false => self.own_run(&self.inode(number)?, block)?,
+        };
+        let mapped = match run.at(block) {
+            State::Written(FsBlock(block)) => Mapped::Block { block, is_unwritten: false },
+            State::Unwritten => Mapped::Block { block: 0, is_unwritten: true },
+            State::Hole => Mapped::Hole,
+        };
+        Ok((mapped, run.end().since(block)))
+    }
+
+    /// The run that holds block `logical` of the file by its own extents.
+    fn own_run(&self, inode: &Inode, logical: FileBlock) -> Result<Run, Error> {
+        if let Some((number, leaf)) = &*self.last.borrow()
+            && *number == inode.number
+            && let Some(run) = leaf.run(logical)
+        {
+            return Ok(run);
+        }
+        let leaf = extent::leaf(self, inode, logical)?;
+        let lost = || corrupt(Fault::Inconsistent, "xfs_bmbt_rec.br_startoff", inode.offset, logical);
+        let run = leaf.run(logical).ok_or_else(lost)?;
+        self.last.replace(Some((inode.number, leaf)));
+        Ok(run)
+    }
+
+    /// Where block `logical` of the file stands, and how many follow it there.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] naming `structure` where nothing was written there.
+    pub fn place(
+        &self,
+        inode: &Inode,
+        logical: FileBlock,
+        structure: &'static str,
+    ) -> Result<(ByteOffset, u64), Error> {
+        let run = self.run(inode, logical)?;
+        match run.at(logical) {
+            State::Written(block) => {
+                Ok((self.volume.superblock.block_offset(block), run.end().since(logical)))
+            }
+            State::Unwritten | State::Hole => {
+                Err(corrupt(Fault::Inconsistent, structure, inode.offset, logical))
+            }
+        }
+    }
+
+    /// Fills `buf` from the file's blocks, one device read for each run; `buf` lies within the file's size.
+    pub fn read_mapped(&self, inode: &Inode, mut offset: u64, mut buf: &mut [u8]) -> Result<(), Error> {
+        let superblock = &self.volume.superblock;
+        let block_size = superblock.block_size();
+        while !buf.is_empty() {
+            let logical = FileBlock(offset.checked_shr(superblock.block_log).unwrap_or(0));
+            let within = offset & block_size.wrapping_sub(1);
+            let run = self.run(inode, logical)?;
+            let blocks = run.end().since(logical);
+            let bytes = blocks.saturating_mul(block_size).saturating_sub(within);
+            let length = usize::try_from(bytes).unwrap_or(usize::MAX).min(buf.len());
+            let Some((head, rest)) = buf.split_at_mut_checked(length) else { break };
+            match run.at(logical) {
+                State::Written(block) => {
+                    self.volume.read(superblock.block_offset(block).after(within), head)?;
+                }
+                State::Unwritten | State::Hole => head.fill(0),
+            }
+            buf = rest;
+            offset = offset.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+        }
+        Ok(())
+    }
+}

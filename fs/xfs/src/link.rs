@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Targets of symbolic links: in the inode, or in blocks of their own (fs/xfs/libxfs/xfs_symlink_remote.c).
+
+use alloc::{vec, vec::Vec};
+
+use block::BlockRead;
+use filesystem::{Error, Fault, FileType};
+
+use crate::{
+    checksum::{self, Expected, Stamp},
+    corrupt,
+    files::Files,
+    inode::{Fork, Inode},
+    units::FileBlock,
+};
+
+/// Longest target: `XFS_SYMLINK_MAXLEN`.
+const LONGEST: u64 = 1024;
+/// `XSLM`
+const MAGIC: u32 = 0x5853_4c4d;
+/// Bytes of `struct xfs_dsymlink_hdr`, and where its `sl_offset` and `sl_bytes` stand.
+const HEADER: usize = 56;
+const OFFSET_AT: usize = 4;
+const BYTES_AT: usize = 8;
+const STAMP: Stamp = Stamp {
+    crc: 12,
+    place: 40,
+    uuid: 16,
+    owner: 32,
+    names: [
+        "xfs_dsymlink_hdr.sl_crc",
+        "xfs_dsymlink_hdr.sl_blkno",
+        "xfs_dsymlink_hdr.sl_uuid",
+        "xfs_dsymlink_hdr.sl_owner",
+    ],
+};
+
+/// The target of a link.
+///
+/// # Errors
+/// [`Error::WrongType`] where the inode is none, [`Error::Corrupt`] where it is damaged.
+pub fn target<D: BlockRead>(files: &Files<D>, inode: &Inode) -> Result<Vec<u8>, Error> {
+    if inode.kind != FileType::Symlink {
+        return Err(Error::WrongType { expected: "symbolic link" });
+    }
+    if !(1..=LONGEST).contains(&inode.size) {
+        return Err(inode.corrupt_size());
+    }
+    if inode.fork == Fork::Local {
+        return Ok(inode.local()?.to_vec());
+    }
+    let size = usize::try_from(inode.size).unwrap_or(0);
+    if files.volume.superblock.features.is_v5() {
+        return with_headers(files, inode, size);
+    }
+    let mut target = vec![0; size];
+    files.read_mapped(inode, 0, &mut target)?;
+    Ok(target)
+}
+
+/// Of version 5 each extent begins with a header.
+fn with_headers<D: BlockRead>(files: &Files<D>, inode: &Inode, size: usize) -> Result<Vec<u8>, Error> {
+    let superblock = &files.volume.superblock;
+    let block_size = usize::try_from(superblock.block_size()).unwrap_or(0);
+    let (mut target, mut logical) = (Vec::new(), FileBlock(0));
+    while target.len() < size {
+        let (offset, blocks) = files.place(inode, logical, "symbolic link")?;
+        // No more than what is missing needs, were each block to have a header: hence no more than 3 blocks.
+        let most = size.saturating_sub(target.len()).div_ceil(block_size.saturating_sub(HEADER).max(1));
+        let blocks = usize::try_from(blocks).unwrap_or(most).min(most);
+        let mut bytes = vec![0; blocks.saturating_mul(block_size)];
+        files.volume.read(offset, &mut bytes)?;
+        let expected = Expected { offset, uuid: &superblock.metadata_uuid, owner: Some(inode.number) };
+        target.extend_from_slice(part(&bytes, &expected, target.len(), size)?);
+        logical = logical.after(u64::try_from(blocks).unwrap_or(0));
+    }
+    Ok(target)
+}
+
+/// What one extent has of a target, of which `before` of `size` bytes are known.
+fn part<'a>(bytes: &'a [u8], expected: &Expected<'_>, before: usize, size: usize) -> Result<&'a [u8], Error> {
+    let fail = |fault, structure, at: usize| {
+        Err(corrupt(fault, structure, expected.offset.within(at), checksum::word(bytes, at)))
+    };
+    if checksum::word(bytes, 0) != MAGIC {
+        return fail(Fault::Magic, "xfs_dsymlink_hdr.sl_magic", 0);
+    }
+    STAMP.verify(bytes, expected)?;
+    let field = |at| usize::try_from(checksum::word(bytes, at)).unwrap_or(usize::MAX);
+    if field(OFFSET_AT) != before {
+        return fail(Fault::Inconsistent, "xfs_dsymlink_hdr.sl_offset", OFFSET_AT);
+    }
+    let length = field(BYTES_AT);
+    let part = bytes.get(HEADER..).and_then(|rest| rest.get(..length));
+    match part.filter(|_| length > 0 && length <= size.saturating_sub(before)) {
+        Some(part) => Ok(part),
+        None => fail(Fault::Range, "xfs_dsymlink_hdr.sl_bytes", BYTES_AT),
+    }
+}

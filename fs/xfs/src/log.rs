@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The log of a filesystem that was not unmounted, replayed in memory: fs/xfs/xfs_log_recover.c.
+//!
+//! Two passes over the records between tail and head, as Linux makes them. The first one checks every record's checksum
+//! and notes which buffers were freed ("cancelled"); the second one lays what committed transactions changed over the
+//! device, sector by sector. Nothing is written, and what no reader looks at is left out: free space, quotas, reverse
+//! mappings, reference counts, extended attributes and the lists of unlinked inodes, which are in no directory.
+//!
+//! What Linux would still have to do after that are intents ([`Intents`]): those that change where a file's blocks are.
+//!
+//! A log is bounded by its size (2 GiB at most), which is read three times at most; `MOST_MEMORY` bounds what is kept
+//! of it.
+
+mod buffer;
+mod ends;
+mod inode;
+mod intents;
+mod map;
+mod overlay;
+mod record;
+mod replay;
+mod ring;
+#[cfg(test)]
+mod tests;
+mod transaction;
+
+use alloc::{borrow::Cow, boxed::Box};
+
+use block::{BlockRead, ReadError};
+use filesystem::{Corrupt, Error, Fault, Format, NoMemory, Unsupported};
+
+pub use intents::{Intents, Mapped, Own};
+pub use overlay::{Overlay, Replayed};
+
+use ring::Ring;
+
+/// Most bytes that a replay keeps of committed transactions, and of others: as many as a log has that mkfs.xfs makes on
+/// disks of up to 128 GiB. Of larger ones, only what was not written back before power failed counts.
+const MOST_MEMORY: usize = 64 << 20;
+/// `XFS_SB_FEAT_INCOMPAT_LOG_XATTRS`: attributes are changed by intents.
+const KNOWN_LOG_FEATURES: u32 = 1;
+
+/// What the superblock says about the log, and about what is in it.
+#[derive(Clone, Debug)]
+pub struct Geometry {
+    /// Byte offset of the log in the device (`sb_logstart`); none where it is on a device of its own.
+    pub log_start: Option<u64>,
+    /// Length of the log in bytes (`sb_logblocks`).
+    pub log_bytes: u64,
+    /// `sb_uuid`, which records of the log have.
+    pub uuid: [u8; 16],
+    /// `sb_meta_uuid`, or `sb_uuid` without that feature: what metadata has.
+    pub meta_uuid: [u8; 16],
+    /// Bytes of a block (`sb_blocksize`).
+    pub block_size: u32,
+    /// Bytes of an inode (`sb_inodesize`).
+    pub inode_size: u32,
+    /// Blocks of an allocation group (`sb_agblocks`).
+    pub group_blocks: u32,
+    /// Bits of a block's number within its group (`sb_agblklog`).
+    pub group_block_log: u8,
+    /// Bits of an inode's number within its block (`sb_inopblog`).
+    pub inodes_per_block_log: u8,
+    /// Blocks that inode chunks are aligned to (`sb_inoalignmt`).
+    pub inode_alignment: u32,
+    /// Version 5: metadata has checksums.
+    pub is_v5: bool,
+    /// `sb_features_log_incompat`
+    pub log_features: u32,
+}
+
+/// What the log of a filesystem had that was not unmounted.
+pub struct Recovered {
+    /// What changed, for [`Replayed::with`].
+    pub overlay: Overlay,
+    /// What transactions began and did not finish.
+    pub intents: Intents,
+    /// What was done.
+    pub report: Report,
+}
+
+/// How much a replay has done.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Report {
+    /// Committed transactions.
+    pub transactions: u64,
+    /// Changes of buffers (blocks of directories, trees and links, superblocks, new inode chunks).
+    pub buffers: u64,
+    /// Changes of inodes.
+    pub inodes: u64,
+}
+
+/// Replays the log; none where it is clean: the filesystem was unmounted, or never mounted.
+///
+/// The superblock may be in the log: it must be read again through the overlay.
+///
+/// # Errors
+/// [`Error::Corrupt`] for a log that Linux would not recover, either; [`Error::Unsupported`] for a log on another
+/// device, one of version 4 that is not clean, and what only later kernels or other processors write;
+/// [`Error::NoMemory`] for one that changes more than `MOST_MEMORY`; [`Error::Io`].
+pub fn recover(device: &dyn BlockRead, geometry: &Geometry) -> Result<Option<Recovered>, Error> {
+    start(device, geometry).map_err(|failure| *failure.0)
+}
+
+fn start(device: &dyn BlockRead, geometry: &Geometry) -> Outcome<Option<Recovered>> {
+    let ring = Ring::new(device, geometry)?;
+    let Some(ends) = ends::find(&ring, geometry)? else { return Ok(None) };
+    if !geometry.is_v5 {
+        return Err(unsupported("a log of version 4 that is not clean"));
+    }
+    let unknown = geometry.log_features & !KNOWN_LOG_FEATURES;
+    if unknown != 0 {
+        return Err(unsupported(alloc::format!("log features {unknown:#x}")));
+    }
+    replay::run(&ring, geometry, ends)
+}
+
+/// Fuzz entry point: a log of any bytes, behind any superblock.
+pub fn fuzz(data: &[u8]) {
+    let Some((parameters, log)) = data.split_first_chunk::<4>() else { return };
+    let [inode_log, block_log, alignment, is_v5] = *parameters;
+    let block_size = 512 << (block_log & 3);
+    let geometry = Geometry {
+        log_start: Some(0),
+        log_bytes: u64::try_from(log.len()).unwrap_or(0),
+        uuid: [0x55; 16],
+        meta_uuid: [0x55; 16],
+        block_size,
+        inode_size: 256 << (inode_log & 3),
+        group_blocks: 64,
+        group_block_log: 6,
+        inodes_per_block_log: inode_log & 7,
+        inode_alignment: alignment.into(),
+        is_v5: is_v5 & 7 != 0,
+        log_features: 0,
+    };
+    if let Ok(Some(recovered)) = recover(&log, &geometry) {
+        let mut buf = [0; 1024];
+        let _ = Replayed::new(log).with(recovered.overlay).read_at(100, &mut buf);
+        let _ = recovered.intents.resolve(0, 0, &mut |_, _| Ok((Mapped::Hole, 1)));
+    }
+}
+
+/// A log sequence number: the cycle that the log's record was written in, and its block there.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Lsn(u64);
+
+/// A sector of the device: 512 bytes, which XFS calls a basic block and counts disk addresses in.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Sector(u64);
+
+/// `XFS_BLF_CHUNK`: the log has changes of buffers in pieces of so many bytes.
+const CHUNK: usize = 128;
+/// Bytes of a sector.
+const SECTOR: usize = 512;
+const SECTOR_U64: u64 = 512;
+
+impl Sector {
+    /// Its byte offset; past every device's end where it is none.
+    fn offset(self) -> u64 {
+        self.0.saturating_mul(SECTOR_U64)
+    }
+}
+
+/// An error that is one pointer: nearly everything here can fail, and passes it on.
+#[derive(Debug)]
+struct Failure(Box<Error>);
+
+type Outcome<T> = Result<T, Failure>;
+
+impl From<ReadError> for Failure {
+    #[cold]
+    fn from(error: ReadError) -> Self {
+        Self(Box::new(error.into()))
+    }
+}
+
+/// An error about the bytes at `offset` of the device.
+#[cold]
+#[inline(never)]
+fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: u64) -> Failure {
+    Failure(Box::new(Error::Corrupt(Corrupt { format: Format::Xfs, fault, structure, offset, found })))
+}
+
+#[cold]
+fn unsupported(feature: impl Into<Cow<'static, str>>) -> Failure {
+    Failure(Box::new(Error::Unsupported(Unsupported { format: Format::Xfs, feature: feature.into() })))
+}
+
+fn to_u64(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+/// Refuses to keep more than so many chunks, or notes about buffers, which need less.
+fn limit(chunks: usize) -> Outcome<()> {
+    let bytes = chunks.saturating_mul(CHUNK);
+    if bytes < MOST_MEMORY { Ok(()) } else { Err(too_much(bytes)) }
+}
+
+/// The replay would keep more than it may.
+#[cold]
+#[inline(never)]
+fn too_much(bytes: usize) -> Failure {
+    let bytes = to_u64(bytes);
+    Failure(Box::new(Error::NoMemory(NoMemory { format: Format::Xfs, structure: "log replay", bytes })))
+}
+
+/// The 16 bits at `at`, little-endian as this processor's Linux logs its own structures; 0 where there are none.
+fn half(bytes: &[u8], at: usize) -> u16 {
+    bytes.get(at..).and_then(|rest| rest.first_chunk().copied()).map_or(0, u16::from_le_bytes)
+}
+
+/// The 32 bits at `at`, little-endian.
+fn word(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..).and_then(|rest| rest.first_chunk().copied()).map_or(0, u32::from_le_bytes)
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Items that say what changed in a buffer: fs/xfs/xfs_buf_item_recover.c.
+
+use alloc::vec;
+
+use crc32c::crc32c;
+use filesystem::Fault;
+use zerocopy::{
+    FromBytes, Immutable, KnownLayout, Unaligned,
+    little_endian::{U16, U32, U64},
+};
+
+use super::{CHUNK, Lsn, Outcome, SECTOR, Sector, corrupt, replay::Replay, to_u64, transaction::Item};
+
+/// `XFS_BLF_INODE_BUF`: only `di_next_unlinked` is logged so, the rest of inodes has items of its own.
+const INODES: u16 = 1;
+/// `XFS_BLF_CANCEL`: the buffer was freed.
+const CANCEL: u16 = 2;
+/// Bits that the type, `XFS_BLFT_*`, is shifted by.
+const TYPE_SHIFT: u32 = 11;
+const BTREE: u16 = 4;
+/// Types that readers look at: unknown, B+trees, inodes, links, directories (block, data, leaf, node) and superblocks.
+const WANTED_TYPES: u32 =
+    1 << 0 | 1 << BTREE | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 13 | 1 << 14 | 1 << 15 | 1 << 18;
+/// `XFS_BLF_DATAMAP_SIZE`: words of the map.
+const MOST_WORDS: usize = 17;
+/// Sectors of the largest buffer: of 64 KiB.
+const MOST_SECTORS: u16 = 128;
+
+/// The fixed part of `struct xfs_buf_log_format`.
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Raw {
+    blf_type: U16,
+    blf_size: U16,
+    blf_flags: U16,
+    blf_len: U16,
+    blf_blkno: U64,
+    blf_map_size: U32,
+}
+
+/// A buffer that a transaction has changed or freed.
+#[derive(Clone, Copy, Debug)]
+pub struct Buffer {
+    /// Where it is.
+    pub place: Place,
+    flags: u16,
+}
+
+/// First sector and length in sectors of a buffer. The same sectors may be in another one once they were freed.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// The first sector.
+    pub sector: Sector,
+    /// How many.
+    pub length: u16,
+}
+
+impl Place {
+    /// Its bytes; none where it is larger than any buffer.
+    fn bytes(self) -> Option<usize> {
+        let length = usize::from(self.length);
+        (1..=MOST_SECTORS).contains(&self.length).then(|| length.saturating_mul(SECTOR))
+    }
+
+    /// Both in one number, by which buffers are told apart; no device has so many sectors that one gets lost.
+    pub fn key(self) -> u64 {
+        self.sector.0 << 8 | u64::from(self.length & 0xff)
+    }
+
+    fn from_key(key: u64) -> Self {
+        let [length, ..] = key.to_le_bytes();
+        Self { sector: Sector(key >> 8), length: length.into() }
+    }
+}
+
+impl Buffer {
+    /// What the format structure of an item says.
+    pub fn parse(format: &[u8]) -> Option<Self> {
+        let (raw, _) = Raw::ref_from_prefix(format).ok()?;
+        let place = Place { sector: Sector(raw.blf_blkno.get()), length: raw.blf_len.get() };
+        Some(Self { place, flags: raw.blf_flags.get() })
+    }
+
+    /// The buffer was freed: what was changed in it before does not count.
+    pub fn is_cancel(self) -> bool {
+        self.flags & CANCEL != 0
+    }
+
+    /// Its content matters to readers.
+    pub fn is_wanted(self) -> bool {
+        self.flags & INODES == 0 && WANTED_TYPES >> self.kind() & 1 != 0
+    }
+
+    fn kind(self) -> u16 {
+        self.flags >> TYPE_SHIFT
+    }
+}
+
+impl Replay<'_> {
+    /// Lays the regions of a buffer over the device, unless what is there is as new.
+    pub fn buffer(&mut self, item: &Item, lsn: Lsn) -> Outcome<()> {
+        let Some(buffer) = Buffer::parse(item.format()) else { return Ok(()) };
+        if self.is_cancelled(buffer.place) {
+            return Ok(());
+        }
+        let (key, start) = (buffer.place.key(), buffer.place.sector.offset());
+        let Some(length) = buffer.place.bytes() else {
+            let found = buffer.place.length;
+            return Err(corrupt(Fault::Range, "xfs_buf_log_format.blf_len", self.offset, found.into()));
+        };
+        let mut first = [0; SECTOR];
+        self.read(start, &mut first)?;
+        let is_newer = match self.buffers.get(key) {
+            // What was replayed so far may have been of the same record.
+            Some(replayed) => Lsn(replayed) > lsn,
+            None => self.lsn_of(&first).is_some_and(|on_disk| on_disk >= lsn),
+        };
+        let at = self.offset;
+        let wrong = || corrupt(Fault::Inconsistent, "xfs_buf_log_format.blf_data_map", at, start);
+        let map = Chunks::of(item.format()).ok_or_else(wrong)?;
+        let head = item.region(1).filter(|_| map.has(0)).unwrap_or(&first);
+        // Trees of free space and the like have the same type as those of files.
+        if is_newer || buffer.kind() == BTREE && !head.starts_with(&BMAP_MAGIC) {
+            return Ok(());
+        }
+        let (mut chunk, bits) = (0, length / CHUNK);
+        for number in 1.. {
+            let Some(first) = map.find(chunk, true) else { break };
+            let end = map.find(first, false).unwrap_or(usize::MAX).min(bits);
+            // A run of chunks is several regions where memory was not contiguous.
+            let region = item.region(number).unwrap_or_default();
+            let bytes = end
+                .saturating_sub(first)
+                .wrapping_mul(CHUNK)
+                .min(region.len().saturating_sub(region.len() % CHUNK));
+            let Some(bytes) = region.get(..bytes).filter(|bytes| !bytes.is_empty()) else {
+                return Err(wrong());
+            };
+            self.write(start.wrapping_add(to_u64(first.wrapping_mul(CHUNK))), bytes)?;
+            chunk = first.wrapping_add(bytes.len() / CHUNK);
+        }
+        *self.buffers.entry(key, 0)? = lsn.0;
+        self.report.buffers = self.report.buffers.wrapping_add(1);
+        Ok(())
+    }
+
+    /// The number of the last change that is in a block of metadata; none where it has none, or is of another
+    /// filesystem.
+    fn lsn_of(&self, block: &[u8]) -> Option<Lsn> {
+        let layout = Layout::of(block)?;
+        let geometry = self.geometry;
+        let owner = if layout.magics == SUPERBLOCK { geometry.uuid } else { geometry.meta_uuid };
+        let lsn = u64::from_be_bytes(*block.get(layout.lsn..)?.first_chunk()?);
+        let is_ours = block.get(layout.uuid..)?.starts_with(&owner);
+        (is_ours && lsn != 0 && lsn != u64::MAX).then_some(Lsn(lsn))
+    }
+
+    /// Gives all changed buffers the number of their last transaction and a checksum, as Linux does in writing them.
+    pub fn seal(&mut self) -> Outcome<()> {
+        let mut from = 0;
+        while let Some((key, lsn)) = self.buffers.next(from) {
+            from = key.saturating_add(1);
+            let place = Place::from_key(key);
+            let mut bytes = vec![0; place.bytes().unwrap_or(0)];
+            self.read(place.sector.offset(), &mut bytes)?;
+            let Some(layout) = Layout::of(&bytes) else { continue };
+            put(&mut bytes, layout.lsn, &lsn.to_be_bytes());
+            seal(&mut bytes, layout.crc);
+            // Both are in the same one.
+            let number = layout.lsn / CHUNK;
+            if let Some(chunk) = bytes.as_chunks::<CHUNK>().0.get(number) {
+                let start = place.sector.offset().wrapping_add(to_u64(number.wrapping_mul(CHUNK)));
+                self.write(start, chunk)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Puts the checksum of all bytes, its own four as zeros, to where it belongs.
+pub fn seal(bytes: &mut [u8], at: usize) {
+    put(bytes, at, &[0; 4]);
+    let crc = !crc32c(!0, bytes);
+    put(bytes, at, &crc.to_le_bytes());
+}
+
+pub fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
+    if let Some(place) = bytes.get_mut(at..).and_then(|rest| rest.get_mut(..value.len())) {
+        place.copy_from_slice(value);
+    }
+}
+
+/// The map of a buffer's chunks that are in the log.
+struct Chunks<'a>(&'a [[u8; 4]]);
+
+impl<'a> Chunks<'a> {
+    fn of(format: &'a [u8]) -> Option<Self> {
+        let (raw, map) = Raw::ref_from_prefix(format).ok()?;
+        let words = usize::try_from(raw.blf_map_size.get()).ok().filter(|words| *words <= MOST_WORDS)?;
+        Some(Self(map.as_chunks().0.get(..words)?))
+    }
+
+    fn has(&self, chunk: usize) -> bool {
+        self.0.get(chunk / 32).is_some_and(|word| u32::from_le_bytes(*word) >> (chunk % 32) & 1 != 0)
+    }
+
+    /// The first chunk from this one on that is, or is not, in the log.
+    fn find(&self, from: usize, is_there: bool) -> Option<usize> {
+        (from..MOST_WORDS * 32).find(|chunk| self.has(*chunk) == is_there)
+    }
+}
+
+/// Where blocks of version 5 with one of these magic numbers have their last change's number, checksum and filesystem.
+struct Layout {
+    /// Offset of the magic number.
+    at: usize,
+    magics: &'static [&'static [u8]],
+    lsn: usize,
+    crc: usize,
+    uuid: usize,
+}
+
+const BMAP_MAGIC: [u8; 4] = *b"BMA3";
+const SUPERBLOCK: &[&[u8]] = &[b"XFSB"];
+
+/// Of xfs_format.h and xfs_da_format.h: `xfs_btree_block` in its long and its short form, `xfs_dir3_blk_hdr`,
+/// `xfs_da3_blkinfo`, `xfs_dsymlink_hdr`, `xfs_dsb`.
+const LAYOUTS: [Layout; 6] = [
+    Layout { at: 0, magics: &[&BMAP_MAGIC], lsn: 32, crc: 64, uuid: 40 },
+    Layout { at: 0, magics: &[b"AB3B", b"AB3C", b"IAB3", b"RMB3", b"R3FC"], lsn: 24, crc: 52, uuid: 32 },
+    Layout { at: 0, magics: &[b"XDB3", b"XDD3", b"XDF3"], lsn: 16, crc: 4, uuid: 24 },
+    Layout { at: 8, magics: &[b"\x3d\xf1", b"\x3d\xff", b"\x3e\xbe"], lsn: 24, crc: 12, uuid: 32 },
+    Layout { at: 0, magics: &[b"XSLM"], lsn: 48, crc: 12, uuid: 16 },
+    Layout { at: 0, magics: SUPERBLOCK, lsn: 240, crc: 224, uuid: 32 },
+];
+
+impl Layout {
+    fn of(block: &[u8]) -> Option<&'static Self> {
+        let has = |layout: &&Self| {
+            let rest = block.get(layout.at..).unwrap_or_default();
+            layout.magics.iter().any(|magic| rest.starts_with(magic))
+        };
+        LAYOUTS.iter().find(has)
+    }
+}

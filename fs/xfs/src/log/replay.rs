@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The two passes over the records: `xlog_do_log_recovery` of fs/xfs/xfs_log_recover.c.
+
+use alloc::format;
+
+use block::BlockRead;
+use filesystem::Fault;
+
+use super::{
+    Failure, Geometry, Intents, Lsn, Outcome, Overlay, Recovered, Report,
+    buffer::{Buffer, Place},
+    corrupt,
+    ends::{self, Ends},
+    map::Map,
+    record::{Header, LITTLE_ENDIAN},
+    ring::{LogBlock, Ring},
+    transaction::{Assembly, Item, Transaction},
+    unsupported,
+};
+
+// Types of items: `XFS_LI_*`.
+const INODE: u16 = 0x123b;
+const BUFFER: u16 = 0x123c;
+const CREATE: u16 = 0x123f;
+const MAPPING: u16 = 0x1244;
+const MAPPING_DONE: u16 = 0x1245;
+const EXCHANGE: u16 = 0x1248;
+const EXCHANGE_DONE: u16 = 0x1249;
+
+/// State of the second pass.
+pub struct Replay<'a> {
+    pub geometry: &'a Geometry,
+    device: &'a dyn BlockRead,
+    overlay: Overlay,
+    /// Buffers that will have been freed, and how often.
+    cancels: Map,
+    /// Buffers that were changed, and in which record their last transaction starts.
+    pub buffers: Map,
+    pub intents: Intents,
+    pub report: Report,
+    /// Where the record is that is replayed.
+    pub offset: u64,
+}
+
+/// Replays what is between the ends of the log.
+pub fn run(ring: &Ring<'_>, geometry: &Geometry, ends: Ends) -> Outcome<Option<Recovered>> {
+    let (tail, cancels) = find_cancels(ring, geometry, &ends)?;
+    let mut replay = Replay {
+        geometry,
+        device: ring.device(),
+        overlay: Overlay::default(),
+        cancels,
+        buffers: Map::default(),
+        intents: Intents::default(),
+        report: Report::default(),
+        offset: 0,
+    };
+    let mut assembly = Assembly::new(is_replayed);
+    let bad = ring.walk(tail, ends.head, &mut |header, bytes| {
+        replay.offset = ring.offset(header.at);
+        assembly.record(header, replay.offset, bytes, &mut |transaction| replay.commit(&transaction))
+    })?;
+    if let Some(bad) = bad {
+        return Err(damaged(ring, bad)); // the device has changed its mind
+    }
+    replay.seal()?;
+    let Replay { overlay, intents, report, .. } = replay;
+    Ok(Some(Recovered { overlay, intents, report }))
+}
+
+/// The first pass: which buffers transactions free, and how often; and where the first record is.
+///
+/// The tail moves where records near it were overwritten: Linux had no more use for them, but what would have said so
+/// is one of the records that were under way.
+fn find_cancels(ring: &Ring<'_>, geometry: &Geometry, ends: &Ends) -> Outcome<(LogBlock, Map)> {
+    let mut tail = ends.tail;
+    loop {
+        let mut cancels = Map::default();
+        let mut assembly = Assembly::new(is_cancel);
+        let bad = ring.walk(tail, ends.head, &mut |header, bytes| {
+            check(ring, header, geometry)?;
+            assembly.record(header, ring.offset(header.at), bytes, &mut |transaction| {
+                for buffer in transaction.items.iter().filter_map(|item| Buffer::parse(item.format())) {
+                    let count = cancels.entry(buffer.place.key(), 0)?;
+                    *count = count.saturating_add(1);
+                }
+                Ok(())
+            })
+        })?;
+        let Some(bad) = bad else { return Ok((tail, cancels)) };
+        let distance = ring.distance(ends.head, bad);
+        if distance == 0 || distance > ends.under_way {
+            return Err(damaged(ring, bad));
+        }
+        let next = ends::nth_header(ring, bad, ends.head, 2)?;
+        if ring.distance(bad, next) == 0 {
+            return Err(damaged(ring, bad));
+        }
+        tail = next;
+    }
+}
+
+fn check(ring: &Ring<'_>, header: &Header, geometry: &Geometry) -> Outcome<()> {
+    if header.format != LITTLE_ENDIAN {
+        return Err(unsupported(format!("log format {}", header.format)));
+    }
+    if header.uuid == geometry.uuid { Ok(()) } else { Err(header.is_foreign(ring)) }
+}
+
+fn damaged(ring: &Ring<'_>, bad: LogBlock) -> Failure {
+    corrupt(Fault::Inconsistent, "xlog_rec_header", ring.offset(bad), bad.0.into())
+}
+
+fn is_cancel(format: &[u8]) -> bool {
+    super::half(format, 0) == BUFFER && Buffer::parse(format).is_some_and(Buffer::is_cancel)
+}
+
+/// Whether an item matters to readers. Unknown ones do: they are refused.
+fn is_replayed(format: &[u8]) -> bool {
+    match super::half(format, 0) {
+        BUFFER => Buffer::parse(format).is_none_or(|buffer| buffer.is_cancel() || buffer.is_wanted()),
+        // Extents to free, quotas, reverse mappings, reference counts, attributes, and those of realtime devices.
+        0x1236 | 0x1237 | 0x123d | 0x123e | 0x1240..=0x1243 | 0x1246 | 0x1247 | 0x124a..=0x124f => false,
+        _ => true,
+    }
+}
+
+impl Replay<'_> {
+    /// Replays a transaction: new inodes before what changes them, and what was freed at the end.
+    fn commit(&mut self, transaction: &Transaction) -> Outcome<()> {
+        for stage in 0..3 {
+            for item in &transaction.items {
+                let freed = Buffer::parse(item.format()).filter(|buffer| buffer.is_cancel());
+                match (item.kind(), stage, freed) {
+                    (CREATE, 0, _) => self.create_inodes(item)?,
+                    (BUFFER, 0, None) => self.buffer(item, transaction.lsn)?,
+                    (BUFFER, 2, Some(buffer)) => self.end_cancel(buffer.place)?,
+                    (BUFFER | CREATE, ..) => {}
+                    (_, 1, _) => self.item(item, transaction.lsn)?,
+                    _ => {}
+                }
+            }
+        }
+        self.report.transactions = self.report.transactions.saturating_add(1);
+        Ok(())
+    }
+
+    fn item(&mut self, item: &Item, lsn: Lsn) -> Outcome<()> {
+        match item.kind() {
+            INODE => self.inode(item, lsn),
+            MAPPING => self.intents.add_mapping(item.format(), self.offset),
+            EXCHANGE => self.intents.add_exchange(item.format(), self.offset),
+            MAPPING_DONE | EXCHANGE_DONE => {
+                self.intents.done(item.format());
+                Ok(())
+            }
+            kind => Err(unsupported(format!("log item {kind:#x}"))),
+        }
+    }
+
+    /// Whether the buffer is freed later on.
+    pub fn is_cancelled(&self, place: Place) -> bool {
+        self.cancels.get(place.key()).is_some_and(|count| count > 0)
+    }
+
+    /// The buffer was freed; if that was the last time, what is in it counts from now on.
+    fn end_cancel(&mut self, place: Place) -> Outcome<()> {
+        let count = self.cancels.entry(place.key(), 0)?;
+        *count = count.saturating_sub(1);
+        Ok(())
+    }
+
+    /// Reads what is replayed so far.
+    pub fn read(&self, offset: u64, buf: &mut [u8]) -> Outcome<()> {
+        self.check_bounds(offset, buf.len())?;
+        Ok(self.overlay.read_at(self.device, offset, buf)?)
+    }
+
+    /// Changes bytes.
+    pub fn write(&mut self, offset: u64, bytes: &[u8]) -> Outcome<()> {
+        self.check_bounds(offset, bytes.len())?;
+        self.overlay.write(self.device, offset, bytes)
+    }
+
+    fn check_bounds(&self, offset: u64, length: usize) -> Outcome<()> {
+        block::check_bounds(offset, length, self.device.size())
+            .map_err(|_| corrupt(Fault::Range, "log item's block number", self.offset, offset))
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The log as a ring of sectors, each of which says in which cycle (turn around the ring) it was written.
+
+use alloc::vec;
+use core::ops::ControlFlow;
+
+use block::BlockRead;
+use filesystem::Fault;
+
+use super::{Geometry, Outcome, SECTOR, SECTOR_U64, corrupt, unsupported};
+
+/// `XFS_MAX_LOG_BYTES`
+const MOST_BYTES: u64 = 2 << 30;
+/// A ring of fewer blocks has no room for a record.
+const FEWEST_BLOCKS: u32 = 4;
+/// Bytes that are read at once where many are.
+const CHUNK: usize = 64 << 10;
+
+/// A sector of the log, counted from its start: below [`Ring::blocks`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct LogBlock(pub u32);
+
+/// The log.
+pub struct Ring<'a> {
+    device: &'a dyn BlockRead,
+    /// Byte offset of block 0.
+    start: u64,
+    /// Blocks of the log.
+    pub blocks: u32,
+}
+
+impl<'a> Ring<'a> {
+    /// # Errors
+    /// `Corrupt` where the log is not on the device, `Unsupported` where it is on another one.
+    pub fn new(device: &'a dyn BlockRead, geometry: &Geometry) -> Outcome<Self> {
+        let start = geometry.log_start.ok_or_else(|| unsupported("external log"))?;
+        let blocks = u32::try_from(geometry.log_bytes / SECTOR_U64).unwrap_or(0);
+        let end = start.saturating_add(geometry.log_bytes);
+        if blocks < FEWEST_BLOCKS || geometry.log_bytes > MOST_BYTES || end > device.size() {
+            return Err(corrupt(Fault::Range, "xfs_dsb.sb_logblocks", 0, geometry.log_bytes));
+        }
+        Ok(Self { device, start, blocks })
+    }
+
+    /// The device that the log is in.
+    pub fn device(&self) -> &'a dyn BlockRead {
+        self.device
+    }
+
+    /// Byte offset of a block in the device.
+    pub fn offset(&self, at: LogBlock) -> u64 {
+        self.start.saturating_add(u64::from(at.0).saturating_mul(SECTOR_U64))
+    }
+
+    /// The block that is `count` behind `at`; `count` is no more than there are blocks.
+    pub fn after(&self, at: LogBlock, count: u32) -> LogBlock {
+        let to_end = self.blocks.saturating_sub(at.0);
+        LogBlock(count.checked_sub(to_end).unwrap_or_else(|| at.0.saturating_add(count)))
+    }
+
+    /// The block that is `count` before `at`; `count` is no more than there are blocks.
+    pub fn before(&self, at: LogBlock, count: u32) -> LogBlock {
+        self.after(at, self.blocks.saturating_sub(count))
+    }
+
+    /// Blocks from `from` forward to `to`; 0 where they are the same.
+    pub fn distance(&self, from: LogBlock, to: LogBlock) -> u32 {
+        let around = || self.blocks.saturating_sub(from.0).saturating_add(to.0);
+        to.0.checked_sub(from.0).unwrap_or_else(around)
+    }
+
+    /// Fills `buf` from block `at` on, around the end of the ring.
+    pub fn read(&self, at: LogBlock, buf: &mut [u8]) -> Outcome<()> {
+        let to_end = usize::try_from(self.blocks.saturating_sub(at.0)).unwrap_or(usize::MAX);
+        let length = buf.len().min(to_end.saturating_mul(SECTOR));
+        let (head, rest) = buf.split_at_mut_checked(length).unwrap_or_default();
+        self.device.read_at(self.offset(at), head)?;
+        if !rest.is_empty() {
+            self.device.read_at(self.start, rest)?;
+        }
+        Ok(())
+    }
+
+    /// Calls `each` with `count` blocks from `from` on, until it breaks.
+    pub fn each(
+        &self,
+        from: LogBlock,
+        count: u32,
+        each: &mut dyn FnMut(LogBlock, &[u8; SECTOR]) -> ControlFlow<()>,
+    ) -> Outcome<()> {
+        let (mut at, mut left) = (from, count.min(self.blocks));
+        let mut buf = vec![0; CHUNK];
+        while left > 0 {
+            let length = usize::try_from(left).unwrap_or(usize::MAX).saturating_mul(SECTOR).min(CHUNK);
+            let bytes = buf.get_mut(..length).unwrap_or_default();
+            self.read(at, bytes)?;
+            for block in bytes.as_chunks().0 {
+                if each(at, block).is_break() {
+                    return Ok(());
+                }
+                (at, left) = (self.after(at, 1), left.saturating_sub(1));
+            }
+        }
+        Ok(())
+    }
+}

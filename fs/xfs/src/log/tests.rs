@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Logs that are made here, one for each rule.
+
+mod any;
+mod disk;
+mod items;
+
+use std::{string::String, vec, vec::Vec};
+
+use filesystem::Error;
+
+use super::Report;
+use disk::{
+    BLOCKS, COMMIT, CONTINUE, DIR_DATA, Disk, END, Operation, SECTOR, START, WAS_CONTINUED, buffer,
+    directory, transaction,
+};
+
+/// A block of a directory at sector 8, filled with this.
+fn change(fill: u8) -> disk::Regions {
+    buffer(8, 8, DIR_DATA, &[(0, directory(0, fill))])
+}
+
+/// What the block at sector 8 is filled with, after the replay.
+fn fill(disk: &Disk) -> u8 {
+    disk.replayed()[8 * SECTOR + 100]
+}
+
+fn corrupt(disk: &Disk) -> &'static str {
+    match disk.recover() {
+        Err(Error::Corrupt(corrupt)) => corrupt.structure,
+        other => panic!("{:?}", other.map(|recovered| recovered.map(|recovered| recovered.report))),
+    }
+}
+
+fn unsupported(disk: &Disk) -> String {
+    match disk.recover() {
+        Err(Error::Unsupported(unsupported)) => unsupported.feature.into_owned(),
+        other => panic!("{:?}", other.map(|recovered| recovered.map(|recovered| recovered.report))),
+    }
+}
+
+#[test]
+fn a_clean_log_is_not_replayed() {
+    let mut disk = Disk::new();
+    disk.bytes.fill(0);
+    assert!(disk.recover().unwrap().is_none(), "never written");
+    for (at, cycle) in [(0, 1), (100, 5), (BLOCKS - 2, 9), (BLOCKS - 1, 9)] {
+        let mut disk = Disk::at(at, cycle);
+        disk.unmount();
+        assert!(disk.recover().unwrap().is_none(), "{at}");
+        disk.geometry.is_v5 = false;
+        assert!(disk.recover().unwrap().is_none(), "{at}, version 4");
+        disk.geometry.is_v5 = true;
+        disk.commit(&[change(1)]);
+        assert_eq!(fill(&disk), 1, "{at}, mounted again");
+        disk.unmount();
+        assert!(disk.recover().unwrap().is_none(), "{at}, and unmounted");
+    }
+}
+
+#[test]
+fn committed_transactions_count_in_their_order() {
+    for (at, cycle) in [(0, 1), (10, 2), (BLOCKS - 1, 3), (BLOCKS - 2, 4), (BLOCKS - 3, 4)] {
+        let mut disk = Disk::at(at, cycle);
+        disk.commit(&[change(1)]);
+        disk.commit(&[change(2)]);
+        // Begun only.
+        let mut operations = transaction(8, &[change(3)]);
+        operations.pop();
+        disk.record(&operations);
+        assert_eq!(fill(&disk), 2, "{at}");
+        let report = disk.recover().unwrap().unwrap().report;
+        assert_eq!(report, Report { transactions: 2, buffers: 2, inodes: 0 });
+    }
+}
+
+#[test]
+fn transactions_go_on_over_records() {
+    let whole =
+        transaction(7, &[change(1), buffer(16, 8, DIR_DATA, &[(0, directory(0, 9)), (4, vec![5; 512])])]);
+    let others = transaction(8, &[change(2)]);
+    // Each region in two parts, at every place that Linux could part it at.
+    for size in (4..600).step_by(4) {
+        let mut disk = Disk::new();
+        for (number, (id, flags, data)) in whole.iter().enumerate() {
+            match data.split_at_checked(size).filter(|(_, rest)| !rest.is_empty()) {
+                Some((head, rest)) => {
+                    disk.record(&[(*id, flags | CONTINUE, head.to_vec())]);
+                    let operations = (*id, flags | WAS_CONTINUED | END, rest.to_vec());
+                    // One of another transaction in between.
+                    let other = others.get(number).cloned().into_iter();
+                    disk.record(&other.chain([operations]).collect::<Vec<_>>());
+                }
+                None => {
+                    disk.record(&[(*id, *flags, data.clone())]);
+                }
+            }
+        }
+        let bytes = disk.replayed();
+        assert_eq!(bytes[8 * SECTOR..][40..128], [1; 88], "{size}");
+        assert_eq!(bytes[16 * SECTOR..][40..128], [9; 88], "{size}");
+        assert_eq!(bytes[16 * SECTOR..][512..1024], [5; 512], "{size}");
+    }
+    // In as many parts as there are.
+    let mut disk = Disk::new();
+    for (id, flags, data) in &whole {
+        let parts = data.chunks(16).count().max(1);
+        for number in 0..parts {
+            let part = data.chunks(16).nth(number).unwrap_or_default();
+            let go_on = if number + 1 < parts { CONTINUE } else { END };
+            let came = if number > 0 { WAS_CONTINUED } else { 0 };
+            disk.record(&[(*id, flags | if parts > 1 { go_on | came } else { 0 }, part.to_vec())]);
+        }
+    }
+    let bytes = disk.replayed();
+    assert_eq!(bytes[8 * SECTOR..][40..128], [1; 88]);
+    assert_eq!(bytes[16 * SECTOR..][512..1024], [5; 512]);
+}
+
+#[test]
+fn long_records_have_more_headers() {
+    for size in [32u32, 64, 256] {
+        let mut disk = Disk::at(200, 3);
+        disk.size = size << 10;
+        let count = if size == 32 { 3 } else { 7 };
+        let block =
+            |number: usize| buffer(1000 + 128 * number as u64, 128, DIR_DATA, &[(0, big(number as u8))]);
+        let (_, blocks) = disk.commit(&(0..count).map(block).collect::<Vec<_>>());
+        assert!(blocks >= 50 && (size == 32 || blocks > 110), "{blocks}");
+        let bytes = disk.replayed();
+        for number in 0..count {
+            let start = (1000 + 128 * number) * SECTOR;
+            assert_eq!(bytes[start + 40..][..8000], big(number as u8)[40..8040], "{size} {number}");
+        }
+        disk.unmount();
+        assert!(disk.recover().unwrap().is_none());
+    }
+}
+
+/// Content of which every four bytes are others.
+fn big(seed: u8) -> Vec<u8> {
+    let mut bytes = directory(0, 0);
+    bytes.extend((32..2100u32).flat_map(|word| (word * 0x1001 + u32::from(seed)).to_be_bytes()));
+    bytes.truncate(8192);
+    bytes
+}
+
+#[test]
+fn records_that_were_under_way_end_the_log() {
+    for (at, cycle) in [(0, 1), (40, 2), (BLOCKS - 6, 7), (BLOCKS - 3, 7)] {
+        let mut before = Disk::at(at, cycle);
+        before.commit(&[change(1)]);
+        let second = before.at;
+        before.commit(&[change(2)]);
+        let third = before.at;
+        before.commit(&[change(3)]);
+        let end = before.at;
+        assert_eq!(fill(&before), 3);
+        // As a block was before.
+        let old = |disk: &mut Disk, block: u32| {
+            let cycle = if block % BLOCKS < at { cycle } else { cycle - 1 };
+            disk.block(block).fill(0);
+            disk.block(block)[..4].copy_from_slice(&cycle.to_be_bytes());
+        };
+        let blocks = |from: u32, to: u32| from..if to > from { to } else { to + BLOCKS };
+        // A block of the last record, or of the one before it, is not there or wrong.
+        for (range, last) in [(blocks(third, end), 2), (blocks(second, third), 1)] {
+            for block in range {
+                let mut disk = before.clone();
+                old(&mut disk, block);
+                assert_eq!(fill(&disk), last, "{at}: block {block} is not there");
+                let mut disk = before.clone();
+                disk.block(block)[50] ^= 1;
+                assert_eq!(fill(&disk), last, "{at}: block {block} is wrong");
+            }
+        }
+        // What comes before the first is a clean log.
+        let mut disk = Disk::at(at, cycle);
+        disk.unmount();
+        disk.tail = disk.at;
+        let first = disk.at;
+        disk.commit(&[change(1)]);
+        disk.block(first)[33] ^= 1;
+        assert!(disk.recover().unwrap().is_none(), "{at}");
+    }
+}
+
+#[test]
+fn damage_that_no_power_failure_does_is_an_error() {
+    let mut disk = Disk::at(20, 4);
+    disk.size = 1024;
+    let (first, _) = disk.commit(&[change(1)]);
+    for number in 0..9 {
+        disk.commit(&[change(number)]);
+    }
+    assert_eq!(fill(&disk), 8);
+    disk.block(first + 1)[50] ^= 1;
+    assert_eq!(corrupt(&disk), "xlog_rec_header");
+    // Not even a log.
+    let mut disk = Disk::new();
+    disk.unmount();
+    disk.block(0)[7] = 2;
+    assert_eq!(corrupt(&disk), "xlog_rec_header.h_cycle");
+    for block in 0..BLOCKS {
+        disk.block(block).fill(0x11);
+    }
+    assert_eq!(corrupt(&disk), "xlog_rec_header.h_magicno");
+    let mut disk = Disk::new();
+    disk.tail = BLOCKS;
+    disk.commit(&[change(1)]);
+    assert_eq!(corrupt(&disk), "xlog_rec_header.h_tail_lsn");
+}
+
+#[test]
+fn the_tail_moves_where_it_was_overwritten() {
+    // The head has caught up with the tail: a last record has overwritten the first ones, and is not whole.
+    let mut disk = Disk::at(0, 3);
+    disk.size = 2048;
+    while disk.at + 3 < BLOCKS {
+        disk.commit(&[change(disk.at as u8)]);
+    }
+    let last_fill = fill(&disk);
+    let (last, blocks) = disk.commit(&[change(1), buffer(24, 8, DIR_DATA, &[(0, vec![4; 2048])])]);
+    assert!(last + blocks > BLOCKS + 2);
+    for block in last + 1..last + blocks {
+        disk.block(block)[50] ^= 1;
+        assert_eq!(fill(&disk), last_fill);
+        let bytes = disk.replayed();
+        assert_eq!(bytes[24 * SECTOR], 0);
+        disk.block(block)[50] ^= 1;
+    }
+    // Farther from the head than what was under way, it is damage.
+    disk.block(last + 1)[50] ^= 1;
+    assert_eq!(fill(&disk), last_fill);
+    disk.block(101)[50] ^= 1;
+    assert_eq!(corrupt(&disk), "xlog_rec_header");
+}
+
+#[test]
+fn logs_that_others_write_are_refused_by_name() {
+    let mut disk = Disk::new();
+    disk.commit(&[change(1)]);
+    let refused = |change: &dyn Fn(&mut Disk)| {
+        let mut disk = disk.clone();
+        change(&mut disk);
+        unsupported(&disk)
+    };
+    assert_eq!(refused(&|disk| disk.geometry.log_start = None), "external log");
+    assert_eq!(refused(&|disk| disk.geometry.is_v5 = false), "a log of version 4 that is not clean");
+    assert_eq!(refused(&|disk| disk.geometry.log_features = 0x13), "log features 0x12");
+    let mut known = disk.clone();
+    known.geometry.log_features = 1;
+    assert_eq!(fill(&known), 1);
+    known.geometry.uuid = [7; 16];
+    assert_eq!(corrupt(&known), "xlog_rec_header.h_fs_uuid");
+    known.geometry.log_bytes = 3 << 30;
+    assert_eq!(corrupt(&known), "xfs_dsb.sb_logblocks");
+    known.geometry.log_bytes = 512;
+    assert_eq!(corrupt(&known), "xfs_dsb.sb_logblocks");
+    known.geometry.log_start = Some(u64::MAX);
+    assert_eq!(corrupt(&known), "xfs_dsb.sb_logblocks");
+    let mut disk = Disk::new();
+    disk.commit(&[vec![vec![0x38, 0x12, 1, 0, 9, 9, 9, 9]]]);
+    assert_eq!(unsupported(&disk), "log item 0x1238");
+    for kind in [0x36u8, 0x37, 0x3d, 0x3e, 0x40, 0x41, 0x42, 0x43, 0x46, 0x47, 0x4a, 0x4f] {
+        let mut disk = Disk::new();
+        disk.commit(&[vec![vec![kind, 0x12, 2, 0, 9, 9, 9, 9], vec![1; 64]], change(5)]);
+        assert_eq!(fill(&disk), 5, "{kind:#x}");
+    }
+}
+
+#[test]
+fn operations_that_do_not_follow_each_other_are_damage() {
+    let start = |id| (id, START, vec![]);
+    let header = transaction(7, &[])[1].clone();
+    let region = |bytes: &[u8]| (7, 0, bytes.to_vec());
+    let buffer = region(&[0x3c, 0x12, 2, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let commit = (7, COMMIT, vec![]);
+    let cases: [(&str, Vec<Operation>); 9] = [
+        ("xlog_op_header.oh_flags", vec![start(7), start(7)]),
+        ("xlog_op_header.oh_flags", vec![start(7), region(b"none")]),
+        ("xlog_op_header.oh_flags", vec![start(7), region(&[header.2.clone(), vec![0; 4]].concat())]),
+        ("xlog_op_header.oh_flags", vec![start(7), header.clone(), (7, WAS_CONTINUED, vec![0; 4])]),
+        ("xlog_op_header.oh_flags", vec![start(7), header.clone(), region(&[0x3c, 0x12, 0, 0])]),
+        ("xlog_op_header.oh_flags", vec![start(7), header.clone(), region(&[0x3c, 0x12, 2, 1])]),
+        ("xlog_op_header.oh_flags", vec![start(7), header.clone(), (7, 0x40, vec![])]),
+        ("xfs_trans_header", vec![start(7), header.clone(), buffer, commit]),
+        ("xlog_op_header.oh_tid", (0..65).map(start).collect()),
+    ];
+    for (structure, operations) in cases {
+        let mut disk = Disk::new();
+        disk.record(&operations);
+        assert_eq!(corrupt(&disk), structure, "{operations:?}");
+    }
+    // The rest of what began before the tail is nobody's.
+    let mut disk = Disk::new();
+    let mut operations = transaction(7, &[change(1)]);
+    operations.remove(0);
+    disk.record(&operations);
+    disk.commit(&[change(2)]);
+    assert_eq!(fill(&disk), 2);
+    let report = disk.recover().unwrap().unwrap().report;
+    assert_eq!(report.transactions, 1);
+}
+
+#[test]
+fn what_a_replay_keeps_is_limited() {
+    assert!(super::limit(super::MOST_MEMORY / 128 - 1).is_ok());
+    let failure = super::limit(super::MOST_MEMORY / 128).unwrap_err();
+    assert!(matches!(*failure.0, Error::NoMemory(_)));
+}

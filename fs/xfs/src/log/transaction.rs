@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Transactions, put together from the operations of records.
+//!
+//! ```text
+//! operation: | xlog_op_header | oh_len bytes |     of transaction oh_tid
+//! transaction: start, xfs_trans_header, regions of items ..., commit
+//! item: its format structure, which says how many regions it has, then these
+//! ```
+//! A transaction goes on over as many records as it needs, others in between; a region that a record has no room for
+//! goes on in the next one.
+
+use alloc::vec::Vec;
+
+use filesystem::Fault;
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, big_endian::U32};
+
+use super::{Lsn, MOST_MEMORY, Outcome, corrupt, half, record::Header, record::UNMOUNT, too_much, word};
+
+/// `XFS_TRANSACTION` and `XFS_LOG`: who writes operations.
+const CLIENTS: [u8; 2] = [0x69, 0xaa];
+const START: u8 = 0x1;
+const COMMIT: u8 = 0x2;
+/// The region goes on in the next record; it comes from the one before; it ends here.
+const CONTINUE: u8 = 0x4;
+const WAS_CONTINUED: u8 = 0x8;
+const END: u8 = 0x10;
+/// Bytes of `struct xfs_trans_header`, and the `th_magic` that it begins with.
+const HEADER: usize = 16;
+const HEADER_MAGIC: u32 = 0x5452_414e;
+/// `XLOG_MAX_REGIONS_IN_ITEM`
+const MOST_REGIONS: u16 = 257;
+/// Transactions that may be under way: more than Linux ever has.
+const MOST_OPEN: usize = 64;
+/// What an item costs beside its bytes.
+const ITEM_COST: usize = 128;
+
+/// `struct xlog_op_header`
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+struct Operation {
+    oh_tid: U32,
+    oh_len: U32,
+    oh_clientid: u8,
+    oh_flags: u8,
+    oh_res2: [u8; 2],
+}
+
+/// What one transaction says about one buffer, inode or intent.
+#[derive(Debug)]
+pub struct Item {
+    bytes: Vec<u8>,
+    /// Where each region of `bytes` ends.
+    ends: Vec<usize>,
+    /// Regions that it has, and those that were seen.
+    total: u16,
+    seen: u16,
+}
+
+impl Item {
+    /// Type of the item: `XFS_LI_*`.
+    pub fn kind(&self) -> u16 {
+        half(&self.bytes, 0)
+    }
+
+    /// The format structure, which tells what the item is about.
+    pub fn format(&self) -> &[u8] {
+        self.region(0).unwrap_or_default()
+    }
+
+    /// The region of this number, the format structure being the first.
+    pub fn region(&self, number: usize) -> Option<&[u8]> {
+        let start = match number.checked_sub(1) {
+            Some(before) => *self.ends.get(before)?,
+            None => 0,
+        };
+        self.bytes.get(start..*self.ends.get(number)?)
+    }
+}
+
+/// A transaction.
+#[derive(Debug)]
+pub struct Transaction {
+    id: u32,
+    /// Number of the record that it starts in: what its changes are as old as.
+    pub lsn: Lsn,
+    /// Bytes of its header that were seen.
+    header: usize,
+    /// Those that are wanted.
+    pub items: Vec<Item>,
+    /// Bytes that it needs.
+    cost: usize,
+}
+
+/// Whether the item with this format structure is of interest.
+pub type IsWanted = fn(&[u8]) -> bool;
+
+/// Puts transactions together.
+pub struct Assembly {
+    is_wanted: IsWanted,
+    open: Vec<Transaction>,
+}
+
+impl Assembly {
+    pub fn new(is_wanted: IsWanted) -> Self {
+        Self { is_wanted, open: Vec::new() }
+    }
+
+    /// Takes the operations of a record that stands at `offset`, and calls `commit` with each transaction that ends.
+    ///
+    /// # Errors
+    /// `Corrupt` for operations that do not follow each other; `NoMemory` for too many of them; those of `commit`.
+    pub fn record(
+        &mut self,
+        header: &Header,
+        offset: u64,
+        mut bytes: &[u8],
+        commit: &mut dyn FnMut(Transaction) -> Outcome<()>,
+    ) -> Outcome<()> {
+        for _ in 0..header.operations {
+            // What is behind the last operation pads the record.
+            let Ok((operation, rest)) = Operation::ref_from_prefix(bytes) else { return Ok(()) };
+            let length = operation.oh_len.get();
+            let data = usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length));
+            let Some((data, rest)) = data else {
+                return Err(corrupt(Fault::Range, "xlog_op_header.oh_len", offset, length.into()));
+            };
+            if !CLIENTS.contains(&operation.oh_clientid) {
+                let found = operation.oh_clientid.into();
+                return Err(corrupt(Fault::Range, "xlog_op_header.oh_clientid", offset, found));
+            }
+            if let Some(whole) = self.operation(header.lsn, operation, data, offset)? {
+                commit(whole)?;
+            }
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    /// Takes one operation; returns the transaction that it commits.
+    fn operation(
+        &mut self,
+        lsn: Lsn,
+        operation: &Operation,
+        data: &[u8],
+        offset: u64,
+    ) -> Outcome<Option<Transaction>> {
+        let (id, flags) = (operation.oh_tid.get(), operation.oh_flags);
+        let Some(at) = self.open.iter().position(|transaction| transaction.id == id) else {
+            // The rest of what started before the tail is left alone.
+            if flags & START != 0 {
+                if self.open.len() >= MOST_OPEN {
+                    return Err(corrupt(Fault::Range, "xlog_op_header.oh_tid", offset, id.into()));
+                }
+                self.open.push(Transaction { id, lsn, header: 0, items: Vec::new(), cost: 0 });
+            }
+            return Ok(None);
+        };
+        let is_wanted = self.is_wanted;
+        let kind = flags & !END & if flags & WAS_CONTINUED != 0 { !CONTINUE } else { !0 };
+        let Some(transaction) = self.open.get_mut(at) else { return Ok(None) };
+        let is_right = match kind {
+            0 | CONTINUE => transaction.add(data, is_wanted),
+            WAS_CONTINUED => transaction.go_on(data),
+            COMMIT => {
+                let mut whole = self.open.swap_remove(at);
+                if !whole.end_item(is_wanted) {
+                    return Err(corrupt(Fault::Truncated, "xfs_trans_header", offset, id.into()));
+                }
+                return Ok(Some(whole));
+            }
+            UNMOUNT => {
+                self.open.swap_remove(at);
+                return Ok(None);
+            }
+            _ => false,
+        };
+        if !is_right {
+            return Err(corrupt(Fault::Inconsistent, "xlog_op_header.oh_flags", offset, flags.into()));
+        }
+        let cost = self.open.iter().fold(0, |sum: usize, transaction| sum.saturating_add(transaction.cost));
+        if cost > MOST_MEMORY { Err(too_much(cost)) } else { Ok(None) }
+    }
+}
+
+impl Transaction {
+    /// A region, or the first part of one.
+    fn add(&mut self, data: &[u8], is_wanted: IsWanted) -> bool {
+        if data.is_empty() {
+            return true;
+        }
+        if self.header < HEADER {
+            self.header = data.len();
+            return word(data, 0) == HEADER_MAGIC && data.len() <= HEADER;
+        }
+        if self.items.last().is_some_and(|item| item.seen < item.total) {
+            return self.add_region(data, is_wanted);
+        }
+        // All format structures begin with type and number of regions, and four bytes are never parted.
+        let total = half(data, 2);
+        let is_right = self.end_item(is_wanted) && (1..=MOST_REGIONS).contains(&total);
+        self.items.push(Item { bytes: data.to_vec(), ends: Vec::from([data.len()]), total, seen: 1 });
+        self.cost = self.cost.saturating_add(data.len()).saturating_add(ITEM_COST);
+        is_right
+    }
+
+    /// The next region of the last item.
+    fn add_region(&mut self, data: &[u8], is_wanted: IsWanted) -> bool {
+        let Some(item) = self.items.last_mut() else { return false };
+        item.seen = item.seen.saturating_add(1);
+        // Of others, only the format structure is kept until they end.
+        if is_wanted(item.format()) {
+            item.bytes.extend_from_slice(data);
+            item.ends.push(item.bytes.len());
+            self.cost = self.cost.saturating_add(data.len()).saturating_add(size_of::<usize>());
+        }
+        true
+    }
+
+    /// The rest of the last region.
+    fn go_on(&mut self, data: &[u8]) -> bool {
+        let Some(item) = self.items.last_mut() else {
+            self.header = self.header.saturating_add(data.len());
+            return self.header <= HEADER;
+        };
+        if usize::from(item.seen) == item.ends.len() {
+            item.bytes.extend_from_slice(data);
+            if let Some(end) = item.ends.last_mut() {
+                *end = item.bytes.len();
+            }
+            self.cost = self.cost.saturating_add(data.len());
+        }
+        true
+    }
+
+    /// Forgets the last item if nobody wants it; `false` where it has not all its regions.
+    fn end_item(&mut self, is_wanted: IsWanted) -> bool {
+        let is_whole = self.items.last().is_none_or(|item| item.seen == item.total);
+        if let Some(item) = self.items.pop_if(|item| !is_wanted(item.format())) {
+            self.cost = self.cost.saturating_sub(item.bytes.len()).saturating_sub(ITEM_COST);
+        }
+        is_whole
+    }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! `struct xfs_dsb` of fs/xfs/libxfs/xfs_format.h.
+
+use zerocopy::{
+    FromBytes, Immutable, KnownLayout, Unaligned,
+    big_endian::{U16, U32, U64},
+    little_endian,
+};
+
+/// `struct xfs_dsb`, up to the fields that came with metadata directories.
+#[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
+#[repr(C)]
+pub struct Raw {
+    pub sb_magicnum: U32,
+    pub sb_blocksize: U32,
+    pub sb_dblocks: U64,
+    pub sb_rblocks: U64,
+    pub sb_rextents: U64,
+    pub sb_uuid: [u8; 16],
+    pub sb_logstart: U64,
+    pub sb_rootino: U64,
+    pub sb_rbmino: U64,
+    pub sb_rsumino: U64,
+    pub sb_rextsize: U32,
+    pub sb_agblocks: U32,
+    pub sb_agcount: U32,
+    pub sb_rbmblocks: U32,
+    pub sb_logblocks: U32,
+    pub sb_versionnum: U16,
+    pub sb_sectsize: U16,
+    pub sb_inodesize: U16,
+    pub sb_inopblock: U16,
+    pub sb_fname: [u8; 12],
+    pub sb_blocklog: u8,
+    pub sb_sectlog: u8,
+    pub sb_inodelog: u8,
+    pub sb_inopblog: u8,
+    pub sb_agblklog: u8,
+    pub sb_rextslog: u8,
+    pub sb_inprogress: u8,
+    pub sb_imax_pct: u8,
+    pub sb_icount: U64,
+    pub sb_ifree: U64,
+    pub sb_fdblocks: U64,
+    pub sb_frextents: U64,
+    pub sb_uquotino: U64,
+    pub sb_gquotino: U64,
+    pub sb_qflags: U16,
+    pub sb_flags: u8,
+    pub sb_shared_vn: u8,
+    pub sb_inoalignmt: U32,
+    pub sb_unit: U32,
+    pub sb_width: U32,
+    pub sb_dirblklog: u8,
+    pub sb_logsectlog: u8,
+    pub sb_logsectsize: U16,
+    pub sb_logsunit: U32,
+    pub sb_features2: U32,
+    pub sb_bad_features2: U32,
+    pub sb_features_compat: U32,
+    pub sb_features_ro_compat: U32,
+    pub sb_features_incompat: U32,
+    pub sb_features_log_incompat: U32,
+    pub sb_crc: little_endian::U32,
+    pub sb_spino_align: U32,
+    pub sb_pquotino: U64,
+    pub sb_lsn: U64,
+    pub sb_meta_uuid: [u8; 16],
+}
+
+const _: () = assert!(size_of::<Raw>() == 264);

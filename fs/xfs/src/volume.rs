@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The device, its superblock, and blocks: below inodes and files.
+
+use alloc::{vec, vec::Vec};
+
+use block::BlockRead;
+use filesystem::{Error, Fault};
+
+use crate::{
+    corrupt,
+    log::{Overlay, Replayed},
+    superblock::Superblock,
+    units::{ByteOffset, FsBlock},
+};
+
+/// An open filesystem as blocks, its log replayed.
+pub struct Volume<D> {
+    device: Replayed<D>,
+    pub superblock: Superblock,
+}
+
+impl<D: BlockRead> Volume<D> {
+    pub fn open(device: Replayed<D>) -> Result<Self, Error> {
+        let superblock = Superblock::read(&device)?;
+        Ok(Self { device, superblock })
+    }
+
+    pub fn device(&self) -> &Replayed<D> {
+        &self.device
+    }
+
+    /// The same with what the replay of the log has changed: the superblock, too, perhaps.
+    pub fn with(self, overlay: Overlay) -> Result<Self, Error> {
+        Self::open(self.device.with(overlay))
+    }
+
+    /// Fills `buf` with the bytes at `offset`.
+    pub fn read(&self, offset: ByteOffset, buf: &mut [u8]) -> Result<(), Error> {
+        Ok(self.device.read_at(offset.0, buf)?)
+    }
+
+    /// A block that `structure` at byte `at` names, and its own byte offset.
+    pub fn block(
+        &self,
+        block: FsBlock,
+        structure: &'static str,
+        at: ByteOffset,
+    ) -> Result<(Vec<u8>, ByteOffset), Error> {
+        self.check_blocks(block, 1, structure, at)?;
+        let mut bytes = vec![0; usize::try_from(self.superblock.block_size()).unwrap_or(0)];
+        let offset = self.superblock.block_offset(block);
+        self.read(offset, &mut bytes)?;
+        Ok((bytes, offset))
+    }
+
+    /// Checks that `length` blocks from `block` on, which `structure` at byte `at` names, lie in one allocation group
+    /// and not on its headers.
+    pub fn check_blocks(
+        &self,
+        block: FsBlock,
+        length: u64,
+        structure: &'static str,
+        at: ByteOffset,
+    ) -> Result<(), Error> {
+        match self.superblock.has_blocks(block, length) {
+            true => Ok(()),
+            false => Err(corrupt(Fault::Range, structure, at, block)),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What Linux has written and aged reads as Linux reads it, also where power failed.
+
+use std::collections::BTreeMap;
+
+use filesystem::{Error, FileSystem, FileType, Health};
+use oracle::{
+    aged::{self, Aged},
+    manifest::{self, Record},
+};
+use xfs::Xfs;
+
+/// Names of one folder that are looked up.
+const LOOKUPS: usize = 2000;
+
+/// Each folder's names.
+fn folders(records: &[Record]) -> BTreeMap<&[u8], Vec<&[u8]>> {
+    let mut folders = BTreeMap::<_, Vec<_>>::new();
+    for record in records.iter().filter(|record| !record.path.is_empty()) {
+        let name = record.path.rsplit(|byte| *byte == b'/').next().unwrap();
+        let folder = record.path[..record.path.len() - name.len()].strip_suffix(b"/").unwrap_or_default();
+        folders.entry(folder).or_default().push(name);
+    }
+    folders
+}
+
+fn assert_found(aged: &Aged, xfs: &Xfs<&[u8]>) {
+    let records: BTreeMap<&[u8], &Record> =
+        aged.records.iter().map(|record| (record.path.as_slice(), record)).collect();
+    for (folder, names) in folders(&aged.records) {
+        let start = folder.split(|byte| *byte == b'/').filter(|name| !name.is_empty());
+        let node = start.fold(xfs.root(), |node, name| xfs.lookup(&node, name).unwrap());
+        for name in names.iter().step_by(names.len().div_ceil(LOOKUPS)) {
+            let path = if folder.is_empty() { name.to_vec() } else { [folder, b"/", name].concat() };
+            let what = format!("{}: /{}", aged.name, path.escape_ascii());
+            let found = xfs.lookup(&node, name).unwrap_or_else(|error| panic!("{what}: {error}"));
+            let (attr, record) = (xfs.attr(&found).unwrap(), records[path.as_slice()]);
+            assert_eq!((attr.kind, attr.size), (record.kind, record.size), "{what}");
+            // The name with one byte less is another's, or nobody's.
+            let other = &name[..name.len() - 1];
+            let is_other = |name: &&[u8]| name.eq_ignore_ascii_case(other);
+            if !other.is_empty() && !names.iter().any(is_other) {
+                assert_eq!(xfs.lookup(&node, other), Err(Error::NotFound), "{what}");
+            }
+        }
+    }
+}
+
+/// Whether the log has changes that are not in their places: it does not end with an unmount.
+fn is_dirty(aged: &Aged) -> bool {
+    aged.name.contains("crash")
+}
+
+#[test]
+fn aged_images_read_as_linux_reads_them() {
+    let (mut replayed, mut warned) = (0, 0);
+    for aged in aged::images() {
+        let xfs = Xfs::open(aged.bytes.as_slice()).unwrap_or_else(|error| panic!("{}: {error}", aged.name));
+        if !xfs.warnings().is_empty() {
+            // Version 4, whose log is not replayed: what is read may be older than what Linux reads, or damaged.
+            assert!(is_dirty(&aged), "{}", aged.name);
+            assert_eq!(xfs.summary().unwrap().health, Health::Degraded, "{}", aged.name);
+            warned += 1;
+            continue;
+        }
+        replayed += usize::from(is_dirty(&aged));
+        let records = manifest::of(&xfs).unwrap_or_else(|error| panic!("{}: {error}", aged.name));
+        let lines = manifest::diff(&records, &aged.records);
+        let few = lines[..lines.len().min(20)].join("\n");
+        assert!(lines.is_empty(), "{}: {} differences\n{few}", aged.name, lines.len());
+        assert_found(&aged, &xfs);
+        let folders = records.iter().filter(|record| record.kind == FileType::Directory).count();
+        println!("{}: {} names in {folders} folders", aged.name, records.len());
+    }
+    println!("{replayed} logs replayed, {warned} not");
+    assert!(replayed > 0, "no image has a log to be replayed");
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Damaged filesystems give values or errors; in half of them the checksums are right again.
+
+use std::{
+    fs,
+    os::unix::fs::{FileExt, symlink},
+    path::Path,
+    rc::Rc,
+};
+
+use block::BlockRead;
+use crc32c::crc32c as crc;
+use filesystem::FileSystem;
+use oracle::{
+    aged,
+    campaign::{self, Depth, Plan},
+    tools,
+};
+use xfs::Xfs;
+
+/// Bytes of the smallest group that XFS can have, and hence of these images.
+const SIZE: u64 = 16 << 20;
+/// More than the root of a tree of extents holds.
+const PIECES: u64 = 40;
+/// With blocks of 1 KiB, more than one block of an index holds.
+const NAMES: usize = 130;
+const LAYERS: &[&str] = &["superblock", "root", "walk", "data"];
+
+/// Every structure within few nodes: hard links make an index of many names, holes a tree of extents.
+fn fill(root: &Path) {
+    // Mostly zeros: damage goes where something else is.
+    let content = |size: usize| (0..size).map(|at| u8::from(at % 1024 == 0)).collect::<Vec<u8>>();
+    for (name, size) in [("small", 3000), ("large", 20_000)] {
+        fs::write(root.join(name), content(size)).unwrap();
+    }
+    let file = fs::File::create(root.join("pieces")).unwrap();
+    for piece in 0..PIECES {
+        file.write_all_at(&content(4096), piece * 8192).unwrap();
+    }
+    symlink("short", root.join("short-link")).unwrap();
+    symlink("long/".repeat(120), root.join("long-link")).unwrap();
+    fs::create_dir_all(root.join("folder/inner")).unwrap();
+    fs::write(root.join("folder/inner/file"), "content").unwrap();
+    for (folder, names) in [("block", 20), ("leaf", 60), ("node", NAMES)] {
+        fs::create_dir(root.join(folder)).unwrap();
+        for number in 0..names {
+            fs::hard_link(root.join("small"), root.join(folder).join(format!("name {number}"))).unwrap();
+        }
+    }
+}
+
+fn image(name: &str, arguments: &str) -> Vec<u8> {
+    let work = tools::work_dir(name);
+    let (source, image) = (work.join("source"), work.join("image"));
+    fs::create_dir(&source).unwrap();
+    fill(&source);
+    fs::File::create(&image).unwrap().set_len(SIZE).unwrap();
+    let mut all = vec!["-q", "-f", "--unsupported", "-b", "size=1024"];
+    all.extend(arguments.split(' ').filter(|word| !word.is_empty()));
+    all.extend(["-p", source.to_str().unwrap(), image.to_str().unwrap()]);
+    tools::run("mkfs.xfs", &all);
+    fs::read(image).unwrap()
+}
+
+fn read(device: Rc<dyn BlockRead>, depth: Depth) -> usize {
+    let Ok(xfs) = Xfs::open(device) else { return 0 };
+    if xfs.read_dir(&xfs.root(), &mut |_, _, _| std::ops::ControlFlow::Continue(())).is_err() {
+        return 1;
+    }
+    let visited = campaign::visit(&xfs, depth);
+    match visited {
+        _ if visited.failed > 0 => 2,
+        _ if visited.unread > 0 => 3,
+        _ => 4,
+    }
+}
+
+fn plan<'a>(name: &'a str, image: &'a [u8], mutants: usize) -> Plan<'a> {
+    Plan { name, image, layers: LAYERS, read, repair, mutants, seed: 5 }
+}
+
+#[test]
+fn version_5_survives_damage() {
+    let _ = campaign::run(plan("v5", &image("v5", ""), 1000));
+}
+
+#[test]
+fn version_4_survives_damage() {
+    // Without checksums: repair has nothing to do, and everything gets to the parser.
+    let _ = campaign::run(plan("v4", &image("v4", "-m crc=0 -n ftype=1"), 300));
+}
+
+#[test]
+fn an_aged_image_survives_damage() {
+    let _ = campaign::run(plan("aged", &aged::image("small").bytes, 500));
+}
+
+#[test]
+fn an_image_of_a_power_failure_survives_damage() {
+    let _ = campaign::run(plan("failure", &aged::image("small_crash").bytes, 500));
+}
+
+/// Where a kind of structure has its UUID and its checksum.
+struct Kind {
+    magics: &'static [&'static [u8]],
+    /// Where the magic number stands.
+    at: usize,
+    uuid: usize,
+    crc: usize,
+}
+
+const KINDS: [Kind; 4] = [
+    Kind { magics: &[b"BMA3"], at: 0, uuid: 40, crc: 64 },
+    Kind { magics: &[b"XDB3", b"XDD3"], at: 0, uuid: 24, crc: 4 },
+    Kind { magics: &[b"\x3d\xf1", b"\x3d\xff", b"\x3e\xbe"], at: 8, uuid: 32, crc: 12 },
+    Kind { magics: &[b"XSLM"], at: 0, uuid: 16, crc: 12 },
+];
+/// Where an inode's UUID and checksum stand.
+const INODE_UUID: usize = 160;
+const INODE_CRC: usize = 100;
+const SECTOR: usize = 512;
+/// `XLOG_HEADER_MAGIC_NUM`, and what of `struct xlog_rec_header` its checksum covers.
+const RECORD: &[u8] = &0xfeed_babe_u32.to_be_bytes();
+const RECORD_HEADER: usize = 328;
+/// Bytes of the largest record, and what of it one header of cycle numbers covers.
+const LARGEST_RECORD: usize = 256 * 1024;
+const CYCLES_COVER: usize = 32 * 1024;
+
+/// Makes the checksum right of the structure that holds the byte at `at`: one is known by its magic number or its UUID,
+/// not both of which are damaged, as a rule.
+fn repair(image: &mut [u8], at: usize) {
+    let word = |image: &[u8], at: usize| {
+        image.get(at..).and_then(|rest| rest.first_chunk()).map_or(0, |bytes| u32::from_be_bytes(*bytes))
+            as usize
+    };
+    if word(image, 100) >> 16 & 0xf != 5 {
+        return; // sb_versionnum
+    }
+    let seal = |image: &mut [u8], start: usize, length: usize, crc_at: usize| {
+        let Some(part) = image.get_mut(start..).and_then(|rest| rest.get_mut(..length)) else { return };
+        part[crc_at..crc_at + 4].fill(0);
+        let sum = !crc(!0, part);
+        part[crc_at..crc_at + 4].copy_from_slice(&sum.to_le_bytes());
+    };
+    seal(image, 0, SECTOR, 224);
+    if at < SECTOR {
+        return;
+    }
+    let uuid = image[32..48].to_vec();
+    let has = |start: usize, bytes: &[u8]| image.get(start..).is_some_and(|rest| rest.starts_with(bytes));
+    let (block_size, inode_size) = (word(image, 4), word(image, 104) >> 16);
+    let (Some(block), Some(inode)) = (at.checked_div(block_size), at.checked_div(inode_size)) else { return };
+    let (block, inode) = (block * block_size, inode * inode_size);
+    let is = |kind: &&Kind| {
+        has(block + kind.uuid, &uuid) || kind.magics.iter().any(|magic| has(block + kind.at, magic))
+    };
+    if has(block, b"XFSB") {
+        return; // The headers of a group.
+    }
+    if has(inode + INODE_UUID, &uuid) || has(inode, b"IN") {
+        return seal(image, inode, inode_size, INODE_CRC);
+    }
+    if let Some(kind) = KINDS.iter().find(is) {
+        return seal(image, block, block_size, kind.crc);
+    }
+    seal_record(image, at);
+}
+
+/// Of the log: the header of the record that holds `at` is some sectors before it.
+fn seal_record(image: &mut [u8], at: usize) {
+    let sectors =
+        (at.saturating_sub(LARGEST_RECORD) / SECTOR..=at / SECTOR).rev().map(|sector| sector * SECTOR);
+    let Some(start) = sectors.into_iter().find(|start| image[*start..].starts_with(RECORD)) else { return };
+    let word = |at: usize| u32::from_be_bytes(*image[start + at..].first_chunk().unwrap()) as usize;
+    let (version, length, size) = (word(8), word(12), word(320));
+    let headers = if version == 2 { size.div_ceil(CYCLES_COVER).clamp(1, 8) } else { 1 };
+    let data = image.get(start + headers * SECTOR..).and_then(|rest| rest.get(..length));
+    let Some(data) = data.filter(|_| length <= LARGEST_RECORD) else { return };
+    let mut header = image[start..start + RECORD_HEADER].to_vec();
+    header[32..36].fill(0);
+    // Of each other header its cycle numbers: a word, and one for each sector.
+    let others =
+        (1..headers).map(|number| &image[start + number * SECTOR..][..4 + 4 * CYCLES_COVER / SECTOR]);
+    let sum = others.chain([data]).fold(crc(!0, &header), crc);
+    image[start + 32..start + 36].copy_from_slice(&(!sum).to_le_bytes());
+}
+
+#[test]
+fn repair_leaves_a_sound_image_as_it_is() {
+    for (number, sound) in [image("repair", ""), aged::image("small").bytes].into_iter().enumerate() {
+        let mut image = sound.clone();
+        // Every sector that is not empty, and hence every structure.
+        let is_used = |at: &usize| sound[*at..][..SECTOR].iter().any(|byte| *byte != 0);
+        (0..sound.len()).step_by(SECTOR).filter(is_used).for_each(|at| repair(&mut image, at));
+        let different = (0..sound.len()).find(|at| sound[*at] != image[*at]);
+        assert_eq!(different, None, "{number}");
+    }
+}
+
+#[test]
+fn repair_leaves_the_records_of_a_log_as_they_are() {
+    let sound = aged::image("small_crash").bytes;
+    let records = (0..sound.len()).step_by(SECTOR).filter(|at| sound[*at..].starts_with(RECORD));
+    let is_right = |at: &usize| {
+        let mut image = sound.clone();
+        repair(&mut image, at + SECTOR);
+        image == sound
+    };
+    // Those of which the ring has overwritten a part, or whose writing power cut off, are not.
+    let (right, wrong): (Vec<usize>, Vec<usize>) = records.partition(is_right);
+    println!("{} records, and {} in part", right.len(), wrong.len());
+    assert!(right.len() > wrong.len());
+}
