@@ -3,9 +3,10 @@
 def _mkfs(*arguments):
     return ["mkfs.btrfs", "-q", "-f"] + list(arguments)
 
-# The least that mkfs.btrfs makes of several disks, of one that has one copy of everything, and of mixed block groups.
+# MiB. About the least that mkfs.btrfs makes of several disks, twice what it needs for one copy of everything on one
+# disk, and the least of mixed block groups.
 _MIB = 128
-_SINGLE = 64
+_SINGLE = 96
 _MIXED = 16
 
 def _profile(disks, profile, *arguments, **kwargs):
@@ -30,8 +31,9 @@ _FIRST = ["sh", "-c", "mkfs.btrfs -q -f -d single -m dup $0"]
 _KINDS = {
     "btrfs": {
         # As mkfs.btrfs makes it without being told to.
+        "mib": 2 * _MIB,
         "mkfs": _mkfs(),
-        "pieces": 3000,
+        "operations": 1000,
     },
     "crash": _single("--csum", "xxhash", crash = True, mount = "compress=zstd"),
     "crash_raid1": _profile(2, "raid1", "--csum", "sha256", crash = True, operations = 600),
@@ -74,8 +76,8 @@ _KINDS = {
 _MORE = {
     "converted": {
         # From ext4: chunks stand where the files were.
-        "mkfs": ["sh", "-c", "mke2fs -q -F -t ext4 -b 4096 -d /usr/lib/grub $0 && btrfs-convert $0 >/dev/null"],
         "mib": 256,
+        "mkfs": ["sh", "-c", "mke2fs -q -F -t ext4 -b 4096 -d /usr/lib/grub $0 && btrfs-convert $0 >/dev/null"],
     },
     "crash_in_place": _single(crash = True, mount = "nodatacow"),
     "crash_mixed": {
@@ -83,15 +85,15 @@ _MORE = {
         "mib": 48,
         "mkfs": _mkfs("-M", "-n", "4096", "-O", "^no-holes"),
     },
-    "crash_node64k": _single("-n", "65536", crash = True, mib = 128, mount = "compress=lzo"),
+    "crash_node64k": _single("-n", "65536", crash = True, mib = 256, mount = "compress=lzo"),
     "crash_raid6": _profile(4, "raid6", crash = True, mount = "compress=zlib", operations = 600),
     "defragmented": _single(
         halfway = ["btrfs filesystem defragment -r -czstd /mnt || true"],
         mount = "autodefrag",
     ),
     "dup": {
-        "mkfs": _mkfs("-d", "dup", "-m", "dup"),
         "mib": 240,
+        "mkfs": _mkfs("-d", "dup", "-m", "dup"),
     },
     "grown": {
         "halfway": [
@@ -103,7 +105,7 @@ _MORE = {
         "more": [_MIB + 24],
     },
     "in_place": _single(mount = "nodatacow"),
-    "many_names": _single(mib = 96, names = 10000),
+    "many_names": _single(names = 10000),
     "metadata_uuid": {
         "mib": _SINGLE,
         "mkfs": ["sh", "-c", "mkfs.btrfs -q -f -d single -m single $0 && btrfstune -f -m $0"],
@@ -120,7 +122,7 @@ _MORE = {
     },
     "no_checksums_of_data": _single(mount = "nodatasum,max_inline=0"),
     "node32k": _single("-n", "32768", "--csum", "sha256"),
-    "node64k": _single("-n", "65536", mount = "compress=zlib"),
+    "node64k": _single("-n", "65536", mib = 256, mount = "compress=zlib"),
     "node8k": _single("-n", "8192", "--csum", "xxhash", mount = "max_inline=4095"),
     "old": _single(
         "-O",

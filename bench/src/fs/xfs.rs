@@ -21,6 +21,8 @@ const WHOLE: u64 = 700;
 const PIECES: u64 = 400;
 /// mkfs.xfs would make four groups, of which none has room for the file.
 const GROUPS: &str = "agcount=2";
+/// Room for all leaves of the file's map in its inode: GRUB reads no map with a level between, and calls it damaged.
+const ROOM: [&str; 4] = ["-i", "size=1024", "-n", "parent=0"];
 
 /// The file as mkfs.xfs lays it into an empty filesystem.
 ///
@@ -48,13 +50,15 @@ pub fn pieces(scratch: &Scratch) -> Result<Image> {
     let content = Content::noise(scratch)?;
     let disks = Disks::blank(scratch, PIECES, 1)?;
     let disk = &disks.paths()[0];
-    run("mkfs.xfs", &["-q".as_ref(), disk.as_ref()])?;
+    let options = ["-q"].into_iter().chain(ROOM).map(OsStr::new);
+    run("mkfs.xfs", &options.chain([disk.as_ref()]).collect::<Vec<_>>())?;
     guest::change(scratch, &disks, "xfs", Work::Holes, Some(&content))?;
     let extents = extents(disk)?;
     ensure!(extents > 1000, "the file lies in {extents} extents");
     let facts = format!(
-        "{}, {PIECES} MiB; {} wrote {}, removed the latter and wrote the file: {extents} extents",
+        "{}, {}, {PIECES} MiB; {} wrote {}, removed the latter and wrote the file: {extents} extents",
         machine::version("mkfs.xfs", "-V")?,
+        ROOM.join(" "),
         guest::describe()?,
         holes::describe()
     );

@@ -57,7 +57,7 @@ NAME.default.manifest is what a mount shows that asks for none.""",
             values = _MOUNT.keys(),
         ),
         "halfway": attr.string_list(
-            doc = "of XFS and btrfs: commands of a shell in the guest, where the image is /mnt and the disks are /dev/ubda and so on",
+            doc = "of XFS and btrfs: shell commands in the guest; the image is /mnt, the disks are /dev/ubda, …",
         ),
         "largest": attr.int(doc = "of XFS and btrfs: KiB of the largest of a row of files", default = 1024),
         "mib": attr.int(doc = "size in MiB", default = 32),

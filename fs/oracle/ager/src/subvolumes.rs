@@ -94,9 +94,11 @@ impl Life {
 
     /// A snapshot of the subvolume with the most in it becomes what is mounted where nobody asks for another.
     pub fn change_default(&mut self) -> io::Result<()> {
-        let count = |path: &PathBuf| self.nodes.iter().filter(|node| node.starts_with(path)).count();
-        let source = self.subvolume_paths().into_iter().skip(1).max_by_key(count);
-        let path = self.snapshot(&source.ok_or(io::ErrorKind::NotFound)?, false)?;
+        let count = |path: &&PathBuf| self.nodes.iter().filter(|node| node.starts_with(path)).count();
+        let paths = self.subvolume_paths();
+        // The outermost, when all others were deleted.
+        let source = paths.iter().skip(1).max_by_key(count).unwrap_or(&paths[0]);
+        let path = self.snapshot(source, false)?;
         program("btrfs", |command| {
             command.args(["subvolume", "set-default"]).arg(path);
         })?;
