@@ -234,3 +234,164 @@ impl Place<'_> {
         self.chunk.start.after(strip.saturating_mul(STRIP)).after(self.within)
     }
 }
+
+#[cfg(test)]
+pub mod tests {
+    use std::vec::Vec;
+
+    use filesystem::Corrupt;
+
+    use super::*;
+    use crate::{kind, profile::DATA};
+
+    const SECTOR: u64 = 4096;
+
+    /// The bytes of a chunk on devices 1 and on, each with its part at this place.
+    pub fn chunk(length: u64, kind: u64, places: &[u64]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for word in [length, 2, STRIP, kind] {
+            bytes.extend(word.to_le_bytes());
+        }
+        bytes.extend([0; 12]);
+        bytes.extend((places.len() as u16).to_le_bytes());
+        bytes.extend(2u16.to_le_bytes());
+        for (number, place) in (1u64..).zip(places) {
+            bytes.extend(number.to_le_bytes());
+            bytes.extend(place.to_le_bytes());
+            bytes.extend([number as u8; 16]);
+        }
+        bytes
+    }
+
+    pub fn key(address: u64) -> Key {
+        Key { objectid: 256, kind: kind::CHUNK_ITEM, offset: address }
+    }
+
+    fn add(chunks: &mut Chunks, address: u64, bytes: &[u8]) -> Result<(), Error> {
+        let (item, _) = Item::parse(key(address), bytes, Logical(7))?;
+        chunks.add(&item, &mut Devices::default(), SECTOR)
+    }
+
+    fn one(kind: u64, stripes: usize) -> Chunks {
+        let mut chunks = Chunks::default();
+        let places: Vec<u64> = (0..stripes as u64).map(|stripe| stripe << 32).collect();
+        add(&mut chunks, 1 << 30, &chunk(STRIP * 12, kind, &places)).unwrap();
+        chunks.finish().unwrap();
+        chunks
+    }
+
+    /// Device and byte of a stripe.
+    fn on(place: &Place<'_>, stripe: Option<&Stripe>) -> (u32, u64) {
+        let stripe = stripe.unwrap();
+        (stripe.device.0, place.on(stripe, 0).0 - (u64::from(stripe.device.0) << 32))
+    }
+
+    #[test]
+    fn copies_are_at_the_same_byte_of_their_devices() {
+        for (kind, copies) in [(0, 1), (0x10, 2), (0x200, 3), (0x400, 4)] {
+            let chunks = one(DATA | kind, copies);
+            let place = chunks.find(Logical((1 << 30) + 100_000)).unwrap();
+            assert_eq!(place.length, STRIP * 12 - 100_000);
+            for copy in 0..copies {
+                assert_eq!(on(&place, place.copy(copy)), (copy as u32, 100_000));
+            }
+            assert!(place.copy(copies).is_none());
+        }
+    }
+
+    #[test]
+    fn strips_go_from_device_to_device() {
+        let chunks = one(DATA | 0x8, 3);
+        for (strip, device, row) in [(0, 0, 0), (1, 1, 0), (2, 2, 0), (3, 0, 1), (11, 2, 3)] {
+            let place = chunks.find(Logical((1 << 30) + strip * STRIP + 5000)).unwrap();
+            assert_eq!(on(&place, place.copy(0)), (device, row * STRIP + 5000), "{strip}");
+            assert_eq!(place.length, STRIP - 5000);
+        }
+        let chunks = one(DATA | 0x40, 4);
+        for (strip, devices, row) in [(0, [0, 1], 0), (1, [2, 3], 0), (2, [0, 1], 1)] {
+            let place = chunks.find(Logical((1 << 30) + strip * STRIP)).unwrap();
+            let found = [0, 1].map(|copy| on(&place, place.copy(copy)));
+            assert_eq!(found, devices.map(|device| (device, row * STRIP)), "{strip}");
+        }
+    }
+
+    #[test]
+    fn parities_move_on_with_each_row() {
+        // Of five devices, the rows of raid6: data, data, data, P, Q, each row one device further.
+        let chunks = one(DATA | 0x100, 5);
+        for row in 0..4 {
+            let place = chunks.find(Logical((1 << 30) + row * 3 * STRIP)).unwrap();
+            assert_eq!((place.columns(), place.row, place.column), (3, row, 0));
+            for column in 0..5 {
+                let device = (column + row as usize) % 5;
+                assert_eq!(on(&place, place.rotated(column)), (device as u32, row * STRIP));
+            }
+            assert_eq!(place.beside(2), Logical((1 << 30) + (row * 3 + 2) * STRIP));
+        }
+        let place = one(DATA | 0x80, 2);
+        assert_eq!(place.find(Logical(1 << 30)).unwrap().columns(), 1, "the parity of one column is a copy");
+    }
+
+    #[test]
+    fn an_address_without_a_chunk_is_refused() {
+        let mut chunks = Chunks::default();
+        for start in [1 << 30, 1 << 20] {
+            add(&mut chunks, start, &chunk(STRIP, DATA, &[0])).unwrap();
+        }
+        chunks.finish().unwrap();
+        for (address, is_there) in
+            [(0, false), (1 << 20, true), ((1 << 20) + STRIP - 1, true), ((1 << 20) + STRIP, false)]
+        {
+            assert_eq!(chunks.find(Logical(address)).is_ok(), is_there, "{address}");
+        }
+        assert!(chunks.find(Logical(u64::MAX)).is_err());
+    }
+
+    #[test]
+    fn what_no_kernel_makes_is_refused() {
+        let place = |at: usize, value: &[u8]| {
+            let mut bytes = chunk(STRIP, DATA | 0x10, &[0, 0]);
+            bytes[at..at + value.len()].copy_from_slice(value);
+            let error = add(&mut Chunks::default(), 1 << 30, &bytes).unwrap_err();
+            match error {
+                Error::Corrupt(corrupt) => corrupt.structure,
+                _ => "unsupported",
+            }
+        };
+        assert_eq!(place(0, &[0; 8]), "btrfs_chunk.length");
+        assert_eq!(place(0, &[1]), "btrfs_chunk.length");
+        assert_eq!(place(0, &[0xff; 8]), "address of btrfs_chunk");
+        assert_eq!(place(16, &[1]), "btrfs_chunk.stripe_len");
+        assert_eq!(place(24, &[0x19]), "unsupported");
+        assert_eq!(place(44, &[1]), "btrfs_chunk.num_stripes");
+        assert_eq!(place(44, &[3]), "btrfs_chunk");
+        // Both copies on one device.
+        let mut same = chunk(STRIP, DATA | 0x10, &[0, 0]);
+        same.copy_within(48..80, 80);
+        let error = add(&mut Chunks::default(), 1 << 30, &same).unwrap_err();
+        assert!(matches!(error, Error::Corrupt(Corrupt { structure: "btrfs_stripe.devid", found: 1, .. })));
+        assert!(
+            add(&mut Chunks::default(), 5, &chunk(STRIP, DATA, &[0])).is_err(),
+            "no multiple of a sector"
+        );
+    }
+
+    #[test]
+    fn chunks_do_not_overlap() {
+        let mut chunks = Chunks::default();
+        for start in [1 << 30, (1 << 30) + STRIP - SECTOR] {
+            add(&mut chunks, start, &chunk(STRIP, DATA, &[0])).unwrap();
+        }
+        assert!(chunks.finish().is_err());
+    }
+
+    #[test]
+    fn what_a_chunk_takes_of_devices_has_copies_and_parities() {
+        for (kind, stripes, bytes) in [(0, 1, 12), (0x20, 2, 24), (0x8, 3, 12), (0x40, 4, 24), (0x100, 5, 20)]
+        {
+            let profile = Profile::of(DATA | kind).unwrap();
+            let chunk = Chunk { start: Logical(0), length: STRIP * 12, kind: DATA, profile, stripes: (0, 0) };
+            assert_eq!(chunk.on_devices(stripes), STRIP * bytes, "{profile:?}");
+        }
+    }
+}

@@ -137,3 +137,106 @@ fn length_at(packed: &[u8], at: usize) -> Option<usize> {
     let length = packed.get(at..)?.first_chunk::<LZO_LENGTH>()?;
     Some(narrow(u32::from_le_bytes(*length).into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{vec, vec::Vec};
+
+    use super::*;
+
+    const SECTOR: usize = 4096;
+
+    fn unpack(method: Method, packed: &[u8], length: usize) -> Result<Vec<u8>, Error> {
+        let mut out = vec![0xee; length];
+        method.unpack(packed, &mut out, SECTOR, Logical(5)).map(|()| out)
+    }
+
+    /// LZO1X of so many literal bytes and nothing else, in btrfs's form.
+    fn lzo(parts: &[&[u8]]) -> Vec<u8> {
+        let mut bytes = vec![0; LZO_LENGTH];
+        for part in parts {
+            let left = SECTOR - bytes.len() % SECTOR;
+            bytes.extend(vec![0; if left < LZO_LENGTH { left } else { 0 }]);
+            let mut packed = match part.len() {
+                length @ ..=238 => vec![length as u8 + 17],
+                // 18 and on: a zero for each 255, then the rest.
+                length => {
+                    let rest = length - 18;
+                    [vec![0; 1 + rest / 255], vec![(rest % 255) as u8]].concat()
+                }
+            };
+            packed.extend(*part);
+            packed.extend([0x11, 0, 0]);
+            bytes.extend((packed.len() as u32).to_le_bytes());
+            bytes.extend(packed);
+        }
+        let total = bytes.len() as u32;
+        bytes[..LZO_LENGTH].copy_from_slice(&total.to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn what_linux_has_packed_unpacks() {
+        // A file of 513 bytes, packed by Linux 7.2 as a whole sector of which it shows no more.
+        let packed = [
+            &b"\x47\0\0\0\x3f\0\0\0\x0e2cf485127b0df642\n\x20\0\xd0\x41\0\0\x20"[..],
+            &[0; 13],
+            b"\xd8\0\0\x0f",
+            &[0; 18],
+            b"\x11\0\0",
+        ]
+        .concat();
+        let line = b"2cf485127b0df642\n";
+        let text: Vec<u8> = line.iter().copied().cycle().take(513).collect();
+        assert_eq!(packed.len(), 0x47);
+        assert_eq!(unpack(Method::Lzo, &packed, 513).unwrap(), text);
+    }
+
+    #[test]
+    fn lengths_do_not_stand_across_sectors() {
+        // The first part ends two bytes before a sector's end.
+        let first: Vec<u8> = vec![7; SECTOR];
+        let packed = lzo(&[&first, b"the rest"]);
+        let wanted = [&first[..], b"the rest", &[0; 4088]].concat();
+        assert_eq!(unpack(Method::Lzo, &packed, 2 * SECTOR).unwrap(), wanted);
+        for short in [0, 3, 10, packed.len() - 1] {
+            assert!(unpack(Method::Lzo, &packed[..short], 2 * SECTOR).is_err(), "{short}");
+        }
+    }
+
+    #[test]
+    fn a_stream_fills_what_there_is_and_the_rest_is_zeros() {
+        let text: Vec<u8> = b"zlib ".iter().copied().cycle().take(10_000).collect();
+        let packed = miniz_oxide::deflate::compress_to_vec_zlib(&text, 6);
+        let wanted = [&text[..], &[0; 2288]].concat();
+        assert_eq!(unpack(Method::Zlib, &packed, 12_288).unwrap(), wanted);
+        assert_eq!(
+            unpack(Method::Zlib, &packed, 5000).unwrap(),
+            text[..5000],
+            "as much as there is room for"
+        );
+        let error = unpack(Method::Zlib, &packed[..packed.len() / 2], 12_288).unwrap_err();
+        assert_eq!(error, corrupt(Fault::Data, "zlib stream", 5u64, wide(packed.len() / 2)));
+    }
+
+    #[test]
+    fn a_frame_unpacks_and_damage_is_named() {
+        // Of a file: `zstd -c --no-check`. Without its size, the frame would ask for a larger window than btrfs's.
+        let packed = [
+            0x28, 0xb5, 0x2f, 0xfd, 0x20, 0x28, 0x5d, 0, 0, 0x28, 0x7a, 0x73, 0x74, 0x64, 0x20, 0x01, 0,
+            0x40, 0x16, 0x2d,
+        ];
+        let text: Vec<u8> = b"zstd ".iter().copied().cycle().take(40).collect();
+        assert_eq!(unpack(Method::Zstd, &packed, 50).unwrap(), [&text[..], &[0; 10]].concat());
+        assert_eq!(unpack(Method::Zstd, &packed, 7).unwrap(), text[..7]);
+        assert!(unpack(Method::Zstd, &packed[..12], 50).is_err());
+        assert!(unpack(Method::Zstd, b"no frame", 50).is_err());
+    }
+
+    #[test]
+    fn unknown_methods_are_refused() {
+        assert_eq!(Method::of(0), Ok(None));
+        assert_eq!(Method::of(3), Ok(Some(Method::Zstd)));
+        assert_eq!(Method::of(4), Err(unsupported("compression 4")));
+    }
+}

@@ -100,7 +100,7 @@ impl fmt::Display for Name {
 }
 
 /// The names behind one another, for messages.
-pub fn list<'a>(names: impl Iterator<Item = &'a Name>) -> String {
+pub fn list(names: &[Name]) -> String {
     let mut text = String::new();
     for name in names {
         let comma = if text.is_empty() { "" } else { ", " };

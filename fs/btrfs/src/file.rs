@@ -253,3 +253,184 @@ impl Extent {
 fn is_within(skip: u64, length: u64, all: u64) -> bool {
     skip.checked_add(length).is_some_and(|end| end <= all)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{vec, vec::Vec};
+
+    use filesystem::{Attr, Corrupt, FileType, Timestamp};
+
+    use super::*;
+    use crate::{
+        checksum::Algorithm,
+        scene::{NODE, Scene, tree},
+        units::{InodeNumber, TreeId},
+    };
+
+    const ROOT: u64 = 16 * NODE;
+    const SUMS: u64 = 17 * NODE;
+    /// Where data stands.
+    const DATA: u64 = 64 * NODE;
+    const SECTOR: usize = 4096;
+
+    fn key(offset: u64) -> Key {
+        Key { objectid: 300, kind: kind::EXTENT_DATA, offset }
+    }
+
+    fn inode(size: u64, has_sums: bool) -> Inode {
+        let attr = Attr {
+            kind: FileType::File,
+            mode: 0,
+            uid: 0,
+            gid: 0,
+            size,
+            links: 1,
+            modified: Timestamp::default(),
+            device: (0, 0),
+        };
+        Inode { number: InodeNumber(300), attr, has_sums, place: Logical(0) }
+    }
+
+    /// The head of an extent that unpacks to so many bytes.
+    fn head(kind: u8, compression: u8, size: u64) -> Vec<u8> {
+        [&9u64.to_le_bytes()[..], &size.to_le_bytes(), &[compression, 0, 0, 0, kind]].concat()
+    }
+
+    /// An extent: address and length on the disk, where in that it begins, and how much the file has.
+    fn extent(head: Vec<u8>, place: [u64; 4]) -> Vec<u8> {
+        place.iter().fold(head, |bytes, word| [&bytes[..], &word.to_le_bytes()].concat())
+    }
+
+    fn noise(length: usize) -> Vec<u8> {
+        (0..length).map(|at| ((at * 7) ^ (at >> 8)) as u8).collect()
+    }
+
+    /// A file of these extents, over data of ten sectors with checksums.
+    fn scene(extents: &[(u64, Vec<u8>)]) -> Scene {
+        let data = noise(10 * SECTOR);
+        let sums: Vec<u8> = data
+            .chunks(SECTOR)
+            .flat_map(|sector| (Algorithm::Crc32c.sum(sector).number() as u32).to_le_bytes())
+            .collect();
+        let sum_key = Key { objectid: 10u64.wrapping_neg(), kind: kind::EXTENT_CSUM, offset: DATA };
+        let items: Vec<(Key, &[u8])> =
+            extents.iter().map(|(start, bytes)| (key(*start), &bytes[..])).collect();
+        Scene::new().with(DATA, &data).leaf(TreeId::SUMS, SUMS, &[(sum_key, &sums)]).leaf(
+            TreeId::TOP,
+            ROOT,
+            &items,
+        )
+    }
+
+    fn read(scene: Scene, inode: &Inode, offset: u64, length: usize) -> Result<Vec<u8>, Error> {
+        let trees = scene.trees();
+        let files = Files::new(Data::new(tree(TreeId::SUMS, SUMS, 0)));
+        let mut buf = vec![0xee; length];
+        let read = files.read(&trees, &tree(TreeId::TOP, ROOT, 0), inode, offset, &mut buf)?;
+        buf.truncate(read);
+        Ok(buf)
+    }
+
+    /// Two sectors from the third on, a hole of two, one sector from the first on, and two allocated.
+    fn pieces() -> Vec<(u64, Vec<u8>)> {
+        let all = 10 * SECTOR as u64;
+        let sectors = |count: u64| count * SECTOR as u64;
+        vec![
+            (0, extent(head(REGULAR, 0, all), [DATA, all, sectors(2), sectors(2)])),
+            (sectors(4), extent(head(REGULAR, 0, all), [DATA, all, 0, sectors(1)])),
+            (sectors(5), extent(head(PREALLOCATED, 0, all), [DATA, all, 0, sectors(2)])),
+            (sectors(7), extent(head(REGULAR, 0, 0), [0, 0, 0, sectors(1)])),
+        ]
+    }
+
+    #[test]
+    fn extents_and_holes_stand_behind_one_another() {
+        let data = noise(10 * SECTOR);
+        let zeros = |count: usize| vec![0; count * SECTOR];
+        let whole =
+            [&data[2 * SECTOR..4 * SECTOR], &zeros(2), &data[..SECTOR], &zeros(3), &zeros(1)].concat();
+        let size = 8 * SECTOR + 100;
+        for (offset, length) in
+            [(0, size), (1, 5000), (4095, 2), (8000, 9000), (size - 5, 50), (size, 1), (size + 9, 4)]
+        {
+            for has_sums in [true, false] {
+                let found =
+                    read(scene(&pieces()), &inode(size as u64, has_sums), offset as u64, length).unwrap();
+                let wanted = &whole[offset.min(size)..size.min(offset + length)];
+                assert!(found == wanted, "{offset}..+{length}, {has_sums}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_stands_in_the_tree_ends_with_its_size() {
+        let bytes = [head(INLINE, 0, 5), b"small".to_vec()].concat();
+        let found = read(scene(&[(0, bytes.clone())]), &inode(8, true), 0, 100).unwrap();
+        assert_eq!(found, b"small\0\0\0");
+        assert_eq!(read(scene(&[(0, bytes)]), &inode(5, true), 2, 2).unwrap(), b"al");
+    }
+
+    #[test]
+    fn a_wrong_sector_and_one_without_checksum_are_named() {
+        let damaged = scene(&pieces()).with(DATA + 3 * SECTOR as u64, &[0]);
+        assert_eq!(read(damaged, &inode(100, true), 0, 100).unwrap().len(), 100, "the first sector is sound");
+        let damaged = scene(&pieces()).with(DATA + 3 * SECTOR as u64 + 1, &[0]);
+        let Err(Error::Corrupt(error)) = read(damaged, &inode(9000, true), 0, 9000) else {
+            panic!("not found out")
+        };
+        assert_eq!((error.structure, error.offset), ("data of btrfs_csum_item", DATA + 3 * SECTOR as u64));
+        let beyond = extent(head(REGULAR, 0, 4096), [DATA + 10 * SECTOR as u64, 4096, 0, 4096]);
+        let Err(Error::Corrupt(error)) = read(scene(&[(0, beyond)]), &inode(10, true), 0, 10) else {
+            panic!("no checksum")
+        };
+        assert_eq!(error.structure, "data without btrfs_csum_item");
+    }
+
+    #[test]
+    fn extents_that_lead_elsewhere_are_refused() {
+        let structure = |bytes: Vec<u8>| match read(scene(&[(0, bytes)]), &inode(10_000, false), 0, 10_000) {
+            Err(Error::Corrupt(Corrupt { structure, .. })) => structure,
+            Err(Error::Unsupported(_)) => "unsupported",
+            Err(error) => panic!("{error}"),
+            Ok(_) => "none",
+        };
+        let regular = |size, place| structure(extent(head(REGULAR, 0, size), place));
+        assert_eq!(regular(8192, [DATA, 8192, 0, 8192]), "none");
+        assert_eq!(regular(8192, [DATA, 8192, 4096, 8192]), "btrfs_file_extent_item.offset", "past its end");
+        assert_eq!(regular(8192, [DATA, 8192, u64::MAX, 8192]), "btrfs_file_extent_item.offset");
+        assert_eq!(regular(8192, [DATA, 8192, 0, 0]), "btrfs_file_extent_item.num_bytes");
+        assert_eq!(regular(8192, [DATA, 8192, 0, u64::MAX]), "btrfs_file_extent_item.offset");
+        assert_eq!(regular(8192, [DATA + 1, 8192, 0, 8192]), "btrfs_file_extent_item.disk_bytenr");
+        assert_eq!(structure(extent(head(9, 0, 0), [DATA, 8192, 0, 8192])), "btrfs_file_extent_item.type");
+        assert_eq!(structure(head(REGULAR, 0, 0)), "btrfs_file_extent_item");
+        assert_eq!(structure(head(INLINE, 0, 6)), "btrfs_file_extent_item.ram_bytes");
+        let packed = |size, length| structure(extent(head(REGULAR, 1, size), [DATA, length, 0, 4096]));
+        assert_eq!(packed(200_000, 4096), "btrfs_file_extent_item.offset", "unpacks to more than any");
+        assert_eq!(packed(131_072, 1 << 20), "btrfs_file_extent_item.offset", "is packed in more than any");
+        assert_eq!(packed(131_072, 4096), "zlib stream");
+        assert_eq!(structure(extent(head(REGULAR, 7, 8192), [DATA, 8192, 0, 8192])), "unsupported");
+        let mut encrypted = head(REGULAR, 0, 8192);
+        encrypted[17] = 1;
+        assert_eq!(structure(extent(encrypted, [DATA, 8192, 0, 8192])), "unsupported");
+    }
+
+    #[test]
+    fn a_part_of_a_compressed_extent_is_read() {
+        let text: Vec<u8> = b"part of a compressed extent ".iter().copied().cycle().take(131_072).collect();
+        let mut packed = miniz_oxide::deflate::compress_to_vec_zlib(&text, 6);
+        packed.resize(packed.len().next_multiple_of(SECTOR), 0);
+        let length = packed.len() as u64;
+        let place = [DATA + 64 * NODE, length, 8192, 65_536];
+        let scene = scene(&[(0, extent(head(REGULAR, 1, 131_072), place))]).with(DATA + 64 * NODE, &packed);
+        let trees = scene.trees();
+        let files = Files::new(Data::new(tree(TreeId::SUMS, SUMS, 0)));
+        let inode = inode(70_000, false);
+        for (offset, size) in [(0, 65_536), (100, 10), (60_000, 20_000)] {
+            let mut buf = vec![1; size];
+            let read =
+                files.read(&trees, &tree(TreeId::TOP, ROOT, 0), &inode, offset as u64, &mut buf).unwrap();
+            let wanted: Vec<u8> = [&text[8192..8192 + 65_536], &[0; 4464]].concat();
+            assert!(buf[..read] == wanted[offset..][..read] && read == size.min(70_000 - offset), "{offset}");
+        }
+    }
+}

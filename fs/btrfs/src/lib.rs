@@ -44,6 +44,8 @@ mod node;
 mod nodes;
 mod profile;
 mod raw;
+#[cfg(test)]
+mod scene;
 mod storage;
 mod subvolume;
 mod summary;

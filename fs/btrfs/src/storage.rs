@@ -14,7 +14,7 @@ use filesystem::{Corrupt, Error, Fault, Format, Missing};
 
 use crate::{
     chunk::{Chunk, Chunks, Place, Stripe},
-    devices::{self, Devices},
+    devices::{self, Devices, Name},
     member,
     memory::{narrow, wide},
     units::Logical,
@@ -193,8 +193,10 @@ impl Storage {
     /// The devices of a chunk that were not given, as an error.
     fn without(&self, chunk: &Chunk) -> Error {
         let legs = self.chunks.stripes(chunk).iter().filter_map(|stripe| self.devices.get(stripe.device));
-        let names = legs.filter(|leg| leg.bytes.is_none()).map(|leg| &leg.name);
-        Error::Missing(Missing { format: Format::Btrfs, members: devices::list(names).into() })
+        let mut names: Vec<Name> = legs.filter(|leg| leg.bytes.is_none()).map(|leg| leg.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        Error::Missing(Missing { format: Format::Btrfs, members: devices::list(&names).into() })
     }
 }
 
@@ -216,5 +218,230 @@ pub fn telling(one: Option<Error>, other: Error) -> Error {
         }
         Some(error) if matches!(other, Error::Missing(_)) => error,
         _ => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{rc::Rc, vec, vec::Vec};
+
+    use raid::Parity;
+
+    use super::*;
+    use crate::{
+        chunk::{Item, STRIP, tests::chunk},
+        devices::Leg,
+        node::Key,
+        profile::{DATA, Profile},
+        units::{DeviceNumber, Uuid},
+    };
+
+    const ROWS: u64 = 3;
+
+    /// What stands at an address.
+    fn byte(address: u64) -> u8 {
+        ((address * 31) ^ (address >> 9) ^ (address >> 17)) as u8
+    }
+
+    /// A chunk over so many devices, each with all that it should have; some missing, some behind.
+    struct Set {
+        kind: u64,
+        disks: Vec<Vec<u8>>,
+    }
+
+    impl Set {
+        fn new(kind: u64, count: usize) -> Self {
+            let profile = Profile::of(kind).unwrap();
+            let mut set = Self { kind, disks: vec![vec![0; (ROWS * STRIP) as usize]; count] };
+            let storage = set.storage(&[], &[]);
+            let length = storage.chunks.all()[0].length;
+            for strip in 0..length / STRIP {
+                let place = storage.chunks.find(Logical(strip * STRIP)).unwrap();
+                let bytes: Vec<u8> = (0..STRIP).map(|at| byte(strip * STRIP + at)).collect();
+                for copy in 0..profile.copies() {
+                    let stripe =
+                        if profile.parities() > 0 { place.rotated(place.column) } else { place.copy(copy) }
+                            .unwrap();
+                    set.put(place.on(stripe, 0).0, stripe, &bytes);
+                }
+            }
+            for row in 0..ROWS * u64::from(profile.parities() > 0) {
+                let columns = (count - profile.parities()) as u64;
+                let strips: Vec<Vec<u8>> = (0..columns)
+                    .map(|column| (0..STRIP).map(|at| byte((row * columns + column) * STRIP + at)).collect())
+                    .collect();
+                let strips: Vec<&[u8]> = strips.iter().map(Vec::as_slice).collect();
+                let place = storage.chunks.find(Logical(row * columns * STRIP)).unwrap();
+                for (number, parity) in
+                    [Parity::P, Parity::Q].into_iter().enumerate().take(profile.parities())
+                {
+                    let mut sum = vec![0; STRIP as usize];
+                    raid::compute(&strips, raid::Order::FirstIsOne, parity, &mut sum).unwrap();
+                    let stripe = place.rotated(columns as usize + number).unwrap();
+                    set.put(place.on(stripe, 0).0, stripe, &sum);
+                }
+            }
+            set
+        }
+
+        fn put(&mut self, start: u64, stripe: &Stripe, bytes: &[u8]) {
+            let start = start as usize;
+            self.disks[stripe.device.0 as usize][start..start + bytes.len()].copy_from_slice(bytes);
+        }
+
+        fn storage(&self, missing: &[usize], behind: &[usize]) -> Storage {
+            let mut devices = Devices::default();
+            for (index, disk) in self.disks.iter().enumerate() {
+                let number = index as u64 + 1;
+                let name = Name { number: DeviceNumber(number), uuid: Uuid([number as u8; 16]) };
+                let bytes: Option<Rc<dyn block::BlockRead>> = match missing.contains(&index) {
+                    true => None,
+                    false => Some(Rc::new(disk.clone())),
+                };
+                let is_behind = behind.contains(&index);
+                devices.add(Leg { name, bytes, given: None, is_behind, is_named: true, is_seed: false });
+            }
+            let (count, profile) = (self.disks.len(), Profile::of(self.kind).unwrap());
+            let strips = match profile.is_striped() {
+                true => (count - profile.parities()) as u64 / profile.copies() as u64 * ROWS,
+                false => ROWS,
+            };
+            let bytes = chunk(strips * STRIP, self.kind, &vec![0; count]);
+            let key = Key { objectid: 256, kind: 228, offset: 0 };
+            let (item, _) = Item::parse(key, &bytes, Logical(0)).unwrap();
+            let mut chunks = Chunks::default();
+            chunks.add(&item, &mut devices, 4096).unwrap();
+            chunks.finish().unwrap();
+            Storage::new(devices, chunks)
+        }
+    }
+
+    fn wanted(storage: &Storage) -> Vec<u8> {
+        (0..storage.chunks.all()[0].length).map(byte).collect()
+    }
+
+    /// Subsets of so many devices with at most `most` members.
+    fn subsets(count: usize, most: usize) -> impl Iterator<Item = Vec<usize>> {
+        let sets =
+            (0..1usize << count).map(move |mask| (0..count).filter(|at| mask >> at & 1 == 1).collect());
+        sets.filter(move |set: &Vec<usize>| set.len() <= most)
+    }
+
+    const PROFILES: [(u64, usize, usize); 9] = [
+        (DATA, 1, 0),
+        (DATA | 0x8, 3, 0),
+        (DATA | 0x10, 2, 1),
+        (DATA | 0x200, 3, 2),
+        (DATA | 0x400, 4, 3),
+        (DATA | 0x40, 4, 1),
+        (DATA | 0x80, 2, 1),
+        (DATA | 0x80, 4, 1),
+        (DATA | 0x100, 5, 2),
+    ];
+
+    #[test]
+    fn every_subset_that_a_profile_stands_is_read() {
+        for (kind, count, stands) in PROFILES {
+            let set = Set::new(kind, count);
+            for missing in subsets(count, stands) {
+                let storage = set.storage(&missing, &[]);
+                let wanted = wanted(&storage);
+                // In one piece, then in pieces across the ends of strips.
+                for size in [wanted.len(), 50_000] {
+                    let mut buf = vec![0; wanted.len()];
+                    for (number, part) in buf.chunks_mut(size).enumerate() {
+                        storage.read_any(Logical((number * size) as u64), part).unwrap();
+                    }
+                    assert!(buf == wanted, "{kind:#x} without {missing:?} in pieces of {size}");
+                }
+                assert_eq!(storage.missing().len(), missing.len());
+                let is_first = |disk: &usize| match kind & !DATA {
+                    0x80 | 0x100 => true,
+                    0x40 => disk.is_multiple_of(2),
+                    _ => *disk == 0,
+                };
+                let is_rebuilt = missing.iter().any(is_first);
+                assert_eq!(storage.rebuilt() > 0, is_rebuilt, "{kind:#x} without {missing:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_missing_beyond_that_is_named() {
+        for (kind, count, stands) in PROFILES {
+            let set = Set::new(kind, count);
+            let missing: Vec<usize> = (0..=stands).collect();
+            let storage = set.storage(&missing, &[]);
+            let mut buf = wanted(&storage);
+            let Err(Error::Missing(error)) = storage.read_any(Logical(0), &mut buf) else {
+                panic!("{kind:#x} without {missing:?}")
+            };
+            for index in missing {
+                let number = index as u64 + 1;
+                let name = Name { number: DeviceNumber(number), uuid: Uuid([number as u8; 16]) };
+                assert!(error.members.contains(&std::string::ToString::to_string(&name)), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_of_the_ways_leaves_out_the_leg_that_lies() {
+        for (kind, count, stands) in PROFILES.into_iter().filter(|(_, _, stands)| *stands > 0) {
+            let set = Set::new(kind, count);
+            // As many as the profile stands, missing or lying in any mix. Of pairs both may be among two.
+            for bad in subsets(count, stands) {
+                for missing in subsets(bad.len(), bad.len()) {
+                    let missing: Vec<usize> = missing.into_iter().map(|index| bad[index]).collect();
+                    let mut lying = Set { kind, disks: set.disks.clone() };
+                    for liar in bad.iter().filter(|disk| !missing.contains(disk)) {
+                        lying.disks[*liar].iter_mut().for_each(|byte| *byte ^= 0x5a);
+                    }
+                    let storage = lying.storage(&missing, &[]);
+                    let wanted = wanted(&storage);
+                    for address in (0..wanted.len()).step_by(STRIP as usize) {
+                        let right = &wanted[address..address + 4096];
+                        let mut buf = vec![0; 4096];
+                        let ways = storage.ways(Logical(address as u64)).unwrap();
+                        let mut outcomes = (0..ways).map(|way| {
+                            storage.read_in(way, Logical(address as u64), &mut buf).is_ok() && buf == right
+                        });
+                        assert!(
+                            outcomes.any(|is_right| is_right),
+                            "{kind:#x}, {bad:?} of which {missing:?} missing: {address}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn legs_that_are_behind_come_last() {
+        for (kind, count, _) in PROFILES.into_iter().filter(|(_, _, stands)| *stands > 0) {
+            let set = Set::new(kind, count);
+            for behind in 0..count {
+                let mut old = Set { kind, disks: set.disks.clone() };
+                old.disks[behind].fill(0x11);
+                let storage = old.storage(&[], &[behind]);
+                let wanted = wanted(&storage);
+                let mut buf = vec![0; wanted.len()];
+                storage.read_any(Logical(0), &mut buf).unwrap();
+                assert!(buf == wanted, "{kind:#x}, {behind} is behind");
+            }
+        }
+    }
+
+    #[test]
+    fn a_device_that_ends_early_is_as_good_as_missing() {
+        let set = Set::new(DATA | 0x100, 4);
+        let mut short = Set { kind: set.kind, disks: set.disks.clone() };
+        short.disks[1].truncate(1000);
+        let storage = short.storage(&[2], &[]);
+        let wanted = wanted(&storage);
+        let mut buf = vec![0; wanted.len()];
+        storage.read_any(Logical(0), &mut buf).unwrap();
+        assert!(buf == wanted);
+        let storage = short.storage(&[2, 3], &[]);
+        assert!(storage.read_any(Logical(0), &mut buf).is_err());
     }
 }

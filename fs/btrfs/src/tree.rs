@@ -240,3 +240,88 @@ impl Item {
             .map_err(|_| corrupt(Fault::Truncated, structure, self.place(0), wide(bytes.len())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use filesystem::Corrupt;
+
+    use super::*;
+    use crate::{
+        node::tests::key,
+        scene::{NODE, Scene, tree},
+    };
+
+    const ROOT: u64 = 16 * NODE;
+    const ONE: u64 = 17 * NODE;
+    const TWO: u64 = 18 * NODE;
+
+    /// Two leaves: inodes 10 and 20, and inodes 30 and 40.
+    fn two_leaves() -> Scene {
+        Scene::new()
+            .branch(TreeId::TOP, ROOT, &[(key(10, 0), ONE), (key(30, 0), TWO)])
+            .leaf(TreeId::TOP, ONE, &[(key(10, 0), b"ten"), (key(20, 0), b"twenty")])
+            .leaf(TreeId::TOP, TWO, &[(key(30, 0), b"thirty"), (key(40, 0), b"forty")])
+    }
+
+    #[test]
+    fn items_are_found_over_leaves() {
+        let (trees, tree) = (two_leaves().trees(), tree(TreeId::TOP, ROOT, 1));
+        // In an order in which the leaf that was used last helps, and in which it does not.
+        for (wanted, after, before) in [
+            (5, Some(10), None),
+            (10, Some(10), Some(10)),
+            (15, Some(20), Some(10)),
+            (25, Some(30), Some(20)),
+            (40, Some(40), Some(40)),
+            (20, Some(20), Some(20)),
+            (41, None, Some(40)),
+            (35, Some(40), Some(30)),
+        ] {
+            let found = trees.at_or_after(&tree, key(wanted, 0)).unwrap().map(|item| item.key.objectid);
+            assert_eq!(found, after, "at or after {wanted}");
+            let found = trees.at_or_before(&tree, key(wanted, 0)).unwrap().map(|item| item.key.objectid);
+            assert_eq!(found, before, "at or before {wanted}");
+            assert_eq!(trees.get(&tree, key(wanted, 0)).unwrap().is_some(), after == before, "{wanted}");
+        }
+        let item = trees.get(&tree, key(20, 0)).unwrap().unwrap();
+        assert_eq!((item.bytes(), item.place(2)), (&b"twenty"[..], Logical(ONE + NODE - 9 + 2)));
+        assert!(item.parse::<[u8; 7]>("seven bytes").is_err());
+    }
+
+    #[test]
+    fn an_empty_tree_has_nothing() {
+        let trees = Scene::new().leaf(TreeId::TOP, ROOT, &[]).trees();
+        let tree = tree(TreeId::TOP, ROOT, 0);
+        assert!(trees.at_or_after(&tree, key(0, 0)).unwrap().is_none());
+        assert!(trees.at_or_before(&tree, key(9, 0)).unwrap().is_none());
+    }
+
+    fn structure(trees: &Trees, tree: &Tree, wanted: u64) -> &'static str {
+        match trees.at_or_after(tree, key(wanted, 0)) {
+            Err(Error::Corrupt(Corrupt { structure, .. })) => structure,
+            Err(error) => panic!("{error}"),
+            Ok(_) => "none",
+        }
+    }
+
+    #[test]
+    fn leaves_keep_to_what_is_above_them() {
+        let tree = tree(TreeId::TOP, ROOT, 1);
+        // The first leaf reaches into the second: whoever walks on would go round in a circle.
+        let scene = two_leaves().leaf(TreeId::TOP, ONE, &[(key(10, 0), b""), (key(30, 0), b"")]);
+        assert_eq!(structure(&scene.trees(), &tree, 10), "last btrfs_disk_key");
+        // The second begins elsewhere than its pointer says.
+        let scene = two_leaves().leaf(TreeId::TOP, TWO, &[(key(31, 0), b"")]);
+        assert_eq!(structure(&scene.trees(), &tree, 35), "first btrfs_disk_key");
+        // A pointer to the node itself.
+        let scene = two_leaves().branch(TreeId::TOP, ROOT, &[(key(10, 0), ROOT)]);
+        assert_eq!(structure(&scene.trees(), &tree, 10), "btrfs_header.level");
+        // A pointer to where no chunk is.
+        let scene = two_leaves().branch(TreeId::TOP, ROOT, &[(key(10, 0), 1 << 40)]);
+        assert_eq!(structure(&scene.trees(), &tree, 10), "address without btrfs_chunk");
+        // What was read for one tree is not taken for another's.
+        let trees = two_leaves().trees();
+        assert_eq!(structure(&trees, &tree, 10), "none");
+        assert_eq!(structure(&trees, &Tree { id: TreeId::ROOTS, ..tree }, 50), "btrfs_header.owner");
+    }
+}

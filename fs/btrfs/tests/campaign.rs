@@ -20,8 +20,10 @@ use oracle::{
 
 /// Bytes of a sector and of a node: every structure with a checksum is one page.
 const PAGE: usize = 4096;
-/// Size of the filesystem, most of which nothing uses.
+/// Size of the filesystem, most of which nothing uses; mkfs makes it larger where it needs more.
 const SIZE: u64 = 64 << 20;
+/// Size of the device that it is read from.
+const ROOM: u64 = 1 << 30;
 /// The page with the superblock.
 const SUPERBLOCK: u64 = 16;
 
@@ -63,11 +65,11 @@ impl Unpacked {
 
 impl BlockRead for Unpacked {
     fn size(&self) -> u64 {
-        SIZE
+        ROOM
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
-        check_bounds(offset, buf.len(), SIZE)?;
+        check_bounds(offset, buf.len(), ROOM)?;
         let (mut at, mut rest) = (offset, buf);
         while !rest.is_empty() {
             let within = at % PAGE as u64;

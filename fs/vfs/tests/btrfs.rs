@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! btrfs among disks: devices of one filesystem find each other, copies do not mix, subvolumes are volumes.
+
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+    rc::Rc,
+};
+
+use oracle::tools::{run, work_dir};
+use vfs::{Assembler, Disk, Health, NoKeys, Volume, Volumes};
+
+const MIB: u64 = 1 << 20;
+
+/// New disks, as files of a folder.
+fn disks(name: &str, count: usize) -> Vec<PathBuf> {
+    let work = work_dir(name);
+    let disk = |number: usize| {
+        let path = work.join(format!("disk{number}"));
+        File::create(&path).unwrap().set_len(200 * MIB).unwrap();
+        path
+    };
+    (0..count).map(disk).collect()
+}
+
+fn mkfs(options: &[&str], disks: &[PathBuf]) -> Vec<Vec<u8>> {
+    let paths = disks.iter().map(|path| path.to_str().unwrap());
+    let arguments: Vec<&str> = ["-q", "-f"].into_iter().chain(options.iter().copied()).chain(paths).collect();
+    run("mkfs.btrfs", &arguments);
+    disks.iter().map(|path| fs::read(path).unwrap()).collect()
+}
+
+fn of(disks: Vec<Vec<u8>>) -> Volumes {
+    let mut assembler = Assembler::new(&NoKeys);
+    for (number, bytes) in disks.into_iter().enumerate() {
+        assembler.offer(Disk { device: Rc::new(bytes), name: format!("hd{number}") });
+    }
+    assembler.finish()
+}
+
+fn names(volumes: &Volumes) -> Vec<&str> {
+    volumes.all().iter().map(Volume::name).collect()
+}
+
+/// Object, code and message of each problem.
+fn problems(volumes: &Volumes) -> Vec<(String, String, String)> {
+    let problems = volumes.problems().iter();
+    problems.map(|p| (p.object.clone(), p.error.code().to_string(), p.error.to_string())).collect()
+}
+
+#[test]
+fn subvolumes_are_volumes_the_default_one_first() {
+    let disks = disks("subvolumes", 1);
+    let source = disks[0].with_file_name("source");
+    for folder in ["@/etc", "@home/user", "@/snapshots"] {
+        fs::create_dir_all(source.join(folder)).unwrap();
+    }
+    fs::write(source.join("@/etc/hostname"), "host").unwrap();
+    let source = source.to_str().unwrap();
+    let options =
+        ["--rootdir", source, "-u", "default:@", "-u", "@home", "-u", "ro:@/snapshots", "-L", "root"];
+    let volumes = of(mkfs(&options, &disks));
+    assert_eq!(problems(&volumes), []);
+    assert_eq!(names(&volumes), ["hd0:@", "hd0:/", "hd0:@home", "hd0:@/snapshots"]);
+    let [root, top, ..] = volumes.all() else { panic!("{:?}", names(&volumes)) };
+    assert_eq!((root.subvolume(), top.subvolume()), ("@", "/"));
+    assert_eq!(root.read(b"/etc/hostname", 100).unwrap(), b"host");
+    assert_eq!(top.read(b"/@/etc/../etc/hostname", 100).unwrap(), b"host");
+    assert!(root.open(b"/../@home").is_err(), "nothing leads out of a subvolume");
+    assert!(top.open(b"/@home/user").is_ok(), "the one at the top holds all others");
+    assert_eq!((root.grub_name().as_deref(), &root.identity().label[..]), (Some("hd0"), &b"root"[..]));
+    let details = root.summary().unwrap().details;
+    assert!(
+        details.contains(&("data", "single".into())) && details.contains(&("metadata", "dup".into())),
+        "{details:?}"
+    );
+}
+
+#[test]
+fn legs_find_each_other_and_missing_ones_are_named() {
+    let images = mkfs(&["-d", "raid1", "-m", "raid1"], &disks("legs", 2));
+    let other = mkfs(&[], &disks("beside", 1)).remove(0);
+    let [first, second] = images.try_into().unwrap();
+    let volumes = of(vec![second.clone(), other, first.clone()]);
+    assert_eq!((problems(&volumes), names(&volumes)), (vec![], vec!["hd0", "hd1"]));
+    assert_eq!(volumes.all()[0].home().disks, [0, 2]);
+    assert_eq!(volumes.all()[0].summary().unwrap().health, Health::Ok);
+    for (disk, number) in [(first, 2), (second, 1)] {
+        let volumes = of(vec![disk]);
+        let [missing] = &volumes.all()[0].home().missing[..] else { panic!("{:?}", problems(&volumes)) };
+        assert!(missing.starts_with(&format!("device {number} (")), "{missing}");
+        let said = format!("btrfs: {missing} is missing");
+        assert_eq!(problems(&volumes), [("hd0".into(), "E-FS-BTRFS-DEGRADED".into(), said)]);
+        assert_eq!(volumes.all()[0].summary().unwrap().health, Health::Degraded);
+        assert!(volumes.all()[0].list(b"/").is_ok());
+    }
+}
+
+#[test]
+fn a_set_that_cannot_do_without_a_leg_is_a_problem() {
+    let images = mkfs(&["-d", "raid0", "-m", "raid0"], &disks("without", 2));
+    let volumes = of(images[..1].to_vec());
+    assert_eq!(names(&volumes), [""; 0]);
+    let [(object, code, message)] = &problems(&volumes)[..] else { panic!("{:?}", problems(&volumes)) };
+    assert_eq!((object.as_str(), code.as_str()), ("hd0", "E-FS-BTRFS-MISSING"));
+    assert!(message.starts_with("btrfs: cannot be read without device 2 ("), "{message}");
+    assert_eq!(volumes.devices()[0].health, Health::Failed);
+}
+
+#[test]
+fn a_clone_is_reported_and_not_mixed() {
+    let images = mkfs(&["-d", "raid1", "-m", "raid1"], &disks("clone", 2));
+    let volumes = of([images.clone(), images.clone()].concat());
+    assert_eq!(names(&volumes), ["hd0"]);
+    assert_eq!(volumes.all()[0].home().disks, [0, 1]);
+    let found: Vec<(String, String)> =
+        problems(&volumes).into_iter().map(|(object, code, _)| (object, code)).collect();
+    let wanted = ["hd2", "hd3"].map(|disk| (disk.to_string(), "E-FS-BTRFS-INCONSISTENT".to_string()));
+    assert_eq!(found, wanted);
+}
