@@ -11,8 +11,7 @@ _KERNEL = [
     "mini:",
 ]
 
-# What the first two patterns do not show: that kernel and initrd are those of what boots now, and not of a snapshot or
-# of a log that was not replayed.
+# The command line in an older snapshot, and on a filesystem whose log was not replayed.
 _EARLIER = ["e2e=earlier"]
 
 # systemd gives devices 90 seconds; on a busy machine udev alone may need more.
@@ -24,7 +23,7 @@ def _mounted(filesystem, options = ""):
 
 _XFS = _mounted("xfs")
 
-# What boots, each with the disks that the machine has of its legs, all by default.
+# What boots: the disks, which of them the machine has (all by default), and what it says.
 _BOOTING = {
     # Red Hat's entries take `$kernelopts` of /grub2/grubenv; the default one is not the one for a rescue.
     "xfs_boot": struct(

@@ -52,8 +52,6 @@ $b mount -t @TYPE@ -o $flags $device /root && $b grep ' /root ' /proc/mounts
 $b cat /root/etc/marker
 $b poweroff -f
 "#;
-/// Memory that its content takes is no more than a mini system's size on disk.
-const RESERVE: u64 = 1;
 
 /// Where the system comes from.
 #[derive(Args)]
@@ -110,7 +108,7 @@ impl System {
         let initrd = initrd(&read(busybox)?, &read(modules)?, options.shape.filesystem())?;
         let archive = scratch.file("mini.tar");
         mini(&archive, options.arch, &version, &read(kernel)?, &initrd)?;
-        let size = archive.metadata()?.len().div_ceil(MIB).saturating_add(RESERVE);
+        let size = archive.metadata()?.len().div_ceil(MIB);
         Ok(Self { title: "Mini", version, archive, size })
     }
 }
