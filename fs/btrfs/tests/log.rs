@@ -20,6 +20,8 @@ use uml::Machine;
 /// Filesystems in one machine: each has a disk.
 const MOST_DISKS: usize = 12;
 const MIB: u64 = 128;
+/// A folder that is in memory.
+const MEMORY: &str = "/dev/shm";
 /// What the last line of each script prints.
 const DONE: &str = "log: done";
 /// Where the superblock stands, and `log_root`; where a node has its address, generation, owner, level
@@ -138,8 +140,8 @@ const WRITES: &[Scene] = &[
     Scene {
         name: "mode",
         before: "fill f 100; mkdir d; fill g 100",
-        after: "chmod 4755 f; chown 1000:1001 f; touch -d 2001-02-03 f; sync f; chmod 1777 d; sync d; chmod 600 g; sync g
-            dd if=f of=s bs=10 oflag=sync",
+        after: "chmod 4755 f; chown 1000:1001 f; touch -d 2001-02-03 f; sync f; chmod 1777 d; sync d
+            chmod 600 g; sync g; dd if=f of=s bs=10 oflag=sync",
         ..PLAIN
     },
     Scene {
@@ -161,8 +163,8 @@ const NAMES: &[Scene] = &[
     Scene {
         name: "rename new",
         before: "mkdir d",
-        after: "echo 1 > d/a; sync d/a; mv d/a d/b; sync d/b; echo 2 > d/a; sync d/a; mkdir d/e; mv d/b d/e/b; sync d/e/b
-            rm d/a; sync d",
+        after: "echo 1 > d/a; sync d/a; mv d/a d/b; sync d/b; echo 2 > d/a; sync d/a; mkdir d/e; mv d/b d/e/b
+            sync d/e/b; rm d/a; sync d",
         ..PLAIN
     },
     Scene {
@@ -230,7 +232,8 @@ const NAMES: &[Scene] = &[
         name: "without a name at first",
         before: "mkdir d; echo 1 > d/a",
         after: "xfs_io -T -c 'pwrite -q 0 10000' -c fsync -c 'flink d/t1' -c fsync d
-            xfs_io -T -c 'pwrite -q 0 5000' -c 'flink d/t2' -c fsync d; xfs_io -T -c 'pwrite -q 0 100' -c fsync d; sync d",
+            xfs_io -T -c 'pwrite -q 0 5000' -c 'flink d/t2' -c fsync d
+            xfs_io -T -c 'pwrite -q 0 100' -c fsync d; sync d",
         ..PLAIN
     },
     Scene {
@@ -254,8 +257,8 @@ const FOLDERS: &[Scene] = &[
     Scene {
         name: "new folders",
         before: "echo x > base",
-        after: "mkdir -p a/b/c; echo 1 > a/b/c/f; echo 2 > a/b/g; echo 3 > a/h; sync a/b/c/f; mkdir -p p/q; echo 4 > p/q/z
-            sync p",
+        after: "mkdir -p a/b/c; echo 1 > a/b/c/f; echo 2 > a/b/g; echo 3 > a/h; sync a/b/c/f
+            mkdir -p p/q; echo 4 > p/q/z; sync p",
         ..PLAIN
     },
     Scene {
@@ -313,21 +316,33 @@ struct Seen {
 /// Filesystems whose power failed.
 struct Failed {
     work: PathBuf,
+    /// In memory, where there is such a folder: each fsync in Linux is one of the machine's, too.
+    folder: PathBuf,
     disks: Vec<PathBuf>,
+}
+
+impl Drop for Failed {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
 }
 
 impl Failed {
     fn new(name: &str, scenes: &[Scene]) -> Self {
         assert!(scenes.len() <= MOST_DISKS);
         let work = tools::work_dir(name);
+        let memory = Path::new(MEMORY);
+        let folder =
+            if memory.is_dir() { memory } else { &work }.join(format!("{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
         let disks: Vec<PathBuf> =
-            (0..scenes.len()).map(|number| work.join(format!("disk{number}"))).collect();
+            (0..scenes.len()).map(|number| folder.join(format!("disk{number}"))).collect();
         for (scene, disk) in scenes.iter().zip(&disks) {
             File::create(disk).and_then(|file| file.set_len(MIB << 20)).unwrap();
             let options: Vec<&str> = scene.mkfs.split(' ').chain([disk.to_str().unwrap()]).collect();
             tools::run("mkfs.btrfs", &options);
         }
-        let failed = Self { work, disks };
+        let failed = Self { work, folder, disks };
         let each = |line: &dyn Fn(usize, &Scene) -> String| -> String {
             scenes.iter().enumerate().map(|(number, scene)| line(number, scene)).collect()
         };
@@ -351,7 +366,8 @@ impl Failed {
     /// Runs a script in a Linux with these disks, whose power fails right behind it.
     fn run(&self, disks: &[PathBuf], script: &str) {
         let path = self.work.join("script");
-        let head = "#!/bin/sh\nmount -t proc proc /proc\nmount -t sysfs sys /sys\nexport PATH=/usr/sbin:/usr/bin:/sbin:/bin\n";
+        let mounts = "mount -t proc proc /proc\nmount -t sysfs sys /sys\n";
+        let head = format!("#!/bin/sh\n{mounts}export PATH=/usr/sbin:/usr/bin:/sbin:/bin\n");
         let end = format!("&& echo {DONE}\necho o >/proc/sysrq-trigger\nsleep 100\n");
         // Not by `set -e` alone: that counts for nothing on the left of &&.
         fs::write(&path, format!("{head}sh -ec '. \"$0\"' {}.body 2>&1 {end}", path.display())).unwrap();
