@@ -302,7 +302,7 @@ mod tests {
     }
 
     fn noise(length: usize) -> Vec<u8> {
-        (0..length).map(|at| (at * 7 ^ at >> 8) as u8).collect()
+        (0..length).map(|at| ((at * 7) ^ (at >> 8)) as u8).collect()
     }
 
     /// A file of these extents, over data of ten sectors with checksums.

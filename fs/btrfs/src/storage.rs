@@ -240,7 +240,7 @@ mod tests {
 
     /// What stands at an address.
     fn byte(address: u64) -> u8 {
-        (address * 31 ^ address >> 9 ^ address >> 17) as u8
+        ((address * 31) ^ (address >> 9) ^ (address >> 17)) as u8
     }
 
     /// A chunk over so many devices, each with all that it should have; some missing, some behind.

@@ -368,7 +368,7 @@ proptest! {
             number += 1;
             for index in 0..sectors {
                 expected.remove(&(at + index));
-                if number % 5 != 0 {
+                if !number.is_multiple_of(5) {
                     expected.insert(at + index, (number, from + index));
                 }
             }
