@@ -53,7 +53,7 @@ _BOOTING = {
             "shape": "at",
         },
         choose = "Mini\"",
-        obtain = "/@/boot/vmlinuz-",
+        obtain = "/boot/vmlinuz-",
         mounted = _mounted("btrfs", "subvol=/@ "),
     ),
     "btrfs_raid1_with_a_leg_missing": struct(
@@ -65,7 +65,7 @@ _BOOTING = {
         legs = [0],
         warning = "^warning: discover hd*: E-FS-BTRFS-DEGRADED btrfs: *2*missing",
         choose = "Mini\"",
-        obtain = "/@/boot/vmlinuz-",
+        obtain = "/boot/vmlinuz-",
         mounted = _mounted("btrfs", "degraded*subvol=/@ "),
     ),
     "btrfs_raid6_with_two_legs_missing": struct(
@@ -77,7 +77,7 @@ _BOOTING = {
         legs = [0, 2, 3],
         warning = "^warning: discover hd*: E-FS-BTRFS-DEGRADED btrfs: *missing",
         choose = "Mini\"",
-        obtain = "/@/boot/vmlinuz-",
+        obtain = "/boot/vmlinuz-",
         mounted = _mounted("btrfs", "degraded*subvol=/@ "),
     ),
     # One copy of two, of the root of the tree that has /boot.
@@ -88,7 +88,7 @@ _BOOTING = {
             "shape": "at",
         },
         choose = "Mini\"",
-        obtain = "/@/boot/vmlinuz-",
+        obtain = "/boot/vmlinuz-",
         mounted = _mounted("btrfs", "subvol=/@ "),
     ),
     # What boots stands in the log only.
@@ -129,7 +129,7 @@ _REFUSED = {
             "profile": "single",
             "shape": "at",
         },
-        message = "^failed: discover hd*gpt2 *btrfs: btrfs_header.csum ",
+        message = "^failed: discover hd*gpt2*btrfs: btrfs_header.csum ",
     ),
     # Twin: btrfs_raid0, whose first disk it is.
     "btrfs_raid0_with_a_leg_missing": struct(
@@ -184,7 +184,6 @@ def _debian(name, shape, choose, mounted):
 def _root_of(filesystem, shape, options, arch):
     """FILESYSTEM_root_ARCH: kernel, initrd and grub.cfg on the root itself."""
     name = "{}_root_{}".format(filesystem, arch)
-    folder = "/@" if shape == "at" else ""
     written_disks(
         name = name + "_disk",
         arch = arch,
@@ -199,8 +198,8 @@ def _root_of(filesystem, shape, options, arch):
             FIRST_LINE + arch,
             "^discover 2 disks, ",
             "^choose \"Mini\" from hd",
-            "^obtain {}/boot/vmlinu".format(folder),
-            "^obtain {}/boot/initrd".format(folder),
+            "^obtain /boot/vmlinu",
+            "^obtain /boot/initrd",
             "^start \"Mini\"",
             "mini: userspace on " + arch,
         ] + _mounted(filesystem, options),

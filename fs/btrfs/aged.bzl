@@ -33,7 +33,7 @@ _KINDS = {
         # As mkfs.btrfs makes it without being told to.
         "mib": 2 * _MIB,
         "mkfs": _mkfs(),
-        "pieces": 3000,
+        "operations": 1000,
     },
     "crash": _single("--csum", "xxhash", crash = True, mount = "compress=zstd"),
     "crash_raid1": _profile(2, "raid1", "--csum", "sha256", crash = True, operations = 600),

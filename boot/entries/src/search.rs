@@ -159,7 +159,7 @@ impl<'a> Search<'a> {
                     self.filesystems().of(entry.source.volume).is_some_and(Filesystem::has_several);
                 let mark = (filesystem, mark(entry));
                 let is_new = !has_several || !known.contains(&mark);
-                own.extend(Some(mark).filter(|_| has_several));
+                own.extend(has_several.then_some(mark));
                 is_new
             });
             known.extend(own);

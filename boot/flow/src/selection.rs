@@ -160,7 +160,7 @@ mod tests {
         let folder = oracle::tools::work_dir("legs");
         let legs = ["a", "b"].map(|name| String::from(folder.join(name).to_str().unwrap()));
         for leg in &legs {
-            std::fs::File::create(leg).unwrap().set_len(64 << 20).unwrap();
+            std::fs::File::create(leg).unwrap().set_len(128 << 20).unwrap();
         }
         let mkfs = ["-q", "-f", "-M", "-d", "raid1", "-m", "raid1", &legs[0], &legs[1]];
         oracle::tools::run("mkfs.btrfs", &mkfs);

@@ -85,11 +85,12 @@ fn replay(trees: &Trees, roots: &Tree, logs: &Tree, rules: Rules) -> Result<Repl
     let (budget, mut replayed) =
         (Budget::default(), Replayed { scale: rules.scale(), ..Replayed::default() });
     let first = Key { objectid: TreeId::LOGS.0, kind: kind::ROOT_ITEM, offset: 0 };
-    let mut next = Some(first);
+    let (mut next, mut any) = (Some(first), false);
     while let Some(key) = next {
         let Some(item) = trees.at_or_after(logs, key)?.filter(|item| item.key.is_beside(first)) else {
             break;
         };
+        any = true;
         next = item.key.next();
         let id = TreeId(item.key.offset);
         if !id.is_subvolume() {
@@ -103,6 +104,10 @@ fn replay(trees: &Trees, roots: &Tree, logs: &Tree, rules: Rules) -> Result<Repl
         let base = trees.stored(&subvolume.tree);
         let edits = Replay::new(&log, &base, &mut replayed.sums, rules, &budget).run()?;
         replayed.subvolumes.insert(id, edits);
+    }
+    if !any {
+        // Linux writes no such tree without a log in it: another node stands where it was.
+        return Err(corrupt(Fault::Inconsistent, "tree of logs without btrfs_root_item", logs.root, 0u64));
     }
     Ok(replayed)
 }

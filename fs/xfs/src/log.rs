@@ -112,7 +112,7 @@ fn start(device: &dyn BlockRead, geometry: &Geometry) -> Outcome<Option<Recovere
     if unknown != 0 {
         return Err(unsupported(alloc::format!("log features {unknown:#x}")));
     }
-    replay::run(&ring, geometry, ends)
+    replay::run(&ring, geometry, ends).map(Some)
 }
 
 /// Fuzz entry point: a log of any bytes, behind any superblock.

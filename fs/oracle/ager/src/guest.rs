@@ -136,7 +136,8 @@ fn list(driver: Driver, disks: &[String], folder: &Path) -> io::Result<()> {
 }
 
 fn mount_image(driver: Driver, disks: &[String], flags: MountFlags, options: &str) -> io::Result<()> {
-    let disk = disks.iter().find(|disk| driver != Driver::Btrfs || subvolumes::is_part(disk));
+    // The last one: of a seed and its sprout, the first is the seed's alone.
+    let disk = disks.iter().rev().find(|disk| driver != Driver::Btrfs || subvolumes::is_part(disk));
     let disk = disk.ok_or(io::ErrorKind::NotFound)?;
     let parts = disks.iter().filter(|disk| driver == Driver::Btrfs && subvolumes::is_part(disk));
     let mut all: Vec<String> = parts.map(|disk| format!("device={disk}")).collect();

@@ -37,7 +37,8 @@ impl Assembler<'_> {
 
     /// The volumes of a filesystem: one for each root.
     pub(super) fn add_volumes(&mut self, mounted: &Mounted, on: &[DeviceId], missing: &[String]) {
-        let Some(first) = on.first() else { return };
+        // Members come by number: a volume is named after the disk that comes first.
+        let Some(first) = on.iter().min_by_key(|id| id.0) else { return };
         for warning in &mounted.warnings {
             self.problem(*first, warning.clone());
         }

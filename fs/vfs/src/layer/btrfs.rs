@@ -11,8 +11,7 @@ use filesystem::{Error, FileSystem};
 
 use super::{Assembled, Leg, Member, Opened};
 
-/// Subvolumes that are volumes of their own. Each is searched for what can be booted; others are found by their paths
-/// in the one at the top.
+/// Subvolumes that are volumes of their own; others are found by their paths in the one at the top.
 const MOST_ROOTS: usize = 64;
 
 /// A device of a filesystem, which may have others.
@@ -42,8 +41,8 @@ fn assemble(members: Vec<Leg>, lent: Vec<Leg>) -> Result<Assembled, Error> {
     Ok(Assembled { opened: Opened::filesystem_with_roots(btrfs, roots), missing, borrowed })
 }
 
-/// The default subvolume first, then the one at the top, then those that were made by hand, and last snapshots, new ones
-/// before old ones.
+/// The default subvolume first, then the one at the top and those that stand in it, as systems do; then others that were
+/// made by hand, and last snapshots, new ones before old ones. Of each kind, what nobody writes to comes last.
 fn roots(btrfs: &Btrfs) -> Vec<(String, Node)> {
     // Where the list is damaged, what is mounted by default may be sound.
     let mut subvolumes = btrfs.subvolumes().unwrap_or_default();
@@ -51,11 +50,12 @@ fn roots(btrfs: &Btrfs) -> Vec<(String, Node)> {
         let place = match subvolume {
             subvolume if subvolume.node == btrfs.default_subvolume() => 0,
             subvolume if subvolume.path.is_empty() => 1,
-            subvolume if !subvolume.is_snapshot => 2,
-            _ => 3,
+            subvolume if !subvolume.path.contains(&b'/') => 2,
+            subvolume if !subvolume.is_snapshot => 3,
+            _ => 4,
         };
-        let age = if place == 3 { Reverse(subvolume.generation) } else { Reverse(0) };
-        (place, age, subvolume.id)
+        let age = Reverse(if subvolume.is_snapshot { subvolume.generation } else { u64::MAX });
+        (place, subvolume.is_read_only, age, subvolume.id)
     };
     subvolumes.sort_by_key(rank);
     subvolumes.truncate(MOST_ROOTS);

@@ -130,15 +130,13 @@ impl Replay<'_> {
             let end = map.find(first, false).unwrap_or(usize::MAX).min(bits);
             // A run of chunks is several regions where memory was not contiguous.
             let region = item.region(number).unwrap_or_default();
-            let bytes = end
-                .saturating_sub(first)
-                .wrapping_mul(CHUNK)
-                .min(region.len().saturating_sub(region.len() % CHUNK));
-            let Some(bytes) = region.get(..bytes).filter(|bytes| !bytes.is_empty()) else {
+            let count = end.saturating_sub(first).min(region.len() / CHUNK);
+            if count == 0 {
                 return Err(wrong());
-            };
+            }
+            let bytes = region.get(..count.wrapping_mul(CHUNK)).unwrap_or_default();
             self.write(start.wrapping_add(to_u64(first.wrapping_mul(CHUNK))), bytes)?;
-            chunk = first.wrapping_add(bytes.len() / CHUNK);
+            chunk = first.wrapping_add(count);
         }
         *self.buffers.entry(key, 0)? = lsn.0;
         self.report.buffers = self.report.buffers.wrapping_add(1);
@@ -151,8 +149,8 @@ impl Replay<'_> {
         let layout = Layout::of(block)?;
         let geometry = self.geometry;
         let owner = if layout.magics == SUPERBLOCK { geometry.uuid } else { geometry.meta_uuid };
-        let lsn = u64::from_be_bytes(*block.get(layout.lsn..)?.first_chunk()?);
-        let is_ours = block.get(layout.uuid..)?.starts_with(&owner);
+        let lsn = u64::from_be_bytes(*block.get(layout.lsn.into()..)?.first_chunk()?);
+        let is_ours = block.get(layout.uuid.into()..)?.starts_with(&owner);
         (is_ours && lsn != 0 && lsn != u64::MAX).then_some(Lsn(lsn))
     }
 
@@ -165,10 +163,10 @@ impl Replay<'_> {
             let mut bytes = vec![0; place.bytes().unwrap_or(0)];
             self.read(place.sector.offset(), &mut bytes)?;
             let Some(layout) = Layout::of(&bytes) else { continue };
-            put(&mut bytes, layout.lsn, &lsn.to_be_bytes());
-            seal(&mut bytes, layout.crc);
+            put(&mut bytes, layout.lsn.into(), &lsn.to_be_bytes());
+            seal(&mut bytes, layout.crc.into());
             // Both are in the same one.
-            let number = layout.lsn / CHUNK;
+            let number = usize::from(layout.lsn) / CHUNK;
             if let Some(chunk) = bytes.as_chunks::<CHUNK>().0.get(number) {
                 let start = place.sector.offset().wrapping_add(to_u64(number.wrapping_mul(CHUNK)));
                 self.write(start, chunk)?;
@@ -214,33 +212,34 @@ impl<'a> Chunks<'a> {
 /// Where blocks of version 5 with one of these magic numbers have their last change's number, checksum and filesystem.
 struct Layout {
     /// Offset of the magic number.
-    at: usize,
-    magics: &'static [&'static [u8]],
-    lsn: usize,
-    crc: usize,
-    uuid: usize,
+    at: u8,
+    /// Bytes of one of them.
+    size: u8,
+    magics: &'static [u8],
+    lsn: u8,
+    crc: u8,
+    uuid: u8,
 }
 
 const BMAP_MAGIC: [u8; 4] = *b"BMA3";
-const SUPERBLOCK: &[&[u8]] = &[b"XFSB"];
+const SUPERBLOCK: &[u8] = b"XFSB";
 
 /// Of xfs_format.h and xfs_da_format.h: `xfs_btree_block` in its long and its short form, `xfs_dir3_blk_hdr`,
 /// `xfs_da3_blkinfo`, `xfs_dsymlink_hdr`, `xfs_dsb`.
-const LAYOUTS: [Layout; 6] = [
-    Layout { at: 0, magics: &[&BMAP_MAGIC], lsn: 32, crc: 64, uuid: 40 },
-    Layout { at: 0, magics: &[b"AB3B", b"AB3C", b"IAB3", b"RMB3", b"R3FC"], lsn: 24, crc: 52, uuid: 32 },
-    Layout { at: 0, magics: &[b"XDB3", b"XDD3", b"XDF3"], lsn: 16, crc: 4, uuid: 24 },
-    Layout { at: 8, magics: &[b"\x3d\xf1", b"\x3d\xff", b"\x3e\xbe"], lsn: 24, crc: 12, uuid: 32 },
-    Layout { at: 0, magics: &[b"XSLM"], lsn: 48, crc: 12, uuid: 16 },
-    Layout { at: 0, magics: SUPERBLOCK, lsn: 240, crc: 224, uuid: 32 },
+const LAYOUTS: &[Layout] = &[
+    Layout { at: 0, size: 4, magics: &BMAP_MAGIC, lsn: 32, crc: 64, uuid: 40 },
+    Layout { at: 0, size: 4, magics: b"AB3BAB3CIAB3RMB3R3FC", lsn: 24, crc: 52, uuid: 32 },
+    Layout { at: 0, size: 4, magics: b"XDB3XDD3XDF3", lsn: 16, crc: 4, uuid: 24 },
+    Layout { at: 8, size: 2, magics: b"\x3d\xf1\x3d\xff\x3e\xbe", lsn: 24, crc: 12, uuid: 32 },
+    Layout { at: 0, size: 4, magics: b"XSLM", lsn: 48, crc: 12, uuid: 16 },
+    Layout { at: 0, size: 4, magics: SUPERBLOCK, lsn: 240, crc: 224, uuid: 32 },
 ];
 
 impl Layout {
     fn of(block: &[u8]) -> Option<&'static Self> {
-        let has = |layout: &&Self| {
-            let rest = block.get(layout.at..).unwrap_or_default();
-            layout.magics.iter().any(|magic| rest.starts_with(magic))
-        };
-        LAYOUTS.iter().find(has)
+        LAYOUTS.iter().find(|layout| {
+            let rest = block.get(layout.at.into()..).unwrap_or_default();
+            layout.magics.chunks_exact(layout.size.into()).any(|magic| rest.starts_with(magic))
+        })
     }
 }

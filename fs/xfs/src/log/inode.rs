@@ -151,7 +151,7 @@ impl Replay<'_> {
             }
         }
         let inode_log = self.geometry.inodes_per_block_log;
-        let group_log = u32::from(inode_log).saturating_add(self.geometry.group_block_log.into());
+        let group_log = u32::from(inode_log).wrapping_add(self.geometry.group_block_log.into());
         let number = group.checked_shl(group_log).zip(block.checked_shl(inode_log.into()));
         let Some(number) = number.map(|(group, block)| group | block) else { return fail(group) };
         let inode_size = usize::try_from(inode_size).unwrap_or(0);
@@ -191,7 +191,7 @@ fn merge(inode: &mut [u8], item: &Item, lsn: Lsn, device: u32) -> Option<()> {
     }
     let (place, forks) = inode.split_first_chunk_mut::<CORE>()?;
     *place = core;
-    let split = match usize::from(*core.get(FORK_OFFSET)?).saturating_mul(8) {
+    let split = match usize::from(*core.get(FORK_OFFSET)?).wrapping_mul(8) {
         0 => forks.len(),
         offset => offset,
     };
@@ -214,7 +214,7 @@ fn merge(inode: &mut [u8], item: &Item, lsn: Lsn, device: u32) -> Option<()> {
             true => {}
             false => fork.get_mut(..logged.len())?.copy_from_slice(logged),
         }
-        region = region.saturating_add(1);
+        region = region.wrapping_add(1);
     }
     seal(inode, CRC);
     Some(())

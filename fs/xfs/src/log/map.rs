@@ -35,7 +35,7 @@ impl Map {
         let at = entries.partition_point(|(before, _)| *before < key);
         if entries.get(at).is_none_or(|(found, _)| *found != key) {
             limit(self.len)?;
-            self.len = self.len.saturating_add(1);
+            self.len = self.len.wrapping_add(1);
             entries.insert(at, (key, value));
         }
         entries.get_mut(at).map(|(_, value)| value).ok_or_else(|| too_much(0))
@@ -50,7 +50,7 @@ impl Map {
         let page = self.page(key);
         let entries = self.pages.get(page)?;
         let at = entries.partition_point(|(before, _)| *before < key);
-        let next = || self.pages.get(page.saturating_add(1))?.first();
+        let next = || self.pages.get(page.wrapping_add(1))?.first();
         entries.get(at).or_else(next).copied()
     }
 
@@ -63,13 +63,13 @@ impl Map {
     /// Makes two pages of this one, or the first page.
     fn add_page(&mut self, page: usize) -> Outcome<()> {
         let mut added = Vec::new();
-        let all = self.len.saturating_mul(size_of::<(u64, u64)>());
+        let all = self.len.wrapping_mul(size_of::<(u64, u64)>());
         added.try_reserve_exact(PAGE).map_err(|_| too_much(all))?;
         if let Some(full) = self.pages.get_mut(page) {
             added.extend_from_slice(full.get(PAGE / 2..).unwrap_or_default());
             full.truncate(PAGE / 2);
         }
-        self.pages.insert(page.saturating_add(1).min(self.pages.len()), added);
+        self.pages.insert(page.wrapping_add(1).min(self.pages.len()), added);
         Ok(())
     }
 }

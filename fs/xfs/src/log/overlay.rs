@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use block::{BlockRead, ReadError};
 
-use super::{CHUNK, Outcome, map::Map, too_much};
+use super::{CHUNK, Outcome, map::Map, to_u64, too_much};
 
 /// Bytes of a chunk.
 const CHUNK_U64: u64 = 128;
@@ -28,7 +28,7 @@ impl Overlay {
     /// Checksums are right where a whole buffer of the log was changed. A directory block of several blocks that do not
     /// follow each other is several buffers, and its checksum, over all of them, is not.
     pub fn is_replayed(&self, offset: u64, length: usize) -> bool {
-        let last = offset.saturating_add(u64::try_from(length).unwrap_or(u64::MAX)).saturating_sub(1);
+        let last = offset.saturating_add(to_u64(length)).saturating_sub(1);
         let next = self.index.next(offset / CHUNK_U64);
         length > 0 && next.is_some_and(|(number, _)| number <= last / CHUNK_U64)
     }
@@ -39,64 +39,45 @@ impl Overlay {
     /// Those of the device.
     pub fn read_at(&self, device: &dyn BlockRead, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         device.read_at(offset, buf)?;
-        let end = offset.saturating_add(u64::try_from(buf.len()).unwrap_or(u64::MAX));
+        let end = offset.saturating_add(to_u64(buf.len()));
         let mut from = offset / CHUNK_U64;
         while let Some((number, at)) = self.index.next(from) {
-            let start = number.saturating_mul(CHUNK_U64);
+            let start = number.wrapping_mul(CHUNK_U64);
             if start >= end {
                 break;
             }
-            let (first, last) = (start.max(offset), start.saturating_add(CHUNK_U64).min(end));
+            let (first, last) = (start.max(offset), start.wrapping_add(CHUNK_U64).min(end));
             let source =
                 self.get(at).and_then(|chunk| chunk.get(distance(start, first)..distance(start, last)));
             let target = buf.get_mut(distance(offset, first)..distance(offset, last));
             if let (Some(source), Some(target)) = (source, target) {
                 target.copy_from_slice(source);
             }
-            from = number.saturating_add(1);
+            from = number.wrapping_add(1);
         }
         Ok(())
     }
 
-    /// Changes the bytes at `offset`, which are on the device.
+    /// Changes whole chunks, from byte `offset` on.
     ///
     /// # Errors
-    /// Those of the device; `NoMemory` when too much was changed.
-    pub(super) fn write(&mut self, device: &dyn BlockRead, offset: u64, mut bytes: &[u8]) -> Outcome<()> {
-        let mut at = offset;
-        while !bytes.is_empty() {
-            let within = distance(0, at % CHUNK_U64);
-            let (now, rest) = bytes.split_at(bytes.len().min(CHUNK.saturating_sub(within)));
-            let chunk = self.chunk(device, at / CHUNK_U64)?;
-            if let Some(target) = chunk.get_mut(within..).and_then(|rest| rest.get_mut(..now.len())) {
-                target.copy_from_slice(now);
-            }
-            at = at.saturating_add(u64::try_from(now.len()).unwrap_or(u64::MAX));
-            bytes = rest;
-        }
-        Ok(())
-    }
-
-    /// A chunk's bytes, at first those of the device.
-    fn chunk(&mut self, device: &dyn BlockRead, number: u64) -> Outcome<&mut [u8; CHUNK]> {
-        let count = self.index.len();
-        let known = self.index.get(number);
-        if known.is_none() {
-            let mut chunk = [0; CHUNK];
-            device.read_at(number.saturating_mul(CHUNK_U64), &mut chunk)?;
-            *self.index.entry(number, 0)? = u64::try_from(count).unwrap_or(u64::MAX);
-            if count.is_multiple_of(GROUP) {
+    /// `NoMemory` when too much was changed.
+    pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) -> Outcome<()> {
+        for (number, bytes) in (offset / CHUNK_U64..).zip(bytes.as_chunks().0) {
+            let count = self.index.len();
+            let at = distance(0, *self.index.entry(number, to_u64(count))?);
+            if at == count && count.is_multiple_of(GROUP) {
                 let mut group = Vec::new();
-                group.try_reserve_exact(GROUP).map_err(|_| too_much(count.saturating_mul(CHUNK)))?;
+                group.try_reserve_exact(GROUP).map_err(|_| too_much(count.wrapping_mul(CHUNK)))?;
                 self.groups.push(group);
             }
-            if let Some(group) = self.groups.last_mut() {
-                group.push(chunk);
+            let Some(group) = self.groups.get_mut(at / GROUP) else { return Err(too_much(0)) };
+            match group.get_mut(at % GROUP) {
+                Some(chunk) => *chunk = *bytes,
+                None => group.push(*bytes),
             }
         }
-        let at = known.map_or(count, |at| distance(0, at));
-        let chunk = self.groups.get_mut(at / GROUP).and_then(|group| group.get_mut(at % GROUP));
-        chunk.ok_or_else(|| too_much(0))
+        Ok(())
     }
 
     fn get(&self, at: u64) -> Option<&[u8; CHUNK]> {
@@ -157,10 +138,10 @@ mod tests {
         let device: Vec<u8> = (0..32u8).flat_map(|chunk| [chunk; CHUNK]).collect();
         let mut overlay = Overlay::default();
         let mut expected = device.clone();
-        for (offset, length) in [(600, 100), (1000, 600), (3584, 512), (700, 1), (640, 0)] {
-            let bytes: Vec<u8> = (0..length).map(|at: usize| (at % 251) as u8 ^ 0x80).collect();
-            overlay.write(&device, offset as u64, &bytes).unwrap();
-            expected[offset..][..length].copy_from_slice(&bytes);
+        for (first, count) in [(4, 1), (8, 5), (28, 4), (5, 1), (10, 1), (5, 0)] {
+            let bytes: Vec<u8> = (0..count * CHUNK).map(|at| (at % 251) as u8 ^ 0x80).collect();
+            overlay.write((first * CHUNK) as u64, &bytes).unwrap();
+            expected[first * CHUNK..][..bytes.len()].copy_from_slice(&bytes);
         }
         let replayed = Replayed::new(device).with(overlay);
         for start in (0..4096).step_by(37) {
@@ -172,16 +153,21 @@ mod tests {
         }
         let changed = |offset, length| replayed.overlay().is_replayed(offset, length);
         assert!(changed(0, 513) && changed(1663, 2) && changed(3600, 400) && changed(4095, 1));
-        assert!(!changed(0, 512) && !changed(1664, 1920), "sides of whole chunks");
+        assert!(!changed(0, 512) && !changed(1664, 1920) && !changed(600, 0), "sides of whole chunks");
     }
 
     #[test]
-    fn what_is_not_on_the_device_is_not_changed() {
-        let device = vec![0; 1000];
+    fn more_chunks_than_a_group_has_are_found() {
+        let device = vec![0; 256 * CHUNK * 3];
         let mut overlay = Overlay::default();
-        assert!(overlay.write(&device, 950, &[1]).is_err(), "the chunk is cut off");
-        assert!(overlay.write(&device, 4096, &[1]).is_err());
-        assert!(overlay.write(&device, u64::MAX, &[1, 2]).is_err());
-        assert!(!overlay.is_replayed(0, usize::MAX));
+        for number in (0..600u64).rev() {
+            overlay.write(number * CHUNK_U64, &[number as u8; CHUNK]).unwrap();
+        }
+        let replayed = Replayed::new(device).with(overlay);
+        for number in 0..600u64 {
+            let mut byte = [0];
+            replayed.read_at(number * CHUNK_U64 + 9, &mut byte).unwrap();
+            assert_eq!(byte, [number as u8]);
+        }
     }
 }

@@ -177,7 +177,7 @@ impl Ring<'_> {
         each: &mut EachRecord<'_>,
     ) -> Outcome<Option<LogBlock>> {
         let (mut at, mut left) = (from, self.distance(from, head));
-        let mut buf = vec![0; MOST_BLOCKS.saturating_mul(SECTOR)];
+        let mut buf = vec![0; MOST_BLOCKS * SECTOR];
         while left > 0 {
             let first = buf.get_mut(..SECTOR).unwrap_or_default();
             self.read(at, first)?;

@@ -3,7 +3,6 @@
 
 use alloc::format;
 
-use block::BlockRead;
 use filesystem::Fault;
 
 use super::{
@@ -12,8 +11,9 @@ use super::{
     corrupt,
     ends::{self, Ends},
     map::Map,
-    record::{Header, LITTLE_ENDIAN},
+    record::LITTLE_ENDIAN,
     ring::{LogBlock, Ring},
+    to_u64,
     transaction::{Assembly, Item, Transaction},
     unsupported,
 };
@@ -27,10 +27,12 @@ const MAPPING_DONE: u16 = 0x1245;
 const EXCHANGE: u16 = 0x1248;
 const EXCHANGE_DONE: u16 = 0x1249;
 
-/// State of the second pass.
+/// State of both passes.
 pub struct Replay<'a> {
     pub geometry: &'a Geometry,
-    device: &'a dyn BlockRead,
+    ring: &'a Ring<'a>,
+    /// The first pass: only what is freed is of interest.
+    is_first: bool,
     overlay: Overlay,
     /// Buffers that will have been freed, and how often.
     cancels: Map,
@@ -43,72 +45,36 @@ pub struct Replay<'a> {
 }
 
 /// Replays what is between the ends of the log.
-pub fn run(ring: &Ring<'_>, geometry: &Geometry, ends: Ends) -> Outcome<Option<Recovered>> {
-    let (tail, cancels) = find_cancels(ring, geometry, &ends)?;
+pub fn run(ring: &Ring<'_>, geometry: &Geometry, ends: Ends) -> Outcome<Recovered> {
     let mut replay = Replay {
         geometry,
-        device: ring.device(),
+        ring,
+        is_first: true,
         overlay: Overlay::default(),
-        cancels,
+        cancels: Map::default(),
         buffers: Map::default(),
         intents: Intents::default(),
         report: Report::default(),
         offset: 0,
     };
-    let mut assembly = Assembly::new(is_replayed);
-    let bad = ring.walk(tail, ends.head, &mut |header, bytes| {
-        replay.offset = ring.offset(header.at);
-        assembly.record(header, replay.offset, bytes, &mut |transaction| replay.commit(&transaction))
-    })?;
-    if let Some(bad) = bad {
-        return Err(damaged(ring, bad)); // the device has changed its mind
+    let mut tail = ends.tail;
+    // The tail moves where records near it were overwritten: Linux had no more use for them, but what would have said
+    // so is one of the records that were under way.
+    while let Some(bad) = replay.pass(tail, ends.head)? {
+        let distance = ring.distance(ends.head, bad);
+        let next = ends::nth_header(ring, bad, ends.head, 2)?;
+        if distance == 0 || distance > ends.under_way || next == bad {
+            return Err(replay.damaged(bad));
+        }
+        (tail, replay.cancels) = (next, Map::default());
+    }
+    replay.is_first = false;
+    if let Some(bad) = replay.pass(tail, ends.head)? {
+        return Err(replay.damaged(bad)); // the device has changed its mind
     }
     replay.seal()?;
     let Replay { overlay, intents, report, .. } = replay;
-    Ok(Some(Recovered { overlay, intents, report }))
-}
-
-/// The first pass: which buffers transactions free, and how often; and where the first record is.
-///
-/// The tail moves where records near it were overwritten: Linux had no more use for them, but what would have said so
-/// is one of the records that were under way.
-fn find_cancels(ring: &Ring<'_>, geometry: &Geometry, ends: &Ends) -> Outcome<(LogBlock, Map)> {
-    let mut tail = ends.tail;
-    loop {
-        let mut cancels = Map::default();
-        let mut assembly = Assembly::new(is_cancel);
-        let bad = ring.walk(tail, ends.head, &mut |header, bytes| {
-            check(ring, header, geometry)?;
-            assembly.record(header, ring.offset(header.at), bytes, &mut |transaction| {
-                for buffer in transaction.items.iter().filter_map(|item| Buffer::parse(item.format())) {
-                    let count = cancels.entry(buffer.place.key(), 0)?;
-                    *count = count.saturating_add(1);
-                }
-                Ok(())
-            })
-        })?;
-        let Some(bad) = bad else { return Ok((tail, cancels)) };
-        let distance = ring.distance(ends.head, bad);
-        if distance == 0 || distance > ends.under_way {
-            return Err(damaged(ring, bad));
-        }
-        let next = ends::nth_header(ring, bad, ends.head, 2)?;
-        if ring.distance(bad, next) == 0 {
-            return Err(damaged(ring, bad));
-        }
-        tail = next;
-    }
-}
-
-fn check(ring: &Ring<'_>, header: &Header, geometry: &Geometry) -> Outcome<()> {
-    if header.format != LITTLE_ENDIAN {
-        return Err(unsupported(format!("log format {}", header.format)));
-    }
-    if header.uuid == geometry.uuid { Ok(()) } else { Err(header.is_foreign(ring)) }
-}
-
-fn damaged(ring: &Ring<'_>, bad: LogBlock) -> Failure {
-    corrupt(Fault::Inconsistent, "xlog_rec_header", ring.offset(bad), bad.0.into())
+    Ok(Recovered { overlay, intents, report })
 }
 
 fn is_cancel(format: &[u8]) -> bool {
@@ -126,12 +92,34 @@ fn is_replayed(format: &[u8]) -> bool {
 }
 
 impl Replay<'_> {
+    /// Takes all records; returns where one is damaged or missing.
+    fn pass(&mut self, tail: LogBlock, head: LogBlock) -> Outcome<Option<LogBlock>> {
+        let mut assembly = Assembly::new(if self.is_first { is_cancel } else { is_replayed });
+        let ring = self.ring;
+        ring.walk(tail, head, &mut |header, bytes| {
+            if header.format != LITTLE_ENDIAN {
+                return Err(unsupported("a log that another processor has written"));
+            }
+            if header.uuid != self.geometry.uuid {
+                return Err(header.is_foreign(ring));
+            }
+            self.offset = ring.offset(header.at);
+            assembly.record(header, self.offset, bytes, &mut |transaction| self.commit(&transaction))
+        })
+    }
+
+    fn damaged(&self, bad: LogBlock) -> Failure {
+        corrupt(Fault::Inconsistent, "xlog_rec_header", self.ring.offset(bad), bad.0.into())
+    }
+
     /// Replays a transaction: new inodes before what changes them, and what was freed at the end.
     fn commit(&mut self, transaction: &Transaction) -> Outcome<()> {
         for stage in 0..3 {
             for item in &transaction.items {
                 let freed = Buffer::parse(item.format()).filter(|buffer| buffer.is_cancel());
                 match (item.kind(), stage, freed) {
+                    (_, 0, Some(buffer)) if self.is_first => self.add_cancel(buffer.place)?,
+                    _ if self.is_first => {}
                     (CREATE, 0, _) => self.create_inodes(item)?,
                     (BUFFER, 0, None) => self.buffer(item, transaction.lsn)?,
                     (BUFFER, 2, Some(buffer)) => self.end_cancel(buffer.place)?,
@@ -141,7 +129,9 @@ impl Replay<'_> {
                 }
             }
         }
-        self.report.transactions = self.report.transactions.saturating_add(1);
+        if !self.is_first {
+            self.report.transactions = self.report.transactions.wrapping_add(1);
+        }
         Ok(())
     }
 
@@ -163,6 +153,12 @@ impl Replay<'_> {
         self.cancels.get(place.key()).is_some_and(|count| count > 0)
     }
 
+    fn add_cancel(&mut self, place: Place) -> Outcome<()> {
+        let count = self.cancels.entry(place.key(), 0)?;
+        *count = count.wrapping_add(1);
+        Ok(())
+    }
+
     /// The buffer was freed; if that was the last time, what is in it counts from now on.
     fn end_cancel(&mut self, place: Place) -> Outcome<()> {
         let count = self.cancels.entry(place.key(), 0)?;
@@ -173,17 +169,22 @@ impl Replay<'_> {
     /// Reads what is replayed so far.
     pub fn read(&self, offset: u64, buf: &mut [u8]) -> Outcome<()> {
         self.check_bounds(offset, buf.len())?;
-        Ok(self.overlay.read_at(self.device, offset, buf)?)
+        Ok(self.overlay.read_at(self.ring.device(), offset, buf)?)
     }
 
-    /// Changes bytes.
+    /// Changes whole chunks.
     pub fn write(&mut self, offset: u64, bytes: &[u8]) -> Outcome<()> {
         self.check_bounds(offset, bytes.len())?;
-        self.overlay.write(self.device, offset, bytes)
+        self.overlay.write(offset, bytes)
     }
 
+    /// Checks a place that an item names: everything that is logged starts with a chunk.
     fn check_bounds(&self, offset: u64, length: usize) -> Outcome<()> {
-        block::check_bounds(offset, length, self.device.size())
-            .map_err(|_| corrupt(Fault::Range, "log item's block number", self.offset, offset))
+        let end = offset.checked_add(to_u64(length));
+        let is_inside = end.is_some_and(|end| end <= self.ring.device().size());
+        if is_inside && offset.is_multiple_of(128) {
+            return Ok(());
+        }
+        Err(corrupt(Fault::Range, "log item's block number", self.offset, offset))
     }
 }

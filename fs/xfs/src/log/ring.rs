@@ -25,7 +25,7 @@ pub struct Ring<'a> {
     device: &'a dyn BlockRead,
     /// Byte offset of block 0.
     start: u64,
-    /// Blocks of the log.
+    /// Blocks of the log: 4 to 2²², so that no sum of two overflows.
     pub blocks: u32,
 }
 
@@ -49,24 +49,23 @@ impl<'a> Ring<'a> {
 
     /// Byte offset of a block in the device.
     pub fn offset(&self, at: LogBlock) -> u64 {
-        self.start.saturating_add(u64::from(at.0).saturating_mul(SECTOR_U64))
+        self.start.wrapping_add(u64::from(at.0).wrapping_mul(SECTOR_U64))
     }
 
     /// The block that is `count` behind `at`; `count` is no more than there are blocks.
     pub fn after(&self, at: LogBlock, count: u32) -> LogBlock {
-        let to_end = self.blocks.saturating_sub(at.0);
-        LogBlock(count.checked_sub(to_end).unwrap_or_else(|| at.0.saturating_add(count)))
+        let sum = at.0.wrapping_add(count);
+        LogBlock(sum.checked_sub(self.blocks).unwrap_or(sum))
     }
 
     /// The block that is `count` before `at`; `count` is no more than there are blocks.
     pub fn before(&self, at: LogBlock, count: u32) -> LogBlock {
-        self.after(at, self.blocks.saturating_sub(count))
+        self.after(at, self.blocks.wrapping_sub(count))
     }
 
     /// Blocks from `from` forward to `to`; 0 where they are the same.
     pub fn distance(&self, from: LogBlock, to: LogBlock) -> u32 {
-        let around = || self.blocks.saturating_sub(from.0).saturating_add(to.0);
-        to.0.checked_sub(from.0).unwrap_or_else(around)
+        to.0.checked_sub(from.0).unwrap_or(self.blocks.wrapping_sub(from.0).wrapping_add(to.0))
     }
 
     /// Fills `buf` from block `at` on, around the end of the ring.
@@ -98,7 +97,7 @@ impl<'a> Ring<'a> {
                 if each(at, block).is_break() {
                     return Ok(());
                 }
-                (at, left) = (self.after(at, 1), left.saturating_sub(1));
+                (at, left) = (self.after(at, 1), left.wrapping_sub(1));
             }
         }
         Ok(())

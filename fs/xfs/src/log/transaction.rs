@@ -87,7 +87,7 @@ pub struct Transaction {
     header: usize,
     /// Those that are wanted.
     pub items: Vec<Item>,
-    /// Bytes that it needs.
+    /// Bytes that it needs: those of the log and some for each item, which is far from what does not fit a number.
     cost: usize,
 }
 
@@ -177,7 +177,7 @@ impl Assembly {
         if !is_right {
             return Err(corrupt(Fault::Inconsistent, "xlog_op_header.oh_flags", offset, flags.into()));
         }
-        let cost = self.open.iter().fold(0, |sum: usize, transaction| sum.saturating_add(transaction.cost));
+        let cost = self.open.iter().fold(0, |sum: usize, transaction| sum.wrapping_add(transaction.cost));
         if cost > MOST_MEMORY { Err(too_much(cost)) } else { Ok(None) }
     }
 }
@@ -199,19 +199,19 @@ impl Transaction {
         let total = half(data, 2);
         let is_right = self.end_item(is_wanted) && (1..=MOST_REGIONS).contains(&total);
         self.items.push(Item { bytes: data.to_vec(), ends: Vec::from([data.len()]), total, seen: 1 });
-        self.cost = self.cost.saturating_add(data.len()).saturating_add(ITEM_COST);
+        self.cost = self.cost.wrapping_add(data.len()).wrapping_add(ITEM_COST);
         is_right
     }
 
     /// The next region of the last item.
     fn add_region(&mut self, data: &[u8], is_wanted: IsWanted) -> bool {
         let Some(item) = self.items.last_mut() else { return false };
-        item.seen = item.seen.saturating_add(1);
+        item.seen = item.seen.wrapping_add(1);
         // Of others, only the format structure is kept until they end.
         if is_wanted(item.format()) {
             item.bytes.extend_from_slice(data);
             item.ends.push(item.bytes.len());
-            self.cost = self.cost.saturating_add(data.len()).saturating_add(size_of::<usize>());
+            self.cost = self.cost.wrapping_add(data.len()).wrapping_add(size_of::<usize>());
         }
         true
     }
@@ -227,7 +227,7 @@ impl Transaction {
             if let Some(end) = item.ends.last_mut() {
                 *end = item.bytes.len();
             }
-            self.cost = self.cost.saturating_add(data.len());
+            self.cost = self.cost.wrapping_add(data.len());
         }
         true
     }
@@ -236,7 +236,7 @@ impl Transaction {
     fn end_item(&mut self, is_wanted: IsWanted) -> bool {
         let is_whole = self.items.last().is_none_or(|item| item.seen == item.total);
         if let Some(item) = self.items.pop_if(|item| !is_wanted(item.format())) {
-            self.cost = self.cost.saturating_sub(item.bytes.len()).saturating_sub(ITEM_COST);
+            self.cost = self.cost.wrapping_sub(item.bytes.len()).wrapping_sub(ITEM_COST);
         }
         is_whole
     }
