@@ -114,8 +114,8 @@ fn replay(trees: &Trees, roots: &Tree, logs: &Tree, rules: Rules) -> Result<Repl
 
 /// Replays any bytes as a log over any subvolume, for the fuzz entry point.
 ///
-/// Each item is five bytes, of which the first has the lowest bit set for the log and the others are inode, kind, offset
-/// and length, and its content. An inode's begins with the low byte of its mode's type.
+/// Each item is five bytes, of which the first has the lowest bit set for the log and the others are inode, kind,
+/// offset and length, and its content. An inode's begins with the low byte of its mode's type.
 pub fn parse_any(data: &[u8]) {
     let (mut base, mut log, mut rest) = (Edits::default(), Edits::default(), data);
     while let Some((&[flags, inode, kind, offset, length], behind)) = rest.split_first_chunk() {

@@ -23,9 +23,10 @@ const LABELS: [std::ops::Range<usize>; 2] = [0..68 << 10, 64 << 20..(64 << 20) +
 struct Disks(Vec<Rc<Vec<u8>>>);
 
 impl Disks {
-    /// Those of an image.
+    /// Those of an image; one that was removed has no superblock any more.
     fn of(aged: &Aged) -> Self {
-        Self(aged.disks().map(|disk| Rc::new(disk.to_vec())).collect())
+        let disks = aged.disks().map(|disk| Rc::new(disk.to_vec()));
+        Self(disks.filter(|disk| btrfs::probe(&**disk).unwrap()).collect())
     }
 
     /// How many there are.

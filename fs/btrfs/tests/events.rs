@@ -231,7 +231,7 @@ fn a_leg_that_missed_writes_counts_less() {
 
 #[test]
 fn devices_are_removed_and_replaced() {
-    let events = Events::new("removed", &[300, 300, 300, 300, 300]);
+    let events = Events::new("removed", &[600; 5]);
     events.run(
         &[0, 1, 2],
         "mkfs.btrfs -q -d raid1 -m raid1 $A $B $C; mount $A /mnt; cp -a $W/old /mnt; umount /mnt",
@@ -267,13 +267,13 @@ fn devices_are_removed_and_replaced() {
 
 #[test]
 fn profiles_are_converted_and_disks_are_uneven() {
-    let events = Events::new("converted", &[200, 300, 500, 400]);
+    let events = Events::new("converted", &[400, 500, 700, 600]);
     events.run(
         &[0, 1, 2, 3],
         "mkfs.btrfs -q -d raid0 -m raid1c3 $A $B $C $D; mount $A /mnt; cp -a $W/old /mnt
          for i in 1 2 3 4 5 6 7 8; do cat $W/old/1500000 $W/new/1500000; done >/mnt/fill0
          for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do cp /mnt/fill0 /mnt/fill$i; done; rm /mnt/fill*
-         btrfs -q balance start -f -dconvert=raid5,limit=1 -mconvert=raid1c4,limit=0 /mnt; cp -a $W/new /mnt; umount /mnt",
+         btrfs -q balance start -f -dconvert=raid5,limit=1 -mconvert=raid1c4,limit=1 /mnt; cp -a $W/new /mnt; umount /mnt",
     );
     let btrfs = events.open(&[3, 2, 1, 0]).unwrap();
     events.assert_holds("converted", &btrfs, &["new", "old"]);

@@ -138,7 +138,6 @@ fn every_option_of_mkfs_is_read() {
         "-s 8k -n 16k --compress zstd",
         "--shrink",
         "--inode-flags nodatasum:mixed --inode-flags nodatacow:sparse",
-        "-O zoned -d single -m single",
     ] {
         let arguments: Vec<&str> = options.split_whitespace().collect();
         let image = image(&work, &arguments);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The replay of one subvolume's log: its stages, and the inodes, which are the first.
 
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::{collections::BTreeSet, format, vec::Vec};
 use core::cell::Cell;
 
 use filesystem::{Error, Fault, Format, NoMemory};
@@ -24,7 +24,8 @@ use crate::{
 /// Bytes that logs and what they change may take in memory.
 const MOST_BYTES: u64 = 64 << 20;
 /// Steps: items that are looked for, and 256 bytes of them that are looked through. A logged name takes about ten.
-const MOST_STEPS: u64 = 8 << 20;
+/// That is some seconds of work.
+const MOST_STEPS: u64 = 4 << 20;
 const STEP: usize = 256;
 /// What an item takes in a map besides its bytes.
 const ENTRY: u64 = 128;
@@ -90,7 +91,7 @@ impl Budget {
     fn look_at(&self, item: Option<&Item>) -> Result<(), Error> {
         let length = item.map_or(0, |item| item.bytes().len());
         let steps = wide(length.checked_div(STEP).unwrap_or(0)).saturating_add(1);
-        let too_many = || unsupported("tree log of more than 8388608 steps");
+        let too_many = || unsupported(format!("tree log of more than {MOST_STEPS} steps"));
         self.steps.set(self.steps.get().checked_sub(steps).ok_or_else(too_many)?);
         Ok(())
     }

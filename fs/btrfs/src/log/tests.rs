@@ -477,7 +477,7 @@ fn memory_and_time_are_bounded() {
     let log = Edited { base: &Nothing, edits: &log.0 };
     assert!(matches!(Log::read(&log, &Budget::new(20_000, 1000)), Err(Error::NoMemory(_))));
     let steps = Log::read(&log, &Budget::new(1 << 20, 50)).err().map(|error| error.to_string());
-    assert_eq!(steps.as_deref(), Some("btrfs: unsupported: tree log of more than 8388608 steps"));
+    assert_eq!(steps.as_deref(), Some("btrfs: unsupported: tree log of more than 4194304 steps"));
     assert!(Log::read(&log, &Budget::new(1 << 20, 101)).is_ok());
 }
 
