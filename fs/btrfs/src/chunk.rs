@@ -129,16 +129,18 @@ impl Chunks {
             self.stripes.push(Stripe { device, start: Physical(stripe.offset.get()) });
         }
         let stripes = (u32::try_from(first).unwrap_or(u32::MAX), raw.num_stripes.get());
-        self.chunks.push(Chunk { start: Logical(key.offset), length, kind, profile, stripes });
+        let start = Logical(key.offset);
+        // At the end: the tree has them in their order.
+        let place = self.chunks.partition_point(|chunk| chunk.start < start);
+        self.chunks.insert(place, Chunk { start, length, kind, profile, stripes });
         Ok(())
     }
 
-    /// Ends adding.
+    /// Checks all that were added.
     ///
     /// # Errors
     /// [`Error::Corrupt`] where chunks overlap.
-    pub fn finish(&mut self) -> Result<(), Error> {
-        self.chunks.sort_unstable_by_key(|chunk| chunk.start);
+    pub fn finish(&self) -> Result<(), Error> {
         let overlap =
             self.chunks.array_windows().find(|[one, next]| one.start.after(one.length) > next.start);
         match overlap {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The devices of a filesystem: those that are there, and those that are not.
 
-use alloc::{collections::BTreeMap, format, rc::Rc, string::String, vec::Vec};
+use alloc::{format, rc::Rc, string::String, vec::Vec};
 use core::fmt;
 
 use block::BlockRead;
@@ -47,14 +47,16 @@ pub struct Name {
 #[derive(Clone, Default)]
 pub struct Devices {
     legs: Vec<Leg>,
-    by_name: BTreeMap<Name, DeviceIndex>,
+    /// By name: a hostile tree names many.
+    by_name: Vec<(Name, DeviceIndex)>,
 }
 
 impl Devices {
     /// Adds a device that is there.
     pub fn add(&mut self, leg: Leg) -> Option<DeviceIndex> {
         let index = DeviceIndex(u32::try_from(self.legs.len()).ok().filter(|_| self.legs.len() < MOST)?);
-        self.by_name.insert(leg.name, index);
+        let place = self.by_name.partition_point(|(name, _)| *name < leg.name);
+        self.by_name.insert(place, (leg.name, index));
         self.legs.push(leg);
         Some(index)
     }
@@ -64,7 +66,9 @@ impl Devices {
     /// # Errors
     /// [`Error::Corrupt`] for more devices than anyone has.
     pub fn named(&mut self, name: Name, at: Logical) -> Result<DeviceIndex, Error> {
-        if let Some(index) = self.by_name.get(&name) {
+        if let Ok(place) = self.by_name.binary_search_by_key(&name, |(name, _)| *name)
+            && let Some((_, index)) = self.by_name.get(place)
+        {
             return Ok(*index);
         }
         let missing =

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Nodes that were read, and those that were read last.
 
-use alloc::{collections::BTreeMap, rc::Rc};
+use alloc::{rc::Rc, vec::Vec};
 use core::cell::RefCell;
 
 use filesystem::Error;
@@ -23,12 +23,19 @@ pub struct Nodes {
     cache: RefCell<Cache>,
 }
 
-/// The nodes that were used last, by address.
+/// The nodes that were used last.
 #[derive(Default)]
 struct Cache {
-    nodes: BTreeMap<Logical, (u64, Rc<Node>)>,
+    /// By address: two thousand at most.
+    nodes: Vec<Used>,
     bytes: usize,
     clock: u64,
+}
+
+struct Used {
+    node: Rc<Node>,
+    /// When it was used last.
+    at: u64,
 }
 
 impl Nodes {
@@ -89,18 +96,21 @@ impl Cache {
     fn get(&mut self, address: Logical) -> Option<Rc<Node>> {
         // Saturates after more nodes than any disk has.
         self.clock = self.clock.saturating_add(1);
-        let (used, node) = self.nodes.get_mut(&address)?;
-        *used = self.clock;
-        Some(Rc::clone(node))
+        let index = self.nodes.binary_search_by_key(&address, |used| used.node.address()).ok()?;
+        let used = self.nodes.get_mut(index)?;
+        used.at = self.clock;
+        Some(Rc::clone(&used.node))
     }
 
     fn add(&mut self, node: Rc<Node>) {
         self.bytes = self.bytes.saturating_add(node.size());
         while self.bytes > CAPACITY {
-            let oldest = self.nodes.iter().min_by_key(|(_, (used, _))| *used).map(|(address, _)| *address);
-            let Some((_, node)) = oldest.and_then(|oldest| self.nodes.remove(&oldest)) else { break };
-            self.bytes = self.bytes.saturating_sub(node.size());
+            let oldest =
+                self.nodes.iter().enumerate().min_by_key(|(_, used)| used.at).map(|(index, _)| index);
+            let Some(index) = oldest else { break };
+            self.bytes = self.bytes.saturating_sub(self.nodes.remove(index).node.size());
         }
-        self.nodes.insert(node.address(), (self.clock, node));
+        let place = self.nodes.partition_point(|used| used.node.address() < node.address());
+        self.nodes.insert(place, Used { node, at: self.clock });
     }
 }

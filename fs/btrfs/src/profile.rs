@@ -11,7 +11,7 @@ pub const METADATA: u64 = 1 << 2;
 const USES: u64 = DATA | SYSTEM | METADATA;
 
 /// The profile of a chunk.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Profile {
     /// One copy on one device.
     Single,
@@ -34,6 +34,19 @@ pub enum Profile {
 }
 
 impl Profile {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Single,
+        Self::Dup,
+        Self::Raid0,
+        Self::Raid1,
+        Self::Raid1c3,
+        Self::Raid1c4,
+        Self::Raid10,
+        Self::Raid5,
+        Self::Raid6,
+    ];
+
     /// The profile that `btrfs_chunk.type` says; none where it says several, or what is not known.
     pub fn of(kind: u64) -> Option<Self> {
         let profile = kind & !USES;

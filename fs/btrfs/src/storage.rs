@@ -132,9 +132,9 @@ impl Storage {
     /// The ways from the best to the worst: a device that is missing or behind comes after others.
     fn nth(&self, place: &Place<'_>, number: usize) -> Way {
         if place.chunk.profile.parities() == 0 {
-            let mut copies: Vec<usize> = (0..ways(place)).collect();
-            copies.sort_by_key(|copy| place.copy(*copy).map_or(2, |stripe| self.rank(stripe)));
-            return Way::Copy(copies.get(number).copied().unwrap_or(0));
+            let rank = |copy| place.copy(copy).map_or(2, |stripe| self.rank(stripe));
+            let ranked = |wanted| (0..ways(place)).filter(move |copy| rank(*copy) == wanted);
+            return Way::Copy((0..=2).flat_map(ranked).nth(number).unwrap_or(0));
         }
         let is_sound = place.rotated(place.column).is_some_and(|stripe| self.rank(stripe) == 0);
         match (number, is_sound) {
@@ -193,9 +193,12 @@ impl Storage {
     /// The devices of a chunk that were not given, as an error.
     fn without(&self, chunk: &Chunk) -> Error {
         let legs = self.chunks.stripes(chunk).iter().filter_map(|stripe| self.devices.get(stripe.device));
-        let mut names: Vec<Name> = legs.filter(|leg| leg.bytes.is_none()).map(|leg| leg.name).collect();
-        names.sort_unstable();
-        names.dedup();
+        let mut names: Vec<Name> = Vec::new();
+        for leg in legs.filter(|leg| leg.bytes.is_none()) {
+            if !names.contains(&leg.name) {
+                names.push(leg.name);
+            }
+        }
         Error::Missing(Missing { format: Format::Btrfs, members: devices::list(&names).into() })
     }
 }

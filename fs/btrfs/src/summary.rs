@@ -26,16 +26,11 @@ pub struct Profiles {
 
 impl Profiles {
     pub(crate) fn of(chunks: &[Chunk]) -> Self {
-        let names = |held: u64| {
-            let holding = chunks.iter().filter(|chunk| chunk.kind & held != 0);
-            let mut profiles: Vec<Profile> = Vec::new();
-            for chunk in holding {
-                if !profiles.contains(&chunk.profile) {
-                    profiles.push(chunk.profile);
-                }
-            }
-            profiles.sort_unstable();
-            profiles.into_iter().map(Profile::name).collect()
+        let has = |held: u64, profile| {
+            chunks.iter().any(|chunk| chunk.kind & held != 0 && chunk.profile == profile)
+        };
+        let names = |held| {
+            Profile::ALL.into_iter().filter(|profile| has(held, *profile)).map(Profile::name).collect()
         };
         Self { data: names(DATA), metadata: names(METADATA), system: names(SYSTEM) }
     }

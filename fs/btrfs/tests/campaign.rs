@@ -9,7 +9,7 @@ use std::{
     rc::Rc,
 };
 
-use block::{BlockRead, ReadError, check_bounds};
+use block::{BlockRead, ReadError, Slice, check_bounds};
 use btrfs::Btrfs;
 use filesystem::FileSystem;
 use oracle::{
@@ -27,9 +27,13 @@ const ROOM: u64 = 1 << 30;
 /// The page with the superblock.
 const SUPERBLOCK: u64 = 16;
 
-/// The pages of an image in which there is something, and behind them the numbers of those pages.
-fn packed(image: &[u8]) -> Vec<u8> {
-    let used = image.chunks(PAGE).enumerate().filter(|(_, page)| page.iter().any(|byte| *byte != 0));
+/// The pages of disks in which there is something, and behind them the numbers of those pages: `ROOM` for each disk.
+fn packed(disks: &[Vec<u8>]) -> Vec<u8> {
+    let pages = disks.iter().enumerate().flat_map(|(disk, bytes)| {
+        let first = disk as u64 * ROOM / PAGE as u64;
+        bytes.chunks(PAGE).enumerate().map(move |(number, page)| (first as usize + number, page))
+    });
+    let used = pages.filter(|(_, page)| page.iter().any(|byte| *byte != 0));
     let (numbers, pages): (Vec<u32>, Vec<&[u8]>) = used.map(|(number, page)| (number as u32, page)).unzip();
     let mut bytes = pages.concat();
     numbers.iter().for_each(|number| bytes.extend(number.to_le_bytes()));
@@ -40,6 +44,7 @@ fn packed(image: &[u8]) -> Vec<u8> {
 /// Such an image as a device.
 struct Unpacked {
     pages: Rc<dyn BlockRead>,
+    size: u64,
     /// Where each page is.
     places: BTreeMap<u64, u64>,
 }
@@ -59,17 +64,17 @@ impl Unpacked {
         // One that was cut off has no numbers: its pages are those of the start.
         let table = end.checked_sub(count * 4).filter(|table| *table == count * PAGE as u64)?;
         let places = (0..count).map(|index| Some((number(table + index * 4)?, index * PAGE as u64)));
-        Some(Self { places: places.collect::<Option<_>>()?, pages })
+        Some(Self { places: places.collect::<Option<_>>()?, pages, size: ROOM })
     }
 }
 
 impl BlockRead for Unpacked {
     fn size(&self) -> u64 {
-        ROOM
+        self.size
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
-        check_bounds(offset, buf.len(), ROOM)?;
+        check_bounds(offset, buf.len(), self.size)?;
         let (mut at, mut rest) = (offset, buf);
         while !rest.is_empty() {
             let within = at % PAGE as u64;
@@ -115,7 +120,19 @@ fn image(name: &str, options: &[&str]) -> Vec<u8> {
     let always = ["-q", "-f", "-n", "4k", "-u", "default:folder", "--rootdir", source];
     run("mkfs.btrfs", &[&always, options, &[path]].concat());
     let image = fs::read(path).unwrap();
-    packed(&image)
+    packed(&[image])
+}
+
+/// Disks with an empty filesystem: whatever is in it is spread over all of them.
+fn spread(name: &str, profile: &str, count: usize) -> Vec<u8> {
+    let work = work_dir(name);
+    let disk = |number: usize| work.join(format!("disk{number}")).to_str().unwrap().to_string();
+    let disks: Vec<String> = (0..count).map(disk).collect();
+    disks.iter().for_each(|disk| File::create(disk).unwrap().set_len(2 * SIZE).unwrap());
+    let always = ["-q", "-f", "-n", "4k", "-d", profile, "-m", profile];
+    let paths: Vec<&str> = disks.iter().map(String::as_str).collect();
+    run("mkfs.btrfs", &[&always[..], &paths].concat());
+    packed(&disks.iter().map(|disk| fs::read(disk).unwrap()).collect::<Vec<_>>())
 }
 
 const LAYERS: &[&str] = &["superblock and chunks", "subvolumes", "directories", "files"];
@@ -131,6 +148,19 @@ fn read(device: Rc<dyn BlockRead>, depth: Depth) -> usize {
         _ if visited.unread > 0 => 3,
         _ => 4,
     }
+}
+
+/// Reads what is spread over disks, without the second one.
+fn read_degraded(device: Rc<dyn BlockRead>, depth: Depth) -> usize {
+    let Some(all) = Unpacked::new(device) else { return 0 };
+    let all: Rc<dyn BlockRead> = Rc::new(Unpacked { size: 8 * ROOM, ..all });
+    let disk =
+        |number| Rc::new(Slice::new(Rc::clone(&all), number * ROOM, ROOM).unwrap()) as Rc<dyn BlockRead>;
+    let Ok(btrfs) = Btrfs::open([0, 2, 3].map(disk).into()) else { return 0 };
+    let _ = (btrfs.summary(), btrfs.warnings(), btrfs.missing(), btrfs.profiles());
+    let (Ok(_), Ok(top)) = (btrfs.subvolumes(), btrfs.top()) else { return 1 };
+    let visited = campaign::visit(&btrfs.with_root(top), depth);
+    if visited.failed > 0 { 2 } else { 3 }
 }
 
 /// Makes the checksum right of the page that holds the byte at `at`, if it is a superblock or a node.
@@ -160,6 +190,15 @@ fn btrfs_survives_damage() {
 }
 
 #[test]
+fn disks_of_which_one_is_missing_survive_damage() {
+    for profile in ["raid5", "raid6", "raid1c4", "raid10"] {
+        let image = spread(&format!("spread-{profile}"), profile, 4);
+        let layers = &["superblock and chunks", "subvolumes", "directories"];
+        let _ = campaign::run(Plan { layers, read: read_degraded, ..plan(profile, &image, 200) });
+    }
+}
+
+#[test]
 fn two_copies_survive_damage() {
     let image = image("copies", &["-m", "dup", "-d", "dup", "--compress", "zstd"]);
     let _ = campaign::run(plan("copies", &image, 300));
@@ -179,7 +218,7 @@ fn what_is_compressed_survives_damage() {
 
 #[test]
 fn what_was_never_unmounted_survives_damage() {
-    let image = packed(&aged::image("small_crash").bytes);
+    let image = packed(&[aged::image("small_crash").bytes]);
     let _ = campaign::run(plan("small_crash", &image, 300));
 }
 
