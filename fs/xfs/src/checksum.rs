@@ -2,10 +2,10 @@
 //! What a block of metadata of version 5 says of itself: checksum, place, filesystem and owner.
 
 use crc32c::crc32c;
-use filesystem::{Error, Fault};
+use filesystem::Fault;
 
 use crate::{
-    corrupt,
+    failure::{Outcome, corrupt},
     units::{ByteOffset, InodeNumber},
 };
 
@@ -36,15 +36,15 @@ impl Stamp {
     /// Checks the stamp of a whole block.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] naming the field that is wrong.
-    pub fn verify(&self, bytes: &[u8], expected: &Expected<'_>) -> Result<(), Error> {
+    /// [`filesystem::Error::Corrupt`] naming the field that is wrong.
+    pub fn verify(&self, bytes: &[u8], expected: &Expected<'_>) -> Outcome<()> {
         let [crc, ..] = self.names;
         verify_crc(bytes, expected.offset, self.crc, crc)?;
         self.verify_rest(bytes, expected)
     }
 
     /// The same without the checksum.
-    pub fn verify_rest(&self, bytes: &[u8], expected: &Expected<'_>) -> Result<(), Error> {
+    pub fn verify_rest(&self, bytes: &[u8], expected: &Expected<'_>) -> Outcome<()> {
         let [_, place, uuid, owner] = self.names;
         verify_uuid(bytes, expected, self.uuid, uuid)?;
         let sector = expected.offset.0 / SECTOR;
@@ -60,12 +60,7 @@ impl Stamp {
 }
 
 /// Checks the filesystem's UUID in a structure.
-pub fn verify_uuid(
-    bytes: &[u8],
-    expected: &Expected<'_>,
-    at: usize,
-    name: &'static str,
-) -> Result<(), Error> {
+pub fn verify_uuid(bytes: &[u8], expected: &Expected<'_>, at: usize, name: &'static str) -> Outcome<()> {
     if bytes.get(at..).is_some_and(|rest| rest.starts_with(expected.uuid)) {
         return Ok(());
     }
@@ -73,7 +68,7 @@ pub fn verify_uuid(
 }
 
 /// Checks the checksum that `bytes` have at `at`; the whole stands at `offset`.
-pub fn verify_crc(bytes: &[u8], offset: ByteOffset, at: usize, name: &'static str) -> Result<(), Error> {
+pub fn verify_crc(bytes: &[u8], offset: ByteOffset, at: usize, name: &'static str) -> Outcome<()> {
     let (head, rest) = bytes.split_at_checked(at).unwrap_or_default();
     let Some((stored, rest)) = rest.split_first_chunk() else {
         return Err(corrupt(Fault::Truncated, name, offset, 0u64));

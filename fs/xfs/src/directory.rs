@@ -14,7 +14,7 @@ use filesystem::{EachEntry, Error, Fault, FileType};
 
 use crate::{
     checksum::{self, Expected, Stamp},
-    corrupt,
+    failure::{Failure, Outcome, corrupt},
     files::Files,
     inode::{Fork, Inode},
     run::State,
@@ -35,7 +35,7 @@ pub fn each<D: BlockRead>(
     files: &Files<D>,
     dir: &Inode,
     each: &mut EachEntry<'_, InodeNumber>,
-) -> Result<(), Error> {
+) -> Outcome<()> {
     check(dir)?;
     let superblock = &files.volume.superblock;
     let has_ftype = superblock.features.has_ftype();
@@ -71,10 +71,10 @@ pub fn each<D: BlockRead>(
 ///
 /// # Errors
 /// [`Error::NotFound`], and those of [`each`].
-pub fn lookup<D: BlockRead>(files: &Files<D>, dir: &Inode, name: &[u8]) -> Result<InodeNumber, Error> {
+pub fn lookup<D: BlockRead>(files: &Files<D>, dir: &Inode, name: &[u8]) -> Outcome<InodeNumber> {
     check(dir)?;
     if matches!(name, b"." | b"..") {
-        return Err(Error::NotFound); // Paths know of them.
+        return Err(Error::NotFound.into()); // Paths know of them.
     }
     let features = &files.volume.superblock.features;
     let mut search = Search::new(name, features);
@@ -83,18 +83,18 @@ pub fn lookup<D: BlockRead>(files: &Files<D>, dir: &Inode, name: &[u8]) -> Resul
     } else {
         index::find(files, dir, &mut search)?;
     }
-    search.found().ok_or(Error::NotFound)
+    search.found().ok_or_else(|| Error::NotFound.into())
 }
 
-fn check(dir: &Inode) -> Result<(), Error> {
+fn check(dir: &Inode) -> Outcome<()> {
     match dir.kind {
         FileType::Directory => Ok(()),
-        _ => Err(Error::WrongType { expected: "directory" }),
+        _ => Err(Error::WrongType { expected: "directory" }.into()),
     }
 }
 
 /// One past the last block that has entries.
-fn blocks(dir: &Inode, superblock: &Superblock) -> Result<FileBlock, Error> {
+fn blocks(dir: &Inode, superblock: &Superblock) -> Outcome<FileBlock> {
     let size = u64::try_from(superblock.directory_size()).unwrap_or(u64::MAX);
     if dir.size == 0 || dir.size > SPACE || !dir.size.is_multiple_of(size) {
         return Err(dir.corrupt_size());
@@ -118,7 +118,7 @@ struct Block {
 
 impl Block {
     /// Reads the block that starts at `first`, wherever its parts are.
-    fn read<D: BlockRead>(files: &Files<D>, dir: &Inode, first: FileBlock) -> Result<Self, Error> {
+    fn read<D: BlockRead>(files: &Files<D>, dir: &Inode, first: FileBlock) -> Outcome<Self> {
         let superblock = &files.volume.superblock;
         let (offset, _) = files.place(dir, first, "directory block")?;
         let mut bytes = vec![0; superblock.directory_size()];
@@ -139,7 +139,7 @@ impl Block {
     }
 
     /// Checks what a block of version 5 says of itself.
-    fn verify(&self, stamp: &Stamp, dir: &Inode, superblock: &Superblock) -> Result<(), Error> {
+    fn verify(&self, stamp: &Stamp, dir: &Inode, superblock: &Superblock) -> Outcome<()> {
         if !superblock.features.is_v5() {
             return Ok(());
         }
@@ -159,7 +159,8 @@ impl Block {
         checksum::half(&self.bytes, at)
     }
 
-    fn corrupt(&self, fault: Fault, structure: &'static str, at: usize, found: impl Into<u64>) -> Error {
+    #[cold]
+    fn corrupt(&self, fault: Fault, structure: &'static str, at: usize, found: impl Into<u64>) -> Failure {
         corrupt(fault, structure, self.offset.within(at), found)
     }
 }
@@ -167,9 +168,9 @@ impl Block {
 /// Calls `each` with an entry, unless it is `.` or `..`.
 fn give(
     entry: &data::Entry<'_>,
-    wrong: impl Fn() -> Error,
+    wrong: impl Fn() -> Failure,
     each: &mut EachEntry<'_, InodeNumber>,
-) -> Result<ControlFlow<()>, Error> {
+) -> Outcome<ControlFlow<()>> {
     let name = entry.name;
     if name == b"." || name == b".." {
         return Ok(ControlFlow::Continue(()));

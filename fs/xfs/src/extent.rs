@@ -2,7 +2,7 @@
 //! Where the blocks of a file are: extents in the inode, or in a B+tree of blocks (fs/xfs/libxfs/xfs_bmap_btree.c).
 
 use block::BlockRead;
-use filesystem::{Error, Fault};
+use filesystem::Fault;
 use zerocopy::{
     FromBytes, Immutable, KnownLayout, Unaligned,
     big_endian::{U16, U32, U64},
@@ -10,7 +10,7 @@ use zerocopy::{
 
 use crate::{
     checksum::{self, Expected, Stamp},
-    corrupt,
+    failure::{Outcome, corrupt},
     files::Files,
     inode::{Fork, Inode},
     run::{Leaf, State},
@@ -78,8 +78,8 @@ enum Step {
 /// The leaf that speaks of block `logical` of the file.
 ///
 /// # Errors
-/// [`Error::Corrupt`] for a damaged list or tree.
-pub fn leaf<D: BlockRead>(files: &Files<D>, inode: &Inode, logical: FileBlock) -> Result<Leaf, Error> {
+/// [`filesystem::Error::Corrupt`] for a damaged list or tree.
+pub fn leaf<D: BlockRead>(files: &Files<D>, inode: &Inode, logical: FileBlock) -> Outcome<Leaf> {
     if logical >= END {
         return Err(inode.corrupt_size());
     }
@@ -92,7 +92,7 @@ pub fn leaf<D: BlockRead>(files: &Files<D>, inode: &Inode, logical: FileBlock) -
     }
 }
 
-fn tree<D: BlockRead>(files: &Files<D>, inode: &Inode, logical: FileBlock, all: Span) -> Result<Leaf, Error> {
+fn tree<D: BlockRead>(files: &Files<D>, inode: &Inode, logical: FileBlock, all: Span) -> Outcome<Leaf> {
     let volume = &files.volume;
     let root = inode.fork_bytes();
     let (mut level, count) = (checksum::half(root, 0), checksum::half(root, 2));
@@ -123,7 +123,7 @@ fn node<'a, D: BlockRead>(
     bytes: &'a [u8],
     offset: ByteOffset,
     level: u16,
-) -> Result<(&'a [u8], u16), Error> {
+) -> Outcome<(&'a [u8], u16)> {
     let superblock = &files.volume.superblock;
     let is_v5 = superblock.features.is_v5();
     let (magic, size) = if is_v5 { (MAGIC_V5, HEADER_V5) } else { (MAGIC, HEADER) };
@@ -152,7 +152,7 @@ fn node<'a, D: BlockRead>(
 
 /// From a node above the leaves towards block `logical` of the file. Its keys are followed by as much room as there is
 /// for more, then by its pointers.
-fn step(entries: &[u8], count: u16, logical: FileBlock, span: Span) -> Result<Step, Error> {
+fn step(entries: &[u8], count: u16, logical: FileBlock, span: Span) -> Outcome<Step> {
     let fail = |fault, structure, found: u64| Err(corrupt(fault, structure, span.offset, found));
     let (room, count) = (entries.len() / ENTRY, usize::from(count));
     let keys = <[U64]>::ref_from_prefix_with_elems(entries, count).ok().filter(|_| count <= room);
@@ -178,7 +178,7 @@ fn step(entries: &[u8], count: u16, logical: FileBlock, span: Span) -> Result<St
 }
 
 /// The runs of `count` extents, holes between and around them.
-fn list<D: BlockRead>(volume: &Volume<D>, bytes: &[u8], count: usize, span: Span) -> Result<Leaf, Error> {
+fn list<D: BlockRead>(volume: &Volume<D>, bytes: &[u8], count: usize, span: Span) -> Outcome<Leaf> {
     let (records, _) = <[[U64; 2]]>::ref_from_prefix_with_elems(bytes, count)
         .map_err(|_| corrupt(Fault::Truncated, "xfs_bmbt_rec", span.offset, 0u64))?;
     let mut leaf = Leaf::new(span.first);

@@ -5,10 +5,11 @@ use alloc::vec;
 use core::cell::RefCell;
 
 use block::BlockRead;
-use filesystem::{Error, Fault};
+use filesystem::Fault;
 
 use crate::{
-    corrupt, extent,
+    extent,
+    failure::{Outcome, corrupt},
     inode::Inode,
     log::{Intents, Mapped},
     run::{Leaf, Run, State},
@@ -31,7 +32,7 @@ impl<D: BlockRead> Files<D> {
     }
 
     /// Reads an inode and verifies what it says of itself.
-    pub fn inode(&self, number: InodeNumber) -> Result<Inode, Error> {
+    pub fn inode(&self, number: InodeNumber) -> Outcome<Inode> {
         let superblock = &self.volume.superblock;
         let offset = superblock.inode_offset(number);
         let offset = offset.ok_or_else(|| corrupt(Fault::Range, "inode number", 0u64, number))?;
@@ -45,7 +46,7 @@ impl<D: BlockRead> Files<D> {
     }
 
     /// The run that holds block `logical` of the file, or the rest of it from there on.
-    pub fn run(&self, inode: &Inode, logical: FileBlock) -> Result<Run, Error> {
+    pub fn run(&self, inode: &Inode, logical: FileBlock) -> Outcome<Run> {
         if self.intents.is_empty() {
             return self.own_run(inode, logical);
         }
@@ -65,7 +66,7 @@ impl<D: BlockRead> Files<D> {
     }
 
     /// What an inode's own extents say of a block, for [`Intents::resolve`]; `inode` is the one that is at hand.
-    fn own(&self, inode: &Inode, number: InodeNumber, block: FileBlock) -> Result<(Mapped, u64), Error> {
+    fn own(&self, inode: &Inode, number: InodeNumber, block: FileBlock) -> Outcome<(Mapped, u64)> {
         let run = match number == inode.number {
             true => self.own_run(inode, block)?,
             false => self.own_run(&self.inode(number)?, block)?,
@@ -79,7 +80,7 @@ impl<D: BlockRead> Files<D> {
     }
 
     /// The run that holds block `logical` of the file by its own extents.
-    fn own_run(&self, inode: &Inode, logical: FileBlock) -> Result<Run, Error> {
+    fn own_run(&self, inode: &Inode, logical: FileBlock) -> Outcome<Run> {
         if let Some((number, leaf)) = &*self.last.borrow()
             && *number == inode.number
             && let Some(run) = leaf.run(logical)
@@ -96,13 +97,13 @@ impl<D: BlockRead> Files<D> {
     /// Where block `logical` of the file stands, and how many follow it there.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] naming `structure` where nothing was written there.
+    /// [`filesystem::Error::Corrupt`] naming `structure` where nothing was written there.
     pub fn place(
         &self,
         inode: &Inode,
         logical: FileBlock,
         structure: &'static str,
-    ) -> Result<(ByteOffset, u64), Error> {
+    ) -> Outcome<(ByteOffset, u64)> {
         let run = self.run(inode, logical)?;
         match run.at(logical) {
             State::Written(block) => {
@@ -115,7 +116,7 @@ impl<D: BlockRead> Files<D> {
     }
 
     /// Fills `buf` from the file's blocks, one device read for each run; `buf` lies within the file's size.
-    pub fn read_mapped(&self, inode: &Inode, mut offset: u64, mut buf: &mut [u8]) -> Result<(), Error> {
+    pub fn read_mapped(&self, inode: &Inode, mut offset: u64, mut buf: &mut [u8]) -> Outcome<()> {
         let superblock = &self.volume.superblock;
         let block_size = superblock.block_size();
         while !buf.is_empty() {

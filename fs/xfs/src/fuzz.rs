@@ -11,6 +11,11 @@ use crate::{InodeNumber, Xfs};
 /// Nodes that are visited: more than a small input can honestly hold.
 const MOST: usize = 256;
 
+/// Fuzz entry point of the log: any bytes, behind any superblock.
+pub fn log(data: &[u8]) {
+    crate::log::fuzz(data);
+}
+
 /// Fuzz entry point: any bytes give a value or an error, and so does everything in them.
 pub fn fuzz(data: &[u8]) {
     let Ok(xfs) = Xfs::open(data) else {

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 use core::mem::offset_of;
 
-use filesystem::{Attr, Error, Fault, FileType, Timestamp};
+use filesystem::{Attr, Fault, FileType, Timestamp};
 use zerocopy::{
     FromBytes, Immutable, KnownLayout, Unaligned,
     big_endian::{U16, U32, U64},
@@ -13,7 +13,7 @@ use zerocopy::{
 
 use crate::{
     checksum::{self, Expected},
-    corrupt,
+    failure::{Failure, Outcome, corrupt},
     features::{INCOMPAT_BIGTIME, INCOMPAT_NREXT64},
     superblock::Superblock,
     units::{ByteOffset, InodeNumber},
@@ -128,13 +128,13 @@ impl Inode {
     /// Reads an inode of `bytes`, as long as the superblock says, that stands at `offset`.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] naming the field that is wrong.
+    /// [`filesystem::Error::Corrupt`] naming the field that is wrong.
     pub fn parse(
         number: InodeNumber,
         offset: ByteOffset,
         bytes: Vec<u8>,
         superblock: &Superblock,
-    ) -> Result<Self, Error> {
+    ) -> Outcome<Self> {
         let fail = |fault, structure, at: usize, found: u64| {
             Err(corrupt(fault, structure, offset.within(at), found))
         };
@@ -219,8 +219,8 @@ impl Inode {
     /// The file's bytes, where they stand in the inode.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for more than there is room for.
-    pub fn local(&self) -> Result<&[u8], Error> {
+    /// [`filesystem::Error::Corrupt`] for more than there is room for.
+    pub fn local(&self) -> Outcome<&[u8]> {
         let size = usize::try_from(self.size).ok();
         let bytes = size.and_then(|size| self.fork_bytes().get(..size));
         bytes.ok_or_else(|| self.corrupt_size())
@@ -229,14 +229,16 @@ impl Inode {
     /// The inode with another length, which the log has.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for one that no file has.
-    pub fn with_size(self, size: u64) -> Result<Self, Error> {
+    /// [`filesystem::Error::Corrupt`] for one that no file has.
+    pub fn with_size(self, size: u64) -> Outcome<Self> {
         let inode = Self { size, ..self };
         if size > LONGEST { Err(inode.corrupt_size()) } else { Ok(inode) }
     }
 
     /// An error about `di_size`.
-    pub fn corrupt_size(&self) -> Error {
+    #[cold]
+    #[inline(never)]
+    pub fn corrupt_size(&self) -> Failure {
         let at = self.offset.within(offset_of!(Raw, di_size));
         corrupt(Fault::Range, "xfs_dinode.di_size", at, self.size)
     }
@@ -244,7 +246,7 @@ impl Inode {
 
 impl Raw {
     /// What the inode is; a free one is nothing.
-    fn kind(&self, offset: ByteOffset) -> Result<FileType, Error> {
+    fn kind(&self, offset: ByteOffset) -> Outcome<FileType> {
         Ok(match self.di_mode.get() >> 12 {
             0x1 => FileType::Fifo,
             0x2 => FileType::CharDevice,
@@ -261,7 +263,7 @@ impl Raw {
     }
 
     /// The form of the data fork, of `length` bytes.
-    fn fork(&self, kind: FileType, flags2: u64, length: usize, offset: ByteOffset) -> Result<Fork, Error> {
+    fn fork(&self, kind: FileType, flags2: u64, length: usize, offset: ByteOffset) -> Outcome<Fork> {
         use FileType::{Directory, File, Symlink};
         match (self.di_format, kind) {
             (0, kind) if !matches!(kind, File | Directory | Symlink) => Ok(Fork::Device),
@@ -292,7 +294,7 @@ fn verify<'a>(
     number: InodeNumber,
     offset: ByteOffset,
     superblock: &Superblock,
-) -> Result<&'a RawV3, Error> {
+) -> Outcome<&'a RawV3> {
     const START: usize = size_of::<Raw>();
     let Ok((v3, _)) = RawV3::ref_from_prefix(rest) else {
         return Err(corrupt(Fault::Truncated, "xfs_dinode", offset, superblock.sector_size));

@@ -28,12 +28,13 @@ mod checksum;
 mod corruptions;
 mod directory;
 mod extent;
+mod failure;
 mod features;
 mod files;
 pub mod fuzz;
 mod inode;
 mod link;
-pub mod log;
+mod log;
 mod run;
 mod summary;
 mod superblock;
@@ -43,18 +44,15 @@ mod volume;
 use alloc::vec::Vec;
 
 use block::BlockRead;
-use filesystem::{
-    Attr, Corrupt, Degraded, EachEntry, Error, Fault, FileSystem, FileType, Format, Identity, Summary,
-    Unsupported,
-};
+use filesystem::{Attr, Degraded, EachEntry, Error, FileSystem, FileType, Format, Identity, Summary};
 
 pub use units::InodeNumber;
 
 use crate::{
+    failure::{Outcome, unsupported},
     features::INCOMPAT_NEEDSREPAIR,
     files::Files,
-    inode::Inode,
-    log::{Intents, Replayed},
+    log::{Intents, Replayed, Report},
     volume::Volume,
 };
 
@@ -71,6 +69,8 @@ pub struct Xfs<D> {
     files: Files<D>,
     /// Why files may be older than they were, or damaged.
     states: Vec<&'static str>,
+    /// What a replay of its log has done.
+    report: Option<Report>,
 }
 
 /// Whether the superblock's magic number stands on the device.
@@ -94,26 +94,32 @@ impl<D: BlockRead> Xfs<D> {
     /// [`Error::Corrupt`] for a damaged superblock or log, [`Error::Unsupported`] naming a feature, [`Error::NoMemory`]
     /// for a log with more changes than any honest one.
     pub fn open(device: D) -> Result<Self, Error> {
-        let volume = Volume::open(Replayed::new(device))?;
+        Ok(Self::start(device)?)
+    }
+
+    fn start(device: D) -> Outcome<Self> {
+        let mut volume = Volume::open(Replayed::new(device))?;
         let geometry = volume.superblock.log()?;
-        let mut states = Vec::new();
+        let (mut states, mut intents, mut report) = (Vec::new(), Intents::default(), None);
         if volume.superblock.features.has_incompat(INCOMPAT_NEEDSREPAIR) {
             states.push(NEEDS_REPAIR);
         }
         if geometry.log_start.is_none() {
             states.push(ELSEWHERE);
-            return Ok(Self { files: Files::new(volume, Intents::default()), states });
-        }
-        let (volume, intents) = match log::recover(volume.device(), &geometry) {
-            Ok(None) => (volume, Intents::default()),
-            Ok(Some(recovered)) => (volume.with(recovered.overlay)?, recovered.intents),
-            Err(Error::Unsupported(_)) if !geometry.is_v5 => {
-                states.push(NOT_REPLAYED);
-                (volume, Intents::default())
+        } else {
+            match log::recover(volume.device(), &geometry) {
+                Ok(None) => {}
+                Ok(Some(recovered)) => {
+                    volume = volume.with(recovered.overlay)?;
+                    (intents, report) = (recovered.intents, Some(recovered.report));
+                }
+                Err(failure) if !geometry.is_v5 && matches!(*failure.0, Error::Unsupported(_)) => {
+                    states.push(NOT_REPLAYED);
+                }
+                Err(failure) => return Err(failure),
             }
-            Err(error) => return Err(error),
-        };
-        Ok(Self { files: Files::new(volume, intents), states })
+        }
+        Ok(Self { files: Files::new(volume, intents), states, report })
     }
 }
 
@@ -125,7 +131,7 @@ impl<D: BlockRead> FileSystem for Xfs<D> {
     }
 
     fn summary(&self) -> Result<Summary, Error> {
-        Ok(summary::of(&self.files.volume.superblock, !self.states.is_empty()))
+        Ok(summary::of(&self.files.volume.superblock, !self.states.is_empty(), self.report.as_ref()))
     }
 
     fn warnings(&self) -> Vec<Error> {
@@ -138,7 +144,7 @@ impl<D: BlockRead> FileSystem for Xfs<D> {
     }
 
     fn lookup(&self, dir: &InodeNumber, name: &[u8]) -> Result<InodeNumber, Error> {
-        directory::lookup(&self.files, &self.files.inode(*dir)?, name)
+        Ok(directory::lookup(&self.files, &self.files.inode(*dir)?, name)?)
     }
 
     fn attr(&self, node: &InodeNumber) -> Result<Attr, Error> {
@@ -146,42 +152,32 @@ impl<D: BlockRead> FileSystem for Xfs<D> {
     }
 
     fn read_dir(&self, dir: &InodeNumber, each: &mut EachEntry<'_, InodeNumber>) -> Result<(), Error> {
-        directory::each(&self.files, &self.files.inode(*dir)?, each)
+        Ok(directory::each(&self.files, &self.files.inode(*dir)?, each)?)
     }
 
     fn read_link(&self, node: &InodeNumber) -> Result<Vec<u8>, Error> {
-        link::target(&self.files, &self.files.inode(*node)?)
+        Ok(link::target(&self.files, &self.files.inode(*node)?)?)
     }
 
     fn read_at(&self, node: &InodeNumber, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
-        let inode = self.files.inode(*node)?;
-        if inode.kind != FileType::File {
-            return Err(Error::WrongType { expected: "regular file" });
-        }
-        self.read_file(&inode, offset, buf)
+        Ok(self.read_file(*node, offset, buf)?)
     }
 }
 
 impl<D: BlockRead> Xfs<D> {
     /// Fills `buf` from the file's bytes at `offset` and returns how many there were.
-    fn read_file(&self, inode: &Inode, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
+    fn read_file(&self, node: InodeNumber, offset: u64, buf: &mut [u8]) -> Outcome<usize> {
+        let inode = self.files.inode(node)?;
+        if inode.kind != FileType::File {
+            return Err(Error::WrongType { expected: "regular file" }.into());
+        }
         let rest = usize::try_from(inode.size.saturating_sub(offset)).unwrap_or(usize::MAX);
         let length = rest.min(buf.len());
         let buf = buf.get_mut(..length).unwrap_or_default();
         if inode.is_realtime && length > 0 {
             return Err(unsupported("file on a realtime device"));
         }
-        self.files.read_mapped(inode, offset, buf)?;
+        self.files.read_mapped(&inode, offset, buf)?;
         Ok(length)
     }
-}
-
-/// An error about the bytes at `offset` of the device.
-fn corrupt(fault: Fault, structure: &'static str, offset: impl Into<u64>, found: impl Into<u64>) -> Error {
-    let (offset, found) = (offset.into(), found.into());
-    Error::Corrupt(Corrupt { format: Format::Xfs, fault, structure, offset, found })
-}
-
-fn unsupported(feature: impl Into<alloc::borrow::Cow<'static, str>>) -> Error {
-    Error::Unsupported(Unsupported { format: Format::Xfs, feature: feature.into() })
 }

@@ -8,7 +8,7 @@ use filesystem::{Error, Fault, FileType};
 
 use crate::{
     checksum::{self, Expected, Stamp},
-    corrupt,
+    failure::{Outcome, corrupt},
     files::Files,
     inode::{Fork, Inode},
     units::FileBlock,
@@ -39,9 +39,9 @@ const STAMP: Stamp = Stamp {
 ///
 /// # Errors
 /// [`Error::WrongType`] where the inode is none, [`Error::Corrupt`] where it is damaged.
-pub fn target<D: BlockRead>(files: &Files<D>, inode: &Inode) -> Result<Vec<u8>, Error> {
+pub fn target<D: BlockRead>(files: &Files<D>, inode: &Inode) -> Outcome<Vec<u8>> {
     if inode.kind != FileType::Symlink {
-        return Err(Error::WrongType { expected: "symbolic link" });
+        return Err(Error::WrongType { expected: "symbolic link" }.into());
     }
     if !(1..=LONGEST).contains(&inode.size) {
         return Err(inode.corrupt_size());
@@ -59,7 +59,7 @@ pub fn target<D: BlockRead>(files: &Files<D>, inode: &Inode) -> Result<Vec<u8>, 
 }
 
 /// Of version 5 each extent begins with a header.
-fn with_headers<D: BlockRead>(files: &Files<D>, inode: &Inode, size: usize) -> Result<Vec<u8>, Error> {
+fn with_headers<D: BlockRead>(files: &Files<D>, inode: &Inode, size: usize) -> Outcome<Vec<u8>> {
     let superblock = &files.volume.superblock;
     let block_size = usize::try_from(superblock.block_size()).unwrap_or(0);
     let (mut target, mut logical) = (Vec::new(), FileBlock(0));
@@ -78,7 +78,7 @@ fn with_headers<D: BlockRead>(files: &Files<D>, inode: &Inode, size: usize) -> R
 }
 
 /// What one extent has of a target, of which `before` of `size` bytes are known.
-fn part<'a>(bytes: &'a [u8], expected: &Expected<'_>, before: usize, size: usize) -> Result<&'a [u8], Error> {
+fn part<'a>(bytes: &'a [u8], expected: &Expected<'_>, before: usize, size: usize) -> Outcome<&'a [u8]> {
     let fail = |fault, structure, at: usize| {
         Err(corrupt(fault, structure, expected.offset.within(at), checksum::word(bytes, at)))
     };

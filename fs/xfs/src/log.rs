@@ -24,12 +24,12 @@ mod ring;
 mod tests;
 mod transaction;
 
-use alloc::{borrow::Cow, boxed::Box};
+use block::BlockRead;
+use filesystem::{Error, Fault, Format, NoMemory};
 
-use block::{BlockRead, ReadError};
-use filesystem::{Corrupt, Error, Fault, Format, NoMemory, Unsupported};
+use crate::failure::{self, Failure, Outcome, unsupported};
 
-pub use intents::{Intents, Mapped, Own};
+pub use intents::{Intents, Mapped};
 pub use overlay::{Overlay, Replayed};
 
 use ring::Ring;
@@ -98,11 +98,7 @@ pub struct Report {
 /// [`Error::Corrupt`] for a log that Linux would not recover, either; [`Error::Unsupported`] for a log on another
 /// device, one of version 4 that is not clean, and what only later kernels or other processors write;
 /// [`Error::NoMemory`] for one that changes more than `MOST_MEMORY`; [`Error::Io`].
-pub fn recover(device: &dyn BlockRead, geometry: &Geometry) -> Result<Option<Recovered>, Error> {
-    start(device, geometry).map_err(|failure| *failure.0)
-}
-
-fn start(device: &dyn BlockRead, geometry: &Geometry) -> Outcome<Option<Recovered>> {
+pub fn recover(device: &dyn BlockRead, geometry: &Geometry) -> Outcome<Option<Recovered>> {
     let ring = Ring::new(device, geometry)?;
     let Some(ends) = ends::find(&ring, geometry)? else { return Ok(None) };
     if !geometry.is_v5 {
@@ -162,29 +158,9 @@ impl Sector {
     }
 }
 
-/// An error that is one pointer: nearly everything here can fail, and passes it on.
-#[derive(Debug)]
-struct Failure(Box<Error>);
-
-type Outcome<T> = Result<T, Failure>;
-
-impl From<ReadError> for Failure {
-    #[cold]
-    fn from(error: ReadError) -> Self {
-        Self(Box::new(error.into()))
-    }
-}
-
 /// An error about the bytes at `offset` of the device.
-#[cold]
-#[inline(never)]
 fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: u64) -> Failure {
-    Failure(Box::new(Error::Corrupt(Corrupt { format: Format::Xfs, fault, structure, offset, found })))
-}
-
-#[cold]
-fn unsupported(feature: impl Into<Cow<'static, str>>) -> Failure {
-    Failure(Box::new(Error::Unsupported(Unsupported { format: Format::Xfs, feature: feature.into() })))
+    failure::corrupt(fault, structure, offset, found)
 }
 
 fn to_u64(number: usize) -> u64 {
@@ -202,7 +178,7 @@ fn limit(chunks: usize) -> Outcome<()> {
 #[inline(never)]
 fn too_much(bytes: usize) -> Failure {
     let bytes = to_u64(bytes);
-    Failure(Box::new(Error::NoMemory(NoMemory { format: Format::Xfs, structure: "log replay", bytes })))
+    Error::NoMemory(NoMemory { format: Format::Xfs, structure: "log replay", bytes }).into()
 }
 
 /// The 16 bits at `at`, little-endian as this processor's Linux logs its own structures; 0 where there are none.

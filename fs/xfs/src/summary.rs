@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! What the superblock says of the whole filesystem.
 
+use alloc::format;
+
 use filesystem::{Health, Summary};
 
-use crate::superblock::Superblock;
+use crate::{log::Report, superblock::Superblock};
 
-/// Free space and features; degraded where there are warnings.
-pub fn of(superblock: &Superblock, has_warnings: bool) -> Summary {
+/// Free space, features, and what a replay of the log has done; degraded where there are warnings.
+pub fn of(superblock: &Superblock, has_warnings: bool, report: Option<&Report>) -> Summary {
+    let log = report.map(|Report { transactions, inodes, buffers }| {
+        ("log", format!("{transactions} transactions replayed: {inodes} inodes, {buffers} other blocks"))
+    });
     Summary {
         // More than there are cannot be true.
         free: Some(superblock.free_blocks)
             .filter(|free| *free <= superblock.blocks)
             .map(|free| free.saturating_mul(superblock.block_size())),
         features: superblock.features.names(),
+        details: log.into_iter().collect(),
         health: if has_warnings { Health::Degraded } else { Health::Ok },
-        ..Summary::default()
     }
 }

@@ -7,15 +7,15 @@ use alloc::{string::String, vec};
 use core::{fmt::Write, mem::offset_of};
 
 use block::BlockRead;
-use filesystem::{Error, Fault, Identity};
+use filesystem::{Fault, Identity};
 use zerocopy::FromBytes;
 
 use crate::{
-    checksum, corrupt,
+    checksum,
+    failure::{Failure, Outcome, corrupt, unsupported},
     features::{Features, INCOMPAT_META_UUID, MORE_BITS},
     log,
     units::{ByteOffset, FsBlock, InodeNumber},
-    unsupported,
 };
 use raw::Raw;
 
@@ -68,8 +68,8 @@ impl Superblock {
     /// Reads and checks the superblock.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] naming the field, [`Error::Unsupported`] naming the feature.
-    pub fn read(device: &impl BlockRead) -> Result<Self, Error> {
+    /// [`filesystem::Error::Corrupt`] naming the field, [`filesystem::Error::Unsupported`] naming the feature.
+    pub fn read(device: &impl BlockRead) -> Outcome<Self> {
         let mut bytes = vec![0; usize::try_from(SMALLEST).unwrap_or(0)];
         device.read_at(0, &mut bytes)?;
         let raw = parse(&bytes)?;
@@ -135,8 +135,8 @@ impl Superblock {
     /// What the log needs to know.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for a log that is not in the filesystem.
-    pub fn log(&self) -> Result<log::Geometry, Error> {
+    /// [`filesystem::Error::Corrupt`] for a log that is not in the filesystem.
+    pub fn log(&self) -> Outcome<log::Geometry> {
         let blocks = u64::from(self.log_blocks);
         let is_internal = self.log_start != FsBlock(0);
         if is_internal && (blocks == 0 || !self.has_blocks(self.log_start, blocks)) {
@@ -190,7 +190,7 @@ impl Raw {
     }
 
     /// Bytes of a sector, a power of two.
-    fn sector_size(&self) -> Result<u16, Error> {
+    fn sector_size(&self) -> Outcome<u16> {
         let size = self.sb_sectsize.get();
         let is_right =
             (512..=32_768).contains(&size) && 1u16.checked_shl(self.sb_sectlog.into()) == Some(size);
@@ -201,7 +201,7 @@ impl Raw {
     }
 
     /// `device_size` in bytes.
-    fn checked(&self, features: Features, device_size: u64) -> Result<Superblock, Error> {
+    fn checked(&self, features: Features, device_size: u64) -> Outcome<Superblock> {
         if self.sb_inprogress != 0 {
             return Err(unsupported("what mkfs.xfs has not finished (sb_inprogress)"));
         }
@@ -232,7 +232,7 @@ impl Raw {
     }
 
     /// Fields that contradict each other, or what there is of the device (`xfs_validate_sb_common`).
-    fn check(&self, device_size: u64) -> Result<(), Error> {
+    fn check(&self, device_size: u64) -> Outcome<()> {
         let [block_log, inode_log, directory_log] =
             [self.sb_blocklog, self.sb_inodelog, self.sb_dirblklog].map(u32::from);
         let (block_size, inode_size) = (self.sb_blocksize.get(), self.sb_inodesize.get());
@@ -274,13 +274,13 @@ impl Raw {
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<&Raw, Error> {
+fn parse(bytes: &[u8]) -> Outcome<&Raw> {
     let (raw, _) =
         Raw::ref_from_prefix(bytes).map_err(|_| corrupt(Fault::Truncated, "xfs_dsb", 0u64, SMALLEST))?;
     Ok(raw)
 }
 
-fn fault(fault: Fault, structure: &'static str, field: usize, found: impl Into<u64>) -> Error {
+fn fault(fault: Fault, structure: &'static str, field: usize, found: impl Into<u64>) -> Failure {
     corrupt(fault, structure, ByteOffset(0).within(field), found)
 }
 

@@ -4,10 +4,10 @@
 use alloc::{vec, vec::Vec};
 
 use block::BlockRead;
-use filesystem::{Error, Fault};
+use filesystem::Fault;
 
 use crate::{
-    corrupt,
+    failure::{Outcome, corrupt},
     log::{Overlay, Replayed},
     superblock::Superblock,
     units::{ByteOffset, FsBlock},
@@ -20,7 +20,7 @@ pub struct Volume<D> {
 }
 
 impl<D: BlockRead> Volume<D> {
-    pub fn open(device: Replayed<D>) -> Result<Self, Error> {
+    pub fn open(device: Replayed<D>) -> Outcome<Self> {
         let superblock = Superblock::read(&device)?;
         Ok(Self { device, superblock })
     }
@@ -30,12 +30,12 @@ impl<D: BlockRead> Volume<D> {
     }
 
     /// The same with what the replay of the log has changed: the superblock, too, perhaps.
-    pub fn with(self, overlay: Overlay) -> Result<Self, Error> {
+    pub fn with(self, overlay: Overlay) -> Outcome<Self> {
         Self::open(self.device.with(overlay))
     }
 
     /// Fills `buf` with the bytes at `offset`.
-    pub fn read(&self, offset: ByteOffset, buf: &mut [u8]) -> Result<(), Error> {
+    pub fn read(&self, offset: ByteOffset, buf: &mut [u8]) -> Outcome<()> {
         Ok(self.device.read_at(offset.0, buf)?)
     }
 
@@ -45,7 +45,7 @@ impl<D: BlockRead> Volume<D> {
         block: FsBlock,
         structure: &'static str,
         at: ByteOffset,
-    ) -> Result<(Vec<u8>, ByteOffset), Error> {
+    ) -> Outcome<(Vec<u8>, ByteOffset)> {
         self.check_blocks(block, 1, structure, at)?;
         let mut bytes = vec![0; usize::try_from(self.superblock.block_size()).unwrap_or(0)];
         let offset = self.superblock.block_offset(block);
@@ -61,7 +61,7 @@ impl<D: BlockRead> Volume<D> {
         length: u64,
         structure: &'static str,
         at: ByteOffset,
-    ) -> Result<(), Error> {
+    ) -> Outcome<()> {
         match self.superblock.has_blocks(block, length) {
             true => Ok(()),
             false => Err(corrupt(Fault::Range, structure, at, block)),

@@ -64,6 +64,13 @@ fn aged_images_read_as_linux_reads_them() {
             continue;
         }
         replayed += usize::from(is_dirty(&aged));
+        let details = xfs.summary().unwrap().details;
+        assert_eq!(
+            details.iter().any(|(name, _)| *name == "log"),
+            is_dirty(&aged),
+            "{}: {details:?}",
+            aged.name
+        );
         let records = manifest::of(&xfs).unwrap_or_else(|error| panic!("{}: {error}", aged.name));
         let lines = manifest::diff(&records, &aged.records);
         let few = lines[..lines.len().min(20)].join("\n");

@@ -39,7 +39,7 @@ proptest! {
     #[test]
     fn of_any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..8192)) {
         xfs::fuzz::fuzz(&bytes);
-        xfs::log::fuzz(&bytes);
+        xfs::fuzz::log(&bytes);
     }
 
     #[test]

@@ -4,11 +4,12 @@
 use core::ops::ControlFlow;
 
 use block::BlockRead;
-use filesystem::{EachEntry, Error, Fault, FileType};
+use filesystem::{EachEntry, Fault, FileType};
 
 use super::{Block, give};
 use crate::{
     checksum::Stamp,
+    failure::{Failure, Outcome},
     files::Files,
     inode::Inode,
     units::{FileBlock, InodeNumber},
@@ -63,7 +64,7 @@ pub struct Entry<'a> {
 }
 
 /// Reads the block of entries that starts at block `first` of the directory.
-pub fn read<D: BlockRead>(files: &Files<D>, dir: &Inode, first: FileBlock) -> Result<Data, Error> {
+pub fn read<D: BlockRead>(files: &Files<D>, dir: &Inode, first: FileBlock) -> Outcome<Data> {
     let superblock = &files.volume.superblock;
     let block = Block::read(files, dir, first)?;
     let version = usize::from(superblock.features.is_v5());
@@ -92,7 +93,7 @@ pub fn entries(
     data: &Data,
     has_ftype: bool,
     each: &mut EachEntry<'_, InodeNumber>,
-) -> Result<ControlFlow<()>, Error> {
+) -> Outcome<ControlFlow<()>> {
     let mut at = data.start;
     while at < data.end {
         if data.block.half(at) == FREE {
@@ -121,7 +122,7 @@ impl Data {
     }
 
     /// An error about that index.
-    pub fn unsorted(&self) -> Error {
+    pub fn unsorted(&self) -> Failure {
         let found = self.block.word(self.end);
         self.block.corrupt(Fault::Inconsistent, "xfs_dir2_leaf_entry.hashval", self.end, found)
     }
@@ -129,8 +130,8 @@ impl Data {
     /// The entry at `at`.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] where there is none.
-    pub fn entry(&self, at: usize, has_ftype: bool) -> Result<Entry<'_>, Error> {
+    /// [`filesystem::Error::Corrupt`] where there is none.
+    pub fn entry(&self, at: usize, has_ftype: bool) -> Outcome<Entry<'_>> {
         let fail = |fault, structure, found: u64| Err(self.block.corrupt(fault, structure, at, found));
         let bytes = self.block.bytes.get(..self.end).and_then(|bytes| bytes.get(at..)).unwrap_or_default();
         let header = bytes.split_first_chunk::<BEFORE_NAME>();
@@ -154,7 +155,7 @@ impl Data {
     }
 
     /// Bytes of what is unused at `at`.
-    fn free(&self, at: usize) -> Result<usize, Error> {
+    fn free(&self, at: usize) -> Outcome<usize> {
         let stored = self.block.half(at.saturating_add(2));
         let length = usize::from(stored);
         let room = self.end.saturating_sub(at);
@@ -166,7 +167,7 @@ impl Data {
     }
 
     /// The last two bytes of everything say where it starts.
-    fn check_tag(&self, at: usize, length: usize, structure: &'static str) -> Result<(), Error> {
+    fn check_tag(&self, at: usize, length: usize, structure: &'static str) -> Outcome<()> {
         let tag = self.block.half(at.saturating_add(length).saturating_sub(TAG));
         match usize::from(tag) == at {
             true => Ok(()),

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use block::BlockRead;
-use filesystem::{Error, Fault};
+use filesystem::Fault;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, big_endian::U32};
 
 use super::{
@@ -12,7 +12,13 @@ use super::{
     data::{self, Data},
     name::Search,
 };
-use crate::{checksum::Stamp, corrupt, files::Files, inode::Inode, units::FileBlock};
+use crate::{
+    checksum::Stamp,
+    failure::{Outcome, corrupt},
+    files::Files,
+    inode::Inode,
+    units::FileBlock,
+};
 
 /// Magic numbers, of version 4 and 5: the only leaf, one of several, a node above them.
 const LEAF_1: [u16; 2] = [0xd2f1, 0x3df1];
@@ -52,7 +58,7 @@ struct Entry {
 ///
 /// # Errors
 /// Where a block is damaged that the way to the name leads through.
-pub fn find<D: BlockRead>(files: &Files<D>, dir: &Inode, search: &mut Search<'_>) -> Result<(), Error> {
+pub fn find<D: BlockRead>(files: &Files<D>, dir: &Inode, search: &mut Search<'_>) -> Outcome<()> {
     let superblock = &files.volume.superblock;
     let end = blocks(dir, superblock)?;
     let mut walk = Walk { files, dir, hash: search.hash(), end, left: MOST, data: None };
@@ -103,7 +109,7 @@ struct Walk<'a, D> {
 
 impl<D: BlockRead> Walk<'_, D> {
     /// From the root to the first leaf that may have the hash, if any may.
-    fn descend(&mut self) -> Result<Option<Block>, Error> {
+    fn descend(&mut self) -> Outcome<Option<Block>> {
         let superblock = &self.files.volume.superblock;
         let root = SPACE.checked_shr(superblock.block_log).and_then(|root| u32::try_from(root).ok());
         let mut block = self.block(root.unwrap_or(0))?;
@@ -127,7 +133,7 @@ impl<D: BlockRead> Walk<'_, D> {
     }
 
     /// A block of the index.
-    fn block(&mut self, number: u32) -> Result<Block, Error> {
+    fn block(&mut self, number: u32) -> Outcome<Block> {
         let superblock = &self.files.volume.superblock;
         let number = FileBlock(number.into());
         let space = |n: u64| SPACE.saturating_mul(n).checked_shr(superblock.block_log).unwrap_or(0);
@@ -142,7 +148,7 @@ impl<D: BlockRead> Walk<'_, D> {
     }
 
     /// The entries of a leaf or node.
-    fn entries<'b>(&self, block: &'b Block) -> Result<&'b [u8], Error> {
+    fn entries<'b>(&self, block: &'b Block) -> Outcome<&'b [u8]> {
         let at = self.of(COUNTS);
         let count = block.half(at);
         let length = usize::from(count).saturating_mul(size_of::<Entry>());
@@ -151,14 +157,14 @@ impl<D: BlockRead> Walk<'_, D> {
     }
 
     /// The places of names that a leaf has under the hash, and whether no other leaf has more.
-    fn places(&self, leaf: &Block) -> Result<(Vec<u32>, bool), Error> {
+    fn places(&self, leaf: &Block) -> Outcome<(Vec<u32>, bool)> {
         let at = self.of(HEADERS);
         let unsorted = || leaf.corrupt(Fault::Inconsistent, "xfs_dir2_leaf_entry.hashval", at, leaf.word(at));
         places(self.entries(leaf)?, self.hash).ok_or_else(unsorted)
     }
 
     /// Shows the entries at these places to a search; whether it has found what it looks for.
-    fn see(&mut self, places: &[u32], search: &mut Search<'_>) -> Result<bool, Error> {
+    fn see(&mut self, places: &[u32], search: &mut Search<'_>) -> Outcome<bool> {
         let superblock = &self.files.volume.superblock;
         let has_ftype = superblock.features.has_ftype();
         for place in places {
@@ -181,7 +187,7 @@ impl<D: BlockRead> Walk<'_, D> {
     }
 
     /// A block of entries.
-    fn data(&mut self, first: FileBlock) -> Result<&Data, Error> {
+    fn data(&mut self, first: FileBlock) -> Outcome<&Data> {
         let known = self.data.take().filter(|(known, _)| *known == first);
         let data = match known {
             Some((_, data)) => data,
@@ -191,7 +197,7 @@ impl<D: BlockRead> Walk<'_, D> {
         Ok(data)
     }
 
-    fn charge(&mut self, number: FileBlock) -> Result<(), Error> {
+    fn charge(&mut self, number: FileBlock) -> Outcome<()> {
         let left = self.left.checked_sub(1);
         self.left =
             left.ok_or_else(|| corrupt(Fault::Loop, "xfs_dir2_leaf_entry.hashval", self.dir.offset, number))?;

@@ -3,13 +3,17 @@
 
 use core::ops::ControlFlow;
 
-use filesystem::{EachEntry, Error, Fault};
+use filesystem::{EachEntry, Fault};
 
 use super::{
     data::{Entry, file_type},
     give,
 };
-use crate::{corrupt, inode::Inode, units::InodeNumber};
+use crate::{
+    failure::{Outcome, corrupt},
+    inode::Inode,
+    units::InodeNumber,
+};
 
 /// Bytes of the header before the parent's number, and of an entry before its name.
 const BEFORE_PARENT: usize = 2;
@@ -20,7 +24,7 @@ pub fn entries(
     dir: &Inode,
     has_ftype: bool,
     each: &mut EachEntry<'_, InodeNumber>,
-) -> Result<ControlFlow<()>, Error> {
+) -> Outcome<ControlFlow<()>> {
     let bytes = dir.local()?;
     let Some(&[count, wide]) = bytes.first_chunk() else { return Err(dir.corrupt_size()) };
     // One number of more than 32 bits makes all of them have 64.

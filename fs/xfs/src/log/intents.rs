@@ -7,7 +7,7 @@
 
 use alloc::vec::Vec;
 
-use filesystem::{Error, Fault};
+use filesystem::Fault;
 use zerocopy::{
     FromBytes, Immutable, KnownLayout, Unaligned,
     little_endian::{U16, U32, U64},
@@ -106,7 +106,7 @@ pub enum Mapped {
 
 /// Yields where a block of an inode's data is by the inode's own extents, and for how many blocks from there on that
 /// holds, at least one.
-pub type Own<'a> = dyn FnMut(u64, u64) -> Result<(Mapped, u64), Error> + 'a;
+pub type Own<'a> = dyn FnMut(u64, u64) -> Outcome<(Mapped, u64)> + 'a;
 
 impl Intents {
     /// Whether nothing was left to do.
@@ -119,7 +119,7 @@ impl Intents {
     ///
     /// # Errors
     /// Those of `own`.
-    pub fn resolve(&self, inode: u64, file_block: u64, own: &mut Own<'_>) -> Result<(Mapped, u64), Error> {
+    pub fn resolve(&self, inode: u64, file_block: u64, own: &mut Own<'_>) -> Outcome<(Mapped, u64)> {
         resolve(&self.list, inode, file_block, own)
     }
 
@@ -222,7 +222,7 @@ fn resolve(
     mut inode: u64,
     mut file_block: u64,
     own: &mut Own<'_>,
-) -> Result<(Mapped, u64), Error> {
+) -> Outcome<(Mapped, u64)> {
     let (mut most, mut rest) = (u64::MAX, list);
     while let Some(((_, intent), before)) = rest.split_last() {
         rest = before;
@@ -296,6 +296,8 @@ impl Mapped {
 mod tests {
     use std::vec;
 
+    use filesystem::Error;
+
     use super::*;
 
     const fn block(block: u64) -> Mapped {
@@ -303,7 +305,7 @@ mod tests {
     }
 
     /// Inodes have block N of inode I at 1000 I + N; blocks from 50 on are holes.
-    fn own(inode: u64, file_block: u64) -> Result<(Mapped, u64), Error> {
+    fn own(inode: u64, file_block: u64) -> Outcome<(Mapped, u64)> {
         match file_block {
             0..50 => Ok((block(inode * 1000 + file_block), 50 - file_block)),
             _ => Ok((Mapped::Hole, 1 << 40)),

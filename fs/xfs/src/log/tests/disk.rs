@@ -150,7 +150,7 @@ impl Disk {
     }
 
     pub fn recover(&self) -> Result<Option<Recovered>, Error> {
-        recover(&self.bytes, &self.geometry)
+        recover(&self.bytes, &self.geometry).map_err(Error::from)
     }
 
     /// The disk after the replay; the log must be dirty.
