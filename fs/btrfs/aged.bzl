@@ -97,12 +97,14 @@ _MORE = {
     },
     "grown": {
         "halfway": [
-            "btrfs device add -f /dev/ubdb /mnt",
+            "btrfs device add -f /dev/ubdb /dev/ubdc /mnt",
             "btrfs balance start -f -dconvert=raid1 -mconvert=raid1 /mnt",
             "btrfs filesystem resize 1:-16M /mnt",
         ],
+        "mib": 2 * _MIB + 32,
         "mkfs": _FIRST,
-        "more": [_MIB + 24],
+        "more": [2 * _MIB] * 2,
+        "operations": 800,
     },
     "in_place": _single(mount = "nodatacow"),
     "many_names": _single(names = 10000),
@@ -148,9 +150,15 @@ _MORE = {
     "raid6_3": _profile(3, "raid6", operations = 800),
     "raid6_6": _profile(6, "raid6", "--csum", "xxhash", mount = "compress=zstd", operations = 800),
     "replaced": {
-        "halfway": ["btrfs replace start -B -f 2 /dev/ubdc /mnt"],
+        "halfway": [
+            # It wants room for another block group.
+            "btrfs balance start -dusage=50 /mnt",
+            "btrfs replace start -B -f 2 /dev/ubdc /mnt",
+        ],
+        "mib": 2 * _MIB,
         "mkfs": ["sh", "-c", "mkfs.btrfs -q -f -d raid1 -m raid1 $0 $1"],
-        "more": [_MIB] * 2,
+        "more": [2 * _MIB] * 2,
+        "operations": 800,
     },
     "sizes": {
         # 0 bytes to 64 MiB.
