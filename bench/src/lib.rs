@@ -5,6 +5,7 @@
 //! Budgets are constants beside the code that measures them. What is measured is run in pairs, one side and then the
 //! other ([`pairs`]), so that a machine that is slow for a while is slow for both.
 
+mod bars;
 pub mod fs;
 pub mod loader;
 pub mod machine;

@@ -26,7 +26,7 @@ impl Output {
     fn give(self, report: &Report) -> Result<()> {
         print!("{}", if self.json { report.json()? } else { report.text() });
         if self.update {
-            page::update(report.bench, &report.markdown())?;
+            page::update(report)?;
         }
         Ok(())
     }

@@ -5,22 +5,36 @@ use std::{env, fs, path::Path};
 
 use anyhow::{Context, Result};
 
+use crate::{bars, report::Report};
+
 /// The page in the checkout.
 const PAGE: &str = "docs/benchmarks.md";
 
-/// Writes what stands between the marks of `bench` anew, in the checkout that `bazel run` was called in.
+/// Writes what stands between the marks of `bench` anew, and its picture, in the checkout that `bazel run` was called
+/// in.
 ///
 /// # Errors
 /// When it is not run by Bazel, or the page has no such marks.
-pub fn update(bench: &str, markdown: &str) -> Result<()> {
+pub fn update(report: &Report) -> Result<()> {
     let root =
         env::var_os("BUILD_WORKSPACE_DIRECTORY").context("--update works with tools/bazel run only")?;
-    let page = Path::new(&root).join(PAGE);
+    let (root, bench) = (Path::new(&root), report.bench);
+    let page = root.join(PAGE);
     let text = fs::read_to_string(&page).with_context(|| page.display().to_string())?;
-    let text = replace(&text, bench, markdown)
+    let mut part = report.markdown();
+    if let Some(svg) = bars::svg(&report.rows) {
+        let name = format!("benchmarks-{bench}.svg");
+        part = format!("![How many times as fast we are: the ratios of the table below]({name})\n\n{part}");
+        write(&page.with_file_name(name), &svg)?;
+    }
+    let text = replace(&text, bench, &part)
         .with_context(|| format!("{PAGE} has no <!-- bench {bench}: begin --> with its end"))?;
-    fs::write(&page, text).with_context(|| page.display().to_string())?;
-    eprintln!("written: {PAGE}");
+    write(&page, &text)
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| path.display().to_string())?;
+    eprintln!("written: {}", path.display());
     Ok(())
 }
 

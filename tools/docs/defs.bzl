@@ -26,6 +26,7 @@ book = rule(
             allow_files = [
                 ".css",
                 ".md",
+                ".svg",
             ],
             doc = "pages, and what stands beside them",
             mandatory = True,

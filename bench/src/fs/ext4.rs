@@ -6,7 +6,7 @@ use std::{ffi::OsStr, fmt::Write as _, fs, path::Path};
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    holes,
+    holes::Litter,
     image::{Content, Disks, FILE, Image},
 };
 use crate::{
@@ -42,11 +42,11 @@ pub fn pieces(scratch: &Scratch) -> Result<Image> {
     let disk = &disks.paths()[0];
     let litter = scratch.path("litter");
     // mke2fs takes names in their order.
-    holes::litter(&litter)?;
+    Litter::FINE.write(&litter)?;
     mke2fs(&litter, disk)?;
     fs::remove_dir_all(&litter).context("removing a folder")?;
     let mut commands = String::new();
-    for name in holes::removed() {
+    for name in Litter::FINE.removed() {
         writeln!(commands, "rm {name}")?;
     }
     writeln!(commands, "write {} data", content.path().display())?;
@@ -58,7 +58,7 @@ pub fn pieces(scratch: &Scratch) -> Result<Image> {
     let facts = format!(
         "{}, from a folder with {}; debugfs removed the latter and wrote the file: {extents} extents",
         options()?,
-        holes::describe()
+        Litter::FINE.describe()
     );
     Ok(Image { disks, sha256: content.sha256.clone(), facts })
 }

@@ -17,7 +17,7 @@ pub const NAME: &str = "grub-fstest";
 pub fn cat(disks: &[PathBuf], path: &str) -> Command {
     let mut command = Command::new(NAME);
     if let [_, _, ..] = disks {
-        command.args(["-c", &disks.len().to_string()]);
+        command.args(["-c", &disks.len().to_string(), "-r", "loop0"]);
     }
     command.args(disks).args(["cat", path]);
     command
@@ -56,6 +56,6 @@ mod tests {
             command.get_args().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(words(&["a".into()]), "a cat /data");
-        assert_eq!(words(&["a".into(), "b".into()]), "-c 2 a b cat /data");
+        assert_eq!(words(&["a".into(), "b".into()]), "-c 2 -r loop0 a b cat /data");
     }
 }

@@ -21,9 +21,9 @@ use rustix::{
 };
 
 use super::{
-    holes,
     image::{Content, Disks, FILE},
     many,
+    xfs::LITTER,
 };
 use crate::{machine, scratch::Scratch};
 
@@ -128,9 +128,9 @@ fn perform(arguments: &[String]) -> Result<()> {
         Work::Copy => copy(&task.source, place)?,
         Work::Crowd => many::fill(place)?,
         Work::Holes => {
-            holes::litter(place)?;
+            LITTER.write(place)?;
             sync();
-            holes::removed().try_for_each(|name| fs::remove_file(place.join(name))).context("removing")?;
+            LITTER.removed().try_for_each(|name| fs::remove_file(place.join(name))).context("removing")?;
             sync();
             copy(&task.source, place)?;
         }

@@ -121,7 +121,7 @@ fn setup(pairs: usize) -> Result<Vec<Fact>> {
         Fact::new(
             "theirs",
             format!(
-                "{}, `{} IMAGE cat {}` (with `-c N` before N images) and its output to /dev/null, which verifies no \
+                "{}, `{} IMAGE cat {}` (with `-c N -r loop0` before N images) and its output to /dev/null, which verifies no \
                  checksum of data; pread of {chunk} MiB each from the image's first byte on, of several images in turn",
                 machine::version(grub::NAME, "--version")?,
                 grub::NAME,

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 
 use super::{
     guest::{self, Work},
-    holes,
+    holes::Litter,
     image::{Content, Disks, FILE, Image},
 };
 use crate::{
@@ -21,8 +21,9 @@ const WHOLE: u64 = 700;
 const PIECES: u64 = 400;
 /// mkfs.xfs would make four groups, of which none has room for the file.
 const GROUPS: &str = "agcount=2";
-/// Room for all leaves of the file's map in its inode: GRUB reads no map with a level between, and calls it damaged.
-const ROOM: [&str; 4] = ["-i", "size=1024", "-n", "parent=0"];
+/// GRUB 2.14 reads a file of more than 2700 pieces or not, as its heap lies: it holds nodes between the root and the
+/// leaves of the map against the bounds of the inode.
+pub const LITTER: Litter = Litter::COARSE;
 
 /// The file as mkfs.xfs lays it into an empty filesystem.
 ///
@@ -50,17 +51,15 @@ pub fn pieces(scratch: &Scratch) -> Result<Image> {
     let content = Content::noise(scratch)?;
     let disks = Disks::blank(scratch, PIECES, 1)?;
     let disk = &disks.paths()[0];
-    let options = ["-q"].into_iter().chain(ROOM).map(OsStr::new);
-    run("mkfs.xfs", &options.chain([disk.as_ref()]).collect::<Vec<_>>())?;
+    run("mkfs.xfs", &["-q".as_ref(), disk.as_ref()])?;
     guest::change(scratch, &disks, "xfs", Work::Holes, Some(&content))?;
     let extents = extents(disk)?;
     ensure!(extents > 1000, "the file lies in {extents} extents");
     let facts = format!(
-        "{}, {}, {PIECES} MiB; {} wrote {}, removed the latter and wrote the file: {extents} extents",
+        "{}, {PIECES} MiB; {} wrote {}, removed the latter and wrote the file: {extents} extents",
         machine::version("mkfs.xfs", "-V")?,
-        ROOM.join(" "),
         guest::describe()?,
-        holes::describe()
+        LITTER.describe()
     );
     Ok(Image { disks, sha256: content.sha256.clone(), facts })
 }
