@@ -82,8 +82,7 @@ fn legs_find_each_other_and_missing_ones_are_named() {
     let other = mkfs(&[], &disks("beside", 1)).remove(0);
     let [first, second] = images.try_into().unwrap();
     let volumes = of(vec![second.clone(), other, first.clone()]);
-    // Named after the device of the lowest number, in the order of disks.
-    assert_eq!((problems(&volumes), names(&volumes)), (vec![], vec!["hd2", "hd1"]));
+    assert_eq!((problems(&volumes), names(&volumes)), (vec![], vec!["hd0", "hd1"]));
     assert_eq!(volumes.all()[0].home().disks, [0, 2]);
     assert_eq!(volumes.all()[0].summary().unwrap().health, Health::Ok);
     for (disk, number) in [(first, 2), (second, 1)] {
