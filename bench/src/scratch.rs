@@ -87,13 +87,13 @@ pub fn text(length: usize, seed: u64) -> Vec<u8> {
         .map(|word| {
             let length = 2 + usize::from(word[0]) % (LONGEST - 2);
             let letters = word.iter().take(length).map(|byte| b'a' + byte % 26);
-            letters.chain([b' ']).collect()
+            letters.chain(*b" ").collect()
         })
         .collect();
     let choices = noise(length, seed + 2);
     let mut choices = choices.chunks_exact(4).map(|pair| {
         let [first, second] = [[pair[0], pair[1]], [pair[2], pair[3]]].map(u16::from_le_bytes);
-        usize::from(first.min(second)) * VOCABULARY >> 16
+        (usize::from(first.min(second)) * VOCABULARY) >> 16
     });
     let mut text = Vec::with_capacity(length + LONGEST);
     while let Some(choice) = choices.next().filter(|_| text.len() < length) {
