@@ -59,7 +59,10 @@ fn without_programs_it_is_the_image_that_bazel_builds() {
     assert!(fs::read(&out).unwrap() == wanted, "not the bytes of //iso:boot");
     let line = String::from_utf8(line).unwrap();
     let size = wanted.len() as f64 / f64::from(1 << 20);
-    assert!(line.ends_with(&format!("boot.iso: {size:.1} MiB for x86_64, aarch64, riscv64, loongarch64\n")), "{line}");
+    assert!(
+        line.ends_with(&format!("boot.iso: {size:.1} MiB for x86_64, aarch64, riscv64, loongarch64\n")),
+        "{line}"
+    );
 }
 
 #[test]
