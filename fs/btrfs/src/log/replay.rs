@@ -8,7 +8,7 @@ use filesystem::{Error, Fault, Format, NoMemory};
 
 use super::{
     inode::Inode,
-    items::{Edited, Edits, Items},
+    items::{Edited, Edits, Items, Removed},
     names::{self, DIR_LOG_INDEX, INODE_EXTREF},
     sums::{Scale, Sums},
 };
@@ -88,7 +88,7 @@ impl Budget {
     ///
     /// # Errors
     /// [`Error::Unsupported`] when there are more than any real log has.
-    fn look_at(&self, item: Option<&Item>) -> Result<(), Error> {
+    pub fn look_at(&self, item: Option<&Item>) -> Result<(), Error> {
         let length = item.map_or(0, |item| item.bytes().len());
         let steps = wide(length.checked_div(STEP).unwrap_or(0)).saturating_add(1);
         let too_many = || unsupported(format!("tree log of more than {MOST_STEPS} steps"));
@@ -252,7 +252,7 @@ impl<'a, B: Items> Replay<'a, B> {
     /// The item with this very key.
     pub fn find(&self, key: Key) -> Result<Option<Item>, Error> {
         let item = match self.edits.find(key) {
-            Some(known) => known.clone(),
+            Some(known) => known.cloned(),
             None => self.base.at_or_after(key)?.filter(|item| item.key == key),
         };
         self.budget.look_at(item.as_ref())?;
@@ -287,8 +287,8 @@ impl<'a, B: Items> Replay<'a, B> {
 
     pub fn put(&mut self, item: Item) -> Result<(), Error> {
         self.budget.keep(item.bytes().len())?;
-        self.forget(item.key);
-        self.edits.put(item);
+        let replaced = self.edits.put(item);
+        replaced.iter().for_each(|item| self.budget.release(item.bytes().len()));
         Ok(())
     }
 
@@ -298,17 +298,10 @@ impl<'a, B: Items> Replay<'a, B> {
     }
 
     pub fn remove(&mut self, key: Key) -> Result<(), Error> {
-        self.budget.keep(0)?;
-        self.forget(key);
-        self.edits.remove(key);
-        Ok(())
-    }
-
-    /// Gives back the memory of what is to be replaced.
-    fn forget(&self, key: Key) {
-        if let Some(known) = self.edits.find(key) {
-            self.budget.release(known.as_ref().map_or(0, |item| item.bytes().len()));
-        }
+        self.budget.look_at(None)?;
+        let Removed { edited, is_news } = self.edits.remove(key, self.base)?;
+        edited.iter().for_each(|item| self.budget.release(item.bytes().len()));
+        if is_news { self.budget.keep(0) } else { Ok(()) }
     }
 
     pub fn inode(&self, number: u64) -> Result<Option<Inode>, Error> {

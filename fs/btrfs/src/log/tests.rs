@@ -48,8 +48,7 @@ impl Forest {
         let bytes = NewEntry { location, kind: 1, transaction: 1, name: name.as_bytes() }.to_bytes();
         if !in_log {
             let key = entry_key(directory, name.as_bytes());
-            let others =
-                self.0.find(key).cloned().flatten().map_or_else(Vec::new, |item| item.bytes().to_vec());
+            let others = self.0.find(key).flatten().map_or_else(Vec::new, |item| item.bytes().to_vec());
             self.put(key, &[others, bytes.clone()].concat());
         }
         self.put(index_key(directory, index), &bytes);
@@ -59,7 +58,7 @@ impl Forest {
     /// A name of an inode, in the old way or in the new one.
     fn reference(&mut self, directory: u64, index: u64, name: &str, inode: u64, is_new: bool) -> &mut Self {
         let key = reference_keys(inode, directory, name.as_bytes())[usize::from(is_new)];
-        let others = self.0.find(key).cloned().flatten().map_or_else(Vec::new, |item| item.bytes().to_vec());
+        let others = self.0.find(key).flatten().map_or_else(Vec::new, |item| item.bytes().to_vec());
         let bytes = reference_bytes(is_new.then_some(directory), index, name.as_bytes());
         self.put(key, &[others, bytes].concat());
         self
