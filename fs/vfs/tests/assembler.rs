@@ -241,8 +241,7 @@ fn copies_of_a_set_are_not_mixed() {
 #[test]
 fn a_member_that_was_replaced_and_comes_back_does_not_win() {
     // Of a mirror only the second is there, in its place twice: as it was left behind, and as it is now.
-    let (old, new) =
-        (at(3, mirror(7, 1, 2, &toy(b"left behind"))), at(4, mirror(7, 1, 2, &toy(b"current"))));
+    let (old, new) = (at(3, mirror(7, 1, 2, &toy(b"left behind"))), at(4, mirror(7, 1, 2, &toy(b"current"))));
     for (disks, out) in [([&old, &new], "hd0"), ([&new, &old], "hd1")] {
         let volumes = of(&disks.map(Clone::clone));
         assert_eq!(problems(&volumes), [problem(out, "E-FS-FILE-INCONSISTENT")]);
