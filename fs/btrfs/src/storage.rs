@@ -23,6 +23,9 @@ use crate::{
 /// Bytes that are read by themselves where not all can be had together: the smallest sector.
 const PIECE: usize = 4096;
 
+/// Bytes whose reading costs as much as a step.
+const STEP: usize = 64;
+
 /// Devices, and what lies where on them.
 pub struct Storage {
     pub devices: Devices,
@@ -132,6 +135,15 @@ impl Storage {
         })?;
         self.count(rebuilt);
         Ok(())
+    }
+
+    /// Pays for steps that take no read: a small tree may ask for many.
+    ///
+    /// # Errors
+    /// What the limit says that the first device has.
+    pub fn charge(&self, steps: usize) -> Result<(), Error> {
+        let first = self.devices.all().iter().find_map(|leg| leg.bytes.as_ref());
+        Ok(first.map_or(Ok(()), |bytes| bytes.charge(steps.saturating_mul(STEP)))?)
     }
 
     /// Notes that bytes were answered that do not stand there first.

@@ -3,6 +3,7 @@
 
 use alloc::vec::Vec;
 
+use block::ReadError;
 use filesystem::{Error, Fault};
 use zerocopy::FromBytes;
 
@@ -140,7 +141,10 @@ impl Listing {
             };
             if let Err(error) = outcome {
                 faults = faults.saturating_add(1);
-                let is_limit = matches!(error, Error::TooLarge { .. } | Error::NoMemory(_));
+                let is_limit = matches!(
+                    error,
+                    Error::TooLarge { .. } | Error::NoMemory(_) | Error::Io(ReadError::Limit { .. })
+                );
                 listing.rest.get_or_insert(error);
                 if is_limit || faults >= MOST_FAULTS {
                     break;
@@ -221,6 +225,7 @@ impl Paths<'_> {
     }
 
     fn add(&mut self, names: &mut Vec<Vec<u8>>, name: &[u8]) -> Result<(), Error> {
+        self.trees.storage().charge(1)?;
         self.names = self.names.saturating_add(1);
         if self.names > MOST_NAMES {
             return Err(too_many(MOST_NAMES));

@@ -14,8 +14,9 @@ use super::{
 };
 use crate::{
     corrupt, kind,
-    memory::{reserve, wide},
+    memory::{narrow, reserve, wide},
     node::Key,
+    storage::Storage,
     tree::Item,
     units::{Generation, Logical},
     unsupported,
@@ -51,20 +52,27 @@ impl Rules {
 }
 
 /// What all replays of a filesystem may still take.
-pub struct Budget {
+pub struct Budget<'a> {
     bytes: Cell<u64>,
     steps: Cell<u64>,
+    /// Where steps are paid for, too: a disk may hold many filesystems.
+    storage: Option<&'a Storage>,
 }
 
-impl Default for Budget {
+impl Default for Budget<'_> {
     fn default() -> Self {
         Self::new(MOST_BYTES, MOST_STEPS)
     }
 }
 
-impl Budget {
+impl<'a> Budget<'a> {
     pub fn new(bytes: u64, steps: u64) -> Self {
-        Self { bytes: Cell::new(bytes), steps: Cell::new(steps) }
+        Self { bytes: Cell::new(bytes), steps: Cell::new(steps), storage: None }
+    }
+
+    /// The whole of it, paid for at these devices.
+    pub fn of(storage: &'a Storage) -> Self {
+        Self { storage: Some(storage), ..Self::default() }
     }
 
     /// Takes memory for an item.
@@ -93,7 +101,7 @@ impl Budget {
         let steps = wide(length.checked_div(STEP).unwrap_or(0)).saturating_add(1);
         let too_many = || unsupported(format!("tree log of more than {MOST_STEPS} steps"));
         self.steps.set(self.steps.get().checked_sub(steps).ok_or_else(too_many)?);
-        Ok(())
+        self.storage.map_or(Ok(()), |storage| storage.charge(narrow(steps)))
     }
 }
 
@@ -108,7 +116,7 @@ impl Log {
     ///
     /// # Errors
     /// Where a node cannot be read, or it is too much.
-    pub fn read(tree: &impl Items, budget: &Budget) -> Result<Self, Error> {
+    pub fn read(tree: &impl Items, budget: &Budget<'_>) -> Result<Self, Error> {
         let (mut items, mut next) = (Vec::new(), Some(Key::FIRST));
         while let Some(key) = next {
             let Some(item) = tree.at_or_after(key)? else { break };
@@ -160,13 +168,13 @@ pub struct Replay<'a, B> {
     edits: Edits,
     /// Inodes whose names are counted at the end.
     recounted: BTreeSet<u64>,
-    pub budget: &'a Budget,
+    pub budget: &'a Budget<'a>,
     /// Where the item of the log stands that is replayed.
     place: Logical,
 }
 
 impl<'a, B: Items> Replay<'a, B> {
-    pub fn new(log: &'a Log, base: &'a B, sums: &'a mut Sums, rules: Rules, budget: &'a Budget) -> Self {
+    pub fn new(log: &'a Log, base: &'a B, sums: &'a mut Sums, rules: Rules, budget: &'a Budget<'a>) -> Self {
         let (edits, recounted) = (Edits::default(), BTreeSet::new());
         Self { log, rules, sums, base, edits, recounted, budget, place: Logical(0) }
     }

@@ -50,7 +50,7 @@ impl Sums {
     }
 
     /// Keeps checksums of sectors that have none yet.
-    fn add(&mut self, start: Logical, sums: &[u8], scale: Scale, budget: &Budget) -> Result<(), Error> {
+    fn add(&mut self, start: Logical, sums: &[u8], scale: Scale, budget: &Budget<'_>) -> Result<(), Error> {
         let (mut at, mut rest) = (start, sums);
         while !rest.is_empty() {
             budget.look_at(None)?;
