@@ -180,7 +180,7 @@ impl Btrfs {
     /// All subvolumes and snapshots that have a path, the one at the top first.
     ///
     /// # Errors
-    /// What is damaged or missing of the trees; [`Error::TooLarge`] for more than 65 536, or more than 8 MiB of paths.
+    /// What is damaged or missing of the trees; [`Error::TooLarge`] for more than 65 536, or more than 4 MiB of paths.
     pub fn subvolumes(&self) -> Result<Vec<Subvolume>, Error> {
         match self.found_subvolumes() {
             (_, Some(error)) => Err(error),

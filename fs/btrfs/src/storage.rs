@@ -23,8 +23,9 @@ use crate::{
 /// Bytes that are read by themselves where not all can be had together: the smallest sector.
 const PIECE: usize = 4096;
 
-/// Bytes whose reading costs as much as a step.
+/// Bytes whose reading costs as much as a step, and as much as a byte that is kept.
 const STEP: usize = 64;
+const KEPT: usize = 4;
 
 /// Devices, and what lies where on them.
 pub struct Storage {
@@ -142,8 +143,20 @@ impl Storage {
     /// # Errors
     /// What the limit says that the first device has.
     pub fn charge(&self, steps: usize) -> Result<(), Error> {
+        self.pay(steps.saturating_mul(STEP))
+    }
+
+    /// Pays for memory that is kept for as long as the filesystem is open: a disk may hold many.
+    ///
+    /// # Errors
+    /// As [`charge`](Self::charge).
+    pub fn keep(&self, bytes: usize) -> Result<(), Error> {
+        self.pay(bytes.saturating_mul(KEPT))
+    }
+
+    fn pay(&self, bytes: usize) -> Result<(), Error> {
         let first = self.devices.all().iter().find_map(|leg| leg.bytes.as_ref());
-        Ok(first.map_or(Ok(()), |bytes| bytes.charge(steps.saturating_mul(STEP)))?)
+        Ok(first.map_or(Ok(()), |device| device.charge(bytes))?)
     }
 
     /// Notes that bytes were answered that do not stand there first.

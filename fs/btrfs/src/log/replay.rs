@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Bytes that logs and what they change may take in memory.
-const MOST_BYTES: u64 = 64 << 20;
+const MOST_BYTES: u64 = 32 << 20;
 /// Steps: items that are looked for, and 256 bytes of them that are looked through. A logged name takes about ten.
 /// That is some seconds of work.
 const MOST_STEPS: u64 = 4 << 20;
@@ -54,6 +54,8 @@ impl Rules {
 /// What all replays of a filesystem may still take.
 pub struct Budget<'a> {
     bytes: Cell<u64>,
+    /// The least that was left of them.
+    paid: Cell<u64>,
     steps: Cell<u64>,
     /// Where steps are paid for, too: a disk may hold many filesystems.
     storage: Option<&'a Storage>,
@@ -67,7 +69,7 @@ impl Default for Budget<'_> {
 
 impl<'a> Budget<'a> {
     pub fn new(bytes: u64, steps: u64) -> Self {
-        Self { bytes: Cell::new(bytes), steps: Cell::new(steps), storage: None }
+        Self { bytes: Cell::new(bytes), paid: Cell::new(bytes), steps: Cell::new(steps), storage: None }
     }
 
     /// The whole of it, paid for at these devices.
@@ -83,8 +85,12 @@ impl<'a> Budget<'a> {
         let bytes = wide(bytes).saturating_add(ENTRY);
         let too_much =
             || Error::NoMemory(NoMemory { format: Format::Btrfs, structure: "tree log", bytes: MOST_BYTES });
-        self.bytes.set(self.bytes.get().checked_sub(bytes).ok_or_else(too_much)?);
-        Ok(())
+        let left = self.bytes.get().checked_sub(bytes).ok_or_else(too_much)?;
+        self.bytes.set(left);
+        // What was given back in between was paid for.
+        let more = self.paid.get().saturating_sub(left);
+        self.paid.set(self.paid.get().min(left));
+        self.storage.map_or(Ok(()), |storage| storage.keep(narrow(more)))
     }
 
     /// Gives back the memory of an item.
