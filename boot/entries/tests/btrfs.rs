@@ -219,7 +219,7 @@ fn subvolumes_are_known_by_their_numbers() {
         wanted.push((format!("{number}"), path.clone()));
     }
     // The one that is said last counts, and what there is not leads nowhere.
-    script += &format!("menuentry last {{ set btrfs_subvolid=5; set btrfs_subvol=@/nested; linux /k; }}\n");
+    script += "menuentry last { set btrfs_subvolid=5; set btrfs_subvol=@/nested; linux /k; }\n";
     wanted.push(("last".into(), "@/nested".into()));
     script += &format!(
         "menuentry id {{ set btrfs_subvol=@/nested; set btrfs_subvolid={}; linux /k; }}\n",
