@@ -31,7 +31,7 @@ fn image(name: &str, files: &[(String, String)], subvolumes: &[String]) -> Image
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-    make(&source, &path, subvolumes);
+    make(&source, &path, subvolumes, ROOT);
     let bytes = fs::read(&path).unwrap();
     let volumes = Volumes::discover(vec![Disk { device: Rc::new(bytes), name: "hd0".into() }]);
     assert_eq!(volumes.problems(), [], "{name}");
@@ -40,12 +40,12 @@ fn image(name: &str, files: &[(String, String)], subvolumes: &[String]) -> Image
     Image { path, volumes, found }
 }
 
-fn make(source: &Path, path: &Path, subvolumes: &[String]) {
+fn make(source: &Path, path: &Path, subvolumes: &[String], uuid: &str) {
     fs::File::create(path).unwrap().set_len(256 << 20).unwrap();
     let kind = |(i, path): (usize, &String)| format!("{}:{path}", if i == 0 { "default" } else { "rw" });
     let made: Vec<String> =
         subvolumes.iter().enumerate().filter(|(_, path)| *path != "/").map(kind).collect();
-    let mut arguments = vec!["-q", "-U", ROOT, "--rootdir", source.to_str().unwrap()];
+    let mut arguments = vec!["-q", "-U", uuid, "--rootdir", source.to_str().unwrap()];
     arguments.extend(made.iter().flat_map(|subvolume| ["--subvol", subvolume.as_str()]));
     arguments.push(path.to_str().unwrap());
     run("mkfs.btrfs", &arguments);
@@ -241,7 +241,7 @@ fn subvolumes_are_known_by_their_numbers() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-    make(&source, &path, &subvolumes);
+    make(&source, &path, &subvolumes, ROOT);
     let volumes =
         Volumes::discover(vec![Disk { device: Rc::new(fs::read(&path).unwrap()), name: "hd0".into() }]);
     fs::remove_file(&path).unwrap();
@@ -262,7 +262,7 @@ fn a_broken_block_is_one_problem() {
     let (source, path) = (work.join("source"), work.join("image"));
     fs::create_dir_all(source.join("boot/grub")).unwrap();
     fs::write(source.join("boot/grub/grub.cfg"), "menuentry a { linux /k; }\n").unwrap();
-    make(&source, &path, &names(&["/"]));
+    make(&source, &path, &names(&["/"]), ROOT);
     // The only node of the top, in both copies.
     let dump = run("btrfs", &["inspect-internal", "dump-tree", "-t", "5", path.to_str().unwrap()]);
     let address =
@@ -288,4 +288,40 @@ fn a_broken_block_is_one_problem() {
         text.starts_with(&what) && text.ends_with(&format!(" ({} more reads failed there)", problem.others)),
         "{text}"
     );
+}
+
+#[test]
+fn a_boot_subvolume_belongs_to_the_system_that_mounts_its_number() {
+    const BOOT: &str = "22222222-2222-4333-8444-555555555555";
+    let disk = |name: &str, files: &[(&str, &str)], subvolumes: &[String], uuid: &str| {
+        let work = work_dir(name);
+        let (source, path) = (work.join("source"), work.join("image"));
+        for folder in subvolumes {
+            fs::create_dir_all(source.join(folder.trim_start_matches('/'))).unwrap();
+        }
+        for (at, text) in files {
+            fs::create_dir_all(source.join(at).parent().unwrap()).unwrap();
+            fs::write(source.join(at), text).unwrap();
+        }
+        make(&source, &path, subvolumes, uuid);
+        let bytes = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        Disk { device: Rc::new(bytes), name: name.into() }
+    };
+    let boot = disk("boot", &[("vmlinuz-6.1", "k")], &names(&["/", "@boot"]), BOOT);
+    let known = format!("root=UUID={ROOT} ro rootflags=subvol=root");
+    // The top is what it mounts, then what stands in `@boot`.
+    for (number, expected) in [(5, known), (256, format!("root=UUID={BOOT} ro"))] {
+        let fstab =
+            format!("UUID={ROOT} / btrfs subvol=root 0 0\nUUID={BOOT} /boot btrfs subvolid={number} 0 0\n");
+        let root = disk(
+            &format!("root-{number}"),
+            &[("root/etc/fstab", fstab.as_str()), ("home/user/x", "")],
+            &names(&["/", "root", "home"]),
+            ROOT,
+        );
+        let volumes = Volumes::discover(vec![boot.clone(), root]);
+        let found = discover(&volumes, Arch::X86_64, &|_, _| false);
+        assert_eq!(found.entries[0].linux().unwrap().options, expected, "{number}");
+    }
 }
