@@ -194,18 +194,22 @@ impl Share {
         Ok(listing.entries.into_iter().map(|(entry, node)| (entry.name, node)).collect())
     }
 
-    /// Keeps a problem; a limit that is reached is kept once.
+    /// Keeps a problem; a limit that is reached is kept once, and so is what cannot be read of the disk, with the number
+    /// of reads that it has kept from succeeding.
     pub fn note(&self, object: impl Into<String>, error: Error) {
         let mut problems = self.problems.take();
-        let is_said = || problems.iter().any(|problem| problem.error == error);
-        if !matches!(error, Error::Budget { .. }) || !is_said() {
-            match self.noted.charge(1) {
-                Ok(()) => problems.push(Problem { object: object.into(), error }),
+        let is_of_disk = matches!(error, Error::Read(_));
+        let is_once = is_of_disk || matches!(error, Error::Budget { .. });
+        match problems.iter_mut().find(|problem| is_once && problem.error == error) {
+            // A counter that is only shown.
+            Some(known) => known.others = known.others.saturating_add(is_of_disk.into()),
+            None => match self.noted.charge(1) {
+                Ok(()) => problems.push(Problem::new(object, error)),
                 Err(limit) if problems.last().is_none_or(|last| last.error != limit) => {
-                    problems.push(Problem { object: object.into(), error: limit });
+                    problems.push(Problem::new(object, limit));
                 }
                 Err(_) => {}
-            }
+            },
         }
         self.problems.set(problems);
     }

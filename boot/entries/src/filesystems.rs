@@ -15,6 +15,8 @@ use crate::File;
 const USUAL: [&str; 3] = ["@", "root", "@rootfs"];
 /// The name of the root that the others stand in.
 const TOP: &str = "/";
+/// Its number, in btrfs.
+const TOP_NUMBER: u64 = 5;
 /// Others that are looked through where these have nothing.
 const MOST_OTHERS: usize = 16;
 /// Names of a path that may be roots; honest ones have a handful.
@@ -104,6 +106,15 @@ impl<'a> Filesystems<'a> {
         let find = |id: &VolumeId| self.volumes.get(*id).map_or("", path).cmp(name);
         let at = filesystem.named.binary_search_by(find).ok()?;
         filesystem.named.get(at).copied()
+    }
+
+    /// The path from the top of the root with this number; that of the top is empty.
+    pub fn path_of(&self, filesystem: &Filesystem, number: u64) -> Option<&'a str> {
+        match number {
+            0 => self.volumes.get(filesystem.default()).map(path),
+            TOP_NUMBER => Some(""),
+            number => self.volumes.get(filesystem.default())?.root_of_number(number),
+        }
     }
 
     /// The roots that are looked through for configurations: the default, the top, and those where distributions put

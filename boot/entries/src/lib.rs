@@ -30,6 +30,7 @@ mod sizes;
 mod version;
 
 use alloc::{string::String, vec::Vec};
+use core::fmt;
 
 use vfs::{Volume, VolumeId, Volumes};
 
@@ -73,6 +74,27 @@ pub struct Problem {
     pub object: String,
     /// Why.
     pub error: Error,
+    /// What else of the same disk could not be read for the same reason: one broken block stands in the way of many
+    /// paths, and is one problem.
+    pub others: u64,
+}
+
+impl Problem {
+    pub(crate) fn new(object: impl Into<String>, error: Error) -> Self {
+        Self { object: object.into(), error, others: 0 }
+    }
+}
+
+/// The cause: `btrfs: btrfs_header.csum at byte 5: checksum mismatch (7 more reads failed there)`
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.error)?;
+        match self.others {
+            0 => Ok(()),
+            1 => f.write_str(" (1 more read failed there)"),
+            others => write!(f, " ({others} more reads failed there)"),
+        }
+    }
 }
 
 /// What is looked for, and where.

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Systems in subvolumes of filesystems that mkfs.btrfs has made, and what GRUB reads at the same paths.
 
-use std::{fs, path::PathBuf, rc::Rc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    rc::Rc,
+};
 
 use entries::{Arch, Entry, Found, MOST_LOOKUPS, discover};
 use oracle::tools::{run, work_dir};
@@ -27,20 +31,24 @@ fn image(name: &str, files: &[(String, String)], subvolumes: &[String]) -> Image
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-    fs::File::create(&path).unwrap().set_len(256 << 20).unwrap();
-    let kind = |(i, path): (usize, &String)| format!("{}:{path}", if i == 0 { "default" } else { "rw" });
-    let made: Vec<String> =
-        subvolumes.iter().enumerate().filter(|(_, path)| *path != "/").map(kind).collect();
-    let mut arguments = vec!["-q", "-U", ROOT, "--rootdir", source.to_str().unwrap()];
-    arguments.extend(made.iter().flat_map(|subvolume| ["--subvol", subvolume.as_str()]));
-    arguments.push(path.to_str().unwrap());
-    run("mkfs.btrfs", &arguments);
+    make(&source, &path, subvolumes, ROOT);
     let bytes = fs::read(&path).unwrap();
     let volumes = Volumes::discover(vec![Disk { device: Rc::new(bytes), name: "hd0".into() }]);
     assert_eq!(volumes.problems(), [], "{name}");
     let found = discover(&volumes, Arch::X86_64, &|_, _| false);
     assert_eq!(found.problems, [], "{name}");
     Image { path, volumes, found }
+}
+
+fn make(source: &Path, path: &Path, subvolumes: &[String], uuid: &str) {
+    fs::File::create(path).unwrap().set_len(256 << 20).unwrap();
+    let kind = |(i, path): (usize, &String)| format!("{}:{path}", if i == 0 { "default" } else { "rw" });
+    let made: Vec<String> =
+        subvolumes.iter().enumerate().filter(|(_, path)| *path != "/").map(kind).collect();
+    let mut arguments = vec!["-q", "-U", uuid, "--rootdir", source.to_str().unwrap()];
+    arguments.extend(made.iter().flat_map(|subvolume| ["--subvol", subvolume.as_str()]));
+    arguments.push(path.to_str().unwrap());
+    run("mkfs.btrfs", &arguments);
 }
 
 impl Image {
@@ -171,4 +179,149 @@ fn a_kernel_by_its_name_starts_in_its_subvolume() {
     let expected =
         format!("Linux 6.14: hd0:root /boot/vmlinuz-6.14 [root=UUID={ROOT} ro rootflags=subvol=root]");
     assert_eq!(image.shown(), [expected]);
+}
+
+#[test]
+fn subvolumes_are_known_by_their_numbers() {
+    // One in the other, one that is a snapshot's shape, and more than are volumes of their own.
+    let mut subvolumes = names(&["@", "@/nested", "@/nested/deep", "@snapshots/1/snapshot", "home"]);
+    subvolumes.extend((0..80).map(|number| format!("many/{number}")));
+    let mut files: Vec<_> =
+        subvolumes.iter().map(|path| file(&format!("/{path}/k"), path.as_str())).collect();
+    files.push(file("/k", ""));
+    // What numbers they have is told by the image without a script.
+    let plain = image("btrfs-numbers", &files, &subvolumes);
+    let default = &plain.volumes.all()[0];
+    let of = |path: &str| {
+        let path_of = |number: &u64| default.root_of_number(*number) == Some(path);
+        (256..1000).find(path_of).unwrap_or_else(|| panic!("{path}"))
+    };
+    // As Linux's own program has them.
+    let dump = run("btrfs", &["inspect-internal", "dump-tree", "-t", "root", plain.path.to_str().unwrap()]);
+    let dump = String::from_utf8_lossy(&dump).into_owned();
+    let number_of = |name: &str| {
+        let (front, _) = dump.split_once(&format!(" name {name}\n")).unwrap();
+        let reference =
+            front.rsplit("key (").find(|key| key.contains(" ROOT_BACKREF ") || key.contains(" ROOT_REF "));
+        let words: Vec<&str> = reference.unwrap().split([' ', ')']).collect();
+        words[if words[1] == "ROOT_REF" { 2 } else { 0 }].parse::<u64>().unwrap()
+    };
+    let number_of_default = default.number().unwrap();
+    assert_eq!((default.subvolume(), number_of_default), ("@", number_of("@")));
+    let mut script = String::from("set btrfs_relative_path=y\nexport btrfs_relative_path\n");
+    let mut wanted = Vec::new();
+    for path in subvolumes.iter().take(5).chain(subvolumes.iter().skip(80)) {
+        let number = of(path);
+        if let Some((_, name)) = path.rsplit_once('/').filter(|(_, name)| name.len() > 4) {
+            assert_eq!(number, number_of(name), "{path}");
+        }
+        script += &format!("menuentry {number} {{ set btrfs_subvolid={number}; linux /k n={number}; }}\n");
+        wanted.push((format!("{number}"), path.clone()));
+    }
+    // The one that is said last counts, and what there is not leads nowhere.
+    script += "menuentry last { set btrfs_subvolid=5; set btrfs_subvol=@/nested; linux /k; }\n";
+    wanted.push(("last".into(), "@/nested".into()));
+    script += &format!(
+        "menuentry id {{ set btrfs_subvol=@/nested; set btrfs_subvolid={}; linux /k; }}\n",
+        of("home")
+    );
+    wanted.push(("id".into(), "home".into()));
+    script += "menuentry default { set btrfs_subvolid=0; linux /k; }\nmenuentry none { set btrfs_subvolid=9999; linux /k; }\n";
+    wanted.push(("default".into(), "@".into()));
+    script += "btrfs-get-default-subvol --id-only --output number ($root)\n\
+        btrfs-get-default-subvol --id-only --path-only --output both ($root)\n\
+        menuentry said { linux /k $number $both; }\n";
+    wanted.push(("said".into(), "@".into()));
+    drop(plain);
+    files.push(file("/@/boot/grub2/grub.cfg", script));
+    let work = work_dir("btrfs-numbers-script");
+    let (source, path) = (work.join("source"), work.join("image"));
+    for (at, text) in &files {
+        let path = source.join(at.trim_start_matches('/'));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    make(&source, &path, &subvolumes, ROOT);
+    let volumes =
+        Volumes::discover(vec![Disk { device: Rc::new(fs::read(&path).unwrap()), name: "hd0".into() }]);
+    fs::remove_file(&path).unwrap();
+    let found = discover(&volumes, Arch::X86_64, &|_, _| false);
+    let read = |entry: &Entry| {
+        let kernel = &entry.linux()?.kernel;
+        let bytes = volumes.get(kernel.volume)?.read(&kernel.path, 100).ok()?;
+        Some((entry.title.clone(), String::from_utf8(bytes).ok()?))
+    };
+    assert_eq!(found.entries.iter().filter_map(read).collect::<Vec<_>>(), wanted);
+    let said = found.entries.last().unwrap().linux().unwrap();
+    assert_eq!(said.options, format!("{number_of_default} {number_of_default} /@"));
+}
+
+#[test]
+fn a_broken_block_is_one_problem() {
+    let work = work_dir("btrfs-broken");
+    let (source, path) = (work.join("source"), work.join("image"));
+    fs::create_dir_all(source.join("boot/grub")).unwrap();
+    fs::write(source.join("boot/grub/grub.cfg"), "menuentry a { linux /k; }\n").unwrap();
+    make(&source, &path, &names(&["/"]), ROOT);
+    // The only node of the top, in both copies.
+    let dump = run("btrfs", &["inspect-internal", "dump-tree", "-t", "5", path.to_str().unwrap()]);
+    let address =
+        String::from_utf8_lossy(&dump).split_once("leaf ").unwrap().1.split(' ').next().unwrap().to_string();
+    let mapped = run("btrfs-map-logical", &["-l", &address, path.to_str().unwrap()]);
+    let mut bytes = fs::read(&path).unwrap();
+    fs::remove_file(&path).unwrap();
+    let mapped = String::from_utf8_lossy(&mapped).into_owned();
+    let places: Vec<usize> = mapped
+        .lines()
+        .filter_map(|line| line.split_once("physical ")?.1.split(' ').next()?.parse().ok())
+        .collect();
+    assert_eq!(places.len(), 2, "{mapped}");
+    places.iter().for_each(|place| bytes[place + 5000] ^= 1);
+    let volumes = Volumes::discover(vec![Disk { device: Rc::new(bytes), name: "hd0".into() }]);
+    let found = discover(&volumes, Arch::X86_64, &|_, _| false);
+    assert!(found.entries.is_empty());
+    let [problem] = &found.problems[..] else { panic!("{:?}", found.problems) };
+    assert!(problem.object.starts_with("hd0 /") && problem.others > 3, "{problem:?}");
+    let what = format!("btrfs: btrfs_header.csum at byte {address}: checksum mismatch");
+    let text = problem.to_string();
+    assert!(
+        text.starts_with(&what) && text.ends_with(&format!(" ({} more reads failed there)", problem.others)),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_boot_subvolume_belongs_to_the_system_that_mounts_its_number() {
+    const BOOT: &str = "22222222-2222-4333-8444-555555555555";
+    let disk = |name: &str, files: &[(&str, &str)], subvolumes: &[String], uuid: &str| {
+        let work = work_dir(name);
+        let (source, path) = (work.join("source"), work.join("image"));
+        for folder in subvolumes {
+            fs::create_dir_all(source.join(folder.trim_start_matches('/'))).unwrap();
+        }
+        for (at, text) in files {
+            fs::create_dir_all(source.join(at).parent().unwrap()).unwrap();
+            fs::write(source.join(at), text).unwrap();
+        }
+        make(&source, &path, subvolumes, uuid);
+        let bytes = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        Disk { device: Rc::new(bytes), name: name.into() }
+    };
+    let boot = disk("boot", &[("vmlinuz-6.1", "k")], &names(&["/", "@boot"]), BOOT);
+    let known = format!("root=UUID={ROOT} ro rootflags=subvol=root");
+    // The top is what it mounts, then what stands in `@boot`.
+    for (number, expected) in [(5, known), (256, format!("root=UUID={BOOT} ro"))] {
+        let fstab =
+            format!("UUID={ROOT} / btrfs subvol=root 0 0\nUUID={BOOT} /boot btrfs subvolid={number} 0 0\n");
+        let root = disk(
+            &format!("root-{number}"),
+            &[("root/etc/fstab", fstab.as_str()), ("home/user/x", "")],
+            &names(&["/", "root", "home"]),
+            ROOT,
+        );
+        let volumes = Volumes::discover(vec![boot.clone(), root]);
+        let found = discover(&volumes, Arch::X86_64, &|_, _| false);
+        assert_eq!(found.entries[0].linux().unwrap().options, expected, "{number}");
+    }
 }

@@ -57,7 +57,7 @@ impl<'a> Report<'a> {
         let of_volumes = volumes.problems().iter();
         let of_volumes = of_volumes.map(|p| (&p.object, p.error.code(), format!("{}", p.error)));
         let of_entries = found.problems.iter();
-        let of_entries = of_entries.map(|p| (&p.object, p.error.code(), format!("{}", p.error)));
+        let of_entries = of_entries.map(|p| (&p.object, p.error.code(), format!("{p}")));
         // An unknown filesystem is no problem, unless it is where the system may be.
         let unread = volumes.devices().iter().filter(|_| found.entries.is_empty()).filter_map(|device| {
             let content = device.content.filter(|content| content.is_unread)?;

@@ -198,8 +198,7 @@ fn problems(machine: &Machine, found: &Found) -> Vec<ProblemReport> {
     let of_volumes =
         of_volumes.map(|p| report(p.error.code(), machine.id_of_device(p.device), p.error.to_string()));
     let of_entries = found.problems.iter();
-    let of_entries =
-        of_entries.map(|p| report(p.error.code(), machine.object(&p.object), p.error.to_string()));
+    let of_entries = of_entries.map(|p| report(p.error.code(), machine.object(&p.object), p.to_string()));
     of_volumes.chain(of_entries).collect()
 }
 

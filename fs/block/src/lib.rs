@@ -43,6 +43,15 @@ pub trait BlockRead {
     /// [`ReadError::OutOfBounds`] when any byte lies past [`size`](Self::size); [`ReadError::Device`] when
     /// the device fails. The content of `buf` is then unspecified.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError>;
+
+    /// Pays for work on what was read, as much as reading so many bytes would take. Where reads are limited, what a
+    /// few bytes ask for is limited with them; elsewhere it costs nothing.
+    ///
+    /// # Errors
+    /// [`ReadError::Limit`]
+    fn charge(&self, _bytes: usize) -> Result<(), ReadError> {
+        Ok(())
+    }
 }
 
 /// A device of bytes that can be written, too.
@@ -71,6 +80,9 @@ macro_rules! forward_read {
             }
             fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
                 (**self).read_at(offset, buf)
+            }
+            fn charge(&self, bytes: usize) -> Result<(), ReadError> {
+                (**self).charge(bytes)
             }
         }
         impl<T: BlockWrite + ?Sized> BlockWrite for $type {

@@ -42,6 +42,10 @@ impl<D: BlockRead> BlockRead for Slice<D> {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         self.device.read_at(self.translate(offset, buf.len())?, buf)
     }
+
+    fn charge(&self, bytes: usize) -> Result<(), ReadError> {
+        self.device.charge(bytes)
+    }
 }
 
 impl<D: BlockWrite> BlockWrite for Slice<D> {

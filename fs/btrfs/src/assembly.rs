@@ -2,6 +2,7 @@
 //! From devices to trees: which superblock counts, which devices belong together, where chunks are.
 
 use alloc::{format, rc::Rc, vec, vec::Vec};
+use core::cmp::Reverse;
 
 use block::BlockRead;
 use filesystem::{Error, Fault};
@@ -100,14 +101,17 @@ fn name(superblock: &Superblock) -> Name {
 
 /// The newest superblock of the filesystem that is wanted: of the only one that is no seed or, of seeds alone, of the
 /// one that grew last.
+///
+/// Of devices of one transaction that with a tree log counts: Linux begins a transaction without one and drops it only at
+/// the end, so that a device without it missed what was synchronised last. Of several that have one it is the device
+/// with the lowest number, whose superblock Linux takes, too (`open_fs_devices`, in the order of `devid_cmp`).
 fn newest(given: &[Given]) -> Result<Superblock, Error> {
     let has_others = given.iter().any(|given| !given.superblock.is_seed());
     let wanted = |given: &&Given| !has_others || !given.superblock.is_seed();
-    let mut superblocks = given.iter().filter(wanted).map(|given| &given.superblock);
-    let first = superblocks.next();
-    let newest = superblocks.fold(first, |newest, next| {
-        newest.filter(|newest| newest.generation >= next.generation).or(Some(next))
-    });
+    let age = |superblock: &&Superblock| {
+        (superblock.generation, superblock.log.is_some(), Reverse(superblock.device.number))
+    };
+    let newest = given.iter().filter(wanted).map(|given| &given.superblock).max_by_key(age);
     let Some(newest) = newest else {
         return Err(corrupt(Fault::Magic, "btrfs_super_block.magic", 0u64, 0u64));
     };
@@ -134,7 +138,13 @@ fn legs(members: Vec<Given>, newest: &Superblock, warnings: &mut Vec<Error>) -> 
         let is_behind = superblock.state() != newest.state();
         if is_behind {
             let (old, new) = (superblock.generation.0, newest.generation.0);
-            let what = if old == new { "another state" } else { "an older state" };
+            let what = if old != new {
+                "an older state"
+            } else if superblock.transaction() == newest.transaction() {
+                "another tree log"
+            } else {
+                "another state"
+            };
             warnings.push(degraded(format!(
                 "{name} has {what}, generation {old} of {new}: what others hold is taken first"
             )));
@@ -251,3 +261,6 @@ fn warn(trees: &Trees, warnings: &mut Vec<Error>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -72,9 +72,9 @@ impl<'a> Directory<'a> {
             else {
                 break;
             };
-            let flow =
-                each_in(&item, &mut |entry| Ok(each(entry.name, self.node(&entry)?, file_type(entry.kind))))?;
-            if flow.is_break() {
+            // One entry has a place: Linux, too, looks at no other.
+            let (entry, _) = Entry::parse(item.bytes(), item.place(0))?;
+            if each(entry.name, self.node(&entry)?, file_type(entry.kind)).is_break() {
                 break;
             }
             next = item.key.next().filter(|next| next.is_beside(key));

@@ -134,7 +134,7 @@ impl Files {
     fn read_data(&self, trees: &Trees, inode: &Inode, address: Logical, buf: &mut [u8]) -> Result<(), Error> {
         match inode.has_sums {
             true => self.data.read(trees, address, buf),
-            false => trees.storage().read_any(address, buf),
+            false => trees.storage().read_unchecked(address, buf),
         }
     }
 

@@ -180,9 +180,19 @@ impl Btrfs {
     /// All subvolumes and snapshots that have a path, the one at the top first.
     ///
     /// # Errors
-    /// What is damaged or missing of the trees; [`Error::TooLarge`] for more than 65 536.
+    /// What is damaged or missing of the trees; [`Error::TooLarge`] for more than 65 536, or more than 4 MiB of paths.
     pub fn subvolumes(&self) -> Result<Vec<Subvolume>, Error> {
-        subvolume::all(&self.trees, &self.superblock.roots)
+        match self.found_subvolumes() {
+            (_, Some(error)) => Err(error),
+            (found, None) => Ok(found),
+        }
+    }
+
+    /// The same as far as they can be read, and why there may be more.
+    pub fn found_subvolumes(&self) -> (Vec<Subvolume>, Option<Error>) {
+        let subvolume::Listing { found, rest } =
+            subvolume::Listing::read(&self.trees, &self.superblock.roots);
+        (found, rest)
     }
 
     /// The root of the default subvolume.

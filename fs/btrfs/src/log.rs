@@ -83,7 +83,7 @@ pub fn of(superblock: &Superblock, trees: &Trees) -> Result<Replayed, Error> {
 /// each other; [`Error::NoMemory`] and [`Error::Unsupported`] for logs that are larger than any real one.
 fn replay(trees: &Trees, roots: &Tree, logs: &Tree, rules: Rules) -> Result<Replayed, Error> {
     let (budget, mut replayed) =
-        (Budget::default(), Replayed { scale: rules.scale(), ..Replayed::default() });
+        (Budget::of(trees.storage()), Replayed { scale: rules.scale(), ..Replayed::default() });
     let first = Key { objectid: TreeId::LOGS.0, kind: kind::ROOT_ITEM, offset: 0 };
     let (mut next, mut any) = (Some(first), false);
     while let Some(key) = next {

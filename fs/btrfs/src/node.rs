@@ -157,13 +157,15 @@ impl Node {
 
     fn check_items(&self) -> Result<(), Error> {
         let heads: &[raw::ItemHead] = self.entries();
-        let (first, end) = (wide(size_of_val(heads)), wide(self.bytes.len().saturating_sub(HEADER)));
+        let (first, mut end) = (wide(size_of_val(heads)), wide(self.bytes.len().saturating_sub(HEADER)));
         let mut previous = None;
         for (slot, head) in heads.iter().enumerate() {
             let (offset, size) = (u64::from(head.offset.get()), u64::from(head.size.get()));
-            if offset < first || offset.saturating_add(size) > end {
+            // One behind the other from the end, as Linux has it: bytes of two items would be read once for each.
+            if offset < first || offset.saturating_add(size) != end {
                 return Err(self.corrupt(Fault::Range, self.place(slot), "btrfs_item.offset", offset));
             }
+            end = offset;
             previous = self.check_order(previous, Key::from(&head.key), slot)?;
         }
         Ok(())
@@ -455,6 +457,11 @@ pub mod tests {
         );
         assert_eq!(change(HEADER + 17, &49u32.to_le_bytes()).0, "btrfs_item.offset");
         assert_eq!(change(HEADER + 21, &[0xff; 4]).0, "btrfs_item.offset");
+        // Content of two items in one place, and room between them.
+        for end in [SIZE, SIZE - 4] {
+            let second = u32::try_from(end - HEADER - 3).unwrap().to_le_bytes();
+            assert_eq!(change(HEADER + 25 + 17, &second).0, "btrfs_item.offset");
+        }
         let order = ("order of btrfs_disk_key", "E-FS-BTRFS-INCONSISTENT".into());
         assert_eq!(change(HEADER + 25, &1u64.to_le_bytes()), order);
         assert_eq!(fault(sound[..50].to_vec(), &wanted).1, "E-FS-BTRFS-TRUNCATED");

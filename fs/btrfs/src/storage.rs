@@ -20,6 +20,13 @@ use crate::{
     units::Logical,
 };
 
+/// Bytes that are read by themselves where not all can be had together: the smallest sector.
+const PIECE: usize = 4096;
+
+/// Bytes whose reading costs as much as a step, and as much as a byte that is kept.
+const STEP: usize = 64;
+const KEPT: usize = 4;
+
 /// Devices, and what lies where on them.
 pub struct Storage {
     pub devices: Devices,
@@ -85,10 +92,40 @@ impl Storage {
     /// # Errors
     /// As [`read_in`](Self::read_in), when there is no way.
     pub fn read_any(&self, address: Logical, buf: &mut [u8]) -> Result<(), Error> {
+        self.read_first(address, buf, false)
+    }
+
+    /// The same of bytes that nobody can check. A device that missed writes is not asked for what others had, too.
+    ///
+    /// # Errors
+    /// As [`read_in`](Self::read_in), when there is no such way.
+    pub fn read_unchecked(&self, address: Logical, buf: &mut [u8]) -> Result<(), Error> {
+        self.read_first(address, buf, true)
+    }
+
+    /// What cannot be had together is read in pieces: each copy may have lost another of them.
+    fn read_first(&self, mut address: Logical, buf: &mut [u8], is_unchecked: bool) -> Result<(), Error> {
+        match self.read_together(address, buf, is_unchecked) {
+            Err(error) if buf.len() <= PIECE || matches!(error, Error::Missing(_)) => Err(error),
+            Err(_) => {
+                for piece in buf.chunks_mut(PIECE) {
+                    self.read_together(address, piece, is_unchecked)?;
+                    address = address.after(wide(piece.len()));
+                }
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn read_together(&self, address: Logical, buf: &mut [u8], is_unchecked: bool) -> Result<(), Error> {
         let rebuilt = self.each(address, buf, |place, part| {
             let mut worst = Failure::Missing;
             for number in 0..ways(&place) {
                 let way = self.nth(&place, number);
+                if is_unchecked && self.is_doubtful(&place, way) {
+                    continue;
+                }
                 match self.read(&place, way, part) {
                     Ok(()) => return Ok(if way == Way::Copy(0) { 0 } else { wide(part.len()) }),
                     Err(failure @ Failure::Device(_)) => worst = failure,
@@ -99,6 +136,27 @@ impl Storage {
         })?;
         self.count(rebuilt);
         Ok(())
+    }
+
+    /// Pays for steps that take no read: a small tree may ask for many.
+    ///
+    /// # Errors
+    /// What the limit says that the first device has.
+    pub fn charge(&self, steps: usize) -> Result<(), Error> {
+        self.pay(steps.saturating_mul(STEP))
+    }
+
+    /// Pays for memory that is kept for as long as the filesystem is open: a disk may hold many.
+    ///
+    /// # Errors
+    /// As [`charge`](Self::charge).
+    pub fn keep(&self, bytes: usize) -> Result<(), Error> {
+        self.pay(bytes.saturating_mul(KEPT))
+    }
+
+    fn pay(&self, bytes: usize) -> Result<(), Error> {
+        let first = self.devices.all().iter().find_map(|leg| leg.bytes.as_ref());
+        Ok(first.map_or(Ok(()), |device| device.charge(bytes))?)
     }
 
     /// Notes that bytes were answered that do not stand there first.
@@ -154,6 +212,26 @@ impl Storage {
         match self.devices.get(stripe.device) {
             Some(leg) if leg.bytes.is_some() => u8::from(leg.is_behind),
             _ => 2,
+        }
+    }
+
+    /// Whether what comes of a way rests on a device that is behind, and others had it, too. Of what only devices had
+    /// that are behind, nothing was written without them.
+    fn is_doubtful(&self, place: &Place<'_>, way: Way) -> bool {
+        let rank = |stripe: Option<&Stripe>| stripe.map_or(2, |stripe| self.rank(stripe));
+        let parities = place.chunk.profile.parities();
+        match way {
+            Way::Copy(copy) if parities == 0 => {
+                let is_other = |other| rank(place.copy(other)) != 1;
+                rank(place.copy(copy)) == 1 && (0..ways(place)).any(is_other)
+            }
+            Way::Copy(_) => rank(place.rotated(place.column)) == 1,
+            Way::Parity { .. } => {
+                // All that is left out where it can be.
+                let is_out = |column: &usize| *column == place.column || rank(place.rotated(*column)) > 0;
+                let is_behind = (0..place.stripes.len()).any(|column| rank(place.rotated(column)) == 1);
+                is_behind && (0..place.stripes.len()).filter(is_out).count() > parities
+            }
         }
     }
 
@@ -226,7 +304,7 @@ pub fn telling(one: Option<Error>, other: Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::{rc::Rc, vec, vec::Vec};
+    use std::{format, rc::Rc, vec, vec::Vec};
 
     use raid::Parity;
 
@@ -432,6 +510,70 @@ mod tests {
                 assert!(buf == wanted, "{kind:#x}, {behind} is behind");
             }
         }
+    }
+
+    #[test]
+    fn what_nobody_can_check_does_not_come_from_a_leg_that_is_behind() {
+        for (kind, count, stands) in PROFILES {
+            let set = Set::new(kind, count);
+            for (missing, behind) in subsets(count, count).flat_map(|missing| {
+                let rest: Vec<usize> = (0..count).filter(|disk| !missing.contains(disk)).collect();
+                rest.into_iter().map(|behind| (missing.clone(), behind)).collect::<Vec<_>>()
+            }) {
+                let mut old = Set { kind, disks: set.disks.clone() };
+                old.disks[behind].fill(0x11);
+                let storage = old.storage(&missing, &[behind]);
+                let wanted = wanted(&storage);
+                let mut buf = vec![0; 4096];
+                for address in (0..wanted.len()).step_by(STRIP as usize) {
+                    let read = storage.read_unchecked(Logical(address as u64), &mut buf);
+                    let is_right = buf == wanted[address..address + 4096];
+                    let what = format!("{kind:#x}, {missing:?} missing, {behind} behind: {address}");
+                    match stands {
+                        // There is nothing beside it: it was there whenever something was written.
+                        0 => assert!(read.is_err() || is_right || buf[0] == 0x11, "{what}"),
+                        _ => assert!(read.is_err() || is_right, "{what}"),
+                    }
+                    assert!(read.is_ok() || !missing.is_empty(), "{what}");
+                    if missing.len() < stands && (kind & !DATA) != 0x40 {
+                        assert!(read.is_ok(), "{what}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// A device some of whose sectors cannot be read.
+    struct Scratched(Vec<u8>, u64);
+
+    impl block::BlockRead for Scratched {
+        fn size(&self) -> u64 {
+            self.0.size()
+        }
+
+        fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
+            match (offset..offset + buf.len() as u64).contains(&self.1) {
+                true => Err(block::check_bounds(0, 2, 1).unwrap_err()),
+                false => self.0.read_at(offset, buf),
+            }
+        }
+    }
+
+    #[test]
+    fn each_copy_may_have_lost_another_sector() {
+        let set = Set::new(DATA | 0x200, 3);
+        let mut storage = set.storage(&[], &[]);
+        let wanted = wanted(&storage);
+        let mut devices = Devices::default();
+        for (leg, scratch) in storage.devices.all().iter().zip([5000, 70_000, 100_000]) {
+            let index = leg.name.number.0 as usize - 1;
+            let bytes: Rc<dyn block::BlockRead> = Rc::new(Scratched(set.disks[index].clone(), scratch));
+            devices.add(Leg { bytes: Some(bytes), ..leg.clone() });
+        }
+        storage.devices = devices;
+        let mut buf = vec![0; wanted.len()];
+        storage.read_any(Logical(0), &mut buf).unwrap();
+        assert!(buf == wanted);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use alloc::vec::Vec;
 
+use block::ReadError;
 use filesystem::{Error, Fault};
 use zerocopy::FromBytes;
 
@@ -20,6 +21,11 @@ use crate::{
 const READ_ONLY: u64 = 1;
 /// Subvolumes that are listed.
 const MOST: usize = 65_536;
+/// Bytes of all their paths, and names that are looked for to find them: 10 000 snapshots take a tenth of that.
+const MOST_BYTES: usize = 4 << 20;
+const MOST_NAMES: usize = 1 << 19;
+/// Subvolumes that cannot be read, before the rest is given up: each may take a look at the disk.
+const MOST_FAULTS: usize = 256;
 /// Names of one path, and their bytes: `PATH_MAX` of Linux.
 const DEEPEST: usize = 256;
 const LONGEST: usize = 4096;
@@ -106,71 +112,138 @@ pub fn default(trees: &Trees, roots: &Tree, root_dir: u64) -> Result<TreeId, Err
     Ok(found.filter(|id| id.is_subvolume()).unwrap_or(TreeId::TOP))
 }
 
-/// All subvolumes that have a path, by number.
-///
-/// # Errors
-/// [`Error::TooLarge`] for more than 65 536.
-pub fn all(trees: &Trees, roots: &Tree) -> Result<Vec<Subvolume>, Error> {
-    let mut found = Vec::new();
-    let mut next = Some(TreeId::TOP.0);
-    // It ends: numbers only grow.
-    while let Some(objectid) = next {
-        let key = Key { objectid, kind: kind::ROOT_ITEM, offset: 0 };
-        let Some(item) = trees.at_or_after(roots, key)? else { break };
-        next = item.key.objectid.checked_add(1);
-        let id = TreeId(item.key.objectid);
-        if !id.is_subvolume() {
-            continue;
-        }
-        let Some(root) = root(trees, roots, id)?.filter(Root::is_in_use) else {
-            continue;
-        };
-        let Some(path) = path(trees, roots, id)? else { continue };
-        if found.len() >= MOST {
-            return Err(Error::TooLarge { size: wide(MOST).saturating_add(1), limit: wide(MOST) });
-        }
-        memory::reserve(&mut found, 1, "subvolume")?;
-        found.push(root.subvolume(path));
-    }
-    Ok(found)
+/// Subvolumes that have a path, by number, as far as they are found.
+#[derive(Default)]
+pub struct Listing {
+    pub found: Vec<Subvolume>,
+    /// Why there may be more.
+    pub rest: Option<Error>,
 }
 
-/// The path of a subvolume from the top; none where it does not lead there.
-fn path(trees: &Trees, roots: &Tree, id: TreeId) -> Result<Option<Vec<u8>>, Error> {
-    let mut names: Vec<Vec<u8>> = Vec::new();
-    let (mut id, mut length) = (id, 0usize);
-    while id != TreeId::TOP {
-        let first = Key { objectid: id.0, kind: kind::ROOT_BACKREF, offset: 0 };
-        let Some(item) = trees.at_or_after(roots, first)?.filter(|item| item.key.is_beside(first)) else {
-            return Ok(None);
-        };
-        let parent = TreeId(item.key.offset);
-        let Some(root) = root(trees, roots, parent)?.filter(|_| parent.is_subvolume()) else {
-            return Ok(None);
-        };
-        let (mut number, name) = reference(&item)?;
-        names.push(name.to_vec());
-        while number != root.directory {
-            let first = Key { objectid: number.0, kind: kind::INODE_REF, offset: 0 };
-            let Some(item) = trees.at_or_after(&root.tree, first)?.filter(|item| item.key.is_beside(first))
+impl Listing {
+    /// All subvolumes; one that is damaged hides no other.
+    pub fn read(trees: &Trees, roots: &Tree) -> Self {
+        let (mut listing, mut paths) = (Self::default(), Paths { trees, roots, names: 0, bytes: 0 });
+        let (mut next, mut faults) = (Some(TreeId::TOP.0), 0usize);
+        // It ends: numbers only grow.
+        while let Some(objectid) = next {
+            let key = Key { objectid, kind: kind::ROOT_ITEM, offset: 0 };
+            let outcome = match trees.at_or_after(roots, key) {
+                Ok(Some(item)) => {
+                    next = item.key.objectid.checked_add(1);
+                    listing.add(&mut paths, TreeId(item.key.objectid))
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    next = None;
+                    Err(error)
+                }
+            };
+            if let Err(error) = outcome {
+                faults = faults.saturating_add(1);
+                let is_limit = matches!(
+                    error,
+                    Error::TooLarge { .. } | Error::NoMemory(_) | Error::Io(ReadError::Limit { .. })
+                );
+                listing.rest.get_or_insert(error);
+                if is_limit || faults >= MOST_FAULTS {
+                    break;
+                }
+            }
+        }
+        listing
+    }
+
+    /// Adds the subvolume of this number, if it is one that somebody can reach.
+    fn add(&mut self, paths: &mut Paths<'_>, id: TreeId) -> Result<(), Error> {
+        if !id.is_subvolume() {
+            return Ok(());
+        }
+        let Some(root) = root(paths.trees, paths.roots, id)?.filter(Root::is_in_use) else { return Ok(()) };
+        let Some(path) = paths.of(id)? else { return Ok(()) };
+        if self.found.len() >= MOST {
+            return Err(too_many(MOST));
+        }
+        memory::reserve(&mut self.found, 1, "subvolume")?;
+        self.found.push(root.subvolume(path));
+        Ok(())
+    }
+}
+
+/// Finds paths of subvolumes, within a limit for all of them: they may all stand in the same deep place.
+struct Paths<'a> {
+    trees: &'a Trees,
+    roots: &'a Tree,
+    /// Names that were looked for, and bytes of the paths that were found.
+    names: usize,
+    bytes: usize,
+}
+
+impl Paths<'_> {
+    /// The path of a subvolume from the top; none where it does not lead there.
+    ///
+    /// # Errors
+    /// What trees say; [`Error::TooLarge`] where all paths together take too much.
+    fn of(&mut self, id: TreeId) -> Result<Option<Vec<u8>>, Error> {
+        let mut names: Vec<Vec<u8>> = Vec::new();
+        let mut id = id;
+        while id != TreeId::TOP {
+            let first = Key { objectid: id.0, kind: kind::ROOT_BACKREF, offset: 0 };
+            let Some(item) =
+                self.trees.at_or_after(self.roots, first)?.filter(|item| item.key.is_beside(first))
             else {
                 return Ok(None);
             };
-            let (raw, rest) = item.parse::<raw::InodeRef>("btrfs_inode_ref")?;
-            names.push(name_of(&item, rest, raw.name_len.get(), "btrfs_inode_ref.name_len")?.to_vec());
-            number = InodeNumber(item.key.offset);
-            length = length.saturating_add(names.last().map_or(0, Vec::len)).saturating_add(1);
-            if names.len() > DEEPEST || length > LONGEST {
+            let parent = TreeId(item.key.offset);
+            let Some(root) = root(self.trees, self.roots, parent)?.filter(|_| parent.is_subvolume()) else {
+                return Ok(None);
+            };
+            let (mut number, name) = reference(&item)?;
+            self.add(&mut names, name)?;
+            while number != root.directory {
+                let first = Key { objectid: number.0, kind: kind::INODE_REF, offset: 0 };
+                let item = self.trees.at_or_after(&root.tree, first)?;
+                let Some(item) = item.filter(|item| item.key.is_beside(first)) else { return Ok(None) };
+                let (raw, rest) = item.parse::<raw::InodeRef>("btrfs_inode_ref")?;
+                self.add(&mut names, name_of(&item, rest, raw.name_len.get(), "btrfs_inode_ref.name_len")?)?;
+                number = InodeNumber(item.key.offset);
+                if names.len() > DEEPEST || length(&names) > LONGEST {
+                    return Ok(None);
+                }
+            }
+            id = parent;
+            if names.len() > DEEPEST {
                 return Ok(None);
             }
         }
-        id = parent;
-        if names.len() > DEEPEST {
-            return Ok(None);
+        self.bytes = self.bytes.saturating_add(length(&names));
+        if self.bytes > MOST_BYTES {
+            return Err(too_many(MOST_BYTES));
         }
+        // Once in the list, and once by whoever looks for roots by their numbers.
+        self.trees.storage().keep(length(&names).saturating_mul(2))?;
+        names.reverse();
+        Ok(Some(names.join(&b'/')))
     }
-    names.reverse();
-    Ok(Some(names.join(&b'/')))
+
+    fn add(&mut self, names: &mut Vec<Vec<u8>>, name: &[u8]) -> Result<(), Error> {
+        self.trees.storage().charge(1)?;
+        self.names = self.names.saturating_add(1);
+        if self.names > MOST_NAMES {
+            return Err(too_many(MOST_NAMES));
+        }
+        names.push(name.to_vec());
+        Ok(())
+    }
+}
+
+/// Bytes of names, and of a slash for each.
+fn length(names: &[Vec<u8>]) -> usize {
+    names.iter().map(|name| name.len().saturating_add(1)).fold(0, usize::saturating_add)
+}
+
+fn too_many(limit: usize) -> Error {
+    Error::TooLarge { size: wide(limit).saturating_add(1), limit: wide(limit) }
 }
 
 /// Directory and name of a reference to a subvolume.
@@ -230,3 +303,6 @@ impl Root {
         Node { subvolume: self.tree.id, inode: self.directory, is_stub: false }
     }
 }
+
+#[cfg(test)]
+mod tests;

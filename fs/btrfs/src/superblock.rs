@@ -70,6 +70,9 @@ pub struct Device {
     pub bytes_used: u64,
 }
 
+/// What was committed: when, and where the two trees are that lead to all others.
+type Transaction = (Generation, Logical, Logical);
+
 /// A device's superblock, from wherever it could be read.
 pub struct Found {
     pub superblock: Superblock,
@@ -233,8 +236,14 @@ impl Superblock {
         self.flags & features::FLAG_SEEDING != 0
     }
 
-    /// What all devices of one state of the filesystem have in common, and what no other state has.
-    pub fn state(&self) -> (Generation, Logical, Logical) {
+    /// What all devices of one state of the filesystem have in common, and what no other state has: what was committed,
+    /// and what was synchronised since.
+    pub fn state(&self) -> (Transaction, Option<Logical>) {
+        (self.transaction(), self.log.map(|log| log.root))
+    }
+
+    /// The same of what was committed alone.
+    pub fn transaction(&self) -> Transaction {
         (self.generation, self.roots.root, self.chunks.root)
     }
 }

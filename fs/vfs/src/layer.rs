@@ -130,6 +130,26 @@ impl Opened {
         let roots = roots.into_iter().map(erased).collect();
         Self::FileSystem(Mounted::new(filesystem, roots))
     }
+
+    /// The same, with the numbers by which its roots are known, and the name of each as
+    /// [`filesystem_with_roots`](Self::filesystem_with_roots) has it. There may be more than it has volumes.
+    #[must_use]
+    pub fn numbered(mut self, mut numbers: Vec<(u64, String)>) -> Self {
+        if let Self::FileSystem(mounted) = &mut self {
+            numbers.sort_unstable();
+            mounted.numbers = numbers.into();
+        }
+        self
+    }
+
+    /// The same, with something more that is wrong with it, though it can be read.
+    #[must_use]
+    pub fn warned(mut self, warning: Option<Error>) -> Self {
+        if let Self::FileSystem(mounted) = &mut self {
+            mounted.warnings.extend(warning);
+        }
+        self
+    }
 }
 
 /// A filesystem and its roots.
@@ -140,12 +160,14 @@ pub struct Mounted {
     pub(crate) warnings: Vec<Error>,
     /// By name.
     pub(crate) roots: Vec<(String, ErasedNode)>,
+    /// Names by number, in the order of numbers.
+    pub(crate) numbers: Rc<[(u64, String)]>,
 }
 
 impl Mounted {
     pub(crate) fn new<F: FileSystem + 'static>(filesystem: F, roots: Vec<(String, ErasedNode)>) -> Self {
         let (identity, warnings) = (filesystem.identity(), filesystem.warnings());
-        Self { identity, warnings, filesystem: erase(filesystem), roots }
+        Self { identity, warnings, filesystem: erase(filesystem), roots, numbers: Rc::default() }
     }
 }
 

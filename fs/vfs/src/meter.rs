@@ -71,6 +71,10 @@ impl<D: BlockRead> BlockRead for Metered<D> {
         self.meter.charge(offset, buf.len())?;
         self.device.read_at(offset, buf)
     }
+
+    fn charge(&self, bytes: usize) -> Result<(), ReadError> {
+        self.meter.charge(0, bytes)
+    }
 }
 
 #[cfg(test)]
@@ -86,10 +90,15 @@ mod tests {
         let meter = Rc::new(Meter::new(1000));
         let device = Metered::new(Cache::new(vec![7; 4096], 1), Rc::clone(&meter));
         let mut buf = [0; 100];
-        for _ in 0..10 {
+        for _ in 0..9 {
             device.read_at(0, &mut buf).unwrap();
         }
+        block::Slice::new(&device, 1, 1).unwrap().charge(100).unwrap();
         assert_eq!(meter.used(), 1000);
+        assert!(
+            block::Slice::new(&device, 1, 1).unwrap().charge(1).is_err(),
+            "work is paid for in the same way"
+        );
         let error = device.read_at(5, &mut buf).unwrap_err();
         assert_eq!(error, ReadError::Limit { offset: 5, limit: 1000 });
         assert_eq!(error.code(), "E-BLOCK-LIMIT");

@@ -25,6 +25,8 @@ pub struct Volume {
     home: Home,
     filesystem: Rc<dyn Erased>,
     root: ErasedNode,
+    /// The names of all roots by number.
+    numbers: Rc<[(u64, String)]>,
 }
 
 /// Where a volume stands.
@@ -95,8 +97,8 @@ impl Volume {
     /// The volume of one root of a filesystem.
     fn of_root(name: String, mounted: &Mounted, subvolume: &str, root: &ErasedNode, home: Home) -> Self {
         let (filesystem, identity) = (Rc::clone(&mounted.filesystem), mounted.identity.clone());
-        let (subvolume, root) = (subvolume.into(), Rc::clone(root));
-        Self { id: VolumeId(0), name, subvolume, identity, home, filesystem, root }
+        let (subvolume, root, numbers) = (subvolume.into(), Rc::clone(root), Rc::clone(&mounted.numbers));
+        Self { id: VolumeId(0), name, subvolume, identity, home, filesystem, root, numbers }
     }
 
     /// The same volume, on that disk and partition.
@@ -135,6 +137,20 @@ impl Volume {
     /// The name of its root within the filesystem: a subvolume, dataset or snapshot; empty for the only one.
     pub fn subvolume(&self) -> &str {
         &self.subvolume
+    }
+
+    /// The path of the root that this number names in its filesystem, without slashes around it; that of the top is
+    /// empty. It need not be a volume.
+    pub fn root_of_number(&self, number: u64) -> Option<&str> {
+        let at = self.numbers.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+        self.numbers.get(at).map(|(_, name)| name.trim_matches('/'))
+    }
+
+    /// The number of its own root, where those of its filesystem have any.
+    pub fn number(&self) -> Option<u64> {
+        let own = self.subvolume.trim_matches('/');
+        let found = self.numbers.iter().find(|(_, name)| name.trim_matches('/') == own);
+        found.map(|(number, _)| *number)
     }
 
     /// Whether both are roots of one filesystem. Such volumes stand side by side, that of the root first that a system

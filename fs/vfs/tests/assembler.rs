@@ -215,8 +215,8 @@ fn copies_of_a_set_are_not_mixed() {
         // The one that is complete, wherever it stands.
         (vec![&new0, &old1, &old0], vec!["hd0"]),
         (vec![&old1, &new0, &new1], vec!["hd0"]),
-        // Of two that are complete the one that came first, whatever its age.
-        (vec![&old0, &new1, &new0, &old1], vec!["hd1", "hd2"]),
+        // Of two that are complete the newer, in whatever order they come: what missed writes does not win.
+        (vec![&old0, &new1, &new0, &old1], vec!["hd0", "hd3"]),
         (vec![&new0, &old1, &old0, &new1], vec!["hd1", "hd2"]),
         // The same disk by two ways.
         (vec![&new0, &new1, &new1], vec!["hd2"]),
@@ -227,8 +227,26 @@ fn copies_of_a_set_are_not_mixed() {
         assert_eq!(volumes.all()[0].read(b"/name", 100).unwrap(), b"both halves", "{out:?}");
     }
     // Without any copy, a member of another time is one all the same: the format knows what to do with it.
-    let volumes = of(&[old0, new1]);
+    let volumes = of(&[old0.clone(), new1.clone()]);
     assert_eq!((problems(&volumes), volumes.all().len()), (vec![], 2));
+    // So it is where another is reached in two ways, which makes no copy of it.
+    for disks in [[&old0, &new1, &new1], [&new1, &new1, &old0], [&new1, &old0, &new1]] {
+        let second = disks.iter().rposition(|disk| **disk == new1).unwrap();
+        let volumes = of(&disks.map(Clone::clone));
+        assert_eq!(problems(&volumes), left_out(&[&format!("hd{second}")]));
+        assert_eq!(volumes.all()[0].read(b"/name", 100).unwrap(), b"both halves");
+    }
+}
+
+#[test]
+fn a_member_that_was_replaced_and_comes_back_does_not_win() {
+    // Of a mirror only the second is there, in its place twice: as it was left behind, and as it is now.
+    let (old, new) = (at(3, mirror(7, 1, 2, &toy(b"left behind"))), at(4, mirror(7, 1, 2, &toy(b"current"))));
+    for (disks, out) in [([&old, &new], "hd0"), ([&new, &old], "hd1")] {
+        let volumes = of(&disks.map(Clone::clone));
+        assert_eq!(problems(&volumes), [problem(out, "E-FS-FILE-INCONSISTENT")]);
+        assert_eq!(volumes.all()[0].read(b"/name", 100).unwrap(), b"current");
+    }
 }
 
 #[test]

@@ -118,3 +118,53 @@ fn a_clone_is_reported_and_not_mixed() {
     let wanted = ["hd2", "hd3"].map(|disk| (disk.to_string(), "E-FS-BTRFS-INCONSISTENT".to_string()));
     assert_eq!(found, wanted);
 }
+
+#[test]
+fn seeds_of_their_own_are_volumes_of_their_own() {
+    // Two filesystems that others may grow from, of which one has seen more transactions than the other.
+    let made = ["one", "two"].map(|label| {
+        let disks = disks(&format!("seed-{label}"), 1);
+        mkfs(&["-L", label], &disks);
+        let path = disks[0].to_str().unwrap();
+        for again in 0..if label == "two" { 3 } else { 0 } {
+            run("btrfs", &["filesystem", "label", path, &format!("two{again}")]);
+        }
+        run("btrfstune", &["-f", "-S", "1", path]);
+        fs::read(&disks[0]).unwrap()
+    });
+    for disks in [made.to_vec(), made.iter().rev().cloned().collect()] {
+        let volumes = of(disks);
+        assert_eq!(problems(&volumes), []);
+        let mut labels: Vec<&[u8]> =
+            volumes.all().iter().map(|volume| &volume.identity().label[..]).collect();
+        labels.sort_unstable();
+        assert_eq!(labels, [&b"one"[..], b"two2"]);
+    }
+}
+
+#[test]
+fn subvolumes_that_cannot_be_listed_are_said() {
+    let disks = disks("unlisted", 1);
+    let source = disks[0].with_file_name("source");
+    for folder in ["@/etc", "@/x/nested"] {
+        fs::create_dir_all(source.join(folder)).unwrap();
+    }
+    let options = ["--rootdir", source.to_str().unwrap(), "-m", "single", "-u", "@", "-u", "@/x/nested"];
+    let mut image = mkfs(&options, &disks).remove(0);
+    let path = disks[0].to_str().unwrap();
+    // The node of `@`, which says where the other stands.
+    let dump =
+        String::from_utf8(run("btrfs", &["inspect-internal", "dump-tree", "-t", "256", path])).unwrap();
+    let address = dump.split_once("leaf ").unwrap().1.split(' ').next().unwrap();
+    let mapped = String::from_utf8(run("btrfs-map-logical", &["-l", address, path])).unwrap();
+    let place: usize = mapped.split_once("physical ").unwrap().1.split(' ').next().unwrap().parse().unwrap();
+    image[place + 5000] ^= 1;
+    let volumes = of(vec![image]);
+    assert_eq!(names(&volumes), ["hd0:/", "hd0:@"], "what can be named is");
+    let [(object, code, message)] = &problems(&volumes)[..] else { panic!("{:?}", problems(&volumes)) };
+    assert_eq!((object.as_str(), code.as_str()), ("hd0", "E-FS-BTRFS-DEGRADED"));
+    assert!(
+        message.starts_with("btrfs: not all of its subvolumes are found: btrfs: btrfs_header.csum"),
+        "{message}"
+    );
+}

@@ -106,7 +106,11 @@ impl<'a> Systems<'a> {
             format!("PARTUUID={}", volume.partition().map_or("", |partition| &partition.uuid)),
         ];
         let is_root = |mount: &Mount| match mount.subvolume.as_deref() {
-            Some(root) => root.strip_prefix(NAMED).is_none_or(|root| root == root_of(volume)),
+            Some(root) => match root.strip_prefix(NAMED) {
+                Some(path) => path == root_of(volume),
+                // Of a filesystem whose roots have no known numbers any may be meant.
+                None => volume.number().is_none_or(|number| root == numbered(number)),
+            },
             None => self.filesystems.is_default(volume.id()),
         };
         let is_meant = |mount: &Mount| names.contains(&mount.device) && is_root(mount);
@@ -153,6 +157,11 @@ fn subvolume(options: &str) -> Option<String> {
     let of = |prefix| options.split(',').filter_map(move |option| option.strip_prefix(prefix)).next_back();
     let named = of(NAMED).map(|path| format!("{NAMED}{}", or_top(path.trim_matches('/'))));
     named.or_else(|| of("subvolid=").map(|number| format!("subvolid={number}")))
+}
+
+/// The option that names a subvolume by its number.
+fn numbered(number: u64) -> String {
+    format!("subvolid={number}")
 }
 
 /// The path of a volume's root, as mount takes it.

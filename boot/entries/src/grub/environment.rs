@@ -3,7 +3,10 @@
 
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
-use super::{names::Names, view::EXPORTED};
+use super::{
+    names::Names,
+    view::{EXPORTED, NUMBER, SUBVOLUME},
+};
 use crate::{Arch, Error, budget::number, sizes::total};
 
 /// Bytes of all variables.
@@ -100,6 +103,14 @@ impl Environment {
         let value = device.filter(|_| name == "root").unwrap_or(value);
         let is_exported = self.remove(name);
         self.insert(name, value, is_exported);
+        // Both say where paths start: what was said last counts.
+        let other = [(SUBVOLUME, NUMBER), (NUMBER, SUBVOLUME)].into_iter().find(|(said, _)| *said == name);
+        if let Some((_, other)) = other
+            && !self.get(other).is_empty()
+        {
+            let is_exported = self.remove(other);
+            self.insert(other, "", is_exported);
+        }
         if self.bytes > MOST_BYTES {
             return Err(Error::Limit { line, what: "bytes of variables", limit: number(MOST_BYTES) });
         }

@@ -215,7 +215,7 @@ impl<'a> Interpreter<'a> {
     /// Keeps a problem, once.
     pub fn note(&mut self, error: Error) {
         let object = self.files.last().cloned().unwrap_or_default();
-        let problem = Problem { object, error };
+        let problem = Problem::new(object, error);
         if self.notes.len() < MOST_NOTES && !self.notes.contains(&problem) {
             self.notes.push(problem);
         }

@@ -176,7 +176,7 @@ impl Collector<'_, '_> {
                 let title: String = item.title.chars().take(100).collect();
                 let object = format!("{} \"{title}\"", self.source.path);
                 let error = Error::NoKernel { reason: reason.clone() };
-                self.found.problems.push(Problem { object, error });
+                self.found.problems.push(Problem::new(object, error));
                 if !chosen.is_default {
                     return Ok(None);
                 }

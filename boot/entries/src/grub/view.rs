@@ -27,9 +27,7 @@ pub const RELATIVE: &str = "btrfs_relative_path";
 /// The subvolume that they start at instead, by its path from the top.
 pub const SUBVOLUME: &str = "btrfs_subvol";
 /// The same, by its number.
-const NUMBER: &str = "btrfs_subvolid";
-/// The number of the top.
-const TOP: &str = "5";
+pub const NUMBER: &str = "btrfs_subvolid";
 /// Every context has these: GRUB's driver exports them.
 pub const EXPORTED: [&str; 3] = [RELATIVE, SUBVOLUME, NUMBER];
 /// Subvolumes that a script may mount.
@@ -99,10 +97,14 @@ impl Interpreter<'_> {
             return Some(self.below(filesystem, &mount.subvolume, rest));
         }
         match (environment.get(SUBVOLUME), environment.get(NUMBER)) {
-            ("", "" | "0") => of(filesystem.default()),
-            ("", TOP) => of(filesystem.top),
-            // No other root is known by its number.
-            ("", _) => None,
+            ("", "") => of(filesystem.default()),
+            ("", number) => {
+                let subvolume = self.places.filesystems.path_of(filesystem, decimal(number)?)?;
+                Some(
+                    self.in_root(filesystem, subvolume, path)
+                        .unwrap_or_else(|| top(filesystem, subvolume, path)),
+                )
+            }
             (subvolume, _) => Some(self.below(filesystem, subvolume, path)),
         }
     }
@@ -121,18 +123,18 @@ impl Interpreter<'_> {
 
     /// A path of a subvolume that is named from the top or, as it once was, from the default.
     fn below(&self, filesystem: &Filesystem, subvolume: &str, path: &str) -> File {
-        let filesystems = self.places.filesystems;
-        let default = || {
+        let in_default = || {
             let default = filesystems::path(self.volumes.get(filesystem.default())?);
-            filesystems.root(filesystem, &format!("{default}/{}", subvolume.trim_matches('/')))
+            self.in_root(filesystem, &format!("{default}/{}", subvolume.trim_matches('/')), path)
         };
-        match filesystems.root(filesystem, subvolume).or_else(default) {
-            Some(volume) => File { volume, path: path.into() },
-            None => {
-                let path = format!("/{}{path}", subvolume.trim_matches('/'));
-                File { volume: filesystem.top, path: path.into() }
-            }
-        }
+        let found = self.in_root(filesystem, subvolume, path).or_else(in_default);
+        found.unwrap_or_else(|| top(filesystem, subvolume, path))
+    }
+
+    /// A path of a subvolume that is a volume.
+    fn in_root(&self, filesystem: &Filesystem, subvolume: &str, path: &str) -> Option<File> {
+        let volume = self.places.filesystems.root(filesystem, subvolume)?;
+        Some(File { volume, path: path.into() })
     }
 
     /// Puts a subvolume at a folder, if both are there.
@@ -166,4 +168,17 @@ impl Interpreter<'_> {
         self.mounts.push(Mount { filesystem, folder: folder.into(), subvolume });
         Ok(true)
     }
+}
+
+/// A path of a subvolume, seen from the top.
+fn top(filesystem: &Filesystem, subvolume: &str, path: &str) -> File {
+    let path = format!("/{}{path}", subvolume.trim_matches('/'));
+    File { volume: filesystem.top, path: path.into() }
+}
+
+/// The number that a text begins with: `grub_strtoull` with base 10.
+fn decimal(text: &str) -> Option<u64> {
+    let digits = text.trim_ascii_start();
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    digits.get(..end)?.parse().ok()
 }

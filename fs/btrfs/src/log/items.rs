@@ -57,8 +57,20 @@ impl Item {
 /// What is different in a tree.
 #[derive(Default)]
 pub struct Edits {
-    /// Items that are new or changed; none for those that are gone.
-    items: BTreeMap<Key, Option<Item>>,
+    /// Items that are new or changed.
+    put: BTreeMap<Key, Item>,
+    /// What is gone of the tree, in runs: the first key of each and its last. Between them the tree has nothing that is
+    /// still there, so that whoever looks past a run takes one step, however many items it had.
+    gone: BTreeMap<Key, Key>,
+    removed: usize,
+}
+
+/// What the removal of an item has changed.
+pub struct Removed {
+    /// The item that was new or changed.
+    pub edited: Option<Item>,
+    /// The tree has one, too, which was there until now.
+    pub is_news: bool,
 }
 
 /// A tree with its edits.
@@ -68,57 +80,88 @@ pub struct Edited<'a, B> {
 }
 
 impl Edits {
-    pub fn put(&mut self, item: Item) {
-        self.items.insert(item.key, Some(item));
+    /// Puts an item; yields the one that it takes the place of, if that was put.
+    pub fn put(&mut self, item: Item) -> Option<Item> {
+        self.put.insert(item.key, item)
     }
 
-    pub fn remove(&mut self, key: Key) {
-        self.items.insert(key, None);
+    /// Removes an item, also where the tree `base`, which these are edits of, has it.
+    ///
+    /// # Errors
+    /// Where a node cannot be read.
+    pub fn remove(&mut self, key: Key, base: &impl Items) -> Result<Removed, Error> {
+        let edited = self.put.remove(&key);
+        let is_news = !self.is_gone(key) && base.at_or_after(key)?.is_some_and(|item| item.key == key);
+        if is_news {
+            let (mut first, mut last) = (key, key);
+            let front = before(key).map_or(Ok(None), |key| base.at_or_before(key))?;
+            if let Some((start, _)) = front.and_then(|item| self.run(item.key)) {
+                first = start;
+            }
+            let behind = key.next().map_or(Ok(None), |key| base.at_or_after(key))?;
+            if let Some((start, end)) = behind.and_then(|item| self.run(item.key)) {
+                self.gone.remove(&start);
+                last = end;
+            }
+            self.gone.insert(first, last);
+            self.removed = self.removed.saturating_add(1);
+        }
+        Ok(Removed { edited, is_news })
     }
 
     /// What is known of this very key: nothing, that it is gone, or its item.
-    pub fn find(&self, key: Key) -> Option<&Option<Item>> {
-        self.items.get(&key)
+    pub fn find(&self, key: Key) -> Option<Option<&Item>> {
+        match self.put.get(&key) {
+            Some(item) => Some(Some(item)),
+            None => self.is_gone(key).then_some(None),
+        }
     }
 
     /// How many items differ.
     pub fn count(&self) -> usize {
-        self.items.len()
+        self.put.keys().filter(|key| !self.is_gone(**key)).count().saturating_add(self.removed)
+    }
+
+    fn is_gone(&self, key: Key) -> bool {
+        self.run(key).is_some()
+    }
+
+    /// The run that a key is in.
+    fn run(&self, key: Key) -> Option<(Key, Key)> {
+        let (first, last) = self.gone.range(..=key).next_back()?;
+        (key <= *last).then_some((*first, *last))
     }
 }
 
 impl<B: Items> Items for Edited<'_, B> {
     fn at_or_after(&self, key: Key) -> Result<Option<Item>, Error> {
-        let mut base = self.base.at_or_after(key)?;
-        for (&edited, item) in self.edits.items.range(key..) {
-            if base.as_ref().is_some_and(|base| base.key < edited) {
-                break;
-            }
-            if item.is_some() {
-                return Ok(item.clone());
-            }
-            if base.as_ref().is_some_and(|base| base.key == edited) {
-                let next = edited.next();
-                base = next.map_or(Ok(None), |next| self.base.at_or_after(next))?;
+        let put = self.edits.put.range(key..).next().map(|(_, item)| item);
+        let mut next = Some(key).filter(|key| put.is_none_or(|put| put.key != *key));
+        // It ends: keys only grow.
+        while let Some(key) = next {
+            let Some(base) = self.base.at_or_after(key)? else { break };
+            match self.edits.run(base.key) {
+                Some((_, last)) => next = last.next(),
+                None if put.is_some_and(|put| put.key <= base.key) => break,
+                None => return Ok(Some(base)),
             }
         }
-        Ok(base)
+        Ok(put.cloned())
     }
 
     fn at_or_before(&self, key: Key) -> Result<Option<Item>, Error> {
-        let mut base = self.base.at_or_before(key)?;
-        for (&edited, item) in self.edits.items.range(..=key).rev() {
-            if base.as_ref().is_some_and(|base| base.key > edited) {
-                break;
-            }
-            if item.is_some() {
-                return Ok(item.clone());
-            }
-            if base.as_ref().is_some_and(|base| base.key == edited) {
-                base = before(edited).map_or(Ok(None), |before| self.base.at_or_before(before))?;
+        let put = self.edits.put.range(..=key).next_back().map(|(_, item)| item);
+        let mut next = Some(key).filter(|key| put.is_none_or(|put| put.key != *key));
+        // It ends: keys only fall.
+        while let Some(key) = next {
+            let Some(base) = self.base.at_or_before(key)? else { break };
+            match self.edits.run(base.key) {
+                Some((first, _)) => next = before(first),
+                None if put.is_some_and(|put| put.key >= base.key) => break,
+                None => return Ok(Some(base)),
             }
         }
-        Ok(base)
+        Ok(put.cloned())
     }
 }
 
@@ -136,6 +179,7 @@ fn before(key: Key) -> Option<Key> {
 
 #[cfg(test)]
 pub mod tests {
+    use core::cell::Cell;
     use std::{vec, vec::Vec};
 
     use super::*;
@@ -171,24 +215,28 @@ pub mod tests {
         // Each key is absent, there, changed, new, gone, or marked as gone although it never was.
         for seed in 0..4096_u64 {
             let (mut base, mut edits, mut expected) = (Memory::default(), Edits::default(), BTreeMap::new());
-            for number in 0..6 {
-                let (is_there, edit) = (seed >> (number * 2) & 1 == 1, (seed + number * 7) / 64 % 3);
-                if is_there {
-                    base.0.insert(key(number), vec![1]);
-                    expected.insert(key(number), vec![1]);
-                }
+            for number in (0..6).filter(|number| seed >> (number * 2) & 1 == 1) {
+                base.0.insert(key(number), vec![1]);
+                expected.insert(key(number), vec![1]);
+            }
+            let mut differ = 0;
+            // In an order in which runs of what is gone grow at both ends, and meet.
+            for number in [3, 0, 5, 1, 4, 2] {
+                let (is_there, edit) = (expected.contains_key(&key(number)), (seed + number * 7) / 64 % 3);
+                differ += usize::from(edit == 1 || edit == 2 && is_there);
                 match edit {
                     1 => {
                         edits.put(Item::changed(key(number), &[2], Logical(0)));
                         expected.insert(key(number), vec![2]);
                     }
                     2 => {
-                        edits.remove(key(number));
+                        edits.remove(key(number), &base).unwrap();
                         expected.remove(&key(number));
                     }
                     _ => {}
                 }
             }
+            assert_eq!(edits.count(), differ);
             let edited = Edited { base: &base, edits: &edits };
             let pair = |item: Option<Item>| item.map(|item| (item.key, item.bytes().to_vec()));
             let known = |entry: Option<(&Key, &Vec<u8>)>| entry.map(|(key, bytes)| (*key, bytes.clone()));
@@ -201,6 +249,37 @@ pub mod tests {
                 );
             }
         }
+    }
+
+    /// A tree that counts how often it is asked.
+    #[derive(Default)]
+    struct Counting(Memory, Cell<usize>);
+
+    impl Items for Counting {
+        fn at_or_after(&self, key: Key) -> Result<Option<Item>, Error> {
+            self.1.set(self.1.get() + 1);
+            self.0.at_or_after(key)
+        }
+
+        fn at_or_before(&self, key: Key) -> Result<Option<Item>, Error> {
+            self.1.set(self.1.get() + 1);
+            self.0.at_or_before(key)
+        }
+    }
+
+    #[test]
+    fn a_run_of_what_is_gone_is_one_step() {
+        const COUNT: u64 = 10_000;
+        let (mut base, mut edits) = (Counting::default(), Edits::default());
+        (0..COUNT).for_each(|number| drop(base.0.0.insert(key(number), vec![])));
+        for number in 1..COUNT - 1 {
+            edits.remove(key(number), &base).unwrap();
+        }
+        base.1.set(0);
+        let edited = Edited { base: &base, edits: &edits };
+        assert_eq!(edited.at_or_after(key(1)).unwrap().unwrap().key, key(COUNT - 1));
+        assert_eq!(edited.at_or_before(key(COUNT - 2)).unwrap().unwrap().key, key(0));
+        assert!(base.1.get() <= 4, "{}", base.1.get());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Names, as inodes and directories both know them: `add_inode_ref` of Linux and what it calls.
 
-use alloc::vec::Vec;
+use alloc::{collections::BTreeSet, vec::Vec};
 
 use filesystem::Error;
 
@@ -116,9 +116,9 @@ impl<B: Items> Replay<'_, B> {
 
     fn drop_references_not_in(&mut self, logged: &Item, kept: &[Reference<'_>]) -> Result<(), Error> {
         let Some(item) = self.find(logged.key)? else { return Ok(()) };
+        let kept: BTreeSet<(u64, &[u8])> = kept.iter().map(|kept| (kept.directory, kept.name)).collect();
         for old in names::references(&item)? {
-            let is_kept = kept.iter().any(|kept| kept.directory == old.directory && kept.name == old.name);
-            if !is_kept {
+            if !kept.contains(&(old.directory, old.name)) {
                 let mut inode = self.known_inode(logged.key.objectid)?;
                 self.known_inode(old.directory)?;
                 self.unlink(Link { directory: old.directory, inode: inode.number(), name: old.name })?;

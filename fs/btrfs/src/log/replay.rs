@@ -8,21 +8,22 @@ use filesystem::{Error, Fault, Format, NoMemory};
 
 use super::{
     inode::Inode,
-    items::{Edited, Edits, Items},
+    items::{Edited, Edits, Items, Removed},
     names::{self, DIR_LOG_INDEX, INODE_EXTREF},
     sums::{Scale, Sums},
 };
 use crate::{
     corrupt, kind,
-    memory::{reserve, wide},
+    memory::{narrow, reserve, wide},
     node::Key,
+    storage::Storage,
     tree::Item,
     units::{Generation, Logical},
     unsupported,
 };
 
 /// Bytes that logs and what they change may take in memory.
-const MOST_BYTES: u64 = 64 << 20;
+const MOST_BYTES: u64 = 32 << 20;
 /// Steps: items that are looked for, and 256 bytes of them that are looked through. A logged name takes about ten.
 /// That is some seconds of work.
 const MOST_STEPS: u64 = 4 << 20;
@@ -51,20 +52,29 @@ impl Rules {
 }
 
 /// What all replays of a filesystem may still take.
-pub struct Budget {
+pub struct Budget<'a> {
     bytes: Cell<u64>,
+    /// The least that was left of them.
+    paid: Cell<u64>,
     steps: Cell<u64>,
+    /// Where steps are paid for, too: a disk may hold many filesystems.
+    storage: Option<&'a Storage>,
 }
 
-impl Default for Budget {
+impl Default for Budget<'_> {
     fn default() -> Self {
         Self::new(MOST_BYTES, MOST_STEPS)
     }
 }
 
-impl Budget {
+impl<'a> Budget<'a> {
     pub fn new(bytes: u64, steps: u64) -> Self {
-        Self { bytes: Cell::new(bytes), steps: Cell::new(steps) }
+        Self { bytes: Cell::new(bytes), paid: Cell::new(bytes), steps: Cell::new(steps), storage: None }
+    }
+
+    /// The whole of it, paid for at these devices.
+    pub fn of(storage: &'a Storage) -> Self {
+        Self { storage: Some(storage), ..Self::default() }
     }
 
     /// Takes memory for an item.
@@ -75,8 +85,12 @@ impl Budget {
         let bytes = wide(bytes).saturating_add(ENTRY);
         let too_much =
             || Error::NoMemory(NoMemory { format: Format::Btrfs, structure: "tree log", bytes: MOST_BYTES });
-        self.bytes.set(self.bytes.get().checked_sub(bytes).ok_or_else(too_much)?);
-        Ok(())
+        let left = self.bytes.get().checked_sub(bytes).ok_or_else(too_much)?;
+        self.bytes.set(left);
+        // What was given back in between was paid for.
+        let more = self.paid.get().saturating_sub(left);
+        self.paid.set(self.paid.get().min(left));
+        self.storage.map_or(Ok(()), |storage| storage.keep(narrow(more)))
     }
 
     /// Gives back the memory of an item.
@@ -88,12 +102,12 @@ impl Budget {
     ///
     /// # Errors
     /// [`Error::Unsupported`] when there are more than any real log has.
-    fn look_at(&self, item: Option<&Item>) -> Result<(), Error> {
+    pub fn look_at(&self, item: Option<&Item>) -> Result<(), Error> {
         let length = item.map_or(0, |item| item.bytes().len());
         let steps = wide(length.checked_div(STEP).unwrap_or(0)).saturating_add(1);
         let too_many = || unsupported(format!("tree log of more than {MOST_STEPS} steps"));
         self.steps.set(self.steps.get().checked_sub(steps).ok_or_else(too_many)?);
-        Ok(())
+        self.storage.map_or(Ok(()), |storage| storage.charge(narrow(steps)))
     }
 }
 
@@ -108,7 +122,7 @@ impl Log {
     ///
     /// # Errors
     /// Where a node cannot be read, or it is too much.
-    pub fn read(tree: &impl Items, budget: &Budget) -> Result<Self, Error> {
+    pub fn read(tree: &impl Items, budget: &Budget<'_>) -> Result<Self, Error> {
         let (mut items, mut next) = (Vec::new(), Some(Key::FIRST));
         while let Some(key) = next {
             let Some(item) = tree.at_or_after(key)? else { break };
@@ -160,13 +174,13 @@ pub struct Replay<'a, B> {
     edits: Edits,
     /// Inodes whose names are counted at the end.
     recounted: BTreeSet<u64>,
-    pub budget: &'a Budget,
+    pub budget: &'a Budget<'a>,
     /// Where the item of the log stands that is replayed.
     place: Logical,
 }
 
 impl<'a, B: Items> Replay<'a, B> {
-    pub fn new(log: &'a Log, base: &'a B, sums: &'a mut Sums, rules: Rules, budget: &'a Budget) -> Self {
+    pub fn new(log: &'a Log, base: &'a B, sums: &'a mut Sums, rules: Rules, budget: &'a Budget<'a>) -> Self {
         let (edits, recounted) = (Edits::default(), BTreeSet::new());
         Self { log, rules, sums, base, edits, recounted, budget, place: Logical(0) }
     }
@@ -252,7 +266,7 @@ impl<'a, B: Items> Replay<'a, B> {
     /// The item with this very key.
     pub fn find(&self, key: Key) -> Result<Option<Item>, Error> {
         let item = match self.edits.find(key) {
-            Some(known) => known.clone(),
+            Some(known) => known.cloned(),
             None => self.base.at_or_after(key)?.filter(|item| item.key == key),
         };
         self.budget.look_at(item.as_ref())?;
@@ -287,8 +301,8 @@ impl<'a, B: Items> Replay<'a, B> {
 
     pub fn put(&mut self, item: Item) -> Result<(), Error> {
         self.budget.keep(item.bytes().len())?;
-        self.forget(item.key);
-        self.edits.put(item);
+        let replaced = self.edits.put(item);
+        replaced.iter().for_each(|item| self.budget.release(item.bytes().len()));
         Ok(())
     }
 
@@ -298,17 +312,10 @@ impl<'a, B: Items> Replay<'a, B> {
     }
 
     pub fn remove(&mut self, key: Key) -> Result<(), Error> {
-        self.budget.keep(0)?;
-        self.forget(key);
-        self.edits.remove(key);
-        Ok(())
-    }
-
-    /// Gives back the memory of what is to be replaced.
-    fn forget(&self, key: Key) {
-        if let Some(known) = self.edits.find(key) {
-            self.budget.release(known.as_ref().map_or(0, |item| item.bytes().len()));
-        }
+        self.budget.look_at(None)?;
+        let Removed { edited, is_news } = self.edits.remove(key, self.base)?;
+        edited.iter().for_each(|item| self.budget.release(item.bytes().len()));
+        if is_news { self.budget.keep(0) } else { Ok(()) }
     }
 
     pub fn inode(&self, number: u64) -> Result<Option<Inode>, Error> {

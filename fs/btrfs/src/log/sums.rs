@@ -50,9 +50,10 @@ impl Sums {
     }
 
     /// Keeps checksums of sectors that have none yet.
-    fn add(&mut self, start: Logical, sums: &[u8], scale: Scale, budget: &Budget) -> Result<(), Error> {
+    fn add(&mut self, start: Logical, sums: &[u8], scale: Scale, budget: &Budget<'_>) -> Result<(), Error> {
         let (mut at, mut rest) = (start, sums);
         while !rest.is_empty() {
+            budget.look_at(None)?;
             let known = self.at(at, scale).map(<[u8]>::len);
             let gap = self.next(at).map_or(u64::MAX, |next| next.since(at));
             let length = known.unwrap_or_else(|| scale.sums(gap)).min(rest.len());
@@ -93,6 +94,7 @@ impl<B: Items> Replay<'_, B> {
         let before = log.before(key(start)).filter(|item| item.key.is_beside(key(start)));
         let items = before.into_iter().chain(log.from(key(start)));
         for item in items.take_while(|item| item.key < key(end)) {
+            self.budget.look_at(Some(item))?;
             let first = Logical(item.key.offset);
             let at = first.max(start);
             let skipped = scale.sums(at.since(first));

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Logs over subvolumes in memory: what images of real power failures do not show, or not each by itself.
 
+use core::cell::Cell;
 use std::{
     collections::{BTreeMap, HashMap},
     format,
+    rc::Rc,
     string::{String, ToString},
     vec,
     vec::Vec,
 };
 
+use block::{BlockRead, ReadError};
 use proptest::prelude::*;
 
 use super::{
@@ -17,11 +20,36 @@ use super::{
     sums::Scale,
     *,
 };
-use crate::unsupported;
+use crate::{
+    chunk::Chunks,
+    devices::{Devices, Leg, Name},
+    storage::Storage,
+    units::{DeviceNumber, Uuid},
+    unsupported,
+};
 
 /// Sectors of files.
 const SECTOR: u64 = 4096;
 const ROOT: u64 = 256;
+
+/// A device that is read no more, and has so much left to be paid with.
+struct Limited(Cell<usize>);
+
+impl BlockRead for Limited {
+    fn size(&self) -> u64 {
+        0
+    }
+
+    fn read_at(&self, offset: u64, _: &mut [u8]) -> Result<(), ReadError> {
+        Err(ReadError::Limit { offset, limit: 5 })
+    }
+
+    fn charge(&self, bytes: usize) -> Result<(), ReadError> {
+        let left = self.0.get().checked_sub(bytes).ok_or(ReadError::Limit { offset: 0, limit: 5 })?;
+        self.0.set(left);
+        Ok(())
+    }
+}
 
 /// A tree in memory.
 #[derive(Default)]
@@ -48,8 +76,7 @@ impl Forest {
         let bytes = NewEntry { location, kind: 1, transaction: 1, name: name.as_bytes() }.to_bytes();
         if !in_log {
             let key = entry_key(directory, name.as_bytes());
-            let others =
-                self.0.find(key).cloned().flatten().map_or_else(Vec::new, |item| item.bytes().to_vec());
+            let others = self.0.find(key).flatten().map_or_else(Vec::new, |item| item.bytes().to_vec());
             self.put(key, &[others, bytes.clone()].concat());
         }
         self.put(index_key(directory, index), &bytes);
@@ -59,7 +86,7 @@ impl Forest {
     /// A name of an inode, in the old way or in the new one.
     fn reference(&mut self, directory: u64, index: u64, name: &str, inode: u64, is_new: bool) -> &mut Self {
         let key = reference_keys(inode, directory, name.as_bytes())[usize::from(is_new)];
-        let others = self.0.find(key).cloned().flatten().map_or_else(Vec::new, |item| item.bytes().to_vec());
+        let others = self.0.find(key).flatten().map_or_else(Vec::new, |item| item.bytes().to_vec());
         let bytes = reference_bytes(is_new.then_some(directory), index, name.as_bytes());
         self.put(key, &[others, bytes].concat());
         self
@@ -479,6 +506,17 @@ fn memory_and_time_are_bounded() {
     let steps = Log::read(&log, &Budget::new(1 << 20, 50)).err().map(|error| error.to_string());
     assert_eq!(steps.as_deref(), Some("btrfs: unsupported: tree log of more than 4194304 steps"));
     assert!(Log::read(&log, &Budget::new(1 << 20, 101)).is_ok());
+    // What a disk has left for all that stands on it counts, too.
+    let storage = |left: usize| {
+        let mut devices = Devices::default();
+        let name = Name { number: DeviceNumber(1), uuid: Uuid([1; 16]) };
+        let bytes: Option<Rc<dyn BlockRead>> = Some(Rc::new(Limited(Cell::new(left))));
+        devices.add(Leg { name, bytes, given: Some(0), is_behind: false, is_named: true, is_seed: false });
+        Storage::new(devices, Chunks::default())
+    };
+    let error = Log::read(&log, &Budget::of(&storage(64 * 50))).err();
+    assert_eq!(error, Some(Error::Io(ReadError::Limit { offset: 0, limit: 5 })));
+    assert!(Log::read(&log, &Budget::of(&storage(1 << 20))).is_ok());
 }
 
 #[test]

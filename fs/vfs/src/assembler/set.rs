@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Sets of devices: which members have been found of which.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    vec::Vec,
+};
 
 use damage::{Corrupt, Fault, Format};
 use filesystem::Error;
@@ -111,47 +115,33 @@ struct Chosen<'a> {
 }
 
 impl Candidates {
-    /// Chooses members so that copies are never mixed: where two devices have the same number, only devices of one state
-    /// count, that of which most members are there, or the one that came first; of equal devices the first.
+    /// Chooses members so that copies are never mixed: where two devices have the same number and not the same state,
+    /// one is a copy, or missed what the other was written since. Then only devices of one state count: that of which
+    /// most members are there, and of several such states the newest. Of equal devices the first counts: they are one
+    /// device that is reached in two ways, or copies between which nothing was written.
     fn chosen(&self) -> Chosen<'_> {
-        let has_copies = self.found.iter().any(|one| self.with_number(one).count() > 1);
-        let state = self
-            .found
-            .iter()
-            .map(|candidate| candidate.member.state)
-            .rev()
-            .max_by_key(|state| self.cover(*state));
-        let mut chosen = Chosen { members: Vec::new(), left_out: Vec::new() };
+        let (mut states, mut known) = (BTreeMap::<State, BTreeSet<u64>>::new(), BTreeMap::new());
+        let mut has_copies = false;
+        for Candidate { member, .. } in &self.found {
+            states.entry(member.state).or_default().insert(member.number);
+            has_copies |= *known.entry(member.number).or_insert(member.state) != member.state;
+        }
+        let cover = |(state, numbers): &(&State, &BTreeSet<u64>)| (numbers.len(), **state);
+        let state = states.iter().max_by_key(cover).map(|(state, _)| *state);
+        let (mut chosen, mut taken) = (Chosen { members: Vec::new(), left_out: Vec::new() }, BTreeSet::new());
         for candidate in &self.found {
-            let number = candidate.member.number;
-            let is_other = has_copies && Some(candidate.member.state) != state;
-            let is_double = chosen.members.iter().any(|member| member.member.number == number);
-            if is_other || is_double {
-                let structure = match is_other {
-                    true => "member of a copy of the set, which is not mixed with it",
-                    false => "number of a member, which another device has, too",
-                };
-                chosen.left_out.push((candidate, wrong(&candidate.member, structure)));
-            } else {
+            let structure = if has_copies && Some(candidate.member.state) != state {
+                "member of a copy of the set, which is not mixed with it"
+            } else if taken.insert(candidate.member.number) {
                 chosen.members.push(candidate);
-            }
+                continue;
+            } else {
+                "number of a member, which another device has, too"
+            };
+            chosen.left_out.push((candidate, wrong(&candidate.member, structure)));
         }
         chosen.members.sort_by_key(|candidate| candidate.member.number);
         chosen
-    }
-
-    fn with_number(&self, like: &Candidate) -> impl Iterator<Item = &Candidate> {
-        let number = like.member.number;
-        self.found.iter().filter(move |candidate| candidate.member.number == number)
-    }
-
-    /// How many members are there in this state.
-    fn cover(&self, state: State) -> usize {
-        let in_state = self.found.iter().filter(|candidate| candidate.member.state == state);
-        let mut numbers: Vec<u64> = in_state.map(|candidate| candidate.member.number).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        numbers.len()
     }
 }
 

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! btrfs: devices of one filesystem, seeds that it grew from, and its subvolumes as roots.
 
-use alloc::{rc::Rc, string::String, string::ToString, vec::Vec};
+use alloc::{
+    format,
+    rc::Rc,
+    string::{String, ToString},
+    vec::Vec,
+};
 use core::cmp::Reverse;
 
 use block::BlockRead;
 use btrfs::{Btrfs, Node, Subvolume};
 use damage::Format;
-use filesystem::{Error, FileSystem};
+use filesystem::{Degraded, Error, FileSystem};
 
 use super::{Assembled, Leg, Member, Opened};
 
@@ -32,20 +37,32 @@ pub fn open(device: Rc<dyn BlockRead>) -> Result<Opened, Error> {
 }
 
 fn assemble(members: Vec<Leg>, lent: Vec<Leg>) -> Result<Assembled, Error> {
+    let generation = |leg: &Leg| btrfs::member(&*leg.device).map_or(0, |member| member.generation);
+    let newest = members.iter().map(generation).max().unwrap_or(0);
+    // A filesystem grows from what was written before it. Others that lend are filesystems of their own.
+    let (places, lent): (Vec<usize>, Vec<Leg>) =
+        lent.into_iter().enumerate().filter(|(_, leg)| generation(leg) < newest).unzip();
     let own = members.len();
     let devices = members.into_iter().chain(lent).map(|leg| leg.device);
     let btrfs = Btrfs::open(devices.collect())?;
     let missing = btrfs.missing().iter().map(ToString::to_string).collect();
-    let borrowed = btrfs.used().into_iter().filter_map(|index| index.checked_sub(own)).collect();
-    let roots = roots(&btrfs);
-    Ok(Assembled { opened: Opened::filesystem_with_roots(btrfs, roots), missing, borrowed })
+    let place = |index: usize| places.get(index.checked_sub(own)?).copied();
+    let borrowed = btrfs.used().into_iter().filter_map(place).collect();
+    // Where the list is damaged, what is mounted by default may be sound.
+    let (subvolumes, rest) = btrfs.found_subvolumes();
+    let rest = rest.map(|error| {
+        let state = format!("not all of its subvolumes are found: {error}");
+        Error::Degraded(Degraded { format: Format::Btrfs, state: state.into() })
+    });
+    let numbers = subvolumes.iter().map(|subvolume| (subvolume.id, name(subvolume))).collect();
+    let roots = roots(&btrfs, subvolumes);
+    let opened = Opened::filesystem_with_roots(btrfs, roots).numbered(numbers).warned(rest);
+    Ok(Assembled { opened, missing, borrowed })
 }
 
 /// The default subvolume first, then the one at the top and those that stand in it, as systems do; then others that were
 /// made by hand, and last snapshots, new ones before old ones. Of each kind, what nobody writes to comes last.
-fn roots(btrfs: &Btrfs) -> Vec<(String, Node)> {
-    // Where the list is damaged, what is mounted by default may be sound.
-    let mut subvolumes = btrfs.subvolumes().unwrap_or_default();
+fn roots(btrfs: &Btrfs, mut subvolumes: Vec<Subvolume>) -> Vec<(String, Node)> {
     let rank = |subvolume: &Subvolume| {
         let place = match subvolume {
             subvolume if subvolume.node == btrfs.default_subvolume() => 0,
@@ -59,17 +76,17 @@ fn roots(btrfs: &Btrfs) -> Vec<(String, Node)> {
     };
     subvolumes.sort_by_key(rank);
     subvolumes.truncate(MOST_ROOTS);
-    let is_only = subvolumes.len() == 1;
-    let named = |subvolume: &Subvolume| {
-        let name = match subvolume.path.is_empty() {
-            true if is_only => String::new(),
-            true => "/".into(),
-            false => String::from_utf8_lossy(&subvolume.path).into_owned(),
-        };
-        (name, subvolume.node)
-    };
-    match subvolumes.is_empty() {
-        true => [(String::new(), btrfs.root())].into(),
-        false => subvolumes.iter().map(named).collect(),
+    let has_default = subvolumes.first().is_some_and(|first| first.node == btrfs.default_subvolume());
+    if !has_default || subvolumes.iter().all(|subvolume| subvolume.path.is_empty()) {
+        return [(String::new(), btrfs.root())].into();
+    }
+    subvolumes.iter().map(|subvolume| (name(subvolume), subvolume.node)).collect()
+}
+
+/// The name of a root.
+fn name(subvolume: &Subvolume) -> String {
+    match subvolume.path.is_empty() {
+        true => "/".into(),
+        false => String::from_utf8_lossy(&subvolume.path).into_owned(),
     }
 }

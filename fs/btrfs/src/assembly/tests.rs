@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+use core::mem::offset_of;
+use std::{string::ToString, vec};
+
+use super::*;
+use crate::{checksum::Algorithm, units::Physical};
+
+/// Bytes of a device whose superblock has these values.
+#[derive(Clone, Copy)]
+struct Made {
+    number: u64,
+    generation: u64,
+    log: u64,
+}
+
+impl Made {
+    fn given(self) -> Given {
+        let mut bytes = vec![0; superblock::SIZE];
+        let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+        let device = offset_of!(raw::SuperBlock, dev_item);
+        put(offset_of!(raw::SuperBlock, magic), b"_BHRfS_M");
+        put(offset_of!(raw::SuperBlock, fsid), &[7; 16]);
+        for (at, value) in [
+            (offset_of!(raw::SuperBlock, bytenr), 65_536),
+            (offset_of!(raw::SuperBlock, generation), self.generation),
+            (offset_of!(raw::SuperBlock, root), self.generation << 20),
+            (offset_of!(raw::SuperBlock, log_root), self.log),
+            (device + offset_of!(raw::DevItem, devid), self.number),
+        ] {
+            put(at, &value.to_le_bytes());
+        }
+        for at in [
+            offset_of!(raw::SuperBlock, sectorsize),
+            offset_of!(raw::SuperBlock, nodesize),
+            offset_of!(raw::SuperBlock, leafsize),
+        ] {
+            put(at, &4096u32.to_le_bytes());
+        }
+        let sum = Algorithm::Crc32c.sum(&bytes[32..]).number().to_le_bytes();
+        bytes[..8].copy_from_slice(&sum);
+        let superblock = superblock::parse(&bytes, Physical(65_536)).unwrap();
+        Given { index: 0, bytes: Rc::new(bytes), superblock }
+    }
+}
+
+/// Number and log of the superblock that counts, and what is said of the devices.
+fn chosen(devices: &[Made]) -> (u64, u64, Vec<std::string::String>) {
+    let given = || devices.iter().map(|made| made.given()).collect::<Vec<_>>();
+    let newest = newest(&given()).unwrap();
+    let mut warnings = Vec::new();
+    let devices = legs(given(), &newest, &mut warnings).unwrap();
+    for leg in devices.all() {
+        assert_eq!(leg.is_behind, leg.name.number != newest.device.number, "{}", leg.name);
+    }
+    let said = warnings.iter().map(ToString::to_string).collect();
+    (newest.device.number.0, newest.log.map_or(0, |log| log.root.0), said)
+}
+
+#[test]
+fn of_one_transaction_the_device_with_a_log_counts() {
+    let made = |number, generation, log| Made { number, generation, log };
+    for (devices, number, log, what) in [
+        // Who missed the last fsync, or the whole transaction, does not decide that nothing was synchronised.
+        ([made(1, 9, 0), made(2, 9, 4096)], 2, 4096, "device 1 ("),
+        ([made(2, 9, 4096), made(1, 9, 0)], 2, 4096, "device 1 ("),
+        ([made(1, 9, 0), made(2, 8, 4096)], 1, 0, "device 2 ("),
+        // Of two logs that of the lower number, as Linux takes it, in whatever order they come.
+        ([made(1, 9, 8192), made(2, 9, 4096)], 1, 8192, "device 2 ("),
+        ([made(2, 9, 4096), made(1, 9, 8192)], 1, 8192, "device 2 ("),
+    ] {
+        let (chosen, of, said) = chosen(&devices);
+        assert_eq!((chosen, of), (number, log), "{said:?}");
+        let [said] = &said[..] else { panic!("{said:?}") };
+        let old = devices.iter().find(|made| made.number != number).unwrap().generation;
+        let state = if old == 9 {
+            "another tree log, generation 9 of 9"
+        } else {
+            "an older state, generation 8 of 9"
+        };
+        assert!(said.contains(what) && said.contains(state), "{said}");
+    }
+}
