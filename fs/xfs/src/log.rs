@@ -63,6 +63,8 @@ pub struct Geometry {
     pub inodes_per_block_log: u8,
     /// Blocks that inode chunks are aligned to (`sb_inoalignmt`).
     pub inode_alignment: u32,
+    /// `sb_lsn`, unless it is of no transaction: the superblock as it stands on the device.
+    pub superblock_lsn: Option<u64>,
     /// Version 5: metadata has checksums.
     pub is_v5: bool,
     /// `sb_features_log_incompat`
@@ -104,6 +106,10 @@ pub fn recover(device: &dyn BlockRead, geometry: &Geometry) -> Outcome<Option<Re
     if !geometry.is_v5 {
         return Err(unsupported("a log of version 4 that is not clean"));
     }
+    // Whoever made the log anew did not look at the filesystem. What the log has would be taken for older than it is.
+    if let Some(lsn) = geometry.superblock_lsn.filter(|lsn| Lsn(*lsn) > ends.newest) {
+        return Err(corrupt(Fault::Inconsistent, "xfs_dsb.sb_lsn", SUPERBLOCK_LSN_AT, lsn));
+    }
     let unknown = geometry.log_features & !KNOWN_LOG_FEATURES;
     if unknown != 0 {
         return Err(unsupported(alloc::format!("log features {unknown:#x}")));
@@ -127,6 +133,7 @@ pub fn fuzz(data: &[u8]) {
         group_block_log: 6,
         inodes_per_block_log: inode_log & 7,
         inode_alignment: alignment.into(),
+        superblock_lsn: None,
         is_v5: is_v5 & 7 != 0,
         log_features: 0,
     };
@@ -141,10 +148,21 @@ pub fn fuzz(data: &[u8]) {
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct Lsn(u64);
 
+impl Lsn {
+    /// The next one that has this block: where that is before its own, in the next cycle.
+    fn with_block(self, block: u32) -> Self {
+        let [.., a, b, c, d] = self.0.to_be_bytes();
+        let cycles = (self.0 >> 32).wrapping_add(u64::from(block < u32::from_be_bytes([a, b, c, d])));
+        Self(cycles << 32 | u64::from(block))
+    }
+}
+
 /// A sector of the device: 512 bytes, which XFS calls a basic block and counts disk addresses in.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct Sector(u64);
 
+/// Offset of `sb_lsn`.
+const SUPERBLOCK_LSN_AT: u64 = 240;
 /// `XFS_BLF_CHUNK`: the log has changes of buffers in pieces of so many bytes.
 const CHUNK: usize = 128;
 /// Bytes of a sector.

@@ -55,6 +55,8 @@ pub struct Superblock {
     log_blocks: u32,
     /// Blocks that chunks of inodes are aligned to.
     inode_alignment: u32,
+    /// Number of the last change of the superblock in the log; without checksums none.
+    lsn: Option<u64>,
     /// What it uses.
     pub features: Features,
     /// The UUID that stands in all metadata.
@@ -157,6 +159,7 @@ impl Superblock {
             group_block_log: narrow(self.group_log),
             inodes_per_block_log: narrow(self.inodes_per_block_log),
             inode_alignment: self.inode_alignment,
+            superblock_lsn: self.lsn,
             is_v5: self.features.is_v5(),
             log_features: self.features.log_incompat,
         })
@@ -224,6 +227,8 @@ impl Raw {
             log_start: FsBlock(self.sb_logstart.get()),
             log_blocks: self.sb_logblocks.get(),
             inode_alignment: self.sb_inoalignmt.get(),
+            // `NULLCOMMITLSN`: what mkfs.xfs and xfs_repair write is of no transaction.
+            lsn: Some(self.sb_lsn.get()).filter(|lsn| features.is_v5() && *lsn != u64::MAX),
             features,
             metadata_uuid,
             uuid: self.sb_uuid,

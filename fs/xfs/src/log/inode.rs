@@ -139,6 +139,10 @@ impl Replay<'_> {
         if u64::from(raw.icl_isize.get()) != inode_size || bytes > most || made != bytes {
             return fail(bytes);
         }
+        // Numbers of inodes end with the group's blocks, hence below the largest number.
+        if block.saturating_add(blocks) > u64::from(self.geometry.group_blocks) {
+            return fail(block);
+        }
         let in_block = u64::from(block_size / 512);
         let first = group.saturating_mul(self.geometry.group_blocks.into()).saturating_add(block);
         let sector = Sector(first.saturating_mul(in_block));

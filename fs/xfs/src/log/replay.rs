@@ -73,6 +73,7 @@ pub fn run(ring: &Ring<'_>, geometry: &Geometry, ends: Ends) -> Outcome<Recovere
         return Err(replay.damaged(bad)); // the device has changed its mind
     }
     replay.seal()?;
+    replay.intents.check()?;
     let Replay { overlay, intents, report, .. } = replay;
     Ok(Recovered { overlay, intents, report })
 }

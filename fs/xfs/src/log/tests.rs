@@ -270,6 +270,23 @@ fn logs_that_others_write_are_refused_by_name() {
 }
 
 #[test]
+fn a_log_that_is_older_than_the_filesystem_is_refused() {
+    for (at, cycle) in [(0, 1), (BLOCKS - 2, 3), (BLOCKS - 3, 3)] {
+        let mut disk = Disk::at(at, cycle);
+        disk.commit(&[change(1)]);
+        // The head.
+        let lsn = disk.lsn();
+        disk.geometry.superblock_lsn = Some(lsn);
+        assert_eq!(fill(&disk), 1, "{at}");
+        disk.geometry.superblock_lsn = Some(lsn + 1);
+        assert_eq!(corrupt(&disk), "xfs_dsb.sb_lsn", "{at}");
+        // Read as it stands, there is nothing to compare with.
+        disk.unmount();
+        assert!(disk.recover().unwrap().is_none(), "{at}");
+    }
+}
+
+#[test]
 fn operations_that_do_not_follow_each_other_are_damage() {
     let start = |id| (id, START, vec![]);
     let header = transaction(7, &[])[1].clone();

@@ -58,6 +58,7 @@ impl Disk {
             group_block_log: 7,
             inodes_per_block_log: 3,
             inode_alignment: 4,
+            superblock_lsn: None,
             is_v5: true,
             log_features: 0,
         };

@@ -11,7 +11,7 @@ use super::{
         AGF, BTREE, CANCEL, DIR_DATA, Disk, INODES, Regions, SECTOR, SUPERBLOCK, UUID, buffer, cancel,
         directory, inode, transaction,
     },
-    fill,
+    fill, unsupported,
 };
 use crate::log::{Mapped, Report};
 
@@ -402,16 +402,27 @@ fn new_inodes_are_made_before_they_are_changed() {
         [0, 8, 128, 512, 16, 1],
         [0, 8, 64, 512, 7, 1],
         [0, 8, u32::MAX, 512, u32::MAX, 1],
+        [0, 93, 64, 512, 8, 1], // the last block is the first of the next group
+        [0, u32::MAX, 64, 512, 8, 1],
     ] {
         let mut disk = Disk::new();
         disk.commit(&[create(words)]);
         assert_eq!(corrupt(&disk), "xfs_icreate_log", "{words:?}");
     }
-    for words in [[5, 8, 64, 512, 8, 1], [u32::MAX, 8, 64, 512, 8, 1], [0, u32::MAX, 64, 512, 8, 1]] {
+    for words in [[5, 8, 64, 512, 8, 1], [u32::MAX, 8, 64, 512, 8, 1]] {
         let mut disk = Disk::new();
         disk.commit(&[create(words)]);
         assert_eq!(corrupt(&disk), "log item's block number", "{words:?}");
     }
+    // The largest group that a superblock can name, of which only the first blocks are there: its last inode would have
+    // the largest number, and none comes after that.
+    let mut disk = Disk::new();
+    disk.geometry.block_size = 512;
+    disk.geometry.group_blocks = u32::MAX;
+    disk.geometry.group_block_log = 32;
+    disk.geometry.inodes_per_block_log = 0;
+    disk.commit(&[create([u32::MAX, u32::MAX, 1, 512, 1, 1])]);
+    assert_eq!(corrupt(&disk), "xfs_icreate_log");
 }
 
 #[test]
@@ -444,6 +455,26 @@ fn what_was_not_finished_is_left_to_the_reader() {
     assert_eq!(corrupt(&bad), "xfs_bui_log_format");
     disk.commit(&[number(0x48, 3)]);
     assert_eq!(corrupt(&disk), "xfs_xmi_log_format");
+}
+
+#[test]
+fn a_file_is_exchanged_once_at_a_time() {
+    let exchange = |id: u64, one: u64, other: u64| {
+        let mut item = vec![0x48, 0x12, 1, 0, 0, 0, 0, 0];
+        item.extend([id, one, other, 0, 0, 0, 8, 4, 0, 0].iter().flat_map(|number| number.to_le_bytes()));
+        vec![item]
+    };
+    let mut disk = Disk::new();
+    disk.commit(&[exchange(1, 513, 513), exchange(2, 514, 515)]);
+    assert!(disk.recover().is_ok());
+    // What is left of the first: another takes its place.
+    let done = vec![[vec![0x49, 0x12, 1, 0, 1, 0, 0, 0], 1u64.to_le_bytes().to_vec()].concat()];
+    let mut next = disk.clone();
+    next.commit(&[exchange(3, 513, 513), done]);
+    assert!(next.recover().is_ok());
+    // Each would lead to the one before, twice.
+    disk.commit(&[exchange(3, 516, 513)]);
+    assert_eq!(unsupported(&disk), "several unfinished exchanges of one file's mappings");
 }
 
 #[test]
