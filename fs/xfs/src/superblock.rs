@@ -146,7 +146,6 @@ impl Superblock {
             return Err(fault(Fault::Range, "xfs_dsb.sb_logstart", at, self.log_start));
         }
         // What does not fit was refused before.
-        let narrow = |value: u32| u8::try_from(value).unwrap_or(u8::MAX);
         let word = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
         Ok(log::Geometry {
             log_start: is_internal.then(|| self.block_offset(self.log_start).0),
@@ -156,8 +155,6 @@ impl Superblock {
             block_size: word(self.block_size()),
             inode_size: u32::try_from(self.inode_size).unwrap_or(u32::MAX),
             group_blocks: word(self.group_blocks),
-            group_block_log: narrow(self.group_log),
-            inodes_per_block_log: narrow(self.inodes_per_block_log),
             inode_alignment: self.inode_alignment,
             superblock_lsn: self.lsn,
             is_v5: self.features.is_v5(),

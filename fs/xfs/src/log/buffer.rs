@@ -170,6 +170,7 @@ impl Replay<'_> {
             if let Some(chunk) = bytes.as_chunks::<CHUNK>().0.get(number) {
                 let start = place.sector.offset().wrapping_add(to_u64(number.wrapping_mul(CHUNK)));
                 self.write(start, chunk)?;
+                self.limit(0)?;
             }
         }
         Ok(())
