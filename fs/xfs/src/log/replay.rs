@@ -32,7 +32,7 @@ pub struct Replay<'a> {
     pub geometry: &'a Geometry,
     ring: &'a Ring<'a>,
     /// Most bytes of memory that it may need.
-    most: usize,
+    pub most: usize,
     /// The first pass: only what is freed is of interest.
     is_first: bool,
     overlay: Overlay,

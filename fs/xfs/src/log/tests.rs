@@ -353,6 +353,18 @@ fn what_a_replay_needs_is_limited() {
 }
 
 #[test]
+fn more_blocks_than_a_replay_has_memory_for_are_not_sealed() {
+    let mut disk = Disk::new();
+    disk.size = 256 << 10;
+    let blocks = |count: u64| (0..count).map(|at| buffer(at, 128, DIR_DATA, &[(0, directory(0, 1))]));
+    disk.commit(&blocks(100).collect::<Vec<_>>());
+    assert!(disk.recover_within(400 << 10).is_ok(), "of 64 KiB each");
+    disk.commit(&blocks(250).collect::<Vec<_>>());
+    let failure = disk.recover_within(400 << 10).map(|_| ()).unwrap_err();
+    assert_eq!(failure.to_string(), "XFS: unsupported: a log that changes so many large blocks");
+}
+
+#[test]
 fn an_item_larger_than_any_is_refused() {
     let mut disk = Disk::new();
     disk.size = 256 << 10;
