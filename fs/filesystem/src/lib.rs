@@ -45,6 +45,12 @@ pub trait FileSystem {
         Vec::new()
     }
 
+    /// Bytes of memory that it keeps while it is open, beside what is the same for every filesystem: what a replay of its
+    /// log has changed.
+    fn kept(&self) -> usize {
+        0
+    }
+
     /// The root directory.
     fn root(&self) -> Self::Node;
 

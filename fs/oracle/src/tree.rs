@@ -22,6 +22,7 @@ const ROOT: usize = 0;
 pub struct Tree {
     identity: Identity,
     state: Option<&'static str>,
+    kept: usize,
     nodes: Vec<Node>,
 }
 
@@ -38,7 +39,7 @@ impl Tree {
     /// An empty root folder, format `tree`, without label and UUID.
     pub fn new() -> Self {
         let identity = Identity { format: "tree", ..Identity::default() };
-        Self { identity, state: None, nodes: vec![Node::Directory(BTreeMap::new())] }
+        Self { identity, state: None, kept: 0, nodes: vec![Node::Directory(BTreeMap::new())] }
     }
 
     /// With this label.
@@ -59,6 +60,13 @@ impl Tree {
     #[must_use]
     pub fn degraded(mut self, state: &'static str) -> Self {
         self.state = Some(state);
+        self
+    }
+
+    /// That keeps so many bytes of memory of its log.
+    #[must_use]
+    pub fn keeping(mut self, bytes: usize) -> Self {
+        self.kept = bytes;
         self
     }
 
@@ -156,6 +164,10 @@ impl FileSystem for Tree {
     fn warnings(&self) -> Vec<Error> {
         let warning = |state: &'static str| Degraded { format: Format::File, state: state.into() };
         self.state.map(warning).map(Error::from).into_iter().collect()
+    }
+
+    fn kept(&self) -> usize {
+        self.kept
     }
 
     fn root(&self) -> usize {

@@ -26,6 +26,9 @@ const DEEPEST: usize = 8;
 /// Devices on one disk, and in all sets together: honest machines have far fewer. One disk does not use up what others
 /// need.
 const MOST_DEVICES: usize = 1024;
+/// Bytes of memory that all filesystems together may keep of their logs: partitions may name the same one again and
+/// again.
+const MOST_KEPT: usize = 48 << 20;
 
 /// Grows a tree of devices from the disks that it is offered.
 ///
@@ -42,6 +45,8 @@ pub struct Assembler<'k> {
     devices: Vec<Device>,
     volumes: Vec<Volume>,
     problems: Vec<Problem>,
+    /// Bytes of memory that filesystems keep.
+    kept: usize,
     sets: Sets,
     /// Number of devices when the disk was offered that is being looked at.
     before: usize,
@@ -70,6 +75,7 @@ impl<'k> Assembler<'k> {
             devices: Vec::new(),
             volumes: Vec::new(),
             problems: Vec::new(),
+            kept: 0,
             sets: Sets::default(),
             before: 0,
             has_left_out: false,
@@ -282,7 +288,10 @@ impl<'k> Assembler<'k> {
         }
         match opened {
             Opened::FileSystem(mounted) => {
-                self.add_volumes(&mounted, on, &missing);
+                match self.keep(mounted.filesystem.kept()) {
+                    Ok(()) => self.add_volumes(&mounted, on, &missing),
+                    Err(error) => on.first().into_iter().for_each(|id| self.fail(*id, error.clone())),
+                }
                 Vec::new()
             }
             Opened::Device(bytes) => self.add_container(format, on, missing, bytes),

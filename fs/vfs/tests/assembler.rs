@@ -122,6 +122,17 @@ fn warnings_of_a_filesystem_are_problems_beside_its_volumes() {
 }
 
 #[test]
+fn what_filesystems_keep_of_their_logs_is_limited_together() {
+    let volumes =
+        of(&[table(&[toy(b"full 1"), toy(b"full 2"), toy(b"full 3"), toy(b"full 4"), toy(b"none")])]);
+    let roots =
+        ["hd0,gpt1:@", "hd0,gpt1:@home", "hd0,gpt2:@", "hd0,gpt2:@home", "hd0,gpt5:@", "hd0,gpt5:@home"];
+    assert_eq!(names(&volumes), roots);
+    assert_eq!(problems(&volumes), [problem("hd0,gpt3", "E-MEMORY"), problem("hd0,gpt4", "E-MEMORY")]);
+    assert_eq!((health(&volumes, "hd0,gpt4"), health(&volumes, "hd0,gpt5")), (Health::Failed, Health::Ok));
+}
+
+#[test]
 fn keys_are_asked_for_once_for_each_container() {
     let disk = table(&[lock(b"sesame", &toy(b"one")), lock(b"none has it", &toy(b"two")), toy(b"open")]);
     let keys = KeyRing { keys: vec![b"wrong", b"sesame"], asked: RefCell::default() };
@@ -581,6 +592,7 @@ mod toys {
         let name = text(&header(&*device)?);
         let tree =
             if name.starts_with(b"ill") { Tree::new().degraded("half of it is gone") } else { Tree::new() };
+        let tree = if name.starts_with(b"full") { tree.keeping(20 << 20) } else { tree };
         let tree = tree
             .uuid("toy")
             .file("/@/name", name)

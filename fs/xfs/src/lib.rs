@@ -139,6 +139,10 @@ impl<D: BlockRead> FileSystem for Xfs<D> {
         self.states.iter().map(|state| Error::Degraded(warning(state))).collect()
     }
 
+    fn kept(&self) -> usize {
+        self.files.volume.device().overlay().memory()
+    }
+
     fn root(&self) -> InodeNumber {
         self.files.volume.superblock.root
     }

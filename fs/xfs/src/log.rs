@@ -24,7 +24,7 @@ mod ring;
 mod tests;
 mod transaction;
 
-use block::BlockRead;
+use block::{BlockRead, ReadError};
 use filesystem::{Error, Fault, Format, NoMemory};
 
 use crate::failure::{self, Failure, Outcome, unsupported};
@@ -34,9 +34,10 @@ pub use overlay::{Overlay, Replayed};
 
 use ring::Ring;
 
-/// Most bytes that a replay keeps of committed transactions, and of others: as many as a log has that mkfs.xfs makes on
-/// disks of up to 128 GiB. Of larger ones, only what was not written back before power failed counts.
-const MOST_MEMORY: usize = 64 << 20;
+/// Most bytes of memory that a replay needs, all in all: for transactions that are not committed yet, and for what those
+/// have changed that are. That are more changes than a log of 64 MiB has, which mkfs.xfs makes on disks of up to 128
+/// GiB: what was not written back before power failed is part of it, and much of that concerns free space.
+const MOST_MEMORY: usize = 48 << 20;
 /// `XFS_SB_FEAT_INCOMPAT_LOG_XATTRS`: attributes are changed by intents.
 const KNOWN_LOG_FEATURES: u32 = 1;
 
@@ -57,12 +58,10 @@ pub struct Geometry {
     pub inode_size: u32,
     /// Blocks of an allocation group (`sb_agblocks`).
     pub group_blocks: u32,
-    /// Bits of a block's number within its group (`sb_agblklog`).
-    pub group_block_log: u8,
-    /// Bits of an inode's number within its block (`sb_inopblog`).
-    pub inodes_per_block_log: u8,
     /// Blocks that inode chunks are aligned to (`sb_inoalignmt`).
     pub inode_alignment: u32,
+    /// `sb_lsn`, unless it is of no transaction: the superblock as it stands on the device.
+    pub superblock_lsn: Option<u64>,
     /// Version 5: metadata has checksums.
     pub is_v5: bool,
     /// `sb_features_log_incompat`
@@ -99,16 +98,36 @@ pub struct Report {
 /// device, one of version 4 that is not clean, and what only later kernels or other processors write;
 /// [`Error::NoMemory`] for one that changes more than `MOST_MEMORY`; [`Error::Io`].
 pub fn recover(device: &dyn BlockRead, geometry: &Geometry) -> Outcome<Option<Recovered>> {
+    recover_within(device, geometry, MOST_MEMORY)
+}
+
+fn recover_within(device: &dyn BlockRead, geometry: &Geometry, most: usize) -> Outcome<Option<Recovered>> {
     let ring = Ring::new(device, geometry)?;
     let Some(ends) = ends::find(&ring, geometry)? else { return Ok(None) };
     if !geometry.is_v5 {
         return Err(unsupported("a log of version 4 that is not clean"));
     }
+    // Whoever made the log anew did not look at the filesystem. What the log has would be taken for older than it is.
+    if let Some(lsn) = geometry.superblock_lsn.filter(|lsn| Lsn(*lsn) > ends.newest) {
+        return Err(corrupt(Fault::Inconsistent, "xfs_dsb.sb_lsn", SUPERBLOCK_LSN_AT, lsn));
+    }
     let unknown = geometry.log_features & !KNOWN_LOG_FEATURES;
     if unknown != 0 {
         return Err(unsupported(alloc::format!("log features {unknown:#x}")));
     }
-    replay::run(&ring, geometry, ends).map(Some)
+    let live = u64::from(ring.distance(ends.tail, ends.head)).saturating_mul(SECTOR_U64);
+    replay::run(&ring, geometry, ends, most).map(Some).map_err(|failure| named(failure, live))
+}
+
+/// What goes beyond how much may be read is the log, if so much of it is live: it is read twice, and blocks that it
+/// changes are read, too.
+fn named(failure: Failure, live: u64) -> Failure {
+    match *failure.0 {
+        Error::Io(ReadError::Limit { limit, .. }) if live >= limit / 4 => {
+            unsupported(alloc::format!("a log with {} MiB to replay: mount it once with Linux", live >> 20))
+        }
+        _ => failure,
+    }
 }
 
 /// Fuzz entry point: a log of any bytes, behind any superblock.
@@ -124,9 +143,8 @@ pub fn fuzz(data: &[u8]) {
         block_size,
         inode_size: 256 << (inode_log & 3),
         group_blocks: 64,
-        group_block_log: 6,
-        inodes_per_block_log: inode_log & 7,
         inode_alignment: alignment.into(),
+        superblock_lsn: None,
         is_v5: is_v5 & 7 != 0,
         log_features: 0,
     };
@@ -141,10 +159,21 @@ pub fn fuzz(data: &[u8]) {
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct Lsn(u64);
 
+impl Lsn {
+    /// The next one that has this block: where that is before its own, in the next cycle.
+    fn with_block(self, block: u32) -> Self {
+        let [.., a, b, c, d] = self.0.to_be_bytes();
+        let cycles = (self.0 >> 32).wrapping_add(u64::from(block < u32::from_be_bytes([a, b, c, d])));
+        Self(cycles << 32 | u64::from(block))
+    }
+}
+
 /// A sector of the device: 512 bytes, which XFS calls a basic block and counts disk addresses in.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 struct Sector(u64);
 
+/// Offset of `sb_lsn`.
+const SUPERBLOCK_LSN_AT: u64 = 240;
 /// `XFS_BLF_CHUNK`: the log has changes of buffers in pieces of so many bytes.
 const CHUNK: usize = 128;
 /// Bytes of a sector.
@@ -165,12 +194,6 @@ fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: u64) -> Fa
 
 fn to_u64(number: usize) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
-}
-
-/// Refuses to keep more than so many chunks, or notes about buffers, which need less.
-fn limit(chunks: usize) -> Outcome<()> {
-    let bytes = chunks.saturating_mul(CHUNK);
-    if bytes < MOST_MEMORY { Ok(()) } else { Err(too_much(bytes)) }
 }
 
 /// The replay would keep more than it may.

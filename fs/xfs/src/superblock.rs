@@ -55,6 +55,8 @@ pub struct Superblock {
     log_blocks: u32,
     /// Blocks that chunks of inodes are aligned to.
     inode_alignment: u32,
+    /// Number of the last change of the superblock in the log; without checksums none.
+    lsn: Option<u64>,
     /// What it uses.
     pub features: Features,
     /// The UUID that stands in all metadata.
@@ -144,7 +146,6 @@ impl Superblock {
             return Err(fault(Fault::Range, "xfs_dsb.sb_logstart", at, self.log_start));
         }
         // What does not fit was refused before.
-        let narrow = |value: u32| u8::try_from(value).unwrap_or(u8::MAX);
         let word = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
         Ok(log::Geometry {
             log_start: is_internal.then(|| self.block_offset(self.log_start).0),
@@ -154,9 +155,8 @@ impl Superblock {
             block_size: word(self.block_size()),
             inode_size: u32::try_from(self.inode_size).unwrap_or(u32::MAX),
             group_blocks: word(self.group_blocks),
-            group_block_log: narrow(self.group_log),
-            inodes_per_block_log: narrow(self.inodes_per_block_log),
             inode_alignment: self.inode_alignment,
+            superblock_lsn: self.lsn,
             is_v5: self.features.is_v5(),
             log_features: self.features.log_incompat,
         })
@@ -224,6 +224,8 @@ impl Raw {
             log_start: FsBlock(self.sb_logstart.get()),
             log_blocks: self.sb_logblocks.get(),
             inode_alignment: self.sb_inoalignmt.get(),
+            // `NULLCOMMITLSN`: what mkfs.xfs and xfs_repair write is of no transaction.
+            lsn: Some(self.sb_lsn.get()).filter(|lsn| features.is_v5() && *lsn != u64::MAX),
             features,
             metadata_uuid,
             uuid: self.sb_uuid,

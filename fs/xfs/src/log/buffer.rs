@@ -10,7 +10,9 @@ use zerocopy::{
     little_endian::{U16, U32, U64},
 };
 
-use super::{CHUNK, Lsn, Outcome, SECTOR, Sector, corrupt, replay::Replay, to_u64, transaction::Item};
+use super::{
+    CHUNK, Lsn, Outcome, SECTOR, Sector, corrupt, replay::Replay, to_u64, transaction::Item, unsupported,
+};
 
 /// `XFS_BLF_INODE_BUF`: only `di_next_unlinked` is logged so, the rest of inodes has items of its own.
 const INODES: u16 = 1;
@@ -24,6 +26,9 @@ const WANTED_TYPES: u32 =
     1 << 0 | 1 << BTREE | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 13 | 1 << 14 | 1 << 15 | 1 << 18;
 /// `XFS_BLF_DATAMAP_SIZE`: words of the map.
 const MOST_WORDS: usize = 17;
+/// Bytes of buffers that may get a new checksum, for each byte of memory that a replay may need: as many as blocks of 4
+/// KiB have of which a single chunk was changed, and more.
+const SEALED: usize = 32;
 /// Sectors of the largest buffer: of 64 KiB.
 const MOST_SECTORS: u16 = 128;
 
@@ -156,11 +161,13 @@ impl Replay<'_> {
 
     /// Gives all changed buffers the number of their last transaction and a checksum, as Linux does in writing them.
     pub fn seal(&mut self) -> Outcome<()> {
-        let mut from = 0;
+        let (mut from, mut left) = (0, self.most.saturating_mul(SEALED));
         while let Some((key, lsn)) = self.buffers.next(from) {
             from = key.saturating_add(1);
             let place = Place::from_key(key);
             let mut bytes = vec![0; place.bytes().unwrap_or(0)];
+            let rest = left.checked_sub(bytes.len());
+            left = rest.ok_or_else(|| unsupported("a log that changes so many large blocks"))?;
             self.read(place.sector.offset(), &mut bytes)?;
             let Some(layout) = Layout::of(&bytes) else { continue };
             put(&mut bytes, layout.lsn.into(), &lsn.to_be_bytes());
@@ -170,6 +177,7 @@ impl Replay<'_> {
             if let Some(chunk) = bytes.as_chunks::<CHUNK>().0.get(number) {
                 let start = place.sector.offset().wrapping_add(to_u64(number.wrapping_mul(CHUNK)));
                 self.write(start, chunk)?;
+                self.limit(0)?;
             }
         }
         Ok(())

@@ -10,7 +10,7 @@ use core::ops::ControlFlow;
 use filesystem::Fault;
 
 use super::{
-    Failure, Geometry, Outcome, SECTOR, corrupt,
+    Failure, Geometry, Lsn, Outcome, SECTOR, corrupt,
     record::{self, Header, MOST_BLOCKS},
     ring::{LogBlock, Ring},
 };
@@ -30,6 +30,8 @@ pub struct Ends {
     pub head: LogBlock,
     /// Blocks that may have been under way at the head.
     pub under_way: u32,
+    /// What the number of the next record would be: no block on the device has a higher one.
+    pub newest: Lsn,
 }
 
 /// Both ends; none where the log is clean.
@@ -65,7 +67,8 @@ pub fn find(ring: &Ring<'_>, geometry: &Geometry) -> Outcome<Option<Ends>> {
     }
     let tail = nth_header(ring, tail, head, 1)?;
     let under_way = last.size.div_ceil(512).saturating_mul(UNDER_WAY).min(WINDOW);
-    Ok(Some(Ends { tail, head, under_way }))
+    let newest = last.lsn.with_block(head.0);
+    Ok(Some(Ends { tail, head, under_way, newest }))
 }
 
 /// The `count`th record from `from` on, before the head.

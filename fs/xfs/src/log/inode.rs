@@ -35,18 +35,14 @@ const FIELDS_AT: usize = 4;
 const CORE: usize = 176;
 /// `XFS_DINODE_MAGIC`, and offsets in both structures.
 const MAGIC: [u8; 2] = *b"IN";
-const VERSION: usize = 4;
 const FORMAT: usize = 5;
 const TIMES: [usize; 4] = [32, 40, 48, 144];
 const FORK_OFFSET: usize = 82;
 const ATTRIBUTES_FORMAT: usize = 83;
-const GENERATION: usize = 92;
 const NEXT_UNLINKED: usize = 96;
 const CRC: usize = 100;
 const LSN: usize = 112;
 const FLAGS2: usize = 120;
-const NUMBER: usize = 152;
-const UUID: usize = 160;
 /// Bytes of each field up to the identifier: the log has their numbers in the processor's order. Twelve are padding.
 const WIDTHS: &[u8] =
     &[2, 2, 1, 1, 2, 4, 4, 4, 2, 2, 8, 8, 8, 8, 8, 8, 4, 4, 2, 1, 1, 4, 2, 2, 4, 4, 4, 8, 8, 8, 4, 12, 8, 8];
@@ -105,7 +101,12 @@ impl Replay<'_> {
         }
         let start = place.sector.offset().saturating_add(raw.ilf_boffset.get().into());
         let mut inode = vec![0; usize::try_from(self.geometry.inode_size).unwrap_or(0)];
-        self.read(start, &mut inode)?;
+        if self.is_new(start, inode.len()) {
+            put(&mut inode, 0, &MAGIC);
+            put(&mut inode, NEXT_UNLINKED, &[0xff; 4]);
+        } else {
+            self.read(start, &mut inode)?;
+        }
         if !inode.starts_with(&MAGIC) {
             return Err(corrupt(Fault::Magic, "xfs_dinode.di_magic", start, raw.ilf_ino.get()));
         }
@@ -126,7 +127,7 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// Lays a chunk of new inodes over the device.
+    /// Notes the inodes of a new chunk.
     pub fn create_inodes(&mut self, item: &Item) -> Outcome<()> {
         let fail = |found: u64| Err(corrupt(Fault::Range, "xfs_icreate_log", self.offset, found));
         let Ok((raw, _)) = RawCreate::ref_from_prefix(item.format()) else { return fail(0) };
@@ -139,6 +140,9 @@ impl Replay<'_> {
         if u64::from(raw.icl_isize.get()) != inode_size || bytes > most || made != bytes {
             return fail(bytes);
         }
+        if block.saturating_add(blocks) > u64::from(self.geometry.group_blocks) {
+            return fail(block);
+        }
         let in_block = u64::from(block_size / 512);
         let first = group.saturating_mul(self.geometry.group_blocks.into()).saturating_add(block);
         let sector = Sector(first.saturating_mul(in_block));
@@ -150,22 +154,13 @@ impl Replay<'_> {
                 return Ok(());
             }
         }
-        let inode_log = self.geometry.inodes_per_block_log;
-        let group_log = u32::from(inode_log).wrapping_add(self.geometry.group_block_log.into());
-        let number = group.checked_shl(group_log).zip(block.checked_shl(inode_log.into()));
-        let Some(number) = number.map(|(group, block)| group | block) else { return fail(group) };
-        let inode_size = usize::try_from(inode_size).unwrap_or(0);
-        let mut chunk = vec![0; usize::try_from(bytes).unwrap_or(0)];
-        for (inode, number) in chunk.chunks_exact_mut(inode_size.max(1)).zip(number..) {
-            put(inode, 0, &MAGIC);
-            put(inode, VERSION, &[3]);
-            put(inode, GENERATION, &raw.icl_gen.to_bytes());
-            put(inode, NEXT_UNLINKED, &[0xff; 4]);
-            put(inode, NUMBER, &number.to_be_bytes());
-            put(inode, UUID, &self.geometry.meta_uuid);
-            seal(inode, CRC);
+        // What they are at first nobody sees: a name leads to those only that transactions change later on.
+        let (start, inode_size) = (sector.offset(), self.geometry.inode_size);
+        self.check_bounds(start, usize::try_from(bytes).unwrap_or(usize::MAX))?;
+        for inode in 0..raw.icl_count.get() {
+            let at = u64::from(inode).saturating_mul(inode_size.into());
+            self.created.entry(start.saturating_add(at), 0)?;
         }
-        self.write(sector.offset(), &chunk)?;
         self.report.buffers = self.report.buffers.wrapping_add(1);
         Ok(())
     }

@@ -197,6 +197,20 @@ impl Intents {
         self.add(raw.xmi_id.get(), Intent::Exchange(exchange))
     }
 
+    /// Checks that no two exchanges are left that concern the same file: Linux holds its lock until one is finished.
+    /// Hence one exchange never leads to another, and [`Self::resolve`] looks through all intents twice at most.
+    pub(super) fn check(&self) -> Outcome<()> {
+        let mut exchanged: Vec<u64> = Vec::new();
+        for (_, intent) in &self.list {
+            let Intent::Exchange(Exchange { inodes, .. }) = intent else { continue };
+            if inodes.iter().any(|inode| exchanged.contains(inode)) {
+                return Err(unsupported("several unfinished exchanges of one file's mappings"));
+            }
+            exchanged.extend(inodes);
+        }
+        Ok(())
+    }
+
     fn add(&mut self, id: u64, intent: Intent) -> Outcome<()> {
         if self.list.len() >= MOST {
             return Err(too_much(self.list.len()));

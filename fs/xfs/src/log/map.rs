@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Outcome, limit, too_much};
+use super::{Outcome, too_much};
 
 /// Entries of a page; when it is full, it becomes two.
 const PAGE: usize = 512;
@@ -21,10 +21,15 @@ impl Map {
         self.len
     }
 
+    /// Bytes of memory that it needs.
+    pub fn memory(&self) -> usize {
+        self.pages.len().wrapping_mul(PAGE.wrapping_mul(size_of::<(u64, u64)>()))
+    }
+
     /// The value of `key`, which is `value` where it had none.
     ///
     /// # Errors
-    /// `NoMemory` for too many keys, or without memory.
+    /// `NoMemory`
     pub fn entry(&mut self, key: u64, value: u64) -> Outcome<&mut u64> {
         let mut page = self.page(key);
         if self.pages.get(page).is_none_or(|entries| entries.len() == PAGE) {
@@ -34,7 +39,6 @@ impl Map {
         let entries = self.pages.get_mut(page).ok_or_else(|| too_much(0))?;
         let at = entries.partition_point(|(before, _)| *before < key);
         if entries.get(at).is_none_or(|(found, _)| *found != key) {
-            limit(self.len)?;
             self.len = self.len.wrapping_add(1);
             entries.insert(at, (key, value));
         }

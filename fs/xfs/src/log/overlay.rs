@@ -33,6 +33,11 @@ impl Overlay {
         length > 0 && next.is_some_and(|(number, _)| number <= last / CHUNK_U64)
     }
 
+    /// Bytes of memory that it needs.
+    pub fn memory(&self) -> usize {
+        self.groups.len().wrapping_mul(GROUP.wrapping_mul(CHUNK)).wrapping_add(self.index.memory())
+    }
+
     /// Reads from the device what was not changed.
     ///
     /// # Errors
@@ -61,7 +66,7 @@ impl Overlay {
     /// Changes whole chunks, from byte `offset` on.
     ///
     /// # Errors
-    /// `NoMemory` when too much was changed.
+    /// `NoMemory`
     pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) -> Outcome<()> {
         for (number, bytes) in (offset / CHUNK_U64..).zip(bytes.as_chunks().0) {
             let count = self.index.len();

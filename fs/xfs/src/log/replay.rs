@@ -13,7 +13,7 @@ use super::{
     map::Map,
     record::LITTLE_ENDIAN,
     ring::{LogBlock, Ring},
-    to_u64,
+    to_u64, too_much,
     transaction::{Assembly, Item, Transaction},
     unsupported,
 };
@@ -31,11 +31,15 @@ const EXCHANGE_DONE: u16 = 0x1249;
 pub struct Replay<'a> {
     pub geometry: &'a Geometry,
     ring: &'a Ring<'a>,
+    /// Most bytes of memory that it may need.
+    pub most: usize,
     /// The first pass: only what is freed is of interest.
     is_first: bool,
     overlay: Overlay,
     /// Buffers that will have been freed, and how often.
     cancels: Map,
+    /// Inodes that are new and not in the overlay yet, by byte offset.
+    pub created: Map,
     /// Buffers that were changed, and in which record their last transaction starts.
     pub buffers: Map,
     pub intents: Intents,
@@ -44,14 +48,16 @@ pub struct Replay<'a> {
     pub offset: u64,
 }
 
-/// Replays what is between the ends of the log.
-pub fn run(ring: &Ring<'_>, geometry: &Geometry, ends: Ends) -> Outcome<Recovered> {
+/// Replays what is between the ends of the log, in no more than `most` bytes of memory.
+pub fn run(ring: &Ring<'_>, geometry: &Geometry, ends: Ends, most: usize) -> Outcome<Recovered> {
     let mut replay = Replay {
         geometry,
         ring,
+        most,
         is_first: true,
         overlay: Overlay::default(),
         cancels: Map::default(),
+        created: Map::default(),
         buffers: Map::default(),
         intents: Intents::default(),
         report: Report::default(),
@@ -73,6 +79,7 @@ pub fn run(ring: &Ring<'_>, geometry: &Geometry, ends: Ends) -> Outcome<Recovere
         return Err(replay.damaged(bad)); // the device has changed its mind
     }
     replay.seal()?;
+    replay.intents.check()?;
     let Replay { overlay, intents, report, .. } = replay;
     Ok(Recovered { overlay, intents, report })
 }
@@ -94,7 +101,7 @@ fn is_replayed(format: &[u8]) -> bool {
 impl Replay<'_> {
     /// Takes all records; returns where one is damaged or missing.
     fn pass(&mut self, tail: LogBlock, head: LogBlock) -> Outcome<Option<LogBlock>> {
-        let mut assembly = Assembly::new(if self.is_first { is_cancel } else { is_replayed });
+        let mut assembly = Assembly::new(if self.is_first { is_cancel } else { is_replayed }, self.most);
         let ring = self.ring;
         ring.walk(tail, head, &mut |header, bytes| {
             if header.format != LITTLE_ENDIAN {
@@ -104,16 +111,32 @@ impl Replay<'_> {
                 return Err(header.is_foreign(ring));
             }
             self.offset = ring.offset(header.at);
-            assembly.record(header, self.offset, bytes, &mut |transaction| self.commit(&transaction))
+            assembly.record(header, self.offset, bytes, &mut |transaction, held| {
+                self.commit(&transaction, held)?;
+                Ok(self.memory())
+            })
         })
+    }
+
+    /// Bytes of memory that is kept.
+    fn memory(&self) -> usize {
+        let maps = [&self.cancels, &self.created, &self.buffers];
+        maps.into_iter().fold(self.overlay.memory(), |sum, map| sum.wrapping_add(map.memory()))
+    }
+
+    /// Refuses to need more memory than it may, `held` bytes of it for transactions.
+    pub fn limit(&self, held: usize) -> Outcome<()> {
+        let needed = self.memory().saturating_add(held);
+        if needed > self.most { Err(too_much(needed)) } else { Ok(()) }
     }
 
     fn damaged(&self, bad: LogBlock) -> Failure {
         corrupt(Fault::Inconsistent, "xlog_rec_header", self.ring.offset(bad), bad.0.into())
     }
 
-    /// Replays a transaction: new inodes before what changes them, and what was freed at the end.
-    fn commit(&mut self, transaction: &Transaction) -> Outcome<()> {
+    /// Replays a transaction: new inodes before what changes them, and what was freed at the end. All transactions need
+    /// `held` bytes of memory.
+    fn commit(&mut self, transaction: &Transaction, held: usize) -> Outcome<()> {
         for stage in 0..3 {
             for item in &transaction.items {
                 let freed = Buffer::parse(item.format()).filter(|buffer| buffer.is_cancel());
@@ -127,6 +150,7 @@ impl Replay<'_> {
                     (_, 1, _) => self.item(item, transaction.lsn)?,
                     _ => {}
                 }
+                self.limit(held)?;
             }
         }
         if !self.is_first {
@@ -166,6 +190,11 @@ impl Replay<'_> {
         Ok(())
     }
 
+    /// Whether an inode is new, and was not changed yet.
+    pub fn is_new(&self, offset: u64, length: usize) -> bool {
+        self.created.get(offset).is_some() && !self.overlay.is_replayed(offset, length)
+    }
+
     /// Reads what is replayed so far.
     pub fn read(&self, offset: u64, buf: &mut [u8]) -> Outcome<()> {
         self.check_bounds(offset, buf.len())?;
@@ -179,7 +208,7 @@ impl Replay<'_> {
     }
 
     /// Checks a place that an item names: everything that is logged starts with a chunk.
-    fn check_bounds(&self, offset: u64, length: usize) -> Outcome<()> {
+    pub fn check_bounds(&self, offset: u64, length: usize) -> Outcome<()> {
         let end = offset.checked_add(to_u64(length));
         let is_inside = end.is_some_and(|end| end <= self.ring.device().size());
         if is_inside && offset.is_multiple_of(128) {

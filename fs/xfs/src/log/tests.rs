@@ -5,8 +5,14 @@ mod any;
 mod disk;
 mod items;
 
-use std::{string::String, vec, vec::Vec};
+use core::cell::Cell;
+use std::{
+    string::{String, ToString},
+    vec,
+    vec::Vec,
+};
 
+use block::{BlockRead, ReadError};
 use filesystem::Error;
 
 use super::Report;
@@ -270,6 +276,23 @@ fn logs_that_others_write_are_refused_by_name() {
 }
 
 #[test]
+fn a_log_that_is_older_than_the_filesystem_is_refused() {
+    for (at, cycle) in [(0, 1), (BLOCKS - 2, 3), (BLOCKS - 3, 3)] {
+        let mut disk = Disk::at(at, cycle);
+        disk.commit(&[change(1)]);
+        // The head.
+        let lsn = disk.lsn();
+        disk.geometry.superblock_lsn = Some(lsn);
+        assert_eq!(fill(&disk), 1, "{at}");
+        disk.geometry.superblock_lsn = Some(lsn + 1);
+        assert_eq!(corrupt(&disk), "xfs_dsb.sb_lsn", "{at}");
+        // Read as it stands, there is nothing to compare with.
+        disk.unmount();
+        assert!(disk.recover().unwrap().is_none(), "{at}");
+    }
+}
+
+#[test]
 fn operations_that_do_not_follow_each_other_are_damage() {
     let start = |id| (id, START, vec![]);
     let header = transaction(7, &[])[1].clone();
@@ -304,8 +327,87 @@ fn operations_that_do_not_follow_each_other_are_damage() {
 }
 
 #[test]
-fn what_a_replay_keeps_is_limited() {
-    assert!(super::limit(super::MOST_MEMORY / 128 - 1).is_ok());
-    let failure = super::limit(super::MOST_MEMORY / 128).unwrap_err();
-    assert!(matches!(*failure.0, Error::NoMemory(_)));
+fn what_a_replay_needs_is_limited() {
+    let needs = |disk: &Disk| {
+        let recovers = |most: &usize| disk.recover_within(*most).is_ok();
+        let needed = (0..2000).map(|kibs| kibs << 10).find(recovers).expect("it is no more than 2 MiB");
+        assert!(matches!(disk.recover_within(needed - 1024), Err(Error::NoMemory(_))));
+        needed
+    };
+    let mut disk = Disk::new();
+    disk.size = 256 << 10;
+    disk.commit(&[change(1)]);
+    let little = needs(&disk);
+    assert!(little < 200 << 10, "{little}: pages of two maps, and a group of chunks");
+    // What is under way counts, and what of it was committed: both at once.
+    let all = |fill: u8| buffer(1024, 128, DIR_DATA, &[(0, vec![fill; 65_536])]);
+    disk.commit(&[all(1)]);
+    let one = needs(&disk);
+    assert!((little + 65_536..little + 4 * 65_536).contains(&one), "{one} and {little}");
+    // Of new inodes those that nothing changes need next to nothing.
+    let mut inodes = Disk::new();
+    inodes.size = 256 << 10;
+    let words = [0u32, 8, 64, 512, 8, 1].iter().flat_map(|word| word.to_be_bytes()).collect();
+    inodes.commit(&[vec![[vec![0x3f, 0x12, 1, 0], words].concat()]]);
+    assert!(needs(&inodes) < 32 << 10);
+}
+
+#[test]
+fn more_blocks_than_a_replay_has_memory_for_are_not_sealed() {
+    let mut disk = Disk::new();
+    disk.size = 256 << 10;
+    let blocks = |count: u64| (0..count).map(|at| buffer(at, 128, DIR_DATA, &[(0, directory(0, 1))]));
+    disk.commit(&blocks(100).collect::<Vec<_>>());
+    assert!(disk.recover_within(400 << 10).is_ok(), "of 64 KiB each");
+    disk.commit(&blocks(250).collect::<Vec<_>>());
+    let failure = disk.recover_within(400 << 10).map(|_| ()).unwrap_err();
+    assert_eq!(failure.to_string(), "XFS: unsupported: a log that changes so many large blocks");
+}
+
+#[test]
+fn an_item_larger_than_any_is_refused() {
+    let mut disk = Disk::new();
+    disk.size = 256 << 10;
+    let mut operations = transaction(7, &[buffer(1024, 128, DIR_DATA, &[(0, vec![1; 65_536])])]);
+    disk.record(&operations);
+    assert!(disk.recover().is_ok());
+    operations.insert(4, (7, WAS_CONTINUED | END, vec![1; 9000]));
+    let mut disk = Disk::new();
+    disk.size = 256 << 10;
+    disk.record(&operations);
+    assert_eq!(corrupt(&disk), "xlog_op_header.oh_len");
+}
+
+/// A device of which so many bytes may be read.
+struct Limited<'a>(&'a [u8], Cell<u64>, u64);
+
+impl BlockRead for Limited<'_> {
+    fn size(&self) -> u64 {
+        self.0.size()
+    }
+
+    fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
+        let left = self.1.get().checked_sub(buf.len() as u64);
+        self.1.set(left.ok_or(ReadError::Limit { offset, limit: self.2 })?);
+        self.0.read_at(offset, buf)
+    }
+}
+
+#[test]
+fn a_log_that_is_too_much_to_read_is_named() {
+    let mut disk = Disk::new();
+    for number in 0..60 {
+        disk.commit(&[change(number)]);
+    }
+    let recover = |left: u64, limit: u64| {
+        let device = Limited(&disk.bytes, Cell::new(left), limit);
+        super::recover(&device, &disk.geometry).map(|_| ()).map_err(Error::from)
+    };
+    // Head and tail are found in what is left, the last change is not reached.
+    let enough = (0..).map(|kib| kib << 10).find(|left| recover(*left, *left).is_ok()).unwrap();
+    let left = enough - 1024;
+    let said = recover(left, 100 << 10).unwrap_err().to_string();
+    assert_eq!(said, "XFS: unsupported: a log with 0 MiB to replay: mount it once with Linux");
+    // Others have read before.
+    assert!(matches!(recover(left, 256 << 20), Err(Error::Io(ReadError::Limit { .. }))));
 }

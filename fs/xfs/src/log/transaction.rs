@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use filesystem::Fault;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, big_endian::U32};
 
-use super::{Lsn, MOST_MEMORY, Outcome, corrupt, half, record::Header, record::UNMOUNT, too_much, word};
+use super::{Lsn, Outcome, corrupt, half, record::Header, record::UNMOUNT, too_much, word};
 
 /// `XFS_TRANSACTION` and `XFS_LOG`: who writes operations.
 const CLIENTS: [u8; 2] = [0x69, 0xaa];
@@ -31,8 +31,10 @@ const HEADER_MAGIC: u32 = 0x5452_414e;
 const MOST_REGIONS: u16 = 257;
 /// Transactions that may be under way: more than Linux ever has.
 const MOST_OPEN: usize = 64;
-/// What an item costs beside its bytes.
-const ITEM_COST: usize = 128;
+/// What an item costs beside its bytes: its fields, which a vector has room for twice, and two allocations.
+const ITEM_COST: usize = 160;
+/// Bytes of an item that is wanted: all of a buffer of 64 KiB, and what says so.
+const MOST_ITEM: usize = 72 << 10;
 
 /// `struct xlog_op_header`
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
@@ -67,6 +69,12 @@ impl Item {
         self.region(0).unwrap_or_default()
     }
 
+    /// Bytes of memory that it needs: far from what does not fit a number.
+    fn cost(&self) -> usize {
+        let ends = self.ends.capacity().wrapping_mul(size_of::<usize>());
+        self.bytes.capacity().wrapping_add(ends).wrapping_add(ITEM_COST)
+    }
+
     /// The region of this number, the format structure being the first.
     pub fn region(&self, number: usize) -> Option<&[u8]> {
         let start = match number.checked_sub(1) {
@@ -87,7 +95,7 @@ pub struct Transaction {
     header: usize,
     /// Those that are wanted.
     pub items: Vec<Item>,
-    /// Bytes that it needs: those of the log and some for each item, which is far from what does not fit a number.
+    /// Bytes of memory that its items need, all but the last.
     cost: usize,
 }
 
@@ -98,11 +106,19 @@ pub type IsWanted = fn(&[u8]) -> bool;
 pub struct Assembly {
     is_wanted: IsWanted,
     open: Vec<Transaction>,
+    /// Most bytes of memory that transactions may need, and all else that a replay keeps.
+    most: usize,
+    /// What all else needs.
+    kept: usize,
 }
 
+/// Takes a transaction that ends. It and all others need so many bytes, which are less than the most; yields what is
+/// kept beside them from now on.
+pub type Commit<'a> = dyn FnMut(Transaction, usize) -> Outcome<usize> + 'a;
+
 impl Assembly {
-    pub fn new(is_wanted: IsWanted) -> Self {
-        Self { is_wanted, open: Vec::new() }
+    pub fn new(is_wanted: IsWanted, most: usize) -> Self {
+        Self { is_wanted, open: Vec::new(), most, kept: 0 }
     }
 
     /// Takes the operations of a record that stands at `offset`, and calls `commit` with each transaction that ends.
@@ -114,7 +130,7 @@ impl Assembly {
         header: &Header,
         offset: u64,
         mut bytes: &[u8],
-        commit: &mut dyn FnMut(Transaction) -> Outcome<()>,
+        commit: &mut Commit<'_>,
     ) -> Outcome<()> {
         for _ in 0..header.operations {
             // What is behind the last operation pads the record.
@@ -129,7 +145,8 @@ impl Assembly {
                 return Err(corrupt(Fault::Range, "xlog_op_header.oh_clientid", offset, found));
             }
             if let Some(whole) = self.operation(header.lsn, operation, data, offset)? {
-                commit(whole)?;
+                let held = self.cost().wrapping_add(whole.cost);
+                self.kept = commit(whole, held)?;
             }
             bytes = rest;
         }
@@ -158,6 +175,14 @@ impl Assembly {
         let is_wanted = self.is_wanted;
         let kind = flags & !END & if flags & WAS_CONTINUED != 0 { !CONTINUE } else { !0 };
         let Some(transaction) = self.open.get_mut(at) else { return Ok(None) };
+        if transaction.is_full(data.len(), kind == WAS_CONTINUED) {
+            return Err(corrupt(
+                Fault::Range,
+                "xlog_op_header.oh_len",
+                offset,
+                operation.oh_len.get().into(),
+            ));
+        }
         let is_right = match kind {
             0 | CONTINUE => transaction.add(data, is_wanted),
             WAS_CONTINUED => transaction.go_on(data),
@@ -177,12 +202,26 @@ impl Assembly {
         if !is_right {
             return Err(corrupt(Fault::Inconsistent, "xlog_op_header.oh_flags", offset, flags.into()));
         }
-        let cost = self.open.iter().fold(0, |sum: usize, transaction| sum.wrapping_add(transaction.cost));
-        if cost > MOST_MEMORY { Err(too_much(cost)) } else { Ok(None) }
+        let needed = self.cost().saturating_add(self.kept);
+        if needed > self.most { Err(too_much(needed)) } else { Ok(None) }
+    }
+
+    /// Bytes of memory that all transactions need.
+    fn cost(&self) -> usize {
+        let cost = |transaction: &Transaction| {
+            transaction.cost.wrapping_add(transaction.items.last().map_or(0, Item::cost))
+        };
+        self.open.iter().fold(0, |sum: usize, transaction| sum.wrapping_add(cost(transaction)))
     }
 }
 
 impl Transaction {
+    /// Whether so many bytes more, of the last region or of the next one, are more than any item has.
+    fn is_full(&self, length: usize, is_of_last: bool) -> bool {
+        let last = self.items.last().filter(|item| is_of_last || item.seen < item.total);
+        last.map_or(0, |item| item.bytes.len()).saturating_add(length) > MOST_ITEM
+    }
+
     /// A region, or the first part of one.
     fn add(&mut self, data: &[u8], is_wanted: IsWanted) -> bool {
         if data.is_empty() {
@@ -199,7 +238,6 @@ impl Transaction {
         let total = half(data, 2);
         let is_right = self.end_item(is_wanted) && (1..=MOST_REGIONS).contains(&total);
         self.items.push(Item { bytes: data.to_vec(), ends: Vec::from([data.len()]), total, seen: 1 });
-        self.cost = self.cost.wrapping_add(data.len()).wrapping_add(ITEM_COST);
         is_right
     }
 
@@ -211,7 +249,6 @@ impl Transaction {
         if is_wanted(item.format()) {
             item.bytes.extend_from_slice(data);
             item.ends.push(item.bytes.len());
-            self.cost = self.cost.wrapping_add(data.len()).wrapping_add(size_of::<usize>());
         }
         true
     }
@@ -227,7 +264,6 @@ impl Transaction {
             if let Some(end) = item.ends.last_mut() {
                 *end = item.bytes.len();
             }
-            self.cost = self.cost.wrapping_add(data.len());
         }
         true
     }
@@ -235,8 +271,12 @@ impl Transaction {
     /// Forgets the last item if nobody wants it; `false` where it has not all its regions.
     fn end_item(&mut self, is_wanted: IsWanted) -> bool {
         let is_whole = self.items.last().is_none_or(|item| item.seen == item.total);
-        if let Some(item) = self.items.pop_if(|item| !is_wanted(item.format())) {
-            self.cost = self.cost.wrapping_sub(item.bytes.len()).wrapping_sub(ITEM_COST);
+        if self.items.pop_if(|item| !is_wanted(item.format())).is_none()
+            && let Some(item) = self.items.last_mut()
+        {
+            item.bytes.shrink_to_fit();
+            item.ends.shrink_to_fit();
+            self.cost = self.cost.wrapping_add(item.cost());
         }
         is_whole
     }

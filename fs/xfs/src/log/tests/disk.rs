@@ -6,7 +6,7 @@ use std::{vec, vec::Vec};
 use crc32c::crc32c;
 use filesystem::Error;
 
-use crate::log::{Geometry, Recovered, Replayed, recover};
+use crate::log::{Geometry, Recovered, Replayed, recover, recover_within};
 
 pub const SECTOR: usize = 512;
 pub const UUID: [u8; 16] = [0x55; 16];
@@ -55,9 +55,8 @@ impl Disk {
             block_size: 4096,
             inode_size: 512,
             group_blocks: 100,
-            group_block_log: 7,
-            inodes_per_block_log: 3,
             inode_alignment: 4,
+            superblock_lsn: None,
             is_v5: true,
             log_features: 0,
         };
@@ -151,6 +150,11 @@ impl Disk {
 
     pub fn recover(&self) -> Result<Option<Recovered>, Error> {
         recover(&self.bytes, &self.geometry).map_err(Error::from)
+    }
+
+    /// The same with so many bytes of memory.
+    pub fn recover_within(&self, most: usize) -> Result<Option<Recovered>, Error> {
+        recover_within(&self.bytes, &self.geometry, most).map_err(Error::from)
     }
 
     /// The disk after the replay; the log must be dirty.

@@ -11,7 +11,7 @@ use super::{
         AGF, BTREE, CANCEL, DIR_DATA, Disk, INODES, Regions, SECTOR, SUPERBLOCK, UUID, buffer, cancel,
         directory, inode, transaction,
     },
-    fill,
+    fill, unsupported,
 };
 use crate::log::{Mapped, Report};
 
@@ -377,37 +377,47 @@ fn new_inodes_are_made_before_they_are_changed() {
     let made = create([0, 8, 64, 512, 8, 0x0102_0304]);
     disk.commit(&[inode(64 + 1, (64, 512), 1, core(&[(8, 4, 1000), (152, 8, 65)]), &[]), made.clone()]);
     let bytes = disk.replayed();
-    for number in 0..64usize {
-        let inode = &bytes[(64 + number) * SECTOR..][..SECTOR];
-        assert_eq!(be(inode, 152), 64 + number as u64);
-        assert!(inode.starts_with(b"IN") && inode[4] == 3 && is_sealed(inode, 100));
-        if number != 1 {
-            assert_eq!(inode[160..176], UUID);
-            assert_eq!((inode[92..96].to_vec(), inode[96..100].to_vec()), (vec![1, 2, 3, 4], vec![0xff; 4]));
-        }
-    }
-    assert_eq!(bytes[65 * SECTOR + 8..][..4], 1000u32.to_be_bytes());
-    assert_eq!((bytes[64 * SECTOR - 1], bytes[128 * SECTOR]), (0x33, 0x33));
+    let made = &bytes[65 * SECTOR..][..SECTOR];
+    assert!(made.starts_with(b"IN") && made[4] == 3 && is_sealed(made, 100));
+    assert_eq!((made[8..12].to_vec(), be(made, 152)), (1000u32.to_be_bytes().to_vec(), 65));
+    assert_eq!((&made[96..100], &made[176..]), ([0xff; 4].as_slice(), [0; 336].as_slice()));
+    // No name leads to the others.
+    assert_eq!((bytes[65 * SECTOR - 1], bytes[66 * SECTOR]), (0x33, 0x33));
+    // Changed again, it is what it has become.
+    let mut again = disk.clone();
+    let fork = vec![7; 16];
+    again.commit(&[inode(
+        65,
+        (64, 512),
+        3,
+        core(&[(8, 4, 1000), (152, 8, 65)]),
+        core::slice::from_ref(&fork),
+    )]);
+    again.commit(&[inode(65, (64, 512), 1, core(&[(8, 4, 2000), (152, 8, 65)]), &[])]);
+    let bytes = again.replayed();
+    assert_eq!((bytes[65 * SECTOR + 176..][..16].to_vec(), bytes[65 * SECTOR + 11]), (fork, 0xd0));
     // One of its two clusters is freed later on.
     let mut freed = disk.clone();
     freed.commit(&[cancel(96, 32), cancel(64, 32)]);
-    assert_eq!(freed.replayed()[64 * SECTOR], 0x33);
+    assert_eq!(freed.replayed()[65 * SECTOR], 0x33);
     // Another buffer in the same place is another one.
     let mut other = disk.clone();
     other.commit(&[cancel(96, 8)]);
-    assert!(other.replayed()[64 * SECTOR..].starts_with(b"IN"));
+    assert!(other.replayed()[65 * SECTOR..].starts_with(b"IN"));
     for words in [
         [0, 8, 64, 256, 8, 1],
         [0, 8, 63, 512, 8, 1],
         [0, 8, 128, 512, 16, 1],
         [0, 8, 64, 512, 7, 1],
         [0, 8, u32::MAX, 512, u32::MAX, 1],
+        [0, 93, 64, 512, 8, 1], // the last block is the first of the next group
+        [0, u32::MAX, 64, 512, 8, 1],
     ] {
         let mut disk = Disk::new();
         disk.commit(&[create(words)]);
         assert_eq!(corrupt(&disk), "xfs_icreate_log", "{words:?}");
     }
-    for words in [[5, 8, 64, 512, 8, 1], [u32::MAX, 8, 64, 512, 8, 1], [0, u32::MAX, 64, 512, 8, 1]] {
+    for words in [[5, 8, 64, 512, 8, 1], [u32::MAX, 8, 64, 512, 8, 1]] {
         let mut disk = Disk::new();
         disk.commit(&[create(words)]);
         assert_eq!(corrupt(&disk), "log item's block number", "{words:?}");
@@ -444,6 +454,26 @@ fn what_was_not_finished_is_left_to_the_reader() {
     assert_eq!(corrupt(&bad), "xfs_bui_log_format");
     disk.commit(&[number(0x48, 3)]);
     assert_eq!(corrupt(&disk), "xfs_xmi_log_format");
+}
+
+#[test]
+fn a_file_is_exchanged_once_at_a_time() {
+    let exchange = |id: u64, one: u64, other: u64| {
+        let mut item = vec![0x48, 0x12, 1, 0, 0, 0, 0, 0];
+        item.extend([id, one, other, 0, 0, 0, 8, 4, 0, 0].iter().flat_map(|number| number.to_le_bytes()));
+        vec![item]
+    };
+    let mut disk = Disk::new();
+    disk.commit(&[exchange(1, 513, 513), exchange(2, 514, 515)]);
+    assert!(disk.recover().is_ok());
+    // What is left of the first: another takes its place.
+    let done = vec![[vec![0x49, 0x12, 1, 0, 1, 0, 0, 0], 1u64.to_le_bytes().to_vec()].concat()];
+    let mut next = disk.clone();
+    next.commit(&[exchange(3, 513, 513), done]);
+    assert!(next.recover().is_ok());
+    // Each would lead to the one before, twice.
+    disk.commit(&[exchange(3, 516, 513)]);
+    assert_eq!(unsupported(&disk), "several unfinished exchanges of one file's mappings");
 }
 
 #[test]
