@@ -87,7 +87,7 @@ impl Machine {
         let disk =
             |(i, image): (usize, &Image)| Disk { device: Rc::clone(&image.device), name: format!("hd{i}") };
         let volumes =
-            Volumes::discover_within(images.iter().enumerate().map(disk).collect(), flow::MOST_READ);
+            Volumes::discover_within(images.iter().enumerate().map(disk).collect(), flow::MOST_READ, None);
         Ok(Self { images, volumes })
     }
 

@@ -10,7 +10,7 @@ use damage::Format;
 use filesystem::{Error, FileSystem, Identity};
 
 use crate::{
-    Device,
+    Device, Root,
     erased::{Erased, ErasedNode, erase},
 };
 
@@ -116,18 +116,18 @@ impl Opened {
         Self::filesystem_with_roots(filesystem, vec![(String::new(), root)])
     }
 
-    /// A filesystem with several, each with its name: subvolumes, datasets, snapshots. The first is the one that a
-    /// system starts from. Where they stand in each other, the name is the path from the top, without a slash in front
-    /// (`@/.snapshots/1/snapshot`), and `/` that of the top itself.
+    /// A filesystem with several: subvolumes, datasets, snapshots. The first is the one that a system starts from; of
+    /// very many, only the first become volumes. Where they stand in each other, the name is the path from the top,
+    /// without a slash in front (`@/.snapshots/1/snapshot`), and `/` that of the top itself.
     pub fn filesystem_with_roots<F: FileSystem + 'static>(
         filesystem: F,
-        roots: Vec<(String, F::Node)>,
+        roots: Vec<impl Into<Root<F::Node>>>,
     ) -> Self {
-        let erased = |(name, node)| {
-            let node: ErasedNode = Rc::new(node);
-            (name, node)
+        let erased = |root: Root<F::Node>| {
+            let node: ErasedNode = Rc::new(root.node);
+            Root { name: root.name, number: root.number, node }
         };
-        let roots = roots.into_iter().map(erased).collect();
+        let roots = roots.into_iter().map(|root| erased(root.into())).collect();
         Self::FileSystem(Mounted::new(filesystem, roots))
     }
 }
@@ -138,12 +138,12 @@ pub struct Mounted {
     pub(crate) identity: Identity,
     /// What is wrong with the whole, though it can be read.
     pub(crate) warnings: Vec<Error>,
-    /// By name.
-    pub(crate) roots: Vec<(String, ErasedNode)>,
+    /// In the order of volumes.
+    pub(crate) roots: Vec<Root<ErasedNode>>,
 }
 
 impl Mounted {
-    pub(crate) fn new<F: FileSystem + 'static>(filesystem: F, roots: Vec<(String, ErasedNode)>) -> Self {
+    pub(crate) fn new<F: FileSystem + 'static>(filesystem: F, roots: Vec<Root<ErasedNode>>) -> Self {
         let (identity, warnings) = (filesystem.identity(), filesystem.warnings());
         Self { identity, warnings, filesystem: erase(filesystem), roots }
     }

@@ -10,9 +10,7 @@ use damage::Format;
 use filesystem::{Error, FileSystem};
 
 use super::{Assembled, Leg, Member, Opened};
-
-/// Subvolumes that are volumes of their own; others are found by their paths in the one at the top.
-const MOST_ROOTS: usize = 64;
+use crate::Root;
 
 /// A device of a filesystem, which may have others.
 ///
@@ -43,7 +41,7 @@ fn assemble(members: Vec<Leg>, lent: Vec<Leg>) -> Result<Assembled, Error> {
 
 /// The default subvolume first, then the one at the top and those that stand in it, as systems do; then others that were
 /// made by hand, and last snapshots, new ones before old ones. Of each kind, what nobody writes to comes last.
-fn roots(btrfs: &Btrfs) -> Vec<(String, Node)> {
+fn roots(btrfs: &Btrfs) -> Vec<Root<Node>> {
     // Where the list is damaged, what is mounted by default may be sound.
     let mut subvolumes = btrfs.subvolumes().unwrap_or_default();
     let rank = |subvolume: &Subvolume| {
@@ -58,18 +56,19 @@ fn roots(btrfs: &Btrfs) -> Vec<(String, Node)> {
         (place, subvolume.is_read_only, age, subvolume.id)
     };
     subvolumes.sort_by_key(rank);
-    subvolumes.truncate(MOST_ROOTS);
     let is_only = subvolumes.len() == 1;
-    let named = |subvolume: &Subvolume| {
+    let named = |subvolume: Subvolume| {
         let name = match subvolume.path.is_empty() {
             true if is_only => String::new(),
             true => "/".into(),
-            false => String::from_utf8_lossy(&subvolume.path).into_owned(),
+            // The path's own memory, unless it is no UTF-8.
+            false => String::from_utf8(subvolume.path)
+                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
         };
-        (name, subvolume.node)
+        Root { name, number: Some(subvolume.id), node: subvolume.node }
     };
     match subvolumes.is_empty() {
-        true => [(String::new(), btrfs.root())].into(),
-        false => subvolumes.iter().map(named).collect(),
+        true => [(String::new(), btrfs.root()).into()].into(),
+        false => subvolumes.into_iter().map(named).collect(),
     }
 }
