@@ -103,11 +103,10 @@ impl<'a> Selection<'a> {
     }
 }
 
-/// The first of some names, and how many there are besides.
+/// The first of some names, and whether there are others.
 fn listed<'n>(names: impl ExactSizeIterator<Item = &'n str>) -> String {
-    let others = names.len().saturating_sub(MOST_LISTED);
+    let more = if names.len() > MOST_LISTED { ", and others" } else { "" };
     let shown: Vec<&str> = names.take(MOST_LISTED).collect();
-    let more = if others > 0 { format!(" and {others} more") } else { String::new() };
     format!("{}{more}", shown.join(", "))
 }
 
@@ -201,6 +200,12 @@ mod tests {
             name: "root x".into(),
         };
         Volume::new("hd1,gpt2", fat::Fat::open(Memory::new(image)).unwrap()).on(disk, Some(partition))
+    }
+
+    #[test]
+    fn a_long_list_says_that_it_is_longer() {
+        assert_eq!(listed(["a"; 8].into_iter()), "a, a, a, a, a, a, a, a");
+        assert_eq!(listed(["a"; 9].into_iter()), "a, a, a, a, a, a, a, a, and others");
     }
 
     #[test]
