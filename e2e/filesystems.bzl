@@ -45,6 +45,18 @@ _BOOTING = {
         place = "hd*gpt2:@/.snapshots/1/snapshot /boot/grub2/grub.cfg",
         mounted = _mounted("btrfs", "subvol=/@/.snapshots/1/snapshot "),
     ),
+    # The disk of the one before; the older snapshot is chosen, and mounted by the kernel.
+    "btrfs_snapshot_by_setting": struct(
+        disks = [":btrfs_snapshot_x86_64_disk.raw"],
+        settings = "cloudboot.disk.device=@/.snapshots/2/snapshot",
+        title = "Mini\"",
+        place = "hd*gpt2:@/.snapshots/2/snapshot /boot/grub2/grub.cfg",
+        mounted = [
+            "/root btrfs ro*subvol=/@/.snapshots/2/snapshot ",
+            "mini: a file on the root, e2e=earlier",
+        ],
+        forbid = ["e2e=now"],
+    ),
     "btrfs_raid0": struct(
         disk = {
             "legs": 2,
@@ -130,6 +142,12 @@ _REFUSED = {
         },
         message = "^failed: discover hd*gpt2:@ *btrfs: btrfs_header.csum ",
     ),
+    # Twin: btrfs_snapshot_by_setting, whose disk it is. A number of a snapshot.
+    "btrfs_snapshot_that_is_not_there": struct(
+        disks = [":btrfs_snapshot_x86_64_disk.raw"],
+        settings = "cloudboot.disk.device=@/.snapshots/3/snapshot",
+        message = "^failed: discover @/.snapshots/3/snapshot: E-DISK-DEVICE no such subvolume; available: @/",
+    ),
     # Twin: btrfs_raid0, whose first disk it is.
     "btrfs_raid0_with_a_leg_missing": struct(
         disks = [":btrfs_raid0_x86_64_disk_1.raw"],
@@ -149,6 +167,10 @@ def _disks(test, arch, case):
     )
     disks = legs_of(name, case.disk.get("legs", 1))
     return [":" + disks[leg] for leg in getattr(case, "legs", range(len(disks)))]
+
+def _settings(case):
+    """Options of QEMU with the settings of a case, if it has any."""
+    return by_fw_cfg(case.settings) if hasattr(case, "settings") else []
 
 def _debian(name, shape, title, place, mounted):
     """A whole Debian, to its prompt."""
@@ -242,7 +264,8 @@ def filesystem_tests():
                 "^start \"" + case.title,
                 "mini: userspace on x86_64",
             ] + case.mounted,
-            forbid = GRUB + _EARLIER,
+            forbid = GRUB + getattr(case, "forbid", _EARLIER),
+            qemu_options = _settings(case),
         )
     for name, case in _REFUSED.items():
         test = name + "_is_refused_x86_64"
@@ -260,6 +283,7 @@ def filesystem_tests():
                 "^BdsDxe: No bootable option",
             ],
             forbid = _KERNEL + GRUB,
+            qemu_options = _settings(case),
             # It waits for a key then.
             quiet_after = 1,
         )

@@ -13,6 +13,9 @@ code::table! {
     pub(crate) VOLUME: Code = "E-CLI-VOLUME",
         "no volume fits, or more than one does",
         "`--volume` with one that `cloud-boot inspect` shows";
+    pub(crate) SUBVOLUME: Code = "E-CLI-SUBVOL",
+        "no subvolume or snapshot fits, or more than one does; or the filesystem has none",
+        "`--subvol` or `--snapshot` with a path that `btrfs subvolume list` or this message shows";
     pub(crate) NONE: Code = "E-CLI-NONE",
         "no image holds a filesystem that can be read",
         "`cloud-boot inspect` shows what there is";

@@ -6,7 +6,7 @@ use std::{ffi::OsString, rc::Rc};
 use block::BlockRead;
 use part::{Guid, Partition, PartitionKind};
 use serde::Serialize;
-use vfs::{Content, DeviceId, DeviceKind, Disk, Health, Volume, Volumes};
+use vfs::{Content, DeviceId, DeviceKind, Disk, Health, RootName, Volume, Volumes};
 
 use crate::{
     failure::Failure,
@@ -75,19 +75,32 @@ impl Device {
 impl Machine {
     /// Opens the images and looks for volumes on them, to read any files of theirs.
     pub fn open(paths: &[OsString], backing: &Backing) -> Result<Self, Failure> {
-        let machine = Self::open_for_entries(paths, backing)?;
+        Self::open_with(paths, backing, None)
+    }
+
+    /// The same; a root of this name is a volume, however many its filesystem has.
+    pub fn open_with(
+        paths: &[OsString],
+        backing: &Backing,
+        root: Option<RootName<'_>>,
+    ) -> Result<Self, Failure> {
+        let machine = Self::discover(paths, backing, root)?;
         machine.volumes.lift_limit();
         Ok(machine)
     }
 
     /// The same to look for entries, with the loader's limit of what is read for it.
     pub fn open_for_entries(paths: &[OsString], backing: &Backing) -> Result<Self, Failure> {
+        Self::discover(paths, backing, None)
+    }
+
+    fn discover(paths: &[OsString], backing: &Backing, root: Option<RootName<'_>>) -> Result<Self, Failure> {
         let images = images::open_all(paths, backing)?;
         // GRUB's names, in the order given: scripts that name disks find what they find in the loader.
         let disk =
             |(i, image): (usize, &Image)| Disk { device: Rc::clone(&image.device), name: format!("hd{i}") };
         let volumes =
-            Volumes::discover_within(images.iter().enumerate().map(disk).collect(), flow::MOST_READ);
+            Volumes::discover_within(images.iter().enumerate().map(disk).collect(), flow::MOST_READ, root);
         Ok(Self { images, volumes })
     }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::{Args, CommandFactory, error::ErrorKind};
-use vfs::{Node, Volume};
+use vfs::{Node, RootName, Volume};
 
 use crate::{
     Arguments,
@@ -34,6 +34,12 @@ pub struct Choice {
     /// The volume: id, label or UUID as `cloud-boot inspect` shows them, or LABEL=, UUID=, PARTLABEL=, PARTUUID=
     #[arg(long, value_name = "VOLUME")]
     volume: Option<OsString>,
+    /// The subvolume of btrfs: its path from the top (@, @/home; / is the top itself), or its number (256)
+    #[arg(long, value_name = "SUBVOLUME")]
+    subvol: Option<String>,
+    /// The snapshot of btrfs: snapper's number (5), or its path from the top (@/.snapshots/5/snapshot)
+    #[arg(long, value_name = "SNAPSHOT", conflicts_with = "subvol")]
+    snapshot: Option<String>,
     /// The path on the volume
     #[arg(long, value_name = "PATH")]
     path: Option<OsString>,
@@ -67,8 +73,18 @@ impl Choice {
             Some(path) => path.as_bytes().to_vec(),
             None => return Err(usage("a path is missing: IMAGE:PATH, or --path PATH")),
         };
-        let machine = Machine::open(&images, &self.backing)?;
-        let volume = volume::pick(&machine, self.volume.as_deref().map(OsStrExt::as_bytes))?.id();
+        let root = match (&self.subvol, &self.snapshot) {
+            (Some(text), _) => Some((text.as_str(), RootName::new(text))),
+            (_, Some(text)) => Some((text.as_str(), RootName::of_snapshot(text))),
+            (None, None) => None,
+        };
+        let machine = Machine::open_with(&images, &self.backing, root.map(|(_, root)| root))?;
+        let wanted = self.volume.as_deref().map(OsStrExt::as_bytes);
+        let volume = match root {
+            Some((text, root)) => volume::pick_root(&machine, wanted, text, root)?,
+            None => volume::pick(&machine, wanted)?,
+        };
+        let volume = volume.id();
         Ok(Opened { machine, volume, path })
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Which volume is meant.
 
-use vfs::Volume;
+use vfs::{DeviceId, RootName, Volume};
 
 use crate::{
     codes,
@@ -42,6 +42,57 @@ pub fn pick<'a>(machine: &'a Machine, wanted: Option<&[u8]>) -> Result<&'a Volum
     Err(Failure { names, ..Failure::new(codes::VOLUME, object, format!("{cause}: ")) })
 }
 
+/// The root called `name` of the filesystem that `wanted` means, or of the only one that has it. `text` is how the name
+/// was given.
+pub fn pick_root<'a>(
+    machine: &'a Machine,
+    wanted: Option<&[u8]>,
+    text: &str,
+    name: RootName<'_>,
+) -> Result<&'a Volume, Failure> {
+    let all = machine.volumes.all();
+    let meant: Vec<&Volume> = match wanted {
+        // Any root means its filesystem.
+        Some(wanted) => all.iter().filter(|volume| is_meant(machine, volume, wanted)).collect(),
+        None => all.iter().collect(),
+    };
+    if meant.is_empty() {
+        return pick(machine, wanted);
+    }
+    let is_of_them = |volume: &&Volume| meant.iter().any(|other| other.is_beside(volume));
+    let roots: Vec<&Volume> = all.iter().filter(is_of_them).filter(|volume| volume.has_roots()).collect();
+    let found: Vec<&Volume> = roots.iter().copied().filter(|volume| volume.is_root(name)).collect();
+    let names = |of: &[&Volume], called: fn(&Machine, &Volume) -> Vec<u8>| {
+        let more = (of.len() > MOST).then(|| b"and others".to_vec());
+        of.iter().take(MOST).map(|volume| called(machine, volume)).chain(more).collect()
+    };
+    let (cause, names) = match found[..] {
+        [volume] => return Ok(volume),
+        [] if roots.is_empty() => return Err(without_roots(machine, text, &meant)),
+        [] if matches!(name, RootName::Snapper(_)) => {
+            let snapshots: Vec<&Volume> = roots.iter().copied().filter(|root| root.is_of_snapper()).collect();
+            match snapshots.is_empty() {
+                true => ("no snapshots of snapper; available", names(&roots, path)),
+                false => ("no such snapshot; available", names(&snapshots, path)),
+            }
+        }
+        [] => ("no such subvolume; available", names(&roots, path)),
+        _ => ("more than one is meant", names(&found, Machine::id_of)),
+    };
+    Err(Failure { names, ..Failure::new(codes::SUBVOLUME, text, format!("{cause}: ")) })
+}
+
+/// The path of a root from the top, as `--subvol` takes it.
+fn path(_: &Machine, root: &Volume) -> Vec<u8> {
+    if root.subvolume().is_empty() { b"/".into() } else { root.subvolume().into() }
+}
+
+fn without_roots(machine: &Machine, text: &str, meant: &[&Volume]) -> Failure {
+    let names = meant.iter().take(MOST).map(|volume| shown(machine, volume)).collect();
+    let advice = "only btrfs has them: leave --subvol and --snapshot out".into();
+    Failure { names, advice, ..Failure::new(codes::SUBVOLUME, text, "no subvolumes on ") }
+}
+
 /// What could not be read is the reason, where there is one.
 fn no_volume(machine: &Machine) -> Failure {
     let images: Vec<&[u8]> = machine.images.iter().map(|image| image.id.as_slice()).collect();
@@ -67,8 +118,15 @@ fn is_meant(machine: &Machine, volume: &Volume, wanted: &[u8]) -> bool {
         || volume.has_label(wanted)
         || volume.has_uuid(name)
         || volume.has_partuuid(name)
+        || volume.home().members.iter().any(|device| is_device(machine, *device, wanted))
         // Linux's names of disks depend on the machine: only the other forms mean something here.
         || (!name.is_empty() && flow::is_selected(&machine.volumes, volume, name, &[]))
+}
+
+/// A device means all that stands on it.
+fn is_device(machine: &Machine, device: DeviceId, wanted: &[u8]) -> bool {
+    let id = machine.id_of_device(device);
+    id == wanted || text(&id).as_bytes() == wanted
 }
 
 fn holds_os(volume: &Volume) -> bool {

@@ -178,7 +178,7 @@ fn inspect_has_the_form_of_the_contract() {
         format!(
             "{{\"id\":\"disk.raw#{number}\",\"format\":\"{format}\",\"label\":\"{label}\",\"uuid\":\"{uuid}\",\
              \"size\":{size},\"free\":{free},\"members\":[\"disk.raw#{number}\"],\"missing\":[],\
-             \"health\":\"ok\",\"features\":[{features}]}}"
+             \"health\":\"ok\",\"features\":[{features}],\"details\":{{}}}}"
         )
     };
     let entry = |id: &str, title: &str, initrd: &str, options: &str, default: bool| {

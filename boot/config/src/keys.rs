@@ -151,6 +151,11 @@ pub const ROWS: [Row; 48] = [
         "every disk",
         "looks only there: `/dev/vda2`, `LABEL=`, `UUID=`, `PARTUUID=`, `PARTLABEL=`, `/dev/disk/by-*/...`; `cloudboot.debug=1` shows which disk is `/dev/vda`",
     ),
+    acts(
+        key("cloudboot.disk.device", Value::Any),
+        "the default subvolume, then where distributions put systems",
+        "looks only in this subvolume or snapshot of btrfs: its path from the top (`@`, `root`, `@/.snapshots/5/snapshot`; `/` is the top itself), or `subvolid=256`; with `cloudboot.disk`, on that disk",
+    ),
     acts(key("cloudboot.disk.kernel", Value::Path), "", "starts this kernel"),
     acts(
         key("cloudboot.disk.initrd", Value::Path),
@@ -197,7 +202,6 @@ pub const ROWS: [Row; 48] = [
         "`auto`",
         "the filesystem of the disk",
     ),
-    later(key("cloudboot.disk.device", Value::Text), "", "dataset or subvolume"),
     later(
         Key { is_secret: true, ..key("cloudboot.disk.luks-passphrase", Value::Text) },
         "",

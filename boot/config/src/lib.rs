@@ -231,6 +231,11 @@ impl Config {
         self.get("disk").filter(|disk| !disk.is_empty())
     }
 
+    /// `disk.device`: the subvolume to look in; none, or empty: those that systems usually stand in.
+    pub fn disk_device(&self) -> Option<&str> {
+        self.get("disk.device").filter(|device| !device.is_empty())
+    }
+
     /// `disk.kernel`: the kernel, wherever configuration looks for it.
     pub fn disk_kernel(&self) -> Option<&str> {
         self.get("disk.kernel")
@@ -379,10 +384,12 @@ mod tests {
     fn effects(word: &str) -> String {
         let config = resolve(&[(Origin::Section, word)], Trust::Open);
         assert!(config.problems().iter().all(|problem| matches!(problem, Problem::Idle { .. })), "{word}");
-        let of_entries = (config.target(), config.disk(), config.disk_kernel(), config.disk_initrd());
+        let of_entries = (config.target(), config.disk_kernel(), config.disk_initrd());
+        let of_volumes = (config.disk(), config.disk_device());
         let of_kernels = (config.cmdline(), config.cmdline_extra(), config.console());
         let of_menus = (config.timeout(), config.menu(), config.retry(), config.failure());
-        format!("{of_entries:?} {of_kernels:?} {of_menus:?} {} {}", config.debug(), config.quiet())
+        let of_console = (config.debug(), config.quiet());
+        format!("{of_volumes:?} {of_entries:?} {of_kernels:?} {of_menus:?} {of_console:?}")
     }
 
     #[test]
@@ -424,8 +431,9 @@ mod tests {
 
     #[test]
     fn an_empty_disk_is_every_disk() {
-        let config = resolve(&[(Origin::File, "cloudboot.disk=")], Trust::Open);
-        assert_eq!((config.get("disk"), config.problems().len()), (Some(""), 0));
+        let config = resolve(&[(Origin::File, "cloudboot.disk= cloudboot.disk.device=")], Trust::Open);
+        assert_eq!((config.get("disk"), config.get("disk.device")), (Some(""), Some("")));
+        assert_eq!((config.disk(), config.disk_device(), config.problems().len()), (None, None, 0));
     }
 
     #[test]

@@ -10,6 +10,9 @@ code::table! {
     pub(crate) KERNEL: Code = "E-ENTRY-KERNEL",
         "a menu entry starts no Linux kernel of this machine",
         "nothing, if that entry is not wanted";
+    pub(crate) OTHER_ROOT: Code = "E-ENTRY-SUBVOL",
+        "entries in the chosen subvolume start files of another one, as those in a copy of a system do; they are left out, and kernels are looked for by name",
+        "nothing, or `cloudboot.disk.device` with that subvolume";
     pub(crate) TOO_MANY: Code = "E-ENTRY-LIMIT",
         "a folder, a file or a disk holds more configuration than any honest one; the rest is left out",
         "remove what nobody boots";

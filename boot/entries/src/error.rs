@@ -68,6 +68,12 @@ pub enum Error {
     /// grubenv names an entry for one boot.
     #[error("next_entry of grubenv is honoured, and cannot be cleared: the disk is not written")]
     NextEntry,
+    /// Only one root of a filesystem is looked in, and entries there start what stands on another.
+    #[error("entries start files of the subvolume {root}, which is not looked in")]
+    OtherRoot {
+        /// The path of that root from the top.
+        root: String,
+    },
     /// An entry starts no Linux kernel.
     #[error("the entry starts no kernel: {reason}")]
     NoKernel {
@@ -93,6 +99,7 @@ impl Error {
             Self::Limit { .. } => codes::LIMIT,
             Self::Command { .. } => codes::COMMAND,
             Self::NextEntry => codes::NEXT_ENTRY,
+            Self::OtherRoot { .. } => codes::OTHER_ROOT,
             Self::NoKernel { .. } => codes::KERNEL,
         }
     }

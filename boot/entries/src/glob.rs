@@ -14,7 +14,7 @@ use crate::{
     version,
 };
 
-pub use defaults::Systems;
+pub use defaults::{FLAGS, Systems};
 
 /// Kernel files are these names with a version behind.
 const KERNELS: [&[u8]; 4] = [b"vmlinuz-", b"Image-", b"vmlinux-", b"kernel-"];

@@ -13,6 +13,7 @@ extern crate std;
 mod bls;
 mod budget;
 mod checksum;
+mod chosen;
 pub mod codes;
 mod entry;
 mod error;
@@ -106,7 +107,9 @@ pub struct Scope<'a> {
     /// of them than their headers and a section.
     pub is_own: &'a dyn Fn(&Volume, &str) -> bool,
     /// Whether configurations of a volume count. Of the others is read only what these name: the file behind a
-    /// `search`, the fstab of a system that mounts a wanted `/boot`.
+    /// `search`, the fstab of a system that mounts a wanted `/boot`. Where only some roots of a filesystem are wanted, an
+    /// entry there does not start what stands on another root, and its kernel is told of its root: a copy of a system
+    /// would start or mount its original.
     pub is_wanted: &'a dyn Fn(&Volume) -> bool,
 }
 

@@ -11,7 +11,7 @@ use crate::{
     Arch, Entry, Error, File, Found, Kind, Scope, Start, bls,
     budget::{Budget, Share},
     checksum::checksum,
-    extlinux,
+    chosen, extlinux,
     filesystems::{Filesystem, Filesystems},
     glob::{self, Systems},
     grub::{self, Places, Scripts},
@@ -50,6 +50,11 @@ impl<'a> Search<'a> {
     /// The part of the budget that a volume's disk has.
     pub fn share(&self, volume: &Volume) -> &Share {
         self.budget.of(volume)
+    }
+
+    /// Whether configurations of a volume count.
+    pub fn is_wanted(&self, volume: &Volume) -> bool {
+        (self.scope.is_wanted)(volume)
     }
 
     /// Whether a file is the running program, in whatever version.
@@ -92,6 +97,7 @@ impl<'a> Search<'a> {
         self.drop_repeated(&mut menus);
         let mut found = merge::merge(self.volumes, menus);
         self.complete(&systems, &mut found.entries);
+        chosen::name_root(&self, &mut found.entries);
         ids::settle(&mut found.entries);
         drop(systems);
         found.spent = self.budget.spent();
@@ -106,7 +112,7 @@ impl<'a> Search<'a> {
         for filesystem in self.filesystems().all() {
             let mut of_it = self.wanted(self.filesystems().usual(filesystem));
             if of_it.is_empty() {
-                of_it.extend(self.filesystems().named(filesystem, |volume| (self.scope.is_wanted)(volume)));
+                of_it.extend(self.filesystems().named(filesystem, |volume| self.is_wanted(volume)));
             }
             for volume in of_it {
                 if !first.iter().any(|other| is_same(other, volume)) {
@@ -126,7 +132,7 @@ impl<'a> Search<'a> {
 
     fn wanted(&self, roots: Vec<VolumeId>) -> Vec<&'a Volume> {
         let volumes = roots.into_iter().filter_map(|id| self.volumes.get(id));
-        volumes.filter(|volume| (self.scope.is_wanted)(volume)).collect()
+        volumes.filter(|volume| self.is_wanted(volume)).collect()
     }
 
     fn starts_own(&self, entry: &Entry) -> bool {
@@ -143,7 +149,7 @@ impl<'a> Search<'a> {
     }
 
     /// The part of the budget that the disk has on which an entry is configured.
-    fn of_source(&self, entry: &Entry) -> Option<&Share> {
+    pub fn of_source(&self, entry: &Entry) -> Option<&Share> {
         self.volumes.get(entry.source.volume).map(|volume| self.share(volume))
     }
 
@@ -213,6 +219,7 @@ impl Look<'_> {
         let found = bls::find(search, &of_type_1, &self.scripts.blscfg, &mut self.menus);
         self.menus.extend(found);
         self.menus.extend(volumes.iter().filter_map(|volume| extlinux::find(search, volume)));
+        self.menus.iter_mut().for_each(|menu| chosen::drop_others(search, menu));
         for volume in volumes {
             if !self.is_served(volume) {
                 self.menus.push(glob::find(search, self.systems, volume));
@@ -247,7 +254,7 @@ impl Look<'_> {
 }
 
 /// Leaves out entries, and keeps the default where it is.
-fn retain(menu: &mut Menu, mut is_kept: impl FnMut(&Entry) -> bool) {
+pub fn retain(menu: &mut Menu, mut is_kept: impl FnMut(&Entry) -> bool) {
     let default = menu.default.take();
     for (i, entry) in take(&mut menu.entries).into_iter().enumerate() {
         if !is_kept(&entry) {

@@ -519,6 +519,49 @@ fn a_snapshot_that_is_named_starts_as_itself() {
     assert_eq!(wanted("hd0,gpt2:@snapshots/3"), format!("root=UUID={ROOT} ro rootflags=subvol=@snapshots/3"));
 }
 
+/// What is found where only one root is looked in: entries, and what was wrong.
+fn looking_in(tree: Tree, all: &[String], name: &str) -> (Vec<String>, Vec<String>) {
+    let volumes = Volumes::from_volumes(of(tree, all));
+    let is_wanted = |volume: &Volume| volume.name() == name;
+    let found = Scope { is_wanted: &is_wanted, ..Scope::new(Arch::X86_64, &|_, _| false) }.discover(&volumes);
+    let machine = Machine { volumes, found };
+    let problems = machine.found.problems.iter();
+    let problems = problems.map(|problem| format!("{}: {}", problem.object, problem.error)).collect();
+    (machine.found.entries.iter().map(|entry| machine.shown(entry)).collect(), problems)
+}
+
+#[test]
+fn a_copy_of_a_system_does_not_start_its_original() {
+    let cfg = update_grub("/@", "6.8.0-51-generic", "ro rootflags=subvol=@ quiet splash");
+    let tree = system(ubuntu(), "/@snapshots/3", &["6.8.0-50-generic"])
+        .file("/@snapshots/3/boot/grub/grub.cfg", cfg);
+    let all = ["/", "@", "@home", "@snapshots/3"].map(String::from);
+    let root = "hd0,gpt2:@snapshots/3";
+    let (entries, problems) = looking_in(tree.clone(), &all, root);
+    let kernel = format!("{root} /boot/vmlinuz-6.8.0-50-generic + {root} /boot/initrd.img-6.8.0-50-generic");
+    let options = format!("root=UUID={ROOT} ro rootflags=subvol=@snapshots/3");
+    assert!(entries.len() == 1 && entries[0].contains(&format!("{kernel} [{options}]")), "{entries:?}");
+    let why = "entries start files of the subvolume @, which is not looked in";
+    assert_eq!(problems, [format!("{root} /boot/grub/grub.cfg: {why}")]);
+    let (entries, problems) = looking_in(tree, &all, "hd0,gpt2:@");
+    assert!(entries.len() == 2 && problems.is_empty(), "{entries:?} {problems:?}");
+    // What stands in the chosen one is part of it.
+    let cfg = update_grub("/@", "6.8.0-51-generic", "ro");
+    let tree = ubuntu().file("/boot/grub/grub.cfg", cfg);
+    let (entries, problems) = looking_in(tree, &["@", "/"].map(String::from), "hd0,gpt2:/");
+    assert!(entries.len() == 2 && problems.is_empty(), "{entries:?} {problems:?}");
+}
+
+#[test]
+fn opensuses_snapshot_that_is_named_mounts_itself() {
+    let (tree, all) = opensuse(&[1, 2], |number| opensuse_cfg(&format!("7.0.{number}")));
+    let root = "hd0,gpt2:@/.snapshots/2/snapshot";
+    let (entries, _) = looking_in(tree, &all, root);
+    let kernel = format!("{root} /boot/vmlinuz-7.0.2-default + {root} /boot/initrd-7.0.2-default");
+    let options = format!("root=UUID={ROOT} splash=silent rootflags=subvol=/@/.snapshots/2/snapshot");
+    assert_eq!(entries, [format!("*openSUSE: {kernel} [{options}]")]);
+}
+
 #[test]
 fn the_defaults_of_grub_may_name_the_subvolume_themselves() {
     // Fedora 33 had it there.

@@ -7,6 +7,9 @@ code::table! {
     pub(crate) DISK_NONE: Code = "E-DISK-NONE",
         "no volume fits `cloudboot.disk`",
         "take one that the message lists";
+    pub(crate) DISK_DEVICE: Code = "E-DISK-DEVICE",
+        "no filesystem has the subvolume of `cloudboot.disk.device`, or that of `cloudboot.disk` has not",
+        "take one that the message lists; for a disk without subvolumes, leave the key out";
     pub(crate) DISK_KERNEL: Code = "E-DISK-KERNEL",
         "no volume has the file of `cloudboot.disk.kernel`",
         "correct the path";

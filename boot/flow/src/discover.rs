@@ -10,12 +10,14 @@ use filesystem::FileType;
 use image::{own, pe};
 use vfs::{ReadLimit, Volume, Volumes};
 
-use crate::{Clock, Disk, Disks, Failure, Phase, codes, report::Report, selection};
+use crate::{
+    Clock, Disk, Disks, Failure, Phase, codes,
+    report::Report,
+    selection::{self, Selection},
+};
 
 /// Bytes that discovery reads, whatever is on the disks: many times what the fullest of honest ones wants.
 pub const MOST_READ: ReadLimit = ReadLimit { each: 256 << 20, all: 2 << 30 };
-/// Volumes that an error message lists.
-const MOST_LISTED: usize = 8;
 
 /// Everything that was found.
 pub struct Discovered {
@@ -61,32 +63,25 @@ impl Search<'_> {
     fn once(self) -> Discovered {
         let started = self.clock.now();
         let (names, disks) = named(self.disks.disks());
-        let volumes = Volumes::discover_within(disks, MOST_READ);
-        let is_wanted = |volume: &Volume| {
-            self.config.disk().is_none_or(|disk| selection::is_selected(&volumes, volume, disk, &names))
-        };
+        let selection = Selection::new(self.config, &names);
+        let volumes = Volumes::discover_within(disks, MOST_READ, selection.root);
+        let is_wanted = |volume: &Volume| selection.means(&volumes, volume);
         let mut found = entries_of(&volumes, self.arch, &is_wanted);
         volumes.lift_limit();
-        self.select(&volumes, &mut found, &names);
+        self.select(&volumes, &mut found, &selection);
         let took = self.clock.now().saturating_sub(started);
         self.report.discovered(names.len(), volumes.all().len(), found.entries.len(), took);
         self.report.everything(&names, &volumes, &found);
         Discovered { volumes, found }
     }
 
-    /// Keeps what `cloudboot.disk` selects, and puts the kernel of `cloudboot.disk.kernel` in front.
-    fn select(self, volumes: &Volumes, found: &mut Found, names: &[String]) {
-        if let Some(wanted) = self.config.disk()
-            && !selection::restrict(volumes, found, wanted, names)
-        {
-            let all: Vec<&str> = volumes.all().iter().map(Volume::name).take(MOST_LISTED).collect();
-            let cause = format!("no such volume; available: {}", all.join(", "));
-            self.report.mistake(&Failure::new(Phase::Discover, wanted, codes::DISK_NONE, &cause));
+    /// Keeps what is selected, and puts the kernel of `cloudboot.disk.kernel` in front.
+    fn select(self, volumes: &Volumes, found: &mut Found, selection: &Selection<'_>) {
+        if let Err(failure) = selection.restrict(volumes, found) {
+            self.report.mistake(&failure);
         }
         if let Some(kernel) = self.config.disk_kernel() {
-            let is_meant = |volume: &Volume| {
-                self.config.disk().is_none_or(|disk| selection::is_selected(volumes, volume, disk, names))
-            };
+            let is_meant = |volume: &Volume| selection.means(volumes, volume);
             if !selection::put_in_front(volumes, found, kernel, self.config.disk_initrd(), &is_meant) {
                 let cause = "no volume has this file";
                 self.report.mistake(&Failure::new(Phase::Discover, kernel, codes::DISK_KERNEL, &cause));

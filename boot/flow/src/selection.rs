@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Which volumes `cloudboot.disk` means.
+//! Which volumes `cloudboot.disk` and `cloudboot.disk.device` mean.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
 
+use config::Config;
 use entries::{Entry, File, Found, Start, Wait};
 use part::Partition;
-use vfs::{Volume, VolumeId, Volumes};
+use vfs::{RootName, Volume, VolumeId, Volumes};
+
+use crate::{Failure, Phase, codes};
+
+/// Names that an error message lists.
+const MOST_LISTED: usize = 8;
 
 /// The forms that name a property of a volume.
 #[derive(Clone, Copy)]
@@ -27,16 +33,81 @@ const FORMS: [(&str, Property); 8] = [
     ("/dev/disk/by-partuuid/", Property::PartUuid),
 ];
 
-/// Leaves only what is configured on, or starts from, the volumes that `wanted` means; false when it means none.
-pub fn restrict(volumes: &Volumes, found: &mut Found, wanted: &str, disks: &[String]) -> bool {
-    let all = volumes.all().iter();
-    let meant: Vec<VolumeId> =
-        all.filter(|volume| is_selected(volumes, volume, wanted, disks)).map(|volume| volume.id()).collect();
-    found.entries.retain(|entry| {
-        meant.contains(&entry.source.volume) || entry.file().is_some_and(|file| meant.contains(&file.volume))
-    });
-    keep_one_default(found);
-    !meant.is_empty()
+/// What the settings say of volumes.
+pub struct Selection<'a> {
+    /// `cloudboot.disk`
+    disk: Option<&'a str>,
+    /// `cloudboot.disk.device`, as it was given.
+    device: Option<&'a str>,
+    /// The root that this means.
+    pub root: Option<RootName<'a>>,
+    /// Linux's names of the disks.
+    disks: &'a [String],
+}
+
+impl<'a> Selection<'a> {
+    /// That of a configuration, where the disks have these names.
+    pub fn new(config: &'a Config, disks: &'a [String]) -> Self {
+        let device = config.disk_device();
+        Self { disk: config.disk(), device, root: device.map(RootName::new), disks }
+    }
+
+    /// Whether a volume is meant: all are where nothing is said.
+    pub fn means(&self, volumes: &Volumes, volume: &Volume) -> bool {
+        self.is_on_disk(volumes, volume) && self.root.is_none_or(|root| volume.is_root(root))
+    }
+
+    fn is_on_disk(&self, volumes: &Volumes, volume: &Volume) -> bool {
+        self.disk.is_none_or(|disk| is_selected(volumes, volume, disk, self.disks))
+    }
+
+    /// Leaves only what is configured on, or starts from, a volume that is meant.
+    ///
+    /// # Errors
+    /// What to say where none is.
+    pub fn restrict(&self, volumes: &Volumes, found: &mut Found) -> Result<(), Failure> {
+        if self.disk.is_none() && self.root.is_none() {
+            return Ok(());
+        }
+        let all = volumes.all().iter();
+        let meant: Vec<VolumeId> = all.filter(|volume| self.means(volumes, volume)).map(Volume::id).collect();
+        found.entries.retain(|entry| {
+            meant.contains(&entry.source.volume)
+                || entry.file().is_some_and(|file| meant.contains(&file.volume))
+        });
+        keep_one_default(found);
+        if meant.is_empty() { Err(self.failure(volumes)) } else { Ok(()) }
+    }
+
+    /// Why no volume is meant, with those that are there.
+    fn failure(&self, volumes: &Volumes) -> Failure {
+        let on_disk: Vec<&Volume> =
+            volumes.all().iter().filter(|volume| self.is_on_disk(volumes, volume)).collect();
+        let failure = |object: &str, code, cause: &str| Failure::new(Phase::Discover, object, code, &cause);
+        if let Some(disk) = self.disk.filter(|_| on_disk.is_empty()) {
+            let all = listed(volumes.all().iter().map(Volume::name));
+            return failure(disk, codes::DISK_NONE, &format!("no such volume; available: {all}"));
+        }
+        let named = on_disk.into_iter().filter(|volume| volume.has_roots()).map(Volume::subvolume);
+        // The only root of a filesystem has no name.
+        let named = named.map(|name| if name.is_empty() { "/" } else { name });
+        let mut known = BTreeSet::new();
+        let roots: Vec<&str> = named.filter(|name| known.insert(*name)).collect();
+        let device = self.device.unwrap_or_default();
+        let cause = match (roots.is_empty(), self.disk) {
+            (true, Some(disk)) => format!("{disk} has no subvolumes"),
+            (true, None) => "no volume has subvolumes".into(),
+            (false, _) => format!("no such subvolume; available: {}", listed(roots.into_iter())),
+        };
+        failure(device, codes::DISK_DEVICE, &cause)
+    }
+}
+
+/// The first of some names, and whether there are others.
+fn listed<'n>(names: impl ExactSizeIterator<Item = &'n str>) -> String {
+    let more = if names.len() > MOST_LISTED { ", and others" } else { "" };
+    let shown: Vec<&str> = names.take(MOST_LISTED).collect();
+    format!("{}{more}", shown.join(", "))
 }
 
 /// Makes the first entry the default where the default has gone.
@@ -129,6 +200,12 @@ mod tests {
             name: "root x".into(),
         };
         Volume::new("hd1,gpt2", fat::Fat::open(Memory::new(image)).unwrap()).on(disk, Some(partition))
+    }
+
+    #[test]
+    fn a_long_list_says_that_it_is_longer() {
+        assert_eq!(listed(["a"; 8].into_iter()), "a, a, a, a, a, a, a, a");
+        assert_eq!(listed(["a"; 9].into_iter()), "a, a, a, a, a, a, a, a, and others");
     }
 
     #[test]

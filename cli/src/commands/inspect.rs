@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! `cloud-boot inspect`.
 
-use std::ffi::OsString;
+use std::{collections::BTreeMap, ffi::OsString};
 
 use arch::Arch;
 use clap::Args;
@@ -70,6 +70,11 @@ struct VolumeReport {
     missing: Vec<String>,
     health: &'static str,
     features: Vec<String>,
+    /// What else the filesystem says of itself, by name: generation, profiles.
+    details: BTreeMap<&'static str, String>,
+    /// Another root of the filesystem stands before it: what holds for the whole is shown there.
+    #[serde(skip)]
+    is_further: bool,
 }
 
 #[derive(Serialize)]
@@ -101,7 +106,7 @@ impl Options {
         let found = fitting::discover(&machine.volumes, self.arch);
         let report = Report {
             devices: machine.devices(),
-            volumes: machine.volumes.all().iter().map(|volume| self::volume(&machine, volume)).collect(),
+            volumes: volumes(&machine),
             entries: entries(&machine, &found),
             problems: problems(&machine, &found),
         };
@@ -111,6 +116,16 @@ impl Options {
 
 fn lossy(bytes: impl AsRef<[u8]>) -> String {
     String::from_utf8_lossy(bytes.as_ref()).into()
+}
+
+fn volumes(machine: &Machine) -> Vec<VolumeReport> {
+    let all = machine.volumes.all();
+    let before = [None].into_iter().chain(all.iter().map(Some));
+    let is_further = |(volume, before): (&vfs::Volume, Option<&vfs::Volume>)| {
+        let is_further = before.is_some_and(|before| before.is_beside(volume));
+        VolumeReport { is_further, ..self::volume(machine, volume) }
+    };
+    all.iter().zip(before).map(is_further).collect()
 }
 
 fn volume(machine: &Machine, volume: &vfs::Volume) -> VolumeReport {
@@ -123,7 +138,7 @@ fn volume(machine: &Machine, volume: &vfs::Volume) -> VolumeReport {
         Ok(_) if !home.missing.is_empty() => Health::Degraded,
         Ok(summary) => summary.health,
     };
-    let Summary { free, features, .. } = summary.unwrap_or_default();
+    let Summary { free, features, details, .. } = summary.unwrap_or_default();
     VolumeReport {
         id: text(&machine.id_of(volume)),
         format: identity.format,
@@ -135,6 +150,8 @@ fn volume(machine: &Machine, volume: &vfs::Volume) -> VolumeReport {
         missing: home.missing.clone(),
         health: health(state),
         features,
+        details: details.into_iter().collect(),
+        is_further: false,
     }
 }
 
@@ -218,6 +235,7 @@ fn show(report: &Report, printer: &mut Printer) -> Result<(), Stop> {
         let health = if volume.health == "ok" { String::new() } else { format!("  {}", volume.health) };
         printer
             .line(format_args!("  {id:<width$}  {:<9} {bytes:>10}{label}{uuid}{health}", volume.format))?;
+        show_whole(volume, printer)?;
     }
     if report.volumes.is_empty() {
         printer.line(format_args!("  none that cloud-boot can read"))?;
@@ -239,6 +257,21 @@ fn show(report: &Report, printer: &mut Printer) -> Result<(), Stop> {
         printer.line(format_args!("  {code} {object}: {message}; {advice}"))?;
     }
     Ok(())
+}
+
+/// What holds for a whole filesystem, below the first of its roots.
+fn show_whole(volume: &VolumeReport, printer: &mut Printer) -> Result<(), Stop> {
+    if volume.is_further {
+        return Ok(());
+    }
+    let details: Vec<String> = volume.details.iter().map(|(name, value)| format!("{name} {value}")).collect();
+    if !details.is_empty() {
+        printer.line(format_args!("    {}", text(details.join("; ").as_bytes())))?;
+    }
+    volume
+        .missing
+        .iter()
+        .try_for_each(|leg| printer.line(format_args!("    {} is missing", text(leg.as_bytes()))))
 }
 
 fn show_entry(entry: &EntryReport, printer: &mut Printer) -> Result<(), Stop> {

@@ -13,7 +13,7 @@ use part::{Kind, Partition, Table};
 
 use crate::{
     Assembled, Content, Device, DeviceId, DeviceKind, Disk, Keys, LAYERS, Layer, Leg, Meter, Opened, Problem,
-    Unlock, Volume, Volumes,
+    RootName, Unlock, Volume, Volumes,
 };
 use set::Sets;
 
@@ -40,6 +40,8 @@ pub struct Assembler<'k> {
     layers: &'static [Layer],
     /// Bytes that each disk allows to be read.
     most_read: Option<u64>,
+    /// A root that is a volume, however many its filesystem has.
+    root: Option<RootName<'k>>,
     /// By disk.
     meters: Vec<Rc<Meter>>,
     devices: Vec<Device>,
@@ -71,6 +73,7 @@ impl<'k> Assembler<'k> {
             keys,
             layers: LAYERS,
             most_read: None,
+            root: None,
             meters: Vec::new(),
             devices: Vec::new(),
             volumes: Vec::new(),
@@ -92,6 +95,12 @@ impl<'k> Assembler<'k> {
     #[must_use]
     pub fn with_limit(self, most_read: u64) -> Self {
         Self { most_read: Some(most_read), ..self }
+    }
+
+    /// The same, which makes a volume of this root, too, where a filesystem has more roots than become volumes.
+    #[must_use]
+    pub fn with_root(self, root: Option<RootName<'k>>) -> Self {
+        Self { root, ..self }
     }
 
     /// Takes a disk, and finds what stands on it. Members of sets wait for [`finish`](Self::finish), so that disks

@@ -10,7 +10,7 @@ use damage::Format;
 use filesystem::{Error, FileSystem, Identity};
 
 use crate::{
-    Device,
+    Device, Root,
     erased::{Erased, ErasedNode, erase},
 };
 
@@ -116,30 +116,19 @@ impl Opened {
         Self::filesystem_with_roots(filesystem, vec![(String::new(), root)])
     }
 
-    /// A filesystem with several, each with its name: subvolumes, datasets, snapshots. The first is the one that a
-    /// system starts from. Where they stand in each other, the name is the path from the top, without a slash in front
-    /// (`@/.snapshots/1/snapshot`), and `/` that of the top itself.
+    /// A filesystem with several: subvolumes, datasets, snapshots. The first is the one that a system starts from; of
+    /// very many, only the first become volumes. Where they stand in each other, the name is the path from the top,
+    /// without a slash in front (`@/.snapshots/1/snapshot`), and `/` that of the top itself.
     pub fn filesystem_with_roots<F: FileSystem + 'static>(
         filesystem: F,
-        roots: Vec<(String, F::Node)>,
+        roots: Vec<impl Into<Root<F::Node>>>,
     ) -> Self {
-        let erased = |(name, node)| {
-            let node: ErasedNode = Rc::new(node);
-            (name, node)
+        let erased = |root: Root<F::Node>| {
+            let node: ErasedNode = Rc::new(root.node);
+            Root { name: root.name, number: root.number, node }
         };
-        let roots = roots.into_iter().map(erased).collect();
+        let roots = roots.into_iter().map(|root| erased(root.into())).collect();
         Self::FileSystem(Mounted::new(filesystem, roots))
-    }
-
-    /// The same, with the numbers by which its roots are known, and the name of each as
-    /// [`filesystem_with_roots`](Self::filesystem_with_roots) has it. There may be more than it has volumes.
-    #[must_use]
-    pub fn numbered(mut self, mut numbers: Vec<(u64, String)>) -> Self {
-        if let Self::FileSystem(mounted) = &mut self {
-            numbers.sort_unstable();
-            mounted.numbers = numbers.into();
-        }
-        self
     }
 
     /// The same, with something more that is wrong with it, though it can be read.
@@ -158,16 +147,19 @@ pub struct Mounted {
     pub(crate) identity: Identity,
     /// What is wrong with the whole, though it can be read.
     pub(crate) warnings: Vec<Error>,
-    /// By name.
-    pub(crate) roots: Vec<(String, ErasedNode)>,
-    /// Names by number, in the order of numbers.
+    /// In the order of volumes.
+    pub(crate) roots: Vec<Root<ErasedNode>>,
+    /// Names of roots by their numbers, in the order of numbers.
     pub(crate) numbers: Rc<[(u64, String)]>,
 }
 
 impl Mounted {
-    pub(crate) fn new<F: FileSystem + 'static>(filesystem: F, roots: Vec<(String, ErasedNode)>) -> Self {
+    pub(crate) fn new<F: FileSystem + 'static>(filesystem: F, roots: Vec<Root<ErasedNode>>) -> Self {
         let (identity, warnings) = (filesystem.identity(), filesystem.warnings());
-        Self { identity, warnings, filesystem: erase(filesystem), roots, numbers: Rc::default() }
+        let numbered = |root: &Root<ErasedNode>| Some((root.number?, root.name.clone()));
+        let mut numbers: Vec<_> = roots.iter().filter_map(numbered).collect();
+        numbers.sort_unstable();
+        Self { identity, warnings, filesystem: erase(filesystem), roots, numbers: numbers.into() }
     }
 }
 

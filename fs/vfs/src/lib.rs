@@ -24,6 +24,7 @@ mod erased;
 pub mod fuzz;
 mod layer;
 mod meter;
+mod root;
 mod tree;
 mod volume;
 mod walk;
@@ -39,6 +40,7 @@ pub use layer::{
 };
 use meter::Meter;
 use part::Partition;
+pub use root::{Root, RootName};
 pub use tree::{Content, Device, DeviceId, DeviceKind, Problem};
 pub use volume::{Entry, Home, Listing, Node, Volume};
 
@@ -87,8 +89,11 @@ impl Volumes {
     }
 
     /// The same within a limit, now and later, until the [limit is lifted](Self::lift_limit).
-    pub fn discover_within(disks: Vec<Disk>, limit: ReadLimit) -> Self {
-        Self::assemble(Assembler::new(&NoKeys).with_limit(limit.share(disks.len())), disks)
+    ///
+    /// `root` is among the volumes, if a filesystem has it, however many others it has.
+    pub fn discover_within(disks: Vec<Disk>, limit: ReadLimit, root: Option<RootName<'_>>) -> Self {
+        let assembler = Assembler::new(&NoKeys).with_limit(limit.share(disks.len()));
+        Self::assemble(assembler.with_root(root), disks)
     }
 
     fn assemble(mut assembler: Assembler<'_>, disks: Vec<Disk>) -> Self {

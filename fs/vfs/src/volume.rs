@@ -8,19 +8,23 @@ use filesystem::{Attr, Error, FileSystem, FileType, Format, Identity, NoMemory, 
 use part::{Partition, PartitionKind};
 
 use crate::{
-    DeviceId, Mounted, Opened, VolumeId,
+    DeviceId, Mounted, Opened, Root, RootName, VolumeId,
     erased::{Erased, ErasedNode},
+    root,
     walk::{Last, walk},
 };
 
 /// Entries of one directory that [`Volume::list`] collects.
 const MOST_ENTRIES: usize = 65_536;
+/// Roots of one filesystem that are volumes of their own; others are found by their paths in the one at the top.
+const MOST_ROOTS: usize = 64;
 
 /// A root of a filesystem, where that stands, and what it is found by.
 pub struct Volume {
     id: VolumeId,
     name: String,
     subvolume: String,
+    number: Option<u64>,
     identity: Identity,
     home: Home,
     filesystem: Rc<dyn Erased>,
@@ -64,9 +68,10 @@ pub struct Listing<'a> {
 impl Volume {
     /// A volume called `name` in messages.
     pub fn new<F: FileSystem + 'static>(name: impl Into<String>, filesystem: F) -> Self {
-        let root: ErasedNode = Rc::new(filesystem.root());
+        let node: ErasedNode = Rc::new(filesystem.root());
         let mounted = Mounted::new(filesystem, Vec::new());
-        Self::of_root(name.into(), &mounted, "", &root, Home { disks: vec![0], ..Home::default() })
+        let root = (String::new(), node).into();
+        Self::of_root(name.into(), &mounted, &root, Home { disks: vec![0], ..Home::default() })
     }
 
     /// The volumes of a filesystem with several roots, as [`Opened::filesystem_with_roots`] has them, on a device called
@@ -74,31 +79,41 @@ impl Volume {
     pub fn of_roots<F: FileSystem + 'static>(
         device: &str,
         filesystem: F,
-        roots: Vec<(String, F::Node)>,
+        roots: Vec<impl Into<Root<F::Node>>>,
     ) -> Vec<Self> {
         let Opened::FileSystem(mounted) = Opened::filesystem_with_roots(filesystem, roots) else {
             return Vec::new();
         };
-        Self::of_mounted(device, &mounted, &Home { disks: vec![0], ..Home::default() })
+        Self::of_mounted(device, &mounted, &Home { disks: vec![0], ..Home::default() }, None)
     }
 
-    /// One for each root.
-    pub(crate) fn of_mounted(device: &str, mounted: &Mounted, home: &Home) -> Vec<Self> {
-        let volume = |(root, node): &(String, ErasedNode)| {
-            let name = match root.as_str() {
+    /// One for each of the first roots, and for the one that is wanted.
+    pub(crate) fn of_mounted(
+        device: &str,
+        mounted: &Mounted,
+        home: &Home,
+        wanted: Option<RootName<'_>>,
+    ) -> Vec<Self> {
+        let volume = |root: &Root<ErasedNode>| {
+            let name = match root.name.as_str() {
                 "" => device.into(),
                 root => format!("{device}:{root}"),
             };
-            Self::of_root(name, mounted, root, node, home.clone())
+            Self::of_root(name, mounted, root, home.clone())
         };
-        mounted.roots.iter().map(volume).collect()
+        let is_wanted =
+            |root: &Root<ErasedNode>| wanted.is_some_and(|wanted| wanted.means(&root.name, root.number));
+        let roots = mounted.roots.iter().enumerate();
+        let first = roots.filter(|(i, root)| *i < MOST_ROOTS || is_wanted(root));
+        first.map(|(_, root)| volume(root)).collect()
     }
 
     /// The volume of one root of a filesystem.
-    fn of_root(name: String, mounted: &Mounted, subvolume: &str, root: &ErasedNode, home: Home) -> Self {
+    fn of_root(name: String, mounted: &Mounted, root: &Root<ErasedNode>, home: Home) -> Self {
         let (filesystem, identity) = (Rc::clone(&mounted.filesystem), mounted.identity.clone());
-        let (subvolume, root, numbers) = (subvolume.into(), Rc::clone(root), Rc::clone(&mounted.numbers));
-        Self { id: VolumeId(0), name, subvolume, identity, home, filesystem, root, numbers }
+        let (subvolume, number, root) = (root.name.clone(), root.number, Rc::clone(&root.node));
+        let numbers = Rc::clone(&mounted.numbers);
+        Self { id: VolumeId(0), name, subvolume, number, identity, home, filesystem, root, numbers }
     }
 
     /// The same volume, on that disk and partition.
@@ -148,9 +163,22 @@ impl Volume {
 
     /// The number of its own root, where those of its filesystem have any.
     pub fn number(&self) -> Option<u64> {
-        let own = self.subvolume.trim_matches('/');
-        let found = self.numbers.iter().find(|(_, name)| name.trim_matches('/') == own);
-        found.map(|(number, _)| *number)
+        self.number
+    }
+
+    /// Whether its format has subvolumes, datasets or snapshots, of which its root is one.
+    pub fn has_roots(&self) -> bool {
+        self.number.is_some() || !self.subvolume.is_empty()
+    }
+
+    /// Whether its root is called so; that of a format without subvolumes never is.
+    pub fn is_root(&self, name: RootName<'_>) -> bool {
+        name.means(&self.subvolume, self.number)
+    }
+
+    /// Whether its root is a snapshot that snapper made, by its path.
+    pub fn is_of_snapper(&self) -> bool {
+        root::snapper(&self.subvolume).is_some()
     }
 
     /// Whether both are roots of one filesystem. Such volumes stand side by side, that of the root first that a system

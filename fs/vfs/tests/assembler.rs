@@ -601,6 +601,6 @@ mod toys {
             .symlink("/@home/user/link", "/user/file");
         let roots = ["@", "@home"]
             .map(|name| (name.to_string(), tree.lookup(&tree.root(), name.as_bytes()).unwrap()));
-        Ok(Opened::filesystem_with_roots(tree, roots.into()))
+        Ok(Opened::filesystem_with_roots(tree, Vec::from(roots)))
     }
 }

@@ -394,7 +394,7 @@ fn disks_share_what_may_be_read_of_all_together() {
     let read = |disks: usize, all: u64| {
         let disk = |number| Disk { device: Rc::clone(&image) as Rc<_>, name: format!("hd{number}") };
         let limit = ReadLimit { each: 1 << 20, all };
-        let volumes = Volumes::discover_within((0..disks).map(disk).collect(), limit);
+        let volumes = Volumes::discover_within((0..disks).map(disk).collect(), limit, None);
         for volume in volumes.all() {
             let _ = volume.read(b"/boot/vmlinuz-6.12", 300_000);
         }

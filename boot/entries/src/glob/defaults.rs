@@ -18,7 +18,7 @@ const LARGEST: u64 = 64 * 1024;
 /// Where a system mounts a volume with its kernels.
 const MOUNTED_ON: [&str; 3] = ["/boot", "/efi", "/boot/efi"];
 /// What a kernel mounts its root with, and the option that names a subvolume.
-const FLAGS: &str = "rootflags=";
+pub const FLAGS: &str = "rootflags=";
 const NAMED: &str = "subvol=";
 /// Bytes of a value: kernels take command lines of a few thousand.
 const LONGEST: usize = 4096;

@@ -1,11 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Disks of FAT, and programs to put on them.
+//! Disks of FAT and btrfs, and programs to put on them.
 
-use std::{format, string::String, vec, vec::Vec};
+use std::{
+    format, fs,
+    string::String,
+    sync::atomic::{AtomicUsize, Ordering},
+    vec,
+    vec::Vec,
+};
 
 use fat::write::{Builder, Options};
+use oracle::tools::{run, work_dir};
 
-/// A disk that is one FAT volume.
+/// How many images mkfs.btrfs has made: each has a folder of its own meanwhile.
+static MADE: AtomicUsize = AtomicUsize::new(0);
+
+/// A disk that is one filesystem.
 #[derive(Clone, Default)]
 pub struct Disk {
     files: Vec<(String, Vec<u8>)>,
@@ -13,6 +23,8 @@ pub struct Disk {
     partition: Option<u32>,
     /// What it begins with, in place of a volume.
     raw: Option<&'static [u8]>,
+    /// Subvolumes of btrfs, as mkfs.btrfs takes them; none for FAT.
+    subvolumes: Vec<String>,
 }
 
 impl Disk {
@@ -63,12 +75,21 @@ impl Disk {
         Self { partition: Some(2048), ..self }
     }
 
+    /// Of btrfs, with a subvolume (`@`; `default:@` for the default one). Paths of files count from the top.
+    pub fn subvolume(mut self, subvolume: &str) -> Self {
+        self.subvolumes.push(subvolume.into());
+        self
+    }
+
     /// Its bytes.
     pub fn bytes(&self) -> Vec<u8> {
         if let Some(start) = self.raw {
             let mut disk = start.to_vec();
             disk.resize(1 << 20, 0);
             return disk;
+        }
+        if !self.subvolumes.is_empty() {
+            return self.btrfs();
         }
         let mut builder = Builder::new();
         self.files.iter().for_each(|(path, bytes)| builder.file(path, bytes).unwrap());
@@ -80,6 +101,32 @@ impl Disk {
         disk[446 + 32 + 8..][..4].copy_from_slice(&start.to_le_bytes());
         disk[446 + 32 + 12..][..4].copy_from_slice(&((volume.len() / 512) as u32).to_le_bytes());
         [disk, volume].concat()
+    }
+}
+
+impl Disk {
+    fn btrfs(&self) -> Vec<u8> {
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let folder = work_dir(&format!("btrfs-{number}"));
+        let at = |path: &str| folder.join(path.trim_start_matches('/'));
+        let paths = self.subvolumes.iter().map(|name| name.rsplit(':').next().unwrap());
+        paths.for_each(|path| fs::create_dir_all(at(&format!("tree/{path}"))).unwrap());
+        for (path, bytes) in &self.files {
+            let file = at(&format!("tree{path}"));
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, bytes).unwrap();
+        }
+        let image = at("image");
+        fs::File::create(&image).unwrap().set_len(32 << 20).unwrap();
+        let tree = at("tree");
+        // Mixed, so that it may be small.
+        let mut arguments = vec!["-q", "-f", "-M", "--rootdir", tree.to_str().unwrap()];
+        self.subvolumes.iter().for_each(|name| arguments.extend(["-u", name]));
+        arguments.push(image.to_str().unwrap());
+        run("mkfs.btrfs", &arguments);
+        let bytes = fs::read(image).unwrap();
+        fs::remove_dir_all(folder).unwrap();
+        bytes
     }
 }
 

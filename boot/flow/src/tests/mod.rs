@@ -7,6 +7,7 @@ mod machine;
 mod menus;
 mod order;
 mod rounds;
+mod subvolumes;
 
 use std::{eprintln, format, string::String, vec, vec::Vec};
 

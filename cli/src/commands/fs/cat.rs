@@ -19,7 +19,9 @@ use crate::{
   cloud-boot fs cat disk.raw:/etc/os-release
       links are followed inside the volume
   cloud-boot fs cat disk.raw --volume LABEL=EFI --path /EFI/BOOT/BOOTX64.EFI > loader.efi
-      a file of another volume")]
+      a file of another volume
+  cloud-boot fs cat disk.raw:/etc/fstab --snapshot 5
+      a file as it is in snapper's snapshot 5")]
 pub struct Options {
     #[command(flatten)]
     place: Place,

@@ -23,6 +23,8 @@ use crate::{
       a folder under another name
   cloud-boot fs cp root.raw data.raw --volume LABEL=data --path /srv .
       of one of the volumes of two disks
+  cloud-boot fs cp disk.raw:/etc etc-before --subvol @/.snapshots/5/snapshot
+      out of a snapshot
 
 Nothing is overwritten, and nothing is written outside TARGET: names are taken one by one, and links in the
 copy are never followed. Modes and times are kept, owners are not."

@@ -20,6 +20,10 @@ use crate::{
       a folder; without a path, the root
   cloud-boot fs ls root.raw data.raw --volume LABEL=data --path /
       a folder on one of the volumes of two disks
+  cloud-boot fs ls disk.raw:/user --subvol @home
+      a folder in a subvolume of btrfs
+  cloud-boot fs ls disk.raw:/boot --snapshot 5
+      a folder in snapper's snapshot 5
   cloud-boot fs ls --json disk.raw:/boot
       the same for programs, a line for each entry")]
 pub struct Options {

@@ -19,6 +19,8 @@ use crate::{
       everything, with checksums
   cloud-boot fs manifest --no-sum disk.raw:/etc
       a folder, without reading the files
+  cloud-boot fs manifest disk.raw --snapshot 5 > before-the-update.jsonl
+      a snapshot, to compare with another one
 
 A file that cannot be read has \"error\" in its line, and the exit code is 1 at the end.")]
 pub struct Options {

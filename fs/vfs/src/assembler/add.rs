@@ -43,7 +43,7 @@ impl Assembler<'_> {
             self.problem(*first, warning.clone());
         }
         let home = self.home(on, missing);
-        self.volumes.extend(Volume::of_mounted(&self.name(*first), mounted, &home));
+        self.volumes.extend(Volume::of_mounted(&self.name(*first), mounted, &home, self.root));
     }
 
     pub(super) fn home(&self, on: &[DeviceId], missing: &[String]) -> Home {

@@ -15,9 +15,7 @@ use damage::Format;
 use filesystem::{Degraded, Error, FileSystem};
 
 use super::{Assembled, Leg, Member, Opened};
-
-/// Subvolumes that are volumes of their own; others are found by their paths in the one at the top.
-const MOST_ROOTS: usize = 64;
+use crate::Root;
 
 /// A device of a filesystem, which may have others.
 ///
@@ -54,15 +52,14 @@ fn assemble(members: Vec<Leg>, lent: Vec<Leg>) -> Result<Assembled, Error> {
         let state = format!("not all of its subvolumes are found: {error}");
         Error::Degraded(Degraded { format: Format::Btrfs, state: state.into() })
     });
-    let numbers = subvolumes.iter().map(|subvolume| (subvolume.id, name(subvolume))).collect();
     let roots = roots(&btrfs, subvolumes);
-    let opened = Opened::filesystem_with_roots(btrfs, roots).numbered(numbers).warned(rest);
+    let opened = Opened::filesystem_with_roots(btrfs, roots).warned(rest);
     Ok(Assembled { opened, missing, borrowed })
 }
 
 /// The default subvolume first, then the one at the top and those that stand in it, as systems do; then others that were
 /// made by hand, and last snapshots, new ones before old ones. Of each kind, what nobody writes to comes last.
-fn roots(btrfs: &Btrfs, mut subvolumes: Vec<Subvolume>) -> Vec<(String, Node)> {
+fn roots(btrfs: &Btrfs, mut subvolumes: Vec<Subvolume>) -> Vec<Root<Node>> {
     let rank = |subvolume: &Subvolume| {
         let place = match subvolume {
             subvolume if subvolume.node == btrfs.default_subvolume() => 0,
@@ -75,18 +72,19 @@ fn roots(btrfs: &Btrfs, mut subvolumes: Vec<Subvolume>) -> Vec<(String, Node)> {
         (place, subvolume.is_read_only, age, subvolume.id)
     };
     subvolumes.sort_by_key(rank);
-    subvolumes.truncate(MOST_ROOTS);
-    let has_default = subvolumes.first().is_some_and(|first| first.node == btrfs.default_subvolume());
-    if !has_default || subvolumes.iter().all(|subvolume| subvolume.path.is_empty()) {
-        return [(String::new(), btrfs.root())].into();
+    if subvolumes.first().is_none_or(|first| first.node != btrfs.default_subvolume()) {
+        return [(String::new(), btrfs.root()).into()].into();
     }
-    subvolumes.iter().map(|subvolume| (name(subvolume), subvolume.node)).collect()
-}
-
-/// The name of a root.
-fn name(subvolume: &Subvolume) -> String {
-    match subvolume.path.is_empty() {
-        true => "/".into(),
-        false => String::from_utf8_lossy(&subvolume.path).into_owned(),
-    }
+    let is_only = subvolumes.len() == 1;
+    let named = |subvolume: Subvolume| {
+        let name = match subvolume.path.is_empty() {
+            true if is_only => String::new(),
+            true => "/".into(),
+            // The path's own memory, unless it is no UTF-8.
+            false => String::from_utf8(subvolume.path)
+                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
+        };
+        Root { name, number: Some(subvolume.id), node: subvolume.node }
+    };
+    subvolumes.into_iter().map(named).collect()
 }

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Subvolumes and snapshots on the command line, and what `inspect` says of filesystems with several devices, on images
+//! that mkfs.btrfs and mke2fs made.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+use oracle::tools::{run, work_dir};
+use serde_json::Value;
+
+const MIB: u64 = 1 << 20;
+
+fn call(dir: &Path, args: &[&str]) -> Output {
+    let path = env::var_os("CLOUD_BOOT").expect("CLOUD_BOOT names the program");
+    let mut command = Command::new(std::path::absolute(path).unwrap());
+    command.args(args).current_dir(dir).stdin(Stdio::null()).output().unwrap()
+}
+
+fn text(dir: &Path, args: &[&str]) -> String {
+    let output = call(dir, args);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && errors.is_empty(), "{args:?}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn refused(dir: &Path, args: &[&str]) -> String {
+    let output = call(dir, args);
+    assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(1), b"".as_slice()), "{args:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// A folder with `disk.raw`: a btrfs with these subvolumes, as mkfs.btrfs takes them; each has a file that says which it
+/// is.
+fn disk(name: &str, subvolumes: &[&str]) -> PathBuf {
+    let dir = work_dir(name);
+    let tree = dir.join("tree");
+    let mut arguments = vec!["-q", "-f", "-M", "--rootdir", tree.to_str().unwrap()];
+    fs::create_dir_all(&tree).unwrap();
+    fs::write(tree.join("name"), "/").unwrap();
+    for subvolume in subvolumes {
+        let path = subvolume.rsplit(':').next().unwrap();
+        fs::create_dir_all(tree.join(path)).unwrap();
+        fs::write(tree.join(path).join("name"), path).unwrap();
+        arguments.extend(["-u", subvolume]);
+    }
+    let image = dir.join("disk.raw");
+    fs::File::create(&image).unwrap().set_len(32 * MIB).unwrap();
+    arguments.push(image.to_str().unwrap());
+    run("mkfs.btrfs", &arguments);
+    dir
+}
+
+#[test]
+fn a_subvolume_is_named_by_path_number_or_snapper() {
+    let dir = disk("named", &["default:@", "@home", "@/.snapshots/5/snapshot", "@/.snapshots/6/snapshot"]);
+    let name = |options: &[&str]| text(&dir, &[&["fs", "cat", "disk.raw:/name"], options].concat());
+    for (options, expected) in [
+        (["--subvol", "@"], "@"),
+        (["--subvol", "/@home"], "@home"),
+        (["--subvol", "subvol=@home"], "@home"),
+        (["--subvol", "/"], "/"),
+        (["--subvol", "5"], "/"),
+        (["--subvol", "subvolid=5"], "/"),
+        (["--subvol", "@/.snapshots/5/snapshot"], "@/.snapshots/5/snapshot"),
+        (["--snapshot", "5"], "@/.snapshots/5/snapshot"),
+        (["--snapshot", "@/.snapshots/6/snapshot"], "@/.snapshots/6/snapshot"),
+    ] {
+        assert_eq!(name(&options), expected, "{options:?}");
+    }
+    assert_eq!(name(&["--volume", "disk.raw", "--subvol", "@home"]), "@home", "a volume goes with it");
+    let commands: [&[&str]; 4] = [
+        &["fs", "ls", "disk.raw", "--path", "/name"],
+        &["fs", "stat", "disk.raw:/name"],
+        &["fs", "tree", "disk.raw"],
+        &["fs", "manifest", "disk.raw:/name"],
+    ];
+    for command in commands {
+        let of = |subvolume| text(&dir, &[command, &["--subvol", subvolume]].concat());
+        assert_ne!(of("@"), of("@home"), "{command:?}");
+    }
+    text(&dir, &["fs", "cp", "disk.raw:/name", "copy", "--snapshot", "6"]);
+    assert_eq!(fs::read_to_string(dir.join("copy")).unwrap(), "@/.snapshots/6/snapshot");
+}
+
+#[test]
+fn a_name_that_fits_nothing_is_answered_with_those_that_are_there() {
+    let dir =
+        disk("unknown", &["default:@", "@home", "@/.snapshots/5/snapshot", "@home/.snapshots/5/snapshot"]);
+    let say = |options: &[&str]| refused(&dir, &[&["fs", "cat", "disk.raw:/name"], options].concat());
+    let advice = "--subvol or --snapshot with a path that btrfs subvolume list or this message shows\n";
+    for (options, cause) in [
+        (
+            ["--subvol", "@none"],
+            "@none: no such subvolume; available: @, /, @home, @/.snapshots/5/snapshot, \
+             @home/.snapshots/5/snapshot",
+        ),
+        (
+            ["--snapshot", "7"],
+            "7: no such snapshot; available: @/.snapshots/5/snapshot, @home/.snapshots/5/snapshot",
+        ),
+        (
+            ["--snapshot", "5"],
+            "5: more than one is meant: disk.raw:@/.snapshots/5/snapshot, disk.raw:@home/.snapshots/5/snapshot",
+        ),
+    ] {
+        let said = say(&options);
+        // mkfs numbers subvolumes in no order.
+        let sorted = |line: &str| {
+            let mut words: Vec<String> = line.split([' ', ',', ';']).map(String::from).collect();
+            words.sort();
+            words
+        };
+        assert_eq!(sorted(&said), sorted(&format!("cloud-boot: E-CLI-SUBVOL {cause}; {advice}")), "{said}");
+    }
+    let plain = disk("plain", &["@"]);
+    let said = refused(&plain, &["fs", "cat", "disk.raw:/name", "--snapshot", "5"]);
+    assert!(
+        said.starts_with("cloud-boot: E-CLI-SUBVOL 5: no snapshots of snapper; available: /, @; "),
+        "{said}"
+    );
+    let both = call(&dir, &["fs", "ls", "disk.raw", "--subvol", "@", "--snapshot", "5"]);
+    assert_eq!(both.status.code(), Some(2), "one of them is enough");
+}
+
+#[test]
+fn one_of_very_many_is_found() {
+    let many: Vec<String> = (0..100).map(|number| format!("s{number}")).collect();
+    let all: Vec<&str> = many.iter().map(String::as_str).chain(["deep/one"]).collect();
+    let dir = disk("many", &all);
+    assert_eq!(text(&dir, &["fs", "cat", "disk.raw:/name", "--subvol", "deep/one"]), "deep/one");
+    let said = refused(&dir, &["fs", "cat", "disk.raw:/name", "--subvol", "none"]);
+    assert!(said.contains(", and others; "), "{said}");
+}
+
+#[test]
+fn a_filesystem_without_subvolumes_says_so() {
+    let dir = work_dir("ext4");
+    fs::File::create(dir.join("disk.raw")).unwrap().set_len(8 * MIB).unwrap();
+    run("mke2fs", &["-q", "-F", "-t", "ext4", "-L", "root", dir.join("disk.raw").to_str().unwrap()]);
+    for option in ["--subvol", "--snapshot"] {
+        let said = refused(&dir, &["fs", "ls", "disk.raw:/", option, "/"]);
+        let expected = "cloud-boot: E-CLI-SUBVOL /: no subvolumes on disk.raw (ext4 \"root\"); only btrfs has them: leave \
+                        --subvol and --snapshot out\n";
+        assert_eq!(said, expected);
+    }
+    let said = refused(&dir, &["fs", "ls", "disk.raw:/", "--volume", "none", "--subvol", "@"]);
+    assert!(said.starts_with("cloud-boot: E-CLI-VOLUME none: no such volume; "), "{said}");
+}
+
+#[test]
+fn inspect_shows_generation_profiles_and_what_is_missing() {
+    let dir = work_dir("legs");
+    let legs = ["a.raw", "b.raw"].map(|name| dir.join(name));
+    legs.iter().for_each(|leg| fs::File::create(leg).unwrap().set_len(128 * MIB).unwrap());
+    let [first, second] = legs.each_ref().map(|leg| leg.to_str().unwrap());
+    run(
+        "mkfs.btrfs",
+        &["-q", "-f", "-d", "raid1", "-m", "raid1c3", first, second, &{
+            let third = dir.join("c.raw");
+            fs::File::create(&third).unwrap().set_len(128 * MIB).unwrap();
+            third.display().to_string()
+        }],
+    );
+    let whole: Value =
+        serde_json::from_str(&text(&dir, &["inspect", "--json", "a.raw", "b.raw", "c.raw"])).unwrap();
+    let volume = &whole["volumes"][0];
+    assert_eq!((&volume["health"], &volume["missing"]), (&"ok".into(), &Value::Array(Vec::new())));
+    assert_eq!(volume["details"]["data"], "raid1");
+    assert_eq!(volume["details"]["metadata"], "raid1c3");
+    let generation = volume["details"]["generation"].as_str().unwrap();
+    let dump = String::from_utf8(run("btrfs", &["inspect-internal", "dump-super", first])).unwrap();
+    let is_it = |line: &str| line.strip_prefix("generation").map(str::trim) == Some(generation);
+    assert!(dump.lines().any(is_it), "{generation}: {dump}");
+
+    let said = text(&dir, &["inspect", "a.raw", "c.raw"]);
+    assert!(said.contains("  degraded\n"), "{said}");
+    assert!(said.contains(&format!("generation {generation}; metadata raid1c3; system raid1c3\n")), "{said}");
+    assert!(
+        said.lines().any(|line| line.starts_with("    device 2 (") && line.ends_with(" is missing")),
+        "{said}"
+    );
+    let some: Value = serde_json::from_str(&text(&dir, &["inspect", "--json", "a.raw", "c.raw"])).unwrap();
+    let volume = &some["volumes"][0];
+    assert_eq!(volume["health"], "degraded");
+    assert!(volume["missing"][0].as_str().unwrap().starts_with("device 2 ("), "{volume}");
+}
+
+#[test]
+fn inspect_says_what_holds_for_a_filesystem_once() {
+    let said = text(&disk("once", &["default:@", "@home"]), &["inspect", "disk.raw"]);
+    assert_eq!(said.matches("generation ").count(), 1, "{said}");
+    let below = said.lines().skip_while(|line| !line.starts_with("  disk.raw:@ ")).nth(1).unwrap_or_default();
+    assert!(below.contains("generation "), "{said}");
+}

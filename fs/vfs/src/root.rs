@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Roots of a filesystem that has several, and how people name them.
+
+use alloc::string::String;
+
+/// The folder of a snapshot that snapper made stands in one that is called by its number.
+const SNAPPERS: &str = "snapshot";
+
+/// A root of a filesystem: a subvolume, dataset or snapshot.
+pub struct Root<Node> {
+    /// Its path from the top, without a slash in front; `/` for the top itself; empty for the only root.
+    pub name: String,
+    /// The number that the format itself has for it: `subvolid=` of btrfs.
+    pub number: Option<u64>,
+    /// Its root directory.
+    pub node: Node,
+}
+
+impl<Node> From<(String, Node)> for Root<Node> {
+    fn from((name, node): (String, Node)) -> Self {
+        Self { name, number: None, node }
+    }
+}
+
+/// A root as somebody names it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RootName<'a> {
+    /// Its path from the top, with or without slashes around it; `/` is the top itself.
+    Path(&'a str),
+    /// The format's own number.
+    Number(u64),
+    /// The number that snapper has for a snapshot: it stands at `NUMBER/snapshot` in some folder.
+    Snapper(u64),
+}
+
+impl<'a> RootName<'a> {
+    /// `@`, `/@`, `subvol=@`; `256`, `subvolid=256`. A path that is a number has a slash in front.
+    pub fn new(text: &'a str) -> Self {
+        let number = text.strip_prefix("subvolid=").unwrap_or(text);
+        match number.parse() {
+            Ok(number) => Self::Number(number),
+            Err(_) => Self::Path(text.strip_prefix("subvol=").unwrap_or(text)),
+        }
+    }
+
+    /// The same, but a bare number is snapper's.
+    pub fn of_snapshot(text: &'a str) -> Self {
+        text.parse().map_or_else(|_| Self::new(text), Self::Snapper)
+    }
+
+    /// Whether it means the root of this name and number.
+    pub(crate) fn means(self, name: &str, number: Option<u64>) -> bool {
+        match self {
+            // A format without roots has one without a name or number, which nothing means.
+            Self::Path(path) => {
+                (number.is_some() || !name.is_empty()) && name.trim_matches('/') == path.trim_matches('/')
+            }
+            Self::Number(wanted) => number == Some(wanted),
+            Self::Snapper(wanted) => snapper(name) == Some(wanted),
+        }
+    }
+}
+
+/// The number that snapper has for the snapshot at this path.
+pub(crate) fn snapper(name: &str) -> Option<u64> {
+    let (folder, last) = name.rsplit_once('/')?;
+    let number = folder.rsplit('/').next()?;
+    number.parse().ok().filter(|_| last == SNAPPERS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subvolumes_are_named_by_path_or_number() {
+        let cases = [
+            ("@", "@", 256, true),
+            ("/@/", "@", 256, true),
+            ("subvol=/@", "@", 256, true),
+            ("256", "@", 256, true),
+            ("subvolid=256", "@", 256, true),
+            ("@/.snapshots/5/snapshot", "@/.snapshots/5/snapshot", 300, true),
+            ("/", "/", 5, true),
+            ("subvolid=5", "/", 5, true),
+            // The only root has no name.
+            ("/", "", 5, true),
+            ("@home", "@", 256, false),
+            ("snapshot", "@/.snapshots/5/snapshot", 300, false),
+            ("257", "@", 256, false),
+            ("256", "256", 300, false),
+            ("/256", "256", 300, true),
+            ("", "@", 256, false),
+            ("subvolid=x", "x", 256, false),
+            ("99999999999999999999", "@", 256, false),
+        ];
+        for (wanted, name, number, is_meant) in cases {
+            assert_eq!(RootName::new(wanted).means(name, Some(number)), is_meant, "{wanted} {name}");
+        }
+    }
+
+    #[test]
+    fn nothing_means_a_filesystem_without_roots() {
+        for wanted in ["/", "", "@", "5"] {
+            assert!(!RootName::new(wanted).means("", None), "{wanted}");
+        }
+    }
+
+    #[test]
+    fn snapshots_are_named_by_snappers_number_too() {
+        let cases = [
+            ("5", "@/.snapshots/5/snapshot", true),
+            ("5", "@snapshots/5/snapshot", true),
+            ("5", "root/.snapshots/15/snapshot", false),
+            ("5", "@/.snapshots/5/other", false),
+            ("5", "/", false),
+            ("/@/.snapshots/5/snapshot", "@/.snapshots/5/snapshot", true),
+            ("subvolid=300", "@/.snapshots/5/snapshot", true),
+        ];
+        for (wanted, name, is_meant) in cases {
+            let number = if name == "/" { 5 } else { 300 };
+            assert_eq!(RootName::of_snapshot(wanted).means(name, Some(number)), is_meant, "{wanted} {name}");
+        }
+    }
+}
