@@ -7,7 +7,9 @@ use ext4::Ext4;
 use filesystem::{Error, FileSystem, FileType};
 use oracle::{
     aged::{self, Aged},
+    compared::Compared,
     manifest::{self, Record},
+    opinion::{self, Known},
 };
 
 /// Names of one folder that are looked up: more of a folder without an index take minutes.
@@ -15,6 +17,29 @@ const LOOKUPS: usize = 600;
 /// `s_feature_incompat`, and its bit for a journal to be replayed.
 const INCOMPAT: usize = 1024 + 0x60;
 const NEEDS_RECOVERY: u8 = 4;
+
+/// What other readers get wrong.
+const KNOWN: &[Known] = &[
+    grub("bigalloc", "unknown filesystem", "reads no bigalloc"),
+    grub("ext4", HOLE, NO_HOLE),
+    grub("inline_data", "unknown filesystem", "reads no inline_data"),
+    grub("many_names", HOLE, NO_HOLE),
+    grub("no_checksums", "unknown filesystem", "reads no ea_inode"),
+    grub("no_index", HOLE, NO_HOLE),
+    grub("small", "unknown filesystem", "reads no inline_data"),
+    sleuthkit("bigalloc", "fragments that are a different size", "reads no bigalloc"),
+    sleuthkit("many_names", "only there", "takes nodes of an index of several levels for names"),
+];
+const HOLE: &str = "something wrong with extent";
+const NO_HOLE: &str = "reads no file that begins with a hole";
+
+const fn grub(kind: &'static str, words: &'static str, why: &'static str) -> Known {
+    Known { kind, reader: "GRUB", words, why }
+}
+
+const fn sleuthkit(kind: &'static str, words: &'static str, why: &'static str) -> Known {
+    Known { kind, reader: "Sleuth Kit", words, why }
+}
 
 /// Each folder's names.
 fn folders(records: &[Record]) -> BTreeMap<&[u8], Vec<&[u8]>> {
@@ -61,6 +86,8 @@ fn aged_images_read_as_linux_reads_them() {
         assert_found(&aged, &ext4);
         let folders = records.iter().filter(|record| record.kind == FileType::Directory).count();
         println!("{}: {} names in {folders} folders", aged.name, records.len());
+        let opinions = opinion::all(&aged, Some(("ext", &records)));
+        Compared::new("ext4", &aged, &records).with_opinions(opinions, KNOWN).write();
     }
     assert!(replayed > 0, "no image has a journal to be replayed");
 }

@@ -14,6 +14,7 @@ use iso9660::{
 };
 use oracle::{
     manifest::{self, Record},
+    opinion,
     tools::{run, work_dir},
 };
 
@@ -117,6 +118,7 @@ fn rock_ridge_of_xorriso_is_read() {
         let iso = open(&image);
         assert_same(&iso, &folder);
         assert_identity(&iso, &image);
+        assert_eq!(opinion::sleuthkit("iso9660", &image, &manifest::of(&iso).unwrap()), Ok(()), "{args:?}");
     }
 }
 
