@@ -13,12 +13,14 @@ extern crate std;
 mod cable;
 mod frame;
 mod mac;
+mod wait;
 
 use alloc::boxed::Box;
 
 pub use cable::Cable;
 pub use frame::Frame;
 pub use mac::Mac;
+pub use wait::{LinkWait, Step};
 
 /// Bytes of an Ethernet header: two addresses and the type.
 pub const HEADER: usize = 14;
@@ -41,7 +43,8 @@ pub trait Nic {
     /// 64 KiB, where the host joins segments.
     fn mtu(&self) -> usize;
 
-    /// Whether the card has a link now. One that cannot tell says yes.
+    /// Whether the card has a link now. One that cannot tell says yes. It asks the hardware, which takes a while:
+    /// not for each frame.
     fn has_link(&mut self) -> bool;
 
     /// The next frame that has arrived. It goes back with [`recycle`](Self::recycle) when it has been read.
