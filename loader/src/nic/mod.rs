@@ -13,7 +13,7 @@ mod snp;
 mod transport;
 mod virtio;
 
-use alloc::{boxed::Box, format, string::String, vec::Vec};
+use alloc::{boxed::Box, format, vec::Vec};
 use core::time::Duration;
 
 use efi::device_path::without_end;
@@ -44,10 +44,13 @@ impl Cards {
     /// Names count the cards of a driver in the order of their device paths, which does not change from boot to boot.
     pub fn start(console: &dyn Console) -> Self {
         let mut this = Self::default();
+        // One that cannot be used keeps its number, so that the others have theirs whatever becomes of it.
+        let (mut virtio, mut firmware) = (0.., 0..);
         for (path, handle) in sorted(boot::find_handles::<PciIo>()) {
             let Some(id) = pci::network_card(handle) else { continue };
             this.taken.push(handle);
-            if !(Virtio::is_one(id) && this.add_virtio(&path, handle, console)) {
+            let number = if Virtio::is_one(id) { virtio.next() } else { None };
+            if !number.is_some_and(|number| this.add_virtio(number, &path, handle, console)) {
                 connect(&path, handle);
             }
         }
@@ -57,15 +60,17 @@ impl Cards {
             if last.as_ref().is_some_and(|card| path.starts_with(card)) {
                 continue;
             }
-            this.add_snp(handle, console);
+            if let Some(number) = firmware.next() {
+                this.add_snp(number, handle, console);
+            }
             last = Some(path).filter(|path| !path.is_empty());
         }
         this
     }
 
-    fn add_virtio(&mut self, path: &[u8], handle: Handle, console: &dyn Console) -> bool {
+    fn add_virtio(&mut self, number: usize, path: &[u8], handle: Handle, console: &dyn Console) -> bool {
         interfaces_below(path).for_each(snp::quiet);
-        let name = self.name("virtio");
+        let name = format!("virtio{number}");
         match Virtio::start(handle, name.clone()) {
             Ok(card) => self.cards.push(Box::new(card)),
             Err(fault) => {
@@ -76,21 +81,15 @@ impl Cards {
         true
     }
 
-    fn add_snp(&mut self, handle: Handle, console: &dyn Console) {
+    fn add_snp(&mut self, number: usize, handle: Handle, console: &dyn Console) {
         self.taken.push(handle);
-        let name = self.name("snp");
+        let name = format!("snp{number}");
         match Snp::start(handle, name.clone()) {
             Ok(card) => self.cards.push(Box::new(card)),
             Err(error) => {
                 console.line(format_args!("network: {name} cannot be used: EFI status {}", error.status()));
             }
         }
-    }
-
-    /// The next name of a card of this driver.
-    fn name(&self, driver: &str) -> String {
-        let others = self.cards.iter().filter(|card| card.name().starts_with(driver));
-        format!("{driver}{}", others.count())
     }
 
     /// Waits until one of the cards has a link, and shows that it waits.
