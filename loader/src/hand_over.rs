@@ -13,6 +13,7 @@ use crate::{
     heap,
     initrd::Initrd,
     loaded::{Image, refused},
+    nic,
     stack::Stack,
 };
 
@@ -54,6 +55,7 @@ impl flow::HandOver for Firmware<'_> {
         if let Some(stack) = self.report {
             show_use(stack, size);
         }
+        nic::stop_all();
         starting();
         let outcome = image.start();
         drop((initrd, tree, options));

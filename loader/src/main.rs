@@ -21,6 +21,7 @@ mod initrd;
 mod loaded;
 mod machine;
 mod memory;
+mod nic;
 mod operator;
 mod options;
 #[cfg(not(target_os = "linux"))]
@@ -39,7 +40,7 @@ use uefi::{
 
 use crate::{
     clock::Clock, console::Console, disks::FirmwareDisks, hand_over::Firmware, memory::FreeMemory,
-    operator::Operator, stack::Stack, variables::Variables,
+    nic::Cards, operator::Operator, stack::Stack, variables::Variables,
 };
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -82,6 +83,8 @@ extern "C" fn run(stack: &Stack) -> usize {
             console.line(format_args!("  {line}"));
         }
     }
+    // The cards run, and are given back, only where a boot is to use them.
+    let _cards = (config.debug() && config.image().is_some()).then(|| show_cards(&console, &clock));
     let disks = FirmwareDisks::default();
     let is_locked = trust != Trust::Open;
     let report = config.debug().then_some(stack);
@@ -104,4 +107,12 @@ extern "C" fn run(stack: &Stack) -> usize {
         Ended::NothingFound => Status::NOT_FOUND.0,
         Ended::AllFailed => Status::LOAD_ERROR.0,
     }
+}
+
+/// Starts the network cards and shows them.
+fn show_cards(console: &Journal<'_>, clock: &Clock) -> Cards {
+    let mut cards = Cards::start(console);
+    cards.wait_for_link(clock, console);
+    cards.show(console);
+    cards
 }

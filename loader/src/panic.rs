@@ -6,7 +6,7 @@ use core::{fmt, panic::PanicInfo, ptr};
 use flow::{Console as _, codes};
 use uefi::{Status, boot, proto::loaded_image::LoadedImage};
 
-use crate::{console::Console, disks::open, options, stack};
+use crate::{console::Console, disks::open, nic, options, stack};
 
 /// Says why and by which way, and ends the program: the firmware goes on with its next boot option. (An allocation
 /// that fails ends here, too.)
@@ -14,6 +14,8 @@ use crate::{console::Console, disks::open, options, stack};
 fn panic(info: &PanicInfo<'_>) -> ! {
     let (code, cause) = (codes::PANIC, info.message());
     Console.line(format_args!("failed: {code} {cause} (by{Way}); returning to the firmware"));
+    // Nobody else would, and this program's memory is about to be used for something else.
+    nic::stop_all();
     // SAFETY: the handle is that of this image, which has no exit data. What is not dropped is memory, which
     // the firmware reclaims at ExitBootServices, and an initial RAM disk that no kernel will look for.
     let _ = unsafe { boot::exit(boot::image_handle(), Status::ABORTED, 0, ptr::null_mut()) };

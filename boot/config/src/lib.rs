@@ -246,6 +246,11 @@ impl Config {
         self.get("disk.initrd")
     }
 
+    /// `image`: the OCI reference of what is booted; none, or empty: what the disks hold.
+    pub fn image(&self) -> Option<&str> {
+        self.get("image").filter(|image| !image.is_empty())
+    }
+
     /// `timeout`: seconds until the default is booted.
     pub fn timeout(&self) -> Option<u32> {
         self.number("timeout")
