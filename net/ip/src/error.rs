@@ -195,6 +195,9 @@ pub enum Unresolved {
     /// The server cannot be reached.
     #[error("no route to the server")]
     NoRoute,
+    /// There is no socket to ask with.
+    #[error("too many sockets")]
+    Busy,
 }
 
 impl Error {

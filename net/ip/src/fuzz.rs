@@ -4,7 +4,7 @@
 use crate::{
     dhcp4::{Lease, Reply},
     dns::{Message, Name},
-    parse_kernel, parse_servers, parse_static,
+    parse_kernel, parse_servers, parse_static, v6,
 };
 
 /// Reads `data` as everything that this crate reads. It may be refused, and nothing else may happen.
@@ -13,6 +13,8 @@ pub fn fuzz(data: &[u8]) {
         let _ = Lease::new(&reply);
     }
     let _ = Message::parse(data);
+    let _ = v6::Advertisement::parse(data);
+    let _ = v6::Reply::parse(data);
     if let Ok(text) = core::str::from_utf8(data) {
         let _ = Name::parse(text);
         let _ = parse_static(text);

@@ -20,7 +20,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Sources: RFC 2131, 2132, 3396, 3442 (DHCPv4), 1035, 2782, 3596, 6891, 7766 (DNS), IEEE 802.1Q (VLAN), Linux 6.12
+//! Sources: RFC 2131, 2132, 3396, 3442 (DHCPv4), 4861, 4862, 8106, 8415 (IPv6), 1035, 2782, 3596, 6891, 7766 (DNS), IEEE 802.1Q (VLAN), Linux 6.12
 //! Documentation/admin-guide/nfs/nfsroot.rst and net/ipv4/ipconfig.c (`ip=`).
 #![no_std]
 
@@ -42,6 +42,7 @@ mod static_form;
 mod tcp;
 mod time;
 mod udp;
+pub mod v6;
 
 pub use error::{Error, Malformed, Unassigned, Unresolved};
 pub use settings::{Network, Origin, Route, Settings};

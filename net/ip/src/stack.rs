@@ -5,7 +5,7 @@ mod configure;
 mod wait;
 
 use alloc::{boxed::Box, rc::Rc, string::String, vec::Vec};
-use core::{cell::RefCell, net::IpAddr, task::Waker, time::Duration};
+use core::{cell::RefCell, net::IpAddr, task::Waker};
 
 use nic::Nic;
 use smoltcp::{
@@ -17,8 +17,13 @@ use crate::{
     Entropy, Error, Instant, Settings, Vlan, dhcp4,
     limits::{CLOSE_WAIT, FRAMES_PER_POLL, MOST_SOCKETS, ROUNDS_PER_POLL},
     phy::Phy,
-    random_u16,
+    random_u16, v6,
 };
+
+pub(crate) use configure::link_local;
+
+/// The first of the ports that are free for anybody, up to the last one.
+const DYNAMIC_PORTS: u16 = 0xc000;
 
 /// IP on one card. Clones are the same stack.
 #[derive(Clone)]
@@ -39,6 +44,9 @@ pub(crate) struct Inner {
     /// Resolvers that stand above those of the settings.
     pub servers: Option<Vec<IpAddr>>,
     pub dhcp4: Option<dhcp4::Service>,
+    pub router: Option<v6::Service>,
+    /// Whether the card's own IPv6 address is there.
+    pub uses_v6: bool,
     waiting: Vec<(Instant, Waker)>,
     /// Connections that nobody holds any more, and until when they may take leave.
     closing: Vec<(SocketHandle, Instant)>,
@@ -69,6 +77,8 @@ impl Stack {
             v6: None,
             servers: None,
             dhcp4: None,
+            router: None,
+            uses_v6: false,
             waiting: Vec::new(),
             closing: Vec::new(),
             has_more: false,
@@ -133,6 +143,7 @@ impl Inner {
         self.interface.poll_maintenance(at);
         let mut has_changed = self.receive(at);
         has_changed |= self.serve_dhcp4();
+        has_changed |= self.serve_v6();
         for _ in 0..ROUNDS_PER_POLL {
             match self.interface.poll_egress(at, &mut self.phy, &mut self.sockets) {
                 PollResult::None => break,
@@ -172,7 +183,8 @@ impl Inner {
         let waiting = self.waiting.iter().map(|(deadline, _)| *deadline);
         let closing = self.closing.iter().map(|(_, deadline)| *deadline);
         let dhcp4 = self.dhcp4.as_ref().map(dhcp4::Service::next);
-        let all = waiting.chain(closing).chain(dhcp4).chain(sockets.map(Instant::from_smoltcp));
+        let router = self.router.as_ref().map(v6::Service::next);
+        let all = waiting.chain(closing).chain(dhcp4).chain(router).chain(sockets.map(Instant::from_smoltcp));
         all.min().filter(|at| *at < Instant::NEVER)
     }
 
@@ -195,18 +207,18 @@ impl Inner {
 
     /// A port that no socket has, of those that are free for anybody (RFC 6335, section 6), by chance (RFC 6056).
     pub fn free_port(&mut self) -> u16 {
-        loop {
-            let port = random_u16(&mut *self.entropy) | 0xc000;
-            let is_taken = self.sockets.iter().any(|(_, socket)| match socket {
-                Socket::Tcp(socket) => socket.local_endpoint().is_some_and(|own| own.port == port),
-                Socket::Udp(socket) => socket.endpoint().port == port,
-                Socket::Raw(_) => false,
-            });
-            // At most MOST_SOCKETS of 16384 ports are taken.
-            if !is_taken {
-                return port;
-            }
-        }
+        let first = random_u16(&mut *self.entropy);
+        // At most MOST_SOCKETS of 16384 ports are taken.
+        let mut ports = (0..=u16::MAX).map(|step| first.wrapping_add(step) | DYNAMIC_PORTS);
+        ports.find(|port| !self.is_taken(*port)).unwrap_or(DYNAMIC_PORTS)
+    }
+
+    fn is_taken(&self, port: u16) -> bool {
+        self.sockets.iter().any(|(_, socket)| match socket {
+            Socket::Tcp(socket) => socket.local_endpoint().is_some_and(|own| own.port == port),
+            Socket::Udp(socket) => socket.endpoint().port == port,
+            Socket::Raw(_) => false,
+        })
     }
 
     /// Closes a connection that nobody holds any more.
@@ -228,9 +240,4 @@ impl Inner {
             keeps
         });
     }
-}
-
-/// How long from one time to another, in milliseconds, for texts.
-pub(crate) fn milliseconds(wait: Duration) -> u128 {
-    wait.as_millis()
 }

@@ -13,7 +13,7 @@ use smoltcp::{
 use crate::{
     Error, Instant, Stack,
     limits::{RECEIVE_BUFFER, SEND_BUFFER},
-    stack::{Inner, milliseconds},
+    stack::Inner,
 };
 
 /// How long a connection may keep its user waiting, and what it may use.
@@ -127,7 +127,7 @@ impl Connection {
     }
 
     fn timed_out(&self, what: &'static str, wait: Duration) -> Error {
-        Error::TimedOut { to: self.remote, what, milliseconds: milliseconds(wait) }
+        Error::TimedOut { to: self.remote, what, milliseconds: wait.as_millis() }
     }
 }
 

@@ -14,7 +14,7 @@ use std::{
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicUsize, Ordering},
     task::{Context, Poll, Waker},
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant as Clock},
 };
 
@@ -32,6 +32,8 @@ const DNSMASQ: &str = "dnsmasq -d -C /dev/null -R -h --log-dhcp -i t0 -z --dhcp-
 struct Peer {
     folder: PathBuf,
     child: Child,
+    /// Writes what the peer says into a file.
+    log: Option<JoinHandle<()>>,
     card: Option<Tap>,
 }
 
@@ -69,16 +71,15 @@ impl Peer {
                 break;
             }
         }
-        let log = folder.join("log");
-        thread::spawn(move || {
+        let file = folder.join("log");
+        let log = thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 seen += &(line + "\n");
-                // The folder goes when the test ends.
-                let _ = fs::write(&log, &seen);
+                fs::write(&file, &seen).unwrap();
             }
         });
         let card = Tap { socket, to: folder.join("tap"), vlan: None, draft: vec![], queue: VecDeque::new() };
-        Self { folder, child, card: Some(card) }
+        Self { folder, child, log: Some(log), card: Some(card) }
     }
 
     fn dnsmasq(options: &str) -> Self {
@@ -99,6 +100,7 @@ impl Drop for Peer {
         // With it go all that are in its namespace of processes.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let _ = self.log.take().map(JoinHandle::join);
         let _ = fs::remove_dir_all(&self.folder);
     }
 }
@@ -492,4 +494,98 @@ fn connections_end_in_order_or_are_reset() {
         };
         assert_eq!(error, Error::Reset { to: "10.9.0.1:8".parse().unwrap() });
     });
+}
+
+/// A host whose IPv6 is configured by the peer, and its settings.
+fn configured(peer: &mut Peer) -> (Host, ip::Settings) {
+    let host = peer.host();
+    let settings = host.run(host.stack.autoconfigure_v6(Duration::from_secs(60))).unwrap();
+    (host, settings)
+}
+
+const OWN: &str = "fd09::ff:fe00:42/64";
+const RESOLVER: &str =
+    "--dhcp-option=option6:dns-server,[fd09::1] --dhcp-option=option6:domain-search,example";
+
+#[test]
+fn a_router_assigns_addresses_routes_and_resolvers() {
+    let mut peer = Peer::new(
+        &format!(
+            "ip addr add 2001:db8::1/128 dev lo
+            socat TCP6-LISTEN:7,fork,reuseaddr PIPE &
+            exec {DNSMASQ} --enable-ra --ra-param=t0,mtu:1400,10,600 --dhcp-range=fd09::,ra-only,64 {RESOLVER} {}",
+            names()
+        ),
+        "started, version",
+    );
+    let (host, settings) = configured(&mut peer);
+    let shown = settings.to_string();
+    assert!(shown.starts_with(&format!("{OWN} via fe80::")) && shown.contains("(router fe80::"), "{shown}");
+    assert_eq!(settings.dns, addresses(&["fd09::1"]));
+    assert_eq!((settings.domains, settings.mtu), (vec!["example".into()], Some(1400)));
+    assert_eq!(host.run(host.stack.addresses_of("both")).unwrap(), addresses(&["fd09::8"]));
+    for to in ["[fd09::1]:7", "[2001:db8::1]:7"] {
+        host.run(async {
+            let mut echo = host.connect(to).await;
+            echo.write_all(to.as_bytes()).await.unwrap();
+            let mut back = vec![0; to.len()];
+            echo.read_exact(&mut back).await.unwrap();
+            assert_eq!(back, to.as_bytes());
+        });
+    }
+    host.stack.apply(ip::parse_static("10.9.0.9/24::10.9.0.1").unwrap()).unwrap();
+    assert_eq!(
+        host.run(host.stack.addresses_of("both.example")).unwrap(),
+        addresses(&["fd09::8", "10.9.0.8"])
+    );
+}
+
+#[test]
+fn servers_come_by_dhcpv6_where_the_router_says_so() {
+    let mut peer = Peer::dnsmasq(&format!(
+        "--enable-ra --dhcp-range=fd09::,ra-stateless,64 {RESOLVER} \
+        --dhcp-option=option6:bootfile-url,oci://registry.example/linux:1 \
+        --dhcp-option=option6:sntp-server,[fd09::4]"
+    ));
+    let (_, settings) = configured(&mut peer);
+    let shown = settings.to_string();
+    assert!(shown.starts_with(&format!("{OWN} via fe80::")), "{shown}");
+    assert!(shown.contains("(DHCPv6 server fe80::"), "{shown}");
+    assert_eq!(settings.boot_file.as_deref(), Some("oci://registry.example/linux:1"));
+    assert_eq!(settings.ntp, addresses(&["fd09::4"]));
+    assert_eq!(settings.domains[0], "example");
+}
+
+#[test]
+fn an_address_comes_by_dhcpv6_and_is_renewed() {
+    let mut peer = Peer::dnsmasq(&format!(
+        "--enable-ra --dhcp-range=fd09::50,fd09::60,64,2m {RESOLVER} \
+        --dhcp-host=id:00:03:00:01:02:00:00:00:00:42,[fd09::55] {}",
+        names()
+    ));
+    let (mut host, settings) = configured(&mut peer);
+    let shown = settings.to_string();
+    assert!(shown.starts_with("fd09::55/64 via fe80::") && shown.contains("(DHCPv6 server"), "{shown}");
+    assert_eq!(host.run(host.stack.addresses_of("both")).unwrap(), addresses(&["fd09::8"]));
+    host.speed = 20.0;
+    host.run(async {
+        while !peer.log().contains("DHCPRENEW(") {
+            host.stack.sleep(Duration::from_secs(1)).await;
+        }
+        while host.stack.settings()[1].is_none() {
+            host.stack.sleep(Duration::from_secs(1)).await;
+        }
+    });
+}
+
+#[test]
+fn no_router_is_an_error_after_the_wait() {
+    let mut peer = Peer::new("echo ready >&2; sleep 1000", "ready");
+    let mut host = peer.host();
+    host.speed = 4.0;
+    let error = host.run(host.stack.autoconfigure_v6(Duration::from_secs(2))).unwrap_err();
+    assert_eq!(
+        format!("{} {error}", error.code()),
+        "E-NET-DHCP tap: IPv6 router: no answer within 2 s; check cable, VLAN and server"
+    );
 }

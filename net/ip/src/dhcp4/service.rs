@@ -118,8 +118,9 @@ impl Inner {
             },
             Step::Lost => {
                 service.lease = None;
+                self.v4 = None;
                 // It cannot fail: the card was good before.
-                let _ = self.forget_v4();
+                let _ = self.configure();
             }
         }
         true

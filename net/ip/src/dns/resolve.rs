@@ -187,7 +187,10 @@ impl Stack {
         has_edns: bool,
     ) -> Result<Message, Unresolved> {
         let to = SocketAddr::new(server, PORT);
-        let socket = Datagrams::open(self, to).map_err(|_| Unresolved::NoRoute)?;
+        let socket = Datagrams::open(self, to).map_err(|error| match error {
+            Error::NoRoute { .. } => Unresolved::NoRoute,
+            _ => Unresolved::Busy,
+        })?;
         let id = self.with(|inner| random_u16(&mut *inner.entropy));
         socket.send(to, &question.bytes(id, has_edns));
         let mut fault = None;

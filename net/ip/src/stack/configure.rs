@@ -36,6 +36,7 @@ impl Inner {
     pub fn apply(&mut self, settings: Settings) -> Result<(), Error> {
         check(&settings)?;
         let is_v6 = settings.addresses.iter().any(|own| own.address().is_ipv6());
+        self.uses_v6 |= is_v6;
         let place = if is_v6 { &mut self.v6 } else { &mut self.v4 };
         let before = place.replace(settings);
         if before == *place {
@@ -44,18 +45,12 @@ impl Inner {
         self.configure()
     }
 
-    /// Uses no IPv4 any more.
-    pub fn forget_v4(&mut self) -> Result<(), Error> {
-        self.v4 = None;
-        self.configure()
-    }
-
     /// Gives a new interface all settings. smoltcp asks for the MTU when an interface is made, and only then.
-    fn configure(&mut self) -> Result<(), Error> {
+    pub fn configure(&mut self) -> Result<(), Error> {
         let settings = || [&self.v4, &self.v6].into_iter().flatten();
         self.phy.limit(settings().filter_map(|settings| settings.mtu).min());
         let mut interface = interface(&mut self.phy, &mut *self.entropy, self.now)?;
-        let link_local = self.v6.as_ref().map(|_| link_local(self.phy.nic().mac()));
+        let link_local = self.uses_v6.then(|| link_local(self.phy.nic().mac()));
         interface.update_ip_addrs(|addresses| {
             for own in settings().flat_map(own_networks).chain(link_local) {
                 // check() bounds them to what smoltcp holds.
