@@ -11,6 +11,8 @@ mod join;
 mod message;
 mod name;
 mod resolve;
+#[cfg(test)]
+mod scripted;
 mod service;
 
 pub use message::{Data, Message, Record};

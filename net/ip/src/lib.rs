@@ -20,8 +20,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Sources: RFC 2131, 2132, 3396, 3442 (DHCPv4), 4861, 4862, 8106, 8415 (IPv6), 1035, 2782, 3596, 6891, 7766 (DNS), IEEE 802.1Q (VLAN), Linux 6.12
-//! Documentation/admin-guide/nfs/nfsroot.rst and net/ipv4/ipconfig.c (`ip=`).
+//! Sources: RFC 2131, 2132, 3396, 3442 (DHCPv4), 4861, 4862, 8106, 8415 (IPv6), 1035, 2782, 3596, 6891, 7766 (DNS),
+//! IEEE 802.1Q (VLAN), Linux 6.12 Documentation/admin-guide/nfs/nfsroot.rst and net/ipv4/ipconfig.c (`ip=`).
 #![no_std]
 
 extern crate alloc;

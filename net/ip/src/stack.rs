@@ -2,6 +2,7 @@
 //! The interface, its sockets, and what runs on them by itself.
 
 mod configure;
+mod neighbor;
 mod wait;
 
 use alloc::{boxed::Box, rc::Rc, string::String, vec::Vec};

@@ -73,9 +73,7 @@ impl Stack {
 }
 
 fn open(inner: &mut Inner, to: SocketAddr, receive_buffer: usize) -> Result<SocketHandle, Error> {
-    if let Some(cause) = inner.obstacle(to.ip()) {
-        return Err(Error::NoRoute { to: to.ip(), cause });
-    }
+    let hop = inner.next_hop(to.ip()).map_err(|cause| Error::NoRoute { to: to.ip(), cause })?;
     let busy = |cause| Error::Busy { to, cause };
     let buffer = |size| zeros(size).map(SocketBuffer::new).ok_or_else(|| busy("no memory for its buffer"));
     let mut socket = Socket::new(buffer(receive_buffer)?, buffer(SEND_BUFFER)?);
@@ -85,6 +83,7 @@ fn open(inner: &mut Inner, to: SocketAddr, receive_buffer: usize) -> Result<Sock
     socket
         .connect(inner.interface.context(), to, port)
         .map_err(|_| Error::NoRoute { to: to.ip(), cause: "port 0, or no address to send from" })?;
+    inner.seek(hop);
     inner.add(socket).ok_or_else(|| busy("too many sockets"))
 }
 

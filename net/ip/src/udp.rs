@@ -17,6 +17,10 @@ pub(crate) struct Datagrams {
     handle: SocketHandle,
 }
 
+/// Messages that wait, and their bytes: the right answer may come behind forged ones.
+const QUEUE: usize = 32;
+const ROOM: usize = 32 << 10;
+
 /// Room for packets of a socket: how many, and their bytes in all.
 pub(crate) fn buffer(packets: usize, bytes: usize) -> PacketBuffer<'static> {
     PacketBuffer::new(vec![PacketMetadata::EMPTY; packets], vec![0; bytes])
@@ -26,11 +30,11 @@ impl Datagrams {
     /// A socket for exchanging a few messages of at most 1500 bytes with `server`, from a port by chance.
     pub fn open(stack: &Stack, server: SocketAddr) -> Result<Self, Error> {
         let handle = stack.with(|inner| {
-            if let Some(cause) = inner.obstacle(server.ip()) {
-                return Err(Error::NoRoute { to: server.ip(), cause });
-            }
+            let hop = inner.next_hop(server.ip());
+            let hop = hop.map_err(|cause| Error::NoRoute { to: server.ip(), cause })?;
+            inner.seek(hop);
             let busy = |cause| Error::Busy { to: server, cause };
-            let mut socket = udp::Socket::new(buffer(4, 6000), buffer(1, 1500));
+            let mut socket = udp::Socket::new(buffer(QUEUE, ROOM), buffer(1, 1500));
             let port = inner.free_port();
             socket.bind(port).map_err(|_| busy("the port is taken"))?;
             inner.add(socket).ok_or_else(|| busy("too many sockets"))

@@ -75,36 +75,19 @@ impl<'a> Reply<'a> {
         }
         let rest = reader.rest().len();
         let options = reader.part("DHCP options", rest)?;
-        let overload = match scan(options, option::OVERLOAD)?.as_deref() {
-            Some([overload @ 1..=3]) => *overload,
-            Some(_) => return Err(options.malformed("wrong option overload")),
-            None => 0,
-        };
-        let area = |part: Reader<'a>, bit: u8| if overload & bit == 0 { Reader::new("", &[]) } else { part };
-        let areas = [options, area(file, 1), area(sname, 2)];
-        for area in areas {
-            scan(area, option::END)?;
-        }
+        let (areas, is_file_options) = areas(options, file, sname)?;
         let name = file.rest().split(|byte| *byte == 0).next().unwrap_or_default();
-        let file = if overload & 1 == 0 { name } else { &[] };
-        let areas = areas.map(|area| area.rest());
-        let missing = |cause| options.malformed(cause);
-        let mut reply = Self {
-            kind: Kind::Offer,
-            transaction,
-            address,
-            card,
-            server: Ipv4Addr::UNSPECIFIED,
-            file,
-            areas,
-        };
+        let file = if is_file_options { &[] } else { name };
+        let (kind, server) = (Kind::Offer, Ipv4Addr::UNSPECIFIED);
+        let mut reply = Self { kind, transaction, address, card, server, file, areas };
         reply.kind = match reply.option(option::KIND).as_deref() {
             Some([2]) => Kind::Offer,
             Some([5]) => Kind::Acknowledged,
             Some([6]) => Kind::Refused,
-            _ => return Err(missing("no message type of a server")),
+            _ => return Err(options.malformed("no message type of a server")),
         };
-        reply.server = reply.address_option(option::SERVER).ok_or_else(|| missing("no server identifier"))?;
+        let server = reply.address_option(option::SERVER);
+        reply.server = server.ok_or_else(|| options.malformed("no server identifier"))?;
         Ok(reply)
     }
 
@@ -131,6 +114,25 @@ impl<'a> Reply<'a> {
         let value = self.option(code)?;
         Reader::new("DHCP option", &value).u32().ok()
     }
+}
+
+/// Where options stand, each of them whole, and whether `file` is one of the places (option 52).
+fn areas<'a>(
+    options: Reader<'a>,
+    file: Reader<'a>,
+    sname: Reader<'a>,
+) -> Result<([&'a [u8]; 3], bool), Malformed> {
+    let overload = match scan(options, option::OVERLOAD)?.as_deref() {
+        Some([overload @ 1..=3]) => *overload,
+        Some(_) => return Err(options.malformed("wrong option overload")),
+        None => 0,
+    };
+    let area = |part: Reader<'a>, bit: u8| if overload & bit == 0 { Reader::new("", &[]) } else { part };
+    let areas = [options, area(file, 1), area(sname, 2)];
+    for area in areas {
+        scan(area, option::END)?;
+    }
+    Ok((areas.map(|area| area.rest()), overload & 1 != 0))
 }
 
 /// The joined values of all options `wanted` of an area, which is at most [`LONGEST`] bytes.

@@ -6,7 +6,7 @@ use core::net::{IpAddr, Ipv6Addr};
 use nic::Mac;
 use smoltcp::{
     iface::{self, Interface},
-    wire::{EthernetAddress, HardwareAddress, IpCidr},
+    wire::{EthernetAddress, HardwareAddress},
 };
 
 use super::Inner;
@@ -71,28 +71,6 @@ impl Inner {
         });
         self.interface = interface;
         Ok(())
-    }
-
-    /// Why a host cannot be reached; None where there is a way.
-    pub fn obstacle(&self, to: IpAddr) -> Option<&'static str> {
-        if !is_usable(to) {
-            return Some("not the address of a host");
-        }
-        let is_same_kind = |cidr: &&IpCidr| IpAddr::from(cidr.address()).is_ipv4() == to.is_ipv4();
-        let mut own = self.interface.ip_addrs().iter().filter(is_same_kind).peekable();
-        if own.peek().is_none() {
-            return Some("this machine has no address of that kind");
-        }
-        let address = to.into();
-        if own.any(|cidr| cidr.contains_addr(&address)) {
-            return None;
-        }
-        let settings = if to.is_ipv4() { &self.v4 } else { &self.v6 };
-        let routes = settings.iter().flat_map(|settings| &settings.routes);
-        match routes.filter(|route| route.via.is_some()).any(|route| route.to.contains(to)) {
-            true => None,
-            false => Some("no route to that network"),
-        }
     }
 }
 
