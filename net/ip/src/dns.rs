@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! DNS: addresses (A, AAAA) and services (SRV) of names.
+//!
+//! Servers are asked one after the other, by UDP with EDNS (RFC 6891), and by TCP where an answer was truncated. Each
+//! question has an id and a port that nobody can foresee; an answer counts only when it comes from the server asked,
+//! with the id, name, type and class of the question. Aliases (CNAME) are followed, at most [`MOST_ALIASES`].
+//!
+//! Not done: DNSSEC, caches, other records; a name with other characters than letters, digits, `-` and `_`.
+
+mod join;
+mod message;
+mod name;
+mod resolve;
+#[cfg(test)]
+mod scripted;
+mod service;
+
+pub use message::{Data, Message, Record};
+pub use name::{LONGEST_NAME, Name};
+pub use service::Service;
+
+use core::time::Duration;
+
+/// Aliases that are followed for one question.
+pub const MOST_ALIASES: usize = 8;
+/// Records of an answer that are read; more make it unusable.
+pub const MOST_RECORDS: usize = 256;
+/// Bytes of an answer that a server may send by UDP: such a packet is fragmented nowhere (DNS flag day 2020).
+const LONGEST_DATAGRAM: u16 = 1232;
+/// How long each server is waited for, in rounds over all of them.
+const WAITS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+/// How long an answer by TCP may take in all.
+const STREAM_WAIT: Duration = Duration::from_secs(5);
+/// The port of servers.
+const PORT: u16 = 53;
+
+/// A kind of record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// IPv4 addresses.
+    A,
+    /// IPv6 addresses (RFC 3596).
+    Aaaa,
+    /// Services (RFC 2782).
+    Srv,
+}
+
+impl Kind {
+    fn number(self) -> u16 {
+        match self {
+            Self::A => 1,
+            Self::Aaaa => 28,
+            Self::Srv => 33,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::A => "A",
+            Self::Aaaa => "AAAA",
+            Self::Srv => "SRV",
+        }
+    }
+}

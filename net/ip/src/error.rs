@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What can go wrong.
+
+use alloc::{boxed::Box, string::String};
+use core::net::{IpAddr, SocketAddr};
+
+use code::Code;
+
+use crate::codes;
+
+/// A message or text that is not as its specification says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{structure} at byte {offset}: {cause}")]
+pub struct Malformed {
+    /// The part of the message.
+    pub structure: &'static str,
+    /// Where in the message, in bytes.
+    pub offset: usize,
+    /// What is wrong.
+    pub cause: &'static str,
+}
+
+/// What can go wrong between a card and a connection. [`code`](Self::code) is its stable name.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The card carries packets that are too small for IPv6.
+    #[error("the card carries {mtu} bytes, less than the 1280 that IP needs")]
+    Mtu {
+        /// What it carries, in bytes.
+        mtu: usize,
+    },
+    /// The card has no address of its own.
+    #[error("the card's address {mac} is not that of one card")]
+    Mac {
+        /// The address.
+        mac: nic::Mac,
+    },
+    /// A text that is not an address setting.
+    #[error("{text}: {cause}; expected {expected}")]
+    Form {
+        /// The text.
+        text: String,
+        /// What is wrong.
+        cause: &'static str,
+        /// The form.
+        expected: &'static str,
+    },
+    /// No address was assigned.
+    #[error("{card}: {service}: {cause}")]
+    Unassigned {
+        /// The card.
+        card: String,
+        /// Who should have assigned one.
+        service: &'static str,
+        /// Why there is none.
+        cause: Box<Unassigned>,
+    },
+    /// Addresses that cannot be used.
+    #[error("{object} ({origin}): {cause}")]
+    Settings {
+        /// The address.
+        object: IpAddr,
+        /// Where it comes from.
+        origin: crate::Origin,
+        /// What is wrong with it.
+        cause: &'static str,
+    },
+    /// There is no way to a host.
+    #[error("{to}: {cause}")]
+    NoRoute {
+        /// The host.
+        to: IpAddr,
+        /// What is missing.
+        cause: &'static str,
+    },
+    /// The host refuses the connection.
+    #[error("{to}: connection refused")]
+    Refused {
+        /// The host and port.
+        to: SocketAddr,
+    },
+    /// The other side broke the connection off.
+    #[error("{to}: connection reset")]
+    Reset {
+        /// The host and port.
+        to: SocketAddr,
+    },
+    /// Nothing was heard in time.
+    #[error("{to}: no answer to {what} within {milliseconds} ms")]
+    TimedOut {
+        /// The host and port.
+        to: SocketAddr,
+        /// What was to be answered.
+        what: &'static str,
+        /// How long was waited.
+        milliseconds: u128,
+    },
+    /// A name that DNS cannot have.
+    #[error("{name}: {cause}")]
+    Name {
+        /// The name.
+        name: String,
+        /// What is wrong.
+        cause: &'static str,
+    },
+    /// No DNS server is known.
+    #[error("{name}: no DNS server is known")]
+    NoServer {
+        /// What was to be looked up.
+        name: String,
+    },
+    /// The name, or a record of this kind, does not exist.
+    #[error("{name}: {kind}: {cause} (says {server})")]
+    NotFound {
+        /// The name.
+        name: String,
+        /// The kind of record.
+        kind: &'static str,
+        /// What the server said.
+        cause: &'static str,
+        /// Who says so.
+        server: IpAddr,
+    },
+    /// No server gave an answer that can be used.
+    #[error("{name}: {kind}: {server}: {cause}")]
+    Unresolved {
+        /// The name.
+        name: String,
+        /// The kind of record.
+        kind: &'static str,
+        /// The server that was asked last.
+        server: IpAddr,
+        /// Why its answer, the last one, cannot be used.
+        cause: Unresolved,
+    },
+    /// There is no room for another connection.
+    #[error("{to}: {cause}")]
+    Busy {
+        /// The host and port.
+        to: SocketAddr,
+        /// What is used up.
+        cause: &'static str,
+    },
+}
+
+/// Why no address was assigned.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unassigned {
+    /// Nobody answered.
+    #[error("no answer within {seconds} s; check cable, VLAN and server")]
+    Silence {
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// Something answered, but nothing usable, the last time this.
+    #[error("no usable answer within {seconds} s, the last one: {cause}")]
+    Unusable {
+        /// How long was waited.
+        seconds: u64,
+        /// What was wrong.
+        cause: Malformed,
+    },
+    /// The server withdrew its offer, and made no other one in time.
+    #[error("the server refused the address that it had offered, for {seconds} s")]
+    Refused {
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// What was assigned cannot be used.
+    #[error("{0}")]
+    Settings(Error),
+}
+
+/// Why a DNS answer cannot be used.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unresolved {
+    /// None came.
+    #[error("no answer")]
+    Silence,
+    /// The server cannot answer this; the number is DNS's RCODE.
+    #[error("the server failed ({})", rcode_name(*.0))]
+    Failure(u8),
+    /// The answer is broken.
+    #[error("{0}")]
+    Malformed(Malformed),
+    /// Aliases go round, or there are too many.
+    #[error("more than {0} aliases in a row")]
+    Aliases(usize),
+    /// The answer was cut off, and its whole could not be fetched by TCP.
+    #[error("truncated, and no answer by TCP")]
+    Truncated,
+    /// The server cannot be reached.
+    #[error("no route to the server")]
+    NoRoute,
+    /// There is no socket to ask with.
+    #[error("too many sockets")]
+    Busy,
+}
+
+impl Error {
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Mtu { .. } | Self::Mac { .. } => codes::CARD,
+            Self::Form { .. } => codes::FORM,
+            Self::Unassigned { .. } => codes::DHCP,
+            Self::Settings { .. } => codes::SETTINGS,
+            Self::NoRoute { .. } => codes::ROUTE,
+            Self::Refused { .. } => codes::REFUSED,
+            Self::Reset { .. } => codes::RESET,
+            Self::TimedOut { .. } => codes::TIMEOUT,
+            Self::Name { .. } => codes::NAME,
+            Self::NoServer { .. } => codes::NO_SERVER,
+            Self::NotFound { .. } => codes::NOT_FOUND,
+            Self::Unresolved { .. } => codes::DNS,
+            Self::Busy { .. } => codes::BUSY,
+        }
+    }
+}
+
+impl embedded_io_async::Error for Error {
+    fn kind(&self) -> embedded_io_async::ErrorKind {
+        use embedded_io_async::ErrorKind;
+        match self {
+            Self::Refused { .. } => ErrorKind::ConnectionRefused,
+            Self::Reset { .. } => ErrorKind::ConnectionReset,
+            Self::TimedOut { .. } => ErrorKind::TimedOut,
+            Self::NoRoute { .. } => ErrorKind::AddrNotAvailable,
+            Self::Busy { .. } => ErrorKind::OutOfMemory,
+            _ => ErrorKind::Other,
+        }
+    }
+}
+
+/// RFC 1035, section 4.1.1.
+fn rcode_name(rcode: u8) -> &'static str {
+    match rcode {
+        1 => "FORMERR",
+        2 => "SERVFAIL",
+        3 => "NXDOMAIN",
+        4 => "NOTIMP",
+        5 => "REFUSED",
+        _ => "unknown RCODE",
+    }
+}

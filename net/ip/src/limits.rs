@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! How much of everything there may be.
+
+use core::time::Duration;
+
+/// How long a DHCP server or router is waited for, unless `cloudboot.net.wait` says otherwise.
+pub const ASSIGNMENT_WAIT: Duration = Duration::from_secs(60);
+/// Frames that one poll takes from the card before it sends: 64 full ones are 96 KiB, one acknowledgement each.
+pub const FRAMES_PER_POLL: usize = 64;
+/// Rounds of one frame from each socket that one poll sends.
+pub const ROUNDS_PER_POLL: usize = 64;
+/// Sockets at a time: connections, those that are being closed, and those of DHCP and DNS.
+pub const MOST_SOCKETS: usize = 64;
+/// Routes of one kind of IP that settings may have; smoltcp holds 32 in all.
+pub const MOST_ROUTES: usize = 15;
+/// Addresses of one kind of IP; smoltcp holds 8 in all.
+pub const MOST_ADDRESSES: usize = 4;
+/// Servers of one kind that are kept from one source.
+pub const MOST_SERVERS: usize = 4;
+/// Domains that are kept from one source.
+pub const MOST_DOMAINS: usize = 6;
+/// Bytes that are kept of what a connection has received and nobody has read: 35 MB/s at a round trip of 50 ms take
+/// 4 MiB. smoltcp announces a window of the same size.
+pub const RECEIVE_BUFFER: usize = 4 << 20;
+/// Bytes that wait to be sent: requests are small.
+pub const SEND_BUFFER: usize = 16 << 10;
+/// How long a connection that nobody holds any more may take to be closed in order.
+pub const CLOSE_WAIT: Duration = Duration::from_secs(2);

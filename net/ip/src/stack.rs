@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The interface, its sockets, and what runs on them by itself.
+
+mod configure;
+mod neighbor;
+mod wait;
+
+use alloc::{boxed::Box, rc::Rc, string::String, vec::Vec};
+use core::{cell::RefCell, net::IpAddr, task::Waker};
+
+use nic::Nic;
+use smoltcp::{
+    iface::{Interface, PollIngressSingleResult, PollResult, SocketHandle, SocketSet},
+    socket::{AnySocket, Socket, tcp},
+};
+
+use crate::{
+    Entropy, Error, Instant, Settings, Vlan, dhcp4,
+    limits::{CLOSE_WAIT, FRAMES_PER_POLL, MOST_SOCKETS, ROUNDS_PER_POLL},
+    phy::Phy,
+    random_u16, v6,
+};
+
+pub(crate) use configure::link_local;
+
+/// The first of the ports that are free for anybody, up to the last one.
+const DYNAMIC_PORTS: u16 = 0xc000;
+
+/// IP on one card. Clones are the same stack.
+#[derive(Clone)]
+pub struct Stack {
+    inner: Rc<RefCell<Inner>>,
+}
+
+/// Borrowed for the time of one call only, never across an await.
+pub(crate) struct Inner {
+    pub phy: Phy,
+    pub interface: Interface,
+    pub sockets: SocketSet<'static>,
+    pub now: Instant,
+    pub entropy: Box<dyn Entropy>,
+    /// What IPv4 and IPv6 are used with.
+    pub v4: Option<Settings>,
+    pub v6: Option<Settings>,
+    /// Resolvers that stand above those of the settings.
+    pub servers: Option<Vec<IpAddr>>,
+    pub dhcp4: Option<dhcp4::Service>,
+    pub router: Option<v6::Service>,
+    /// Whether the card's own IPv6 address is there.
+    pub uses_v6: bool,
+    waiting: Vec<(Instant, Waker)>,
+    /// Connections that nobody holds any more, and until when they may take leave.
+    closing: Vec<(SocketHandle, Instant)>,
+    /// Whether the card had more frames than one poll takes.
+    has_more: bool,
+}
+
+impl Stack {
+    /// IP on a card that has no address yet.
+    ///
+    /// # Errors
+    /// [`Error::Mtu`], [`Error::Mac`].
+    pub fn new(
+        card: Box<dyn Nic>,
+        vlan: Option<Vlan>,
+        mut entropy: Box<dyn Entropy>,
+        now: Instant,
+    ) -> Result<Self, Error> {
+        let mut phy = Phy::new(card, vlan)?;
+        let interface = configure::interface(&mut phy, &mut *entropy, now)?;
+        let inner = Inner {
+            phy,
+            interface,
+            sockets: SocketSet::new(Vec::new()),
+            now,
+            entropy,
+            v4: None,
+            v6: None,
+            servers: None,
+            dhcp4: None,
+            router: None,
+            uses_v6: false,
+            waiting: Vec::new(),
+            closing: Vec::new(),
+            has_more: false,
+        };
+        Ok(Self { inner: Rc::new(RefCell::new(inner)) })
+    }
+
+    /// Takes what has arrived, sends what there is to send, and lets futures go on. It does a bounded amount of work:
+    /// at most [`FRAMES_PER_POLL`] frames in, then those out.
+    pub fn poll(&self, now: Instant) {
+        let wakers = self.inner.borrow_mut().poll(now);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// When [`poll`](Self::poll) is to be called again although no frame has arrived; None where only a frame matters.
+    pub fn poll_at(&self) -> Option<Instant> {
+        self.inner.borrow_mut().poll_at()
+    }
+
+    /// The time of the last poll.
+    pub fn now(&self) -> Instant {
+        self.with(|inner| inner.now)
+    }
+
+    /// Whether the card has a link.
+    pub fn has_link(&self) -> bool {
+        self.with(|inner| inner.phy.nic().has_link())
+    }
+
+    /// The card's name.
+    pub fn card(&self) -> String {
+        self.with(|inner| inner.card())
+    }
+
+    /// What IPv4 and IPv6 are used with now.
+    pub fn settings(&self) -> [Option<Settings>; 2] {
+        self.with(|inner| [inner.v4.clone(), inner.v6.clone()])
+    }
+
+    /// Uses these settings in place of those that their kind of IP had.
+    ///
+    /// # Errors
+    /// [`Error::Settings`]; then nothing has changed.
+    pub fn apply(&self, settings: Settings) -> Result<(), Error> {
+        self.with(|inner| inner.apply(settings))
+    }
+
+    /// Has these resolvers asked in place of those of the settings.
+    pub fn use_servers(&self, servers: Vec<IpAddr>) {
+        self.with(|inner| inner.servers = Some(servers));
+    }
+
+    pub(crate) fn with<T>(&self, call: impl FnOnce(&mut Inner) -> T) -> T {
+        call(&mut self.inner.borrow_mut())
+    }
+}
+
+impl Inner {
+    fn poll(&mut self, now: Instant) -> Vec<Waker> {
+        self.now = self.now.max(now);
+        let at = self.now.to_smoltcp();
+        self.interface.poll_maintenance(at);
+        let mut has_changed = self.receive(at);
+        has_changed |= self.serve_dhcp4();
+        has_changed |= self.serve_v6();
+        for _ in 0..ROUNDS_PER_POLL {
+            match self.interface.poll_egress(at, &mut self.phy, &mut self.sockets) {
+                PollResult::None => break,
+                PollResult::SocketStateChanged => has_changed = true,
+            }
+        }
+        self.phy.flush();
+        self.reap();
+        let now = self.now;
+        if !has_changed && self.waiting.iter().all(|(deadline, _)| *deadline > now) {
+            return Vec::new();
+        }
+        core::mem::take(&mut self.waiting).into_iter().map(|(_, waker)| waker).collect()
+    }
+
+    /// Takes frames; whether one came.
+    fn receive(&mut self, at: smoltcp::time::Instant) -> bool {
+        let mut has_changed = false;
+        self.has_more = true;
+        for _ in 0..FRAMES_PER_POLL {
+            match self.interface.poll_ingress_single(at, &mut self.phy, &mut self.sockets) {
+                PollIngressSingleResult::None => {
+                    self.has_more = false;
+                    break;
+                }
+                _ => has_changed = true,
+            }
+        }
+        has_changed
+    }
+
+    fn poll_at(&mut self) -> Option<Instant> {
+        if self.has_more {
+            return Some(self.now);
+        }
+        let sockets = self.interface.poll_at(self.now.to_smoltcp(), &self.sockets);
+        let waiting = self.waiting.iter().map(|(deadline, _)| *deadline);
+        let closing = self.closing.iter().map(|(_, deadline)| *deadline);
+        let dhcp4 = self.dhcp4.as_ref().map(dhcp4::Service::next);
+        let router = self.router.as_ref().map(v6::Service::next);
+        let all = waiting.chain(closing).chain(dhcp4).chain(router).chain(sockets.map(Instant::from_smoltcp));
+        all.min().filter(|at| *at < Instant::NEVER)
+    }
+
+    pub fn card(&mut self) -> String {
+        self.phy.nic().name().into()
+    }
+
+    /// Has a future polled again when something changes, at the latest at its deadline.
+    fn wake_later(&mut self, deadline: Instant, waker: &Waker) {
+        match self.waiting.iter_mut().find(|(_, other)| other.will_wake(waker)) {
+            Some((earlier, _)) => *earlier = deadline.min(*earlier),
+            None => self.waiting.push((deadline, waker.clone())),
+        }
+    }
+
+    /// Adds a socket; None where there are too many.
+    pub fn add(&mut self, socket: impl AnySocket<'static>) -> Option<SocketHandle> {
+        (self.sockets.iter().count() < MOST_SOCKETS).then(|| self.sockets.add(socket))
+    }
+
+    /// A port that no socket has, of those that are free for anybody (RFC 6335, section 6), by chance (RFC 6056).
+    pub fn free_port(&mut self) -> u16 {
+        let first = random_u16(&mut *self.entropy);
+        // At most MOST_SOCKETS of 16384 ports are taken.
+        let mut ports = (0..=u16::MAX).map(|step| first.wrapping_add(step) | DYNAMIC_PORTS);
+        ports.find(|port| !self.is_taken(*port)).unwrap_or(DYNAMIC_PORTS)
+    }
+
+    fn is_taken(&self, port: u16) -> bool {
+        self.sockets.iter().any(|(_, socket)| match socket {
+            Socket::Tcp(socket) => socket.local_endpoint().is_some_and(|own| own.port == port),
+            Socket::Udp(socket) => socket.endpoint().port == port,
+            Socket::Raw(_) => false,
+        })
+    }
+
+    /// Closes a connection that nobody holds any more.
+    pub fn close(&mut self, connection: SocketHandle) {
+        self.sockets.get_mut::<tcp::Socket<'_>>(connection).close();
+        self.closing.push((connection, self.now.after(CLOSE_WAIT)));
+    }
+
+    /// Removes connections that are closed, or should have been long ago.
+    fn reap(&mut self) {
+        let (now, sockets) = (self.now, &mut self.sockets);
+        self.closing.retain(|(handle, deadline)| {
+            let state = sockets.get::<tcp::Socket<'_>>(*handle).state();
+            let is_done = matches!(state, tcp::State::Closed | tcp::State::TimeWait);
+            let keeps = !is_done && now < *deadline;
+            if !keeps {
+                sockets.remove(*handle);
+            }
+            keeps
+        });
+    }
+}

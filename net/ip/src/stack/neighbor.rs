@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Which machine of the link a packet goes to, and asking for its card.
+//!
+//! smoltcp asks for one card a second, whatever it is that is asked for: a resolver and then a gateway would cost a
+//! second of each boot. So a card is asked for here, once for each connection or question; smoltcp takes the answer as
+//! if it had asked, and asks again itself where none comes.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use smoltcp::{
+    phy::{ChecksumCapabilities, Device, TxToken},
+    wire::{
+        ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetFrame, EthernetProtocol, Icmpv6Packet,
+        Icmpv6Repr, IpCidr, IpProtocol, Ipv6Packet, Ipv6Repr, NdiscRepr,
+    },
+};
+
+use super::Inner;
+use crate::static_form::is_usable;
+
+/// The hop limit that says that a packet has passed no router (RFC 4861, section 7.1.1).
+const FROM_LINK: u8 = 255;
+
+impl Inner {
+    /// The machine of the link that packets to a host are sent to.
+    ///
+    /// # Errors
+    /// Why the host cannot be reached.
+    pub fn next_hop(&self, to: IpAddr) -> Result<IpAddr, &'static str> {
+        if !is_usable(to) {
+            return Err("not the address of a host");
+        }
+        let is_same_kind = |cidr: &&IpCidr| IpAddr::from(cidr.address()).is_ipv4() == to.is_ipv4();
+        let mut own = self.interface.ip_addrs().iter().filter(is_same_kind).peekable();
+        if own.peek().is_none() {
+            return Err("this machine has no address of that kind");
+        }
+        if own.any(|cidr| cidr.contains_addr(&to.into())) {
+            return Ok(to);
+        }
+        let settings = if to.is_ipv4() { &self.v4 } else { &self.v6 };
+        let routes = settings.iter().flat_map(|settings| &settings.routes);
+        let ways = routes.filter(|route| route.to.contains(to) && route.via.is_some());
+        let way = ways.max_by_key(|route| route.to.prefix());
+        way.and_then(|route| route.via).ok_or("no route to that network")
+    }
+
+    /// Asks for the card of a machine of the link. Where the card has no room, smoltcp asks later.
+    pub fn seek(&mut self, hop: IpAddr) {
+        match hop {
+            IpAddr::V4(hop) => self.seek_v4(hop),
+            IpAddr::V6(hop) => self.seek_v6(hop),
+        }
+    }
+
+    /// By ARP (RFC 826).
+    fn seek_v4(&mut self, hop: Ipv4Addr) {
+        let Some(own) = self.interface.get_source_address_ipv4(&hop) else { return };
+        let request = ArpRepr::EthernetIpv4 {
+            operation: ArpOperation::Request,
+            source_hardware_addr: EthernetAddress(self.phy.nic().mac().0),
+            source_protocol_addr: own,
+            target_hardware_addr: EthernetAddress([0; 6]),
+            target_protocol_addr: hop,
+        };
+        self.emit(EthernetAddress::BROADCAST, EthernetProtocol::Arp, request.buffer_len(), |payload| {
+            request.emit(&mut ArpPacket::new_unchecked(payload));
+        });
+    }
+
+    /// By a neighbour solicitation (RFC 4861, section 4.3) to the group of the address (RFC 4291, section 2.7.1).
+    fn seek_v6(&mut self, hop: Ipv6Addr) {
+        let own = self.interface.get_source_address_ipv6(&hop);
+        let [.., a, b, c] = hop.octets();
+        let [.., high, low] = Ipv6Addr::from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c]).segments();
+        let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | high, low);
+        let card = EthernetAddress(self.phy.nic().mac().0);
+        let solicitation =
+            Icmpv6Repr::Ndisc(NdiscRepr::NeighborSolicit { target_addr: hop, lladdr: Some(card.into()) });
+        let header = Ipv6Repr {
+            src_addr: own,
+            dst_addr: group,
+            next_header: IpProtocol::Icmpv6,
+            payload_len: solicitation.buffer_len(),
+            hop_limit: FROM_LINK,
+        };
+        // Cannot saturate: less than a hundred bytes.
+        let length = header.buffer_len().saturating_add(solicitation.buffer_len());
+        let to = EthernetAddress([0x33, 0x33, 0xff, a, b, c]);
+        self.emit(to, EthernetProtocol::Ipv6, length, |payload| {
+            let mut packet = Ipv6Packet::new_unchecked(payload);
+            header.emit(&mut packet);
+            let mut message = Icmpv6Packet::new_unchecked(packet.payload_mut());
+            solicitation.emit(&own, &group, &mut message, &ChecksumCapabilities::default());
+        });
+    }
+
+    /// Queues a frame with a payload of so many bytes; the next poll sends it.
+    fn emit(
+        &mut self,
+        to: EthernetAddress,
+        protocol: EthernetProtocol,
+        length: usize,
+        write: impl FnOnce(&mut [u8]),
+    ) {
+        let from = EthernetAddress(self.phy.nic().mac().0);
+        let Some(room) = self.phy.transmit(self.now.to_smoltcp()) else { return };
+        room.consume(EthernetFrame::<&[u8]>::buffer_len(length), |bytes| {
+            let mut frame = EthernetFrame::new_unchecked(bytes);
+            frame.set_dst_addr(to);
+            frame.set_src_addr(from);
+            frame.set_ethertype(protocol);
+            write(frame.payload_mut());
+        });
+    }
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Connections: TCP as a stream of bytes.
+
+use alloc::vec::Vec;
+use core::{net::SocketAddr, time::Duration};
+
+use embedded_io_async::{ErrorType, Read, Write};
+use smoltcp::{
+    iface::SocketHandle,
+    socket::tcp::{self, CongestionControl, RecvError, Socket, SocketBuffer, State},
+};
+
+use crate::{
+    Error, Instant, Stack,
+    limits::{RECEIVE_BUFFER, SEND_BUFFER},
+    stack::Inner,
+};
+
+/// How long a connection may keep its user waiting, and what it may use.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Options {
+    /// How long the other side may take to accept it.
+    pub connect: Duration,
+    /// How long a read or a write may take until the first byte.
+    pub idle: Duration,
+    /// Bytes that may have been received and not read yet: the speed on long ways depends on it.
+    pub receive_buffer: usize,
+}
+
+impl Default for Options {
+    /// 10 s, 30 s and [`RECEIVE_BUFFER`].
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            idle: Duration::from_secs(30),
+            receive_buffer: RECEIVE_BUFFER,
+        }
+    }
+}
+
+/// A connection. What is written is sent with the next poll; nothing is held back to be joined (Nagle's algorithm is
+/// off). When it is dropped, it is closed in order while the stack is polled.
+pub struct Connection {
+    stack: Stack,
+    handle: SocketHandle,
+    remote: SocketAddr,
+    idle: Duration,
+    /// When all reading and writing ends.
+    deadline: Instant,
+}
+
+impl Stack {
+    /// Connects to a port of a host.
+    ///
+    /// # Errors
+    /// [`Error::NoRoute`], [`Error::Busy`], [`Error::Refused`], [`Error::TimedOut`].
+    pub async fn connect(&self, to: SocketAddr, options: Options) -> Result<Connection, Error> {
+        let handle = self.with(|inner| open(inner, to, options.receive_buffer))?;
+        let idle = options.idle;
+        let connection =
+            Connection { stack: self.clone(), handle, remote: to, idle, deadline: Instant::NEVER };
+        let deadline = self.now().after(options.connect);
+        let state = |inner: &mut Inner| match inner.sockets.get::<Socket<'_>>(handle).state() {
+            State::SynSent | State::SynReceived => None,
+            State::Closed => Some(Err(Error::Refused { to })),
+            _ => Some(Ok(())),
+        };
+        match self.wait(deadline, state).await {
+            Some(result) => result.map(|()| connection),
+            None => Err(connection.timed_out("a connection request", options.connect)),
+        }
+    }
+}
+
+fn open(inner: &mut Inner, to: SocketAddr, receive_buffer: usize) -> Result<SocketHandle, Error> {
+    let hop = inner.next_hop(to.ip()).map_err(|cause| Error::NoRoute { to: to.ip(), cause })?;
+    let busy = |cause| Error::Busy { to, cause };
+    let buffer = |size| zeros(size).map(SocketBuffer::new).ok_or_else(|| busy("no memory for its buffer"));
+    let mut socket = Socket::new(buffer(receive_buffer)?, buffer(SEND_BUFFER)?);
+    socket.set_nagle_enabled(false);
+    socket.set_congestion_control(CongestionControl::Reno);
+    let port = inner.free_port();
+    socket
+        .connect(inner.interface.context(), to, port)
+        .map_err(|_| Error::NoRoute { to: to.ip(), cause: "port 0, or no address to send from" })?;
+    inner.seek(hop);
+    inner.add(socket).ok_or_else(|| busy("too many sockets"))
+}
+
+fn zeros(size: usize) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(size).ok()?;
+    bytes.resize(size, 0);
+    Some(bytes)
+}
+
+impl Connection {
+    /// The other side.
+    pub fn remote(&self) -> SocketAddr {
+        self.remote
+    }
+
+    /// Ends all reading and writing at this time, whether or not bytes come until then.
+    pub fn set_deadline(&mut self, deadline: Instant) {
+        self.deadline = deadline;
+    }
+
+    /// Tells the other side that nothing more will be written. Reading goes on.
+    pub fn finish(&mut self) {
+        self.stack.with(|inner| inner.sockets.get_mut::<Socket<'_>>(self.handle).close());
+    }
+
+    /// Waits until `ready` yields something, at most for the time that may pass without a byte.
+    async fn wait<T>(
+        &self,
+        what: &'static str,
+        mut ready: impl FnMut(&mut Socket<'_>) -> Option<Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let started = self.stack.now();
+        let deadline = started.after(self.idle).min(self.deadline);
+        let ready = |inner: &mut Inner| ready(inner.sockets.get_mut::<Socket<'_>>(self.handle));
+        match self.stack.wait(deadline, ready).await {
+            Some(result) => result,
+            None => Err(self.timed_out(what, self.stack.now().since(started))),
+        }
+    }
+
+    fn timed_out(&self, what: &'static str, wait: Duration) -> Error {
+        Error::TimedOut { to: self.remote, what, milliseconds: wait.as_millis() }
+    }
+}
+
+impl ErrorType for Connection {
+    type Error = Error;
+}
+
+impl Read for Connection {
+    /// Reads what has come, at least one byte; 0 at the end. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// [`Error::Reset`], [`Error::TimedOut`].
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Error> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        let reset = Error::Reset { to: self.remote };
+        self.wait("a read", |socket| match socket.recv_slice(buf) {
+            Ok(0) => None,
+            Ok(length) => Some(Ok(length)),
+            Err(RecvError::Finished) => Some(Ok(0)),
+            Err(RecvError::InvalidState) => Some(Err(reset.clone())),
+        })
+        .await
+    }
+}
+
+impl Write for Connection {
+    /// Queues bytes, at least one. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// [`Error::Reset`], [`Error::TimedOut`].
+    async fn write(&mut self, buf: &[u8]) -> Result<usize, Error> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        let reset = Error::Reset { to: self.remote };
+        self.wait("a write", |socket| match socket.send_slice(buf) {
+            Ok(0) => None,
+            Ok(length) => Some(Ok(length)),
+            Err(tcp::SendError::InvalidState) => Some(Err(reset.clone())),
+        })
+        .await
+    }
+
+    /// Does nothing: all that was written is sent by itself.
+    ///
+    /// # Errors
+    /// None.
+    async fn flush(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.stack.with(|inner| inner.close(self.handle));
+    }
+}
