@@ -111,12 +111,15 @@ static PSS_SHA512: Algorithm = Algorithm {
     },
 };
 
-/// A kind of key, what it signs with, and the test of a signature: of key, message and signature, in this order.
+/// The test of a signature: of key, message and signature, in this order.
+type Verify = fn(&[u8], &[u8], &[u8]) -> Option<()>;
+
+/// A kind of key, what it signs with, and how that is verified.
 #[derive(Debug)]
 struct Algorithm {
     key: AlgorithmIdentifier,
     signature: AlgorithmIdentifier,
-    verify: fn(&[u8], &[u8], &[u8]) -> Option<()>,
+    verify: Verify,
 }
 
 impl SignatureVerificationAlgorithm for Algorithm {
