@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The fuzz entry points.
+use core::{
+    convert::Infallible,
+    pin::pin,
+    task::{Context, Waker},
+};
+
+use embedded_io_async::{ErrorType, Read, Write};
+
+use crate::{Config, Roots, connect};
+
+/// Fuzz entry point of root files: any bytes give roots or an error. Yields how many roots there are then: none after
+/// an error.
+pub fn roots(data: &[u8]) -> Result<usize, usize> {
+    let mut roots = Roots::none();
+    let added = roots.add_pem("fuzz", data);
+    added.map_err(|_| roots.len())
+}
+
+/// Fuzz entry point of connections: whatever a server sends, in pieces of this size, gives data or an error. Of a
+/// recorded server whose client drew the same randomness, the whole connection is made again.
+///
+/// Yields how many bytes of application data came out, and whether the server ended as TLS wants it.
+pub fn connection(
+    config: &Config,
+    server: &str,
+    request: &[u8],
+    script: &[u8],
+    piece: usize,
+) -> (usize, bool) {
+    let script = Script { rest: script, piece };
+    let mut run = pin!(async {
+        let mut received = 0_usize;
+        let Ok(mut stream) = connect(script, server, config).await else { return (received, false) };
+        if stream.write_all(request).await.is_err() {
+            return (received, false);
+        }
+        let mut buffer = [0; 512];
+        loop {
+            match stream.read(&mut buffer).await {
+                Ok(0) => return (received, true),
+                Ok(count) => received = received.checked_add(count).unwrap_or(received),
+                Err(_) => return (received, false),
+            }
+        }
+    });
+    // A script never waits, and so neither does what reads it.
+    match run.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        core::task::Poll::Ready(result) => result,
+        core::task::Poll::Pending => (0, false),
+    }
+}
+
+/// A server that says what it says, whatever it hears.
+struct Script<'a> {
+    rest: &'a [u8],
+    piece: usize,
+}
+
+impl ErrorType for Script<'_> {
+    type Error = Infallible;
+}
+
+impl Read for Script<'_> {
+    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Infallible> {
+        let count = self.piece.max(1).min(buffer.len()).min(self.rest.len());
+        let (Some((now, rest)), Some(space)) = (self.rest.split_at_checked(count), buffer.get_mut(..count))
+        else {
+            return Ok(0);
+        };
+        space.copy_from_slice(now);
+        self.rest = rest;
+        Ok(count)
+    }
+}
+
+impl Write for Script<'_> {
+    async fn write(&mut self, buffer: &[u8]) -> Result<usize, Infallible> {
+        Ok(buffer.len())
+    }
+
+    async fn flush(&mut self) -> Result<(), Infallible> {
+        Ok(())
+    }
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Names in certificates, for messages. Whoever answers chooses them: they are cut, and cleaned of what a console obeys.
+use alloc::{string::String, vec::Vec};
+use core::{
+    fmt::{self, Write},
+    net::IpAddr,
+};
+
+use rustls::pki_types::CertificateDer;
+use x509_cert::{Certificate, der::Decode as _};
+
+use crate::Date;
+
+/// Characters of one name that are shown.
+const LONGEST: usize = 100;
+/// Names of one certificate that are shown.
+const MOST: usize = 8;
+
+/// The text with at most [`LONGEST`] characters, other than printable ASCII as `?`.
+pub fn clean(text: impl fmt::Display) -> String {
+    let mut cleaned = Cleaned { text: String::new(), left: LONGEST };
+    // An error is what ends a text that is too long.
+    if write!(cleaned, "{text}").is_err() {
+        cleaned.text.push_str("...");
+    }
+    cleaned.text
+}
+
+struct Cleaned {
+    text: String,
+    left: usize,
+}
+
+impl Write for Cleaned {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for character in text.chars() {
+            self.left = self.left.checked_sub(1).ok_or(fmt::Error)?;
+            self.text.push(if matches!(character, ' '..='~') { character } else { '?' });
+        }
+        Ok(())
+    }
+}
+
+/// A chain as the server sent it, its own certificate first; what is no certificate is left out.
+pub struct Chain(Vec<Certificate>);
+
+impl Chain {
+    pub fn new(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Self {
+        let parsed = core::iter::once(end_entity).chain(intermediates);
+        Self(parsed.filter_map(|der| Certificate::from_der(der).ok()).collect())
+    }
+
+    /// The issuer that the chain ends at: who would have to be trusted.
+    pub fn last_issuer(&self) -> String {
+        let Some(first) = self.0.first() else { return String::new() };
+        let mut issuer = first.tbs_certificate().issuer();
+        // A chain of n certificates has n issuers; that of a root is itself.
+        for _ in &self.0 {
+            let next = self.0.iter().map(Certificate::tbs_certificate).find(|next| next.subject() == issuer);
+            match next {
+                Some(next) if next.issuer() != next.subject() => issuer = next.issuer(),
+                _ => break,
+            }
+        }
+        clean(issuer)
+    }
+
+    /// Who the certificate is for that ends at this time.
+    pub fn subject_of_end(&self, not_after: Date) -> String {
+        self.subject(|certificate| {
+            certificate.tbs_certificate().validity().not_after.to_unix_duration().as_secs() == not_after.0
+        })
+    }
+
+    /// Who the certificate is for that begins at this time.
+    pub fn subject_of_begin(&self, not_before: Date) -> String {
+        self.subject(|certificate| {
+            certificate.tbs_certificate().validity().not_before.to_unix_duration().as_secs() == not_before.0
+        })
+    }
+
+    fn subject(&self, is_it: impl Fn(&Certificate) -> bool) -> String {
+        let certificate = self.0.iter().find(|certificate| is_it(certificate));
+        certificate.map(|certificate| clean(certificate.tbs_certificate().subject())).unwrap_or_default()
+    }
+}
+
+/// The names of a certificate, as webpki prints them, as a list for a message.
+pub fn list(presented: &[String]) -> String {
+    let mut names = String::new();
+    for name in presented.iter().take(MOST) {
+        if !names.is_empty() {
+            names.push_str(", ");
+        }
+        let bare = bare(name);
+        // webpki has a spelling of its own for IPv6.
+        names.push_str(&bare.parse::<IpAddr>().map_or_else(|_| clean(bare), clean));
+    }
+    if presented.len() > MOST {
+        names.push_str(", ...");
+    }
+    if names.is_empty() { "no name".into() } else { names }
+}
+
+/// `example.org` of `DnsName("example.org")`, `::1` of `IpAddress(::1)`.
+fn bare(name: &str) -> &str {
+    let inner = name.split_once('(').and_then(|(_, inner)| inner.strip_suffix(')')).unwrap_or(name);
+    inner.strip_prefix('"').and_then(|inner| inner.strip_suffix('"')).unwrap_or(inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+
+    use super::*;
+
+    #[test]
+    fn names_are_cut_and_cleaned() {
+        assert_eq!(clean("CN=a\x1b[2J\nb\u{e9}"), "CN=a?[2J?b?");
+        assert_eq!(clean("a".repeat(LONGEST)), "a".repeat(LONGEST));
+        assert_eq!(clean("a".repeat(LONGEST + 1)), "a".repeat(LONGEST) + "...");
+    }
+
+    #[test]
+    fn lists_have_bare_names() {
+        let names = ["DnsName(\"a.example\")", "IpAddress(192.0.2.1)", "IpAddress(0::1)", "DirectoryName"];
+        assert_eq!(list(&names.map(String::from)), "a.example, 192.0.2.1, ::1, DirectoryName");
+        assert_eq!(list(&[]), "no name");
+        assert_eq!(list(&vec![String::from("DnsName(\"x\")"); 9]), "x, x, x, x, x, x, x, x, ...");
+    }
+
+    #[test]
+    fn what_is_no_certificate_has_no_names() {
+        let chain = Chain::new(&CertificateDer::from(vec![0; 3]), &[]);
+        assert_eq!(chain.last_issuer(), "");
+        assert_eq!(chain.subject_of_end(Date(0)), "");
+    }
+}

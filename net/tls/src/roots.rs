@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The root certificates that are trusted: Mozilla's, and others from PEM.
+use alloc::{string::String, sync::Arc};
+
+use rustls::{
+    RootCertStore,
+    pki_types::{
+        CertificateDer,
+        pem::{self, SectionKind, SliceIter},
+    },
+};
+
+use crate::codes;
+
+/// Bytes of a PEM file: Mozilla's whole set takes a quarter of it.
+const LARGEST: usize = 1 << 20;
+/// Roots in all. Each connection may search them all.
+const MOST: usize = 1000;
+
+/// Root certificates. Of a root, only name, key and name constraints count: it may be expired (RFC 5280 section 6.1).
+#[derive(Clone, Debug)]
+pub struct Roots(RootCertStore);
+
+impl Roots {
+    /// Those that Mozilla trusts for servers, as of the build.
+    pub fn mozilla() -> Self {
+        Self(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })
+    }
+
+    /// None yet.
+    pub fn none() -> Self {
+        Self(RootCertStore::empty())
+    }
+
+    /// Adds every `CERTIFICATE` of a PEM file, all or nothing; other sections and the text around are skipped.
+    /// `origin` names the file in errors. Yields how many there were.
+    ///
+    /// # Errors
+    /// [`BadRoots`] when the file is too large, is not PEM, has no or too many certificates, or one that is no X.509
+    /// certificate.
+    ///
+    /// Spec: RFC 7468, section 5 for `CERTIFICATE`.
+    pub fn add_pem(&mut self, origin: &str, pem: &[u8]) -> Result<usize, BadRoots> {
+        let bad = |fault| BadRoots { origin: crate::name::clean(origin), fault };
+        if pem.len() > LARGEST {
+            return Err(bad(Fault::Large));
+        }
+        let had = self.len();
+        let added = self.add_sections(pem);
+        if added.is_err() {
+            self.0.roots.truncate(had);
+        }
+        added.map_err(bad)
+    }
+
+    fn add_sections(&mut self, pem: &[u8]) -> Result<usize, Fault> {
+        let mut sections = SliceIter::<(SectionKind, alloc::vec::Vec<u8>)>::new(pem);
+        let mut added = 0_usize;
+        loop {
+            let after = pem.len().saturating_sub(sections.remainder().len());
+            match sections.next() {
+                None => break,
+                Some(Ok((SectionKind::Certificate, der))) => {
+                    if self.len() >= MOST {
+                        return Err(Fault::Many);
+                    }
+                    self.0.add(CertificateDer::from(der)).map_err(|_| Fault::Certificate { after })?;
+                    added = added.checked_add(1).ok_or(Fault::Many)?;
+                }
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(Fault::Pem { after, what: what(&error) }),
+            }
+        }
+        if added == 0 { Err(Fault::None) } else { Ok(added) }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none, so that no server is trusted.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn into_store(self) -> Arc<RootCertStore> {
+        Arc::new(self.0)
+    }
+}
+
+const fn what(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => "a section without its END line",
+        pem::Error::IllegalSectionStart { .. } => "a malformed BEGIN line",
+        pem::Error::Base64Decode(_) => "a section that is not base64",
+        _ => "not PEM",
+    }
+}
+
+/// A file of root certificates that cannot be used.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{} {origin}: {fault}; correct the file", codes::ROOTS)]
+pub struct BadRoots {
+    /// The file.
+    pub origin: String,
+    /// What is wrong with it.
+    pub fault: Fault,
+}
+
+/// What is wrong with a file of root certificates.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// Too many bytes.
+    #[error("larger than {LARGEST} bytes")]
+    Large,
+    /// Too many certificates, those that were there before counted.
+    #[error("more than {MOST} root certificates in all")]
+    Many,
+    /// No certificate.
+    #[error("no CERTIFICATE section in it")]
+    None,
+    /// Not PEM.
+    #[error("{what}, after byte {after}")]
+    Pem {
+        /// Bytes of the file that are good.
+        after: usize,
+        /// What comes then.
+        what: &'static str,
+    },
+    /// A section that is no certificate.
+    #[error("not an X.509 certificate, in the section after byte {after}")]
+    Certificate {
+        /// Bytes of the file before the section.
+        after: usize,
+    },
+}
