@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What tests of network protocols talk to: scripted servers in memory, and the real ones of the toolbox.
+
+mod script;
+mod servers;
+mod sockets;
+mod world;
+
+pub use script::{Answer, Asked, Script};
+pub use servers::{Nginx, Registry, Scratch, free_port, output};
+pub use sockets::Sockets;
+pub use world::{Peer, Stream, Wire, World};
