@@ -21,7 +21,7 @@ use core::{future::Future, time::Duration};
 use embedded_io_async::{Read, Write};
 
 pub use error::{Error, Kind};
-pub use wait::{Late, all, breathe, within};
+pub use wait::{Late, Task, all, breathe, within};
 
 /// A platform's network, clock and source of random numbers.
 pub trait Dial {

@@ -31,13 +31,14 @@ pub async fn within<D: Dial, F: Future>(dial: &D, deadline: Duration, future: F)
     .await
 }
 
+/// One of several things that are done side by side.
+pub type Task<'a, E> = Pin<Box<dyn Future<Output = Result<(), E>> + 'a>>;
+
 /// Runs futures side by side until each has yielded a value or one has failed; the others are dropped then.
 ///
 /// # Errors
 /// The first that comes.
-pub async fn all<'a, E>(
-    mut futures: Vec<Pin<Box<dyn Future<Output = Result<(), E>> + 'a>>>,
-) -> Result<(), E> {
+pub async fn all<E>(mut futures: Vec<Task<'_, E>>) -> Result<(), E> {
     poll_fn(|context| {
         let mut failure = None;
         futures.retain_mut(|future| match future.as_mut().poll(context) {
@@ -99,7 +100,7 @@ mod tests {
         let order = Cell::new(0);
         let step = |adds: u32| {
             let order = &order;
-            let future: Pin<Box<dyn Future<Output = Result<(), ()>>>> = Box::pin(async move {
+            let future: Task<'_, ()> = Box::pin(async move {
                 order.set(order.get() * 10 + adds);
                 breathe().await;
                 order.set(order.get() * 10 + adds);
@@ -113,8 +114,8 @@ mod tests {
 
     #[test]
     fn the_first_failure_ends_all() {
-        let never: Pin<Box<dyn Future<Output = Result<(), u8>>>> = Box::pin(core::future::pending());
-        let fails: Pin<Box<dyn Future<Output = Result<(), u8>>>> = Box::pin(async { Err(7) });
+        let never: Task<'_, u8> = Box::pin(core::future::pending());
+        let fails: Task<'_, u8> = Box::pin(async { Err(7) });
         assert_eq!(poll_twice(all(std::vec![never, fails])).0, Poll::Ready(Err(7)));
     }
 }

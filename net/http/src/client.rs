@@ -14,7 +14,7 @@ use crate::{
 /// Most redirects of one request.
 const MOST_REDIRECTS: usize = 8;
 /// Most idle connections that are kept, and for how long: servers close them after 5 s (Apache) to 75 s (nginx).
-const MOST_IDLE: usize = 8;
+const MOST_IDLE: usize = 4;
 const LONGEST_IDLE: Duration = Duration::from_secs(30);
 
 /// A client, which keeps connections for further requests.

@@ -8,10 +8,7 @@ use alloc::{
     string::{String, ToString as _},
     vec::Vec,
 };
-use core::{
-    cell::{Cell, RefCell},
-    pin::Pin,
-};
+use core::cell::{Cell, RefCell};
 
 use dial::Dial;
 
@@ -106,7 +103,7 @@ pub async fn download<S: Source>(
     let mut started = Some((first, response));
     let workers = (0..division.ranges).map(|_| {
         let (transfer, ranges, started) = (&transfer, &ranges, started.take());
-        let worker: Pin<Box<dyn Future<Output = Result<(), S::Error>>>> = Box::pin(async move {
+        let worker: dial::Task<'_, S::Error> = Box::pin(async move {
             if let Some((pieces, response)) = started {
                 transfer.part(pieces, Some(response)).await?;
             }
@@ -245,7 +242,7 @@ impl<'b, S: Source> Transfer<'_, 'b, S> {
             let length = scratch.len().min(left);
             match response.read(scratch.get_mut(..length).unwrap_or_default()).await? {
                 0 => return Err(self.short(response, bytes.wrapping_sub(left))),
-                read => left = left.checked_sub(read).unwrap_or(0),
+                read => left = left.saturating_sub(read),
             }
         }
         Ok(())

@@ -188,6 +188,11 @@ impl Error {
         Self(Box::new(Inner { address, cause }))
     }
 
+    /// The address, without its query.
+    pub fn address(&self) -> &str {
+        &self.0.address
+    }
+
     /// Why it failed.
     pub fn cause(&self) -> &Cause {
         &self.0.cause

@@ -127,9 +127,9 @@ impl<'c, D: Dial> Response<'c, D> {
             Body::Length { left, whole } => {
                 let read = connection.read(dial, pace, cut_to(place, *left)).await?;
                 if read == 0 {
-                    return Err(closed(Part::Body, whole.checked_sub(*left).unwrap_or(0)));
+                    return Err(closed(Part::Body, whole.saturating_sub(*left)));
                 }
-                *left = left.checked_sub(u64::try_from(read).unwrap_or(0)).unwrap_or(0);
+                *left = left.saturating_sub(u64::try_from(read).unwrap_or(0));
                 (read, *left == 0)
             }
             Body::Chunked(chunks) => loop {

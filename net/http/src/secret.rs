@@ -21,6 +21,13 @@ impl Secret {
         Self(Zeroizing::new(format!("Basic {}", coded.as_str())))
     }
 
+    /// `Basic`, from what user and password are coded to, as Docker's configuration keeps it; none if it is not that.
+    pub fn basic_coded(coded: &str) -> Option<Self> {
+        let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
+        let is_coded = !coded.is_empty() && coded.bytes().all(is_letter);
+        is_coded.then(|| Self(Zeroizing::new(format!("Basic {coded}"))))
+    }
+
     /// `Bearer`, from a token.
     ///
     /// Spec: RFC 6750.
@@ -50,5 +57,7 @@ mod tests {
         assert_eq!(format!("{secret:?}"), "***");
         // RFC 7617, section 2.
         assert_eq!(secret.expose(), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        assert_eq!(Secret::basic_coded("QWxhZGRpbjpvcGVuIHNlc2FtZQ=="), Some(secret));
+        assert_eq!(Secret::basic_coded("a\r\nb"), None);
     }
 }

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Blobs: to their final place, checked on the way.
 
-use alloc::{boxed::Box, collections::VecDeque, format, string::String, vec::Vec};
-use core::{cell::RefCell, pin::Pin};
+use alloc::{boxed::Box, collections::VecDeque, format, rc::Rc, string::String, vec::Vec};
+use core::cell::RefCell;
 
 use dial::Dial;
-use http::{Observer, Range, Response, Source, download};
+use http::{Division, Observer, Range, Response, Source, download};
 
-use crate::{Cause, Client, Digest, Error, Hasher, Reference, client::Ask, spec::Descriptor};
+use crate::{
+    Cause, Client, Digest, Error, Hasher, Reference, client::Ask, endpoint::Endpoint, spec::Descriptor,
+};
 
 /// A blob and its place: what one of the workers takes next.
 type Job<'b> = (&'b Descriptor, &'b mut [u8]);
@@ -67,13 +69,16 @@ impl<D: Dial> Client<D> {
         progress: &dyn Fn(usize),
     ) -> Result<(), Error> {
         let workers = self.options.parallel.clamp(1, 8).min(jobs.len());
+        // All of them together have as many connections as one large blob would have.
+        let ranges = self.options.division.ranges.checked_div(workers).unwrap_or(1).max(1);
+        let division = Division { ranges, ..self.options.division };
         let jobs = RefCell::new(VecDeque::from(jobs));
         let workers = (0..workers).map(|_| {
             let jobs = &jobs;
-            let worker: Pin<Box<dyn Future<Output = Result<(), Error>>>> = Box::pin(async move {
+            let worker: dial::Task<'_, Error> = Box::pin(async move {
                 loop {
                     let Some((descriptor, place)) = jobs.borrow_mut().pop_front() else { return Ok(()) };
-                    self.blob_into(reference, descriptor, place, progress).await?;
+                    self.divided(reference, descriptor, place, division, progress).await?;
                 }
             });
             worker
@@ -92,37 +97,32 @@ impl<D: Dial> Client<D> {
         place: &mut [u8],
         progress: &dyn Fn(usize),
     ) -> Result<(), Error> {
-        let limit = u64::try_from(place.len()).unwrap_or(u64::MAX);
-        if limit != descriptor.size {
-            return Err(Error::new(reference, Cause::Size { size: descriptor.size, limit }));
-        }
-        match self.blob_of(reference, descriptor, place, progress, false).await {
-            // A mirror's fault is not the registry's.
-            Err(error) if !error.is_transient() && self.places(reference).await?.has_mirrors() => {
-                self.blob_of(reference, descriptor, place, progress, true).await
-            }
-            result => result,
-        }
+        self.divided(reference, descriptor, place, self.options.division, progress).await
     }
 
-    async fn blob_of(
+    async fn divided(
         &self,
         reference: &Reference,
         descriptor: &Descriptor,
         place: &mut [u8],
+        division: Division,
         progress: &dyn Fn(usize),
-        is_only_original: bool,
     ) -> Result<(), Error> {
-        let path = format!("blobs/{}", descriptor.digest);
-        let blob = Blob { client: self, reference, path, is_only_original };
-        let checked = Checked { hasher: RefCell::new(Hasher::new(descriptor.digest.algorithm())), progress };
-        download(&blob, place, self.options.division, &checked).await?;
-        let found = checked.hasher.into_inner().finish();
-        if found == descriptor.digest {
-            return Ok(());
+        let limit = u64::try_from(place.len()).unwrap_or(u64::MAX);
+        if limit != descriptor.size {
+            return Err(Error::new(reference, Cause::Size { size: descriptor.size, limit }));
         }
-        let object = format!("{reference} blob {}", short(&descriptor.digest));
-        Err(Error::new(object, Cause::Digest { found, expected: descriptor.digest.clone() }))
+        let path = format!("blobs/{}", descriptor.digest);
+        let used = RefCell::default();
+        let mut blob = Blob { client: self, reference, path, is_only_original: false, used };
+        match blob.fetch(descriptor, place, division, progress).await {
+            // A mirror's fault is not the registry's.
+            Err(_) if self.places(reference).await?.has_mirrors() => {
+                blob.is_only_original = true;
+                blob.fetch(descriptor, place, division, progress).await
+            }
+            result => result,
+        }
     }
 }
 
@@ -132,6 +132,27 @@ struct Blob<'c, D: Dial> {
     reference: &'c Reference,
     path: String,
     is_only_original: bool,
+    /// Who has answered last.
+    used: RefCell<Option<Rc<Endpoint>>>,
+}
+
+impl<D: Dial> Blob<'_, D> {
+    async fn fetch(
+        &self,
+        descriptor: &Descriptor,
+        place: &mut [u8],
+        division: Division,
+        progress: &dyn Fn(usize),
+    ) -> Result<(), Error> {
+        let checked = Checked { hasher: RefCell::new(Hasher::new(descriptor.digest.algorithm())), progress };
+        download(self, place, division, &checked).await?;
+        let found = checked.hasher.into_inner().finish();
+        if found == descriptor.digest {
+            return Ok(());
+        }
+        let object = format!("{} blob {}", self.reference, short(&descriptor.digest));
+        Err(Error::new(object, Cause::Digest { found, expected: descriptor.digest.clone() }))
+    }
 }
 
 impl<D: Dial> Source for Blob<'_, D> {
@@ -140,10 +161,15 @@ impl<D: Dial> Source for Blob<'_, D> {
 
     async fn open(&self, range: Option<Range>) -> Result<Response<'_, D>, Error> {
         let ask = Ask { range, is_only_original: self.is_only_original, ..Ask::get(&self.path) };
-        self.client.ask(self.reference, &ask).await
+        let (response, place) = self.client.ask_somewhere(self.reference, &ask).await?;
+        self.used.replace(Some(place));
+        Ok(response)
     }
 
     async fn broken(&self, failures: u32, error: http::Error) -> Result<(), Error> {
+        if let Some(place) = self.used.take() {
+            self.client.places(self.reference).await?.demote(&place);
+        }
         self.client.pause(failures, None, error.into()).await
     }
 }

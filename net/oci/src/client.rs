@@ -29,9 +29,10 @@ pub struct Options {
     pub mirrors: Vec<Mirror>,
     /// How requests are repeated.
     pub backoff: Backoff,
-    /// How large blobs are divided.
+    /// How large blobs are divided. Its ranges are the most connections that carry blobs at once, unless `parallel` is
+    /// larger.
     pub division: Division,
-    /// How many blobs are fetched at once.
+    /// How many blobs are fetched at once; they share the ranges.
     pub parallel: usize,
     /// How long SRV records are waited for.
     pub lookup: Duration,
@@ -45,7 +46,7 @@ impl Default for Options {
             mirrors: Vec::new(),
             backoff: Backoff::default(),
             division: Division::default(),
-            parallel: 3,
+            parallel: 2,
             lookup: Duration::from_secs(15),
         }
     }
@@ -114,13 +115,22 @@ impl<D: Dial> Client<D> {
 
     /// Asks the places of a registry one after the other, and again after a pause, until one answers with 2xx.
     pub(crate) async fn ask(&self, reference: &Reference, ask: &Ask<'_>) -> Result<Response<'_, D>, Error> {
+        self.ask_somewhere(reference, ask).await.map(|(response, _)| response)
+    }
+
+    /// The same, and who has answered.
+    pub(crate) async fn ask_somewhere(
+        &self,
+        reference: &Reference,
+        ask: &Ask<'_>,
+    ) -> Result<(Response<'_, D>, Rc<Endpoint>), Error> {
         let places = self.places(reference).await?;
         for number in 0.. {
             let mut wished = None;
             let mut last = None;
             for place in places.all(ask.is_only_original) {
                 let failed = match self.ask_at(&place, reference, ask).await {
-                    Ok(response) => return Ok(response),
+                    Ok(response) => return Ok((response, place)),
                     Err(failed) => failed,
                 };
                 if !place.is_mirror && !failed.error.is_transient() {

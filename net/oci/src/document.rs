@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Manifests and indexes.
 
-use alloc::string::ToString as _;
+use alloc::{boxed::Box, string::ToString as _};
 
 use serde::{Deserialize, de::IgnoredAny};
 
@@ -14,7 +14,7 @@ use crate::{
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Document {
     /// One artifact.
-    Manifest(Manifest),
+    Manifest(Box<Manifest>),
     /// One of several.
     Index(spec::Index),
 }
@@ -82,14 +82,17 @@ impl Document {
             return Err(Cause::Unsupported { what: "manifest type", found });
         }
         Ok(match kind {
-            Kind::Manifest => Self::Manifest(parsed("manifest", bytes)?),
+            Kind::Manifest => Self::Manifest(Box::new(parsed("manifest", bytes)?)),
             Kind::Index => Self::Index(parsed("index", bytes)?),
         })
     }
 }
 
-/// JSON as a value.
+/// JSON as a value. (An object: serde takes arrays for structures, too.)
 pub(crate) fn parsed<'a, T: Deserialize<'a>>(what: &'static str, bytes: &'a [u8]) -> Result<T, Cause> {
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return Err(Cause::Json { what, why: "not an object".into() });
+    }
     serde_json::from_slice(bytes).map_err(|error| Cause::Json { what, why: error.to_string() })
 }
 

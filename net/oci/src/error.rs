@@ -134,6 +134,14 @@ impl Error {
         &self.0.cause
     }
 
+    /// What failed: the reference, a blob of it, or the address of a request.
+    pub fn object(&self) -> &str {
+        match &self.0.cause {
+            Cause::Http(error) => error.address(),
+            _ => &self.0.object,
+        }
+    }
+
     /// The failure's stable name.
     pub fn code(&self) -> Code {
         match &self.0.cause {

@@ -26,6 +26,11 @@ impl Platform {
         Self { arch, os: "linux" }
     }
 
+    /// What is best for this machine: a manifest, or an index that may have one.
+    pub fn best<'a>(&self, index: &'a Index) -> Option<&'a Descriptor> {
+        self.candidates(index).into_iter().next()
+    }
+
     /// What is worth a look, best first: manifests for this machine, then those for it whose operating system is not
     /// said, then indexes that may have one, and last the only manifest, if nothing is said of its machine.
     pub(crate) fn candidates<'a>(&self, index: &'a Index) -> Vec<&'a Descriptor> {

@@ -57,7 +57,7 @@ impl<D: Dial> Client<D> {
         let digest = first.digest.clone();
         let index = match first.document {
             Document::Manifest(manifest) => {
-                return Ok(Image { manifest_digest: digest.clone(), digest, manifest });
+                return Ok(Image { manifest_digest: digest.clone(), digest, manifest: *manifest });
             }
             Document::Index(index) => index,
         };
@@ -74,7 +74,7 @@ impl<D: Dial> Client<D> {
             let found = self.said_document(&reference.with_digest(next), Some(&media_type)).await?;
             match found.document {
                 Document::Manifest(manifest) => {
-                    return Ok(Image { digest, manifest_digest: found.digest, manifest });
+                    return Ok(Image { digest, manifest_digest: found.digest, manifest: *manifest });
                 }
                 Document::Index(_) if depth >= DEEPEST => {
                     return Err(Error::new(reference, Cause::Limit("4 levels of indexes")));
@@ -96,7 +96,7 @@ impl<D: Dial> Client<D> {
     async fn said_document(&self, reference: &Reference, said: Option<&str>) -> Result<Fetched, Error> {
         match self.document_of(reference, said, false).await {
             // A mirror's fault is not the registry's.
-            Err(error) if !error.is_transient() && self.places(reference).await?.has_mirrors() => {
+            Err(_) if self.places(reference).await?.has_mirrors() => {
                 self.document_of(reference, said, true).await
             }
             result => result,

@@ -233,7 +233,7 @@ fn a_truncated_blob_is_resumed_and_given_up_in_the_end() {
         if count.get() == 1 { answer.cut(200_000) } else { answer }
     });
     assert_eq!(once, "ok");
-    let error = with_blob(b"kernel", |asked| Answer::part(asked, b"kernel").cut(60));
+    let error = with_blob(b"kernel", |asked| Answer::part(asked, b"kernel").cut(47));
     assert!(error.starts_with("E-NET-HTTP-CUT "), "{error}");
 }
 
@@ -467,6 +467,23 @@ fn replicas_are_tried_by_priority_until_one_answers() {
 }
 
 #[test]
+fn a_replica_that_cuts_is_left_for_another() {
+    let world = World::new();
+    let name = "_registry._tcp.zone.test";
+    world.set_services(name, vec![service(1, 443, "a.zone.test"), service(2, 443, "b.zone.test")]);
+    let store = Store::of(&[b"kernel"]);
+    let cutting = store.clone();
+    Script::at(&world, "a.zone.test:443", move |asked| match asked.target.contains("/blobs/") {
+        true => cutting.answer(asked).cut(47),
+        false => cutting.answer(asked),
+    });
+    let other = Script::at(&world, "b.zone.test:443", move |asked| store.answer(asked));
+    let reference = Reference::parse(&format!("{name}/a/b:1")).unwrap();
+    assert_eq!(pulled(&world, &reference, Options::default()).unwrap().1, [b"kernel"]);
+    assert_eq!(other.lines().len(), 1);
+}
+
+#[test]
 fn logins_do_not_leave_the_zone() {
     for (target, is_sent) in [("r.zone.test", true), ("r.evil.test", false)] {
         let world = World::new();
@@ -504,14 +521,16 @@ fn mirrors_come_first_and_are_checked() {
         false => Store::of(&[b"kernel"]).answer(asked),
     };
     let mirrors = || vec![Mirror::parse("registry.test=mirror.test:5000/hub").unwrap()];
-    // It has everything; it lacks the blob; it lies; it is not there.
-    for (mirror, count) in [(0, 0), (1, 1), (2, 1), (3, 2)] {
+    let cuts = |asked: &Asked| Store::of(&[b"kernel"]).answer(asked).cut(70);
+    // It has everything; it lacks the blob; it lies; it cuts; it is not there.
+    for (mirror, count) in [(0, 0), (1, 1), (2, 1), (3, 1), (4, 2)] {
         let world = World::new();
         let (good, bad, original) = (good.clone(), bad.clone(), good.clone());
         match mirror {
             0 => drop(Script::at(&world, "mirror.test:5000", move |asked| good.answer(asked))),
             1 => drop(Script::at(&world, "mirror.test:5000", move |asked| bad.answer(asked))),
             2 => drop(Script::at(&world, "mirror.test:5000", tampered)),
+            3 => drop(Script::at(&world, "mirror.test:5000", cuts)),
             _ => {}
         }
         let script = Script::at(&world, "registry.test:443", move |asked| original.answer(asked));
@@ -541,7 +560,7 @@ fn documents_are_limited() {
     });
     let error = layers(&world, Options::default()).unwrap_err();
     assert!(
-        error.starts_with("E-NET-HTTP-SIZE https://registry.test/v2/a/b/manifests/1: body of 42"),
+        error.starts_with("E-NET-HTTP-SIZE https://registry.test/v2/a/b/manifests/1: body of 419"),
         "{error}"
     );
 }

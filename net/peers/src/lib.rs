@@ -3,10 +3,9 @@
 
 mod script;
 mod servers;
-mod sockets;
 mod world;
 
+pub use ::sockets::Sockets;
 pub use script::{Answer, Asked, Script};
 pub use servers::{Nginx, Registry, Scratch, free_port, output};
-pub use sockets::Sockets;
 pub use world::{Peer, Stream, Wire, World};

@@ -208,9 +208,11 @@ impl Read for Stream {
             if length == 0 && !self.from.is_closed.get() && !buf.is_empty() {
                 return Poll::Pending;
             }
-            for (place, byte) in buf.iter_mut().zip(bytes.drain(..length)) {
-                *place = byte;
-            }
+            let (first, second) = bytes.as_slices();
+            let middle = length.min(first.len());
+            buf[..middle].copy_from_slice(&first[..middle]);
+            buf[middle..length].copy_from_slice(&second[..length - middle]);
+            bytes.drain(..length);
             self.world.has_changed.set(true);
             Poll::Ready(Ok(length))
         })
