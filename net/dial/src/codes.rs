@@ -13,7 +13,4 @@ code::table! {
     pub SECURE: Code = "E-NET-SECURE",
         "TLS could not be started on a connection",
         "check the server's certificate, and the machine's clock";
-    pub DEADLINE: Code = "E-NET-DEADLINE",
-        "a host did not answer in time",
-        "check that the server runs, and that no firewall is in between";
 }
