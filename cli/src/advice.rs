@@ -4,7 +4,7 @@
 use code::{Code, PLACEHOLDER, Row};
 
 /// Every table whose codes the command may show.
-const TABLES: [&[Row]; 12] = [
+const TABLES: [&[Row]; 15] = [
     crate::codes::CODES,
     block::codes::CODES,
     damage::codes::CODES,
@@ -17,6 +17,9 @@ const TABLES: [&[Row]; 12] = [
     flow::codes::DISCOVER,
     flow::codes::CHOOSE,
     flow::codes::OBTAIN,
+    dial::codes::CODES,
+    http::codes::CODES,
+    oci::codes::CODES,
 ];
 
 /// The formats of families of codes.

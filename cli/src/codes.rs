@@ -69,6 +69,15 @@ code::table! {
     pub(crate) KVM: Code = "E-CLI-KVM",
         "a guest of QEMU does not run under KVM here, whatever the device /dev/kvm promises",
         "`--accel tcg`";
+    pub(crate) PART: Code = "E-CLI-PART",
+        "the content of a file does not show which part of an artifact it is",
+        "say it: FILE:kernel, :initrd, :cmdline, :modules, :modloop, :apkovl, :plan or :disk";
+    pub(crate) LAYOUT: Code = "E-CLI-LAYOUT",
+        "a folder is no image layout, or has no such artifact",
+        "name a folder with an index.json, and one of its tags: oci:FOLDER:TAG";
+    pub(crate) HELPER: Code = "E-CLI-HELPER",
+        "a credential helper that Docker's configuration names does not work",
+        "install it, or `docker logout` and `docker login` without it";
     pub(crate) RUN: Code = "E-CLI-RUN",
         "the machine ended, its time was over, or nobody read the console any more, before it showed what was awaited",
         "look at the console's last lines; `--timeout` with more seconds where it was still at work";

@@ -19,6 +19,7 @@ mod place;
 mod printer;
 mod progress;
 mod record;
+mod registry;
 mod shell;
 mod volume;
 mod walk;
@@ -40,6 +41,7 @@ use crate::{
 /// Looks into disk images as the cloud-boot loader does.
 ///
 /// Nothing is mounted and no rights are needed. Only `label` and `run --writable` write to an image.
+/// `push` and `pull` speak to registries.
 #[derive(Parser)]
 #[command(
     name = "cloud-boot",

@@ -11,7 +11,7 @@ use std::{
 
 use oracle::tools::{run, run_with_input, work_dir};
 
-const COMMANDS: [&[&str]; 21] = [
+const COMMANDS: [&[&str]; 23] = [
     &[],
     &["inspect"],
     &["fs"],
@@ -32,6 +32,8 @@ const COMMANDS: [&[&str]; 21] = [
     &["completions"],
     &["man"],
     &["iso"],
+    &["push"],
+    &["pull"],
     &["run"],
 ];
 

@@ -44,7 +44,10 @@ impl Compression {
 
     /// The content of `data`, of at most `limit` bytes. `size` is what someone says of the content's length:
     /// memory is taken accordingly, and nothing else believes it.
-    pub(crate) fn unpack(self, data: &[u8], size: Option<u64>, limit: u64) -> Result<Vec<u8>, Error> {
+    ///
+    /// # Errors
+    /// The data is damaged or not of this format, or its content is larger.
+    pub fn unpack(self, data: &[u8], size: Option<u64>, limit: u64) -> Result<Vec<u8>, Error> {
         let output = |format| Output::new(format, limit);
         match self {
             Self::Gzip => gzip::unpack(data, output(Format::Gzip)),

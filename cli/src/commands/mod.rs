@@ -10,6 +10,8 @@ mod iso;
 mod label;
 mod man;
 mod nvram;
+mod pull;
+mod push;
 mod run;
 
 use clap::Subcommand;
@@ -66,6 +68,8 @@ pub enum Command {
     Completions(completions::Options),
     Man(man::Options),
     Iso(iso::Options),
+    Push(push::Options),
+    Pull(pull::Options),
     Run(Box<run::Options>),
 }
 
@@ -82,6 +86,8 @@ impl Command {
             Self::Completions(options) => options.run(printer),
             Self::Man(options) => options.run(printer),
             Self::Iso(options) => options.run(printer),
+            Self::Push(options) => options.run(printer),
+            Self::Pull(options) => options.run(printer),
             Self::Run(options) => options.run(printer),
         }
     }

@@ -40,7 +40,7 @@ fn fill(text: &str, parts: &[Part]) -> Result<String, String> {
 /// Every part that the tables make.
 fn parts() -> Result<Vec<Part>, String> {
     use damage::codes as damaged;
-    let sections: [(&str, &[&[Row]]); 8] = [
+    let sections: [(&str, &[&[Row]]); 9] = [
         ("configure", &[config::codes::CODES]),
         ("discover", &[block::codes::CODES, damaged::CODES, entries::codes::CODES, flow::codes::DISCOVER]),
         ("choose", &[flow::codes::CHOOSE]),
@@ -48,6 +48,7 @@ fn parts() -> Result<Vec<Part>, String> {
         ("verify", &[damaged::IMAGES, image::codes::CODES, flow::codes::VERIFY]),
         ("start", &[flow::codes::START]),
         ("loader", &[flow::codes::LOADER]),
+        ("network", &[dial::codes::CODES, http::codes::CODES, oci::codes::CODES]),
         ("command", &[cli::codes::CODES]),
     ];
     let mut names: Vec<&str> =

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! `cloud-boot pull`.
+
+use std::{
+    cell::RefCell,
+    collections::BTreeSet,
+    ffi::OsStr,
+    fs,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+use arch::Arch;
+use clap::Args;
+use oci::{
+    Digest, Reference,
+    spec::{Descriptor, Manifest},
+};
+use serde::Serialize;
+use sockets::Sockets;
+
+use crate::{
+    codes,
+    failure::{Failure, Stop},
+    printer::{Printer, size, text},
+    progress::Progress,
+    registry::{
+        self, Access,
+        layout::{Layout, replace},
+        part,
+    },
+};
+
+/// The annotation that has the name of the file.
+const TITLE: &str = "org.opencontainers.image.title";
+/// The most that is kept in memory at once.
+const LIMIT: u64 = 16 << 30;
+
+/// Gets the parts of an artifact from an OCI registry, or from a folder, as files
+#[derive(Args)]
+#[command(after_help = "Examples:
+  cloud-boot pull --plain-http oci://127.0.0.1:5000/boot/linux:1
+      its parts, as files in this folder
+  cloud-boot pull --plain-http oci://127.0.0.1:5000/boot/linux:1 --arch riscv64 --out files
+      what it has for another machine
+  cloud-boot pull --plain-http oci://127.0.0.1:5000/boot/linux:1 --out oci:artifacts:1
+      the artifact as it is, into an image layout
+
+Every byte is checked against its digest before a file is written.")]
+pub struct Options {
+    /// Where from: oci://HOST/REPOSITORY:TAG, with @sha256:HEX where it is pinned, or oci:FOLDER:TAG
+    #[arg(value_name = "REFERENCE")]
+    reference: String,
+    /// The folder for the files, or oci:FOLDER:TAG
+    #[arg(long, value_name = "FOLDER", default_value = ".")]
+    out: String,
+    /// The machine that it is for; by default this one's architecture
+    #[arg(long, value_name = "ARCH")]
+    arch: Option<Arch>,
+    /// Overwrite files
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    access: Access,
+    /// One line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    reference: String,
+    digest: String,
+    files: Vec<File>,
+}
+
+#[derive(Serialize)]
+struct File {
+    path: String,
+    media_type: String,
+    size: u64,
+    digest: String,
+}
+
+/// What was pulled: its digest, its manifest, the blobs that it names, the configuration first.
+struct Pulled {
+    digest: Digest,
+    manifest: Manifest,
+    bytes: Vec<u8>,
+    blobs: Vec<Vec<u8>>,
+}
+
+impl Options {
+    /// Pulls.
+    pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
+        let target = Layout::parse(&self.out);
+        let pulled = match Layout::parse(&self.reference) {
+            Some(layout) => self.of_layout(&layout)?,
+            None => self.of_registry()?,
+        };
+        let files = match target {
+            Some(layout) => {
+                for (descriptor, blob) in described(&pulled.manifest).zip(&pulled.blobs) {
+                    layout.put_blob(&descriptor.digest, blob)?;
+                }
+                layout.put_manifest(&pulled.bytes)?;
+                Vec::new()
+            }
+            None => self.write(&pulled)?,
+        };
+        if self.json {
+            let (reference, digest) = (self.reference.clone(), pulled.digest.to_string());
+            return printer.json(&Report { reference, digest, files });
+        }
+        printer.line(format_args!("{}: {}", text(self.reference.as_bytes()), pulled.digest))?;
+        for file in files {
+            printer.line(format_args!(
+                "{}: {}, {}",
+                text(file.path.as_bytes()),
+                size(file.size),
+                text(file.media_type.as_bytes())
+            ))?;
+        }
+        Ok(())
+    }
+
+    fn of_layout(&self, layout: &Layout) -> Result<Pulled, Failure> {
+        let (digest, manifest) = layout.manifest(&registry::platform(self.arch))?;
+        let bytes = layout.bytes(&digest)?;
+        let blobs =
+            described(&manifest).map(|descriptor| layout.blob(descriptor)).collect::<Result<_, _>>()?;
+        Ok(Pulled { digest, manifest, bytes, blobs })
+    }
+
+    fn of_registry(&self) -> Result<Pulled, Failure> {
+        let failed = |error: oci::Error| registry::failed(&error);
+        let reference = Reference::parse(&self.reference).map_err(failed)?;
+        let sockets = Sockets::default();
+        let client = self.access.client(&sockets, reference.registry())?;
+        sockets.run(async {
+            let image = client.resolve(&reference, &registry::platform(self.arch)).await.map_err(failed)?;
+            let pinned = reference.with_digest(image.manifest_digest);
+            let document = client.document(&pinned).await.map_err(failed)?;
+            let descriptors: Vec<&Descriptor> = described(&image.manifest).collect();
+            let total = descriptors.iter().map(|descriptor| descriptor.size).try_fold(0, u64::checked_add);
+            let progress = RefCell::new(Progress::new(total));
+            let arrived = |bytes: usize| progress.borrow_mut().add(self.reference.as_bytes(), bytes);
+            let blobs = client.blobs(&reference, &descriptors, LIMIT, &arrived).await.map_err(failed)?;
+            Ok(Pulled { digest: document.digest, manifest: image.manifest, bytes: document.bytes, blobs })
+        })
+    }
+
+    fn write(&self, pulled: &Pulled) -> Result<Vec<File>, Failure> {
+        let folder = Path::new(&self.out);
+        let failed = |path: &Path, cause: &dyn ToString| {
+            Failure::new(codes::TARGET, path.as_os_str().as_bytes(), cause.to_string())
+        };
+        fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+        let mut names = BTreeSet::new();
+        let mut files = Vec::new();
+        for (descriptor, blob) in pulled.manifest.layers.iter().zip(pulled.blobs.iter().skip(1)) {
+            let name = file_name(descriptor);
+            let path: PathBuf = folder.join(&name);
+            if !names.insert(name) {
+                return Err(failed(&path, &"two parts have this name"));
+            }
+            if !self.force && fs::symlink_metadata(&path).is_ok() {
+                return Err(failed(&path, &"it is there already; --force overwrites it"));
+            }
+            files.push((path, descriptor, blob));
+        }
+        let mut written = Vec::new();
+        for (path, descriptor, blob) in files {
+            replace(&path, blob)?;
+            written.push(File {
+                path: path.to_string_lossy().into_owned(),
+                media_type: descriptor.media_type.clone(),
+                size: descriptor.size,
+                digest: descriptor.digest.to_string(),
+            });
+        }
+        Ok(written)
+    }
+}
+
+/// All blobs of a manifest, the configuration first.
+fn described(manifest: &Manifest) -> impl Iterator<Item = &Descriptor> {
+    [&manifest.config].into_iter().chain(&manifest.layers)
+}
+
+/// The name for a part's file: its title where that is a plain name, its kind, or its digest.
+fn file_name(descriptor: &Descriptor) -> String {
+    let title = descriptor.annotations.get(TITLE).filter(|title| {
+        let is_name = Path::new(title).file_name() == Some(OsStr::new(title.as_str()));
+        is_name && !title.starts_with('.') && !title.chars().any(char::is_control)
+    });
+    let kind = || part::name_of(&descriptor.media_type).map(String::from);
+    title.cloned().or_else(kind).unwrap_or_else(|| descriptor.digest.hex().into())
+}
+
+#[cfg(test)]
+mod tests {
+    use oci::Algorithm;
+
+    use super::*;
+
+    #[test]
+    fn no_title_leads_out_of_the_folder() {
+        let name = |title: &str| {
+            file_name(&Descriptor {
+                media_type: "application/vnd.cloud-boot.kernel.v1".into(),
+                digest: Digest::of(Algorithm::Sha256, b""),
+                size: 0,
+                artifact_type: None,
+                platform: None,
+                annotations: [(TITLE.to_string(), title.to_string())].into(),
+            })
+        };
+        assert_eq!(name("vmlinuz-6.12"), "vmlinuz-6.12");
+        for title in ["../x", "/x", "a/b", ".", "..", "", ".bashrc", "a\n"] {
+            assert_eq!(name(title), "kernel", "{title}");
+        }
+    }
+}

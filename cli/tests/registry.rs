@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! `cloud-boot push` and `pull`: with the real registry, with image layouts, and beside oras and skopeo.
+
+use std::{
+    env, fs,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use peers::{Registry, Scratch, output};
+
+fn call(folder: &Path, args: &[&str]) -> Output {
+    let path = env::var_os("CLOUD_BOOT").expect("CLOUD_BOOT names the program");
+    let mut command = Command::new(std::path::absolute(path).unwrap());
+    command
+        .args(args)
+        .current_dir(folder)
+        .env("HOME", folder)
+        .env_remove("DOCKER_CONFIG")
+        .env_remove("XDG_RUNTIME_DIR");
+    command.env_remove("REGISTRY_AUTH_FILE").stdin(Stdio::null()).output().unwrap()
+}
+
+/// What it prints when it succeeds.
+fn text(folder: &Path, args: &[&str]) -> String {
+    let output = call(folder, args);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && errors.is_empty(), "{args:?} {:?} {errors}", output.status);
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The one line that it says when it fails.
+fn failed(folder: &Path, args: &[&str]) -> String {
+    let output = call(folder, args);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), errors.lines().count()), (Some(1), 1), "{args:?} {errors}");
+    errors.trim_end().into()
+}
+
+/// A folder with a kernel, an initrd and a command line, as far as their first bytes go.
+fn parts() -> Scratch {
+    let scratch = Scratch::new("cli-registry");
+    let mut kernel: Vec<u8> = (0..3_000_000_u32).map(|index| (index * 7 + index / 251) as u8).collect();
+    kernel[..2].copy_from_slice(b"xx");
+    kernel[0x1fe..0x200].copy_from_slice(b"\x55\xaa");
+    kernel[0x202..0x206].copy_from_slice(b"HdrS");
+    scratch.write("vmlinuz", &kernel);
+    scratch.write("initrd.img", b"070701 and so on");
+    scratch.write("cmdline.txt", b"root=/dev/vda1 quiet\n");
+    scratch
+}
+
+const FILES: [&str; 3] = ["vmlinuz", "initrd.img", "cmdline.txt"];
+
+fn same_files(a: &Path, b: &Path) {
+    for file in FILES {
+        assert!(fs::read(a.join(file)).unwrap() == fs::read(b.join(file)).unwrap(), "{file}");
+    }
+}
+
+#[test]
+fn what_is_pushed_is_pulled_by_us_and_by_oras() {
+    let (registry, scratch) = (Registry::start(""), parts());
+    let folder = scratch.path();
+    let name = format!("{}/boot/linux:1", registry.authority());
+    let reference = format!("oci://{name}");
+    let pushed = text(folder, &[&["push", "--plain-http", &reference], &FILES[..]].concat());
+    let pulled = text(folder, &["pull", "--plain-http", &reference, "--out", "again"]);
+    assert!(pulled.starts_with(&pushed), "{pushed}{pulled}");
+    let expected = "again/vmlinuz: 2.8 MiB, application/vnd.cloud-boot.kernel.v1\n\
+                    again/initrd.img: 16 B, application/vnd.cloud-boot.initrd.v1\n\
+                    again/cmdline.txt: 21 B, application/vnd.cloudboot.cmdline.v1\n";
+    assert!(pulled.ends_with(expected), "{pulled}");
+    same_files(folder, &folder.join("again"));
+    output(folder, "oras", &["pull", "--plain-http", "--output", "oras", &name]);
+    same_files(folder, &folder.join("oras"));
+    // Nothing is overwritten unless that is said.
+    let refused = failed(folder, &["pull", "--plain-http", &reference, "--out", "again"]);
+    assert!(refused.starts_with("cloud-boot: E-CLI-TARGET again/vmlinuz: it is there already"), "{refused}");
+    let json = text(folder, &["pull", "--plain-http", &reference, "--out", "again", "--force", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (json["files"][1]["path"].as_str(), json["files"][1]["size"].as_u64()),
+        (Some("again/initrd.img"), Some(16))
+    );
+}
+
+#[test]
+fn layouts_are_source_and_target() {
+    let (registry, scratch) = (Registry::start(""), parts());
+    let folder = scratch.path();
+    text(folder, &[&["push", "oci:layout:1"], &FILES[..]].concat());
+    // skopeo takes it, and gives it back from a registry.
+    let name = format!("docker://{}/boot/linux:1", registry.authority());
+    let copy = ["copy", "--insecure-policy", "--src-tls-verify=false", "--dest-tls-verify=false"];
+    output(
+        folder,
+        "skopeo",
+        &[&copy[..], &["--dest-oci-accept-uncompressed-layers", "oci:layout:1", &name]].concat(),
+    );
+    let reference = name.replace("docker://", "oci://");
+    let pulled = text(folder, &["pull", "--plain-http", &reference, "--out", "oci:other:2"]);
+    let again = text(folder, &["pull", "oci:other:2", "--out", "again"]);
+    same_files(folder, &folder.join("again"));
+    let digest = |text: &str| text.lines().next().unwrap().split_once(": ").unwrap().1.to_string();
+    assert_eq!(digest(&pulled), digest(&again));
+    let absent = failed(folder, &["pull", "oci:other:3", "--out", "never"]);
+    assert!(
+        absent.starts_with("cloud-boot: E-CLI-LAYOUT other: no such tag, or nothing for linux/"),
+        "{absent}"
+    );
+    // A blob that somebody changed.
+    for entry in fs::read_dir(folder.join("other/blobs/sha256")).unwrap() {
+        let path = entry.unwrap().path();
+        if fs::read(&path).unwrap() == b"070701 and so on" {
+            fs::write(&path, b"070701 and so off").unwrap();
+        }
+    }
+    let changed = failed(folder, &["pull", "oci:other:2", "--out", "never"]);
+    assert!(changed.contains("17 bytes, 16 expected"), "{changed}");
+    assert!(!folder.join("never").exists());
+}
+
+#[test]
+fn logins_come_from_dockers_configuration() {
+    let scratch = parts();
+    let folder = scratch.path();
+    // bcrypt of "hunter2", by crypt(3).
+    let file =
+        scratch.write("htpasswd", b"me:$2y$05$abcdefghijklmnopqrstuuoXuKqgZXLiJqzfmMXDDhSFPIvxV7t8.\n");
+    let registry =
+        Registry::start(&format!("auth: {{htpasswd: {{realm: test, path: {}}}}}\n", file.display()));
+    let reference = format!("oci://{}/boot/linux:1", registry.authority());
+    let push = [&["push", "--plain-http", &reference], &FILES[..]].concat();
+    let refused = failed(folder, &push);
+    assert!(refused.contains("E-NET-OCI-LOGIN ") && refused.contains("401 without a login"), "{refused}");
+    fs::create_dir(folder.join(".docker")).unwrap();
+    // base64 of me:hunter2
+    let configuration =
+        |auth: &str| format!(r#"{{"auths":{{"{}":{{"auth":"{auth}"}}}}}}"#, registry.authority());
+    fs::write(folder.join(".docker/config.json"), configuration("bWU6aHVudGVyMg==")).unwrap();
+    text(folder, &push);
+    text(folder, &["pull", "--plain-http", &reference, "--out", "again"]);
+    same_files(folder, &folder.join("again"));
+}
+
+#[test]
+fn failures_are_one_line_each() {
+    let scratch = parts();
+    let folder = scratch.path();
+    scratch.write("strange", b"\xff\xfe\x00");
+    for (args, expected) in [
+        (
+            &["push", "oci:layout", "strange"][..],
+            "cloud-boot: E-CLI-PART strange: not clear what it is; say it",
+        ),
+        (&["push", "oci:layout", "none"], "cloud-boot: E-CLI-FILE none: "),
+        (&["pull", "alpine:3"], "cloud-boot: E-NET-OCI-REFERENCE alpine:3: not a reference: "),
+        (
+            &["pull", "oci://127.0.0.1:1/a"],
+            "cloud-boot: E-NET-SECURE 127.0.0.1:1: this build has no TLS; use --plain-http",
+        ),
+        (&["pull", "oci:nowhere"], "cloud-boot: E-CLI-FILE nowhere/index.json: "),
+    ] {
+        let line = failed(folder, args);
+        assert!(line.starts_with(expected), "{line}");
+    }
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! How long each phase may take, and how slow a transfer may be.
+
+use core::time::Duration;
+
+use dial::Dial;
+
+use crate::{Cause, Phase};
+
+/// The limits of a client. The default ones suit a boot.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// For name and TCP.
+    pub connect: Duration,
+    /// For TLS.
+    pub secure: Duration,
+    /// From the end of a request to the end of its response's head, and for each line of a tunnel's.
+    pub head: Duration,
+    /// For a body that is read as a whole.
+    pub body: Duration,
+    /// In each span of waiting as long as this, …
+    pub window: Duration,
+    /// … so many bytes must come or go.
+    pub least: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(15),
+            secure: Duration::from_secs(20),
+            head: Duration::from_secs(30),
+            body: Duration::from_secs(120),
+            window: Duration::from_secs(20),
+            least: 4 << 10,
+        }
+    }
+}
+
+/// Finds transfers that have come to a halt or to a trickle. Only waiting counts, not what the caller does meanwhile.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    window: Duration,
+    least: u64,
+    waited: Duration,
+    bytes: u64,
+    /// In all, as its user counts.
+    pub received: u64,
+}
+
+impl Pace {
+    pub fn new(limits: &Limits) -> Self {
+        Self { window: limits.window, least: limits.least, waited: Duration::ZERO, bytes: 0, received: 0 }
+    }
+
+    /// Runs one read or write of some bytes.
+    pub async fn run<D: Dial, E>(
+        &mut self,
+        dial: &D,
+        transfer: impl Future<Output = Result<usize, E>>,
+    ) -> Result<Result<usize, E>, Cause> {
+        let start = dial.now();
+        let left = self.window.saturating_sub(self.waited);
+        let result = dial::within(dial, start.saturating_add(left), transfer).await;
+        let Ok(result) = result else { return Err(self.stalled()) };
+        self.waited = self.waited.saturating_add(dial.now().saturating_sub(start));
+        if let Ok(bytes) = &result {
+            let bytes = u64::try_from(*bytes).unwrap_or(u64::MAX);
+            // More than 2^64 bytes have never been sent.
+            self.bytes = self.bytes.wrapping_add(bytes);
+        }
+        if self.waited >= self.window {
+            if self.bytes < self.least {
+                return Err(self.stalled());
+            }
+            (self.waited, self.bytes) = (Duration::ZERO, 0);
+        }
+        Ok(result)
+    }
+
+    /// So much more is through.
+    pub fn count(&mut self, bytes: usize) {
+        self.received = self.received.wrapping_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+    }
+
+    fn stalled(&self) -> Cause {
+        Cause::Stalled { bytes: self.bytes, window: self.window, received: self.received }
+    }
+}
+
+/// What a future yields before a phase's deadline.
+pub(crate) async fn phase<D: Dial, F: Future>(
+    dial: &D,
+    phase: Phase,
+    limit: Duration,
+    future: F,
+) -> Result<F::Output, Cause> {
+    let deadline = dial.now().saturating_add(limit);
+    dial::within(dial, deadline, future).await.map_err(|dial::Late| Cause::Late { phase, limit })
+}

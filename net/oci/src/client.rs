@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The client: one request, at whichever place answers it, with whatever login that takes.
+
+use alloc::{collections::BTreeMap, format, rc::Rc, string::String, vec::Vec};
+use core::{cell::RefCell, time::Duration};
+
+use dial::Dial;
+use http::{Backoff, Content, Division, Method, Range, Request, Response, Secret, Url};
+
+use crate::{
+    Cause, Error, Login, Mirror, Reference,
+    auth::{Challenge, granted},
+    document::parsed,
+    endpoint::{Endpoint, Places},
+    error::Said,
+};
+
+/// The longest answers of token services and error messages that are read.
+const LONGEST_ANSWER: usize = 128 << 10;
+
+/// What a client is to do and may do.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Plain HTTP to registries and mirrors, and from token services.
+    pub is_plain: bool,
+    /// Who the user is, at which registry.
+    pub logins: Vec<Login>,
+    /// Copies that are tried first.
+    pub mirrors: Vec<Mirror>,
+    /// How requests are repeated.
+    pub backoff: Backoff,
+    /// How large blobs are divided. Its ranges are the most connections that carry blobs at once, unless `parallel` is
+    /// larger.
+    pub division: Division,
+    /// How many blobs are fetched at once; they share the ranges.
+    pub parallel: usize,
+    /// How long SRV records are waited for.
+    pub lookup: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            is_plain: false,
+            logins: Vec::new(),
+            mirrors: Vec::new(),
+            backoff: Backoff::default(),
+            division: Division::default(),
+            parallel: 2,
+            lookup: Duration::from_secs(15),
+        }
+    }
+}
+
+/// A client of registries.
+pub struct Client<D: Dial> {
+    pub(crate) http: http::Client<D>,
+    pub(crate) options: Options,
+    pub(crate) places: RefCell<BTreeMap<String, Rc<Places>>>,
+    /// What was last accepted, or is worth a try, by scheme, host, repository and action.
+    sessions: RefCell<BTreeMap<String, Session>>,
+}
+
+struct Session {
+    secret: Secret,
+    until: Duration,
+}
+
+/// A request to a repository.
+#[derive(Clone, Copy)]
+pub(crate) struct Ask<'a> {
+    pub method: Method,
+    /// Behind the repository, `blobs/…` or `manifests/…`.
+    pub path: &'a str,
+    pub fields: &'a [(&'a str, &'a str)],
+    pub range: Option<Range>,
+    pub body: Option<&'a dyn Content>,
+    /// What is being done to the repository: `pull` or `pull,push`.
+    pub action: &'static str,
+    /// No mirrors.
+    pub is_only_original: bool,
+}
+
+impl<'a> Ask<'a> {
+    /// GET of a path.
+    pub fn get(path: &'a str) -> Self {
+        let (method, fields, range, body) = (Method::Get, &[], None, None);
+        Self { method, path, fields, range, body, action: "pull", is_only_original: false }
+    }
+}
+
+/// A failure, and the server's wish.
+pub(crate) struct Failed {
+    pub error: Error,
+    pub retry_after: Option<u64>,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, retry_after: None }
+    }
+}
+
+impl From<http::Error> for Failed {
+    fn from(error: http::Error) -> Self {
+        Error::from(error).into()
+    }
+}
+
+impl<D: Dial> Client<D> {
+    /// A client on top of one of HTTP.
+    pub fn new(http: http::Client<D>, options: Options) -> Self {
+        Self { http, options, places: RefCell::default(), sessions: RefCell::default() }
+    }
+
+    /// Asks the places of a registry one after the other, and again after a pause, until one answers with 2xx.
+    pub(crate) async fn ask(&self, reference: &Reference, ask: &Ask<'_>) -> Result<Response<'_, D>, Error> {
+        self.ask_somewhere(reference, ask).await.map(|(response, _)| response)
+    }
+
+    /// The same, and who has answered.
+    pub(crate) async fn ask_somewhere(
+        &self,
+        reference: &Reference,
+        ask: &Ask<'_>,
+    ) -> Result<(Response<'_, D>, Rc<Endpoint>), Error> {
+        let places = self.places(reference).await?;
+        for number in 0.. {
+            let mut wished = None;
+            let mut last = None;
+            for place in places.all(ask.is_only_original) {
+                let failed = match self.ask_at(&place, reference, ask).await {
+                    Ok(response) => return Ok((response, place)),
+                    Err(failed) => failed,
+                };
+                if !place.is_mirror && !failed.error.is_transient() {
+                    return Err(failed.error);
+                }
+                if failed.error.is_transient() {
+                    places.demote(&place);
+                }
+                wished = wished.max(failed.retry_after);
+                last = Some(failed.error);
+            }
+            let error = last.unwrap_or_else(|| Error::new(reference, Cause::NoServices));
+            self.pause(number, wished, error).await?;
+        }
+        Err(Error::new(reference, Cause::NoServices))
+    }
+
+    /// Waits before a retry, or gives up.
+    pub(crate) async fn pause(&self, number: u32, wished: Option<u64>, error: Error) -> Result<(), Error> {
+        let dial = self.http.dial();
+        match self.options.backoff.wait(number, dial.random(), wished) {
+            Some(wait) => {
+                dial.sleep(dial.now().saturating_add(wait)).await;
+                Ok(())
+            }
+            None => Err(error),
+        }
+    }
+
+    async fn ask_at(
+        &self,
+        place: &Endpoint,
+        reference: &Reference,
+        ask: &Ask<'_>,
+    ) -> Result<Response<'_, D>, Failed> {
+        let url = place.url(reference.repository(), ask.path)?;
+        self.ask_url(place, reference, &url, ask).await
+    }
+
+    /// Sends a request, and once more with a login if the registry wants one.
+    pub(crate) async fn ask_url(
+        &self,
+        place: &Endpoint,
+        reference: &Reference,
+        url: &Url,
+        ask: &Ask<'_>,
+    ) -> Result<Response<'_, D>, Failed> {
+        let base = place.url("", "")?;
+        let key = format!("{}{} {}", base.without_query(), reference.repository(), ask.action);
+        // An upload's address may be on another host, to which no login belongs.
+        let is_own = url.is_same_origin(&base);
+        let mut secret = self.session(&key).filter(|_| is_own);
+        let Ask { method, fields, range, body, .. } = *ask;
+        for is_last in [false, true] {
+            let request = Request { method, url, fields, authorization: secret.as_ref(), range, body };
+            let response = self.http.send(&request).await?;
+            let is_challenge = response.head().status == 401 && response.url().is_same_origin(url) && is_own;
+            if !is_challenge || is_last {
+                return self.judged(place, reference, ask, response).await;
+            }
+            let (granted, life) = self.authenticate(place, reference, ask, &base, &response).await?;
+            response.discard().await;
+            let until = self.http.dial().now().saturating_add(Duration::from_secs(life));
+            self.sessions.borrow_mut().insert(key.clone(), Session { secret: granted.clone(), until });
+            secret = Some(granted);
+        }
+        Err(Error::new(reference, Cause::Challenge("endless challenges")).into())
+    }
+
+    fn session(&self, key: &str) -> Option<Secret> {
+        let now = self.http.dial().now();
+        let mut sessions = self.sessions.borrow_mut();
+        sessions.retain(|_, session| session.until > now);
+        sessions.get(key).map(|session| session.secret.clone())
+    }
+
+    /// The response if its status is 2xx, else what the registry says to it.
+    async fn judged<'c>(
+        &self,
+        place: &Endpoint,
+        reference: &Reference,
+        ask: &Ask<'_>,
+        response: Response<'c, D>,
+    ) -> Result<Response<'c, D>, Failed> {
+        let (status, reason) = (response.head().status, response.head().reason.clone());
+        if (200..=299).contains(&status) {
+            return Ok(response);
+        }
+        let retry_after = response.head().retry_after();
+        let said = response.bytes(LONGEST_ANSWER).await.map(|body| said(&body)).unwrap_or_default();
+        let cause = match status {
+            401 | 403 => Cause::Login { status, had_login: place.login.is_some(), said },
+            404 => Cause::Absent(said),
+            _ => Cause::Status { status, reason, said },
+        };
+        let object = match ask.path.strip_prefix("blobs/") {
+            Some(digest) => format!("{reference} blob {digest}"),
+            None => format!("{reference}"),
+        };
+        Err(Failed { error: Error::new(object, cause), retry_after })
+    }
+
+    /// What to authenticate with, and for how many seconds.
+    async fn authenticate(
+        &self,
+        place: &Endpoint,
+        reference: &Reference,
+        ask: &Ask<'_>,
+        base: &Url,
+        response: &Response<'_, D>,
+    ) -> Result<(Secret, u64), Failed> {
+        let failed = |cause| Failed::from(Error::new(reference, cause));
+        let challenges: Vec<_> = response.head().all("www-authenticate").flat_map(Challenge::all).collect();
+        let of = |scheme: &str| challenges.iter().find(|challenge| challenge.scheme == scheme);
+        match (of("bearer"), of("basic"), &place.login) {
+            (Some(bearer), _, _) => self.token(place, reference, ask, base, bearer).await,
+            (None, Some(_), Some(login)) => Ok((login.clone(), u64::from(u32::MAX))),
+            (None, Some(_), None) => {
+                let (status, had_login, said) = (401, false, Said::default());
+                Err(failed(Cause::Login { status, had_login, said }))
+            }
+            (None, None, _) => Err(failed(Cause::Challenge("neither Basic nor Bearer is offered"))),
+        }
+    }
+
+    /// A token of the service that the registry names.
+    ///
+    /// The login goes to it where TLS has authenticated who names it, or where it is the same host.
+    async fn token(
+        &self,
+        place: &Endpoint,
+        reference: &Reference,
+        ask: &Ask<'_>,
+        base: &Url,
+        challenge: &Challenge,
+    ) -> Result<(Secret, u64), Failed> {
+        let failed = |cause| Failed::from(Error::new(reference, cause));
+        let realm =
+            challenge.parameter("realm").ok_or_else(|| failed(Cause::Challenge("Bearer without realm")))?;
+        let mut url = Url::parse(realm)
+            .map_err(|_| failed(Cause::Challenge("the token service's address is malformed")))?;
+        if !url.is_secure() && !self.options.is_plain {
+            return Err(failed(Cause::Realm(url.without_query())));
+        }
+        if let Some(service) = challenge.parameter("service") {
+            url = url.with_query("service", service);
+        }
+        let own = format!("repository:{}:{}", reference.repository(), ask.action);
+        let scope = challenge.parameter("scope").filter(|scope| !scope.is_empty()).unwrap_or(&own);
+        // Several scopes are divided by spaces, which no name has.
+        for scope in scope.split(' ').take(4) {
+            url = url.with_query("scope", scope);
+        }
+        let is_trusted = base.is_secure() || url.is_same_origin(base);
+        let authorization =
+            place.login.as_ref().filter(|_| is_trusted && (url.is_secure() || self.options.is_plain));
+        let response = self.http.send(&Request { authorization, ..Request::get(&url) }).await?;
+        match response.head().status {
+            200..=299 => {}
+            status @ (401 | 403) => {
+                let said = response.bytes(LONGEST_ANSWER).await.map(|body| said(&body)).unwrap_or_default();
+                return Err(failed(Cause::Login { status, had_login: authorization.is_some(), said }));
+            }
+            _ => {
+                let retry_after = response.head().retry_after();
+                return Err(Failed { error: response.status().into(), retry_after });
+            }
+        }
+        let body = response.bytes(LONGEST_ANSWER).await?;
+        granted(&body).map_err(failed)
+    }
+}
+
+/// The first error of an answer: code and message.
+pub(crate) fn said(body: &[u8]) -> Said {
+    #[derive(serde::Deserialize)]
+    struct Answer {
+        #[serde(default)]
+        errors: Vec<One>,
+    }
+    #[derive(serde::Deserialize)]
+    struct One {
+        #[serde(default)]
+        code: String,
+        #[serde(default)]
+        message: String,
+    }
+    let Ok(Answer { errors }) = parsed("answer", body) else { return Said::default() };
+    let Some(One { code, message }) = errors.into_iter().next() else { return Said::default() };
+    let text = if message.is_empty() { code } else { format!("{code}: {message}") };
+    Said(text.chars().filter(|c| !c.is_control()).take(200).collect())
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Digests.
+
+use alloc::string::String;
+use core::fmt::{self, Write as _};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use sha2::{Digest as _, Sha256, Sha512};
+
+/// A digest: algorithm and hexadecimal digits, as many as the algorithm has, in lower case.
+///
+/// Spec: OCI image 1.1, descriptor.md, "Digests".
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Digest {
+    algorithm: Algorithm,
+    hex: String,
+}
+
+/// The algorithms that the specification registers.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Algorithm {
+    /// SHA-256.
+    Sha256,
+    /// SHA-512.
+    Sha512,
+}
+
+impl Algorithm {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sha256 => "sha256",
+            Self::Sha512 => "sha512",
+        }
+    }
+
+    fn digits(self) -> usize {
+        match self {
+            Self::Sha256 => 64,
+            Self::Sha512 => 128,
+        }
+    }
+}
+
+impl Digest {
+    /// Parses `algorithm:digits`; none if it is no digest, or of another algorithm.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (name, hex) = text.split_once(':')?;
+        let algorithm =
+            [Algorithm::Sha256, Algorithm::Sha512].into_iter().find(|known| known.name() == name)?;
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        let is_whole = hex.len() == algorithm.digits() && hex.bytes().all(is_digit);
+        is_whole.then(|| Self { algorithm, hex: hex.into() })
+    }
+
+    /// The digest of some bytes.
+    pub fn of(algorithm: Algorithm, bytes: &[u8]) -> Self {
+        let mut hasher = Hasher::new(algorithm);
+        hasher.update(bytes);
+        hasher.finish()
+    }
+
+    /// The algorithm.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The digits.
+    pub fn hex(&self) -> &str {
+        &self.hex
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.algorithm.name(), self.hex)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| de::Error::custom("neither a sha256 nor a sha512 digest"))
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// Computes a digest of bytes that come one after the other.
+pub enum Hasher {
+    /// SHA-256.
+    Sha256(Sha256),
+    /// SHA-512.
+    Sha512(Sha512),
+}
+
+impl Hasher {
+    /// Of nothing yet.
+    pub fn new(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Sha256 => Self::Sha256(Sha256::new()),
+            Algorithm::Sha512 => Self::Sha512(Sha512::new()),
+        }
+    }
+
+    /// These bytes follow.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Sha256(state) => state.update(bytes),
+            Self::Sha512(state) => state.update(bytes),
+        }
+    }
+
+    /// The digest of all of them.
+    pub fn finish(self) -> Digest {
+        match self {
+            Self::Sha256(state) => written(Algorithm::Sha256, &state.finalize()),
+            Self::Sha512(state) => written(Algorithm::Sha512, &state.finalize()),
+        }
+    }
+}
+
+fn written(algorithm: Algorithm, bytes: &[u8]) -> Digest {
+    let mut hex = String::new();
+    for byte in bytes {
+        // Writing to a string does not fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    Digest { algorithm, hex }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+
+    /// FIPS 180-2, appendices B.1 and C.1.
+    const ABC_256: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    const ABC_512: &str = "sha512:ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
+                           2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f";
+
+    #[test]
+    fn digests_are_those_of_the_standard() {
+        for (algorithm, expected) in [(Algorithm::Sha256, ABC_256), (Algorithm::Sha512, ABC_512)] {
+            assert_eq!(Digest::of(algorithm, b"abc").to_string(), expected);
+            assert_eq!(Digest::parse(expected).unwrap(), Digest::of(algorithm, b"abc"));
+        }
+    }
+
+    #[test]
+    fn parse_refuses_what_is_no_digest() {
+        let upper = ABC_256.to_uppercase();
+        for text in [
+            "",
+            "sha256",
+            "sha256:",
+            &ABC_256[..70],
+            &upper,
+            "md5:900150983cd24fb0d6963f7d28e17f72",
+            &ABC_512[7..],
+        ] {
+            assert_eq!(Digest::parse(text), None, "{text}");
+        }
+        assert_eq!(Digest::parse(&ABC_256.replace("sha256", "sha512")), None);
+    }
+}

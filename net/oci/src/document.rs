@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Manifests and indexes.
+
+use alloc::{boxed::Box, string::ToString as _};
+
+use serde::{Deserialize, de::IgnoredAny};
+
+use crate::{
+    Cause,
+    spec::{self, DOCKER_LIST, DOCKER_MANIFEST, INDEX, MANIFEST, Manifest},
+};
+
+/// What `GET /v2/NAME/manifests/REFERENCE` yields.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Document {
+    /// One artifact.
+    Manifest(Box<Manifest>),
+    /// One of several.
+    Index(spec::Index),
+}
+
+/// What a media type says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Kind {
+    Manifest,
+    Index,
+}
+
+impl Kind {
+    /// Of a media type, with or without parameters.
+    pub fn of(media_type: &str) -> Option<Self> {
+        match media_type.split(';').next().unwrap_or("").trim() {
+            MANIFEST | DOCKER_MANIFEST => Some(Self::Manifest),
+            INDEX | DOCKER_LIST => Some(Self::Index),
+            _ => None,
+        }
+    }
+}
+
+/// The members that tell one from the other.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Members {
+    #[serde(default)]
+    schema_version: u64,
+    #[serde(default)]
+    media_type: Option<alloc::string::String>,
+    #[serde(default)]
+    manifests: Option<IgnoredAny>,
+    #[serde(default)]
+    config: Option<IgnoredAny>,
+    #[serde(default)]
+    layers: Option<IgnoredAny>,
+}
+
+impl Document {
+    /// Parses one. `said` is what others say of its type: the descriptor, the registry.
+    ///
+    /// A document that could be read as either kind is refused, and so is one that contradicts its own type or what was
+    /// said: two readers must not see two artifacts under one digest (CVE-2021-41190).
+    ///
+    /// # Errors
+    /// It is malformed, ambiguous, or of a kind that is not supported.
+    pub fn parse(bytes: &[u8], said: &[&str]) -> Result<Self, Cause> {
+        let members: Members = parsed("manifest", bytes)?;
+        if members.schema_version != 2 {
+            let found = members.schema_version.to_string();
+            return Err(Cause::Unsupported { what: "manifest of schema", found });
+        }
+        let kind = match (members.manifests.is_some(), members.config.is_some() || members.layers.is_some()) {
+            (true, false) => Kind::Index,
+            (false, true) => Kind::Manifest,
+            (true, true) => return Err(malformed("both manifests and layers")),
+            // An index without manifests may be written like this.
+            (false, false) => Kind::Index,
+        };
+        let types = said.iter().copied().chain(members.media_type.as_deref());
+        if types.filter_map(Kind::of).any(|said| said != kind) {
+            return Err(malformed("its media type contradicts its members"));
+        }
+        if let Some(found) = members.media_type.filter(|own| Kind::of(own).is_none()) {
+            return Err(Cause::Unsupported { what: "manifest type", found });
+        }
+        Ok(match kind {
+            Kind::Manifest => Self::Manifest(Box::new(parsed("manifest", bytes)?)),
+            Kind::Index => Self::Index(parsed("index", bytes)?),
+        })
+    }
+}
+
+/// JSON as a value. (An object: serde takes arrays for structures, too.)
+pub(crate) fn parsed<'a, T: Deserialize<'a>>(what: &'static str, bytes: &'a [u8]) -> Result<T, Cause> {
+    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return Err(Cause::Json { what, why: "not an object".into() });
+    }
+    serde_json::from_slice(bytes).map_err(|error| Cause::Json { what, why: error.to_string() })
+}
+
+fn malformed(why: &str) -> Cause {
+    Cause::Json { what: "manifest", why: why.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::{format, string::String};
+
+    use super::*;
+
+    const HEX: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    fn descriptor() -> String {
+        format!(
+            r#"{{"mediaType":"x/y","digest":"sha256:{HEX}","size":1,"urls":["http://z"],"data":"eA==","new":{{"a":[1]}}}}"#
+        )
+    }
+
+    fn parse(text: &str, said: &[&str]) -> Result<Document, String> {
+        Document::parse(text.as_bytes(), said).map_err(|cause| cause.to_string())
+    }
+
+    #[test]
+    fn unknown_members_and_nulls_are_tolerated() {
+        let descriptor = descriptor();
+        let text = format!(
+            r#"{{"schemaVersion":2,"config":{descriptor},"layers":[{descriptor}],"annotations":null,"new":1}}"#
+        );
+        let Ok(Document::Manifest(manifest)) = parse(&text, &[MANIFEST, "text/plain"]) else {
+            panic!("a manifest")
+        };
+        assert_eq!((manifest.layers.len(), manifest.layers[0].size, manifest.annotations.len()), (1, 1, 0));
+        let text = format!(r#"{{"schemaVersion":2,"mediaType":"{DOCKER_LIST}","manifests":null}}"#);
+        assert!(matches!(parse(&text, &[]), Ok(Document::Index(_))));
+    }
+
+    #[test]
+    fn parse_refuses_documents_that_could_be_two_things() {
+        let descriptor = descriptor();
+        let both = format!(r#"{{"schemaVersion":2,"config":{descriptor},"manifests":[{descriptor}]}}"#);
+        assert_eq!(parse(&both, &[]).unwrap_err(), "malformed manifest: both manifests and layers");
+        let manifest = format!(r#"{{"schemaVersion":2,"config":{descriptor}}}"#);
+        let contradicts = "malformed manifest: its media type contradicts its members";
+        assert_eq!(parse(&manifest, &[INDEX]).unwrap_err(), contradicts);
+        let own = format!(r#"{{"schemaVersion":2,"mediaType":"{INDEX}","config":{descriptor}}}"#);
+        assert_eq!(parse(&own, &[]).unwrap_err(), contradicts);
+    }
+
+    #[test]
+    fn parse_refuses_what_is_not_supported() {
+        let old = r#"{"schemaVersion":1,"fsLayers":[]}"#;
+        assert_eq!(parse(old, &[]).unwrap_err(), "manifest of schema \"1\" is not supported");
+        let descriptor = descriptor();
+        let other = format!(r#"{{"schemaVersion":2,"mediaType":"x/y","config":{descriptor}}}"#);
+        assert_eq!(parse(&other, &[]).unwrap_err(), "manifest type \"x/y\" is not supported");
+        for text in [
+            "",
+            "[]",
+            "{",
+            r#"{"schemaVersion":2,"config":{}}"#,
+            r#"{"schemaVersion":2,"config":{"digest":"sha256:00","size":1}}"#,
+        ] {
+            assert!(parse(text, &[]).unwrap_err().starts_with("malformed"), "{text}");
+        }
+        let negative = format!(r#"{{"schemaVersion":2,"config":{{"digest":"sha256:{HEX}","size":-1}}}}"#);
+        assert!(parse(&negative, &[]).unwrap_err().contains("-1"));
+        let deep = format!(r#"{{"schemaVersion":2,"x":{}"#, "[".repeat(10_000));
+        assert!(parse(&deep, &[]).unwrap_err().contains("recursion limit"));
+    }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Artifacts of OCI registries.
+//!
+//! [`Client::resolve`] follows a [`Reference`] through indexes to the manifest for a [`Platform`]; [`Client::blob`] and
+//! its siblings fetch what a manifest describes, check size and digest, and resume and retry on the way. What has not
+//! the digest that it must have is never returned.
+//!
+//! Sources: OCI distribution specification 1.1, OCI image specification 1.1, Docker's registry token specification
+//! (distribution.github.io/distribution/spec/auth), RFC 2782 (SRV).
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod auth;
+mod blob;
+mod client;
+pub mod codes;
+mod digest;
+mod document;
+mod endpoint;
+mod error;
+pub mod fuzz;
+mod layer;
+mod platform;
+mod push;
+mod reference;
+mod resolve;
+pub mod spec;
+
+pub use client::{Client, Options};
+pub use digest::{Algorithm, Digest, Hasher};
+pub use document::Document;
+pub use endpoint::{Login, Mirror};
+pub use error::{Cause, Error};
+pub use layer::unpacked;
+pub use platform::Platform;
+pub use reference::Reference;
+pub use resolve::{Fetched, Image};

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! From a reference to the manifest for this machine.
+
+use alloc::{format, string::String, vec::Vec};
+
+use dial::Dial;
+
+use crate::{
+    Algorithm, Cause, Client, Digest, Document, Error, Platform, Reference,
+    client::Ask,
+    document::Kind,
+    platform,
+    spec::{Index, Manifest},
+};
+
+/// The largest document. Registries need not take larger ones.
+///
+/// Spec: OCI distribution 1.1, "Pushing Manifests".
+pub(crate) const LARGEST: usize = 4 << 20;
+/// How deep indexes may nest, and how many documents are read in all.
+const DEEPEST: usize = 4;
+const MOST_DOCUMENTS: usize = 16;
+
+const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
+                      application/vnd.docker.distribution.manifest.v2+json, \
+                      application/vnd.docker.distribution.manifest.list.v2+json";
+
+/// A document whose digest was checked.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// What they say.
+    pub document: Document,
+}
+
+/// The manifest for a machine.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// What the reference names: an index, or the manifest itself.
+    pub digest: Digest,
+    /// The manifest's own digest.
+    pub manifest_digest: Digest,
+    /// The manifest.
+    pub manifest: Manifest,
+}
+
+impl<D: Dial> Client<D> {
+    /// The manifest that a reference means on a machine. A manifest is taken as it is, whatever it is for.
+    ///
+    /// # Errors
+    /// The registry does not have it, it is malformed or not what its digest names, or nothing in it is for this machine.
+    pub async fn resolve(&self, reference: &Reference, wanted: &Platform) -> Result<Image, Error> {
+        let first = self.document(reference).await?;
+        let digest = first.digest.clone();
+        let index = match first.document {
+            Document::Manifest(manifest) => {
+                return Ok(Image { manifest_digest: digest.clone(), digest, manifest: *manifest });
+            }
+            Document::Index(index) => index,
+        };
+        let available = platform::available(&index);
+        let mut left = MOST_DOCUMENTS;
+        // Indexes that are still to be looked through, the next one last.
+        let mut stack = Vec::from([(0, wanted_of(wanted, &index))]);
+        while let Some((depth, mut candidates)) = stack.pop() {
+            let Some((media_type, next)) = candidates.pop() else { continue };
+            stack.push((depth, candidates));
+            left = left
+                .checked_sub(1)
+                .ok_or_else(|| Error::new(reference, Cause::Limit("16 nested documents")))?;
+            let found = self.said_document(&reference.with_digest(next), Some(&media_type)).await?;
+            match found.document {
+                Document::Manifest(manifest) => {
+                    return Ok(Image { digest, manifest_digest: found.digest, manifest: *manifest });
+                }
+                Document::Index(_) if depth >= DEEPEST => {
+                    return Err(Error::new(reference, Cause::Limit("4 levels of indexes")));
+                }
+                Document::Index(index) => stack.push((depth.wrapping_add(1), wanted_of(wanted, &index))),
+            }
+        }
+        Err(Error::new(reference, Cause::Platform { wanted: format!("{wanted}"), available }))
+    }
+
+    /// The document that a reference names, checked against its digest, or against the one that the registry gives.
+    ///
+    /// # Errors
+    /// The registry does not have it, or it is malformed, or has another digest.
+    pub async fn document(&self, reference: &Reference) -> Result<Fetched, Error> {
+        self.said_document(reference, None).await
+    }
+
+    async fn said_document(&self, reference: &Reference, said: Option<&str>) -> Result<Fetched, Error> {
+        match self.document_of(reference, said, false).await {
+            // A mirror's fault is not the registry's.
+            Err(_) if self.places(reference).await?.has_mirrors() => {
+                self.document_of(reference, said, true).await
+            }
+            result => result,
+        }
+    }
+
+    async fn document_of(
+        &self,
+        reference: &Reference,
+        said: Option<&str>,
+        is_only_original: bool,
+    ) -> Result<Fetched, Error> {
+        let path = format!("manifests/{}", reference.key());
+        let ask = Ask { fields: &[("Accept", ACCEPT)], is_only_original, ..Ask::get(&path) };
+        let mut number = 0;
+        let (response_type, response_digest, bytes) = loop {
+            let response = self.ask(reference, &ask).await?;
+            let field = |name| response.head().field(name).map(String::from);
+            let fields = (field("content-type"), field("docker-content-digest"));
+            match response.bytes(LARGEST).await {
+                Ok(bytes) => break (fields.0, fields.1, bytes),
+                Err(error) if error.is_transient() => self.pause(number, None, error.into()).await?,
+                Err(error) => return Err(error.into()),
+            }
+            number = number.wrapping_add(1);
+        };
+        let given = response_digest.as_deref().and_then(Digest::parse);
+        let expected = reference.digest().cloned().or(given);
+        let algorithm = expected.as_ref().map_or(Algorithm::Sha256, Digest::algorithm);
+        let found = Digest::of(algorithm, &bytes);
+        if let Some(expected) = expected.filter(|expected| *expected != found) {
+            return Err(Error::new(reference, Cause::Digest { found, expected }));
+        }
+        let said: Vec<&str> = said.into_iter().chain(response_type.as_deref()).collect();
+        let document = Document::parse(&bytes, &said).map_err(|cause| Error::new(reference, cause))?;
+        Ok(Fetched { digest: found, bytes, document })
+    }
+}
+
+/// The candidates of an index, the best one last; what is no manifest by its type is none.
+fn wanted_of(wanted: &Platform, index: &Index) -> Vec<(String, Digest)> {
+    let candidates = wanted.candidates(index);
+    let is_known = |media_type: &str| media_type.is_empty() || Kind::of(media_type).is_some();
+    let known = candidates.into_iter().rev().filter(|one| is_known(&one.media_type));
+    known.map(|one| (one.media_type.clone(), one.digest.clone())).collect()
+}

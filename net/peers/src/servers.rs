@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The real servers and tools of the toolbox.
+
+use std::{
+    env, fs,
+    io::{BufRead as _, BufReader},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+    time::Duration,
+};
+
+/// How often a server's port is tried, and the pause between: ten minutes, which no machine needs.
+const TRIES: u32 = 6000;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A folder that goes with the value.
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    /// An empty one.
+    pub fn new(name: &str) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let parent = env::var_os("TEST_TMPDIR").map_or_else(env::temp_dir, PathBuf::from);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = parent.join(format!("{name}-{}-{number}", std::process::id()));
+        fs::create_dir_all(&folder).expect("a folder for a test");
+        Self(folder)
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Writes a file in it.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, bytes).expect("a file for a test");
+        path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A process that ends with the value.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// docker-registry on loopback, with plain HTTP and an empty storage.
+pub struct Registry {
+    /// Its port at 127.0.0.1.
+    pub port: u16,
+    folder: Scratch,
+    _server: Server,
+}
+
+impl Registry {
+    /// Starts one. `more` is added to its configuration, YAML.
+    pub fn start(more: &str) -> Self {
+        Self::start_at(Scratch::new("registry"), more)
+    }
+
+    fn start_at(folder: Scratch, more: &str) -> Self {
+        let root = folder.path().join("storage");
+        let configuration = format!(
+            "version: 0.1\nlog: {{level: info}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\n  delete: {{enabled: true}}\n\
+             http: {{addr: '127.0.0.1:0'}}\n{more}",
+            root.display()
+        );
+        let file = folder.write("config.yml", configuration.as_bytes());
+        let mut child = Command::new("docker-registry")
+            .arg("serve")
+            .arg(file)
+            .env("OTEL_TRACES_EXPORTER", "none")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("docker-registry, of the toolbox");
+        let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+        let server = Server(child);
+        let mut log = String::new();
+        let port = lines.by_ref().find_map(|line| {
+            log.push_str(&line);
+            let (_, rest) = line.split_once("listening on 127.0.0.1:")?;
+            rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+        });
+        // It stops when nobody reads its log.
+        thread::spawn(move || lines.for_each(drop));
+        Self {
+            port: port.unwrap_or_else(|| panic!("docker-registry listens: {log}")),
+            folder,
+            _server: server,
+        }
+    }
+
+    /// Where it stores blobs, by digest.
+    pub fn blob(&self, hex: &str) -> PathBuf {
+        let blobs = self.folder.path().join("storage/docker/registry/v2/blobs/sha256");
+        blobs.join(&hex[..2]).join(hex).join("data")
+    }
+
+    /// `127.0.0.1:port`.
+    pub fn authority(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+}
+
+/// nginx on loopback.
+pub struct Nginx {
+    /// Its port at 127.0.0.1.
+    pub port: u16,
+    folder: Scratch,
+    _server: Server,
+}
+
+impl Nginx {
+    /// Starts one whose `server` block listens and has `content`, in which `FOLDER` stands for its folder.
+    pub fn start(content: &str) -> Self {
+        for _ in 0..5 {
+            let folder = Scratch::new("nginx");
+            let port = free_port();
+            let path = folder.path().display();
+            let content = content.replace("FOLDER", &path.to_string());
+            let file = folder.write(
+                "nginx.conf",
+                format!(
+                    "daemon off;\nmaster_process off;\npid {path}/pid;\nerror_log {path}/error.log info;\nevents {{}}\n\
+                     http {{\n  access_log {path}/access.log;\n  client_body_temp_path {path}/body;\n  \
+                     proxy_temp_path {path}/proxy;\n  fastcgi_temp_path {path}/fastcgi;\n  uwsgi_temp_path {path}/uwsgi;\n  \
+                     scgi_temp_path {path}/scgi;\n  server {{\n    listen 127.0.0.1:{port};\n    {content}\n  }}\n}}\n"
+                )
+                .as_bytes(),
+            );
+            let child = Command::new(tool("nginx"))
+                .args(["-e", &format!("{path}/error.log"), "-c"])
+                .arg(file)
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("nginx, of the toolbox");
+            let mut server = Server(child);
+            for _ in 0..TRIES {
+                if server.0.try_wait().is_ok_and(|status| status.is_some()) {
+                    // Somebody else has taken the port.
+                    break;
+                }
+                if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
+                    return Self { port, folder, _server: server };
+                }
+                thread::sleep(PAUSE);
+            }
+        }
+        panic!("nginx does not start");
+    }
+
+    /// Writes a file into its folder.
+    pub fn write(&self, name: &str, bytes: &[u8]) {
+        self.folder.write(name, bytes);
+    }
+
+    /// The lines of its log of requests.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("access.log")).unwrap_or_default()
+    }
+}
+
+/// A port that was free just now.
+pub fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|socket| socket.local_addr())
+        .expect("a free port")
+        .port()
+}
+
+/// Runs a tool of the toolbox in a folder to its end: what it prints.
+///
+/// # Panics
+/// It fails.
+pub fn output(folder: &Path, program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(tool(program))
+        .args(arguments)
+        .current_dir(folder)
+        .env("HOME", folder)
+        .output()
+        .unwrap_or_else(|error| panic!("{program}, of the toolbox: {error}"));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(
+        output.status.success(),
+        "{program} {arguments:?}: {}{}",
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    text(&output.stdout)
+}
+
+/// Servers stand in folders that a user's PATH lacks.
+fn tool(program: &str) -> PathBuf {
+    let server = Path::new("/usr/sbin").join(program);
+    if server.exists() { server } else { program.into() }
+}
