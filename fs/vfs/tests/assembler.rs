@@ -530,7 +530,7 @@ mod toys {
     /// Names of the members that are not there, of as many as the first one says.
     fn missing(members: &[Leg]) -> Result<Vec<String>, Error> {
         let [_, _, count, ..] = header(&*members[0].device)?;
-        let is_there = |number: u8| members.iter().any(|leg| leg.number == number.into());
+        let is_there = |number: u8| members.iter().any(|leg| leg.number == u64::from(number));
         Ok((0..count).filter(|number| !is_there(*number)).map(|number| format!("member {number}")).collect())
     }
 

@@ -104,7 +104,7 @@ fn loaded<'a>(segments: &[Segment<'a>]) -> Result<Vec<Section<'a>>, Error> {
     let mut sections = Vec::with_capacity(SECTIONS_LIMIT);
     for segment in segments {
         let address = end(&sections, segment.size)?;
-        if segment.address != address.into() {
+        if segment.address != u64::from(address) {
             let place = "the first page after the one before (the first: 0x1000), \
                 link with --image-base=0x1000 -z separate-loadable-segments";
             return Err(Error::Address { what: "segment", address: segment.address, place });
