@@ -2,6 +2,7 @@
 //! The interface, its sockets, and what runs on them by itself.
 
 mod configure;
+mod groups;
 mod neighbor;
 mod wait;
 
@@ -48,6 +49,8 @@ pub(crate) struct Inner {
     pub router: Option<v6::Service>,
     /// Whether the card's own IPv6 address is there.
     pub uses_v6: bool,
+    /// When switches are told the groups again.
+    pub next_report: Instant,
     waiting: Vec<(Instant, Waker)>,
     /// Connections that nobody holds any more, and until when they may take leave.
     closing: Vec<(SocketHandle, Instant)>,
@@ -80,6 +83,7 @@ impl Stack {
             dhcp4: None,
             router: None,
             uses_v6: false,
+            next_report: now,
             waiting: Vec::new(),
             closing: Vec::new(),
             has_more: false,
@@ -145,6 +149,7 @@ impl Inner {
         let mut has_changed = self.receive(at);
         has_changed |= self.serve_dhcp4();
         has_changed |= self.serve_v6();
+        self.report_groups();
         for _ in 0..ROUNDS_PER_POLL {
             match self.interface.poll_egress(at, &mut self.phy, &mut self.sockets) {
                 PollResult::None => break,
@@ -185,7 +190,13 @@ impl Inner {
         let closing = self.closing.iter().map(|(_, deadline)| *deadline);
         let dhcp4 = self.dhcp4.as_ref().map(dhcp4::Service::next);
         let router = self.router.as_ref().map(v6::Service::next);
-        let all = waiting.chain(closing).chain(dhcp4).chain(router).chain(sockets.map(Instant::from_smoltcp));
+        let groups = [self.next_report()];
+        let all = waiting
+            .chain(closing)
+            .chain(dhcp4)
+            .chain(router)
+            .chain(groups)
+            .chain(sockets.map(Instant::from_smoltcp));
         all.min().filter(|at| *at < Instant::NEVER)
     }
 

@@ -579,6 +579,28 @@ fn an_address_comes_by_dhcpv6_and_is_renewed() {
 }
 
 #[test]
+fn a_switch_that_snoops_knows_where_the_host_listens() {
+    // The kernel's bridge as the switch: the tap is its port. A querier makes it snoop.
+    let mut peer = Peer::new(
+        &format!(
+            "ip addr flush dev t0
+            ip link add br0 type bridge mcast_snooping 1 mcast_querier 1
+            ip link set t0 master br0; ip link set br0 up; ip addr add fd09::1/64 dev br0 nodad
+            (while sleep 0.2; do bridge mdb show >&2; done) &
+            exec {} --enable-ra --dhcp-range=fd09::,ra-only,64",
+            DNSMASQ.replace("-i t0", "-i br0")
+        ),
+        "started, version",
+    );
+    let (host, _) = configured(&mut peer);
+    host.run(async {
+        while !peer.log().contains("port t0 grp ff02::1:ff00:42 ") {
+            host.stack.sleep(Duration::from_millis(100)).await;
+        }
+    });
+}
+
+#[test]
 fn no_router_is_an_error_after_the_wait() {
     let mut peer = Peer::new("echo ready >&2; sleep 1000", "ready");
     let mut host = peer.host();
