@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! DHCPv4: how a machine gets its address.
+//! DHCPv4.
 //!
 //! [`Client`] is the protocol as a state machine, ruled by time: [`Event`]s in, [`Step`]s out. [`Reply`] is a server's
 //! message, [`Lease`] what is made of it.
 //!
-//! Asked for are options 1, 3, 6, 12, 15, 26, 42, 43, 67 and 121; 43 is kept as bytes, for the log. Where there are
-//! routes (121), the router (3) does not count (RFC 3442). Options in several parts (RFC 3396) and in the fields for
-//! names (option 52) are read. Replies are asked for by broadcast, since nothing can be received without an address.
+//! The client requests options 1, 3, 6, 12, 15, 26, 42, 43, 67 and 121; 43 is only kept for the log. Routes (121)
+//! replace the router (3), as RFC 3442 demands. Options may be split (RFC 3396) and may stand in the name fields
+//! (option 52). Servers are asked to broadcast their replies, since the stack receives no unicast without an address.
 //!
-//! Not done: a check by ARP that nobody else has the address; DHCPDECLINE, DHCPRELEASE.
+//! Not supported: an ARP check that the address is free; DHCPDECLINE, DHCPRELEASE.
 
 mod client;
 mod lease;
@@ -24,9 +24,9 @@ pub(crate) use service::Service;
 
 /// The port of servers, and that of clients.
 pub(crate) const PORTS: [u16; 2] = [67, 68];
-/// What begins the options (RFC 2131, section 3).
+/// The magic cookie before the options (RFC 2131, section 3).
 const MAGIC: [u8; 4] = [99, 130, 83, 99];
-/// Bytes of the largest message that is read or asked for: what an Ethernet frame carries.
+/// The longest message in bytes: what an Ethernet frame carries.
 pub(crate) const LONGEST: usize = 1472;
 
 /// Options, as RFC 2132 numbers them.

@@ -5,7 +5,7 @@
 //! question has an id and a port that nobody can foresee; an answer counts only when it comes from the server asked,
 //! with the id, name, type and class of the question. Aliases (CNAME) are followed, at most [`MOST_ALIASES`].
 //!
-//! Not done: DNSSEC, caches, other records; a name with other characters than letters, digits, `-` and `_`.
+//! Not supported: DNSSEC, caching, other record types, names with characters other than letters, digits, `-` and `_`.
 
 mod join;
 mod message;
@@ -25,9 +25,10 @@ use core::time::Duration;
 pub const MOST_ALIASES: usize = 8;
 /// Records of an answer that are read; more make it unusable.
 pub const MOST_RECORDS: usize = 256;
-/// Bytes of an answer that a server may send by UDP: such a packet is fragmented nowhere (DNS flag day 2020).
+/// The longest answer by UDP that servers are told we accept, in bytes: small enough never to be fragmented (DNS flag
+/// day 2020).
 const LONGEST_DATAGRAM: u16 = 1232;
-/// How long each server is waited for, in rounds over all of them.
+/// How long to wait for each server, in each round over all of them.
 const WAITS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 /// How long an answer by TCP may take in all.
 const STREAM_WAIT: Duration = Duration::from_secs(5);

@@ -154,7 +154,7 @@ pub enum Unassigned {
         /// How long was waited.
         seconds: u64,
     },
-    /// Something answered, but nothing usable, the last time this.
+    /// The answers were unusable; this is the last one's fault.
     #[error("no usable answer within {seconds} s, the last one: {cause}")]
     Unusable {
         /// How long was waited.
@@ -189,7 +189,7 @@ pub enum Unresolved {
     /// Aliases go round, or there are too many.
     #[error("more than {0} aliases in a row")]
     Aliases(usize),
-    /// The answer was cut off, and its whole could not be fetched by TCP.
+    /// The answer was truncated, and TCP did not yield the whole.
     #[error("truncated, and no answer by TCP")]
     Truncated,
     /// The server cannot be reached.

@@ -7,7 +7,7 @@ use crate::{
     parse_kernel, parse_servers, parse_static, v6,
 };
 
-/// Reads `data` as everything that this crate reads. It may be refused, and nothing else may happen.
+/// Gives `data` to every parser. Each may refuse it, and must do nothing else.
 pub fn fuzz(data: &[u8]) {
     if let Ok(reply) = Reply::parse(data) {
         let _ = Lease::new(&reply);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! From a network card to names, addresses and connections: smoltcp configured once.
 //!
-//! A [`Stack`] stands on one card. Whoever owns it calls [`poll`](Stack::poll) with the time, often, from one place;
-//! everything else (a lease, an address, a connection, its bytes) is awaited, and each such future ends at its
-//! deadline. There is no executor here: futures register wakers, and may as well be polled in a loop beside the stack.
+//! A [`Stack`] drives one card. Its owner calls [`poll`](Stack::poll) with the current time, often, from one place;
+//! everything else (a lease, an address, a connection, its bytes) is a future that ends at its deadline. Any executor
+//! will do: futures register wakers, and may also be polled in a loop beside the stack.
 //!
 //! ```
 //! # use core::time::Duration;
@@ -51,9 +51,9 @@ pub use static_form::{Kernel, Method, parse_kernel, parse_servers, parse_static}
 pub use tcp::{Connection, Options};
 pub use time::Instant;
 
-/// Random bytes that nobody can foresee: ports, sequence numbers and ids are made of them.
+/// A source of unpredictable bytes, for ports, sequence numbers and ids.
 pub trait Entropy {
-    /// Fills `bytes` with them.
+    /// Fills `bytes`.
     fn fill(&mut self, bytes: &mut [u8]);
 }
 

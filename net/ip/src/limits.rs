@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! How much of everything there may be.
+//! Limits.
 
 use core::time::Duration;
 
-/// How long a DHCP server or router is waited for, unless `cloudboot.net.wait` says otherwise.
+/// How long to wait for a DHCP server or router, unless `cloudboot.net.wait` says otherwise.
 pub const ASSIGNMENT_WAIT: Duration = Duration::from_secs(60);
 /// Frames that one poll takes from the card before it sends: 64 full ones are 96 KiB, one acknowledgement each.
 pub const FRAMES_PER_POLL: usize = 64;
@@ -19,10 +19,10 @@ pub const MOST_ADDRESSES: usize = 4;
 pub const MOST_SERVERS: usize = 4;
 /// Domains that are kept from one source.
 pub const MOST_DOMAINS: usize = 6;
-/// Bytes that are kept of what a connection has received and nobody has read: 35 MB/s at a round trip of 50 ms take
-/// 4 MiB. smoltcp announces a window of the same size.
+/// A connection's receive buffer, which is also the window that smoltcp announces: 35 MB/s at a round trip of 50 ms
+/// take 4 MiB.
 pub const RECEIVE_BUFFER: usize = 4 << 20;
-/// Bytes that wait to be sent: requests are small.
+/// A connection's send buffer: requests are small.
 pub const SEND_BUFFER: usize = 16 << 10;
-/// How long a connection that nobody holds any more may take to be closed in order.
+/// How long a dropped connection may take to close; then it is removed.
 pub const CLOSE_WAIT: Duration = Duration::from_secs(2);

@@ -38,14 +38,14 @@ impl Phy {
         Ok(Self { nic: RefCell::new(nic), vlan, mtu: mtu.min(MOST_MTU) })
     }
 
-    /// Has interfaces that are made from now on send IP packets of at most `mtu` bytes, and of no more than the card
-    /// carries. None takes the limit away.
+    /// Limits the packets of interfaces made from now on to `mtu` bytes, or to what the card carries if that is less or
+    /// `mtu` is None.
     pub fn limit(&mut self, mtu: Option<u16>) {
         let most = self.nic.get_mut().mtu().min(MOST_MTU);
         self.mtu = mtu.map_or(most, |mtu| most.min(usize::from(mtu)));
     }
 
-    /// Has the card send what is queued.
+    /// Sends what is queued.
     pub fn flush(&mut self) {
         self.nic.get_mut().flush();
     }
@@ -85,7 +85,7 @@ pub(crate) struct Received<'a> {
 }
 
 impl phy::RxToken for Received<'_> {
-    /// Gives the frame without its tag; one of another VLAN is given as an empty one, which smoltcp passes over.
+    /// Passes the frame on without its tag; a frame of another VLAN becomes an empty one, which smoltcp ignores.
     fn consume<R, F: FnOnce(&[u8]) -> R>(self, read: F) -> R {
         let result = match untagged(self.frame.bytes(), self.phy.vlan) {
             Untagged::Same(frame) => read(frame),
@@ -103,7 +103,7 @@ pub(crate) struct Transmitter<'a> {
 }
 
 impl phy::TxToken for Transmitter<'_> {
-    /// Where the card has no room after all, the frame is lost, as on a wire.
+    /// If the card has no room after all, the frame is lost, as on a wire.
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, write: F) -> R {
         let mut nic = self.phy.nic.borrow_mut();
         let tag = self.phy.vlan.map(tag);
@@ -131,7 +131,7 @@ fn tag(vlan: Vlan) -> [u8; TAG] {
     [a, b, c, d]
 }
 
-/// Moves the addresses of a frame that stands behind room for a tag to the start, and puts the tag behind them.
+/// Inserts a tag into a frame that was written [`TAG`] bytes behind the start of `buffer`.
 fn insert(buffer: &mut [u8], tag: &[u8; TAG]) {
     // Both ranges are in it: smoltcp's frames have a whole header.
     if let Some(head) = buffer.first_chunk_mut::<{ ADDRESSES + TAG }>() {
@@ -148,7 +148,7 @@ enum Untagged<'a> {
     Foreign,
 }
 
-/// A frame without its tag. One with VLAN 0 is one without (a mere priority, clause 6.9.1).
+/// A frame without its tag. VLAN 0 means untagged: the tag only carries a priority (clause 6.9.1).
 fn untagged(frame: &[u8], vlan: Option<Vlan>) -> Untagged<'_> {
     let wanted = vlan.map_or(0, Vlan::id);
     let tagged = frame.split_at_checked(ADDRESSES).and_then(|(addresses, rest)| {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What a network is used with: addresses, routes, servers, and who said so.
+//! Network settings: addresses, routes, servers, and who assigned them.
 
 use alloc::{string::String, vec::Vec};
 use core::{
@@ -96,7 +96,7 @@ impl fmt::Display for Network {
     }
 }
 
-/// How many bits two addresses have in common at the start; None where they are of two kinds.
+/// The length of two addresses' common prefix; None if one is IPv4 and the other IPv6.
 fn common_bits(a: IpAddr, b: IpAddr) -> Option<u32> {
     match (a, b) {
         (IpAddr::V4(a), IpAddr::V4(b)) => Some((a.to_bits() ^ b.to_bits()).leading_zeros()),
@@ -105,23 +105,23 @@ fn common_bits(a: IpAddr, b: IpAddr) -> Option<u32> {
     }
 }
 
-/// A way to a network.
+/// A route.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Route {
-    /// The network; of length 0 for everything.
+    /// The destination; a prefix of length 0 is the default route.
     pub to: Network,
-    /// The router; None where the network's hosts are on the link.
+    /// The router; None if the destination is on the link.
     pub via: Option<IpAddr>,
 }
 
-/// What one kind of IP is used with, and who said so.
+/// The settings of IPv4 or of IPv6, and who assigned them.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Settings {
-    /// Who said so.
+    /// Who assigned them.
     pub origin: Origin,
     /// Addresses of this machine.
     pub addresses: Vec<Network>,
-    /// Ways to other networks, at most [`MOST_ROUTES`](crate::limits::MOST_ROUTES).
+    /// Routes, at most [`MOST_ROUTES`](crate::limits::MOST_ROUTES).
     pub routes: Vec<Route>,
     /// Resolvers, the preferred one first.
     pub dns: Vec<IpAddr>,
@@ -138,7 +138,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Nothing, from `origin`.
+    /// Empty settings from `origin`.
     pub fn new(origin: Origin) -> Self {
         Self {
             origin,
@@ -163,7 +163,7 @@ impl Settings {
     }
 }
 
-/// As a phase of the log says it: `10.0.2.15/24 via 10.0.2.2 (DHCP server 10.0.2.2)`.
+/// The form of the phase log: `10.0.2.15/24 via 10.0.2.2 (DHCP server 10.0.2.2)`.
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, address) in self.addresses.iter().enumerate() {

@@ -2,6 +2,7 @@
 //! The interface, its sockets, and what runs on them by itself.
 
 mod configure;
+mod groups;
 mod neighbor;
 mod wait;
 
@@ -26,7 +27,7 @@ pub(crate) use configure::link_local;
 /// The first of the ports that are free for anybody, up to the last one.
 const DYNAMIC_PORTS: u16 = 0xc000;
 
-/// IP on one card. Clones are the same stack.
+/// IP on one card. Clones share the same stack.
 #[derive(Clone)]
 pub struct Stack {
     inner: Rc<RefCell<Inner>>,
@@ -42,14 +43,16 @@ pub(crate) struct Inner {
     /// What IPv4 and IPv6 are used with.
     pub v4: Option<Settings>,
     pub v6: Option<Settings>,
-    /// Resolvers that stand above those of the settings.
+    /// Resolvers that replace those of the settings.
     pub servers: Option<Vec<IpAddr>>,
     pub dhcp4: Option<dhcp4::Service>,
     pub router: Option<v6::Service>,
     /// Whether the card's own IPv6 address is there.
     pub uses_v6: bool,
+    /// When switches are told the groups again.
+    pub next_report: Instant,
     waiting: Vec<(Instant, Waker)>,
-    /// Connections that nobody holds any more, and until when they may take leave.
+    /// Dropped connections, and when they are removed at the latest.
     closing: Vec<(SocketHandle, Instant)>,
     /// Whether the card had more frames than one poll takes.
     has_more: bool,
@@ -80,6 +83,7 @@ impl Stack {
             dhcp4: None,
             router: None,
             uses_v6: false,
+            next_report: now,
             waiting: Vec::new(),
             closing: Vec::new(),
             has_more: false,
@@ -87,14 +91,13 @@ impl Stack {
         Ok(Self { inner: Rc::new(RefCell::new(inner)) })
     }
 
-    /// Takes what has arrived, sends what there is to send, and lets futures go on. It does a bounded amount of work:
-    /// at most [`FRAMES_PER_POLL`] frames in, then those out.
+    /// Receives, sends, and wakes futures. The work is bounded: at most [`FRAMES_PER_POLL`] frames in, then those out.
     pub fn poll(&self, now: Instant) {
         let wakers = self.inner.borrow_mut().poll(now);
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// When [`poll`](Self::poll) is to be called again although no frame has arrived; None where only a frame matters.
+    /// When to call [`poll`](Self::poll) again even if no frame arrives; None if nothing is pending.
     pub fn poll_at(&self) -> Option<Instant> {
         self.inner.borrow_mut().poll_at()
     }
@@ -114,20 +117,20 @@ impl Stack {
         self.with(|inner| inner.card())
     }
 
-    /// What IPv4 and IPv6 are used with now.
+    /// The present settings of IPv4 and IPv6.
     pub fn settings(&self) -> [Option<Settings>; 2] {
         self.with(|inner| [inner.v4.clone(), inner.v6.clone()])
     }
 
-    /// Uses these settings in place of those that their kind of IP had.
+    /// Replaces the settings of IPv4 or IPv6, whichever these are for.
     ///
     /// # Errors
-    /// [`Error::Settings`]; then nothing has changed.
+    /// [`Error::Settings`]; nothing changes then.
     pub fn apply(&self, settings: Settings) -> Result<(), Error> {
         self.with(|inner| inner.apply(settings))
     }
 
-    /// Has these resolvers asked in place of those of the settings.
+    /// Asks these resolvers instead of those of the settings.
     pub fn use_servers(&self, servers: Vec<IpAddr>) {
         self.with(|inner| inner.servers = Some(servers));
     }
@@ -145,6 +148,7 @@ impl Inner {
         let mut has_changed = self.receive(at);
         has_changed |= self.serve_dhcp4();
         has_changed |= self.serve_v6();
+        self.report_groups();
         for _ in 0..ROUNDS_PER_POLL {
             match self.interface.poll_egress(at, &mut self.phy, &mut self.sockets) {
                 PollResult::None => break,
@@ -185,7 +189,13 @@ impl Inner {
         let closing = self.closing.iter().map(|(_, deadline)| *deadline);
         let dhcp4 = self.dhcp4.as_ref().map(dhcp4::Service::next);
         let router = self.router.as_ref().map(v6::Service::next);
-        let all = waiting.chain(closing).chain(dhcp4).chain(router).chain(sockets.map(Instant::from_smoltcp));
+        let groups = [self.next_report()];
+        let all = waiting
+            .chain(closing)
+            .chain(dhcp4)
+            .chain(router)
+            .chain(groups)
+            .chain(sockets.map(Instant::from_smoltcp));
         all.min().filter(|at| *at < Instant::NEVER)
     }
 
@@ -193,7 +203,7 @@ impl Inner {
         self.phy.nic().name().into()
     }
 
-    /// Has a future polled again when something changes, at the latest at its deadline.
+    /// Registers a waker for the next change, at the latest for `deadline`.
     fn wake_later(&mut self, deadline: Instant, waker: &Waker) {
         match self.waiting.iter_mut().find(|(_, other)| other.will_wake(waker)) {
             Some((earlier, _)) => *earlier = deadline.min(*earlier),
@@ -222,7 +232,7 @@ impl Inner {
         })
     }
 
-    /// Closes a connection that nobody holds any more.
+    /// Closes a dropped connection.
     pub fn close(&mut self, connection: SocketHandle) {
         self.sockets.get_mut::<tcp::Socket<'_>>(connection).close();
         self.closing.push((connection, self.now.after(CLOSE_WAIT)));

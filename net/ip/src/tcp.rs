@@ -16,7 +16,10 @@ use crate::{
     stack::Inner,
 };
 
-/// How long a connection may keep its user waiting, and what it may use.
+/// RFC 7323, section 2.3.
+const LARGEST_WINDOW: usize = 1 << 30;
+
+/// A connection's time-outs and buffer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Options {
     /// How long the other side may take to accept it.
@@ -38,8 +41,8 @@ impl Default for Options {
     }
 }
 
-/// A connection. What is written is sent with the next poll; nothing is held back to be joined (Nagle's algorithm is
-/// off). When it is dropped, it is closed in order while the stack is polled.
+/// A TCP connection. The next poll sends what was written (Nagle's algorithm is off). Dropping it closes it while the
+/// stack is polled on.
 pub struct Connection {
     stack: Stack,
     handle: SocketHandle,
@@ -76,7 +79,8 @@ fn open(inner: &mut Inner, to: SocketAddr, receive_buffer: usize) -> Result<Sock
     let hop = inner.next_hop(to.ip()).map_err(|cause| Error::NoRoute { to: to.ip(), cause })?;
     let busy = |cause| Error::Busy { to, cause };
     let buffer = |size| zeros(size).map(SocketBuffer::new).ok_or_else(|| busy("no memory for its buffer"));
-    let mut socket = Socket::new(buffer(receive_buffer)?, buffer(SEND_BUFFER)?);
+    // smoltcp panics at more than TCP's largest window.
+    let mut socket = Socket::new(buffer(receive_buffer.min(LARGEST_WINDOW))?, buffer(SEND_BUFFER)?);
     socket.set_nagle_enabled(false);
     socket.set_congestion_control(CongestionControl::Reno);
     let port = inner.free_port();
@@ -100,12 +104,12 @@ impl Connection {
         self.remote
     }
 
-    /// Ends all reading and writing at this time, whether or not bytes come until then.
+    /// Reads and writes that have to wait fail from this time on, whether or not bytes keep coming.
     pub fn set_deadline(&mut self, deadline: Instant) {
         self.deadline = deadline;
     }
 
-    /// Tells the other side that nothing more will be written. Reading goes on.
+    /// Closes the sending side. Reading goes on.
     pub fn finish(&mut self) {
         self.stack.with(|inner| inner.sockets.get_mut::<Socket<'_>>(self.handle).close());
     }
@@ -172,7 +176,7 @@ impl Write for Connection {
         .await
     }
 
-    /// Does nothing: all that was written is sent by itself.
+    /// Does nothing: the next poll sends what was written.
     ///
     /// # Errors
     /// None.

@@ -6,7 +6,7 @@
 //! domains (RFC 8106) and MTU. Where the router says so, it asks DHCPv6 (RFC 8415) for an address (IA_NA), or for
 //! servers only. The first router with an answer is the only one, until its lifetime ends.
 //!
-//! Not done: duplicate address detection, other routers' advertisements, routes of RFC 4191, temporary addresses,
+//! Not supported: duplicate address detection, other routers' advertisements, routes of RFC 4191, temporary addresses,
 //! delegated prefixes, reconfiguration by the server, DHCPv6 where no router answers.
 
 mod advertisement;

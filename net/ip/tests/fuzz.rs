@@ -214,6 +214,11 @@ proptest! {
         }
         ip::fuzz::fuzz(&data);
     }
+}
+
+proptest! {
+    // A stack, its sockets and its futures for each.
+    #![proptest_config(ProptestConfig::with_cases(1024))]
 
     #[test]
     fn any_frames(frames in proptest::collection::vec(proptest::collection::vec(0u8.., 14..200), 1..8)) {

@@ -34,7 +34,7 @@ pub enum Event<'a> {
 pub enum Step {
     /// Nothing until this time, or until a message comes.
     Wait(Instant),
-    /// A message is to be sent, and the next step asked for.
+    /// Send a message, then ask for the next step.
     Send {
         /// Its bytes.
         message: Vec<u8>,
@@ -43,9 +43,9 @@ pub enum Step {
         /// The address to send to, 255.255.255.255 for all servers.
         to: Ipv4Addr,
     },
-    /// The lease is to be used, instead of an earlier one.
+    /// Use this lease instead of an earlier one.
     Use(Box<Lease>),
-    /// The address may not be used any more; the search goes on.
+    /// Stop using the address; the search goes on.
     Lost,
 }
 
@@ -90,8 +90,8 @@ impl Client {
         }
     }
 
-    /// What is to be done at this time, after this event. Unless it is [`Step::Wait`], the next step is asked for at
-    /// once with [`Event::Tick`].
+    /// What to do now, after this event. After any step but [`Step::Wait`], the caller asks for the next one at once,
+    /// with [`Event::Tick`].
     pub fn step(&mut self, now: Instant, event: Event<'_>, entropy: &mut dyn Entropy) -> Step {
         if let Event::Received(message) = event
             && let Some(step) = self.receive(now, message, entropy)

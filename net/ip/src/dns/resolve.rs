@@ -25,7 +25,7 @@ const NO_EDNS: [u8; 2] = [1, 4];
 
 impl Stack {
     /// The addresses of a host, IPv6 first; those of the kinds of IP that this machine has. A name without a dot is
-    /// looked for in the domains of the settings, too. An address has itself.
+    /// looked up in the domains of the settings first. An IP address is returned as it is.
     ///
     /// # Errors
     /// [`Error::Name`], [`Error::NoServer`], [`Error::NotFound`], [`Error::Unresolved`].

@@ -70,6 +70,7 @@ impl Inner {
             }
         });
         self.interface = interface;
+        self.next_report = self.now;
         Ok(())
     }
 }

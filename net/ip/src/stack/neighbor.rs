@@ -68,12 +68,10 @@ impl Inner {
         });
     }
 
-    /// By a neighbour solicitation (RFC 4861, section 4.3) to the group of the address (RFC 4291, section 2.7.1).
+    /// By a neighbour solicitation (RFC 4861, section 4.3) to the group of the address.
     fn seek_v6(&mut self, hop: Ipv6Addr) {
         let own = self.interface.get_source_address_ipv6(&hop);
-        let [.., a, b, c] = hop.octets();
-        let [.., high, low] = Ipv6Addr::from([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c]).segments();
-        let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00 | high, low);
+        let group = solicited_group(hop);
         let card = EthernetAddress(self.phy.nic().mac().0);
         let solicitation =
             Icmpv6Repr::Ndisc(NdiscRepr::NeighborSolicit { target_addr: hop, lladdr: Some(card.into()) });
@@ -86,6 +84,7 @@ impl Inner {
         };
         // Cannot saturate: less than a hundred bytes.
         let length = header.buffer_len().saturating_add(solicitation.buffer_len());
+        let [.., a, b, c] = group.octets();
         let to = EthernetAddress([0x33, 0x33, 0xff, a, b, c]);
         self.emit(to, EthernetProtocol::Ipv6, length, |payload| {
             let mut packet = Ipv6Packet::new_unchecked(payload);
@@ -96,7 +95,7 @@ impl Inner {
     }
 
     /// Queues a frame with a payload of so many bytes; the next poll sends it.
-    fn emit(
+    pub(super) fn emit(
         &mut self,
         to: EthernetAddress,
         protocol: EthernetProtocol,
@@ -113,4 +112,10 @@ impl Inner {
             write(frame.payload_mut());
         });
     }
+}
+
+/// The group in which a machine is asked for its card (RFC 4291, section 2.7.1).
+pub(super) fn solicited_group(address: Ipv6Addr) -> Ipv6Addr {
+    let [.., a, b, c] = address.octets();
+    Ipv6Addr::from([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, a, b, c])
 }

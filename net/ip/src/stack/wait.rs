@@ -18,7 +18,7 @@ impl Stack {
         let _ = self.wait(deadline, |_| None::<()>).await;
     }
 
-    /// What a future yields; None where it takes longer than this. Then it has been dropped.
+    /// Awaits a future for at most this long; None on time-out, when the future is dropped.
     pub async fn within<F: Future>(&self, wait: Duration, future: F) -> Option<F::Output> {
         let deadline = self.now().after(wait);
         let mut future = pin!(future);

@@ -51,7 +51,7 @@ pub struct Advertisement {
 /// A prefix.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Prefix {
-    /// Its bits, and any others.
+    /// The address; bits behind `length` are meaningless.
     pub address: Ipv6Addr,
     /// Its length, at most 128.
     pub length: u8,

@@ -46,13 +46,13 @@ pub enum Event<'a> {
 pub enum Step {
     /// Nothing until this time, or until a message comes.
     Wait(Instant),
-    /// Routers are to be solicited.
+    /// Solicit routers.
     Solicit,
-    /// A DHCPv6 message is to be sent to all servers.
+    /// Send a DHCPv6 message to all servers.
     Send(Vec<u8>),
-    /// These are to be used, instead of earlier ones.
+    /// Use these settings instead of earlier ones.
     Use(Box<Settings>),
-    /// What was used may not be any more; the search goes on.
+    /// Stop using the settings; the search goes on.
     Lost,
 }
 
@@ -121,8 +121,8 @@ impl Client {
         }
     }
 
-    /// What is to be done at this time, after this event. Unless it is [`Step::Wait`], the next step is asked for at
-    /// once with [`Event::Tick`].
+    /// What to do now, after this event. After any step but [`Step::Wait`], the caller asks for the next one at once,
+    /// with [`Event::Tick`].
     pub fn step(&mut self, now: Instant, event: Event<'_>, entropy: &mut dyn Entropy) -> Step {
         let result = match event {
             Event::Tick => Ok(()),
