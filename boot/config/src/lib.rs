@@ -385,6 +385,14 @@ mod tests {
         assert_eq!(built_in.cmdline(), Some("init=/bin/sh"));
     }
 
+    #[test]
+    fn an_image_that_is_empty_is_none() {
+        let image = |word| resolve(&[(Origin::FwCfg, word)], Trust::Open).image().map(String::from);
+        assert_eq!(image("cloudboot.image=oci://host/name:tag").as_deref(), Some("oci://host/name:tag"));
+        assert_eq!(image("cloudboot.image="), None);
+        assert_eq!(image("root=/dev/vda"), None);
+    }
+
     /// Everything that the values of a text lead to.
     fn effects(word: &str) -> String {
         let config = resolve(&[(Origin::Section, word)], Trust::Open);

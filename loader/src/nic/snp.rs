@@ -2,7 +2,7 @@
 //! Network cards that the firmware drives, through EFI_SIMPLE_NETWORK_PROTOCOL (UEFI 2.11, section 24.1).
 
 use alloc::{boxed::Box, string::String, vec, vec::Vec};
-use core::{mem, ptr::NonNull};
+use core::ptr::NonNull;
 
 use nic::{Frame, HEADER, Mac, Nic, TAG};
 use uefi::{
@@ -40,8 +40,8 @@ pub struct Snp {
     /// Buffers to send from: those that nobody uses, and those that the firmware has.
     idle: Vec<Box<[u8]>>,
     sending: Vec<NonNull<[u8]>>,
-    /// The length of the frame that is being written into the last idle one.
-    draft: usize,
+    /// The frame that is being written, with its length.
+    draft: Option<(Box<[u8]>, usize)>,
 }
 
 impl Snp {
@@ -79,7 +79,7 @@ impl Snp {
             room: ROOM,
             idle: (0..BUFFERS).map(|_| vec![0; HEADER + TAG + mtu].into_boxed_slice()).collect(),
             sending: Vec::with_capacity(BUFFERS),
-            draft: 0,
+            draft: None,
         })
     }
 
@@ -177,20 +177,20 @@ impl Nic for Snp {
         if self.idle.len() < FEW {
             self.reclaim();
         }
-        !self.idle.is_empty()
+        self.draft.is_some() || !self.idle.is_empty()
     }
 
     fn transmit(&mut self, length: usize) -> Option<&mut [u8]> {
         if length > HEADER + TAG + self.mtu || !self.can_transmit() {
             return None;
         }
-        self.draft = length;
-        self.idle.last_mut()?.get_mut(..length)
+        let buffer = self.draft.take().map(|(buffer, _)| buffer).or_else(|| self.idle.pop())?;
+        let (buffer, _) = self.draft.insert((buffer, length));
+        buffer.get_mut(..length)
     }
 
     fn commit(&mut self) {
-        let length = mem::take(&mut self.draft);
-        let Some(mut buffer) = self.idle.pop_if(|_| length != 0) else { return };
+        let Some((mut buffer, length)) = self.draft.take() else { return };
         // Not every driver lengthens what is too short for the wire.
         let padded = length.max(SHORTEST);
         buffer[length..padded].fill(0);

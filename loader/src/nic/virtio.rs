@@ -3,7 +3,6 @@
 //! which tells the device of every single frame.
 
 use alloc::{boxed::Box, string::String, vec::Vec};
-use core::mem;
 
 use flow::Memory as _;
 use nic::{Frame, HEADER, Mac, Nic, TAG};
@@ -264,7 +263,7 @@ impl Nic for Virtio {
     }
 
     fn commit(&mut self) {
-        let Some((buffer, length)) = mem::take(&mut self.draft) else { return };
+        let Some((buffer, length)) = self.draft.take() else { return };
         if let Err(buffer) = self.outgoing.0.add(buffer, NET_HEADER + length, Access::Read) {
             self.idle.push(buffer);
         }
