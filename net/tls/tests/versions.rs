@@ -3,12 +3,15 @@
 
 use std::{
     fs,
+    future::{Future as _, poll_fn},
     io::{Read as _, Write as _},
     net::TcpListener,
+    pin::pin,
+    task::{Context, Poll, Waker},
     thread,
 };
 
-use embedded_io_async::{Read, Write};
+use embedded_io_async::{ErrorType, Read, Write};
 use peer::{Issued, Key, Pki, Server, Tcp, block_on};
 use tls::{
     Alert, Cause, Clock, Config, Error, FLOOR, Negotiated, NoRandomness, Provider, Random, Roots, TlsStream,
@@ -188,6 +191,9 @@ fn what_is_no_tls_is_said_to_be_none() {
     assert_eq!(cause(b"").cause, Cause::Closed { in_handshake: true });
     // protocol_version, as older servers say it before anything else.
     assert_eq!(cause(b"\x15\x03\x01\x00\x02\x02\x46").cause, Cause::Alert(Alert(70)));
+    assert_eq!(cause(b"\x15\x03\x03\x00\x02\x02\x2c").to_string(), {
+        "E-NET-TLS-ALERT localhost: the server sent the alert certificate_revoked (44); look into its log"
+    });
     // A record of more than 16 KiB and what protection may add.
     assert_eq!(cause(b"\x16\x03\x03\x48\x01\x02").cause, Cause::Size("a record"));
 }
@@ -285,5 +291,85 @@ fn much_is_sent_in_many_records() {
         block_on(stream.write_all(b"the end\n")).unwrap();
         block_on(stream.flush()).unwrap();
         server.wait_for("the end");
+    }
+}
+
+/// A socket of which each kind of call is not ready at first; whether each has said so.
+struct Reluctant(Tcp, [bool; 3]);
+
+impl Reluctant {
+    async fn ready(&mut self, call: usize) {
+        poll_fn(|context| {
+            self.1[call] = !self.1[call];
+            context.waker().wake_by_ref();
+            if self.1[call] { Poll::Pending } else { Poll::Ready(()) }
+        })
+        .await;
+    }
+}
+
+impl ErrorType for Reluctant {
+    type Error = <Tcp as ErrorType>::Error;
+}
+
+impl Read for Reluctant {
+    async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Self::Error> {
+        self.ready(0).await;
+        self.0.read(buffer).await
+    }
+}
+
+impl Write for Reluctant {
+    async fn write(&mut self, buffer: &[u8]) -> Result<usize, Self::Error> {
+        self.ready(1).await;
+        // A few bytes at a time, so that records are sent in pieces.
+        self.0.write(&buffer[..buffer.len().min(11)]).await
+    }
+
+    async fn flush(&mut self) -> Result<(), Self::Error> {
+        self.ready(2).await;
+        self.0.flush().await
+    }
+}
+
+/// Drops the future whenever it is not ready, and makes it anew.
+macro_rules! impatient {
+    ($future:expr) => {
+        loop {
+            let polled = pin!($future).poll(&mut Context::from_waker(Waker::noop()));
+            if let Poll::Ready(output) = polled {
+                break output;
+            }
+        }
+    };
+}
+
+#[test]
+fn futures_that_are_dropped_lose_and_double_nothing() {
+    let (pki, config) = made(Key::P256);
+    for version in ["-tls1_3", "-tls1_2"] {
+        // s_server answers each line with the same line from its end to its start.
+        let server = serve(&pki, &format!("-rev {version}"));
+        let socket = Reluctant(server.connect(), [false; 3]);
+        let mut stream = block_on(connect(socket, "localhost", &config)).unwrap();
+        for number in 1000..1100 {
+            let line = format!("{number} is sent once\n");
+            assert_eq!(impatient!(stream.write(line.as_bytes())), Ok(line.len()));
+            // Every other line waits for the next write to be sent.
+            if number % 2 == 1 {
+                impatient!(stream.flush()).unwrap();
+            }
+        }
+        let expected: String = (1000..1100)
+            .map(|number| format!("{number} is sent once").chars().rev().chain(['\n']).collect::<String>())
+            .collect();
+        let (mut received, mut buffer) = (Vec::new(), [0; 7]);
+        while received.len() < expected.len() {
+            match impatient!(stream.read(&mut buffer)).unwrap() {
+                0 => break,
+                count => received.extend_from_slice(&buffer[..count]),
+            }
+        }
+        assert_eq!(String::from_utf8_lossy(&received), expected);
     }
 }
