@@ -44,11 +44,14 @@ fn parts() -> Result<Vec<Part>, String> {
         ("configure", &[config::codes::CODES]),
         ("discover", &[block::codes::CODES, damaged::CODES, entries::codes::CODES, flow::codes::DISCOVER]),
         ("choose", &[flow::codes::CHOOSE]),
-        ("obtain", &[filesystem::codes::FILES, flow::codes::OBTAIN, tls::codes::CODES, code::codes::CODES]),
+        ("obtain", &[filesystem::codes::FILES, flow::codes::OBTAIN, code::codes::CODES]),
         ("verify", &[damaged::IMAGES, image::codes::CODES, flow::codes::VERIFY]),
         ("start", &[flow::codes::START]),
         ("loader", &[flow::codes::LOADER]),
-        ("network", &[dial::codes::CODES, http::codes::CODES, oci::codes::CODES]),
+        (
+            "network",
+            &[ip::codes::CODES, tls::codes::CODES, dial::codes::CODES, http::codes::CODES, oci::codes::CODES],
+        ),
         ("command", &[cli::codes::CODES]),
     ];
     let mut names: Vec<&str> =
