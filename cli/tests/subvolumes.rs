@@ -32,8 +32,8 @@ fn refused(dir: &Path, args: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-/// A folder with `disk.raw`: a btrfs with these subvolumes, as mkfs.btrfs takes them; each has a file that says which it
-/// is.
+/// A folder with `disk.raw`: a btrfs with these subvolumes, as mkfs.btrfs takes them; each has a file that says which
+/// it is.
 fn disk(name: &str, subvolumes: &[&str]) -> PathBuf {
     let dir = work_dir(name);
     disk_with(&dir, subvolumes, &[]);
