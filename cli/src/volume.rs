@@ -16,18 +16,19 @@ const OS: [&[u8]; 2] = [b"/etc/os-release", b"/usr/lib/os-release"];
 const MOST: usize = 8;
 
 /// The volume that `wanted` means: its id, label or UUID, or a form of `cloudboot.disk`; without it the only one,
-/// or the only one that holds an operating system.
+/// or the only one that holds an operating system. Of several roots of one filesystem the default one is meant, unless
+/// only others hold one.
 pub fn pick<'a>(machine: &'a Machine, wanted: Option<&[u8]>) -> Result<&'a Volume, Failure> {
     let all = || machine.volumes.all().iter();
     let mut meant: Vec<&Volume> = match wanted {
         Some(wanted) => all().filter(|volume| is_meant(machine, volume, wanted)).collect(),
         None => all().collect(),
     };
-    if wanted.is_none() && meant.len() > 1 {
-        let holding: Vec<&Volume> = all().filter(|volume| holds_os(volume)).collect();
+    if meant.len() > 1 && (wanted.is_none() || are_one(&meant)) {
+        let holding: Vec<&Volume> = meant.iter().copied().filter(|volume| holds_os(volume)).collect();
         meant = if holding.is_empty() { meant } else { holding };
     }
-    if let [volume] = meant[..] {
+    if let Some(volume) = meant.first().filter(|_| are_one(&meant)) {
         return Ok(volume);
     }
     if all().next().is_none() {
@@ -108,6 +109,11 @@ fn no_volume(machine: &Machine) -> Failure {
 pub fn unread(device: &Device) -> Option<String> {
     let title = device.title.as_ref().filter(|_| device.is_unread)?;
     Some(format!("{} is {title}", device.id))
+}
+
+/// Whether all are roots of one filesystem; the default one stands first.
+fn are_one(volumes: &[&Volume]) -> bool {
+    volumes.iter().zip(volumes.iter().skip(1)).all(|(one, other)| one.is_beside(other))
 }
 
 fn is_meant(machine: &Machine, volume: &Volume, wanted: &[u8]) -> bool {

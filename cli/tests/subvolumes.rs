@@ -32,10 +32,16 @@ fn refused(dir: &Path, args: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-/// A folder with `disk.raw`: a btrfs with these subvolumes, as mkfs.btrfs takes them; each has a file that says which it
-/// is.
+/// A folder with `disk.raw`: a btrfs with these subvolumes, as mkfs.btrfs takes them; each has a file that says which
+/// it is.
 fn disk(name: &str, subvolumes: &[&str]) -> PathBuf {
     let dir = work_dir(name);
+    disk_with(&dir, subvolumes, &[]);
+    dir
+}
+
+/// The same in that folder, with more files.
+fn disk_with(dir: &Path, subvolumes: &[&str], files: &[&Path]) {
     let tree = dir.join("tree");
     let mut arguments = vec!["-q", "-f", "-M", "--rootdir", tree.to_str().unwrap()];
     fs::create_dir_all(&tree).unwrap();
@@ -46,11 +52,14 @@ fn disk(name: &str, subvolumes: &[&str]) -> PathBuf {
         fs::write(tree.join(path).join("name"), path).unwrap();
         arguments.extend(["-u", subvolume]);
     }
+    for file in files {
+        fs::create_dir_all(tree.join(file).parent().unwrap()).unwrap();
+        fs::write(tree.join(file), "").unwrap();
+    }
     let image = dir.join("disk.raw");
     fs::File::create(&image).unwrap().set_len(32 * MIB).unwrap();
     arguments.push(image.to_str().unwrap());
     run("mkfs.btrfs", &arguments);
-    dir
 }
 
 #[test]
@@ -83,6 +92,24 @@ fn a_subvolume_is_named_by_path_number_or_snapper() {
     }
     text(&dir, &["fs", "cp", "disk.raw:/name", "copy", "--snapshot", "6"]);
     assert_eq!(fs::read_to_string(dir.join("copy")).unwrap(), "@/.snapshots/6/snapshot");
+}
+
+#[test]
+fn where_none_is_named_the_default_one_is_meant_or_the_one_with_a_system() {
+    let name =
+        |dir: &Path, options: &[&str]| text(dir, &[&["fs", "cat", "disk.raw:/name"], options].concat());
+    let dir = disk("default", &["@", "default:@home", "@/.snapshots/5/snapshot"]);
+    assert_eq!(name(&dir, &[]), "@home");
+    assert_eq!(name(&dir, &["--volume", "disk.raw"]), "@home");
+    // A file that only an operating system has is all that tells; snapshots have one as well.
+    for path in ["@", "@/.snapshots/5/snapshot"] {
+        let dir = work_dir("system");
+        let release = Path::new(path).join("etc/os-release");
+        let subvolumes = ["default:@home", "@", "@/.snapshots/5/snapshot"];
+        disk_with(&dir, &subvolumes, &[&release, Path::new("@/.snapshots/5/snapshot/etc/os-release")]);
+        assert_eq!(name(&dir, &[]), path);
+        assert_eq!(name(&dir, &["--volume", "disk.raw"]), path);
+    }
 }
 
 #[test]
