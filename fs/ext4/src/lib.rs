@@ -107,6 +107,10 @@ impl<D: BlockRead> FileSystem for Ext4<D> {
         Ok(summary::of(&self.files.volume.superblock))
     }
 
+    fn kept(&self) -> usize {
+        self.files.volume.device().memory()
+    }
+
     fn root(&self) -> InodeNumber {
         inode::ROOT
     }

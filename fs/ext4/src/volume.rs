@@ -24,6 +24,11 @@ impl<D: BlockRead> Volume<D> {
         Ok(Self { device, superblock })
     }
 
+    /// The device that it is on.
+    pub fn device(&self) -> &D {
+        &self.device
+    }
+
     pub fn into_device(self) -> D {
         self.device
     }

@@ -42,6 +42,11 @@ impl<D: BlockRead> Replayed<D> {
         Self { device: self.device, block_size, sources }
     }
 
+    /// Bytes of memory that it needs.
+    pub fn memory(&self) -> usize {
+        self.sources.capacity().saturating_mul(size_of::<(BlockNumber, Source)>())
+    }
+
     /// Fills `buf` with the bytes of a replayed block from its byte `within` on.
     fn read_source(&self, source: Source, within: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         let offset = source.block.0.saturating_mul(self.block_size).saturating_add(within);
@@ -96,6 +101,12 @@ mod tests {
         let source =
             |place, block, is_escaped| (BlockNumber(place), Source { block: BlockNumber(block), is_escaped });
         Replayed::new(bytes).with(8, [source(2, 5, false), source(3, 6, true)].into())
+    }
+
+    #[test]
+    fn it_keeps_places_and_no_content() {
+        assert!((48..=128).contains(&device().memory()), "{}", device().memory());
+        assert_eq!(Replayed::new(Vec::new()).memory(), 0);
     }
 
     #[test]

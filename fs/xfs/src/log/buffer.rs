@@ -105,7 +105,10 @@ impl Buffer {
 impl Replay<'_> {
     /// Lays the regions of a buffer over the device, unless what is there is as new.
     pub fn buffer(&mut self, item: &Item, lsn: Lsn) -> Outcome<()> {
-        let Some(buffer) = Buffer::parse(item.format()) else { return Ok(()) };
+        let Some(buffer) = Buffer::parse(item.format()) else {
+            let found = to_u64(item.format().len());
+            return Err(corrupt(Fault::Truncated, "xfs_buf_log_format", self.offset, found));
+        };
         if self.is_cancelled(buffer.place) {
             return Ok(());
         }

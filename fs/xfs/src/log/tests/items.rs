@@ -177,6 +177,7 @@ fn regions_that_do_not_fit_their_buffer_are_refused() {
     assert_eq!(refused(&|item| item[0][20] |= 0x80), map, "a chunk without its region");
     assert_eq!(refused(&|item| item[0][16] = 18), map, "a map of so many words");
     assert_eq!(refused(&|item| item[0].truncate(20)), map, "a map that is not there");
+    assert_eq!(refused(&|item| item[0].truncate(16)), "xfs_buf_log_format", "a length that is not there");
     assert_eq!(refused(&|item| item[0][6] = 0), "xfs_buf_log_format.blf_len");
     assert_eq!(refused(&|item| item[0][7] = 1), "xfs_buf_log_format.blf_len");
     assert_eq!(refused(&|item| item[0][9] = 8), "log item's block number", "past the device's end");
