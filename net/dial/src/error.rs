@@ -5,14 +5,14 @@ use alloc::string::String;
 
 use code::Code;
 
-/// What failed. Decides whether another replica is worth a try: all of them are, but [`Kind::Refused`] ones.
+/// What failed. Decides whether the same is worth another try: [`Kind::Refused`] is not.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
-    /// The name is not known, or no name server answered.
+    /// No name server gave an answer.
     Name,
     /// The host cannot be reached, refuses, or did not answer in time.
     Connect,
-    /// The server is not who it says it is, or speaks no TLS that we speak. Trying again changes nothing.
+    /// There is no such name; or the server is not who it says it is, or speaks no TLS that we speak.
     Refused,
 }
 

@@ -101,10 +101,13 @@ impl Url {
         &self.target
     }
 
-    /// The host with its port, as the `Host` field has it: without the scheme's own port.
+    /// The host with its port, as the `Host` field has it: without the scheme's own port, and without the zone of a
+    /// link-local address, which means nothing to the peer.
+    ///
+    /// Spec: RFC 9110, section 7.2; RFC 6874, section 1.
     pub fn authority(&self) -> String {
         let is_usual = self.port == usual_port(self.is_secure);
-        let host = bracketed(&self.host);
+        let host = bracketed(self.host.split('%').next().unwrap_or_default());
         if is_usual { host } else { format!("{host}:{}", self.port) }
     }
 
@@ -381,6 +384,12 @@ mod tests {
             assert_eq!(full(&base.join(location).unwrap()), expected, "{location}");
         }
         assert!(base.join("file:///etc/passwd").is_err());
+    }
+
+    #[test]
+    fn the_peer_does_not_learn_our_zone() {
+        let url = Url::parse("http://[fe80::a9fe:a9fe%eth0]:81/x").unwrap();
+        assert_eq!((url.authority().as_str(), url.host()), ("[fe80::a9fe:a9fe]:81", "fe80::a9fe:a9fe%eth0"));
     }
 
     #[test]

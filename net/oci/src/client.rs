@@ -113,7 +113,7 @@ impl<D: Dial> Client<D> {
         Self { http, options, places: RefCell::default(), sessions: RefCell::default() }
     }
 
-    /// Asks the places of a registry one after the other, and again after a pause, until one answers with 2xx.
+    /// Asks the places of a registry until one answers with 2xx.
     pub(crate) async fn ask(&self, reference: &Reference, ask: &Ask<'_>) -> Result<Response<'_, D>, Error> {
         self.ask_somewhere(reference, ask).await.map(|(response, _)| response)
     }
@@ -124,25 +124,44 @@ impl<D: Dial> Client<D> {
         reference: &Reference,
         ask: &Ask<'_>,
     ) -> Result<(Response<'_, D>, Rc<Endpoint>), Error> {
+        let attempt = async |place: &Endpoint| self.ask_at(place, reference, ask).await;
+        self.somewhere(reference, ask.is_only_original, attempt).await
+    }
+
+    /// Attempts something at the places of a registry, one after the other, and again after a pause, until it is done
+    /// at one of them. A registry's own refusal is final; a mirror's is not, nor is a connection that fails.
+    pub(crate) async fn somewhere<T>(
+        &self,
+        reference: &Reference,
+        is_only_original: bool,
+        attempt: impl AsyncFn(&Endpoint) -> Result<T, Failed>,
+    ) -> Result<(T, Rc<Endpoint>), Error> {
         let places = self.places(reference).await?;
         for number in 0.. {
-            let mut wished = None;
+            // The shortest wish of those that may be asked again; none if nobody may.
+            let mut wished: Option<u64> = None;
             let mut last = None;
-            for place in places.all(ask.is_only_original) {
-                let failed = match self.ask_at(&place, reference, ask).await {
-                    Ok(response) => return Ok((response, place)),
+            for place in places.all(is_only_original) {
+                let failed = match attempt(&place).await {
+                    Ok(done) => return Ok((done, place)),
                     Err(failed) => failed,
                 };
-                if !place.is_mirror && !failed.error.is_transient() {
+                if !place.is_mirror && !failed.error.is_transient() && !failed.error.is_of_connection() {
                     return Err(failed.error);
                 }
-                if failed.error.is_transient() {
+                if failed.error.is_transient() || failed.error.is_of_connection() {
                     places.demote(&place);
                 }
-                wished = wished.max(failed.retry_after);
+                if failed.error.is_transient() {
+                    let wish = failed.retry_after.unwrap_or(0);
+                    wished = Some(wished.map_or(wish, |wished| wished.min(wish)));
+                }
                 last = Some(failed.error);
             }
             let error = last.unwrap_or_else(|| Error::new(reference, Cause::NoServices));
+            if wished.is_none() {
+                return Err(error);
+            }
             self.pause(number, wished, error).await?;
         }
         Err(Error::new(reference, Cause::NoServices))

@@ -164,6 +164,11 @@ impl Error {
         }
     }
 
+    /// Whether there was no connection, so that nothing is known of the registry.
+    pub(crate) fn is_of_connection(&self) -> bool {
+        matches!(&self.0.cause, Cause::Http(error) if matches!(error.cause(), http::Cause::Dial(_)))
+    }
+
     /// Whether the same request may succeed later, or at another replica.
     pub(crate) fn is_transient(&self) -> bool {
         match &self.0.cause {

@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn content_is_limited() {
-        let limited = |limit| unpacked(&layer("x+gzip"), GZIP, limit).map(|content| Vec::from(content));
+        let limited = |limit| unpacked(&layer("x+gzip"), GZIP, limit).map(Vec::from);
         assert_eq!(limited(11).unwrap(), b"cloud-boot\n");
         assert!(matches!(limited(10).unwrap_err().cause(), Cause::Unpack(_)));
     }

@@ -32,26 +32,8 @@ impl<D: Dial> Client<D> {
             Err(error) if matches!(error.cause(), Cause::Absent(_)) => {}
             Err(error) => return Err(error),
         }
-        let places = self.places(reference).await?;
-        for number in 0.. {
-            let mut wished = None;
-            let mut last = None;
-            for place in places.all(true) {
-                let failed = match self.upload(&place, reference, digest, content).await {
-                    Ok(()) => return Ok(true),
-                    Err(failed) => failed,
-                };
-                if !failed.error.is_transient() {
-                    return Err(failed.error);
-                }
-                places.demote(&place);
-                wished = wished.max(failed.retry_after);
-                last = Some(failed.error);
-            }
-            let error = last.unwrap_or_else(|| Error::new(reference, Cause::NoServices));
-            self.pause(number, wished, error).await?;
-        }
-        Err(Error::new(reference, Cause::NoServices))
+        let attempt = async |place: &Endpoint| self.upload(place, reference, digest, content).await;
+        self.somewhere(reference, true, attempt).await.map(|_| true)
     }
 
     /// POST for an address, PUT to it.

@@ -484,6 +484,26 @@ fn a_replica_that_cuts_is_left_for_another() {
 }
 
 #[test]
+fn a_server_that_is_not_trusted_is_not_tried_again() {
+    let world = World::new();
+    world.distrust("registry.test");
+    Script::at(&world, "registry.test:443", |_| not_found());
+    let error = layers(&world, Options::default()).unwrap_err();
+    let expected = "E-NET-SECURE https://registry.test/v2/a/b/manifests/1: certificate expired";
+    assert_eq!((error.as_str(), world.connected().len()), (expected, 1));
+    // Another replica may have a better certificate.
+    let world = World::new();
+    let name = "_registry._tcp.zone.test";
+    world.set_services(name, vec![service(1, 443, "a.zone.test"), service(2, 443, "b.zone.test")]);
+    world.distrust("a.zone.test");
+    Script::at(&world, "a.zone.test:443", |_| not_found());
+    let store = Store::of(&[b"kernel"]);
+    Script::at(&world, "b.zone.test:443", move |asked| store.answer(asked));
+    let reference = Reference::parse(&format!("{name}/a/b:1")).unwrap();
+    assert_eq!(pulled(&world, &reference, Options::default()).unwrap().1, [b"kernel"]);
+}
+
+#[test]
 fn logins_do_not_leave_the_zone() {
     for (target, is_sent) in [("r.zone.test", true), ("r.evil.test", false)] {
         let world = World::new();

@@ -33,6 +33,7 @@ pub struct World {
     hosts: RefCell<Vec<(String, Handler)>>,
     services: RefCell<Vec<(String, Vec<Service>)>>,
     tasks: RefCell<Vec<Task>>,
+    distrusted: RefCell<Vec<String>>,
     connected: RefCell<Vec<String>>,
     random: Cell<u32>,
 }
@@ -56,6 +57,11 @@ impl World {
     /// The SRV records of a name.
     pub fn set_services(&self, name: &str, services: Vec<Service>) {
         self.services.borrow_mut().push((name.into(), services));
+    }
+
+    /// TLS fails with this server.
+    pub fn distrust(&self, server: &str) {
+        self.distrusted.borrow_mut().push(server.into());
     }
 
     /// To which `host:port` clients have connected or tried to, in order.
@@ -148,6 +154,15 @@ impl Dial for Wire {
     }
 
     async fn secure(&self, stream: Stream, server: &str) -> Result<Stream, dial::Error> {
+        if self.0.distrusted.borrow().iter().any(|name| name == server) {
+            let (kind, code) = (dial::Kind::Refused, dial::codes::SECURE);
+            return Err(dial::Error {
+                kind,
+                code,
+                object: server.into(),
+                cause: "certificate expired".into(),
+            });
+        }
         *stream.server.borrow_mut() = Some(server.into());
         Ok(stream)
     }
