@@ -100,6 +100,16 @@ _BOOTING = {
         place = "hd*gpt2 /loader/entries/",
         mounted = _XFS,
     ),
+    # Kernel, initrd and configuration stand in the tree log only, by an fsync of each.
+    "btrfs_log_is_replayed": struct(
+        disk = {
+            "dirty_log": True,
+            "shape": "at",
+        },
+        title = "Mini\"",
+        place = "hd*gpt2:@ /boot/grub/grub.cfg",
+        mounted = _mounted("btrfs", "subvol=/@ "),
+    ),
 }
 
 # What is refused, and the line that says why. Each differs from what boots in one byte or one leg.

@@ -74,7 +74,7 @@ pub struct Options {
     profile: Profile,
     #[command(flatten)]
     content: system::Content,
-    /// Power failed: what boots stands in the log of /boot only (rhel)
+    /// Power failed: what boots stands in the log only, of /boot (rhel) or of the root (at)
     #[arg(long)]
     dirty_log: bool,
     /// A byte of a structure of the filesystem that has the kernel, all bits flipped. XFS: `inode:PATH:OFFSET`,
@@ -90,8 +90,8 @@ pub struct Options {
 /// When an input is not as expected, an option does not fit the shape, or a tool or Linux fails.
 pub fn make(options: &Options) -> Result<()> {
     ensure!(
-        !options.dirty_log || options.shape == Shape::Rhel,
-        "only the shape rhel has a log to leave behind"
+        !options.dirty_log || matches!(options.shape, Shape::Rhel | Shape::At),
+        "only the shapes rhel and at have a log to leave behind"
     );
     ensure!(
         options.out.len() == 1 || options.shape.filesystem() == Filesystem::Btrfs,

@@ -188,6 +188,33 @@ fn a_log_holds_what_is_newer_and_linux_replays_no_spoilt_one() {
     assert!(said.contains("cannot mount") && !said.contains("$kernelopts"), "{said}");
 }
 
+/// Where the superblock of btrfs has the address of its log.
+const LOG_ROOT: usize = (64 << 10) + 96;
+
+#[test]
+fn a_tree_log_holds_kernel_and_configuration() {
+    let fixture = Fixture::new("tree-log");
+    let [disk] = fixture.written(["a.raw"], "at", &["--dirty-log"]);
+    // GRUB replays nothing.
+    let earlier = grub_text(&disk, "(loop0,gpt2)/@/boot/grub/grub.cfg");
+    assert!(earlier.contains("e2e=earlier") && !earlier.contains("e2e=now"), "{earlier}");
+    let kernel = format!("(loop0,gpt2)/@/boot/vmlinuz-{VERSION}");
+    let (success, said) = output(tool("grub-fstest").arg(&disk).args(["cat", &kernel]));
+    assert!(!success && said.contains("not found"), "{said}");
+    let image = fixture.second(&disk, 128);
+    assert_ne!(fs::read(&image).unwrap()[LOG_ROOT..LOG_ROOT + 8], [0; 8], "a log is left");
+    let script = format!(
+        "mount -t btrfs -o ro,subvol=@ /dev/ubda /mnt && grep -c e2e=now /mnt/boot/grub/grub.cfg && cat /mnt/etc/marker \
+         && sha256sum /mnt/boot/vmlinuz-{VERSION} {}",
+        fixture.file("kernel").display()
+    );
+    let said = fixture.linux(&image, &script);
+    assert!(said.contains("on the root, e2e=now"), "{said}");
+    let sums: Vec<&str> =
+        said.lines().filter_map(|line| line.split_once("  /")).map(|(sum, _)| sum).collect();
+    assert!(sums.len() == 2 && sums[0] == sums[1], "{said}");
+}
+
 #[test]
 fn legs_may_be_missing_as_far_as_the_profile_says() {
     let fixture = Fixture::new("legs");
@@ -241,7 +268,7 @@ fn what_does_not_fit_is_refused() {
         assert!(!success, "{options:?}");
         said
     };
-    assert!(refused(&["--shape", "at", "--dirty-log"]).contains("only the shape rhel"));
+    assert!(refused(&["--shape", "suse", "--dirty-log"]).contains("only the shapes rhel and at"));
     assert!(refused(&["--shape", "plain", "--out", "b"]).contains("only btrfs has several legs"));
     assert!(refused(&["--shape", "plain", "--flip", "tree:1:1"]).contains("no structure of xfs"));
     assert!(refused(&["--shape", "plain", "--flip", "inode:/none:1"]).contains("/none"));

@@ -15,7 +15,7 @@ use uml::Machine;
 use super::{
     EARLIER, NOW, Options,
     menu::{self, File as Text},
-    shape::Shape,
+    shape::{Filesystem, Shape},
     system::System,
 };
 use crate::{EPOCH, files, scratch::Scratch};
@@ -42,6 +42,12 @@ echo @DONE@
 exec busybox poweroff -f
 ";
 
+/// The same without a sync, which busybox would begin with.
+const POWER_IS_OFF: &str = "echo @DONE@
+echo o >/proc/sysrq-trigger
+sleep 100
+";
+
 const RHEL: &str = "mount -t xfs /dev/ubda /mnt
 mkdir /mnt/boot
 mount -t xfs /dev/ubdb /mnt/boot
@@ -50,7 +56,7 @@ unpack @CONFIGURATION@
 ";
 
 /// The log's last records have a new configuration in them, and more than those eight of which the last may be cut off.
-const POWER_FAILS: &str = "umount -R /mnt
+const POWER_FAILS_ON_XFS: &str = "umount -R /mnt
 mount -t xfs /dev/ubda /mnt
 mount -t xfs /dev/ubdb /mnt/boot
 for i in $(seq 20); do
@@ -110,6 +116,23 @@ unpack @SYSTEM@
 unpack @CONFIGURATION@
 ";
 
+/// As an update that synchronises its files: behind the last transaction come kernel, initrd and a new configuration,
+/// each by an fsync of its own. There they stand in the tree log only.
+const POWER_FAILS_ON_BTRFS: &str = "umount -R /mnt
+mount -t btrfs -o compress=zstd:1,commit=86400,subvol=@ /dev/ubda /mnt
+cd /mnt/boot
+for name in *-@VERSION@; do
+    mv $name before-$name
+done
+sync
+unpack @LATER@
+for name in before-*; do
+    cp $name ${name#before-}
+    sync ${name#before-}
+done
+sync grub/grub.cfg ../etc/fstab ../etc/marker
+";
+
 const PLAIN: &str = "mount -t xfs /dev/ubda /mnt
 unpack @SYSTEM@
 unpack @CONFIGURATION@
@@ -134,10 +157,11 @@ impl Guest {
             Shape::At => AT,
             Shape::Plain => PLAIN,
         });
-        if options.dirty_log {
-            script.push_str(POWER_FAILS);
-        }
-        script.push_str(EPILOGUE);
+        script.push_str(&match (options.dirty_log, options.shape.filesystem()) {
+            (true, Filesystem::Btrfs) => [POWER_FAILS_ON_BTRFS, POWER_IS_OFF].concat(),
+            (true, _) => [POWER_FAILS_ON_XFS, EPILOGUE].concat(),
+            (false, _) => EPILOGUE.into(),
+        });
         let configuration = |name: &str, word| {
             let file = scratch.file(name);
             archive(&file, &menu::on_root(options, system, word), &menu::links(options, system))?;
@@ -149,6 +173,7 @@ impl Guest {
         let script = script
             .replace("@EPOCH@", &EPOCH.to_string())
             .replace("@DONE@", DONE)
+            .replace("@VERSION@", &system.version)
             .replace("@SYSTEM@", &system.archive.display().to_string())
             .replace("@CONFIGURATION@", &first)
             .replace("@LATER@", &later);
