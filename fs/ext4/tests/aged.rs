@@ -7,7 +7,9 @@ use ext4::Ext4;
 use filesystem::{Error, FileSystem, FileType};
 use oracle::{
     aged::{self, Aged},
+    compared::Compared,
     manifest::{self, Record},
+    opinion::{self, Known},
 };
 
 /// Names of one folder that are looked up: more of a folder without an index take minutes.
@@ -15,6 +17,26 @@ const LOOKUPS: usize = 600;
 /// `s_feature_incompat`, and its bit for a journal to be replayed.
 const INCOMPAT: usize = 1024 + 0x60;
 const NEEDS_RECOVERY: u8 = 4;
+
+/// What GRUB 2.14 and The Sleuth Kit 4.14 get wrong.
+const KNOWN: &[Known] = &[
+    grub("", "something wrong with extent", "reads no file that begins with a hole"),
+    grub("bigalloc", "unknown filesystem", "reads no bigalloc"),
+    grub("inline_data", "unknown filesystem", "reads no inline_data"),
+    grub("no_checksums", "unknown filesystem", "reads no ea_inode"),
+    grub("small", "unknown filesystem", "reads no inline_data"),
+    sleuthkit("", "Invalid address in run (too large)", "reads no file that is longer than the volume"),
+    sleuthkit("bigalloc", "fragments that are a different size", "reads no bigalloc"),
+    sleuthkit("many_names", "only there", "takes nodes of an index of several levels for names"),
+];
+
+const fn grub(kind: &'static str, words: &'static str, why: &'static str) -> Known {
+    Known { kind, reader: "GRUB", words, why }
+}
+
+const fn sleuthkit(kind: &'static str, words: &'static str, why: &'static str) -> Known {
+    Known { kind, reader: "Sleuth Kit", words, why }
+}
 
 /// Each folder's names.
 fn folders(records: &[Record]) -> BTreeMap<&[u8], Vec<&[u8]>> {
@@ -61,6 +83,8 @@ fn aged_images_read_as_linux_reads_them() {
         assert_found(&aged, &ext4);
         let folders = records.iter().filter(|record| record.kind == FileType::Directory).count();
         println!("{}: {} names in {folders} folders", aged.name, records.len());
+        let opinions = opinion::all(&aged, Some(("ext", &records)));
+        Compared::new("ext4", &aged, &records).with_opinions(opinions, KNOWN).write();
     }
     assert!(replayed > 0, "no image has a journal to be replayed");
 }

@@ -2,7 +2,8 @@
 //! Images that Linux's own drivers have written and aged, with what Linux reads from them.
 //!
 //! The rule `aged_image` (ager/defs.bzl) makes them. A test gets a folder of them by the environment: `NAME.zst`, the
-//! further disks `NAME.1.zst` and so on, `NAME.manifest`, and of btrfs `NAME.default.manifest` and `NAME.subvolumes`.
+//! further disks `NAME.1.zst` and so on, `NAME.manifest`, `NAME.recipe`, and of btrfs `NAME.default.manifest` and
+//! `NAME.subvolumes`.
 
 use std::{
     env, fs,
@@ -14,6 +15,7 @@ use std::{
 
 use crate::{
     manifest::{self, Record},
+    recipe::Recipe,
     tools,
 };
 
@@ -34,6 +36,8 @@ pub struct Aged {
     pub records: Vec<Record>,
     /// Of btrfs only.
     pub btrfs: Option<Subvolumes>,
+    /// How it was made.
+    pub recipe: Recipe,
 }
 
 /// What Linux and its tools say of the subvolumes of an image.
@@ -98,8 +102,8 @@ fn folder() -> PathBuf {
 
 fn load(folder: &Path, name: String) -> Aged {
     let path = |suffix: &str| folder.join(format!("{name}.{suffix}"));
-    let records =
-        text(&path("manifest")).unwrap_or_else(|| panic!("{}: not found", path("manifest").display()));
+    let wanted =
+        |suffix: &str| text(&path(suffix)).unwrap_or_else(|| panic!("{}: not found", path(suffix).display()));
     let more = (1..).map(|number| path(&format!("{number}.zst"))).take_while(|path| path.exists());
     let subvolumes = text(&path("subvolumes")).map(|list| Subvolumes {
         default: manifest::from_text(&text(&path("default.manifest")).expect("made with the list")),
@@ -108,7 +112,8 @@ fn load(folder: &Path, name: String) -> Aged {
     Aged {
         bytes: unpacked(&path("zst")),
         more: more.map(|path| unpacked(&path)).collect(),
-        records: manifest::from_text(&records),
+        records: manifest::from_text(&wanted("manifest")),
+        recipe: Recipe::from_text(&wanted("recipe")),
         btrfs: subvolumes,
         name,
     }
@@ -182,7 +187,10 @@ mod tests {
         }
         let records = manifest::of(&Tree::new().file("/x", "bytes")).unwrap();
         fs::write(folder.join("a.manifest"), manifest::to_text(&records)).unwrap();
+        let recipe = Recipe { mkfs: vec!["mkfs.a".into(), "-x y".into()], crash: true, ..Recipe::default() };
+        fs::write(folder.join("a.recipe"), recipe.to_text()).unwrap();
         let plain = load(&folder, "a".into());
+        assert_eq!(plain.recipe, recipe);
         assert!(plain.disks().eq(disks.iter().map(Vec::as_slice)));
         assert!(plain.records == records && plain.btrfs.is_none());
         fs::write(folder.join("a.default.manifest"), manifest::to_text(&records[1..])).unwrap();

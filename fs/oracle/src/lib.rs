@@ -5,16 +5,21 @@
 //! - [`FileDevice`]: a file as a device, for images that are too large to hold in memory.
 //! - [`manifest`]: everything that a walk sees, as records to compare.
 //! - [`tools`]: the programs that make and check the real formats.
-//! - [`aged`]: images that Linux has written, with what it reads from them.
+//! - [`aged`]: images that Linux has written, with what it reads from them, and how they were made ([`recipe`]).
+//! - [`opinion`]: what GRUB and The Sleuth Kit say of them.
+//! - [`compared`]: lines about images that were compared, for the matrix of formats.
 //! - [`campaign`]: corrupted images, each read under limits of time, stack and memory.
 //!
 //! For tests on the build machine only: it needs std, and it reports by panicking.
 
 pub mod aged;
 pub mod campaign;
+pub mod compared;
 mod device;
 pub mod manifest;
+pub mod opinion;
 pub mod random;
+pub mod recipe;
 pub mod tools;
 mod tree;
 

@@ -63,6 +63,16 @@ pub fn output_with_input(program: &str, args: &[&str], input: &[u8]) -> Output {
     })
 }
 
+/// The first line that a program prints, wherever it does; asked for its version, what it is.
+///
+/// # Panics
+/// When it is missing, or prints nothing.
+pub fn first_line(program: &str, args: &[&str]) -> String {
+    let Output { stdout, stderr, .. } = output(program, args);
+    let said = String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned();
+    said.lines().next().unwrap_or_else(|| panic!("{program} {args:?} prints nothing")).trim().to_string()
+}
+
 fn started<T>(program: &str, result: std::io::Result<T>) -> T {
     result.unwrap_or_else(|error| match error.kind() {
         ErrorKind::NotFound => panic!("{program} is not installed in {PATH}: this test needs it"),
@@ -128,6 +138,7 @@ mod tests {
         assert!(run_with_input("cat", &[], &input) == input);
         assert_eq!(run("printf", &["%s", "text"]), b"text");
         assert_eq!(output("false", &[]).status.code(), Some(1));
+        assert_eq!(first_line("sh", &["-c", "echo one >&2; echo two >&2"]), "one");
     }
 
     #[test]

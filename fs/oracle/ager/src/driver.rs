@@ -27,6 +27,16 @@ impl Driver {
         }
     }
 
+    /// The program that makes it, and the option by which that says its version first.
+    pub fn mkfs(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Btrfs => ("mkfs.btrfs", "--version"),
+            Self::Ext4 => ("mke2fs", "-V"),
+            Self::Fat => ("mkfs.fat", "--help"),
+            Self::Xfs => ("mkfs.xfs", "-V"),
+        }
+    }
+
     /// It has links, owners, modes, attributes and holes.
     pub fn is_unix(self) -> bool {
         self != Self::Fat

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use oracle::tools;
+use oracle::{recipe::Recipe, tools};
 use uml::Machine;
 
 use crate::{
@@ -113,11 +113,28 @@ fn pack(request: &Request, work: &Path, disks: &[PathBuf]) -> Result<(), String>
         }
         fs::write(&to, text).map_err(|error| format!("{to}: {error}"))?;
     }
+    let to = format!("{out}.recipe");
+    fs::write(&to, recipe(request)?.to_text()).map_err(|error| format!("{to}: {error}"))?;
     for (number, disk) in disks.iter().enumerate() {
         let to = if number == 0 { format!("{out}.zst") } else { format!("{out}.{number}.zst") };
         tools::run("zstd", &["-q", "-3", "-f", path(disk), "-o", &to]);
     }
     Ok(())
+}
+
+/// How the image was made.
+fn recipe(request: &Request) -> Result<Recipe, String> {
+    let ageing = request.options.ageing()?;
+    let (program, option) = request.options.driver()?.mkfs();
+    Ok(Recipe {
+        mkfs: request.mkfs.clone(),
+        version: tools::first_line(program, &[option]),
+        linux: tools::first_line("linux.uml", &["--version"]),
+        mount: ageing.options,
+        operations: ageing.operations,
+        halfway: ageing.halfway,
+        crash: ageing.crash,
+    })
 }
 
 /// Runs Linux with these disks until it powers off.

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The page that has the matrix between two marks.
+
+use crate::matrix::{BULLET, HEADS, TITLE, head};
+
+const BEGIN: &str = "<!-- formats: begin -->\n";
+const END: &str = "<!-- formats: end -->\n";
+
+/// The page with another matrix.
+///
+/// # Errors
+/// When it has no marks, or more than one pair.
+pub fn replace(page: &str, matrix: &str) -> Result<String, String> {
+    let (before, _, behind) = parts(page)?;
+    Ok([before, BEGIN, matrix, END, behind].concat())
+}
+
+fn parts(page: &str) -> Result<(&str, &str, &str), String> {
+    let split = |text, mark: &str| match str::split_once(text, mark) {
+        Some((before, behind)) if !behind.contains(mark) => Ok((before, behind)),
+        _ => Err(format!("the page wants one line {}", mark.trim())),
+    };
+    let (before, rest) = split(page, BEGIN)?;
+    let (matrix, behind) = split(rest, END)?;
+    Ok((before, matrix, behind))
+}
+
+/// The number of rows of the page's matrix, which is as [`crate::matrix`] writes it.
+///
+/// # Errors
+/// The line that is not, or names a format or kind that is none of these.
+pub fn check(page: &str, kinds: &[(&str, &str)]) -> Result<usize, String> {
+    let (_, matrix, _) = parts(page)?;
+    let rule = format!("|{}", "---|".repeat(HEADS.len()));
+    let (mut format, mut rows) = ("", 0);
+    for line in matrix.lines() {
+        if let Some(title) = line.strip_prefix(TITLE) {
+            format = title;
+            if !kinds.iter().any(|(name, _)| *name == format) {
+                return Err(format!("{format} is no format of aged images"));
+            }
+        } else if line.starts_with("| `") {
+            let kind = line.split('`').nth(1).unwrap_or_default();
+            if !kinds.contains(&(format, kind)) {
+                return Err(format!("there is no kind {kind} in fs/{format}/aged.bzl any more"));
+            }
+            if line.replace("\\|", "").matches('|').count() != HEADS.len() + 1 || !line.ends_with('|') {
+                return Err(format!("not {} cells: {line}", HEADS.len()));
+            }
+            rows += 1;
+        } else if !(line.is_empty() || line.starts_with(BULLET) || line == rule || line == head().trim_end())
+        {
+            return Err(format!("a line that tools/bazel run //docs:formats does not write: {line}"));
+        }
+    }
+    if rows == 0 {
+        return Err("the matrix has no rows".into());
+    }
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KINDS: [(&str, &str); 2] = [("xfs", "crash"), ("ext4", "plain")];
+
+    fn page(format: &str, row: &str) -> String {
+        let rule = "---|".repeat(HEADS.len());
+        format!("text\n{BEGIN}{TITLE}{format}\n\n{}|{rule}\n{row}\n\n{BULLET}run\n{END}text\n", head())
+    }
+
+    fn row(kind: &str) -> String {
+        format!("| `{kind}` | `a \\| b` |{}", " |".repeat(HEADS.len() - 2))
+    }
+
+    #[test]
+    fn only_what_stands_between_the_marks_changes() {
+        let text = |matrix: &str| format!("a\n{BEGIN}{matrix}{END}b\n");
+        assert_eq!(replace(&text("old\n"), "new\n"), Ok(text("new\n")));
+        assert!(replace("a\n", "new\n").is_err() && replace(&text(BEGIN), "new\n").is_err());
+    }
+
+    #[test]
+    fn rows_have_all_cells_and_a_kind_that_is_there() {
+        assert_eq!(check(&page("xfs", &row("crash")), &KINDS), Ok(1));
+        for (format, row) in [
+            ("xfs", row("plain")),
+            ("zfs", row("crash")),
+            ("xfs", row("crash") + " |"),
+            ("xfs", row("crash").replace("\\|", "|")),
+            ("xfs", String::new()),
+            ("xfs", "by hand".into()),
+        ] {
+            assert!(check(&page(format, &row), &KINDS).is_err(), "{format}: {row}");
+        }
+    }
+}

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What readers beside Linux say of an image: GRUB and The Sleuth Kit.
+//!
+//! Neither replays a journal: an image whose power failed is another one to them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
+
+use filesystem::FileType;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Tree,
+    aged::Aged,
+    manifest::{self, Record},
+    tools,
+};
+
+/// Files of an image whose bytes are asked for: each is a process.
+const CONTENTS: usize = 40;
+/// Bytes that are written together; a hole where all are zeros.
+const PIECE: usize = 1 << 16;
+/// Fields of a line of `fls -m`: the name is the second one and may contain what parts them.
+const FIELDS: usize = 11;
+/// What The Sleuth Kit prints instead of control characters and of what is no UTF-8.
+const UNPRINTABLE: char = '^';
+/// The beginning of a line about what it makes up, as a folder of files without a name.
+const VIRTUAL: [&str; 2] = ["v/", "V/"];
+
+/// What one reader says of an image.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Opinion {
+    /// As it calls itself, with its version.
+    pub reader: String,
+    /// Files whose bytes it was asked for.
+    pub files: usize,
+    /// Those whose bytes are the same.
+    pub agreed: usize,
+    /// What it does not read, or reads otherwise: each once.
+    pub faults: Vec<Fault>,
+}
+
+/// Where a reader does not agree.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum Fault {
+    /// It says that it cannot: in its own words.
+    Refused(String),
+    /// It reads something else: what and where.
+    Differs(String),
+}
+
+impl Fault {
+    /// In words.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Refused(text) | Self::Differs(text) => text,
+        }
+    }
+}
+
+/// What a reader is known to get wrong.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// The kind of image; empty: all of them.
+    pub kind: &'static str,
+    /// A part of the reader's name.
+    pub reader: &'static str,
+    /// Words of its fault.
+    pub words: &'static str,
+    /// What it gets wrong: `reads no …`.
+    pub why: &'static str,
+}
+
+/// What one reader was asked, and where it does not agree.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Files whose bytes it was asked for.
+    pub files: usize,
+    /// Those whose bytes are the same.
+    pub agreed: usize,
+    /// Where it does not agree.
+    pub faults: BTreeSet<Fault>,
+}
+
+impl Asked {
+    fn by(self, program: &str, option: &str) -> Opinion {
+        let Self { files, agreed, faults } = self;
+        let reader = tools::first_line(program, &[option]);
+        Opinion { reader, files, agreed, faults: faults.into_iter().collect() }
+    }
+
+    fn refused(text: impl Into<String>) -> Self {
+        Self { faults: [Fault::Refused(text.into())].into(), ..Self::default() }
+    }
+
+    /// Counts a file, whose bytes were read, or what was said instead of them.
+    fn count(&mut self, record: &Record, read: Result<Vec<u8>, Fault>) {
+        self.files += 1;
+        let read = read.and_then(|bytes| same(record, bytes));
+        match read {
+            Ok(()) => self.agreed += 1,
+            Err(fault) => drop(self.faults.insert(fault)),
+        }
+    }
+}
+
+/// What GRUB and, of a filesystem that it knows, The Sleuth Kit say of an image; nothing, if its power failed.
+///
+/// `sleuthkit` is what The Sleuth Kit calls the filesystem, and the records with the names that it knows.
+pub fn all(aged: &Aged, sleuthkit: Option<(&str, &[Record])>) -> Vec<Opinion> {
+    if aged.recipe.crash {
+        return Vec::new();
+    }
+    let work = tools::work_dir(&format!("opinion-{}", aged.name));
+    let disks = written(&work, aged);
+    let mut opinions = vec![grub(&disks, &aged.records).by("grub-fstest", "--version")];
+    if let (Some((filesystem, records)), [disk]) = (sleuthkit, disks.as_slice()) {
+        opinions.push(self::sleuthkit(filesystem, disk, records).by("fls", "-V"));
+    }
+    fs::remove_dir_all(&work).unwrap_or_else(|error| panic!("{}: {error}", work.display()));
+    opinions
+}
+
+/// The disks of an image as files.
+fn written(work: &Path, aged: &Aged) -> Vec<PathBuf> {
+    let write = |(number, disk): (usize, &[u8])| {
+        let path = work.join(format!("disk{number}"));
+        let file = File::create(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let pieces = disk.chunks(PIECE).enumerate().filter(|(_, piece)| piece.iter().any(|byte| *byte != 0));
+        let mut result = file.set_len(disk.len() as u64);
+        for (number, piece) in pieces {
+            result = result.and_then(|()| file.write_all_at(piece, (number * PIECE) as u64));
+        }
+        result.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        path
+    };
+    aged.disks().enumerate().map(write).collect()
+}
+
+/// Some files with content, the largest among them.
+fn sample<'a>(records: &[&'a Record]) -> Vec<&'a Record> {
+    let with_content = |record: &&&Record| record.sha256.is_some() && record.size > 0;
+    let files: Vec<&Record> = records.iter().filter(with_content).copied().collect();
+    let step = files.len().div_ceil(CONTENTS).max(1);
+    let largest = files.iter().max_by_key(|record| record.size);
+    files.iter().step_by(step).chain(largest).copied().collect()
+}
+
+/// Whether bytes are those of the record.
+fn same(record: &Record, bytes: Vec<u8>) -> Result<(), Fault> {
+    let length = bytes.len();
+    let records = manifest::of(&Tree::new().file("/x", bytes)).expect("a tree can be read");
+    match records.last().is_some_and(|found| found.sha256 == record.sha256) {
+        true => Ok(()),
+        false => Err(Fault::Differs(format!("/{}: {length} other bytes", record.path.escape_ascii()))),
+    }
+}
+
+/// Asks GRUB for the bytes of some of the files.
+pub fn grub(disks: &[PathBuf], records: &[Record]) -> Asked {
+    let (records, mut asked) = (records.iter().collect::<Vec<_>>(), Asked::default());
+    for record in sample(&records) {
+        let mut command = tools::command("grub-fstest");
+        command.args(["-c", &disks.len().to_string()]).args(disks);
+        command.arg("cat").arg(os([b"(loop0)/", record.path.as_slice()].concat()));
+        let output = command.output().expect("grub-fstest is installed: this test needs it");
+        let said = String::from_utf8_lossy(&output.stderr);
+        let is_read = output.status.success() && said.is_empty();
+        asked.count(record, if is_read { Ok(output.stdout) } else { Err(grub_fault(record, &said)) });
+    }
+    asked
+}
+
+/// Of `grub-fstest: error: cannot open ...: unknown filesystem.`, the end.
+fn grub_fault(record: &Record, said: &str) -> Fault {
+    let words = said.trim().rsplit(": ").next().unwrap_or_default().trim_end_matches('.');
+    match words.starts_with("file `") {
+        true => Fault::Differs(format!("/{}: no such name", record.path.escape_ascii())),
+        false => Fault::Refused(words.into()),
+    }
+}
+
+fn os(bytes: Vec<u8>) -> std::ffi::OsString {
+    std::os::unix::ffi::OsStringExt::from_vec(bytes)
+}
+
+/// A line of `fls`.
+#[derive(Debug, Eq, PartialEq)]
+struct Line {
+    /// Path without a slash in front; behind that of a link, ` -> ` and its target.
+    name: String,
+    inode: String,
+    kind: Option<FileType>,
+    size: u64,
+}
+
+impl Line {
+    fn parse(line: &[u8]) -> Option<Self> {
+        let fields: Vec<&[u8]> = line.split(|byte| *byte == b'|').collect();
+        let behind = fields.len().checked_sub(FIELDS - 2).filter(|behind| *behind >= 2)?;
+        let name = fields[1..behind].join(&b'|');
+        let text = |at: usize| std::str::from_utf8(fields[behind + at]).ok();
+        let kind = match text(1)?.as_bytes().get(2)? {
+            b'r' => Some(FileType::File),
+            b'd' => Some(FileType::Directory),
+            b'l' => Some(FileType::Symlink),
+            b'p' => Some(FileType::Fifo),
+            b'c' => Some(FileType::CharDevice),
+            b'b' => Some(FileType::BlockDevice),
+            b'h' | b's' => Some(FileType::Socket),
+            _ => None,
+        };
+        let is_virtual = VIRTUAL.iter().any(|start| text(1).is_some_and(|mode| mode.starts_with(start)));
+        (!is_virtual).then_some(())?;
+        Some(Self {
+            name: printable(name.strip_prefix(b"/")?),
+            inode: text(0)?.into(),
+            kind,
+            size: text(4)?.parse().ok()?,
+        })
+    }
+}
+
+/// As The Sleuth Kit prints a name.
+fn printable(name: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in name.utf8_chunks() {
+        text.extend(chunk.valid().chars().map(|c| if c < ' ' { UNPRINTABLE } else { c }));
+        text.extend(chunk.invalid().iter().map(|_| UNPRINTABLE));
+    }
+    text
+}
+
+/// Asks The Sleuth Kit for names, types and sizes (`fls`), and for the bytes of some of the files (`icat`).
+///
+/// Names that it prints alike are left out, and targets of links that it does not print: those of ext4 in extents.
+///
+/// # Panics
+/// When the image's path is no text.
+pub fn sleuthkit(filesystem: &str, image: &Path, records: &[Record]) -> Asked {
+    let image = image.to_str().expect("paths of tests are text");
+    let listed = tools::output("fls", &["-f", filesystem, "-u", "-r", "-p", "-m", "/", image]);
+    if !listed.status.success() || !listed.stderr.is_empty() {
+        return Asked::refused(first_line(&listed.stderr));
+    }
+    let lines: Vec<Line> = listed.stdout.split(|byte| *byte == b'\n').filter_map(Line::parse).collect();
+    let found = by_name(lines.iter().map(|line| (line.name.clone(), line)));
+    let expected = by_name(records.iter().filter(|record| !record.path.is_empty()).map(|record| {
+        let target = [b" -> ", record.target.as_slice()].concat();
+        let name = printable(&record.path);
+        let link = name.clone() + &printable(&target);
+        (if record.kind == FileType::Symlink && found.contains_key(&link) { link } else { name }, record)
+    }));
+    let differences = differences(&found, &expected);
+    let mut asked = Asked::default();
+    asked.faults.extend(
+        differences
+            .first()
+            .map(|first| Fault::Differs(format!("{} differences: {first}", differences.len()))),
+    );
+    let alone: Vec<&Record> =
+        expected.values().filter(|records| records.len() == 1).flatten().copied().collect();
+    for record in sample(&alone) {
+        let Some([line]) = found.get(&printable(&record.path)).map(Vec::as_slice) else { continue };
+        let read = tools::output("icat", &["-f", filesystem, image, &line.inode]);
+        let is_read = read.status.success() && read.stderr.is_empty();
+        let said = first_line(&read.stderr);
+        asked.count(record, if is_read { Ok(read.stdout) } else { Err(Fault::Refused(said)) });
+    }
+    asked
+}
+
+fn first_line(said: &[u8]) -> String {
+    String::from_utf8_lossy(said).lines().next().unwrap_or_default().trim().into()
+}
+
+/// Names that only one side has, and those with another type or size.
+fn differences(found: &Names<Line>, expected: &Names<Record>) -> Vec<String> {
+    let only_there = found.keys().filter(|name| !expected.contains_key(*name));
+    let mut differences: Vec<String> = only_there.map(|name| format!("{name}: only there")).collect();
+    for (name, records) in expected {
+        let [record] = records.as_slice() else { continue };
+        match found.get(name).map(Vec::as_slice) {
+            None => differences.push(format!("{name}: not there")),
+            Some([line]) if line.kind != Some(record.kind) => {
+                differences.push(format!("{name}: {:?} in place of {:?}", line.kind, record.kind));
+            }
+            Some([line]) if record.kind == FileType::File && line.size != record.size => {
+                differences.push(format!("{name}: {} bytes in place of {}", line.size, record.size));
+            }
+            Some(_) => {}
+        }
+    }
+    differences
+}
+
+/// What has a name, as it is printed.
+type Names<'a, T> = BTreeMap<String, Vec<&'a T>>;
+
+fn by_name<'a, T>(items: impl Iterator<Item = (String, &'a T)>) -> Names<'a, T> {
+    let mut names = Names::new();
+    items.for_each(|(name, item)| names.entry(name).or_default().push(item));
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_fls_are_read_from_their_ends() {
+        let line = Line::parse("0|/a|b^ü|12|r/rrwxrwxrwx|0|0|532|1|2|3|4".as_bytes());
+        let expected =
+            Line { name: "a|b^ü".into(), inode: "12".into(), kind: Some(FileType::File), size: 532 };
+        assert_eq!(line, Some(expected));
+        assert_eq!(Line::parse(b"0|/$OrphanFiles|9|V/V---------|0|0|0|0|0|0|0"), None);
+        assert_eq!(Line::parse(b"0|/a|9"), None);
+    }
+
+    #[test]
+    fn names_are_compared_as_they_are_printed() {
+        assert_eq!(printable(b"a\n\x7f\xff\xc3\xbc\xf0\x9f\x98"), "a^\x7f^ü^^^");
+    }
+
+    /// Made by the real mke2fs, and one byte of a file changed.
+    #[test]
+    fn a_byte_and_a_name_make_a_difference() {
+        let work = tools::work_dir("opinion");
+        let (source, image) = (work.join("source"), work.join("image"));
+        fs::create_dir(&source).unwrap();
+        fs::write(source.join("file"), "content of the file".repeat(100)).unwrap();
+        std::os::unix::fs::symlink("file", source.join("link")).unwrap();
+        let paths = [source.to_str().unwrap(), image.to_str().unwrap()];
+        tools::run("mke2fs", &["-q", "-t", "ext2", "-d", paths[0], paths[1], "1M"]);
+        let mut records = manifest::of_directory(&source).unwrap();
+        let lost = Record { path: b"lost+found".into(), kind: FileType::Directory, ..records[0].clone() };
+        records.push(lost);
+        let disks = [image.clone()];
+        let agree = Asked { files: 2, agreed: 2, faults: BTreeSet::new() };
+        assert_eq!(sleuthkit("ext2", &image, &records), agree);
+        assert_eq!(grub(&disks, &records), agree);
+        let fault = |asked: &Asked| asked.faults.first().unwrap().clone();
+        let other = sleuthkit("fat", &image, &records);
+        assert!(matches!(fault(&other), Fault::Refused(said) if said.contains("FAT")), "{other:?}");
+        let mut others = records.clone();
+        let link = others.iter_mut().find(|record| record.path == b"link").unwrap();
+        link.target = b"other".into();
+        let said = Fault::Differs("2 differences: link -> file: only there".into());
+        assert_eq!(fault(&sleuthkit("ext2", &image, &others)), said);
+        let file = others.iter_mut().find(|record| record.path == b"file").unwrap();
+        file.path = b"files".into();
+        assert_eq!(fault(&grub(&disks, &others)), Fault::Differs("/files: no such name".into()));
+        let mut bytes = fs::read(&image).unwrap();
+        let at = bytes.windows(19).position(|bytes| bytes == b"content of the file").unwrap();
+        bytes[at] = b'C';
+        fs::write(&image, bytes).unwrap();
+        let differs = [Fault::Differs("/file: 1900 other bytes".into())].into();
+        let other = Asked { files: 2, agreed: 0, faults: differs };
+        assert_eq!(sleuthkit("ext2", &image, &records), other);
+        assert_eq!(grub(&disks, &records), other);
+        fs::write(&image, vec![0; 1 << 20]).unwrap();
+        let words = grub(&disks, &records).faults;
+        assert_eq!(words, [Fault::Refused("unknown filesystem".into())].into());
+    }
+}
