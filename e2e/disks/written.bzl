@@ -153,7 +153,8 @@ def written_disks(name, arch, shape, legs = 1, debian = False, tags = [], **kwar
         debian: whether it is a whole Debian
         tags: as usual
         **kwargs: what is different from a good disk, and visibility:
-            dirty_log: True leaves what boots in the log of XFS (rhel) or btrfs (at), and an earlier version in its place
+            dirty_log: True leaves what boots in the log of XFS (rhel) or btrfs (at), and an earlier version in its
+                place
             flip: bytes of structures that have all bits flipped, as `STRUCTURE:OFFSET` (e2e/disks/src/written.rs)
             profile: of btrfs: single, dup (the default, metadata only), raid0 (data only), raid1, raid6
     """

@@ -146,8 +146,8 @@ fn check(options: &Options, volumes: &[Volume], images: &Images) -> Result<()> {
     for (volume, legs) in images.by_volume(volumes) {
         let (Some(image), true) = (legs.first(), legs.len() == 1) else { continue };
         let mut command = match volume.filesystem {
-            // They want a clean log.
-            Filesystem::Xfs | Filesystem::Btrfs if options.dirty_log => continue,
+            // It wants a clean log.
+            Filesystem::Xfs if options.dirty_log => continue,
             Filesystem::Xfs => Command::new("xfs_repair"),
             Filesystem::Btrfs => Command::new("btrfs"),
             Filesystem::Ext4 => Command::new("e2fsck"),

@@ -22,7 +22,15 @@ const ONE_IN: usize = 100;
 const LABELS: [std::ops::Range<usize>; 2] = [0..68 << 10, 64 << 20..(64 << 20) + 4096];
 
 /// What GRUB 2.14 gets wrong; The Sleuth Kit 4.14 reads no btrfs.
-const KNOWN: &[Known] = &[];
+const KNOWN: &[Known] = &[
+    grub("unsupported extent type 0x2", "reads no preallocated extents"),
+    grub("extent not found", "reads no file that begins with a hole"),
+    grub("other bytes", "reads a file that ends with a hole without it"),
+];
+
+const fn grub(words: &'static str, why: &'static str) -> Known {
+    Known { kind: "", reader: "GRUB", words, why }
+}
 
 /// The disks of a filesystem.
 struct Disks(Vec<Rc<Vec<u8>>>);

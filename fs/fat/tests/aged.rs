@@ -14,24 +14,27 @@ use oracle::{
 const LOOKUPS: usize = 100;
 
 /// Units of UTF-16 in an entry of a long name, and how many entries The Sleuth Kit 4.14 reads of the longest names: of
-/// more, it loses the end of the name.
+/// more, it loses the last one, and the whole name where that ends within a character.
 const UNITS: usize = 13;
 const MOST_ENTRIES: usize = 15;
 
-/// A name as The Sleuth Kit has it.
-fn cut(name: &[u8]) -> Vec<u8> {
+/// A name as The Sleuth Kit has it, if it does.
+fn cut(name: &[u8]) -> Option<Vec<u8>> {
     let units: Vec<u16> = std::str::from_utf8(name).unwrap().encode_utf16().collect();
     let entries = units.len().div_ceil(UNITS);
     if entries <= MOST_ENTRIES {
-        return name.to_vec();
+        return Some(name.to_vec());
     }
-    String::from_utf16_lossy(&units[..(entries - 1) * UNITS]).into_bytes()
+    String::from_utf16(&units[..(entries - 1) * UNITS]).ok().map(String::into_bytes)
 }
 
-/// Records with paths as The Sleuth Kit has them.
+/// The records that The Sleuth Kit has, with their paths there.
 fn with_cut_names(records: &[Record]) -> Vec<Record> {
-    let path = |path: &[u8]| path.split(|byte| *byte == b'/').map(cut).collect::<Vec<_>>().join(&b'/');
-    records.iter().map(|record| Record { path: path(&record.path), ..record.clone() }).collect()
+    let path = |path: &[u8]| {
+        Some(path.split(|byte| *byte == b'/').map(cut).collect::<Option<Vec<_>>>()?.join(&b'/'))
+    };
+    let record = |record: &Record| Some(Record { path: path(&record.path)?, ..record.clone() });
+    records.iter().filter_map(record).collect()
 }
 
 /// FAT has no sizes and links of folders, and nothing of its root.

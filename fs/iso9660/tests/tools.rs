@@ -118,7 +118,6 @@ fn rock_ridge_of_xorriso_is_read() {
         let iso = open(&image);
         assert_same(&iso, &folder);
         assert_identity(&iso, &image);
-        assert_eq!(opinion::sleuthkit("iso9660", &image, &manifest::of(&iso).unwrap()), Ok(()), "{args:?}");
     }
 }
 
@@ -167,7 +166,11 @@ fn joliet_is_read_where_there_is_no_rock_ridge() {
     let contents = |records: Vec<Record>| -> Vec<(Vec<u8>, Option<[u8; 32]>)> {
         records.into_iter().map(|record| (record.path, record.sha256)).collect()
     };
-    assert_eq!(contents(manifest::of(&iso).unwrap()), contents(manifest::of_directory(&folder).unwrap()));
+    let records = manifest::of(&iso).unwrap();
+    // Of Rock Ridge, The Sleuth Kit 4.14 reads no names.
+    let asked = opinion::sleuthkit("iso9660", &image, &records);
+    assert!(asked.faults.is_empty() && asked.agreed >= 2, "{asked:?}");
+    assert_eq!(contents(records), contents(manifest::of_directory(&folder).unwrap()));
     let found = iso.lookup(&iso.root(), b"mixed case & \xc3\xbcml\xc3\xa4ut.TXT").unwrap();
     assert_eq!(iso.attr(&found).unwrap().size, 1);
 }

@@ -13,7 +13,8 @@ _MOUNT = {
 
 def _aged_image_impl(ctx):
     name = ctx.label.name
-    suffixes = [".zst", ".manifest", ".recipe"] + [".{}.zst".format(number + 1) for number in range(len(ctx.attr.more))]
+    suffixes = [".zst", ".manifest", ".recipe"]
+    suffixes += [".{}.zst".format(number + 1) for number in range(len(ctx.attr.more))]
     if ctx.attr.filesystem == "btrfs":
         suffixes += [".default.manifest", ".subvolumes"]
     outputs = [ctx.actions.declare_file(name + suffix) for suffix in suffixes]
@@ -43,7 +44,7 @@ def _aged_image_impl(ctx):
 
 aged_image = rule(
     implementation = _aged_image_impl,
-    doc = """NAME.zst, an image; NAME.manifest, what Linux reads from it; NAME.recipe, how it was made. For `oracle::aged`.
+    doc = """NAME.zst, an image; NAME.manifest, what Linux reads; NAME.recipe, how it was made. For `oracle::aged`.
 
 Further disks are NAME.1.zst and so on. Of btrfs, NAME.manifest has all subvolumes, NAME.subvolumes lists them, and
 NAME.default.manifest is what a mount shows that asks for none.""",

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! What a test has compared: a line of JSON for each image, of which `//docs:formats` makes the matrix of formats.
 
-use std::{env, fs::File, io::Write, path::PathBuf};
+use std::{collections::BTreeSet, env, fs::File, io::Write, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     aged::Aged,
     manifest::Record,
-    opinion::{Known, Opinion},
+    opinion::{Fault, Known, Opinion},
     recipe::Recipe,
     tools,
 };
@@ -76,18 +76,27 @@ impl Compared {
         }
     }
 
-    /// With what other readers say.
+    /// With what other readers say: in place of each fault that is known, what it comes from.
     ///
     /// # Panics
-    /// When one of them differs in a way that is not known.
+    /// When one of them reads something else and it is not known why.
     pub fn with_opinions(mut self, opinions: Vec<Opinion>, known: &[Known]) -> Self {
+        let kind = kind(&self.image).to_string();
         for mut opinion in opinions {
-            let kind = kind(&self.image);
-            let is_meant = |known: &&Known| known.kind == kind && opinion.reader.contains(known.reader);
-            opinion.fault = opinion.fault.map(|fault| {
-                let known = known.iter().filter(is_meant).find(|known| fault.contains(known.words));
-                known.unwrap_or_else(|| panic!("{}: {}: {fault}", self.image, opinion.reader)).why.to_string()
-            });
+            let is_meant = |known: &&Known| {
+                (known.kind.is_empty() || known.kind == kind) && opinion.reader.contains(known.reader)
+            };
+            let why = |fault: &Fault| {
+                let known = known.iter().filter(is_meant).find(|known| fault.text().contains(known.words));
+                match (fault, known) {
+                    (Fault::Differs(_), Some(known)) => Fault::Differs(known.why.into()),
+                    (Fault::Refused(_), Some(known)) => Fault::Refused(known.why.into()),
+                    (Fault::Refused(_), None) => fault.clone(),
+                    (Fault::Differs(_), None) => panic!("{}: {}: {fault:?}", self.image, opinion.reader),
+                }
+            };
+            let faults: BTreeSet<Fault> = opinion.faults.iter().map(why).collect();
+            opinion.faults = faults.into_iter().collect();
             self.opinions.push(opinion);
         }
         self
@@ -151,23 +160,31 @@ mod tests {
 
     #[test]
     fn only_what_is_known_may_differ() {
-        let known = [Known { kind: "crash", reader: "grub", words: "why", why: "reads no such thing" }];
-        let opinion = |reader: &str, fault: Option<&str>| Opinion {
+        let known = ["crash", ""].map(|kind| Known {
+            kind,
+            reader: if kind.is_empty() { "fls" } else { "grub" },
+            words: "why",
+            why: "reads no such thing",
+        });
+        let opinion = |reader: &str, fault: Fault| Opinion {
             reader: reader.into(),
-            fault: fault.map(str::to_string),
+            files: 2,
+            agreed: 1,
+            faults: vec![fault],
         };
-        let opinions = vec![opinion("grub-fstest 2", Some("that is why")), opinion("fls 4", None)];
-        let faults: Vec<_> = compared()
-            .with_opinions(opinions, &known)
-            .opinions
-            .into_iter()
-            .map(|opinion| opinion.fault)
-            .collect();
-        assert_eq!(faults, [Some("reads no such thing".to_string()), None]);
-        for opinion in [opinion("grub-fstest 2", Some("else")), opinion("fls 4", Some("why"))] {
-            let differs = std::panic::catch_unwind(|| compared().with_opinions(vec![opinion], &known));
-            assert!(differs.is_err());
-        }
+        let differs = |text: &str| Fault::Differs(text.into());
+        let refused = |text: &str| Fault::Refused(text.into());
+        let opinions = vec![
+            opinion("grub-fstest 2", differs("that is why")),
+            opinion("fls 4", refused("why not")),
+            opinion("fls 4", refused("no")),
+        ];
+        let found = compared().with_opinions(opinions, &known).opinions;
+        let faults: Vec<Fault> = found.into_iter().flat_map(|opinion| opinion.faults).collect();
+        let why = "reads no such thing";
+        assert_eq!(faults, [differs(why), refused(why), refused("no")]);
+        let other = opinion("grub-fstest 2", differs("else"));
+        assert!(std::panic::catch_unwind(|| compared().with_opinions(vec![other], &known)).is_err());
     }
 
     #[test]

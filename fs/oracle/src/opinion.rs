@@ -4,7 +4,7 @@
 //! Neither replays a journal: an image whose power failed is another one to them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
@@ -36,14 +36,36 @@ const VIRTUAL: [&str; 2] = ["v/", "V/"];
 pub struct Opinion {
     /// As it calls itself, with its version.
     pub reader: String,
-    /// What it does not read, or reads otherwise; none if it agrees.
-    pub fault: Option<String>,
+    /// Files whose bytes it was asked for.
+    pub files: usize,
+    /// Those whose bytes are the same.
+    pub agreed: usize,
+    /// What it does not read, or reads otherwise: each once.
+    pub faults: Vec<Fault>,
+}
+
+/// Where a reader does not agree.
+#[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum Fault {
+    /// It says that it cannot: in its own words.
+    Refused(String),
+    /// It reads something else: what and where.
+    Differs(String),
+}
+
+impl Fault {
+    /// In words.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Refused(text) | Self::Differs(text) => text,
+        }
+    }
 }
 
 /// What a reader is known to get wrong.
 #[derive(Clone, Copy, Debug)]
 pub struct Known {
-    /// The kind of image.
+    /// The kind of image; empty: all of them.
     pub kind: &'static str,
     /// A part of the reader's name.
     pub reader: &'static str,
@@ -53,9 +75,36 @@ pub struct Known {
     pub why: &'static str,
 }
 
-impl Opinion {
-    fn of(program: &str, option: &str, result: Result<(), String>) -> Self {
-        Self { reader: tools::first_line(program, &[option]), fault: result.err() }
+/// What one reader was asked, and where it does not agree.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Files whose bytes it was asked for.
+    pub files: usize,
+    /// Those whose bytes are the same.
+    pub agreed: usize,
+    /// Where it does not agree.
+    pub faults: BTreeSet<Fault>,
+}
+
+impl Asked {
+    fn by(self, program: &str, option: &str) -> Opinion {
+        let Self { files, agreed, faults } = self;
+        let reader = tools::first_line(program, &[option]);
+        Opinion { reader, files, agreed, faults: faults.into_iter().collect() }
+    }
+
+    fn refused(text: impl Into<String>) -> Self {
+        Self { faults: [Fault::Refused(text.into())].into(), ..Self::default() }
+    }
+
+    /// Counts a file, whose bytes were read, or what was said instead of them.
+    fn count(&mut self, record: &Record, read: Result<Vec<u8>, Fault>) {
+        self.files += 1;
+        let read = read.and_then(|bytes| same(record, bytes));
+        match read {
+            Ok(()) => self.agreed += 1,
+            Err(fault) => drop(self.faults.insert(fault)),
+        }
     }
 }
 
@@ -68,9 +117,9 @@ pub fn all(aged: &Aged, sleuthkit: Option<(&str, &[Record])>) -> Vec<Opinion> {
     }
     let work = tools::work_dir(&format!("opinion-{}", aged.name));
     let disks = written(&work, aged);
-    let mut opinions = vec![Opinion::of("grub-fstest", "--version", grub(&disks, &aged.records))];
+    let mut opinions = vec![grub(&disks, &aged.records).by("grub-fstest", "--version")];
     if let (Some((filesystem, records)), [disk]) = (sleuthkit, disks.as_slice()) {
-        opinions.push(Opinion::of("fls", "-V", self::sleuthkit(filesystem, disk, records)));
+        opinions.push(self::sleuthkit(filesystem, disk, records).by("fls", "-V"));
     }
     fs::remove_dir_all(&work).unwrap_or_else(|error| panic!("{}: {error}", work.display()));
     opinions
@@ -101,34 +150,38 @@ fn sample<'a>(records: &[&'a Record]) -> Vec<&'a Record> {
     files.iter().step_by(step).chain(largest).copied().collect()
 }
 
-/// What makes bytes those of the record.
-fn assert_content(record: &Record, bytes: Vec<u8>) -> Result<(), String> {
+/// Whether bytes are those of the record.
+fn same(record: &Record, bytes: Vec<u8>) -> Result<(), Fault> {
     let length = bytes.len();
-    let records = manifest::of(&Tree::new().file("/x", bytes)).map_err(|error| error.to_string())?;
+    let records = manifest::of(&Tree::new().file("/x", bytes)).expect("a tree can be read");
     match records.last().is_some_and(|found| found.sha256 == record.sha256) {
         true => Ok(()),
-        false => Err(format!("/{}: {length} other bytes", record.path.escape_ascii())),
+        false => Err(Fault::Differs(format!("/{}: {length} other bytes", record.path.escape_ascii()))),
     }
 }
 
-/// GRUB finds the same bytes under some of the names.
-///
-/// # Errors
-/// The first that it does not, and what it says of that.
-pub fn grub(disks: &[PathBuf], records: &[Record]) -> Result<(), String> {
-    let records: Vec<&Record> = records.iter().collect();
+/// Asks GRUB for the bytes of some of the files.
+pub fn grub(disks: &[PathBuf], records: &[Record]) -> Asked {
+    let (records, mut asked) = (records.iter().collect::<Vec<_>>(), Asked::default());
     for record in sample(&records) {
         let mut command = tools::command("grub-fstest");
         command.args(["-c", &disks.len().to_string()]).args(disks);
         command.arg("cat").arg(os([b"(loop0)/", record.path.as_slice()].concat()));
-        let output = command.output().map_err(|error| format!("grub-fstest: {error}"))?;
+        let output = command.output().expect("grub-fstest is installed: this test needs it");
         let said = String::from_utf8_lossy(&output.stderr);
-        if !output.status.success() || !said.is_empty() {
-            return Err(format!("/{}: {said}", record.path.escape_ascii()));
-        }
-        assert_content(record, output.stdout)?;
+        let is_read = output.status.success() && said.is_empty();
+        asked.count(record, if is_read { Ok(output.stdout) } else { Err(grub_fault(record, &said)) });
     }
-    Ok(())
+    asked
+}
+
+/// Of `grub-fstest: error: cannot open ...: unknown filesystem.`, the end.
+fn grub_fault(record: &Record, said: &str) -> Fault {
+    let words = said.trim().rsplit(": ").next().unwrap_or_default().trim_end_matches('.');
+    match words.starts_with("file `") {
+        true => Fault::Differs(format!("/{}: no such name", record.path.escape_ascii())),
+        false => Fault::Refused(words.into()),
+    }
 }
 
 fn os(bytes: Vec<u8>) -> std::ffi::OsString {
@@ -182,17 +235,17 @@ fn printable(name: &[u8]) -> String {
     text
 }
 
-/// The Sleuth Kit lists the same names with the same types and sizes (`fls`), and has the same bytes under some of them
-/// (`icat`). Names that it prints alike are left out, and targets of links that it does not print: those of ext4 in
-/// extents.
+/// Asks The Sleuth Kit for names, types and sizes (`fls`), and for the bytes of some of the files (`icat`).
 ///
-/// # Errors
-/// What it says, or the number of differences with the first of them.
-pub fn sleuthkit(filesystem: &str, image: &Path, records: &[Record]) -> Result<(), String> {
-    let image = image.to_str().ok_or("the image's name is text")?;
+/// Names that it prints alike are left out, and targets of links that it does not print: those of ext4 in extents.
+///
+/// # Panics
+/// When the image's path is no text.
+pub fn sleuthkit(filesystem: &str, image: &Path, records: &[Record]) -> Asked {
+    let image = image.to_str().expect("paths of tests are text");
     let listed = tools::output("fls", &["-f", filesystem, "-u", "-r", "-p", "-m", "/", image]);
     if !listed.status.success() || !listed.stderr.is_empty() {
-        return Err(String::from_utf8_lossy(&listed.stderr).trim().into());
+        return Asked::refused(first_line(&listed.stderr));
     }
     let lines: Vec<Line> = listed.stdout.split(|byte| *byte == b'\n').filter_map(Line::parse).collect();
     let found = by_name(lines.iter().map(|line| (line.name.clone(), line)));
@@ -202,13 +255,36 @@ pub fn sleuthkit(filesystem: &str, image: &Path, records: &[Record]) -> Result<(
         let link = name.clone() + &printable(&target);
         (if record.kind == FileType::Symlink && found.contains_key(&link) { link } else { name }, record)
     }));
-    let mut differences = Vec::new();
-    for name in found.keys().filter(|name| !expected.contains_key(*name)) {
-        differences.push(format!("{name}: only there"));
+    let differences = differences(&found, &expected);
+    let mut asked = Asked::default();
+    asked.faults.extend(
+        differences
+            .first()
+            .map(|first| Fault::Differs(format!("{} differences: {first}", differences.len()))),
+    );
+    let alone: Vec<&Record> =
+        expected.values().filter(|records| records.len() == 1).flatten().copied().collect();
+    for record in sample(&alone) {
+        let Some([line]) = found.get(&printable(&record.path)).map(Vec::as_slice) else { continue };
+        let read = tools::output("icat", &["-f", filesystem, image, &line.inode]);
+        let is_read = read.status.success() && read.stderr.is_empty();
+        let said = first_line(&read.stderr);
+        asked.count(record, if is_read { Ok(read.stdout) } else { Err(Fault::Refused(said)) });
     }
-    for (name, records) in &expected {
-        let ([record], lines) = (records.as_slice(), found.get(name).map(Vec::as_slice)) else { continue };
-        match lines {
+    asked
+}
+
+fn first_line(said: &[u8]) -> String {
+    String::from_utf8_lossy(said).lines().next().unwrap_or_default().trim().into()
+}
+
+/// Names that only one side has, and those with another type or size.
+fn differences(found: &Names<Line>, expected: &Names<Record>) -> Vec<String> {
+    let only_there = found.keys().filter(|name| !expected.contains_key(*name));
+    let mut differences: Vec<String> = only_there.map(|name| format!("{name}: only there")).collect();
+    for (name, records) in expected {
+        let [record] = records.as_slice() else { continue };
+        match found.get(name).map(Vec::as_slice) {
             None => differences.push(format!("{name}: not there")),
             Some([line]) if line.kind != Some(record.kind) => {
                 differences.push(format!("{name}: {:?} in place of {:?}", line.kind, record.kind));
@@ -219,24 +295,14 @@ pub fn sleuthkit(filesystem: &str, image: &Path, records: &[Record]) -> Result<(
             Some(_) => {}
         }
     }
-    if let Some(first) = differences.first() {
-        return Err(format!("{} differences: {first}", differences.len()));
-    }
-    let alone: Vec<&Record> =
-        expected.values().filter(|records| records.len() == 1).flatten().copied().collect();
-    for record in sample(&alone) {
-        let Some([line]) = found.get(&printable(&record.path)).map(Vec::as_slice) else { continue };
-        let read = tools::output("icat", &["-f", filesystem, image, &line.inode]);
-        if !read.status.success() || !read.stderr.is_empty() {
-            return Err(String::from_utf8_lossy(&read.stderr).trim().into());
-        }
-        assert_content(record, read.stdout)?;
-    }
-    Ok(())
+    differences
 }
 
-fn by_name<'a, T>(items: impl Iterator<Item = (String, &'a T)>) -> BTreeMap<String, Vec<&'a T>> {
-    let mut names = BTreeMap::<String, Vec<&T>>::new();
+/// What has a name, as it is printed.
+type Names<'a, T> = BTreeMap<String, Vec<&'a T>>;
+
+fn by_name<'a, T>(items: impl Iterator<Item = (String, &'a T)>) -> Names<'a, T> {
+    let mut names = Names::new();
     items.for_each(|(name, item)| names.entry(name).or_default().push(item));
     names
 }
@@ -274,19 +340,30 @@ mod tests {
         let lost = Record { path: b"lost+found".into(), kind: FileType::Directory, ..records[0].clone() };
         records.push(lost);
         let disks = [image.clone()];
-        assert_eq!(sleuthkit("ext2", &image, &records), Ok(()));
-        assert_eq!(grub(&disks, &records), Ok(()));
-        assert!(sleuthkit("fat", &image, &records).unwrap_err().contains("FAT"));
+        let agree = Asked { files: 2, agreed: 2, faults: BTreeSet::new() };
+        assert_eq!(sleuthkit("ext2", &image, &records), agree);
+        assert_eq!(grub(&disks, &records), agree);
+        let fault = |asked: &Asked| asked.faults.first().unwrap().clone();
+        let other = sleuthkit("fat", &image, &records);
+        assert!(matches!(fault(&other), Fault::Refused(said) if said.contains("FAT")), "{other:?}");
         let mut others = records.clone();
         let link = others.iter_mut().find(|record| record.path == b"link").unwrap();
         link.target = b"other".into();
-        let said = sleuthkit("ext2", &image, &others).unwrap_err();
-        assert_eq!(said, "2 differences: link -> file: only there");
+        let said = Fault::Differs("2 differences: link -> file: only there".into());
+        assert_eq!(fault(&sleuthkit("ext2", &image, &others)), said);
+        let file = others.iter_mut().find(|record| record.path == b"file").unwrap();
+        file.path = b"files".into();
+        assert_eq!(fault(&grub(&disks, &others)), Fault::Differs("/files: no such name".into()));
         let mut bytes = fs::read(&image).unwrap();
         let at = bytes.windows(19).position(|bytes| bytes == b"content of the file").unwrap();
         bytes[at] = b'C';
         fs::write(&image, bytes).unwrap();
-        assert!(sleuthkit("ext2", &image, &records).unwrap_err().contains("/file: 1900 other bytes"));
-        assert!(grub(&disks, &records).unwrap_err().contains("/file: 1900 other bytes"));
+        let differs = [Fault::Differs("/file: 1900 other bytes".into())].into();
+        let other = Asked { files: 2, agreed: 0, faults: differs };
+        assert_eq!(sleuthkit("ext2", &image, &records), other);
+        assert_eq!(grub(&disks, &records), other);
+        fs::write(&image, vec![0; 1 << 20]).unwrap();
+        let words = grub(&disks, &records).faults;
+        assert_eq!(words, [Fault::Refused("unknown filesystem".into())].into());
     }
 }

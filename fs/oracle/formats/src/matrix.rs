@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use oracle::{
     compared::{Compared, Legs, kind},
+    opinion::Fault,
     recipe::Recipe,
 };
 
@@ -136,15 +137,17 @@ fn opinions(images: &Images) -> (String, String) {
     let readers: BTreeSet<&str> =
         images.iter().flat_map(|line| &line.opinions).map(|opinion| short(&opinion.reader)).collect();
     for reader in readers {
-        let faults = images.iter().flat_map(|line| &line.opinions).filter(|o| short(&o.reader) == reader);
-        let faults: Vec<Option<&String>> = faults.map(|opinion| opinion.fault.as_ref()).collect();
-        let good = faults.iter().filter(|fault| fault.is_none()).count();
-        match good {
-            0 => {}
-            _ if good == faults.len() => agree.push(reader.into()),
-            _ => agree.push(format!("{reader} ({good} of {})", faults.len())),
+        let opinions = images.iter().flat_map(|line| &line.opinions).filter(|o| short(&o.reader) == reader);
+        let (mut files, mut agreed, mut reasons) = (0, 0, BTreeSet::new());
+        for opinion in opinions {
+            (files, agreed) = (files + opinion.files, agreed + opinion.agreed);
+            reasons.extend(opinion.faults.iter().map(Fault::text));
         }
-        let reasons: BTreeSet<&String> = faults.into_iter().flatten().collect();
+        if reasons.is_empty() {
+            agree.push(format!("{reader} ({files} files)"));
+        } else if agreed > 0 {
+            agree.push(format!("{reader} ({agreed} of {files} files)"));
+        }
         differ.extend(reasons.into_iter().map(|reason| format!("{reader}: {}", reason.replace('|', "\\|"))));
     }
     (agree.join(", "), differ.join("; "))
@@ -160,7 +163,7 @@ mod tests {
 
     use super::*;
 
-    pub fn line(image: &str) -> Compared {
+    fn line(image: &str) -> Compared {
         let words = |words: &str| words.split(' ').map(str::to_string).collect();
         Compared {
             format: "xfs".into(),
@@ -179,7 +182,12 @@ mod tests {
             names: 3,
             files: 2,
             bytes: 1 << 20,
-            opinions: vec![Opinion { reader: "grub-fstest (GRUB) 2".into(), fault: None }],
+            opinions: vec![Opinion {
+                reader: "grub-fstest (GRUB) 2".into(),
+                files: 2,
+                agreed: 2,
+                faults: vec![],
+            }],
             date: "2026-01-02".into(),
         }
     }
@@ -187,10 +195,11 @@ mod tests {
     #[test]
     fn images_of_a_kind_are_one_row() {
         let mut other = line("a-200");
-        other.opinions[0].fault = Some("why".into());
+        other.opinions[0].agreed = 1;
+        other.opinions[0].faults.push(Fault::Refused("why".into()));
         let text = markdown(vec![line("a-100"), line("a-200"), other]);
         let row = "| `a` | `mkfs.xfs -q` | 10 operations, `quota`; halfway `a \\|\\| b` | | 1 | 2 | 6; 4; 2.0 \
-                   | Linux, GRUB (1 of 2) | GRUB: why |\n";
+                   | Linux, GRUB (3 of 4 files) | GRUB: why |\n";
         assert!(text.contains(row), "{text}");
         let facts = "* run on: 2026-01-02\n* made by: mkfs.xfs version 7\n* aged and read by Linux: 7.2\n\
                      * other readers: grub-fstest (GRUB) 2\n";
