@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The real nginx: keep-alive, ranges, redirects, chunks, a broken connection.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, time::Duration};
 
-use http::{Backoff, Client, Division, Error, Observer, Range, Request, Response, Source, Url, download};
+use http::{
+    Backoff, Client, Division, Error, Limits, Observer, Range, Request, Response, Source, Url, download,
+};
 use peers::{Nginx, Sockets};
 
 struct File<'c> {
@@ -33,10 +35,16 @@ impl Observer for File<'_> {
     }
 }
 
+/// Limits that no busy machine reaches: what they do is shown in `scripted.rs`, where time is the world's.
+fn patient() -> Limits {
+    let long = Duration::from_secs(1200);
+    Limits { connect: long, head: long, body: long, window: long, ..Limits::default() }
+}
+
 /// A file of the server, downloaded.
 fn fetched(port: u16, path: &str, size: usize) -> Result<Vec<u8>, Error> {
     let sockets = Sockets::default();
-    let client = Client::new(sockets.clone());
+    let client = Client::new(sockets.clone()).with_limits(patient());
     let url = Url::parse(&format!("http://127.0.0.1:{port}{path}")).unwrap();
     let file = File { client: &client, url, order: RefCell::default() };
     let mut buffer = vec![0; size];
@@ -84,7 +92,7 @@ fn chunks_of_a_real_server_are_decoded() {
     nginx.write("part", &b"0123456789".repeat(5000));
     nginx.write("page", b"<!--# include file=\"/part\" -->and<!--# include file=\"/part\" -->");
     let sockets = Sockets::default();
-    let client = Client::new(sockets.clone());
+    let client = Client::new(sockets.clone()).with_limits(patient());
     let url = Url::parse(&format!("http://127.0.0.1:{}/page", nginx.port)).unwrap();
     let (coding, body) = sockets.run(async {
         let response = client.send(&Request::get(&url)).await.unwrap();

@@ -163,6 +163,7 @@ mod tests {
         let negative = format!(r#"{{"schemaVersion":2,"config":{{"digest":"sha256:{HEX}","size":-1}}}}"#);
         assert!(parse(&negative, &[]).unwrap_err().contains("-1"));
         let deep = format!(r#"{{"schemaVersion":2,"x":{}"#, "[".repeat(10_000));
-        assert!(parse(&deep, &[]).unwrap_err().contains("recursion limit"));
+        // What is not used is skipped without recursion.
+        assert!(parse(&deep, &[]).unwrap_err().contains("EOF while parsing a list"));
     }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The real registry, and what oras and skopeo push to it and pull from it.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use arch::Arch;
-use http::Secret;
+use http::{Limits, Secret};
 use oci::{
     Algorithm, Client, Digest, Error, Image, Login, Options, Platform, Reference,
     spec::{self, Descriptor, Manifest},
@@ -23,8 +23,14 @@ fn options() -> Options {
     Options { is_plain: true, ..Options::default() }
 }
 
+/// Limits that no busy machine reaches: what they do is shown in `scripted.rs`, where time is the world's.
+fn patient() -> Limits {
+    let long = Duration::from_secs(1200);
+    Limits { connect: long, head: long, body: long, window: long, ..Limits::default() }
+}
+
 fn client(sockets: &Sockets, options: Options) -> Client<Sockets> {
-    Client::new(http::Client::new(sockets.clone()), options)
+    Client::new(http::Client::new(sockets.clone()).with_limits(patient()), options)
 }
 
 /// Resolves a reference and fetches its layers.
