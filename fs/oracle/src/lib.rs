@@ -8,6 +8,7 @@
 //! - [`aged`]: images that Linux has written, with what it reads from them, and how they were made ([`recipe`]).
 //! - [`opinion`]: what GRUB and The Sleuth Kit say of them.
 //! - [`compared`]: lines about images that were compared, for the matrix of formats.
+//! - [`processor_time`]: how long a test has worked.
 //! - [`campaign`]: corrupted images, each read under limits of time, stack and memory.
 //!
 //! For tests on the build machine only: it needs std, and it reports by panicking.
@@ -18,10 +19,12 @@ pub mod compared;
 mod device;
 pub mod manifest;
 pub mod opinion;
+mod processor;
 pub mod random;
 pub mod recipe;
 pub mod tools;
 mod tree;
 
 pub use device::FileDevice;
+pub use processor::processor_time;
 pub use tree::Tree;

@@ -136,7 +136,7 @@ fn sorted(handles: uefi::Result<Vec<Handle>>) -> Vec<(Vec<u8>, Handle)> {
 }
 
 /// The firmware's interfaces of the card at this path.
-fn interfaces_below(path: &[u8]) -> impl Iterator<Item = Handle> {
+fn interfaces_below(path: &[u8]) -> impl Iterator<Item = Handle> + '_ {
     let all = sorted(boot::find_handles::<SimpleNetwork>()).into_iter();
     all.filter(move |(interface, _)| interface.starts_with(path)).map(|(_, handle)| handle)
 }

@@ -201,9 +201,9 @@ fn with_blob(layer: &[u8], answer: impl Fn(&Asked) -> Answer + 'static) -> Strin
 
 #[test]
 fn other_bytes_than_the_digest_names_are_refused() {
-    let error = with_blob(b"kernel", |_| Answer::new(200, &[], b"kernal"));
+    let error = with_blob(b"kernel", |_| Answer::new(200, &[], b"kernes"));
     let (found, expected) =
-        (Digest::of(Algorithm::Sha256, b"kernal"), Digest::of(Algorithm::Sha256, b"kernel"));
+        (Digest::of(Algorithm::Sha256, b"kernes"), Digest::of(Algorithm::Sha256, b"kernel"));
     let short: String = expected.to_string().chars().take(19).collect();
     assert_eq!(
         error,
@@ -537,7 +537,7 @@ fn mirrors_come_first_and_are_checked() {
     let good = Store::of(&[b"kernel"]);
     let bad = Store { blobs: vec![], ..good.clone() };
     let tampered = |asked: &Asked| match asked.target.contains("/blobs/") {
-        true => Answer::new(200, &[], b"kernal"),
+        true => Answer::new(200, &[], b"kernes"),
         false => Store::of(&[b"kernel"]).answer(asked),
     };
     let mirrors = || vec![Mirror::parse("registry.test=mirror.test:5000/hub").unwrap()];

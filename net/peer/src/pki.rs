@@ -34,8 +34,11 @@ const IS_CA: &str = "basicConstraints = critical, CA:TRUE\nkeyUsage = critical, 
 /// A kind of key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Key {
+    /// ECDSA on NIST's curve of 256 bits.
     P256,
+    /// ECDSA on NIST's curve of 384 bits.
     P384,
+    /// EdDSA on Curve25519.
     Ed25519,
     /// With so many bits.
     Rsa(u16),

@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(read(b"\xc0\x02\x00", 0), Err((2, "a pointer goes forward")));
         assert_eq!(read(b"\x03ab", 0), Err((1, "truncated")));
         assert_eq!(read(b"\x40ab", 0), Err((0, "neither a label nor a pointer")));
-        let long = [b'\x01', b'a'].repeat(128);
+        let long = b"\x01a".repeat(128);
         assert_eq!(read(&long, 0), Err((254, "a name is longer than 255 bytes")));
         // Each pointer goes to the one before it.
         let mut ladder = vec![0, 0];
