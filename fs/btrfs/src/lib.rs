@@ -248,6 +248,10 @@ impl FileSystem for Btrfs {
         self.warnings.clone()
     }
 
+    fn kept(&self) -> usize {
+        self.trees.replayed().memory()
+    }
+
     fn root(&self) -> Node {
         self.root
     }

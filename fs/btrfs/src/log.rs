@@ -41,6 +41,8 @@ pub struct Replayed {
     subvolumes: BTreeMap<TreeId, Edits>,
     sums: Sums,
     scale: Scale,
+    /// Bytes of memory that this takes, those of the logs themselves included.
+    kept: usize,
 }
 
 impl Replayed {
@@ -52,6 +54,11 @@ impl Replayed {
     /// The checksum of a sector of data that was written after the tree of checksums.
     pub fn sum(&self, address: Logical) -> Option<&[u8]> {
         self.sums.at(address, self.scale)
+    }
+
+    /// Bytes of memory that it takes, at most.
+    pub fn memory(&self) -> usize {
+        self.kept
     }
 
     /// How many items differ.
@@ -109,6 +116,7 @@ fn replay(trees: &Trees, roots: &Tree, logs: &Tree, rules: Rules) -> Result<Repl
         // Linux writes no such tree without a log in it: another node stands where it was.
         return Err(corrupt(Fault::Inconsistent, "tree of logs without btrfs_root_item", logs.root, 0u64));
     }
+    replayed.kept = budget.kept();
     Ok(replayed)
 }
 

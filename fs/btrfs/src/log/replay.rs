@@ -93,6 +93,12 @@ impl<'a> Budget<'a> {
         self.storage.map_or(Ok(()), |storage| storage.keep(narrow(more)))
     }
 
+    /// Bytes that were taken and not given back.
+    pub fn kept(&self) -> usize {
+        // It starts with all of them.
+        narrow(MOST_BYTES.saturating_sub(self.bytes.get()))
+    }
+
     /// Gives back the memory of an item.
     fn release(&self, bytes: usize) {
         self.bytes.set(self.bytes.get().saturating_add(wide(bytes)).saturating_add(ENTRY));
