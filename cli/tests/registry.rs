@@ -7,6 +7,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use peer::{Issued, Key, Pki};
 use peers::{Registry, Scratch, output};
 
 fn call(folder: &Path, args: &[&str]) -> Output {
@@ -17,6 +18,7 @@ fn call(folder: &Path, args: &[&str]) -> Output {
         .current_dir(folder)
         .env("HOME", folder)
         .env_remove("DOCKER_CONFIG")
+        .env_remove("SSL_CERT_FILE")
         .env_remove("XDG_RUNTIME_DIR");
     command.env_remove("REGISTRY_AUTH_FILE").stdin(Stdio::null()).output().unwrap()
 }
@@ -83,6 +85,40 @@ fn what_is_pushed_is_pulled_by_us_and_by_oras() {
         (json["files"][1]["path"].as_str(), json["files"][1]["size"].as_u64()),
         (Some("again/initrd.img"), Some(16))
     );
+}
+
+#[test]
+fn registries_are_spoken_to_by_tls() {
+    let (pki, scratch) = (Pki::new(), parts());
+    let folder = scratch.path();
+    pki.root("own", Key::P256);
+    pki.root("other", Key::P256);
+    let at = |extensions| Issued { extensions, ..Issued::default() };
+    pki.issue("server", Key::P256, "own", &at("subjectAltName = IP:127.0.0.1\n"));
+    pki.issue("elsewhere", Key::P256, "own", &at("subjectAltName = DNS:elsewhere.test\n"));
+    let file = |name: &str| pki.folder().join(name).display().to_string();
+    let with = |name: &str| {
+        let (certificate, key) = (file(&format!("{name}.pem")), file(&format!("{name}.key")));
+        Registry::start_with("", &format!(", tls: {{certificate: '{certificate}', key: '{key}'}}"))
+    };
+    let registry = with("server");
+    let name = format!("{}/boot/linux:1", registry.authority());
+    let reference = format!("oci://{name}");
+    let (own, other) = (file("own.pem"), file("other.pem"));
+    let pushed = text(folder, &[&["push", "--ca", &own, &reference], &FILES[..]].concat());
+    let pulled = text(folder, &["pull", "--ca", &other, "--ca", &own, &reference, "--out", "again"]);
+    assert!(pulled.starts_with(&pushed), "{pushed}{pulled}");
+    same_files(folder, &folder.join("again"));
+    output(folder, "oras", &["pull", "--ca-file", &own, "--output", "oras", &name]);
+    same_files(folder, &folder.join("oras"));
+    // Whom nobody vouches for is not spoken to, nor who is somebody else.
+    let stranger = failed(folder, &["pull", "--ca", &other, &reference, "--out", "never"]);
+    assert!(stranger.contains("E-NET-TLS-ISSUER"), "{stranger}");
+    let registry = with("elsewhere");
+    let reference = format!("oci://{}/boot/linux:1", registry.authority());
+    let elsewhere = failed(folder, &["pull", "--ca", &own, &reference, "--out", "never"]);
+    assert!(elsewhere.contains("E-NET-TLS-NAME") && elsewhere.contains("elsewhere.test"), "{elsewhere}");
+    assert!(!folder.join("never").exists());
 }
 
 #[test]
@@ -158,8 +194,13 @@ fn failures_are_one_line_each() {
         (&["pull", "alpine:3"], "cloud-boot: E-NET-OCI-REFERENCE alpine:3: not a reference: "),
         (
             &["pull", "oci://127.0.0.1:1/a"],
-            "cloud-boot: E-NET-SECURE 127.0.0.1:1: this build has no TLS; use --plain-http",
+            "cloud-boot: E-NET-CONNECT https://127.0.0.1:1/v2/a/manifests/latest: Connection refused",
         ),
+        (
+            &["pull", "--ca", "strange", "oci://127.0.0.1:1/a"],
+            "cloud-boot: E-NET-TLS-ROOTS strange: no CERTIFICATE section in it; name a file",
+        ),
+        (&["pull", "--ca", "none", "oci://127.0.0.1:1/a"], "cloud-boot: E-CLI-FILE none: "),
         (&["pull", "oci:nowhere"], "cloud-boot: E-CLI-FILE nowhere/index.json: "),
     ] {
         let line = failed(folder, args);

@@ -17,7 +17,6 @@ use oci::{
     spec::{Descriptor, Manifest},
 };
 use serde::Serialize;
-use sockets::Sockets;
 
 use crate::{
     codes,
@@ -39,7 +38,7 @@ const LIMIT: u64 = 16 << 30;
 /// Gets the parts of an artifact from an OCI registry, or from a folder, as files
 #[derive(Args)]
 #[command(after_help = "Examples:
-  cloud-boot pull --plain-http oci://127.0.0.1:5000/boot/linux:1
+  cloud-boot pull oci://registry.example/boot/linux:1
       its parts, as files in this folder
   cloud-boot pull --plain-http oci://127.0.0.1:5000/boot/linux:1 --arch riscv64 --out files
       what it has for another machine
@@ -135,7 +134,7 @@ impl Options {
     fn of_registry(&self) -> Result<Pulled, Failure> {
         let failed = |error: oci::Error| registry::failed(&error);
         let reference = Reference::parse(&self.reference).map_err(failed)?;
-        let sockets = Sockets::default();
+        let sockets = self.access.sockets()?;
         let client = self.access.client(&sockets, reference.registry())?;
         sockets.run(async {
             let image = client.resolve(&reference, &registry::platform(self.arch)).await.map_err(failed)?;

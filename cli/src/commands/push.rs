@@ -11,7 +11,6 @@ use oci::{
     spec::{Descriptor, MANIFEST, Manifest},
 };
 use serde::Serialize;
-use sockets::Sockets;
 
 use crate::{
     codes,
@@ -27,7 +26,7 @@ const TITLE: &str = "org.opencontainers.image.title";
 /// Makes files an artifact in an OCI registry, or in a folder
 #[derive(Args)]
 #[command(after_help = "Examples:
-  cloud-boot push --plain-http oci://127.0.0.1:5000/boot/linux:1 vmlinuz initrd.img cmdline.txt
+  cloud-boot push oci://registry.example/boot/linux:1 vmlinuz initrd.img cmdline.txt
       a kernel, an initrd and a command line, known by their content
   cloud-boot push --plain-http oci://127.0.0.1:5000/boot/linux:1 vmlinuz modules.img:modules
       the kind of a file where its content does not say it
@@ -100,7 +99,7 @@ impl Options {
     fn push(&self, blobs: &[Blob], manifest: &[u8]) -> Result<Digest, Failure> {
         let failed = |error: oci::Error| registry::failed(&error);
         let reference = Reference::parse(&self.reference).map_err(failed)?;
-        let sockets = Sockets::default();
+        let sockets = self.access.sockets()?;
         let client = self.access.client(&sockets, reference.registry())?;
         let total = blobs.iter().map(|(descriptor, _)| descriptor.size).sum();
         let progress = RefCell::new(Progress::new(Some(total)));

@@ -5,30 +5,54 @@ mod credentials;
 pub mod layout;
 pub mod part;
 
+use std::{env, fs, path::PathBuf};
+
 use arch::Arch;
 use clap::Args;
 use http::Backoff;
 use oci::{Client, Platform};
 use sockets::Sockets;
+use tls::Roots;
 
-use crate::failure::Failure;
+use crate::{codes, failure::Failure};
+
+/// A file of root certificates, as OpenSSL's programs take it.
+const SYSTEM: &str = "SSL_CERT_FILE";
 
 /// How a registry is reached.
 #[derive(Args)]
 pub struct Access {
-    /// Speak HTTP without TLS to the registry, for tests; this build can do nothing else
-    #[arg(long)]
+    /// Speak HTTP without TLS to the registry, for tests
+    #[arg(long, conflicts_with = "ca")]
     plain_http: bool,
+
+    /// Trust these root certificates (PEM) beside Mozilla's and those of SSL_CERT_FILE; may be given several times
+    #[arg(long, value_name = "FILE")]
+    ca: Vec<PathBuf>,
 }
 
 impl Access {
+    /// The network, with the servers that are trusted.
+    pub fn sockets(&self) -> Result<Sockets, Failure> {
+        let sockets = Sockets::default();
+        if self.plain_http {
+            return Ok(sockets);
+        }
+        let mut roots = Roots::mozilla();
+        let system = env::var_os(SYSTEM).filter(|file| !file.is_empty()).map(PathBuf::from);
+        for file in system.iter().chain(&self.ca) {
+            let name = file.as_os_str().as_encoded_bytes();
+            let pem = fs::read(file).map_err(|error| Failure::new(codes::FILE, name, error))?;
+            roots.add_pem(&file.to_string_lossy(), &pem).map_err(|error| Failure {
+                advice: "name a file of root certificates in PEM".into(),
+                ..Failure::new(error.code(), name, error.fault)
+            })?;
+        }
+        Ok(sockets.trusting(roots))
+    }
+
     /// A client that knows the logins for a registry.
     pub fn client(&self, sockets: &Sockets, registry: &str) -> Result<Client<Sockets>, Failure> {
-        if !self.plain_http {
-            let failure = Failure::new(dial::codes::SECURE, registry, "this build has no TLS");
-            let advice = "use --plain-http, or an image layout (oci:FOLDER) and another tool".into();
-            return Err(Failure { advice, ..failure });
-        }
         let logins = credentials::of(registry)?.into_iter().collect();
         let backoff = Backoff { retries: 3, ..Backoff::default() };
         let options = oci::Options { is_plain: self.plain_http, logins, backoff, ..oci::Options::default() };

@@ -70,14 +70,16 @@ pub struct Registry {
 impl Registry {
     /// Starts one. `more` is added to its configuration, YAML.
     pub fn start(more: &str) -> Self {
-        Self::start_at(Scratch::new("registry"), more)
+        Self::start_with(more, "")
     }
 
-    fn start_at(folder: Scratch, more: &str) -> Self {
+    /// Starts one. `more` is added to its configuration, `of_http` to what that has of HTTP: YAML.
+    pub fn start_with(more: &str, of_http: &str) -> Self {
+        let folder = Scratch::new("registry");
         let root = folder.path().join("storage");
         let configuration = format!(
             "version: 0.1\nlog: {{level: info}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\n  delete: {{enabled: true}}\n\
-             http: {{addr: '127.0.0.1:0'}}\n{more}",
+             http: {{addr: '127.0.0.1:0'{of_http}}}\n{more}",
             root.display()
         );
         let file = folder.write("config.yml", configuration.as_bytes());

@@ -9,6 +9,7 @@
 //! assert!(refused.is_err_and(|error| error.code == "E-NET-CONNECT"));
 //! ```
 
+mod secure;
 mod socket;
 
 use std::{
@@ -34,6 +35,9 @@ use rustix::{
     net::{AddressFamily, SocketFlags, SocketType, connect, socket_with, sockopt::socket_error},
 };
 
+use tls::Roots;
+
+pub use secure::{Broken, Stream};
 pub use socket::{Failed, Socket};
 
 /// The network, the clock and the random numbers of this machine.
@@ -41,6 +45,8 @@ pub use socket::{Failed, Socket};
 pub struct Sockets {
     start: Instant,
     waits: Rc<Waits>,
+    /// What TLS is spoken with; nothing where no server is trusted.
+    tls: Option<Rc<tls::Config>>,
 }
 
 /// What futures wait for, since they were polled last.
@@ -67,11 +73,17 @@ impl Wake for Flag {
 
 impl Default for Sockets {
     fn default() -> Self {
-        Self { start: Instant::now(), waits: Rc::default() }
+        Self { start: Instant::now(), waits: Rc::default(), tls: None }
     }
 }
 
 impl Sockets {
+    /// The same, with TLS to servers that these roots vouch for. Without, no TLS is spoken.
+    #[must_use]
+    pub fn trusting(self, roots: Roots) -> Self {
+        Self { tls: Some(Rc::new(secure::config(roots))), ..self }
+    }
+
     /// Runs a future to its end.
     pub fn run<F: Future>(&self, future: F) -> F::Output {
         let flag = Arc::new(Flag::default());
@@ -130,9 +142,9 @@ fn is_pending(stream: &TcpStream) -> bool {
 }
 
 impl Dial for Sockets {
-    type Stream = Socket;
+    type Stream = Stream;
 
-    async fn connect(&self, host: &str, port: u16) -> Result<Socket, dial::Error> {
+    async fn connect(&self, host: &str, port: u16) -> Result<Stream, dial::Error> {
         let object = format!("{host}:{port}");
         let addresses = (host, port).to_socket_addrs().map_err(|error| dial::Error {
             kind: Kind::Name,
@@ -143,16 +155,23 @@ impl Dial for Sockets {
         let mut cause = "no address".into();
         for address in addresses {
             match self.connect_to(address).await {
-                Ok(socket) => return Ok(socket),
+                Ok(socket) => return Ok(Stream::Plain(socket)),
                 Err(error) => cause = error.to_string(),
             }
         }
         Err(dial::Error { kind: Kind::Connect, code: dial::codes::CONNECT, object, cause })
     }
 
-    async fn secure(&self, _: Socket, server: &str) -> Result<Socket, dial::Error> {
-        let cause = "TLS is not built in".into();
-        Err(dial::Error { kind: Kind::Refused, code: dial::codes::SECURE, object: server.into(), cause })
+    async fn secure(&self, stream: Stream, server: &str) -> Result<Stream, dial::Error> {
+        match &self.tls {
+            Some(config) => stream.secured(server, config).await,
+            None => Err(dial::Error {
+                kind: Kind::Refused,
+                code: dial::codes::SECURE,
+                object: server.into(),
+                cause: "no root certificates are trusted".into(),
+            }),
+        }
     }
 
     async fn services(&self, name: &str) -> Result<Vec<Service>, dial::Error> {

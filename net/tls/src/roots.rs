@@ -2,6 +2,7 @@
 //! The root certificates that are trusted: Mozilla's, and others from PEM.
 use alloc::{string::String, sync::Arc};
 
+use code::Code;
 use rustls::{
     RootCertStore,
     pki_types::{
@@ -106,6 +107,13 @@ pub struct BadRoots {
     pub origin: String,
     /// What is wrong with it.
     pub fault: Fault,
+}
+
+impl BadRoots {
+    /// Its stable name.
+    pub const fn code(&self) -> Code {
+        codes::ROOTS
+    }
 }
 
 /// What is wrong with a file of root certificates.
