@@ -194,11 +194,12 @@ impl Share {
         Ok(listing.entries.into_iter().map(|(entry, node)| (entry.name, node)).collect())
     }
 
-    /// Keeps a problem; a limit that is reached is kept once, and so is what cannot be read of the disk, with the number
-    /// of reads that it has kept from succeeding.
+    /// Keeps a problem; a limit that is reached is kept once, and so is a place of the disk that cannot be read, with the
+    /// number of reads that it has kept from succeeding. What concerns one file (a loop of links) is kept for each.
     pub fn note(&self, object: impl Into<String>, error: Error) {
         let mut problems = self.problems.take();
-        let is_of_disk = matches!(error, Error::Read(_));
+        let is_of_disk =
+            matches!(error, Error::Read(vfs::Error::Io(_) | vfs::Error::Corrupt(_) | vfs::Error::Missing(_)));
         let is_once = is_of_disk || matches!(error, Error::Budget { .. });
         match problems.iter_mut().find(|problem| is_once && problem.error == error) {
             // A counter that is only shown.

@@ -28,7 +28,7 @@ code::table! {
     pub(crate) TIMEOUT: Code = "E-NET-TIMEOUT",
         "nothing was heard within the time allowed",
         "check host, route and firewall";
-    pub(crate) NAME: Code = "E-NET-NAME",
+    pub(crate) NAME: Code = "E-NET-DNS-NAME",
         "the name is not one that DNS can have",
         "correct it: labels of 1 to 63 characters, 253 in all";
     pub(crate) NO_SERVER: Code = "E-NET-DNS-NONE",

@@ -376,7 +376,7 @@ fn names_are_resolved() {
         text(of("other.test").unwrap_err()),
         "E-NET-DNS other.test: A: 10.9.0.1: the server failed (REFUSED)"
     );
-    assert_eq!(text(of("a b").unwrap_err()).split(' ').next(), Some("E-NET-NAME"));
+    assert_eq!(text(of("a b").unwrap_err()).split(' ').next(), Some("E-NET-DNS-NAME"));
 }
 
 #[test]

@@ -131,6 +131,7 @@ pub struct Nginx {
 impl Nginx {
     /// Starts one whose `server` block listens and has `content`, in which `FOLDER` stands for its folder.
     pub fn start(content: &str) -> Self {
+        let mut said = String::new();
         for _ in 0..5 {
             let folder = Scratch::new("nginx");
             let port = free_port();
@@ -139,7 +140,7 @@ impl Nginx {
             let file = folder.write(
                 "nginx.conf",
                 format!(
-                    "daemon off;\nmaster_process off;\npid {path}/pid;\nerror_log {path}/error.log info;\nevents {{}}\n\
+                    "user root root;\ndaemon off;\nmaster_process off;\npid {path}/pid;\nerror_log {path}/error.log info;\nevents {{}}\n\
                      http {{\n  access_log {path}/access.log;\n  client_body_temp_path {path}/body;\n  \
                      proxy_temp_path {path}/proxy;\n  fastcgi_temp_path {path}/fastcgi;\n  uwsgi_temp_path {path}/uwsgi;\n  \
                      scgi_temp_path {path}/scgi;\n  server {{\n    listen 127.0.0.1:{port};\n    {content}\n  }}\n}}\n"
@@ -157,6 +158,7 @@ impl Nginx {
             for _ in 0..TRIES {
                 if server.0.try_wait().is_ok_and(|status| status.is_some()) {
                     // Somebody else has taken the port.
+                    said = fs::read_to_string(folder.path().join("error.log")).unwrap_or_default();
                     break;
                 }
                 if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
@@ -165,7 +167,7 @@ impl Nginx {
                 thread::sleep(PAUSE);
             }
         }
-        panic!("nginx does not start");
+        panic!("nginx does not start: {said}");
     }
 
     /// Writes a file into its folder.
