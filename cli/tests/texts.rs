@@ -157,18 +157,22 @@ fn settings_are_explained_with_their_sources() {
     fs::write(&file, "cloudboot.menu=hidden cloudboot.timeout=3 quiet\n").unwrap();
     let file = file.to_str().unwrap();
     let args = ["config", "explain", "--file", file, "--source", "smbios=cloudboot.target=rescue"];
-    let words =
-        ["cloudboot.menu=always", "cloudboot.unknown=1", "rd.cloudboot.pass=hunter2", "cloudboot.debug=2"];
+    let words = [
+        "cloudboot.menu=always",
+        "cloudboot.unknown=1",
+        "cloudboot.openstack.app-cred-secret=hunter2",
+        "cloudboot.debug=2",
+    ];
     assert_eq!(
         text(&[args.as_slice(), &words].concat()),
         "\
 cloudboot.timeout=3 from file
 cloudboot.menu=always from load-options
-rd.cloudboot.pass=*** from load-options
+cloudboot.openstack.app-cred-secret=*** from load-options
 cloudboot.target=rescue from smbios
 for the kernel: quiet
 E-CONFIG-UNKNOWN cloudboot.unknown (LoadOptions): there is no such key
-E-CONFIG-IDLE rd.cloudboot.pass (LoadOptions): it has no effect in this program
+E-CONFIG-IDLE cloudboot.openstack.app-cred-secret (LoadOptions): it has no effect in this program
 E-CONFIG-VALUE cloudboot.debug=2 (LoadOptions): expected 0 or 1
 "
     );

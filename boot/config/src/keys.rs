@@ -140,7 +140,7 @@ const fn keys<const N: usize>(rows: [Row; N]) -> [Key; N] {
 }
 
 /// Every key, with what its users are told.
-pub const ROWS: [Row; 48] = [
+pub const ROWS: [Row; 50] = [
     acts(
         free("cloudboot.target", Value::Text),
         "the default of the image",
@@ -209,25 +209,35 @@ pub const ROWS: [Row; 48] = [
     ),
     later(signed("cloudboot.plan"), "", "OCI reference of the plan"),
     later(key("cloudboot.plan.modpack", Value::Text), "", "OCI reference of kernel modules for the initrd"),
-    later(signed("cloudboot.image"), "", "OCI reference of an artifact with kernel, initrd and command line"),
-    later(key("cloudboot.insecure", Value::Flag), "0", "plain HTTP to the registry, for tests"),
-    later(
+    acts(signed("cloudboot.image"), "", "OCI reference of an artifact with kernel, initrd and command line"),
+    acts(
+        key("cloudboot.local", Value::Flag),
+        "0",
+        "entries of disks may start unattended although `cloudboot.image` is set",
+    ),
+    acts(key("cloudboot.insecure", Value::Flag), "0", "plain HTTP to the registry, for tests"),
+    acts(
         key("cloudboot.cosign", Value::Word(&["enforce", "warn", "off"])),
         "`enforce` where a signature key is built in",
         "what a missing or wrong signature leads to",
     ),
     later(key("cloudboot.cosign.key", Value::Text), "", "a further signature key, on the ESP"),
     later(key("cloudboot.cosign.threshold", Value::Number), "1", "how many of the keys must have signed"),
-    later(free("cloudboot.dns", Value::Text), "those of DHCP", "resolvers, with commas between them"),
-    later(free("cloudboot.net.skip", Value::Flag), "0", "no DHCP"),
-    later(free("cloudboot.net.static", Value::Text), "", "static address, `ip/prefix:gateway:dns`"),
-    later(
+    acts(
+        free("cloudboot.net.wait", Value::Seconds),
+        "45 for a link, 60 for an address",
+        "the longest wait for a link, and for an address",
+    ),
+    acts(free("cloudboot.dns", Value::Text), "those of DHCP", "resolvers, with commas between them"),
+    acts(free("cloudboot.net.skip", Value::Flag), "0", "no DHCP"),
+    acts(free("cloudboot.net.static", Value::Text), "", "static address, `ip/prefix:gateway:dns`"),
+    acts(
         free("cloudboot.net.if", Value::Text),
         "all with a link",
         "only this network interface: name or MAC",
     ),
-    later(free("cloudboot.net.vlan", Value::Number), "", "802.1Q tag"),
-    later(free("cloudboot.net.proxy", Value::Text), "", "URL of an HTTP proxy"),
+    acts(free("cloudboot.net.vlan", Value::Number), "", "802.1Q tag"),
+    acts(free("cloudboot.net.proxy", Value::Text), "", "URL of an HTTP proxy"),
     later(free("cloudboot.net.ntp", Value::Text), "", "sets the clock: address, or `1` for DHCP's"),
     later(free("cloudboot.net.lldp", Value::Flag), "0", "listens to LLDP"),
     later(key("cloudboot.lldp", Value::Flag), "0", "listens to LLDP"),
@@ -242,17 +252,17 @@ pub const ROWS: [Row; 48] = [
         "OpenStack's, on OpenStack",
         "URL of the metadata document",
     ),
-    later(
+    acts(
         free("cloudboot.mirror", Value::Text),
         "",
         "registries to try first, `registry=host[:port][/prefix],...`",
     ),
     later(free("cloudboot.cache", Value::Flag), "0", "keeps verified artifacts on the ESP"),
-    later(free("rd.cloudboot.user", Value::Text), "", "user at the registry"),
-    later(secret("rd.cloudboot.pass"), "", "password at the registry"),
-    later(free("ip", Value::Text), "", "static IPv4, in the form that Linux has for it"),
-    later(free("BOOTIF", Value::Text), "", "MAC of the only network interface to use"),
-    later(
+    acts(free("rd.cloudboot.user", Value::Text), "", "user at the registry"),
+    acts(secret("rd.cloudboot.pass"), "", "password at the registry"),
+    acts(free("ip", Value::Text), "", "static IPv4, in the form that Linux has for it"),
+    acts(free("BOOTIF", Value::Text), "", "MAC of the only network interface to use"),
+    acts(
         key("cloudboot.ca", Value::Text),
         "",
         "further root certificates: PEM on the ESP, or URL with digest",

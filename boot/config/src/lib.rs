@@ -14,6 +14,7 @@ pub mod codes;
 pub mod fuzz;
 mod keys;
 mod line;
+mod network;
 mod problem;
 mod secret;
 mod text;
@@ -23,6 +24,7 @@ use core::fmt;
 
 pub use keys::{KEYS, Key, Locked, ROWS, Row, Value};
 pub use line::{LONGEST, Word, words};
+pub use network::{Cosign, Login};
 pub use problem::Problem;
 pub use text::Text;
 
@@ -197,6 +199,15 @@ impl Config {
         self.settings.iter().find(is_named).map(|setting| setting.value.expose())
     }
 
+    /// A value by the key's whole name.
+    fn named(&self, name: &str) -> Option<&str> {
+        self.setting(name).map(|setting| setting.value.expose())
+    }
+
+    fn setting(&self, name: &str) -> Option<&Setting> {
+        self.settings.iter().find(|setting| setting.key.name == name)
+    }
+
     fn is_on(&self, name: &str) -> bool {
         self.get(name) == Some("1")
     }
@@ -244,11 +255,6 @@ impl Config {
     /// `disk.initrd`: its initial RAM disk.
     pub fn disk_initrd(&self) -> Option<&str> {
         self.get("disk.initrd")
-    }
-
-    /// `image`: the OCI reference of what is booted; none, or empty: what the disks hold.
-    pub fn image(&self) -> Option<&str> {
-        self.get("image").filter(|image| !image.is_empty())
     }
 
     /// `timeout`: seconds until the default is booted.
@@ -385,24 +391,25 @@ mod tests {
         assert_eq!(built_in.cmdline(), Some("init=/bin/sh"));
     }
 
-    #[test]
-    fn an_image_that_is_empty_is_none() {
-        let image = |word| resolve(&[(Origin::FwCfg, word)], Trust::Open).image().map(String::from);
-        assert_eq!(image("cloudboot.image=oci://host/name:tag").as_deref(), Some("oci://host/name:tag"));
-        assert_eq!(image("cloudboot.image="), None);
-        assert_eq!(image("root=/dev/vda"), None);
-    }
-
     /// Everything that the values of a text lead to.
     fn effects(word: &str) -> String {
-        let config = resolve(&[(Origin::Section, word)], Trust::Open);
+        // A user and a password count together only.
+        let line = format!("rd.cloudboot.user=a rd.cloudboot.pass=b {word}");
+        let config = resolve(&[(Origin::Section, &line)], Trust::Open);
         assert!(config.problems().iter().all(|problem| matches!(problem, Problem::Idle { .. })), "{word}");
         let of_entries = (config.target(), config.disk_kernel(), config.disk_initrd());
         let of_volumes = (config.disk(), config.disk_device());
         let of_kernels = (config.cmdline(), config.cmdline_extra(), config.console());
         let of_menus = (config.timeout(), config.menu(), config.retry(), config.failure());
         let of_console = (config.debug(), config.quiet());
-        format!("{of_volumes:?} {of_entries:?} {of_kernels:?} {of_menus:?} {of_console:?}")
+        let of_cards = (config.net_wait(), config.net_if(), config.bootif(), config.net_vlan());
+        let of_addresses = (config.net_skip(), config.net_static(), config.ip(), config.dns());
+        let of_registries =
+            (config.image(), config.local(), config.insecure(), config.net_proxy(), config.mirrors().count());
+        let login = config.login().unwrap().map(|login| (login.user, login.password));
+        let of_trust = (config.cosign(), config.ca(), login);
+        let of_network = format!("{of_cards:?} {of_addresses:?} {of_registries:?} {of_trust:?}");
+        format!("{of_volumes:?} {of_entries:?} {of_kernels:?} {of_menus:?} {of_console:?} {of_network}")
     }
 
     #[test]

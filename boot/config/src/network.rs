@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The settings of a boot from the network.
+
+use crate::{Config, Origin};
+
+/// Values of `cosign`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Cosign {
+    /// A signature is required.
+    Enforce,
+    /// A missing or wrong signature is said.
+    Warn,
+    /// Signatures are not looked at.
+    Off,
+}
+
+/// A login that may be sent to the registry of `image`.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub struct Login<'a> {
+    /// The user.
+    pub user: &'a str,
+    /// The password.
+    pub password: &'a str,
+}
+
+impl Config {
+    /// `image`: the OCI reference of what is booted; none, or empty: what the disks hold.
+    pub fn image(&self) -> Option<&str> {
+        self.get("image").filter(|image| !image.is_empty())
+    }
+
+    /// `local`: whether entries of disks start unattended although `image` is set.
+    pub fn local(&self) -> bool {
+        self.is_on("local")
+    }
+
+    /// `insecure`: plain HTTP to the registry.
+    pub fn insecure(&self) -> bool {
+        self.is_on("insecure")
+    }
+
+    /// `cosign`: what a missing or wrong signature leads to; none if nothing says it.
+    pub fn cosign(&self) -> Option<Cosign> {
+        Some(match self.get("cosign")? {
+            "warn" => Cosign::Warn,
+            "off" => Cosign::Off,
+            _ => Cosign::Enforce,
+        })
+    }
+
+    /// `ca`: further root certificates, a path on the volume that the program was started from, or a URL.
+    pub fn ca(&self) -> Option<&str> {
+        self.get("ca")
+    }
+
+    /// `mirror`: registries that are tried first, `registry=host[:port][/prefix],…`.
+    pub fn mirrors(&self) -> impl Iterator<Item = &str> {
+        self.get("mirror").into_iter().flat_map(|list| list.split(',')).filter(|mirror| !mirror.is_empty())
+    }
+
+    /// `net.wait`: the longest wait for a link, and for an address, in seconds.
+    pub fn net_wait(&self) -> Option<u32> {
+        self.number("net.wait")
+    }
+
+    /// `net.if`: the only network card to use, by name or MAC; `BOOTIF` says the same.
+    pub fn net_if(&self) -> Option<&str> {
+        self.get("net.if")
+    }
+
+    /// `BOOTIF`: the MAC of the only network card to use, as PXELINUX writes it: `01-` and six bytes with dashes.
+    pub fn bootif(&self) -> Option<&str> {
+        self.named("BOOTIF")
+    }
+
+    /// `net.vlan`: the number of the VLAN.
+    pub fn net_vlan(&self) -> Option<u32> {
+        self.number("net.vlan")
+    }
+
+    /// `net.skip`: nobody is asked for an address.
+    pub fn net_skip(&self) -> bool {
+        self.is_on("net.skip")
+    }
+
+    /// `net.static`: an address, `ip/prefix:gateway:dns`.
+    pub fn net_static(&self) -> Option<&str> {
+        self.get("net.static")
+    }
+
+    /// `ip=`: an address in the kernel's form.
+    pub fn ip(&self) -> Option<&str> {
+        self.named("ip")
+    }
+
+    /// `dns`: resolvers with commas between them.
+    pub fn dns(&self) -> Option<&str> {
+        self.get("dns")
+    }
+
+    /// `net.proxy`: the URL of an HTTP proxy.
+    pub fn net_proxy(&self) -> Option<&str> {
+        self.get("net.proxy")
+    }
+
+    /// The login for the registry of `image`.
+    ///
+    /// It goes only to a host that the same source names, or a more trusted one: whoever may change `image` must not
+    /// get a password that somebody else wrote down for another registry.
+    ///
+    /// # Errors
+    /// There is one, and the source of `image` is less trusted than the login's: both.
+    pub fn login(&self) -> Result<Option<Login<'_>>, (Origin, Origin)> {
+        let (Some(user), Some(password)) = (self.named("rd.cloudboot.user"), self.named("rd.cloudboot.pass"))
+        else {
+            return Ok(None);
+        };
+        let origin = |name: &str| self.setting(name).map(|setting| setting.origin);
+        let owners = [origin("rd.cloudboot.user"), origin("rd.cloudboot.pass")];
+        // The trusted ones come first.
+        match (origin("cloudboot.image"), owners.into_iter().flatten().min()) {
+            (Some(image), Some(owner)) if image > owner => Err((image, owner)),
+            _ => Ok(Some(Login { user, password })),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::{Text, Trust};
+
+    fn resolve(texts: &[(Origin, &str)]) -> Config {
+        let texts: Vec<Text> =
+            texts.iter().map(|(origin, text)| Text::new(*origin, text.as_bytes())).collect();
+        Config::resolve(&texts, Trust::Open)
+    }
+
+    #[test]
+    fn an_image_that_is_empty_is_none() {
+        let image = |word| resolve(&[(Origin::FwCfg, word)]).image().map(std::string::String::from);
+        assert_eq!(image("cloudboot.image=oci://host/name:tag").as_deref(), Some("oci://host/name:tag"));
+        assert_eq!(image("cloudboot.image="), None);
+        assert_eq!(image("root=/dev/vda"), None);
+    }
+
+    #[test]
+    fn a_login_goes_to_the_host_of_a_source_that_may_know_it() {
+        let image = "cloudboot.image=oci://host.example/name:tag";
+        let login = "rd.cloudboot.user=me rd.cloudboot.pass=hunter2";
+        let of = |image_of, login_of| {
+            let config = resolve(&[(image_of, image), (login_of, login)]);
+            config.login().map(|login| login.map(|login| login.password == "hunter2"))
+        };
+        assert_eq!(of(Origin::File, Origin::File), Ok(Some(true)));
+        assert_eq!(of(Origin::Section, Origin::FwCfg), Ok(Some(true)));
+        assert_eq!(of(Origin::FwCfg, Origin::Section), Err((Origin::FwCfg, Origin::Section)));
+        assert_eq!(resolve(&[(Origin::File, image)]).login().map(|login| login.is_none()), Ok(true));
+        let halves = [(Origin::Section, "rd.cloudboot.pass=x"), (Origin::File, "rd.cloudboot.user=y")];
+        let texts: Vec<_> = halves.into_iter().chain([(Origin::File, image)]).collect();
+        assert_eq!(resolve(&texts).login().map(|_| ()), Err((Origin::File, Origin::Section)));
+    }
+
+    #[test]
+    fn mirrors_have_commas_between_them() {
+        let config = resolve(&[(Origin::File, "cloudboot.mirror=a.example=b.example,c.example=d/e,")]);
+        assert_eq!(config.mirrors().collect::<Vec<_>>(), ["a.example=b.example", "c.example=d/e"]);
+    }
+}
