@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Time since the loader started, from the processor's counter.
+//! Time since the loader started, from the processor's counter; and the time of day, from the firmware.
 //!
 //! UEFI has no monotonic clock that every firmware offers. The counter's rate is measured once against
 //! `Stall`.
 
 use core::time::Duration;
 
-use uefi::boot;
+use uefi::{
+    boot,
+    runtime::{self, Time},
+};
 
 /// One measurement. Three are made and the shortest counts: an interrupted one is too long.
 const STALL: Duration = Duration::from_millis(1);
@@ -49,22 +52,39 @@ impl flow::Clock for Clock {
     }
 }
 
+/// The firmware's time of day, in seconds since 1970, UTC; none where it has no clock. It may be wrong.
+pub fn of_day() -> Option<u64> {
+    let time = runtime::get_time().ok().filter(Time::is_valid)?;
+    let (year, month, day) = (i64::from(time.year()), i64::from(time.month()), i64::from(time.day()));
+    // Days since 0000-03-01, with the day that leap years have more at the end of the year.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
+    let since_1970 = days - 719_468;
+    let of_day = i64::from(time.hour()) * 3600 + i64::from(time.minute()) * 60 + i64::from(time.second());
+    // Local time is that much before UTC (UEFI 2.11, section 8.3).
+    let zone = time.time_zone().map_or(0, |minutes| i64::from(minutes) * 60);
+    u64::try_from(since_1970 * 86_400 + of_day + zone).ok()
+}
+
+/// The processor's counter.
 #[cfg(target_arch = "x86_64")]
-fn counter() -> u64 {
+pub fn counter() -> u64 {
     // SAFETY: RDTSC is part of every x86_64 processor and allowed at the privilege of UEFI applications.
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
+/// The processor's counter.
 #[cfg(target_arch = "aarch64")]
-fn counter() -> u64 {
+pub fn counter() -> u64 {
     let ticks: u64;
     // SAFETY: reads a register and changes nothing; the virtual counter is readable at EL1 and EL2.
     unsafe { core::arch::asm!("mrs {}, cntvct_el0", out(reg) ticks, options(nomem, nostack)) };
     ticks
 }
 
+/// The processor's counter.
 #[cfg(target_arch = "riscv64")]
-fn counter() -> u64 {
+pub fn counter() -> u64 {
     let ticks: u64;
     // SAFETY: reads a counter and changes nothing; the SEE of a UEFI platform makes `time` readable
     // (RISC-V UEFI boot requires Sstc or SBI TIME, both built on it).
@@ -72,8 +92,9 @@ fn counter() -> u64 {
     ticks
 }
 
+/// The processor's counter.
 #[cfg(target_arch = "loongarch64")]
-fn counter() -> u64 {
+pub fn counter() -> u64 {
     let ticks: u64;
     // SAFETY: reads the stable counter and its id, and changes nothing; part of every LoongArch64 processor.
     unsafe { core::arch::asm!("rdtime.d {}, {}", out(reg) ticks, out(reg) _, options(nomem, nostack)) };

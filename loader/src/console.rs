@@ -1,16 +1,38 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The firmware's text console: ConOut only (a serial console is one of its outputs), plain ASCII.
 
-use core::fmt::{self, Write};
+use core::{
+    fmt::{self, Write},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use alloc::{format, string::String};
 
 use uefi::system;
 
 /// Prints lines to ConOut.
 pub struct Console;
 
+/// Columns of a progress, so that it stays on its line.
+const COLUMNS: usize = 79;
+/// The cursor stands behind a progress.
+static HAS_PROGRESS: AtomicBool = AtomicBool::new(false);
+
 impl flow::Console for Console {
+    fn progress(&self, text: fmt::Arguments<'_>) {
+        let text: String = format!("{text}").chars().take(COLUMNS).collect();
+        HAS_PROGRESS.store(true, Ordering::Relaxed);
+        system::with_stdout(|out| {
+            let _ = out.write_str("\r");
+            let _ = Ascii(out).write_fmt(format_args!("{text:COLUMNS$}"));
+        });
+    }
+
     fn line(&self, text: fmt::Arguments<'_>) {
         system::with_stdout(|out| {
+            if HAS_PROGRESS.swap(false, Ordering::Relaxed) {
+                let _ = write!(out, "\r{:COLUMNS$}\r", "");
+            }
             // Nothing can be done, and nowhere said, when the console fails.
             let _ = Ascii(out).write_fmt(text);
             let _ = out.write_str("\n");

@@ -14,6 +14,7 @@ mod clock;
 mod console;
 mod device_tree;
 mod disks;
+mod entropy;
 mod files;
 mod hand_over;
 mod heap;
@@ -21,6 +22,7 @@ mod initrd;
 mod loaded;
 mod machine;
 mod memory;
+mod network;
 mod nic;
 mod operator;
 mod options;
@@ -40,7 +42,7 @@ use uefi::{
 
 use crate::{
     clock::Clock, console::Console, disks::FirmwareDisks, hand_over::Firmware, memory::FreeMemory,
-    nic::Cards, operator::Operator, stack::Stack, variables::Variables,
+    network::{Host, Network}, operator::Operator, stack::Stack, variables::Variables,
 };
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -83,8 +85,6 @@ extern "C" fn run(stack: &Stack) -> usize {
             console.line(format_args!("  {line}"));
         }
     }
-    // The cards run, and are given back, only where a boot is to use them.
-    let _cards = (config.debug() && config.image().is_some()).then(|| show_cards(&console, &clock));
     let disks = FirmwareDisks::default();
     let is_locked = trust != Trust::Open;
     let report = config.debug().then_some(stack);
@@ -94,10 +94,11 @@ extern "C" fn run(stack: &Stack) -> usize {
         clock: &clock,
         memory: &FreeMemory,
         tries: &disks,
+        network: &Network::new(&Host { clock: &clock, console: &console }),
         hand_over: &Firmware { disks: &disks, is_locked, report },
         operator: &Operator,
         variables: &Variables,
-        policy: Policy { arch: ARCH, is_locked },
+        policy: Policy { arch: ARCH, is_locked, cosign: config.cosign() },
         version: VERSION,
         exit: "returning to the firmware",
     };
@@ -107,12 +108,4 @@ extern "C" fn run(stack: &Stack) -> usize {
         Ended::NothingFound => Status::NOT_FOUND.0,
         Ended::AllFailed => Status::LOAD_ERROR.0,
     }
-}
-
-/// Starts the network cards and shows them.
-fn show_cards(console: &Journal<'_>, clock: &Clock) -> Cards {
-    let mut cards = Cards::start(console);
-    cards.wait_for_link(clock, console);
-    cards.show(console);
-    cards
 }

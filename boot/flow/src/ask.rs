@@ -5,16 +5,19 @@ use alloc::{format, string::String};
 use core::time::Duration;
 
 use config::{Config, Menu as Setting};
-use entries::{Entry, Found};
+use entries::Access;
 use menu::{Menu, Opening, Outcome, Wishes};
 
-use crate::{Failure, Operator, password, queue::Queue};
+use crate::{
+    Failure, Operator, password,
+    queue::{Candidate, Queue},
+};
 
 /// The menu as it is shown once.
 #[derive(Debug, Default)]
 pub struct Offer<'a> {
     /// What the cursor stands on.
-    pub cursor: Option<&'a Entry>,
+    pub cursor: Option<Candidate<'a>>,
     /// After this time the queue is started.
     pub timeout: Option<Duration>,
     /// Why the menu is shown again.
@@ -45,27 +48,27 @@ impl<'a> Offer<'a> {
     }
 
     /// The menu after a failure.
-    pub fn after(failure: &Failure, cursor: Option<&'a Entry>) -> Self {
+    pub fn after(failure: &Failure, cursor: Option<Candidate<'a>>) -> Self {
         Self { cursor, timeout: None, message: format!("{failure}") }
     }
 }
 
 /// What the operator chose.
 pub enum Choice<'a> {
-    /// An entry, and the command line where it was edited.
-    Entry(&'a Entry, Option<String>),
+    /// What is started, and the command line where it was edited.
+    Candidate(Candidate<'a>, Option<String>),
     /// The machine's setup.
     Setup,
     /// Nothing, in all the time that there was.
     Nothing,
 }
 
-/// Shows the menu until an entry is chosen that whoever chose it may start.
+/// Shows the menu of these candidates until one is chosen that whoever chose it may start.
 pub fn ask<'a>(
     operator: &dyn Operator,
     menu: &dyn Fn(&Offer<'a>) -> Menu,
     mut offer: Offer<'a>,
-    found: &'a Found,
+    offered: &[Candidate<'a>],
 ) -> Choice<'a> {
     loop {
         let (item, options, login) = match operator.choose(&mut menu(&offer)) {
@@ -73,11 +76,15 @@ pub fn ask<'a>(
             Some(Outcome::FirmwareSetup) => return Choice::Setup,
             Some(Outcome::Stay) | None => return Choice::Nothing,
         };
-        let Some(entry) = found.entries.get(item) else { return Choice::Nothing };
-        if password::admits(&entry.access, login.as_ref()) {
-            return Choice::Entry(entry, options);
+        let Some(candidate) = offered.get(item).copied() else { return Choice::Nothing };
+        let access = match candidate {
+            Candidate::Image(_) => &Access::Anyone,
+            Candidate::Entry(entry) => &entry.access,
+        };
+        if password::admits(access, login.as_ref()) {
+            return Choice::Candidate(candidate, options);
         }
         let message = "The user or the password is wrong.".into();
-        offer = Offer { cursor: Some(entry), timeout: None, message };
+        offer = Offer { cursor: Some(candidate), timeout: None, message };
     }
 }

@@ -5,7 +5,6 @@ use alloc::string::String;
 use core::convert::Infallible;
 
 use config::Config;
-use entries::Entry;
 
 use crate::{
     Ended, Failure, Payload, Phase, Place, Platform, Verified,
@@ -16,7 +15,8 @@ use crate::{
     menu_items,
     next::{Next, Situation},
     obtain::{Reader, obtain},
-    queue::{Attempt, Queue},
+    queue::{Attempt, Candidate, Queue},
+    remote,
     report::Report,
     verify::{Permit, verify},
 };
@@ -31,16 +31,17 @@ pub fn boot(platform: &Platform<'_>, config: &Config) -> Ended {
         let Platform { disks, clock, policy, variables, .. } = platform;
         let search = Search { disks: *disks, clock: *clock, report, arch: policy.arch, config };
         let discovered = search.run();
-        let entries = &discovered.found.entries;
-        interface::publish(*variables, entries);
-        let wanted = Wanted::find(&once, *variables, &discovered.found, report);
+        let offered = &menu_items::offered(platform, config, &discovered);
+        interface::publish(*variables, offered);
+        let wanted = Wanted::find(&once, *variables, &discovered.found, config, report);
         if wanted.setup {
             return Ended::FirmwareSetup;
         }
-        let queue = Queue::unattended(&discovered.volumes, &discovered.found, config.target(), &wanted);
+        let queue = Queue::unattended(&discovered.volumes, &discovered.found, config, &wanted);
         let wishes = interface::wishes(config, &discovered.found, &once, *variables);
         let offer = Offer::opening(&queue, &wishes, config, platform.operator);
-        let round = Round { platform, config, report, discovered: &discovered, wanted: &wanted, retries };
+        let discovered = &discovered;
+        let round = Round { platform, config, report, discovered, offered, wanted: &wanted, retries };
         match round.run(queue, offer) {
             Over::Retry(number) => retries = number,
             Over::End(ended) => return ended,
@@ -62,35 +63,38 @@ struct Round<'a> {
     config: &'a Config,
     report: &'a Report<'a>,
     discovered: &'a Discovered,
+    offered: &'a [Candidate<'a>],
     wanted: &'a Wanted<'a>,
     retries: u32,
 }
 
 impl<'a> Round<'a> {
-    /// Tries one entry after the other, and after each failure does what is decided then.
+    /// Tries one candidate after the other, and after each failure does what is decided then.
     fn run(&self, mut queue: Queue<'a>, mut offer: Option<Offer<'a>>) -> Over {
-        let Self { platform, config, discovered, .. } = *self;
+        let Self { platform, config, discovered, offered, .. } = *self;
         let Discovered { volumes, found } = discovered;
         let is_menu_shown = offer.is_some();
-        let menu = |offer: &Offer<'_>| menu_items::menu(platform, config, discovered, offer);
+        let menu = |offer: &Offer<'_>| menu_items::menu(platform, config, discovered, offered, offer);
         loop {
             if let Some(offer) = offer.take() {
-                match ask(platform.operator, &menu, offer, found) {
-                    Choice::Entry(entry, edited) => queue = Queue::chosen(volumes, found, entry, edited),
+                match ask(platform.operator, &menu, offer, offered) {
+                    Choice::Candidate(candidate, edited) => {
+                        queue = Queue::chosen(volumes, found, candidate, edited);
+                    }
                     Choice::Setup => return Over::End(Ended::FirmwareSetup),
                     Choice::Nothing => {}
                 }
             }
             // After a failure the menu has no countdown: nobody is there to choose any more.
             let Some(next) = queue.take_next() else { return Over::End(Ended::AllFailed) };
-            let cursor = next.as_ref().map_or(queue.head, |attempt| Some(attempt.entry));
+            let cursor = next.as_ref().map_or(queue.head, |attempt| Some(attempt.candidate));
             let is_chosen = next.as_ref().is_ok_and(|attempt| attempt.is_chosen);
             let Err(failure) = next.and_then(|attempt| self.start(attempt));
             let situation = Situation {
                 has_more: queue.has_more(),
                 is_chosen,
                 is_held_back: queue.is_held_back(),
-                has_entries: !found.entries.is_empty(),
+                has_entries: !offered.is_empty(),
                 is_menu_shown,
                 retries: self.retries,
             };
@@ -106,20 +110,30 @@ impl<'a> Round<'a> {
     }
 
     /// Obtain, verify, hand over.
-    fn start(&self, Attempt { entry, edited, .. }: Attempt<'_>) -> Result<Infallible, Failure> {
-        let Self { platform, report, discovered: Discovered { volumes, .. }, .. } = *self;
-        report.chosen(entry, volumes);
-        let reader = Reader { volumes, report, clock: platform.clock, memory: platform.memory };
-        let payload = obtain(entry, reader)?;
-        let payload = verify(payload, &platform.policy)?;
-        report.verified(&payload);
+    fn start(&self, Attempt { candidate, edited, .. }: Attempt<'_>) -> Result<Infallible, Failure> {
+        let payload = self.obtain(candidate)?;
+        let payload = verify(payload, &self.platform.policy)?;
+        self.report.verified(&payload);
         let payload = command_line::settle(payload, edited, self.config);
-        let payload = self.count_try(entry, payload);
-        self.hand_over(entry, payload)
+        let payload = self.count_try(candidate, payload);
+        self.hand_over(candidate, payload)
     }
 
-    /// Counts a try of the entry, in the name of its file.
-    fn count_try(&self, entry: &Entry, payload: Verified<Payload>) -> Verified<Payload> {
+    /// What a candidate starts, from its disk or from the network.
+    fn obtain(&self, candidate: Candidate<'_>) -> Result<Payload, Failure> {
+        let Self { platform, config, report, discovered: Discovered { volumes, .. }, .. } = *self;
+        report.chosen(candidate, volumes);
+        match candidate {
+            Candidate::Image(reference) => remote::obtain(reference, platform, config, report),
+            Candidate::Entry(entry) => {
+                obtain(entry, Reader { volumes, report, clock: platform.clock, memory: platform.memory })
+            }
+        }
+    }
+
+    /// Counts a try of an entry, in the name of its file.
+    fn count_try(&self, candidate: Candidate<'_>, payload: Verified<Payload>) -> Verified<Payload> {
+        let Candidate::Entry(entry) = candidate else { return payload };
         let Some(counting) = &entry.counting else { return payload };
         let Some(place) = Place::of(&counting.file, &self.discovered.volumes) else { return payload };
         match self.platform.tries.rename(&place, &counting.next) {
@@ -135,7 +149,11 @@ impl<'a> Round<'a> {
         }
     }
 
-    fn hand_over(&self, entry: &Entry, payload: Verified<Payload>) -> Result<Infallible, Failure> {
+    fn hand_over(
+        &self,
+        candidate: Candidate<'_>,
+        payload: Verified<Payload>,
+    ) -> Result<Infallible, Failure> {
         let Self { platform, report, wanted, .. } = *self;
         let title = payload.title.clone();
         let options: String = payload.content.options().unwrap_or_default().into();
@@ -145,10 +163,11 @@ impl<'a> Round<'a> {
             version: platform.version,
             arch: platform.policy.arch,
         };
+        platform.network.stop();
         let starting = || {
             report.starting(&title, &options, platform.clock.now());
-            interface::selected(platform.variables, wanted, entry);
-            log.write(platform.variables, &entry.id);
+            interface::selected(platform.variables, wanted, candidate.id());
+            log.write(platform.variables, candidate.id());
         };
         let outcome = platform.hand_over.hand_over(payload, Permit::to_hand_over(), &starting);
         outcome.map_err(|refused| Failure::new(Phase::Start, title.as_str(), refused.code, &refused.cause))

@@ -55,6 +55,20 @@ code::table! {
 }
 
 code::table! {
+    /// Why what a registry offers is not fetched, or not started.
+    pub TRUST;
+    pub(crate) TRUST_PIN: Code = "E-TRUST-PIN",
+        "nothing vouches for what a registry answers: the reference has no digest, and no signature key is built in",
+        "pin the reference (`@sha256:...`, which `cloud-boot push` prints), or set `cloudboot.cosign=off`";
+    pub(crate) TRUST_KEY: Code = "E-TRUST-KEY",
+        "signatures are to be enforced, and no signature key is built in",
+        "leave `cloudboot.cosign` out and pin the reference";
+    pub(crate) TRUST_LOGIN: Code = "E-TRUST-LOGIN",
+        "a login is not sent to a registry that a less trusted source names",
+        "set `cloudboot.image` and `rd.cloudboot.*` by the same source";
+}
+
+code::table! {
     /// Why a hand-over did not happen, or ended.
     pub START;
     pub SECURE_BOOT: Code = "E-SECUREBOOT-REFUSED",

@@ -44,18 +44,20 @@ pub struct Search<'a> {
 
 impl Search<'_> {
     /// Finds volumes and entries; starts the drivers of more disks when there is no entry at first, or
-    /// only such as lead to another disk.
+    /// only such as lead to another disk. A boot from the network needs none, and starting all drivers would take the
+    /// network cards.
     pub fn run(self) -> Discovered {
         let mut discovered = self.once();
         let starts_something = |entry: &Entry| !matches!(entry.start, Start::Elsewhere(_));
-        if !discovered.found.entries.iter().any(starts_something) {
+        let needs_entry = self.config.image().is_none() || self.config.local();
+        if needs_entry && !discovered.found.entries.iter().any(starts_something) {
             // The disks of the first search are released before drivers are started.
             drop(discovered);
             self.report.connecting();
             self.disks.connect();
             discovered = self.once();
         }
-        self.report.problems(&discovered.volumes, &discovered.found);
+        self.report.problems(&discovered.volumes, &discovered.found, self.config.image().is_none());
         self.report.locks(&discovered.found.locks);
         discovered
     }

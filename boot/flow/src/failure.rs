@@ -15,7 +15,9 @@ pub enum Phase {
     Discover,
     /// Picking an entry.
     Choose,
-    /// Reading kernel and initial RAM disk.
+    /// Getting a link and an address.
+    Network,
+    /// Reading or fetching kernel and initial RAM disk.
     Obtain,
     /// Checking what was read.
     Verify,
@@ -29,6 +31,7 @@ impl fmt::Display for Phase {
             Self::Configure => "configure",
             Self::Discover => "discover",
             Self::Choose => "choose",
+            Self::Network => "network",
             Self::Obtain => "obtain",
             Self::Verify => "verify",
             Self::Start => "start",

@@ -9,7 +9,11 @@ use efi::{interface::Timeout, log, pattern, text};
 use entries::{Entry, Found};
 use menu::{Wait, Wishes};
 
-use crate::{Clock, Journal, Line, Place, Variables, Vendor, codes, report::Report};
+use crate::{
+    Clock, Journal, Line, Place, Variables, Vendor, codes,
+    queue::{Candidate, IMAGE_ID},
+    report::Report,
+};
 
 use efi::interface::{
     BOOT_COUNT_PATH, CONFIG_TIMEOUT, CONFIG_TIMEOUT_ONE_SHOT, ENTRIES, ENTRY_DEFAULT, ENTRY_LAST_BOOTED,
@@ -55,10 +59,19 @@ pub struct Wanted<'a> {
 
 impl<'a> Wanted<'a> {
     /// Looks the wishes up among the entries. One that cannot be met is said and does not count.
-    pub fn find(once: &Once, variables: &dyn Variables, found: &'a Found, report: &Report<'_>) -> Self {
+    pub fn find(
+        once: &Once,
+        variables: &dyn Variables,
+        found: &'a Found,
+        config: &Config,
+        report: &Report<'_>,
+    ) -> Self {
         let entries = &found.entries;
         let find = |wanted: &str| entries.iter().find(|entry| pattern::fits(wanted, &entry.id));
         let unmet = |variable, wanted: &str| {
+            if config.image().is_some() && pattern::fits(wanted, IMAGE_ID) {
+                return;
+            }
             let wanted: String = wanted.chars().take(MOST_SHOWN).collect();
             report.unmet(variable, codes::CHOOSE_ID, &format!("no entry has the identifier {wanted}"));
         };
@@ -98,8 +111,9 @@ pub fn wishes(config: &Config, found: &Found, once: &Once, variables: &dyn Varia
         once: once.wait,
         timeout: config.timeout(),
         lasting,
-        image: found.wait,
-        entries: found.entries.len(),
+        // What is set to start from the network starts at once, whatever the disks say.
+        image: if config.image().is_some() { Some(Wait::Hidden) } else { found.wait },
+        entries: found.entries.len().saturating_add(usize::from(config.image().is_some())),
     }
 }
 
@@ -118,10 +132,10 @@ fn wait(text: &str) -> Option<Wait> {
     })
 }
 
-/// Tells which entries there are.
-pub fn publish(variables: &dyn Variables, entries: &[Entry]) {
+/// Tells what there is to choose from.
+pub fn publish(variables: &dyn Variables, offered: &[Candidate<'_>]) {
     let setup = variables.has_setup().then_some(FIRMWARE_SETUP);
-    let ids = entries.iter().map(|entry| entry.id.as_str()).chain(setup);
+    let ids = offered.iter().map(|candidate| candidate.id()).chain(setup);
     variables.write(Vendor::Loader, ENTRIES, &text::list(ids));
 }
 
@@ -131,14 +145,14 @@ pub fn counted(variables: &dyn Variables, place: &Place) {
     variables.write(Vendor::Loader, BOOT_COUNT_PATH, &text::encode(&path));
 }
 
-/// Tells which entry is started. Where the default is the one that was booted last, it is kept, but for one that was
+/// Tells the identifier of what is started. Where the default is the one that was booted last, it is kept, but for one that was
 /// wanted this time only.
-pub fn selected(variables: &dyn Variables, wanted: &Wanted<'_>, entry: &Entry) {
-    variables.write(Vendor::Loader, ENTRY_SELECTED, &text::encode(&entry.id));
-    let is_once = wanted.once.is_some_and(|once| once.id == entry.id);
+pub fn selected(variables: &dyn Variables, wanted: &Wanted<'_>, id: &str) {
+    variables.write(Vendor::Loader, ENTRY_SELECTED, &text::encode(id));
+    let is_once = wanted.once.is_some_and(|once| once.id == id);
     // The firmware's memory wears out: it is not written without need.
-    if wanted.is_saved && !is_once && get(variables, ENTRY_LAST_BOOTED).as_deref() != Some(&entry.id) {
-        variables.store(Vendor::Loader, ENTRY_LAST_BOOTED, &text::encode(&entry.id));
+    if wanted.is_saved && !is_once && get(variables, ENTRY_LAST_BOOTED).as_deref() != Some(id) {
+        variables.store(Vendor::Loader, ENTRY_LAST_BOOTED, &text::encode(id));
     }
 }
 

@@ -44,6 +44,10 @@ impl<'a> Journal<'a> {
 }
 
 impl Console for Journal<'_> {
+    fn progress(&self, text: fmt::Arguments<'_>) {
+        self.console.progress(text);
+    }
+
     fn line(&self, text: fmt::Arguments<'_>) {
         self.console.line(text);
         let mut line = Line { time: self.clock.now(), text: String::new() };
@@ -67,6 +71,8 @@ mod tests {
 
     impl Console for Nothing {
         fn line(&self, _: fmt::Arguments<'_>) {}
+
+        fn progress(&self, _: fmt::Arguments<'_>) {}
     }
 
     impl Clock for Nothing {

@@ -25,6 +25,7 @@ mod password;
 mod payload;
 mod platform;
 mod queue;
+mod remote;
 mod report;
 mod selection;
 #[cfg(test)]
@@ -38,8 +39,10 @@ pub use journal::{Journal, Line};
 pub use next::Ended;
 pub use payload::{Content, Location, Payload, Place, Provenance};
 pub use platform::{
-    Clock, Console, Disk, Disks, HandOver, Memory, Operator, Platform, Refused, Tries, Variables, Vendor,
+    Clock, Console, Disk, Disks, HandOver, Memory, Network, Operator, Platform, Refused, Tries, Variables,
+    Vendor,
 };
 pub use queue::default_entry;
+pub use remote::{Order, fetch};
 pub use selection::is_selected;
 pub use verify::{Permit, Policy, Verified};

@@ -8,23 +8,60 @@ use entries::{Access, Entry, File, Kind, Start};
 use menu::{Asks, Item, Menu};
 use vfs::Volumes;
 
-use crate::{Platform, ask::Offer, discover::Discovered, report::Seconds};
+use crate::{Platform, ask::Offer, discover::Discovered, queue::Candidate, report::Seconds};
 
-/// The menu over these entries.
-pub fn menu(platform: &Platform<'_>, config: &Config, discovered: &Discovered, offer: &Offer<'_>) -> Menu {
-    let Discovered { volumes, found } = discovered;
-    let items = found.entries.iter().map(|entry| item(entry, volumes)).collect();
-    let is_under = |entry: &Entry| offer.cursor.is_some_and(|cursor| core::ptr::eq(cursor, entry));
-    let cursor = found.entries.iter().position(is_under).unwrap_or(0);
+/// What the menu offers: the artifact of `cloudboot.image`, and the entries of disks. Where the menu is locked, and
+/// there is such an artifact, entries of disks are only offered if they may start unattended, too.
+pub fn offered<'a>(
+    platform: &Platform<'_>,
+    config: &'a Config,
+    discovered: &'a Discovered,
+) -> Vec<Candidate<'a>> {
+    let image = config.image().map(Candidate::Image);
+    let has_entries = image.is_none() || config.local() || !is_locked(platform, config, discovered);
+    let entries = discovered.found.entries.iter().filter(|_| has_entries).map(Candidate::Entry);
+    image.into_iter().chain(entries).collect()
+}
+
+/// Whether command lines can be edited.
+fn is_locked(platform: &Platform<'_>, config: &Config, discovered: &Discovered) -> bool {
+    platform.policy.is_locked || config.menu() == Setting::Locked || !discovered.found.locks.is_empty()
+}
+
+/// The menu over these candidates.
+pub fn menu(
+    platform: &Platform<'_>,
+    config: &Config,
+    discovered: &Discovered,
+    offered: &[Candidate<'_>],
+    offer: &Offer<'_>,
+) -> Menu {
+    let items = offered.iter().map(|candidate| match candidate {
+        Candidate::Image(reference) => image_item(reference),
+        Candidate::Entry(entry) => item(entry, &discovered.volumes),
+    });
+    let items = items.collect();
+    let is_under = |candidate: &Candidate<'_>| offer.cursor.is_some_and(|cursor| cursor.is(*candidate));
+    let cursor = offered.iter().position(is_under).unwrap_or(0);
     let lines = platform.console.lines();
     let log = lines.iter().map(|line| format!("{} {}", Seconds(line.time), line.text)).collect();
-    let is_locked = platform.policy.is_locked || config.menu() == Setting::Locked || !found.locks.is_empty();
     Menu::new(&format!("cloud-boot {} {}", platform.version, platform.policy.arch), items, cursor)
-        .locked(is_locked)
+        .locked(is_locked(platform, config, discovered))
         .with_setup(platform.variables.has_setup())
         .with_log(log)
         .with_timeout(offer.timeout)
         .with_message(offer.message.clone())
+}
+
+/// The artifact of `cloudboot.image`. Its command line is known when it has been fetched, and not before.
+fn image_item(reference: &str) -> Item {
+    Item {
+        title: reference.into(),
+        note: "OCI registry".into(),
+        details: vec![reference.into(), "source       cloudboot.image".into()],
+        options: None,
+        asks: Asks::Nothing,
+    }
 }
 
 fn item(entry: &Entry, volumes: &Volumes) -> Item {

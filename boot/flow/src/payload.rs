@@ -5,6 +5,7 @@ use alloc::{format, string::String, vec::Vec};
 use core::{fmt, ops::Range};
 
 use entries::File;
+use oci::{Digest, Reference};
 use vfs::{VolumeId, Volumes};
 
 /// Where a payload's file is read from.
@@ -35,12 +36,20 @@ pub enum Provenance {
         /// The path of its kernel or program.
         path: String,
     },
+    /// A boot artifact of an OCI registry.
+    Registry {
+        /// What was asked for.
+        reference: Reference,
+        /// The digest of the manifest that this led to, which covers all its bytes.
+        manifest: Digest,
+    },
 }
 
 impl fmt::Display for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Volume { name, path } => write!(f, "{name} {path}"),
+            Self::Registry { reference, manifest } => write!(f, "{reference}, manifest {manifest}"),
         }
     }
 }

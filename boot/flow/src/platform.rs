@@ -4,10 +4,11 @@
 use alloc::{rc::Rc, string::String, vec::Vec};
 use core::{convert::Infallible, fmt, time::Duration};
 
+use artifact::Artifact;
 use block::BlockRead;
 use code::Code;
 
-use crate::{Journal, Payload, Place, Policy, Verified, verify::Permit};
+use crate::{Failure, Journal, Order, Payload, Place, Policy, Verified, verify::Permit};
 
 /// Everything that a boot may use. Each step receives only what it needs of it.
 pub struct Platform<'a> {
@@ -21,6 +22,8 @@ pub struct Platform<'a> {
     pub memory: &'a dyn Memory,
     /// Counts the tries of entries.
     pub tries: &'a dyn Tries,
+    /// The machine's network.
+    pub network: &'a dyn Network,
     /// The last step.
     pub hand_over: &'a dyn HandOver,
     /// The person at the machine.
@@ -61,10 +64,25 @@ pub trait Tries {
     fn rename(&self, place: &Place, name: &str) -> Result<(), String>;
 }
 
+/// The machine's network. Nothing is started until it is needed.
+pub trait Network {
+    /// Fetches a boot artifact. What happens on the way is told.
+    ///
+    /// # Errors
+    /// There is no network, or it does not yield the artifact.
+    fn fetch(&self, order: &Order<'_>) -> Result<Artifact, Failure>;
+
+    /// Stops all cards: none may write into the memory of what is started next.
+    fn stop(&self);
+}
+
 /// Where lines for the user go.
 pub trait Console {
     /// Shows one line.
     fn line(&self, text: fmt::Arguments<'_>);
+
+    /// Shows how far something is, in the place of what was shown of that before; the next line takes its place.
+    fn progress(&self, text: fmt::Arguments<'_>);
 }
 
 /// A clock that only goes forward.

@@ -8,6 +8,7 @@
 use alloc::{collections::VecDeque, format, string::String, vec::Vec};
 use core::ptr;
 
+use config::Config;
 use entries::{Access, Entry, Found, Kind, Start};
 use vfs::{Volume, VolumeId, Volumes};
 
@@ -16,33 +17,95 @@ use crate::{Failure, Phase, codes, interface::Wanted};
 /// Entries that an error message lists.
 const MOST_LISTED: usize = 8;
 
-/// One entry to try.
+/// Identifier of what `cloudboot.image` names, among those of entries.
+pub const IMAGE_ID: &str = "cloudboot-image";
+
+/// Something that can be started.
+#[derive(Clone, Copy, Debug)]
+pub enum Candidate<'a> {
+    /// The boot artifact that `cloudboot.image` names.
+    Image(&'a str),
+    /// An entry of a disk.
+    Entry(&'a Entry),
+}
+
+impl<'a> Candidate<'a> {
+    /// Its identifier.
+    pub fn id(self) -> &'a str {
+        match self {
+            Self::Image(_) => IMAGE_ID,
+            Self::Entry(entry) => &entry.id,
+        }
+    }
+
+    /// Whether it is the same one.
+    pub fn is(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Image(_), Self::Image(_)) => true,
+            (Self::Entry(a), Self::Entry(b)) => ptr::eq(a, b),
+            _ => false,
+        }
+    }
+
+    fn entry(self) -> Option<&'a Entry> {
+        match self {
+            Self::Image(_) => None,
+            Self::Entry(entry) => Some(entry),
+        }
+    }
+}
+
+/// One candidate to try.
 #[derive(Clone, Debug)]
 pub struct Attempt<'a> {
-    /// The entry.
-    pub entry: &'a Entry,
+    /// What is tried.
+    pub candidate: Candidate<'a>,
     /// The operator's command line.
     pub edited: Option<String>,
     /// The operator chose it; or it follows from what the operator chose.
     pub is_chosen: bool,
 }
 
-/// Entries to try, one after the other.
+/// Candidates to try, one after the other.
 #[derive(Debug)]
 pub struct Queue<'a> {
     attempts: VecDeque<Attempt<'a>>,
     /// Why it was empty from the start.
     nothing: Option<Failure>,
     /// What the menu's cursor stands on.
-    pub head: Option<&'a Entry>,
+    pub head: Option<Candidate<'a>>,
+}
+
+impl<'a> Attempt<'a> {
+    /// An entry, as it stands.
+    fn of(entry: &'a Entry, is_chosen: bool) -> Self {
+        Self { candidate: Candidate::Entry(entry), edited: None, is_chosen }
+    }
 }
 
 impl<'a> Queue<'a> {
-    /// What starts when nobody chooses: the entry that the booted system `wanted` this time; then, with `target`, an
+    /// What starts when nobody chooses: the artifact of `cloudboot.image`, and with it entries of disks only where
+    /// `cloudboot.local` allows it, since a cable that was cut must not choose the system. Without, entries of disks.
+    pub fn unattended(
+        volumes: &Volumes,
+        found: &'a Found,
+        config: &'a Config,
+        wanted: &Wanted<'a>,
+    ) -> Self {
+        let of_disks = || Self::of_disks(volumes, found, config.target(), wanted);
+        let Some(image) = config.image().map(Candidate::Image) else { return of_disks() };
+        let mut attempts: VecDeque<_> = [Attempt { candidate: image, edited: None, is_chosen: false }].into();
+        if config.local() {
+            attempts.extend(of_disks().attempts);
+        }
+        Self { attempts, nothing: None, head: Some(image) }
+    }
+
+    /// The entry that the booted system `wanted` this time; then, with `target`, an
     /// entry's id or title (ASCII case does not matter) or the name of an operating system, that entry and no other,
     /// since whoever asks for one system by name is not served another. Without, the entry that the booted system
     /// prefers, the default, then the others as they are listed.
-    pub fn unattended(
+    fn of_disks(
         volumes: &Volumes,
         found: &'a Found,
         target: Option<&str>,
@@ -66,29 +129,34 @@ impl<'a> Queue<'a> {
         let head = named.first().copied();
         let startable = order.into_iter().filter(|entry| entry.access == Access::Anyone);
         let attempts: VecDeque<_> =
-            unique(startable).map(|entry| Attempt { entry, edited: None, is_chosen: false }).collect();
+            unique(startable).map(|entry| Attempt::of(entry, false)).collect();
         // As in GRUB, a default that asks for a password waits for it: another entry does not take its place.
         if attempts.is_empty() || head.is_some_and(|head| head.access != Access::Anyone) {
             let title = head.map_or("entries", |entry| entry.title.as_str());
             let cause = "asks for a password, and starts only from the menu";
             return Self::empty(head, Failure::new(Phase::Choose, title, codes::PASSWORD, &cause));
         }
-        Self { attempts, nothing: None, head }
+        Self { attempts, nothing: None, head: head.map(Candidate::Entry) }
     }
 
     /// What the operator chose; where that leads elsewhere, the entries of other disks behind it.
-    pub fn chosen(volumes: &Volumes, found: &'a Found, entry: &'a Entry, edited: Option<String>) -> Self {
-        let mut attempts: VecDeque<_> = [Attempt { entry, edited, is_chosen: true }].into();
-        if is_elsewhere(entry) {
+    pub fn chosen(
+        volumes: &Volumes,
+        found: &'a Found,
+        candidate: Candidate<'a>,
+        edited: Option<String>,
+    ) -> Self {
+        let mut attempts: VecDeque<_> = [Attempt { candidate, edited, is_chosen: true }].into();
+        if let Some(entry) = candidate.entry().filter(|entry| is_elsewhere(entry)) {
             let others = others(volumes, found, &[entry]).into_iter();
             let others = others.filter(|other| other.access == Access::Anyone);
-            attempts.extend(others.map(|entry| Attempt { entry, edited: None, is_chosen: true }));
+            attempts.extend(others.map(|entry| Attempt::of(entry, true)));
         }
-        Self { attempts, nothing: None, head: Some(entry) }
+        Self { attempts, nothing: None, head: Some(candidate) }
     }
 
     fn empty(head: Option<&'a Entry>, why: Failure) -> Self {
-        Self { attempts: VecDeque::new(), nothing: Some(why), head }
+        Self { attempts: VecDeque::new(), nothing: Some(why), head: head.map(Candidate::Entry) }
     }
 
     /// The next entry to try, or, once, why there was nothing to try from the start.
@@ -111,14 +179,16 @@ impl<'a> Queue<'a> {
 
     /// Whether what should be first does not start unattended: nothing is broken, and somebody may still choose.
     pub fn is_held_back(&self) -> bool {
-        self.head.is_some_and(|head| is_elsewhere(head) || head.access != Access::Anyone)
+        let head = self.head.and_then(Candidate::entry);
+        head.is_some_and(|head| is_elsewhere(head) || head.access != Access::Anyone)
     }
 }
 
 /// The entry that starts where no setting says otherwise and nobody chooses.
 pub fn default_entry<'a>(volumes: &Volumes, found: &'a Found) -> Option<&'a Entry> {
-    let queue = Queue::unattended(volumes, found, None, &Wanted::default());
-    queue.attempts.iter().map(|attempt| attempt.entry).find(|entry| !is_elsewhere(entry))
+    let queue = Queue::of_disks(volumes, found, None, &Wanted::default());
+    let mut entries = queue.attempts.iter().filter_map(|attempt| attempt.candidate.entry());
+    entries.find(|entry| !is_elsewhere(entry))
 }
 
 fn is_elsewhere(entry: &Entry) -> bool {

@@ -5,11 +5,14 @@ use alloc::{format, string::String, vec::Vec};
 use core::{cell::RefCell, fmt, time::Duration};
 
 use code::Code;
-use entries::{Entry, Found};
+use entries::Found;
+use oci::Digest;
 use vfs::Volumes;
 
-use crate::{Console, Failure, Payload, Phase, Verified, codes, next::Next};
+use crate::{Console, Failure, Payload, Phase, Verified, codes, next::Next, queue::Candidate};
 
+/// Letters of a digest that tell it apart: the algorithm and twelve digits.
+const DIGEST: usize = 19;
 /// Problems that are told without being asked.
 const MOST_PROBLEMS: usize = 8;
 
@@ -52,14 +55,15 @@ impl<'a> Report<'a> {
         self.line(format_args!("discover nothing yet: starting the drivers of all devices"));
     }
 
-    /// What could not be read: a failure where there is nothing to boot, otherwise a warning.
-    pub fn problems(&self, volumes: &Volumes, found: &Found) {
+    /// What could not be read: a failure where an entry is needed and there is none, otherwise a warning.
+    pub fn problems(&self, volumes: &Volumes, found: &Found, needs_entry: bool) {
+        let lacks_entry = needs_entry && found.entries.is_empty();
         let of_volumes = volumes.problems().iter();
         let of_volumes = of_volumes.map(|p| (&p.object, p.error.code(), format!("{}", p.error)));
         let of_entries = found.problems.iter();
         let of_entries = of_entries.map(|p| (&p.object, p.error.code(), format!("{p}")));
         // An unknown filesystem is no problem, unless it is where the system may be.
-        let unread = volumes.devices().iter().filter(|_| found.entries.is_empty()).filter_map(|device| {
+        let unread = volumes.devices().iter().filter(|_| lacks_entry).filter_map(|device| {
             let content = device.content.filter(|content| content.is_unread)?;
             Some((&device.name, codes::DISK_UNREAD, format!("{content}")))
         });
@@ -71,7 +75,7 @@ impl<'a> Report<'a> {
                 continue;
             }
             let failure = Failure::new(Phase::Discover, object, code, &cause);
-            let word = if found.entries.is_empty() { "failed" } else { "warning" };
+            let word = if lacks_entry { "failed" } else { "warning" };
             self.line(format_args!("{word}: {}", failure.detail()));
         }
         if left_out > 0 {
@@ -120,15 +124,50 @@ impl<'a> Report<'a> {
         self.once(format!("warning: {}; taking the usual default", failure.detail()));
     }
 
-    /// The entry that is tried.
-    pub fn chosen(&self, entry: &Entry, volumes: &Volumes) {
-        let source = volumes.get(entry.source.volume).map_or("?", |volume| volume.name());
-        self.line(format_args!("choose \"{}\" from {source} {}", entry.title, entry.source.path));
+    /// What is tried.
+    pub fn chosen(&self, candidate: Candidate<'_>, volumes: &Volumes) {
+        match candidate {
+            Candidate::Image(reference) => {
+                self.line(format_args!("choose \"{reference}\" from cloudboot.image"));
+            }
+            Candidate::Entry(entry) => {
+                let source = volumes.get(entry.source.volume).map_or("?", |volume| volume.name());
+                self.line(format_args!("choose \"{}\" from {source} {}", entry.title, entry.source.path));
+            }
+        }
     }
 
     /// A file that was read.
     pub fn obtained(&self, path: &str, size: u64, took: Duration) {
         self.line(format_args!("obtain {path} ({}, {})", Bytes(size), Seconds(took)));
+    }
+
+    /// What a reference leads to, where all details are wanted.
+    pub fn resolved(&self, reference: &str, manifest: &Digest, bytes: u64) {
+        if self.is_verbose {
+            self.line(format_args!("  {reference} is {manifest}, {}", Bytes(bytes)));
+        }
+    }
+
+    /// How far a transfer is.
+    pub fn progress(&self, bytes: u64, of: u64, took: Duration) {
+        let percent = bytes.saturating_mul(100).checked_div(of).unwrap_or(100);
+        let (bytes, of, took) = (Bytes(bytes), Bytes(of), Seconds(took));
+        self.console.progress(format_args!("obtain {bytes} of {of}, {percent} % ({took})"));
+    }
+
+    /// A part of an artifact that is complete and checked, where all details are wanted.
+    pub fn part(&self, name: &str, size: u64) {
+        if self.is_verbose {
+            self.line(format_args!("  {name}: {}", Bytes(size)));
+        }
+    }
+
+    /// An artifact that was fetched.
+    pub fn fetched(&self, reference: &str, manifest: &Digest, size: u64, took: Duration) {
+        let digest: String = format!("{manifest}").chars().take(DIGEST).collect();
+        let (size, speed, took) = (Bytes(size), Speed(size, took), Seconds(took));
+        self.line(format_args!("oci {reference} -> {digest} ({size}, {took}, {speed})"));
     }
 
     /// What was checked, where all details are wanted.
@@ -179,6 +218,17 @@ impl fmt::Display for Bytes {
     }
 }
 
+/// `46.8 MB/s`: bytes in a time.
+struct Speed(u64, Duration);
+
+impl fmt::Display for Speed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Bytes by microseconds are megabytes by seconds.
+        let tenths = u128::from(self.0).saturating_mul(10).checked_div(self.1.as_micros()).unwrap_or(0);
+        write!(f, "{}.{} MB/s", tenths / 10, tenths % 10)
+    }
+}
+
 /// `1 disk`, `2 disks`
 pub struct Count(pub usize, pub &'static str, pub &'static str);
 
@@ -200,6 +250,8 @@ mod tests {
         assert_eq!(format!("{}", Bytes(1023)), "1023 bytes");
         assert_eq!(format!("{}", Bytes(1024)), "1.0 KiB");
         assert_eq!(format!("{}", Bytes(44_145_050)), "42.1 MiB");
+        assert_eq!(format!("{}", Speed(44_145_050, Duration::from_millis(900))), "49.0 MB/s");
+        assert_eq!(format!("{}", Speed(1, Duration::ZERO)), "0.0 MB/s");
         assert_eq!(
             format!("{}, {}", Count(1, "disk", "disks"), Count(0, "entry", "entries")),
             "1 disk, 0 entries"

@@ -5,13 +5,14 @@ use alloc::{format, string::String};
 use core::ops::Deref;
 
 use arch::Arch;
+use config::Cosign;
 use image::{
     kernel::{self, Kind},
     pe::Pe,
     uki::{self, Part},
 };
 
-use crate::{Content, Failure, Payload, Phase, Place, codes};
+use crate::{Content, Failure, Payload, Phase, Place, Provenance, codes, remote::expect_covered};
 
 /// What may be started.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -20,6 +21,8 @@ pub struct Policy {
     pub arch: Arch,
     /// Secure Boot is on, or a signature key is built in: what the operator may change is restricted, too.
     pub is_locked: bool,
+    /// What `cloudboot.cosign` says of signatures.
+    pub cosign: Option<Cosign>,
 }
 
 /// Something that has been checked. Only this module makes one, everybody may read it, and only a
@@ -84,11 +87,14 @@ impl Verified<Payload> {
 /// Checks that kernel or program are whole and of this machine, and unpacks a compressed kernel.
 ///
 /// A local disk has no signature of ours to check: under Secure Boot the firmware checks the program's own
-/// when it loads it.
+/// when it loads it. What came from a registry is covered by a digest that the settings name.
 ///
 /// # Errors
 /// A [`Failure`] that says what is wrong.
 pub fn verify(mut payload: Payload, policy: &Policy) -> Result<Verified<Payload>, Failure> {
+    if let Provenance::Registry { reference, .. } = &payload.provenance {
+        expect_covered(reference, policy)?;
+    }
     let failed = |name: &str, error: image::Error| Failure::new(Phase::Verify, name, error.code(), &error);
     match &mut payload.content {
         Content::Kernel { image, devicetree, .. } => {

@@ -3,7 +3,7 @@
 //!
 //! A virtio card is driven by ourselves, every other one by the firmware's driver, and so is a virtio card that our
 //! driver cannot start. Nothing here is touched unless a boot needs the network: to take a card from the firmware ends
-//! the network of the firmware on it.
+//! the network of the firmware on it, until its drivers are connected again.
 
 mod pages;
 mod pci;
@@ -14,11 +14,10 @@ mod transport;
 mod virtio;
 
 use alloc::{boxed::Box, format, vec::Vec};
-use core::time::Duration;
 
 use efi::device_path::without_end;
-use flow::{Clock, Console};
-use nic::{LinkWait, Nic, Step};
+use flow::Console;
+use nic::Nic;
 use uefi::{Handle, boot, proto::network::snp::SimpleNetwork};
 
 pub use crate::nic::running::stop_all;
@@ -27,30 +26,36 @@ use crate::{
     nic::{pci::PciIo, snp::Snp, virtio::Virtio},
 };
 
-/// Between two looks at the links.
-const PAUSE: Duration = Duration::from_millis(50);
-
-/// All cards of the machine, started. When this is dropped, the firmware gets them back.
-#[derive(Default)]
-pub struct Cards {
-    cards: Vec<Box<dyn Nic>>,
-    /// Where the firmware's drivers stood, or were started.
-    taken: Vec<Handle>,
+/// Finds and starts the cards of the machine. What cannot be used is said on the console. Where the firmware's drivers
+/// stood, or were started, is added to `taken`: they are to be connected again when the cards have been dropped.
+///
+/// Names count the cards of a driver in the order of their device paths, which does not change from boot to boot.
+pub fn start(console: &dyn Console, taken: &mut Vec<Handle>) -> Vec<Box<dyn Nic>> {
+    Start { cards: Vec::new(), taken, console }.all()
 }
 
-impl Cards {
-    /// Finds and starts the cards. What cannot be used is said on the console.
-    ///
-    /// Names count the cards of a driver in the order of their device paths, which does not change from boot to boot.
-    pub fn start(console: &dyn Console) -> Self {
-        let mut this = Self::default();
+/// Shows a card.
+pub fn show(card: &mut dyn Nic, console: &dyn Console) {
+    let link = if card.has_link() { "link" } else { "no link" };
+    console.line(format_args!("  {} {}, MTU {}, {link}", card.name(), card.mac(), card.mtu()));
+}
+
+/// Cards that are being started.
+struct Start<'a> {
+    cards: Vec<Box<dyn Nic>>,
+    taken: &'a mut Vec<Handle>,
+    console: &'a dyn Console,
+}
+
+impl Start<'_> {
+    fn all(mut self) -> Vec<Box<dyn Nic>> {
         // One that cannot be used keeps its number, so that the others have theirs whatever becomes of it.
         let (mut virtio, mut firmware) = (0.., 0..);
         for (path, handle) in sorted(boot::find_handles::<PciIo>()) {
             let Some(id) = pci::network_card(handle) else { continue };
-            this.taken.push(handle);
+            self.take(handle);
             let number = if Virtio::is_one(id) { virtio.next() } else { None };
-            if !number.is_some_and(|number| this.add_virtio(number, &path, handle, console)) {
+            if !number.is_some_and(|number| self.add_virtio(number, &path, handle)) {
                 connect(&path, handle);
             }
         }
@@ -61,68 +66,40 @@ impl Cards {
                 continue;
             }
             if let Some(number) = firmware.next() {
-                this.add_snp(number, handle, console);
+                self.add_snp(number, handle);
             }
             last = Some(path).filter(|path| !path.is_empty());
         }
-        this
+        self.cards
     }
 
-    fn add_virtio(&mut self, number: usize, path: &[u8], handle: Handle, console: &dyn Console) -> bool {
+    fn take(&mut self, handle: Handle) {
+        if !self.taken.contains(&handle) {
+            self.taken.push(handle);
+        }
+    }
+
+    fn add_virtio(&mut self, number: usize, path: &[u8], handle: Handle) -> bool {
         interfaces_below(path).for_each(snp::quiet);
         let name = format!("virtio{number}");
         match Virtio::start(handle, name.clone()) {
             Ok(card) => self.cards.push(Box::new(card)),
             Err(fault) => {
-                console.line(format_args!("network: {name} is left to the firmware's driver: {fault}"));
+                self.console.line(format_args!("network: {name} is left to the firmware's driver: {fault}"));
                 return false;
             }
         }
         true
     }
 
-    fn add_snp(&mut self, number: usize, handle: Handle, console: &dyn Console) {
-        self.taken.push(handle);
+    fn add_snp(&mut self, number: usize, handle: Handle) {
+        self.take(handle);
         let name = format!("snp{number}");
         match Snp::start(handle, name.clone()) {
             Ok(card) => self.cards.push(Box::new(card)),
             Err(error) => {
-                console.line(format_args!("network: {name} cannot be used: EFI status {}", error.status()));
+                self.console.line(format_args!("network: {name} cannot be used: EFI status {}", error.status()));
             }
-        }
-    }
-
-    /// Waits until one of the cards has a link, and shows that it waits.
-    pub fn wait_for_link(&mut self, clock: &dyn Clock, console: &dyn Console) -> bool {
-        let (start, mut wait) = (clock.now(), LinkWait::new(None));
-        loop {
-            let has_link = self.cards.iter_mut().any(|card| card.has_link());
-            match wait.step(clock.now().checked_sub(start).unwrap_or_default(), has_link) {
-                Step::Up => return true,
-                Step::Down => return false,
-                Step::Wait => boot::stall(PAUSE),
-                Step::Show(left) => {
-                    console.line(format_args!("network: no link yet, waiting {} s more", left.as_secs()));
-                }
-            }
-        }
-    }
-
-    /// Shows each card.
-    pub fn show(&mut self, console: &dyn Console) {
-        for card in &mut self.cards {
-            let link = if card.has_link() { "link" } else { "no link" };
-            console.line(format_args!("  {} {}, MTU {}, {link}", card.name(), card.mac(), card.mtu()));
-        }
-    }
-}
-
-impl Drop for Cards {
-    fn drop(&mut self) {
-        self.cards.clear();
-        for handle in &self.taken {
-            // What the firmware boots next may need its own network.
-            let _ = boot::connect_controller(*handle, &[], None, true);
         }
     }
 }

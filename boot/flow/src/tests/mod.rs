@@ -5,6 +5,7 @@ mod disks;
 mod files;
 mod machine;
 mod menus;
+mod network;
 mod order;
 mod rounds;
 mod subvolumes;

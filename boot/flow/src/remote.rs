@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Boot artifacts of OCI registries: whether one may be started at all, and fetching it.
+
+use alloc::{format, string::String, vec::Vec};
+use core::{cell::RefCell, time::Duration};
+
+use artifact::{Artifact, Room, Told};
+use config::{Config, Cosign};
+use dial::Dial;
+use http::{Proxy, Secret};
+use oci::{Digest, Login, Mirror, Reference};
+
+use crate::{
+    Clock, Content, Failure, Memory, Payload, Phase, Platform, Policy, Provenance, codes,
+    report::Report,
+};
+
+/// How often the progress is shown.
+const EVERY: Duration = Duration::from_millis(500);
+
+/// What the network is asked for.
+pub struct Order<'a> {
+    /// The artifact.
+    pub reference: &'a Reference,
+    /// The machine that it is for.
+    pub platform: oci::Platform,
+    /// Registries, logins, and all that the network itself is set to.
+    pub config: &'a Config,
+    /// Where its parts are put.
+    pub room: &'a dyn Room,
+    /// Told of them.
+    pub told: &'a dyn Told,
+}
+
+/// Obtains what `cloudboot.image` names.
+///
+/// # Errors
+/// It may not be started, or cannot be had.
+pub fn obtain(
+    text: &str,
+    platform: &Platform<'_>,
+    config: &Config,
+    report: &Report<'_>,
+) -> Result<Payload, Failure> {
+    let reference = Reference::parse(text).map_err(|error| of_registry(&error))?;
+    expect_covered(&reference, &platform.policy)?;
+    let started = platform.clock.now();
+    let transfer = Transfer { clock: platform.clock, report, started, state: RefCell::default() };
+    let room = Free(platform.memory);
+    let order = Order {
+        reference: &reference,
+        platform: oci::Platform::linux(platform.policy.arch),
+        config,
+        room: &room,
+        told: &transfer,
+    };
+    let artifact = platform.network.fetch(&order)?;
+    let took = platform.clock.now().saturating_sub(started);
+    report.fetched(&name(&reference), &artifact.manifest, transfer.state.into_inner().bytes, took);
+    let content = match artifact.content {
+        artifact::Content::Linux { kernel, initrd, options } => {
+            Content::Kernel { image: kernel, initrd, options, devicetree: None }
+        }
+        artifact::Content::Program { image } => Content::Program { image, options: None, place: None },
+    };
+    let title = name(&reference);
+    let provenance = Provenance::Registry { reference, manifest: artifact.manifest };
+    Ok(Payload { title, provenance, content })
+}
+
+/// Whether something vouches for all the bytes that a reference leads to: its digest.
+///
+/// # Errors
+/// Nothing does, and `cloudboot.cosign=off` does not say that nothing needs to.
+pub fn expect_covered(reference: &Reference, policy: &Policy) -> Result<(), Failure> {
+    let failed = |code, cause: &str| Err(Failure::new(Phase::Verify, name(reference), code, &cause));
+    match policy.cosign {
+        Some(Cosign::Enforce) => failed(
+            codes::TRUST_KEY,
+            "cloudboot.cosign=enforce, and no signature key is built in; leave it out and pin the reference \
+             (@sha256:...)",
+        ),
+        Some(Cosign::Off) => Ok(()),
+        _ if reference.digest().is_some() => Ok(()),
+        _ => failed(
+            codes::TRUST_PIN,
+            "no signature key is built in: pin the reference (@sha256:...), or set cloudboot.cosign=off",
+        ),
+    }
+}
+
+/// Fetches an artifact by a platform's network.
+///
+/// # Errors
+/// A setting that cannot be used, or what fails on the way.
+pub async fn fetch<D: Dial>(dial: D, order: &Order<'_>) -> Result<Artifact, Failure> {
+    let proxy = order.config.net_proxy().map(Proxy::parse).transpose();
+    let proxy = proxy.map_err(|error| of_setting("cloudboot.net.proxy", error.code(), error.cause()))?;
+    let client = oci::Client::new(http::Client::new(dial).with_proxy(proxy), options(order)?);
+    let fetched = artifact::fetch(&client, order.reference, &order.platform, order.room, order.told).await;
+    fetched.map_err(|error| Failure::new(Phase::Obtain, error.object(), error.code(), &error.cause()))
+}
+
+fn options(order: &Order<'_>) -> Result<oci::Options, Failure> {
+    let Order { reference, config, .. } = order;
+    let mirrors = config.mirrors().map(Mirror::parse).collect::<Result<Vec<_>, _>>();
+    let mirrors = mirrors.map_err(|error| of_setting("cloudboot.mirror", error.code(), error.cause()))?;
+    let login = config.login().map_err(|(image, owner)| {
+        let cause = format!(
+            "the login of {owner} is not sent to a registry that {image} names; set both by the same source"
+        );
+        Failure::new(Phase::Configure, "rd.cloudboot.pass", codes::TRUST_LOGIN, &cause)
+    })?;
+    let logins = login.map(|login| Login {
+        registry: reference.registry().into(),
+        secret: Secret::basic(login.user, login.password),
+    });
+    let logins = logins.into_iter().collect();
+    Ok(oci::Options { is_plain: config.insecure(), logins, mirrors, ..oci::Options::default() })
+}
+
+fn of_setting(name: &str, code: code::Code, cause: &dyn core::fmt::Display) -> Failure {
+    Failure::new(Phase::Configure, name, code, cause)
+}
+
+fn of_registry(error: &oci::Error) -> Failure {
+    Failure::new(Phase::Obtain, error.object(), error.code(), error.cause())
+}
+
+/// A reference as people say it: without the digest where there is a tag.
+fn name(reference: &Reference) -> String {
+    let whole = format!("{reference}");
+    match (reference.tag(), whole.split_once('@')) {
+        (Some(_), Some((name, _))) => name.into(),
+        _ => whole,
+    }
+}
+
+/// The machine's memory, as the parts of an artifact are put there.
+struct Free<'a>(&'a dyn Memory);
+
+impl Room for Free<'_> {
+    fn available(&self) -> u64 {
+        self.0.available()
+    }
+
+    fn buffer(&self, length: usize) -> Option<Vec<u8>> {
+        self.0.buffer(length)
+    }
+}
+
+/// Shows how far a transfer is.
+struct Transfer<'a> {
+    clock: &'a dyn Clock,
+    report: &'a Report<'a>,
+    started: Duration,
+    state: RefCell<State>,
+}
+
+#[derive(Default)]
+struct State {
+    bytes: u64,
+    shown: Duration,
+}
+
+impl Told for Transfer<'_> {
+    fn resolved(&self, reference: &Reference, manifest: &Digest, bytes: u64) {
+        let mut state = self.state.borrow_mut();
+        (state.bytes, state.shown) = (bytes, self.clock.now());
+        self.report.resolved(&name(reference), manifest, bytes);
+    }
+
+    fn arrived(&self, bytes: u64, of: u64) {
+        let now = self.clock.now();
+        let mut state = self.state.borrow_mut();
+        if now.saturating_sub(state.shown) >= EVERY {
+            state.shown = now;
+            self.report.progress(bytes, of, now.saturating_sub(self.started));
+        }
+    }
+
+    fn part(&self, name: &str, bytes: u64) {
+        self.report.part(name, bytes);
+    }
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Boots from a registry: what is started, what is refused, and what disks have to do with it.
+
+use std::{format, string::String, vec};
+
+use super::{
+    Scenario, check, hidden,
+    machine::{Answer, End, Machine},
+    shown, started,
+};
+use crate::Ended;
+
+const NONE: &str = "discover 0 disks, 0 volumes, 0 entries";
+const ONE: &str = "discover 1 disk, 1 volume, 1 entry";
+const CHOOSE: &str = "choose \"oci://host.example/linux:1@sha256:\
+                      0000000000000000000000000000000000000000000000000000000000000000\" from cloudboot.image";
+const FETCHED: &str = "oci host.example/linux:1 -> sha256:000000000000 (1.5 KiB, 0.0 MB/s)";
+const START: &str = "start \"host.example/linux:1\": root=net";
+const FAILED: &str = "failed: network dhcp: E-HANDOVER-LOAD no answer; ";
+
+fn pinned(more: &str) -> String {
+    let digest = "0".repeat(64);
+    format!("cloudboot.image=oci://host.example/linux:1@sha256:{digest} {more}")
+}
+
+fn booted() -> End {
+    End::Started("host.example/linux:1: root=net with initrd".into())
+}
+
+fn failed(next: &'static str) -> String {
+    format!("{FAILED}{next}")
+}
+
+#[test]
+fn an_artifact_is_started() {
+    let tag = "choose \"host.example/linux:1\" from cloudboot.image";
+    check(vec![
+        Scenario(
+            "on a machine without disks, whose drivers are left alone",
+            Machine::new(&[]).settings(&pinned("")).network(&[Answer::Linux]),
+            &[NONE, CHOOSE, FETCHED, START],
+            booted(),
+        ),
+        Scenario(
+            "although a disk has entries, and without its menu",
+            Machine::new(&[shown(&["a", "b"])]).settings(&pinned("")).network(&[Answer::Linux]),
+            &["discover 1 disk, 1 volume, 2 entries", CHOOSE, FETCHED, START],
+            booted(),
+        ),
+        Scenario(
+            "with the settings' words",
+            Machine::new(&[]).settings(&pinned("cloudboot.cmdline.extra=x=1")).network(&[Answer::Linux]),
+            &[NONE, CHOOSE, FETCHED, "start \"host.example/linux:1\": root=net x=1"],
+            End::Started("host.example/linux:1: root=net x=1 with initrd".into()),
+        ),
+        Scenario(
+            "that is a unified kernel image",
+            Machine::new(&[]).settings(&pinned("")).network(&[Answer::Program]),
+            &[NONE, CHOOSE, FETCHED, "start \"host.example/linux:1\": "],
+            End::Started("host.example/linux:1: (its own) at nowhere".into()),
+        ),
+        Scenario(
+            "by its tag, if nothing is to vouch for it",
+            Machine::new(&[])
+                .settings("cloudboot.image=host.example/linux:1 cloudboot.cosign=off")
+                .network(&[Answer::Linux]),
+            &[NONE, tag, FETCHED, START],
+            booted(),
+        ),
+    ]);
+}
+
+#[test]
+fn what_nothing_vouches_for_is_not_fetched() {
+    let refused = |settings: &str| Machine::new(&[]).settings(settings);
+    check(vec![
+        Scenario(
+            "a tag",
+            refused("cloudboot.image=host.example/linux:1"),
+            &[
+                NONE,
+                "choose \"host.example/linux:1\" from cloudboot.image",
+                "failed: verify host.example/linux:1: E-TRUST-PIN no signature key is built in: pin the reference \
+                 (@sha256:...), or set cloudboot.cosign=off; returning to the firmware",
+            ],
+            End::Ended(Ended::AllFailed),
+        ),
+        Scenario(
+            "a digest where a signature is to be enforced",
+            refused(&pinned("cloudboot.cosign=enforce")),
+            &[
+                NONE,
+                CHOOSE,
+                "failed: verify host.example/linux:1: E-TRUST-KEY cloudboot.cosign=enforce, and no signature key is \
+                 built in; leave it out and pin the reference (@sha256:...); returning to the firmware",
+            ],
+            End::Ended(Ended::AllFailed),
+        ),
+        Scenario(
+            "what is no reference",
+            refused("cloudboot.image=linux"),
+            &[
+                NONE,
+                "choose \"linux\" from cloudboot.image",
+                "failed: obtain linux: E-NET-OCI-REFERENCE not a reference: no repository; expected host/repository; \
+                 returning to the firmware",
+            ],
+            End::Ended(Ended::AllFailed),
+        ),
+    ]);
+}
+
+#[test]
+fn a_program_that_is_none_is_refused() {
+    check(vec![Scenario(
+        "a kernel of text",
+        Machine::new(&[]).settings(&pinned("")).network(&[Answer::Text]),
+        &[
+            NONE,
+            CHOOSE,
+            FETCHED,
+            "failed: verify kernel: E-IMAGE-PE-TRUNCATED PE: IMAGE_DOS_HEADER ends at byte 64, the file at byte 4; \
+             returning to the firmware",
+        ],
+        End::Ended(Ended::AllFailed),
+    )]);
+}
+
+#[test]
+fn a_cut_cable_does_not_choose_the_disk() {
+    let machine = |more: &str, answers: &[Answer]| {
+        Machine::new(&[hidden(&["a"])]).settings(&pinned(more)).network(answers)
+    };
+    let lines = |lines: &[String]| -> &'static [&'static str] {
+        let lines: vec::Vec<&'static str> = lines.iter().map(|line| &*line.clone().leak()).collect();
+        lines.leak()
+    };
+    let (one, choose) = (String::from(ONE), String::from(CHOOSE));
+    check(vec![
+        Scenario(
+            "the boot ends",
+            machine("", &[Answer::None]),
+            lines(&[one.clone(), choose.clone(), failed("returning to the firmware")]),
+            End::Ended(Ended::AllFailed),
+        ),
+        Scenario(
+            "unless the settings allow it",
+            machine("cloudboot.local=1", &[Answer::None]),
+            lines(&[one.clone(), choose.clone(), failed("trying the next entry"), "BOOTS hd0 a".into()]),
+            started("a"),
+        ),
+        Scenario(
+            "it is tried again",
+            machine("cloudboot.retry=1", &[Answer::None, Answer::Linux]),
+            lines(&[
+                one.clone(),
+                choose.clone(),
+                failed("retry 1 of 1"),
+                one.clone(),
+                choose.clone(),
+                FETCHED.into(),
+                START.into(),
+            ]),
+            booted(),
+        ),
+        Scenario(
+            "an operator may choose it",
+            machine("cloudboot.failure=menu", &[Answer::None]).presses(&[">\n"]),
+            lines(&[
+                one.clone(),
+                choose.clone(),
+                failed("back to the menu"),
+                "[menu at oci://host.example/linux:1@sha256:0000...: failed: network dhcp: E-HANDOVER-LOAD no answer]"
+                    .into(),
+                "BOOTS hd0 a".into(),
+            ]),
+            started("a"),
+        ),
+        Scenario(
+            "but not at a locked menu",
+            machine("cloudboot.failure=menu", &[Answer::None]).locked().presses(&[">!"]),
+            lines(&[
+                one.clone(),
+                choose.clone(),
+                failed("back to the menu"),
+                "[menu at oci://host.example/linux:1@sha256:0000...: failed: network dhcp: E-HANDOVER-LOAD no answer]"
+                    .into(),
+            ]),
+            End::Ended(Ended::AllFailed),
+        ),
+    ]);
+}
+
+#[test]
+fn the_booted_system_is_told() {
+    let machine = Machine::new(&[hidden(&["a"])]).settings(&pinned("")).network(&[Answer::Linux]);
+    let (_, end) = machine.boot();
+    assert_eq!(end, booted());
+    assert_eq!(machine.read_variable("LoaderEntrySelected").as_deref(), Some("cloudboot-image"));
+    let entries = machine.read_variable("LoaderEntries").unwrap();
+    assert!(entries.starts_with("cloudboot-image"), "{entries}");
+}
+
+#[test]
+fn what_the_booted_system_wants_once_is_no_way_around() {
+    let once = |more: &str| {
+        let machine = Machine::new(&[hidden(&["a"])]).settings(&pinned(more)).network(&[Answer::Linux]);
+        machine.variable("LoaderEntryOneShot", "a").boot().1
+    };
+    assert_eq!(once(""), booted());
+    let default = Machine::new(&[]).settings(&pinned("")).variable("LoaderEntryDefault", "cloudboot-image");
+    let (lines, end) = default.network(&[Answer::Linux]).boot();
+    assert_eq!((lines.len(), end), (4, booted()));
+}

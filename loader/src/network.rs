@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The machine's network: cards of the firmware, everything above them from `net/`.
+
+use alloc::{format, rc::Rc, string::String, vec::Vec};
+use core::{cell::RefCell, fmt, time::Duration};
+
+use artifact::Artifact;
+use config::Config;
+use crypto::{Provider, Random as _};
+use flow::{Clock as _, Console as _, Failure, Journal, Order, Phase};
+use tls::Roots;
+use uefi::{CString16, Handle, boot, proto::loaded_image::LoadedImage};
+use uplink::{Uplink, Wishes};
+
+use crate::{
+    clock::{self, Clock},
+    disks::open,
+    entropy::ENTROPY,
+    files, nic,
+};
+
+/// What TLS computes with.
+static PROVIDER: Provider = Provider::new(&ENTROPY);
+/// Between two looks at cards that have nothing: a processor that never pauses starves the host that feeds them.
+const PAUSE: Duration = Duration::from_micros(20);
+/// Bytes of a file of root certificates that are read: one more than may be, so that a longer one is seen to be.
+const MOST_ROOTS: usize = (1 << 20) + 1;
+
+/// What the network has of the machine, besides cards.
+pub struct Host<'a> {
+    /// Its clock.
+    pub clock: &'a Clock,
+    /// Where it says what happens.
+    pub console: &'a Journal<'a>,
+}
+
+/// The network. Nothing is touched before it is used.
+pub struct Network<'a> {
+    host: &'a Host<'a>,
+    /// Cards with addresses, until a program is started: some switches let a card wait for half a minute whenever it
+    /// was stopped.
+    uplink: RefCell<Option<Rc<Uplink<'a>>>>,
+    /// Where the firmware's drivers stood that were taken off.
+    taken: RefCell<Vec<Handle>>,
+}
+
+impl<'a> Network<'a> {
+    /// The machine's.
+    pub fn new(host: &'a Host<'a>) -> Self {
+        Self { host, uplink: RefCell::default(), taken: RefCell::default() }
+    }
+
+    /// The cards with their addresses, started where they are not yet.
+    fn uplink(&self, config: &Config) -> Result<Rc<Uplink<'a>>, Failure> {
+        if let Some(uplink) = &*self.uplink.borrow() {
+            return Ok(uplink.clone());
+        }
+        let failed =
+            |error: uplink::Error| Failure::new(Phase::Network, error.object(), error.code(), &error.cause());
+        let tls = tls::Config::new(&PROVIDER, roots(config.ca())?, WallClock);
+        let wishes = Wishes::of(config).map_err(failed)?;
+        let console = self.host.console;
+        let mut cards = nic::start(console, &mut self.taken.borrow_mut());
+        if config.debug() {
+            cards.iter_mut().for_each(|card| nic::show(&mut **card, console));
+        }
+        let uplink = Uplink::start(cards, wishes, self.host, Some(Rc::new(tls))).map_err(failed)?;
+        Ok(self.uplink.borrow_mut().insert(Rc::new(uplink)).clone())
+    }
+}
+
+/// The root certificates: Mozilla's, and those of `cloudboot.ca`.
+fn roots(ca: Option<&str>) -> Result<Roots, Failure> {
+    let mut roots = Roots::mozilla();
+    let Some(path) = ca else { return Ok(roots) };
+    let failed = |code, cause: &dyn fmt::Display| Failure::new(Phase::Configure, "cloudboot.ca", code, cause);
+    let pem = read(path).map_err(|cause| failed(tls::codes::ROOTS, &cause))?;
+    let added = roots.add_pem(path, &pem);
+    added.map_err(|error| failed(error.code(), &format!("{path}: {}", error.fault)))?;
+    Ok(roots)
+}
+
+/// A file on the volume that this program was started from.
+fn read(path: &str) -> Result<Vec<u8>, String> {
+    let device = open::<LoadedImage>(boot::image_handle()).and_then(|image| image.device());
+    let name = CString16::try_from(path.replace('/', "\\").as_str()).ok();
+    let (Some(device), Some(name)) = (device, name) else {
+        return Err(format!("{path} cannot be read: this program was not started from a volume"));
+    };
+    match files::read_start(device, &name, MOST_ROOTS) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(format!("{path} is not on the volume that this program was started from")),
+        Err(error) => Err(format!("{path} cannot be read: EFI status {}", error.status())),
+    }
+}
+
+impl flow::Network for Network<'_> {
+    fn fetch(&self, order: &Order<'_>) -> Result<Artifact, Failure> {
+        let uplink = self.uplink(order.config)?;
+        uplink.run(flow::fetch(&*uplink, order))
+    }
+
+    fn stop(&self) {
+        self.uplink.take();
+    }
+}
+
+impl uplink::Machine for Host<'_> {
+    fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
+    fn pause(&self) {
+        boot::stall(PAUSE);
+    }
+
+    fn fill(&self, bytes: &mut [u8]) {
+        // Without randomness TLS makes no connection, and says why; what is not secret goes on with less.
+        if ENTROPY.fill(bytes).is_err() {
+            bytes.chunks_mut(8).for_each(|chunk| {
+                let counter = clock::counter().wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
+                chunk.iter_mut().zip(counter).for_each(|(to, from)| *to = from);
+            });
+        }
+    }
+
+    fn line(&self, text: fmt::Arguments<'_>) {
+        self.console.line(text);
+    }
+}
+
+impl Drop for Network<'_> {
+    fn drop(&mut self) {
+        self.uplink.take();
+        for handle in self.taken.take() {
+            // What the firmware boots next may need its own network.
+            let _ = boot::connect_controller(handle, &[], None, true);
+        }
+    }
+}
+
+/// The firmware's time of day.
+struct WallClock;
+
+impl tls::Clock for WallClock {
+    fn now(&self) -> Option<u64> {
+        clock::of_day()
+    }
+}
