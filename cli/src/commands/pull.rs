@@ -11,6 +11,7 @@ use std::{
 };
 
 use arch::Arch;
+use artifact::types::TITLE;
 use clap::Args;
 use oci::{
     Digest, Reference,
@@ -30,8 +31,6 @@ use crate::{
     },
 };
 
-/// The annotation that has the name of the file.
-const TITLE: &str = "org.opencontainers.image.title";
 /// The most that is kept in memory at once.
 const LIMIT: u64 = 16 << 30;
 

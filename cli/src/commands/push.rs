@@ -4,6 +4,7 @@
 use std::{cell::RefCell, ffi::OsString, fs, os::unix::ffi::OsStrExt, path::Path};
 
 use arch::Arch;
+use artifact::types::{CONFIG, TITLE};
 use clap::Args;
 use http::Content;
 use oci::{
@@ -19,9 +20,6 @@ use crate::{
     progress::Progress,
     registry::{self, Access, layout::Layout, part, part::Said},
 };
-
-/// The annotation that has the name of the file.
-const TITLE: &str = "org.opencontainers.image.title";
 
 /// Makes files an artifact in an OCI registry, or in a folder
 #[derive(Args)]
@@ -66,7 +64,7 @@ impl Options {
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
         let platform = registry::platform(self.arch);
         let machine = format!(r#"{{"architecture":"{}","os":"{}"}}"#, platform.arch.oci(), platform.os);
-        let config = described(part::CONFIG, machine.into_bytes(), None);
+        let config = described(CONFIG, machine.into_bytes(), None);
         let parts = self.files.iter().map(|file| read(&Said::parse(file))).collect::<Result<Vec<_>, _>>()?;
         let manifest = Manifest {
             schema_version: 2,

@@ -3,25 +3,11 @@
 
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
 
+use artifact::types::KINDS;
 use image::{
     Compression,
     kernel::{self, Kind},
 };
-
-/// Names that users say, and their media types.
-const KINDS: [(&str, &str); 8] = [
-    ("kernel", "application/vnd.cloud-boot.kernel.v1"),
-    ("initrd", "application/vnd.cloud-boot.initrd.v1"),
-    ("cmdline", "application/vnd.cloudboot.cmdline.v1"),
-    ("modules", "application/vnd.cloud-boot.modules.v1.cpio+gzip"),
-    ("modloop", "application/vnd.cloud-boot.modloop.v1+squashfs"),
-    ("apkovl", "application/vnd.cloud-boot.apkovl.v1+tar.gz"),
-    ("plan", "application/vnd.cloudboot.plan.v1+hcl"),
-    ("disk", "application/vnd.cloud-boot.diskimage.raw.v1"),
-];
-
-/// What the configuration of an artifact is.
-pub const CONFIG: &str = "application/vnd.cloud-boot.boot.config.v1+json";
 
 /// The most that is unpacked in order to see what is packed.
 const LIMIT: u64 = 1 << 30;
@@ -44,8 +30,8 @@ impl Said {
         let bytes = text.as_bytes();
         let Some(colon) = bytes.iter().rposition(|byte| *byte == b':') else { return whole };
         let (path, said) = (OsStr::from_bytes(&bytes[..colon]), String::from_utf8_lossy(&bytes[colon + 1..]));
-        let media_type = match KINDS.iter().find(|(kind, _)| *kind == said) {
-            Some((_, media_type)) => *media_type,
+        let media_type = match KINDS.iter().find(|kind| kind.name == said) {
+            Some(kind) => kind.media_type,
             None if said.starts_with("application/") => &said,
             None => return whole,
         };
@@ -59,7 +45,7 @@ pub fn of_content(content: &[u8]) -> Option<&'static str> {
         Kind::Compressed(compression) => of_packed(compression, content)?,
         kind => of_kind(kind, content)?,
     };
-    KINDS.iter().find(|(kind, _)| *kind == name).map(|(_, media_type)| *media_type)
+    KINDS.iter().find(|kind| kind.name == name).map(|kind| kind.media_type)
 }
 
 fn of_packed(compression: Compression, content: &[u8]) -> Option<&'static str> {
@@ -91,7 +77,7 @@ fn of_kind(kind: Kind, content: &[u8]) -> Option<&'static str> {
 
 /// The name of the file that a part is written to where it names none: its kind's.
 pub fn name_of(media_type: &str) -> Option<&'static str> {
-    KINDS.iter().find(|(_, known)| *known == media_type).map(|(kind, _)| *kind)
+    KINDS.iter().find(|kind| kind.media_type == media_type).map(|kind| kind.name)
 }
 
 #[cfg(test)]
@@ -104,7 +90,7 @@ mod tests {
             let said = Said::parse(text.as_ref());
             (said.path.to_string_lossy().into_owned(), said.media_type)
         };
-        assert_eq!(said("a:initrd"), ("a".into(), Some(KINDS[1].1.into())));
+        assert_eq!(said("a:initrd"), ("a".into(), Some(KINDS[1].media_type.into())));
         assert_eq!(said("a:b:application/x"), ("a:b".into(), Some("application/x".into())));
         assert_eq!(said("a:b"), ("a:b".into(), None));
         assert_eq!(said("a"), ("a".into(), None));
@@ -116,10 +102,10 @@ mod tests {
         bzimage[0x1fe..0x200].copy_from_slice(b"\x55\xaa");
         bzimage[0x202..0x206].copy_from_slice(b"HdrS");
         for (content, expected) in [
-            (&bzimage[..], Some(KINDS[0].1)),
-            (b"070701000", Some(KINDS[1].1)),
-            (b"root=/dev/vda1 quiet\n", Some(KINDS[2].1)),
-            (b"# plan\ntarget \"a\" {\n}\n", Some(KINDS[6].1)),
+            (&bzimage[..], Some(KINDS[0].media_type)),
+            (b"070701000", Some(KINDS[1].media_type)),
+            (b"root=/dev/vda1 quiet\n", Some(KINDS[2].media_type)),
+            (b"# plan\ntarget \"a\" {\n}\n", Some(KINDS[6].media_type)),
             (b"two\nlines\n", None),
             (b"\x7fELF", None),
             (b"\n", None),

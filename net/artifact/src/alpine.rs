@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Alpine's modloop and apkovl, as its own initramfs takes them from the initrd.
+//!
+//! Its init unpacks the file that `apkovl=` names (a path without a colon; a name that ends in `.gz` is a gzip of a
+//! tar) into the new root, a tmpfs, and then starts that root's services. What else stands in the initramfs is lost
+//! when the root is switched. So the modloop travels in the apkovl: a gzip of a tar may have several members, and ours,
+//! with nothing but the modloop in it, stands before those of the apkovl. Where there is no apkovl, ours asks for the
+//! services that Alpine starts without one. The service `modloop` looks for a URL's last part in `/lib`, and fetches it
+//! only if it is not there; the URL that we give leads to nobody, so that nothing unverified is loaded in its place.
+//!
+//! Sources: alpinelinux/mkinitfs `initramfs-init.in` (`prepare_apkovl`, `unpack_apkovl`, `.default_boot_services`) at
+//! cc4954bc73cf; alpinelinux/aports `main/openrc/modloop.initd` (`start`) at 325abf676b41; RFC 1951, section 3.2.4;
+//! RFC 1952; POSIX.1-2017, pax, "ustar Interchange Format"; Linux, `Documentation/driver-api/early-userspace/
+//! buffer-format.rst`. The Go cloud-boot has the apkovl at the same path.
+
+use alloc::{format, vec::Vec};
+use core::ops::Range;
+
+use crc::{CRC_32_ISO_HDLC, Crc, Table};
+
+use crate::Cause;
+
+static CRC32: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
+
+/// The file in the initramfs, and the words that name it.
+const FILE: &str = "apkovl.tar.gz";
+const APKOVL: &str = "apkovl=/apkovl.tar.gz";
+const MODLOOP: &str = "modloop=http://localhost/modloop";
+
+/// What our member of the apkovl holds: files of the new root.
+const MODULES: &str = "lib/modloop";
+const SERVICES: &str = "etc/.default_boot_services";
+
+/// A gzip without name and time, by an unknown system.
+const GZIP: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+/// Its CRC32 and ISIZE.
+const TRAILER: u64 = 8;
+/// The most that one stored block holds, and what stands before it: BFINAL and BTYPE, LEN, NLEN.
+const BLOCK: u64 = 0xffff;
+const HEAD: u64 = 5;
+/// A record of a tar; two of zeros end it.
+const RECORD: u64 = 512;
+/// Of what stands in a newc archive.
+const ALIGNMENT: u64 = 4;
+
+/// An archive of one file for the initramfs: where the parts go, and what stands around them.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct Archive {
+    /// Length in bytes.
+    pub total: u64,
+    /// Where the modloop is fetched to.
+    pub modloop: Option<Range<u64>>,
+    /// Where the apkovl is fetched to.
+    pub apkovl: Option<Range<u64>>,
+    /// The file.
+    file: Range<u64>,
+}
+
+impl Archive {
+    /// For parts of these lengths in bytes; none where there are no parts.
+    ///
+    /// # Errors
+    /// They are larger than a file in an archive can be.
+    pub fn new(modloop: Option<u64>, apkovl: Option<u64>) -> Result<Option<Self>, Cause> {
+        if modloop.is_none() && apkovl.is_none() {
+            return Ok(None);
+        }
+        let found = modloop.unwrap_or(0).checked_add(apkovl.unwrap_or(0)).unwrap_or(u64::MAX);
+        let limit = u64::from(u32::MAX);
+        Self::laid_out(modloop, apkovl)
+            .filter(|archive| archive.file.end <= limit)
+            .map(Some)
+            .ok_or(Cause::Limit { what: "bytes of modloop and apkovl", found, limit })
+    }
+
+    fn laid_out(modloop: Option<u64>, apkovl: Option<u64>) -> Option<Self> {
+        let start = wide(entry(FILE, 0, 0).len());
+        let mut end = start;
+        let mut range = None;
+        if let Some(size) = modloop {
+            // The parts of a member in order: the modloop comes to the end of its place, and is divided into blocks
+            // from there.
+            let blocks = size.div_ceil(BLOCK).checked_mul(HEAD)?;
+            let first = end.checked_add(wide(GZIP.len()))?.checked_add(HEAD)?.checked_add(RECORD)?;
+            let from = first.checked_add(blocks)?;
+            let to = from.checked_add(size)?;
+            range = Some(from..to);
+            let behind = wide(behind_modloop(size, apkovl.is_some()).len());
+            end = to.checked_add(HEAD)?.checked_add(behind)?.checked_add(TRAILER)?;
+        }
+        let overlay = match apkovl {
+            Some(size) => Some(end..end.checked_add(size)?),
+            None => None,
+        };
+        end = overlay.as_ref().map_or(end, |range| range.end);
+        let padded = end.checked_next_multiple_of(ALIGNMENT)?;
+        let total = padded.checked_add(wide(entry("TRAILER!!!", 0, 0).len()))?;
+        Some(Self { total, modloop: range, apkovl: overlay, file: start..end })
+    }
+
+    /// The words for the command line. Alpine takes the last of each.
+    pub fn words(&self) -> &'static [&'static str] {
+        if self.modloop.is_some() { &[APKOVL, MODLOOP] } else { &[APKOVL] }
+    }
+
+    /// Puts around the parts what makes them an archive. None if the buffer has another length.
+    pub fn finish(&self, buffer: &mut [u8]) -> Option<()> {
+        if let Some(modloop) = &self.modloop {
+            self.finish_modloop(modloop, buffer)?;
+        }
+        let size = u32::try_from(self.file.end.checked_sub(self.file.start)?).ok()?;
+        put(buffer, 0, &entry(FILE, size, 0o100_644))?;
+        let end = usize::try_from(self.file.end).ok()?;
+        let rest = buffer.get_mut(end..)?;
+        rest.fill(0);
+        let trailer = entry("TRAILER!!!", 0, 0);
+        let at = rest.len().checked_sub(trailer.len())?;
+        put(rest, at, &trailer)
+    }
+
+    fn finish_modloop(&self, modloop: &Range<u64>, buffer: &mut [u8]) -> Option<()> {
+        let size = modloop.end.checked_sub(modloop.start)?;
+        let header = record(MODULES, size);
+        let mut at = usize::try_from(self.file.start).ok()?;
+        at = put_at(buffer, at, &GZIP)?;
+        at = put_at(buffer, at, &stored(header.len(), false)?)?;
+        at = put_at(buffer, at, &header)?;
+        let mut sum = CRC32.digest();
+        sum.update(&header);
+        let (mut from, end) = (usize::try_from(modloop.start).ok()?, usize::try_from(modloop.end).ok()?);
+        while from < end {
+            // Blocks move towards the start, the first one the furthest: none over what is still to be moved.
+            let to = from.checked_add(usize::try_from(BLOCK).ok()?)?.min(end);
+            let head = stored(to.checked_sub(from)?, false)?;
+            let place = at.checked_add(head.len())?;
+            sum.update(buffer.get(from..to)?);
+            buffer.get_mut(..to)?.copy_within(from.., place);
+            put_at(buffer, at, &head)?;
+            at = place.checked_add(to.checked_sub(from)?)?;
+            from = to;
+        }
+        let behind = behind_modloop(size, self.apkovl.is_some());
+        at = put_at(buffer, at, &stored(behind.len(), true)?)?;
+        at = put_at(buffer, at, &behind)?;
+        sum.update(&behind);
+        // ISIZE counts modulo 2^32; a file of the archive is no larger.
+        let content = RECORD.checked_add(size)?.checked_add(wide(behind.len()))?;
+        at = put_at(buffer, at, &sum.finalize().to_le_bytes())?;
+        put(buffer, at, content.to_le_bytes().get(..4)?)
+    }
+}
+
+/// What stands behind the modloop in the tar: zeros to a whole record, and without an apkovl the mark and the end.
+fn behind_modloop(size: u64, has_apkovl: bool) -> Vec<u8> {
+    let padding = size.checked_next_multiple_of(RECORD).and_then(|end| end.checked_sub(size)).unwrap_or(0);
+    let mut bytes: Vec<u8> = (0..padding).map(|_| 0).collect();
+    if !has_apkovl {
+        bytes.extend_from_slice(&record(SERVICES, 0));
+        bytes.extend_from_slice(&[0; 1024]);
+    }
+    bytes
+}
+
+/// The head of a stored block.
+fn stored(length: usize, is_last: bool) -> Option<[u8; 5]> {
+    let length = u16::try_from(length).ok()?;
+    let ([a, b], [c, d]) = (length.to_le_bytes(), (!length).to_le_bytes());
+    Some([u8::from(is_last), a, b, c, d])
+}
+
+/// The header of a file of root's in a tar, readable to all.
+fn record(name: &str, size: u64) -> Vec<u8> {
+    let field = |length: usize, text: &str| {
+        let mut bytes = Vec::from(text.as_bytes());
+        bytes.resize(length, 0);
+        bytes
+    };
+    let with = |sum: &str| {
+        let mut bytes = field(100, name);
+        bytes.extend(field(8, "0000644"));
+        bytes.extend(field(8, "0000000"));
+        bytes.extend(field(8, "0000000"));
+        bytes.extend(field(12, &format!("{size:011o}")));
+        bytes.extend(field(12, "00000000000"));
+        bytes.extend(field(8, sum));
+        // typeflag, linkname, magic, version, uname, gname.
+        bytes.extend(field(101, "0"));
+        bytes.extend(field(6, "ustar"));
+        bytes.extend(field(2, "00"));
+        bytes.extend(field(32, "root"));
+        bytes.extend(field(32, "root"));
+        bytes.resize(512, 0);
+        bytes
+    };
+    // The sum of all bytes, its own field taken as spaces.
+    let sum: u32 = with("        ").iter().map(|byte| u32::from(*byte)).sum();
+    with(&format!("{sum:06o}\0 "))
+}
+
+/// Header and name of a file in a newc archive.
+fn entry(name: &str, size: u32, mode: u32) -> Vec<u8> {
+    let ino = u32::from(mode != 0);
+    let length = name.len().saturating_add(1);
+    let mut bytes = format!(
+        "070701{ino:08X}{mode:08X}{:08X}{:08X}{:08X}{:08X}{size:08X}{:08X}{:08X}{:08X}{:08X}{length:08X}{:08X}{name}\0",
+        0, 0, 1, 0, 0, 0, 0, 0, 0
+    )
+    .into_bytes();
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes
+}
+
+fn put(buffer: &mut [u8], at: usize, bytes: &[u8]) -> Option<()> {
+    put_at(buffer, at, bytes).map(|_| ())
+}
+
+/// Writes bytes: where they end.
+fn put_at(buffer: &mut [u8], at: usize, bytes: &[u8]) -> Option<usize> {
+    let end = at.checked_add(bytes.len())?;
+    buffer.get_mut(at..end)?.copy_from_slice(bytes);
+    Some(end)
+}
+
+fn wide(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The media types of boot artifacts: one table for who pushes and who boots.
+
+use oci::spec::Descriptor;
+
+/// What a part of an artifact is to a boot.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Role {
+    /// A kernel, or a UKI.
+    Kernel,
+    /// An initrd.
+    Initrd,
+    /// The command line.
+    Cmdline,
+    /// Kernel modules, a further initrd.
+    Modules,
+    /// Alpine's kernel modules, a squashfs.
+    Modloop,
+    /// Alpine's overlay of files, a `.tar.gz`.
+    Apkovl,
+    /// A plan, which is not booted itself.
+    Plan,
+    /// The image of a disk.
+    Disk,
+}
+
+/// A kind of part.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Kind {
+    /// What it is.
+    pub role: Role,
+    /// What users call it, in `FILE:KIND`.
+    pub name: &'static str,
+    /// Its media type.
+    pub media_type: &'static str,
+}
+
+/// All kinds of parts.
+pub const KINDS: [Kind; 8] = [
+    Kind { role: Role::Kernel, name: "kernel", media_type: "application/vnd.cloud-boot.kernel.v1" },
+    Kind { role: Role::Initrd, name: "initrd", media_type: "application/vnd.cloud-boot.initrd.v1" },
+    Kind { role: Role::Cmdline, name: "cmdline", media_type: "application/vnd.cloudboot.cmdline.v1" },
+    Kind {
+        role: Role::Modules,
+        name: "modules",
+        media_type: "application/vnd.cloud-boot.modules.v1.cpio+gzip",
+    },
+    Kind {
+        role: Role::Modloop,
+        name: "modloop",
+        media_type: "application/vnd.cloud-boot.modloop.v1+squashfs",
+    },
+    Kind { role: Role::Apkovl, name: "apkovl", media_type: "application/vnd.cloud-boot.apkovl.v1+tar.gz" },
+    Kind { role: Role::Plan, name: "plan", media_type: "application/vnd.cloudboot.plan.v1+hcl" },
+    Kind { role: Role::Disk, name: "disk", media_type: "application/vnd.cloud-boot.diskimage.raw.v1" },
+];
+
+/// Other spellings. The first two are those of the Go cloud-boot's code, whose pages have the ones in [`KINDS`].
+const OTHERS: [(&str, Role); 3] = [
+    ("application/vnd.cloud-boot.cmdline.v1", Role::Cmdline),
+    ("application/vnd.cloud-boot.plan.v1+hcl", Role::Plan),
+    ("application/efi", Role::Kernel),
+];
+
+/// What the configuration of an artifact is.
+pub const CONFIG: &str = "application/vnd.cloud-boot.boot.config.v1+json";
+
+/// The annotation that has the name of a part's file.
+///
+/// Spec: OCI image 1.1, annotations.md, "Pre-Defined Annotation Keys".
+pub const TITLE: &str = "org.opencontainers.image.title";
+
+/// Any bytes.
+pub(crate) const BYTES: &str = "application/octet-stream";
+
+/// Types that do not say what a part is to a boot: `oras push FILE` gives the second one.
+const SILENT: [&str; 3] = ["", "application/vnd.oci.image.layer.v1.tar", BYTES];
+
+/// Beginnings and ends of the names of files whose types do not say what they are.
+const NAMES: [(&str, &str, Role); 8] = [
+    ("vmlinuz", "", Role::Kernel),
+    ("bzimage", "", Role::Kernel),
+    ("", ".efi", Role::Kernel),
+    ("initrd", "", Role::Initrd),
+    ("initramfs", "", Role::Initrd),
+    ("cmdline", "", Role::Cmdline),
+    ("modloop", "", Role::Modloop),
+    ("", ".apkovl.tar.gz", Role::Apkovl),
+];
+
+/// Images of disks, in all formats and compressions.
+const DISKS: &str = "application/vnd.cloud-boot.diskimage.";
+
+impl Role {
+    /// What users call it.
+    pub fn name(self) -> &'static str {
+        KINDS.iter().find(|kind| kind.role == self).map_or("", |kind| kind.name)
+    }
+
+    /// What a part is: by its media type, or by its title where the type does not say it; none if neither does.
+    pub fn of(descriptor: &Descriptor) -> Option<Self> {
+        let media_type = bare(&descriptor.media_type);
+        Self::of_type(media_type).or_else(|| {
+            let title = descriptor.annotations.get(TITLE)?;
+            is_silent(media_type).then(|| Self::of_title(title)).flatten()
+        })
+    }
+
+    /// By media type. A kernel or a command line may be compressed as a whole, and an initrd, as Linux takes it.
+    fn of_type(media_type: &str) -> Option<Self> {
+        let known = |wanted: &str| {
+            let kinds = KINDS.iter().map(|kind| (kind.media_type, kind.role)).chain(OTHERS);
+            kinds.clone().find(|(known, _)| known.eq_ignore_ascii_case(wanted)).map(|(_, role)| role)
+        };
+        let is_disk = media_type.get(..DISKS.len()).is_some_and(|start| start.eq_ignore_ascii_case(DISKS));
+        if is_disk {
+            return Some(Self::Disk);
+        }
+        known(media_type).or_else(|| {
+            let (inner, packed) = media_type.rsplit_once('+')?;
+            let role = known(inner).filter(|_| matches!(packed, "gzip" | "zstd"))?;
+            matches!(role, Self::Kernel | Self::Initrd | Self::Cmdline).then_some(role)
+        })
+    }
+
+    /// By the name of the file.
+    fn of_title(title: &str) -> Option<Self> {
+        let name = title.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+        let fits = |(start, end, _): &&(&str, &str, Self)| name.starts_with(start) && name.ends_with(end);
+        NAMES.iter().find(fits).map(|(_, _, role)| *role)
+    }
+}
+
+/// Whether a type does not say what a part is to a boot.
+fn is_silent(media_type: &str) -> bool {
+    SILENT.iter().any(|silent| silent.eq_ignore_ascii_case(media_type))
+}
+
+/// A media type without parameters.
+pub(crate) fn bare(media_type: &str) -> &str {
+    media_type.split(';').next().unwrap_or_default().trim()
+}
+
+/// Whether a part is unpacked before it is used: a kernel or a command line that is compressed as a whole.
+pub(crate) fn is_packed(media_type: &str) -> bool {
+    let packed = bare(media_type).rsplit_once('+').is_some_and(|(_, end)| matches!(end, "gzip" | "zstd"));
+    packed && matches!(Role::of_type(bare(media_type)), Some(Role::Kernel | Role::Cmdline))
+}
