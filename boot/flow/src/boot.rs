@@ -149,11 +149,7 @@ impl<'a> Round<'a> {
         }
     }
 
-    fn hand_over(
-        &self,
-        candidate: Candidate<'_>,
-        payload: Verified<Payload>,
-    ) -> Result<Infallible, Failure> {
+    fn hand_over(&self, candidate: Candidate<'_>, payload: Verified<Payload>) -> Result<Infallible, Failure> {
         let Self { platform, report, wanted, .. } = *self;
         let title = payload.title.clone();
         let options: String = payload.content.options().unwrap_or_default().into();

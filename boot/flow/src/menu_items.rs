@@ -8,7 +8,7 @@ use entries::{Access, Entry, File, Kind, Start};
 use menu::{Asks, Item, Menu};
 use vfs::Volumes;
 
-use crate::{Platform, ask::Offer, discover::Discovered, queue::Candidate, report::Seconds};
+use crate::{Platform, ask::Offer, discover::Discovered, queue::Candidate, remote, report::Seconds};
 
 /// What the menu offers: the artifact of `cloudboot.image`, and the entries of disks. Where the menu is locked, and
 /// there is such an artifact, entries of disks are only offered if they may start unattended, too.
@@ -56,7 +56,7 @@ pub fn menu(
 /// The artifact of `cloudboot.image`. Its command line is known when it has been fetched, and not before.
 fn image_item(reference: &str) -> Item {
     Item {
-        title: reference.into(),
+        title: remote::title(reference),
         note: "OCI registry".into(),
         details: vec![reference.into(), "source       cloudboot.image".into()],
         options: None,

@@ -86,12 +86,7 @@ impl<'a> Attempt<'a> {
 impl<'a> Queue<'a> {
     /// What starts when nobody chooses: the artifact of `cloudboot.image`, and with it entries of disks only where
     /// `cloudboot.local` allows it, since a cable that was cut must not choose the system. Without, entries of disks.
-    pub fn unattended(
-        volumes: &Volumes,
-        found: &'a Found,
-        config: &'a Config,
-        wanted: &Wanted<'a>,
-    ) -> Self {
+    pub fn unattended(volumes: &Volumes, found: &'a Found, config: &'a Config, wanted: &Wanted<'a>) -> Self {
         let of_disks = || Self::of_disks(volumes, found, config.target(), wanted);
         let Some(image) = config.image().map(Candidate::Image) else { return of_disks() };
         let mut attempts: VecDeque<_> = [Attempt { candidate: image, edited: None, is_chosen: false }].into();
@@ -105,12 +100,7 @@ impl<'a> Queue<'a> {
     /// entry's id or title (ASCII case does not matter) or the name of an operating system, that entry and no other,
     /// since whoever asks for one system by name is not served another. Without, the entry that the booted system
     /// prefers, the default, then the others as they are listed.
-    fn of_disks(
-        volumes: &Volumes,
-        found: &'a Found,
-        target: Option<&str>,
-        wanted: &Wanted<'a>,
-    ) -> Self {
+    fn of_disks(volumes: &Volumes, found: &'a Found, target: Option<&str>, wanted: &Wanted<'a>) -> Self {
         let entries = &found.entries;
         if entries.is_empty() {
             let cause = "no disk holds a boot entry that this program can start";
@@ -128,8 +118,7 @@ impl<'a> Queue<'a> {
         }
         let head = named.first().copied();
         let startable = order.into_iter().filter(|entry| entry.access == Access::Anyone);
-        let attempts: VecDeque<_> =
-            unique(startable).map(|entry| Attempt::of(entry, false)).collect();
+        let attempts: VecDeque<_> = unique(startable).map(|entry| Attempt::of(entry, false)).collect();
         // As in GRUB, a default that asks for a password waits for it: another entry does not take its place.
         if attempts.is_empty() || head.is_some_and(|head| head.access != Access::Anyone) {
             let title = head.map_or("entries", |entry| entry.title.as_str());

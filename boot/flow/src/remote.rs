@@ -11,8 +11,7 @@ use http::{Proxy, Secret};
 use oci::{Digest, Login, Mirror, Reference};
 
 use crate::{
-    Clock, Content, Failure, Memory, Payload, Phase, Platform, Policy, Provenance, codes,
-    report::Report,
+    Clock, Content, Failure, Memory, Payload, Phase, Platform, Policy, Provenance, codes, report::Report,
 };
 
 /// How often the progress is shown.
@@ -136,6 +135,11 @@ fn name(reference: &Reference) -> String {
     }
 }
 
+/// The same of what a setting says, which may be no reference.
+pub fn title(text: &str) -> String {
+    Reference::parse(text).map_or_else(|_| text.into(), |reference| name(&reference))
+}
+
 /// The machine's memory, as the parts of an artifact are put there.
 struct Free<'a>(&'a dyn Memory);
 
@@ -181,5 +185,9 @@ impl Told for Transfer<'_> {
 
     fn part(&self, name: &str, bytes: u64) {
         self.report.part(name, bytes);
+    }
+
+    fn ignored(&self, name: &str, media_type: &str) {
+        self.report.ignored(name, media_type);
     }
 }

@@ -9,7 +9,7 @@ use entries::Found;
 use oci::Digest;
 use vfs::Volumes;
 
-use crate::{Console, Failure, Payload, Phase, Verified, codes, next::Next, queue::Candidate};
+use crate::{Console, Failure, Payload, Phase, Verified, codes, next::Next, queue::Candidate, remote};
 
 /// Letters of a digest that tell it apart: the algorithm and twelve digits.
 const DIGEST: usize = 19;
@@ -128,7 +128,7 @@ impl<'a> Report<'a> {
     pub fn chosen(&self, candidate: Candidate<'_>, volumes: &Volumes) {
         match candidate {
             Candidate::Image(reference) => {
-                self.line(format_args!("choose \"{reference}\" from cloudboot.image"));
+                self.line(format_args!("choose \"{}\" from cloudboot.image", remote::title(reference)));
             }
             Candidate::Entry(entry) => {
                 let source = volumes.get(entry.source.volume).map_or("?", |volume| volume.name());
@@ -161,6 +161,11 @@ impl<'a> Report<'a> {
         if self.is_verbose {
             self.line(format_args!("  {name}: {}", Bytes(size)));
         }
+    }
+
+    /// A part of an artifact that is not fetched.
+    pub fn ignored(&self, name: &str, media_type: &str) {
+        self.line(format_args!("  {name} is left out: no part of a boot has the type {media_type}"));
     }
 
     /// An artifact that was fetched.
