@@ -40,12 +40,22 @@ pub fn read(arch: Arch, path: &Path) -> Result<Vec<u8>, Failure> {
     input::read(path, LARGEST, &check)
 }
 
-/// The boot image that holds these programs: a CD and a disk. The same programs give the same bytes.
+/// What the loaders of a boot image find beside them.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// The words of `\cloudboot\cmdline`.
+    pub cmdline: Option<String>,
+    /// Root certificates, PEM.
+    pub ca: Option<Vec<u8>>,
+}
+
+/// The boot image that holds these programs: a CD and a disk. The same programs and settings give the same bytes.
 ///
 /// # Errors
 /// When they are too large.
-pub fn image(programs: Programs) -> Result<Vec<u8>, Failure> {
-    let content = Content { programs, cmdline: None, label: iso::LABEL.into(), time: iso::TIME };
+pub fn image(programs: Programs, settings: Settings) -> Result<Vec<u8>, Failure> {
+    let Settings { cmdline, ca } = settings;
+    let content = Content { programs, cmdline, ca, label: iso::LABEL.into(), time: iso::TIME };
     let made = iso::make(&content);
     made.map(|files| files.image)
         .map_err(|error| Failure::new(codes::PROGRAM, "boot image", format!("{error:#}")))

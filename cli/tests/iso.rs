@@ -130,3 +130,67 @@ fn what_cannot_be_is_said_and_not_written() {
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.starts_with("cloud-boot: E-CLI-TARGET /nowhere/boot.iso: No such file"), "{error}");
 }
+
+/// A certificate of nobody's, which says that it is an authority.
+fn authority(folder: &Path) -> PathBuf {
+    let pem = folder.join("ca.pem");
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"])
+        .args(["-subj", "/CN=test", "-keyout"])
+        .arg(folder.join("key.pem"))
+        .arg("-out")
+        .arg(&pem)
+        .output()
+        .expect("openssl, of the toolbox");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    pem
+}
+
+#[test]
+fn settings_stand_beside_the_loaders() {
+    let folder = work_dir("iso-settings");
+    let (out, pem) = (folder.join("boot.iso"), authority(&folder));
+    let words = "cloudboot.debug=1 cloudboot.net.wait=7";
+    let uki = uki("linux/amd64", &program(&folder, "x.efi", 0x8664));
+    let args = ["iso", "--cmdline", words, "--ca"].map(OsStr::new);
+    let more = ["--uki".as_ref(), uki.as_os_str(), "--out".as_ref(), out.as_os_str()];
+    said(&[args.as_slice(), &[pem.as_os_str()], &more].concat());
+    let read = |volume: &str, path: &str| {
+        said(&[
+            "fs".as_ref(),
+            "cat".as_ref(),
+            out.as_os_str(),
+            "--volume".as_ref(),
+            volume.as_ref(),
+            "--path".as_ref(),
+            path.as_ref(),
+        ])
+    };
+    // The disk's EFI system partition, and the CD.
+    for volume in ["hd0,gpt1", "hd0"] {
+        assert_eq!(
+            String::from_utf8(read(volume, "/cloudboot/cmdline")).unwrap(),
+            format!("cloudboot.ca=/cloudboot/ca.pem {words}"),
+            "{volume}"
+        );
+        assert_eq!(read(volume, "/cloudboot/ca.pem"), fs::read(&pem).unwrap(), "{volume}");
+    }
+}
+
+#[test]
+fn settings_that_the_loader_would_refuse_are_refused() {
+    let folder = work_dir("iso-wrong-settings");
+    let out = folder.join("boot.iso");
+    let with = |name: &str, value: &OsStr| {
+        let args = ["iso".as_ref(), name.as_ref(), value, "--out".as_ref(), out.as_os_str()];
+        let (code, line) = refused(&args);
+        assert!(!out.exists());
+        (code, line)
+    };
+    let (code, line) = with("--cmdline", "cloudboot.tarket=x".as_ref());
+    assert!(code == Some(2) && line.contains("E-CONFIG-UNKNOWN cloudboot.tarket"), "{code:?} {line}");
+    let file = folder.join("text");
+    fs::write(&file, "no certificate\n").unwrap();
+    let (code, line) = with("--ca", file.as_os_str());
+    assert!(code == Some(1) && line.contains("no CERTIFICATE section in it"), "{code:?} {line}");
+}

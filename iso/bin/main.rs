@@ -69,7 +69,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let time = Timestamp { seconds: arguments.epoch, nanoseconds: 0 };
     let cmdline = arguments.cmdline.as_ref().map(|text| format!("{text}\n"));
-    let content = Content { programs, cmdline, label: arguments.label.clone(), time };
+    let content = Content { programs, cmdline, ca: None, label: arguments.label.clone(), time };
     // Both are made whether or not they are wanted, and before anything is written: what is wrong is said first.
     let files = iso::make(&content)?;
     for (path, bytes) in [(&arguments.esp, files.esp), (&arguments.out, files.image)] {

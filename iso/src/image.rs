@@ -25,6 +25,9 @@ const BACKUP_BLOCKS: u64 = 33;
 /// Bytes left free in the EFI system partition: for a plan and other configuration on a USB stick.
 const FREE: u64 = 256 * 1024;
 
+/// Where root certificates stand on an image.
+pub const CA: &str = "/cloudboot/ca.pem";
+
 const README: &str = "\
 cloud-boot
 
@@ -40,6 +43,9 @@ pub struct Content {
     pub programs: BTreeMap<Arch, Vec<u8>>,
     /// What `\cloudboot\cmdline` says, if it is there.
     pub cmdline: Option<String>,
+    /// Root certificates, PEM, as `\cloudboot\ca.pem`, if they are there. The loader reads them where a setting says so:
+    /// `cloudboot.ca=/cloudboot/ca.pem`.
+    pub ca: Option<Vec<u8>>,
     /// Label of both filesystems: at most 11 capitals, digits and underscores.
     pub label: String,
     /// Time of everything in it.
@@ -69,7 +75,9 @@ impl Content {
     fn identity(&self) -> Identity {
         let seconds = self.time.seconds.to_le_bytes();
         let programs = self.programs.iter().flat_map(|(arch, program)| [arch.name().as_bytes(), program]);
-        Identity::of([self.label.as_bytes(), &seconds].into_iter().chain(programs))
+        let settings = [self.cmdline.as_deref().map(str::as_bytes), self.ca.as_deref()];
+        let settings = settings.into_iter().flatten();
+        Identity::of([self.label.as_bytes(), &seconds].into_iter().chain(programs).chain(settings))
     }
 
     /// Paths and bytes, the same in both filesystems.
@@ -78,7 +86,8 @@ impl Content {
         let programs =
             programs.map(|(arch, bytes)| (format!("EFI/BOOT/{}", arch.boot_file()), bytes.as_slice()));
         let cmdline = self.cmdline.iter().map(|text| ("cloudboot/cmdline".to_string(), text.as_bytes()));
-        programs.chain(cmdline).chain([("README.TXT".to_string(), README.as_bytes())])
+        let ca = self.ca.iter().map(|pem| (CA[1..].to_string(), pem.as_slice()));
+        programs.chain(cmdline).chain(ca).chain([("README.TXT".to_string(), README.as_bytes())])
     }
 }
 

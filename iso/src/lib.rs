@@ -10,6 +10,6 @@ mod image;
 mod program;
 
 pub use crate::{
-    image::{Content, Files, LABEL, TIME, make},
+    image::{CA, Content, Files, LABEL, TIME, make},
     program::{check, of_platform, platform},
 };

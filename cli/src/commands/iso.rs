@@ -14,17 +14,22 @@ use clap::{
     Args,
     builder::{OsStringValueParser, TypedValueParser},
 };
+use config::{Config, Origin, Text, Trust};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use tls::Roots;
 
 use crate::{
     codes,
     failure::{Failure, Stop},
-    images,
-    loader::{self, Programs},
+    images, input,
+    loader::{self, Programs, Settings},
     place::usage,
     printer::{Printer, size, text},
 };
+
+/// Bytes of the largest file of root certificates.
+const LARGEST_CA: u64 = 1 << 20;
 
 /// Writes a boot image: a CD and a disk in one, which UEFI firmware starts
 #[derive(Args)]
@@ -35,8 +40,10 @@ use crate::{
       other EFI programs, such as unified kernel images
   cloud-boot iso --out /dev/sdX --force
       a USB stick; what was on it is lost
+  cloud-boot iso --cmdline cloudboot.image=registry.example/boot/linux@sha256:HEX --ca ca.pem --out boot.iso
+      boots that artifact from the network, from a registry whose certificate ca.pem vouches for
 
-The same programs give the same bytes.")]
+The same programs and settings give the same bytes.")]
 pub struct Options {
     /// The file to write
     #[arg(long, value_name = "FILE")]
@@ -45,6 +52,12 @@ pub struct Options {
     /// linux/loong64
     #[arg(long, value_name = "PLATFORM=FILE", value_parser = OsStringValueParser::new().try_map(parse_program))]
     uki: Vec<(Arch, PathBuf)>,
+    /// Settings of the loader, words cloudboot.KEY=VALUE
+    #[arg(long, value_name = "WORDS")]
+    cmdline: Option<String>,
+    /// Root certificates that the loader trusts besides Mozilla's, PEM
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Overwrite the file
     #[arg(long)]
     force: bool,
@@ -73,9 +86,10 @@ struct Program {
 impl Options {
     /// Writes the image.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
+        let settings = self.settings()?;
         let programs = if self.uki.is_empty() { loader::embedded()? } else { self.read()? };
         let described: Vec<Program> = programs.iter().map(|(arch, bytes)| describe(*arch, bytes)).collect();
-        let image = loader::image(programs)?;
+        let image = loader::image(programs, settings)?;
         self.write(&image)?;
         let out = self.out.as_os_str().as_bytes();
         if self.json {
@@ -84,6 +98,18 @@ impl Options {
         }
         let arches: Vec<&str> = described.iter().map(|program| program.arch).collect();
         printer.line(format_args!("{}: {} for {}", text(out), size(image.len() as u64), arches.join(", ")))
+    }
+
+    /// The settings, checked as the loader will check them.
+    fn settings(&self) -> Result<Settings, Stop> {
+        let ca = self.ca.as_deref().map(certificates).transpose()?;
+        let named = ca.as_ref().map(|_| format!("cloudboot.ca={}", iso::CA));
+        let words: Vec<&str> = named.as_deref().into_iter().chain(self.cmdline.as_deref()).collect();
+        let text = Text::new(Origin::File, words.join(" ").as_bytes());
+        if let Some(problem) = Config::resolve(&[text], Trust::Open).problems().first() {
+            return Err(usage(&format!("--cmdline: {problem}")));
+        }
+        Ok(Settings { cmdline: (!words.is_empty()).then(|| words.join(" ")), ca })
     }
 
     fn read(&self) -> Result<Programs, Stop> {
@@ -115,6 +141,15 @@ impl Options {
             failed(&error)
         })
     }
+}
+
+/// A file of root certificates.
+fn certificates(path: &Path) -> Result<Vec<u8>, Failure> {
+    let object = path.as_os_str().as_bytes();
+    let bytes = input::read(path, LARGEST_CA, &|_| Ok(()))?;
+    let added = Roots::none().add_pem(&path.to_string_lossy(), &bytes);
+    added.map_err(|error| Failure::new(codes::FILE, object, error.fault))?;
+    Ok(bytes)
 }
 
 /// Opens the file to be written.

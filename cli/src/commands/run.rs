@@ -186,7 +186,7 @@ impl Options {
             Some(path) => Programs::from([(arch, loader::read(arch, path)?)]),
             None => loader::embedded()?.into_iter().filter(|(of, _)| *of == arch).collect(),
         };
-        let image = loader::image(programs)?;
+        let image = loader::image(programs, loader::Settings::default())?;
         let failed = |error: std::io::Error| Failure::new(codes::QEMU, "boot image", error);
         // Not closed on exec: QEMU has it from us.
         let memory = memfd_create(BOOT_IMAGE, MemfdFlags::empty()).map_err(|error| failed(error.into()))?;
