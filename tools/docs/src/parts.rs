@@ -50,7 +50,14 @@ fn parts() -> Result<Vec<Part>, String> {
         ("loader", &[flow::codes::LOADER]),
         (
             "network",
-            &[ip::codes::CODES, tls::codes::CODES, dial::codes::CODES, http::codes::CODES, oci::codes::CODES],
+            &[
+                ip::codes::CODES,
+                uplink::codes::CODES,
+                tls::codes::CODES,
+                dial::codes::CODES,
+                http::codes::CODES,
+                oci::codes::CODES,
+            ],
         ),
         ("command", &[cli::codes::CODES]),
     ];
