@@ -6,10 +6,7 @@
 
 use core::time::Duration;
 
-use uefi::{
-    boot,
-    runtime::{self, Time},
-};
+use uefi::{boot, runtime};
 
 /// One measurement. Three are made and the shortest counts: an interrupted one is too long.
 const STALL: Duration = Duration::from_millis(1);
@@ -54,7 +51,7 @@ impl flow::Clock for Clock {
 
 /// The firmware's time of day, in seconds since 1970, UTC; none where it has no clock. It may be wrong.
 pub fn of_day() -> Option<u64> {
-    let time = runtime::get_time().ok().filter(Time::is_valid)?;
+    let time = runtime::get_time().ok().filter(|time| time.is_valid().is_ok())?;
     let (year, month, day) = (i64::from(time.year()), i64::from(time.month()), i64::from(time.day()));
     // Days since 0000-03-01, with the day that leap years have more at the end of the year.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };

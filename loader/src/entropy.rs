@@ -45,9 +45,8 @@ fn collected() -> Pool {
     let mut bytes = [0; 64];
     for handle in boot::find_handles::<Rng>().unwrap_or_default() {
         let mut rng = open::<Rng>(handle);
-        if let Some(rng) = rng.as_mut().and_then(|rng| rng.get_mut())
-            && rng.get_rng(None, &mut bytes).is_ok()
-        {
+        let rng = rng.as_mut().and_then(|rng| rng.get_mut());
+        if rng.is_some_and(|rng| rng.get_rng(None, &mut bytes).is_ok()) {
             pool.add(&bytes, OF_FIRMWARE);
         }
     }
@@ -114,7 +113,9 @@ mod processor {
     pub fn random() -> Option<u64> {
         let features: u64;
         // SAFETY: reads a register that says what the processor has; it is readable at EL1 and EL2.
-        unsafe { asm!("mrs {}, id_aa64isar0_el1", out(reg) features, options(nomem, nostack, preserves_flags)) };
+        unsafe {
+            asm!("mrs {}, id_aa64isar0_el1", out(reg) features, options(nomem, nostack, preserves_flags))
+        };
         // ID_AA64ISAR0_EL1.RNDR (Arm ARM, D24.2).
         if features >> 60 == 0 {
             return None;

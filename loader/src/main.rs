@@ -41,8 +41,15 @@ use uefi::{
 };
 
 use crate::{
-    clock::Clock, console::Console, disks::FirmwareDisks, hand_over::Firmware, memory::FreeMemory,
-    network::{Host, Network}, operator::Operator, stack::Stack, variables::Variables,
+    clock::Clock,
+    console::Console,
+    disks::FirmwareDisks,
+    hand_over::Firmware,
+    memory::FreeMemory,
+    network::{Host, Network},
+    operator::Operator,
+    stack::Stack,
+    variables::Variables,
 };
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -86,6 +93,8 @@ extern "C" fn run(stack: &Stack) -> usize {
         }
     }
     let disks = FirmwareDisks::default();
+    let host = Host { clock: &clock, console: &console };
+    let network = Network::new(&host);
     let is_locked = trust != Trust::Open;
     let report = config.debug().then_some(stack);
     let platform = Platform {
@@ -94,7 +103,7 @@ extern "C" fn run(stack: &Stack) -> usize {
         clock: &clock,
         memory: &FreeMemory,
         tries: &disks,
-        network: &Network::new(&Host { clock: &clock, console: &console }),
+        network: &network,
         hand_over: &Firmware { disks: &disks, is_locked, report },
         operator: &Operator,
         variables: &Variables,

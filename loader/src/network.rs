@@ -55,8 +55,6 @@ impl<'a> Network<'a> {
         if let Some(uplink) = &*self.uplink.borrow() {
             return Ok(uplink.clone());
         }
-        let failed =
-            |error: uplink::Error| Failure::new(Phase::Network, error.object(), error.code(), &error.cause());
         let tls = tls::Config::new(&PROVIDER, roots(config.ca())?, WallClock);
         let wishes = Wishes::of(config).map_err(failed)?;
         let console = self.host.console;
@@ -67,6 +65,13 @@ impl<'a> Network<'a> {
         let uplink = Uplink::start(cards, wishes, self.host, Some(Rc::new(tls))).map_err(failed)?;
         Ok(self.uplink.borrow_mut().insert(Rc::new(uplink)).clone())
     }
+}
+
+fn failed(error: uplink::Error) -> Failure {
+    let text = format!("{error}");
+    let text = text.split_once(' ').map_or("", |(_, text)| text);
+    let (object, cause) = text.split_once(": ").unwrap_or(("cards", text));
+    Failure::new(Phase::Network, object, error.code(), &cause)
 }
 
 /// The root certificates: Mozilla's, and those of `cloudboot.ca`.

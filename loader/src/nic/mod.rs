@@ -98,7 +98,8 @@ impl Start<'_> {
         match Snp::start(handle, name.clone()) {
             Ok(card) => self.cards.push(Box::new(card)),
             Err(error) => {
-                self.console.line(format_args!("network: {name} cannot be used: EFI status {}", error.status()));
+                self.console
+                    .line(format_args!("network: {name} cannot be used: EFI status {}", error.status()));
             }
         }
     }

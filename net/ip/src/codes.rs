@@ -4,13 +4,13 @@
 code::table! {
     /// What goes wrong between a network card and a connection.
     pub CODES;
-    pub(crate) CARD: Code = "E-NET-CARD",
-        "the network card, its address, MTU or VLAN cannot be used",
-        "use another card, or correct `cloudboot.net.vlan`";
+    pub CARD: Code = "E-NET-CARD",
+        "there is no network card to use: none at all, none that the settings name, or its address, MTU or VLAN cannot be used",
+        "use another card, or correct `cloudboot.net.if`, `BOOTIF` and `cloudboot.net.vlan`";
     pub(crate) FORM: Code = "E-NET-FORM",
         "an address setting is not in its form",
         "write it as the message says";
-    pub(crate) DHCP: Code = "E-NET-DHCP",
+    pub DHCP: Code = "E-NET-DHCP",
         "no address was assigned: no DHCP server or IPv6 router answered in time, or its answer cannot be used",
         "check cable, VLAN and server; or set `cloudboot.net.static`";
     pub(crate) SETTINGS: Code = "E-NET-SETTINGS",

@@ -49,7 +49,7 @@ code::table! {
     pub(crate) RANDOM: Code = "E-NET-TLS-RANDOM",
         "there is no randomness for keys",
         "give the machine a source of entropy (virtio-rng, `EFI_RNG_PROTOCOL`)";
-    pub(crate) ROOTS: Code = "E-NET-TLS-ROOTS",
+    pub ROOTS: Code = "E-NET-TLS-ROOTS",
         "a file of root certificates cannot be used",
         "correct the file: PEM, one or more `CERTIFICATE` sections";
 }

@@ -52,6 +52,7 @@ fn parts() -> Result<Vec<Part>, String> {
             "network",
             &[
                 ip::codes::CODES,
+                uplink::codes::CODES,
                 tls::codes::CODES,
                 dial::codes::CODES,
                 http::codes::CODES,

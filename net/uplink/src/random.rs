@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Random numbers of a stack.
+
+use ip::Entropy;
+use sha2::{Digest as _, Sha256};
+
+use crate::Machine;
+
+/// The hashes of a secret of the machine's and a counter. (A stack owns its source and outlives every borrow, so that
+/// it cannot have the machine's own.)
+pub(crate) struct Hashes {
+    key: [u8; 32],
+    counter: u64,
+}
+
+impl Hashes {
+    pub fn new(machine: &dyn Machine) -> Self {
+        let mut key = [0; 32];
+        machine.fill(&mut key);
+        Self { key, counter: 0 }
+    }
+}
+
+impl Entropy for Hashes {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        for piece in bytes.chunks_mut(32) {
+            // 2^64 hashes take longer than any machine runs.
+            self.counter = self.counter.wrapping_add(1);
+            let hash =
+                Sha256::new().chain_update(self.key).chain_update(self.counter.to_be_bytes()).finalize();
+            piece.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+        }
+    }
+}

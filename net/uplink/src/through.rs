@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Names and connections through every card that has an address.
+
+use alloc::{
+    format,
+    string::{String, ToString as _},
+    vec::Vec,
+};
+use core::{
+    future::Future,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use dial::Kind;
+use ip::{Connection, Options, Stack};
+
+use crate::{
+    net::Net,
+    race::{Next, Pace, race},
+};
+
+/// A card that takes longer than this gets company by the next one.
+const BETWEEN_CARDS: Duration = Duration::from_secs(2);
+/// And so does an address (RFC 8305, section 5: "Connection Attempt Delay").
+const BETWEEN_ADDRESSES: Duration = Duration::from_millis(250);
+/// All of it has an end, sooner than `http` would give up: its message says less. Three rounds over two resolvers take
+/// 14 s.
+const LIMIT: Duration = Duration::from_millis(14_500);
+/// After the first address, how long a failure waits for another one.
+const GRACE: Duration = Duration::from_secs(5);
+/// Addresses of a name that are tried.
+const MOST_ADDRESSES: usize = 8;
+/// The receive buffer where there is no memory for that of [`Options`].
+const TIGHT_BUFFER: usize = 1 << 20;
+
+impl Net<'_> {
+    /// What a call yields on any card with an address.
+    ///
+    /// # Errors
+    /// The most telling one; None where nothing answered in time.
+    pub async fn through<T, F: Future<Output = Result<T, ip::Error>>>(
+        &self,
+        call: impl Fn(Stack) -> F,
+    ) -> Result<T, Option<ip::Error>> {
+        let now = || self.machine.now();
+        let deadline = now().checked_add(LIMIT).unwrap_or(Duration::MAX);
+        let mut tried = Vec::new();
+        race(now, Pace { stagger: BETWEEN_CARDS, deadline }, |failure| match self.untried(&mut tried) {
+            Some(stack) => Next::Start(call(stack)),
+            None if self.may_get_more(failure) => Next::Wait,
+            None => Next::End,
+        })
+        .await
+    }
+
+    /// The next card in order that has not been tried with the kinds of addresses that it has.
+    fn untried(&self, tried: &mut Vec<(usize, [bool; 2])>) -> Option<Stack> {
+        for place in self.order.borrow().iter().copied() {
+            let Some(card) = self.cards.get(place) else { continue };
+            let has @ [has_v4, has_v6] = card.kinds();
+            let entry = tried.iter_mut().find(|(other, _)| *other == place);
+            let [did_v4, did_v6] = entry.as_ref().map_or([false; 2], |(_, did)| *did);
+            if (did_v4 || !has_v4) && (did_v6 || !has_v6) {
+                continue;
+            }
+            match entry {
+                Some((_, did)) => *did = has,
+                None => tried.push((place, has)),
+            }
+            return Some(card.stack.clone());
+        }
+        None
+    }
+
+    /// Whether another address may come that is worth waiting for: with IPv6 at once and IPv4 a second later, a
+    /// host that has no IPv6 is no failure.
+    fn may_get_more(&self, failure: Option<&ip::Error>) -> bool {
+        if !self.cards.iter().any(|card| card.is_pending()) {
+            return false;
+        }
+        // Without a way or a resolver, the addresses so far are of no use at all.
+        let is_useless = matches!(failure, Some(ip::Error::NoRoute { .. } | ip::Error::NoServer { .. }));
+        let first = self.first.get().unwrap_or_default();
+        is_useless || first.checked_add(GRACE).is_some_and(|end| self.machine.now() < end)
+    }
+
+    /// Connects to any address of a host through any card.
+    pub async fn connect(&self, host: &str, port: u16) -> Result<Connection, dial::Error> {
+        let now = || self.machine.now();
+        let result = self.through(|stack| connect_on(now, stack, host, port)).await;
+        result.map_err(|failure| failed(&object(host, port), host, failure))
+    }
+
+    /// The hosts that offer a service; none where there is no such name.
+    pub async fn services(&self, name: &str) -> Result<Vec<dial::Service>, dial::Error> {
+        let found = self.through(|stack| async move { stack.services_of(name).await }).await;
+        let service = |service: ip::dns::Service| dial::Service {
+            priority: service.priority,
+            weight: service.weight,
+            port: service.port,
+            target: service.host,
+        };
+        match found {
+            Ok(services) => Ok(services.into_iter().map(service).collect()),
+            Err(Some(ip::Error::NotFound { .. })) => Ok(Vec::new()),
+            Err(failure) => Err(failed(name, name, failure)),
+        }
+    }
+}
+
+/// Connects to a host through one card: to its addresses one after the other, and beside one that takes long.
+///
+/// So a host behind a broken path of one kind of IP costs a quarter of a second, not the limit of a connection.
+async fn connect_on(
+    now: impl Fn() -> Duration,
+    stack: Stack,
+    host: &str,
+    port: u16,
+) -> Result<Connection, ip::Error> {
+    let addresses = stack.addresses_of(host).await?;
+    let mut addresses = alternating(&addresses).into_iter().take(MOST_ADDRESSES);
+    let pace = Pace { stagger: BETWEEN_ADDRESSES, deadline: Duration::MAX };
+    let attempts = race(now, pace, |_| match addresses.next() {
+        Some(address) => Next::Start(open(stack.clone(), SocketAddr::new(address, port))),
+        None => Next::End,
+    });
+    attempts.await.map_err(|failure| failure.unwrap_or_else(|| ip::Error::NoServer { name: host.into() }))
+}
+
+/// The addresses in their order, but of both kinds by turns, so that a kind without a way does not come first for long
+/// (RFC 8305, section 4).
+fn alternating(addresses: &[IpAddr]) -> Vec<IpAddr> {
+    let is_first_kind = |address: &&IpAddr| Some(address.is_ipv4()) == addresses.first().map(IpAddr::is_ipv4);
+    let mut first = addresses.iter().filter(is_first_kind);
+    let mut second = addresses.iter().filter(|address| !is_first_kind(address));
+    let pairs = addresses.iter().map(|_| [first.next(), second.next()]);
+    pairs.flatten().flatten().copied().collect()
+}
+
+async fn open(stack: Stack, to: SocketAddr) -> Result<Connection, ip::Error> {
+    match stack.connect(to, Options::default()).await {
+        Err(ip::Error::Busy { .. }) => {
+            stack.connect(to, Options { receive_buffer: TIGHT_BUFFER, ..Options::default() }).await
+        }
+        result => result,
+    }
+}
+
+fn object(host: &str, port: u16) -> String {
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// A failure as protocols know it. Its cause does not repeat the object.
+fn failed(object: &str, host: &str, failure: Option<ip::Error>) -> dial::Error {
+    let object = String::from(object);
+    let Some(error) = failure else {
+        let cause = format!("no answer within {} s", LIMIT.as_secs());
+        return dial::Error { kind: Kind::Connect, code: dial::codes::CONNECT, object, cause };
+    };
+    let text = error.to_string();
+    let cause =
+        [object.as_str(), host].into_iter().find_map(|name| text.strip_prefix(name)?.strip_prefix(": "));
+    dial::Error { kind: kind(&error), code: error.code(), object, cause: cause.unwrap_or(&text).into() }
+}
+
+/// A name that does not exist is not tried again; everything else may be there the next time.
+fn kind(error: &ip::Error) -> Kind {
+    match error {
+        ip::Error::NotFound { .. } | ip::Error::Name { .. } => Kind::Refused,
+        ip::Error::NoServer { .. } | ip::Error::Unresolved { .. } => Kind::Name,
+        _ => Kind::Connect,
+    }
+}
