@@ -120,7 +120,8 @@ fn what_is_pushed_is_what_is_booted() {
     let files = ["modules.img:modules", "cmdline.txt", "initrd.img", "vmlinuz"];
     text(folder, &[&["push", "--plain-http", "--arch", "riscv64", &name], &files[..]].concat());
     let sockets = Sockets::default();
-    let limits = http::Limits { body: Duration::from_secs(1200), ..http::Limits::default() };
+    let long = Duration::from_secs(1200);
+    let limits = http::Limits { connect: long, head: long, body: long, window: long, ..Default::default() };
     let http = http::Client::new(sockets.clone()).with_limits(limits);
     let client = Client::new(http, oci::Options { is_plain: true, ..oci::Options::default() });
     let (reference, platform) = (Reference::parse(&name).unwrap(), Platform::linux(Arch::Riscv64));

@@ -494,6 +494,13 @@ const GZIP: &[u8] = &[
     0xca, 0xcf, 0x2f, 0xe1, 0x02, 0x00, 0x3d, 0x10, 0x71, 0xa2, 0x0b, 0x00, 0x00, 0x00,
 ];
 
+/// `gzip -9n` of 100 000 zeros, with 96 zeros between.
+const GZIP_100K_START: &[u8] = &[
+    0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xed, 0xc1, 0x31, 0x01, 0x00, 0x00, 0x00,
+    0xc2, 0xa0, 0xf5, 0x4f, 0x6d, 0x0d, 0x0f, 0xa0,
+];
+const GZIP_100K_END: &[u8] = &[0x80, 0x57, 0x03, 0x7d, 0x95, 0x11, 0xd4, 0xa0, 0x86, 0x01, 0x00];
+
 #[test]
 fn what_is_packed_by_its_type_is_unpacked() {
     let (kernel, cmdline) = (format!("{KERNEL}+gzip"), format!("{CMDLINE}+gzip"));
@@ -503,6 +510,13 @@ fn what_is_packed_by_its_type_is_unpacked() {
     assert_eq!(setting.content(), linux(b"cloud-boot\n", &[GZIP, b"\0"].concat(), "cloud-boot"));
     let setting = Setting::of(&[(&other, "", GZIP)]);
     assert!(setting.failed().starts_with("E-NET-OCI-TYPE "), "{}", setting.failed());
+    // More than there is room for.
+    let zeros = [GZIP_100K_START, &[0; 96], GZIP_100K_END].concat();
+    let setting = |free| Setting { free, ..Setting::of(&[(&kernel, "", &zeros)]) };
+    assert_eq!(setting(100_000).content(), linux(&[0; 100_000], b"", ""));
+    assert!(setting(99_999).failed().starts_with("E-IMAGE-GZIP-LIMIT "), "{}", setting(99_999).failed());
+    let setting = Setting::of(&[(KERNEL, "", b"kernel"), (&cmdline, "", &zeros)]);
+    assert!(setting.failed().starts_with("E-IMAGE-GZIP-LIMIT "), "{}", setting.failed());
     // A kernel that is compressed by itself is unpacked by who verifies it.
     assert_eq!(Setting::of(&[(KERNEL, "", GZIP)]).content(), linux(GZIP, b"", ""));
 }
