@@ -5,10 +5,14 @@ use std::{
     env, fs,
     path::Path,
     process::{Command, Output, Stdio},
+    time::Duration,
 };
 
+use arch::Arch;
+use artifact::{Content, Room, Told, fetch};
+use oci::{Client, Digest, Platform, Reference};
 use peer::{Issued, Key, Pki};
-use peers::{Registry, Scratch, output};
+use peers::{Registry, Scratch, Sockets, output};
 
 fn call(folder: &Path, args: &[&str]) -> Output {
     let path = env::var_os("CLOUD_BOOT").expect("CLOUD_BOOT names the program");
@@ -85,6 +89,50 @@ fn what_is_pushed_is_pulled_by_us_and_by_oras() {
         (json["files"][1]["path"].as_str(), json["files"][1]["size"].as_u64()),
         (Some("again/initrd.img"), Some(16))
     );
+}
+
+/// Whoever boots an artifact, with memory enough.
+struct Booting;
+
+impl Room for Booting {
+    fn available(&self) -> u64 {
+        1 << 30
+    }
+
+    fn buffer(&self, length: usize) -> Option<Vec<u8>> {
+        Some(vec![0; length])
+    }
+}
+
+impl Told for Booting {
+    fn resolved(&self, _: &Reference, _: &Digest, _: u64) {}
+    fn arrived(&self, _: u64, _: u64) {}
+    fn part(&self, _: &str, _: u64) {}
+}
+
+#[test]
+fn what_is_pushed_is_what_is_booted() {
+    let (registry, scratch) = (Registry::start(""), parts());
+    let folder = scratch.path();
+    let name = format!("{}/boot/linux:1", registry.authority());
+    let modules = b"\x1f\x8b modules";
+    scratch.write("modules.img", modules);
+    let files = ["modules.img:modules", "cmdline.txt", "initrd.img", "vmlinuz"];
+    text(folder, &[&["push", "--plain-http", "--arch", "riscv64", &name], &files[..]].concat());
+    let sockets = Sockets::default();
+    let long = Duration::from_secs(1200);
+    let limits = http::Limits { connect: long, head: long, body: long, window: long, ..Default::default() };
+    let http = http::Client::new(sockets.clone()).with_limits(limits);
+    let client = Client::new(http, oci::Options { is_plain: true, ..oci::Options::default() });
+    let (reference, platform) = (Reference::parse(&name).unwrap(), Platform::linux(Arch::Riscv64));
+    let artifact = sockets.run(fetch(&client, &reference, &platform, &Booting, &Booting)).unwrap();
+    let initrd = fs::read(folder.join("initrd.img")).unwrap();
+    let expected = Content::Linux {
+        kernel: fs::read(folder.join("vmlinuz")).unwrap(),
+        initrd: [&initrd[..], modules, &[0; 2]].concat(),
+        options: "root=/dev/vda1 quiet".into(),
+    };
+    assert!(artifact.content == expected);
 }
 
 #[test]

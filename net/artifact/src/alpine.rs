@@ -65,12 +65,12 @@ impl Archive {
         if modloop.is_none() && apkovl.is_none() {
             return Ok(None);
         }
-        let found = modloop.unwrap_or(0).checked_add(apkovl.unwrap_or(0)).unwrap_or(u64::MAX);
-        let limit = u64::from(u32::MAX);
-        Self::laid_out(modloop, apkovl)
-            .filter(|archive| archive.file.end <= limit)
-            .map(Some)
-            .ok_or(Cause::Limit { what: "bytes of modloop and apkovl", found, limit })
+        let archive = Self::laid_out(modloop, apkovl).ok_or(Cause::Overflow)?;
+        let (found, limit) = (archive.file.end, u64::from(u32::MAX));
+        if found > limit {
+            return Err(Cause::Limit { what: "bytes of modloop and apkovl", found, limit });
+        }
+        Ok(Some(archive))
     }
 
     fn laid_out(modloop: Option<u64>, apkovl: Option<u64>) -> Option<Self> {
@@ -223,4 +223,75 @@ fn put_at(buffer: &mut [u8], at: usize, bytes: &[u8]) -> Option<usize> {
 
 fn wide(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+
+    use image::Compression;
+
+    use super::*;
+
+    fn finished(archive: &Archive, modloop: &[u8], apkovl: &[u8]) -> Vec<u8> {
+        let mut buffer = vec![0xa5; usize::try_from(archive.total).unwrap()];
+        for (range, bytes) in [(&archive.modloop, modloop), (&archive.apkovl, apkovl)] {
+            if let Some(range) = range {
+                buffer[range.start as usize..range.end as usize].copy_from_slice(bytes);
+            }
+        }
+        archive.finish(&mut buffer).unwrap();
+        buffer
+    }
+
+    #[test]
+    fn a_modloop_of_any_length_is_in_a_sound_gzip() {
+        let content: Vec<u8> = (0..200_000_u32).map(|index| (index * 7 + index / 251) as u8).collect();
+        for size in [0, 1, 511, 512, 513, 65_534, 65_535, 65_536, 131_070, 131_071, 200_000] {
+            let archive = Archive::new(Some(size as u64), None).unwrap().unwrap();
+            let all = finished(&archive, &content[..size], b"");
+            let file = &all[archive.file.start as usize..archive.file.end as usize];
+            let tar = Compression::Gzip.unpack(file, None, 1 << 20).unwrap();
+            assert!(tar[512..512 + size] == content[..size], "{size}");
+            assert_eq!(&tar[..12], b"lib/modloop\0");
+            assert_eq!(tar.len(), 512 + size.next_multiple_of(512) + 512 + 1024, "{size}");
+            assert_eq!(all.len() % 4, 0);
+        }
+    }
+
+    #[test]
+    fn an_apkovl_stands_behind_a_whole_member() {
+        let archive = Archive::new(Some(70_000), Some(5)).unwrap().unwrap();
+        let all = finished(&archive, &[7; 70_000], b"ovlay");
+        let apkovl = archive.apkovl.clone().unwrap();
+        assert_eq!(&all[apkovl.start as usize..apkovl.end as usize], b"ovlay");
+        let member = &all[archive.file.start as usize..apkovl.start as usize];
+        let tar = Compression::Gzip.unpack(member, None, 1 << 20).unwrap();
+        // No end of the archive: what follows belongs to it.
+        assert_eq!(tar.len(), 512 + 70_144);
+        // newc's c_filesize.
+        let size = std::format!("{:08X}", archive.file.end - archive.file.start);
+        assert_eq!(&all[54..62], size.as_bytes());
+    }
+
+    #[test]
+    fn new_refuses_what_no_archive_holds() {
+        assert_eq!(Archive::new(None, None).unwrap(), None);
+        let most = u64::from(u32::MAX);
+        for (modloop, apkovl) in [(Some(most), None), (None, Some(most)), (Some(most / 2), Some(most / 2))] {
+            let error = Archive::new(modloop, apkovl).unwrap_err();
+            assert!(matches!(error, Cause::Limit { found, limit, .. } if found > limit), "{error}");
+        }
+        for (modloop, apkovl) in [(Some(u64::MAX), None), (Some(1), Some(u64::MAX))] {
+            assert!(matches!(Archive::new(modloop, apkovl), Err(Cause::Overflow)));
+        }
+        assert!(Archive::new(Some(most - (1 << 20)), None).is_ok());
+    }
+
+    #[test]
+    fn finish_refuses_another_buffer() {
+        let archive = Archive::new(Some(10), Some(10)).unwrap().unwrap();
+        let short = usize::try_from(archive.total).unwrap() / 2;
+        assert_eq!(archive.finish(&mut vec![0; short]), None);
+    }
 }

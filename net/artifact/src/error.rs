@@ -32,7 +32,7 @@ pub enum Cause {
     #[error("no kernel among its parts: {0}")]
     NoKernel(String),
     /// Two parts of which there is one at most.
-    #[error("two parts are its {role}: {first} and {second}")]
+    #[error("two parts are the {role}: {first} and {second}")]
     Twice {
         /// What both are.
         role: &'static str,
@@ -81,6 +81,9 @@ pub enum Cause {
         /// What there is.
         free: u64,
     },
+    /// Larger than any memory.
+    #[error("its parts are larger than the memory of any machine")]
+    Overflow,
 }
 
 impl Error {
@@ -111,7 +114,7 @@ impl Error {
             Cause::Kind { .. } => codes::KIND,
             Cause::Limit { .. } => codes::LIMIT,
             Cause::Line { .. } => codes::LINE,
-            Cause::Memory { .. } => code::MEMORY,
+            Cause::Memory { .. } | Cause::Overflow => code::MEMORY,
         }
     }
 }

@@ -14,7 +14,7 @@ use oci::{Client, Digest, Platform, Reference, spec::Descriptor};
 use crate::{
     Cause, Error,
     line::{self, with_words},
-    parts::{Parts, name},
+    parts::{Parts, name, shown},
     plan::{Plan, places},
     types::is_packed,
 };
@@ -98,7 +98,7 @@ pub async fn fetch<D: Dial>(
     let plan = Plan::new(Parts::of(&resolved.manifest).map_err(failed)?).map_err(failed)?;
     told.resolved(reference, &manifest, plan.fetched);
     for part in &plan.parts.ignored {
-        told.ignored(&name(part), &part.media_type);
+        told.ignored(&name(part), &shown(&part.media_type));
     }
     let fetching = Fetching { client, reference, room, told };
     let content = fetching.content(&plan).await?;

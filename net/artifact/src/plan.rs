@@ -11,6 +11,8 @@ use crate::{Cause, alpine::Archive, line, parts::Parts};
 
 /// The machine's own loader makes a second copy of the kernel.
 const COPIES: u64 = 2;
+/// No machine has so many bytes.
+const LARGEST: u64 = 1 << 62;
 
 /// A part, and where in the buffer of the initrd it goes.
 pub(crate) type Placed<'m> = (&'m Descriptor, Range<u64>);
@@ -35,10 +37,10 @@ pub(crate) struct Plan<'m> {
 }
 
 impl<'m> Plan<'m> {
-    /// For these parts. What overflows is more than any memory.
+    /// For these parts.
     ///
     /// # Errors
-    /// A part is larger than its format allows.
+    /// A part is larger than its format allows, or all of them than any memory.
     pub fn new(parts: Parts<'m>) -> Result<Self, Cause> {
         if let Some(cmdline) = parts.cmdline.filter(|cmdline| cmdline.size > line::LONGEST) {
             let (what, found, limit) = ("bytes of command line", cmdline.size, line::LONGEST);
@@ -46,32 +48,34 @@ impl<'m> Plan<'m> {
         }
         let size = |descriptor: Option<&Descriptor>| descriptor.map(|descriptor| descriptor.size);
         let archive = Archive::new(size(parts.modloop), size(parts.apkovl))?;
-        let lengths: Vec<u64> = parts.initrds.iter().map(|initrd| initrd.size).collect();
-        let lengths: Vec<u64> = lengths.into_iter().chain(archive.as_ref().map(|one| one.total)).collect();
-        let layout = initrd::Layout::new(&lengths, u64::MAX);
-        // Larger than any address: refused as soon as it is compared with memory.
-        let layout = layout.unwrap_or_else(|_| initrd::Layout { offsets: Vec::new(), total: u64::MAX });
+        let lengths = parts.initrds.iter().map(|initrd| initrd.size);
+        let lengths: Vec<u64> = lengths.chain(archive.as_ref().map(|archive| archive.total)).collect();
+        let layout = initrd::Layout::new(&lengths, LARGEST).map_err(|_| Cause::Overflow)?;
         let initrds = parts.initrds.iter().copied().zip(&layout.offsets);
-        let mut placed: Vec<Placed<'m>> =
-            initrds.map(|(initrd, start)| (initrd, moved(&(0..initrd.size), *start))).collect();
+        let mut placed: Vec<Placed<'m>> = initrds
+            .map(|(initrd, start)| Some((initrd, moved(&(0..initrd.size), *start)?)))
+            .collect::<Option<_>>()
+            .ok_or(Cause::Overflow)?;
         let archive = archive.zip(layout.offsets.last().copied());
         if let Some((archive, start)) = &archive {
             for (part, range) in [(parts.modloop, &archive.modloop), (parts.apkovl, &archive.apkovl)] {
-                placed.extend(part.zip(range.as_ref()).map(|(part, range)| (part, moved(range, *start))));
+                if let Some((part, range)) = part.zip(range.as_ref()) {
+                    placed.push((part, moved(range, *start).ok_or(Cause::Overflow)?));
+                }
             }
         }
-        let sum = |sum: u64, more: u64| sum.checked_add(more).unwrap_or(u64::MAX);
-        let fetched = parts.all().map(|part| part.size).fold(0, sum);
-        let kernel = parts.kernel.size.checked_mul(COPIES).unwrap_or(u64::MAX);
-        let wanted = [kernel, layout.total, size(parts.cmdline).unwrap_or(0)].into_iter().fold(0, sum);
+        let fetched = parts.all().map(|part| part.size).try_fold(0, u64::checked_add);
+        let wanted = parts.kernel.size.checked_mul(COPIES).and_then(|kernel| {
+            kernel.checked_add(layout.total)?.checked_add(size(parts.cmdline).unwrap_or(0))
+        });
+        let (fetched, wanted) = fetched.zip(wanted).ok_or(Cause::Overflow)?;
         let largest = parts.all().max_by_key(|part| part.size).unwrap_or(parts.kernel);
         Ok(Self { parts, fetched, wanted, largest, initrd: layout.total, placed, archive })
     }
 }
 
-fn moved(range: &Range<u64>, by: u64) -> Range<u64> {
-    let sum = |at: u64| at.checked_add(by).unwrap_or(u64::MAX);
-    sum(range.start)..sum(range.end)
+fn moved(range: &Range<u64>, by: u64) -> Option<Range<u64>> {
+    Some(range.start.checked_add(by)?..range.end.checked_add(by)?)
 }
 
 /// The places in a buffer, and zeros between them. None where they are not in it, or not in order.

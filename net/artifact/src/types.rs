@@ -146,3 +146,85 @@ pub(crate) fn is_packed(media_type: &str) -> bool {
     let packed = bare(media_type).rsplit_once('+').is_some_and(|(_, end)| matches!(end, "gzip" | "zstd"));
     packed && matches!(Role::of_type(bare(media_type)), Some(Role::Kernel | Role::Cmdline))
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString as _;
+
+    use oci::{Algorithm, Digest};
+
+    use super::*;
+
+    fn role(media_type: &str, title: &str) -> Option<Role> {
+        Role::of(&Descriptor {
+            media_type: media_type.into(),
+            digest: Digest::of(Algorithm::Sha256, b""),
+            size: 0,
+            artifact_type: None,
+            platform: None,
+            annotations: [(TITLE.to_string(), title.to_string())].into(),
+        })
+    }
+
+    #[test]
+    fn media_types_say_what_a_part_is() {
+        for kind in KINDS {
+            assert_eq!(role(kind.media_type, "x"), Some(kind.role));
+            assert_eq!(kind.role.name(), kind.name);
+        }
+        for (media_type, expected) in [
+            ("application/vnd.cloud-boot.cmdline.v1", Some(Role::Cmdline)),
+            ("application/vnd.cloud-boot.plan.v1+hcl", Some(Role::Plan)),
+            ("application/efi", Some(Role::Kernel)),
+            ("Application/EFI; x=y", Some(Role::Kernel)),
+            ("application/vnd.cloud-boot.kernel.v1+zstd", Some(Role::Kernel)),
+            ("application/vnd.cloud-boot.initrd.v1+gzip", Some(Role::Initrd)),
+            ("application/vnd.cloud-boot.diskimage.qcow2.v1+zstd", Some(Role::Disk)),
+            ("application/vnd.cloud-boot.kernel.v2", None),
+            ("application/vnd.cloud-boot.kernel.v1+xz", None),
+            ("application/vnd.cloud-boot.modloop.v1+squashfs+gzip", None),
+            ("application/vnd.cloud-boot.diskimag\u{e9}", None),
+            ("", None),
+        ] {
+            assert_eq!(role(media_type, "x"), expected, "{media_type}");
+        }
+    }
+
+    #[test]
+    fn a_title_counts_where_the_type_says_nothing() {
+        for (title, expected) in [
+            ("vmlinuz", Some(Role::Kernel)),
+            ("a/b/VMLINUZ-6.12", Some(Role::Kernel)),
+            ("bzImage", Some(Role::Kernel)),
+            ("debian.efi", Some(Role::Kernel)),
+            ("initrd.img-6.12", Some(Role::Initrd)),
+            ("initramfs-virt", Some(Role::Initrd)),
+            ("cmdline.txt", Some(Role::Cmdline)),
+            ("modloop-virt", Some(Role::Modloop)),
+            ("host.apkovl.tar.gz", Some(Role::Apkovl)),
+            ("my-vmlinuz", None),
+            ("vmlinuz/README", None),
+            ("", None),
+        ] {
+            for silent in SILENT {
+                assert_eq!(role(silent, title), expected, "{title}");
+            }
+            assert_eq!(role("text/plain", title), None);
+            assert_eq!(role("application/vnd.oci.image.layer.v1.tar+gzip", title), None);
+        }
+    }
+
+    #[test]
+    fn kernels_and_command_lines_are_unpacked() {
+        for (media_type, expected) in [
+            ("application/vnd.cloud-boot.kernel.v1+gzip", true),
+            ("application/vnd.cloudboot.cmdline.v1+zstd", true),
+            ("application/vnd.cloud-boot.kernel.v1", false),
+            ("application/vnd.cloud-boot.initrd.v1+gzip", false),
+            ("application/vnd.cloud-boot.modules.v1.cpio+gzip", false),
+            ("application/octet-stream", false),
+        ] {
+            assert_eq!(is_packed(media_type), expected, "{media_type}");
+        }
+    }
+}

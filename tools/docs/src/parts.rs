@@ -75,6 +75,7 @@ fn parts() -> Result<Vec<Part>, String> {
     parts.push(("keys", keys(true)));
     parts.push(("keys without effect", keys(false)));
     parts.push(("short keys", short_keys()));
+    parts.push(("media types", media_types()));
     Ok(parts)
 }
 
@@ -106,6 +107,14 @@ fn keys(acts: bool) -> String {
 fn short_keys() -> String {
     let acting = ROWS.iter().filter(|row| row.key.acts);
     table(&["key", "meaning"], acting.map(|row| vec![format!("`{}`", row.key.name), row.means.into()]))
+}
+
+fn media_types() -> String {
+    let kinds = artifact::types::KINDS;
+    table(
+        &["kind", "media type"],
+        kinds.iter().map(|kind| [kind.name, kind.media_type].map(|text| format!("`{text}`")).to_vec()),
+    )
 }
 
 fn values(value: Value) -> String {
