@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The machine's network: cards of the firmware, everything above them from `net/`.
 
-use alloc::{format, rc::Rc, string::String, vec::Vec};
+use alloc::{boxed::Box, format, rc::Rc, string::String, vec::Vec};
 use core::{cell::RefCell, fmt, time::Duration};
 
 use artifact::Artifact;
@@ -102,7 +102,8 @@ fn read(path: &str) -> Result<Vec<u8>, String> {
 impl flow::Network for Network<'_> {
     fn fetch(&self, order: &Order<'_>) -> Result<Artifact, Failure> {
         let uplink = self.uplink(order.config)?;
-        uplink.run(flow::fetch(&*uplink, order))
+        // A future is as large as all that it waits for: on the stack it would take half of it.
+        uplink.run(Box::pin(flow::fetch(&*uplink, order)))
     }
 
     fn stop(&self) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Boot artifacts of OCI registries: whether one may be started at all, and fetching it.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
 use core::{cell::RefCell, time::Duration};
 
 use artifact::{Artifact, Room, Told};
@@ -96,8 +96,11 @@ pub async fn fetch<D: Dial>(dial: D, order: &Order<'_>) -> Result<Artifact, Fail
     let proxy = order.config.net_proxy().map(Proxy::parse).transpose();
     let proxy = proxy.map_err(|error| of_setting("cloudboot.net.proxy", error.code(), error.cause()))?;
     let client = oci::Client::new(http::Client::new(dial).with_proxy(proxy), options(order)?);
-    let fetched = artifact::fetch(&client, order.reference, &order.platform, order.room, order.told).await;
-    fetched.map_err(|error| Failure::new(Phase::Obtain, error.object(), error.code(), &error.cause()))
+    let fetching = artifact::fetch(&client, order.reference, &order.platform, order.room, order.told);
+    // It is large, and stacks of firmware are small.
+    Box::pin(fetching)
+        .await
+        .map_err(|error| Failure::new(Phase::Obtain, error.object(), error.code(), &error.cause()))
 }
 
 fn options(order: &Order<'_>) -> Result<oci::Options, Failure> {

@@ -163,7 +163,8 @@ impl Dial for Uplink<'_> {
 
     async fn secure(&self, stream: Stream, server: &str) -> Result<Stream, dial::Error> {
         match &self.tls {
-            Some(config) => stream.secured(server, config).await,
+            // A handshake is large, and stacks of firmware are small.
+            Some(config) => Box::pin(stream.secured(server, config)).await,
             None => Err(stream::refused(server, "no root certificates are trusted")),
         }
     }
