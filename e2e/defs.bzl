@@ -41,7 +41,15 @@ def _qemu_test_impl(ctx):
     )
     spec = ctx.actions.declare_file(ctx.label.name + ".json")
     boot = ctx.file.boot
-    inspect = ctx.file._inspect if INSPECTED in ctx.attr.expect else None
+    command = ctx.file._command
+    inspect = command if INSPECTED in ctx.attr.expect else None
+    network = None
+    if ctx.attr.network:
+        network = json.decode(ctx.attr.network) | {
+            "command": command.short_path,
+            "files": [file.short_path for file in ctx.files.artifact],
+            "loader": ctx.file.loader.short_path,
+        }
     ctx.actions.write(spec, json.encode_indent({
         "arch": ctx.attr.arch,
         "block_size": ctx.attr.block_size,
@@ -56,6 +64,7 @@ def _qemu_test_impl(ctx):
         "loader_seconds": ctx.attr.loader_seconds or None,
         "medium": ctx.attr.medium,
         "memory": ctx.attr.memory,
+        "network": network,
         "qemu_options": ctx.attr.qemu_options,
         "quiet_after": ctx.attr.quiet_after,
         "read_error": ctx.attr.read_error if ctx.attr.read_error >= 0 else None,
@@ -65,6 +74,8 @@ def _qemu_test_impl(ctx):
     }) + "\n")
     files = [spec, ctx.file.code, ctx.file.vars] + ctx.files.disks
     files += [file for file in [boot, inspect] if file]
+    if network:
+        files += [command, ctx.file.loader] + ctx.files.artifact
     runfiles = ctx.runfiles(files = files).merge(ctx.attr._runner[DefaultInfo].default_runfiles)
     return [
         DefaultInfo(
@@ -80,6 +91,7 @@ _qemu_test = rule(
     test = True,
     attrs = {
         "arch": attr.string(mandatory = True),
+        "artifact": attr.label(allow_files = True),
         "block_size": attr.int(default = 512),
         "boot": attr.label(allow_single_file = True),
         "bus": attr.string(
@@ -97,12 +109,14 @@ _qemu_test = rule(
         ),
         "forbid": attr.string_list(),
         "in_boot_order": attr.bool(default = True),
+        "loader": attr.label(allow_single_file = True),
         "loader_seconds": attr.int(),
         "medium": attr.string(
             mandatory = True,
             values = ["cd", "disk", "none"],
         ),
         "memory": attr.int(mandatory = True),
+        "network": attr.string(),
         "qemu_options": attr.string_list(),
         "quiet_after": attr.int(),
         "read_error": attr.int(default = -1),
@@ -112,7 +126,7 @@ _qemu_test = rule(
             mandatory = True,
             allow_single_file = True,
         ),
-        "_inspect": attr.label(
+        "_command": attr.label(
             default = "//cli:host",
             allow_single_file = True,
             cfg = "target",
@@ -142,12 +156,21 @@ def qemu_test(
         in_boot_order = True,
         read_only = False,
         read_error = -1,
+        network = None,
+        artifact = None,
+        loader = None,
         code = None,
         vars = None,
         qemu_options = [],
         tags = [],
         **kwargs):
-    """A test that boots a machine: one processor, firmware of Debian, no network, no KVM.
+    """A test that boots a machine: one processor, firmware of Debian, no KVM.
+
+    There is no network, unless `network` says what is around the machine (//e2e:network.bzl has tests of that kind):
+    then the runner starts a registry with a certificate of its own CA, and has `artifact` pushed into it as
+    `boot/mini:1`; the machine's first disk is an ESP with `loader` and the CA as \\cloudboot\\ca.pem. In patterns and
+    settings, `@REFERENCE@` stands for the artifact with tag and digest, `@TAG@` for the same without the digest,
+    `@REGISTRY@` for the registry's host and port, `@DIGEST@` for `sha256:HEX`, `@PROXY@` for the proxy's address.
 
     A pattern is plain text in which `*` stands for any text within the line; `^` in the first place ties it to
     the start of the line. Lines are free of escape sequences. The firmware of loongarch64 breaks what is printed
@@ -174,6 +197,28 @@ def qemu_test(
         in_boot_order: False keeps the disks from the firmware's boot order, so that it starts no drivers for them
         read_only: whether the firmware cannot write to the disks either (virtio only); what it writes is lost anyway
         read_error: the MiB of each disk at which a sector cannot be read
+        network: a dict; None for no network. All keys may be left out:
+            settings: the loader's, by fw_cfg: words `cloudboot.KEY=VALUE`
+            wire: "user" is QEMU's user network, for which this machine's loopback is 10.0.2.2; "dnsmasq" a network of
+                namespaces, in which the machine's only neighbour, registry.test, has DHCP, DNS and the registry
+            cards: QEMU's devices; the first is on the wire, and so is each other one, unless it has `silent:` in front:
+                a cable that nobody else is at
+            dnsmasq: its options for leases and names, in place of an IPv4 lease and the name registry.test
+            addresses: of this machine on that wire, in place of 10.9.0.1/24 and fd09::1/64
+            host: the registry's name in references, in place of 10.0.2.2 or registry.test
+            certificate: what the registry shows: "good", "expired", "other-name" (elsewhere.test), "unknown" (of
+                another CA), or "none" (plain HTTP)
+            login: whether the registry wants user `me` with password `hunter2`
+            blobs: who has them: "registry", or "redirected", which is nginx at another port
+            proxy: whether an HTTP proxy is there that alone can resolve registry.test (wire "user")
+            pushed_by: "cloud-boot", "oras" or "skopeo"
+            damage: what is done to the artifact after the push, one of
+                {"flip": PART}: a bit in the middle of the part's file, or of the "manifest", in the registry's storage
+                {"truncate": PART}: that file is half as long
+                {"claim": [PART, BYTES]}: the manifest says that the part is so large
+                {"index": [ARCHITECTURE]}: the tag is an index that has the artifact for these, by OCI's names
+        artifact: files to push, of a mini_artifact; by default the architecture's //e2e/disks:artifact_ARCH
+        loader: by default the architecture's //loader:loader_ARCH
         code: the firmware, if not the usual one
         vars: its variable store, if not the usual one
         qemu_options: more options of QEMU
@@ -189,6 +234,7 @@ def qemu_test(
         size = "medium",
         timeout = classes[0],
         arch = arch,
+        artifact = (artifact or "//e2e/disks:artifact_" + arch) if network != None else None,
         boot = boot,
         block_size = block_size,
         bus = bus,
@@ -197,9 +243,11 @@ def qemu_test(
         expect = expect,
         forbid = forbid,
         in_boot_order = in_boot_order,
+        loader = (loader or "//loader:loader_" + arch) if network != None else None,
         loader_seconds = loader_seconds,
         medium = medium or ("cd" if boot else "none"),
         memory = memory,
+        network = json.encode(network) if network != None else "",
         qemu_options = qemu_options,
         quiet_after = quiet_after,
         read_error = read_error,

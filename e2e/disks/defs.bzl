@@ -246,6 +246,62 @@ def mini_disk(name, arch, tags = [], **kwargs):
         **kwargs
     )
 
+def _mini_artifact_impl(ctx):
+    packages = ctx.attr.packages[DebianPackagesInfo]
+    names = ["mini.efi"] if ctx.attr.uki else ["vmlinuz", "initrd.img", "cmdline.txt"]
+    outputs = [ctx.actions.declare_file("{}/{}".format(ctx.label.name, name)) for name in names]
+    inputs = [packages.kernel, packages.version, packages.busybox]
+    args = ctx.actions.args()
+    args.add_all(["artifact", "--arch", ctx.attr.arch, "--out", outputs[0].dirname])
+    args.add("--kernel", packages.kernel)
+    args.add("--version", packages.version)
+    args.add("--busybox", packages.busybox)
+    if ctx.attr.uki:
+        args.add("--stub", packages.stub)
+        inputs.append(packages.stub)
+    ctx.actions.run(
+        executable = ctx.executable._disks,
+        arguments = [args],
+        inputs = inputs,
+        outputs = outputs,
+        env = _ENV,
+        mnemonic = "MiniArtifact",
+        progress_message = "Making the parts of an artifact for " + ctx.attr.arch,
+    )
+    return [DefaultInfo(files = depset(outputs))]
+
+_mini_artifact = rule(
+    implementation = _mini_artifact_impl,
+    doc = "Use the macro mini_artifact, which knows the architecture's packages.",
+    attrs = _DISK_ATTRS | {
+        "packages": attr.label(
+            mandatory = True,
+            providers = [DebianPackagesInfo],
+        ),
+        "uki": attr.bool(),
+    },
+)
+
+def mini_artifact(name, arch, tags = [], **kwargs):
+    """What a mini_disk starts, as files to be pushed: NAME/vmlinuz, NAME/initrd.img and NAME/cmdline.txt.
+
+    Its command line has `mini=network`.
+
+    Args:
+        name: of the target
+        arch: x86_64, aarch64, riscv64 or loongarch64
+        tags: as usual
+        **kwargs: as of every rule, and
+            uki: True makes one unified kernel image of them, NAME/mini.efi
+    """
+    _mini_artifact(
+        name = name,
+        arch = arch,
+        packages = "//e2e/disks:packages_" + arch,
+        tags = ["manual"] + tags,
+        **kwargs
+    )
+
 def _secure_boot_impl(ctx):
     vars = ctx.actions.declare_file(ctx.label.name + ".fd")
     key = ctx.actions.declare_file(ctx.label.name + ".key")

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod artifact;
 mod changes;
 mod cpio;
 mod debian;
@@ -53,6 +54,8 @@ struct Arguments {
 enum Action {
     /// A Debian kernel and busybox, which says `mini: userspace on ARCH` and switches the machine off
     Mini(Box<mini::Options>),
+    /// The same kernel and initrd with a command line, as files in a folder
+    Artifact(artifact::Options),
     /// The device tree of QEMU's machine, with another model in it
     DeviceTree {
         #[command(flatten)]
@@ -120,6 +123,7 @@ fn main() -> ExitCode {
 fn perform(action: Action) -> (&'static str, Arch, Result<()>) {
     match action {
         Action::Mini(options) => ("mini disk", options.common.arch, mini::make(&options)),
+        Action::Artifact(options) => ("artifact", options.common.arch, artifact::make(&options)),
         Action::DeviceTree { common } => {
             ("device tree", common.arch, device_tree::make(common.arch, &common.out))
         }

@@ -267,7 +267,10 @@ impl Root<'_> {
 }
 
 /// The first root of the kernel, which needs no other.
-fn initrd(busybox: &[u8], canary: Option<&str>) -> Result<Vec<u8>> {
+///
+/// # Errors
+/// When the canary has quotes.
+pub fn initrd(busybox: &[u8], canary: Option<&str>) -> Result<Vec<u8>> {
     let canary = canary.unwrap_or_default();
     // It stands between single quotes of a shell.
     ensure!(!canary.contains('\''), "a canary has no quotes");

@@ -8,7 +8,7 @@
 use std::{env, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result};
-use e2e_runner::spec::Spec;
+use e2e_runner::{network, spec::Spec};
 use qemu::{
     process,
     record::{Record, TAIL},
@@ -32,7 +32,12 @@ fn main() -> ExitCode {
 
 fn test() -> Result<bool> {
     let file = env::var_os("E2E_SPEC").context("E2E_SPEC is not set: start the test with Bazel")?;
-    let spec = Spec::load(&PathBuf::from(file))?.inspected()?;
+    let spec = Spec::load(&PathBuf::from(file))?;
+    if let Some(network) = &spec.network {
+        network::enter(network.wire)?;
+    }
+    // The servers run until the end.
+    let (spec, _servers) = spec.inspected()?.networked()?;
     let timeout = env::var("TEST_TIMEOUT").ok().and_then(|seconds| seconds.parse().ok());
     let outputs = env::var_os("TEST_UNDECLARED_OUTPUTS_DIR").map(PathBuf::from);
     let record = Record::new(outputs.as_deref())?;

@@ -7,4 +7,5 @@
 
 pub mod demo;
 pub mod inspected;
+pub mod network;
 pub mod spec;

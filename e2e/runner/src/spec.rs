@@ -14,6 +14,8 @@ use qemu::{
 };
 use serde::Deserialize;
 
+use crate::network::{Network, Running};
+
 /// A test. Files are relative to the current folder, which is the test's runfiles.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,6 +60,8 @@ pub struct Spec {
     pub read_error: Option<u64>,
     /// More of QEMU's options.
     pub qemu_options: Vec<String>,
+    /// What is around a machine that boots from the network.
+    pub network: Option<Network>,
 }
 
 /// How the image that holds the loader is attached.
@@ -83,6 +87,23 @@ impl Spec {
     pub fn load(file: &Path) -> Result<Self> {
         let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         serde_json::from_slice(&text).with_context(|| format!("{} is no test", file.display()))
+    }
+
+    /// The same test with the network's servers running: the disk with the loader, the cards, the settings, and
+    /// patterns in which their words are replaced.
+    ///
+    /// # Errors
+    /// When they cannot be started, or a pattern has a word that stands for nothing.
+    pub fn networked(mut self) -> Result<(Self, Option<Running>)> {
+        let Some(network) = &self.network else { return Ok((self, None)) };
+        ensure!(self.boot.is_none(), "a boot from the network has a disk of its own, beside {:?}", self.boot);
+        let running = network.start(self.arch)?;
+        (self.medium, self.boot) = (Medium::Disk, Some(running.esp()));
+        self.qemu_options.extend(running.options.iter().cloned());
+        for pattern in self.expect.iter_mut().chain(&mut self.forbid) {
+            *pattern = running.replaced(pattern)?;
+        }
+        Ok((self, Some(running)))
     }
 
     /// The machine, its files checked for.
@@ -150,7 +171,7 @@ mod tests {
         "arch": "riscv64", "code": "c.fd", "vars": "v.fd", "medium": "cd", "boot": "boot.iso", "disks": ["d.raw"],
         "inspect": null, "expect": ["^cloud-boot "], "forbid": ["GRUB"], "seconds": 120, "loader_seconds": 60, "quiet_after": 0, "memory": 1024,
         "bus": "nvme", "block_size": 4096, "in_boot_order": true, "read_only": false, "read_error": null,
-        "qemu_options": []
+        "qemu_options": [], "network": null
     }"#;
 
     #[test]

@@ -7,5 +7,5 @@ mod world;
 
 pub use ::sockets::Sockets;
 pub use script::{Answer, Asked, Script};
-pub use servers::{Nginx, Registry, Scratch, free_port, output};
+pub use servers::{Nginx, Registry, Scratch, Server, Setup, free_port, output};
 pub use world::{Peer, Stream, Wire, World};

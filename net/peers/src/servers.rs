@@ -50,7 +50,26 @@ impl Drop for Scratch {
 }
 
 /// A process that ends with the value.
-struct Server(Child);
+pub struct Server(Child);
+
+impl Server {
+    /// Starts a server of the toolbox in a folder; what it says goes to a file there, `NAME.log`.
+    ///
+    /// # Panics
+    /// It cannot be started.
+    pub fn start(folder: &Path, program: &str, arguments: &[String]) -> Self {
+        let log = fs::File::create(folder.join(format!("{program}.log"))).expect("a log");
+        let child = Command::new(tool(program))
+            .args(arguments)
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{program}, of the toolbox: {error}"));
+        Self(child)
+    }
+}
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -63,8 +82,27 @@ impl Drop for Server {
 pub struct Registry {
     /// Its port at 127.0.0.1.
     pub port: u16,
-    folder: Scratch,
+    storage: PathBuf,
+    _folder: Scratch,
     _server: Server,
+}
+
+/// How a registry is started.
+pub struct Setup<'a> {
+    /// Where it listens: `host:port`, port 0 for any that is free.
+    pub address: &'a str,
+    /// Where it stores; a folder of its own if none. Two may share one.
+    pub storage: Option<&'a Path>,
+    /// What is added to its configuration, YAML.
+    pub more: &'a str,
+    /// What is added to what that has of HTTP, YAML.
+    pub of_http: &'a str,
+}
+
+impl Default for Setup<'_> {
+    fn default() -> Self {
+        Self { address: "127.0.0.1:0", storage: None, more: "", of_http: "" }
+    }
 }
 
 impl Registry {
@@ -75,12 +113,18 @@ impl Registry {
 
     /// Starts one. `more` is added to its configuration, `of_http` to what that has of HTTP: YAML.
     pub fn start_with(more: &str, of_http: &str) -> Self {
+        Self::set_up(&Setup { more, of_http, ..Setup::default() })
+    }
+
+    /// Starts one.
+    pub fn set_up(setup: &Setup<'_>) -> Self {
         let folder = Scratch::new("registry");
-        let root = folder.path().join("storage");
+        let storage = setup.storage.map_or_else(|| folder.path().join("storage"), PathBuf::from);
+        let Setup { address, more, of_http, .. } = setup;
         let configuration = format!(
             "version: 0.1\nlog: {{level: info}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\n  delete: {{enabled: true}}\n\
-             http: {{addr: '127.0.0.1:0'{of_http}}}\n{more}",
-            root.display()
+             http: {{addr: '{address}'{of_http}}}\n{more}",
+            storage.display()
         );
         let file = folder.write("config.yml", configuration.as_bytes());
         let mut child = Command::new("docker-registry")
@@ -96,21 +140,38 @@ impl Registry {
         let mut log = String::new();
         let port = lines.by_ref().find_map(|line| {
             log.push_str(&line);
-            let (_, rest) = line.split_once("listening on 127.0.0.1:")?;
-            rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+            let (_, rest) = line.split_once("listening on ")?;
+            // The host may be an IPv6 address in brackets.
+            let address = rest.split([',', '"']).next()?;
+            address.rsplit_once(':')?.1.parse().ok()
         });
         // It stops when nobody reads its log.
         thread::spawn(move || lines.for_each(drop));
         Self {
             port: port.unwrap_or_else(|| panic!("docker-registry listens: {log}")),
-            folder,
+            storage,
+            _folder: folder,
             _server: server,
         }
     }
 
+    /// The folder in which it stores.
+    pub fn storage(&self) -> &Path {
+        &self.storage
+    }
+
+    /// The digest that a tag of a repository has, `sha256:HEX`.
+    ///
+    /// # Panics
+    /// There is no such tag.
+    pub fn digest(&self, repository: &str, tag: &str) -> String {
+        let link = format!("docker/registry/v2/repositories/{repository}/_manifests/tags/{tag}/current/link");
+        fs::read_to_string(self.storage.join(link)).expect("a tag")
+    }
+
     /// Where it stores blobs, by digest.
     pub fn blob(&self, hex: &str) -> PathBuf {
-        let blobs = self.folder.path().join("storage/docker/registry/v2/blobs/sha256");
+        let blobs = self.storage.join("docker/registry/v2/blobs/sha256");
         blobs.join(&hex[..2]).join(hex).join("data")
     }
 

@@ -2,6 +2,7 @@
 //! `tools/bazel run //:demo`: builds the boot image and a Debian disk, and boots them before the user's eyes.
 
 mod image;
+mod network;
 
 use std::{
     env,
@@ -42,6 +43,10 @@ pub struct Options {
     /// console; no time limit: ^C ends the machine
     #[arg(long, value_name = "FILE")]
     pub image: Option<PathBuf>,
+    /// Boot a kernel and a small userspace from a registry instead, which is started here with TLS and a certificate
+    /// authority of its own; there is no disk but the loader's
+    #[arg(long, conflicts_with_all = ["image", "interactive"])]
+    pub network: bool,
     /// Keep the console: your keys go to the machine, Ctrl-A X ends it
     #[arg(long)]
     pub interactive: bool,
@@ -90,6 +95,10 @@ pub fn run(options: &Options) -> Result<bool> {
     // What is wrong with the user's part must not come out after minutes of building.
     ensure!(!options.interactive || Terminal::is_there(), "--interactive needs a terminal");
     let image = options.image.as_deref().map(image::find).transpose()?;
+    if options.network {
+        let booted = network::boot(arch)?;
+        return conclude(&booted.0, &booted.1, arch, false);
+    }
     let (machine, disk) = prepare(arch, image, options.interactive)?;
 
     let until = match (options.interactive, options.image.is_some()) {
@@ -100,11 +109,7 @@ pub fn run(options: &Options) -> Result<bool> {
     say(&format!("booting {} on {arch} in QEMU, {until}", disk.display()));
     let (mut watch, limits) = watch(options)?;
     let end = watch.run(&machine, limits)?;
-    if let End::Unshown(why) = end {
-        // Nothing that is printed now would be seen either.
-        bail!("standard output takes no more of the console: {why}");
-    }
-    Ok(conclude(&watch, &end, arch, options.interactive))
+    conclude(&watch, &end, arch, options.interactive)
 }
 
 /// Builds what is missing; the machine and its disk.
@@ -150,18 +155,18 @@ fn watch(options: &Options) -> Result<(Watch, Limits)> {
 }
 
 /// Says how it went; whether it went well.
-fn conclude(watch: &Watch, end: &End, arch: Arch, interactive: bool) -> bool {
+fn conclude(watch: &Watch, end: &End, arch: Arch, interactive: bool) -> Result<bool> {
+    if let End::Unshown(why) = end {
+        // Nothing that is printed now would be seen either.
+        bail!("standard output takes no more of the console: {why}");
+    }
     if watch.script.awaited().is_none() {
-        return match report::booted(&watch.phases, arch) {
-            Some(line) => {
-                println!("{line}");
-                true
-            }
-            None => {
-                println!("failed: {PROMPT:?} was reached, but cloud-boot started nothing");
-                false
-            }
-        };
+        let booted = report::booted(&watch.phases, arch);
+        match &booted {
+            Some(line) => println!("{line}"),
+            None => println!("failed: the end was reached, but cloud-boot started nothing"),
+        }
+        return Ok(booted.is_some());
     }
     // By QEMU's monitor, or because the machine was switched off.
     if let End::Exited(status) = end
@@ -169,12 +174,12 @@ fn conclude(watch: &Watch, end: &End, arch: Arch, interactive: bool) -> bool {
         && status.success()
     {
         say(&format!("left in the {} phase", watch.phases.current()));
-        return true;
+        return Ok(true);
     }
     if let Some(why) = report::failure(watch, end) {
         println!("{}{why}", report::tail(watch, LAST_LINES));
     }
-    false
+    Ok(false)
 }
 
 /// A file of `@firmware`: all of them stand beside the one that the target names.
@@ -204,5 +209,7 @@ mod tests {
         let options = Options::parse_from(["demo", "--arch", "x86_64", "--image", "a.raw", "--interactive"]);
         assert_eq!((options.arch, options.interactive), (Some(Arch::X86_64), true));
         assert!(Options::try_parse_from(["demo", "--arch", "i386"]).is_err());
+        assert!(Options::parse_from(["demo", "--network"]).network);
+        assert!(Options::try_parse_from(["demo", "--network", "--image", "a.raw"]).is_err());
     }
 }

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The disk that the loader is started from, made for one run: its certificate is as old as that.
+
+use std::{fs, path::Path};
+
+use anyhow::Result;
+use arch::Arch;
+use peers::output;
+
+/// The image's name in its folder.
+pub const FILE: &str = "esp.img";
+
+/// KiB: room for a loader, and enough clusters for FAT32.
+const SIZE: &str = "40960";
+
+/// Makes a filesystem with the loader as the program that firmware starts from any disk, and a root certificate as
+/// `\cloudboot\ca.pem`.
+///
+/// # Errors
+/// When a file cannot be written.
+///
+/// # Panics
+/// A tool fails.
+pub fn make(folder: &Path, arch: Arch, loader: &str, ca: &[u8]) -> Result<()> {
+    output(folder, "mkfs.vfat", &["-C", "-F", "32", "-s", "1", "-n", "UEFI", FILE, SIZE]);
+    fs::write(folder.join("ca.pem"), ca)?;
+    output(folder, "mmd", &["-i", FILE, "::/EFI", "::/EFI/BOOT", "::/cloudboot"]);
+    output(folder, "mcopy", &["-i", FILE, "ca.pem", "::/cloudboot/ca.pem"]);
+    output(folder, "mcopy", &["-i", FILE, loader, &format!("::/EFI/BOOT/{}", arch.boot_file())]);
+    Ok(())
+}

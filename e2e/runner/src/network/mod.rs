@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! A boot from the network: real servers beside the machine, an artifact in a registry, and an ESP with the loader.
+//!
+//! Everything is data ([`Network`]): who pushes, how the machine is wired, what is wrong with the servers. The servers
+//! end with [`Running`], and panic where they cannot be started.
+
+mod artifact;
+mod esp;
+mod proxy;
+mod servers;
+mod wire;
+
+use std::{env, path::Path};
+
+use anyhow::{Context, Result, ensure};
+use arch::Arch;
+use peers::{Registry, Scratch, Setup};
+use serde::Deserialize;
+
+pub use artifact::{Damage, PushedBy};
+pub use servers::{Blobs, Certificate};
+pub use wire::{Wire, enter};
+
+use self::{
+    artifact::{Artifact, NAME},
+    servers::Servers,
+};
+
+/// What is around a machine that boots from the network.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Network {
+    /// The program `cloud-boot` of the machine that tests.
+    pub command: String,
+    /// The loader, an EFI program.
+    pub loader: String,
+    /// The artifact's parts.
+    pub files: Vec<String>,
+    /// Who pushes them.
+    pub pushed_by: PushedBy,
+    /// What is done to the artifact afterwards.
+    pub damage: Option<Damage>,
+    /// Where the machine's cards lead to.
+    pub wire: Wire,
+    /// QEMU's names of the cards, the first of which is on the wire. `silent:` in front of one stands for a cable with
+    /// nobody at its other end.
+    pub cards: Vec<String>,
+    /// dnsmasq's options for names and addresses, where that is on the wire; none: [`wire::DNSMASQ`].
+    pub dnsmasq: Vec<String>,
+    /// Our own addresses there; none: [`wire::ADDRESSES`].
+    pub addresses: Vec<String>,
+    /// The registry's name in the reference; none: the address that the wire gives it.
+    pub host: String,
+    /// What the registry shows to the machine.
+    pub certificate: Certificate,
+    /// Whether the registry wants a login: user `me`, password `hunter2`.
+    pub login: bool,
+    /// Who has the blobs.
+    pub blobs: Blobs,
+    /// Whether a proxy (`@PROXY@`) is there, which knows `registry.test`.
+    pub proxy: bool,
+    /// The loader's settings, by fw_cfg.
+    pub settings: String,
+}
+
+/// Servers that run, and what the machine has of them.
+pub struct Running {
+    /// More of QEMU's options.
+    pub options: Vec<String>,
+    /// What stands for each `@WORD@` in settings and patterns.
+    words: Vec<(&'static str, String)>,
+    folder: Scratch,
+    _servers: Servers,
+}
+
+impl Network {
+    /// Starts the servers, has the artifact pushed, makes the ESP.
+    ///
+    /// # Errors
+    /// When settings contradict each other, or a tool says what it should not.
+    ///
+    /// # Panics
+    /// A server or a tool fails.
+    pub fn start(&self, arch: Arch) -> Result<Running> {
+        let folder = Scratch::new("network");
+        self.wire.make(&self.dnsmasq_options(), &self.own_addresses())?;
+        let pki = servers::pki();
+        // It has the artifact, whatever is shown to the machine afterwards.
+        let store = Registry::set_up(&Setup { of_http: &servers::tls(&pki, "pushing"), ..Setup::default() });
+        let artifact = Artifact {
+            command: &absolute(&self.command)?,
+            folder: folder.path(),
+            registry: &store,
+            ca: &pki.folder().join("own.pem"),
+            arch,
+        };
+        artifact.push(&self.files, self.pushed_by)?;
+        if let Some(damage) = &self.damage {
+            artifact.damage(damage)?;
+        }
+        let digest = store.digest(NAME, artifact::TAG);
+        let host = if self.host.is_empty() { self.wire.host() } else { &self.host };
+        let servers = Servers::start(self, &pki, store, host)?;
+        esp::make(folder.path(), arch, &absolute(&self.loader)?, &pki.read("own.pem"))?;
+        let tag = format!("oci://{}/{NAME}:{}", servers.authority, artifact::TAG);
+        let mut words = vec![
+            ("@REFERENCE@", format!("{tag}@{digest}")),
+            ("@TAG@", tag),
+            ("@REGISTRY@", servers.authority.clone()),
+            ("@DIGEST@", digest),
+        ];
+        words.extend(servers.proxy.iter().map(|proxy| ("@PROXY@", proxy.clone())));
+        let mut options = wire::cards(self.wire, &self.cards);
+        let settings = replaced(&words, &self.settings)?;
+        if !settings.is_empty() {
+            // A comma ends a setting of QEMU; two are one.
+            let settings = settings.replace(',', ",,");
+            options.extend(["-fw_cfg".into(), format!("name=opt/org.cloudboot/cmdline,string={settings}")]);
+        }
+        Ok(Running { options, words, folder, _servers: servers })
+    }
+
+    fn dnsmasq_options(&self) -> Vec<String> {
+        if self.dnsmasq.is_empty() { texts(&wire::DNSMASQ) } else { self.dnsmasq.clone() }
+    }
+
+    fn own_addresses(&self) -> Vec<String> {
+        if self.addresses.is_empty() { texts(&wire::ADDRESSES) } else { self.addresses.clone() }
+    }
+}
+
+impl Running {
+    /// The image of a disk: an EFI system partition with the loader and the certificate.
+    pub fn esp(&self) -> String {
+        self.folder.path().join(esp::FILE).display().to_string()
+    }
+
+    /// The text with each `@WORD@` replaced.
+    ///
+    /// # Errors
+    /// When there is another one.
+    pub fn replaced(&self, text: &str) -> Result<String> {
+        replaced(&self.words, text)
+    }
+}
+
+fn replaced(words: &[(&str, String)], text: &str) -> Result<String> {
+    let text = words.iter().fold(text.to_owned(), |text, (word, value)| text.replace(word, value));
+    let stands_for_nothing = text.split_once('@').and_then(|(_, rest)| rest.split_once('@')).map(|(w, _)| w);
+    // A digest in a reference has one `@`, a login none.
+    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    ensure!(!stands_for_nothing.is_some_and(is_word), "a word stands for nothing in {text:?}");
+    Ok(text)
+}
+
+fn texts(list: &[&str]) -> Vec<String> {
+    list.iter().map(|text| (*text).into()).collect()
+}
+
+/// Tools run in folders of their own.
+fn absolute(file: &str) -> Result<String> {
+    ensure!(Path::new(file).is_file(), "{file} is missing");
+    let path = env::current_dir()?.join(file);
+    Ok(path.to_str().context("a path that is no UTF-8")?.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_replaced_and_unknown_ones_refused() {
+        let words = [("@TAG@", "oci://a/b:1".to_owned())];
+        assert_eq!(replaced(&words, "image=@TAG@@sha256:00").unwrap(), "image=oci://a/b:1@sha256:00");
+        assert!(replaced(&words, "image=@TAGS@").is_err());
+    }
+
+    #[test]
+    fn a_network_is_understood() {
+        let text = r#"{"wire": "dnsmasq", "damage": {"flip": "vmlinuz"}, "certificate": "expired", "pushed_by": "oras"}"#;
+        let network: Network = serde_json::from_str(text).unwrap();
+        assert_eq!(network.damage, Some(Damage::Flip("vmlinuz".into())));
+        assert_eq!((network.wire, network.certificate), (Wire::Dnsmasq, Certificate::Expired));
+        assert!(serde_json::from_str::<Network>(r#"{"cable": 1}"#).is_err());
+    }
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The servers as the machine sees them.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Result, ensure};
+use peer::{Issued, Key, Pki};
+use peers::{Nginx, Registry, Scratch, Server, Setup, free_port};
+use serde::Deserialize;
+
+use super::{
+    Network, proxy,
+    wire::{self, Wire},
+};
+
+/// The registry's login, user `me` and password `hunter2`, as docker-registry wants it: bcrypt by crypt(3).
+const HTPASSWD: &str = "me:$2y$05$abcdefghijklmnopqrstuuoXuKqgZXLiJqzfmMXDDhSFPIvxV7t8.\n";
+
+/// Every name and address that a registry has in a test.
+const NAMES: &str =
+    "subjectAltName = DNS:registry.test, IP:10.0.2.2, IP:10.9.0.1, IP:fd09::1, IP:127.0.0.1\n";
+
+/// What a registry shows of itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Certificate {
+    /// A certificate of the root that is on the ESP, for all its names.
+    #[default]
+    Good,
+    /// The same, which has ended.
+    Expired,
+    /// The same for another name.
+    OtherName,
+    /// The same of a root that nobody trusts.
+    Unknown,
+    /// None: plain HTTP.
+    None,
+}
+
+impl Certificate {
+    /// The name of its file.
+    const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Good => Some("good"),
+            Self::Expired => Some("expired"),
+            Self::OtherName => Some("other-name"),
+            Self::Unknown => Some("unknown"),
+            Self::None => None,
+        }
+    }
+}
+
+/// Who has the blobs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Blobs {
+    /// The registry.
+    #[default]
+    Registry,
+    /// Another server, to which nginx in front of the registry redirects.
+    Redirected,
+}
+
+/// Roots and certificates of every kind.
+///
+/// # Panics
+/// openssl fails.
+pub fn pki() -> Pki {
+    let pki = Pki::new();
+    pki.root("own", Key::P256);
+    pki.root("other", Key::P256);
+    let names = Issued { common_name: "registry", extensions: NAMES, ..Issued::default() };
+    let ended = Issued { validity: ("20200101000000Z", "20210101000000Z"), ..names.clone() };
+    let elsewhere = Issued { extensions: "subjectAltName = DNS:elsewhere.test\n", ..names.clone() };
+    for (name, issuer, issued) in [
+        ("pushing", "own", &names),
+        ("good", "own", &names),
+        ("expired", "own", &ended),
+        ("other-name", "own", &elsewhere),
+        ("unknown", "other", &names),
+    ] {
+        pki.issue(name, Key::P256, issuer, issued);
+    }
+    pki
+}
+
+/// What a registry's configuration has of HTTP, for a certificate.
+pub fn tls(pki: &Pki, name: &str) -> String {
+    let file = |ending| pki.folder().join(format!("{name}.{ending}")).display().to_string();
+    format!(", tls: {{certificate: '{}', key: '{}'}}", file("pem"), file("key"))
+}
+
+/// All that run.
+pub struct Servers {
+    /// The registry as references name it: `host`, or `host:port`.
+    pub authority: String,
+    /// The proxy's address.
+    pub proxy: Option<String>,
+    _registries: [Registry; 2],
+    _nginx: Option<Nginx>,
+    _dnsmasq: Option<Server>,
+    _folder: Scratch,
+}
+
+impl Servers {
+    /// Starts them around the registry that has the artifact.
+    ///
+    /// # Errors
+    /// When settings contradict each other.
+    ///
+    /// # Panics
+    /// A server does not start.
+    pub fn start(network: &Network, pki: &Pki, store: Registry, host: &str) -> Result<Self> {
+        let folder = Scratch::new("servers");
+        let is_own = network.wire == Wire::Dnsmasq;
+        // What it says of leases and names stays with the test.
+        let outputs = env::var_os("TEST_UNDECLARED_OUTPUTS_DIR").map(PathBuf::from);
+        let place = outputs.as_deref().unwrap_or(folder.path());
+        let options = wire::dnsmasq(&network.dnsmasq_options());
+        let dnsmasq = is_own.then(|| Server::start(place, "dnsmasq", &options));
+        let certificate = network.certificate.name();
+        let of_http = certificate.map(|name| tls(pki, name)).unwrap_or_default();
+        let more = if network.login { login(&folder) } else { String::new() };
+        // The ports that need not be named.
+        let address = match (is_own, certificate) {
+            (false, _) => "127.0.0.1:0",
+            (true, Some(_)) => ":443",
+            (true, None) => ":80",
+        };
+        let shown = Registry::set_up(&Setup {
+            address,
+            storage: Some(store.storage()),
+            more: &more,
+            of_http: &of_http,
+        });
+        let mut port = shown.port;
+        let mut nginx = None;
+        if network.blobs == Blobs::Redirected {
+            ensure!(
+                !is_own && network.certificate == Certificate::Good,
+                "nginx stands on loopback, with TLS"
+            );
+            let (front, back) = (free_port(), free_port());
+            nginx = Some(Nginx::start(&redirecting(pki, store.storage(), host, (front, back), shown.port)));
+            port = front;
+        }
+        let authority = if is_own { host.into() } else { format!("{host}:{port}") };
+        let gateway = network.wire.host();
+        let proxy = match network.proxy {
+            true => Some(format!("http://{gateway}:{}", proxy::start()?)),
+            false => None,
+        };
+        let _registries = [store, shown];
+        Ok(Self { authority, proxy, _registries, _nginx: nginx, _dnsmasq: dnsmasq, _folder: folder })
+    }
+}
+
+/// The registry's configuration with a login.
+fn login(folder: &Scratch) -> String {
+    let file = folder.write("htpasswd", HTPASSWD.as_bytes());
+    format!("auth: {{htpasswd: {{realm: test, path: {}}}}}\n", file.display())
+}
+
+/// nginx on two ports: one passes requests on to the registry, but for blobs redirects to the other, which reads them
+/// where the registry stores them.
+fn redirecting(pki: &Pki, storage: &Path, host: &str, (front, back): (u16, u16), registry: u16) -> String {
+    let (pki, storage) = (pki.folder().display(), storage.display());
+    format!(
+        "listen 127.0.0.1:{front} ssl; listen 127.0.0.1:{back} ssl;
+        ssl_certificate {pki}/good.pem; ssl_certificate_key {pki}/good.key;
+        location ~ ^/v2/.+/blobs/sha256:(..)(.*)$ {{ return 307 https://{host}:{back}/blobs/$1/$1$2/data; }}
+        location /blobs/ {{ alias {storage}/docker/registry/v2/blobs/sha256/; }}
+        location / {{ proxy_pass https://127.0.0.1:{registry}; proxy_ssl_verify off; proxy_set_header Host $http_host; }}"
+    )
+}

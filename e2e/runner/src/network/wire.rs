@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Where the machine's cards lead to.
+
+use std::{env, os::unix::process::CommandExt as _, path::Path, process::Command};
+
+use anyhow::{Result, bail, ensure};
+use peers::output;
+use serde::Deserialize;
+
+/// Says that we are in a namespace of our own.
+const INSIDE: &str = "E2E_NETWORK";
+
+/// The tap device, the machine's cable.
+const TAP: &str = "t0";
+
+/// Our addresses on it.
+pub const ADDRESSES: [&str; 2] = ["10.9.0.1/24", "fd09::1/64"];
+
+/// A lease, the registry's name, and no other name below `test`.
+pub const DNSMASQ: [&str; 4] = [
+    "--dhcp-range=10.9.0.50,10.9.0.60,10m",
+    "--dhcp-option=6,10.9.0.1",
+    "--local=/test/",
+    "--host-record=registry.test,10.9.0.1",
+];
+
+/// What is at the other end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Wire {
+    /// QEMU's user network: a router with DHCP, for which this machine's loopback is 10.0.2.2.
+    #[default]
+    User,
+    /// A network of the test's own in namespaces, with dnsmasq. No rights are needed but to open /dev/net/tun.
+    Dnsmasq,
+}
+
+impl Wire {
+    /// The registry's address as the machine sees it.
+    pub const fn host(self) -> &'static str {
+        match self {
+            Self::User => "10.0.2.2",
+            Self::Dnsmasq => "registry.test",
+        }
+    }
+
+    /// Makes the namespace's network, if it has one.
+    ///
+    /// # Errors
+    /// When we are in none.
+    ///
+    /// # Panics
+    /// `ip` fails.
+    pub fn make(self, dnsmasq: &[String], addresses: &[String]) -> Result<()> {
+        if self == Self::User {
+            return Ok(());
+        }
+        ensure!(env::var_os(INSIDE).is_some(), "no namespace was entered");
+        ensure!(!dnsmasq.is_empty(), "dnsmasq without options");
+        let ip = |arguments: &str| {
+            let words: Vec<&str> = arguments.split(' ').collect();
+            output(Path::new("."), "ip", &words);
+        };
+        ip("link set lo up");
+        ip(&format!("tuntap add {TAP} mode tap"));
+        for address in addresses {
+            let how = if address.contains(':') { " nodad" } else { "" };
+            ip(&format!("addr add {address} dev {TAP}{how}"));
+        }
+        ip(&format!("link set {TAP} up"));
+        Ok(())
+    }
+}
+
+/// dnsmasq's arguments: its own files only, no rights to give up, the card, the place of its leases.
+pub fn dnsmasq(options: &[String]) -> Vec<String> {
+    let own = ["-d", "-C", "/dev/null", "-R", "-h", "--log-dhcp", "--log-queries", "-i", TAP, "-z"];
+    let own = own.into_iter().chain(["--dhcp-leasefile=leases", "--dhcp-authoritative"]).map(String::from);
+    own.chain(options.iter().cloned()).collect()
+}
+
+/// Starts this program again in a namespace of users and networks, if the wire needs one and this is none.
+///
+/// # Errors
+/// When it cannot be started. Otherwise it does not return.
+pub fn enter(wire: Wire) -> Result<()> {
+    if wire == Wire::User || env::var_os(INSIDE).is_some() {
+        return Ok(());
+    }
+    let program = env::current_exe()?;
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--net", "--"]).arg(program).args(env::args_os().skip(1));
+    bail!("unshare: {}", command.env(INSIDE, "1").exec());
+}
+
+/// QEMU's options for cards.
+pub fn cards(wire: Wire, cards: &[String]) -> Vec<String> {
+    let default = ["virtio-net-pci".to_owned()];
+    let cards = if cards.is_empty() { &default[..] } else { cards };
+    let mut options = Vec::new();
+    for (number, card) in cards.iter().enumerate() {
+        let (device, silent) = match card.strip_prefix("silent:") {
+            Some(device) => (device, true),
+            None => (card.as_str(), false),
+        };
+        let end = match (silent, wire) {
+            // Nobody else is at that hub.
+            (true, _) => format!("hubport,hubid={number},id=card{number}"),
+            (false, Wire::User) => format!("user,id=card{number}"),
+            (false, Wire::Dnsmasq) => format!("tap,id=card{number},ifname={TAP},script=no,downscript=no"),
+        };
+        // Without its ROM the firmware does not try to boot from it.
+        let device = format!("{device},netdev=card{number},romfile=");
+        options.extend(["-netdev".into(), end, "-device".into(), device]);
+    }
+    options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cards_have_their_ends() {
+        let list = ["e1000".to_owned(), "silent:virtio-net-pci".to_owned()];
+        assert_eq!(
+            cards(Wire::User, &list).join(" "),
+            "-netdev user,id=card0 -device e1000,netdev=card0,romfile= \
+             -netdev hubport,hubid=1,id=card1 -device virtio-net-pci,netdev=card1,romfile="
+        );
+        assert!(cards(Wire::Dnsmasq, &[]).join(" ").starts_with("-netdev tap,id=card0,ifname=t0,"));
+    }
+}
