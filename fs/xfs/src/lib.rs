@@ -44,7 +44,9 @@ mod volume;
 use alloc::vec::Vec;
 
 use block::BlockRead;
-use filesystem::{Attr, Degraded, EachEntry, Error, FileSystem, FileType, Format, Identity, Summary};
+use filesystem::{
+    Attr, Claim, Degraded, EachEntry, Error, FileSystem, FileType, Format, Identity, MemoryBudget, Summary,
+};
 
 pub use units::InodeNumber;
 
@@ -71,6 +73,8 @@ pub struct Xfs<D> {
     states: Vec<&'static str>,
     /// What a replay of its log has done.
     report: Option<Report>,
+    /// What that has changed.
+    _replayed: Claim,
 }
 
 /// Whether the superblock's magic number stands on the device.
@@ -94,10 +98,18 @@ impl<D: BlockRead> Xfs<D> {
     /// [`Error::Corrupt`] for a damaged superblock or log, [`Error::Unsupported`] naming a feature, [`Error::NoMemory`]
     /// for a log with more changes than any honest one.
     pub fn open(device: D) -> Result<Self, Error> {
-        Ok(Self::start(device)?)
+        Self::open_within(device, &MemoryBudget::default())
     }
 
-    fn start(device: D) -> Outcome<Self> {
+    /// The same beside other filesystems, with which it shares this memory.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_within(device: D, memory: &MemoryBudget) -> Result<Self, Error> {
+        Ok(Self::start(device, memory)?)
+    }
+
+    fn start(device: D, memory: &MemoryBudget) -> Outcome<Self> {
         let mut volume = Volume::open(Replayed::new(device))?;
         let geometry = volume.superblock.log()?;
         let (mut states, mut intents, mut report) = (Vec::new(), Intents::default(), None);
@@ -107,7 +119,7 @@ impl<D: BlockRead> Xfs<D> {
         if geometry.log_start.is_none() {
             states.push(ELSEWHERE);
         } else {
-            match log::recover(volume.device(), &geometry) {
+            match log::recover(volume.device(), &geometry, memory.left_for_log()) {
                 Ok(None) => {}
                 Ok(Some(recovered)) => {
                     volume = volume.with(recovered.overlay)?;
@@ -119,7 +131,8 @@ impl<D: BlockRead> Xfs<D> {
                 Err(failure) => return Err(failure),
             }
         }
-        Ok(Self { files: Files::new(volume, intents), states, report })
+        let replayed = memory.claim(Format::Xfs, volume.device().overlay().memory())?;
+        Ok(Self { files: Files::new(volume, intents), states, report, _replayed: replayed })
     }
 }
 
@@ -137,10 +150,6 @@ impl<D: BlockRead> FileSystem for Xfs<D> {
     fn warnings(&self) -> Vec<Error> {
         let warning = |state: &&'static str| Degraded { format: Format::Xfs, state: (*state).into() };
         self.states.iter().map(|state| Error::Degraded(warning(state))).collect()
-    }
-
-    fn kept(&self) -> usize {
-        self.files.volume.device().overlay().memory()
     }
 
     fn root(&self) -> InodeNumber {

@@ -96,12 +96,9 @@ pub struct Report {
 /// # Errors
 /// [`Error::Corrupt`] for a log that Linux would not recover, either; [`Error::Unsupported`] for a log on another
 /// device, one of version 4 that is not clean, and what only later kernels or other processors write;
-/// [`Error::NoMemory`] for one that changes more than `MOST_MEMORY`; [`Error::Io`].
-pub fn recover(device: &dyn BlockRead, geometry: &Geometry) -> Outcome<Option<Recovered>> {
-    recover_within(device, geometry, MOST_MEMORY)
-}
-
-fn recover_within(device: &dyn BlockRead, geometry: &Geometry, most: usize) -> Outcome<Option<Recovered>> {
+/// [`Error::NoMemory`] for one that needs more than `most` bytes of memory, or than `MOST_MEMORY`; [`Error::Io`].
+pub fn recover(device: &dyn BlockRead, geometry: &Geometry, most: usize) -> Outcome<Option<Recovered>> {
+    let most = most.min(MOST_MEMORY);
     let ring = Ring::new(device, geometry)?;
     let Some(ends) = ends::find(&ring, geometry)? else { return Ok(None) };
     if !geometry.is_v5 {
@@ -148,7 +145,7 @@ pub fn fuzz(data: &[u8]) {
         is_v5: is_v5 & 7 != 0,
         log_features: 0,
     };
-    if let Ok(Some(recovered)) = recover(&log, &geometry) {
+    if let Ok(Some(recovered)) = recover(&log, &geometry, MOST_MEMORY) {
         let mut buf = [0; 1024];
         let _ = Replayed::new(log).with(recovered.overlay).read_at(100, &mut buf);
         let _ = recovered.intents.resolve(0, 0, &mut |_, _| Ok((Mapped::Hole, 1)));

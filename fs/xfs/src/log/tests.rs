@@ -401,7 +401,7 @@ fn a_log_that_is_too_much_to_read_is_named() {
     }
     let recover = |left: u64, limit: u64| {
         let device = Limited(&disk.bytes, Cell::new(left), limit);
-        super::recover(&device, &disk.geometry).map(|_| ()).map_err(Error::from)
+        super::recover(&device, &disk.geometry, super::MOST_MEMORY).map(|_| ()).map_err(Error::from)
     };
     // Head and tail are found in what is left, the last change is not reached.
     let enough = (0..).map(|kib| kib << 10).find(|left| recover(*left, *left).is_ok()).unwrap();
