@@ -15,12 +15,16 @@ const CONTENT: usize = 512;
 
 /// Formats that exist here only: a filesystem that holds one script, a set that is such a filesystem, a container.
 const LAYERS: &[Layer] = &[
-    Layer { name: "toy", probe: |device| starts(device, b"TOY "), open: |device| Ok(open(&*device)) },
-    Layer { name: "toy-set", probe: |device| starts(device, b"SET "), open: |device| Ok(member(&*device)) },
+    Layer { name: "toy", probe: |device| starts(device, b"TOY "), open: |device, _| Ok(open(&*device)) },
+    Layer {
+        name: "toy-set",
+        probe: |device| starts(device, b"SET "),
+        open: |device, _| Ok(member(&*device)),
+    },
     Layer {
         name: "toy-box",
         probe: |device| starts(device, b"BOX "),
-        open: |device| Ok(Opened::Device(inner(device)?)),
+        open: |device, _| Ok(Opened::Device(inner(device)?)),
     },
 ];
 
@@ -59,7 +63,7 @@ fn open(device: &dyn BlockRead) -> Opened {
 
 fn member(device: &dyn BlockRead) -> Opened {
     let number = text(device, 4).parse().unwrap();
-    let assemble = |members: Vec<Leg>, _: Vec<Leg>| {
+    let assemble = |members: Vec<Leg>, _: Vec<Leg>, _: &_| {
         Ok(Assembled { opened: open(&*members[0].device), missing: Vec::new(), borrowed: Vec::new() })
     };
     Opened::Member(Member {

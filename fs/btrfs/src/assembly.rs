@@ -5,7 +5,7 @@ use alloc::{format, rc::Rc, vec, vec::Vec};
 use core::cmp::Reverse;
 
 use block::BlockRead;
-use filesystem::{Error, Fault};
+use filesystem::{Error, Fault, MemoryBudget};
 use zerocopy::FromBytes;
 
 use crate::{
@@ -47,7 +47,7 @@ impl Assembly {
     ///
     /// # Errors
     /// As [`Btrfs::open`](crate::Btrfs::open).
-    pub fn of(devices: Vec<Rc<dyn BlockRead>>) -> Result<Self, Error> {
+    pub fn of(devices: Vec<Rc<dyn BlockRead>>, memory: &MemoryBudget) -> Result<Self, Error> {
         let mut warnings = Vec::new();
         let given = given(devices, &mut warnings)?;
         let superblock = newest(&given)?;
@@ -64,7 +64,7 @@ impl Assembly {
             sector_size,
             fsids,
         };
-        let mut trees = Trees::new(Storage::new(devices, chunks), rules);
+        let mut trees = Trees::new(Storage::new(devices, chunks), rules, memory);
         read_chunks(&mut trees, &superblock)?;
         warn(&trees, &mut warnings);
         Ok(Self { superblock, trees, warnings })

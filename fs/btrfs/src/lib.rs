@@ -57,7 +57,8 @@ use alloc::{format, rc::Rc, string::ToString, vec, vec::Vec};
 
 use block::BlockRead;
 use filesystem::{
-    Attr, Corrupt, EachEntry, Error, Fault, FileSystem, FileType, Format, Identity, Summary, Unsupported,
+    Attr, Claim, Corrupt, EachEntry, Error, Fault, FileSystem, FileType, Format, Identity, MemoryBudget,
+    Summary, Unsupported,
 };
 
 pub use member::{Member, Missing, member};
@@ -87,6 +88,8 @@ pub struct Btrfs {
     default: Node,
     root: Node,
     warnings: Vec<Error>,
+    /// What its log has changed.
+    _replayed: Claim,
 }
 
 /// Names a file, directory or link.
@@ -115,12 +118,20 @@ impl Btrfs {
     /// number: of a copy nobody can say what is current. [`Error::Unsupported`] naming a feature. [`Error::Missing`]
     /// naming devices without which not even the tree of trees can be read.
     pub fn open(devices: Vec<Rc<dyn BlockRead>>) -> Result<Self, Error> {
-        let Assembly { superblock, mut trees, mut warnings } = Assembly::of(devices)?;
+        Self::open_within(devices, &MemoryBudget::default())
+    }
+
+    /// The same beside other filesystems, with which it shares this memory.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_within(devices: Vec<Rc<dyn BlockRead>>, memory: &MemoryBudget) -> Result<Self, Error> {
+        let Assembly { superblock, mut trees, mut warnings } = Assembly::of(devices, memory)?;
         let roots = superblock.roots;
         let sums = subvolume::expect_root(&trees, &roots, TreeId::SUMS)?.tree;
         let default = subvolume::default(&trees, &roots, superblock.root_dir)?;
         let default = subvolume::expect_root(&trees, &roots, default)?.node();
-        match log::of(&superblock, &trees) {
+        match log::of(&superblock, &trees, memory.left_for_log()) {
             Ok(replayed) => trees.replay(replayed),
             Err(error) => warnings.push(degraded(format!(
                 "its tree log cannot be replayed ({error}): what was synchronised last before a crash is missing"
@@ -129,8 +140,9 @@ impl Btrfs {
         if superblock.has_errors() {
             warnings.push(degraded("errors were detected when it was in use"));
         }
+        let replayed = memory.claim(Format::Btrfs, trees.replayed().memory())?;
         let files = Files::new(data::Data::new(sums));
-        Ok(Self { superblock, trees, files, default, root: default, warnings })
+        Ok(Self { superblock, trees, files, default, root: default, warnings, _replayed: replayed })
     }
 
     /// The same, from another root: that of a subvolume.
@@ -246,10 +258,6 @@ impl FileSystem for Btrfs {
 
     fn warnings(&self) -> Vec<Error> {
         self.warnings.clone()
-    }
-
-    fn kept(&self) -> usize {
-        self.trees.replayed().memory()
     }
 
     fn root(&self) -> Node {

@@ -67,11 +67,11 @@ impl Replayed {
     }
 }
 
-/// Replays the logs of a filesystem that has any.
+/// Replays the logs of a filesystem that has any, in no more than `most` bytes of memory.
 ///
 /// # Errors
 /// As [`replay`].
-pub fn of(superblock: &Superblock, trees: &Trees) -> Result<Replayed, Error> {
+pub fn of(superblock: &Superblock, trees: &Trees, most: usize) -> Result<Replayed, Error> {
     let Some(logs) = &superblock.log else { return Ok(Replayed::default()) };
     let rules = Rules {
         sector_size: superblock.sector_size.into(),
@@ -80,7 +80,7 @@ pub fn of(superblock: &Superblock, trees: &Trees) -> Result<Replayed, Error> {
         has_no_holes: superblock.incompat & features::NO_HOLES != 0,
         generation: logs.generation,
     };
-    replay(trees, &superblock.roots, logs, rules)
+    replay(trees, &superblock.roots, logs, rules, Budget::of(trees.storage(), most))
 }
 
 /// Replays all logs, whose roots stand in the tree `logs`. Logs of subvolumes that are gone are left out.
@@ -88,9 +88,14 @@ pub fn of(superblock: &Superblock, trees: &Trees) -> Result<Replayed, Error> {
 /// # Errors
 /// Where a node of a log or of its subvolume cannot be read; [`Error::Corrupt`] where they are damaged, or contradict
 /// each other; [`Error::NoMemory`] and [`Error::Unsupported`] for logs that are larger than any real one.
-fn replay(trees: &Trees, roots: &Tree, logs: &Tree, rules: Rules) -> Result<Replayed, Error> {
-    let (budget, mut replayed) =
-        (Budget::of(trees.storage()), Replayed { scale: rules.scale(), ..Replayed::default() });
+fn replay(
+    trees: &Trees,
+    roots: &Tree,
+    logs: &Tree,
+    rules: Rules,
+    budget: Budget<'_>,
+) -> Result<Replayed, Error> {
+    let mut replayed = Replayed { scale: rules.scale(), ..Replayed::default() };
     let first = Key { objectid: TreeId::LOGS.0, kind: kind::ROOT_ITEM, offset: 0 };
     let (mut next, mut any) = (Some(first), false);
     while let Some(key) = next {

@@ -4,7 +4,7 @@
 use alloc::{rc::Rc, vec::Vec};
 use core::cell::RefCell;
 
-use filesystem::Error;
+use filesystem::{Claim, Error, MemoryBudget};
 
 use crate::{
     memory,
@@ -13,7 +13,7 @@ use crate::{
     units::Logical,
 };
 
-/// Bytes of nodes that are kept.
+/// Bytes of nodes that are kept at most.
 const CAPACITY: usize = 8 << 20;
 
 /// Reads nodes, from whichever copy is sound.
@@ -24,11 +24,11 @@ pub struct Nodes {
 }
 
 /// The nodes that were used last.
-#[derive(Default)]
 struct Cache {
     /// By address: two thousand at most.
     nodes: Vec<Used>,
-    bytes: usize,
+    /// Their bytes, of those that all filesystems have.
+    claim: Claim,
     clock: u64,
 }
 
@@ -39,8 +39,9 @@ struct Used {
 }
 
 impl Nodes {
-    pub fn new(storage: Storage, rules: Rules) -> Self {
-        Self { storage, rules, cache: RefCell::default() }
+    pub fn new(storage: Storage, rules: Rules, memory: &MemoryBudget) -> Self {
+        let cache = Cache { nodes: Vec::new(), claim: memory.cache(), clock: 0 };
+        Self { storage, rules, cache: cache.into() }
     }
 
     pub fn storage(&self) -> &Storage {
@@ -102,14 +103,18 @@ impl Cache {
         Some(Rc::clone(&used.node))
     }
 
+    /// Keeps a node instead of those that were not used for longest; where there is no room at all, not even that.
     fn add(&mut self, node: Rc<Node>) {
-        self.bytes = self.bytes.saturating_add(node.size());
-        while self.bytes > CAPACITY {
+        let room = self.claim.room().min(CAPACITY);
+        let mut bytes = self.claim.bytes().saturating_add(node.size());
+        while bytes > room {
             let oldest =
                 self.nodes.iter().enumerate().min_by_key(|(_, used)| used.at).map(|(index, _)| index);
-            let Some(index) = oldest else { break };
-            self.bytes = self.bytes.saturating_sub(self.nodes.remove(index).node.size());
+            let Some(index) = oldest else { return };
+            bytes = bytes.saturating_sub(self.nodes.remove(index).node.size());
+            self.claim.set(bytes.saturating_sub(node.size()));
         }
+        self.claim.set(bytes);
         let place = self.nodes.partition_point(|used| used.node.address() < node.address());
         self.nodes.insert(place, Used { node, at: self.clock });
     }

@@ -3,6 +3,8 @@
 
 use std::{rc::Rc, vec, vec::Vec};
 
+use filesystem::MemoryBudget;
+
 use crate::{
     chunk::{Chunks, Item, tests::chunk},
     devices::{Devices, Leg, Name},
@@ -50,6 +52,10 @@ impl Scene {
     }
 
     pub fn trees(self) -> Trees {
+        self.trees_within(&MemoryBudget::default())
+    }
+
+    pub fn trees_within(self, memory: &MemoryBudget) -> Trees {
         let mut devices = Devices::default();
         let name = Name { number: DeviceNumber(1), uuid: Uuid([1; 16]) };
         devices.add(Leg {
@@ -65,7 +71,7 @@ impl Scene {
         let (item, _) = Item::parse(key(256, 0), &bytes, Logical(0)).unwrap();
         chunks.add(&item, &mut devices, 4096).unwrap();
         chunks.finish().unwrap();
-        Trees::new(Storage::new(devices, chunks), rules())
+        Trees::new(Storage::new(devices, chunks), rules(), memory)
     }
 }
 

@@ -4,7 +4,7 @@
 use alloc::rc::Rc;
 use core::{cell::RefCell, ops::Range};
 
-use filesystem::{Error, Fault};
+use filesystem::{Error, Fault, MemoryBudget};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use crate::{
@@ -65,8 +65,9 @@ struct Leaf {
 }
 
 impl Trees {
-    pub fn new(storage: Storage, rules: Rules) -> Self {
-        Self { nodes: Nodes::new(storage, rules), last: RefCell::default(), replayed: Replayed::default() }
+    pub fn new(storage: Storage, rules: Rules, memory: &MemoryBudget) -> Self {
+        let nodes = Nodes::new(storage, rules, memory);
+        Self { nodes, last: RefCell::default(), replayed: Replayed::default() }
     }
 
     pub fn storage(&self) -> &Storage {
@@ -286,6 +287,24 @@ mod tests {
         let item = trees.get(&tree, key(20, 0)).unwrap().unwrap();
         assert_eq!((item.bytes(), item.place(2)), (&b"twenty"[..], Logical(ONE + NODE - 9 + 2)));
         assert!(item.parse::<[u8; 7]>("seven bytes").is_err());
+    }
+
+    #[test]
+    fn nodes_are_kept_as_far_as_there_is_memory() {
+        let memory = MemoryBudget::default();
+        let (trees, tree) = (two_leaves().trees_within(&memory), tree(TreeId::TOP, ROOT, 1));
+        let look = || [10, 30, 10].map(|wanted| trees.get(&tree, key(wanted, 0)).unwrap().is_some());
+        assert_eq!(look(), [true; 3]);
+        let kept = 56 * (1 << 20) - 2 * memory.left_for_cache(0);
+        assert_eq!(kept, 3 * NODE as usize);
+        let mut others = memory.cache();
+        others.set(56 << 20);
+        assert_eq!(look(), [true; 3], "what is kept already serves on");
+        let trees = two_leaves().trees_within(&memory);
+        assert_eq!([40, 20].map(|wanted| trees.get(&tree, key(wanted, 0)).unwrap().is_some()), [true; 2]);
+        drop(trees);
+        drop(others);
+        assert_eq!(memory.left_for_cache(0) * 2 + kept, 56 << 20, "nothing was kept without room");
     }
 
     #[test]

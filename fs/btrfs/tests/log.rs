@@ -467,11 +467,6 @@ fn kind(number: u32) -> FileType {
 fn read(image: &[u8]) -> (Vec<Record>, Vec<String>, usize) {
     let btrfs = Btrfs::open(vec![Rc::new(image.to_vec())]).unwrap();
     let (warnings, replayed) = (btrfs.warnings().iter().map(ToString::to_string).collect(), btrfs.replayed());
-    assert_eq!(
-        btrfs.kept() > 0,
-        replayed > 0,
-        "what a replay has changed takes memory, and nothing else does"
-    );
     let top = btrfs.top().unwrap();
     (manifest::of(&btrfs.with_root(top)).unwrap(), warnings, replayed)
 }

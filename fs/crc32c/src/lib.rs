@@ -7,8 +7,13 @@
 //!
 //! Polynomial 0x1EDC6F41, reflected (RFC 3720, appendix B.4), by tables: firmware promises no instruction for it.
 //! Every fourth word of eight bytes goes through a register of its own, so that no look-up waits for the one before
-//! (M. Adler's "braid" in zlib's `crc32.c`): three times as fast as one register that takes eight bytes at a time.
+//! (M. Adler's "braid" in zlib's `crc32.c`): three times as fast as one register that takes eight bytes at a time. On
+//! hosts, where the compiler optimises for speed, most of a long run is [folded](fold) away before, which is twice as
+//! fast again; where it optimises for size, as for firmware, that would be slower than the tables.
 #![no_std]
+
+#[cfg(not(target_os = "uefi"))]
+mod fold;
 
 /// Words that go through registers of their own.
 const LANES: usize = 4;
@@ -17,6 +22,14 @@ const WORD: usize = 8;
 
 /// Runs `bytes` through the register `crc`. A fresh one is `!0`; formats that invert it at the end store `!crc`.
 pub fn crc32c(crc: u32, bytes: &[u8]) -> u32 {
+    #[cfg(not(target_os = "uefi"))]
+    if let Some(folded) = fold::fold(crc, bytes) {
+        return by_tables(0, folded.bytes());
+    }
+    by_tables(crc, bytes)
+}
+
+fn by_tables(crc: u32, bytes: &[u8]) -> u32 {
     let (groups, rest) = bytes.as_chunks::<{ LANES * WORD }>();
     let Some((last, groups)) = groups.split_last() else { return by_byte(crc, bytes) };
     let mut lanes = [crc, 0, 0, 0];
@@ -83,7 +96,7 @@ mod tests {
     use super::*;
 
     /// Bit by bit, as the polynomial says.
-    fn by_bit(crc: u32, bytes: &[u8]) -> u32 {
+    pub fn by_bit(crc: u32, bytes: &[u8]) -> u32 {
         bytes.iter().fold(crc, |crc, byte| {
             let shift = |crc: u32, _| if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 };
             (0..8).fold(crc ^ u32::from(*byte), shift)

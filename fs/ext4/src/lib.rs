@@ -47,7 +47,8 @@ use alloc::{vec, vec::Vec};
 
 use block::BlockRead;
 use filesystem::{
-    Attr, Corrupt, EachEntry, Error, Fault, FileSystem, FileType, Format, Identity, Summary, Unsupported,
+    Attr, Claim, Corrupt, EachEntry, Error, Fault, FileSystem, FileType, Format, Identity, MemoryBudget,
+    Summary, Unsupported,
 };
 
 pub use units::InodeNumber;
@@ -60,6 +61,8 @@ const LONGEST_LINK: u64 = 4096;
 /// An ext2, ext3 or ext4 filesystem.
 pub struct Ext4<D> {
     files: Files<Replayed<D>>,
+    /// What its journal has changed.
+    _replayed: Claim,
 }
 
 /// Whether the superblock's magic number stands on the device.
@@ -84,15 +87,24 @@ impl<D: BlockRead> Ext4<D> {
     /// [`Error::Corrupt`] for a damaged superblock or journal superblock, [`Error::Unsupported`] naming a
     /// feature, [`Error::NoMemory`] for a journal with more blocks than any honest one.
     pub fn open(device: D) -> Result<Self, Error> {
-        let files = Files::new(Volume::open(Replayed::new(device))?);
-        if !files.volume.superblock.needs_recovery {
-            return Ok(Self { files });
+        Self::open_within(device, &MemoryBudget::default())
+    }
+
+    /// The same beside other filesystems, with which it shares this memory.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_within(device: D, memory: &MemoryBudget) -> Result<Self, Error> {
+        let mut files = Files::new(Volume::open(Replayed::new(device))?);
+        if files.volume.superblock.needs_recovery {
+            let sources = journal::scan(&files)?;
+            let block_size = files.volume.superblock.block_size;
+            // Once more: the superblock itself may be in the journal.
+            let device = files.volume.into_device().with(block_size, sources);
+            files = Files::new(Volume::open(device)?);
         }
-        let sources = journal::scan(&files)?;
-        let block_size = files.volume.superblock.block_size;
-        // Once more: the superblock itself may be in the journal.
-        let device = files.volume.into_device().with(block_size, sources);
-        Ok(Self { files: Files::new(Volume::open(device)?) })
+        let replayed = memory.claim(Format::Ext4, files.volume.device().memory())?;
+        Ok(Self { files, _replayed: replayed })
     }
 }
 
@@ -105,10 +117,6 @@ impl<D: BlockRead> FileSystem for Ext4<D> {
 
     fn summary(&self) -> Result<Summary, Error> {
         Ok(summary::of(&self.files.volume.superblock))
-    }
-
-    fn kept(&self) -> usize {
-        self.files.volume.device().memory()
     }
 
     fn root(&self) -> InodeNumber {

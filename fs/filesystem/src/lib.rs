@@ -11,6 +11,7 @@ extern crate std;
 
 pub mod codes;
 mod error;
+mod memory;
 mod time;
 
 use alloc::{string::String, vec::Vec};
@@ -18,6 +19,7 @@ use core::ops::ControlFlow;
 
 pub use damage::{Corrupt, Degraded, Fault, Format, Missing, NoMemory, Unsupported};
 pub use error::Error;
+pub use memory::{Claim, MemoryBudget};
 pub use time::Civil;
 
 /// A filesystem that can be read.
@@ -43,12 +45,6 @@ pub trait FileSystem {
     /// A filesystem with warnings is [`Health::Degraded`] in its [`summary`](Self::summary), too.
     fn warnings(&self) -> Vec<Error> {
         Vec::new()
-    }
-
-    /// Bytes of memory that it keeps while it is open, beside what is the same for every filesystem: what a replay of its
-    /// log has changed.
-    fn kept(&self) -> usize {
-        0
     }
 
     /// The root directory.

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! A filesystem in memory.
 
-use std::{collections::BTreeMap, ops::ControlFlow};
+use std::{collections::BTreeMap, ops::ControlFlow, rc::Rc};
 
 use filesystem::{
-    Attr, Degraded, EachEntry, Error, FileSystem, FileType, Format, Health, Identity, Summary, Timestamp,
+    Attr, Claim, Degraded, EachEntry, Error, FileSystem, FileType, Format, Health, Identity, Summary,
+    Timestamp,
 };
 
 /// Index of the root among the nodes.
@@ -22,7 +23,8 @@ const ROOT: usize = 0;
 pub struct Tree {
     identity: Identity,
     state: Option<&'static str>,
-    kept: usize,
+    /// Clones share it.
+    kept: Option<Rc<Claim>>,
     nodes: Vec<Node>,
 }
 
@@ -39,7 +41,7 @@ impl Tree {
     /// An empty root folder, format `tree`, without label and UUID.
     pub fn new() -> Self {
         let identity = Identity { format: "tree", ..Identity::default() };
-        Self { identity, state: None, kept: 0, nodes: vec![Node::Directory(BTreeMap::new())] }
+        Self { identity, state: None, kept: None, nodes: vec![Node::Directory(BTreeMap::new())] }
     }
 
     /// With this label.
@@ -63,10 +65,10 @@ impl Tree {
         self
     }
 
-    /// That keeps so many bytes of memory of its log.
+    /// That has this memory for what its log has changed.
     #[must_use]
-    pub fn keeping(mut self, bytes: usize) -> Self {
-        self.kept = bytes;
+    pub fn keeping(mut self, claim: Claim) -> Self {
+        self.kept = Some(Rc::new(claim));
         self
     }
 
@@ -164,10 +166,6 @@ impl FileSystem for Tree {
     fn warnings(&self) -> Vec<Error> {
         let warning = |state: &'static str| Degraded { format: Format::File, state: state.into() };
         self.state.map(warning).map(Error::from).into_iter().collect()
-    }
-
-    fn kept(&self) -> usize {
-        self.kept
     }
 
     fn root(&self) -> usize {

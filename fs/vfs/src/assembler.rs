@@ -7,7 +7,7 @@ mod set;
 use alloc::{collections::VecDeque, format, rc::Rc, string::String, vec, vec::Vec};
 
 use block::{BlockRead, Slice};
-use filesystem::Health;
+use filesystem::{Health, MemoryBudget};
 use magic::Usage;
 use part::{Kind, Partition, Table};
 
@@ -26,9 +26,6 @@ const DEEPEST: usize = 8;
 /// Devices on one disk, and in all sets together: honest machines have far fewer. One disk does not use up what others
 /// need.
 const MOST_DEVICES: usize = 1024;
-/// Bytes of memory that all filesystems together may keep of their logs: partitions may name the same one again and
-/// again.
-const MOST_KEPT: usize = 48 << 20;
 
 /// Grows a tree of devices from the disks that it is offered.
 ///
@@ -47,8 +44,8 @@ pub struct Assembler<'k> {
     devices: Vec<Device>,
     volumes: Vec<Volume>,
     problems: Vec<Problem>,
-    /// Bytes of memory that filesystems keep.
-    kept: usize,
+    /// What all filesystems share.
+    memory: MemoryBudget,
     sets: Sets,
     /// Number of devices when the disk was offered that is being looked at.
     before: usize,
@@ -78,7 +75,7 @@ impl<'k> Assembler<'k> {
             devices: Vec::new(),
             volumes: Vec::new(),
             problems: Vec::new(),
-            kept: 0,
+            memory: MemoryBudget::default(),
             sets: Sets::default(),
             before: 0,
             has_left_out: false,
@@ -266,7 +263,7 @@ impl<'k> Assembler<'k> {
         for layer in self.layers {
             let opened = match (layer.probe)(&**bytes) {
                 Ok(false) => continue,
-                Ok(true) => (layer.open)(Rc::clone(bytes)),
+                Ok(true) => (layer.open)(Rc::clone(bytes), &self.memory),
                 Err(error) => Err(error),
             };
             return match opened {
@@ -297,10 +294,7 @@ impl<'k> Assembler<'k> {
         }
         match opened {
             Opened::FileSystem(mounted) => {
-                match self.keep(mounted.filesystem.kept()) {
-                    Ok(()) => self.add_volumes(&mounted, on, &missing),
-                    Err(error) => on.first().into_iter().for_each(|id| self.fail(*id, error.clone())),
-                }
+                self.add_volumes(&mounted, on, &missing);
                 Vec::new()
             }
             Opened::Device(bytes) => self.add_container(format, on, missing, bytes),
@@ -343,7 +337,7 @@ impl<'k> Assembler<'k> {
             };
             of.iter().filter_map(leg).collect()
         };
-        let outcome = (set.assemble)(legs(&set.members), legs(&set.lent));
+        let outcome = (set.assemble)(legs(&set.members), legs(&set.lent), &self.memory);
         let mut on: Vec<DeviceId> = set.members.iter().map(|(_, id)| *id).collect();
         match outcome {
             Ok(Assembled { opened, missing, borrowed }) => {

@@ -15,7 +15,6 @@ pub type EachErased<'a> = dyn FnMut(&[u8], ErasedNode, Option<FileType>) -> Cont
 /// [`FileSystem`] with nodes of unknown type.
 pub trait Erased {
     fn summary(&self) -> Result<Summary, Error>;
-    fn kept(&self) -> usize;
     fn lookup(&self, dir: &ErasedNode, name: &[u8]) -> Result<ErasedNode, Error>;
     fn attr(&self, node: &ErasedNode) -> Result<Attr, Error>;
     fn read_dir(&self, dir: &ErasedNode, each: &mut EachErased<'_>) -> Result<(), Error>;
@@ -40,10 +39,6 @@ impl<F: FileSystem> Typed<F> {
 impl<F: FileSystem> Erased for Typed<F> {
     fn summary(&self) -> Result<Summary, Error> {
         self.0.summary()
-    }
-
-    fn kept(&self) -> usize {
-        self.0.kept()
     }
 
     fn lookup(&self, dir: &ErasedNode, name: &[u8]) -> Result<ErasedNode, Error> {

@@ -7,7 +7,7 @@ use alloc::{boxed::Box, rc::Rc, string::String, vec, vec::Vec};
 
 use block::BlockRead;
 use damage::Format;
-use filesystem::{Error, FileSystem, Identity};
+use filesystem::{Error, FileSystem, Identity, MemoryBudget};
 
 use crate::{
     Device, Root,
@@ -21,8 +21,8 @@ pub struct Layer {
     pub name: &'static str,
     /// Whether its signature stands on the device.
     pub probe: fn(&dyn BlockRead) -> Result<bool, Error>,
-    /// What it makes of the device.
-    pub open: fn(Rc<dyn BlockRead>) -> Result<Opened, Error>,
+    /// What it makes of the device, in no more memory than is left of that of all filesystems.
+    pub open: fn(Rc<dyn BlockRead>, &MemoryBudget) -> Result<Opened, Error>,
 }
 
 /// The formats with a driver. ext4 comes first: mke2fs leaves the sectors as they were in which the others have
@@ -31,23 +31,23 @@ pub const LAYERS: &[Layer] = &[
     Layer {
         name: "ext4",
         probe: |device| ext4::probe(device),
-        open: |device| Ok(Opened::filesystem(ext4::Ext4::open(device)?)),
+        open: |device, memory| Ok(Opened::filesystem(ext4::Ext4::open_within(device, memory)?)),
     },
     Layer { name: "btrfs", probe: |device| ::btrfs::probe(device), open: btrfs::open },
     Layer {
         name: "xfs",
         probe: |device| xfs::probe(device),
-        open: |device| Ok(Opened::filesystem(xfs::Xfs::open(device)?)),
+        open: |device, memory| Ok(Opened::filesystem(xfs::Xfs::open_within(device, memory)?)),
     },
     Layer {
         name: "iso9660",
         probe: |device| iso9660::probe(device),
-        open: |device| Ok(Opened::filesystem(iso9660::Iso9660::open(device)?)),
+        open: |device, _| Ok(Opened::filesystem(iso9660::Iso9660::open(device)?)),
     },
     Layer {
         name: "vfat",
         probe: |device| fat::probe(device),
-        open: |device| Ok(Opened::filesystem(fat::Fat::open(device)?)),
+        open: |device, _| Ok(Opened::filesystem(fat::Fat::open(device)?)),
     },
 ];
 
@@ -67,7 +67,7 @@ pub enum Opened {
 pub type Unlock = dyn Fn(&[u8]) -> Result<Option<Rc<dyn BlockRead>>, Error>;
 
 /// Makes something of the members of a set that are there. Those that other sets lend may have nothing to do with it.
-pub type Assemble = fn(members: Vec<Leg>, lent: Vec<Leg>) -> Result<Assembled, Error>;
+pub type Assemble = fn(members: Vec<Leg>, lent: Vec<Leg>, memory: &MemoryBudget) -> Result<Assembled, Error>;
 
 /// A state of a set: what all devices that were written together last have in common. The higher, the newer.
 pub type State = (u64, u64);

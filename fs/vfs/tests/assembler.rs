@@ -401,7 +401,7 @@ mod toys {
 
     use block::{BlockRead, ReadError, Slice};
     use damage::{Format, Missing};
-    use filesystem::FileSystem;
+    use filesystem::{FileSystem, MemoryBudget};
     use oracle::Tree;
     use vfs::{Assembled, Device, Error, Keys, LAYERS, Layer, Leg, Member, Opened};
 
@@ -416,12 +416,12 @@ mod toys {
         Layer {
             name: "qcow2",
             probe: |device| Ok(qcow2::probe(device)?),
-            open: |device| Ok(Opened::Device(Rc::new(qcow2::Qcow2::open(device)?))),
+            open: |device, _| Ok(Opened::Device(Rc::new(qcow2::Qcow2::open(device)?))),
         },
         Layer {
             name: "vhd",
             probe: |device| Ok(vhd::probe(device)?),
-            open: |device| Ok(Opened::Device(Rc::new(vhd::Vhd::open(device)?))),
+            open: |device, _| Ok(Opened::Device(Rc::new(vhd::Vhd::open(device)?))),
         },
         LAYERS[0],
         LAYERS[1],
@@ -460,7 +460,7 @@ mod toys {
         image(b"TOYLOCK\0", key, content)
     }
 
-    fn open_lock(device: Rc<dyn BlockRead>) -> Result<Opened, Error> {
+    fn open_lock(device: Rc<dyn BlockRead>, _: &MemoryBudget) -> Result<Opened, Error> {
         let stored = text(&header(&*device)?);
         Ok(Opened::Locked(Box::new(move |key| {
             if key != stored {
@@ -509,7 +509,7 @@ mod toys {
         member
     }
 
-    fn open_member(device: Rc<dyn BlockRead>) -> Result<Opened, Error> {
+    fn open_member(device: Rc<dyn BlockRead>, _: &MemoryBudget) -> Result<Opened, Error> {
         let [set, number, count, is_mirror, time, is_lent, ..] = header(&*device)?;
         Ok(Opened::Member(Member {
             format: Format::File,
@@ -538,12 +538,12 @@ mod toys {
         Assembled { opened: Opened::Device(device), missing, borrowed: Vec::new() }
     }
 
-    fn assemble_mirror(members: Vec<Leg>, _: Vec<Leg>) -> Result<Assembled, Error> {
+    fn assemble_mirror(members: Vec<Leg>, _: Vec<Leg>, _: &MemoryBudget) -> Result<Assembled, Error> {
         Ok(assembled(content(&members[0])?, missing(&members)?))
     }
 
     /// Content in the order of numbers; that of number 5 stands behind what set 1 lends.
-    fn assemble_chain(members: Vec<Leg>, lent: Vec<Leg>) -> Result<Assembled, Error> {
+    fn assemble_chain(members: Vec<Leg>, lent: Vec<Leg>, _: &MemoryBudget) -> Result<Assembled, Error> {
         if members[0].number == 5 {
             let is_wanted = |leg: &Leg| header(&*leg.device).is_ok_and(|[set, ..]| set == 1);
             let index = lent.iter().position(is_wanted).unwrap();
@@ -588,11 +588,12 @@ mod toys {
         bytes
     }
 
-    fn open_toy(device: Rc<dyn BlockRead>) -> Result<Opened, Error> {
+    fn open_toy(device: Rc<dyn BlockRead>, memory: &MemoryBudget) -> Result<Opened, Error> {
         let name = text(&header(&*device)?);
         let tree =
             if name.starts_with(b"ill") { Tree::new().degraded("half of it is gone") } else { Tree::new() };
-        let tree = if name.starts_with(b"full") { tree.keeping(20 << 20) } else { tree };
+        let kept = if name.starts_with(b"full") { 20 << 20 } else { 0 };
+        let tree = tree.keeping(memory.claim(Format::File, kept)?);
         let tree = tree
             .uuid("toy")
             .file("/@/name", name)

@@ -3,7 +3,7 @@
 //!
 //! Directories of every form, extents in lists and trees, all features of files that Linux 7 has. Of version 5 every
 //! structure is checked: checksum, filesystem, place and owner. A dirty log of version 5 is replayed in memory: reading
-//! writes nothing. One of version 4 is not, which is a warning.
+//! writes nothing. One that is not, as of version 4 or on another device, is a warning.
 //!
 //! ```
 //! # fn read(disk: Vec<u8>) -> Result<(), filesystem::Error> {
@@ -41,10 +41,12 @@ mod superblock;
 mod units;
 mod volume;
 
-use alloc::vec::Vec;
+use alloc::{borrow::Cow, vec::Vec};
 
 use block::BlockRead;
-use filesystem::{Attr, Degraded, EachEntry, Error, FileSystem, FileType, Format, Identity, Summary};
+use filesystem::{
+    Attr, Claim, Degraded, EachEntry, Error, FileSystem, FileType, Format, Identity, MemoryBudget, Summary,
+};
 
 pub use units::InodeNumber;
 
@@ -59,18 +61,16 @@ use crate::{
 // What is wrong with the whole of a filesystem that is read all the same.
 const NEEDS_REPAIR: &str =
     "marked as to be repaired, and Linux does not mount it before that: run xfs_repair";
-const NOT_REPLAYED: &str = "it was not unmounted, and a log of version 4 is not replayed: files may be older than they \
-                            were; mount it once with Linux";
-const ELSEWHERE: &str =
-    "its log is on another device, and is not looked at: files may be older than they were";
 
 /// An XFS.
 pub struct Xfs<D> {
     files: Files<D>,
     /// Why files may be older than they were, or damaged.
-    states: Vec<&'static str>,
+    states: Vec<Cow<'static, str>>,
     /// What a replay of its log has done.
     report: Option<Report>,
+    /// What that has changed.
+    _replayed: Claim,
 }
 
 /// Whether the superblock's magic number stands on the device.
@@ -88,38 +88,39 @@ pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
 
 impl<D: BlockRead> Xfs<D> {
     /// Opens the filesystem that starts at byte 0 of `device`, and replays its log in memory if it was not unmounted.
-    /// Metadata is read in small pieces, many of them again and again: put a [`block::Cache`] below.
+    /// Where that is not possible, what the device has without it is read, with a warning. Metadata is read in small
+    /// pieces, many of them again and again: put a [`block::Cache`] below.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for a damaged superblock or log, [`Error::Unsupported`] naming a feature, [`Error::NoMemory`]
-    /// for a log with more changes than any honest one.
+    /// [`Error::Corrupt`] for a damaged superblock, [`Error::Unsupported`] naming a feature.
     pub fn open(device: D) -> Result<Self, Error> {
-        Ok(Self::start(device)?)
+        Self::open_within(device, &MemoryBudget::default())
     }
 
-    fn start(device: D) -> Outcome<Self> {
+    /// The same beside other filesystems, with which it shares this memory.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_within(device: D, memory: &MemoryBudget) -> Result<Self, Error> {
+        Ok(Self::start(device, memory)?)
+    }
+
+    fn start(device: D, memory: &MemoryBudget) -> Outcome<Self> {
         let mut volume = Volume::open(Replayed::new(device))?;
         let geometry = volume.superblock.log()?;
         let (mut states, mut intents, mut report) = (Vec::new(), Intents::default(), None);
         if volume.superblock.features.has_incompat(INCOMPAT_NEEDSREPAIR) {
-            states.push(NEEDS_REPAIR);
+            states.push(NEEDS_REPAIR.into());
         }
-        if geometry.log_start.is_none() {
-            states.push(ELSEWHERE);
-        } else {
-            match log::recover(volume.device(), &geometry) {
-                Ok(None) => {}
-                Ok(Some(recovered)) => {
-                    volume = volume.with(recovered.overlay)?;
-                    (intents, report) = (recovered.intents, Some(recovered.report));
-                }
-                Err(failure) if !geometry.is_v5 && matches!(*failure.0, Error::Unsupported(_)) => {
-                    states.push(NOT_REPLAYED);
-                }
-                Err(failure) => return Err(failure),
-            }
+        let recovered = log::recover(volume.device(), &geometry, memory.left_for_log());
+        match recovered.and_then(|recovered| volume.replay(recovered)) {
+            Ok(None) => {}
+            Ok(Some((left, done))) => (intents, report) = (left, Some(done)),
+            // What the disk has without it is read: docs/architecture.md says why.
+            Err(failure) => states.push(log::not_replayed(&failure.0).into()),
         }
-        Ok(Self { files: Files::new(volume, intents), states, report })
+        let replayed = memory.claim(Format::Xfs, volume.device().overlay().memory())?;
+        Ok(Self { files: Files::new(volume, intents), states, report, _replayed: replayed })
     }
 }
 
@@ -135,12 +136,8 @@ impl<D: BlockRead> FileSystem for Xfs<D> {
     }
 
     fn warnings(&self) -> Vec<Error> {
-        let warning = |state: &&'static str| Degraded { format: Format::Xfs, state: (*state).into() };
+        let warning = |state: &Cow<'static, str>| Degraded { format: Format::Xfs, state: state.clone() };
         self.states.iter().map(|state| Error::Degraded(warning(state))).collect()
-    }
-
-    fn kept(&self) -> usize {
-        self.files.volume.device().overlay().memory()
     }
 
     fn root(&self) -> InodeNumber {

@@ -24,6 +24,8 @@ mod ring;
 mod tests;
 mod transaction;
 
+use alloc::{format, string::String};
+
 use block::{BlockRead, ReadError};
 use filesystem::{Error, Fault, Format, NoMemory};
 
@@ -95,17 +97,14 @@ pub struct Report {
 ///
 /// # Errors
 /// [`Error::Corrupt`] for a log that Linux would not recover, either; [`Error::Unsupported`] for a log on another
-/// device, one of version 4 that is not clean, and what only later kernels or other processors write;
-/// [`Error::NoMemory`] for one that changes more than `MOST_MEMORY`; [`Error::Io`].
-pub fn recover(device: &dyn BlockRead, geometry: &Geometry) -> Outcome<Option<Recovered>> {
-    recover_within(device, geometry, MOST_MEMORY)
-}
-
-fn recover_within(device: &dyn BlockRead, geometry: &Geometry, most: usize) -> Outcome<Option<Recovered>> {
+/// device, dirty or not, one of version 4 that is not clean, and what only later kernels or other processors write;
+/// [`Error::NoMemory`] for one that needs more than `most` bytes of memory, or than `MOST_MEMORY`; [`Error::Io`].
+pub fn recover(device: &dyn BlockRead, geometry: &Geometry, most: usize) -> Outcome<Option<Recovered>> {
+    let most = most.min(MOST_MEMORY);
     let ring = Ring::new(device, geometry)?;
     let Some(ends) = ends::find(&ring, geometry)? else { return Ok(None) };
     if !geometry.is_v5 {
-        return Err(unsupported("a log of version 4 that is not clean"));
+        return Err(unsupported("a dirty log of version 4"));
     }
     // Whoever made the log anew did not look at the filesystem. What the log has would be taken for older than it is.
     if let Some(lsn) = geometry.superblock_lsn.filter(|lsn| Lsn(*lsn) > ends.newest) {
@@ -113,10 +112,22 @@ fn recover_within(device: &dyn BlockRead, geometry: &Geometry, most: usize) -> O
     }
     let unknown = geometry.log_features & !KNOWN_LOG_FEATURES;
     if unknown != 0 {
-        return Err(unsupported(alloc::format!("log features {unknown:#x}")));
+        return Err(unsupported(format!("log features {unknown:#x}")));
     }
     let live = u64::from(ring.distance(ends.tail, ends.head)).saturating_mul(SECTOR_U64);
     replay::run(&ring, geometry, ends, most).map(Some).map_err(|failure| named(failure, live))
+}
+
+/// What a user has to know of a log that is not replayed.
+pub fn not_replayed(why: &Error) -> String {
+    let why = match why {
+        Error::Unsupported(unsupported) => unsupported.feature.clone().into_owned(),
+        why => format!("{why}"),
+    };
+    format!(
+        "its log is not replayed ({why}): files may be older than they were, or damaged; mount it once with Linux, or \
+         run xfs_repair"
+    )
 }
 
 /// What goes beyond how much may be read is the log, if so much of it is live: it is read twice, and blocks that it
@@ -124,7 +135,7 @@ fn recover_within(device: &dyn BlockRead, geometry: &Geometry, most: usize) -> O
 fn named(failure: Failure, live: u64) -> Failure {
     match *failure.0 {
         Error::Io(ReadError::Limit { limit, .. }) if live >= limit / 4 => {
-            unsupported(alloc::format!("a log with {} MiB to replay: mount it once with Linux", live >> 20))
+            unsupported(format!("a log with {} MiB to replay, more than may be read", live >> 20))
         }
         _ => failure,
     }
@@ -148,7 +159,7 @@ pub fn fuzz(data: &[u8]) {
         is_v5: is_v5 & 7 != 0,
         log_features: 0,
     };
-    if let Ok(Some(recovered)) = recover(&log, &geometry) {
+    if let Ok(Some(recovered)) = recover(&log, &geometry, MOST_MEMORY) {
         let mut buf = [0; 1024];
         let _ = Replayed::new(log).with(recovered.overlay).read_at(100, &mut buf);
         let _ = recovered.intents.resolve(0, 0, &mut |_, _| Ok((Mapped::Hole, 1)));

@@ -8,7 +8,7 @@ use filesystem::Fault;
 
 use crate::{
     failure::{Outcome, corrupt},
-    log::{Overlay, Replayed},
+    log::{Intents, Overlay, Recovered, Replayed, Report},
     superblock::Superblock,
     units::{ByteOffset, FsBlock},
 };
@@ -29,9 +29,22 @@ impl<D: BlockRead> Volume<D> {
         &self.device
     }
 
-    /// The same with what the replay of the log has changed: the superblock, too, perhaps.
-    pub fn with(self, overlay: Overlay) -> Outcome<Self> {
-        Self::open(self.device.with(overlay))
+    /// Takes what the replay of a log has changed, if there was one: the superblock, too, perhaps. Yields what is left
+    /// to do, and what was done.
+    ///
+    /// # Errors
+    /// Where the superblock is damaged then: nothing is taken.
+    pub fn replay(&mut self, recovered: Option<Recovered>) -> Outcome<Option<(Intents, Report)>> {
+        let Some(Recovered { overlay, intents, report }) = recovered else { return Ok(None) };
+        self.device.set(overlay);
+        match Superblock::read(&self.device) {
+            Ok(superblock) => self.superblock = superblock,
+            Err(failure) => {
+                self.device.set(Overlay::default());
+                return Err(failure);
+            }
+        }
+        Ok(Some((intents, report)))
     }
 
     /// Fills `buf` with the bytes at `offset`.

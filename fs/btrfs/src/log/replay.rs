@@ -53,6 +53,8 @@ impl Rules {
 
 /// What all replays of a filesystem may still take.
 pub struct Budget<'a> {
+    /// Bytes of memory, and how many of them are left.
+    all: u64,
     bytes: Cell<u64>,
     /// The least that was left of them.
     paid: Cell<u64>,
@@ -61,20 +63,20 @@ pub struct Budget<'a> {
     storage: Option<&'a Storage>,
 }
 
-impl Default for Budget<'_> {
-    fn default() -> Self {
-        Self::new(MOST_BYTES, MOST_STEPS)
-    }
-}
-
 impl<'a> Budget<'a> {
     pub fn new(bytes: u64, steps: u64) -> Self {
-        Self { bytes: Cell::new(bytes), paid: Cell::new(bytes), steps: Cell::new(steps), storage: None }
+        Self {
+            all: bytes,
+            bytes: Cell::new(bytes),
+            paid: Cell::new(bytes),
+            steps: Cell::new(steps),
+            storage: None,
+        }
     }
 
-    /// The whole of it, paid for at these devices.
-    pub fn of(storage: &'a Storage) -> Self {
-        Self { storage: Some(storage), ..Self::default() }
+    /// What is left of `most` bytes for all filesystems, paid for at these devices.
+    pub fn of(storage: &'a Storage, most: usize) -> Self {
+        Self { storage: Some(storage), ..Self::new(MOST_BYTES.min(wide(most)), MOST_STEPS) }
     }
 
     /// Takes memory for an item.
@@ -84,7 +86,7 @@ impl<'a> Budget<'a> {
     pub fn keep(&self, bytes: usize) -> Result<(), Error> {
         let bytes = wide(bytes).saturating_add(ENTRY);
         let too_much =
-            || Error::NoMemory(NoMemory { format: Format::Btrfs, structure: "tree log", bytes: MOST_BYTES });
+            || Error::NoMemory(NoMemory { format: Format::Btrfs, structure: "tree log", bytes: self.all });
         let left = self.bytes.get().checked_sub(bytes).ok_or_else(too_much)?;
         self.bytes.set(left);
         // What was given back in between was paid for.
@@ -95,8 +97,7 @@ impl<'a> Budget<'a> {
 
     /// Bytes that were taken and not given back.
     pub fn kept(&self) -> usize {
-        // It starts with all of them.
-        narrow(MOST_BYTES.saturating_sub(self.bytes.get()))
+        narrow(self.all.saturating_sub(self.bytes.get()))
     }
 
     /// Gives back the memory of an item.

@@ -116,7 +116,7 @@ impl Forest {
     fn replayed(&self, base: &Self, sums: &mut Sums) -> Result<Edits, Error> {
         let (base, log) =
             (Edited { base: &Nothing, edits: &base.0 }, Edited { base: &Nothing, edits: &self.0 });
-        let budget = Budget::default();
+        let budget = Budget::new(1 << 20, 1 << 20);
         let log = Log::read(&log, &budget)?;
         let rules = Rules {
             sector_size: SECTOR,
@@ -506,6 +506,12 @@ fn memory_and_time_are_bounded() {
     let steps = Log::read(&log, &Budget::new(1 << 20, 50)).err().map(|error| error.to_string());
     assert_eq!(steps.as_deref(), Some("btrfs: unsupported: tree log of more than 4194304 steps"));
     assert!(Log::read(&log, &Budget::new(1 << 20, 101)).is_ok());
+    let kept = [20_000, 1 << 20, 48 << 20].map(|all| {
+        let budget = Budget::new(all, 1000);
+        (0..3).for_each(|_| budget.keep(100).unwrap());
+        budget.kept()
+    });
+    assert_eq!(kept, [3 * (100 + 128); 3], "whatever there was");
     // What a disk has left for all that stands on it counts, too.
     let storage = |left: usize| {
         let mut devices = Devices::default();
@@ -514,9 +520,9 @@ fn memory_and_time_are_bounded() {
         devices.add(Leg { name, bytes, given: Some(0), is_behind: false, is_named: true, is_seed: false });
         Storage::new(devices, Chunks::default())
     };
-    let error = Log::read(&log, &Budget::of(&storage(64 * 50))).err();
+    let error = Log::read(&log, &Budget::of(&storage(64 * 50), 1 << 20)).err();
     assert_eq!(error, Some(Error::Io(ReadError::Limit { offset: 0, limit: 5 })));
-    assert!(Log::read(&log, &Budget::of(&storage(1 << 20))).is_ok());
+    assert!(Log::read(&log, &Budget::of(&storage(1 << 20), 1 << 20)).is_ok());
 }
 
 #[test]

@@ -4,11 +4,11 @@
 use alloc::{format, rc::Rc, string::String, vec::Vec};
 
 use block::{BlockRead, Cache};
-use damage::{Format, NoMemory, Unsupported};
+use damage::{Format, Unsupported};
 use filesystem::{Error, Health};
 use part::{Partition, PartitionKind};
 
-use super::{Assembler, CACHE_PAGES, DEEPEST, MOST_DEVICES, MOST_KEPT};
+use super::{Assembler, CACHE_PAGES, DEEPEST, MOST_DEVICES};
 use crate::{Device, DeviceId, DeviceKind, Home, Mounted, Problem, Volume, meter::Metered};
 
 impl Assembler<'_> {
@@ -121,18 +121,6 @@ impl Assembler<'_> {
         if let Some(device) = self.devices.get_mut(id.0) {
             change(device);
         }
-    }
-
-    /// Counts the memory that one more filesystem keeps.
-    pub(super) fn keep(&mut self, bytes: usize) -> Result<(), Error> {
-        let kept = self.kept.saturating_add(bytes);
-        if bytes > 0 && kept > MOST_KEPT {
-            let bytes = u64::try_from(kept).unwrap_or(u64::MAX);
-            let structure = "what the logs of all filesystems have changed";
-            return Err(Error::NoMemory(NoMemory { format: Format::File, structure, bytes }));
-        }
-        self.kept = kept;
-        Ok(())
     }
 
     pub(super) fn fail(&mut self, id: DeviceId, error: Error) {

@@ -12,7 +12,7 @@ use core::cmp::Reverse;
 use block::BlockRead;
 use btrfs::{Btrfs, Node, Subvolume};
 use damage::Format;
-use filesystem::{Degraded, Error, FileSystem};
+use filesystem::{Degraded, Error, FileSystem, MemoryBudget};
 
 use super::{Assembled, Leg, Member, Opened};
 use crate::Root;
@@ -21,7 +21,7 @@ use crate::Root;
 ///
 /// # Errors
 /// Where its superblock cannot be read.
-pub fn open(device: Rc<dyn BlockRead>) -> Result<Opened, Error> {
+pub fn open(device: Rc<dyn BlockRead>, _: &MemoryBudget) -> Result<Opened, Error> {
     let member = btrfs::member(&*device)?;
     Ok(Opened::Member(Member {
         format: Format::Btrfs,
@@ -34,7 +34,7 @@ pub fn open(device: Rc<dyn BlockRead>) -> Result<Opened, Error> {
     }))
 }
 
-fn assemble(members: Vec<Leg>, lent: Vec<Leg>) -> Result<Assembled, Error> {
+fn assemble(members: Vec<Leg>, lent: Vec<Leg>, memory: &MemoryBudget) -> Result<Assembled, Error> {
     let generation = |leg: &Leg| btrfs::member(&*leg.device).map_or(0, |member| member.generation);
     let newest = members.iter().map(generation).max().unwrap_or(0);
     // A filesystem grows from what was written before it. Others that lend are filesystems of their own.
@@ -42,7 +42,7 @@ fn assemble(members: Vec<Leg>, lent: Vec<Leg>) -> Result<Assembled, Error> {
         lent.into_iter().enumerate().filter(|(_, leg)| generation(leg) < newest).unzip();
     let own = members.len();
     let devices = members.into_iter().chain(lent).map(|leg| leg.device);
-    let btrfs = Btrfs::open(devices.collect())?;
+    let btrfs = Btrfs::open_within(devices.collect(), memory)?;
     let missing = btrfs.missing().iter().map(ToString::to_string).collect();
     let place = |index: usize| places.get(index.checked_sub(own)?).copied();
     let borrowed = btrfs.used().into_iter().filter_map(place).collect();

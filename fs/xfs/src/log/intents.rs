@@ -143,7 +143,7 @@ impl Intents {
     pub(super) fn change_owner(&mut self, inode: u64) -> Outcome<()> {
         if !self.has_changed_owner(inode) {
             if self.owners.len() >= MOST {
-                return Err(too_much(self.owners.len()));
+                return Err(too_much(size_of_val(self.owners.as_slice())));
             }
             self.owners.push(inode);
         }
@@ -213,7 +213,7 @@ impl Intents {
 
     fn add(&mut self, id: u64, intent: Intent) -> Outcome<()> {
         if self.list.len() >= MOST {
-            return Err(too_much(self.list.len()));
+            return Err(too_much(size_of_val(self.list.as_slice())));
         }
         self.list.push((id, intent));
         Ok(())

@@ -112,6 +112,11 @@ impl<D: BlockRead> Replayed<D> {
         Self { device: self.device, overlay }
     }
 
+    /// Lays this over the device, and nothing else any more.
+    pub fn set(&mut self, overlay: Overlay) {
+        self.overlay = overlay;
+    }
+
     /// What the replay has changed.
     pub fn overlay(&self) -> &Overlay {
         &self.overlay

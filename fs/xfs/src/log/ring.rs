@@ -11,6 +11,8 @@ use super::{Geometry, Outcome, SECTOR, SECTOR_U64, corrupt, unsupported};
 
 /// `XFS_MAX_LOG_BYTES`
 const MOST_BYTES: u64 = 2 << 30;
+/// Offset of `sb_logblocks`, which counts blocks of the filesystem.
+const LOGBLOCKS_AT: u64 = 96;
 /// A ring of fewer blocks has no room for a record.
 const FEWEST_BLOCKS: u32 = 4;
 /// Bytes that are read at once where many are.
@@ -33,11 +35,12 @@ impl<'a> Ring<'a> {
     /// # Errors
     /// `Corrupt` where the log is not on the device, `Unsupported` where it is on another one.
     pub fn new(device: &'a dyn BlockRead, geometry: &Geometry) -> Outcome<Self> {
-        let start = geometry.log_start.ok_or_else(|| unsupported("external log"))?;
+        let start = geometry.log_start.ok_or_else(|| unsupported("a log on another device"))?;
         let blocks = u32::try_from(geometry.log_bytes / SECTOR_U64).unwrap_or(0);
         let end = start.saturating_add(geometry.log_bytes);
+        let found = geometry.log_bytes.checked_div(geometry.block_size.into()).unwrap_or(0);
         if blocks < FEWEST_BLOCKS || geometry.log_bytes > MOST_BYTES || end > device.size() {
-            return Err(corrupt(Fault::Range, "xfs_dsb.sb_logblocks", 0, geometry.log_bytes));
+            return Err(corrupt(Fault::Range, "xfs_dsb.sb_logblocks", LOGBLOCKS_AT, found));
         }
         Ok(Self { device, start, blocks })
     }

@@ -6,7 +6,7 @@ use std::{vec, vec::Vec};
 use crc32c::crc32c;
 use filesystem::Error;
 
-use crate::log::{Geometry, Recovered, Replayed, recover, recover_within};
+use crate::log::{Geometry, MOST_MEMORY, Recovered, Replayed, recover};
 
 pub const SECTOR: usize = 512;
 pub const UUID: [u8; 16] = [0x55; 16];
@@ -149,12 +149,12 @@ impl Disk {
     }
 
     pub fn recover(&self) -> Result<Option<Recovered>, Error> {
-        recover(&self.bytes, &self.geometry).map_err(Error::from)
+        recover(&self.bytes, &self.geometry, MOST_MEMORY).map_err(Error::from)
     }
 
     /// The same with so many bytes of memory.
     pub fn recover_within(&self, most: usize) -> Result<Option<Recovered>, Error> {
-        recover_within(&self.bytes, &self.geometry, most).map_err(Error::from)
+        recover(&self.bytes, &self.geometry, most).map_err(Error::from)
     }
 
     /// The disk after the replay; the log must be dirty.
