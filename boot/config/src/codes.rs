@@ -11,8 +11,15 @@ code::table! {
         "the key cannot have this value; a weaker source's value stands",
         "set what the message expects";
     pub(crate) LOCKED: Code = "E-CONFIG-LOCKED",
-        "Secure Boot is on, and this source may not set the key",
-        "put it into the signed loader's `.cmdline` section";
+        "Secure Boot is on or a signature key is built in, and this source may not set the key; or it is one that \
+         the metadata never may",
+        "put it into the signed loader's `.cmdline` section; what metadata never may, into another source";
+    pub(crate) MEMBER: Code = "E-CONFIG-MEMBER",
+        "a member of the metadata document is misspelt or not of its type, and does not count",
+        "write it as the message says; [configuration.md](configuration.md#metadata) has all members";
+    pub(crate) PLAIN: Code = "E-CONFIG-PLAIN",
+        "the metadata came by plain HTTP and may be anybody's; the machine is not locked, so that it counts",
+        "an https `cloudboot.metadata.url`, or Secure Boot";
     pub(crate) IDLE: Code = "E-CONFIG-IDLE",
         "the key is right and does nothing here: it is for another program of this project, or for a later version",
         "nothing";

@@ -3,6 +3,8 @@
 
 use core::fmt;
 
+use Locked::{Refused, Taken, WithSignatureKey};
+
 /// What a key's value may be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Value {
@@ -68,6 +70,8 @@ pub struct Key {
     pub is_secret: bool,
     /// Who may set it on a locked machine.
     pub locked: Locked,
+    /// What a locked machine makes of it where the metadata document sets it; none: the document never may.
+    pub metadata: Option<Locked>,
     /// Whether it does something today; other keys are accepted and have no effect yet.
     pub acts: bool,
 }
@@ -88,10 +92,15 @@ impl Key {
     pub fn is_shared(&self) -> bool {
         matches!(self.name, "ip" | "BOOTIF")
     }
+
+    /// The key, which the metadata document may set, too.
+    const fn of_document(self, locked: Locked) -> Self {
+        Self { metadata: Some(locked), ..self }
+    }
 }
 
 const fn key(name: &'static str, value: Value) -> Key {
-    Key { name, value, is_secret: false, locked: Locked::Refused, acts: true }
+    Key { name, value, is_secret: false, locked: Locked::Refused, metadata: None, acts: true }
 }
 
 const fn free(name: &'static str, value: Value) -> Key {
@@ -142,23 +151,23 @@ const fn keys<const N: usize>(rows: [Row; N]) -> [Key; N] {
 /// Every key, with what its users are told.
 pub const ROWS: [Row; 50] = [
     acts(
-        free("cloudboot.target", Value::Text),
+        free("cloudboot.target", Value::Text).of_document(Taken),
         "the default of the image",
         "starts the entry with this id or title, or the first of this system (`linux`, `windows`, `freebsd`, `netbsd`, `openbsd`), and no other; quote it where it has spaces",
     ),
     acts(
-        key("cloudboot.disk", Value::Any),
+        key("cloudboot.disk", Value::Any).of_document(Taken),
         "every disk",
         "looks only there: `/dev/vda2`, `LABEL=`, `UUID=`, `PARTUUID=`, `PARTLABEL=`, `/dev/disk/by-*/...`; `cloudboot.debug=1` shows which disk is `/dev/vda`",
     ),
     acts(
-        key("cloudboot.disk.device", Value::Any),
+        key("cloudboot.disk.device", Value::Any).of_document(Taken),
         "the default subvolume, then where distributions put systems",
         "looks only in this subvolume or snapshot of btrfs: its path from the top (`@`, `root`, `@/.snapshots/5/snapshot`; `/` is the top itself), or `subvolid=256`; with `cloudboot.disk`, on that disk",
     ),
-    acts(key("cloudboot.disk.kernel", Value::Path), "", "starts this kernel"),
+    acts(key("cloudboot.disk.kernel", Value::Path).of_document(Taken), "", "starts this kernel"),
     acts(
-        key("cloudboot.disk.initrd", Value::Path),
+        key("cloudboot.disk.initrd", Value::Path).of_document(Taken),
         "",
         "with this initrd; only beside `cloudboot.disk.kernel`",
     ),
@@ -180,7 +189,11 @@ pub const ROWS: [Row; 50] = [
         "shows every value with its source, every disk, volume and entry, and the memory used",
     ),
     acts(free("cloudboot.quiet", Value::Flag), "0", "no first line"),
-    acts(key("cloudboot.cmdline", Value::Text), "the entry's own", "replaces the kernel's command line"),
+    acts(
+        key("cloudboot.cmdline", Value::Text).of_document(Refused),
+        "the entry's own",
+        "replaces the kernel's command line",
+    ),
     acts(key("cloudboot.cmdline.extra", Value::Text), "", "is appended to it"),
     acts(
         key("cloudboot.console", Value::Text),
@@ -188,28 +201,33 @@ pub const ROWS: [Row; 50] = [
         "appends `console=` with this value where the command line names no console",
     ),
     later(
-        key("cloudboot.exit", Value::Word(&["kexec", "reboot", "firmware"])),
+        key("cloudboot.exit", Value::Word(&["kexec", "reboot", "firmware"])).of_document(Refused),
         "`firmware` in the loader, `kexec` in init",
         "how control is handed over",
     ),
     later(
-        free("cloudboot.keymap", Value::Word(&["us", "fr", "fr-mac", "de", "uk", "es"])),
+        free("cloudboot.keymap", Value::Word(&["us", "fr", "fr-mac", "de", "uk", "es"])).of_document(Refused),
         "`us`",
         "keys of init's menu; the loader gets characters from the firmware",
     ),
     later(
-        key("cloudboot.disk.fs", Value::Word(&["auto", "ext4", "xfs", "btrfs", "zfs", "ufs", "fat", "ntfs"])),
+        key("cloudboot.disk.fs", Value::Word(&["auto", "ext4", "xfs", "btrfs", "zfs", "ufs", "fat", "ntfs"]))
+            .of_document(Taken),
         "`auto`",
         "the filesystem of the disk",
     ),
     later(
-        Key { is_secret: true, ..key("cloudboot.disk.luks-passphrase", Value::Text) },
+        Key { is_secret: true, ..key("cloudboot.disk.luks-passphrase", Value::Text).of_document(Taken) },
         "",
         "opens encrypted disks; the word `$(metadata)` takes it from the metadata",
     ),
-    later(signed("cloudboot.plan"), "", "OCI reference of the plan"),
+    later(signed("cloudboot.plan").of_document(WithSignatureKey), "", "OCI reference of the plan"),
     later(key("cloudboot.plan.modpack", Value::Text), "", "OCI reference of kernel modules for the initrd"),
-    acts(signed("cloudboot.image"), "", "OCI reference of an artifact with kernel, initrd and command line"),
+    acts(
+        signed("cloudboot.image").of_document(WithSignatureKey),
+        "",
+        "OCI reference of an artifact with kernel, initrd and command line",
+    ),
     acts(
         key("cloudboot.local", Value::Flag),
         "0",
@@ -229,8 +247,12 @@ pub const ROWS: [Row; 50] = [
         "the longest wait for a link, and for an address",
     ),
     acts(free("cloudboot.dns", Value::Text), "those of DHCP", "resolvers, with commas between them"),
-    acts(free("cloudboot.net.skip", Value::Flag), "0", "no DHCP"),
-    acts(free("cloudboot.net.static", Value::Text), "", "static address, `ip/prefix:gateway:dns`"),
+    acts(free("cloudboot.net.skip", Value::Flag).of_document(Taken), "0", "no DHCP"),
+    acts(
+        free("cloudboot.net.static", Value::Text).of_document(Taken),
+        "",
+        "static address, `ip/prefix:gateway:dns`",
+    ),
     acts(
         free("cloudboot.net.if", Value::Text),
         "all with a link",
@@ -239,18 +261,22 @@ pub const ROWS: [Row; 50] = [
     acts(free("cloudboot.net.vlan", Value::Number), "", "802.1Q tag"),
     acts(free("cloudboot.net.proxy", Value::Text), "", "URL of an HTTP proxy"),
     later(free("cloudboot.net.ntp", Value::Text), "", "sets the clock: address, or `1` for DHCP's"),
-    later(free("cloudboot.net.lldp", Value::Flag), "0", "listens to LLDP"),
+    later(free("cloudboot.net.lldp", Value::Flag).of_document(Taken), "0", "listens to LLDP"),
     later(key("cloudboot.lldp", Value::Flag), "0", "listens to LLDP"),
     later(key("cloudboot.lldp.wait", Value::Text), "10s", "how long"),
     later(key("cloudboot.lldp.tx", Value::Flag), "0", "announces this machine by LLDP"),
     later(key("cloudboot.lldp.name", Value::Text), "", "as what"),
-    later(secret("cloudboot.openstack.auth-url"), "", "Keystone's URL, for the metadata"),
-    later(secret("cloudboot.openstack.app-cred-id"), "", "application credential: its id"),
-    later(secret("cloudboot.openstack.app-cred-secret"), "", "application credential: its secret"),
+    later(secret("cloudboot.openstack.auth-url").of_document(Taken), "", "Keystone's URL, for the metadata"),
+    later(secret("cloudboot.openstack.app-cred-id").of_document(Taken), "", "application credential: its id"),
     later(
+        secret("cloudboot.openstack.app-cred-secret").of_document(Taken),
+        "",
+        "application credential: its secret",
+    ),
+    acts(
         free("cloudboot.metadata.url", Value::Text),
-        "OpenStack's, on OpenStack",
-        "URL of the metadata document",
+        "that of OpenStack or EC2, where the machine says that it is there",
+        "URL of the [metadata](#metadata) document",
     ),
     acts(
         free("cloudboot.mirror", Value::Text),
@@ -258,12 +284,12 @@ pub const ROWS: [Row; 50] = [
         "registries to try first, `registry=host[:port][/prefix],...`",
     ),
     later(free("cloudboot.cache", Value::Flag), "0", "keeps verified artifacts on the ESP"),
-    acts(free("rd.cloudboot.user", Value::Text), "", "user at the registry"),
-    acts(secret("rd.cloudboot.pass"), "", "password at the registry"),
+    acts(free("rd.cloudboot.user", Value::Text).of_document(Taken), "", "user at the registry"),
+    acts(secret("rd.cloudboot.pass").of_document(Taken), "", "password at the registry"),
     acts(free("ip", Value::Text), "", "static IPv4, in the form that Linux has for it"),
     acts(free("BOOTIF", Value::Text), "", "MAC of the only network interface to use"),
     acts(
-        key("cloudboot.ca", Value::Text),
+        key("cloudboot.ca", Value::Text).of_document(Refused),
         "",
         "further root certificates: PEM on the ESP, or URL with digest",
     ),

@@ -14,6 +14,7 @@ pub mod codes;
 pub mod fuzz;
 mod keys;
 mod line;
+mod metadata;
 mod network;
 mod problem;
 mod secret;
@@ -49,6 +50,8 @@ pub enum Origin {
     Smbios,
     /// QEMU's fw_cfg file `opt/org.cloudboot/cmdline`.
     FwCfg,
+    /// The metadata document of the cloud that the machine runs in. What counts most is trusted least.
+    Metadata,
 }
 
 impl Origin {
@@ -67,6 +70,7 @@ impl fmt::Display for Origin {
             Self::Variable => "EFI variable",
             Self::Smbios => "SMBIOS",
             Self::FwCfg => "fw_cfg",
+            Self::Metadata => "the metadata",
         })
     }
 }
@@ -84,12 +88,24 @@ pub enum Trust {
 
 impl Trust {
     fn lets_set(self, origin: Origin, key: &Key) -> bool {
+        let locked = match origin {
+            Origin::Section => return true,
+            Origin::Metadata => match key.metadata {
+                Some(locked) => locked,
+                None => return false,
+            },
+            _ => key.locked,
+        };
         match self {
             Self::Open => true,
-            _ if origin.is_built_in() => true,
-            Self::Locked => key.locked == Locked::Taken,
-            Self::LockedWithKey => key.locked != Locked::Refused,
+            Self::Locked => locked == Locked::Taken,
+            Self::LockedWithKey => locked != Locked::Refused,
         }
+    }
+
+    /// Whether the source may give words to the kernel.
+    fn lets_add(self, origin: Origin) -> bool {
+        origin.is_built_in() || (self == Self::Open && origin != Origin::Metadata)
     }
 }
 
@@ -134,34 +150,40 @@ impl Config {
         for word in words(text.as_str()) {
             is_ours &= word.raw != "--";
             match KEYS.iter().find(|key| is_ours && key.name == word.name) {
-                Some(key) => self.set(key, word, origin, trust),
+                Some(key) => {
+                    let is_set = self.set(key, word.value.unwrap_or("1"), origin, trust);
+                    if is_set && key.is_shared() {
+                        self.rest.push(word.raw.into());
+                    }
+                }
                 None if is_ours && word.name.starts_with(PREFIX) => {
                     self.note(Problem::Unknown { name: word.name.into(), origin });
                 }
-                None if trust == Trust::Open || origin.is_built_in() => self.rest.push(word.raw.into()),
+                None if trust.lets_add(origin) => self.rest.push(word.raw.into()),
                 None => self.note(Problem::Refused { name: word.name.into(), origin }),
             }
         }
     }
 
-    /// `NAME=VALUE`, or `NAME` for `NAME=1`.
-    fn set(&mut self, key: &'static Key, word: Word<'_>, origin: Origin, trust: Trust) {
-        let value = word.value.unwrap_or("1");
-        if !trust.lets_set(origin, key) {
-            return self.note(Problem::Refused { name: key.name.into(), origin });
-        }
-        if !key.value.accepts(value) {
+    /// Sets a key, if the source may and the key can have the value; whether it did.
+    fn set(&mut self, key: &'static Key, value: &str, origin: Origin, trust: Trust) -> bool {
+        let problem = if origin == Origin::Metadata && key.metadata.is_none() {
+            Problem::Never { name: key.name.into() }
+        } else if !trust.lets_set(origin, key) {
+            Problem::Refused { name: key.name.into(), origin }
+        } else if !key.value.accepts(value) {
             let value = if key.is_secret { "***".into() } else { value.into() };
-            return self.note(Problem::Value { name: key.name, value, expected: key.value, origin });
-        }
-        if !key.acts && !key.is_shared() {
-            self.note(Problem::Idle { name: key.name, origin });
-        }
-        if key.is_shared() {
-            self.rest.push(word.raw.into());
-        }
-        self.settings.retain(|setting| setting.key.name != key.name);
-        self.settings.push(Setting { key, value: Secret::new(value), origin });
+            Problem::Value { name: key.name, value, expected: key.value, origin }
+        } else {
+            if !key.acts && !key.is_shared() {
+                self.note(Problem::Idle { name: key.name, origin });
+            }
+            self.settings.retain(|setting| setting.key.name != key.name);
+            self.settings.push(Setting { key, value: Secret::new(value), origin });
+            return true;
+        };
+        self.note(problem);
+        false
     }
 
     /// Each problem is said once, however often it occurs.
@@ -407,7 +429,7 @@ mod tests {
         let of_registries =
             (config.image(), config.local(), config.insecure(), config.net_proxy(), config.mirrors().count());
         let login = config.login().unwrap().map(|login| (login.user, login.password));
-        let of_trust = (config.cosign(), config.ca(), login);
+        let of_trust = (config.cosign(), config.ca(), login, config.metadata_url());
         let of_network = format!("{of_cards:?} {of_addresses:?} {of_registries:?} {of_trust:?}");
         format!("{of_volumes:?} {of_entries:?} {of_kernels:?} {of_menus:?} {of_console:?} {of_network}")
     }

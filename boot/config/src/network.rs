@@ -106,10 +106,11 @@ impl Config {
     /// The login for the registry of `image`.
     ///
     /// It goes only to a host that the same source names, or a more trusted one: whoever may change `image` must not
-    /// get a password that somebody else wrote down for another registry.
+    /// get a password that somebody else wrote down for another registry. Nor may the metadata, which anybody on the
+    /// network can write, say by `ca` who vouches for that host.
     ///
     /// # Errors
-    /// There is one, and the source of `image` is less trusted than the login's: both.
+    /// There is one, and the source of `image`, or the metadata with its `ca`, is less trusted than the login's: both.
     pub fn login(&self) -> Result<Option<Login<'_>>, (Origin, Origin)> {
         let (Some(user), Some(password)) = (self.named("rd.cloudboot.user"), self.named("rd.cloudboot.pass"))
         else {
@@ -117,9 +118,10 @@ impl Config {
         };
         let origin = |name: &str| self.setting(name).map(|setting| setting.origin);
         let owners = [origin("rd.cloudboot.user"), origin("rd.cloudboot.pass")];
+        let roots = origin("cloudboot.ca").filter(|origin| *origin == Origin::Metadata);
         // The trusted ones come first.
-        match (origin("cloudboot.image"), owners.into_iter().flatten().min()) {
-            (Some(image), Some(owner)) if image > owner => Err((image, owner)),
+        match (origin("cloudboot.image").max(roots), owners.into_iter().flatten().min()) {
+            (Some(host), Some(owner)) if host > owner => Err((host, owner)),
             _ => Ok(Some(Login { user, password })),
         }
     }

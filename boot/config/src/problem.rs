@@ -39,6 +39,27 @@ pub enum Problem {
         /// Where it stands.
         origin: Origin,
     },
+    /// A key that the metadata document may not set, whether the machine is locked or not.
+    #[error("{} {name} ({}): a metadata document may not set it", codes::LOCKED, Origin::Metadata)]
+    Never {
+        /// The key.
+        name: String,
+    },
+    /// A member of the metadata document that does not count.
+    #[error("{} {name} ({}): {cause}", codes::MEMBER, Origin::Metadata)]
+    Member {
+        /// The member, with the object that it stands in: `disk.luks-passphrase`.
+        name: String,
+        /// What is wrong with it.
+        cause: &'static str,
+    },
+    /// Settings that anybody on the network may have sent.
+    #[error(
+        "{} cloudboot.metadata.url ({}): not authenticated, whoever answered on this network may have written it",
+        codes::PLAIN,
+        Origin::Metadata
+    )]
+    Plain,
     /// A key that is accepted and does nothing here.
     #[error("{} {name} ({origin}): it has no effect in this program", codes::IDLE)]
     Idle {
@@ -66,6 +87,7 @@ impl Problem {
             | Self::Refused { origin, .. }
             | Self::Idle { origin, .. }
             | Self::Line { origin, .. } => *origin,
+            Self::Never { .. } | Self::Member { .. } | Self::Plain => Origin::Metadata,
         }
     }
 
@@ -74,7 +96,9 @@ impl Problem {
         match self {
             Self::Unknown { .. } => codes::UNKNOWN,
             Self::Value { .. } => codes::VALUE,
-            Self::Refused { .. } => codes::LOCKED,
+            Self::Refused { .. } | Self::Never { .. } => codes::LOCKED,
+            Self::Member { .. } => codes::MEMBER,
+            Self::Plain => codes::PLAIN,
             Self::Idle { .. } => codes::IDLE,
             Self::Line { .. } => codes::LINE,
         }

@@ -8,6 +8,7 @@ pub fn fuzz(data: &[u8]) {
     let text = text::decode(data);
     let _ = (interface::Timeout::parse(&text), interface::is_valid_id(&text));
     let _ = (fw_cfg::find(data, "opt/org.cloudboot/cmdline"), smbios::EntryPoint::parse(data));
+    let _ = smbios::cloud(data);
     for structure in smbios::structures(data) {
         let _ = structure.string(4);
         structure.strings().take(300).for_each(drop);

@@ -2,7 +2,7 @@
 //! SMBIOS: the strings that a machine's owner gives it.
 //!
 //! Spec: DMTF DSP0134, System Management BIOS 3.7: sections 5.2 (entry points), 6.1 (structures), 7.2 (type 1),
-//! 7.12 (type 11).
+//! 7.4 (type 3), 7.12 (type 11).
 
 use alloc::string::String;
 
@@ -11,10 +11,16 @@ pub const LONGEST: u32 = 1024 * 1024;
 
 /// System Information.
 pub const SYSTEM: u8 = 1;
+/// System Enclosure or Chassis.
+pub const CHASSIS: u8 = 3;
 /// OEM Strings.
 pub const OEM_STRINGS: u8 = 11;
 /// Offset of the string number of the manufacturer in [`SYSTEM`].
 pub const MANUFACTURER: usize = 4;
+/// Offset of the string number of the product's name in [`SYSTEM`].
+const PRODUCT: usize = 5;
+/// Offset of the string number of the asset tag in [`CHASSIS`].
+const ASSET_TAG: usize = 8;
 /// The last structure.
 const END: u8 = 127;
 /// In front of our settings in OEM strings.
@@ -99,6 +105,32 @@ pub fn settings(table: &[u8]) -> impl Iterator<Item = &str> {
 pub fn manufacturer(table: &[u8]) -> Option<String> {
     let system = structures(table).find(|structure| structure.kind == SYSTEM)?;
     system.string(MANUFACTURER).map(String::from)
+}
+
+/// A cloud that says so in the tables of its machines, and has a metadata service of its own form.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Cloud {
+    /// Nova calls the product `OpenStack Nova` or `OpenStack Compute`; providers that set a name of their own there
+    /// leave it in the manufacturer (`OpenStack Foundation`) or in the chassis' asset tag.
+    OpenStack,
+    /// Amazon's; instances with UEFI have it as manufacturer.
+    Ec2,
+}
+
+/// The cloud that the machine is in, if its tables say so.
+pub fn cloud(table: &[u8]) -> Option<Cloud> {
+    let string = |kind, offset| {
+        structures(table).find(|structure| structure.kind == kind).and_then(|found| found.string(offset))
+    };
+    let (maker, tag) = (string(SYSTEM, MANUFACTURER), string(CHASSIS, ASSET_TAG));
+    let texts = [maker, string(SYSTEM, PRODUCT), tag];
+    let has = |word: &str| texts.iter().flatten().any(|text| text.contains(word));
+    let is_amazon = maker == Some("Amazon EC2") || tag == Some("Amazon EC2");
+    match () {
+        () if is_amazon => Some(Cloud::Ec2),
+        () if has("OpenStack") => Some(Cloud::OpenStack),
+        () => None,
+    }
 }
 
 #[cfg(test)]

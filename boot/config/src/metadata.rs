@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The metadata document as a source: the strongest, and the least trusted.
+
+use crate::{Config, KEYS, Origin, Problem, Trust};
+
+impl Config {
+    /// The same with what a metadata document sets: whole names of keys and values. `problems` are those of the
+    /// document itself.
+    ///
+    /// It counts for what is fetched and started afterwards: addresses, resolvers, roots and logins that were used to
+    /// fetch the document are in use already. What it may set is [`Key::metadata`](crate::Key::metadata)'s matter,
+    /// whether the machine is locked or not; anything else is refused by name.
+    #[must_use]
+    pub fn with_metadata<'a>(
+        mut self,
+        settings: impl IntoIterator<Item = (&'a str, &'a str)>,
+        problems: impl IntoIterator<Item = Problem>,
+        trust: Trust,
+    ) -> Self {
+        problems.into_iter().for_each(|problem| self.note(problem));
+        for (name, value) in settings {
+            match KEYS.iter().find(|key| key.name == name) {
+                Some(key) => drop(self.set(key, value, Origin::Metadata, trust)),
+                None => self.note(Problem::Unknown { name: name.into(), origin: Origin::Metadata }),
+            }
+        }
+        self
+    }
+
+    /// `metadata.url`: where the metadata document is; none: where the machine's cloud has it.
+    pub fn metadata_url(&self) -> Option<&str> {
+        self.get("metadata.url")
+    }
+
+    /// Whether a source names something of the network: an image, a plan, a metadata document, or how the network is
+    /// to be used. A boot from disk touches no network otherwise.
+    pub fn names_network(&self) -> bool {
+        self.settings.iter().any(|setting| {
+            let name = setting.key.name;
+            matches!(name, "cloudboot.image" | "cloudboot.plan" | "cloudboot.metadata.url")
+                || name.starts_with("cloudboot.net.")
+        })
+    }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What the cloud that a machine runs in says about it: the metadata document.
+//!
+//! [`source()`] says where the document is, if anywhere; [`fetch`] gets it; [`Document::resolve`] adds its settings to
+//! a configuration, as the strongest source and the least trusted. Only the object `cloudboot` of the document counts:
+//!
+//! ```
+//! use config::{Config, Trust};
+//! use metadata::Document;
+//!
+//! let text = br#"{ "uuid": "…", "cloudboot": { "target": "debian", "disk": { "device": "LABEL=root" } } }"#;
+//! let config = Document::parse(text)?.resolve(Config::default(), Trust::Locked);
+//! assert_eq!((config.target(), config.disk()), (Some("debian"), Some("LABEL=root")));
+//! # Ok::<(), metadata::Error>(())
+//! ```
+//!
+//! Sources: OpenStack's "Metadata" (Nova, admin and user guides), AWS's "Use IMDSv2" (EC2 user guide), RFC 8259.
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod codes;
+mod document;
+mod error;
+mod fetch;
+pub mod fuzz;
+mod members;
+mod parse;
+mod source;
+mod value;
+
+pub use document::{Document, LARGEST};
+pub use error::{Cause, Error};
+pub use fetch::{LIMIT, fetch};
+pub use source::{Source, source};

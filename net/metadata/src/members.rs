@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The members of the object `cloudboot`: the only list of them.
+
+/// A member's name, and what becomes of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Member {
+    pub name: &'static str,
+    pub becomes: Becomes,
+}
+
+/// What becomes of a member.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Becomes {
+    /// The value of this key.
+    Key(&'static str),
+    /// An object of members.
+    Group(&'static [Member]),
+    /// Nothing yet: it is accepted, so that a document can be written for what comes.
+    Nothing,
+}
+
+use Becomes::{Group, Key, Nothing};
+
+const fn member(name: &'static str, becomes: Becomes) -> Member {
+    Member { name, becomes }
+}
+
+/// What `cloudboot` may have.
+pub(crate) const MEMBERS: &[Member] = &[
+    member("plan", Key("cloudboot.plan")),
+    member("image", Key("cloudboot.image")),
+    member("target", Key("cloudboot.target")),
+    member("exit", Key("cloudboot.exit")),
+    member("keymap", Key("cloudboot.keymap")),
+    member("cmdline", Key("cloudboot.cmdline")),
+    member("disk", Group(DISK)),
+    member("openstack", Group(OPENSTACK)),
+    member("net", Group(NET)),
+    member("registry", Group(REGISTRY)),
+    member("ca", Key("cloudboot.ca")),
+    member("reset_on_next_boot", Nothing),
+    member("zfs_key", Nothing),
+];
+
+/// As in a plan: the device is where to look, the dataset what to look into.
+const DISK: &[Member] = &[
+    member("device", Key("cloudboot.disk")),
+    member("fs", Key("cloudboot.disk.fs")),
+    member("dataset", Key("cloudboot.disk.device")),
+    member("kernel", Key("cloudboot.disk.kernel")),
+    member("initrd", Key("cloudboot.disk.initrd")),
+    member("luks_passphrase", Key("cloudboot.disk.luks-passphrase")),
+];
+
+const OPENSTACK: &[Member] = &[
+    member("auth_url", Key("cloudboot.openstack.auth-url")),
+    member("app_cred_id", Key("cloudboot.openstack.app-cred-id")),
+    member("app_cred_secret", Key("cloudboot.openstack.app-cred-secret")),
+];
+
+const NET: &[Member] = &[
+    member("skip", Key("cloudboot.net.skip")),
+    member("static", Key("cloudboot.net.static")),
+    member("lldp", Key("cloudboot.net.lldp")),
+];
+
+const REGISTRY: &[Member] =
+    &[member("user", Key("rd.cloudboot.user")), member("pass", Key("rd.cloudboot.pass"))];
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, vec::Vec};
+
+    use config::KEYS;
+
+    use super::*;
+
+    fn keys(members: &[Member]) -> Vec<&'static str> {
+        let keys = members.iter().flat_map(|member| match member.becomes {
+            Key(key) => Vec::from([key]),
+            Group(members) => keys(members),
+            Nothing => Vec::new(),
+        });
+        keys.collect()
+    }
+
+    #[test]
+    fn the_members_are_the_keys_that_a_document_may_set() {
+        let list = keys(MEMBERS);
+        let set: BTreeSet<&str> = list.iter().copied().collect();
+        let expected: BTreeSet<&str> =
+            KEYS.iter().filter(|key| key.metadata.is_some()).map(|key| key.name).collect();
+        assert_eq!((set.len(), &set), (list.len(), &expected));
+    }
+
+    #[test]
+    fn names_are_snake_case() {
+        let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        let groups = MEMBERS.iter().flat_map(|member| match member.becomes {
+            Group(members) => members,
+            _ => &[],
+        });
+        assert!(MEMBERS.iter().chain(groups).all(|member| is_name(member.name)));
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Where the document is.
+
+use alloc::{
+    format,
+    string::{String, ToString as _},
+};
+
+use config::Config;
+use efi::smbios::Cloud;
+use http::{Proxy, Url};
+
+use crate::{
+    Error,
+    fetch::{EC2, EC2_PATH, OPENSTACK, OPENSTACK_PATH},
+};
+
+/// Where a metadata document is.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Source {
+    /// The metadata service of OpenStack, at the link's address for it.
+    OpenStack,
+    /// That of EC2, in its second version (IMDSv2): what the user gave the instance.
+    Ec2,
+    /// A document at a URL.
+    Url {
+        /// The URL.
+        url: Url,
+        /// What it is asked through.
+        proxy: Option<Proxy>,
+    },
+}
+
+impl Source {
+    /// The address, for eyes.
+    pub fn place(&self) -> String {
+        match self {
+            Self::OpenStack => format!("http://{}{OPENSTACK_PATH}", OPENSTACK[0]),
+            Self::Ec2 => format!("http://{EC2}{EC2_PATH}"),
+            Self::Url { url, .. } => url.to_string(),
+        }
+    }
+}
+
+/// Where the document of this machine is, by `cloudboot.metadata.url`, or else by the cloud that the machine's tables
+/// name ([`efi::smbios::cloud`]); nowhere if nothing says that the network is used
+/// ([`Config::names_network`]): a boot from disk does not wait for it.
+///
+/// # Errors
+/// `cloudboot.metadata.url` or `cloudboot.net.proxy` is not a URL.
+pub fn source(config: &Config, cloud: Option<Cloud>) -> Result<Option<Source>, Error> {
+    if let Some(url) = config.metadata_url() {
+        let url = Url::parse(url)?;
+        let proxy = config.net_proxy().filter(|_| !is_of_link(&url));
+        let proxy = proxy.map(Proxy::parse).transpose()?;
+        return Ok(Some(Source::Url { url, proxy }));
+    }
+    Ok(cloud.filter(|_| config.names_network()).map(|cloud| match cloud {
+        Cloud::OpenStack => Source::OpenStack,
+        Cloud::Ec2 => Source::Ec2,
+    }))
+}
+
+/// Whether the host is an address of the link (RFC 3927, RFC 4291 section 2.5.6), which no proxy stands on.
+fn is_of_link(url: &Url) -> bool {
+    url.host().starts_with("169.254.") || url.host().starts_with("fe80:")
+}
+
+#[cfg(test)]
+mod tests {
+    use config::{Origin, Text, Trust};
+
+    use super::*;
+
+    fn of(line: &str, cloud: Option<Cloud>) -> Result<Option<Source>, Error> {
+        source(&Config::resolve(&[Text::new(Origin::File, line.as_bytes())], Trust::Open), cloud)
+    }
+
+    #[test]
+    fn a_boot_from_disk_has_no_source() {
+        for cloud in [None, Some(Cloud::OpenStack), Some(Cloud::Ec2)] {
+            assert!(of("cloudboot.disk=/dev/vda ip=dhcp", cloud).unwrap().is_none());
+        }
+        assert!(of("cloudboot.net.wait=5", None).unwrap().is_none());
+        assert!(matches!(of("cloudboot.net.wait=5", Some(Cloud::OpenStack)), Ok(Some(Source::OpenStack))));
+        assert!(matches!(of("cloudboot.image=x", Some(Cloud::Ec2)), Ok(Some(Source::Ec2))));
+    }
+
+    #[test]
+    fn a_url_is_asked_through_the_proxy_unless_it_is_of_the_link() {
+        for (url, has_proxy) in [
+            ("https://metadata.example/a", true),
+            ("http://169.254.169.254/latest/user-data", false),
+            ("http://[fe80::a9fe:a9fe%eth0]/x", false),
+        ] {
+            let line = format!("cloudboot.metadata.url={url} cloudboot.net.proxy=http://proxy:3128");
+            let Ok(Some(Source::Url { url: found, proxy })) = of(&line, Some(Cloud::Ec2)) else {
+                panic!("a URL")
+            };
+            assert_eq!((found, proxy.is_some()), (Url::parse(url).unwrap(), has_proxy));
+        }
+        let error = of("cloudboot.metadata.url=file:///x", None).unwrap_err();
+        assert_eq!(error.to_string(), "E-NET-HTTP-URL file:///x: not a URL: neither http nor https");
+    }
+}
