@@ -6,7 +6,8 @@
 //! when the root is switched. So the modloop travels in the apkovl: a gzip of a tar may have several members, and ours,
 //! with nothing but the modloop in it, stands before those of the apkovl. Where there is no apkovl, ours asks for the
 //! services that Alpine starts without one. The service `modloop` looks for a URL's last part in `/lib`, and fetches it
-//! only if it is not there; the URL that we give leads to nobody, so that nothing unverified is loaded in its place.
+//! only if it is not there (older releases fetch it in any case); the URL that we give leads to nobody, so that nothing
+//! unverified is loaded in its place.
 //!
 //! Sources: alpinelinux/mkinitfs `initramfs-init.in` (`prepare_apkovl`, `unpack_apkovl`, `.default_boot_services`) at
 //! cc4954bc73cf; alpinelinux/aports `main/openrc/modloop.initd` (`start`) at 325abf676b41; RFC 1951, section 3.2.4;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! From a reference to what is booted, each part fetched to its final place.
 
-use alloc::{borrow::Cow, format, string::String, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, format, string::String, vec::Vec};
 use core::cell::Cell;
 
 use dial::Dial;
@@ -92,7 +92,8 @@ pub async fn fetch<D: Dial>(
     room: &dyn Room,
     told: &dyn Told,
 ) -> Result<Artifact, Error> {
-    let resolved = client.resolve(reference, platform).await?;
+    // Boxed: the stack of firmware is small.
+    let resolved = Box::pin(client.resolve(reference, platform)).await?;
     let manifest = resolved.manifest_digest;
     let failed = |cause| Error::new(reference, cause);
     let plan = Plan::new(Parts::of(&resolved.manifest).map_err(failed)?).map_err(failed)?;
@@ -101,7 +102,7 @@ pub async fn fetch<D: Dial>(
         told.ignored(&name(part), &shown(&part.media_type));
     }
     let fetching = Fetching { client, reference, room, told };
-    let content = fetching.content(&plan).await?;
+    let content = Box::pin(fetching.content(&plan)).await?;
     let reference = reference.with_digest(manifest.clone());
     Ok(Artifact { reference, index: resolved.digest, manifest, content })
 }

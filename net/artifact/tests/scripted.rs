@@ -130,12 +130,17 @@ impl Setting {
     }
 
     fn fetch(&self) -> Result<Artifact, Error> {
+        self.fetch_into(&Memory(self.free))
+    }
+
+    fn fetch_into(&self, room: &dyn Room) -> Result<Artifact, Error> {
         let backoff = Backoff { retries: 2, ..Backoff::default() };
         let options = Options { backoff, ..Options::default() };
         let client = Client::new(http::Client::new(self.world.wire()), options);
         let reference = Reference::parse(NAME).unwrap();
         let platform = Platform::linux(Arch::X86_64);
-        self.world.run(fetch(&client, &reference, &platform, &Memory(self.free), &self.told))
+        self.told.arrived.set(0);
+        self.world.run(fetch(&client, &reference, &platform, room, &self.told))
     }
 
     fn content(&self) -> Content {
@@ -196,6 +201,53 @@ fn parts_go_to_their_places_in_order() {
         "cmdline 22".into(),
     ];
     assert_eq!((setting.lines(), setting.told.arrived.get()), (expected.into(), 48));
+}
+
+/// Memory that knows what it has given.
+#[derive(Default)]
+struct Given {
+    places: RefCell<Vec<(usize, usize)>>,
+    left: Cell<usize>,
+}
+
+impl Room for Given {
+    fn available(&self) -> u64 {
+        1 << 20
+    }
+
+    fn buffer(&self, length: usize) -> Option<Vec<u8>> {
+        self.left.set(self.left.get().checked_sub(1)?);
+        let buffer = vec![0xa5; length];
+        self.places.borrow_mut().push((buffer.as_ptr().addr(), length));
+        Some(buffer)
+    }
+}
+
+#[test]
+fn what_is_fetched_stays_where_it_came_to() {
+    let parts: [Part<'_>; 5] = [
+        (KERNEL, "", b"kernel"),
+        (INITRD, "", b"initrd"),
+        (CMDLINE, "", b"quiet"),
+        (APKOVL, "", b"overlay"),
+        (MODLOOP, "", b"modules"),
+    ];
+    let setting = Setting::of(&parts);
+    let fetch_with = |left| {
+        let given = Given { left: Cell::new(left), ..Given::default() };
+        (setting.fetch_into(&given), given.places.into_inner())
+    };
+    let (artifact, given) = fetch_with(3);
+    let Content::Linux { kernel, initrd, .. } = artifact.unwrap().content else { panic!("a program") };
+    let found = [&kernel, &initrd].map(|bytes| (bytes.as_ptr().addr(), bytes.len()));
+    assert_eq!((&given[..2], given.len(), given[2].1), (&found[..], 3, 5));
+    // Memory that is free, but not in one piece.
+    let before = setting.blobs();
+    for left in 0..3 {
+        let line = fetch_with(left).0.map(|_| ()).unwrap_err().to_string();
+        assert!(line.starts_with("E-MEMORY ") && line.ends_with("1048576 bytes of memory free"), "{line}");
+    }
+    assert_eq!(setting.blobs(), before);
 }
 
 #[test]
