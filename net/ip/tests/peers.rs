@@ -1,182 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The stack against real peers: dnsmasq (DHCP, DNS), and Linux's own IP behind a tap device in namespaces of the
-//! test's own, for which no rights are needed but those to open /dev/net/tun. socat carries its frames as datagrams.
+//! The stack against real peers: dnsmasq (DHCP, DNS), and Linux's own IP at the other end of the cable.
 
 use std::{
-    collections::VecDeque,
     fs,
     future::Future,
-    io::{BufRead, BufReader},
     net::{IpAddr, SocketAddr},
-    os::unix::net::UnixDatagram,
-    path::PathBuf,
     pin::pin,
-    process::{Child, Command, Stdio},
-    sync::atomic::{AtomicUsize, Ordering},
     task::{Context, Poll, Waker},
-    thread::{self, JoinHandle},
+    thread,
     time::{Duration, Instant as Clock},
 };
 
 use embedded_io_async::{Read, Write};
 use ip::{Connection, Entropy, Error, Instant, Network, Options, Stack, Unassigned, Unresolved, Vlan};
-use nic::{Frame, Mac, Nic};
+use peers::neighbor::{DNSMASQ, Neighbor, Tap};
 
-const MAC: Mac = Mac([0x02, 0, 0, 0, 0, 0x42]);
 /// How long anything may take, however busy the machine is.
 const LIMIT: Duration = Duration::from_secs(300);
-/// What dnsmasq has in every test: its own files only, no rights to give up, the card, and the place of its leases.
-const DNSMASQ: &str = "dnsmasq -d -C /dev/null -R -h --log-dhcp -i t0 -z --dhcp-leasefile=leases";
-
-/// The other end of the cable: a Linux with `10.9.0.1/24` and `fd09::1/64` that runs a script.
-struct Peer {
-    folder: PathBuf,
-    child: Child,
-    /// Writes what the peer says into a file.
-    log: Option<JoinHandle<()>>,
-    card: Option<Tap>,
-}
-
-impl Peer {
-    /// Starts it. The script's first word on standard error that says it has started is awaited.
-    fn new(script: &str, started: &str) -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        // A short path: an address of a socket has 107 bytes.
-        let folder = PathBuf::from(format!("/tmp/ip-{}-{number}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        let socket = UnixDatagram::bind(folder.join("card")).unwrap();
-        socket.set_nonblocking(true).unwrap();
-        let script = format!(
-            "ip link set lo up
-            socat UNIX-SENDTO:$PWD/card,bind=$PWD/tap TUN,tun-type=tap,iff-no-pi,tun-name=t0,iff-up &
-            until ip addr add 10.9.0.1/24 dev t0 2>/dev/null; do kill -0 $! || exit 1; sleep 0.05; done
-            ip addr add fd09::1/64 dev t0 nodad
-            {script}"
-        );
-        let mut child = Command::new("unshare")
-            .args(["--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child", "bash", "-c"])
-            .arg(script)
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .current_dir(&folder)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut seen = String::new();
-        loop {
-            let Some(Ok(line)) = lines.next() else { panic!("the peer ended: {seen}") };
-            seen += &(line.clone() + "\n");
-            if line.contains(started) {
-                break;
-            }
-        }
-        let file = folder.join("log");
-        let log = thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                seen += &(line + "\n");
-                fs::write(&file, &seen).unwrap();
-            }
-        });
-        let card = Tap { socket, to: folder.join("tap"), vlan: None, draft: vec![], queue: VecDeque::new() };
-        Self { folder, child, log: Some(log), card: Some(card) }
-    }
-
-    fn dnsmasq(options: &str) -> Self {
-        Self::new(&format!("exec {DNSMASQ} {options}"), "started, version")
-    }
-
-    fn host(&mut self) -> Host {
-        Host::new(self.card.take().unwrap(), None)
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        // With it go all that are in its namespace of processes.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = self.log.take().map(JoinHandle::join);
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-/// A card whose wire is a pair of sockets.
-struct Tap {
-    socket: UnixDatagram,
-    to: PathBuf,
-    /// A switch between the card and the peer, which puts the card's frames into this VLAN.
-    vlan: Option<[u8; 4]>,
-    draft: Vec<u8>,
-    queue: VecDeque<Vec<u8>>,
-}
-
-impl Nic for Tap {
-    fn name(&self) -> &str {
-        "tap"
-    }
-
-    fn mac(&self) -> Mac {
-        MAC
-    }
-
-    fn mtu(&self) -> usize {
-        1500
-    }
-
-    fn has_link(&mut self) -> bool {
-        true
-    }
-
-    fn receive(&mut self) -> Option<Frame> {
-        let mut buffer = vec![0; 65536];
-        let length = self.socket.recv(&mut buffer).ok()?;
-        buffer.truncate(length);
-        if let Some(tag) = self.vlan {
-            buffer.splice(12..12, tag);
-        }
-        let whole = 0..buffer.len();
-        Frame::new(buffer.into(), whole)
-    }
-
-    fn recycle(&mut self, _: Frame) {}
-
-    fn can_transmit(&mut self) -> bool {
-        self.queue.len() < 64
-    }
-
-    fn transmit(&mut self, length: usize) -> Option<&mut [u8]> {
-        (length <= 1518).then(|| {
-            self.draft = vec![0xaa; length];
-            self.draft.as_mut_slice()
-        })
-    }
-
-    fn commit(&mut self) {
-        self.queue.push_back(std::mem::take(&mut self.draft));
-    }
-
-    fn flush(&mut self) {
-        while let Some(mut frame) = self.queue.pop_front() {
-            if let Some(tag) = self.vlan {
-                let found: Vec<u8> = frame.drain(12..16).collect();
-                assert_eq!(found, tag, "the card's tag");
-            }
-            match self.socket.send_to(&frame, &self.to) {
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    return self.queue.push_front(frame);
-                }
-                // A peer that is gone is a cable that is pulled.
-                _ => {}
-            }
-        }
-    }
-}
-
 struct Random(fs::File);
 
 impl Entropy for Random {
@@ -200,6 +40,10 @@ impl Host {
         let random = Box::new(Random(fs::File::open("/dev/urandom").unwrap()));
         let stack = Stack::new(Box::new(card), vlan, random, Instant::from_micros(0)).unwrap();
         Self { stack, start: Clock::now(), speed: SLOW }
+    }
+
+    fn of(peer: &mut Neighbor) -> Self {
+        Self::new(peer.card(), None)
     }
 
     fn with_address(card: Tap) -> Self {
@@ -251,12 +95,12 @@ const RANGE: &str = "--dhcp-range=10.9.0.50,10.9.0.60,2m";
 
 #[test]
 fn a_lease_has_all_that_dnsmasq_assigns() {
-    let mut peer = Peer::dnsmasq(&format!(
+    let mut peer = Neighbor::dnsmasq(&format!(
         "{RANGE} --dhcp-host=02:00:00:00:00:42,box,10.9.0.55 --domain=example \
         --dhcp-option=3,10.9.0.1 --dhcp-option=6,10.9.0.1,10.9.0.3 --dhcp-option=26,1400 \
         --dhcp-option=42,10.9.0.4 --dhcp-option=43,01:02:ff --dhcp-option=67,oci://registry.example/linux:1"
     ));
-    let host = peer.host();
+    let host = Host::of(&mut peer);
     let lease = host.dhcp();
     let shown = "10.9.0.55/24 via 10.9.0.1 (DHCP server 10.9.0.1)";
     assert_eq!(lease.to_string(), format!("{shown}, 120 s, option 43: 01 02 ff"));
@@ -272,7 +116,7 @@ fn a_lease_has_all_that_dnsmasq_assigns() {
 
 #[test]
 fn routes_and_an_address_without_a_network_are_used() {
-    let mut peer = Peer::new(
+    let mut peer = Neighbor::new(
         &format!(
             "ip addr add 172.30.0.1/32 dev lo
             socat TCP-LISTEN:7,fork,reuseaddr PIPE &
@@ -282,7 +126,7 @@ fn routes_and_an_address_without_a_network_are_used() {
         ),
         "started, version",
     );
-    let host = peer.host();
+    let host = Host::of(&mut peer);
     let settings = host.dhcp().settings;
     let routes: Vec<_> = settings.routes.iter().map(|way| (way.to.to_string(), way.via)).collect();
     assert_eq!(routes, [("10.9.0.1/32".into(), None), ("172.30.0.0/16".into(), Some(address("10.9.0.1")))]);
@@ -302,12 +146,12 @@ fn routes_and_an_address_without_a_network_are_used() {
 
 #[test]
 fn a_lease_is_renewed() {
-    let mut peer = Peer::dnsmasq(RANGE);
-    let mut host = peer.host();
+    let mut peer = Neighbor::dnsmasq(RANGE);
+    let mut host = Host::of(&mut peer);
     host.dhcp();
     // Two minutes' lease: renewed after one.
     host.speed = 20.0;
-    let count = |peer: &Peer, kind| peer.log().matches(kind).count();
+    let count = |peer: &Neighbor, kind| peer.log().matches(kind).count();
     // Each search has one offer and one request; more requests are renewals.
     host.run(async {
         while count(&peer, "DHCPREQUEST(") < count(&peer, "DHCPOFFER(") + 2 {
@@ -321,8 +165,8 @@ fn a_lease_is_renewed() {
 
 #[test]
 fn no_server_is_an_error_after_the_wait() {
-    let mut peer = Peer::new("echo ready >&2; sleep 1000", "ready");
-    let mut host = peer.host();
+    let mut peer = Neighbor::new("echo ready >&2; sleep 1000", "ready");
+    let mut host = Host::of(&mut peer);
     host.speed = 4.0;
     let error = host.run(host.stack.dhcp4(Duration::from_secs(2))).unwrap_err();
     let Error::Unassigned { cause, .. } = &error else { panic!("{error}") };
@@ -335,10 +179,8 @@ fn no_server_is_an_error_after_the_wait() {
 
 #[test]
 fn a_vlan_is_used() {
-    let mut peer = Peer::dnsmasq(RANGE);
-    let mut card = peer.card.take().unwrap();
-    card.vlan = Some([0x81, 0, 0, 42]);
-    let host = Host::new(card, Vlan::new(42));
+    let mut peer = Neighbor::dnsmasq(RANGE);
+    let host = Host::new(peer.card().in_vlan([0x81, 0, 0, 42]), Vlan::new(42));
     host.dhcp();
 }
 
@@ -355,8 +197,8 @@ fn names() -> String {
 
 #[test]
 fn names_are_resolved() {
-    let mut peer = Peer::dnsmasq(&names());
-    let host = Host::with_address(peer.card.take().unwrap());
+    let mut peer = Neighbor::dnsmasq(&names());
+    let host = Host::with_address(peer.card());
     let stack = &host.stack;
     let of = |name: &str| host.run(stack.addresses_of(name));
     assert_eq!(of("host.example").unwrap(), addresses(&["10.9.0.7"]));
@@ -381,8 +223,8 @@ fn names_are_resolved() {
 
 #[test]
 fn services_are_found_and_a_long_list_by_tcp() {
-    let mut peer = Peer::dnsmasq(&names());
-    let host = Host::with_address(peer.card.take().unwrap());
+    let mut peer = Neighbor::dnsmasq(&names());
+    let host = Host::with_address(peer.card());
     let services = host.run(host.stack.services_of("_oci._tcp.example")).unwrap();
     let shown: Vec<_> = services.iter().map(|service| (service.host.as_str(), service.port)).collect();
     assert_eq!(shown, [("a.example", 5000), ("b.example", 5001)]);
@@ -394,8 +236,8 @@ fn services_are_found_and_a_long_list_by_tcp() {
 
 #[test]
 fn a_dead_server_is_passed_over() {
-    let mut peer = Peer::dnsmasq(&names());
-    let mut host = Host::with_address(peer.card.take().unwrap());
+    let mut peer = Neighbor::dnsmasq(&names());
+    let mut host = Host::with_address(peer.card());
     host.stack.use_servers(addresses(&["10.9.0.99", "10.9.0.1"]));
     assert_eq!(host.run(host.stack.addresses_of("host.example")).unwrap(), addresses(&["10.9.0.7"]));
     host.stack.use_servers(addresses(&["10.9.0.99"]));
@@ -409,8 +251,8 @@ fn a_dead_server_is_passed_over() {
 
 #[test]
 fn short_names_are_looked_for_in_the_domain() {
-    let mut peer = Peer::dnsmasq(&format!("{RANGE} --domain=example {}", names()));
-    let host = peer.host();
+    let mut peer = Neighbor::dnsmasq(&format!("{RANGE} --domain=example {}", names()));
+    let host = Host::of(&mut peer);
     host.dhcp();
     assert_eq!(host.run(host.stack.addresses_of("host")).unwrap(), addresses(&["10.9.0.7"]));
 }
@@ -418,8 +260,8 @@ fn short_names_are_looked_for_in_the_domain() {
 #[test]
 fn megabytes_arrive_whole_on_two_connections() {
     let script = "seq 1 400000 >blob; socat -U TCP-LISTEN:80,fork,reuseaddr FILE:blob & echo ready >&2; wait";
-    let mut peer = Peer::new(script, "ready");
-    let host = Host::with_address(peer.card.take().unwrap());
+    let mut peer = Neighbor::new(script, "ready");
+    let host = Host::with_address(peer.card());
     let wanted: String = (1..=400_000).map(|n| format!("{n}\n")).collect();
     let whole = async || {
         let (mut connection, mut found) = (host.connect("10.9.0.1:80").await, Vec::new());
@@ -448,8 +290,8 @@ fn megabytes_arrive_whole_on_two_connections() {
 
 #[test]
 fn connections_are_refused_and_time_out() {
-    let mut peer = Peer::new("socat TCP-LISTEN:7,fork,reuseaddr PIPE & echo ready >&2; wait", "ready");
-    let host = Host::with_address(peer.card.take().unwrap());
+    let mut peer = Neighbor::new("socat TCP-LISTEN:7,fork,reuseaddr PIPE & echo ready >&2; wait", "ready");
+    let host = Host::with_address(peer.card());
     let connect = |to: &str, options| host.run(host.stack.connect(to.parse().unwrap(), options));
     let error = connect("10.9.0.1:9", Options::default()).err().unwrap();
     assert_eq!(error, Error::Refused { to: "10.9.0.1:9".parse().unwrap() });
@@ -472,12 +314,12 @@ fn connections_are_refused_and_time_out() {
 
 #[test]
 fn connections_end_in_order_or_are_reset() {
-    let mut peer = Peer::new(
+    let mut peer = Neighbor::new(
         "socat TCP-LISTEN:7,fork,reuseaddr PIPE & socat -u FILE:/dev/null TCP-LISTEN:8,fork,reuseaddr &
         echo ready >&2; wait",
         "ready",
     );
-    let host = Host::with_address(peer.card.take().unwrap());
+    let host = Host::with_address(peer.card());
     host.run(async {
         let mut echo = host.connect("10.9.0.1:7").await;
         echo.write_all(b"hello").await.unwrap();
@@ -498,8 +340,8 @@ fn connections_end_in_order_or_are_reset() {
 }
 
 /// A host whose IPv6 is configured by the peer, and its settings.
-fn configured(peer: &mut Peer) -> (Host, ip::Settings) {
-    let host = peer.host();
+fn configured(peer: &mut Neighbor) -> (Host, ip::Settings) {
+    let host = Host::of(peer);
     let settings = host.run(host.stack.autoconfigure_v6(Duration::from_secs(60))).unwrap();
     (host, settings)
 }
@@ -510,7 +352,7 @@ const RESOLVER: &str =
 
 #[test]
 fn a_router_assigns_addresses_routes_and_resolvers() {
-    let mut peer = Peer::new(
+    let mut peer = Neighbor::new(
         &format!(
             "ip addr add 2001:db8::1/128 dev lo
             socat TCP6-LISTEN:7,fork,reuseaddr PIPE &
@@ -543,7 +385,7 @@ fn a_router_assigns_addresses_routes_and_resolvers() {
 
 #[test]
 fn servers_come_by_dhcpv6_where_the_router_says_so() {
-    let mut peer = Peer::dnsmasq(&format!(
+    let mut peer = Neighbor::dnsmasq(&format!(
         "--enable-ra --dhcp-range=fd09::,ra-stateless,64 {RESOLVER} \
         --dhcp-option=option6:bootfile-url,oci://registry.example/linux:1 \
         --dhcp-option=option6:sntp-server,[fd09::4]"
@@ -559,7 +401,7 @@ fn servers_come_by_dhcpv6_where_the_router_says_so() {
 
 #[test]
 fn an_address_comes_by_dhcpv6_and_is_renewed() {
-    let mut peer = Peer::dnsmasq(&format!(
+    let mut peer = Neighbor::dnsmasq(&format!(
         "--enable-ra --dhcp-range=fd09::50,fd09::60,64,2m {RESOLVER} \
         --dhcp-host=id:00:03:00:01:02:00:00:00:00:42,[fd09::55] {}",
         names()
@@ -582,7 +424,7 @@ fn an_address_comes_by_dhcpv6_and_is_renewed() {
 #[test]
 fn a_switch_that_snoops_knows_where_the_host_listens() {
     // The kernel's bridge as the switch: the tap is its port. A querier makes it snoop.
-    let mut peer = Peer::new(
+    let mut peer = Neighbor::new(
         &format!(
             "ip addr flush dev t0
             ip link add br0 type bridge mcast_snooping 1 mcast_querier 1
@@ -603,8 +445,8 @@ fn a_switch_that_snoops_knows_where_the_host_listens() {
 
 #[test]
 fn no_router_is_an_error_after_the_wait() {
-    let mut peer = Peer::new("echo ready >&2; sleep 1000", "ready");
-    let mut host = peer.host();
+    let mut peer = Neighbor::new("echo ready >&2; sleep 1000", "ready");
+    let mut host = Host::of(&mut peer);
     host.speed = 4.0;
     let error = host.run(host.stack.autoconfigure_v6(Duration::from_secs(2))).unwrap_err();
     assert_eq!(

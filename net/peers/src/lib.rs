@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! What tests of network protocols talk to: scripted servers in memory, and the real ones of the toolbox.
 
+pub mod neighbor;
 mod script;
 mod servers;
 mod world;

@@ -26,6 +26,8 @@ mod net;
 mod race;
 mod random;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod through;
 mod wishes;
 

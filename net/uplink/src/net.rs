@@ -166,11 +166,7 @@ impl<'m> Net<'m> {
             let mut with_link = self.cards.iter().filter(|card| linked(card));
             if waited >= last || with_link.all(|card| card.asked.get() == 0) {
                 let causes = self.cards.iter().flat_map(|card| card.faults.take()).collect();
-                return Err(Error::NoAddress {
-                    cards: self.names(linked),
-                    seconds: waited.as_secs(),
-                    causes,
-                });
+                return Err(Error::NoAddress { cards: self.names(linked), seconds: limit.as_secs(), causes });
             }
             if waited >= next {
                 next = waited.checked_add(EVERY).unwrap_or(waited);

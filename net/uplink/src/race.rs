@@ -112,3 +112,85 @@ fn rank(error: &Error) -> u8 {
         _ => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, pin::pin, string::String, task::Context, task::Waker, vec};
+
+    use super::*;
+
+    const fn milliseconds(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    const PACE: Pace = Pace { stagger: milliseconds(250), deadline: milliseconds(10_000) };
+
+    /// An attempt: what it yields, and after how many milliseconds.
+    type Script = (Result<&'static str, Error>, u64);
+
+    /// Runs a race of attempts; its end, when that is, and when each attempt starts.
+    fn run(attempts: Vec<Script>) -> (Result<&'static str, Option<Error>>, u64, Vec<u64>) {
+        let now = Cell::new(milliseconds(0));
+        let mut starts = vec![];
+        let mut attempts = attempts.into_iter();
+        let result = {
+            let mut race = pin!(race(
+                || now.get(),
+                PACE,
+                |_| {
+                    let Some((result, takes)) = attempts.next() else { return Next::End };
+                    let end = now.get() + milliseconds(takes);
+                    starts.push(u64::try_from(now.get().as_millis()).unwrap());
+                    let (now, mut result) = (&now, Some(result));
+                    Next::Start(poll_fn(move |_| match now.get() >= end {
+                        true => Poll::Ready(result.take().unwrap()),
+                        false => Poll::Pending,
+                    }))
+                }
+            ));
+            let mut context = Context::from_waker(Waker::noop());
+            loop {
+                if let Poll::Ready(result) = race.as_mut().poll(&mut context) {
+                    break result;
+                }
+                now.set(now.get() + milliseconds(10));
+            }
+        };
+        (result, u64::try_from(now.get().as_millis()).unwrap(), starts)
+    }
+
+    fn refused() -> Error {
+        Error::Refused { to: "10.9.0.1:1".parse().unwrap() }
+    }
+
+    fn unresolved() -> Error {
+        Error::NoServer { name: String::from("a") }
+    }
+
+    #[test]
+    fn the_first_value_wins() {
+        assert_eq!(run(vec![(Ok("a"), 100), (Ok("b"), 0)]), (Ok("a"), 100, vec![0]));
+        assert_eq!(run(vec![(Ok("a"), 1000), (Ok("b"), 100)]), (Ok("b"), 350, vec![0, 250]));
+    }
+
+    #[test]
+    fn a_failure_starts_the_next_at_once() {
+        assert_eq!(run(vec![(Err(refused()), 50), (Ok("b"), 100)]), (Ok("b"), 150, vec![0, 50]));
+    }
+
+    #[test]
+    fn the_failure_of_the_attempt_that_got_furthest_counts() {
+        let both = vec![(Err(refused()), 50), (Err(unresolved()), 0)];
+        assert_eq!(run(both), (Err(Some(refused())), 50, vec![0, 50]));
+        assert_eq!(run(vec![]), (Err(None), 0, vec![]));
+    }
+
+    #[test]
+    fn few_run_at_a_time_and_all_end() {
+        let never = || (Ok("a"), 100_000);
+        let (result, end, starts) = run(vec![never(), never(), never(), never()]);
+        assert_eq!((result, end, starts), (Err(None), 10_000, vec![0, 250, 500]));
+        let (result, end, _) = run(vec![never(), (Err(refused()), 0)]);
+        assert_eq!((result, end), (Err(Some(refused())), 10_000));
+    }
+}

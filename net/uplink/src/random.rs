@@ -32,3 +32,23 @@ impl Entropy for Hashes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::Fake;
+
+    #[test]
+    fn bytes_differ_and_the_key_decides() {
+        let fake = Fake::default();
+        let mut sources = [Hashes::new(&fake), Hashes::new(&fake)];
+        let drawn = sources.each_mut().map(|source| {
+            let mut bytes = [[0; 40]; 2];
+            bytes.iter_mut().for_each(|bytes| source.fill(bytes));
+            bytes
+        });
+        let [[a, b], [c, d]] = drawn;
+        assert!(a != b && a != c && b != d);
+        assert_ne!(a[..8], a[32..]);
+    }
+}

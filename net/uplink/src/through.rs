@@ -89,7 +89,7 @@ impl Net<'_> {
     pub async fn connect(&self, host: &str, port: u16) -> Result<Connection, dial::Error> {
         let now = || self.machine.now();
         let result = self.through(|stack| connect_on(now, stack, host, port)).await;
-        result.map_err(|failure| failed(&object(host, port), host, failure))
+        result.map_err(|failure| failed(object(host, port), failure))
     }
 
     /// The hosts that offer a service; none where there is no such name.
@@ -104,7 +104,7 @@ impl Net<'_> {
         match found {
             Ok(services) => Ok(services.into_iter().map(service).collect()),
             Err(Some(ip::Error::NotFound { .. })) => Ok(Vec::new()),
-            Err(failure) => Err(failed(name, name, failure)),
+            Err(failure) => Err(failed(name.into(), failure)),
         }
     }
 }
@@ -151,17 +151,13 @@ fn object(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
-/// A failure as protocols know it. Its cause does not repeat the object.
-fn failed(object: &str, host: &str, failure: Option<ip::Error>) -> dial::Error {
-    let object = String::from(object);
+/// A failure as protocols know it. Its cause says which name or address it was: with a proxy, a user sees no other.
+fn failed(object: String, failure: Option<ip::Error>) -> dial::Error {
     let Some(error) = failure else {
         let cause = format!("no answer within {} s", LIMIT.as_secs());
         return dial::Error { kind: Kind::Connect, code: dial::codes::CONNECT, object, cause };
     };
-    let text = error.to_string();
-    let cause =
-        [object.as_str(), host].into_iter().find_map(|name| text.strip_prefix(name)?.strip_prefix(": "));
-    dial::Error { kind: kind(&error), code: error.code(), object, cause: cause.unwrap_or(&text).into() }
+    dial::Error { kind: kind(&error), code: error.code(), object, cause: error.to_string() }
 }
 
 /// A name that does not exist is not tried again; everything else may be there the next time.
@@ -170,5 +166,21 @@ fn kind(error: &ip::Error) -> Kind {
         ip::Error::NotFound { .. } | ip::Error::Name { .. } => Kind::Refused,
         ip::Error::NoServer { .. } | ip::Error::Unresolved { .. } => Kind::Name,
         _ => Kind::Connect,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_of_addresses_take_turns() {
+        let addresses =
+            |list: &str| -> Vec<IpAddr> { list.split(' ').map(|text| text.parse().unwrap()).collect() };
+        let of = |list| alternating(&addresses(list));
+        assert_eq!(of("::1 ::2 ::3 10.0.0.1 10.0.0.2"), addresses("::1 10.0.0.1 ::2 10.0.0.2 ::3"));
+        assert_eq!(of("10.0.0.1 ::1 ::2"), addresses("10.0.0.1 ::1 ::2"));
+        assert_eq!(of("10.0.0.1 10.0.0.2"), addresses("10.0.0.1 10.0.0.2"));
+        assert_eq!(alternating(&[]), [] as [IpAddr; 0]);
     }
 }

@@ -138,3 +138,97 @@ fn wrong(key: &'static str, text: &str, cause: &'static str, expected: &'static 
 fn of(key: &'static str) -> impl Fn(ip::Error) -> Error {
     move |form| Error::Setting { key, form: Box::new(form) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString as _;
+
+    use super::*;
+    use crate::tests::config;
+
+    fn wishes(settings: &str) -> Wishes {
+        Wishes::of(&config(settings)).unwrap()
+    }
+
+    #[test]
+    fn nothing_is_wanted_where_nothing_is_said() {
+        assert_eq!(wishes(""), Wishes::default());
+        assert_eq!(wishes("ip=dhcp"), Wishes::default());
+    }
+
+    #[test]
+    fn settings_are_wishes() {
+        let all = wishes(
+            "cloudboot.net.wait=7 cloudboot.net.vlan=42 cloudboot.dns=10.0.0.1,fd09::1 cloudboot.net.skip=1 \
+             cloudboot.net.static=10.0.0.9/24:10.0.0.1",
+        );
+        assert_eq!((all.wait, all.vlan), (Some(Duration::from_secs(7)), Vlan::new(42)));
+        assert_eq!(all.servers.as_ref().map(Vec::len), Some(2));
+        assert_eq!(all.set[0].to_string(), "10.0.0.9/24 via 10.0.0.1 (net.static)");
+        assert!(all.skips_v4 && all.skips_v6);
+        let off = wishes("ip=off");
+        assert!(off.skips_v4 && !off.skips_v6);
+    }
+
+    #[test]
+    fn one_address_of_a_kind_is_set() {
+        fn origins(settings: &str) -> Vec<ip::Origin> {
+            wishes(settings).set.iter().map(|set| set.origin).collect()
+        }
+        let kernel = "ip=10.0.0.8:::255.0.0.0::eth0:";
+        assert_eq!(origins(kernel), [ip::Origin::Kernel]);
+        assert_eq!(
+            origins(&alloc::format!("{kernel} cloudboot.net.static=10.0.0.9/24")),
+            [ip::Origin::Static]
+        );
+        let both = alloc::format!("{kernel} cloudboot.net.static=[fd09::9]/64");
+        assert_eq!(origins(&both), [ip::Origin::Static, ip::Origin::Kernel]);
+        assert_eq!(wishes(kernel).device.as_deref(), Some("eth0"));
+    }
+
+    #[test]
+    fn cards_are_named_by_name_or_address() {
+        let by = |settings: &str| wishes(settings).card.map(|card| card.by);
+        let mac = Some(By::Mac(Mac([0x52, 0x54, 0, 0x12, 0xab, 0xcd])));
+        assert_eq!(by("cloudboot.net.if=52:54:00:12:ab:cd"), mac);
+        assert_eq!(by("cloudboot.net.if=52-54-00-12-AB-CD"), mac);
+        assert_eq!(by("BOOTIF=01-52-54-00-12-aB-Cd"), mac);
+        for name in
+            ["virtio0", "52:54:00:12:ab", "52:54:00:12:ab:cd:ef", "52:54:00:12:ab:c", "+2:54:00:12:ab:cd"]
+        {
+            assert_eq!(by(&alloc::format!("cloudboot.net.if={name}")), Some(By::Name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named_with_its_key() {
+        for (settings, shown) in [
+            ("cloudboot.net.vlan=4095", "E-NET-FORM cloudboot.net.vlan=4095: not a VLAN; expected 1 to 4094"),
+            (
+                "cloudboot.net.static=10.0.0.9",
+                "E-NET-FORM cloudboot.net.static=10.0.0.9: the prefix is missing; expected \
+                 ADDRESS/PREFIX[:GATEWAY[:DNS[,DNS]]], IPv6 addresses in brackets",
+            ),
+            (
+                "cloudboot.dns=ns.example",
+                "E-NET-FORM cloudboot.dns=ns.example: a server is not an address; expected ADDRESS[,ADDRESS]",
+            ),
+            (
+                "BOOTIF=52-54-00-12-ab-cd",
+                "E-NET-FORM BOOTIF=52-54-00-12-ab-cd: not the address of a card; expected 01- and the card's address, \
+                 01-52-54-00-12-34-56",
+            ),
+            (
+                "cloudboot.net.skip=1 ip=dhcp",
+                "E-NET-FORM cloudboot.net.skip=1: nobody is asked, and no address is set; expected an address by \
+                 cloudboot.net.static or ip= beside it",
+            ),
+        ] {
+            assert_eq!(Wishes::of(&config(settings)).unwrap_err().to_string(), shown);
+        }
+        let error = Wishes::of(&config("ip=10.0.0.300::")).unwrap_err().to_string();
+        assert!(error.starts_with("E-NET-FORM ip=10.0.0.300::: "), "{error}");
+        let error = Wishes::of(&config("cloudboot.dns=\"a\u{1b}[2J\"")).unwrap_err().to_string();
+        assert!(error.starts_with("E-NET-FORM cloudboot.dns=a?[2J: "), "{error}");
+    }
+}
