@@ -7,8 +7,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use peer::{Issued, Key, Pki};
-use peers::{Registry, Scratch, output};
+use peers::{Issued, Key, Pki, Registry, Scratch, output};
 
 fn call(folder: &Path, args: &[&str]) -> Output {
     let path = env::var_os("CLOUD_BOOT").expect("CLOUD_BOOT names the program");

@@ -50,9 +50,9 @@ impl Drop for Scratch {
 }
 
 /// A process that ends with the value.
-struct Server(Child);
+struct Process(Child);
 
-impl Drop for Server {
+impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -64,7 +64,7 @@ pub struct Registry {
     /// Its port at 127.0.0.1.
     pub port: u16,
     folder: Scratch,
-    _server: Server,
+    _server: Process,
 }
 
 impl Registry {
@@ -92,7 +92,7 @@ impl Registry {
             .spawn()
             .expect("docker-registry, of the toolbox");
         let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
-        let server = Server(child);
+        let server = Process(child);
         let mut log = String::new();
         let port = lines.by_ref().find_map(|line| {
             log.push_str(&line);
@@ -125,7 +125,7 @@ pub struct Nginx {
     /// Its port at 127.0.0.1.
     pub port: u16,
     folder: Scratch,
-    _server: Server,
+    _server: Process,
 }
 
 impl Nginx {
@@ -154,7 +154,7 @@ impl Nginx {
                 .stderr(Stdio::null())
                 .spawn()
                 .expect("nginx, of the toolbox");
-            let mut server = Server(child);
+            let mut server = Process(child);
             for _ in 0..TRIES {
                 if server.0.try_wait().is_ok_and(|status| status.is_some()) {
                     // Somebody else has taken the port.
