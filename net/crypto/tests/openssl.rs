@@ -1,78 +1,52 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Signatures that OpenSSL makes are verified, and those that only look like signatures are not.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::fs;
 
 use crypto::ALGORITHMS;
+use peers::Pki;
 use rustls::SignatureScheme;
 use sha2::{Digest as _, Sha256};
 
 const MESSAGE: &[u8] = b"what is signed";
 
 /// A folder with a key of each kind that a test asks for.
-struct Keys(PathBuf);
+struct Keys(Pki);
 
 impl Keys {
-    fn new(name: &str) -> Self {
-        let base = std::env::var_os("TEST_TMPDIR").map_or_else(std::env::temp_dir, PathBuf::from);
-        let folder = base.join(format!("crypto-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).expect("a folder for keys");
-        fs::write(folder.join("message"), MESSAGE).expect("a file");
+    fn new() -> Self {
+        let folder = Pki::new();
+        fs::write(folder.folder().join("message"), MESSAGE).expect("a file");
         Self(folder)
-    }
-
-    fn openssl(&self, arguments: &str) {
-        let output = Command::new("openssl")
-            .args(arguments.split(' '))
-            .current_dir(&self.0)
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
-            .output()
-            .unwrap_or_else(|e| panic!("openssl cannot be run: {e}"));
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "openssl {arguments}: {errors}");
-    }
-
-    fn read(&self, name: impl AsRef<Path>) -> Vec<u8> {
-        fs::read(self.0.join(name)).expect("a file that openssl made")
     }
 
     /// An RSA key, as the `RSAPublicKey` that certificates hold.
     fn rsa(&self, name: &str, options: &str) -> Vec<u8> {
-        self.openssl(&format!("genpkey -algorithm RSA {options} -out {name}.pem"));
-        self.openssl(&format!("rsa -in {name}.pem -RSAPublicKey_out -outform DER -out {name}.der"));
-        self.read(format!("{name}.der"))
+        self.0.openssl(&format!("genpkey -algorithm RSA {options} -out {name}.pem"));
+        self.0.openssl(&format!("rsa -in {name}.pem -RSAPublicKey_out -outform DER -out {name}.der"));
+        self.0.read(&format!("{name}.der"))
     }
 
     /// The last bytes of a `SubjectPublicKeyInfo`: the key itself.
     fn other(&self, name: &str, algorithm: &str, length: usize) -> Vec<u8> {
-        self.openssl(&format!("genpkey {algorithm} -out {name}.pem"));
-        self.openssl(&format!("pkey -in {name}.pem -pubout -outform DER -out {name}.der"));
-        let info = self.read(format!("{name}.der"));
+        self.0.openssl(&format!("genpkey {algorithm} -out {name}.pem"));
+        self.0.openssl(&format!("pkey -in {name}.pem -pubout -outform DER -out {name}.der"));
+        let info = self.0.read(&format!("{name}.der"));
         info[info.len() - length..].to_vec()
     }
 
     fn signed(&self, name: &str, options: &str) -> Vec<u8> {
-        self.openssl(&format!("dgst {options} -sign {name}.pem -out signature message"));
-        self.read("signature")
+        self.0.openssl(&format!("dgst {options} -sign {name}.pem -out signature message"));
+        self.0.read("signature")
     }
 
     /// RSA's private operation alone, on an encoded message of our own making.
     fn raw(&self, name: &str, encoded: &[u8]) -> Vec<u8> {
-        fs::write(self.0.join("encoded"), encoded).expect("a file");
-        self.openssl(&format!(
+        fs::write(self.0.folder().join("encoded"), encoded).expect("a file");
+        self.0.openssl(&format!(
             "pkeyutl -decrypt -inkey {name}.pem -pkeyopt rsa_padding_mode:none -in encoded -out signature"
         ));
-        self.read("signature")
-    }
-}
-
-impl Drop for Keys {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        self.0.read("signature")
     }
 }
 
@@ -85,7 +59,7 @@ fn accepts(scheme: SignatureScheme, key: &[u8], signature: &[u8]) -> bool {
 #[test]
 fn rsa_signatures_of_both_kinds_verify() {
     use SignatureScheme as S;
-    let keys = Keys::new("rsa");
+    let keys = Keys::new();
     for bits in [2048, 3072] {
         let key = keys.rsa("key", &format!("-pkeyopt rsa_keygen_bits:{bits}"));
         for (scheme, hash) in
@@ -109,7 +83,7 @@ fn rsa_signatures_of_both_kinds_verify() {
 
 #[test]
 fn pss_has_a_salt_as_long_as_the_hash_and_one_hash_only() {
-    let keys = Keys::new("pss");
+    let keys = Keys::new();
     let key = keys.rsa("key", "-pkeyopt rsa_keygen_bits:2048");
     for options in [
         "-sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:0",
@@ -137,7 +111,7 @@ fn padded(length: usize, content: &[u8]) -> Vec<u8> {
 
 #[test]
 fn pkcs1_is_one_encoding_and_no_other() {
-    let keys = Keys::new("pkcs1");
+    let keys = Keys::new();
     // With the exponent 3, forgeries need no private key where a verifier is lax: here, OpenSSL makes them.
     let key = keys.rsa("key", "-pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_keygen_pubexp:3");
     let hash = Sha256::digest(MESSAGE).to_vec();
@@ -182,7 +156,7 @@ fn pkcs1_is_one_encoding_and_no_other() {
 
 #[test]
 fn rsa_signatures_are_as_long_as_the_modulus() {
-    let keys = Keys::new("length");
+    let keys = Keys::new();
     let key = keys.rsa("key", "-pkeyopt rsa_keygen_bits:2048");
     let signature = keys.signed("key", "-sha256");
     let refused = |signature: &[u8]| !accepts(SignatureScheme::RSA_PKCS1_SHA256, &key, signature);
@@ -198,7 +172,7 @@ fn rsa_signatures_are_as_long_as_the_modulus() {
 
 #[test]
 fn keys_of_1024_bits_are_refused() {
-    let keys = Keys::new("short");
+    let keys = Keys::new();
     let key = keys.rsa("key", "-pkeyopt rsa_keygen_bits:1024");
     let signature = keys.signed("key", "-sha256");
     assert!(!accepts(SignatureScheme::RSA_PKCS1_SHA256, &key, &signature));
@@ -207,7 +181,7 @@ fn keys_of_1024_bits_are_refused() {
 #[test]
 fn ecdsa_and_ed25519_signatures_verify() {
     use SignatureScheme as S;
-    let keys = Keys::new("curves");
+    let keys = Keys::new();
     let p256 = keys.other("p256", "-algorithm EC -pkeyopt ec_paramgen_curve:P-256", 65);
     let p384 = keys.other("p384", "-algorithm EC -pkeyopt ec_paramgen_curve:P-384", 97);
     for (name, key) in [("p256", &p256), ("p384", &p384)] {
@@ -222,7 +196,7 @@ fn ecdsa_and_ed25519_signatures_verify() {
         assert!(!accepts(S::ECDSA_NISTP256_SHA256, key, &keys.signed(name, "-sha384")));
     }
     let ed25519 = keys.other("ed", "-algorithm ED25519", 32);
-    keys.openssl("pkeyutl -sign -inkey ed.pem -rawin -in message -out signature");
-    assert!(accepts(S::ED25519, &ed25519, &keys.read("signature")));
-    assert!(!accepts(S::ED25519, &p256[33..], &keys.read("signature")));
+    keys.0.openssl("pkeyutl -sign -inkey ed.pem -rawin -in message -out signature");
+    assert!(accepts(S::ED25519, &ed25519, &keys.0.read("signature")));
+    assert!(!accepts(S::ED25519, &p256[33..], &keys.0.read("signature")));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! How long each phase may take, and how slow a transfer may be.
 
-use core::time::Duration;
+use core::{pin::pin, time::Duration};
 
 use dial::Dial;
 
@@ -59,10 +59,17 @@ impl Pace {
         dial: &D,
         transfer: impl Future<Output = Result<usize, E>>,
     ) -> Result<Result<usize, E>, Cause> {
-        let start = dial.now();
-        let left = self.window.saturating_sub(self.waited);
-        let result = dial::within(dial, start.saturating_add(left), transfer).await;
-        let Ok(result) = result else { return Err(self.stalled()) };
+        let mut transfer = pin!(transfer);
+        let mut start = dial.now();
+        let result = loop {
+            let left = self.window.saturating_sub(self.waited);
+            match dial::within(dial, start.saturating_add(left), transfer.as_mut()).await {
+                Ok(result) => break result,
+                Err(dial::Late) if self.bytes < self.least => return Err(self.stalled()),
+                // Enough has come in this span; another begins.
+                Err(dial::Late) => (start, self.waited, self.bytes) = (dial.now(), Duration::ZERO, 0),
+            }
+        };
         self.waited = self.waited.saturating_add(dial.now().saturating_sub(start));
         if let Ok(bytes) = &result {
             let bytes = u64::try_from(*bytes).unwrap_or(u64::MAX);

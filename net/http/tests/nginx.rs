@@ -6,7 +6,8 @@ use std::{cell::RefCell, time::Duration};
 use http::{
     Backoff, Client, Division, Error, Limits, Observer, Range, Request, Response, Source, Url, download,
 };
-use peers::{Nginx, Sockets};
+use peers::Nginx;
+use sockets::Sockets;
 
 struct File<'c> {
     client: &'c Client<Sockets>,

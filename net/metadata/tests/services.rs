@@ -7,7 +7,8 @@ use config::{Config, Trust};
 use dial::Dial;
 use http::{Proxy, Url};
 use metadata::{Document, Error, LARGEST, Source, fetch};
-use peers::{Answer, Nginx, Script, Sockets, World};
+use peers::{Answer, Nginx, Script, World};
+use sockets::Sockets;
 
 const SERVICE: &str = "169.254.169.254:80";
 const SERVICE_V6: &str = "fe80::a9fe:a9fe:80";

@@ -10,7 +10,8 @@ use oci::{
     spec::{self, Descriptor, Manifest},
     unpacked,
 };
-use peers::{Nginx, Registry, Scratch, Sockets, output};
+use peers::{Nginx, Registry, Scratch, output};
+use sockets::Sockets;
 
 const KERNEL: &str = "application/vnd.cloud-boot.kernel.v1";
 const INITRD: &str = "application/vnd.cloud-boot.initrd.v1";

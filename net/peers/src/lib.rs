@@ -1,12 +1,25 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What tests of network protocols talk to: scripted servers in memory, and the real ones of the toolbox.
+//! What tests of network protocols talk to: the real servers and tools of the toolbox, and scripted servers in memory.
 
 pub mod neighbor;
+mod openssl;
+mod pki;
 mod script;
 mod servers;
+mod tcp;
 mod world;
 
-pub use ::sockets::Sockets;
+pub use openssl::TlsServer;
+pub use pki::{Issued, Key, Pki};
 pub use script::{Answer, Asked, Script};
 pub use servers::{Nginx, Registry, Scratch, Server, Setup, free_port, output};
+pub use tcp::{Tcp, block_on};
 pub use world::{Peer, Stream, Wire, World};
+
+use std::time::Duration;
+
+/// Longest wait for a real peer: a busy machine needs long, but a peer that hangs fails the test.
+pub const LIMIT: Duration = Duration::from_secs(120);
+
+/// Where the tools are.
+const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";

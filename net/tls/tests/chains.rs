@@ -5,7 +5,7 @@
 use std::{fs, io::Read as _, time::SystemTime};
 
 use embedded_io_async::{Read, Write};
-use peer::{Issued, Key, Pki, Server, block_on};
+use peers::{Issued, Key, Pki, TlsServer, block_on};
 use tls::{Cause, Certificate, Clock, Config, FLOOR, NoRandomness, Provider, Random, Roots, connect};
 
 struct System;
@@ -45,11 +45,11 @@ fn config(pki: &Pki, trusted: &[&str], clock: impl Clock + 'static) -> Config {
 }
 
 /// What a client that trusts those roots gets from a server that shows `leaf.pem` and, behind it, `chain.pem`.
-fn page(pki: &Pki, server: &Server, trusted: &[&str], name: &str) -> Result<String, tls::Error> {
+fn page(pki: &Pki, server: &TlsServer, trusted: &[&str], name: &str) -> Result<String, tls::Error> {
     page_with(&config(pki, trusted, Later(0)), server, name)
 }
 
-fn page_with(config: &Config, server: &Server, name: &str) -> Result<String, tls::Error> {
+fn page_with(config: &Config, server: &TlsServer, name: &str) -> Result<String, tls::Error> {
     block_on(async {
         let mut stream = connect(server.connect(), name, config).await?;
         stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await?;
@@ -63,27 +63,27 @@ fn page_with(config: &Config, server: &Server, name: &str) -> Result<String, tls
     })
 }
 
-fn serve(pki: &Pki, leaf: &str, chain: &[&str]) -> Server {
+fn serve(pki: &Pki, leaf: &str, chain: &[&str]) -> TlsServer {
     serve_with(pki, leaf, chain, "")
 }
 
-fn serve_with(pki: &Pki, leaf: &str, chain: &[&str], options: &str) -> Server {
+fn serve_with(pki: &Pki, leaf: &str, chain: &[&str], options: &str) -> TlsServer {
     pki.bundle("chain", chain);
     let behind = if chain.is_empty() { "" } else { "-cert_chain chain.pem" };
-    Server::start(pki, &format!("-cert {leaf}.pem -key {leaf}.key {behind} -www {options}"))
+    TlsServer::start(pki, &format!("-cert {leaf}.pem -key {leaf}.key {behind} -www {options}"))
 }
 
-fn accepted(pki: &Pki, server: &Server, trusted: &[&str], name: &str) {
+fn accepted(pki: &Pki, server: &TlsServer, trusted: &[&str], name: &str) {
     let page = page(pki, server, trusted, name).unwrap_or_else(|error| panic!("{error}"));
     assert!(page.starts_with("HTTP/1.0 200 ok"), "{page}");
 }
 
 /// The certificate's fault; the server must have heard of it as this alert, in OpenSSL's words.
-fn refused(pki: &Pki, server: &mut Server, trusted: &[&str], name: &str, alert: &str) -> Certificate {
+fn refused(pki: &Pki, server: &mut TlsServer, trusted: &[&str], name: &str, alert: &str) -> Certificate {
     refused_with(&config(pki, trusted, Later(0)), server, name, alert)
 }
 
-fn refused_with(config: &Config, server: &mut Server, name: &str, alert: &str) -> Certificate {
+fn refused_with(config: &Config, server: &mut TlsServer, name: &str, alert: &str) -> Certificate {
     let error = page_with(config, server, name).expect_err("a chain that proves nothing");
     server.wait_for(alert);
     assert_eq!(&*error.server, name);

@@ -8,7 +8,7 @@ use std::sync::{
 };
 
 use embedded_io_async::{ErrorType, Read, Write};
-use peer::{Issued, Key, Pki, Server, Tcp, block_on};
+use peers::{Issued, Key, Pki, Tcp, TlsServer, block_on};
 use proptest::{prelude::*, sample::Index};
 use tls::{Clock, Config, FLOOR, NoRandomness, Provider, Random, Roots, connect, fuzz};
 
@@ -77,7 +77,7 @@ impl Recorded {
         let mut roots = Roots::none();
         roots.add_pem("root.pem", &pki.read("root.pem")).unwrap();
         let config = Config::new(&PROVIDER, roots, Again);
-        let server = Server::start(&pki, &format!("-cert leaf.pem -key leaf.key -www {version}"));
+        let server = TlsServer::start(&pki, &format!("-cert leaf.pem -key leaf.key -www {version}"));
 
         DRAWS.store(0, Ordering::Relaxed);
         let mut recorder = Recorder(server.connect(), Vec::new());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Files of root certificates: what `openssl` writes is taken, and any bytes give roots or an error.
 
-use peer::{Key, Pki};
+use peers::{Key, Pki};
 use proptest::{prelude::*, sample::Index};
 use tls::{BadRoots, Fault, Roots};
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 use embedded_io_async::{ErrorType, Read, Write};
-use peer::{Issued, Key, Pki, Server, Tcp, block_on};
+use peers::{Issued, Key, Pki, Tcp, TlsServer, block_on};
 use tls::{
     Alert, Cause, Clock, Config, Error, FLOOR, Negotiated, NoRandomness, Provider, Random, Roots, TlsStream,
     connect,
@@ -44,8 +44,8 @@ fn made(key: Key) -> (Pki, Config) {
     (pki, Config::new(&PROVIDER, roots, System))
 }
 
-fn serve(pki: &Pki, options: &str) -> Server {
-    Server::start(pki, &format!("-cert leaf.pem -key leaf.key {options}"))
+fn serve(pki: &Pki, options: &str) -> TlsServer {
+    TlsServer::start(pki, &format!("-cert leaf.pem -key leaf.key {options}"))
 }
 
 async fn rest(stream: &mut TlsStream<Tcp>) -> Result<Vec<u8>, Error> {
@@ -59,7 +59,7 @@ async fn rest(stream: &mut TlsStream<Tcp>) -> Result<Vec<u8>, Error> {
 }
 
 /// What was agreed with the server, and the file that it sent.
-fn fetch(server: &Server, config: &Config, file: &str) -> Result<(Negotiated, Vec<u8>), Error> {
+fn fetch(server: &TlsServer, config: &Config, file: &str) -> Result<(Negotiated, Vec<u8>), Error> {
     block_on(async {
         let mut stream = connect(server.connect(), "localhost", config).await?;
         stream.write_all(format!("GET /{file} HTTP/1.0\r\n\r\n").as_bytes()).await?;
@@ -230,7 +230,7 @@ fn keys_are_updated_in_between() {
     let (pki, config) = made(Key::P256);
     let mut server = serve(&pki, "-tls1_3");
     let mut stream = block_on(connect(server.connect(), "localhost", &config)).unwrap();
-    let says = |server: &mut Server, stream: &mut TlsStream<Tcp>, line: &str| {
+    let says = |server: &mut TlsServer, stream: &mut TlsStream<Tcp>, line: &str| {
         block_on(stream.write_all(line.as_bytes())).unwrap();
         block_on(stream.flush()).unwrap();
         server.wait_for(line.trim());

@@ -15,7 +15,7 @@ use dial::{Dial as _, Kind};
 use embedded_io_async::{Read as _, Write as _};
 use http::{Cause, Client, Limits, Request, Url};
 use nic::Nic;
-use peer::{Issued, Key, Pki};
+use peers::{Issued, Key, Pki};
 use peers::neighbor::{DNSMASQ, Neighbor};
 use tls::{NoRandomness, Provider, Random, Roots};
 use uplink::{Error, Machine, Uplink, Wishes};

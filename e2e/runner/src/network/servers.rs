@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use peer::{Issued, Key, Pki};
+use peers::{Issued, Key, Pki};
 use peers::{Nginx, Registry, Scratch, Server, Setup, free_port};
 use serde::Deserialize;
 

@@ -13,7 +13,7 @@ use std::{
 use crate::{LIMIT, PATH, Pki, Tcp};
 
 /// An `s_server` that listens on the loopback; it ends with this value.
-pub struct Server {
+pub struct TlsServer {
     child: Child,
     stdin: ChildStdin,
     address: SocketAddr,
@@ -21,7 +21,7 @@ pub struct Server {
     log: String,
 }
 
-impl Server {
+impl TlsServer {
     /// Starts it in the folder with these arguments, which have no spaces in them.
     ///
     /// # Panics
@@ -98,7 +98,7 @@ fn pass(from: impl Read + Send + 'static, to: Sender<String>) {
     });
 }
 
-impl Drop for Server {
+impl Drop for TlsServer {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
