@@ -34,7 +34,7 @@ mod variables;
 
 use arch::Arch;
 use config::{Config, Trust};
-use flow::{Console as _, Ended, Journal, Platform, Policy};
+use flow::{Console as _, Ended, Instance, Journal, Platform, Policy};
 use uefi::{
     Status, boot, entry,
     runtime::{self, ResetType},
@@ -92,9 +92,12 @@ extern "C" fn run(stack: &Stack) -> usize {
             console.line(format_args!("  {line}"));
         }
     }
-    let disks = FirmwareDisks::default();
     let host = Host { clock: &clock, console: &console };
     let network = Network::new(&host);
+    let cloud = efi::smbios::cloud(machine::smbios_table());
+    let instance = Instance { cloud, trust, network: &network, console: &console, clock: &clock };
+    let config = instance.settle(config);
+    let disks = FirmwareDisks::default();
     let is_locked = trust != Trust::Open;
     let report = config.debug().then_some(stack);
     let platform = Platform {

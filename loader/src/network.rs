@@ -8,6 +8,7 @@ use artifact::Artifact;
 use config::Config;
 use crypto::{Provider, Random as _};
 use flow::{Clock as _, Console as _, Failure, Journal, Order, Phase};
+use metadata::{Document, Source};
 use tls::Roots;
 use uefi::{CString16, Handle, boot, proto::loaded_image::LoadedImage};
 use uplink::{Uplink, Wishes};
@@ -39,9 +40,16 @@ pub struct Network<'a> {
     host: &'a Host<'a>,
     /// Cards with addresses, until a program is started: some switches let a card wait for half a minute whenever it
     /// was stopped.
-    uplink: RefCell<Option<Rc<Uplink<'a>>>>,
+    uplink: RefCell<Option<Started<'a>>>,
     /// Where the firmware's drivers stood that were taken off.
     taken: RefCell<Vec<Handle>>,
+}
+
+/// Cards with addresses, and the settings that they were started with.
+struct Started<'a> {
+    uplink: Rc<Uplink<'a>>,
+    wishes: Wishes,
+    ca: Option<String>,
 }
 
 impl<'a> Network<'a> {
@@ -50,20 +58,24 @@ impl<'a> Network<'a> {
         Self { host, uplink: RefCell::default(), taken: RefCell::default() }
     }
 
-    /// The cards with their addresses, started where they are not yet.
+    /// The cards with their addresses, started where they are not yet, or were with other settings.
     fn uplink(&self, config: &Config) -> Result<Rc<Uplink<'a>>, Failure> {
-        if let Some(uplink) = &*self.uplink.borrow() {
-            return Ok(uplink.clone());
-        }
-        let tls = tls::Config::new(&PROVIDER, roots(config.ca())?, WallClock);
         let wishes = Wishes::of(config).map_err(failed)?;
+        let ca = config.ca().map(String::from);
+        let is_as_wanted = |started: &&Started<'a>| started.wishes == wishes && started.ca == ca;
+        if let Some(started) = self.uplink.borrow().as_ref().filter(is_as_wanted) {
+            return Ok(started.uplink.clone());
+        }
+        self.uplink.take();
+        let tls = tls::Config::new(&PROVIDER, roots(config.ca())?, WallClock);
         let console = self.host.console;
         let mut cards = nic::start(console, &mut self.taken.borrow_mut());
         if config.debug() {
             cards.iter_mut().for_each(|card| nic::show(&mut **card, console));
         }
-        let uplink = Uplink::start(cards, wishes, self.host, Some(Rc::new(tls))).map_err(failed)?;
-        Ok(self.uplink.borrow_mut().insert(Rc::new(uplink)).clone())
+        let uplink = Uplink::start(cards, wishes.clone(), self.host, Some(Rc::new(tls))).map_err(failed)?;
+        let started = Started { uplink: Rc::new(uplink), wishes, ca };
+        Ok(self.uplink.borrow_mut().insert(started).uplink.clone())
     }
 }
 
@@ -104,6 +116,11 @@ impl flow::Network for Network<'_> {
         let uplink = self.uplink(order.config)?;
         // A future is as large as all that it waits for: on the stack it would take half of it.
         uplink.run(Box::pin(flow::fetch(&*uplink, order)))
+    }
+
+    fn document(&self, source: &Source, config: &Config) -> Result<Document, Failure> {
+        let uplink = self.uplink(config)?;
+        uplink.run(Box::pin(flow::document(&*uplink, source)))
     }
 
     fn stop(&self) {

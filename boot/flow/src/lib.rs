@@ -16,6 +16,7 @@ pub mod codes;
 mod command_line;
 mod discover;
 mod failure;
+mod instance;
 mod interface;
 mod journal;
 mod menu_items;
@@ -35,6 +36,7 @@ mod verify;
 pub use boot::boot;
 pub use discover::{MOST_READ, entries_of};
 pub use failure::{Failure, Phase};
+pub use instance::Instance;
 pub use journal::{Journal, Line};
 pub use next::Ended;
 pub use payload::{Content, Location, Payload, Place, Provenance};
@@ -43,6 +45,6 @@ pub use platform::{
     Vendor,
 };
 pub use queue::default_entry;
-pub use remote::{Order, fetch};
+pub use remote::{Order, document, fetch};
 pub use selection::is_selected;
 pub use verify::{Permit, Policy, Verified};

@@ -7,6 +7,7 @@ use core::{convert::Infallible, fmt, time::Duration};
 use artifact::Artifact;
 use block::BlockRead;
 use code::Code;
+use config::Config;
 
 use crate::{Failure, Journal, Order, Payload, Place, Policy, Verified, verify::Permit};
 
@@ -71,6 +72,12 @@ pub trait Network {
     /// # Errors
     /// There is no network, or it does not yield the artifact.
     fn fetch(&self, order: &Order<'_>) -> Result<Artifact, Failure>;
+
+    /// Fetches the metadata document of this machine.
+    ///
+    /// # Errors
+    /// There is no network, or no document.
+    fn document(&self, source: &metadata::Source, config: &Config) -> Result<metadata::Document, Failure>;
 
     /// Stops all cards: none may write into the memory of what is started next.
     fn stop(&self);

@@ -8,6 +8,7 @@ use artifact::{Artifact, Room, Told};
 use config::{Config, Cosign};
 use dial::Dial;
 use http::{Proxy, Secret};
+use metadata::{Document, Source};
 use oci::{Digest, Login, Mirror, Reference};
 
 use crate::{
@@ -101,6 +102,15 @@ pub async fn fetch<D: Dial>(dial: D, order: &Order<'_>) -> Result<Artifact, Fail
     Box::pin(fetching)
         .await
         .map_err(|error| Failure::new(Phase::Obtain, error.object(), error.code(), &error.cause()))
+}
+
+/// Fetches the metadata document of a machine by a platform's network.
+///
+/// # Errors
+/// What fails on the way.
+pub async fn document<D: Dial>(dial: D, source: &Source) -> Result<Document, Failure> {
+    let fetched = Box::pin(metadata::fetch(&dial, source)).await;
+    fetched.map_err(|error| Failure::new(Phase::Network, source.place(), error.code(), error.cause()))
 }
 
 fn options(order: &Order<'_>) -> Result<oci::Options, Failure> {

@@ -15,8 +15,8 @@ use dial::{Dial as _, Kind};
 use embedded_io_async::{Read as _, Write as _};
 use http::{Cause, Client, Limits, Request, Url};
 use nic::Nic;
-use peers::{Issued, Key, Pki};
 use peers::neighbor::{DNSMASQ, Neighbor};
+use peers::{Issued, Key, Pki};
 use tls::{NoRandomness, Provider, Random, Roots};
 use uplink::{Error, Machine, Uplink, Wishes};
 

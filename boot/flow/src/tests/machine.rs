@@ -25,8 +25,9 @@ use oci::Digest;
 
 use super::disks::{Disk, program};
 use crate::{
-    Clock, Console, Content, Disks, Ended, Failure, HandOver, Journal, Memory, Network, Operator, Order,
-    Payload, Permit, Phase, Place, Platform, Policy, Refused, Tries, Variables, Vendor, Verified, codes,
+    Clock, Console, Content, Disks, Ended, Failure, HandOver, Instance, Journal, Memory, Network, Operator,
+    Order, Payload, Permit, Phase, Place, Platform, Policy, Refused, Tries, Variables, Vendor, Verified,
+    codes,
 };
 
 /// The machine, and what happens on it.
@@ -42,6 +43,8 @@ pub struct Machine {
     /// What is pressed whenever the menu is shown.
     presses: RefCell<VecDeque<&'static str>>,
     rename: Option<&'static str>,
+    /// The metadata document; none where it cannot be had.
+    document: Option<&'static str>,
     /// What the network yields, one after the other.
     answers: RefCell<VecDeque<Answer>>,
     /// How many programs come back before one stays.
@@ -109,6 +112,7 @@ impl Machine {
             is_asking: false,
             presses: RefCell::default(),
             rename: None,
+            document: None,
             answers: RefCell::default(),
             returning: Cell::new(0),
             lines: RefCell::default(),
@@ -152,6 +156,11 @@ impl Machine {
         Self { rename: Some("EFI status WRITE_PROTECTED"), ..self }
     }
 
+    /// A metadata document.
+    pub fn document(self, text: &'static str) -> Self {
+        Self { document: Some(text), ..self }
+    }
+
     /// What the network yields, one after the other.
     pub fn network(self, answers: &[Answer]) -> Self {
         Self { answers: RefCell::new(answers.iter().copied().collect()), ..self }
@@ -177,8 +186,10 @@ impl Machine {
     /// Boots, and returns the console's lines, without times, and the end.
     pub fn boot(&self) -> (Vec<String>, End) {
         let text = Text::new(Origin::Section, self.settings.as_bytes());
-        let config = Config::resolve(&[text], Trust::Open);
         let journal = Journal::new(self, self);
+        let trust = if self.is_locked { Trust::Locked } else { Trust::Open };
+        let instance = Instance { cloud: None, trust, network: self, console: &journal, clock: self };
+        let config = instance.settle(Config::resolve(&[text], trust));
         let platform = Platform {
             disks: self,
             console: &journal,
@@ -230,6 +241,13 @@ impl Network for Machine {
         let manifest = Digest::parse(&format!("sha256:{}", "0".repeat(64))).unwrap();
         order.told.resolved(order.reference, &manifest, 1536);
         Ok(Artifact { reference: order.reference.clone(), index: manifest.clone(), manifest, content })
+    }
+
+    fn document(&self, _: &metadata::Source, _: &Config) -> Result<metadata::Document, Failure> {
+        match self.document {
+            Some(text) => Ok(metadata::Document::parse(text.as_bytes()).unwrap()),
+            None => Err(Failure::new(Phase::Network, "metadata", codes::LOAD, &"no answer")),
+        }
     }
 
     fn stop(&self) {}

@@ -210,3 +210,24 @@ fn what_the_booted_system_wants_once_is_no_way_around() {
     let (lines, end) = default.network(&[Answer::Linux]).boot();
     assert_eq!((lines.len(), end), (4, booted()));
 }
+
+#[test]
+fn a_metadata_document_may_choose_the_image() {
+    let url = "cloudboot.metadata.url=http://cloud.example/";
+    let document = r#"{ "cloudboot": { "image": "host.example/linux:1@sha256:0000000000000000000000000000000000000000000000000000000000000000" } }"#;
+    let fetched = "metadata http://cloud.example/ (0.00 s)";
+    let machine = |settings: &str| Machine::new(&[hidden(&["a"])]).settings(settings);
+    check(vec![Scenario(
+        "or nothing, if it cannot be had",
+        machine(url),
+        &["warning: network metadata: E-HANDOVER-LOAD no answer; going on without it", ONE, "BOOTS hd0 a"],
+        started("a"),
+    )]);
+    let (lines, end) = machine(url).document(document).network(&[Answer::Linux]).boot();
+    assert_eq!((lines[0].as_str(), end), (fetched, booted()), "{lines:?}");
+    assert!(lines[1].starts_with("configure: "), "{lines:?}");
+    // Locked, without a signature key, it may not.
+    let (lines, end) = machine(url).locked().document(document).boot();
+    assert!(lines[1].contains("E-CONFIG-LOCKED cloudboot.image (the metadata)"), "{lines:?}");
+    assert_eq!(end, started("a"));
+}
