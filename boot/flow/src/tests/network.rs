@@ -215,7 +215,7 @@ fn what_the_booted_system_wants_once_is_no_way_around() {
 fn a_metadata_document_may_choose_the_image() {
     let url = "cloudboot.metadata.url=http://cloud.example/";
     let document = r#"{ "cloudboot": { "image": "host.example/linux:1@sha256:0000000000000000000000000000000000000000000000000000000000000000" } }"#;
-    let fetched = "metadata http://cloud.example/ (0.00 s)";
+    let fetched = "metadata http://cloud.example/";
     let machine = |settings: &str| Machine::new(&[hidden(&["a"])]).settings(settings);
     check(vec![Scenario(
         "or nothing, if it cannot be had",
