@@ -4,10 +4,11 @@
 use alloc::{boxed::Box, format, rc::Rc, string::String, vec::Vec};
 use core::{cell::RefCell, fmt, time::Duration};
 
-use artifact::Artifact;
+use artifact::{Artifact, Room};
 use config::Config;
 use crypto::{Provider, Random as _};
 use flow::{Clock as _, Console as _, Failure, Journal, Order, Phase};
+use http::Url;
 use metadata::{Document, Source};
 use tls::Roots;
 use uefi::{CString16, Handle, boot, proto::loaded_image::LoadedImage};
@@ -116,6 +117,11 @@ impl flow::Network for Network<'_> {
         let uplink = self.uplink(order.config)?;
         // A future is as large as all that it waits for: on the stack it would take half of it.
         uplink.run(Box::pin(flow::fetch(&*uplink, order)))
+    }
+
+    fn program(&self, url: &Url, config: &Config, room: &dyn Room) -> Result<Vec<u8>, Failure> {
+        let uplink = self.uplink(config)?;
+        uplink.run(Box::pin(flow::download(&*uplink, url, config, room)))
     }
 
     fn document(&self, source: &Source, config: &Config) -> Result<Document, Failure> {

@@ -37,7 +37,7 @@ impl Entry {
     pub fn linux(&self) -> Option<&Linux> {
         match &self.start {
             Start::Linux(linux) => Some(linux),
-            Start::Program(_) | Start::Elsewhere(_) => None,
+            Start::Program(_) | Start::Url(_) | Start::Elsewhere(_) => None,
         }
     }
 
@@ -46,7 +46,7 @@ impl Entry {
         match &self.start {
             Start::Linux(_) => Some("linux"),
             Start::Program(program) => program.os,
-            Start::Elsewhere(_) => None,
+            Start::Url(_) | Start::Elsewhere(_) => None,
         }
     }
 
@@ -62,6 +62,7 @@ impl Entry {
                 let options = program.options.as_ref().map_or(0, String::len);
                 total([options, of_file(&program.file)])
             }
+            Start::Url(url) => total([url.url.len(), url.options.as_ref().map_or(0, String::len)]),
             Start::Elsewhere(elsewhere) => elsewhere.command.len(),
         };
         let marks = [self.id.len(), self.version.len()];
@@ -69,12 +70,12 @@ impl Entry {
         total(texts.into_iter().chain(marks).chain(marks).chain([size_of::<Self>()]))
     }
 
-    /// The file that is started: the kernel, or the program; none where the entry leads elsewhere.
+    /// The file that is started: the kernel, or the program; none where the entry leads elsewhere, or to the network.
     pub fn file(&self) -> Option<&File> {
         match &self.start {
             Start::Linux(linux) => Some(&linux.kernel),
             Start::Program(program) => Some(&program.file),
-            Start::Elsewhere(_) => None,
+            Start::Url(_) | Start::Elsewhere(_) => None,
         }
     }
 }
@@ -86,8 +87,19 @@ pub enum Start {
     Linux(Linux),
     /// An EFI program that brings what it needs: a unified kernel image, another loader.
     Program(Program),
+    /// A unified kernel image that is fetched from the network.
+    Url(Url),
     /// Nothing on this disk: the entry says that the machine should boot from another one.
     Elsewhere(Elsewhere),
+}
+
+/// A unified kernel image of the network.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Url {
+    /// Where it is, as the entry says it: `https://host/path`.
+    pub url: String,
+    /// Its options; without any it keeps its own.
+    pub options: Option<String>,
 }
 
 /// An entry that leaves its menu for another disk: GRUB's `exit`, `chainloader (hd1)+1`, syslinux's `localboot`.

@@ -38,7 +38,7 @@ use vfs::{Volume, VolumeId, Volumes};
 pub use arch::Arch;
 pub use bls::Counting;
 pub use budget::{MOST_BYTES, MOST_ENTRIES, MOST_LOOKUPS, MOST_STEPS, MOST_TEXT, Spent};
-pub use entry::{Access, Elsewhere, Entry, File, Kind, Linux, Password, Program, Source, Start, User};
+pub use entry::{Access, Elsewhere, Entry, File, Kind, Linux, Password, Program, Source, Start, Url, User};
 pub use error::Error;
 pub use menu::Wait;
 

@@ -277,6 +277,7 @@ fn mark(entry: &Entry) -> u64 {
         Start::Program(program) => {
             (Vec::from([&program.file]), program.options.as_deref().unwrap_or_default())
         }
+        Start::Url(url) => (Vec::new(), url.url.as_str()),
         Start::Elsewhere(elsewhere) => (Vec::new(), elsewhere.command.as_str()),
     };
     let volume = files.first().map_or(0, |file| file.volume.0).to_le_bytes();

@@ -23,6 +23,7 @@ fn shown(found: &Found) -> Vec<String> {
                 format!("{} {} {}", path(&linux.kernel), initrd.join(","), linux.options)
             }
             Start::Program(program) => path(&program.file),
+            Start::Url(url) => url.url.clone(),
             Start::Elsewhere(elsewhere) => format!("leaves with {}", elsewhere.command),
         };
         format!("{}{}: {}", if entry.default { "*" } else { "" }, entry.title, start.trim_end())

@@ -126,7 +126,8 @@ impl<'a> Round<'a> {
         match candidate {
             Candidate::Image(reference) => remote::obtain(reference, platform, config, report),
             Candidate::Entry(entry) => {
-                obtain(entry, Reader { volumes, report, clock: platform.clock, memory: platform.memory })
+                let reader = Reader { volumes, report, clock: platform.clock, memory: platform.memory };
+                obtain(entry, reader, &|url| remote::program(url, platform, config, report))
             }
         }
     }

@@ -63,6 +63,9 @@ code::table! {
     pub(crate) TRUST_KEY: Code = "E-TRUST-KEY",
         "signatures are to be enforced, and no signature key is built in",
         "leave `cloudboot.cosign` out and pin the reference";
+    pub(crate) TRUST_URL: Code = "E-TRUST-URL",
+        "nothing vouches for what a web server answers: it is not https, or Secure Boot is off",
+        "use https and Secure Boot, or set `cloudboot.cosign=off`";
     pub(crate) TRUST_LOGIN: Code = "E-TRUST-LOGIN",
         "a login is not sent to a registry that a less trusted source names",
         "set `cloudboot.image` and `rd.cloudboot.*` by the same source";

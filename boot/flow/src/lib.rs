@@ -45,6 +45,6 @@ pub use platform::{
     Vendor,
 };
 pub use queue::default_entry;
-pub use remote::{Order, document, fetch};
+pub use remote::{Order, document, download, fetch};
 pub use selection::is_selected;
 pub use verify::{Permit, Policy, Verified};

@@ -86,6 +86,10 @@ fn item(entry: &Entry, volumes: &Volumes) -> Item {
             details.push(format!("program      {}", name(&program.file)));
             program.options.clone()
         }
+        Start::Url(url) => {
+            details.push(format!("from         {}", url.url));
+            url.options.clone()
+        }
         Start::Elsewhere(elsewhere) => {
             details.push(format!("leaves with  {}", elsewhere.command));
             None

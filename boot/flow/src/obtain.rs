@@ -3,7 +3,7 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use entries::{Entry, Linux, Program, Start};
+use entries::{Entry, Linux, Program, Start, Url};
 use filesystem::{Error, FileType};
 use image::initrd;
 use vfs::{Node, Volumes};
@@ -37,15 +37,19 @@ struct OpenFile<'a> {
     size: u64,
 }
 
-/// Reads what `entry` starts.
+/// What is fetched from the network, and where it came from.
+pub type Fetch<'a> = dyn Fn(&Url) -> Result<(Provenance, Content), Failure> + 'a;
+
+/// Reads what `entry` starts; `fetch` gets what is not on a disk.
 ///
 /// # Errors
 /// A [`Failure`] that names the file: it is missing, is not a regular file, cannot be read, or is larger than
 /// the memory that is available.
-pub fn obtain(entry: &Entry, reader: Reader<'_>) -> Result<Payload, Failure> {
+pub fn obtain(entry: &Entry, reader: Reader<'_>, fetch: &Fetch<'_>) -> Result<Payload, Failure> {
     let (provenance, content) = match &entry.start {
         Start::Linux(linux) => reader.kernel(linux)?,
         Start::Program(program) => reader.program(program)?,
+        Start::Url(url) => fetch(url)?,
         Start::Elsewhere(elsewhere) => {
             let cause = format!("{} leads to another disk", elsewhere.command);
             return Err(Failure::new(Phase::Choose, entry.title.as_str(), codes::ELSEWHERE, &cause));

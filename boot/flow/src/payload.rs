@@ -36,6 +36,8 @@ pub enum Provenance {
         /// The path of its kernel or program.
         path: String,
     },
+    /// A file of a web server.
+    Url(String),
     /// A boot artifact of an OCI registry.
     Registry {
         /// What was asked for.
@@ -49,6 +51,7 @@ impl fmt::Display for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Volume { name, path } => write!(f, "{name} {path}"),
+            Self::Url(url) => f.write_str(url),
             Self::Registry { reference, manifest } => write!(f, "{reference}, manifest {manifest}"),
         }
     }

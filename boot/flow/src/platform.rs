@@ -4,7 +4,7 @@
 use alloc::{rc::Rc, string::String, vec::Vec};
 use core::{convert::Infallible, fmt, time::Duration};
 
-use artifact::Artifact;
+use artifact::{Artifact, Room};
 use block::BlockRead;
 use code::Code;
 use config::Config;
@@ -72,6 +72,12 @@ pub trait Network {
     /// # Errors
     /// There is no network, or it does not yield the artifact.
     fn fetch(&self, order: &Order<'_>) -> Result<Artifact, Failure>;
+
+    /// Fetches a file.
+    ///
+    /// # Errors
+    /// There is no network, or no such file, or no room for it.
+    fn program(&self, url: &http::Url, config: &Config, room: &dyn Room) -> Result<Vec<u8>, Failure>;
 
     /// Fetches the metadata document of this machine.
     ///

@@ -7,7 +7,7 @@ use core::{cell::RefCell, time::Duration};
 use artifact::{Artifact, Room, Told};
 use config::{Config, Cosign};
 use dial::Dial;
-use http::{Proxy, Secret};
+use http::{Proxy, Request, Secret, Url};
 use metadata::{Document, Source};
 use oci::{Digest, Login, Mirror, Reference};
 
@@ -89,14 +89,82 @@ pub fn expect_covered(reference: &Reference, policy: &Policy) -> Result<(), Fail
     }
 }
 
+/// Obtains the unified kernel image that an entry names by its URL.
+///
+/// # Errors
+/// It may not be started, or cannot be had.
+pub fn program(
+    entry: &entries::Url,
+    platform: &Platform<'_>,
+    config: &Config,
+    report: &Report<'_>,
+) -> Result<(Provenance, Content), Failure> {
+    expect_judged(&entry.url, &platform.policy)?;
+    let url = Url::parse(&entry.url).map_err(|error| of_request(&error))?;
+    let started = platform.clock.now();
+    let room = Free(platform.memory);
+    let image = platform.network.program(&url, config, &room)?;
+    let size = u64::try_from(image.len()).unwrap_or(u64::MAX);
+    report.obtained(&entry.url, size, platform.clock.now().saturating_sub(started));
+    let content = Content::Program { image, options: entry.options.clone(), place: None };
+    Ok((Provenance::Url(entry.url.clone()), content))
+}
+
+/// Whether something judges what a URL of an entry leads to: Secure Boot, which has the firmware check its signature.
+/// The name of the server alone is not enough, and without TLS it is not even that.
+///
+/// # Errors
+/// Nothing does, and `cloudboot.cosign=off` does not say that nothing needs to.
+pub fn expect_judged(url: &str, policy: &Policy) -> Result<(), Failure> {
+    let is_secure = url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"));
+    if is_secure && (policy.is_locked || policy.cosign == Some(Cosign::Off)) {
+        return Ok(());
+    }
+    let cause = if is_secure {
+        "nothing checks its signature: Secure Boot is off, and no signature key is built in; switch it on, or set \
+         cloudboot.cosign=off"
+    } else {
+        "an image is fetched by https only"
+    };
+    Err(Failure::new(Phase::Verify, url, codes::TRUST_URL, &cause))
+}
+
+/// Fetches a file by a platform's network, as large as memory allows twice.
+///
+/// # Errors
+/// A setting that cannot be used, or what fails on the way.
+pub async fn download<D: Dial>(
+    dial: D,
+    url: &Url,
+    config: &Config,
+    room: &dyn Room,
+) -> Result<Vec<u8>, Failure> {
+    let client = http::Client::new(dial).with_proxy(proxy(config)?);
+    let failed = |error: http::Error| of_request(&error);
+    let response = Box::pin(client.send(&Request::get(url))).await.map_err(failed)?;
+    let response = response.success().map_err(failed)?;
+    // The firmware makes a copy of it.
+    let most = room.available() / 2;
+    let limit = usize::try_from(most).unwrap_or(usize::MAX);
+    Box::pin(response.bytes(limit)).await.map_err(failed)
+}
+
+fn of_request(error: &http::Error) -> Failure {
+    Failure::new(Phase::Obtain, error.address(), error.code(), error.cause())
+}
+
+fn proxy(config: &Config) -> Result<Option<Proxy>, Failure> {
+    let proxy = config.net_proxy().map(Proxy::parse).transpose();
+    proxy.map_err(|error| of_setting("cloudboot.net.proxy", error.code(), error.cause()))
+}
+
 /// Fetches an artifact by a platform's network.
 ///
 /// # Errors
 /// A setting that cannot be used, or what fails on the way.
 pub async fn fetch<D: Dial>(dial: D, order: &Order<'_>) -> Result<Artifact, Failure> {
-    let proxy = order.config.net_proxy().map(Proxy::parse).transpose();
-    let proxy = proxy.map_err(|error| of_setting("cloudboot.net.proxy", error.code(), error.cause()))?;
-    let client = oci::Client::new(http::Client::new(dial).with_proxy(proxy), options(order)?);
+    let http = http::Client::new(dial).with_proxy(proxy(order.config)?);
+    let client = oci::Client::new(http, options(order)?);
     let fetching = artifact::fetch(&client, order.reference, &order.platform, order.room, order.told);
     // It is large, and stacks of firmware are small.
     Box::pin(fetching)

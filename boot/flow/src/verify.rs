@@ -12,7 +12,10 @@ use image::{
     uki::{self, Part},
 };
 
-use crate::{Content, Failure, Payload, Phase, Place, Provenance, codes, remote::expect_covered};
+use crate::{
+    Content, Failure, Payload, Phase, Place, Provenance, codes,
+    remote::{expect_covered, expect_judged},
+};
 
 /// What may be started.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -92,8 +95,10 @@ impl Verified<Payload> {
 /// # Errors
 /// A [`Failure`] that says what is wrong.
 pub fn verify(mut payload: Payload, policy: &Policy) -> Result<Verified<Payload>, Failure> {
-    if let Provenance::Registry { reference, .. } = &payload.provenance {
-        expect_covered(reference, policy)?;
+    match &payload.provenance {
+        Provenance::Volume { .. } => {}
+        Provenance::Url(url) => expect_judged(url, policy)?,
+        Provenance::Registry { reference, .. } => expect_covered(reference, policy)?,
     }
     let failed = |name: &str, error: image::Error| Failure::new(Phase::Verify, name, error.code(), &error);
     match &mut payload.content {

@@ -178,6 +178,7 @@ fn entry(machine: &Machine, entry: &Entry, default: bool) -> EntryReport {
             let built_in = || fitting::built_in_options(&machine.volumes, &program.file);
             (Vec::new(), program.options.clone().or_else(built_in).unwrap_or_default())
         }
+        Start::Url(url) => (Vec::new(), url.options.clone().unwrap_or_default()),
         Start::Elsewhere(_) => (Vec::new(), String::new()),
     };
     EntryReport {
@@ -185,7 +186,10 @@ fn entry(machine: &Machine, entry: &Entry, default: bool) -> EntryReport {
         title: entry.title.clone(),
         kind: word(entry.source.kind),
         volume: machine.volumes.get(volume).map(|volume| text(&machine.id_of(volume))).unwrap_or_default(),
-        kernel: home.map(|file| lossy(&file.path)).unwrap_or_default(),
+        kernel: match &entry.start {
+            Start::Url(url) => url.url.clone(),
+            _ => home.map(|file| lossy(&file.path)).unwrap_or_default(),
+        },
         initrd,
         options,
         arch: fitting::machine_of(&machine.volumes, entry).map(|machine| machine.to_string()),

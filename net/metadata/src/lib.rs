@@ -8,7 +8,7 @@
 //! use config::{Config, Trust};
 //! use metadata::Document;
 //!
-//! let text = br#"{ "uuid": "…", "cloudboot": { "target": "debian", "disk": { "device": "LABEL=root" } } }"#;
+//! let text = br#"{ "uuid": "1", "cloudboot": { "target": "debian", "disk": { "device": "LABEL=root" } } }"#;
 //! let config = Document::parse(text)?.resolve(Config::default(), Trust::Locked);
 //! assert_eq!((config.target(), config.disk()), (Some("debian"), Some("LABEL=root")));
 //! # Ok::<(), metadata::Error>(())

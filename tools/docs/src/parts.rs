@@ -40,12 +40,13 @@ fn fill(text: &str, parts: &[Part]) -> Result<String, String> {
 /// Every part that the tables make.
 fn parts() -> Result<Vec<Part>, String> {
     use damage::codes as damaged;
-    let sections: [(&str, &[&[Row]]); 9] = [
+    let sections: [(&str, &[&[Row]]); 10] = [
         ("configure", &[config::codes::CODES]),
         ("discover", &[block::codes::CODES, damaged::CODES, entries::codes::CODES, flow::codes::DISCOVER]),
         ("choose", &[flow::codes::CHOOSE]),
         ("obtain", &[filesystem::codes::FILES, flow::codes::OBTAIN, code::codes::CODES]),
         ("verify", &[damaged::IMAGES, image::codes::CODES, flow::codes::VERIFY]),
+        ("trust", &[flow::codes::TRUST]),
         ("start", &[flow::codes::START]),
         ("loader", &[flow::codes::LOADER]),
         (

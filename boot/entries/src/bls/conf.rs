@@ -7,7 +7,7 @@ use vfs::{Volume, VolumeId, Volumes};
 
 use super::{Candidate, Counting, Name, Variables};
 use crate::{
-    Access, Arch, Entry, Error, File, Kind, Linux, Program, Source, Start,
+    Access, Arch, Entry, Error, File, Kind, Linux, Program, Source, Start, Url,
     budget::{Budget, Share, Text},
     grub::BlsCfg,
     search::Search,
@@ -26,6 +26,7 @@ struct Conf<'a> {
     architecture: &'a str,
     linux: &'a str,
     efi: &'a str,
+    uki_url: &'a str,
     devicetree: &'a str,
     grub_users: &'a str,
     initrd: Vec<&'a str>,
@@ -47,6 +48,7 @@ impl<'a> Conf<'a> {
                 "linux" => conf.linux = value,
                 // An image that brings everything is an EFI program like any other.
                 "efi" | "uki" => conf.efi = value,
+                "uki-url" => conf.uki_url = value,
                 "devicetree" => conf.devicetree = value,
                 "grub_users" => conf.grub_users = value,
                 "initrd" => conf.initrd.push(value),
@@ -90,7 +92,8 @@ impl Folder<'_> {
     /// [`Error::NoKernel`], [`Error::TooMany`], [`Error::Budget`]
     pub fn entry(&self, path: &str, text: &str) -> Result<Option<Candidate>, Error> {
         let conf = Conf::parse(text);
-        if !conf.is_for(self.search.arch()) {
+        // A URL without a scheme is one beside that which the volume was fetched from, as in systemd-boot. Disks were not.
+        if !conf.is_for(self.search.arch()) || conf.uki_url.starts_with(':') {
             return Ok(None);
         }
         let mut options = Text::new(self.share);
@@ -112,8 +115,11 @@ impl Folder<'_> {
         } else if !conf.efi.is_empty() {
             let options = (!conf.options.is_empty()).then_some(options);
             Start::Program(Program { file: self.file(conf.efi)?, options, os: None })
+        } else if !conf.uki_url.is_empty() {
+            let options = (!conf.options.is_empty()).then_some(options);
+            Start::Url(Url { url: conf.uki_url.into(), options })
         } else {
-            return Err(Error::NoKernel { reason: "it has no linux, uki or efi line".into() });
+            return Err(Error::NoKernel { reason: "it has no linux, uki, uki-url or efi line".into() });
         };
         let mut candidate = candidate(self.volume.id(), path, &conf, start);
         if let Some(cfg) = self.cfg {

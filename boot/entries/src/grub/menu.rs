@@ -220,6 +220,7 @@ fn size(start: &Start) -> usize {
         Start::Program(program) => {
             total([program.file.path.len(), program.options.as_ref().map_or(0, String::len)])
         }
+        Start::Url(url) => url.url.len(),
         Start::Elsewhere(elsewhere) => elsewhere.command.len(),
     }
 }

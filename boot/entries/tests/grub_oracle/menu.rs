@@ -207,6 +207,7 @@ pub fn of_ours(name: &str, disk: Vec<u8>) -> (Menu, Found) {
                 options.clone_from(&program.options);
                 place(&program.file)
             }
+            Start::Url(url) => url.url.clone(),
             Start::Elsewhere(elsewhere) => elsewhere.command.clone(),
         };
         // It keeps the place of a default that starts nothing.

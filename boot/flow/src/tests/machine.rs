@@ -20,10 +20,10 @@ use config::{Config, Origin, Text, Trust};
 use efi::text;
 use menu::{Key, Menu, Outcome};
 
-use artifact::Artifact;
+use artifact::{Artifact, Room};
 use oci::Digest;
 
-use super::disks::{Disk, program};
+use super::disks::{Disk, program, unified};
 use crate::{
     Clock, Console, Content, Disks, Ended, Failure, HandOver, Instance, Journal, Memory, Network, Operator,
     Order, Payload, Permit, Phase, Place, Platform, Policy, Refused, Tries, Variables, Vendor, Verified,
@@ -241,6 +241,13 @@ impl Network for Machine {
         let manifest = Digest::parse(&format!("sha256:{}", "0".repeat(64))).unwrap();
         order.told.resolved(order.reference, &manifest, 1536);
         Ok(Artifact { reference: order.reference.clone(), index: manifest.clone(), manifest, content })
+    }
+
+    fn program(&self, url: &http::Url, _: &Config, _: &dyn Room) -> Result<Vec<u8>, Failure> {
+        match self.answers.borrow_mut().pop_front() {
+            Some(Answer::Program) => Ok(unified("ro url")),
+            _ => Err(Failure::new(Phase::Network, url.to_string(), codes::LOAD, &"no answer")),
+        }
     }
 
     fn document(&self, _: &metadata::Source, _: &Config) -> Result<metadata::Document, Failure> {

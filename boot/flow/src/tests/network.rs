@@ -4,7 +4,9 @@
 use std::{format, string::String, vec};
 
 use super::{
-    Scenario, check, hidden,
+    Scenario, check,
+    disks::Disk,
+    hidden,
     machine::{Answer, End, Machine},
     shown, started,
 };
@@ -230,4 +232,65 @@ fn a_metadata_document_may_choose_the_image() {
     let (lines, end) = machine(url).locked().document(document).boot();
     assert!(lines[1].contains("E-CONFIG-LOCKED cloudboot.image (the metadata)"), "{lines:?}");
     assert_eq!(end, started("a"));
+}
+
+/// A disk whose only entry is an image of the network.
+fn of_url(url: &str) -> Machine {
+    let entry = format!("title Net\nuki-url {url}\n");
+    Machine::new(&[Disk::default().file("/loader/entries/net.conf", entry)]).network(&[Answer::Program])
+}
+
+#[test]
+fn an_entry_may_name_an_image_of_the_network() {
+    const CHOSEN: &str = "choose \"Net\" from hd0 /loader/entries/net.conf";
+    let url = "https://host.example/linux.efi";
+    check(vec![
+        Scenario(
+            "with Secure Boot",
+            of_url(url).locked(),
+            &[ONE, CHOSEN, "obtain https://host.example/linux.efi (3.0 KiB)", "start \"Net\": "],
+            End::Started("Net: (its own) at nowhere".into()),
+        ),
+        Scenario(
+            "or where nothing is to vouch for it",
+            of_url(url).settings("cloudboot.cosign=off cloudboot.menu=hidden"),
+            &[ONE, CHOSEN, "obtain https://host.example/linux.efi (3.0 KiB)", "start \"Net\": "],
+            End::Started("Net: (its own) at nowhere".into()),
+        ),
+        Scenario(
+            "but not without both",
+            of_url(url),
+            &[
+                ONE,
+                CHOSEN,
+                "failed: verify https://host.example/linux.efi: E-TRUST-URL nothing checks its signature: Secure Boot is \
+                 off, and no signature key is built in; switch it on, or set cloudboot.cosign=off; returning to the \
+                 firmware",
+            ],
+            End::Ended(Ended::AllFailed),
+        ),
+        Scenario(
+            "and never without TLS",
+            of_url("http://host.example/linux.efi").settings("cloudboot.cosign=off"),
+            &[
+                ONE,
+                CHOSEN,
+                "failed: verify http://host.example/linux.efi: E-TRUST-URL an image is fetched by https only; returning \
+                 to the firmware",
+            ],
+            End::Ended(Ended::AllFailed),
+        ),
+        Scenario(
+            "one beside where the volume came from is hidden",
+            of_url(":linux.efi"),
+            &[
+                "discover 1 disk, 1 volume, 0 entries",
+                "discover nothing yet: starting the drivers of all devices",
+                "discover 1 disk, 1 volume, 0 entries",
+                "failed: choose entries: E-CHOOSE-NONE no disk holds a boot entry that this program can start; \
+                 returning to the firmware",
+            ],
+            End::Ended(Ended::NothingFound),
+        ),
+    ]);
 }
