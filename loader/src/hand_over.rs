@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 use core::convert::Infallible;
 
-use flow::{Console as _, Content, Payload, Permit, Refused, Verified, codes};
+use flow::{Console as _, Content, Payload, Permit, Provenance, Refused, Verified, codes};
 
 use crate::{
     console::Console,
@@ -34,7 +34,8 @@ impl flow::HandOver for Firmware<'_> {
         permit: Permit,
         starting: &dyn Fn(),
     ) -> Result<Infallible, Refused> {
-        let (image, options, path, initrd, devicetree) = match payload.into_inner(permit).content {
+        let Payload { provenance, content, .. } = payload.into_inner(permit);
+        let (image, options, path, initrd, devicetree) = match content {
             Content::Kernel { image, initrd, options, devicetree } => {
                 (image, Some(options), None, initrd, devicetree)
             }
@@ -53,7 +54,7 @@ impl flow::HandOver for Firmware<'_> {
         let initrd = (!initrd.is_empty()).then(|| Initrd::publish(initrd)).transpose();
         let initrd = initrd.map_err(|e| refused(codes::INITRD, "LoadFile2 cannot be published", &e))?;
         if let Some(stack) = self.report {
-            show_use(stack, size);
+            show_use(stack, size, &provenance);
         }
         nic::stop_all();
         starting();
@@ -63,14 +64,19 @@ impl flow::HandOver for Firmware<'_> {
     }
 }
 
-/// Bytes of heap beyond the payload, and of stack, that a boot from disk may use.
+/// Bytes of heap beyond the payload that a boot from disk may use, and one from the network; and of stack.
 const MOST_HEAP: usize = 16 * 1024 * 1024;
+const MOST_HEAP_OF_NETWORK: usize = 32 * 1024 * 1024;
 const MOST_STACK: usize = 64 * 1024;
 
 /// Says how much was used; tests look for the last words.
-fn show_use(stack: &Stack, payload: usize) {
+fn show_use(stack: &Stack, payload: usize, provenance: &Provenance) {
+    let most = match provenance {
+        Provenance::Volume { .. } => MOST_HEAP,
+        Provenance::Url(_) | Provenance::Registry { .. } => MOST_HEAP_OF_NETWORK,
+    };
     let (stack, heap) = (stack.peak(), heap::peak().saturating_sub(payload));
-    let verdict = if stack > MOST_STACK || heap > MOST_HEAP { ": over budget" } else { "" };
+    let verdict = if stack > MOST_STACK || heap > most { ": over budget" } else { "" };
     Console.line(format_args!(
         "  used at most: stack {stack} bytes, heap {heap} bytes and the payload{verdict}"
     ));

@@ -68,6 +68,11 @@ impl<'a> Network<'a> {
             return Ok(started.uplink.clone());
         }
         self.uplink.take();
+        let no_randomness = |_| {
+            let cause = "neither firmware nor processor has random bytes, and the counter does not jitter";
+            Failure::new(Phase::Network, "entropy", tls::codes::RANDOM, &cause)
+        };
+        ENTROPY.fill(&mut [0; 1]).map_err(no_randomness)?;
         let tls = tls::Config::new(&PROVIDER, roots(config.ca())?, WallClock);
         let console = self.host.console;
         let mut cards = nic::start(console, &mut self.taken.borrow_mut());
@@ -144,13 +149,8 @@ impl uplink::Machine for Host<'_> {
     }
 
     fn fill(&self, bytes: &mut [u8]) {
-        // Without randomness TLS makes no connection, and says why; what is not secret goes on with less.
-        if ENTROPY.fill(bytes).is_err() {
-            bytes.chunks_mut(8).for_each(|chunk| {
-                let counter = clock::counter().wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
-                chunk.iter_mut().zip(counter).for_each(|(to, from)| *to = from);
-            });
-        }
+        // It never fails again once it has not: no uplink is started before.
+        let _ = ENTROPY.fill(bytes);
     }
 
     fn line(&self, text: fmt::Arguments<'_>) {

@@ -46,7 +46,7 @@ code::table! {
     pub(crate) CERT: Code = "E-NET-TLS-CERT",
         "the certificate chain is not valid, or not for servers",
         "have the certificate issued anew";
-    pub(crate) RANDOM: Code = "E-NET-TLS-RANDOM",
+    pub RANDOM: Code = "E-NET-TLS-RANDOM",
         "there is no randomness for keys",
         "give the machine a source of entropy (virtio-rng, `EFI_RNG_PROTOCOL`)";
     pub ROOTS: Code = "E-NET-TLS-ROOTS",
