@@ -28,6 +28,9 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
 const NAME: &str = "registry.test/boot/linux:1";
 
+/// How a blob is answered.
+type Answering = fn(&Asked, &[u8]) -> Answer;
+
 /// A part: its type, its title, its bytes.
 type Part<'a> = (&'a str, &'a str, &'a [u8]);
 
@@ -417,7 +420,7 @@ fn sizes_that_no_sum_holds_are_larger_than_memory() {
 fn other_bytes_than_the_digest_names_are_refused() {
     let (kernel, initrd) = (vec![7; 5000], vec![8; 5000]);
     // A registry that sends the kernel as it is.
-    let with = |answer: fn(&Asked, &[u8]) -> Answer| {
+    let with = |answer: Answering| {
         let layers = vec![descriptor(KERNEL, "", &kernel), descriptor(INITRD, "i.img", &initrd)];
         let blobs = vec![kernel.clone(), initrd.clone()];
         Setting::serving(vec![manifest(CONFIG, layers)], blobs, move |asked, blob| match blob[0] {
@@ -429,7 +432,7 @@ fn other_bytes_than_the_digest_names_are_refused() {
     let short = &expected.to_string()[..19];
     let found = Digest::of(Algorithm::Sha256, &[&initrd[1..], b"!"].concat());
     let url = format!("https://registry.test/v2/boot/linux/blobs/{expected} (i.img)");
-    let cases: [(fn(&Asked, &[u8]) -> Answer, String); 5] = [
+    let cases: [(Answering, String); 5] = [
         (
             |asked, blob| Answer::part(asked, &[&blob[1..], b"!"].concat()),
             format!("E-NET-OCI-DIGEST {NAME} blob {short} (i.img): digest is {found}, expected {expected}"),
