@@ -23,7 +23,7 @@ struct Inner {
 #[non_exhaustive]
 pub enum Cause {
     /// The registry, or what it sent.
-    #[error("{0}")]
+    #[error("{}", OfOci(.0))]
     Oci(oci::Error),
     /// A container image.
     #[error("a container image, not a boot artifact: {0}")]
@@ -97,12 +97,9 @@ impl Error {
         &self.0.cause
     }
 
-    /// What failed: the reference, with the part, or the address of a request.
+    /// What failed: the reference with the part, or the address of a request with the part.
     pub fn object(&self) -> &str {
-        match &self.0.cause {
-            Cause::Oci(error) => error.object(),
-            _ => &self.0.object,
-        }
+        &self.0.object
     }
 
     /// The failure's stable name.
@@ -121,18 +118,27 @@ impl Error {
 
 impl From<oci::Error> for Error {
     fn from(error: oci::Error) -> Self {
-        Self::new("", Cause::Oci(error))
+        let object = error.object().into();
+        Self(Box::new(Inner { object, cause: Cause::Oci(error) }))
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.cause {
-            // It has code and object itself.
-            Cause::Oci(error) => error.fmt(f),
-            cause => write!(f, "{} {}: {cause}", self.code(), self.0.object),
-        }
+        write!(f, "{} {}: {}", self.code(), self.0.object, self.0.cause)
     }
 }
 
 impl core::error::Error for Error {}
+
+/// The cause of a registry's failure, without code and object.
+struct OfOci<'a>(&'a oci::Error);
+
+impl fmt::Display for OfOci<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.cause() {
+            oci::Cause::Http(error) => error.cause().fmt(f),
+            cause => cause.fmt(f),
+        }
+    }
+}

@@ -14,7 +14,7 @@ use oci::{Client, Digest, Platform, Reference, spec::Descriptor};
 use crate::{
     Cause, Error,
     line::{self, with_words},
-    parts::{Parts, name, shown},
+    parts::{Parts, name, short, shown},
     plan::{Plan, places},
     types::is_packed,
 };
@@ -131,7 +131,7 @@ impl<D: Dial> Fetching<'_, D> {
         let mut jobs = places(&plan.placed, &mut initrd).ok_or_else(|| self.too_large(plan))?;
         jobs.insert(0, (parts.kernel, kernel.as_mut_slice()));
         jobs.extend(parts.cmdline.map(|part| (part, cmdline.as_mut_slice())));
-        self.fetch(jobs, plan.fetched).await?;
+        self.fetch(jobs, plan.fetched).await.map_err(|error| of_part(error, parts.all()))?;
         if let Some((archive, start)) = &plan.archive {
             let target = usize::try_from(*start).ok().and_then(|start| initrd.get_mut(start..));
             target.and_then(|target| archive.finish(target)).ok_or_else(|| self.too_large(plan))?;
@@ -140,7 +140,7 @@ impl<D: Dial> Fetching<'_, D> {
         self.sorted(plan, kernel, initrd, cmdline)
     }
 
-    async fn fetch(&self, jobs: Vec<(&Descriptor, &mut [u8])>, of: u64) -> Result<(), Error> {
+    async fn fetch(&self, jobs: Vec<(&Descriptor, &mut [u8])>, of: u64) -> Result<(), oci::Error> {
         let arrived = Cell::new(0_u64);
         let progress = |bytes: usize| {
             // What is fetched again from elsewhere counts once more.
@@ -148,7 +148,7 @@ impl<D: Dial> Fetching<'_, D> {
             arrived.set(sum.unwrap_or(of).min(of));
             self.told.arrived(arrived.get(), of);
         };
-        Ok(self.client.blobs_into(self.reference, jobs, &progress).await?)
+        self.client.blobs_into(self.reference, jobs, &progress).await
     }
 
     /// What the parts are, now that they are all there.
@@ -211,6 +211,14 @@ impl<D: Dial> Fetching<'_, D> {
 
     fn failed(&self, part: &Descriptor, cause: Cause) -> Error {
         Error::new(format!("{} {}", self.reference, name(part)), cause)
+    }
+}
+
+/// A registry's failure, with the name of the part whose digest it names.
+fn of_part<'m>(error: oci::Error, mut parts: impl Iterator<Item = &'m Descriptor>) -> Error {
+    match parts.find(|part| error.object().contains(&short(&part.digest))) {
+        Some(part) => Error::new(format!("{} ({})", error.object(), name(part)), Cause::Oci(error)),
+        None => error.into(),
     }
 }
 

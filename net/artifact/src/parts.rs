@@ -3,7 +3,10 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use oci::spec::{Descriptor, Manifest};
+use oci::{
+    Digest,
+    spec::{Descriptor, Manifest},
+};
 
 use crate::{
     Cause,
@@ -116,8 +119,13 @@ pub(crate) fn name(descriptor: &Descriptor) -> String {
     let title = descriptor.annotations.get(TITLE).map(|title| clean(title)).filter(|title| !title.is_empty());
     title.unwrap_or_else(|| match Role::of(descriptor) {
         Some(role) => role.name().into(),
-        None => format!("{}", descriptor.digest).chars().take(19).collect(),
+        None => short(&descriptor.digest),
     })
+}
+
+/// A digest as people tell digests apart, and as `oci` shows it.
+pub(crate) fn short(digest: &Digest) -> String {
+    format!("{digest}").chars().take(19).collect()
 }
 
 /// A media type, as it is shown.

@@ -13,7 +13,7 @@ use artifact::{
 };
 use http::Backoff;
 use oci::{
-    Algorithm, Client, Digest, Options, Platform, Reference,
+    Algorithm, Client, Digest, Mirror, Options, Platform, Reference,
     spec::{self, Descriptor, Index, MachineKind, Manifest},
 };
 use peers::{Answer, Asked, Script, World};
@@ -27,6 +27,9 @@ const APKOVL: &str = KINDS[5].media_type;
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
 const NAME: &str = "registry.test/boot/linux:1";
+
+/// How a blob is answered.
+type Answering = fn(&Asked, &[u8]) -> Answer;
 
 /// A part: its type, its title, its bytes.
 type Part<'a> = (&'a str, &'a str, &'a [u8]);
@@ -61,6 +64,7 @@ struct Setting {
     world: Rc<World>,
     script: Script,
     free: u64,
+    mirrors: Vec<Mirror>,
     told: Lines,
 }
 
@@ -115,7 +119,11 @@ impl Setting {
     }
 
     /// A registry with these documents, the last one tagged, and these blobs, each answered by a function.
-    fn serving(documents: Vec<Vec<u8>>, blobs: Vec<Vec<u8>>, answer: fn(&Asked, &[u8]) -> Answer) -> Self {
+    fn serving(
+        documents: Vec<Vec<u8>>,
+        blobs: Vec<Vec<u8>>,
+        answer: impl Fn(&Asked, &[u8]) -> Answer + 'static,
+    ) -> Self {
         let world = World::new();
         let script = Script::at(&world, "registry.test:443", move |asked| {
             let name = asked.target.rsplit('/').next().unwrap();
@@ -126,7 +134,7 @@ impl Setting {
             }
             blobs.iter().find(is).map_or_else(not_found, |blob| answer(asked, blob))
         });
-        Self { world, script, free: 1 << 30, told: Lines::default() }
+        Self { world, script, free: 1 << 30, mirrors: vec![], told: Lines::default() }
     }
 
     fn fetch(&self) -> Result<Artifact, Error> {
@@ -135,7 +143,7 @@ impl Setting {
 
     fn fetch_into(&self, room: &dyn Room) -> Result<Artifact, Error> {
         let backoff = Backoff { retries: 2, ..Backoff::default() };
-        let options = Options { backoff, ..Options::default() };
+        let options = Options { backoff, mirrors: self.mirrors.clone(), ..Options::default() };
         let client = Client::new(http::Client::new(self.world.wire()), options);
         let reference = Reference::parse(NAME).unwrap();
         let platform = Platform::linux(Arch::X86_64);
@@ -410,39 +418,47 @@ fn sizes_that_no_sum_holds_are_larger_than_memory() {
 
 #[test]
 fn other_bytes_than_the_digest_names_are_refused() {
-    let layers = || {
-        let parts = [(KERNEL, &[7; 5000][..]), (INITRD, &[8; 5000])];
-        let layers = parts.map(|(media_type, bytes)| descriptor(media_type, "", bytes));
-        (vec![manifest(CONFIG, layers.into())], parts.map(|(_, bytes)| bytes.to_vec()).to_vec())
+    let (kernel, initrd) = (vec![7; 5000], vec![8; 5000]);
+    // A registry that sends the kernel as it is.
+    let with = |answer: Answering| {
+        let layers = vec![descriptor(KERNEL, "", &kernel), descriptor(INITRD, "i.img", &initrd)];
+        let blobs = vec![kernel.clone(), initrd.clone()];
+        Setting::serving(vec![manifest(CONFIG, layers)], blobs, move |asked, blob| match blob[0] {
+            7 => Answer::part(asked, blob),
+            _ => answer(asked, blob),
+        })
     };
-    let with = |answer| {
-        let (documents, blobs) = layers();
-        Setting::serving(documents, blobs, answer)
-    };
-    let tampered = with(|asked, blob| {
-        let mut blob = blob.to_vec();
-        blob[4000] ^= u8::from(blob[0] == 8);
-        Answer::part(asked, &blob)
-    });
-    let line = tampered.failed();
-    assert!(line.starts_with("E-NET-OCI-DIGEST ") && line.contains("digest is sha256:"), "{line}");
-    assert!(tampered.lines().len() == 1, "no part is said to be checked: {:?}", tampered.lines());
-    for (answer, expected) in [
-        ((|_, blob| Answer::new(200, &[], &blob[1..])) as fn(&Asked, &[u8]) -> Answer, "E-NET-HTTP-SIZE"),
-        (|_, blob| Answer::new(200, &[], &[blob, b"x"].concat()), "E-NET-HTTP-SIZE"),
-        (|_, blob| Answer::part(&Asked { fields: vec![], ..asked() }, blob).cut(2000), "E-NET-HTTP-CUT"),
-        (|_, _| not_found(), "E-NET-OCI-ABSENT"),
-    ] {
-        let line = with(answer).failed();
-        assert!(line.starts_with(expected), "{line}");
+    let expected = Digest::of(Algorithm::Sha256, &initrd);
+    let short = &expected.to_string()[..19];
+    let found = Digest::of(Algorithm::Sha256, &[&initrd[1..], b"!"].concat());
+    let url = format!("https://registry.test/v2/boot/linux/blobs/{expected} (i.img)");
+    let cases: [(Answering, String); 5] = [
+        (
+            |asked, blob| Answer::part(asked, &[&blob[1..], b"!"].concat()),
+            format!("E-NET-OCI-DIGEST {NAME} blob {short} (i.img): digest is {found}, expected {expected}"),
+        ),
+        (
+            |_, blob| Answer::new(200, &[], &blob[1..]),
+            format!("E-NET-HTTP-SIZE {url}: body of 4999 bytes, 5000 expected"),
+        ),
+        (
+            |_, blob| Answer::new(200, &[], &[blob, b"x"].concat()),
+            format!("E-NET-HTTP-SIZE {url}: body of 5001 bytes, 5000 expected"),
+        ),
+        (|_, blob| Answer::new(200, &[], blob).cut(2000), format!("E-NET-HTTP-CUT {url}: ")),
+        (
+            |_, _| not_found(),
+            format!("E-NET-OCI-ABSENT {NAME} blob {expected} (i.img): the registry does not have it"),
+        ),
+    ];
+    for (answer, expected) in cases {
+        let setting = with(answer);
+        let line = setting.failed();
+        assert!(line.starts_with(&expected), "{line}");
+        assert!(setting.lines().len() == 1, "no part is said to be checked: {:?}", setting.lines());
     }
     // The positive twin.
     assert!(with(Answer::part).fetch().is_ok());
-}
-
-/// A request, of which nothing matters.
-fn asked() -> Asked {
-    Asked { method: "GET".into(), target: "/".into(), fields: vec![], body: vec![], secured: None }
 }
 
 #[test]
@@ -461,6 +477,22 @@ fn a_tampered_manifest_is_refused() {
         ("E-NET-OCI-DIGEST".into(), &*reference.to_string())
     );
     assert_eq!((script.lines().len(), told.lines.borrow().len()), (1, 0));
+}
+
+#[test]
+fn progress_stays_true_where_a_part_comes_twice() {
+    let kernel = vec![7; 100_000];
+    let mut setting = Setting::of(&[(KERNEL, "", &kernel)]);
+    setting.mirrors = vec![Mirror::parse("registry.test=mirror.test").unwrap()];
+    let mirror =
+        Script::at(&setting.world, "mirror.test:443", |asked| match asked.target.contains("/blobs/") {
+            true => Answer::part(asked, &[8; 100_000]),
+            false => not_found(),
+        });
+    assert_eq!(setting.content(), linux(&kernel, b"", ""));
+    // The mirror's bytes came, too, and are none of the kernel's.
+    assert!(mirror.lines().iter().any(|line| line.contains("/blobs/")), "{:?}", mirror.lines());
+    assert_eq!((setting.blobs(), setting.told.arrived.get()), (1, 100_000));
 }
 
 #[test]
