@@ -5,7 +5,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use http::{Division, Url};
 use oci::{Algorithm, Client, Digest, Mirror, Options, Reference, Sink, spec::Descriptor};
-use peers::{Answer, Script, World};
+use peers::{Answer, Asked, Script, World};
 
 const SIZE: usize = 1_500_000;
 
@@ -145,4 +145,53 @@ fn a_sink_may_refuse() {
     assert!(error.ends_with(": cannot keep what was received: file.partial: disk full"), "{error}");
     let held = shelf.bytes.into_inner();
     assert!(held.len() > 500_000 && body.starts_with(&held), "what was there is there");
+}
+
+/// A registry that sends whoever asks for a blob to another host, by an address that is good for some requests.
+fn redirecting(world: &World, uses: usize, body: Vec<u8>) -> (Script, Script) {
+    let count = Rc::new(RefCell::new(0));
+    let location = count.clone();
+    let registry = Script::at(world, "registry.test:443", move |asked| match asked.field("authorization") {
+        None => Answer::new(401, &["WWW-Authenticate: Basic realm=\"x\""], b""),
+        Some(_) => {
+            *location.borrow_mut() += 1;
+            Answer::new(
+                307,
+                &[&format!("Location: https://store.test/x?signature={}", location.borrow())],
+                b"",
+            )
+        }
+    });
+    let granted = RefCell::new(0);
+    let store = Script::at(world, "store.test:443", move |asked: &Asked| {
+        let is_last = asked.target == format!("/x?signature={}", count.borrow());
+        if is_last && *granted.borrow() < uses * *count.borrow() {
+            *granted.borrow_mut() += 1;
+            Answer::part(asked, &body)
+        } else {
+            Answer::new(403, &[], b"expired")
+        }
+    });
+    (registry, store)
+}
+
+#[test]
+fn a_store_is_asked_for_the_other_ranges_until_it_refuses() {
+    let login = oci::Login { registry: "registry.test".into(), secret: http::Secret::basic("me", "pw") };
+    // Three ranges, two of them side by side.
+    let (body, division) = (content(9 << 20), Division { above: 1, ranges: 2 });
+    for (uses, registry_requests) in [(99, 2), (1, 4)] {
+        let world = World::new();
+        let (registry, store) = redirecting(&world, uses, body.clone());
+        let client = Client::new(
+            http::Client::new(world.wire()),
+            Options { logins: vec![login.clone()], division, ..Options::default() },
+        );
+        let mut place = vec![0; body.len()];
+        let descriptor = descriptor(&body);
+        world.run(client.blob_into(&reference(), &descriptor, &mut place, &|_| ())).unwrap();
+        assert!(place == body);
+        assert!(store.asked().iter().all(|asked| asked.field("authorization").is_none()));
+        assert_eq!(registry.asked().len(), registry_requests, "{:?} {:?}", registry.lines(), store.lines());
+    }
 }

@@ -5,7 +5,7 @@ use alloc::{format, rc::Rc, string::String, vec::Vec};
 use core::{cell::RefCell, time::Duration};
 
 use dial::Dial;
-use http::{Division, Observer, Range, Response, Source, download, stream};
+use http::{Division, Observer, Range, Request, Response, Source, Url, download, stream};
 
 use super::Sink;
 use crate::{
@@ -27,6 +27,8 @@ pub struct Blob<'c, D: Dial> {
     pub is_only_original: bool,
     /// Who has answered last.
     used: RefCell<Option<Rc<Endpoint>>>,
+    /// The address on another host that the registry has sent us to, for the blob's other ranges.
+    store: RefCell<Option<Url>>,
 }
 
 impl<'c, D: Dial> Blob<'c, D> {
@@ -38,8 +40,8 @@ impl<'c, D: Dial> Blob<'c, D> {
         progress: &'c dyn Fn(usize),
     ) -> Self {
         let path = format!("blobs/{}", descriptor.digest);
-        let (used, is_only_original) = (RefCell::default(), false);
-        Self { client, reference, descriptor, division, progress, path, is_only_original, used }
+        let (used, store, is_only_original) = (RefCell::default(), RefCell::default(), false);
+        Self { client, reference, descriptor, division, progress, path, is_only_original, used, store }
     }
 
     /// Fetches it to a place of its size.
@@ -109,6 +111,18 @@ impl<'c, D: Dial> Blob<'c, D> {
     fn failed(&self, cause: Cause) -> Error {
         Error::new(format!("{} blob {}", self.reference, short(&self.descriptor.digest)), cause)
     }
+
+    /// Asks the host that the registry has sent us to for another range. Nobody's credentials go there. None if it has
+    /// no answer: its address may have expired, so the registry is asked again.
+    async fn of_store(&self, range: Option<Range>) -> Option<Response<'_, D>> {
+        let store = self.store.borrow().clone()?;
+        let response = self.client.http.send(&Request { range, ..Request::get(&store) }).await;
+        let response = response.and_then(Response::success).ok();
+        if response.is_none() {
+            self.store.take();
+        }
+        response
+    }
 }
 
 impl<D: Dial> Source for Blob<'_, D> {
@@ -120,13 +134,21 @@ impl<D: Dial> Source for Blob<'_, D> {
     }
 
     async fn open(&self, range: Option<Range>) -> Result<Response<'_, D>, Error> {
+        if let Some(response) = self.of_store(range).await {
+            return Ok(response);
+        }
         let ask = Ask { range, is_only_original: self.is_only_original, ..Ask::get(&self.path) };
         let (response, place) = self.client.ask_somewhere(self.reference, &ask).await?;
+        let asked = place.url(self.reference.repository(), &self.path)?;
+        if !response.url().is_same_origin(&asked) {
+            self.store.replace(Some(response.url().clone()));
+        }
         self.used.replace(Some(place));
         Ok(response)
     }
 
     async fn broken(&self, failures: u32, since: Duration, error: http::Error) -> Result<(), Error> {
+        self.store.take();
         if let Some(place) = self.used.take() {
             self.client.places(self.reference).await?.demote(&place);
         }
