@@ -46,4 +46,7 @@ code::table! {
     pub UPLOAD: Code = "E-NET-HTTP-UPLOAD",
         "what is to be sent cannot be read",
         "check the file";
+    pub STORE: Code = "E-NET-HTTP-STORE",
+        "what was received cannot be kept",
+        "see the cause: a full disk, for example";
 }

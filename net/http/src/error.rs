@@ -99,6 +99,9 @@ pub enum Cause {
     /// What is uploaded cannot be read.
     #[error("cannot read what is to be sent: {0}")]
     Upload(String),
+    /// What was received cannot be kept.
+    #[error("cannot keep what was received: {0}")]
+    Store(String),
     /// There is not enough memory.
     #[error("not enough memory")]
     Memory,
@@ -115,6 +118,8 @@ pub enum Phase {
     Head,
     /// A body that is read as a whole.
     Body,
+    /// All of it, and several requests if an answer takes them.
+    Whole,
 }
 
 impl fmt::Display for Phase {
@@ -124,6 +129,7 @@ impl fmt::Display for Phase {
             Self::Secure => "TLS session",
             Self::Head => "response",
             Self::Body => "complete body",
+            Self::Whole => "answer",
         })
     }
 }
@@ -216,6 +222,7 @@ impl Error {
             Cause::Proxy(..) => codes::PROXY,
             Cause::Url(_) => codes::URL,
             Cause::Upload(_) => codes::UPLOAD,
+            Cause::Store(_) => codes::STORE,
             Cause::Memory => code::MEMORY,
         }
     }

@@ -30,7 +30,7 @@ impl Default for Limits {
             connect: Duration::from_secs(15),
             secure: Duration::from_secs(20),
             head: Duration::from_secs(30),
-            body: Duration::from_secs(120),
+            body: Duration::from_secs(40),
             window: Duration::from_secs(20),
             least: 4 << 10,
         }

@@ -19,20 +19,25 @@ impl Source for File<'_> {
     type Dial = Sockets;
     type Error = Error;
 
+    fn dial(&self) -> &Sockets {
+        self.client.dial()
+    }
+
     async fn open(&self, range: Option<Range>) -> Result<Response<'_, Sockets>, Error> {
         self.client.send(&Request { range, ..Request::get(&self.url) }).await?.success()
     }
 
-    async fn broken(&self, failures: u32, error: Error) -> Result<(), Error> {
-        Backoff::default().wait(failures, 0, None).map(|_| ()).ok_or(error)
+    async fn broken(&self, failures: u32, _: Duration, error: Error) -> Result<(), Error> {
+        Backoff::default().wait(failures, Duration::ZERO, 0, None).map(|_| ()).ok_or(error)
     }
 }
 
 impl Observer for File<'_> {
     fn arrived(&self, _: usize) {}
 
-    fn take(&self, bytes: &[u8]) {
+    fn take(&self, bytes: &[u8]) -> Result<(), String> {
         self.order.borrow_mut().extend_from_slice(bytes);
+        Ok(())
     }
 }
 

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Servers that redirect, cut, stall, drip and lie. Time is the world's, so that minutes cost nothing.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+    time::Duration,
+};
 
 use http::{
     Backoff, Client, Division, Error, Limits, Method, Observer, Proxy, Range, Request, Response, Secret,
-    Source, Url, download,
+    Source, Url, download, stream,
 };
 use peers::{Answer, Asked, Script, Wire, World};
 
@@ -288,13 +292,18 @@ impl Source for File<'_> {
     type Dial = Wire;
     type Error = Error;
 
+    fn dial(&self) -> &Wire {
+        self.client.dial()
+    }
+
     async fn open(&self, range: Option<Range>) -> Result<Response<'_, Wire>, Error> {
         self.client.send(&Request { range, ..Request::get(&self.url) }).await?.success()
     }
 
-    async fn broken(&self, failures: u32, error: Error) -> Result<(), Error> {
+    async fn broken(&self, failures: u32, since: Duration, error: Error) -> Result<(), Error> {
         let wire = self.client.dial();
-        let wait = Backoff::default().wait(failures, dial::Dial::random(wire), None).ok_or(error)?;
+        let elapsed = dial::Dial::now(wire) - since;
+        let wait = Backoff::default().wait(failures, elapsed, dial::Dial::random(wire), None).ok_or(error)?;
         dial::Dial::sleep(wire, dial::Dial::now(wire) + wait).await;
         Ok(())
     }
@@ -305,8 +314,9 @@ impl Observer for File<'_> {
         *self.arrived.borrow_mut() += bytes;
     }
 
-    fn take(&self, bytes: &[u8]) {
+    fn take(&self, bytes: &[u8]) -> Result<(), String> {
         self.order.borrow_mut().extend_from_slice(bytes);
+        Ok(())
     }
 }
 
@@ -422,4 +432,99 @@ fn another_range_than_asked_for_is_refused() {
     });
     let expected = "E-NET-HTTP-RANGE http://server/file: asked for bytes 0-4194303, Content-Range says \"bytes 1-4194304/20971520\"";
     assert_eq!(result, expected);
+}
+
+/// What a stream yields to its observer, which refuses bytes beyond its room.
+struct Kept {
+    bytes: RefCell<Vec<u8>>,
+    room: usize,
+    arrived: Cell<usize>,
+    /// The most that had arrived and was not yet taken.
+    most: Cell<usize>,
+}
+
+impl Observer for Kept {
+    fn arrived(&self, bytes: usize) {
+        self.arrived.set(self.arrived.get() + bytes);
+        self.most.set(self.most.get().max(self.arrived.get() - self.bytes.borrow().len()));
+    }
+
+    fn take(&self, bytes: &[u8]) -> Result<(), String> {
+        self.bytes.borrow_mut().extend_from_slice(bytes);
+        if self.bytes.borrow().len() > self.room { Err("disk full".into()) } else { Ok(()) }
+    }
+}
+
+/// Streams the end of what a server answers: the result, what was asked, and the most that was in memory.
+fn streamed(
+    (start, size): (usize, usize),
+    division: Division,
+    room: usize,
+    answer: impl Fn(&Asked) -> Answer + 'static,
+) -> (String, Vec<String>, usize) {
+    let world = World::new();
+    let script = Script::at(&world, "server:80", answer);
+    let client = Client::new(world.wire());
+    let file = File::at(&client);
+    let kept = Kept { bytes: RefCell::default(), room, arrived: Cell::new(0), most: Cell::new(0) };
+    let result = match world.run(stream(&file, start, size, division, &kept)) {
+        Ok(()) => {
+            assert!(*kept.bytes.borrow() == content(size)[start..], "other bytes");
+            "ok".into()
+        }
+        Err(error) => error.to_string(),
+    };
+    (result, script.lines(), kept.most.get())
+}
+
+#[test]
+fn a_stream_begins_where_the_last_one_ended() {
+    let four = Division::default();
+    let body = content(LARGE);
+    let whole = body.clone();
+    let (result, lines, _) =
+        streamed((7_000_001, LARGE), four, usize::MAX, move |asked| Answer::part(asked, &body));
+    assert_eq!((result.as_str(), lines.len()), ("ok", 4), "{lines:?}");
+    assert_eq!(lines[0], "GET /file bytes=7000001-11194304");
+    // Whose server knows no ranges gets what is before, too.
+    let (result, lines, _) =
+        streamed((7_000_001, LARGE), four, usize::MAX, move |_| Answer::new(200, &[], &whole));
+    assert_eq!((result.as_str(), lines.len()), ("ok", 1));
+    let (result, lines, _) = streamed((SMALL, SMALL), four, usize::MAX, |_| Answer::new(500, &[], b""));
+    assert_eq!((result.as_str(), lines.len()), ("ok", 0), "all is there");
+}
+
+#[test]
+fn a_slow_range_makes_the_others_wait() {
+    const SIZE: usize = 28 << 20;
+    let body = content(SIZE);
+    let two = Division { ranges: 2, ..Division::default() };
+    let (result, lines, most) = streamed((0, SIZE), two, usize::MAX, move |asked| {
+        let answer = Answer::part(asked, &body);
+        if asked.range().unwrap().0 == 0 { answer.slow(8 << 10, Duration::from_millis(100)) } else { answer }
+    });
+    assert_eq!((result.as_str(), lines.len()), ("ok", 7), "{lines:?}");
+    assert!((12 << 20..=16 << 20).contains(&most), "{most} bytes in memory");
+}
+
+#[test]
+fn a_stream_ends_when_its_bytes_cannot_be_kept() {
+    let body = content(LARGE);
+    let (result, _, _) =
+        streamed((0, LARGE), Division::default(), 1 << 20, move |asked| Answer::part(asked, &body));
+    assert_eq!(result, "E-NET-HTTP-STORE http://server/file: cannot keep what was received: disk full");
+}
+
+#[test]
+fn a_slow_but_steady_transfer_is_none_that_stalls() {
+    let world = World::new();
+    // 13 000 bytes each 7 s: no span of 20 s ends when bytes come.
+    let answer = Answer::new(200, &[], &content(SMALL)).slow(13_000, Duration::from_secs(7));
+    Script::at(&world, "server:80", move |_| answer.clone());
+    let client =
+        Client::new(world.wire()).with_limits(Limits { body: Duration::from_secs(600), ..Limits::default() });
+    let from = url(AT);
+    let body = world.run(async { client.send(&Request::get(&from)).await?.bytes(SMALL).await }).unwrap();
+    assert!(body == content(SMALL));
+    assert!(world.now().as_secs() > 160);
 }

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Blobs: to their final place, checked on the way.
 
-use alloc::{boxed::Box, collections::VecDeque, format, rc::Rc, string::String, vec::Vec};
+mod fetch;
+mod sink;
+
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 use core::cell::RefCell;
 
 use dial::Dial;
-use http::{Division, Observer, Range, Response, Source, download};
+use http::Division;
 
-use crate::{
-    Cause, Client, Digest, Error, Hasher, Reference, client::Ask, endpoint::Endpoint, spec::Descriptor,
-};
+use crate::{Cause, Client, Error, Reference, spec::Descriptor};
+
+use fetch::Blob;
+pub use sink::Sink;
 
 /// A blob and its place: what one of the workers takes next.
 type Job<'b> = (&'b Descriptor, &'b mut [u8]);
@@ -68,22 +72,35 @@ impl<D: Dial> Client<D> {
         jobs: Vec<Job<'_>>,
         progress: &dyn Fn(usize),
     ) -> Result<(), Error> {
-        let workers = self.options.parallel.clamp(1, 8).min(jobs.len());
-        // All of them together have as many connections as one large blob would have.
-        let ranges = self.options.division.ranges.checked_div(workers).unwrap_or(1).max(1);
-        let division = Division { ranges, ..self.options.division };
-        let jobs = RefCell::new(VecDeque::from(jobs));
-        let workers = (0..workers).map(|_| {
-            let jobs = &jobs;
-            let worker: dial::Task<'_, Error> = Box::pin(async move {
-                loop {
-                    let Some((descriptor, place)) = jobs.borrow_mut().pop_front() else { return Ok(()) };
-                    self.divided(reference, descriptor, place, division, progress).await?;
+        let fetch = async |(descriptor, place): Job<'_>, division| {
+            self.divided(reference, descriptor, place, division, progress).await
+        };
+        self.side_by_side(jobs, fetch).await
+    }
+
+    /// Fetches blobs to sinks, some side by side: what a sink holds already is checked, and not fetched again.
+    ///
+    /// # Errors
+    /// As of [`blob`](Self::blob), or a sink fails. A sink whose bytes are not those of its blob is empty then; else it
+    /// holds the blob's first bytes, as many as there were time for.
+    pub async fn blobs_to(
+        &self,
+        reference: &Reference,
+        jobs: Vec<(&Descriptor, &dyn Sink)>,
+        progress: &dyn Fn(usize),
+    ) -> Result<(), Error> {
+        let fetch = async |(descriptor, sink): (&Descriptor, &dyn Sink), division| {
+            let mut blob = Blob::new(self, reference, descriptor, division, progress);
+            match blob.append(sink).await {
+                // A mirror's fault is not the registry's.
+                Err(_) if self.places(reference).await?.has_mirrors() => {
+                    blob.is_only_original = true;
+                    blob.append(sink).await
                 }
-            });
-            worker
-        });
-        dial::all(workers.collect()).await
+                result => result,
+            }
+        };
+        self.side_by_side(jobs, fetch).await
     }
 
     /// Fetches a blob to its place, of exactly its size.
@@ -100,6 +117,29 @@ impl<D: Dial> Client<D> {
         self.divided(reference, descriptor, place, self.options.division, progress).await
     }
 
+    async fn side_by_side<J>(
+        &self,
+        jobs: Vec<J>,
+        fetch: impl AsyncFn(J, Division) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let workers = self.options.parallel.clamp(1, 8).min(jobs.len());
+        // All of them together have as many connections as one large blob would have.
+        let ranges = self.options.division.ranges.checked_div(workers).unwrap_or(1).max(1);
+        let division = Division { ranges, ..self.options.division };
+        let jobs = RefCell::new(VecDeque::from(jobs));
+        let workers = (0..workers).map(|_| {
+            let (jobs, fetch) = (&jobs, &fetch);
+            let worker: dial::Task<'_, Error> = Box::pin(async move {
+                loop {
+                    let Some(job) = jobs.borrow_mut().pop_front() else { return Ok(()) };
+                    fetch(job, division).await?;
+                }
+            });
+            worker
+        });
+        dial::all(workers.collect()).await
+    }
+
     async fn divided(
         &self,
         reference: &Reference,
@@ -112,81 +152,15 @@ impl<D: Dial> Client<D> {
         if limit != descriptor.size {
             return Err(Error::new(reference, Cause::Size { size: descriptor.size, limit }));
         }
-        let path = format!("blobs/{}", descriptor.digest);
-        let used = RefCell::default();
-        let mut blob = Blob { client: self, reference, path, is_only_original: false, used };
-        match blob.fetch(descriptor, place, division, progress).await {
+        let mut blob = Blob::new(self, reference, descriptor, division, progress);
+        match blob.fill(place).await {
             // A mirror's fault is not the registry's.
             Err(_) if self.places(reference).await?.has_mirrors() => {
                 blob.is_only_original = true;
-                blob.fetch(descriptor, place, division, progress).await
+                blob.fill(place).await
             }
             result => result,
         }
-    }
-}
-
-/// A blob of a repository, wherever that is.
-struct Blob<'c, D: Dial> {
-    client: &'c Client<D>,
-    reference: &'c Reference,
-    path: String,
-    is_only_original: bool,
-    /// Who has answered last.
-    used: RefCell<Option<Rc<Endpoint>>>,
-}
-
-impl<D: Dial> Blob<'_, D> {
-    async fn fetch(
-        &self,
-        descriptor: &Descriptor,
-        place: &mut [u8],
-        division: Division,
-        progress: &dyn Fn(usize),
-    ) -> Result<(), Error> {
-        let checked = Checked { hasher: RefCell::new(Hasher::new(descriptor.digest.algorithm())), progress };
-        download(self, place, division, &checked).await?;
-        let found = checked.hasher.into_inner().finish();
-        if found == descriptor.digest {
-            return Ok(());
-        }
-        let object = format!("{} blob {}", self.reference, short(&descriptor.digest));
-        Err(Error::new(object, Cause::Digest { found, expected: descriptor.digest.clone() }))
-    }
-}
-
-impl<D: Dial> Source for Blob<'_, D> {
-    type Dial = D;
-    type Error = Error;
-
-    async fn open(&self, range: Option<Range>) -> Result<Response<'_, D>, Error> {
-        let ask = Ask { range, is_only_original: self.is_only_original, ..Ask::get(&self.path) };
-        let (response, place) = self.client.ask_somewhere(self.reference, &ask).await?;
-        self.used.replace(Some(place));
-        Ok(response)
-    }
-
-    async fn broken(&self, failures: u32, error: http::Error) -> Result<(), Error> {
-        if let Some(place) = self.used.take() {
-            self.client.places(self.reference).await?.demote(&place);
-        }
-        self.client.pause(failures, None, error.into()).await
-    }
-}
-
-/// Hashes what comes, in order.
-struct Checked<'p> {
-    hasher: RefCell<Hasher>,
-    progress: &'p dyn Fn(usize),
-}
-
-impl Observer for Checked<'_> {
-    fn arrived(&self, bytes: usize) {
-        (self.progress)(bytes);
-    }
-
-    fn take(&self, bytes: &[u8]) {
-        self.hasher.borrow_mut().update(bytes);
     }
 }
 
@@ -197,9 +171,4 @@ fn room(size: u64) -> Option<Vec<u8>> {
     room.try_reserve_exact(size).ok()?;
     room.resize(size, 0);
     Some(room)
-}
-
-/// A digest as people tell digests apart.
-fn short(digest: &Digest) -> String {
-    format!("{digest}").chars().take(19).collect()
 }

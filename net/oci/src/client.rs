@@ -125,32 +125,40 @@ impl<D: Dial> Client<D> {
         ask: &Ask<'_>,
     ) -> Result<(Response<'_, D>, Rc<Endpoint>), Error> {
         let attempt = async |place: &Endpoint| self.ask_at(place, reference, ask).await;
-        self.somewhere(reference, ask.is_only_original, attempt).await
+        let limit = ask.body.is_none().then_some(self.options.backoff.at_most);
+        self.somewhere(reference, ask.is_only_original, limit, attempt).await
     }
 
     /// Attempts something at the places of a registry, one after the other, and again after a pause, until it is done
     /// at one of them. A registry's own refusal is final; a mirror's is not, nor is a connection that fails.
+    ///
+    /// All of it takes no longer than the limit: each place has an equal share of the time that is left, so that dead
+    /// ones leave some for those behind them. Uploads have no limit but their pace.
     pub(crate) async fn somewhere<T>(
         &self,
         reference: &Reference,
         is_only_original: bool,
+        limit: Option<Duration>,
         attempt: impl AsyncFn(&Endpoint) -> Result<T, Failed>,
     ) -> Result<(T, Rc<Endpoint>), Error> {
         let places = self.places(reference).await?;
+        let since = self.http.dial().now();
         for number in 0.. {
             // The shortest wish of those that may be asked again; none if nobody may.
             let mut wished: Option<u64> = None;
             let mut last = None;
-            for place in places.all(is_only_original) {
-                let failed = match attempt(&place).await {
-                    Ok(done) => return Ok((done, place)),
-                    Err(failed) => failed,
+            let all = places.all(is_only_original);
+            for (place, left) in all.iter().zip((1..=all.len()).rev()) {
+                let failed = match self.in_share(since, limit, left, attempt(place)).await {
+                    Ok(Ok(done)) => return Ok((done, place.clone())),
+                    Ok(Err(failed)) => failed,
+                    Err(limit) => late(place, reference, limit)?.into(),
                 };
                 if !place.is_mirror && !failed.error.is_transient() && !failed.error.is_of_connection() {
                     return Err(failed.error);
                 }
                 if failed.error.is_transient() || failed.error.is_of_connection() {
-                    places.demote(&place);
+                    places.demote(place);
                 }
                 if failed.error.is_transient() {
                     let wish = failed.retry_after.unwrap_or(0);
@@ -162,15 +170,39 @@ impl<D: Dial> Client<D> {
             if wished.is_none() {
                 return Err(error);
             }
-            self.pause(number, wished, error).await?;
+            self.pause(number, since, wished, error).await?;
         }
         Err(Error::new(reference, Cause::NoServices))
     }
 
-    /// Waits before a retry, or gives up.
-    pub(crate) async fn pause(&self, number: u32, wished: Option<u64>, error: Error) -> Result<(), Error> {
+    /// Waits for an attempt, with a share of the time that is left of the limit; an error names the share, if it was not
+    /// enough.
+    async fn in_share<F: Future>(
+        &self,
+        since: Duration,
+        limit: Option<Duration>,
+        shares: usize,
+        attempt: F,
+    ) -> Result<F::Output, Duration> {
+        let Some(limit) = limit else { return Ok(attempt.await) };
         let dial = self.http.dial();
-        match self.options.backoff.wait(number, dial.random(), wished) {
+        let now = dial.now();
+        let left = limit.saturating_sub(now.saturating_sub(since));
+        let share = left.checked_div(u32::try_from(shares).unwrap_or(u32::MAX)).unwrap_or(left);
+        dial::within(dial, now.saturating_add(share), attempt).await.map_err(|dial::Late| share)
+    }
+
+    /// Waits before a retry, or gives up.
+    pub(crate) async fn pause(
+        &self,
+        number: u32,
+        since: Duration,
+        wished: Option<u64>,
+        error: Error,
+    ) -> Result<(), Error> {
+        let dial = self.http.dial();
+        let elapsed = dial.now().saturating_sub(since);
+        match self.options.backoff.wait(number, elapsed, dial.random(), wished) {
             Some(wait) => {
                 dial.sleep(dial.now().saturating_add(wait)).await;
                 Ok(())
@@ -321,6 +353,12 @@ impl<D: Dial> Client<D> {
         let body = response.bytes(LONGEST_ANSWER).await?;
         granted(&body).map_err(failed)
     }
+}
+
+/// An attempt that took too long.
+fn late(place: &Endpoint, reference: &Reference, limit: Duration) -> Result<Error, http::Error> {
+    let url = place.url(reference.repository(), "")?;
+    Ok(http::Error::new(&url, http::Cause::Late { phase: http::Phase::Whole, limit }).into())
 }
 
 /// The first error of an answer: code and message.

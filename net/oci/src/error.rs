@@ -106,6 +106,9 @@ pub enum Cause {
     /// A layer that cannot be unpacked.
     #[error("{0}")]
     Unpack(image::Error),
+    /// What was received, or is there already, cannot be kept or read.
+    #[error("cannot keep what was received: {0}")]
+    Sink(String),
     /// There is not enough memory.
     #[error("not enough memory for {0} bytes")]
     Memory(u64),
@@ -160,6 +163,7 @@ impl Error {
             Cause::Limit(_) => codes::LIMIT,
             Cause::NoServices => codes::SRV,
             Cause::Unpack(error) => error.code(),
+            Cause::Sink(_) => http::codes::STORE,
             Cause::Memory(_) => code::MEMORY,
         }
     }

@@ -29,6 +29,7 @@ mod reference;
 mod resolve;
 pub mod spec;
 
+pub use blob::Sink;
 pub use client::{Client, Options};
 pub use digest::{Algorithm, Digest, Hasher};
 pub use document::Document;

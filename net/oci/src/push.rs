@@ -33,7 +33,7 @@ impl<D: Dial> Client<D> {
             Err(error) => return Err(error),
         }
         let attempt = async |place: &Endpoint| self.upload(place, reference, digest, content).await;
-        self.somewhere(reference, true, attempt).await.map(|_| true)
+        self.somewhere(reference, true, None, attempt).await.map(|_| true)
     }
 
     /// POST for an address, PUT to it.

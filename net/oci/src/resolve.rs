@@ -111,14 +111,16 @@ impl<D: Dial> Client<D> {
     ) -> Result<Fetched, Error> {
         let path = format!("manifests/{}", reference.key());
         let ask = Ask { fields: &[("Accept", ACCEPT)], is_only_original, ..Ask::get(&path) };
-        let mut number = 0;
+        let (mut number, since) = (0, self.http.dial().now());
         let (response_type, response_digest, bytes) = loop {
             let response = self.ask(reference, &ask).await?;
             let field = |name| response.head().field(name).map(String::from);
             let fields = (field("content-type"), field("docker-content-digest"));
             match response.bytes(LARGEST).await {
                 Ok(bytes) => break (fields.0, fields.1, bytes),
-                Err(error) if error.is_transient() => self.pause(number, None, error.into()).await?,
+                Err(error) if error.is_transient() => {
+                    self.pause(number, since, None, error.into()).await?;
+                }
                 Err(error) => return Err(error.into()),
             }
             number = number.wrapping_add(1);

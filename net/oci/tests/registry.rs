@@ -280,6 +280,8 @@ fn blobs_may_be_on_another_server() {
     let (_, blobs) = pulled(&name(front.port), Arch::X86_64, options()).unwrap();
     assert!(blobs == [kernel]);
     assert_eq!(store.log().lines().filter(|line| line.contains("\" 206 ")).count(), 3, "{}", store.log());
+    let redirected = front.log().lines().filter(|line| line.contains("\" 307 ")).count();
+    assert_eq!(redirected, 1, "one range asks the registry: {}", front.log());
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::{
     cell::{Cell, RefCell},
     collections::VecDeque,
-    future::poll_fn,
+    future::{pending, poll_fn},
     pin::{Pin, pin},
     rc::Rc,
     sync::{
@@ -34,6 +34,7 @@ pub struct World {
     services: RefCell<Vec<(String, Vec<Service>)>>,
     tasks: RefCell<Vec<Task>>,
     distrusted: RefCell<Vec<String>>,
+    silent: RefCell<Vec<String>>,
     connected: RefCell<Vec<String>>,
     random: Cell<u32>,
 }
@@ -62,6 +63,11 @@ impl World {
     /// TLS fails with this server.
     pub fn distrust(&self, server: &str) {
         self.distrusted.borrow_mut().push(server.into());
+    }
+
+    /// Nothing answers at `host:port`: connecting takes for ever.
+    pub fn silence(&self, at: &str) {
+        self.silent.borrow_mut().push(at.into());
     }
 
     /// To which `host:port` clients have connected or tried to, in order.
@@ -133,6 +139,9 @@ impl Dial for Wire {
     async fn connect(&self, host: &str, port: u16) -> Result<Stream, dial::Error> {
         let at = format!("{host}:{port}");
         self.0.connected.borrow_mut().push(at.clone());
+        if self.0.silent.borrow().contains(&at) {
+            pending::<()>().await;
+        }
         let handler =
             self.0.hosts.borrow().iter().find(|(name, _)| *name == at).map(|(_, handler)| handler.clone());
         let Some(handler) = handler else {

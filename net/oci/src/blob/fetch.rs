@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! One blob on its way: who is asked, what is checked.
+
+use alloc::{format, rc::Rc, string::String, vec::Vec};
+use core::{cell::RefCell, time::Duration};
+
+use dial::Dial;
+use http::{Division, Observer, Range, Request, Response, Source, Url, download, stream};
+
+use super::Sink;
+use crate::{
+    Cause, Client, Digest, Error, Hasher, Reference, client::Ask, endpoint::Endpoint, spec::Descriptor,
+};
+
+/// How much of what a sink holds is read at once.
+const PIECE: usize = 128 << 10;
+
+/// A blob of a repository, wherever that is.
+pub struct Blob<'c, D: Dial> {
+    client: &'c Client<D>,
+    reference: &'c Reference,
+    descriptor: &'c Descriptor,
+    division: Division,
+    progress: &'c dyn Fn(usize),
+    path: String,
+    /// No mirrors.
+    pub is_only_original: bool,
+    /// Who has answered last.
+    used: RefCell<Option<Rc<Endpoint>>>,
+    /// The address on another host that the registry has sent us to, for the blob's other ranges.
+    store: RefCell<Option<Url>>,
+}
+
+impl<'c, D: Dial> Blob<'c, D> {
+    pub fn new(
+        client: &'c Client<D>,
+        reference: &'c Reference,
+        descriptor: &'c Descriptor,
+        division: Division,
+        progress: &'c dyn Fn(usize),
+    ) -> Self {
+        let path = format!("blobs/{}", descriptor.digest);
+        let (used, store, is_only_original) = (RefCell::default(), RefCell::default(), false);
+        Self { client, reference, descriptor, division, progress, path, is_only_original, used, store }
+    }
+
+    /// Fetches it to a place of its size.
+    pub async fn fill(&self, place: &mut [u8]) -> Result<(), Error> {
+        let checked = self.checked(None);
+        download(self, place, self.division, &checked).await?;
+        self.judged(checked.hasher)
+    }
+
+    /// Fetches what a sink lacks of it. If the bytes that were there before are not the blob's, all of it.
+    pub async fn append(&self, sink: &dyn Sink) -> Result<(), Error> {
+        let kept = |cause| self.failed(Cause::Sink(cause));
+        let held = sink.length().map_err(kept)?;
+        if held > 0 && held <= self.descriptor.size {
+            match self.append_to(sink, held).await {
+                Err(error) if matches!(error.cause(), Cause::Digest { .. }) => {}
+                result => return result,
+            }
+        }
+        sink.clear().map_err(kept)?;
+        let result = self.append_to(sink, 0).await;
+        if result.as_ref().is_err_and(|error| matches!(error.cause(), Cause::Digest { .. })) {
+            sink.clear().map_err(kept)?;
+        }
+        result
+    }
+
+    async fn append_to(&self, sink: &dyn Sink, held: u64) -> Result<(), Error> {
+        let size = |size: u64| {
+            usize::try_from(size).map_err(|_| Error::new(self.reference, Cause::Memory(self.descriptor.size)))
+        };
+        let (start, end) = (size(held)?, size(self.descriptor.size)?);
+        let checked = self.checked(Some(sink));
+        self.read_back(sink, start, &checked).await?;
+        stream(self, start, end, self.division, &checked).await?;
+        self.judged(checked.hasher)
+    }
+
+    /// Hashes what a sink holds.
+    async fn read_back(&self, sink: &dyn Sink, held: usize, checked: &Checked<'_>) -> Result<(), Error> {
+        let mut piece = Vec::new();
+        piece.try_reserve_exact(PIECE).map_err(|_| self.failed(Cause::Memory(self.descriptor.size)))?;
+        for offset in (0..held).step_by(PIECE) {
+            piece.resize(PIECE.min(held.saturating_sub(offset)), 0);
+            let read = sink.read_at(u64::try_from(offset).unwrap_or(u64::MAX), &mut piece);
+            read.map_err(|cause| self.failed(Cause::Sink(cause)))?;
+            checked.hasher.borrow_mut().update(&piece);
+            (self.progress)(piece.len());
+            dial::breathe().await;
+        }
+        Ok(())
+    }
+
+    fn checked<'s>(&'s self, sink: Option<&'s dyn Sink>) -> Checked<'s> {
+        let hasher = RefCell::new(Hasher::new(self.descriptor.digest.algorithm()));
+        Checked { hasher, progress: self.progress, sink }
+    }
+
+    fn judged(&self, hasher: RefCell<Hasher>) -> Result<(), Error> {
+        let (found, expected) = (hasher.into_inner().finish(), &self.descriptor.digest);
+        if found == *expected {
+            return Ok(());
+        }
+        Err(self.failed(Cause::Digest { found, expected: expected.clone() }))
+    }
+
+    fn failed(&self, cause: Cause) -> Error {
+        Error::new(format!("{} blob {}", self.reference, short(&self.descriptor.digest)), cause)
+    }
+
+    /// Asks the host that the registry has sent us to for another range. Nobody's credentials go there. None if it has
+    /// no answer: its address may have expired, so the registry is asked again.
+    async fn of_store(&self, range: Option<Range>) -> Option<Response<'_, D>> {
+        let store = self.store.borrow().clone()?;
+        let response = self.client.http.send(&Request { range, ..Request::get(&store) }).await;
+        let response = response.and_then(Response::success).ok();
+        if response.is_none() {
+            self.store.take();
+        }
+        response
+    }
+}
+
+impl<D: Dial> Source for Blob<'_, D> {
+    type Dial = D;
+    type Error = Error;
+
+    fn dial(&self) -> &D {
+        self.client.http.dial()
+    }
+
+    async fn open(&self, range: Option<Range>) -> Result<Response<'_, D>, Error> {
+        if let Some(response) = self.of_store(range).await {
+            return Ok(response);
+        }
+        let ask = Ask { range, is_only_original: self.is_only_original, ..Ask::get(&self.path) };
+        let (response, place) = self.client.ask_somewhere(self.reference, &ask).await?;
+        let asked = place.url(self.reference.repository(), &self.path)?;
+        if !response.url().is_same_origin(&asked) {
+            self.store.replace(Some(response.url().clone()));
+        }
+        self.used.replace(Some(place));
+        Ok(response)
+    }
+
+    async fn broken(&self, failures: u32, since: Duration, error: http::Error) -> Result<(), Error> {
+        self.store.take();
+        if let Some(place) = self.used.take() {
+            self.client.places(self.reference).await?.demote(&place);
+        }
+        self.client.pause(failures, since, None, error.into()).await
+    }
+}
+
+/// Hashes what comes, in order, and puts it into the sink if there is one.
+struct Checked<'p> {
+    hasher: RefCell<Hasher>,
+    progress: &'p dyn Fn(usize),
+    sink: Option<&'p dyn Sink>,
+}
+
+impl Observer for Checked<'_> {
+    fn arrived(&self, bytes: usize) {
+        (self.progress)(bytes);
+    }
+
+    fn take(&self, bytes: &[u8]) -> Result<(), String> {
+        self.hasher.borrow_mut().update(bytes);
+        self.sink.map_or(Ok(()), |sink| sink.append(bytes))
+    }
+}
+
+/// A digest as people tell digests apart.
+fn short(digest: &Digest) -> String {
+    format!("{digest}").chars().take(19).collect()
+}
