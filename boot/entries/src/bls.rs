@@ -221,7 +221,7 @@ fn type_1(
         None => block_of(share, volume),
     };
     let folder = conf::Folder { search, volume, share, variables, cfg };
-    let filesystem = search.filesystems().index(volume.id());
+    let Some(filesystem) = search.filesystems().index(volume.id()) else { return };
     // Another root of the filesystem may have it, too: a snapshot has the files of its original.
     let is_known = |parts: [&[u8]; 2]| {
         let has_several = search.filesystems().of(volume.id()).is_some_and(Filesystem::has_several);

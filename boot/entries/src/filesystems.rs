@@ -7,15 +7,13 @@
 use alloc::{string::String, vec::Vec};
 use core::ops::Range;
 
-use vfs::{Volume, VolumeId, Volumes};
+use vfs::{RootPath, Volume, VolumeId, Volumes};
 
 use crate::File;
 
 /// Where distributions put a system that is not in the default subvolume: Ubuntu, Arch and openSUSE; Fedora; Debian.
 const USUAL: [&str; 3] = ["@", "root", "@rootfs"];
-/// The name of the root that the others stand in.
-const TOP: &str = "/";
-/// Its number, in btrfs.
+/// The number of the root that the others stand in, in btrfs.
 const TOP_NUMBER: u64 = 5;
 /// Others that are looked through where these have nothing.
 const MOST_OTHERS: usize = 16;
@@ -60,8 +58,10 @@ impl<'a> Filesystems<'a> {
             let start = new.of.len();
             new.of.extend(group.iter().map(|_| new.all.len()));
             let ids = group.iter().map(Volume::id);
-            let top =
-                group.iter().find(|volume| volume.subvolume() == TOP).map_or(VolumeId(start), Volume::id);
+            let top = group
+                .iter()
+                .find(|volume| *volume.root_path() == RootPath::Top)
+                .map_or(VolumeId(start), Volume::id);
             let mut named: Vec<VolumeId> = if group.len() > 1 { ids.collect() } else { Vec::new() };
             named.sort_by_key(|id| volumes.get(*id).map(path));
             new.all.push(Filesystem { roots: start..new.of.len(), top, named });
@@ -79,20 +79,19 @@ impl<'a> Filesystems<'a> {
         &self.all
     }
 
-    /// The index of a volume's filesystem.
-    pub fn index(&self, volume: VolumeId) -> usize {
-        // Of a volume that is none of these there is no filesystem.
-        self.of.get(volume.0).copied().unwrap_or(usize::MAX)
+    /// The index of a volume's filesystem; none of a volume that is none of these.
+    pub fn index(&self, volume: VolumeId) -> Option<usize> {
+        self.of.get(volume.0).copied()
     }
 
     /// The filesystem of a volume.
     pub fn of(&self, volume: VolumeId) -> Option<&Filesystem> {
-        self.all.get(self.index(volume))
+        self.all.get(self.index(volume)?)
     }
 
     /// Whether two volumes are roots of one filesystem.
     pub fn are_one(&self, first: VolumeId, second: VolumeId) -> bool {
-        self.index(first) == self.index(second)
+        self.index(first).is_some_and(|index| self.index(second) == Some(index))
     }
 
     /// Whether a volume is the root that its system starts from.
@@ -185,5 +184,5 @@ impl<'a> Filesystems<'a> {
 
 /// The path of a volume's root from the top; empty for the top.
 pub fn path(volume: &Volume) -> &str {
-    volume.subvolume().trim_matches('/')
+    volume.root_path().from_top()
 }

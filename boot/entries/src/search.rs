@@ -160,7 +160,7 @@ impl<'a> Search<'a> {
         for menu in menus {
             let mut own = Vec::new();
             retain(menu, |entry| {
-                let filesystem = self.filesystems().index(entry.source.volume);
+                let Some(filesystem) = self.filesystems().index(entry.source.volume) else { return true };
                 let has_several =
                     self.filesystems().of(entry.source.volume).is_some_and(Filesystem::has_several);
                 let mark = (filesystem, mark(entry));

@@ -71,7 +71,7 @@ fn member(device: &dyn BlockRead) -> Opened {
         set: "s".into(),
         number,
         count: 2,
-        state: (0, 0),
+        state: [0; 4],
         is_lent: false,
         assemble,
     })

@@ -15,8 +15,6 @@ use crate::{
     units::Logical,
 };
 
-/// `BTRFS_EXTENT_CSUM_OBJECTID`
-const EXTENT_CSUM: u64 = 10u64.wrapping_neg();
 /// Bytes that are read before they are held against their checksums: they are still in the processor's cache then.
 const BATCH: usize = 128 << 10;
 
@@ -95,6 +93,12 @@ impl Data {
     }
 }
 
+/// Where the checksum of the sector at `address` stands, if it is the first of its item: with
+/// `BTRFS_EXTENT_CSUM_OBJECTID`.
+pub fn sum_key(address: Logical) -> Key {
+    Key { objectid: 10u64.wrapping_neg(), kind: kind::EXTENT_CSUM, offset: address.0 }
+}
+
 /// Reads a sector in every way until one is right.
 fn mend(trees: &Trees, address: Logical, sector: &mut [u8], stored: Sum, computed: Sum) -> Result<(), Error> {
     let storage = trees.storage();
@@ -120,7 +124,7 @@ impl Sums<'_> {
         if let Some(sum) = self.item.as_ref().and_then(|item| within(item, address, sector, algorithm)) {
             return Ok(sum);
         }
-        let key = Key { objectid: EXTENT_CSUM, kind: kind::EXTENT_CSUM, offset: address.0 };
+        let key = sum_key(address);
         self.item = self.trees.at_or_before(self.tree, key)?.filter(|item| item.key.is_beside(key));
         let sum = self.item.as_ref().and_then(|item| within(item, address, sector, algorithm));
         sum.ok_or_else(|| corrupt(Fault::Inconsistent, "data without btrfs_csum_item", address, address))

@@ -4,12 +4,12 @@
 use core::ops::ControlFlow;
 
 use crc32c::crc32c;
-use filesystem::{EachEntry, Error, Fault, FileType};
-use zerocopy::FromBytes;
+use filesystem::{EachEntry, Error, Fault};
 
 use crate::{
-    Node, corrupt, kind,
+    Node, corrupt, file_types, kind,
     memory::wide,
+    named,
     node::Key,
     raw, subvolume,
     tree::{Item, Tree, Trees},
@@ -46,7 +46,7 @@ impl<'a> Directory<'a> {
     /// # Errors
     /// [`Error::NotFound`], and what trees say.
     pub fn lookup(&self, name: &[u8]) -> Result<Node, Error> {
-        let key = Key { objectid: self.number.0, kind: kind::DIR_ITEM, offset: hash(name) };
+        let key = entry_key(self.number.0, name);
         let Some(item) = self.trees.get(self.tree, key)? else { return Err(Error::NotFound) };
         let mut found = None;
         // Names of one hash share an item.
@@ -74,7 +74,7 @@ impl<'a> Directory<'a> {
             };
             // One entry has a place: Linux, too, looks at no other.
             let (entry, _) = Entry::parse(item.bytes(), item.place(0))?;
-            if each(entry.name, self.node(&entry)?, file_type(entry.kind)).is_break() {
+            if each(entry.name, self.node(&entry)?, file_types::of_entry(entry.kind)).is_break() {
                 break;
             }
             next = item.key.next().filter(|next| next.is_beside(key));
@@ -106,7 +106,7 @@ impl<'a> Directory<'a> {
 /// # Errors
 /// What trees say.
 pub fn default(trees: &Trees, roots: &Tree, directory: InodeNumber) -> Result<Option<TreeId>, Error> {
-    let key = Key { objectid: directory.0, kind: kind::DIR_ITEM, offset: hash(b"default") };
+    let key = entry_key(directory.0, b"default");
     let Some(item) = trees.get(roots, key)? else { return Ok(None) };
     let mut found = None;
     let _ = each_in(&item, &mut |entry| {
@@ -118,9 +118,9 @@ pub fn default(trees: &Trees, roots: &Tree, directory: InodeNumber) -> Result<Op
     Ok(found)
 }
 
-/// `btrfs_name_hash`
-fn hash(name: &[u8]) -> u64 {
-    u64::from(crc32c(!1, name))
+/// Where a directory keeps a name: by its hash, `btrfs_name_hash`.
+pub fn entry_key(directory: u64, name: &[u8]) -> Key {
+    Key { objectid: directory, kind: kind::DIR_ITEM, offset: crc32c(!1, name).into() }
 }
 
 /// What is done with an entry.
@@ -144,33 +144,15 @@ fn each_in(item: &Item, each: &mut Each<'_>) -> Result<ControlFlow<()>, Error> {
 impl<'a> Entry<'a> {
     /// The entry that `bytes` begin with, which stand at `at`, and what is behind it.
     fn parse(bytes: &'a [u8], at: Logical) -> Result<(Self, &'a [u8]), Error> {
-        let truncated = || corrupt(Fault::Truncated, "btrfs_dir_item", at, wide(bytes.len()));
-        let (raw, rest) = raw::DirItem::ref_from_prefix(bytes).map_err(|_| truncated())?;
-        let length = usize::from(raw.name_len.get());
-        let (name, rest) = rest.split_at_checked(length).ok_or_else(truncated)?;
-        let (_, behind) = rest.split_at_checked(raw.data_len.get().into()).ok_or_else(truncated)?;
+        let (raw, name, behind) = named::split::<raw::DirItem>(bytes, at)?;
         if raw.kind & ENCRYPTED != 0 {
             return Err(unsupported("encrypted names"));
         }
-        let is_name = (1..=LONGEST).contains(&length) && !name.contains(&0) && !name.contains(&b'/');
+        let is_name = (1..=LONGEST).contains(&name.len()) && !name.contains(&0) && !name.contains(&b'/');
         if !is_name || name == b"." || name == b".." {
-            return Err(corrupt(Fault::Range, "name of btrfs_dir_item", at, wide(length)));
+            return Err(corrupt(Fault::Range, "name of btrfs_dir_item", at, wide(name.len())));
         }
         Ok((Self { name, location: Key::from(&raw.location), kind: raw.kind, at }, behind))
-    }
-}
-
-/// `BTRFS_FT_REG_FILE` and those behind it; none for values that say nothing: the inode decides.
-fn file_type(stored: u8) -> Option<FileType> {
-    match stored {
-        1 => Some(FileType::File),
-        2 => Some(FileType::Directory),
-        3 => Some(FileType::CharDevice),
-        4 => Some(FileType::BlockDevice),
-        5 => Some(FileType::Fifo),
-        6 => Some(FileType::Socket),
-        7 => Some(FileType::Symlink),
-        _ => None,
     }
 }
 
@@ -184,6 +166,8 @@ pub fn parse_any(mut bytes: &[u8]) {
 #[cfg(test)]
 mod tests {
     use std::vec::Vec;
+
+    use filesystem::FileType;
 
     use super::*;
 
@@ -201,7 +185,7 @@ mod tests {
     #[test]
     fn names_have_the_hashes_of_the_kernel() {
         // Keys of DIR_ITEM as `btrfs inspect-internal dump-tree` shows them.
-        assert_eq!(hash(b"default"), 2_378_154_706);
+        assert_eq!(entry_key(6, b"default").offset, 2_378_154_706);
     }
 
     #[test]
@@ -209,11 +193,14 @@ mod tests {
         let bytes = [entry(b"one", 1, b""), entry(b"two", 2, b"data")].concat();
         let (one, rest) = Entry::parse(&bytes, Logical(0)).unwrap();
         assert_eq!(
-            (one.name, one.location.objectid, file_type(one.kind)),
+            (one.name, one.location.objectid, file_types::of_entry(one.kind)),
             (&b"one"[..], 257, Some(FileType::File))
         );
         let (two, rest) = Entry::parse(rest, Logical(0)).unwrap();
-        assert_eq!((two.name, file_type(two.kind), rest.len()), (&b"two"[..], Some(FileType::Directory), 0));
+        assert_eq!(
+            (two.name, file_types::of_entry(two.kind), rest.len()),
+            (&b"two"[..], Some(FileType::Directory), 0)
+        );
         assert!(Entry::parse(&bytes[..40][..32], Logical(0)).is_err(), "cut off in its name");
         assert!(Entry::parse(&bytes[33..bytes.len() - 1], Logical(0)).is_err(), "cut off in its data");
     }

@@ -5,26 +5,20 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use filesystem::{Error, Fault};
-use zerocopy::FromBytes;
 
 use crate::{
     compressed::{self, Method},
     corrupt,
     data::Data,
+    extent_item::{ExtentItem, PLACE_AT, PREALLOCATED, REGULAR},
     inode::Inode,
     kind,
     memory::{self, narrow, wide},
     node::Key,
-    raw,
     tree::{Item, Tree, Trees},
     units::Logical,
     unsupported,
 };
-
-/// `BTRFS_FILE_EXTENT_INLINE`, `_REG` and `_PREALLOC`.
-const INLINE: u8 = 0;
-const REGULAR: u8 = 1;
-const PREALLOCATED: u8 = 2;
 
 /// Reads files.
 pub struct Files {
@@ -112,14 +106,14 @@ impl Files {
             Content::Hole => buf.fill(0),
             Content::Plain(address) => self.read_data(trees, inode, address.after(skip), buf)?,
             Content::Inline { item, method } => {
-                let stored = item.bytes().get(size_of::<raw::FileExtent>()..).unwrap_or_default();
+                let stored = item.bytes().get(PLACE_AT..).unwrap_or_default();
                 let Some(method) = method else {
                     copy(stored, narrow(skip), buf);
                     return Ok(());
                 };
                 let mut bytes =
                     memory::zeros(narrow(extent.end.saturating_sub(extent.start)), "inline extent")?;
-                let place = item.place(size_of::<raw::FileExtent>());
+                let place = item.place(PLACE_AT);
                 method.unpack(stored, &mut bytes, narrow(trees.rules().sector_size), place)?;
                 copy(&bytes, narrow(skip), buf);
             }
@@ -204,22 +198,19 @@ impl Extent {
     /// What an item says.
     fn of(item: Item, sector_size: u64) -> Result<Self, Error> {
         let start = item.key.offset;
-        let (raw, rest) = item.parse::<raw::FileExtent>("btrfs_file_extent_item")?;
+        let ExtentItem { head: raw, place, inline } = ExtentItem::parse(&item)?;
         let method = Method::of(raw.compression)?;
         if raw.encryption != 0 || raw.other_encoding.get() != 0 {
             return Err(unsupported("encrypted files"));
         }
         let fail = |fault, structure, found: u64| Err(corrupt(fault, structure, item.place(0), found));
         let size = raw.ram_bytes.get();
-        if raw.kind == INLINE {
+        let Some(place) = place else {
             // Only the first bytes stand in the tree, and nothing is behind them up to the end of their sector.
-            if start != 0 || size > compressed::LONGEST || (method.is_none() && size > wide(rest.len())) {
+            if start != 0 || size > compressed::LONGEST || (method.is_none() && size > wide(inline.len())) {
                 return fail(Fault::Range, "btrfs_file_extent_item.ram_bytes", size);
             }
             return Ok(Self { start, end: size, content: Content::Inline { item, method } });
-        }
-        let Ok((place, _)) = raw::FileExtentPlace::ref_from_prefix(rest) else {
-            return fail(Fault::Truncated, "btrfs_file_extent_item", wide(rest.len()));
         };
         let (length, skip) = (place.num_bytes.get(), place.offset.get());
         let Some(end) = start.checked_add(length).filter(|end| *end > start) else {
@@ -242,8 +233,8 @@ impl Extent {
                 let (length, unpacked, skip) = (narrow(stored), narrow(size), narrow(skip));
                 Content::Packed(Packed { method, address: Logical(address), length, unpacked, skip })
             }
-            (REGULAR, _) => return fail(Fault::Range, "btrfs_file_extent_item.offset", skip),
-            (kind, _) => return fail(Fault::Range, "btrfs_file_extent_item.type", kind.into()),
+            // No other is left.
+            _ => return fail(Fault::Range, "btrfs_file_extent_item.offset", skip),
         };
         Ok(Self { start, end, content })
     }
@@ -263,6 +254,7 @@ mod tests {
     use super::*;
     use crate::{
         checksum::Algorithm,
+        extent_item::INLINE,
         scene::{NODE, Scene, tree},
         units::{InodeNumber, TreeId},
     };

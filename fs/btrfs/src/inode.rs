@@ -4,7 +4,7 @@
 use filesystem::{Attr, Error, Fault, FileType, Timestamp};
 
 use crate::{
-    corrupt, kind,
+    corrupt, file_types, kind,
     node::Key,
     raw,
     tree::{Tree, Trees},
@@ -61,16 +61,7 @@ impl Inode {
 
 fn attr(raw: &raw::InodeItem) -> Option<Attr> {
     let mode = raw.mode.get();
-    let kind = match mode >> 12 {
-        0o01 => FileType::Fifo,
-        0o02 => FileType::CharDevice,
-        0o04 => FileType::Directory,
-        0o06 => FileType::BlockDevice,
-        0o10 => FileType::File,
-        0o12 => FileType::Symlink,
-        0o14 => FileType::Socket,
-        _ => return None,
-    };
+    let kind = file_types::of_mode(mode)?;
     Some(Attr {
         kind,
         mode: u16::try_from(mode & 0o7777).unwrap_or(0),

@@ -21,8 +21,9 @@ pub struct Member {
     pub uuid: Uuid,
     /// The transaction that its superblock is of.
     pub generation: u64,
-    /// Where the tree of trees is: with the generation it tells two copies apart that went on separately.
-    pub root: u64,
+    /// What all devices of one state have in common, beginning with the generation: it tells two copies apart that went
+    /// on separately.
+    pub state: [u64; 4],
     /// How many devices the filesystem has.
     pub devices: u64,
     /// Nobody writes to it any more: other filesystems may have grown from it.
@@ -50,7 +51,7 @@ pub fn member(device: &dyn BlockRead) -> Result<Member, Error> {
         number: superblock.device.number.0,
         uuid: superblock.device.uuid,
         generation: superblock.generation.0,
-        root: superblock.roots.root.0,
+        state: superblock.state(),
         devices: superblock.device_count,
         is_seed: superblock.is_seed(),
     })

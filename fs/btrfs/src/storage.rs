@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! From addresses to bytes, in whichever way the devices yield them.
 //!
-//! A byte can be had in several ways: from each copy; or directly and by parity, which may leave out another column
+//! There are several ways to read a byte: from each copy; or directly and by parity, which may leave out another column
 //! that lies. Whoever can tell right from wrong, by a checksum, tries one way after the other.
 
 mod rebuild;
@@ -20,7 +20,7 @@ use crate::{
     units::Logical,
 };
 
-/// Bytes that are read by themselves where not all can be had together: the smallest sector.
+/// Size of the pieces in which a failed read is tried again: the smallest sector.
 const PIECE: usize = 4096;
 
 /// Bytes whose reading costs as much as a step, and as much as a byte that is kept.
@@ -63,7 +63,7 @@ impl Storage {
         missing.map(|leg| member::Missing { number: leg.name.number.0, uuid: leg.name.uuid }).collect()
     }
 
-    /// In how many ways the bytes at `address` can be had.
+    /// The number of ways to read the bytes at `address`.
     ///
     /// # Errors
     /// [`Error::Corrupt`] when no chunk has them.
@@ -103,7 +103,7 @@ impl Storage {
         self.read_first(address, buf, true)
     }
 
-    /// What cannot be had together is read in pieces: each copy may have lost another of them.
+    /// A read that fails as a whole is tried again in pieces: each copy may have lost a different one.
     fn read_first(&self, mut address: Logical, buf: &mut [u8], is_unchecked: bool) -> Result<(), Error> {
         match self.read_together(address, buf, is_unchecked) {
             Err(error) if buf.len() <= PIECE || matches!(error, Error::Missing(_)) => Err(error),

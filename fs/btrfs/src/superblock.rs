@@ -71,7 +71,7 @@ pub struct Device {
 }
 
 /// What was committed: when, and where the two trees are that lead to all others.
-type Transaction = (Generation, Logical, Logical);
+type Transaction = [u64; 3];
 
 /// A device's superblock, from wherever it could be read.
 pub struct Found {
@@ -237,14 +237,15 @@ impl Superblock {
     }
 
     /// What all devices of one state of the filesystem have in common, and what no other state has: what was committed,
-    /// and what was synchronised since.
-    pub fn state(&self) -> (Transaction, Option<Logical>) {
-        (self.transaction(), self.log.map(|log| log.root))
+    /// and what was synchronised since (where the tree of logs is, or 0). A later state is the larger one.
+    pub fn state(&self) -> [u64; 4] {
+        let [generation, roots, chunks] = self.transaction();
+        [generation, roots, chunks, self.log.map_or(0, |log| log.root.0)]
     }
 
     /// The same of what was committed alone.
     pub fn transaction(&self) -> Transaction {
-        (self.generation, self.roots.root, self.chunks.root)
+        [self.generation.0, self.roots.root.0, self.chunks.root.0]
     }
 }
 

@@ -69,8 +69,9 @@ pub type Unlock = dyn Fn(&[u8]) -> Result<Option<Rc<dyn BlockRead>>, Error>;
 /// Makes something of the members of a set that are there. Those that other sets lend may have nothing to do with it.
 pub type Assemble = fn(members: Vec<Leg>, lent: Vec<Leg>, memory: &MemoryBudget) -> Result<Assembled, Error>;
 
-/// A state of a set: what all devices that were written together last have in common. The higher, the newer.
-pub type State = (u64, u64);
+/// A state of a set: what all devices that were written together last have in common, in the format's own numbers. The
+/// larger, the newer.
+pub type State = [u64; 4];
 
 /// What a device says of the set that it belongs to.
 #[derive(Clone)]
@@ -117,15 +118,14 @@ impl Opened {
     }
 
     /// A filesystem with several: subvolumes, datasets, snapshots. The first is the one that a system starts from; of
-    /// very many, only the first become volumes. Where they stand in each other, the name is the path from the top,
-    /// without a slash in front (`@/.snapshots/1/snapshot`), and `/` that of the top itself.
+    /// very many, only the first become volumes.
     pub fn filesystem_with_roots<F: FileSystem + 'static>(
         filesystem: F,
         roots: Vec<impl Into<Root<F::Node>>>,
     ) -> Self {
         let erased = |root: Root<F::Node>| {
             let node: ErasedNode = Rc::new(root.node);
-            Root { name: root.name, number: root.number, node }
+            Root { path: root.path, number: root.number, node }
         };
         let roots = roots.into_iter().map(|root| erased(root.into())).collect();
         Self::FileSystem(Mounted::new(filesystem, roots))
@@ -149,14 +149,14 @@ pub struct Mounted {
     pub(crate) warnings: Vec<Error>,
     /// In the order of volumes.
     pub(crate) roots: Vec<Root<ErasedNode>>,
-    /// Names of roots by their numbers, in the order of numbers.
+    /// Paths of roots from the top by their numbers, in the order of numbers.
     pub(crate) numbers: Rc<[(u64, String)]>,
 }
 
 impl Mounted {
     pub(crate) fn new<F: FileSystem + 'static>(filesystem: F, roots: Vec<Root<ErasedNode>>) -> Self {
         let (identity, warnings) = (filesystem.identity(), filesystem.warnings());
-        let numbered = |root: &Root<ErasedNode>| Some((root.number?, root.name.clone()));
+        let numbered = |root: &Root<ErasedNode>| Some((root.number?, root.path.from_top().into()));
         let mut numbers: Vec<_> = roots.iter().filter_map(numbered).collect();
         numbers.sort_unstable();
         Self { identity, warnings, filesystem: erase(filesystem), roots, numbers: numbers.into() }

@@ -40,7 +40,7 @@ pub use layer::{
 };
 use meter::Meter;
 use part::Partition;
-pub use root::{Root, RootName};
+pub use root::{Root, RootName, RootPath};
 pub use tree::{Content, Device, DeviceId, DeviceKind, Problem};
 pub use volume::{Entry, Home, Listing, Node, Volume};
 

@@ -8,17 +8,59 @@ const SNAPPERS: &str = "snapshot";
 
 /// A root of a filesystem: a subvolume, dataset or snapshot.
 pub struct Root<Node> {
-    /// Its path from the top, without a slash in front; `/` for the top itself; empty for the only root.
-    pub name: String,
+    /// Where it stands among the others.
+    pub path: RootPath,
     /// The number that the format itself has for it: `subvolid=` of btrfs.
     pub number: Option<u64>,
     /// Its root directory.
     pub node: Node,
 }
 
+/// Where a root stands in its filesystem.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub enum RootPath {
+    /// There is no other.
+    #[default]
+    Only,
+    /// The others stand in it.
+    Top,
+    /// At this path from the top, without slashes around it: `@/.snapshots/1/snapshot`.
+    Below(String),
+}
+
+impl RootPath {
+    /// The path from the top; empty for the top itself, and for the only root.
+    pub fn from_top(&self) -> &str {
+        match self {
+            Self::Only | Self::Top => "",
+            Self::Below(path) => path,
+        }
+    }
+
+    /// Its name for people: the path, or `/` for the top; empty for the only root.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Top => "/",
+            path => path.from_top(),
+        }
+    }
+}
+
+/// The root of this [name](RootPath::name).
+impl From<String> for RootPath {
+    fn from(name: String) -> Self {
+        match name.trim_matches('/') {
+            "" if name.is_empty() => Self::Only,
+            "" => Self::Top,
+            path if path.len() == name.len() => Self::Below(name),
+            path => Self::Below(path.into()),
+        }
+    }
+}
+
 impl<Node> From<(String, Node)> for Root<Node> {
     fn from((name, node): (String, Node)) -> Self {
-        Self { name, number: None, node }
+        Self { path: name.into(), number: None, node }
     }
 }
 
@@ -48,15 +90,15 @@ impl<'a> RootName<'a> {
         text.parse().map_or_else(|_| Self::new(text), Self::Snapper)
     }
 
-    /// Whether it means the root of this name and number.
-    pub(crate) fn means(self, name: &str, number: Option<u64>) -> bool {
+    /// Whether it means the root of this path and number.
+    pub(crate) fn means(self, path: &RootPath, number: Option<u64>) -> bool {
         match self {
-            // A format without roots has one without a name or number, which nothing means.
-            Self::Path(path) => {
-                (number.is_some() || !name.is_empty()) && name.trim_matches('/') == path.trim_matches('/')
+            // A format without roots has one without a number, which nothing means.
+            Self::Path(wanted) => {
+                (number.is_some() || *path != RootPath::Only) && path.from_top() == wanted.trim_matches('/')
             }
             Self::Number(wanted) => number == Some(wanted),
-            Self::Snapper(wanted) => snapper(name) == Some(wanted),
+            Self::Snapper(wanted) => snapper(path.from_top()) == Some(wanted),
         }
     }
 }
@@ -71,6 +113,24 @@ pub(crate) fn snapper(name: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn root(name: &str) -> RootPath {
+        String::from(name).into()
+    }
+
+    #[test]
+    fn a_name_says_where_a_root_stands() {
+        for (name, path, from_top, again) in [
+            ("", RootPath::Only, "", ""),
+            ("/", RootPath::Top, "", "/"),
+            ("@/a", RootPath::Below("@/a".into()), "@/a", "@/a"),
+            ("/@/", RootPath::Below("@".into()), "@", "@"),
+        ] {
+            let found = root(name);
+            assert_eq!((found.from_top(), found.name()), (from_top, again));
+            assert_eq!(found, path);
+        }
+    }
 
     #[test]
     fn subvolumes_are_named_by_path_or_number() {
@@ -95,14 +155,14 @@ mod tests {
             ("99999999999999999999", "@", 256, false),
         ];
         for (wanted, name, number, is_meant) in cases {
-            assert_eq!(RootName::new(wanted).means(name, Some(number)), is_meant, "{wanted} {name}");
+            assert_eq!(RootName::new(wanted).means(&root(name), Some(number)), is_meant, "{wanted} {name}");
         }
     }
 
     #[test]
     fn nothing_means_a_filesystem_without_roots() {
         for wanted in ["/", "", "@", "5"] {
-            assert!(!RootName::new(wanted).means("", None), "{wanted}");
+            assert!(!RootName::new(wanted).means(&RootPath::Only, None), "{wanted}");
         }
     }
 
@@ -119,7 +179,11 @@ mod tests {
         ];
         for (wanted, name, is_meant) in cases {
             let number = if name == "/" { 5 } else { 300 };
-            assert_eq!(RootName::of_snapshot(wanted).means(name, Some(number)), is_meant, "{wanted} {name}");
+            assert_eq!(
+                RootName::of_snapshot(wanted).means(&root(name), Some(number)),
+                is_meant,
+                "{wanted} {name}"
+            );
         }
     }
 }

@@ -8,7 +8,7 @@ use filesystem::{Attr, Error, FileSystem, FileType, Format, Identity, NoMemory, 
 use part::{Partition, PartitionKind};
 
 use crate::{
-    DeviceId, Mounted, Opened, Root, RootName, VolumeId,
+    DeviceId, Mounted, Opened, Root, RootName, RootPath, VolumeId,
     erased::{Erased, ErasedNode},
     root,
     walk::{Last, walk},
@@ -23,13 +23,13 @@ const MOST_ROOTS: usize = 64;
 pub struct Volume {
     id: VolumeId,
     name: String,
-    subvolume: String,
+    root_path: RootPath,
     number: Option<u64>,
     identity: Identity,
     home: Home,
     filesystem: Rc<dyn Erased>,
     root: ErasedNode,
-    /// The names of all roots by number.
+    /// The paths of all roots from the top by number.
     numbers: Rc<[(u64, String)]>,
 }
 
@@ -70,7 +70,7 @@ impl Volume {
     pub fn new<F: FileSystem + 'static>(name: impl Into<String>, filesystem: F) -> Self {
         let node: ErasedNode = Rc::new(filesystem.root());
         let mounted = Mounted::new(filesystem, Vec::new());
-        let root = (String::new(), node).into();
+        let root = Root { path: RootPath::Only, number: None, node };
         Self::of_root(name.into(), &mounted, &root, Home { disks: vec![0], ..Home::default() })
     }
 
@@ -95,14 +95,14 @@ impl Volume {
         wanted: Option<RootName<'_>>,
     ) -> Vec<Self> {
         let volume = |root: &Root<ErasedNode>| {
-            let name = match root.name.as_str() {
+            let name = match root.path.name() {
                 "" => device.into(),
                 root => format!("{device}:{root}"),
             };
             Self::of_root(name, mounted, root, home.clone())
         };
         let is_wanted =
-            |root: &Root<ErasedNode>| wanted.is_some_and(|wanted| wanted.means(&root.name, root.number));
+            |root: &Root<ErasedNode>| wanted.is_some_and(|wanted| wanted.means(&root.path, root.number));
         let roots = mounted.roots.iter().enumerate();
         let first = roots.filter(|(i, root)| *i < MOST_ROOTS || is_wanted(root));
         first.map(|(_, root)| volume(root)).collect()
@@ -111,9 +111,9 @@ impl Volume {
     /// The volume of one root of a filesystem.
     fn of_root(name: String, mounted: &Mounted, root: &Root<ErasedNode>, home: Home) -> Self {
         let (filesystem, identity) = (Rc::clone(&mounted.filesystem), mounted.identity.clone());
-        let (subvolume, number, root) = (root.name.clone(), root.number, Rc::clone(&root.node));
+        let (root_path, number, root) = (root.path.clone(), root.number, Rc::clone(&root.node));
         let numbers = Rc::clone(&mounted.numbers);
-        Self { id: VolumeId(0), name, subvolume, number, identity, home, filesystem, root, numbers }
+        Self { id: VolumeId(0), name, root_path, number, identity, home, filesystem, root, numbers }
     }
 
     /// The same volume, on that disk and partition.
@@ -149,16 +149,21 @@ impl Volume {
         Some(name)
     }
 
-    /// The name of its root within the filesystem: a subvolume, dataset or snapshot; empty for the only one.
+    /// Where its root stands in the filesystem.
+    pub fn root_path(&self) -> &RootPath {
+        &self.root_path
+    }
+
+    /// The name of its root for people: a subvolume, dataset or snapshot; `/` for the top, empty for the only one.
     pub fn subvolume(&self) -> &str {
-        &self.subvolume
+        self.root_path.name()
     }
 
     /// The path of the root that this number names in its filesystem, without slashes around it; that of the top is
     /// empty. It need not be a volume.
     pub fn root_of_number(&self, number: u64) -> Option<&str> {
         let at = self.numbers.binary_search_by_key(&number, |(number, _)| *number).ok()?;
-        self.numbers.get(at).map(|(_, name)| name.trim_matches('/'))
+        self.numbers.get(at).map(|(_, path)| path.as_str())
     }
 
     /// The number of its own root, where those of its filesystem have any.
@@ -168,17 +173,17 @@ impl Volume {
 
     /// Whether its format has subvolumes, datasets or snapshots, of which its root is one.
     pub fn has_roots(&self) -> bool {
-        self.number.is_some() || !self.subvolume.is_empty()
+        self.number.is_some() || self.root_path != RootPath::Only
     }
 
-    /// Whether its root is called so; that of a format without subvolumes never is.
+    /// Whether `name` means its root; never for a format without subvolumes.
     pub fn is_root(&self, name: RootName<'_>) -> bool {
-        name.means(&self.subvolume, self.number)
+        name.means(&self.root_path, self.number)
     }
 
     /// Whether its root is a snapshot that snapper made, by its path.
     pub fn is_of_snapper(&self) -> bool {
-        root::snapper(&self.subvolume).is_some()
+        root::snapper(self.root_path.from_top()).is_some()
     }
 
     /// Whether both are roots of one filesystem. Such volumes stand side by side, that of the root first that a system

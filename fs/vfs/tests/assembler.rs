@@ -516,7 +516,7 @@ mod toys {
             set: set.to_string(),
             number: number.into(),
             count: count.into(),
-            state: (time.into(), 0),
+            state: [time.into(), 0, 0, 0],
             is_lent: is_lent == 1,
             assemble: if is_mirror == 1 { assemble_mirror } else { assemble_chain },
         }))

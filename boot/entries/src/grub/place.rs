@@ -153,7 +153,7 @@ impl<'a> Places<'a> {
 
     /// The name of a volume's device in scripts.
     pub fn name(&self, volume: VolumeId) -> String {
-        let device = self.known.get(self.filesystems.index(volume)).and_then(|devices| devices.first());
+        let device = self.filesystems.index(volume).and_then(|index| self.known.get(index)?.first());
         device.map(ToString::to_string).unwrap_or_default()
     }
 

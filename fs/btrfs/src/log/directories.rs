@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Directories: entries that the log no longer has, and entries that it has.
 
-use filesystem::{Error, Fault};
+use filesystem::{Error, Fault, FileType};
 use zerocopy::{FromBytes, little_endian::U64};
 
 use super::{
     items::Items,
-    names::{self, DIR_LOG_INDEX, entry_key, index_key, reference_keys},
+    names::{self, DIR_LOG_INDEX, index_key, reference_keys},
     references::Link,
     replay::Replay,
 };
-use crate::{corrupt, kind, memory::wide, node::Key, raw, tree::Item, unsupported};
-
-/// `BTRFS_FT_DIR`
-const FOLDER: u8 = 2;
+use crate::{
+    corrupt, directory::entry_key, file_types, kind, memory::wide, node::Key, raw, tree::Item, unsupported,
+};
 
 impl<B: Items> Replay<'_, B> {
     /// Unlinks the entries of a directory that stand in a range which the log knows all of, and not in the log; or
@@ -86,7 +85,10 @@ impl<B: Items> Replay<'_, B> {
             return Err(unsupported("tree log that adds a subvolume"));
         }
         let link = Link { directory, inode: location.objectid, name };
-        if is_there && self.link(link, index, true)? && kind != FOLDER {
+        if is_there
+            && self.link(link, index, true)?
+            && file_types::of_entry(kind) != Some(FileType::Directory)
+        {
             self.count_later(location.objectid)?;
         }
         Ok(())

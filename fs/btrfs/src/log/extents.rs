@@ -4,16 +4,17 @@
 use core::{mem::offset_of, ops::Range};
 
 use filesystem::{Error, Fault};
-use zerocopy::FromBytes;
 
 use super::{items::Items, replay::Replay};
-use crate::{corrupt, kind, memory::wide, node::Key, raw, tree::Item, units::Logical};
-
-/// `BTRFS_FILE_EXTENT_INLINE`, and the last that is known, `BTRFS_FILE_EXTENT_PREALLOC`.
-const INLINE: u8 = 0;
-const LAST_KIND: u8 = 2;
-/// Where [`raw::FileExtentPlace`] stands.
-const PLACE: usize = size_of::<raw::FileExtent>();
+use crate::{
+    corrupt,
+    extent_item::{ExtentItem, PLACE_AT},
+    kind,
+    node::Key,
+    raw,
+    tree::Item,
+    units::Logical,
+};
 
 /// What a replay needs to know of an extent.
 struct Extent {
@@ -36,25 +37,12 @@ struct Place {
 
 impl Extent {
     fn parse(item: &Item) -> Result<Self, Error> {
-        let fail = |fault, structure, at: usize, found| Err(corrupt(fault, structure, item.place(at), found));
-        let truncated = |structure| fail(Fault::Truncated, structure, 0, wide(item.bytes().len()));
-        let Ok((head, rest)) = raw::FileExtent::ref_from_prefix(item.bytes()) else {
-            return truncated("btrfs_file_extent_item");
-        };
-        if head.kind > LAST_KIND {
-            let at = offset_of!(raw::FileExtent, kind);
-            return fail(Fault::Range, "btrfs_file_extent_item.type", at, head.kind.into());
-        }
-        let place = match raw::FileExtentPlace::ref_from_prefix(rest) {
-            _ if head.kind == INLINE => None,
-            Ok((place, _)) => Some(place),
-            Err(_) => return truncated("btrfs_file_extent_item"),
-        };
+        let ExtentItem { head, place, .. } = ExtentItem::parse(item)?;
         let start = item.key.offset;
         let length = place.map_or(head.ram_bytes.get(), |place| place.num_bytes.get());
         let Some(end) = start.checked_add(length) else {
-            let at = PLACE.saturating_add(offset_of!(raw::FileExtentPlace, num_bytes));
-            return fail(Fault::Range, "btrfs_file_extent_item.num_bytes", at, length);
+            let at = item.place(PLACE_AT.saturating_add(offset_of!(raw::FileExtentPlace, num_bytes)));
+            return Err(corrupt(Fault::Range, "btrfs_file_extent_item.num_bytes", at, length));
         };
         let place = place.map(|place| Place {
             address: Logical(place.disk_bytenr.get()),
@@ -143,7 +131,7 @@ impl<B: Items> Replay<'_, B> {
 
 /// The item with another part of its extent.
 fn part(item: &Item, offset: u64, length: u64) -> Item {
-    let at = |field: usize| PLACE.saturating_add(field);
+    let at = |field: usize| PLACE_AT.saturating_add(field);
     let item = item.with(at(offset_of!(raw::FileExtentPlace, offset)), &offset.to_le_bytes());
     item.with(at(offset_of!(raw::FileExtentPlace, num_bytes)), &length.to_le_bytes())
 }

@@ -3,10 +3,10 @@
 
 use core::mem::offset_of;
 
-use filesystem::{Error, Fault};
+use filesystem::{Error, Fault, FileType};
 use zerocopy::FromBytes;
 
-use crate::{corrupt, memory::wide, node::Key, raw, tree::Item, units::Logical};
+use crate::{corrupt, file_types, memory::wide, node::Key, raw, tree::Item, units::Logical};
 
 /// An item that holds an inode.
 #[derive(Clone)]
@@ -49,25 +49,16 @@ impl Inode {
     }
 
     pub fn is_directory(&self) -> bool {
-        self.mode & S_IFMT == S_IFDIR
+        file_types::of_mode(self.mode) == Some(FileType::Directory)
     }
 
     pub fn is_file(&self) -> bool {
-        self.mode & S_IFMT == S_IFREG
+        file_types::of_mode(self.mode) == Some(FileType::File)
     }
 
-    /// What its entries in directories say of its kind: `btrfs_inode_type`.
+    /// What its entries in directories say of its kind.
     pub fn entry_kind(&self) -> u8 {
-        match self.mode & S_IFMT {
-            S_IFREG => 1,
-            S_IFDIR => 2,
-            0o020_000 => 3,
-            0o060_000 => 4,
-            0o010_000 => 5,
-            0o140_000 => 6,
-            0o120_000 => 7,
-            _ => 0,
-        }
+        file_types::entry_of_mode(self.mode)
     }
 
     pub fn set_size(&mut self, size: u64) {
@@ -108,6 +99,5 @@ pub fn any(key: Key, content: &[u8]) -> Item {
     inode
 }
 
-const S_IFMT: u32 = 0o170_000;
 const S_IFDIR: u32 = 0o040_000;
 const S_IFREG: u32 = 0o100_000;

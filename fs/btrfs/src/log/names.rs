@@ -5,15 +5,16 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 use crc32c::crc32c;
-use filesystem::{Error, Fault};
+use filesystem::Error;
 use zerocopy::{
     FromBytes, Immutable, KnownLayout, Unaligned,
     little_endian::{U16, U64},
 };
 
 use crate::{
-    corrupt, kind,
-    memory::{reserve, wide},
+    kind,
+    memory::reserve,
+    named::{self, Head},
     node::Key,
     raw,
     tree::Item,
@@ -23,30 +24,6 @@ use crate::{
 pub const INODE_EXTREF: u8 = 13;
 /// The type of items that say which entries of a directory a log knows all of.
 pub const DIR_LOG_INDEX: u8 = 72;
-
-/// What stands in front of a name.
-pub trait Head: FromBytes + Immutable + KnownLayout + Unaligned {
-    const STRUCTURE: &'static str;
-
-    /// Bytes of the name, and of what follows it.
-    fn lengths(&self) -> (u16, u16);
-}
-
-impl Head for raw::DirItem {
-    const STRUCTURE: &'static str = "btrfs_dir_item";
-
-    fn lengths(&self) -> (u16, u16) {
-        (self.name_len.get(), self.data_len.get())
-    }
-}
-
-impl Head for raw::InodeRef {
-    const STRUCTURE: &'static str = "btrfs_inode_ref";
-
-    fn lengths(&self) -> (u16, u16) {
-        (self.name_len.get(), 0)
-    }
-}
 
 /// `struct btrfs_inode_extref`; a name follows.
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
@@ -81,12 +58,8 @@ pub fn all<H: Head>(item: &Item) -> Result<Vec<Named<'_, H>>, Error> {
     let (mut names, mut rest) = (Vec::new(), item.bytes());
     while !rest.is_empty() {
         let start = item.bytes().len().saturating_sub(rest.len());
-        let truncated =
-            || corrupt(Fault::Truncated, H::STRUCTURE, item.place(start), wide(item.bytes().len()));
-        let (head, behind) = H::ref_from_prefix(rest).map_err(|_| truncated())?;
-        let (name, data) = head.lengths();
-        let (name, behind) = behind.split_at_checked(name.into()).ok_or_else(truncated)?;
-        rest = behind.get(data.into()..).ok_or_else(truncated)?;
+        let (head, name, behind) = named::split(rest, item.place(start))?;
+        rest = behind;
         reserve(&mut names, 1, "names of an item")?;
         names.push(Named { head, name, range: start..item.bytes().len().saturating_sub(rest.len()) });
     }
@@ -135,11 +108,6 @@ pub fn reference_keys(inode: u64, directory: u64, name: &[u8]) -> [Key; 2] {
         Key { objectid: inode, kind: kind::INODE_REF, offset: directory },
         Key { objectid: inode, kind: INODE_EXTREF, offset: hash.into() },
     ]
-}
-
-/// Where a directory keeps a name.
-pub fn entry_key(directory: u64, name: &[u8]) -> Key {
-    Key { objectid: directory, kind: kind::DIR_ITEM, offset: crc32c(!1, name).into() }
 }
 
 /// Where a directory keeps the entry that got this place.

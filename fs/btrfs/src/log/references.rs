@@ -7,13 +7,11 @@ use filesystem::Error;
 
 use super::{
     items::Items,
-    names::{
-        self, INODE_EXTREF, NewEntry, Reference, entry_key, index_key, reference_bytes, reference_keys,
-        without,
-    },
+    names::{self, INODE_EXTREF, NewEntry, Reference, index_key, reference_bytes, reference_keys, without},
     replay::Replay,
 };
 use crate::{
+    directory::entry_key,
     kind,
     memory::wide,
     node::{HEADER, Key},

@@ -10,14 +10,10 @@ use super::{
     replay::{Budget, Replay},
 };
 use crate::{
-    kind,
+    data::sum_key,
     memory::{narrow, wide},
-    node::Key,
     units::Logical,
 };
-
-/// `BTRFS_EXTENT_CSUM_OBJECTID`
-const OBJECT: u64 = 10_u64.wrapping_neg();
 
 /// Checksums, each of a sector, in runs that do not overlap.
 #[derive(Debug, Default)]
@@ -89,11 +85,10 @@ impl<B: Items> Replay<'_, B> {
     /// Takes what the log has of the checksums of so many bytes.
     pub fn take_sums(&mut self, start: Logical, length: u64) -> Result<(), Error> {
         let (scale, end) = (self.rules.scale(), start.after(length));
-        let key = |address: Logical| Key { objectid: OBJECT, kind: kind::EXTENT_CSUM, offset: address.0 };
         let log = self.log;
-        let before = log.before(key(start)).filter(|item| item.key.is_beside(key(start)));
-        let items = before.into_iter().chain(log.from(key(start)));
-        for item in items.take_while(|item| item.key < key(end)) {
+        let before = log.before(sum_key(start)).filter(|item| item.key.is_beside(sum_key(start)));
+        let items = before.into_iter().chain(log.from(sum_key(start)));
+        for item in items.take_while(|item| item.key < sum_key(end)) {
             self.budget.look_at(Some(item))?;
             let first = Logical(item.key.offset);
             let at = first.max(start);

@@ -16,13 +16,14 @@ use proptest::prelude::*;
 
 use super::{
     inode::Inode,
-    names::{DIR_LOG_INDEX, INODE_EXTREF, NewEntry, entry_key, index_key, reference_bytes, reference_keys},
+    names::{DIR_LOG_INDEX, INODE_EXTREF, NewEntry, index_key, reference_bytes, reference_keys},
     sums::Scale,
     *,
 };
 use crate::{
     chunk::Chunks,
     devices::{Devices, Leg, Name},
+    directory::entry_key,
     storage::Storage,
     units::{DeviceNumber, Uuid},
     unsupported,

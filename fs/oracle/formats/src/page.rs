@@ -28,7 +28,7 @@ fn parts(page: &str) -> Result<(&str, &str, &str), String> {
 /// The number of rows of the page's matrix, which is as [`crate::matrix`] writes it.
 ///
 /// # Errors
-/// The line that is not, or names a format or kind that is none of these.
+/// Names the first line that [`crate::matrix`] would not write, or whose format or kind is unknown.
 pub fn check(page: &str, kinds: &[(&str, &str)]) -> Result<usize, String> {
     let (_, matrix, _) = parts(page)?;
     let rule = format!("|{}", "---|".repeat(HEADS.len()));

@@ -15,7 +15,7 @@ use damage::Format;
 use filesystem::{Degraded, Error, FileSystem, MemoryBudget};
 
 use super::{Assembled, Leg, Member, Opened};
-use crate::Root;
+use crate::{Root, RootPath};
 
 /// A device of a filesystem, which may have others.
 ///
@@ -28,7 +28,7 @@ pub fn open(device: Rc<dyn BlockRead>, _: &MemoryBudget) -> Result<Opened, Error
         set: member.fsid.to_string(),
         number: member.number,
         count: usize::try_from(member.devices).unwrap_or(usize::MAX),
-        state: (member.generation, member.root),
+        state: member.state,
         is_lent: member.is_seed,
         assemble,
     }))
@@ -73,18 +73,20 @@ fn roots(btrfs: &Btrfs, mut subvolumes: Vec<Subvolume>) -> Vec<Root<Node>> {
     };
     subvolumes.sort_by_key(rank);
     if subvolumes.first().is_none_or(|first| first.node != btrfs.default_subvolume()) {
-        return [(String::new(), btrfs.root()).into()].into();
+        return [Root { path: RootPath::Only, number: None, node: btrfs.root() }].into();
     }
     let is_only = subvolumes.len() == 1;
     let named = |subvolume: Subvolume| {
-        let name = match subvolume.path.is_empty() {
-            true if is_only => String::new(),
-            true => "/".into(),
+        let path = match subvolume.path.is_empty() {
+            true if is_only => RootPath::Only,
+            true => RootPath::Top,
             // The path's own memory, unless it is no UTF-8.
-            false => String::from_utf8(subvolume.path)
-                .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
+            false => RootPath::Below(
+                String::from_utf8(subvolume.path)
+                    .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
+            ),
         };
-        Root { name, number: Some(subvolume.id), node: subvolume.node }
+        Root { path, number: Some(subvolume.id), node: subvolume.node }
     };
     subvolumes.into_iter().map(named).collect()
 }
