@@ -11,7 +11,7 @@ mod uki;
 mod variables;
 
 use alloc::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     format,
     string::{String, ToString},
     vec::Vec,
@@ -20,7 +20,7 @@ use core::{cell::RefCell, cmp::Ordering, mem::take};
 
 use filesystem::FileType;
 use menu::Wait;
-use vfs::{Node, Volume, VolumeId};
+use vfs::{Node, Volume};
 
 use crate::{
     Entry, Error,
@@ -72,16 +72,18 @@ impl Candidate {
 pub fn find(search: &Search<'_>, volumes: &[&Volume], blscfg: &[BlsCfg], menus: &mut [Menu]) -> Vec<Menu> {
     let is_default = |volume: &&Volume| search.filesystems().is_default(volume.id());
     let (of_disks, apart): (Vec<&Volume>, Vec<&Volume>) = volumes.iter().copied().partition(is_default);
-    let disks: BTreeSet<usize> = of_disks.iter().map(|volume| volume.disk()).collect();
+    let mut disks: Vec<usize> = of_disks.iter().map(|volume| volume.disk()).collect();
+    disks.sort_unstable();
+    disks.dedup();
     let of_disk = |disk| of_disks.iter().copied().filter(|volume| volume.disk() == disk).collect();
     let mut lists: Vec<Vec<&Volume>> = disks.into_iter().map(of_disk).collect();
     lists.extend(apart.into_iter().map(|volume| Vec::from([volume])));
-    let known = Texts::default();
-    lists.iter().map(|volumes| list(search, volumes, blscfg, menus, &known)).collect()
+    let mut known = Texts::default();
+    lists.iter().map(|volumes| list(search, volumes, blscfg, menus, &mut known)).collect()
 }
 
-/// Files that were read of filesystems with several roots: the filesystem and a checksum of each, and its first volume.
-type Texts = RefCell<BTreeMap<(usize, u64), VolumeId>>;
+/// Files that were read of filesystems with several roots: the filesystem and a checksum of each.
+type Texts = BTreeSet<(usize, u64)>;
 
 /// One list.
 fn list(
@@ -89,7 +91,7 @@ fn list(
     volumes: &[&Volume],
     blscfg: &[BlsCfg],
     menus: &mut [Menu],
-    known: &Texts,
+    known: &mut Texts,
 ) -> Menu {
     let mut candidates = Vec::new();
     for volume in volumes {
@@ -211,7 +213,7 @@ fn type_1(
     search: &Search<'_>,
     volume: &Volume,
     blscfg: &[BlsCfg],
-    known: &Texts,
+    known: &mut Texts,
     found: &mut Vec<Candidate>,
 ) {
     let share = search.share(volume);
@@ -223,10 +225,12 @@ fn type_1(
     let folder = conf::Folder { search, volume, share, variables, cfg };
     let Some(filesystem) = search.filesystems().index(volume.id()) else { return };
     // Another root of the filesystem may have it, too: a snapshot has the files of its original.
+    let has_several = search.filesystems().of(volume.id()).is_some_and(Filesystem::has_several);
+    let own = RefCell::new(Vec::new());
     let is_known = |parts: [&[u8]; 2]| {
-        let has_several = search.filesystems().of(volume.id()).is_some_and(Filesystem::has_several);
-        let first = |text| *known.borrow_mut().entry((filesystem, text)).or_insert(volume.id());
-        has_several && first(checksum(parts)) != volume.id()
+        let text = has_several.then(|| (filesystem, checksum(parts)));
+        own.borrow_mut().extend(text);
+        text.is_some_and(|text| known.contains(&text))
     };
     // `blsdir` takes the place of the usual ones.
     let named = cfg.and_then(|cfg| cfg.folder.as_deref());
@@ -240,6 +244,7 @@ fn type_1(
             folder.entry(&file.path, &String::from_utf8_lossy(&bytes))
         }));
     }
+    known.extend(own.into_inner());
 }
 
 /// The variables of the volume's grubenv; none where it has no such file.

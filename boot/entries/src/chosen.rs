@@ -7,7 +7,9 @@ use alloc::{collections::BTreeSet, format, string::String};
 use vfs::Volume;
 
 use crate::{
-    Entry, Error, Start, filesystems,
+    Entry, Error, Start,
+    checksum::checksum,
+    filesystems,
     glob::FLAGS,
     merge::Menu,
     search::{Search, retain},
@@ -15,11 +17,11 @@ use crate::{
 
 /// Leaves out entries that start something of a root that is not wanted, and says so once for each configuration.
 pub fn drop_others(search: &Search<'_>, menu: &mut Menu) {
-    let mut said: BTreeSet<(usize, String)> = BTreeSet::new();
+    let mut said: BTreeSet<(usize, u64)> = BTreeSet::new();
     retain(menu, |entry| {
         let Some((source, root)) = other_root(search, entry) else { return true };
         let object = format!("{} {}", source.name(), entry.source.path);
-        if said.insert((root.id().0, object.clone())) {
+        if said.insert((root.id().0, checksum([object.as_bytes()]))) {
             let root = root.subvolume().into();
             search.share(source).note(object, Error::OtherRoot { root });
         }

@@ -63,7 +63,7 @@ impl<'a> Filesystems<'a> {
                 .find(|volume| *volume.root_path() == RootPath::Top)
                 .map_or(VolumeId(start), Volume::id);
             let mut named: Vec<VolumeId> = if group.len() > 1 { ids.collect() } else { Vec::new() };
-            named.sort_by_key(|id| volumes.get(*id).map(path));
+            named.sort_unstable_by_key(|id| (volumes.get(*id).map(path), id.0));
             new.all.push(Filesystem { roots: start..new.of.len(), top, named });
         }
         new

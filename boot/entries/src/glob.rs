@@ -4,8 +4,6 @@
 mod defaults;
 
 use alloc::{format, string::String, vec::Vec};
-use core::cmp::Ordering;
-
 use filesystem::FileType;
 use vfs::{Node, Volume};
 
@@ -52,18 +50,20 @@ pub fn find_modules(search: &Search<'_>, systems: &Systems<'_>, volume: &Volume)
     let share = search.share(volume);
     let path = |version: &[u8]| [MODULES.as_bytes(), b"/", version, b"/vmlinuz"].concat();
     let names = share.names(volume, MODULES.as_bytes()).unwrap_or_default();
-    let mut versions: Vec<Vec<u8>> = names.into_iter().map(|(name, _)| name).collect();
-    versions.retain(|version| is_candidate(version));
-    newest(&mut versions, |a, b| version::compare(b, a));
-    versions.retain(|version| share.is_there(volume, &path(version)).unwrap_or(false));
-    let kernels = versions.into_iter().map(|version| Kernel { path: path(&version), version });
-    Finder { share, systems, volume, folder: MODULES }.menu(kernels.collect())
+    let versions = names.into_iter().map(|(name, _)| name).filter(|version| is_candidate(version));
+    let mut kernels: Vec<Kernel> =
+        versions.map(|version| Kernel { path: Vec::new(), version, rank: (0, 0) }).collect();
+    newest(&mut kernels);
+    kernels.iter_mut().for_each(|kernel| kernel.path = path(&kernel.version));
+    kernels.retain(|kernel| share.is_there(volume, &kernel.path).unwrap_or(false));
+    Finder { share, systems, volume, folder: MODULES }.menu(kernels)
 }
 
 /// A kernel without a version.
 fn plain(share: &Share, volume: &Volume, folder: &str) -> Option<Kernel> {
     let mut paths = PLAIN_KERNELS.iter().map(|name| beside(folder, &[name]));
-    Some(Kernel { path: paths.find(|path| is_file(share, volume, path))?, version: Vec::new() })
+    let path = paths.find(|path| is_file(share, volume, path))?;
+    Some(Kernel { path, version: Vec::new(), rank: (0, 0) })
 }
 
 fn is_file(share: &Share, volume: &Volume, path: &[u8]) -> bool {
@@ -71,10 +71,11 @@ fn is_file(share: &Share, volume: &Volume, path: &[u8]) -> bool {
     attr.is_ok_and(|attr| attr.kind == FileType::File)
 }
 
-/// Sorts, and keeps the first of them: a folder may have thousands of names.
-fn newest<T>(kernels: &mut Vec<T>, mut order: impl FnMut(&T, &T) -> Ordering) {
+/// Sorts, the newest first and of one version by rank, and keeps the first of them: a folder may have thousands of names.
+fn newest(kernels: &mut Vec<Kernel>) {
+    let order = |a: &Kernel, b: &Kernel| version::compare(&b.version, &a.version).then(a.rank.cmp(&b.rank));
     if kernels.len() > MOST_SORTED {
-        kernels.select_nth_unstable_by(MOST_SORTED, &mut order);
+        kernels.select_nth_unstable_by(MOST_SORTED, order);
         kernels.truncate(MOST_SORTED);
     }
     kernels.sort_unstable_by(order);
@@ -89,6 +90,8 @@ fn is_candidate(version: &[u8]) -> bool {
 struct Kernel {
     path: Vec<u8>,
     version: Vec<u8>,
+    /// Places of the start and the end of its name in [`KERNELS`] and [`SUFFIXES`].
+    rank: (usize, usize),
 }
 
 /// The newest first; of two files of one version the kind that is named first in [`KERNELS`], then in [`SUFFIXES`].
@@ -114,13 +117,13 @@ fn kernels(share: &Share, volume: &Volume, folder: &str) -> Vec<Kernel> {
     };
     let ranked = |(name, node): (Vec<u8>, Node<'_>)| {
         let (rank, version) = ranked(&name)?;
-        let kernel = Kernel { path: beside(folder, &[&name]), version: version.to_vec() };
-        (is_candidate(version) && is_file(&name, &node)).then_some((rank, kernel))
+        let kernel = Kernel { path: beside(folder, &[&name]), version: version.to_vec(), rank };
+        (is_candidate(version) && is_file(&name, &node)).then_some(kernel)
     };
-    let mut kernels: Vec<((usize, usize), Kernel)> = names.into_iter().filter_map(ranked).collect();
-    newest(&mut kernels, |(i, a), (j, b)| version::compare(&b.version, &a.version).then(i.cmp(j)));
-    kernels.dedup_by(|(_, later), (_, first)| later.version == first.version);
-    kernels.into_iter().map(|(_, kernel)| kernel).collect()
+    let mut kernels: Vec<Kernel> = names.into_iter().filter_map(ranked).collect();
+    newest(&mut kernels);
+    kernels.dedup_by(|later, first| later.version == first.version);
+    kernels
 }
 
 /// The version in a kernel's name, and the places of its start and end in [`KERNELS`] and [`SUFFIXES`].

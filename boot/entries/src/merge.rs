@@ -2,6 +2,7 @@
 //! From the menus of all configurations to one list of entries.
 
 use alloc::{string::String, vec::Vec};
+use core::mem::take;
 
 use menu::Wait;
 use vfs::{Volume, Volumes};
@@ -28,9 +29,12 @@ pub struct Menu {
 /// The first menu with entries decides: its default is the default, and its time is the time. Where
 /// there is an entry, exactly one is the default.
 pub fn merge(volumes: &Volumes, mut menus: Vec<Menu>) -> Found {
-    menus.sort_by_key(|menu| menu.entries.first().map(|entry| place(volumes, entry)));
+    let places = menus.iter().map(|menu| menu.entries.first().map(|entry| place(volumes, entry)));
+    let mut order: Vec<_> = places.zip(0..).collect();
+    order.sort_unstable();
     let mut found = Found::default();
-    for menu in menus {
+    for (_, at) in order {
+        let menu = menus.get_mut(at).map(take).unwrap_or_default();
         found.locks.extend(menu.locks);
         if menu.entries.is_empty() {
             continue;

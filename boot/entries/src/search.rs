@@ -86,7 +86,9 @@ impl<'a> Search<'a> {
             Look { search: &self, systems: &systems, menus: Vec::new(), scripts: Scripts::default() };
         let mut volumes = self.first();
         look.through(&volumes);
-        let others = self.others(&look.disks().collect());
+        let mut served: Vec<usize> = look.disks().collect();
+        served.sort_unstable();
+        let others = self.others(&served);
         look.through(&others);
         volumes.extend(others);
         look.through_modules(&volumes);
@@ -123,11 +125,12 @@ impl<'a> Search<'a> {
         first
     }
 
-    /// Those of other roots, on disks that nothing was found on: a system may have a subvolume of any name.
-    fn others(&self, served: &BTreeSet<usize>) -> Vec<&'a Volume> {
+    /// Those of other roots, on disks that nothing was found on: a system may have a subvolume of any name. `served`: the
+    /// other disks, sorted.
+    fn others(&self, served: &[usize]) -> Vec<&'a Volume> {
         let filesystems = self.filesystems().all().iter();
         let others = filesystems.flat_map(|filesystem| self.wanted(self.filesystems().others(filesystem)));
-        others.filter(|volume| !served.contains(&volume.disk())).collect()
+        others.filter(|volume| served.binary_search(&volume.disk()).is_err()).collect()
     }
 
     fn wanted(&self, roots: Vec<VolumeId>) -> Vec<&'a Volume> {

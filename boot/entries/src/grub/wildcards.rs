@@ -3,7 +3,7 @@
 //!
 //! Source: GRUB 2.14, grub-core/commands/wildcard.c. Names come sorted; GRUB has them in the order of the disk.
 
-use alloc::{collections::BTreeSet, format, string::String, vec, vec::Vec};
+use alloc::{format, string::String, vec, vec::Vec};
 
 use filesystem::FileType;
 
@@ -83,7 +83,9 @@ impl Interpreter<'_> {
         if pattern.text.starts_with('(') {
             devices.extend(self.places.devices().cloned());
         }
-        let names: BTreeSet<String> = devices.iter().map(|device| format!("({device})")).collect();
+        let mut names: Vec<String> = devices.iter().map(|device| format!("({device})")).collect();
+        names.sort_unstable();
+        names.dedup();
         names.into_iter().filter(|name| pattern.fits(name)).take(MOST).collect()
     }
 
