@@ -230,13 +230,17 @@ impl<'c> Source for File<'c> {
     type Dial = &'c Wire;
     type Error = Error;
 
+    fn dial(&self) -> &&'c Wire {
+        self.client.dial()
+    }
+
     async fn open(&self, range: Option<Range>) -> Result<Response<'_, &'c Wire>, Error> {
         self.client.send(&Request { range, ..Request::get(&self.url) }).await?.success()
     }
 
-    async fn broken(&self, _: u32, error: Error) -> Result<(), Error> {
+    async fn broken(&self, _: u32, _: Duration, error: Error) -> Result<(), Error> {
         // However often: a busy machine may be as slow as a broken line.
-        let wait = Backoff::default().wait(0, 0, None).ok_or(error)?;
+        let wait = Backoff::default().wait(0, Duration::ZERO, 0, None).ok_or(error)?;
         self.client.dial().sleep(self.client.dial().now() + wait).await;
         Ok(())
     }
@@ -247,7 +251,9 @@ impl Observer for File<'_> {
         self.arrived.set(self.arrived.get() + bytes);
     }
 
-    fn take(&self, _: &[u8]) {}
+    fn take(&self, _: &[u8]) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 fn patient() -> Limits {
