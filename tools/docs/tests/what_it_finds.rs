@@ -211,12 +211,14 @@ fn shown(volumes: &Volumes, found: &Found) -> String {
         text += &format!("{mark}entry {} \"{}\"\n", entry.id, entry.title);
         let starts = match (&entry.start, entry.file()) {
             (Start::Elsewhere(elsewhere), _) => format!("leaves with {}", elsewhere.command),
+            (Start::Url(url), _) => format!("fetches {}", url.url),
             (_, started) => format!("starts {}", file(entry, started.unwrap())),
         };
         text += &format!("    from {source} {}\n    {starts}", entry.source.path);
         let (initrd, options) = match &entry.start {
             Start::Linux(linux) => (linux.initrd.as_slice(), Some(linux.options.clone())),
             Start::Program(program) => (&[][..], program.options.clone()),
+            Start::Url(url) => (&[][..], url.options.clone()),
             Start::Elsewhere(_) => (&[][..], None),
         };
         let initrd: Vec<String> = initrd.iter().map(|initrd| file(entry, initrd)).collect();
