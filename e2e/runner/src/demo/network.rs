@@ -58,7 +58,7 @@ fn build(arch: Arch) -> Result<Network> {
         command: file(command, "host")?,
         loader: file(&loader, ".efi")?,
         files: PARTS.iter().map(|part| file(&artifact, part)).collect::<Result<_>>()?,
-        settings: "cloudboot.image=@REFERENCE@".into(),
+        settings: "cloudboot.image=@REFERENCE@ cloudboot.ca=/cloudboot/ca.pem".into(),
         ..Network::default()
     })
 }

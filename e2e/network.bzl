@@ -1,0 +1,271 @@
+"""Boots from a registry, and what is refused: each with its own message, and with a twin that differs in one thing."""
+
+load("//e2e/disks:defs.bzl", "mini_artifact")
+load("//platforms:defs.bzl", "ARCHES")
+load(":defs.bzl", "FIRST_LINE", "GRUB", "qemu_test")
+
+# A kernel's first lines, and those of the canary behind it.
+_KERNEL = [
+    "EFI stub:",
+    "Linux version",
+    "mini:",
+]
+
+# Where the runner puts the root certificate.
+_CA = "cloudboot.ca=/cloudboot/ca.pem"
+
+_IMAGE = "cloudboot.image=@REFERENCE@ " + _CA
+
+# On QEMU's user network the machine has this address.
+_LEASE = "^dhcp 10.0.2.15/24 via "
+
+# The loader's line about the artifact, up to where firmware may break it.
+_OBTAINED = "^oci @REGISTRY@/boot/mini:1 -> sha256:"
+
+# SRV records of a registry with two replicas.
+_REPLICAS = [
+    "--dhcp-range=10.9.0.50,10.9.0.60,10m",
+    "--dhcp-option=6,10.9.0.1",
+    "--local=/test/",
+    "--host-record=registry.test,10.9.0.1",
+    "--srv-host=_oci._tcp.registry.test,registry.test,443,2,1",
+]
+
+# Nobody listens at that port.
+_DEAD_REPLICA = "--srv-host=_oci._tcp.registry.test,registry.test,444,1,1"
+
+# What boots, on x86_64: what is around the machine, and what the loader says of it. Where `is_full`, in //e2e:full only.
+_BOOTS = {
+    "uki": struct(uki = True),
+    # Another program's artifact, with its defaults.
+    "oras": struct(
+        is_full = True,
+        network = {"pushed_by": "oras"},
+    ),
+    "skopeo": struct(
+        is_full = True,
+        network = {"pushed_by": "skopeo"},
+    ),
+    "names_by_dns": struct(
+        is_full = True,
+        network = {"wire": "dnsmasq"},
+        lease = "^dhcp 10.9.0.",
+    ),
+    "ipv6_only": struct(
+        network = {
+            "addresses": ["fd09::1/64"],
+            "dnsmasq": [
+                "--enable-ra",
+                "--dhcp-range=fd09::,ra-only,64",
+                "--dhcp-option=option6:dns-server,[fd09::1]",
+                "--local=/test/",
+                "--host-record=registry.test,fd09::1",
+            ],
+            "wire": "dnsmasq",
+        },
+        lease = "via ",
+    ),
+    "srv_with_a_dead_replica": struct(
+        network = {
+            "dnsmasq": _REPLICAS + [_DEAD_REPLICA],
+            "host": "_oci._tcp.registry.test",
+            "wire": "dnsmasq",
+        },
+        lease = "^dhcp 10.9.0.",
+    ),
+    "redirected_blobs": struct(network = {"blobs": "redirected"}),
+    # Nobody but the proxy knows the registry's name.
+    "proxy": struct(
+        is_full = True,
+        network = {
+            "host": "registry.test",
+            "proxy": True,
+            "settings": _IMAGE + " cloudboot.net.proxy=@PROXY@",
+        },
+    ),
+    "e1000": struct(network = {"cards": ["e1000"]}),
+    "virtio_modern": struct(
+        is_full = True,
+        network = {"cards": ["virtio-net-pci,disable-legacy=on"]},
+    ),
+    "two_cards": struct(network = {"cards": [
+        "virtio-net-pci",
+        "silent:virtio-net-pci",
+    ]}),
+    "login": struct(
+        is_full = True,
+        network = {
+            "login": True,
+            "settings": _IMAGE + " rd.cloudboot.user=me rd.cloudboot.pass=hunter2",
+        },
+    ),
+    "plain_http": struct(
+        is_full = True,
+        network = {
+            "certificate": "none",
+            "settings": _IMAGE + " cloudboot.insecure=1",
+        },
+    ),
+    "tag_without_signatures": struct(
+        is_full = True,
+        network = {"settings": "cloudboot.image=@TAG@ cloudboot.cosign=off " + _CA},
+    ),
+    "index": struct(
+        is_full = True,
+        network = {"damage": {"index": [
+            "arm64",
+            "amd64",
+        ]}},
+    ),
+}
+
+# What is refused, on x86_64: what is wrong, and the line that says so. Twins: network_x86_64, and those named.
+_REFUSED = {
+    # Every byte is checked.
+    "tampered_initrd": struct(
+        message = "E-NET-OCI-DIGEST ",
+        network = {"damage": {"flip": "initrd.img"}},
+    ),
+    "tampered_manifest": struct(
+        is_full = True,
+        message = "E-NET-OCI-DIGEST ",
+        network = {"damage": {"flip": "manifest"}},
+    ),
+    "truncated_kernel": struct(
+        is_full = True,
+        message = "E-NET-",
+        network = {"damage": {"truncate": "vmlinuz"}},
+    ),
+    # Before it is fetched.
+    "initrd_larger_than_memory": struct(
+        message = "E-MEMORY ",
+        network = {"damage": {"claim": [
+            "initrd.img",
+            4 << 30,
+        ]}},
+    ),
+    # Twin: network_index.
+    "index_without_this_platform": struct(
+        is_full = True,
+        message = "E-NET-OCI-PLATFORM ",
+        network = {"damage": {"index": ["arm64"]}},
+    ),
+
+    # Who the registry is.
+    "expired_certificate": struct(
+        is_full = True,
+        message = "E-NET-TLS-EXPIRED ",
+        network = {"certificate": "expired"},
+    ),
+    "certificate_of_another_name": struct(
+        is_full = True,
+        message = "E-NET-TLS-NAME ",
+        network = {"certificate": "other-name"},
+    ),
+    "unknown_ca": struct(
+        message = "E-NET-TLS-ISSUER ",
+        network = {"certificate": "unknown"},
+    ),
+    # Twin: network_plain_http.
+    "plain_http": struct(
+        is_full = True,
+        message = "E-NET-TLS-PLAIN ",
+        network = {"certificate": "none"},
+    ),
+    # Twin: network_tag_without_signatures.
+    "tag": struct(
+        message = "E-TRUST-PIN ",
+        network = {"settings": "cloudboot.image=@TAG@ " + _CA},
+    ),
+    # Twin: network_login.
+    "wrong_password": struct(
+        is_full = True,
+        message = "E-NET-OCI-LOGIN ",
+        network = {
+            "login": True,
+            "settings": _IMAGE + " rd.cloudboot.user=me rd.cloudboot.pass=hunter3",
+        },
+    ),
+
+    # The network.
+    "dhcp_without_answer": struct(
+        message = "E-NET-DHCP ",
+        network = {
+            "cards": ["silent:virtio-net-pci"],
+            "settings": _IMAGE + " cloudboot.net.wait=3",
+        },
+    ),
+    # Twin: network_names_by_dns.
+    "unknown_name": struct(
+        message = "E-NET-DNS-NXDOMAIN ",
+        network = {
+            "host": "register.test",
+            "wire": "dnsmasq",
+        },
+    ),
+}
+
+def _with_settings(network):
+    return {"settings": _IMAGE} | network
+
+def _tags(case):
+    return ["manual"] if getattr(case, "is_full", False) else []
+
+def network_tests():
+    """Tests network_NAME_x86_64 and network_NAME_is_refused_x86_64, and network_ARCH of every architecture."""
+    for arch in ARCHES:
+        qemu_test(
+            name = "network_" + arch,
+            timeout = 600,
+            arch = arch,
+            expect = [
+                FIRST_LINE + arch,
+                _LEASE,
+                _OBTAINED,
+                "^start \"",
+                "mini: userspace on " + arch,
+                "mini=network",
+            ],
+            forbid = GRUB + ["over budget"],
+            network = _with_settings({}),
+        )
+    mini_artifact(
+        name = "network_uki_x86_64_artifact",
+        arch = "x86_64",
+        uki = True,
+    )
+    for name, case in _BOOTS.items():
+        test = "network_{}_x86_64".format(name)
+        qemu_test(
+            name = test,
+            timeout = 600,
+            arch = "x86_64",
+            artifact = ":{}_artifact".format(test) if getattr(case, "uki", False) else None,
+            expect = [
+                FIRST_LINE + "x86_64",
+                getattr(case, "lease", _LEASE),
+                _OBTAINED,
+                "^start \"",
+                "mini: userspace on x86_64",
+                "mini=network",
+            ],
+            forbid = GRUB + ["over budget"],
+            network = _with_settings(getattr(case, "network", {})),
+            tags = _tags(case),
+        )
+    for name, case in _REFUSED.items():
+        qemu_test(
+            name = "network_{}_is_refused_x86_64".format(name),
+            timeout = 600,
+            arch = "x86_64",
+            expect = [
+                FIRST_LINE + "x86_64",
+                "^failed: *" + case.message,
+                "returning to the firmware",
+            ],
+            forbid = _KERNEL + GRUB + ["^start \""],
+            # It waits for a key, or for the network, then.
+            quiet_after = 1,
+            network = _with_settings(case.network),
+            tags = _tags(case),
+        )
