@@ -34,7 +34,8 @@ _REPLICAS = [
 # Nobody listens at that port.
 _DEAD_REPLICA = "--srv-host=_oci._tcp.registry.test,registry.test,444,1,1"
 
-# What boots, on x86_64: what is around the machine, and what the loader says of it. Where `is_full`, in //e2e:full only.
+# What boots, on x86_64: what is around the machine, and what the loader says of it. With `is_full` it is in //e2e:full
+# only.
 _BOOTS = {
     "uki": struct(uki = True),
     # Another program's artifact, with its defaults.
