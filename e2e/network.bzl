@@ -4,11 +4,11 @@ load("//e2e/disks:defs.bzl", "mini_artifact")
 load("//platforms:defs.bzl", "ARCHES")
 load(":defs.bzl", "FIRST_LINE", "GRUB", "qemu_test")
 
-# A kernel's first lines, and those of the canary behind it.
+# A kernel's first lines, and those of the canary behind it. With its space: the artifact is called mini:1.
 _KERNEL = [
     "EFI stub:",
     "Linux version",
-    "mini:",
+    "mini: ",
 ]
 
 # Where the runner puts the root certificate.
