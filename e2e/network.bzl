@@ -4,11 +4,11 @@ load("//e2e/disks:defs.bzl", "mini_artifact")
 load("//platforms:defs.bzl", "ARCHES")
 load(":defs.bzl", "FIRST_LINE", "GRUB", "qemu_test")
 
-# A kernel's first lines, and those of the canary behind it.
+# A kernel's first lines, and those of the canary behind it. With its space: the artifact is called mini:1.
 _KERNEL = [
     "EFI stub:",
     "Linux version",
-    "mini:",
+    "mini: ",
 ]
 
 # Where the runner puts the root certificate.
@@ -34,7 +34,8 @@ _REPLICAS = [
 # Nobody listens at that port.
 _DEAD_REPLICA = "--srv-host=_oci._tcp.registry.test,registry.test,444,1,1"
 
-# What boots, on x86_64: what is around the machine, and what the loader says of it. Where `is_full`, in //e2e:full only.
+# What boots, on x86_64: what is around the machine, and what the loader says of it. With `is_full` it is in //e2e:full
+# only.
 _BOOTS = {
     "uki": struct(uki = True),
     # Another program's artifact, with its defaults.

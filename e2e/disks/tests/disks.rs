@@ -144,6 +144,20 @@ fn differences(a: &Path, b: &Path) -> Vec<u64> {
 }
 
 #[test]
+fn an_artifact_has_what_a_mini_disk_starts() {
+    let fixture = Fixture::new("artifact");
+    let mut command = program("artifact");
+    for input in ["kernel", "version", "busybox"] {
+        command.arg(format!("--{input}")).arg(fixture.file(input));
+    }
+    succeed(command.args(["--arch", "aarch64", "--out"]).arg(fixture.file("out")));
+    let read = |name: &str| fs::read(fixture.file("out").join(name)).unwrap();
+    assert!(read("vmlinuz") == fs::read(fixture.file("kernel")).unwrap());
+    assert!(read("initrd.img").starts_with(b"070701"));
+    assert_eq!(read("cmdline.txt"), b"console=ttyAMA0,115200 mini=network\n");
+}
+
+#[test]
 fn a_mini_disk_is_sound_and_the_same_twice() {
     let fixture = Fixture::new("twice");
     let disk = fixture.mini("a.raw", &[]);
