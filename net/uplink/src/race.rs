@@ -5,7 +5,7 @@ use alloc::{boxed::Box, vec::Vec};
 use core::{
     future::{Future, poll_fn},
     pin::Pin,
-    task::Poll,
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -53,18 +53,9 @@ pub(crate) async fn race<T, F: Future<Output = Result<T, Error>>>(
     let after = |wait: Duration| now().checked_add(wait).unwrap_or(Duration::MAX);
     poll_fn(|context| {
         loop {
-            let mut value = None;
-            running.retain_mut(|attempt| match attempt.as_mut().poll(context) {
-                Poll::Pending => true,
-                Poll::Ready(Ok(found)) => {
-                    value.get_or_insert(found);
-                    false
-                }
-                Poll::Ready(Err(error)) => {
-                    failure = Some(more_telling(failure.take(), error));
-                    due = Duration::ZERO;
-                    false
-                }
+            let value = poll_each(&mut running, context, |error| {
+                failure = Some(more_telling(failure.take(), error));
+                due = Duration::ZERO;
             });
             if let Some(value) = value {
                 return Poll::Ready(Ok(value));
@@ -91,6 +82,27 @@ pub(crate) async fn race<T, F: Future<Output = Result<T, Error>>>(
     .await
 }
 
+/// Polls each attempt and removes those that end; the first value.
+fn poll_each<T, F: Future<Output = Result<T, Error>>>(
+    running: &mut Vec<Pin<Box<F>>>,
+    context: &mut Context<'_>,
+    mut failed: impl FnMut(Error),
+) -> Option<T> {
+    let mut value = None;
+    running.retain_mut(|attempt| match attempt.as_mut().poll(context) {
+        Poll::Pending => true,
+        Poll::Ready(Ok(found)) => {
+            value.get_or_insert(found);
+            false
+        }
+        Poll::Ready(Err(error)) => {
+            failed(error);
+            false
+        }
+    });
+    value
+}
+
 /// The failure of the attempt that got further; of equal ones, the later.
 fn more_telling(before: Option<Error>, error: Error) -> Error {
     match before {
@@ -115,7 +127,7 @@ fn rank(error: &Error) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::Cell, pin::pin, string::String, task::Context, task::Waker, vec};
+    use std::{cell::Cell, pin::pin, string::String, task::Waker, vec};
 
     use super::*;
 
