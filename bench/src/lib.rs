@@ -9,6 +9,7 @@ mod bars;
 pub mod fs;
 pub mod loader;
 pub mod machine;
+pub mod net;
 pub mod options;
 pub mod page;
 pub mod pairs;

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What is loaded, as each side finds it on the server.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context, Result};
+use bench_guest::{BLOCKS, block, sum, sum_of};
+use sha2::{Digest as _, Sha256};
+
+use super::Files;
+use crate::scratch::{self, Scratch};
+
+/// Bytes of the initrd.
+pub const INITRD: usize = 64 << 20;
+/// Command line of the kernel.
+pub const OPTIONS: &str = "console=ttyS0 quiet";
+/// The OCI types of the artifact's parts.
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const CONFIG: &str = "application/vnd.cloud-boot.boot.config.v1+json";
+
+/// The server's folder, and what the kernel is to say of the files in it.
+pub struct Content {
+    /// It has `kernel`, `initrd`, `program.efi` (as long as both, for firmware that loads one file), `manifest`, `config`
+    /// and `cmdline`.
+    pub folder: PathBuf,
+    /// The manifest's digest, as references have it.
+    pub digest: String,
+    /// Digest and file of each blob.
+    pub blobs: Vec<(String, &'static str)>,
+    /// The kernel's sum.
+    pub kernel: String,
+    /// `BYTES:SUM`.
+    pub initrd: String,
+}
+
+impl Content {
+    /// Writes the files, of which the initrd has so many bytes.
+    ///
+    /// # Errors
+    /// When that is not possible.
+    pub fn new(scratch: &Scratch, files: &Files, bytes: usize) -> Result<Self> {
+        let folder = scratch.path("content");
+        let kernel = fs::read(&files.kernel).with_context(|| files.kernel.display().to_string())?;
+        let initrd = scratch::noise(bytes, 5);
+        let parts: [(&'static str, &str, &[u8]); 4] = [
+            ("config", CONFIG, b"{}"),
+            ("kernel", "application/vnd.cloud-boot.kernel.v1", &kernel),
+            ("initrd", "application/vnd.cloud-boot.initrd.v1", &initrd),
+            ("cmdline", "application/vnd.cloudboot.cmdline.v1", OPTIONS.as_bytes()),
+        ];
+        for (name, _, bytes) in parts {
+            scratch::write(&folder.join(name), bytes)?;
+        }
+        let blobs: Vec<_> = parts.iter().map(|(name, _, bytes)| (digest(bytes), *name)).collect();
+        let descriptors: Vec<String> = parts
+            .iter()
+            .zip(&blobs)
+            .map(|((_, kind, bytes), (digest, _))| {
+                format!("{{\"mediaType\":\"{kind}\",\"digest\":\"{digest}\",\"size\":{}}}", bytes.len())
+            })
+            .collect();
+        let (config, layers) = descriptors.split_first().context("a configuration")?;
+        let manifest = format!(
+            "{{\"schemaVersion\":2,\"mediaType\":\"{MANIFEST}\",\"config\":{config},\"layers\":[{}]}}",
+            layers.join(",")
+        );
+        scratch::write(&folder.join("manifest"), manifest.as_bytes())?;
+        scratch::write(&folder.join("program.efi"), &[kernel, initrd.clone()].concat())?;
+        Ok(Self {
+            folder,
+            digest: digest(manifest.as_bytes()),
+            blobs,
+            kernel: format!("{:x}", sum((0..BLOCKS).flat_map(block))),
+            initrd: format!("{}:{:x}", initrd.len(), sum_of(&initrd)),
+        })
+    }
+
+    /// What nginx serves: the registry's names, and those of the files.
+    pub fn locations(&self) -> String {
+        let folder = self.folder.display();
+        let blobs = self.blobs.iter().map(|(digest, name)| {
+            format!("location = /v2/bench/blobs/{digest} {{ alias {folder}/{name}; }}\n")
+        });
+        format!(
+            "root {folder};\nlocation = /v2/ {{ return 200; }}\n\
+             location = /v2/bench/manifests/{} {{ default_type {MANIFEST}; alias {folder}/manifest; }}\n\
+             location = /program.efi {{ default_type application/efi; }}\n{}",
+            self.digest,
+            blobs.collect::<String>()
+        )
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
+    hash.iter().fold("sha256:".into(), |text, byte| format!("{text}{byte:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_server_has_every_blob_of_the_manifest() {
+        let scratch = Scratch::new("net-content").unwrap();
+        let kernel = scratch.path("kernel");
+        scratch::write(&kernel, b"MZ").unwrap();
+        let files = Files { loader: None, kernel, code: PathBuf::new(), vars: PathBuf::new() };
+        let content = Content::new(&scratch, &files, 4096).unwrap();
+        let text = fs::read_to_string(content.folder.join("manifest")).unwrap();
+        let manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let layers = manifest["layers"].as_array().unwrap();
+        assert_eq!(layers.len(), 3);
+        let locations = content.locations();
+        for part in layers.iter().chain([&manifest["config"]]) {
+            let digest = part["digest"].as_str().unwrap();
+            assert!(locations.contains(&format!("/v2/bench/blobs/{digest} ")), "{digest}");
+        }
+        let program = fs::metadata(content.folder.join("program.efi")).unwrap();
+        assert_eq!(program.len(), 2 + 4096);
+        assert_eq!(digest(b""), "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    }
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What Bazel made for us.
+
+use std::{env, fs, path::PathBuf};
+
+use anyhow::{Context, Result};
+
+/// Files that `//bench:net` names in its environment.
+pub struct Files {
+    /// The loader; none where only the others are measured.
+    pub loader: Option<PathBuf>,
+    /// The kernel that all sides start.
+    pub kernel: PathBuf,
+    /// The firmware.
+    pub code: PathBuf,
+    /// Its variables.
+    pub vars: PathBuf,
+}
+
+impl Files {
+    /// Finds them.
+    ///
+    /// # Errors
+    /// One is not named, or not there.
+    pub fn find(with_loader: bool) -> Result<Self> {
+        let loader = if with_loader { Some(file("LOADER")?) } else { None };
+        Ok(Self { loader, kernel: file("KERNEL")?, code: file("CODE")?, vars: file("VARS")? })
+    }
+}
+
+fn file(kind: &str) -> Result<PathBuf> {
+    let name = format!("BENCH_{kind}_x86_64");
+    let path = env::var_os(&name).with_context(|| format!("{name} is not set: is this tools/bazel run?"))?;
+    // Tools run in other folders.
+    fs::canonicalize(&path).with_context(|| path.display().to_string())
+}
