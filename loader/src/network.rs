@@ -85,6 +85,7 @@ impl<'a> Network<'a> {
     }
 }
 
+/// Its text is code, object and cause, as a failure is shown.
 fn failed(error: uplink::Error) -> Failure {
     let text = format!("{error}");
     let text = text.split_once(' ').map_or("", |(_, text)| text);
