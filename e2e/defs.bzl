@@ -199,6 +199,7 @@ def qemu_test(
         read_error: the MiB of each disk at which a sector cannot be read
         network: a dict; None for no network. All keys may be left out:
             settings: the loader's, by fw_cfg: words `cloudboot.KEY=VALUE`
+            metadata: the document of a cloud's metadata service at 169.254.169.254, with the wire "dnsmasq"
             wire: "user" is QEMU's user network, for which this machine's loopback is 10.0.2.2; "dnsmasq" a network of
                 namespaces, in which the machine's only neighbour, registry.test, has DHCP, DNS and the registry
             cards: QEMU's devices; the first is on the wire, and so is each other one, unless it has `silent:` in front:

@@ -1,6 +1,6 @@
 """Boots from a registry, and what is refused: each with its own message, and with a twin that differs in one thing."""
 
-load("//e2e/disks:defs.bzl", "mini_artifact")
+load("//e2e/disks:defs.bzl", "mini_artifact", "signed")
 load("//platforms:defs.bzl", "ARCHES")
 load(":defs.bzl", "FIRST_LINE", "GRUB", "qemu_test")
 
@@ -29,6 +29,12 @@ _REPLICAS = [
     "--local=/test/",
     "--host-record=registry.test,10.9.0.1",
     "--srv-host=_oci._tcp.registry.test,registry.test,443,2,1",
+]
+
+# What a machine of that cloud says of itself.
+_OPENSTACK = [
+    "-smbios",
+    "type=1,manufacturer=OpenStack Foundation,product=OpenStack Nova",
 ]
 
 # Nobody listens at that port.
@@ -118,7 +124,24 @@ _BOOTS = {
             "amd64",
         ]}},
     ),
+    # The machine says that it is OpenStack's, and is told by its service what to boot.
+    "image_by_metadata": struct(
+        network = {
+            "metadata": "{\"uuid\": \"1\", \"cloudboot\": {\"image\": \"@REFERENCE@\"}}",
+            "settings": "cloudboot.net.wait=60 " + _CA,
+            "wire": "dnsmasq",
+        },
+        lease = "^dhcp 10.9.0.",
+        expect = [
+            "^metadata http://169.254.169.254/openstack/latest/meta_data.json (",
+            "^configure: E-CONFIG-PLAIN ",
+        ],
+        machine = {"qemu_options": _OPENSTACK},
+    ),
 }
+
+# A machine whose metadata wants more than it may have where Secure Boot is on.
+_GREEDY = "{\"cloudboot\": {\"ca\": \"/x\", \"cosign\": \"off\", \"insecure\": \"1\", \"image\": \"@REFERENCE@\"}}"
 
 # What is refused, on x86_64: what is wrong, and the line that says so. Twins: network_x86_64, and those named.
 _REFUSED = {
@@ -212,6 +235,46 @@ def _with_settings(network):
 def _tags(case):
     return ["manual"] if getattr(case, "is_full", False) else []
 
+def _locked_metadata():
+    """Secure Boot is on: what answers as the cloud's metadata sets nothing that is trusted."""
+    name = "network_greedy_metadata_is_refused_x86_64"
+    signed(
+        name = name + "_loader",
+        arch = "x86_64",
+        keys = ":secure_vars_x86_64",
+        program = "//loader:loader_x86_64",
+        tags = ["manual"],
+    )
+    qemu_test(
+        name = name,
+        timeout = 600,
+        arch = "x86_64",
+        code = "@firmware//:x86_64_secboot_code.fd",
+        expect = [
+            FIRST_LINE + "x86_64, *, Secure Boot on",
+            "^dhcp 10.9.0.",
+            "^metadata http://169.254.169.254/openstack/latest/meta_data.json (",
+            "^configure: E-CONFIG-* cloudboot.ca (the metadata)",
+            "^configure: E-CONFIG-* cloudboot.image (the metadata)",
+            "returning to the firmware",
+        ],
+        forbid = _KERNEL + GRUB + ["^start \""],
+        loader = ":{}_loader".format(name),
+        network = {
+            "metadata": _GREEDY,
+            "settings": "cloudboot.net.wait=60",
+            "wire": "dnsmasq",
+        },
+        qemu_options = _OPENSTACK + [
+            "-machine",
+            "smm=on",
+            "-global",
+            "driver=cfi.pflash01,property=secure,value=on",
+        ],
+        quiet_after = 1,
+        vars = ":secure_vars_x86_64",
+    )
+
 def network_tests():
     """Tests network_NAME_x86_64 and network_NAME_is_refused_x86_64, and network_ARCH of every architecture."""
     for arch in ARCHES:
@@ -245,6 +308,7 @@ def network_tests():
             expect = [
                 FIRST_LINE + "x86_64",
                 getattr(case, "lease", _LEASE),
+            ] + getattr(case, "expect", []) + [
                 _OBTAINED,
                 "^start \"",
                 "mini: userspace on x86_64",
@@ -253,7 +317,9 @@ def network_tests():
             forbid = GRUB + ["over budget"],
             network = _with_settings(getattr(case, "network", {})),
             tags = _tags(case),
+            **getattr(case, "machine", {})
         )
+    _locked_metadata()
     for name, case in _REFUSED.items():
         qemu_test(
             name = "network_{}_is_refused_x86_64".format(name),

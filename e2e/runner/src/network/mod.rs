@@ -14,7 +14,7 @@ use std::{env, path::Path};
 
 use anyhow::{Context, Result, ensure};
 use arch::Arch;
-use peers::{Registry, Scratch, Setup};
+use peers::{Nginx, Registry, Scratch, Setup};
 use serde::Deserialize;
 
 pub use artifact::{Damage, PushedBy};
@@ -57,6 +57,9 @@ pub struct Network {
     pub login: bool,
     /// Who has the blobs.
     pub blobs: Blobs,
+    /// The document that a cloud's metadata service has for the machine, at 169.254.169.254, where dnsmasq is on the wire;
+    /// none where there is no such service.
+    pub metadata: String,
     /// Whether a proxy (`@PROXY@`) is there, which knows `registry.test`.
     pub proxy: bool,
     /// The loader's settings, by fw_cfg.
@@ -71,6 +74,7 @@ pub struct Running {
     words: Vec<(&'static str, String)>,
     folder: Scratch,
     _servers: Servers,
+    _metadata: Option<Nginx>,
 }
 
 impl Network {
@@ -110,6 +114,8 @@ impl Network {
             ("@DIGEST@", digest),
         ];
         words.extend(servers.proxy.iter().map(|proxy| ("@PROXY@", proxy.clone())));
+        let document = replaced(&words, &self.metadata)?;
+        let metadata = (!document.is_empty()).then(|| servers::metadata(&document));
         let mut options = wire::cards(self.wire, &self.cards);
         let settings = replaced(&words, &self.settings)?;
         if !settings.is_empty() {
@@ -117,7 +123,7 @@ impl Network {
             let settings = settings.replace(',', ",,");
             options.extend(["-fw_cfg".into(), format!("name=opt/org.cloudboot/cmdline,string={settings}")]);
         }
-        Ok(Running { options, words, folder, _servers: servers })
+        Ok(Running { options, words, folder, _servers: servers, _metadata: metadata })
     }
 
     fn dnsmasq_options(&self) -> Vec<String> {

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::{
     Network, proxy,
-    wire::{self, Wire},
+    wire::{self, METADATA, Wire},
 };
 
 /// The registry's login, user `me` and password `hunter2`, as docker-registry wants it: bcrypt by crypt(3).
@@ -156,6 +156,19 @@ impl Servers {
         let _registries = [store, shown];
         Ok(Self { authority, proxy, _registries, _nginx: nginx, _dnsmasq: dnsmasq, _folder: folder })
     }
+}
+
+/// A metadata service that has a document where OpenStack's has it.
+///
+/// # Panics
+/// nginx does not start: the address is not ours.
+pub fn metadata(document: &str) -> Nginx {
+    let nginx = Nginx::start(&format!(
+        "listen {METADATA}:80;
+        location = /openstack/latest/meta_data.json {{ alias FOLDER/meta_data.json; }}"
+    ));
+    nginx.write("meta_data.json", document.as_bytes());
+    nginx
 }
 
 /// The registry's configuration with a login.

@@ -16,6 +16,9 @@ const TAP: &str = "t0";
 /// Our addresses on it.
 pub const ADDRESSES: [&str; 2] = ["10.9.0.1/24", "fd09::1/64"];
 
+/// Where clouds have their metadata service.
+pub const METADATA: &str = "169.254.169.254";
+
 /// A lease, the registry's name, and no other name below `test`.
 pub const DNSMASQ: [&str; 4] = [
     "--dhcp-range=10.9.0.50,10.9.0.60,10m",
@@ -62,6 +65,7 @@ impl Wire {
             output(Path::new("."), "ip", &words);
         };
         ip("link set lo up");
+        ip(&format!("addr add {METADATA}/32 dev lo"));
         ip(&format!("tuntap add {TAP} mode tap"));
         for address in addresses {
             let how = if address.contains(':') { " nodad" } else { "" };
