@@ -12,7 +12,8 @@ use arch::Arch;
 use artifact::{Content, Room, Told, fetch};
 use oci::{Client, Digest, Platform, Reference};
 use peer::{Issued, Key, Pki};
-use peers::{Registry, Scratch, Sockets, output};
+use peers::{Registry, Scratch, output};
+use sockets::Sockets;
 
 fn call(folder: &Path, args: &[&str]) -> Output {
     let path = env::var_os("CLOUD_BOOT").expect("CLOUD_BOOT names the program");

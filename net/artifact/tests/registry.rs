@@ -13,7 +13,8 @@ use oci::{
     Algorithm, Client, Digest, Options, Platform, Reference,
     spec::{self, Descriptor, Manifest},
 };
-use peers::{Registry, Scratch, Sockets, output};
+use peers::{Registry, Scratch, output};
+use sockets::Sockets;
 
 /// Seconds that a machine may run: some hundred times what it takes.
 const DEADLINE: &str = "600";
