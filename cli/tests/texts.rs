@@ -227,7 +227,7 @@ fn a_metadata_document_is_explained_as_the_strongest_source() {
     let failed = call(&explain);
     let said = format!(
         "cloud-boot: E-NET-META-JSON {file}: malformed document: expected value at line 2 column 1; correct the \
-         document; `cloud-boot config explain --metadata FILE` reads it as the loader does\n"
+         document; cloud-boot config explain --metadata FILE reads it as the loader does\n"
     );
     assert_eq!((failed.status.code(), String::from_utf8(failed.stderr).unwrap()), (Some(1), said));
 }
