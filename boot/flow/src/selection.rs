@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Which volumes `cloudboot.disk` and `cloudboot.disk.device` mean.
 
-use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 
 use config::Config;
 use entries::{Entry, File, Found, Start, Wait};
@@ -91,8 +91,13 @@ impl<'a> Selection<'a> {
         let named = on_disk.into_iter().filter(|volume| volume.has_roots()).map(Volume::subvolume);
         // The only root of a filesystem has no name.
         let named = named.map(|name| if name.is_empty() { "/" } else { name });
-        let mut known = BTreeSet::new();
-        let roots: Vec<&str> = named.filter(|name| known.insert(*name)).collect();
+        let mut roots = Vec::new();
+        for name in named {
+            // One more than is listed: that there are others.
+            if roots.len() <= MOST_LISTED && !roots.contains(&name) {
+                roots.push(name);
+            }
+        }
         let device = self.device.unwrap_or_default();
         let cause = match (roots.is_empty(), self.disk) {
             (true, Some(disk)) => format!("{disk} has no subvolumes"),

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Sets of devices: which members have been found of which.
 
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    string::String,
-    vec::Vec,
-};
+use alloc::{collections::BTreeSet, string::String, vec::Vec};
 
 use damage::{Corrupt, Fault, Format};
 use filesystem::Error;
@@ -120,14 +116,18 @@ impl Candidates {
     /// most members are there, and of several such states the newest. Of equal devices the first counts: they are one
     /// device that is reached in two ways, or copies between which nothing was written.
     fn chosen(&self) -> Chosen<'_> {
-        let (mut states, mut known) = (BTreeMap::<State, BTreeSet<u64>>::new(), BTreeMap::new());
-        let mut has_copies = false;
-        for Candidate { member, .. } in &self.found {
-            states.entry(member.state).or_default().insert(member.number);
-            has_copies |= *known.entry(member.number).or_insert(member.state) != member.state;
-        }
-        let cover = |(state, numbers): &(&State, &BTreeSet<u64>)| (numbers.len(), **state);
-        let state = states.iter().max_by_key(cover).map(|(state, _)| *state);
+        let members = self.found.iter().map(|candidate| &candidate.member);
+        let mut states: Vec<(State, u64)> = members.map(|member| (member.state, member.number)).collect();
+        states.sort_unstable();
+        states.dedup();
+        let mut numbers: Vec<u64> = states.iter().map(|(_, number)| *number).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        // Then some number has several states.
+        let has_copies = states.len() > numbers.len();
+        let of_one = states.chunk_by(|(one, _), (other, _)| one == other);
+        let most = of_one.filter_map(|same| Some((same.len(), same.first()?.0))).max();
+        let state = most.map(|(_, state)| state);
         let (mut chosen, mut taken) = (Chosen { members: Vec::new(), left_out: Vec::new() }, BTreeSet::new());
         for candidate in &self.found {
             let structure = if has_copies && Some(candidate.member.state) != state {
@@ -140,7 +140,7 @@ impl Candidates {
             };
             chosen.left_out.push((candidate, wrong(&candidate.member, structure)));
         }
-        chosen.members.sort_by_key(|candidate| candidate.member.number);
+        chosen.members.sort_unstable_by_key(|candidate| candidate.member.number);
         chosen
     }
 }

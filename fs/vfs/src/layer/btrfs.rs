@@ -71,7 +71,7 @@ fn roots(btrfs: &Btrfs, mut subvolumes: Vec<Subvolume>) -> Vec<Root<Node>> {
         let age = Reverse(if subvolume.is_snapshot { subvolume.generation } else { u64::MAX });
         (place, subvolume.is_read_only, age, subvolume.id)
     };
-    subvolumes.sort_by_key(rank);
+    subvolumes.sort_unstable_by_key(rank);
     if subvolumes.first().is_none_or(|first| first.node != btrfs.default_subvolume()) {
         return [Root { path: RootPath::Only, number: None, node: btrfs.root() }].into();
     }
