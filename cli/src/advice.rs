@@ -65,7 +65,7 @@ fn plain(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use filesystem::{Corrupt, Error, Fault, Format, Unsupported};
+    use filesystem::{Corrupt, Error, Fault, Format, Origin, Unsupported};
 
     use super::*;
 
@@ -75,6 +75,7 @@ mod tests {
             format: Format::Ext4,
             fault: Fault::Magic,
             structure: "x",
+            origin: Origin::Start,
             offset: 0,
             found: 0,
         });

@@ -86,7 +86,7 @@ impl Problem {
     }
 }
 
-/// The cause: `btrfs: btrfs_header.csum at byte 5: checksum mismatch (7 more reads failed there)`
+/// The cause: `btrfs: btrfs_header.csum at byte 0 of node 30408704: checksum mismatch (7 more reads failed there)`
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.error)?;

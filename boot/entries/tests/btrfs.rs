@@ -282,7 +282,7 @@ fn a_broken_block_is_one_problem() {
     assert!(found.entries.is_empty());
     let [problem] = &found.problems[..] else { panic!("{:?}", found.problems) };
     assert!(problem.object.starts_with("hd0 /") && problem.others > 3, "{problem:?}");
-    let what = format!("btrfs: btrfs_header.csum at byte {address}: checksum mismatch");
+    let what = format!("btrfs: btrfs_header.csum at byte 0 of node {address}: checksum mismatch");
     let text = problem.to_string();
     assert!(
         text.starts_with(&what) && text.ends_with(&format!(" ({} more reads failed there)", problem.others)),

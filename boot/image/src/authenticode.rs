@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Corrupt, Error, Fault, Format,
+    Corrupt, Error, Fault, Format, Origin,
     pe::{Pe, part, wide},
 };
 
@@ -68,7 +68,14 @@ pub fn sha256(pe: &Pe<'_>) -> Result<[u8; 32], Error> {
 }
 
 fn corrupt(structure: &'static str, offset: u64, found: u64) -> Error {
-    Error::Corrupt(Corrupt { format: Format::Pe, fault: Fault::Inconsistent, structure, offset, found })
+    Error::Corrupt(Corrupt {
+        format: Format::Pe,
+        fault: Fault::Inconsistent,
+        structure,
+        origin: Origin::Start,
+        offset,
+        found,
+    })
 }
 
 #[cfg(test)]

@@ -88,6 +88,8 @@ impl Error {
 mod tests {
     use std::format;
 
+    use damage::Origin;
+
     use super::*;
 
     #[test]
@@ -103,6 +105,7 @@ mod tests {
             format: Format::Gzip,
             fault: Fault::Checksum { computed: 1 },
             structure: "CRC32",
+            origin: Origin::Start,
             offset: 8,
             found: 2,
         });

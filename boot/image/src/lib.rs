@@ -27,6 +27,6 @@ pub mod uki;
 mod unpack;
 pub mod zboot;
 
-pub use damage::{Corrupt, Fault, Format, Unsupported};
+pub use damage::{Corrupt, Fault, Format, Origin, Unsupported};
 pub use error::Error;
 pub use unpack::Compression;

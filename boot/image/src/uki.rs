@@ -7,7 +7,7 @@
 use core::str;
 
 use crate::{
-    Corrupt, Error, Fault, Format,
+    Corrupt, Error, Fault, Format, Origin,
     pe::{Headers, Section},
 };
 
@@ -66,6 +66,7 @@ pub fn text(data: &[u8]) -> Result<&str, Error> {
             format: Format::Pe,
             fault: Fault::Range,
             structure: "text section",
+            origin: Origin::Start,
             offset: u64::try_from(offset).unwrap_or(u64::MAX),
             found: data.get(offset).copied().unwrap_or_default().into(),
         })

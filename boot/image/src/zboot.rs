@@ -10,7 +10,7 @@ use core::mem::offset_of;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned, little_endian::U32};
 
 use crate::{
-    Compression, Corrupt, Error, Fault, Format, Unsupported,
+    Compression, Corrupt, Error, Fault, Format, Origin, Unsupported,
     pe::{Escaped, part, wide},
 };
 
@@ -69,6 +69,7 @@ impl<'a> Zboot<'a> {
                 format: Format::Zboot,
                 fault: Fault::Magic,
                 structure,
+                origin: Origin::Start,
                 offset: wide(offset_of!(Header, image_type)),
                 found,
             }));

@@ -121,7 +121,7 @@ pub fn check_bounds(offset: u64, length: usize, size: u64) -> Result<(), ReadErr
 mod tests {
     use std::string::ToString;
 
-    use damage::{Fault, Format};
+    use damage::{Fault, Format, Origin};
 
     use super::*;
 
@@ -148,8 +148,14 @@ mod tests {
     #[test]
     fn damage_keeps_its_code_and_place() {
         let structure = "L2 entry";
-        let corrupt =
-            Corrupt { format: Format::Qcow2, fault: Fault::Range, structure, offset: 0x40000, found: 7 };
+        let corrupt = Corrupt {
+            format: Format::Qcow2,
+            fault: Fault::Range,
+            structure,
+            origin: Origin::Start,
+            offset: 0x40000,
+            found: 7,
+        };
         let error = ReadError::from(corrupt.clone());
         assert_eq!(error.code(), "E-FS-QCOW2-RANGE");
         assert_eq!(error.to_string(), corrupt.to_string());

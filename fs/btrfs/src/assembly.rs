@@ -2,7 +2,7 @@
 //! From devices to trees: which superblock counts, which devices belong together, where chunks are.
 
 use alloc::{format, rc::Rc, vec, vec::Vec};
-use core::cmp::Reverse;
+use core::{cmp::Reverse, mem::offset_of};
 
 use block::BlockRead;
 use filesystem::{Error, Fault, MemoryBudget};
@@ -19,7 +19,7 @@ use crate::{
     storage::Storage,
     superblock::{self, Device, Found, Superblock},
     tree::Trees,
-    units::{Logical, Uuid},
+    units::{Physical, Uuid},
 };
 
 /// `BTRFS_DEV_ITEMS_OBJECTID`
@@ -57,7 +57,7 @@ impl Assembly {
         let mut devices = legs(members, &superblock, &mut warnings)?;
         let fsids = add_seeds(seeds, superblock.metadata_uuid, &mut devices)?;
         let sector_size = superblock.sector_size.into();
-        let chunks = system_chunks(&superblock.system_chunks, sector_size, &mut devices)?;
+        let chunks = system_chunks(&superblock.system_chunks, superblock.place, sector_size, &mut devices)?;
         let rules = Rules {
             checksum: superblock.checksum,
             node_size: narrow(superblock.node_size.into()),
@@ -113,7 +113,7 @@ fn newest(given: &[Given]) -> Result<Superblock, Error> {
     };
     let newest = given.iter().filter(wanted).map(|given| &given.superblock).max_by_key(age);
     let Some(newest) = newest else {
-        return Err(corrupt(Fault::Magic, "btrfs_super_block.magic", 0u64, 0u64));
+        return Err(corrupt(Fault::Magic, "btrfs_super_block.magic", Physical(0), 0u64));
     };
     let mut others = given.iter().filter(wanted).filter(|given| given.superblock.fsid != newest.fsid);
     match others.next() {
@@ -195,11 +195,17 @@ fn add_seeds(seeds: Vec<Given>, own: Uuid, devices: &mut Devices) -> Result<Vec<
     Ok(fsids)
 }
 
-/// The chunks of the superblock's array, in which the tree of chunks is.
-pub fn system_chunks(mut array: &[u8], sector_size: u64, devices: &mut Devices) -> Result<Chunks, Error> {
+/// The chunks of the array of the superblock at `place`, in which the tree of chunks is.
+pub fn system_chunks(
+    mut array: &[u8],
+    place: Physical,
+    sector_size: u64,
+    devices: &mut Devices,
+) -> Result<Chunks, Error> {
+    let start = place.after(wide(offset_of!(raw::SuperBlock, sys_chunk_array)));
     let (mut chunks, length) = (Chunks::default(), array.len());
     while !array.is_empty() {
-        let at = Logical(wide(length.saturating_sub(array.len())));
+        let at = start.after(wide(length.saturating_sub(array.len())));
         let Ok((key, rest)) = raw::DiskKey::ref_from_prefix(array) else {
             return Err(corrupt(
                 Fault::Truncated,

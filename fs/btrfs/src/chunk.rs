@@ -13,7 +13,7 @@ use crate::{
     node::Key,
     profile::Profile,
     raw,
-    units::{DeviceNumber, Logical, Physical, Uuid},
+    units::{DeviceNumber, Location, Logical, Physical, Uuid},
     unsupported,
 };
 
@@ -69,7 +69,7 @@ pub struct Item<'a> {
     pub raw: &'a raw::Chunk,
     pub stripes: &'a [raw::Stripe],
     /// Where it stands, for errors.
-    pub at: Logical,
+    pub at: Location,
 }
 
 impl<'a> Item<'a> {
@@ -77,7 +77,8 @@ impl<'a> Item<'a> {
     ///
     /// # Errors
     /// [`Error::Corrupt`] where it is cut off.
-    pub fn parse(key: Key, bytes: &'a [u8], at: Logical) -> Result<(Self, &'a [u8]), Error> {
+    pub fn parse(key: Key, bytes: &'a [u8], at: impl Into<Location>) -> Result<(Self, &'a [u8]), Error> {
+        let at = at.into();
         let truncated = || corrupt(Fault::Truncated, "btrfs_chunk", at, wide(bytes.len()));
         let (raw, rest) = raw::Chunk::ref_from_prefix(bytes).map_err(|_| truncated())?;
         let count = usize::from(raw.num_stripes.get());

@@ -14,7 +14,7 @@ use ruzstd::{
 use crate::{
     corrupt,
     memory::{self, narrow, wide},
-    units::Logical,
+    units::Location,
     unsupported,
 };
 
@@ -56,7 +56,13 @@ impl Method {
     ///
     /// # Errors
     /// [`Error::Corrupt`].
-    pub fn unpack(self, packed: &[u8], out: &mut [u8], sector_size: usize, at: Logical) -> Result<(), Error> {
+    pub fn unpack(
+        self,
+        packed: &[u8],
+        out: &mut [u8],
+        sector_size: usize,
+        at: impl Into<Location>,
+    ) -> Result<(), Error> {
         let (structure, length) = match self {
             Self::Zlib => ("zlib stream", zlib(packed, out)),
             Self::Lzo => ("LZO extent", lzo(packed, out, sector_size)),
@@ -143,6 +149,7 @@ mod tests {
     use std::{vec, vec::Vec};
 
     use super::*;
+    use crate::units::Logical;
 
     const SECTOR: usize = 4096;
 
@@ -216,7 +223,7 @@ mod tests {
             "as much as there is room for"
         );
         let error = unpack(Method::Zlib, &packed[..packed.len() / 2], 12_288).unwrap_err();
-        assert_eq!(error, corrupt(Fault::Data, "zlib stream", 5u64, wide(packed.len() / 2)));
+        assert_eq!(error, corrupt(Fault::Data, "zlib stream", Logical(5), wide(packed.len() / 2)));
     }
 
     #[test]

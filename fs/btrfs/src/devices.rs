@@ -10,7 +10,7 @@ use filesystem::{Error, Fault};
 use crate::{
     corrupt,
     memory::wide,
-    units::{DeviceNumber, Logical, Uuid},
+    units::{DeviceNumber, Location, Uuid},
 };
 
 /// Devices that a filesystem may name: far more than anyone has.
@@ -65,7 +65,7 @@ impl Devices {
     ///
     /// # Errors
     /// [`Error::Corrupt`] for more devices than anyone has.
-    pub fn named(&mut self, name: Name, at: Logical) -> Result<DeviceIndex, Error> {
+    pub fn named(&mut self, name: Name, at: Location) -> Result<DeviceIndex, Error> {
         if let Ok(place) = self.by_name.binary_search_by_key(&name, |(name, _)| *name)
             && let Some((_, index)) = self.by_name.get(place)
         {

@@ -13,7 +13,7 @@ use crate::{
     node::Key,
     raw, subvolume,
     tree::{Item, Tree, Trees},
-    units::{InodeNumber, Logical, TreeId},
+    units::{InodeNumber, Location, Logical, TreeId},
     unsupported,
 };
 
@@ -28,7 +28,7 @@ struct Entry<'a> {
     /// What it leads to: an inode of the same subvolume, or another subvolume.
     location: Key,
     kind: u8,
-    at: Logical,
+    at: Location,
 }
 
 /// A directory of a subvolume.
@@ -143,7 +143,7 @@ fn each_in(item: &Item, each: &mut Each<'_>) -> Result<ControlFlow<()>, Error> {
 
 impl<'a> Entry<'a> {
     /// The entry that `bytes` begin with, which stand at `at`, and what is behind it.
-    fn parse(bytes: &'a [u8], at: Logical) -> Result<(Self, &'a [u8]), Error> {
+    fn parse(bytes: &'a [u8], at: Location) -> Result<(Self, &'a [u8]), Error> {
         let (raw, name, behind) = named::split::<raw::DirItem>(bytes, at)?;
         if raw.kind & ENCRYPTED != 0 {
             return Err(unsupported("encrypted names"));
@@ -158,7 +158,7 @@ impl<'a> Entry<'a> {
 
 /// Reads any bytes as entries, for the fuzz entry point.
 pub fn parse_any(mut bytes: &[u8]) {
-    while let Ok((_, behind)) = Entry::parse(bytes, Logical(0)) {
+    while let Ok((_, behind)) = Entry::parse(bytes, Logical(0).into()) {
         bytes = behind;
     }
 }
@@ -191,27 +191,27 @@ mod tests {
     #[test]
     fn entries_of_one_hash_stand_behind_one_another() {
         let bytes = [entry(b"one", 1, b""), entry(b"two", 2, b"data")].concat();
-        let (one, rest) = Entry::parse(&bytes, Logical(0)).unwrap();
+        let (one, rest) = Entry::parse(&bytes, Logical(0).into()).unwrap();
         assert_eq!(
             (one.name, one.location.objectid, file_types::of_entry(one.kind)),
             (&b"one"[..], 257, Some(FileType::File))
         );
-        let (two, rest) = Entry::parse(rest, Logical(0)).unwrap();
+        let (two, rest) = Entry::parse(rest, Logical(0).into()).unwrap();
         assert_eq!(
             (two.name, file_types::of_entry(two.kind), rest.len()),
             (&b"two"[..], Some(FileType::Directory), 0)
         );
-        assert!(Entry::parse(&bytes[..40][..32], Logical(0)).is_err(), "cut off in its name");
-        assert!(Entry::parse(&bytes[33..bytes.len() - 1], Logical(0)).is_err(), "cut off in its data");
+        assert!(Entry::parse(&bytes[..40][..32], Logical(0).into()).is_err(), "cut off in its name");
+        assert!(Entry::parse(&bytes[33..bytes.len() - 1], Logical(0).into()).is_err(), "cut off in its data");
     }
 
     #[test]
     fn names_that_lead_elsewhere_are_refused() {
         for name in [&b""[..], b".", b"..", b"a/b", b"a\0", &[b'x'; 256]] {
             let bytes = entry(name, 1, b"");
-            assert!(Entry::parse(&bytes, Logical(0)).is_err(), "{}", name.escape_ascii());
+            assert!(Entry::parse(&bytes, Logical(0).into()).is_err(), "{}", name.escape_ascii());
         }
-        let error = Entry::parse(&entry(b"x", 0x81, b""), Logical(0)).err().unwrap();
+        let error = Entry::parse(&entry(b"x", 0x81, b""), Logical(0).into()).err().unwrap();
         assert_eq!(error, unsupported("encrypted names"));
     }
 }

@@ -280,7 +280,7 @@ mod tests {
             modified: Timestamp::default(),
             device: (0, 0),
         };
-        Inode { number: InodeNumber(300), attr, has_sums, place: Logical(0) }
+        Inode { number: InodeNumber(300), attr, has_sums, place: Logical(0).into() }
     }
 
     /// The head of an extent that unpacks to so many bytes.

@@ -57,7 +57,7 @@ fn parsers(data: &[u8]) {
         let _ = method.unpack(data, &mut out, 4096, Logical(0));
     }
     let mut devices = Devices::default();
-    let _ = assembly::system_chunks(data, 4096, &mut devices);
+    let _ = assembly::system_chunks(data, Physical(0), 4096, &mut devices);
     let mut chunks = Chunks::default();
     let key = Key { objectid: 256, kind: 228, offset: 0 };
     if let Ok((item, _)) = Item::parse(key, data, Logical(0)) {

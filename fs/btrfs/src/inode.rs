@@ -8,7 +8,7 @@ use crate::{
     node::Key,
     raw,
     tree::{Tree, Trees},
-    units::{InodeNumber, Logical},
+    units::{InodeNumber, Location},
 };
 
 /// `BTRFS_INODE_NODATASUM`: the file's data has no checksums.
@@ -21,7 +21,7 @@ pub struct Inode {
     /// Its data has checksums, where it stands in extents of its own.
     pub has_sums: bool,
     /// Where it stands.
-    pub place: Logical,
+    pub place: Location,
 }
 
 impl Inode {
@@ -32,7 +32,12 @@ impl Inode {
     pub fn read(trees: &Trees, tree: &Tree, number: InodeNumber) -> Result<Self, Error> {
         let key = Key { objectid: number.0, kind: kind::INODE_ITEM, offset: 0 };
         let Some(item) = trees.get(tree, key)? else {
-            return Err(corrupt(Fault::Inconsistent, "inode without btrfs_inode_item", tree.root, number.0));
+            return Err(corrupt(
+                Fault::Inconsistent,
+                "inode without btrfs_inode_item",
+                tree.location(),
+                number.0,
+            ));
         };
         let (raw, _) = item.parse::<raw::InodeItem>("btrfs_inode_item")?;
         let Some(attr) = attr(raw) else {

@@ -15,8 +15,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Places in errors are addresses of the filesystem (`bytenr`), as `btrfs inspect-internal dump-tree` shows them, but
-//! for the superblock, which stands at a byte of its device.
+//! Errors in trees name the address of a node (`bytenr`), as `btrfs inspect-internal dump-tree -b` takes it, and a byte
+//! there; those in data an address; those in a superblock a byte of its device.
 //!
 //! Sources: Linux, include/uapi/linux/btrfs_tree.h and fs/btrfs; btrfs-progs, Documentation/dev/On-disk-format.rst.
 #![no_std]
@@ -76,7 +76,7 @@ use crate::{
     inode::Inode,
     superblock::Superblock,
     tree::{Tree, Trees},
-    units::{InodeNumber, TreeId},
+    units::{InodeNumber, Location, TreeId},
 };
 
 /// Longest target of a symbolic link: `PATH_MAX` of Linux.
@@ -298,10 +298,10 @@ impl FileSystem for Btrfs {
     }
 }
 
-/// An error about the bytes at `offset`: an address of the filesystem, or a byte of a device.
-fn corrupt(fault: Fault, structure: &'static str, offset: impl Into<u64>, found: impl Into<u64>) -> Error {
-    let (offset, found) = (offset.into(), found.into());
-    Error::Corrupt(Corrupt { format: Format::Btrfs, fault, structure, offset, found })
+/// An error about the bytes at a place: of a node, of the filesystem's space of addresses, or of a device.
+fn corrupt(fault: Fault, structure: &'static str, at: impl Into<Location>, found: impl Into<u64>) -> Error {
+    let (Location { origin, offset }, found) = (at.into(), found.into());
+    Error::Corrupt(Corrupt { format: Format::Btrfs, fault, structure, origin, offset, found })
 }
 
 fn unsupported(feature: impl Into<alloc::borrow::Cow<'static, str>>) -> Error {

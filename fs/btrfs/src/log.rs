@@ -119,7 +119,12 @@ fn replay(
     }
     if !any {
         // Linux writes no such tree without a log in it: another node stands where it was.
-        return Err(corrupt(Fault::Inconsistent, "tree of logs without btrfs_root_item", logs.root, 0u64));
+        return Err(corrupt(
+            Fault::Inconsistent,
+            "tree of logs without btrfs_root_item",
+            logs.location(),
+            0u64,
+        ));
     }
     replayed.kept = budget.kept();
     Ok(replayed)

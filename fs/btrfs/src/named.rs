@@ -4,7 +4,7 @@
 use filesystem::{Error, Fault};
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
-use crate::{corrupt, memory::wide, raw, units::Logical};
+use crate::{corrupt, memory::wide, raw, units::Location};
 
 /// What stands in front of a name.
 pub trait Head: FromBytes + Immutable + KnownLayout + Unaligned {
@@ -34,7 +34,7 @@ impl Head for raw::InodeRef {
 ///
 /// # Errors
 /// [`Error::Corrupt`] when they end in it.
-pub fn split<H: Head>(bytes: &[u8], at: Logical) -> Result<(&H, &[u8], &[u8]), Error> {
+pub fn split<H: Head>(bytes: &[u8], at: Location) -> Result<(&H, &[u8], &[u8]), Error> {
     let truncated = || corrupt(Fault::Truncated, H::STRUCTURE, at, wide(bytes.len()));
     let (head, rest) = H::ref_from_prefix(bytes).map_err(|_| truncated())?;
     let (name, data) = head.lengths();

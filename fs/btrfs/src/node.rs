@@ -12,7 +12,7 @@ use crate::{
     corrupt,
     memory::{narrow, wide},
     raw,
-    units::{Generation, Logical, TreeId, Uuid},
+    units::{Generation, Location, Logical, TreeId, Uuid},
 };
 
 /// Bytes of a header: what stands in a leaf counts from behind it.
@@ -104,7 +104,7 @@ impl Node {
     pub fn parse(bytes: Vec<u8>, wanted: &Wanted, rules: &Rules) -> Result<Self, Error> {
         let address = wanted.address;
         let fail = |fault, at: usize, structure, found: u64| {
-            Err(corrupt(fault, structure, address.after(wide(at)), found))
+            Err(corrupt(fault, structure, Location::in_node(address, wide(at)), found))
         };
         let Ok((header, _)) = raw::Header::ref_from_prefix(&bytes) else {
             return fail(Fault::Truncated, 0, "btrfs_header", wide(bytes.len()));
@@ -192,7 +192,12 @@ impl Node {
     }
 
     fn corrupt(&self, fault: Fault, at: usize, structure: &'static str, found: u64) -> Error {
-        corrupt(fault, structure, self.address.after(wide(at)), found)
+        corrupt(fault, structure, self.location(at), found)
+    }
+
+    /// Its byte `at`, for errors.
+    pub fn location(&self, at: usize) -> Location {
+        Location::in_node(self.address, wide(at))
     }
 
     /// Where the entry `slot` stands in the node.
@@ -265,7 +270,7 @@ impl Node {
 /// are not.
 fn check_identity(header: &raw::Header, wanted: &Wanted, rules: &Rules) -> Result<(), Error> {
     let fail = |at: usize, structure, found: u64| {
-        Err(corrupt(Fault::Inconsistent, structure, wanted.address.after(wide(at)), found))
+        Err(corrupt(Fault::Inconsistent, structure, Location::in_node(wanted.address, wide(at)), found))
     };
     if header.bytenr.get() != wanted.address.0 {
         return fail(offset_of!(raw::Header, bytenr), "btrfs_header.bytenr", header.bytenr.get());

@@ -80,7 +80,7 @@ pub fn root(trees: &Trees, roots: &Tree, id: TreeId) -> Result<Option<Root>, Err
 /// [`Error::Corrupt`] where it is not there.
 pub fn expect_root(trees: &Trees, roots: &Tree, id: TreeId) -> Result<Root, Error> {
     root(trees, roots, id)?
-        .ok_or_else(|| corrupt(Fault::Inconsistent, "tree without btrfs_root_item", roots.root, id.0))
+        .ok_or_else(|| corrupt(Fault::Inconsistent, "tree without btrfs_root_item", roots.location(), id.0))
 }
 
 /// The root directory of a subvolume that stands in a place; none where it does not, whatever the directory says.

@@ -15,7 +15,7 @@ use crate::{
     nodes::Nodes,
     storage::Storage,
     superblock::LEVELS,
-    units::{Generation, Logical, TreeId},
+    units::{Generation, Location, Logical, TreeId},
 };
 
 /// The root of a tree.
@@ -25,6 +25,13 @@ pub struct Tree {
     pub root: Logical,
     pub level: u8,
     pub generation: Generation,
+}
+
+impl Tree {
+    /// Its root, where an error is about what the tree lacks.
+    pub fn location(&self) -> Location {
+        Location::in_node(self.root, 0)
+    }
 }
 
 /// An item of a tree.
@@ -38,8 +45,8 @@ pub struct Item {
 enum Content {
     /// In a leaf, where it stands.
     Stored(Rc<Node>, Range<usize>),
-    /// In memory; what it was made from stands at this address.
-    Changed(Rc<[u8]>, Logical),
+    /// In memory; what it was made from stands there.
+    Changed(Rc<[u8]>, Location),
 }
 
 /// All trees of a filesystem: whatever is looked up, is looked up here.
@@ -156,7 +163,7 @@ impl Trees {
                 return Err(corrupt(
                     Fault::Inconsistent,
                     "last btrfs_disk_key",
-                    node.address(),
+                    node.location(0),
                     last.objectid,
                 ));
             }
@@ -170,7 +177,7 @@ impl Trees {
             let level = node.level().saturating_sub(1);
             wanted = Wanted { address, level, generation, tree: tree.id, first: Some(key) };
         }
-        Err(corrupt(Fault::Loop, "btrfs_header.level", tree.root, tree.level))
+        Err(corrupt(Fault::Loop, "btrfs_header.level", tree.location(), tree.level))
     }
 
     /// The leaf that was used last, if the key is between two of its own.
@@ -208,8 +215,8 @@ impl Item {
     }
 
     /// An item in memory; errors in it are shown at `place`.
-    pub fn changed(key: Key, bytes: &[u8], place: Logical) -> Self {
-        Self { key, content: Content::Changed(bytes.into(), place) }
+    pub fn changed(key: Key, bytes: &[u8], place: impl Into<Location>) -> Self {
+        Self { key, content: Content::Changed(bytes.into(), place.into()) }
     }
 
     /// What stands in it.
@@ -220,10 +227,10 @@ impl Item {
         }
     }
 
-    /// The address of its byte `at`, for errors.
-    pub fn place(&self, at: usize) -> Logical {
+    /// Where its byte `at` stands, for errors.
+    pub fn place(&self, at: usize) -> Location {
         match &self.content {
-            Content::Stored(node, range) => node.address().after(wide(range.start)).after(wide(at)),
+            Content::Stored(node, range) => node.location(range.start.saturating_add(at)),
             Content::Changed(_, place) => *place,
         }
     }
@@ -285,7 +292,10 @@ mod tests {
             assert_eq!(trees.get(&tree, key(wanted, 0)).unwrap().is_some(), after == before, "{wanted}");
         }
         let item = trees.get(&tree, key(20, 0)).unwrap().unwrap();
-        assert_eq!((item.bytes(), item.place(2)), (&b"twenty"[..], Logical(ONE + NODE - 9 + 2)));
+        assert_eq!(
+            (item.bytes(), item.place(2)),
+            (&b"twenty"[..], Location::in_node(Logical(ONE), NODE - 9 + 2))
+        );
         assert!(item.parse::<[u8; 7]>("seven bytes").is_err());
     }
 

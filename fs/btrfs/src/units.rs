@@ -4,10 +4,20 @@
 
 use core::fmt;
 
+use filesystem::Origin;
+
 /// An address in the filesystem's own space, in bytes: what trees and extents name, as `dump-tree` shows it. Chunks
 /// say where on the devices it is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Logical(pub u64);
+
+/// Where something stands that an error is about.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Location {
+    pub origin: Origin,
+    /// Bytes from there.
+    pub offset: u64,
+}
 
 /// Bytes from the start of a device.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -50,6 +60,25 @@ impl Physical {
     /// So many bytes behind this one.
     pub const fn after(self, bytes: u64) -> Self {
         Self(self.0.saturating_add(bytes))
+    }
+}
+
+impl Location {
+    /// A byte of the node at an address.
+    pub const fn in_node(node: Logical, offset: u64) -> Self {
+        Self { origin: Origin::Node(node.0), offset }
+    }
+}
+
+impl From<Logical> for Location {
+    fn from(address: Logical) -> Self {
+        Self { origin: Origin::Space, offset: address.0 }
+    }
+}
+
+impl From<Physical> for Location {
+    fn from(offset: Physical) -> Self {
+        Self { origin: Origin::Start, offset: offset.0 }
     }
 }
 

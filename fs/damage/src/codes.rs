@@ -33,7 +33,7 @@ code::table! {
         "attach the missing disks";
     pub(crate) DEGRADED: Family = "E-FS-*-DEGRADED",
         "it is read, but a part of it is missing, was not replayed, or is marked as damaged; the message says which",
-        "as the message says; then check it with the tool of its format";
+        "attach what is missing, mount it once with Linux, or check it with the tool of its format";
 }
 
 code::table! {

@@ -9,7 +9,8 @@
 //!
 //! let fault = Fault::Checksum { computed: 0xbeef };
 //! let structure = "ext4_super_block.s_checksum";
-//! let corrupt = Corrupt { format: Format::Ext4, fault, structure, offset: 2044, found: 0xdead };
+//! let origin = damage::Origin::Start;
+//! let corrupt = Corrupt { format: Format::Ext4, fault, structure, origin, offset: 2044, found: 0xdead };
 //! assert_eq!(corrupt.code(), "E-FS-EXT4-CSUM");
 //! ```
 #![no_std]
@@ -30,7 +31,7 @@ pub use format::Format;
 
 /// Wrong data: which structure, where, and what stood there.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{format}: {structure} at byte {offset}: {fault} (found {found:#x})")]
+#[error("{format}: {structure} at {}: {fault} (found {found:#x})", Place(*origin, *offset))]
 pub struct Corrupt {
     /// The format that was read.
     pub format: Format,
@@ -38,10 +39,38 @@ pub struct Corrupt {
     pub fault: Fault,
     /// The structure and field, by the specification's name: `ext4_super_block.s_checksum`.
     pub structure: &'static str,
-    /// Where it stands: byte offset in the device or file that the format was opened on.
+    /// What the offset counts from.
+    pub origin: Origin,
+    /// Where it stands, in bytes.
     pub offset: u64,
     /// The value found there (the computed one stands in the fault, where that says more).
     pub found: u64,
+}
+
+/// What the offset of wrong data counts from.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Origin {
+    /// The start of the device or file that the format was opened on.
+    #[default]
+    Start,
+    /// The start of the format's own space of addresses, which its tools know (btrfs: `bytenr`).
+    Space,
+    /// A node of a tree at this address of that space.
+    Node(u64),
+}
+
+/// An origin and an offset, as messages have them.
+struct Place(Origin, u64);
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(origin, offset) = self;
+        match origin {
+            Origin::Start => write!(f, "byte {offset}"),
+            Origin::Space => write!(f, "address {offset}"),
+            Origin::Node(address) => write!(f, "byte {offset} of node {address}"),
+        }
+    }
 }
 
 impl Corrupt {
@@ -172,12 +201,12 @@ impl fmt::Display for Fault {
 
 #[cfg(test)]
 mod tests {
-    use std::string::ToString;
+    use std::{format, string::ToString};
 
     use super::*;
 
     fn corrupt(format: Format, fault: Fault, structure: &'static str) -> Corrupt {
-        Corrupt { format, fault, structure, offset: 2044, found: 0xdead }
+        Corrupt { format, fault, structure, origin: Origin::Start, offset: 2044, found: 0xdead }
     }
 
     #[test]
@@ -189,6 +218,14 @@ mod tests {
             disk.to_string(),
             "ext4: ext4_super_block.s_checksum at byte 2044: checksum mismatch, computed 0xbeef (found 0xdead)"
         );
+        let structure = "btrfs_header.csum";
+        for (origin, place) in
+            [(Origin::Space, "address 2044"), (Origin::Node(30_408_704), "byte 2044 of node 30408704")]
+        {
+            let corrupt = Corrupt { origin, ..corrupt(Format::Btrfs, Fault::Magic, structure) };
+            let expected = format!("btrfs: btrfs_header.csum at {place}: wrong magic number (found 0xdead)");
+            assert_eq!(corrupt.to_string(), expected);
+        }
         let image = corrupt(Format::Gzip, fault, "CRC32");
         assert_eq!(image.code(), "E-IMAGE-GZIP-CSUM");
         assert_eq!(

@@ -48,7 +48,7 @@ use alloc::{vec, vec::Vec};
 use block::BlockRead;
 use filesystem::{
     Attr, Claim, Corrupt, EachEntry, Error, Fault, FileSystem, FileType, Format, Identity, MemoryBudget,
-    Summary, Unsupported,
+    Origin, Summary, Unsupported,
 };
 
 pub use units::InodeNumber;
@@ -180,7 +180,7 @@ impl<D: BlockRead> Ext4<D> {
 /// An error about the bytes at `offset` of the device.
 fn corrupt(fault: Fault, structure: &'static str, offset: impl Into<u64>, found: impl Into<u64>) -> Error {
     let (offset, found) = (offset.into(), found.into());
-    Error::Corrupt(Corrupt { format: Format::Ext4, fault, structure, offset, found })
+    Error::Corrupt(Corrupt { format: Format::Ext4, fault, structure, origin: Origin::Start, offset, found })
 }
 
 /// Quotient and remainder; a unit of zero, which the superblock's checks rule out, yields zeros.

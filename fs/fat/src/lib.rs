@@ -43,7 +43,7 @@ mod units;
 mod volume;
 pub mod write;
 
-use filesystem::{Corrupt, Error, Fault, Format};
+use filesystem::{Corrupt, Error, Fault, Format, Origin};
 
 use crate::units::ByteOffset;
 
@@ -51,5 +51,12 @@ pub use boot::{Kind, probe};
 pub use volume::{Fat, Node};
 
 fn corrupt(fault: Fault, structure: &'static str, offset: ByteOffset, found: impl Into<u64>) -> Error {
-    Error::Corrupt(Corrupt { format: Format::Fat, fault, structure, offset: offset.0, found: found.into() })
+    Error::Corrupt(Corrupt {
+        format: Format::Fat,
+        fault,
+        structure,
+        origin: Origin::Start,
+        offset: offset.0,
+        found: found.into(),
+    })
 }

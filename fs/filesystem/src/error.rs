@@ -85,7 +85,7 @@ impl Error {
 mod tests {
     use std::string::ToString;
 
-    use damage::{Fault, Format};
+    use damage::{Fault, Format, Origin};
 
     use super::*;
 
@@ -95,6 +95,7 @@ mod tests {
             format: Format::Ext4,
             fault: Fault::Checksum { computed: 0xbeef },
             structure: "ext4_super_block.s_checksum",
+            origin: Origin::Start,
             offset: 2044,
             found: 0xdead,
         });
@@ -111,6 +112,7 @@ mod tests {
             format: Format::Qcow2,
             fault: Fault::Range,
             structure: "L2 entry",
+            origin: Origin::Start,
             offset: 0x4_0000,
             found: 7,
         };

@@ -17,7 +17,7 @@ mod time;
 use alloc::{string::String, vec::Vec};
 use core::ops::ControlFlow;
 
-pub use damage::{Corrupt, Degraded, Fault, Format, Missing, NoMemory, Unsupported};
+pub use damage::{Corrupt, Degraded, Fault, Format, Missing, NoMemory, Origin, Unsupported};
 pub use error::Error;
 pub use memory::{Claim, MemoryBudget};
 pub use time::Civil;

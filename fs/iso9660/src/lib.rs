@@ -43,7 +43,7 @@ mod susp;
 mod volume;
 pub mod write;
 
-use filesystem::{Corrupt, Error, Fault, Format};
+use filesystem::{Corrupt, Error, Fault, Format, Origin};
 
 pub use descriptor::probe;
 pub use eltorito::BootEntry;
@@ -56,5 +56,12 @@ fn within(structure: u64, at: usize) -> u64 {
 }
 
 fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: impl Into<u64>) -> Error {
-    Error::Corrupt(Corrupt { format: Format::Iso9660, fault, structure, offset, found: found.into() })
+    Error::Corrupt(Corrupt {
+        format: Format::Iso9660,
+        fault,
+        structure,
+        origin: Origin::Start,
+        offset,
+        found: found.into(),
+    })
 }

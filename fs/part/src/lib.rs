@@ -49,7 +49,7 @@ mod mbr;
 use alloc::{string::String, vec::Vec};
 
 use block::{BlockRead, ReadError};
-use damage::{Corrupt, Fault, Format};
+use damage::{Corrupt, Fault, Format, Origin};
 
 pub use guid::{Guid, InvalidGuid};
 
@@ -166,5 +166,5 @@ fn within(structure: u64, at: usize) -> u64 {
 }
 
 fn corrupt(format: Format, fault: Fault, structure: &'static str, offset: u64, found: u64) -> ReadError {
-    ReadError::Corrupt(Corrupt { format, fault, structure, offset, found })
+    ReadError::Corrupt(Corrupt { format, fault, structure, origin: Origin::Start, offset, found })
 }

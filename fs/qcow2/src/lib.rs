@@ -34,7 +34,7 @@ use alloc::{borrow::Cow, format, rc::Rc, vec::Vec};
 use core::fmt;
 
 use block::{BlockRead, Cache, ReadError, check_bounds};
-use damage::{Corrupt, Fault, Format, NoMemory, Unsupported};
+use damage::{Corrupt, Fault, Format, NoMemory, Origin, Unsupported};
 
 pub use header::{Compression, Header};
 
@@ -176,7 +176,14 @@ fn length(buf: &[u8]) -> u64 {
 
 /// An error about the bytes at `offset` of the device.
 fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: impl Into<u64>) -> ReadError {
-    ReadError::Corrupt(Corrupt { format: Format::Qcow2, fault, structure, offset, found: found.into() })
+    ReadError::Corrupt(Corrupt {
+        format: Format::Qcow2,
+        fault,
+        structure,
+        origin: Origin::Start,
+        offset,
+        found: found.into(),
+    })
 }
 
 fn unsupported(feature: impl Into<Cow<'static, str>>) -> ReadError {

@@ -4,7 +4,7 @@
 use std::{fs, rc::Rc};
 
 use block::{BlockRead, ReadError, Slice};
-use damage::{Corrupt, Fault, Format};
+use damage::{Corrupt, Fault, Format, Origin};
 use oracle::tools::{run, work_dir};
 use part::{Guid, gpt};
 use vfs::{Disk, Error, Volume, Volumes};
@@ -108,7 +108,7 @@ impl BlockRead for Checked {
 
 fn checksum(offset: u64) -> Corrupt {
     let fault = Fault::Checksum { computed: 1 };
-    Corrupt { format: Format::Vhd, fault, structure: "block", offset, found: 2 }
+    Corrupt { format: Format::Vhd, fault, structure: "block", origin: Origin::Start, offset, found: 2 }
 }
 
 #[test]

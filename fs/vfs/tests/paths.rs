@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use damage::{Corrupt, Fault, Format};
+use damage::{Corrupt, Fault, Format, Origin};
 use filesystem::{Attr, EachEntry, FileSystem, FileType, Identity};
 use oracle::Tree;
 use vfs::{Entry, Error, Volume, VolumeId, Volumes};
@@ -168,7 +168,14 @@ struct Damaged(Tree);
 
 fn damage() -> Error {
     let fault = Fault::Checksum { computed: 1 };
-    Error::Corrupt(Corrupt { format: Format::File, fault, structure: "inode", offset: 4096, found: 2 })
+    Error::Corrupt(Corrupt {
+        format: Format::File,
+        fault,
+        structure: "inode",
+        origin: Origin::Start,
+        offset: 4096,
+        found: 2,
+    })
 }
 
 impl FileSystem for Damaged {

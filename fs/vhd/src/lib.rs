@@ -29,7 +29,7 @@ pub mod fuzz;
 use alloc::{borrow::Cow, format};
 
 use block::{BlockRead, Cache, ReadError, check_bounds};
-use damage::{Corrupt, Fault, Format, Unsupported};
+use damage::{Corrupt, Fault, Format, Origin, Unsupported};
 
 use crate::{
     dynamic::{Dynamic, Source},
@@ -140,7 +140,14 @@ fn length(buf: &[u8]) -> u64 {
 
 /// An error about the bytes at `offset` of the device.
 fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: impl Into<u64>) -> ReadError {
-    ReadError::Corrupt(Corrupt { format: Format::Vhd, fault, structure, offset, found: found.into() })
+    ReadError::Corrupt(Corrupt {
+        format: Format::Vhd,
+        fault,
+        structure,
+        origin: Origin::Start,
+        offset,
+        found: found.into(),
+    })
 }
 
 /// Where byte `at` of a structure stands on the device.

@@ -4,7 +4,7 @@
 use alloc::{borrow::Cow, boxed::Box};
 
 use block::ReadError;
-use filesystem::{Corrupt, Error, Fault, Format, Unsupported};
+use filesystem::{Corrupt, Error, Fault, Format, Origin, Unsupported};
 
 /// What [`crate::Xfs`] returns as an [`Error`].
 #[derive(Debug)]
@@ -47,7 +47,8 @@ pub fn corrupt(
 #[cold]
 #[inline(never)]
 fn at_byte(fault: Fault, structure: &'static str, offset: u64, found: u64) -> Failure {
-    Error::Corrupt(Corrupt { format: Format::Xfs, fault, structure, offset, found }).into()
+    Error::Corrupt(Corrupt { format: Format::Xfs, fault, structure, origin: Origin::Start, offset, found })
+        .into()
 }
 
 #[cold]

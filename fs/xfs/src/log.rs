@@ -124,10 +124,7 @@ pub fn not_replayed(why: &Error) -> String {
         Error::Unsupported(unsupported) => unsupported.feature.clone().into_owned(),
         why => format!("{why}"),
     };
-    format!(
-        "its log is not replayed ({why}): files may be older than they were, or damaged; mount it once with Linux, or \
-         run xfs_repair"
-    )
+    format!("its log is not replayed ({why}): files may be older than they were, or damaged")
 }
 
 /// What goes beyond how much may be read is the log, if so much of it is live: it is read twice, and blocks that it

@@ -8,7 +8,7 @@ use arch::{Arch, Machine};
 use zerocopy::{FromBytes as _, Immutable, KnownLayout, Unaligned};
 
 use super::{Name, Section, part, raw, wide};
-use crate::{Corrupt, Error, Fault, Format, Unsupported};
+use crate::{Corrupt, Error, Fault, Format, Origin, Unsupported};
 use raw::{ImageDataDirectory, ImageDosHeader, ImageNtHeaders64, ImageOptionalHeader64, ImageSectionHeader};
 
 /// `IMAGE_SUBSYSTEM_EFI_APPLICATION`.
@@ -275,7 +275,7 @@ fn within(structure: u64, at: usize) -> u64 {
 }
 
 fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: u64) -> Error {
-    Error::Corrupt(Corrupt { format: Format::Pe, fault, structure, offset, found })
+    Error::Corrupt(Corrupt { format: Format::Pe, fault, structure, origin: Origin::Start, offset, found })
 }
 
 /// Refuses what is not a 64-bit EFI application.

@@ -12,7 +12,7 @@ use miniz_oxide::inflate::{
 };
 
 use super::{Output, output::Expected};
-use crate::{Corrupt, Error, Fault, Format, Unsupported, pe::wide};
+use crate::{Corrupt, Error, Fault, Format, Origin, Unsupported, pe::wide};
 
 static CRC32: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
 
@@ -73,6 +73,7 @@ fn corrupt(fault: Fault, structure: &'static str, offset: usize, found: u32) -> 
         format: Format::Gzip,
         fault,
         structure,
+        origin: Origin::Start,
         offset: wide(offset),
         found: found.into(),
     })

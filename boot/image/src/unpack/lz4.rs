@@ -8,7 +8,7 @@ use alloc::{format, vec::Vec};
 use lz4_flex::block::{DecompressError, decompress_into_with_dict};
 
 use super::{Output, output::Expected, xxh32::xxh32};
-use crate::{Corrupt, Error, Fault, Format, Unsupported, pe::wide};
+use crate::{Corrupt, Error, Fault, Format, Origin, Unsupported, pe::wide};
 
 /// Magic number of a frame.
 pub const MAGIC: [u8; 4] = 0x184d_2204u32.to_le_bytes();
@@ -58,7 +58,14 @@ impl<'a> Input<'a> {
     }
 
     fn corrupt(&self, fault: Fault, structure: &'static str, found: u64) -> Error {
-        Error::Corrupt(Corrupt { format: Format::Lz4, fault, structure, offset: self.offset(), found })
+        Error::Corrupt(Corrupt {
+            format: Format::Lz4,
+            fault,
+            structure,
+            origin: Origin::Start,
+            offset: self.offset(),
+            found,
+        })
     }
 
     /// Compares a checksum that stands here with that of `data`.

@@ -12,7 +12,7 @@ use ruzstd::decoding::{
 use ruzstd::io::Read as _;
 
 use super::{Output, output::Expected};
-use crate::{Corrupt, Error, Fault, Format, pe::wide};
+use crate::{Corrupt, Error, Fault, Format, Origin, pe::wide};
 
 /// The largest window that is accepted, in bytes: that of `zstd --ultra -22`, which kernels are made with.
 /// The decoder takes memory for it as the content grows.
@@ -73,7 +73,14 @@ fn frame(file: &[u8], rest: &mut &[u8], output: &mut Output) -> Result<(), Error
     // Cannot saturate: the content only grows.
     let produced = wide(output.length().saturating_sub(start));
     let corrupt = |fault, structure, found| {
-        Error::Corrupt(Corrupt { format: Format::Zstd, fault, structure, offset: offset(file, rest), found })
+        Error::Corrupt(Corrupt {
+            format: Format::Zstd,
+            fault,
+            structure,
+            origin: Origin::Start,
+            offset: offset(file, rest),
+            found,
+        })
     };
     // The decoder yields zero for a frame that does not say it.
     if declared != 0 && declared != produced {

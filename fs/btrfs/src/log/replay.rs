@@ -18,7 +18,7 @@ use crate::{
     node::Key,
     storage::Storage,
     tree::Item,
-    units::{Generation, Logical},
+    units::{Generation, Location, Logical},
     unsupported,
 };
 
@@ -183,13 +183,13 @@ pub struct Replay<'a, B> {
     recounted: BTreeSet<u64>,
     pub budget: &'a Budget<'a>,
     /// Where the item of the log stands that is replayed.
-    place: Logical,
+    place: Location,
 }
 
 impl<'a, B: Items> Replay<'a, B> {
     pub fn new(log: &'a Log, base: &'a B, sums: &'a mut Sums, rules: Rules, budget: &'a Budget<'a>) -> Self {
         let (edits, recounted) = (Edits::default(), BTreeSet::new());
-        Self { log, rules, sums, base, edits, recounted, budget, place: Logical(0) }
+        Self { log, rules, sums, base, edits, recounted, budget, place: Logical(0).into() }
     }
 
     /// What differs in the subvolume after all stages: those of `btrfs_recover_log_trees`.

@@ -3,7 +3,7 @@
 
 use alloc::{collections::BTreeSet, string::String, vec::Vec};
 
-use damage::{Corrupt, Fault, Format};
+use damage::{Corrupt, Fault, Format, Origin};
 use filesystem::Error;
 
 use crate::{Assemble, DeviceId, Member, State};
@@ -154,5 +154,12 @@ impl Chosen<'_> {
 
 fn wrong(member: &Member, structure: &'static str) -> Error {
     let format: Format = member.format;
-    Error::Corrupt(Corrupt { format, fault: Fault::Inconsistent, structure, offset: 0, found: member.number })
+    Error::Corrupt(Corrupt {
+        format,
+        fault: Fault::Inconsistent,
+        structure,
+        origin: Origin::Start,
+        offset: 0,
+        found: member.number,
+    })
 }
