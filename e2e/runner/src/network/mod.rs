@@ -45,9 +45,9 @@ pub struct Network {
     /// QEMU's names of the cards, the first of which is on the wire. `silent:` in front of one stands for a cable with
     /// nobody at its other end.
     pub cards: Vec<String>,
-    /// dnsmasq's options for names and addresses, where that is on the wire; none: [`wire::DNSMASQ`].
+    /// dnsmasq's options for names and addresses, where that is on the wire; none: a lease and the name `registry.test`.
     pub dnsmasq: Vec<String>,
-    /// Our own addresses there; none: [`wire::ADDRESSES`].
+    /// Our own addresses there; none: `10.9.0.1/24` and `fd09::1/64`.
     pub addresses: Vec<String>,
     /// The registry's name in the reference; none: the address that the wire gives it.
     pub host: String,
