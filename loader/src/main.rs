@@ -110,7 +110,12 @@ extern "C" fn run(stack: &Stack) -> usize {
         hand_over: &Firmware { disks: &disks, is_locked, report },
         operator: &Operator,
         variables: &Variables,
-        policy: Policy { arch: ARCH, is_locked, cosign: config.cosign() },
+        policy: Policy {
+            arch: ARCH,
+            is_locked,
+            is_secure_boot: variables::is_secure_boot(),
+            cosign: config.cosign(),
+        },
         version: VERSION,
         exit: "returning to the firmware",
     };

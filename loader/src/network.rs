@@ -42,6 +42,8 @@ pub struct Network<'a> {
     /// Cards with addresses, until a program is started: some switches let a card wait for half a minute whenever it
     /// was stopped.
     uplink: RefCell<Option<Started<'a>>>,
+    /// Why there was none, and with which settings.
+    failed: RefCell<Option<(Wishes, Failure)>>,
     /// Where the firmware's drivers stood that were taken off.
     taken: RefCell<Vec<Handle>>,
 }
@@ -56,7 +58,7 @@ struct Started<'a> {
 impl<'a> Network<'a> {
     /// The machine's.
     pub fn new(host: &'a Host<'a>) -> Self {
-        Self { host, uplink: RefCell::default(), taken: RefCell::default() }
+        Self { host, uplink: RefCell::default(), failed: RefCell::default(), taken: RefCell::default() }
     }
 
     /// The cards with their addresses, started where they are not yet, or were with other settings.
@@ -68,6 +70,20 @@ impl<'a> Network<'a> {
             return Ok(started.uplink.clone());
         }
         self.uplink.take();
+        if let Some((_, failure)) = self.failed.borrow().as_ref().filter(|(with, _)| *with == wishes) {
+            return Err(failure.clone());
+        }
+        match self.start(config, wishes.clone(), ca) {
+            Ok(started) => Ok(self.uplink.borrow_mut().insert(started).uplink.clone()),
+            Err(failure) => {
+                *self.failed.borrow_mut() = Some((wishes, failure.clone()));
+                Err(failure)
+            }
+        }
+    }
+
+    /// Starts the cards and gets addresses.
+    fn start(&self, config: &Config, wishes: Wishes, ca: Option<String>) -> Result<Started<'a>, Failure> {
         let no_randomness = |_| {
             let cause = "neither firmware nor processor has random bytes, and the counter does not jitter";
             Failure::new(Phase::Network, "entropy", tls::codes::RANDOM, &cause)
@@ -80,8 +96,7 @@ impl<'a> Network<'a> {
             cards.iter_mut().for_each(|card| nic::show(&mut **card, console));
         }
         let uplink = Uplink::start(cards, wishes.clone(), self.host, Some(Rc::new(tls))).map_err(failed)?;
-        let started = Started { uplink: Rc::new(uplink), wishes, ca };
-        Ok(self.uplink.borrow_mut().insert(started).uplink.clone())
+        Ok(Started { uplink: Rc::new(uplink), wishes, ca })
     }
 }
 
@@ -133,6 +148,10 @@ impl flow::Network for Network<'_> {
     fn document(&self, source: &Source, config: &Config) -> Result<Document, Failure> {
         let uplink = self.uplink(config)?;
         uplink.run(Box::pin(flow::document(&*uplink, source)))
+    }
+
+    fn try_again(&self) {
+        self.failed.take();
     }
 
     fn stop(&self) {

@@ -259,7 +259,7 @@ pub const ROWS: [Row; 50] = [
         "only this network interface: name or MAC",
     ),
     acts(free("cloudboot.net.vlan", Value::Number), "", "802.1Q tag"),
-    acts(free("cloudboot.net.proxy", Value::Text), "", "URL of an HTTP proxy"),
+    acts(secret("cloudboot.net.proxy"), "", "URL of an HTTP proxy, which may have a password"),
     later(free("cloudboot.net.ntp", Value::Text), "", "sets the clock: address, or `1` for DHCP's"),
     later(free("cloudboot.net.lldp", Value::Flag).of_document(Taken), "0", "listens to LLDP"),
     later(key("cloudboot.lldp", Value::Flag), "0", "listens to LLDP"),

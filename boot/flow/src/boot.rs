@@ -28,6 +28,9 @@ pub fn boot(platform: &Platform<'_>, config: &Config) -> Ended {
     let once = Once::take(platform.variables);
     let mut retries = 0;
     loop {
+        if retries > 0 {
+            platform.network.try_again();
+        }
         let Platform { disks, clock, policy, variables, .. } = platform;
         let search = Search { disks: *disks, clock: *clock, report, arch: policy.arch, config };
         let discovered = search.run();
@@ -79,6 +82,7 @@ impl<'a> Round<'a> {
             if let Some(offer) = offer.take() {
                 match ask(platform.operator, &menu, offer, offered) {
                     Choice::Candidate(candidate, edited) => {
+                        platform.network.try_again();
                         queue = Queue::chosen(volumes, found, candidate, edited);
                     }
                     Choice::Setup => return Over::End(Ended::FirmwareSetup),

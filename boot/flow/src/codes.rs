@@ -66,6 +66,9 @@ code::table! {
     pub(crate) TRUST_URL: Code = "E-TRUST-URL",
         "nothing vouches for what a web server answers: it is not https, or Secure Boot is off",
         "use https and Secure Boot, or set `cloudboot.cosign=off`";
+    pub(crate) OWN: Code = "E-TRUST-OWN",
+        "a registry or a web server answers with cloud-boot's own loader, which would fetch itself for ever",
+        "name a kernel, or a unified kernel image";
     pub(crate) TRUST_LOGIN: Code = "E-TRUST-LOGIN",
         "a login is not sent to a registry that a less trusted source names",
         "set `cloudboot.image` and `rd.cloudboot.*` by the same source";

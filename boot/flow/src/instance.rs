@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! What the cloud says about this machine: settings of its metadata document.
 
-use config::{Config, Trust};
+use config::{Config, Origin, Trust};
 use efi::smbios::Cloud;
 
 use crate::{Clock, Console, Failure, Network, Phase, report::Seconds};
@@ -44,6 +44,11 @@ impl Instance<'_> {
                 self.console.line(format_args!("metadata {}{what} ({took})", source.place()));
                 let told = config.problems().len();
                 let config = document.resolve(config, self.trust);
+                let of_document = |(_, _, origin): &(&str, &str, Origin)| *origin == Origin::Metadata;
+                for (name, value, origin) in config.effective().filter(of_document).filter(|_| config.debug())
+                {
+                    self.console.line(format_args!("  {name}={value} from {origin}"));
+                }
                 for problem in config.problems().iter().skip(told) {
                     self.console.line(format_args!("configure: {problem}"));
                 }

@@ -87,7 +87,7 @@ fn item(entry: &Entry, volumes: &Volumes) -> Item {
             program.options.clone()
         }
         Start::Url(url) => {
-            details.push(format!("from         {}", url.url));
+            details.push(format!("from         {}", remote::address(&url.url)));
             url.options.clone()
         }
         Start::Elsewhere(elsewhere) => {

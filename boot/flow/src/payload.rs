@@ -5,6 +5,7 @@ use alloc::{format, string::String, vec::Vec};
 use core::{fmt, ops::Range};
 
 use entries::File;
+use http::Url;
 use oci::{Digest, Reference};
 use vfs::{VolumeId, Volumes};
 
@@ -37,7 +38,7 @@ pub enum Provenance {
         path: String,
     },
     /// A file of a web server.
-    Url(String),
+    Url(Url),
     /// A boot artifact of an OCI registry.
     Registry {
         /// What was asked for.
@@ -51,7 +52,7 @@ impl fmt::Display for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Volume { name, path } => write!(f, "{name} {path}"),
-            Self::Url(url) => f.write_str(url),
+            Self::Url(url) => write!(f, "{url}"),
             Self::Registry { reference, manifest } => write!(f, "{reference}, manifest {manifest}"),
         }
     }

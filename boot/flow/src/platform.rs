@@ -85,6 +85,10 @@ pub trait Network {
     /// There is no network, or no document.
     fn document(&self, source: &metadata::Source, config: &Config) -> Result<metadata::Document, Failure>;
 
+    /// Lets what failed be tried again: until then, one failure of the cards is everybody's, since a boot with many ways
+    /// would wait for each of them.
+    fn try_again(&self);
+
     /// Stops all cards: none may write into the memory of what is started next.
     fn stop(&self);
 }

@@ -12,7 +12,8 @@ use metadata::{Document, Source};
 use oci::{Digest, Login, Mirror, Reference};
 
 use crate::{
-    Clock, Content, Failure, Memory, Payload, Phase, Platform, Policy, Provenance, codes, report::Report,
+    Clock, Content, Failure, Memory, Payload, Phase, Platform, Policy, Provenance, codes,
+    report::{Bytes, Report},
 };
 
 /// How often the progress is shown.
@@ -99,15 +100,16 @@ pub fn program(
     config: &Config,
     report: &Report<'_>,
 ) -> Result<(Provenance, Content), Failure> {
-    expect_judged(&entry.url, &platform.policy)?;
     let url = Url::parse(&entry.url).map_err(|error| of_request(&error))?;
+    expect_judged(&url, &platform.policy)?;
     let started = platform.clock.now();
     let room = Free(platform.memory);
     let image = platform.network.program(&url, config, &room)?;
     let size = u64::try_from(image.len()).unwrap_or(u64::MAX);
-    report.obtained(&entry.url, size, platform.clock.now().saturating_sub(started));
+    // Without its query, which may be a secret.
+    report.obtained(&format!("{url}"), size, platform.clock.now().saturating_sub(started));
     let content = Content::Program { image, options: entry.options.clone(), place: None };
-    Ok((Provenance::Url(entry.url.clone()), content))
+    Ok((Provenance::Url(url), content))
 }
 
 /// Whether something judges what a URL of an entry leads to: Secure Boot, which has the firmware check its signature.
@@ -115,19 +117,22 @@ pub fn program(
 ///
 /// # Errors
 /// Nothing does, and `cloudboot.cosign=off` does not say that nothing needs to.
-pub fn expect_judged(url: &str, policy: &Policy) -> Result<(), Failure> {
-    let is_secure = url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"));
-    if is_secure && (policy.is_locked || policy.cosign == Some(Cosign::Off)) {
+pub fn expect_judged(url: &Url, policy: &Policy) -> Result<(), Failure> {
+    if url.is_secure() && (policy.is_secure_boot || policy.cosign == Some(Cosign::Off)) {
         return Ok(());
     }
-    let cause = if is_secure {
+    let cause = if url.is_secure() {
         "nothing checks its signature: Secure Boot is off, and no signature key is built in; switch it on, or set \
          cloudboot.cosign=off"
     } else {
         "an image is fetched by https only"
     };
-    Err(Failure::new(Phase::Verify, url, codes::TRUST_URL, &cause))
+    Err(Failure::new(Phase::Verify, format!("{url}"), codes::TRUST_URL, &cause))
 }
+
+/// How long a server may take until it answers, its redirects included. (Its body has no such limit, but must come at a
+/// pace that `http` watches.)
+const ANSWER: Duration = Duration::from_secs(40);
 
 /// Fetches a file by a platform's network, as large as memory allows twice.
 ///
@@ -141,12 +146,31 @@ pub async fn download<D: Dial>(
 ) -> Result<Vec<u8>, Failure> {
     let client = http::Client::new(dial).with_proxy(proxy(config)?);
     let failed = |error: http::Error| of_request(&error);
-    let response = Box::pin(client.send(&Request::get(url))).await.map_err(failed)?;
-    let response = response.success().map_err(failed)?;
+    let deadline = client.dial().now().saturating_add(ANSWER);
+    let request = Request::get(url);
+    let answer = dial::within(client.dial(), deadline, Box::pin(client.send(&request))).await;
+    let refused = |code, cause: &str| Failure::new(Phase::Obtain, format!("{url}"), code, &cause);
+    let late = |dial::Late| refused(http::codes::TIMEOUT, "no answer within 40 s");
+    let mut response = answer.map_err(late)?.and_then(http::Response::success).map_err(failed)?;
+    let length = response.length().ok_or_else(|| {
+        refused(http::codes::SIZE, "the server does not say how long it is; let it send Content-Length")
+    })?;
+    let free = room.available();
     // The firmware makes a copy of it.
-    let most = room.available() / 2;
-    let limit = usize::try_from(most).unwrap_or(usize::MAX);
-    Box::pin(response.bytes(limit)).await.map_err(failed)
+    let wanted = length.saturating_mul(2);
+    let buffer = usize::try_from(length).ok().filter(|_| wanted <= free);
+    let mut image = buffer.and_then(|length| room.buffer(length)).ok_or_else(|| {
+        refused(code::MEMORY, &format!("{} wanted, {} of memory free", Bytes(wanted), Bytes(free)))
+    })?;
+    let mut filled = 0_usize;
+    while let Some(rest) = image.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match Box::pin(response.read(rest)).await.map_err(failed)? {
+            0 => return Err(refused(http::codes::CUT, "the connection ended before the file")),
+            // Never more than the buffer's length.
+            read => filled = filled.saturating_add(read),
+        }
+    }
+    Ok(image)
 }
 
 fn of_request(error: &http::Error) -> Failure {
@@ -216,17 +240,25 @@ fn name(reference: &Reference) -> String {
     }
 }
 
-/// The same of what a setting says, which may be no reference.
+/// A URL of an entry without its query and login, which may be secrets.
+pub fn address(text: &str) -> String {
+    Url::parse(text).map_or_else(|_| "what is not a URL".into(), |url| format!("{url}"))
+}
+
+/// A reference that a setting has, as people say it; it may be none.
 pub fn title(text: &str) -> String {
     Reference::parse(text).map_or_else(|_| text.into(), |reference| name(&reference))
 }
+
+/// What the network itself may use beside the parts of an artifact (budget L3).
+const OWN: u64 = 32 << 20;
 
 /// The machine's memory, as the parts of an artifact are put there.
 struct Free<'a>(&'a dyn Memory);
 
 impl Room for Free<'_> {
     fn available(&self) -> u64 {
-        self.0.available()
+        self.0.available().saturating_sub(OWN)
     }
 
     fn buffer(&self, length: usize) -> Option<Vec<u8>> {

@@ -2,12 +2,13 @@
 //! Checking what was read before it runs. No other step parses it before.
 
 use alloc::{format, string::String};
-use core::ops::Deref;
+use core::ops::{Deref, Range};
 
 use arch::Arch;
 use config::Cosign;
 use image::{
     kernel::{self, Kind},
+    own,
     pe::Pe,
     uki::{self, Part},
 };
@@ -24,6 +25,8 @@ pub struct Policy {
     pub arch: Arch,
     /// Secure Boot is on, or a signature key is built in: what the operator may change is restricted, too.
     pub is_locked: bool,
+    /// Secure Boot is on: the firmware checks signatures of programs.
+    pub is_secure_boot: bool,
     /// What `cloudboot.cosign` says of signatures.
     pub cosign: Option<Cosign>,
 }
@@ -96,9 +99,15 @@ impl Verified<Payload> {
 /// A [`Failure`] that says what is wrong.
 pub fn verify(mut payload: Payload, policy: &Policy) -> Result<Verified<Payload>, Failure> {
     match &payload.provenance {
+        // Discovery has left ourselves out.
         Provenance::Volume { .. } => {}
         Provenance::Url(url) => expect_judged(url, policy)?,
         Provenance::Registry { reference, .. } => expect_covered(reference, policy)?,
+    }
+    let is_of_network = !matches!(payload.provenance, Provenance::Volume { .. });
+    if is_of_network && is_own_loader(payload.content.image()) {
+        let cause = "this is cloud-boot's own loader, which would fetch itself again";
+        return Err(Failure::new(Phase::Verify, payload.title.as_str(), codes::OWN, &cause));
     }
     let failed = |name: &str, error: image::Error| Failure::new(Phase::Verify, name, error.code(), &error);
     match &mut payload.content {
@@ -115,6 +124,15 @@ pub fn verify(mut payload: Payload, policy: &Policy) -> Result<Verified<Payload>
         Content::Program { image, .. } => check(image, policy).map_err(|error| failed("program", error))?,
     }
     Ok(Verified(payload))
+}
+
+/// Whether this is our own program, in whatever version.
+fn is_own_loader(file: &[u8]) -> bool {
+    let read = |range: Range<u64>| {
+        let (start, end) = (usize::try_from(range.start).ok()?, usize::try_from(range.end).ok()?);
+        file.get(start..end).map(<[u8]>::to_vec)
+    };
+    own::is_own_loader(file, u64::try_from(file.len()).unwrap_or(u64::MAX), &read)
 }
 
 fn check(image: &[u8], policy: &Policy) -> Result<(), image::Error> {

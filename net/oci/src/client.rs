@@ -11,7 +11,7 @@ use crate::{
     Cause, Error, Login, Mirror, Reference,
     auth::{Challenge, granted},
     document::parsed,
-    endpoint::{Endpoint, Places},
+    endpoint::{Endpoint, Places, Scope},
     error::Said,
 };
 
@@ -77,15 +77,15 @@ pub(crate) struct Ask<'a> {
     pub body: Option<&'a dyn Content>,
     /// What is being done to the repository: `pull` or `pull,push`.
     pub action: &'static str,
-    /// No mirrors.
-    pub is_only_original: bool,
+    /// Who may be asked.
+    pub scope: Scope,
 }
 
 impl<'a> Ask<'a> {
     /// GET of a path.
     pub fn get(path: &'a str) -> Self {
         let (method, fields, range, body) = (Method::Get, &[], None, None);
-        Self { method, path, fields, range, body, action: "pull", is_only_original: false }
+        Self { method, path, fields, range, body, action: "pull", scope: Scope::Everywhere }
     }
 }
 
@@ -126,7 +126,7 @@ impl<D: Dial> Client<D> {
     ) -> Result<(Response<'_, D>, Rc<Endpoint>), Error> {
         let attempt = async |place: &Endpoint| self.ask_at(place, reference, ask).await;
         let limit = ask.body.is_none().then_some(self.options.backoff.at_most);
-        self.somewhere(reference, ask.is_only_original, limit, attempt).await
+        self.somewhere(reference, ask.scope, limit, attempt).await
     }
 
     /// Attempts something at the places of a registry, one after the other, and again after a pause, until it is done
@@ -137,7 +137,7 @@ impl<D: Dial> Client<D> {
     pub(crate) async fn somewhere<T>(
         &self,
         reference: &Reference,
-        is_only_original: bool,
+        scope: Scope,
         limit: Option<Duration>,
         attempt: impl AsyncFn(&Endpoint) -> Result<T, Failed>,
     ) -> Result<(T, Rc<Endpoint>), Error> {
@@ -147,7 +147,7 @@ impl<D: Dial> Client<D> {
             // The shortest wish of those that may be asked again; none if nobody may.
             let mut wished: Option<u64> = None;
             let mut last = None;
-            let all = places.all(is_only_original);
+            let all = places.all(scope);
             for (place, left) in all.iter().zip((1..=all.len()).rev()) {
                 let failed = match self.in_share(since, limit, left, attempt(place)).await {
                     Ok(Ok(done)) => return Ok((done, place.clone())),

@@ -64,6 +64,8 @@ pub(crate) struct Endpoint {
     /// Before the repository; with a slash at its end, or empty.
     prefix: String,
     pub is_mirror: bool,
+    /// A target of SRV records outside of their zone: whoever answers DNS may have named it.
+    is_outside: bool,
     /// What belongs to this host.
     pub login: Option<Secret>,
 }
@@ -75,13 +77,30 @@ impl Endpoint {
     }
 }
 
+/// Which places may be asked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Scope {
+    /// All: a digest says whether the answer is right.
+    Everywhere,
+    /// Those of the registry itself.
+    Original,
+    /// Those that may say what a tag means: no mirror, which is there for bytes that a digest names, and no target of SRV
+    /// records outside of their zone, which has a certificate of its own whoever it is.
+    Vouching,
+}
+
 /// The places of a registry, best first. One that fails becomes the last of its kind.
 pub(crate) struct Places(RefCell<Vec<Rc<Endpoint>>>);
 
 impl Places {
-    /// The places now. Without mirrors, if only the original counts.
-    pub fn all(&self, is_only_original: bool) -> Vec<Rc<Endpoint>> {
-        self.0.borrow().iter().filter(|place| !(is_only_original && place.is_mirror)).cloned().collect()
+    /// The places now, as far as they may be asked.
+    pub fn all(&self, scope: Scope) -> Vec<Rc<Endpoint>> {
+        let may_be_asked = |place: &&Rc<Endpoint>| match scope {
+            Scope::Everywhere => true,
+            Scope::Original => !place.is_mirror,
+            Scope::Vouching => !place.is_mirror && !place.is_outside,
+        };
+        self.0.borrow().iter().filter(may_be_asked).cloned().collect()
     }
 
     /// Whether there are mirrors.
@@ -145,7 +164,8 @@ impl<D: Dial> Client<D> {
         let malformed = || Error::new(authority, Cause::Reference("malformed host"));
         let (host, port) = host_and_port(authority).ok_or_else(malformed)?;
         let port = port.unwrap_or(if is_secure { 443 } else { 80 });
-        Ok(Rc::new(Endpoint { is_secure, host: host.into(), port, prefix: prefix.into(), is_mirror, login }))
+        let (host, prefix, is_outside) = (host.into(), prefix.into(), false);
+        Ok(Rc::new(Endpoint { is_secure, host, port, prefix, is_mirror, is_outside, login }))
     }
 
     /// The targets of SRV records. DNS is not authenticated: a login goes to targets inside the zone only, for whose
@@ -177,7 +197,8 @@ impl<D: Dial> Client<D> {
             }
             let host = service.target.trim_end_matches('.').into();
             let (port, prefix, is_mirror) = (service.port, "".into(), false);
-            replicas.push(Rc::new(Endpoint { is_secure, host, port, prefix, is_mirror, login }));
+            let is_outside = !is_inside;
+            replicas.push(Rc::new(Endpoint { is_secure, host, port, prefix, is_mirror, is_outside, login }));
         }
         if replicas.is_empty() { Err(Error::new(name, Cause::NoServices)) } else { Ok(replicas) }
     }

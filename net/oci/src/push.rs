@@ -9,7 +9,7 @@ use http::{Content, Method};
 use crate::{
     Algorithm, Cause, Client, Digest, Error, Reference,
     client::{Ask, Failed},
-    endpoint::Endpoint,
+    endpoint::{Endpoint, Scope},
 };
 
 const ACTION: &str = "pull,push";
@@ -26,14 +26,14 @@ impl<D: Dial> Client<D> {
         content: &dyn Content,
     ) -> Result<bool, Error> {
         let path = format!("blobs/{digest}");
-        let ask = Ask { method: Method::Head, action: ACTION, is_only_original: true, ..Ask::get(&path) };
+        let ask = Ask { method: Method::Head, action: ACTION, scope: Scope::Original, ..Ask::get(&path) };
         match self.ask(reference, &ask).await {
             Ok(_) => return Ok(false),
             Err(error) if matches!(error.cause(), Cause::Absent(_)) => {}
             Err(error) => return Err(error),
         }
         let attempt = async |place: &Endpoint| self.upload(place, reference, digest, content).await;
-        self.somewhere(reference, true, None, attempt).await.map(|_| true)
+        self.somewhere(reference, Scope::Original, None, attempt).await.map(|_| true)
     }
 
     /// POST for an address, PUT to it.
@@ -49,7 +49,7 @@ impl<D: Dial> Client<D> {
         let ask = Ask {
             method: Method::Post,
             action: ACTION,
-            is_only_original: true,
+            scope: Scope::Original,
             ..Ask::get("blobs/uploads/")
         };
         let url = place.url(reference.repository(), ask.path)?;
@@ -90,7 +90,7 @@ impl<D: Dial> Client<D> {
             fields: &fields,
             body,
             action: ACTION,
-            is_only_original: true,
+            scope: Scope::Original,
             ..Ask::get(&path)
         };
         self.ask(reference, &ask).await?.discard().await;

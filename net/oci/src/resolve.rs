@@ -9,6 +9,7 @@ use crate::{
     Algorithm, Cause, Client, Digest, Document, Error, Platform, Reference,
     client::Ask,
     document::Kind,
+    endpoint::Scope,
     platform,
     spec::{Index, Manifest},
 };
@@ -110,7 +111,12 @@ impl<D: Dial> Client<D> {
         is_only_original: bool,
     ) -> Result<Fetched, Error> {
         let path = format!("manifests/{}", reference.key());
-        let ask = Ask { fields: &[("Accept", ACCEPT)], is_only_original, ..Ask::get(&path) };
+        let scope = match reference.digest() {
+            None => Scope::Vouching,
+            Some(_) if is_only_original => Scope::Original,
+            Some(_) => Scope::Everywhere,
+        };
+        let ask = Ask { fields: &[("Accept", ACCEPT)], scope, ..Ask::get(&path) };
         let (mut number, since) = (0, self.http.dial().now());
         let (response_type, response_digest, bytes) = loop {
             let response = self.ask(reference, &ask).await?;

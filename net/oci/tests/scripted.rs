@@ -514,7 +514,8 @@ fn logins_do_not_leave_the_zone() {
                 Some(_) => not_found(),
                 None => Answer::new(401, &["WWW-Authenticate: Basic realm=\"x\""], b""),
             });
-        let reference = Reference::parse(&format!("{name}/a/b:1")).unwrap();
+        let digest = Digest::of(Algorithm::Sha256, b"x");
+        let reference = Reference::parse(&format!("{name}/a/b@{digest}")).unwrap();
         pulled(&world, &reference, Options { logins: login(name), ..Options::default() }).unwrap_err();
         assert_eq!(
             script.asked().iter().any(|asked| asked.field("authorization").is_some()),
@@ -522,6 +523,17 @@ fn logins_do_not_leave_the_zone() {
             "{target}"
         );
     }
+}
+
+#[test]
+fn nobody_outside_of_the_zone_says_what_a_tag_means() {
+    let world = World::new();
+    world.set_services("_registry._tcp.zone.test", vec![service(1, 443, "r.evil.test")]);
+    let script = Script::at(&world, "r.evil.test:443", |asked| Store::of(&[b"evil"]).answer(asked));
+    let reference = Reference::parse("_registry._tcp.zone.test/a/b:1").unwrap();
+    let error = pulled(&world, &reference, Options::default()).unwrap_err();
+    assert_eq!(error.to_string(), "E-NET-OCI-SRV _registry._tcp.zone.test/a/b:1: no SRV records");
+    assert!(script.asked().is_empty());
 }
 
 #[test]
@@ -543,7 +555,8 @@ fn mirrors_come_first_and_are_checked() {
     let mirrors = || vec![Mirror::parse("registry.test=mirror.test:5000/hub").unwrap()];
     let cuts = |asked: &Asked| Store::of(&[b"kernel"]).answer(asked).cut(70);
     // It has everything; it lacks the blob; it lies; it cuts; it is not there.
-    for (mirror, count) in [(0, 0), (1, 1), (2, 1), (3, 1), (4, 2)] {
+    // What the tag means is the registry's to say: that is one request more.
+    for (mirror, count) in [(0, 1), (1, 2), (2, 2), (3, 1), (4, 2)] {
         let world = World::new();
         let (good, bad, original) = (good.clone(), bad.clone(), good.clone());
         match mirror {
@@ -556,7 +569,7 @@ fn mirrors_come_first_and_are_checked() {
         let script = Script::at(&world, "registry.test:443", move |asked| original.answer(asked));
         let blobs = layers(&world, Options { mirrors: mirrors(), ..Options::default() }).unwrap();
         assert_eq!((blobs, script.asked().len()), (vec![b"kernel".to_vec()], count), "{mirror}");
-        assert_eq!(world.connected()[0], "mirror.test:5000");
+        assert_eq!(world.connected()[..2], ["registry.test:443", "mirror.test:5000"], "{mirror}");
     }
 }
 

@@ -23,7 +23,7 @@ use menu::{Key, Menu, Outcome};
 use artifact::{Artifact, Room};
 use oci::Digest;
 
-use super::disks::{Disk, program, unified};
+use super::disks::{Disk, own_loader, program, unified};
 use crate::{
     Clock, Console, Content, Disks, Ended, Failure, HandOver, Instance, Journal, Memory, Network, Operator,
     Order, Payload, Permit, Phase, Place, Platform, Policy, Refused, Tries, Variables, Vendor, Verified,
@@ -72,6 +72,8 @@ pub enum Answer {
     Text,
     /// A unified kernel image.
     Program,
+    /// Our own loader.
+    Own,
 }
 
 /// A disk that can be pulled.
@@ -200,7 +202,12 @@ impl Machine {
             hand_over: self,
             operator: self,
             variables: self,
-            policy: Policy { arch: Arch::X86_64, is_locked: self.is_locked, cosign: config.cosign() },
+            policy: Policy {
+                arch: Arch::X86_64,
+                is_locked: self.is_locked,
+                is_secure_boot: self.is_locked,
+                cosign: config.cosign(),
+            },
             version: "1",
             exit: "returning to the firmware",
         };
@@ -237,6 +244,7 @@ impl Network for Machine {
             Answer::Linux => artifact::Content::Linux { kernel, initrd, options },
             Answer::Text => artifact::Content::Linux { kernel: b"text".to_vec(), initrd, options },
             Answer::Program => artifact::Content::Program { image: kernel },
+            Answer::Own => artifact::Content::Linux { kernel: own_loader("9.9.9"), initrd, options },
         };
         let manifest = Digest::parse(&format!("sha256:{}", "0".repeat(64))).unwrap();
         order.told.resolved(order.reference, &manifest, 1536);
@@ -256,6 +264,8 @@ impl Network for Machine {
             None => Err(Failure::new(Phase::Network, "metadata", codes::LOAD, &"no answer")),
         }
     }
+
+    fn try_again(&self) {}
 
     fn stop(&self) {}
 }

@@ -127,6 +127,22 @@ fn a_program_that_is_none_is_refused() {
 }
 
 #[test]
+fn our_own_loader_is_not_started_again() {
+    check(vec![Scenario(
+        "it would fetch itself for ever",
+        Machine::new(&[]).settings(&pinned("")).network(&[Answer::Own]),
+        &[
+            NONE,
+            CHOOSE,
+            FETCHED,
+            "failed: verify host.example/linux:1: E-TRUST-OWN this is cloud-boot's own loader, which would fetch itself \
+             again; returning to the firmware",
+        ],
+        End::Ended(Ended::AllFailed),
+    )]);
+}
+
+#[test]
 fn a_cut_cable_does_not_choose_the_disk() {
     let machine = |more: &str, answers: &[Answer]| {
         Machine::new(&[hidden(&["a"])]).settings(&pinned(more)).network(answers)

@@ -9,7 +9,10 @@ use http::{Division, Observer, Range, Request, Response, Source, Url, download, 
 
 use super::Sink;
 use crate::{
-    Cause, Client, Digest, Error, Hasher, Reference, client::Ask, endpoint::Endpoint, spec::Descriptor,
+    Cause, Client, Digest, Error, Hasher, Reference,
+    client::Ask,
+    endpoint::{Endpoint, Scope},
+    spec::Descriptor,
 };
 
 /// How much of what a sink holds is read at once.
@@ -137,7 +140,8 @@ impl<D: Dial> Source for Blob<'_, D> {
         if let Some(response) = self.of_store(range).await {
             return Ok(response);
         }
-        let ask = Ask { range, is_only_original: self.is_only_original, ..Ask::get(&self.path) };
+        let scope = if self.is_only_original { Scope::Original } else { Scope::Everywhere };
+        let ask = Ask { range, scope, ..Ask::get(&self.path) };
         let (response, place) = self.client.ask_somewhere(self.reference, &ask).await?;
         let asked = place.url(self.reference.repository(), &self.path)?;
         if !response.url().is_same_origin(&asked) {
