@@ -4,7 +4,7 @@
 use code::{Code, PLACEHOLDER, Row};
 
 /// Every table whose codes the command may show.
-const TABLES: [&[Row]; 15] = [
+const TABLES: [&[Row]; 16] = [
     crate::codes::CODES,
     block::codes::CODES,
     damage::codes::CODES,
@@ -20,6 +20,7 @@ const TABLES: [&[Row]; 15] = [
     dial::codes::CODES,
     http::codes::CODES,
     oci::codes::CODES,
+    metadata::codes::CODES,
 ];
 
 /// The formats of families of codes.

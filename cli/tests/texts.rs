@@ -201,6 +201,38 @@ E-CONFIG-UNKNOWN cloudboot.x(\\\\cloudboot\\\\cmdline) (\\cloudboot\\cmdline): t
 }
 
 #[test]
+fn a_metadata_document_is_explained_as_the_strongest_source() {
+    let file = work_dir("metadata").join("meta_data.json");
+    let document = r#"{"uuid":"x","cloudboot":{"target":"rescue","ca":"/ca.pem","insecure":true,
+        "disk":{"luks-passphrase":"hunter2"},"registry":{"pass":"hunter2"}}}"#;
+    fs::write(&file, document).unwrap();
+    let file = file.to_str().unwrap();
+    let explain = ["config", "explain", "--metadata", file, "cloudboot.target=debian", "cloudboot.timeout=3"];
+    let misspelt = "E-CONFIG-MEMBER disk.luks-passphrase (the metadata): members of the document have underscores \
+                    where keys have dashes\n";
+    let never = "E-CONFIG-LOCKED cloudboot.insecure (the metadata): a metadata document may not set it\n";
+    let settings = "cloudboot.timeout=3 from load-options\ncloudboot.target=rescue from metadata\n";
+    let plain = "E-CONFIG-PLAIN cloudboot.metadata.url (the metadata): not authenticated, whoever answered on this \
+                 network may have written it\n";
+    assert_eq!(
+        text(&explain),
+        format!(
+            "{settings}cloudboot.ca=/ca.pem from metadata\nrd.cloudboot.pass=*** from metadata\n{never}{misspelt}{plain}"
+        )
+    );
+    let ca = "E-CONFIG-LOCKED cloudboot.ca (the metadata): this machine is locked, only what is built in may set it\n";
+    let locked = text(&[&explain[..], &["--locked"]].concat());
+    assert_eq!(locked, format!("{settings}rd.cloudboot.pass=*** from metadata\n{never}{misspelt}{ca}"));
+    fs::write(file, "{\"cloudboot\":\nhunter2}").unwrap();
+    let failed = call(&explain);
+    let said = format!(
+        "cloud-boot: E-NET-META-JSON {file}: malformed document: expected value at line 2 column 1; correct the \
+         document; cloud-boot config explain --metadata FILE reads it as the loader does\n"
+    );
+    assert_eq!((failed.status.code(), String::from_utf8(failed.stderr).unwrap()), (Some(1), said));
+}
+
+#[test]
 fn settings_may_come_through_a_pipe() {
     let pipe = work_dir("pipe").join("pipe");
     let pipe = pipe.to_str().unwrap();

@@ -276,7 +276,7 @@ pub const ROWS: [Row; 50] = [
     acts(
         free("cloudboot.metadata.url", Value::Text),
         "that of OpenStack or EC2, where the machine says that it is there",
-        "URL of the [metadata](#metadata) document",
+        "URL of the metadata document",
     ),
     acts(
         free("cloudboot.mirror", Value::Text),

@@ -4,20 +4,21 @@
 use std::{
     ffi::{OsStr, OsString},
     os::unix::ffi::OsStrExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use clap::{Args, Subcommand};
 use config::{Config, Key, Origin, ROWS, Row, Text, Trust};
+use metadata::Document;
 use serde::Serialize;
 
 use crate::{
-    failure::Stop,
+    failure::{Failure, Stop},
     input,
     printer::{Printer, text},
 };
 
-/// The sources, by their names on the command line.
+/// The sources that are command lines, by their names here.
 const SOURCES: [(&str, Origin); 6] = [
     ("section", Origin::Section),
     ("file", Origin::File),
@@ -26,6 +27,8 @@ const SOURCES: [(&str, Origin); 6] = [
     ("smbios", Origin::Smbios),
     ("fw-cfg", Origin::FwCfg),
 ];
+/// The one that is a document.
+const METADATA: &str = "metadata";
 
 /// What can be done with settings.
 #[derive(Subcommand)]
@@ -51,10 +54,12 @@ impl Command {
       the file \\cloudboot\\cmdline, and a stronger source
   cloud-boot config explain --locked cloudboot.disk=/dev/vda
       what of it Secure Boot leaves
+  cloud-boot config explain --locked --metadata meta_data.json
+      what a metadata document does to a machine with Secure Boot
   cloud-boot config explain --all cloudboot.timeout=3
       also what counts where nothing is said
 
-Sources, weakest first: default, section, file, load-options, variable, smbios, fw-cfg.")]
+Sources, weakest first: default, section, file, load-options, variable, smbios, fw-cfg, metadata.")]
 pub struct Explain {
     /// Words of LoadOptions, as the firmware hands them over
     #[arg(value_name = "TEXT")]
@@ -65,6 +70,9 @@ pub struct Explain {
     /// The text of another source: section, file, load-options, variable, smbios or fw-cfg
     #[arg(long, value_name = "SOURCE=TEXT", value_parser = parse_source)]
     source: Vec<(Origin, String)>,
+    /// A metadata document, JSON with an object `cloudboot`
+    #[arg(long, value_name = "FILE")]
+    metadata: Option<PathBuf>,
     /// As with Secure Boot on
     #[arg(long)]
     locked: bool,
@@ -112,13 +120,25 @@ impl Explain {
             texts.push(Text::new(Origin::LoadOptions, &words.join(&b' ')));
         }
         texts.sort_by_key(Text::origin);
-        let config = Config::resolve(&texts, if self.locked { Trust::Locked } else { Trust::Open });
+        let trust = if self.locked { Trust::Locked } else { Trust::Open };
+        let mut config = Config::resolve(&texts, trust);
+        if let Some(file) = &self.metadata {
+            config = document(file)?.resolve(config, trust);
+        }
         let mut report = report(&config);
         if self.all {
             report.settings.extend(defaults(&config));
         }
         if self.json { printer.json(&report) } else { show(&report, printer) }
     }
+}
+
+/// The document in a file.
+fn document(file: &Path) -> Result<Document, Failure> {
+    let bytes = input::read(file, metadata::LARGEST as u64, &|_| Ok(()))?;
+    let failed =
+        |error: metadata::Error| Failure::new(error.code(), file.as_os_str().as_bytes(), error.cause());
+    Document::parse(&bytes).map_err(failed)
 }
 
 fn parse_source(argument: &str) -> Result<(Origin, String), String> {
@@ -143,7 +163,7 @@ fn report(config: &Config) -> Report {
     let setting = |(key, value, origin): (_, &str, Origin)| Setting {
         key,
         value: value.into(),
-        source: SOURCES.iter().find(|(_, known)| *known == origin).map_or("", |(name, _)| name).into(),
+        source: SOURCES.iter().find(|(_, known)| *known == origin).map_or(METADATA, |(name, _)| name).into(),
     };
     let problem = |problem: &config::Problem| {
         let (code, message) = (problem.code().to_string(), problem.to_string());

@@ -52,6 +52,11 @@ impl Error {
         Self { object: object.into(), ..self }
     }
 
+    /// What was read: an address, or `metadata`.
+    pub fn object(&self) -> &str {
+        &self.object
+    }
+
     /// Why.
     pub fn cause(&self) -> &Cause {
         &self.cause

@@ -34,4 +34,5 @@ mod value;
 pub use document::{Document, LARGEST};
 pub use error::{Cause, Error};
 pub use fetch::{LIMIT, fetch};
+pub use members::members;
 pub use source::{Source, source};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The members of the object `cloudboot`: the only list of them.
 
+use alloc::{format, string::String, vec::Vec};
+
 /// A member's name, and what becomes of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Member {
@@ -67,26 +69,40 @@ const NET: &[Member] = &[
 const REGISTRY: &[Member] =
     &[member("user", Key("rd.cloudboot.user")), member("pass", Key("rd.cloudboot.pass"))];
 
+/// Every member, with the object that it stands in (`disk.luks_passphrase`), and the key that it sets; none has no
+/// effect yet.
+pub fn members() -> impl Iterator<Item = (String, Option<&'static str>)> {
+    MEMBERS.iter().flat_map(|member| match member.becomes {
+        Key(key) => Vec::from([(member.name.into(), Some(key))]),
+        Nothing => Vec::from([(member.name.into(), None)]),
+        Group(members) => members.iter().map(|inner| (member.path(inner), inner.key())).collect(),
+    })
+}
+
+impl Member {
+    fn path(&self, inner: &Self) -> String {
+        format!("{}.{}", self.name, inner.name)
+    }
+
+    fn key(&self) -> Option<&'static str> {
+        match self.becomes {
+            Key(key) => Some(key),
+            Group(_) | Nothing => None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeSet, vec::Vec};
+    use std::collections::BTreeSet;
 
     use config::KEYS;
 
     use super::*;
 
-    fn keys(members: &[Member]) -> Vec<&'static str> {
-        let keys = members.iter().flat_map(|member| match member.becomes {
-            Key(key) => Vec::from([key]),
-            Group(members) => keys(members),
-            Nothing => Vec::new(),
-        });
-        keys.collect()
-    }
-
     #[test]
     fn the_members_are_the_keys_that_a_document_may_set() {
-        let list = keys(MEMBERS);
+        let list: Vec<&str> = members().filter_map(|(_, key)| key).collect();
         let set: BTreeSet<&str> = list.iter().copied().collect();
         let expected: BTreeSet<&str> =
             KEYS.iter().filter(|key| key.metadata.is_some()).map(|key| key.name).collect();
@@ -96,10 +112,6 @@ mod tests {
     #[test]
     fn names_are_snake_case() {
         let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-        let groups = MEMBERS.iter().flat_map(|member| match member.becomes {
-            Group(members) => members,
-            _ => &[],
-        });
-        assert!(MEMBERS.iter().chain(groups).all(|member| is_name(member.name)));
+        assert!(members().all(|(path, _)| path.split('.').count() <= 2 && path.split('.').all(is_name)));
     }
 }

@@ -2,7 +2,7 @@
 //! The parts of pages that are made from tables.
 
 use code::{PLACEHOLDER, Row};
-use config::{Locked, ROWS, Value};
+use config::{KEYS, Locked, ROWS, Value};
 
 use crate::checkout::Page;
 
@@ -50,7 +50,14 @@ fn parts() -> Result<Vec<Part>, String> {
         ("loader", &[flow::codes::LOADER]),
         (
             "network",
-            &[ip::codes::CODES, tls::codes::CODES, dial::codes::CODES, http::codes::CODES, oci::codes::CODES],
+            &[
+                ip::codes::CODES,
+                tls::codes::CODES,
+                dial::codes::CODES,
+                http::codes::CODES,
+                oci::codes::CODES,
+                metadata::codes::CODES,
+            ],
         ),
         ("command", &[cli::codes::CODES]),
     ];
@@ -67,6 +74,7 @@ fn parts() -> Result<Vec<Part>, String> {
     parts.push(("keys", keys(true)));
     parts.push(("keys without effect", keys(false)));
     parts.push(("short keys", short_keys()));
+    parts.push(("members", members()));
     Ok(parts)
 }
 
@@ -83,16 +91,36 @@ fn rows(name: &str, means: &str, rows: &[Row]) -> String {
 
 fn keys(acts: bool) -> String {
     let cells = ROWS.iter().filter(|row| row.key.acts == acts).map(|row| {
-        let locked = match row.key.locked {
-            Locked::Taken => "yes",
-            Locked::WithSignatureKey => "with a signature key",
-            Locked::Refused => "no",
-        };
         let hidden = if row.key.is_secret { "; never shown" } else { "" };
         let means = format!("{}{hidden}", row.means);
-        vec![format!("`{}`", row.key.name), values(row.key.value), row.default.into(), means, locked.into()]
+        vec![
+            format!("`{}`", row.key.name),
+            values(row.key.value),
+            row.default.into(),
+            means,
+            locked(row.key.locked),
+        ]
     });
     table(&["key", "values", "default", "meaning", "when locked"], cells)
+}
+
+fn locked(locked: Locked) -> String {
+    match locked {
+        Locked::Taken => "yes",
+        Locked::WithSignatureKey => "with a signature key",
+        Locked::Refused => "no",
+    }
+    .into()
+}
+
+/// The members of a metadata document, and the keys that they set.
+fn members() -> String {
+    let cells = metadata::members().map(|(path, name)| {
+        let key = KEYS.iter().find(|key| Some(key.name) == name);
+        let sets = key.map_or("nothing yet".into(), |key| format!("`{}`", key.name));
+        vec![format!("`{path}`"), sets, key.and_then(|key| key.metadata).map_or("no".into(), locked)]
+    });
+    table(&["member", "sets", "when locked"], cells)
 }
 
 fn short_keys() -> String {
