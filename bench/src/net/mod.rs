@@ -66,11 +66,13 @@ enum Part {
     Boot,
     /// N3: HTTPS beside the firmware's HTTP boot
     Https,
+    /// N3: HTTPS beside iPXE's
+    IpxeHttps,
     /// N5: delay and loss beside iPXE
     Lines,
 }
 
-const ALL: [Part; 3] = [Part::Boot, Part::Https, Part::Lines];
+const ALL: [Part; 4] = [Part::Boot, Part::Https, Part::IpxeHttps, Part::Lines];
 
 /// Budget N4, in seconds.
 const FIRST_BYTE: f64 = 1.0;
@@ -129,6 +131,7 @@ impl Options {
             rows.extend(match part {
                 Part::Boot => bench.rows(&Line::User, [Side::Http, Side::Ipxe], &BOOT)?,
                 Part::Https => bench.rows(&Line::User, [Side::Https, Side::Firmware], &[HTTPS])?,
+                Part::IpxeHttps => bench.rows(&Line::User, [Side::Https, Side::IpxeSecure], &[IPXE_HTTPS])?,
                 Part::Lines => bench.lines()?,
             });
         }
@@ -163,6 +166,12 @@ const HTTPS: Wanted = Wanted {
     value: |times| times.transfer,
     ratio: Ratio::Speed,
     budget: Budget::NotBelow(3.0),
+};
+
+const IPXE_HTTPS: Wanted = Wanted {
+    subject: "76 MiB by HTTPS with SHA-256, beside iPXE's HTTPS without",
+    budget: Budget::NotBelow(1.5),
+    ..HTTPS
 };
 
 struct Bench<'a> {

@@ -16,12 +16,17 @@ pub use crate::loader::grub::installed;
 
 /// What iPXE does, for the report.
 pub const IPXE: &str = "ipxe-amd64.efi from an EFI system partition, its own virtio-net driver; `dhcp`, `kernel`, \
-                        `initrd`, `boot`";
+                        `initrd`, `boot`; for HTTPS the root in TlsCaCertificate";
 /// What the firmware does.
 pub const FIRMWARE: &str = "one program of the same length as kernel and initrd, by BootNext with a URI (virt-fw-vars \
                             --set-boot-uri)";
 /// Debian's iPXE.
 const PROGRAM: &str = "/usr/lib/ipxe/ipxe-amd64.efi";
+
+/// EFI_CERT_X509_GUID as it stands in memory, and EFI_TLS_CA_CERTIFICATE_GUID (edk2, TlsAuthentication.h).
+const X509: [u8; 16] =
+    [0xa1, 0x59, 0xc0, 0xa5, 0xe4, 0x94, 0xa7, 0x4a, 0x87, 0xb5, 0xab, 0x15, 0x5c, 0x2b, 0xf0, 0x72];
+const TLS: &str = "fd2340d0-3dab-4349-a6c7-3b4f12b48eae";
 
 /// One side of a pair.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -32,6 +37,8 @@ pub enum Side {
     Https,
     /// iPXE by HTTP.
     Ipxe,
+    /// iPXE by HTTPS.
+    IpxeSecure,
     /// The firmware by HTTP.
     Firmware,
 }
@@ -41,7 +48,7 @@ impl Side {
     pub fn begins(self) -> &'static str {
         match self {
             Self::Http | Self::Https => "choose \"",
-            Self::Ipxe => "bench-begins",
+            Self::Ipxe | Self::IpxeSecure => "bench-begins",
             Self::Firmware => "Start HTTP Boot over IPv4",
         }
     }
@@ -53,7 +60,7 @@ impl Side {
         match self {
             Self::Http => format!("{} cloudboot.insecure=1", reference(&server.plain)),
             Self::Https => format!("{} cloudboot.ca=/cloudboot/root.pem", reference(&server.secure)),
-            Self::Ipxe | Self::Firmware => String::new(),
+            Self::Ipxe | Self::IpxeSecure | Self::Firmware => String::new(),
         }
     }
 
@@ -63,12 +70,18 @@ impl Side {
     /// A tool fails.
     pub fn disk(self, files: &Files, server: &Server, scratch: &Scratch) -> Result<Option<PathBuf>> {
         let (script, image) = (scratch.path("script.ipxe"), scratch.path("esp.raw"));
-        scratch::write(&script, ipxe(&server.plain).as_bytes())?;
+        let from = match self {
+            Self::IpxeSecure => format!("https://{}", server.secure),
+            _ => format!("http://{}", server.plain),
+        };
+        scratch::write(&script, ipxe(&from).as_bytes())?;
         let loader = || files.loader.as_deref().context("there is no loader");
         let copied: Vec<(&Path, &str)> = match self {
             Self::Http => vec![(loader()?, "EFI/BOOT/BOOTX64.EFI")],
             Self::Https => vec![(loader()?, "EFI/BOOT/BOOTX64.EFI"), (&server.root, "cloudboot/root.pem")],
-            Self::Ipxe => vec![(PROGRAM.as_ref(), "EFI/BOOT/BOOTX64.EFI"), (&script, "autoexec.ipxe")],
+            Self::Ipxe | Self::IpxeSecure => {
+                vec![(PROGRAM.as_ref(), "EFI/BOOT/BOOTX64.EFI"), (&script, "autoexec.ipxe")]
+            }
             Self::Firmware => return Ok(None),
         };
         let _ = fs::remove_file(&image);
@@ -88,18 +101,14 @@ impl Side {
     /// # Errors
     /// virt-fw-vars fails.
     pub fn variables(self, files: &Files, server: &Server, scratch: &Scratch) -> Result<PathBuf> {
-        if self != Self::Firmware {
-            return Ok(files.vars.clone());
-        }
-        let (own, uri) = (scratch.path("vars.fd"), format!("http://{}/program.efi", server.plain));
-        let arguments: [&OsStr; 6] = [
-            "-i".as_ref(),
-            files.vars.as_ref(),
-            "-o".as_ref(),
-            own.as_ref(),
-            "--set-boot-uri".as_ref(),
-            uri.as_ref(),
-        ];
+        let own = scratch.path("vars.fd");
+        let (option, value) = match self {
+            Self::Firmware => ("--set-boot-uri", format!("http://{}/program.efi", server.plain).into()),
+            Self::IpxeSecure => ("--set-json", trusted(&server.root, scratch)?.into_os_string()),
+            Self::Http | Self::Https | Self::Ipxe => return Ok(files.vars.clone()),
+        };
+        let arguments: [&OsStr; 6] =
+            ["-i".as_ref(), files.vars.as_ref(), "-o".as_ref(), own.as_ref(), option.as_ref(), &value];
         run("virt-fw-vars", &arguments)?;
         Ok(own)
     }
@@ -107,7 +116,7 @@ impl Side {
     /// Whether this is what the bytes are loaded from.
     pub fn is_payload(self, content: &Content, path: &str) -> bool {
         match self {
-            Self::Ipxe => ["/kernel", "/initrd"].contains(&path),
+            Self::Ipxe | Self::IpxeSecure => ["/kernel", "/initrd"].contains(&path),
             Self::Firmware => path == "/program.efi",
             Self::Http | Self::Https => content.blobs.iter().any(|(digest, name)| {
                 ["kernel", "initrd"].contains(name) && path.strip_prefix("/v2/bench/blobs/") == Some(digest)
@@ -116,9 +125,41 @@ impl Side {
     }
 }
 
+/// The variable TlsCaCertificate with a root certificate, from which iPXE takes those that it trusts besides its own, as
+/// virt-fw-vars reads it: an EFI_SIGNATURE_LIST (UEFI 2.11, section 32.4.1) with one of EFI_CERT_X509_GUID.
+fn trusted(root: &Path, scratch: &Scratch) -> Result<PathBuf> {
+    let (der, json) = (scratch.path("root.der"), scratch.path("trusted.json"));
+    let arguments: [&OsStr; 7] = [
+        "x509".as_ref(),
+        "-in".as_ref(),
+        root.as_ref(),
+        "-outform".as_ref(),
+        "DER".as_ref(),
+        "-out".as_ref(),
+        der.as_ref(),
+    ];
+    run("openssl", &arguments)?;
+    let certificate = fs::read(&der)?;
+    let length = u32::try_from(certificate.len())?.saturating_add(16);
+    let mut list = X509.to_vec();
+    // Size of the list, of its header, and of each signature with its owner, who is nobody.
+    for size in [length.saturating_add(28), 0, length] {
+        list.extend(size.to_le_bytes());
+    }
+    list.extend([0; 16]);
+    list.extend(certificate);
+    let data = list.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let text = format!(
+        "{{\"version\":2,\"variables\":[{{\"name\":\"TlsCaCertificate\",\"guid\":\"{TLS}\",\"attr\":3,\
+         \"data\":\"{data}\"}}]}}"
+    );
+    scratch::write(&json, text.as_bytes())?;
+    Ok(json)
+}
+
 fn ipxe(server: &str) -> String {
     format!(
-        "#!ipxe\necho bench-begins\ndhcp || shell\nkernel http://{server}/kernel {OPTIONS} || shell\n\
-         initrd --name initrd http://{server}/initrd || shell\nboot\n"
+        "#!ipxe\necho bench-begins\ndhcp || poweroff\nkernel {server}/kernel {OPTIONS} || poweroff\n\
+         initrd --name initrd {server}/initrd || poweroff\nboot\n"
     )
 }

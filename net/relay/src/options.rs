@@ -18,7 +18,7 @@ use crate::{Cut, Direction, Faults, Place, Relay};
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "relay",
-    after_help = "Example, 50 ms there and back with one frame of a hundred lost on its way to the guest:\n  \
+    after_help = "Example, 25 ms and one frame of a hundred lost on the way to the guest:\n  \
                   relay listen:/tmp/q 'namespace:ip addr add 10.9.0.1/24 dev t0; echo ready >&2; exec dnsmasq -d -C \
                   /dev/null -R -h -i t0 -z -F 10.9.0.50,10.9.0.60' --delay 25 --loss 10 --only to-guest\n  \
                   qemu-system-x86_64 -netdev stream,id=n,server=off,addr.type=unix,addr.path=/tmp/q -device \
@@ -31,7 +31,7 @@ pub struct Options {
     /// The second end, the network's
     #[arg(value_name = "NETWORK")]
     network: Place,
-    /// How long each frame takes, in each direction
+    /// How long each frame takes, in each direction that is affected
     #[arg(long, value_name = "MS", default_value_t = 0)]
     delay: u32,
     /// How many frames of a thousand are lost
@@ -49,7 +49,7 @@ pub struct Options {
     /// What a cut is: the relay ends, or the TCP connection of that frame is dead, or the next N frames are lost
     #[arg(long, value_name = "end|connection|N", default_value = "connection", value_parser = cut_kind)]
     cut_is: Cut,
-    /// Only frames of this direction are delayed, lost and counted
+    /// Only frames of this direction are delayed and lost, and count for the cut
     #[arg(long, value_enum)]
     only: Option<Only>,
     /// Chooses the frames
