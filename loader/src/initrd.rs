@@ -19,6 +19,14 @@ use uefi_raw::{
 /// LINUX_EFI_INITRD_MEDIA_GUID
 const INITRD_MEDIA: Guid = guid!("5568e427-68fc-4f3d-ac74-ca555231cc68");
 
+/// Bytes of the smallest initial RAM disk that is published; zeros behind an archive are nothing to Linux.
+///
+/// On riscv64 Linux takes all memory up to the next 2 MiB behind its image for its own (`setup_bootmem` of
+/// arch/riscv/mm/init.c), its EFI stub leaves what it does not need of these free (`efi_allocate_pages_aligned` of
+/// drivers/firmware/efi/libstub/alignedmem.c) and may put a smaller one there, which is refused then: "overlaps in-use
+/// memory region".
+const LEAST: usize = if cfg!(target_arch = "riscv64") { 2 << 20 } else { 0 };
+
 /// A published initial RAM disk: withdrawn, and its memory freed, when dropped.
 pub struct Initrd {
     handle: Handle,
@@ -46,7 +54,10 @@ impl Initrd {
     ///
     /// # Errors
     /// The status with which the firmware refuses a protocol.
-    pub fn publish(bytes: Vec<u8>) -> uefi::Result<Self> {
+    pub fn publish(mut bytes: Vec<u8>) -> uefi::Result<Self> {
+        if bytes.len() < LEAST {
+            bytes.resize(LEAST, 0);
+        }
         let path = Box::pin(Path {
             node: [DeviceType::MEDIA.0, DeviceSubType::MEDIA_VENDOR.0, 20, 0],
             vendor: INITRD_MEDIA,
