@@ -109,9 +109,10 @@ pub fn cards(wire: Wire, cards: &[String]) -> Vec<String> {
             (false, Wire::User) => format!("user,id=card{number}"),
             (false, Wire::Dnsmasq) => format!("tap,id=card{number},ifname={TAP},script=no,downscript=no"),
         };
-        // Without its ROM the firmware does not try to boot from it.
-        let device = format!("{device},netdev=card{number},romfile=");
-        options.extend(["-netdev".into(), end, "-device".into(), device]);
+        // The firmware has a driver of its own for virtio; those of other cards are in their ROMs.
+        let rom = if device.starts_with("virtio") { ",romfile=" } else { "" };
+        options.extend(["-netdev".into(), end]);
+        options.extend(["-device".into(), format!("{device},netdev=card{number}{rom}")]);
     }
     options
 }
@@ -125,7 +126,7 @@ mod tests {
         let list = ["e1000".to_owned(), "silent:virtio-net-pci".to_owned()];
         assert_eq!(
             cards(Wire::User, &list).join(" "),
-            "-netdev user,id=card0 -device e1000,netdev=card0,romfile= \
+            "-netdev user,id=card0 -device e1000,netdev=card0 \
              -netdev hubport,hubid=1,id=card1 -device virtio-net-pci,netdev=card1,romfile="
         );
         assert!(cards(Wire::Dnsmasq, &[]).join(" ").starts_with("-netdev tap,id=card0,ifname=t0,"));
