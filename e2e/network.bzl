@@ -157,7 +157,7 @@ _REFUSED = {
     ),
     "truncated_kernel": struct(
         is_full = True,
-        message = "E-NET-",
+        message = "E-NET-HTTP-SIZE ",
         network = {"damage": {"truncate": "vmlinuz"}},
     ),
     # Before it is fetched.

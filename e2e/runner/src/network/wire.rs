@@ -113,11 +113,10 @@ pub fn cards(wire: Wire, cards: &[String]) -> Vec<String> {
             (false, Wire::User) => format!("user,id=card{number}"),
             (false, Wire::Dnsmasq) => format!("tap,id=card{number},ifname={TAP},script=no,downscript=no"),
         };
-        // Without its ROM the firmware does not try to boot from it.
-        // The firmware has no driver of its own for other makers' cards: theirs is in their ROM.
+        // The firmware has a driver of its own for virtio; those of other cards are in their ROMs.
         let rom = if device.starts_with("virtio") { ",romfile=" } else { "" };
-        let device = format!("{device},netdev=card{number}{rom}");
-        options.extend(["-netdev".into(), end, "-device".into(), device]);
+        options.extend(["-netdev".into(), end]);
+        options.extend(["-device".into(), format!("{device},netdev=card{number}{rom}")]);
     }
     options
 }
