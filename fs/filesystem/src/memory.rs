@@ -118,7 +118,7 @@ mod tests {
         for count in 1..10 {
             let mut cache = budget.cache();
             let room = cache.room();
-            assert_eq!(room, 8 * MIB >> count, "half of what the others leave");
+            assert_eq!(room, (8 * MIB) >> count, "half of what the others leave");
             cache.set(room);
             assert_eq!(cache.room(), room, "as long as they have that");
             caches.push(cache);
