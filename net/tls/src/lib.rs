@@ -43,6 +43,7 @@ mod buffer;
 mod cause;
 pub mod codes;
 mod config;
+mod distinguished;
 mod error;
 pub mod fuzz;
 mod name;

@@ -9,7 +9,7 @@ use core::{
 use rustls::pki_types::CertificateDer;
 use x509_cert::{Certificate, der::Decode as _};
 
-use crate::Date;
+use crate::{Date, distinguished::Distinguished};
 
 /// Characters of one name that are shown.
 const LONGEST: usize = 100;
@@ -62,7 +62,7 @@ impl Chain {
                 _ => break,
             }
         }
-        clean(issuer)
+        clean(Distinguished(issuer))
     }
 
     /// Who the certificate is for that ends at this time.
@@ -81,7 +81,8 @@ impl Chain {
 
     fn subject(&self, is_it: impl Fn(&Certificate) -> bool) -> String {
         let certificate = self.0.iter().find(|certificate| is_it(certificate));
-        certificate.map(|certificate| clean(certificate.tbs_certificate().subject())).unwrap_or_default()
+        let subject = certificate.map(|certificate| Distinguished(certificate.tbs_certificate().subject()));
+        subject.map(clean).unwrap_or_default()
     }
 }
 

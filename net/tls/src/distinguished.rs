@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Distinguished names as text: `CN=example.org,O=Example`.
+//!
+//! The one that `x509-cert` has brings names for all 1494 object identifiers that are known, 120 KB of the loader.
+//!
+//! Spec: RFC 4514; differs in: the text of an attribute without a short name stands behind its number as it is, and what
+//! is no text is the bytes of the value alone.
+use core::fmt::{self, Write as _};
+
+use x509_cert::{
+    attr::AttributeTypeAndValue,
+    der::{Tag, Tagged as _, asn1::ObjectIdentifier},
+    name::Name,
+};
+
+/// A name, its last part first.
+pub struct Distinguished<'a>(pub &'a Name);
+
+/// The attributes that RFC 4514 section 3 has short names for.
+const SHORT: [(ObjectIdentifier, &str); 9] = [
+    (ObjectIdentifier::new_unwrap("2.5.4.3"), "CN"),
+    (ObjectIdentifier::new_unwrap("2.5.4.7"), "L"),
+    (ObjectIdentifier::new_unwrap("2.5.4.8"), "ST"),
+    (ObjectIdentifier::new_unwrap("2.5.4.10"), "O"),
+    (ObjectIdentifier::new_unwrap("2.5.4.11"), "OU"),
+    (ObjectIdentifier::new_unwrap("2.5.4.6"), "C"),
+    (ObjectIdentifier::new_unwrap("2.5.4.9"), "STREET"),
+    (ObjectIdentifier::new_unwrap("0.9.2342.19200300.100.1.25"), "DC"),
+    (ObjectIdentifier::new_unwrap("0.9.2342.19200300.100.1.1"), "UID"),
+];
+
+impl fmt::Display for Distinguished<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: &alloc::vec::Vec<_> = self.0.as_ref().as_ref();
+        for (i, part) in parts.iter().rev().enumerate() {
+            for (j, attribute) in part.iter().enumerate() {
+                f.write_str(match (i, j) {
+                    (0, 0) => "",
+                    (_, 0) => ",",
+                    _ => "+",
+                })?;
+                show(attribute, f)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One attribute, `CN=example.org`.
+fn show(attribute: &AttributeTypeAndValue, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let short = SHORT.iter().find(|(number, _)| *number == attribute.oid);
+    match short {
+        Some((_, name)) => f.write_str(name)?,
+        None => write!(f, "{}", attribute.oid)?,
+    }
+    let is_text = matches!(
+        attribute.value.tag(),
+        Tag::PrintableString | Tag::Utf8String | Tag::Ia5String | Tag::TeletexString
+    );
+    let bytes = attribute.value.value();
+    let Some(text) = str::from_utf8(bytes).ok().filter(|_| is_text) else {
+        f.write_str("=#")?;
+        return bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"));
+    };
+    f.write_char('=')?;
+    for (i, c) in text.char_indices() {
+        let is_first = i == 0;
+        let is_last = i.checked_add(c.len_utf8()) == Some(text.len());
+        let is_special = match c {
+            '"' | '+' | ',' | ';' | '<' | '>' | '\\' => true,
+            ' ' => is_first || is_last,
+            '#' => is_first,
+            _ => false,
+        };
+        if is_special {
+            f.write_char('\\')?;
+        }
+        f.write_char(c)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString as _;
+
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_x509_cert() {
+        let names = [
+            "CN=a",
+            "CN=Steve Kille,O=Isode Limited,C=GB",
+            "OU=Sales+CN=J.  Smith,DC=example,DC=net",
+            r"CN=\#a\, \+b\ ,L=\ c#,ST=x\\y,STREET=\<z\>,UID=\22q\22\;",
+        ];
+        for text in names {
+            let name: Name = text.parse().unwrap();
+            assert_eq!(Distinguished(&name).to_string(), name.to_string(), "{text}");
+        }
+    }
+
+    #[test]
+    fn others_have_numbers() {
+        let cases = [
+            ("CN=a,1.2.840.113549.1.9.1=#160161", "CN=a,1.2.840.113549.1.9.1=a"),
+            ("2.5.4.5=#0500,C=GB", "2.5.4.5=#,C=GB"),
+            ("2.5.4.3=#1e020041", "CN=#0041"),
+        ];
+        for (text, shown) in cases {
+            let name: Name = text.parse().unwrap();
+            assert_eq!(Distinguished(&name).to_string(), shown, "{text}");
+        }
+    }
+}
