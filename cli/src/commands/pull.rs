@@ -14,7 +14,7 @@ use arch::Arch;
 use artifact::types::TITLE;
 use clap::Args;
 use oci::{
-    Digest, Reference,
+    Digest, Reference, Sink,
     spec::{Descriptor, Manifest},
 };
 use serde::Serialize;
@@ -24,15 +24,9 @@ use crate::{
     failure::{Failure, Stop},
     printer::{Printer, size, text},
     progress::Progress,
-    registry::{
-        self, Access,
-        layout::{Layout, replace},
-        part,
-    },
+    registry::{self, Access, Partial, layout::Layout, part},
 };
 
-/// The most that is kept in memory at once.
-const LIMIT: u64 = 16 << 30;
 
 /// Gets the parts of an artifact from an OCI registry, or from a folder, as files
 #[derive(Args)]
@@ -44,7 +38,8 @@ const LIMIT: u64 = 16 << 30;
   cloud-boot pull --plain-http oci://127.0.0.1:5000/boot/linux:1 --out oci:artifacts:1
       the artifact as it is, into an image layout
 
-Every byte is checked against its digest before a file is written.")]
+Every byte is checked against its digest before a file has its name. What has come when a pull ends early stays, as
+.NAME.partial, and the next pull of the same fetches the rest.")]
 pub struct Options {
     /// Where from: oci://HOST/REPOSITORY:TAG, with @sha256:HEX where it is pinned, or oci:FOLDER:TAG
     #[arg(value_name = "REFERENCE")]
@@ -80,31 +75,26 @@ struct File {
     digest: String,
 }
 
-/// What was pulled: its digest, its manifest, the blobs that it names, the configuration first.
+/// What was pulled.
 struct Pulled {
     digest: Digest,
     manifest: Manifest,
-    bytes: Vec<u8>,
-    blobs: Vec<Vec<u8>>,
 }
+
+/// A blob, and the file that it becomes.
+type Part<'m> = (&'m Descriptor, Partial);
 
 impl Options {
     /// Pulls.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
         let target = Layout::parse(&self.out);
         let pulled = match Layout::parse(&self.reference) {
-            Some(layout) => self.of_layout(&layout)?,
-            None => self.of_registry()?,
+            Some(layout) => self.of_layout(&layout, target.as_ref())?,
+            None => self.of_registry(target.as_ref())?,
         };
         let files = match target {
-            Some(layout) => {
-                for (descriptor, blob) in described(&pulled.manifest).zip(&pulled.blobs) {
-                    layout.put_blob(&descriptor.digest, blob)?;
-                }
-                layout.put_manifest(&pulled.bytes)?;
-                Vec::new()
-            }
-            None => self.write(&pulled)?,
+            Some(_) => Vec::new(),
+            None => self.files(&pulled.manifest),
         };
         if self.json {
             let (reference, digest) = (self.reference.clone(), pulled.digest.to_string());
@@ -122,15 +112,24 @@ impl Options {
         Ok(())
     }
 
-    fn of_layout(&self, layout: &Layout) -> Result<Pulled, Failure> {
+    fn of_layout(&self, layout: &Layout, target: Option<&Layout>) -> Result<Pulled, Failure> {
         let (digest, manifest) = layout.manifest(&registry::platform(self.arch))?;
         let bytes = layout.bytes(&digest)?;
-        let blobs =
-            described(&manifest).map(|descriptor| layout.blob(descriptor)).collect::<Result<_, _>>()?;
-        Ok(Pulled { digest, manifest, bytes, blobs })
+        // Before anything is written.
+        let blobs = described(&manifest).map(|one| Ok((one, layout.open(one)?)));
+        let blobs = blobs.collect::<Result<Vec<_>, Failure>>()?;
+        let parts = self.parts(&manifest, target)?;
+        for (descriptor, partial) in &parts {
+            let blob = blobs.iter().find(|(one, _)| std::ptr::eq(*one, *descriptor));
+            if let Some((_, file)) = blob {
+                layout.copy(descriptor, file, partial)?;
+            }
+        }
+        finish(&parts, target, &bytes)?;
+        Ok(Pulled { digest, manifest })
     }
 
-    fn of_registry(&self) -> Result<Pulled, Failure> {
+    fn of_registry(&self, target: Option<&Layout>) -> Result<Pulled, Failure> {
         let failed = |error: oci::Error| registry::failed(&error);
         let reference = Reference::parse(&self.reference).map_err(failed)?;
         let sockets = self.access.sockets()?;
@@ -139,24 +138,39 @@ impl Options {
             let image = client.resolve(&reference, &registry::platform(self.arch)).await.map_err(failed)?;
             let pinned = reference.with_digest(image.manifest_digest);
             let document = client.document(&pinned).await.map_err(failed)?;
-            let descriptors: Vec<&Descriptor> = described(&image.manifest).collect();
-            let total = descriptors.iter().map(|descriptor| descriptor.size).try_fold(0, u64::checked_add);
+            let parts = self.parts(&image.manifest, target)?;
+            let total = parts.iter().map(|(descriptor, _)| descriptor.size).try_fold(0, u64::checked_add);
             let progress = RefCell::new(Progress::new(total));
             let arrived = |bytes: usize| progress.borrow_mut().add(self.reference.as_bytes(), bytes);
-            let blobs = client.blobs(&reference, &descriptors, LIMIT, &arrived).await.map_err(failed)?;
-            Ok(Pulled { digest: document.digest, manifest: image.manifest, bytes: document.bytes, blobs })
+            let jobs = parts.iter().map(|(descriptor, partial)| (*descriptor, partial as &dyn Sink));
+            client.blobs_to(&reference, jobs.collect(), &arrived).await.map_err(failed)?;
+            finish(&parts, target, &document.bytes)?;
+            Ok(Pulled { digest: document.digest, manifest: image.manifest })
         })
     }
 
-    fn write(&self, pulled: &Pulled) -> Result<Vec<File>, Failure> {
-        let folder = Path::new(&self.out);
-        let failed = |path: &Path, cause: &dyn ToString| {
-            Failure::new(codes::TARGET, path.as_os_str().as_bytes(), cause.to_string())
+    /// What is fetched, and to where: into a layout all blobs, each once; into a folder the parts of the artifact.
+    fn parts<'m>(&self, manifest: &'m Manifest, target: Option<&Layout>) -> Result<Vec<Part<'m>>, Failure> {
+        let Some(layout) = target else {
+            let targets = self.targets(manifest)?;
+            let folder = Path::new(&self.out);
+            fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+            let open = |(path, descriptor): (PathBuf, _)| Ok((descriptor, Partial::open(&path)?));
+            return targets.into_iter().map(open).collect();
         };
-        fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+        let mut seen = BTreeSet::new();
+        let once = described(manifest).filter(|descriptor| seen.insert(&descriptor.digest));
+        let open =
+            |descriptor: &'m Descriptor| Ok((descriptor, Partial::open(&layout.place(&descriptor.digest)?)?));
+        once.map(open).collect()
+    }
+
+    /// The files that the parts become: none has the name of another, or of one that is there already.
+    fn targets<'m>(&self, manifest: &'m Manifest) -> Result<Vec<(PathBuf, &'m Descriptor)>, Failure> {
+        let folder = Path::new(&self.out);
         let mut names = BTreeSet::new();
-        let mut files = Vec::new();
-        for (descriptor, blob) in pulled.manifest.layers.iter().zip(pulled.blobs.iter().skip(1)) {
+        let mut targets = Vec::new();
+        for descriptor in &manifest.layers {
             let name = file_name(descriptor);
             let path: PathBuf = folder.join(&name);
             if !names.insert(name) {
@@ -165,20 +179,35 @@ impl Options {
             if !self.force && fs::symlink_metadata(&path).is_ok() {
                 return Err(failed(&path, &"it is there already; --force overwrites it"));
             }
-            files.push((path, descriptor, blob));
+            targets.push((path, descriptor));
         }
-        let mut written = Vec::new();
-        for (path, descriptor, blob) in files {
-            replace(&path, blob)?;
-            written.push(File {
-                path: path.to_string_lossy().into_owned(),
-                media_type: descriptor.media_type.clone(),
-                size: descriptor.size,
-                digest: descriptor.digest.to_string(),
-            });
-        }
-        Ok(written)
+        Ok(targets)
     }
+
+    fn files(&self, manifest: &Manifest) -> Vec<File> {
+        let file = |descriptor: &Descriptor| File {
+            path: Path::new(&self.out).join(file_name(descriptor)).to_string_lossy().into_owned(),
+            media_type: descriptor.media_type.clone(),
+            size: descriptor.size,
+            digest: descriptor.digest.to_string(),
+        };
+        manifest.layers.iter().map(file).collect()
+    }
+}
+
+/// All blobs are whole: gives the files their names, and a layout its manifest.
+fn finish(parts: &[Part<'_>], target: Option<&Layout>, manifest: &[u8]) -> Result<(), Failure> {
+    for (_, partial) in parts {
+        partial.finish()?;
+    }
+    if let Some(layout) = target {
+        layout.put_manifest(manifest)?;
+    }
+    Ok(())
+}
+
+fn failed(path: &Path, cause: &dyn ToString) -> Failure {
+    Failure::new(codes::TARGET, path.as_os_str().as_bytes(), cause.to_string())
 }
 
 /// All blobs of a manifest, the configuration first.

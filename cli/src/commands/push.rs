@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! `cloud-boot push`.
 
-use std::{cell::RefCell, ffi::OsString, fs, os::unix::ffi::OsStrExt, path::Path};
+use std::{
+    cell::RefCell,
+    ffi::OsString,
+    fs::{self, File},
+    io::Read as _,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
 
 use arch::Arch;
 use artifact::types::{CONFIG, TITLE};
 use clap::Args;
-use http::Content;
 use oci::{
     Algorithm, Digest, Reference,
     spec::{Descriptor, MANIFEST, Manifest},
@@ -18,7 +24,12 @@ use crate::{
     failure::{Failure, Stop},
     printer::{Printer, text},
     progress::Progress,
-    registry::{self, Access, layout::Layout, part, part::Said},
+    registry::{
+        self, Access, Partial,
+        layout::Layout,
+        part::{self, Said},
+        stored::{self, Bytes, Counted},
+    },
 };
 
 /// Makes files an artifact in an OCI registry, or in a folder
@@ -56,22 +67,29 @@ struct Report {
     digest: String,
 }
 
-/// Something that the manifest names, and its bytes.
-type Blob = (Descriptor, Vec<u8>);
+/// Something that the manifest names, its bytes, and the file that has them.
+struct Blob {
+    descriptor: Descriptor,
+    bytes: Bytes,
+    path: PathBuf,
+}
+
+/// So much of a file says what it is, unless it is compressed.
+const HEAD: u64 = 1 << 20;
 
 impl Options {
     /// Pushes.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
         let platform = registry::platform(self.arch);
         let machine = format!(r#"{{"architecture":"{}","os":"{}"}}"#, platform.arch.oci(), platform.os);
-        let config = described(CONFIG, machine.into_bytes(), None);
+        let config = configuration(machine.into_bytes());
         let parts = self.files.iter().map(|file| read(&Said::parse(file))).collect::<Result<Vec<_>, _>>()?;
         let manifest = Manifest {
             schema_version: 2,
             media_type: Some(MANIFEST.into()),
             artifact_type: None,
-            config: config.0.clone(),
-            layers: parts.iter().map(|(descriptor, _)| descriptor.clone()).collect(),
+            config: config.descriptor.clone(),
+            layers: parts.iter().map(|part| part.descriptor.clone()).collect(),
             subject: None,
             annotations: Default::default(),
         };
@@ -80,8 +98,8 @@ impl Options {
         let blobs: Vec<Blob> = [config].into_iter().chain(parts).collect();
         let digest = match Layout::parse(&self.reference) {
             Some(layout) => {
-                for (descriptor, bytes) in &blobs {
-                    layout.put_blob(&descriptor.digest, bytes)?;
+                for blob in &blobs {
+                    keep(&layout, blob)?;
                 }
                 layout.put_manifest(&manifest)?
             }
@@ -99,12 +117,12 @@ impl Options {
         let reference = Reference::parse(&self.reference).map_err(failed)?;
         let sockets = self.access.sockets()?;
         let client = self.access.client(&sockets, reference.registry())?;
-        let total = blobs.iter().map(|(descriptor, _)| descriptor.size).sum();
+        let total = blobs.iter().map(|blob| blob.descriptor.size).sum();
         let progress = RefCell::new(Progress::new(Some(total)));
         sockets.run(async {
-            for (descriptor, bytes) in blobs {
-                let name = descriptor.annotations.get(TITLE).map(String::as_bytes).unwrap_or_default();
-                let content = Counted { bytes, name, progress: &progress };
+            for Blob { descriptor, bytes, path } in blobs {
+                let name = path.as_os_str().as_bytes();
+                let content = Counted { bytes, size: descriptor.size, name, progress: &progress };
                 client.push_blob(&reference, &descriptor.digest, &content).await.map_err(failed)?;
             }
             client.push_manifest(&reference, MANIFEST, manifest).await.map_err(failed)
@@ -112,42 +130,58 @@ impl Options {
     }
 }
 
-/// A part that is on its way.
-struct Counted<'a> {
-    bytes: &'a [u8],
-    name: &'a [u8],
-    progress: &'a RefCell<Progress>,
+/// Keeps a blob in a layout.
+fn keep(layout: &Layout, blob: &Blob) -> Result<(), Failure> {
+    match &blob.bytes {
+        Bytes::Memory(bytes) => layout.put_blob(&blob.descriptor.digest, bytes),
+        Bytes::File(_) => {
+            let partial = Partial::open(&layout.place(&blob.descriptor.digest)?)?;
+            // From its start: the other one is where it was read to.
+            stored::copy(&blob.path, &open(&blob.path)?, &blob.descriptor, &partial)?;
+            partial.finish()
+        }
+    }
 }
 
-impl Content for Counted<'_> {
-    fn size(&self) -> u64 {
-        self.bytes.size()
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), String> {
-        self.progress.borrow_mut().add(self.name, buffer.len());
-        self.bytes.read_at(offset, buffer)
-    }
+fn open(path: &Path) -> Result<File, Failure> {
+    File::open(path).map_err(|error| Failure::new(codes::FILE, path.as_os_str().as_bytes(), error))
 }
 
 fn read(said: &Said) -> Result<Blob, Failure> {
     let name = said.path.as_os_str().as_bytes();
-    let bytes = fs::read(&said.path).map_err(|error| Failure::new(codes::FILE, name, error))?;
-    let known = said.media_type.as_deref().or_else(|| part::of_content(&bytes));
-    let media_type =
-        known.ok_or_else(|| Failure::new(codes::PART, name, "not clear what it is"))?.to_string();
-    Ok(described(&media_type, bytes, Some(&said.path)))
+    let known = match &said.media_type {
+        Some(media_type) => Some(media_type.clone()),
+        None => recognized(&said.path)?.map(String::from),
+    };
+    let media_type = known.ok_or_else(|| Failure::new(codes::PART, name, "not clear what it is"))?;
+    let file = open(&said.path)?;
+    let (digest, size) = stored::digest(&said.path, &file, Algorithm::Sha256, &mut |_| Ok(()))?;
+    let title = said.path.file_name().map(|name| (TITLE.into(), name.to_string_lossy().into_owned()));
+    let annotations = title.into_iter().collect();
+    let descriptor =
+        Descriptor { media_type, digest, size, artifact_type: None, platform: None, annotations };
+    Ok(Blob { descriptor, bytes: Bytes::File(file), path: said.path.clone() })
 }
 
-fn described(media_type: &str, bytes: Vec<u8>, path: Option<&Path>) -> Blob {
-    let title = path.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+/// What a file is, by its first bytes; one that is compressed is unpacked in memory for that.
+fn recognized(path: &Path) -> Result<Option<&'static str>, Failure> {
+    let failed = |error| Failure::new(codes::FILE, path.as_os_str().as_bytes(), error);
+    let mut head = Vec::new();
+    open(path)?.take(HEAD).read_to_end(&mut head).map_err(failed)?;
+    if part::is_packed(&head) {
+        head = fs::read(path).map_err(failed)?;
+    }
+    Ok(part::of_content(&head))
+}
+
+fn configuration(bytes: Vec<u8>) -> Blob {
     let descriptor = Descriptor {
-        media_type: media_type.into(),
+        media_type: CONFIG.into(),
         digest: Digest::of(Algorithm::Sha256, &bytes),
         size: bytes.len() as u64,
         artifact_type: None,
         platform: None,
-        annotations: title.into_iter().map(|title| (TITLE.to_string(), title)).collect(),
+        annotations: Default::default(),
     };
-    (descriptor, bytes)
+    Blob { descriptor, bytes: Bytes::Memory(bytes), path: PathBuf::new() }
 }

@@ -4,16 +4,17 @@
 //! Spec: OCI image 1.1, image-layout.md.
 
 use std::{
-    fs,
+    fs::{self, File},
     io::ErrorKind,
     path::{Path, PathBuf},
 };
 
 use oci::{
-    Algorithm, Digest, Document, Platform,
+    Algorithm, Digest, Document, Platform, Sink,
     spec::{Descriptor, INDEX, Index, MANIFEST, Manifest},
 };
 
+use super::stored;
 use crate::{codes, failure::Failure};
 
 /// The annotation that has the tag.
@@ -56,7 +57,7 @@ impl Layout {
             _ => self.best(wanted, &index)?,
         };
         for _ in 0..DEEPEST {
-            match self.document(&self.blob(&found)?)? {
+            match self.document(&self.checked(&found)?)? {
                 Document::Manifest(manifest) => return Ok((found.digest, *manifest)),
                 Document::Index(next) => found = self.best(wanted, &next)?,
             }
@@ -69,10 +70,10 @@ impl Layout {
         best.ok_or_else(|| self.failed(&format!("no such tag, or nothing for {wanted}")))
     }
 
-    /// The bytes of a blob, checked.
-    pub fn blob(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Failure> {
+    /// The bytes of a document, checked.
+    fn checked(&self, descriptor: &Descriptor) -> Result<Vec<u8>, Failure> {
         let path = self.path(&descriptor.digest);
-        let bytes = self.read(&path, descriptor.size)?;
+        let bytes = self.read(&path, descriptor.size.min(LARGEST))?;
         let found = Digest::of(descriptor.digest.algorithm(), &bytes);
         if found == descriptor.digest {
             return Ok(bytes);
@@ -81,17 +82,38 @@ impl Layout {
         Err(Failure::new(oci::codes::DIGEST, path.as_os_str().as_encoded_bytes(), cause))
     }
 
+    /// A blob, opened, if it has its size.
+    pub fn open(&self, descriptor: &Descriptor) -> Result<File, Failure> {
+        let path = self.path(&descriptor.digest);
+        let file = File::open(&path).map_err(|error| unread(&path, &error))?;
+        let size = file.metadata().map_err(|error| unread(&path, &error))?.len();
+        if size != descriptor.size {
+            return Err(unread(&path, &format!("{size} bytes, {} expected", descriptor.size)));
+        }
+        Ok(file)
+    }
+
+    /// Copies a blob that was opened, checked on the way.
+    pub fn copy(&self, descriptor: &Descriptor, file: &File, to: &dyn Sink) -> Result<(), Failure> {
+        stored::copy(&self.path(&descriptor.digest), file, descriptor, to)
+    }
+
     /// The bytes of a document that was read before.
     pub fn bytes(&self, digest: &Digest) -> Result<Vec<u8>, Failure> {
         self.read(&self.path(digest), LARGEST)
     }
 
-    /// Keeps a blob.
-    pub fn put_blob(&self, digest: &Digest, bytes: &[u8]) -> Result<(), Failure> {
+    /// Where a blob is to be kept, in a folder that there is.
+    pub fn place(&self, digest: &Digest) -> Result<PathBuf, Failure> {
         let path = self.path(digest);
         let folder = path.parent().unwrap_or(&self.folder);
         fs::create_dir_all(folder).map_err(|error| written(folder, &error))?;
-        replace(&path, bytes)
+        Ok(path)
+    }
+
+    /// Keeps a blob.
+    pub fn put_blob(&self, digest: &Digest, bytes: &[u8]) -> Result<(), Failure> {
+        replace(&self.place(digest)?, bytes)
     }
 
     /// Keeps a manifest, under the tag, and makes the folder a layout.
@@ -133,12 +155,11 @@ impl Layout {
     }
 
     fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
-        let failed = |cause: String| Failure::new(codes::FILE, path.as_os_str().as_encoded_bytes(), cause);
-        let size = fs::metadata(path).map_err(|error| failed(error.to_string()))?.len();
+        let size = fs::metadata(path).map_err(|error| unread(path, &error))?.len();
         if size > limit {
-            return Err(failed(format!("{size} bytes, {limit} expected")));
+            return Err(unread(path, &format!("{size} bytes, {limit} expected")));
         }
-        fs::read(path).map_err(|error| failed(error.to_string()))
+        fs::read(path).map_err(|error| unread(path, &error))
     }
 
     fn document(&self, bytes: &[u8]) -> Result<Document, Failure> {
@@ -151,7 +172,7 @@ impl Layout {
 }
 
 /// Writes a file as a whole or not at all.
-pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{}.part", std::process::id()));
     let part = PathBuf::from(name);
@@ -160,6 +181,10 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         let _ = fs::remove_file(&part);
         written(path, &error)
     })
+}
+
+fn unread(path: &Path, cause: &dyn ToString) -> Failure {
+    Failure::new(codes::FILE, path.as_os_str().as_encoded_bytes(), cause.to_string())
 }
 
 fn written(path: &Path, error: &std::io::Error) -> Failure {

@@ -4,6 +4,8 @@
 mod credentials;
 pub mod layout;
 pub mod part;
+mod partial;
+pub mod stored;
 
 use std::{env, fs, path::PathBuf};
 
@@ -13,6 +15,8 @@ use http::Backoff;
 use oci::{Client, Platform};
 use sockets::Sockets;
 use tls::Roots;
+
+pub use partial::Partial;
 
 use crate::{codes, failure::Failure};
 

@@ -39,6 +39,11 @@ impl Said {
     }
 }
 
+/// Whether only unpacking tells what a file is that starts like this.
+pub fn is_packed(head: &[u8]) -> bool {
+    matches!(kernel::kind(head), Kind::Compressed(_))
+}
+
 /// What a file is, by its content: its media type; none where that is not clear.
 pub fn of_content(content: &[u8]) -> Option<&'static str> {
     let name = match kernel::kind(content) {

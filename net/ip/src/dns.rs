@@ -15,7 +15,7 @@ mod resolve;
 mod scripted;
 mod service;
 
-pub use message::{Data, Message, Record};
+pub use message::{Data, Message, Question, Record};
 pub use name::{LONGEST_NAME, Name};
 pub use service::Service;
 

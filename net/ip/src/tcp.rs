@@ -84,9 +84,9 @@ fn open(inner: &mut Inner, to: SocketAddr, receive_buffer: usize) -> Result<Sock
     socket.set_nagle_enabled(false);
     socket.set_congestion_control(CongestionControl::Reno);
     let port = inner.free_port();
-    socket
-        .connect(inner.interface.context(), to, port)
-        .map_err(|_| Error::NoRoute { to: to.ip(), cause: "port 0, or no address to send from" })?;
+    if !inner.start(&mut socket, to, port)? {
+        return Err(Error::NoRoute { to: to.ip(), cause: "port 0, or no address to send from" });
+    }
     inner.seek(hop);
     inner.add(socket).ok_or_else(|| busy("too many sockets"))
 }
@@ -188,5 +188,82 @@ impl Write for Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.stack.with(|inner| inner.close(self.handle));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::task::{Context, Poll, Waker};
+    use std::{boxed::Box, future::Future as _, pin::pin, vec::Vec};
+
+    use nic::{Cable, Nic};
+
+    use super::*;
+    use crate::{Entropy, parse_static};
+
+    /// SplitMix64.
+    struct Mixed(u64);
+
+    impl Entropy for Mixed {
+        fn fill(&mut self, bytes: &mut [u8]) {
+            for byte in bytes {
+                self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+                let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                *byte = (mixed >> 56) as u8;
+            }
+        }
+    }
+
+    /// The answer to a question of ARP who has an address: this card.
+    fn answer(question: &[u8]) -> Vec<u8> {
+        let mac = [2, 0, 0, 0, 0, 1];
+        let [asker, own, asked] = [&question[22..28], &question[28..32], &question[38..42]];
+        [asker, &mac, &[8, 6, 0, 1, 8, 0, 6, 4, 0, 2], &mac, asked, asker, own].concat()
+    }
+
+    /// The sequence numbers of the requests to connect that a host sends, one connection after the other.
+    fn first_numbers(seed: u64, count: usize) -> Vec<u32> {
+        let [left, mut right] = Cable::new();
+        let stack = Stack::new(Box::new(left), None, Box::new(Mixed(seed)), Instant::default()).unwrap();
+        stack.apply(parse_static("10.9.0.9/24").unwrap()).unwrap();
+        let mut now = Instant::default();
+        let mut number = || {
+            let mut connecting = pin!(stack.connect("10.9.0.1:443".parse().unwrap(), Options::default()));
+            for _ in 0..1000 {
+                now = now.after(Duration::from_millis(10));
+                let state = connecting.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                assert!(matches!(state, Poll::Pending), "nobody answers");
+                stack.poll(now);
+                while let Some(frame) = right.receive() {
+                    let bytes = frame.bytes();
+                    match bytes[12..14] {
+                        [8, 6] => {
+                            let answer = answer(bytes);
+                            right.transmit(answer.len()).unwrap().copy_from_slice(&answer);
+                            right.commit();
+                            right.flush();
+                        }
+                        // TCP behind a header of 20 bytes, SYN alone.
+                        [8, 0] if bytes[23] == 6 && bytes[47] == 2 => {
+                            return u32::from_be_bytes(bytes[38..42].try_into().unwrap());
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            panic!("no request to connect")
+        };
+        (0..count).map(|_| number()).collect()
+    }
+
+    #[test]
+    fn sequence_numbers_cannot_be_told_from_others() {
+        let [first, other] = [1, 2].map(|seed| first_numbers(seed, 6));
+        assert_eq!(first, first_numbers(1, 6), "the caller's random bytes are all that counts");
+        assert!(first.iter().all(|number| !other.contains(number)), "{first:?} {other:?}");
+        let mut steps: Vec<u32> = first.windows(2).map(|pair| pair[1].wrapping_sub(pair[0])).collect();
+        steps.sort_unstable();
+        steps.dedup();
+        assert_eq!(steps.len(), 5, "{first:?}");
     }
 }

@@ -10,6 +10,7 @@
 //! ```
 
 mod secure;
+mod services;
 mod socket;
 
 use std::{
@@ -18,6 +19,7 @@ use std::{
     hash::{BuildHasher as _, Hasher as _, RandomState},
     io,
     net::{SocketAddr, TcpStream, ToSocketAddrs as _},
+    os::fd::AsFd,
     pin::pin,
     rc::Rc,
     sync::{
@@ -47,18 +49,20 @@ pub struct Sockets {
     waits: Rc<Waits>,
     /// What TLS is spoken with; nothing where no server is trusted.
     tls: Option<Rc<tls::Config>>,
+    /// Who is asked for SRV records; nothing for those of the system.
+    name_servers: Option<Vec<SocketAddr>>,
 }
 
 /// What futures wait for, since they were polled last.
 #[derive(Default)]
 pub(crate) struct Waits {
-    sockets: RefCell<Vec<(Rc<TcpStream>, PollFlags)>>,
+    sockets: RefCell<Vec<(Rc<dyn AsFd>, PollFlags)>>,
     timers: RefCell<Vec<Duration>>,
 }
 
 impl Waits {
-    pub fn wait_for(&self, socket: &Rc<TcpStream>, flags: PollFlags) {
-        self.sockets.borrow_mut().push((socket.clone(), flags));
+    pub fn wait_for(&self, socket: Rc<dyn AsFd>, flags: PollFlags) {
+        self.sockets.borrow_mut().push((socket, flags));
     }
 }
 
@@ -73,7 +77,7 @@ impl Wake for Flag {
 
 impl Default for Sockets {
     fn default() -> Self {
-        Self { start: Instant::now(), waits: Rc::default(), tls: None }
+        Self { start: Instant::now(), waits: Rc::default(), tls: None, name_servers: None }
     }
 }
 
@@ -82,6 +86,12 @@ impl Sockets {
     #[must_use]
     pub fn trusting(self, roots: Roots) -> Self {
         Self { tls: Some(Rc::new(secure::config(roots))), ..self }
+    }
+
+    /// The same, with these name servers for SRV records in place of the system's.
+    #[must_use]
+    pub fn asking(self, name_servers: Vec<SocketAddr>) -> Self {
+        Self { name_servers: Some(name_servers), ..self }
     }
 
     /// Runs a future to its end.
@@ -104,7 +114,7 @@ impl Sockets {
     fn wait(&self) {
         let sockets = self.waits.sockets.borrow();
         let mut sockets: Vec<_> =
-            sockets.iter().map(|(socket, flags)| PollFd::new(&**socket, *flags)).collect();
+            sockets.iter().map(|(socket, flags)| PollFd::from_borrowed_fd(socket.as_fd(), *flags)).collect();
         let next = self.waits.timers.borrow().iter().copied().min();
         let left = next.and_then(|next| Timespec::try_from(next.saturating_sub(self.start.elapsed())).ok());
         // Whatever it says: the futures are polled again, and get the error from their socket.
@@ -124,7 +134,7 @@ impl Sockets {
         poll_fn(|_| {
             if is_first || is_pending(&stream) {
                 is_first = false;
-                self.waits.wait_for(&stream, PollFlags::OUT);
+                self.waits.wait_for(stream.clone(), PollFlags::OUT);
                 return Poll::Pending;
             }
             Poll::Ready(())
@@ -175,8 +185,8 @@ impl Dial for Sockets {
     }
 
     async fn services(&self, name: &str) -> Result<Vec<Service>, dial::Error> {
-        let cause = "SRV records are not looked up here".into();
-        Err(dial::Error { kind: Kind::Refused, code: dial::codes::NAME, object: name.into(), cause })
+        let servers = self.name_servers.clone().unwrap_or_else(services::servers);
+        services::services(self, &servers, name).await
     }
 
     fn now(&self) -> Duration {

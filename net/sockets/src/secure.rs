@@ -4,7 +4,7 @@
 use std::{
     fmt,
     fs::File,
-    io::Read as _,
+    io::{self, Read as _},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -26,9 +26,13 @@ struct Kernel;
 
 impl Random for Kernel {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), NoRandomness> {
-        let filled = File::open("/dev/urandom").and_then(|mut file| file.read_exact(buffer));
-        filled.map_err(|_| NoRandomness)
+        fill(buffer).map_err(|_| NoRandomness)
     }
+}
+
+/// Fills a buffer with the kernel's random numbers.
+pub fn fill(buffer: &mut [u8]) -> io::Result<()> {
+    File::open("/dev/urandom")?.read_exact(buffer)
 }
 
 /// The time of day.

@@ -33,7 +33,7 @@ impl Socket {
     ) -> Result<usize, Failed> {
         poll_fn(|_| match attempt(&self.stream) {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-                self.waits.wait_for(&self.stream, flags);
+                self.waits.wait_for(self.stream.clone(), flags);
                 Poll::Pending
             }
             result => Poll::Ready(result.map_err(Failed)),

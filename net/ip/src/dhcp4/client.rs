@@ -69,9 +69,9 @@ pub struct Client {
 enum State {
     /// Looking for offers.
     Searching,
-    /// Asking for what was offered.
+    /// Requesting an offer.
     Requesting { address: Ipv4Addr, server: Ipv4Addr, requests: u32 },
-    /// Having it, since then.
+    /// Holding a lease since this time.
     Bound { lease: Box<Lease>, since: Instant },
 }
 
@@ -138,7 +138,7 @@ impl Client {
         self.send(now, asking, Ipv4Addr::UNSPECIFIED, Ipv4Addr::BROADCAST)
     }
 
-    /// A message for more time, when it is time for one.
+    /// The request that extends the lease, when it is due.
     fn renew(&mut self, now: Instant, entropy: &mut dyn Entropy) -> Step {
         let State::Bound { lease, since } = &self.state else { return Step::Wait(self.next) };
         let [first, second] = lease.renewal.map(|wait| wait.map_or(Instant::NEVER, |wait| since.after(wait)));
@@ -161,7 +161,7 @@ impl Client {
         Step::Send { message, from, to }
     }
 
-    /// Takes a message; None where nothing follows from it at once.
+    /// Takes a message; None if it asks for nothing at once.
     fn receive(&mut self, now: Instant, message: &[u8], entropy: &mut dyn Entropy) -> Option<Step> {
         let reply = match Reply::parse(message) {
             Ok(reply) => reply,
@@ -216,7 +216,7 @@ impl Client {
     fn bind(&mut self, now: Instant, lease: Lease) -> Step {
         let lease = Box::new(lease);
         self.state = State::Bound { lease: lease.clone(), since: now };
-        // An answer that comes late is to an old number.
+        // A late answer carries an old transaction ID.
         self.transaction = !self.transaction;
         self.next = now;
         Step::Use(lease)
@@ -275,7 +275,7 @@ mod tests {
             self.now = self.now.after(Duration::from_secs(seconds));
         }
 
-        /// The kind of the message that is sent now, and where it goes.
+        /// Type and destination of the message that is sent now.
         fn sent(&mut self) -> Option<(u8, Ipv4Addr)> {
             match self.step(Event::Tick) {
                 Step::Send { message, to, .. } => Some((message[242], to)),

@@ -21,13 +21,15 @@ const RCODE: u16 = 0x000f;
 
 /// What is asked.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Question<'a> {
+pub struct Question<'a> {
+    /// Of which name.
     pub name: &'a Name,
+    /// Which records.
     pub kind: Kind,
 }
 
 impl Question<'_> {
-    /// The query's bytes.
+    /// The query's bytes, with the id by which its answer is known; with EDNS, servers may answer by up to 1232 bytes.
     pub fn bytes(&self, id: u16, has_edns: bool) -> Vec<u8> {
         let additional: u16 = if has_edns { 1 } else { 0 };
         let mut bytes = Vec::new();

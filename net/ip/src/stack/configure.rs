@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Settings become addresses and routes of the interface.
 
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use nic::Mac;
 use smoltcp::{
     iface::{self, Interface},
+    socket::tcp,
     wire::{EthernetAddress, HardwareAddress},
 };
 
@@ -17,7 +18,7 @@ use crate::{
     static_form::is_usable,
 };
 
-/// An interface without addresses. smoltcp makes its TCP sequence numbers from the seed.
+/// An interface without addresses, with a new seed.
 pub(super) fn interface(phy: &mut Phy, entropy: &mut dyn Entropy, now: Instant) -> Result<Interface, Error> {
     let mac = phy.nic().mac();
     let address = EthernetAddress(mac.0);
@@ -32,6 +33,17 @@ pub(super) fn interface(phy: &mut Phy, entropy: &mut dyn Entropy, now: Instant) 
 }
 
 impl Inner {
+    /// Lets a socket connect to a port from one of ours; false if there is no address to send from.
+    ///
+    /// smoltcp takes the first sequence number from the generator of the interface that it is given, whose next numbers
+    /// follow from those before: a server could tell those of our other connections. So each connection is given an
+    /// interface of its own with a new seed, which serves for nothing else (RFC 6528, section 3).
+    pub fn start(&mut self, socket: &mut tcp::Socket<'_>, to: SocketAddr, port: u16) -> Result<bool, Error> {
+        let Some(from) = self.interface.get_source_address(&to.ip().into()) else { return Ok(false) };
+        let mut seeded = interface(&mut self.phy, &mut *self.entropy, self.now)?;
+        Ok(socket.connect(seeded.context(), to, (from, port)).is_ok())
+    }
+
     /// Uses settings in place of those that their kind of IP had.
     pub fn apply(&mut self, settings: Settings) -> Result<(), Error> {
         check(&settings)?;

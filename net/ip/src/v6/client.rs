@@ -27,7 +27,7 @@ const RENEWAL_WAIT: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The least MTU that is believed (RFC 8200, section 5).
 const LEAST_MTU: u32 = 1280;
-/// Seconds that are for ever (RFC 4861, section 4.6.2).
+/// The lifetime that means infinity, in seconds (RFC 4861, section 4.6.2).
 const FOR_EVER: Duration = Duration::from_secs(0xffff_ffff);
 
 /// What happens to a client.
@@ -63,13 +63,13 @@ pub struct Client {
     router: Option<Router>,
     dhcp: Dhcp,
     transaction: [u8; 3],
-    /// Since when the present question has been asked.
+    /// When the current question was first asked.
     since: Instant,
     next: Instant,
     wait: Duration,
     last_fault: Option<Malformed>,
     was_refused: bool,
-    /// Whether something new has been said.
+    /// Whether a router or a server has said something new.
     is_new: bool,
     /// Whether settings have been given out.
     is_used: bool,
@@ -84,7 +84,7 @@ struct Router {
     patience: Instant,
 }
 
-/// What DHCPv6 is at.
+/// The state of DHCPv6.
 #[derive(Debug)]
 enum Dhcp {
     /// The router does not ask for it, or it is done.
@@ -166,7 +166,7 @@ impl Client {
         self.ask(now, entropy)
     }
 
-    /// What follows from what is new; None where nothing does.
+    /// The step that new information leads to; None if there is none.
     fn news(&mut self, now: Instant, entropy: &mut dyn Entropy) -> Option<Step> {
         let has_waited = !self.is_used && self.is_asking() && self.patience() <= now;
         if !core::mem::take(&mut self.is_new) && !has_waited {
@@ -185,7 +185,7 @@ impl Client {
         }
     }
 
-    /// Whether a DHCPv6 server has still to be heard.
+    /// Whether the answer of a DHCPv6 server is still expected.
     fn is_asking(&self) -> bool {
         matches!(self.dhcp, Dhcp::Soliciting | Dhcp::Requesting { .. } | Dhcp::Informing)
     }
@@ -194,7 +194,7 @@ impl Client {
         self.router.as_ref().map_or(Instant::NEVER, |router| router.patience)
     }
 
-    /// When the router or the address end.
+    /// When the router or the address expires.
     fn until(&self) -> Instant {
         let router = self.router.as_ref().map_or(Instant::NEVER, |router| router.until);
         let address = match &self.dhcp {
@@ -259,7 +259,7 @@ impl Client {
         let until = match lifetimes.min() {
             Some(lifetime) => end(now, lifetime),
             None if said.is_managed => Instant::NEVER,
-            // It is no router for us, or not any more.
+            // Not a default router, or no longer one.
             None if is_first => return,
             None => now,
         };
@@ -290,7 +290,7 @@ impl Client {
             (Dhcp::Requesting { .. } | Dhcp::Bound { .. }, false, Some(_)) | (Dhcp::Informing, false, _) => {
                 self.dhcp = Dhcp::Bound { reply: Box::new(reply), from, since: now };
                 (self.next, self.is_new) = (now, true);
-                // An answer that comes late is to an old number.
+                // A late answer carries an old transaction ID.
                 self.transaction = random_transaction(entropy);
             }
             (Dhcp::Requesting { .. } | Dhcp::Soliciting, _, None) => {
@@ -309,7 +309,7 @@ impl Client {
         (self.since, self.next, self.wait) = (now, now, FIRST_WAIT);
     }
 
-    /// What router and server have said; None while there is no address, or a server has still to be heard.
+    /// The settings of router and server; None while there is no address, or a server's answer is still expected.
     fn settings(&self, now: Instant) -> Option<Settings> {
         let router = self.router.as_ref()?;
         let (reply, origin) = match &self.dhcp {
