@@ -123,7 +123,9 @@ fn what_is_pushed_is_what_is_booted() {
     let long = Duration::from_secs(1200);
     let limits = http::Limits { connect: long, head: long, body: long, window: long, ..Default::default() };
     let http = http::Client::new(sockets.clone()).with_limits(limits);
-    let client = Client::new(http, oci::Options { is_plain: true, ..oci::Options::default() });
+    // However busy the machine is.
+    let backoff = http::Backoff { at_most: Duration::from_secs(600), ..http::Backoff::default() };
+    let client = Client::new(http, oci::Options { is_plain: true, backoff, ..oci::Options::default() });
     let (reference, platform) = (Reference::parse(&name).unwrap(), Platform::linux(Arch::Riscv64));
     let artifact = sockets.run(fetch(&client, &reference, &platform, &Booting, &Booting)).unwrap();
     let initrd = fs::read(folder.join("initrd.img")).unwrap();

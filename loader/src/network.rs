@@ -100,12 +100,8 @@ impl<'a> Network<'a> {
     }
 }
 
-/// Its text is code, object and cause, as a failure is shown.
 fn failed(error: uplink::Error) -> Failure {
-    let text = format!("{error}");
-    let text = text.split_once(' ').map_or("", |(_, text)| text);
-    let (object, cause) = text.split_once(": ").unwrap_or(("cards", text));
-    Failure::new(Phase::Network, object, error.code(), &cause)
+    Failure::of(Phase::Network, error.code(), &error)
 }
 
 /// The root certificates: Mozilla's, and those of `cloudboot.ca`.

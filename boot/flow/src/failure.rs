@@ -60,6 +60,14 @@ impl Failure {
 }
 
 impl Failure {
+    /// A failure of an error that says by itself what is wrong with what: `CODE object: cause`, as those of `net` do.
+    pub fn of(phase: Phase, code: Code, error: &dyn fmt::Display) -> Self {
+        let (whole, code_text) = (format!("{error}"), format!("{code} "));
+        let text = whole.strip_prefix(&code_text).unwrap_or(&whole);
+        let (object, cause) = text.split_once(": ").unwrap_or(("?", text));
+        Self { phase, object: object.into(), code, cause: cause.into() }
+    }
+
     /// All but the first word.
     pub(crate) fn detail(&self) -> impl fmt::Display {
         let Self { phase, object, code, cause } = self;
@@ -70,5 +78,21 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "failed: {}", self.detail())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codes;
+
+    #[test]
+    fn an_error_is_taken_apart_once() {
+        let of = |text: &str| format!("{}", Failure::of(Phase::Obtain, codes::SHORT, &text));
+        assert_eq!(
+            of("E-FS-SHORT host:5000/a: too short: 3"),
+            "failed: obtain host:5000/a: E-FS-SHORT too short: 3"
+        );
+        assert_eq!(of("no colon"), "failed: obtain ?: E-FS-SHORT no colon");
     }
 }

@@ -174,7 +174,7 @@ pub async fn download<D: Dial>(
 }
 
 fn of_request(error: &http::Error) -> Failure {
-    Failure::new(Phase::Obtain, error.address(), error.code(), error.cause())
+    Failure::of(Phase::Obtain, error.code(), error)
 }
 
 fn proxy(config: &Config) -> Result<Option<Proxy>, Failure> {
@@ -191,9 +191,7 @@ pub async fn fetch<D: Dial>(dial: D, order: &Order<'_>) -> Result<Artifact, Fail
     let client = oci::Client::new(http, options(order)?);
     let fetching = artifact::fetch(&client, order.reference, &order.platform, order.room, order.told);
     // It is large, and stacks of firmware are small.
-    Box::pin(fetching)
-        .await
-        .map_err(|error| Failure::new(Phase::Obtain, error.object(), error.code(), &error.cause()))
+    Box::pin(fetching).await.map_err(|error| Failure::of(Phase::Obtain, error.code(), &error))
 }
 
 /// Fetches the metadata document of a machine by a platform's network.
@@ -202,7 +200,7 @@ pub async fn fetch<D: Dial>(dial: D, order: &Order<'_>) -> Result<Artifact, Fail
 /// What fails on the way.
 pub async fn document<D: Dial>(dial: D, source: &Source) -> Result<Document, Failure> {
     let fetched = Box::pin(metadata::fetch(&dial, source)).await;
-    fetched.map_err(|error| Failure::new(Phase::Network, source.place(), error.code(), error.cause()))
+    fetched.map_err(|error| Failure::of(Phase::Network, error.code(), &error))
 }
 
 fn options(order: &Order<'_>) -> Result<oci::Options, Failure> {
@@ -228,7 +226,7 @@ fn of_setting(name: &str, code: code::Code, cause: &dyn core::fmt::Display) -> F
 }
 
 fn of_registry(error: &oci::Error) -> Failure {
-    Failure::new(Phase::Obtain, error.object(), error.code(), error.cause())
+    Failure::of(Phase::Obtain, error.code(), error)
 }
 
 /// A reference as people say it: without the digest where there is a tag.

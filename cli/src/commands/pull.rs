@@ -27,7 +27,6 @@ use crate::{
     registry::{self, Access, Partial, layout::Layout, part},
 };
 
-
 /// Gets the parts of an artifact from an OCI registry, or from a folder, as files
 #[derive(Args)]
 #[command(after_help = "Examples:

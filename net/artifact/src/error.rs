@@ -74,7 +74,7 @@ pub enum Cause {
         offset: usize,
     },
     /// Larger than free memory.
-    #[error("{wanted} bytes wanted, {free} bytes of memory free")]
+    #[error("{} MiB wanted, {} MiB of memory free", wanted.div_ceil(1 << 20), free / (1 << 20))]
     Memory {
         /// What it takes.
         wanted: u64,

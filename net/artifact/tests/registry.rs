@@ -8,7 +8,7 @@ use artifact::{
     Artifact, Content, Error, Room, Told, fetch,
     types::{CONFIG, KINDS, Role, TITLE},
 };
-use http::Limits;
+use http::{Backoff, Limits};
 use oci::{
     Algorithm, Client, Digest, Options, Platform, Reference,
     spec::{self, Descriptor, Manifest},
@@ -53,7 +53,9 @@ fn media_type(role: Role) -> &'static str {
 fn client(sockets: &Sockets) -> Client<Sockets> {
     let long = Duration::from_secs(1200);
     let limits = Limits { connect: long, head: long, body: long, window: long, ..Limits::default() };
-    let options = Options { is_plain: true, ..Options::default() };
+    // However busy the machine is.
+    let backoff = Backoff { at_most: Duration::from_secs(600), ..Backoff::default() };
+    let options = Options { is_plain: true, backoff, ..Options::default() };
     Client::new(http::Client::new(sockets.clone()).with_limits(limits), options)
 }
 

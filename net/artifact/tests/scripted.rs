@@ -390,7 +390,7 @@ fn what_is_larger_than_memory_is_refused_before_it_is_fetched() {
     // The kernel twice, the initrd padded, the line.
     let wanted = 2 * 1000 + 3004 + 5;
     let setting = Setting { free: wanted - 1, ..Setting::of(&parts) };
-    let expected = format!("E-MEMORY {NAME} big: {wanted} bytes wanted, {} bytes of memory free", wanted - 1);
+    let expected = format!("E-MEMORY {NAME} big: 1 MiB wanted, 0 MiB of memory free");
     assert_eq!(setting.refused(), expected);
     let setting = Setting { free: wanted, ..Setting::of(&parts) };
     assert!(matches!(setting.content(), Content::Linux { initrd, .. } if initrd.len() == 3004));

@@ -4,7 +4,7 @@
 use std::{fs, path::Path, time::Duration};
 
 use arch::Arch;
-use http::{Limits, Secret};
+use http::{Backoff, Limits, Secret};
 use oci::{
     Algorithm, Client, Digest, Error, Image, Login, Options, Platform, Reference,
     spec::{self, Descriptor, Manifest},
@@ -21,7 +21,9 @@ fn content(size: usize, seed: usize) -> Vec<u8> {
 }
 
 fn options() -> Options {
-    Options { is_plain: true, ..Options::default() }
+    // However busy the machine is.
+    let backoff = Backoff { at_most: Duration::from_secs(600), ..Backoff::default() };
+    Options { is_plain: true, backoff, ..Options::default() }
 }
 
 /// Limits that no busy machine reaches: what they do is shown in `scripted.rs`, where time is the world's.
