@@ -15,7 +15,7 @@ mod references;
 mod replay;
 mod sums;
 
-use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use filesystem::{Error, Fault};
 
@@ -38,7 +38,8 @@ use sums::{Scale, Sums};
 /// What the logs of a filesystem change.
 #[derive(Default)]
 pub struct Replayed {
-    subvolumes: BTreeMap<TreeId, Edits>,
+    /// By number.
+    subvolumes: Vec<(TreeId, Edits)>,
     sums: Sums,
     scale: Scale,
     /// Bytes of memory that this takes, those of the logs themselves included.
@@ -48,7 +49,8 @@ pub struct Replayed {
 impl Replayed {
     /// What differs in a tree, if anything does.
     pub fn edits(&self, tree: TreeId) -> Option<&Edits> {
-        self.subvolumes.get(&tree)
+        let at = self.subvolumes.binary_search_by_key(&tree, |(id, _)| *id).ok()?;
+        self.subvolumes.get(at).map(|(_, edits)| edits)
     }
 
     /// The checksum of a sector of data that was written after the tree of checksums.
@@ -63,7 +65,7 @@ impl Replayed {
 
     /// How many items differ.
     pub fn count(&self) -> usize {
-        self.subvolumes.values().map(Edits::count).fold(0, usize::saturating_add)
+        self.subvolumes.iter().map(|(_, edits)| edits.count()).fold(0, usize::saturating_add)
     }
 }
 
@@ -110,7 +112,8 @@ fn replay(trees: &Trees, roots: &Tree, logs: &Tree, rules: Rules) -> Result<Repl
         let log = Log::read(&trees.stored(&log), &budget)?;
         let base = trees.stored(&subvolume.tree);
         let edits = Replay::new(&log, &base, &mut replayed.sums, rules, &budget).run()?;
-        replayed.subvolumes.insert(id, edits);
+        // Keys of a tree ascend.
+        replayed.subvolumes.push((id, edits));
     }
     if !any {
         // Linux writes no such tree without a log in it: another node stands where it was.

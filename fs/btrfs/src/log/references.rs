@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Names, as inodes and directories both know them: `add_inode_ref` of Linux and what it calls.
 
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::vec::Vec;
 
 use filesystem::Error;
 
@@ -116,9 +116,10 @@ impl<B: Items> Replay<'_, B> {
 
     fn drop_references_not_in(&mut self, logged: &Item, kept: &[Reference<'_>]) -> Result<(), Error> {
         let Some(item) = self.find(logged.key)? else { return Ok(()) };
-        let kept: BTreeSet<(u64, &[u8])> = kept.iter().map(|kept| (kept.directory, kept.name)).collect();
+        let mut kept: Vec<(u64, &[u8])> = kept.iter().map(|kept| (kept.directory, kept.name)).collect();
+        kept.sort_unstable();
         for old in names::references(&item)? {
-            if !kept.contains(&(old.directory, old.name)) {
+            if kept.binary_search(&(old.directory, old.name)).is_err() {
                 let mut inode = self.known_inode(logged.key.objectid)?;
                 self.known_inode(old.directory)?;
                 self.unlink(Link { directory: old.directory, inode: inode.number(), name: old.name })?;
