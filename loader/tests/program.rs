@@ -39,7 +39,7 @@ fn each_is_an_efi_application_of_its_machine() {
         assert_eq!(optional.subsystem(), pe::IMAGE_SUBSYSTEM_EFI_APPLICATION, "{name}");
         let flags = optional.dll_characteristics();
         assert!(flags.0 & pe::IMAGE_DLLCHARACTERISTICS_NX_COMPAT.0 != 0, "{name}: {flags:?}");
-        assert!(file.data_directory(pe::IMAGE_DIRECTORY_ENTRY_BASERELOC.into()).is_some(), "{name}");
+        assert!(file.data_directory(pe::IMAGE_DIRECTORY_ENTRY_BASERELOC).is_some(), "{name}");
     });
 }
 
