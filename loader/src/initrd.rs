@@ -55,9 +55,7 @@ impl Initrd {
     /// # Errors
     /// The status with which the firmware refuses a protocol.
     pub fn publish(mut bytes: Vec<u8>) -> uefi::Result<Self> {
-        if bytes.len() < LEAST {
-            bytes.resize(LEAST, 0);
-        }
+        bytes.resize(bytes.len().max(LEAST), 0);
         let path = Box::pin(Path {
             node: [DeviceType::MEDIA.0, DeviceSubType::MEDIA_VENDOR.0, 20, 0],
             vendor: INITRD_MEDIA,
