@@ -55,7 +55,8 @@ impl Initrd {
     /// # Errors
     /// The status with which the firmware refuses a protocol.
     pub fn publish(mut bytes: Vec<u8>) -> uefi::Result<Self> {
-        bytes.resize(bytes.len().max(LEAST), 0);
+        let missing = LEAST.saturating_sub(bytes.len());
+        bytes.extend(core::iter::repeat_n(0, missing));
         let path = Box::pin(Path {
             node: [DeviceType::MEDIA.0, DeviceSubType::MEDIA_VENDOR.0, 20, 0],
             vendor: INITRD_MEDIA,
