@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The UEFI loader: boots what the disks hold.
+//! The UEFI loader: boots what the disks hold, or a registry.
 //!
 //! This program is the platform: disks, console, clock, memory and the hand-over, each behind a trait of
 //! `flow`, which is the boot itself. It is the only part of the loader with unsafe code.
@@ -76,22 +76,8 @@ extern "C" fn run(stack: &Stack) -> usize {
     let clock = Clock::start();
     variables::introduce(VERSION, &clock);
     let trust = if variables::is_secure_boot() { Trust::Locked } else { Trust::Open };
-    let config = Config::resolve(&options::sources(), trust);
     let console = Journal::new(&Console, &clock);
-    if !config.quiet() {
-        let (firmware, secure_boot) = (variables::firmware(), variables::secure_boot());
-        // Firmware may have left a prompt without the end of its line.
-        Console.line(format_args!(""));
-        console.line(format_args!("cloud-boot {VERSION} {ARCH}, {firmware}, Secure Boot {secure_boot}"));
-    }
-    for problem in config.problems() {
-        console.line(format_args!("configure: {problem}"));
-    }
-    if config.debug() {
-        for line in config.explain() {
-            console.line(format_args!("  {line}"));
-        }
-    }
+    let config = configured(trust, &console);
     let host = Host { clock: &clock, console: &console };
     let network = Network::new(&host);
     let cloud = efi::smbios::cloud(machine::smbios_table());
@@ -125,4 +111,24 @@ extern "C" fn run(stack: &Stack) -> usize {
         Ended::NothingFound => Status::NOT_FOUND.0,
         Ended::AllFailed => Status::LOAD_ERROR.0,
     }
+}
+
+/// The configuration of the sources that need no network. Who we are, what is wrong with it, and what it is, is said.
+fn configured(trust: Trust, console: &Journal<'_>) -> Config {
+    let config = Config::resolve(&options::sources(), trust);
+    if !config.quiet() {
+        let (firmware, secure_boot) = (variables::firmware(), variables::secure_boot());
+        // Firmware may have left a prompt without the end of its line.
+        Console.line(format_args!(""));
+        console.line(format_args!("cloud-boot {VERSION} {ARCH}, {firmware}, Secure Boot {secure_boot}"));
+    }
+    for problem in config.problems() {
+        console.line(format_args!("configure: {problem}"));
+    }
+    if config.debug() {
+        for line in config.explain() {
+            console.line(format_args!("  {line}"));
+        }
+    }
+    config
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The machine's network: cards of the firmware, everything above them from `net/`.
+//! The machine's network: cards with our driver or the firmware's, everything above them from `net/`.
 
 use alloc::{boxed::Box, format, rc::Rc, string::String, vec::Vec};
 use core::{cell::RefCell, fmt, time::Duration};
@@ -43,7 +43,7 @@ pub struct Network<'a> {
     /// was stopped.
     uplink: RefCell<Option<Started<'a>>>,
     /// Why there was none, and with which settings.
-    failed: RefCell<Option<(Wishes, Failure)>>,
+    failed: RefCell<Option<(Wishes, Option<String>, Failure)>>,
     /// Where the firmware's drivers stood that were taken off.
     taken: RefCell<Vec<Handle>>,
 }
@@ -70,13 +70,15 @@ impl<'a> Network<'a> {
             return Ok(started.uplink.clone());
         }
         self.uplink.take();
-        if let Some((_, failure)) = self.failed.borrow().as_ref().filter(|(with, _)| *with == wishes) {
+        let failed = self.failed.borrow();
+        if let Some((_, _, failure)) = failed.as_ref().filter(|(with, of, _)| *with == wishes && *of == ca) {
             return Err(failure.clone());
         }
-        match self.start(config, wishes.clone(), ca) {
+        drop(failed);
+        match self.start(config, wishes.clone(), ca.clone()) {
             Ok(started) => Ok(self.uplink.borrow_mut().insert(started).uplink.clone()),
             Err(failure) => {
-                *self.failed.borrow_mut() = Some((wishes, failure.clone()));
+                *self.failed.borrow_mut() = Some((wishes, ca, failure.clone()));
                 Err(failure)
             }
         }

@@ -153,7 +153,7 @@ pub const ROWS: [Row; 50] = [
     acts(
         free("cloudboot.target", Value::Text).of_document(Taken),
         "the default of the image",
-        "starts the entry with this id or title, or the first of this system (`linux`, `windows`, `freebsd`, `netbsd`, `openbsd`), and no other; quote it where it has spaces",
+        "starts the entry with this id or title, or the first of this system (`linux`, `windows`, `freebsd`, `netbsd`, `openbsd`), and no other entry; quote it where it has spaces",
     ),
     acts(
         key("cloudboot.disk", Value::Any).of_document(Taken),
@@ -237,14 +237,14 @@ pub const ROWS: [Row; 50] = [
     acts(
         key("cloudboot.cosign", Value::Word(&["enforce", "warn", "off"])),
         "`enforce` where a signature key is built in",
-        "what a missing or wrong signature leads to",
+        "what a missing or wrong signature leads to; signatures are not checked yet: `off` starts what has no digest, `enforce` refuses everything",
     ),
     later(key("cloudboot.cosign.key", Value::Text), "", "a further signature key, on the ESP"),
     later(key("cloudboot.cosign.threshold", Value::Number), "1", "how many of the keys must have signed"),
     acts(
         free("cloudboot.net.wait", Value::Seconds),
         "45 for a link, 60 for an address",
-        "the longest wait for a link, and for an address",
+        "shortens the waits for a link and for an address",
     ),
     acts(free("cloudboot.dns", Value::Text), "those of DHCP", "resolvers, with commas between them"),
     acts(free("cloudboot.net.skip", Value::Flag).of_document(Taken), "0", "no DHCP"),
@@ -291,7 +291,7 @@ pub const ROWS: [Row; 50] = [
     acts(
         key("cloudboot.ca", Value::Text).of_document(Refused),
         "",
-        "further root certificates: PEM on the ESP, or URL with digest",
+        "further root certificates, PEM: a path on the volume that the loader was started from",
     ),
 ];
 

@@ -48,7 +48,7 @@ impl Config {
         })
     }
 
-    /// `ca`: further root certificates, a path on the volume that the program was started from, or a URL.
+    /// `ca`: further root certificates, a path on the volume that the program was started from.
     pub fn ca(&self) -> Option<&str> {
         self.get("ca")
     }

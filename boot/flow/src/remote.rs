@@ -134,7 +134,7 @@ pub fn expect_judged(url: &Url, policy: &Policy) -> Result<(), Failure> {
 /// pace that `http` watches.)
 const ANSWER: Duration = Duration::from_secs(40);
 
-/// Fetches a file by a platform's network, as large as memory allows twice.
+/// Fetches a file by a platform's network, if twice its size fits into memory.
 ///
 /// # Errors
 /// A setting that cannot be used, or what fails on the way.
@@ -243,7 +243,7 @@ pub fn address(text: &str) -> String {
     Url::parse(text).map_or_else(|_| "what is not a URL".into(), |url| format!("{url}"))
 }
 
-/// A reference that a setting has, as people say it; it may be none.
+/// A reference that a setting has, as people say it; it may be malformed.
 pub fn title(text: &str) -> String {
     Reference::parse(text).map_or_else(|_| text.into(), |reference| name(&reference))
 }

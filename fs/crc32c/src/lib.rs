@@ -8,7 +8,7 @@
 //! Polynomial 0x1EDC6F41, reflected (RFC 3720, appendix B.4), by tables: firmware promises no instruction for it.
 //! Every fourth word of eight bytes goes through a register of its own, so that no look-up waits for the one before
 //! (M. Adler's "braid" in zlib's `crc32.c`): three times as fast as one register that takes eight bytes at a time. On
-//! hosts, where the compiler optimises for speed, most of a long run is [folded](fold) away before, which is twice as
+//! hosts, where the compiler optimises for speed, most of a long run is folded away before (`fold.rs`), which is twice as
 //! fast again; where it optimises for size, as for firmware, that would be slower than the tables.
 #![no_std]
 

@@ -12,7 +12,7 @@ code::table! {
         "push kernel and initrd with `cloud-boot push`, or with `oras push` and their media types";
     pub KIND: Code = "E-ARTIFACT-KIND",
         "an artifact of another purpose, such as a plan or the image of a disk",
-        "name a plan by `cloudboot.plan`; of a disk, push kernel and initrd";
+        "plans are not booted yet; of a disk, push kernel and initrd";
     pub LIMIT: Code = "E-ARTIFACT-LIMIT",
         "an artifact has more parts, or a larger one, than a boot can honestly need",
         "push fewer or smaller parts";

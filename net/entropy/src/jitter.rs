@@ -3,8 +3,10 @@
 
 use crate::Pool;
 
-/// Samples that are taken at the most.
+/// Samples that are taken at the most, and, however much other sources are said to be worth, at the least: one of them
+/// may lie.
 const MOST: u32 = 16 * 1024;
+const LEAST: u32 = 1024;
 /// Samples for one bit that is credited: most of what varies is no secret.
 const SAMPLES_PER_BIT: u32 = 16;
 
@@ -38,7 +40,7 @@ impl Jitter {
             self.good.is_multiple_of(SAMPLES_PER_BIT)
         };
         pool.add(&counter.to_le_bytes(), u32::from(is_credited));
-        self.taken < MOST && pool.bits() < crate::LEAST
+        self.taken < LEAST || (self.taken < MOST && pool.bits() < crate::LEAST)
     }
 }
 
@@ -58,6 +60,14 @@ mod tests {
         assert_eq!(bits(|_| 7), (0, u64::from(MOST)));
         assert_eq!(bits(|i| i), (0, u64::from(MOST)));
         assert_eq!(bits(|i| i * i), (0, u64::from(MOST)));
+    }
+
+    #[test]
+    fn some_samples_are_taken_beside_any_source() {
+        let (mut pool, mut jitter) = (Pool::default(), Jitter::default());
+        pool.add(b"a constant, said to be random", 1000);
+        let taken = (1..).find(|i| !jitter.sample(i * i, &mut pool)).unwrap();
+        assert_eq!(taken, u64::from(LEAST));
     }
 
     #[test]

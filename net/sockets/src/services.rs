@@ -102,12 +102,15 @@ async fn ask(
     wait: Duration,
 ) -> io::Result<Message> {
     let by_datagram = by_datagram(sockets, server, question);
-    let message = within(sockets, sockets.now() + wait, by_datagram).await.map_err(|_| late(wait))??;
+    let message =
+        within(sockets, sockets.now().saturating_add(wait), by_datagram).await.map_err(|_| late(wait))??;
     if !message.is_truncated {
         return Ok(message);
     }
     let by_stream = by_stream(sockets, server, question);
-    within(sockets, sockets.now() + STREAM_WAIT, by_stream).await.map_err(|_| late(STREAM_WAIT))?
+    within(sockets, sockets.now().saturating_add(STREAM_WAIT), by_stream)
+        .await
+        .map_err(|_| late(STREAM_WAIT))?
 }
 
 async fn by_datagram(sockets: &Sockets, server: SocketAddr, question: &Question<'_>) -> io::Result<Message> {
@@ -124,7 +127,7 @@ async fn by_datagram(sockets: &Sockets, server: SocketAddr, question: &Question<
         loop {
             match socket.recv(&mut buffer) {
                 // What is no answer may be anybody's: the answer may come yet.
-                Ok(length) => match Message::parse(&buffer[..length]) {
+                Ok(length) => match Message::parse(buffer.get(..length).unwrap_or_default()) {
                     Ok(message) if question.is_answered_by(&message, id) => return Poll::Ready(Ok(message)),
                     _ => {}
                 },
