@@ -25,14 +25,9 @@ impl Dnsmasq {
         while Instant::now() < end {
             let port = free_port();
             let mut child = Command::new("dnsmasq")
-                .args(["--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts"])
-                .args([
-                    "--listen-address=127.0.0.1",
-                    "--bind-interfaces",
-                    "--local=/test/",
-                    "--user=",
-                    "--pid-file=",
-                ])
+                // As it is debugged: it gives no rights up, which it may not do in a sandbox.
+                .args(["--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts"])
+                .args(["--listen-address=127.0.0.1", "--bind-interfaces", "--local=/test/", "--pid-file="])
                 .arg(format!("--port={port}"))
                 .args(options)
                 .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
