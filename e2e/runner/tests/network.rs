@@ -93,7 +93,7 @@ fn damage_is_seen() {
         (Damage::Flip("vmlinuz".into()), "E-NET-OCI-DIGEST"),
         (Damage::Flip("manifest".into()), "E-NET-OCI-DIGEST"),
         (Damage::Truncate("vmlinuz".into()), "E-NET-"),
-        (Damage::Claim("initrd.img".into(), 1 << 40), "E-NET-OCI-SIZE"),
+        (Damage::Claim("initrd.img".into(), 1 << 40), "E-NET-HTTP-SIZE"),
         (Damage::Index(vec!["arm64".into()]), "E-NET-OCI-PLATFORM"),
     ] {
         refused(&Network { damage: Some(damage), ..network.clone() }, code);

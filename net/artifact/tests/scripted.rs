@@ -253,7 +253,7 @@ fn what_is_fetched_stays_where_it_came_to() {
     let before = setting.blobs();
     for left in 0..3 {
         let line = fetch_with(left).0.map(|_| ()).unwrap_err().to_string();
-        assert!(line.starts_with("E-MEMORY ") && line.ends_with("1048576 bytes of memory free"), "{line}");
+        assert!(line.starts_with("E-MEMORY ") && line.ends_with("1 MiB of memory free"), "{line}");
     }
     assert_eq!(setting.blobs(), before);
 }
