@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use Locked::{Refused, Taken, WithSignatureKey};
+use Locked::{BuiltIn, Refused, Taken, WithSignatureKey};
 
 /// What a key's value may be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -68,6 +68,8 @@ pub struct Key {
     pub value: Value,
     /// Never shown.
     pub is_secret: bool,
+    /// Given more than once, all values count.
+    pub is_list: bool,
     /// Who may set it on a locked machine.
     pub locked: Locked,
     /// What a locked machine makes of it where the metadata document sets it; none: the document never may.
@@ -85,6 +87,8 @@ pub enum Locked {
     Taken,
     /// It is taken where a signature key is built in: the signature decides.
     WithSignatureKey,
+    /// It is refused, even on a machine that is not locked: it says who is trusted.
+    BuiltIn,
 }
 
 impl Key {
@@ -100,11 +104,11 @@ impl Key {
 }
 
 const fn key(name: &'static str, value: Value) -> Key {
-    Key { name, value, is_secret: false, locked: Locked::Refused, metadata: None, acts: true }
+    Key { name, value, is_secret: false, is_list: false, locked: Refused, metadata: None, acts: true }
 }
 
 const fn free(name: &'static str, value: Value) -> Key {
-    Key { locked: Locked::Taken, ..key(name, value) }
+    Key { locked: Taken, ..key(name, value) }
 }
 
 const fn secret(name: &'static str) -> Key {
@@ -112,7 +116,11 @@ const fn secret(name: &'static str) -> Key {
 }
 
 const fn signed(name: &'static str) -> Key {
-    Key { locked: Locked::WithSignatureKey, ..key(name, Value::Text) }
+    Key { locked: WithSignatureKey, ..key(name, Value::Text) }
+}
+
+const fn built_in(name: &'static str) -> Key {
+    Key { locked: BuiltIn, ..key(name, Value::Text) }
 }
 
 /// A key and what its users are told of it. Only the page of the book reads more than the key.
@@ -149,7 +157,7 @@ const fn keys<const N: usize>(rows: [Row; N]) -> [Key; N] {
 }
 
 /// Every key, with what its users are told.
-pub const ROWS: [Row; 50] = [
+pub const ROWS: [Row; 53] = [
     acts(
         free("cloudboot.target", Value::Text).of_document(Taken),
         "the default of the image",
@@ -237,10 +245,29 @@ pub const ROWS: [Row; 50] = [
     acts(
         key("cloudboot.cosign", Value::Word(&["enforce", "warn", "off"])),
         "`enforce` where a signature key is built in",
-        "what a missing or wrong signature leads to; signatures are not checked yet: `off` starts what has no digest, `enforce` refuses everything",
+        "what a missing or wrong signature leads to: the boot is refused, or warned of, or signatures are not looked at; without keys, `off` starts what has no digest, and `enforce` refuses everything",
     ),
-    later(key("cloudboot.cosign.key", Value::Text), "", "a further signature key, on the ESP"),
-    later(key("cloudboot.cosign.threshold", Value::Number), "1", "how many of the keys must have signed"),
+    acts(
+        Key { is_list: true, ..key("cloudboot.cosign.key", Value::Path) },
+        "",
+        "a further signature key, PEM: a path on the volume that the loader was started from; may be repeated",
+    ),
+    acts(key("cloudboot.cosign.threshold", Value::Number), "1", "how many of the keys must have signed"),
+    acts(
+        built_in("cloudboot.cosign.identity"),
+        "",
+        "signatures without a key of their own: who may sign, as the certificate names them; `*` is any text",
+    ),
+    acts(
+        built_in("cloudboot.cosign.issuer"),
+        "",
+        "and who vouches for that identity, as the certificate names the issuer; `*` is any text",
+    ),
+    acts(
+        built_in("cloudboot.cosign.trusted-root"),
+        "the one that is built in",
+        "their trust root, `trusted_root.json`: a path on the volume that the loader was started from, with its digest, `/PATH@sha256:HEX`",
+    ),
     acts(
         free("cloudboot.net.wait", Value::Seconds),
         "45 for a link, 60 for an address",

@@ -97,9 +97,9 @@ impl Trust {
             _ => key.locked,
         };
         match self {
-            Self::Open => true,
+            Self::Open => locked != Locked::BuiltIn,
             Self::Locked => locked == Locked::Taken,
-            Self::LockedWithKey => locked != Locked::Refused,
+            Self::LockedWithKey => matches!(locked, Locked::Taken | Locked::WithSignatureKey),
         }
     }
 
@@ -169,6 +169,8 @@ impl Config {
     fn set(&mut self, key: &'static Key, value: &str, origin: Origin, trust: Trust) -> bool {
         let problem = if origin == Origin::Metadata && key.metadata.is_none() {
             Problem::Never { name: key.name.into() }
+        } else if key.locked == Locked::BuiltIn && !origin.is_built_in() {
+            Problem::BuiltIn { name: key.name, origin }
         } else if !trust.lets_set(origin, key) {
             Problem::Refused { name: key.name.into(), origin }
         } else if !key.value.accepts(value) {
@@ -178,7 +180,9 @@ impl Config {
             if !key.acts && !key.is_shared() {
                 self.note(Problem::Idle { name: key.name, origin });
             }
-            self.settings.retain(|setting| setting.key.name != key.name);
+            if !key.is_list {
+                self.settings.retain(|setting| setting.key.name != key.name);
+            }
             self.settings.push(Setting { key, value: Secret::new(value), origin });
             return true;
         };
@@ -219,6 +223,12 @@ impl Config {
     fn get(&self, name: &str) -> Option<&str> {
         let is_named = |setting: &&Setting| setting.key.name.strip_prefix(PREFIX) == Some(name);
         self.settings.iter().find(is_named).map(|setting| setting.value.expose())
+    }
+
+    /// All values of a key that may be repeated.
+    fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let is_named = move |setting: &&Setting| setting.key.name.strip_prefix(PREFIX) == Some(name);
+        self.settings.iter().filter(is_named).map(|setting| setting.value.expose())
     }
 
     /// A value by the key's whole name.
@@ -415,8 +425,10 @@ mod tests {
 
     /// Everything that the values of a text lead to.
     fn effects(word: &str) -> String {
-        // A user and a password count together only.
-        let line = format!("rd.cloudboot.user=a rd.cloudboot.pass=b {word}");
+        // A user and a password count together only, and so do an identity and its issuer.
+        let pairs =
+            "rd.cloudboot.user=a rd.cloudboot.pass=b cloudboot.cosign.identity=a cloudboot.cosign.issuer=b";
+        let line = format!("{pairs} {word}");
         let config = resolve(&[(Origin::Section, &line)], Trust::Open);
         assert!(config.problems().iter().all(|problem| matches!(problem, Problem::Idle { .. })), "{word}");
         let of_entries = (config.target(), config.disk_kernel(), config.disk_initrd());
@@ -430,7 +442,10 @@ mod tests {
             (config.image(), config.local(), config.insecure(), config.net_proxy(), config.mirrors().count());
         let login = config.login().unwrap().map(|login| (login.user, login.password));
         let of_trust = (config.cosign(), config.ca(), login, config.metadata_url());
-        let of_network = format!("{of_cards:?} {of_addresses:?} {of_registries:?} {of_trust:?}");
+        let of_keys = (config.cosign_keys().collect::<Vec<_>>(), config.cosign_threshold());
+        let of_signers = (of_keys, config.cosign_identity(), config.cosign_trusted_root());
+        let of_trust = format!("{of_trust:?} {of_signers:?}");
+        let of_network = format!("{of_cards:?} {of_addresses:?} {of_registries:?} {of_trust}");
         format!("{of_volumes:?} {of_entries:?} {of_kernels:?} {of_menus:?} {of_console:?} {of_network}")
     }
 
@@ -447,7 +462,7 @@ mod tests {
             let differs = |value: &&str| effects(&format!("{}={value}", key.name)) != effects("");
             assert_eq!(values.iter().any(differs), key.acts, "{}", key.name);
             let line = format!("{}={}", key.name, values[0]);
-            let is_told = resolve(&[(Origin::File, &line)], Trust::Open).problems().len() == 1;
+            let is_told = resolve(&[(Origin::Section, &line)], Trust::Open).problems().len() == 1;
             assert_eq!(is_told, !key.acts && !key.is_shared(), "{}", key.name);
         }
     }

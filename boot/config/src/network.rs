@@ -48,6 +48,26 @@ impl Config {
         })
     }
 
+    /// `cosign.key`: files of further keys that may sign, on the volume that the program was started from.
+    pub fn cosign_keys(&self) -> impl Iterator<Item = &str> {
+        self.all("cosign.key")
+    }
+
+    /// `cosign.threshold`: how many of the keys must have signed; at least one.
+    pub fn cosign_threshold(&self) -> u32 {
+        self.number("cosign.threshold").unwrap_or(1).max(1)
+    }
+
+    /// `cosign.identity` and `cosign.issuer`: who may sign without a key; both must be set.
+    pub fn cosign_identity(&self) -> Option<(&str, &str)> {
+        self.get("cosign.identity").zip(self.get("cosign.issuer"))
+    }
+
+    /// `cosign.trusted-root`: the trust root of such signatures, a path and a digest; none: what is built in.
+    pub fn cosign_trusted_root(&self) -> Option<&str> {
+        self.get("cosign.trusted-root")
+    }
+
     /// `ca`: further root certificates, a path on the volume that the program was started from.
     pub fn ca(&self) -> Option<&str> {
         self.get("ca")
@@ -163,6 +183,18 @@ mod tests {
         let halves = [(Origin::Section, "rd.cloudboot.pass=x"), (Origin::File, "rd.cloudboot.user=y")];
         let texts: Vec<_> = halves.into_iter().chain([(Origin::File, image)]).collect();
         assert_eq!(resolve(&texts).login().map(|_| ()), Err((Origin::File, Origin::Section)));
+    }
+
+    #[test]
+    fn every_signature_key_counts_and_the_last_threshold() {
+        let words = "cloudboot.cosign.key=/a.pub cloudboot.cosign.key=/b.pub cloudboot.cosign.threshold=";
+        let config = resolve(&[
+            (Origin::Section, &std::format!("{words}2")),
+            (Origin::File, "cloudboot.cosign.key=/c.pub"),
+        ]);
+        assert_eq!(config.cosign_keys().collect::<Vec<_>>(), ["/a.pub", "/b.pub", "/c.pub"]);
+        assert_eq!(config.cosign_threshold(), 2);
+        assert_eq!(resolve(&[(Origin::File, &std::format!("{words}0"))]).cosign_threshold(), 1);
     }
 
     #[test]

@@ -39,6 +39,14 @@ pub enum Problem {
         /// Where it stands.
         origin: Origin,
     },
+    /// A key that only the built-in source may set, whether the machine is locked or not.
+    #[error("{} {name} ({origin}): only what is built into the program may set it", codes::LOCKED)]
+    BuiltIn {
+        /// The key.
+        name: &'static str,
+        /// Where it stands.
+        origin: Origin,
+    },
     /// A key that the metadata document may not set, whether the machine is locked or not.
     #[error("{} {name} ({}): a metadata document may not set it", codes::LOCKED, Origin::Metadata)]
     Never {
@@ -85,6 +93,7 @@ impl Problem {
             Self::Unknown { origin, .. }
             | Self::Value { origin, .. }
             | Self::Refused { origin, .. }
+            | Self::BuiltIn { origin, .. }
             | Self::Idle { origin, .. }
             | Self::Line { origin, .. } => *origin,
             Self::Never { .. } | Self::Member { .. } | Self::Plain => Origin::Metadata,
@@ -96,7 +105,7 @@ impl Problem {
         match self {
             Self::Unknown { .. } => codes::UNKNOWN,
             Self::Value { .. } => codes::VALUE,
-            Self::Refused { .. } | Self::Never { .. } => codes::LOCKED,
+            Self::Refused { .. } | Self::BuiltIn { .. } | Self::Never { .. } => codes::LOCKED,
             Self::Member { .. } => codes::MEMBER,
             Self::Plain => codes::PLAIN,
             Self::Idle { .. } => codes::IDLE,

@@ -3,6 +3,7 @@
 //!
 //! Spec: Microsoft PE Format; what firmware demands beyond it: EDK II, `MdePkg/Library/BasePeCoffLib`.
 
+pub mod append;
 mod headers;
 mod raw;
 

@@ -113,6 +113,7 @@ fn locked(locked: Locked) -> String {
         Locked::Taken => "yes",
         Locked::WithSignatureKey => "with a signature key",
         Locked::Refused => "no",
+        Locked::BuiltIn => "no, nor otherwise: only built in",
     }
     .into()
 }

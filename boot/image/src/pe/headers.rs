@@ -26,11 +26,11 @@ const SECTIONS_LIMIT: u16 = 1024;
 /// sections and the entry point in the image's memory.
 #[derive(Clone, Debug)]
 pub struct Headers<'a> {
-    nt: &'a ImageNtHeaders64,
+    pub(super) nt: &'a ImageNtHeaders64,
     /// Offset of `nt` in the file.
-    at: u64,
+    pub(super) at: u64,
     /// Offset of `sections` in the file.
-    sections_at: u64,
+    pub(super) sections_at: u64,
     sections: &'a [ImageSectionHeader],
     security: Option<Security>,
 }
