@@ -9,7 +9,7 @@ use image::{
     pe::Pe,
     uki::{self, Part},
 };
-use oci::{Client, Digest, Platform, Reference, spec::Descriptor};
+use oci::{Client, Digest, Image, Reference, spec::Descriptor};
 
 use crate::{
     Cause, Error,
@@ -51,10 +51,6 @@ pub trait Told {
 /// What is booted, and where it came from.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Artifact {
-    /// The reference, pinned by the manifest's digest.
-    pub reference: Reference,
-    /// The digest of what the reference names: of an index, or of the manifest itself.
-    pub index: Digest,
     /// The manifest's digest.
     pub manifest: Digest,
     /// What is booted.
@@ -80,31 +76,29 @@ pub enum Content {
     },
 }
 
-/// Fetches what a reference means on a machine.
+/// Fetches the parts of what a reference means on a machine, as [`Client::resolve`] says it.
 ///
 /// # Errors
-/// The registry does not have it, what it sends is not what the digests name, the parts do not make a boot, or they are
-/// larger than memory; that is known before any part is fetched.
+/// What the registry sends is not what the digests name, the parts do not make a boot, or they are larger than memory;
+/// that is known before any part is fetched.
 pub async fn fetch<D: Dial>(
     client: &Client<D>,
     reference: &Reference,
-    platform: &Platform,
+    resolved: &Image,
     room: &dyn Room,
     told: &dyn Told,
 ) -> Result<Artifact, Error> {
-    // Boxed: the stack of firmware is small.
-    let resolved = Box::pin(client.resolve(reference, platform)).await?;
-    let manifest = resolved.manifest_digest;
+    let manifest = &resolved.manifest_digest;
     let failed = |cause| Error::new(reference, cause);
     let plan = Plan::new(Parts::of(&resolved.manifest).map_err(failed)?).map_err(failed)?;
-    told.resolved(reference, &manifest, plan.fetched);
+    told.resolved(reference, manifest, plan.fetched);
     for part in &plan.parts.ignored {
         told.ignored(&name(part), &shown(&part.media_type));
     }
     let fetching = Fetching { client, reference, room, told };
+    // Boxed: the stack of firmware is small.
     let content = Box::pin(fetching.content(&plan)).await?;
-    let reference = reference.with_digest(manifest.clone());
-    Ok(Artifact { reference, index: resolved.digest, manifest, content })
+    Ok(Artifact { manifest: manifest.clone(), content })
 }
 
 /// What fetching takes.

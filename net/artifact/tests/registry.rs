@@ -62,7 +62,10 @@ fn client(sockets: &Sockets) -> Client<Sockets> {
 fn fetched(name: &str) -> Result<Artifact, Error> {
     let sockets = Sockets::default();
     let (client, reference) = (client(&sockets), Reference::parse(name).unwrap());
-    sockets.run(fetch(&client, &reference, &Platform::linux(Arch::X86_64), &Memory, &Nobody))
+    sockets.run(async {
+        let image = client.resolve(&reference, &Platform::linux(Arch::X86_64)).await?;
+        fetch(&client, &reference, &image, &Memory, &Nobody).await
+    })
 }
 
 /// Kernel, initrd and command line of an artifact.
@@ -138,7 +141,7 @@ fn what_oras_pushes_and_skopeo_copies_is_fetched() {
     }
     // The digest that it yields names the same.
     let artifact = fetched(&name("typed")).unwrap();
-    assert_eq!(fetched(&artifact.reference.to_string()).unwrap(), artifact);
+    assert_eq!(fetched(&format!("{}@{}", name("typed"), artifact.manifest)).unwrap(), artifact);
 }
 
 #[test]

@@ -46,6 +46,8 @@ pub struct Image {
     pub manifest_digest: Digest,
     /// The manifest.
     pub manifest: Manifest,
+    /// The index, where the reference names one.
+    pub index: Option<Index>,
 }
 
 impl<D: Dial> Client<D> {
@@ -58,7 +60,8 @@ impl<D: Dial> Client<D> {
         let digest = first.digest.clone();
         let index = match first.document {
             Document::Manifest(manifest) => {
-                return Ok(Image { manifest_digest: digest.clone(), digest, manifest: *manifest });
+                let manifest_digest = digest.clone();
+                return Ok(Image { manifest_digest, digest, manifest: *manifest, index: None });
             }
             Document::Index(index) => index,
         };
@@ -66,6 +69,7 @@ impl<D: Dial> Client<D> {
         let mut left = MOST_DOCUMENTS;
         // Indexes that are still to be looked through, the next one last.
         let mut stack = Vec::from([(0, wanted_of(wanted, &index))]);
+        let first = index;
         while let Some((depth, mut candidates)) = stack.pop() {
             let Some((media_type, next)) = candidates.pop() else { continue };
             stack.push((depth, candidates));
@@ -75,7 +79,8 @@ impl<D: Dial> Client<D> {
             let found = self.said_document(&reference.with_digest(next), Some(&media_type)).await?;
             match found.document {
                 Document::Manifest(manifest) => {
-                    return Ok(Image { digest, manifest_digest: found.digest, manifest: *manifest });
+                    let (manifest_digest, index) = (found.digest, Some(first));
+                    return Ok(Image { digest, manifest_digest, manifest: *manifest, index });
                 }
                 Document::Index(_) if depth >= DEEPEST => {
                     return Err(Error::new(reference, Cause::Limit("4 levels of indexes")));
