@@ -19,6 +19,8 @@ use crate::{
 
 /// Bytes of a file with a key: an RSA key of 8192 bits takes 1.5 KiB, and people write comments.
 const LARGEST: usize = 1 << 16;
+/// Keys in a file.
+const MOST: usize = 32;
 
 /// A public key that signatures are verified with: ECDSA on P-256 or P-384, Ed25519, RSA of 2048 to 8192 bits.
 #[derive(Clone, Eq, PartialEq)]
@@ -47,15 +49,28 @@ impl PublicKey {
     ///
     /// Spec: RFC 7468 section 13.
     pub fn from_pem(pem: &[u8]) -> Result<Self, Error> {
+        match Self::all_from_pem(pem)?.as_slice() {
+            [key] => Ok(key.clone()),
+            _ => Err(Error::malformed(Structure::PublicKey, "several PUBLIC KEY sections".into())),
+        }
+    }
+
+    /// The keys of a PEM file with one or more `PUBLIC KEY`.
+    ///
+    /// # Errors
+    /// As [`PublicKey::from_pem`], but there may be several keys, at most 32.
+    pub fn all_from_pem(pem: &[u8]) -> Result<Vec<Self>, Error> {
         let bad = |why: Cow<'static, str>| Error::malformed(Structure::PublicKey, why);
         if pem.len() > LARGEST {
             return Err(Error::Limit { structure: Structure::PublicKey, what: "bytes", most: LARGEST });
         }
-        let mut found = None;
+        let mut keys = Vec::new();
         for section in SliceIter::<(SectionKind, Vec<u8>)>::new(pem) {
             match section {
-                Ok((SectionKind::PublicKey, der)) if found.is_none() => found = Some(der),
-                Ok((SectionKind::PublicKey, _)) => return Err(bad("several PUBLIC KEY sections".into())),
+                Ok((SectionKind::PublicKey, _)) if keys.len() >= MOST => {
+                    return Err(Error::Limit { structure: Structure::PublicKey, what: "keys", most: MOST });
+                }
+                Ok((SectionKind::PublicKey, der)) => keys.push(Self::from_spki(&der)?),
                 Ok((other, _)) => {
                     let label = String::from_utf8_lossy(other.as_slice());
                     return Err(bad(format!("{label} where PUBLIC KEY is expected").into()));
@@ -63,7 +78,7 @@ impl PublicKey {
                 Err(_) => return Err(bad("a section that is not PEM".into())),
             }
         }
-        Self::from_spki(&found.ok_or_else(|| bad("no PUBLIC KEY section".into()))?)
+        if keys.is_empty() { Err(bad("no PUBLIC KEY section".into())) } else { Ok(keys) }
     }
 
     /// The key of a `SubjectPublicKeyInfo` in DER.
