@@ -56,10 +56,7 @@ impl PublicKey {
             match section {
                 Ok((SectionKind::PublicKey, der)) if found.is_none() => found = Some(der),
                 Ok((SectionKind::PublicKey, _)) => return Err(bad("several PUBLIC KEY sections".into())),
-                Ok((other, _)) => {
-                    let label = String::from_utf8_lossy(other.as_slice());
-                    return Err(bad(format!("{label} where PUBLIC KEY is expected").into()));
-                }
+                Ok((other, _)) => return Err(bad(format!("a {other:?} section, not PUBLIC KEY").into())),
                 Err(_) => return Err(bad("a section that is not PEM".into())),
             }
         }
@@ -158,9 +155,10 @@ impl Kind {
     }
 
     fn of(algorithm: &[u8]) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|kind| **kind.algorithm() == *algorithm).ok_or_else(|| {
-            Error::unsupported(Structure::PublicKey, "algorithm", &hex(algorithm))
-        })
+        Self::ALL
+            .into_iter()
+            .find(|kind| **kind.algorithm() == *algorithm)
+            .ok_or_else(|| Error::unsupported(Structure::PublicKey, "algorithm", &hex(algorithm)))
     }
 
     /// Whether the key has a length that its kind has.
