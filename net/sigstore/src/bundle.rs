@@ -98,7 +98,8 @@ impl MessageSignature {
         let sha256 = subject.sha256();
         match &self.digest {
             Digest::Sha256(digest) if *digest != sha256 => {
-                let [found, expected] = [digest.as_slice(), &sha256].map(|bytes| format!("sha256:{}", hex(bytes)));
+                let [found, expected] =
+                    [digest.as_slice(), &sha256].map(|bytes| format!("sha256:{}", hex(bytes)));
                 return Err(Error::Subject { found, expected });
             }
             Digest::None | Digest::Sha256(_) | Digest::Other(_) => {}

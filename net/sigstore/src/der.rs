@@ -92,9 +92,9 @@ impl<'a> Reader<'a> {
         let (header, length) = match self.rest {
             [tag, ..] if tag & 0x1f == 0x1f => return Err(fail("a tag of several bytes")),
             [_, length @ 0..=0x7f, ..] => (2, usize::from(*length)),
-            [_, 0x81, length @ 0x80.., ..] => (3, usize::from(*length)),
-            [_, 0x82, high @ 1.., low, ..] => (4, usize::from(u16::from_be_bytes([*high, *low]))),
-            [_, 0x83, high @ 1.., middle, low, ..] => {
+            [_, 0x81, length @ 0x80..=0xff, ..] => (3, usize::from(*length)),
+            [_, 0x82, high @ 1..=0xff, low, ..] => (4, usize::from(u16::from_be_bytes([*high, *low]))),
+            [_, 0x83, high @ 1..=0xff, middle, low, ..] => {
                 let length = u32::from_be_bytes([0, *high, *middle, *low]);
                 (5, usize::try_from(length).map_err(|_| fail("too long"))?)
             }

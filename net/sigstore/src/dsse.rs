@@ -16,8 +16,9 @@ pub struct Dsse {
 impl Dsse {
     /// What is signed: the pre-authentication encoding of type and payload.
     pub(crate) fn signed(&self) -> Vec<u8> {
-        let mut signed = format!("DSSEv1 {} {} {} ", self.payload_type.len(), self.payload_type, self.payload.len())
-            .into_bytes();
+        let mut signed =
+            format!("DSSEv1 {} {} {} ", self.payload_type.len(), self.payload_type, self.payload.len())
+                .into_bytes();
         signed.extend_from_slice(&self.payload);
         signed
     }

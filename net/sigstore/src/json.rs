@@ -131,7 +131,7 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for List<T, M
                 Ok(list)
             }
         }
-        deserializer.deserialize_any(Members(PhantomData)).map(List)
+        deserializer.deserialize_any(Members::<T, MOST>(PhantomData)).map(List)
     }
 }
 

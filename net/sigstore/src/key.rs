@@ -51,7 +51,7 @@ impl PublicKey {
     pub fn from_pem(pem: &[u8]) -> Result<Self, Error> {
         match Self::all_from_pem(pem)?.as_slice() {
             [key] => Ok(key.clone()),
-            _ => Err(Error::malformed(Structure::PublicKey, "several PUBLIC KEY sections".into())),
+            _ => Err(Error::malformed(Structure::PublicKey, "several PUBLIC KEY sections")),
         }
     }
 
@@ -71,10 +71,7 @@ impl PublicKey {
                     return Err(Error::Limit { structure: Structure::PublicKey, what: "keys", most: MOST });
                 }
                 Ok((SectionKind::PublicKey, der)) => keys.push(Self::from_spki(&der)?),
-                Ok((other, _)) => {
-                    let label = String::from_utf8_lossy(other.as_slice());
-                    return Err(bad(format!("{label} where PUBLIC KEY is expected").into()));
-                }
+                Ok((other, _)) => return Err(bad(format!("a {other:?} section, not PUBLIC KEY").into())),
                 Err(_) => return Err(bad("a section that is not PEM".into())),
             }
         }
@@ -173,9 +170,10 @@ impl Kind {
     }
 
     fn of(algorithm: &[u8]) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|kind| **kind.algorithm() == *algorithm).ok_or_else(|| {
-            Error::unsupported(Structure::PublicKey, "algorithm", &hex(algorithm))
-        })
+        Self::ALL
+            .into_iter()
+            .find(|kind| **kind.algorithm() == *algorithm)
+            .ok_or_else(|| Error::unsupported(Structure::PublicKey, "algorithm", &hex(algorithm)))
     }
 
     /// Whether the key has a length that its kind has.

@@ -65,8 +65,11 @@ pub(crate) fn check(payload_type: &str, payload: &[u8], sha256: &[u8; 32]) -> Re
     if subjects.iter().any(|subject| subject.digest.sha256.0 == expected) {
         return Ok(());
     }
-    let first: Vec<String> =
-        subjects.iter().take(3).map(|subject| format!("sha256:{}", shown(&subject.digest.sha256.0))).collect();
+    let first: Vec<String> = subjects
+        .iter()
+        .take(3)
+        .map(|subject| format!("sha256:{}", shown(&subject.digest.sha256.0)))
+        .collect();
     let found = if first.is_empty() { "nothing".into() } else { first.join(", ") };
     Err(Error::Subject { found, expected: format!("sha256:{expected}") })
 }

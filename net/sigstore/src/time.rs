@@ -29,7 +29,9 @@ pub(crate) fn rfc3339(text: &str) -> Option<u64> {
     if fraction.is_empty() || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', rest @ ..] = seconds.as_bytes() else { return None };
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', rest @ ..] = seconds.as_bytes() else {
+        return None;
+    };
     let [h1, h2, b':', n1, n2, b':', s1, s2] = rest else { return None };
     let year = [*y1, *y2, *y3, *y4];
     at(&year, [[*m1, *m2], [*d1, *d2], [*h1, *h2], [*n1, *n2], [*s1, *s2]])
@@ -45,10 +47,7 @@ pub(crate) fn x509(structure: Structure, time: &Element<'_>) -> Result<u64, Erro
             let year = [century[0], century[1], *y1, *y2];
             at(&year, [[*m1, *m2], [*d1, *d2], [*h1, *h2], [*n1, *n2], [*s1, *s2]])
         }
-        (
-            tag::GENERALIZED_TIME,
-            [y1, y2, y3, y4, m1, m2, d1, d2, h1, h2, n1, n2, s1, s2, b'Z'],
-        ) => {
+        (tag::GENERALIZED_TIME, [y1, y2, y3, y4, m1, m2, d1, d2, h1, h2, n1, n2, s1, s2, b'Z']) => {
             let year = [*y1, *y2, *y3, *y4];
             at(&year, [[*m1, *m2], [*d1, *d2], [*h1, *h2], [*n1, *n2], [*s1, *s2]])
         }

@@ -166,7 +166,9 @@ fn logs(raw: &[RawLog<'_>]) -> Result<Vec<TransparencyLog>, Error> {
         let is_sha256 = matches!(&*log.hash_algorithm.0, "SHA2_256" | "1");
         // Of details it is the encoding that matters: PKCS#1 is another one.
         let is_spki = !key.key_details.0.starts_with("PKCS1_");
-        let Some(key_value) = PublicKey::from_spki(&spki).ok().filter(|_| is_sha256 && is_spki) else { continue };
+        let Some(key_value) = PublicKey::from_spki(&spki).ok().filter(|_| is_sha256 && is_spki) else {
+            continue;
+        };
         let bytes = |id: &Option<RawId<'_>>, field| {
             id.as_ref().map_or(Ok(Vec::new()), |id| decoded(Structure::TrustedRoot, field, &id.key_id.0))
         };
@@ -202,7 +204,9 @@ fn validity(raw: Option<&RawRange<'_>>) -> Result<Validity, Error> {
     let Some(raw) = raw else { return Ok(Validity { start: 0, end: None }) };
     let read = |text: &Text<'_>| match &*text.0 {
         "" => Ok(None),
-        text => time::rfc3339(text).map(Some).ok_or_else(|| bad("validFor with something that is not a time")),
+        text => {
+            time::rfc3339(text).map(Some).ok_or_else(|| bad("validFor with something that is not a time"))
+        }
     };
     Ok(Validity { start: read(&raw.start)?.unwrap_or(0), end: read(&raw.end)? })
 }
