@@ -41,16 +41,24 @@ pub(crate) struct Expected<'a> {
     pub certificate: &'a [u8],
     /// What is signed.
     pub content: &'a crate::Content,
-    /// SHA-256 of the artifact.
-    pub sha256: &'a [u8; 32],
+    /// The artifact, which a message signature signs.
+    pub subject: &'a crate::Subject<'a>,
 }
 
-/// Verifies that a trusted log has the entry, and that it is about what is expected. Yields when it was integrated, in
-/// seconds since 1970, where the log has signed that.
-pub(crate) fn verify_entry(
+/// A log has the entry.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Logged<'a> {
+    /// Which one.
+    pub log: &'a TransparencyLog,
+    /// When it took the entry, in seconds since 1970, where it has signed that.
+    pub time: Option<u64>,
+}
+
+/// Verifies that a trusted log has the entry, and that it is about what is expected.
+pub(crate) fn verify_entry<'a>(
     _entry: &Entry,
-    _logs: &[TransparencyLog],
+    _logs: &'a [TransparencyLog],
     _expected: &Expected<'_>,
-) -> Result<Option<u64>, Error> {
+) -> Result<Logged<'a>, Error> {
     Err(Error::refused(Structure::LogEntry, "logs are not read"))
 }
