@@ -90,6 +90,33 @@ impl Bundle {
     pub fn content(&self) -> &Content {
         &self.content
     }
+
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// `TimeStampResp`s of RFC 3161, DER.
+    pub(crate) fn timestamps(&self) -> &[Vec<u8>] {
+        &self.timestamps
+    }
+}
+
+impl Version {
+    /// Whether an entry proves what entries of the version must prove.
+    pub(crate) fn check(self, entry: &Entry) -> Result<(), Error> {
+        let missing = match self {
+            Self::V01 if entry.promise.is_none() => "no inclusionPromise, which version 0.1 must have",
+            Self::V02 | Self::V03 if entry.proof.is_none() => {
+                "no inclusionProof, which versions 0.2 and 0.3 must have"
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::refused(Structure::LogEntry, missing))
+    }
 }
 
 impl MessageSignature {

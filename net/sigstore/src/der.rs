@@ -3,7 +3,7 @@
 //!
 //! Spec: X.690 sections 8.1 and 10.1. Tags of one byte and lengths of up to four are what X.509 and CMS have.
 
-use alloc::format;
+use alloc::{format, vec::Vec};
 
 use crate::{Error, Structure};
 
@@ -118,6 +118,25 @@ impl<'a> Reader<'a> {
     pub fn finish(self) -> Result<(), Error> {
         if self.is_done() { Ok(()) } else { Err(bad(self.structure, self.offset, "bytes behind the end")) }
     }
+}
+
+/// Tag, length and content.
+pub(crate) fn encoded(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = content.len().to_be_bytes();
+    let skipped = length.iter().take_while(|byte| **byte == 0).count();
+    let length = length.get(skipped..).unwrap_or_default();
+    let mut element = Vec::from([tag]);
+    match length {
+        [] => element.push(0),
+        [short @ ..=0x7f] => element.push(*short),
+        // A length has at most eight bytes.
+        long => {
+            element.push(0x80 | u8::try_from(long.len()).unwrap_or_default());
+            element.extend_from_slice(long);
+        }
+    }
+    element.extend_from_slice(content);
+    element
 }
 
 fn bad(structure: Structure, offset: usize, why: &str) -> Error {

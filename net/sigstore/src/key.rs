@@ -110,6 +110,10 @@ impl PublicKey {
         Error::Signature { structure, by: format!("key {}", self.id()) }
     }
 
+    pub(crate) fn is_rsa(&self) -> bool {
+        self.kind == Kind::Rsa
+    }
+
     /// The `SubjectPublicKeyInfo` in DER.
     pub(crate) fn spki(&self) -> &[u8] {
         &self.spki

@@ -28,6 +28,7 @@ mod log;
 mod statement;
 mod time;
 mod timestamp;
+mod x509;
 
 pub use bundle::{Bundle, Content, Material, MessageSignature};
 pub use dsse::Dsse;
