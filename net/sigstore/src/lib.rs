@@ -19,6 +19,7 @@ pub mod codes;
 mod der;
 mod dsse;
 mod error;
+mod hash;
 mod json;
 mod key;
 mod keyed;
