@@ -136,6 +136,37 @@ impl SignatureVerificationAlgorithm for Algorithm {
     }
 }
 
+/// Verifies a signature over what has this SHA-256 digest. `key` is the `subjectPublicKey` of a key with this algorithm.
+///
+/// # Errors
+/// It was not made by this key over this digest; or keys of this kind do not sign a SHA-256 digest.
+pub fn verify_sha256(
+    algorithm: &AlgorithmIdentifier,
+    key: &[u8],
+    digest: &[u8; 32],
+    signature: &[u8],
+) -> Result<(), InvalidSignature> {
+    match *algorithm {
+        alg_id::ECDSA_P256 => p256(key, digest, signature),
+        alg_id::ECDSA_P384 => p384(key, digest, signature),
+        alg_id::RSA_ENCRYPTION => rsa_sha256(key, digest, signature),
+        _ => None,
+    }
+    .ok_or(InvalidSignature)
+}
+
+/// PKCS#1 v1.5 or PSS.
+fn rsa_sha256(key: &[u8], digest: &[u8], signature: &[u8]) -> Option<()> {
+    let key = rsa_key(key)?;
+    let is_pkcs1 = pkcs1v15::VerifyingKey::<Sha256>::new(key.clone())
+        .verify_prehash(digest, &signature.try_into().ok()?)
+        .is_ok();
+    if is_pkcs1 {
+        return Some(());
+    }
+    pss::VerifyingKey::<Sha256>::new(key).verify_prehash(digest, &signature.try_into().ok()?).ok()
+}
+
 /// A point as in SEC 1, and a signature in DER (RFC 3279 section 2.2.3).
 fn p256(key: &[u8], digest: &[u8], signature: &[u8]) -> Option<()> {
     let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(key).ok()?;

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Bundles that are verified with a certificate: whom it names, who issued it, and when it was used.
+
+mod certificate;
+mod identity;
+mod root;
+mod sct;
+
+use alloc::vec::Vec;
+
+pub use identity::Identity;
+pub use root::TrustedRoot;
+pub(crate) use root::{CertificateAuthority, TransparencyLog};
+
+use crate::{
+    Bundle, Content, Error, Material, PublicKey, Signer, Structure, Subject,
+    keyed::verify_content,
+    log::{self, Expected, Logged},
+    timestamp,
+    x509::Certificate,
+};
+use identity::Named;
+
+/// Verifies that somebody whom the identity allows has signed the subject, by what the bundle proves.
+///
+/// The certificate's key has signed; a transparency log has the signature; a log or a timestamp authority says when;
+/// at each time that is said, the certificate was valid and led to an authority; a log of certificates has the
+/// certificate. No clock is asked.
+///
+/// # Errors
+/// A proof is missing, malformed, not by a member of the trusted root, or of something else; or the certificate names
+/// somebody else.
+///
+/// Spec: sigstore's architecture-docs, client-spec.md, "Verification".
+pub fn verify_keyless(
+    bundle: &Bundle,
+    subject: &Subject<'_>,
+    root: &TrustedRoot,
+    identity: &Identity,
+) -> Result<Signer, Error> {
+    let Material::Certificate(der) = bundle.material() else {
+        return Err(Error::refused(Structure::Bundle, "signed with a key, not with a certificate"));
+    };
+    let certificate = Certificate::parse(Structure::Certificate, der)?;
+    let named = Named::of(&certificate)?;
+    let key = PublicKey::from_spki(certificate.spki).map_err(of_certificate)?;
+    verify_content(bundle.content(), subject, &key).map_err(of_certificate)?;
+    let signature = match bundle.content() {
+        Content::Message(message) => &message.signature,
+        Content::Envelope(envelope) => &envelope.signature,
+    };
+    let expected = Expected { signature, certificate: der, content: bundle.content(), subject };
+    let logged = logged(bundle, &expected, root)?;
+    let times = times(bundle, signature, &logged, root)?;
+    let mut issuer = Vec::new();
+    for time in &times {
+        issuer = certificate::verify(der, &certificate, *time, &root.authorities)?;
+    }
+    sct::verify(&certificate, &issuer, &root.certificate_logs)?;
+    identity.check(&named)?;
+    let signed_at = times.iter().copied().min().unwrap_or_default();
+    Ok(Signer::Certificate { identity: named.identity, issuer: named.issuer, signed_at })
+}
+
+/// The bundle's key is not one that the user has given, but the certificate's.
+fn of_certificate(error: Error) -> Error {
+    match error {
+        Error::Signature { structure, .. } => {
+            Error::Signature { structure, by: "the certificate's key".into() }
+        }
+        Error::Malformed { structure: Structure::PublicKey, why } => {
+            Error::Malformed { structure: Structure::Certificate, why }
+        }
+        Error::Unsupported { structure: Structure::PublicKey, what, found } => {
+            Error::Unsupported { structure: Structure::Certificate, what, found }
+        }
+        other => other,
+    }
+}
+
+/// The entries that a trusted log has, at least one.
+fn logged<'a>(
+    bundle: &Bundle,
+    expected: &Expected<'_>,
+    root: &'a TrustedRoot,
+) -> Result<Vec<Logged<'a>>, Error> {
+    let mut logged = Vec::new();
+    let mut fault = Error::refused(Structure::Bundle, "no entry of a transparency log");
+    for entry in bundle.entries() {
+        bundle.version().check(entry)?;
+        match log::verify_entry(entry, &root.logs, expected) {
+            Ok(entry) => logged.push(entry),
+            // One that this root does not know, or a further one that is damaged, proves nothing.
+            Err(error) => fault = error,
+        }
+    }
+    if logged.is_empty() { Err(fault) } else { Ok(logged) }
+}
+
+/// When the signature was made, as all say who are trusted; at least one.
+fn times(
+    bundle: &Bundle,
+    signature: &[u8],
+    logged: &[Logged<'_>],
+    root: &TrustedRoot,
+) -> Result<Vec<u64>, Error> {
+    let mut times: Vec<u64> = logged.iter().filter_map(|entry| entry.time).collect();
+    let mut fault =
+        Error::refused(Structure::Timestamp, "neither a log nor an authority says when it was signed");
+    for token in bundle.timestamps() {
+        match timestamp::verify(token, signature, &root.timestamp_authorities) {
+            Ok(time) => times.push(time),
+            Err(error) => fault = error,
+        }
+    }
+    if times.is_empty() {
+        return Err(fault);
+    }
+    // A log that does not say when has had its key at the time that others say.
+    let of_others = logged.iter().filter(|entry| entry.time.is_none());
+    for entry in of_others {
+        if !times.iter().all(|time| entry.log.validity.contains(*time)) {
+            return Err(Error::refused(
+                Structure::LogEntry,
+                "the time of signing is not in the validity of its log",
+            ));
+        }
+    }
+    Ok(times)
+}

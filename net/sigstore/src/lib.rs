@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Sigstore bundles and what verifies them, offline: bytes in, a verdict out.
+//!
+//! A [`Bundle`] holds a signature and what proves who made it. [`verify_with_key`] takes a [`PublicKey`] that the
+//! caller trusts; [`verify_keyless`] takes a [`TrustedRoot`] and the [`Identity`] that a certificate must name. Both
+//! say whether the [`Subject`] is what was signed.
+//!
+//! Sources: <https://github.com/sigstore/protobuf-specs> (bundle, trusted root),
+//! <https://github.com/secure-systems-lab/dsse> (envelope), <https://github.com/in-toto/attestation> (statement),
+//! <https://github.com/sigstore/architecture-docs> (client specification, algorithm registry).
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod bundle;
+pub mod codes;
+mod der;
+mod dsse;
+mod error;
+mod hash;
+mod json;
+mod key;
+mod keyed;
+mod keyless;
+mod log;
+mod statement;
+mod time;
+mod timestamp;
+mod x509;
+
+pub use bundle::{Bundle, Content, Material, MessageSignature};
+pub use dsse::Dsse;
+pub use error::{Error, Structure};
+pub use key::PublicKey;
+pub use keyed::{Subject, verify_with_key};
+pub use keyless::{Identity, TrustedRoot, verify_keyless};
+
+/// Who has signed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Signer {
+    /// The holder of a key.
+    Key {
+        /// [`PublicKey::id`].
+        id: alloc::string::String,
+    },
+    /// Whom a certificate names.
+    Certificate {
+        /// The subject alternative name: an e-mail address, a URI.
+        identity: alloc::string::String,
+        /// Who has authenticated it: the URL of an OpenID Connect provider.
+        issuer: alloc::string::String,
+        /// When, by a log or a timestamp authority; seconds since 1970.
+        signed_at: u64,
+    },
+}
+
+impl core::fmt::Display for Signer {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Key { id } => write!(f, "key {id}"),
+            Self::Certificate { identity, issuer, .. } => write!(f, "{identity} ({issuer})"),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Checkpoints: the root of a log's tree, signed.
+//!
+//! Spec: C2SP `tlog-checkpoint` and `signed-note` (<https://c2sp.org>); for Rekor v1, pkg/util/signed_note.go of
+//! <https://github.com/sigstore/rekor>, which computes identifiers of all keys as the former does those of ECDSA keys.
+
+use alloc::{format, vec::Vec};
+
+use base64ct::{Base64, Encoding as _};
+use rustls::pki_types::alg_id;
+use sha2::{Digest as _, Sha256};
+
+use super::body::Generation;
+use crate::{
+    Error, Structure,
+    der::{Reader, tag},
+    keyless::TransparencyLog,
+};
+
+/// Signatures of one checkpoint. Verifiers must accept 16; each one of the log's costs a verification.
+const MAX_SIGNATURES: usize = 64;
+
+/// What stands before each signature: an em dash and a space.
+const MARK: &str = "\u{2014} ";
+
+/// What is hashed between a key's name and the key: an Ed25519 key, and another kind with its name.
+const ED25519: &[u8] = &[1];
+const RSA: &[u8] = b"\xffPKIX-RSA-PKCS#1v1.5";
+
+/// The root of a tree.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) struct Checkpoint<'a> {
+    origin: &'a str,
+    /// Leaves.
+    pub size: u64,
+    /// Its hash.
+    pub root: Vec<u8>,
+}
+
+/// A text with signatures.
+struct Note<'a> {
+    /// What is signed, with the last newline.
+    text: &'a str,
+    /// Lines without their ends.
+    signatures: &'a str,
+}
+
+/// The checkpoint, if the log has signed it.
+pub(super) fn verify<'a>(
+    note: &'a str,
+    generation: Generation,
+    log: &TransparencyLog,
+) -> Result<Checkpoint<'a>, Error> {
+    let note = Note::parse(note)?;
+    let checkpoint = Checkpoint::parse(note.text)?;
+    if generation == Generation::V2 && checkpoint.origin != log.origin() {
+        let why = format!("its origin is {:?}, the log's is {:?}", checkpoint.origin, log.origin());
+        return Err(Error::refused(Structure::Checkpoint, why));
+    }
+    note.verify(generation, log)?;
+    Ok(checkpoint)
+}
+
+impl<'a> Note<'a> {
+    fn parse(note: &'a str) -> Result<Self, Error> {
+        if note.contains(|c: char| c < ' ' && c != '\n') {
+            return Err(malformed("control characters"));
+        }
+        let (text, signatures) = note.rsplit_once("\n\n").ok_or_else(|| malformed("no signatures"))?;
+        // The newline that ends the text is the first of the two.
+        let text = text.len().checked_add(1).and_then(|end| note.get(..end)).unwrap_or(text);
+        let signatures =
+            signatures.strip_suffix('\n').ok_or_else(|| malformed("its last line has no end"))?;
+        Ok(Self { text, signatures })
+    }
+
+    /// Whether the log has signed it. Signatures by others are ignored, false ones by the log are not.
+    fn verify(&self, generation: Generation, log: &TransparencyLog) -> Result<(), Error> {
+        let mut is_signed = false;
+        for (number, line) in self.signatures.split('\n').enumerate() {
+            if number >= MAX_SIGNATURES {
+                let most = MAX_SIGNATURES;
+                return Err(Error::Limit { structure: Structure::Checkpoint, what: "signatures", most });
+            }
+            let (name, signature) = line
+                .strip_prefix(MARK)
+                .and_then(|line| line.split_once(' '))
+                .filter(|(name, _)| !name.is_empty())
+                .ok_or_else(|| malformed("a line that is no signature"))?;
+            let signature =
+                Base64::decode_vec(signature).map_err(|_| malformed("a signature that is not base64"))?;
+            let (id, signature) = signature
+                .split_first_chunk::<4>()
+                .ok_or_else(|| malformed("a signature without the identifier of its key"))?;
+            if !is_by(name, id, generation, log) {
+                continue;
+            }
+            log.key.verify(self.text.as_bytes(), signature).map_err(|_| Error::Signature {
+                structure: Structure::Checkpoint,
+                by: format!("the log {}", log.base_url),
+            })?;
+            is_signed = true;
+        }
+        if is_signed {
+            Ok(())
+        } else {
+            let why = format!("not signed by the log {}", log.base_url);
+            Err(Error::refused(Structure::Checkpoint, why))
+        }
+    }
+}
+
+/// Whether a signature says that it is the log's.
+fn is_by(name: &str, id: &[u8; 4], generation: Generation, log: &TransparencyLog) -> bool {
+    match generation {
+        // Names of Rekor v1 are those of the machine that signs.
+        Generation::V1 => Sha256::digest(log.key.spki()).starts_with(id),
+        Generation::V2 => {
+            name == log.origin() && key_id(name, log.key.spki()).is_ok_and(|full| full.starts_with(id))
+        }
+    }
+}
+
+/// What the identifier of a key begins: a digest of key and name, of an ECDSA key only of the key.
+fn key_id(name: &str, spki: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut fields = Reader::new(Structure::PublicKey, spki).expect(tag::SEQUENCE)?.inside();
+    let algorithm = fields.expect(tag::SEQUENCE)?.content;
+    let key = fields.expect(tag::BIT_STRING)?.bits()?;
+    let named = |kind: &[u8], key: &[u8]| {
+        let hasher = Sha256::new().chain_update(name).chain_update(b"\n").chain_update(kind);
+        hasher.chain_update(key).finalize().to_vec()
+    };
+    Ok(match algorithm {
+        _ if *algorithm == *alg_id::ED25519 => named(ED25519, key),
+        _ if *algorithm == *alg_id::RSA_ENCRYPTION => named(RSA, spki),
+        _ => Sha256::digest(spki).to_vec(),
+    })
+}
+
+impl<'a> Checkpoint<'a> {
+    fn parse(text: &'a str) -> Result<Self, Error> {
+        let mut lines = text.strip_suffix('\n').unwrap_or(text).split('\n');
+        let mut line = |what| lines.next().filter(|line| !line.is_empty()).ok_or_else(|| malformed(what));
+        let origin = line("no origin")?;
+        let size = line("no size")?;
+        let root = line("no root hash")?;
+        let is_number =
+            size.bytes().all(|byte| byte.is_ascii_digit()) && (size == "0" || !size.starts_with('0'));
+        let number = size.parse().ok().filter(|_| is_number);
+        let root = Base64::decode_vec(root).ok().filter(|root| root.len() == 32);
+        if lines.any(str::is_empty) {
+            return Err(malformed("an empty line"));
+        }
+        Ok(Self {
+            origin,
+            size: number.ok_or_else(|| malformed("its size is not a number"))?,
+            root: root.ok_or_else(|| malformed("its root hash is not one of 32 bytes"))?,
+        })
+    }
+}
+
+impl TransparencyLog {
+    /// The origin of checkpoints of Rekor v2: the host of the log's address.
+    ///
+    /// Spec: `TransparencyLogInstance` of sigstore_trustroot.proto, where the scheme may be missing.
+    fn origin(&self) -> &str {
+        let address = self.base_url.split_once("://").map_or(&*self.base_url, |(_, rest)| rest);
+        let host = address.split(['/', '?', '#']).next().unwrap_or(address);
+        match host.strip_prefix('[').and_then(|host| host.split_once(']')) {
+            Some((host, _)) => host,
+            None => host.split(':').next().unwrap_or(host),
+        }
+    }
+}
+
+fn malformed(why: &'static str) -> Error {
+    Error::malformed(Structure::Checkpoint, why)
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Points in time, in seconds since 1970, UTC.
+
+use x509_cert::der::DateTime;
+
+use crate::{
+    Error, Structure,
+    der::{Element, tag},
+};
+
+/// When something may be used; both ends belong to it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Validity {
+    pub start: u64,
+    /// None: it is in use.
+    pub end: Option<u64>,
+}
+
+impl Validity {
+    pub fn contains(self, time: u64) -> bool {
+        self.start <= time && self.end.is_none_or(|end| time <= end)
+    }
+}
+
+/// `Timestamp` of Protocol Buffers in JSON: RFC 3339 in UTC; fractions of a second are cut off.
+pub(crate) fn rfc3339(text: &str) -> Option<u64> {
+    let text = text.strip_suffix('Z').or_else(|| text.strip_suffix("+00:00"))?;
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    if fraction.is_empty() || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', rest @ ..] = seconds.as_bytes() else {
+        return None;
+    };
+    let [h1, h2, b':', n1, n2, b':', s1, s2] = rest else { return None };
+    let year = [*y1, *y2, *y3, *y4];
+    at(&year, [[*m1, *m2], [*d1, *d2], [*h1, *h2], [*n1, *n2], [*s1, *s2]])
+}
+
+/// `Time` of X.509: UTCTime or GeneralizedTime, in the one form that DER allows.
+///
+/// Spec: RFC 5280 section 4.1.2.5.
+pub(crate) fn x509(structure: Structure, time: &Element<'_>) -> Result<u64, Error> {
+    let parsed = match (time.tag, time.content) {
+        (tag::UTC_TIME, [y1, y2, m1, m2, d1, d2, h1, h2, n1, n2, s1, s2, b'Z']) => {
+            let century = if *y1 >= b'5' { *b"19" } else { *b"20" };
+            let year = [century[0], century[1], *y1, *y2];
+            at(&year, [[*m1, *m2], [*d1, *d2], [*h1, *h2], [*n1, *n2], [*s1, *s2]])
+        }
+        (tag::GENERALIZED_TIME, [y1, y2, y3, y4, m1, m2, d1, d2, h1, h2, n1, n2, s1, s2, b'Z']) => {
+            let year = [*y1, *y2, *y3, *y4];
+            at(&year, [[*m1, *m2], [*d1, *d2], [*h1, *h2], [*n1, *n2], [*s1, *s2]])
+        }
+        _ => None,
+    };
+    parsed.ok_or_else(|| Error::malformed(structure, "not a time"))
+}
+
+/// Year and then month, day, hour, minute, second; all in decimal digits.
+pub(crate) fn at(year: &[u8], parts: [[u8; 2]; 5]) -> Option<u64> {
+    let number = |digits: &[u8]| -> Option<u16> {
+        let is_number = digits.iter().all(u8::is_ascii_digit);
+        core::str::from_utf8(digits).ok().filter(|_| is_number)?.parse().ok()
+    };
+    let [month, day, hour, minute, second] =
+        parts.map(|digits| number(&digits).and_then(|part| u8::try_from(part).ok()));
+    let date = DateTime::new(number(year)?, month?, day?, hour?, minute?, second?).ok()?;
+    Some(date.unix_duration().as_secs())
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Timestamps: that an authority has seen a signature, and when.
+//!
+//! A response has a token, a message with the authority's signature over attributes; these have the digest of the
+//! content, which has the digest of what was seen and the time. The chain of the authority's certificate must have been
+//! valid then.
+//!
+//! Not looked at: policy, serial number, accuracy, nonce and extensions of the content. They are for who asks for a
+//! timestamp, not for who is given one.
+//!
+//! Spec: RFC 3161 with RFC 5816; RFC 5652 (messages).
+
+mod certificate;
+mod content;
+mod message;
+
+use crate::{Error, Structure, keyless::CertificateAuthority};
+use content::Content;
+use message::Message;
+
+/// Verifies that a trusted authority has seen the signature. Yields when, in seconds since 1970.
+///
+/// `token` is a `TimeStampResp` of RFC 3161 in DER.
+///
+/// # Errors
+/// It is malformed, of something else, of a kind that is not supported, or by none of these authorities at a time when
+/// it was trusted.
+pub(crate) fn verify(
+    token: &[u8],
+    signature: &[u8],
+    authorities: &[CertificateAuthority],
+) -> Result<u64, Error> {
+    let message = Message::parse(token)?;
+    let content = Content::parse(message.content)?;
+    content.verify(signature)?;
+    let mut outcome = Err(refused("there is no authority in the trusted root"));
+    for authority in authorities {
+        outcome = verify_with(&message, content.time, authority);
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome.map(|()| content.time)
+}
+
+fn verify_with(message: &Message<'_>, time: u64, authority: &CertificateAuthority) -> Result<(), Error> {
+    let signer = certificate::signer(message, authority)?;
+    message.verify(signer)?;
+    certificate::verify(signer, message, time, authority)
+}
+
+fn refused(why: &'static str) -> Error {
+    Error::refused(Structure::Timestamp, why)
+}
