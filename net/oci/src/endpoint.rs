@@ -79,7 +79,7 @@ impl Endpoint {
 
 /// Which places may be asked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Scope {
+pub enum Scope {
     /// All: a digest says whether the answer is right.
     Everywhere,
     /// Those of the registry itself.

@@ -26,6 +26,7 @@ mod layer;
 mod platform;
 mod push;
 mod reference;
+mod referrers;
 mod resolve;
 pub mod spec;
 
@@ -33,7 +34,7 @@ pub use blob::Sink;
 pub use client::{Client, Options};
 pub use digest::{Algorithm, Digest, Hasher};
 pub use document::Document;
-pub use endpoint::{Login, Mirror};
+pub use endpoint::{Login, Mirror, Scope};
 pub use error::{Cause, Error};
 pub use layer::unpacked;
 pub use platform::Platform;

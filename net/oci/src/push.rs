@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Uploads: blobs in one piece, then the manifest that names them.
 
-use alloc::{format, string::String};
+use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 
 use dial::Dial;
 use http::{Content, Method};
+use serde::Serialize;
 
 use crate::{
-    Algorithm, Cause, Client, Digest, Error, Reference,
+    Algorithm, Cause, Client, Digest, Document, Error, Reference,
     client::{Ask, Failed},
     endpoint::{Endpoint, Scope},
+    referrers::tag,
+    spec::{Descriptor, INDEX, Index, MANIFEST, Manifest},
 };
 
 const ACTION: &str = "pull,push";
@@ -77,6 +80,71 @@ impl<D: Dial> Client<D> {
         media_type: &str,
         bytes: &[u8],
     ) -> Result<Digest, Error> {
+        self.put(reference, media_type, bytes).await.map(|(digest, _)| digest)
+    }
+
+    /// Uploads a manifest that has a subject, and sees to it that [`referrers`](Self::referrers) lists it: where the
+    /// registry does not, under the tag that stands for the list. (Of two clients that do that at once, one may be lost.)
+    ///
+    /// Spec: OCI distribution 1.1, "Pushing Manifests with Subject".
+    ///
+    /// # Errors
+    /// The registry refuses it, or its list cannot be changed.
+    pub async fn push_referrer(&self, reference: &Reference, manifest: &Manifest) -> Result<Digest, Error> {
+        let Some(subject) = &manifest.subject else {
+            let why = "no subject".into();
+            return Err(Error::new(reference, Cause::Json { what: "manifest", why }));
+        };
+        let bytes = json(reference, manifest)?;
+        let digest = Digest::of(Algorithm::Sha256, &bytes);
+        let pinned = reference.with_digest(digest.clone());
+        let (_, is_listed) = self.put(&pinned, MANIFEST, &bytes).await?;
+        if is_listed {
+            return Ok(digest);
+        }
+        let tagged = reference.with_tag(&tag(&subject.digest))?;
+        let mut index = self.list(&tagged).await?;
+        if index.manifests.iter().all(|one| one.digest != digest) {
+            index.manifests.push(Descriptor {
+                media_type: MANIFEST.into(),
+                digest: digest.clone(),
+                size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+                artifact_type: manifest.artifact_type.clone(),
+                platform: None,
+                annotations: manifest.annotations.clone(),
+            });
+            let bytes = json(reference, &index)?;
+            self.put(&tagged, INDEX, &bytes).await?;
+        }
+        Ok(digest)
+    }
+
+    /// The list of referrers that clients keep under a tag.
+    async fn list(&self, tagged: &Reference) -> Result<Index, Error> {
+        match self.document(tagged).await.map(|fetched| fetched.document) {
+            Ok(Document::Index(index)) => Ok(index),
+            Ok(Document::Manifest(_)) => {
+                let why = "a manifest where the list of referrers is expected".into();
+                Err(Error::new(tagged, Cause::Json { what: "index", why }))
+            }
+            Err(error) if matches!(error.cause(), Cause::Absent(_)) => Ok(Index {
+                schema_version: 2,
+                media_type: Some(INDEX.into()),
+                artifact_type: None,
+                manifests: Vec::new(),
+                annotations: BTreeMap::new(),
+            }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Uploads a manifest: its digest, and whether the registry lists it among its subject's referrers.
+    async fn put(
+        &self,
+        reference: &Reference,
+        media_type: &str,
+        bytes: &[u8],
+    ) -> Result<(Digest, bool), Error> {
         let algorithm = reference.digest().map_or(Algorithm::Sha256, Digest::algorithm);
         let found = Digest::of(algorithm, bytes);
         if let Some(expected) = reference.digest().filter(|expected| **expected != found).cloned() {
@@ -93,7 +161,16 @@ impl<D: Dial> Client<D> {
             scope: Scope::Original,
             ..Ask::get(&path)
         };
-        self.ask(reference, &ask).await?.discard().await;
-        Ok(found)
+        let response = self.ask(reference, &ask).await?;
+        let is_listed = response.head().field("oci-subject").is_some();
+        response.discard().await;
+        Ok((found, is_listed))
     }
+}
+
+fn json(reference: &Reference, document: &impl Serialize) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(document).map_err(|error| {
+        let why = format!("{error}");
+        Error::new(reference, Cause::Json { what: "document", why })
+    })
 }

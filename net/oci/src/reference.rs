@@ -116,6 +116,17 @@ impl Reference {
         Self { digest: Some(digest), ..self.clone() }
     }
 
+    /// What a tag of the same repository names.
+    ///
+    /// # Errors
+    /// It is not a tag.
+    pub fn with_tag(&self, tag: &str) -> Result<Self, Error> {
+        if !is_tag(tag) {
+            return Err(Error::new(self, Cause::Reference("not a tag")));
+        }
+        Ok(Self { tag: Some(tag.into()), digest: None, ..self.clone() })
+    }
+
     /// What names it among its repository's manifests: the digest if there is one, else the tag.
     pub(crate) fn key(&self) -> String {
         match &self.digest {

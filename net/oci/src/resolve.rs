@@ -99,11 +99,25 @@ impl<D: Dial> Client<D> {
         self.said_document(reference, None).await
     }
 
+    /// The same from these places, of at most `limit` bytes. What a tag means is a hint then: mirrors may say it, too.
+    ///
+    /// # Errors
+    /// As of [`document`](Self::document), or it is larger.
+    pub async fn document_at(
+        &self,
+        reference: &Reference,
+        scope: Scope,
+        limit: usize,
+    ) -> Result<Fetched, Error> {
+        self.document_of(reference, None, scope, limit).await
+    }
+
     async fn said_document(&self, reference: &Reference, said: Option<&str>) -> Result<Fetched, Error> {
-        match self.document_of(reference, said, false).await {
+        let scope = if reference.digest().is_some() { Scope::Everywhere } else { Scope::Vouching };
+        match self.document_of(reference, said, scope, LARGEST).await {
             // A mirror's fault is not the registry's.
-            Err(_) if self.places(reference).await?.has_mirrors() => {
-                self.document_of(reference, said, true).await
+            Err(_) if scope == Scope::Everywhere && self.places(reference).await?.has_mirrors() => {
+                self.document_of(reference, said, Scope::Original, LARGEST).await
             }
             result => result,
         }
@@ -113,21 +127,17 @@ impl<D: Dial> Client<D> {
         &self,
         reference: &Reference,
         said: Option<&str>,
-        is_only_original: bool,
+        scope: Scope,
+        limit: usize,
     ) -> Result<Fetched, Error> {
         let path = format!("manifests/{}", reference.key());
-        let scope = match reference.digest() {
-            None => Scope::Vouching,
-            Some(_) if is_only_original => Scope::Original,
-            Some(_) => Scope::Everywhere,
-        };
         let ask = Ask { fields: &[("Accept", ACCEPT)], scope, ..Ask::get(&path) };
         let (mut number, since) = (0, self.http.dial().now());
         let (response_type, response_digest, bytes) = loop {
             let response = self.ask(reference, &ask).await?;
             let field = |name| response.head().field(name).map(String::from);
             let fields = (field("content-type"), field("docker-content-digest"));
-            match response.bytes(LARGEST).await {
+            match response.bytes(limit).await {
                 Ok(bytes) => break (fields.0, fields.1, bytes),
                 Err(error) if error.is_transient() => {
                     self.pause(number, since, None, error.into()).await?;

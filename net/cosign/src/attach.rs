@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Puts a signature where cosign looks for it.
+
+use alloc::{collections::BTreeMap, string::String};
+
+use dial::Dial;
+use oci::{
+    Algorithm, Client, Digest, Error, Reference,
+    spec::{Descriptor, EMPTY, MANIFEST, Manifest},
+};
+
+/// The media type of bundles of version 0.3.
+const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+/// What a bundle holds, for those who look at manifests only.
+const ANNOTATIONS: [(&str, &str); 2] = [
+    ("dev.sigstore.bundle.content", "dsse-envelope"),
+    ("dev.sigstore.bundle.predicateType", "https://sigstore.dev/cosign/sign/v1"),
+];
+
+/// Uploads a bundle of version 0.3, an envelope, as the signature of a manifest or an index of the reference's
+/// repository: the digest of the signature's manifest.
+///
+/// `subject` is what is signed: media type, digest and size.
+///
+/// Spec: cosign, specs/BUNDLE_SPEC.md.
+///
+/// # Errors
+/// The registry refuses it.
+pub async fn attach<D: Dial>(
+    client: &Client<D>,
+    reference: &Reference,
+    subject: &Descriptor,
+    bundle: &[u8],
+) -> Result<Digest, Error> {
+    let configuration = &b"{}"[..];
+    let manifest = Manifest {
+        schema_version: 2,
+        media_type: Some(MANIFEST.into()),
+        artifact_type: Some(BUNDLE.into()),
+        config: Descriptor { artifact_type: Some(BUNDLE.into()), ..described(EMPTY, configuration) },
+        layers: [described(BUNDLE, bundle)].into(),
+        subject: Some(subject.clone()),
+        annotations: annotations(),
+    };
+    client.push_blob(reference, &manifest.config.digest, &configuration).await?;
+    for layer in &manifest.layers {
+        client.push_blob(reference, &layer.digest, &bundle).await?;
+    }
+    client.push_referrer(reference, &manifest).await
+}
+
+fn annotations() -> BTreeMap<String, String> {
+    ANNOTATIONS.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
+}
+
+fn described(media_type: &str, bytes: &[u8]) -> Descriptor {
+    Descriptor {
+        media_type: media_type.into(),
+        digest: Digest::of(Algorithm::Sha256, bytes),
+        size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+        artifact_type: None,
+        platform: None,
+        annotations: BTreeMap::new(),
+    }
+}

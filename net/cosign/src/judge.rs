@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Judges the signatures of one digest, without any registry.
+
+use alloc::{string::String, vec::Vec};
+
+use oci::{Algorithm, Digest};
+use sigstore::{Bundle, Material, PublicKey, Signer, Subject, verify_keyless, verify_with_key};
+
+use crate::{Cause, Finding, Keyless, Policy, Why, budget::Budget, simple::Simple};
+
+/// Characters of a hint that are shown: cosign's has 44.
+const HINT: usize = 64;
+
+/// Counts the signers of a digest.
+pub(crate) struct Judge<'p> {
+    policy: &'p Policy,
+    digest: Digest,
+    sha256: [u8; 32],
+    /// Who has signed; the same key once, and all certificates once.
+    pub signers: Vec<Signer>,
+    /// What does not count.
+    pub findings: Vec<Finding>,
+}
+
+impl<'p> Judge<'p> {
+    /// Nobody has signed yet.
+    ///
+    /// # Errors
+    /// The digest is none that is signed.
+    pub fn new(policy: &'p Policy, digest: &Digest) -> Result<Self, Cause> {
+        let sha256 = sha256(digest).ok_or_else(|| Cause::Algorithm(digest.clone()))?;
+        let (signers, findings) = (Vec::new(), Vec::new());
+        Ok(Self { policy, digest: digest.clone(), sha256, signers, findings })
+    }
+
+    /// The digest whose signatures these are.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// Whether enough have signed.
+    pub fn is_satisfied(&self) -> bool {
+        self.signers.len() >= self.policy.threshold
+    }
+
+    /// A bundle of sigstore that was found somewhere.
+    ///
+    /// # Errors
+    /// The budget is used up.
+    pub fn bundle(&mut self, place: String, json: &[u8], budget: &mut Budget) -> Result<(), Cause> {
+        let bundle = match Bundle::parse(json) {
+            Ok(bundle) => bundle,
+            Err(error) => {
+                self.note(place, Why::Sigstore(error));
+                return Ok(());
+            }
+        };
+        let subject = Subject::Sha256(self.sha256);
+        match bundle.material() {
+            Material::Key { hint } => {
+                let verify = |key: &PublicKey| verify_with_key(&bundle, &subject, key).map_err(Why::Sigstore);
+                self.keyed(place, Some(hint), &verify, budget)
+            }
+            Material::Certificate(_) => {
+                let verify = |keyless: &Keyless| {
+                    verify_keyless(&bundle, &subject, &keyless.root, &keyless.identity).map_err(Why::Sigstore)
+                };
+                self.certified(place, &verify, budget)
+            }
+        }
+    }
+
+    /// A signature in cosign's older form.
+    ///
+    /// # Errors
+    /// The budget is used up.
+    pub fn simple(
+        &mut self,
+        place: String,
+        simple: &Simple<'_>,
+        budget: &mut Budget,
+    ) -> Result<(), Cause> {
+        let expected = &self.digest.clone();
+        match simple.bundle() {
+            None => {
+                let verify = |key: &PublicKey| {
+                    key.verify(simple.payload, &simple.signature).map_err(Why::Sigstore)?;
+                    simple.check(expected)
+                };
+                self.keyed(place, None, &verify, budget)
+            }
+            Some(Ok(bundle)) => {
+                let subject = Subject::Message(simple.payload);
+                let verify = |keyless: &Keyless| {
+                    let signer = verify_keyless(&bundle, &subject, &keyless.root, &keyless.identity)
+                        .map_err(Why::Sigstore)?;
+                    simple.check(expected).map(|()| signer)
+                };
+                self.certified(place, &verify, budget)
+            }
+            Some(Err(why)) => {
+                self.note(place, why);
+                Ok(())
+            }
+        }
+    }
+
+    /// It does not count.
+    pub fn note(&mut self, place: String, why: Why) {
+        self.findings.push(Finding { place, why });
+    }
+
+    /// A signature by one of the keys, or by another one.
+    fn keyed(
+        &mut self,
+        place: String,
+        hint: Option<&str>,
+        verify: &dyn Fn(&PublicKey) -> Result<(), Why>,
+        budget: &mut Budget,
+    ) -> Result<(), Cause> {
+        let is_named = |key: &PublicKey| hint.is_some_and(|hint| key.hint() == hint);
+        let mut keys: Vec<&PublicKey> = self.policy.keys.iter().collect();
+        keys.sort_by_key(|key| !is_named(key));
+        let shown = hint.filter(|hint| !hint.is_empty()).map(shown);
+        let mut refused = Why::Key(shown);
+        for key in keys {
+            budget.attempt()?;
+            match verify(key) {
+                Ok(()) => {
+                    self.count(Signer::Key { id: key.id() });
+                    return Ok(());
+                }
+                Err(Why::Sigstore(sigstore::Error::Signature { .. })) if !is_named(key) => {}
+                Err(why @ Why::Sigstore(sigstore::Error::Signature { .. })) => refused = why,
+                // The key has signed, and what it says is something else.
+                Err(why) => {
+                    refused = why;
+                    break;
+                }
+            }
+        }
+        self.note(place, refused);
+        Ok(())
+    }
+
+    /// A signature with a certificate.
+    fn certified(
+        &mut self,
+        place: String,
+        verify: &dyn Fn(&Keyless) -> Result<Signer, Why>,
+        budget: &mut Budget,
+    ) -> Result<(), Cause> {
+        let Some(keyless) = &self.policy.keyless else {
+            self.note(place, Why::Keyless);
+            return Ok(());
+        };
+        budget.attempt()?;
+        match verify(keyless) {
+            Ok(signer) => self.count(signer),
+            Err(why) => self.note(place, why),
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, signer: Signer) {
+        let is_same = |known: &Signer| match (known, &signer) {
+            (Signer::Certificate { .. }, Signer::Certificate { .. }) => true,
+            (known, signer) => known == signer,
+        };
+        if !self.signers.iter().any(is_same) {
+            self.signers.push(signer);
+        }
+    }
+}
+
+/// What others wrote, as a message shows it.
+fn shown(hint: &str) -> String {
+    hint.chars().take(HINT).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+/// The bytes of a SHA-256 digest.
+fn sha256(digest: &Digest) -> Option<[u8; 32]> {
+    if digest.algorithm() != Algorithm::Sha256 {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (byte, digits) in bytes.iter_mut().zip(digest.hex().as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}

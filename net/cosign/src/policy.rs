@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Whose signatures count, and how many it takes.
+
+use alloc::vec::Vec;
+
+use oci::Digest;
+use sigstore::{Identity, PublicKey, Signer, TrustedRoot};
+
+use crate::Cause;
+
+/// Most keys of a policy.
+const MOST_KEYS: usize = 32;
+
+/// Who may sign, and how many must.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Those who sign with a key.
+    pub keys: Vec<PublicKey>,
+    /// How many of them must have signed the same digest; at least 1. The same key counts once.
+    pub threshold: usize,
+    /// Those who sign with a certificate. They count as one, however many the identity allows: it is one line of a
+    /// policy, as a key is.
+    pub keyless: Option<Keyless>,
+}
+
+/// Who may sign with a certificate.
+#[derive(Clone, Debug)]
+pub struct Keyless {
+    /// The authorities and logs that prove it.
+    pub root: TrustedRoot,
+    /// Whom the certificate must name, and who must have issued its identity.
+    pub identity: Identity,
+}
+
+/// What is signed, and by whom; for the log.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Signed {
+    /// The digest that all of them have signed: one of those that were asked for.
+    pub digest: Digest,
+    /// As many as the policy wants.
+    pub signers: Vec<Signer>,
+}
+
+impl Policy {
+    /// A policy that one of some keys satisfies.
+    pub fn any_of(keys: Vec<PublicKey>) -> Self {
+        Self { keys, threshold: 1, keyless: None }
+    }
+
+    /// Whether signatures could satisfy it.
+    ///
+    /// # Errors
+    /// It wants no signer, more than there are, or has too many keys.
+    pub fn check(&self) -> Result<(), Cause> {
+        let distinct = self.keys.iter().enumerate();
+        let distinct = distinct.filter(|(index, key)| !self.keys.iter().take(*index).any(|one| one == *key));
+        // Counts of a list in memory.
+        let signers = distinct.count().saturating_add(usize::from(self.keyless.is_some()));
+        match self.threshold {
+            _ if self.keys.len() > MOST_KEYS => Err(Cause::Policy("it has more than 32 keys")),
+            0 => Err(Cause::Policy("a threshold of 0 is satisfied by nobody's signature")),
+            threshold if threshold > signers => {
+                Err(Cause::Policy("its threshold is larger than the number of its signers"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
