@@ -213,7 +213,16 @@ def qemu_test(
             blobs: who has them: "registry", or "redirected", which is nginx at another port
             proxy: whether an HTTP proxy is there that alone can resolve registry.test (wire "user")
             pushed_by: "cloud-boot", "oras" or "skopeo"
-            damage: what is done to the artifact after the push, one of
+            signing: a dict; the loader has keys built in, and cosign signs the artifact:
+                keys: names of the keys that are built in, each made for the run
+                threshold: how many of them must have signed, in place of one
+                by: names of the keys that sign
+                form: "bundle" (cosign 3's) or "tag" (that of cosign 2)
+                epoch: what the artifact says by a signed annotation, of the name "mini"
+                started: what the firmware's variables hold of the first signer and that name: {"epoch": N}, or {"forged":
+                    N} for a variable that a booted system has made
+                of_another: True puts the signatures on another artifact of the same parts, which is then booted
+            damage: what is done to the artifact after the push, and after the signatures, one of
                 {"flip": PART}: a bit in the middle of the part's file, or of the "manifest", in the registry's storage
                 {"truncate": PART}: that file is half as long
                 {"claim": [PART, BYTES]}: the manifest says that the part is so large

@@ -5,6 +5,7 @@
 //! one line on standard error, and 2 for wrong usage.
 
 mod advice;
+mod built_in;
 pub mod codes;
 mod commands;
 mod copy;
@@ -15,6 +16,7 @@ mod input;
 mod loader;
 mod machine;
 mod nvram;
+mod output;
 mod place;
 mod printer;
 mod progress;

@@ -6,11 +6,15 @@ use std::{collections::BTreeMap, os::unix::ffi::OsStrExt, path::Path};
 use arch::Arch;
 use iso::Content;
 use loaders::LOADERS;
+use tls::Roots;
 
 use crate::{codes, failure::Failure, input};
 
 /// Bytes of the largest EFI program: unified kernel images have a kernel, an initrd, and little else.
 const LARGEST: u64 = 1 << 30;
+
+/// Bytes of the largest file of root certificates.
+const LARGEST_CA: u64 = 1 << 20;
 
 /// EFI programs by the architecture that they are for.
 pub type Programs = BTreeMap<Arch, Vec<u8>>;
@@ -28,6 +32,15 @@ pub fn embedded() -> Result<Programs, Failure> {
     Ok(programs)
 }
 
+/// The loader for one architecture.
+///
+/// # Errors
+/// When this program has none.
+pub fn embedded_for(arch: Arch) -> Result<Vec<u8>, Failure> {
+    let none = || Failure::new(codes::LOADER, "loader", format!("none for {arch} is in this program"));
+    embedded()?.remove(&arch).ok_or_else(none)
+}
+
 /// The EFI program in a file.
 ///
 /// # Errors
@@ -38,6 +51,23 @@ pub fn read(arch: Arch, path: &Path) -> Result<Vec<u8>, Failure> {
     let check =
         |head: &[u8]| iso::check(arch, head).map_err(|error| Failure::new(codes::PROGRAM, object, error));
     input::read(path, LARGEST, &check)
+}
+
+/// A file of root certificates.
+pub fn certificates(path: &Path) -> Result<Vec<u8>, Failure> {
+    let object = path.as_os_str().as_bytes();
+    let bytes = input::read(path, LARGEST_CA, &|_| Ok(()))?;
+    let added = Roots::none().add_pem(&path.to_string_lossy(), &bytes);
+    added.map_err(|error| Failure::new(codes::FILE, object, error.fault))?;
+    Ok(bytes)
+}
+
+/// An EFI program for whatever machine.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn read_any(path: &Path) -> Result<Vec<u8>, Failure> {
+    input::read(path, LARGEST, &|_| Ok(()))
 }
 
 /// What the loaders of a boot image find beside them.

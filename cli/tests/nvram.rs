@@ -280,3 +280,44 @@ fn what_is_no_store_is_said() {
     assert_eq!(text(&[path("shifted")]), text(&[STORE]));
     assert!(failed(&[path("gone")]).starts_with("cloud-boot: E-CLI-IMAGE "));
 }
+
+/// The names of cloud-boot's own variables in a store, by the tool that made it.
+fn own_names(store: &str) -> Vec<String> {
+    run("virt-fw-vars", &["-i", store, "--output-json", &format!("{store}.json")]);
+    let json: Value = serde_json::from_slice(&fs::read(format!("{store}.json")).unwrap()).unwrap();
+    let variables = json["variables"].as_array().unwrap();
+    let own = variables.iter().filter(|variable| variable["guid"] == OURS);
+    own.map(|variable| variable["name"].as_str().unwrap().to_string()).collect()
+}
+
+#[test]
+fn epochs_are_forgotten_and_nothing_else() {
+    let dir = work_dir("nvram-reset");
+    let path = |name: &str| dir.join(name).to_str().unwrap().to_string();
+    let variable = |name: &str| serde_json::json!({"name": name, "guid": OURS, "attr": 3, "data": "35"});
+    let names = ["CloudBootEpoch-00", "CloudBootEpoch-11", "CloudBootTarget"];
+    let variables: Vec<Value> = names.iter().map(|name| variable(name)).collect();
+    fs::write(path("json"), serde_json::json!({"version": 2, "variables": variables}).to_string()).unwrap();
+    run("virt-fw-vars", &["-i", STORE, "--set-json", &path("json"), "-o", &path("VARS.fd")]);
+    let reset = |args: &[&str]| {
+        let output = program().args(["nvram", "reset"]).args(args).output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let store = path("VARS.fd");
+    let (code, lines, errors) = reset(&["--epoch", &store]);
+    assert_eq!((code, errors.as_str()), (Some(0), ""));
+    let expected =
+        format!("removed CloudBootEpoch-00\nremoved CloudBootEpoch-11\n{store}: 2 epochs are forgotten\n");
+    assert_eq!(lines, expected);
+    assert_eq!(own_names(&store), ["CloudBootTarget"]);
+    assert_eq!(reset(&["--epoch", &store]).1, format!("{store}: no epoch is kept in it\n"));
+    assert_eq!(reset(&[&store]).0, Some(2), "nothing is said to be reset");
+    run("qemu-img", &["convert", "-O", "qcow2", &store, &path("VARS.qcow2")]);
+    let (code, _, errors) = reset(&["--epoch", &path("VARS.qcow2")]);
+    assert_eq!(code, Some(1));
+    assert!(errors.contains("E-CLI-NVRAM") && errors.contains("qcow2"), "{errors}");
+}

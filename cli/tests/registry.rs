@@ -127,7 +127,11 @@ fn what_is_pushed_is_what_is_booted() {
     let backoff = http::Backoff { at_most: Duration::from_secs(600), ..http::Backoff::default() };
     let client = Client::new(http, oci::Options { is_plain: true, backoff, ..oci::Options::default() });
     let (reference, platform) = (Reference::parse(&name).unwrap(), Platform::linux(Arch::Riscv64));
-    let artifact = sockets.run(fetch(&client, &reference, &platform, &Booting, &Booting)).unwrap();
+    let fetching = async {
+        let image = client.resolve(&reference, &platform).await?;
+        fetch(&client, &reference, &image, &Booting, &Booting).await
+    };
+    let artifact = sockets.run(fetching).unwrap();
     let initrd = fs::read(folder.join("initrd.img")).unwrap();
     let expected = Content::Linux {
         kernel: fs::read(folder.join("vmlinuz")).unwrap(),

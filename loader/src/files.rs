@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Files, through the firmware's own filesystem drivers.
 
-use alloc::{vec, vec::Vec};
+use alloc::{format, string::String, vec, vec::Vec};
 
 use uefi::{
-    CStr16, CString16, Handle, Status,
-    proto::media::{
-        file::{File, FileAttribute, FileInfo, FileMode, RegularFile},
-        fs::SimpleFileSystem,
+    CStr16, CString16, Handle, Status, boot,
+    proto::{
+        loaded_image::LoadedImage,
+        media::{
+            file::{File, FileAttribute, FileInfo, FileMode, RegularFile},
+            fs::SimpleFileSystem,
+        },
     },
 };
 
@@ -28,6 +31,24 @@ pub fn read_start(volume: Handle, name: &CStr16, limit: usize) -> uefi::Result<O
     let read = file.read(&mut bytes)?;
     bytes.truncate(read);
     Ok(Some(bytes))
+}
+
+/// The first bytes, at most `limit`, of a file that a setting names: it stands on the volume that this program was
+/// started from.
+///
+/// # Errors
+/// Why it cannot be read.
+pub fn of_settings(path: &str, limit: usize) -> Result<Vec<u8>, String> {
+    let device = open::<LoadedImage>(boot::image_handle()).and_then(|image| image.device());
+    let name = CString16::try_from(path.replace('/', "\\").as_str()).ok();
+    let (Some(device), Some(name)) = (device, name) else {
+        return Err(format!("{path} cannot be read: this program was not started from a volume"));
+    };
+    match read_start(device, &name, limit) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(format!("{path} is not on the volume that this program was started from")),
+        Err(error) => Err(format!("{path} cannot be read: EFI status {}", error.status())),
+    }
 }
 
 /// Gives a file a new name in the same folder.

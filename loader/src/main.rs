@@ -30,6 +30,7 @@ mod options;
 mod panic;
 mod sbat;
 mod stack;
+mod trust;
 mod variables;
 
 use arch::Arch;
@@ -75,7 +76,7 @@ extern "C" fn run(stack: &Stack) -> usize {
     let _ = boot::set_watchdog_timer(0, 0x1_0000, None);
     let clock = Clock::start();
     variables::introduce(VERSION, &clock);
-    let trust = if variables::is_secure_boot() { Trust::Locked } else { Trust::Open };
+    let trust = trust::of_machine();
     let console = Journal::new(&Console, &clock);
     let config = configured(trust, &console);
     let host = Host { clock: &clock, console: &console };
@@ -96,11 +97,13 @@ extern "C" fn run(stack: &Stack) -> usize {
         hand_over: &Firmware { disks: &disks, is_locked, report },
         operator: &Operator,
         variables: &Variables,
+        floors: &Variables,
         policy: Policy {
             arch: ARCH,
             is_locked,
             is_secure_boot: variables::is_secure_boot(),
             cosign: config.cosign(),
+            signers: trust::signers(&config, &console),
         },
         version: VERSION,
         exit: "returning to the firmware",

@@ -4,21 +4,21 @@
 use alloc::{boxed::Box, format, rc::Rc, string::String, vec::Vec};
 use core::{cell::RefCell, fmt, time::Duration};
 
-use artifact::{Artifact, Room};
+use artifact::Room;
 use config::Config;
 use crypto::{Provider, Random as _};
-use flow::{Clock as _, Console as _, Failure, Journal, Order, Phase};
+use flow::{Clock as _, Console as _, Failure, Fetched, Journal, Order, Phase};
 use http::Url;
+use image::own;
 use metadata::{Document, Source};
 use tls::Roots;
-use uefi::{CString16, Handle, boot, proto::loaded_image::LoadedImage};
+use uefi::{Handle, boot};
 use uplink::{Uplink, Wishes};
 
 use crate::{
     clock::{self, Clock},
-    disks::open,
     entropy::ENTROPY,
-    files, nic,
+    files, nic, trust,
 };
 
 /// What TLS computes with.
@@ -106,33 +106,24 @@ fn failed(error: uplink::Error) -> Failure {
     Failure::of(Phase::Network, error.code(), &error)
 }
 
-/// The root certificates: Mozilla's, and those of `cloudboot.ca`.
+/// The root certificates: Mozilla's, those that are built in, and those of `cloudboot.ca`.
 fn roots(ca: Option<&str>) -> Result<Roots, Failure> {
     let mut roots = Roots::mozilla();
+    let built_in = trust::section(own::ROOTS);
+    if !built_in.is_empty() {
+        let added = roots.add_pem("the .roots section", &built_in);
+        added.map_err(|error| Failure::of(Phase::Configure, error.code(), &error))?;
+    }
     let Some(path) = ca else { return Ok(roots) };
     let failed = |code, cause: &dyn fmt::Display| Failure::new(Phase::Configure, "cloudboot.ca", code, cause);
-    let pem = read(path).map_err(|cause| failed(tls::codes::ROOTS, &cause))?;
+    let pem = files::of_settings(path, MOST_ROOTS).map_err(|cause| failed(tls::codes::ROOTS, &cause))?;
     let added = roots.add_pem(path, &pem);
     added.map_err(|error| failed(error.code(), &format!("{path}: {}", error.fault)))?;
     Ok(roots)
 }
 
-/// A file on the volume that this program was started from.
-fn read(path: &str) -> Result<Vec<u8>, String> {
-    let device = open::<LoadedImage>(boot::image_handle()).and_then(|image| image.device());
-    let name = CString16::try_from(path.replace('/', "\\").as_str()).ok();
-    let (Some(device), Some(name)) = (device, name) else {
-        return Err(format!("{path} cannot be read: this program was not started from a volume"));
-    };
-    match files::read_start(device, &name, MOST_ROOTS) {
-        Ok(Some(bytes)) => Ok(bytes),
-        Ok(None) => Err(format!("{path} is not on the volume that this program was started from")),
-        Err(error) => Err(format!("{path} cannot be read: EFI status {}", error.status())),
-    }
-}
-
 impl flow::Network for Network<'_> {
-    fn fetch(&self, order: &Order<'_>) -> Result<Artifact, Failure> {
+    fn fetch(&self, order: &Order<'_>) -> Result<Fetched, Failure> {
         let uplink = self.uplink(order.config)?;
         // A future is as large as all that it waits for: on the stack it would take half of it.
         uplink.run(Box::pin(flow::fetch(&*uplink, order)))

@@ -7,7 +7,7 @@ use efi::{
     device_path::{self, HardDrive},
     interface, text,
 };
-use flow::{Clock as _, Variables as _, Vendor};
+use flow::{Clock as _, Floor, Variables as _, Vendor};
 use uefi::{
     CString16, Status, boot, guid,
     proto::loaded_image::LoadedImage,
@@ -53,6 +53,30 @@ impl flow::Variables for Variables {
 
     fn has_setup(&self) -> bool {
         global("OsIndicationsSupported") & interface::BOOT_TO_FIRMWARE_SETUP != 0
+    }
+}
+
+/// They are seen until ExitBootServices only, and no system that was booted can make one.
+impl flow::Floors for Variables {
+    fn kept(&self, name: &str) -> Floor {
+        let Ok(name) = CString16::try_from(name) else { return Floor::None };
+        match runtime::get_variable_boxed(&name, &CLOUD_BOOT) {
+            Ok((_, attributes)) if attributes.contains(VariableAttributes::RUNTIME_ACCESS) => Floor::Foreign,
+            Ok((value, _)) => Floor::Kept(value.into_vec()),
+            Err(error) if error.status() == Status::NOT_FOUND => Floor::None,
+            Err(_) => Floor::Kept(Vec::new()),
+        }
+    }
+
+    fn keep(&self, name: &str, value: &[u8]) -> Result<(), String> {
+        let name = CString16::try_from(name).map_err(|_| String::from("not a name of a variable"))?;
+        let attributes = VariableAttributes::NON_VOLATILE.union(VariableAttributes::BOOTSERVICE_ACCESS);
+        let set = runtime::set_variable(&name, &CLOUD_BOOT, attributes, value);
+        set.map_err(|error| format!("EFI status {}", error.status()))
+    }
+
+    fn forget(&self, name: &str) {
+        flow::Variables::remove(self, Vendor::CloudBoot, name);
     }
 }
 

@@ -41,6 +41,8 @@ const START_ID: [u8; 2] = [0xaa, 0x55];
 const ADDED: u8 = 0x3f;
 /// `VAR_ADDED & VAR_IN_DELETED_TRANSITION`: another was to follow.
 const REPLACED: u8 = 0x3e;
+/// `VAR_DELETED`
+const DELETED: u8 = 0xfd;
 /// Flash that was not written to yet.
 const ERASED: u32 = u32::MAX;
 
@@ -121,6 +123,36 @@ pub fn read(volume: &[u8]) -> Result<Vec<Variable>, Error> {
         }
     }
     Ok(variables.into_values().collect())
+}
+
+/// How a variable is deleted: a byte, and what it becomes.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Deletion {
+    /// Its name.
+    pub name: String,
+    /// Offset of its state in the volume.
+    pub at: usize,
+    /// The state of one that is deleted.
+    pub state: u8,
+}
+
+/// How variables of a volume are deleted, those that were to be replaced included, in the order of the volume.
+///
+/// # Errors
+/// As [`read`].
+pub fn deletions(volume: &[u8], is_meant: &dyn Fn(&Variable) -> bool) -> Result<Vec<Deletion>, Error> {
+    let store = store(volume)?;
+    let (mut deletions, mut at) = (Vec::new(), store.first);
+    while let Some(record) = store.record(volume, at)? {
+        if let Some(variable) = record.variable.filter(is_meant) {
+            let state = if record.is_replaced { REPLACED } else { ADDED } & DELETED;
+            // Cannot saturate: the record is in the volume.
+            let at = at.saturating_add(STATE_AT);
+            deletions.push(Deletion { name: variable.name, at, state });
+        }
+        at = record.next;
+    }
+    Ok(deletions)
 }
 
 /// Where variables are in a volume.
@@ -321,6 +353,26 @@ mod tests {
         assert_eq!(values(&records).unwrap(), expected);
         let first = &read(&volume(&records)).unwrap()[0];
         assert_eq!((first.attributes, first.vendor.as_str()), (7, "01010101-0101-0101-0101-010101010101"));
+    }
+
+    #[test]
+    fn what_is_deleted_is_gone_with_what_it_has_replaced() {
+        let records = [
+            record(REPLACED, "a", b"1"),
+            record(ADDED, "a", b"2"),
+            record(ADDED, "b", b"3"),
+            record(0x3c, "a", b"0"),
+        ];
+        let mut volume = volume(&records);
+        let deletions = deletions(&volume, &|variable| variable.name == "a").unwrap();
+        assert_eq!(deletions.iter().map(|deletion| deletion.state).collect::<Vec<_>>(), [0x3c, 0x3d]);
+        for Deletion { at, state, .. } in deletions {
+            // Flash can only clear bits.
+            assert_eq!(volume[at] & state, state);
+            volume[at] = state;
+        }
+        let left: Vec<String> = read(&volume).unwrap().into_iter().map(|variable| variable.name).collect();
+        assert_eq!(left, ["b"]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use core::convert::Infallible;
 use config::Config;
 
 use crate::{
-    Ended, Failure, Payload, Phase, Place, Platform, Verified,
+    Ended, Failure, Payload, Phase, Place, Platform, Verified, Vouched,
     ask::{Choice, Offer, ask},
     command_line,
     discover::{Discovered, Search},
@@ -18,6 +18,7 @@ use crate::{
     queue::{Attempt, Candidate, Queue},
     remote,
     report::Report,
+    rollback,
     verify::{Permit, verify},
 };
 
@@ -117,6 +118,7 @@ impl<'a> Round<'a> {
     fn start(&self, Attempt { candidate, edited, .. }: Attempt<'_>) -> Result<Infallible, Failure> {
         let payload = self.obtain(candidate)?;
         let payload = verify(payload, &self.platform.policy)?;
+        self.expect_current(&payload)?;
         self.report.verified(&payload);
         let payload = command_line::settle(payload, edited, self.config);
         let payload = self.count_try(candidate, payload);
@@ -134,6 +136,13 @@ impl<'a> Round<'a> {
                 obtain(entry, reader, &|url| remote::program(url, platform, config, report))
             }
         }
+    }
+
+    /// Refuses an image that a newer one has revoked.
+    fn expect_current(&self, payload: &Payload) -> Result<(), Failure> {
+        let Some(Vouched { signed, release }) = payload.vouched() else { return Ok(()) };
+        let foreign = |variable: &str| self.report.foreign_floor(variable);
+        rollback::check(self.platform.floors, &payload.title, &signed.identities(), release, &foreign)
     }
 
     /// Counts a try of an entry, in the name of its file.
@@ -158,6 +167,7 @@ impl<'a> Round<'a> {
         let Self { platform, report, wanted, .. } = *self;
         let title = payload.title.clone();
         let options: String = payload.content.options().unwrap_or_default().into();
+        let vouched = payload.vouched().cloned();
         let log = Log {
             journal: platform.console,
             clock: platform.clock,
@@ -166,6 +176,11 @@ impl<'a> Round<'a> {
         };
         platform.network.stop();
         let starting = || {
+            if let Some(Vouched { signed, release }) = &vouched
+                && let Err(cause) = rollback::raise(platform.floors, &signed.identities(), release)
+            {
+                report.floor_not_kept(&title, &cause);
+            }
             report.starting(&title, &options, platform.clock.now());
             interface::selected(platform.variables, wanted, candidate.id());
             log.write(platform.variables, candidate.id());

@@ -66,6 +66,15 @@ code::table! {
     pub(crate) TRUST_URL: Code = "E-TRUST-URL",
         "nothing vouches for what a web server answers: it is not https, or Secure Boot is off",
         "use https and Secure Boot, or set `cloudboot.cosign=off`";
+    pub TRUST_SIGNERS: Code = "E-TRUST-SIGNERS",
+        "a key, or a trust root, that is built in or set cannot be used; it counts as one that nobody has",
+        "build the loader anew with a good one, or correct the setting";
+    pub(crate) TRUST_EPOCH: Code = "E-TRUST-EPOCH",
+        "the image is older than one that was started on this machine and revokes it, or does not say which epoch it is",
+        "start a newer one; the operator may reset the epoch in the menu, or by `cloud-boot nvram reset --epoch`";
+    pub(crate) TRUST_FLOOR: Code = "E-TRUST-FLOOR",
+        "the epoch that is started is not kept, or what was kept is somebody else's: older images are not refused",
+        "free the firmware's variables; look at who writes them";
     pub(crate) OWN: Code = "E-TRUST-OWN",
         "a registry or a web server answers with cloud-boot's own loader, which would fetch itself for ever",
         "name a kernel, or a unified kernel image";

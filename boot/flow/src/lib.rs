@@ -28,9 +28,11 @@ mod platform;
 mod queue;
 mod remote;
 mod report;
+mod rollback;
 mod selection;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod verify;
 
 pub use boot::boot;
@@ -45,6 +47,8 @@ pub use platform::{
     Vendor,
 };
 pub use queue::default_entry;
-pub use remote::{Order, document, download, fetch};
+pub use remote::{Fetched, Order, Vouched, document, download, fetch};
+pub use rollback::{EPOCH_VARIABLE, Floor, Floors, Release};
 pub use selection::is_selected;
+pub use trust::Demand;
 pub use verify::{Permit, Policy, Verified};

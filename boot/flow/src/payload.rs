@@ -9,6 +9,8 @@ use http::Url;
 use oci::{Digest, Reference};
 use vfs::{VolumeId, Volumes};
 
+use crate::Vouched;
+
 /// Where a payload's file is read from.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Location {
@@ -45,6 +47,8 @@ pub enum Provenance {
         reference: Reference,
         /// The digest of the manifest that this led to, which covers all its bytes.
         manifest: Digest,
+        /// Who has signed it; none where nobody had to.
+        vouched: Option<Vouched>,
     },
 }
 
@@ -53,7 +57,7 @@ impl fmt::Display for Provenance {
         match self {
             Self::Volume { name, path } => write!(f, "{name} {path}"),
             Self::Url(url) => write!(f, "{url}"),
-            Self::Registry { reference, manifest } => write!(f, "{reference}, manifest {manifest}"),
+            Self::Registry { reference, manifest, .. } => write!(f, "{reference}, manifest {manifest}"),
         }
     }
 }
@@ -67,6 +71,16 @@ pub struct Payload {
     pub provenance: Provenance,
     /// What it is.
     pub content: Content,
+}
+
+impl Payload {
+    /// Who has signed it; none where nobody had to.
+    pub fn vouched(&self) -> Option<&Vouched> {
+        match &self.provenance {
+            Provenance::Registry { vouched, .. } => vouched.as_ref(),
+            Provenance::Volume { .. } | Provenance::Url(_) => None,
+        }
+    }
 }
 
 /// The kinds of payloads.

@@ -4,12 +4,12 @@
 use alloc::{rc::Rc, string::String, vec::Vec};
 use core::{convert::Infallible, fmt, time::Duration};
 
-use artifact::{Artifact, Room};
+use artifact::Room;
 use block::BlockRead;
 use code::Code;
 use config::Config;
 
-use crate::{Failure, Journal, Order, Payload, Place, Policy, Verified, verify::Permit};
+use crate::{Failure, Fetched, Floors, Journal, Order, Payload, Place, Policy, Verified, verify::Permit};
 
 /// Everything that a boot may use. Each step receives only what it needs of it.
 pub struct Platform<'a> {
@@ -31,6 +31,8 @@ pub struct Platform<'a> {
     pub operator: &'a dyn Operator,
     /// What the booted system asked for, and is told.
     pub variables: &'a dyn Variables,
+    /// What it cannot change.
+    pub floors: &'a dyn Floors,
     /// What may be started.
     pub policy: Policy,
     /// The program's own version.
@@ -71,7 +73,7 @@ pub trait Network {
     ///
     /// # Errors
     /// There is no network, or it does not yield the artifact.
-    fn fetch(&self, order: &Order<'_>) -> Result<Artifact, Failure>;
+    fn fetch(&self, order: &Order<'_>) -> Result<Fetched, Failure>;
 
     /// Fetches a file.
     ///

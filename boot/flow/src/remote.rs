@@ -5,15 +5,18 @@ use alloc::{boxed::Box, format, string::String, vec::Vec};
 use core::{cell::RefCell, time::Duration};
 
 use artifact::{Artifact, Room, Told};
-use config::{Config, Cosign};
+use config::Config;
+use cosign::Signed;
 use dial::Dial;
 use http::{Proxy, Request, Secret, Url};
 use metadata::{Document, Source};
 use oci::{Digest, Login, Mirror, Reference};
 
 use crate::{
-    Clock, Content, Failure, Memory, Payload, Phase, Platform, Policy, Provenance, codes,
+    Clock, Content, Failure, Memory, Payload, Phase, Platform, Provenance, codes,
     report::{Bytes, Report},
+    rollback::Release,
+    trust::{Demand, expect_judged},
 };
 
 /// How often the progress is shown.
@@ -27,10 +30,30 @@ pub struct Order<'a> {
     pub platform: oci::Platform,
     /// Registries, logins, and all that the network itself is set to.
     pub config: &'a Config,
+    /// What must vouch for it.
+    pub demand: Demand<'a>,
     /// Where its parts are put.
     pub room: &'a dyn Room,
     /// Told of them.
     pub told: &'a dyn Told,
+}
+
+/// What was fetched.
+#[derive(Debug)]
+pub struct Fetched {
+    /// The artifact.
+    pub artifact: Artifact,
+    /// Who vouches for it, or why nobody does; none where no signature was looked for.
+    pub vouched: Option<Result<Vouched, Failure>>,
+}
+
+/// Signatures on what leads to a manifest.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Vouched {
+    /// Who has signed what.
+    pub signed: Signed,
+    /// What it says that it is.
+    pub release: Release,
 }
 
 /// Obtains what `cloudboot.image` names.
@@ -44,7 +67,7 @@ pub fn obtain(
     report: &Report<'_>,
 ) -> Result<Payload, Failure> {
     let reference = Reference::parse(text).map_err(|error| of_registry(&error))?;
-    expect_covered(&reference, &platform.policy)?;
+    let demand = Demand::of(&reference, &platform.policy)?;
     let started = platform.clock.now();
     let transfer = Transfer { clock: platform.clock, report, started, state: RefCell::default() };
     let room = Free(platform.memory);
@@ -52,10 +75,11 @@ pub fn obtain(
         reference: &reference,
         platform: oci::Platform::linux(platform.policy.arch),
         config,
+        demand,
         room: &room,
         told: &transfer,
     };
-    let artifact = platform.network.fetch(&order)?;
+    let Fetched { artifact, vouched } = platform.network.fetch(&order)?;
     let took = platform.clock.now().saturating_sub(started);
     report.fetched(&name(&reference), &artifact.manifest, transfer.state.into_inner().bytes, took);
     let content = match artifact.content {
@@ -65,29 +89,15 @@ pub fn obtain(
         artifact::Content::Program { image } => Content::Program { image, options: None, place: None },
     };
     let title = name(&reference);
-    let provenance = Provenance::Registry { reference, manifest: artifact.manifest };
-    Ok(Payload { title, provenance, content })
-}
-
-/// Whether something vouches for all the bytes that a reference leads to: its digest.
-///
-/// # Errors
-/// Nothing does, and `cloudboot.cosign=off` does not say that nothing needs to.
-pub fn expect_covered(reference: &Reference, policy: &Policy) -> Result<(), Failure> {
-    let failed = |code, cause: &str| Err(Failure::new(Phase::Verify, name(reference), code, &cause));
-    match policy.cosign {
-        Some(Cosign::Enforce) => failed(
-            codes::TRUST_KEY,
-            "cloudboot.cosign=enforce, and no signature key is built in; leave it out and pin the reference \
-             (@sha256:...)",
-        ),
-        Some(Cosign::Off) => Ok(()),
-        _ if reference.digest().is_some() => Ok(()),
-        _ => failed(
-            codes::TRUST_PIN,
-            "no signature key is built in: pin the reference (@sha256:...), or set cloudboot.cosign=off",
-        ),
+    let vouched = vouched.transpose().unwrap_or_else(|failure| {
+        report.unsigned(&failure);
+        None
+    });
+    if let Some(vouched) = &vouched {
+        report.signed(&title, vouched);
     }
+    let provenance = Provenance::Registry { reference, manifest: artifact.manifest, vouched };
+    Ok(Payload { title, provenance, content })
 }
 
 /// Obtains the unified kernel image that an entry names by its URL.
@@ -110,24 +120,6 @@ pub fn program(
     report.obtained(&format!("{url}"), size, platform.clock.now().saturating_sub(started));
     let content = Content::Program { image, options: entry.options.clone(), place: None };
     Ok((Provenance::Url(url), content))
-}
-
-/// Whether something judges what a URL of an entry leads to: Secure Boot, which has the firmware check its signature.
-/// The name of the server alone is not enough, and without TLS it is not even that.
-///
-/// # Errors
-/// Nothing does, and `cloudboot.cosign=off` does not say that nothing needs to.
-pub fn expect_judged(url: &Url, policy: &Policy) -> Result<(), Failure> {
-    if url.is_secure() && (policy.is_secure_boot || policy.cosign == Some(Cosign::Off)) {
-        return Ok(());
-    }
-    let cause = if url.is_secure() {
-        "nothing checks its signature: Secure Boot is off, and no signature key is built in; switch it on, or set \
-         cloudboot.cosign=off"
-    } else {
-        "an image is fetched by https only"
-    };
-    Err(Failure::new(Phase::Verify, format!("{url}"), codes::TRUST_URL, &cause))
 }
 
 /// How long a server may take until it answers, its redirects included. (Its body has no such limit, but must come at a
@@ -182,16 +174,46 @@ fn proxy(config: &Config) -> Result<Option<Proxy>, Failure> {
     proxy.map_err(|error| of_setting("cloudboot.net.proxy", error.code(), error.cause()))
 }
 
-/// Fetches an artifact by a platform's network.
+/// Fetches an artifact by a platform's network: what it is, then who vouches for it, and only then its parts.
 ///
 /// # Errors
-/// A setting that cannot be used, or what fails on the way.
-pub async fn fetch<D: Dial>(dial: D, order: &Order<'_>) -> Result<Artifact, Failure> {
+/// A setting that cannot be used, what fails on the way, or signatures that are missing or wrong where they are needed.
+pub async fn fetch<D: Dial>(dial: D, order: &Order<'_>) -> Result<Fetched, Failure> {
+    let Order { reference, platform, .. } = order;
     let http = http::Client::new(dial).with_proxy(proxy(order.config)?);
     let client = oci::Client::new(http, options(order)?);
-    let fetching = artifact::fetch(&client, order.reference, &order.platform, order.room, order.told);
-    // It is large, and stacks of firmware are small.
-    Box::pin(fetching).await.map_err(|error| Failure::of(Phase::Obtain, error.code(), &error))
+    // All of them are large, and stacks of firmware are small.
+    let image = Box::pin(client.resolve(reference, platform)).await.map_err(|error| of_registry(&error))?;
+    let vouched = match order.demand {
+        Demand::Signature { signers, is_enforced } => {
+            let vouched = Box::pin(vouched(&client, reference, &image, signers)).await;
+            match vouched {
+                Err(failure) if is_enforced => return Err(failure),
+                vouched => Some(vouched),
+            }
+        }
+        Demand::Digest | Demand::Nothing => None,
+    };
+    let fetching = artifact::fetch(&client, reference, &image, order.room, order.told);
+    let artifact = Box::pin(fetching).await;
+    let artifact = artifact.map_err(|error| Failure::of(Phase::Obtain, error.code(), &error))?;
+    Ok(Fetched { artifact, vouched })
+}
+
+/// Who has signed an image, and what it says that it is.
+async fn vouched<D: Dial>(
+    client: &oci::Client<D>,
+    reference: &Reference,
+    image: &oci::Image,
+    signers: &cosign::Policy,
+) -> Result<Vouched, Failure> {
+    // The index first: whoever signs one vouches for all that it names.
+    let digests = [&image.digest, &image.manifest_digest];
+    let digests = if digests[0] == digests[1] { &digests[..1] } else { &digests };
+    let signed = Box::pin(cosign::verify(client, reference, digests, signers)).await;
+    let signed = signed.map_err(|error| Failure::of(Phase::Verify, error.code(), &error))?;
+    let release = Release::of(image, signed.digest())?;
+    Ok(Vouched { signed, release })
 }
 
 /// Fetches the metadata document of a machine by a platform's network.
@@ -230,7 +252,7 @@ fn of_registry(error: &oci::Error) -> Failure {
 }
 
 /// A reference as people say it: without the digest where there is a tag.
-fn name(reference: &Reference) -> String {
+pub fn name(reference: &Reference) -> String {
     let whole = format!("{reference}");
     match (reference.tag(), whole.split_once('@')) {
         (Some(_), Some((name, _))) => name.into(),

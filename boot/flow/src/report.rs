@@ -9,12 +9,19 @@ use entries::Found;
 use oci::Digest;
 use vfs::Volumes;
 
-use crate::{Console, Failure, Payload, Phase, Verified, codes, next::Next, queue::Candidate, remote};
+use crate::{
+    Console, Failure, Payload, Phase, Verified, Vouched, codes, next::Next, queue::Candidate, remote,
+};
 
 /// Letters of a digest that tell it apart: the algorithm and twelve digits.
 const DIGEST: usize = 19;
 /// Problems that are told without being asked.
 const MOST_PROBLEMS: usize = 8;
+
+/// A digest as it is shown.
+fn short(digest: &Digest) -> String {
+    format!("{digest}").chars().take(DIGEST).collect()
+}
 
 /// Tells the user what happens.
 pub struct Report<'a> {
@@ -170,9 +177,39 @@ impl<'a> Report<'a> {
 
     /// An artifact that was fetched.
     pub fn fetched(&self, reference: &str, manifest: &Digest, size: u64, took: Duration) {
-        let digest: String = format!("{manifest}").chars().take(DIGEST).collect();
+        let digest = short(manifest);
         let (size, speed, took) = (Bytes(size), Speed(size, took), Seconds(took));
         self.line(format_args!("oci {reference} -> {digest} ({size}, {took}, {speed})"));
+    }
+
+    /// Who has signed what was fetched.
+    pub fn signed(&self, title: &str, vouched: &Vouched) {
+        let Vouched { signed, release } = vouched;
+        let signers: Vec<String> = signed.signers().iter().map(|signer| format!("{signer}")).collect();
+        let signers = signers.join(", ");
+        let digest = short(signed.digest());
+        match release.epoch {
+            0 => self.line(format_args!("signed {title} {digest} by {signers}")),
+            epoch => self.line(format_args!("signed {title} {digest} by {signers}, epoch {epoch}")),
+        }
+    }
+
+    /// Nobody who may has signed what is started all the same.
+    pub fn unsigned(&self, failure: &Failure) {
+        self.line(format_args!("warning: {}; cloudboot.cosign=warn, going on", failure.detail()));
+    }
+
+    /// A floor of epochs that somebody else has made.
+    pub fn foreign_floor(&self, variable: &str) {
+        let cause = "it has the runtime attribute, which ours has not: removed";
+        let failure = Failure::new(Phase::Verify, variable, codes::TRUST_FLOOR, &cause);
+        self.line(format_args!("warning: {}", failure.detail()));
+    }
+
+    /// The epoch that is started is not kept.
+    pub fn floor_not_kept(&self, title: &str, cause: &str) {
+        let failure = Failure::new(Phase::Start, title, codes::TRUST_FLOOR, &cause);
+        self.line(format_args!("warning: {}", failure.detail()));
     }
 
     /// What was checked, where all details are wanted.

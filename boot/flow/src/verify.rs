@@ -15,11 +15,11 @@ use image::{
 
 use crate::{
     Content, Failure, Payload, Phase, Place, Provenance, codes,
-    remote::{expect_covered, expect_judged},
+    trust::{Demand, expect_judged},
 };
 
 /// What may be started.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Policy {
     /// What kernels and programs must be made for.
     pub arch: Arch,
@@ -29,6 +29,8 @@ pub struct Policy {
     pub is_secure_boot: bool,
     /// What `cloudboot.cosign` says of signatures.
     pub cosign: Option<Cosign>,
+    /// Who may sign what comes from a registry; none where no key is known.
+    pub signers: Option<cosign::Policy>,
 }
 
 /// Something that has been checked. Only this module makes one, everybody may read it, and only a
@@ -93,7 +95,8 @@ impl Verified<Payload> {
 /// Checks that kernel or program are whole and of this machine, and unpacks a compressed kernel.
 ///
 /// A local disk has no signature of ours to check: under Secure Boot the firmware checks the program's own
-/// when it loads it. What came from a registry is covered by a digest that the settings name.
+/// when it loads it. What came from a registry is covered by a digest that the settings name, or by a signature of those
+/// who may sign.
 ///
 /// # Errors
 /// A [`Failure`] that says what is wrong.
@@ -102,7 +105,18 @@ pub fn verify(mut payload: Payload, policy: &Policy) -> Result<Verified<Payload>
         // Discovery has left ourselves out.
         Provenance::Volume { .. } => {}
         Provenance::Url(url) => expect_judged(url, policy)?,
-        Provenance::Registry { reference, .. } => expect_covered(reference, policy)?,
+        Provenance::Registry { reference, vouched, .. } => {
+            let signed = vouched.as_ref().map(|vouched| &vouched.signed);
+            if !Demand::of(reference, policy)?.is_met(signed) {
+                let cause = "nobody who may has signed it";
+                return Err(Failure::new(
+                    Phase::Verify,
+                    payload.title.as_str(),
+                    cosign::codes::UNSIGNED,
+                    &cause,
+                ));
+            }
+        }
     }
     let is_of_network = !matches!(payload.provenance, Provenance::Volume { .. });
     if is_of_network && is_own_loader(payload.content.image()) {

@@ -12,6 +12,15 @@ use crate::{
     uki::{Part, part},
 };
 
+/// The section of settings, as on a kernel's command line.
+pub const CMDLINE: &str = ".cmdline";
+/// The section of the keys whose signatures are asked for, PEM.
+pub const KEYS: &str = ".keys";
+/// The section of further root certificates, PEM.
+pub const ROOTS: &str = ".roots";
+/// The section of the trust root of signatures without a key of their own, `trusted_root.json`.
+pub const TRUSTED_ROOT: &str = ".troot";
+
 /// The component's name at the start of its line.
 const COMPONENT: &[u8] = b"cloud-boot,";
 /// Bytes of the text that are looked at.

@@ -76,6 +76,9 @@ pub struct Explain {
     /// As with Secure Boot on
     #[arg(long)]
     locked: bool,
+    /// As with a signature key built in
+    #[arg(long)]
+    with_key: bool,
     /// Defaults, too
     #[arg(long)]
     all: bool,
@@ -120,7 +123,11 @@ impl Explain {
             texts.push(Text::new(Origin::LoadOptions, &words.join(&b' ')));
         }
         texts.sort_by_key(Text::origin);
-        let trust = if self.locked { Trust::Locked } else { Trust::Open };
+        let trust = match (self.with_key, self.locked) {
+            (true, _) => Trust::LockedWithKey,
+            (false, true) => Trust::Locked,
+            (false, false) => Trust::Open,
+        };
         let mut config = Config::resolve(&texts, trust);
         if let Some(file) = &self.metadata {
             config = document(file)?.resolve(config, trust);

@@ -11,7 +11,7 @@ use serde::Serialize;
 use vfs::{Health, Summary};
 
 use crate::{
-    advice,
+    advice, built_in,
     failure::Stop,
     fitting,
     images::Backing,
@@ -20,7 +20,7 @@ use crate::{
     volume::unread,
 };
 
-/// Partitions, filesystems, and what the loader would boot
+/// Partitions, filesystems, and what the loader would boot; or what a loader has built in
 #[derive(Args)]
 #[command(after_help = "Examples:
   cloud-boot inspect disk.raw
@@ -33,6 +33,8 @@ use crate::{
       a disk that stands on another file
   sudo cloud-boot inspect /dev/sda
       a disk of this machine
+  cloud-boot inspect loader.efi
+      what a loader has built in: keys, root certificates, settings
 
 The entry with a star is the one that the loader boots where no setting says otherwise.")]
 pub struct Options {
@@ -102,6 +104,11 @@ struct ProblemReport {
 impl Options {
     /// Prints what is found.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
+        if let [image] = &self.images[..]
+            && let Some(built_in) = built_in::read(image)?
+        {
+            return if self.json { printer.json(&built_in) } else { built_in.show(image, printer) };
+        }
         let machine = Machine::open_for_entries(&self.images, &self.backing)?;
         let found = fitting::discover(&machine.volumes, self.arch);
         let report = Report {

@@ -3,10 +3,8 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    fs::{self, File},
-    io::{self, ErrorKind, Write},
     os::unix::ffi::OsStrExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use arch::Arch;
@@ -16,20 +14,14 @@ use clap::{
 };
 use config::{Config, Origin, Text, Trust};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
-use tls::Roots;
 
 use crate::{
-    codes,
-    failure::{Failure, Stop},
-    images, input,
+    failure::Stop,
     loader::{self, Programs, Settings},
+    output,
     place::usage,
     printer::{Printer, size, text},
 };
-
-/// Bytes of the largest file of root certificates.
-const LARGEST_CA: u64 = 1 << 20;
 
 /// Writes a boot image: a CD and a disk in one, which UEFI firmware starts
 #[derive(Args)]
@@ -90,10 +82,10 @@ impl Options {
         let programs = if self.uki.is_empty() { loader::embedded()? } else { self.read()? };
         let described: Vec<Program> = programs.iter().map(|(arch, bytes)| describe(*arch, bytes)).collect();
         let image = loader::image(programs, settings)?;
-        self.write(&image)?;
+        output::write(&self.out, self.force, &image)?;
         let out = self.out.as_os_str().as_bytes();
         if self.json {
-            let (out, sha256) = (String::from_utf8_lossy(out).into(), sum(&image));
+            let (out, sha256) = (String::from_utf8_lossy(out).into(), output::sum(&image));
             return printer.json(&Report { out, size: image.len() as u64, sha256, programs: described });
         }
         let arches: Vec<&str> = described.iter().map(|program| program.arch).collect();
@@ -102,7 +94,7 @@ impl Options {
 
     /// The settings, checked as the loader will check them.
     fn settings(&self) -> Result<Settings, Stop> {
-        let ca = self.ca.as_deref().map(certificates).transpose()?;
+        let ca = self.ca.as_deref().map(loader::certificates).transpose()?;
         let named = ca.as_ref().map(|_| format!("cloudboot.ca={}", iso::CA));
         let words: Vec<&str> = named.as_deref().into_iter().chain(self.cmdline.as_deref()).collect();
         let text = Text::new(Origin::File, words.join(" ").as_bytes());
@@ -121,52 +113,6 @@ impl Options {
         }
         Ok(programs)
     }
-
-    fn write(&self, image: &[u8]) -> Result<(), Failure> {
-        let failed = |error: &dyn ToString| {
-            Failure::new(codes::TARGET, self.out.as_os_str().as_bytes(), error.to_string())
-        };
-        let mut file = open(&self.out, self.force).map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => {
-                Failure { advice: "another name, or --force".into(), ..failed(&"it is there already") }
-            }
-            ErrorKind::ResourceBusy => Failure { advice: images::UNUSED.into(), ..failed(&error) },
-            _ => failed(&error),
-        })?;
-        file.write_all(image).and_then(|()| file.sync_all()).map_err(|error| {
-            if is_file(&self.out) {
-                // Half an image is none. What cannot be removed either stays.
-                let _ = fs::remove_file(&self.out);
-            }
-            failed(&error)
-        })
-    }
-}
-
-/// A file of root certificates.
-fn certificates(path: &Path) -> Result<Vec<u8>, Failure> {
-    let object = path.as_os_str().as_bytes();
-    let bytes = input::read(path, LARGEST_CA, &|_| Ok(()))?;
-    let added = Roots::none().add_pem(&path.to_string_lossy(), &bytes);
-    added.map_err(|error| Failure::new(codes::FILE, object, error.fault))?;
-    Ok(bytes)
-}
-
-/// Opens the file to be written.
-fn open(out: &Path, is_forced: bool) -> io::Result<File> {
-    if !is_forced {
-        // Where it is not ours to overwrite, it must not have been there a moment ago either.
-        return File::create_new(out);
-    }
-    match images::is_block_device(out) {
-        // Never below a filesystem that is mounted from it.
-        Ok(true) => images::open_unused(out),
-        _ => File::create(out),
-    }
-}
-
-fn is_file(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file())
 }
 
 fn describe(arch: Arch, bytes: &[u8]) -> Program {
@@ -175,12 +121,8 @@ fn describe(arch: Arch, bytes: &[u8]) -> Program {
         platform: iso::platform(arch),
         path: format!("EFI/BOOT/{}", arch.boot_file()),
         size: bytes.len() as u64,
-        sha256: sum(bytes),
+        sha256: output::sum(bytes),
     }
-}
-
-fn sum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn parse_program(argument: OsString) -> Result<(Arch, PathBuf), String> {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The commands, a file for each.
 
+mod build;
 mod completions;
 mod config;
 mod dev;
@@ -67,6 +68,7 @@ pub enum Command {
     Nvram(nvram::Command),
     Completions(completions::Options),
     Man(man::Options),
+    Build(build::Options),
     Iso(iso::Options),
     Push(push::Options),
     Pull(pull::Options),
@@ -85,6 +87,7 @@ impl Command {
             Self::Nvram(command) => command.run(printer),
             Self::Completions(options) => options.run(printer),
             Self::Man(options) => options.run(printer),
+            Self::Build(options) => options.run(printer),
             Self::Iso(options) => options.run(printer),
             Self::Push(options) => options.run(printer),
             Self::Pull(options) => options.run(printer),

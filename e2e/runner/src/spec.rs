@@ -98,6 +98,7 @@ impl Spec {
         let Some(network) = &self.network else { return Ok((self, None)) };
         ensure!(self.boot.is_none(), "a boot from the network has a disk of its own, beside {:?}", self.boot);
         let running = network.start(self.arch)?;
+        self.vars = running.variables(network, self.vars)?;
         (self.medium, self.boot) = (Medium::Disk, Some(running.esp()));
         self.qemu_options.extend(running.options.iter().cloned());
         for pattern in self.expect.iter_mut().chain(&mut self.forbid) {

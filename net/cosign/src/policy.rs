@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Whose signatures count, and how many it takes.
 
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 
 use oci::Digest;
 use sigstore::{Identity, PublicKey, Signer, TrustedRoot};
@@ -32,13 +32,28 @@ pub struct Keyless {
     pub identity: Identity,
 }
 
-/// What is signed, and by whom; for the log.
+/// What is signed, and by whom. Only [`verify`](crate::verify) makes one, so that having one proves it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Signed {
+    pub(crate) digest: Digest,
+    pub(crate) signers: Vec<Signer>,
+}
+
+impl Signed {
     /// The digest that all of them have signed: one of those that were asked for.
-    pub digest: Digest,
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
     /// As many as the policy wants.
-    pub signers: Vec<Signer>,
+    pub fn signers(&self) -> &[Signer] {
+        &self.signers
+    }
+
+    /// What tells them apart, for what is kept of each.
+    pub fn identities(&self) -> Vec<String> {
+        self.signers.iter().map(Signer::identity).collect()
+    }
 }
 
 impl Policy {

@@ -25,9 +25,9 @@ use oci::Digest;
 
 use super::disks::{Disk, own_loader, program, unified};
 use crate::{
-    Clock, Console, Content, Disks, Ended, Failure, HandOver, Instance, Journal, Memory, Network, Operator,
-    Order, Payload, Permit, Phase, Place, Platform, Policy, Refused, Tries, Variables, Vendor, Verified,
-    codes,
+    Clock, Console, Content, Disks, Ended, Failure, Fetched, Floor, Floors, HandOver, Instance, Journal,
+    Memory, Network, Operator, Order, Payload, Permit, Phase, Place, Platform, Policy, Refused, Tries,
+    Variables, Vendor, Verified, codes,
 };
 
 /// The machine, and what happens on it.
@@ -202,11 +202,13 @@ impl Machine {
             hand_over: self,
             operator: self,
             variables: self,
+            floors: self,
             policy: Policy {
                 arch: Arch::X86_64,
                 is_locked: self.is_locked,
                 is_secure_boot: self.is_locked,
                 cosign: config.cosign(),
+                signers: None,
             },
             version: "1",
             exit: "returning to the firmware",
@@ -235,7 +237,7 @@ impl Disks for Machine {
 }
 
 impl Network for Machine {
-    fn fetch(&self, order: &Order<'_>) -> Result<Artifact, Failure> {
+    fn fetch(&self, order: &Order<'_>) -> Result<Fetched, Failure> {
         let (kernel, initrd, options) = (program(), b"initrd".to_vec(), "root=net".into());
         let content = match self.answers.borrow_mut().pop_front().expect("an answer of the network") {
             Answer::None => {
@@ -248,7 +250,7 @@ impl Network for Machine {
         };
         let manifest = Digest::parse(&format!("sha256:{}", "0".repeat(64))).unwrap();
         order.told.resolved(order.reference, &manifest, 1536);
-        Ok(Artifact { reference: order.reference.clone(), index: manifest.clone(), manifest, content })
+        Ok(Fetched { artifact: Artifact { manifest, content }, vouched: None })
     }
 
     fn program(&self, url: &http::Url, _: &Config, _: &dyn Room) -> Result<Vec<u8>, Failure> {
@@ -366,6 +368,21 @@ impl Variables for Machine {
 
     fn has_setup(&self) -> bool {
         self.has_setup
+    }
+}
+
+impl Floors for Machine {
+    fn kept(&self, name: &str) -> Floor {
+        self.variables.borrow().get(name).cloned().map_or(Floor::None, Floor::Kept)
+    }
+
+    fn keep(&self, name: &str, value: &[u8]) -> Result<(), String> {
+        self.variables.borrow_mut().insert(name.into(), value.into());
+        Ok(())
+    }
+
+    fn forget(&self, name: &str) {
+        self.variables.borrow_mut().remove(name);
     }
 }
 

@@ -280,8 +280,8 @@ fn an_entry_may_name_an_image_of_the_network() {
                 ONE,
                 CHOSEN,
                 "failed: verify https://host.example/linux.efi: E-TRUST-URL nothing checks its signature: Secure Boot is \
-                 off, and no signature key is built in; switch it on, or set cloudboot.cosign=off; returning to the \
-                 firmware",
+                 off, and a signature key does not vouch for files; switch it on, or set cloudboot.cosign=off; \
+                 returning to the firmware",
             ],
             End::Ended(Ended::AllFailed),
         ),

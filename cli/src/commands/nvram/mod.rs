@@ -2,6 +2,7 @@
 //! `cloud-boot nvram`.
 
 mod report;
+mod reset;
 mod show;
 
 use clap::Subcommand;
@@ -12,6 +13,7 @@ use crate::{failure::Stop, printer::Printer};
 #[derive(Subcommand)]
 pub enum Command {
     Show(show::Options),
+    Reset(reset::Options),
 }
 
 impl Command {
@@ -19,6 +21,7 @@ impl Command {
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
         match self {
             Self::Show(options) => options.run(printer),
+            Self::Reset(options) => options.run(printer),
         }
     }
 }

@@ -159,6 +159,24 @@ impl Artifact<'_> {
         }
     }
 
+    /// The tag gets another manifest of the same parts, with these annotations: another artifact, as whoever may write to
+    /// the registry could make it.
+    ///
+    /// # Errors
+    /// When the manifest cannot be read.
+    ///
+    /// # Panics
+    /// oras fails.
+    pub fn annotate(&self, list: &[(&str, &str)]) -> Result<()> {
+        let digest = self.registry.digest(NAME, TAG);
+        let hex = digest.strip_prefix("sha256:").context("a digest")?;
+        let mut manifest: Value = serde_json::from_slice(&fs::read(self.registry.blob(hex))?)?;
+        let annotations = manifest.as_object_mut().context("a manifest")?.entry("annotations");
+        let annotations = annotations.or_insert_with(|| json!({})).as_object_mut().context("annotations")?;
+        annotations.extend(list.iter().map(|(name, value)| ((*name).into(), json!(value))));
+        self.push_document(MANIFEST, &manifest)
+    }
+
     fn push_document(&self, media_type: &str, document: &Value) -> Result<()> {
         fs::write(self.folder.join("document.json"), document.to_string())?;
         let ca = self.ca.display().to_string();

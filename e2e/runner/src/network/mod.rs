@@ -8,6 +8,7 @@ mod artifact;
 mod esp;
 mod proxy;
 mod servers;
+mod signing;
 mod wire;
 
 use std::{env, path::Path};
@@ -19,6 +20,7 @@ use serde::Deserialize;
 
 pub use artifact::{Damage, PushedBy};
 pub use servers::{Blobs, Certificate};
+pub use signing::{Form, Signing, Started};
 pub use wire::{Wire, enter};
 
 use self::{
@@ -38,6 +40,8 @@ pub struct Network {
     pub files: Vec<String>,
     /// Who pushes them.
     pub pushed_by: PushedBy,
+    /// Who signs it, and whose signatures the loader asks for; none: a loader without keys.
+    pub signing: Option<Signing>,
     /// What is done to the artifact afterwards.
     pub damage: Option<Damage>,
     /// Where the machine's cards lead to.
@@ -99,13 +103,33 @@ impl Network {
             arch,
         };
         artifact.push(&self.files, self.pushed_by)?;
+        let loader = absolute(&self.loader)?;
+        let loader = match &self.signing {
+            Some(signing) => signing.build(folder.path(), artifact.command, arch, &loader, artifact.ca),
+            None => loader,
+        };
+        if let Some(signing) = &self.signing {
+            let image = |digest: &str| format!("{}/{NAME}@{digest}", store.authority());
+            if let Some(epoch) = signing.epoch {
+                let epoch = epoch.to_string();
+                artifact
+                    .annotate(&[("org.cloudboot.name", signing::NAME), ("org.cloudboot.epoch", &epoch)])?;
+            }
+            let signed = store.digest(NAME, artifact::TAG);
+            signing.sign(folder.path(), &image(&signed), artifact.ca)?;
+            if signing.of_another {
+                artifact.annotate(&[("changed", "1")])?;
+                let other = store.digest(NAME, artifact::TAG);
+                Signing::move_to(folder.path(), &image(&signed), &image(&other), artifact.ca);
+            }
+        }
         if let Some(damage) = &self.damage {
             artifact.damage(damage)?;
         }
         let digest = store.digest(NAME, artifact::TAG);
         let host = if self.host.is_empty() { self.wire.host() } else { &self.host };
         let servers = Servers::start(self, &pki, store, host)?;
-        esp::make(folder.path(), arch, &absolute(&self.loader)?, &pki.read("own.pem"))?;
+        esp::make(folder.path(), arch, &loader, &pki.read("own.pem"))?;
         let tag = format!("oci://{}/{NAME}:{}", servers.authority, artifact::TAG);
         let mut words = vec![
             ("@REFERENCE@", format!("{tag}@{digest}")),
@@ -139,6 +163,18 @@ impl Running {
     /// The image of a disk: an EFI system partition with the loader and the certificate.
     pub fn esp(&self) -> String {
         self.folder.path().join(esp::FILE).display().to_string()
+    }
+
+    /// The firmware's variables for this boot, made of `vars`.
+    ///
+    /// # Errors
+    /// When a file cannot be made.
+    ///
+    /// # Panics
+    /// A tool fails.
+    pub fn variables(&self, network: &Network, vars: String) -> Result<String> {
+        let Some(signing) = &network.signing else { return Ok(vars) };
+        Ok(signing.variables(self.folder.path(), &absolute(&vars)?)?.unwrap_or(vars))
     }
 
     /// The text with each `@WORD@` replaced.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The commands of docs/network-boot.md, as they stand there: from an empty directory to a boot from the network.
+//! The commands of a page of the book, as they stand there: from an empty directory to a boot from the network.
 
 use std::{
     env, fs,
@@ -7,9 +7,6 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
-
-/// Where the commands stand in the page.
-const HEADING: &str = "## From an empty directory\n";
 
 /// A kernel and an initrd as installed systems have them, for which the test has its own.
 const INSTALLED: [(&str, &str); 2] =
@@ -30,14 +27,13 @@ fn file(variable: &str) -> PathBuf {
     std::path::absolute(path).unwrap()
 }
 
-fn commands(page: &str) -> String {
-    let (_, rest) = page.split_once(HEADING).expect("the heading");
+/// The commands below a heading, and no more of them than the page promises.
+fn commands(page: &str, heading: &str, most: usize) -> String {
+    let (_, rest) = page.split_once(&format!("## {heading}\n")).expect("the heading");
     let (_, rest) = rest.split_once("```\n").expect("a block");
     let (block, _) = rest.split_once("\n```").expect("its end");
-    assert!(
-        block.lines().filter(|line| !line.starts_with(' ')).count() <= 10,
-        "more than ten commands:\n{block}"
-    );
+    let count = block.lines().filter(|line| !line.starts_with(' ')).count();
+    assert!(count <= most, "{count} commands:\n{block}");
     block.into()
 }
 
@@ -52,7 +48,9 @@ fn its_commands_boot_from_the_network() {
         .split(' ')
         .map(|path| std::path::absolute(path).unwrap())
         .collect();
-    let mut script = commands(&fs::read_to_string(file("PAGE")).unwrap());
+    let setting = |name: &str| env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
+    let page = fs::read_to_string(file("PAGE")).unwrap();
+    let mut script = commands(&page, &setting("HEADING"), setting("MOST_COMMANDS").parse().unwrap());
     for (installed, name) in INSTALLED {
         let is_it = |path: &&PathBuf| path.file_name() == Some(name.as_ref());
         let own = artifact.iter().find(is_it).expect("a part").display().to_string();

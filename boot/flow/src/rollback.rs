@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Old images whose signatures are still good: an image says by signed annotations which epoch of its name it is of, and
+//! none is started that is older than one that was.
+//!
+//! The highest epoch that was started stands in a variable of the firmware, for each signer and name. The booted system
+//! can neither see nor set it: it lacks the runtime attribute, and firmware makes no such variable after
+//! ExitBootServices. One that has the attribute was made by somebody else.
+
+use alloc::{
+    collections::BTreeMap,
+    format,
+    string::{String, ToString as _},
+    vec::Vec,
+};
+
+use oci::{Digest, Image};
+use sha2::{Digest as _, Sha256};
+
+use crate::{Failure, Phase, codes};
+
+/// The annotation of an image's name.
+///
+/// Source: contract of the project's artifacts, docs/network-boot.md.
+const NAME: &str = "org.cloudboot.name";
+/// The annotation of its epoch, decimal.
+const EPOCH: &str = "org.cloudboot.epoch";
+/// What the names of the variables start with; the vendor is cloud-boot's.
+pub const EPOCH_VARIABLE: &str = "CloudBootEpoch-";
+/// Bytes of the hash that tells variables apart.
+const TOLD_APART: usize = 16;
+
+/// Which epoch of which image something is.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Release {
+    /// Whatever its signers call it; may be empty.
+    pub name: String,
+    /// Never smaller in what revokes what was before.
+    pub epoch: u64,
+}
+
+impl Release {
+    /// What the document says that is signed: the manifest where it says anything, else the signed index around it. What
+    /// is not said is an empty name and epoch 0.
+    ///
+    /// # Errors
+    /// An epoch that is not a decimal number.
+    pub fn of(image: &Image, signed: &Digest) -> Result<Self, Failure> {
+        let says = |annotations: &BTreeMap<String, String>| {
+            annotations.contains_key(NAME) || annotations.contains_key(EPOCH)
+        };
+        let index = image.index.as_ref().filter(|_| *signed == image.digest);
+        let index = index.map(|index| &index.annotations).filter(|_| !says(&image.manifest.annotations));
+        let annotations = index.unwrap_or(&image.manifest.annotations);
+        let name = annotations.get(NAME).cloned().unwrap_or_default();
+        let epoch = annotations.get(EPOCH).map_or("0", String::as_str);
+        let is_decimal = !epoch.is_empty() && epoch.bytes().all(|byte| byte.is_ascii_digit());
+        let epoch = epoch.parse().ok().filter(|_| is_decimal).ok_or_else(|| {
+            let cause = format!("annotation {EPOCH}={epoch:?} is not a decimal number");
+            Failure::new(Phase::Verify, signed.to_string(), codes::TRUST_EPOCH, &cause)
+        })?;
+        Ok(Self { name, epoch })
+    }
+}
+
+/// What the firmware keeps between boots and shows to no booted system: variables by their names.
+pub trait Floors {
+    /// What is kept.
+    fn kept(&self, name: &str) -> Floor;
+
+    /// Keeps these bytes.
+    ///
+    /// # Errors
+    /// Why what was kept still is.
+    fn keep(&self, name: &str, value: &[u8]) -> Result<(), String>;
+
+    /// Keeps nothing any more.
+    fn forget(&self, name: &str);
+}
+
+/// A variable of [`Floors`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Floor {
+    /// There is none.
+    None,
+    /// These bytes; empty where it cannot be read.
+    Kept(Vec<u8>),
+    /// It has the runtime attribute: somebody else has made it.
+    Foreign,
+}
+
+/// The floor of one signer and name.
+fn variable(signer: &str, name: &str) -> String {
+    let hash = Sha256::new().chain_update(signer).chain_update([0]).chain_update(name).finalize();
+    let hex: String = hash.iter().take(TOLD_APART).map(|byte| format!("{byte:02x}")).collect();
+    format!("{EPOCH_VARIABLE}{hex}")
+}
+
+/// Whether something may still be started. A variable that somebody else has made is removed, and told.
+///
+/// # Errors
+/// A newer one was started before, or nobody knows.
+pub fn check(
+    floors: &dyn Floors,
+    title: &str,
+    signers: &[String],
+    release: &Release,
+    foreign: &dyn Fn(&str),
+) -> Result<(), Failure> {
+    let failed = |cause: &str| Err(Failure::new(Phase::Verify, title, codes::TRUST_EPOCH, &cause));
+    for signer in signers {
+        let variable = variable(signer, &release.name);
+        let kept = match floors.kept(&variable) {
+            Floor::None => continue,
+            Floor::Foreign => {
+                foreign(&variable);
+                floors.forget(&variable);
+                continue;
+            }
+            Floor::Kept(bytes) => bytes,
+        };
+        let text = core::str::from_utf8(&kept).ok();
+        let Some(floor) = text.and_then(|text| text.parse::<u64>().ok()) else {
+            return failed(&format!("the variable {variable} holds no epoch"));
+        };
+        if release.epoch < floor {
+            let Release { name, epoch } = release;
+            return failed(&format!(
+                "epoch {epoch} of {name:?}, and epoch {floor} of it was started on this machine before"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Keeps what is started as the least that will be.
+///
+/// # Errors
+/// Why it is not kept.
+pub fn raise(floors: &dyn Floors, signers: &[String], release: &Release) -> Result<(), String> {
+    let epoch = release.epoch.to_string();
+    // An epoch of 0 is below nothing.
+    for signer in signers.iter().filter(|_| release.epoch > 0) {
+        let variable = variable(signer, &release.name);
+        if floors.kept(&variable) != Floor::Kept(epoch.clone().into_bytes()) {
+            floors.keep(&variable, epoch.as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::RefCell, format, string::String, vec, vec::Vec};
+
+    use oci::{Document, spec::Index};
+
+    use super::*;
+
+    /// Variables, and whether each is somebody else's.
+    #[derive(Default)]
+    struct Store(RefCell<BTreeMap<String, Floor>>);
+
+    impl Floors for Store {
+        fn kept(&self, name: &str) -> Floor {
+            self.0.borrow().get(name).cloned().unwrap_or(Floor::None)
+        }
+
+        fn keep(&self, name: &str, value: &[u8]) -> Result<(), String> {
+            self.0.borrow_mut().insert(name.into(), Floor::Kept(value.to_vec()));
+            Ok(())
+        }
+
+        fn forget(&self, name: &str) {
+            self.0.borrow_mut().remove(name);
+        }
+    }
+
+    fn release(name: &str, epoch: u64) -> Release {
+        Release { name: name.into(), epoch }
+    }
+
+    fn signers(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| String::from(*name)).collect()
+    }
+
+    /// Starts it, if it may be; the cause, if not.
+    fn start(store: &Store, by: &[&str], release: &Release) -> Result<(), String> {
+        let signers = signers(by);
+        check(store, "x", &signers, release, &|_| {}).map_err(|failure| failure.cause)?;
+        raise(store, &signers, release)
+    }
+
+    #[test]
+    fn what_is_older_than_what_was_started_is_refused() {
+        let store = Store::default();
+        assert_eq!(start(&store, &["a"], &release("linux", 4)), Ok(()));
+        assert_eq!(start(&store, &["a"], &release("linux", 5)), Ok(()));
+        let refused = "epoch 4 of \"linux\", and epoch 5 of it was started on this machine before";
+        assert_eq!(start(&store, &["a"], &release("linux", 4)), Err(refused.into()));
+        assert_eq!(
+            start(&store, &["b", "a"], &release("linux", 4)),
+            Err(refused.into()),
+            "with one more signer"
+        );
+        // Another name, and another signer, have epochs of their own.
+        assert_eq!(start(&store, &["a"], &release("other", 1)), Ok(()));
+        assert_eq!(start(&store, &["b"], &release("linux", 1)), Ok(()));
+        assert_eq!(start(&store, &["a"], &release("linux", 5)), Ok(()));
+    }
+
+    #[test]
+    fn without_epochs_nothing_is_kept() {
+        let store = Store::default();
+        assert_eq!(start(&store, &["a"], &release("", 0)), Ok(()));
+        assert!(store.0.borrow().is_empty());
+    }
+
+    #[test]
+    fn what_somebody_else_has_made_is_removed_and_told() {
+        let store = Store::default();
+        let name = variable("a", "linux");
+        store.0.borrow_mut().insert(name.clone(), Floor::Foreign);
+        let told = RefCell::new(Vec::new());
+        let checked = check(&store, "x", &signers(&["a"]), &release("linux", 1), &|name| {
+            told.borrow_mut().push(name.into())
+        });
+        assert_eq!((checked, told.into_inner()), (Ok(()), vec![name.clone()]));
+        assert_eq!(store.kept(&name), Floor::None);
+    }
+
+    #[test]
+    fn a_floor_that_cannot_be_read_lets_nothing_start() {
+        let store = Store::default();
+        let name = variable("a", "linux");
+        store.keep(&name, b"five").unwrap();
+        let expected = format!("the variable {name} holds no epoch");
+        assert_eq!(start(&store, &["a"], &release("linux", 9)), Err(expected));
+    }
+
+    fn digest(letter: &str) -> Digest {
+        Digest::parse(&format!("sha256:{}", letter.repeat(64))).unwrap()
+    }
+
+    fn annotations(list: &[(&str, &str)]) -> BTreeMap<String, String> {
+        list.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
+    }
+
+    /// A manifest and the index around it, with these annotations.
+    fn image(of_manifest: &[(&str, &str)], of_index: &[(&str, &str)]) -> Image {
+        let empty = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+        let text = format!(
+            r#"{{"schemaVersion":2,"config":{{"mediaType":"{}","digest":"{empty}","size":2}},"layers":[]}}"#,
+            oci::spec::EMPTY
+        );
+        let Ok(Document::Manifest(mut manifest)) = Document::parse(text.as_bytes(), &[oci::spec::MANIFEST])
+        else {
+            panic!("not a manifest");
+        };
+        manifest.annotations = annotations(of_manifest);
+        let index = Index {
+            schema_version: 2,
+            media_type: None,
+            artifact_type: None,
+            manifests: Vec::new(),
+            annotations: annotations(of_index),
+        };
+        Image { digest: digest("a"), manifest_digest: digest("b"), manifest: *manifest, index: Some(index) }
+    }
+
+    #[test]
+    fn only_what_is_signed_says_which_epoch_it_is() {
+        let (old, new) = ([(NAME, "linux"), (EPOCH, "1")], [(NAME, "linux"), (EPOCH, "7")]);
+        let of = |image: &Image, letter: &str| Release::of(image, &digest(letter)).unwrap();
+        assert_eq!(of(&image(&[], &new), "a"), release("linux", 7));
+        assert_eq!(of(&image(&old, &new), "a"), release("linux", 1), "the manifest's own counts");
+        assert_eq!(of(&image(&[], &new), "b"), release("", 0), "nobody has signed the index");
+        assert_eq!(of(&image(&old, &new), "b"), release("linux", 1));
+    }
+
+    #[test]
+    fn an_epoch_is_decimal() {
+        for text in ["", "-1", "+1", "0x1", "1.0", "18446744073709551616", "1 "] {
+            let cause = Release::of(&image(&[(EPOCH, text)], &[]), &digest("b")).unwrap_err().cause;
+            assert_eq!(cause, format!("annotation org.cloudboot.epoch={text:?} is not a decimal number"));
+        }
+    }
+}

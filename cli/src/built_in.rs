@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What a loader has built in: keys, roots and settings, each in a section of its own.
+
+use std::{
+    ffi::OsStr,
+    fs::File,
+    io::{self, Read},
+    path::Path,
+};
+
+use image::{own, pe::Pe};
+use serde::Serialize;
+use sigstore::PublicKey;
+use tls::Roots;
+
+use crate::{
+    codes,
+    failure::{Failure, Stop},
+    loader,
+    printer::{Printer, size, text},
+};
+
+/// A loader, and what is in it.
+#[derive(Serialize)]
+pub struct BuiltIn {
+    /// The kind of file, for programs that read the report.
+    kind: &'static str,
+    arch: String,
+    size: u64,
+    /// Whether Secure Boot's form of signature covers it.
+    signed: bool,
+    /// Who must sign what it boots from a network: the keys' digests.
+    keys: Vec<String>,
+    /// Whether signatures without a key of their own count, too.
+    trusted_root: bool,
+    /// How many root certificates it trusts besides Mozilla's.
+    roots: usize,
+    /// Its settings.
+    cmdline: String,
+    /// Whether files beside it, variables and metadata set only what cannot weaken it.
+    locked: bool,
+}
+
+/// What is built into a file, if that is our own loader.
+///
+/// # Errors
+/// When the file cannot be read, or what is built in cannot be used.
+pub fn read(path: &OsStr) -> Result<Option<BuiltIn>, Failure> {
+    let path = Path::new(path);
+    if !starts_like_a_program(path).unwrap_or(false) {
+        return Ok(None);
+    }
+    let bytes = loader::read_any(path)?;
+    let whole = |range: std::ops::Range<u64>| {
+        bytes.get(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?).map(<[u8]>::to_vec)
+    };
+    if !own::is_own_loader(&bytes, bytes.len() as u64, &whole) {
+        return Ok(None);
+    }
+    let object = path.as_os_str().as_encoded_bytes();
+    let failed = |error: &dyn ToString| Failure::new(codes::PROGRAM, object, error.to_string());
+    let pe = Pe::parse(&bytes).map_err(|error| failed(&error))?;
+    let section = |name: &str| pe.section(name).unwrap_or_default();
+    let keys = match section(own::KEYS) {
+        [] => Vec::new(),
+        pem => PublicKey::all_from_pem(pem).map_err(|error| failed(&error))?,
+    };
+    let roots = match section(own::ROOTS) {
+        [] => 0,
+        pem => Roots::none().add_pem(own::ROOTS, pem).map_err(|error| failed(&error))?,
+    };
+    let trusted_root = !section(own::TRUSTED_ROOT).is_empty();
+    Ok(Some(BuiltIn {
+        kind: "loader",
+        arch: pe.headers.machine().to_string(),
+        size: bytes.len() as u64,
+        signed: !pe.certificates().is_empty(),
+        locked: !keys.is_empty() || trusted_root,
+        keys: keys.iter().map(PublicKey::id).collect(),
+        trusted_root,
+        roots,
+        cmdline: String::from_utf8_lossy(section(own::CMDLINE)).trim_end_matches('\0').into(),
+    }))
+}
+
+/// Only a file has a start that reading does not use up.
+fn starts_like_a_program(path: &Path) -> io::Result<bool> {
+    let mut start = [0; 2];
+    let mut file = File::open(path)?;
+    Ok(file.metadata()?.is_file() && file.read_exact(&mut start).is_ok() && start == *b"MZ")
+}
+
+impl BuiltIn {
+    /// Prints it.
+    pub fn show(&self, name: &OsStr, printer: &mut Printer) -> Result<(), Stop> {
+        let secure = if self.signed { ", signed for Secure Boot" } else { "" };
+        let name = text(name.as_encoded_bytes());
+        printer.line(format_args!(
+            "{name}: cloud-boot's loader for {}, {}{secure}",
+            self.arch,
+            size(self.size)
+        ))?;
+        for key in &self.keys {
+            printer.line(format_args!("  key      {key}"))?;
+        }
+        if self.trusted_root {
+            printer.line(format_args!("  keyless  a trust root"))?;
+        }
+        if self.roots > 0 {
+            printer.line(format_args!("  roots    {} besides Mozilla's", self.roots))?;
+        }
+        if !self.cmdline.is_empty() {
+            printer.line(format_args!("  settings {}", text(self.cmdline.as_bytes())))?;
+        }
+        let policy = match self.locked {
+            true => "locked: what a network offers starts only where it is signed",
+            false => "no key: what a network offers starts only where its reference has a digest",
+        };
+        printer.line(format_args!("  policy   {policy}"))
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! `cloud-boot nvram reset`.
+
+use std::{
+    fs::File,
+    os::unix::{ffi::OsStrExt, fs::FileExt},
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use efi::{
+    log,
+    varstore::{self, Variable},
+};
+use flow::EPOCH_VARIABLE;
+use serde::Serialize;
+
+use crate::{
+    codes,
+    failure::{Failure, Stop},
+    input,
+    printer::{Printer, text},
+};
+
+/// Bytes of the largest file with a store.
+const LARGEST: u64 = 128 << 20;
+/// What qcow2 images start with, whose clusters are not where they seem to be.
+const QCOW2: &[u8] = b"QFI\xfb";
+
+/// Lets a machine that is off start older signed images again
+#[derive(Args)]
+#[command(after_help = "Examples:
+  cloud-boot nvram reset --epoch OVMF_VARS_4M.fd
+      forgets the highest epochs of images that were started
+
+The machine must be off: its firmware keeps the store in memory.")]
+pub struct Options {
+    /// A variable store of EDK II, raw
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The epochs below which signed images are refused
+    #[arg(long, required = true)]
+    epoch: bool,
+    /// One line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    removed: Vec<String>,
+}
+
+impl Options {
+    /// Removes the variables.
+    pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
+        let removed = remove(&self.file)?;
+        let file = text(self.file.as_os_str().as_bytes());
+        if self.json {
+            return printer.json(&Report { removed });
+        }
+        removed
+            .iter()
+            .try_for_each(|name| printer.line(format_args!("removed {}", text(name.as_bytes()))))?;
+        match removed.len() {
+            0 => printer.line(format_args!("{file}: no epoch is kept in it")),
+            1 => printer.line(format_args!("{file}: 1 epoch is forgotten")),
+            count => printer.line(format_args!("{file}: {count} epochs are forgotten")),
+        }
+    }
+}
+
+/// Marks the variables as deleted in the file, one byte each, and returns their names.
+fn remove(path: &Path) -> Result<Vec<String>, Failure> {
+    let object = path.as_os_str().as_bytes();
+    let failed = |cause: &dyn ToString| Failure::new(codes::NVRAM, object, cause.to_string());
+    let bytes = input::read(path, LARGEST, &|head| match head.starts_with(QCOW2) {
+        true => Err(failed(&"it is qcow2; qemu-img convert -O raw makes a store that can be changed")),
+        false => Ok(()),
+    })?;
+    let (start, length) = varstore::find(&bytes).ok_or_else(|| failed(&"no store of variables is in it"))?;
+    let volume = bytes.get(start..).unwrap_or_default();
+    let volume = volume.get(..usize::try_from(length).unwrap_or(usize::MAX)).unwrap_or(volume);
+    let is_meant =
+        |variable: &Variable| variable.vendor == log::VENDOR && variable.name.starts_with(EPOCH_VARIABLE);
+    let deletions = varstore::deletions(volume, &is_meant).map_err(|error| failed(&error))?;
+    if deletions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let written = File::options().write(true).open(path).and_then(|file| {
+        for deletion in &deletions {
+            file.write_all_at(&[deletion.state], (start + deletion.at) as u64)?;
+        }
+        file.sync_all()
+    });
+    written.map_err(|error| Failure::new(codes::TARGET, object, error))?;
+    let mut names: Vec<String> = deletions.into_iter().map(|deletion| deletion.name).collect();
+    names.sort();
+    names.dedup();
+    Ok(names)
+}

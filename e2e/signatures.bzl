@@ -1,0 +1,165 @@
+"""Boots from a registry with a signature key built into the loader: what is signed starts, and nothing else does."""
+
+load("//platforms:defs.bzl", "ARCHES")
+load(":defs.bzl", "FIRST_LINE", "GRUB", "qemu_test")
+load(":network.bzl", "KERNEL", "LEASE", "OBTAINED")
+
+# With a key built in the tag suffices: whoever has signed what it leads to vouches for it. The certificate is built in,
+# too, since the machine is locked.
+_TAG = "cloudboot.image=@TAG@"
+
+# What boots, on x86_64. With `is_full` it is in //e2e:full only.
+_BOOTS = {
+    "by_tag": struct(signing = {
+        "by": ["a"],
+        "form": "tag",
+        "keys": ["a"],
+    }),
+    # Twin of older_epoch.
+    "epoch": struct(signing = {
+        "by": ["a"],
+        "epoch": 5,
+        "keys": ["a"],
+        "started": {"epoch": 5},
+    }),
+    # What a booted system writes there keeps nothing from starting, and is removed.
+    "forged_epoch": struct(
+        is_full = True,
+        expect = ["^warning: verify CloudBootEpoch-*: E-TRUST-FLOOR "],
+        signing = {
+            "by": ["a"],
+            "epoch": 5,
+            "keys": ["a"],
+            "started": {"forged": 9},
+        },
+    ),
+    "by_two_of_three": struct(
+        is_full = True,
+        signing = {
+            "by": [
+                "a",
+                "c",
+            ],
+            "keys": [
+                "a",
+                "b",
+                "c",
+            ],
+            "threshold": 2,
+        },
+    ),
+}
+
+# What is refused, on x86_64: twins are signed_x86_64 and those named.
+_REFUSED = {
+    "unsigned": struct(
+        message = "E-TRUST-UNSIGNED ",
+        signing = {"keys": ["a"]},
+    ),
+    "signed_by_another": struct(
+        message = "E-TRUST-SIGNER ",
+        signing = {
+            "by": ["b"],
+            "keys": ["a"],
+        },
+    ),
+    # Twin: signed_by_tag.
+    "signature_of_another_image": struct(
+        message = "E-TRUST-SUBJECT ",
+        signing = {
+            "by": ["a"],
+            "form": "tag",
+            "keys": ["a"],
+            "of_another": True,
+        },
+    ),
+    # Twin: signed_by_two_of_three.
+    "signed_by_one_of_two": struct(
+        is_full = True,
+        message = "E-TRUST-THRESHOLD ",
+        signing = {
+            "by": ["a"],
+            "keys": [
+                "a",
+                "b",
+            ],
+            "threshold": 2,
+        },
+    ),
+    # Twin: signed_epoch.
+    "older_epoch": struct(
+        message = "E-TRUST-EPOCH ",
+        signing = {
+            "by": ["a"],
+            "epoch": 4,
+            "keys": ["a"],
+            "started": {"epoch": 5},
+        },
+    ),
+    "signed_and_tampered": struct(
+        damage = {"flip": "initrd.img"},
+        message = "E-NET-OCI-DIGEST ",
+        signing = {
+            "by": ["a"],
+            "keys": ["a"],
+        },
+    ),
+}
+
+def _tags(case):
+    return ["manual"] if getattr(case, "is_full", False) else []
+
+def _boot(name, arch, signing, expect = [], tags = []):
+    qemu_test(
+        name = name,
+        timeout = 600,
+        arch = arch,
+        expect = [
+            FIRST_LINE + arch,
+            LEASE,
+            "^signed @REGISTRY@/boot/mini:1 sha256:",
+            OBTAINED,
+        ] + expect + [
+            "^start \"",
+            "mini: userspace on " + arch,
+            "mini=network",
+        ],
+        forbid = GRUB + ["over budget"],
+        network = {
+            "settings": _TAG,
+            "signing": signing,
+        },
+        tags = tags,
+    )
+
+def signature_tests():
+    """Tests signed_ARCH, signed_NAME_x86_64 and signed_NAME_is_refused_x86_64."""
+    for arch in ARCHES:
+        _boot("signed_" + arch, arch, {
+            "by": ["a"],
+            "keys": ["a"],
+        })
+    for name, case in _BOOTS.items():
+        _boot("signed_{}_x86_64".format(name), "x86_64", case.signing, getattr(case, "expect", []), _tags(case))
+    for name, case in _REFUSED.items():
+        network = {
+            "settings": _TAG,
+            "signing": case.signing,
+        }
+        if hasattr(case, "damage"):
+            network["damage"] = case.damage
+        qemu_test(
+            name = "{}_is_refused_x86_64".format(name),
+            timeout = 600,
+            arch = "x86_64",
+            expect = [
+                FIRST_LINE + "x86_64",
+                LEASE,
+                "^failed: *" + case.message,
+                "returning to the firmware",
+            ],
+            forbid = KERNEL + GRUB + ["^start \""],
+            quiet_after = 1,
+            network = network,
+            tags = _tags(case),
+        )
