@@ -5,7 +5,7 @@ load("//platforms:defs.bzl", "ARCHES")
 load(":defs.bzl", "FIRST_LINE", "GRUB", "qemu_test")
 
 # A kernel's first lines, and those of the canary behind it. With its space: the artifact is called mini:1.
-_KERNEL = [
+KERNEL = [
     "EFI stub:",
     "Linux version",
     "mini: ",
@@ -17,10 +17,10 @@ _CA = "cloudboot.ca=/cloudboot/ca.pem"
 _IMAGE = "cloudboot.image=@REFERENCE@ " + _CA
 
 # On QEMU's user network the machine has this address.
-_LEASE = "^dhcp 10.0.2.15/24 via "
+LEASE = "^dhcp 10.0.2.15/24 via "
 
 # The loader's line about the artifact, up to where firmware may break it.
-_OBTAINED = "^oci @REGISTRY@/boot/mini:1 -> sha256:"
+OBTAINED = "^oci @REGISTRY@/boot/mini:1 -> sha256:"
 
 # SRV records of a registry with two replicas.
 _REPLICAS = [
@@ -258,7 +258,7 @@ def _locked_metadata():
             "^configure: E-CONFIG-* cloudboot.image (the metadata)",
             "returning to the firmware",
         ],
-        forbid = _KERNEL + GRUB + ["^start \""],
+        forbid = KERNEL + GRUB + ["^start \""],
         loader = ":{}_loader".format(name),
         network = {
             "metadata": _GREEDY,
@@ -284,8 +284,8 @@ def network_tests():
             arch = arch,
             expect = [
                 FIRST_LINE + arch,
-                _LEASE,
-                _OBTAINED,
+                LEASE,
+                OBTAINED,
                 "^start \"",
                 "mini: userspace on " + arch,
                 "mini=network",
@@ -307,9 +307,9 @@ def network_tests():
             artifact = ":{}_artifact".format(test) if getattr(case, "uki", False) else None,
             expect = [
                 FIRST_LINE + "x86_64",
-                getattr(case, "lease", _LEASE),
+                getattr(case, "lease", LEASE),
             ] + getattr(case, "expect", []) + [
-                _OBTAINED,
+                OBTAINED,
                 "^start \"",
                 "mini: userspace on x86_64",
                 "mini=network",
@@ -330,7 +330,7 @@ def network_tests():
                 "^failed: *" + case.message,
                 "returning to the firmware",
             ],
-            forbid = _KERNEL + GRUB + ["^start \""],
+            forbid = KERNEL + GRUB + ["^start \""],
             # It waits for a key, or for the network, then.
             quiet_after = 1,
             network = _with_settings(case.network),
