@@ -32,7 +32,7 @@ pub fn fuzz(data: &[u8]) {
             annotations.map(|(name, value)| (name.into(), value.into())).collect();
         let Ok(simple) = Simple::new(data, &annotations) else { continue };
         let _ = simple.check(&digest);
-        assert!(judge.simple("payload".into(), &simple, &mut budget).is_ok(), "nor are two");
+        assert!(judge.simple("payload".into(), &simple, &mut budget).is_ok(), "one payload more is within the budget");
     }
     assert!(judge.signers.is_empty() && !judge.findings.is_empty(), "nobody has signed this");
 }

@@ -4,6 +4,7 @@
 pub mod neighbor;
 mod openssl;
 mod pki;
+mod referrers;
 mod script;
 mod servers;
 mod tcp;
@@ -11,6 +12,7 @@ mod world;
 
 pub use openssl::TlsServer;
 pub use pki::{Issued, Key, Pki};
+pub use referrers::Referrers;
 pub use script::{Answer, Asked, Script};
 pub use servers::{Nginx, Registry, Scratch, Server, Setup, free_port, output};
 pub use tcp::{Tcp, block_on};

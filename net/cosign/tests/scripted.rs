@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Registries and mirrors that hide, flood and refuse. Time is the world's.
+
+use std::{collections::BTreeMap, rc::Rc};
+
+use base64ct::{Base64, Encoding as _};
+use cosign::{Error, Policy, Signed, Signer, verify};
+use ed25519_dalek::{Signer as _, SigningKey};
+use oci::{
+    Algorithm, Client, Digest, Mirror, Options, Reference,
+    spec::{Descriptor, EMPTY, INDEX, Index, MANIFEST, Manifest},
+};
+use peers::{Answer, Asked, Script, World};
+use sigstore::PublicKey;
+
+const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+const PAYLOAD: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+
+fn described(media_type: &str, bytes: &[u8]) -> Descriptor {
+    Descriptor {
+        media_type: media_type.into(),
+        digest: Digest::of(Algorithm::Sha256, bytes),
+        size: bytes.len() as u64,
+        artifact_type: None,
+        platform: None,
+        annotations: BTreeMap::new(),
+    }
+}
+
+fn manifest(layers: Vec<Descriptor>, subject: Option<&Digest>) -> Manifest {
+    Manifest {
+        schema_version: 2,
+        media_type: Some(MANIFEST.into()),
+        artifact_type: None,
+        config: described(EMPTY, b"{}"),
+        layers,
+        subject: subject.map(|digest| Descriptor { digest: digest.clone(), ..described(MANIFEST, b"") }),
+        annotations: BTreeMap::new(),
+    }
+}
+
+fn index(manifests: Vec<Descriptor>) -> Vec<u8> {
+    let index = Index {
+        schema_version: 2,
+        media_type: Some(INDEX.into()),
+        artifact_type: None,
+        manifests,
+        annotations: BTreeMap::new(),
+    };
+    serde_json::to_vec(&index).unwrap()
+}
+
+/// The key that a number makes.
+struct Key(SigningKey);
+
+impl Key {
+    fn new(number: u8) -> Self {
+        Self(SigningKey::from_bytes(&[number; 32]))
+    }
+
+    fn public(&self) -> PublicKey {
+        // RFC 8410, section 4.
+        let head = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+        PublicKey::from_spki(&[&head[..], self.0.verifying_key().as_bytes()].concat()).unwrap()
+    }
+
+    fn sign(&self, message: &[u8]) -> String {
+        Base64::encode_string(&self.0.sign(message).to_bytes())
+    }
+
+    /// A bundle of version 0.3 about a digest.
+    fn bundle(&self, digest: &Digest) -> Vec<u8> {
+        let hex = digest.hex();
+        let payload = format!(
+            r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"digest":{{"sha256":"{hex}"}}}}],"predicateType":"https://sigstore.dev/cosign/sign/v1","predicate":{{}}}}"#
+        );
+        let kind = "application/vnd.in-toto+json";
+        let signed = format!("DSSEv1 {} {kind} {} {payload}", kind.len(), payload.len());
+        format!(
+            r#"{{"mediaType":"{BUNDLE}","verificationMaterial":{{"publicKey":{{"hint":""}}}},"dsseEnvelope":{{"payload":"{}","payloadType":"{kind}","signatures":[{{"sig":"{}"}}]}}}}"#,
+            Base64::encode_string(payload.as_bytes()),
+            self.sign(signed.as_bytes())
+        )
+        .into_bytes()
+    }
+}
+
+/// What a registry has: anything by its digest or tag.
+#[derive(Clone, Default)]
+struct Store {
+    tags: BTreeMap<String, Vec<u8>>,
+    things: BTreeMap<String, Vec<u8>>,
+}
+
+impl Store {
+    fn put(&mut self, bytes: Vec<u8>) -> Digest {
+        let digest = Digest::of(Algorithm::Sha256, &bytes);
+        self.things.insert(digest.to_string(), bytes);
+        digest
+    }
+
+    /// Bundles of these keys about a digest, in the list under its tag.
+    fn sign(&mut self, digest: &Digest, keys: &[&Key]) {
+        let listed = keys.iter().map(|key| {
+            let bundle = key.bundle(digest);
+            let layer = described(BUNDLE, &bundle);
+            self.put(bundle);
+            let bytes = serde_json::to_vec(&manifest(vec![layer], Some(digest))).unwrap();
+            let own = described(MANIFEST, &bytes);
+            self.put(bytes);
+            // As cosign describes it.
+            Descriptor { artifact_type: Some(EMPTY.into()), ..own }
+        });
+        let listed = listed.collect();
+        self.tags.insert(tag(digest), index(listed));
+    }
+
+    fn answer(&self, asked: &Asked) -> Answer {
+        let name = asked.target.rsplit('/').next().unwrap();
+        if asked.target.contains("/referrers/") {
+            return not_found();
+        }
+        match self.tags.get(name).or(self.things.get(name)) {
+            Some(bytes) => Answer::part(asked, bytes),
+            None => not_found(),
+        }
+    }
+
+    fn at(&self, world: &World, at: &str) -> Script {
+        let store = self.clone();
+        Script::at(world, at, move |asked| store.answer(asked))
+    }
+}
+
+fn tag(digest: &Digest) -> String {
+    digest.to_string().replace(':', "-")
+}
+
+fn not_found() -> Answer {
+    Answer::new(404, &[], b"{}")
+}
+
+const REGISTRY: &str = "registry.test:443";
+const MIRROR: &str = "mirror.test:443";
+
+fn verified(world: &Rc<World>, digests: &[&Digest], policy: &Policy, mirrors: &[&str]) -> Result<Signed, Error> {
+    let mirrors = mirrors.iter().map(|mirror| Mirror::parse(mirror).unwrap()).collect();
+    let options = Options { mirrors, ..Options::default() };
+    let client = Client::new(http::Client::new(world.wire()), options);
+    let reference = Reference::parse("registry.test/a/b:1").unwrap();
+    world.run(verify(&client, &reference, digests, policy))
+}
+
+/// The error of a registry alone.
+fn refused(world: &Rc<World>, digest: &Digest, policy: &Policy) -> String {
+    verified(world, &[digest], policy, &[]).unwrap_err().to_string()
+}
+
+fn by(key: &Key) -> Vec<Signer> {
+    vec![Signer::Key { id: key.public().id() }]
+}
+
+fn kernel() -> Digest {
+    Digest::of(Algorithm::Sha256, b"kernel")
+}
+
+#[test]
+fn a_mirror_may_have_signatures_and_cannot_hide_them() {
+    let (digest, key) = (kernel(), Key::new(1));
+    let policy = Policy::any_of(vec![key.public()]);
+    let mirrors = ["registry.test=mirror.test:443"];
+    let mut signed = Store::default();
+    signed.sign(&digest, &[&key]);
+    let mut others = Store::default();
+    others.sign(&digest, &[&Key::new(9)]);
+    // The registry is not there, and its mirror is.
+    let world = World::new();
+    signed.at(&world, MIRROR);
+    assert_eq!(verified(&world, &[&digest], &policy, &mirrors).unwrap().signers, by(&key));
+    // The mirror has nothing, or others' signatures only.
+    for mirror in [Store::default(), others.clone()] {
+        let world = World::new();
+        mirror.at(&world, MIRROR);
+        signed.at(&world, REGISTRY);
+        assert_eq!(verified(&world, &[&digest], &policy, &mirrors).unwrap().signers, by(&key));
+    }
+    // Neither has them.
+    let world = World::new();
+    others.at(&world, MIRROR);
+    Store::default().at(&world, REGISTRY);
+    let error = verified(&world, &[&digest], &policy, &mirrors).unwrap_err().to_string();
+    assert_eq!(error, format!("E-TRUST-UNSIGNED registry.test/a/b:1: no signature of {digest}"));
+}
+
+#[test]
+fn signers_of_two_digests_are_not_added_up() {
+    let (image, child) = (kernel(), Digest::of(Algorithm::Sha256, b"child"));
+    let [one, two] = [Key::new(1), Key::new(2)];
+    let mut store = Store::default();
+    store.sign(&image, &[&one]);
+    store.sign(&child, &[&two, &two]);
+    let world = World::new();
+    store.at(&world, REGISTRY);
+    let keys = vec![one.public(), two.public()];
+    let policy = Policy { keys: keys.clone(), threshold: 2, keyless: None };
+    let error = verified(&world, &[&image, &child], &policy, &[]).unwrap_err();
+    let expected = format!(
+        "E-TRUST-THRESHOLD registry.test/a/b:1: 1 of 2 signers have signed {image}: key {}",
+        one.public().id()
+    );
+    assert_eq!(error.to_string(), expected);
+    // The positive twins: either digest where one is enough, and one digest by both.
+    for (keys, digest, signer) in [(vec![one.public()], &image, &one), (vec![two.public()], &child, &two)] {
+        let signed = verified(&world, &[&image, &child], &Policy::any_of(keys), &[]).unwrap();
+        assert_eq!(signed, Signed { digest: digest.clone(), signers: by(signer) });
+    }
+    let world = World::new();
+    store.sign(&child, &[&two, &one]);
+    store.at(&world, REGISTRY);
+    let signed = verified(&world, &[&image, &child], &policy, &[]).unwrap();
+    assert_eq!(signed, Signed { digest: child, signers: [by(&two), by(&one)].concat() });
+    // A key that is given twice is one.
+    let twice = Policy { keys: [keys[0].clone(), keys[0].clone()].to_vec(), ..policy };
+    let error = verified(&world, &[&image], &twice, &[]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "E-TRUST-POLICY registry.test/a/b:1: the signature policy cannot be satisfied: its threshold is larger than the \
+         number of its signers"
+    );
+}
+
+#[test]
+fn many_small_signatures_are_as_bounded_as_a_large_one() {
+    let (digest, key) = (kernel(), Key::new(1));
+    let policy = Policy::any_of(vec![key.public()]);
+    let limit = |what: &str| {
+        format!("E-TRUST-LIMIT registry.test/a/b:1: its signatures take more than {what}; no further ones are read")
+    };
+    // A list of manifests, all by somebody else.
+    let mut store = Store::default();
+    let other = Key::new(9);
+    store.sign(&digest, &[&other; 1]);
+    let one: Index = serde_json::from_slice(&store.tags[&tag(&digest)]).unwrap();
+    let many = (0..5000).map(|_| one.manifests[0].clone()).collect();
+    store.tags.insert(tag(&digest), index(many));
+    let world = World::new();
+    let script = store.at(&world, REGISTRY);
+    assert_eq!(refused(&world, &digest, &policy), limit("128 documents and payloads"));
+    assert!(script.asked().len() < 140, "{}", script.asked().len());
+    // Layers under the older form's tag.
+    let layer = Descriptor {
+        annotations: [("dev.cosignproject.cosign/signature".to_string(), other.sign(b"x"))].into(),
+        ..described(PAYLOAD, b"x")
+    };
+    let flood = manifest(vec![layer; 1000], None);
+    let mut store = Store::default();
+    store.put(b"x".to_vec());
+    store.tags.insert(format!("{}.sig", tag(&digest)), serde_json::to_vec(&flood).unwrap());
+    let world = World::new();
+    let script = store.at(&world, REGISTRY);
+    assert_eq!(refused(&world, &digest, &policy), limit("256 signatures times keys"));
+    assert_eq!(script.asked().len(), 4, "a payload is fetched once");
+    // Large payloads.
+    let layers: Vec<Vec<u8>> = (0..100).map(|number| vec![number; 65_000]).collect();
+    let mut store = Store::default();
+    let described = layers.iter().map(|bytes| described(PAYLOAD, bytes)).collect();
+    store.tags.insert(format!("{}.sig", tag(&digest)), serde_json::to_vec(&manifest(described, None)).unwrap());
+    layers.into_iter().for_each(|bytes| drop(store.put(bytes)));
+    let world = World::new();
+    store.at(&world, REGISTRY);
+    assert_eq!(refused(&world, &digest, &policy), limit("4 MiB of documents and payloads"));
+}
+
+#[test]
+fn a_registry_that_does_not_answer_is_not_one_without_signatures() {
+    let (digest, policy) = (kernel(), Policy::any_of(vec![Key::new(1).public()]));
+    let world = World::new();
+    Script::at(&world, REGISTRY, |_| Answer::new(503, &[], b""));
+    let error = refused(&world, &digest, &policy);
+    assert!(error.starts_with("E-NET-OCI-STATUS registry.test/a/b:1: 503"), "{error}");
+    let world = World::new();
+    Script::at(&world, REGISTRY, |_| Answer::new(401, &["WWW-Authenticate: Basic realm=\"x\""], b""));
+    let error = refused(&world, &digest, &policy);
+    assert!(error.starts_with("E-NET-OCI-LOGIN registry.test/a/b:1: 401"), "{error}");
+}
+
+#[test]
+fn lists_come_from_registries_of_every_kind() {
+    let (digest, key) = (kernel(), Key::new(1));
+    let policy = Policy::any_of(vec![key.public()]);
+    let mut store = Store::default();
+    store.sign(&digest, &[&key]);
+    let list = store.tags[&tag(&digest)].clone();
+    let json = format!("Content-Type: {INDEX}");
+    let page = "Content-Type: text/html".to_string();
+    let empty = index(Vec::new());
+    // An API; pages for people; refusals; an API that does not know what older clients have listed.
+    for (status, field, body, has_tag) in [
+        (200, &json, list, false),
+        (200, &page, b"<html>".to_vec(), true),
+        (400, &page, Vec::new(), true),
+        (405, &page, Vec::new(), true),
+        (200, &json, empty, true),
+    ] {
+        let mut store = store.clone();
+        if !has_tag {
+            store.tags.clear();
+        }
+        let world = World::new();
+        let field = field.clone();
+        Script::at(&world, REGISTRY, move |asked| match asked.target.contains("/referrers/") {
+            true => Answer::new(status, &[&field], &body),
+            false => store.answer(asked),
+        });
+        let result = verified(&world, &[&digest], &policy, &[]);
+        assert_eq!(result.map(|signed| signed.signers).map_err(|error| error.to_string()), Ok(by(&key)), "{status}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_one_signature_leaves_the_others() {
+    let (digest, key) = (kernel(), Key::new(1));
+    let mut store = Store::default();
+    store.sign(&digest, &[&Key::new(9), &key]);
+    let mut list: Index = serde_json::from_slice(&store.tags[&tag(&digest)]).unwrap();
+    let broken = store.put(b"no JSON".to_vec());
+    let with = |digest: Digest, kind: &str| Descriptor {
+        digest,
+        artifact_type: Some(kind.into()),
+        ..described(MANIFEST, b"")
+    };
+    let gone = Digest::of(Algorithm::Sha256, b"gone");
+    list.manifests.insert(0, with(broken, BUNDLE));
+    list.manifests.insert(0, with(gone.clone(), BUNDLE));
+    list.manifests.insert(0, with(gone.clone(), "application/vnd.cncf.notary.signature"));
+    list.manifests.insert(0, with(gone, "application/spdx+json"));
+    store.tags.insert(tag(&digest), serde_json::to_vec(&list).unwrap());
+    let world = World::new();
+    store.at(&world, REGISTRY);
+    let signed = verified(&world, &[&digest], &Policy::any_of(vec![key.public()]), &[]);
+    assert_eq!(signed.unwrap().signers, by(&key));
+    // What was found is told to whom it does not suffice.
+    let error = refused(&world, &digest, &Policy::any_of(vec![Key::new(2).public()]));
+    assert!(error.starts_with("E-TRUST-SIGNER registry.test/a/b:1: 5 signatures, and none counts: "), "{error}");
+    for words in ["the registry does not have it", "malformed manifest", "not by a key that is built in", "and 1 more"] {
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn digests_and_policies_that_cannot_be_are_named() {
+    let world = World::new();
+    Store::default().at(&world, REGISTRY);
+    let policy = Policy::any_of(vec![Key::new(1).public()]);
+    let long = Digest::of(Algorithm::Sha512, b"");
+    let expected = format!("E-TRUST-ALGORITHM registry.test/a/b:1: signatures are of sha256 digests, this is {long}");
+    assert_eq!(refused(&world, &long, &policy), expected);
+    for (policy, words) in [
+        (Policy { threshold: 0, ..policy.clone() }, "a threshold of 0"),
+        (Policy::any_of(Vec::new()), "its threshold is larger"),
+        (Policy::any_of((0..33).map(|number| Key::new(number).public()).collect()), "more than 32 keys"),
+    ] {
+        let error = refused(&world, &kernel(), &policy);
+        assert!(error.starts_with("E-TRUST-POLICY ") && error.contains(words), "{error}");
+    }
+    let error = verified(&world, &[], &policy, &[]).unwrap_err().to_string();
+    assert!(error.ends_with("there is no digest to be signed"), "{error}");
+}
