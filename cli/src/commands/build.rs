@@ -142,7 +142,8 @@ impl Options {
         let keys = self.cosign_key.iter().map(read).collect::<Result<Vec<_>, Failure>>()?;
         let threshold = self.threshold.unwrap_or(1);
         if self.threshold == Some(0) || threshold as usize > keys.len().max(1) {
-            let cause = format!("--threshold {threshold}: there are {} keys", keys.len());
+            let cause =
+                format!("--threshold {threshold}: from 1 to {}, as many as there are keys", keys.len());
             return Err(usage(&cause));
         }
         Ok(keys)
