@@ -11,6 +11,7 @@ use core::{
     time::Duration,
 };
 
+use dial::Seconds;
 use ip::{Origin, Settings, Unassigned, limits::ASSIGNMENT_WAIT};
 use nic::{LinkWait, Step};
 
@@ -200,7 +201,7 @@ impl Card {
 }
 
 /// Waits until the cards have been polled once more.
-async fn round() {
+pub(crate) async fn round() {
     let mut is_next = false;
     poll_fn(|_| if core::mem::replace(&mut is_next, true) { Poll::Ready(()) } else { Poll::Pending }).await;
 }
@@ -220,15 +221,5 @@ impl fmt::Display for Assigned<'_> {
         let mut addresses = self.0.addresses.iter();
         addresses.next().into_iter().try_for_each(|own| write!(f, " {own}"))?;
         addresses.try_for_each(|own| write!(f, ", {own}"))
-    }
-}
-
-/// `0.31 s`
-struct Seconds(Duration);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hundredths = self.0.subsec_millis() / 10;
-        write!(f, "{}.{hundredths:02} s", self.0.as_secs())
     }
 }
