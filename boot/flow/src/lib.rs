@@ -12,6 +12,7 @@ extern crate std;
 
 mod ask;
 mod boot;
+mod ca;
 pub mod codes;
 mod command_line;
 mod discover;
@@ -28,12 +29,14 @@ mod platform;
 mod queue;
 mod remote;
 mod report;
+mod seed;
 mod selection;
 #[cfg(test)]
 mod tests;
 mod verify;
 
 pub use boot::boot;
+pub use ca::{Ca, LARGEST_CA, ca};
 pub use discover::{MOST_READ, entries_of};
 pub use failure::{Failure, Phase};
 pub use instance::Instance;
@@ -45,6 +48,6 @@ pub use platform::{
     Vendor,
 };
 pub use queue::default_entry;
-pub use remote::{Order, document, download, fetch};
+pub use remote::{NETWORK_MEMORY, Order, document, download, fetch};
 pub use selection::is_selected;
 pub use verify::{Permit, Policy, Verified};

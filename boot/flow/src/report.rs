@@ -5,14 +5,13 @@ use alloc::{format, string::String, vec::Vec};
 use core::{cell::RefCell, fmt, time::Duration};
 
 use code::Code;
+use dial::Seconds;
 use entries::Found;
 use oci::Digest;
 use vfs::Volumes;
 
 use crate::{Console, Failure, Payload, Phase, Verified, codes, next::Next, queue::Candidate, remote};
 
-/// Letters of a digest that tell it apart: the algorithm and twelve digits.
-const DIGEST: usize = 19;
 /// Problems that are told without being asked.
 const MOST_PROBLEMS: usize = 8;
 
@@ -55,7 +54,7 @@ impl<'a> Report<'a> {
         self.line(format_args!("discover nothing yet: starting the drivers of all devices"));
     }
 
-    /// What could not be read: a failure where an entry is needed and there is none, otherwise a warning.
+    /// What could not be read: a failure where an entry is needed and was not found, otherwise a warning.
     pub fn problems(&self, volumes: &Volumes, found: &Found, needs_entry: bool) {
         let lacks_entry = needs_entry && found.entries.is_empty();
         let of_volumes = volumes.problems().iter();
@@ -170,7 +169,7 @@ impl<'a> Report<'a> {
 
     /// An artifact that was fetched.
     pub fn fetched(&self, reference: &str, manifest: &Digest, size: u64, took: Duration) {
-        let digest: String = format!("{manifest}").chars().take(DIGEST).collect();
+        let digest = manifest.short();
         let (size, speed, took) = (Bytes(size), Speed(size, took), Seconds(took));
         self.line(format_args!("oci {reference} -> {digest} ({size}, {took}, {speed})"));
     }
@@ -195,16 +194,6 @@ impl<'a> Report<'a> {
     /// What failed, and what is done about it.
     pub fn failed(&self, failure: &Failure, next: &Next, exit: &str) {
         self.line(format_args!("{failure}; {}", next.words(exit)));
-    }
-}
-
-/// `0.31 s`
-pub struct Seconds(pub Duration);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hundredths = self.0.subsec_millis() / 10;
-        write!(f, "{}.{hundredths:02} s", self.0.as_secs())
     }
 }
 
@@ -251,7 +240,6 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        assert_eq!(format!("{}", Seconds(Duration::from_millis(1_309))), "1.30 s");
         assert_eq!(format!("{}", Bytes(1023)), "1023 bytes");
         assert_eq!(format!("{}", Bytes(1024)), "1.0 KiB");
         assert_eq!(format!("{}", Bytes(44_145_050)), "42.1 MiB");
