@@ -21,7 +21,7 @@ const WORDS: usize = 4;
 /// Steps between two samples of the counter.
 const STEPS: u32 = 64;
 
-/// The generator; none before it is first used.
+/// The generator; None until it is first used.
 pub struct Entropy(RefCell<Option<Generator>>);
 
 // SAFETY: a UEFI application runs on one processor, in one thread, and nothing in it that runs at events (stopping
@@ -78,7 +78,7 @@ mod processor {
     /// Tries; more failures in a row mean that it is broken (Intel, DRNG guide, section 5.2.1).
     const TRIES: u32 = 10;
 
-    /// 64 bits of RDSEED or RDRAND; none where there is none, or it does not work.
+    /// 64 bits of RDSEED or RDRAND; None if the processor has neither, or they do not work.
     pub fn random() -> Option<u64> {
         let has_rdseed = __cpuid(0).eax >= 7 && __cpuid_count(7, 0).ebx & RDSEED != 0;
         let has_rdrand = __cpuid(1).ecx & RDRAND != 0;
@@ -109,7 +109,7 @@ mod processor {
 mod processor {
     use core::arch::asm;
 
-    /// 64 bits of RNDR; none where there is none, or it has nothing to give.
+    /// 64 bits of RNDR; None if the processor lacks it, or it has nothing to give.
     pub fn random() -> Option<u64> {
         let features: u64;
         // SAFETY: reads a register that says what the processor has; it is readable at EL1 and EL2.

@@ -64,16 +64,16 @@ impl flow::HandOver for Firmware<'_> {
     }
 }
 
-/// Bytes of heap beyond the payload that a boot from disk may use, and one from the network; and of stack.
+/// Bytes of heap beyond the payload that a boot from disk may use (one from the network: [`flow::NETWORK_MEMORY`]), and
+/// of stack.
 const MOST_HEAP: usize = 16 * 1024 * 1024;
-const MOST_HEAP_OF_NETWORK: usize = 32 * 1024 * 1024;
 const MOST_STACK: usize = 64 * 1024;
 
 /// Says how much was used; tests look for the last words.
 fn show_use(stack: &Stack, payload: usize, provenance: &Provenance) {
     let most = match provenance {
         Provenance::Volume { .. } => MOST_HEAP,
-        Provenance::Url(_) | Provenance::Registry { .. } => MOST_HEAP_OF_NETWORK,
+        Provenance::Url(_) | Provenance::Registry { .. } => flow::NETWORK_MEMORY as usize,
     };
     let (stack, heap) = (stack.peak(), heap::peak().saturating_sub(payload));
     let verdict = if stack > MOST_STACK || heap > most { ": over budget" } else { "" };

@@ -82,9 +82,10 @@ extern "C" fn run(stack: &Stack) -> usize {
     let host = Host { clock: &clock, console: &console };
     let network = Network::new(&host);
     let cloud = efi::smbios::cloud(machine::smbios_table());
-    let instance = Instance { cloud, trust, network: &network, console: &console, clock: &clock };
-    let config = instance.settle(config);
     let disks = FirmwareDisks::default();
+    let instance =
+        Instance { cloud, trust, disks: &disks, network: &network, console: &console, clock: &clock };
+    let config = instance.settle(config);
     let is_locked = trust != Trust::Open;
     let report = config.debug().then_some(stack);
     let platform = Platform {

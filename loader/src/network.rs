@@ -7,7 +7,7 @@ use core::{cell::RefCell, fmt, time::Duration};
 use artifact::Room;
 use config::Config;
 use crypto::{Provider, Random as _};
-use flow::{Clock as _, Console as _, Failure, Fetched, Journal, Order, Phase};
+use flow::{Ca, Clock as _, Console as _, Failure, Fetched, Journal, Order, Phase};
 use http::Url;
 use image::own;
 use metadata::{Document, Source};
@@ -26,7 +26,7 @@ static PROVIDER: Provider = Provider::new(&ENTROPY);
 /// Between two looks at cards that have nothing: a processor that never pauses starves the host that feeds them.
 const PAUSE: Duration = Duration::from_micros(20);
 /// Bytes of a file of root certificates that are read: one more than may be, so that a longer one is seen to be.
-const MOST_ROOTS: usize = (1 << 20) + 1;
+const MOST_ROOTS: usize = flow::LARGEST_CA + 1;
 
 /// What the network has of the machine, besides cards.
 pub struct Host<'a> {
@@ -91,13 +91,22 @@ impl<'a> Network<'a> {
             Failure::new(Phase::Network, "entropy", tls::codes::RANDOM, &cause)
         };
         ENTROPY.fill(&mut [0; 1]).map_err(no_randomness)?;
-        let tls = tls::Config::new(&PROVIDER, roots(config.ca())?, WallClock);
+        let named = config.ca().map(Ca::parse).transpose()?;
+        let of_file = match named {
+            Some(Ca::File(path)) => Some((path, read(path)?)),
+            _ => None,
+        };
+        let tls = trusting(of_file.as_ref().map(|(path, pem)| (*path, pem.as_slice())))?;
         let console = self.host.console;
         let mut cards = nic::start(console, &mut self.taken.borrow_mut());
         if config.debug() {
             cards.iter_mut().for_each(|card| nic::show(&mut **card, console));
         }
-        let uplink = Uplink::start(cards, wishes.clone(), self.host, Some(Rc::new(tls))).map_err(failed)?;
+        let mut uplink = Uplink::start(cards, wishes.clone(), self.host, Some(tls)).map_err(failed)?;
+        if let Some(Ca::Url(url, digest)) = &named {
+            let pem = uplink.run(Box::pin(flow::ca(&uplink, url, digest, config)))?;
+            uplink.use_tls(trusting(Some((&format!("{url}"), &pem)))?);
+        }
         Ok(Started { uplink: Rc::new(uplink), wishes, ca })
     }
 }
@@ -106,20 +115,29 @@ fn failed(error: uplink::Error) -> Failure {
     Failure::of(Phase::Network, error.code(), &error)
 }
 
-/// The root certificates: Mozilla's, those that are built in, and those of `cloudboot.ca`.
-fn roots(ca: Option<&str>) -> Result<Roots, Failure> {
+/// TLS with Mozilla's root certificates, those that are built in, and those of `cloudboot.ca`: a file's name, and its
+/// bytes.
+fn trusting(ca: Option<(&str, &[u8])>) -> Result<Rc<tls::Config>, Failure> {
     let mut roots = Roots::mozilla();
     let built_in = trust::section(own::ROOTS);
     if !built_in.is_empty() {
         let added = roots.add_pem("the .roots section", &built_in);
         added.map_err(|error| Failure::of(Phase::Configure, error.code(), &error))?;
     }
-    let Some(path) = ca else { return Ok(roots) };
-    let failed = |code, cause: &dyn fmt::Display| Failure::new(Phase::Configure, "cloudboot.ca", code, cause);
-    let pem = files::of_settings(path, MOST_ROOTS).map_err(|cause| failed(tls::codes::ROOTS, &cause))?;
-    let added = roots.add_pem(path, &pem);
-    added.map_err(|error| failed(error.code(), &format!("{path}: {}", error.fault)))?;
-    Ok(roots)
+    if let Some((name, pem)) = ca {
+        let added = roots.add_pem(name, pem);
+        added.map_err(|error| of_ca(error.code(), &format!("{name}: {}", error.fault)))?;
+    }
+    Ok(Rc::new(tls::Config::new(&PROVIDER, roots, WallClock)))
+}
+
+fn of_ca(code: code::Code, cause: &dyn fmt::Display) -> Failure {
+    Failure::new(Phase::Configure, "cloudboot.ca", code, cause)
+}
+
+/// A file of root certificates on the volume that this program was started from.
+fn read(path: &str) -> Result<Vec<u8>, Failure> {
+    files::of_settings(path, MOST_ROOTS).map_err(|cause| of_ca(tls::codes::ROOTS, &cause))
 }
 
 impl flow::Network for Network<'_> {
@@ -137,6 +155,10 @@ impl flow::Network for Network<'_> {
     fn document(&self, source: &Source, config: &Config) -> Result<Document, Failure> {
         let uplink = self.uplink(config)?;
         uplink.run(Box::pin(flow::document(&*uplink, source)))
+    }
+
+    fn boot_file(&self, config: &Config) -> Result<Option<String>, Failure> {
+        Ok(self.uplink(config)?.boot_file(|file| file.starts_with(config::SCHEME)))
     }
 
     fn try_again(&self) {

@@ -18,8 +18,9 @@ code::table! {
         "a member of the metadata document is misspelt or not of its type, and does not count",
         "write it as the message says; [configuration.md](configuration.md#metadata) has all members";
     pub(crate) PLAIN: Code = "E-CONFIG-PLAIN",
-        "the metadata came by plain HTTP and may be anybody's; the machine is not locked, so that it counts",
-        "an https `cloudboot.metadata.url`, or Secure Boot";
+        "the metadata came by plain HTTP, or a DHCP server has named the image: it may be anybody's, and counts, \
+         since the machine is not locked",
+        "an https `cloudboot.metadata.url` and a `cloudboot.image`, or Secure Boot";
     pub(crate) IDLE: Code = "E-CONFIG-IDLE",
         "the key is right and does nothing here: it is for another program of this project, or for a later version",
         "nothing";

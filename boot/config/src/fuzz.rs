@@ -9,6 +9,10 @@ pub fn fuzz(data: &[u8]) {
         for trust in [Trust::Open, Trust::Locked, Trust::LockedWithKey] {
             let config = Config::resolve(&[Text::new(origin, data)], trust);
             let _ = (config.explain().count(), config.rest());
+            if let Ok(boot_file) = core::str::from_utf8(data) {
+                let named = config.clone().with_boot_file(boot_file, trust);
+                assert!(trust == Trust::Open || named == config);
+            }
         }
     }
 }

@@ -318,7 +318,7 @@ pub const ROWS: [Row; 53] = [
     acts(
         key("cloudboot.ca", Value::Text).of_document(Refused),
         "",
-        "further root certificates, PEM: a path on the volume that the loader was started from",
+        "further root certificates, PEM: a path on the volume that the loader was started from, or a URL with the file's digest, `https://host/ca.pem@sha256:...`",
     ),
 ];
 

@@ -10,6 +10,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod boot_file;
 pub mod codes;
 pub mod fuzz;
 mod keys;
@@ -23,6 +24,7 @@ mod text;
 use alloc::{format, string::String, vec::Vec};
 use core::fmt;
 
+pub use boot_file::SCHEME;
 pub use keys::{KEYS, Key, Locked, ROWS, Row, Value};
 pub use line::{LONGEST, Word, words};
 pub use network::{Cosign, Login};
@@ -35,7 +37,7 @@ use secret::Secret;
 /// What starts a key of ours, besides those of other programs that we share.
 const PREFIX: &str = "cloudboot.";
 
-/// Where a text comes from. Later ones are stronger.
+/// Where a setting comes from. Later ones are stronger, and trusted less; the last one is the weakest.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Origin {
     /// The `.cmdline` section, built into the program.
@@ -52,6 +54,9 @@ pub enum Origin {
     FwCfg,
     /// The metadata document of the cloud that the machine runs in. What counts most is trusted least.
     Metadata,
+    /// The boot file that a DHCP server names. It counts only where nothing else says what to boot, and is trusted no
+    /// more than the metadata.
+    Dhcp,
 }
 
 impl Origin {
@@ -71,6 +76,7 @@ impl fmt::Display for Origin {
             Self::Smbios => "SMBIOS",
             Self::FwCfg => "fw_cfg",
             Self::Metadata => "the metadata",
+            Self::Dhcp => "DHCP",
         })
     }
 }

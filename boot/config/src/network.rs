@@ -68,7 +68,7 @@ impl Config {
         self.get("cosign.trusted-root")
     }
 
-    /// `ca`: further root certificates, a path on the volume that the program was started from.
+    /// `ca`: further root certificates, a path on the volume that the program was started from, or a URL with a digest.
     pub fn ca(&self) -> Option<&str> {
         self.get("ca")
     }
@@ -127,10 +127,12 @@ impl Config {
     ///
     /// It goes only to a host that the same source names, or a more trusted one: whoever may change `image` must not
     /// get a password that somebody else wrote down for another registry. Nor may the metadata, which anybody on the
-    /// network can write, say by `ca` who vouches for that host.
+    /// network can write, say by `ca` who vouches for that host; nor may a less trusted source say by `insecure` that it
+    /// goes there for everybody to read.
     ///
     /// # Errors
-    /// There is one, and the source of `image`, or the metadata with its `ca`, is less trusted than the login's: both.
+    /// There is one, and the source of `image` or `insecure`, or the metadata with its `ca`, is less trusted than the
+    /// login's: both.
     pub fn login(&self) -> Result<Option<Login<'_>>, (Origin, Origin)> {
         let (Some(user), Some(password)) = (self.named("rd.cloudboot.user"), self.named("rd.cloudboot.pass"))
         else {
@@ -139,8 +141,9 @@ impl Config {
         let origin = |name: &str| self.setting(name).map(|setting| setting.origin);
         let owners = [origin("rd.cloudboot.user"), origin("rd.cloudboot.pass")];
         let roots = origin("cloudboot.ca").filter(|origin| *origin == Origin::Metadata);
+        let plain = origin("cloudboot.insecure").filter(|_| self.insecure());
         // The trusted ones come first.
-        match (origin("cloudboot.image").max(roots), owners.into_iter().flatten().min()) {
+        match (origin("cloudboot.image").max(roots).max(plain), owners.into_iter().flatten().min()) {
             (Some(host), Some(owner)) if host > owner => Err((host, owner)),
             _ => Ok(Some(Login { user, password })),
         }
@@ -195,6 +198,25 @@ mod tests {
         assert_eq!(config.cosign_keys().collect::<Vec<_>>(), ["/a.pub", "/b.pub", "/c.pub"]);
         assert_eq!(config.cosign_threshold(), 2);
         assert_eq!(resolve(&[(Origin::File, &std::format!("{words}0"))]).cosign_threshold(), 1);
+    }
+
+    #[test]
+    fn a_login_is_sent_without_tls_only_if_a_source_says_so_that_may_know_it() {
+        let whole =
+            "cloudboot.image=oci://host.example/name:tag rd.cloudboot.user=me rd.cloudboot.pass=hunter2";
+        let of = |owner, plain_of, word| {
+            let mut texts = [(owner, whole), (plain_of, word)];
+            texts.sort_by_key(|(origin, _)| *origin);
+            resolve(&texts).login().map(|login| login.is_some())
+        };
+        let plain = "cloudboot.insecure=1";
+        assert_eq!(of(Origin::File, Origin::File, plain), Ok(true));
+        assert_eq!(of(Origin::File, Origin::Section, plain), Ok(true));
+        assert_eq!(
+            of(Origin::Section, Origin::LoadOptions, plain),
+            Err((Origin::LoadOptions, Origin::Section))
+        );
+        assert_eq!(of(Origin::Section, Origin::LoadOptions, "cloudboot.insecure=0"), Ok(true));
     }
 
     #[test]

@@ -63,11 +63,15 @@ pub enum Problem {
     },
     /// Settings that anybody on the network may have sent.
     #[error(
-        "{} cloudboot.metadata.url ({}): not authenticated, whoever answered on this network may have written it",
-        codes::PLAIN,
-        Origin::Metadata
+        "{} {name} ({origin}): not authenticated, whoever answered on this network may have written it",
+        codes::PLAIN
     )]
-    Plain,
+    Plain {
+        /// The key that says where they are, or that they set.
+        name: &'static str,
+        /// Who sent them.
+        origin: Origin,
+    },
     /// A key that is accepted and does nothing here.
     #[error("{} {name} ({origin}): it has no effect in this program", codes::IDLE)]
     Idle {
@@ -95,8 +99,9 @@ impl Problem {
             | Self::Refused { origin, .. }
             | Self::BuiltIn { origin, .. }
             | Self::Idle { origin, .. }
-            | Self::Line { origin, .. } => *origin,
-            Self::Never { .. } | Self::Member { .. } | Self::Plain => Origin::Metadata,
+            | Self::Line { origin, .. }
+            | Self::Plain { origin, .. } => *origin,
+            Self::Never { .. } | Self::Member { .. } => Origin::Metadata,
         }
     }
 
@@ -107,7 +112,7 @@ impl Problem {
             Self::Value { .. } => codes::VALUE,
             Self::Refused { .. } | Self::BuiltIn { .. } | Self::Never { .. } => codes::LOCKED,
             Self::Member { .. } => codes::MEMBER,
-            Self::Plain => codes::PLAIN,
+            Self::Plain { .. } => codes::PLAIN,
             Self::Idle { .. } => codes::IDLE,
             Self::Line { .. } => codes::LINE,
         }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Filesystems with several roots: subvolumes and snapshots, each of which is a volume.
 //!
-//! A name is the path from the top, where all of them stand in each other; the first root is the default, which a
-//! system starts from that names none.
+//! A name is the path from the top, where all of them stand in each other; the first root is the default, from
+//! which a system starts that names no root.
 
 use alloc::{string::String, vec::Vec};
 use core::ops::Range;
@@ -32,7 +32,7 @@ pub struct Filesystems<'a> {
 pub struct Filesystem {
     /// Its volumes, the default first.
     roots: Range<usize>,
-    /// The root in which the others stand; the default where there is none.
+    /// The root in which the others stand; where no root is that, the default.
     pub top: VolumeId,
     /// All of them by name, where there are several.
     named: Vec<VolumeId>,
@@ -79,7 +79,7 @@ impl<'a> Filesystems<'a> {
         &self.all
     }
 
-    /// The index of a volume's filesystem; none of a volume that is none of these.
+    /// The index of a volume's filesystem; None if the volume is not one of these.
     pub fn index(&self, volume: VolumeId) -> Option<usize> {
         self.of.get(volume.0).copied()
     }

@@ -25,7 +25,8 @@ code::table! {
         "no disk holds an entry that can be started",
         "see the `failed: discover` lines above it; `cloudboot.debug=1` shows every volume";
     pub(crate) CHOOSE_ID: Code = "E-CHOOSE-ID",
-        "no entry has the identifier that `LoaderEntryOneShot` or `LoaderEntryDefault` names",
+        "no entry has the identifier that `LoaderEntryOneShot` or `LoaderEntryDefault` names, or it is one of a disk \
+         where `cloudboot.image` says what starts",
         "nothing: the usual default is taken; `bootctl set-default` with an identifier of `bootctl list` mends it";
     pub(crate) ELSEWHERE: Code = "E-ENTRY-ELSEWHERE",
         "the entry starts nothing on its own disk: it says that the machine should boot from another one",
@@ -75,12 +76,15 @@ code::table! {
     pub(crate) TRUST_FLOOR: Code = "E-TRUST-FLOOR",
         "the epoch that is started is not kept, or what was kept is somebody else's: older images are not refused",
         "free the firmware's variables; look at who writes them";
+    pub(crate) TRUST_CA: Code = "E-TRUST-CA",
+        "`cloudboot.ca` is a URL without a digest, and nothing vouches for what a server answers",
+        "write the digest of the file behind it: `https://host/ca.pem@sha256:...`, which `sha256sum` prints";
     pub(crate) OWN: Code = "E-TRUST-OWN",
         "a registry or a web server answers with cloud-boot's own loader, which would fetch itself for ever",
         "name a kernel, or a unified kernel image";
     pub(crate) TRUST_LOGIN: Code = "E-TRUST-LOGIN",
-        "a login is not sent to a registry that a less trusted source names",
-        "set `cloudboot.image` and `rd.cloudboot.*` by the same source";
+        "a login is not sent to a registry that a less trusted source names, nor by plain HTTP because one says so",
+        "set `cloudboot.image`, `cloudboot.insecure` and `rd.cloudboot.*` by the same source";
 }
 
 code::table! {

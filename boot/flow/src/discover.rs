@@ -93,7 +93,7 @@ impl Search<'_> {
 }
 
 /// Linux's names of the disks, and the disks under the names that messages use.
-fn named(disks: Vec<Disk>) -> (Vec<String>, Vec<vfs::Disk>) {
+pub(crate) fn named(disks: Vec<Disk>) -> (Vec<String>, Vec<vfs::Disk>) {
     let disks = disks.into_iter().enumerate();
     disks.map(|(i, Disk { device, name })| (name, vfs::Disk { device, name: format!("hd{i}") })).unzip()
 }

@@ -1,18 +1,27 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What the cloud says about this machine: settings of its metadata document.
+//! What this machine's own sources say of it: the metadata document, on a volume or by the network, and the boot file
+//! of DHCP.
+
+use alloc::string::String;
 
 use config::{Config, Origin, Trust};
+use dial::Seconds;
 use efi::smbios::Cloud;
 
-use crate::{Clock, Console, Failure, Network, Phase, report::Seconds};
+use crate::{
+    Clock, Console, Disks, Failure, Network, Phase, remote,
+    seed::{self, Seed},
+};
 
-/// Where the document is looked for, and who is told.
+/// Where they are looked for, and who is told.
 pub struct Instance<'a> {
     /// The cloud that the machine's tables name.
     pub cloud: Option<Cloud>,
     /// What a source may set.
     pub trust: Trust,
-    /// What it is fetched by.
+    /// Where a volume may have the document.
+    pub disks: &'a dyn Disks,
+    /// What it is fetched by where none has.
     pub network: &'a dyn Network,
     /// Told of it.
     pub console: &'a dyn Console,
@@ -21,43 +30,80 @@ pub struct Instance<'a> {
 }
 
 impl Instance<'_> {
-    /// The configuration with what the document sets. Where there is none, or it cannot be had, that is a line, and
-    /// the boot goes on without it.
+    /// The configuration with what the document sets, and, where nothing says what to boot from the network, with the
+    /// image that a DHCP server names. What cannot be had is a line, and the boot goes on without it.
     pub fn settle(&self, config: Config) -> Config {
-        let failed = |failure: Failure| {
-            self.console.line(format_args!("warning: {}; going on without it", failure.detail()));
-        };
-        let source = match metadata::source(&config, self.cloud) {
-            Ok(Some(source)) => source,
-            Ok(None) => return config,
-            Err(error) => {
-                let object = "cloudboot.metadata.url";
-                failed(Failure::new(Phase::Configure, object, error.code(), error.cause()));
-                return config;
-            }
-        };
         let started = self.clock.now();
-        match self.network.document(&source, &config) {
-            Ok(document) => {
+        let mut said = None;
+        let config = match self.document(&config) {
+            None => config,
+            Some(Seed { place, document: Ok(document) }) => {
+                // The clock never goes back.
                 let took = Seconds(self.clock.now().saturating_sub(started));
                 let what = if document.has_object() { "" } else { ", which says nothing for us" };
-                self.console.line(format_args!("metadata {}{what} ({took})", source.place()));
-                let told = config.problems().len();
-                let config = document.resolve(config, self.trust);
-                let of_document = |(_, _, origin): &(&str, &str, Origin)| *origin == Origin::Metadata;
-                for (name, value, origin) in config.effective().filter(of_document).filter(|_| config.debug())
-                {
-                    self.console.line(format_args!("  {name}={value} from {origin}"));
-                }
-                for problem in config.problems().iter().skip(told) {
-                    self.console.line(format_args!("configure: {problem}"));
-                }
+                self.console.line(format_args!("metadata {place}{what} ({took})"));
+                self.told(config, Origin::Metadata, |config| document.resolve(config, self.trust))
+            }
+            Some(Seed { document: Err(failure), .. }) => {
+                self.failed(said.insert(failure));
                 config
             }
+        };
+        if !config.wants_boot_file(self.trust) {
+            return config;
+        }
+        match self.network.boot_file(&config) {
+            Ok(None) => config,
+            Ok(Some(file)) => {
+                self.console.line(format_args!("dhcp names {}", remote::title(&file)));
+                self.told(config, Origin::Dhcp, |config| config.with_boot_file(&file, self.trust))
+            }
             Err(failure) => {
-                failed(failure);
+                // A network that is not there has been said by then.
+                if said.as_ref() != Some(&failure) {
+                    self.failed(&failure);
+                }
                 config
             }
         }
+    }
+
+    /// The document: a volume's, unless a URL is set; else that of the URL or of the cloud's service. None if there is
+    /// no place for one.
+    fn document(&self, config: &Config) -> Option<Seed> {
+        if config.metadata_url().is_none()
+            && let Some(seed) = seed::find(self.disks)
+        {
+            return Some(seed);
+        }
+        match metadata::source(config, self.cloud) {
+            Ok(source) => source.map(|source| {
+                let document = self.network.document(&source, config);
+                Seed { place: source.place(), document }
+            }),
+            Err(error) => {
+                let place = String::from("cloudboot.metadata.url");
+                let failure = Failure::new(Phase::Configure, &*place, error.code(), error.cause());
+                Some(Seed { place, document: Err(failure) })
+            }
+        }
+    }
+
+    fn failed(&self, failure: &Failure) {
+        self.console.line(format_args!("warning: {}; going on without it", failure.detail()));
+    }
+
+    /// The configuration that comes of what a source says; what is new in it is told.
+    fn told(&self, config: Config, source: Origin, change: impl FnOnce(Config) -> Config) -> Config {
+        let before = config.problems().len();
+        let config = change(config);
+        let is_new = |origin| config.debug() && origin == source;
+        for (name, value, origin) in config.effective().filter(|(.., origin)| is_new(*origin)) {
+            self.console.line(format_args!("  {name}={value} from {origin}"));
+        }
+        for problem in config.problems().iter().skip(before) {
+            self.console.line(format_args!("configure: {problem}"));
+        }
+        config
     }
 }

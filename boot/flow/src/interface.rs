@@ -80,8 +80,14 @@ impl<'a> Wanted<'a> {
             this.once = find(wanted);
             let is_setup = pattern::fits(wanted, FIRMWARE_SETUP);
             this.setup = this.once.is_none() && variables.has_setup() && is_setup;
-            if this.once.is_none() && !this.setup {
-                unmet(ENTRY_ONE_SHOT, wanted);
+            match this.once {
+                None if !this.setup => unmet(ENTRY_ONE_SHOT, wanted),
+                // It comes behind the image, if it comes at all.
+                Some(entry) if config.image().is_some() => {
+                    let cause = format!("{} is an entry of a disk, and cloudboot.image is set", entry.id);
+                    report.unmet(ENTRY_ONE_SHOT, codes::CHOOSE_ID, &cause);
+                }
+                _ => {}
             }
         }
         let (mut lasting, mut variable) = (get(variables, ENTRY_DEFAULT), ENTRY_DEFAULT);
@@ -113,6 +119,7 @@ pub fn wishes(config: &Config, found: &Found, once: &Once, variables: &dyn Varia
         lasting,
         // What is set to start from the network starts at once, whatever the disks say.
         image: if config.image().is_some() { Some(Wait::Hidden) } else { found.wait },
+        // Entries are bounded by discovery's budget, far below the largest number.
         entries: found.entries.len().saturating_add(usize::from(config.image().is_some())),
     }
 }

@@ -12,6 +12,7 @@ extern crate std;
 
 mod ask;
 mod boot;
+mod ca;
 pub mod codes;
 mod command_line;
 mod discover;
@@ -29,6 +30,7 @@ mod queue;
 mod remote;
 mod report;
 mod rollback;
+mod seed;
 mod selection;
 #[cfg(test)]
 mod tests;
@@ -36,6 +38,7 @@ mod trust;
 mod verify;
 
 pub use boot::boot;
+pub use ca::{Ca, LARGEST_CA, ca};
 pub use discover::{MOST_READ, entries_of};
 pub use failure::{Failure, Phase};
 pub use instance::Instance;
@@ -47,7 +50,7 @@ pub use platform::{
     Vendor,
 };
 pub use queue::default_entry;
-pub use remote::{Fetched, Order, Vouched, document, download, fetch};
+pub use remote::{Fetched, NETWORK_MEMORY, Order, Vouched, document, download, fetch};
 pub use rollback::{EPOCH_VARIABLE, Floor, Floors, Release};
 pub use selection::is_selected;
 pub use trust::Demand;

@@ -4,11 +4,12 @@
 use alloc::{format, string::String, vec, vec::Vec};
 
 use config::{Config, Menu as Setting};
+use dial::Seconds;
 use entries::{Access, Entry, File, Kind, Start};
 use menu::{Asks, Item, Menu};
 use vfs::Volumes;
 
-use crate::{Platform, ask::Offer, discover::Discovered, queue::Candidate, remote, report::Seconds};
+use crate::{Platform, ask::Offer, discover::Discovered, queue::Candidate, remote};
 
 /// What the menu offers: the artifact of `cloudboot.image`, and the entries of disks. Where the menu is locked, and
 /// there is such an artifact, entries of disks are only offered if they may start unattended, too.
@@ -23,7 +24,7 @@ pub fn offered<'a>(
     image.into_iter().chain(entries).collect()
 }
 
-/// Whether command lines can be edited.
+/// Whether the menu is locked: it edits no command line.
 fn is_locked(platform: &Platform<'_>, config: &Config, discovered: &Discovered) -> bool {
     platform.policy.is_locked || config.menu() == Setting::Locked || !discovered.found.locks.is_empty()
 }

@@ -87,6 +87,13 @@ pub trait Network {
     /// There is no network, or no document.
     fn document(&self, source: &metadata::Source, config: &Config) -> Result<metadata::Document, Failure>;
 
+    /// What the servers of addresses name to boot, where that begins with [`config::SCHEME`]; none if they name nothing
+    /// of the kind.
+    ///
+    /// # Errors
+    /// There is no network.
+    fn boot_file(&self, config: &Config) -> Result<Option<String>, Failure>;
+
     /// Lets what failed be tried again: until then, one failure of the cards is everybody's, since a boot with many ways
     /// would wait for each of them.
     fn try_again(&self);

@@ -68,6 +68,7 @@ pub fn obtain(
 ) -> Result<Payload, Failure> {
     let reference = Reference::parse(text).map_err(|error| of_registry(&error))?;
     let demand = Demand::of(&reference, &platform.policy)?;
+    // The clock never goes back, so that no difference of its times saturates, here and below.
     let started = platform.clock.now();
     let transfer = Transfer { clock: platform.clock, report, started, state: RefCell::default() };
     let room = Free(platform.memory);
@@ -124,7 +125,7 @@ pub fn program(
 
 /// How long a server may take until it answers, its redirects included. (Its body has no such limit, but must come at a
 /// pace that `http` watches.)
-const ANSWER: Duration = Duration::from_secs(40);
+pub const ANSWER: Duration = Duration::from_secs(40);
 
 /// Fetches a file by a platform's network, if twice its size fits into memory.
 ///
@@ -138,6 +139,7 @@ pub async fn download<D: Dial>(
 ) -> Result<Vec<u8>, Failure> {
     let client = http::Client::new(dial).with_proxy(proxy(config)?);
     let failed = |error: http::Error| of_request(&error);
+    // The end of time is late enough.
     let deadline = client.dial().now().saturating_add(ANSWER);
     let request = Request::get(url);
     let answer = dial::within(client.dial(), deadline, Box::pin(client.send(&request))).await;
@@ -148,7 +150,7 @@ pub async fn download<D: Dial>(
         refused(http::codes::SIZE, "the server does not say how long it is; let it send Content-Length")
     })?;
     let free = room.available();
-    // The firmware makes a copy of it.
+    // The firmware makes a copy of it. What saturates is more than any memory.
     let wanted = length.saturating_mul(2);
     let buffer = usize::try_from(length).ok().filter(|_| wanted <= free);
     let mut image = buffer.and_then(|length| room.buffer(length)).ok_or_else(|| {
@@ -165,11 +167,11 @@ pub async fn download<D: Dial>(
     Ok(image)
 }
 
-fn of_request(error: &http::Error) -> Failure {
+pub fn of_request(error: &http::Error) -> Failure {
     Failure::of(Phase::Obtain, error.code(), error)
 }
 
-fn proxy(config: &Config) -> Result<Option<Proxy>, Failure> {
+pub fn proxy(config: &Config) -> Result<Option<Proxy>, Failure> {
     let proxy = config.net_proxy().map(Proxy::parse).transpose();
     proxy.map_err(|error| of_setting("cloudboot.net.proxy", error.code(), error.cause()))
 }
@@ -231,7 +233,8 @@ fn options(order: &Order<'_>) -> Result<oci::Options, Failure> {
     let mirrors = mirrors.map_err(|error| of_setting("cloudboot.mirror", error.code(), error.cause()))?;
     let login = config.login().map_err(|(image, owner)| {
         let cause = format!(
-            "the login of {owner} is not sent to a registry that {image} names; set both by the same source"
+            "the login of {owner} is not sent where {image} says (cloudboot.image, ca or insecure); set both by the same \
+             source"
         );
         Failure::new(Phase::Configure, "rd.cloudboot.pass", codes::TRUST_LOGIN, &cause)
     })?;
@@ -270,15 +273,16 @@ pub fn title(text: &str) -> String {
     Reference::parse(text).map_or_else(|_| text.into(), |reference| name(&reference))
 }
 
-/// What the network itself may use beside the parts of an artifact (budget L3).
-const OWN: u64 = 32 << 20;
+/// Bytes that the network itself may use beside the parts of an artifact.
+pub const NETWORK_MEMORY: u32 = 32 << 20;
 
 /// The machine's memory, as the parts of an artifact are put there.
 struct Free<'a>(&'a dyn Memory);
 
 impl Room for Free<'_> {
     fn available(&self) -> u64 {
-        self.0.available().saturating_sub(OWN)
+        // Where even that is not free, there is no room for parts.
+        self.0.available().saturating_sub(u64::from(NETWORK_MEMORY))
     }
 
     fn buffer(&self, length: usize) -> Option<Vec<u8>> {
@@ -310,6 +314,7 @@ impl Told for Transfer<'_> {
     fn arrived(&self, bytes: u64, of: u64) {
         let now = self.clock.now();
         let mut state = self.state.borrow_mut();
+        // The clock never goes back.
         if now.saturating_sub(state.shown) >= EVERY {
             state.shown = now;
             self.report.progress(bytes, of, now.saturating_sub(self.started));

@@ -5,6 +5,7 @@ use alloc::{format, string::String, vec::Vec};
 use core::{cell::RefCell, fmt, time::Duration};
 
 use code::Code;
+use dial::Seconds;
 use entries::Found;
 use oci::Digest;
 use vfs::Volumes;
@@ -13,15 +14,8 @@ use crate::{
     Console, Failure, Payload, Phase, Verified, Vouched, codes, next::Next, queue::Candidate, remote,
 };
 
-/// Letters of a digest that tell it apart: the algorithm and twelve digits.
-const DIGEST: usize = 19;
 /// Problems that are told without being asked.
 const MOST_PROBLEMS: usize = 8;
-
-/// A digest as it is shown.
-fn short(digest: &Digest) -> String {
-    format!("{digest}").chars().take(DIGEST).collect()
-}
 
 /// Tells the user what happens.
 pub struct Report<'a> {
@@ -62,7 +56,7 @@ impl<'a> Report<'a> {
         self.line(format_args!("discover nothing yet: starting the drivers of all devices"));
     }
 
-    /// What could not be read: a failure where an entry is needed and there is none, otherwise a warning.
+    /// What could not be read: a failure where an entry is needed and was not found, otherwise a warning.
     pub fn problems(&self, volumes: &Volumes, found: &Found, needs_entry: bool) {
         let lacks_entry = needs_entry && found.entries.is_empty();
         let of_volumes = volumes.problems().iter();
@@ -177,7 +171,7 @@ impl<'a> Report<'a> {
 
     /// An artifact that was fetched.
     pub fn fetched(&self, reference: &str, manifest: &Digest, size: u64, took: Duration) {
-        let digest = short(manifest);
+        let digest = manifest.short();
         let (size, speed, took) = (Bytes(size), Speed(size, took), Seconds(took));
         self.line(format_args!("oci {reference} -> {digest} ({size}, {took}, {speed})"));
     }
@@ -187,7 +181,7 @@ impl<'a> Report<'a> {
         let Vouched { signed, release } = vouched;
         let signers: Vec<String> = signed.signers().iter().map(|signer| format!("{signer}")).collect();
         let signers = signers.join(", ");
-        let digest = short(signed.digest());
+        let digest = signed.digest().short();
         match release.epoch {
             0 => self.line(format_args!("signed {title} {digest} by {signers}")),
             epoch => self.line(format_args!("signed {title} {digest} by {signers}, epoch {epoch}")),
@@ -235,16 +229,6 @@ impl<'a> Report<'a> {
     }
 }
 
-/// `0.31 s`
-pub struct Seconds(pub Duration);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hundredths = self.0.subsec_millis() / 10;
-        write!(f, "{}.{hundredths:02} s", self.0.as_secs())
-    }
-}
-
 /// `42.1 MiB`, `512 bytes`
 pub struct Bytes(pub u64);
 
@@ -288,7 +272,6 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        assert_eq!(format!("{}", Seconds(Duration::from_millis(1_309))), "1.30 s");
         assert_eq!(format!("{}", Bytes(1023)), "1023 bytes");
         assert_eq!(format!("{}", Bytes(1024)), "1.0 KiB");
         assert_eq!(format!("{}", Bytes(44_145_050)), "42.1 MiB");

@@ -128,7 +128,7 @@ pub fn verify(mut payload: Payload, policy: &Policy) -> Result<Verified<Payload>
         Content::Kernel { image, devicetree, .. } => {
             let failed = |error| failed("kernel", error);
             if matches!(kernel::kind(image), Kind::Compressed(_)) {
-                *image = kernel::unpack(image, LONGEST).map_err(failed)?;
+                *image = kernel::unpack(image, kernel::LARGEST).map_err(failed)?;
             }
             check(image, policy).map_err(failed)?;
             if let Some(cause) = devicetree.as_deref().and_then(wrong_tree) {
@@ -166,9 +166,6 @@ fn wrong_tree(tree: &[u8]) -> Option<String> {
         (found, _) => Some(format!("fdt_header.magic at byte 0: found {:#x}", found.unwrap_or(0))),
     }
 }
-
-/// No kernel unpacks to more bytes.
-const LONGEST: u64 = 512 * 1024 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -10,6 +10,9 @@ use crate::{Compression, Error, Format, Unsupported, zboot};
 /// So many bytes from the start of a file are enough to tell its kind.
 pub const HEAD_SIZE: usize = 4096;
 
+/// Bytes of the largest kernel that is unpacked: no honest one has more.
+pub const LARGEST: u64 = 512 << 20;
+
 /// The kind of a kernel file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {

@@ -17,6 +17,8 @@ use crate::{
 };
 use set::Sets;
 
+/// Formats that tools of every system write, so that what one program leaves for another has them.
+const COMMON: [&str; 2] = ["iso9660", "vfat"];
 /// Pages of 16 KiB that are kept of a disk, or of a container's content: 1 MiB, whatever the number of volumes.
 const CACHE_PAGES: usize = 64;
 /// What is read of a disk before anything else: its first sector.
@@ -35,6 +37,8 @@ const MOST_DEVICES: usize = 1024;
 pub struct Assembler<'k> {
     keys: &'k dyn Keys,
     layers: &'static [Layer],
+    /// Whether nothing is opened or named but [`COMMON`] formats.
+    has_common_only: bool,
     /// Bytes that each disk allows to be read.
     most_read: Option<u64>,
     /// A root that is a volume, however many its filesystem has.
@@ -69,6 +73,7 @@ impl<'k> Assembler<'k> {
         Self {
             keys,
             layers: LAYERS,
+            has_common_only: false,
             most_read: None,
             root: None,
             meters: Vec::new(),
@@ -92,6 +97,12 @@ impl<'k> Assembler<'k> {
     #[must_use]
     pub fn with_limit(self, most_read: u64) -> Self {
         Self { most_read: Some(most_read), ..self }
+    }
+
+    /// The same, which opens only what tools of every system write, and names nothing else.
+    #[must_use]
+    pub(crate) fn with_common_formats(self) -> Self {
+        Self { has_common_only: true, ..self }
     }
 
     /// The same, which makes a volume of this root, too, where a filesystem has more roots than become volumes.
@@ -263,6 +274,8 @@ impl<'k> Assembler<'k> {
         for layer in self.layers {
             let opened = match (layer.probe)(&**bytes) {
                 Ok(false) => continue,
+                // Its sectors may hold the signature of an older one, too.
+                Ok(true) if self.has_common_only && !COMMON.contains(&layer.name) => return Look::Failed,
                 Ok(true) => (layer.open)(Rc::clone(bytes), &self.memory),
                 Err(error) => Err(error),
             };
@@ -355,6 +368,9 @@ impl<'k> Assembler<'k> {
     /// Names what stands on a device: something for which there is no driver, or which its driver refused. A device
     /// that cannot be read has its problem already.
     fn identify(&mut self, id: DeviceId, bytes: &Rc<dyn BlockRead>, has_no_driver: bool) {
+        if self.has_common_only {
+            return;
+        }
         let Ok(Some(found)) = magic::identify(&**bytes) else { return };
         let is_unread = has_no_driver && found.usage != Usage::Other;
         let content = Content { name: found.name, title: found.title, is_unread };

@@ -96,6 +96,12 @@ impl Volumes {
         Self::assemble(assembler.with_root(root), disks)
     }
 
+    /// Only those of formats that tools of every system write (FAT, ISO 9660), for whoever looks for a label before
+    /// everything is discovered: nothing else is opened or named, and of each disk no more than so many bytes are read.
+    pub fn discover_common(disks: Vec<Disk>, most_read: u64) -> Self {
+        Self::assemble(Assembler::new(&NoKeys).with_limit(most_read).with_common_formats(), disks)
+    }
+
     fn assemble(mut assembler: Assembler<'_>, disks: Vec<Disk>) -> Self {
         disks.into_iter().for_each(|disk| assembler.offer(disk));
         assembler.finish()

@@ -6,6 +6,7 @@ use core::cell::Cell;
 
 use dial::Dial;
 use image::{
+    kernel,
     pe::Pe,
     uki::{self, Part},
 };
@@ -14,20 +15,17 @@ use oci::{Client, Digest, Image, Reference, spec::Descriptor};
 use crate::{
     Cause, Error,
     line::{self, with_words},
-    parts::{Parts, name, short, shown},
+    parts::{Parts, name, shown},
     plan::{Plan, places},
     types::is_packed,
 };
-
-/// The most that a kernel is unpacked to: no honest one is larger.
-const LARGEST: u64 = 512 << 20;
 
 /// How much memory there is.
 pub trait Room {
     /// Bytes that are free now.
     fn available(&self) -> u64;
 
-    /// A buffer of `length` bytes with any content; none where there is no room.
+    /// A buffer of `length` bytes with any content; None if there is no room.
     fn buffer(&self, length: usize) -> Option<Vec<u8>>;
 }
 
@@ -64,7 +62,7 @@ pub enum Content {
     Linux {
         /// The kernel, which may still be compressed as a whole by itself.
         kernel: Vec<u8>,
-        /// All initrds, one after the other, each padded to 4 bytes; empty where there are none.
+        /// All initrds, one after the other, each padded to 4 bytes; empty if there is no initrd.
         initrd: Vec<u8>,
         /// The command line.
         options: String,
@@ -154,7 +152,7 @@ impl<D: Dial> Fetching<'_, D> {
         cmdline: Vec<u8>,
     ) -> Result<Content, Error> {
         let parts = &plan.parts;
-        let image = self.unpacked(parts.kernel, kernel, LARGEST)?;
+        let image = self.unpacked(parts.kernel, kernel, kernel::LARGEST)?;
         if is_uki(&image) {
             return match parts.all().nth(1) {
                 Some(beside) => Err(self.failed(parts.kernel, Cause::Beside(name(beside)))),
@@ -210,7 +208,7 @@ impl<D: Dial> Fetching<'_, D> {
 
 /// A registry's failure, with the name of the part whose digest it names.
 fn of_part<'m>(error: oci::Error, mut parts: impl Iterator<Item = &'m Descriptor>) -> Error {
-    match parts.find(|part| error.object().contains(&short(&part.digest))) {
+    match parts.find(|part| error.object().contains(&part.digest.short())) {
         Some(part) => Error::new(format!("{} ({})", error.object(), name(part)), Cause::Oci(error)),
         None => error.into(),
     }

@@ -119,13 +119,8 @@ pub(crate) fn name(descriptor: &Descriptor) -> String {
     let title = descriptor.annotations.get(TITLE).map(|title| clean(title)).filter(|title| !title.is_empty());
     title.unwrap_or_else(|| match Role::of(descriptor) {
         Some(role) => role.name().into(),
-        None => short(&descriptor.digest),
+        None => descriptor.digest.short(),
     })
-}
-
-/// A digest as people tell digests apart, and as `oci` shows it.
-pub(crate) fn short(digest: &Digest) -> String {
-    format!("{digest}").chars().take(19).collect()
 }
 
 /// A media type, as it is shown.

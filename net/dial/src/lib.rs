@@ -13,6 +13,7 @@ extern crate std;
 
 pub mod codes;
 mod error;
+mod seconds;
 mod wait;
 
 use alloc::{string::String, vec::Vec};
@@ -21,6 +22,7 @@ use core::{future::Future, time::Duration};
 use embedded_io_async::{Read, Write};
 
 pub use error::{Error, Kind};
+pub use seconds::Seconds;
 pub use wait::{Late, Task, all, breathe, within};
 
 /// A platform's network, clock and source of random numbers.

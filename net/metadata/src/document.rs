@@ -4,7 +4,7 @@
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 
-use config::{Config, Problem, Trust};
+use config::{Config, Origin, Problem, Trust};
 use zeroize::Zeroizing;
 
 use crate::{Cause, Error, parse};
@@ -40,6 +40,16 @@ impl Document {
         parse::document(bytes).map_err(failed)
     }
 
+    /// Parses the document of a volume of this machine, which nobody on its network can have written. The bytes, which
+    /// may hold secrets, are overwritten.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn of_volume(bytes: Vec<u8>) -> Result<Self, Error> {
+        let document = Self::parse(&Zeroizing::new(bytes))?;
+        Ok(Self { is_authenticated: true, ..document })
+    }
+
     /// The settings: whole names of keys, and values.
     pub fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
         self.settings.iter().map(|(name, value)| (*name, value.as_str()))
@@ -55,7 +65,8 @@ impl Document {
         self.has_object
     }
 
-    /// Whether it came from a server that TLS has vouched for. Otherwise whoever answered first may have written it.
+    /// Whether it stood on a volume of this machine, or came from a server that TLS has vouched for. Otherwise whoever
+    /// answered first may have written it.
     pub fn is_authenticated(&self) -> bool {
         self.is_authenticated
     }
@@ -65,7 +76,8 @@ impl Document {
     /// Where the machine is not locked, [`Problem::Plain`] says that settings count that nobody has vouched for.
     pub fn resolve(&self, config: Config, trust: Trust) -> Config {
         let is_plain = trust == Trust::Open && !self.is_authenticated && !self.settings.is_empty();
-        let plain = is_plain.then_some(Problem::Plain);
+        let name = "cloudboot.metadata.url";
+        let plain = is_plain.then_some(Problem::Plain { name, origin: Origin::Metadata });
         config.with_metadata(self.settings(), self.problems.iter().cloned().chain(plain), trust)
     }
 }

@@ -35,4 +35,4 @@ pub use document::{Document, LARGEST};
 pub use error::{Cause, Error};
 pub use fetch::{LIMIT, fetch};
 pub use members::members;
-pub use source::{Source, source};
+pub use source::{OnVolume, Source, VOLUMES, source};

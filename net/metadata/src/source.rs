@@ -32,6 +32,21 @@ pub enum Source {
     },
 }
 
+/// Where the document stands on a volume that a cloud, or whoever made the machine, has attached.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct OnVolume {
+    /// The volume's label, in capital letters where the format has no others.
+    pub label: &'static str,
+    /// The document's path.
+    pub path: &'static str,
+}
+
+/// The volumes, in the order in which they count: OpenStack's config drive, and NoCloud's.
+pub const VOLUMES: [OnVolume; 2] = [
+    OnVolume { label: "config-2", path: OPENSTACK_PATH },
+    OnVolume { label: "cidata", path: "/cloudboot.json" },
+];
+
 impl Source {
     /// The address, for eyes.
     pub fn place(&self) -> String {

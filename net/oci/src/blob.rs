@@ -90,13 +90,9 @@ impl<D: Dial> Client<D> {
         progress: &dyn Fn(usize),
     ) -> Result<(), Error> {
         let fetch = async |(descriptor, sink): (&Descriptor, &dyn Sink), division| {
-            let mut blob = Blob::new(self, reference, descriptor, division, progress);
+            let blob = Blob::new(self, reference, descriptor, division, progress);
             match blob.append(sink).await {
-                // A mirror's fault is not the registry's.
-                Err(_) if self.places(reference).await?.has_mirrors() => {
-                    blob.is_only_original = true;
-                    blob.append(sink).await
-                }
+                Err(error) if blob.is_of_mirror(&error) => blob.append(sink).await,
                 result => result,
             }
         };
@@ -152,13 +148,9 @@ impl<D: Dial> Client<D> {
         if limit != descriptor.size {
             return Err(Error::new(reference, Cause::Size { size: descriptor.size, limit }));
         }
-        let mut blob = Blob::new(self, reference, descriptor, division, progress);
+        let blob = Blob::new(self, reference, descriptor, division, progress);
         match blob.fill(place).await {
-            // A mirror's fault is not the registry's.
-            Err(_) if self.places(reference).await?.has_mirrors() => {
-                blob.is_only_original = true;
-                blob.fill(place).await
-            }
+            Err(error) if blob.is_of_mirror(&error) => blob.fill(place).await,
             result => result,
         }
     }

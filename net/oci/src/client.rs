@@ -79,13 +79,15 @@ pub(crate) struct Ask<'a> {
     pub action: &'static str,
     /// Who may be asked.
     pub scope: Scope,
+    /// When that began of which this is a part: all of it has one limit. None where this is all.
+    pub since: Option<Duration>,
 }
 
 impl<'a> Ask<'a> {
     /// GET of a path.
     pub fn get(path: &'a str) -> Self {
         let (method, fields, range, body) = (Method::Get, &[], None, None);
-        Self { method, path, fields, range, body, action: "pull", scope: Scope::Everywhere }
+        Self { method, path, fields, range, body, action: "pull", scope: Scope::Everywhere, since: None }
     }
 }
 
@@ -126,23 +128,24 @@ impl<D: Dial> Client<D> {
     ) -> Result<(Response<'_, D>, Rc<Endpoint>), Error> {
         let attempt = async |place: &Endpoint| self.ask_at(place, reference, ask).await;
         let limit = ask.body.is_none().then_some(self.options.backoff.at_most);
-        self.somewhere(reference, ask.scope, limit, attempt).await
+        let since = ask.since.unwrap_or_else(|| self.http.dial().now());
+        self.somewhere(reference, ask.scope, since, limit, attempt).await
     }
 
     /// Attempts something at the places of a registry, one after the other, and again after a pause, until it is done
     /// at one of them. A registry's own refusal is final; a mirror's is not, nor is a connection that fails.
     ///
-    /// All of it takes no longer than the limit: each place has an equal share of the time that is left, so that dead
+    /// All of it takes no longer than the limit, from `since` on: each place has an equal share of the time that is left, so that dead
     /// ones leave some for those behind them. Uploads have no limit but their pace.
     pub(crate) async fn somewhere<T>(
         &self,
         reference: &Reference,
         scope: Scope,
+        since: Duration,
         limit: Option<Duration>,
         attempt: impl AsyncFn(&Endpoint) -> Result<T, Failed>,
     ) -> Result<(T, Rc<Endpoint>), Error> {
         let places = self.places(reference).await?;
-        let since = self.http.dial().now();
         for number in 0.. {
             // The shortest wish of those that may be asked again; none if nobody may.
             let mut wished: Option<u64> = None;

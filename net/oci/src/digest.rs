@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Digests.
 
-use alloc::string::String;
+use alloc::{format, string::String};
 use core::fmt::{self, Write as _};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -15,6 +15,9 @@ pub struct Digest {
     algorithm: Algorithm,
     hex: String,
 }
+
+/// Letters of a digest that tell it apart: `sha256:` and twelve digits.
+const SHORT: usize = 19;
 
 /// The algorithms that the specification registers.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -42,7 +45,7 @@ impl Algorithm {
 }
 
 impl Digest {
-    /// Parses `algorithm:digits`; none if it is no digest, or of another algorithm.
+    /// Parses `algorithm:digits`; None if that is not a digest, or one of another algorithm.
     pub fn parse(text: &str) -> Option<Self> {
         let (name, hex) = text.split_once(':')?;
         let algorithm =
@@ -57,6 +60,11 @@ impl Digest {
         let mut hasher = Hasher::new(algorithm);
         hasher.update(bytes);
         hasher.finish()
+    }
+
+    /// As people tell digests apart: `sha256:9f86d081884c`.
+    pub fn short(&self) -> String {
+        format!("{self}").chars().take(SHORT).collect()
     }
 
     /// The algorithm.

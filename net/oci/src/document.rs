@@ -102,7 +102,7 @@ fn malformed(why: &str) -> Cause {
 
 #[cfg(test)]
 mod tests {
-    use alloc::{format, string::String};
+    use alloc::{format, string::String, vec, vec::Vec};
 
     use super::*;
 
@@ -142,6 +142,33 @@ mod tests {
         assert_eq!(parse(&manifest, &[INDEX]).unwrap_err(), contradicts);
         let own = format!(r#"{{"schemaVersion":2,"mediaType":"{INDEX}","config":{descriptor}}}"#);
         assert_eq!(parse(&own, &[]).unwrap_err(), contradicts);
+    }
+
+    #[test]
+    fn parse_bounds_what_takes_more_memory_than_bytes() {
+        let descriptor = descriptor();
+        let annotations = |count: usize| {
+            let members: Vec<String> = (0..count).map(|number| format!(r#""{number}":"""#)).collect();
+            format!(r#"{{"schemaVersion":2,"config":{descriptor},"annotations":{{{}}}}}"#, members.join(","))
+        };
+        let Ok(Document::Manifest(manifest)) = parse(&annotations(64), &[]) else { panic!("a manifest") };
+        assert_eq!(manifest.annotations.len(), 64);
+        for many in [65, 300_000] {
+            let said = parse(&annotations(many), &[]).unwrap_err();
+            assert!(
+                said.starts_with("malformed manifest: more than 64 annotations at line 1 column "),
+                "{said}"
+            );
+        }
+        let index =
+            |count| format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, vec![&*descriptor; count].join(","));
+        assert!(matches!(parse(&index(512), &[]), Ok(Document::Index(_))));
+        let said = parse(&index(513), &[]).unwrap_err();
+        assert!(said.starts_with("malformed index: more than 512 descriptors at line 1 column "), "{said}");
+        let layers = index(513).replace("manifests", "layers");
+        assert!(
+            parse(&layers, &[]).unwrap_err().starts_with("malformed manifest: more than 512 descriptors")
+        );
     }
 
     #[test]

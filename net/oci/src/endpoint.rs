@@ -89,6 +89,15 @@ pub enum Scope {
     Vouching,
 }
 
+impl Endpoint {
+    /// Whether it is a mirror whose bodies break, for the `failures`th time (counted from 0) without much progress: the
+    /// registry needs the time that is left.
+    pub fn has_had_its_time(&self, failures: u32, error: &http::Error) -> bool {
+        let is_slow = matches!(error.cause(), http::Cause::Stalled { .. } | http::Cause::Late { .. });
+        self.is_mirror && (failures > 0 || is_slow)
+    }
+}
+
 /// The places of a registry, best first. One that fails becomes the last of its kind.
 pub(crate) struct Places(RefCell<Vec<Rc<Endpoint>>>);
 
@@ -103,7 +112,7 @@ impl Places {
         self.0.borrow().iter().filter(may_be_asked).cloned().collect()
     }
 
-    /// Whether there are mirrors.
+    /// Whether copies are among them.
     pub fn has_mirrors(&self) -> bool {
         self.0.borrow().iter().any(|place| place.is_mirror)
     }

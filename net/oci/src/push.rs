@@ -36,7 +36,8 @@ impl<D: Dial> Client<D> {
             Err(error) => return Err(error),
         }
         let attempt = async |place: &Endpoint| self.upload(place, reference, digest, content).await;
-        self.somewhere(reference, Scope::Original, None, attempt).await.map(|_| true)
+        let since = self.http.dial().now();
+        self.somewhere(reference, Scope::Original, since, None, attempt).await.map(|_| true)
     }
 
     /// POST for an address, PUT to it.

@@ -81,7 +81,7 @@ impl<D: Dial> Client<D> {
             self.pages(place, reference, url, limit).await
         };
         let limit = Some(self.options.backoff.at_most);
-        match self.somewhere(reference, scope, limit, attempt).await {
+        match self.somewhere(reference, scope, self.http.dial().now(), limit, attempt).await {
             Ok((listed, _)) => Ok(listed),
             Err(error) if is_without_api(&error) => Ok(Vec::new()),
             Err(error) => Err(error),

@@ -2,6 +2,7 @@
 //! From a reference to the manifest for this machine.
 
 use alloc::{format, string::String, vec::Vec};
+use core::time::Duration;
 
 use dial::Dial;
 
@@ -109,40 +110,48 @@ impl<D: Dial> Client<D> {
         scope: Scope,
         limit: usize,
     ) -> Result<Fetched, Error> {
-        self.document_of(reference, None, scope, limit).await
+        let document = self.document_of(reference, None, scope, limit, self.http.dial().now()).await;
+        document.map_err(|(error, _)| error)
     }
 
     async fn said_document(&self, reference: &Reference, said: Option<&str>) -> Result<Fetched, Error> {
         let scope = if reference.digest().is_some() { Scope::Everywhere } else { Scope::Vouching };
-        match self.document_of(reference, said, scope, LARGEST).await {
-            // A mirror's fault is not the registry's.
-            Err(_) if scope == Scope::Everywhere && self.places(reference).await?.has_mirrors() => {
-                self.document_of(reference, said, Scope::Original, LARGEST).await
+        let since = self.http.dial().now();
+        match self.document_of(reference, said, scope, LARGEST, since).await {
+            // A mirror's fault is not the registry's, which has the time that is left.
+            Err((_, true)) if scope == Scope::Everywhere => {
+                self.document_of(reference, said, Scope::Original, LARGEST, since).await
             }
             result => result,
         }
+        .map_err(|(error, _)| error)
     }
 
+    /// A failure comes with whether it is that of a mirror which has answered.
     async fn document_of(
         &self,
         reference: &Reference,
         said: Option<&str>,
         scope: Scope,
         limit: usize,
-    ) -> Result<Fetched, Error> {
+        since: Duration,
+    ) -> Result<Fetched, (Error, bool)> {
         let path = format!("manifests/{}", reference.key());
-        let ask = Ask { fields: &[("Accept", ACCEPT)], scope, ..Ask::get(&path) };
-        let (mut number, since) = (0, self.http.dial().now());
-        let (response_type, response_digest, bytes) = loop {
-            let response = self.ask(reference, &ask).await?;
+        let ask = Ask { fields: &[("Accept", ACCEPT)], scope, since: Some(since), ..Ask::get(&path) };
+        let mut number = 0;
+        let (response_type, response_digest, bytes, is_of_mirror) = loop {
+            let asked = self.ask_somewhere(reference, &ask).await;
+            // Everybody was asked.
+            let (response, place) = asked.map_err(|error| (error, false))?;
             let field = |name| response.head().field(name).map(String::from);
             let fields = (field("content-type"), field("docker-content-digest"));
             match response.bytes(limit).await {
-                Ok(bytes) => break (fields.0, fields.1, bytes),
-                Err(error) if error.is_transient() => {
-                    self.pause(number, since, None, error.into()).await?;
+                Ok(bytes) => break (fields.0, fields.1, bytes, place.is_mirror),
+                Err(error) if error.is_transient() && !place.has_had_its_time(number, &error) => {
+                    let pause = self.pause(number, since, None, error.into()).await;
+                    pause.map_err(|error| (error, false))?;
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err((error.into(), place.is_mirror)),
             }
             number = number.wrapping_add(1);
         };
@@ -151,10 +160,11 @@ impl<D: Dial> Client<D> {
         let algorithm = expected.as_ref().map_or(Algorithm::Sha256, Digest::algorithm);
         let found = Digest::of(algorithm, &bytes);
         if let Some(expected) = expected.filter(|expected| *expected != found) {
-            return Err(Error::new(reference, Cause::Digest { found, expected }));
+            return Err((Error::new(reference, Cause::Digest { found, expected }), is_of_mirror));
         }
         let said: Vec<&str> = said.into_iter().chain(response_type.as_deref()).collect();
-        let document = Document::parse(&bytes, &said).map_err(|cause| Error::new(reference, cause))?;
+        let document = Document::parse(&bytes, &said);
+        let document = document.map_err(|cause| (Error::new(reference, cause), is_of_mirror))?;
         Ok(Fetched { digest: found, bytes, document })
     }
 }

@@ -2,8 +2,12 @@
 //! The documents of the image specification, as far as they are used. Unknown members are tolerated, and kept out.
 
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use core::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error, MapAccess, SeqAccess, Visitor},
+};
 
 use crate::Digest;
 
@@ -38,7 +42,7 @@ pub struct Descriptor {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<MachineKind>,
     /// Anything.
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "annotations", skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -75,13 +79,13 @@ pub struct Manifest {
     /// The configuration.
     pub config: Descriptor,
     /// The parts.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "descriptors")]
     pub layers: Vec<Descriptor>,
     /// The manifest that this one says something about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Descriptor>,
     /// Anything.
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "annotations", skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -100,16 +104,84 @@ pub struct Index {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
     /// The manifests, and further indexes.
-    #[serde(default, deserialize_with = "or_default")]
+    #[serde(default, deserialize_with = "descriptors")]
     pub manifests: Vec<Descriptor>,
     /// Anything.
-    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "annotations", skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
 }
 
+/// Parts of an artifact, or manifests of an index, that a document may have; those of today have a few dozen. With
+/// [`MOST_ANNOTATIONS`] each, the largest document takes 16 MiB as a value, and not ten times as much.
+const MOST_DESCRIPTORS: usize = 512;
+/// Annotations of one thing.
+const MOST_ANNOTATIONS: usize = 64;
+
 /// Go writes `null` where something is empty.
-fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+fn descriptors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Descriptor>, D::Error> {
+    deserializer.deserialize_option(Descriptors)
+}
+
+fn annotations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    deserializer.deserialize_option(Annotations)
+}
+
+/// Reads a list of few members; `null` has none.
+struct Descriptors;
+
+/// Reads an object of few members; `null` has none.
+struct Annotations;
+
+impl<'de> Visitor<'de> for Descriptors {
+    type Value = Vec<Descriptor>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(Vec::new())
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut descriptors = Vec::new();
+        while let Some(descriptor) = list.next_element()? {
+            if descriptors.len() >= MOST_DESCRIPTORS {
+                return Err(A::Error::custom(format_args!("more than {MOST_DESCRIPTORS} descriptors")));
+            }
+            descriptors.push(descriptor);
+        }
+        Ok(descriptors)
+    }
+}
+
+impl<'de> Visitor<'de> for Annotations {
+    type Value = BTreeMap<String, String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(BTreeMap::new())
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut annotations = BTreeMap::new();
+        while let Some((name, value)) = map.next_entry()? {
+            annotations.insert(name, value);
+            if annotations.len() > MOST_ANNOTATIONS {
+                return Err(A::Error::custom(format_args!("more than {MOST_ANNOTATIONS} annotations")));
+            }
+        }
+        Ok(annotations)
+    }
 }

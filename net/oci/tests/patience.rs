@@ -6,7 +6,7 @@ use std::{rc::Rc, time::Duration};
 use arch::Arch;
 use dial::Service;
 use oci::{
-    Algorithm, Client, Digest, Options, Platform, Reference,
+    Algorithm, Client, Digest, Mirror, Options, Platform, Reference,
     spec::{self, Descriptor, Manifest},
 };
 use peers::{Answer, Asked, Script, World};
@@ -125,4 +125,59 @@ fn a_busy_registry_is_not_asked_for_ever() {
     let (error, seconds) = pulled(&world, REFERENCE);
     assert_eq!(error, "E-NET-OCI-STATUS registry.test/a/b:1: 503 Scripted");
     assert!((30..=40).contains(&seconds), "{seconds} s");
+}
+
+/// The same with a mirror at `mirror.test`, by digest.
+fn pulled_by_mirror(world: &Rc<World>) -> (String, u64) {
+    let mirrors = vec![Mirror::parse("registry.test=mirror.test").unwrap()];
+    let client = Client::new(http::Client::new(world.wire()), Options { mirrors, ..Options::default() });
+    let digest = Digest::of(Algorithm::Sha256, &manifest());
+    let reference = Reference::parse(&format!("oci://registry.test/a/b@{digest}")).unwrap();
+    let pulling = async {
+        let image = client.resolve(&reference, &Platform::linux(Arch::X86_64)).await?;
+        client.blob(&reference, &image.manifest.layers[0], 1 << 20, &|_| ()).await
+    };
+    let result = world.run(pulling).map_or_else(|error| error.to_string(), |_| "ok".into());
+    (result, world.now().as_secs())
+}
+
+#[test]
+fn mirrors_take_no_time_beyond_the_limit() {
+    // Nobody is there at all; nobody is there any more when the blob is asked for.
+    for is_gone_later in [false, true] {
+        let world = World::new();
+        for place in ["mirror.test:443", "registry.test:443"] {
+            if is_gone_later {
+                world.serve(place, |mut peer| async move {
+                    let head = peer.head().await;
+                    if head.contains("/manifests/") {
+                        let body = manifest();
+                        let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+                        peer.send(answer.as_bytes()).await;
+                        peer.send(&body).await;
+                        peer.head().await;
+                    }
+                    peer.pause(Duration::from_secs(3600)).await;
+                });
+            } else {
+                world.silence(place);
+            }
+        }
+        let (error, seconds) = pulled_by_mirror(&world);
+        assert!(error.starts_with("E-NET-HTTP-TIMEOUT ") && seconds == 40, "{error} after {seconds} s");
+    }
+}
+
+#[test]
+fn a_mirror_that_drips_leaves_time_for_the_registry() {
+    for target in ["/manifests/", "/blobs/"] {
+        let world = World::new();
+        Script::at(&world, "mirror.test:443", move |asked| match asked.target.contains(target) {
+            true => healthy(asked).slow(1, Duration::from_secs(1)),
+            false => healthy(asked),
+        });
+        Script::at(&world, "registry.test:443", healthy);
+        let (result, seconds) = pulled_by_mirror(&world);
+        assert!(result == "ok" && (20..=40).contains(&seconds), "{result} after {seconds} s");
+    }
 }

@@ -39,7 +39,6 @@ use rustix::{
 
 use tls::Roots;
 
-pub use secure::{Broken, Stream};
 pub use socket::{Failed, Socket};
 
 /// The network, the clock and the random numbers of this machine.
@@ -52,6 +51,9 @@ pub struct Sockets {
     /// Who is asked for SRV records; nothing for those of the system.
     name_servers: Option<Vec<SocketAddr>>,
 }
+
+/// A connection of this machine.
+pub type Stream = tls::Stream<Socket>;
 
 /// What futures wait for, since they were polled last.
 #[derive(Default)]
@@ -175,12 +177,7 @@ impl Dial for Sockets {
     async fn secure(&self, stream: Stream, server: &str) -> Result<Stream, dial::Error> {
         match &self.tls {
             Some(config) => stream.secured(server, config).await,
-            None => Err(dial::Error {
-                kind: Kind::Refused,
-                code: dial::codes::SECURE,
-                object: server.into(),
-                cause: "no root certificates are trusted".into(),
-            }),
+            None => Err(tls::refused(server, "no root certificates are trusted")),
         }
     }
 

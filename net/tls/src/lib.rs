@@ -44,6 +44,7 @@ mod cause;
 pub mod codes;
 mod config;
 mod distinguished;
+mod either;
 mod error;
 pub mod fuzz;
 mod name;
@@ -57,6 +58,7 @@ pub use crypto::{NoRandomness, Provider, Random};
 
 pub use alert::Alert;
 pub use config::Config;
+pub use either::{Broken, Stream, refused};
 pub use error::{Cause, Certificate, Error};
 pub use roots::{BadRoots, Fault, Roots};
 pub use session::Negotiated;

@@ -25,7 +25,6 @@ pub mod fuzz;
 mod net;
 mod race;
 mod random;
-mod stream;
 #[cfg(test)]
 mod tests;
 mod through;
@@ -46,7 +45,6 @@ use dial::{Dial, Service};
 use nic::Nic;
 
 pub use error::Error;
-pub use stream::{Broken, Stream};
 pub use wishes::Wishes;
 
 use net::Net;
@@ -76,6 +74,9 @@ pub struct Uplink<'m> {
     tls: Option<Rc<tls::Config>>,
 }
 
+/// A connection through one of the cards.
+pub type Stream = tls::Stream<ip::Connection>;
+
 type Task<'m> = Pin<Box<dyn Future<Output = ()> + 'm>>;
 
 impl<'m> Uplink<'m> {
@@ -98,6 +99,11 @@ impl<'m> Uplink<'m> {
         this.run(this.net.wait_for_link())?;
         this.run(this.net.wait_for_address())?;
         Ok(this)
+    }
+
+    /// Has TLS trust other root certificates from now on.
+    pub fn use_tls(&mut self, config: Rc<tls::Config>) {
+        self.tls = Some(config);
     }
 
     /// Runs a future to its end: in each round the cards are polled, then what goes on by itself, then the future.
@@ -124,6 +130,13 @@ impl<'m> Uplink<'m> {
         let mut tasks = self.tasks.take();
         tasks.retain_mut(|task| task.as_mut().poll(context).is_pending());
         self.tasks.replace(tasks);
+    }
+
+    /// The boot file that a server of addresses has named, DHCP's option 67 or DHCPv6's option 59, of those that
+    /// `is_wanted`: that of the card that got an address first. Servers that have not answered yet get some seconds
+    /// from the first address on; None where none names one by then. It may be anybody's.
+    pub fn boot_file(&self, is_wanted: impl Fn(&str) -> bool) -> Option<String> {
+        self.run(self.net.boot_file(is_wanted))
     }
 
     /// The present settings of IPv4 and IPv6 with the names of their cards, in the order in which the cards got them.
@@ -167,7 +180,7 @@ impl Dial for Uplink<'_> {
         match &self.tls {
             // A handshake is large, and stacks of firmware are small.
             Some(config) => Box::pin(stream.secured(server, config)).await,
-            None => Err(stream::refused(server, "no root certificates are trusted")),
+            None => Err(tls::refused(server, "no root certificates are trusted")),
         }
     }
 

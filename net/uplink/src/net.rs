@@ -11,6 +11,7 @@ use core::{
     time::Duration,
 };
 
+use dial::Seconds;
 use ip::{Origin, Settings, Unassigned, limits::ASSIGNMENT_WAIT};
 use nic::{LinkWait, Step};
 
@@ -72,7 +73,7 @@ impl<'m> Net<'m> {
         for settings in &self.wishes.set {
             match card.stack.apply(settings.clone()) {
                 Ok(()) => self.got(place, card, settings, since),
-                Err(fault) => self.failed(card, fault),
+                Err(fault) => self.unassigned(card, fault),
             }
         }
     }
@@ -81,7 +82,7 @@ impl<'m> Net<'m> {
         let mut lease = card.stack.dhcp4(self.address_wait()).await;
         card.ended();
         if let Err(fault) = lease {
-            self.failed(card, fault);
+            self.unassigned(card, fault);
             // A server that comes later is welcome; by then, another card may have an address.
             lease = card.stack.dhcp4(Duration::MAX).await;
         }
@@ -95,7 +96,7 @@ impl<'m> Net<'m> {
         let mut settings = card.stack.autoconfigure_v6(self.address_wait()).await;
         card.ended();
         if let Err(fault) = settings {
-            self.failed(card, fault);
+            self.unassigned(card, fault);
             settings = card.stack.autoconfigure_v6(Duration::MAX).await;
         }
         if let Ok(settings) = settings {
@@ -120,7 +121,7 @@ impl<'m> Net<'m> {
         self.machine.line(format_args!("{} via {} ({took})", Assigned(settings), card.name));
     }
 
-    fn failed(&self, card: &Card, fault: ip::Error) {
+    fn unassigned(&self, card: &Card, fault: ip::Error) {
         let is_silence = matches!(
             &fault,
             ip::Error::Unassigned { cause, .. } if matches!(**cause, Unassigned::Silence { .. })
@@ -200,7 +201,7 @@ impl Card {
 }
 
 /// Waits until the cards have been polled once more.
-async fn round() {
+pub(crate) async fn round() {
     let mut is_next = false;
     poll_fn(|_| if core::mem::replace(&mut is_next, true) { Poll::Ready(()) } else { Poll::Pending }).await;
 }
@@ -220,15 +221,5 @@ impl fmt::Display for Assigned<'_> {
         let mut addresses = self.0.addresses.iter();
         addresses.next().into_iter().try_for_each(|own| write!(f, " {own}"))?;
         addresses.try_for_each(|own| write!(f, ", {own}"))
-    }
-}
-
-/// `0.31 s`
-struct Seconds(Duration);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hundredths = self.0.subsec_millis() / 10;
-        write!(f, "{}.{hundredths:02} s", self.0.as_secs())
     }
 }

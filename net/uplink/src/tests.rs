@@ -17,7 +17,7 @@ use dial::{Dial as _, Kind};
 use ip::{Instant, Stack};
 use nic::{Cable, Frame, Mac, Nic};
 
-use crate::{Error, Machine, Uplink, Wishes, random::Hashes};
+use crate::{Error, Machine, Uplink, Wishes, cards, net::Net, random::Hashes};
 
 /// What a pause takes.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -363,6 +363,40 @@ fn a_failure_waits_for_an_address_that_may_come() {
     let before = fake.now();
     assert_eq!(fails(&uplink, "fd09::1", 81).to_string(), refused);
     assert!(fake.now() - before < Duration::from_secs(1));
+}
+
+#[test]
+fn a_lease_that_has_ended_is_said() {
+    let fake = Fake::default();
+    let cards = cards::open(vec![fake.card(1).0], &Wishes::default(), &fake).unwrap();
+    cards[0].has_link.set(true);
+    let net = Rc::new(Net::new(&fake, Wishes::default(), cards));
+    let uplink = Uplink { net, tasks: RefCell::default(), tls: None };
+    let error = fails(&uplink, "10.9.0.1", 81);
+    let expected =
+        "E-NET-DHCP 10.9.0.1:81: no card has an address any more: the lease has ended, and none has come";
+    assert_eq!((error.kind, error.to_string().as_str()), (Kind::Connect, expected));
+    assert_eq!(fake.now(), Duration::ZERO);
+}
+
+#[test]
+fn a_boot_file_is_awaited_no_longer_than_an_address_that_may_come() {
+    let fake = Fake::default();
+    let uplink =
+        fake.start(vec![fake.card_to(1, "10.9.0.1/24")], "cloudboot.net.static=10.9.0.9/24").unwrap();
+    let wanted = |uplink: &Uplink<'_>| uplink.boot_file(|file| file == "b");
+    // Nobody is asked.
+    assert_eq!((wanted(&uplink), fake.now() < Duration::from_secs(1)), (None, true));
+    let card = &uplink.net.cards[0];
+    card.asked.set(1);
+    assert_eq!(wanted(&uplink), None);
+    assert!((5..6).contains(&fake.now().as_secs()), "{:?}", fake.now());
+    for (file, found) in [("a", None), ("b", Some("b"))] {
+        let mut settings = ip::parse_static("[fd09::9]/64").unwrap();
+        settings.boot_file = Some(file.into());
+        card.stack.apply(settings).unwrap();
+        assert_eq!(wanted(&uplink).as_deref(), found);
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ use dial::Kind;
 use ip::{Connection, Options, Stack};
 
 use crate::{
-    net::Net,
+    net::{Net, round},
     race::{Next, Pace, race},
 };
 
@@ -54,6 +54,22 @@ impl Net<'_> {
         .await
     }
 
+    /// The first boot file that is wanted, in the order of the cards.
+    pub async fn boot_file(&self, is_wanted: impl Fn(&str) -> bool) -> Option<String> {
+        loop {
+            let found =
+                self.order.borrow().iter().filter_map(|place| self.cards.get(*place)).find_map(|card| {
+                    let mut files =
+                        card.stack.settings().into_iter().flatten().filter_map(|own| own.boot_file);
+                    files.find(|file| is_wanted(file))
+                });
+            if found.is_some() || !self.may_get_more(None) {
+                return found;
+            }
+            round().await;
+        }
+    }
+
     /// The next card in order that has not been tried with the kinds of addresses that it has.
     fn untried(&self, tried: &mut Vec<(usize, [bool; 2])>) -> Option<Stack> {
         for place in self.order.borrow().iter().copied() {
@@ -89,7 +105,23 @@ impl Net<'_> {
     pub async fn connect(&self, host: &str, port: u16) -> Result<Connection, dial::Error> {
         let now = || self.machine.now();
         let result = self.through(|stack| connect_on(now, stack, host, port)).await;
-        result.map_err(|failure| failed(object(host, port), failure))
+        result.map_err(|failure| self.failed(object(host, port), failure))
+    }
+
+    /// A failure as protocols know it. Its cause says which name or address it was: with a proxy, a user sees no other.
+    fn failed(&self, object: String, failure: Option<ip::Error>) -> dial::Error {
+        if let Some(error) = failure {
+            return dial::Error { kind: kind(&error), code: error.code(), object, cause: error.to_string() };
+        }
+        let has_address = self.cards.iter().any(|card| card.kinds().contains(&true));
+        let (code, cause) = match has_address {
+            true => (dial::codes::CONNECT, format!("no answer within {} s", LIMIT.as_secs())),
+            false => (
+                ip::codes::DHCP,
+                "no card has an address any more: the lease has ended, and none has come".into(),
+            ),
+        };
+        dial::Error { kind: Kind::Connect, code, object, cause }
     }
 
     /// The hosts that offer a service; none where there is no such name.
@@ -104,7 +136,7 @@ impl Net<'_> {
         match found {
             Ok(services) => Ok(services.into_iter().map(service).collect()),
             Err(Some(ip::Error::NotFound { .. })) => Ok(Vec::new()),
-            Err(failure) => Err(failed(name.into(), failure)),
+            Err(failure) => Err(self.failed(name.into(), failure)),
         }
     }
 }
@@ -149,15 +181,6 @@ async fn open(stack: Stack, to: SocketAddr) -> Result<Connection, ip::Error> {
 
 fn object(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
-}
-
-/// A failure as protocols know it. Its cause says which name or address it was: with a proxy, a user sees no other.
-fn failed(object: String, failure: Option<ip::Error>) -> dial::Error {
-    let Some(error) = failure else {
-        let cause = format!("no answer within {} s", LIMIT.as_secs());
-        return dial::Error { kind: Kind::Connect, code: dial::codes::CONNECT, object, cause };
-    };
-    dial::Error { kind: kind(&error), code: error.code(), object, cause: error.to_string() }
 }
 
 /// A name that does not exist is not tried again; everything else may be there the next time.

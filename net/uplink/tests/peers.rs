@@ -95,19 +95,26 @@ fn boxed(card: impl Nic + 'static) -> Vec<Box<dyn Nic>> {
 fn web(options: &str, server: &str) -> Neighbor {
     let script = format!(
         "seq 1 400000 >blob; echo hello >small
-        cat >nginx.conf <<EOF
+        {}
+        until socat -u /dev/null TCP:10.9.0.1:80 2>/dev/null; do kill -0 $! || exit 1; sleep 0.05; done
+        exec {DNSMASQ} {options} {NAMES}",
+        nginx(&format!("listen 10.9.0.1:80; listen [fd09::1]:80; root $PWD; {server}"))
+    );
+    Neighbor::new(&script, "started, version")
+}
+
+/// Lines of a script that start nginx with this server.
+fn nginx(server: &str) -> String {
+    format!(
+        "cat >nginx.conf <<EOF
 user root root; daemon off; master_process off; pid $PWD/pid; error_log $PWD/error.log info; events {{}}
 http {{
   access_log $PWD/access.log; client_body_temp_path $PWD/1; proxy_temp_path $PWD/2; fastcgi_temp_path $PWD/3;
-  uwsgi_temp_path $PWD/4; scgi_temp_path $PWD/5;
-  server {{ listen 10.9.0.1:80; listen [fd09::1]:80; root $PWD; {server} }}
+  uwsgi_temp_path $PWD/4; scgi_temp_path $PWD/5; server {{ {server} }}
 }}
 EOF
-        nginx -e $PWD/error.log -c $PWD/nginx.conf &
-        until socat -u /dev/null TCP:10.9.0.1:80 2>/dev/null; do kill -0 $! || exit 1; sleep 0.05; done
-        exec {DNSMASQ} {options} {NAMES}"
-    );
-    Neighbor::new(&script, "started, version")
+        nginx -e $PWD/error.log -c $PWD/nginx.conf &"
+    )
 }
 
 /// A file of a server.
@@ -179,6 +186,48 @@ fn a_router_alone_leads_to_a_file() {
     program.ahead.set(Duration::from_secs(5));
     let refused = fails(&uplink, "fd09::1", 81).to_string();
     assert_eq!(refused, "E-NET-REFUSED [fd09::1]:81: [fd09::1]:81: connection refused");
+}
+
+#[test]
+fn servers_of_addresses_name_a_boot_file() {
+    const SIX: &str = "--enable-ra --dhcp-range=fd09::50,fd09::60,64,2m";
+    let is_wanted = |file: &str| file.starts_with("oci://");
+    // Longer than the field of BOOTP.
+    let (four, six) = (&*format!("oci://four.example/a:1@sha512:{}", "0".repeat(128)), "oci://six.example/a");
+    let (by_four, by_six) = (format!("--dhcp-boot={four}"), format!("--dhcp-option=option6:59,{six}"));
+    for (options, expected) in [
+        (format!("{RANGE} {by_four}"), four),
+        (format!("{SIX} {by_six}"), six),
+        // The one that says nothing of the kind may be the first one.
+        (format!("{RANGE} --dhcp-boot=pxelinux.0 {SIX} {by_six}"), six),
+        (format!("{RANGE} {by_four} {SIX}"), four),
+    ] {
+        let mut far = Neighbor::dnsmasq(&options);
+        let program = Program::new(SLOW);
+        let uplink = program.start(boxed(far.card()), "").unwrap();
+        assert_eq!(uplink.boot_file(is_wanted).as_deref(), Some(expected), "{options}");
+    }
+}
+
+#[test]
+fn openstacks_service_answers_at_the_links_address_of_ipv6() {
+    const DOCUMENT: &str = r#"{"uuid":"1","cloudboot":{"target":"six"}}"#;
+    // Beside IPv4 where nobody listens, and where there is nothing but a router of IPv6.
+    for (options, settings) in [(RANGE, ""), ("--enable-ra --dhcp-range=fd09::,ra-only,64", "ip=off")] {
+        let script = format!(
+            "ip addr add 169.254.169.254/32 dev t0; ip addr add fe80::a9fe:a9fe/64 dev t0 nodad
+            mkdir -p openstack/latest; echo '{DOCUMENT}' >openstack/latest/meta_data.json
+            {}
+            until socat -u /dev/null TCP:[fd09::1]:80 2>/dev/null; do kill -0 $! || exit 1; sleep 0.05; done
+            exec {DNSMASQ} {options}",
+            nginx("listen [::]:80 ipv6only=on; root $PWD;")
+        );
+        let mut far = Neighbor::new(&script, "started, version");
+        let program = Program::new(SLOW);
+        let uplink = program.start(boxed(far.card()), settings).unwrap();
+        let document = uplink.run(metadata::fetch(&uplink, &metadata::Source::OpenStack)).unwrap();
+        assert_eq!(document.settings().collect::<Vec<_>>(), [("cloudboot.target", "six")], "{options}");
+    }
 }
 
 #[test]

@@ -22,15 +22,15 @@ pub struct Disk {
     /// First sector of its partition, where it has one.
     partition: Option<u32>,
     /// What it begins with, in place of a volume.
-    raw: Option<&'static [u8]>,
+    raw: Option<Vec<u8>>,
     /// Subvolumes of btrfs, as mkfs.btrfs takes them; none for FAT.
     subvolumes: Vec<String>,
 }
 
 impl Disk {
     /// One that begins so, and holds no volume.
-    pub fn raw(start: &'static [u8]) -> Self {
-        Self { raw: Some(start), ..Self::default() }
+    pub fn raw(start: impl Into<Vec<u8>>) -> Self {
+        Self { raw: Some(start.into()), ..Self::default() }
     }
 
     /// With a file.
@@ -83,9 +83,9 @@ impl Disk {
 
     /// Its bytes.
     pub fn bytes(&self) -> Vec<u8> {
-        if let Some(start) = self.raw {
-            let mut disk = start.to_vec();
-            disk.resize(1 << 20, 0);
+        if let Some(start) = &self.raw {
+            let mut disk = start.clone();
+            disk.resize(disk.len().max(1 << 20), 0);
             return disk;
         }
         if !self.subvolumes.is_empty() {

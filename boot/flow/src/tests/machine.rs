@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! A machine of fakes: one for each trait.
 
+mod network;
+
 use std::{
     boxed::Box,
     cell::{Cell, RefCell},
@@ -20,14 +22,12 @@ use config::{Config, Origin, Text, Trust};
 use efi::text;
 use menu::{Key, Menu, Outcome};
 
-use artifact::{Artifact, Room};
-use oci::Digest;
+pub use network::Answer;
 
-use super::disks::{Disk, own_loader, program, unified};
+use super::disks::Disk;
 use crate::{
-    Clock, Console, Content, Disks, Ended, Failure, Fetched, Floor, Floors, HandOver, Instance, Journal,
-    Memory, Network, Operator, Order, Payload, Permit, Phase, Place, Platform, Policy, Refused, Tries,
-    Variables, Vendor, Verified, codes,
+    Clock, Console, Content, Disks, Ended, Floor, Floors, HandOver, Instance, Journal, Memory, Operator,
+    Payload, Permit, Place, Platform, Policy, Refused, Tries, Variables, Vendor, Verified, codes,
 };
 
 /// The machine, and what happens on it.
@@ -45,6 +45,8 @@ pub struct Machine {
     rename: Option<&'static str>,
     /// The metadata document; none where it cannot be had.
     document: Option<&'static str>,
+    /// What DHCP names to boot; an error where there is no server.
+    boot_file: Result<Option<&'static str>, ()>,
     /// What the network yields, one after the other.
     answers: RefCell<VecDeque<Answer>>,
     /// How many programs come back before one stays.
@@ -59,21 +61,6 @@ pub enum End {
     Started(String),
     /// Nothing was.
     Ended(Ended),
-}
-
-/// What the network yields.
-#[derive(Clone, Copy)]
-pub enum Answer {
-    /// Nothing: nobody assigns an address.
-    None,
-    /// A kernel with an initial RAM disk.
-    Linux,
-    /// A text in place of the kernel.
-    Text,
-    /// A unified kernel image.
-    Program,
-    /// Our own loader.
-    Own,
 }
 
 /// A disk that can be pulled.
@@ -115,6 +102,7 @@ impl Machine {
             presses: RefCell::default(),
             rename: None,
             document: None,
+            boot_file: Ok(None),
             answers: RefCell::default(),
             returning: Cell::new(0),
             lines: RefCell::default(),
@@ -163,6 +151,16 @@ impl Machine {
         Self { document: Some(text), ..self }
     }
 
+    /// What DHCP names to boot.
+    pub fn boot_file(self, text: &'static str) -> Self {
+        Self { boot_file: Ok(Some(text)), ..self }
+    }
+
+    /// There is no DHCP server.
+    pub fn without_dhcp(self) -> Self {
+        Self { boot_file: Err(()), ..self }
+    }
+
     /// What the network yields, one after the other.
     pub fn network(self, answers: &[Answer]) -> Self {
         Self { answers: RefCell::new(answers.iter().copied().collect()), ..self }
@@ -190,7 +188,8 @@ impl Machine {
         let text = Text::new(Origin::Section, self.settings.as_bytes());
         let journal = Journal::new(self, self);
         let trust = if self.is_locked { Trust::Locked } else { Trust::Open };
-        let instance = Instance { cloud: None, trust, network: self, console: &journal, clock: self };
+        let (disks, network, clock) = (self, self, self);
+        let instance = Instance { cloud: None, trust, disks, network, console: &journal, clock };
         let config = instance.settle(Config::resolve(&[text], trust));
         let platform = Platform {
             disks: self,
@@ -234,42 +233,6 @@ impl Disks for Machine {
     fn connect(&self) {
         self.are_asleep.set(false);
     }
-}
-
-impl Network for Machine {
-    fn fetch(&self, order: &Order<'_>) -> Result<Fetched, Failure> {
-        let (kernel, initrd, options) = (program(), b"initrd".to_vec(), "root=net".into());
-        let content = match self.answers.borrow_mut().pop_front().expect("an answer of the network") {
-            Answer::None => {
-                return Err(Failure::new(Phase::Network, "dhcp", codes::LOAD, &"no answer"));
-            }
-            Answer::Linux => artifact::Content::Linux { kernel, initrd, options },
-            Answer::Text => artifact::Content::Linux { kernel: b"text".to_vec(), initrd, options },
-            Answer::Program => artifact::Content::Program { image: kernel },
-            Answer::Own => artifact::Content::Linux { kernel: own_loader("9.9.9"), initrd, options },
-        };
-        let manifest = Digest::parse(&format!("sha256:{}", "0".repeat(64))).unwrap();
-        order.told.resolved(order.reference, &manifest, 1536);
-        Ok(Fetched { artifact: Artifact { manifest, content }, vouched: None })
-    }
-
-    fn program(&self, url: &http::Url, _: &Config, _: &dyn Room) -> Result<Vec<u8>, Failure> {
-        match self.answers.borrow_mut().pop_front() {
-            Some(Answer::Program) => Ok(unified("ro url")),
-            _ => Err(Failure::new(Phase::Network, url.to_string(), codes::LOAD, &"no answer")),
-        }
-    }
-
-    fn document(&self, _: &metadata::Source, _: &Config) -> Result<metadata::Document, Failure> {
-        match self.document {
-            Some(text) => Ok(metadata::Document::parse(text.as_bytes()).unwrap()),
-            None => Err(Failure::new(Phase::Network, "metadata", codes::LOAD, &"no answer")),
-        }
-    }
-
-    fn try_again(&self) {}
-
-    fn stop(&self) {}
 }
 
 impl Console for Machine {

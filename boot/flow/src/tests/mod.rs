@@ -3,6 +3,7 @@
 
 mod disks;
 mod files;
+mod instance;
 mod machine;
 mod menus;
 mod network;

@@ -50,7 +50,7 @@ impl Wire {
     /// Makes the namespace's network, if it has one.
     ///
     /// # Errors
-    /// When we are in none.
+    /// This program is not in a namespace of its own.
     ///
     /// # Panics
     /// `ip` fails.
@@ -83,7 +83,8 @@ pub fn dnsmasq(options: &[String]) -> Vec<String> {
     own.chain(options.iter().cloned()).collect()
 }
 
-/// Starts this program again in a namespace of users and networks, if the wire needs one and this is none.
+/// Starts this program again in a namespace of users and networks, if the wire needs them and it is not in such a
+/// namespace yet.
 ///
 /// # Errors
 /// When it cannot be started. Otherwise it does not return.

@@ -2,14 +2,17 @@
 //! One blob on its way: who is asked, what is checked.
 
 use alloc::{format, rc::Rc, string::String, vec::Vec};
-use core::{cell::RefCell, time::Duration};
+use core::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
 
 use dial::Dial;
 use http::{Division, Observer, Range, Request, Response, Source, Url, download, stream};
 
 use super::Sink;
 use crate::{
-    Cause, Client, Digest, Error, Hasher, Reference,
+    Cause, Client, Error, Hasher, Reference,
     client::Ask,
     endpoint::{Endpoint, Scope},
     spec::Descriptor,
@@ -26,8 +29,10 @@ pub struct Blob<'c, D: Dial> {
     division: Division,
     progress: &'c dyn Fn(usize),
     path: String,
-    /// No mirrors.
-    pub is_only_original: bool,
+    /// Whether a mirror has answered.
+    has_mirror_answered: Cell<bool>,
+    /// Whether no mirror is asked any more.
+    is_only_original: Cell<bool>,
     /// Who has answered last.
     used: RefCell<Option<Rc<Endpoint>>>,
     /// The address on another host that the registry has sent us to, for the blob's other ranges.
@@ -43,8 +48,30 @@ impl<'c, D: Dial> Blob<'c, D> {
         progress: &'c dyn Fn(usize),
     ) -> Self {
         let path = format!("blobs/{}", descriptor.digest);
-        let (used, store, is_only_original) = (RefCell::default(), RefCell::default(), false);
-        Self { client, reference, descriptor, division, progress, path, is_only_original, used, store }
+        let (has_mirror_answered, is_only_original, used, store) = Default::default();
+        Self {
+            client,
+            reference,
+            descriptor,
+            division,
+            progress,
+            path,
+            has_mirror_answered,
+            is_only_original,
+            used,
+            store,
+        }
+    }
+
+    /// Whether a failure may be that of a mirror, and not the registry's: its bytes are wrong. Then mirrors are not asked
+    /// any more. (Where nobody answers, the registry has been asked, too.)
+    pub fn is_of_mirror(&self, error: &Error) -> bool {
+        let is_of_bytes = !error.is_transient() && !error.is_of_connection();
+        let is_of_mirror = is_of_bytes && self.has_mirror_answered.take();
+        if is_of_mirror {
+            self.is_only_original.set(true);
+        }
+        is_of_mirror
     }
 
     /// Fetches it to a place of its size.
@@ -112,7 +139,7 @@ impl<'c, D: Dial> Blob<'c, D> {
     }
 
     fn failed(&self, cause: Cause) -> Error {
-        Error::new(format!("{} blob {}", self.reference, short(&self.descriptor.digest)), cause)
+        Error::new(format!("{} blob {}", self.reference, self.descriptor.digest.short()), cause)
     }
 
     /// Asks the host that the registry has sent us to for another range. Nobody's credentials go there. None if it has
@@ -140,12 +167,15 @@ impl<D: Dial> Source for Blob<'_, D> {
         if let Some(response) = self.of_store(range).await {
             return Ok(response);
         }
-        let scope = if self.is_only_original { Scope::Original } else { Scope::Everywhere };
+        let scope = if self.is_only_original.get() { Scope::Original } else { Scope::Everywhere };
         let ask = Ask { range, scope, ..Ask::get(&self.path) };
         let (response, place) = self.client.ask_somewhere(self.reference, &ask).await?;
         let asked = place.url(self.reference.repository(), &self.path)?;
         if !response.url().is_same_origin(&asked) {
             self.store.replace(Some(response.url().clone()));
+        }
+        if place.is_mirror {
+            self.has_mirror_answered.set(true);
         }
         self.used.replace(Some(place));
         Ok(response)
@@ -155,6 +185,9 @@ impl<D: Dial> Source for Blob<'_, D> {
         self.store.take();
         if let Some(place) = self.used.take() {
             self.client.places(self.reference).await?.demote(&place);
+            if place.has_had_its_time(failures, &error) {
+                self.is_only_original.set(true);
+            }
         }
         self.client.pause(failures, since, None, error.into()).await
     }
@@ -176,9 +209,4 @@ impl Observer for Checked<'_> {
         self.hasher.borrow_mut().update(bytes);
         self.sink.map_or(Ok(()), |sink| sink.append(bytes))
     }
-}
-
-/// A digest as people tell digests apart.
-fn short(digest: &Digest) -> String {
-    format!("{digest}").chars().take(19).collect()
 }

@@ -6,38 +6,39 @@ use core::fmt;
 
 use dial::Kind;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
-use ip::Connection;
-use tls::{Cause, TlsStream};
+
+use crate::{Cause, Config, Error, TlsStream, connect};
 
 /// A connection, with TLS or without; closed when it is dropped.
-pub enum Stream {
+pub enum Stream<C> {
     /// As it is.
-    Plain(Connection),
+    Plain(C),
     /// Within TLS.
-    Secure(Box<TlsStream<Connection>>),
+    Secure(Box<TlsStream<C>>),
 }
 
-impl Stream {
-    /// Starts TLS.
-    pub(crate) async fn secured(self, server: &str, config: &tls::Config) -> Result<Self, dial::Error> {
+impl<C: Read + Write> Stream<C> {
+    /// Starts TLS, with the server that has this name or address.
+    ///
+    /// # Errors
+    /// There is TLS already, the server is another one, or the connection breaks.
+    pub async fn secured(self, server: &str, config: &Config) -> Result<Self, dial::Error> {
         let Self::Plain(connection) = self else {
             return Err(refused(server, "TLS within TLS is not spoken here"));
         };
-        let failed = |error: tls::Error| dial::Error {
+        let failed = |error: Error| dial::Error {
             kind: kind(&error.cause),
             code: error.cause.code(),
             object: server.into(),
             cause: error.cause.to_string(),
         };
-        tls::connect(connection, server, config)
-            .await
-            .map(|stream| Self::Secure(Box::new(stream)))
-            .map_err(failed)
+        let stream = connect(connection, server, config).await.map_err(failed)?;
+        Ok(Self::Secure(Box::new(stream)))
     }
 }
 
 /// TLS that is not even tried.
-pub(crate) fn refused(server: &str, cause: &str) -> dial::Error {
+pub fn refused(server: &str, cause: &str) -> dial::Error {
     dial::Error { kind: Kind::Refused, code: dial::codes::SECURE, object: server.into(), cause: cause.into() }
 }
 
@@ -51,14 +52,14 @@ fn kind(cause: &Cause) -> Kind {
 
 /// How a connection failed.
 #[derive(Debug)]
-pub enum Broken {
-    /// In the words of TCP.
-    Plain(ip::Error),
+pub enum Broken<E> {
+    /// In the words of what TLS stands on.
+    Plain(E),
     /// In those of TLS.
-    Secure(tls::Error),
+    Secure(Error),
 }
 
-impl fmt::Display for Broken {
+impl<E: fmt::Display> fmt::Display for Broken<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plain(error) => error.fmt(f),
@@ -67,9 +68,9 @@ impl fmt::Display for Broken {
     }
 }
 
-impl core::error::Error for Broken {}
+impl<E: fmt::Debug + fmt::Display> core::error::Error for Broken<E> {}
 
-impl embedded_io_async::Error for Broken {
+impl<E: embedded_io_async::Error> embedded_io_async::Error for Broken<E> {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Plain(error) => error.kind(),
@@ -78,12 +79,12 @@ impl embedded_io_async::Error for Broken {
     }
 }
 
-impl ErrorType for Stream {
-    type Error = Broken;
+impl<C: ErrorType> ErrorType for Stream<C> {
+    type Error = Broken<C::Error>;
 }
 
-impl Read for Stream {
-    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Broken> {
+impl<C: Read + Write> Read for Stream<C> {
+    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, Self::Error> {
         match self {
             Self::Plain(connection) => connection.read(buf).await.map_err(Broken::Plain),
             Self::Secure(stream) => stream.read(buf).await.map_err(Broken::Secure),
@@ -91,15 +92,15 @@ impl Read for Stream {
     }
 }
 
-impl Write for Stream {
-    async fn write(&mut self, buf: &[u8]) -> Result<usize, Broken> {
+impl<C: Read + Write> Write for Stream<C> {
+    async fn write(&mut self, buf: &[u8]) -> Result<usize, Self::Error> {
         match self {
             Self::Plain(connection) => connection.write(buf).await.map_err(Broken::Plain),
             Self::Secure(stream) => stream.write(buf).await.map_err(Broken::Secure),
         }
     }
 
-    async fn flush(&mut self) -> Result<(), Broken> {
+    async fn flush(&mut self) -> Result<(), Self::Error> {
         match self {
             Self::Plain(connection) => connection.flush().await.map_err(Broken::Plain),
             Self::Secure(stream) => stream.flush().await.map_err(Broken::Secure),
