@@ -248,3 +248,35 @@ fn what_names_the_network_is_known() {
         assert_eq!(config.names_network(), expected, "{line}");
     }
 }
+
+#[test]
+fn a_file_beside_a_loader_with_a_key_says_what_is_booted_and_not_whether_it_may_be() {
+    let weaker = [
+        ("cloudboot.cosign", "off"),
+        ("cloudboot.cosign.key", "/theirs.pub"),
+        ("cloudboot.cosign.threshold", "1"),
+        ("cloudboot.cosign.identity", "*"),
+        ("cloudboot.cosign.issuer", "*"),
+        ("cloudboot.cosign.trusted-root", "/theirs.json"),
+        ("cloudboot.ca", "/theirs.pem"),
+        ("cloudboot.insecure", "1"),
+        ("cloudboot.local", "1"),
+        ("cloudboot.cmdline", "init=/bin/sh"),
+        ("cloudboot.cmdline.extra", "init=/bin/sh"),
+        ("cloudboot.menu", "always"),
+    ];
+    let line: Vec<String> = weaker.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let built_in = Text::new(Origin::Section, b"cloudboot.cosign.threshold=2");
+    for origin in [Origin::File, Origin::LoadOptions, Origin::Variable, Origin::Smbios, Origin::FwCfg] {
+        let line = format!("{} cloudboot.image=host.example/linux:1 init=/bin/sh", line.join(" "));
+        let config =
+            Config::resolve(&[built_in.clone(), Text::new(origin, line.as_bytes())], Trust::LockedWithKey);
+        assert_eq!((config.cosign(), config.cosign_threshold(), config.cosign_keys().count()), (None, 2, 0));
+        assert_eq!((config.cosign_identity(), config.cosign_trusted_root(), config.ca()), (None, None, None));
+        assert_eq!((config.local(), config.insecure(), config.rest().as_str()), (false, false, ""));
+        assert_eq!((config.cmdline(), config.cmdline_extra()), (None, None));
+        assert_eq!(config.image(), Some("host.example/linux:1"));
+        // Each is named, and so is the word for the kernel.
+        assert_eq!(config.problems().len(), weaker.len() + 1, "{:?}", config.problems());
+    }
+}
