@@ -82,13 +82,6 @@ pub fn obtain(
     };
     let Fetched { artifact, vouched } = platform.network.fetch(&order)?;
     let took = platform.clock.now().saturating_sub(started);
-    report.fetched(&name(&reference), &artifact.manifest, transfer.state.into_inner().bytes, took);
-    let content = match artifact.content {
-        artifact::Content::Linux { kernel, initrd, options } => {
-            Content::Kernel { image: kernel, initrd, options, devicetree: None }
-        }
-        artifact::Content::Program { image } => Content::Program { image, options: None, place: None },
-    };
     let title = name(&reference);
     let vouched = vouched.transpose().unwrap_or_else(|failure| {
         report.unsigned(&failure);
@@ -97,6 +90,13 @@ pub fn obtain(
     if let Some(vouched) = &vouched {
         report.signed(&title, vouched);
     }
+    report.fetched(&name(&reference), &artifact.manifest, transfer.state.into_inner().bytes, took);
+    let content = match artifact.content {
+        artifact::Content::Linux { kernel, initrd, options } => {
+            Content::Kernel { image: kernel, initrd, options, devicetree: None }
+        }
+        artifact::Content::Program { image } => Content::Program { image, options: None, place: None },
+    };
     let provenance = Provenance::Registry { reference, manifest: artifact.manifest, vouched };
     Ok(Payload { title, provenance, content })
 }
