@@ -170,7 +170,8 @@ def qemu_test(
     then the runner starts a registry with a certificate of its own CA, and has `artifact` pushed into it as
     `boot/mini:1`; the machine's first disk is an ESP with `loader` and the CA as \\cloudboot\\ca.pem. In patterns and
     settings, `@REFERENCE@` stands for the artifact with tag and digest, `@TAG@` for the same without the digest,
-    `@REGISTRY@` for the registry's host and port, `@DIGEST@` for `sha256:HEX`, `@PROXY@` for the proxy's address.
+    `@REGISTRY@` for the registry's host and port, `@DIGEST@` for `sha256:HEX`, `@PART@` for the registry's address of
+    the artifact's first part, without `https://`, `@PROXY@` and `@MIRROR@` for addresses of these.
 
     A pattern is plain text in which `*` stands for any text within the line; `^` in the first place ties it to
     the start of the line. Lines are free of escape sequences. The firmware of loongarch64 breaks what is printed
@@ -202,6 +203,10 @@ def qemu_test(
             metadata: the document of a cloud's metadata service at 169.254.169.254, with the wire "dnsmasq"
             wire: "user" is QEMU's user network, for which this machine's loopback is 10.0.2.2; "dnsmasq" a network of
                 namespaces, in which the machine's only neighbour, registry.test, has DHCP, DNS and the registry
+            line: what is wrong with the wire "dnsmasq", a dict: `delay` milliseconds in each direction; of a thousand
+                frames `loss` are lost, and `late` come `late_by` milliseconds later; after `cut` percent of the artifact
+                the connection that carries it is dead; `seed` chooses the frames. Where nothing is cut or lost, the
+                test fails
             cards: QEMU's devices; the first is on the wire, and so is each other one, unless it has `silent:` in front:
                 a cable that nobody else is at
             dnsmasq: its options for leases and names, in place of an IPv4 lease and the name registry.test
@@ -210,7 +215,13 @@ def qemu_test(
             certificate: what the registry shows: "good", "expired", "other-name" (elsewhere.test), "unknown" (of
                 another CA), or "none" (plain HTTP)
             login: whether the registry wants user `me` with password `hunter2`
-            blobs: who has them: "registry", or "redirected", which is nginx at another port
+            blobs: who has them: "registry", or "redirected", which is nginx at another port. With a `line` that cuts, its
+                log must have a transfer that was resumed
+            front: what a server in front of the registry does to blobs (wire "user", certificate "none"): "busy" (429
+                for the first requests), "redirect-loop", "drip" (one byte a second), "endless" (chunks), "tamper" (a
+                bit), or "dead" (no answer). Where nobody meets it, the test fails
+            mirror: what the registry's mirror does, likewise: @MIRROR@
+            entry: the text of /loader/entries/net.conf on the first disk
             proxy: whether an HTTP proxy is there that alone can resolve registry.test (wire "user")
             pushed_by: "cloud-boot", "oras" or "skopeo"
             signing: a dict; the loader has keys built in, and cosign signs the artifact:

@@ -1,6 +1,6 @@
 """Boots from a registry, and what is refused: each with its own message, and with a twin that differs in one thing."""
 
-load("//e2e/disks:defs.bzl", "mini_artifact", "signed")
+load("//e2e/disks:defs.bzl", "debian_artifact", "mini_artifact", "signed")
 load("//platforms:defs.bzl", "ARCHES")
 load(":defs.bzl", "FIRST_LINE", "GRUB", "qemu_test")
 
@@ -40,10 +40,28 @@ _OPENSTACK = [
 # Nobody listens at that port.
 _DEAD_REPLICA = "--srv-host=_oci._tcp.registry.test,registry.test,444,1,1"
 
+# The small server of faults has no certificate.
+_PLAIN = {
+    "certificate": "none",
+    "settings": _IMAGE + " cloudboot.insecure=1",
+}
+
+# It is tried first.
+_MIRRORED = _PLAIN | {"settings": _PLAIN["settings"] + " cloudboot.mirror=@REGISTRY@=@MIRROR@"}
+
+# A disk whose only entry is an image of the network.
+_ENTRY = "title Mini by URL\nuki-url https://@PART@\n"
+
+# The artifact of network_uki_x86_64.
+_UKI = ":network_uki_x86_64_artifact"
+
+# A login that is not in the document, for a machine whose document chooses the image.
+_LOGIN = "cloudboot.net.wait=60 rd.cloudboot.user=me rd.cloudboot.pass=hunter2 " + _CA
+
 # What boots, on x86_64: what is around the machine, and what the loader says of it. With `is_full` it is in //e2e:full
 # only.
 _BOOTS = {
-    "uki": struct(uki = True),
+    "uki": struct(artifact = {"uki": True}),
     # Another program's artifact, with its defaults.
     "oras": struct(
         is_full = True,
@@ -138,6 +156,66 @@ _BOOTS = {
         ],
         machine = {"qemu_options": _OPENSTACK},
     ),
+    # Both by the document: they belong together.
+    "login_by_metadata": struct(
+        is_full = True,
+        network = {
+            "login": True,
+            "metadata": "{\"cloudboot\": {\"image\": \"@REFERENCE@\", \"registry\": " +
+                        "{\"user\": \"me\", \"pass\": \"hunter2\"}}}",
+            "settings": "cloudboot.net.wait=60 " + _CA,
+            "wire": "dnsmasq",
+        },
+        lease = "^dhcp 10.9.0.",
+        machine = {"qemu_options": _OPENSTACK},
+    ),
+
+    # What is wrong on the way, and does not matter.
+    "cut_at_half": struct(
+        network = {
+            "blobs": "redirected",
+            "line": {"cut": 50},
+            "wire": "dnsmasq",
+        },
+        lease = "^dhcp 10.9.0.",
+    ),
+    "lossy_and_slow": struct(
+        is_full = True,
+        network = {
+            "line": {
+                "delay": 100,
+                "late": 50,
+                "late_by": 20,
+                "loss": 20,
+                "seed": 14,
+            },
+            "wire": "dnsmasq",
+        },
+        lease = "^dhcp 10.9.0.",
+    ),
+    "busy_registry": struct(
+        is_full = True,
+        network = _PLAIN | {"front": "busy"},
+    ),
+    "dead_mirror": struct(
+        is_full = True,
+        network = _MIRRORED | {"mirror": "dead"},
+    ),
+    "tampering_mirror": struct(
+        is_full = True,
+        network = _MIRRORED | {"mirror": "tamper"},
+    ),
+
+    # Alpine's modules and overlay are where its programs look for them.
+    "alpine": struct(
+        is_full = True,
+        artifact = {"alpine": True},
+        shown = [
+            "mini=network apkovl=/apkovl.tar.gz modloop=http://localhost/modloop",
+            "^mini: apkovl from the overlay",
+            "^mini: modloop whole",
+        ],
+    ),
 }
 
 # A machine whose metadata wants more than it may have where Secure Boot is on.
@@ -201,6 +279,43 @@ _REFUSED = {
         message = "E-TRUST-PIN ",
         network = {"settings": "cloudboot.image=@TAG@ " + _CA},
     ),
+    # Twin: network_busy_registry, which differs in what the server does to blobs.
+    "redirect_loop": struct(
+        is_full = True,
+        message = "E-NET-HTTP-REDIRECT ",
+        network = _PLAIN | {"front": "redirect-loop"},
+    ),
+    "a_byte_a_second": struct(
+        is_full = True,
+        message = "E-NET-HTTP-STALL ",
+        network = _PLAIN | {"front": "drip"},
+    ),
+    "endless_chunks": struct(
+        is_full = True,
+        message = "E-NET-HTTP-SIZE ",
+        network = _PLAIN | {"front": "endless"},
+    ),
+    # The document chooses the registry, and the password is not its own. Twin: network_login_by_metadata.
+    "login_for_metadata": struct(
+        message = "E-TRUST-LOGIN ",
+        network = {
+            "login": True,
+            "metadata": "{\"cloudboot\": {\"image\": \"@REFERENCE@\"}}",
+            "settings": _LOGIN,
+            "wire": "dnsmasq",
+        },
+        machine = {"qemu_options": _OPENSTACK},
+    ),
+    # Twin: network_entry_with_url.
+    "entry_with_url": struct(
+        is_full = True,
+        message = "E-TRUST-URL ",
+        artifact = _UKI,
+        network = {
+            "entry": _ENTRY,
+            "settings": "cloudboot.menu=hidden " + _CA,
+        },
+    ),
     # Twin: network_login.
     "wrong_password": struct(
         is_full = True,
@@ -234,6 +349,70 @@ def _with_settings(network):
 
 def _tags(case):
     return ["manual"] if getattr(case, "is_full", False) else []
+
+def _artifact(test, case):
+    """The target with the parts, if they are not the usual ones."""
+    made = getattr(case, "artifact", None)
+    if not made or type(made) == "string":
+        return made
+    mini_artifact(
+        name = test + "_artifact",
+        arch = "x86_64",
+        **made
+    )
+    return ":{}_artifact".format(test)
+
+def _entry_with_url():
+    """An entry of a disk names a UKI by its URL, and nothing needs to vouch for it."""
+    qemu_test(
+        name = "network_entry_with_url_x86_64",
+        timeout = 600,
+        arch = "x86_64",
+        artifact = _UKI,
+        expect = [
+            FIRST_LINE + "x86_64",
+            "^choose \"Mini by URL\" from hd",
+            LEASE,
+            "^obtain https://@PART@ (",
+            "^start \"Mini by URL\"",
+            "mini: userspace on x86_64",
+            "mini=network",
+        ],
+        forbid = GRUB + ["over budget"],
+        network = {
+            "entry": _ENTRY,
+            "settings": "cloudboot.cosign=off cloudboot.menu=hidden " + _CA,
+        },
+    )
+
+def _debian():
+    """A whole Debian is the initrd, up to its prompt: minutes where it is emulated."""
+    for arch in ["x86_64", "aarch64"]:
+        name = "network_debian_" + arch
+        debian_artifact(
+            name = name + "_artifact",
+            arch = arch,
+        )
+        qemu_test(
+            name = name,
+            timeout = 1500,
+            arch = arch,
+            artifact = ":{}_artifact".format(name),
+            expect = [
+                FIRST_LINE + arch,
+                LEASE,
+                OBTAINED,
+                "^start \"",
+                "e2e=network",
+                "Welcome to Debian",
+                "login:",
+            ],
+            forbid = GRUB,
+            # A first root may be half of it.
+            memory = 2048,
+            network = _with_settings({}),
+            tags = ["manual"],
+        )
 
 def _locked_metadata():
     """Secure Boot is on: what answers as the cloud's metadata sets nothing that is trusted."""
@@ -293,18 +472,13 @@ def network_tests():
             forbid = GRUB + ["over budget"],
             network = _with_settings({}),
         )
-    mini_artifact(
-        name = "network_uki_x86_64_artifact",
-        arch = "x86_64",
-        uki = True,
-    )
     for name, case in _BOOTS.items():
         test = "network_{}_x86_64".format(name)
         qemu_test(
             name = test,
             timeout = 600,
             arch = "x86_64",
-            artifact = ":{}_artifact".format(test) if getattr(case, "uki", False) else None,
+            artifact = _artifact(test, case),
             expect = [
                 FIRST_LINE + "x86_64",
                 getattr(case, "lease", LEASE),
@@ -312,19 +486,22 @@ def network_tests():
                 OBTAINED,
                 "^start \"",
                 "mini: userspace on x86_64",
-                "mini=network",
-            ],
+            ] + getattr(case, "shown", ["mini=network"]),
             forbid = GRUB + ["over budget"],
             network = _with_settings(getattr(case, "network", {})),
             tags = _tags(case),
             **getattr(case, "machine", {})
         )
+    _entry_with_url()
+    _debian()
     _locked_metadata()
     for name, case in _REFUSED.items():
+        test = "network_{}_is_refused_x86_64".format(name)
         qemu_test(
-            name = "network_{}_is_refused_x86_64".format(name),
+            name = test,
             timeout = 600,
             arch = "x86_64",
+            artifact = _artifact(test, case),
             expect = [
                 FIRST_LINE + "x86_64",
                 "^failed: *" + case.message,
@@ -335,4 +512,5 @@ def network_tests():
             quiet_after = 1,
             network = _with_settings(case.network),
             tags = _tags(case),
+            **getattr(case, "machine", {})
         )

@@ -246,9 +246,13 @@ def mini_disk(name, arch, tags = [], **kwargs):
         **kwargs
     )
 
+_ARTIFACT = ["vmlinuz", "initrd.img", "cmdline.txt"]
+
 def _mini_artifact_impl(ctx):
     packages = ctx.attr.packages[DebianPackagesInfo]
-    names = ["mini.efi"] if ctx.attr.uki else ["vmlinuz", "initrd.img", "cmdline.txt"]
+    names = ["mini.efi"] if ctx.attr.uki else _ARTIFACT
+    if ctx.attr.alpine:
+        names = names + ["modloop", "host.apkovl.tar.gz"]
     outputs = [ctx.actions.declare_file("{}/{}".format(ctx.label.name, name)) for name in names]
     inputs = [packages.kernel, packages.version, packages.busybox]
     args = ctx.actions.args()
@@ -256,6 +260,8 @@ def _mini_artifact_impl(ctx):
     args.add("--kernel", packages.kernel)
     args.add("--version", packages.version)
     args.add("--busybox", packages.busybox)
+    if ctx.attr.alpine:
+        args.add("--alpine")
     if ctx.attr.uki:
         args.add("--stub", packages.stub)
         inputs.append(packages.stub)
@@ -274,6 +280,7 @@ _mini_artifact = rule(
     implementation = _mini_artifact_impl,
     doc = "Use the macro mini_artifact, which knows the architecture's packages.",
     attrs = _DISK_ATTRS | {
+        "alpine": attr.bool(),
         "packages": attr.label(
             mandatory = True,
             providers = [DebianPackagesInfo],
@@ -292,12 +299,61 @@ def mini_artifact(name, arch, tags = [], **kwargs):
         arch: x86_64, aarch64, riscv64 or loongarch64
         tags: as usual
         **kwargs: as of every rule, and
+            alpine: True adds the parts of Alpine's netboot, NAME/modloop and NAME/host.apkovl.tar.gz, with an initrd
+                that looks for them as Alpine does
             uki: True makes one unified kernel image of them, NAME/mini.efi
     """
     _mini_artifact(
         name = name,
         arch = arch,
         packages = "//e2e/disks:packages_" + arch,
+        tags = ["manual"] + tags,
+        **kwargs
+    )
+
+def _debian_artifact_impl(ctx):
+    outputs = [ctx.actions.declare_file("{}/{}".format(ctx.label.name, name)) for name in _ARTIFACT]
+    root = ctx.file.root
+    args = ctx.actions.args()
+    args.add_all(["debian-artifact", "--arch", ctx.attr.arch, "--out", outputs[0].dirname])
+    args.add("--root", root)
+    ctx.actions.run(
+        executable = ctx.executable._disks,
+        arguments = [args],
+        inputs = [root],
+        outputs = outputs,
+        env = _ENV,
+        mnemonic = "DebianArtifact",
+        progress_message = "Making an initrd of a Debian root for " + ctx.attr.arch,
+    )
+    return [DefaultInfo(files = depset(outputs))]
+
+_debian_artifact = rule(
+    implementation = _debian_artifact_impl,
+    doc = "Use the macro debian_artifact, which knows the architecture's root.",
+    attrs = _DISK_ATTRS | {
+        "root": attr.label(
+            mandatory = True,
+            allow_single_file = True,
+        ),
+    },
+)
+
+def debian_artifact(name, arch, tags = [], **kwargs):
+    """A whole Debian, as files to be pushed: its root is the initrd, in which its systemd runs.
+
+    Kernel modules, GRUB and fstab are left out. Its command line has `e2e=network`.
+
+    Args:
+        name: of the target
+        arch: x86_64, aarch64, riscv64 or loongarch64
+        tags: as usual
+        **kwargs: as of every rule
+    """
+    _debian_artifact(
+        name = name,
+        arch = arch,
+        root = "//e2e/disks:root_" + arch,
         tags = ["manual"] + tags,
         **kwargs
     )

@@ -11,7 +11,7 @@ use arch::Arch;
 use clap::Args;
 
 use crate::{
-    Common,
+    Common, alpine,
     installed::{self, Kernel},
     mini,
 };
@@ -36,26 +36,46 @@ pub struct Options {
     /// systemd's stub: all three in one unified kernel image
     #[arg(long)]
     stub: Option<PathBuf>,
+    /// The parts of Alpine's netboot: modloop and apkovl, too
+    #[arg(long, conflicts_with = "stub")]
+    alpine: bool,
 }
 
-/// Makes `vmlinuz`, `initrd.img` and `cmdline.txt` in the folder, or `mini.efi`.
+/// Makes `vmlinuz`, `initrd.img` and `cmdline.txt` in the folder, perhaps `modloop` and `host.apkovl.tar.gz`, or
+/// `mini.efi`.
 ///
 /// # Errors
 /// When a file of the packages is missing, or ukify fails.
 pub fn make(options: &Options) -> Result<()> {
     let Common { arch, out } = &options.common;
     let read = |path: &Path| fs::read(path).with_context(|| path.display().to_string());
-    let (kernel, initrd) = (read(&options.kernel)?, mini::initrd(&read(&options.busybox)?, None)?);
-    // On a machine that is busy with other things the emulated timer is late, which Linux on x86 takes for a fault.
-    let patience = if *arch == Arch::X86_64 { "no_timer_check " } else { "" };
-    let line = format!("console={},115200 {patience}mini=network", arch.console());
+    let (kernel, busybox) = (read(&options.kernel)?, read(&options.busybox)?);
+    let line = format!("{} mini=network", console(*arch));
     fs::create_dir_all(out)?;
+    if options.alpine {
+        let parts = alpine::parts(&busybox)?;
+        fs::write(out.join("modloop"), parts.modloop)?;
+        fs::write(out.join("host.apkovl.tar.gz"), parts.apkovl)?;
+        return linux(out, &kernel, &parts.initrd, &line);
+    }
+    let initrd = mini::initrd(&busybox, None)?;
     if let Some(stub) = &options.stub {
         let version = String::from_utf8(read(&options.version)?)?;
         let kernel = Kernel { image: &kernel, version: version.trim_end(), initrd: &initrd, options: &line };
         return installed::ukify(*arch, &kernel, stub, OS_RELEASE, &out.join("mini.efi"));
     }
+    linux(out, &kernel, &initrd, &line)
+}
+
+fn linux(out: &Path, kernel: &[u8], initrd: &[u8], line: &str) -> Result<()> {
     fs::write(out.join("vmlinuz"), kernel)?;
     fs::write(out.join("initrd.img"), initrd)?;
     Ok(fs::write(out.join("cmdline.txt"), format!("{line}\n"))?)
+}
+
+/// What a command line says of the console.
+pub fn console(arch: Arch) -> String {
+    // On a machine that is busy with other things the emulated timer is late, which Linux on x86 takes for a fault.
+    let patience = if arch == Arch::X86_64 { " no_timer_check" } else { "" };
+    format!("console={},115200{patience}", arch.console())
 }

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 const DIRECTORY: u32 = 0o040_000;
 const CHARACTER_DEVICE: u32 = 0o020_000;
 const REGULAR: u32 = 0o100_000;
+const SYMBOLIC_LINK: u32 = 0o120_000;
 const TRAILER: &str = "TRAILER!!!";
 
 /// An archive with one empty file of this path, and its folder.
@@ -25,7 +26,23 @@ pub fn marker(path: &str) -> Result<Vec<u8>> {
     archive.finish()
 }
 
-/// An archive in the making: everything is root's, of one time, in the order of the calls.
+/// Whose a file is and what others may do with it.
+#[derive(Clone, Copy, Debug)]
+pub struct Access {
+    /// The permissions, as in `c_mode`.
+    pub mode: u32,
+    /// User and group.
+    pub owner: (u32, u32),
+}
+
+impl Access {
+    /// Root's.
+    const fn of_root(mode: u32) -> Self {
+        Self { mode, owner: (0, 0) }
+    }
+}
+
+/// An archive in the making: everything is of one time, in the order of the calls.
 #[derive(Debug, Default)]
 pub struct Archive {
     bytes: Vec<u8>,
@@ -33,47 +50,78 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// A folder; those above it come first.
+    /// A folder of root's; those above it come first.
     ///
     /// # Errors
     /// As [`file`](Self::file).
     pub fn folder(&mut self, name: &str) -> Result<()> {
-        self.entry(name, DIRECTORY | 0o755, (0, 0), &[])
+        self.folder_with(name, Access::of_root(0o755))
     }
 
-    /// A character device.
+    /// A folder.
+    ///
+    /// # Errors
+    /// As [`file`](Self::file).
+    pub fn folder_with(&mut self, name: &str, access: Access) -> Result<()> {
+        self.entry(name, DIRECTORY, access, (0, 0), &[])
+    }
+
+    /// A character device of root's.
     ///
     /// # Errors
     /// As [`file`](Self::file).
     pub fn device(&mut self, name: &str, number: (u32, u32)) -> Result<()> {
-        self.entry(name, CHARACTER_DEVICE | 0o600, number, &[])
+        self.entry(name, CHARACTER_DEVICE, Access::of_root(0o600), number, &[])
     }
 
-    /// A program.
+    /// A program of root's.
+    ///
+    /// # Errors
+    /// As [`file`](Self::file).
+    pub fn program(&mut self, name: &str, content: &[u8]) -> Result<()> {
+        self.file(name, Access::of_root(0o755), content)
+    }
+
+    /// A file.
     ///
     /// # Errors
     /// When it is longer than the format's 32 bits say.
-    pub fn program(&mut self, name: &str, content: &[u8]) -> Result<()> {
-        self.entry(name, REGULAR | 0o755, (0, 0), content)
+    pub fn file(&mut self, name: &str, access: Access, content: &[u8]) -> Result<()> {
+        self.entry(name, REGULAR, access, (0, 0), content)
+    }
+
+    /// A symbolic link.
+    ///
+    /// # Errors
+    /// As [`file`](Self::file).
+    pub fn link(&mut self, name: &str, target: &[u8]) -> Result<()> {
+        self.entry(name, SYMBOLIC_LINK, Access::of_root(0o777), (0, 0), target)
     }
 
     /// The whole archive.
     ///
     /// # Errors
-    /// As [`program`](Self::program).
+    /// As [`file`](Self::file).
     pub fn finish(mut self) -> Result<Vec<u8>> {
-        self.entry(TRAILER, 0, (0, 0), &[])?;
+        self.entry(TRAILER, 0, Access::of_root(0), (0, 0), &[])?;
         Ok(self.bytes)
     }
 
-    fn entry(&mut self, name: &str, mode: u32, (major, minor): (u32, u32), content: &[u8]) -> Result<()> {
+    fn entry(
+        &mut self,
+        name: &str,
+        kind: u32,
+        Access { mode, owner: (uid, gid) }: Access,
+        (major, minor): (u32, u32),
+        content: &[u8],
+    ) -> Result<()> {
         self.entries = self.entries.checked_add(1).context("too many files")?;
         let size = u32::try_from(content.len()).context("a file of more than 4 GiB")?;
         let name_size = u32::try_from(name.len())?.saturating_add(1);
         let time = u32::try_from(EPOCH)?;
         // c_ino, c_mode, c_uid, c_gid, c_nlink, c_mtime, c_filesize, c_maj, c_min, c_rmaj, c_rmin, c_namesize,
         // c_chksum: eight hexadecimal digits each.
-        let fields = [self.entries, mode, 0, 0, 1, time, size, 0, 0, major, minor, name_size, 0];
+        let fields = [self.entries, kind | mode, uid, gid, 1, time, size, 0, 0, major, minor, name_size, 0];
         self.bytes.extend(b"070701");
         for field in fields {
             self.bytes.extend(format!("{field:08x}").bytes());

@@ -6,10 +6,12 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod alpine;
 mod artifact;
 mod changes;
 mod cpio;
 mod debian;
+mod debian_initrd;
 mod debugfs;
 mod device_tree;
 mod esp;
@@ -56,6 +58,8 @@ enum Action {
     Mini(Box<mini::Options>),
     /// The same kernel and initrd with a command line, as files in a folder
     Artifact(artifact::Options),
+    /// A Debian root's kernel, and the root itself as an initrd, as files in a folder
+    DebianArtifact(debian_initrd::Options),
     /// The device tree of QEMU's machine, with another model in it
     DeviceTree {
         #[command(flatten)]
@@ -124,6 +128,9 @@ fn perform(action: Action) -> (&'static str, Arch, Result<()>) {
     match action {
         Action::Mini(options) => ("mini disk", options.common.arch, mini::make(&options)),
         Action::Artifact(options) => ("artifact", options.common.arch, artifact::make(&options)),
+        Action::DebianArtifact(options) => {
+            ("Debian as an artifact", options.common.arch, debian_initrd::make(&options))
+        }
         Action::DeviceTree { common } => {
             ("device tree", common.arch, device_tree::make(common.arch, &common.out))
         }

@@ -8,7 +8,10 @@
 use std::{env, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result};
-use e2e_runner::{network, spec::Spec};
+use e2e_runner::{
+    network::{self, Running},
+    spec::Spec,
+};
 use qemu::{
     process,
     record::{Record, TAIL},
@@ -37,7 +40,7 @@ fn test() -> Result<bool> {
         network::enter(network.wire)?;
     }
     // The servers run until the end.
-    let (spec, _servers) = spec.inspected()?.networked()?;
+    let (spec, servers) = spec.inspected()?.networked()?;
     let timeout = env::var("TEST_TIMEOUT").ok().and_then(|seconds| seconds.parse().ok());
     let outputs = env::var_os("TEST_UNDECLARED_OUTPUTS_DIR").map(PathBuf::from);
     let record = Record::new(outputs.as_deref())?;
@@ -46,6 +49,7 @@ fn test() -> Result<bool> {
 
     println!("{}", watch.phases);
     let failure = report::failure(&watch, &end).or_else(|| spec.late(&watch.phases));
+    let failure = failure.or_else(|| servers.and_then(Running::complaint));
     match &failure {
         None => println!("passed: {} patterns in {:.1} s", watch.script.seen(), watch.took.as_secs_f64()),
         Some(why) => println!("{why}\n{}", report::tail(&watch, TAIL).trim_end()),

@@ -9,7 +9,7 @@ use std::{
 };
 
 use arch::Arch;
-use e2e_runner::network::{Blobs, Certificate, Damage, Network, PushedBy, Running};
+use e2e_runner::network::{Blobs, Certificate, Damage, Fault, Network, PushedBy, Running};
 use peers::{Scratch, output};
 
 fn command() -> PathBuf {
@@ -66,10 +66,17 @@ fn arrives(network: &Network, more: &[&str]) {
 
 /// It is refused for a reason.
 fn refused(network: &Network, code: &str) {
+    refused_with(network, &[], code);
+}
+
+/// It is refused for a reason; `more` are further options.
+fn refused_with(network: &Network, more: &[&str], code: &str) {
     let scratch = Scratch::new("refused");
-    let output = pull(&network.start(Arch::X86_64).unwrap(), scratch.path(), &[]);
+    let running = network.start(Arch::X86_64).unwrap();
+    let output = pull(&running, scratch.path(), more);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && errors.contains(code), "{network:?}: {code} expected: {errors}");
+    assert_eq!(running.complaint(), None, "{network:?}");
 }
 
 #[test]
@@ -118,4 +125,45 @@ fn servers_show_what_is_asked_of_them() {
         refused(&Network { certificate, ..network.clone() }, code);
     }
     refused(&Network { login: true, ..network }, "E-NET-OCI-LOGIN");
+}
+
+#[test]
+fn a_server_in_front_does_what_is_asked_of_it() {
+    let scratch = Scratch::new("parts");
+    let network = Network { certificate: Certificate::None, ..network(&scratch) };
+    let plain = ["--plain-http"];
+    let with = |front| Network { front: Some(front), ..network.clone() };
+    arrives(&with(Fault::Busy), &plain);
+    for (front, code) in [
+        (Fault::RedirectLoop, "E-NET-HTTP-REDIRECT"),
+        (Fault::Drip, "E-NET-HTTP-STALL"),
+        (Fault::Endless, "E-NET-HTTP-SIZE"),
+        (Fault::Tamper, "E-NET-OCI-DIGEST"),
+        (Fault::Dead, "E-NET-HTTP-CUT"),
+    ] {
+        refused_with(&with(front), &plain, code);
+    }
+    let unmet = with(Fault::Busy).start(Arch::X86_64).unwrap();
+    assert_eq!(unmet.complaint().as_deref(), Some("nobody has met the server that is Busy"));
+    let secured = Network { certificate: Certificate::Good, ..with(Fault::Busy) };
+    assert!(secured.start(Arch::X86_64).is_err(), "it has no certificate");
+}
+
+#[test]
+fn a_mirror_and_an_entry_have_their_words() {
+    let scratch = Scratch::new("parts");
+    let network = Network {
+        certificate: Certificate::None,
+        mirror: Some(Fault::Tamper),
+        settings: "cloudboot.mirror=@REGISTRY@=@MIRROR@".into(),
+        entry: "title Net\nuki-url https://@PART@\n".into(),
+        ..network(&scratch)
+    };
+    let running = network.start(Arch::X86_64).unwrap();
+    assert!(running.options.concat().contains("cloudboot.mirror=127.0.0.1:"), "{:?}", running.options);
+    let folder = scratch.path();
+    output(folder, "mcopy", &["-i", &running.esp(), "::/loader/entries/net.conf", "net.conf"]);
+    let entry = fs::read_to_string(folder.join("net.conf")).unwrap();
+    assert!(entry.contains("/v2/boot/mini/blobs/sha256:") && !entry.contains('@'), "{entry}");
+    assert!(running.complaint().is_some(), "nobody has asked it");
 }

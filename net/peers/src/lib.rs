@@ -13,7 +13,7 @@ mod world;
 pub use openssl::TlsServer;
 pub use pki::{Issued, Key, Pki};
 pub use referrers::Referrers;
-pub use script::{Answer, Asked, Script};
+pub use script::{Answer, Asked, Script, listen};
 pub use servers::{Nginx, Registry, Scratch, Server, Setup, free_port, output};
 pub use tcp::{Tcp, block_on};
 pub use world::{Peer, Stream, Wire, World};

@@ -1,9 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Servers of HTTP that answer as a test says.
+//! Servers of HTTP that answer as a test says: in a [`World`], and at real sockets.
 
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{
+    cell::RefCell,
+    io::{self, Read as _, Write as _},
+    net::{Ipv4Addr, Shutdown, TcpListener, TcpStream},
+    rc::Rc,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
-use crate::world::{Peer, World};
+use crate::{
+    block_on,
+    world::{Peer, World},
+};
 
 /// A request as it came.
 #[derive(Clone, Debug)]
@@ -40,6 +51,8 @@ pub struct Answer {
     then: Then,
     pause: Duration,
     piece: usize,
+    /// Bytes that are sent at once before the pieces.
+    ahead: usize,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -62,7 +75,7 @@ impl Answer {
         let fields: String = fields.iter().map(|field| format!("{field}\r\n")).collect();
         let mut bytes = format!("HTTP/1.1 {status} Scripted\r\n{fields}\r\n").into_bytes();
         bytes.extend_from_slice(body);
-        Self { bytes, then: Then::Next, pause: Duration::ZERO, piece: usize::MAX }
+        Self { bytes, then: Then::Next, pause: Duration::ZERO, piece: usize::MAX, ahead: 0 }
     }
 
     /// The part of a body that a request asks for, as a server with ranges answers.
@@ -78,7 +91,8 @@ impl Answer {
 
     /// Bytes that need not be HTTP.
     pub fn bytes(bytes: &[u8]) -> Self {
-        Self { bytes: bytes.into(), then: Then::Close, pause: Duration::ZERO, piece: usize::MAX }
+        let then = Then::Close;
+        Self { bytes: bytes.into(), then, pause: Duration::ZERO, piece: usize::MAX, ahead: 0 }
     }
 
     /// The connection is closed behind it.
@@ -97,6 +111,12 @@ impl Answer {
         Self { piece, pause, ..self }
     }
 
+    /// The same for what follows the head, which is sent at once.
+    pub fn slow_body(self, piece: usize, pause: Duration) -> Self {
+        let ahead = head(&self.bytes).unwrap_or(0);
+        Self { ahead, ..self.slow(piece, pause) }
+    }
+
     /// These bytes are sent over and over behind it.
     pub fn endless(self) -> Self {
         Self { then: Then::Again, ..self }
@@ -112,7 +132,10 @@ impl Script {
     pub fn at(world: &World, at: &str, answer: impl Fn(&Asked) -> Answer + 'static) -> Self {
         let script = Self::default();
         let (log, answer) = (script.0.clone(), Rc::new(answer));
-        world.serve(at, move |peer| connection(peer, log.clone(), answer.clone()));
+        world.serve(at, move |peer| {
+            let (log, answer) = (log.clone(), answer.clone());
+            async move { connection(peer, |asked| log.borrow_mut().push(asked), &*answer).await }
+        });
         script
     }
 
@@ -131,26 +154,110 @@ impl Script {
     }
 }
 
-async fn connection(mut peer: Peer, log: Rc<RefCell<Vec<Asked>>>, answer: Rc<impl Fn(&Asked) -> Answer>) {
-    while let Some(asked) = request(&mut peer).await {
-        log.borrow_mut().push(asked.clone());
+/// Serves HTTP at a real socket on loopback, which each connection has a thread for, until the program ends: its port.
+///
+/// The function tells the answer to each request. Where an answer is cut, the connection is closed.
+///
+/// # Errors
+/// There is no port.
+pub fn listen(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> io::Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let port = listener.local_addr()?.port();
+    let answer = Arc::new(answer);
+    thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let answer = answer.clone();
+            thread::spawn(move || block_on(connection(Socket(client), |_| {}, &*answer)));
+        }
+    });
+    Ok(port)
+}
+
+/// A connection as its server sees it.
+trait Line {
+    /// Reads what there is: how much; nothing at the end.
+    async fn receive(&mut self, piece: &mut [u8]) -> usize;
+    /// Sends bytes; false if the client is gone.
+    async fn send(&mut self, bytes: &[u8]) -> bool;
+    async fn pause(&self, duration: Duration);
+    fn cut(self);
+    /// The name for which the client has started TLS.
+    fn secured(&self) -> Option<String>;
+}
+
+impl Line for Peer {
+    async fn receive(&mut self, piece: &mut [u8]) -> usize {
+        self.receive(piece).await
+    }
+
+    async fn send(&mut self, bytes: &[u8]) -> bool {
+        self.send(bytes).await
+    }
+
+    async fn pause(&self, duration: Duration) {
+        self.pause(duration).await;
+    }
+
+    fn cut(self) {
+        self.cut();
+    }
+
+    fn secured(&self) -> Option<String> {
+        self.secured()
+    }
+}
+
+/// A real socket, which blocks.
+struct Socket(TcpStream);
+
+impl Line for Socket {
+    async fn receive(&mut self, piece: &mut [u8]) -> usize {
+        self.0.read(piece).unwrap_or(0)
+    }
+
+    async fn send(&mut self, bytes: &[u8]) -> bool {
+        self.0.write_all(bytes).is_ok()
+    }
+
+    async fn pause(&self, duration: Duration) {
+        thread::sleep(duration);
+    }
+
+    fn cut(self) {
+        // A client that is gone is no failure.
+        let _ = self.0.shutdown(Shutdown::Both);
+    }
+
+    fn secured(&self) -> Option<String> {
+        None
+    }
+}
+
+async fn connection(mut line: impl Line, log: impl Fn(Asked), answer: &impl Fn(&Asked) -> Answer) {
+    let mut buffer = Vec::new();
+    while let Some(asked) = request(&mut line, &mut buffer).await {
+        log(asked.clone());
         let answer = answer(&asked);
-        for piece in answer.bytes.chunks(answer.piece) {
+        let (ahead, rest) = answer.bytes.split_at(answer.ahead.min(answer.bytes.len()));
+        if !line.send(ahead).await {
+            return;
+        }
+        for piece in rest.chunks(answer.piece) {
             if !answer.pause.is_zero() {
-                peer.pause(answer.pause).await;
+                line.pause(answer.pause).await;
             }
-            if !peer.send(piece).await {
+            if !line.send(piece).await {
                 return;
             }
         }
         match answer.then {
             Then::Next => {}
             Then::Close => return,
-            Then::Cut => return peer.cut(),
+            Then::Cut => return line.cut(),
             Then::Again => loop {
-                if !peer.send(b"4000\r\n").await
-                    || !peer.send(&[0; 0x4000]).await
-                    || !peer.send(b"\r\n").await
+                if !line.send(b"4000\r\n").await
+                    || !line.send(&[0; 0x4000]).await
+                    || !line.send(b"\r\n").await
                 {
                     return;
                 }
@@ -159,17 +266,21 @@ async fn connection(mut peer: Peer, log: Rc<RefCell<Vec<Asked>>>, answer: Rc<imp
     }
 }
 
-async fn request(peer: &mut Peer) -> Option<Asked> {
+/// Where the head of a message ends, with its empty line.
+fn head(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4)
+}
+
+/// The next request; what follows it stays in the buffer.
+async fn request(line: &mut impl Line, buffer: &mut Vec<u8>) -> Option<Asked> {
     let end = loop {
-        if let Some(end) = peer.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
+        if let Some(end) = head(buffer) {
             break end;
         }
-        if !peer.fill().await {
-            return None;
-        }
+        fill(line, buffer).await?;
     };
-    let head = String::from_utf8_lossy(&peer.buffer[..end]).into_owned();
-    let mut lines = head.split("\r\n");
+    let text = String::from_utf8_lossy(&buffer[..end - 4]).into_owned();
+    let mut lines = text.split("\r\n");
     let mut words = lines.next()?.split(' ');
     let (method, target) = (words.next()?.into(), words.next()?.into());
     let fields: Vec<(String, String)> = lines
@@ -180,12 +291,51 @@ async fn request(peer: &mut Peer) -> Option<Asked> {
         .iter()
         .find(|(name, _)| name == "content-length")
         .map_or(0, |(_, value)| value.parse().unwrap());
-    while peer.buffer.len() < end + 4 + length {
-        if !peer.fill().await {
-            return None;
-        }
+    while buffer.len() < end + length {
+        fill(line, buffer).await?;
     }
-    let body = peer.buffer[end + 4..end + 4 + length].to_vec();
-    peer.buffer.drain(..end + 4 + length);
-    Some(Asked { method, target, fields, body, secured: peer.secured() })
+    let body = buffer[end..end + length].to_vec();
+    buffer.drain(..end + length);
+    Some(Asked { method, target, fields, body, secured: line.secured() })
+}
+
+/// Reads more; none at the end.
+async fn fill(line: &mut impl Line, buffer: &mut Vec<u8>) -> Option<()> {
+    let mut piece = vec![0; 16 << 10];
+    let read = line.receive(&mut piece).await;
+    buffer.extend_from_slice(&piece[..read]);
+    (read > 0).then_some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a client receives for a request, until the server ends the connection.
+    fn received(port: u16, request: &str) -> String {
+        let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        client.set_read_timeout(Some(crate::LIMIT)).unwrap();
+        client.write_all(request.as_bytes()).unwrap();
+        let mut text = String::new();
+        client.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    #[test]
+    fn a_real_socket_is_answered_as_one_in_memory() {
+        let port = listen(|asked| match asked.target.as_str() {
+            "/last" => Answer::part(asked, b"0123456789").close(),
+            "/cut" => Answer::new(200, &[], b"0123456789").cut(8),
+            _ => Answer::new(200, &[], &asked.body).slow_body(1, Duration::from_millis(1)),
+        });
+        let port = port.unwrap();
+        let both =
+            "PUT /a HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET /last HTTP/1.1\r\nRange: bytes=2-4\r\n\r\n";
+        assert_eq!(
+            received(port, both),
+            "HTTP/1.1 200 Scripted\r\nContent-Length: 3\r\n\r\nabc\
+             HTTP/1.1 206 Scripted\r\nContent-Range: bytes 2-4/10\r\nContent-Length: 3\r\n\r\n234"
+        );
+        assert_eq!(received(port, "GET /cut HTTP/1.1\r\n\r\n"), "HTTP/1.1");
+    }
 }

@@ -181,6 +181,10 @@ impl Registry {
     }
 }
 
+/// What nginx says of a request: nginx's own format has no ranges.
+const LOG: &str =
+    r#"log_format ranges '$remote_addr [$time_local] "$request" $status $body_bytes_sent "$http_range"';"#;
+
 /// nginx on loopback.
 pub struct Nginx {
     /// Its port at 127.0.0.1.
@@ -202,7 +206,7 @@ impl Nginx {
                 "nginx.conf",
                 format!(
                     "user root root;\ndaemon off;\nmaster_process off;\npid {path}/pid;\nerror_log {path}/error.log info;\nevents {{}}\n\
-                     http {{\n  access_log {path}/access.log;\n  client_body_temp_path {path}/body;\n  \
+                     http {{\n  {LOG}\n  access_log {path}/access.log ranges;\n  client_body_temp_path {path}/body;\n  \
                      proxy_temp_path {path}/proxy;\n  fastcgi_temp_path {path}/fastcgi;\n  uwsgi_temp_path {path}/uwsgi;\n  \
                      scgi_temp_path {path}/scgi;\n  server {{\n    listen 127.0.0.1:{port};\n    {content}\n  }}\n}}\n"
                 )
@@ -236,7 +240,7 @@ impl Nginx {
         self.folder.write(name, bytes);
     }
 
-    /// The lines of its log of requests.
+    /// The lines of its log of requests: address, time, `"GET /path HTTP/1.1"`, status, bytes of the body, range.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("access.log")).unwrap_or_default()
     }

@@ -279,7 +279,7 @@ impl Drop for Stream {
 /// A connection as its server sees it.
 pub struct Peer {
     stream: Stream,
-    pub(crate) buffer: Vec<u8>,
+    buffer: Vec<u8>,
 }
 
 impl Peer {
@@ -289,11 +289,16 @@ impl Peer {
     }
 
     /// Reads more into the buffer; false at the end.
-    pub(crate) async fn fill(&mut self) -> bool {
+    async fn fill(&mut self) -> bool {
         let mut piece = vec![0; 16 << 10];
-        let read = self.stream.read(&mut piece).await.unwrap_or(0);
+        let read = self.receive(&mut piece).await;
         self.buffer.extend_from_slice(&piece[..read]);
         read > 0
+    }
+
+    /// Reads what there is: how much; nothing at the end.
+    pub(crate) async fn receive(&mut self, piece: &mut [u8]) -> usize {
+        self.stream.read(piece).await.unwrap_or(0)
     }
 
     /// Reads a request's head, with the empty line.

@@ -28,6 +28,9 @@ const TYPES: [(&str, &str); 4] = [
     ("cmdline.txt", "application/vnd.cloudboot.cmdline.v1"),
 ];
 
+/// What `cloud-boot push` cannot see in the content of files, by their names.
+const KINDS: [(&str, &str); 2] = [("modloop", "modloop"), ("host.apkovl.tar.gz", "apkovl")];
+
 /// Who pushes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -95,7 +98,8 @@ impl Artifact<'_> {
         let ours = ["push", "--arch", &arch];
         match by {
             PushedBy::CloudBoot => {
-                call(self.command, &[&ours[..], &["--ca", &ca, &reference]].concat(), &names);
+                let parts: Vec<String> = names.iter().map(|name| said(name)).collect();
+                call(self.command, &[&ours[..], &["--ca", &ca, &reference]].concat(), &parts);
             }
             PushedBy::Oras => {
                 let parts = names.iter().map(|name| typed(name)).collect::<Result<Vec<_>>>()?;
@@ -168,13 +172,27 @@ impl Artifact<'_> {
     /// # Panics
     /// oras fails.
     pub fn annotate(&self, list: &[(&str, &str)]) -> Result<()> {
-        let digest = self.registry.digest(NAME, TAG);
-        let hex = digest.strip_prefix("sha256:").context("a digest")?;
-        let mut manifest: Value = serde_json::from_slice(&fs::read(self.registry.blob(hex))?)?;
+        let mut manifest = self.manifest()?;
         let annotations = manifest.as_object_mut().context("a manifest")?.entry("annotations");
         let annotations = annotations.or_insert_with(|| json!({})).as_object_mut().context("annotations")?;
         annotations.extend(list.iter().map(|(name, value)| ((*name).into(), json!(value))));
         self.push_document(MANIFEST, &manifest)
+    }
+
+    /// The digest of the first part in the manifest.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub fn first(&self) -> Result<String> {
+        let manifest = self.manifest()?;
+        let first = manifest.pointer("/layers/0/digest").and_then(Value::as_str);
+        Ok(first.context("a manifest with layers")?.into())
+    }
+
+    fn manifest(&self) -> Result<Value> {
+        let digest = self.registry.digest(NAME, TAG);
+        let hex = digest.strip_prefix("sha256:").context("a digest")?;
+        Ok(serde_json::from_slice(&fs::read(self.registry.blob(hex))?)?)
     }
 
     fn push_document(&self, media_type: &str, document: &Value) -> Result<()> {
@@ -188,6 +206,14 @@ impl Artifact<'_> {
     /// As oras and skopeo write it.
     fn reference(&self) -> String {
         format!("{}/{NAME}:{TAG}", self.registry.authority())
+    }
+}
+
+/// `FILE:KIND` where the content does not say what a file is.
+fn said(name: &str) -> String {
+    match KINDS.iter().find(|(known, _)| *known == name) {
+        Some((_, kind)) => format!("{name}:{kind}"),
+        None => name.into(),
     }
 }
 

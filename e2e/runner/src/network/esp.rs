@@ -13,19 +13,24 @@ pub const FILE: &str = "esp.img";
 /// KiB: room for a loader, and enough clusters for FAT32.
 const SIZE: &str = "40960";
 
-/// Makes a filesystem with the loader as the program that firmware starts from any disk, and a root certificate as
-/// `\cloudboot\ca.pem`.
+/// Makes a filesystem with the loader as the program that firmware starts from any disk, a root certificate as
+/// `\cloudboot\ca.pem`, and an entry as `\loader\entries\net.conf`, unless it is empty.
 ///
 /// # Errors
 /// When a file cannot be written.
 ///
 /// # Panics
 /// A tool fails.
-pub fn make(folder: &Path, arch: Arch, loader: &str, ca: &[u8]) -> Result<()> {
+pub fn make(folder: &Path, arch: Arch, loader: &str, ca: &[u8], entry: &str) -> Result<()> {
     output(folder, "mkfs.vfat", &["-C", "-F", "32", "-s", "1", "-n", "UEFI", FILE, SIZE]);
     fs::write(folder.join("ca.pem"), ca)?;
     output(folder, "mmd", &["-i", FILE, "::/EFI", "::/EFI/BOOT", "::/cloudboot"]);
     output(folder, "mcopy", &["-i", FILE, "ca.pem", "::/cloudboot/ca.pem"]);
     output(folder, "mcopy", &["-i", FILE, loader, &format!("::/EFI/BOOT/{}", arch.boot_file())]);
+    if !entry.is_empty() {
+        fs::write(folder.join("net.conf"), entry)?;
+        output(folder, "mmd", &["-i", FILE, "::/loader", "::/loader/entries"]);
+        output(folder, "mcopy", &["-i", FILE, "net.conf", "::/loader/entries/net.conf"]);
+    }
     Ok(())
 }

@@ -6,12 +6,14 @@
 
 mod artifact;
 mod esp;
+mod faulty;
+mod line;
 mod proxy;
 mod servers;
 mod signing;
 mod wire;
 
-use std::{env, path::Path};
+use std::{env, fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
 use arch::Arch;
@@ -19,12 +21,15 @@ use peers::{Nginx, Registry, Scratch, Setup};
 use serde::Deserialize;
 
 pub use artifact::{Damage, PushedBy};
+pub use faulty::Fault;
+pub use line::Line;
 pub use servers::{Blobs, Certificate};
 pub use signing::{Form, Signing, Started};
 pub use wire::{Wire, enter};
 
 use self::{
     artifact::{Artifact, NAME},
+    line::Cable,
     servers::Servers,
 };
 
@@ -46,6 +51,8 @@ pub struct Network {
     pub damage: Option<Damage>,
     /// Where the machine's cards lead to.
     pub wire: Wire,
+    /// What is wrong with that line, where dnsmasq is on the wire.
+    pub line: Option<Line>,
     /// QEMU's names of the cards, the first of which is on the wire. `silent:` in front of one stands for a cable with
     /// nobody at its other end.
     pub cards: Vec<String>,
@@ -61,6 +68,12 @@ pub struct Network {
     pub login: bool,
     /// Who has the blobs.
     pub blobs: Blobs,
+    /// What a server in front of the registry, which has no certificate then, does to blobs.
+    pub front: Option<Fault>,
+    /// What the registry's mirror (`@MIRROR@`) does, by plain HTTP as well.
+    pub mirror: Option<Fault>,
+    /// The text of an entry of the Boot Loader Specification, on the disk with the loader.
+    pub entry: String,
     /// The document that a cloud's metadata service has for the machine, at 169.254.169.254, where dnsmasq is on the wire;
     /// none where there is no such service.
     pub metadata: String,
@@ -77,7 +90,8 @@ pub struct Running {
     /// What stands for each `@WORD@` in settings and patterns.
     words: Vec<(&'static str, String)>,
     folder: Scratch,
-    _servers: Servers,
+    servers: Servers,
+    cable: Option<Cable>,
     _metadata: Option<Nginx>,
 }
 
@@ -91,7 +105,9 @@ impl Network {
     /// A server or a tool fails.
     pub fn start(&self, arch: Arch) -> Result<Running> {
         let folder = Scratch::new("network");
-        self.wire.make(&self.dnsmasq_options(), &self.own_addresses())?;
+        ensure!(self.line.is_none() || self.wire == Wire::Dnsmasq, "a bad line needs the wire dnsmasq");
+        let cable = self.line.map(|line| line.lay(self.size()?)).transpose()?;
+        self.wire.make(&self.dnsmasq_options(), &self.own_addresses(), cable.is_some())?;
         let pki = servers::pki();
         // It has the artifact, whatever is shown to the machine afterwards.
         let store = Registry::set_up(&Setup { of_http: &servers::tls(&pki, "pushing"), ..Setup::default() });
@@ -103,51 +119,52 @@ impl Network {
             arch,
         };
         artifact.push(&self.files, self.pushed_by)?;
-        let loader = absolute(&self.loader)?;
-        let loader = match &self.signing {
-            Some(signing) => signing.build(folder.path(), artifact.command, arch, &loader, artifact.ca),
-            None => loader,
-        };
-        if let Some(signing) = &self.signing {
-            let image = |digest: &str| format!("{}/{NAME}@{digest}", store.authority());
-            if let Some(epoch) = signing.epoch {
-                let epoch = epoch.to_string();
-                artifact
-                    .annotate(&[("org.cloudboot.name", signing::NAME), ("org.cloudboot.epoch", &epoch)])?;
-            }
-            let signed = store.digest(NAME, artifact::TAG);
-            signing.sign(folder.path(), &image(&signed), artifact.ca)?;
-            if signing.of_another {
-                artifact.annotate(&[("changed", "1")])?;
-                let other = store.digest(NAME, artifact::TAG);
-                Signing::move_to(folder.path(), &image(&signed), &image(&other), artifact.ca);
-            }
-        }
+        let first = artifact.first()?;
+        let loader = self.signed(&artifact)?;
         if let Some(damage) = &self.damage {
             artifact.damage(damage)?;
         }
         let digest = store.digest(NAME, artifact::TAG);
         let host = if self.host.is_empty() { self.wire.host() } else { &self.host };
         let servers = Servers::start(self, &pki, store, host)?;
-        esp::make(folder.path(), arch, &loader, &pki.read("own.pem"))?;
-        let tag = format!("oci://{}/{NAME}:{}", servers.authority, artifact::TAG);
-        let mut words = vec![
-            ("@REFERENCE@", format!("{tag}@{digest}")),
-            ("@TAG@", tag),
-            ("@REGISTRY@", servers.authority.clone()),
-            ("@DIGEST@", digest),
-        ];
-        words.extend(servers.proxy.iter().map(|proxy| ("@PROXY@", proxy.clone())));
+        let words = words(&servers, digest, &first);
+        let entry = replaced(&words, &self.entry)?;
+        esp::make(folder.path(), arch, &loader, &pki.read("own.pem"), &entry)?;
         let document = replaced(&words, &self.metadata)?;
         let metadata = (!document.is_empty()).then(|| servers::metadata(&document));
-        let mut options = wire::cards(self.wire, &self.cards);
+        let mut options = wire::cards(self.wire, &self.cards, cable.as_ref().map(Cable::netdev));
         let settings = replaced(&words, &self.settings)?;
         if !settings.is_empty() {
             // A comma ends a setting of QEMU; two are one.
             let settings = settings.replace(',', ",,");
             options.extend(["-fw_cfg".into(), format!("name=opt/org.cloudboot/cmdline,string={settings}")]);
         }
-        Ok(Running { options, words, folder, _servers: servers, _metadata: metadata })
+        Ok(Running { options, words, folder, servers, cable, _metadata: metadata })
+    }
+
+    /// Bytes of the artifact's parts.
+    fn size(&self) -> Result<u64> {
+        self.files.iter().try_fold(0_u64, |sum, file| Ok(sum.saturating_add(fs::metadata(file)?.len())))
+    }
+
+    /// The loader's path: where the artifact is signed, which is done, that of one with keys built in.
+    fn signed(&self, artifact: &Artifact<'_>) -> Result<String> {
+        let loader = absolute(&self.loader)?;
+        let Some(signing) = &self.signing else { return Ok(loader) };
+        let (folder, store) = (artifact.folder, artifact.registry);
+        let image = || format!("{}/{NAME}@{}", store.authority(), store.digest(NAME, artifact::TAG));
+        if let Some(epoch) = signing.epoch {
+            let epoch = epoch.to_string();
+            artifact.annotate(&[("org.cloudboot.name", signing::NAME), ("org.cloudboot.epoch", &epoch)])?;
+        }
+        let loader = signing.build(folder, artifact.command, artifact.arch, &loader, artifact.ca);
+        let signed = image();
+        signing.sign(folder, &signed, artifact.ca)?;
+        if signing.of_another {
+            artifact.annotate(&[("changed", "1")])?;
+            Signing::move_to(folder, &signed, &image(), artifact.ca);
+        }
+        Ok(loader)
     }
 
     fn dnsmasq_options(&self) -> Vec<String> {
@@ -184,6 +201,28 @@ impl Running {
     pub fn replaced(&self, text: &str) -> Result<String> {
         replaced(&self.words, text)
     }
+
+    /// What is said of a run in which all lines were seen, once QEMU has ended, when a fault has not been met.
+    pub fn complaint(self) -> Option<String> {
+        let of_line = self.cable.and_then(Cable::complaint);
+        of_line.or_else(|| self.servers.complaint())
+    }
+}
+
+/// What stands for the words: of an artifact with this digest, whose first part is that blob.
+fn words(servers: &Servers, digest: String, first: &str) -> Vec<(&'static str, String)> {
+    let authority = &servers.authority;
+    let tag = format!("oci://{authority}/{NAME}:{}", artifact::TAG);
+    let mut words = vec![
+        ("@REFERENCE@", format!("{tag}@{digest}")),
+        ("@TAG@", tag),
+        ("@REGISTRY@", authority.clone()),
+        ("@DIGEST@", digest),
+        ("@PART@", format!("{authority}/v2/{NAME}/blobs/{first}")),
+    ];
+    words.extend(servers.proxy.iter().map(|proxy| ("@PROXY@", proxy.clone())));
+    words.extend(servers.mirror().map(|mirror| ("@MIRROR@", mirror)));
+    words
 }
 
 fn replaced(words: &[(&str, String)], text: &str) -> Result<String> {

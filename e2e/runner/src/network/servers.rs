@@ -12,7 +12,9 @@ use peers::{Nginx, Registry, Scratch, Server, Setup, free_port};
 use serde::Deserialize;
 
 use super::{
-    Network, proxy,
+    Network,
+    faulty::Faulty,
+    proxy,
     wire::{self, METADATA, Wire},
 };
 
@@ -99,8 +101,14 @@ pub struct Servers {
     pub authority: String,
     /// The proxy's address.
     pub proxy: Option<String>,
+    /// The machine's name for this one.
+    gateway: &'static str,
+    front: Option<Faulty>,
+    mirror: Option<Faulty>,
+    nginx: Option<Nginx>,
+    /// Whether a transfer is cut.
+    is_cut: bool,
     _registries: [Registry; 2],
-    _nginx: Option<Nginx>,
     _dnsmasq: Option<Server>,
     _folder: Scratch,
 }
@@ -124,9 +132,10 @@ impl Servers {
         let certificate = network.certificate.name();
         let of_http = certificate.map(|name| tls(pki, name)).unwrap_or_default();
         let more = if network.login { login(&folder) } else { String::new() };
-        // The ports that need not be named.
-        let address = match (is_own, certificate) {
+        let is_redirected = network.blobs == Blobs::Redirected;
+        let address = match (is_own && !is_redirected, certificate) {
             (false, _) => "127.0.0.1:0",
+            // The ports that need not be named.
             (true, Some(_)) => ":443",
             (true, None) => ":80",
         };
@@ -138,24 +147,71 @@ impl Servers {
         });
         let mut port = shown.port;
         let mut nginx = None;
-        if network.blobs == Blobs::Redirected {
-            ensure!(
-                !is_own && network.certificate == Certificate::Good,
-                "nginx stands on loopback, with TLS"
-            );
-            let (front, back) = (free_port(), free_port());
-            nginx = Some(Nginx::start(&redirecting(pki, store.storage(), host, (front, back), shown.port)));
+        if is_redirected {
+            ensure!(network.certificate == Certificate::Good, "nginx has TLS");
+            let (own, front) = if is_own { ("", 443) } else { ("127.0.0.1:", free_port()) };
+            let ports = (front, free_port(), shown.port);
+            nginx = Some(Nginx::start(&redirecting(pki, store.storage(), host, own, ports)));
             port = front;
         }
+        let is_plain = !is_own && network.certificate == Certificate::None;
+        ensure!(
+            is_plain || (network.front.or(network.mirror)).is_none(),
+            "faults need the user's wire, without TLS"
+        );
+        let front = network.front.map(|fault| Faulty::start(fault, shown.port)).transpose()?;
+        let mirror = network.mirror.map(|fault| Faulty::start(fault, shown.port)).transpose()?;
+        port = front.as_ref().map_or(port, |front| front.port);
         let authority = if is_own { host.into() } else { format!("{host}:{port}") };
         let gateway = network.wire.host();
         let proxy = match network.proxy {
             true => Some(format!("http://{gateway}:{}", proxy::start()?)),
             false => None,
         };
+        let is_cut = network.line.is_some_and(|line| line.cut.is_some());
+        ensure!(!is_cut || is_redirected, "only nginx has a log that shows how a cut transfer goes on");
         let _registries = [store, shown];
-        Ok(Self { authority, proxy, _registries, _nginx: nginx, _dnsmasq: dnsmasq, _folder: folder })
+        let (_dnsmasq, _folder) = (dnsmasq, folder);
+        Ok(Self { authority, proxy, gateway, front, mirror, nginx, is_cut, _registries, _dnsmasq, _folder })
     }
+
+    /// The mirror's host and port.
+    pub fn mirror(&self) -> Option<String> {
+        self.mirror.as_ref().map(|mirror| format!("{}:{}", self.gateway, mirror.port))
+    }
+
+    /// What is said when a fault has not been met, or a transfer that was cut began anew.
+    pub fn complaint(&self) -> Option<String> {
+        let faults = self.front.iter().chain(&self.mirror);
+        faults.map(Faulty::complaint).find(Option::is_some).flatten().or_else(|| {
+            let log = self.nginx.as_ref().filter(|_| self.is_cut)?.log();
+            (!is_resumed(&log)).then(|| format!("no transfer was resumed:\n{log}"))
+        })
+    }
+}
+
+/// Whether a request in nginx's log asks for the rest of what an earlier one has asked for.
+fn is_resumed(log: &str) -> bool {
+    // `… "GET /path HTTP/1.1" 206 BYTES "bytes=FIRST-LAST"`.
+    let range = |text: &str| {
+        let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
+        Some((first.parse::<u64>().ok()?, last.parse::<u64>().ok()))
+    };
+    let requests: Vec<_> = log
+        .lines()
+        .filter_map(|line| {
+            let mut quoted = line.split('"').skip(1).step_by(2);
+            let path = quoted.next()?.split(' ').nth(1).filter(|path| path.starts_with("/blobs/"))?;
+            Some((path, range(quoted.next()?)))
+        })
+        .collect();
+    let is_rest = |(at, (path, asked)): (usize, &(&str, Option<(u64, Option<u64>)>))| {
+        let mut earlier = requests.iter().take(at).filter(|(other, _)| other == path);
+        let Some((first, last)) = asked else { return false };
+        *first > 0
+            && earlier.any(|(_, whole)| whole.is_none_or(|(start, end)| end == *last && start < *first))
+    };
+    requests.iter().enumerate().any(is_rest)
 }
 
 /// A metadata service that has a document where OpenStack's has it.
@@ -179,13 +235,45 @@ fn login(folder: &Scratch) -> String {
 
 /// nginx on two ports: one passes requests on to the registry, but for blobs redirects to the other, which reads them
 /// where the registry stores them.
-fn redirecting(pki: &Pki, storage: &Path, host: &str, (front, back): (u16, u16), registry: u16) -> String {
+fn redirecting(
+    pki: &Pki,
+    storage: &Path,
+    host: &str,
+    own: &str,
+    (front, back, registry): (u16, u16, u16),
+) -> String {
     let (pki, storage) = (pki.folder().display(), storage.display());
     format!(
-        "listen 127.0.0.1:{front} ssl; listen 127.0.0.1:{back} ssl;
+        "listen {own}{front} ssl; listen {own}{back} ssl;
         ssl_certificate {pki}/good.pem; ssl_certificate_key {pki}/good.key;
         location ~ ^/v2/.+/blobs/sha256:(..)(.*)$ {{ return 307 https://{host}:{back}/blobs/$1/$1$2/data; }}
         location /blobs/ {{ alias {storage}/docker/registry/v2/blobs/sha256/; }}
         location / {{ proxy_pass https://127.0.0.1:{registry}; proxy_ssl_verify off; proxy_set_header Host $http_host; }}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A line of nginx's log.
+    fn line(path: &str, range: &str) -> String {
+        format!("10.9.0.50 [30/Nov/2026:06:00:00 +0000] \"GET {path} HTTP/1.1\" 206 5 \"{range}\"\n")
+    }
+
+    #[test]
+    fn a_transfer_is_resumed_where_its_rest_is_asked_for() {
+        let halves = [line("/blobs/a", "bytes=0-49"), line("/blobs/a", "bytes=50-99")].concat();
+        for (more, expected) in [
+            (String::new(), false),
+            (line("/blobs/a", "bytes=60-99"), true),
+            (line("/blobs/a", "bytes=20-49"), true),
+            (line("/blobs/a", "bytes=0-49"), false),
+            (line("/blobs/b", "bytes=60-99"), false),
+            ([line("/blobs/b", "-"), line("/blobs/b", "bytes=7-99")].concat(), true),
+            ([line("/v2/b", "-"), line("/v2/b", "bytes=7-99")].concat(), false),
+        ] {
+            assert_eq!(is_resumed(&[halves.as_str(), &more].concat()), expected, "{more}");
+        }
+    }
 }

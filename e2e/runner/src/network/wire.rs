@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Where the machine's cards lead to.
 
-use std::{env, os::unix::process::CommandExt as _, path::Path, process::Command};
+use std::{env, os::unix::process::CommandExt as _, path::Path, process::Command, thread, time::Duration};
 
 use anyhow::{Result, bail, ensure};
 use peers::output;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 const INSIDE: &str = "E2E_NETWORK";
 
 /// The tap device, the machine's cable.
-const TAP: &str = "t0";
+pub const TAP: &str = "t0";
 
 /// Our addresses on it.
 pub const ADDRESSES: [&str; 2] = ["10.9.0.1/24", "fd09::1/64"];
@@ -47,14 +47,14 @@ impl Wire {
         }
     }
 
-    /// Makes the namespace's network, if it has one.
+    /// Makes the namespace's network, if it has one, and waits for the tap device where another program makes it.
     ///
     /// # Errors
     /// This program is not in a namespace of its own.
     ///
     /// # Panics
     /// `ip` fails.
-    pub fn make(self, dnsmasq: &[String], addresses: &[String]) -> Result<()> {
+    pub fn make(self, dnsmasq: &[String], addresses: &[String], has_tap: bool) -> Result<()> {
         if self == Self::User {
             return Ok(());
         }
@@ -66,7 +66,11 @@ impl Wire {
         };
         ip("link set lo up");
         ip(&format!("addr add {METADATA}/32 dev lo"));
-        ip(&format!("tuntap add {TAP} mode tap"));
+        if has_tap {
+            wait_for_tap()?;
+        } else {
+            ip(&format!("tuntap add {TAP} mode tap"));
+        }
         for address in addresses {
             let how = if address.contains(':') { " nodad" } else { "" };
             ip(&format!("addr add {address} dev {TAP}{how}"));
@@ -74,6 +78,20 @@ impl Wire {
         ip(&format!("link set {TAP} up"));
         Ok(())
     }
+}
+
+/// How often the tap device is looked for, and the pause between: ten minutes, which no machine needs.
+const TRIES: u32 = 6000;
+const PAUSE: Duration = Duration::from_millis(100);
+
+fn wait_for_tap() -> Result<()> {
+    for _ in 0..TRIES {
+        if Command::new("ip").args(["link", "show", TAP]).output()?.status.success() {
+            return Ok(());
+        }
+        thread::sleep(PAUSE);
+    }
+    bail!("there is no {TAP}: socat has not made it");
 }
 
 /// dnsmasq's arguments: its own files only, no rights to give up, the card, the place of its leases.
@@ -98,8 +116,8 @@ pub fn enter(wire: Wire) -> Result<()> {
     bail!("unshare: {}", command.env(INSIDE, "1").exec());
 }
 
-/// QEMU's options for cards.
-pub fn cards(wire: Wire, cards: &[String]) -> Vec<String> {
+/// QEMU's options for cards; `netdev` is what those on the wire lead to, if not to the wire itself.
+pub fn cards(wire: Wire, cards: &[String], netdev: Option<String>) -> Vec<String> {
     let default = ["virtio-net-pci".to_owned()];
     let cards = if cards.is_empty() { &default[..] } else { cards };
     let mut options = Vec::new();
@@ -108,11 +126,14 @@ pub fn cards(wire: Wire, cards: &[String]) -> Vec<String> {
             Some(device) => (device, true),
             None => (card.as_str(), false),
         };
-        let end = match (silent, wire) {
+        let end = match (silent, &netdev, wire) {
             // Nobody else is at that hub.
-            (true, _) => format!("hubport,hubid={number},id=card{number}"),
-            (false, Wire::User) => format!("user,id=card{number}"),
-            (false, Wire::Dnsmasq) => format!("tap,id=card{number},ifname={TAP},script=no,downscript=no"),
+            (true, ..) => format!("hubport,hubid={number},id=card{number}"),
+            (false, Some(netdev), _) => format!("{netdev},id=card{number}"),
+            (false, None, Wire::User) => format!("user,id=card{number}"),
+            (false, None, Wire::Dnsmasq) => {
+                format!("tap,id=card{number},ifname={TAP},script=no,downscript=no")
+            }
         };
         // The firmware has a driver of its own for virtio; those of other cards are in their ROMs.
         let rom = if device.starts_with("virtio") { ",romfile=" } else { "" };
@@ -130,10 +151,12 @@ mod tests {
     fn cards_have_their_ends() {
         let list = ["e1000".to_owned(), "silent:virtio-net-pci".to_owned()];
         assert_eq!(
-            cards(Wire::User, &list).join(" "),
+            cards(Wire::User, &list, None).join(" "),
             "-netdev user,id=card0 -device e1000,netdev=card0 \
              -netdev hubport,hubid=1,id=card1 -device virtio-net-pci,netdev=card1,romfile="
         );
-        assert!(cards(Wire::Dnsmasq, &[]).join(" ").starts_with("-netdev tap,id=card0,ifname=t0,"));
+        assert!(cards(Wire::Dnsmasq, &[], None).join(" ").starts_with("-netdev tap,id=card0,ifname=t0,"));
+        let relayed = cards(Wire::Dnsmasq, &[], Some("stream,x=y".into()));
+        assert!(relayed.join(" ").starts_with("-netdev stream,x=y,id=card0 "), "{relayed:?}");
     }
 }
