@@ -334,7 +334,8 @@ impl Areas {
         }
         let fat_start = first_fat.after(active.saturating_mul(fat_length));
         let root_start = first_fat.after(fats.saturating_mul(fat_length));
-        let info = Some(bpb32.bpb_fs_info.get()).filter(|info| (1..bpb.bpb_rsvd_sec_cnt.get()).contains(info));
+        let info =
+            Some(bpb32.bpb_fs_info.get()).filter(|info| (1..bpb.bpb_rsvd_sec_cnt.get()).contains(info));
         let root_length = u64::from(bpb.bpb_root_ent_cnt.get()).saturating_mul(ENTRY);
         Ok(Self {
             sector,
@@ -342,9 +343,7 @@ impl Areas {
             fat_start,
             fat_length,
             mirrors: Mirrors { first: fat_start, count: if is_mirrored { fats } else { 1 } },
-            fs_info: info
-                .filter(|_| is_fat32)
-                .map(|info| ByteOffset(u64::from(info).saturating_mul(sector))),
+            fs_info: info.filter(|_| is_fat32).map(|info| ByteOffset(u64::from(info).saturating_mul(sector))),
             root_start,
             root_length,
             data_start: root_start.after(root_length.next_multiple_of(sector)),

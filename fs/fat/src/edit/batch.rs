@@ -3,7 +3,7 @@
 
 use alloc::{collections::BTreeMap, vec, vec::Vec};
 
-use block::{BlockWrite, ReadError};
+use block::{BlockWrite, ReadError, check_bounds};
 
 use crate::units::ByteOffset;
 
@@ -88,6 +88,7 @@ impl<'d, D: BlockWrite> Batch<'d, D> {
     /// # Errors
     /// Those of the device.
     pub fn patch(&mut self, at: ByteOffset, bytes: &[u8]) -> Result<(), ReadError> {
+        check_bounds(at.0, bytes.len(), self.device.size())?;
         let starts: Vec<u64> = self.sectors(at, bytes.len()).collect();
         for start in starts {
             if !self.changed.contains_key(&start) {
@@ -136,7 +137,8 @@ impl<'d, D: BlockWrite> Batch<'d, D> {
 
 /// Copies what two pieces of a device have in common.
 fn copy(from_start: u64, from: &[u8], to_start: u64, to: &mut [u8]) {
-    let skip = |start: u64| usize::try_from(from_start.max(to_start).saturating_sub(start)).unwrap_or(usize::MAX);
+    let skip =
+        |start: u64| usize::try_from(from_start.max(to_start).saturating_sub(start)).unwrap_or(usize::MAX);
     let source = from.get(skip(from_start)..).unwrap_or_default();
     let target = to.get_mut(skip(to_start)..).unwrap_or_default();
     target.iter_mut().zip(source).for_each(|(target, source)| *target = *source);

@@ -134,7 +134,12 @@ impl<'f, D: BlockWrite> Change<'f, D> {
         result.map(|()| written.first)
     }
 
-    fn write_pieces(&mut self, content: &dyn BlockRead, size: u64, written: &mut Written) -> Result<(), Error> {
+    fn write_pieces(
+        &mut self,
+        content: &dyn BlockRead,
+        size: u64,
+        written: &mut Written,
+    ) -> Result<(), Error> {
         let cluster = self.fat.geometry.cluster.max(1);
         let piece = PIECE.max(cluster);
         let mut offset = 0;
@@ -174,7 +179,8 @@ impl<'f, D: BlockWrite> Change<'f, D> {
 
     fn position(&self, cluster: ClusterNumber) -> Result<ByteOffset, Error> {
         let position = self.fat.geometry.position(cluster);
-        position.ok_or_else(|| corrupt(Fault::Range, "FAT entry", self.fat.geometry.fat_start, cluster).into())
+        position
+            .ok_or_else(|| corrupt(Fault::Range, "FAT entry", self.fat.geometry.fat_start, cluster).into())
     }
 
     /// Makes clusters a chain behind `last`; its end is still open.
@@ -258,7 +264,8 @@ impl<'f, D: BlockWrite> Change<'f, D> {
         let geometry = self.fat.geometry;
         let offset = table::offset(geometry.kind, cluster);
         // Cannot saturate: all FATs lie on the device.
-        let copy = move |number: u64| geometry.mirrors.first.after(number.saturating_mul(geometry.fat_length));
+        let copy =
+            move |number: u64| geometry.mirrors.first.after(number.saturating_mul(geometry.fat_length));
         (0..geometry.mirrors.count).map(move |number| copy(number).after(offset.0))
     }
 
@@ -323,4 +330,3 @@ fn store(kind: Kind, cluster: ClusterNumber, value: u32, bytes: &mut [u8]) {
     };
     bytes.iter_mut().zip(new.to_le_bytes()).for_each(|(place, byte)| *place = byte);
 }
-

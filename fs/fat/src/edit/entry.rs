@@ -223,7 +223,8 @@ impl<D: BlockWrite> Change<'_, D> {
     /// Gives an entry another name by writing one sector; false where that has no room for it.
     pub fn rename_in_place(&mut self, found: &Found, slots: &[[u8; SLOT]]) -> Result<bool, Error> {
         let places = found.sector.chunk_by(|one, next| one.1 == next.1);
-        let mut runs = places.filter(|run| run.len() >= slots.len() && run.first().is_some_and(|slot| slot.1));
+        let mut runs =
+            places.filter(|run| run.len() >= slots.len() && run.first().is_some_and(|slot| slot.1));
         let Some(run) = runs.next() else { return Ok(false) };
         self.batch.commit()?;
         let sector = self.batch.sector_of(found.entry.location);

@@ -14,11 +14,12 @@ use super::{
     scan::{Found, Scan},
 };
 use crate::{
-    Node, corrupt,
+    Node,
+    boot::Root,
+    corrupt,
     date::DosTime,
     directory::{ATTR_ARCHIVE, ATTR_DIRECTORY, ATTR_READ_ONLY, SLOT, ShortEntry},
     slots::short_entry,
-    boot::Root,
     units::ClusterNumber,
     volume::Content,
     write::name::ShortNames,
@@ -34,7 +35,9 @@ impl Leaf<'_> {
     /// The time of folders above it that are new, too.
     fn time(&self) -> DosTime {
         match self {
-            Self::File { like, .. } => DosTime { date: like.dir_wrt_date.get(), time: like.dir_wrt_time.get() },
+            Self::File { like, .. } => {
+                DosTime { date: like.dir_wrt_date.get(), time: like.dir_wrt_time.get() }
+            }
             Self::Folder(time) => *time,
         }
     }
@@ -235,6 +238,10 @@ impl<D: BlockWrite> Editor<D> {
         self.content(change, found)?;
         let mut change = Change::new(&self.fat, self.sector)?;
         let scan = change.scan(&target.folder, target.first(), slots_of(target.first()))?;
+        if scan.found.is_some() {
+            // The file itself, in another case: two entries of one name are none.
+            return Err(Error::Exists { path: target.path.into() });
+        }
         change.create(target, scan, &Leaf::File { content: &content, size, like: &like })
     }
 

@@ -9,11 +9,8 @@ use filesystem::Fault;
 
 use super::{Error, change::Change};
 use crate::{
-    Kind, Node,
-    corrupt,
-    directory::{
-        ATTR_LONG_NAME, ATTR_LONG_NAME_MASK, Entry, NAME_END, NAME_FREE, Parser, SLOT, ShortEntry,
-    },
+    Kind, Node, corrupt,
+    directory::{ATTR_LONG_NAME, ATTR_LONG_NAME_MASK, Entry, NAME_END, NAME_FREE, Parser, SLOT, ShortEntry},
     name::folded,
     units::ByteOffset,
     write::name::{ShortNames, as_short},
