@@ -56,6 +56,15 @@ impl Kind {
         }
     }
 
+    /// What a FAT entry has at the end of a chain.
+    pub(crate) fn chain_end(self) -> u32 {
+        match self {
+            Self::Fat12 => 0xfff,
+            Self::Fat16 => 0xffff,
+            Self::Fat32 => 0x0fff_ffff,
+        }
+    }
+
     /// Bits of one entry.
     pub(crate) fn entry_bits(self) -> u64 {
         match self {
@@ -150,6 +159,13 @@ pub(crate) enum Root {
     Chain(ClusterNumber),
 }
 
+/// The FATs that a change is written to: all of them, one behind the other, or the active one alone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mirrors {
+    pub first: ByteOffset,
+    pub count: u64,
+}
+
 /// Where everything stands, in bytes from the start of the device.
 ///
 /// Invariants, established by [`read`]: the FAT lies on the device and has an entry for each of `clusters`;
@@ -163,6 +179,10 @@ pub(crate) struct Geometry {
     pub fat_start: ByteOffset,
     /// Its length in bytes.
     pub fat_length: u64,
+    /// The FATs that are kept the same.
+    pub mirrors: Mirrors,
+    /// FAT32's information sector, as `BPB_FSInfo` says; not read yet.
+    pub fs_info: Option<ByteOffset>,
     pub root: Root,
     /// The first cluster, number 2.
     pub data_start: ByteOffset,
@@ -255,6 +275,8 @@ fn parse(sector: &[u8; BOOT_SECTOR], device_size: u64) -> Result<Geometry, Error
         cluster: areas.cluster,
         fat_start: areas.fat_start,
         fat_length: areas.fat_length,
+        mirrors: areas.mirrors,
+        fs_info: areas.fs_info,
         root,
         data_start: areas.data_start,
         clusters: clusters.min(entries),
@@ -282,6 +304,8 @@ struct Areas {
     cluster: u64,
     fat_start: ByteOffset,
     fat_length: u64,
+    mirrors: Mirrors,
+    fs_info: Option<ByteOffset>,
     root_start: ByteOffset,
     root_length: u64,
     data_start: ByteOffset,
@@ -302,18 +326,24 @@ impl Areas {
         let fat_length = u64::from(fat_sectors).saturating_mul(sector);
         let first_fat = ByteOffset(u64::from(bpb.bpb_rsvd_sec_cnt.get()).saturating_mul(sector));
         let flags = if is_fat32 { bpb32.bpb_ext_flags.get() } else { 0 };
-        let active = if flags & EXT_FLAGS_ONE_ACTIVE == 0 { 0 } else { u64::from(flags & EXT_FLAGS_ACTIVE) };
+        let is_mirrored = flags & EXT_FLAGS_ONE_ACTIVE == 0;
+        let active = if is_mirrored { 0 } else { u64::from(flags & EXT_FLAGS_ACTIVE) };
         if active >= fats {
             let at = offset_of!(BootSector32, bpb32.bpb_ext_flags);
             return Err(field(Fault::Inconsistent, "BPB_ExtFlags", at, flags));
         }
+        let fat_start = first_fat.after(active.saturating_mul(fat_length));
         let root_start = first_fat.after(fats.saturating_mul(fat_length));
+        let info =
+            Some(bpb32.bpb_fs_info.get()).filter(|info| (1..bpb.bpb_rsvd_sec_cnt.get()).contains(info));
         let root_length = u64::from(bpb.bpb_root_ent_cnt.get()).saturating_mul(ENTRY);
         Ok(Self {
             sector,
             cluster: u64::from(bpb.bpb_sec_per_clus).saturating_mul(sector),
-            fat_start: first_fat.after(active.saturating_mul(fat_length)),
+            fat_start,
             fat_length,
+            mirrors: Mirrors { first: fat_start, count: if is_mirrored { fats } else { 1 } },
+            fs_info: info.filter(|_| is_fat32).map(|info| ByteOffset(u64::from(info).saturating_mul(sector))),
             root_start,
             root_length,
             data_start: root_start.after(root_length.next_multiple_of(sector)),
@@ -439,6 +469,7 @@ mod tests {
         sector[44] = 2;
         let geometry = parse(&sector, 4 << 20).unwrap();
         assert_eq!((geometry.kind, geometry.fat_start), (Kind::Fat32, ByteOffset(65 * 512)));
+        assert_eq!((geometry.mirrors.first, geometry.mirrors.count), (ByteOffset(65 * 512), 1));
         sector[40] = 0x82;
         assert!(parse(&sector, 4 << 20).is_err(), "the volume has two FATs");
         sector[40] = 0;

@@ -22,16 +22,16 @@ use crate::{
 /// Bytes of a slot.
 pub const SLOT: usize = 32;
 /// A slot that was never used, and that no used one follows.
-const NAME_END: u8 = 0;
+pub const NAME_END: u8 = 0;
 /// A slot of a removed entry.
-const NAME_FREE: u8 = 0xe5;
+pub const NAME_FREE: u8 = 0xe5;
 pub const ATTR_READ_ONLY: u8 = 0x01;
 pub const ATTR_VOLUME_ID: u8 = 0x08;
 pub const ATTR_DIRECTORY: u8 = 0x10;
 pub const ATTR_ARCHIVE: u8 = 0x20;
 /// Read-only, hidden, system and volume label at once: a part of a long name.
 pub const ATTR_LONG_NAME: u8 = 0x0f;
-const ATTR_LONG_NAME_MASK: u8 = 0x3f;
+pub const ATTR_LONG_NAME_MASK: u8 = 0x3f;
 /// `LDIR_Ord`: the last part of a long name, which stands first.
 pub const LAST_LONG_ENTRY: u8 = 0x40;
 /// UTF-16 units in one part of a long name.
@@ -57,6 +57,22 @@ pub struct ShortEntry {
     pub dir_file_size: U32,
 }
 
+impl ShortEntry {
+    /// Sets the first cluster. On FAT12 and FAT16, whose numbers have 16 bits, the upper half becomes zero.
+    pub fn set_cluster(&mut self, cluster: ClusterNumber) {
+        let [high, low] = [cluster.0 >> 16, cluster.0 & 0xffff].map(|half| u16::try_from(half).unwrap_or(0));
+        self.dir_fst_clus_hi.set(high);
+        self.dir_fst_clus_lo.set(low);
+    }
+
+    /// Sets the time of the last change, and the day of the last look at it.
+    pub fn set_modified(&mut self, time: DosTime) {
+        self.dir_lst_acc_date.set(time.date);
+        self.dir_wrt_time.set(time.time);
+        self.dir_wrt_date.set(time.date);
+    }
+}
+
 /// A slot with a part of a long name.
 #[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
 #[repr(C)]
@@ -79,6 +95,8 @@ pub struct Entry {
     pub short: ShortName,
     /// The long name, empty where there is none.
     long: Vec<u16>,
+    /// Slots of the long name, directly before the short one; none where it has none.
+    pub long_slots: usize,
     pub attributes: u8,
     pub cluster: ClusterNumber,
     pub size: u32,
@@ -107,6 +125,11 @@ impl Entry {
             ));
         }
         Ok(name.into_bytes())
+    }
+
+    /// The long name; none where there is none.
+    pub fn long_name(&self) -> Option<alloc::string::String> {
+        (!self.long.is_empty()).then(|| long_chars(&self.long).collect())
     }
 
     /// Whether the entry is found by this name, long or short, without regard to case.
@@ -163,13 +186,14 @@ impl Parser {
             return ControlFlow::Continue(None);
         }
         let short = ShortName { bytes: entry.dir_name, nt_res: entry.dir_nt_res };
-        let long = core::mem::take(&mut self.long).finish(short.checksum());
+        let (long, long_slots) = core::mem::take(&mut self.long).finish(short.checksum());
         // The upper half is used for other things on FAT12 and FAT16.
         let high = if is_fat32 { u32::from(entry.dir_fst_clus_hi.get()) << 16 } else { 0 };
         let entry = Entry {
             location,
             short,
             long,
+            long_slots,
             attributes: entry.dir_attr,
             cluster: ClusterNumber(high | u32::from(entry.dir_fst_clus_lo.get())),
             size: entry.dir_file_size.get(),
@@ -210,15 +234,17 @@ impl LongName {
         self.missing = before;
     }
 
-    /// The name, if it is whole and belongs to the short name of this checksum; else nothing.
-    fn finish(mut self, checksum: u8) -> Vec<u16> {
+    /// The name and how many slots it has, if it is whole and belongs to the short name of this checksum; else
+    /// nothing.
+    fn finish(mut self, checksum: u8) -> (Vec<u16>, usize) {
         if self.missing != 0 || self.checksum != checksum {
-            return Vec::new();
+            return (Vec::new(), 0);
         }
+        let slots = self.units.len() / LONG_PART;
         if let Some(end) = self.units.iter().position(|unit| *unit == 0) {
             self.units.truncate(end);
         }
-        self.units
+        (self.units, slots)
     }
 }
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The entry point for fuzzers.
+//! The entry points for fuzzers.
 
 use alloc::{vec, vec::Vec};
 use core::ops::ControlFlow;
 
-use filesystem::{Error, FileSystem};
+use block::Memory;
+use filesystem::{Error, FileSystem, Timestamp};
 
-use crate::{Fat, Node};
+use crate::{Fat, Node, edit::Editor};
 
 /// Nodes that one run looks at, so that directories that contain each other end.
 const MOST_NODES: usize = 256;
@@ -36,6 +37,21 @@ pub fn fuzz(data: &[u8]) {
             waiting.push(child);
         }
     }
+}
+
+/// Fuzz entry point: any bytes are changed, or an error.
+///
+/// Opens the bytes as a volume and writes, renames and removes in it, whatever fails.
+pub fn fuzz_edit(data: &[u8]) {
+    let Ok(mut editor) = Editor::open(Memory::new(data.to_vec())) else { return };
+    let (time, content) = (Timestamp::default(), vec![0x5a; 3000]);
+    let _ = editor.write("EFI/BOOT/BOOTX64.EFI", &content, time);
+    let _ = editor.write("a new folder/with a new file.conf", &content, time);
+    let _ = editor.rename("a new folder/with a new file.conf", "a new folder/and its name.conf");
+    let _ = editor.rename("a rather long name.txt", "EFI/another.txt");
+    let _ = editor.remove("EMPTY");
+    let _ = editor.remove("a new folder/and its name.conf");
+    let _ = editor.create_folder("EFI/Linux", time);
 }
 
 fn list(fat: &Fat<&[u8]>, node: &Node) -> Result<Vec<Node>, Error> {

@@ -34,10 +34,14 @@ extern crate alloc;
 extern crate std;
 
 mod boot;
+pub mod codes;
 mod date;
 mod directory;
+pub mod edit;
 pub mod fuzz;
+mod info;
 mod name;
+mod slots;
 mod table;
 mod units;
 mod volume;

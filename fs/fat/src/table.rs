@@ -113,6 +113,24 @@ impl Table {
         Ok(Some(free))
     }
 
+    /// Whether nothing uses a cluster of the volume.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn is_free<D: BlockRead>(
+        &self,
+        device: &D,
+        geometry: &Geometry,
+        cluster: ClusterNumber,
+    ) -> Result<bool, Error> {
+        Ok(self.entry(device, geometry, cluster)?.0 == 0)
+    }
+
+    /// Forgets what was read: somebody has written to the FAT.
+    pub fn forget(&self) {
+        self.window.take();
+    }
+
     /// Whether the entry of cluster 1 says that the volume was not unmounted, or that its medium had errors. A FAT of
     /// 12 bits has no place for that.
     ///
@@ -129,19 +147,14 @@ impl Table {
     }
 
     /// The entry of a cluster and where it stands on the device.
-    fn entry<D: BlockRead>(
+    pub fn entry<D: BlockRead>(
         &self,
         device: &D,
         geometry: &Geometry,
         cluster: ClusterNumber,
     ) -> Result<(u32, ByteOffset), Error> {
         let index = u64::from(cluster);
-        // Cannot saturate: a cluster has 32 bits.
-        let offset = FatOffset(match geometry.kind {
-            Kind::Fat12 => index.saturating_add(index / 2),
-            Kind::Fat16 => index.saturating_mul(2),
-            Kind::Fat32 => index.saturating_mul(4),
-        });
+        let offset = offset(geometry.kind, cluster);
         let value = match geometry.kind {
             Kind::Fat12 => {
                 let pair = u16::from_le_bytes(self.bytes(device, geometry, offset)?);
@@ -180,6 +193,17 @@ impl Table {
     }
 }
 
+/// Where the entry of a cluster begins; of FAT12, it may begin within that byte.
+pub fn offset(kind: Kind, cluster: ClusterNumber) -> FatOffset {
+    let index = u64::from(cluster);
+    // Cannot saturate: a cluster has 32 bits.
+    FatOffset(match kind {
+        Kind::Fat12 => index.saturating_add(index / 2),
+        Kind::Fat16 => index.saturating_mul(2),
+        Kind::Fat32 => index.saturating_mul(4),
+    })
+}
+
 impl Window {
     fn get<const N: usize>(&self, offset: FatOffset) -> Option<[u8; N]> {
         let skip = usize::try_from(offset.0.checked_sub(self.start.0)?).ok()?;
@@ -192,7 +216,7 @@ mod tests {
     use alloc::{vec, vec::Vec};
 
     use super::*;
-    use crate::boot::Root;
+    use crate::boot::{Mirrors, Root};
 
     fn geometry(kind: Kind, fat_length: u64, clusters: u32) -> Geometry {
         Geometry {
@@ -200,6 +224,8 @@ mod tests {
             cluster: 512,
             fat_start: ByteOffset(0),
             fat_length,
+            mirrors: Mirrors { first: ByteOffset(0), count: 1 },
+            fs_info: None,
             root: Root::Fixed { start: ByteOffset(0), length: 0 },
             data_start: ByteOffset(0),
             clusters,

@@ -28,9 +28,9 @@ const NO_NAME: &[u8] = b"NO NAME";
 /// A FAT volume.
 #[derive(Debug)]
 pub struct Fat<D> {
-    device: D,
-    geometry: Geometry,
-    table: Table,
+    pub(crate) device: D,
+    pub(crate) geometry: Geometry,
+    pub(crate) table: Table,
     /// Where the last read ended, so that the next one need not follow the chain from its start.
     resume: Cell<Option<Chain>>,
     identity: Identity,
@@ -41,15 +41,27 @@ pub struct Fat<D> {
 pub struct Node {
     /// Byte offset of the short entry on the device; [`NO_ENTRY`] for the root.
     location: ByteOffset,
-    content: Content,
+    pub(crate) content: Content,
     is_read_only: bool,
     modified: DosTime,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Content {
+pub(crate) enum Content {
     Directory(Root),
     File { cluster: ClusterNumber, size: u32 },
+}
+
+impl Node {
+    /// Whether it is the root directory.
+    pub(crate) fn is_root(&self) -> bool {
+        self.location == NO_ENTRY
+    }
+
+    /// Whether both have the same directory entry.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.location == other.location
+    }
 }
 
 impl<D: BlockRead> Fat<D> {
@@ -73,6 +85,12 @@ impl<D: BlockRead> Fat<D> {
     /// The width of the FAT's entries.
     pub fn kind(&self) -> Kind {
         self.geometry.kind
+    }
+
+    /// Forgets what was read: somebody has written to the volume.
+    pub(crate) fn forget(&self) {
+        self.table.forget();
+        self.resume.take();
     }
 
     /// The label entry of the root directory, else the one in the boot sector.
@@ -122,7 +140,7 @@ impl<D: BlockRead> Fat<D> {
     }
 
     /// Calls `each` with the bytes of a directory, piece by piece, and where they stand.
-    fn pieces(&self, dir: &Node, each: &mut EachPiece<'_>) -> Result<(), Error> {
+    pub(crate) fn pieces(&self, dir: &Node, each: &mut EachPiece<'_>) -> Result<(), Error> {
         let first = match directory(dir)? {
             Root::Fixed { start, length } => return self.area(start, length, each).map(drop),
             Root::Chain(first) => first,
@@ -164,7 +182,7 @@ impl<D: BlockRead> Fat<D> {
     }
 
     /// The chain that begins at `first`, as a part of the entry at `location`.
-    fn chain(&self, first: ClusterNumber, location: ByteOffset) -> Result<Chain, Error> {
+    pub(crate) fn chain(&self, first: ClusterNumber, location: ByteOffset) -> Result<Chain, Error> {
         match self.geometry.position(first) {
             Some(_) => Ok(Chain::new(first)),
             None => Err(corrupt(
@@ -182,7 +200,7 @@ impl<D: BlockRead> Fat<D> {
         position.ok_or_else(|| corrupt(Fault::Range, "FAT entry", self.geometry.fat_start, chain.cluster))
     }
 
-    fn node(&self, entry: &Entry) -> Result<Node, Error> {
+    pub(crate) fn node(&self, entry: &Entry) -> Result<Node, Error> {
         let content = if entry.is_directory() {
             Content::Directory(Root::Chain(entry.cluster))
         } else {
@@ -366,7 +384,7 @@ impl<D: BlockRead> FileSystem for Fat<D> {
 }
 
 /// Called with a piece of a directory and where it stands.
-type EachPiece<'a> = dyn FnMut(ByteOffset, &[u8]) -> Result<ControlFlow<()>, Error> + 'a;
+pub(crate) type EachPiece<'a> = dyn FnMut(ByteOffset, &[u8]) -> Result<ControlFlow<()>, Error> + 'a;
 
 /// Called with an entry of a directory.
 type EachRaw<'a> = dyn FnMut(Entry) -> Result<ControlFlow<()>, Error> + 'a;

@@ -3,11 +3,13 @@
 
 use std::rc::Rc;
 
-use block::BlockRead;
+use block::{BlockRead, Memory};
 use fat::{
     Fat, Kind,
+    edit::Editor,
     write::{Builder, Options, Size},
 };
+use filesystem::Timestamp;
 use oracle::{
     aged,
     campaign::{self, Depth, Plan},
@@ -37,6 +39,40 @@ fn read(device: Rc<dyn BlockRead>, depth: Depth) -> usize {
         (0, _) => 2,
         _ => 1,
     }
+}
+
+/// Layers passed: opened, a file written to a folder, another one replaced and renamed, and removed.
+fn edit(device: Rc<dyn BlockRead>, _: Depth) -> usize {
+    let mut bytes = vec![0; device.size() as usize];
+    device.read_at(0, &mut bytes).unwrap();
+    let Ok(mut editor) = Editor::open(Memory::new(bytes)) else { return 0 };
+    let (content, time, path) =
+        (vec![0x5a; 5000], Timestamp::default(), "folder/a file with a long name 39.txt");
+    let changes = [
+        editor.write("folder/another file with a long name.txt", &content, time),
+        editor
+            .write("EFI/BOOT/BOOTX64.EFI", &content, time)
+            .and_then(|()| editor.rename(path, "EFI/renamed.txt")),
+        editor.remove("folder/a file with a long name 38.txt"),
+    ];
+    // A path that was refused is no layer passed.
+    changes.iter().take_while(|change| change.is_ok()).count() + 1
+}
+
+/// Damaged volumes are changed, or refused.
+#[test]
+fn edited_fat12() {
+    let image = image(Kind::Fat12, Size::Fit { free: 100_000 });
+    let plan = Plan {
+        name: "edited-fat12",
+        image: &image,
+        layers: &["opened", "written", "replaced and renamed", "removed"],
+        read: edit,
+        repair: |_, _| {},
+        mutants: MUTANTS,
+        seed: 7,
+    };
+    let _ = campaign::run(plan);
 }
 
 fn run(name: &str, image: Vec<u8>, seed: u64) {

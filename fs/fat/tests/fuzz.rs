@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use block::Memory;
 use fat::{
     Fat, Kind,
-    fuzz::fuzz,
+    edit::{Editor, Error},
+    fuzz::{fuzz, fuzz_edit},
     write::{Builder, Options, Size},
 };
-use filesystem::FileSystem;
+use filesystem::{FileSystem, Timestamp};
 use oracle::manifest;
 use proptest::prelude::*;
 
@@ -22,6 +24,16 @@ fn volume(kind: Kind) -> Vec<u8> {
     builder.build(&Options { kind: Some(kind), label: "LABEL".into(), ..Options::default() }).unwrap()
 }
 
+/// Short and long, in one folder and in others, some of which begin alike.
+const PATHS: [&str; 6] = [
+    "SHORT.TXT",
+    "a long name.txt",
+    "a long name too.txt",
+    "folder/x",
+    "folder/deep/a file of it",
+    "other/~1.x",
+];
+
 /// A name of what FAT allows, unique without regard to case by its number.
 fn name() -> impl Strategy<Value = String> {
     "[A-Za-z0-9äÖж☃😀 +.,;=_~-]{0,30}[A-Z0-9é]"
@@ -32,6 +44,7 @@ proptest! {
     #[test]
     fn any_bytes(data in prop::collection::vec(any::<u8>(), 0..4096)) {
         fuzz(&data);
+        fuzz_edit(&data);
     }
 
     // Few changes in the first 40 KiB: boot sector, FATs and directories stand there.
@@ -47,6 +60,43 @@ proptest! {
         }
         image.truncate(length.unwrap_or(image.len()));
         fuzz(&image);
+        fuzz_edit(&image);
+    }
+
+    // A model of names and sizes says what each change does.
+    #[test]
+    fn what_is_changed_is_read(changes in prop::collection::vec((0..3u8, 0..6usize, 0..6usize, 0..9000usize), 1..30)) {
+        let options = Options { size: Size::Fit { free: 20_000 }, ..Options::default() };
+        let mut editor = Editor::open(Memory::new(Builder::new().build(&options).unwrap())).unwrap();
+        let bytes: Vec<u8> = (0..9000u32).map(|i| (i % 251) as u8).collect();
+        let mut model: BTreeMap<&str, usize> = BTreeMap::new();
+        for (kind, one, other, length) in changes {
+            let (path, to) = (PATHS[one], PATHS[other]);
+            let result = match kind {
+                0 => editor.write(path, &&bytes[..length], Timestamp::default()),
+                1 => editor.rename(path, to),
+                _ => editor.remove(path),
+            };
+            match (kind, result) {
+                (0, Ok(())) => drop(model.insert(path, length)),
+                (1, Ok(())) => {
+                    let length = model.remove(path).unwrap();
+                    prop_assert!(model.insert(to, length).is_none());
+                }
+                (_, Ok(())) => prop_assert!(model.remove(path).is_some()),
+                (_, Err(Error::Full { needed, free, .. })) => prop_assert!(needed > free),
+                (1, Err(Error::Exists { .. })) => prop_assert!(model.contains_key(to)),
+                (1 | 2, Err(Error::Volume(filesystem::Error::NotFound))) => {
+                    prop_assert!(!model.contains_key(path))
+                }
+                (_, Err(error)) => prop_assert!(false, "{error}"),
+            }
+            let records = manifest::of(editor.fat()).unwrap();
+            let files = records.iter().filter(|record| record.sha256.is_some());
+            let found: BTreeMap<&str, usize> =
+                files.map(|record| (str::from_utf8(&record.path).unwrap(), record.size as usize)).collect();
+            prop_assert_eq!(&found, &model);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 use core::mem::offset_of;
 
-use zerocopy::{FromZeros, IntoBytes, little_endian::U32};
+use zerocopy::{FromZeros, IntoBytes};
 
 use super::{
     Error, Options,
@@ -15,11 +15,9 @@ use crate::{
     Kind,
     boot::{BootSector, Bpb, Bpb32, FIRST_CLUSTER, Identification, SIGNATURE},
     date::DosTime,
-    directory::{
-        ATTR_ARCHIVE, ATTR_DIRECTORY, ATTR_LONG_NAME, ATTR_VOLUME_ID, LAST_LONG_ENTRY, LONG_PART, LongEntry,
-        ShortEntry,
-    },
-    name::ShortName,
+    directory::{ATTR_ARCHIVE, ATTR_DIRECTORY, ATTR_VOLUME_ID},
+    info::FsInfo,
+    slots::{long_entries, short_entry},
     units::{ClusterNumber, SectorNumber},
 };
 
@@ -32,10 +30,6 @@ const BOOT_CODE: [u8; 4] = [0xcd, 0x18, 0xeb, 0xfe];
 /// Sectors of FAT32's information sector and of the copies of both.
 const FS_INFO: SectorNumber = SectorNumber(1);
 const BACKUP_BOOT: SectorNumber = SectorNumber(6);
-/// FSInfo: three signatures, free clusters and next free cluster.
-const FSI_LEAD_SIG: u32 = 0x4161_5252;
-const FSI_STRUC_SIG: u32 = 0x6141_7272;
-const FSI_TRAIL_SIG: u32 = 0xaa55_0000;
 
 /// The volume; `nodes` fit into `layout`.
 pub fn image(
@@ -130,20 +124,16 @@ impl Image {
         self.bytes.extend_from_slice(&boot);
         if layout.kind == Kind::Fat32 {
             let info = fs_info(layout, places.next_free());
-            self.bytes.extend_from_slice(&info);
+            self.bytes.extend_from_slice(info.as_bytes());
             self.pad_to(BACKUP_BOOT);
             self.bytes.extend_from_slice(&boot);
-            self.bytes.extend_from_slice(&info);
+            self.bytes.extend_from_slice(info.as_bytes());
         }
         self.pad_to(SectorNumber(layout.reserved));
     }
 
     fn fat(&mut self, layout: &Layout, places: &Places) {
-        let end = match layout.kind {
-            Kind::Fat12 => 0xfff,
-            Kind::Fat16 => 0xffff,
-            Kind::Fat32 => 0x0fff_ffff,
-        };
+        let end = layout.kind.chain_end();
         let start = self.bytes.len();
         // Entry 0 repeats the media byte; entry 1 says that the volume was unmounted cleanly.
         let media = end & !0xff | u32::from(MEDIA);
@@ -194,7 +184,9 @@ impl Image {
             put(b"..         ", ATTR_DIRECTORY, above, 0);
         }
         for (child, node) in numbered(nodes).skip(1).filter(|(_, node)| node.parent == number) {
-            self.long_name(node);
+            for part in long_entries(&node.long, &node.short) {
+                self.bytes.extend_from_slice(part.as_bytes());
+            }
             let (attributes, size) = match node.content {
                 Content::Directory { .. } => (ATTR_DIRECTORY, 0),
                 Content::File(bytes) => (ATTR_ARCHIVE, u32::try_from(bytes.len()).unwrap_or(u32::MAX)),
@@ -203,49 +195,6 @@ impl Image {
             self.bytes.extend_from_slice(entry.as_bytes());
         }
     }
-
-    /// The parts of a long name, the last one first.
-    fn long_name(&mut self, node: &Node<'_>) {
-        let checksum = ShortName { bytes: node.short, nt_res: 0 }.checksum();
-        let count = node.long.len().div_ceil(LONG_PART);
-        for (index, part) in node.long.chunks(LONG_PART).enumerate().rev() {
-            // Cannot saturate: an index is less than a length. A name of 255 units has at most 20 parts.
-            let order = u8::try_from(index.saturating_add(1)).unwrap_or(0);
-            let is_last = index.saturating_add(1) == count;
-            let mut entry = LongEntry::new_zeroed();
-            entry.ldir_ord = if is_last { order | LAST_LONG_ENTRY } else { order };
-            entry.ldir_attr = ATTR_LONG_NAME;
-            entry.ldir_chksum = checksum;
-            // A NUL ends a name that does not fill its part, and 0xffff fills the rest.
-            let units = part.iter().copied().chain([0]).chain(core::iter::repeat(0xffff));
-            let places =
-                entry.ldir_name1.iter_mut().chain(&mut entry.ldir_name2).chain(&mut entry.ldir_name3);
-            places.zip(units).for_each(|(place, unit)| place.set(unit));
-            self.bytes.extend_from_slice(entry.as_bytes());
-        }
-    }
-}
-
-fn short_entry(
-    name: &[u8; 11],
-    attributes: u8,
-    cluster: ClusterNumber,
-    size: u32,
-    time: DosTime,
-) -> ShortEntry {
-    let [high, low] = [cluster.0 >> 16, cluster.0 & 0xffff].map(|half| u16::try_from(half).unwrap_or(0));
-    let mut entry = ShortEntry::new_zeroed();
-    entry.dir_name = *name;
-    entry.dir_attr = attributes;
-    entry.dir_crt_time.set(time.time);
-    entry.dir_crt_date.set(time.date);
-    entry.dir_lst_acc_date.set(time.date);
-    entry.dir_fst_clus_hi.set(high);
-    entry.dir_wrt_time.set(time.time);
-    entry.dir_wrt_date.set(time.date);
-    entry.dir_fst_clus_lo.set(low);
-    entry.dir_file_size.set(size);
-    entry
 }
 
 fn boot_sector(layout: &Layout, volume_id: u32, label: Option<[u8; 11]>) -> Vec<u8> {
@@ -304,17 +253,9 @@ fn identification(kind: Kind, volume_id: u32, label: Option<[u8; 11]>) -> Identi
     id
 }
 
-fn fs_info(layout: &Layout, next_free: ClusterNumber) -> Vec<u8> {
+fn fs_info(layout: &Layout, next_free: ClusterNumber) -> FsInfo {
     // Cannot saturate: numbers begin with FIRST_CLUSTER, and the files fit.
     let used = u64::from(next_free.0.saturating_sub(FIRST_CLUSTER.0));
     let free = u32::try_from(layout.clusters.saturating_sub(used)).unwrap_or(u32::MAX);
-    let mut sector = Vec::new();
-    sector.extend_from_slice(U32::new(FSI_LEAD_SIG).as_bytes());
-    sector.resize(484, 0);
-    for word in [FSI_STRUC_SIG, free, next_free.0] {
-        sector.extend_from_slice(U32::new(word).as_bytes());
-    }
-    sector.resize(508, 0);
-    sector.extend_from_slice(U32::new(FSI_TRAIL_SIG).as_bytes());
-    sector
+    FsInfo::new(free, next_free)
 }

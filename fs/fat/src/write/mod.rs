@@ -3,7 +3,7 @@
 
 mod emit;
 mod layout;
-mod name;
+pub(crate) mod name;
 mod tree;
 
 use alloc::{string::String, vec::Vec};

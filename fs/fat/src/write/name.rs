@@ -68,6 +68,16 @@ impl ShortNames {
         Self { taken: names.filter_map(as_short).collect(), next: BTreeMap::new() }
     }
 
+    /// Takes a short name that is there already.
+    pub fn take(&mut self, short: [u8; 11]) {
+        self.taken.insert(short);
+    }
+
+    /// Gives a short name back.
+    pub fn give_back(&mut self, short: &[u8; 11]) {
+        self.taken.remove(short);
+    }
+
     /// A short name for a long one, another each time; none when all are taken.
     pub fn alias(&mut self, name: &str) -> Option<[u8; 11]> {
         let trimmed = name.trim_start_matches('.');

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Sectors of metadata that are written between two flushes.
+
+use alloc::{collections::BTreeMap, vec, vec::Vec};
+
+use block::{BlockWrite, ReadError, check_bounds};
+
+use crate::units::ByteOffset;
+
+/// Sectors between two flushes, at most.
+pub const MOST_SECTORS: usize = 8;
+
+/// Changed sectors that are not written yet.
+///
+/// A sector is what the device writes as a whole, whenever power fails: a logical block.
+#[derive(Debug)]
+pub struct Batch<'d, D> {
+    device: &'d D,
+    /// Bytes of a sector.
+    sector: u64,
+    /// By the byte where they start.
+    changed: BTreeMap<u64, Vec<u8>>,
+    /// Something was written past the batch since the last flush.
+    has_data: bool,
+}
+
+impl<'d, D: BlockWrite> Batch<'d, D> {
+    /// An empty batch of sectors of so many bytes, a power of two.
+    pub fn new(device: &'d D, sector: u64) -> Self {
+        Self { device, sector, changed: BTreeMap::new(), has_data: false }
+    }
+
+    /// Bytes of a sector.
+    pub fn sector(&self) -> u64 {
+        self.sector
+    }
+
+    /// The sector of a byte, as the byte where it starts.
+    pub fn sector_of(&self, at: ByteOffset) -> u64 {
+        // Cannot saturate: a remainder is no larger than what is divided.
+        at.0.saturating_sub(at.0.checked_rem(self.sector).unwrap_or(0))
+    }
+
+    /// Writes to the device directly: what no structure on it names.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub fn write_data(&mut self, at: ByteOffset, bytes: &[u8]) -> Result<(), ReadError> {
+        // A sector may have a cluster beside metadata, where it is larger than the format's own.
+        if self.sectors(at, bytes.len()).any(|start| self.changed.contains_key(&start)) {
+            self.commit()?;
+        }
+        self.has_data = true;
+        self.device.write_at(at.0, bytes)
+    }
+
+    /// The bytes as they will be.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub fn read(&self, at: ByteOffset, buf: &mut [u8]) -> Result<(), ReadError> {
+        self.device.read_at(at.0, buf)?;
+        for start in self.sectors(at, buf.len()) {
+            if let Some(sector) = self.changed.get(&start) {
+                copy(start, sector, at.0, buf);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes room, by a commit where that must be, for changes of these bytes, which then come together.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub fn make_room(&mut self, places: &[(ByteOffset, usize)]) -> Result<(), ReadError> {
+        let sectors = places.iter().flat_map(|(at, length)| self.sectors(*at, *length));
+        let mut new: Vec<u64> = sectors.filter(|start| !self.changed.contains_key(start)).collect();
+        new.sort_unstable();
+        new.dedup();
+        if self.changed.len().saturating_add(new.len()) > MOST_SECTORS {
+            self.commit()?;
+        }
+        Ok(())
+    }
+
+    /// Changes bytes.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub fn patch(&mut self, at: ByteOffset, bytes: &[u8]) -> Result<(), ReadError> {
+        check_bounds(at.0, bytes.len(), self.device.size())?;
+        let starts: Vec<u64> = self.sectors(at, bytes.len()).collect();
+        for start in starts {
+            if !self.changed.contains_key(&start) {
+                // The last sector may end with the device.
+                let length = self.device.size().saturating_sub(start).min(self.sector);
+                let mut sector = vec![0; usize::try_from(length).unwrap_or(0)];
+                self.device.read_at(start, &mut sector)?;
+                self.changed.insert(start, sector);
+            }
+            if let Some(sector) = self.changed.get_mut(&start) {
+                copy(at.0, bytes, start, sector);
+            }
+        }
+        Ok(())
+    }
+
+    /// Flushes data, then writes the sectors and flushes those. The batch is empty then.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub fn commit(&mut self) -> Result<(), ReadError> {
+        if self.has_data {
+            self.device.flush()?;
+            self.has_data = false;
+        }
+        if self.changed.is_empty() {
+            return Ok(());
+        }
+        for (start, sector) in core::mem::take(&mut self.changed) {
+            self.device.write_at(start, &sector)?;
+        }
+        self.device.flush()
+    }
+
+    /// Drops what is not written.
+    pub fn abandon(&mut self) {
+        self.changed.clear();
+    }
+
+    /// The sectors that these bytes lie in.
+    fn sectors(&self, at: ByteOffset, length: usize) -> impl Iterator<Item = u64> + use<D> {
+        let step = usize::try_from(self.sector).unwrap_or(usize::MAX).max(1);
+        (self.sector_of(at)..at.within(length).0).step_by(step)
+    }
+}
+
+/// Copies what two pieces of a device have in common.
+fn copy(from_start: u64, from: &[u8], to_start: u64, to: &mut [u8]) {
+    let skip =
+        |start: u64| usize::try_from(from_start.max(to_start).saturating_sub(start)).unwrap_or(usize::MAX);
+    let source = from.get(skip(from_start)..).unwrap_or_default();
+    let target = to.get_mut(skip(to_start)..).unwrap_or_default();
+    target.iter_mut().zip(source).for_each(|(target, source)| *target = *source);
+}
+
+#[cfg(test)]
+mod tests {
+    use block::{BlockRead, Memory};
+
+    use super::*;
+
+    #[test]
+    fn changes_are_seen_before_they_are_written() {
+        let device = Memory::new((0..=255).cycle().take(2048 + 7).collect());
+        let mut batch = Batch::new(&device, 512);
+        batch.patch(ByteOffset(510), &[1, 2, 3, 4]).unwrap();
+        batch.patch(ByteOffset(2053), &[9, 9]).unwrap();
+        let mut bytes = [0; 6];
+        batch.read(ByteOffset(509), &mut bytes).unwrap();
+        assert_eq!(bytes, [253, 1, 2, 3, 4, 2]);
+        device.read_at(509, &mut bytes).unwrap();
+        assert_eq!(bytes, [253, 254, 255, 0, 1, 2]);
+        batch.commit().unwrap();
+        device.read_at(509, &mut bytes).unwrap();
+        assert_eq!(bytes, [253, 1, 2, 3, 4, 2]);
+        assert!(batch.patch(ByteOffset(2054), &[0, 0]).is_err(), "past the end");
+    }
+
+    #[test]
+    fn a_batch_is_written_before_it_has_nine_sectors() {
+        let device = Memory::new(vec![0; 16 * 512]);
+        let mut batch = Batch::new(&device, 512);
+        for number in 0..8 {
+            batch.make_room(&[(ByteOffset(number * 512), 1)]).unwrap();
+            batch.patch(ByteOffset(number * 512), &[7]).unwrap();
+        }
+        batch.make_room(&[(ByteOffset(7 * 512 + 100), 4)]).unwrap();
+        assert_eq!(batch.changed.len(), 8);
+        batch.make_room(&[(ByteOffset(7 * 512 + 510), 4)]).unwrap();
+        assert_eq!(batch.changed.len(), 0);
+    }
+}
