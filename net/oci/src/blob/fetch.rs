@@ -8,7 +8,7 @@ use core::{
 };
 
 use dial::Dial;
-use http::{Division, Observer, Range, Request, Response, Source, Url, download, stream};
+use http::{Division, Observer, Range, Request, Response, Slot, Slots, Source, Url, download, stream};
 
 use super::Sink;
 use crate::{
@@ -33,6 +33,8 @@ pub struct Blob<'c, D: Dial> {
     has_mirror_answered: Cell<bool>,
     /// Whether no mirror is asked any more.
     is_only_original: Cell<bool>,
+    /// The connections that it shares with other blobs.
+    pub slots: Option<&'c Slots>,
     /// Who has answered last.
     used: RefCell<Option<Rc<Endpoint>>>,
     /// The address on another host that the registry has sent us to, for the blob's other ranges.
@@ -48,6 +50,7 @@ impl<'c, D: Dial> Blob<'c, D> {
         progress: &'c dyn Fn(usize),
     ) -> Self {
         let path = format!("blobs/{}", descriptor.digest);
+        let slots = None;
         let (has_mirror_answered, is_only_original, used, store) = Default::default();
         Self {
             client,
@@ -58,6 +61,7 @@ impl<'c, D: Dial> Blob<'c, D> {
             path,
             has_mirror_answered,
             is_only_original,
+            slots,
             used,
             store,
         }
@@ -179,6 +183,13 @@ impl<D: Dial> Source for Blob<'_, D> {
         }
         self.used.replace(Some(place));
         Ok(response)
+    }
+
+    async fn slot(&self) -> Option<Slot<'_>> {
+        match self.slots {
+            Some(slots) => Some(slots.take().await),
+            None => None,
+        }
     }
 
     async fn broken(&self, failures: u32, since: Duration, error: http::Error) -> Result<(), Error> {
