@@ -5,7 +5,7 @@ mod raw;
 
 use alloc::{format, string::String, vec::Vec};
 
-use crate::{Dsse, Error, PublicKey, Structure, Subject, json::hex, log::Entry};
+use crate::{Dsse, Error, PublicKey, Structure, Subject, hash::Hash, json::hex, log::Entry};
 
 /// Bytes of a bundle. A keyless one takes about 10 KiB.
 const LARGEST: usize = 1 << 18;
@@ -54,19 +54,16 @@ pub enum Content {
 /// A signature over an artifact's bytes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct MessageSignature {
-    /// What the bundle says of the artifact.
-    pub(crate) digest: Digest,
+    /// What the bundle says of the artifact; bundles with Ed25519 say nothing.
+    pub(crate) digest: Option<Digest>,
     pub(crate) signature: Vec<u8>,
 }
 
 /// The digest of an artifact.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Digest {
-    /// None is given.
-    None,
-    Sha256(Vec<u8>),
-    /// The name of another algorithm.
-    Other(String),
+pub(crate) struct Digest {
+    pub hash: Hash,
+    pub bytes: Vec<u8>,
 }
 
 impl Bundle {
@@ -122,18 +119,37 @@ impl Version {
 impl MessageSignature {
     /// Whether the key has signed the subject.
     pub(crate) fn verify(&self, subject: &Subject<'_>, key: &PublicKey) -> Result<(), Error> {
-        let sha256 = subject.sha256();
-        match &self.digest {
-            Digest::Sha256(digest) if *digest != sha256 => {
-                let [found, expected] =
-                    [digest.as_slice(), &sha256].map(|bytes| format!("sha256:{}", hex(bytes)));
+        let expected = match (&self.digest, subject) {
+            (None, _) => None,
+            (Some(digest), Subject::Message(message)) => Some(digest.hash.digest(message)),
+            (Some(Digest { hash: Hash::Sha256, .. }), Subject::Sha256(digest)) => Some(digest.to_vec()),
+            (Some(_), Subject::Sha256(_)) => {
+                let why = "its digest is not SHA-256: give the file, not its digest";
+                return Err(Error::refused(Structure::MessageSignature, why));
+            }
+        };
+        match (&self.digest, expected) {
+            (Some(digest), Some(expected)) if digest.bytes != expected => {
+                let [found, expected] = [&digest.bytes, &expected].map(|bytes| digest.hash.text(bytes));
                 return Err(Error::Subject { found, expected });
             }
-            Digest::None | Digest::Sha256(_) | Digest::Other(_) => {}
+            _ => {}
         }
         match subject {
             Subject::Message(message) => key.verify(message, &self.signature),
             Subject::Sha256(digest) => key.verify_sha256(digest, &self.signature),
         }
+    }
+}
+
+impl Hash {
+    /// A digest as a text.
+    fn text(self, digest: &[u8]) -> String {
+        let name = match self {
+            Self::Sha256 => "sha256",
+            Self::Sha384 => "sha384",
+            Self::Sha512 => "sha512",
+        };
+        format!("{name}:{}", hex(digest))
     }
 }

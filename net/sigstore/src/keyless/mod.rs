@@ -5,6 +5,8 @@ mod certificate;
 mod identity;
 mod root;
 mod sct;
+#[cfg(test)]
+mod tests;
 
 use alloc::vec::Vec;
 
