@@ -138,3 +138,12 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
         }
     }
 }
+
+/// Fuzz entry point: any bytes are names, and a pattern with a text.
+pub(super) fn fuzz(data: &[u8]) {
+    let _ = name(data);
+    let (pattern, text) = data.split_at(data.len() / 2);
+    let is_same = matches(text, text);
+    assert!(is_same, "a text is its own pattern");
+    let _ = matches(pattern, text);
+}

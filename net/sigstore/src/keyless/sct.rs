@@ -171,6 +171,13 @@ impl<'a> Sct<'a> {
     }
 }
 
+/// Fuzz entry point: any bytes are a list of timestamps.
+pub(super) fn fuzz(data: &[u8]) {
+    for sct in scts(data).unwrap_or_default() {
+        let _ = sct.signed(data, data);
+    }
+}
+
 fn malformed(why: &'static str) -> Error {
     Error::malformed(Structure::Sct, why)
 }
