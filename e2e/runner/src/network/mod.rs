@@ -144,6 +144,7 @@ impl Network {
 
     /// Bytes of the artifact's parts.
     fn size(&self) -> Result<u64> {
+        // They have no 2^64.
         self.files.iter().try_fold(0_u64, |sum, file| Ok(sum.saturating_add(fs::metadata(file)?.len())))
     }
 

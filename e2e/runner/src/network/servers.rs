@@ -123,6 +123,7 @@ impl Servers {
     /// A server does not start.
     pub fn start(network: &Network, pki: &Pki, store: Registry, host: &str) -> Result<Self> {
         let folder = Scratch::new("servers");
+        expect_sound(network)?;
         let is_own = network.wire == Wire::Dnsmasq;
         // What it says of leases and names stays with the test.
         let outputs = env::var_os("TEST_UNDECLARED_OUTPUTS_DIR").map(PathBuf::from);
@@ -148,17 +149,11 @@ impl Servers {
         let mut port = shown.port;
         let mut nginx = None;
         if is_redirected {
-            ensure!(network.certificate == Certificate::Good, "nginx has TLS");
             let (own, front) = if is_own { ("", 443) } else { ("127.0.0.1:", free_port()) };
             let ports = (front, free_port(), shown.port);
             nginx = Some(Nginx::start(&redirecting(pki, store.storage(), host, own, ports)));
             port = front;
         }
-        let is_plain = !is_own && network.certificate == Certificate::None;
-        ensure!(
-            is_plain || (network.front.or(network.mirror)).is_none(),
-            "faults need the user's wire, without TLS"
-        );
         let front = network.front.map(|fault| Faulty::start(fault, shown.port)).transpose()?;
         let mirror = network.mirror.map(|fault| Faulty::start(fault, shown.port)).transpose()?;
         port = front.as_ref().map_or(port, |front| front.port);
@@ -168,8 +163,7 @@ impl Servers {
             true => Some(format!("http://{gateway}:{}", proxy::start()?)),
             false => None,
         };
-        let is_cut = network.line.is_some_and(|line| line.cut.is_some());
-        ensure!(!is_cut || is_redirected, "only nginx has a log that shows how a cut transfer goes on");
+        let is_cut = is_cut(network);
         let _registries = [store, shown];
         let (_dnsmasq, _folder) = (dnsmasq, folder);
         Ok(Self { authority, proxy, gateway, front, mirror, nginx, is_cut, _registries, _dnsmasq, _folder })
@@ -188,6 +182,25 @@ impl Servers {
             (!is_resumed(&log)).then(|| format!("no transfer was resumed:\n{log}"))
         })
     }
+}
+
+/// Whether the line cuts a transfer.
+fn is_cut(network: &Network) -> bool {
+    network.line.is_some_and(|line| line.cut.is_some())
+}
+
+/// Whether there are such servers.
+fn expect_sound(network: &Network) -> Result<()> {
+    let Network { blobs, certificate, front, mirror, wire, .. } = network;
+    let is_redirected = *blobs == Blobs::Redirected;
+    ensure!(!is_redirected || *certificate == Certificate::Good, "nginx has TLS");
+    ensure!(is_redirected || !is_cut(network), "only nginx has a log that shows how a cut transfer goes on");
+    let is_plain = *wire == Wire::User && *certificate == Certificate::None;
+    ensure!(
+        is_plain || front.or(*mirror).is_none(),
+        "a server with faults needs the user's wire, without TLS"
+    );
+    Ok(())
 }
 
 /// Whether a request in nginx's log asks for the rest of what an earlier one has asked for.
