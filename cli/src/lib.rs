@@ -21,6 +21,7 @@ mod progress;
 mod record;
 mod registry;
 mod shell;
+mod signing;
 mod volume;
 mod walk;
 

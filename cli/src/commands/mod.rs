@@ -13,6 +13,7 @@ mod nvram;
 mod pull;
 mod push;
 mod run;
+mod verify;
 
 use clap::Subcommand;
 
@@ -70,6 +71,7 @@ pub enum Command {
     Iso(iso::Options),
     Push(push::Options),
     Pull(pull::Options),
+    Verify(verify::Options),
     Run(Box<run::Options>),
 }
 
@@ -88,6 +90,7 @@ impl Command {
             Self::Iso(options) => options.run(printer),
             Self::Push(options) => options.run(printer),
             Self::Pull(options) => options.run(printer),
+            Self::Verify(options) => options.run(printer),
             Self::Run(options) => options.run(printer),
         }
     }

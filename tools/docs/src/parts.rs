@@ -46,7 +46,7 @@ fn parts() -> Result<Vec<Part>, String> {
         ("choose", &[flow::codes::CHOOSE]),
         ("obtain", &[filesystem::codes::FILES, flow::codes::OBTAIN, code::codes::CODES]),
         ("verify", &[damaged::IMAGES, image::codes::CODES, flow::codes::VERIFY]),
-        ("trust", &[flow::codes::TRUST]),
+        ("trust", &[flow::codes::TRUST, cosign::codes::CODES, sigstore::codes::CODES]),
         ("start", &[flow::codes::START]),
         ("loader", &[flow::codes::LOADER]),
         (
