@@ -646,7 +646,7 @@ fn lists_of_referrers_stay_with_their_registry() {
     for (next, expected) in [("/v2/a/b/referrers/x?n=2", 2), ("https://evil.test/v2/a/b/referrers/x", 1), ("", 1)] {
         let world = World::new();
         let script = Script::at(&world, "registry.test:443", move |asked| {
-            let body = page(if asked.target.ends_with("?n=2") { b"second" } else { b"first" });
+            let body = page(if asked.target.ends_with("?n=2") { &b"second"[..] } else { b"first" });
             let (kind, link) = (format!("Content-Type: {}", spec::INDEX), format!("Link: <{next}>; rel=\"next\""));
             let fields = if asked.target.ends_with("?n=2") { vec![kind.as_str()] } else { vec![&kind, &link] };
             match asked.field("authorization") {
