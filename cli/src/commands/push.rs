@@ -128,7 +128,10 @@ impl Options {
             return printer.json(&Report { reference, digest, signers });
         }
         printer.line(format_args!("{}: {digest}", text(self.reference.as_bytes())))?;
-        ids.into_iter().try_for_each(|id| printer.line(format_args!("signed by key {id}")))
+        for id in ids {
+            printer.line(format_args!("signed by key {id}"))?;
+        }
+        Ok(())
     }
 
     fn push(&self, blobs: &[Blob], manifest: &[u8], keys: &[SigningKey]) -> Result<Digest, Failure> {
