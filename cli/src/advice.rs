@@ -4,7 +4,7 @@
 use code::{Code, PLACEHOLDER, Row};
 
 /// Every table whose codes the command may show.
-const TABLES: [&[Row]; 16] = [
+const TABLES: [&[Row]; 18] = [
     crate::codes::CODES,
     block::codes::CODES,
     damage::codes::CODES,
@@ -20,6 +20,8 @@ const TABLES: [&[Row]; 16] = [
     dial::codes::CODES,
     http::codes::CODES,
     oci::codes::CODES,
+    sigstore::codes::CODES,
+    cosign::codes::CODES,
     metadata::codes::CODES,
 ];
 

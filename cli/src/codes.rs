@@ -78,6 +78,10 @@ code::table! {
     pub(crate) HELPER: Code = "E-CLI-HELPER",
         "a credential helper that Docker's configuration names does not work",
         "install it, or `docker logout` and `docker login` without it";
+    pub(crate) SIGNING_KEY: Code = "E-CLI-KEY",
+        "a private key cannot be used, or its password is another",
+        "name a PEM file with PKCS#8 (`openssl genpkey`) or one of `cosign generate-key-pair`; its password is asked for, \
+         or stands in COSIGN_PASSWORD";
     pub(crate) RUN: Code = "E-CLI-RUN",
         "the machine ended, its time was over, or nobody read the console any more, before it showed what was awaited",
         "look at the console's last lines; `--timeout` with more seconds where it was still at work";

@@ -23,6 +23,7 @@ mod progress;
 mod record;
 mod registry;
 mod shell;
+mod signing;
 mod volume;
 mod walk;
 
@@ -43,7 +44,7 @@ use crate::{
 /// Looks into disk images as the cloud-boot loader does.
 ///
 /// Nothing is mounted and no rights are needed. Only `label` and `run --writable` write to an image.
-/// `push` and `pull` speak to registries.
+/// `push`, `pull` and `verify` speak to registries.
 #[derive(Parser)]
 #[command(
     name = "cloud-boot",

@@ -11,7 +11,7 @@ use std::{
 
 use oracle::tools::{run, run_with_input, work_dir};
 
-const COMMANDS: [&[&str]; 23] = [
+const COMMANDS: [&[&str]; 24] = [
     &[],
     &["inspect"],
     &["fs"],
@@ -34,6 +34,7 @@ const COMMANDS: [&[&str]; 23] = [
     &["iso"],
     &["push"],
     &["pull"],
+    &["verify"],
     &["run"],
 ];
 

@@ -14,6 +14,7 @@ mod nvram;
 mod pull;
 mod push;
 mod run;
+mod verify;
 
 use clap::Subcommand;
 
@@ -72,6 +73,7 @@ pub enum Command {
     Iso(iso::Options),
     Push(push::Options),
     Pull(pull::Options),
+    Verify(verify::Options),
     Run(Box<run::Options>),
 }
 
@@ -91,6 +93,7 @@ impl Command {
             Self::Iso(options) => options.run(printer),
             Self::Push(options) => options.run(printer),
             Self::Pull(options) => options.run(printer),
+            Self::Verify(options) => options.run(printer),
             Self::Run(options) => options.run(printer),
         }
     }

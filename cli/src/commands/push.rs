@@ -19,6 +19,7 @@ use oci::{
 };
 use serde::Serialize;
 
+use super::verify::Named;
 use crate::{
     codes,
     failure::{Failure, Stop},
@@ -30,6 +31,7 @@ use crate::{
         part::{self, Said},
         stored::{self, Bytes, Counted},
     },
+    signing::SigningKey,
 };
 
 /// Makes files an artifact in an OCI registry, or in a folder
@@ -39,6 +41,8 @@ use crate::{
       a kernel, an initrd and a command line, known by their content
   cloud-boot push --plain-http oci://127.0.0.1:5000/boot/linux:1 vmlinuz modules.img:modules
       the kind of a file where its content does not say it
+  cloud-boot push --sign cosign.key oci://registry.example/boot/linux:1 vmlinuz initrd.img
+      the same, signed; `cosign verify` and the loader take the signature
   cloud-boot push oci:artifacts:1 vmlinuz initrd.img
       into an image layout, a folder, without a registry
 
@@ -54,6 +58,9 @@ pub struct Options {
     /// What the artifact is for; by default this machine's architecture
     #[arg(long, value_name = "ARCH")]
     arch: Option<Arch>,
+    /// Sign it with this private key (PEM: PKCS#8, or of `cosign generate-key-pair`); may be given several times
+    #[arg(long, value_name = "FILE")]
+    sign: Vec<PathBuf>,
     #[command(flatten)]
     access: Access,
     /// One line of JSON
@@ -65,6 +72,8 @@ pub struct Options {
 struct Report {
     reference: String,
     digest: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    signers: Vec<Named>,
 }
 
 /// Something that the manifest names, its bytes, and the file that has them.
@@ -80,6 +89,8 @@ const HEAD: u64 = 1 << 20;
 impl Options {
     /// Pushes.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
+        // Passwords are asked for before anything is sent.
+        let keys = self.sign.iter().map(|path| SigningKey::read(path)).collect::<Result<Vec<_>, _>>()?;
         let platform = registry::platform(self.arch);
         let machine = format!(r#"{{"architecture":"{}","os":"{}"}}"#, platform.arch.oci(), platform.os);
         let config = configuration(machine.into_bytes());
@@ -97,22 +108,33 @@ impl Options {
             .map_err(|error| Failure::new(codes::OUTPUT, &self.reference, error))?;
         let blobs: Vec<Blob> = [config].into_iter().chain(parts).collect();
         let digest = match Layout::parse(&self.reference) {
+            Some(_) if !keys.is_empty() => {
+                let cause = "a folder has no place for signatures";
+                let advice = "push to a registry, or sign there".into();
+                return Err(Failure { advice, ..Failure::new(codes::LAYOUT, &self.reference, cause) }.into());
+            }
             Some(layout) => {
                 for blob in &blobs {
                     keep(&layout, blob)?;
                 }
                 layout.put_manifest(&manifest)?
             }
-            None => self.push(&blobs, &manifest)?,
+            None => self.push(&blobs, &manifest, &keys)?,
         };
+        let ids = keys.iter().map(|key| key.public().id());
         if self.json {
             let (reference, digest) = (self.reference.clone(), digest.to_string());
-            return printer.json(&Report { reference, digest });
+            let signers = ids.map(|key| Named::Key { key }).collect();
+            return printer.json(&Report { reference, digest, signers });
         }
-        printer.line(format_args!("{}: {digest}", text(self.reference.as_bytes())))
+        printer.line(format_args!("{}: {digest}", text(self.reference.as_bytes())))?;
+        for id in ids {
+            printer.line(format_args!("signed by key {id}"))?;
+        }
+        Ok(())
     }
 
-    fn push(&self, blobs: &[Blob], manifest: &[u8]) -> Result<Digest, Failure> {
+    fn push(&self, blobs: &[Blob], manifest: &[u8], keys: &[SigningKey]) -> Result<Digest, Failure> {
         let failed = |error: oci::Error| registry::failed(&error);
         let reference = Reference::parse(&self.reference).map_err(failed)?;
         let sockets = self.access.sockets()?;
@@ -125,7 +147,16 @@ impl Options {
                 let content = Counted { bytes, size: descriptor.size, name, progress: &progress };
                 client.push_blob(&reference, &descriptor.digest, &content).await.map_err(failed)?;
             }
-            client.push_manifest(&reference, MANIFEST, manifest).await.map_err(failed)
+            let digest = client.push_manifest(&reference, MANIFEST, manifest).await.map_err(failed)?;
+            let subject = described(MANIFEST, manifest);
+            for (key, path) in keys.iter().zip(&self.sign) {
+                let name = path.as_os_str().as_bytes();
+                let bundle = key
+                    .bundle(&digest)
+                    .ok_or_else(|| Failure::new(codes::SIGNING_KEY, name, "signing fails with this key"))?;
+                cosign::attach(&client, &reference, &subject, &bundle).await.map_err(failed)?;
+            }
+            Ok(digest)
         })
     }
 }
@@ -175,13 +206,16 @@ fn recognized(path: &Path) -> Result<Option<&'static str>, Failure> {
 }
 
 fn configuration(bytes: Vec<u8>) -> Blob {
-    let descriptor = Descriptor {
-        media_type: CONFIG.into(),
-        digest: Digest::of(Algorithm::Sha256, &bytes),
+    Blob { descriptor: described(CONFIG, &bytes), bytes: Bytes::Memory(bytes), path: PathBuf::new() }
+}
+
+fn described(media_type: &str, bytes: &[u8]) -> Descriptor {
+    Descriptor {
+        media_type: media_type.into(),
+        digest: Digest::of(Algorithm::Sha256, bytes),
         size: bytes.len() as u64,
         artifact_type: None,
         platform: None,
         annotations: Default::default(),
-    };
-    Blob { descriptor, bytes: Bytes::Memory(bytes), path: PathBuf::new() }
+    }
 }

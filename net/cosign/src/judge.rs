@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Judges the signatures of one digest, without any registry.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 
+use base64ct::{Base64, Encoding as _};
 use oci::{Algorithm, Digest};
 use sigstore::{Bundle, Material, PublicKey, Signer, Subject, verify_keyless, verify_with_key};
 
 use crate::{Cause, Finding, Keyless, Policy, Why, budget::Budget, simple::Simple};
 
-/// Characters of a hint that are shown: cosign's has 44.
+/// Characters of any other hint that are shown.
 const HINT: usize = 64;
 
 /// Counts the signers of a digest.
@@ -168,8 +169,13 @@ impl<'p> Judge<'p> {
     }
 }
 
-/// What others wrote, as a message shows it.
+/// A hint as keys are shown, if it is one of cosign's: the SHA-256 digest of the key, in base64.
 fn shown(hint: &str) -> String {
+    let mut digest = [0; 32];
+    if Base64::decode(hint, &mut digest).is_ok_and(|bytes| bytes.len() == 32) {
+        let digits = digest.iter().map(|byte| format!("{byte:02x}"));
+        return ["sha256:".into()].into_iter().chain(digits).collect();
+    }
     hint.chars().take(HINT).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

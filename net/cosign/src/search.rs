@@ -44,8 +44,8 @@ pub async fn verify<D: Dial>(
 ) -> Result<Signed, Error> {
     policy.check().map_err(|cause| Error::new(reference, cause))?;
     if Box::pin(client.has_mirrors(reference)).await? {
-        let search = Search { client, reference, policy, scope: Scope::Everywhere, budget: Budget::new() };
-        // A mirror that lacks signatures, or has others, is not the registry.
+        let search = Search { client, reference, policy, scope: Scope::Mirrors, budget: Budget::new() };
+        // Mirrors that lack signatures, or have others, are not the registry.
         if let Ok(signed) = Box::pin(search.run(digests)).await {
             return Ok(signed);
         }

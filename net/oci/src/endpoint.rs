@@ -82,6 +82,8 @@ impl Endpoint {
 pub enum Scope {
     /// All: a digest says whether the answer is right.
     Everywhere,
+    /// Mirrors only.
+    Mirrors,
     /// Those of the registry itself.
     Original,
     /// Those that may say what a tag means: no mirror, which is there for bytes that a digest names, and no target of SRV
@@ -106,6 +108,7 @@ impl Places {
     pub fn all(&self, scope: Scope) -> Vec<Rc<Endpoint>> {
         let may_be_asked = |place: &&Rc<Endpoint>| match scope {
             Scope::Everywhere => true,
+            Scope::Mirrors => place.is_mirror,
             Scope::Original => !place.is_mirror,
             Scope::Vouching => !place.is_mirror && !place.is_outside,
         };

@@ -7,7 +7,7 @@ use arch::Arch;
 use dial::Service;
 use http::{Division, Secret};
 use oci::{
-    Algorithm, Client, Digest, Error, Image, Login, Mirror, Options, Platform, Reference,
+    Algorithm, Client, Digest, Error, Image, Login, Mirror, Options, Platform, Reference, Scope,
     spec::{self, Descriptor, Index, MachineKind, Manifest},
 };
 use peers::{Answer, Asked, Script, Wire, World};
@@ -661,4 +661,43 @@ fn uploads_go_where_the_registry_says() {
             "POST /v2/a/b/blobs/uploads/".into(),
         ]
     );
+}
+
+#[test]
+fn lists_of_referrers_stay_with_their_registry() {
+    let digest = Digest::of(Algorithm::Sha256, b"subject");
+    let page = |name: &'static [u8]| index(&[(spec::MANIFEST, name, "")]);
+    for (next, expected) in [("/v2/a/b/referrers/x?n=2", 2), ("https://evil.test/v2/a/b/referrers/x", 1), ("", 1)] {
+        let world = World::new();
+        let script = Script::at(&world, "registry.test:443", move |asked| {
+            let body = page(if asked.target.ends_with("?n=2") { &b"second"[..] } else { b"first" });
+            let (kind, link) = (format!("Content-Type: {}", spec::INDEX), format!("Link: <{next}>; rel=\"next\""));
+            let fields = if asked.target.ends_with("?n=2") { vec![kind.as_str()] } else { vec![&kind, &link] };
+            match asked.field("authorization") {
+                Some(_) => Answer::new(200, &fields, &body),
+                None => Answer::new(401, &["WWW-Authenticate: Basic realm=\"x\""], b""),
+            }
+        });
+        let evil = Script::at(&world, "evil.test:443", move |_| not_found());
+        let client = client(&world, Options { logins: login("registry.test"), ..Options::default() });
+        let list = world.run(client.referrers(&reference(), &digest, Scope::Original, 1 << 20));
+        // An empty address is that of the page itself.
+        let count = if next.is_empty() { 16 } else { expected };
+        assert_eq!(list.unwrap().len(), count, "{next}");
+        assert!(evil.asked().is_empty());
+        assert_eq!(script.asked()[0].target, format!("/v2/a/b/referrers/{digest}"));
+    }
+}
+
+#[test]
+fn lists_of_referrers_are_limited() {
+    let world = World::new();
+    Script::at(&world, "registry.test:443", |_| {
+        let kind = format!("Content-Type: {}", spec::INDEX);
+        Answer::raw(200, &[&kind, "Transfer-Encoding: chunked"], b"").endless()
+    });
+    let client = client(&world, Options::default());
+    let digest = Digest::of(Algorithm::Sha256, b"subject");
+    let error = world.run(client.referrers(&reference(), &digest, Scope::Original, 100_000)).unwrap_err();
+    assert!(error.to_string().starts_with("E-NET-HTTP-SIZE https://registry.test/v2/a/b/referrers/"), "{error}");
 }

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! `cloud-boot verify`.
+
+use std::{
+    fs,
+    fs::File,
+    os::unix::ffi::OsStrExt,
+    path::{Path, PathBuf},
+};
+
+use arch::Arch;
+use clap::{ArgGroup, Args};
+use cosign::{Keyless, Policy, Signer};
+use oci::{Algorithm, Digest, Reference};
+use serde::Serialize;
+use sigstore::{
+    Bundle, Content, Identity, Material, Structure, Subject, TrustedRoot, verify_keyless, verify_with_key,
+};
+
+use crate::{
+    codes,
+    failure::{Failure, Stop},
+    input,
+    printer::{Printer, text},
+    registry::{self, Access, stored},
+    signing,
+};
+
+/// The largest bundle and the largest file whose own bytes are signed.
+const LARGEST_BUNDLE: u64 = 256 << 10;
+const LARGEST_FILE: u64 = 4 << 30;
+
+/// Verifies who has signed an artifact in a registry, or a file
+#[derive(Args)]
+#[command(
+    group(ArgGroup::new("who").required(true).multiple(true).args(["key", "trusted_root"])),
+    after_help = "Examples:
+  cloud-boot verify oci://registry.example/boot/linux:1 --key cosign.pub
+      an artifact that `cosign sign` or `cloud-boot push --sign` has signed
+  cloud-boot verify oci://registry.example/boot/linux:1 --key a.pub --key b.pub --threshold 2
+      by both of two people
+  cloud-boot verify --bundle release.sigstore.json --key release.pub cloud-boot.iso
+      a file, with the bundle that `cosign sign-blob --bundle` has written
+  cloud-boot verify --bundle release.sigstore.json --trusted-root trusted_root.json --identity '*@example.org' \\
+      --issuer https://accounts.example.org cloud-boot.iso
+      a file that somebody has signed with a certificate in place of a key
+
+The same code decides here and in the loader. Exit code 0: signed. 1: not signed, for the reason that is printed."
+)]
+pub struct Options {
+    /// The artifact (oci://HOST/REPOSITORY:TAG); with --bundle a file, or sha256:HEX in its place
+    #[arg(value_name = "WHAT")]
+    what: String,
+    /// The bundle with the file's signature
+    #[arg(long, value_name = "FILE")]
+    bundle: Option<PathBuf>,
+    /// A public key (PEM) whose signatures count; may be given several times
+    #[arg(long, value_name = "FILE")]
+    key: Vec<PathBuf>,
+    /// How many signers it takes
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "bundle")]
+    threshold: usize,
+    /// Signatures with a certificate count, by what this file vouches for (trusted_root.json)
+    #[arg(long, value_name = "FILE", requires_all = ["identity", "issuer"])]
+    trusted_root: Option<PathBuf>,
+    /// Whom the certificate must name; `*` stands for any characters
+    #[arg(long, value_name = "PATTERN", requires = "trusted_root")]
+    identity: Option<String>,
+    /// Who must have authenticated that identity; `*` stands for any characters
+    #[arg(long, value_name = "PATTERN", requires = "trusted_root")]
+    issuer: Option<String>,
+    /// The machine whose manifest must be signed if the index is not; by default this one's architecture
+    #[arg(long, value_name = "ARCH", conflicts_with = "bundle")]
+    arch: Option<Arch>,
+    #[command(flatten)]
+    access: Access,
+    /// One line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    what: String,
+    digest: String,
+    signers: Vec<Named>,
+}
+
+/// A signer as JSON.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum Named {
+    /// Who has a key.
+    Key {
+        /// `sha256:` and the digest of the key.
+        key: String,
+    },
+    /// Whom a certificate names.
+    Certificate {
+        /// An e-mail address, a URI.
+        identity: String,
+        /// Who has authenticated it.
+        issuer: String,
+        /// Seconds since 1970.
+        signed_at: u64,
+    },
+}
+
+impl From<&Signer> for Named {
+    fn from(signer: &Signer) -> Self {
+        match signer.clone() {
+            Signer::Key { id } => Self::Key { key: id },
+            Signer::Certificate { identity, issuer, signed_at } => {
+                Self::Certificate { identity, issuer, signed_at }
+            }
+        }
+    }
+}
+
+impl Options {
+    /// Verifies.
+    pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
+        let policy = self.policy()?;
+        let (digest, signers) = match &self.bundle {
+            Some(bundle) => self.file(bundle, &policy)?,
+            None => self.artifact(&policy)?,
+        };
+        if self.json {
+            let signers = signers.iter().map(Named::from).collect();
+            return printer.json(&Report { what: self.what.clone(), digest: digest.to_string(), signers });
+        }
+        let signers: Vec<String> = signers.iter().map(Signer::to_string).collect();
+        printer.line(format_args!(
+            "{}: {digest} signed by {}",
+            text(self.what.as_bytes()),
+            text(signers.join(", ").as_bytes())
+        ))
+    }
+
+    fn policy(&self) -> Result<Policy, Failure> {
+        let keys = signing::public_keys(&self.key)?;
+        let keyless = match (&self.trusted_root, &self.identity, &self.issuer) {
+            (Some(path), Some(identity), Some(issuer)) => {
+                let name = path.as_os_str().as_bytes();
+                let json = fs::read(path).map_err(|error| Failure::new(codes::FILE, name, error))?;
+                let root = TrustedRoot::parse(&json)
+                    .map_err(|error| Failure::new(error.code(), name, error))?;
+                let identity = Identity { identity: identity.clone(), issuer: issuer.clone() };
+                Some(Keyless { root, identity })
+            }
+            _ => None,
+        };
+        Ok(Policy { keys, threshold: self.threshold, keyless })
+    }
+
+    fn artifact(&self, policy: &Policy) -> Result<(Digest, Vec<Signer>), Failure> {
+        let failed = |error: oci::Error| registry::failed(&error);
+        let reference = Reference::parse(&self.what).map_err(failed)?;
+        let sockets = self.access.sockets()?;
+        let client = self.access.client(&sockets, reference.registry())?;
+        sockets.run(async {
+            let image = client.resolve(&reference, &registry::platform(self.arch)).await.map_err(failed)?;
+            let digests = [&image.digest, &image.manifest_digest];
+            let signed = cosign::verify(&client, &reference, &digests, policy).await;
+            let signed =
+                signed.map_err(|error| Failure::new(error.code(), error.object(), error.cause()))?;
+            Ok((signed.digest().clone(), signed.signers().to_vec()))
+        })
+    }
+
+    fn file(&self, bundle: &Path, policy: &Policy) -> Result<(Digest, Vec<Signer>), Failure> {
+        let name = bundle.as_os_str().as_bytes();
+        let json = input::read(bundle, LARGEST_BUNDLE, &|_| Ok(()))?;
+        let bundle = Bundle::parse(&json).map_err(|error| Failure::new(error.code(), name, error))?;
+        let path = Path::new(&self.what);
+        let (digest, message) = match (Digest::parse(&self.what), bundle.content()) {
+            (Some(digest), _) => (digest, None),
+            // Ed25519 signs a file's own bytes, not their digest.
+            (None, Content::Message(_)) => {
+                let bytes = input::read(path, LARGEST_FILE, &|_| Ok(()))?;
+                (Digest::of(Algorithm::Sha256, &bytes), Some(bytes))
+            }
+            (None, Content::Envelope(_)) => {
+                let open = File::open(path).map_err(|error| Failure::new(codes::FILE, &self.what, error));
+                (stored::digest(path, &open?, Algorithm::Sha256, &mut |_| Ok(()))?.0, None)
+            }
+        };
+        let subject = match &message {
+            Some(bytes) => Subject::Message(bytes),
+            None => Subject::Sha256(sha256(&digest).ok_or_else(|| {
+                let cause = "signatures are of sha256 digests";
+                Failure::new(cosign::codes::ALGORITHM, &self.what, cause)
+            })?),
+        };
+        let signer = signer(&bundle, &subject, policy)
+            .map_err(|error| Failure::new(error.code(), &self.what, error))?;
+        Ok((digest, vec![signer]))
+    }
+}
+
+/// Who of those who may sign has made the bundle.
+fn signer(bundle: &Bundle, subject: &Subject<'_>, policy: &Policy) -> Result<Signer, sigstore::Error> {
+    if let (Some(Keyless { root, identity }), Material::Certificate(_)) = (&policy.keyless, bundle.material()) {
+        return verify_keyless(bundle, subject, root, identity);
+    }
+    let mut refused = None;
+    for key in &policy.keys {
+        match verify_with_key(bundle, subject, key) {
+            Ok(()) => return Ok(Signer::Key { id: key.id() }),
+            // What a key has signed says more than that another one has not.
+            Err(error) if refused.is_none() || !matches!(error, sigstore::Error::Signature { .. }) => {
+                refused = Some(error);
+            }
+            Err(_) => {}
+        }
+    }
+    let why = "it is signed with a key, and none is given".into();
+    Err(refused.unwrap_or(sigstore::Error::Refused { structure: Structure::Bundle, why }))
+}
+
+/// The bytes of a SHA-256 digest.
+fn sha256(digest: &Digest) -> Option<[u8; 32]> {
+    let digits = |at: usize| u8::from_str_radix(digest.hex().get(2 * at..2 * at + 2)?, 16).ok();
+    let bytes: Vec<u8> = (0..digest.hex().len() / 2).map_while(digits).collect();
+    bytes.try_into().ok()
+}
