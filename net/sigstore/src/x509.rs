@@ -36,6 +36,8 @@ pub(crate) struct Certificate<'a> {
 pub(crate) struct Extension<'a> {
     /// The content of its object identifier.
     pub id: &'a [u8],
+    /// Whether who does not know it must refuse the certificate.
+    pub is_critical: bool,
     /// The content of `extnValue`.
     pub value: &'a [u8],
     /// With tag and length.
@@ -82,10 +84,10 @@ impl<'a> Certificate<'a> {
             let extension = list.expect(tag::SEQUENCE)?;
             let mut fields = extension.inside();
             let id = fields.expect(tag::OBJECT_IDENTIFIER)?.content;
-            fields.optional(tag::BOOLEAN)?;
+            let is_critical = fields.optional(tag::BOOLEAN)?.is_some_and(|flag| flag.content != [0]);
             let value = fields.expect(tag::OCTET_STRING)?.content;
             fields.finish()?;
-            call(Extension { id, value, whole: extension.whole });
+            call(Extension { id, is_critical, value, whole: extension.whole });
             count = count.saturating_add(1); // at most `MOST`
         }
         Ok(())

@@ -176,3 +176,112 @@ impl TransparencyLog {
 fn malformed(why: &'static str) -> Error {
     Error::malformed(Structure::Checkpoint, why)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::string::{String, ToString as _};
+
+    use super::*;
+    use crate::{PublicKey, time::Validity};
+
+    /// The key of Sigstore's public log, of Rekor v1, and a checkpoint of 2023 that it has signed.
+    const REKOR: &str = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE2G2Y+2tabdTV5BcGiBIx0a9fAFwrkBbmLSGtks4L3qX6yYY0zufBnhC8Ur/iy55GhWP/9A/bY2LhC30M9+RYtw==";
+    const NOTE: &str = "\
+rekor.sigstore.dev - 2605736670972794746
+27657875
+v+7gOn1wovHHKBEVizJ5FFgTKUBCN9UxLo5KQ1Jz8cw=
+Timestamp: 1692374735595899989
+
+\u{2014} rekor.sigstore.dev wNI9ajBEAiAzHmfHSCMNTSzP9h0Pzzdg95z3uaFP2n1992qoazwr5AIgPdgJIrzOe2CRYLLZTjMWFe9pBIg0r2hAevmsWrnXSyk=
+";
+
+    /// An Ed25519 key of C2SP `signed-note`, which has there the identifier 530d903a.
+    const EXAMPLE: &str = "MCowBQYDK2VwAyEA6TJ5GubnqECkYWTJBHhkJtXngh3YspoA1hyucq/dTaQ=";
+
+    fn log(key: &str, base_url: &str) -> TransparencyLog {
+        TransparencyLog {
+            base_url: base_url.into(),
+            key: PublicKey::from_spki(&Base64::decode_vec(key).unwrap()).unwrap(),
+            validity: Validity { start: 0, end: None },
+            id: Vec::new(),
+            checkpoint_key_id: Vec::new(),
+        }
+    }
+
+    fn verified(note: &str) -> Result<u64, String> {
+        let checkpoint = verify(note, Generation::V1, &log(REKOR, "https://rekor.sigstore.dev"));
+        checkpoint.map(|checkpoint| checkpoint.size).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_public_log_signs_its_checkpoints() {
+        assert_eq!(verified(NOTE), Ok(27_657_875));
+        let other = "\u{2014} witness.example AAAAAAAA\n";
+        assert_eq!(verified(&[NOTE, other].concat()), Ok(27_657_875), "others may sign, too");
+    }
+
+    #[test]
+    fn a_false_signature_of_the_log_is_refused_beside_a_good_one() {
+        let false_one = NOTE.lines().last().unwrap().replace("XSyk=", "XSyo=");
+        let words = "the signature of the log checkpoint does not verify with the log https://rekor.sigstore.dev";
+        assert_eq!(verified(&format!("{NOTE}{false_one}\n")), Err(words.into()));
+        assert_eq!(verified(&NOTE.replace("Timestamp: 1", "Timestamp: 2")), Err(words.into()));
+        assert_eq!(verified(&NOTE.replace("27657875", "27657876")), Err(words.into()));
+    }
+
+    #[test]
+    fn each_part_has_its_form() {
+        let many = "\u{2014} witness.example AAAAAAAA\n".repeat(64);
+        let cases = [
+            ("27657875", "027657875", "malformed log checkpoint: its size is not a number"),
+            ("27657875", "+27657875", "malformed log checkpoint: its size is not a number"),
+            ("27657875", "99999999999999999999", "malformed log checkpoint: its size is not a number"),
+            ("27657875\n", "", "malformed log checkpoint: its size is not a number"),
+            ("v+7g", "", "malformed log checkpoint: its root hash is not one of 32 bytes"),
+            ("v+7g", "v-7g", "malformed log checkpoint: its root hash is not one of 32 bytes"),
+            ("rekor.sigstore.dev - 2605736670972794746", "", "malformed log checkpoint: no origin"),
+            ("Timestamp", "\nTimestamp", "malformed log checkpoint: an empty line"),
+            ("Timestamp", "\tTimestamp", "malformed log checkpoint: control characters"),
+            ("\n\n", "\n", "malformed log checkpoint: no signatures"),
+            ("XSyk=\n", "XSyk=", "malformed log checkpoint: its last line has no end"),
+            ("\u{2014}", "-", "malformed log checkpoint: a line that is no signature"),
+            ("\u{2014} rekor.sigstore.dev ", "\u{2014}  ", "malformed log checkpoint: a line that is no signature"),
+            ("XSyk=", "XSyk", "malformed log checkpoint: a signature that is not base64"),
+            ("wNI9aj", "wNI9bj", "log checkpoint: not signed by the log https://rekor.sigstore.dev"),
+            ("\u{2014}", &[&many, "\u{2014}"].concat(), "log checkpoint: more than 64 signatures"),
+        ];
+        for (from, to, words) in cases {
+            assert!(NOTE.contains(from), "{from}");
+            assert_eq!(verified(&NOTE.replace(from, to)), Err(words.into()), "{from:?}: {to:?}");
+        }
+        let short = [NOTE.split("\n\n").next().unwrap(), "\n\n\u{2014} a AAA=\n"].concat();
+        let words = "malformed log checkpoint: a signature without the identifier of its key";
+        assert_eq!(verified(&short), Err(words.into()));
+    }
+
+    #[test]
+    fn keys_have_the_identifiers_of_their_kinds() {
+        let spki = |key| Base64::decode_vec(key).unwrap();
+        let id = key_id("example.com/foo", &spki(EXAMPLE)).unwrap();
+        assert_eq!(id.get(..4), Some([0x53, 0x0d, 0x90, 0x3a].as_slice()));
+        assert_eq!(key_id("x", &spki(REKOR)), Ok(Sha256::digest(spki(REKOR)).to_vec()));
+    }
+
+    #[test]
+    fn the_origin_is_the_host() {
+        let cases = [
+            ("https://log.example.org", "log.example.org"),
+            ("https://log.example.org:8443/a/b?c", "log.example.org"),
+            ("log.example.org", "log.example.org"),
+            ("log.example.org/2026", "log.example.org"),
+            ("http://[2001:db8::1]:80/", "2001:db8::1"),
+            ("", ""),
+        ];
+        for (base_url, origin) in cases {
+            assert_eq!(log(REKOR, base_url).origin(), origin, "{base_url}");
+        }
+        let error = verify(NOTE, Generation::V2, &log(REKOR, "https://rekor.sigstore.dev")).unwrap_err();
+        let words = "log checkpoint: its origin is \"rekor.sigstore.dev - 2605736670972794746\", the log's is \"rekor.sigstore.dev\"";
+        assert_eq!(error.to_string(), words);
+    }
+}

@@ -143,6 +143,29 @@ impl Proof {
     }
 }
 
+/// Any bytes, as a body, as a checkpoint, as numbers of a leaf.
+pub(crate) fn fuzz(data: &[u8], log: &TransparencyLog, expected: &Expected<'_>) {
+    let checkpoint = String::from_utf8_lossy(data).into_owned();
+    for generation in [Generation::V1, Generation::V2] {
+        let _ = checkpoint::verify(&checkpoint, generation, log);
+    }
+    let (index, rest) = data.split_first_chunk().map_or((0, data), |(index, rest)| (u64::from_be_bytes(*index), rest));
+    let (size, rest) = rest.split_first_chunk().map_or((0, rest), |(size, rest)| (u64::from_be_bytes(*size), rest));
+    let hashes: Vec<Vec<u8>> = rest.chunks(32).take(64).map(<[u8]>::to_vec).collect();
+    let _ = merkle::root(data, index, size, &hashes);
+    let entry = Entry {
+        log_index: index,
+        log_id: log.id.clone(),
+        kind: "hashedrekord".into(),
+        version: "0.0.1".into(),
+        integrated_time: size,
+        promise: Some(data.into()),
+        proof: None,
+        body: data.into(),
+    };
+    assert!(verify_entry(&entry, core::slice::from_ref(log), expected).is_err(), "nobody has signed it");
+}
+
 fn refused(why: impl Into<Cow<'static, str>>) -> Error {
     Error::refused(Structure::LogEntry, why)
 }

@@ -4,7 +4,7 @@
 //! Spec: RFC 3161 section 2.3; RFC 5280 sections 4.1 and 4.2.1; `CertificateAuthority` of sigstore_trustroot.proto.
 
 use alloc::{format, vec::Vec};
-use core::{ops::RangeInclusive, time::Duration};
+use core::time::Duration;
 
 use rustls::pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
@@ -15,15 +15,12 @@ use crate::{
     Error, Structure,
     der::{Reader, tag},
     keyless::CertificateAuthority,
-    time,
+    x509::Certificate,
 };
 
 const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
 const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
 const TIME_STAMPING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.8");
-
-/// `TBSCertificate`: the tag of `extensions`.
-const EXTENSIONS: u8 = 0xa3;
 
 /// The certificate of who has signed the token: one of the token, or if it has none, the authority's.
 pub(super) fn signer<'a>(
@@ -49,14 +46,14 @@ pub(super) fn verify(
     if !authority.validity.contains(time) {
         return Err(refused("genTime is not in the validity of the authority"));
     }
-    let usage = Fields::read(signer)?.usage;
-    if !usage.is_some_and(|usage| usage.is_critical && is_for_timestamps(usage.value)) {
+    let read = |der| Certificate::parse(Structure::Timestamp, der);
+    if !is_for_timestamps(&read(signer)?)? {
         return Err(refused("the signer's certificate is not for timestamps only"));
     }
     let (Some(first), Some(root)) = (authority.chain.first(), authority.chain.last()) else {
         return Err(refused("the authority has no certificates"));
     };
-    if !Fields::read(first)?.is_authority {
+    if !is_authority(&read(first)?)? {
         if signer != first {
             return Err(refused("the authority signs with another certificate"));
         }
@@ -64,7 +61,7 @@ pub(super) fn verify(
             return Err(refused("the authority has no certificate that issues others"));
         }
     }
-    if !Fields::read(root)?.validity.contains(&time) {
+    if !read(root)?.validity.contains(time) {
         return Err(refused("genTime is not in the validity of the authority's root certificate"));
     }
     chain(signer, message, time, authority, root)
@@ -100,66 +97,25 @@ fn chain(
         .map_err(bad)
 }
 
-/// Whether the value of `extKeyUsage` has `id-kp-timeStamping`, and that alone.
-fn is_for_timestamps(value: &[u8]) -> bool {
-    let only = || -> Result<bool, Error> {
-        let mut usages = Reader::new(Structure::Timestamp, value).expect(tag::SEQUENCE)?.inside();
-        let usage = usages.expect(tag::OBJECT_IDENTIFIER)?.content;
-        Ok(usage == TIME_STAMPING.as_bytes() && usages.is_done())
+/// Whether the extension is critical, and has `id-kp-timeStamping`, and that alone.
+fn is_for_timestamps(certificate: &Certificate<'_>) -> Result<bool, Error> {
+    let mut is_critical = false;
+    certificate.each(|extension| {
+        is_critical |= extension.is_critical && extension.id == EXTENDED_KEY_USAGE.as_bytes();
+    })?;
+    let Some(value) = certificate.extension(EXTENDED_KEY_USAGE.as_bytes())? else {
+        return Ok(false);
     };
-    only().unwrap_or(false)
+    let mut usages = Reader::new(Structure::Timestamp, value).expect(tag::SEQUENCE)?.inside();
+    let usage = usages.expect(tag::OBJECT_IDENTIFIER)?.content;
+    Ok(is_critical && usage == TIME_STAMPING.as_bytes() && usages.is_done())
 }
 
-/// What `webpki` does not say of a certificate.
-struct Fields<'a> {
-    /// The first and the last second, since 1970.
-    validity: RangeInclusive<u64>,
-    is_authority: bool,
-    usage: Option<Extension<'a>>,
-}
-
-struct Extension<'a> {
-    is_critical: bool,
-    /// The content of its `OCTET STRING`.
-    value: &'a [u8],
-}
-
-impl<'a> Fields<'a> {
-    fn read(certificate: &'a [u8]) -> Result<Self, Error> {
-        let mut certificate = Reader::new(Structure::Timestamp, certificate).expect(tag::SEQUENCE)?.inside();
-        let mut fields = certificate.expect(tag::SEQUENCE)?.inside();
-        let _version = fields.optional(0xa0)?;
-        let _serial = fields.expect(tag::INTEGER)?;
-        let _signature = fields.expect(tag::SEQUENCE)?;
-        let _issuer = fields.expect(tag::SEQUENCE)?;
-        let mut validity = fields.expect(tag::SEQUENCE)?.inside();
-        let from = time::x509(Structure::Timestamp, &validity.next()?)?;
-        let to = time::x509(Structure::Timestamp, &validity.next()?)?;
-        let mut read = Self { validity: from..=to, is_authority: false, usage: None };
-        while !fields.is_done() {
-            let field = fields.next()?;
-            if field.tag == EXTENSIONS {
-                read.extensions(field.inside().expect(tag::SEQUENCE)?.inside())?;
-            }
-        }
-        Ok(read)
-    }
-
-    fn extensions(&mut self, mut rest: Reader<'a>) -> Result<(), Error> {
-        while !rest.is_done() {
-            let mut fields = rest.expect(tag::SEQUENCE)?.inside();
-            let id = fields.expect(tag::OBJECT_IDENTIFIER)?.content;
-            let is_critical = fields.optional(tag::BOOLEAN)?.is_some_and(|flag| flag.content != [0]);
-            let value = fields.expect(tag::OCTET_STRING)?.content;
-            if id == EXTENDED_KEY_USAGE.as_bytes() {
-                self.usage = Some(Extension { is_critical, value });
-            } else if id == BASIC_CONSTRAINTS.as_bytes() {
-                let mut constraints =
-                    Reader::new(Structure::Timestamp, value).expect(tag::SEQUENCE)?.inside();
-                self.is_authority =
-                    constraints.optional(tag::BOOLEAN)?.is_some_and(|flag| flag.content != [0]);
-            }
-        }
-        Ok(())
-    }
+/// Whether it may issue others.
+fn is_authority(certificate: &Certificate<'_>) -> Result<bool, Error> {
+    let Some(value) = certificate.extension(BASIC_CONSTRAINTS.as_bytes())? else {
+        return Ok(false);
+    };
+    let mut constraints = Reader::new(Structure::Timestamp, value).expect(tag::SEQUENCE)?.inside();
+    Ok(constraints.optional(tag::BOOLEAN)?.is_some_and(|flag| flag.content != [0]))
 }

@@ -49,6 +49,16 @@ fn verify_with(message: &Message<'_>, time: u64, authority: &CertificateAuthorit
     certificate::verify(signer, message, time, authority)
 }
 
+/// Any bytes, as a response, and what it is about, by an authority whose certificates are such bytes, too.
+pub(crate) fn fuzz(data: &[u8], authority: &CertificateAuthority) {
+    assert!(verify(data, data, core::slice::from_ref(authority)).is_err(), "nobody has signed it");
+    if let Ok(message) = Message::parse(data) {
+        let _ = Content::parse(message.content);
+        let _ = verify_with(&message, 0, authority);
+    }
+    let _ = Content::parse(data);
+}
+
 fn refused(why: &'static str) -> Error {
     Error::refused(Structure::Timestamp, why)
 }

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Bundles, judged by us and by cosign.
+
+use std::{fs, process::Command};
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use sigstore::{Bundle, Error, Identity, Subject, TrustedRoot, verify_keyless};
+
+use crate::{
+    log::{self, Payload, Said},
+    service::{IDENTITY, ISSUER, Service, Signer, base64, hex},
+};
+
+/// What is signed.
+pub const ARTIFACT: &[u8] = b"an artifact\n";
+
+/// How a bundle has the signature.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Form {
+    Message,
+    Envelope,
+}
+
+/// A bundle of version 0.3 whose signer is `signer`, with an entry of a kind, and with a timestamp if the log says no
+/// time.
+pub fn bundle(service: &Service, form: Form, kind: &str) -> Value {
+    service.certify("signer", &Signer::default());
+    bundle_by(service, "signer", "sha256", form, kind)
+}
+
+/// The same of a signer that was certified, whose key signs with this hash function.
+pub fn bundle_by(service: &Service, signer: &str, hash: &str, form: Form, kind: &str) -> Value {
+    let statement = format!(
+        r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"digest":{{"sha256":"{}"}}}}],"predicateType":"https://sigstore.dev/cosign/sign/v1","predicate":{{}}}}"#,
+        hex(&Sha256::digest(ARTIFACT))
+    );
+    let kind_of_payload = "application/vnd.in-toto+json";
+    let encoded =
+        format!("DSSEv1 {} {kind_of_payload} {} {statement}", kind_of_payload.len(), statement.len());
+    let (signed, payload) = match form {
+        Form::Message => (ARTIFACT, Payload::Message(ARTIFACT)),
+        Form::Envelope => {
+            (encoded.as_bytes(), Payload::Envelope(statement.as_bytes(), encoded.as_bytes()))
+        }
+    };
+    let signature = service.sign(signer, hash, signed);
+    let (der, pem) = (service.der(signer), service.pki.read(&format!("{signer}.pem")));
+    let said = Said { signature: &signature, certificate: (&der, &pem), payload };
+    let entry = log::entry(service, kind, &log::body(kind, &said));
+    let is_timed = entry.get("integratedTime").is_some();
+    let mut material = json!({"certificate": {"rawBytes": base64(&der)}, "tlogEntries": [entry]});
+    if !is_timed {
+        let timestamp = service.timestamp(&signature, "sha256", "", "");
+        material["timestampVerificationData"] =
+            json!({"rfc3161Timestamps": [{"signedTimestamp": base64(&timestamp)}]});
+    }
+    let mut bundle = json!({
+        "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+        "verificationMaterial": material,
+    });
+    match form {
+        Form::Message => {
+            bundle["messageSignature"] = json!({
+                "messageDigest": {"algorithm": "SHA2_256", "digest": base64(&Sha256::digest(ARTIFACT))},
+                "signature": base64(&signature),
+            });
+        }
+        Form::Envelope => {
+            bundle["dsseEnvelope"] = json!({
+                "payload": base64(statement.as_bytes()),
+                "payloadType": kind_of_payload,
+                "signatures": [{"sig": base64(&signature)}],
+            });
+        }
+    }
+    bundle
+}
+
+/// Our verdict.
+pub fn ours(bundle: &Value, root: &Value) -> Result<sigstore::Signer, Error> {
+    let identity = Identity { identity: IDENTITY.into(), issuer: ISSUER.into() };
+    let bundle = Bundle::parse(&serde_json::to_vec(bundle).unwrap())?;
+    let root = TrustedRoot::parse(&serde_json::to_vec(root).unwrap())?;
+    verify_keyless(&bundle, &Subject::Message(ARTIFACT), &root, &identity)
+}
+
+/// Cosign's verdict; its words if it refuses.
+pub fn cosign(service: &Service, bundle: &Value, root: &Value) -> Result<(), String> {
+    let folder = service.pki.folder();
+    let write = |name: &str, bytes: &[u8]| fs::write(folder.join(name), bytes).unwrap();
+    write("bundle.json", &serde_json::to_vec(bundle).unwrap());
+    write("root.json", &serde_json::to_vec(root).unwrap());
+    write("artifact", ARTIFACT);
+    let output = Command::new("cosign")
+        .args(["verify-blob", "--bundle", "bundle.json", "--trusted-root", "root.json"])
+        .args(["--certificate-identity", IDENTITY, "--certificate-oidc-issuer", ISSUER, "artifact"])
+        .current_dir(folder)
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .env("HOME", folder)
+        .output()
+        .unwrap_or_else(|error| panic!("cosign cannot be run: {error}"));
+    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}
+
+/// Both accept it.
+pub fn accepted(service: &Service, what: &str, bundle: &Value, root: &Value) {
+    let signer = ours(bundle, root).unwrap_or_else(|error| panic!("{what}: {error}\n{bundle:#}"));
+    let sigstore::Signer::Certificate { identity, issuer, .. } = signer else { panic!("{what}: a key") };
+    assert_eq!((&*identity, &*issuer), (IDENTITY, ISSUER), "{what}");
+    cosign(service, bundle, root).unwrap_or_else(|said| panic!("{what}: cosign refuses: {said}"));
+}
+
+/// Both refuse it, we in words with these ones.
+pub fn refused(service: &Service, what: &str, bundle: &Value, root: &Value, words: &str) {
+    refused_by_us(what, bundle, root, words);
+    if cosign(service, bundle, root).is_ok() {
+        panic!("{what}: cosign accepts it, we refuse it: {words}");
+    }
+}
+
+/// We refuse what cosign accepts, on purpose.
+pub fn refused_by_us_only(service: &Service, what: &str, bundle: &Value, root: &Value, words: &str) {
+    refused_by_us(what, bundle, root, words);
+    cosign(service, bundle, root).unwrap_or_else(|said| panic!("{what}: cosign refuses it, too: {said}"));
+}
+
+pub fn refused_by_us(what: &str, bundle: &Value, root: &Value, words: &str) {
+    match ours(bundle, root) {
+        Ok(_) => panic!("{what}: we accept it, and should say {words:?}\n{bundle:#}"),
+        Err(error) => assert!(error.to_string().contains(words), "{what}: {error}, and not {words:?}"),
+    }
+}
