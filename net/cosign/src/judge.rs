@@ -75,12 +75,7 @@ impl<'p> Judge<'p> {
     ///
     /// # Errors
     /// The budget is used up.
-    pub fn simple(
-        &mut self,
-        place: String,
-        simple: &Simple<'_>,
-        budget: &mut Budget,
-    ) -> Result<(), Cause> {
+    pub fn simple(&mut self, place: String, simple: &Simple<'_>, budget: &mut Budget) -> Result<(), Cause> {
         let expected = &self.digest.clone();
         match simple.bundle() {
             None => {

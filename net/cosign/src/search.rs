@@ -110,8 +110,7 @@ impl<D: Dial> Search<'_, D> {
     /// cosign 3: manifests whose subject is the digest.
     async fn bundles(&mut self, judge: &mut Judge<'_>) -> Result<(), Error> {
         self.charge(Budget::request)?;
-        let found =
-            self.client.referrers(self.reference, judge.digest(), self.scope, LARGEST_LIST).await?;
+        let found = self.client.referrers(self.reference, judge.digest(), self.scope, LARGEST_LIST).await?;
         let mut listed: Vec<(Hint, Descriptor)> = found.into_iter().map(|one| (hint(&one), one)).collect();
         listed.sort_by_key(|(hint, _)| *hint);
         for (hint, descriptor) in listed {

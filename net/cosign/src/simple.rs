@@ -140,7 +140,8 @@ impl<'a> Simple<'a> {
 
 /// `TransparencyLogEntry` of a bundle.
 fn log_entry(text: &str) -> Result<String, Why> {
-    let entry: LogEntry = serde_json::from_str(text).map_err(|error| malformed(LOG_ENTRY, &format!("{error}")))?;
+    let entry: LogEntry =
+        serde_json::from_str(text).map_err(|error| malformed(LOG_ENTRY, &format!("{error}")))?;
     let LogEntry { signed_entry_timestamp: promise, payload } = entry;
     let LogPayload { body, integrated_time, log_index, log_id } = payload;
     let (promise, body) = (base64(LOG_ENTRY, &promise)?, base64(LOG_ENTRY, &body)?);
@@ -276,7 +277,9 @@ mod tests {
         assert_eq!(of("MAA=", entry, stamp), "dev.sigstore.cosign/certificate: not PEM");
         assert!(of(pem, "{}", stamp).contains("missing field `SignedEntryTimestamp`"));
         assert!(of(pem, &entry.replace("00ff", "00f+"), stamp).contains("logID is not hexadecimal"));
-        assert!(of(pem, &entry.replace("AAAA", "?"), stamp).ends_with("dev.sigstore.cosign/bundle: not base64"));
+        assert!(
+            of(pem, &entry.replace("AAAA", "?"), stamp).ends_with("dev.sigstore.cosign/bundle: not base64")
+        );
         assert!(of(pem, entry, "{}").contains("missing field `SignedRFC3161Timestamp`"));
         assert!(of(pem, entry, &stamp.replace("AAAA", "\\\"")).ends_with("not base64"));
     }

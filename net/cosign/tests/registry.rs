@@ -210,7 +210,8 @@ fn every_kind_of_key_signs_in_both_forms() {
         let other = public(folder, "other");
         let five = Policy { keys: [&keys[..], &[other.clone()]].concat(), threshold: 5, keyless: None };
         let error = setting.verify(repository, &[&digest], &five).unwrap_err();
-        let expected = format!("E-TRUST-THRESHOLD REGISTRY/{repository}:1: 4 of 5 signers have signed {digest}: key ");
+        let expected =
+            format!("E-TRUST-THRESHOLD REGISTRY/{repository}:1: 4 of 5 signers have signed {digest}: key ");
         assert!(error.starts_with(&expected), "{error}");
         let error = setting.verify(repository, &[&digest], &Policy::any_of(vec![other])).unwrap_err();
         let expected = format!("E-TRUST-SIGNER REGISTRY/{repository}:1: 4 signatures, and none counts: ");
@@ -245,7 +246,8 @@ fn lists_of_the_referrers_api_are_read_page_by_page() {
     let again = push(&scratch, &registry, "boot/again", b"kernel");
     assert_eq!(again, digest);
     let reference = front_reference(&front, "boot/linux");
-    let list = setting.sockets.run(setting.client.referrers(&reference, &digest, oci::Scope::Original, 1 << 20));
+    let list =
+        setting.sockets.run(setting.client.referrers(&reference, &digest, oci::Scope::Original, 1 << 20));
     let list = list.unwrap();
     assert_eq!(list.len(), 3);
     let manifest = setting.manifest(&reference.with_digest(list[0].digest.clone()));
@@ -255,7 +257,10 @@ fn lists_of_the_referrers_api_are_read_page_by_page() {
         let subject = manifest.subject.clone().unwrap();
         setting.sockets.run(attach(&setting.client, &reference, &subject, &bundle)).unwrap();
         let one = Policy { threshold: 1, ..policy.clone() };
-        assert_eq!(setting.verify("boot/again", &[&digest], &one).unwrap().signers, [signer(&policy.keys[0])]);
+        assert_eq!(
+            setting.verify("boot/again", &[&digest], &one).unwrap().signers,
+            [signer(&policy.keys[0])]
+        );
         cosign_verifies(folder, "a", &format!("{authority}/boot/again@{digest}"));
     }
 }
@@ -271,9 +276,8 @@ fn signatures_of_something_else_do_not_count() {
     let setting = Setting::new(registry.authority());
     own_key(folder, "k");
     let policy = Policy::any_of(vec![public(folder, "k")]);
-    let [one, two] = [("boot/one", "one"), ("boot/two", "two")].map(|(repository, content)| {
-        push(&scratch, &registry, repository, content.as_bytes())
-    });
+    let [one, two] = [("boot/one", "one"), ("boot/two", "two")]
+        .map(|(repository, content)| push(&scratch, &registry, repository, content.as_bytes()));
     for form in [V2, V3] {
         sign(folder, "k", form, &format!("{}/boot/one@{one}", registry.authority()));
     }
@@ -293,7 +297,10 @@ fn signatures_of_something_else_do_not_count() {
     let place = format!("tag {}.sig layer 0", tag(&two));
     assert_eq!(error, format!("{prefix}1 signature, and it does not count: {place}: {subject}"));
     // A bundle in the list of another digest; and one whose manifest says that it is about that digest.
-    let claims = Manifest { subject: Some(Descriptor { digest: two.clone(), ..manifest.subject.clone().unwrap() }), ..manifest.clone() };
+    let claims = Manifest {
+        subject: Some(Descriptor { digest: two.clone(), ..manifest.subject.clone().unwrap() }),
+        ..manifest.clone()
+    };
     for manifest in [&manifest, &claims] {
         setting.list_only("boot/two", &two, manifest);
         let error = setting.verify("boot/two", &[&two], &policy).unwrap_err();
@@ -344,13 +351,20 @@ fn tampered_bundles_are_refused_each_with_its_words() {
     let signature = "/dsseEnvelope/signatures/0/sig";
     let unverified = format!("the signature of the DSSE envelope does not verify with key {}", key.id());
     let set = |pointer: &'static str, value: serde_json::Value| {
-        move |_: &mut Manifest, bundle: &mut serde_json::Value| *bundle.pointer_mut(pointer).unwrap() = value.clone()
+        move |_: &mut Manifest, bundle: &mut serde_json::Value| {
+            *bundle.pointer_mut(pointer).unwrap() = value.clone()
+        }
     };
-    let zeros = "MEUCIGRU/JcI0JOAPEBHNvvrcopijDgJ59JJBmkLJNKyvlw6AiEA+TYvvWFt2BcP8tZLp5C09X70spE6tUqJbt65iFe/rHw=";
+    let zeros =
+        "MEUCIGRU/JcI0JOAPEBHNvvrcopijDgJ59JJBmkLJNKyvlw6AiEA+TYvvWFt2BcP8tZLp5C09X70spE6tUqJbt65iFe/rHw=";
     for (code, words, found) in [
         ("SIGNATURE", unverified.as_str(), with_bundle(set(signature, zeros.into()), &tampered)),
         ("SIGNATURE", &unverified, with_bundle(set("/dsseEnvelope/payload", "e30=".into()), &tampered)),
-        ("SIGNATURE", &unverified, with_bundle(set("/dsseEnvelope/payloadType", "text/plain".into()), &tampered)),
+        (
+            "SIGNATURE",
+            &unverified,
+            with_bundle(set("/dsseEnvelope/payloadType", "text/plain".into()), &tampered),
+        ),
         ("BUNDLE", "mediaType", with_bundle(set("/mediaType", "x".into()), &tampered)),
         ("BUNDLE", "bundle", with_bundle(|_, bundle| *bundle = "x".into(), &tampered)),
         ("SUBJECT", "it signs nothing, not ", with_bundle(|manifest, _| manifest.subject = None, &tampered)),
@@ -362,7 +376,10 @@ fn tampered_bundles_are_refused_each_with_its_words() {
         (
             "UNSIGNED",
             "no signature of ",
-            with_bundle(|manifest, _| manifest.artifact_type = Some("application/spdx+json".into()), &tampered),
+            with_bundle(
+                |manifest, _| manifest.artifact_type = Some("application/spdx+json".into()),
+                &tampered,
+            ),
         ),
         (
             "NOTATION",
@@ -411,15 +428,25 @@ fn tampered_payloads_are_refused_each_with_its_words() {
         None => drop(layer.annotations.remove(SIGNATURE)),
     };
     for (code, words, found) in [
-        ("SIGNER", hint, with(&|layer| (layer.digest, layer.size) = (replaced.digest.clone(), replaced.size))),
+        (
+            "SIGNER",
+            hint,
+            with(&|layer| (layer.digest, layer.size) = (replaced.digest.clone(), replaced.size)),
+        ),
         ("SIGNER", hint, with(&|layer| annotated(layer, Some("AAAA")))),
-        ("PAYLOAD", "dev.cosignproject.cosign/signature: not base64", with(&|layer| annotated(layer, Some("?")))),
+        (
+            "PAYLOAD",
+            "dev.cosignproject.cosign/signature: not base64",
+            with(&|layer| annotated(layer, Some("?"))),
+        ),
         ("PAYLOAD", "dev.cosignproject.cosign/signature: not there", with(&|layer| annotated(layer, None))),
         ("UNSIGNED", "no signature of ", with(&|layer| layer.media_type = "text/plain".into())),
         (
             "PAYLOAD",
             "dev.sigstore.cosign/certificate: not PEM",
-            with(&|layer| drop(layer.annotations.insert("dev.sigstore.cosign/certificate".into(), "x".into()))),
+            with(&|layer| {
+                drop(layer.annotations.insert("dev.sigstore.cosign/certificate".into(), "x".into()))
+            }),
         ),
     ] {
         let expected = format!("E-TRUST-{code} REGISTRY/boot/linux:1: ");

@@ -143,7 +143,12 @@ fn not_found() -> Answer {
 const REGISTRY: &str = "registry.test:443";
 const MIRROR: &str = "mirror.test:443";
 
-fn verified(world: &Rc<World>, digests: &[&Digest], policy: &Policy, mirrors: &[&str]) -> Result<Signed, Error> {
+fn verified(
+    world: &Rc<World>,
+    digests: &[&Digest],
+    policy: &Policy,
+    mirrors: &[&str],
+) -> Result<Signed, Error> {
     let mirrors = mirrors.iter().map(|mirror| Mirror::parse(mirror).unwrap()).collect();
     let options = Options { mirrors, ..Options::default() };
     let client = Client::new(http::Client::new(world.wire()), options);
@@ -234,7 +239,9 @@ fn many_small_signatures_are_as_bounded_as_a_large_one() {
     let (digest, key) = (kernel(), Key::new(1));
     let policy = Policy::any_of(vec![key.public()]);
     let limit = |what: &str| {
-        format!("E-TRUST-LIMIT registry.test/a/b:1: its signatures take more than {what}; no further ones are read")
+        format!(
+            "E-TRUST-LIMIT registry.test/a/b:1: its signatures take more than {what}; no further ones are read"
+        )
     };
     // A list of manifests, all by somebody else.
     let mut store = Store::default();
@@ -264,7 +271,9 @@ fn many_small_signatures_are_as_bounded_as_a_large_one() {
     let layers: Vec<Vec<u8>> = (0..100).map(|number| vec![number; 65_000]).collect();
     let mut store = Store::default();
     let described = layers.iter().map(|bytes| described(PAYLOAD, bytes)).collect();
-    store.tags.insert(format!("{}.sig", tag(&digest)), serde_json::to_vec(&manifest(described, None)).unwrap());
+    store
+        .tags
+        .insert(format!("{}.sig", tag(&digest)), serde_json::to_vec(&manifest(described, None)).unwrap());
     layers.into_iter().for_each(|bytes| drop(store.put(bytes)));
     let world = World::new();
     store.at(&world, REGISTRY);
@@ -313,7 +322,11 @@ fn lists_come_from_registries_of_every_kind() {
             false => store.answer(asked),
         });
         let result = verified(&world, &[&digest], &policy, &[]);
-        assert_eq!(result.map(|signed| signed.signers).map_err(|error| error.to_string()), Ok(by(&key)), "{status}");
+        assert_eq!(
+            result.map(|signed| signed.signers).map_err(|error| error.to_string()),
+            Ok(by(&key)),
+            "{status}"
+        );
     }
 }
 
@@ -341,8 +354,13 @@ fn what_is_wrong_with_one_signature_leaves_the_others() {
     assert_eq!(signed.unwrap().signers, by(&key));
     // What was found is told to whom it does not suffice.
     let error = refused(&world, &digest, &Policy::any_of(vec![Key::new(2).public()]));
-    assert!(error.starts_with("E-TRUST-SIGNER registry.test/a/b:1: 5 signatures, and none counts: "), "{error}");
-    for words in ["the registry does not have it", "malformed manifest", "not by a key that is built in", "and 1 more"] {
+    assert!(
+        error.starts_with("E-TRUST-SIGNER registry.test/a/b:1: 5 signatures, and none counts: "),
+        "{error}"
+    );
+    for words in
+        ["the registry does not have it", "malformed manifest", "not by a key that is built in", "and 1 more"]
+    {
         assert!(error.contains(words), "{error}");
     }
 }
@@ -353,7 +371,8 @@ fn digests_and_policies_that_cannot_be_are_named() {
     Store::default().at(&world, REGISTRY);
     let policy = Policy::any_of(vec![Key::new(1).public()]);
     let long = Digest::of(Algorithm::Sha512, b"");
-    let expected = format!("E-TRUST-ALGORITHM registry.test/a/b:1: signatures are of sha256 digests, this is {long}");
+    let expected =
+        format!("E-TRUST-ALGORITHM registry.test/a/b:1: signatures are of sha256 digests, this is {long}");
     assert_eq!(refused(&world, &long, &policy), expected);
     for (policy, words) in [
         (Policy { threshold: 0, ..policy.clone() }, "a threshold of 0"),
