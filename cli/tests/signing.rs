@@ -99,7 +99,10 @@ fn what_is_pushed_with_a_signature_is_taken_by_cosign_and_by_us() {
         let files = KINDS.map(|kind| format!("{kind}.pub"));
         files.iter().for_each(|file| all.extend(["--key", file]));
         let report: Value = serde_json::from_str(&text(folder, &all)).unwrap();
-        assert_eq!((report["digest"].as_str(), report["signers"].as_array().unwrap().len()), (Some(digest), 4));
+        assert_eq!(
+            (report["digest"].as_str(), report["signers"].as_array().unwrap().len()),
+            (Some(digest), 4)
+        );
     }
 }
 
@@ -160,11 +163,17 @@ fn private_keys_that_cannot_sign_are_named() {
         ("", "p384.pub", "PUBLIC KEY, not a PRIVATE KEY"),
     ] {
         let said = push(password, key);
-        assert!(said.starts_with(&format!("cloud-boot: E-CLI-KEY {key}: ")) && said.contains(words), "{said}");
+        assert!(
+            said.starts_with(&format!("cloud-boot: E-CLI-KEY {key}: ")) && said.contains(words),
+            "{said}"
+        );
     }
     assert!(push("", "gone.key").starts_with("cloud-boot: E-CLI-FILE gone.key: "));
     let said = failed(folder, &["push", "--sign", "rsa.key", "oci:folder:1", "cmdline"]);
-    assert!(said.starts_with("cloud-boot: E-CLI-LAYOUT oci:folder:1: a folder has no place for signatures"), "{said}");
+    assert!(
+        said.starts_with("cloud-boot: E-CLI-LAYOUT oci:folder:1: a folder has no place for signatures"),
+        "{said}"
+    );
     assert!(!folder.join("folder").exists());
 }
 
@@ -184,7 +193,8 @@ fn bundles_of_files_are_verified() {
         let (bundle, public) = (format!("{name}.json"), format!("{name}.pub"));
         let signed = ["sign-blob", "--key", key, "--bundle", &bundle, "release"];
         cosign(folder, &[&signed[..], &offline].concat());
-        let verify = |what: &str, key: &str| ["verify", "--bundle", &bundle, "--key", key, what].map(String::from);
+        let verify =
+            |what: &str, key: &str| ["verify", "--bundle", &bundle, "--key", key, what].map(String::from);
         let with = |what: &str, key: &str, call: &dyn Fn(&[&str]) -> String| {
             let args = verify(what, key);
             call(&args.iter().map(String::as_str).collect::<Vec<_>>())
@@ -193,7 +203,11 @@ fn bundles_of_files_are_verified() {
         let bad = |what: &str, key: &str| with(what, key, &|args| failed(folder, args));
         let said = good("release");
         assert!(said.starts_with(&format!("release: {} signed by key sha256:", digest("release"))), "{said}");
-        let expected = format!("cloud-boot: E-TRUST-SUBJECT other: it signs {}, not {}", digest("release"), digest("other"));
+        let expected = format!(
+            "cloud-boot: E-TRUST-SUBJECT other: it signs {}, not {}",
+            digest("release"),
+            digest("other")
+        );
         assert!(bad("other", &public).starts_with(&expected), "{}", bad("other", &public));
         assert!(bad("release", "rsa.pub").starts_with("cloud-boot: E-TRUST-SIGNATURE release: "));
         assert!(bad("gone", &public).starts_with("cloud-boot: E-CLI-FILE gone: "));

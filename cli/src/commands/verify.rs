@@ -143,8 +143,8 @@ impl Options {
             (Some(path), Some(identity), Some(issuer)) => {
                 let name = path.as_os_str().as_bytes();
                 let json = fs::read(path).map_err(|error| Failure::new(codes::FILE, name, error))?;
-                let root = TrustedRoot::parse(&json)
-                    .map_err(|error| Failure::new(error.code(), name, error))?;
+                let root =
+                    TrustedRoot::parse(&json).map_err(|error| Failure::new(error.code(), name, error))?;
                 let identity = Identity { identity: identity.clone(), issuer: issuer.clone() };
                 Some(Keyless { root, identity })
             }
@@ -162,8 +162,7 @@ impl Options {
             let image = client.resolve(&reference, &registry::platform(self.arch)).await.map_err(failed)?;
             let digests = [&image.digest, &image.manifest_digest];
             let signed = cosign::verify(&client, &reference, &digests, policy).await;
-            let signed =
-                signed.map_err(|error| Failure::new(error.code(), error.object(), error.cause()))?;
+            let signed = signed.map_err(|error| Failure::new(error.code(), error.object(), error.cause()))?;
             Ok((signed.digest().clone(), signed.signers().to_vec()))
         })
     }
@@ -200,7 +199,8 @@ impl Options {
 
 /// Who of those who may sign has made the bundle.
 fn signer(bundle: &Bundle, subject: &Subject<'_>, policy: &Policy) -> Result<Signer, sigstore::Error> {
-    if let (Some(Keyless { root, identity }), Material::Certificate(_)) = (&policy.keyless, bundle.material()) {
+    if let (Some(Keyless { root, identity }), Material::Certificate(_)) = (&policy.keyless, bundle.material())
+    {
         return verify_keyless(bundle, subject, root, identity);
     }
     let mut refused = None;

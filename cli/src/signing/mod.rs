@@ -60,8 +60,9 @@ impl SigningKey {
                 return Err(failed(&cause));
             }
         };
-        Self::of_pkcs8(&pkcs8)
-            .ok_or_else(|| failed("neither an ECDSA key on P-256 or P-384, nor Ed25519, nor RSA of 2048 to 8192 bits"))
+        Self::of_pkcs8(&pkcs8).ok_or_else(|| {
+            failed("neither an ECDSA key on P-256 or P-384, nor Ed25519, nor RSA of 2048 to 8192 bits")
+        })
     }
 
     /// Spec: RFC 5958; RFC 5915, 8410 and 8017 for what is in it.
@@ -165,7 +166,8 @@ mod tests {
     fn a_section_has_a_label_and_bytes() {
         let (label, bytes) = section("x\n-----BEGIN A B-----\nAA\nAA\n-----END A B-----\n").unwrap();
         assert_eq!((label.as_str(), bytes.as_slice()), ("A B", &[0, 0, 0][..]));
-        for text in ["", "-----BEGIN A-----\nAAAA\n-----END B-----", "-----BEGIN A-----\n?\n-----END A-----"] {
+        for text in ["", "-----BEGIN A-----\nAAAA\n-----END B-----", "-----BEGIN A-----\n?\n-----END A-----"]
+        {
             assert!(section(text).is_none(), "{text}");
         }
     }

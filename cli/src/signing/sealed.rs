@@ -58,7 +58,9 @@ pub fn opened(json: &[u8], password: &[u8]) -> Result<Zeroizing<Vec<u8>>, String
     if (kdf.name.as_str(), cipher.name.as_str()) != ("scrypt", "nacl/secretbox") {
         return Err(format!("sealed with {} and {}, which are not supported", kdf.name, cipher.name));
     }
-    let bytes = |what: &str, text: &str| Base64::decode_vec(text).map_err(|_| format!("malformed: {what} is not base64"));
+    let bytes = |what: &str, text: &str| {
+        Base64::decode_vec(text).map_err(|_| format!("malformed: {what} is not base64"))
+    };
     let (salt, nonce) = (bytes("salt", &kdf.salt)?, bytes("nonce", &cipher.nonce)?);
     let ciphertext = bytes("ciphertext", &ciphertext)?;
     let nonce: [u8; 24] = nonce.try_into().map_err(|_| "malformed: the nonce is not 24 bytes long")?;
@@ -76,7 +78,8 @@ fn derived(costs: &Costs, salt: &[u8], password: &[u8]) -> Result<Zeroizing<[u8;
     let log_n = u8::try_from(n.ilog2()).unwrap_or(u8::MAX);
     let params = Params::new(log_n, r, p).map_err(|error| format!("scrypt: {error}"))?;
     let mut key = Zeroizing::new([0; 32]);
-    scrypt::scrypt(password, salt, &params, key.as_mut_slice()).map_err(|error| format!("scrypt: {error}"))?;
+    scrypt::scrypt(password, salt, &params, key.as_mut_slice())
+        .map_err(|error| format!("scrypt: {error}"))?;
     Ok(key)
 }
 

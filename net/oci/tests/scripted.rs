@@ -667,12 +667,16 @@ fn uploads_go_where_the_registry_says() {
 fn lists_of_referrers_stay_with_their_registry() {
     let digest = Digest::of(Algorithm::Sha256, b"subject");
     let page = |name: &'static [u8]| index(&[(spec::MANIFEST, name, "")]);
-    for (next, expected) in [("/v2/a/b/referrers/x?n=2", 2), ("https://evil.test/v2/a/b/referrers/x", 1), ("", 1)] {
+    for (next, expected) in
+        [("/v2/a/b/referrers/x?n=2", 2), ("https://evil.test/v2/a/b/referrers/x", 1), ("", 1)]
+    {
         let world = World::new();
         let script = Script::at(&world, "registry.test:443", move |asked| {
             let body = page(if asked.target.ends_with("?n=2") { &b"second"[..] } else { b"first" });
-            let (kind, link) = (format!("Content-Type: {}", spec::INDEX), format!("Link: <{next}>; rel=\"next\""));
-            let fields = if asked.target.ends_with("?n=2") { vec![kind.as_str()] } else { vec![&kind, &link] };
+            let (kind, link) =
+                (format!("Content-Type: {}", spec::INDEX), format!("Link: <{next}>; rel=\"next\""));
+            let fields =
+                if asked.target.ends_with("?n=2") { vec![kind.as_str()] } else { vec![&kind, &link] };
             match asked.field("authorization") {
                 Some(_) => Answer::new(200, &fields, &body),
                 None => Answer::new(401, &["WWW-Authenticate: Basic realm=\"x\""], b""),
@@ -699,5 +703,8 @@ fn lists_of_referrers_are_limited() {
     let client = client(&world, Options::default());
     let digest = Digest::of(Algorithm::Sha256, b"subject");
     let error = world.run(client.referrers(&reference(), &digest, Scope::Original, 100_000)).unwrap_err();
-    assert!(error.to_string().starts_with("E-NET-HTTP-SIZE https://registry.test/v2/a/b/referrers/"), "{error}");
+    assert!(
+        error.to_string().starts_with("E-NET-HTTP-SIZE https://registry.test/v2/a/b/referrers/"),
+        "{error}"
+    );
 }

@@ -80,7 +80,8 @@ fn serve(client: TcpStream, behind: &str, lists: &Lists, page: usize) -> io::Res
     let sent: String = fields.map(|line| format!("{line}\r\n")).collect();
     write!(upstream, "{sent}Connection: close\r\n\r\n")?;
     if method == "PUT" && target.contains("/manifests/") {
-        let mut body = vec![0; field(&head, "content-length").and_then(|text| text.parse().ok()).unwrap_or(0)];
+        let mut body =
+            vec![0; field(&head, "content-length").and_then(|text| text.parse().ok()).unwrap_or(0)];
         reader.read_exact(&mut body)?;
         upstream.write_all(&body)?;
         return put(client, upstream, target, &body, lists);
@@ -172,5 +173,8 @@ fn head(reader: &mut impl io::BufRead) -> io::Result<String> {
 
 fn field<'h>(head: &'h str, name: &str) -> Option<&'h str> {
     let fields = head.lines().filter_map(|line| line.split_once(':'));
-    fields.map(|(field, value)| (field, value.trim())).find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    fields
+        .map(|(field, value)| (field, value.trim()))
+        .find(|(field, _)| field.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
 }
