@@ -5,7 +5,7 @@ mod raw;
 
 use alloc::{format, string::String, vec::Vec};
 
-use crate::{Dsse, Error, PublicKey, Structure, Subject, json::hex, log::Entry};
+use crate::{Dsse, Error, PublicKey, Structure, Subject, hash::Hash, json::hex, log::Entry};
 
 /// Bytes of a bundle. A keyless one takes about 10 KiB.
 const LARGEST: usize = 1 << 18;
@@ -54,19 +54,16 @@ pub enum Content {
 /// A signature over an artifact's bytes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct MessageSignature {
-    /// What the bundle says of the artifact.
-    pub(crate) digest: Digest,
+    /// What the bundle says of the artifact; bundles with Ed25519 say nothing.
+    pub(crate) digest: Option<Digest>,
     pub(crate) signature: Vec<u8>,
 }
 
 /// The digest of an artifact.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Digest {
-    /// None is given.
-    None,
-    Sha256(Vec<u8>),
-    /// The name of another algorithm.
-    Other(String),
+pub(crate) struct Digest {
+    pub hash: Hash,
+    pub bytes: Vec<u8>,
 }
 
 impl Bundle {
@@ -122,18 +119,153 @@ impl Version {
 impl MessageSignature {
     /// Whether the key has signed the subject.
     pub(crate) fn verify(&self, subject: &Subject<'_>, key: &PublicKey) -> Result<(), Error> {
-        let sha256 = subject.sha256();
-        match &self.digest {
-            Digest::Sha256(digest) if *digest != sha256 => {
-                let [found, expected] =
-                    [digest.as_slice(), &sha256].map(|bytes| format!("sha256:{}", hex(bytes)));
+        let expected = match (&self.digest, subject) {
+            (None, _) => None,
+            (Some(digest), Subject::Message(message)) => Some(digest.hash.digest(message)),
+            (Some(Digest { hash: Hash::Sha256, .. }), Subject::Sha256(digest)) => Some(digest.to_vec()),
+            (Some(_), Subject::Sha256(_)) => {
+                let why = "its digest is not SHA-256: give the file, not its digest";
+                return Err(Error::refused(Structure::MessageSignature, why));
+            }
+        };
+        match (&self.digest, expected) {
+            (Some(digest), Some(expected)) if digest.bytes != expected => {
+                let [found, expected] = [&digest.bytes, &expected].map(|bytes| digest.hash.text(bytes));
                 return Err(Error::Subject { found, expected });
             }
-            Digest::None | Digest::Sha256(_) | Digest::Other(_) => {}
+            _ => {}
         }
         match subject {
             Subject::Message(message) => key.verify(message, &self.signature),
             Subject::Sha256(digest) => key.verify_sha256(digest, &self.signature),
         }
+    }
+}
+
+impl Hash {
+    /// A digest as a text.
+    fn text(self, digest: &[u8]) -> String {
+        let name = match self {
+            Self::Sha256 => "sha256",
+            Self::Sha384 => "sha384",
+            Self::Sha512 => "sha512",
+        };
+        format!("{name}:{}", hex(digest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::{String, ToString as _};
+
+    use super::*;
+    use crate::testing::{Case, envelope};
+
+    /// What is wrong with the envelope's bundle when one text in it is replaced.
+    fn words(text: &str, with: &str) -> String {
+        let bundle = envelope("t", "p");
+        let changed = bundle.replacen(text, with, 1);
+        assert_ne!(changed, bundle);
+        match Bundle::parse(changed.as_bytes()) {
+            Ok(_) => String::from("accepted"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn versions_are_those_of_the_specification() {
+        let media = "bundle.v0.3+json";
+        for known in ["bundle+json;version=0.1", "bundle+json;version=0.2", "bundle+json;version=0.3"] {
+            assert_eq!(words(media, known), "accepted");
+        }
+        for unknown in ["bundle.v0.4+json", "bundle+json;version=0.4", "bundle.v0.3.1+json", "bundle", ""] {
+            assert!(words(media, unknown).starts_with("bundle: mediaType"), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn unknown_members_and_other_ways_to_write_are_accepted() {
+        assert_eq!(words("{", r#"{"new":{"a":[[],1.5,null]},"#), "accepted");
+        assert_eq!(words(r#"{"hint":"h"}"#, r#"{"hint":"h","new":1}"#), "accepted");
+        assert_eq!(
+            words(r#"{"publicKey""#, r#"{"certificate":null,"tlogEntries":null,"publicKey""#),
+            "accepted"
+        );
+        // Base64 of the other alphabet, without padding.
+        assert_eq!(words(r#""payload":"cA==""#, r#""payload":"cA""#), "accepted");
+        assert_eq!(words(r#""payload":"cA==""#, r#""payload":"_-8=""#), "accepted");
+    }
+
+    #[test]
+    fn each_malformed_member_is_refused() {
+        let refused = |text: &str, with: &str, expected: &str| {
+            let found = words(text, with);
+            assert!(found.starts_with(expected), "{found}");
+        };
+        refused(r#"{"mediaType""#, r#"[{"mediaType""#, "malformed bundle: not a JSON object");
+        refused(
+            r#"{"mediaType""#,
+            r#"{"mediaType":"","mediaType""#,
+            "malformed bundle: duplicate field `mediaType`",
+        );
+        refused("verificationMaterial", "new", "malformed bundle: no verificationMaterial");
+        refused(r#""publicKey""#, r#""new""#, "malformed bundle: neither publicKey nor certificate");
+        refused(
+            r#"{"publicKey""#,
+            r#"{"certificate":{"rawBytes":""},"publicKey""#,
+            "malformed bundle: several of publicKey, certificate and x509CertificateChain",
+        );
+        refused("dsseEnvelope", "new", "malformed bundle: neither messageSignature nor dsseEnvelope");
+        refused(
+            r#""dsseEnvelope""#,
+            r#""messageSignature":{},"dsseEnvelope""#,
+            "malformed bundle: both messageSignature and dsseEnvelope",
+        );
+        refused(
+            r#""payload":"cA==""#,
+            r#""payload":"cA=""#,
+            "malformed DSSE envelope: payload is not base64",
+        );
+        refused(
+            r#""payload":"cA==""#,
+            r#""payload":"cB==""#,
+            "malformed DSSE envelope: payload is not base64",
+        );
+        refused(r#""payload":"cA==""#, r#""payload":["cA=="]"#, "malformed bundle: invalid type: sequence");
+        refused(r#"[{"sig""#, r#"[{},{"sig""#, "malformed DSSE envelope: not exactly one signature");
+        refused(r#""signatures""#, r#""new""#, "malformed DSSE envelope: not exactly one signature");
+        refused("}}", "}}x", "malformed bundle: expected");
+    }
+
+    #[test]
+    fn chains_are_of_older_versions() {
+        let bundle = Case::default().bundle();
+        let newer = bundle.replace("version=0.1", "version=0.3");
+        let error = Bundle::parse(newer.as_bytes()).unwrap_err().to_string();
+        assert_eq!(error, "malformed bundle: x509CertificateChain, which version 0.3 does not have");
+        let start = bundle.find("{\"rawBytes\"").unwrap();
+        let end = bundle.find("]},\"tlogEntries").unwrap();
+        let empty = [&bundle[..start], &bundle[end..]].concat();
+        let error = Bundle::parse(empty.as_bytes()).unwrap_err().to_string();
+        assert_eq!(error, "malformed bundle: an empty x509CertificateChain");
+    }
+
+    #[test]
+    fn everything_is_bounded() {
+        let large = std::vec![b' '; LARGEST + 1];
+        let error = Bundle::parse(&large).unwrap_err().to_string();
+        assert_eq!(error, "bundle: more than 262144 bytes");
+        let many = |count: usize| {
+            let entries = std::vec!["{}"; count].join(",");
+            words(r#"{"publicKey""#, &format!(r#"{{"tlogEntries":[{entries}],"publicKey""#))
+        };
+        assert_eq!(many(8), "accepted");
+        assert!(
+            many(9).starts_with("malformed bundle: invalid length 8, expected a list of at most 8"),
+            "{}",
+            many(9)
+        );
+        let deep = words("{", &format!(r#"{{"new":{}"#, "[".repeat(100_000)));
+        assert!(deep.starts_with("malformed bundle: recursion limit exceeded"), "{deep}");
     }
 }

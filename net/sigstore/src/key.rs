@@ -200,3 +200,121 @@ fn rsa_size(bits: &[u8]) -> Result<(), Error> {
         Err(Error::unsupported(Structure::PublicKey, "RSA modulus of bytes", &format!("{}", modulus.len())))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString as _;
+
+    use super::*;
+    use crate::{
+        der::encoded,
+        testing::{SIGNER, base64, sign, spki},
+    };
+
+    fn pem(label: &str, der: &[u8]) -> String {
+        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", base64(der))
+    }
+
+    fn words(pem: &str) -> String {
+        match PublicKey::from_pem(pem.as_bytes()) {
+            Ok(key) => key.id(),
+            Err(error) => {
+                assert_eq!(error.code(), "E-TRUST-PUBLIC-KEY");
+                error.to_string()
+            }
+        }
+    }
+
+    #[test]
+    fn keys_are_named_by_their_digest() {
+        let key = PublicKey::from_pem(format!("a comment\n{}", pem("PUBLIC KEY", &spki(SIGNER))).as_bytes())
+            .unwrap();
+        assert_eq!(key, PublicKey::from_spki(&spki(SIGNER)).unwrap());
+        let digest = Sha256::digest(spki(SIGNER));
+        assert_eq!(key.id(), format!("sha256:{}", hex(&digest)));
+        assert_eq!(key.hint(), base64(&digest));
+        assert_eq!(format!("{key:?}"), format!("PublicKey({})", key.id()));
+    }
+
+    #[test]
+    fn files_that_are_not_one_key_are_refused() {
+        let key = pem("PUBLIC KEY", &spki(SIGNER));
+        assert_eq!(words(""), "malformed public key: no PUBLIC KEY section");
+        assert_eq!(words(&key.repeat(2)), "malformed public key: several PUBLIC KEY sections");
+        assert_eq!(
+            words(&pem("CERTIFICATE", &[1])),
+            "malformed public key: a Certificate section, not PUBLIC KEY"
+        );
+        assert_eq!(
+            words(&pem("PRIVATE KEY", &[1])),
+            "malformed public key: a PrivateKey section, not PUBLIC KEY"
+        );
+        assert_eq!(
+            words(&key.replace("END PUBLIC", "END")),
+            "malformed public key: a section that is not PEM"
+        );
+        assert_eq!(words(&" ".repeat(LARGEST + 1)), "public key: more than 65536 bytes");
+    }
+
+    fn sequence(parts: &[&[u8]]) -> Vec<u8> {
+        encoded(tag::SEQUENCE, &parts.concat())
+    }
+
+    fn key(algorithm: &[u8], bits: &[u8]) -> Vec<u8> {
+        sequence(&[&encoded(tag::SEQUENCE, algorithm), &encoded(tag::BIT_STRING, &[&[0], bits].concat())])
+    }
+
+    fn rsa(bytes: usize) -> Vec<u8> {
+        let modulus = [&[0], alloc::vec![0xff; bytes].as_slice()].concat();
+        let numbers = sequence(&[&encoded(tag::INTEGER, &modulus), &[tag::INTEGER, 3, 1, 0, 1]]);
+        key(&alg_id::RSA_ENCRYPTION, &numbers)
+    }
+
+    #[test]
+    fn sizes_are_those_that_can_be_verified_with() {
+        for bytes in [256, 384, 512, 1024] {
+            assert!(PublicKey::from_spki(&rsa(bytes)).is_ok(), "{bytes}");
+        }
+        for bytes in [128, 255, 1025] {
+            let error = PublicKey::from_spki(&rsa(bytes)).unwrap_err().to_string();
+            assert_eq!(error, format!("public key: RSA modulus of bytes \"{bytes}\" is not supported"));
+        }
+        assert!(PublicKey::from_spki(&key(&alg_id::ED25519, &[1; 32])).is_ok());
+        let error = PublicKey::from_spki(&key(&alg_id::ED25519, &[1; 31])).unwrap_err();
+        assert_eq!(error.to_string(), "malformed public key: 31 bytes are no Ed25519 key");
+        let error = PublicKey::from_spki(&key(&alg_id::ECDSA_P256, &[4; 97])).unwrap_err();
+        assert_eq!(error.to_string(), "malformed public key: 97 bytes are no P256 key");
+        let error = PublicKey::from_spki(&key(&alg_id::ECDSA_P521, &[4; 133])).unwrap_err().to_string();
+        assert!(error.starts_with("public key: algorithm"), "{error}");
+    }
+
+    #[test]
+    fn malformed_keys_are_refused_with_the_offset() {
+        let whole = spki(SIGNER);
+        for length in 0..whole.len() {
+            let error = PublicKey::from_spki(&whole[..length]).unwrap_err().to_string();
+            assert!(error.starts_with("malformed public key: byte "), "{error}");
+        }
+        let behind = [whole.as_slice(), &[0]].concat();
+        let error = PublicKey::from_spki(&behind).unwrap_err();
+        assert_eq!(error.to_string(), "malformed public key: byte 91: bytes behind the end");
+        let mut unused = whole;
+        unused[25] = 1;
+        let error = PublicKey::from_spki(&unused).unwrap_err();
+        assert_eq!(error.to_string(), "malformed public key: byte 25: not a BIT STRING of whole bytes");
+    }
+
+    #[test]
+    fn a_changed_message_or_signature_is_refused() {
+        let key = PublicKey::from_spki(&spki(SIGNER)).unwrap();
+        let mut signature = sign(SIGNER, b"message");
+        let digest: [u8; 32] = Sha256::digest(b"message").into();
+        assert_eq!(key.verify(b"message", &signature), Ok(()));
+        assert_eq!(key.verify_sha256(&digest, &signature), Ok(()));
+        assert!(key.verify(b"massage", &signature).is_err());
+        signature[10] ^= 1;
+        assert!(key.verify(b"message", &signature).is_err());
+        assert!(key.verify_sha256(&digest, &signature).is_err());
+        assert!(key.verify(b"message", &[]).is_err());
+    }
+}

@@ -27,6 +27,8 @@ mod keyed;
 mod keyless;
 mod log;
 mod statement;
+#[cfg(test)]
+mod testing;
 mod time;
 mod timestamp;
 mod x509;

@@ -56,7 +56,7 @@ pub(crate) fn check(payload_type: &str, payload: &[u8], sha256: &[u8; 32]) -> Re
     if statement.predicate_type.0 != PREDICATE {
         return Err(Error::unsupported(
             Structure::Statement,
-            "an attestation is not a signature: predicate type",
+            "it is an attestation, not a signature: predicate type",
             &statement.predicate_type.0,
         ));
     }

@@ -67,3 +67,61 @@ pub(crate) fn at(year: &[u8], parts: [[u8; 2]; 5]) -> Option<u64> {
     let date = DateTime::new(number(year)?, month?, day?, hour?, minute?, second?).ok()?;
     Some(date.unix_duration().as_secs())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::der::{Reader, encoded};
+
+    #[test]
+    fn times_of_rfc_3339() {
+        assert_eq!(rfc3339("1970-01-01T00:00:00Z"), Some(0));
+        assert_eq!(rfc3339("2026-11-30T12:00:00.999Z"), Some(1_796_040_000));
+        assert_eq!(rfc3339("2024-02-29T23:59:59+00:00"), Some(1_709_251_199));
+        for text in [
+            "",
+            "Z",
+            "2026-11-30T12:00:00",
+            "2026-11-30T12:00:00.Z",
+            "2026-11-30T12:00:00.aZ",
+            "2026-11-30 12:00:00Z",
+            "2026-11-30T12:00:00+01:00",
+            "2025-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "+026-11-30T12:00:00Z",
+            "2026-11-30T12:00:0aZ",
+        ] {
+            assert_eq!(rfc3339(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_of_certificates() {
+        let read = |tag: u8, text: &str| {
+            let der = encoded(tag, text.as_bytes());
+            let mut reader = Reader::new(Structure::Certificate, &der);
+            x509(Structure::Certificate, &reader.next().unwrap()).ok()
+        };
+        assert_eq!(read(tag::UTC_TIME, "261130120000Z"), Some(1_796_040_000));
+        assert_eq!(read(tag::UTC_TIME, "700101000000Z"), Some(0));
+        // 50 is 1950, which is before 1970.
+        assert_eq!(read(tag::UTC_TIME, "500101000000Z"), None);
+        assert_eq!(read(tag::GENERALIZED_TIME, "20501231235959Z"), Some(2_556_143_999));
+        for (tag, text) in [
+            (tag::UTC_TIME, "20501231235959Z"),
+            (tag::GENERALIZED_TIME, "501231235959Z"),
+            (tag::UTC_TIME, "2611301200Z"),
+            (tag::UTC_TIME, "261130120000+0000"),
+            (tag::INTEGER, "261130120000Z"),
+        ] {
+            assert_eq!(read(tag, text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn both_ends_belong_to_a_validity() {
+        let validity = Validity { start: 5, end: Some(7) };
+        assert_eq!([4, 5, 7, 8].map(|time| validity.contains(time)), [false, true, true, false]);
+        assert!(Validity { start: 5, end: None }.contains(u64::MAX));
+    }
+}

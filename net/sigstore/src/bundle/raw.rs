@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::{Bundle, Content, Digest, Material, MessageSignature, Version};
 use crate::{
     Dsse, Error, Structure,
+    hash::Hash,
     json::{List, Scalar, Text, decoded, parsed},
     log::{Entry, Proof},
 };
@@ -233,17 +234,23 @@ impl RawBytes<'_> {
 
 impl RawMessage<'_> {
     fn decoded(&self) -> Result<MessageSignature, Error> {
-        let digest = match &self.message_digest {
-            None => Digest::None,
-            Some(digest) => match &*digest.algorithm.0 {
-                "SHA2_256" | "1" => {
-                    Digest::Sha256(decoded(Structure::MessageSignature, "digest", &digest.digest.0)?)
-                }
-                other => Digest::Other(crate::error::shown(other)),
-            },
-        };
+        let digest = self.message_digest.as_ref().map_or(Ok(None), RawDigest::decoded)?;
         let signature = decoded(Structure::MessageSignature, "signature", &self.signature.0)?;
         Ok(MessageSignature { digest, signature })
+    }
+}
+
+impl RawDigest<'_> {
+    fn decoded(&self) -> Result<Option<Digest>, Error> {
+        let hash = match &*self.algorithm.0 {
+            "" if self.digest.0.is_empty() => return Ok(None),
+            "SHA2_256" | "1" => Hash::Sha256,
+            "SHA2_384" | "2" => Hash::Sha384,
+            "SHA2_512" | "3" => Hash::Sha512,
+            other => return Err(Error::unsupported(Structure::MessageSignature, "digest algorithm", other)),
+        };
+        let bytes = decoded(Structure::MessageSignature, "digest", &self.digest.0)?;
+        Ok(Some(Digest { hash, bytes }))
     }
 }
 

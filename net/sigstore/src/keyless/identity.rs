@@ -22,7 +22,7 @@ const URI: u8 = 0x86;
 const VALUE: u8 = 0xa0;
 /// Fulcio's kind of `otherName`, and its two extensions for the issuer: the text itself, and the text as a
 /// UTF8String. Spec: <https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md>.
-const USER_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1.7");
+pub(super) const USER_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1.7");
 const ISSUER_V1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1.1");
 const ISSUER_V2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1.8");
 
@@ -137,4 +137,13 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
             }
         }
     }
+}
+
+/// Fuzz entry point: any bytes are names, and a pattern with a text.
+pub(super) fn fuzz(data: &[u8]) {
+    let _ = name(data);
+    let (pattern, text) = data.split_at(data.len() / 2);
+    let is_same = matches(text, text);
+    assert!(is_same, "a text is its own pattern");
+    let _ = matches(pattern, text);
 }

@@ -5,6 +5,8 @@ mod certificate;
 mod identity;
 mod root;
 mod sct;
+#[cfg(test)]
+mod tests;
 
 use alloc::vec::Vec;
 
@@ -127,4 +129,16 @@ fn times(
         }
     }
     Ok(times)
+}
+
+/// Fuzz entry point: any bytes are a certificate, its names, its list of timestamps, and a pattern.
+pub(crate) fn fuzz(data: &[u8]) {
+    sct::fuzz(data);
+    identity::fuzz(data);
+    if let Ok(certificate) = Certificate::parse(Structure::Certificate, data) {
+        let _ = (Named::of(&certificate), sct::verify(&certificate, b"", &[]));
+        let validity = crate::time::Validity { start: 0, end: None };
+        let authority = CertificateAuthority { chain: Vec::from([data.to_vec()]), validity };
+        let _ = certificate::verify(data, &certificate, certificate.validity.start, &[authority]);
+    }
 }

@@ -210,3 +210,62 @@ fn validity(raw: Option<&RawRange<'_>>) -> Result<Validity, Error> {
     };
     Ok(Validity { start: read(&raw.start)?.unwrap_or(0), end: read(&raw.end)? })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        format,
+        string::{String, ToString as _},
+    };
+
+    use super::*;
+    use crate::testing::Case;
+
+    fn root(text: &str, with: &str) -> Result<TrustedRoot, String> {
+        let root = Case::default().root();
+        let changed = root.replacen(text, with, 1);
+        assert_ne!(changed, root);
+        TrustedRoot::parse(changed.as_bytes()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn versions_are_those_of_the_specification() {
+        for known in ["trustedroot.v0.1+json", "trustedroot.v0.2+json"] {
+            assert!(root("trustedroot+json;version=0.1", known).is_ok(), "{known}");
+        }
+        let error = root("version=0.1", "version=0.3").unwrap_err();
+        assert!(error.starts_with("trusted root: mediaType"), "{error}");
+    }
+
+    #[test]
+    fn logs_that_are_not_supported_are_left_out() {
+        for (text, with) in [
+            ("SHA2_256", "SHA2_512"),
+            ("PKIX_ECDSA", "PKCS1_RSA"),
+            // Another curve.
+            ("MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcD", "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQgD"),
+        ] {
+            let root = root(text, with).unwrap();
+            assert_eq!((root.logs.len(), root.certificate_logs.len()), (0, 1), "{text}");
+        }
+        assert_eq!(root("{", r#"{"new":[{}],"#).unwrap().logs.len(), 1);
+    }
+
+    #[test]
+    fn malformed_members_are_refused() {
+        for (text, with, expected) in [
+            ("\"rawBytes\":\"M", "\"rawBytes\":\"!", "rawBytes of a key is not base64"),
+            ("\"publicKey\"", "\"new\"", "a log without publicKey"),
+            ("\"certificates\"", "\"new\"", "an authority without certificates"),
+            ("2025-01-01T00", "2025-01-32T00", "validFor with something that is not a time"),
+            ("\"keyId\":\"", "\"keyId\":\"!", "logId is not base64"),
+        ] {
+            assert_eq!(root(text, with).unwrap_err(), format!("malformed trusted root: {expected}"));
+        }
+        let large = std::vec![b' '; LARGEST + 1];
+        assert_eq!(
+            TrustedRoot::parse(&large).unwrap_err().to_string(),
+            "trusted root: more than 262144 bytes"
+        );
+    }
+}
