@@ -112,6 +112,12 @@ pub fn accepted(service: &Service, what: &str, bundle: &Value, root: &Value) {
     cosign(service, bundle, root).unwrap_or_else(|said| panic!("{what}: cosign refuses: {said}"));
 }
 
+/// We accept what cosign refuses, on purpose.
+pub fn accepted_by_us_only(service: &Service, what: &str, bundle: &Value, root: &Value) {
+    ours(bundle, root).unwrap_or_else(|error| panic!("{what}: {error}\n{bundle:#}"));
+    assert!(cosign(service, bundle, root).is_err(), "{what}: cosign accepts it, too");
+}
+
 /// Both refuse it, we in words with these ones.
 pub fn refused(service: &Service, what: &str, bundle: &Value, root: &Value, words: &str) {
     refused_by_us(what, bundle, root, words);

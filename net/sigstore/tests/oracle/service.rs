@@ -26,6 +26,7 @@ default_tsa = any
 [any]
 serial = tsa-serial
 crypto_device = builtin
+signer_digest = sha256
 default_policy = 1.2.3.4
 digests = sha1, sha256, sha384, sha512
 accuracy = secs:1
