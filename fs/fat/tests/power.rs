@@ -429,6 +429,30 @@ fn aged_fat32() {
     all("aged32", aged::image("small32").bytes);
 }
 
+/// The FAT's entries of clusters 341 and 682 lie in two sectors. A folder that ends with one of them grows.
+#[test]
+fn an_entry_of_two_sectors_is_changed_in_two_steps() {
+    let mut counted = Counted::new("cut");
+    for (cluster, bits) in [(341usize, 0x8), (682, 0xf8)] {
+        let mut editor = Editor::open(Recorder::new(made_by_mkfs("12", 640 << 10))).unwrap();
+        // Clusters are taken in order, from number 2 on: the folder has the one behind the filler's.
+        editor.write("/FILLER", &vec![1; (cluster - 2) * SECTOR], TIME).unwrap();
+        for number in 0..4 {
+            editor.write(&format!("/folder/a name of three slots {number}"), &b"".as_slice(), TIME).unwrap();
+        }
+        let image = editor.into_device().bytes.into_inner();
+        let act = |editor: &mut Editor<Recorder>| {
+            editor.write("/folder/a name of three slots 5", &b"bytes".as_slice(), TIME).unwrap();
+        };
+        let image = change(&format!("grow {cluster}"), &image, &mut counted, act, none);
+        let place = Layout::of(&image).fats[0].0 + cluster * 3 / 2;
+        assert_eq!(place % SECTOR, SECTOR - 1);
+        let pair = u16::from_le_bytes([image[place], image[place + 1]]);
+        let next = if cluster % 2 == 0 { pair & 0xfff } else { pair >> 4 };
+        assert!(next < 0xff0 && next & bits == bits, "{next:#x}");
+    }
+}
+
 /// Linux in User-mode Linux mounts a volume and reads what we read.
 fn linux_reads(work: &Path, image: &[u8]) {
     let (disk, script, list) = (work.join("disk"), work.join("script"), work.join("list"));
