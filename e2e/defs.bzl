@@ -204,9 +204,9 @@ def qemu_test(
             wire: "user" is QEMU's user network, for which this machine's loopback is 10.0.2.2; "dnsmasq" a network of
                 namespaces, in which the machine's only neighbour, registry.test, has DHCP, DNS and the registry
             line: what is wrong with the wire "dnsmasq", a dict: `delay` milliseconds in each direction; of a thousand
-                frames `loss` are lost, and `late` come `late_by` milliseconds later; after `cut` percent of the artifact
-                the connection that carries it is dead; `seed` chooses the frames. Where nothing is cut or lost, the
-                test fails
+                frames `loss` are lost, and `late` come `late_by` milliseconds later; after `cut` percent of the
+                artifact the connection that carries it is dead; `seed` chooses the frames. Where nothing is cut or
+                lost, the test fails
             cards: QEMU's devices; the first is on the wire, and so is each other one, unless it has `silent:` in front:
                 a cable that nobody else is at
             dnsmasq: its options for leases and names, in place of an IPv4 lease and the name registry.test
@@ -215,8 +215,8 @@ def qemu_test(
             certificate: what the registry shows: "good", "expired", "other-name" (elsewhere.test), "unknown" (of
                 another CA), or "none" (plain HTTP)
             login: whether the registry wants user `me` with password `hunter2`
-            blobs: who has them: "registry", or "redirected", which is nginx at another port. With a `line` that cuts, its
-                log must have a transfer that was resumed
+            blobs: who has them: "registry", or "redirected", which is nginx at another port. With a `line` that cuts,
+                its log must have a transfer that was resumed
             front: what a server in front of the registry does to blobs (wire "user", certificate "none"): "busy" (429
                 for the first requests), "redirect-loop", "drip" (one byte a second), "endless" (chunks), "tamper" (a
                 bit), or "dead" (no answer). Where nobody meets it, the test fails
