@@ -45,6 +45,7 @@ pub mod codes;
 mod config;
 mod distinguished;
 mod error;
+mod fields;
 pub mod fuzz;
 mod name;
 mod roots;
