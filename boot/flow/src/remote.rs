@@ -199,7 +199,7 @@ pub async fn fetch<D: Dial>(dial: D, order: &Order<'_>) -> Result<Artifact, Fail
 /// # Errors
 /// What fails on the way.
 pub async fn document<D: Dial>(dial: D, source: &Source) -> Result<Document, Failure> {
-    let fetched = Box::pin(metadata::fetch(&dial, source)).await;
+    let fetched = Box::pin(metadata::fetch(dial, source)).await;
     fetched.map_err(|error| Failure::of(Phase::Network, error.code(), &error))
 }
 
