@@ -223,7 +223,7 @@ async fn vouched<D: Dial>(
 /// # Errors
 /// What fails on the way.
 pub async fn document<D: Dial>(dial: D, source: &Source) -> Result<Document, Failure> {
-    let fetched = Box::pin(metadata::fetch(&dial, source)).await;
+    let fetched = Box::pin(metadata::fetch(dial, source)).await;
     fetched.map_err(|error| Failure::of(Phase::Network, error.code(), &error))
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The cipher suites, in the order in which they are offered.
-use aes_gcm::{Aes128Gcm, Aes256Gcm};
-use chacha20poly1305::ChaCha20Poly1305;
+use ciphers::{AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305};
 use rustls::{
     CipherSuite, CipherSuiteCommon, SignatureScheme, SupportedCipherSuite, Tls12CipherSuite,
     Tls13CipherSuite,
@@ -34,63 +33,63 @@ const CHACHA_RECORDS: u64 = u64::MAX;
 static TLS13_CHACHA20: Tls13CipherSuite = Tls13CipherSuite {
     common: common(CipherSuite::TLS13_CHACHA20_POLY1305_SHA256, &SHA256, CHACHA_RECORDS),
     hkdf_provider: &HKDF_SHA256,
-    aead_alg: &tls13::Records::<ChaCha20Poly1305>::NEW,
+    aead_alg: &tls13::Records(&CHACHA20_POLY1305),
     quic: None,
 };
 
 static TLS13_AES128: Tls13CipherSuite = Tls13CipherSuite {
     common: common(CipherSuite::TLS13_AES_128_GCM_SHA256, &SHA256, GCM_RECORDS),
     hkdf_provider: &HKDF_SHA256,
-    aead_alg: &tls13::Records::<Aes128Gcm>::NEW,
+    aead_alg: &tls13::Records(&AES_128_GCM),
     quic: None,
 };
 
 static TLS13_AES256: Tls13CipherSuite = Tls13CipherSuite {
     common: common(CipherSuite::TLS13_AES_256_GCM_SHA384, &SHA384, GCM_RECORDS),
     hkdf_provider: &HKDF_SHA384,
-    aead_alg: &tls13::Records::<Aes256Gcm>::NEW,
+    aead_alg: &tls13::Records(&AES_256_GCM),
     quic: None,
 };
 
 static ECDSA_CHACHA20: Tls12CipherSuite = tls12(
     common(CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, &SHA256, CHACHA_RECORDS),
     ECDSA,
-    &tls12::ChaCha::<ChaCha20Poly1305>::NEW,
+    &tls12::Records::chacha(&CHACHA20_POLY1305),
     &PRF_SHA256,
 );
 
 static RSA_CHACHA20: Tls12CipherSuite = tls12(
     common(CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, &SHA256, CHACHA_RECORDS),
     RSA,
-    &tls12::ChaCha::<ChaCha20Poly1305>::NEW,
+    &tls12::Records::chacha(&CHACHA20_POLY1305),
     &PRF_SHA256,
 );
 
 static ECDSA_AES128: Tls12CipherSuite = tls12(
     common(CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, &SHA256, GCM_RECORDS),
     ECDSA,
-    &tls12::Gcm::<Aes128Gcm>::NEW,
+    &tls12::Records::gcm(&AES_128_GCM),
     &PRF_SHA256,
 );
 
 static RSA_AES128: Tls12CipherSuite = tls12(
     common(CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, &SHA256, GCM_RECORDS),
     RSA,
-    &tls12::Gcm::<Aes128Gcm>::NEW,
+    &tls12::Records::gcm(&AES_128_GCM),
     &PRF_SHA256,
 );
 
 static ECDSA_AES256: Tls12CipherSuite = tls12(
     common(CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, &SHA384, GCM_RECORDS),
     ECDSA,
-    &tls12::Gcm::<Aes256Gcm>::NEW,
+    &tls12::Records::gcm(&AES_256_GCM),
     &PRF_SHA384,
 );
 
 static RSA_AES256: Tls12CipherSuite = tls12(
     common(CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, &SHA384, GCM_RECORDS),
     RSA,
-    &tls12::Gcm::<Aes256Gcm>::NEW,
+    &tls12::Records::gcm(&AES_256_GCM),
     &PRF_SHA384,
 );
 

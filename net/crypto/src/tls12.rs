@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Records of TLS 1.2: AES-GCM with half of the nonce in the record (RFC 5288), ChaCha20-Poly1305 without (RFC 7905).
 use alloc::boxed::Box;
-use core::marker::PhantomData;
 
-use aes_gcm::aead::KeySizeUser;
+use ciphers::Cipher;
 use rustls::{
     ConnectionTrafficSecrets, Error,
     crypto::cipher::{
@@ -13,38 +12,49 @@ use rustls::{
     },
 };
 
-use crate::aead::{Cipher, Keyed, MAX_PLAINTEXT, TAG, without};
+use crate::aead::{Keyed, MAX_PLAINTEXT, TAG, without};
 
 /// Bytes of a GCM nonce that the handshake yields, and that stand in the record.
 const SALT: usize = 4;
 const EXPLICIT: usize = NONCE_LEN - SALT;
 
-/// Makes the two directions of a connection; `EXPLICIT` bytes of the nonce stand in each record, or none.
-pub struct Records<A, const EXPLICIT: usize>(PhantomData<fn() -> A>);
-
-/// With AES-GCM.
-pub type Gcm<A> = Records<A, EXPLICIT>;
-/// With ChaCha20-Poly1305.
-pub type ChaCha<A> = Records<A, 0>;
-
-impl<A, const EXPLICIT: usize> Records<A, EXPLICIT> {
-    pub const NEW: Self = Self(PhantomData);
+/// Makes the two directions of a connection.
+pub struct Records {
+    cipher: &'static Cipher,
+    /// How many bytes of the nonce stand in each record: [`EXPLICIT`] or none.
+    explicit: usize,
 }
 
-impl<A: Cipher, const EXPLICIT: usize> Tls12AeadAlgorithm for Records<A, EXPLICIT> {
+impl Records {
+    /// With AES-GCM.
+    pub const fn gcm(cipher: &'static Cipher) -> Self {
+        Self { cipher, explicit: EXPLICIT }
+    }
+
+    /// With ChaCha20-Poly1305.
+    pub const fn chacha(cipher: &'static Cipher) -> Self {
+        Self { cipher, explicit: 0 }
+    }
+
+    fn direction(&self, key: &AeadKey, base: [u8; NONCE_LEN]) -> Direction {
+        Direction { cipher: Keyed::new(self.cipher, key), explicit: self.explicit, base }
+    }
+}
+
+impl Tls12AeadAlgorithm for Records {
     fn encrypter(&self, key: AeadKey, iv: &[u8], explicit: &[u8]) -> Box<dyn MessageEncrypter> {
-        Box::new(Direction::<A, EXPLICIT> { cipher: Keyed::new(&key), base: joined(iv, explicit) })
+        Box::new(self.direction(&key, joined(iv, explicit)))
     }
 
     fn decrypter(&self, key: AeadKey, iv: &[u8]) -> Box<dyn MessageDecrypter> {
-        Box::new(Direction::<A, EXPLICIT> { cipher: Keyed::new(&key), base: joined(iv, &[]) })
+        Box::new(self.direction(&key, joined(iv, &[])))
     }
 
     fn key_block_shape(&self) -> KeyBlockShape {
         KeyBlockShape {
-            enc_key_len: <A as KeySizeUser>::key_size(),
-            fixed_iv_len: const { NONCE_LEN - EXPLICIT },
-            explicit_nonce_len: EXPLICIT,
+            enc_key_len: self.cipher.key,
+            fixed_iv_len: NONCE_LEN.saturating_sub(self.explicit),
+            explicit_nonce_len: self.explicit,
         }
     }
 
@@ -59,8 +69,10 @@ impl<A: Cipher, const EXPLICIT: usize> Tls12AeadAlgorithm for Records<A, EXPLICI
     }
 }
 
-struct Direction<A, const EXPLICIT: usize> {
-    cipher: Keyed<A>,
+struct Direction {
+    cipher: Keyed,
+    /// As of [`Records`].
+    explicit: usize,
     /// What the handshake yields of the nonce; the rest is 0 where records bring it.
     base: [u8; NONCE_LEN],
 }
@@ -71,7 +83,15 @@ fn joined(iv: &[u8], explicit: &[u8]) -> [u8; NONCE_LEN] {
     base
 }
 
-impl<A: Cipher, const EXPLICIT: usize> MessageEncrypter for Direction<A, EXPLICIT> {
+impl Direction {
+    /// Bytes that a record is longer than its content.
+    const fn overhead(&self) -> usize {
+        // One of two small numbers.
+        self.explicit.saturating_add(TAG)
+    }
+}
+
+impl MessageEncrypter for Direction {
     fn encrypt(
         &mut self,
         message: OutboundPlainMessage<'_>,
@@ -82,11 +102,11 @@ impl<A: Cipher, const EXPLICIT: usize> MessageEncrypter for Direction<A, EXPLICI
         // The part of the nonce in the record is free (RFC 5288 section 3): as in TLS 1.3, a secret start and the
         // record's number, so that it is never the same twice.
         let nonce = Nonce::new(&self.base.into(), seq);
-        let explicit = nonce.0.last_chunk::<EXPLICIT>().ok_or(Error::EncryptError)?;
+        let explicit = nonce.0.get(NONCE_LEN.saturating_sub(self.explicit)..).ok_or(Error::EncryptError)?;
         payload.extend_from_slice(explicit);
         payload.extend_from_chunks(&message.payload);
         let aad = make_tls12_aad(seq, message.typ, message.version, length);
-        let text = payload.as_mut().get_mut(EXPLICIT..).ok_or(Error::EncryptError)?;
+        let text = payload.as_mut().get_mut(self.explicit..).ok_or(Error::EncryptError)?;
         let tag = self.cipher.seal(&nonce, &aad, text)?;
         payload.extend_from_slice(&tag);
         Ok(OutboundOpaqueMessage::new(message.typ, message.version, payload))
@@ -94,30 +114,30 @@ impl<A: Cipher, const EXPLICIT: usize> MessageEncrypter for Direction<A, EXPLICI
 
     fn encrypted_payload_len(&self, length: usize) -> usize {
         // rustls cuts what is sent into pieces of at most 16 KiB.
-        length.saturating_add(const { EXPLICIT + TAG })
+        length.saturating_add(self.overhead())
     }
 }
 
-impl<A: Cipher, const EXPLICIT: usize> MessageDecrypter for Direction<A, EXPLICIT> {
+impl MessageDecrypter for Direction {
     fn decrypt<'a>(
         &mut self,
         mut message: InboundOpaqueMessage<'a>,
         seq: u64,
     ) -> Result<InboundPlainMessage<'a>, Error> {
-        let length = without(const { EXPLICIT + TAG }, &message.payload)?;
+        let length = without(self.overhead(), &message.payload)?;
         let aad = make_tls12_aad(seq, message.typ, message.version, length);
         let (explicit, sealed) =
-            message.payload.split_first_chunk_mut::<EXPLICIT>().ok_or(Error::DecryptError)?;
-        let mut nonce = if EXPLICIT > 0 { Nonce(self.base) } else { Nonce::new(&self.base.into(), seq) };
-        if EXPLICIT > 0 {
-            *nonce.0.last_chunk_mut::<EXPLICIT>().ok_or(Error::DecryptError)? = *explicit;
-        }
+            message.payload.split_at_mut_checked(self.explicit).ok_or(Error::DecryptError)?;
+        let nonce = match *explicit {
+            [] => Nonce::new(&self.base.into(), seq),
+            _ => Nonce(joined(self.base.first_chunk::<SALT>().map_or(&[], |salt| salt), explicit)),
+        };
         let opened = self.cipher.open(&nonce, &aad, sealed)?;
         if opened > MAX_PLAINTEXT {
             return Err(Error::PeerSentOversizedRecord);
         }
-        let end = EXPLICIT.checked_add(opened).ok_or(Error::DecryptError)?;
-        Ok(message.into_plain_message_range(EXPLICIT..end))
+        let end = self.explicit.checked_add(opened).ok_or(Error::DecryptError)?;
+        Ok(message.into_plain_message_range(self.explicit..end))
     }
 }
 
@@ -125,8 +145,7 @@ impl<A: Cipher, const EXPLICIT: usize> MessageDecrypter for Direction<A, EXPLICI
 mod tests {
     use std::{vec, vec::Vec};
 
-    use aes_gcm::Aes128Gcm;
-    use chacha20poly1305::ChaCha20Poly1305;
+    use ciphers::{AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305};
     use rustls::{ContentType, ProtocolVersion, crypto::cipher::OutboundChunks};
 
     use super::*;
@@ -181,13 +200,13 @@ mod tests {
 
     #[test]
     fn records_come_back_with_their_number_only() {
-        check(&ChaCha::<ChaCha20Poly1305>::NEW, 16);
-        check(&Gcm::<aes_gcm::Aes256Gcm>::NEW, 24);
+        check(&Records::chacha(&CHACHA20_POLY1305), 16);
+        check(&Records::gcm(&AES_256_GCM), 24);
     }
 
     #[test]
     fn a_gcm_nonce_differs_in_each_record() {
-        let algorithm = Gcm::<aes_gcm::Aes256Gcm>::NEW;
+        let algorithm = Records::gcm(&AES_256_GCM);
         let explicit = |seq| sealed(&algorithm, b"", seq)[..EXPLICIT].to_vec();
         assert_eq!(explicit(0), [5; 8]);
         assert_eq!(explicit(1), [5, 5, 5, 5, 5, 5, 5, 4]);
@@ -195,10 +214,10 @@ mod tests {
 
     #[test]
     fn keys_have_the_lengths_of_the_suites_and_stay_inside() {
-        let shape = Gcm::<Aes128Gcm>::NEW.key_block_shape();
+        let shape = Records::gcm(&AES_128_GCM).key_block_shape();
         assert_eq!((shape.enc_key_len, shape.fixed_iv_len, shape.explicit_nonce_len), (16, 4, 8));
-        let shape = ChaCha::<ChaCha20Poly1305>::NEW.key_block_shape();
+        let shape = Records::chacha(&CHACHA20_POLY1305).key_block_shape();
         assert_eq!((shape.enc_key_len, shape.fixed_iv_len, shape.explicit_nonce_len), (32, 12, 0));
-        assert!(Gcm::<Aes128Gcm>::NEW.extract_keys(key(), &[], &[]).is_err());
+        assert!(Records::gcm(&AES_128_GCM).extract_keys(key(), &[], &[]).is_err());
     }
 }

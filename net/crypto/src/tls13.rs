@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Records of TLS 1.3 (RFC 8446 section 5.2): the type stands encrypted behind the content.
 use alloc::boxed::Box;
-use core::marker::PhantomData;
 
-use aes_gcm::aead::KeySizeUser;
+use ciphers::Cipher;
 use rustls::{
     ConnectionTrafficSecrets, ContentType, Error, ProtocolVersion,
     crypto::cipher::{
@@ -13,29 +12,25 @@ use rustls::{
     },
 };
 
-use crate::aead::{Cipher, Keyed, TAG};
+use crate::aead::{Keyed, TAG};
 
 /// Bytes that a record is longer than its content: type and tag.
 const OVERHEAD: usize = 1 + TAG;
 
 /// Makes the two directions of a connection.
-pub struct Records<A>(PhantomData<fn() -> A>);
+pub struct Records(pub &'static Cipher);
 
-impl<A> Records<A> {
-    pub const NEW: Self = Self(PhantomData);
-}
-
-impl<A: Cipher> Tls13AeadAlgorithm for Records<A> {
+impl Tls13AeadAlgorithm for Records {
     fn encrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageEncrypter> {
-        Box::new(Direction { cipher: Keyed::<A>::new(&key), iv })
+        Box::new(Direction { cipher: Keyed::new(self.0, &key), iv })
     }
 
     fn decrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageDecrypter> {
-        Box::new(Direction { cipher: Keyed::<A>::new(&key), iv })
+        Box::new(Direction { cipher: Keyed::new(self.0, &key), iv })
     }
 
     fn key_len(&self) -> usize {
-        <A as KeySizeUser>::key_size()
+        self.0.key
     }
 
     /// Keys stay here: nothing takes records out of this crate's hands.
@@ -44,12 +39,12 @@ impl<A: Cipher> Tls13AeadAlgorithm for Records<A> {
     }
 }
 
-struct Direction<A> {
-    cipher: Keyed<A>,
+struct Direction {
+    cipher: Keyed,
     iv: Iv,
 }
 
-impl<A: Cipher> MessageEncrypter for Direction<A> {
+impl MessageEncrypter for Direction {
     fn encrypt(
         &mut self,
         message: OutboundPlainMessage<'_>,
@@ -72,7 +67,7 @@ impl<A: Cipher> MessageEncrypter for Direction<A> {
     }
 }
 
-impl<A: Cipher> MessageDecrypter for Direction<A> {
+impl MessageDecrypter for Direction {
     fn decrypt<'a>(
         &mut self,
         mut message: InboundOpaqueMessage<'a>,
@@ -89,8 +84,7 @@ impl<A: Cipher> MessageDecrypter for Direction<A> {
 mod tests {
     use std::{vec, vec::Vec};
 
-    use aes_gcm::Aes128Gcm;
-    use chacha20poly1305::ChaCha20Poly1305;
+    use ciphers::{AES_128_GCM, CHACHA20_POLY1305};
     use rustls::crypto::cipher::OutboundChunks;
 
     use super::*;
@@ -119,7 +113,7 @@ mod tests {
 
     #[test]
     fn records_come_back_with_their_number_only() {
-        let algorithm = Records::<ChaCha20Poly1305>::NEW;
+        let algorithm = Records(&CHACHA20_POLY1305);
         for length in [0, 1, 15, 16, 17, 1000, MAX_PLAINTEXT] {
             let content = vec![3; length];
             let mut record = sealed(&algorithm, &content, 5);
@@ -133,7 +127,7 @@ mod tests {
     fn what_is_too_short_for_a_tag_is_refused() {
         for length in 0..=TAG {
             assert_eq!(
-                opened(&Records::<ChaCha20Poly1305>::NEW, &mut vec![0; length], 0),
+                opened(&Records(&CHACHA20_POLY1305), &mut vec![0; length], 0),
                 Err(Error::DecryptError)
             );
         }
@@ -141,15 +135,15 @@ mod tests {
 
     #[test]
     fn keys_have_the_length_of_the_cipher_and_stay_inside() {
-        assert_eq!(Records::<Aes128Gcm>::NEW.key_len(), 16);
-        assert_eq!(Records::<ChaCha20Poly1305>::NEW.key_len(), 32);
-        let secrets = Records::<Aes128Gcm>::NEW.extract_keys(AeadKey::from([0; 32]), Iv::from([0; 12]));
+        assert_eq!(Records(&AES_128_GCM).key_len(), 16);
+        assert_eq!(Records(&CHACHA20_POLY1305).key_len(), 32);
+        let secrets = Records(&AES_128_GCM).extract_keys(AeadKey::from([0; 32]), Iv::from([0; 12]));
         assert!(secrets.is_err());
     }
 
     #[test]
     fn more_than_a_record_may_hold_is_refused() {
-        let algorithm = Records::<ChaCha20Poly1305>::NEW;
+        let algorithm = Records(&CHACHA20_POLY1305);
         let mut record = sealed(&algorithm, &vec![3; MAX_PLAINTEXT + 1], 0);
         assert_eq!(opened(&algorithm, &mut record, 0), Err(Error::PeerSentOversizedRecord));
     }

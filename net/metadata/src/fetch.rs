@@ -40,17 +40,19 @@ trait Provider {
 ///
 /// # Errors
 /// There is no document, or a malformed one: the boot goes on without.
-pub async fn fetch<D: Dial>(dial: &D, source: &Source) -> Result<Document, Error> {
+pub async fn fetch<D: Dial>(dial: D, source: &Source) -> Result<Document, Error> {
     let limits = Limits { connect: CONNECT, ..Limits::default() };
-    let client = Client::new(dial).with_limits(limits);
+    let proxy = match source {
+        Source::Url { proxy, .. } => proxy.clone(),
+        Source::OpenStack | Source::Ec2 => None,
+    };
+    let client = Client::new(dial).with_limits(limits).with_proxy(proxy);
+    let dial = client.dial();
     let deadline = dial.now().saturating_add(LIMIT);
     let outcome = match source {
         Source::OpenStack => dial::within(dial, deadline, OpenStack.document(&client)).await,
         Source::Ec2 => dial::within(dial, deadline, Ec2.document(&client)).await,
-        Source::Url { url, proxy } => {
-            let client = client.with_proxy(proxy.clone());
-            dial::within(dial, deadline, Place(url).document(&client)).await
-        }
+        Source::Url { url, .. } => dial::within(dial, deadline, Place(url).document(&client)).await,
     };
     outcome.unwrap_or_else(|dial::Late| Err(Error::new(source.place(), Cause::Late)))
 }

@@ -5,16 +5,18 @@
 //!
 //! Spec: RFC 4514; differs in: the text of an attribute without a short name stands behind its number as it is, and what
 //! is no text is the bytes of the value alone.
-use core::fmt::{self, Write as _};
-
-use x509_cert::{
-    attr::AttributeTypeAndValue,
-    der::{Tag, Tagged as _, asn1::ObjectIdentifier},
-    name::Name,
+use alloc::vec::Vec;
+use core::{
+    fmt::{self, Write as _},
+    iter,
 };
 
-/// A name, its last part first.
-pub struct Distinguished<'a>(pub &'a Name);
+use x509_cert::der::{AnyRef, Reader as _, SliceReader, Tag, Tagged as _, asn1::ObjectIdentifier};
+
+use crate::fields::{inside, next};
+
+/// A name, its last part first: the content of a `Name` in DER. What is malformed is left out.
+pub struct Distinguished<'a>(pub &'a [u8]);
 
 /// The attributes that RFC 4514 section 3 has short names for.
 const SHORT: [(ObjectIdentifier, &str); 9] = [
@@ -31,9 +33,9 @@ const SHORT: [(ObjectIdentifier, &str); 9] = [
 
 impl fmt::Display for Distinguished<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts: &alloc::vec::Vec<_> = self.0.as_ref().as_ref();
+        let parts: Vec<_> = SliceReader::new(self.0).map(elements).into_iter().flatten().collect();
         for (i, part) in parts.iter().rev().enumerate() {
-            for (j, attribute) in part.iter().enumerate() {
+            for (j, attribute) in inside(*part).map(elements).into_iter().flatten().enumerate() {
                 f.write_str(match (i, j) {
                     (0, 0) => "",
                     (_, 0) => ",",
@@ -46,18 +48,24 @@ impl fmt::Display for Distinguished<'_> {
     }
 }
 
-/// One attribute, `CN=example.org`.
-fn show(attribute: &AttributeTypeAndValue, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let short = SHORT.iter().find(|(number, _)| *number == attribute.oid);
-    match short {
+fn elements<'a>(mut reader: SliceReader<'a>) -> impl Iterator<Item = AnyRef<'a>> {
+    iter::from_fn(move || next(&mut reader))
+}
+
+/// One attribute, `CN=example.org`: an `AttributeTypeAndValue`.
+fn show(attribute: AnyRef<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Some((number, value)) =
+        inside(attribute).and_then(|mut pair| Some((pair.decode().ok()?, next(&mut pair)?)))
+    else {
+        return Ok(());
+    };
+    match SHORT.iter().find(|(known, _)| *known == number) {
         Some((_, name)) => f.write_str(name)?,
-        None => write!(f, "{}", attribute.oid)?,
+        None => write!(f, "{number}")?,
     }
-    let is_text = matches!(
-        attribute.value.tag(),
-        Tag::PrintableString | Tag::Utf8String | Tag::Ia5String | Tag::TeletexString
-    );
-    let bytes = attribute.value.value();
+    let is_text =
+        matches!(value.tag(), Tag::PrintableString | Tag::Utf8String | Tag::Ia5String | Tag::TeletexString);
+    let bytes = value.value();
     let Some(text) = str::from_utf8(bytes).ok().filter(|_| is_text) else {
         f.write_str("=#")?;
         return bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"));
@@ -82,9 +90,20 @@ fn show(attribute: &AttributeTypeAndValue, f: &mut fmt::Formatter<'_>) -> fmt::R
 
 #[cfg(test)]
 mod tests {
-    use std::string::ToString as _;
+    use std::string::{String, ToString as _};
+
+    use x509_cert::{
+        der::{Decode as _, Encode as _},
+        name::Name,
+    };
 
     use super::*;
+
+    /// What [`Distinguished`] makes of it.
+    fn shown(name: &Name) -> String {
+        let der = name.to_der().unwrap();
+        Distinguished(AnyRef::from_der(&der).unwrap().value()).to_string()
+    }
 
     #[test]
     fn names_are_those_of_x509_cert() {
@@ -96,7 +115,7 @@ mod tests {
         ];
         for text in names {
             let name: Name = text.parse().unwrap();
-            assert_eq!(Distinguished(&name).to_string(), name.to_string(), "{text}");
+            assert_eq!(shown(&name), name.to_string(), "{text}");
         }
     }
 
@@ -107,9 +126,9 @@ mod tests {
             ("2.5.4.5=#0500,C=GB", "2.5.4.5=#,C=GB"),
             ("2.5.4.3=#1e020041", "CN=#0041"),
         ];
-        for (text, shown) in cases {
+        for (text, expected) in cases {
             let name: Name = text.parse().unwrap();
-            assert_eq!(Distinguished(&name).to_string(), shown, "{text}");
+            assert_eq!(shown(&name), expected, "{text}");
         }
     }
 }

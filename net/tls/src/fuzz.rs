@@ -8,7 +8,9 @@ use core::{
 
 use embedded_io_async::{ErrorType, Read, Write};
 
-use crate::{Config, Roots, connect};
+use rustls::pki_types::CertificateDer;
+
+use crate::{Config, Date, Roots, connect, name::Chain};
 
 /// Fuzz entry point of root files: any bytes give roots or an error. Yields how many roots there are then: none after
 /// an error.
@@ -16,6 +18,14 @@ pub fn roots(data: &[u8]) -> Result<usize, usize> {
     let mut roots = Roots::none();
     let added = roots.add_pem("fuzz", data);
     added.map_err(|_| roots.len())
+}
+
+/// Fuzz entry point of the names in a certificate: any bytes give texts for messages.
+pub fn certificate(data: &[u8]) {
+    let certificate = CertificateDer::from(data);
+    let chain = Chain::new(&certificate, &[]);
+    chain.last_issuer();
+    chain.subject_of_end(Date(0));
 }
 
 /// Fuzz entry point of connections: whatever a server sends, in pieces of this size, gives data or an error. Of a

@@ -46,6 +46,7 @@ mod config;
 mod distinguished;
 mod either;
 mod error;
+mod fields;
 pub mod fuzz;
 mod name;
 mod roots;

@@ -7,9 +7,8 @@ use core::{
 };
 
 use rustls::pki_types::CertificateDer;
-use x509_cert::{Certificate, der::Decode as _};
 
-use crate::{Date, distinguished::Distinguished};
+use crate::{Date, distinguished::Distinguished, fields::Fields};
 
 /// Characters of one name that are shown.
 const LONGEST: usize = 100;
@@ -42,23 +41,22 @@ impl Write for Cleaned {
 }
 
 /// A chain as the server sent it, its own certificate first; what is no certificate is left out.
-pub struct Chain(Vec<Certificate>);
+pub struct Chain<'a>(Vec<Fields<'a>>);
 
-impl Chain {
-    pub fn new(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Self {
-        let parsed = core::iter::once(end_entity).chain(intermediates);
-        Self(parsed.filter_map(|der| Certificate::from_der(der).ok()).collect())
+impl<'a> Chain<'a> {
+    pub fn new(end_entity: &'a CertificateDer<'_>, intermediates: &'a [CertificateDer<'_>]) -> Self {
+        let sent = core::iter::once(end_entity).chain(intermediates);
+        Self(sent.filter_map(|der| Fields::of(der)).collect())
     }
 
     /// The issuer that the chain ends at: who would have to be trusted.
     pub fn last_issuer(&self) -> String {
         let Some(first) = self.0.first() else { return String::new() };
-        let mut issuer = first.tbs_certificate().issuer();
+        let mut issuer = first.issuer;
         // A chain of n certificates has n issuers; that of a root is itself.
         for _ in &self.0 {
-            let next = self.0.iter().map(Certificate::tbs_certificate).find(|next| next.subject() == issuer);
-            match next {
-                Some(next) if next.issuer() != next.subject() => issuer = next.issuer(),
+            match self.0.iter().find(|next| next.subject == issuer) {
+                Some(next) if next.issuer != next.subject => issuer = next.issuer,
                 _ => break,
             }
         }
@@ -67,22 +65,17 @@ impl Chain {
 
     /// Who the certificate is for that ends at this time.
     pub fn subject_of_end(&self, not_after: Date) -> String {
-        self.subject(|certificate| {
-            certificate.tbs_certificate().validity().not_after.to_unix_duration().as_secs() == not_after.0
-        })
+        self.subject(|certificate| certificate.not_after == not_after)
     }
 
     /// Who the certificate is for that begins at this time.
     pub fn subject_of_begin(&self, not_before: Date) -> String {
-        self.subject(|certificate| {
-            certificate.tbs_certificate().validity().not_before.to_unix_duration().as_secs() == not_before.0
-        })
+        self.subject(|certificate| certificate.not_before == not_before)
     }
 
-    fn subject(&self, is_it: impl Fn(&Certificate) -> bool) -> String {
+    fn subject(&self, is_it: impl Fn(&Fields<'_>) -> bool) -> String {
         let certificate = self.0.iter().find(|certificate| is_it(certificate));
-        let subject = certificate.map(|certificate| Distinguished(certificate.tbs_certificate().subject()));
-        subject.map(clean).unwrap_or_default()
+        certificate.map(|certificate| clean(Distinguished(certificate.subject))).unwrap_or_default()
     }
 }
 
@@ -132,7 +125,8 @@ mod tests {
 
     #[test]
     fn what_is_no_certificate_has_no_names() {
-        let chain = Chain::new(&CertificateDer::from(vec![0; 3]), &[]);
+        let certificate = CertificateDer::from(vec![0; 3]);
+        let chain = Chain::new(&certificate, &[]);
         assert_eq!(chain.last_issuer(), "");
         assert_eq!(chain.subject_of_end(Date(0)), "");
     }

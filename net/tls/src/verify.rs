@@ -35,7 +35,7 @@ impl Verifier {
         self.fault.get()
     }
 
-    fn words(&self, error: webpki::Error, chain: &Chain) -> Certificate {
+    fn words(&self, error: webpki::Error, chain: &Chain<'_>) -> Certificate {
         use webpki::Error as E;
         let checked = self.checked;
         match error {

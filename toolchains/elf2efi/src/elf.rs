@@ -9,14 +9,13 @@ use object::{
     read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _},
 };
 
-use crate::error::Error;
+use crate::{error::Error, relocations::relocations};
 
-type FileHeader = elf::FileHeader64<LittleEndian>;
+pub type FileHeader = elf::FileHeader64<LittleEndian>;
 type ProgramHeader = elf::ProgramHeader64<LittleEndian>;
 type Dynamic = elf::Dyn64<LittleEndian>;
-type Rela = elf::Rela64<LittleEndian>;
 
-const LE: LittleEndian = LittleEndian;
+pub const LE: LittleEndian = LittleEndian;
 
 /// ELF sections that stay sections under their names, because other programs look for them there.
 ///
@@ -35,7 +34,7 @@ pub struct Machine {
     /// `e_machine`.
     elf: elf::Machine,
     /// The `r_type` that adds the load address.
-    relative: elf::RelocationType,
+    pub relative: elf::RelocationType,
     /// `IMAGE_FILE_HEADER.Machine`.
     pub pe: pe::Machine,
 }
@@ -57,7 +56,7 @@ pub struct Program<'a> {
     pub entry: u64,
     /// Its memory, in the order of the program headers.
     pub segments: Vec<Segment<'a>>,
-    /// Words that hold an address, in the order of `DT_RELA`.
+    /// Words that hold an address, in the order of `DT_RELA` and then of `DT_RELR`.
     pub relocations: Vec<Relocation>,
     /// The sections of [`KEPT`] that the file has, in that order.
     pub kept: Vec<Kept<'a>>,
@@ -78,7 +77,7 @@ pub struct Segment<'a> {
 
 impl<'a> Segment<'a> {
     /// The `size` bytes at `address`, if the file holds all of them.
-    fn bytes(&self, address: u64, size: u64) -> Option<&'a [u8]> {
+    pub fn bytes(&self, address: u64, size: u64) -> Option<&'a [u8]> {
         let start = usize::try_from(address.checked_sub(self.address)?).ok()?;
         self.data.get(start..start.checked_add(usize::try_from(size).ok()?)?)
     }
@@ -143,19 +142,19 @@ impl<'a> Program<'a> {
             cause,
         })?;
         let (segments, dynamic) = segments(file, header, headers)?;
-        let relocations = relocations(machine, &segments, dynamic)?;
+        let relocations = relocations(machine, &segments, &dynamic)?;
         Ok(Self { machine, entry: header.e_entry.get(LE), segments, relocations, kept: kept(file, header)? })
     }
 }
 
-fn value(field: &'static str, offset: u64, found: u64, wanted: &'static str) -> Error {
+pub fn value(field: &'static str, offset: u64, found: u64, wanted: &'static str) -> Error {
     Error::Value { field, offset, found, wanted }
 }
 
 /// The content of `PT_DYNAMIC` and where in the file it stands.
-struct DynamicSection<'a> {
-    entries: &'a [Dynamic],
-    offset: u64,
+pub struct DynamicSection<'a> {
+    pub entries: &'a [Dynamic],
+    pub offset: u64,
 }
 
 /// The memory of the program and its dynamic section.
@@ -213,62 +212,6 @@ fn part(file: &[u8], offset: u64, size: u64) -> Option<&[u8]> {
     file.get(start..start.checked_add(usize::try_from(size).ok()?)?)
 }
 
-/// The words that the dynamic section's `DT_RELA` names.
-fn relocations(
-    machine: &Machine,
-    segments: &[Segment<'_>],
-    dynamic: DynamicSection<'_>,
-) -> Result<Vec<Relocation>, Error> {
-    let (mut address, mut size) = (0, 0);
-    for entry in dynamic.entries {
-        let found = entry.d_val.get(LE);
-        let refuse = |field, wanted| Err(value(field, dynamic.offset, found, wanted));
-        match entry.d_tag.get(LE) {
-            elf::DT_NULL => break,
-            elf::DT_RELA => address = found,
-            elf::DT_RELASZ => size = found,
-            elf::DT_RELAENT if found != RELA_SIZE => {
-                return refuse("DT_RELAENT", "24 is the size of Elf64_Rela");
-            }
-            elf::DT_NEEDED => return refuse("DT_NEEDED", "there are no shared libraries"),
-            elf::DT_TEXTREL => return refuse("DT_TEXTREL", "code is not writable, link with -z text"),
-            elf::DT_REL | elf::DT_RELSZ => return refuse("DT_REL", "only DT_RELA is understood"),
-            elf::DT_RELR | elf::DT_RELRSZ => {
-                return refuse("DT_RELR", "only DT_RELA is understood, link with --pack-dyn-relocs=none");
-            }
-            elf::DT_JMPREL | elf::DT_PLTRELSZ => {
-                return refuse("DT_JMPREL", "there is nothing to bind at run time");
-            }
-            _ => {}
-        }
-    }
-    let outside = || Error::Address { what: "DT_RELA", address, place: "the segments' data" };
-    let bytes = if size == 0 {
-        &[]
-    } else {
-        segments.iter().find_map(|s| s.bytes(address, size)).ok_or_else(outside)?
-    };
-    let table = object::pod::slice_from_all_bytes::<Rela>(bytes)
-        .map_err(|()| value("DT_RELASZ", dynamic.offset, size, "not whole, aligned entries of 24 bytes"))?;
-    table.iter().filter_map(|r| relocation(machine, r).transpose()).collect()
-}
-
-/// Size of `Elf64_Rela` in bytes.
-const RELA_SIZE: u64 = 24;
-
-/// One relocation; none for the one that does nothing.
-fn relocation(machine: &Machine, rela: &Rela) -> Result<Option<Relocation>, Error> {
-    let (place, kind, symbol) = (rela.r_offset.get(LE), rela.r_type(LE, false), rela.r_sym(LE, false));
-    // R_*_NONE is 0 on all of them.
-    if kind.0 == 0 {
-        return Ok(None);
-    }
-    if kind != machine.relative || symbol != 0 {
-        return Err(Error::Relocation { address: place, kind: kind.0, symbol });
-    }
-    Ok(Some(Relocation { place, value: rela.r_addend.get(LE).cast_unsigned() }))
-}
-
 /// The sections that keep their names.
 fn kept<'a>(file: &'a [u8], header: &FileHeader) -> Result<Vec<Kept<'a>>, Error> {
     let at = header.e_shoff.get(LE);
@@ -306,7 +249,7 @@ fn kept<'a>(file: &'a [u8], header: &FileHeader) -> Result<Vec<Kept<'a>>, Error>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{DATA, Elf, RODATA, Rela as TestRela, Segment as TestSegment, TEXT};
+    use crate::testing::{DATA, Elf, RODATA, Segment as TestSegment, TEXT};
 
     /// What a change of the valid file is refused with.
     fn refused(change: impl FnOnce(&mut Elf)) -> String {
@@ -381,16 +324,9 @@ mod tests {
             refused(|e| e.segments.push(segment(elf::PT_TLS)))
                 .starts_with("Elf64_Phdr.p_type at byte 232 is 0x7")
         );
-        for tag in [
-            elf::DT_NEEDED,
-            elf::DT_TEXTREL,
-            elf::DT_REL,
-            elf::DT_RELSZ,
-            elf::DT_RELR,
-            elf::DT_RELRSZ,
-            elf::DT_JMPREL,
-            elf::DT_PLTRELSZ,
-        ] {
+        for tag in
+            [elf::DT_NEEDED, elf::DT_TEXTREL, elf::DT_REL, elf::DT_RELSZ, elf::DT_JMPREL, elf::DT_PLTRELSZ]
+        {
             assert!(refused(|e| e.dynamic[0] = (tag, 1)).starts_with("DT_"), "{tag:?}");
         }
         assert!(refused(|e| e.dynamic.clear()).contains("no PT_DYNAMIC"));
@@ -420,36 +356,6 @@ mod tests {
             let error = Program::parse(&file).unwrap_err().to_string();
             assert!(error.starts_with(&format!("Elf64_Phdr.p_offset at byte 120 is {offset:#x}")), "{error}");
         }
-    }
-
-    #[test]
-    fn parse_rejects_relocations_that_pe_cannot_express() {
-        assert_eq!(
-            refused(|e| e.relocations[1].r_type = 2),
-            "relocation at 0x3008 has type 2 and symbol 0: only R_*_RELATIVE has a place in PE"
-        );
-        assert!(refused(|e| e.relocations[0].r_sym = 7).contains("symbol 7"));
-        let mut elf = Elf::riscv64();
-        elf.relocations[0].r_type = 0;
-        assert_eq!(Program::parse(&elf.bytes()).map(|p| p.relocations.len()), Ok(1), "R_*_NONE does nothing");
-    }
-
-    #[test]
-    fn parse_rejects_a_relocation_table_outside_the_data() {
-        for (address, size) in
-            [(RODATA, 24 * 6), (0, 24), (RODATA + 0x80, 24), (u64::MAX, 24), (DATA + 0x20, 24)]
-        {
-            let error = refused(|e| {
-                e.dynamic[1].1 = address;
-                e.dynamic[2].1 = size;
-            });
-            assert_eq!(error, format!("DT_RELA {address:#x} is not in the segments' data"));
-        }
-        assert!(refused(|e| e.dynamic[2].1 = 47).starts_with("DT_RELASZ"));
-        assert!(refused(|e| e.dynamic[3].1 = 16).starts_with("DT_RELAENT"));
-        let mut elf = Elf { relocations: Vec::<TestRela>::new(), ..Elf::riscv64() };
-        elf.dynamic[2].1 = 0;
-        assert_eq!(Program::parse(&elf.bytes()).map(|p| p.relocations), Ok(vec![]));
     }
 
     #[test]

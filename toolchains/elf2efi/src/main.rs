@@ -24,6 +24,7 @@ mod elf;
 mod error;
 mod pe;
 mod plan;
+mod relocations;
 #[cfg(test)]
 mod testing;
 
