@@ -40,9 +40,7 @@ pub fn bundle_by(service: &Service, signer: &str, hash: &str, form: Form, kind: 
         format!("DSSEv1 {} {kind_of_payload} {} {statement}", kind_of_payload.len(), statement.len());
     let (signed, payload) = match form {
         Form::Message => (ARTIFACT, Payload::Message(ARTIFACT)),
-        Form::Envelope => {
-            (encoded.as_bytes(), Payload::Envelope(statement.as_bytes(), encoded.as_bytes()))
-        }
+        Form::Envelope => (encoded.as_bytes(), Payload::Envelope(statement.as_bytes(), encoded.as_bytes())),
     };
     let signature = service.sign(signer, hash, signed);
     let (der, pem) = (service.der(signer), service.pki.read(&format!("{signer}.pem")));

@@ -73,7 +73,13 @@ fn entries_of_other_kinds() {
     let body = log::body("hashedrekord 0.0.1", &said);
     let logged = |kind: &str, body: &str| with(&good, ENTRIES, vec![log::entry(&service, kind, body)]);
     let rekord = body.replace("hashedrekord", "rekord");
-    refused(&service, "rekord", &logged("rekord 0.0.1", &rekord), &root, "kind \"rekord 0.0.1\" is not supported");
+    refused(
+        &service,
+        "rekord",
+        &logged("rekord 0.0.1", &rekord),
+        &root,
+        "kind \"rekord 0.0.1\" is not supported",
+    );
     let later = body.replace("0.0.1", "0.0.3");
     refused(&service, "0.0.3", &logged("hashedrekord 0.0.3", &later), &root, "is not supported");
     let key = said_with(&said, b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n");
@@ -85,7 +91,8 @@ fn entries_of_other_kinds() {
 }
 
 fn said_with(said: &Said<'_>, pem: &[u8]) -> String {
-    let said = Said { signature: said.signature, certificate: (said.certificate.0, pem), payload: said.payload };
+    let said =
+        Said { signature: said.signature, certificate: (said.certificate.0, pem), payload: said.payload };
     log::body("hashedrekord 0.0.1", &said)
 }
 

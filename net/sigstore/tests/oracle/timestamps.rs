@@ -54,7 +54,12 @@ fn tokens_in_other_forms() {
 
     refused(&service, "SHA-1", &stamp("sha1", "", ""), &root, "hash function \"1.3.14.3.2.26\"");
     let weak = "[any]\ness_cert_id_alg = sha1\n";
-    refused_by_us("signingCertificate by SHA-1", &stamp("sha256", "", weak), &root, "no signingCertificateV2");
+    refused_by_us(
+        "signingCertificate by SHA-1",
+        &stamp("sha256", "", weak),
+        &root,
+        "no signingCertificateV2",
+    );
     let other = service.timestamp(b"another signature", "sha256", "", "");
     refused(&service, "of something else", &stamped(&other), &root, "it is one of something else");
 
@@ -85,11 +90,8 @@ fn authorities_that_do_not_count() {
     let mut over = root.clone();
     over["timestampAuthorities"][0]["validFor"]["end"] = "2020-06-01T00:00:00Z".into();
     refused(&service, "over", &good, &over, "genTime is not in the validity of the authority");
-    let other_root = with(
-        &root,
-        &format!("{authority}/certChain/certificates/1/rawBytes"),
-        base64(&service.der("ca")),
-    );
+    let other_root =
+        with(&root, &format!("{authority}/certChain/certificates/1/rawBytes"), base64(&service.der("ca")));
     refused(&service, "another root", &good, &other_root, "is not the authority's");
     let only_root = without(&root, &format!("{authority}/certChain/certificates/0"));
     accepted(&service, "without its own certificate", &good, &only_root);
