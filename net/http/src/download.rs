@@ -3,17 +3,19 @@
 //! broke, large ones in several ranges side by side.
 
 mod room;
+mod slots;
 mod transfer;
 
 use alloc::{boxed::Box, collections::VecDeque, string::String};
-use core::{cell::RefCell, ops, time::Duration};
+use core::{cell::RefCell, future::ready, ops, time::Duration};
 
 use dial::Dial;
 
 use crate::{Error, Range, Response};
 
 use room::{Fresh, Memory, Room};
-use transfer::{Transfer, range};
+pub use slots::{Slot, Slots};
+use transfer::{Opened, Transfer, range};
 
 /// How much is handed to the observer at once. Hashing so much takes some milliseconds, in which nothing is received.
 const PIECE: usize = 128 << 10;
@@ -37,6 +39,11 @@ pub trait Source {
         &self,
         range: Option<Range>,
     ) -> impl Future<Output = Result<Response<'_, Self::Dial>, Self::Error>>;
+
+    /// Waits until there may be one more connection for a part; none where nobody shares them.
+    fn slot(&self) -> impl Future<Output = Option<Slot<'_>>> {
+        ready(None)
+    }
 
     /// The connection broke in the middle of a body, for the `failures`th time (counted from 0) without much progress
     /// since the time `since`: waits until it is worth another try.
@@ -121,18 +128,21 @@ async fn run<S: Source, R: Room>(
         return transfer.part(whole, None).await;
     }
     let Some(first) = ranges.pop_front() else { return Ok(()) };
+    let slot = transfer.source.slot().await;
     let response = transfer.source.open(range(&first)).await?;
-    if response.head().status != 206 {
+    let is_part = response.head().status == 206;
+    let opened = Opened { response, slot };
+    if !is_part {
         // The server knows no ranges, so all comes in one.
-        return transfer.part(whole, Some(response)).await;
+        return transfer.part(whole, Some(opened)).await;
     }
     let ranges = RefCell::new(ranges);
-    let mut started = Some((first, response));
+    let mut started = Some((first, opened));
     let workers = (0..division.ranges).map(|_| {
         let (ranges, started) = (&ranges, started.take());
         let worker: dial::Task<'_, S::Error> = Box::pin(async move {
-            if let Some((first, response)) = started {
-                transfer.part(first, Some(response)).await?;
+            if let Some((first, opened)) = started {
+                transfer.part(first, Some(opened)).await?;
             }
             loop {
                 let Some(next) = ranges.borrow_mut().pop_front() else { return Ok(()) };

@@ -28,7 +28,7 @@ mod secret;
 mod url;
 
 pub use client::Client;
-pub use download::{Division, Observer, Source, download, stream};
+pub use download::{Division, Observer, Slot, Slots, Source, download, stream};
 pub use error::{Cause, Error, Framing, Part, Phase, is_transient};
 pub use head::Head;
 pub use limits::Limits;

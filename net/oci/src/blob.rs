@@ -8,7 +8,7 @@ use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 use core::cell::RefCell;
 
 use dial::Dial;
-use http::Division;
+use http::{Division, Slots};
 
 use crate::{Cause, Client, Error, Reference, spec::Descriptor};
 
@@ -72,10 +72,13 @@ impl<D: Dial> Client<D> {
         jobs: Vec<Job<'_>>,
         progress: &dyn Fn(usize),
     ) -> Result<(), Error> {
-        let fetch = async |(descriptor, place): Job<'_>, division| {
-            self.divided(reference, descriptor, place, division, progress).await
+        let workers = self.workers(jobs.len());
+        // A blob that is complete leaves its connections to the others.
+        let slots = Slots::new(self.options.division.ranges.max(workers));
+        let fetch = async |(descriptor, place): Job<'_>| {
+            self.divided(reference, descriptor, place, Some(&slots), progress).await
         };
-        self.side_by_side(jobs, fetch).await
+        side_by_side(jobs, workers, fetch).await
     }
 
     /// Fetches blobs to sinks, some side by side: what a sink holds already is checked, and not fetched again.
@@ -89,7 +92,11 @@ impl<D: Dial> Client<D> {
         jobs: Vec<(&Descriptor, &dyn Sink)>,
         progress: &dyn Fn(usize),
     ) -> Result<(), Error> {
-        let fetch = async |(descriptor, sink): (&Descriptor, &dyn Sink), division| {
+        let workers = self.workers(jobs.len());
+        // Shared once and for all: each range of each blob may have to wait in memory for those before it.
+        let ranges = self.options.division.ranges.checked_div(workers).unwrap_or(1).max(1);
+        let division = Division { ranges, ..self.options.division };
+        let fetch = async |(descriptor, sink): (&Descriptor, &dyn Sink)| {
             let mut blob = Blob::new(self, reference, descriptor, division, progress);
             match blob.append(sink).await {
                 // A mirror's fault is not the registry's.
@@ -100,7 +107,7 @@ impl<D: Dial> Client<D> {
                 result => result,
             }
         };
-        self.side_by_side(jobs, fetch).await
+        side_by_side(jobs, workers, fetch).await
     }
 
     /// Fetches a blob to its place, of exactly its size.
@@ -114,30 +121,12 @@ impl<D: Dial> Client<D> {
         place: &mut [u8],
         progress: &dyn Fn(usize),
     ) -> Result<(), Error> {
-        self.divided(reference, descriptor, place, self.options.division, progress).await
+        self.divided(reference, descriptor, place, None, progress).await
     }
 
-    async fn side_by_side<J>(
-        &self,
-        jobs: Vec<J>,
-        fetch: impl AsyncFn(J, Division) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let workers = self.options.parallel.clamp(1, 8).min(jobs.len());
-        // All of them together have as many connections as one large blob would have.
-        let ranges = self.options.division.ranges.checked_div(workers).unwrap_or(1).max(1);
-        let division = Division { ranges, ..self.options.division };
-        let jobs = RefCell::new(VecDeque::from(jobs));
-        let workers = (0..workers).map(|_| {
-            let (jobs, fetch) = (&jobs, &fetch);
-            let worker: dial::Task<'_, Error> = Box::pin(async move {
-                loop {
-                    let Some(job) = jobs.borrow_mut().pop_front() else { return Ok(()) };
-                    fetch(job, division).await?;
-                }
-            });
-            worker
-        });
-        dial::all(workers.collect()).await
+    /// How many of so many blobs are fetched at once.
+    fn workers(&self, jobs: usize) -> usize {
+        self.options.parallel.clamp(1, 8).min(jobs)
     }
 
     async fn divided(
@@ -145,14 +134,15 @@ impl<D: Dial> Client<D> {
         reference: &Reference,
         descriptor: &Descriptor,
         place: &mut [u8],
-        division: Division,
+        slots: Option<&Slots>,
         progress: &dyn Fn(usize),
     ) -> Result<(), Error> {
         let limit = u64::try_from(place.len()).unwrap_or(u64::MAX);
         if limit != descriptor.size {
             return Err(Error::new(reference, Cause::Size { size: descriptor.size, limit }));
         }
-        let mut blob = Blob::new(self, reference, descriptor, division, progress);
+        let mut blob = Blob::new(self, reference, descriptor, self.options.division, progress);
+        blob.slots = slots;
         match blob.fill(place).await {
             // A mirror's fault is not the registry's.
             Err(_) if self.places(reference).await?.has_mirrors() => {
@@ -162,6 +152,25 @@ impl<D: Dial> Client<D> {
             result => result,
         }
     }
+}
+
+async fn side_by_side<J>(
+    jobs: Vec<J>,
+    workers: usize,
+    fetch: impl AsyncFn(J) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let jobs = RefCell::new(VecDeque::from(jobs));
+    let workers = (0..workers).map(|_| {
+        let (jobs, fetch) = (&jobs, &fetch);
+        let worker: dial::Task<'_, Error> = Box::pin(async move {
+            loop {
+                let Some(job) = jobs.borrow_mut().pop_front() else { return Ok(()) };
+                fetch(job).await?;
+            }
+        });
+        worker
+    });
+    dial::all(workers.collect()).await
 }
 
 /// Memory for a blob.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Registries that refuse, fail, cut and lie. Time is the world's, so that minutes cost nothing.
 
-use std::{cell::Cell, rc::Rc};
+use std::{cell::Cell, rc::Rc, time::Duration};
 
 use arch::Arch;
 use dial::Service;
@@ -591,6 +591,30 @@ fn several_large_blobs_come_side_by_side() {
     let division = Division { above: 1 << 20, ..Division::default() };
     assert!(layers(&world, Options { division, ..Options::default() }).unwrap() == blobs);
     assert_eq!(script.lines().iter().filter(|line| line.contains("bytes=")).count(), 6);
+}
+
+#[test]
+fn a_blob_that_is_complete_leaves_its_connections_to_the_others() {
+    let world = World::new();
+    let blobs = [vec![1; 4_500_000], vec![2; 13_000_000]];
+    let parts: Vec<&[u8]> = blobs.iter().map(Vec::as_slice).collect();
+    let store = Store::of(&parts);
+    let digests: Vec<_> = blobs.iter().map(|blob| Digest::of(Algorithm::Sha256, blob).to_string()).collect();
+    Script::at(&world, "registry.test:443", move |asked| {
+        match digests.iter().position(|digest| asked.target.ends_with(digest)) {
+            // A range of 4 MiB takes 4 s.
+            Some(number) => {
+                Answer::part(asked, &store.blobs[number]).slow(64 << 10, Duration::from_micros(62_500))
+            }
+            None => store.answer(asked),
+        }
+    });
+    let division = Division { above: 1 << 20, ranges: 4 };
+    let fetched = layers(&world, Options { division, ..Options::default() }).unwrap();
+    assert!(fetched.iter().map(Vec::as_slice).eq(parts));
+    // With two connections for each, the second blob's four ranges would take 8 s.
+    let took = world.now();
+    assert!((4..6).contains(&took.as_secs()), "{took:?}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use core::{
 
 use dial::Dial as _;
 
-use super::{Observer, PIECE, Room, Source};
+use super::{Observer, PIECE, Room, Slot, Source};
 use crate::{Cause, Error, Range, Response, connection::closed, error::Part};
 
 /// First and last byte, as a request has them; none of an empty range.
@@ -40,6 +40,12 @@ pub struct Transfer<'s, S, R: Room> {
     window: usize,
     /// Who waits for `next` to move.
     waiting: RefCell<Vec<Waker>>,
+}
+
+/// A response to a request for a part, and the right to its connection.
+pub struct Opened<'s, D: dial::Dial> {
+    pub response: Response<'s, D>,
+    pub slot: Option<Slot<'s>>,
 }
 
 /// Part of a body, of which one response after the other brings some.
@@ -87,8 +93,12 @@ impl<'s, S: Source, R: Room> Transfer<'s, S, R> {
     pub async fn part(
         &self,
         part: ops::Range<usize>,
-        mut opened: Option<Response<'_, S::Dial>>,
+        opened: Option<Opened<'_, S::Dial>>,
     ) -> Result<(), S::Error> {
+        let (mut opened, _slot) = match opened {
+            Some(Opened { response, slot }) => (Some(response), slot),
+            None => (None, self.source.slot().await),
+        };
         let mut filling = Filling { position: part.start, end: part.end, piece: None, filled: 0 };
         let mut failures = 0;
         let mut since = self.source.dial().now();

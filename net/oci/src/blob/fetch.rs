@@ -5,7 +5,7 @@ use alloc::{format, rc::Rc, string::String, vec::Vec};
 use core::{cell::RefCell, time::Duration};
 
 use dial::Dial;
-use http::{Division, Observer, Range, Request, Response, Source, Url, download, stream};
+use http::{Division, Observer, Range, Request, Response, Slot, Slots, Source, Url, download, stream};
 
 use super::Sink;
 use crate::{
@@ -28,6 +28,8 @@ pub struct Blob<'c, D: Dial> {
     path: String,
     /// No mirrors.
     pub is_only_original: bool,
+    /// The connections that it shares with other blobs.
+    pub slots: Option<&'c Slots>,
     /// Who has answered last.
     used: RefCell<Option<Rc<Endpoint>>>,
     /// The address on another host that the registry has sent us to, for the blob's other ranges.
@@ -44,7 +46,8 @@ impl<'c, D: Dial> Blob<'c, D> {
     ) -> Self {
         let path = format!("blobs/{}", descriptor.digest);
         let (used, store, is_only_original) = (RefCell::default(), RefCell::default(), false);
-        Self { client, reference, descriptor, division, progress, path, is_only_original, used, store }
+        let slots = None;
+        Self { client, reference, descriptor, division, progress, path, is_only_original, slots, used, store }
     }
 
     /// Fetches it to a place of its size.
@@ -149,6 +152,13 @@ impl<D: Dial> Source for Blob<'_, D> {
         }
         self.used.replace(Some(place));
         Ok(response)
+    }
+
+    async fn slot(&self) -> Option<Slot<'_>> {
+        match self.slots {
+            Some(slots) => Some(slots.take().await),
+            None => None,
+        }
     }
 
     async fn broken(&self, failures: u32, since: Duration, error: http::Error) -> Result<(), Error> {
