@@ -675,8 +675,11 @@ fn lists_of_referrers_stay_with_their_registry() {
             let body = page(if asked.target.ends_with("?n=2") { &b"second"[..] } else { b"first" });
             let (kind, link) =
                 (format!("Content-Type: {}", spec::INDEX), format!("Link: <{next}>; rel=\"next\""));
-            let fields =
-                if asked.target.ends_with("?n=2") { vec![kind.as_str()] } else { vec![kind.as_str(), link.as_str()] };
+            let fields = if asked.target.ends_with("?n=2") {
+                vec![kind.as_str()]
+            } else {
+                vec![kind.as_str(), link.as_str()]
+            };
             match asked.field("authorization") {
                 Some(_) => Answer::new(200, &fields, &body),
                 None => Answer::new(401, &["WWW-Authenticate: Basic realm=\"x\""], b""),
