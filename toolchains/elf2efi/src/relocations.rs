@@ -12,7 +12,6 @@ use crate::{
 };
 
 type Rela = elf::Rela64<LittleEndian>;
-type Relr = elf::Relr64<LittleEndian>;
 
 /// Sizes of `Elf64_Rela` and `Elf64_Relr` in bytes.
 const RELA_SIZE: u64 = 24;

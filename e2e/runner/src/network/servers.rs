@@ -203,6 +203,9 @@ fn expect_sound(network: &Network) -> Result<()> {
     Ok(())
 }
 
+/// What a request asks for: first and last byte of a range, which may have no end; none for all bytes.
+type Asked = Option<(u64, Option<u64>)>;
+
 /// Whether a request in nginx's log asks for the rest of what an earlier one has asked for.
 fn is_resumed(log: &str) -> bool {
     // `… "GET /path HTTP/1.1" 206 BYTES "bytes=FIRST-LAST"`.
@@ -218,7 +221,7 @@ fn is_resumed(log: &str) -> bool {
             Some((path, range(quoted.next()?)))
         })
         .collect();
-    let is_rest = |(at, (path, asked)): (usize, &(&str, Option<(u64, Option<u64>)>))| {
+    let is_rest = |(at, (path, asked)): (usize, &(&str, Asked))| {
         let mut earlier = requests.iter().take(at).filter(|(other, _)| other == path);
         let Some((first, last)) = asked else { return false };
         *first > 0
