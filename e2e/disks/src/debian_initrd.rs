@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     io::Read as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
 };
 
@@ -56,7 +56,7 @@ pub fn make(options: &Options) -> Result<()> {
 }
 
 /// The root as Linux unpacks it.
-fn archive(root: &PathBuf) -> Result<Vec<u8>> {
+fn archive(root: &Path) -> Result<Vec<u8>> {
     // A link of a tar comes behind the file, whose content it has here once more.
     let mut linked = BTreeSet::new();
     root::each(root, |_, entry| {
