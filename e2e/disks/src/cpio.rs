@@ -129,7 +129,7 @@ impl Archive {
         self.bytes.extend(name.bytes());
         self.bytes.push(0);
         self.pad();
-        self.bytes.extend(content);
+        self.bytes.extend_from_slice(content);
         self.pad();
         Ok(())
     }

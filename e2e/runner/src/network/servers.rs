@@ -203,31 +203,37 @@ fn expect_sound(network: &Network) -> Result<()> {
     Ok(())
 }
 
-/// What a request asks for: first and last byte of a range, which may have no end; none for all bytes.
-type Asked = Option<(u64, Option<u64>)>;
+/// A request for a blob; for all of it from 0, without a last byte.
+struct Asked<'l> {
+    path: &'l str,
+    first: u64,
+    last: Option<u64>,
+}
+
+impl<'l> Asked<'l> {
+    /// From nginx's log: `… "GET /path HTTP/1.1" 206 BYTES "bytes=FIRST-LAST"`.
+    fn of(line: &'l str) -> Option<Self> {
+        let mut quoted = line.split('"').skip(1).step_by(2);
+        let path = quoted.next()?.split(' ').nth(1).filter(|path| path.starts_with("/blobs/"))?;
+        let range = quoted.next()?.strip_prefix("bytes=").and_then(|range| range.split_once('-'));
+        let (first, last) =
+            range.map_or((0, None), |(first, last)| (first.parse().unwrap_or(0), last.parse().ok()));
+        Some(Self { path, first, last })
+    }
+
+    /// Whether it is for the rest of what another one was for.
+    fn is_rest_of(&self, other: &Self) -> bool {
+        let same_end = other.last.is_none() || other.last == self.last;
+        self.path == other.path && other.first < self.first && same_end
+    }
+}
 
 /// Whether a request in nginx's log asks for the rest of what an earlier one has asked for.
 fn is_resumed(log: &str) -> bool {
-    // `… "GET /path HTTP/1.1" 206 BYTES "bytes=FIRST-LAST"`.
-    let range = |text: &str| {
-        let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
-        Some((first.parse::<u64>().ok()?, last.parse::<u64>().ok()))
-    };
-    let requests: Vec<_> = log
-        .lines()
-        .filter_map(|line| {
-            let mut quoted = line.split('"').skip(1).step_by(2);
-            let path = quoted.next()?.split(' ').nth(1).filter(|path| path.starts_with("/blobs/"))?;
-            Some((path, range(quoted.next()?)))
-        })
-        .collect();
-    let is_rest = |(at, (path, asked)): (usize, &(&str, Asked))| {
-        let mut earlier = requests.iter().take(at).filter(|(other, _)| other == path);
-        let Some((first, last)) = asked else { return false };
-        *first > 0
-            && earlier.any(|(_, whole)| whole.is_none_or(|(start, end)| end == *last && start < *first))
-    };
-    requests.iter().enumerate().any(is_rest)
+    let all: Vec<Asked<'_>> = log.lines().filter_map(Asked::of).collect();
+    let is_rest =
+        |(at, asked): (usize, &Asked<'_>)| all.iter().take(at).any(|earlier| asked.is_rest_of(earlier));
+    all.iter().enumerate().any(is_rest)
 }
 
 /// A metadata service that has a document where OpenStack's has it.
