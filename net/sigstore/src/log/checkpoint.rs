@@ -204,7 +204,6 @@ Timestamp: 1692374735595899989
             key: PublicKey::from_spki(&Base64::decode_vec(key).unwrap()).unwrap(),
             validity: Validity { start: 0, end: None },
             id: Vec::new(),
-            checkpoint_key_id: Vec::new(),
         }
     }
 
