@@ -62,7 +62,7 @@ fn parts() -> Result<Vec<Part>, String> {
                 metadata::codes::CODES,
             ],
         ),
-        ("command", &[cli::codes::CODES]),
+        ("command", &[cli::codes::CODES, fat::codes::EDIT]),
     ];
     let mut names: Vec<&str> =
         sections.iter().flat_map(|(_, tables)| tables.concat()).map(|row| row.name).collect();
