@@ -33,7 +33,6 @@ pub fn fuzz(data: &[u8]) {
             key,
             validity,
             id: b"log".into(),
-            checkpoint_key_id: Vec::new(),
         };
         // What a body may say of itself, so that all of it is read.
         let envelope = Dsse { payload_type: String::new(), payload: Vec::new(), signature: b"s".into() };

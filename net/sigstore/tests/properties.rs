@@ -6,18 +6,44 @@ use sigstore::fuzz;
 
 /// Texts of bodies and checkpoints, and elements of tokens and certificates.
 const WORDS: &[&[u8]] = &[
-    b"{", b"}", b"[", b"]", b",", b"\"kind\":\"hashedrekord\"", b"\"apiVersion\":\"0.0.2\"",
-    b"\"kind\":\"dsse\"", b"\"apiVersion\":\"0.0.1\"", b"\"spec\":{",
-    b"\"hashedRekordV002\":{", b"\"data\":{\"algorithm\":\"SHA2_256\",\"digest\":\"\"}",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b",",
+    b"\"kind\":\"hashedrekord\"",
+    b"\"apiVersion\":\"0.0.2\"",
+    b"\"kind\":\"dsse\"",
+    b"\"apiVersion\":\"0.0.1\"",
+    b"\"spec\":{",
+    b"\"hashedRekordV002\":{",
+    b"\"data\":{\"algorithm\":\"SHA2_256\",\"digest\":\"\"}",
     b"\"signature\":{\"content\":\"cw==\",\"verifier\":{\"x509Certificate\":{\"rawBytes\":\"Yw==\"}}}",
     b"\"signatures\":[{\"signature\":\"cw==\",\"verifier\":\"Yw==\"}]",
-    b"\"payloadHash\":{\"algorithm\":\"sha256\",\"value\":\"\"}", b"null", b"1", b"\"\"",
-    b"log\n", b"log - 1\n", b"11\n", b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", b"\n",
-    b"\xe2\x80\x94 log ", b"+IW6lQAA\n", b"U\x0d\x90:", b" ",
-    b"\x30\x03\x02\x01\x00", b"\x30\x80", b"\x30\x82\x01\x00", b"\xa0\x10", b"\x31\x20", b"\x04\x04",
+    b"\"payloadHash\":{\"algorithm\":\"sha256\",\"value\":\"\"}",
+    b"null",
+    b"1",
+    b"\"\"",
+    b"log\n",
+    b"log - 1\n",
+    b"11\n",
+    b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
+    b"\n",
+    b"\xe2\x80\x94 log ",
+    b"+IW6lQAA\n",
+    b"U\x0d\x90:",
+    b" ",
+    b"\x30\x03\x02\x01\x00",
+    b"\x30\x80",
+    b"\x30\x82\x01\x00",
+    b"\xa0\x10",
+    b"\x31\x20",
+    b"\x04\x04",
     b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02",
     b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x04",
-    b"\x18\x0f20261130120000Z", b"\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01", b"\xff",
+    b"\x18\x0f20261130120000Z",
+    b"\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01",
+    b"\xff",
 ];
 
 fn nearly() -> impl Strategy<Value = Vec<u8>> {
@@ -35,7 +61,8 @@ fn nearly() -> impl Strategy<Value = Vec<u8>> {
 fn nested() -> impl Strategy<Value = Vec<u8>> {
     let leaf = prop_oneof![
         select(WORDS).prop_map(<[u8]>::to_vec),
-        (select(&[2_u8, 3, 4, 6, 23, 24][..]), vec(any::<u8>(), 0..16)).prop_map(|(tag, value)| element(tag, &value)),
+        (select(&[2_u8, 3, 4, 6, 23, 24][..]), vec(any::<u8>(), 0..16))
+            .prop_map(|(tag, value)| element(tag, &value)),
     ];
     leaf.prop_recursive(8, 64, 6, |inner| {
         (select(&[0x30_u8, 0x31, 0xa0, 0xa1, 0xa3][..]), vec(inner, 0..6))

@@ -38,8 +38,6 @@ pub(crate) struct TransparencyLog {
     pub validity: Validity,
     /// SHA-256 of the key, or what else the root says.
     pub id: Vec<u8>,
-    /// Of its checkpoints' signatures; may be empty.
-    pub checkpoint_key_id: Vec<u8>,
 }
 
 /// `CertificateAuthority`: one that issues certificates for signers, or one that signs timestamps.
@@ -76,8 +74,6 @@ struct RawLog<'a> {
     public_key: Option<RawKey<'a>>,
     #[serde(borrow)]
     log_id: Option<RawId<'a>>,
-    #[serde(borrow)]
-    checkpoint_key_id: Option<RawId<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -177,7 +173,6 @@ fn logs(raw: &[RawLog<'_>]) -> Result<Vec<TransparencyLog>, Error> {
             key: key_value,
             validity: validity(key.valid_for.as_ref())?,
             id: bytes(&log.log_id, "logId")?,
-            checkpoint_key_id: bytes(&log.checkpoint_key_id, "checkpointKeyId")?,
         });
     }
     Ok(logs)

@@ -204,7 +204,6 @@ Timestamp: 1692374735595899989
             key: PublicKey::from_spki(&Base64::decode_vec(key).unwrap()).unwrap(),
             validity: Validity { start: 0, end: None },
             id: Vec::new(),
-            checkpoint_key_id: Vec::new(),
         }
     }
 
@@ -223,7 +222,8 @@ Timestamp: 1692374735595899989
     #[test]
     fn a_false_signature_of_the_log_is_refused_beside_a_good_one() {
         let false_one = NOTE.lines().last().unwrap().replace("XSyk=", "XSyo=");
-        let words = "the signature of the log checkpoint does not verify with the log https://rekor.sigstore.dev";
+        let words =
+            "the signature of the log checkpoint does not verify with the log https://rekor.sigstore.dev";
         assert_eq!(verified(&format!("{NOTE}{false_one}\n")), Err(words.into()));
         assert_eq!(verified(&NOTE.replace("Timestamp: 1", "Timestamp: 2")), Err(words.into()));
         assert_eq!(verified(&NOTE.replace("27657875", "27657876")), Err(words.into()));
@@ -245,7 +245,11 @@ Timestamp: 1692374735595899989
             ("\n\n", "\n", "malformed log checkpoint: no signatures"),
             ("XSyk=\n", "XSyk=", "malformed log checkpoint: its last line has no end"),
             ("\u{2014}", "-", "malformed log checkpoint: a line that is no signature"),
-            ("\u{2014} rekor.sigstore.dev ", "\u{2014}  ", "malformed log checkpoint: a line that is no signature"),
+            (
+                "\u{2014} rekor.sigstore.dev ",
+                "\u{2014}  ",
+                "malformed log checkpoint: a line that is no signature",
+            ),
             ("XSyk=", "XSyk", "malformed log checkpoint: a signature that is not base64"),
             ("wNI9aj", "wNI9bj", "log checkpoint: not signed by the log https://rekor.sigstore.dev"),
             ("\u{2014}", &[&many, "\u{2014}"].concat(), "log checkpoint: more than 64 signatures"),

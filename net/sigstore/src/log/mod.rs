@@ -149,8 +149,10 @@ pub(crate) fn fuzz(data: &[u8], log: &TransparencyLog, expected: &Expected<'_>) 
     for generation in [Generation::V1, Generation::V2] {
         let _ = checkpoint::verify(&checkpoint, generation, log);
     }
-    let (index, rest) = data.split_first_chunk().map_or((0, data), |(index, rest)| (u64::from_be_bytes(*index), rest));
-    let (size, rest) = rest.split_first_chunk().map_or((0, rest), |(size, rest)| (u64::from_be_bytes(*size), rest));
+    let (index, rest) =
+        data.split_first_chunk().map_or((0, data), |(index, rest)| (u64::from_be_bytes(*index), rest));
+    let (size, rest) =
+        rest.split_first_chunk().map_or((0, rest), |(size, rest)| (u64::from_be_bytes(*size), rest));
     let hashes: Vec<Vec<u8>> = rest.chunks(32).take(64).map(<[u8]>::to_vec).collect();
     let _ = merkle::root(data, index, size, &hashes);
     let entry = Entry {

@@ -16,7 +16,9 @@ pub fn leaves(value: &Value) -> Vec<String> {
                 rest.extend(members.iter().map(|(name, value)| (format!("{path}/{name}"), value)));
             }
             Value::Array(members) => {
-                rest.extend(members.iter().enumerate().map(|(number, value)| (format!("{path}/{number}"), value)));
+                rest.extend(
+                    members.iter().enumerate().map(|(number, value)| (format!("{path}/{number}"), value)),
+                );
             }
             _ => found.push(path),
         }
@@ -31,9 +33,10 @@ pub fn broken(document: &Value, path: &str) -> Value {
     let mut document = document.clone();
     let value = document.pointer_mut(path).unwrap_or_else(|| panic!("{path}"));
     let text = value.as_str().unwrap_or_else(|| panic!("{path} is a text"));
-    let is_bytes = ["rawBytes", "keyId", "Hash", "hashes", "Body", "digest", "sig", "payload", "Timestamp", "ignature"]
-        .iter()
-        .any(|end| path.trim_end_matches(|c: char| c == '/' || c.is_ascii_digit()).ends_with(end));
+    let is_bytes =
+        ["rawBytes", "keyId", "Hash", "hashes", "Body", "digest", "sig", "payload", "Timestamp", "ignature"]
+            .iter()
+            .any(|end| path.trim_end_matches(|c: char| c == '/' || c.is_ascii_digit()).ends_with(end));
     *value = match text.parse::<u64>() {
         Ok(number) => (number + 1).to_string().into(),
         Err(_) if is_bytes => {

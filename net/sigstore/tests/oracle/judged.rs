@@ -40,9 +40,7 @@ pub fn bundle_by(service: &Service, signer: &str, hash: &str, form: Form, kind: 
         format!("DSSEv1 {} {kind_of_payload} {} {statement}", kind_of_payload.len(), statement.len());
     let (signed, payload) = match form {
         Form::Message => (ARTIFACT, Payload::Message(ARTIFACT)),
-        Form::Envelope => {
-            (encoded.as_bytes(), Payload::Envelope(statement.as_bytes(), encoded.as_bytes()))
-        }
+        Form::Envelope => (encoded.as_bytes(), Payload::Envelope(statement.as_bytes(), encoded.as_bytes())),
     };
     let signature = service.sign(signer, hash, signed);
     let (der, pem) = (service.der(signer), service.pki.read(&format!("{signer}.pem")));
@@ -110,6 +108,12 @@ pub fn accepted(service: &Service, what: &str, bundle: &Value, root: &Value) {
     let sigstore::Signer::Certificate { identity, issuer, .. } = signer else { panic!("{what}: a key") };
     assert_eq!((&*identity, &*issuer), (IDENTITY, ISSUER), "{what}");
     cosign(service, bundle, root).unwrap_or_else(|said| panic!("{what}: cosign refuses: {said}"));
+}
+
+/// We accept what cosign refuses, on purpose.
+pub fn accepted_by_us_only(service: &Service, what: &str, bundle: &Value, root: &Value) {
+    ours(bundle, root).unwrap_or_else(|error| panic!("{what}: {error}\n{bundle:#}"));
+    assert!(cosign(service, bundle, root).is_err(), "{what}: cosign accepts it, too");
 }
 
 /// Both refuse it, we in words with these ones.

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     broken::with,
-    judged::{ARTIFACT, Form, accepted, bundle, bundle_by, refused},
+    judged::{ARTIFACT, Form, accepted, bundle, bundle_by, refused, refused_by_us_only},
     log::{self, Payload, Said},
     service::{REKOR_2, Service, Signer},
 };
@@ -73,7 +73,13 @@ fn entries_of_other_kinds() {
     let body = log::body("hashedrekord 0.0.1", &said);
     let logged = |kind: &str, body: &str| with(&good, ENTRIES, vec![log::entry(&service, kind, body)]);
     let rekord = body.replace("hashedrekord", "rekord");
-    refused(&service, "rekord", &logged("rekord 0.0.1", &rekord), &root, "kind \"rekord 0.0.1\" is not supported");
+    refused(
+        &service,
+        "rekord",
+        &logged("rekord 0.0.1", &rekord),
+        &root,
+        "kind \"rekord 0.0.1\" is not supported",
+    );
     let later = body.replace("0.0.1", "0.0.3");
     refused(&service, "0.0.3", &logged("hashedrekord 0.0.3", &later), &root, "is not supported");
     let key = said_with(&said, b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n");
@@ -85,7 +91,8 @@ fn entries_of_other_kinds() {
 }
 
 fn said_with(said: &Said<'_>, pem: &[u8]) -> String {
-    let said = Said { signature: said.signature, certificate: (said.certificate.0, pem), payload: said.payload };
+    let said =
+        Said { signature: said.signature, certificate: (said.certificate.0, pem), payload: said.payload };
     log::body("hashedrekord 0.0.1", &said)
 }
 
@@ -146,10 +153,15 @@ fn checkpoints_that_prove_nothing() {
         refused(&service, "a false signature", &note_of(&[&false_one]), &root, words);
         refused(&service, "a false one beside a good one", &note_of(&[&false_one, line]), &root, words);
 
-        let of_another_tree = text.replace("\n11\n", "\n12\n");
-        let note = format!("{of_another_tree}\n{}", sign("rekor2", REKOR_2, &of_another_tree));
-        let tree = with(&good, CHECKPOINT, note);
-        refused(&service, "of another tree", &tree, &root, "treeSize is 11, the checkpoint's is 12");
+        let of_size = |size: &str| {
+            let text = text.replace("\n11\n", size);
+            with(&good, CHECKPOINT, format!("{text}\n{}", sign("rekor2", REKOR_2, &text)))
+        };
+        let words = "treeSize is 11, the checkpoint's is 4";
+        refused(&service, "of a smaller tree", &of_size("\n4\n"), &root, words);
+        // The way to the root is the same in both trees, and cosign does not look at treeSize.
+        let words = "treeSize is 11, the checkpoint's is 12";
+        refused_by_us_only(&service, "of a larger tree", &of_size("\n12\n"), &root, words);
         let foreign = text.replace("rekor2.", "rekor3.");
         let note = format!("{foreign}\n{}", sign("rekor2", REKOR_2, &foreign));
         refused(&service, "of another origin", &with(&good, CHECKPOINT, note), &root, "its origin is");

@@ -26,6 +26,7 @@ default_tsa = any
 [any]
 serial = tsa-serial
 crypto_device = builtin
+signer_digest = sha256
 default_policy = 1.2.3.4
 digests = sha1, sha256, sha384, sha512
 accuracy = secs:1
@@ -102,7 +103,8 @@ impl Service {
     pub fn sign(&self, key: &str, hash: &str, message: &[u8]) -> Vec<u8> {
         fs::write(self.pki.folder().join("message"), message).unwrap();
         let digest = if hash.is_empty() { String::new() } else { format!("-digest {hash}") };
-        self.pki.openssl(&format!("pkeyutl -sign -rawin {digest} -inkey {key}.key -in message -out signature"));
+        self.pki
+            .openssl(&format!("pkeyutl -sign -rawin {digest} -inkey {key}.key -in message -out signature"));
         self.pki.read("signature")
     }
 
@@ -169,7 +171,9 @@ impl Service {
         let options = options.replace("no-certificates", "");
         self.pki.openssl(&format!("ts -query -data seen -{hash} {request} -out query"));
         let signer = if options.contains("-signer") { "" } else { "-signer tsa.pem -inkey tsa.key" };
-        self.pki.openssl(&format!("ts -reply -config tsa-now.cnf -queryfile query {signer} {options} -out reply"));
+        self.pki.openssl(&format!(
+            "ts -reply -config tsa-now.cnf -queryfile query {signer} {options} -out reply"
+        ));
         self.pki.read("reply")
     }
 
