@@ -265,7 +265,8 @@ mod tests {
             "{}",
             many(9)
         );
-        let deep = words("{", &format!(r#"{{"new":{}"#, "[".repeat(100_000)));
-        assert!(deep.starts_with("malformed bundle: recursion limit exceeded"), "{deep}");
+        // What is not read is skipped without recursion.
+        let [open, close] = ["[", "]"].map(|bracket| bracket.repeat(100_000));
+        assert_eq!(words("{", &format!(r#"{{"new":{open}{close},"#)), "accepted");
     }
 }
