@@ -28,12 +28,7 @@ pub fn fuzz(data: &[u8]) {
     let authority = CertificateAuthority { chain: [data, data].map(Vec::from).into(), validity };
     timestamp::fuzz(data, &authority);
     if let Ok(key) = PublicKey::from_spki(&KEY) {
-        let log = TransparencyLog {
-            base_url: String::from("https://log"),
-            key,
-            validity,
-            id: b"log".into(),
-        };
+        let log = TransparencyLog { base_url: String::from("https://log"), key, validity, id: b"log".into() };
         // What a body may say of itself, so that all of it is read.
         let envelope = Dsse { payload_type: String::new(), payload: Vec::new(), signature: b"s".into() };
         let (content, subject) = (Content::Envelope(envelope), Subject::Message(b""));
