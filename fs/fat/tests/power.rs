@@ -364,7 +364,8 @@ fn changes(mut image: Vec<u8>, counted: &mut Counted) -> Vec<u8> {
         let act = |editor: &mut Editor<Recorder>| editor.remove(&path).unwrap();
         image = change(&format!("remove {path}"), &image, counted, act, none);
     }
-    let act = |editor: &mut Editor<Recorder>| editor.create_folder("/new folders/b/c d e f g h i", TIME).unwrap();
+    let act =
+        |editor: &mut Editor<Recorder>| editor.create_folder("/new folders/b/c d e f g h i", TIME).unwrap();
     change("create folders", &image, counted, act, none)
 }
 
