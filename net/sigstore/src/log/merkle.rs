@@ -56,11 +56,6 @@ mod tests {
     use super::*;
 
     /// RFC 6962 section 2.1: the root, and the path, from their definitions, which are recursive.
-    fn root(leaf: &[u8], number: u64, size: u64, path: &[Node]) -> Option<Node> {
-        let path: Vec<_> = path.iter().map(|node| node.to_vec()).collect();
-        super::root(leaf, number, size, &path)
-    }
-
     fn tree(leaves: &[Vec<u8>]) -> Node {
         match leaves {
             [] => hash(&[]),
