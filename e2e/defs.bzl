@@ -230,8 +230,8 @@ def qemu_test(
                 by: names of the keys that sign
                 form: "bundle" (cosign 3's) or "tag" (that of cosign 2)
                 epoch: what the artifact says by a signed annotation, of the name "mini"
-                started: what the firmware's variables hold of the first signer and that name: {"epoch": N}, or {"forged":
-                    N} for a variable that a booted system has made
+                started: what the firmware's variables hold of the first signer and that name: {"epoch": N}, or
+                    {"forged": N} for a variable that a booted system has made
                 of_another: True puts the signatures on another artifact of the same parts, which is then booted
             damage: what is done to the artifact after the push, and after the signatures, one of
                 {"flip": PART}: a bit in the middle of the part's file, or of the "manifest", in the registry's storage
