@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The parts of a manifest, sorted by what they are to a boot.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 
-use oci::{
-    Digest,
-    spec::{Descriptor, Manifest},
-};
+use oci::spec::{Descriptor, Manifest};
 
 use crate::{
     Cause,
