@@ -139,7 +139,7 @@ impl<'de> Visitor<'de> for Descriptors {
         f.write_str("a list")
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+    fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
         Ok(Vec::new())
     }
 
@@ -166,7 +166,7 @@ impl<'de> Visitor<'de> for Annotations {
         f.write_str("an object")
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+    fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
         Ok(BTreeMap::new())
     }
 

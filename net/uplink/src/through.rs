@@ -105,11 +105,11 @@ impl Net<'_> {
     pub async fn connect(&self, host: &str, port: u16) -> Result<Connection, dial::Error> {
         let now = || self.machine.now();
         let result = self.through(|stack| connect_on(now, stack, host, port)).await;
-        result.map_err(|failure| self.failed(object(host, port), failure))
+        result.map_err(|failure| self.dial_error(object(host, port), failure))
     }
 
     /// A failure as protocols know it. Its cause says which name or address it was: with a proxy, a user sees no other.
-    fn failed(&self, object: String, failure: Option<ip::Error>) -> dial::Error {
+    fn dial_error(&self, object: String, failure: Option<ip::Error>) -> dial::Error {
         if let Some(error) = failure {
             return dial::Error { kind: kind(&error), code: error.code(), object, cause: error.to_string() };
         }
@@ -136,7 +136,7 @@ impl Net<'_> {
         match found {
             Ok(services) => Ok(services.into_iter().map(service).collect()),
             Err(Some(ip::Error::NotFound { .. })) => Ok(Vec::new()),
-            Err(failure) => Err(self.failed(name.into(), failure)),
+            Err(failure) => Err(self.dial_error(name.into(), failure)),
         }
     }
 }

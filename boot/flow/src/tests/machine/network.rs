@@ -65,7 +65,8 @@ impl Network for Machine {
 
     fn boot_file(&self, _: &Config) -> Result<Option<String>, Failure> {
         let no_answer = || Failure::new(Phase::Network, "dhcp", codes::LOAD, &"no answer");
-        self.boot_file.map(|file| file.map(String::from)).map_err(|()| no_answer())
+        let file = self.boot_file.map_err(|()| no_answer())?;
+        Ok(file.filter(|file| file.starts_with(config::SCHEME)).map(String::from))
     }
 
     fn try_again(&self) {}
