@@ -8,6 +8,7 @@ use std::{
     path::Path,
 };
 
+use config::{Config, Cosign, Origin, Text, Trust};
 use image::{own, pe::Pe};
 use serde::Serialize;
 use sigstore::PublicKey;
@@ -35,8 +36,10 @@ pub struct BuiltIn {
     trusted_root: bool,
     /// How many root certificates it trusts besides Mozilla's.
     roots: usize,
-    /// Its settings.
+    /// Its settings; secrets are `***`.
     cmdline: String,
+    /// What of a registry starts.
+    policy: String,
     /// Whether files beside it, variables and metadata set only what cannot weaken it.
     locked: bool,
 }
@@ -70,17 +73,51 @@ pub fn read(path: &OsStr) -> Result<Option<BuiltIn>, Failure> {
         pem => Roots::none().add_pem(own::ROOTS, pem).map_err(|error| failed(&error))?,
     };
     let trusted_root = !section(own::TRUSTED_ROOT).is_empty();
+    let config = settings(section(own::CMDLINE));
+    let names_signer = config.cosign_trusted_root().is_some() || config.cosign_keys().next().is_some();
+    let is_locked = names_signer || trusted_root || !keys.is_empty();
     Ok(Some(BuiltIn {
         kind: "loader",
         arch: pe.headers.machine().to_string(),
         size: bytes.len() as u64,
         signed: !pe.certificates().is_empty(),
-        locked: !keys.is_empty() || trusted_root,
+        locked: is_locked,
         keys: keys.iter().map(PublicKey::id).collect(),
         trusted_root,
         roots,
-        cmdline: String::from_utf8_lossy(section(own::CMDLINE)).trim_end_matches('\0').into(),
+        cmdline: shown(section(own::CMDLINE)),
+        policy: policy(&config, is_locked),
     }))
+}
+
+/// The settings of a `.cmdline` section, as the loader has them.
+pub fn settings(section: &[u8]) -> Config {
+    Config::resolve(&[Text::new(Origin::Section, section)], Trust::Open)
+}
+
+/// The settings of a `.cmdline` section, secrets as `***`.
+pub fn shown(section: &[u8]) -> String {
+    Text::new(Origin::Section, section).masked()
+}
+
+/// What of a registry starts, in a sentence.
+fn policy(config: &Config, is_locked: bool) -> String {
+    let unpinned = "without a key, only what has a digest in its reference";
+    let rule = match (is_locked, config.cosign()) {
+        (_, Some(Cosign::Off)) => "anything: cloudboot.cosign=off starts whatever a registry has".into(),
+        (true, Some(Cosign::Warn)) => {
+            "cloudboot.cosign=warn starts what is not signed, with a warning".into()
+        }
+        (true, _) => match config.cosign_threshold() {
+            1 => "of a registry, only what is signed by one of them".into(),
+            count => format!("of a registry, only what is signed by {count} of them"),
+        },
+        (false, Some(Cosign::Enforce)) => {
+            "nothing of a registry: cloudboot.cosign=enforce, and no key".into()
+        }
+        (false, _) => unpinned.into(),
+    };
+    if config.local() { format!("{rule}; entries of disks, too (cloudboot.local=1)") } else { rule }
 }
 
 /// Only a file has a start that reading does not use up.
@@ -104,7 +141,7 @@ impl BuiltIn {
             printer.line(format_args!("  key      {key}"))?;
         }
         if self.trusted_root {
-            printer.line(format_args!("  keyless  a trust root"))?;
+            printer.line(format_args!("  keyless  a trusted root"))?;
         }
         if self.roots > 0 {
             printer.line(format_args!("  roots    {} besides Mozilla's", self.roots))?;
@@ -112,10 +149,6 @@ impl BuiltIn {
         if !self.cmdline.is_empty() {
             printer.line(format_args!("  settings {}", text(self.cmdline.as_bytes())))?;
         }
-        let policy = match self.locked {
-            true => "locked: what a network offers starts only where it is signed",
-            false => "no key: what a network offers starts only where its reference has a digest",
-        };
-        printer.line(format_args!("  policy   {policy}"))
+        printer.line(format_args!("  policy   {}", self.policy))
     }
 }

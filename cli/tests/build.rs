@@ -72,12 +72,31 @@ fn what_is_built_in_is_shown_on_every_architecture() {
         assert!(lines.starts_with(&format!("key {}\nkey {}\n", ids[0], ids[1])), "{lines}");
         let report: Value = serde_json::from_str(&said(&["inspect", "--json", text(&out)])).unwrap();
         assert_eq!(report["keys"], serde_json::json!(ids));
-        let settings = "cloudboot.cosign.threshold=\"2\" cloudboot.timeout=3";
+        let settings = "cloudboot.timeout=3 cloudboot.cosign.threshold=\"2\"";
         let expected = serde_json::json!([arch, settings, true, 1, false]);
         let found = ["arch", "cmdline", "locked", "roots", "signed"].map(|name| report[name].clone());
         assert_eq!(serde_json::json!(found), expected);
         let shown = said(&["inspect", text(&out)]);
-        assert!(shown.contains("locked: what a network offers starts only where it is signed"), "{shown}");
+        assert!(shown.contains("of a registry, only what is signed by 2 of them"), "{shown}");
+    }
+}
+
+#[test]
+fn inspect_says_what_the_settings_make_of_a_key() {
+    let folder = work_dir("build-policy");
+    let key = cosign_key(&folder, "a");
+    for (number, words, policy) in [
+        (1, "cloudboot.cosign=off", "anything: cloudboot.cosign=off starts whatever a registry has"),
+        (2, "cloudboot.cosign=warn", "cloudboot.cosign=warn starts what is not signed, with a warning"),
+        (3, "cloudboot.local=1", "signed by one of them; entries of disks, too (cloudboot.local=1)"),
+    ] {
+        let out = folder.join(number.to_string());
+        let secret = format!("{words} rd.cloudboot.user=me rd.cloudboot.pass=hunter2");
+        let keys = ["--cosign-key", text(&key), "--cmdline", &secret, "--out", text(&out), "--json"];
+        let made = said(&[&["build", "--arch", "x86_64"][..], &keys].concat());
+        let shown = said(&["inspect", text(&out)]);
+        assert!(shown.contains(policy), "{shown}");
+        assert!(!shown.contains("hunter2") && !made.contains("hunter2"), "{shown}{made}");
     }
 }
 
@@ -120,8 +139,21 @@ fn what_cannot_be_built_in_is_refused() {
     for (args, code, cause) in [
         (&["--cosign-key", text(&private)][..], 1, "not PUBLIC KEY"),
         (&["--cosign-key", "/nowhere"], 1, "No such file"),
-        (&["--cosign-key", text(&key), "--threshold", "2"], 2, "--threshold 2: from 1 to 1, as many"),
-        (&["--cosign-key", text(&key), "--threshold", "0"], 2, "--threshold 0: from 1 to 1, as many"),
+        (
+            &["--cosign-key", text(&key), "--threshold", "2"],
+            2,
+            "its threshold is larger than the number of its signers",
+        ),
+        (
+            &["--cosign-key", text(&key), "--cosign-key", text(&key), "--threshold", "2"],
+            2,
+            "its threshold is larger",
+        ),
+        (
+            &["--cosign-key", text(&key), "--cmdline", "cloudboot.cosign.threshold=9"],
+            2,
+            "its threshold is larger",
+        ),
         (&["--threshold", "1"], 2, "--cosign-key"),
         (&["--ca", text(&key)], 1, "no CERTIFICATE section in it"),
         (&["--cmdline", "cloudboot.tarket=x"], 2, "E-CONFIG-UNKNOWN"),

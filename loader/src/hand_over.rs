@@ -32,7 +32,7 @@ impl flow::HandOver for Firmware<'_> {
         &self,
         payload: Verified<Payload>,
         permit: Permit,
-        starting: &dyn Fn(),
+        starting: &dyn Fn() -> Result<(), Refused>,
     ) -> Result<Infallible, Refused> {
         let Payload { provenance, content, .. } = payload.into_inner(permit);
         let (image, options, path, initrd, devicetree) = match content {
@@ -57,7 +57,7 @@ impl flow::HandOver for Firmware<'_> {
             show_use(stack, size, &provenance);
         }
         nic::stop_all();
-        starting();
+        starting()?;
         let outcome = image.start();
         drop((initrd, tree, options));
         Err(outcome)

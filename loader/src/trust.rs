@@ -4,7 +4,7 @@
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 
-use config::{Config, Trust};
+use config::{Config, Origin, Text, Trust};
 use cosign::{Keyless, Policy};
 use flow::{Console as _, Failure, Journal, Phase, codes};
 use image::own;
@@ -27,7 +27,10 @@ pub fn section(name: &str) -> Vec<u8> {
 
 /// What sources that are not built in may set: Secure Boot and a key lock the machine.
 pub fn of_machine() -> Trust {
-    let has_key = !section(own::KEYS).is_empty() || !section(own::TRUSTED_ROOT).is_empty();
+    // Who may sign is built in, too, where the settings that are built in say it.
+    let built_in = Config::resolve(&[Text::new(Origin::Section, &section(own::CMDLINE))], Trust::Open);
+    let names_signer = built_in.cosign_trusted_root().is_some() || built_in.cosign_keys().next().is_some();
+    let has_key = names_signer || !section(own::KEYS).is_empty() || !section(own::TRUSTED_ROOT).is_empty();
     match (has_key, variables::is_secure_boot()) {
         (true, _) => Trust::LockedWithKey,
         (false, true) => Trust::Locked,
@@ -36,7 +39,7 @@ pub fn of_machine() -> Trust {
 }
 
 /// Who may sign what comes from a registry; none where neither keys nor identities are set. What cannot be used is told
-/// and counts as a key that nobody has: nothing is started then that signatures are asked of.
+/// and left out: where nothing is left that can be used, no image of a registry starts.
 pub fn signers(config: &Config, console: &Journal<'_>) -> Option<Policy> {
     let (built_in, root) = (section(own::KEYS), section(own::TRUSTED_ROOT));
     let has_root = config.cosign_trusted_root().is_some() || !root.is_empty();

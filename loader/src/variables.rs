@@ -56,7 +56,7 @@ impl flow::Variables for Variables {
     }
 }
 
-/// They are seen until ExitBootServices only, and no system that was booted can make one.
+/// They are seen until ExitBootServices only. One that a booted system makes has the runtime attribute.
 impl flow::Floors for Variables {
     fn kept(&self, name: &str) -> Floor {
         let Ok(name) = CString16::try_from(name) else { return Floor::None };
@@ -75,8 +75,8 @@ impl flow::Floors for Variables {
         set.map_err(|error| format!("EFI status {}", error.status()))
     }
 
-    fn forget(&self, name: &str) {
-        flow::Variables::remove(self, Vendor::CloudBoot, name);
+    fn forget(&self, name: &str) -> bool {
+        CString16::try_from(name).is_ok_and(|name| runtime::delete_variable(&name, &CLOUD_BOOT).is_ok())
     }
 }
 

@@ -121,6 +121,7 @@ pub struct Config {
     settings: Vec<Setting>,
     rest: Vec<String>,
     problems: Vec<Problem>,
+    lacks_document: bool,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -27,6 +27,18 @@ impl Config {
         self
     }
 
+    /// The same where a document was to be there and cannot be had. With a signature key it could have named an image, and
+    /// whoever keeps it away must not choose the disk.
+    #[must_use]
+    pub fn without_metadata(self, trust: Trust) -> Self {
+        Self { lacks_document: trust == Trust::LockedWithKey, ..self }
+    }
+
+    /// Whether a document is missing that could have named what is booted.
+    pub fn lacks_metadata(&self) -> bool {
+        self.lacks_document
+    }
+
     /// `metadata.url`: where the metadata document is; none: where the machine's cloud has it.
     pub fn metadata_url(&self) -> Option<&str> {
         self.get("metadata.url")

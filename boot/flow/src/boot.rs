@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The boot, from finding disks to handing over.
 
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 use core::convert::Infallible;
 
 use config::Config;
@@ -140,9 +140,14 @@ impl<'a> Round<'a> {
 
     /// Refuses an image that a newer one has revoked.
     fn expect_current(&self, payload: &Payload) -> Result<(), Failure> {
-        let Some(Vouched { signed, release }) = payload.vouched() else { return Ok(()) };
-        let foreign = |variable: &str| self.report.foreign_floor(variable);
-        rollback::check(self.platform.floors, &payload.title, &signed.identities(), release, &foreign)
+        let Some(Vouched { release, .. }) = payload.vouched() else { return Ok(()) };
+        let foreign = |variable: &str, is_removed| self.report.foreign_floor(variable, is_removed);
+        rollback::check(self.platform.floors, &payload.title, &self.members(), release, &foreign)
+    }
+
+    /// Those who may sign, for what is kept of each.
+    fn members(&self) -> Vec<String> {
+        self.platform.policy.signers.as_ref().map(cosign::Policy::members).unwrap_or_default()
     }
 
     /// Counts a try of an entry, in the name of its file.
@@ -176,14 +181,13 @@ impl<'a> Round<'a> {
         };
         platform.network.stop();
         let starting = || {
-            if let Some(Vouched { signed, release }) = &vouched
-                && let Err(cause) = rollback::raise(platform.floors, &signed.identities(), release)
-            {
-                report.floor_not_kept(&title, &cause);
+            if let Some(Vouched { release, .. }) = &vouched {
+                rollback::raise(platform.floors, &self.members(), release)?;
             }
             report.starting(&title, &options, platform.clock.now());
             interface::selected(platform.variables, wanted, candidate.id());
             log.write(platform.variables, candidate.id());
+            Ok(())
         };
         let outcome = platform.hand_over.hand_over(payload, Permit::to_hand_over(), &starting);
         outcome.map_err(|refused| Failure::new(Phase::Start, title.as_str(), refused.code, &refused.cause))

@@ -72,13 +72,16 @@ code::table! {
         "build the loader anew with a good one, or correct the setting";
     pub(crate) TRUST_EPOCH: Code = "E-TRUST-EPOCH",
         "the image is older than one that was started on this machine and revokes it, or does not say which epoch it is",
-        "start a newer one; the operator may reset the epoch in the menu, or by `cloud-boot nvram reset --epoch`";
+        "start a newer one; `cloud-boot nvram reset --epoch` forgets the epochs of a machine that is off";
     pub(crate) TRUST_FLOOR: Code = "E-TRUST-FLOOR",
-        "the epoch that is started is not kept, or what was kept is somebody else's: older images are not refused",
+        "the epoch of what is to be started cannot be kept, so that it is not started; or what was kept is somebody else's",
         "free the firmware's variables; look at who writes them";
     pub(crate) TRUST_CA: Code = "E-TRUST-CA",
         "`cloudboot.ca` is a URL without a digest, and nothing vouches for what a server answers",
         "write the digest of the file behind it: `https://host/ca.pem@sha256:...`, which `sha256sum` prints";
+    pub(crate) TRUST_METADATA: Code = "E-TRUST-METADATA",
+        "a signature key is built in, and the metadata document, which could have named an image, cannot be had",
+        "see the `warning:` line above it; name the image in the loader's own settings, or build `cloudboot.local=1` in";
     pub(crate) OWN: Code = "E-TRUST-OWN",
         "a registry or a web server answers with cloud-boot's own loader, which would fetch itself for ever",
         "name a kernel, or a unified kernel image";

@@ -46,7 +46,7 @@ impl Instance<'_> {
             }
             Some(Seed { document: Err(failure), .. }) => {
                 self.failed(said.insert(failure));
-                config
+                config.without_metadata(self.trust)
             }
         };
         if !config.wants_boot_file(self.trust) {

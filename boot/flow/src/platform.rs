@@ -170,7 +170,8 @@ pub trait Variables {
 
 /// How control is handed over.
 pub trait HandOver {
-    /// Hands over, and calls `starting` at the last moment at which lines can be shown. With `permit` the payload
+    /// Hands over, and calls `starting` at the last moment at which lines can be shown: where that refuses, nothing is
+    /// started. With `permit` the payload
     /// can be taken apart, so that its image is freed as soon as it has been loaded.
     ///
     /// # Errors
@@ -179,7 +180,7 @@ pub trait HandOver {
         &self,
         payload: Verified<Payload>,
         permit: Permit,
-        starting: &dyn Fn(),
+        starting: &dyn Fn() -> Result<(), Refused>,
     ) -> Result<Infallible, Refused>;
 }
 

@@ -66,6 +66,13 @@ pub struct Attempt<'a> {
     pub is_chosen: bool,
 }
 
+/// Why no disk starts.
+fn missing_metadata() -> Failure {
+    let cause = "it could have named an image, and a signature key is built in: no disk starts unattended without \
+                 cloudboot.local=1";
+    Failure::new(Phase::Choose, "metadata", codes::TRUST_METADATA, &cause)
+}
+
 /// Candidates to try, one after the other.
 #[derive(Debug)]
 pub struct Queue<'a> {
@@ -88,7 +95,12 @@ impl<'a> Queue<'a> {
     /// `cloudboot.local` allows it, since a cable that was cut must not choose the system. Without, entries of disks.
     pub fn unattended(volumes: &Volumes, found: &'a Found, config: &'a Config, wanted: &Wanted<'a>) -> Self {
         let of_disks = || Self::of_disks(volumes, found, config.target(), wanted);
-        let Some(image) = config.image().map(Candidate::Image) else { return of_disks() };
+        let Some(image) = config.image().map(Candidate::Image) else {
+            return match config.lacks_metadata() && !config.local() {
+                true => Self::empty(None, missing_metadata()),
+                false => of_disks(),
+            };
+        };
         let mut attempts: VecDeque<_> = [Attempt { candidate: image, edited: None, is_chosen: false }].into();
         if config.local() {
             attempts.extend(of_disks().attempts);

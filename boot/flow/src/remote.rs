@@ -50,6 +50,8 @@ pub struct Fetched {
 /// Signatures on what leads to a manifest.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Vouched {
+    /// The manifest that they lead to.
+    pub manifest: Digest,
     /// Who has signed what.
     pub signed: Signed,
     /// What it says that it is.
@@ -215,7 +217,7 @@ async fn vouched<D: Dial>(
     let signed = Box::pin(cosign::verify(client, reference, digests, signers)).await;
     let signed = signed.map_err(|error| Failure::of(Phase::Verify, error.code(), &error))?;
     let release = Release::of(image, signed.digest())?;
-    Ok(Vouched { signed, release })
+    Ok(Vouched { manifest: image.manifest_digest.clone(), signed, release })
 }
 
 /// Fetches the metadata document of a machine by a platform's network.

@@ -178,7 +178,7 @@ impl<'a> Report<'a> {
 
     /// Who has signed what was fetched.
     pub fn signed(&self, title: &str, vouched: &Vouched) {
-        let Vouched { signed, release } = vouched;
+        let Vouched { signed, release, .. } = vouched;
         let signers: Vec<String> = signed.signers().iter().map(|signer| format!("{signer}")).collect();
         let signers = signers.join(", ");
         let digest = signed.digest().short();
@@ -194,15 +194,10 @@ impl<'a> Report<'a> {
     }
 
     /// A floor of epochs that somebody else has made.
-    pub fn foreign_floor(&self, variable: &str) {
-        let cause = "it has the runtime attribute, which ours has not: removed";
+    pub fn foreign_floor(&self, variable: &str, is_removed: bool) {
+        let done = if is_removed { "removed" } else { "and it cannot be removed" };
+        let cause = format!("it has the runtime attribute, which ours has not: {done}");
         let failure = Failure::new(Phase::Verify, variable, codes::TRUST_FLOOR, &cause);
-        self.line(format_args!("warning: {}", failure.detail()));
-    }
-
-    /// The epoch that is started is not kept.
-    pub fn floor_not_kept(&self, title: &str, cause: &str) {
-        let failure = Failure::new(Phase::Start, title, codes::TRUST_FLOOR, &cause);
         self.line(format_args!("warning: {}", failure.detail()));
     }
 

@@ -2,12 +2,12 @@
 //! Old images whose signatures are still good: an image says by signed annotations which epoch of its name it is of, and
 //! none is started that is older than one that was.
 //!
-//! The highest epoch that was started stands in a variable of the firmware, for each signer and name. The booted system
+//! The highest epoch that was started stands in a variable of the firmware, for each of those who may sign, and each
+//! name. The booted system
 //! can neither see nor set it: it lacks the runtime attribute, and firmware makes no such variable after
 //! ExitBootServices. One that has the attribute was made by somebody else.
 
 use alloc::{
-    collections::BTreeMap,
     format,
     string::{String, ToString as _},
     vec::Vec,
@@ -16,11 +16,11 @@ use alloc::{
 use oci::{Digest, Image};
 use sha2::{Digest as _, Sha256};
 
-use crate::{Failure, Phase, codes};
+use crate::{Failure, Phase, Refused, codes};
 
 /// The annotation of an image's name.
 ///
-/// Source: contract of the project's artifacts, docs/network-boot.md.
+/// Source: docs/sign-and-lock.md, "Old images".
 const NAME: &str = "org.cloudboot.name";
 /// The annotation of its epoch, decimal.
 const EPOCH: &str = "org.cloudboot.epoch";
@@ -39,27 +39,31 @@ pub struct Release {
 }
 
 impl Release {
-    /// What the document says that is signed: the manifest where it says anything, else the signed index around it. What
-    /// is not said is an empty name and epoch 0.
+    /// What the signed documents say: the manifest, and the index around it where that is what is signed. The higher
+    /// epoch counts, and the manifest's name before the index's. What is not said is an empty name and epoch 0.
     ///
     /// # Errors
     /// An epoch that is not a decimal number.
     pub fn of(image: &Image, signed: &Digest) -> Result<Self, Failure> {
-        let says = |annotations: &BTreeMap<String, String>| {
-            annotations.contains_key(NAME) || annotations.contains_key(EPOCH)
-        };
-        let index = image.index.as_ref().filter(|_| *signed == image.digest);
-        let index = index.map(|index| &index.annotations).filter(|_| !says(&image.manifest.annotations));
-        let annotations = index.unwrap_or(&image.manifest.annotations);
-        let name = annotations.get(NAME).cloned().unwrap_or_default();
-        let epoch = annotations.get(EPOCH).map_or("0", String::as_str);
-        let is_decimal = !epoch.is_empty() && epoch.bytes().all(|byte| byte.is_ascii_digit());
-        let epoch = epoch.parse().ok().filter(|_| is_decimal).ok_or_else(|| {
-            let cause = format!("annotation {EPOCH}={epoch:?} is not a decimal number");
-            Failure::new(Phase::Verify, signed.to_string(), codes::TRUST_EPOCH, &cause)
-        })?;
-        Ok(Self { name, epoch })
+        let index = image.index.as_ref().filter(|_| *signed == image.digest).map(|index| &index.annotations);
+        let mut release = Self::default();
+        for annotations in [Some(&image.manifest.annotations), index].into_iter().flatten() {
+            let epoch = annotations.get(EPOCH).map_or("0", String::as_str);
+            release.epoch = release.epoch.max(decimal(epoch, signed)?);
+            if release.name.is_empty() {
+                release.name = annotations.get(NAME).cloned().unwrap_or_default();
+            }
+        }
+        Ok(release)
     }
+}
+
+fn decimal(text: &str, signed: &Digest) -> Result<u64, Failure> {
+    let is_decimal = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_decimal).ok_or_else(|| {
+        let cause = format!("annotation {EPOCH}={text:?} is not a decimal number");
+        Failure::new(Phase::Verify, signed.to_string(), codes::TRUST_EPOCH, &cause)
+    })
 }
 
 /// What the firmware keeps between boots and shows to no booted system: variables by their names.
@@ -73,8 +77,8 @@ pub trait Floors {
     /// Why what was kept still is.
     fn keep(&self, name: &str, value: &[u8]) -> Result<(), String>;
 
-    /// Keeps nothing any more.
-    fn forget(&self, name: &str);
+    /// Keeps nothing any more; whether that was possible.
+    fn forget(&self, name: &str) -> bool;
 }
 
 /// A variable of [`Floors`].
@@ -88,32 +92,32 @@ pub enum Floor {
     Foreign,
 }
 
-/// The floor of one signer and name.
-fn variable(signer: &str, name: &str) -> String {
-    let hash = Sha256::new().chain_update(signer).chain_update([0]).chain_update(name).finalize();
+/// The floor of one member of a policy, and of a name.
+fn variable(member: &str, name: &str) -> String {
+    let hash = Sha256::new().chain_update(member).chain_update([0]).chain_update(name).finalize();
     let hex: String = hash.iter().take(TOLD_APART).map(|byte| format!("{byte:02x}")).collect();
     format!("{EPOCH_VARIABLE}{hex}")
 }
 
-/// Whether something may still be started. A variable that somebody else has made is removed, and told.
+/// Whether something may still be started by a policy with these members. A variable that somebody else has made is
+/// removed, and told with whether it could be.
 ///
 /// # Errors
 /// A newer one was started before, or nobody knows.
 pub fn check(
     floors: &dyn Floors,
     title: &str,
-    signers: &[String],
+    members: &[String],
     release: &Release,
-    foreign: &dyn Fn(&str),
+    foreign: &dyn Fn(&str, bool),
 ) -> Result<(), Failure> {
     let failed = |cause: &str| Err(Failure::new(Phase::Verify, title, codes::TRUST_EPOCH, &cause));
-    for signer in signers {
-        let variable = variable(signer, &release.name);
+    for member in members {
+        let variable = variable(member, &release.name);
         let kept = match floors.kept(&variable) {
             Floor::None => continue,
             Floor::Foreign => {
-                foreign(&variable);
-                floors.forget(&variable);
+                foreign(&variable, floors.forget(&variable));
                 continue;
             }
             Floor::Kept(bytes) => bytes,
@@ -132,17 +136,21 @@ pub fn check(
     Ok(())
 }
 
-/// Keeps what is started as the least that will be.
+/// Keeps what is started as the least that will be, for all members of the policy: another time, others may have signed.
 ///
 /// # Errors
-/// Why it is not kept.
-pub fn raise(floors: &dyn Floors, signers: &[String], release: &Release) -> Result<(), String> {
+/// Why it is not kept; nothing may be started then.
+pub fn raise(floors: &dyn Floors, members: &[String], release: &Release) -> Result<(), Refused> {
     let epoch = release.epoch.to_string();
     // An epoch of 0 is below nothing.
-    for signer in signers.iter().filter(|_| release.epoch > 0) {
-        let variable = variable(signer, &release.name);
+    for member in members.iter().filter(|_| release.epoch > 0) {
+        let variable = variable(member, &release.name);
         if floors.kept(&variable) != Floor::Kept(epoch.clone().into_bytes()) {
-            floors.keep(&variable, epoch.as_bytes())?;
+            let kept = floors.keep(&variable, epoch.as_bytes());
+            kept.map_err(|cause| Refused {
+                code: codes::TRUST_FLOOR,
+                cause: format!("epoch {epoch} cannot be kept in the variable {variable}: {cause}"),
+            })?;
         }
     }
     Ok(())
@@ -150,7 +158,7 @@ pub fn raise(floors: &dyn Floors, signers: &[String], release: &Release) -> Resu
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::RefCell, format, string::String, vec, vec::Vec};
+    use std::{cell::RefCell, collections::BTreeMap, format, string::String, vec, vec::Vec};
 
     use oci::{Document, spec::Index};
 
@@ -170,8 +178,8 @@ mod tests {
             Ok(())
         }
 
-        fn forget(&self, name: &str) {
-            self.0.borrow_mut().remove(name);
+        fn forget(&self, name: &str) -> bool {
+            self.0.borrow_mut().remove(name).is_some()
         }
     }
 
@@ -186,8 +194,8 @@ mod tests {
     /// Starts it, if it may be; the cause, if not.
     fn start(store: &Store, by: &[&str], release: &Release) -> Result<(), String> {
         let signers = signers(by);
-        check(store, "x", &signers, release, &|_| {}).map_err(|failure| failure.cause)?;
-        raise(store, &signers, release)
+        check(store, "x", &signers, release, &|_, _| {}).map_err(|failure| failure.cause)?;
+        raise(store, &signers, release).map_err(|refused| refused.cause)
     }
 
     #[test]
@@ -209,6 +217,28 @@ mod tests {
     }
 
     #[test]
+    fn where_it_cannot_be_kept_nothing_is_started() {
+        struct Full;
+        impl Floors for Full {
+            fn kept(&self, _: &str) -> Floor {
+                Floor::None
+            }
+
+            fn keep(&self, _: &str, _: &[u8]) -> Result<(), String> {
+                Err("EFI status OUT_OF_RESOURCES".into())
+            }
+
+            fn forget(&self, _: &str) -> bool {
+                false
+            }
+        }
+        let refused = raise(&Full, &signers(&["a"]), &release("linux", 1)).unwrap_err();
+        assert_eq!(refused.code.to_string(), "E-TRUST-FLOOR");
+        assert!(refused.cause.ends_with("EFI status OUT_OF_RESOURCES"), "{}", refused.cause);
+        assert_eq!(raise(&Full, &signers(&["a"]), &release("linux", 0)), Ok(()));
+    }
+
+    #[test]
     fn without_epochs_nothing_is_kept() {
         let store = Store::default();
         assert_eq!(start(&store, &["a"], &release("", 0)), Ok(()));
@@ -221,10 +251,9 @@ mod tests {
         let name = variable("a", "linux");
         store.0.borrow_mut().insert(name.clone(), Floor::Foreign);
         let told = RefCell::new(Vec::new());
-        let checked = check(&store, "x", &signers(&["a"]), &release("linux", 1), &|name| {
-            told.borrow_mut().push(name.into())
-        });
-        assert_eq!((checked, told.into_inner()), (Ok(()), vec![name.clone()]));
+        let foreign = |name: &str, is_removed| told.borrow_mut().push((String::from(name), is_removed));
+        let checked = check(&store, "x", &signers(&["a"]), &release("linux", 1), &foreign);
+        assert_eq!((checked, told.into_inner()), (Ok(()), vec![(name.clone(), true)]));
         assert_eq!(store.kept(&name), Floor::None);
     }
 
@@ -272,7 +301,8 @@ mod tests {
         let (old, new) = ([(NAME, "linux"), (EPOCH, "1")], [(NAME, "linux"), (EPOCH, "7")]);
         let of = |image: &Image, letter: &str| Release::of(image, &digest(letter)).unwrap();
         assert_eq!(of(&image(&[], &new), "a"), release("linux", 7));
-        assert_eq!(of(&image(&old, &new), "a"), release("linux", 1), "the manifest's own counts");
+        assert_eq!(of(&image(&old, &new), "a"), release("linux", 7), "the higher one counts");
+        assert_eq!(of(&image(&[(NAME, "mine")], &new), "a"), release("mine", 7));
         assert_eq!(of(&image(&[], &new), "b"), release("", 0), "nobody has signed the index");
         assert_eq!(of(&image(&old, &new), "b"), release("linux", 1));
     }

@@ -105,10 +105,11 @@ pub fn verify(mut payload: Payload, policy: &Policy) -> Result<Verified<Payload>
         // Discovery has left ourselves out.
         Provenance::Volume { .. } => {}
         Provenance::Url(url) => expect_judged(url, policy)?,
-        Provenance::Registry { reference, vouched, .. } => {
-            let signed = vouched.as_ref().map(|vouched| &vouched.signed);
+        Provenance::Registry { reference, manifest, vouched } => {
+            let vouched = vouched.as_ref().filter(|vouched| vouched.manifest == *manifest);
+            let signed = vouched.map(|vouched| &vouched.signed);
             if !Demand::of(reference, policy)?.is_met(signed) {
-                let cause = "nobody who may has signed it";
+                let cause = "not signed by a trusted key";
                 return Err(Failure::new(
                     Phase::Verify,
                     payload.title.as_str(),

@@ -9,13 +9,14 @@ use std::{
 use arch::Arch;
 use clap::Args;
 use config::{Config, Origin, Text, Trust};
+use cosign::{Keyless, Policy};
 use image::{own, pe::append};
 use qemu::emulated;
 use serde::Serialize;
-use sigstore::{PublicKey, TrustedRoot};
+use sigstore::{Identity, PublicKey, TrustedRoot};
 
 use crate::{
-    codes,
+    built_in, codes,
     failure::{Failure, Stop},
     input, loader, output,
     place::usage,
@@ -99,11 +100,12 @@ impl Options {
             Some(path) => loader::read(arch, path)?,
             None => loader::embedded_for(arch)?,
         };
-        let keys = self.keys()?;
-        let pem: Vec<u8> = keys.iter().flat_map(|(pem, _)| pem.iter().copied().chain(*b"\n")).collect();
+        let pem = self.keys()?;
         let root = self.trusted_root.as_deref().map(trusted_root).transpose()?;
         let ca = self.ca.as_deref().map(loader::certificates).transpose()?;
         let settings = self.settings()?;
+        let config = built_in::settings(settings.as_bytes());
+        let keys = self.expect_signers(&config, &pem, root.as_deref())?;
         let sections = [
             (own::CMDLINE, settings.as_bytes()),
             (own::KEYS, &pem),
@@ -115,7 +117,7 @@ impl Options {
         let made = append::with_sections(&program, &sections);
         let made = made.map_err(|error| Failure::new(codes::PROGRAM, object, error))?;
         output::write(&self.out, self.force, &made)?;
-        let keys: Vec<String> = keys.into_iter().map(|(_, key)| key.id()).collect();
+        let keys: Vec<String> = keys.iter().map(PublicKey::id).collect();
         let out = self.out.as_os_str().as_bytes();
         if self.json {
             return printer.json(&Report {
@@ -124,29 +126,50 @@ impl Options {
                 size: made.len() as u64,
                 sha256: output::sum(&made),
                 keys,
-                settings,
+                settings: built_in::shown(settings.as_bytes()),
             });
         }
         keys.iter().try_for_each(|key| printer.line(format_args!("key {key}")))?;
         printer.line(format_args!("{}: {} for {}", text(out), size(made.len() as u64), arch.name()))
     }
 
-    /// Each key as it stands in its file, and what it is.
-    fn keys(&self) -> Result<Vec<(Vec<u8>, PublicKey)>, Stop> {
-        let read = |path: &PathBuf| {
+    /// All keys, one file behind the other.
+    fn keys(&self) -> Result<Vec<u8>, Failure> {
+        let mut all = Vec::new();
+        for path in &self.cosign_key {
             let pem = input::read(path, LARGEST_KEY, &|_| Ok(()))?;
             let object = path.as_os_str().as_bytes();
-            let key = PublicKey::from_pem(&pem).map_err(|error| Failure::new(codes::FILE, object, error))?;
-            Ok((pem, key))
-        };
-        let keys = self.cosign_key.iter().map(read).collect::<Result<Vec<_>, Failure>>()?;
-        let threshold = self.threshold.unwrap_or(1);
-        if self.threshold == Some(0) || threshold as usize > keys.len().max(1) {
-            let cause =
-                format!("--threshold {threshold}: from 1 to {}, as many as there are keys", keys.len());
-            return Err(usage(&cause));
+            PublicKey::from_pem(&pem).map_err(|error| Failure::new(codes::FILE, object, error))?;
+            all.extend(pem.iter().chain(b"\n"));
         }
-        Ok(keys)
+        Ok(all)
+    }
+
+    /// The keys, if what is built in can be satisfied as the loader will have it.
+    fn expect_signers(
+        &self,
+        config: &Config,
+        pem: &[u8],
+        root: Option<&[u8]>,
+    ) -> Result<Vec<PublicKey>, Stop> {
+        let object = self.out.as_os_str().as_bytes();
+        let failed = |cause: &dyn ToString| Failure::new(codes::FILE, object, cause.to_string());
+        let keys = match pem {
+            [] => Vec::new(),
+            pem => PublicKey::all_from_pem(pem).map_err(|error| failed(&error))?,
+        };
+        let root = root.map(TrustedRoot::parse).transpose().map_err(|error| failed(&error))?;
+        let identity = config
+            .cosign_identity()
+            .map(|(identity, issuer)| Identity { identity: identity.into(), issuer: issuer.into() });
+        let keyless = root.zip(identity).map(|(root, identity)| Keyless { root, identity });
+        if keys.is_empty() && keyless.is_none() {
+            return Ok(keys);
+        }
+        let threshold = config.cosign_threshold() as usize;
+        let policy = Policy { keys, threshold, keyless };
+        policy.check().map_err(|cause| usage(&cause.to_string()))?;
+        Ok(policy.keys)
     }
 
     /// The settings, checked as the loader will check them.
@@ -155,7 +178,11 @@ impl Options {
         let threshold = self.threshold.map(|number| word("threshold", &number.to_string()));
         let identity = self.identity.as_deref().map(|identity| word("identity", identity));
         let issuer = self.issuer.as_deref().map(|issuer| word("issuer", issuer));
-        let words = [threshold, identity, issuer, self.cmdline.clone()];
+        if [&self.identity, &self.issuer].into_iter().flatten().any(|text| text.contains('"')) {
+            return Err(usage("--identity and --issuer have no quotes in them"));
+        }
+        // What has an option of its own stands last, and counts.
+        let words = [self.cmdline.clone(), threshold, identity, issuer];
         let line = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
         let config = Config::resolve(&[Text::new(Origin::Section, line.as_bytes())], Trust::Open);
         match config.problems().first() {

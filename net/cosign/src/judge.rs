@@ -127,12 +127,8 @@ impl<'p> Judge<'p> {
                     return Ok(());
                 }
                 Err(Why::Sigstore(sigstore::Error::Signature { .. })) if !is_named(key) => {}
-                Err(why @ Why::Sigstore(sigstore::Error::Signature { .. })) => refused = why,
-                // The key has signed, and what it says is something else.
-                Err(why) => {
-                    refused = why;
-                    break;
-                }
+                // The key has signed, and what it says is something else; or it has not, and another one may have.
+                Err(why) => refused = why,
             }
         }
         self.note(place, refused);

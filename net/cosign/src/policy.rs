@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Whose signatures count, and how many it takes.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 
 use oci::Digest;
 use sigstore::{Identity, PublicKey, Signer, TrustedRoot};
@@ -49,17 +49,23 @@ impl Signed {
     pub fn signers(&self) -> &[Signer] {
         &self.signers
     }
-
-    /// What tells them apart, for what is kept of each.
-    pub fn identities(&self) -> Vec<String> {
-        self.signers.iter().map(Signer::identity).collect()
-    }
 }
 
 impl Policy {
     /// A policy that one of some keys satisfies.
     pub fn any_of(keys: Vec<PublicKey>) -> Self {
         Self { keys, threshold: 1, keyless: None }
+    }
+
+    /// What tells its members apart, for what is kept of each: those whose signatures were found are chosen by whoever
+    /// answers, the members are not. All certificates are one member, whomever they name.
+    pub fn members(&self) -> Vec<String> {
+        let keys = self.keys.iter().map(|key| format!("key {}", key.id()));
+        let keyless = self.keyless.iter().map(|keyless| {
+            let Identity { identity, issuer } = &keyless.identity;
+            format!("certificate {issuer} {identity}")
+        });
+        keys.chain(keyless).collect()
     }
 
     /// Whether signatures could satisfy it.

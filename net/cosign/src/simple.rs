@@ -108,7 +108,7 @@ impl<'a> Simple<'a> {
         let payload: Payload = match serde_json::from_slice(self.payload) {
             Ok(payload) if is_object => payload,
             Ok(_) => return Err(malformed("payload", "not an object")),
-            Err(error) => return Err(malformed("payload", &format!("{error}"))),
+            Err(error) => return Err(malformed("payload", &shown(&format!("{error}")))),
         };
         let Critical { type_, image: Image { docker_manifest_digest: found } } = payload.critical;
         if !TYPES.contains(&type_.as_str()) {
@@ -141,7 +141,7 @@ impl<'a> Simple<'a> {
 /// `TransparencyLogEntry` of a bundle.
 fn log_entry(text: &str) -> Result<String, Why> {
     let entry: LogEntry =
-        serde_json::from_str(text).map_err(|error| malformed(LOG_ENTRY, &format!("{error}")))?;
+        serde_json::from_str(text).map_err(|error| malformed(LOG_ENTRY, &shown(&format!("{error}"))))?;
     let LogEntry { signed_entry_timestamp: promise, payload } = entry;
     let LogPayload { body, integrated_time, log_index, log_id } = payload;
     let (promise, body) = (base64(LOG_ENTRY, &promise)?, base64(LOG_ENTRY, &body)?);
@@ -155,7 +155,7 @@ fn log_entry(text: &str) -> Result<String, Why> {
 /// `TimestampVerificationData` of a bundle, with the name that it has there.
 fn timestamp(text: &str) -> Result<String, Why> {
     let Timestamp { signed } =
-        serde_json::from_str(text).map_err(|error| malformed(TIMESTAMP, &format!("{error}")))?;
+        serde_json::from_str(text).map_err(|error| malformed(TIMESTAMP, &shown(&format!("{error}"))))?;
     let signed = base64(TIMESTAMP, &signed)?;
     Ok(format!(r#","timestampVerificationData":{{"rfc3161Timestamps":[{{"signedTimestamp":"{signed}"}}]}}"#))
 }

@@ -10,6 +10,9 @@ use crate::{
     spec::{self, DOCKER_LIST, DOCKER_MANIFEST, INDEX, MANIFEST, Manifest},
 };
 
+/// Characters of what is wrong that are shown: serde quotes what it has found.
+const SHOWN: usize = 200;
+
 /// What `GET /v2/NAME/manifests/REFERENCE` yields.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Document {
@@ -93,7 +96,8 @@ pub(crate) fn parsed<'a, T: Deserialize<'a>>(what: &'static str, bytes: &'a [u8]
     if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         return Err(Cause::Json { what, why: "not an object".into() });
     }
-    serde_json::from_slice(bytes).map_err(|error| Cause::Json { what, why: error.to_string() })
+    serde_json::from_slice(bytes)
+        .map_err(|error| Cause::Json { what, why: error.to_string().chars().take(SHOWN).collect() })
 }
 
 fn malformed(why: &str) -> Cause {

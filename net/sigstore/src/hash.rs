@@ -35,6 +35,15 @@ impl Hash {
         NAMES.iter().find(|row| row.3.as_bytes() == id).map(|row| row.0)
     }
 
+    /// Bytes of a digest.
+    pub(crate) fn size(self) -> usize {
+        match self {
+            Self::Sha256 => 32,
+            Self::Sha384 => 48,
+            Self::Sha512 => 64,
+        }
+    }
+
     /// The digest of some bytes.
     pub(crate) fn digest(self, message: &[u8]) -> Vec<u8> {
         match self {

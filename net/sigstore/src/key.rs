@@ -184,8 +184,9 @@ impl Kind {
     fn check(self, bits: &[u8]) -> Result<(), Error> {
         let length = bits.len();
         let is_good = match self {
-            Self::P256 => matches!((bits.first(), length), (Some(4), 65) | (Some(2 | 3), 33)),
-            Self::P384 => matches!((bits.first(), length), (Some(4), 97) | (Some(2 | 3), 49)),
+            // Uncompressed points only: a key that may be written in two ways could count as two signers.
+            Self::P256 => (bits.first(), length) == (Some(&4), 65),
+            Self::P384 => (bits.first(), length) == (Some(&4), 97),
             Self::Ed25519 => length == 32,
             Self::Rsa => return rsa_size(bits),
         };

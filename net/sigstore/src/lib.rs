@@ -60,16 +60,6 @@ pub enum Signer {
     },
 }
 
-impl Signer {
-    /// What tells signers apart in what is kept of them: two that are one have the same.
-    pub fn identity(&self) -> alloc::string::String {
-        match self {
-            Self::Key { id } => alloc::format!("key {id}"),
-            Self::Certificate { identity, issuer, .. } => alloc::format!("{issuer} {identity}"),
-        }
-    }
-}
-
 impl core::fmt::Display for Signer {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {

@@ -197,6 +197,39 @@ fn elsewhere_a_disk_starts_as_ever() {
 }
 
 #[test]
+fn whoever_keeps_the_metadata_away_chooses_no_disk_where_a_key_is_built_in() {
+    let url = "cloudboot.metadata.url=http://cloud.example/ cloudboot.menu=hidden";
+    const MISSING: &str = "warning: network metadata: E-HANDOVER-LOAD no answer; going on without it";
+    const HELD: &str = "failed: choose metadata: E-TRUST-METADATA it could have named an image, and a signature key is built in: \
+                no disk starts unattended without cloudboot.local=1; returning to the firmware";
+    let with = |more: &str| Machine::new(&[hidden(&["a"])]).settings(&format!("{url} {more}"));
+    const ONE: &str = "discover 1 disk, 1 volume, 1 entry";
+    check(
+        [
+            Scenario(
+                "it could have named an image",
+                with("").locked().with_key(),
+                &[MISSING, ONE, HELD],
+                End::Ended(Ended::NothingFound),
+            ),
+            Scenario(
+                "unless the settings that are built in allow it",
+                with("cloudboot.local=1").locked().with_key(),
+                &[MISSING, ONE, "BOOTS hd0 a"],
+                started("a"),
+            ),
+            Scenario(
+                "without a key it names none",
+                with("").locked(),
+                &[MISSING, ONE, "BOOTS hd0 a"],
+                started("a"),
+            ),
+        ]
+        .into(),
+    );
+}
+
+#[test]
 fn what_else_names_an_image_counts_before_dhcp() {
     let other = FILE.replace("linux", "other");
     let settings = format!("cloudboot.net.wait=5 cloudboot.image={other}");

@@ -39,6 +39,7 @@ pub struct Machine {
     variables: RefCell<BTreeMap<String, Vec<u8>>>,
     has_setup: bool,
     is_locked: bool,
+    has_key: bool,
     is_asking: bool,
     /// What is pressed whenever the menu is shown.
     presses: RefCell<VecDeque<&'static str>>,
@@ -98,6 +99,7 @@ impl Machine {
             variables: RefCell::default(),
             has_setup: true,
             is_locked: false,
+            has_key: false,
             is_asking: false,
             presses: RefCell::default(),
             rename: None,
@@ -128,6 +130,11 @@ impl Machine {
 
     pub fn locked(self) -> Self {
         Self { is_locked: true, ..self }
+    }
+
+    /// A signature key is built in.
+    pub fn with_key(self) -> Self {
+        Self { has_key: true, ..self }
     }
 
     /// A key was pressed before the menu.
@@ -187,7 +194,11 @@ impl Machine {
     pub fn boot(&self) -> (Vec<String>, End) {
         let text = Text::new(Origin::Section, self.settings.as_bytes());
         let journal = Journal::new(self, self);
-        let trust = if self.is_locked { Trust::Locked } else { Trust::Open };
+        let trust = match (self.has_key, self.is_locked) {
+            (true, _) => Trust::LockedWithKey,
+            (false, true) => Trust::Locked,
+            (false, false) => Trust::Open,
+        };
         let (disks, network, clock) = (self, self, self);
         let instance = Instance { cloud: None, trust, disks, network, console: &journal, clock };
         let config = instance.settle(Config::resolve(&[text], trust));
@@ -344,8 +355,8 @@ impl Floors for Machine {
         Ok(())
     }
 
-    fn forget(&self, name: &str) {
-        self.variables.borrow_mut().remove(name);
+    fn forget(&self, name: &str) -> bool {
+        self.variables.borrow_mut().remove(name).is_some()
     }
 }
 
@@ -354,9 +365,9 @@ impl HandOver for Machine {
         &self,
         payload: Verified<Payload>,
         permit: Permit,
-        starting: &dyn Fn(),
+        starting: &dyn Fn() -> Result<(), Refused>,
     ) -> Result<std::convert::Infallible, Refused> {
-        starting();
+        starting()?;
         let Payload { title, content, .. } = payload.into_inner(permit);
         if let Some(left) = self.returning.get().checked_sub(1) {
             self.returning.set(left);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Bundles as they stand in JSON.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 
 use serde::Deserialize;
 
@@ -250,6 +250,11 @@ impl RawDigest<'_> {
             other => return Err(Error::unsupported(Structure::MessageSignature, "digest algorithm", other)),
         };
         let bytes = decoded(Structure::MessageSignature, "digest", &self.digest.0)?;
+        // It is shown where it is wrong.
+        if bytes.len() != hash.size() {
+            let why = format!("{} bytes are no digest of its algorithm", bytes.len());
+            return Err(Error::malformed(Structure::MessageSignature, why));
+        }
         Ok(Some(Digest { hash, bytes }))
     }
 }
