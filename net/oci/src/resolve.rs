@@ -106,7 +106,6 @@ impl<D: Dial> Client<D> {
     }
 
     /// A failure comes with whether it is that of a mirror which has answered.
-
     async fn document_of(
         &self,
         reference: &Reference,
