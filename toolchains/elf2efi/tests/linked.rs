@@ -115,9 +115,12 @@ fn link(dir: &Path, arch: &Arch, data: &str, flags: &str) {
 
 #[test]
 fn linked_programs_become_images_that_other_readers_understand() {
-    for arch in &ARCHES {
+    let packings = ["--pack-dyn-relocs=none", "--pack-dyn-relocs=relr"];
+    for (arch, packing) in ARCHES.iter().flat_map(|arch| packings.map(|packing| (arch, packing))) {
         let dir = folder(arch.gnu);
-        link(&dir, arch, DATA, LINK);
+        link(&dir, arch, DATA, &format!("{LINK} {packing}"));
+        let relocations = text(&dir, &format!("{}-readelf", arch.gnu), &["-rW", "program.elf"]);
+        assert_eq!(relocations.contains(".relr.dyn"), packing.ends_with("relr"), "{relocations}");
         text(&dir, &elf2efi(), &["program.elf", "program.efi"]);
 
         let listing = text(&dir, &format!("{}-objdump", arch.gnu), &["-h", "-p", "program.efi"]);
@@ -173,7 +176,6 @@ fn programs_linked_otherwise_are_refused_and_told_why() {
         ("--image-base=0x1000", "--image-base=0x200000", "--image-base=0x1000"),
         ("-pie", "-no-pie", "-pie"),
         ("--no-dynamic-linker", "--dynamic-linker=/lib/ld.so", "--no-dynamic-linker"),
-        ("-z text", "-z text -z pack-relative-relocs", "--pack-dyn-relocs=none"),
     ];
     for (flag, instead, hint) in table {
         link(&dir, arch, DATA, &LINK.replacen(flag, instead, 1));
