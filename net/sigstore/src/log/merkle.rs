@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Merkle trees: the way from a leaf to the root.
 
-use alloc::vec::Vec;
-
 use sha2::{Digest as _, Sha256};
 
 /// The hash of a node.
@@ -13,10 +11,10 @@ const LEAF: [u8; 1] = [0];
 const INNER: [u8; 1] = [1];
 
 /// The root of the tree of this many leaves that has this leaf with this number; none if the path is not one of such a
-/// leaf: the number is too large, or the path too long or too short.
+/// leaf: the number is too large, the path too long or too short, or something on it is no hash.
 ///
 /// Spec: RFC 9162 section 2.1.3.2, whose trees are those of RFC 6962 section 2.1.
-pub(crate) fn root(leaf: &[u8], index: u64, size: u64, path: &[Vec<u8>]) -> Option<Node> {
+pub(crate) fn root(leaf: &[u8], index: u64, size: u64, path: &[impl AsRef<[u8]>]) -> Option<Node> {
     let mut last = size.checked_sub(1)?;
     let mut number = index;
     if number > last {
@@ -24,6 +22,7 @@ pub(crate) fn root(leaf: &[u8], index: u64, size: u64, path: &[Vec<u8>]) -> Opti
     }
     let mut node = hash(&[&LEAF, leaf]);
     for sibling in path {
+        let sibling: &Node = sibling.as_ref().try_into().ok()?;
         if last == 0 {
             return None;
         }
@@ -131,6 +130,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_hash_leads_nowhere() {
+        assert!(root(b"", 0, 2, &[[0; 32]]).is_some());
+        assert_eq!(root(b"", 0, 2, &[[0; 31]]), None);
+        assert_eq!(root(b"", 0, 2, &[[0; 33]]), None);
+    }
+
+    #[test]
     fn an_inner_node_is_no_leaf() {
         let leaves = leaves(4);
         let expected = tree(&leaves);
@@ -140,10 +146,11 @@ mod tests {
 
     #[test]
     fn numbers_at_their_limits() {
-        assert_eq!(root(b"", 0, 0, &[]), None, "no leaves");
-        assert_eq!(root(b"", u64::MAX, u64::MAX, &[]), None, "behind the last");
+        const NONE: &[Node] = &[];
+        assert_eq!(root(b"", 0, 0, NONE), None, "no leaves");
+        assert_eq!(root(b"", u64::MAX, u64::MAX, NONE), None, "behind the last");
         assert!(root(b"", u64::MAX - 1, u64::MAX, &[[0; 32]; 63]).is_some());
         assert!(root(b"", 0, u64::MAX, &[[0; 32]; 64]).is_some());
-        assert_eq!(root(b"", 0, 1, &[]), Some(hash(&[&LEAF])));
+        assert_eq!(root(b"", 0, 1, NONE), Some(hash(&[&LEAF])));
     }
 }

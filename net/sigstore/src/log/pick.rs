@@ -132,31 +132,31 @@ mod tests {
     #[test]
     fn other_shapes_are_refused() {
         let cases = [
-            ("", "EOF while parsing a value at line 1 column 0"),
-            ("{} x", "trailing characters at line 1 column 4"),
-            (r#"{"a":1}"#, "invalid type: integer `1`, expected a text at line 1 column 6"),
-            (r#"{"a":null}"#, "invalid type: null, expected a text at line 1 column 9"),
-            (r#"{"a":{}}"#, "an object where a text is expected at line 1 column 7"),
-            (r#"{"a":[]}"#, "a list where a text is expected at line 1 column 6"),
-            (r#"{"a":"1","a":"2"}"#, "a member twice at line 1 column 16"),
-            (r#"{"b":"1"}"#, "a text where an object is expected at line 1 column 8"),
-            (
-                r#"{"b":true}"#,
-                "invalid type: boolean `true`, expected an object or a list of one at line 1 column 9",
-            ),
-            (r#"{"b":[]}"#, "a list of none or several where one is expected at line 1 column 7"),
-            (r#"{"b":[{},{}]}"#, "a list of none or several where one is expected at line 1 column 11"),
-            (r#""a""#, "a text where an object is expected at line 1 column 3"),
+            ("", "EOF while parsing a value"),
+            ("{} x", "trailing characters"),
+            (r#"{"a":1}"#, "invalid type: integer `1`, expected a text"),
+            (r#"{"a":null}"#, "invalid type: null, expected a text"),
+            (r#"{"a":{}}"#, "an object where a text is expected"),
+            (r#"{"a":[]}"#, "a list where a text is expected"),
+            (r#"{"a":"1","a":"2"}"#, "a member twice"),
+            (r#"{"b":"1"}"#, "a text where an object is expected"),
+            (r#"{"b":true}"#, "invalid type: boolean `true`, expected an object or a list of one"),
+            (r#"{"b":[]}"#, "a list of none or several where one is expected"),
+            (r#"{"b":[{},{}]}"#, "a list of none or several where one is expected"),
+            (r#""a""#, "a text where an object is expected"),
         ];
         for (json, why) in cases {
             let error = picked(json).unwrap_err().to_string();
-            assert_eq!(error, format!("malformed log entry: body: {why}"), "{json}");
+            let (words, _place) = error.split_once(" at line 1 column ").unwrap();
+            assert_eq!(words, format!("malformed log entry: body: {why}"), "{json}");
         }
     }
 
     #[test]
-    fn what_is_nested_too_deep_is_refused() {
-        let json = [br#"{"x":"#.as_slice(), &[b'['; 100_000]].concat();
-        assert!(texts(&json, ["/a"]).unwrap_err().to_string().contains("recursion limit"));
+    fn depth_costs_no_stack() {
+        for path in ["/x", "/a"] {
+            let json = [br#"{"x":"#.as_slice(), &[b'['; 100_000]].concat();
+            assert!(texts(&json, [path]).is_err());
+        }
     }
 }
