@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! A signing service in memory, for tests: an authority, a log of its certificates, a log of signatures, a signer.
 
-use std::{
-    format,
-    string::{String, ToString as _},
-    vec::Vec,
-};
+use std::{format, string::String, vec::Vec};
 
 use base64ct::{Base64, Encoding as _};
 use p256::ecdsa::{DerSignature, SigningKey, signature::Signer as _};
@@ -239,6 +235,6 @@ pub(crate) fn envelope(payload_type: &str, payload: &str) -> String {
 pub(crate) fn statement(digest: &[u8]) -> String {
     format!(
         r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"digest":{{"sha256":"{}"}}}}],"predicateType":"https://sigstore.dev/cosign/sign/v1","predicate":{{}}}}"#,
-        hex(digest).to_string()
+        hex(digest)
     )
 }
