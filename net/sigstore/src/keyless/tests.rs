@@ -7,6 +7,8 @@ use std::{
     vec::Vec,
 };
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::{
     der::{encoded, tag},
@@ -239,4 +241,40 @@ fn a_key_is_not_a_certificate() {
     let root = TrustedRoot::parse(case.root().as_bytes()).unwrap();
     let error = verify_keyless(&bundle, &Subject::Message(b"artifact"), &root, &allowed()).unwrap_err();
     assert_eq!(error.to_string(), "bundle: signed with a key, not with a certificate");
+}
+
+/// Members of the bundle that prove nothing: what else is behind the name is unknown, and so tolerated.
+const HINTS: [&str; 2] = ["messageDigest", "timestampVerificationData"];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn each_flipped_bit_of_a_bundle_is_refused(place in any::<proptest::sample::Index>(), bit in 0_u8..8) {
+        let case = Case::default();
+        let (bundle, root) = (case.bundle(), TrustedRoot::parse(case.root().as_bytes()).unwrap());
+        let place = place.index(bundle.len());
+        let mut flipped = bundle.clone().into_bytes();
+        flipped[place] ^= 1_u8 << bit;
+        let verified = Bundle::parse(&flipped).and_then(|bundle| {
+            verify_keyless(&bundle, &Subject::Message(b"artifact"), &root, &allowed())
+        });
+        let is_of_hint = HINTS.iter().any(|hint| {
+            let start = bundle.find(hint).unwrap();
+            (start..start + hint.len()).contains(&place)
+        });
+        prop_assert!(verified.is_err() || is_of_hint, "bit {bit} of byte {place}");
+    }
+
+    #[test]
+    fn a_damaged_root_is_a_root_or_an_error(place in any::<proptest::sample::Index>(), byte in any::<u8>()) {
+        let case = Case::default();
+        let mut root = case.root().into_bytes();
+        let place = place.index(root.len());
+        root[place] = byte;
+        if let Ok(root) = TrustedRoot::parse(&root) {
+            let bundle = Bundle::parse(case.bundle().as_bytes()).unwrap();
+            let _ = verify_keyless(&bundle, &Subject::Message(b"artifact"), &root, &allowed());
+        }
+    }
 }
