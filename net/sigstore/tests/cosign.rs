@@ -129,7 +129,16 @@ fn each_field_changed(bundle: &Value, key: &PublicKey) {
             json!("SHA3_256"),
             "message signature: digest algorithm \"SHA3_256\" is not supported",
         ),
-        ("/messageSignature/messageDigest/digest", json!("AAAA"), "it signs sha256:000000, not sha256:"),
+        (
+            "/messageSignature/messageDigest/digest",
+            json!("AAAA"),
+            "malformed message signature: 3 bytes are no digest of its algorithm",
+        ),
+        (
+            "/messageSignature/messageDigest/digest",
+            json!("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+            "it signs sha256:000000",
+        ),
         (
             "/messageSignature/signature",
             json!("AAAA"),
