@@ -3,7 +3,7 @@
 
 use std::{
     ffi::OsStr,
-    fs::File,
+    fs::{self, File},
     io::{self, Read},
     path::Path,
 };
@@ -122,9 +122,12 @@ fn policy(config: &Config, is_locked: bool) -> String {
 
 /// Only a file has a start that reading does not use up.
 fn starts_like_a_program(path: &Path) -> io::Result<bool> {
+    // Opening a pipe waits for who writes to it.
+    if !fs::metadata(path)?.is_file() {
+        return Ok(false);
+    }
     let mut start = [0; 2];
-    let mut file = File::open(path)?;
-    Ok(file.metadata()?.is_file() && file.read_exact(&mut start).is_ok() && start == *b"MZ")
+    Ok(File::open(path)?.read_exact(&mut start).is_ok() && start == *b"MZ")
 }
 
 impl BuiltIn {
