@@ -22,12 +22,16 @@ LEASE = "^dhcp 10.0.2.15/24 via "
 # The loader's line about the artifact, up to where firmware may break it.
 OBTAINED = "^oci @REGISTRY@/boot/mini:1 -> sha256:"
 
-# SRV records of a registry with two replicas.
-_REPLICAS = [
+# A lease, the registry's name, and no other name below `test`.
+_REGISTRY = [
     "--dhcp-range=10.9.0.50,10.9.0.60,10m",
     "--dhcp-option=6,10.9.0.1",
     "--local=/test/",
     "--host-record=registry.test,10.9.0.1",
+]
+
+# SRV records of a registry with two replicas.
+_REPLICAS = _REGISTRY + [
     "--srv-host=_oci._tcp.registry.test,registry.test,443,2,1",
 ]
 
@@ -155,6 +159,29 @@ _BOOTS = {
             "^configure: E-CONFIG-PLAIN ",
         ],
         machine = {"qemu_options": _OPENSTACK},
+    ),
+    # A volume says it, and no service is asked.
+    "image_by_seed": struct(
+        network = {
+            "seed": "{\"cloudboot\": {\"image\": \"@REFERENCE@\"}}",
+            "settings": _CA,
+        },
+        # What is read from a disk comes before the network.
+        lease = "^metadata hd1 /cloudboot.json (",
+        expect = [LEASE],
+    ),
+    # Who gives the machine its address says what it boots: DHCP's option 67.
+    "image_by_dhcp": struct(
+        network = {
+            "dnsmasq": _REGISTRY + ["--dhcp-option=67,@REFERENCE@"],
+            "settings": "cloudboot.net.wait=60 " + _CA,
+            "wire": "dnsmasq",
+        },
+        lease = "^dhcp 10.9.0.",
+        expect = [
+            "^dhcp names @REGISTRY@/boot/mini:1",
+            "^configure: E-CONFIG-PLAIN cloudboot.image (DHCP)",
+        ],
     ),
     # Both by the document: they belong together.
     "login_by_metadata": struct(

@@ -10,6 +10,9 @@ use peers::output;
 /// The image's name in its folder.
 pub const FILE: &str = "esp.img";
 
+/// The same of the NoCloud volume.
+const SEED: &str = "seed.img";
+
 /// KiB: room for a loader, and enough clusters for FAT32.
 const SIZE: &str = "40960";
 
@@ -33,4 +36,18 @@ pub fn make(folder: &Path, arch: Arch, loader: &str, ca: &[u8], entry: &str) -> 
         output(folder, "mcopy", &["-i", FILE, "net.conf", "::/loader/entries/net.conf"]);
     }
     Ok(())
+}
+
+/// Makes a disk with a NoCloud volume that has this document; its path.
+///
+/// # Errors
+/// When a file cannot be written.
+///
+/// # Panics
+/// A tool fails.
+pub fn make_seed(folder: &Path, document: &str) -> Result<String> {
+    fs::write(folder.join("cloudboot.json"), document)?;
+    output(folder, "mkfs.vfat", &["-C", "-n", "cidata", SEED, "1024"]);
+    output(folder, "mcopy", &["-i", SEED, "cloudboot.json", "::/cloudboot.json"]);
+    Ok(folder.join(SEED).display().to_string())
 }

@@ -17,7 +17,7 @@ use std::{env, fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
 use arch::Arch;
-use peers::{Nginx, Registry, Scratch, Setup};
+use peers::{Nginx, Registry, Scratch, Server, Setup};
 use serde::Deserialize;
 
 pub use artifact::{Damage, PushedBy};
@@ -77,6 +77,8 @@ pub struct Network {
     /// The document that a cloud's metadata service has for the machine, at 169.254.169.254, where dnsmasq is on the wire;
     /// none where there is no such service.
     pub metadata: String,
+    /// The document of a NoCloud volume, on a disk of its own; empty where there is no such volume.
+    pub seed: String,
     /// Whether a proxy (`@PROXY@`) is there, which knows `registry.test`.
     pub proxy: bool,
     /// The loader's settings, by fw_cfg.
@@ -93,6 +95,7 @@ pub struct Running {
     servers: Servers,
     cable: Option<Cable>,
     _metadata: Option<Nginx>,
+    _dnsmasq: Option<Server>,
 }
 
 impl Network {
@@ -132,6 +135,9 @@ impl Network {
         esp::make(folder.path(), arch, &loader, &pki.read("own.pem"), &entry)?;
         let document = replaced(&words, &self.metadata)?;
         let metadata = (!document.is_empty()).then(|| servers::metadata(&document));
+        let dnsmasq = self.dnsmasq_options().into_iter().map(|option| replaced(&words, &option));
+        let dnsmasq = dnsmasq.collect::<Result<Vec<_>>>()?;
+        let dnsmasq = (self.wire == Wire::Dnsmasq).then(|| servers::dnsmasq(folder.path(), &dnsmasq));
         let mut options = wire::cards(self.wire, &self.cards, cable.as_ref().map(Cable::netdev));
         let settings = replaced(&words, &self.settings)?;
         if !settings.is_empty() {
@@ -139,7 +145,13 @@ impl Network {
             let settings = settings.replace(',', ",,");
             options.extend(["-fw_cfg".into(), format!("name=opt/org.cloudboot/cmdline,string={settings}")]);
         }
-        Ok(Running { options, words, folder, servers, cable, _metadata: metadata })
+        let seed = replaced(&words, &self.seed)?;
+        if !seed.is_empty() {
+            let disk = esp::make_seed(folder.path(), &seed)?;
+            options.extend(["-drive".into(), format!("if=none,id=seed,format=raw,readonly=on,file={disk}")]);
+            options.extend(["-device".into(), "virtio-blk-pci,drive=seed".into()]);
+        }
+        Ok(Running { options, words, folder, servers, cable, _metadata: metadata, _dnsmasq: dnsmasq })
     }
 
     /// Bytes of the artifact's parts.

@@ -109,7 +109,6 @@ pub struct Servers {
     /// Whether a transfer is cut.
     is_cut: bool,
     _registries: [Registry; 2],
-    _dnsmasq: Option<Server>,
     _folder: Scratch,
 }
 
@@ -125,11 +124,6 @@ impl Servers {
         let folder = Scratch::new("servers");
         expect_sound(network)?;
         let is_own = network.wire == Wire::Dnsmasq;
-        // What it says of leases and names stays with the test.
-        let outputs = env::var_os("TEST_UNDECLARED_OUTPUTS_DIR").map(PathBuf::from);
-        let place = outputs.as_deref().unwrap_or(folder.path());
-        let options = wire::dnsmasq(&network.dnsmasq_options());
-        let dnsmasq = is_own.then(|| Server::start(place, "dnsmasq", &options));
         let certificate = network.certificate.name();
         let of_http = certificate.map(|name| tls(pki, name)).unwrap_or_default();
         let more = if network.login { login(&folder) } else { String::new() };
@@ -165,8 +159,7 @@ impl Servers {
         };
         let is_cut = is_cut(network);
         let _registries = [store, shown];
-        let (_dnsmasq, _folder) = (dnsmasq, folder);
-        Ok(Self { authority, proxy, gateway, front, mirror, nginx, is_cut, _registries, _dnsmasq, _folder })
+        Ok(Self { authority, proxy, gateway, front, mirror, nginx, is_cut, _registries, _folder: folder })
     }
 
     /// The mirror's host and port.
@@ -182,6 +175,15 @@ impl Servers {
             (!is_resumed(&log)).then(|| format!("no transfer was resumed:\n{log}"))
         })
     }
+}
+
+/// dnsmasq with these options. What it says of leases and names stays with the test, if that has a place for it.
+///
+/// # Panics
+/// It does not start.
+pub fn dnsmasq(folder: &Path, options: &[String]) -> Server {
+    let outputs = env::var_os("TEST_UNDECLARED_OUTPUTS_DIR").map(PathBuf::from);
+    Server::start(outputs.as_deref().unwrap_or(folder), "dnsmasq", &wire::dnsmasq(options))
 }
 
 /// Whether the line cuts a transfer.
