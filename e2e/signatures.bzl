@@ -33,6 +33,12 @@ _BOOTS = {
             "started": {"forged": 9},
         },
     ),
+    # The index says for whom the image is, and only it is signed.
+    "index": struct(signing = {
+        "by": ["a"],
+        "index": True,
+        "keys": ["a"],
+    }),
     "by_two_of_three": struct(
         is_full = True,
         signing = {
@@ -96,6 +102,16 @@ _REFUSED = {
             "started": {"epoch": 5},
         },
     ),
+    # Twin: signed_index.
+    "child_of_index_swapped": struct(
+        damage = {"flip": "child"},
+        message = "E-NET-OCI-DIGEST ",
+        signing = {
+            "by": ["a"],
+            "index": True,
+            "keys": ["a"],
+        },
+    ),
     "signed_and_tampered": struct(
         damage = {"flip": "initrd.img"},
         message = "E-NET-OCI-DIGEST ",
@@ -132,6 +148,43 @@ def _boot(name, arch, signing, expect = [], tags = []):
         tags = tags,
     )
 
+def _cut_cable():
+    """A disk that nobody vouches for does not start because the cable is cut, unless the loader's own settings say so."""
+    cut = {
+        "cards": ["silent:virtio-net-pci"],
+        "local": True,
+        "settings": _TAG + " cloudboot.net.wait=3",
+    }
+    signing = {
+        "by": ["a"],
+        "keys": ["a"],
+    }
+    begin = [
+        FIRST_LINE + "x86_64",
+        "^failed: *E-NET-DHCP ",
+    ]
+    qemu_test(
+        name = "signed_cable_cut_local_x86_64",
+        timeout = 600,
+        arch = "x86_64",
+        expect = begin + [
+            "^start \"Local\"",
+            "mini: userspace on x86_64",
+            "mini=local",
+        ],
+        forbid = GRUB,
+        network = cut | {"signing": signing | {"cmdline": "cloudboot.local=1"}},
+    )
+    qemu_test(
+        name = "local_disk_with_cable_cut_is_refused_x86_64",
+        timeout = 600,
+        arch = "x86_64",
+        expect = begin + ["returning to the firmware"],
+        forbid = KERNEL + GRUB + ["^start \""],
+        quiet_after = 1,
+        network = cut | {"signing": signing},
+    )
+
 def signature_tests():
     """Tests signed_ARCH, signed_NAME_x86_64 and signed_NAME_is_refused_x86_64."""
     for arch in ARCHES:
@@ -139,6 +192,7 @@ def signature_tests():
             "by": ["a"],
             "keys": ["a"],
         })
+    _cut_cable()
     for name, case in _BOOTS.items():
         _boot("signed_{}_x86_64".format(name), "x86_64", case.signing, getattr(case, "expect", []), _tags(case))
     for name, case in _REFUSED.items():

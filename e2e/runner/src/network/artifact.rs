@@ -48,7 +48,8 @@ pub enum PushedBy {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Damage {
-    /// A bit in the middle of a part, or of the `manifest`, is flipped in the registry's storage.
+    /// A bit in the middle of a part, of the `manifest`, or of the first `child` of an index, is flipped in the registry's
+    /// storage.
     Flip(String),
     /// A part is half as long in the registry's storage.
     Truncate(String),
@@ -137,6 +138,10 @@ impl Artifact<'_> {
         let mut manifest: Value = serde_json::from_slice(&bytes)?;
         match damage {
             Damage::Flip(part) if part == "manifest" => flip(&stored(&digest)?),
+            Damage::Flip(part) if part == "child" => {
+                let child = manifest.pointer_mut("/manifests/0").context("an index with manifests")?;
+                flip(&stored(text(child, "digest")?)?)
+            }
             Damage::Flip(part) => flip(&stored(text(layer(&mut manifest, part)?, "digest")?)?),
             Damage::Truncate(part) => {
                 let path = stored(text(layer(&mut manifest, part)?, "digest")?)?;

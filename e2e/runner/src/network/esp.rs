@@ -38,6 +38,24 @@ pub fn make(folder: &Path, arch: Arch, loader: &str, ca: &[u8], entry: &str) -> 
     Ok(())
 }
 
+/// Puts the parts of the artifact, which stand in the folder, into an entry of the Boot Loader Specification: its kernel is
+/// told that it is `mini=local`.
+///
+/// # Errors
+/// When a file cannot be written.
+///
+/// # Panics
+/// A tool fails.
+pub fn add_local(folder: &Path) -> Result<()> {
+    let options = fs::read_to_string(folder.join("cmdline.txt"))?.replace("mini=network", "mini=local");
+    let entry = format!("title Local\nlinux /vmlinuz\ninitrd /initrd.img\noptions {options}\n");
+    fs::write(folder.join("local.conf"), entry)?;
+    output(folder, "mmd", &["-i", FILE, "::/loader", "::/loader/entries"]);
+    output(folder, "mcopy", &["-i", FILE, "vmlinuz", "initrd.img", "::/"]);
+    output(folder, "mcopy", &["-i", FILE, "local.conf", "::/loader/entries/local.conf"]);
+    Ok(())
+}
+
 /// Makes a disk with a NoCloud volume that has this document; its path.
 ///
 /// # Errors

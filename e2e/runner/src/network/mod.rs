@@ -74,6 +74,8 @@ pub struct Network {
     pub mirror: Option<Fault>,
     /// The text of an entry of the Boot Loader Specification, on the disk with the loader.
     pub entry: String,
+    /// Whether the artifact's kernel and initrd are an entry of that disk, too, which is called `Local`.
+    pub local: bool,
     /// The document that a cloud's metadata service has for the machine, at 169.254.169.254, where dnsmasq is on the wire;
     /// none where there is no such service.
     pub metadata: String,
@@ -133,6 +135,9 @@ impl Network {
         let words = words(&servers, digest, &first);
         let entry = replaced(&words, &self.entry)?;
         esp::make(folder.path(), arch, &loader, &pki.read("own.pem"), &entry)?;
+        if self.local {
+            esp::add_local(folder.path())?;
+        }
         let document = replaced(&words, &self.metadata)?;
         let metadata = (!document.is_empty()).then(|| servers::metadata(&document));
         let dnsmasq = self.dnsmasq_options().into_iter().map(|option| replaced(&words, &option));
@@ -169,6 +174,9 @@ impl Network {
         if let Some(epoch) = signing.epoch {
             let epoch = epoch.to_string();
             artifact.annotate(&[("org.cloudboot.name", signing::NAME), ("org.cloudboot.epoch", &epoch)])?;
+        }
+        if signing.index {
+            artifact.damage(&Damage::Index(vec!["amd64".into()]))?;
         }
         let loader = signing.build(folder, artifact.command, artifact.arch, &loader, artifact.ca);
         let signed = image();

@@ -36,6 +36,12 @@ pub struct Signing {
     /// In which form.
     #[serde(default)]
     pub form: Form,
+    /// Whether an index is signed, which names the manifest for the architecture that OCI calls `amd64`.
+    #[serde(default)]
+    pub index: bool,
+    /// Settings that are built in.
+    #[serde(default)]
+    pub cmdline: Option<String>,
     /// Whether the signatures are moved to another artifact, as whoever may write to the registry could: what is booted
     /// is that one.
     #[serde(default)]
@@ -88,7 +94,8 @@ impl Signing {
         let arch = arch.to_string();
         let ca = ca.display().to_string();
         let head = ["build", "--arch", &arch, "--loader", loader, "--ca", &ca, "--out", LOADER];
-        let rest = keys.iter().chain(&threshold).map(String::as_str);
+        let cmdline = self.cmdline.as_ref().map(|words| format!("--cmdline={words}"));
+        let rest = keys.iter().chain(&threshold).chain(&cmdline).map(String::as_str);
         output(folder, command, &head.into_iter().chain(rest).collect::<Vec<_>>());
         folder.join(LOADER).display().to_string()
     }
