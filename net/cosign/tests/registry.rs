@@ -257,7 +257,7 @@ fn lists_of_the_referrers_api_are_read_page_by_page() {
     let reference = front_reference(&front, "boot/linux");
     let list =
         setting.sockets.run(setting.client.referrers(&reference, &digest, oci::Scope::Original, 1 << 20));
-    let list = list.unwrap();
+    let list = list.unwrap().manifests;
     assert_eq!(list.len(), 3);
     let manifest = setting.manifest(&reference.with_digest(list[0].digest.clone()));
     let bundle = setting.blob("boot/linux", &manifest.layers[0]);
