@@ -91,6 +91,42 @@ fn what_is_pushed_is_pulled_by_us_and_by_oras() {
     );
 }
 
+#[test]
+fn annotations_stand_in_the_manifest() {
+    let (registry, scratch) = (Registry::start(""), parts());
+    let folder = scratch.path();
+    let name = format!("{}/boot/linux:1", registry.authority());
+    let pairs = [("org.cloudboot.name", "linux"), ("org.cloudboot.epoch", "2"), ("x", "a=b "), ("empty", "")];
+    let arguments = pairs.map(|(key, value)| format!("{key}={value}"));
+    let annotated: Vec<&str> =
+        arguments.iter().flat_map(|argument| ["--annotation", argument.as_str()]).collect();
+    let said = text(folder, &[&["push", "--plain-http", &name], &annotated[..], &FILES].concat());
+    let manifest = output(folder, "oras", &["manifest", "fetch", "--plain-http", &name]);
+    let document: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let expected: serde_json::Value = pairs.iter().map(|(key, value)| (*key, *value)).collect();
+    assert_eq!(document["annotations"], expected, "{manifest}");
+    // They are part of what is signed: the digest is that of the whole manifest.
+    let digest = Digest::of(oci::Algorithm::Sha256, manifest.as_bytes());
+    assert_eq!(said, format!("{name}: {digest}\n"));
+    let kept = text(folder, &[&["push", "oci:layout:1"], &annotated[..], &FILES].concat());
+    assert_eq!(kept, format!("oci:layout:1: {digest}\n"));
+    let many: Vec<String> = (0..65).map(|number| format!("--annotation={number}=x")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    for (annotations, words) in [
+        (&["--annotation", "name"][..], "not of the form KEY=VALUE"),
+        (&["--annotation", "=value"], "not of the form KEY=VALUE"),
+        (&["--annotation", "org.cloudboot.epoch=two"], "not a decimal number"),
+        (&["--annotation", "org.cloudboot.epoch="], "not a decimal number"),
+        (&["--annotation", "a=1", "--annotation", "a=2"], "an annotation is given twice"),
+        (&many, "more than 64 annotations"),
+    ] {
+        let output = call(folder, &[&["push", "oci:other:1"], annotations, &FILES].concat());
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(2) && errors.contains(words), "{annotations:?}: {errors}");
+    }
+    assert!(!folder.join("other").exists());
+}
+
 /// Whoever boots an artifact, with memory enough.
 struct Booting;
 

@@ -51,7 +51,7 @@ pub use platform::{
 };
 pub use queue::default_entry;
 pub use remote::{Fetched, NETWORK_MEMORY, Order, Vouched, document, download, fetch};
-pub use rollback::{EPOCH_VARIABLE, Floor, Floors, Release};
+pub use rollback::{EPOCH, EPOCH_VARIABLE, Floor, Floors, Release};
 pub use selection::is_selected;
 pub use trust::Demand;
 pub use verify::{Permit, Policy, Verified};

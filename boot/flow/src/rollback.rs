@@ -23,7 +23,7 @@ use crate::{Failure, Phase, Refused, codes};
 /// Source: docs/sign-and-lock.md, "Old images".
 const NAME: &str = "org.cloudboot.name";
 /// The annotation of its epoch, decimal.
-const EPOCH: &str = "org.cloudboot.epoch";
+pub const EPOCH: &str = "org.cloudboot.epoch";
 /// What the names of the variables start with; the vendor is cloud-boot's.
 pub const EPOCH_VARIABLE: &str = "CloudBootEpoch-";
 /// Bytes of the hash that tells variables apart.
@@ -49,21 +49,23 @@ impl Release {
         let mut release = Self::default();
         for annotations in [Some(&image.manifest.annotations), index].into_iter().flatten() {
             let epoch = annotations.get(EPOCH).map_or("0", String::as_str);
-            release.epoch = release.epoch.max(decimal(epoch, signed)?);
+            let number = Self::epoch(epoch).ok_or_else(|| {
+                let cause = format!("annotation {EPOCH}={epoch:?} is not a decimal number");
+                Failure::new(Phase::Verify, signed.to_string(), codes::TRUST_EPOCH, &cause)
+            })?;
+            release.epoch = release.epoch.max(number);
             if release.name.is_empty() {
                 release.name = annotations.get(NAME).cloned().unwrap_or_default();
             }
         }
         Ok(release)
     }
-}
 
-fn decimal(text: &str, signed: &Digest) -> Result<u64, Failure> {
-    let is_decimal = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|_| is_decimal).ok_or_else(|| {
-        let cause = format!("annotation {EPOCH}={text:?} is not a decimal number");
-        Failure::new(Phase::Verify, signed.to_string(), codes::TRUST_EPOCH, &cause)
-    })
+    /// The number that the annotation [`EPOCH`] has; None if it has none, or one of more than 64 bits.
+    pub fn epoch(text: &str) -> Option<u64> {
+        let is_decimal = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse().ok().filter(|_| is_decimal)
+    }
 }
 
 /// What the firmware keeps between boots and shows to no booted system: variables by their names.

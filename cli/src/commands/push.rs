@@ -3,6 +3,7 @@
 
 use std::{
     cell::RefCell,
+    collections::BTreeMap,
     ffi::OsString,
     fs::{self, File},
     io::Read as _,
@@ -13,9 +14,10 @@ use std::{
 use arch::Arch;
 use artifact::types::{CONFIG, TITLE};
 use clap::Args;
+use flow::{EPOCH, Release};
 use oci::{
     Algorithm, Digest, Reference,
-    spec::{Descriptor, MANIFEST, Manifest},
+    spec::{Descriptor, MANIFEST, MOST_ANNOTATIONS, Manifest},
 };
 use serde::Serialize;
 
@@ -23,6 +25,7 @@ use super::verify::Named;
 use crate::{
     codes,
     failure::{Failure, Stop},
+    place::usage,
     printer::{Printer, text},
     progress::Progress,
     registry::{
@@ -43,6 +46,9 @@ use crate::{
       the kind of a file where its content does not say it
   cloud-boot push --sign cosign.key oci://registry.example/boot/linux:1 vmlinuz initrd.img
       the same, signed; `cosign verify` and the loader take the signature
+  cloud-boot push --sign cosign.key --annotation org.cloudboot.name=linux --annotation org.cloudboot.epoch=2 \\
+      oci://registry.example/boot/linux:2 vmlinuz initrd.img
+      signed as epoch 2: a machine that has started it refuses the older ones of that name
   cloud-boot push oci:artifacts:1 vmlinuz initrd.img
       into an image layout, a folder, without a registry
 
@@ -61,6 +67,10 @@ pub struct Options {
     /// Sign it with this private key (PEM: PKCS#8, or of `cosign generate-key-pair`); may be given several times
     #[arg(long, value_name = "FILE")]
     sign: Vec<PathBuf>,
+    /// An annotation of the manifest, which signatures cover: org.cloudboot.name, org.cloudboot.epoch or any other; may
+    /// be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = annotation)]
+    annotation: Vec<(String, String)>,
     #[command(flatten)]
     access: Access,
     /// One line of JSON
@@ -89,6 +99,15 @@ const HEAD: u64 = 1 << 20;
 impl Options {
     /// Pushes.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
+        let annotations: BTreeMap<_, _> = self.annotation.iter().cloned().collect();
+        if annotations.len() != self.annotation.len() {
+            return Err(usage("an annotation is given twice"));
+        }
+        if annotations.len() > MOST_ANNOTATIONS {
+            return Err(usage(&format!(
+                "more than {MOST_ANNOTATIONS} annotations, which the loader does not read"
+            )));
+        }
         // Passwords are asked for before anything is sent.
         let keys = self.sign.iter().map(|path| SigningKey::read(path)).collect::<Result<Vec<_>, _>>()?;
         let platform = registry::platform(self.arch);
@@ -102,7 +121,7 @@ impl Options {
             config: config.descriptor.clone(),
             layers: parts.iter().map(|part| part.descriptor.clone()).collect(),
             subject: None,
-            annotations: Default::default(),
+            annotations,
         };
         let manifest = serde_json::to_vec(&manifest)
             .map_err(|error| Failure::new(codes::OUTPUT, &self.reference, error))?;
@@ -159,6 +178,16 @@ impl Options {
             Ok(digest)
         })
     }
+}
+
+/// Parses `KEY=VALUE`. The value may be empty, and may have further `=`.
+fn annotation(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(key, _)| !key.is_empty());
+    let (key, value) = pair.ok_or("not of the form KEY=VALUE")?;
+    if key == EPOCH && Release::epoch(value).is_none() {
+        return Err("not a decimal number, which the loader demands of an epoch".into());
+    }
+    Ok((key.into(), value.into()))
 }
 
 /// Keeps a blob in a layout.

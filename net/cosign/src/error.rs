@@ -90,6 +90,9 @@ pub enum Why {
     /// It cannot be read.
     #[error("{}", OfOci(.0))]
     Oci(oci::Error),
+    /// A list of signatures cannot be read, or not to its end.
+    #[error("{}", OfList(.0))]
+    List(oci::Error),
 }
 
 impl Why {
@@ -100,7 +103,7 @@ impl Why {
             Self::Sigstore(error) => error.code(),
             Self::Payload(_) => codes::PAYLOAD,
             Self::Notation => codes::NOTATION,
-            Self::Oci(error) => error.code(),
+            Self::Oci(error) | Self::List(error) => error.code(),
         }
     }
 
@@ -108,7 +111,7 @@ impl Why {
     fn rank(&self) -> u32 {
         match self {
             Self::Notation => 0,
-            Self::Oci(_) => 1,
+            Self::Oci(_) | Self::List(_) => 1,
             Self::Key(_) | Self::Keyless => 2,
             Self::Payload(_) | Self::Sigstore(_) => 3,
         }
@@ -178,6 +181,20 @@ impl fmt::Display for OfOci<'_> {
     }
 }
 
+/// What is wrong with a list of signatures.
+struct OfList<'a>(&'a oci::Error);
+
+impl fmt::Display for OfList<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.cause() {
+            oci::Cause::Limit(_) => {
+                write!(f, "the list of signatures has {}; the others are not read", OfOci(self.0))
+            }
+            _ => write!(f, "the list of signatures is damaged: {}", OfOci(self.0)),
+        }
+    }
+}
+
 /// The key that a signature names itself.
 struct Hint<'a>(&'a Option<String>);
 
@@ -195,9 +212,10 @@ struct Findings<'a>(&'a [Finding]);
 
 impl fmt::Display for Findings<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            [one] => write!(f, "1 signature, and it does not count: {}: {}", one.place, one.why),
-            several => write!(f, "{} signatures, and none counts: {}", several.len(), List(several)),
+        match self.0.iter().filter(|one| !matches!(one.why, Why::List(_))).count() {
+            0 => write!(f, "no signature was found: {}", List(self.0)),
+            1 => write!(f, "1 signature, and it does not count: {}", List(self.0)),
+            several => write!(f, "{several} signatures, and none counts: {}", List(self.0)),
         }
     }
 }

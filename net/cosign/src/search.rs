@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Looks for signatures where cosign puts them.
 
-use alloc::{boxed::Box, collections::BTreeMap, format, string::String, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, format, vec::Vec};
 
 use dial::Dial;
 use oci::{
@@ -22,7 +22,7 @@ pub(crate) const BUNDLE: &str = "application/vnd.dev.sigstore.bundle";
 /// What notation's signatures are.
 const NOTATION: &str = "application/vnd.cncf.notary.signature";
 
-/// The largest list of referrers, about 4000 of them, and the largest manifest of signatures.
+/// The largest list of referrers, and the largest manifest of signatures.
 const LARGEST_LIST: usize = 1 << 20;
 const LARGEST_MANIFEST: usize = 1 << 20;
 /// The largest bundle.
@@ -111,12 +111,16 @@ impl<D: Dial> Search<'_, D> {
     async fn bundles(&mut self, judge: &mut Judge<'_>) -> Result<(), Error> {
         self.charge(Budget::request)?;
         let found = self.client.referrers(self.reference, judge.digest(), self.scope, LARGEST_LIST).await?;
-        let mut listed: Vec<(Hint, Descriptor)> = found.into_iter().map(|one| (hint(&one), one)).collect();
+        for fault in found.faults {
+            judge.note(fault.object().into(), Why::List(fault));
+        }
+        let mut listed: Vec<(Hint, Descriptor)> =
+            found.manifests.into_iter().map(|one| (hint(&one), one)).collect();
         listed.sort_by_key(|(hint, _)| *hint);
         for (hint, descriptor) in listed {
             match hint {
                 Hint::Other => {}
-                Hint::Notation => judge.note(short(&descriptor.digest), Why::Notation),
+                Hint::Notation => judge.note(descriptor.digest.short(), Why::Notation),
                 Hint::Bundle | Hint::Unknown => {
                     self.referrer(judge, &descriptor.digest).await?;
                     if judge.is_satisfied() {
@@ -130,7 +134,7 @@ impl<D: Dial> Search<'_, D> {
 
     /// A manifest whose subject should be the digest.
     async fn referrer(&mut self, judge: &mut Judge<'_>, digest: &Digest) -> Result<(), Error> {
-        let place = short(digest);
+        let place = digest.short();
         let reference = self.reference.with_digest(digest.clone());
         let Some(manifest) = self.manifest(judge, &reference, &place).await? else { return Ok(()) };
         if is_notation(&manifest) {
@@ -234,17 +238,11 @@ impl<D: Dial> Search<'_, D> {
 
     /// What is wrong with one signature leaves the others; a registry that does not answer leaves nothing.
     fn unusable(&self, judge: &mut Judge<'_>, place: &str, error: oci::Error) -> Result<(), Error> {
-        match error.cause() {
-            oci::Cause::Absent(_)
-            | oci::Cause::Digest { .. }
-            | oci::Cause::Size { .. }
-            | oci::Cause::Json { .. }
-            | oci::Cause::Unsupported { .. } => {
-                judge.note(place.into(), Why::Oci(error));
-                Ok(())
-            }
-            _ => Err(error.into()),
+        if !error.is_of_content() {
+            return Err(error.into());
         }
+        judge.note(place.into(), Why::Oci(error));
+        Ok(())
     }
 
     fn charge(&mut self, what: impl FnOnce(&mut Budget) -> Result<(), Cause>) -> Result<(), Error> {
@@ -292,9 +290,4 @@ fn hint(descriptor: &Descriptor) -> Hint {
 /// Notation says it by the artifact's type, and before OCI 1.1 by the configuration's.
 fn is_notation(manifest: &Manifest) -> bool {
     manifest.artifact_type.as_deref() == Some(NOTATION) || manifest.config.media_type == NOTATION
-}
-
-/// As much of a digest as tells it from others.
-fn short(digest: &Digest) -> String {
-    format!("{digest}").chars().take("sha256:".len().saturating_add(12)).collect()
 }

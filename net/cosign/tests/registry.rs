@@ -188,9 +188,10 @@ fn every_kind_of_key_signs_in_both_forms() {
     own_key(folder, "p256");
     imported_key(folder, "p384", &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"]);
     imported_key(folder, "rsa", &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]);
+    // With this one, cosign makes Ed25519ph signatures.
+    imported_key(folder, "ed25519", &["-algorithm", "ED25519"]);
     own_key(folder, "other");
-    // Where the key is Ed25519's, cosign signs images with Ed25519ph, which is not read.
-    let names = ["p256", "p384", "rsa"];
+    let names = ["p256", "p384", "rsa", "ed25519"];
     for (repository, form) in [("boot/v2", V2), ("boot/v3", V3)] {
         let keys: Vec<PublicKey> = names.iter().map(|name| public(folder, name)).collect();
         let digest = push(&scratch, &registry, repository, b"kernel");
@@ -256,7 +257,7 @@ fn lists_of_the_referrers_api_are_read_page_by_page() {
     let reference = front_reference(&front, "boot/linux");
     let list =
         setting.sockets.run(setting.client.referrers(&reference, &digest, oci::Scope::Original, 1 << 20));
-    let list = list.unwrap();
+    let list = list.unwrap().manifests;
     assert_eq!(list.len(), 3);
     let manifest = setting.manifest(&reference.with_digest(list[0].digest.clone()));
     let bundle = setting.blob("boot/linux", &manifest.layers[0]);

@@ -330,6 +330,87 @@ fn lists_come_from_registries_of_every_kind() {
     }
 }
 
+/// The error where the API's list and the one under the tag are these bytes; a list that is empty is missing.
+fn with_lists(store: &Store, digest: &Digest, api: &[u8], tagged: &[u8], policy: &Policy) -> Option<String> {
+    let mut store = store.clone();
+    store.tags.remove(&tag(digest));
+    if !tagged.is_empty() {
+        store.tags.insert(tag(digest), tagged.to_vec());
+    }
+    let (world, api) = (World::new(), api.to_vec());
+    let kind = format!("Content-Type: {INDEX}");
+    Script::at(&world, REGISTRY, move |asked| {
+        match asked.target.contains("/referrers/") && !api.is_empty() {
+            true => Answer::new(200, &[&kind], &api),
+            false => store.answer(asked),
+        }
+    });
+    verified(&world, &[digest], policy, &[]).err().map(|error| error.to_string())
+}
+
+#[test]
+fn a_damaged_list_leaves_signatures_elsewhere() {
+    let (digest, key) = (kernel(), Key::new(1));
+    let policy = Policy::any_of(vec![key.public()]);
+    let mut store = Store::default();
+    store.sign(&digest, &[&key]);
+    let good = store.tags[&tag(&digest)].clone();
+    let damaged = &good[..good.len() - 1];
+    assert_eq!(with_lists(&store, &digest, damaged, &good, &policy), None, "the list under the tag");
+    let error = with_lists(&store, &digest, damaged, b"", &policy).unwrap();
+    let expected = "E-NET-OCI-JSON registry.test/a/b:1: no signature was found: registry.test/a/b:1: the list of \
+                    signatures is damaged: malformed index: EOF while parsing an object";
+    assert!(error.starts_with(expected), "{error}");
+    let error = with_lists(&store, &digest, b"", damaged, &policy).unwrap();
+    let expected = format!(
+        "E-NET-OCI-JSON registry.test/a/b:1: no signature was found: registry.test/a/b:{}: the list of signatures is \
+         damaged: malformed index: ",
+        tag(&digest)
+    );
+    assert!(error.starts_with(&expected), "{error}");
+    // Signatures in the older form need no list.
+    let payload = format!(
+        r#"{{"critical":{{"identity":{{}},"image":{{"docker-manifest-digest":"{digest}"}},"type":"cosign container image signature"}}}}"#
+    );
+    let annotations = [("dev.cosignproject.cosign/signature".into(), key.sign(payload.as_bytes()))].into();
+    let layer = Descriptor { annotations, ..described(PAYLOAD, payload.as_bytes()) };
+    store.put(payload.into_bytes());
+    let older = serde_json::to_vec(&manifest(vec![layer], None)).unwrap();
+    store.tags.insert(format!("{}.sig", tag(&digest)), older);
+    assert_eq!(with_lists(&store, &digest, damaged, damaged, &policy), None, "the older form");
+    let other = Policy::any_of(vec![Key::new(2).public()]);
+    let error = with_lists(&store, &digest, damaged, damaged, &other).unwrap();
+    let expected = "E-TRUST-SIGNER registry.test/a/b:1: 1 signature, and it does not count: registry.test/a/b:1: the list \
+                    of signatures is damaged: ";
+    assert!(error.starts_with(expected) && error.contains(".sig layer 0: not by a key"), "{error}");
+}
+
+#[test]
+fn a_list_that_is_too_long_is_read_as_far_as_it_may_be() {
+    let (digest, key) = (kernel(), Key::new(1));
+    let policy = Policy::any_of(vec![key.public()]);
+    let mut store = Store::default();
+    store.sign(&digest, &[&key]);
+    let list: Index = serde_json::from_slice(&store.tags[&tag(&digest)]).unwrap();
+    let ours = &list.manifests[0];
+    let other =
+        Descriptor { artifact_type: Some("application/spdx+json".into()), ..described(MANIFEST, b"") };
+    let with_ours_at = |at: usize| {
+        let mut manifests = vec![other.clone(); 512];
+        manifests.insert(at, ours.clone());
+        index(manifests)
+    };
+    for (api, tagged) in [(with_ours_at(511), Vec::new()), (Vec::new(), with_ours_at(511))] {
+        assert_eq!(with_lists(&store, &digest, &api, &tagged, &policy), None);
+    }
+    let error = with_lists(&store, &digest, &with_ours_at(512), b"", &policy).unwrap();
+    assert_eq!(
+        error,
+        "E-NET-OCI-LIMIT registry.test/a/b:1: no signature was found: registry.test/a/b:1: the list of signatures has more \
+         than 512 referrers; the others are not read"
+    );
+}
+
 #[test]
 fn what_is_wrong_with_one_signature_leaves_the_others() {
     let (digest, key) = (kernel(), Key::new(1));

@@ -42,7 +42,7 @@ use rustls::{
 };
 
 use exchange::{Ecdh, X25519};
-pub use verify::{ALGORITHMS, verify_sha256};
+pub use verify::{ALGORITHMS, verify_ed25519ph, verify_sha256};
 
 /// A cryptographically secure source of random bytes.
 pub trait Random: Sync {

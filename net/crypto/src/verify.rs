@@ -155,6 +155,20 @@ pub fn verify_sha256(
     .ok_or(InvalidSignature)
 }
 
+/// Verifies an Ed25519ph signature: one over the SHA-512 digest of the message. `key` is the `subjectPublicKey` of
+/// an Ed25519 key.
+///
+/// A key may sign in both ways: Ed25519 begins what it hashes with a point of the curve, and Ed25519ph with 32 bytes that
+/// are not one. So no signature is valid in the other form.
+///
+/// # Errors
+/// It was not made by this key over this message.
+///
+/// Spec: RFC 8032 section 5.1, `dom2` with an empty context.
+pub fn verify_ed25519ph(key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
+    ed25519ph(key, message, signature).ok_or(InvalidSignature)
+}
+
 /// PKCS#1 v1.5 or PSS.
 fn rsa_sha256(key: &[u8], digest: &[u8], signature: &[u8]) -> Option<()> {
     let key = rsa_key(key)?;
@@ -182,6 +196,13 @@ fn p384(key: &[u8], digest: &[u8], signature: &[u8]) -> Option<()> {
 fn ed25519(key: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
     let key = ed25519_dalek::VerifyingKey::from_bytes(key.try_into().ok()?).ok()?;
     key.verify_strict(message, &ed25519_dalek::Signature::from_slice(signature).ok()?).ok()
+}
+
+/// The same with a digest in place of the message.
+fn ed25519ph(key: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
+    let key = ed25519_dalek::VerifyingKey::from_bytes(key.try_into().ok()?).ok()?;
+    let signature = ed25519_dalek::Signature::from_slice(signature).ok()?;
+    key.verify_prehashed_strict(Sha512::new_with_prefix(message), None, &signature).ok()
 }
 
 /// `RSAPublicKey` of RFC 8017 appendix A.1.1: modulus and exponent.
@@ -347,6 +368,43 @@ mod tests {
         identity[0] = 1;
         let signature = [identity.clone(), vec![0; 32]].concat();
         assert!(!accepts(&ED25519, &identity, b"any message", &signature));
+    }
+
+    /// RFC 8032 section 7.3: the message "abc".
+    const PH_KEY: &str = "ec172b93ad5e563bf4932c70e1245034c35467ef2efd4d64ebf819683467e2bf";
+    const PH_SIGNATURE: &str = "98a70222f0b8121aa9d30f813d683f809e462b469c7ff87639499bb94e6dae4131f85042463c2a355a2003d062adf5aaa10b8c61e636062aaad11c2a26083406";
+
+    #[test]
+    fn ed25519ph_accepts_the_vector_of_rfc_8032_only() {
+        let (key, signature) = (bytes(PH_KEY), bytes(PH_SIGNATURE));
+        let is_good =
+            |key: &[u8], message: &[u8], signature: &[u8]| verify_ed25519ph(key, message, signature).is_ok();
+        assert!(is_good(&key, b"abc", &signature));
+        assert!(!is_good(&key, b"abd", &signature));
+        for at in 0..64 {
+            let mut other = signature.clone();
+            other[at] ^= 1;
+            assert!(!is_good(&key, b"abc", &other), "byte {at}");
+        }
+        assert!(!is_good(&key, b"abc", &signature[..63]));
+        assert!(!is_good(&key[..31], b"abc", &signature));
+        let mut identity = vec![0; 32];
+        identity[0] = 1;
+        assert!(!is_good(&identity, b"any message", &[identity.clone(), vec![0; 32]].concat()));
+    }
+
+    #[test]
+    fn neither_form_of_ed25519_is_taken_for_the_other() {
+        let (key, signature) = (bytes(PH_KEY), bytes(PH_SIGNATURE));
+        let digest = Sha512::digest(b"abc");
+        // The last one: as Ed25519ph hashes it, with R and key where Ed25519 has them already.
+        let prefixed = [b"SigEd25519 no Ed25519 collisions\x01\x00".as_slice(), &digest].concat();
+        for message in [b"abc".as_slice(), &digest, &prefixed] {
+            assert!(!accepts(&ED25519, &key, message, &signature));
+        }
+        assert!(verify_ed25519ph(&bytes(ED_KEY), &[0x72], &bytes(ED_SIGNATURE)).is_err());
+        // Ed25519 would have to hash the prefix as R.
+        assert!(ed25519_dalek::VerifyingKey::from_bytes(b"SigEd25519 no Ed25519 collisions").is_err());
     }
 
     #[test]

@@ -168,6 +168,20 @@ impl Error {
         }
     }
 
+    /// Whether something is wrong with what the registry has: it is not there, damaged, too large, or of a kind that is
+    /// not supported. Else, nothing is known of it.
+    pub fn is_of_content(&self) -> bool {
+        match &self.0.cause {
+            Cause::Absent(_)
+            | Cause::Digest { .. }
+            | Cause::Size { .. }
+            | Cause::Json { .. }
+            | Cause::Unsupported { .. } => true,
+            Cause::Http(error) => matches!(error.cause(), http::Cause::Size { .. }),
+            _ => false,
+        }
+    }
+
     /// Whether there was no connection, so that nothing is known of the registry.
     pub(crate) fn is_of_connection(&self) -> bool {
         matches!(&self.0.cause, Cause::Http(error) if matches!(error.cause(), http::Cause::Dial(_)))

@@ -39,4 +39,5 @@ pub use error::{Cause, Error};
 pub use layer::unpacked;
 pub use platform::Platform;
 pub use reference::Reference;
+pub use referrers::Referrers;
 pub use resolve::{Fetched, Image};

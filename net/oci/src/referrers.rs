@@ -2,20 +2,27 @@
 //! What a repository has about a manifest: signatures and the like, which name it as their subject.
 
 use alloc::{format, string::String, vec::Vec};
+use core::fmt;
 
 use dial::Dial;
-use http::Url;
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, IgnoredAny, SeqAccess, Visitor},
+};
 
 use crate::{
-    Cause, Client, Digest, Document, Error, Reference,
+    Cause, Client, Digest, Error, Reference,
     client::{Ask, Failed},
     document::parsed,
     endpoint::{Endpoint, Scope},
-    spec::{Descriptor, INDEX, Index},
+    resolve::ACCEPT,
+    spec::{Descriptor, INDEX},
 };
 
 /// Most pages of a list that are read.
 const MOST_PAGES: usize = 16;
+/// Most members of lists that are read. The error's text has the same number.
+const MOST: usize = 512;
 
 /// The longest algorithm and the longest digits in a tag that stands for the list.
 ///
@@ -23,40 +30,71 @@ const MOST_PAGES: usize = 16;
 const LONGEST_ALGORITHM: usize = 32;
 const LONGEST_DIGITS: usize = 64;
 
+/// Manifests that are said to be about another one.
+#[derive(Debug, Default)]
+pub struct Referrers {
+    /// At most 512, whatever they are.
+    pub manifests: Vec<Descriptor>,
+    /// Why a list, or the rest of it, could not be read: malformed, too large, too long.
+    pub faults: Vec<Error>,
+}
+
+/// Where a list is.
+struct Place<'a> {
+    /// Behind the repository.
+    path: &'a str,
+    /// By the API, which not all registries have; else under the tag.
+    is_api: bool,
+    /// Bytes that may be read.
+    limit: usize,
+}
+
+/// A page of a list, as far as it is read.
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default)]
+    manifests: Few,
+    /// Of a manifest, which a list is not.
+    #[serde(default)]
+    layers: Option<IgnoredAny>,
+}
+
+/// The first [`MOST`] members of a list.
+#[derive(Default)]
+struct Few {
+    members: Vec<Descriptor>,
+    has_more: bool,
+}
+
 impl<D: Dial> Client<D> {
-    /// The manifests whose subject is this one, as far as `limit` bytes of lists name them: by the registry's API, and
-    /// by the tag that stands for the list where there is no API, or where it lists nothing. Empty where there is
-    /// neither.
+    /// The manifests whose subject is this one, as far as `limit` bytes of each list name them: by the registry's API,
+    /// and by the tag that stands for the list where there is no API, or where it lists nothing or cannot be read. Empty
+    /// where there is neither.
     ///
-    /// It is a hint: nothing vouches for the list, for it being whole, or for what its descriptors say but the digest.
+    /// It is a hint: nothing vouches for a list, for it being whole, or for what its descriptors say but the digest.
     ///
     /// Spec: OCI distribution 1.1, "Listing Referrers".
     ///
     /// # Errors
-    /// The registry cannot be asked, or what it answers is malformed or larger.
+    /// The registry cannot be asked.
     pub async fn referrers(
         &self,
         reference: &Reference,
         digest: &Digest,
         scope: Scope,
         limit: usize,
-    ) -> Result<Vec<Descriptor>, Error> {
-        let listed = self.listed(reference, digest, scope, limit).await?;
-        if !listed.is_empty() {
-            return Ok(listed);
+    ) -> Result<Referrers, Error> {
+        let path = format!("referrers/{digest}");
+        let mut found = self.listed(reference, scope, &Place { path: &path, is_api: true, limit }).await?;
+        let is_whole = found.faults.is_empty() || found.manifests.len() >= MOST;
+        if found.manifests.is_empty() || !is_whole {
+            let tagged = reference.with_tag(&tag(digest))?;
+            let path = format!("manifests/{}", tagged.key());
+            let kept = self.listed(&tagged, scope, &Place { path: &path, is_api: false, limit }).await?;
+            found.faults.extend(kept.faults);
+            found.add(&tagged, Few { members: kept.manifests, has_more: false });
         }
-        let tagged = reference.with_tag(&tag(digest))?;
-        match self.document_at(&tagged, scope, limit).await {
-            Ok(fetched) => match fetched.document {
-                Document::Index(index) => Ok(index.manifests),
-                Document::Manifest(_) => {
-                    let why = "a manifest where the list of referrers is expected".into();
-                    Err(Error::new(&tagged, Cause::Json { what: "index", why }))
-                }
-            },
-            Err(error) if matches!(error.cause(), Cause::Absent(_)) => Ok(Vec::new()),
-            Err(error) => Err(error),
-        }
+        Ok(found)
     }
 
     /// Whether copies of the registry are asked before it.
@@ -67,50 +105,56 @@ impl<D: Dial> Client<D> {
         Ok(self.places(reference).await?.has_mirrors())
     }
 
-    /// What the API lists; nothing where there is no API.
+    /// What a list has; nothing where there is none.
     async fn listed(
         &self,
         reference: &Reference,
-        digest: &Digest,
         scope: Scope,
-        limit: usize,
-    ) -> Result<Vec<Descriptor>, Error> {
-        let path = format!("referrers/{digest}");
-        let attempt = async |place: &Endpoint| {
-            let url = place.url(reference.repository(), &path)?;
-            self.pages(place, reference, url, limit).await
-        };
+        list: &Place<'_>,
+    ) -> Result<Referrers, Error> {
+        let attempt = async |place: &Endpoint| self.pages(place, reference, list).await;
         let limit = Some(self.options.backoff.at_most);
         match self.somewhere(reference, scope, self.http.dial().now(), limit, attempt).await {
-            Ok((listed, _)) => Ok(listed),
-            Err(error) if is_without_api(&error) => Ok(Vec::new()),
+            Ok((found, _)) => Ok(found),
+            Err(error) if list.is_missing(&error) => Ok(Referrers::default()),
+            Err(error) if error.is_of_content() => {
+                Ok(Referrers { manifests: Vec::new(), faults: Vec::from([error]) })
+            }
             Err(error) => Err(error),
         }
     }
 
+    /// The pages of a list. One that cannot be read is an error if it is the first, so that the next mirror is asked.
     async fn pages(
         &self,
         place: &Endpoint,
         reference: &Reference,
-        mut url: Url,
-        mut left: usize,
-    ) -> Result<Vec<Descriptor>, Failed> {
-        let mut found = Vec::new();
+        list: &Place<'_>,
+    ) -> Result<Referrers, Failed> {
+        let mut url = place.url(reference.repository(), list.path)?;
+        let mut found = Referrers::default();
+        let mut left = list.limit;
         for _ in 0..MOST_PAGES {
-            let ask = Ask { fields: &[("Accept", INDEX)], ..Ask::get("referrers") };
+            let ask = Ask { fields: &[("Accept", ACCEPT)], ..Ask::get(list.path) };
             let response = self.ask_url(place, reference, &url, &ask).await?;
-            let is_index = response.head().field("content-type").is_some_and(is_index);
-            if !is_index {
+            if list.is_api && !response.head().field("content-type").is_some_and(is_index) {
                 // Some answer anything with a page for people.
                 return Err(Error::new(reference, Cause::Absent(Default::default())).into());
             }
             let next = response.head().all("link").find_map(next).map(String::from);
-            let bytes = response.bytes(left).await?;
-            left = left.saturating_sub(bytes.len());
-            let index: Index = parsed("index", &bytes).map_err(|cause| Error::new(reference, cause))?;
-            found.extend(index.manifests);
+            let page = response.bytes(left).await.map_err(Error::from);
+            match page.and_then(|bytes| Ok((bytes.len(), members(reference, &bytes)?))) {
+                Ok((size, members)) => {
+                    left = left.saturating_sub(size);
+                    found.add(reference, members);
+                }
+                Err(error) if error.is_of_content() && !found.manifests.is_empty() => {
+                    found.faults.push(error)
+                }
+                Err(error) => return Err(error.into()),
+            }
             // A login belongs to this place only.
-            let joined = next.and_then(|next| url.join(&next).ok());
+            let joined = next.filter(|_| found.faults.is_empty()).and_then(|next| url.join(&next).ok());
             match joined.filter(|joined| joined.is_same_origin(&url)) {
                 Some(joined) => url = joined,
                 None => break,
@@ -120,9 +164,69 @@ impl<D: Dial> Client<D> {
     }
 }
 
-/// Whether a registry answers as one without this API does.
-fn is_without_api(error: &Error) -> bool {
-    matches!(error.cause(), Cause::Absent(_) | Cause::Status { status: 400 | 405 | 406 | 501, .. })
+impl Place<'_> {
+    /// Whether a registry answers as one without the list does.
+    fn is_missing(&self, error: &Error) -> bool {
+        match error.cause() {
+            Cause::Absent(_) => true,
+            Cause::Status { status: 400 | 405 | 406 | 501, .. } => self.is_api,
+            _ => false,
+        }
+    }
+}
+
+impl Referrers {
+    /// Those of another page, or of another list.
+    fn add(&mut self, reference: &Reference, few: Few) {
+        let room = MOST.saturating_sub(self.manifests.len());
+        if few.has_more || few.members.len() > room {
+            self.faults.push(Error::new(reference, Cause::Limit("512 referrers")));
+        }
+        self.manifests.extend(few.members.into_iter().take(room));
+    }
+}
+
+/// The members of a page.
+fn members(reference: &Reference, bytes: &[u8]) -> Result<Few, Error> {
+    let page: Page = parsed("index", bytes).map_err(|cause| Error::new(reference, cause))?;
+    if page.layers.is_some() {
+        let why = "a manifest where the list of referrers is expected".into();
+        return Err(Error::new(reference, Cause::Json { what: "index", why }));
+    }
+    Ok(page.manifests)
+}
+
+impl<'de> Deserialize<'de> for Few {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// `null` has none.
+        struct First;
+        impl<'de> Visitor<'de> for First {
+            type Value = Few;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<Few, E> {
+                Ok(Few::default())
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Few, A::Error> {
+                let mut few = Few::default();
+                while few.members.len() < MOST {
+                    match list.next_element()? {
+                        Some(member) => few.members.push(member),
+                        None => return Ok(few),
+                    }
+                }
+                while list.next_element::<IgnoredAny>()?.is_some() {
+                    few.has_more = true;
+                }
+                Ok(few)
+            }
+        }
+        deserializer.deserialize_any(First)
+    }
 }
 
 fn is_index(media_type: &str) -> bool {

@@ -23,7 +23,8 @@ pub(crate) const LARGEST: usize = 4 << 20;
 const DEEPEST: usize = 4;
 const MOST_DOCUMENTS: usize = 16;
 
-const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
+/// The documents that are read.
+pub(crate) const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
                       application/vnd.docker.distribution.manifest.v2+json, \
                       application/vnd.docker.distribution.manifest.list.v2+json";
 

@@ -114,8 +114,8 @@ pub struct Index {
 /// Parts of an artifact, or manifests of an index, that a document may have; those of today have a few dozen. With
 /// [`MOST_ANNOTATIONS`] each, the largest document takes 16 MiB as a value, and not ten times as much.
 const MOST_DESCRIPTORS: usize = 512;
-/// Annotations of one thing.
-const MOST_ANNOTATIONS: usize = 64;
+/// Annotations of one thing that a document may have.
+pub const MOST_ANNOTATIONS: usize = 64;
 
 /// Go writes `null` where something is empty.
 fn descriptors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Descriptor>, D::Error> {

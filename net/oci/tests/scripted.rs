@@ -690,14 +690,54 @@ fn lists_of_referrers_stay_with_their_registry() {
         let list = world.run(client.referrers(&reference(), &digest, Scope::Original, 1 << 20));
         // An empty address is that of the page itself.
         let count = if next.is_empty() { 16 } else { expected };
-        assert_eq!(list.unwrap().len(), count, "{next}");
+        assert_eq!(list.unwrap().manifests.len(), count, "{next}");
         assert!(evil.asked().is_empty());
         assert_eq!(script.asked()[0].target, format!("/v2/a/b/referrers/{digest}"));
     }
 }
 
+/// What a registry lists, by its API and under the tag: how many manifests, and what is wrong.
+fn referrers_of(api: &[u8], tagged: &[u8]) -> (usize, Vec<String>) {
+    let world = World::new();
+    let (api, tagged) = (api.to_vec(), tagged.to_vec());
+    Script::at(&world, "registry.test:443", move |asked| {
+        let body = if asked.target.contains("/referrers/") { &api } else { &tagged };
+        match body.is_empty() {
+            true => not_found(),
+            false => Answer::new(200, &[&format!("Content-Type: {}", spec::INDEX)], body),
+        }
+    });
+    let client = client(&world, Options::default());
+    let digest = Digest::of(Algorithm::Sha256, b"subject");
+    let found = world.run(client.referrers(&reference(), &digest, Scope::Original, 400_000)).unwrap();
+    (found.manifests.len(), found.faults.iter().map(|fault| fault.to_string()).collect())
+}
+
 #[test]
-fn lists_of_referrers_are_limited() {
+fn lists_of_referrers_that_cannot_be_read_are_faults() {
+    let list = |count: usize| index(&vec![(spec::MANIFEST, b"x".as_slice(), ""); count]);
+    assert_eq!(referrers_of(b"", b""), (0, vec![]));
+    assert_eq!(referrers_of(&list(2), b"{"), (2, vec![]));
+    assert_eq!(referrers_of(b"", &list(512)), (512, vec![]));
+    let (count, faults) = referrers_of(b"", &list(513));
+    assert_eq!(count, 512);
+    assert!(faults[0].ends_with(": more than 512 referrers") && faults.len() == 1, "{faults:?}");
+    // Both lists, where something is wrong with the first.
+    for (api, tagged, expected, words) in [
+        (b"no JSON".to_vec(), list(3), 3, "malformed index: not an object"),
+        (b"{".to_vec(), b"".to_vec(), 0, "malformed index: EOF while parsing"),
+        (br#"{"manifests":1}"#.to_vec(), list(1), 1, "expected a list"),
+        (b" ".repeat(400_001), list(1), 1, "E-NET-HTTP-SIZE https://registry.test/v2/a/b/referrers/"),
+        (b"".to_vec(), br#"{"layers":[]}"#.to_vec(), 0, "a manifest where the list of referrers is expected"),
+    ] {
+        let (count, faults) = referrers_of(&api, &tagged);
+        assert_eq!((count, faults.len()), (expected, 1), "{words}: {faults:?}");
+        assert!(faults[0].contains(words), "{faults:?}");
+    }
+}
+
+#[test]
+fn endless_lists_of_referrers_are_left() {
     let world = World::new();
     Script::at(&world, "registry.test:443", |_| {
         let kind = format!("Content-Type: {}", spec::INDEX);
@@ -705,9 +745,10 @@ fn lists_of_referrers_are_limited() {
     });
     let client = client(&world, Options::default());
     let digest = Digest::of(Algorithm::Sha256, b"subject");
-    let error = world.run(client.referrers(&reference(), &digest, Scope::Original, 100_000)).unwrap_err();
-    assert!(
-        error.to_string().starts_with("E-NET-HTTP-SIZE https://registry.test/v2/a/b/referrers/"),
-        "{error}"
-    );
+    let found = world.run(client.referrers(&reference(), &digest, Scope::Original, 100_000)).unwrap();
+    assert!(found.manifests.is_empty() && found.faults.len() == 2, "{found:?}");
+    for (fault, path) in found.faults.iter().zip(["referrers/", "manifests/sha256-"]) {
+        let expected = format!("E-NET-HTTP-SIZE https://registry.test/v2/a/b/{path}");
+        assert!(fault.to_string().starts_with(&expected), "{fault}");
+    }
 }

@@ -54,7 +54,7 @@ pub enum Content {
 /// A signature over an artifact's bytes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct MessageSignature {
-    /// What the bundle says of the artifact; bundles with Ed25519 say nothing.
+    /// What the bundle says of the artifact; bundles with plain Ed25519 say nothing.
     pub(crate) digest: Option<Digest>,
     pub(crate) signature: Vec<u8>,
 }

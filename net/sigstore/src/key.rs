@@ -106,14 +106,21 @@ impl PublicKey {
         Base64::encode_string(&Sha256::digest(&self.spki))
     }
 
-    /// Verifies a signature over a message, with any algorithm that keys of this kind sign with.
+    /// Verifies a signer's signature over a message, with any algorithm that keys of this kind sign with.
     ///
     /// ECDSA signatures are in DER, with SHA-256 on P-256, SHA-256 or SHA-384 on P-384; RSA's are PKCS#1 v1.5 or PSS
-    /// with SHA-256, SHA-384 or SHA-512.
+    /// with SHA-256, SHA-384 or SHA-512; Ed25519's are plain or, as `cosign sign` makes them, Ed25519ph.
     ///
     /// # Errors
     /// It was not made by this key, or not of this message.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
+        let is_prehashed =
+            self.kind == Kind::Ed25519 && crypto::verify_ed25519ph(&self.bits, message, signature).is_ok();
+        if is_prehashed { Ok(()) } else { self.verify_plain(message, signature) }
+    }
+
+    /// The same of a log, whose Ed25519 signatures are never prehashed (C2SP `signed-note`).
+    pub(crate) fn verify_plain(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
         let is_good = self
             .algorithms()
             .any(|algorithm| algorithm.verify_signature(&self.bits, message, signature).is_ok());
@@ -134,12 +141,12 @@ impl PublicKey {
         &self.spki
     }
 
-    /// The same, of a message of which only the SHA-256 digest is known.
+    /// Verifies a signer's signature over a message of which only the SHA-256 digest is known.
     pub(crate) fn verify_sha256(&self, digest: &[u8; 32], signature: &[u8]) -> Result<(), Error> {
         if self.kind == Kind::Ed25519 {
             return Err(Error::refused(
                 Structure::MessageSignature,
-                "Ed25519 signs the message itself: give the file, not its digest",
+                "Ed25519 does not sign a SHA-256 digest: give the file, not its digest",
             ));
         }
         crypto::verify_sha256(self.kind.algorithm(), &self.bits, digest, signature)

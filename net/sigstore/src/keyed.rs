@@ -171,7 +171,7 @@ mod tests {
             format!(r#""messageDigest":{{"algorithm":"SHA2_256","digest":"{}"}},"#, base64(&[0xab; 32]));
         assert!(words(&message(&other)).starts_with("E-TRUST-SUBJECT it signs sha256:abab"));
         let wrong = other.replace("SHA2_256", "SHA2_512");
-        assert!(words(&message(&wrong)).ends_with("32 bytes are no digest of its algorithm"));
+        assert!(words(&message(&wrong)).ends_with("32 bytes are not a digest of its algorithm"));
         let longer =
             format!(r#""messageDigest":{{"algorithm":"SHA2_512","digest":"{}"}},"#, base64(&[0xab; 64]));
         assert!(words(&message(&longer)).starts_with("E-TRUST-SUBJECT it signs sha512:abab"));

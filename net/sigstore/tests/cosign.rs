@@ -7,8 +7,9 @@ use std::{
     process::{self, Command},
 };
 
+use base64ct::{Base64, Encoding as _};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest as _, Sha256, Sha512};
 use sigstore::{Bundle, Error, PublicKey, Subject, verify_with_key};
 
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
@@ -50,6 +51,14 @@ impl Folder {
         fs::read(self.0.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
+    /// The bundle with what `openssl` writes to `sig` in place of its signature.
+    fn signed_by_openssl(&self, bundle: &Value, arguments: &str) -> Value {
+        self.run("openssl", arguments);
+        let mut changed = bundle.clone();
+        changed["messageSignature"]["signature"] = Base64::encode_string(&self.read("sig")).into();
+        changed
+    }
+
     /// A key pair of cosign's, imported from openssl's, and the bundle that `sign-blob` makes with it.
     fn signed(&self, options: &str) -> (PublicKey, Value) {
         self.run("openssl", &format!("genpkey {options} -out key.pem"));
@@ -83,7 +92,7 @@ fn signatures_of_files() {
     for (name, options, with_digest) in [
         ("p256", "-algorithm EC -pkeyopt ec_paramgen_curve:P-256", ""),
         ("p384", "-algorithm EC -pkeyopt ec_paramgen_curve:P-384", "its digest is not SHA-256"),
-        ("ed25519", "-algorithm ED25519", "Ed25519 signs the message itself"),
+        ("ed25519", "-algorithm ED25519", "Ed25519 does not sign a SHA-256 digest"),
         ("rsa2048", "-algorithm RSA -pkeyopt rsa_keygen_bits:2048", ""),
         ("rsa4096", "-algorithm RSA -pkeyopt rsa_keygen_bits:4096", ""),
     ] {
@@ -110,6 +119,9 @@ fn signatures_of_files() {
         if name.starts_with("rsa") {
             pss(&folder, &bundle, &key);
         }
+        if name == "ed25519" {
+            prehashed(&folder, &bundle, &key);
+        }
     }
 }
 
@@ -132,7 +144,7 @@ fn each_field_changed(bundle: &Value, key: &PublicKey) {
         (
             "/messageSignature/messageDigest/digest",
             json!("AAAA"),
-            "malformed message signature: 3 bytes are no digest of its algorithm",
+            "malformed message signature: 3 bytes are not a digest of its algorithm",
         ),
         (
             "/messageSignature/messageDigest/digest",
@@ -180,13 +192,35 @@ fn other_signatures(folder: &Folder, key: &PublicKey) {
 
 /// openssl's signature with PSS in place of cosign's.
 fn pss(folder: &Folder, bundle: &Value, key: &PublicKey) {
-    folder.run(
-        "openssl",
+    let changed = folder.signed_by_openssl(
+        bundle,
         "dgst -sha256 -sign key.pem -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest -out sig artifact",
     );
-    folder.run("openssl", "base64 -A -in sig -out sig.txt");
-    let mut changed = bundle.clone();
-    changed["messageSignature"]["signature"] = String::from_utf8_lossy(&folder.read("sig.txt")).into();
     assert_eq!(verify(&changed, &Subject::Message(ARTIFACT), key), Ok(()));
     assert_eq!(verify(&changed, &sha256(), key), Ok(()));
+}
+
+/// openssl's signature with Ed25519ph in place of cosign's with Ed25519: `sign-blob` makes them only with a log.
+fn prehashed(folder: &Folder, bundle: &Value, key: &PublicKey) {
+    let sign = "pkeyutl -sign -rawin -pkeyopt instance:Ed25519ph -inkey key.pem -in artifact -out sig";
+    let mut changed = folder.signed_by_openssl(bundle, sign);
+    changed["messageSignature"]["messageDigest"] =
+        json!({"algorithm": "SHA2_512", "digest": Base64::encode_string(&Sha512::digest(ARTIFACT))});
+    assert_eq!(verify(&changed, &Subject::Message(ARTIFACT), key), Ok(()));
+    let words = |subject: &Subject<'_>| verify(&changed, subject, key).expect_err("another").to_string();
+    assert!(words(&Subject::Message(b"another")).starts_with("it signs sha512:"));
+    assert!(words(&sha256()).ends_with("its digest is not SHA-256: give the file, not its digest"));
+    // The signature itself, and not only the digest that is beside it.
+    let mut other = changed.clone();
+    other["messageSignature"]["messageDigest"] = json!(null);
+    assert_eq!(verify(&other, &Subject::Message(ARTIFACT), key), Ok(()));
+    let error = verify(&other, &Subject::Message(b"another"), key).expect_err("another");
+    assert_eq!(error.code(), "E-TRUST-SIGNATURE");
+    let error = verify(&other, &Subject::Message(&Sha512::digest(ARTIFACT)), key).expect_err("the digest");
+    assert_eq!(error.code(), "E-TRUST-SIGNATURE");
+    // With a context, it is another algorithm.
+    let sign = sign.replace("Ed25519ph", "Ed25519ph -pkeyopt context-string:x");
+    let other = folder.signed_by_openssl(&other, &sign);
+    let error = verify(&other, &Subject::Message(ARTIFACT), key).expect_err("a context");
+    assert_eq!(error.code(), "E-TRUST-SIGNATURE");
 }

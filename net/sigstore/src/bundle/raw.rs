@@ -252,7 +252,7 @@ impl RawDigest<'_> {
         let bytes = decoded(Structure::MessageSignature, "digest", &self.digest.0)?;
         // It is shown where it is wrong.
         if bytes.len() != hash.size() {
-            let why = format!("{} bytes are no digest of its algorithm", bytes.len());
+            let why = format!("{} bytes are not a digest of its algorithm", bytes.len());
             return Err(Error::malformed(Structure::MessageSignature, why));
         }
         Ok(Some(Digest { hash, bytes }))

@@ -143,7 +143,7 @@ impl<'a> Sct<'a> {
                 &format!("{hash} {signature}"),
             ));
         }
-        log.key.verify(signed, self.signature).map_err(|_| Error::Signature {
+        log.key.verify_plain(signed, self.signature).map_err(|_| Error::Signature {
             structure: Structure::Sct,
             by: format!("the key of {}", crate::error::shown(&log.base_url)),
         })

@@ -95,7 +95,7 @@ impl<'a> Note<'a> {
                 continue;
             }
             // More of the same would only cost time.
-            return log.key.verify(self.text.as_bytes(), signature).map_err(|_| Error::Signature {
+            return log.key.verify_plain(self.text.as_bytes(), signature).map_err(|_| Error::Signature {
                 structure: Structure::Checkpoint,
                 by: format!("the log {}", log.base_url),
             });

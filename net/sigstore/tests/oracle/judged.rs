@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use sigstore::{Bundle, Error, Identity, Subject, TrustedRoot, verify_keyless};
 
 use crate::{
-    log::{self, Payload, Said},
+    log::{self, Hash, Payload, Said},
     service::{IDENTITY, ISSUER, Service, Signer, base64, hex},
 };
 
@@ -29,7 +29,7 @@ pub fn bundle(service: &Service, form: Form, kind: &str) -> Value {
     bundle_by(service, "signer", "sha256", form, kind)
 }
 
-/// The same of a signer that was certified, whose key signs with this hash function.
+/// The same of a signer that was certified, whose key signs with this hash function; `ph` is Ed25519ph.
 pub fn bundle_by(service: &Service, signer: &str, hash: &str, form: Form, kind: &str) -> Value {
     let statement = format!(
         r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"digest":{{"sha256":"{}"}}}}],"predicateType":"https://sigstore.dev/cosign/sign/v1","predicate":{{}}}}"#,
@@ -44,7 +44,8 @@ pub fn bundle_by(service: &Service, signer: &str, hash: &str, form: Form, kind: 
     };
     let signature = service.sign(signer, hash, signed);
     let (der, pem) = (service.der(signer), service.pki.read(&format!("{signer}.pem")));
-    let said = Said { signature: &signature, certificate: (&der, &pem), payload };
+    let used = if hash == "ph" { Hash::Sha512 } else { Hash::Sha256 };
+    let said = Said { hash: used, signature: &signature, certificate: (&der, &pem), payload };
     let entry = log::entry(service, kind, &log::body(kind, &said));
     let is_timed = entry.get("integratedTime").is_some();
     let mut material = json!({"certificate": {"rawBytes": base64(&der)}, "tlogEntries": [entry]});
@@ -60,7 +61,7 @@ pub fn bundle_by(service: &Service, signer: &str, hash: &str, form: Form, kind: 
     match form {
         Form::Message => {
             bundle["messageSignature"] = json!({
-                "messageDigest": {"algorithm": "SHA2_256", "digest": base64(&Sha256::digest(ARTIFACT))},
+                "messageDigest": {"algorithm": used.name(), "digest": base64(&used.digest(ARTIFACT))},
                 "signature": base64(&signature),
             });
         }

@@ -2,7 +2,7 @@
 //! Transparency logs: trees of entries and what proves that one is in them, as Rekor v1 and v2 write it.
 
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::service::{REKOR_1, REKOR_2, Service, base64, hex};
 
@@ -14,11 +14,35 @@ pub const INDEX: usize = 5;
 const BEFORE: usize = 1_000_000;
 
 /// What an entry says.
+#[derive(Clone, Copy)]
 pub struct Said<'a> {
+    /// Of digests of what is signed.
+    pub hash: Hash,
     pub signature: &'a [u8],
     /// In DER, and the same in PEM.
     pub certificate: (&'a [u8], &'a [u8]),
     pub payload: Payload<'a>,
+}
+
+/// A hash function: SHA-256, which is usual with the kinds of keys here, or SHA-512, of Ed25519ph.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Hash {
+    Sha256,
+    Sha512,
+}
+
+impl Hash {
+    pub fn digest(self, bytes: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Sha256 => Sha256::digest(bytes).to_vec(),
+            Self::Sha512 => Sha512::digest(bytes).to_vec(),
+        }
+    }
+
+    /// In bundles and Rekor v2.
+    pub fn name(self) -> &'static str {
+        if self == Self::Sha256 { "SHA2_256" } else { "SHA2_512" }
+    }
 }
 
 /// What was signed.
@@ -37,12 +61,17 @@ pub fn body(kind: &str, said: &Said<'_>) -> String {
         Payload::Message(message) => (message, message),
         Payload::Envelope(payload, signed) => (payload, signed),
     };
-    let (digest, signed) = (Sha256::digest(hashed), Sha256::digest(signed));
+    let (digest, signed) = (Sha256::digest(hashed), said.hash.digest(signed));
+    let artifact = hex(&said.hash.digest(hashed));
+    let (name, key, old_name) = match said.hash {
+        Hash::Sha256 => (said.hash.name(), "PKIX_ECDSA_P256_SHA_256", "sha256"),
+        Hash::Sha512 => (said.hash.name(), "PKIX_ED25519_PH", "sha512"),
+    };
     let (value, digest, signed) = (hex(&digest), base64(&digest), base64(&signed));
     // Members in the order of canonical JSON.
     match kind {
         "hashedrekord 0.0.1" => format!(
-            r#"{{"apiVersion":"0.0.1","kind":"hashedrekord","spec":{{"data":{{"hash":{{"algorithm":"sha256","value":"{value}"}}}},"signature":{{"content":"{signature}","publicKey":{{"content":"{pem}"}}}}}}}}"#
+            r#"{{"apiVersion":"0.0.1","kind":"hashedrekord","spec":{{"data":{{"hash":{{"algorithm":"{old_name}","value":"{artifact}"}}}},"signature":{{"content":"{signature}","publicKey":{{"content":"{pem}"}}}}}}}}"#
         ),
         "dsse 0.0.1" => format!(
             r#"{{"apiVersion":"0.0.1","kind":"dsse","spec":{{"envelopeHash":{{"algorithm":"sha256","value":"{value}"}},"payloadHash":{{"algorithm":"sha256","value":"{value}"}},"signatures":[{{"signature":"{signature}","verifier":"{pem}"}}]}}}}"#
@@ -52,7 +81,7 @@ pub fn body(kind: &str, said: &Said<'_>) -> String {
             base64(signature.as_bytes())
         ),
         "hashedrekord 0.0.2" => format!(
-            r#"{{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{{"hashedRekordV002":{{"data":{{"algorithm":"SHA2_256","digest":"{signed}"}},"signature":{{"content":"{signature}","verifier":{{"keyDetails":"PKIX_ECDSA_P256_SHA_256","x509Certificate":{{"rawBytes":"{der}"}}}}}}}}}}}}"#
+            r#"{{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{{"hashedRekordV002":{{"data":{{"algorithm":"{name}","digest":"{signed}"}},"signature":{{"content":"{signature}","verifier":{{"keyDetails":"{key}","x509Certificate":{{"rawBytes":"{der}"}}}}}}}}}}}}"#
         ),
         "dsse 0.0.2" => format!(
             r#"{{"apiVersion":"0.0.2","kind":"dsse","spec":{{"dsseV002":{{"payloadHash":{{"algorithm":"SHA2_256","digest":"{digest}"}},"signatures":[{{"content":"{signature}","verifier":{{"keyDetails":"PKIX_ECDSA_P256_SHA_256","x509Certificate":{{"rawBytes":"{der}"}}}}}}]}}}}}}"#

@@ -8,8 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     broken::with,
-    judged::{ARTIFACT, Form, accepted, bundle, bundle_by, refused, refused_by_us_only},
-    log::{self, Payload, Said},
+    judged::{ARTIFACT, Form, accepted, accepted_by_us_only, bundle, bundle_by, refused, refused_by_us_only},
+    log::{self, Hash, Payload, Said},
     service::{REKOR_2, Service, Signer},
 };
 
@@ -44,7 +44,7 @@ fn entries_about_something_else() {
         ];
         for (words, signature, certificate, payload) in cases {
             println!("{kind}: {words}");
-            let said = Said { signature, certificate, payload };
+            let said = Said { hash: Hash::Sha256, signature, certificate, payload };
             let entry = log::entry(&service, kind, &log::body(kind, &said));
             refused(&service, kind, &with(&good, ENTRIES, vec![entry]), &root, words);
         }
@@ -66,6 +66,7 @@ fn entries_of_other_kinds() {
     let (signature, certificate) = said_by(&good);
     let pem = service.pki.read("signer.pem");
     let said = Said {
+        hash: Hash::Sha256,
         signature: &signature,
         certificate: (&certificate, &pem),
         payload: Payload::Message(ARTIFACT),
@@ -91,9 +92,7 @@ fn entries_of_other_kinds() {
 }
 
 fn said_with(said: &Said<'_>, pem: &[u8]) -> String {
-    let said =
-        Said { signature: said.signature, certificate: (said.certificate.0, pem), payload: said.payload };
-    log::body("hashedrekord 0.0.1", &said)
+    log::body("hashedrekord 0.0.1", &Said { certificate: (said.certificate.0, pem), ..*said })
 }
 
 #[test]
@@ -196,4 +195,20 @@ fn signers_with_other_keys() {
     service.certify("edwards", &Signer { key: Key::Ed25519, ..Signer::default() });
     let bundle = bundle_by(&service, "edwards", "", Form::Envelope, "dsse 0.0.1");
     accepted(&service, "Ed25519", &bundle, &root);
+    for kind in ["hashedrekord 0.0.1", "hashedrekord 0.0.2"] {
+        let bundle = bundle_by(&service, "edwards", "ph", Form::Message, kind);
+        accepted(&service, "Ed25519ph", &bundle, &root);
+        let other = with(&bundle, "/messageSignature/messageDigest/algorithm", "SHA2_256");
+        refused(&service, "another function", &other, &root, "64 bytes are not a digest");
+    }
+    // With a certificate, cosign wants messages with Ed25519ph and envelopes with Ed25519. Each form commits to the same
+    // bytes, and cosign itself signs envelopes with Ed25519ph where the key has no certificate.
+    for (hash, form, kind) in [
+        ("", Form::Message, "hashedrekord 0.0.1"),
+        ("ph", Form::Envelope, "dsse 0.0.1"),
+        ("ph", Form::Envelope, "hashedrekord 0.0.2"),
+    ] {
+        let bundle = bundle_by(&service, "edwards", hash, form, kind);
+        accepted_by_us_only(&service, kind, &bundle, &root);
+    }
 }

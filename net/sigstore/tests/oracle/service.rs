@@ -99,10 +99,14 @@ impl Service {
         self.pki.read(&format!("{name}.der"))
     }
 
-    /// A signature of a key: Ed25519, or with this hash function.
+    /// A signature of a key: with this hash function, or of an Ed25519 key: none, or `ph` for Ed25519ph.
     pub fn sign(&self, key: &str, hash: &str, message: &[u8]) -> Vec<u8> {
         fs::write(self.pki.folder().join("message"), message).unwrap();
-        let digest = if hash.is_empty() { String::new() } else { format!("-digest {hash}") };
+        let digest = match hash {
+            "" => String::new(),
+            "ph" => "-pkeyopt instance:Ed25519ph".into(),
+            _ => format!("-digest {hash}"),
+        };
         self.pki
             .openssl(&format!("pkeyutl -sign -rawin {digest} -inkey {key}.key -in message -out signature"));
         self.pki.read("signature")
