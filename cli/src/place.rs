@@ -92,14 +92,25 @@ impl Choice {
 impl Opened {
     /// The node of the path, links followed.
     pub fn node(&self) -> Result<Node<'_>, Failure> {
-        self.volume().and_then(|volume| volume.open(&self.path)).map_err(|error| self.failure(&error))
+        self.volume().and_then(|volume| volume.open(&self.path)).map_err(|error| self.not_opened(&error))
     }
 
     /// The node of the path, the link itself where it is one.
     pub fn node_no_follow(&self) -> Result<Node<'_>, Failure> {
         self.volume()
             .and_then(|volume| volume.open_no_follow(&self.path))
-            .map_err(|error| self.failure(&error))
+            .map_err(|error| self.not_opened(&error))
+    }
+
+    /// Why the path cannot be opened; where it is not in this subvolume, which others there are.
+    fn not_opened(&self, error: &vfs::Error) -> Failure {
+        let failure = self.failure(error);
+        match (error, self.volume()) {
+            (vfs::Error::NotFound, Ok(volume)) => {
+                volume::in_others(&self.machine, volume, &self.path, failure)
+            }
+            _ => failure,
+        }
     }
 
     fn volume(&self) -> Result<&Volume, vfs::Error> {

@@ -63,10 +63,6 @@ pub fn pick_root<'a>(
     let is_of_them = |volume: &&Volume| meant.iter().any(|other| other.is_beside(volume));
     let roots: Vec<&Volume> = all.iter().filter(is_of_them).filter(|volume| volume.has_roots()).collect();
     let found: Vec<&Volume> = roots.iter().copied().filter(|volume| volume.is_root(name)).collect();
-    let names = |of: &[&Volume], called: fn(&Machine, &Volume) -> Vec<u8>| {
-        let more = (of.len() > MOST).then(|| b"and others".to_vec());
-        of.iter().take(MOST).map(|volume| called(machine, volume)).chain(more).collect()
-    };
     let (cause, names) = match found[..] {
         [volume] => return Ok(volume),
         [] if roots.is_empty() => return Err(without_roots(machine, text, &meant)),
@@ -78,13 +74,33 @@ pub fn pick_root<'a>(
             }
         }
         [] => ("no such subvolume; available", names(&roots, path)),
-        _ => ("more than one is meant", names(&found, Machine::id_of)),
+        _ => ("more than one is meant", names(&found, |volume| machine.id_of(volume))),
     };
     Err(Failure { names, ..Failure::new(codes::SUBVOLUME, text, format!("{cause}: ")) })
 }
 
+/// The failure to find `wanted` in a subvolume, with the other subvolumes that have it or, if none has, with all others.
+/// As it was where there are no others.
+pub fn in_others(machine: &Machine, volume: &Volume, wanted: &[u8], failure: Failure) -> Failure {
+    let is_other = |other: &&Volume| other.is_beside(volume) && other.id() != volume.id();
+    let others: Vec<&Volume> = machine.volumes.all().iter().filter(is_other).collect();
+    let having: Vec<&Volume> = others.iter().copied().filter(|other| other.open(wanted).is_ok()).collect();
+    let (cause, names) = match (others.is_empty(), having.is_empty()) {
+        (true, _) => return failure,
+        (false, true) => ("not found in this subvolume; others: ", names(&others, path)),
+        (false, false) => ("not found in this subvolume, but in: ", names(&having, path)),
+    };
+    Failure { cause: cause.into(), names, advice: "--subvol reads another".into(), ..failure }
+}
+
+/// What the first of these volumes are called.
+fn names(volumes: &[&Volume], called: impl Fn(&Volume) -> Vec<u8>) -> Vec<Vec<u8>> {
+    let more = (volumes.len() > MOST).then(|| b"and others".to_vec());
+    volumes.iter().take(MOST).map(|volume| called(volume)).chain(more).collect()
+}
+
 /// The path of a root from the top, as `--subvol` takes it.
-fn path(_: &Machine, root: &Volume) -> Vec<u8> {
+fn path(root: &Volume) -> Vec<u8> {
     if root.subvolume().is_empty() { b"/".into() } else { root.subvolume().into() }
 }
 

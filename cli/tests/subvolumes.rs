@@ -153,6 +153,40 @@ fn a_name_that_fits_nothing_is_answered_with_those_that_are_there() {
 }
 
 #[test]
+fn a_path_of_another_subvolume_is_answered_with_that_one() {
+    let dir = disk("other", &["default:@", "@home", "@/.snapshots/5/snapshot"]);
+    fs::create_dir(dir.join("tree/@home/user")).unwrap();
+    disk_with(&dir, &["default:@", "@home", "@/.snapshots/5/snapshot"], &[]);
+    let not_found = |path: &str, rest: &str| {
+        format!(
+            "cloud-boot: E-FS-NOTFOUND disk.raw:@:{path}: not found in this subvolume{rest}; --subvol reads another\n"
+        )
+    };
+    let in_home = not_found("/user", ", but in: @home");
+    let commands: [&[&str]; 6] = [
+        &["fs", "ls", "disk.raw:/user"],
+        &["fs", "tree", "disk.raw:/user"],
+        &["fs", "stat", "disk.raw:/user"],
+        &["fs", "cat", "disk.raw:/user"],
+        &["fs", "manifest", "disk.raw:/user"],
+        &["fs", "cp", "disk.raw:/user", "copy"],
+    ];
+    for command in commands {
+        assert_eq!(refused(&dir, command), in_home, "{command:?}");
+    }
+    // A path from the top, as the mounted top has it.
+    assert_eq!(refused(&dir, &["fs", "ls", "disk.raw:/@home/user"]), not_found("/@home/user", ", but in: /"));
+    let said = refused(&dir, &["fs", "ls", "disk.raw:/none"]);
+    assert!(said.starts_with(&not_found("/none", "; others: /, ")[..80]), "{said}");
+    assert!(said.contains("@home") && said.contains("@/.snapshots/5/snapshot"), "{said}");
+    // In one that was asked for, the others are named, too.
+    let said = refused(&dir, &["fs", "cat", "disk.raw:/user/x", "--subvol", "@home"]);
+    assert!(said.starts_with(
+        "cloud-boot: E-FS-NOTFOUND disk.raw:@home:/user/x: not found in this subvolume; others: "
+    ));
+}
+
+#[test]
 fn one_of_very_many_is_found() {
     let many: Vec<String> = (0..100).map(|number| format!("s{number}")).collect();
     let all: Vec<&str> = many.iter().map(String::as_str).chain(["deep/one"]).collect();
@@ -168,6 +202,8 @@ fn a_filesystem_without_subvolumes_says_so() {
     fs::File::create(dir.join("disk.raw")).unwrap().set_len(8 * MIB).unwrap();
     run("mke2fs", &["-q", "-F", "-t", "ext4", "-L", "root", dir.join("disk.raw").to_str().unwrap()]);
     for option in ["--subvol", "--snapshot"] {
+        let missing = refused(&dir, &["fs", "ls", "disk.raw:/none"]);
+        assert!(!missing.contains("subvol"), "{missing}");
         let said = refused(&dir, &["fs", "ls", "disk.raw:/", option, "/"]);
         let expected = "cloud-boot: E-CLI-SUBVOL /: no subvolumes on disk.raw (ext4 \"root\"); only btrfs has them: leave \
                         --subvol and --snapshot out\n";

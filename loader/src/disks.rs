@@ -9,14 +9,17 @@ use efi::device_path;
 use flow::{Disk, Place};
 use uefi::{
     CString16, Handle,
-    boot::{self, OpenProtocolAttributes, OpenProtocolParams, ScopedProtocol, SearchType},
+    boot::{self, SearchType},
     proto::{
         device_path::DevicePath,
         media::{block::BlockIO, fs::SimpleFileSystem},
     },
 };
 
-use crate::files;
+use crate::{
+    files,
+    handle::{open, path_bytes},
+};
 
 /// The longest single transfer. Longer ones fail in some firmware.
 const LONGEST: usize = 1024 * 1024;
@@ -85,20 +88,6 @@ impl FirmwareDisks {
 /// A file's name as firmware spells it.
 fn name_of(place: &Place) -> String {
     place.path.replace('/', "\\")
-}
-
-/// Opens a protocol of `handle` without taking it from the drivers that use it.
-pub fn open<P: uefi::proto::ProtocolPointer + ?Sized>(handle: Handle) -> Option<ScopedProtocol<P>> {
-    let params = OpenProtocolParams { handle, agent: boot::image_handle(), controller: None };
-    // SAFETY: GET_PROTOCOL does not keep the firmware from removing the protocol, and every caller is done with it
-    // before it calls anything that may (`StartImage`, `ConnectController`) or waits for a key. A handle that is
-    // gone is refused: the firmware looks it up among those that exist.
-    unsafe { boot::open_protocol::<P>(params, OpenProtocolAttributes::GetProtocol) }.ok()
-}
-
-/// The device path of a handle; empty where it has none.
-pub fn path_bytes(handle: Handle) -> Vec<u8> {
-    open::<DevicePath>(handle).map(|path| path.as_bytes().to_vec()).unwrap_or_default()
 }
 
 /// One whole disk. Its protocol is opened anew for each transfer: a program that was started and came back may have

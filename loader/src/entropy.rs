@@ -7,7 +7,7 @@ use crypto::{NoRandomness, Random};
 use entropy::{Generator, Jitter, Pool};
 use uefi::{boot, proto::rng::Rng};
 
-use crate::{clock::counter, disks::open};
+use crate::{clock::counter, handle::open};
 
 /// What everything that must not be foreseen is made of.
 pub static ENTROPY: Entropy = Entropy(RefCell::new(None));

@@ -14,7 +14,7 @@ use uefi::{
     },
 };
 
-use crate::disks::open;
+use crate::handle::open;
 
 /// The first bytes of a file, at most `limit`; none where there is no such file.
 ///

@@ -13,7 +13,7 @@ use uefi::{
     proto::{device_path::DevicePath, loaded_image::LoadedImage},
 };
 
-use crate::{disks::open, variables};
+use crate::{handle::open, variables};
 
 /// An image that the firmware has loaded; unloaded when dropped.
 pub struct Image(Handle);

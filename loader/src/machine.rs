@@ -32,7 +32,7 @@ pub fn smbios_table() -> &'static [u8] {
     unsafe { slice::from_raw_parts(address as *const u8, length) }
 }
 
-/// The command line in fw_cfg; none where there is none, or no such device.
+/// The command line in fw_cfg, if the machine has that device and the device has one.
 pub fn fw_cfg_cmdline(table: &[u8]) -> Option<Vec<u8>> {
     // Other machines may have something else at the device's address.
     if smbios::manufacturer(table).as_deref() != Some("QEMU") || read(fw_cfg::SIGNATURE, 4) != fw_cfg::MAGIC {

@@ -17,6 +17,7 @@ mod disks;
 mod entropy;
 mod files;
 mod hand_over;
+mod handle;
 mod heap;
 mod initrd;
 mod loaded;

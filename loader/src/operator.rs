@@ -91,7 +91,7 @@ fn wait(input: &mut Input, timer: &Timer) -> Event {
     }
 }
 
-/// A key that was pressed; none where there is none.
+/// A key, if one was pressed.
 fn read(input: &mut Input) -> Option<Key> {
     Some(match input.read_key().ok().flatten()? {
         Pressed::Printable(c) => match char::from(c) {

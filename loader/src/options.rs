@@ -9,7 +9,7 @@ use efi::smbios;
 use image::pe::Headers;
 use uefi::{CStr16, Status, cstr16, proto::loaded_image::LoadedImage};
 
-use crate::{disks::open, files, machine, variables};
+use crate::{files, handle::open, machine, variables};
 
 /// Where the file stands on the volume that the loader was started from; the second is the older name.
 const FILES: [&CStr16; 2] = [cstr16!("\\cloudboot\\cmdline"), cstr16!("\\cmdline")];

@@ -6,7 +6,7 @@ use core::{fmt, panic::PanicInfo, ptr};
 use flow::{Console as _, codes};
 use uefi::{Status, boot, proto::loaded_image::LoadedImage};
 
-use crate::{console::Console, disks::open, nic, options, stack};
+use crate::{console::Console, handle::open, nic, options, stack};
 
 /// Says why and by which way, and ends the program: the firmware goes on with its next boot option. (An allocation
 /// that fails ends here, too.)

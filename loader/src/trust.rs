@@ -12,7 +12,7 @@ use oci::{Algorithm, Digest};
 use sigstore::{Identity, PublicKey, TrustedRoot};
 use uefi::{boot, proto::loaded_image::LoadedImage};
 
-use crate::{disks::open, files, options, variables};
+use crate::{files, handle::open, options, variables};
 
 /// Bytes of a file of keys that are read: one more than may be, so that a longer one is seen to be.
 const MOST_KEYS: usize = (64 << 10) + 1;

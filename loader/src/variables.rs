@@ -17,7 +17,7 @@ use uefi::{
 
 use crate::{
     clock::Clock,
-    disks::{open, path_bytes},
+    handle::{open, path_bytes},
 };
 
 const LOADER: VariableVendor = VariableVendor(guid!("4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"));
@@ -64,7 +64,7 @@ impl flow::Floors for Variables {
             Ok((_, attributes)) if attributes.contains(VariableAttributes::RUNTIME_ACCESS) => Floor::Foreign,
             Ok((value, _)) => Floor::Kept(value.into_vec()),
             Err(error) if error.status() == Status::NOT_FOUND => Floor::None,
-            Err(_) => Floor::Kept(Vec::new()),
+            Err(_) => Floor::Unreadable,
         }
     }
 

@@ -126,11 +126,7 @@ pub fn cloud(table: &[u8]) -> Option<Cloud> {
     let texts = [maker, string(SYSTEM, PRODUCT), tag];
     let has = |word: &str| texts.iter().flatten().any(|text| text.contains(word));
     let is_amazon = maker == Some("Amazon EC2") || tag == Some("Amazon EC2");
-    match () {
-        () if is_amazon => Some(Cloud::Ec2),
-        () if has("OpenStack") => Some(Cloud::OpenStack),
-        () => None,
-    }
+    if is_amazon { Some(Cloud::Ec2) } else { has("OpenStack").then_some(Cloud::OpenStack) }
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub struct Instance<'a> {
 
 impl Instance<'_> {
     /// The configuration with what the document sets, and, where nothing says what to boot from the network, with the
-    /// image that a DHCP server names. What cannot be had is a line, and the boot goes on without it.
+    /// image that a DHCP server names. If one of them fails, a line says why, and the boot goes on without it.
     pub fn settle(&self, config: Config) -> Config {
         let started = self.clock.now();
         let mut said = None;

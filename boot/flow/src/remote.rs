@@ -83,6 +83,7 @@ pub fn obtain(
         told: &transfer,
     };
     let Fetched { artifact, vouched } = platform.network.fetch(&order)?;
+    // The clock never goes back.
     let took = platform.clock.now().saturating_sub(started);
     let title = name(&reference);
     let vouched = vouched.transpose().unwrap_or_else(|failure| {
@@ -119,7 +120,7 @@ pub fn program(
     let room = Free(platform.memory);
     let image = platform.network.program(&url, config, &room)?;
     let size = u64::try_from(image.len()).unwrap_or(u64::MAX);
-    // Without its query, which may be a secret.
+    // Without its query, which may be a secret. The clock never goes back.
     report.obtained(&format!("{url}"), size, platform.clock.now().saturating_sub(started));
     let content = Content::Program { image, options: entry.options.clone(), place: None };
     Ok((Provenance::Url(url), content))
@@ -141,7 +142,7 @@ pub async fn download<D: Dial>(
 ) -> Result<Vec<u8>, Failure> {
     let client = http::Client::new(dial).with_proxy(proxy(config)?);
     let failed = |error: http::Error| of_request(&error);
-    // The end of time is late enough.
+    // A clock near the end of time only makes the deadline earlier.
     let deadline = client.dial().now().saturating_add(ANSWER);
     let request = Request::get(url);
     let answer = dial::within(client.dial(), deadline, Box::pin(client.send(&request))).await;
@@ -162,7 +163,7 @@ pub async fn download<D: Dial>(
     while let Some(rest) = image.get_mut(filled..).filter(|rest| !rest.is_empty()) {
         match Box::pin(response.read(rest)).await.map_err(failed)? {
             0 => return Err(refused(http::codes::CUT, "the connection ended before the file")),
-            // Never more than the buffer's length.
+            // Cannot saturate: never more than the buffer's length.
             read => filled = filled.saturating_add(read),
         }
     }

@@ -88,8 +88,10 @@ pub trait Floors {
 pub enum Floor {
     /// There is none.
     None,
-    /// These bytes; empty where it cannot be read.
+    /// These bytes.
     Kept(Vec<u8>),
+    /// There may be one, which cannot be read.
+    Unreadable,
     /// It has the runtime attribute: somebody else has made it.
     Foreign,
 }
@@ -122,6 +124,7 @@ pub fn check(
                 foreign(&variable, floors.forget(&variable));
                 continue;
             }
+            Floor::Unreadable => return failed(&format!("the variable {variable} cannot be read")),
             Floor::Kept(bytes) => bytes,
         };
         let text = core::str::from_utf8(&kept).ok();
@@ -265,6 +268,9 @@ mod tests {
         let name = variable("a", "linux");
         store.keep(&name, b"five").unwrap();
         let expected = format!("the variable {name} holds no epoch");
+        assert_eq!(start(&store, &["a"], &release("linux", 9)), Err(expected));
+        store.0.borrow_mut().insert(name.clone(), Floor::Unreadable);
+        let expected = format!("the variable {name} cannot be read");
         assert_eq!(start(&store, &["a"], &release("linux", 9)), Err(expected));
     }
 

@@ -20,8 +20,8 @@ pub struct Seed {
     pub document: Result<Document, Failure>,
 }
 
-/// The first document that is on a volume of the machine; none where there is none, as on most. A volume with the label
-/// and without the file is for other programs.
+/// The first document that is on a volume of the machine. Most machines have no such volume. A volume with the label and
+/// without the file is for other programs.
 pub fn find(disks: &dyn Disks) -> Option<Seed> {
     let (_, disks) = named(disks.disks());
     let volumes = Volumes::discover_common(disks, MOST_READ);
@@ -50,7 +50,7 @@ fn read(volume: &Volume, path: &str) -> Result<Option<Vec<u8>>, Error> {
     if attr.kind != FileType::File {
         return Err(Error::WrongType { expected: "regular file" });
     }
-    // One more than may be.
+    // One more than may be. Cannot saturate: a mebibyte or so.
     let most = LARGEST.saturating_add(1);
     let mut bytes = vec![0; usize::try_from(attr.size).unwrap_or(most).min(most)];
     let got = node.read_at(0, &mut bytes)?;

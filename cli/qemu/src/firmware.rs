@@ -82,7 +82,7 @@ struct Target {
 }
 
 impl Firmware {
-    /// The installed firmware for an architecture; none if there is none.
+    /// The firmware that is installed for an architecture.
     pub fn installed(arch: Arch) -> Option<Self> {
         let described = FOLDERS.iter().find_map(|folder| described(Path::new(folder), arch));
         described.or_else(|| {

@@ -250,14 +250,20 @@ impl Raw {
             uuid: self.s_uuid,
             hash_seed: self.s_hash_seed.map(U32::get),
             hashes_unsigned: self.s_flags.get() & FLAGS_UNSIGNED_HASH != 0,
-            backups: match () {
-                () if compat & COMPAT_SPARSE_SUPER2 != 0 => Backups::Two(self.s_backup_bgs.map(U32::get)),
-                () if self.has_ro_compat(RO_COMPAT_SPARSE_SUPER) => Backups::Sparse,
-                () => Backups::All,
-            },
+            backups: self.backups(),
             label: self.s_volume_name,
             format: features::format_name(compat, incompat, self.s_feature_ro_compat.get()),
         })
+    }
+
+    fn backups(&self) -> Backups {
+        if self.s_feature_compat.get() & COMPAT_SPARSE_SUPER2 != 0 {
+            Backups::Two(self.s_backup_bgs.map(U32::get))
+        } else if self.has_ro_compat(RO_COMPAT_SPARSE_SUPER) {
+            Backups::Sparse
+        } else {
+            Backups::All
+        }
     }
 
     fn free_blocks(&self) -> u64 {

@@ -263,7 +263,8 @@ fn parse(sector: &[u8; BOOT_SECTOR], device_size: u64) -> Result<Geometry, Error
     if clusters > kind.most_clusters() {
         return Err(field(Fault::Range, "BPB_TotSec32", offset_of!(Bpb, bpb_tot_sec32), clusters));
     }
-    // A FAT may be too short for the clusters at the end, or for any: they are not used. It has fewer than 2^48 bytes.
+    // A FAT may be too short for the clusters at the end, or for any: they are not used. It has fewer than 2^48 bytes, so
+    // that the product does not saturate. The difference does where there is no room for a cluster: then there are none.
     let entries = areas.fat_length.saturating_mul(8).checked_div(kind.entry_bits()).unwrap_or(0);
     let entries = u32::try_from(entries).unwrap_or(u32::MAX).saturating_sub(FIRST_CLUSTER.0);
     let root = match kind {

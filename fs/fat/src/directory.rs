@@ -93,9 +93,9 @@ pub struct Entry {
     /// Where its short entry stands on the device.
     pub location: ByteOffset,
     pub short: ShortName,
-    /// The long name, empty where there is none.
+    /// The long name; empty if the entry has a short one only.
     long: Vec<u16>,
-    /// Slots of the long name, directly before the short one; none where it has none.
+    /// Slots of the long name, directly before the short one; 0 without a long name.
     pub long_slots: usize,
     pub attributes: u8,
     pub cluster: ClusterNumber,
@@ -104,7 +104,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The name to show: the long one where there is one. UTF-8.
+    /// The name to show: the long one, or the short one of an entry without a long one. UTF-8.
     ///
     /// # Errors
     /// [`Error::Corrupt`] for a name that no path can hold: empty, `.`, `..`, or with a slash or NUL.
@@ -127,7 +127,7 @@ impl Entry {
         Ok(name.into_bytes())
     }
 
-    /// The long name; none where there is none.
+    /// The long name, if the entry has one.
     pub fn long_name(&self) -> Option<alloc::string::String> {
         (!self.long.is_empty()).then(|| long_chars(&self.long).collect())
     }

@@ -57,7 +57,7 @@ pub struct Subvolume {
     pub path: Vec<u8>,
     /// It cannot be changed.
     pub is_read_only: bool,
-    /// It is mounted when none is asked for; if none is so, the outermost.
+    /// It is mounted when nobody asks for a subvolume. Where no subvolume is the default, the outermost is mounted.
     pub is_default: bool,
 }
 
@@ -119,7 +119,7 @@ fn load(folder: &Path, name: String) -> Aged {
     }
 }
 
-/// What a file says; none, if there is none.
+/// What a file says, if it is there.
 fn text(path: &Path) -> Option<String> {
     match fs::read_to_string(path) {
         Ok(text) => Some(text),

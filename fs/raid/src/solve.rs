@@ -85,7 +85,7 @@ impl Parity {
 struct Matrix([[u8; 3]; 3]);
 
 impl Matrix {
-    /// The inverse of the first `size` rows and columns; none if there is none.
+    /// The inverse of the first `size` rows and columns, if they have one.
     ///
     /// Gauss's elimination without a search for pivots: row r is g_r^e over different exponents e, with g of 1, 2
     /// and 4, so that each leading minor is that of a Vandermonde matrix, times factors that are not 0.

@@ -22,7 +22,7 @@ use uefi::{Handle, boot, proto::network::snp::SimpleNetwork};
 
 pub use crate::nic::running::stop_all;
 use crate::{
-    disks::path_bytes,
+    handle::path_bytes,
     nic::{pci::PciIo, snp::Snp, virtio::Virtio},
 };
 

@@ -13,7 +13,7 @@ use uefi::{
     proto::unsafe_protocol,
 };
 
-use crate::disks::open;
+use crate::handle::open;
 
 /// The protocol; functions that are not used here are pointers without a type.
 #[repr(C)]

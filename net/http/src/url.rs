@@ -24,16 +24,16 @@ impl Url {
     /// A URL from its parts; `target` is path and query, beginning with `/`. IPv6 addresses are without brackets.
     ///
     /// # Errors
-    /// The host is none, or the target has bytes that no URL has.
+    /// The host is malformed, or the target has bytes that no URL has.
     pub fn new(is_secure: bool, host: &str, port: u16, target: &str) -> Result<Self, Error> {
         let url = Self { is_secure, host: host.to_ascii_lowercase(), port, target: target.into() };
-        match () {
-            () if !is_host(host) => Err(Error::new(&url, Cause::Url("malformed host"))),
-            () if !target.starts_with('/') || !target.bytes().all(|byte| byte.is_ascii_graphic()) => {
-                Err(Error::new(&url, Cause::Url("malformed path")))
-            }
-            () => Ok(url),
+        if !is_host(host) {
+            return Err(Error::new(&url, Cause::Url("malformed host")));
         }
+        if !target.starts_with('/') || !target.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Error::new(&url, Cause::Url("malformed path")));
+        }
+        Ok(url)
     }
 
     /// Parses an absolute URL.
@@ -146,11 +146,10 @@ impl Url {
             return Err("longer than 8 KiB");
         }
         let (scheme, rest) = text.split_once("://").ok_or("no scheme")?;
-        let is_secure = match () {
-            () if scheme.eq_ignore_ascii_case("https") => true,
-            () if scheme.eq_ignore_ascii_case("http") => false,
-            () => return Err("neither http nor https"),
-        };
+        let is_secure = scheme.eq_ignore_ascii_case("https");
+        if !is_secure && !scheme.eq_ignore_ascii_case("http") {
+            return Err("neither http nor https");
+        }
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, target) = rest.split_at_checked(end).ok_or("malformed host")?;
         let (user, authority) = match authority.rsplit_once('@') {

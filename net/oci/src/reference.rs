@@ -35,7 +35,7 @@ impl Reference {
     /// Parses one.
     ///
     /// # Errors
-    /// It is none: no host, letters that its parts cannot have, a digest that is none.
+    /// Not a reference: the host is missing, a part has letters that it cannot have, or the digest is malformed.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let shown: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
         Self::split(text).map_err(|why| Error::new(shown, Cause::Reference(why)))

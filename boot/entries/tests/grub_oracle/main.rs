@@ -13,7 +13,7 @@ use std::fs;
 
 use entries::Wait;
 use grub::{Grub, Run};
-use menu::{Leaf, Menu};
+use menu::{Leaf, Menu, Timeout};
 use oracle::tools;
 
 #[test]
@@ -61,7 +61,7 @@ fn leaf() -> Leaf {
 
 #[test]
 fn every_difference_is_seen() {
-    let menu = Menu { leaves: vec![leaf()], default: Some(leaf()), timeout: Some(Some(Wait::Seconds(5))) };
+    let menu = Menu { leaves: vec![leaf()], default: Some(leaf()), timeout: Timeout::Set(Wait::Seconds(5)) };
     assert_eq!(menu::differences(&menu, &menu), [""; 0]);
     let changes: [fn(&mut Menu); 11] = [
         |menu| menu.leaves.clear(),
@@ -73,8 +73,8 @@ fn every_difference_is_seen() {
         |menu| menu.leaves[0].initrds.clear(),
         |menu| menu.leaves[0].devicetree = Some("d".into()),
         |menu| menu.default = None,
-        |menu| menu.timeout = Some(None),
-        |menu| menu.timeout = Some(Some(Wait::Hidden)),
+        |menu| menu.timeout = Timeout::Unset,
+        |menu| menu.timeout = Timeout::Set(Wait::Hidden),
     ];
     for (i, change) in changes.iter().enumerate() {
         let mut other = menu.clone();

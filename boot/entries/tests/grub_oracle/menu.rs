@@ -29,13 +29,25 @@ pub struct Leaf {
     pub devicetree: Option<String>,
 }
 
+/// How long a menu waits.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Timeout {
+    /// Nobody has looked.
+    #[default]
+    Unknown,
+    /// The menu says nothing of it.
+    Unset,
+    /// So long.
+    Set(Wait),
+}
+
 /// A menu: what can be booted, in order.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Menu {
     pub leaves: Vec<Leaf>,
     pub default: Option<Leaf>,
-    /// How long the menu waits; the outer none where that is not known.
-    pub timeout: Option<Option<Wait>>,
+    /// How long the menu waits.
+    pub timeout: Timeout,
 }
 
 impl Menu {
@@ -60,11 +72,11 @@ impl Menu {
 pub fn of_grub(grub: &mut Grub) -> Menu {
     // First of all: entries change grubenv.
     let run = grub.choose(None, "");
-    let timeout = Some(Some(wait(&run.timeout)));
+    let timeout = Timeout::Set(wait(&run.timeout));
     let mut menu = Menu { leaves: Vec::new(), default: leaf(&run), timeout };
     if run.is_nested && run.titles.last().is_some_and(|title| title == END) {
         // The configuration itself opened another one, which has variables of its own.
-        menu.timeout = None;
+        menu.timeout = Timeout::Unknown;
         repeat(|number| grub.choose(Some("0"), &number.to_string()), |_, run| menu.leaves.extend(leaf(&run)));
         return menu;
     }
@@ -190,7 +202,7 @@ pub fn of_ours(name: &str, disk: Vec<u8>) -> (Menu, Found) {
         let volume = volumes.get(file.volume).map_or("?", |volume| volume.name());
         format!("({volume}){}", String::from_utf8_lossy(&file.path))
     };
-    let timeout = Some(found.wait);
+    let timeout = found.wait.map_or(Timeout::Unset, Timeout::Set);
     let mut menu = Menu { timeout, ..Menu::default() };
     for entry in found.entries.iter().filter(|entry| entry.source.kind != Kind::Efi) {
         let mark = if entry.version.is_empty() { &entry.id } else { &entry.version };
@@ -246,8 +258,8 @@ pub fn differences(grub: &Menu, ours: &Menu) -> Vec<String> {
         (a, b) => lines.push(format!("default\n  GRUB {a:?}\n  ours {b:?}")),
     }
     // Where there is no choice nobody has to make one.
-    let is_choice = grub.leaves.len() > 1 || grub.timeout != Some(Some(Wait::Forever));
-    if is_choice && grub.timeout.is_some() && grub.timeout != ours.timeout {
+    let is_choice = grub.leaves.len() > 1 || grub.timeout != Timeout::Set(Wait::Forever);
+    if is_choice && grub.timeout != Timeout::Unknown && grub.timeout != ours.timeout {
         lines.push(format!("timeout\n  GRUB {:?}\n  ours {:?}", grub.timeout, ours.timeout));
     }
     lines

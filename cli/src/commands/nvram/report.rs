@@ -81,7 +81,7 @@ pub struct CloudBoot {
 pub struct SecureBoot {
     pub enabled: bool,
     pub setup_mode: bool,
-    /// Bytes of the platform key; none where there is none, as of the others.
+    /// Bytes of the platform key, if the variable exists; the others likewise.
     pub pk: Option<usize>,
     pub kek: Option<usize>,
     pub db: Option<usize>,

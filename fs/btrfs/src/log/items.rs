@@ -65,6 +65,16 @@ pub struct Edits {
     removed: usize,
 }
 
+/// What became of a key.
+pub enum Fate<'a> {
+    /// It is as the tree has it, or not there.
+    Untouched,
+    /// It is gone.
+    Gone,
+    /// It has this item.
+    Put(&'a Item),
+}
+
 /// What the removal of an item has changed.
 pub struct Removed {
     /// The item that was new or changed.
@@ -109,11 +119,12 @@ impl Edits {
         Ok(Removed { edited, is_news })
     }
 
-    /// What is known of this very key: nothing, that it is gone, or its item.
-    pub fn find(&self, key: Key) -> Option<Option<&Item>> {
+    /// What became of this very key.
+    pub fn fate(&self, key: Key) -> Fate<'_> {
         match self.put.get(&key) {
-            Some(item) => Some(Some(item)),
-            None => self.is_gone(key).then_some(None),
+            Some(item) => Fate::Put(item),
+            None if self.is_gone(key) => Fate::Gone,
+            None => Fate::Untouched,
         }
     }
 

@@ -8,7 +8,7 @@ use filesystem::{Error, Fault, Format, NoMemory};
 
 use super::{
     inode::Inode,
-    items::{Edited, Edits, Items, Removed},
+    items::{Edited, Edits, Fate, Items, Removed},
     names::{self, DIR_LOG_INDEX, INODE_EXTREF},
     sums::{Scale, Sums},
 };
@@ -272,9 +272,10 @@ impl<'a, B: Items> Replay<'a, B> {
 
     /// The item with this very key.
     pub fn find(&self, key: Key) -> Result<Option<Item>, Error> {
-        let item = match self.edits.find(key) {
-            Some(known) => known.cloned(),
-            None => self.base.at_or_after(key)?.filter(|item| item.key == key),
+        let item = match self.edits.fate(key) {
+            Fate::Put(item) => Some(item.clone()),
+            Fate::Gone => None,
+            Fate::Untouched => self.base.at_or_after(key)?.filter(|item| item.key == key),
         };
         self.budget.look_at(item.as_ref())?;
         Ok(item)

@@ -16,6 +16,7 @@ use proptest::prelude::*;
 
 use super::{
     inode::Inode,
+    items::Fate,
     names::{DIR_LOG_INDEX, INODE_EXTREF, NewEntry, index_key, reference_bytes, reference_keys},
     sums::Scale,
     *,
@@ -71,13 +72,21 @@ impl Forest {
         self
     }
 
+    /// The bytes of an item; empty where there is none.
+    fn bytes(&self, key: Key) -> Vec<u8> {
+        match self.0.fate(key) {
+            Fate::Put(item) => item.bytes().to_vec(),
+            Fate::Gone | Fate::Untouched => Vec::new(),
+        }
+    }
+
     /// An entry of a directory: by its name, unless it is in a log, and in its place.
     fn entry(&mut self, directory: u64, index: u64, name: &str, inode: u64, in_log: bool) -> &mut Self {
         let location = Key { objectid: inode, kind: kind::INODE_ITEM, offset: 0 };
         let bytes = NewEntry { location, kind: 1, transaction: 1, name: name.as_bytes() }.to_bytes();
         if !in_log {
             let key = entry_key(directory, name.as_bytes());
-            let others = self.0.find(key).flatten().map_or_else(Vec::new, |item| item.bytes().to_vec());
+            let others = self.bytes(key);
             self.put(key, &[others, bytes.clone()].concat());
         }
         self.put(index_key(directory, index), &bytes);
@@ -87,7 +96,7 @@ impl Forest {
     /// A name of an inode, in the old way or in the new one.
     fn reference(&mut self, directory: u64, index: u64, name: &str, inode: u64, is_new: bool) -> &mut Self {
         let key = reference_keys(inode, directory, name.as_bytes())[usize::from(is_new)];
-        let others = self.0.find(key).flatten().map_or_else(Vec::new, |item| item.bytes().to_vec());
+        let others = self.bytes(key);
         let bytes = reference_bytes(is_new.then_some(directory), index, name.as_bytes());
         self.put(key, &[others, bytes].concat());
         self

@@ -80,6 +80,7 @@ impl<'d, D: BlockWrite> Batch<'d, D> {
         let mut new: Vec<u64> = sectors.filter(|start| !self.changed.contains_key(start)).collect();
         new.sort_unstable();
         new.dedup();
+        // Cannot saturate: both are numbers of sectors in memory.
         if self.changed.len().saturating_add(new.len()) > MOST_SECTORS {
             self.commit()?;
         }
@@ -95,7 +96,7 @@ impl<'d, D: BlockWrite> Batch<'d, D> {
         let starts: Vec<u64> = self.sectors(at, bytes.len()).collect();
         for start in starts {
             if !self.changed.contains_key(&start) {
-                // The last sector may end with the device.
+                // The last sector may end with the device. Cannot saturate: the bytes lie on the device, as checked above.
                 let length = self.device.size().saturating_sub(start).min(self.sector);
                 let mut sector = vec![0; usize::try_from(length).unwrap_or(0)];
                 self.device.read_at(start, &mut sector)?;
@@ -140,6 +141,7 @@ impl<'d, D: BlockWrite> Batch<'d, D> {
 
 /// Copies what two pieces of a device have in common.
 fn copy(from_start: u64, from: &[u8], to_start: u64, to: &mut [u8]) {
+    // Cannot saturate: it is the later of two starts, less one of them.
     let skip =
         |start: u64| usize::try_from(from_start.max(to_start).saturating_sub(start)).unwrap_or(usize::MAX);
     let source = from.get(skip(from_start)..).unwrap_or_default();

@@ -41,7 +41,7 @@ pub struct FreeClusters {
 }
 
 impl FreeClusters {
-    /// The next free cluster; none when all were seen.
+    /// The next free cluster, until all were seen.
     pub fn next<D: BlockRead>(&mut self, fat: &Fat<D>) -> Result<Option<ClusterNumber>, Error> {
         while let Some(left) = self.left.checked_sub(1) {
             self.left = left;
@@ -55,7 +55,7 @@ impl FreeClusters {
         Ok(None)
     }
 
-    /// Takes a free cluster that is fit, before all others; none when there is none.
+    /// Takes a free cluster that fits, before all others, if any of them fits.
     pub fn reserve<D: BlockRead>(
         &mut self,
         fat: &Fat<D>,
@@ -102,7 +102,7 @@ impl<'f, D: BlockWrite> Change<'f, D> {
         bytes.div_ceil(self.fat.geometry.cluster.max(1))
     }
 
-    /// A free cluster. That there are enough was counted before.
+    /// Takes a free cluster. The caller has counted that there are enough.
     pub fn take(&mut self) -> Result<ClusterNumber, Error> {
         let none = || corrupt(Fault::Inconsistent, "FAT", self.fat.geometry.fat_start, self.taken);
         self.free.next(self.fat)?.ok_or_else(|| none().into())
@@ -111,6 +111,7 @@ impl<'f, D: BlockWrite> Change<'f, D> {
     /// Writes a chain of these bytes, padded with zeros, to clusters that were taken.
     pub fn write_chain(&mut self, clusters: &[ClusterNumber], mut bytes: Vec<u8>) -> Result<(), Error> {
         let cluster = usize::try_from(self.fat.geometry.cluster).unwrap_or(0).max(1);
+        // Cannot saturate: all these clusters lie on the device.
         bytes.resize(clusters.len().saturating_mul(cluster), 0);
         for (number, piece) in clusters.iter().zip(bytes.chunks(cluster)) {
             self.batch.write_data(self.position(*number)?, piece)?;
@@ -157,6 +158,7 @@ impl<'f, D: BlockWrite> Change<'f, D> {
             }
             self.enchain(written.last, &clusters)?;
             written.last = clusters.last().copied();
+            // Cannot saturate: as above.
             offset = offset.saturating_add(length);
         }
         self.end_chain(written.last)
@@ -167,6 +169,7 @@ impl<'f, D: BlockWrite> Change<'f, D> {
         let cluster = usize::try_from(self.fat.geometry.cluster).unwrap_or(usize::MAX);
         let mut rest = bytes;
         for run in clusters.chunk_by(|one, next| one.after(1) == *next) {
+            // What saturates is longer than the rest, too.
             let length = run.len().saturating_mul(cluster).min(rest.len());
             let (now, later) = rest.split_at_checked(length).unwrap_or_default();
             if let Some(first) = run.first() {
@@ -189,6 +192,7 @@ impl<'f, D: BlockWrite> Change<'f, D> {
             if let Some(last) = last {
                 self.set(last, cluster.0)?;
             }
+            // Cannot saturate: a volume has fewer than 2^28 clusters.
             self.taken = self.taken.saturating_add(1);
             last = Some(*cluster);
         }
@@ -220,6 +224,7 @@ impl<'f, D: BlockWrite> Change<'f, D> {
             let cluster = chain.cluster;
             let is_last = !fat.table.advance(&fat.device, &fat.geometry, &mut chain)?;
             self.set(cluster, 0)?;
+            // Cannot saturate: a volume has fewer than 2^28 clusters.
             self.given = self.given.saturating_add(1);
             if is_last {
                 return Ok(());

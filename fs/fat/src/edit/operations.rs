@@ -245,7 +245,7 @@ impl<D: BlockWrite> Editor<D> {
         change.create(target, scan, &Leaf::File { content: &content, size, like: &like })
     }
 
-    /// The chain of an entry, checked; none where it has none.
+    /// The chain of an entry, checked. An empty file has no chain.
     fn content(&self, change: &Change<'_, D>, found: &Found) -> Result<Option<ClusterNumber>, Error> {
         let entry = &found.entry;
         if entry.cluster == ClusterNumber::NONE && entry.size == 0 && !entry.is_directory() {

@@ -69,7 +69,7 @@ impl Options {
     /// The only value of a key, as a number or the like.
     ///
     /// # Errors
-    /// When it has none, or none of this type.
+    /// When the key has no value, or one of another type.
     pub fn value<T: FromStr>(&self, key: &str) -> Result<T, String> {
         let text = self.text(key)?;
         text.parse().map_err(|_| format!("--{key} cannot be {text}"))

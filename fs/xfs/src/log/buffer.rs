@@ -151,8 +151,8 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// The number of the last change that is in a block of metadata; none where it has none, or is of another
-    /// filesystem.
+    /// The number of the last change that is in a block of metadata. A block without such a number has none, and one of
+    /// another filesystem does not count.
     fn lsn_of(&self, block: &[u8]) -> Option<Lsn> {
         let layout = Layout::of(block)?;
         let geometry = self.geometry;

@@ -87,7 +87,7 @@ pub fn nth_header(ring: &Ring<'_>, from: LogBlock, head: LogBlock, mut count: u3
     found.ok_or_else(|| missing(ring, from))
 }
 
-/// The last record before `head`; none where none of the blocks before it is a record's first.
+/// The last record before `head`, if a record starts in any of the blocks before it.
 fn last(ring: &Ring<'_>, head: LogBlock) -> Outcome<Option<Header>> {
     for count in [SHORT, u32::try_from(MOST_BLOCKS).unwrap_or(SHORT)] {
         let count = count.min(ring.blocks);
