@@ -39,6 +39,8 @@ _BOOTS = {
         "index": True,
         "keys": ["a"],
     }),
+    # By a certificate for an identity, with a log and a timestamp.
+    "keyless": struct(signing = {"keyless": "good"}),
     "by_two_of_three": struct(
         is_full = True,
         signing = {
@@ -101,6 +103,15 @@ _REFUSED = {
             "keys": ["a"],
             "started": {"epoch": 5},
         },
+    ),
+    # Twins of the next two: signed_keyless.
+    "identity_expired": struct(
+        message = "E-TRUST-CERT ",
+        signing = {"keyless": "expired"},
+    ),
+    "bundle_of_another_subject": struct(
+        message = "E-TRUST-SUBJECT ",
+        signing = {"keyless": "of-another"},
     ),
     # Twin: signed_index.
     "child_of_index_swapped": struct(

@@ -7,6 +7,7 @@ mod pki;
 mod referrers;
 mod script;
 mod servers;
+pub mod sigstore;
 mod tcp;
 mod world;
 

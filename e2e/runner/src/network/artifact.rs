@@ -194,10 +194,23 @@ impl Artifact<'_> {
         Ok(first.context("a manifest with layers")?.into())
     }
 
-    fn manifest(&self) -> Result<Value> {
+    /// What the tag leads to: the manifest, or an index.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn document(&self) -> Result<Vec<u8>> {
         let digest = self.registry.digest(NAME, TAG);
         let hex = digest.strip_prefix("sha256:").context("a digest")?;
-        Ok(serde_json::from_slice(&fs::read(self.registry.blob(hex))?)?)
+        Ok(fs::read(self.registry.blob(hex))?)
+    }
+
+    /// The same by its digest: host, repository and digest.
+    pub fn digested(&self) -> String {
+        format!("{}/{NAME}@{}", self.registry.authority(), self.registry.digest(NAME, TAG))
+    }
+
+    fn manifest(&self) -> Result<Value> {
+        Ok(serde_json::from_slice(&self.document()?)?)
     }
 
     fn push_document(&self, media_type: &str, document: &Value) -> Result<()> {

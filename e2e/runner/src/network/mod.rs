@@ -7,6 +7,7 @@
 mod artifact;
 mod esp;
 mod faulty;
+mod keyless;
 mod line;
 mod proxy;
 mod servers;
@@ -22,6 +23,7 @@ use serde::Deserialize;
 
 pub use artifact::{Damage, PushedBy};
 pub use faulty::Fault;
+pub use keyless::Keyless;
 pub use line::Line;
 pub use servers::{Blobs, Certificate};
 pub use signing::{Form, Signing, Started};
@@ -169,8 +171,9 @@ impl Network {
     fn signed(&self, artifact: &Artifact<'_>) -> Result<String> {
         let loader = absolute(&self.loader)?;
         let Some(signing) = &self.signing else { return Ok(loader) };
-        let (folder, store) = (artifact.folder, artifact.registry);
-        let image = || format!("{}/{NAME}@{}", store.authority(), store.digest(NAME, artifact::TAG));
+        let folder = artifact.folder;
+        let service = signing.keyless.map(|_| Keyless::serve(folder)).transpose()?;
+        let image = || artifact.digested();
         if let Some(epoch) = signing.epoch {
             let epoch = epoch.to_string();
             artifact.annotate(&[("org.cloudboot.name", signing::NAME), ("org.cloudboot.epoch", &epoch)])?;
@@ -179,6 +182,9 @@ impl Network {
             artifact.damage(&Damage::Index(vec!["amd64".into()]))?;
         }
         let loader = signing.build(folder, artifact.command, artifact.arch, &loader, artifact.ca);
+        if let (Some(keyless), Some(service)) = (signing.keyless, service) {
+            keyless.sign(service, &artifact.document()?, artifact)?;
+        }
         let signed = image();
         signing.sign(folder, &signed, artifact.ca)?;
         if signing.of_another {

@@ -5,9 +5,14 @@ use std::{fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
 use arch::Arch;
-use peers::output;
+use peers::{
+    output,
+    sigstore::{IDENTITY, ISSUER},
+};
 use serde::Deserialize;
 use serde_json::json;
+
+use super::keyless::{self, Keyless};
 
 /// The loader's file, once keys are in it.
 const LOADER: &str = "loader-with-keys.efi";
@@ -26,7 +31,11 @@ const RUNTIME: u32 = 7;
 #[serde(deny_unknown_fields)]
 pub struct Signing {
     /// Keys that are built into the loader.
+    #[serde(default)]
     pub keys: Vec<String>,
+    /// Whether the artifact is signed without a key of its signer's own, for which the loader has a trusted root.
+    #[serde(default)]
+    pub keyless: Option<Keyless>,
     /// How many of them must have signed; none: one.
     #[serde(default)]
     pub threshold: Option<u32>,
@@ -95,7 +104,12 @@ impl Signing {
         let ca = ca.display().to_string();
         let head = ["build", "--arch", &arch, "--loader", loader, "--ca", &ca, "--out", LOADER];
         let cmdline = self.cmdline.as_ref().map(|words| format!("--cmdline={words}"));
-        let rest = keys.iter().chain(&threshold).chain(&cmdline).map(String::as_str);
+        let root = self.keyless.map(|_| {
+            let root = format!("--trusted-root={}", keyless::ROOT);
+            [root, format!("--identity={IDENTITY}"), format!("--issuer={ISSUER}")]
+        });
+        let root = root.iter().flatten();
+        let rest = keys.iter().chain(&threshold).chain(&cmdline).chain(root).map(String::as_str);
         output(folder, command, &head.into_iter().chain(rest).collect::<Vec<_>>());
         folder.join(LOADER).display().to_string()
     }

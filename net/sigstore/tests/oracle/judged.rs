@@ -3,27 +3,16 @@
 
 use std::{fs, process::Command};
 
-use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
+use serde_json::Value;
 use sigstore::{Bundle, Error, Identity, Subject, TrustedRoot, verify_keyless};
 
-use crate::{
-    log::{self, Hash, Payload, Said},
-    service::{IDENTITY, ISSUER, Service, Signer, base64, hex},
-};
+pub use crate::service::Form;
+use crate::service::{IDENTITY, ISSUER, Service, Signed, Signer};
 
 /// What is signed.
 pub const ARTIFACT: &[u8] = b"an artifact\n";
 
-/// How a bundle has the signature.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Form {
-    Message,
-    Envelope,
-}
-
-/// A bundle of version 0.3 whose signer is `signer`, with an entry of a kind, and with a timestamp if the log says no
-/// time.
+/// A bundle of the artifact whose signer is `signer`, certified anew.
 pub fn bundle(service: &Service, form: Form, kind: &str) -> Value {
     service.certify("signer", &Signer::default());
     bundle_by(service, "signer", "sha256", form, kind)
@@ -31,49 +20,7 @@ pub fn bundle(service: &Service, form: Form, kind: &str) -> Value {
 
 /// The same of a signer that was certified, whose key signs with this hash function; `ph` is Ed25519ph.
 pub fn bundle_by(service: &Service, signer: &str, hash: &str, form: Form, kind: &str) -> Value {
-    let statement = format!(
-        r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"digest":{{"sha256":"{}"}}}}],"predicateType":"https://sigstore.dev/cosign/sign/v1","predicate":{{}}}}"#,
-        hex(&Sha256::digest(ARTIFACT))
-    );
-    let kind_of_payload = "application/vnd.in-toto+json";
-    let encoded =
-        format!("DSSEv1 {} {kind_of_payload} {} {statement}", kind_of_payload.len(), statement.len());
-    let (signed, payload) = match form {
-        Form::Message => (ARTIFACT, Payload::Message(ARTIFACT)),
-        Form::Envelope => (encoded.as_bytes(), Payload::Envelope(statement.as_bytes(), encoded.as_bytes())),
-    };
-    let signature = service.sign(signer, hash, signed);
-    let (der, pem) = (service.der(signer), service.pki.read(&format!("{signer}.pem")));
-    let used = if hash == "ph" { Hash::Sha512 } else { Hash::Sha256 };
-    let said = Said { hash: used, signature: &signature, certificate: (&der, &pem), payload };
-    let entry = log::entry(service, kind, &log::body(kind, &said));
-    let is_timed = entry.get("integratedTime").is_some();
-    let mut material = json!({"certificate": {"rawBytes": base64(&der)}, "tlogEntries": [entry]});
-    if !is_timed {
-        let timestamp = service.timestamp(&signature, "sha256", "", "");
-        material["timestampVerificationData"] =
-            json!({"rfc3161Timestamps": [{"signedTimestamp": base64(&timestamp)}]});
-    }
-    let mut bundle = json!({
-        "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
-        "verificationMaterial": material,
-    });
-    match form {
-        Form::Message => {
-            bundle["messageSignature"] = json!({
-                "messageDigest": {"algorithm": used.name(), "digest": base64(&used.digest(ARTIFACT))},
-                "signature": base64(&signature),
-            });
-        }
-        Form::Envelope => {
-            bundle["dsseEnvelope"] = json!({
-                "payload": base64(statement.as_bytes()),
-                "payloadType": kind_of_payload,
-                "signatures": [{"sig": base64(&signature)}],
-            });
-        }
-    }
-    bundle
+    Signed { artifact: ARTIFACT, signer, hash, form, kind }.bundle(service)
 }
 
 /// Our verdict.

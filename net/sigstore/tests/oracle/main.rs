@@ -5,14 +5,15 @@
 mod broken;
 mod fields;
 mod judged;
-mod log;
 mod logs;
-mod service;
 mod timestamps;
 
 use broken::{with, without};
 use judged::{Form, accepted, accepted_by_us_only, bundle, refused};
-use peers::Key;
+use peers::{
+    Key,
+    sigstore::{self as service, log},
+};
 use serde_json::json;
 use service::Service;
 

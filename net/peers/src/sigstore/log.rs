@@ -4,10 +4,11 @@
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256, Sha512};
 
-use crate::service::{REKOR_1, REKOR_2, Service, base64, hex};
+use super::{REKOR_1, REKOR_2, Service, base64, hex};
 
-/// Entries of others; ours is behind the fifth one.
+/// All entries of a tree.
 const LEAVES: usize = 11;
+/// Which of them is ours.
 pub const INDEX: usize = 5;
 
 /// Where Rekor v1 starts to count in this tree.
@@ -18,20 +19,25 @@ const BEFORE: usize = 1_000_000;
 pub struct Said<'a> {
     /// Of digests of what is signed.
     pub hash: Hash,
+    /// The signature.
     pub signature: &'a [u8],
     /// In DER, and the same in PEM.
     pub certificate: (&'a [u8], &'a [u8]),
+    /// What was signed.
     pub payload: Payload<'a>,
 }
 
 /// A hash function: SHA-256, which is usual with the kinds of keys here, or SHA-512, of Ed25519ph.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Hash {
+    /// SHA-256.
     Sha256,
+    /// SHA-512.
     Sha512,
 }
 
 impl Hash {
+    /// The digest of bytes.
     pub fn digest(self, bytes: &[u8]) -> Vec<u8> {
         match self {
             Self::Sha256 => Sha256::digest(bytes).to_vec(),
@@ -48,6 +54,7 @@ impl Hash {
 /// What was signed.
 #[derive(Clone, Copy)]
 pub enum Payload<'a> {
+    /// A message.
     Message(&'a [u8]),
     /// Payload, and what is signed.
     Envelope(&'a [u8], &'a [u8]),

@@ -5,16 +5,19 @@
 use std::{fs, time::SystemTime};
 
 use base64ct::{Base64, Encoding as _};
-use peers::{Issued, Key, Pki};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-/// Who signs, and who says so.
+use crate::{Issued, Key, Pki};
+
+/// Who signs.
 pub const IDENTITY: &str = "release@example.org";
+/// Who says who signs.
 pub const ISSUER: &str = "https://accounts.example.org";
 
-/// Hosts of the logs.
+/// The host of the log of version 1.
 pub const REKOR_1: &str = "rekor1.example.org";
+/// That of version 2.
 pub const REKOR_2: &str = "rekor2.example.org";
 
 /// Before, and after, all that is made here.
@@ -38,14 +41,18 @@ ess_cert_id_chain = no
 /// The service. Keys and certificates have these names: `ca` issues `issuing`, which issues signers; `ct` logs
 /// certificates, `rekor1` and `rekor2` signatures; `tsa-root` issues `tsa`.
 pub struct Service {
+    /// Its keys and certificates.
     pub pki: Pki,
+    /// Its time, in seconds since 1970; timestamps have the machine's.
     pub now: u64,
 }
 
 /// What a signer's certificate differs in from a good one.
 #[derive(Clone, Copy)]
 pub struct Signer<'a> {
+    /// The kind of its key.
     pub key: Key,
+    /// More extensions, a line each.
     pub extensions: &'a str,
     /// Seconds before now from which, and after now to which it is valid.
     pub validity: (u64, u64),
@@ -59,6 +66,9 @@ impl Default for Signer<'_> {
 
 impl Service {
     /// A new one; of the second log and the timestamp authority, with these kinds of keys.
+    ///
+    /// # Panics
+    /// openssl fails, here and below.
     pub fn new(log: Key, tsa: Key) -> Self {
         let pki = Pki::new();
         pki.root("ca", Key::P384);
@@ -87,14 +97,17 @@ impl Service {
         self.pki.openssl(&format!("pkey -in {name}.key -pubout -outform DER -out {name}.spki"));
     }
 
+    /// Writes `NAME.der` beside the certificate `NAME.pem`.
     pub fn to_der(&self, name: &str) {
         self.pki.openssl(&format!("x509 -in {name}.pem -outform DER -out {name}.der"));
     }
 
+    /// `SubjectPublicKeyInfo` of a key of the service.
     pub fn spki(&self, name: &str) -> Vec<u8> {
         self.pki.read(&format!("{name}.spki"))
     }
 
+    /// A certificate in DER.
     pub fn der(&self, name: &str) -> Vec<u8> {
         self.pki.read(&format!("{name}.der"))
     }
@@ -218,10 +231,12 @@ impl Service {
     }
 }
 
+/// Standard base64, padded.
 pub fn base64(bytes: &[u8]) -> String {
     Base64::encode_string(bytes)
 }
 
+/// Lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Signatures on the artifact by a certificate for an identity, of the signing service of `peers`.
+
+use std::{fs, path::Path};
+
+use anyhow::Result;
+use peers::{
+    Key, output,
+    sigstore::{Form, Service, Signed, Signer},
+};
+use serde::Deserialize;
+
+use super::artifact::Artifact;
+
+/// The trusted root's file.
+pub const ROOT: &str = "trusted_root.json";
+/// The signer's name in the service.
+const SIGNER: &str = "signer";
+/// Rekor v2 and a timestamp.
+const KIND: &str = "hashedrekord 0.0.2";
+/// The media type of bundles.
+const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+/// Seconds from the end of a certificate that is over when it signs until then.
+const OVER: u64 = 3600;
+
+/// What is right or wrong with the signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Keyless {
+    /// Nothing is wrong.
+    Good,
+    /// The certificate was over when it signed.
+    Expired,
+    /// It signs another artifact.
+    OfAnother,
+}
+
+impl Keyless {
+    /// A new service, whose trusted root is in the folder.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    ///
+    /// # Panics
+    /// openssl fails.
+    pub fn serve(folder: &Path) -> Result<Service> {
+        let service = Service::new(Key::Ed25519, Key::P256);
+        fs::write(folder.join(ROOT), service.trusted_root().to_string())?;
+        Ok(service)
+    }
+
+    /// Signs the artifact, whose manifest this is, and attaches the bundle to it.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    ///
+    /// # Panics
+    /// openssl or oras fails.
+    pub fn sign(self, mut service: Service, manifest: &[u8], artifact: &Artifact<'_>) -> Result<()> {
+        let (folder, ca) = (artifact.folder, format!("--ca-file={}", artifact.ca.display()));
+        let image = artifact.digested();
+        let mut signer = Signer::default();
+        if self == Self::Expired {
+            // The clock is set back, and the certificate ends before it is now.
+            service.now = service.now.saturating_sub(OVER.saturating_mul(2));
+            signer.validity = (OVER, OVER);
+        }
+        service.certify(SIGNER, &signer);
+        let what = if self == Self::OfAnother { b"another artifact" } else { manifest };
+        let signed =
+            Signed { artifact: what, signer: SIGNER, hash: "sha256", form: Form::Envelope, kind: KIND };
+        fs::write(folder.join("bundle.json"), signed.bundle(&service).to_string())?;
+        let (kind, layer) = (format!("--artifact-type={BUNDLE}"), format!("bundle.json:{BUNDLE}"));
+        output(folder, "oras", &["attach", &ca, &kind, &image, &layer]);
+        Ok(())
+    }
+}
