@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! What a repository has about a manifest: signatures and the like, which name it as their subject.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 
 use dial::Dial;
 use http::Url;
@@ -82,7 +82,12 @@ impl<D: Dial> Client<D> {
         };
         let limit = Some(self.options.backoff.at_most);
         match self.somewhere(reference, scope, self.http.dial().now(), limit, attempt).await {
-            Ok((listed, _)) => Ok(listed),
+            Ok((listed, _)) => {
+                // Nothing vouches for the list, so that it need not be the registry's own bytes.
+                let whole = Index { manifests: listed, ..empty() };
+                self.note(&path, INDEX, &serde_json::to_vec(&whole).unwrap_or_default());
+                Ok(whole.manifests)
+            }
             Err(error) if is_without_api(&error) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
@@ -117,6 +122,16 @@ impl<D: Dial> Client<D> {
             }
         }
         Ok(found)
+    }
+}
+
+fn empty() -> Index {
+    Index {
+        schema_version: 2,
+        media_type: Some(INDEX.into()),
+        artifact_type: None,
+        manifests: Vec::new(),
+        annotations: BTreeMap::new(),
     }
 }
 
