@@ -10,6 +10,7 @@
 
 extern crate alloc;
 
+mod cache;
 mod clock;
 mod console;
 mod device_tree;
@@ -99,6 +100,7 @@ extern "C" fn run(stack: &Stack) -> usize {
         operator: &Operator,
         variables: &Variables,
         floors: &Variables,
+        storage: &cache::Folder,
         policy: Policy {
             arch: ARCH,
             is_locked,
