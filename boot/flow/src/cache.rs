@@ -29,7 +29,7 @@ use crate::{
 };
 
 pub use slots::CACHE_FOLDER;
-pub use variable::CACHE_VARIABLE;
+pub use variable::{CACHE_VARIABLE, fuzz};
 pub use writer::{Keep, Kept};
 
 use replay::Replay;

@@ -18,6 +18,7 @@ pub mod codes;
 mod command_line;
 mod discover;
 mod failure;
+pub mod fuzz;
 mod instance;
 mod interface;
 mod journal;

@@ -87,6 +87,13 @@ pub fn emit(entries: &[Entry]) -> String {
     entries.iter().map(line).collect()
 }
 
+/// Any bytes: what can be read is what would be written.
+pub fn fuzz(data: &[u8]) {
+    if let Some(entries) = parse(data) {
+        assert_eq!(emit(&entries).as_bytes(), data, "the variable has one form");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::vec;
