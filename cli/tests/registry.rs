@@ -9,7 +9,7 @@ use std::{
 };
 
 use arch::Arch;
-use artifact::{Content, Room, Told, fetch};
+use artifact::{Content, Room, Target, Told, fetch};
 use oci::{Client, Digest, Platform, Reference};
 use peers::{Issued, Key, Pki, Registry, Scratch, output};
 use sockets::Sockets;
@@ -165,7 +165,7 @@ fn what_is_pushed_is_what_is_booted() {
     let (reference, platform) = (Reference::parse(&name).unwrap(), Platform::linux(Arch::Riscv64));
     let fetching = async {
         let image = client.resolve(&reference, &platform).await?;
-        fetch(&client, &reference, &image, &Booting, &Booting).await
+        fetch(&client, &reference, &image, Target { room: &Booting, told: &Booting, store: None }).await
     };
     let artifact = sockets.run(fetching).unwrap();
     let initrd = fs::read(folder.join("initrd.img")).unwrap();

@@ -60,9 +60,7 @@ pub fn rename(volume: Handle, path: &CStr16, name: &str) -> uefi::Result {
     let mut file = open_file(volume, path, FileMode::ReadWrite)?;
     let old = file.get_boxed_info::<FileInfo>()?;
     let mut buffer = vec![0u64; 128];
-    let room = buffer.as_mut_slice();
-    // SAFETY: any bytes are bytes; the slice covers the buffer, which is not used by another name meanwhile.
-    let room = unsafe { core::slice::from_raw_parts_mut(room.as_mut_ptr().cast::<u8>(), size_of_val(room)) };
+    let room = bytes_of(&mut buffer);
     let (created, accessed, modified) =
         (*old.create_time(), *old.last_access_time(), *old.modification_time());
     let info = FileInfo::new(
@@ -77,6 +75,13 @@ pub fn rename(volume: Handle, path: &CStr16, name: &str) -> uefi::Result {
     );
     file.set_info(info.map_err(|_| Status::BUFFER_TOO_SMALL)?)?;
     file.flush()
+}
+
+/// A buffer that is aligned as what firmware has about a file must be.
+pub fn bytes_of(room: &mut [u64]) -> &mut [u8] {
+    // SAFETY: any bytes are bytes; the slice covers the buffer, which is borrowed for as long and so not used by another
+    // name meanwhile.
+    unsafe { core::slice::from_raw_parts_mut(room.as_mut_ptr().cast::<u8>(), size_of_val(room)) }
 }
 
 fn open_file(volume: Handle, name: &CStr16, mode: FileMode) -> uefi::Result<RegularFile> {

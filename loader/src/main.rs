@@ -10,6 +10,7 @@
 
 extern crate alloc;
 
+mod cache;
 mod clock;
 mod console;
 mod device_tree;
@@ -100,6 +101,7 @@ extern "C" fn run(stack: &Stack) -> usize {
         operator: &Operator,
         variables: &Variables,
         floors: &Variables,
+        storage: &cache::Folder,
         policy: Policy {
             arch: ARCH,
             is_locked,

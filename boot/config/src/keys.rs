@@ -310,7 +310,11 @@ pub const ROWS: [Row; 53] = [
         "",
         "registries to try first, `registry=host[:port][/prefix],...`",
     ),
-    later(free("cloudboot.cache", Value::Flag), "0", "keeps verified artifacts on the ESP"),
+    acts(
+        free("cloudboot.cache", Value::Flag),
+        "0",
+        "keeps the image of `cloudboot.image` on the volume that the loader was started from, and starts the last good one where the registry cannot be reached",
+    ),
     acts(free("rd.cloudboot.user", Value::Text).of_document(Taken), "", "user at the registry"),
     acts(secret("rd.cloudboot.pass").of_document(Taken), "", "password at the registry"),
     acts(free("ip", Value::Text), "", "static IPv4, in the form that Linux has for it"),

@@ -34,6 +34,11 @@ impl Config {
         self.is_on("local")
     }
 
+    /// `cache`: whether what was verified is kept, and used where the registry cannot be reached.
+    pub fn cache(&self) -> bool {
+        self.is_on("cache")
+    }
+
     /// `insecure`: plain HTTP to the registry.
     pub fn insecure(&self) -> bool {
         self.is_on("insecure")

@@ -33,11 +33,10 @@ use crate::{
     sizes::total,
     version,
 };
-use counting::Name;
 use variables::Variables;
 
 pub use conf::fuzz as fuzz_conf;
-pub use counting::Counting;
+pub use counting::{Counting, Name};
 
 /// Where entries of type 1 stand, in the order in which they are looked for.
 const FOLDERS: [&str; 2] = ["/loader/entries", "/boot/loader/entries"];

@@ -36,7 +36,7 @@ use core::fmt;
 use vfs::{Volume, VolumeId, Volumes};
 
 pub use arch::Arch;
-pub use bls::Counting;
+pub use bls::{Counting, Name as Counted};
 pub use budget::{MOST_BYTES, MOST_ENTRIES, MOST_LOOKUPS, MOST_STEPS, MOST_TEXT, Spent};
 pub use entry::{Access, Elsewhere, Entry, File, Kind, Linux, Password, Program, Source, Start, Url, User};
 pub use error::Error;

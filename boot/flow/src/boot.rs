@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The boot, from finding disks to handing over.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{format, string::String};
 use core::convert::Infallible;
 
 use config::Config;
@@ -9,6 +9,7 @@ use config::Config;
 use crate::{
     Ended, Failure, Payload, Phase, Place, Platform, Verified, Vouched,
     ask::{Choice, Offer, ask},
+    cache::{CACHE_FOLDER, Keep, Kept},
     command_line,
     discover::{Discovered, Search},
     interface::{self, Log, Once, Wanted},
@@ -116,24 +117,26 @@ impl<'a> Round<'a> {
 
     /// Obtain, verify, hand over.
     fn start(&self, Attempt { candidate, edited, .. }: Attempt<'_>) -> Result<Infallible, Failure> {
-        let payload = self.obtain(candidate)?;
+        let (payload, keep) = self.obtain(candidate)?;
         let payload = verify(payload, &self.platform.policy)?;
         self.expect_current(&payload)?;
         self.report.verified(&payload);
         let payload = command_line::settle(payload, edited, self.config);
         let payload = self.count_try(candidate, payload);
+        keep.into_iter().for_each(|keep| self.keep(keep));
         self.hand_over(candidate, payload)
     }
 
     /// What a candidate starts, from its disk or from the network.
-    fn obtain(&self, candidate: Candidate<'_>) -> Result<Payload, Failure> {
+    fn obtain(&self, candidate: Candidate<'_>) -> Result<(Payload, Option<Keep>), Failure> {
         let Self { platform, config, report, discovered: Discovered { volumes, .. }, .. } = *self;
         report.chosen(candidate, volumes);
         match candidate {
             Candidate::Image(reference) => remote::obtain(reference, platform, config, report),
             Candidate::Entry(entry) => {
                 let reader = Reader { volumes, report, clock: platform.clock, memory: platform.memory };
-                obtain(entry, reader, &|url| remote::program(url, platform, config, report))
+                let payload = obtain(entry, reader, &|url| remote::program(url, platform, config, report));
+                payload.map(|payload| (payload, None))
             }
         }
     }
@@ -142,12 +145,28 @@ impl<'a> Round<'a> {
     fn expect_current(&self, payload: &Payload) -> Result<(), Failure> {
         let Some(Vouched { release, .. }) = payload.vouched() else { return Ok(()) };
         let foreign = |variable: &str, is_removed| self.report.foreign_floor(variable, is_removed);
-        rollback::check(self.platform.floors, &payload.title, &self.members(), release, &foreign)
+        rollback::check(
+            self.platform.floors,
+            &payload.title,
+            &self.platform.policy.members(),
+            release,
+            &foreign,
+        )
     }
 
-    /// Those who may sign, for what is kept of each.
-    fn members(&self) -> Vec<String> {
-        self.platform.policy.signers.as_ref().map(cosign::Policy::members).unwrap_or_default()
+    /// Keeps what is started in the cache, and counts a try of it. Best effort: it starts in any case.
+    fn keep(&self, mut keep: Keep) {
+        let Platform { storage, floors, variables, .. } = *self.platform;
+        match keep.commit(storage, floors) {
+            Ok(None) => {}
+            Ok(Some(Kept { slot, resolved, bytes })) => self.report.kept(slot, &resolved, bytes),
+            Err(failure) => return self.report.uncached(&failure),
+        }
+        match keep.count(storage) {
+            Ok(None) => {}
+            Ok(Some(path)) => interface::counted(variables, &format!("{CACHE_FOLDER}/{path}")),
+            Err((path, cause)) => self.report.not_counted(&path, &cause),
+        }
     }
 
     /// Counts a try of an entry, in the name of its file.
@@ -158,7 +177,7 @@ impl<'a> Round<'a> {
         match self.platform.tries.rename(&place, &counting.next) {
             Ok(()) => {
                 let renamed = place.renamed(&counting.next);
-                interface::counted(self.platform.variables, &renamed);
+                interface::counted(self.platform.variables, &renamed.path);
                 payload.moved(&place, renamed)
             }
             Err(cause) => {
@@ -182,7 +201,7 @@ impl<'a> Round<'a> {
         platform.network.stop();
         let starting = || {
             if let Some(Vouched { release, .. }) = &vouched {
-                rollback::raise(platform.floors, &self.members(), release)?;
+                rollback::raise(platform.floors, &platform.policy.members(), release)?;
             }
             report.starting(&title, &options, platform.clock.now());
             interface::selected(platform.variables, wanted, candidate.id());

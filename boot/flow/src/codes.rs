@@ -91,6 +91,30 @@ code::table! {
 }
 
 code::table! {
+    /// What goes wrong with the cache of `cloudboot.cache`. None of it ends a boot that can go on without.
+    pub CACHE;
+    pub(crate) CACHE_VOLUME: Code = "E-CACHE-VOLUME",
+        "the loader was not started from a volume that the firmware can write, or its folder `EFI/cloud-boot/cache` cannot \
+         be used",
+        "start the loader from an ESP, or leave `cloudboot.cache` out";
+    pub(crate) CACHE_VARIABLE: Code = "E-CACHE-VARIABLE",
+        "the variable that says what the slots hold is malformed or somebody else's; what they hold is removed",
+        "look at who writes the firmware's variables";
+    pub(crate) CACHE_FILES: Code = "E-CACHE-FILES",
+        "a file of a slot is missing or is not the one that was kept, so that the slot is not used",
+        "find out who has changed it; the next image that is kept takes its place";
+    pub(crate) CACHE_ROOM: Code = "E-CACHE-ROOM",
+        "the volume has no room for the image, which is started without being kept",
+        "make the ESP larger, or remove files from it";
+    pub(crate) CACHE_WRITE: Code = "E-CACHE-WRITE",
+        "the image cannot be kept, and is started all the same",
+        "as the message says";
+    pub(crate) CACHE_TRIES: Code = "E-CACHE-TRIES",
+        "the image that the registry offers has used up its tries, so that the last good one is started",
+        "push an image that boots; remove the slot's folder for three more tries";
+}
+
+code::table! {
     /// Why a hand-over did not happen, or ended.
     pub START;
     pub SECURE_BOOT: Code = "E-SECUREBOOT-REFUSED",

@@ -50,27 +50,33 @@ pub struct Failure {
     pub code: Code,
     /// The cause, in the words of the standard involved.
     pub cause: String,
+    /// Whether a registry was not reached, so that nothing is known of what it has.
+    pub is_unreachable: bool,
 }
 
 impl Failure {
     /// A failure with an error's own text.
     pub fn new(phase: Phase, object: impl Into<String>, code: Code, cause: &dyn fmt::Display) -> Self {
-        Self { phase, object: object.into(), code, cause: format!("{cause}") }
+        let is_unreachable = phase == Phase::Network;
+        Self { phase, object: object.into(), code, cause: format!("{cause}"), is_unreachable }
     }
-}
 
-impl Failure {
     /// A failure of an error that says by itself what is wrong with what: `CODE object: cause`, as those of `net` do.
     pub fn of(phase: Phase, code: Code, error: &dyn fmt::Display) -> Self {
         let (whole, code_text) = (format!("{error}"), format!("{code} "));
         let text = whole.strip_prefix(&code_text).unwrap_or(&whole);
         let (object, cause) = text.split_once(": ").unwrap_or(("?", text));
-        Self { phase, object: object.into(), code, cause: cause.into() }
+        Self::new(phase, object, code, &cause)
+    }
+
+    /// The same, where a registry was not reached.
+    pub(crate) fn unreachable(self, is_unreachable: bool) -> Self {
+        Self { is_unreachable: self.is_unreachable || is_unreachable, ..self }
     }
 
     /// All but the first word.
     pub(crate) fn detail(&self) -> impl fmt::Display {
-        let Self { phase, object, code, cause } = self;
+        let Self { phase, object, code, cause, .. } = self;
         fmt::from_fn(move |f| write!(f, "{phase} {object}: {code} {cause}"))
     }
 }

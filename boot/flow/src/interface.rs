@@ -10,7 +10,7 @@ use entries::{Entry, Found};
 use menu::{Wait, Wishes};
 
 use crate::{
-    Clock, Journal, Line, Place, Variables, Vendor, codes,
+    Clock, Journal, Line, Variables, Vendor, codes,
     queue::{Candidate, IMAGE_ID},
     report::Report,
 };
@@ -147,8 +147,8 @@ pub fn publish(variables: &dyn Variables, offered: &[Candidate<'_>]) {
 }
 
 /// Tells which file counts the tries of this boot.
-pub fn counted(variables: &dyn Variables, place: &Place) {
-    let path = place.path.replace('/', "\\");
+pub fn counted(variables: &dyn Variables, path: &str) {
+    let path = path.replace('/', "\\");
     variables.write(Vendor::Loader, BOOT_COUNT_PATH, &text::encode(&path));
 }
 

@@ -13,10 +13,12 @@ extern crate std;
 mod ask;
 mod boot;
 mod ca;
+mod cache;
 pub mod codes;
 mod command_line;
 mod discover;
 mod failure;
+pub mod fuzz;
 mod instance;
 mod interface;
 mod journal;
@@ -39,6 +41,7 @@ mod verify;
 
 pub use boot::boot;
 pub use ca::{Ca, LARGEST_CA, ca};
+pub use cache::{CACHE_FOLDER, CACHE_VARIABLE, Cache};
 pub use discover::{MOST_READ, entries_of};
 pub use failure::{Failure, Phase};
 pub use instance::Instance;
@@ -46,8 +49,8 @@ pub use journal::{Journal, Line};
 pub use next::Ended;
 pub use payload::{Content, Location, Payload, Place, Provenance};
 pub use platform::{
-    Clock, Console, Disk, Disks, HandOver, Memory, Network, Operator, Platform, Refused, Tries, Variables,
-    Vendor,
+    Clock, Console, Disk, Disks, HandOver, Memory, Network, Operator, Platform, Refused, Storage, Stored,
+    Tries, Variables, Vendor,
 };
 pub use queue::default_entry;
 pub use remote::{Fetched, NETWORK_MEMORY, Order, Vouched, document, download, fetch};

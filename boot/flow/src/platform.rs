@@ -33,6 +33,8 @@ pub struct Platform<'a> {
     pub variables: &'a dyn Variables,
     /// What it cannot change.
     pub floors: &'a dyn Floors,
+    /// Where images of registries are kept.
+    pub storage: &'a dyn Storage,
     /// What may be started.
     pub policy: Policy,
     /// The program's own version.
@@ -65,6 +67,56 @@ pub trait Tries {
     /// # Errors
     /// Why it still has the old name.
     fn rename(&self, place: &Place, name: &str) -> Result<(), String>;
+}
+
+/// The folder [`CACHE_FOLDER`](crate::CACHE_FOLDER) on the volume that the program was started from. Paths begin in it:
+/// `a/record.cb`.
+pub trait Storage {
+    /// What stands in a folder, at most so much of it; nothing where there is no such folder. The empty path is the
+    /// folder itself.
+    ///
+    /// # Errors
+    /// There is no volume, or it cannot be read.
+    fn list(&self, folder: &str, most: usize) -> Result<Vec<Stored>, String>;
+
+    /// Reads the beginning of a file: how many bytes, fewer than the buffer has only at the file's end.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn read(&self, path: &str, buf: &mut [u8]) -> Result<usize, String>;
+
+    /// Writes a file, in the place of one that may be there, and its folders; all of it is on the volume then.
+    ///
+    /// # Errors
+    /// Why it is not there, or not whole.
+    fn write(&self, path: &str, bytes: &[u8]) -> Result<(), String>;
+
+    /// Gives a file a new name in its folder.
+    ///
+    /// # Errors
+    /// Why it still has the old name.
+    fn rename(&self, path: &str, name: &str) -> Result<(), String>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// Why it is still there.
+    fn remove(&self, path: &str) -> Result<(), String>;
+
+    /// Free bytes on the volume.
+    ///
+    /// # Errors
+    /// The volume does not say.
+    fn free(&self) -> Result<u64, String>;
+}
+
+/// What stands in a folder.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Stored {
+    /// Its name.
+    pub name: String,
+    /// Bytes of a file; none for a folder.
+    pub size: Option<u64>,
 }
 
 /// The machine's network. Nothing is started until it is needed.

@@ -4,16 +4,18 @@
 use alloc::{boxed::Box, format, string::String, vec::Vec};
 use core::{cell::RefCell, time::Duration};
 
-use artifact::{Artifact, Room, Told};
+use artifact::{Artifact, Room, Store, Target, Told};
 use config::Config;
 use cosign::Signed;
 use dial::Dial;
 use http::{Proxy, Request, Secret, Url};
 use metadata::{Document, Source};
-use oci::{Digest, Login, Mirror, Reference};
+use oci::{Digest, Login, Mirror, Record, Reference};
 
 use crate::{
-    Clock, Content, Failure, Memory, Payload, Phase, Platform, Provenance, codes,
+    Clock, Content, Failure, Memory, Payload, Phase, Platform, Provenance,
+    cache::{Cache, Keep},
+    codes,
     report::{Bytes, Report},
     rollback::Release,
     trust::{Demand, expect_judged},
@@ -36,6 +38,8 @@ pub struct Order<'a> {
     pub room: &'a dyn Room,
     /// Told of them.
     pub told: &'a dyn Told,
+    /// Where it is kept; none where it is not.
+    pub cache: Option<&'a Cache<'a>>,
 }
 
 /// What was fetched.
@@ -45,6 +49,8 @@ pub struct Fetched {
     pub artifact: Artifact,
     /// Who vouches for it, or why nobody does; none where no signature was looked for.
     pub vouched: Option<Result<Vouched, Failure>>,
+    /// What the registry has answered, where it is to be kept.
+    pub record: Option<Record>,
 }
 
 /// Signatures on what leads to a manifest.
@@ -58,7 +64,8 @@ pub struct Vouched {
     pub release: Release,
 }
 
-/// Obtains what `cloudboot.image` names.
+/// Obtains what `cloudboot.image` names, from its registry, or from the cache where that cannot be reached. With it comes
+/// what is left to do in the cache, once it has been verified.
 ///
 /// # Errors
 /// It may not be started, or cannot be had.
@@ -67,13 +74,14 @@ pub fn obtain(
     platform: &Platform<'_>,
     config: &Config,
     report: &Report<'_>,
-) -> Result<Payload, Failure> {
+) -> Result<(Payload, Option<Keep>), Failure> {
     let reference = Reference::parse(text).map_err(|error| of_registry(&error))?;
     let demand = Demand::of(&reference, &platform.policy)?;
     // The clock never goes back, so that no difference of its times saturates, here and below.
     let started = platform.clock.now();
     let transfer = Transfer { clock: platform.clock, report, started, state: RefCell::default() };
     let room = Free(platform.memory);
+    let cache = if config.cache() { Cache::open(platform, report, &reference) } else { None };
     let order = Order {
         reference: &reference,
         platform: oci::Platform::linux(platform.policy.arch),
@@ -81,8 +89,9 @@ pub fn obtain(
         demand,
         room: &room,
         told: &transfer,
+        cache: cache.as_ref(),
     };
-    let Fetched { artifact, vouched } = platform.network.fetch(&order)?;
+    let Fetched { artifact, vouched, record } = found(&order, platform, report)?;
     // The clock never goes back.
     let took = platform.clock.now().saturating_sub(started);
     let title = name(&reference);
@@ -93,7 +102,12 @@ pub fn obtain(
     if let Some(vouched) = &vouched {
         report.signed(&title, vouched);
     }
-    report.fetched(&name(&reference), &artifact.manifest, transfer.state.into_inner().bytes, took);
+    let bytes = transfer.state.into_inner().bytes;
+    match cache.as_ref().and_then(Cache::started) {
+        Some(slot) => report.cached(&title, &artifact.manifest, slot, bytes),
+        None => report.fetched(&title, &artifact.manifest, bytes, took),
+    }
+    let keep = cache.and_then(|cache| cache.finish(record));
     let content = match artifact.content {
         artifact::Content::Linux { kernel, initrd, options } => {
             Content::Kernel { image: kernel, initrd, options, devicetree: None }
@@ -101,7 +115,22 @@ pub fn obtain(
         artifact::Content::Program { image } => Content::Program { image, options: None, place: None },
     };
     let provenance = Provenance::Registry { reference, manifest: artifact.manifest, vouched };
-    Ok(Payload { title, provenance, content })
+    Ok((Payload { title, provenance, content }, keep))
+}
+
+/// What an order yields: from its registry, or, where that cannot be reached or offers what has used up its tries, from
+/// the cache.
+fn found(order: &Order<'_>, platform: &Platform<'_>, report: &Report<'_>) -> Result<Fetched, Failure> {
+    let failure = match platform.network.fetch(order) {
+        Ok(fetched) => return Ok(fetched),
+        Err(failure) => failure,
+    };
+    let has_no_tries = failure.code == codes::CACHE_TRIES;
+    let Some(cache) = order.cache.filter(|_| has_no_tries || failure.is_unreachable) else {
+        return Err(failure);
+    };
+    report.missed(&failure);
+    cache.start(order, has_no_tries).ok_or(failure)
 }
 
 /// Obtains the unified kernel image that an entry names by its URL.
@@ -184,9 +213,18 @@ pub fn proxy(config: &Config) -> Result<Option<Proxy>, Failure> {
 /// # Errors
 /// A setting that cannot be used, what fails on the way, or signatures that are missing or wrong where they are needed.
 pub async fn fetch<D: Dial>(dial: D, order: &Order<'_>) -> Result<Fetched, Failure> {
-    let Order { reference, platform, .. } = order;
     let http = http::Client::new(dial).with_proxy(proxy(order.config)?);
     let client = oci::Client::new(http, options(order)?);
+    let client = if order.cache.is_some() { client.recording() } else { client };
+    fetch_from(client, order).await
+}
+
+/// The same by a client, who may be one of the cache.
+///
+/// # Errors
+/// As of [`fetch`].
+pub async fn fetch_from<D: Dial>(client: oci::Client<D>, order: &Order<'_>) -> Result<Fetched, Failure> {
+    let Order { reference, platform, room, told, cache, .. } = order;
     // All of them are large, and stacks of firmware are small.
     let image = Box::pin(client.resolve(reference, platform)).await.map_err(|error| of_registry(&error))?;
     let vouched = match order.demand {
@@ -199,10 +237,17 @@ pub async fn fetch<D: Dial>(dial: D, order: &Order<'_>) -> Result<Fetched, Failu
         }
         Demand::Digest | Demand::Nothing => None,
     };
-    let fetching = artifact::fetch(&client, reference, &image, order.room, order.told);
+    if let Some(cache) = cache {
+        cache.resolved(&image, order, vouched.as_ref().and_then(|vouched| vouched.as_ref().ok()))?;
+    }
+    let store = cache.map(|cache| -> &dyn Store { cache });
+    let fetching = artifact::fetch(&client, reference, &image, Target { room: *room, told: *told, store });
     let artifact = Box::pin(fetching).await;
-    let artifact = artifact.map_err(|error| Failure::of(Phase::Obtain, error.code(), &error))?;
-    Ok(Fetched { artifact, vouched })
+    let artifact = artifact.map_err(|error| {
+        let is_unreachable = matches!(error.cause(), artifact::Cause::Oci(error) if error.is_unreachable());
+        Failure::of(Phase::Obtain, error.code(), &error).unreachable(is_unreachable)
+    })?;
+    Ok(Fetched { artifact, vouched, record: client.into_record() })
 }
 
 /// Who has signed an image, and what it says that it is.
@@ -216,7 +261,10 @@ async fn vouched<D: Dial>(
     let digests = [&image.digest, &image.manifest_digest];
     let digests = if digests[0] == digests[1] { &digests[..1] } else { &digests };
     let signed = Box::pin(cosign::verify(client, reference, digests, signers)).await;
-    let signed = signed.map_err(|error| Failure::of(Phase::Verify, error.code(), &error))?;
+    let signed = signed.map_err(|error| {
+        let is_unreachable = matches!(error.cause(), cosign::Cause::Oci(error) if error.is_unreachable());
+        Failure::of(Phase::Verify, error.code(), &error).unreachable(is_unreachable)
+    })?;
     let release = Release::of(image, signed.digest())?;
     Ok(Vouched { manifest: image.manifest_digest.clone(), signed, release })
 }
@@ -254,7 +302,7 @@ fn of_setting(name: &str, code: code::Code, cause: &dyn core::fmt::Display) -> F
 }
 
 fn of_registry(error: &oci::Error) -> Failure {
-    Failure::of(Phase::Obtain, error.code(), error)
+    Failure::of(Phase::Obtain, error.code(), error).unreachable(error.is_unreachable())
 }
 
 /// A reference as people say it: without the digest where there is a tag.

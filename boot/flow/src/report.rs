@@ -176,6 +176,28 @@ impl<'a> Report<'a> {
         self.line(format_args!("oci {reference} -> {digest} ({size}, {took}, {speed})"));
     }
 
+    /// Something that is wrong with the cache, and stops nothing.
+    pub fn uncached(&self, failure: &Failure) {
+        self.once(format!("warning: {}", failure.detail()));
+    }
+
+    /// The registry does not lead to what is started; the cache may.
+    pub fn missed(&self, failure: &Failure) {
+        self.line(format_args!("warning: {}; looking in the cache", failure.detail()));
+    }
+
+    /// An artifact that is started from a slot of the cache.
+    pub fn cached(&self, reference: &str, manifest: &Digest, slot: &str, size: u64) {
+        let (digest, size) = (manifest.short(), Bytes(size));
+        self.line(format_args!("cache oci {reference} -> {digest} (kept in {slot}, {size})"));
+    }
+
+    /// An artifact that was put into a slot of the cache.
+    pub fn kept(&self, slot: &str, digest: &Digest, size: u64) {
+        let (digest, size) = (digest.short(), Bytes(size));
+        self.line(format_args!("cache keeps {digest} in {slot} ({size})"));
+    }
+
     /// Who has signed what was fetched.
     pub fn signed(&self, title: &str, vouched: &Vouched) {
         let Vouched { signed, release, .. } = vouched;

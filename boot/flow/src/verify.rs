@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Checking what was read before it runs. No other step parses it before.
 
-use alloc::{format, string::String};
+use alloc::{format, string::String, vec::Vec};
 use core::ops::{Deref, Range};
 
 use arch::Arch;
@@ -31,6 +31,13 @@ pub struct Policy {
     pub cosign: Option<Cosign>,
     /// Who may sign what comes from a registry; none where no key is known.
     pub signers: Option<cosign::Policy>,
+}
+
+impl Policy {
+    /// Those who may sign, for what is kept of each.
+    pub(crate) fn members(&self) -> Vec<String> {
+        self.signers.as_ref().map(cosign::Policy::members).unwrap_or_default()
+    }
 }
 
 /// Something that has been checked. Only this module makes one, everybody may read it, and only a

@@ -90,6 +90,7 @@ fn fetched(demanded: impl Fn(&cosign::Policy) -> Demand<'_>) -> (Result<Fetched,
         demand: demanded(&policy),
         room: &Memory,
         told: &Nobody,
+        cache: None,
     };
     let result = world.run(flow::fetch(world.wire(), &order));
     let asked = asked.borrow().clone();

@@ -46,6 +46,29 @@ pub trait Told {
     }
 }
 
+/// Where parts are kept from one boot to the next.
+pub trait Store {
+    /// Fills the place of a part with what is kept of it; whether it is kept. Whoever asks checks the bytes.
+    fn load(&self, part: &Descriptor, place: &mut [u8]) -> bool;
+
+    /// What was loaded has this digest, which is not the part's: it is not used.
+    fn differs(&self, part: &Descriptor, found: &Digest);
+
+    /// Keeps a part that was fetched and checked, as it was pushed.
+    fn save(&self, part: &Descriptor, bytes: &[u8]);
+}
+
+/// Where the parts go.
+#[derive(Clone, Copy)]
+pub struct Target<'a> {
+    /// How much memory there is for them.
+    pub room: &'a dyn Room,
+    /// Told of them.
+    pub told: &'a dyn Told,
+    /// Where they are kept; none where they are not.
+    pub store: Option<&'a dyn Store>,
+}
+
 /// What is booted, and where it came from.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Artifact {
@@ -74,7 +97,8 @@ pub enum Content {
     },
 }
 
-/// Fetches the parts of what a reference means on a machine, as [`Client::resolve`] says it.
+/// Fetches the parts of what a reference means on a machine, as [`Client::resolve`] says it. What the store has is not
+/// fetched.
 ///
 /// # Errors
 /// What the registry sends is not what the digests name, the parts do not make a boot, or they are larger than memory;
@@ -83,17 +107,16 @@ pub async fn fetch<D: Dial>(
     client: &Client<D>,
     reference: &Reference,
     resolved: &Image,
-    room: &dyn Room,
-    told: &dyn Told,
+    target: Target<'_>,
 ) -> Result<Artifact, Error> {
     let manifest = &resolved.manifest_digest;
     let failed = |cause| Error::new(reference, cause);
     let plan = Plan::new(Parts::of(&resolved.manifest).map_err(failed)?).map_err(failed)?;
-    told.resolved(reference, manifest, plan.fetched);
+    target.told.resolved(reference, manifest, plan.fetched);
     for part in &plan.parts.ignored {
-        told.ignored(&name(part), &shown(&part.media_type));
+        target.told.ignored(&name(part), &shown(&part.media_type));
     }
-    let fetching = Fetching { client, reference, room, told };
+    let fetching = Fetching { client, reference, target };
     // Boxed: the stack of firmware is small.
     let content = Box::pin(fetching.content(&plan)).await?;
     Ok(Artifact { manifest: manifest.clone(), content })
@@ -103,9 +126,11 @@ pub async fn fetch<D: Dial>(
 struct Fetching<'a, D: Dial> {
     client: &'a Client<D>,
     reference: &'a Reference,
-    room: &'a dyn Room,
-    told: &'a dyn Told,
+    target: Target<'a>,
 }
+
+/// A part, and its place.
+type Job<'j> = (&'j Descriptor, &'j mut [u8]);
 
 impl<D: Dial> Fetching<'_, D> {
     async fn content(&self, plan: &Plan<'_>) -> Result<Content, Error> {
@@ -128,17 +153,27 @@ impl<D: Dial> Fetching<'_, D> {
             let target = usize::try_from(*start).ok().and_then(|start| initrd.get_mut(start..));
             target.and_then(|target| archive.finish(target)).ok_or_else(|| self.too_large(plan))?;
         }
-        parts.all().for_each(|part| self.told.part(&name(part), part.size));
+        parts.all().for_each(|part| self.target.told.part(&name(part), part.size));
         self.sorted(plan, kernel, initrd, cmdline)
     }
 
-    async fn fetch(&self, jobs: Vec<(&Descriptor, &mut [u8])>, of: u64) -> Result<(), oci::Error> {
+    /// Loads what the store has, fetches the rest, and has the store keep that.
+    async fn fetch(&self, mut jobs: Vec<Job<'_>>, of: u64) -> Result<(), oci::Error> {
+        let Some(store) = self.target.store else { return self.download(jobs, of).await };
+        jobs.retain_mut(|(part, place)| !is_loaded(store, part, place));
+        let missing = jobs.iter_mut().map(|(part, place)| (*part, &mut **place)).collect();
+        self.download(missing, of).await?;
+        jobs.iter().for_each(|(part, place)| store.save(part, place));
+        Ok(())
+    }
+
+    async fn download(&self, jobs: Vec<Job<'_>>, of: u64) -> Result<(), oci::Error> {
         let arrived = Cell::new(0_u64);
         let progress = |bytes: usize| {
             // What is fetched again from elsewhere counts once more.
             let sum = u64::try_from(bytes).ok().and_then(|bytes| arrived.get().checked_add(bytes));
             arrived.set(sum.unwrap_or(of).min(of));
-            self.told.arrived(arrived.get(), of);
+            self.target.told.arrived(arrived.get(), of);
         };
         self.client.blobs_into(self.reference, jobs, &progress).await
     }
@@ -173,7 +208,7 @@ impl<D: Dial> Fetching<'_, D> {
         if !is_packed(&part.media_type) {
             return Ok(bytes);
         }
-        let limit = limit.min(self.room.available());
+        let limit = limit.min(self.target.room.available());
         let content = match oci::unpacked(part, &bytes, limit)? {
             Cow::Owned(content) => content,
             Cow::Borrowed(_) => return Ok(bytes),
@@ -185,12 +220,12 @@ impl<D: Dial> Fetching<'_, D> {
     }
 
     fn buffer(&self, part: &Descriptor, length: u64) -> Result<Vec<u8>, Error> {
-        let buffer = usize::try_from(length).ok().and_then(|length| self.room.buffer(length));
+        let buffer = usize::try_from(length).ok().and_then(|length| self.target.room.buffer(length));
         buffer.ok_or_else(|| self.no_room(part, length))
     }
 
     fn expect_room(&self, part: &Descriptor, wanted: u64) -> Result<(), Error> {
-        if wanted > self.room.available() { Err(self.no_room(part, wanted)) } else { Ok(()) }
+        if wanted > self.target.room.available() { Err(self.no_room(part, wanted)) } else { Ok(()) }
     }
 
     fn too_large(&self, plan: &Plan<'_>) -> Error {
@@ -198,12 +233,25 @@ impl<D: Dial> Fetching<'_, D> {
     }
 
     fn no_room(&self, part: &Descriptor, wanted: u64) -> Error {
-        self.failed(part, Cause::Memory { wanted, free: self.room.available() })
+        self.failed(part, Cause::Memory { wanted, free: self.target.room.available() })
     }
 
     fn failed(&self, part: &Descriptor, cause: Cause) -> Error {
         Error::new(format!("{} {}", self.reference, name(part)), cause)
     }
+}
+
+/// Whether a store has a part, and it is the one that the digest names.
+fn is_loaded(store: &dyn Store, part: &Descriptor, place: &mut [u8]) -> bool {
+    if !store.load(part, place) {
+        return false;
+    }
+    let found = Digest::of(part.digest.algorithm(), place);
+    if found != part.digest {
+        store.differs(part, &found);
+        return false;
+    }
+    true
 }
 
 /// A registry's failure, with the name of the part whose digest it names.

@@ -21,4 +21,4 @@ mod plan;
 pub mod types;
 
 pub use error::{Cause, Error};
-pub use fetch::{Artifact, Content, Room, Told, fetch};
+pub use fetch::{Artifact, Content, Room, Store, Target, Told, fetch};

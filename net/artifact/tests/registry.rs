@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command, t
 
 use arch::Arch;
 use artifact::{
-    Artifact, Content, Error, Room, Told, fetch,
+    Artifact, Content, Error, Room, Target, Told, fetch,
     types::{CONFIG, KINDS, Role, TITLE},
 };
 use http::{Backoff, Limits};
@@ -64,7 +64,7 @@ fn fetched(name: &str) -> Result<Artifact, Error> {
     let (client, reference) = (client(&sockets), Reference::parse(name).unwrap());
     sockets.run(async {
         let image = client.resolve(&reference, &Platform::linux(Arch::X86_64)).await?;
-        fetch(&client, &reference, &image, &Memory, &Nobody).await
+        fetch(&client, &reference, &image, Target { room: &Memory, told: &Nobody, store: None }).await
     })
 }
 

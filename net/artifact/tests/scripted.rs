@@ -8,7 +8,7 @@ use std::{
 
 use arch::Arch;
 use artifact::{
-    Artifact, Content, Error, Room, Told, fetch,
+    Artifact, Content, Error, Room, Target, Told, fetch,
     types::{CONFIG, KINDS, TITLE},
 };
 use http::Backoff;
@@ -150,7 +150,7 @@ impl Setting {
         self.told.arrived.set(0);
         self.world.run(async {
             let image = client.resolve(&reference, &platform).await?;
-            fetch(&client, &reference, &image, room, &self.told).await
+            fetch(&client, &reference, &image, Target { room, told: &self.told, store: None }).await
         })
     }
 

@@ -4,7 +4,7 @@
 mod fetch;
 mod sink;
 
-use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, format, vec::Vec};
 use core::cell::RefCell;
 
 use dial::Dial;
@@ -31,7 +31,9 @@ impl<D: Dial> Client<D> {
         progress: &dyn Fn(usize),
     ) -> Result<Vec<u8>, Error> {
         let mut blobs = self.blobs(reference, &[descriptor], limit, progress).await?;
-        Ok(blobs.pop().unwrap_or_default())
+        let blob = blobs.pop().unwrap_or_default();
+        self.note(&format!("blobs/{}", descriptor.digest), "", &blob);
+        Ok(blob)
     }
 
     /// Fetches blobs of at most `limit` bytes in all, some side by side.

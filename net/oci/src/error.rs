@@ -187,6 +187,12 @@ impl Error {
         matches!(&self.0.cause, Cause::Http(error) if matches!(error.cause(), http::Cause::Dial(_)))
     }
 
+    /// Whether nothing is known of the registry, or it may answer later: there was no connection, it was cut or too slow,
+    /// or the registry is out of order.
+    pub fn is_unreachable(&self) -> bool {
+        self.is_of_connection() || self.is_transient()
+    }
+
     /// Whether the same request may succeed later, or at another replica.
     pub(crate) fn is_transient(&self) -> bool {
         match &self.0.cause {

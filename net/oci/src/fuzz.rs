@@ -6,13 +6,13 @@ use alloc::string::{String, ToString as _};
 use arch::Arch;
 
 use crate::{
-    Digest, Document, Mirror, Platform, Reference,
+    Digest, Document, Mirror, Platform, Record, Reference,
     auth::{Challenge, granted},
     client::said,
     platform, spec,
 };
 
-/// Any bytes: a document, a reference, a challenge, a token, an error, a mirror.
+/// Any bytes: a document, a reference, a challenge, a token, an error, a mirror, a record.
 pub fn fuzz(data: &[u8]) {
     for media_type in ["", spec::MANIFEST, spec::INDEX] {
         match Document::parse(data, &[media_type]) {
@@ -27,6 +27,9 @@ pub fn fuzz(data: &[u8]) {
         }
     }
     let _ = (granted(data), said(data));
+    if let Ok(record) = Record::parse(data) {
+        assert_eq!(record.emit().as_deref(), Some(data), "a record has one form");
+    }
     let text = String::from_utf8_lossy(data);
     let _ = (Challenge::all(&text), Mirror::parse(&text));
     if let Ok(reference) = Reference::parse(&text) {

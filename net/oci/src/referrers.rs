@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! What a repository has about a manifest: signatures and the like, which name it as their subject.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 use core::fmt;
 
 use dial::Dial;
@@ -16,7 +16,7 @@ use crate::{
     document::parsed,
     endpoint::{Endpoint, Scope},
     resolve::ACCEPT,
-    spec::{Descriptor, INDEX},
+    spec::{Descriptor, INDEX, Index},
 };
 
 /// Most pages of a list that are read.
@@ -115,7 +115,12 @@ impl<D: Dial> Client<D> {
         let attempt = async |place: &Endpoint| self.pages(place, reference, list).await;
         let limit = Some(self.options.backoff.at_most);
         match self.somewhere(reference, scope, self.http.dial().now(), limit, attempt).await {
-            Ok((found, _)) => Ok(found),
+            Ok((found, _)) => {
+                // Nothing vouches for a list, so that it need not be the registry's own bytes.
+                let whole = Index { manifests: found.manifests, ..empty() };
+                self.note(list.path, INDEX, &serde_json::to_vec(&whole).unwrap_or_default());
+                Ok(Referrers { manifests: whole.manifests, ..found })
+            }
             Err(error) if list.is_missing(&error) => Ok(Referrers::default()),
             Err(error) if error.is_of_content() => {
                 Ok(Referrers { manifests: Vec::new(), faults: Vec::from([error]) })
@@ -226,6 +231,16 @@ impl<'de> Deserialize<'de> for Few {
             }
         }
         deserializer.deserialize_any(First)
+    }
+}
+
+fn empty() -> Index {
+    Index {
+        schema_version: 2,
+        media_type: Some(INDEX.into()),
+        artifact_type: None,
+        manifests: Vec::new(),
+        annotations: BTreeMap::new(),
     }
 }
 

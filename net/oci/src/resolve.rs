@@ -166,6 +166,7 @@ impl<D: Dial> Client<D> {
         let said: Vec<&str> = said.into_iter().chain(response_type.as_deref()).collect();
         let document = Document::parse(&bytes, &said);
         let document = document.map_err(|cause| (Error::new(reference, cause), is_of_mirror))?;
+        self.note(&path, response_type.as_deref().unwrap_or_default(), &bytes);
         Ok(Fetched { digest: found, bytes, document })
     }
 }

@@ -48,6 +48,22 @@ fn nearly() -> impl Strategy<Value = Vec<u8>> {
     .prop_map(|parts| parts.concat())
 }
 
+/// What is nearly a record, and often is one.
+fn nearly_a_record() -> impl Strategy<Value = Vec<u8>> {
+    const WORDS: &[&str] = &[
+        "1 manifests/1 a/b\nx\n",
+        "0 blobs/x \n\n",
+        "2 referrers/x a/b; c=d\n\n\n\n",
+        "3 a b\nx\n",
+        "03 a b\n",
+        " ",
+        "\n",
+        "18446744073709551615 a b\n",
+    ];
+    vec(proptest::sample::select(WORDS), 0..6)
+        .prop_map(|words| format!("cloud-boot record 1\n{}", words.concat()).into_bytes())
+}
+
 /// Whole documents, with something in them changed.
 fn damaged() -> impl Strategy<Value = Vec<u8>> {
     let one = |platform: &str| {
@@ -80,6 +96,11 @@ proptest! {
 
     #[test]
     fn nearly_right_bytes(data in nearly()) {
+        oci::fuzz::fuzz(&data);
+    }
+
+    #[test]
+    fn nearly_right_records(data in nearly_a_record()) {
         oci::fuzz::fuzz(&data);
     }
 

@@ -44,7 +44,7 @@ fn parts() -> Result<Vec<Part>, String> {
         ("configure", &[config::codes::CODES]),
         ("discover", &[block::codes::CODES, damaged::CODES, entries::codes::CODES, flow::codes::DISCOVER]),
         ("choose", &[flow::codes::CHOOSE]),
-        ("obtain", &[filesystem::codes::FILES, flow::codes::OBTAIN, code::codes::CODES]),
+        ("obtain", &[filesystem::codes::FILES, flow::codes::OBTAIN, flow::codes::CACHE, code::codes::CODES]),
         ("verify", &[damaged::IMAGES, image::codes::CODES, flow::codes::VERIFY]),
         ("trust", &[flow::codes::TRUST, cosign::codes::CODES, sigstore::codes::CODES]),
         ("start", &[flow::codes::START]),

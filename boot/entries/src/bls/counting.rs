@@ -28,6 +28,7 @@ pub struct Counting {
 }
 
 impl Name {
+    /// Takes a name apart; any other one counts nothing.
     pub fn parse(name: &str) -> Self {
         let uncounted = || Self { id: name.into(), left: None, done: 0 };
         let Some((stem, suffix)) = name.rsplit_once('.') else { return uncounted() };

@@ -2,6 +2,8 @@
 //! A machine of fakes: one for each trait.
 
 mod network;
+mod registry;
+mod storage;
 
 use std::{
     boxed::Box,
@@ -23,6 +25,10 @@ use efi::text;
 use menu::{Key, Menu, Outcome};
 
 pub use network::Answer;
+pub use registry::{Pushed, Registry, Signing};
+pub use storage::Failing;
+
+use storage::{Files, PowerCut};
 
 use super::disks::Disk;
 use crate::{
@@ -53,6 +59,14 @@ pub struct Machine {
     /// How many programs come back before one stays.
     returning: Cell<u32>,
     lines: RefCell<Vec<String>>,
+    /// Names of variables that somebody else has made.
+    forged: RefCell<Vec<String>>,
+    /// Who may sign.
+    signers: Option<cosign::Policy>,
+    /// What [`Answer::Registry`] is of.
+    registry: RefCell<Registry>,
+    /// The volume that the loader was started from.
+    files: Files,
 }
 
 /// How a boot on the machine ended.
@@ -62,6 +76,8 @@ pub enum End {
     Started(String),
     /// Nothing was.
     Ended(Ended),
+    /// Power failed.
+    Cut,
 }
 
 /// A disk that can be pulled.
@@ -108,6 +124,10 @@ impl Machine {
             answers: RefCell::default(),
             returning: Cell::new(0),
             lines: RefCell::default(),
+            forged: RefCell::default(),
+            signers: None,
+            registry: RefCell::default(),
+            files: Files::default(),
         }
     }
 
@@ -173,6 +193,41 @@ impl Machine {
         Self { answers: RefCell::new(answers.iter().copied().collect()), ..self }
     }
 
+    /// A registry answers whatever is fetched, and what these have signed may start.
+    pub fn registry(self, signers: Option<cosign::Policy>) -> Self {
+        let is_locked = signers.is_some();
+        Self { signers, has_key: is_locked, is_locked, ..self }
+    }
+
+    /// Changes the registry, between boots.
+    pub fn with_registry(&self, change: impl FnOnce(&mut Registry)) {
+        change(&mut self.registry.borrow_mut());
+    }
+
+    /// The volume that the loader was started from.
+    pub fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// Makes a variable somebody else's.
+    pub fn forge(&self, name: &str, value: &[u8]) {
+        self.variables.borrow_mut().insert(name.into(), value.into());
+        self.forged.borrow_mut().push(name.into());
+    }
+
+    /// A variable's bytes.
+    pub fn variable_bytes(&self, name: &str) -> Option<Vec<u8>> {
+        self.variables.borrow().get(name).cloned()
+    }
+
+    /// Sets or removes a variable.
+    pub fn set_variable(&self, name: &str, value: Option<Vec<u8>>) {
+        match value {
+            Some(value) => self.variables.borrow_mut().insert(name.into(), value),
+            None => self.variables.borrow_mut().remove(name),
+        };
+    }
+
     /// Disks that appear when drivers are started.
     pub fn asleep(self) -> Self {
         self.are_asleep.set(true);
@@ -213,12 +268,13 @@ impl Machine {
             operator: self,
             variables: self,
             floors: self,
+            storage: &self.files,
             policy: Policy {
                 arch: Arch::X86_64,
                 is_locked: self.is_locked,
                 is_secure_boot: self.is_locked,
                 cosign: config.cosign(),
-                signers: None,
+                signers: self.signers.clone(),
             },
             version: "1",
             exit: "returning to the firmware",
@@ -226,6 +282,7 @@ impl Machine {
         let boot = AssertUnwindSafe(|| crate::boot(&platform, &config));
         let end = match catch_unwind(boot) {
             Ok(ended) => End::Ended(ended),
+            Err(panic) if panic.is::<PowerCut>() => End::Cut,
             Err(started) => match started.downcast() {
                 Ok(started) => End::Started(*started),
                 Err(panic) => resume_unwind(panic),
@@ -347,15 +404,21 @@ impl Variables for Machine {
 
 impl Floors for Machine {
     fn kept(&self, name: &str) -> Floor {
+        if self.forged.borrow().iter().any(|forged| forged == name) {
+            return Floor::Foreign;
+        }
         self.variables.borrow().get(name).cloned().map_or(Floor::None, Floor::Kept)
     }
 
     fn keep(&self, name: &str, value: &[u8]) -> Result<(), String> {
+        self.files.step();
         self.variables.borrow_mut().insert(name.into(), value.into());
         Ok(())
     }
 
     fn forget(&self, name: &str) -> bool {
+        self.files.step();
+        self.forged.borrow_mut().retain(|forged| forged != name);
         self.variables.borrow_mut().remove(name).is_some()
     }
 }

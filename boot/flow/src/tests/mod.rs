@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Whole boots on a machine of fakes: what the console shows, and how it ends.
 
+mod cache;
 mod disks;
 mod files;
 mod instance;

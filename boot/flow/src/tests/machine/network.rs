@@ -30,12 +30,15 @@ pub enum Answer {
     Program,
     /// Our own loader.
     Own,
+    /// What the machine's registry has.
+    Registry,
 }
 
 impl Network for Machine {
     fn fetch(&self, order: &Order<'_>) -> Result<Fetched, Failure> {
         let (kernel, initrd, options) = (program(), b"initrd".to_vec(), "root=net".into());
-        let content = match self.answers.borrow_mut().pop_front().expect("an answer of the network") {
+        let content = match self.answers.borrow_mut().pop_front().unwrap_or(Answer::Registry) {
+            Answer::Registry => return self.registry.borrow().fetch(order),
             Answer::None => {
                 return Err(Failure::new(Phase::Network, "dhcp", codes::LOAD, &"no answer"));
             }
@@ -46,7 +49,7 @@ impl Network for Machine {
         };
         let manifest = Digest::parse(&format!("sha256:{}", "0".repeat(64))).unwrap();
         order.told.resolved(order.reference, &manifest, 1536);
-        Ok(Fetched { artifact: Artifact { manifest, content }, vouched: None })
+        Ok(Fetched { artifact: Artifact { manifest, content }, vouched: None, record: None })
     }
 
     fn program(&self, url: &http::Url, _: &Config, _: &dyn Room) -> Result<Vec<u8>, Failure> {

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The slots, as variable and volume have them.
+
+use alloc::{format, string::String, vec::Vec};
+
+use entries::Counted;
+use oci::{Algorithm, Digest, Record};
+
+use super::variable::{self, CACHE_VARIABLE, Entry, Letter};
+use crate::{Failure, Floor, Floors, Phase, Storage, codes, platform::Stored, report::Report};
+
+/// The folder of the cache, on the volume that the program was started from.
+pub const CACHE_FOLDER: &str = "/EFI/cloud-boot/cache";
+/// The name of a record, without its counters.
+const RECORD: &str = "record.cb";
+/// Names of a folder that are looked at: an artifact has at most 64 parts.
+const MOST_NAMES: usize = 256;
+/// As many times as many are removed.
+const MOST_PASSES: usize = 4;
+
+/// A slot that holds something.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    /// What, as the variable says it.
+    pub entry: Entry,
+    /// The name of its record, taken apart.
+    pub name: Counted,
+    /// The record's file.
+    pub file: Stored,
+}
+
+/// Both slots.
+#[derive(Debug)]
+pub struct Slots {
+    /// What the variable says.
+    pub entries: Vec<Entry>,
+    /// Those of them whose record is there, the newest one first.
+    pub kept: Vec<Slot>,
+}
+
+impl Slots {
+    /// What is there. What lies in slots that hold nothing is removed.
+    ///
+    /// # Errors
+    /// There is no volume, or its folders cannot be listed.
+    pub fn open(storage: &dyn Storage, floors: &dyn Floors, report: &Report<'_>) -> Result<Self, String> {
+        let beside = storage.list("", MOST_NAMES)?;
+        for file in beside.iter().filter(|file| file.size.is_some()) {
+            storage.remove(&file.name)?;
+        }
+        let entries = entries(floors, report);
+        let mut kept = Vec::new();
+        for entry in &entries {
+            let files = storage.list(entry.letter.name(), MOST_NAMES)?;
+            let mut records = files.iter().map(|file| (Counted::parse(&file.name), file));
+            let mut records =
+                records.by_ref().filter(|(name, file)| name.id == RECORD && file.size.is_some());
+            match (records.next(), records.next()) {
+                (Some((name, file)), None) => {
+                    kept.push(Slot { entry: entry.clone(), name, file: file.clone() });
+                }
+                // Whoever wants a cache to be empty removes its folder.
+                (None, _) if files.is_empty() => {}
+                (first, _) => {
+                    let cause = if first.is_none() { "its record is missing" } else { "it has two records" };
+                    report.uncached(&Failure::new(
+                        Phase::Obtain,
+                        object(entry.letter),
+                        codes::CACHE_FILES,
+                        &cause,
+                    ));
+                }
+            }
+        }
+        for letter in Letter::ALL {
+            if entries.iter().all(|entry| entry.letter != letter) {
+                clear(storage, letter)?;
+            }
+        }
+        Ok(Self { entries, kept })
+    }
+
+    /// The slot for something new: never the one that holds the good image; of two others the one whose loss matters
+    /// less.
+    pub fn spare(&self) -> Letter {
+        let good = self.kept.iter().find(|slot| slot.is_good()).map(|slot| slot.entry.letter);
+        let holder = |letter: Letter| self.kept.iter().position(|slot| slot.entry.letter == letter);
+        let worth = |letter: &Letter| match holder(*letter) {
+            None => 0,
+            Some(index) if self.kept.get(index).is_some_and(|slot| slot.name.is_exhausted()) => 1,
+            // The newest one stands first.
+            Some(0) => 3,
+            Some(_) => 2,
+        };
+        let others = Letter::ALL.into_iter().filter(|letter| Some(*letter) != good);
+        others.min_by_key(worth).unwrap_or(Letter::A)
+    }
+
+    /// Bytes of the files of a slot.
+    pub fn size(storage: &dyn Storage, letter: Letter) -> Result<u64, String> {
+        let files = storage.list(letter.name(), MOST_NAMES)?;
+        Ok(files.iter().filter_map(|file| file.size).fold(0, u64::saturating_add))
+    }
+}
+
+impl Slot {
+    /// Whether it holds what this reference, in its usual form, led to.
+    pub fn holds(&self, reference: &str) -> bool {
+        self.entry.reference == reference
+    }
+
+    /// Whether the booted system has found it good.
+    pub fn is_good(&self) -> bool {
+        self.name.left.is_none()
+    }
+
+    /// Its record, if it is the one that the variable names.
+    ///
+    /// # Errors
+    /// It is not, or cannot be read.
+    pub fn record(&self, storage: &dyn Storage) -> Result<Record, Failure> {
+        let path = path(self.entry.letter, &self.file.name);
+        let failed = |cause: &str| self.failed(&path, cause);
+        let size = self.file.size.and_then(|size| usize::try_from(size).ok()).unwrap_or(usize::MAX);
+        if size > Record::LARGEST {
+            return Err(failed(&format!("{size} bytes, at most {} are read", Record::LARGEST)));
+        }
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(size).map_err(|_| failed("not enough memory"))?;
+        bytes.resize(size, 0);
+        let read = storage.read(&path, &mut bytes).map_err(|cause| failed(&cause))?;
+        bytes.truncate(read);
+        let (found, expected) = (Digest::of(self.entry.record.algorithm(), &bytes), &self.entry.record);
+        if found != *expected {
+            return Err(failed(&format!("digest is {found}, expected {expected}")));
+        }
+        Record::parse(&bytes).map_err(|cause| failed(&cause))
+    }
+
+    /// Fills a place with a part, whose digest is still to be checked.
+    ///
+    /// # Errors
+    /// It cannot be read, or is shorter.
+    pub fn load(&self, storage: &dyn Storage, part: &Digest, place: &mut [u8]) -> Result<(), Failure> {
+        let path = path(self.entry.letter, &part_name(part));
+        let read = storage.read(&path, place).map_err(|cause| self.failed(&path, &cause))?;
+        if read == place.len() {
+            return Ok(());
+        }
+        Err(self.failed(&path, &format!("{read} bytes, expected {}", place.len())))
+    }
+
+    /// Puts a part in the place of one that could not be used.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn save(&self, storage: &dyn Storage, part: &Digest, bytes: &[u8]) -> Result<(), Failure> {
+        let path = path(self.entry.letter, &part_name(part));
+        storage.write(&path, bytes).map_err(|cause| self.failed(&path, &cause))
+    }
+
+    /// A part that has another digest.
+    pub fn differs(&self, part: &Digest, found: &Digest) -> Failure {
+        let path = path(self.entry.letter, &part_name(part));
+        self.failed(&path, &format!("digest is {found}, expected {part}"))
+    }
+
+    fn failed(&self, path: &str, cause: &str) -> Failure {
+        Failure::new(Phase::Obtain, format!("cache {path}"), codes::CACHE_FILES, &cause)
+    }
+}
+
+/// What the variable says. One that somebody else has made is removed, and said, as is one that is malformed.
+fn entries(floors: &dyn Floors, report: &Report<'_>) -> Vec<Entry> {
+    let malformed = match floors.kept(CACHE_VARIABLE) {
+        Floor::None => return Vec::new(),
+        Floor::Foreign => "it has the runtime attribute, which ours has not",
+        Floor::Unreadable => "the firmware cannot read it",
+        Floor::Kept(bytes) => match variable::parse(&bytes) {
+            Some(entries) => return entries,
+            None => "it does not say what the slots hold",
+        },
+    };
+    let done = if floors.forget(CACHE_VARIABLE) { "removed" } else { "and it cannot be removed" };
+    let cause = format!("{malformed}: {done}");
+    report.uncached(&Failure::new(Phase::Obtain, CACHE_VARIABLE, codes::CACHE_VARIABLE, &cause));
+    Vec::new()
+}
+
+/// Removes everything from a slot.
+pub fn clear(storage: &dyn Storage, letter: Letter) -> Result<(), String> {
+    for _ in 0..MOST_PASSES {
+        let files = storage.list(letter.name(), MOST_NAMES)?;
+        let files = files.iter().filter(|file| file.size.is_some());
+        let mut is_empty = true;
+        for file in files {
+            is_empty = false;
+            storage.remove(&path(letter, &file.name))?;
+        }
+        if is_empty {
+            return Ok(());
+        }
+    }
+    Err(format!("slot {letter} has more than {} files", MOST_NAMES.saturating_mul(MOST_PASSES)))
+}
+
+/// A slot, for messages.
+pub fn object(letter: Letter) -> String {
+    format!("cache {letter}")
+}
+
+/// A file of a slot, from the cache's folder on.
+pub fn path(letter: Letter, name: &str) -> String {
+    format!("{letter}/{name}")
+}
+
+/// The name of a part's file.
+pub fn part_name(part: &Digest) -> String {
+    let algorithm = match part.algorithm() {
+        Algorithm::Sha256 => "sha256",
+        Algorithm::Sha512 => "sha512",
+    };
+    format!("{algorithm}-{}", part.hex())
+}

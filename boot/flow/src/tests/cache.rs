@@ -1,0 +1,511 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! The last good image: what is kept, what starts when the registry does not answer, and what an attacker with the ESP
+//! achieves.
+
+use std::{format, string::String, vec::Vec};
+
+use super::machine::{End, Failing, Machine, Pushed, Signing};
+use crate::{CACHE_VARIABLE, Ended};
+
+const TAG: &str = "1";
+const UNREACHED: &str = "; looking in the cache";
+
+/// A machine with a cache, whose registry has an image with the initrd "one".
+struct Bed {
+    machine: Machine,
+    key: Signing,
+    one: Pushed,
+}
+
+impl Bed {
+    /// Whose images must be signed.
+    fn new() -> Self {
+        Self::with("", true)
+    }
+
+    fn with(settings: &str, is_locked: bool) -> Self {
+        let key = Signing::new(1);
+        let signers = is_locked.then(|| cosign::Policy::any_of([key.public()].into()));
+        let settings = format!("cloudboot.cache=1 cloudboot.image=host.example/linux:{TAG} {settings}");
+        let machine = Machine::new(&[]).settings(&settings).registry(signers);
+        let mut one = None;
+        machine.with_registry(|registry| one = Some(registry.push(TAG, "one", 0, &[&key])));
+        Self { machine, key, one: one.unwrap() }
+    }
+
+    fn push(&self, initrd: &str, epoch: u64) -> Pushed {
+        let mut pushed = None;
+        self.machine.with_registry(|registry| pushed = Some(registry.push(TAG, initrd, epoch, &[&self.key])));
+        pushed.unwrap()
+    }
+
+    fn down(&self) {
+        self.machine.with_registry(|registry| registry.set_down(true));
+    }
+
+    fn up(&self) {
+        self.machine.with_registry(|registry| registry.set_down(false));
+    }
+
+    /// Boots: the lines about what is fetched and kept, and the initrd that is started, if one is.
+    fn boot(&self) -> (Vec<String>, String) {
+        let (lines, end) = self.machine.boot();
+        let lines = lines.into_iter().filter(|line| !line.starts_with("discover ")).collect();
+        let end = match end {
+            End::Started(what) => what.rsplit(' ').next().unwrap().into(),
+            End::Ended(Ended::AllFailed) => "nothing".into(),
+            other => format!("{other:?}"),
+        };
+        (lines, end)
+    }
+
+    /// Boots, and expects this initrd to start, and a line that contains these words; none where they are empty.
+    #[track_caller]
+    fn starts(&self, initrd: &str, words: &str) -> Vec<String> {
+        let (lines, found) = self.boot();
+        assert_eq!(found, initrd, "{lines:#?}");
+        assert!(lines.iter().any(|line| line.contains(words)), "{words:?} in {lines:#?}");
+        lines
+    }
+
+    /// What `systemd-bless-boot good` does with the file that counts the tries of this boot.
+    fn bless(&self) {
+        let path = self.machine.read_variable("LoaderBootCountPath").expect("a boot that is counted");
+        let path = path.replace('\\', "/");
+        let path = path.strip_prefix("/EFI/cloud-boot/cache/").expect("a file of the cache");
+        let (folder, _) = path.split_once('/').unwrap();
+        let mut files = self.machine.files().files.borrow_mut();
+        let record = files.remove(path).expect("the file is there");
+        files.insert(format!("{folder}/record.cb"), record);
+        drop(files);
+        self.machine.set_variable("LoaderBootCountPath", None);
+    }
+
+    /// The images "one", blessed, and "two", which was tried once, are kept.
+    fn of_two() -> (Self, Pushed) {
+        let bed = Self::new();
+        bed.starts("one", "cache keeps");
+        bed.bless();
+        let two = bed.push("two", 0);
+        bed.starts("two", "cache keeps");
+        (bed, two)
+    }
+
+    fn file(&self, path: &str) -> Vec<u8> {
+        self.machine.files().files.borrow()[path].clone()
+    }
+
+    fn set_file(&self, path: &str, bytes: &[u8]) {
+        self.machine.files().files.borrow_mut().insert(path.into(), bytes.into());
+    }
+
+    fn change(&self, path: &str, change: impl FnOnce(&mut Vec<u8>)) {
+        change(self.machine.files().files.borrow_mut().get_mut(path).unwrap());
+    }
+
+    fn remove(&self, path: &str) {
+        self.machine.files().files.borrow_mut().remove(path).unwrap();
+    }
+
+    fn variable(&self) -> String {
+        let bytes = self.machine.variable_bytes(CACHE_VARIABLE).unwrap_or_default();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    fn records(&self) -> Vec<String> {
+        self.machine.files().paths().into_iter().filter(|path| path.contains("record")).collect()
+    }
+}
+
+/// The file of a part.
+fn part(slot: &str, digest: &oci::Digest) -> String {
+    format!("{slot}/sha256-{}", digest.hex())
+}
+
+#[test]
+fn what_was_verified_is_kept_and_started_when_the_registry_is_gone() {
+    let bed = Bed::new();
+    let lines = bed.starts("one", "cache keeps sha256:");
+    assert!(lines.iter().any(|line| line.starts_with("signed host.example/linux:1 ")), "{lines:#?}");
+    assert_eq!(bed.records(), ["a/record+2-1.cb"]);
+    let path = bed.machine.read_variable("LoaderBootCountPath");
+    assert_eq!(path.as_deref(), Some("\\EFI\\cloud-boot\\cache\\a\\record+2-1.cb"));
+    bed.down();
+    let lines = bed.starts("one", "cache oci host.example/linux:1 -> sha256:");
+    assert!(lines.iter().any(|line| line.ends_with(UNREACHED)), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.contains("(kept in a, 1.5 KiB)")), "{lines:#?}");
+    assert!(lines.iter().any(|line| line.starts_with("signed host.example/linux:1 ")), "{lines:#?}");
+    assert_eq!(bed.records(), ["a/record+1-2.cb"]);
+}
+
+#[test]
+fn without_the_setting_nothing_is_kept() {
+    let key = Signing::new(1);
+    let machine = Machine::new(&[]).settings("cloudboot.image=host.example/linux:1");
+    let machine = machine.registry(Some(cosign::Policy::any_of([key.public()].into())));
+    machine.with_registry(|registry| drop(registry.push(TAG, "one", 0, &[&key])));
+    assert!(matches!(machine.boot().1, End::Started(_)));
+    assert!(machine.files().paths().is_empty() && machine.variable_bytes(CACHE_VARIABLE).is_none());
+}
+
+#[test]
+fn tries_that_are_used_up_end_what_was_never_good() {
+    let bed = Bed::new();
+    bed.starts("one", "cache keeps");
+    bed.down();
+    bed.starts("one", "cache oci");
+    bed.starts("one", "cache oci");
+    assert_eq!(bed.records(), ["a/record+0-3.cb"]);
+    bed.starts("nothing", "E-NET-CONNECT");
+    // It is started from the registry all the same, where there is no better one.
+    bed.up();
+    bed.starts("one", "oci host.example/linux:1");
+    assert_eq!(bed.records(), ["a/record+0-3.cb"]);
+}
+
+#[test]
+fn a_blessed_image_becomes_the_good_one_and_is_not_counted() {
+    let bed = Bed::new();
+    bed.starts("one", "cache keeps");
+    bed.bless();
+    bed.starts("one", "oci host.example/linux:1");
+    assert_eq!(bed.records(), ["a/record.cb"]);
+    assert_eq!(bed.machine.read_variable("LoaderBootCountPath"), None);
+    bed.down();
+    for _ in 0..5 {
+        bed.starts("one", "cache oci");
+    }
+}
+
+#[test]
+fn a_new_image_goes_beside_the_good_one_and_takes_its_place_when_blessed() {
+    let (bed, _) = Bed::of_two();
+    assert_eq!(bed.records(), ["a/record.cb", "b/record+2-1.cb"]);
+    bed.down();
+    bed.starts("one", "(kept in a, ");
+    bed.up();
+    bed.starts("two", "oci host.example/linux:1");
+    assert_eq!(bed.records(), ["a/record.cb", "b/record+1-2.cb"]);
+    bed.bless();
+    bed.down();
+    bed.starts("two", "(kept in b, ");
+    // The next one has the slot of what was good before.
+    bed.up();
+    bed.push("three", 0);
+    bed.starts("three", "cache keeps");
+    assert_eq!(bed.records(), ["a/record+2-1.cb", "b/record.cb"]);
+    assert_eq!(bed.machine.files().paths().len(), 8, "four files each: a record, three parts");
+}
+
+#[test]
+fn the_good_one_starts_where_the_new_one_used_up_its_tries() {
+    let (bed, _) = Bed::of_two();
+    bed.starts("two", "oci");
+    bed.starts("two", "oci");
+    assert_eq!(bed.records(), ["a/record.cb", "b/record+0-3.cb"]);
+    for _ in 0..2 {
+        let lines = bed.starts("one", "E-CACHE-TRIES it has used up its tries");
+        assert!(!lines.iter().any(|line| line.starts_with("oci ")), "{lines:#?}");
+    }
+    // A third one has a slot, and tries, of its own.
+    bed.push("three", 0);
+    bed.starts("three", "cache keeps");
+    assert_eq!(bed.records(), ["a/record.cb", "b/record+2-1.cb"]);
+}
+
+#[test]
+fn what_is_in_a_slot_is_not_fetched_again() {
+    let (bed, two) = Bed::of_two();
+    bed.machine.with_registry(|registry| registry.damage(&two.initrd));
+    bed.starts("two", "oci host.example/linux:1");
+    // What is damaged in the slot is fetched anew, and mended.
+    bed.machine.with_registry(|registry| registry.damage(&two.initrd));
+    bed.change(&part("b", &two.initrd), |bytes| bytes[0] ^= 1);
+    bed.starts("two", "E-CACHE-FILES digest is ");
+    assert_eq!(bed.file(&part("b", &two.initrd)), b"two");
+    bed.remove(&part("b", &two.initrd));
+    bed.set_file("b/record+3.cb", b"one record too many");
+    bed.starts("two", "it has two records");
+}
+
+#[test]
+fn only_an_unreached_registry_leads_to_the_cache() {
+    let (bed, two) = Bed::of_two();
+    bed.bless();
+    // Unsigned.
+    bed.machine.with_registry(|registry| drop(registry.push(TAG, "bad", 0, &[])));
+    bed.starts("nothing", "E-TRUST-UNSIGNED");
+    // By somebody else.
+    bed.machine.with_registry(|registry| drop(registry.push(TAG, "bad", 0, &[&Signing::new(2)])));
+    bed.starts("nothing", "E-TRUST-SIGNER");
+    // Tampered with.
+    let three = bed.push("three", 0);
+    bed.machine.with_registry(|registry| registry.damage(&three.initrd));
+    bed.starts("nothing", "E-NET-OCI-DIGEST");
+    // All this has left the slots as they were.
+    bed.down();
+    bed.starts("two", "(kept in b, ");
+    bed.up();
+    bed.machine.with_registry(|registry| registry.tag(TAG, &two));
+    bed.starts("two", "oci");
+}
+
+#[test]
+fn a_changed_part_is_refused() {
+    let bed = Bed::new();
+    bed.starts("one", "cache keeps");
+    bed.bless();
+    bed.down();
+    let path = part("a", &bed.one.initrd);
+    bed.change(&path, |bytes| bytes[0] ^= 1);
+    bed.starts("nothing", &format!("warning: obtain cache {path}: E-CACHE-FILES digest is "));
+    bed.change(&path, Vec::clear);
+    bed.starts("nothing", "E-CACHE-FILES 0 bytes, expected 3");
+    bed.remove(&path);
+    bed.starts("nothing", "E-CACHE-FILES EFI status NOT_FOUND");
+    // More bytes than there should be are not looked at.
+    bed.set_file(&path, b"one and more");
+    bed.starts("one", "cache oci");
+}
+
+#[test]
+fn a_changed_record_is_refused() {
+    let (bed, _) = Bed::of_two();
+    bed.down();
+    let good = bed.file("a/record.cb");
+    bed.change("a/record.cb", |bytes| *bytes.last_mut().unwrap() ^= 1);
+    bed.starts("two", "warning: obtain cache a/record.cb: E-CACHE-FILES digest is ");
+    bed.set_file("a/record.cb", &[0; (8 << 20) + 1]);
+    bed.starts("two", "8388609 bytes, at most 8388608 are read");
+    assert_eq!(bed.records(), ["a/record.cb", "b/record+0-3.cb"]);
+    bed.starts("nothing", "E-CACHE-FILES");
+    bed.set_file("a/record.cb", &good);
+    bed.starts("one", "cache oci");
+}
+
+#[test]
+fn slots_that_are_swapped_are_refused() {
+    let (bed, two) = Bed::of_two();
+    bed.bless();
+    bed.down();
+    let (a, b) = (bed.file("a/record.cb"), bed.file("b/record.cb"));
+    bed.set_file("a/record.cb", &b);
+    bed.set_file("b/record.cb", &a);
+    let (one, two) = (part("", &bed.one.initrd), part("", &two.initrd));
+    bed.set_file(&format!("b{one}"), b"one");
+    bed.set_file(&format!("a{two}"), b"two");
+    let lines = bed.starts("nothing", "cache a/record.cb: E-CACHE-FILES");
+    assert!(lines.iter().any(|line| line.contains("cache b/record.cb: E-CACHE-FILES")), "{lines:#?}");
+}
+
+#[test]
+fn an_older_record_is_refused() {
+    let bed = Bed::new();
+    bed.starts("one", "cache keeps");
+    let old: Vec<(String, Vec<u8>)> = bed
+        .machine
+        .files()
+        .files
+        .borrow()
+        .iter()
+        .map(|(path, bytes)| (path.clone(), bytes.clone()))
+        .collect();
+    bed.bless();
+    for initrd in ["two", "three"] {
+        bed.push(initrd, 0);
+        bed.starts(initrd, "cache keeps");
+        bed.bless();
+    }
+    // "three" is in the slot that "one" had.
+    bed.machine.files().files.borrow_mut().retain(|path, _| !path.starts_with("a/"));
+    // The attacker says that it is good, too.
+    old.iter().for_each(|(path, bytes)| bed.set_file(&path.replace("+2-1", ""), bytes));
+    bed.down();
+    bed.starts("two", "cache a/record.cb: E-CACHE-FILES digest is ");
+}
+
+#[test]
+fn an_epoch_that_was_raised_revokes_what_is_kept() {
+    let bed = Bed::new();
+    bed.push("old", 4);
+    bed.starts("old", "cache keeps");
+    bed.bless();
+    bed.push("new", 5);
+    bed.starts("new", "cache keeps");
+    bed.down();
+    bed.starts(
+        "nothing",
+        "E-TRUST-EPOCH epoch 4 of \"\", and epoch 5 of it was started on this machine before",
+    );
+    // One that is too old is not kept either.
+    bed.up();
+    bed.push("older", 3);
+    let before = bed.machine.files().paths();
+    bed.starts("nothing", "E-TRUST-EPOCH");
+    assert_eq!(bed.machine.files().paths(), before);
+}
+
+#[test]
+fn a_key_that_is_no_longer_trusted_does_not_vouch_for_what_is_kept() {
+    let bed = Bed::new();
+    bed.starts("one", "cache keeps");
+    bed.bless();
+    bed.down();
+    let bed = Bed {
+        machine: bed.machine.registry(Some(cosign::Policy::any_of([Signing::new(2).public()].into()))),
+        ..bed
+    };
+    let lines = bed.starts("nothing", "E-TRUST-SIGNER");
+    assert!(lines.iter().any(|line| line.starts_with("warning: verify ")), "{lines:#?}");
+}
+
+#[test]
+fn a_variable_of_somebody_else_is_removed() {
+    let (bed, _) = Bed::of_two();
+    let value = bed.machine.variable_bytes(CACHE_VARIABLE).unwrap();
+    bed.machine.forge(CACHE_VARIABLE, &value);
+    bed.down();
+    bed.starts("nothing", "E-CACHE-VARIABLE it has the runtime attribute, which ours has not: removed");
+    assert_eq!((bed.variable(), bed.machine.files().paths().len()), (String::new(), 0));
+    bed.up();
+    bed.starts("two", "cache keeps");
+    bed.machine.set_variable(CACHE_VARIABLE, Some(b"a b c d\n".into()));
+    bed.starts("two", "E-CACHE-VARIABLE it does not say what the slots hold: removed");
+    // Nothing was known of what lay there, so that it is kept anew.
+    assert_eq!(bed.records(), ["a/record+2-1.cb"]);
+}
+
+#[test]
+fn another_reference_is_another_image() {
+    let bed = Bed::new();
+    bed.starts("one", "cache keeps");
+    bed.bless();
+    bed.down();
+    let other = bed.machine.settings("cloudboot.cache=1 cloudboot.image=host.example/linux:2");
+    let bed = Bed { machine: other, ..bed };
+    bed.starts("nothing", "E-NET-CONNECT");
+}
+
+#[test]
+fn without_keys_the_digest_or_the_variable_vouches() {
+    for settings in ["cloudboot.cosign=off", "PINNED"] {
+        let bed = Bed::with("", false);
+        let pinned = format!("cloudboot.image=host.example/linux:1@{}", bed.one.manifest);
+        let settings = format!("cloudboot.cache=1 cloudboot.image=host.example/linux:1 {settings}");
+        let machine = bed.machine.settings(&settings.replace("PINNED", &pinned));
+        let bed = Bed { machine, key: bed.key, one: bed.one };
+        bed.starts("one", "cache keeps");
+        bed.down();
+        bed.starts("one", "cache oci");
+        // The same bytes by another record are others than were kept.
+        bed.change("a/record+1-2.cb", |bytes| bytes.extend_from_slice(b"0 x \n\n"));
+        bed.starts("nothing", "E-CACHE-FILES digest is ");
+    }
+}
+
+#[test]
+fn an_unsigned_image_that_is_only_warned_of_is_not_kept() {
+    let bed = Bed::with("cloudboot.cosign=warn", true);
+    bed.machine.with_registry(|registry| drop(registry.push(TAG, "unsigned", 0, &[])));
+    bed.starts("unsigned", "cloudboot.cosign=warn, going on");
+    assert!(bed.machine.files().paths().is_empty());
+}
+
+#[test]
+fn a_volume_without_room_or_that_cannot_be_written_keeps_nothing_and_boots() {
+    let bed = Bed::new();
+    bed.machine.files().size.set(9 << 20);
+    bed.starts("one", "warning: obtain cache a: E-CACHE-ROOM 9.0 MiB wanted, 9.0 MiB free");
+    assert!(bed.machine.files().paths().is_empty());
+    bed.machine.files().size.set(64 << 20);
+    bed.machine.files().failing.set(Some(Failing::ReadOnly));
+    bed.starts("one", "warning: obtain cache a: E-CACHE-WRITE EFI status WRITE_PROTECTED");
+    bed.machine.files().failing.set(Some(Failing::Absent));
+    bed.starts("one", "warning: obtain cache: E-CACHE-VOLUME this program was not started from a volume");
+    bed.machine.files().failing.set(None);
+    bed.starts("one", "cache keeps");
+    // Where the name cannot be changed, that is said.
+    bed.machine.files().failing.set(Some(Failing::ReadOnly));
+    bed.starts("one", "tries are not counted: a/record+2-1.cb EFI status WRITE_PROTECTED");
+}
+
+#[test]
+fn what_belongs_to_no_slot_is_removed() {
+    let bed = Bed::new();
+    bed.starts("one", "cache keeps");
+    bed.bless();
+    let before = bed.machine.files().paths();
+    for path in ["junk", "b/junk", "b/record.cb"] {
+        bed.set_file(path, b"junk");
+    }
+    (0..600).for_each(|number| bed.set_file(&format!("b/{number}"), b""));
+    bed.starts("one", "oci");
+    assert_eq!(bed.machine.files().paths(), before);
+    // More than anybody has put there by mistake ends the use of the cache, not the boot.
+    (0..2000).for_each(|number| bed.set_file(&format!("b/{number}"), b""));
+    bed.starts("one", "E-CACHE-VOLUME slot b has more than 1024 files");
+    // A record that is hidden behind other names is none.
+    (0..600).for_each(|number| bed.set_file(&format!("a/{number}"), b""));
+    bed.down();
+    bed.starts("nothing", "its record is missing");
+}
+
+#[test]
+fn a_cache_whose_folder_is_removed_is_empty() {
+    let (bed, _) = Bed::of_two();
+    bed.machine.files().files.borrow_mut().clear();
+    let lines = bed.starts("two", "cache keeps");
+    assert!(!lines.iter().any(|line| line.contains("warning")), "{lines:#?}");
+}
+
+#[test]
+fn wherever_power_fails_the_next_boot_starts_one_image_or_the_other() {
+    for is_torn in [false, true] {
+        for changes in 0.. {
+            let (bed, _) = Bed::of_two();
+            // "one" is good, "two" was tried once, and "three" takes its slot.
+            bed.push("three", 0);
+            bed.machine.files().cut_after(changes, is_torn);
+            let (_, end) = bed.machine.boot();
+            let has_ended = end != End::Cut;
+            bed.machine.files().power();
+            bed.down();
+            bed.starts("one", "(kept in a, ");
+            bed.up();
+            bed.starts("three", "oci host.example/linux:1");
+            bed.bless();
+            bed.down();
+            bed.starts("three", "(kept in b, ");
+            if has_ended {
+                assert!(
+                    changes > 8,
+                    "{changes} changes: the variable, four files, four more, the variable, a name"
+                );
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn wherever_power_fails_the_first_image_is_kept_whole_or_not_at_all() {
+    for is_torn in [false, true] {
+        for changes in 0.. {
+            let bed = Bed::new();
+            bed.machine.files().cut_after(changes, is_torn);
+            let has_ended = bed.machine.boot().1 != End::Cut;
+            bed.machine.files().power();
+            bed.down();
+            let is_kept = !bed.variable().is_empty();
+            bed.starts(if is_kept { "one" } else { "nothing" }, "");
+            bed.up();
+            bed.starts("one", "oci");
+            bed.bless();
+            bed.down();
+            bed.starts("one", "(kept in a, ");
+            if has_ended {
+                break;
+            }
+        }
+    }
+}
