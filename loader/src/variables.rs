@@ -28,6 +28,9 @@ const VOLATILE: VariableAttributes =
 /// What the next boot sees, too.
 const LASTING: VariableAttributes = VOLATILE.union(VariableAttributes::NON_VOLATILE);
 
+/// So many of the firmware's variables are looked at: a store has room for some hundreds.
+const MOST_VARIABLES: usize = 4096;
+
 /// The firmware's variables.
 pub struct Variables;
 
@@ -77,6 +80,12 @@ impl flow::Floors for Variables {
 
     fn forget(&self, name: &str) -> bool {
         CString16::try_from(name).is_ok_and(|name| runtime::delete_variable(&name, &CLOUD_BOOT).is_ok())
+    }
+
+    fn names(&self, prefix: &str) -> Vec<String> {
+        let keys = runtime::variable_keys().take(MOST_VARIABLES).filter_map(Result::ok);
+        let ours = keys.filter(|key| key.vendor == CLOUD_BOOT).map(|key| format!("{}", key.name));
+        ours.filter(|name| name.starts_with(prefix)).collect()
     }
 }
 

@@ -63,10 +63,12 @@ pub enum Choice<'a> {
     Nothing,
 }
 
-/// Shows the menu of these candidates until one is chosen that whoever chose it may start.
+/// Shows the menu of these candidates until one is chosen that whoever chose it may start. `forget` forgets the epochs
+/// that are kept, and says so.
 pub fn ask<'a>(
     operator: &dyn Operator,
     menu: &dyn Fn(&Offer<'a>) -> Menu,
+    forget: &dyn Fn() -> String,
     mut offer: Offer<'a>,
     offered: &[Candidate<'a>],
 ) -> Choice<'a> {
@@ -74,6 +76,10 @@ pub fn ask<'a>(
         let (item, options, login) = match operator.choose(&mut menu(&offer)) {
             Some(Outcome::Boot { item, options, login }) => (item, options, login),
             Some(Outcome::FirmwareSetup) => return Choice::Setup,
+            Some(Outcome::ForgetEpochs) => {
+                offer = Offer { message: forget(), timeout: None, ..offer };
+                continue;
+            }
             Some(Outcome::Stay) | None => return Choice::Nothing,
         };
         let Some(candidate) = offered.get(item).copied() else { return Choice::Nothing };

@@ -80,9 +80,10 @@ impl<'a> Round<'a> {
         let Discovered { volumes, found } = discovered;
         let is_menu_shown = offer.is_some();
         let menu = |offer: &Offer<'_>| menu_items::menu(platform, config, discovered, offered, offer);
+        let forget = || self.report.forgotten(rollback::forget(platform.floors));
         loop {
             if let Some(offer) = offer.take() {
-                match ask(platform.operator, &menu, offer, offered) {
+                match ask(platform.operator, &menu, &forget, offer, offered) {
                     Choice::Candidate(candidate, edited) => {
                         platform.network.try_again();
                         queue = Queue::chosen(volumes, found, candidate, edited);

@@ -9,7 +9,7 @@ use entries::{Access, Entry, File, Kind, Start};
 use menu::{Asks, Item, Menu};
 use vfs::Volumes;
 
-use crate::{Platform, ask::Offer, discover::Discovered, queue::Candidate, remote};
+use crate::{Platform, ask::Offer, discover::Discovered, queue::Candidate, remote, rollback};
 
 /// What the menu offers: the artifact of `cloudboot.image`, and the entries of disks. Where the menu is locked, and
 /// there is such an artifact, entries of disks are only offered if they may start unattended, too.
@@ -46,8 +46,10 @@ pub fn menu(
     let cursor = offered.iter().position(is_under).unwrap_or(0);
     let lines = platform.console.lines();
     let log = lines.iter().map(|line| format!("{} {}", Seconds(line.time), line.text)).collect();
+    let is_locked = is_locked(platform, config, discovered);
     Menu::new(&format!("cloud-boot {} {}", platform.version, platform.policy.arch), items, cursor)
-        .locked(is_locked(platform, config, discovered))
+        .locked(is_locked)
+        .with_epochs(if is_locked { 0 } else { rollback::count(platform.floors) })
         .with_setup(platform.variables.has_setup())
         .with_log(log)
         .with_timeout(offer.timeout)

@@ -223,6 +223,14 @@ impl<'a> Report<'a> {
         self.line(format_args!("warning: {}", failure.detail()));
     }
 
+    /// Epochs that the operator has forgotten, and those that cannot be; the same for the menu.
+    pub fn forgotten(&self, (forgotten, left): (usize, usize)) -> String {
+        let left = if left == 0 { String::new() } else { format!("; {left} cannot be removed") };
+        let text = format!("Epochs forgotten: {forgotten}{left}");
+        self.line(format_args!("{text}"));
+        text
+    }
+
     /// What was checked, where all details are wanted.
     pub fn verified(&self, payload: &Verified<Payload>) {
         if self.is_verbose {

@@ -81,6 +81,9 @@ pub trait Floors {
 
     /// Keeps nothing any more; whether that was possible.
     fn forget(&self, name: &str) -> bool;
+
+    /// The names of all that is kept, as far as they begin with this.
+    fn names(&self, prefix: &str) -> Vec<String>;
 }
 
 /// A variable of [`Floors`].
@@ -101,6 +104,19 @@ fn variable(member: &str, name: &str) -> String {
     let hash = Sha256::new().chain_update(member).chain_update([0]).chain_update(name).finalize();
     let hex: String = hash.iter().take(TOLD_APART).map(|byte| format!("{byte:02x}")).collect();
     format!("{EPOCH_VARIABLE}{hex}")
+}
+
+/// How many epochs are kept.
+pub fn count(floors: &dyn Floors) -> usize {
+    floors.names(EPOCH_VARIABLE).len()
+}
+
+/// Forgets every epoch: how many, and how many cannot be forgotten.
+pub fn forget(floors: &dyn Floors) -> (usize, usize) {
+    let names = floors.names(EPOCH_VARIABLE);
+    let forgotten = names.iter().filter(|name| floors.forget(name)).count();
+    // As many are not forgotten as are left.
+    (forgotten, names.len().saturating_sub(forgotten))
 }
 
 /// Whether something may still be started by a policy with these members. A variable that somebody else has made is
@@ -186,6 +202,10 @@ mod tests {
         fn forget(&self, name: &str) -> bool {
             self.0.borrow_mut().remove(name).is_some()
         }
+
+        fn names(&self, prefix: &str) -> Vec<String> {
+            self.0.borrow().keys().filter(|name| name.starts_with(prefix)).cloned().collect()
+        }
     }
 
     fn release(name: &str, epoch: u64) -> Release {
@@ -222,6 +242,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_forgotten_starts_again() {
+        let store = Store::default();
+        assert_eq!(start(&store, &["a", "b"], &release("linux", 5)), Ok(()));
+        store.keep("CloudBootCache", b"").unwrap();
+        assert_eq!((count(&store), forget(&store), count(&store)), (2, (2, 0), 0));
+        assert_eq!(start(&store, &["a"], &release("linux", 4)), Ok(()));
+        assert_eq!(store.kept("CloudBootCache"), Floor::Kept(Vec::new()), "it is no epoch");
+    }
+
+    #[test]
     fn where_it_cannot_be_kept_nothing_is_started() {
         struct Full;
         impl Floors for Full {
@@ -236,11 +266,16 @@ mod tests {
             fn forget(&self, _: &str) -> bool {
                 false
             }
+
+            fn names(&self, prefix: &str) -> Vec<String> {
+                vec![format!("{prefix}0")]
+            }
         }
         let refused = raise(&Full, &signers(&["a"]), &release("linux", 1)).unwrap_err();
         assert_eq!(refused.code.to_string(), "E-TRUST-FLOOR");
         assert!(refused.cause.ends_with("EFI status OUT_OF_RESOURCES"), "{}", refused.cause);
         assert_eq!(raise(&Full, &signers(&["a"]), &release("linux", 0)), Ok(()));
+        assert_eq!(forget(&Full), (0, 1));
     }
 
     #[test]

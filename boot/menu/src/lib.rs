@@ -92,6 +92,8 @@ pub enum Outcome {
     },
     /// The firmware's setup is opened.
     FirmwareSetup,
+    /// The epochs that were started are forgotten.
+    ForgetEpochs,
 }
 
 /// What is shown.
@@ -100,6 +102,8 @@ enum View {
     List,
     Editor(Editor),
     Login(Form),
+    /// Whether epochs are to be forgotten.
+    Epochs,
     /// Lines about something, from this one on.
     Text {
         title: &'static str,
@@ -116,6 +120,7 @@ pub struct Menu {
     log: Vec<String>,
     is_locked: bool,
     has_setup: bool,
+    epochs: usize,
     countdown: Option<Duration>,
     message: String,
     view: View,
@@ -130,6 +135,7 @@ impl Menu {
             log: Vec::new(),
             is_locked: false,
             has_setup: false,
+            epochs: 0,
             countdown: None,
             message: String::new(),
             view: View::List,
@@ -152,6 +158,12 @@ impl Menu {
     #[must_use]
     pub fn with_setup(self, has_setup: bool) -> Self {
         Self { has_setup, ..self }
+    }
+
+    /// The same with a key that forgets the epochs of images that were started, of which there are so many.
+    #[must_use]
+    pub fn with_epochs(self, epochs: usize) -> Self {
+        Self { epochs, ..self }
     }
 
     /// The same with lines for the key `p`.
@@ -204,6 +216,10 @@ impl Menu {
                     None => Outcome::Stay,
                 },
             },
+            View::Epochs => {
+                self.view = View::List;
+                if key == Key::Char('y') { Outcome::ForgetEpochs } else { Outcome::Stay }
+            }
             View::Text { lines, first, .. } => {
                 let last = lines.len().saturating_sub(list::HEIGHT);
                 *first = match key {
@@ -235,6 +251,7 @@ impl Menu {
                     self.view = View::Text { title: "Details", lines, first: 0 };
                 }
                 'p' => self.view = View::Text { title: "Log", lines: self.log.clone(), first: 0 },
+                'x' if self.epochs > 0 && !self.is_locked => self.view = View::Epochs,
                 'f' if self.has_setup => return Outcome::FirmwareSetup,
                 'f' => self.message = "This firmware does not open its setup from here.".into(),
                 '1'..='9' => {
@@ -281,10 +298,13 @@ impl Menu {
                     screen
                         .set(ROWS - 2, &format!("Boots the marked entry in {seconds} s; any key stops that"));
                 }
-                if self.has_setup {
-                    "Enter, 1-9 boot  e edit  d details  p log  f firmware setup  / filter"
-                } else {
-                    "Enter, 1-9 boot  e edit  d details  p log  / filter"
+                match (self.has_setup, self.epochs > 0 && !self.is_locked) {
+                    (false, false) => "Enter, 1-9 boot  e edit  d details  p log  / filter",
+                    (false, true) => "Enter, 1-9 boot  e edit  d details  p log  x epochs  / filter",
+                    (true, false) => "Enter, 1-9 boot  e edit  d details  p log  f firmware setup  / filter",
+                    (true, true) => {
+                        "Enter, 1-9 boot  e edit  d details  p log  f firmware setup  x epochs  / filter"
+                    }
                 }
             }
             View::Editor(editor) => {
@@ -296,6 +316,18 @@ impl Menu {
                 screen.set(1, "This entry asks who starts it");
                 form.draw(&mut screen);
                 "Enter go on  Esc back"
+            }
+            View::Epochs => {
+                screen.set(1, "Epochs");
+                let lines = [
+                    &format!(
+                        "This machine keeps {} epochs of signed images that it has started.",
+                        self.epochs
+                    ),
+                    "Once they are forgotten, older images start again, revoked ones among them.",
+                ];
+                lines.iter().zip(list::FIRST..).for_each(|(line, row)| screen.set(row, line));
+                "y forget them  any other key back"
             }
             View::Text { title, lines, first } => {
                 screen.set(1, title);

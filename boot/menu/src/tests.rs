@@ -39,6 +39,21 @@ fn a_screen_in_full() {
 }
 
 #[test]
+fn epochs_are_forgotten_after_a_question() {
+    let with = |epochs| menu(2).with_epochs(epochs);
+    assert_eq!(press(&mut with(2), "xy"), Outcome::ForgetEpochs);
+    assert_eq!(press(&mut with(2), "xny"), Outcome::Stay, "any other key goes back");
+    assert_eq!(press(&mut with(0), "xy"), Outcome::Stay, "there is nothing to forget");
+    assert_eq!(press(&mut with(2).locked(true), "xy"), Outcome::Stay);
+    assert_eq!(shown(&with(2))[24], "Enter, 1-9 boot  e edit  d details  p log  x epochs  / filter");
+    assert_eq!(shown(&with(2).locked(true)), shown(&menu(2).locked(true)));
+    let mut asked = with(2).with_setup(true);
+    assert_eq!(shown(&asked)[24].len(), COLUMNS, "the row is full");
+    press(&mut asked, "x");
+    assert_eq!(shown(&asked)[3], "This machine keeps 2 epochs of signed images that it has started.");
+}
+
+#[test]
 fn long_titles_of_one_menu_are_told_apart() {
     let title =
         |rest: &str| format!("Advanced options for Debian GNU/Linux / Debian GNU/Linux, with Linux {rest}");

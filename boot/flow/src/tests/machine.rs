@@ -421,6 +421,10 @@ impl Floors for Machine {
         self.forged.borrow_mut().retain(|forged| forged != name);
         self.variables.borrow_mut().remove(name).is_some()
     }
+
+    fn names(&self, prefix: &str) -> Vec<String> {
+        self.variables.borrow().keys().filter(|name| name.starts_with(prefix)).cloned().collect()
+    }
 }
 
 impl HandOver for Machine {
