@@ -136,22 +136,32 @@ impl<'a> Value<'a> {
     /// # Errors
     /// [`Cause::Type`] when it is something else, [`Cause::TooMany`].
     pub fn list(self, most: usize) -> Result<Vec<Self>, Error> {
+        match self.first(most)? {
+            (list, false) => Ok(list),
+            (_, true) => Err(self.error(Cause::TooMany { name: self.name, most })),
+        }
+    }
+
+    /// The first members of a list, and whether there are more; what is missing or `null` has no members.
+    ///
+    /// # Errors
+    /// [`Cause::Type`] when it is something else.
+    pub fn first(self, most: usize) -> Result<(Vec<Self>, bool), Error> {
         let mut list = Vec::new();
         match self.kind() {
-            Kind::Null => return Ok(list),
+            Kind::Null => return Ok((list, false)),
             Kind::List => {}
             _ => return Err(self.unexpected("a list")),
         }
         let mut offset = walk::next(self.document, self.offset.saturating_add(1));
         while !matches!(walk::peek(self.document, offset), b']' | 0) {
-            let member = Self { offset, ..self };
             if list.len() >= most {
-                return Err(member.error(Cause::TooMany { name: self.name, most }));
+                return Ok((list, true));
             }
-            list.push(member);
+            list.push(Self { offset, ..self });
             offset = walk::next(self.document, walk::end(self.document, offset));
         }
-        Ok(list)
+        Ok((list, false))
     }
 
     /// An object.
@@ -176,8 +186,10 @@ impl<'a> Value<'a> {
         Error::new(self.document.as_bytes(), self.offset, cause)
     }
 
-    /// It is missing, or something else. Texts are not shown: they may be long, or secret.
-    fn unexpected(self, expected: &'static str) -> Error {
+    /// The failure that it is missing, or not what is expected: `"a digest"`.
+    ///
+    /// Texts are not shown: they may be long, or secret.
+    pub fn unexpected(self, expected: &'static str) -> Error {
         if !self.is_there {
             return self.error(Cause::Missing(self.name));
         }

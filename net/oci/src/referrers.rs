@@ -5,11 +5,12 @@ use alloc::{format, string::String, vec::Vec};
 
 use dial::Dial;
 use http::Url;
+use json::Object;
 
 use crate::{
     Cause, Client, Digest, Document, Error, Reference,
     client::{Ask, Failed},
-    document::parsed,
+    document::malformed,
     endpoint::{Endpoint, Scope},
     spec::{Descriptor, INDEX, Index},
 };
@@ -107,7 +108,8 @@ impl<D: Dial> Client<D> {
             let next = response.head().all("link").find_map(next).map(String::from);
             let bytes = response.bytes(left).await?;
             left = left.saturating_sub(bytes.len());
-            let index: Index = parsed("index", &bytes).map_err(|cause| Error::new(reference, cause))?;
+            let index = Object::parse(&bytes).and_then(Index::read);
+            let index = index.map_err(|error| Error::new(reference, malformed("index", error)))?;
             found.extend(index.manifests);
             // A login belongs to this place only.
             let joined = next.and_then(|next| url.join(&next).ok());
