@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Objects and their members.
 
-use alloc::{borrow::Cow, string::ToString as _, vec::Vec};
+use alloc::{borrow::Cow, string::String, vec::Vec};
 
 use serde::de::IgnoredAny;
 
 use crate::{Cause, Error, Kind, Value, walk};
+
+/// Characters of a name that are shown.
+const LONGEST_SHOWN: usize = 64;
 
 /// An object of a document that is well-formed. It borrows the document and keeps nothing of it.
 #[derive(Clone, Copy, Debug)]
@@ -108,10 +111,15 @@ impl<'a> Value<'a> {
                 return Err(value.error(Cause::TooMany { name: self.name(), most }));
             }
             if texts.iter().any(|(known, _)| *known == name) {
-                return Err(value.error(Cause::Twice(name.to_string())));
+                return Err(value.error(Cause::Twice(shown(&name))));
             }
             texts.push((name, value.named(self.name()).text()?));
         }
         Ok(texts)
     }
+}
+
+/// A name that others wrote, as a message shows it: not too long, and nothing that moves a cursor.
+fn shown(name: &str) -> String {
+    name.chars().take(LONGEST_SHOWN).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

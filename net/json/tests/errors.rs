@@ -75,6 +75,10 @@ fn a_member_that_is_asked_for_stands_there_once() {
     assert_eq!(error.to_string(), "duplicate field `a` at line 2 column 5");
     let twice = member(r#"{"m":{"a":"1","a":"1"}}"#, "m").unwrap().texts(2).unwrap_err();
     assert_eq!(twice.cause(), &Cause::Twice("a".into()));
+    let name = format!("\\u001b{}", "x".repeat(100));
+    let twice = format!("{{\"m\":{{\"{name}\":\"\",\"{name}\":\"\"}}}}");
+    let shown = format!("\u{fffd}{}", "x".repeat(63));
+    assert_eq!(member(&twice, "m").unwrap().texts(2).unwrap_err().cause(), &Cause::Twice(shown));
 }
 
 #[test]
