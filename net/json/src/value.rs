@@ -181,8 +181,8 @@ impl<'a> Value<'a> {
         self.document.get(self.offset..end).unwrap_or("")
     }
 
-    /// A failure of this value.
-    pub(crate) fn error(&self, cause: Cause) -> Error {
+    /// A failure with the place of this value.
+    pub fn error(&self, cause: Cause) -> Error {
         Error::new(self.document.as_bytes(), self.offset, cause)
     }
 
