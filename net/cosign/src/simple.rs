@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Signatures in cosign's older form: a payload of "simple signing" as a layer, and around it annotations.
 
-use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+use alloc::{borrow::Cow, collections::BTreeMap, format, string::String, vec::Vec};
+use core::fmt;
 
 use base64ct::{Base64, Encoding as _};
+use json::Object;
 use oci::Digest;
-use serde::Deserialize;
 use sigstore::Bundle;
 
 use crate::Why;
@@ -36,52 +37,6 @@ pub(crate) struct Simple<'a> {
     annotations: &'a BTreeMap<String, String>,
 }
 
-/// Spec: containers/image, docs/containers-signature.5.md; cosign, specs/SIGNATURE_SPEC.md, "Payload Formats".
-#[derive(Deserialize)]
-struct Payload {
-    critical: Critical,
-}
-
-#[derive(Deserialize)]
-struct Critical {
-    #[serde(rename = "type")]
-    type_: String,
-    image: Image,
-}
-
-#[derive(Deserialize)]
-struct Image {
-    #[serde(rename = "docker-manifest-digest")]
-    docker_manifest_digest: String,
-}
-
-/// What cosign keeps of an entry of Rekor.
-///
-/// Spec: cosign, pkg/cosign/bundle/rekor.go.
-#[derive(Deserialize)]
-struct LogEntry {
-    #[serde(rename = "SignedEntryTimestamp")]
-    signed_entry_timestamp: String,
-    #[serde(rename = "Payload")]
-    payload: LogPayload,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LogPayload {
-    body: String,
-    integrated_time: u64,
-    log_index: u64,
-    #[serde(rename = "logID")]
-    log_id: String,
-}
-
-#[derive(Deserialize)]
-struct Timestamp {
-    #[serde(rename = "SignedRFC3161Timestamp")]
-    signed: String,
-}
-
 impl<'a> Simple<'a> {
     /// A payload with the annotations of its layer.
     ///
@@ -104,14 +59,8 @@ impl<'a> Simple<'a> {
     /// # Errors
     /// It is malformed, of another kind, or names something else.
     pub fn check(&self, digest: &Digest) -> Result<(), Why> {
-        let is_object = self.payload.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-        let payload: Payload = match serde_json::from_slice(self.payload) {
-            Ok(payload) if is_object => payload,
-            Ok(_) => return Err(malformed("payload", "not an object")),
-            Err(error) => return Err(malformed("payload", &shown(&format!("{error}")))),
-        };
-        let Critical { type_, image: Image { docker_manifest_digest: found } } = payload.critical;
-        if !TYPES.contains(&type_.as_str()) {
+        let (type_, found) = signed(self.payload).map_err(|error| malformed("payload", &shown(&error)))?;
+        if !TYPES.contains(&&*type_) {
             let why = format!("{:?} is not the type of an image's signature", shown(&type_));
             return Err(malformed("critical.type", &why));
         }
@@ -138,12 +87,48 @@ impl<'a> Simple<'a> {
     }
 }
 
+/// The type of a payload, and the digest that it is about.
+///
+/// Spec: containers/image, docs/containers-signature.5.md; cosign, specs/SIGNATURE_SPEC.md, "Payload Formats".
+fn signed(payload: &[u8]) -> Result<(Cow<'_, str>, Cow<'_, str>), json::Error> {
+    let [critical] = Object::parse(payload)?.members(["critical"])?;
+    let [type_, image] = critical.object()?.members(["type", "image"])?;
+    let [digest] = image.object()?.members(["docker-manifest-digest"])?;
+    Ok((type_.text()?, digest.text()?))
+}
+
+/// What cosign keeps of an entry of Rekor.
+///
+/// Spec: cosign, pkg/cosign/bundle/rekor.go.
+struct LogEntry<'a> {
+    promise: Cow<'a, str>,
+    body: Cow<'a, str>,
+    integrated_time: u64,
+    log_index: u64,
+    log_id: Cow<'a, str>,
+}
+
+impl<'a> LogEntry<'a> {
+    fn read(text: &'a str) -> Result<Self, json::Error> {
+        let names = ["SignedEntryTimestamp", "Payload"];
+        let [promise, payload] = Object::parse(text.as_bytes())?.members(names)?;
+        let promise = promise.text()?;
+        let names = ["body", "integratedTime", "logIndex", "logID"];
+        let [body, integrated_time, log_index, log_id] = payload.object()?.members(names)?;
+        Ok(Self {
+            promise,
+            body: body.text()?,
+            integrated_time: integrated_time.number()?,
+            log_index: log_index.number()?,
+            log_id: log_id.text()?,
+        })
+    }
+}
+
 /// `TransparencyLogEntry` of a bundle.
 fn log_entry(text: &str) -> Result<String, Why> {
-    let entry: LogEntry =
-        serde_json::from_str(text).map_err(|error| malformed(LOG_ENTRY, &shown(&format!("{error}"))))?;
-    let LogEntry { signed_entry_timestamp: promise, payload } = entry;
-    let LogPayload { body, integrated_time, log_index, log_id } = payload;
+    let entry = LogEntry::read(text).map_err(|error| malformed(LOG_ENTRY, &shown(&error)))?;
+    let LogEntry { promise, body, integrated_time, log_index, log_id } = entry;
     let (promise, body) = (base64(LOG_ENTRY, &promise)?, base64(LOG_ENTRY, &body)?);
     let id = bytes_of_hex(&log_id).ok_or_else(|| malformed(LOG_ENTRY, "logID is not hexadecimal"))?;
     let id = Base64::encode_string(&id);
@@ -154,8 +139,11 @@ fn log_entry(text: &str) -> Result<String, Why> {
 
 /// `TimestampVerificationData` of a bundle, with the name that it has there.
 fn timestamp(text: &str) -> Result<String, Why> {
-    let Timestamp { signed } =
-        serde_json::from_str(text).map_err(|error| malformed(TIMESTAMP, &shown(&format!("{error}"))))?;
+    let read = || {
+        let [signed] = Object::parse(text.as_bytes())?.members(["SignedRFC3161Timestamp"])?;
+        signed.text()
+    };
+    let signed = read().map_err(|error| malformed(TIMESTAMP, &shown(&error)))?;
     let signed = base64(TIMESTAMP, &signed)?;
     Ok(format!(r#","timestampVerificationData":{{"rfc3161Timestamps":[{{"signedTimestamp":"{signed}"}}]}}"#))
 }
@@ -187,7 +175,8 @@ fn malformed(what: &str, why: &str) -> Why {
 }
 
 /// What others wrote, as a message shows it.
-fn shown(text: &str) -> String {
+fn shown(text: &dyn fmt::Display) -> String {
+    let text = format!("{text}");
     text.chars().take(SHOWN).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
@@ -232,11 +221,11 @@ mod tests {
     fn check_refuses_payloads_that_are_none() {
         for (text, expected) in [
             ("", "EOF while parsing a value"),
-            ("[]", "payload: "),
+            ("[]", "payload: not an object"),
             ("{}", "missing field `critical`"),
             (r#"{"critical":{"type":"x","image":{}}}"#, "missing field `docker-manifest-digest`"),
             (r#"{"critical":{"type":"x","type":"y"}}"#, "duplicate field `type`"),
-            ("{\"critical\":1}", "invalid type"),
+            ("{\"critical\":1}", "field `critical`: expected an object, found 1"),
         ] {
             let found = checked(text);
             assert!(found.starts_with("E-TRUST-PAYLOAD payload: ") && found.contains(expected), "{found}");

@@ -7,7 +7,7 @@ use base64ct::{Base64, Encoding as _};
 use cosign::{Error, Policy, Signed, Signer, verify};
 use ed25519_dalek::{Signer as _, SigningKey};
 use oci::{
-    Algorithm, Client, Digest, Mirror, Options, Reference,
+    Algorithm, Client, Digest, Document, Mirror, Options, Reference,
     spec::{Descriptor, EMPTY, INDEX, Index, MANIFEST, Manifest},
 };
 use peers::{Answer, Asked, Script, World};
@@ -15,6 +15,13 @@ use sigstore::PublicKey;
 
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const PAYLOAD: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
+
+fn listed(bytes: &[u8]) -> Index {
+    match Document::parse(bytes, &[INDEX]) {
+        Ok(Document::Index(index)) => index,
+        other => panic!("an index: {other:?}"),
+    }
+}
 
 fn described(media_type: &str, bytes: &[u8]) -> Descriptor {
     Descriptor {
@@ -247,7 +254,7 @@ fn many_small_signatures_are_as_bounded_as_a_large_one() {
     let mut store = Store::default();
     let other = Key::new(9);
     store.sign(&digest, &[&other; 1]);
-    let one: Index = serde_json::from_slice(&store.tags[&tag(&digest)]).unwrap();
+    let one = listed(&store.tags[&tag(&digest)]);
     let many = (0..500).map(|_| one.manifests[0].clone()).collect();
     store.tags.insert(tag(&digest), index(many));
     let world = World::new();
@@ -391,7 +398,7 @@ fn a_list_that_is_too_long_is_read_as_far_as_it_may_be() {
     let policy = Policy::any_of(vec![key.public()]);
     let mut store = Store::default();
     store.sign(&digest, &[&key]);
-    let list: Index = serde_json::from_slice(&store.tags[&tag(&digest)]).unwrap();
+    let list = listed(&store.tags[&tag(&digest)]);
     let ours = &list.manifests[0];
     let other =
         Descriptor { artifact_type: Some("application/spdx+json".into()), ..described(MANIFEST, b"") };
@@ -416,7 +423,7 @@ fn what_is_wrong_with_one_signature_leaves_the_others() {
     let (digest, key) = (kernel(), Key::new(1));
     let mut store = Store::default();
     store.sign(&digest, &[&Key::new(9), &key]);
-    let mut list: Index = serde_json::from_slice(&store.tags[&tag(&digest)]).unwrap();
+    let mut list = listed(&store.tags[&tag(&digest)]);
     let broken = store.put(b"no JSON".to_vec());
     let with = |digest: Digest, kind: &str| Descriptor {
         digest,

@@ -29,7 +29,6 @@ pub mod fuzz;
 mod members;
 mod parse;
 mod source;
-mod value;
 
 pub use document::{Document, LARGEST};
 pub use error::{Cause, Error};

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! From JSON to settings.
 //!
-//! Nothing recurses: the document has our object at a known depth, that has objects of values, and everything else is
-//! skipped by serde_json without recursion.
+//! Recursion is as deep as the list of members; everything else is walked over.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
 
 use config::{KEYS, LONGEST, Origin, Problem};
-use serde::de::{DeserializeSeed as _, IgnoredAny, MapAccess};
+use json::{Kind, Object, Value};
+use zeroize::Zeroizing;
 
 use crate::{
     Cause, Document,
     members::{Becomes, MEMBERS, Member},
-    value::{Any, Members, Skip, Value},
 };
 
 /// Most members of our object, and of each in it.
@@ -20,150 +19,117 @@ const MOST_MEMBERS: usize = 64;
 /// Characters of a name that are shown.
 const LONGEST_SHOWN: usize = 64;
 
+/// The name of our object.
+const OURS: &str = "cloudboot";
+
 const EXPECTED_OBJECT: &str = "expected an object";
 
 /// A whole document.
 pub(crate) fn document(bytes: &[u8]) -> Result<Document, Cause> {
+    let malformed = |what| move |error: json::Error| Cause::Json { what, why: format!("{error}") };
     let mut document = Document::default();
-    let mut meta = Value::Null;
-    let top = Top { document: &mut document, meta: &mut meta };
-    object("document", bytes, top)?;
-    match meta {
-        Value::Null => {}
-        _ if document.has_object => {
-            document.note("meta.cloudboot", "the document itself has `cloudboot`, which counts instead");
-        }
-        Value::Text(text) => {
-            object("meta.cloudboot", text.as_bytes(), Object::ours(&mut document))?;
-            document.has_object = true;
-        }
-        Value::Array | Value::Object => document.note("meta.cloudboot", "expected a text with JSON"),
+    if let Some(text) = document.top(bytes).map_err(malformed("document"))? {
+        let ours = Object::parse(text.as_bytes());
+        ours.and_then(|ours| document.object("", MEMBERS, ours)).map_err(malformed("meta.cloudboot"))?;
+        document.has_object = true;
     }
     Ok(document)
 }
 
-/// A text that is one object.
-fn object<'de>(what: &'static str, bytes: &'de [u8], members: impl Members<'de>) -> Result<(), Cause> {
-    let malformed = |error: serde_json::Error| Cause::Json { what, why: format!("{error}") };
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = Any(members).deserialize(&mut json).map_err(malformed)?;
-    json.end().map_err(malformed)?;
-    match value {
-        Value::Object => Ok(()),
-        _ => Err(Cause::Json { what, why: "not an object".into() }),
-    }
-}
-
-/// The document's own members: our object, or the text that has it.
-struct Top<'a> {
-    document: &'a mut Document,
-    meta: &'a mut Value,
-}
-
-impl<'de> Members<'de> for Top<'_> {
-    fn take<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut seen = Seen::default();
-        while let Some(name) = map.next_key::<Cow<'_, str>>()? {
-            match name.as_ref() {
-                "cloudboot" => {
-                    seen.add::<A::Error>(&name)?;
-                    match map.next_value_seed(Any(Object::ours(self.document)))? {
-                        Value::Object => self.document.has_object = true,
-                        Value::Null => {}
-                        _ => self.document.note("cloudboot", EXPECTED_OBJECT),
-                    }
-                }
-                "meta" => {
-                    seen.add::<A::Error>(&name)?;
-                    map.next_value_seed(Any(Meta(self.meta)))?;
-                }
-                _ => drop(map.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What users give an instance of OpenStack: names and texts.
-struct Meta<'a>(&'a mut Value);
-
-impl<'de> Members<'de> for Meta<'_> {
-    fn take<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut seen = Seen::default();
-        while let Some(name) = map.next_key::<Cow<'_, str>>()? {
-            if name == "cloudboot" {
-                seen.add::<A::Error>("meta.cloudboot")?;
-                *self.0 = map.next_value_seed(Any(Skip))?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Our object, or one in it.
-struct Object<'a> {
-    document: &'a mut Document,
-    /// The name of the one in it; empty for the outer one.
-    group: &'static str,
-    members: &'static [Member],
-}
-
-impl<'a> Object<'a> {
-    fn ours(document: &'a mut Document) -> Self {
-        Self { document, group: "", members: MEMBERS }
-    }
-}
-
-impl<'de> Members<'de> for Object<'_> {
-    fn take<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { document, group, members } = self;
-        let mut seen = Seen::default();
-        while let Some(name) = map.next_key::<Cow<'_, str>>()? {
-            let path = joined(group, &shown(&name));
-            seen.add::<A::Error>(&name)?;
-            match members
-                .iter()
-                .find(|member| member.name == name)
-                .map(|member| (member.name, member.becomes))
-            {
-                Some((_, Becomes::Key(key))) => {
-                    let value = map.next_value_seed(Any(Skip))?;
-                    document.set(&path, key, value);
-                }
-                Some((group, Becomes::Group(members))) => {
-                    let object = Object { document: &mut *document, group, members };
-                    match map.next_value_seed(Any(object))? {
-                        Value::Object | Value::Null => {}
-                        _ => document.note(&path, EXPECTED_OBJECT),
-                    }
-                }
-                Some((name, Becomes::Nothing)) => {
-                    map.next_value::<IgnoredAny>()?;
-                    document.problems.push(Problem::Idle { name, origin: Origin::Metadata });
-                }
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                    document.note_unknown(path, &name, members);
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
 impl Document {
-    fn set(&mut self, path: &str, key: &'static str, value: Value) {
-        match value {
-            Value::Null => {}
-            Value::Array | Value::Object => self.note(path, "expected a text, a number, true or false"),
-            Value::Text(text) if text.len() > LONGEST => self.note(path, "longer than 64 KiB"),
-            Value::Text(text) if text.chars().any(char::is_control) => {
-                self.note(path, "has control characters");
+    /// The document's own members: our object, or the text that has it, which is returned.
+    fn top(&mut self, bytes: &[u8]) -> Result<Option<Zeroizing<String>>, json::Error> {
+        let [ours, meta] = Object::parse(bytes)?.members([OURS, "meta"])?;
+        match ours.kind() {
+            Kind::Object => {
+                self.has_object = true;
+                self.object("", MEMBERS, ours.object()?)?;
             }
-            Value::Text(text) => self.settings.push((key, text)),
+            Kind::Null => {}
+            _ => self.note(OURS, EXPECTED_OBJECT),
         }
+        // What users give an instance of OpenStack: names and texts.
+        if meta.kind() != Kind::Object {
+            return Ok(None);
+        }
+        let [text] = meta.object()?.members([OURS])?;
+        match text.kind() {
+            Kind::Null => {}
+            _ if self.has_object => {
+                self.note("meta.cloudboot", "the document itself has `cloudboot`, which counts instead");
+            }
+            Kind::Text => return Ok(Some(Zeroizing::new(text.text()?.into_owned()))),
+            _ => self.note("meta.cloudboot", "expected a text with JSON"),
+        }
+        Ok(None)
+    }
+
+    /// Our object, or one in it; `group` is the name of that, empty for the outer one.
+    fn object(
+        &mut self,
+        group: &'static str,
+        members: &'static [Member],
+        object: Object<'_>,
+    ) -> Result<(), json::Error> {
+        let mut seen: Vec<Cow<'_, str>> = Vec::new();
+        for entry in object.entries() {
+            let (name, value) = entry?;
+            if seen.len() >= MOST_MEMBERS {
+                let name = if group.is_empty() { OURS } else { group };
+                return Err(value.error(json::Cause::TooMany { name, most: MOST_MEMBERS }));
+            }
+            if seen.contains(&name) {
+                return Err(value.error(json::Cause::Twice(shown(&name))));
+            }
+            let path = joined(group, &shown(&name));
+            match members.iter().find(|member| member.name == name) {
+                Some(Member { name, becomes }) => self.member(&path, name, *becomes, value)?,
+                None => self.note_unknown(path, &name, members),
+            }
+            seen.push(name);
+        }
+        Ok(())
+    }
+
+    fn member(
+        &mut self,
+        path: &str,
+        name: &'static str,
+        becomes: Becomes,
+        value: Value<'_>,
+    ) -> Result<(), json::Error> {
+        match becomes {
+            Becomes::Key(key) => return self.set(path, key, value),
+            Becomes::Group(members) => match value.kind() {
+                Kind::Object => return self.object(name, members, value.object()?),
+                Kind::Null => {}
+                _ => self.note(path, EXPECTED_OBJECT),
+            },
+            Becomes::Nothing => self.problems.push(Problem::Idle { name, origin: Origin::Metadata }),
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, path: &str, key: &'static str, value: Value<'_>) -> Result<(), json::Error> {
+        let text = match value.kind() {
+            Kind::Null => return Ok(()),
+            Kind::List | Kind::Object => {
+                self.note(path, "expected a text, a number, true or false");
+                return Ok(());
+            }
+            Kind::True => Cow::Borrowed("1"),
+            Kind::False => Cow::Borrowed("0"),
+            Kind::Number | Kind::Text => value.scalar()?,
+        };
+        let text = Zeroizing::new(text.into_owned());
+        if text.len() > LONGEST {
+            self.note(path, "longer than 64 KiB");
+        } else if text.chars().any(char::is_control) {
+            self.note(path, "has control characters");
+        } else {
+            self.settings.push((key, text));
+        }
+        Ok(())
     }
 
     fn note(&mut self, path: &str, cause: &'static str) {
@@ -182,23 +148,6 @@ impl Document {
             false => Problem::Unknown { name, origin: Origin::Metadata },
         };
         self.problems.push(problem);
-    }
-}
-
-/// The names of an object until now: none may stand there twice, and there are only so many.
-#[derive(Default)]
-struct Seen(Vec<String>);
-
-impl Seen {
-    fn add<E: serde::de::Error>(&mut self, name: &str) -> Result<(), E> {
-        if self.0.len() >= MOST_MEMBERS {
-            return Err(E::custom(format_args!("more than {MOST_MEMBERS} members")));
-        }
-        if self.0.iter().any(|seen| seen == name) {
-            return Err(E::custom(format_args!("{} stands there twice", shown(name))));
-        }
-        self.0.push(name.into());
-        Ok(())
     }
 }
 
@@ -286,6 +235,11 @@ mod tests {
             error(r#"{"meta":{"cloudboot":"3"}}"#),
             "E-NET-META-JSON metadata: malformed meta.cloudboot: not an object"
         );
+        let number = parse(r#"{"meta":{"cloudboot":3}}"#);
+        assert_eq!(
+            problems(&number),
+            ["E-CONFIG-MEMBER meta.cloudboot (the metadata): expected a text with JSON"]
+        );
         let both = parse(r#"{"meta":{"cloudboot":"{\"target\":\"a\"}"},"cloudboot":{"target":"b"}}"#);
         assert_eq!(settings(&both), [("cloudboot.target", "b")]);
         assert_eq!(
@@ -308,6 +262,17 @@ mod tests {
             );
         }
         assert!(parse(r#"{"cloudboot":{}}"#).has_object());
+    }
+
+    #[test]
+    fn numbers_stand_as_they_are_written() {
+        let document = parse(r#"{"cloudboot":{"target":7.50,"image":-1,"exit":18446744073709551616}}"#);
+        let expected = [
+            ("cloudboot.target", "7.50"),
+            ("cloudboot.image", "-1"),
+            ("cloudboot.exit", "18446744073709551616"),
+        ];
+        assert_eq!(settings(&document), expected);
     }
 
     #[test]
@@ -339,12 +304,12 @@ mod tests {
     #[test]
     fn parse_refuses_what_could_be_read_as_two_things() {
         let twice = |what: &str| {
-            format!("E-NET-META-JSON metadata: malformed document: {what} stands there twice at line ")
+            format!("E-NET-META-JSON metadata: malformed document: duplicate field `{what}` at line ")
         };
         for (text, name) in [
             (r#"{"cloudboot":{},"cloudboot":{}}"#, "cloudboot"),
             (r#"{"meta":{},"meta":{}}"#, "meta"),
-            (r#"{"meta":{"cloudboot":"{}","cloudboot":"{}"}}"#, "meta.cloudboot"),
+            (r#"{"meta":{"cloudboot":"{}","cloudboot":"{}"}}"#, "cloudboot"),
             (r#"{"cloudboot":{"target":"a","target":"b"}}"#, "target"),
             (r#"{"cloudboot":{"x":1,"x":2}}"#, "x"),
             ("{\"cloudboot\":\n{\"disk\":{},\n\"disk\":{}}}", "disk"),
@@ -366,7 +331,7 @@ mod tests {
             ("{} x", "malformed document: trailing characters at line 1 column 4"),
             (
                 r#"{"cloudboot":{"target":"\ud800"}}"#,
-                "malformed document: unexpected end of hex escape at line 1 column 31",
+                "malformed document: half of a surrogate pair at line 1 column 24",
             ),
         ] {
             assert_eq!(error(text), format!("E-NET-META-JSON metadata: {expected}"));
@@ -392,7 +357,10 @@ mod tests {
             format!(r#"{{"cloudboot":{{{}}}}}"#, members.join(","))
         };
         assert_eq!(parse(&members(64)).problems().len(), 64);
-        assert!(error(&members(65)).contains("malformed document: more than 64 members at line 1 column "));
+        assert!(
+            error(&members(65))
+                .contains("malformed document: field `cloudboot`: more than 64 members at line 1 column ")
+        );
         let long =
             format!(r#"{{"cloudboot":{{"target":"{}","{}":1}}}}"#, "x".repeat(LONGEST + 1), "y".repeat(1000));
         let said = problems(&parse(&long));

@@ -3,9 +3,9 @@
 
 use alloc::{borrow::ToOwned as _, string::String, vec::Vec};
 
-use serde::Deserialize;
+use json::{Object, Value};
 
-use crate::{Cause, document::parsed};
+use crate::Cause;
 
 /// The longest token. GitHub's have about 100 characters, those with claims some KiB.
 const LONGEST_TOKEN: usize = 64 << 10;
@@ -83,27 +83,21 @@ fn value_of(text: &str) -> Option<(String, &str)> {
     }
 }
 
-/// What a token service answers.
-#[derive(Deserialize)]
-struct Answer {
-    #[serde(default)]
-    token: Option<String>,
-    #[serde(default)]
-    access_token: Option<String>,
-    #[serde(default)]
-    expires_in: Option<u64>,
-}
-
 /// A token, and how many seconds it is good for.
 pub(crate) fn granted(body: &[u8]) -> Result<(http::Secret, u64), Cause> {
-    let answer: Answer =
-        parsed("token", body).map_err(|_| Cause::Challenge("the token service's answer is malformed"))?;
-    let token = answer.token.or(answer.access_token).unwrap_or_default();
+    let read = || {
+        let names = ["token", "access_token", "expires_in"];
+        let [token, access_token, life] = Object::parse(body)?.members(names)?;
+        let token = token.given().unwrap_or(access_token).optional_text()?.unwrap_or_default();
+        Ok((token, life.given().map_or(Ok(USUAL_LIFE), Value::number)?))
+    };
+    let (token, life) =
+        read().map_err(|_: json::Error| Cause::Challenge("the token service's answer is malformed"))?;
     let is_sendable = token.bytes().all(|byte| byte.is_ascii_graphic());
     if token.is_empty() || token.len() > LONGEST_TOKEN || !is_sendable {
         return Err(Cause::Challenge("the token service gives no token"));
     }
-    Ok((http::Secret::bearer(&token), answer.expires_in.unwrap_or(USUAL_LIFE).min(LONGEST_LIFE)))
+    Ok((http::Secret::bearer(&token), life.min(LONGEST_LIFE)))
 }
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The client: one request, at whichever place answers it, with whatever login that takes.
 
-use alloc::{collections::BTreeMap, format, rc::Rc, string::String, vec::Vec};
+use alloc::{borrow::Cow, collections::BTreeMap, format, rc::Rc, string::String, vec::Vec};
 use core::{cell::RefCell, time::Duration};
 
 use dial::Dial;
 use http::{Backoff, Content, Division, Method, Range, Request, Response, Secret, Url};
+use json::Object;
 
 use crate::{
     Cause, Error, Login, Mirror, Record, Reference,
     auth::{Challenge, granted},
-    document::parsed,
     endpoint::{Endpoint, Places, Scope},
     error::Said,
 };
@@ -387,20 +387,15 @@ fn late(place: &Endpoint, reference: &Reference, limit: Duration) -> Result<Erro
 
 /// The first error of an answer: code and message.
 pub(crate) fn said(body: &[u8]) -> Said {
-    #[derive(serde::Deserialize)]
-    struct Answer {
-        #[serde(default)]
-        errors: Vec<One>,
-    }
-    #[derive(serde::Deserialize)]
-    struct One {
-        #[serde(default)]
-        code: String,
-        #[serde(default)]
-        message: String,
-    }
-    let Ok(Answer { errors }) = parsed("answer", body) else { return Said::default() };
-    let Some(One { code, message }) = errors.into_iter().next() else { return Said::default() };
-    let text = if message.is_empty() { code } else { format!("{code}: {message}") };
+    let Ok((code, message)) = first_error(body) else { return Said::default() };
+    let text = if message.is_empty() { code.into_owned() } else { format!("{code}: {message}") };
     Said(text.chars().filter(|c| !c.is_control()).take(200).collect())
+}
+
+fn first_error(body: &[u8]) -> Result<(Cow<'_, str>, Cow<'_, str>), json::Error> {
+    let [errors] = Object::parse(body)?.members(["errors"])?;
+    let (errors, _) = errors.first(1)?;
+    let Some(error) = errors.first() else { return Ok(Default::default()) };
+    let [code, message] = error.object()?.members(["code", "message"])?;
+    Ok((code.optional_text()?.unwrap_or_default(), message.optional_text()?.unwrap_or_default()))
 }

@@ -4,7 +4,7 @@
 use alloc::{format, string::String};
 use core::fmt::{self, Write as _};
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256, Sha512};
 
 /// A digest: algorithm and hexadecimal digits, as many as the algorithm has, in lower case.
@@ -81,13 +81,6 @@ impl Digest {
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.algorithm.name(), self.hex)
-    }
-}
-
-impl<'de> Deserialize<'de> for Digest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| de::Error::custom("neither a sha256 nor a sha512 digest"))
     }
 }
 

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Manifests and indexes.
 
-use alloc::{boxed::Box, string::ToString as _};
+use alloc::{boxed::Box, string::ToString};
 
-use serde::{Deserialize, de::IgnoredAny};
+use json::{Object, Value};
 
 use crate::{
     Cause,
     spec::{self, DOCKER_LIST, DOCKER_MANIFEST, INDEX, MANIFEST, Manifest},
 };
-
-/// Characters of what is wrong that are shown: serde quotes what it has found.
-const SHOWN: usize = 200;
 
 /// What `GET /v2/NAME/manifests/REFERENCE` yields.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -40,22 +37,6 @@ impl Kind {
     }
 }
 
-/// The members that tell one from the other.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Members {
-    #[serde(default)]
-    schema_version: u64,
-    #[serde(default)]
-    media_type: Option<alloc::string::String>,
-    #[serde(default)]
-    manifests: Option<IgnoredAny>,
-    #[serde(default)]
-    config: Option<IgnoredAny>,
-    #[serde(default)]
-    layers: Option<IgnoredAny>,
-}
-
 impl Document {
     /// Parses one. `said` is what others say of its type: the descriptor, the registry.
     ///
@@ -65,43 +46,40 @@ impl Document {
     /// # Errors
     /// It is malformed, ambiguous, or of a kind that is not supported.
     pub fn parse(bytes: &[u8], said: &[&str]) -> Result<Self, Cause> {
-        let members: Members = parsed("manifest", bytes)?;
-        if members.schema_version != 2 {
-            let found = members.schema_version.to_string();
-            return Err(Cause::Unsupported { what: "manifest of schema", found });
+        let failed = |what| move |error| malformed(what, error);
+        let document = Object::parse(bytes).map_err(failed("manifest"))?;
+        let members = document.members(["schemaVersion", "mediaType", "manifests", "config", "layers"]);
+        let [version, media_type, manifests, config, layers] = members.map_err(failed("manifest"))?;
+        let version = version.given().map_or(Ok(0), Value::number).map_err(failed("manifest"))?;
+        if version != 2 {
+            return Err(Cause::Unsupported { what: "manifest of schema", found: version.to_string() });
         }
-        let kind = match (members.manifests.is_some(), members.config.is_some() || members.layers.is_some()) {
+        let is_given = |member: Value<'_>| member.given().is_some();
+        let kind = match (is_given(manifests), is_given(config) || is_given(layers)) {
             (true, false) => Kind::Index,
             (false, true) => Kind::Manifest,
-            (true, true) => return Err(malformed("both manifests and layers")),
+            (true, true) => return Err(malformed("manifest", "both manifests and layers")),
             // An index without manifests may be written like this.
             (false, false) => Kind::Index,
         };
-        let types = said.iter().copied().chain(members.media_type.as_deref());
+        let media_type = media_type.optional_text().map_err(failed("manifest"))?;
+        let types = said.iter().copied().chain(media_type.as_deref());
         if types.filter_map(Kind::of).any(|said| said != kind) {
-            return Err(malformed("its media type contradicts its members"));
+            return Err(malformed("manifest", "its media type contradicts its members"));
         }
-        if let Some(found) = members.media_type.filter(|own| Kind::of(own).is_none()) {
-            return Err(Cause::Unsupported { what: "manifest type", found });
+        if let Some(found) = media_type.filter(|own| Kind::of(own).is_none()) {
+            return Err(Cause::Unsupported { what: "manifest type", found: found.into_owned() });
         }
         Ok(match kind {
-            Kind::Manifest => Self::Manifest(Box::new(parsed("manifest", bytes)?)),
-            Kind::Index => Self::Index(parsed("index", bytes)?),
+            Kind::Manifest => Self::Manifest(Box::new(Manifest::read(document).map_err(failed("manifest"))?)),
+            Kind::Index => Self::Index(spec::Index::read(document).map_err(failed("index"))?),
         })
     }
 }
 
-/// JSON as a value. (An object: serde takes arrays for structures, too.)
-pub(crate) fn parsed<'a, T: Deserialize<'a>>(what: &'static str, bytes: &'a [u8]) -> Result<T, Cause> {
-    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-        return Err(Cause::Json { what, why: "not an object".into() });
-    }
-    serde_json::from_slice(bytes)
-        .map_err(|error| Cause::Json { what, why: error.to_string().chars().take(SHOWN).collect() })
-}
-
-fn malformed(why: &str) -> Cause {
-    Cause::Json { what: "manifest", why: why.into() }
+/// What is wrong with a document.
+pub(crate) fn malformed(what: &'static str, why: impl ToString) -> Cause {
+    Cause::Json { what, why: why.to_string() }
 }
 
 #[cfg(test)]
@@ -160,7 +138,9 @@ mod tests {
         for many in [65, 300_000] {
             let said = parse(&annotations(many), &[]).unwrap_err();
             assert!(
-                said.starts_with("malformed manifest: more than 64 annotations at line 1 column "),
+                said.starts_with(
+                    "malformed manifest: field `annotations`: more than 64 members at line 1 column "
+                ),
                 "{said}"
             );
         }
@@ -168,10 +148,15 @@ mod tests {
             |count| format!(r#"{{"schemaVersion":2,"manifests":[{}]}}"#, vec![&*descriptor; count].join(","));
         assert!(matches!(parse(&index(512), &[]), Ok(Document::Index(_))));
         let said = parse(&index(513), &[]).unwrap_err();
-        assert!(said.starts_with("malformed index: more than 512 descriptors at line 1 column "), "{said}");
-        let layers = index(513).replace("manifests", "layers");
         assert!(
-            parse(&layers, &[]).unwrap_err().starts_with("malformed manifest: more than 512 descriptors")
+            said.starts_with("malformed index: field `manifests`: more than 512 members at line 1 column "),
+            "{said}"
+        );
+        let layers = index(513).replace("\"manifests\"", &format!("\"config\":{descriptor},\"layers\""));
+        assert!(
+            parse(&layers, &[])
+                .unwrap_err()
+                .starts_with("malformed manifest: field `layers`: more than 512 members")
         );
     }
 

@@ -2,18 +2,14 @@
 //! What a repository has about a manifest: signatures and the like, which name it as their subject.
 
 use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
-use core::fmt;
 
 use dial::Dial;
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, IgnoredAny, SeqAccess, Visitor},
-};
+use json::Object;
 
 use crate::{
     Cause, Client, Digest, Error, Reference,
     client::{Ask, Failed},
-    document::parsed,
+    document::malformed,
     endpoint::{Endpoint, Scope},
     resolve::ACCEPT,
     spec::{Descriptor, INDEX, Index},
@@ -47,16 +43,6 @@ struct Place<'a> {
     is_api: bool,
     /// Bytes that may be read.
     limit: usize,
-}
-
-/// A page of a list, as far as it is read.
-#[derive(Deserialize)]
-struct Page {
-    #[serde(default)]
-    manifests: Few,
-    /// Of a manifest, which a list is not.
-    #[serde(default)]
-    layers: Option<IgnoredAny>,
 }
 
 /// The first [`MOST`] members of a list.
@@ -191,47 +177,18 @@ impl Referrers {
     }
 }
 
-/// The members of a page.
+/// The members of a page, as far as they are read.
 fn members(reference: &Reference, bytes: &[u8]) -> Result<Few, Error> {
-    let page: Page = parsed("index", bytes).map_err(|cause| Error::new(reference, cause))?;
-    if page.layers.is_some() {
-        let why = "a manifest where the list of referrers is expected".into();
-        return Err(Error::new(reference, Cause::Json { what: "index", why }));
+    let failed = |error| Error::new(reference, malformed("index", error));
+    let document = Object::parse(bytes).map_err(failed)?;
+    let [manifests, layers] = document.members(["manifests", "layers"]).map_err(failed)?;
+    if layers.given().is_some() {
+        let why = "a manifest where the list of referrers is expected";
+        return Err(Error::new(reference, malformed("index", why)));
     }
-    Ok(page.manifests)
-}
-
-impl<'de> Deserialize<'de> for Few {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// `null` has none.
-        struct First;
-        impl<'de> Visitor<'de> for First {
-            type Value = Few;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list")
-            }
-
-            fn visit_unit<E: de::Error>(self) -> Result<Few, E> {
-                Ok(Few::default())
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Few, A::Error> {
-                let mut few = Few::default();
-                while few.members.len() < MOST {
-                    match list.next_element()? {
-                        Some(member) => few.members.push(member),
-                        None => return Ok(few),
-                    }
-                }
-                while list.next_element::<IgnoredAny>()?.is_some() {
-                    few.has_more = true;
-                }
-                Ok(few)
-            }
-        }
-        deserializer.deserialize_any(First)
-    }
+    let (members, has_more) = manifests.first(MOST).map_err(failed)?;
+    let members = members.into_iter().map(Descriptor::read).collect::<Result<_, _>>().map_err(failed)?;
+    Ok(Few { members, has_more })
 }
 
 fn empty() -> Index {

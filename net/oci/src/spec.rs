@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The documents of the image specification, as far as they are used. Unknown members are tolerated, and kept out.
 
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
-use core::fmt;
+use alloc::{borrow::Cow, collections::BTreeMap, string::String, vec::Vec};
 
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{Error, MapAccess, SeqAccess, Visitor},
-};
+use json::{Error, Object, Value};
+use serde::Serialize;
 
 use crate::Digest;
 
@@ -25,89 +22,84 @@ pub const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 /// Points to something: what it is, its digest and its size.
 ///
 /// Spec: OCI image 1.1, descriptor.md.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
     /// What it is.
-    #[serde(default)]
     pub media_type: String,
     /// Its digest.
     pub digest: Digest,
     /// Its length in bytes.
     pub size: u64,
     /// What the artifact is, if this points to a manifest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
     /// The machine that it is for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<MachineKind>,
     /// Anything.
-    #[serde(default, deserialize_with = "annotations", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
 }
 
 /// The machine that something is for, as an index says it.
 ///
 /// Spec: OCI image 1.1, image-index.md, "platform".
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 pub struct MachineKind {
     /// Go's `GOARCH`.
-    #[serde(default)]
     pub architecture: String,
     /// Go's `GOOS`.
-    #[serde(default)]
     pub os: String,
     /// For example `v8`, of `arm64`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
 }
 
 /// An artifact: its parts, in order.
 ///
 /// Spec: OCI image 1.1, manifest.md.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Manifest {
     /// Always 2.
     pub schema_version: u32,
     /// What this document is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
     /// What the artifact is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
     /// The configuration.
     pub config: Descriptor,
     /// The parts.
-    #[serde(default, deserialize_with = "descriptors")]
     pub layers: Vec<Descriptor>,
     /// The manifest that this one says something about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<Descriptor>,
     /// Anything.
-    #[serde(default, deserialize_with = "annotations", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
 }
 
 /// Manifests of the same thing, for several machines.
 ///
 /// Spec: OCI image 1.1, image-index.md.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Index {
     /// Always 2.
     pub schema_version: u32,
     /// What this document is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
     /// What the artifact is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
     /// The manifests, and further indexes.
-    #[serde(default, deserialize_with = "descriptors")]
     pub manifests: Vec<Descriptor>,
     /// Anything.
-    #[serde(default, deserialize_with = "annotations", skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -117,71 +109,80 @@ const MOST_DESCRIPTORS: usize = 512;
 /// Annotations of one thing that a document may have.
 pub const MOST_ANNOTATIONS: usize = 64;
 
-/// Go writes `null` where something is empty.
-fn descriptors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Descriptor>, D::Error> {
-    deserializer.deserialize_option(Descriptors)
-}
-
-fn annotations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
-    deserializer.deserialize_option(Annotations)
-}
-
-/// Reads a list of few members; `null` has none.
-struct Descriptors;
-
-/// Reads an object of few members; `null` has none.
-struct Annotations;
-
-impl<'de> Visitor<'de> for Descriptors {
-    type Value = Vec<Descriptor>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list")
+impl Descriptor {
+    pub(crate) fn read(value: Value<'_>) -> Result<Self, Error> {
+        let names = ["mediaType", "digest", "size", "artifactType", "platform", "annotations"];
+        let [media_type, digest, size, artifact_type, platform, annotations] =
+            value.object()?.members(names)?;
+        Ok(Self {
+            media_type: text(media_type)?.unwrap_or_default(),
+            digest: Digest::parse(&digest.text()?)
+                .ok_or_else(|| digest.unexpected("a sha256 or sha512 digest"))?,
+            size: size.number()?,
+            artifact_type: text(artifact_type)?,
+            platform: platform.given().map(MachineKind::read).transpose()?,
+            annotations: map(annotations)?,
+        })
     }
 
-    fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
-        Ok(Vec::new())
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let mut descriptors = Vec::new();
-        while let Some(descriptor) = list.next_element()? {
-            if descriptors.len() >= MOST_DESCRIPTORS {
-                return Err(A::Error::custom(format_args!("more than {MOST_DESCRIPTORS} descriptors")));
-            }
-            descriptors.push(descriptor);
-        }
-        Ok(descriptors)
+    /// Go writes `null` where something is empty.
+    fn list(value: Value<'_>) -> Result<Vec<Self>, Error> {
+        value.list(MOST_DESCRIPTORS)?.into_iter().map(Self::read).collect()
     }
 }
 
-impl<'de> Visitor<'de> for Annotations {
-    type Value = BTreeMap<String, String>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
+impl MachineKind {
+    fn read(value: Value<'_>) -> Result<Self, Error> {
+        let [architecture, os, variant] = value.object()?.members(["architecture", "os", "variant"])?;
+        Ok(Self {
+            architecture: text(architecture)?.unwrap_or_default(),
+            os: text(os)?.unwrap_or_default(),
+            variant: text(variant)?,
+        })
     }
+}
 
-    fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
-        Ok(BTreeMap::new())
+impl Manifest {
+    pub(crate) fn read(document: Object<'_>) -> Result<Self, Error> {
+        let names =
+            ["schemaVersion", "mediaType", "artifactType", "config", "layers", "subject", "annotations"];
+        let [schema_version, media_type, artifact_type, config, layers, subject, annotations] =
+            document.members(names)?;
+        Ok(Self {
+            schema_version: schema(schema_version)?,
+            media_type: text(media_type)?,
+            artifact_type: text(artifact_type)?,
+            config: Descriptor::read(config)?,
+            layers: Descriptor::list(layers)?,
+            subject: subject.given().map(Descriptor::read).transpose()?,
+            annotations: map(annotations)?,
+        })
     }
+}
 
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
+impl Index {
+    pub(crate) fn read(document: Object<'_>) -> Result<Self, Error> {
+        let names = ["schemaVersion", "mediaType", "artifactType", "manifests", "annotations"];
+        let [schema_version, media_type, artifact_type, manifests, annotations] = document.members(names)?;
+        Ok(Self {
+            schema_version: schema(schema_version)?,
+            media_type: text(media_type)?,
+            artifact_type: text(artifact_type)?,
+            manifests: Descriptor::list(manifests)?,
+            annotations: map(annotations)?,
+        })
     }
+}
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut annotations = BTreeMap::new();
-        while let Some((name, value)) = map.next_entry()? {
-            annotations.insert(name, value);
-            if annotations.len() > MOST_ANNOTATIONS {
-                return Err(A::Error::custom(format_args!("more than {MOST_ANNOTATIONS} annotations")));
-            }
-        }
-        Ok(annotations)
-    }
+fn schema(version: Value<'_>) -> Result<u32, Error> {
+    u32::try_from(version.number()?).map_err(|_| version.unexpected("2"))
+}
+
+fn text(value: Value<'_>) -> Result<Option<String>, Error> {
+    Ok(value.optional_text()?.map(Cow::into_owned))
+}
+
+fn map(value: Value<'_>) -> Result<BTreeMap<String, String>, Error> {
+    let texts = value.texts(MOST_ANNOTATIONS)?;
+    Ok(texts.into_iter().map(|(name, text)| (name.into_owned(), text.into_owned())).collect())
 }

@@ -5,27 +5,29 @@
 //! 64-bit integers are strings, and enumerations are names; both may be numbers.
 
 use alloc::{
-    borrow::{Cow, ToOwned as _},
+    borrow::Cow,
     format,
     string::{String, ToString as _},
     vec::Vec,
 };
-use core::{fmt, marker::PhantomData};
+use core::fmt::Write as _;
 
 use base64ct::{Base64Unpadded, Base64UrlUnpadded, Encoding as _};
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, SeqAccess, Visitor},
-};
+use json::{Object, Value};
 
 use crate::{Error, Structure, error::shown};
 
-/// JSON as a value. (An object: serde takes arrays for structures, too.) Unknown members are tolerated.
-pub(crate) fn parsed<'a, T: Deserialize<'a>>(structure: Structure, bytes: &'a [u8]) -> Result<T, Error> {
-    if bytes.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-        return Err(Error::malformed(structure, "not a JSON object"));
+/// A whole document, which is an object. Unknown members are tolerated.
+pub(crate) fn parsed(structure: Structure, bytes: &[u8]) -> Result<Fields<'_>, Error> {
+    match Object::parse(bytes) {
+        Ok(object) => Ok(Fields { object, structure }),
+        Err(error) => Err(malformed(structure, &error)),
     }
-    serde_json::from_slice(bytes).map_err(|error| Error::malformed(structure, shown(&error.to_string())))
+}
+
+/// What is wrong with a document, as an error of a structure.
+fn malformed(structure: Structure, error: &json::Error) -> Error {
+    Error::malformed(structure, shown(&error.to_string()))
 }
 
 /// The bytes that a field has in base64.
@@ -43,101 +45,89 @@ pub(crate) fn decoded(structure: Structure, field: &'static str, text: &str) -> 
     }
 }
 
-/// A string, or a number as one.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Scalar<'a>(pub Cow<'a, str>);
+/// An object, and what it is part of.
+#[derive(Clone, Copy)]
+pub(crate) struct Fields<'a> {
+    object: Object<'a>,
+    structure: Structure,
+}
 
-impl Scalar<'_> {
-    /// A number that is not negative; a missing one is 0.
-    pub fn number(&self, structure: Structure, field: &'static str) -> Result<u64, Error> {
-        if self.0.is_empty() {
+/// A field that may be missing, and what it is part of: errors name that.
+#[derive(Clone, Copy)]
+pub(crate) struct Field<'a> {
+    value: Value<'a>,
+    structure: Structure,
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of these names.
+    pub fn members<const N: usize>(self, names: [&'static str; N]) -> Result<[Field<'a>; N], Error> {
+        let values = self.object.members(names).map_err(|error| malformed(self.structure, &error))?;
+        Ok(values.map(|value| Field { value, structure: self.structure }))
+    }
+}
+
+impl<'a> Field<'a> {
+    /// The same as part of another structure.
+    pub fn of(self, structure: Structure) -> Self {
+        Self { structure, ..self }
+    }
+
+    /// It, unless it is missing or `null`.
+    pub fn given(self) -> Option<Self> {
+        self.value.given().map(|value| Self { value, ..self })
+    }
+
+    /// The fields of an object; of what is missing or `null`, nothing is given.
+    pub fn members<const N: usize>(self, names: [&'static str; N]) -> Result<[Self; N], Error> {
+        match self.given() {
+            Some(given) => {
+                let object = self.checked(given.value.object())?;
+                Fields { object, structure: self.structure }.members(names)
+            }
+            None => Ok([self; N]),
+        }
+    }
+
+    /// The members of a list, `null` for none, at most `most`. (A member of two bytes becomes a value of many.)
+    pub fn list(self, most: usize) -> Result<Vec<Self>, Error> {
+        let list = self.checked(self.value.list(most))?;
+        Ok(list.into_iter().map(|value| Self { value, ..self }).collect())
+    }
+
+    /// A text, or a number as one; empty if it is missing or `null`.
+    pub fn text(self) -> Result<Cow<'a, str>, Error> {
+        self.checked(self.value.scalar())
+    }
+
+    /// The same, copied.
+    pub fn string(self) -> Result<String, Error> {
+        self.text().map(Cow::into_owned)
+    }
+
+    /// The bytes that it has in base64. `name` is what errors call it.
+    pub fn bytes(self, name: &'static str) -> Result<Vec<u8>, Error> {
+        decoded(self.structure, name, &self.text()?)
+    }
+
+    /// A number that is not negative; a missing one is 0. `name` is what errors call it.
+    pub fn number(self, name: &'static str) -> Result<u64, Error> {
+        let text = self.text()?;
+        if text.is_empty() {
             return Ok(0);
         }
-        let is_number = self.0.bytes().all(|byte| byte.is_ascii_digit());
-        let number = self.0.parse::<u64>().ok().filter(|_| is_number);
-        number.ok_or_else(|| Error::malformed(structure, format!("{field} is not a number")))
+        let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = text.parse::<u64>().ok().filter(|_| is_number);
+        number.ok_or_else(|| Error::malformed(self.structure, format!("{name} is not a number")))
     }
-}
 
-impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = Cow<'de, str>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string or an integer")
-            }
-
-            fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-                Ok(Cow::Borrowed(""))
-            }
-
-            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Cow::Borrowed(text))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Cow::Owned(text.to_owned()))
-            }
-
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
-                Ok(Cow::Owned(number.to_string()))
-            }
-
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
-                Ok(Cow::Owned(number.to_string()))
-            }
-        }
-        deserializer.deserialize_any(Any).map(Scalar)
-    }
-}
-
-/// A string that may be missing or `null`; the text is borrowed where it has no escapes.
-pub(crate) type Text<'a> = Scalar<'a>;
-
-/// A list of at most `MOST` members, `null` for none. (A member of two bytes becomes a value of many.)
-#[derive(Clone, Debug)]
-pub(crate) struct List<T, const MOST: usize>(pub Vec<T>);
-
-impl<T, const MOST: usize> Default for List<T, MOST> {
-    fn default() -> Self {
-        Self(Vec::new())
-    }
-}
-
-impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for List<T, MOST> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members<T, const MOST: usize>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for Members<T, MOST> {
-            type Value = Vec<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "a list of at most {MOST} members")
-            }
-
-            fn visit_unit<E: de::Error>(self) -> Result<Vec<T>, E> {
-                Ok(Vec::new())
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut members: A) -> Result<Vec<T>, A::Error> {
-                let mut list = Vec::new();
-                while let Some(member) = members.next_element()? {
-                    if list.len() >= MOST {
-                        return Err(de::Error::invalid_length(list.len(), &self));
-                    }
-                    list.push(member);
-                }
-                Ok(list)
-            }
-        }
-        deserializer.deserialize_any(Members::<T, MOST>(PhantomData)).map(List)
+    fn checked<T>(&self, result: Result<T, json::Error>) -> Result<T, Error> {
+        result.map_err(|error| malformed(self.structure, &error))
     }
 }
 
 /// The digits of some bytes, in lower case.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
     let mut digits = String::new();
     for byte in bytes {
         // Writing to a string does not fail.

@@ -119,7 +119,7 @@ mod tests {
             "E-TRUST-BUNDLE in-toto statement: it is an attestation, not a signature: predicate type \
              \"https://slsa.dev/provenance/v1\" is not supported",
         );
-        refused(PAYLOAD_TYPE, "[]", "E-TRUST-BUNDLE malformed in-toto statement: not a JSON object");
+        refused(PAYLOAD_TYPE, "[]", "E-TRUST-BUNDLE malformed in-toto statement: not an object");
         let other = statement(&[0xab; 32]);
         let expected = words(&envelope(PAYLOAD_TYPE, &other));
         assert!(expected.starts_with("E-TRUST-SUBJECT it signs sha256:abab"), "{expected}");

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! In-toto statements: who says what of which artifacts.
 
-use alloc::{format, string::String, vec::Vec};
-
-use serde::Deserialize;
+use alloc::{borrow::Cow, format, string::String, vec::Vec};
 
 use crate::{
     Error, Structure,
     error::shown,
-    json::{List, Text, hex, parsed},
+    json::{Field, hex, parsed},
 };
 
 /// The payload type of statements.
@@ -21,55 +19,42 @@ const TYPES: [&str; 2] = ["https://in-toto.io/Statement/v1", "https://in-toto.io
 /// Subjects that are read; cosign reads as many.
 const SUBJECTS: usize = 1024;
 
-/// Spec: in-toto attestation, spec/v1/statement.md; spec/v0.1.
-#[derive(Deserialize)]
-struct Statement<'a> {
-    #[serde(rename = "_type", borrow, default)]
-    type_: Text<'a>,
-    #[serde(borrow, default)]
-    subject: List<Descriptor<'a>, SUBJECTS>,
-    #[serde(rename = "predicateType", borrow, default)]
-    predicate_type: Text<'a>,
-}
-
-#[derive(Deserialize)]
-struct Descriptor<'a> {
-    #[serde(borrow, default)]
-    digest: Digests<'a>,
-}
-
-#[derive(Default, Deserialize)]
-struct Digests<'a> {
-    #[serde(borrow, default)]
-    sha256: Text<'a>,
-}
-
 /// Whether the payload is the signature of what has this digest. It must be verified before.
+///
+/// Spec: in-toto attestation, spec/v1/statement.md; spec/v0.1.
 pub(crate) fn check(payload_type: &str, payload: &[u8], sha256: &[u8; 32]) -> Result<(), Error> {
     if payload_type != PAYLOAD_TYPE {
         return Err(Error::unsupported(Structure::Envelope, "payload type", payload_type));
     }
-    let statement: Statement<'_> = parsed(Structure::Statement, payload)?;
-    if !TYPES.contains(&&*statement.type_.0) {
-        return Err(Error::unsupported(Structure::Statement, "type", &statement.type_.0));
+    let [type_, subject, predicate_type] =
+        parsed(Structure::Statement, payload)?.members(["_type", "subject", "predicateType"])?;
+    let type_ = type_.text()?;
+    if !TYPES.contains(&&*type_) {
+        return Err(Error::unsupported(Structure::Statement, "type", &type_));
     }
-    if statement.predicate_type.0 != PREDICATE {
+    let predicate_type = predicate_type.text()?;
+    if predicate_type != PREDICATE {
         return Err(Error::unsupported(
             Structure::Statement,
             "it is an attestation, not a signature: predicate type",
-            &statement.predicate_type.0,
+            &predicate_type,
         ));
     }
     let expected = hex(sha256);
-    let subjects = &statement.subject.0;
-    if subjects.iter().any(|subject| subject.digest.sha256.0 == expected) {
+    let subjects: Vec<Cow<'_, str>> =
+        subject.list(SUBJECTS)?.into_iter().map(digest).collect::<Result<_, _>>()?;
+    if subjects.iter().any(|digest| *digest == expected) {
         return Ok(());
     }
-    let first: Vec<String> = subjects
-        .iter()
-        .take(3)
-        .map(|subject| format!("sha256:{}", shown(&subject.digest.sha256.0)))
-        .collect();
+    let first: Vec<String> =
+        subjects.iter().take(3).map(|digest| format!("sha256:{}", shown(digest))).collect();
     let found = if first.is_empty() { "nothing".into() } else { first.join(", ") };
     Err(Error::Subject { found, expected: format!("sha256:{expected}") })
+}
+
+/// The SHA-256 of a subject; empty if it has another one.
+fn digest(subject: Field<'_>) -> Result<Cow<'_, str>, Error> {
+    let [digest] = subject.members(["digest"])?;
+    let [sha256] = digest.members(["sha256"])?;
+    sha256.text()
 }

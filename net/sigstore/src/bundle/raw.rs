@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Bundles as they stand in JSON.
 
-use alloc::{format, string::String, vec::Vec};
-
-use serde::Deserialize;
+use alloc::{format, vec::Vec};
 
 use super::{Bundle, Content, Digest, Material, MessageSignature, Version};
 use crate::{
     Dsse, Error, Structure,
     hash::Hash,
-    json::{List, Scalar, Text, decoded, parsed},
+    json::{Field, parsed},
     log::{Entry, Proof},
 };
 
@@ -19,183 +17,31 @@ const PROOFS: usize = 8;
 const CERTIFICATES: usize = 16;
 /// Hashes of an inclusion proof: a tree has at most 2^63 leaves.
 const HASHES: usize = 64;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawBundle<'a> {
-    #[serde(borrow, default)]
-    media_type: Text<'a>,
-    #[serde(borrow)]
-    verification_material: Option<RawMaterial<'a>>,
-    #[serde(borrow)]
-    message_signature: Option<RawMessage<'a>>,
-    #[serde(borrow)]
-    dsse_envelope: Option<RawEnvelope<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawMaterial<'a> {
-    #[serde(borrow)]
-    public_key: Option<RawKey<'a>>,
-    #[serde(borrow)]
-    x509_certificate_chain: Option<RawChain<'a>>,
-    #[serde(borrow)]
-    certificate: Option<RawBytes<'a>>,
-    #[serde(borrow, default)]
-    tlog_entries: List<RawEntry<'a>, PROOFS>,
-    #[serde(borrow)]
-    timestamp_verification_data: Option<RawTimestamps<'a>>,
-}
-
-#[derive(Deserialize)]
-struct RawKey<'a> {
-    #[serde(borrow, default)]
-    hint: Text<'a>,
-}
-
-#[derive(Deserialize)]
-pub(crate) struct RawChain<'a> {
-    #[serde(borrow, default)]
-    pub certificates: List<RawBytes<'a>, CERTIFICATES>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct RawBytes<'a> {
-    #[serde(borrow, default)]
-    pub raw_bytes: Text<'a>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawTimestamps<'a> {
-    #[serde(borrow, default)]
-    rfc3161_timestamps: List<RawTimestamp<'a>, PROOFS>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawTimestamp<'a> {
-    #[serde(borrow, default)]
-    signed_timestamp: Text<'a>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawMessage<'a> {
-    #[serde(borrow)]
-    message_digest: Option<RawDigest<'a>>,
-    #[serde(borrow, default)]
-    signature: Text<'a>,
-}
-
-#[derive(Deserialize)]
-struct RawDigest<'a> {
-    #[serde(borrow, default)]
-    algorithm: Scalar<'a>,
-    #[serde(borrow, default)]
-    digest: Text<'a>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawEnvelope<'a> {
-    #[serde(borrow, default)]
-    payload: Text<'a>,
-    #[serde(borrow, default)]
-    payload_type: Text<'a>,
-    #[serde(borrow, default)]
-    signatures: List<RawSignature<'a>, 16>,
-}
-
-#[derive(Deserialize)]
-struct RawSignature<'a> {
-    #[serde(borrow, default)]
-    sig: Text<'a>,
-}
-
-/// `TransparencyLogEntry` of sigstore_rekor.proto.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawEntry<'a> {
-    #[serde(borrow, default)]
-    log_index: Scalar<'a>,
-    #[serde(borrow)]
-    log_id: Option<RawLogId<'a>>,
-    #[serde(borrow)]
-    kind_version: Option<RawKind<'a>>,
-    #[serde(borrow, default)]
-    integrated_time: Scalar<'a>,
-    #[serde(borrow)]
-    inclusion_promise: Option<RawPromise<'a>>,
-    #[serde(borrow)]
-    inclusion_proof: Option<RawProof<'a>>,
-    #[serde(borrow, default)]
-    canonicalized_body: Text<'a>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct RawLogId<'a> {
-    #[serde(borrow, default)]
-    pub key_id: Text<'a>,
-}
-
-#[derive(Deserialize)]
-struct RawKind<'a> {
-    #[serde(borrow, default)]
-    kind: Text<'a>,
-    #[serde(borrow, default)]
-    version: Text<'a>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawPromise<'a> {
-    #[serde(borrow, default)]
-    signed_entry_timestamp: Text<'a>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawProof<'a> {
-    #[serde(borrow, default)]
-    log_index: Scalar<'a>,
-    #[serde(borrow, default)]
-    root_hash: Text<'a>,
-    #[serde(borrow, default)]
-    tree_size: Scalar<'a>,
-    #[serde(borrow, default)]
-    hashes: List<Text<'a>, HASHES>,
-    #[serde(borrow)]
-    checkpoint: Option<RawCheckpoint<'a>>,
-}
-
-#[derive(Deserialize)]
-struct RawCheckpoint<'a> {
-    #[serde(borrow, default)]
-    envelope: Text<'a>,
-}
+/// Signatures of an envelope that are counted; it must have one.
+const SIGNATURES: usize = 16;
 
 pub(super) fn parse(json: &[u8]) -> Result<Bundle, Error> {
-    let raw: RawBundle<'_> = parsed(Structure::Bundle, json)?;
-    let version = version(&raw.media_type.0)?;
+    let names = ["mediaType", "verificationMaterial", "messageSignature", "dsseEnvelope"];
+    let [media_type, material, signature, envelope] = parsed(Structure::Bundle, json)?.members(names)?;
+    let version = version(&media_type.text()?)?;
     let missing = |what| Error::malformed(Structure::Bundle, what);
-    let material = raw.verification_material.ok_or_else(|| missing("no verificationMaterial"))?;
-    let content = match (raw.message_signature, raw.dsse_envelope) {
-        (Some(message), None) => Content::Message(message.decoded()?),
-        (None, Some(envelope)) => Content::Envelope(envelope.decoded()?),
+    let material = material.given().ok_or_else(|| missing("no verificationMaterial"))?;
+    let content = match (signature.given(), envelope.given()) {
+        (Some(signature), None) => Content::Message(message(signature.of(Structure::MessageSignature))?),
+        (None, Some(envelope)) => Content::Envelope(dsse(envelope.of(Structure::Envelope))?),
         (None, None) => return Err(missing("neither messageSignature nor dsseEnvelope")),
         (Some(_), Some(_)) => return Err(missing("both messageSignature and dsseEnvelope")),
     };
-    let entries: Vec<Entry> =
-        material.tlog_entries.0.iter().map(RawEntry::decoded).collect::<Result<_, _>>()?;
-    let timestamps = material.timestamp_verification_data.iter().flat_map(|data| &data.rfc3161_timestamps.0);
-    let timestamps = timestamps
-        .map(|timestamp| decoded(Structure::Bundle, "signedTimestamp", &timestamp.signed_timestamp.0))
-        .collect::<Result<_, _>>()?;
-    let material = key_material(version, &material)?;
+    let [entries, data] = material.members(["tlogEntries", "timestampVerificationData"])?;
+    let entries = entries.list(PROOFS)?.into_iter().map(|raw| entry(raw.of(Structure::LogEntry)));
+    let entries: Vec<Entry> = entries.collect::<Result<_, _>>()?;
+    let [timestamps] = data.members(["rfc3161Timestamps"])?;
+    let timestamps = timestamps.list(PROOFS)?.into_iter().map(|raw| {
+        let [timestamp] = raw.members(["signedTimestamp"])?;
+        timestamp.bytes("signedTimestamp")
+    });
+    let timestamps = timestamps.collect::<Result<_, _>>()?;
+    let material = key_material(version, material)?;
     Ok(Bundle { version, material, entries, timestamps, content })
 }
 
@@ -209,98 +55,107 @@ fn version(media_type: &str) -> Result<Version, Error> {
     }
 }
 
-fn key_material(version: Version, raw: &RawMaterial<'_>) -> Result<Material, Error> {
+fn key_material(version: Version, material: Field<'_>) -> Result<Material, Error> {
     let bad = |why| Error::malformed(Structure::Bundle, why);
-    match (&raw.public_key, &raw.x509_certificate_chain, &raw.certificate) {
-        (Some(key), None, None) => Ok(Material::Key { hint: String::from(&*key.hint.0) }),
-        (None, None, Some(certificate)) => certificate.decoded().map(Material::Certificate),
+    let [key, chain, certificate] = material.members(["publicKey", "x509CertificateChain", "certificate"])?;
+    match (key.given(), chain.given(), certificate.given()) {
+        (Some(key), None, None) => {
+            let [hint] = key.members(["hint"])?;
+            Ok(Material::Key { hint: hint.string()? })
+        }
+        (None, None, Some(certificate)) => der(certificate).map(Material::Certificate),
         (None, Some(_), None) if version == Version::V03 => {
             Err(bad("x509CertificateChain, which version 0.3 does not have"))
         }
         (None, Some(chain), None) => {
-            let first = chain.certificates.0.first();
-            first.ok_or_else(|| bad("an empty x509CertificateChain"))?.decoded().map(Material::Certificate)
+            let [certificates] = chain.members(["certificates"])?;
+            let certificates = certificates.list(CERTIFICATES)?;
+            let first = certificates.first().ok_or_else(|| bad("an empty x509CertificateChain"))?;
+            der(*first).map(Material::Certificate)
         }
         (None, None, None) => Err(bad("neither publicKey nor certificate")),
         _ => Err(bad("several of publicKey, certificate and x509CertificateChain")),
     }
 }
 
-impl RawBytes<'_> {
-    fn decoded(&self) -> Result<Vec<u8>, Error> {
-        decoded(Structure::Bundle, "rawBytes of a certificate", &self.raw_bytes.0)
-    }
+fn der(certificate: Field<'_>) -> Result<Vec<u8>, Error> {
+    let [bytes] = certificate.members(["rawBytes"])?;
+    bytes.bytes("rawBytes of a certificate")
 }
 
-impl RawMessage<'_> {
-    fn decoded(&self) -> Result<MessageSignature, Error> {
-        let digest = self.message_digest.as_ref().map_or(Ok(None), RawDigest::decoded)?;
-        let signature = decoded(Structure::MessageSignature, "signature", &self.signature.0)?;
-        Ok(MessageSignature { digest, signature })
-    }
+fn message(raw: Field<'_>) -> Result<MessageSignature, Error> {
+    let [message_digest, signature] = raw.members(["messageDigest", "signature"])?;
+    Ok(MessageSignature { digest: digest(message_digest)?, signature: signature.bytes("signature")? })
 }
 
-impl RawDigest<'_> {
-    fn decoded(&self) -> Result<Option<Digest>, Error> {
-        let hash = match &*self.algorithm.0 {
-            "" if self.digest.0.is_empty() => return Ok(None),
-            "SHA2_256" | "1" => Hash::Sha256,
-            "SHA2_384" | "2" => Hash::Sha384,
-            "SHA2_512" | "3" => Hash::Sha512,
-            other => return Err(Error::unsupported(Structure::MessageSignature, "digest algorithm", other)),
-        };
-        let bytes = decoded(Structure::MessageSignature, "digest", &self.digest.0)?;
-        // It is shown where it is wrong.
-        if bytes.len() != hash.size() {
-            let why = format!("{} bytes are not a digest of its algorithm", bytes.len());
-            return Err(Error::malformed(Structure::MessageSignature, why));
-        }
-        Ok(Some(Digest { hash, bytes }))
+fn digest(raw: Field<'_>) -> Result<Option<Digest>, Error> {
+    let [algorithm, digest] = raw.members(["algorithm", "digest"])?;
+    let hash = match &*algorithm.text()? {
+        "" if digest.text()?.is_empty() => return Ok(None),
+        "SHA2_256" | "1" => Hash::Sha256,
+        "SHA2_384" | "2" => Hash::Sha384,
+        "SHA2_512" | "3" => Hash::Sha512,
+        other => return Err(Error::unsupported(Structure::MessageSignature, "digest algorithm", other)),
+    };
+    let bytes = digest.bytes("digest")?;
+    // It is shown where it is wrong.
+    if bytes.len() != hash.size() {
+        let why = format!("{} bytes are not a digest of its algorithm", bytes.len());
+        return Err(Error::malformed(Structure::MessageSignature, why));
     }
+    Ok(Some(Digest { hash, bytes }))
 }
 
-impl RawEnvelope<'_> {
-    fn decoded(&self) -> Result<Dsse, Error> {
-        let [signature] = self.signatures.0.as_slice() else {
-            return Err(Error::malformed(Structure::Envelope, "not exactly one signature"));
-        };
-        Ok(Dsse {
-            payload_type: String::from(&*self.payload_type.0),
-            payload: decoded(Structure::Envelope, "payload", &self.payload.0)?,
-            signature: decoded(Structure::Envelope, "sig", &signature.sig.0)?,
-        })
-    }
+fn dsse(raw: Field<'_>) -> Result<Dsse, Error> {
+    let [payload, payload_type, signatures] = raw.members(["payload", "payloadType", "signatures"])?;
+    let signatures = signatures.list(SIGNATURES)?;
+    let [signature] = signatures.as_slice() else {
+        return Err(Error::malformed(Structure::Envelope, "not exactly one signature"));
+    };
+    let [sig] = signature.members(["sig"])?;
+    Ok(Dsse {
+        payload_type: payload_type.string()?,
+        payload: payload.bytes("payload")?,
+        signature: sig.bytes("sig")?,
+    })
 }
 
-impl RawEntry<'_> {
-    fn decoded(&self) -> Result<Entry, Error> {
-        let bytes = |field, text: &Text<'_>| decoded(Structure::LogEntry, field, &text.0);
-        let kind = self.kind_version.as_ref();
-        Ok(Entry {
-            log_index: self.log_index.number(Structure::LogEntry, "logIndex")?,
-            log_id: self.log_id.as_ref().map_or(Ok(Vec::new()), |id| bytes("logId", &id.key_id))?,
-            kind: kind.map_or_else(String::new, |kind| String::from(&*kind.kind.0)),
-            version: kind.map_or_else(String::new, |kind| String::from(&*kind.version.0)),
-            integrated_time: self.integrated_time.number(Structure::LogEntry, "integratedTime")?,
-            promise: match &self.inclusion_promise {
-                Some(promise) => Some(bytes("signedEntryTimestamp", &promise.signed_entry_timestamp)?),
-                None => None,
-            },
-            proof: self.inclusion_proof.as_ref().map(RawProof::decoded).transpose()?,
-            body: bytes("canonicalizedBody", &self.canonicalized_body)?,
-        })
-    }
+/// `TransparencyLogEntry` of sigstore_rekor.proto.
+fn entry(raw: Field<'_>) -> Result<Entry, Error> {
+    let [log_index, log_id, kind_version, integrated_time, body] =
+        raw.members(["logIndex", "logId", "kindVersion", "integratedTime", "canonicalizedBody"])?;
+    let [inclusion_promise, inclusion_proof] = raw.members(["inclusionPromise", "inclusionProof"])?;
+    let [key_id] = log_id.members(["keyId"])?;
+    let [kind, version] = kind_version.members(["kind", "version"])?;
+    let promise = |raw: Field<'_>| {
+        let [timestamp] = raw.members(["signedEntryTimestamp"])?;
+        timestamp.bytes("signedEntryTimestamp")
+    };
+    Ok(Entry {
+        log_index: log_index.number("logIndex")?,
+        log_id: key_id.bytes("logId")?,
+        kind: kind.string()?,
+        version: version.string()?,
+        integrated_time: integrated_time.number("integratedTime")?,
+        promise: inclusion_promise.given().map(promise).transpose()?,
+        proof: inclusion_proof.given().map(proof).transpose()?,
+        body: body.bytes("canonicalizedBody")?,
+    })
 }
 
-impl RawProof<'_> {
-    fn decoded(&self) -> Result<Proof, Error> {
-        let bytes = |field, text: &Text<'_>| decoded(Structure::LogEntry, field, &text.0);
-        Ok(Proof {
-            log_index: self.log_index.number(Structure::LogEntry, "inclusionProof.logIndex")?,
-            root_hash: bytes("rootHash", &self.root_hash)?,
-            tree_size: self.tree_size.number(Structure::LogEntry, "treeSize")?,
-            hashes: self.hashes.0.iter().map(|hash| bytes("hashes", hash)).collect::<Result<_, _>>()?,
-            checkpoint: self.checkpoint.as_ref().map_or_else(String::new, |c| String::from(&*c.envelope.0)),
-        })
-    }
+fn proof(raw: Field<'_>) -> Result<Proof, Error> {
+    let [log_index, root_hash, tree_size, hashes, checkpoint] =
+        raw.members(["logIndex", "rootHash", "treeSize", "hashes", "checkpoint"])?;
+    let [envelope] = checkpoint.members(["envelope"])?;
+    Ok(Proof {
+        log_index: log_index.number("inclusionProof.logIndex")?,
+        root_hash: root_hash.bytes("rootHash")?,
+        tree_size: tree_size.number("treeSize")?,
+        hashes: hashes
+            .list(HASHES)?
+            .into_iter()
+            .map(|hash| hash.bytes("hashes"))
+            .collect::<Result<_, _>>()?,
+        checkpoint: envelope.string()?,
+    })
 }

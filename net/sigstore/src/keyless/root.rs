@@ -3,11 +3,9 @@
 
 use alloc::{string::String, vec::Vec};
 
-use serde::Deserialize;
-
 use crate::{
     Error, PublicKey, Structure,
-    json::{List, Scalar, Text, decoded, parsed},
+    json::{Field, parsed},
     time::{self, Validity},
 };
 
@@ -48,82 +46,6 @@ pub(crate) struct CertificateAuthority {
     pub validity: Validity,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawRoot<'a> {
-    #[serde(borrow, default)]
-    media_type: Text<'a>,
-    #[serde(borrow, default)]
-    tlogs: List<RawLog<'a>, MOST>,
-    #[serde(borrow, default)]
-    certificate_authorities: List<RawAuthority<'a>, MOST>,
-    #[serde(borrow, default)]
-    ctlogs: List<RawLog<'a>, MOST>,
-    #[serde(borrow, default)]
-    timestamp_authorities: List<RawAuthority<'a>, MOST>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawLog<'a> {
-    #[serde(borrow, default)]
-    base_url: Text<'a>,
-    #[serde(borrow, default)]
-    hash_algorithm: Scalar<'a>,
-    #[serde(borrow)]
-    public_key: Option<RawKey<'a>>,
-    #[serde(borrow)]
-    log_id: Option<RawId<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawKey<'a> {
-    #[serde(borrow, default)]
-    raw_bytes: Text<'a>,
-    #[serde(borrow, default)]
-    key_details: Scalar<'a>,
-    #[serde(borrow)]
-    valid_for: Option<RawRange<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawId<'a> {
-    #[serde(borrow, default)]
-    key_id: Text<'a>,
-}
-
-#[derive(Deserialize)]
-struct RawRange<'a> {
-    #[serde(borrow, default)]
-    start: Text<'a>,
-    #[serde(borrow, default)]
-    end: Text<'a>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawAuthority<'a> {
-    #[serde(borrow)]
-    cert_chain: Option<RawChain<'a>>,
-    #[serde(borrow)]
-    valid_for: Option<RawRange<'a>>,
-}
-
-#[derive(Deserialize)]
-struct RawChain<'a> {
-    #[serde(borrow, default)]
-    certificates: List<RawCertificate<'a>, CHAIN>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawCertificate<'a> {
-    #[serde(borrow, default)]
-    raw_bytes: Text<'a>,
-}
-
 impl TrustedRoot {
     /// Parses a `trusted_root.json`. Unknown members are tolerated; logs whose keys are of a kind that is not
     /// supported are left out.
@@ -134,18 +56,20 @@ impl TrustedRoot {
         if json.len() > LARGEST {
             return Err(Error::Limit { structure: Structure::TrustedRoot, what: "bytes", most: LARGEST });
         }
-        let raw: RawRoot<'_> = parsed(Structure::TrustedRoot, json)?;
-        match &*raw.media_type.0 {
+        let names = ["mediaType", "tlogs", "certificateAuthorities", "ctlogs", "timestampAuthorities"];
+        let [media_type, tlogs, certificate_authorities, ctlogs, timestamp_authorities] =
+            parsed(Structure::TrustedRoot, json)?.members(names)?;
+        match &*media_type.text()? {
             "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
             | "application/vnd.dev.sigstore.trustedroot.v0.1+json"
             | "application/vnd.dev.sigstore.trustedroot.v0.2+json" => {}
             other => return Err(Error::unsupported(Structure::TrustedRoot, "mediaType", other)),
         }
         Ok(Self {
-            logs: logs(&raw.tlogs.0)?,
-            authorities: authorities(&raw.certificate_authorities.0)?,
-            certificate_logs: logs(&raw.ctlogs.0)?,
-            timestamp_authorities: authorities(&raw.timestamp_authorities.0)?,
+            logs: logs(tlogs)?,
+            authorities: authorities(certificate_authorities)?,
+            certificate_logs: logs(ctlogs)?,
+            timestamp_authorities: authorities(timestamp_authorities)?,
         })
     }
 }
@@ -154,56 +78,58 @@ fn bad(why: &'static str) -> Error {
     Error::malformed(Structure::TrustedRoot, why)
 }
 
-fn logs(raw: &[RawLog<'_>]) -> Result<Vec<TransparencyLog>, Error> {
+fn logs(raw: Field<'_>) -> Result<Vec<TransparencyLog>, Error> {
     let mut logs = Vec::new();
-    for log in raw {
-        let key = log.public_key.as_ref().ok_or_else(|| bad("a log without publicKey"))?;
-        let spki = decoded(Structure::TrustedRoot, "rawBytes of a key", &key.raw_bytes.0)?;
-        let is_sha256 = matches!(&*log.hash_algorithm.0, "SHA2_256" | "1");
+    for log in raw.list(MOST)? {
+        let [base_url, hash_algorithm, public_key, log_id] =
+            log.members(["baseUrl", "hashAlgorithm", "publicKey", "logId"])?;
+        let key = public_key.given().ok_or_else(|| bad("a log without publicKey"))?;
+        let [spki, details, valid_for] = key.members(["rawBytes", "keyDetails", "validFor"])?;
+        let spki = spki.bytes("rawBytes of a key")?;
+        let is_sha256 = matches!(&*hash_algorithm.text()?, "SHA2_256" | "1");
         // Of details it is the encoding that matters: PKCS#1 is another one.
-        let is_spki = !key.key_details.0.starts_with("PKCS1_");
-        let Some(key_value) = PublicKey::from_spki(&spki).ok().filter(|_| is_sha256 && is_spki) else {
+        let is_spki = !details.text()?.starts_with("PKCS1_");
+        let Some(key) = PublicKey::from_spki(&spki).ok().filter(|_| is_sha256 && is_spki) else {
             continue;
         };
-        let bytes = |id: &Option<RawId<'_>>, field| {
-            id.as_ref().map_or(Ok(Vec::new()), |id| decoded(Structure::TrustedRoot, field, &id.key_id.0))
-        };
+        let [id] = log_id.members(["keyId"])?;
         logs.push(TransparencyLog {
-            base_url: String::from(&*log.base_url.0),
-            key: key_value,
-            validity: validity(key.valid_for.as_ref())?,
-            id: bytes(&log.log_id, "logId")?,
+            base_url: base_url.string()?,
+            key,
+            validity: validity(valid_for)?,
+            id: id.bytes("logId")?,
         });
     }
     Ok(logs)
 }
 
-fn authorities(raw: &[RawAuthority<'_>]) -> Result<Vec<CertificateAuthority>, Error> {
-    raw.iter()
-        .map(|authority| {
-            let certificates = authority.cert_chain.iter().flat_map(|chain| &chain.certificates.0);
-            let chain: Vec<Vec<u8>> = certificates
-                .map(|certificate| {
-                    decoded(Structure::TrustedRoot, "rawBytes of a certificate", &certificate.raw_bytes.0)
-                })
-                .collect::<Result<_, _>>()?;
-            if chain.is_empty() {
-                return Err(bad("an authority without certificates"));
-            }
-            Ok(CertificateAuthority { chain, validity: validity(authority.valid_for.as_ref())? })
-        })
-        .collect()
+fn authorities(raw: Field<'_>) -> Result<Vec<CertificateAuthority>, Error> {
+    raw.list(MOST)?.into_iter().map(authority).collect()
 }
 
-fn validity(raw: Option<&RawRange<'_>>) -> Result<Validity, Error> {
-    let Some(raw) = raw else { return Ok(Validity { start: 0, end: None }) };
-    let read = |text: &Text<'_>| match &*text.0 {
+fn authority(raw: Field<'_>) -> Result<CertificateAuthority, Error> {
+    let [cert_chain, valid_for] = raw.members(["certChain", "validFor"])?;
+    let [certificates] = cert_chain.members(["certificates"])?;
+    let chain = certificates.list(CHAIN)?.into_iter().map(|certificate| {
+        let [der] = certificate.members(["rawBytes"])?;
+        der.bytes("rawBytes of a certificate")
+    });
+    let chain: Vec<Vec<u8>> = chain.collect::<Result<_, _>>()?;
+    if chain.is_empty() {
+        return Err(bad("an authority without certificates"));
+    }
+    Ok(CertificateAuthority { chain, validity: validity(valid_for)? })
+}
+
+fn validity(raw: Field<'_>) -> Result<Validity, Error> {
+    let [start, end] = raw.members(["start", "end"])?;
+    let read = |field: Field<'_>| match &*field.text()? {
         "" => Ok(None),
         text => {
             time::rfc3339(text).map(Some).ok_or_else(|| bad("validFor with something that is not a time"))
         }
     };
-    Ok(Validity { start: read(&raw.start)?.unwrap_or(0), end: read(&raw.end)? })
+    Ok(Validity { start: read(start)?.unwrap_or(0), end: read(end)? })
 }
 
 #[cfg(test)]

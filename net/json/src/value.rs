@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! Values, and what is expected of them.
+
+use alloc::{borrow::Cow, string::String, vec::Vec};
+
+use crate::{Cause, Error, Object, text, walk};
+
+/// A value, or the place where one is missing. It borrows the document and keeps nothing of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Value<'a> {
+    document: &'a str,
+    /// Where it begins; where a missing one is looked for.
+    offset: usize,
+    /// The name in errors: of the member, or of the list that it is in.
+    name: &'static str,
+    is_there: bool,
+}
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// `null`, or nothing.
+    Null,
+    /// `true`.
+    True,
+    /// `false`.
+    False,
+    /// A number.
+    Number,
+    /// A text.
+    Text,
+    /// A list.
+    List,
+    /// An object.
+    Object,
+}
+
+/// Characters of a number that are shown in an error; all that fit 64 bits do.
+const LONGEST_SHOWN: usize = 20;
+
+impl<'a> Value<'a> {
+    pub(crate) fn new(document: &'a str, offset: usize, name: &'static str) -> Self {
+        Self { document, offset, name, is_there: true }
+    }
+
+    /// A member that this object does not have.
+    pub(crate) fn missing(self, name: &'static str) -> Self {
+        Self { name, is_there: false, ..self }
+    }
+
+    pub(crate) fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn document(&self) -> &'a str {
+        self.document
+    }
+
+    pub(crate) fn offset(&self) -> usize {
+        self.offset
+    }
+
+    pub(crate) fn is_there(&self) -> bool {
+        self.is_there
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> Kind {
+        if !self.is_there {
+            return Kind::Null;
+        }
+        match walk::peek(self.document, self.offset) {
+            b'{' => Kind::Object,
+            b'[' => Kind::List,
+            b'"' => Kind::Text,
+            b't' => Kind::True,
+            b'f' => Kind::False,
+            b'-' | b'0'..=b'9' => Kind::Number,
+            _ => Kind::Null,
+        }
+    }
+
+    /// This value, unless it is missing or `null`.
+    pub fn given(self) -> Option<Self> {
+        (self.kind() != Kind::Null).then_some(self)
+    }
+
+    /// A text; it is copied only if it has escapes.
+    ///
+    /// # Errors
+    /// [`Cause::Missing`]; [`Cause::Type`] when it is something else, `null` for one; [`Cause::Surrogate`].
+    pub fn text(self) -> Result<Cow<'a, str>, Error> {
+        if self.kind() != Kind::Text {
+            return Err(self.unexpected("a text"));
+        }
+        let inside = self.written().get(1..).and_then(|text| text.strip_suffix('"')).unwrap_or("");
+        text::unescaped(inside).ok_or_else(|| self.error(Cause::Surrogate))
+    }
+
+    /// A text that may be missing or `null`.
+    ///
+    /// # Errors
+    /// As [`text`](Self::text), if it is given.
+    pub fn optional_text(self) -> Result<Option<Cow<'a, str>>, Error> {
+        self.given().map(Self::text).transpose()
+    }
+
+    /// A text, or a number as it is written; empty if it is missing or `null`.
+    ///
+    /// # Errors
+    /// [`Cause::Type`] when it is something else, [`Cause::Surrogate`].
+    pub fn scalar(self) -> Result<Cow<'a, str>, Error> {
+        match self.kind() {
+            Kind::Null => Ok(Cow::Borrowed("")),
+            Kind::Text => self.text(),
+            Kind::Number => Ok(Cow::Borrowed(self.written())),
+            _ => Err(self.unexpected("a text or a number")),
+        }
+    }
+
+    /// A whole number that is not negative and fits 64 bits.
+    ///
+    /// # Errors
+    /// [`Cause::Missing`], or [`Cause::Type`] when it is something else.
+    pub fn number(self) -> Result<u64, Error> {
+        // In JSON, digits alone are a number.
+        self.written().parse().map_err(|_| self.unexpected("a whole number of 64 bits"))
+    }
+
+    /// A list; what is missing or `null` has no members.
+    ///
+    /// # Errors
+    /// [`Cause::Type`] when it is something else, [`Cause::TooMany`].
+    pub fn list(self, most: usize) -> Result<Vec<Self>, Error> {
+        match self.first(most)? {
+            (list, false) => Ok(list),
+            (_, true) => Err(self.error(Cause::TooMany { name: self.name, most })),
+        }
+    }
+
+    /// The first members of a list, and whether there are more; what is missing or `null` has no members.
+    ///
+    /// # Errors
+    /// [`Cause::Type`] when it is something else.
+    pub fn first(self, most: usize) -> Result<(Vec<Self>, bool), Error> {
+        let mut list = Vec::new();
+        match self.kind() {
+            Kind::Null => return Ok((list, false)),
+            Kind::List => {}
+            _ => return Err(self.unexpected("a list")),
+        }
+        let mut offset = walk::next(self.document, self.offset.saturating_add(1));
+        while !matches!(walk::peek(self.document, offset), b']' | 0) {
+            if list.len() >= most {
+                return Ok((list, true));
+            }
+            list.push(Self { offset, ..self });
+            offset = walk::next(self.document, walk::end(self.document, offset));
+        }
+        Ok((list, false))
+    }
+
+    /// An object.
+    ///
+    /// # Errors
+    /// [`Cause::Missing`], or [`Cause::Type`] when it is something else.
+    pub fn object(self) -> Result<Object<'a>, Error> {
+        match self.kind() {
+            Kind::Object => Ok(Object { value: self }),
+            _ => Err(self.unexpected("an object")),
+        }
+    }
+
+    /// It as it is written; nothing if it is missing.
+    pub fn written(self) -> &'a str {
+        let end = if self.is_there { walk::end(self.document, self.offset) } else { self.offset };
+        self.document.get(self.offset..end).unwrap_or("")
+    }
+
+    /// A failure with the place of this value.
+    pub fn error(&self, cause: Cause) -> Error {
+        Error::new(self.document.as_bytes(), self.offset, cause)
+    }
+
+    /// The failure that it is missing, or not what is expected: `"a digest"`.
+    ///
+    /// Texts are not shown: they may be long, or secret.
+    pub fn unexpected(self, expected: &'static str) -> Error {
+        if !self.is_there {
+            return self.error(Cause::Missing(self.name));
+        }
+        let found = match self.kind() {
+            Kind::Null => "null",
+            Kind::True | Kind::False => "true or false",
+            Kind::Number if self.written().len() <= LONGEST_SHOWN => self.written(),
+            Kind::Number => "a number",
+            Kind::Text => "a text",
+            Kind::List => "a list",
+            Kind::Object => "an object",
+        };
+        self.error(Cause::Type { name: self.name, expected, found: String::from(found) })
+    }
+}
