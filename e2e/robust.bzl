@@ -67,6 +67,34 @@ _ROBUST = {
             "^choose \"Mini\" from hd*gpt1 ",
         ],
     ),
+    # Its slots 1 and 2 are empty, which the firmware does not count: it is told where the program stands all the same.
+    "program_on_an_mbr": struct(
+        disk = {
+            "edit": {"menuentry 'Mini' ": _SHELL_FIRST},
+            "mbr": True,
+            "shell": True,
+        },
+        expect = [
+            "^choose \"Shell\" from hd*msdos4 /boot/grub/grub.cfg",
+            "^obtain /EFI/tools/shellx64.efi ",
+            "^e2e: a script beside the shell",
+            "^failed: start Shell: E-HANDOVER-RETURNED the program returned to the loader; trying the next entry",
+            "^choose \"Mini\" from hd*msdos4 ",
+        ],
+    ),
+    # The entry of this partition is renamed, and no other.
+    "tries_on_an_mbr": struct(
+        disk = {
+            "mbr": True,
+            "shape": "bls",
+        },
+        machine = {"qemu_options": by_fw_cfg("cloudboot.menu=hidden")},
+        expect = [
+            "^choose \"Debian GNU/Linux*from hd*msdos3 /loader/entries/mini-",
+            "^start \"Debian GNU/Linux",
+        ],
+        forbid = ["tries are not counted"],
+    ),
 }
 
 def robust_tests():

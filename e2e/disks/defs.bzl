@@ -155,6 +155,8 @@ def _mini_disk_impl(ctx):
         args.add("--sector-size", str(ctx.attr.sector_size))
     if ctx.attr.journalled:
         args.add("--journalled")
+    if ctx.attr.mbr:
+        args.add("--mbr")
     if ctx.attr.shell:
         args.add("--shell")
     for name, target in ctx.attr.links.items():
@@ -190,6 +192,7 @@ _mini_disk = rule(
         "keys": attr.label(providers = [SecureBootInfo]),
         "links": attr.string_dict(),
         "long_line": attr.int(),
+        "mbr": attr.bool(),
         "more_entries": attr.int(),
         "packages": attr.label(
             mandatory = True,
@@ -231,6 +234,7 @@ def mini_disk(name, arch, tags = [], **kwargs):
             keys: the secure_boot whose key signs the kernel
             links: symbolic links on the root and where they lead to
             long_line: bytes of a comment in front of the rest of grub.cfg
+            mbr: True makes an MBR in place of a GPT: slots 1 and 2 are empty, 3 is the ESP, 4 the root
             more_entries: how many older entries whose kernels are gone stand beside the usual ones
             sector_size: bytes of a logical block of the disk, if not 512
             shape: what tells of the kernel: grub (grub.cfg), names (nothing), bls, uki, extlinux

@@ -112,7 +112,14 @@ fn first_kernel(arch: Arch, grub_cfg: &str) -> Option<(&str, String)> {
 pub fn layout(arch: Arch, summary: &Summary, more: u64) -> Layout {
     let room = ROOM.saturating_add(more);
     let root = summary.size.div_ceil(MIB).saturating_add(room).next_multiple_of(STEP);
-    Layout { bios_boot: arch == Arch::X86_64, esp_end: ESP_END, root, label: LABEL, sector_size: SECTOR }
+    Layout {
+        bios_boot: arch == Arch::X86_64,
+        esp_end: ESP_END,
+        root,
+        label: LABEL,
+        sector_size: SECTOR,
+        has_mbr: false,
+    }
 }
 
 #[cfg(test)]

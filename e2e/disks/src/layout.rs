@@ -49,6 +49,8 @@ pub struct Layout {
     pub label: &'static str,
     /// Bytes of a logical block of the disk.
     pub sector_size: u64,
+    /// Whether the table is an MBR: its first two slots are empty, the ESP is the third partition, the root the fourth.
+    pub has_mbr: bool,
 }
 
 impl Layout {
@@ -61,7 +63,9 @@ impl Layout {
         // One MiB more for the second partition table.
         let size = end.checked_add(1).and_then(|mib| mib.checked_mul(MIB)).context("a size")?;
         File::create(disk).and_then(|file| file.set_len(size)).context("creating the disk")?;
-        if self.sector_size == SECTOR {
+        if self.has_mbr {
+            self.write_mbr(disk)?;
+        } else if self.sector_size == SECTOR {
             self.partition(disk)?;
         } else {
             self.write_table(disk, size)?;
@@ -124,6 +128,23 @@ impl Layout {
         file.write_all_at(&primary, 0)?;
         let start = size.checked_sub(u64::try_from(backup.len())?).context("the disk is too small")?;
         Ok(file.write_all_at(&backup, start)?)
+    }
+
+    /// A table of the BIOS, which sgdisk does not write. Blocks are counted from the disk's start; cylinders are not used.
+    fn write_mbr(&self, disk: &Path) -> Result<()> {
+        const FIRST_SLOT: u64 = 446;
+        const SLOT: u64 = 16;
+        const NO_CYLINDER: [u8; 3] = [0xfe, 0xff, 0xff];
+        let end = self.esp_end.saturating_add(self.root);
+        let slot = |kind: u8, start: u64, end: u64| -> Result<Vec<u8>> {
+            let (first, length) = (self.sectors(start), self.sectors(end.saturating_sub(start)));
+            let numbers = [u32::try_from(first)?.to_le_bytes(), u32::try_from(length)?.to_le_bytes()];
+            Ok([&[0][..], &NO_CYLINDER, &[kind], &NO_CYLINDER, numbers.as_flattened()].concat())
+        };
+        let slots = [slot(0xef, ESP_START, self.esp_end)?, slot(0x83, self.esp_end, end)?].concat();
+        let file = File::options().write(true).open(disk)?;
+        file.write_all_at(&slots, FIRST_SLOT.saturating_add(SLOT.saturating_mul(2)))?;
+        Ok(file.write_all_at(&[0x55, 0xaa], SECTOR.saturating_sub(2))?)
     }
 
     fn make_root(&self, disk: &Path, tar: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {

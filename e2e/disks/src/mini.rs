@@ -117,6 +117,9 @@ pub struct Options {
     /// Bytes of a logical block of the disk
     #[arg(long, default_value_t = SECTOR)]
     sector_size: u64,
+    /// The disk has an MBR with two empty slots in front of its partitions
+    #[arg(long)]
+    mbr: bool,
     /// grub.cfg as it is now stands in ext4's journal, and an earlier one in its place
     #[arg(long)]
     journalled: bool,
@@ -148,7 +151,14 @@ pub fn make(options: &Options) -> Result<()> {
         _ => ESP_END,
     };
     let sector_size = options.sector_size;
-    let layout = Layout { bios_boot: false, esp_end, root: root.size()?, label: LABEL, sector_size };
+    let layout = Layout {
+        bios_boot: false,
+        esp_end,
+        root: root.size()?,
+        label: LABEL,
+        sector_size,
+        has_mbr: options.mbr,
+    };
     layout.make(out, |pipe| root.write(pipe, options))?;
     let parts = shapes::Parts { kernel: &root.kernel, version, initrd: &root.initrd };
     match (options.shape, &options.stub) {

@@ -170,6 +170,25 @@ fn a_mini_disk_is_sound_and_the_same_twice() {
 }
 
 #[test]
+fn an_mbr_has_its_partitions_behind_empty_slots() {
+    let fixture = Fixture::new("mbr");
+    let disk = fixture.mini("a.raw", &["--mbr", "--shell"]);
+    let place = disk.to_str().unwrap();
+    let probed = |offset: u64, tag: &str| {
+        let offset = offset.to_string();
+        succeed(tool("blkid").args(["-p", "-O", &offset, "-o", "value", "-s", tag, place]))
+    };
+    assert_eq!(probed(0, "PTTYPE"), "dos\n");
+    assert_eq!((probed(4 * MIB, "TYPE"), probed(MINI_ROOT, "TYPE")), ("vfat\n".into(), "ext4\n".into()));
+    for (slot, file) in [("msdos3", "EFI/tools/startup.nsh"), ("msdos4", "boot/grub/grub.cfg")] {
+        succeed(tool("grub-fstest").arg(&disk).args(["cat", &format!("(loop0,{slot})/{file}")]));
+    }
+    let listed = succeed(tool("busybox").args(["fdisk", "-l", place]));
+    assert!(!listed.contains("a.raw1 ") && !listed.contains("a.raw2 "), "{listed}");
+    assert!(listed.contains("a.raw3 ") && listed.contains("a.raw4 "), "{listed}");
+}
+
+#[test]
 fn grub_reads_the_mini_disk_and_its_configuration() {
     let fixture = Fixture::new("grub");
     let disk = fixture.mini("a.raw", &[]);

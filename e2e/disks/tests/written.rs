@@ -155,6 +155,10 @@ fn every_shape_is_what_grub_reads() {
         let file = fixture.file("grub.cfg");
         fs::write(&file, text).unwrap();
         succeed(tool("grub-script-check").arg(&file));
+        if shape == "fedora" {
+            let linked = grub(&[&disk], &format!("(loop0,gpt2)/boot/vmlinuz-{VERSION}"));
+            assert!(linked == kernel, "boot leads to .");
+        }
         let esp = grub_text(&disk, &format!("(loop0,gpt1)/EFI/{folder}/grub.cfg"));
         assert!(esp.contains("/grub.cfg"), "{shape}: {esp}");
     }

@@ -134,16 +134,25 @@ impl Btrfs {
         let sums = subvolume::expect_root(&trees, &roots, TreeId::SUMS)?.tree;
         let default = subvolume::default(&trees, &roots, superblock.root_dir)?;
         let default = subvolume::expect_root(&trees, &roots, default)?.node();
-        match log::of(&superblock, &trees, memory.left_for_log()) {
-            Ok(replayed) => trees.replay(replayed),
-            Err(error) => warnings.push(degraded(format!(
-                "its tree log cannot be replayed ({error}): what was synchronised last before a crash is missing"
-            ))),
+        let recovered = log::of(&superblock, &trees, memory.left_for_log());
+        if superblock.log.is_some() {
+            // Nobody reads its nodes again, and what they take in memory is wanted for what it has changed.
+            trees.forget();
         }
+        let kept = recovered.and_then(|replayed| {
+            let claim = memory.claim(Format::Btrfs, replayed.memory())?;
+            trees.replay(replayed);
+            Ok(claim)
+        });
+        let replayed = kept.unwrap_or_else(|error| {
+            warnings.push(degraded(format!(
+                "its tree log cannot be replayed ({error}): what was synchronised last before a crash is missing"
+            )));
+            memory.cache()
+        });
         if superblock.has_errors() {
             warnings.push(degraded("errors were detected when it was in use"));
         }
-        let replayed = memory.claim(Format::Btrfs, trees.replayed().memory())?;
         let files = Files::new(data::Data::new(sums));
         Ok(Self { superblock, trees, files, default, root: default, warnings, _replayed: replayed })
     }

@@ -60,6 +60,13 @@ impl Nodes {
         &mut self.rules
     }
 
+    /// Keeps no node of those that were read.
+    pub fn forget(&mut self) {
+        let cache = self.cache.get_mut();
+        cache.nodes.clear();
+        cache.claim.set(0);
+    }
+
     /// The node that is wanted.
     ///
     /// # Errors

@@ -131,6 +131,12 @@ impl Trees {
         Stored { trees: self, tree }
     }
 
+    /// Keeps no node in memory of those that were read.
+    pub fn forget(&mut self) {
+        self.last.take();
+        self.nodes.forget();
+    }
+
     /// What a log has changed, from now on.
     pub fn replay(&mut self, replayed: Replayed) {
         self.replayed = replayed;

@@ -68,6 +68,7 @@ sync
 xfs_io -x -c 'shutdown -f' /mnt/boot
 ";
 
+/// `boot` on /boot is as image-based systems have it: two paths lead to each entry.
 const FEDORA: &str = "mount -t btrfs /dev/ubda /mnt
 btrfs -q subvolume create /mnt/root
 btrfs -q subvolume create /mnt/home
@@ -76,6 +77,7 @@ mount -t btrfs -o compress=zstd:1,subvol=root /dev/ubda /mnt
 mkdir /mnt/boot /mnt/home
 mount -t btrfs -o compress=zstd:1,subvol=home /dev/ubda /mnt/home
 mount -t ext4 /dev/ubdb /mnt/boot
+ln -s . /mnt/boot/boot
 unpack @SYSTEM@
 unpack @CONFIGURATION@
 ";
