@@ -6,7 +6,7 @@ use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 use base64ct::{Base64, Encoding as _};
 use oci::Digest;
 use serde::Deserialize;
-use sigstore::Bundle;
+use sigstore::{Bundle, PREDICATE};
 
 use crate::Why;
 
@@ -22,7 +22,7 @@ const LOG_ENTRY: &str = "dev.sigstore.cosign/bundle";
 const TIMESTAMP: &str = "dev.sigstore.cosign/rfc3161timestamp";
 
 /// What a payload must say that it is: cosign's older word, and that of its bundles.
-const TYPES: [&str; 2] = ["cosign container image signature", "https://sigstore.dev/cosign/sign/v1"];
+const TYPES: [&str; 2] = ["cosign container image signature", PREDICATE];
 
 /// Characters of what others wrote that a message shows.
 const SHOWN: usize = 100;
