@@ -13,9 +13,6 @@ use crate::{codes, failure::Failure, input};
 /// Bytes of the largest EFI program: unified kernel images have a kernel, an initrd, and little else.
 const LARGEST: u64 = 1 << 30;
 
-/// Bytes of the largest file of root certificates.
-const LARGEST_CA: u64 = 1 << 20;
-
 /// EFI programs by the architecture that they are for.
 pub type Programs = BTreeMap<Arch, Vec<u8>>;
 
@@ -56,7 +53,7 @@ pub fn read(arch: Arch, path: &Path) -> Result<Vec<u8>, Failure> {
 /// A file of root certificates.
 pub fn certificates(path: &Path) -> Result<Vec<u8>, Failure> {
     let object = path.as_os_str().as_bytes();
-    let bytes = input::read(path, LARGEST_CA, &|_| Ok(()))?;
+    let bytes = input::read(path, flow::LARGEST_CA as u64, &|_| Ok(()))?;
     let added = Roots::none().add_pem(&path.to_string_lossy(), &bytes);
     added.map_err(|error| Failure::new(codes::FILE, object, error.fault))?;
     Ok(bytes)

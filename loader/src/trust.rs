@@ -14,10 +14,10 @@ use uefi::{boot, proto::loaded_image::LoadedImage};
 
 use crate::{files, handle::open, options, variables};
 
-/// Bytes of a file of keys that are read: one more than may be, so that a longer one is seen to be.
-const MOST_KEYS: usize = (64 << 10) + 1;
-/// The same of a trust root.
-const MOST_ROOT: usize = (1 << 20) + 1;
+/// Bytes of a file of keys that are read: one more than allowed, so that a longer file is refused as too long.
+const MOST_KEYS: usize = PublicKey::LARGEST + 1;
+/// The same of a trusted root.
+const MOST_ROOT: usize = TrustedRoot::LARGEST + 1;
 
 /// A section of this program; empty where it has none.
 pub fn section(name: &str) -> Vec<u8> {
@@ -38,8 +38,8 @@ pub fn of_machine() -> Trust {
     }
 }
 
-/// Who may sign what comes from a registry; none where neither keys nor identities are set. What cannot be used is told
-/// and left out: where nothing is left that can be used, no image of a registry starts.
+/// Who may sign what comes from a registry; None where neither keys nor identities are set. What cannot be used is
+/// reported and left out: if nothing is left, no image of a registry starts.
 pub fn signers(config: &Config, console: &Journal<'_>) -> Option<Policy> {
     let (built_in, root) = (section(own::KEYS), section(own::TRUSTED_ROOT));
     let has_root = config.cosign_trusted_root().is_some() || !root.is_empty();
@@ -81,7 +81,7 @@ fn keyless(config: &Config, built_in: Vec<u8>) -> Result<Option<Keyless>, (&'sta
     };
     let root = TrustedRoot::parse(&json).map_err(|error| (ROOT, alloc::format!("{error}")))?;
     let Some((identity, issuer)) = config.cosign_identity() else {
-        return Err(("cloudboot.cosign.identity", "it and cloudboot.cosign.issuer must be set".into()));
+        return Err(("cloudboot.cosign.identity", "not set, or cloudboot.cosign.issuer is not; a trusted root needs both".into()));
     };
     let identity = Identity { identity: identity.into(), issuer: issuer.into() };
     Ok(Some(Keyless { root, identity }))
@@ -89,8 +89,8 @@ fn keyless(config: &Config, built_in: Vec<u8>) -> Result<Option<Keyless>, (&'sta
 
 /// A file that a setting names with its digest: `/PATH@sha256:HEX`. Whoever may write the volume may change the file.
 fn pinned(named: &str) -> Result<Vec<u8>, String> {
-    let (path, digest) = named.rsplit_once('@').ok_or("it has no digest; expected /PATH@sha256:HEX")?;
-    let digest = Digest::parse(digest).ok_or("its digest is none; expected /PATH@sha256:HEX")?;
+    let (path, digest) = named.rsplit_once('@').ok_or("no digest; expected /PATH@sha256:HEX")?;
+    let digest = Digest::parse(digest).ok_or("not a digest behind the @; expected /PATH@sha256:HEX")?;
     let bytes = files::of_settings(path, MOST_ROOT)?;
     let found = Digest::of(Algorithm::Sha256, &bytes);
     if found == digest { Ok(bytes) } else { Err(alloc::format!("{path} is {found}, expected {digest}")) }

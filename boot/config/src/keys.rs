@@ -266,7 +266,7 @@ pub const ROWS: [Row; 53] = [
     acts(
         built_in("cloudboot.cosign.trusted-root"),
         "the one that is built in",
-        "their trust root, `trusted_root.json`: a path on the volume that the loader was started from, with its digest, `/PATH@sha256:HEX`",
+        "their trusted root, `trusted_root.json`: a path on the volume that the loader was started from, with its digest, `/PATH@sha256:HEX`",
     ),
     acts(
         free("cloudboot.net.wait", Value::Seconds),

@@ -68,7 +68,7 @@ impl Config {
         self.get("cosign.identity").zip(self.get("cosign.issuer"))
     }
 
-    /// `cosign.trusted-root`: the trust root of such signatures, a path and a digest; none: what is built in.
+    /// `cosign.trusted-root`: the trusted root of such signatures, a path and a digest; none: what is built in.
     pub fn cosign_trusted_root(&self) -> Option<&str> {
         self.get("cosign.trusted-root")
     }

@@ -68,7 +68,7 @@ code::table! {
         "nothing vouches for what a web server answers: it is not https, or Secure Boot is off",
         "use https and Secure Boot, or set `cloudboot.cosign=off`";
     pub TRUST_SIGNERS: Code = "E-TRUST-SIGNERS",
-        "a key, or a trust root, that is built in or set cannot be used; it counts as one that nobody has",
+        "a key, or a trusted root, that is built in or set cannot be used; it counts as one that nobody has",
         "build the loader anew with a good one, or correct the setting";
     pub(crate) TRUST_EPOCH: Code = "E-TRUST-EPOCH",
         "the image is older than one that was started on this machine and revokes it, or does not say which epoch it is",

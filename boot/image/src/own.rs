@@ -18,7 +18,7 @@ pub const CMDLINE: &str = ".cmdline";
 pub const KEYS: &str = ".keys";
 /// The section of further root certificates, PEM.
 pub const ROOTS: &str = ".roots";
-/// The section of the trust root of signatures without a key of their own, `trusted_root.json`.
+/// The section of the trusted root of signatures without a key of their own, `trusted_root.json`.
 pub const TRUSTED_ROOT: &str = ".troot";
 
 /// The component's name at the start of its line.

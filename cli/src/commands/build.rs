@@ -23,11 +23,6 @@ use crate::{
     printer::{Printer, size, text},
 };
 
-/// Bytes of the largest file of keys.
-const LARGEST_KEY: u64 = 64 << 10;
-/// Bytes of the largest trust root.
-const LARGEST_ROOT: u64 = 1 << 20;
-
 /// Builds keys, root certificates and settings into a loader
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -59,7 +54,7 @@ pub struct Options {
     /// How many of the keys must have signed
     #[arg(long, value_name = "N", requires = "cosign_key")]
     threshold: Option<u32>,
-    /// The trust root of signatures without a key of their own, trusted_root.json
+    /// The trusted root of signatures without a key of their own, trusted_root.json
     #[arg(long, value_name = "FILE", requires = "identity", requires = "issuer")]
     trusted_root: Option<PathBuf>,
     /// Who may sign with it, as the certificate names them; `*` is any text
@@ -137,7 +132,7 @@ impl Options {
     fn keys(&self) -> Result<Vec<u8>, Failure> {
         let mut all = Vec::new();
         for path in &self.cosign_key {
-            let pem = input::read(path, LARGEST_KEY, &|_| Ok(()))?;
+            let pem = input::read(path, PublicKey::LARGEST as u64, &|_| Ok(()))?;
             let object = path.as_os_str().as_bytes();
             PublicKey::from_pem(&pem).map_err(|error| Failure::new(codes::FILE, object, error))?;
             all.extend(pem.iter().chain(b"\n"));
@@ -197,9 +192,9 @@ fn own_arch() -> Arch {
     std::env::consts::ARCH.parse().unwrap_or(Arch::X86_64)
 }
 
-/// A file of a trust root.
+/// A file of a trusted root.
 fn trusted_root(path: &Path) -> Result<Vec<u8>, Failure> {
-    let json = input::read(path, LARGEST_ROOT, &|_| Ok(()))?;
+    let json = input::read(path, TrustedRoot::LARGEST as u64, &|_| Ok(()))?;
     let parsed = TrustedRoot::parse(&json);
     parsed.map_err(|error| Failure::new(codes::FILE, path.as_os_str().as_bytes(), error))?;
     Ok(json)

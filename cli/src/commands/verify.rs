@@ -26,8 +26,7 @@ use crate::{
     signing,
 };
 
-/// The largest bundle and the largest file whose own bytes are signed.
-const LARGEST_BUNDLE: u64 = 256 << 10;
+/// The largest file whose own bytes are signed.
 const LARGEST_FILE: u64 = 4 << 30;
 
 /// Verifies who has signed an artifact in a registry, or a file
@@ -169,7 +168,7 @@ impl Options {
 
     fn file(&self, bundle: &Path, policy: &Policy) -> Result<(Digest, Vec<Signer>), Failure> {
         let name = bundle.as_os_str().as_bytes();
-        let json = input::read(bundle, LARGEST_BUNDLE, &|_| Ok(()))?;
+        let json = input::read(bundle, Bundle::LARGEST as u64, &|_| Ok(()))?;
         let bundle = Bundle::parse(&json).map_err(|error| Failure::new(error.code(), name, error))?;
         let path = Path::new(&self.what);
         let (digest, message) = match (Digest::parse(&self.what), bundle.content()) {
@@ -186,7 +185,7 @@ impl Options {
         };
         let subject = match &message {
             Some(bytes) => Subject::Message(bytes),
-            None => Subject::Sha256(sha256(&digest).ok_or_else(|| {
+            None => Subject::Sha256(digest.sha256().ok_or_else(|| {
                 let cause = "signatures are of sha256 digests";
                 Failure::new(cosign::codes::ALGORITHM, &self.what, cause)
             })?),
@@ -214,13 +213,6 @@ fn signer(bundle: &Bundle, subject: &Subject<'_>, policy: &Policy) -> Result<Sig
             Err(_) => {}
         }
     }
-    let why = "it is signed with a key, and none is given".into();
+    let why = "signed with a key, but no key is given".into();
     Err(refused.unwrap_or(sigstore::Error::Refused { structure: Structure::Bundle, why }))
-}
-
-/// The bytes of a SHA-256 digest.
-fn sha256(digest: &Digest) -> Option<[u8; 32]> {
-    let digits = |at: usize| u8::from_str_radix(digest.hex().get(2 * at..2 * at + 2)?, 16).ok();
-    let bytes: Vec<u8> = (0..digest.hex().len() / 2).map_while(digits).collect();
-    bytes.try_into().ok()
 }

@@ -14,18 +14,14 @@ use p256::{
     pkcs8::{DecodePrivateKey as _, EncodePublicKey as _, spki},
 };
 use rsa::{pkcs1v15, signature::SignatureEncoding as _};
-use serde_json::json;
 use sha2::Sha256;
-use sigstore::PublicKey;
+use sigstore::{Bundle, PublicKey};
 use zeroize::Zeroizing;
 
 use crate::{codes, failure::Failure};
 
 /// The largest file with a key that is read.
 const LARGEST: u64 = 64 << 10;
-
-const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
-const PAYLOAD: &str = "application/vnd.in-toto+json";
 
 /// A private key.
 pub struct SigningKey {
@@ -94,29 +90,10 @@ impl SigningKey {
         &self.public
     }
 
-    /// A bundle that says that an artifact is signed: DSSE around an in-toto statement, as cosign 3 makes it.
-    ///
-    /// Spec: sigstore protobuf-specs, sigstore_bundle.proto; DSSE 1.0; in-toto attestation, spec/v1/statement.md.
+    /// A bundle that says that an artifact is signed; None if its digest is not sha256, or signing fails.
     pub fn bundle(&self, digest: &Digest) -> Option<Vec<u8>> {
-        let statement = json!({
-            "_type": "https://in-toto.io/Statement/v1",
-            "subject": [{"digest": {"sha256": digest.hex()}}],
-            "predicateType": "https://sigstore.dev/cosign/sign/v1",
-            "predicate": {},
-        })
-        .to_string();
-        let signed = format!("DSSEv1 {} {PAYLOAD} {} {statement}", PAYLOAD.len(), statement.len());
-        let signature = self.sign(signed.as_bytes())?;
-        let bundle = json!({
-            "mediaType": BUNDLE,
-            "verificationMaterial": {"publicKey": {"hint": self.public.hint()}},
-            "dsseEnvelope": {
-                "payload": Base64::encode_string(statement.as_bytes()),
-                "payloadType": PAYLOAD,
-                "signatures": [{"sig": Base64::encode_string(&signature)}],
-            },
-        });
-        Some(bundle.to_string().into_bytes())
+        let bundle = Bundle::of_artifact(&digest.sha256()?, &self.public, |message| self.sign(message))?;
+        Some(bundle.into_bytes())
     }
 
     /// With the hash that is usual for the kind of key: SHA-384 on P-384, else SHA-256; RSA with PKCS#1 v1.5.

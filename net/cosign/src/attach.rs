@@ -8,14 +8,13 @@ use oci::{
     Algorithm, Client, Digest, Error, Reference,
     spec::{Descriptor, EMPTY, MANIFEST, Manifest},
 };
+use sigstore::{Bundle, PREDICATE};
 
-/// The media type of bundles of version 0.3.
-const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+/// The media type of what is attached.
+const BUNDLE: &str = Bundle::MEDIA_TYPE;
 /// What a bundle holds, for those who look at manifests only.
-const ANNOTATIONS: [(&str, &str); 2] = [
-    ("dev.sigstore.bundle.content", "dsse-envelope"),
-    ("dev.sigstore.bundle.predicateType", "https://sigstore.dev/cosign/sign/v1"),
-];
+const ANNOTATIONS: [(&str, &str); 2] =
+    [("dev.sigstore.bundle.content", "dsse-envelope"), ("dev.sigstore.bundle.predicateType", PREDICATE)];
 
 /// Uploads a bundle of version 0.3, an envelope, as the signature of a manifest or an index of the reference's
 /// repository: the digest of the signature's manifest.

@@ -34,7 +34,7 @@ pub enum Cause {
     #[error("the signature policy cannot be satisfied: {0}")]
     Policy(&'static str),
     /// Not a digest that is signed.
-    #[error("signatures are of sha256 digests, this is {0}")]
+    #[error("only sha256 digests are signed, not {0}")]
     Algorithm(Digest),
     /// There is nothing.
     #[error("no signature of {0}")]
@@ -55,7 +55,7 @@ pub enum Cause {
         others: Vec<Finding>,
     },
     /// More than is honest.
-    #[error("its signatures take more than {0}; no further ones are read")]
+    #[error("its signatures take more than {0}; the rest is not read")]
     Limit(&'static str),
 }
 
@@ -73,10 +73,10 @@ pub struct Finding {
 #[non_exhaustive]
 pub enum Why {
     /// It was made by another key.
-    #[error("not by a key that is built in{}", Hint(.0))]
+    #[error("not by a key that may sign{}", Hint(.0))]
     Key(Option<String>),
     /// It was made with a certificate.
-    #[error("by a certificate, and no trusted root is built in")]
+    #[error("by a certificate, but no trusted root is built in or set")]
     Keyless,
     /// What it proves, or does not.
     #[error("{0}")]
@@ -85,7 +85,7 @@ pub enum Why {
     #[error("{0}")]
     Payload(String),
     /// Of another system.
-    #[error("a notation signature (application/vnd.cncf.notary.signature), which is not read")]
+    #[error("a notation signature (application/vnd.cncf.notary.signature), which is not supported")]
     Notation,
     /// It cannot be read.
     #[error("{}", OfOci(.0))]

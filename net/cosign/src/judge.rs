@@ -4,7 +4,7 @@
 use alloc::{format, string::String, vec::Vec};
 
 use base64ct::{Base64, Encoding as _};
-use oci::{Algorithm, Digest};
+use oci::Digest;
 use sigstore::{Bundle, Material, PublicKey, Signer, Subject, verify_keyless, verify_with_key};
 
 use crate::{Cause, Finding, Keyless, Policy, Why, budget::Budget, simple::Simple};
@@ -27,9 +27,9 @@ impl<'p> Judge<'p> {
     /// Nobody has signed yet.
     ///
     /// # Errors
-    /// The digest is none that is signed.
+    /// The digest is of a kind that is not signed.
     pub fn new(policy: &'p Policy, digest: &Digest) -> Result<Self, Cause> {
-        let sha256 = sha256(digest).ok_or_else(|| Cause::Algorithm(digest.clone()))?;
+        let sha256 = digest.sha256().ok_or_else(|| Cause::Algorithm(digest.clone()))?;
         let (signers, findings) = (Vec::new(), Vec::new());
         Ok(Self { policy, digest: digest.clone(), sha256, signers, findings })
     }
@@ -173,16 +173,4 @@ fn shown(hint: &str) -> String {
         return ["sha256:".into()].into_iter().chain(digits).collect();
     }
     hint.chars().take(HINT).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
-/// The bytes of a SHA-256 digest.
-fn sha256(digest: &Digest) -> Option<[u8; 32]> {
-    if digest.algorithm() != Algorithm::Sha256 {
-        return None;
-    }
-    let mut bytes = [0; 32];
-    for (byte, digits) in bytes.iter_mut().zip(digest.hex().as_bytes().chunks(2)) {
-        *byte = u8::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }

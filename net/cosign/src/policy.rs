@@ -8,9 +8,6 @@ use sigstore::{Identity, PublicKey, Signer, TrustedRoot};
 
 use crate::Cause;
 
-/// Most keys of a policy.
-const MOST_KEYS: usize = 32;
-
 /// Who may sign, and how many must.
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -78,7 +75,7 @@ impl Policy {
         // Counts of a list in memory.
         let signers = distinct.count().saturating_add(usize::from(self.keyless.is_some()));
         match self.threshold {
-            _ if self.keys.len() > MOST_KEYS => Err(Cause::Policy("it has more than 32 keys")),
+            _ if self.keys.len() > PublicKey::MOST => Err(Cause::Policy("it has more than 32 keys")),
             0 => Err(Cause::Policy("a threshold of 0 is satisfied by nobody's signature")),
             threshold if threshold > signers => {
                 Err(Cause::Policy("its threshold is larger than the number of its signers"))

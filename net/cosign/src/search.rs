@@ -8,6 +8,7 @@ use oci::{
     Client, Digest, Document, Reference, Scope,
     spec::{Descriptor, EMPTY, Manifest},
 };
+use sigstore::Bundle;
 
 use crate::{
     Cause, Error, Policy, Signed, Why,
@@ -25,8 +26,6 @@ const NOTATION: &str = "application/vnd.cncf.notary.signature";
 /// The largest list of referrers, and the largest manifest of signatures.
 const LARGEST_LIST: usize = 1 << 20;
 const LARGEST_MANIFEST: usize = 1 << 20;
-/// The largest bundle.
-const LARGEST_BUNDLE: u64 = 256 << 10;
 
 /// Verifies that enough of those who may sign have signed one of the digests.
 ///
@@ -154,7 +153,8 @@ impl<D: Dial> Search<'_, D> {
             return Ok(());
         }
         for layer in layers() {
-            let Some(json) = self.blob(judge, layer, LARGEST_BUNDLE, &place).await? else { continue };
+            let largest = u64::try_from(Bundle::LARGEST).unwrap_or(u64::MAX);
+            let Some(json) = self.blob(judge, layer, largest, &place).await? else { continue };
             let result = judge.bundle(place.clone(), &json, &mut self.budget);
             result.map_err(|cause| self.failed(cause))?;
             if judge.is_satisfied() {

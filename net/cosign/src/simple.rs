@@ -7,7 +7,7 @@ use core::fmt;
 use base64ct::{Base64, Encoding as _};
 use json::Object;
 use oci::Digest;
-use sigstore::Bundle;
+use sigstore::{Bundle, PREDICATE};
 
 use crate::Why;
 
@@ -23,7 +23,7 @@ const LOG_ENTRY: &str = "dev.sigstore.cosign/bundle";
 const TIMESTAMP: &str = "dev.sigstore.cosign/rfc3161timestamp";
 
 /// What a payload must say that it is: cosign's older word, and that of its bundles.
-const TYPES: [&str; 2] = ["cosign container image signature", "https://sigstore.dev/cosign/sign/v1"];
+const TYPES: [&str; 2] = ["cosign container image signature", PREDICATE];
 
 /// Characters of what others wrote that a message shows.
 const SHOWN: usize = 100;

@@ -225,7 +225,7 @@ fn every_kind_of_key_signs_in_both_forms() {
         let expected =
             format!("E-TRUST-SIGNER REGISTRY/{repository}:1: {count} signatures, and none counts: ");
         assert!(error.starts_with(&expected), "{error}");
-        assert_eq!(error.matches("not by a key that is built in").count(), count, "{error}");
+        assert_eq!(error.matches("not by a key that may sign").count(), count, "{error}");
         let named = keys.iter().filter(|key| error.contains(&format!("(it names key {})", key.id()))).count();
         assert_eq!(named, if form == V3 { count } else { 0 }, "{error}");
     }
@@ -392,7 +392,7 @@ fn tampered_bundles_are_refused_each_with_its_words() {
         ),
         (
             "NOTATION",
-            "a notation signature (application/vnd.cncf.notary.signature), which is not read",
+            "a notation signature (application/vnd.cncf.notary.signature), which is not supported",
             with_bundle(
                 |manifest, _| manifest.artifact_type = Some("application/vnd.cncf.notary.signature".into()),
                 &tampered,
@@ -431,7 +431,7 @@ fn tampered_payloads_are_refused_each_with_its_words() {
     let text = String::from_utf8(payload.clone()).unwrap();
     let other = text.replace("boot/linux", "boot/other");
     let replaced = setting.put_blob("boot/linux", "", other.as_bytes());
-    let hint = "not by a key that is built in";
+    let hint = "not by a key that may sign";
     let annotated = |layer: &mut Descriptor, value: Option<&str>| match value {
         Some(value) => drop(layer.annotations.insert(SIGNATURE.into(), value.into())),
         None => drop(layer.annotations.remove(SIGNATURE)),

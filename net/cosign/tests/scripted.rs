@@ -247,7 +247,7 @@ fn many_small_signatures_are_as_bounded_as_a_large_one() {
     let policy = Policy::any_of(vec![key.public()]);
     let limit = |what: &str| {
         format!(
-            "E-TRUST-LIMIT registry.test/a/b:1: its signatures take more than {what}; no further ones are read"
+            "E-TRUST-LIMIT registry.test/a/b:1: its signatures take more than {what}; the rest is not read"
         )
     };
     // A list of manifests, all by somebody else.
@@ -447,7 +447,7 @@ fn what_is_wrong_with_one_signature_leaves_the_others() {
         "{error}"
     );
     for words in
-        ["the registry does not have it", "malformed manifest", "not by a key that is built in", "and 1 more"]
+        ["the registry does not have it", "malformed manifest", "not by a key that may sign", "and 1 more"]
     {
         assert!(error.contains(words), "{error}");
     }
@@ -460,7 +460,7 @@ fn digests_and_policies_that_cannot_be_are_named() {
     let policy = Policy::any_of(vec![Key::new(1).public()]);
     let long = Digest::of(Algorithm::Sha512, b"");
     let expected =
-        format!("E-TRUST-ALGORITHM registry.test/a/b:1: signatures are of sha256 digests, this is {long}");
+        format!("E-TRUST-ALGORITHM registry.test/a/b:1: only sha256 digests are signed, not {long}");
     assert_eq!(refused(&world, &long, &policy), expected);
     for (policy, words) in [
         (Policy { threshold: 0, ..policy.clone() }, "a threshold of 0"),

@@ -72,6 +72,18 @@ impl Digest {
         self.algorithm
     }
 
+    /// The bytes; None of another algorithm.
+    pub fn sha256(&self) -> Option<[u8; 32]> {
+        if self.algorithm != Algorithm::Sha256 {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (byte, digits) in bytes.iter_mut().zip(self.hex.as_bytes().chunks(2)) {
+            *byte = u8::from_str_radix(core::str::from_utf8(digits).ok()?, 16).ok()?;
+        }
+        Some(bytes)
+    }
+
     /// The digits.
     pub fn hex(&self) -> &str {
         &self.hex
@@ -150,6 +162,8 @@ mod tests {
             assert_eq!(Digest::of(algorithm, b"abc").to_string(), expected);
             assert_eq!(Digest::parse(expected).unwrap(), Digest::of(algorithm, b"abc"));
         }
+        let [one, other] = [ABC_256, ABC_512].map(|text| Digest::parse(text).unwrap().sha256());
+        assert_eq!((one, other), (Some(Sha256::digest(b"abc").into()), None));
     }
 
     #[test]

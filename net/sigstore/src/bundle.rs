@@ -2,13 +2,11 @@
 //! Bundles: a signature, and what proves who made it and when.
 
 mod raw;
+mod write;
 
 use alloc::{format, string::String, vec::Vec};
 
 use crate::{Dsse, Error, PublicKey, Structure, Subject, hash::Hash, json::hex, log::Entry};
-
-/// Bytes of a bundle. A keyless one takes about 10 KiB.
-const LARGEST: usize = 1 << 18;
 
 /// A bundle of version 0.1, 0.2 or 0.3, well-formed and not verified.
 ///
@@ -67,13 +65,16 @@ pub(crate) struct Digest {
 }
 
 impl Bundle {
+    /// Most bytes of a bundle. A keyless one takes about 10 KiB.
+    pub const LARGEST: usize = 1 << 18;
+
     /// Parses a bundle's JSON. Unknown members are tolerated.
     ///
     /// # Errors
     /// It is larger than 256 KiB, malformed, of another version, or has nothing that is supported.
     pub fn parse(json: &[u8]) -> Result<Self, Error> {
-        if json.len() > LARGEST {
-            return Err(Error::Limit { structure: Structure::Bundle, what: "bytes", most: LARGEST });
+        if json.len() > Self::LARGEST {
+            return Err(Error::Limit { structure: Structure::Bundle, what: "bytes", most: Self::LARGEST });
         }
         raw::parse(json)
     }
@@ -256,7 +257,7 @@ mod tests {
 
     #[test]
     fn everything_is_bounded() {
-        let large = std::vec![b' '; LARGEST + 1];
+        let large = std::vec![b' '; Bundle::LARGEST + 1];
         let error = Bundle::parse(&large).unwrap_err().to_string();
         assert_eq!(error, "bundle: more than 262144 bytes");
         let many = |count: usize| {

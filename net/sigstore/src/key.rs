@@ -17,11 +17,6 @@ use crate::{
     json::hex,
 };
 
-/// Bytes of a file with a key: an RSA key of 8192 bits takes 1.5 KiB, and people write comments.
-const LARGEST: usize = 1 << 16;
-/// Keys in a file.
-const MOST: usize = 32;
-
 /// A public key that signatures are verified with: ECDSA on P-256 or P-384, Ed25519, RSA of 2048 to 8192 bits.
 #[derive(Clone, Eq, PartialEq)]
 pub struct PublicKey {
@@ -41,6 +36,11 @@ enum Kind {
 }
 
 impl PublicKey {
+    /// Most bytes of a file with keys: an RSA key of 8192 bits takes 1.5 KiB, and people write comments.
+    pub const LARGEST: usize = 1 << 16;
+    /// Most keys of a file, or of whoever may sign.
+    pub const MOST: usize = 32;
+
     /// The key of a PEM file with one `PUBLIC KEY`, as `cosign generate-key-pair` and `openssl pkey -pubout` write it.
     ///
     /// # Errors
@@ -61,14 +61,18 @@ impl PublicKey {
     /// As [`PublicKey::from_pem`], but there may be several keys, at most 32.
     pub fn all_from_pem(pem: &[u8]) -> Result<Vec<Self>, Error> {
         let bad = |why: Cow<'static, str>| Error::malformed(Structure::PublicKey, why);
-        if pem.len() > LARGEST {
-            return Err(Error::Limit { structure: Structure::PublicKey, what: "bytes", most: LARGEST });
+        if pem.len() > Self::LARGEST {
+            return Err(Error::Limit { structure: Structure::PublicKey, what: "bytes", most: Self::LARGEST });
         }
         let mut keys = Vec::new();
         for section in SliceIter::<(SectionKind, Vec<u8>)>::new(pem) {
             match section {
-                Ok((SectionKind::PublicKey, _)) if keys.len() >= MOST => {
-                    return Err(Error::Limit { structure: Structure::PublicKey, what: "keys", most: MOST });
+                Ok((SectionKind::PublicKey, _)) if keys.len() >= Self::MOST => {
+                    return Err(Error::Limit {
+                        structure: Structure::PublicKey,
+                        what: "keys",
+                        most: Self::MOST,
+                    });
                 }
                 Ok((SectionKind::PublicKey, der)) => keys.push(Self::from_spki(&der)?),
                 Ok((other, _)) => return Err(bad(format!("a {other:?} section, not PUBLIC KEY").into())),
@@ -200,7 +204,7 @@ impl Kind {
         if is_good {
             Ok(())
         } else {
-            Err(Error::malformed(Structure::PublicKey, format!("{length} bytes are no {self:?} key")))
+            Err(Error::malformed(Structure::PublicKey, format!("{self:?} keys do not have {length} bytes")))
         }
     }
 }
@@ -276,7 +280,7 @@ mod tests {
             words(&key.replace("END PUBLIC", "END")),
             "malformed public key: a section that is not PEM"
         );
-        assert_eq!(words(&" ".repeat(LARGEST + 1)), "public key: more than 65536 bytes");
+        assert_eq!(words(&" ".repeat(PublicKey::LARGEST + 1)), "public key: more than 65536 bytes");
     }
 
     fn sequence(parts: &[&[u8]]) -> Vec<u8> {
@@ -304,9 +308,9 @@ mod tests {
         }
         assert!(PublicKey::from_spki(&key(&alg_id::ED25519, &[1; 32])).is_ok());
         let error = PublicKey::from_spki(&key(&alg_id::ED25519, &[1; 31])).unwrap_err();
-        assert_eq!(error.to_string(), "malformed public key: 31 bytes are no Ed25519 key");
+        assert_eq!(error.to_string(), "malformed public key: Ed25519 keys do not have 31 bytes");
         let error = PublicKey::from_spki(&key(&alg_id::ECDSA_P256, &[4; 97])).unwrap_err();
-        assert_eq!(error.to_string(), "malformed public key: 97 bytes are no P256 key");
+        assert_eq!(error.to_string(), "malformed public key: P256 keys do not have 97 bytes");
         let error = PublicKey::from_spki(&key(&alg_id::ECDSA_P521, &[4; 133])).unwrap_err().to_string();
         assert!(error.starts_with("public key: algorithm"), "{error}");
     }

@@ -40,6 +40,7 @@ pub use fuzz::fuzz;
 pub use key::PublicKey;
 pub use keyed::{Subject, verify_with_key};
 pub use keyless::{Identity, TrustedRoot, verify_keyless};
+pub use statement::PREDICATE;
 
 /// Who has signed.
 #[derive(Clone, Debug, Eq, PartialEq)]

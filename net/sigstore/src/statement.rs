@@ -11,13 +11,21 @@ use crate::{
 
 /// The payload type of statements.
 pub(crate) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
-/// What `cosign sign` says: nothing but that somebody has signed. Other predicates are attestations: that something
-/// was scanned or built is not that it may be booted.
-const PREDICATE: &str = "https://sigstore.dev/cosign/sign/v1";
+/// The type of what `cosign sign` says: nothing but that somebody has signed. Other predicates are attestations: that
+/// something was scanned or built does not mean that it may be booted.
+pub const PREDICATE: &str = "https://sigstore.dev/cosign/sign/v1";
 /// The types of statements.
 const TYPES: [&str; 2] = ["https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1"];
 /// Subjects that are read; cosign reads as many.
 const SUBJECTS: usize = 1024;
+
+/// What `cosign sign` says of the artifact with this digest, in hexadecimal.
+pub(crate) fn of_artifact(sha256: &str) -> String {
+    let [type_, _] = TYPES;
+    format!(
+        r#"{{"_type":"{type_}","subject":[{{"digest":{{"sha256":"{sha256}"}}}}],"predicateType":"{PREDICATE}","predicate":{{}}}}"#
+    )
+}
 
 /// Whether the payload is the signature of what has this digest. It must be verified before.
 ///

@@ -233,8 +233,5 @@ pub(crate) fn envelope(payload_type: &str, payload: &str) -> String {
 
 /// What `cosign sign` says of something with this digest.
 pub(crate) fn statement(digest: &[u8]) -> String {
-    format!(
-        r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"digest":{{"sha256":"{}"}}}}],"predicateType":"https://sigstore.dev/cosign/sign/v1","predicate":{{}}}}"#,
-        hex(digest)
-    )
+    crate::statement::of_artifact(&hex(digest))
 }

@@ -4,7 +4,11 @@
 //!
 //! Spec: RFC 5280 section 4.1.
 
+mod chain;
+
 use alloc::format;
+
+pub(crate) use chain::Chain;
 
 use crate::{
     Error, Structure,

@@ -93,7 +93,7 @@ impl Service {
     }
 
     /// Writes the `SubjectPublicKeyInfo` of a key.
-    fn publish(&self, name: &str) {
+    pub fn publish(&self, name: &str) {
         self.pki.openssl(&format!("pkey -in {name}.key -pubout -outform DER -out {name}.spki"));
     }
 

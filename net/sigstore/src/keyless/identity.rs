@@ -75,7 +75,7 @@ impl Named {
             }
             None => certificate
                 .extension(ISSUER_V1.as_bytes())?
-                .ok_or_else(|| refused("it does not say who has authenticated the signer: no issuer"))?,
+                .ok_or_else(|| refused("it does not say who authenticated the signer: no issuer"))?,
         };
         Ok(Self { identity: text(identity)?, issuer: text(issuer)? })
     }

@@ -9,12 +9,10 @@ use crate::{
     time::{self, Validity},
 };
 
-/// Bytes of a trusted root. Sigstore's public one takes 10 KiB.
-const LARGEST: usize = 1 << 18;
 /// Members of each kind.
 const MOST: usize = 32;
-/// Certificates of an authority's chain.
-const CHAIN: usize = 8;
+/// Certificates of an authority's chain. Each one costs a signature to verify, for each proof.
+const CHAIN: usize = 5;
 
 /// The authorities and logs that prove signatures: `trusted_root.json`.
 ///
@@ -47,14 +45,21 @@ pub(crate) struct CertificateAuthority {
 }
 
 impl TrustedRoot {
+    /// Most bytes of a trusted root. Sigstore's public one takes 10 KiB.
+    pub const LARGEST: usize = 1 << 18;
+
     /// Parses a `trusted_root.json`. Unknown members are tolerated; logs whose keys are of a kind that is not
     /// supported are left out.
     ///
     /// # Errors
     /// It is larger than 256 KiB, malformed, or of another version.
     pub fn parse(json: &[u8]) -> Result<Self, Error> {
-        if json.len() > LARGEST {
-            return Err(Error::Limit { structure: Structure::TrustedRoot, what: "bytes", most: LARGEST });
+        if json.len() > Self::LARGEST {
+            return Err(Error::Limit {
+                structure: Structure::TrustedRoot,
+                what: "bytes",
+                most: Self::LARGEST,
+            });
         }
         let names = ["mediaType", "tlogs", "certificateAuthorities", "ctlogs", "timestampAuthorities"];
         let [media_type, tlogs, certificate_authorities, ctlogs, timestamp_authorities] =
@@ -183,7 +188,7 @@ mod tests {
         ] {
             assert_eq!(root(text, with).unwrap_err(), format!("malformed trusted root: {expected}"));
         }
-        let large = std::vec![b' '; LARGEST + 1];
+        let large = std::vec![b' '; TrustedRoot::LARGEST + 1];
         assert_eq!(
             TrustedRoot::parse(&large).unwrap_err().to_string(),
             "trusted root: more than 262144 bytes"

@@ -132,7 +132,7 @@ impl<'a> Sct<'a> {
 
     fn verify_with(&self, signed: &[u8], log: &TransparencyLog) -> Result<(), Error> {
         if !log.validity.contains(self.timestamp / 1000) {
-            return Err(refused("its time is not in the validity of its log"));
+            return Err(refused("its time is outside the validity of its log"));
         }
         let algorithm = if log.key.is_rsa() { RSA } else { ECDSA };
         if self.algorithm != algorithm {

@@ -67,8 +67,11 @@ fn each_change_of_the_certificate_is_refused() {
         assert_eq!(words(change), format!("E-TRUST-CERT signer's certificate: {expected}"));
     };
     refused(|case| case.issued_by = STRANGER, "its authority's signature does not verify");
-    refused(|case| case.usage = Some("1.3.6.1.5.5.7.3.1"), "it is not for signatures of code (extKeyUsage)");
-    refused(|case| case.usage = None, "it is not for signatures of code (extKeyUsage)");
+    refused(
+        |case| case.usage = Some("1.3.6.1.5.5.7.3.1"),
+        "it or an authority of its chain is not for this use (extKeyUsage)",
+    );
+    refused(|case| case.usage = None, "it is not for code signing (extKeyUsage)");
     refused(
         |case| case.validity[1] = "261130115959Z",
         "it was valid from 1796039700 to 1796039999, and signed at 1796040000 (seconds since 1970)",
@@ -79,10 +82,10 @@ fn each_change_of_the_certificate_is_refused() {
     );
     refused(
         |case| case.authority_validity[1] = "261130115959Z",
-        "its authority's root certificate was not valid when it signed",
+        "its authority's root certificate was not valid at that time",
     );
     refused(|case| case.names.clear(), "it names nobody: no URI, e-mail address or user name");
-    refused(|case| case.issuer.clear(), "it does not say who has authenticated the signer: no issuer");
+    refused(|case| case.issuer.clear(), "it does not say who authenticated the signer: no issuer");
 }
 
 #[test]
@@ -102,7 +105,7 @@ fn each_change_of_the_certificate_timestamp_is_refused() {
     );
     refused(
         |case| case.sct_time = 1000,
-        "signed certificate timestamp: its time is not in the validity of its log",
+        "signed certificate timestamp: its time is outside the validity of its log",
     );
 }
 
@@ -134,7 +137,7 @@ fn nothing_is_trusted_outside_its_validity() {
     let error = verify(&case, &root, &allowed()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "signer's certificate: the trusted root has no authority of the time of signing"
+        "signer's certificate: the trusted root has no authority that was valid at the time of signing"
     );
 }
 

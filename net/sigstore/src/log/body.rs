@@ -141,7 +141,7 @@ pub(super) fn verify(entry: &Entry, expected: &Expected<'_>) -> Result<Generatio
         Generation::V2 => signed,
     };
     if kind.digest(&text("digest", digest)?)? != signed {
-        return Err(refused("it is about something else: its digest is another one"));
+        return Err(refused("it is about something else: its digest differs"));
     }
     Ok(kind.generation)
 }
@@ -190,7 +190,7 @@ impl Hashed {
             }
             (Self::Message | Self::Signed, Content::Message(_), Subject::Sha256(digest)) => match hash {
                 Hash::Sha256 => Ok(digest.to_vec()),
-                _ => Err(refused("its digest is no SHA-256: give the file, not its digest")),
+                _ => Err(refused("its digest is not SHA-256: give the file, not its digest")),
             },
             (Self::Signed, Content::Envelope(envelope), _) => Ok(hash.digest(&envelope.signed())),
             (Self::Payload, Content::Envelope(envelope), _) => Ok(hash.digest(&envelope.payload)),

@@ -85,7 +85,7 @@ impl<'a> Note<'a> {
                 .strip_prefix(MARK)
                 .and_then(|line| line.split_once(' '))
                 .filter(|(name, _)| !name.is_empty())
-                .ok_or_else(|| malformed("a line that is no signature"))?;
+                .ok_or_else(|| malformed("a line that is not a signature"))?;
             let signature =
                 Base64::decode_vec(signature).map_err(|_| malformed("a signature that is not base64"))?;
             let (id, signature) = signature
@@ -149,7 +149,7 @@ impl<'a> Checkpoint<'a> {
         Ok(Self {
             origin,
             size: number.ok_or_else(|| malformed("its size is not a number"))?,
-            root: root.ok_or_else(|| malformed("its root hash is not one of 32 bytes"))?,
+            root: root.ok_or_else(|| malformed("its root hash does not have 32 bytes"))?,
         })
     }
 }
@@ -234,18 +234,18 @@ Timestamp: 1692374735595899989
             ("27657875", "+27657875", "malformed log checkpoint: its size is not a number"),
             ("27657875", "99999999999999999999", "malformed log checkpoint: its size is not a number"),
             ("27657875\n", "", "malformed log checkpoint: its size is not a number"),
-            ("v+7g", "", "malformed log checkpoint: its root hash is not one of 32 bytes"),
-            ("v+7g", "v-7g", "malformed log checkpoint: its root hash is not one of 32 bytes"),
+            ("v+7g", "", "malformed log checkpoint: its root hash does not have 32 bytes"),
+            ("v+7g", "v-7g", "malformed log checkpoint: its root hash does not have 32 bytes"),
             ("rekor.sigstore.dev - 2605736670972794746", "", "malformed log checkpoint: no origin"),
             ("Timestamp", "\nTimestamp", "malformed log checkpoint: an empty line"),
             ("Timestamp", "\tTimestamp", "malformed log checkpoint: control characters"),
             ("\n\n", "\n", "malformed log checkpoint: no signatures"),
             ("XSyk=\n", "XSyk=", "malformed log checkpoint: its last line has no end"),
-            ("\u{2014}", "-", "malformed log checkpoint: a line that is no signature"),
+            ("\u{2014}", "-", "malformed log checkpoint: a line that is not a signature"),
             (
                 "\u{2014} rekor.sigstore.dev ",
                 "\u{2014}  ",
-                "malformed log checkpoint: a line that is no signature",
+                "malformed log checkpoint: a line that is not a signature",
             ),
             ("XSyk=", "XSyk", "malformed log checkpoint: a signature that is not base64"),
             ("wNI9aj", "wNI9bj", "log checkpoint: not signed by the log https://rekor.sigstore.dev"),

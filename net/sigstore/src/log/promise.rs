@@ -20,7 +20,7 @@ pub(super) fn verify(entry: &Entry, promise: &[u8], log: &TransparencyLog) -> Re
         .verify_plain(signed(entry)?.as_bytes(), promise)
         .map_err(|_| refused(format!("the promise is not signed by the log {}", log.base_url)))?;
     if !log.validity.contains(time) {
-        return Err(refused(format!("integratedTime {time} is not in the validity of the log's key")));
+        return Err(refused(format!("integratedTime {time} is outside the validity of the log's key")));
     }
     Ok(time)
 }

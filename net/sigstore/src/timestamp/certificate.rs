@@ -4,10 +4,9 @@
 //! Spec: RFC 3161 section 2.3; RFC 5280 sections 4.1 and 4.2.1; `CertificateAuthority` of sigstore_trustroot.proto.
 
 use alloc::{format, vec::Vec};
-use core::time::Duration;
 
-use rustls::pki_types::{CertificateDer, UnixTime};
-use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+use rustls::pki_types::CertificateDer;
+use webpki::EndEntityCert;
 use x509_cert::der::asn1::ObjectIdentifier;
 
 use super::{message::Message, refused};
@@ -15,7 +14,7 @@ use crate::{
     Error, Structure,
     der::{Reader, tag},
     keyless::CertificateAuthority,
-    x509::Certificate,
+    x509::{Certificate, Chain},
 };
 
 const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
@@ -33,24 +32,19 @@ pub(super) fn signer<'a>(
         EndEntityCert::try_from(&key).is_ok_and(|key| (key.issuer(), key.serial()) == message.signer)
     };
     let mut all = message.certificates.iter().copied().chain(own);
-    all.find(is_signer).ok_or_else(|| refused("there is no certificate of its signer"))
+    all.find(is_signer).ok_or_else(|| refused("its signer's certificate is missing"))
 }
 
 /// Whether a certificate is one of the authority's at this time, and for timestamps only.
-pub(super) fn verify(
-    signer: &[u8],
-    message: &Message<'_>,
-    time: u64,
-    authority: &CertificateAuthority,
-) -> Result<(), Error> {
+pub(super) fn verify(signer: &[u8], time: u64, authority: &CertificateAuthority) -> Result<(), Error> {
     if !authority.validity.contains(time) {
-        return Err(refused("genTime is not in the validity of the authority"));
+        return Err(refused("genTime is outside the validity of the authority"));
     }
     let read = |der| Certificate::parse(Structure::Timestamp, der);
     if !is_for_timestamps(&read(signer)?)? {
         return Err(refused("the signer's certificate is not for timestamps only"));
     }
-    let (Some(first), Some(root)) = (authority.chain.first(), authority.chain.last()) else {
+    let Some(first) = authority.chain.first() else {
         return Err(refused("the authority has no certificates"));
     };
     if !is_authority(&read(first)?)? {
@@ -61,40 +55,12 @@ pub(super) fn verify(
             return Err(refused("the authority has no certificate that issues others"));
         }
     }
-    if !read(root)?.validity.contains(time) {
-        return Err(refused("genTime is not in the validity of the authority's root certificate"));
-    }
-    chain(signer, message, time, authority, root)
-}
-
-/// Whether a chain leads from the signer to the root.
-fn chain(
-    signer: &[u8],
-    message: &Message<'_>,
-    time: u64,
-    authority: &CertificateAuthority,
-    root: &[u8],
-) -> Result<(), Error> {
-    let bad = |error: webpki::Error| {
-        Error::refused(
-            Structure::Timestamp,
-            format!("the signer's certificate is not the authority's: {error}"),
-        )
+    let chain = Chain { end: signer, time, usage: &TIME_STAMPING };
+    let foreign = |why| {
+        let why = format!("the signer's certificate is not the authority's: {why}");
+        Error::refused(Structure::Timestamp, why)
     };
-    let signer = CertificateDer::from(signer);
-    let signer = EndEntityCert::try_from(&signer).map_err(bad)?;
-    let root = CertificateDer::from(root);
-    let anchor = anchor_from_trusted_cert(&root).map_err(bad)?;
-    let known = authority.chain.iter().map(Vec::as_slice);
-    let between: Vec<_> =
-        known.chain(message.certificates.iter().copied()).map(CertificateDer::from).collect();
-    let time = UnixTime::since_unix_epoch(Duration::from_secs(time));
-    // Of the signer, more is demanded above; authorities need not be for timestamps only.
-    let usage = KeyUsage::required_if_present(TIME_STAMPING.as_bytes());
-    signer
-        .verify_for_usage(crypto::ALGORITHMS.all, &[anchor], &between, time, usage, None, None)
-        .map(|_| ())
-        .map_err(bad)
+    chain.verify(authority, foreign).map(|_| ())
 }
 
 /// Whether the extension is critical, and has `id-kp-timeStamping`, and that alone.

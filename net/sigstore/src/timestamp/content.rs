@@ -50,7 +50,7 @@ impl<'a> Content<'a> {
         if self.hash.digest(seen) == self.digest {
             Ok(())
         } else {
-            Err(refused("it is one of something else: messageImprint is not that of the signature"))
+            Err(refused("it is of something else: messageImprint is not the signature's"))
         }
     }
 }

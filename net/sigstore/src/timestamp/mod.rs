@@ -33,7 +33,7 @@ pub(crate) fn verify(
     let message = Message::parse(token)?;
     let content = Content::parse(message.content)?;
     content.verify(signature)?;
-    let mut outcome = Err(refused("there is no authority in the trusted root"));
+    let mut outcome = Err(refused("the trusted root has no timestamp authority"));
     for authority in authorities {
         outcome = verify_with(&message, content.time, authority);
         if outcome.is_ok() {
@@ -45,8 +45,9 @@ pub(crate) fn verify(
 
 fn verify_with(message: &Message<'_>, time: u64, authority: &CertificateAuthority) -> Result<(), Error> {
     let signer = certificate::signer(message, authority)?;
-    message.verify(signer)?;
-    certificate::verify(signer, message, time, authority)
+    // First what costs least where it is another authority's: its names differ.
+    certificate::verify(signer, time, authority)?;
+    message.verify(signer)
 }
 
 /// Any bytes, as a response, and what it is about, by an authority whose certificates are such bytes, too.

@@ -40,7 +40,7 @@ fn entries_about_something_else() {
         let cases = [
             ("it is about another signature", &other_signature, this, message),
             ("it is about another certificate", &signature, (&*other_certificate, &*other_pem), message),
-            ("its digest is another one", &signature, this, Payload::Message(b"another artifact\n")),
+            ("its digest differs", &signature, this, Payload::Message(b"another artifact\n")),
         ];
         for (words, signature, certificate, payload) in cases {
             println!("{kind}: {words}");
@@ -105,9 +105,9 @@ fn logs_that_do_not_count() {
 
     let mut over = root.clone();
     over["tlogs"][0]["publicKey"]["validFor"]["end"] = past.into();
-    refused(&service, "its key is over", &v1, &over, "is not in the validity of the log's key");
+    refused(&service, "its key is over", &v1, &over, "is outside the validity of the log's key");
     let later = with(&root, "/tlogs/0/publicKey/validFor/start", future);
-    refused(&service, "its key is not yet", &v1, &later, "is not in the validity of the log's key");
+    refused(&service, "its key is not yet", &v1, &later, "is outside the validity of the log's key");
     let mut open = root.clone();
     open["tlogs"][0]["publicKey"]["validFor"]["end"] = future.into();
     accepted(&service, "its key will end", &v1, &open);

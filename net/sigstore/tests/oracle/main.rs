@@ -2,8 +2,10 @@
 //! Keyless bundles of a signing service of our own: cosign with the same trusted root agrees on each, good or broken.
 //! Where cosign does not look, and we do, a case says so.
 
+mod bounds;
 mod broken;
 mod fields;
+mod heap;
 mod judged;
 mod logs;
 mod timestamps;

@@ -61,7 +61,7 @@ fn tokens_in_other_forms() {
         "no signingCertificateV2",
     );
     let other = service.timestamp(b"another signature", "sha256", "", "");
-    refused(&service, "of something else", &stamped(&other), &root, "it is one of something else");
+    refused(&service, "of something else", &stamped(&other), &root, "it is of something else");
 
     let token = service.timestamp(&signature, "sha256", "", "");
     refused(&service, "none", &stamped(b""), &root, "malformed timestamp token");
@@ -84,12 +84,12 @@ fn authorities_that_do_not_count() {
     let signature = signature(&good);
     let authority = "/timestampAuthorities/0";
     let none = with(&root, "/timestampAuthorities", json!([]));
-    refused(&service, "none", &good, &none, "there is no authority in the trusted root");
+    refused(&service, "none", &good, &none, "the trusted root has no timestamp authority");
     let later = with(&root, &format!("{authority}/validFor/start"), "2099-01-01T00:00:00Z");
-    refused(&service, "not yet", &good, &later, "genTime is not in the validity of the authority");
+    refused(&service, "not yet", &good, &later, "genTime is outside the validity of the authority");
     let mut over = root.clone();
     over["timestampAuthorities"][0]["validFor"]["end"] = "2020-06-01T00:00:00Z".into();
-    refused(&service, "over", &good, &over, "genTime is not in the validity of the authority");
+    refused(&service, "over", &good, &over, "genTime is outside the validity of the authority");
     let other_root =
         with(&root, &format!("{authority}/certChain/certificates/1/rawBytes"), base64(&service.der("ca")));
     refused(&service, "another root", &good, &other_root, "is not the authority's");
@@ -112,6 +112,19 @@ fn authorities_that_do_not_count() {
     issue("second", usage, LONG);
     refused(&service, "another certificate", &by("second"), &root, "signs with another certificate");
     accepted(&service, "any certificate below the root", &by("second"), &only_root);
+    // An authority's chain is whole: what a token adds to it is not looked at.
+    service.pki.intermediate("middle", Key::P256, "tsa-root", "");
+    let issued = Issued { common_name: "below", extensions: usage, validity: LONG, options: "" };
+    service.pki.issue("below", Key::P256, "middle", &issued);
+    let options = "-signer below.pem -inkey below.key -chain middle.pem";
+    let token = base64(&service.timestamp(&signature, "sha256", options, ""));
+    refused_by_us_only(
+        &service,
+        "with a chain",
+        &with(&good, TOKEN, token),
+        &only_root,
+        "is not the authority's",
+    );
     issue("expired", usage, ("20200101000000Z", "20200601000000Z"));
     refused(&service, "expired", &by("expired"), &only_root, "is not the authority's");
 }
@@ -147,7 +160,7 @@ fn signers_that_are_no_authorities() {
     refused_by_us("without the certificate's digest", &signed(tsa), &root, words);
     let words = "name of the signer \"subjectKeyIdentifier\" is not supported";
     refused_by_us("another name", &signed(&format!("{tsa} -cades -keyid")), &root, words);
-    let words = "there is no certificate of its signer";
+    let words = "its signer's certificate is missing";
     refused(&service, "no certificate", &signed(&format!("{tsa} -cades -nocerts")), &root, words);
     let second = issue("second", "extendedKeyUsage = critical, timeStamping\n");
     let both = format!("{tsa} {second} -cades");
@@ -169,6 +182,6 @@ fn signers_that_are_no_authorities() {
     }
     let extensions = "basicConstraints = critical, CA:TRUE\nextendedKeyUsage = critical, timeStamping\n";
     let options = issue("authority", extensions);
-    let words = "is not the authority's: CaUsedAsEndEntity";
+    let words = "is not the authority's: it is an authority's certificate";
     refused(&service, extensions, &signed(&format!("{options} -cades")), &root, words);
 }
