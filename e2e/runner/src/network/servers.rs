@@ -108,7 +108,7 @@ pub struct Servers {
     nginx: Option<Nginx>,
     /// Whether a transfer is cut.
     is_cut: bool,
-    _registries: [Registry; 2],
+    registries: Vec<Registry>,
     _dnsmasq: Option<Server>,
     _folder: Scratch,
 }
@@ -164,9 +164,14 @@ impl Servers {
             false => None,
         };
         let is_cut = is_cut(network);
-        let _registries = [store, shown];
+        let registries = [store, shown].into();
         let (_dnsmasq, _folder) = (dnsmasq, folder);
-        Ok(Self { authority, proxy, gateway, front, mirror, nginx, is_cut, _registries, _dnsmasq, _folder })
+        Ok(Self { authority, proxy, gateway, front, mirror, nginx, is_cut, registries, _dnsmasq, _folder })
+    }
+
+    /// No registry answers any more.
+    pub fn die(&mut self) {
+        self.registries.clear();
     }
 
     /// The mirror's host and port.
