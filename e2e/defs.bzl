@@ -233,6 +233,10 @@ def qemu_test(
                 started: what the firmware's variables hold of the first signer and that name: {"epoch": N}, or
                     {"forged": N} for a variable that a booted system has made
                 of_another: True puts the signatures on another artifact of the same parts, which is then booted
+            earlier: a dict; the machine boots once before, and what that boot writes to its ESP and variables stays:
+                expect: patterns of its console; it ends with the last one
+                then: what happens before the boot that is judged: "registry-dies", "cache-is-changed" (a bit of each
+                    part on the ESP)
             damage: what is done to the artifact after the push, and after the signatures, one of
                 {"flip": PART}: a bit in the middle of the part's file, or of the "manifest", in the registry's storage
                 {"truncate": PART}: that file is half as long

@@ -133,6 +133,52 @@ _REFUSED = {
     ),
 }
 
+# Firmware breaks lines behind the 80th column: the code ends before that.
+_UNREACHED = "^warning: obtain https://@REGISTRY@/v2/boot/mini/manifests/1: E-NET-"
+
+# Boots of a machine with a cache that has booted before, on x86_64: what happens between the two, and what the second
+# one says.
+_CACHED = {
+    # Twin of cache_changed.
+    "cache": struct(
+        then = ["registry-dies"],
+        expect = [
+            _UNREACHED,
+            "^signed @REGISTRY@/boot/mini:1 sha256:",
+            "^cache oci @REGISTRY@/boot/mini:1 -> sha256:",
+            "^start \"",
+            "mini: userspace on x86_64",
+            "mini=network",
+        ],
+        forbid = ["E-CACHE-"],
+    ),
+    "cache_changed_is_refused": struct(
+        then = [
+            "registry-dies",
+            "cache-is-changed",
+        ],
+        expect = [
+            _UNREACHED,
+            "^warning: obtain cache a sha256:*: E-CACHE-FILES digest is ",
+            "^failed: obtain https://@REGISTRY@/v2/boot/mini/manifests/1: E-NET-",
+        ],
+        forbid = KERNEL + ["^start \""],
+        quiet_after = 1,
+    ),
+    # What the registry offers is in a slot, and what is wrong there is fetched.
+    "cache_changed_is_mended": struct(
+        is_full = True,
+        then = ["cache-is-changed"],
+        expect = [
+            "^warning: obtain cache a sha256:*: E-CACHE-FILES digest is ",
+            OBTAINED,
+            "^start \"",
+            "mini: userspace on x86_64",
+        ],
+        forbid = [_UNREACHED],
+    ),
+}
+
 def _tags(case):
     return ["manual"] if getattr(case, "is_full", False) else []
 
@@ -197,7 +243,7 @@ def _cut_cable():
     )
 
 def signature_tests():
-    """Tests signed_ARCH, signed_NAME_x86_64 and signed_NAME_is_refused_x86_64."""
+    """Tests signed_ARCH, signed_NAME_x86_64 and NAME_is_refused_x86_64."""
     for arch in ARCHES:
         _boot("signed_" + arch, arch, {
             "by": ["a"],
@@ -206,6 +252,36 @@ def signature_tests():
     _cut_cable()
     for name, case in _BOOTS.items():
         _boot("signed_{}_x86_64".format(name), "x86_64", case.signing, getattr(case, "expect", []), _tags(case))
+    for name, case in _CACHED.items():
+        qemu_test(
+            name = "signed_{}_x86_64".format(name),
+            timeout = 900,
+            arch = "x86_64",
+            expect = [
+                FIRST_LINE + "x86_64",
+                LEASE,
+            ] + case.expect,
+            forbid = GRUB + case.forbid,
+            quiet_after = getattr(case, "quiet_after", 0),
+            network = {
+                "earlier": {
+                    "expect": [
+                        FIRST_LINE + "x86_64",
+                        OBTAINED,
+                        "^cache keeps sha256:* in a (",
+                        "^start \"",
+                        "mini: userspace on x86_64",
+                    ],
+                    "then": case.then,
+                },
+                "settings": _TAG + " cloudboot.cache=1",
+                "signing": {
+                    "by": ["a"],
+                    "keys": ["a"],
+                },
+            },
+            tags = _tags(case),
+        )
     for name, case in _REFUSED.items():
         network = {
             "settings": _TAG,

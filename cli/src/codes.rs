@@ -43,6 +43,9 @@ code::table! {
     pub(crate) NVRAM: Code = "E-CLI-NVRAM",
         "there are no UEFI variables, or damaged ones",
         "name the `*_VARS.fd` of a machine whose firmware is EDK II, or its efivarfs";
+    pub(crate) BLESS: Code = "E-CLI-BLESS",
+        "the file that counts the tries of this boot is not found, or keeps its name",
+        "mount the ESP, or name its place with `--esp`";
     pub(crate) LABEL: Code = "E-CLI-LABEL",
         "the label of this volume is not set",
         "as the message says";

@@ -11,7 +11,7 @@ use std::{
 
 use oracle::tools::{run, run_with_input, work_dir};
 
-const COMMANDS: [&[&str]; 24] = [
+const COMMANDS: [&[&str]; 25] = [
     &[],
     &["inspect"],
     &["fs"],
@@ -35,6 +35,7 @@ const COMMANDS: [&[&str]; 24] = [
     &["push"],
     &["pull"],
     &["verify"],
+    &["status"],
     &["run"],
 ];
 

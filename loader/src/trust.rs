@@ -81,7 +81,10 @@ fn keyless(config: &Config, built_in: Vec<u8>) -> Result<Option<Keyless>, (&'sta
     };
     let root = TrustedRoot::parse(&json).map_err(|error| (ROOT, alloc::format!("{error}")))?;
     let Some((identity, issuer)) = config.cosign_identity() else {
-        return Err(("cloudboot.cosign.identity", "not set, or cloudboot.cosign.issuer is not; a trusted root needs both".into()));
+        return Err((
+            "cloudboot.cosign.identity",
+            "not set, or cloudboot.cosign.issuer is not; a trusted root needs both".into(),
+        ));
     };
     let identity = Identity { identity: identity.into(), issuer: issuer.into() };
     Ok(Some(Keyless { root, identity }))

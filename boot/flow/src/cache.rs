@@ -18,7 +18,7 @@ mod variable;
 mod writer;
 
 use alloc::{boxed::Box, format, string::String};
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
 use artifact::Store;
 use oci::{Digest, Image, Record, spec::Descriptor};
@@ -44,6 +44,8 @@ pub struct Cache<'a> {
     reference: String,
     slots: Slots,
     doing: RefCell<Doing>,
+    /// What has used up its tries is started all the same, since there is nothing better.
+    is_insisting: Cell<bool>,
 }
 
 /// What is being done with a slot.
@@ -73,8 +75,8 @@ impl<'a> Cache<'a> {
                 return None;
             }
         };
-        let doing = RefCell::new(Doing::Nothing);
-        Some(Self { platform, report, reference: format!("{reference}"), slots, doing })
+        let (doing, is_insisting) = (RefCell::new(Doing::Nothing), Cell::new(false));
+        Some(Self { platform, report, reference: format!("{reference}"), slots, doing, is_insisting })
     }
 
     /// What a reference leads to is known, and who vouches for it; nothing of it has been fetched.
@@ -90,7 +92,11 @@ impl<'a> Cache<'a> {
         if let Doing::Starting(slot, _) = &*self.doing.borrow() {
             let (found, expected) = (&image.digest, &slot.entry.resolved);
             let cause = format!("its reference leads to {found}, expected {expected}");
-            return if found == expected { Ok(()) } else { Err(unusable(slot, &cause)) };
+            return if found == expected {
+                self.expect_current(vouched)
+            } else {
+                Err(unusable(slot, &cause))
+            };
         }
         let doing = self.decide(image, order, vouched)?;
         self.doing.replace(doing);
@@ -104,8 +110,8 @@ impl<'a> Cache<'a> {
                 let has_good =
                     self.slots.kept.iter().any(|slot| slot.holds(&self.reference) && slot.is_good());
                 let cause = "it has used up its tries, and none was good";
-                let failure = Failure::new(Phase::Choose, image.digest.short(), codes::CACHE_TRIES, &cause);
-                return if has_good { Err(failure) } else { Ok(Doing::Nothing) };
+                let failure = Failure::new(Phase::Obtain, image.digest.short(), codes::CACHE_TRIES, &cause);
+                return if has_good && !self.is_insisting.get() { Err(failure) } else { Ok(Doing::Nothing) };
             }
             match slot.record(self.platform.storage) {
                 Ok(_) => return Ok(Doing::Sparing(slot.clone())),
@@ -114,18 +120,18 @@ impl<'a> Cache<'a> {
         }
         // Where unsigned images are only warned of, one is started and not kept.
         let lacks_signature = matches!(order.demand, Demand::Signature { .. }) && vouched.is_none();
-        if lacks_signature || !self.is_current(vouched) {
+        if lacks_signature || self.expect_current(vouched).is_err() {
             return Ok(Doing::Nothing);
         }
         Ok(Doing::Writing(Writer::new(&self.slots, &self.reference, image)))
     }
 
-    /// Whether it will not be refused for a newer one.
-    fn is_current(&self, vouched: Option<&Vouched>) -> bool {
-        let Some(Vouched { release, .. }) = vouched else { return true };
+    /// Refuses what a newer one has revoked, before it is read or written.
+    fn expect_current(&self, vouched: Option<&Vouched>) -> Result<(), Failure> {
+        let Some(Vouched { release, .. }) = vouched else { return Ok(()) };
         let foreign = |variable: &str, is_removed| self.report.foreign_floor(variable, is_removed);
         let Platform { floors, policy, .. } = self.platform;
-        rollback::check(*floors, "", &policy.members(), release, &foreign).is_ok()
+        rollback::check(*floors, &self.reference, &policy.members(), release, &foreign)
     }
 
     /// What is kept for an order: the good one, or, unless `is_good_wanted`, one that has tries left. What cannot be used
@@ -171,6 +177,11 @@ impl<'a> Cache<'a> {
                 keep.map_err(|failure| self.report.uncached(&failure)).ok()
             }
         }
+    }
+
+    /// Lets what has used up its tries start: there is nothing better.
+    pub fn insist(&self) {
+        self.is_insisting.set(true);
     }
 
     /// The slot that is started without the registry.

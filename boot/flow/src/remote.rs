@@ -130,7 +130,14 @@ fn found(order: &Order<'_>, platform: &Platform<'_>, report: &Report<'_>) -> Res
         return Err(failure);
     };
     report.missed(&failure);
-    cache.start(order, has_no_tries).ok_or(failure)
+    match cache.start(order, has_no_tries) {
+        Some(fetched) => Ok(fetched),
+        None if has_no_tries => {
+            cache.insist();
+            platform.network.fetch(order)
+        }
+        None => Err(failure),
+    }
 }
 
 /// Obtains the unified kernel image that an entry names by its URL.

@@ -14,8 +14,8 @@ use crate::{disk::Format, emulated::Emulated};
 
 /// A machine to start: firmware, a random number generator, disks.
 ///
-/// No file is ever written but disks that are [`writable`](Disk::writable): the variable store and all other
-/// disks are snapshots.
+/// No file is ever written but disks that are [`writable`](Disk::writable), and what [`keeps`](Self::keeps) says: the
+/// variable store and all other disks are snapshots.
 #[derive(Clone, Debug)]
 pub struct Machine {
     /// Its architecture.
@@ -42,6 +42,8 @@ pub struct Machine {
     pub read_only: bool,
     /// Their sector at this MiB cannot be read.
     pub read_error: Option<u64>,
+    /// Whether what is written to the variable store, and to a disk that holds the loader, stays.
+    pub keeps: bool,
     /// Whether there is a network card, behind which QEMU plays router (`-netdev user`).
     pub network: bool,
     /// Settings of the loader (`cloudboot.*` words), by fw_cfg.
@@ -188,6 +190,7 @@ impl Machine {
             in_boot_order: true,
             read_only: false,
             read_error: None,
+            keeps: false,
             network: false,
             settings: OsString::new(),
             options: Vec::new(),
@@ -223,7 +226,8 @@ impl Machine {
         line.option("-device", "virtio-rng-pci");
         let Firmware { code, vars, format } = &self.firmware;
         line.drive(&format!("if=pflash,unit=0,{},readonly=on,file", format.options()), code);
-        line.drive(&format!("if=pflash,unit=1,{},snapshot=on,file", format.options()), vars);
+        let store = if self.keeps { "" } else { "snapshot=on," };
+        line.drive(&format!("if=pflash,unit=1,{},{store}file", format.options()), vars);
         if !self.settings.is_empty() {
             line.value("-fw_cfg", "name=opt/org.cloudboot/cmdline,string", &self.settings);
         }
@@ -257,7 +261,7 @@ impl Machine {
                 line.option("-device", &format!("{drive},drive=cd,bootindex=0"));
                 None
             }
-            Some(Boot::Disk(image)) => Some(Disk::raw(image)),
+            Some(Boot::Disk(image)) => Some(Disk { writable: self.keeps, ..Disk::raw(image) }),
             None => None,
         };
         if let Some(controller) = self.bus.controller() {

@@ -14,6 +14,7 @@ mod nvram;
 mod pull;
 mod push;
 mod run;
+mod status;
 mod verify;
 
 use clap::Subcommand;
@@ -74,6 +75,7 @@ pub enum Command {
     Push(push::Options),
     Pull(pull::Options),
     Verify(verify::Options),
+    Status(status::Options),
     Run(Box<run::Options>),
 }
 
@@ -94,6 +96,7 @@ impl Command {
             Self::Push(options) => options.run(printer),
             Self::Pull(options) => options.run(printer),
             Self::Verify(options) => options.run(printer),
+            Self::Status(options) => options.run(printer),
             Self::Run(options) => options.run(printer),
         }
     }

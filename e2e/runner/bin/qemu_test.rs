@@ -5,7 +5,7 @@
 //! kept in `$TEST_UNDECLARED_OUTPUTS_DIR`.
 #![forbid(unsafe_code)]
 
-use std::{env, path::PathBuf, process::ExitCode};
+use std::{env, fs, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result};
 use e2e_runner::{
@@ -16,7 +16,7 @@ use qemu::{
     process,
     record::{Record, TAIL},
     report,
-    watch::{View, Watch},
+    watch::{After, Limits, View, Watch},
 };
 
 fn main() -> ExitCode {
@@ -40,12 +40,27 @@ fn test() -> Result<bool> {
         network::enter(network.wire)?;
     }
     // The servers run until the end.
-    let (spec, servers) = spec.inspected()?.networked()?;
+    let (spec, mut servers) = spec.inspected()?.networked()?;
     let timeout = env::var("TEST_TIMEOUT").ok().and_then(|seconds| seconds.parse().ok());
     let outputs = env::var_os("TEST_UNDECLARED_OUTPUTS_DIR").map(PathBuf::from);
+    let mut limits = spec.limits(timeout);
+    if let Some((machine, script)) = spec.earlier()? {
+        let folder = outputs.as_ref().map(|folder| folder.join("earlier"));
+        folder.iter().try_for_each(fs::create_dir_all).context("a folder for the earlier boot")?;
+        let mut watch = Watch::new(script, Record::new(folder.as_deref())?, View::Hidden);
+        let end = watch.run(&machine, Limits { after: After::Stop, ..limits })?;
+        if let Some(why) = report::failure(&watch, &end) {
+            println!("the earlier boot {why}\n{}", report::tail(&watch, TAIL).trim_end());
+            return Ok(false);
+        }
+        limits.time = limits.time.map(|time| time.saturating_sub(watch.took));
+        for event in spec.events() {
+            servers.as_mut().map_or(Ok(()), |servers| servers.happen(event))?;
+        }
+    }
     let record = Record::new(outputs.as_deref())?;
     let mut watch = Watch::new(spec.script()?, record, View::Hidden);
-    let end = watch.run(&spec.machine()?, spec.limits(timeout))?;
+    let end = watch.run(&spec.machine()?, limits)?;
 
     println!("{}", watch.phases);
     let failure = report::failure(&watch, &end).or_else(|| spec.late(&watch.phases));

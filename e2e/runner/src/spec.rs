@@ -14,7 +14,7 @@ use qemu::{
 };
 use serde::Deserialize;
 
-use crate::network::{Network, Running};
+use crate::network::{Event, Network, Running};
 
 /// A test. Files are relative to the current folder, which is the test's runfiles.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -101,7 +101,9 @@ impl Spec {
         self.vars = running.variables(network, self.vars)?;
         (self.medium, self.boot) = (Medium::Disk, Some(running.esp()));
         self.qemu_options.extend(running.options.iter().cloned());
-        for pattern in self.expect.iter_mut().chain(&mut self.forbid) {
+        let earlier = self.network.as_mut().and_then(|network| network.earlier.as_mut());
+        let of_earlier = earlier.map(|earlier| &mut earlier.expect).into_iter().flatten();
+        for pattern in self.expect.iter_mut().chain(&mut self.forbid).chain(of_earlier) {
             *pattern = running.replaced(pattern)?;
         }
         Ok((self, Some(running)))
@@ -134,6 +136,25 @@ impl Spec {
             options: self.qemu_options.iter().map(Into::into).collect(),
             ..Machine::new(self.arch, Firmware::raw(&self.code, &self.vars))
         })
+    }
+
+    /// The boot before this one, if there is one: its machine, and what its console has. What is forbidden is forbidden in
+    /// this one only.
+    ///
+    /// # Errors
+    /// As of [`machine`](Self::machine) and [`script`](Self::script).
+    pub fn earlier(&self) -> Result<Option<(Machine, Script)>> {
+        let Some(earlier) = self.network.as_ref().and_then(|network| network.earlier.as_ref()) else {
+            return Ok(None);
+        };
+        let machine = Machine { keeps: true, ..self.machine()? };
+        Ok(Some((machine, Script::new(&earlier.expect, &[])?.forbid_panics()?)))
+    }
+
+    /// What happens between the two.
+    pub fn events(&self) -> Vec<Event> {
+        let earlier = self.network.as_ref().and_then(|network| network.earlier.as_ref());
+        earlier.map(|earlier| earlier.then.clone()).unwrap_or_default()
     }
 
     /// The script: panics are forbidden in every test.

@@ -3,12 +3,13 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::BTreeMap,
     rc::Rc,
 };
 
 use arch::Arch;
 use artifact::{
-    Artifact, Content, Error, Room, Target, Told, fetch,
+    Artifact, Content, Error, Room, Store, Target, Told, fetch,
     types::{CONFIG, KINDS, TITLE},
 };
 use http::Backoff;
@@ -142,6 +143,10 @@ impl Setting {
     }
 
     fn fetch_into(&self, room: &dyn Room) -> Result<Artifact, Error> {
+        self.fetch_to(Target { room, told: &self.told, store: None })
+    }
+
+    fn fetch_to(&self, target: Target<'_>) -> Result<Artifact, Error> {
         let backoff = Backoff { retries: 2, ..Backoff::default() };
         let options = Options { backoff, mirrors: self.mirrors.clone(), ..Options::default() };
         let client = Client::new(http::Client::new(self.world.wire()), options);
@@ -150,7 +155,7 @@ impl Setting {
         self.told.arrived.set(0);
         self.world.run(async {
             let image = client.resolve(&reference, &platform).await?;
-            fetch(&client, &reference, &image, Target { room, told: &self.told, store: None }).await
+            fetch(&client, &reference, &image, target).await
         })
     }
 
@@ -210,6 +215,72 @@ fn parts_go_to_their_places_in_order() {
         "cmdline 22".into(),
     ];
     assert_eq!((setting.lines(), setting.told.arrived.get()), (expected.into(), 48));
+}
+
+/// Parts by their digests, and what is told of those that differ.
+#[derive(Default)]
+struct Kept {
+    parts: RefCell<BTreeMap<Digest, Vec<u8>>>,
+    differing: RefCell<Vec<(Digest, Digest)>>,
+}
+
+impl Store for Kept {
+    fn load(&self, part: &Descriptor, place: &mut [u8]) -> bool {
+        let parts = self.parts.borrow();
+        let kept = parts.get(&part.digest).filter(|bytes| bytes.len() == place.len());
+        kept.is_some_and(|bytes| {
+            place.copy_from_slice(bytes);
+            true
+        })
+    }
+
+    fn differs(&self, part: &Descriptor, found: &Digest) {
+        self.differing.borrow_mut().push((part.digest.clone(), found.clone()));
+    }
+
+    fn save(&self, part: &Descriptor, bytes: &[u8]) {
+        self.parts.borrow_mut().insert(part.digest.clone(), bytes.into());
+    }
+}
+
+#[test]
+fn what_is_kept_is_not_fetched_and_what_differs_is() {
+    let parts: [Part<'_>; 4] = [
+        (KERNEL, "", b"kernel"),
+        (INITRD, "", b"initrd"),
+        (MODLOOP, "", b"squashfs"),
+        (CMDLINE, "", b"quiet"),
+    ];
+    let (setting, kept) = (Setting::of(&parts), Kept::default());
+    let room = Memory(1 << 30);
+    let fetch = || setting.fetch_to(Target { room: &room, told: &setting.told, store: Some(&kept) }).unwrap();
+    let first = fetch();
+    assert_eq!(setting.blobs(), 4);
+    // As they were pushed, whatever is made of them.
+    let digest = |bytes: &[u8]| Digest::of(Algorithm::Sha256, bytes);
+    let pushed: BTreeMap<_, _> = parts.iter().map(|(_, _, bytes)| (digest(bytes), bytes.to_vec())).collect();
+    assert_eq!(*kept.parts.borrow(), pushed);
+    assert_eq!((fetch(), setting.blobs()), (first.clone(), 4));
+    kept.parts.borrow_mut().insert(digest(b"initrd"), b"INITRD".to_vec());
+    kept.parts.borrow_mut().remove(&digest(b"quiet"));
+    setting.told.arrived.set(0);
+    assert_eq!((fetch(), setting.blobs()), (first, 6));
+    assert_eq!(*kept.differing.borrow(), [(digest(b"initrd"), digest(b"INITRD"))]);
+    assert_eq!(*kept.parts.borrow(), pushed);
+}
+
+#[test]
+fn what_differs_and_cannot_be_fetched_is_refused() {
+    let setting = Setting::serving(
+        vec![manifest(CONFIG, vec![descriptor(KERNEL, "", b"kernel")])],
+        vec![],
+        Answer::part,
+    );
+    let kept = Kept::default();
+    kept.parts.borrow_mut().insert(Digest::of(Algorithm::Sha256, b"kernel"), b"KERNEL".to_vec());
+    let target = Target { room: &Memory(1 << 30), told: &setting.told, store: Some(&kept) };
+    let error = setting.fetch_to(target).unwrap_err().to_string();
+    assert!(error.starts_with("E-NET-OCI-ABSENT "), "{error}");
 }
 
 /// Memory that knows what it has given.

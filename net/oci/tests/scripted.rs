@@ -158,6 +158,33 @@ fn indexes_are_followed_to_this_machine() {
 }
 
 #[test]
+fn what_was_answered_is_recorded() {
+    let (layer, world) = (&b"kernel"[..], World::new());
+    let inner = manifest(&[layer]);
+    let outer = index(&[(spec::MANIFEST, &inner, "amd64")]);
+    let (tagged, blobs) = (outer.clone(), vec![layer.to_vec()]);
+    let store = Store { tagged, documents: vec![inner.clone()], blobs };
+    let _script = Script::at(&world, "registry.test:443", move |asked| store.answer(asked));
+    let client = client(&world, Options::default()).recording();
+    world.run(async {
+        let image = client.resolve(&reference(), &Platform::linux(Arch::X86_64)).await.unwrap();
+        client.blob(&reference(), &image.manifest.layers[0], 6, &|_| ()).await.unwrap();
+        // What is not there is no answer.
+        assert!(client.document(&reference().with_tag("2").unwrap()).await.is_err());
+    });
+    let record = client.into_record().unwrap();
+    let digest = |bytes: &[u8]| Digest::of(Algorithm::Sha256, bytes);
+    for (path, expected) in [
+        ("manifests/1".into(), Some(&outer[..])),
+        (format!("manifests/{}", digest(&inner)), Some(&inner[..])),
+        (format!("blobs/{}", digest(layer)), Some(layer)),
+        ("manifests/2".into(), None),
+    ] {
+        assert_eq!(record.answer(&path).map(|answer| answer.bytes.as_slice()), expected, "{path}");
+    }
+}
+
+#[test]
 fn an_index_without_this_machine_is_refused() {
     let world = World::new();
     let (a, b) = (manifest(&[b"a"]), manifest(&[b"b"]));

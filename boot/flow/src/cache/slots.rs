@@ -39,15 +39,14 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// What is there. What lies in slots that hold nothing is removed.
+    /// What is there. What lies in slots that hold nothing is removed, if it can be.
     ///
     /// # Errors
     /// There is no volume, or its folders cannot be listed.
     pub fn open(storage: &dyn Storage, floors: &dyn Floors, report: &Report<'_>) -> Result<Self, String> {
         let beside = storage.list("", MOST_NAMES)?;
-        for file in beside.iter().filter(|file| file.size.is_some()) {
-            storage.remove(&file.name)?;
-        }
+        let mut beside = beside.iter().filter(|file| file.size.is_some());
+        let mut removed = beside.try_for_each(|file| storage.remove(&file.name));
         let entries = entries(floors, report);
         let mut kept = Vec::new();
         for entry in &entries {
@@ -74,8 +73,11 @@ impl Slots {
         }
         for letter in Letter::ALL {
             if entries.iter().all(|entry| entry.letter != letter) {
-                clear(storage, letter)?;
+                removed = removed.and(clear(storage, letter));
             }
+        }
+        if let Err(cause) = removed {
+            report.uncached(&Failure::new(Phase::Obtain, "cache", codes::CACHE_WRITE, &cause));
         }
         Ok(Self { entries, kept })
     }
@@ -143,11 +145,11 @@ impl Slot {
     /// It cannot be read, or is shorter.
     pub fn load(&self, storage: &dyn Storage, part: &Digest, place: &mut [u8]) -> Result<(), Failure> {
         let path = path(self.entry.letter, &part_name(part));
-        let read = storage.read(&path, place).map_err(|cause| self.failed(&path, &cause))?;
+        let read = storage.read(&path, place).map_err(|cause| self.failed_part(part, &cause))?;
         if read == place.len() {
             return Ok(());
         }
-        Err(self.failed(&path, &format!("{read} bytes, expected {}", place.len())))
+        Err(self.failed_part(part, &format!("{read} bytes, expected {}", place.len())))
     }
 
     /// Puts a part in the place of one that could not be used.
@@ -156,15 +158,21 @@ impl Slot {
     /// It cannot be written.
     pub fn save(&self, storage: &dyn Storage, part: &Digest, bytes: &[u8]) -> Result<(), Failure> {
         let path = path(self.entry.letter, &part_name(part));
-        storage.write(&path, bytes).map_err(|cause| self.failed(&path, &cause))
+        storage.write(&path, bytes).map_err(|cause| self.failed_part(part, &cause))
     }
 
     /// A part that has another digest.
     pub fn differs(&self, part: &Digest, found: &Digest) -> Failure {
-        let path = path(self.entry.letter, &part_name(part));
-        self.failed(&path, &format!("digest is {found}, expected {part}"))
+        self.failed_part(part, &format!("digest is {found}, expected {part}"))
     }
 
+    /// A line of 80 columns has no room for a whole digest before the code.
+    fn failed_part(&self, part: &Digest, cause: &str) -> Failure {
+        let object = format!("{} {}", object(self.entry.letter), part.short());
+        Failure::new(Phase::Obtain, object, codes::CACHE_FILES, &cause)
+    }
+
+    /// A record, by its path.
     fn failed(&self, path: &str, cause: &str) -> Failure {
         Failure::new(Phase::Obtain, format!("cache {path}"), codes::CACHE_FILES, &cause)
     }

@@ -207,6 +207,13 @@ fn the_good_one_starts_where_the_new_one_used_up_its_tries() {
         let lines = bed.starts("one", "E-CACHE-TRIES it has used up its tries");
         assert!(!lines.iter().any(|line| line.starts_with("oci ")), "{lines:#?}");
     }
+    // Where the good one cannot be used, nothing is better.
+    let good = bed.file("a/record.cb");
+    bed.set_file("a/record.cb", b"changed");
+    let lines = bed.starts("two", "cache a/record.cb: E-CACHE-FILES digest is ");
+    assert!(lines.iter().any(|line| line.starts_with("oci ")), "{lines:#?}");
+    assert_eq!(bed.records(), ["a/record.cb", "b/record+0-3.cb"]);
+    bed.set_file("a/record.cb", &good);
     // A third one has a slot, and tries, of its own.
     bed.push("three", 0);
     bed.starts("three", "cache keeps");
@@ -258,7 +265,10 @@ fn a_changed_part_is_refused() {
     bed.down();
     let path = part("a", &bed.one.initrd);
     bed.change(&path, |bytes| bytes[0] ^= 1);
-    bed.starts("nothing", &format!("warning: obtain cache {path}: E-CACHE-FILES digest is "));
+    bed.starts(
+        "nothing",
+        &format!("warning: obtain cache a {}: E-CACHE-FILES digest is ", bed.one.initrd.short()),
+    );
     bed.change(&path, Vec::clear);
     bed.starts("nothing", "E-CACHE-FILES 0 bytes, expected 3");
     bed.remove(&path);
@@ -333,12 +343,16 @@ fn an_epoch_that_was_raised_revokes_what_is_kept() {
     bed.push("new", 5);
     bed.starts("new", "cache keeps");
     bed.down();
-    bed.starts(
-        "nothing",
-        "E-TRUST-EPOCH epoch 4 of \"\", and epoch 5 of it was started on this machine before",
-    );
-    // One that is too old is not kept either.
+    bed.starts("new", "E-TRUST-EPOCH epoch 4 of \"\", and epoch 5 of it was started on this machine before");
+    // What was revoked is not better than what has used up its tries.
     bed.up();
+    bed.starts("new", "oci ");
+    assert_eq!(bed.records(), ["a/record.cb", "b/record+0-3.cb"]);
+    bed.starts("new", "E-CACHE-TRIES");
+    bed.down();
+    bed.starts("nothing", "E-TRUST-EPOCH epoch 4");
+    bed.up();
+    // One that is too old is not kept either.
     bed.push("older", 3);
     let before = bed.machine.files().paths();
     bed.starts("nothing", "E-TRUST-EPOCH");
@@ -443,7 +457,7 @@ fn what_belongs_to_no_slot_is_removed() {
     assert_eq!(bed.machine.files().paths(), before);
     // More than anybody has put there by mistake ends the use of the cache, not the boot.
     (0..2000).for_each(|number| bed.set_file(&format!("b/{number}"), b""));
-    bed.starts("one", "E-CACHE-VOLUME slot b has more than 1024 files");
+    bed.starts("one", "warning: obtain cache: E-CACHE-WRITE slot b has more than 1024 files");
     // A record that is hidden behind other names is none.
     (0..600).for_each(|number| bed.set_file(&format!("a/{number}"), b""));
     bed.down();

@@ -7,6 +7,9 @@ mod show;
 
 use clap::Subcommand;
 
+pub use report::Report;
+pub use show::show_cloud_boot;
+
 use crate::{failure::Stop, printer::Printer};
 
 /// What can be done with variables.

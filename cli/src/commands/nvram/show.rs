@@ -93,7 +93,8 @@ fn show_boot(boot: &Boot, printer: &mut Printer) -> Result<(), Stop> {
     Ok(())
 }
 
-fn show_cloud_boot(values: &CloudBoot, printer: &mut Printer) -> Result<(), Stop> {
+/// Prints what the loader has told, if it has.
+pub fn show_cloud_boot(values: &CloudBoot, printer: &mut Printer) -> Result<(), Stop> {
     let CloudBoot { cmdline, target, log } = values;
     if cmdline.is_none() && target.is_none() && log.is_none() {
         return Ok(());

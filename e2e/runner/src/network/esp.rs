@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use arch::Arch;
 use peers::output;
 
@@ -68,4 +68,38 @@ pub fn make_seed(folder: &Path, document: &str) -> Result<String> {
     output(folder, "mkfs.vfat", &["-C", "-n", "cidata", SEED, "1024"]);
     output(folder, "mcopy", &["-i", SEED, "cloudboot.json", "::/cloudboot.json"]);
     Ok(folder.join(SEED).display().to_string())
+}
+
+/// Where the loader keeps images.
+const CACHE: &str = "::/EFI/cloud-boot/cache";
+
+/// Flips a bit in the middle of each part that the loader has kept.
+///
+/// # Errors
+/// When it has kept nothing.
+///
+/// # Panics
+/// A tool fails.
+pub fn change_cache(folder: &Path) -> Result<()> {
+    output(folder, "mcopy", &["-s", "-n", "-i", FILE, CACHE, "."]);
+    let mut changed = 0_u32;
+    for slot in ["a", "b"] {
+        // A slot that was never written is not there.
+        let Ok(files) = fs::read_dir(folder.join("cache").join(slot)) else { continue };
+        for file in files {
+            let name = file?.file_name().to_string_lossy().into_owned();
+            if !name.starts_with("sha256-") {
+                continue;
+            }
+            let path = format!("cache/{slot}/{name}");
+            let mut bytes = fs::read(folder.join(&path))?;
+            let middle = bytes.len() / 2;
+            bytes.get_mut(middle).into_iter().for_each(|byte| *byte ^= 1);
+            fs::write(folder.join(&path), bytes)?;
+            output(folder, "mcopy", &["-o", "-i", FILE, &path, &format!("{CACHE}/{slot}/")]);
+            changed = changed.saturating_add(1);
+        }
+    }
+    ensure!(changed > 0, "the loader has kept nothing");
+    Ok(())
 }

@@ -87,6 +87,29 @@ pub struct Network {
     pub proxy: bool,
     /// The loader's settings, by fw_cfg.
     pub settings: String,
+    /// A boot before the one that is judged.
+    pub earlier: Option<Earlier>,
+}
+
+/// A boot before the one that is judged: of the same machine, with the same servers. What it writes to its ESP and to
+/// its variables stays.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Earlier {
+    /// Patterns that its console has, in their order; it ends with the last one.
+    pub expect: Vec<String>,
+    /// What happens then, in this order.
+    pub then: Vec<Event>,
+}
+
+/// What happens between two boots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// The registry dies.
+    RegistryDies,
+    /// A bit of each part in the loader's cache is flipped.
+    CacheIsChanged,
 }
 
 /// Servers that run, and what the machine has of them.
@@ -217,8 +240,32 @@ impl Running {
     /// # Panics
     /// A tool fails.
     pub fn variables(&self, network: &Network, vars: String) -> Result<String> {
-        let Some(signing) = &network.signing else { return Ok(vars) };
-        Ok(signing.variables(self.folder.path(), &absolute(&vars)?)?.unwrap_or(vars))
+        let made = match &network.signing {
+            Some(signing) => signing.variables(self.folder.path(), &absolute(&vars)?)?,
+            None => None,
+        };
+        let vars = made.unwrap_or(vars);
+        if network.earlier.is_none() {
+            return Ok(vars);
+        }
+        let kept = self.folder.path().join("vars-kept.fd");
+        fs::write(&kept, fs::read(&vars)?)?;
+        Ok(kept.display().to_string())
+    }
+
+    /// Something happens between two boots.
+    ///
+    /// # Errors
+    /// When there is nothing that it could happen to.
+    ///
+    /// # Panics
+    /// A tool fails.
+    pub fn happen(&mut self, event: Event) -> Result<()> {
+        match event {
+            Event::RegistryDies => self.servers.die(),
+            Event::CacheIsChanged => esp::change_cache(self.folder.path())?,
+        }
+        Ok(())
     }
 
     /// The text with each `@WORD@` replaced.

@@ -108,7 +108,7 @@ pub struct Servers {
     nginx: Option<Nginx>,
     /// Whether a transfer is cut.
     is_cut: bool,
-    _registries: [Registry; 2],
+    registries: Vec<Registry>,
     _folder: Scratch,
 }
 
@@ -158,8 +158,13 @@ impl Servers {
             false => None,
         };
         let is_cut = is_cut(network);
-        let _registries = [store, shown];
-        Ok(Self { authority, proxy, gateway, front, mirror, nginx, is_cut, _registries, _folder: folder })
+        let registries = [store, shown].into();
+        Ok(Self { authority, proxy, gateway, front, mirror, nginx, is_cut, registries, _folder: folder })
+    }
+
+    /// No registry answers any more.
+    pub fn die(&mut self) {
+        self.registries.clear();
     }
 
     /// The mirror's host and port.
