@@ -751,7 +751,7 @@ fn lists_of_referrers_that_cannot_be_read_are_faults() {
     assert!(faults[0].ends_with(": more than 512 referrers") && faults.len() == 1, "{faults:?}");
     // Both lists, where something is wrong with the first.
     for (api, tagged, expected, words) in [
-        (b"no JSON".to_vec(), list(3), 3, "malformed index: not an object"),
+        (b"no JSON".to_vec(), list(3), 3, "malformed index: expected ident at line 1 column 2"),
         (b"{".to_vec(), b"".to_vec(), 0, "malformed index: EOF while parsing"),
         (br#"{"manifests":1}"#.to_vec(), list(1), 1, "expected a list"),
         (b" ".repeat(400_001), list(1), 1, "E-NET-HTTP-SIZE https://registry.test/v2/a/b/referrers/"),
