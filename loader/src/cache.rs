@@ -16,7 +16,7 @@ use uefi::{
     },
 };
 
-use crate::{disks::open, files};
+use crate::{files, handle::open};
 
 /// The longest single write. Longer ones fail in some firmware.
 const LONGEST: usize = 1024 * 1024;
