@@ -60,7 +60,7 @@ pub struct Client<D: Dial> {
     /// What was last accepted, or is worth a try, by scheme, host, repository and action.
     sessions: RefCell<BTreeMap<String, Session>>,
     /// What was answered; none where nobody wants to know.
-    record: Option<RefCell<Record>>,
+    pub(crate) record: Option<RefCell<Record>>,
 }
 
 struct Session {
@@ -115,25 +115,6 @@ impl<D: Dial> Client<D> {
     /// A client on top of one of HTTP.
     pub fn new(http: http::Client<D>, options: Options) -> Self {
         Self { http, options, places: RefCell::default(), sessions: RefCell::default(), record: None }
-    }
-
-    /// The same, which records what registries answer: documents, lists of referrers, and the blobs of
-    /// [`blob`](Self::blob).
-    #[must_use]
-    pub fn recording(self) -> Self {
-        Self { record: Some(RefCell::default()), ..self }
-    }
-
-    /// What was recorded.
-    pub fn into_record(self) -> Option<Record> {
-        self.record.map(RefCell::into_inner)
-    }
-
-    /// Records an answer.
-    pub(crate) fn note(&self, path: &str, media_type: &str, bytes: &[u8]) {
-        if let Some(record) = &self.record {
-            record.borrow_mut().add(path, media_type, bytes);
-        }
     }
 
     /// Asks the places of a registry until one answers with 2xx.

@@ -10,6 +10,11 @@ use alloc::{
     string::{String, ToString as _},
     vec::Vec,
 };
+use core::cell::RefCell;
+
+use dial::Dial;
+
+use crate::Client;
 
 /// What the file begins with.
 const NAME: &[u8] = b"cloud-boot record 1\n";
@@ -102,6 +107,28 @@ impl Record {
         self.is_whole &= is_room && self.answers.len() < MOST_ANSWERS && is_path(path);
         if self.is_whole {
             self.answers.push(answer);
+        }
+    }
+}
+
+impl<D: Dial> Client<D> {
+    /// The same, which records what registries answer: documents, lists of referrers, and the blobs of
+    /// [`blob`](Self::blob).
+    #[must_use]
+    pub fn recording(mut self) -> Self {
+        self.record = Some(RefCell::default());
+        self
+    }
+
+    /// What was recorded.
+    pub fn into_record(self) -> Option<Record> {
+        self.record.map(RefCell::into_inner)
+    }
+
+    /// Records an answer.
+    pub(crate) fn note(&self, path: &str, media_type: &str, bytes: &[u8]) {
+        if let Some(record) = &self.record {
+            record.borrow_mut().add(path, media_type, bytes);
         }
     }
 }
