@@ -99,15 +99,7 @@ const HEAD: u64 = 1 << 20;
 impl Options {
     /// Pushes.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
-        let annotations: BTreeMap<_, _> = self.annotation.iter().cloned().collect();
-        if annotations.len() != self.annotation.len() {
-            return Err(usage("an annotation is given twice"));
-        }
-        if annotations.len() > MOST_ANNOTATIONS {
-            return Err(usage(&format!(
-                "more than {MOST_ANNOTATIONS} annotations, which the loader does not read"
-            )));
-        }
+        let annotations = self.annotations()?;
         // Passwords are asked for before anything is sent.
         let keys = self.sign.iter().map(|path| SigningKey::read(path)).collect::<Result<Vec<_>, _>>()?;
         let platform = registry::platform(self.arch);
@@ -151,6 +143,18 @@ impl Options {
             printer.line(format_args!("signed by key {id}"))?;
         }
         Ok(())
+    }
+
+    fn annotations(&self) -> Result<BTreeMap<String, String>, Stop> {
+        let annotations: BTreeMap<_, _> = self.annotation.iter().cloned().collect();
+        if annotations.len() != self.annotation.len() {
+            return Err(usage("an annotation is given twice"));
+        }
+        if annotations.len() > MOST_ANNOTATIONS {
+            let cause = format!("more than {MOST_ANNOTATIONS} annotations, which the loader does not read");
+            return Err(usage(&cause));
+        }
+        Ok(annotations)
     }
 
     fn push(&self, blobs: &[Blob], manifest: &[u8], keys: &[SigningKey]) -> Result<Digest, Failure> {

@@ -72,9 +72,5 @@ pub fn platform(arch: Option<Arch>) -> Platform {
 
 /// What a registry led to.
 pub fn failed(error: &oci::Error) -> Failure {
-    let cause = match error.cause() {
-        oci::Cause::Http(error) => error.cause().to_string(),
-        cause => cause.to_string(),
-    };
-    Failure::new(error.code(), error.object(), cause)
+    Failure::new(error.code(), error.object(), error.cause())
 }

@@ -23,7 +23,7 @@ struct Inner {
 #[non_exhaustive]
 pub enum Cause {
     /// The registry, or what it sent.
-    #[error("{}", OfOci(.0))]
+    #[error("{}", .0.cause())]
     Oci(oci::Error),
     /// A container image.
     #[error("a container image, not a boot artifact: {0}")]
@@ -130,15 +130,3 @@ impl fmt::Display for Error {
 }
 
 impl core::error::Error for Error {}
-
-/// The cause of a registry's failure, without code and object.
-struct OfOci<'a>(&'a oci::Error);
-
-impl fmt::Display for OfOci<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.cause() {
-            oci::Cause::Http(error) => error.cause().fmt(f),
-            cause => cause.fmt(f),
-        }
-    }
-}

@@ -28,7 +28,7 @@ struct Inner {
 #[non_exhaustive]
 pub enum Cause {
     /// The registry, or what it sent.
-    #[error("{}", OfOci(.0))]
+    #[error("{}", .0.cause())]
     Oci(oci::Error),
     /// Nobody could satisfy the policy.
     #[error("the signature policy cannot be satisfied: {0}")]
@@ -88,7 +88,7 @@ pub enum Why {
     #[error("a notation signature (application/vnd.cncf.notary.signature), which is not supported")]
     Notation,
     /// It cannot be read.
-    #[error("{}", OfOci(.0))]
+    #[error("{}", .0.cause())]
     Oci(oci::Error),
     /// A list of signatures cannot be read, or not to its end.
     #[error("{}", OfList(.0))]
@@ -169,18 +169,6 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
-/// The cause of a registry's failure, without code and object.
-struct OfOci<'a>(&'a oci::Error);
-
-impl fmt::Display for OfOci<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.cause() {
-            oci::Cause::Http(error) => error.cause().fmt(f),
-            cause => cause.fmt(f),
-        }
-    }
-}
-
 /// What is wrong with a list of signatures.
 struct OfList<'a>(&'a oci::Error);
 
@@ -188,9 +176,9 @@ impl fmt::Display for OfList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.cause() {
             oci::Cause::Limit(_) => {
-                write!(f, "the list of signatures has {}; the others are not read", OfOci(self.0))
+                write!(f, "the list of signatures has {}; the others are not read", self.0.cause())
             }
-            _ => write!(f, "the list of signatures is damaged: {}", OfOci(self.0)),
+            _ => write!(f, "the list of signatures is damaged: {}", self.0.cause()),
         }
     }
 }

@@ -22,8 +22,8 @@ struct Inner {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Cause {
-    /// No answer.
-    #[error("{0}")]
+    /// No answer; code and address are the request's.
+    #[error("{}", .0.cause())]
     Http(http::Error),
     /// Not a reference.
     #[error("not a reference: {0}")]
