@@ -11,7 +11,7 @@ use crate::{Failure, Floor, Floors, Phase, Storage, codes, platform::Stored, rep
 
 /// The folder of the cache, on the volume that the program was started from.
 pub const CACHE_FOLDER: &str = "/EFI/cloud-boot/cache";
-/// The name of a record, without its counters.
+/// The name of a record, without its counters. FAT has no cases, and some firmware shows capitals.
 const RECORD: &str = "record.cb";
 /// Names of a folder that are looked at: an artifact has at most 64 parts.
 const MOST_NAMES: usize = 256;
@@ -51,15 +51,15 @@ impl Slots {
         let mut kept = Vec::new();
         for entry in &entries {
             let files = storage.list(entry.letter.name(), MOST_NAMES)?;
-            let mut records = files.iter().map(|file| (Counted::parse(&file.name), file));
-            let mut records =
-                records.by_ref().filter(|(name, file)| name.id == RECORD && file.size.is_some());
+            let named = files.iter().map(|file| (Counted::parse(&file.name), file));
+            let is_record = |name: &Counted| name.id.eq_ignore_ascii_case(RECORD);
+            let mut records = named.filter(|(name, file)| is_record(name) && file.size.is_some());
             match (records.next(), records.next()) {
                 (Some((name, file)), None) => {
                     kept.push(Slot { entry: entry.clone(), name, file: file.clone() });
                 }
                 // Whoever wants a cache to be empty removes its folder.
-                (None, _) if files.is_empty() => {}
+                (None, _) if files.iter().all(|file| file.size.is_none()) => {}
                 (first, _) => {
                     let cause = if first.is_none() { "its record is missing" } else { "it has two records" };
                     report.uncached(&Failure::new(

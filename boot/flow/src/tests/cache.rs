@@ -175,6 +175,11 @@ fn a_blessed_image_becomes_the_good_one_and_is_not_counted() {
     for _ in 0..5 {
         bed.starts("one", "cache oci");
     }
+    // Firmware that shows capitals.
+    let record = bed.file("a/record.cb");
+    bed.remove("a/record.cb");
+    bed.set_file("a/RECORD.CB", &record);
+    bed.starts("one", "cache oci");
 }
 
 #[test]
