@@ -206,7 +206,7 @@ def _boot(name, arch, signing, expect = [], tags = []):
     )
 
 def _cut_cable():
-    """A disk that nobody vouches for does not start because the cable is cut, unless the loader's own settings say so."""
+    """A disk that nobody vouches for does not start because the cable is cut, unless settings that are built in say so."""
     cut = {
         "cards": ["silent:virtio-net-pci"],
         "local": True,
