@@ -206,7 +206,7 @@ def _boot(name, arch, signing, expect = [], tags = []):
     )
 
 def _cut_cable():
-    """A disk that nobody vouches for does not start because the cable is cut, unless settings that are built in say so."""
+    """A cut cable starts no disk that nobody vouches for, unless settings that are built in say so."""
     cut = {
         "cards": ["silent:virtio-net-pci"],
         "local": True,
