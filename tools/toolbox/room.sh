@@ -49,6 +49,7 @@ make_room() {
     done < <(ls -1tr "$cache"/*/bazelrc 2>/dev/null)
     free=$(free_kib "$cache")
     [ "$free" -lt "$wanted" ] || return 0
+    # Before the first build there is no disk cache, and Bazel may remove entries at the same time.
     entries=$(cd "$cache" && find disk/ac disk/cas -type f -printf '%T@ %k %p\n' 2>/dev/null | LC_ALL=C sort -n |
         awk -v kib=$((wanted - free)) 'sum < kib { sum += $2; print $3 }') || true
     [ -n "$entries" ] || return 0
