@@ -44,7 +44,7 @@ pub struct Cache<'a> {
     reference: String,
     slots: Slots,
     doing: RefCell<Doing>,
-    /// What has used up its tries is started all the same, since there is nothing better.
+    /// Nothing better can be started: an image without tries left starts, too.
     is_insisting: Cell<bool>,
 }
 
@@ -56,7 +56,7 @@ enum Doing {
     Sparing(Slot),
     /// This slot is started, without the registry. With why a part of it cannot be used.
     Starting(Slot, Option<Failure>),
-    /// What is fetched is kept.
+    /// The parts that are fetched go to this slot.
     Writing(Writer),
 }
 
@@ -166,8 +166,7 @@ impl<'a> Cache<'a> {
         }
     }
 
-    /// What is left to do once what was fetched has been verified; none where nothing of it is in a slot. `record` is
-    /// what the registry has answered.
+    /// The work that remains after verification; None if no slot holds the image. `record` has the registry's answers.
     pub fn finish(&self, record: Option<Record>) -> Option<Keep> {
         match core::mem::replace(&mut *self.doing.borrow_mut(), Doing::Nothing) {
             Doing::Nothing => None,

@@ -138,8 +138,8 @@ impl Spec {
         })
     }
 
-    /// The boot before this one, if there is one: its machine, and what its console has. What is forbidden is forbidden in
-    /// this one only.
+    /// The earlier boot, if there is one: its machine, and the lines that its console must show. Forbidden lines are of
+    /// the later boot only.
     ///
     /// # Errors
     /// As of [`machine`](Self::machine) and [`script`](Self::script).

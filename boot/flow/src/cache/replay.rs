@@ -75,7 +75,7 @@ impl<'r> Replay<'r> {
 /// A connection to it.
 pub struct Connection<'s> {
     replay: &'s Replay<'s>,
-    /// What was asked and is not answered yet.
+    /// Bytes of a request that is not complete yet.
     asked: Vec<u8>,
     answer: Vec<u8>,
     /// Bytes of the answer that were read.
@@ -88,6 +88,7 @@ impl ErrorType for Connection<'_> {
 
 impl Write for Connection<'_> {
     async fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
+        // Both are in memory, so that their sum does not saturate.
         if self.asked.len().saturating_add(bytes.len()) > LONGEST_REQUEST {
             return Err(ErrorKind::OutOfMemory);
         }
@@ -112,6 +113,7 @@ impl Read for Connection<'_> {
         for (to, from) in buf.iter_mut().zip(rest) {
             *to = *from;
         }
+        // At most the length of the answer.
         self.read = self.read.saturating_add(count);
         Ok(count)
     }

@@ -98,7 +98,7 @@ impl Slots {
         others.min_by_key(worth).unwrap_or(Letter::A)
     }
 
-    /// Bytes of the files of a slot.
+    /// Bytes of the files of a slot. A volume that lies about them, up to saturation, costs a failed write at most.
     pub fn size(storage: &dyn Storage, letter: Letter) -> Result<u64, String> {
         let files = storage.list(letter.name(), MOST_NAMES)?;
         Ok(files.iter().filter_map(|file| file.size).fold(0, u64::saturating_add))
@@ -209,6 +209,7 @@ pub fn clear(storage: &dyn Storage, letter: Letter) -> Result<(), String> {
             return Ok(());
         }
     }
+    // Two small constants.
     Err(format!("slot {letter} has more than {} files", MOST_NAMES.saturating_mul(MOST_PASSES)))
 }
 

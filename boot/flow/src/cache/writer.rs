@@ -48,6 +48,7 @@ impl Writer {
             is_named: !own.is_empty(),
             reference: reference.into(),
             resolved: image.digest.clone(),
+            // A sum that saturates fits no volume, and is refused for that.
             bytes: sizes.fold(0, u64::saturating_add),
             is_cleared: false,
         }
@@ -76,10 +77,12 @@ impl Writer {
     fn expect_room(&self, storage: &dyn Storage) -> Result<(), Failure> {
         let free = storage.free().and_then(|free| {
             let own = Slots::size(storage, self.letter)?;
+            // No volume has 2^64 bytes; one that says so is written to until that fails.
             Ok(free.saturating_add(own))
         });
         let free = free.map_err(|cause| self.failed(&cause))?;
         let largest = u64::try_from(Record::LARGEST).unwrap_or(u64::MAX);
+        // If it saturates, it does not fit.
         let wanted = self.bytes.saturating_add(largest).saturating_add(MARGIN);
         if wanted <= free {
             return Ok(());
@@ -95,7 +98,7 @@ impl Writer {
         clear(storage, self.letter)
     }
 
-    /// What is left to do once everything has been verified.
+    /// The work that remains after verification.
     ///
     /// # Errors
     /// The registry's answers are more than a record may have.
@@ -115,7 +118,7 @@ impl Writer {
     }
 }
 
-/// What is left to do with a slot before what it holds is started.
+/// The work on a slot that remains before its image is started.
 #[derive(Debug)]
 pub struct Keep {
     letter: Letter,

@@ -16,7 +16,7 @@ use crate::{Storage, Stored};
 /// How the volume refuses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Failing {
-    /// There is none.
+    /// The program was not started from a volume.
     Absent,
     /// It cannot be written.
     ReadOnly,
