@@ -5,98 +5,32 @@
 //! assert_eq!(!crc32c::crc32c(!0, b"123456789"), 0xe306_9283);
 //! ```
 //!
-//! Polynomial 0x1EDC6F41, reflected (RFC 3720, appendix B.4), by tables: firmware promises no instruction for it.
-//! Every fourth word of eight bytes goes through a register of its own, so that no look-up waits for the one before
-//! (M. Adler's "braid" in zlib's `crc32.c`): three times as fast as one register that takes eight bytes at a time. On
-//! hosts, where the compiler optimises for speed, most of a long run is folded away before (`fold.rs`), which is twice as
-//! fast again; where it optimises for size, as for firmware, that would be slower than the tables.
+//! Polynomial 0x1EDC6F41, reflected (RFC 3720, appendix B.4). On Linux the crate `crc-fast` computes it with the
+//! instructions that it finds in the processor, several bytes a cycle; elsewhere tables do (`tables.rs`).
 #![no_std]
 
-#[cfg(not(target_os = "uefi"))]
-mod fold;
-
-/// Words that go through registers of their own.
-const LANES: usize = 4;
-/// Bytes of a word.
-const WORD: usize = 8;
+#[cfg(any(test, not(target_os = "linux")))]
+mod tables;
 
 /// Runs `bytes` through the register `crc`. A fresh one is `!0`; formats that invert it at the end store `!crc`.
+#[cfg(target_os = "linux")]
 pub fn crc32c(crc: u32, bytes: &[u8]) -> u32 {
-    #[cfg(not(target_os = "uefi"))]
-    if let Some(folded) = fold::fold(crc, bytes) {
-        return by_tables(0, folded.bytes());
-    }
-    by_tables(crc, bytes)
+    let mut digest = crc_fast::Digest::new_with_init_state(crc_fast::CrcAlgorithm::Crc32Iscsi, crc.into());
+    digest.update(bytes);
+    // It inverts at the end, which only some formats do. The upper half of a sum of 32 bits is zeros.
+    let [a, b, c, d, ..] = digest.finalize().to_le_bytes();
+    !u32::from_le_bytes([a, b, c, d])
 }
 
-fn by_tables(crc: u32, bytes: &[u8]) -> u32 {
-    let (groups, rest) = bytes.as_chunks::<{ LANES * WORD }>();
-    let Some((last, groups)) = groups.split_last() else { return by_byte(crc, bytes) };
-    let mut lanes = [crc, 0, 0, 0];
-    for group in groups {
-        let (words, _) = group.as_chunks::<WORD>();
-        for (lane, word) in lanes.iter_mut().zip(words) {
-            *lane = past_group(u64::from_le_bytes(*word) ^ u64::from(*lane));
-        }
-    }
-    // Each lane stands in front of its own word of the last group: there they become one register.
-    let (words, _) = last.as_chunks::<WORD>();
-    let crc = lanes.iter().zip(words).fold(0, |crc, (lane, word)| by_byte(crc ^ lane, word));
-    by_byte(crc, rest)
-}
-
-fn by_byte(crc: u32, bytes: &[u8]) -> u32 {
-    bytes.iter().fold(crc, |crc, byte| {
-        let [low, ..] = crc.to_le_bytes();
-        crc >> 8 ^ entry(&BYTE, low ^ byte)
-    })
-}
-
-/// What a word is in the register a group later: when the words of the other lanes have passed, too.
-#[inline]
-fn past_group(word: u64) -> u32 {
-    let [a, b, c, d, e, f, g, h] = word.to_le_bytes();
-    let [t, u, v, w, x, y, z, last] = &GROUP;
-    let low = entry(t, a) ^ entry(u, b) ^ entry(v, c) ^ entry(w, d);
-    low ^ entry(x, e) ^ entry(y, f) ^ entry(z, g) ^ entry(last, h)
-}
-
-#[inline]
-fn entry(table: &[u32; 256], byte: u8) -> u32 {
-    table.get(usize::from(byte)).copied().unwrap_or(0)
-}
-
-/// What each byte is in the register when it has passed.
-static BYTE: [u32; 256] = after(0);
-/// The same of the bytes of a word, when as many bytes have passed as stand between them and the lane's next word.
-static GROUP: [[u32; 256]; WORD] =
-    [after(31), after(30), after(29), after(28), after(27), after(26), after(25), after(24)];
-
-/// What each byte is in the register when it and `zeros` more bytes have passed.
-#[expect(clippy::indexing_slicing, clippy::as_conversions, reason = "evaluated by the compiler")]
-#[expect(clippy::arithmetic_side_effects, reason = "evaluated by the compiler")]
-const fn after(zeros: usize) -> [u32; 256] {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < table.len() {
-        let mut crc = byte as u32;
-        let mut bit = 0;
-        while bit < 8 * (zeros + 1) {
-            crc = if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 };
-            bit += 1;
-        }
-        table[byte] = crc;
-        byte += 1;
-    }
-    table
-}
+#[cfg(not(target_os = "linux"))]
+pub use tables::crc32c;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// Bit by bit, as the polynomial says.
-    pub fn by_bit(crc: u32, bytes: &[u8]) -> u32 {
+    fn by_bit(crc: u32, bytes: &[u8]) -> u32 {
         bytes.iter().fold(crc, |crc, byte| {
             let shift = |crc: u32, _| if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 };
             (0..8).fold(crc ^ u32::from(*byte), shift)
@@ -107,9 +41,14 @@ mod tests {
         core::array::from_fn(|at| (at * at * 7 + at * 13 + 5) as u8)
     }
 
+    /// The two ways to compute it.
+    const WAYS: [fn(u32, &[u8]) -> u32; 2] = [crc32c, tables::crc32c];
+
     #[test]
     fn the_check_value_of_crc_32_iscsi() {
-        assert_eq!(!crc32c(!0, b"123456789"), 0xe306_9283);
+        for way in WAYS {
+            assert_eq!(!way(!0, b"123456789"), 0xe306_9283);
+        }
     }
 
     #[test]
@@ -119,7 +58,9 @@ mod tests {
             for start in [0, 1, 7, 63, 100] {
                 let part = &bytes[start..][..length];
                 for register in [0, !0, 0x1234_5678] {
-                    assert_eq!(crc32c(register, part), by_bit(register, part), "{start}, {length}");
+                    for way in WAYS {
+                        assert_eq!(way(register, part), by_bit(register, part), "{start}, {length}");
+                    }
                 }
             }
         }
@@ -130,7 +71,9 @@ mod tests {
         let bytes = bytes();
         for at in 0..bytes.len() {
             let (head, rest) = bytes.split_at(at);
-            assert_eq!(crc32c(crc32c(!0, head), rest), crc32c(!0, &bytes));
+            for way in WAYS {
+                assert_eq!(way(way(!0, head), rest), way(!0, &bytes));
+            }
         }
     }
 }
