@@ -102,8 +102,8 @@ def _lint(name, os, srcs, edition = "2024", **_kwargs):
         clippy = name + "_clippy",
     )
 
-def uefi_binary(name, visibility = None, **kwargs):
-    """name_ARCH for each architecture (name-ARCH.efi), name for all of them, and tests of style."""
+def uefi_binary(name, visibility = None, arches = ARCHES.keys(), **kwargs):
+    """name_ARCH for each of these architectures (name-ARCH.efi), name for all of them, and tests of style."""
     _lint(name, "uefi", **kwargs)
     rust_binary(
         name = name + "_bin",
@@ -111,18 +111,18 @@ def uefi_binary(name, visibility = None, **kwargs):
         tags = ["manual"],
         **kwargs
     )
-    for arch, a in ARCHES.items():
+    for arch in arches:
         built_for(
             name = "{}_{}".format(name, arch),
             src = name + "_bin",
             out = "{}-{}.efi".format(name, arch),
-            elf2efi = bool(a.elf2efi),
+            elf2efi = bool(ARCHES[arch].elf2efi),
             platform = Label("//platforms:{}_uefi".format(arch)),
             visibility = visibility,
         )
     native.filegroup(
         name = name,
-        srcs = ["{}_{}".format(name, arch) for arch in ARCHES],
+        srcs = ["{}_{}".format(name, arch) for arch in arches],
         visibility = visibility,
     )
     _with_symbols(name, visibility, **kwargs)

@@ -10,6 +10,8 @@
 //! ```
 #![no_std]
 
+/// Where the server's address stands on the EFI system partition, for the program that only downloads.
+pub const ADDRESS: &str = "\\cloudboot\\server.txt";
 /// 64-bit words of a [`block`].
 pub const BLOCK: usize = 512;
 /// Blocks of the kernel: 12 MiB, what a distribution's kernel for x86_64 has.

@@ -68,15 +68,11 @@ impl Boot<'_> {
     pub fn run(&self, server: Server) -> Result<Times> {
         let Self { side, files, content, scratch, .. } = self;
         let vars = side.variables(files, &server, scratch)?;
-        let [netdev, line] = server.card.clone();
         let machine = Machine {
             memory: MEMORY,
             disks: side.disk(files, &server, scratch)?.into_iter().map(Disk::raw).collect(),
             settings: side.settings(content, &server).into(),
-            options: [netdev, line, "-device".into(), "virtio-net-pci,netdev=net0,romfile=".into()]
-                .into_iter()
-                .map(Into::into)
-                .collect(),
+            options: server.card.iter().map(Into::into).collect(),
             ..Machine::new(Arch::X86_64, Firmware::raw(files.code.clone(), vars))
         };
         let watched = watch(&machine, side.begins())?;
@@ -97,7 +93,8 @@ impl Boot<'_> {
         let word =
             |name: &str| words(&watched.console).find(|(found, _)| *found == name).map(|(_, value)| value);
         let content = self.content;
-        ensure!(word("kernel") == Some(&content.kernel), "the kernel is {:?}", word("kernel"));
+        let kernel = if self.side == Side::Transport { &content.kernel_file } else { &content.kernel };
+        ensure!(word("kernel") == Some(kernel), "the kernel is {:?}", word("kernel"));
         // The firmware has no initrd to give.
         if self.side != Side::Firmware {
             ensure!(word("initrd") == Some(&content.initrd), "the initrd is {:?}", word("initrd"));

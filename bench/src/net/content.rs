@@ -27,8 +27,10 @@ pub struct Content {
     pub digest: String,
     /// Digest and file of each blob.
     pub blobs: Vec<(String, &'static str)>,
-    /// The kernel's sum.
+    /// The kernel's sum, as it says itself.
     pub kernel: String,
+    /// `BYTES:SUM` of its file.
+    pub kernel_file: String,
     /// `BYTES:SUM`.
     pub initrd: String,
 }
@@ -65,13 +67,16 @@ impl Content {
             layers.join(",")
         );
         scratch::write(&folder.join("manifest"), manifest.as_bytes())?;
-        scratch::write(&folder.join("program.efi"), &[kernel, initrd.clone()].concat())?;
+        let of_file = |bytes: &[u8]| format!("{}:{:x}", bytes.len(), sum_of(bytes));
+        let (kernel_file, of_initrd) = (of_file(&kernel), of_file(&initrd));
+        scratch::write(&folder.join("program.efi"), &[kernel, initrd].concat())?;
         Ok(Self {
             folder,
             digest: digest(manifest.as_bytes()),
             blobs,
             kernel: format!("{:x}", sum((0..BLOCKS).flat_map(block))),
-            initrd: format!("{}:{:x}", initrd.len(), sum_of(&initrd)),
+            kernel_file,
+            initrd: of_initrd,
         })
     }
 
@@ -105,7 +110,8 @@ mod tests {
         let scratch = Scratch::new("net-content").unwrap();
         let kernel = scratch.path("kernel");
         scratch::write(&kernel, b"MZ").unwrap();
-        let files = Files { loader: None, kernel, code: PathBuf::new(), vars: PathBuf::new() };
+        let files =
+            Files { loader: None, fetch: PathBuf::new(), kernel, code: PathBuf::new(), vars: PathBuf::new() };
         let content = Content::new(&scratch, &files, 4096).unwrap();
         let text = fs::read_to_string(content.folder.join("manifest")).unwrap();
         let manifest: serde_json::Value = serde_json::from_str(&text).unwrap();

@@ -9,6 +9,8 @@ use anyhow::{Context, Result};
 pub struct Files {
     /// The loader; none where only the others are measured.
     pub loader: Option<PathBuf>,
+    /// The program that only downloads.
+    pub fetch: PathBuf,
     /// The kernel that all sides start.
     pub kernel: PathBuf,
     /// The firmware.
@@ -24,7 +26,8 @@ impl Files {
     /// One is not named, or not there.
     pub fn find(with_loader: bool) -> Result<Self> {
         let loader = if with_loader { Some(file("LOADER")?) } else { None };
-        Ok(Self { loader, kernel: file("KERNEL")?, code: file("CODE")?, vars: file("VARS")? })
+        let [fetch, kernel] = [file("FETCH")?, file("KERNEL")?];
+        Ok(Self { loader, fetch, kernel, code: file("CODE")?, vars: file("VARS")? })
     }
 }
 

@@ -12,10 +12,22 @@ pub const FACTS: &str = "QEMU's user network; for N5 our relay on QEMU's stream 
 /// How frames go.
 #[derive(Debug)]
 pub enum Line {
-    /// QEMU's user network.
+    /// From virtio-net through QEMU's user network.
     User,
-    /// Our relay.
+    /// From e1000, which iPXE drives itself and we through the firmware's driver (EFI_SIMPLE_NETWORK).
+    E1000,
+    /// From virtio-net through our relay.
     Relay(Faults),
+}
+
+impl Line {
+    /// QEMU's name of the card.
+    pub fn card(&self) -> &'static str {
+        match self {
+            Self::User | Self::Relay(_) => "virtio-net-pci",
+            Self::E1000 => "e1000",
+        }
+    }
 }
 
 const SEED: u64 = 14;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! `//bench:net`: boots over the network, ours beside iPXE and beside the firmware's HTTP boot (budgets N2 to N6).
+//! `//bench:net`: boots over the network, ours beside iPXE and beside the firmware's HTTP boot (budgets N1 to N6).
 //!
 //! All sides load the same bytes from one nginx, whose log says when each was sent: the same clock for everybody. The
 //! kernel is that of `//bench:loader`, which tells what it was given.
@@ -33,7 +33,8 @@ use side::Side;
 
 /// Boots a kernel of 12 MiB with an initrd of 64 MiB over QEMU's user network, by the cloud-boot loader from an OCI
 /// registry and by iPXE by HTTP in turn, and by the loader over HTTPS and the firmware's HTTP boot, and compares how long
-/// the bytes take, and the whole boot; and the same with delay and loss, over a relay.
+/// the bytes take, and the whole boot; the same with delay and loss, over a relay; and the loader's network alone, without
+/// a hash, with two kinds of card.
 ///
 /// Exit status: 0 when every budget is met, 1 when one is missed, 2 when it could not be measured.
 #[derive(Debug, Parser)]
@@ -62,6 +63,8 @@ pub struct Options {
 /// What is measured together.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 enum Part {
+    /// N1: HTTP alone beside iPXE
+    Transport,
     /// N2, N4 and N6: HTTP beside iPXE
     Boot,
     /// N3: HTTPS beside the firmware's HTTP boot
@@ -72,7 +75,7 @@ enum Part {
     Lines,
 }
 
-const ALL: [Part; 4] = [Part::Boot, Part::Https, Part::IpxeHttps, Part::Lines];
+const ALL: [Part; 5] = [Part::Transport, Part::Boot, Part::Https, Part::IpxeHttps, Part::Lines];
 
 /// Budget N4, in seconds.
 const FIRST_BYTE: f64 = 1.0;
@@ -129,6 +132,7 @@ impl Options {
         for part in parts {
             let bench = Bench { options: self, scratch: &scratch, files: &files, content: &content };
             rows.extend(match part {
+                Part::Transport => bench.transport()?,
                 Part::Boot => bench.rows(&Line::User, [Side::Http, Side::Ipxe], &BOOT)?,
                 Part::Https => bench.rows(&Line::User, [Side::Https, Side::Firmware], &[HTTPS])?,
                 Part::IpxeHttps => bench.rows(&Line::User, [Side::Https, Side::IpxeSecure], &[IPXE_HTTPS])?,
@@ -142,8 +146,12 @@ impl Options {
         let mut facts = vec![
             Fact::new(
                 "all",
-                "x86_64, one emulated processor, virtio-net-pci; one nginx, whose log has the time from the first \
+                "x86_64, one emulated processor, virtio-net-pci where nothing else is said; one nginx, whose log has the time from the first \
                  request for the bytes to the last byte sent; the kernel checks what it was given",
+            ),
+            Fact::new(
+                "ours",
+                "N1: //bench/guest:fetch, the loader's drivers, IP, HTTP and ranges by themselves",
             ),
             Fact::new("ours", "manifest by digest, both files in ranges side by side, cosign=off"),
             Fact::new("beside", format!("iPXE {}: {}", side::installed("ipxe")?, side::IPXE)),
@@ -174,6 +182,15 @@ const IPXE_HTTPS: Wanted = Wanted {
     ..HTTPS
 };
 
+const TRANSPORT: [(Line, &str, f64); 2] = [
+    (Line::User, "76 MiB by HTTP without a hash, virtio-net, beside iPXE", 4.0),
+    (
+        Line::E1000,
+        "76 MiB by HTTP without a hash, e1000 through the firmware's driver, beside iPXE's own",
+        1.0,
+    ),
+];
+
 struct Bench<'a> {
     options: &'a Options,
     scratch: &'a Scratch,
@@ -182,6 +199,22 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
+    /// N1: each card with a budget of its own.
+    fn transport(&self) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        for (line, subject, least) in TRANSPORT {
+            let wanted = Wanted {
+                row: "N1",
+                subject,
+                value: |times| times.transfer,
+                ratio: Ratio::Speed,
+                budget: Budget::NotBelow(least),
+            };
+            rows.extend(self.rows(&line, [Side::Transport, Side::Ipxe], &[wanted])?);
+        }
+        Ok(rows)
+    }
+
     /// N5: each line with a budget of its own.
     fn lines(&self) -> Result<Vec<Row>> {
         let mut rows = Vec::new();

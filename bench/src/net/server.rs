@@ -33,8 +33,8 @@ pub struct Server {
     pub secure: String,
     /// The certificate that vouches for it.
     pub root: PathBuf,
-    /// QEMU's options for the card's other side.
-    pub card: [String; 2],
+    /// QEMU's options for the card and its other side.
+    pub card: [String; 4],
     log: PathBuf,
     behind: Behind,
 }
@@ -59,22 +59,25 @@ impl Server {
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir(&folder)?;
         let own = match line {
-            Line::User => "127.0.0.1",
+            Line::User | Line::E1000 => "127.0.0.1",
             Line::Relay(_) => BEHIND,
         };
         let ports = match line {
-            Line::User => free_ports()?,
+            Line::User | Line::E1000 => free_ports()?,
             Line::Relay(_) => [80, 443],
         };
         certificates(&folder, if own == BEHIND { BEHIND } else { HOST })?;
         scratch::write(&folder.join("nginx.conf"), configuration(&folder, own, ports, content).as_bytes())?;
-        let (card, behind) = match line {
-            Line::User => (["-netdev".into(), "user,id=net0".into()], host(&folder, ports)?),
+        let (network, behind) = match line {
+            Line::User | Line::E1000 => (["-netdev".into(), "user,id=net0".into()], host(&folder, ports)?),
             Line::Relay(faults) => behind(&folder, *faults)?,
         };
         let shown = if own == BEHIND { BEHIND } else { HOST };
         let [plain, secure] = ports.map(|port| format!("{shown}:{port}"));
         let (log, root) = (folder.join("access.log"), folder.join("root.pem"));
+        let [netdev, option] = network;
+        let device = format!("{},netdev=net0,romfile=", line.card());
+        let card = [netdev, option, "-device".into(), device];
         Ok(Self { plain, secure, root, card, log, behind })
     }
 

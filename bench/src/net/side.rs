@@ -31,6 +31,8 @@ const TLS: &str = "fd2340d0-3dab-4349-a6c7-3b4f12b48eae";
 /// One side of a pair.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Side {
+    /// The loader's network alone by HTTP.
+    Transport,
     /// The loader by HTTP.
     Http,
     /// The loader by HTTPS.
@@ -48,7 +50,7 @@ impl Side {
     pub fn begins(self) -> &'static str {
         match self {
             Self::Http | Self::Https => "choose \"",
-            Self::Ipxe | Self::IpxeSecure => "bench-begins",
+            Self::Transport | Self::Ipxe | Self::IpxeSecure => "bench-begins",
             Self::Firmware => "Start HTTP Boot over IPv4",
         }
     }
@@ -60,7 +62,7 @@ impl Side {
         match self {
             Self::Http => format!("{} cloudboot.insecure=1", reference(&server.plain)),
             Self::Https => format!("{} cloudboot.ca=/cloudboot/root.pem", reference(&server.secure)),
-            Self::Ipxe | Self::IpxeSecure | Self::Firmware => String::new(),
+            Self::Transport | Self::Ipxe | Self::IpxeSecure | Self::Firmware => String::new(),
         }
     }
 
@@ -76,7 +78,10 @@ impl Side {
         };
         scratch::write(&script, ipxe(&from).as_bytes())?;
         let loader = || files.loader.as_deref().context("there is no loader");
+        let address = scratch.path("server.txt");
+        scratch::write(&address, from.as_bytes())?;
         let copied: Vec<(&Path, &str)> = match self {
+            Self::Transport => vec![(&files.fetch, "EFI/BOOT/BOOTX64.EFI"), (&address, bench_guest::ADDRESS)],
             Self::Http => vec![(loader()?, "EFI/BOOT/BOOTX64.EFI")],
             Self::Https => vec![(loader()?, "EFI/BOOT/BOOTX64.EFI"), (&server.root, "cloudboot/root.pem")],
             Self::Ipxe | Self::IpxeSecure => {
@@ -91,7 +96,7 @@ impl Side {
         };
         mtools("mmd", &["::/EFI", "::/EFI/BOOT", "::/cloudboot"].map(OsStr::new))?;
         for (file, name) in copied {
-            mtools("mcopy", &[file.as_ref(), format!("::/{name}").as_ref()])?;
+            mtools("mcopy", &[file.as_ref(), format!("::/{}", name.replace('\\', "/")).as_ref()])?;
         }
         Ok(Some(image))
     }
@@ -105,7 +110,7 @@ impl Side {
         let (option, value) = match self {
             Self::Firmware => ("--set-boot-uri", format!("http://{}/program.efi", server.plain).into()),
             Self::IpxeSecure => ("--set-json", trusted(&server.root, scratch)?.into_os_string()),
-            Self::Http | Self::Https | Self::Ipxe => return Ok(files.vars.clone()),
+            Self::Transport | Self::Http | Self::Https | Self::Ipxe => return Ok(files.vars.clone()),
         };
         let arguments: [&OsStr; 6] =
             ["-i".as_ref(), files.vars.as_ref(), "-o".as_ref(), own.as_ref(), option.as_ref(), &value];
@@ -116,7 +121,7 @@ impl Side {
     /// Whether this is what the bytes are loaded from.
     pub fn is_payload(self, content: &Content, path: &str) -> bool {
         match self {
-            Self::Ipxe | Self::IpxeSecure => ["/kernel", "/initrd"].contains(&path),
+            Self::Transport | Self::Ipxe | Self::IpxeSecure => ["/kernel", "/initrd"].contains(&path),
             Self::Firmware => path == "/program.efi",
             Self::Http | Self::Https => content.blobs.iter().any(|(digest, name)| {
                 ["kernel", "initrd"].contains(name) && path.strip_prefix("/v2/bench/blobs/") == Some(digest)
