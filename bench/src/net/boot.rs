@@ -70,7 +70,7 @@ impl Boot<'_> {
         let vars = side.variables(files, &server, scratch)?;
         let machine = Machine {
             memory: MEMORY,
-            disks: side.disk(files, &server, scratch)?.into_iter().map(Disk::raw).collect(),
+            disks: side.disk((files, content), &server, scratch)?.into_iter().map(Disk::raw).collect(),
             settings: side.settings(content, &server).into(),
             options: server.card.iter().map(Into::into).collect(),
             ..Machine::new(Arch::X86_64, Firmware::raw(files.code.clone(), vars))

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use bench_guest::{BLOCKS, block, sum, sum_of};
 use sha2::{Digest as _, Sha256};
 
-use super::Files;
+use super::{Files, signed::Signature};
 use crate::scratch::{self, Scratch};
 
 /// Bytes of the initrd.
@@ -15,16 +15,18 @@ pub const INITRD: usize = 64 << 20;
 /// Command line of the kernel.
 pub const OPTIONS: &str = "console=ttyS0 quiet";
 /// The OCI types of the artifact's parts.
-const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const CONFIG: &str = "application/vnd.cloud-boot.boot.config.v1+json";
 
 /// The server's folder, and what the kernel is to say of the files in it.
 pub struct Content {
-    /// It has `kernel`, `initrd`, `program.efi` (as long as both, for firmware that loads one file), `manifest`, `config`
-    /// and `cmdline`.
+    /// It has `kernel`, `initrd`, `program.efi` (as long as both, for firmware that loads one file), `manifest`, `config`,
+    /// `cmdline`, and `signature` with its `payload`.
     pub folder: PathBuf,
     /// The manifest's digest, as references have it.
     pub digest: String,
+    /// The key that it is signed by, PEM.
+    pub key: PathBuf,
     /// Digest and file of each blob.
     pub blobs: Vec<(String, &'static str)>,
     /// The kernel's sum, as it says itself.
@@ -53,26 +55,27 @@ impl Content {
         for (name, _, bytes) in parts {
             scratch::write(&folder.join(name), bytes)?;
         }
-        let blobs: Vec<_> = parts.iter().map(|(name, _, bytes)| (digest(bytes), *name)).collect();
-        let descriptors: Vec<String> = parts
-            .iter()
-            .zip(&blobs)
-            .map(|((_, kind, bytes), (digest, _))| {
-                format!("{{\"mediaType\":\"{kind}\",\"digest\":\"{digest}\",\"size\":{}}}", bytes.len())
-            })
-            .collect();
+        let mut blobs: Vec<_> = parts.iter().map(|(name, _, bytes)| (digest(bytes), *name)).collect();
+        let descriptors: Vec<String> =
+            parts.iter().map(|(_, kind, bytes)| descriptor(kind, bytes, "")).collect();
         let (config, layers) = descriptors.split_first().context("a configuration")?;
         let manifest = format!(
             "{{\"schemaVersion\":2,\"mediaType\":\"{MANIFEST}\",\"config\":{config},\"layers\":[{}]}}",
             layers.join(",")
         );
         scratch::write(&folder.join("manifest"), manifest.as_bytes())?;
+        let digest = digest(manifest.as_bytes());
+        let signature = Signature::new(scratch, &digest, config)?;
+        scratch::write(&folder.join("signature"), signature.manifest.as_bytes())?;
+        scratch::write(&folder.join("payload"), signature.payload.as_bytes())?;
+        blobs.push((signature.blob(), "payload"));
         let of_file = |bytes: &[u8]| format!("{}:{:x}", bytes.len(), sum_of(bytes));
         let (kernel_file, of_initrd) = (of_file(&kernel), of_file(&initrd));
         scratch::write(&folder.join("program.efi"), &[kernel, initrd].concat())?;
         Ok(Self {
             folder,
-            digest: digest(manifest.as_bytes()),
+            digest,
+            key: signature.key,
             blobs,
             kernel: format!("{:x}", sum((0..BLOCKS).flat_map(block))),
             kernel_file,
@@ -89,14 +92,23 @@ impl Content {
         format!(
             "root {folder};\nlocation = /v2/ {{ return 200; }}\n\
              location = /v2/bench/manifests/{} {{ default_type {MANIFEST}; alias {folder}/manifest; }}\n\
+             location = /v2/bench/manifests/{} {{ default_type {MANIFEST}; alias {folder}/signature; }}\n\
              location = /program.efi {{ default_type application/efi; }}\n{}",
             self.digest,
+            Signature::tag(&self.digest),
             blobs.collect::<String>()
         )
     }
 }
 
-fn digest(bytes: &[u8]) -> String {
+/// A descriptor, as manifests have it, with further members.
+pub fn descriptor(kind: &str, bytes: &[u8], more: &str) -> String {
+    let (digest, size) = (digest(bytes), bytes.len());
+    format!("{{\"mediaType\":\"{kind}\",\"digest\":\"{digest}\",\"size\":{size}{more}}}")
+}
+
+/// The digest of bytes, as OCI spells it.
+pub fn digest(bytes: &[u8]) -> String {
     let hash = Sha256::digest(bytes);
     hash.iter().fold("sha256:".into(), |text, byte| format!("{text}{byte:02x}"))
 }

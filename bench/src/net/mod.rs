@@ -11,6 +11,7 @@ mod line;
 mod log;
 mod server;
 mod side;
+mod signed;
 
 use std::cell::RefCell;
 
@@ -153,7 +154,10 @@ impl Options {
                 "ours",
                 "N1: //bench/guest:fetch, the loader's drivers, IP, HTTP and ranges by themselves",
             ),
-            Fact::new("ours", "manifest by digest, both files in ranges side by side, cosign=off"),
+            Fact::new(
+                "ours",
+                "manifest by digest, both files in ranges side by side; cosign=off by HTTP; by HTTPS cosign=enforce and a key of P-256",
+            ),
             Fact::new("beside", format!("iPXE {}: {}", side::installed("ipxe")?, side::IPXE)),
             Fact::new("beside", format!("OVMF {}: {}", side::installed("ovmf")?, side::FIRMWARE)),
             Fact::new("lines", line::FACTS),
@@ -170,14 +174,14 @@ impl Options {
 
 const HTTPS: Wanted = Wanted {
     row: "N3",
-    subject: "76 MiB by HTTPS with SHA-256, beside OVMF's HTTP boot",
+    subject: "76 MiB by HTTPS with SHA-256 and a signature, beside OVMF's HTTP boot",
     value: |times| times.transfer,
     ratio: Ratio::Speed,
     budget: Budget::NotBelow(3.0),
 };
 
 const IPXE_HTTPS: Wanted = Wanted {
-    subject: "76 MiB by HTTPS with SHA-256, beside iPXE's HTTPS without",
+    subject: "76 MiB by HTTPS with SHA-256 and a signature, beside iPXE's HTTPS without",
     budget: Budget::NotBelow(1.5),
     ..HTTPS
 };

@@ -20,6 +20,9 @@ pub const IPXE: &str = "ipxe-amd64.efi from an EFI system partition, its own vir
 /// What the firmware does.
 pub const FIRMWARE: &str = "one program of the same length as kernel and initrd, by BootNext with a URI (virt-fw-vars \
                             --set-boot-uri)";
+/// On the EFI system partition: the certificate that vouches for the server, and the key that signs.
+const ROOT: &str = "cloudboot/root.pem";
+const KEY: &str = "cloudboot/cosign.pub";
 /// Debian's iPXE.
 const PROGRAM: &str = "/usr/lib/ipxe/ipxe-amd64.efi";
 
@@ -35,7 +38,7 @@ pub enum Side {
     Transport,
     /// The loader by HTTP.
     Http,
-    /// The loader by HTTPS.
+    /// The loader by HTTPS, with a signature.
     Https,
     /// iPXE by HTTP.
     Ipxe,
@@ -57,11 +60,13 @@ impl Side {
 
     /// The loader's settings.
     pub fn settings(self, content: &Content, server: &Server) -> String {
-        let reference =
-            |at: &str| format!("cloudboot.image=oci://{at}/bench@{} cloudboot.cosign=off", content.digest);
+        let reference = |at: &str| format!("cloudboot.image=oci://{at}/bench@{}", content.digest);
         match self {
-            Self::Http => format!("{} cloudboot.insecure=1", reference(&server.plain)),
-            Self::Https => format!("{} cloudboot.ca=/cloudboot/root.pem", reference(&server.secure)),
+            Self::Http => format!("{} cloudboot.cosign=off cloudboot.insecure=1", reference(&server.plain)),
+            Self::Https => format!(
+                "{} cloudboot.ca=/{ROOT} cloudboot.cosign=enforce cloudboot.cosign.key=/{KEY}",
+                reference(&server.secure)
+            ),
             Self::Transport | Self::Ipxe | Self::IpxeSecure | Self::Firmware => String::new(),
         }
     }
@@ -70,7 +75,12 @@ impl Side {
     ///
     /// # Errors
     /// A tool fails.
-    pub fn disk(self, files: &Files, server: &Server, scratch: &Scratch) -> Result<Option<PathBuf>> {
+    pub fn disk(
+        self,
+        (files, content): (&Files, &Content),
+        server: &Server,
+        scratch: &Scratch,
+    ) -> Result<Option<PathBuf>> {
         let (script, image) = (scratch.path("script.ipxe"), scratch.path("esp.raw"));
         let from = match self {
             Self::IpxeSecure => format!("https://{}", server.secure),
@@ -83,7 +93,9 @@ impl Side {
         let copied: Vec<(&Path, &str)> = match self {
             Self::Transport => vec![(&files.fetch, "EFI/BOOT/BOOTX64.EFI"), (&address, bench_guest::ADDRESS)],
             Self::Http => vec![(loader()?, "EFI/BOOT/BOOTX64.EFI")],
-            Self::Https => vec![(loader()?, "EFI/BOOT/BOOTX64.EFI"), (&server.root, "cloudboot/root.pem")],
+            Self::Https => {
+                vec![(loader()?, "EFI/BOOT/BOOTX64.EFI"), (&server.root, ROOT), (&content.key, KEY)]
+            }
             Self::Ipxe | Self::IpxeSecure => {
                 vec![(PROGRAM.as_ref(), "EFI/BOOT/BOOTX64.EFI"), (&script, "autoexec.ipxe")]
             }
