@@ -189,7 +189,7 @@ pub async fn download<D: Dial>(
         refused(http::codes::SIZE, "the server does not say how long it is; let it send Content-Length")
     })?;
     let free = room.available();
-    // The firmware makes a copy of it. What saturates is more than any memory.
+    // Its hand-over makes a copy of it. What saturates is more than any memory.
     let wanted = length.saturating_mul(2);
     let buffer = usize::try_from(length).ok().filter(|_| wanted <= free);
     let mut image = buffer.and_then(|length| room.buffer(length)).ok_or_else(|| {

@@ -5,6 +5,7 @@ use alloc::{format, string::String, vec::Vec};
 use core::{cell::RefCell, fmt, time::Duration};
 
 use code::Code;
+use config::{Config, Origin, Problem};
 use dial::Seconds;
 use entries::Found;
 use oci::Digest;
@@ -41,6 +42,38 @@ impl<'a> Report<'a> {
         if !said.contains(&text) {
             self.console.line(format_args!("{text}"));
             said.push(text);
+        }
+    }
+
+    /// The metadata document that was found, and whether it has anything for this program.
+    pub fn metadata(&self, place: &str, has_object: bool, took: Duration) {
+        let what = if has_object { "" } else { ", which says nothing for us" };
+        self.line(format_args!("metadata {place}{what} ({})", Seconds(took)));
+    }
+
+    /// The image that a DHCP server names.
+    pub fn boot_file(&self, reference: &str) {
+        self.line(format_args!("dhcp names {}", remote::title(reference)));
+    }
+
+    /// A source of settings that the boot does without.
+    pub fn omitted(&self, failure: &Failure) {
+        self.line(format_args!("warning: {}; going on without it", failure.detail()));
+    }
+
+    /// The settings that stand because of `source`, where all details are wanted.
+    pub fn settings(&self, config: &Config, source: Origin) {
+        for (name, value, origin) in
+            config.effective().filter(|(.., origin)| self.is_verbose && *origin == source)
+        {
+            self.line(format_args!("  {name}={value} from {origin}"));
+        }
+    }
+
+    /// What is wrong with settings.
+    pub fn wrong_settings<'p>(&self, problems: impl Iterator<Item = &'p Problem>) {
+        for problem in problems {
+            self.line(format_args!("configure: {problem}"));
         }
     }
 

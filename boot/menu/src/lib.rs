@@ -90,8 +90,8 @@ pub enum Outcome {
         /// Who wants to start it, where that is asked.
         login: Option<Login>,
     },
-    /// The firmware's setup is opened.
-    FirmwareSetup,
+    /// The machine's setup is opened.
+    Setup,
     /// The epochs that were started are forgotten.
     ForgetEpochs,
 }
@@ -154,7 +154,7 @@ impl Menu {
         Self { is_locked, ..self }
     }
 
-    /// The same with a key for the firmware's setup, where there is one.
+    /// The same with a key for the machine's setup, where there is one.
     #[must_use]
     pub fn with_setup(self, has_setup: bool) -> Self {
         Self { has_setup, ..self }
@@ -252,8 +252,8 @@ impl Menu {
                 }
                 'p' => self.view = View::Text { title: "Log", lines: self.log.clone(), first: 0 },
                 'x' if self.epochs > 0 && !self.is_locked => self.view = View::Epochs,
-                'f' if self.has_setup => return Outcome::FirmwareSetup,
-                'f' => self.message = "This firmware does not open its setup from here.".into(),
+                'f' if self.has_setup => return Outcome::Setup,
+                'f' => self.message = "This machine does not open its setup from here.".into(),
                 '1'..='9' => {
                     let number = c.to_digit(10).and_then(|digit| usize::try_from(digit).ok());
                     let item = number.and_then(|number| self.list.numbered(number));

@@ -183,7 +183,7 @@ fn entries(floors: &dyn Floors, report: &Report<'_>) -> Vec<Entry> {
     let malformed = match floors.kept(CACHE_VARIABLE) {
         Floor::None => return Vec::new(),
         Floor::Foreign => "it has the runtime attribute, which ours has not",
-        Floor::Unreadable => "the firmware cannot read it",
+        Floor::Unreadable => "the machine cannot read it",
         Floor::Kept(bytes) => match variable::parse(&bytes) {
             Some(entries) => return entries,
             None => "it does not say what the slots hold",
