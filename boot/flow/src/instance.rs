@@ -39,8 +39,7 @@ impl Instance<'_> {
         let config = match self.document(&config) {
             None => config,
             Some(Seed { place, document: Ok(document) }) => {
-                // The clock never goes back.
-                let took = self.clock.now().saturating_sub(started);
+                let took = self.clock.since(started);
                 report.metadata(&place, document.has_object(), took);
                 self.told(config, Origin::Metadata, |config| document.resolve(config, self.trust))
             }

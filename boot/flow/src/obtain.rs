@@ -61,6 +61,7 @@ pub fn obtain(entry: &Entry, reader: Reader<'_>, fetch: &Fetch<'_>) -> Result<Pa
 impl<'a> Reader<'a> {
     fn program(self, program: &Program) -> Result<(Provenance, Content), Failure> {
         let file = self.open(&program.file)?;
+        // What saturates is more than any memory.
         self.expect_room(&file.path, file.size.saturating_mul(COPIES))?;
         let image = self.whole(&file)?;
         let place = Place::of(&program.file, self.volumes);
@@ -75,7 +76,7 @@ impl<'a> Reader<'a> {
         let sizes: Vec<u64> = initrds.iter().map(|file| file.size).collect();
         let layout = initrd::Layout::new(&sizes, u64::MAX).map_err(|_| self.too_large("initrd", u64::MAX))?;
 
-        // What overflows is more than any memory.
+        // What saturates is more than any memory.
         let wanted = kernel.size.saturating_mul(COPIES).saturating_add(layout.total);
         let largest = if layout.total > kernel.size { initrds.first() } else { None };
         self.expect_room(&largest.unwrap_or(&kernel).path, wanted)?;
@@ -151,10 +152,10 @@ impl<'a> Reader<'a> {
                 let cause = format!("the file ends at byte {offset} + {got} of {}", file.size);
                 return Err(failed(codes::SHORT, &cause));
             }
-            // Never more than the buffer's length.
+            // Cannot saturate: never more than the buffer's length.
             offset = offset.saturating_add(u64::try_from(got).unwrap_or(u64::MAX));
         }
-        self.report.obtained(&file.path, file.size, self.clock.now().saturating_sub(started));
+        self.report.obtained(&file.path, file.size, self.clock.since(started));
         Ok(())
     }
 }
