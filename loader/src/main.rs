@@ -113,7 +113,7 @@ extern "C" fn run(stack: &Stack) -> usize {
         exit: "returning to the firmware",
     };
     match flow::boot(&platform, &config) {
-        Ended::FirmwareSetup => variables::open_setup(),
+        Ended::Setup => variables::open_setup(),
         Ended::Reset => runtime::reset(ResetType::COLD, Status::SUCCESS, None),
         Ended::NothingFound => Status::NOT_FOUND.0,
         Ended::AllFailed => Status::LOAD_ERROR.0,

@@ -75,7 +75,7 @@ pub fn ask<'a>(
     loop {
         let (item, options, login) = match operator.choose(&mut menu(&offer)) {
             Some(Outcome::Boot { item, options, login }) => (item, options, login),
-            Some(Outcome::FirmwareSetup) => return Choice::Setup,
+            Some(Outcome::Setup) => return Choice::Setup,
             Some(Outcome::ForgetEpochs) => {
                 offer = Offer { message: forget(), timeout: None, ..offer };
                 continue;

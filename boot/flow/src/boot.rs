@@ -40,7 +40,7 @@ pub fn boot(platform: &Platform<'_>, config: &Config) -> Ended {
         interface::publish(*variables, offered);
         let wanted = Wanted::find(&once, *variables, &discovered.found, config, report);
         if wanted.setup {
-            return Ended::FirmwareSetup;
+            return Ended::Setup;
         }
         let queue = Queue::unattended(&discovered.volumes, &discovered.found, config, &wanted);
         let wishes = interface::wishes(config, &discovered.found, &once, *variables);
@@ -88,7 +88,7 @@ impl<'a> Round<'a> {
                         platform.network.try_again();
                         queue = Queue::chosen(volumes, found, candidate, edited);
                     }
-                    Choice::Setup => return Over::End(Ended::FirmwareSetup),
+                    Choice::Setup => return Over::End(Ended::Setup),
                     Choice::Nothing => {}
                 }
             }

@@ -71,7 +71,7 @@ impl Search<'_> {
         let mut found = entries_of(&volumes, self.arch, &is_wanted);
         volumes.lift_limit();
         self.select(&volumes, &mut found, &selection);
-        let took = self.clock.now().saturating_sub(started);
+        let took = self.clock.since(started);
         self.report.discovered(names.len(), volumes.all().len(), found.entries.len(), took);
         self.report.everything(&names, &volumes, &found);
         Discovered { volumes, found }
@@ -115,6 +115,7 @@ fn is_own_loader(volume: &Volume, path: &str) -> bool {
         Some(bytes)
     };
     let head = u64::try_from(pe::HEAD_SIZE).unwrap_or(u64::MAX).min(attr.size);
+    // Cannot saturate: a range of a section, which ends no earlier than it starts.
     let read_range = |range: core::ops::Range<u64>| read(range.start, range.end.saturating_sub(range.start));
     read(0, head).is_some_and(|head| own::is_own_loader(&head, attr.size, &read_range))
 }

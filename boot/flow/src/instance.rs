@@ -5,11 +5,11 @@
 use alloc::string::String;
 
 use config::{Config, Origin, Trust};
-use dial::Seconds;
 use efi::smbios::Cloud;
 
 use crate::{
-    Clock, Console, Disks, Failure, Network, Phase, remote,
+    Clock, Console, Disks, Failure, Network, Phase,
+    report::Report,
     seed::{self, Seed},
 };
 
@@ -34,18 +34,17 @@ impl Instance<'_> {
     /// image that a DHCP server names. If one of them fails, a line says why, and the boot goes on without it.
     pub fn settle(&self, config: Config) -> Config {
         let started = self.clock.now();
+        let report = Report::new(self.console, config.debug());
         let mut said = None;
         let config = match self.document(&config) {
             None => config,
             Some(Seed { place, document: Ok(document) }) => {
-                // The clock never goes back.
-                let took = Seconds(self.clock.now().saturating_sub(started));
-                let what = if document.has_object() { "" } else { ", which says nothing for us" };
-                self.console.line(format_args!("metadata {place}{what} ({took})"));
+                let took = self.clock.since(started);
+                report.metadata(&place, document.has_object(), took);
                 self.told(config, Origin::Metadata, |config| document.resolve(config, self.trust))
             }
             Some(Seed { document: Err(failure), .. }) => {
-                self.failed(said.insert(failure));
+                report.omitted(said.insert(failure));
                 config.without_metadata(self.trust)
             }
         };
@@ -55,13 +54,13 @@ impl Instance<'_> {
         match self.network.boot_file(&config) {
             Ok(None) => config,
             Ok(Some(file)) => {
-                self.console.line(format_args!("dhcp names {}", remote::title(&file)));
+                report.boot_file(&file);
                 self.told(config, Origin::Dhcp, |config| config.with_boot_file(&file, self.trust))
             }
             Err(failure) => {
                 // A network that is not there has been said by then.
                 if said.as_ref() != Some(&failure) {
-                    self.failed(&failure);
+                    report.omitted(&failure);
                 }
                 config
             }
@@ -89,21 +88,14 @@ impl Instance<'_> {
         }
     }
 
-    fn failed(&self, failure: &Failure) {
-        self.console.line(format_args!("warning: {}; going on without it", failure.detail()));
-    }
-
     /// The configuration that comes of what a source says; what is new in it is told.
     fn told(&self, config: Config, source: Origin, change: impl FnOnce(Config) -> Config) -> Config {
         let before = config.problems().len();
         let config = change(config);
-        let is_new = |origin| config.debug() && origin == source;
-        for (name, value, origin) in config.effective().filter(|(.., origin)| is_new(*origin)) {
-            self.console.line(format_args!("  {name}={value} from {origin}"));
-        }
-        for problem in config.problems().iter().skip(before) {
-            self.console.line(format_args!("configure: {problem}"));
-        }
+        // A report of its own: the source may have set whether all details are wanted.
+        let report = Report::new(self.console, config.debug());
+        report.settings(&config, source);
+        report.wrong_settings(config.problems().iter().skip(before));
         config
     }
 }

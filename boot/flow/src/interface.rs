@@ -47,7 +47,7 @@ impl Once {
 /// The entries that the booted system wants.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted<'a> {
-    /// The firmware's setup, and no entry.
+    /// The machine's setup, and no entry.
     pub setup: bool,
     /// The entry that is wanted this time only.
     pub once: Option<&'a Entry>,
@@ -98,7 +98,7 @@ impl<'a> Wanted<'a> {
         this.lasting = lasting.as_deref().and_then(find);
         match &lasting {
             Some(wanted) if wanted == FIRMWARE_SETUP => {
-                let cause = "the firmware's setup cannot be the default";
+                let cause = "the machine's setup cannot be the default";
                 report.unmet(variable, codes::CHOOSE_ID, cause);
             }
             Some(wanted) if this.lasting.is_none() => unmet(variable, wanted),
@@ -119,7 +119,7 @@ pub fn wishes(config: &Config, found: &Found, once: &Once, variables: &dyn Varia
         lasting,
         // What is set to start from the network starts at once, whatever the disks say.
         image: if config.image().is_some() { Some(Wait::Hidden) } else { found.wait },
-        // Entries are bounded by discovery's budget, far below the largest number.
+        // Cannot saturate: entries are bounded by discovery's budget, far below the largest number.
         entries: found.entries.len().saturating_add(usize::from(config.image().is_some())),
     }
 }

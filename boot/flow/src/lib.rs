@@ -47,7 +47,7 @@ pub use failure::{Failure, Phase};
 pub use instance::Instance;
 pub use journal::{Journal, Line};
 pub use next::Ended;
-pub use payload::{Content, Location, Payload, Place, Provenance};
+pub use payload::{Content, Payload, Place, Provenance};
 pub use platform::{
     Clock, Console, Disk, Disks, HandOver, Memory, Network, Operator, Platform, Refused, Storage, Stored,
     Tries, Variables, Vendor,

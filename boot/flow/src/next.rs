@@ -16,8 +16,8 @@ pub enum Ended {
     AllFailed,
     /// The machine is reset.
     Reset,
-    /// The machine opens its setup.
-    FirmwareSetup,
+    /// The machine is reset into its setup.
+    Setup,
 }
 
 /// The next step after a failure.
@@ -86,7 +86,7 @@ impl Next {
             Self::Menu => "back to the menu".into(),
             Self::Retry { number, of } => format!("retry {number} of {of}").into(),
             Self::End(Ended::Reset) => "resetting the machine".into(),
-            Self::End(Ended::FirmwareSetup) => "opening the machine's setup".into(),
+            Self::End(Ended::Setup) => "opening the machine's setup".into(),
             Self::End(Ended::NothingFound | Ended::AllFailed) => exit.into(),
         }
     }

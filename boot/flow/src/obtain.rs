@@ -3,13 +3,13 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use entries::{Entry, Linux, Program, Start, Url};
+use entries::{Entry, File, Linux, Program, Start, Url};
 use filesystem::{Error, FileType};
 use image::initrd;
 use vfs::{Node, Volumes};
 
 use crate::{
-    Clock, Content, Failure, Location, Memory, Payload, Phase, Place, Provenance, codes,
+    Clock, Content, Failure, Memory, Payload, Phase, Place, Provenance, codes,
     report::{Bytes, Report},
 };
 
@@ -60,7 +60,8 @@ pub fn obtain(entry: &Entry, reader: Reader<'_>, fetch: &Fetch<'_>) -> Result<Pa
 
 impl<'a> Reader<'a> {
     fn program(self, program: &Program) -> Result<(Provenance, Content), Failure> {
-        let file = self.open(&Location::from(&program.file))?;
+        let file = self.open(&program.file)?;
+        // What saturates is more than any memory.
         self.expect_room(&file.path, file.size.saturating_mul(COPIES))?;
         let image = self.whole(&file)?;
         let place = Place::of(&program.file, self.volumes);
@@ -68,14 +69,14 @@ impl<'a> Reader<'a> {
     }
 
     fn kernel(self, linux: &Linux) -> Result<(Provenance, Content), Failure> {
-        let kernel = self.open(&Location::from(&linux.kernel))?;
-        let tree = linux.devicetree.as_ref().map(|file| self.open(&file.into())).transpose()?;
-        let initrds = linux.initrd.iter().map(|file| self.open(&file.into()));
+        let kernel = self.open(&linux.kernel)?;
+        let tree = linux.devicetree.as_ref().map(|file| self.open(file)).transpose()?;
+        let initrds = linux.initrd.iter().map(|file| self.open(file));
         let initrds = initrds.collect::<Result<Vec<_>, _>>()?;
         let sizes: Vec<u64> = initrds.iter().map(|file| file.size).collect();
         let layout = initrd::Layout::new(&sizes, u64::MAX).map_err(|_| self.too_large("initrd", u64::MAX))?;
 
-        // What overflows is more than any memory.
+        // What saturates is more than any memory.
         let wanted = kernel.size.saturating_mul(COPIES).saturating_add(layout.total);
         let largest = if layout.total > kernel.size { initrds.first() } else { None };
         self.expect_room(&largest.unwrap_or(&kernel).path, wanted)?;
@@ -106,8 +107,7 @@ impl<'a> Reader<'a> {
         Ok(buffer)
     }
 
-    fn open(self, location: &Location) -> Result<OpenFile<'a>, Failure> {
-        let Location::File { volume, path: bytes } = location;
+    fn open(self, File { volume, path: bytes }: &File) -> Result<OpenFile<'a>, Failure> {
         let path = String::from_utf8_lossy(bytes).into_owned();
         let failed = |error: Error| Failure::new(Phase::Obtain, &path, error.code(), &error);
         let volume = self.volumes.get(*volume).ok_or_else(|| failed(Error::NotFound))?;
@@ -152,10 +152,10 @@ impl<'a> Reader<'a> {
                 let cause = format!("the file ends at byte {offset} + {got} of {}", file.size);
                 return Err(failed(codes::SHORT, &cause));
             }
-            // Never more than the buffer's length.
+            // Cannot saturate: never more than the buffer's length.
             offset = offset.saturating_add(u64::try_from(got).unwrap_or(u64::MAX));
         }
-        self.report.obtained(&file.path, file.size, self.clock.now().saturating_sub(started));
+        self.report.obtained(&file.path, file.size, self.clock.since(started));
         Ok(())
     }
 }

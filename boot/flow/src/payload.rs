@@ -7,27 +7,9 @@ use core::{fmt, ops::Range};
 use entries::File;
 use http::Url;
 use oci::{Digest, Reference};
-use vfs::{VolumeId, Volumes};
+use vfs::Volumes;
 
 use crate::Vouched;
-
-/// Where a payload's file is read from.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Location {
-    /// A file of a volume.
-    File {
-        /// The volume.
-        volume: VolumeId,
-        /// Its absolute path there.
-        path: Vec<u8>,
-    },
-}
-
-impl From<&File> for Location {
-    fn from(file: &File) -> Self {
-        Self::File { volume: file.volume, path: file.path.clone() }
-    }
-}
 
 /// Where a payload came from, for people and for policies.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -103,7 +85,7 @@ pub enum Content {
         image: Vec<u8>,
         /// Its options; without any it keeps its own.
         options: Option<String>,
-        /// Its file, so that it finds the files beside it; none if firmware cannot spell the file's name.
+        /// Its file, so that it finds the files beside it; none if the file's name is not UTF-8.
         place: Option<Place>,
     },
 }
@@ -142,7 +124,7 @@ impl Place {
         let volume = volumes.get(file.volume)?;
         let path = String::from_utf8(file.path.clone()).ok()?;
         let partition = volume.partition();
-        // A partition ends on its disk, which `part` has checked.
+        // Cannot saturate: a partition ends on its disk, which `part` has checked.
         let partition = partition.map(|p| p.start..p.start.saturating_add(p.length));
         Some(Self { disk: volume.disk(), partition, path })
     }

@@ -168,6 +168,12 @@ pub trait Clock {
     /// Time since the program started.
     fn now(&self) -> Duration;
 
+    /// How long ago a time was that [`now`](Self::now) gave.
+    fn since(&self, earlier: Duration) -> Duration {
+        // Cannot saturate: the clock only goes forward.
+        self.now().saturating_sub(earlier)
+    }
+
     /// Time since the machine started.
     fn since_power_on(&self) -> Duration;
 }

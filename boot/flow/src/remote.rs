@@ -77,7 +77,6 @@ pub fn obtain(
 ) -> Result<(Payload, Option<Keep>), Failure> {
     let reference = Reference::parse(text).map_err(|error| of_registry(&error))?;
     let demand = Demand::of(&reference, &platform.policy)?;
-    // The clock never goes back, so that no difference of its times saturates, here and below.
     let started = platform.clock.now();
     let transfer = Transfer { clock: platform.clock, report, started, state: RefCell::default() };
     let room = Free(platform.memory);
@@ -92,8 +91,7 @@ pub fn obtain(
         cache: cache.as_ref(),
     };
     let Fetched { artifact, vouched, record } = found(&order, platform, report)?;
-    // The clock never goes back.
-    let took = platform.clock.now().saturating_sub(started);
+    let took = platform.clock.since(started);
     let title = name(&reference);
     let vouched = vouched.transpose().unwrap_or_else(|failure| {
         report.unsigned(&failure);
@@ -156,8 +154,8 @@ pub fn program(
     let room = Free(platform.memory);
     let image = platform.network.program(&url, config, &room)?;
     let size = u64::try_from(image.len()).unwrap_or(u64::MAX);
-    // Without its query, which may be a secret. The clock never goes back.
-    report.obtained(&format!("{url}"), size, platform.clock.now().saturating_sub(started));
+    // Without its query, which may be a secret.
+    report.obtained(&format!("{url}"), size, platform.clock.since(started));
     let content = Content::Program { image, options: entry.options.clone(), place: None };
     Ok((Provenance::Url(url), content))
 }
@@ -178,8 +176,7 @@ pub async fn download<D: Dial>(
 ) -> Result<Vec<u8>, Failure> {
     let client = http::Client::new(dial).with_proxy(proxy(config)?);
     let failed = |error: http::Error| of_request(&error);
-    // A clock near the end of time only makes the deadline earlier.
-    let deadline = client.dial().now().saturating_add(ANSWER);
+    let deadline = client.dial().after(ANSWER);
     let request = Request::get(url);
     let answer = dial::within(client.dial(), deadline, Box::pin(client.send(&request))).await;
     let refused = |code, cause: &str| Failure::new(Phase::Obtain, format!("{url}"), code, &cause);
@@ -189,7 +186,7 @@ pub async fn download<D: Dial>(
         refused(http::codes::SIZE, "the server does not say how long it is; let it send Content-Length")
     })?;
     let free = room.available();
-    // The firmware makes a copy of it. What saturates is more than any memory.
+    // Its hand-over makes a copy of it. What saturates is more than any memory.
     let wanted = length.saturating_mul(2);
     let buffer = usize::try_from(length).ok().filter(|_| wanted <= free);
     let mut image = buffer.and_then(|length| room.buffer(length)).ok_or_else(|| {
@@ -339,7 +336,7 @@ struct Free<'a>(&'a dyn Memory);
 
 impl Room for Free<'_> {
     fn available(&self) -> u64 {
-        // Where even that is not free, there is no room for parts.
+        // Saturates where even that is not free: there is no room for parts then.
         self.0.available().saturating_sub(u64::from(NETWORK_MEMORY))
     }
 
@@ -370,12 +367,10 @@ impl Told for Transfer<'_> {
     }
 
     fn arrived(&self, bytes: u64, of: u64) {
-        let now = self.clock.now();
         let mut state = self.state.borrow_mut();
-        // The clock never goes back.
-        if now.saturating_sub(state.shown) >= EVERY {
-            state.shown = now;
-            self.report.progress(bytes, of, now.saturating_sub(self.started));
+        if self.clock.since(state.shown) >= EVERY {
+            state.shown = self.clock.now();
+            self.report.progress(bytes, of, self.clock.since(self.started));
         }
     }
 

@@ -90,8 +90,8 @@ pub enum Outcome {
         /// Who wants to start it, where that is asked.
         login: Option<Login>,
     },
-    /// The firmware's setup is opened.
-    FirmwareSetup,
+    /// The machine's setup is opened.
+    Setup,
     /// The epochs that were started are forgotten.
     ForgetEpochs,
 }
@@ -154,7 +154,7 @@ impl Menu {
         Self { is_locked, ..self }
     }
 
-    /// The same with a key for the firmware's setup, where there is one.
+    /// The same with a key for the machine's setup, where there is one.
     #[must_use]
     pub fn with_setup(self, has_setup: bool) -> Self {
         Self { has_setup, ..self }
@@ -221,6 +221,7 @@ impl Menu {
                 if key == Key::Char('y') { Outcome::ForgetEpochs } else { Outcome::Stay }
             }
             View::Text { lines, first, .. } => {
+                // Saturates where all lines are shown, and at the first line.
                 let last = lines.len().saturating_sub(list::HEIGHT);
                 *first = match key {
                     Key::Down => first.saturating_add(1).min(last),
@@ -252,8 +253,8 @@ impl Menu {
                 }
                 'p' => self.view = View::Text { title: "Log", lines: self.log.clone(), first: 0 },
                 'x' if self.epochs > 0 && !self.is_locked => self.view = View::Epochs,
-                'f' if self.has_setup => return Outcome::FirmwareSetup,
-                'f' => self.message = "This firmware does not open its setup from here.".into(),
+                'f' if self.has_setup => return Outcome::Setup,
+                'f' => self.message = "This machine does not open its setup from here.".into(),
                 '1'..='9' => {
                     let number = c.to_digit(10).and_then(|digit| usize::try_from(digit).ok());
                     let item = number.and_then(|number| self.list.numbered(number));
@@ -292,8 +293,10 @@ impl Menu {
         let keys = match &self.view {
             View::List => {
                 self.list.draw(&mut screen);
+                // Cannot saturate: a sum of two constants.
                 screen.set(list::LAST.saturating_add(2), &self.message);
                 if let Some(left) = self.countdown {
+                    // May saturate: it is only shown.
                     let seconds = left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0));
                     screen
                         .set(ROWS - 2, &format!("Boots the marked entry in {seconds} s; any key stops that"));

@@ -141,7 +141,7 @@ fn details_and_log_are_pages() {
 #[test]
 fn firmware_setup_only_where_there_is_one() {
     assert_eq!(press(&mut menu(2), "f"), Outcome::Stay);
-    assert_eq!(press(&mut menu(2).with_setup(true), "f"), Outcome::FirmwareSetup);
+    assert_eq!(press(&mut menu(2).with_setup(true), "f"), Outcome::Setup);
 }
 
 #[test]

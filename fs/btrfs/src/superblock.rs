@@ -166,6 +166,11 @@ fn out_of_range(raw: &raw::SuperBlock) -> Option<(&'static str, usize, u64)> {
         let at = offset_of!(raw::SuperBlock, sys_chunk_array_size);
         return Some(("btrfs_super_block.sys_chunk_array_size", at, size.into()));
     }
+    // The log is of the generation behind this one.
+    let generation = raw.generation.get();
+    if raw.log_root.get() != 0 && generation.checked_add(1).is_none() {
+        return Some(("btrfs_super_block.generation", offset_of!(raw::SuperBlock, generation), generation));
+    }
     let levels = [
         ("btrfs_super_block.root_level", offset_of!(raw::SuperBlock, root_level), raw.root_level),
         (
@@ -197,7 +202,8 @@ impl Superblock {
                 raw.chunk_root_level,
                 Generation(raw.chunk_root_generation.get()),
             ),
-            // The log is of the transaction that was not finished.
+            // The log is of the transaction that was not finished: where there is one, the generation is not the last
+            // one, so that the next one cannot saturate.
             log: Some(raw.log_root.get()).filter(|root| *root != 0).map(|root| {
                 tree(TreeId::LOGS, root, raw.log_root_level, Generation(generation.0.saturating_add(1)))
             }),
@@ -258,5 +264,27 @@ impl Device {
             total_bytes: raw.total_bytes.get(),
             bytes_used: raw.bytes_used.get(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zerocopy::FromZeros;
+
+    use super::*;
+
+    #[test]
+    fn a_log_needs_a_generation_behind_the_last_one() {
+        let mut raw = raw::SuperBlock::new_zeroed();
+        raw.sectorsize.set(4096);
+        raw.nodesize.set(16384);
+        raw.leafsize.set(16384);
+        raw.generation.set(u64::MAX);
+        assert_eq!(out_of_range(&raw), None, "there is no log");
+        raw.log_root.set(1 << 20);
+        let at = offset_of!(raw::SuperBlock, generation);
+        assert_eq!(out_of_range(&raw), Some(("btrfs_super_block.generation", at, u64::MAX)));
+        raw.generation.set(u64::MAX - 1);
+        assert_eq!(out_of_range(&raw), None);
     }
 }

@@ -11,9 +11,10 @@ use zerocopy::{
 use crate::{
     checksum::{self, Expected, Stamp},
     failure::{Outcome, corrupt},
-    files::Files,
     inode::{Fork, Inode},
+    log::Intents,
     run::{Leaf, State},
+    superblock::Superblock,
     units::{ByteOffset, FileBlock, FsBlock},
     volume::Volume,
 };
@@ -67,6 +68,14 @@ struct Span {
     offset: ByteOffset,
 }
 
+/// Whose tree it is.
+#[derive(Clone, Copy)]
+struct Owner<'a> {
+    inode: &'a Inode,
+    /// Its blocks may name another inode, which the log has taken them from.
+    has_others: bool,
+}
+
 /// What a node says of a block of the file.
 enum Step {
     /// Another node speaks of it.
@@ -79,22 +88,29 @@ enum Step {
 ///
 /// # Errors
 /// [`filesystem::Error::Corrupt`] for a damaged list or tree.
-pub fn leaf<D: BlockRead>(files: &Files<D>, inode: &Inode, logical: FileBlock) -> Outcome<Leaf> {
+pub fn leaf<D: BlockRead>(
+    volume: &Volume<D>,
+    intents: &Intents,
+    inode: &Inode,
+    logical: FileBlock,
+) -> Outcome<Leaf> {
     if logical >= END {
         return Err(inode.corrupt_size());
     }
     let all = Span { first: FileBlock(0), end: END, offset: inode.fork_offset() };
     match inode.fork {
-        Fork::Extents(count) => list(&files.volume, inode.fork_bytes(), count, all),
-        Fork::Tree => tree(files, inode, logical, all),
+        Fork::Extents(count) => list(volume, inode.fork_bytes(), count, all),
+        Fork::Tree => {
+            let has_others = intents.has_changed_owner(inode.number.0);
+            tree(volume, Owner { inode, has_others }, logical, all)
+        }
         // Nothing that has no blocks is asked for one.
         Fork::Device | Fork::Local => Err(inode.corrupt_size()),
     }
 }
 
-fn tree<D: BlockRead>(files: &Files<D>, inode: &Inode, logical: FileBlock, all: Span) -> Outcome<Leaf> {
-    let volume = &files.volume;
-    let root = inode.fork_bytes();
+fn tree<D: BlockRead>(volume: &Volume<D>, owner: Owner<'_>, logical: FileBlock, all: Span) -> Outcome<Leaf> {
+    let root = owner.inode.fork_bytes();
     let (mut level, count) = (checksum::half(root, 0), checksum::half(root, 2));
     if !(1..=DEEPEST).contains(&level) {
         return Err(corrupt(Fault::Loop, "xfs_bmdr_block.bb_level", all.offset, level));
@@ -105,10 +121,11 @@ fn tree<D: BlockRead>(files: &Files<D>, inode: &Inode, logical: FileBlock, all: 
             Step::Hole(span) => return Ok(Leaf::hole(span.first, span.end)),
             Step::Down(block, span) => (block, span),
         };
+        // Cannot saturate: at least 1 before: the root's level was checked, and the loop ends at level 0.
         level = level.saturating_sub(1);
         let (bytes, offset) = volume.block(block, "xfs_bmbt_ptr", span.offset)?;
         span.offset = offset;
-        let (entries, count) = node(files, inode, &bytes, offset, level)?;
+        let (entries, count) = node(&volume.superblock, owner, &bytes, offset, level)?;
         if level == 0 {
             return list(volume, entries, usize::from(count), span);
         }
@@ -117,14 +134,13 @@ fn tree<D: BlockRead>(files: &Files<D>, inode: &Inode, logical: FileBlock, all: 
 }
 
 /// Checks the header of a block of the tree; yields what is behind it, and the number of entries there.
-fn node<'a, D: BlockRead>(
-    files: &Files<D>,
-    inode: &Inode,
+fn node<'a>(
+    superblock: &Superblock,
+    owner: Owner<'_>,
     bytes: &'a [u8],
     offset: ByteOffset,
     level: u16,
 ) -> Outcome<(&'a [u8], u16)> {
-    let superblock = &files.volume.superblock;
     let is_v5 = superblock.features.is_v5();
     let (magic, size) = if is_v5 { (MAGIC_V5, HEADER_V5) } else { (MAGIC, HEADER) };
     let fail = |fault, structure, found: u32| Err(corrupt(fault, structure, offset, found));
@@ -135,8 +151,7 @@ fn node<'a, D: BlockRead>(
         return fail(Fault::Magic, "xfs_btree_block.bb_magic", header.bb_magic.get());
     }
     if is_v5 {
-        let has_others = files.intents.has_changed_owner(inode.number.0);
-        let owner = if has_others { None } else { Some(inode.number) };
+        let owner = if owner.has_others { None } else { Some(owner.inode.number) };
         let expected = Expected { offset, uuid: &superblock.metadata_uuid, owner };
         STAMP.verify(bytes, &expected)?;
     }
@@ -156,6 +171,7 @@ fn step(entries: &[u8], count: u16, logical: FileBlock, span: Span) -> Outcome<S
     let fail = |fault, structure, found: u64| Err(corrupt(fault, structure, span.offset, found));
     let (room, count) = (entries.len() / ENTRY, usize::from(count));
     let keys = <[U64]>::ref_from_prefix_with_elems(entries, count).ok().filter(|_| count <= room);
+    // Cannot saturate: half of the bytes of the entries.
     let pointers = entries.get(room.saturating_mul(KEY)..).unwrap_or_default();
     let pointers = <[U64]>::ref_from_prefix_with_elems(pointers, count);
     let (Some((keys, _)), Ok((pointers, _))) = (keys, pointers) else {

@@ -87,7 +87,7 @@ impl<D: BlockRead> Files<D> {
         {
             return Ok(run);
         }
-        let leaf = extent::leaf(self, inode, logical)?;
+        let leaf = extent::leaf(&self.volume, &self.intents, inode, logical)?;
         let lost = || corrupt(Fault::Inconsistent, "xfs_bmbt_rec.br_startoff", inode.offset, logical);
         let run = leaf.run(logical).ok_or_else(lost)?;
         self.last.replace(Some((inode.number, leaf)));
@@ -124,6 +124,8 @@ impl<D: BlockRead> Files<D> {
             let within = offset & block_size.wrapping_sub(1);
             let run = self.run(inode, logical)?;
             let blocks = run.end().since(logical);
+            // Saturates for holes of more bytes than 64 bits count, which no buffer takes. The difference cannot: the
+            // run has the block that was asked for.
             let bytes = blocks.saturating_mul(block_size).saturating_sub(within);
             let length = usize::try_from(bytes).unwrap_or(usize::MAX).min(buf.len());
             let Some((head, rest)) = buf.split_at_mut_checked(length) else { break };
@@ -134,6 +136,7 @@ impl<D: BlockRead> Files<D> {
                 State::Unwritten | State::Hole => head.fill(0),
             }
             buf = rest;
+            // Cannot saturate: no more than the file's size, within which `buf` lies.
             offset = offset.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
         }
         Ok(())

@@ -55,6 +55,18 @@ pub trait Dial {
     /// The time now.
     fn now(&self) -> Duration;
 
+    /// How long ago a time was.
+    fn since(&self, earlier: Duration) -> Duration {
+        // Cannot saturate: time never goes back.
+        self.now().saturating_sub(earlier)
+    }
+
+    /// The time that comes after so long: a deadline.
+    fn after(&self, wait: Duration) -> Duration {
+        // May saturate: the end of time comes soon enough for whoever waits longer.
+        self.now().saturating_add(wait)
+    }
+
     /// Waits until a time.
     fn sleep(&self, until: Duration) -> impl Future<Output = ()>;
 

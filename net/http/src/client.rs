@@ -1,49 +1,35 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The client: connections, redirects, proxies.
 
-use alloc::{string::String, vec::Vec};
-use core::{cell::RefCell, time::Duration};
-
 use dial::Dial;
 
 use crate::{
-    Cause, Error, Limits, Method, Phase, Proxy, Request, Response, Url, connection::Connection,
-    limits::phase, request,
+    Cause, Error, Limits, Method, Phase, Proxy, Request, Response, Url,
+    connection::Connection,
+    limits::phase,
+    pool::{Key, Pool},
+    request,
 };
 
 /// Most redirects of one request.
 const MOST_REDIRECTS: usize = 8;
-/// Most idle connections that are kept, and for how long: servers close them after 5 s (Apache) to 75 s (nginx).
-const MOST_IDLE: usize = 4;
-const LONGEST_IDLE: Duration = Duration::from_secs(30);
 
 /// A client, which keeps connections for further requests.
 pub struct Client<D: Dial> {
-    pub(crate) dial: D,
-    pub(crate) limits: Limits,
+    pool: Pool<D>,
     proxy: Option<Proxy>,
-    idle: RefCell<Vec<Idle<D::Stream>>>,
 }
-
-struct Idle<S> {
-    key: Key,
-    since: Duration,
-    connection: Connection<S>,
-}
-
-/// What a connection is to: scheme, host and port; plain ones through a proxy are all the same.
-pub(crate) type Key = (bool, String, u16);
 
 impl<D: Dial> Client<D> {
     /// A client on a platform's network.
     pub fn new(dial: D) -> Self {
-        Self { dial, limits: Limits::default(), proxy: None, idle: RefCell::default() }
+        Self { pool: Pool::new(dial), proxy: None }
     }
 
     /// The same with other limits.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
-        Self { limits, ..self }
+        Self { pool: self.pool.with_limits(limits), ..self }
     }
 
     /// The same through a proxy.
@@ -54,7 +40,7 @@ impl<D: Dial> Client<D> {
 
     /// The platform.
     pub fn dial(&self) -> &D {
-        &self.dial
+        &self.pool.dial
     }
 
     /// Sends a request and reads the head of its response, whatever its status. Redirects of GET and HEAD are
@@ -97,7 +83,7 @@ impl<D: Dial> Client<D> {
         };
         // A server may close a connection just when it is used again.
         if request.method.is_safe()
-            && let Some(connection) = self.take_idle(&key)
+            && let Some(connection) = self.pool.take(&key)
         {
             match self.exchange(url, request, &head, &key, connection).await {
                 Err(Cause::Cut { .. }) => {}
@@ -116,14 +102,21 @@ impl<D: Dial> Client<D> {
         key: &Key,
         mut connection: Connection<D::Stream>,
     ) -> Result<Response<'_, D>, Cause> {
-        let sent = connection.send(&self.dial, &self.limits, head, request.body).await;
+        let sent = connection.send(&self.pool.dial, &self.pool.limits, head, request.body).await;
         // A server that refuses an upload may answer and close before it has read everything.
         match sent {
             Err(Cause::Cut { .. }) if request.body.is_some() => {}
             sent => sent?,
         }
-        let received = connection.head(&self.dial, &self.limits).await?;
-        Response::new(self, url.clone(), received, request.method == Method::Head, key.clone(), connection)
+        let received = connection.head(&self.pool.dial, &self.pool.limits).await?;
+        Response::new(
+            &self.pool,
+            url.clone(),
+            received,
+            request.method == Method::Head,
+            key.clone(),
+            connection,
+        )
     }
 
     async fn connect(&self, url: &Url) -> Result<Connection<D::Stream>, Cause> {
@@ -131,9 +124,10 @@ impl<D: Dial> Client<D> {
             Some(proxy) => (proxy.host.as_str(), proxy.port),
             None => (url.host(), url.port()),
         };
-        let connecting = self.dial.connect(host, port);
-        let stream =
-            phase(&self.dial, Phase::Connect, self.limits.connect, connecting).await?.map_err(Cause::Dial)?;
+        let connecting = self.pool.dial.connect(host, port);
+        let stream = phase(&self.pool.dial, Phase::Connect, self.pool.limits.connect, connecting)
+            .await?
+            .map_err(Cause::Dial)?;
         if !url.is_secure() {
             return Ok(Connection::new(stream));
         }
@@ -141,36 +135,21 @@ impl<D: Dial> Client<D> {
             Some(proxy) => self.tunnel(url, proxy, stream).await?,
             None => stream,
         };
-        let securing = self.dial.secure(stream, url.host());
-        let stream =
-            phase(&self.dial, Phase::Secure, self.limits.secure, securing).await?.map_err(Cause::Dial)?;
+        let securing = self.pool.dial.secure(stream, url.host());
+        let stream = phase(&self.pool.dial, Phase::Secure, self.pool.limits.secure, securing)
+            .await?
+            .map_err(Cause::Dial)?;
         Ok(Connection::new(stream))
     }
 
     async fn tunnel(&self, url: &Url, proxy: &Proxy, stream: D::Stream) -> Result<D::Stream, Cause> {
         let mut connection = Connection::new(stream);
-        connection.send(&self.dial, &self.limits, &request::tunnel(url, proxy), None).await?;
-        let head = connection.head(&self.dial, &self.limits).await?;
+        connection.send(&self.pool.dial, &self.pool.limits, &request::tunnel(url, proxy), None).await?;
+        let head = connection.head(&self.pool.dial, &self.pool.limits).await?;
         if !(200..=299).contains(&head.status) {
             return Err(Cause::Proxy(head.status, head.reason));
         }
         // TLS servers do not speak first.
         connection.into_stream().ok_or_else(|| Cause::Head("bytes behind the answer to CONNECT".into()))
-    }
-
-    fn take_idle(&self, key: &Key) -> Option<Connection<D::Stream>> {
-        let now = self.dial.now();
-        let mut idle = self.idle.borrow_mut();
-        idle.retain(|idle| now.saturating_sub(idle.since) < LONGEST_IDLE);
-        let index = idle.iter().rposition(|idle| idle.key == *key)?;
-        Some(idle.swap_remove(index).connection)
-    }
-
-    /// Keeps a connection whose response is complete.
-    pub(crate) fn keep(&self, key: Key, connection: Connection<D::Stream>) {
-        let mut idle = self.idle.borrow_mut();
-        if idle.len() < MOST_IDLE {
-            idle.push(Idle { key, since: self.dial.now(), connection });
-        }
     }
 }

@@ -21,6 +21,7 @@ mod error;
 pub mod fuzz;
 mod head;
 mod limits;
+mod pool;
 mod request;
 mod response;
 mod retry;

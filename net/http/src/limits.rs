@@ -64,6 +64,7 @@ impl Pace {
         let mut transfer = pin!(transfer);
         let mut start = dial.now();
         let result = loop {
+            // Saturates where the window is over, for which nothing is waited, and at the end of time.
             let left = self.window.saturating_sub(self.waited);
             match dial::within(dial, start.saturating_add(left), transfer.as_mut()).await {
                 Ok(result) => break result,
@@ -72,7 +73,8 @@ impl Pace {
                 Err(dial::Late) => (start, self.waited, self.bytes) = (dial.now(), Duration::ZERO, 0),
             }
         };
-        self.waited = self.waited.saturating_add(dial.now().saturating_sub(start));
+        // Cannot saturate: no clock runs so long.
+        self.waited = self.waited.saturating_add(dial.since(start));
         if let Ok(bytes) = &result {
             let bytes = u64::try_from(*bytes).unwrap_or(u64::MAX);
             // More than 2^64 bytes have never been sent.
@@ -104,6 +106,6 @@ pub(crate) async fn phase<D: Dial, F: Future>(
     limit: Duration,
     future: F,
 ) -> Result<F::Output, Cause> {
-    let deadline = dial.now().saturating_add(limit);
+    let deadline = dial.after(limit);
     dial::within(dial, deadline, future).await.map_err(|dial::Late| Cause::Late { phase, limit })
 }

@@ -6,12 +6,12 @@ use alloc::vec::Vec;
 use dial::Dial;
 
 use crate::{
-    Cause, Client, Error, Head, Part, Phase, Url,
+    Cause, Error, Head, Part, Phase, Url,
     chunk::{Chunks, Next},
-    client::Key,
     connection::{Connection, closed},
     head::Frame,
     limits::{Pace, phase},
+    pool::{Key, Pool},
 };
 
 /// The longest body that is read to its end only in order to keep the connection.
@@ -21,7 +21,7 @@ const PIECE: usize = 16 << 10;
 
 /// A response whose body is still to be read. A dropped one closes its connection.
 pub struct Response<'c, D: Dial> {
-    client: &'c Client<D>,
+    pool: &'c Pool<D>,
     url: Url,
     head: Head,
     body: Body,
@@ -39,7 +39,7 @@ enum Body {
 
 impl<'c, D: Dial> Response<'c, D> {
     pub(crate) fn new(
-        client: &'c Client<D>,
+        pool: &'c Pool<D>,
         url: Url,
         head: Head,
         is_only_head: bool,
@@ -54,8 +54,8 @@ impl<'c, D: Dial> Response<'c, D> {
             Ok(Frame::Chunked) => Body::Chunked(Chunks::new()),
             Ok(Frame::Close) => Body::Close,
         };
-        let pace = Pace::new(&client.limits);
-        let mut response = Self { client, url, head, body, pace, key, connection: Some(connection) };
+        let pace = Pace::new(&pool.limits);
+        let mut response = Self { pool, url, head, body, pace, key, connection: Some(connection) };
         if matches!(response.body, Body::End) {
             response.finish();
         }
@@ -117,7 +117,7 @@ impl<'c, D: Dial> Response<'c, D> {
 
     async fn read_some(&mut self, place: &mut [u8]) -> Result<usize, Cause> {
         let Some(connection) = &mut self.connection else { return Ok(0) };
-        let (dial, pace) = (&self.client.dial, &mut self.pace);
+        let (dial, pace) = (&self.pool.dial, &mut self.pace);
         let (read, is_complete) = match &mut self.body {
             Body::End => (0, true),
             Body::Close => {
@@ -127,8 +127,10 @@ impl<'c, D: Dial> Response<'c, D> {
             Body::Length { left, whole } => {
                 let read = connection.read(dial, pace, cut_to(place, *left)).await?;
                 if read == 0 {
+                    // Cannot saturate: what is left of the body is a part of it.
                     return Err(closed(Part::Body, whole.saturating_sub(*left)));
                 }
+                // Cannot saturate: the place was cut to what is left.
                 *left = left.saturating_sub(u64::try_from(read).unwrap_or(0));
                 (read, *left == 0)
             }
@@ -172,8 +174,8 @@ impl<'c, D: Dial> Response<'c, D> {
             return Err(self.failed(Cause::Size { found, expected: most }));
         }
         let url = self.url.clone();
-        let (client, duration) = (self.client, self.client.limits.body);
-        let body = phase(&client.dial, Phase::Body, duration, self.collect(limit)).await;
+        let (pool, duration) = (self.pool, self.pool.limits.body);
+        let body = phase(&pool.dial, Phase::Body, duration, self.collect(limit)).await;
         body.map_err(|cause| Error::new(&url, cause))?
     }
 
@@ -209,7 +211,7 @@ impl<'c, D: Dial> Response<'c, D> {
             && self.head.keeps_alive()
             && connection.unused().is_empty()
         {
-            self.client.keep(self.key.clone(), connection);
+            self.pool.keep(self.key.clone(), connection);
         }
     }
 }

@@ -48,7 +48,7 @@ pub async fn fetch<D: Dial>(dial: D, source: &Source) -> Result<Document, Error>
     };
     let client = Client::new(dial).with_limits(limits).with_proxy(proxy);
     let dial = client.dial();
-    let deadline = dial.now().saturating_add(LIMIT);
+    let deadline = dial.after(LIMIT);
     let outcome = match source {
         Source::OpenStack => dial::within(dial, deadline, OpenStack.document(&client)).await,
         Source::Ec2 => dial::within(dial, deadline, Ec2.document(&client)).await,

@@ -191,10 +191,10 @@ impl<D: Dial> Client<D> {
     ) -> Result<F::Output, Duration> {
         let Some(limit) = limit else { return Ok(attempt.await) };
         let dial = self.http.dial();
-        let now = dial.now();
-        let left = limit.saturating_sub(now.saturating_sub(since));
+        // Saturates where the time is over: the attempt has none left.
+        let left = limit.saturating_sub(dial.since(since));
         let share = left.checked_div(u32::try_from(shares).unwrap_or(u32::MAX)).unwrap_or(left);
-        dial::within(dial, now.saturating_add(share), attempt).await.map_err(|dial::Late| share)
+        dial::within(dial, dial.after(share), attempt).await.map_err(|dial::Late| share)
     }
 
     /// Waits before a retry, or gives up.
@@ -206,10 +206,10 @@ impl<D: Dial> Client<D> {
         error: Error,
     ) -> Result<(), Error> {
         let dial = self.http.dial();
-        let elapsed = dial.now().saturating_sub(since);
+        let elapsed = dial.since(since);
         match self.options.backoff.wait(number, elapsed, dial.random(), wished) {
             Some(wait) => {
-                dial.sleep(dial.now().saturating_add(wait)).await;
+                dial.sleep(dial.after(wait)).await;
                 Ok(())
             }
             None => Err(error),
@@ -249,7 +249,7 @@ impl<D: Dial> Client<D> {
             }
             let (granted, life) = self.authenticate(place, reference, ask, &base, &response).await?;
             response.discard().await;
-            let until = self.http.dial().now().saturating_add(Duration::from_secs(life));
+            let until = self.http.dial().after(Duration::from_secs(life));
             self.sessions.borrow_mut().insert(key.clone(), Session { secret: granted.clone(), until });
             secret = Some(granted);
         }

@@ -184,7 +184,7 @@ impl<D: Dial> Client<D> {
     /// names nobody else has certificates.
     async fn replicas(&self, name: &str) -> Result<Vec<Rc<Endpoint>>, Error> {
         let dial = self.http.dial();
-        let deadline = dial.now().saturating_add(self.options.lookup);
+        let deadline = dial.after(self.options.lookup);
         let services = match dial::within(dial, deadline, dial.services(name)).await {
             Ok(services) => services,
             Err(dial::Late) => Err(dial::Error {

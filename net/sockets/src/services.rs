@@ -102,15 +102,12 @@ async fn ask(
     wait: Duration,
 ) -> io::Result<Message> {
     let by_datagram = by_datagram(sockets, server, question);
-    let message =
-        within(sockets, sockets.now().saturating_add(wait), by_datagram).await.map_err(|_| late(wait))??;
+    let message = within(sockets, sockets.after(wait), by_datagram).await.map_err(|_| late(wait))??;
     if !message.is_truncated {
         return Ok(message);
     }
     let by_stream = by_stream(sockets, server, question);
-    within(sockets, sockets.now().saturating_add(STREAM_WAIT), by_stream)
-        .await
-        .map_err(|_| late(STREAM_WAIT))?
+    within(sockets, sockets.after(STREAM_WAIT), by_stream).await.map_err(|_| late(STREAM_WAIT))?
 }
 
 async fn by_datagram(sockets: &Sockets, server: SocketAddr, question: &Question<'_>) -> io::Result<Message> {

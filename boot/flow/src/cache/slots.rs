@@ -183,7 +183,7 @@ fn entries(floors: &dyn Floors, report: &Report<'_>) -> Vec<Entry> {
     let malformed = match floors.kept(CACHE_VARIABLE) {
         Floor::None => return Vec::new(),
         Floor::Foreign => "it has the runtime attribute, which ours has not",
-        Floor::Unreadable => "the firmware cannot read it",
+        Floor::Unreadable => "the machine cannot read it",
         Floor::Kept(bytes) => match variable::parse(&bytes) {
             Some(entries) => return entries,
             None => "it does not say what the slots hold",
@@ -209,7 +209,7 @@ pub fn clear(storage: &dyn Storage, letter: Letter) -> Result<(), String> {
             return Ok(());
         }
     }
-    // Two small constants.
+    // Cannot saturate: two small constants.
     Err(format!("slot {letter} has more than {} files", MOST_NAMES.saturating_mul(MOST_PASSES)))
 }
 

@@ -109,7 +109,7 @@ fn what_the_operator_does() {
             "the setup",
             waiting("").presses(&["f"]),
             &[TWO, "[menu at a, 5 s]"],
-            End::Ended(Ended::FirmwareSetup),
+            End::Ended(Ended::Setup),
         ),
         Scenario(
             "an entry that is broken, then another; no retry comes between",

@@ -171,17 +171,12 @@ fn as_the_booted_system_wants() {
 fn the_firmware_s_setup() {
     let setup = "auto-reboot-to-firmware-setup";
     check(vec![
-        Scenario(
-            "once",
-            abc().variable("LoaderEntryOneShot", setup),
-            &[THREE],
-            End::Ended(Ended::FirmwareSetup),
-        ),
+        Scenario("once", abc().variable("LoaderEntryOneShot", setup), &[THREE], End::Ended(Ended::Setup)),
         Scenario(
             "once, on an empty machine",
             Machine::new(&[]).variable("LoaderEntryOneShot", setup),
             &["discover 0 disks, 0 volumes, 0 entries", NOTHING, "discover 0 disks, 0 volumes, 0 entries"],
-            End::Ended(Ended::FirmwareSetup),
+            End::Ended(Ended::Setup),
         ),
         Scenario(
             "where there is none",
@@ -199,7 +194,7 @@ fn the_firmware_s_setup() {
             abc().variable("LoaderEntryDefault", setup),
             &[
                 THREE,
-                "warning: choose LoaderEntryDefault: E-CHOOSE-ID the firmware's setup cannot be the default; taking \
+                "warning: choose LoaderEntryDefault: E-CHOOSE-ID the machine's setup cannot be the default; taking \
                  the usual default",
                 "BOOTS hd0 a",
             ],

@@ -133,7 +133,7 @@ fn each_value_of_failure() {
                 "BROKEN hd0 a: back to the menu",
                 "[menu at a: failed: obtain /a: E-FS-NOTFOUND not found]",
             ],
-            End::Ended(Ended::FirmwareSetup),
+            End::Ended(Ended::Setup),
         ),
         Scenario(
             "menu, without anything in it",

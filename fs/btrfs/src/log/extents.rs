@@ -40,10 +40,17 @@ impl Extent {
         let ExtentItem { head, place, .. } = ExtentItem::parse(item)?;
         let start = item.key.offset;
         let length = place.map_or(head.ram_bytes.get(), |place| place.num_bytes.get());
+        // Cannot saturate: a sum of two constants.
+        let at = |field: usize| item.place(PLACE_AT.saturating_add(field));
         let Some(end) = start.checked_add(length) else {
-            let at = item.place(PLACE_AT.saturating_add(offset_of!(raw::FileExtentPlace, num_bytes)));
+            let at = at(offset_of!(raw::FileExtentPlace, num_bytes));
             return Err(corrupt(Fault::Range, "btrfs_file_extent_item.num_bytes", at, length));
         };
+        let offset = place.map_or(0, |place| place.offset.get());
+        if offset.checked_add(length).is_none() {
+            let at = at(offset_of!(raw::FileExtentPlace, offset));
+            return Err(corrupt(Fault::Range, "btrfs_file_extent_item.offset", at, offset));
+        }
         let place = place.map(|place| Place {
             address: Logical(place.disk_bytenr.get()),
             length: place.disk_num_bytes.get(),
@@ -77,6 +84,7 @@ impl<B: Items> Replay<'_, B> {
         }
         let (start, length) = match place.is_packed {
             true => (place.address, place.length),
+            // Cannot saturate: `end` is `start` and the extent's length.
             false => (place.address.after(place.offset), end.saturating_sub(start)),
         };
         self.take_sums(start, length)
@@ -114,6 +122,7 @@ impl<B: Items> Replay<'_, B> {
             };
         };
         if in_front {
+            // Cannot saturate: the extent begins before what is dropped.
             let length = dropped.start.saturating_sub(start);
             self.put(part(item, place.offset, length))?;
         } else {
@@ -121,6 +130,8 @@ impl<B: Items> Replay<'_, B> {
         }
         if behind {
             let key = Key { offset: dropped.end, ..item.key };
+            // Cannot saturate: the extent begins before the end of what is dropped, and reaches out of it; `parse` has
+            // checked that its offset and its length make a number.
             let skipped = dropped.end.saturating_sub(start);
             let length = end.saturating_sub(dropped.end);
             self.put(part(item, place.offset.saturating_add(skipped), length).moved_to(key))?;
@@ -131,7 +142,35 @@ impl<B: Items> Replay<'_, B> {
 
 /// The item with another part of its extent.
 fn part(item: &Item, offset: u64, length: u64) -> Item {
+    // Cannot saturate: a sum of two constants.
     let at = |field: usize| PLACE_AT.saturating_add(field);
     let item = item.with(at(offset_of!(raw::FileExtentPlace, offset)), &offset.to_le_bytes());
     item.with(at(offset_of!(raw::FileExtentPlace, num_bytes)), &length.to_le_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A regular extent of `length` bytes from byte `start` of the file, `offset` bytes behind its own start.
+    fn extent(start: u64, offset: u64, length: u64) -> Result<Range<u64>, Error> {
+        let mut bytes = [0; 21].to_vec();
+        bytes[20] = 1;
+        for field in [1 << 20, 1 << 16, offset, length] {
+            bytes.extend_from_slice(&u64::to_le_bytes(field));
+        }
+        let key = Key { objectid: 257, kind: kind::EXTENT_DATA, offset: start };
+        Ok(Extent::parse(&Item::changed(key, &bytes, Logical(0)))?.range)
+    }
+
+    #[test]
+    fn an_extent_ends_where_64_bits_do() {
+        let field = |result: Result<_, Error>| match result {
+            Err(Error::Corrupt(corrupt)) => corrupt.structure,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(extent(4096, 8192, 4096).unwrap(), 4096..8192);
+        assert_eq!(field(extent(u64::MAX - 4095, 0, 4096)), "btrfs_file_extent_item.num_bytes");
+        assert_eq!(field(extent(0, u64::MAX - 4095, 4096)), "btrfs_file_extent_item.offset");
+    }
 }

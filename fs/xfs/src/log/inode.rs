@@ -99,6 +99,7 @@ impl Replay<'_> {
         if self.is_cancelled(place) {
             return Ok(());
         }
+        // What saturates is past the end of every device: `check_bounds` refuses to read and to write there.
         let start = place.sector.offset().saturating_add(raw.ilf_boffset.get().into());
         let mut inode = vec![0; usize::try_from(self.geometry.inode_size).unwrap_or(0)];
         if self.is_new(start, inode.len()) {
@@ -134,6 +135,7 @@ impl Replay<'_> {
         let (block_size, inode_size) = (self.geometry.block_size, u64::from(self.geometry.inode_size));
         let [group, block] = [raw.icl_ag.get(), raw.icl_agbno.get()].map(u64::from);
         let blocks = u64::from(raw.icl_length.get());
+        // Cannot saturate: products, and a sum, of two numbers of 32 bits each.
         let bytes = blocks.saturating_mul(block_size.into());
         let most = CHUNK_INODES.saturating_mul(inode_size).max(block_size.into());
         let made = u64::from(raw.icl_count.get()).saturating_mul(inode_size);
@@ -144,8 +146,12 @@ impl Replay<'_> {
             return fail(block);
         }
         let in_block = u64::from(block_size / 512);
+        // The first sum is of a product of 32-bit numbers and a third. A sector that saturates is past the end of every
+        // device, which `check_bounds` refuses; all sums below are of what it has let pass.
         let first = group.saturating_mul(self.geometry.group_blocks.into()).saturating_add(block);
         let sector = Sector(first.saturating_mul(in_block));
+        let (start, inode_size) = (sector.offset(), self.geometry.inode_size);
+        self.check_bounds(start, usize::try_from(bytes).unwrap_or(usize::MAX))?;
         let cluster = cluster_blocks(self.geometry);
         let length = u16::try_from(cluster.saturating_mul(in_block)).unwrap_or(u16::MAX);
         for at in (0..blocks).step_by(usize::try_from(cluster).unwrap_or(usize::MAX).max(1)) {
@@ -155,8 +161,6 @@ impl Replay<'_> {
             }
         }
         // What they are at first nobody sees: a name leads to those only that transactions change later on.
-        let (start, inode_size) = (sector.offset(), self.geometry.inode_size);
-        self.check_bounds(start, usize::try_from(bytes).unwrap_or(usize::MAX))?;
         for inode in 0..raw.icl_count.get() {
             let at = u64::from(inode).saturating_mul(inode_size.into());
             self.created.entry(start.saturating_add(at), 0)?;
@@ -171,6 +175,7 @@ fn cluster_blocks(geometry: &Geometry) -> u64 {
     /// `XFS_INODE_BIG_CLUSTER_SIZE`, which is scaled as inodes are to the smallest ones.
     const CLUSTER: u64 = 8192;
     let blocks = |bytes: u64| bytes.checked_div(geometry.block_size.into()).unwrap_or(0);
+    // Cannot saturate: inodes have at most 2048 bytes.
     let scaled = CLUSTER.saturating_mul(u64::from(geometry.inode_size / 256));
     let is_aligned = u64::from(geometry.inode_alignment) >= blocks(scaled);
     blocks(if is_aligned { scaled } else { CLUSTER }).max(1)
