@@ -7,7 +7,7 @@ use core::{cell::RefCell, fmt, time::Duration};
 use artifact::Room;
 use config::Config;
 use crypto::{Provider, Random as _};
-use flow::{Ca, Clock as _, Console as _, Failure, Fetched, Journal, Order, Phase};
+use flow::{Ca, Clock as _, Console as _, Failure, Fetched, Journal, Order, Phase, Replay};
 use http::Url;
 use image::own;
 use metadata::{Document, Source};
@@ -145,6 +145,10 @@ impl flow::Network for Network<'_> {
         let uplink = self.uplink(order.config)?;
         // A future is as large as all that it waits for: on the stack it would take half of it.
         uplink.run(Box::pin(flow::fetch(&*uplink, order)))
+    }
+
+    fn replay(&self, replay: &Replay<'_>, order: &Order<'_>) -> Option<Result<Fetched, Failure>> {
+        replay.fetch::<&Uplink<'_>>(order)
     }
 
     fn program(&self, url: &Url, config: &Config, room: &dyn Room) -> Result<Vec<u8>, Failure> {

@@ -11,7 +11,6 @@ mod uki;
 mod variables;
 
 use alloc::{
-    collections::BTreeSet,
     format,
     string::{String, ToString},
     vec::Vec,
@@ -28,6 +27,7 @@ use crate::{
     checksum::checksum,
     filesystems::Filesystem,
     grub::{BlsCfg, Preferred, environment_block},
+    marks::Marks,
     merge::Menu,
     search::Search,
     sizes::total,
@@ -77,12 +77,10 @@ pub fn find(search: &Search<'_>, volumes: &[&Volume], blscfg: &[BlsCfg], menus: 
     let of_disk = |disk| of_disks.iter().copied().filter(|volume| volume.disk() == disk).collect();
     let mut lists: Vec<Vec<&Volume>> = disks.into_iter().map(of_disk).collect();
     lists.extend(apart.into_iter().map(|volume| Vec::from([volume])));
-    let mut known = Texts::default();
+    // Files that were read of filesystems with several roots.
+    let mut known = Marks::default();
     lists.iter().map(|volumes| list(search, volumes, blscfg, menus, &mut known)).collect()
 }
-
-/// Files that were read of filesystems with several roots: the filesystem and a checksum of each.
-type Texts = BTreeSet<(usize, u64)>;
 
 /// One list.
 fn list(
@@ -90,7 +88,7 @@ fn list(
     volumes: &[&Volume],
     blscfg: &[BlsCfg],
     menus: &mut [Menu],
-    known: &mut Texts,
+    known: &mut Marks,
 ) -> Menu {
     let mut candidates = Vec::new();
     for volume in volumes {
@@ -212,7 +210,7 @@ fn type_1(
     search: &Search<'_>,
     volume: &Volume,
     blscfg: &[BlsCfg],
-    known: &mut Texts,
+    known: &mut Marks,
     found: &mut Vec<Candidate>,
 ) {
     let share = search.share(volume);
@@ -229,7 +227,7 @@ fn type_1(
     let is_known = |parts: [&[u8]; 2]| {
         let text = has_several.then(|| (filesystem, checksum(parts)));
         own.borrow_mut().extend(text);
-        text.is_some_and(|text| known.contains(&text))
+        text.is_some_and(|text| known.contains(text))
     };
     // `blsdir` takes the place of the usual ones.
     let named = cfg.and_then(|cfg| cfg.folder.as_deref());
@@ -243,7 +241,9 @@ fn type_1(
             folder.entry(&file.path, &String::from_utf8_lossy(&bytes))
         }));
     }
-    known.extend(own.into_inner());
+    for text in own.into_inner() {
+        known.insert(text);
+    }
 }
 
 /// The variables of the volume's grubenv; none where it has no such file.

@@ -2,7 +2,7 @@
 //! Where somebody chose a root of a filesystem instead of the default one: a system in it starts as itself, though its
 //! configuration may be a copy of another's.
 
-use alloc::{collections::BTreeSet, format, string::String};
+use alloc::{format, string::String};
 
 use vfs::Volume;
 
@@ -11,13 +11,14 @@ use crate::{
     checksum::checksum,
     filesystems,
     glob::FLAGS,
+    marks::Marks,
     merge::Menu,
     search::{Search, retain},
 };
 
 /// Leaves out entries that start something of a root that is not wanted, and says so once for each configuration.
 pub fn drop_others(search: &Search<'_>, menu: &mut Menu) {
-    let mut said: BTreeSet<(usize, u64)> = BTreeSet::new();
+    let mut said = Marks::default();
     retain(menu, |entry| {
         let Some((source, root)) = other_root(search, entry) else { return true };
         let object = format!("{} {}", source.name(), entry.source.path);

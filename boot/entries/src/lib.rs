@@ -23,6 +23,7 @@ pub mod fuzz;
 mod glob;
 mod grub;
 mod ids;
+mod marks;
 mod merge;
 mod os_release;
 mod programs;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! One discovery: which finder looks where, and in which order.
 
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::vec::Vec;
 use core::{mem::take, ops::Range};
 
 use part::Partition;
@@ -16,6 +16,7 @@ use crate::{
     glob::{self, Systems},
     grub::{self, Places, Scripts},
     ids,
+    marks::Marks,
     merge::{self, Menu},
     programs,
 };
@@ -159,7 +160,7 @@ impl<'a> Search<'a> {
     /// Leaves out entries that an earlier root of the same filesystem has, too: a snapshot has the configuration of its
     /// original.
     fn drop_repeated(&self, menus: &mut [Menu]) {
-        let mut known: BTreeSet<(usize, u64)> = BTreeSet::new();
+        let mut known = Marks::default();
         for menu in menus {
             let mut own = Vec::new();
             retain(menu, |entry| {
@@ -167,11 +168,13 @@ impl<'a> Search<'a> {
                 let has_several =
                     self.filesystems().of(entry.source.volume).is_some_and(Filesystem::has_several);
                 let mark = (filesystem, mark(entry));
-                let is_new = !has_several || !known.contains(&mark);
+                let is_new = !has_several || !known.contains(mark);
                 own.extend(has_several.then_some(mark));
                 is_new
             });
-            known.extend(own);
+            for mark in own {
+                known.insert(mark);
+            }
         }
     }
 

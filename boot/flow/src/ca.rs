@@ -11,6 +11,7 @@ use oci::Digest;
 use crate::{
     Failure, Phase, codes,
     remote::{ANSWER, of_request, proxy},
+    route::Route,
 };
 
 /// Bytes of the largest file of root certificates.
@@ -53,7 +54,7 @@ impl<'a> Ca<'a> {
 /// # Errors
 /// What fails on the way, or other bytes.
 pub async fn ca<D: Dial>(dial: D, url: &Url, digest: &Digest, config: &Config) -> Result<Vec<u8>, Failure> {
-    let client = Client::new(dial).with_proxy(proxy(config)?);
+    let client = Client::new(Route::Network(dial)).with_proxy(proxy(config)?);
     let deadline = client.dial().after(ANSWER);
     let request = Request::get(url);
     let fetching = async { client.send(&request).await.and_then(Response::success)?.bytes(LARGEST_CA).await };

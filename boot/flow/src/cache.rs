@@ -17,22 +17,19 @@ mod slots;
 mod variable;
 mod writer;
 
-use alloc::{boxed::Box, format, string::String};
+use alloc::{format, string::String};
 use core::cell::{Cell, RefCell};
 
 use artifact::Store;
 use oci::{Digest, Image, Record, spec::Descriptor};
 
-use crate::{
-    Demand, Failure, Fetched, Order, Phase, Platform, Vouched, codes, remote::fetch_from, report::Report,
-    rollback,
-};
+use crate::{Demand, Failure, Fetched, Order, Phase, Platform, Vouched, codes, report::Report, rollback};
 
+pub use replay::{Connection, Replay};
 pub use slots::CACHE_FOLDER;
 pub use variable::{CACHE_VARIABLE, fuzz};
 pub use writer::{Keep, Kept};
 
-use replay::Replay;
 use slots::{Slot, Slots};
 use writer::Writer;
 
@@ -150,10 +147,9 @@ impl<'a> Cache<'a> {
     fn replay(&self, slot: &Slot, order: &Order<'_>) -> Result<Fetched, Failure> {
         let record = slot.record(self.platform.storage)?;
         let replay = &Replay::new(&record, order.reference.repository());
-        let client = oci::Client::new(http::Client::new(replay), oci::Options::default());
         self.doing.replace(Doing::Starting(slot.clone(), None));
         let order = Order { cache: Some(self), ..*order };
-        let fetched = replay.run(Box::pin(fetch_from(client, &order)));
+        let fetched = self.platform.network.replay(replay, &order);
         let doing = core::mem::replace(&mut *self.doing.borrow_mut(), Doing::Nothing);
         match (fetched, doing) {
             (Some(Ok(fetched)), doing) => {

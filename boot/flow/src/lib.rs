@@ -32,6 +32,7 @@ mod queue;
 mod remote;
 mod report;
 mod rollback;
+mod route;
 mod seed;
 mod selection;
 #[cfg(test)]
@@ -41,7 +42,7 @@ mod verify;
 
 pub use boot::boot;
 pub use ca::{Ca, LARGEST_CA, ca};
-pub use cache::{CACHE_FOLDER, CACHE_VARIABLE, Cache};
+pub use cache::{CACHE_FOLDER, CACHE_VARIABLE, Cache, Replay};
 pub use discover::{MOST_READ, entries_of};
 pub use failure::{Failure, Phase};
 pub use instance::Instance;

@@ -9,7 +9,9 @@ use block::BlockRead;
 use code::Code;
 use config::Config;
 
-use crate::{Failure, Fetched, Floors, Journal, Order, Payload, Place, Policy, Verified, verify::Permit};
+use crate::{
+    Failure, Fetched, Floors, Journal, Order, Payload, Place, Policy, Replay, Verified, verify::Permit,
+};
 
 /// Everything that a boot may use. Each step receives only what it needs of it.
 pub struct Platform<'a> {
@@ -126,6 +128,13 @@ pub trait Network {
     /// # Errors
     /// There is no network, or it does not yield the artifact.
     fn fetch(&self, order: &Order<'_>) -> Result<Fetched, Failure>;
+
+    /// Fetches what the record of a registry has, with nothing of the network: [`Replay::fetch`] with the [`dial::Dial`]
+    /// of [`fetch`](Self::fetch), so that a program has that code once. None if the record does not answer.
+    ///
+    /// # Errors
+    /// It does not yield the artifact.
+    fn replay(&self, replay: &Replay<'_>, order: &Order<'_>) -> Option<Result<Fetched, Failure>>;
 
     /// Fetches a file.
     ///

@@ -18,6 +18,7 @@ use crate::{
     codes,
     report::{Bytes, Report},
     rollback::Release,
+    route::Route,
     trust::{Demand, expect_judged},
 };
 
@@ -174,7 +175,7 @@ pub async fn download<D: Dial>(
     config: &Config,
     room: &dyn Room,
 ) -> Result<Vec<u8>, Failure> {
-    let client = http::Client::new(dial).with_proxy(proxy(config)?);
+    let client = http::Client::new(Route::Network(dial)).with_proxy(proxy(config)?);
     let failed = |error: http::Error| of_request(&error);
     let deadline = client.dial().after(ANSWER);
     let request = Request::get(url);
@@ -217,7 +218,7 @@ pub fn proxy(config: &Config) -> Result<Option<Proxy>, Failure> {
 /// # Errors
 /// A setting that cannot be used, what fails on the way, or signatures that are missing or wrong where they are needed.
 pub async fn fetch<D: Dial>(dial: D, order: &Order<'_>) -> Result<Fetched, Failure> {
-    let http = http::Client::new(dial).with_proxy(proxy(order.config)?);
+    let http = http::Client::new(Route::Network(dial)).with_proxy(proxy(order.config)?);
     let client = oci::Client::new(http, options(order)?);
     let client = if order.cache.is_some() { client.recording() } else { client };
     fetch_from(client, order).await
@@ -278,7 +279,7 @@ async fn vouched<D: Dial>(
 /// # Errors
 /// What fails on the way.
 pub async fn document<D: Dial>(dial: D, source: &Source) -> Result<Document, Failure> {
-    let fetched = Box::pin(metadata::fetch(dial, source)).await;
+    let fetched = Box::pin(metadata::fetch(Route::Network(dial), source)).await;
     fetched.map_err(|error| Failure::of(Phase::Network, error.code(), &error))
 }
 

@@ -29,4 +29,4 @@ pub mod zboot;
 
 pub use damage::{Corrupt, Fault, Format, Origin, Unsupported};
 pub use error::Error;
-pub use unpack::Compression;
+pub use unpack::{CRC32, Compression};

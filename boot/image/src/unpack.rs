@@ -11,6 +11,9 @@ mod zstd;
 use alloc::vec::Vec;
 
 use crate::{Error, Format};
+
+pub use gzip::CRC32;
+
 use output::Output;
 
 /// A format of compressed data.

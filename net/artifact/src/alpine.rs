@@ -17,11 +17,9 @@
 use alloc::{format, vec::Vec};
 use core::ops::Range;
 
-use crc::{CRC_32_ISO_HDLC, Crc, Table};
+use image::CRC32;
 
 use crate::Cause;
-
-static CRC32: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
 
 /// The file in the initramfs, and the words that name it.
 const FILE: &str = "apkovl.tar.gz";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Looks for signatures where cosign puts them.
 
-use alloc::{boxed::Box, collections::BTreeMap, format, vec::Vec};
+use alloc::{boxed::Box, format, vec::Vec};
 
 use dial::Dial;
 use oci::{
@@ -170,15 +170,16 @@ impl<D: Dial> Search<'_, D> {
         let reference = self.reference.with_tag(&tag)?;
         let Some(manifest) = self.manifest(judge, &reference, &tag).await? else { return Ok(()) };
         // All layers of an image's signatures are often the same payload.
-        let mut payloads: BTreeMap<&Digest, Vec<u8>> = BTreeMap::new();
+        let mut payloads: Vec<(&Digest, Vec<u8>)> = Vec::new();
         let layers = manifest.layers.iter().filter(|layer| layer.media_type == simple::MEDIA_TYPE);
         for (number, layer) in layers.enumerate() {
             let place = format!("tag {tag} layer {number}");
-            if !payloads.contains_key(&layer.digest) {
+            if !payloads.iter().any(|(digest, _)| **digest == layer.digest) {
                 let Some(bytes) = self.blob(judge, layer, simple::LARGEST, &place).await? else { continue };
-                payloads.insert(&layer.digest, bytes);
+                payloads.push((&layer.digest, bytes));
             }
-            let Some(payload) = payloads.get(&layer.digest) else { continue };
+            let known = payloads.iter().find(|(digest, _)| **digest == layer.digest);
+            let Some((_, payload)) = known else { continue };
             let result = match Simple::new(payload, &layer.annotations) {
                 Ok(simple) => judge.simple(place, &simple, &mut self.budget),
                 Err(why) => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The client: one request, at whichever place answers it, with whatever login that takes.
 
-use alloc::{borrow::Cow, collections::BTreeMap, format, rc::Rc, string::String, vec::Vec};
+use alloc::{borrow::Cow, format, rc::Rc, string::String, vec::Vec};
 use core::{cell::RefCell, time::Duration};
 
 use dial::Dial;
@@ -56,9 +56,10 @@ impl Default for Options {
 pub struct Client<D: Dial> {
     pub(crate) http: http::Client<D>,
     pub(crate) options: Options,
-    pub(crate) places: RefCell<BTreeMap<String, Rc<Places>>>,
+    /// By registry. Here and below a boot asks a handful, for which a list is less code than a map.
+    pub(crate) places: RefCell<Vec<(String, Rc<Places>)>>,
     /// What was last accepted, or is worth a try, by scheme, host, repository and action.
-    sessions: RefCell<BTreeMap<String, Session>>,
+    sessions: RefCell<Vec<(String, Session)>>,
     /// What was answered; none where nobody wants to know.
     pub(crate) record: Option<RefCell<Record>>,
 }
@@ -250,7 +251,7 @@ impl<D: Dial> Client<D> {
             let (granted, life) = self.authenticate(place, reference, ask, &base, &response).await?;
             response.discard().await;
             let until = self.http.dial().after(Duration::from_secs(life));
-            self.sessions.borrow_mut().insert(key.clone(), Session { secret: granted.clone(), until });
+            self.renew(&key, Session { secret: granted.clone(), until });
             secret = Some(granted);
         }
         Err(Error::new(reference, Cause::Challenge("endless challenges")).into())
@@ -259,8 +260,14 @@ impl<D: Dial> Client<D> {
     fn session(&self, key: &str) -> Option<Secret> {
         let now = self.http.dial().now();
         let mut sessions = self.sessions.borrow_mut();
-        sessions.retain(|_, session| session.until > now);
-        sessions.get(key).map(|session| session.secret.clone())
+        sessions.retain(|(_, session)| session.until > now);
+        sessions.iter().find(|(known, _)| known == key).map(|(_, session)| session.secret.clone())
+    }
+
+    fn renew(&self, key: &str, session: Session) {
+        let mut sessions = self.sessions.borrow_mut();
+        sessions.retain(|(known, _)| known != key);
+        sessions.push((key.into(), session));
     }
 
     /// The response if its status is 2xx, else what the registry says to it.

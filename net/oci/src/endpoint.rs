@@ -139,8 +139,9 @@ impl Places {
 impl<D: Dial> Client<D> {
     /// Where a registry is reached; looked up once.
     pub(crate) async fn places(&self, reference: &Reference) -> Result<Rc<Places>, Error> {
-        if let Some(places) = self.places.borrow().get(reference.registry()) {
-            return Ok(places.clone());
+        let known = self.places.borrow().iter().find(|(of, _)| of == reference.registry()).cloned();
+        if let Some((_, places)) = known {
+            return Ok(places);
         }
         let mut places = Vec::new();
         for mirror in self.options.mirrors.iter().filter(|mirror| mirror.registry == reference.registry()) {
@@ -153,7 +154,8 @@ impl<D: Dial> Client<D> {
             places.push(self.endpoint(reference.server(), "", false, self.login(reference.registry()))?);
         }
         let places = Rc::new(Places(RefCell::new(places)));
-        self.places.borrow_mut().insert(reference.registry().into(), places.clone());
+        // Somebody else may have looked it up meanwhile; whoever comes next gets the first.
+        self.places.borrow_mut().push((reference.registry().into(), places.clone()));
         Ok(places)
     }
 

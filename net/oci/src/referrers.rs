@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! What a repository has about a manifest: signatures and the like, which name it as their subject.
 
-use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 
 use dial::Dial;
 use json::Object;
@@ -12,7 +12,7 @@ use crate::{
     document::malformed,
     endpoint::{Endpoint, Scope},
     resolve::ACCEPT,
-    spec::{Descriptor, INDEX, Index},
+    spec::{Descriptor, INDEX},
 };
 
 /// Most pages of a list that are read.
@@ -103,9 +103,8 @@ impl<D: Dial> Client<D> {
         match self.somewhere(reference, scope, self.http.dial().now(), limit, attempt).await {
             Ok((found, _)) => {
                 // Nothing vouches for a list, so that it need not be the registry's own bytes.
-                let whole = Index { manifests: found.manifests, ..empty() };
-                self.note(list.path, INDEX, &serde_json::to_vec(&whole).unwrap_or_default());
-                Ok(Referrers { manifests: whole.manifests, ..found })
+                self.note(list.path, INDEX, written(&found.manifests).as_bytes());
+                Ok(found)
             }
             Err(error) if list.is_missing(&error) => Ok(Referrers::default()),
             Err(error) if error.is_of_content() => {
@@ -193,14 +192,25 @@ fn members(reference: &Reference, bytes: &[u8]) -> Result<Few, Error> {
     Ok(Few { members, has_more })
 }
 
-fn empty() -> Index {
-    Index {
-        schema_version: 2,
-        media_type: Some(INDEX.into()),
-        artifact_type: None,
-        manifests: Vec::new(),
-        annotations: BTreeMap::new(),
-    }
+/// A list with what says whether a member is worth a look. By hand: a boot writes no other JSON, and serde's code would be
+/// in the program for this alone.
+fn written(manifests: &[Descriptor]) -> String {
+    let member = |Descriptor { media_type, digest, size, artifact_type, .. }: &Descriptor| {
+        // An artifact of a type that nobody knows is worth none.
+        let artifact_type = plain(artifact_type.as_deref().unwrap_or_default())?;
+        let media_type = plain(media_type).unwrap_or_default();
+        Some(format!(
+            r#"{{"mediaType":"{media_type}","digest":"{digest}","size":{size},"artifactType":"{artifact_type}"}}"#
+        ))
+    };
+    let members: Vec<String> = manifests.iter().filter_map(member).collect();
+    format!(r#"{{"schemaVersion":2,"mediaType":"{INDEX}","manifests":[{}]}}"#, members.join(","))
+}
+
+/// A type that needs no escapes in JSON, as all types that there are.
+fn plain(media_type: &str) -> Option<&str> {
+    let is_plain = |byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    media_type.bytes().all(is_plain).then_some(media_type)
 }
 
 fn is_index(media_type: &str) -> bool {
@@ -230,7 +240,29 @@ pub(crate) fn tag(digest: &Digest) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Algorithm;
+    use crate::{Algorithm, spec::MANIFEST};
+
+    #[test]
+    fn a_list_that_was_written_says_the_same() {
+        let listed = |media_type: &str, artifact_type: Option<&str>| Descriptor {
+            media_type: media_type.into(),
+            digest: Digest::of(Algorithm::Sha512, media_type.as_bytes()),
+            size: u64::MAX,
+            artifact_type: artifact_type.map(String::from),
+            platform: None,
+            annotations: Default::default(),
+        };
+        let reference = Reference::parse("host.example/a").unwrap();
+        let read = |list: &[Descriptor]| members(&reference, written(list).as_bytes()).unwrap().members;
+        let list = [listed(MANIFEST, Some("x/y; version=0.2")), listed("", Some(""))];
+        assert_eq!(read(&list), list);
+        assert_eq!(read(&[]), []);
+        for odd in ["a\"b", "a\\", "a\n", "\u{e9}"] {
+            let list = read(&[listed(odd, Some("x/y")), listed("x/y", Some(odd))]);
+            let types = list.iter().map(|one| (one.media_type.as_str(), one.artifact_type.as_deref()));
+            assert_eq!(types.collect::<Vec<_>>(), [("", Some("x/y"))]);
+        }
+    }
 
     #[test]
     fn the_next_page_stands_in_link() {

@@ -5,7 +5,7 @@
 //! It is a network with one server on it, which speaks as much HTTP as `http` does. Nothing is sent anywhere, and the
 //! clock stands still, unless all that is left to do is to wait.
 
-use alloc::{format, string::String, sync::Arc, task::Wake, vec::Vec};
+use alloc::{boxed::Box, format, string::String, sync::Arc, task::Wake, vec::Vec};
 use core::{
     cell::Cell,
     future::{Future, poll_fn},
@@ -16,11 +16,9 @@ use core::{
 };
 
 use dial::{Dial, Service};
-use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
-use oci::Record;
+use oci::{Options, Record};
 
-/// The longest request that is taken.
-const LONGEST_REQUEST: usize = 64 << 10;
+use crate::{Failure, Fetched, Order, remote::fetch_from, route::Route};
 
 /// A network on which every host is the registry of a record.
 pub struct Replay<'r> {
@@ -34,13 +32,20 @@ pub struct Replay<'r> {
 
 impl<'r> Replay<'r> {
     /// The registry of a repository.
-    pub fn new(record: &'r Record, repository: &str) -> Self {
+    pub(super) fn new(record: &'r Record, repository: &str) -> Self {
         let base = format!("/v2/{repository}/");
         Self { record, base, now: Cell::default(), next: Cell::default() }
     }
 
+    /// Fetches an artifact by the code that [`fetch`](crate::fetch) has for `D`, without a `D`; None if the record does
+    /// not answer.
+    pub fn fetch<D: Dial>(&self, order: &Order<'_>) -> Option<Result<Fetched, Failure>> {
+        let client = oci::Client::new(http::Client::new(Route::<D>::Record(self)), Options::default());
+        self.run(Box::pin(fetch_from(client, order)))
+    }
+
     /// Runs a future to its end; None if it waits for what never comes.
-    pub fn run<F: Future>(&self, future: F) -> Option<F::Output> {
+    fn run<F: Future>(&self, future: F) -> Option<F::Output> {
         let flag = Arc::new(Flag::default());
         let waker = Waker::from(Arc::clone(&flag));
         let mut context = Context::from_waker(&waker);
@@ -54,6 +59,29 @@ impl<'r> Replay<'r> {
                 self.now.set(self.next.get()?.max(self.now.get()));
             }
         }
+    }
+
+    /// One host, inside of the zone.
+    pub fn services(name: &str) -> Vec<Service> {
+        let target = name.split_once("._tcp.").map_or(name, |(_, zone)| zone).into();
+        Vec::from([Service { priority: 0, weight: 0, port: 443, target }])
+    }
+
+    /// The time of its clock.
+    pub fn now(&self) -> Duration {
+        self.now.get()
+    }
+
+    /// Waits until a time of its clock.
+    pub async fn sleep(&self, until: Duration) {
+        poll_fn(|_| {
+            if self.now.get() >= until {
+                return Poll::Ready(());
+            }
+            self.next.set(Some(self.next.get().map_or(until, |next| next.min(until))));
+            Poll::Pending
+        })
+        .await;
     }
 
     /// The answer to a request.
@@ -72,42 +100,32 @@ impl<'r> Replay<'r> {
     }
 }
 
-/// A connection to it.
-pub struct Connection<'s> {
-    replay: &'s Replay<'s>,
-    /// Bytes of a request that is not complete yet.
+/// A connection to it. It never breaks.
+pub struct Connection<'r> {
+    replay: &'r Replay<'r>,
+    /// Bytes of a request that is not complete yet. They are as many as our own client writes.
     asked: Vec<u8>,
     answer: Vec<u8>,
     /// Bytes of the answer that were read.
     read: usize,
 }
 
-impl ErrorType for Connection<'_> {
-    type Error = ErrorKind;
-}
+impl<'r> Connection<'r> {
+    pub fn new(replay: &'r Replay<'r>) -> Self {
+        Self { replay, asked: Vec::new(), answer: Vec::new(), read: 0 }
+    }
 
-impl Write for Connection<'_> {
-    async fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
-        // Both are in memory, so that their sum does not saturate.
-        if self.asked.len().saturating_add(bytes.len()) > LONGEST_REQUEST {
-            return Err(ErrorKind::OutOfMemory);
-        }
+    pub fn write(&mut self, bytes: &[u8]) -> usize {
         self.asked.extend_from_slice(bytes);
         if self.asked.ends_with(b"\r\n\r\n") {
             self.answer = self.replay.answer(&self.asked);
             self.read = 0;
             self.asked.clear();
         }
-        Ok(bytes.len())
+        bytes.len()
     }
 
-    async fn flush(&mut self) -> Result<(), ErrorKind> {
-        Ok(())
-    }
-}
-
-impl Read for Connection<'_> {
-    async fn read(&mut self, buf: &mut [u8]) -> Result<usize, ErrorKind> {
+    pub fn read(&mut self, buf: &mut [u8]) -> usize {
         let rest = self.answer.get(self.read..).unwrap_or_default();
         let count = rest.len().min(buf.len());
         for (to, from) in buf.iter_mut().zip(rest) {
@@ -115,45 +133,7 @@ impl Read for Connection<'_> {
         }
         // Cannot saturate: at most the length of the answer.
         self.read = self.read.saturating_add(count);
-        Ok(count)
-    }
-}
-
-impl<'s> Dial for &'s Replay<'s> {
-    type Stream = Connection<'s>;
-
-    async fn connect(&self, _: &str, _: u16) -> Result<Connection<'s>, dial::Error> {
-        Ok(Connection { replay: self, asked: Vec::new(), answer: Vec::new(), read: 0 })
-    }
-
-    /// There is nobody on the way: what is read is checked by its digest, and that of the record.
-    async fn secure(&self, stream: Connection<'s>, _: &str) -> Result<Connection<'s>, dial::Error> {
-        Ok(stream)
-    }
-
-    /// One host, inside of the zone.
-    async fn services(&self, name: &str) -> Result<Vec<Service>, dial::Error> {
-        let target = name.split_once("._tcp.").map_or(name, |(_, zone)| zone).into();
-        Ok(Vec::from([Service { priority: 0, weight: 0, port: 443, target }]))
-    }
-
-    fn now(&self) -> Duration {
-        self.now.get()
-    }
-
-    async fn sleep(&self, until: Duration) {
-        poll_fn(|_| {
-            if self.now.get() >= until {
-                return Poll::Ready(());
-            }
-            self.next.set(Some(self.next.get().map_or(until, |next| next.min(until))));
-            Poll::Pending
-        })
-        .await;
-    }
-
-    fn random(&self) -> u32 {
-        0
+        count
     }
 }
 
@@ -169,7 +149,8 @@ impl Wake for Flag {
 
 #[cfg(test)]
 mod tests {
-    use oci::{Options, Reference};
+    use oci::Reference;
+    use peers::Wire;
 
     use super::*;
 
@@ -181,7 +162,7 @@ mod tests {
     fn document(reference: &str) -> String {
         let (record, reference) = (record(), Reference::parse(reference).unwrap());
         let replay = Replay::new(&record, "boot/linux");
-        let client = oci::Client::new(http::Client::new(&replay), Options::default());
+        let client = oci::Client::new(http::Client::new(Route::<Wire>::Record(&replay)), Options::default());
         match replay.run(client.document(&reference)).unwrap() {
             Ok(fetched) => format!("{} bytes", fetched.bytes.len()),
             Err(error) => format!("{error}"),
@@ -206,7 +187,7 @@ mod tests {
         assert_eq!(replay.now(), hour);
         assert_eq!(replay.run(core::future::pending::<()>()), None);
         // What only lets others run is no reason for the clock to move.
-        let late = replay.run(dial::within(&replay, hour * 2, dial::breathe()));
+        let late = replay.run(dial::within(&Route::<Wire>::Record(replay), hour * 2, dial::breathe()));
         assert_eq!((late, replay.now()), (Some(Ok(())), hour));
     }
 }

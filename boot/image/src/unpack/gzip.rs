@@ -14,7 +14,8 @@ use miniz_oxide::inflate::{
 use super::{Output, output::Expected};
 use crate::{Corrupt, Error, Fault, Format, Origin, Unsupported, pe::wide};
 
-static CRC32: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
+/// The checksum of gzip. Whoever writes one needs it, too, and a program needs its table once.
+pub static CRC32: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
 
 /// Bytes of the header before what is optional.
 const HEADER: usize = 10;

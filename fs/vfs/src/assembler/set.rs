@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Sets of devices: which members have been found of which.
 
-use alloc::{collections::BTreeSet, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 
 use damage::{Corrupt, Fault, Format, Origin};
 use filesystem::Error;
@@ -128,11 +128,12 @@ impl Candidates {
         let of_one = states.chunk_by(|(one, _), (other, _)| one == other);
         let most = of_one.filter_map(|same| Some((same.len(), same.first()?.0))).max();
         let state = most.map(|(_, state)| state);
-        let (mut chosen, mut taken) = (Chosen { members: Vec::new(), left_out: Vec::new() }, BTreeSet::new());
+        let mut chosen = Chosen { members: Vec::new(), left_out: Vec::new() };
         for candidate in &self.found {
             let structure = if has_copies && Some(candidate.member.state) != state {
                 "member of a copy of the set, which is not mixed with it"
-            } else if taken.insert(candidate.member.number) {
+            } else if let Ok(free) = numbers.binary_search(&candidate.member.number) {
+                numbers.remove(free);
                 chosen.members.push(candidate);
                 continue;
             } else {

@@ -10,10 +10,11 @@ use std::{
 use artifact::{Artifact, Room};
 use config::Config;
 use oci::Digest;
+use peers::Wire;
 
 use super::Machine;
 use crate::{
-    Failure, Fetched, Network, Order, Phase, codes,
+    Failure, Fetched, Network, Order, Phase, Replay, codes,
     tests::disks::{own_loader, program, unified},
 };
 
@@ -50,6 +51,10 @@ impl Network for Machine {
         let manifest = Digest::parse(&format!("sha256:{}", "0".repeat(64))).unwrap();
         order.told.resolved(order.reference, &manifest, 1536);
         Ok(Fetched { artifact: Artifact { manifest, content }, vouched: None, record: None })
+    }
+
+    fn replay(&self, replay: &Replay<'_>, order: &Order<'_>) -> Option<Result<Fetched, Failure>> {
+        replay.fetch::<Wire>(order)
     }
 
     fn program(&self, url: &http::Url, _: &Config, _: &dyn Room) -> Result<Vec<u8>, Failure> {
