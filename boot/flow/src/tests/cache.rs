@@ -368,6 +368,83 @@ fn an_epoch_that_was_raised_revokes_what_is_kept() {
     assert_eq!(bed.machine.files().paths(), before);
 }
 
+/// A machine whose good image is "old", of epoch 4, and which has started "new", of epoch 5, once.
+fn of_two_epochs() -> (Bed, Pushed) {
+    let bed = Bed::new();
+    let old = bed.push("old", 4);
+    bed.starts("old", "cache keeps");
+    bed.bless();
+    bed.push("new", 5);
+    bed.starts("new", "cache keeps");
+    (bed, old)
+}
+
+const REVOKED: &str = "E-TRUST-EPOCH epoch 4 of \"\", and epoch 5 of it was started on this machine before";
+
+#[test]
+fn who_keeps_a_newer_epoch_from_becoming_good_does_not_bring_the_older_one_back() {
+    let (bed, old) = of_two_epochs();
+    // The cable is cut, and who writes to the ESP says that the new one has no tries left, then removes it.
+    bed.down();
+    let record = bed.file("b/record+2-1.cb");
+    bed.remove("b/record+2-1.cb");
+    bed.set_file("b/record+0-3.cb", &record);
+    bed.starts("nothing", REVOKED);
+    bed.machine.files().files.borrow_mut().retain(|path, _| !path.starts_with("b/"));
+    bed.starts("nothing", REVOKED);
+    // The registry, or who answers for it, offers the old one again.
+    bed.up();
+    bed.machine.with_registry(|registry| registry.tag(TAG, &old));
+    bed.starts("nothing", REVOKED);
+    bed.machine.files().files.borrow_mut().clear();
+    bed.starts("nothing", REVOKED);
+    // The cache itself, which a file on the ESP may switch on and off, makes no difference.
+    let settings = format!("cloudboot.cache=0 cloudboot.image=host.example/linux:{TAG}");
+    let bed = Bed { machine: bed.machine.settings(&settings), ..bed };
+    bed.starts("nothing", REVOKED);
+}
+
+#[test]
+fn what_was_good_cannot_be_said_to_be_untried_to_bring_an_older_epoch_back() {
+    let (bed, _) = of_two_epochs();
+    bed.bless();
+    let record = bed.file("b/record.cb");
+    bed.remove("b/record.cb");
+    bed.set_file("b/record+0-3.cb", &record);
+    bed.down();
+    bed.starts("nothing", REVOKED);
+}
+
+#[test]
+fn what_the_firmware_does_not_load_revokes_nothing() {
+    let bed = Bed::new();
+    bed.push("old", 4);
+    bed.starts("old", "cache keeps");
+    bed.bless();
+    bed.push("new", 5);
+    bed.machine.refuse_to_load(3);
+    (0..3).for_each(|_| drop(bed.starts("nothing", "db lacks its signer")));
+    // Its tries are used up.
+    bed.starts("old", "E-CACHE-TRIES");
+}
+
+#[test]
+fn an_epoch_that_is_raised_behind_a_good_image_leaves_a_good_one() {
+    let bed = Bed::new();
+    bed.push("old", 4);
+    bed.starts("old", "cache keeps");
+    bed.bless();
+    // First the new image with the old epoch, then the same one with the new epoch, as the book says.
+    for epoch in [4, 5] {
+        bed.push("new", epoch);
+        bed.starts("new", "cache keeps");
+        bed.bless();
+        bed.down();
+        bed.starts("new", "cache ");
+        bed.up();
+    }
+}
+
 #[test]
 fn a_key_that_is_no_longer_trusted_does_not_vouch_for_what_is_kept() {
     let bed = Bed::new();
