@@ -226,6 +226,7 @@ def qemu_test(
             pushed_by: "cloud-boot", "oras" or "skopeo"
             signing: a dict; the loader has keys built in, and cosign signs the artifact:
                 keys: names of the keys that are built in, each made for the run
+                beside: names of keys that are not built in, but stand on the ESP as \\cloudboot\\NAME.pub
                 threshold: how many of them must have signed, in place of one
                 by: names of the keys that sign
                 form: "bundle" (cosign 3's) or "tag" (that of cosign 2)

@@ -1,5 +1,6 @@
 """Boots from a registry with a signature key built into the loader: what is signed starts, and nothing else does."""
 
+load("//e2e/disks:defs.bzl", "mini_artifact")
 load("//platforms:defs.bzl", "ARCHES")
 load(":defs.bzl", "FIRST_LINE", "GRUB", "qemu_test")
 load(":network.bzl", "KERNEL", "LEASE", "OBTAINED")
@@ -136,21 +137,37 @@ _REFUSED = {
 # Firmware breaks lines behind the 80th column: the code ends before that.
 _UNREACHED = "^warning: obtain https://@REGISTRY@/v2/boot/mini/manifests/1: E-NET-"
 
+# What a machine says that keeps its image.
+_FILLS_CACHE = [
+    OBTAINED,
+    "^cache keeps sha256:* in a (",
+    "^start \"",
+]
+
+# What a machine says whose registry is away, and which has kept its image.
+_FROM_CACHE = [
+    _UNREACHED,
+    "^cache looks for @REGISTRY@/boot/mini:1",
+    "^signed @REGISTRY@/boot/mini:1 sha256:",
+    "^cache a @REGISTRY@/boot/mini:1 -> sha256:",
+    "^start \"",
+]
+
 # Boots of a machine with a cache that has booted before, on x86_64: what happens between the two, and what the second
 # one says.
 _CACHED = {
-    # Twin of cache_changed.
-    "cache": struct(
+    # The booted system says that it is good. Of the second boot the tries are not counted any more, as it finds out.
+    "cache_blessed": struct(
+        blesses = True,
         then = ["registry-dies"],
-        expect = [
-            _UNREACHED,
-            "^signed @REGISTRY@/boot/mini:1 sha256:",
-            "^cache oci @REGISTRY@/boot/mini:1 -> sha256:",
-            "^start \"",
+        expect = _FROM_CACHE + [
             "mini: userspace on x86_64",
-            "mini=network",
+            "^tries of this boot are not counted",
         ],
-        forbid = ["E-CACHE-"],
+        forbid = [
+            "E-CACHE-",
+            "mini: failed",
+        ],
     ),
     "cache_changed_is_refused": struct(
         then = [
@@ -159,7 +176,7 @@ _CACHED = {
         ],
         expect = [
             _UNREACHED,
-            "^warning: obtain cache a sha256:*: E-CACHE-FILES digest is ",
+            "^warning: obtain cache a *: E-CACHE-FILES digest is ",
             "^failed: obtain https://@REGISTRY@/v2/boot/mini/manifests/1: E-NET-",
         ],
         forbid = KERNEL + ["^start \""],
@@ -170,7 +187,7 @@ _CACHED = {
         is_full = True,
         then = ["cache-is-changed"],
         expect = [
-            "^warning: obtain cache a sha256:*: E-CACHE-FILES digest is ",
+            "^warning: obtain cache a *: E-CACHE-FILES digest is ",
             OBTAINED,
             "^start \"",
             "mini: userspace on x86_64",
@@ -203,6 +220,76 @@ def _boot(name, arch, signing, expect = [], tags = []):
             "signing": signing,
         },
         tags = tags,
+    )
+
+def _cached(name, arch, then, expect, forbid, artifact = None, shown = [], quiet_after = 0, tags = []):
+    """A machine with a cache that has booted before: what the earlier boot ends with is `shown`."""
+    qemu_test(
+        name = name,
+        timeout = 900,
+        arch = arch,
+        artifact = artifact,
+        expect = [
+            FIRST_LINE + arch,
+            LEASE,
+        ] + expect,
+        forbid = GRUB + forbid,
+        quiet_after = quiet_after,
+        network = {
+            "earlier": {
+                "expect": [FIRST_LINE + arch] + _FILLS_CACHE + ["mini: userspace on " + arch] + shown,
+                "then": then,
+            },
+            "settings": _TAG + " cloudboot.cache=1",
+            "signing": {
+                "by": ["a"],
+                "keys": ["a"],
+            },
+        },
+        tags = tags,
+    )
+
+def _epochs_forgotten():
+    """An older image is refused until the operator has the epochs forgotten: at a menu that is not locked.
+
+    So the key is beside the loader, not in it.
+    """
+    older = "^failed: verify @REGISTRY@/boot/mini:1: E-TRUST-EPOCH "
+    qemu_test(
+        name = "signed_epochs_forgotten_x86_64",
+        timeout = 600,
+        arch = "x86_64",
+        expect = [
+            FIRST_LINE + "x86_64",
+            "x epochs",
+            "type:<enter>",
+            LEASE,
+            "^signed @REGISTRY@/boot/mini:1 sha256:",
+            older,
+            "x epochs",
+            "type:x",
+            "This machine keeps 1 epochs of signed images",
+            "y forget them",
+            "type:y",
+            "Epochs forgotten: 1",
+            # Now there is nothing to forget.
+            "f firmware setup  / filter",
+            "type:<enter>",
+            OBTAINED,
+            "^start \"",
+            "mini: userspace on x86_64",
+            "mini=network",
+        ],
+        forbid = GRUB,
+        network = {
+            "settings": _TAG + " cloudboot.menu=always cloudboot.cosign.key=/cloudboot/a.pub",
+            "signing": {
+                "beside": ["a"],
+                "by": ["a"],
+                "epoch": 4,
+                "started": {"epoch": 5},
+            },
+        },
     )
 
 def _cut_cable():
@@ -243,43 +330,52 @@ def _cut_cable():
     )
 
 def signature_tests():
-    """Tests signed_ARCH, signed_NAME_x86_64 and NAME_is_refused_x86_64."""
+    """Tests signed_ARCH, signed_cache_ARCH, signed_NAME_x86_64 and NAME_is_refused_x86_64."""
     for arch in ARCHES:
         _boot("signed_" + arch, arch, {
             "by": ["a"],
             "keys": ["a"],
         })
+
+        # Two boots, emulated. Twin on x86_64: signed_cache_changed_is_refused_x86_64.
+        _cached(
+            name = "signed_cache_" + arch,
+            arch = arch,
+            then = ["registry-dies"],
+            expect = _FROM_CACHE + [
+                "mini: userspace on " + arch,
+                "mini=network",
+            ],
+            forbid = ["E-CACHE-"],
+            tags = [] if arch == "x86_64" else ["manual"],
+        )
     _cut_cable()
+    _epochs_forgotten()
     for name, case in _BOOTS.items():
         _boot("signed_{}_x86_64".format(name), "x86_64", case.signing, getattr(case, "expect", []), _tags(case))
     for name, case in _CACHED.items():
-        qemu_test(
-            name = "signed_{}_x86_64".format(name),
-            timeout = 900,
+        test = "signed_{}_x86_64".format(name)
+        artifact, shown = None, []
+        if getattr(case, "blesses", False):
+            artifact = test + "_artifact"
+            shown = [
+                "^blessed: /EFI/cloud-boot/cache/a/record.cb",
+                "mini: the ESP is unmounted",
+            ]
+            mini_artifact(
+                name = artifact,
+                arch = "x86_64",
+                blesses = True,
+            )
+        _cached(
+            name = test,
             arch = "x86_64",
-            expect = [
-                FIRST_LINE + "x86_64",
-                LEASE,
-            ] + case.expect,
-            forbid = GRUB + case.forbid,
+            then = case.then,
+            expect = case.expect,
+            forbid = case.forbid,
+            artifact = artifact,
+            shown = shown,
             quiet_after = getattr(case, "quiet_after", 0),
-            network = {
-                "earlier": {
-                    "expect": [
-                        FIRST_LINE + "x86_64",
-                        OBTAINED,
-                        "^cache keeps sha256:* in a (",
-                        "^start \"",
-                        "mini: userspace on x86_64",
-                    ],
-                    "then": case.then,
-                },
-                "settings": _TAG + " cloudboot.cache=1",
-                "signing": {
-                    "by": ["a"],
-                    "keys": ["a"],
-                },
-            },
             tags = _tags(case),
         )
     for name, case in _REFUSED.items():

@@ -290,34 +290,58 @@ fn own_names(store: &str) -> Vec<String> {
     own.map(|variable| variable["name"].as_str().unwrap().to_string()).collect()
 }
 
-#[test]
-fn epochs_are_forgotten_and_nothing_else() {
-    let dir = work_dir("nvram-reset");
+/// A store with two epochs, a cache and a setting of ours.
+fn kept(dir: &Path) -> String {
     let path = |name: &str| dir.join(name).to_str().unwrap().to_string();
     let variable = |name: &str| serde_json::json!({"name": name, "guid": OURS, "attr": 3, "data": "35"});
-    let names = ["CloudBootEpoch-00", "CloudBootEpoch-11", "CloudBootTarget"];
+    let names = ["CloudBootCache", "CloudBootEpoch-00", "CloudBootEpoch-11", "CloudBootTarget"];
     let variables: Vec<Value> = names.iter().map(|name| variable(name)).collect();
     fs::write(path("json"), serde_json::json!({"version": 2, "variables": variables}).to_string()).unwrap();
     run("virt-fw-vars", &["-i", STORE, "--set-json", &path("json"), "-o", &path("VARS.fd")]);
-    let reset = |args: &[&str]| {
-        let output = program().args(["nvram", "reset"]).args(args).output().unwrap();
-        (
-            output.status.code(),
-            String::from_utf8(output.stdout).unwrap(),
-            String::from_utf8(output.stderr).unwrap(),
-        )
-    };
-    let store = path("VARS.fd");
+    path("VARS.fd")
+}
+
+/// `nvram reset`: exit code, lines, errors.
+fn reset(args: &[&str]) -> (Option<i32>, String, String) {
+    let output = program().args(["nvram", "reset"]).args(args).output().unwrap();
+    (
+        output.status.code(),
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
+}
+
+#[test]
+fn epochs_are_forgotten_and_nothing_else() {
+    let dir = work_dir("nvram-reset");
+    let store = kept(&dir);
     let (code, lines, errors) = reset(&["--epoch", &store]);
     assert_eq!((code, errors.as_str()), (Some(0), ""));
     let expected =
         format!("removed CloudBootEpoch-00\nremoved CloudBootEpoch-11\n{store}: 2 epochs are forgotten\n");
     assert_eq!(lines, expected);
-    assert_eq!(own_names(&store), ["CloudBootTarget"]);
+    assert_eq!(own_names(&store), ["CloudBootCache", "CloudBootTarget"]);
     assert_eq!(reset(&["--epoch", &store]).1, format!("{store}: no epoch is kept in it\n"));
     assert_eq!(reset(&[&store]).0, Some(2), "nothing is said to be reset");
-    run("qemu-img", &["convert", "-O", "qcow2", &store, &path("VARS.qcow2")]);
-    let (code, _, errors) = reset(&["--epoch", &path("VARS.qcow2")]);
+    let qcow2 = dir.join("VARS.qcow2").to_str().unwrap().to_string();
+    run("qemu-img", &["convert", "-O", "qcow2", &store, &qcow2]);
+    let (code, _, errors) = reset(&["--epoch", &qcow2]);
     assert_eq!(code, Some(1));
     assert!(errors.contains("E-CLI-NVRAM") && errors.contains("qcow2"), "{errors}");
+}
+
+#[test]
+fn a_cache_is_forgotten_and_nothing_else() {
+    let dir = work_dir("nvram-reset-cache");
+    let store = kept(&dir);
+    let expected = format!("removed CloudBootCache\n{store}: the cache is forgotten\n");
+    assert_eq!(reset(&["--cache", &store]), (Some(0), expected, String::new()));
+    assert_eq!(own_names(&store), ["CloudBootEpoch-00", "CloudBootEpoch-11", "CloudBootTarget"]);
+    let both = format!(
+        "removed CloudBootEpoch-00\nremoved CloudBootEpoch-11\n{store}: 2 epochs are forgotten\n\
+         {store}: no cache is known in it\n"
+    );
+    assert_eq!(reset(&["--cache", "--epoch", &store]), (Some(0), both, String::new()));
+    assert_eq!(own_names(&store), ["CloudBootTarget"]);
+    assert_eq!(reset(&["--cache", "--json", &store]).1, "{\"removed\":[]}\n");
 }

@@ -47,6 +47,15 @@ DebianPackagesInfo = provider(
     },
 )
 
+RootPartsInfo = provider(
+    doc = "What a mini system takes from a Debian root.",
+    fields = {
+        "kernel": "the kernel's file",
+        "modules": "by filesystem, an archive of the modules with which the kernel reads it (`esp`: FAT and variables)",
+        "version": "a file with its version",
+    },
+)
+
 debian_packages = rule(
     implementation = _debian_packages_impl,
     doc = "Kernel and busybox of an architecture.",
@@ -258,12 +267,19 @@ def _mini_artifact_impl(ctx):
     if ctx.attr.alpine:
         names = names + ["modloop", "host.apkovl.tar.gz"]
     outputs = [ctx.actions.declare_file("{}/{}".format(ctx.label.name, name)) for name in names]
-    inputs = [packages.kernel, packages.version, packages.busybox]
+
+    # Modules are those of one kernel.
+    kernel = ctx.attr.parts[RootPartsInfo] if ctx.attr.parts else packages
+    inputs = [kernel.kernel, kernel.version, packages.busybox]
     args = ctx.actions.args()
     args.add_all(["artifact", "--arch", ctx.attr.arch, "--out", outputs[0].dirname])
-    args.add("--kernel", packages.kernel)
-    args.add("--version", packages.version)
+    args.add("--kernel", kernel.kernel)
+    args.add("--version", kernel.version)
     args.add("--busybox", packages.busybox)
+    if ctx.attr.parts:
+        args.add("--modules", kernel.modules["esp"])
+        args.add("--command", ctx.file.command)
+        inputs += [kernel.modules["esp"], ctx.file.command]
     if ctx.attr.alpine:
         args.add("--alpine")
     if ctx.attr.uki:
@@ -285,15 +301,17 @@ _mini_artifact = rule(
     doc = "Use the macro mini_artifact, which knows the architecture's packages.",
     attrs = _DISK_ATTRS | {
         "alpine": attr.bool(),
+        "command": attr.label(allow_single_file = True),
         "packages": attr.label(
             mandatory = True,
             providers = [DebianPackagesInfo],
         ),
+        "parts": attr.label(providers = [RootPartsInfo]),
         "uki": attr.bool(),
     },
 )
 
-def mini_artifact(name, arch, tags = [], **kwargs):
+def mini_artifact(name, arch, blesses = False, tags = [], **kwargs):
     """What a mini_disk starts, as files to be pushed: NAME/vmlinuz, NAME/initrd.img and NAME/cmdline.txt.
 
     Its command line has `mini=network`.
@@ -301,6 +319,7 @@ def mini_artifact(name, arch, tags = [], **kwargs):
     Args:
         name: of the target
         arch: x86_64, aarch64, riscv64 or loongarch64
+        blesses: True has the booted system mount the ESP of the first virtio disk and call `cloud-boot status --bless`
         tags: as usual
         **kwargs: as of every rule, and
             alpine: True adds the parts of Alpine's netboot, NAME/modloop and NAME/host.apkovl.tar.gz, with an initrd
@@ -310,6 +329,8 @@ def mini_artifact(name, arch, tags = [], **kwargs):
     _mini_artifact(
         name = name,
         arch = arch,
+        command = "//cli:cloud-boot_" + arch if blesses else None,
+        parts = "//e2e/disks:parts_" + arch if blesses else None,
         packages = "//e2e/disks:packages_" + arch,
         tags = ["manual"] + tags,
         **kwargs

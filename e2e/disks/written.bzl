@@ -1,6 +1,6 @@
 """Disks with XFS or btrfs, in the shapes of the distributions that use them, written by Linux's own drivers."""
 
-load(":defs.bzl", "DebianPackagesInfo")
+load(":defs.bzl", "DebianPackagesInfo", "RootPartsInfo")
 
 # Of the toolbox; its digest is part of every action's key.
 _ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -23,21 +23,12 @@ _ATTRS = {
     ),
 }
 
-RootPartsInfo = provider(
-    doc = "What a mini disk takes from a Debian root.",
-    fields = {
-        "kernel": "the kernel's file",
-        "modules": "by filesystem, an archive of the modules with which the kernel reads it",
-        "version": "a file with its version",
-    },
-)
-
 def _root_parts_impl(ctx):
     def declare(name):
         return ctx.actions.declare_file("{}/{}".format(ctx.label.name, name))
 
     kernel, version = declare("kernel"), declare("version")
-    modules = {name: declare(name + ".cpio") for name in ["btrfs", "xfs"]}
+    modules = {name: declare(name + ".cpio") for name in ["btrfs", "esp", "xfs"]}
     args = ctx.actions.args()
     args.add("parts")
     args.add("--arch", ctx.attr.arch)

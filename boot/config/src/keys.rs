@@ -229,7 +229,11 @@ pub const ROWS: [Row; 53] = [
         "",
         "opens encrypted disks; the word `$(metadata)` takes it from the metadata",
     ),
-    later(signed("cloudboot.plan").of_document(WithSignatureKey), "", "OCI reference of the plan"),
+    acts(
+        signed("cloudboot.plan").of_document(WithSignatureKey),
+        "",
+        "OCI reference of the plan; this version fetches none, and no entry of a disk starts in its place without `cloudboot.local=1`",
+    ),
     later(key("cloudboot.plan.modpack", Value::Text), "", "OCI reference of kernel modules for the initrd"),
     acts(
         signed("cloudboot.image").of_document(WithSignatureKey),
@@ -239,7 +243,7 @@ pub const ROWS: [Row; 53] = [
     acts(
         key("cloudboot.local", Value::Flag),
         "0",
-        "entries of disks may start unattended although `cloudboot.image` is set",
+        "entries of disks may start unattended although `cloudboot.image` or `cloudboot.plan` is set",
     ),
     acts(key("cloudboot.insecure", Value::Flag), "0", "plain HTTP to the registry, for tests"),
     acts(

@@ -447,7 +447,7 @@ mod tests {
         let of_addresses = (config.net_skip(), config.net_static(), config.ip(), config.dns());
         let of_registries =
             (config.image(), config.local(), config.insecure(), config.net_proxy(), config.mirrors().count());
-        let of_registries = (of_registries, config.cache());
+        let of_registries = (of_registries, config.cache(), config.plan());
         let login = config.login().unwrap().map(|login| (login.user, login.password));
         let of_trust = (config.cosign(), config.ca(), login, config.metadata_url());
         let of_keys = (config.cosign_keys().collect::<Vec<_>>(), config.cosign_threshold());

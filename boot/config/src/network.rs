@@ -29,7 +29,27 @@ impl Config {
         self.get("image").filter(|image| !image.is_empty())
     }
 
-    /// `local`: whether entries of disks start unattended although `image` is set.
+    /// `plan`: the OCI reference of the plan.
+    pub fn plan(&self) -> Option<&str> {
+        self.get("plan").filter(|plan| !plan.is_empty())
+    }
+
+    /// The key of them that says what starts, so that disks do not unless [`local`](Self::local) is set: `image` before
+    /// `plan`.
+    pub fn source(&self) -> Option<&'static str> {
+        match (self.image(), self.plan()) {
+            (Some(_), _) => Some("cloudboot.image"),
+            (None, Some(_)) => Some("cloudboot.plan"),
+            (None, None) => None,
+        }
+    }
+
+    /// Whether disks are not to start unattended: something else says what starts, or was to say it and cannot be had.
+    pub fn holds_disks_back(&self) -> bool {
+        (self.source().is_some() || self.lacks_metadata()) && !self.local()
+    }
+
+    /// `local`: whether entries of disks start unattended although `image` or `plan` is set.
     pub fn local(&self) -> bool {
         self.is_on("local")
     }
@@ -174,6 +194,14 @@ mod tests {
         assert_eq!(image("cloudboot.image=oci://host/name:tag").as_deref(), Some("oci://host/name:tag"));
         assert_eq!(image("cloudboot.image="), None);
         assert_eq!(image("root=/dev/vda"), None);
+    }
+
+    #[test]
+    fn an_image_comes_before_a_plan() {
+        let source = |line| resolve(&[(Origin::FwCfg, line)]).source();
+        assert_eq!(source("cloudboot.plan=host/plan:1"), Some("cloudboot.plan"));
+        assert_eq!(source("cloudboot.plan=host/plan:1 cloudboot.image=host/name:1"), Some("cloudboot.image"));
+        assert_eq!(source("cloudboot.net.wait=5"), None);
     }
 
     #[test]

@@ -35,8 +35,8 @@ impl<'a> Offer<'a> {
         let opening = Opening::decide(wishes);
         if !queue.starts_unattended() {
             // A countdown would lead nowhere: the menu waits for somebody who may start what does not start by itself.
-            let is_shown =
-                opening != Opening::Never && config.menu() != Setting::Hidden && queue.is_held_back();
+            let is_wanted = queue.is_held_back() || (queue.is_refused() && operator.is_asking());
+            let is_shown = opening != Opening::Never && config.menu() != Setting::Hidden && is_wanted;
             return is_shown.then(|| Self { cursor: queue.head, ..Self::default() });
         }
         let timeout = match opening {

@@ -45,6 +45,7 @@ pub fn boot(platform: &Platform<'_>, config: &Config) -> Ended {
         let queue = Queue::unattended(&discovered.volumes, &discovered.found, config, &wanted);
         let wishes = interface::wishes(config, &discovered.found, &once, *variables);
         let offer = Offer::opening(&queue, &wishes, config, platform.operator);
+        let offer = offer.filter(|_| !offered.is_empty());
         let discovered = &discovered;
         let round = Round { platform, config, report, discovered, offered, wanted: &wanted, retries };
         match round.run(queue, offer) {

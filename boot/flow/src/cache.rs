@@ -87,12 +87,10 @@ impl<'a> Cache<'a> {
         vouched: Option<&Vouched>,
     ) -> Result<(), Failure> {
         if let Doing::Starting(slot, _) = &*self.doing.borrow() {
-            let (found, expected) = (&image.digest, &slot.entry.resolved);
-            let cause = format!("its reference leads to {found}, expected {expected}");
-            return if found == expected {
+            return if image.digest == slot.entry.resolved {
                 self.expect_current(vouched)
             } else {
-                Err(unusable(slot, &cause))
+                Err(unusable(slot, &format!("it leads to {}", image.digest.short())))
             };
         }
         let doing = self.decide(image, order, vouched)?;
@@ -106,7 +104,7 @@ impl<'a> Cache<'a> {
             if slot.name.is_exhausted() {
                 let has_good =
                     self.slots.kept.iter().any(|slot| slot.holds(&self.reference) && slot.is_good());
-                let cause = "it has used up its tries, and none was good";
+                let cause = "its tries are used up";
                 let failure = Failure::new(Phase::Obtain, image.digest.short(), codes::CACHE_TRIES, &cause);
                 return if has_good && !self.is_insisting.get() { Err(failure) } else { Ok(Doing::Nothing) };
             }

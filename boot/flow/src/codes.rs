@@ -26,7 +26,7 @@ code::table! {
         "see the `failed: discover` lines above it; `cloudboot.debug=1` shows every volume";
     pub(crate) CHOOSE_ID: Code = "E-CHOOSE-ID",
         "no entry has the identifier that `LoaderEntryOneShot` or `LoaderEntryDefault` names, or it is one of a disk \
-         where `cloudboot.image` says what starts",
+         where `cloudboot.image` or `cloudboot.plan` says what starts",
         "nothing: the usual default is taken; `bootctl set-default` with an identifier of `bootctl list` mends it";
     pub(crate) ELSEWHERE: Code = "E-ENTRY-ELSEWHERE",
         "the entry starts nothing on its own disk: it says that the machine should boot from another one",
@@ -34,6 +34,9 @@ code::table! {
     pub(crate) PASSWORD: Code = "E-CHOOSE-PASSWORD",
         "the entry asks for a password, so that it does not start unattended",
         "choose it in the menu, or mark it `--unrestricted` in grub.cfg";
+    pub(crate) CHOOSE_PLAN: Code = "E-CHOOSE-PLAN",
+        "`cloudboot.plan` is set, and this version fetches no plans",
+        "name what starts by `cloudboot.image`, or set `cloudboot.local=1` where the disks may start instead";
     pub(crate) CHOOSE_TARGET: Code = "E-CHOOSE-TARGET",
         "no entry has the id or title in `cloudboot.target`, or is of that system",
         "take one of those that the message lists";

@@ -83,11 +83,13 @@ impl<'a> Wanted<'a> {
             match this.once {
                 None if !this.setup => unmet(ENTRY_ONE_SHOT, wanted),
                 // It comes behind the image, if it comes at all.
-                Some(entry) if config.image().is_some() => {
-                    let cause = format!("{} is an entry of a disk, and cloudboot.image is set", entry.id);
-                    report.unmet(ENTRY_ONE_SHOT, codes::CHOOSE_ID, &cause);
+                Some(entry) => {
+                    if let Some(source) = config.source() {
+                        let cause = format!("{} is an entry of a disk, and {source} is set", entry.id);
+                        report.unmet(ENTRY_ONE_SHOT, codes::CHOOSE_ID, &cause);
+                    }
                 }
-                _ => {}
+                None => {}
             }
         }
         let (mut lasting, mut variable) = (get(variables, ENTRY_DEFAULT), ENTRY_DEFAULT);
@@ -118,8 +120,8 @@ pub fn wishes(config: &Config, found: &Found, once: &Once, variables: &dyn Varia
         timeout: config.timeout(),
         lasting,
         // What is set to start from the network starts at once, whatever the disks say.
-        image: if config.image().is_some() { Some(Wait::Hidden) } else { found.wait },
-        // Cannot saturate: entries are bounded by discovery's budget, far below the largest number.
+        image: if config.source().is_some() { Some(Wait::Hidden) } else { found.wait },
+        // Entries are bounded by discovery's budget, far below the largest number.
         entries: found.entries.len().saturating_add(usize::from(config.image().is_some())),
     }
 }

@@ -11,15 +11,15 @@ use vfs::Volumes;
 
 use crate::{Platform, ask::Offer, discover::Discovered, queue::Candidate, remote, rollback};
 
-/// What the menu offers: the artifact of `cloudboot.image`, and the entries of disks. Where the menu is locked, and
-/// there is such an artifact, entries of disks are only offered if they may start unattended, too.
+/// What the menu offers: the artifact of `cloudboot.image`, and the entries of disks; at a locked menu only those that
+/// may start unattended, too.
 pub fn offered<'a>(
     platform: &Platform<'_>,
     config: &'a Config,
     discovered: &'a Discovered,
 ) -> Vec<Candidate<'a>> {
     let image = config.image().map(Candidate::Image);
-    let has_entries = image.is_none() || config.local() || !is_locked(platform, config, discovered);
+    let has_entries = !config.holds_disks_back() || !is_locked(platform, config, discovered);
     let entries = discovered.found.entries.iter().filter(|_| has_entries).map(Candidate::Entry);
     image.into_iter().chain(entries).collect()
 }

@@ -12,7 +12,7 @@ use config::Config;
 use entries::{Access, Entry, Found, Kind, Start};
 use vfs::{Volume, VolumeId, Volumes};
 
-use crate::{Failure, Phase, codes, interface::Wanted};
+use crate::{Failure, Phase, codes, interface::Wanted, remote};
 
 /// Entries that an error message lists.
 const MOST_LISTED: usize = 8;
@@ -66,7 +66,14 @@ pub struct Attempt<'a> {
     pub is_chosen: bool,
 }
 
-/// Why no disk starts.
+/// Why no disk starts unattended although no image is named.
+fn refusal(config: &Config) -> Failure {
+    let Some(plan) = config.plan() else { return missing_metadata() };
+    let cause = "cloudboot.plan says what starts, and this version fetches no plans: no disk starts unattended without \
+                 cloudboot.local=1";
+    Failure::new(Phase::Choose, remote::title(plan), codes::CHOOSE_PLAN, &cause)
+}
+
 fn missing_metadata() -> Failure {
     let cause = "it could have named an image, and a signature key is built in: no disk starts unattended without \
                  cloudboot.local=1";
@@ -81,6 +88,8 @@ pub struct Queue<'a> {
     nothing: Option<Failure>,
     /// What the menu's cursor stands on.
     pub head: Option<Candidate<'a>>,
+    /// Something else than disks was to say what starts.
+    is_refused: bool,
 }
 
 impl<'a> Attempt<'a> {
@@ -92,12 +101,13 @@ impl<'a> Attempt<'a> {
 
 impl<'a> Queue<'a> {
     /// What starts when nobody chooses: the artifact of `cloudboot.image`, and with it entries of disks only where
-    /// `cloudboot.local` allows it, since a cable that was cut must not choose the system. Without, entries of disks.
+    /// `cloudboot.local` allows it, since a cable that was cut must not choose the system; where a plan, or metadata that
+    /// is missing, was to name an artifact, nothing. Without all that, entries of disks.
     pub fn unattended(volumes: &Volumes, found: &'a Found, config: &'a Config, wanted: &Wanted<'a>) -> Self {
         let of_disks = || Self::of_disks(volumes, found, config.target(), wanted);
         let Some(image) = config.image().map(Candidate::Image) else {
-            return match config.lacks_metadata() && !config.local() {
-                true => Self::empty(None, missing_metadata()),
+            return match config.holds_disks_back() {
+                true => Self { is_refused: true, ..Self::empty(None, refusal(config)) },
                 false => of_disks(),
             };
         };
@@ -105,7 +115,7 @@ impl<'a> Queue<'a> {
         if config.local() {
             attempts.extend(of_disks().attempts);
         }
-        Self { attempts, nothing: None, head: Some(image) }
+        Self { attempts, nothing: None, head: Some(image), is_refused: false }
     }
 
     /// The entry that the booted system `wanted` this time; then, with `target`, an
@@ -137,7 +147,7 @@ impl<'a> Queue<'a> {
             let cause = "asks for a password, and starts only from the menu";
             return Self::empty(head, Failure::new(Phase::Choose, title, codes::PASSWORD, &cause));
         }
-        Self { attempts, nothing: None, head: head.map(Candidate::Entry) }
+        Self { attempts, nothing: None, head: head.map(Candidate::Entry), is_refused: false }
     }
 
     /// What the operator chose; where that leads elsewhere, the entries of other disks behind it.
@@ -153,11 +163,12 @@ impl<'a> Queue<'a> {
             let others = others.filter(|other| other.access == Access::Anyone);
             attempts.extend(others.map(|entry| Attempt::of(entry, true)));
         }
-        Self { attempts, nothing: None, head: Some(candidate) }
+        Self { attempts, nothing: None, head: Some(candidate), is_refused: false }
     }
 
     fn empty(head: Option<&'a Entry>, why: Failure) -> Self {
-        Self { attempts: VecDeque::new(), nothing: Some(why), head: head.map(Candidate::Entry) }
+        let head = head.map(Candidate::Entry);
+        Self { attempts: VecDeque::new(), nothing: Some(why), head, is_refused: false }
     }
 
     /// The next entry to try, or, once, why there was nothing to try from the start.
@@ -176,6 +187,12 @@ impl<'a> Queue<'a> {
     /// Whether anything is tried without the operator.
     pub fn starts_unattended(&self) -> bool {
         self.nothing.is_none()
+    }
+
+    /// Whether nothing starts unattended because something else than disks was to say what does: an operator may still
+    /// choose.
+    pub fn is_refused(&self) -> bool {
+        self.is_refused
     }
 
     /// Whether what should be first does not start unattended: nothing is broken, and somebody may still choose.

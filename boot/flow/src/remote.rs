@@ -128,7 +128,7 @@ fn found(order: &Order<'_>, platform: &Platform<'_>, report: &Report<'_>) -> Res
     let Some(cache) = order.cache.filter(|_| has_no_tries || failure.is_unreachable) else {
         return Err(failure);
     };
-    report.missed(&failure);
+    report.missed(&failure, &name(order.reference));
     match cache.start(order, has_no_tries) {
         Some(fetched) => Ok(fetched),
         None if has_no_tries => {

@@ -215,15 +215,16 @@ impl<'a> Report<'a> {
         self.once(format!("warning: {}", failure.detail()));
     }
 
-    /// The registry does not lead to what is started; the cache may.
-    pub fn missed(&self, failure: &Failure) {
-        self.line(format_args!("warning: {}; looking in the cache", failure.detail()));
+    /// The registry does not lead to what is started; the cache may. Two lines, since the first may be long.
+    pub fn missed(&self, failure: &Failure, reference: &str) {
+        self.line(format_args!("warning: {}", failure.detail()));
+        self.line(format_args!("cache looks for {reference}"));
     }
 
     /// An artifact that is started from a slot of the cache.
     pub fn cached(&self, reference: &str, manifest: &Digest, slot: &str, size: u64) {
         let (digest, size) = (manifest.short(), Bytes(size));
-        self.line(format_args!("cache oci {reference} -> {digest} (kept in {slot}, {size})"));
+        self.line(format_args!("cache {slot} {reference} -> {digest} ({size})"));
     }
 
     /// An artifact that was put into a slot of the cache.

@@ -11,13 +11,24 @@ use arch::Arch;
 use clap::Args;
 
 use crate::{
-    Common, alpine,
+    Common, alpine, cpio,
     installed::{self, Kernel},
     mini,
 };
 
 /// What the title of a unified kernel image is made of.
 const OS_RELEASE: &str = "ID=mini\nPRETTY_NAME=\"Mini, unified\"\nVERSION_ID=7\n";
+
+/// How the mini system says that it is good, as a service of a whole one would.
+const BLESS: &str = r#"for module in /modules/*; do
+    $b insmod $module || echo "mini: failed: $module"
+done
+$b mount -t devtmpfs devtmpfs /dev
+$b mount -t efivarfs efivarfs /sys/firmware/efi/efivars
+$b mount -t vfat /dev/vda /efi
+/bin/cloud-boot status --bless || echo "mini: failed: status --bless"
+$b umount /efi && echo "mini: the ESP is unmounted"
+"#;
 
 /// What is made of packages; `out` is a folder.
 #[derive(Args)]
@@ -36,6 +47,12 @@ pub struct Options {
     /// systemd's stub: all three in one unified kernel image
     #[arg(long)]
     stub: Option<PathBuf>,
+    /// The kernel's modules for the ESP, an archive: the booted system says that it is good
+    #[arg(long, requires = "command", conflicts_with_all = ["stub", "alpine"])]
+    modules: Option<PathBuf>,
+    /// The static program `cloud-boot` with which it does
+    #[arg(long, requires = "modules")]
+    command: Option<PathBuf>,
     /// The parts of Alpine's netboot: modloop and apkovl, too
     #[arg(long, conflicts_with = "stub")]
     alpine: bool,
@@ -64,7 +81,20 @@ pub fn make(options: &Options) -> Result<()> {
         let kernel = Kernel { image: &kernel, version: version.trim_end(), initrd: &initrd, options: &line };
         return installed::ukify(*arch, &kernel, stub, OS_RELEASE, &out.join("mini.efi"));
     }
+    let initrd = match (&options.modules, &options.command) {
+        (Some(modules), Some(command)) => [initrd, read(modules)?, blessing(&read(command)?)?].concat(),
+        _ => initrd,
+    };
     linux(out, &kernel, &initrd, &line)
+}
+
+/// An archive beside that of the mini system and that of the modules: Linux unpacks all of them.
+fn blessing(command: &[u8]) -> Result<Vec<u8>> {
+    let mut archive = cpio::Archive::default();
+    archive.folder("efi")?;
+    archive.program("bin/cloud-boot", command)?;
+    archive.program("bless", BLESS.as_bytes())?;
+    archive.finish()
 }
 
 fn linux(out: &Path, kernel: &[u8], initrd: &[u8], line: &str) -> Result<()> {

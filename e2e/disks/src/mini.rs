@@ -37,6 +37,7 @@ echo "mini: userspace on $($b uname -m)"
 echo "mini: cmdline $($b cat /proc/cmdline)"
 [ -e /proc/device-tree/model ] && echo "mini: model $($b cat /proc/device-tree/model)"
 [ -d /boot ] && echo "mini: initrds $($b ls /boot | $b tr '\n' ' ')"
+[ -e /bless ] && . /bless
 @CANARY@
 $b poweroff -f
 "#;

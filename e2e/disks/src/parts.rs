@@ -18,6 +18,8 @@ use crate::{cpio, root, scratch::Scratch, tool::run};
 /// Modules for disks, and for checksums where they are none of the kernel's own: asked for by name, they are in no list
 /// of dependencies. Each may be built in.
 const ALWAYS: [&str; 3] = ["virtio_pci", "virtio_blk", "crc32c_generic"];
+/// FAT, the character sets of Linux's default for it, and the variables. Each may be built in.
+const ESP: [&str; 4] = ["vfat", "nls_cp437", "nls_ascii", "efivarfs"];
 const MODULES: &str = "usr/lib/modules/";
 
 /// Where the parts go.
@@ -41,6 +43,9 @@ pub struct Parts {
     /// The same for btrfs
     #[arg(long)]
     btrfs: PathBuf,
+    /// The same for an EFI system partition, and for the firmware's variables
+    #[arg(long)]
+    esp: PathBuf,
 }
 
 /// Picks the parts out of the root.
@@ -53,8 +58,11 @@ pub fn pick(parts: &Parts) -> Result<()> {
     fs::write(&parts.version, format!("{}\n", summary.version))?;
     let modules = Modules::read(&parts.root, &summary.version)?;
     for (driver, out) in [("xfs", &parts.xfs), ("btrfs", &parts.btrfs)] {
-        fs::write(out, modules.archive(driver)?)?;
+        let order = load_order(&modules.dependencies, &[driver]);
+        ensure!(order.iter().any(|path| name(path) == driver), "the kernel has no module {driver}");
+        fs::write(out, modules.archive(&order)?)?;
     }
+    fs::write(&parts.esp, modules.archive(&load_order(&modules.dependencies, &ESP))?)?;
     Ok(())
 }
 
@@ -76,7 +84,7 @@ impl Modules {
             }
             Ok(())
         })?;
-        let wanted = [load_order(&dependencies, "xfs"), load_order(&dependencies, "btrfs")].concat();
+        let wanted = load_order(&dependencies, &[["xfs", "btrfs"].as_slice(), &ESP].concat());
         let mut files = BTreeMap::new();
         root::each(root, |path, mut entry| {
             if let Some(name) = path.strip_prefix(&folder)
@@ -91,14 +99,12 @@ impl Modules {
         Ok(Self { dependencies, files })
     }
 
-    fn archive(&self, driver: &str) -> Result<Vec<u8>> {
-        let order = load_order(&self.dependencies, driver);
-        ensure!(order.iter().any(|path| name(path) == driver), "the kernel has no module {driver}");
+    fn archive(&self, order: &[&str]) -> Result<Vec<u8>> {
         let scratch = Scratch::new("modules")?;
         let mut archive = cpio::Archive::default();
         archive.folder("modules")?;
-        for (i, path) in order.into_iter().enumerate() {
-            let bytes = self.files.get(path).with_context(|| format!("{path} is not in the root"))?;
+        for (i, path) in order.iter().enumerate() {
+            let bytes = self.files.get(*path).with_context(|| format!("{path} is not in the root"))?;
             let module = unpacked(&scratch, path, bytes)?;
             archive.program(&format!("modules/{i:02}-{}.ko", name(path)), &module)?;
         }
@@ -106,12 +112,12 @@ impl Modules {
     }
 }
 
-/// Paths of the modules that a driver needs and of its own, each behind those that it needs itself.
-fn load_order<'a>(dependencies: &'a str, driver: &str) -> Vec<&'a str> {
+/// Paths of the modules that drivers need and of their own, each behind those that it needs itself.
+fn load_order<'a>(dependencies: &'a str, drivers: &[&str]) -> Vec<&'a str> {
     let mut order: Vec<&str> = Vec::new();
-    for wanted in ALWAYS.into_iter().chain([driver]) {
+    for wanted in ALWAYS.iter().chain(drivers) {
         let mut lines = dependencies.lines().filter_map(|line| line.split_once(':'));
-        let Some((path, needed)) = lines.find(|(path, _)| name(path) == wanted) else { continue };
+        let Some((path, needed)) = lines.find(|(path, _)| name(path) == *wanted) else { continue };
         // depmod lists all of them, the deepest last.
         for module in needed.split_whitespace().rev().chain([path]) {
             if !order.contains(&module) {
@@ -152,7 +158,7 @@ mod tests {
         let text = "kernel/lib/a.ko.xz:\n\
                     kernel/fs/btrfs/btrfs.ko.xz: kernel/b/xor-neon.ko.xz kernel/lib/a.ko.xz\n\
                     kernel/b/virtio_blk.ko.xz: kernel/lib/a.ko.xz\n";
-        let order = load_order(text, "btrfs");
+        let order = load_order(text, &["btrfs"]);
         let expected = [
             "kernel/lib/a.ko.xz",
             "kernel/b/virtio_blk.ko.xz",

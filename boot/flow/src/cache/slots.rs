@@ -13,6 +13,8 @@ use crate::{Failure, Floor, Floors, Phase, Storage, codes, platform::Stored, rep
 pub const CACHE_FOLDER: &str = "/EFI/cloud-boot/cache";
 /// The name of a record, without its counters. FAT has no cases, and some firmware shows capitals.
 const RECORD: &str = "record.cb";
+/// Digits of a digest that messages show: as many as `Digest::short` has.
+const DIGITS_SHOWN: usize = 12;
 /// Names of a folder that are looked at: an artifact has at most 64 parts.
 const MOST_NAMES: usize = 256;
 /// As many times as many are removed.
@@ -125,7 +127,7 @@ impl Slot {
         let failed = |cause: &str| self.failed(&path, cause);
         let size = self.file.size.and_then(|size| usize::try_from(size).ok()).unwrap_or(usize::MAX);
         if size > Record::LARGEST {
-            return Err(failed(&format!("{size} bytes, at most {} are read", Record::LARGEST)));
+            return Err(failed(&format!("larger than {} bytes", Record::LARGEST)));
         }
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(size).map_err(|_| failed("not enough memory"))?;
@@ -134,7 +136,7 @@ impl Slot {
         bytes.truncate(read);
         let (found, expected) = (Digest::of(self.entry.record.algorithm(), &bytes), &self.entry.record);
         if found != *expected {
-            return Err(failed(&format!("digest is {found}, expected {expected}")));
+            return Err(failed(&format!("digest is {}", start_of(&found))));
         }
         Record::parse(&bytes).map_err(|cause| failed(&cause))
     }
@@ -149,7 +151,7 @@ impl Slot {
         if read == place.len() {
             return Ok(());
         }
-        Err(self.failed_part(part, &format!("{read} bytes, expected {}", place.len())))
+        Err(self.failed_part(part, &format!("too short: {read} bytes")))
     }
 
     /// Puts a part in the place of one that could not be used.
@@ -163,12 +165,11 @@ impl Slot {
 
     /// A part that has another digest.
     pub fn differs(&self, part: &Digest, found: &Digest) -> Failure {
-        self.failed_part(part, &format!("digest is {found}, expected {part}"))
+        self.failed_part(part, &format!("digest is {}", start_of(found)))
     }
 
-    /// A line of 80 columns has no room for a whole digest before the code.
     fn failed_part(&self, part: &Digest, cause: &str) -> Failure {
-        let object = format!("{} {}", object(self.entry.letter), part.short());
+        let object = format!("{} {}", object(self.entry.letter), start_of(part));
         Failure::new(Phase::Obtain, object, codes::CACHE_FILES, &cause)
     }
 
@@ -182,14 +183,14 @@ impl Slot {
 fn entries(floors: &dyn Floors, report: &Report<'_>) -> Vec<Entry> {
     let malformed = match floors.kept(CACHE_VARIABLE) {
         Floor::None => return Vec::new(),
-        Floor::Foreign => "it has the runtime attribute, which ours has not",
-        Floor::Unreadable => "the machine cannot read it",
+        Floor::Foreign => "not ours (runtime)",
+        Floor::Unreadable => "unreadable",
         Floor::Kept(bytes) => match variable::parse(&bytes) {
             Some(entries) => return entries,
-            None => "it does not say what the slots hold",
+            None => "malformed",
         },
     };
-    let done = if floors.forget(CACHE_VARIABLE) { "removed" } else { "and it cannot be removed" };
+    let done = if floors.forget(CACHE_VARIABLE) { "removed" } else { "not removable" };
     let cause = format!("{malformed}: {done}");
     report.uncached(&Failure::new(Phase::Obtain, CACHE_VARIABLE, codes::CACHE_VARIABLE, &cause));
     Vec::new()
@@ -216,6 +217,11 @@ pub fn clear(storage: &dyn Storage, letter: Letter) -> Result<(), String> {
 /// A slot, for messages.
 pub fn object(letter: Letter) -> String {
     format!("cache {letter}")
+}
+
+/// What tells a digest apart: a line of 80 columns has no room for more beside the code.
+fn start_of(digest: &Digest) -> &str {
+    digest.hex().get(..DIGITS_SHOWN).unwrap_or_default()
 }
 
 /// A file of a slot, from the cache's folder on.

@@ -104,9 +104,8 @@ impl Writer {
     /// The registry's answers are more than a record may have.
     pub fn finish(self, record: Option<Record>) -> Result<Keep, Failure> {
         let record = record.and_then(|record| record.emit());
-        let record = record.ok_or_else(|| {
-            self.failed(&format!("the registry's answers are larger than {} bytes", Record::LARGEST))
-        })?;
+        let record =
+            record.ok_or_else(|| self.failed(&format!("the record exceeds {} bytes", Record::LARGEST)))?;
         let Self { letter, reference, resolved, others, bytes, .. } = self;
         let entry = Entry { letter, record: Digest::of(Algorithm::Sha256, &record), resolved, reference };
         let entries = [entry].into_iter().chain(others).collect();
@@ -189,9 +188,9 @@ fn say(floors: &dyn Floors, entries: &[Entry]) -> Result<(), String> {
         return if floors.forget(CACHE_VARIABLE) {
             Ok(())
         } else {
-            Err(format!("the variable {CACHE_VARIABLE} cannot be removed"))
+            Err("its variable cannot be removed".into())
         };
     }
     let kept = floors.keep(CACHE_VARIABLE, text.to_string().as_bytes());
-    kept.map_err(|cause| format!("the variable {CACHE_VARIABLE} cannot be written: {cause}"))
+    kept.map_err(|cause| format!("variable: {cause}"))
 }

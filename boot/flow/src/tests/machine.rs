@@ -58,6 +58,8 @@ pub struct Machine {
     answers: RefCell<VecDeque<Answer>>,
     /// How many programs come back before one stays.
     returning: Cell<u32>,
+    /// How many images the firmware does not load.
+    unloadable: Cell<u32>,
     lines: RefCell<Vec<String>>,
     /// Names of variables that somebody else has made.
     forged: RefCell<Vec<String>>,
@@ -123,6 +125,7 @@ impl Machine {
             boot_file: Ok(None),
             answers: RefCell::default(),
             returning: Cell::new(0),
+            unloadable: Cell::new(0),
             lines: RefCell::default(),
             forged: RefCell::default(),
             signers: None,
@@ -238,6 +241,11 @@ impl Machine {
     pub fn returning(self, count: u32) -> Self {
         self.returning.set(count);
         self
+    }
+
+    /// The firmware does not load the next so many images.
+    pub fn refuse_to_load(&self, count: u32) {
+        self.unloadable.set(count);
     }
 
     /// A variable, as text.
@@ -434,6 +442,10 @@ impl HandOver for Machine {
         permit: Permit,
         starting: &dyn Fn() -> Result<(), Refused>,
     ) -> Result<std::convert::Infallible, Refused> {
+        if let Some(left) = self.unloadable.get().checked_sub(1) {
+            self.unloadable.set(left);
+            return Err(Refused { code: codes::SECURE_BOOT, cause: "db lacks its signer".into() });
+        }
         starting()?;
         let Payload { title, content, .. } = payload.into_inner(permit);
         if let Some(left) = self.returning.get().checked_sub(1) {

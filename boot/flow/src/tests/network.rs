@@ -207,6 +207,80 @@ fn a_cut_cable_does_not_choose_the_disk() {
     ]);
 }
 
+const PLANNED: &str = "failed: choose host.example/plan:1: E-CHOOSE-PLAN cloudboot.plan says what starts, and this version \
+    fetches no plans: no disk starts unattended without cloudboot.local=1; returning to the firmware";
+
+#[test]
+fn a_plan_that_is_not_fetched_does_not_choose_the_disk() {
+    let machine = |more: &str| {
+        Machine::new(&[hidden(&["a"])]).settings(&format!("cloudboot.plan=oci://host.example/plan:1 {more}"))
+    };
+    let held = || End::Ended(Ended::NothingFound);
+    check(vec![
+        Scenario("no disk starts", machine(""), &[ONE, PLANNED], held()),
+        Scenario(
+            "unless the settings allow it",
+            machine("cloudboot.local=1"),
+            &[ONE, "BOOTS hd0 a"],
+            started("a"),
+        ),
+        Scenario(
+            "an image comes before it",
+            machine(&pinned("")).network(&[Answer::Linux]),
+            &[ONE, CHOOSE, FETCHED, START],
+            booted(),
+        ),
+        Scenario(
+            "an operator may choose the disk",
+            machine("").asking().presses(&["\n"]),
+            &[ONE, "[menu at a]", "BOOTS hd0 a"],
+            started("a"),
+        ),
+        Scenario(
+            "but not at a locked menu, which has nothing to show",
+            machine("").locked().asking().presses(&["\n"]),
+            &[ONE, PLANNED],
+            held(),
+        ),
+        Scenario(
+            "nor where the menu is hidden",
+            machine("cloudboot.menu=hidden").asking().presses(&["\n"]),
+            &[ONE, PLANNED],
+            held(),
+        ),
+    ]);
+}
+
+#[test]
+fn who_attacks_a_plan_gets_no_disk() {
+    let machine = |settings: &str| Machine::new(&[hidden(&["a"])]).settings(settings);
+    let plan = "cloudboot.plan=oci://host.example/plan:1";
+    // The booted system asks for its own entry.
+    let (lines, end) = machine(plan).variable("LoaderEntryOneShot", "a").boot();
+    let said = "warning: choose LoaderEntryOneShot: E-CHOOSE-ID a is an entry of a disk, and cloudboot.plan is set; \
+                taking the usual default";
+    assert_eq!((lines[1].as_str(), lines[2].as_str()), (said, PLANNED), "{lines:?}");
+    assert_eq!(end, End::Ended(Ended::NothingFound));
+    // The metadata names a plan where a key is built in: the key would decide what it leads to.
+    let url = "cloudboot.metadata.url=http://cloud.example/";
+    let document = r#"{ "cloudboot": { "plan": "oci://host.example/plan:1" } }"#;
+    let (lines, end) = machine(url).locked().with_key().document(document).boot();
+    assert_eq!((lines.last().unwrap().as_str(), end), (PLANNED, End::Ended(Ended::NothingFound)));
+    // Nor may it say that disks start instead.
+    let document = r#"{ "cloudboot": { "plan": "oci://host.example/plan:1", "local": "1" } }"#;
+    let (lines, end) = machine(url).locked().with_key().document(document).boot();
+    assert_eq!((lines.last().unwrap().as_str(), end), (PLANNED, End::Ended(Ended::NothingFound)));
+}
+
+#[test]
+fn metadata_that_is_missing_opens_no_locked_menu_to_disks() {
+    let url = "cloudboot.metadata.url=http://cloud.example/ cloudboot.failure=menu";
+    let machine = Machine::new(&[hidden(&["a"])]).settings(url).locked().with_key().asking().presses(&["\n"]);
+    let (lines, end) = machine.boot();
+    assert!(lines.last().unwrap().contains("E-TRUST-METADATA"), "{lines:#?}");
+    assert_eq!(end, End::Ended(Ended::NothingFound));
+}
+
 #[test]
 fn the_booted_system_is_told() {
     let machine = Machine::new(&[hidden(&["a"])]).settings(&pinned("")).network(&[Answer::Linux]);

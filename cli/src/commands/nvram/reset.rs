@@ -7,12 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use efi::{
     log,
     varstore::{self, Variable},
 };
-use flow::EPOCH_VARIABLE;
+use flow::{CACHE_VARIABLE, EPOCH_VARIABLE};
 use serde::Serialize;
 
 use crate::{
@@ -27,20 +27,27 @@ const LARGEST: u64 = 128 << 20;
 /// What qcow2 images start with, whose clusters are not where they seem to be.
 const QCOW2: &[u8] = b"QFI\xfb";
 
-/// Lets a machine that is off start older signed images again
+/// Forgets what the loader of a machine that is off has kept: epochs of signed images, the content of its cache
 #[derive(Args)]
 #[command(after_help = "Examples:
   cloud-boot nvram reset --epoch OVMF_VARS_4M.fd
-      forgets the highest epochs of images that were started
+      forgets the highest epochs of images that were started: older signed images start again
+  cloud-boot nvram reset --cache OVMF_VARS_4M.fd
+      forgets what the cache holds: nothing starts from it until the registry has been reached again
 
-The machine must be off: its firmware keeps the store in memory.")]
+The machine must be off: its firmware keeps the store in memory. The loader itself removes the files of a cache that is
+forgotten.")]
+#[command(group(ArgGroup::new("what").required(true).multiple(true).args(["epoch", "cache"])))]
 pub struct Options {
     /// A variable store of EDK II, raw
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// The epochs below which signed images are refused
-    #[arg(long, required = true)]
+    #[arg(long)]
     epoch: bool,
+    /// What the slots of cloudboot.cache hold
+    #[arg(long)]
+    cache: bool,
     /// One line of JSON
     #[arg(long)]
     json: bool,
@@ -54,7 +61,7 @@ struct Report {
 impl Options {
     /// Removes the variables.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
-        let removed = remove(&self.file)?;
+        let removed = remove(&self.file, &|name| self.is_meant(name))?;
         let file = text(self.file.as_os_str().as_bytes());
         if self.json {
             return printer.json(&Report { removed });
@@ -62,16 +69,34 @@ impl Options {
         removed
             .iter()
             .try_for_each(|name| printer.line(format_args!("removed {}", text(name.as_bytes()))))?;
-        match removed.len() {
-            0 => printer.line(format_args!("{file}: no epoch is kept in it")),
-            1 => printer.line(format_args!("{file}: 1 epoch is forgotten")),
-            count => printer.line(format_args!("{file}: {count} epochs are forgotten")),
+        if self.epoch {
+            match removed.iter().filter(|name| is_epoch(name)).count() {
+                0 => printer.line(format_args!("{file}: no epoch is kept in it"))?,
+                1 => printer.line(format_args!("{file}: 1 epoch is forgotten"))?,
+                count => printer.line(format_args!("{file}: {count} epochs are forgotten"))?,
+            }
         }
+        if self.cache {
+            match removed.iter().any(|name| name == CACHE_VARIABLE) {
+                false => printer.line(format_args!("{file}: no cache is known in it"))?,
+                true => printer.line(format_args!("{file}: the cache is forgotten"))?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a variable of ours is to be removed.
+    fn is_meant(&self, name: &str) -> bool {
+        (self.epoch && is_epoch(name)) || (self.cache && name == CACHE_VARIABLE)
     }
 }
 
-/// Marks the variables as deleted in the file, one byte each, and returns their names.
-fn remove(path: &Path) -> Result<Vec<String>, Failure> {
+fn is_epoch(name: &str) -> bool {
+    name.starts_with(EPOCH_VARIABLE)
+}
+
+/// Marks variables of ours as deleted in the file, one byte each, and returns their names.
+fn remove(path: &Path, is_meant: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Failure> {
     let object = path.as_os_str().as_bytes();
     let failed = |cause: &dyn ToString| Failure::new(codes::NVRAM, object, cause.to_string());
     let bytes = input::read(path, LARGEST, &|head| match head.starts_with(QCOW2) {
@@ -81,8 +106,7 @@ fn remove(path: &Path) -> Result<Vec<String>, Failure> {
     let (start, length) = varstore::find(&bytes).ok_or_else(|| failed(&"no store of variables is in it"))?;
     let volume = bytes.get(start..).unwrap_or_default();
     let volume = volume.get(..usize::try_from(length).unwrap_or(usize::MAX)).unwrap_or(volume);
-    let is_meant =
-        |variable: &Variable| variable.vendor == log::VENDOR && variable.name.starts_with(EPOCH_VARIABLE);
+    let is_meant = |variable: &Variable| variable.vendor == log::VENDOR && is_meant(&variable.name);
     let deletions = varstore::deletions(volume, &is_meant).map_err(|error| failed(&error))?;
     if deletions.is_empty() {
         return Ok(Vec::new());

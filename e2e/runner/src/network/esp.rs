@@ -14,18 +14,19 @@ pub const FILE: &str = "esp.img";
 const SEED: &str = "seed.img";
 
 /// KiB: room for a loader, and enough clusters for FAT32.
-const SIZE: &str = "40960";
+const SIZE: u64 = 40960;
 
 /// Makes a filesystem with the loader as the program that firmware starts from any disk, a root certificate as
-/// `\cloudboot\ca.pem`, and an entry as `\loader\entries\net.conf`, unless it is empty.
+/// `\cloudboot\ca.pem`, and an entry as `\loader\entries\net.conf`, unless it is empty. There is room for `kept` bytes more.
 ///
 /// # Errors
 /// When a file cannot be written.
 ///
 /// # Panics
 /// A tool fails.
-pub fn make(folder: &Path, arch: Arch, loader: &str, ca: &[u8], entry: &str) -> Result<()> {
-    output(folder, "mkfs.vfat", &["-C", "-F", "32", "-s", "1", "-n", "UEFI", FILE, SIZE]);
+pub fn make(folder: &Path, arch: Arch, loader: &str, ca: &[u8], entry: &str, kept: u64) -> Result<()> {
+    let size = SIZE.saturating_add(kept.div_ceil(1024)).to_string();
+    output(folder, "mkfs.vfat", &["-C", "-F", "32", "-s", "1", "-n", "UEFI", FILE, &size]);
     fs::write(folder.join("ca.pem"), ca)?;
     output(folder, "mmd", &["-i", FILE, "::/EFI", "::/EFI/BOOT", "::/cloudboot"]);
     output(folder, "mcopy", &["-i", FILE, "ca.pem", "::/cloudboot/ca.pem"]);
@@ -68,6 +69,16 @@ pub fn make_seed(folder: &Path, document: &str) -> Result<String> {
     output(folder, "mkfs.vfat", &["-C", "-n", "cidata", SEED, "1024"]);
     output(folder, "mcopy", &["-i", SEED, "cloudboot.json", "::/cloudboot.json"]);
     Ok(folder.join(SEED).display().to_string())
+}
+
+/// Puts public keys of cosign, which stand in the folder, beside the certificate.
+///
+/// # Panics
+/// A tool fails.
+pub fn add_keys(folder: &Path, names: &[String]) {
+    for name in names {
+        output(folder, "mcopy", &["-i", FILE, &format!("{name}.pub"), "::/cloudboot/"]);
+    }
 }
 
 /// Where the loader keeps images.

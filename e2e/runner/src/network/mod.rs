@@ -159,7 +159,9 @@ impl Network {
         let servers = Servers::start(self, &pki, store, host)?;
         let words = words(&servers, digest, &first);
         let entry = replaced(&words, &self.entry)?;
-        esp::make(folder.path(), arch, &loader, &pki.read("own.pem"), &entry)?;
+        let kept = if self.earlier.is_some() { self.size()? } else { 0 };
+        esp::make(folder.path(), arch, &loader, &pki.read("own.pem"), &entry, kept)?;
+        esp::add_keys(folder.path(), self.signing.as_ref().map_or(&[], |signing| &signing.beside));
         if self.local {
             esp::add_local(folder.path())?;
         }

@@ -33,6 +33,9 @@ pub struct Signing {
     /// Keys that are built into the loader.
     #[serde(default)]
     pub keys: Vec<String>,
+    /// Keys whose files stand beside the loader's certificate, `NAME.pub`.
+    #[serde(default)]
+    pub beside: Vec<String>,
     /// Whether the artifact is signed without a key of its signer's own, for which the loader has a trusted root.
     #[serde(default)]
     pub keyless: Option<Keyless>,
@@ -91,7 +94,7 @@ impl Signing {
     /// A tool fails.
     pub fn build(&self, folder: &Path, command: &str, arch: Arch, loader: &str, ca: &Path) -> String {
         let mut made: Vec<&String> = Vec::new();
-        for key in self.keys.iter().chain(&self.by) {
+        for key in self.keys.iter().chain(&self.beside).chain(&self.by) {
             if !made.contains(&key) {
                 let prefix = format!("--output-key-prefix={key}");
                 output(folder, "env", &["COSIGN_PASSWORD=", "cosign", "generate-key-pair", &prefix]);
