@@ -26,6 +26,7 @@ impl Clock {
             boot::stall(STALL);
             counter().wrapping_sub(before)
         });
+        // Saturates only on a counter of more than 2⁵⁴ ticks a millisecond.
         let ticks_per_second = ticks.min().unwrap_or(0).saturating_mul(1000).max(1);
         Self { start, ticks_per_second }
     }
@@ -33,6 +34,7 @@ impl Clock {
     fn duration(&self, ticks: u64) -> Duration {
         // In 64 bits: the seconds first, so that the rest times a million is small enough.
         let (seconds, rest) = (ticks / self.ticks_per_second, ticks % self.ticks_per_second);
+        // Saturates only on a counter of more than 2⁴⁴ Hz.
         let micros = rest.saturating_mul(1_000_000) / self.ticks_per_second;
         Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros))
     }

@@ -75,6 +75,7 @@ fn show_use(stack: &Stack, payload: usize, provenance: &Provenance) {
         Provenance::Volume { .. } => MOST_HEAP,
         Provenance::Url(_) | Provenance::Registry { .. } => flow::NETWORK_MEMORY as usize,
     };
+    // Saturates where the payload was not on the heap all at once: nothing beside it was.
     let (stack, heap) = (stack.peak(), heap::peak().saturating_sub(payload));
     let verdict = if stack > MOST_STACK || heap > most { ": over budget" } else { "" };
     Console.line(format_args!(

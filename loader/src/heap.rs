@@ -39,6 +39,7 @@ unsafe impl GlobalAlloc for Heap {
         // SAFETY: `actual(layout)` has a size that is not zero, as the caller guarantees of `layout`.
         let pointer = unsafe { Allocator.alloc(actual(layout)) };
         if !pointer.is_null() {
+            // Cannot saturate: bytes that were allocated.
             let used = self.used.fetch_add(layout.size(), Ordering::Relaxed).saturating_add(layout.size());
             self.peak.fetch_max(used, Ordering::Relaxed);
         }

@@ -55,6 +55,7 @@ impl Initrd {
     /// # Errors
     /// The status with which the firmware refuses a protocol.
     pub fn publish(mut bytes: Vec<u8>) -> uefi::Result<Self> {
+        // Saturates where there are enough.
         let missing = LEAST.saturating_sub(bytes.len());
         bytes.extend(core::iter::repeat_n(0, missing));
         let path = Box::pin(Path {

@@ -20,6 +20,7 @@ impl flow::Memory for FreeMemory {
             return 0;
         };
         let free = map.entries().filter(|area| area.ty == MemoryType::CONVENTIONAL);
+        // Cannot saturate: the pages are of memory that has addresses.
         free.map(|area| area.page_count.saturating_mul(PAGE)).sum()
     }
 

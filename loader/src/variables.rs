@@ -140,6 +140,7 @@ pub fn open_setup() -> ! {
 /// Tells the booted system who we are and when we started.
 pub fn introduce(version: &str, clock: &Clock) {
     let write = |name, value: &str| Variables.write(Vendor::Loader, name, &text::encode(value));
+    // Cannot saturate: the program started after the machine.
     let now =
         u64::try_from(clock.since_power_on().saturating_sub(clock.now()).as_micros()).unwrap_or(u64::MAX);
     Variables.write(Vendor::Loader, interface::TIME_INIT, &interface::microseconds(now));

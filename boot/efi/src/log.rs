@@ -23,7 +23,7 @@ pub const LONGEST: usize = 8 * 1024;
 pub fn write(version: &str, arch: &str, selected: Option<&str>, lines: &[(u64, &str)]) -> String {
     let selected = selected.map_or(String::from("null"), quoted);
     let head = format!("{{\"version\":{},\"arch\":{},\"selected\":{selected}", quoted(version), quoted(arch));
-    // The number of dropped lines has at most twenty digits. A head that is too long leaves no room.
+    // The number of dropped lines has at most twenty digits. Saturates for a head that is too long: it leaves no room.
     let mut room = LONGEST.saturating_sub(head.len()).saturating_sub(64);
     let mut kept: Vec<String> = Vec::new();
     for (time, line) in lines.iter().rev() {

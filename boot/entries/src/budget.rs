@@ -77,7 +77,7 @@ impl Budget {
 
     /// What was used.
     pub fn spent(&self) -> Spent {
-        // A sum of counters, each below its limit.
+        // Cannot saturate: a sum of counters, each below its limit.
         let sum = |account: fn(&Share) -> &Account| {
             self.disks.iter().map(|share| account(share).used.get()).fold(0, u64::saturating_add)
         };
@@ -202,7 +202,7 @@ impl Share {
             matches!(error, Error::Read(vfs::Error::Io(_) | vfs::Error::Corrupt(_) | vfs::Error::Missing(_)));
         let is_once = is_of_disk || matches!(error, Error::Budget { .. });
         match problems.iter_mut().find(|problem| is_once && problem.error == error) {
-            // A counter that is only shown.
+            // May saturate: a counter that is only shown.
             Some(known) => known.others = known.others.saturating_add(is_of_disk.into()),
             None => match self.noted.charge(1) {
                 Ok(()) => problems.push(Problem::new(object, error)),

@@ -179,7 +179,7 @@ impl Collector<'_> {
             volume: self.volume,
             files: self.files,
             source: self.source.clone(),
-            // It is below the deepest.
+            // Cannot saturate: it is below the deepest.
             depth: self.depth.saturating_add(1),
             access: self.access(&reader.passwords(label)),
         };

@@ -43,7 +43,7 @@ impl Taken {
     fn numbered(&mut self, id: &str) -> String {
         loop {
             let next = self.find(id).ok().and_then(|at| self.0.get_mut(at));
-            // Of no name there are more than all entries, which `MOST_ENTRIES` limits.
+            // Cannot saturate: of no name there are more than all entries, which `MOST_ENTRIES` limits.
             let number = next.map_or(0, |(_, number)| core::mem::replace(number, number.saturating_add(1)));
             let candidate = format!("{id}-{number}");
             if let Err(place) = self.find(&candidate) {

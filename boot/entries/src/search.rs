@@ -300,7 +300,7 @@ fn is_same(first: &Volume, later: &Volume) -> bool {
 /// The bytes of its disk that a volume stands on.
 fn place(volume: &Volume) -> Range<u64> {
     let whole = 0..u64::MAX;
-    // It ends on its disk, or there would be no such partition.
+    // Cannot saturate: it ends on its disk, or there would be no such partition.
     let end = |partition: &Partition| partition.start.saturating_add(partition.length);
     volume.partition().map_or(whole, |partition| partition.start..end(partition))
 }

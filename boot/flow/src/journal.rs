@@ -54,6 +54,7 @@ impl Console for Journal<'_> {
         // Writing to a string does not fail.
         let _ = fmt::write(&mut line.text, text);
         let mut kept = self.kept.borrow_mut();
+        // Neither can saturate: these are the bytes of the lines that are kept.
         kept.bytes = kept.bytes.saturating_add(line.text.len());
         kept.lines.push_back(line);
         while kept.bytes > MOST {

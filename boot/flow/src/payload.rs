@@ -124,7 +124,7 @@ impl Place {
         let volume = volumes.get(file.volume)?;
         let path = String::from_utf8(file.path.clone()).ok()?;
         let partition = volume.partition();
-        // A partition ends on its disk, which `part` has checked.
+        // Cannot saturate: a partition ends on its disk, which `part` has checked.
         let partition = partition.map(|p| p.start..p.start.saturating_add(p.length));
         Some(Self { disk: volume.disk(), partition, path })
     }

@@ -104,7 +104,7 @@ impl<'a> Report<'a> {
         let mut left_out = 0u32;
         for (i, (object, code, cause)) in of_volumes.chain(of_entries).chain(unread).enumerate() {
             if i >= MOST_PROBLEMS && !self.is_verbose {
-                // A counter that is only shown.
+                // May saturate: a counter that is only shown.
                 left_out = left_out.saturating_add(1);
                 continue;
             }
@@ -185,6 +185,7 @@ impl<'a> Report<'a> {
 
     /// How far a transfer is.
     pub fn progress(&self, bytes: u64, of: u64, took: Duration) {
+        // May saturate: it is only shown.
         let percent = bytes.saturating_mul(100).checked_div(of).unwrap_or(100);
         let (bytes, of, took) = (Bytes(bytes), Bytes(of), Seconds(took));
         self.console.progress(format_args!("obtain {bytes} of {of}, {percent} % ({took})"));
@@ -292,6 +293,7 @@ pub struct Bytes(pub u64);
 
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // May saturate: it is only shown.
         let tenths = |unit: u64| self.0.saturating_mul(10).checked_div(unit).unwrap_or(0);
         let (tenths, name) = match self.0 {
             0..1024 => return write!(f, "{} bytes", self.0),
@@ -307,7 +309,7 @@ struct Speed(u64, Duration);
 
 impl fmt::Display for Speed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Bytes by microseconds are megabytes by seconds.
+        // Bytes by microseconds are megabytes by seconds. Cannot saturate: 128 bits for 64.
         let tenths = u128::from(self.0).saturating_mul(10).checked_div(self.1.as_micros()).unwrap_or(0);
         write!(f, "{}.{} MB/s", tenths / 10, tenths % 10)
     }

@@ -115,7 +115,7 @@ pub fn count(floors: &dyn Floors) -> usize {
 pub fn forget(floors: &dyn Floors) -> (usize, usize) {
     let names = floors.names(EPOCH_VARIABLE);
     let forgotten = names.iter().filter(|name| floors.forget(name)).count();
-    // As many are not forgotten as are left.
+    // Cannot saturate: as many are not forgotten as are left.
     (forgotten, names.len().saturating_sub(forgotten))
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! A line of text that is edited, shown on as many rows as it needs.
+//!
+//! The cursor saturates at the text's start, and `min` keeps it from the end; what is on the screen has few rows.
 
 use alloc::{string::String, vec::Vec};
 

@@ -221,6 +221,7 @@ impl Menu {
                 if key == Key::Char('y') { Outcome::ForgetEpochs } else { Outcome::Stay }
             }
             View::Text { lines, first, .. } => {
+                // Saturates where all lines are shown, and at the first line.
                 let last = lines.len().saturating_sub(list::HEIGHT);
                 *first = match key {
                     Key::Down => first.saturating_add(1).min(last),
@@ -292,8 +293,10 @@ impl Menu {
         let keys = match &self.view {
             View::List => {
                 self.list.draw(&mut screen);
+                // Cannot saturate: a sum of two constants.
                 screen.set(list::LAST.saturating_add(2), &self.message);
                 if let Some(left) = self.countdown {
+                    // May saturate: it is only shown.
                     let seconds = left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0));
                     screen
                         .set(ROWS - 2, &format!("Boots the marked entry in {seconds} s; any key stops that"));

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The list of entries, with its cursor and its filter.
+//!
+//! The cursor saturates at the first entry, and `min` keeps it to the last; the same holds for what a screen shows of a
+//! list. All other numbers are of entries, or of characters of a title, in memory.
 
 use alloc::{format, string::String, vec::Vec};
 

@@ -43,7 +43,8 @@ impl Secret {
     }
 
     fn push(&mut self, c: char) {
-        // So that no copy stays where the text was too long for its memory.
+        // So that no copy stays where the text was too long for its memory. Cannot saturate: `key` takes no
+        // more than `LONGEST` characters.
         self.0.reserve(LONGEST.saturating_mul(WIDEST).saturating_sub(self.0.len()));
         self.0.push(c);
     }
@@ -107,6 +108,7 @@ impl Form {
     /// The name is shown, the password is not, not even its length.
     pub fn draw(&self, screen: &mut Screen) {
         let (user, password) = ("User:     ", "Password: ");
+        // Cannot saturate: all of these are places on a screen, and `LONGEST` of a name.
         let column = user.len().saturating_add(self.login.user.chars().count());
         if self.is_user_asked {
             screen.set(FIRST, &format!("{user}{}", self.login.user));

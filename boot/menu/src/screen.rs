@@ -44,6 +44,7 @@ impl Screen {
             row.text.truncate(COLUMNS - 3);
             row.text.push_str("...");
         }
+        // Cannot saturate: the text was cut to the columns.
         let missing = COLUMNS.saturating_sub(row.text.len());
         row.text.extend(core::iter::repeat_n(' ', missing));
     }

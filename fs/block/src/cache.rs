@@ -51,6 +51,7 @@ impl<D: BlockRead> Cache<D> {
     }
 
     fn load(&self, index: u64) -> Result<Box<[u8]>, ReadError> {
+        // Cannot saturate: the page begins on the device, which has the bytes that are asked for.
         let start = index.saturating_mul(PAGE_U64);
         let length = usize::try_from(self.device.size().saturating_sub(start)).unwrap_or(PAGE).min(PAGE);
         let mut bytes = alloc::vec![0; length].into_boxed_slice();
@@ -61,6 +62,7 @@ impl<D: BlockRead> Cache<D> {
     /// Copies from one page; `buf` does not reach past its end.
     fn copy_from_page(&self, index: u64, skip: usize, buf: &mut [u8]) -> Result<(), ReadError> {
         let mut state = self.state.borrow_mut();
+        // Cannot saturate: nobody reads 2⁶⁴ times.
         state.clock = state.clock.saturating_add(1);
         let now = state.clock;
         let position = match state.pages.iter().position(|p| p.index == index) {
@@ -69,6 +71,7 @@ impl<D: BlockRead> Cache<D> {
                 let page = Page { index, used: now, bytes: self.load(index)? };
                 if state.pages.len() < self.capacity {
                     state.pages.push(page);
+                    // Cannot saturate: one was added just now.
                     state.pages.len().saturating_sub(1)
                 } else {
                     let oldest =
@@ -106,6 +109,7 @@ impl<D: BlockRead> BlockRead for Cache<D> {
         }
         while !buf.is_empty() {
             let skip = usize::try_from(offset % PAGE_U64).unwrap_or(0);
+            // Cannot saturate: `skip` is less than a page, and the bytes end on the device.
             let length = buf.len().min(PAGE.saturating_sub(skip));
             let Some((head, rest)) = buf.split_at_mut_checked(length) else { break };
             self.copy_from_page(offset / PAGE_U64, skip, head)?;

@@ -205,6 +205,7 @@ pub fn system_chunks(
     let start = place.after(wide(offset_of!(raw::SuperBlock, sys_chunk_array)));
     let (mut chunks, length) = (Chunks::default(), array.len());
     while !array.is_empty() {
+        // Cannot saturate: `array` only becomes shorter.
         let at = start.after(wide(length.saturating_sub(array.len())));
         let Ok((key, rest)) = raw::DiskKey::ref_from_prefix(array) else {
             return Err(corrupt(

@@ -114,6 +114,7 @@ impl Chunks {
             return fail(Fault::Range, "btrfs_chunk.num_stripes", wide(stripes.len()));
         }
         let first = self.stripes.len();
+        // Cannot saturate: lengths of two slices in memory.
         if first.saturating_add(stripes.len()) > MOST_STRIPES {
             return fail(Fault::Range, "number of btrfs_stripe", wide(first));
         }
@@ -173,6 +174,7 @@ impl Chunks {
         };
         let stripes = self.stripes(chunk);
         let offset = address.since(chunk.start);
+        // Cannot saturate: the address is in the chunk.
         let rest = chunk.length.saturating_sub(offset);
         if !chunk.profile.is_striped() {
             return Ok(Place { chunk, stripes, row: 0, column: 0, within: offset, length: rest });
@@ -182,6 +184,7 @@ impl Chunks {
         // Columns are at least one and fewer than stripes.
         let (row, column) =
             (strip.checked_div(columns).unwrap_or(0), strip.checked_rem(columns).unwrap_or(0));
+        // Cannot saturate: a remainder of `STRIP`.
         let length = STRIP.saturating_sub(within).min(rest);
         Ok(Place { chunk, stripes, row, column: narrow(column), within, length })
     }
@@ -200,6 +203,7 @@ impl Chunk {
 /// Strips of a row, parities not counted.
 fn columns(chunk: &Chunk, stripes: usize) -> u64 {
     let copies = chunk.profile.copies().max(1);
+    // Cannot saturate: no profile allows fewer stripes than its parities and one more.
     wide(stripes.saturating_sub(chunk.profile.parities()).checked_div(copies).unwrap_or(0))
 }
 
@@ -228,11 +232,14 @@ impl Place<'_> {
 
     /// The byte of a stripe's device `skip` bytes behind the place.
     pub fn on(&self, stripe: &Stripe, skip: u64) -> Physical {
+        // Cannot saturate: where the row begins within the chunk's part of a device, which is not longer than the
+        // chunk.
         stripe.start.after(self.row.saturating_mul(STRIP)).after(self.within).after(skip)
     }
 
     /// The address of another column of the row, at the same byte of its strip.
     pub fn beside(&self, column: usize) -> Logical {
+        // The row's first strip begins within the chunk. What saturates behind that is in no chunk.
         let strip = self.row.saturating_mul(wide(self.columns())).saturating_add(wide(column));
         self.chunk.start.after(strip.saturating_mul(STRIP)).after(self.within)
     }

@@ -46,6 +46,7 @@ impl Data {
     pub fn read(&self, trees: &Trees, address: Logical, buf: &mut [u8]) -> Result<(), Error> {
         let size = narrow(trees.rules().sector_size);
         let lead = narrow(address.0.checked_rem(trees.rules().sector_size).unwrap_or(0));
+        // Cannot saturate: `lead` and `tail` are remainders of what they are taken from, or of `size`.
         let head = if lead == 0 { 0 } else { size.saturating_sub(lead).min(buf.len()) };
         let (first, rest) = buf.split_at_mut_checked(head).unwrap_or_default();
         self.read_part(trees, address, lead, first)?;
@@ -62,6 +63,7 @@ impl Data {
         if buf.is_empty() {
             return Ok(());
         }
+        // Cannot saturate: `lead` is the rest that the address leaves when it is divided.
         let start = Logical(address.0.saturating_sub(wide(lead)));
         let mut kept = self.sector.borrow_mut();
         if kept.as_ref().is_none_or(|(address, _)| *address != start) {

@@ -131,6 +131,7 @@ fn each_in(item: &Item, each: &mut Each<'_>) -> Result<ControlFlow<()>, Error> {
     let all = item.bytes();
     let mut rest = all;
     while !rest.is_empty() {
+        // Cannot saturate: `rest` is an end of `all`.
         let at = item.place(all.len().saturating_sub(rest.len()));
         let (entry, behind) = Entry::parse(rest, at)?;
         if each(entry)?.is_break() {

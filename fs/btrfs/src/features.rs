@@ -78,6 +78,7 @@ pub fn all(incompat: u64, compat_ro: u64) -> Vec<String> {
 /// by their number, as e2fsprogs does.
 fn names(kind: char, first: u32, names: &'static [&'static str], bits: u64) -> impl Iterator<Item = String> {
     let set = (first..u64::BITS).filter(move |bit| bits.checked_shr(*bit).unwrap_or(0) & 1 != 0);
+    // Cannot saturate: bits are counted from `first` on.
     set.map(move |bit| match usize::try_from(bit.saturating_sub(first)).ok().and_then(|at| names.get(at)) {
         None | Some(&"") => format!("FEATURE_{kind}{bit}"),
         Some(name) => String::from(*name),

@@ -78,16 +78,19 @@ impl Files {
         offset: u64,
         buf: &mut [u8],
     ) -> Result<usize, Error> {
+        // Saturates behind the end, where a file has nothing.
         let length = narrow(inode.attr.size.saturating_sub(offset)).min(buf.len());
         let (mut rest, mut at) = (buf.get_mut(..length).unwrap_or_default(), offset);
         // It ends: each extent ends behind the place that it was looked for.
         while !rest.is_empty() {
             let extent = Extent::find(trees, tree, inode, at)?;
+            // Cannot saturate: what `find` yields ends behind `at`, or there, which ends the loop.
             let length = narrow(extent.end.saturating_sub(at)).min(rest.len());
             let Some((part, behind)) = rest.split_at_mut_checked(length).filter(|_| length > 0) else {
                 break;
             };
             self.read_extent(trees, inode, &extent, at.saturating_sub(extent.start), part)?;
+            // Cannot saturate: no more than the file's size.
             (rest, at) = (behind, at.saturating_add(wide(length)));
         }
         Ok(length)
@@ -112,12 +115,14 @@ impl Files {
                     return Ok(());
                 };
                 let mut bytes =
+                    // Cannot saturate: data in an item begins at 0.
                     memory::zeros(narrow(extent.end.saturating_sub(extent.start)), "inline extent")?;
                 let place = item.place(PLACE_AT);
                 method.unpack(stored, &mut bytes, narrow(trees.rules().sector_size), place)?;
                 copy(&bytes, narrow(skip), buf);
             }
             Content::Packed(packed) => {
+                // Cannot saturate: both are within what the extent unpacks to, which has at most `LONGEST` bytes.
                 let skip = packed.skip.saturating_add(narrow(skip));
                 self.read_packed(trees, inode, packed, skip, buf)?;
             }

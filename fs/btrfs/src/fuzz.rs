@@ -35,6 +35,7 @@ pub fn fuzz(data: &[u8]) {
         if let Ok(attr) = btrfs.attr(&node) {
             let _ = btrfs.read_at(&node, 0, &mut buf);
             let _ = btrfs.read_at(&node, attr.size / 2, &mut buf);
+            // Saturates for an empty file, which is read from its start.
             let _ = btrfs.read_at(&node, attr.size.saturating_sub(1), &mut buf);
         }
         let _ = btrfs.read_link(&node);

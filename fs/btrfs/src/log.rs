@@ -65,6 +65,7 @@ impl Replayed {
 
     /// How many items differ.
     pub fn count(&self) -> usize {
+        // Cannot saturate: counts of items in memory.
         self.subvolumes.iter().map(|(_, edits)| edits.count()).fold(0, usize::saturating_add)
     }
 }

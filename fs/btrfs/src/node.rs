@@ -116,6 +116,7 @@ impl Node {
             return fail(fault, offset_of!(raw::Header, csum), "btrfs_header.csum", stored.number());
         }
         check_identity(header, wanted, rules)?;
+        // Cannot saturate: the header was found in these bytes.
         let room = bytes.len().saturating_sub(HEADER);
         let each = if header.level == 0 { size_of::<raw::ItemHead>() } else { size_of::<raw::KeyPtr>() };
         let count = narrow(header.nritems.get().into());
@@ -157,6 +158,7 @@ impl Node {
 
     fn check_items(&self) -> Result<(), Error> {
         let heads: &[raw::ItemHead] = self.entries();
+        // Cannot saturate: `verify` has found a header in these bytes. Below, both numbers have 32 bits.
         let (first, mut end) = (wide(size_of_val(heads)), wide(self.bytes.len().saturating_sub(HEADER)));
         let mut previous = None;
         for (slot, head) in heads.iter().enumerate() {
@@ -203,6 +205,7 @@ impl Node {
     /// Where the entry `slot` stands in the node.
     fn place(&self, slot: usize) -> usize {
         let each = if self.level == 0 { size_of::<raw::ItemHead>() } else { size_of::<raw::KeyPtr>() };
+        // Cannot saturate: a slot of a node, or the first one behind it.
         HEADER.saturating_add(each.saturating_mul(slot))
     }
 
@@ -250,6 +253,7 @@ impl Node {
     /// Where the content of item `slot` stands in the node.
     pub fn item(&self, slot: usize) -> Option<(Key, Range<usize>)> {
         let head = self.entries::<raw::ItemHead>().get(slot).filter(|_| self.level == 0)?;
+        // Cannot saturate: within the node, as `check_items` has found.
         let start = HEADER.saturating_add(narrow(head.offset.get().into()));
         Some((Key::from(&head.key), start..start.saturating_add(narrow(head.size.get().into()))))
     }

@@ -113,6 +113,7 @@ impl Cache {
     /// Keeps a node instead of those that were not used for longest; where there is no room at all, not even that.
     fn add(&mut self, node: Rc<Node>) {
         let room = self.claim.room().min(CAPACITY);
+        // Cannot saturate: all of these are nodes in memory, whose bytes the claim has summed up.
         let mut bytes = self.claim.bytes().saturating_add(node.size());
         while bytes > room {
             let oldest =

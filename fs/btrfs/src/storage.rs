@@ -143,6 +143,7 @@ impl Storage {
     /// # Errors
     /// What the limit says that the first device has.
     pub fn charge(&self, steps: usize) -> Result<(), Error> {
+        // What saturates is more than anybody may read, and refused.
         self.pay(steps.saturating_mul(STEP))
     }
 
@@ -151,6 +152,7 @@ impl Storage {
     /// # Errors
     /// As [`charge`](Self::charge).
     pub fn keep(&self, bytes: usize) -> Result<(), Error> {
+        // What saturates is more than anybody may keep, and refused.
         self.pay(bytes.saturating_mul(KEPT))
     }
 
@@ -161,6 +163,7 @@ impl Storage {
 
     /// Notes that bytes were answered that do not stand there first.
     pub fn count(&self, rebuilt: u64) {
+        // May saturate: it is only shown.
         self.rebuilt.set(self.rebuilt.get().saturating_add(rebuilt));
     }
 
@@ -181,6 +184,7 @@ impl Storage {
             let place = self.chunks.find(address)?;
             let length = narrow(place.length).min(buf.len());
             let Some((part, rest)) = buf.split_at_mut_checked(length) else { break };
+            // Cannot saturate: parts of `buf`.
             sum = sum.saturating_add(read(place, part)?);
             (buf, address) = (rest, address.after(wide(length)));
         }
@@ -200,6 +204,7 @@ impl Storage {
             (0, false) | (1, true) => Way::Parity { without: None },
             (number, _) => {
                 // The columns but this one, then P: without that it is Q which answers.
+                // Cannot saturate: 0 and 1 have been matched; a row has few columns.
                 let other = number.saturating_sub(2);
                 let without = if other < place.column { other } else { other.saturating_add(1) };
                 Way::Parity { without: Some(without) }
@@ -287,6 +292,7 @@ fn ways(place: &Place<'_>) -> usize {
         0 => place.chunk.profile.copies(),
         1 => 2,
         // Without one of the other columns, or P.
+        // Cannot saturate: a row has few columns.
         _ => place.columns().saturating_add(2),
     }
 }

@@ -140,6 +140,7 @@ impl Listing {
                 }
             };
             if let Err(error) = outcome {
+                // Cannot saturate: no more than `MOST_FAULTS`.
                 faults = faults.saturating_add(1);
                 let is_limit = matches!(
                     error,
@@ -216,6 +217,7 @@ impl Paths<'_> {
                 return Ok(None);
             }
         }
+        // What saturates is more than `MOST_BYTES`, and refused.
         self.bytes = self.bytes.saturating_add(length(&names));
         if self.bytes > MOST_BYTES {
             return Err(too_many(MOST_BYTES));
@@ -228,6 +230,7 @@ impl Paths<'_> {
 
     fn add(&mut self, names: &mut Vec<Vec<u8>>, name: &[u8]) -> Result<(), Error> {
         self.trees.storage().charge(1)?;
+        // Cannot saturate: no more than `MOST_NAMES` and one.
         self.names = self.names.saturating_add(1);
         if self.names > MOST_NAMES {
             return Err(too_many(MOST_NAMES));
@@ -239,10 +242,12 @@ impl Paths<'_> {
 
 /// Bytes of names, and of a slash for each.
 fn length(names: &[Vec<u8>]) -> usize {
+    // Cannot saturate: names that are in memory.
     names.iter().map(|name| name.len().saturating_add(1)).fold(0, usize::saturating_add)
 }
 
 fn too_many(limit: usize) -> Error {
+    // Cannot saturate: one of the limits above.
     Error::TooLarge { size: wide(limit).saturating_add(1), limit: wide(limit) }
 }
 

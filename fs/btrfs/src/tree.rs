@@ -177,6 +177,8 @@ impl Trees {
                 *self.last.borrow_mut() = Some((tree.root, Rc::clone(&node)));
                 return Ok(Leaf { node, next });
             }
+            // Saturates for a key before all of the node's, which belongs to its first entry. The others cannot: a
+            // node has few entries, and this one is above a leaf.
             let slot = node.up_to(key).saturating_sub(1);
             next = node.key(slot.saturating_add(1)).or(next);
             let Some(Pointer { key, address, generation }) = node.pointer(slot) else { break };
@@ -205,6 +207,7 @@ impl Items for Stored<'_> {
         // Entries below the key, that of the key itself not counted.
         let below = leaf.node.up_to(key);
         let is_found = below.checked_sub(1).and_then(|slot| leaf.node.key(slot)) == Some(key);
+        // Cannot saturate: at least the key itself is up to the key, where it is found.
         Ok(Item::of(leaf.node, if is_found { below.saturating_sub(1) } else { below }))
     }
 
@@ -236,6 +239,7 @@ impl Item {
     /// Where its byte `at` stands, for errors.
     pub fn place(&self, at: usize) -> Location {
         match &self.content {
+            // Cannot saturate: both are within a node, or little behind it.
             Content::Stored(node, range) => node.location(range.start.saturating_add(at)),
             Content::Changed(_, place) => *place,
         }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! A type for each space of numbers: an address of the filesystem is never taken for one of a device, nor a device's
 //! number for a tree's.
+//!
+//! Sums saturate: what is past the end of everything stays so, and whoever uses one checks it. Differences do at zero,
+//! as they say.
 
 use core::fmt;
 
@@ -43,7 +46,6 @@ pub struct InodeNumber(pub u64);
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Uuid(pub [u8; 16]);
 
-// What is past the end of everything stays so: sums saturate, and whoever uses one checks it.
 impl Logical {
     /// So many bytes behind this one.
     pub const fn after(self, bytes: u64) -> Self {

@@ -146,6 +146,7 @@ fn entries(
 ) -> Result<ControlFlow<()>, Error> {
     let mut rest = bytes;
     while !rest.is_empty() {
+        // Cannot saturate: `rest` is an end of `bytes`.
         let before = bytes.len().saturating_sub(rest.len());
         let at = offset.within(before);
         let fail = |structure, found: usize| {
@@ -159,6 +160,7 @@ fn entries(
         if !has_file_type && raw.file_type != 0 && raw.inode.get() != 0 {
             return Err(fail("ext4_dir_entry.name_len", usize::from(raw.file_type)));
         }
+        // Cannot saturate: the length of a name is a byte.
         let needed = HEADER.saturating_add(name_length);
         if length < needed || !length.is_multiple_of(4) || length > rest.len() {
             return Err(fail("ext4_dir_entry_2.rec_len", length));

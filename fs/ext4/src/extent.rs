@@ -97,6 +97,7 @@ pub fn leaf<D: BlockRead>(volume: &Volume<D>, inode: &Inode, logical: FileBlock)
                 let (bytes, offset) =
                     volume.metadata_block(block, "ext4_extent_idx.ei_leaf_lo", node.offset)?;
                 verify(&bytes, offset, inode)?;
+                // Cannot saturate: the loop goes on only above 0.
                 let depth = node.depth.saturating_sub(1);
                 node = Node::parse(Cow::Owned(bytes), offset, first, end)?;
                 if node.depth != depth {
@@ -131,6 +132,7 @@ impl<'a> Node<'a> {
         if header.eh_magic.get() != MAGIC {
             return fail(Fault::Magic, "ext4_extent_header.eh_magic", header.eh_magic.get());
         }
+        // Cannot saturate: the header, which is as long as an entry, was found in these bytes.
         let room = bytes.len().saturating_sub(ENTRY) / ENTRY;
         if usize::from(most) > room || entries > most {
             return fail(Fault::Range, "ext4_extent_header.eh_entries", entries);
@@ -174,6 +176,7 @@ impl<'a> Node<'a> {
             let first = FileBlock(extent.ee_block.get().into());
             let stored = extent.ee_len.get();
             let is_written = stored <= LONGEST;
+            // Cannot saturate: what is not written has more than `LONGEST`.
             let length = u64::from(if is_written { stored } else { stored.saturating_sub(LONGEST) });
             if length == 0 {
                 return Err(self.corrupt(Fault::Range, "ext4_extent.ee_len", stored));
@@ -201,6 +204,7 @@ fn verify(bytes: &[u8], offset: ByteOffset, inode: &Inode) -> Result<(), Error> 
         return Ok(());
     };
     let most = bytes.get(4..).and_then(|rest| rest.first_chunk().copied()).map_or(0, u16::from_le_bytes);
+    // Cannot saturate: 16 bits of entries of 12 bytes.
     let tail = usize::from(most).saturating_mul(ENTRY).saturating_add(ENTRY);
     let stored = bytes.get(tail..).and_then(|rest| rest.first_chunk().copied()).map(u32::from_le_bytes);
     let stored = stored.ok_or_else(|| corrupt(Fault::Range, "ext4_extent_header.eh_max", offset, most))?;

@@ -39,6 +39,7 @@ impl<D: BlockRead> Files<D> {
             return Err(unknown());
         }
         let (table, descriptor) = group::inode_table(&self.volume, GroupNumber(group))?;
+        // Cannot saturate: 32 bits of inodes of 16 bits of bytes.
         let (block, within) = divide(within.saturating_mul(superblock.inode_size), superblock.block_size);
         let block = table.after(block);
         self.volume.check_blocks(block, 1, "ext4_group_desc.bg_inode_table_lo", descriptor)?;
@@ -82,6 +83,8 @@ impl<D: BlockRead> Files<D> {
             let logical = FileBlock(logical);
             let run = self.run(inode, logical)?;
             let blocks = run.end().since(logical);
+            // Cannot saturate: a file has at most 2³² blocks of 2¹⁶ bytes, and the run has the block that was asked
+            // for.
             let bytes = blocks.saturating_mul(block_size).saturating_sub(within);
             let length = usize::try_from(bytes).unwrap_or(usize::MAX).min(buf.len());
             let Some((head, rest)) = buf.split_at_mut_checked(length) else { break };
@@ -93,6 +96,7 @@ impl<D: BlockRead> Files<D> {
                 None => head.fill(0),
             }
             buf = rest;
+            // Cannot saturate: no more than the file's size, within which `buf` lies.
             offset = offset.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
         }
         Ok(())

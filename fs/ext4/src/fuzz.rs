@@ -25,6 +25,7 @@ pub fn fuzz(data: &[u8]) {
         if let Ok(attr) = ext4.attr(&node) {
             let _ = ext4.read_at(&node, 0, &mut buf);
             let _ = ext4.read_at(&node, attr.size / 2, &mut buf);
+            // Saturates for an empty file, which is read from its start.
             let _ = ext4.read_at(&node, attr.size.saturating_sub(1), &mut buf);
         }
         let _ = ext4.read_link(&node);

@@ -89,11 +89,13 @@ fn descriptor_offset<D: BlockRead>(volume: &Volume<D>, group: GroupNumber) -> By
     let superblock = &volume.superblock;
     let (per_block, _) = divide(superblock.block_size, superblock.descriptor_size);
     let (meta_group, index) = divide(group.0, per_block);
+    // Cannot saturate: less than a block: `index` is the rest of a division by the descriptors of one.
     let within = index.saturating_mul(superblock.descriptor_size);
     // Block of the superblock: 1 where blocks have 1024 bytes.
     let first = u64::from(superblock.block_size == 1024);
     let block = match superblock.first_meta_bg {
         Some(first_meta_bg) if meta_group >= first_meta_bg => {
+            // Cannot saturate: no more than the group's number.
             let group = GroupNumber(meta_group.saturating_mul(per_block));
             // With 1 KiB blocks and clusters, block 0 of group 0 is in front of the superblock.
             let shifted = u64::from(group.0 == 0 && first == 1 && superblock.first_data_block.0 == 0);

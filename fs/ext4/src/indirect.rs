@@ -38,6 +38,7 @@ pub fn leaf<D: BlockRead>(volume: &Volume<D>, inode: &Inode, logical: FileBlock)
             return tree.leaf(volume, logical);
         }
         first = end;
+        // Cannot saturate: at most 2¹⁴ to the power of four.
         span = span.saturating_mul(per_block);
     }
     Err(corrupt(Fault::Range, "ext4_inode.i_size", inode.offset, inode.size))
@@ -62,12 +63,14 @@ impl Tree {
         let per_block = volume.superblock.block_size / 4;
         while self.block != NOWHERE {
             let (bytes, offset) = volume.metadata_block(self.block, FIELD, self.offset)?;
+            // Cannot saturate: at least one before.
             self.depth = self.depth.saturating_sub(1);
             if self.depth == 0 {
                 return list(volume, &bytes, offset, self.first);
             }
             (self.span, _) = divide(self.span, per_block);
             let (index, _) = divide(logical.since(self.first), self.span);
+            // Cannot saturate: the product is no more than `logical`, and `index` is less than 2³².
             self.first = self.first.after(index.saturating_mul(self.span));
             self.block = number(&bytes, usize::try_from(index.saturating_mul(4)).unwrap_or(usize::MAX));
             self.offset = offset;

@@ -84,6 +84,7 @@ fn attribute(inode: &Inode) -> Result<Option<&[u8]>, Error> {
                 None => Err(fail(Fault::Range, "ext4_xattr_entry.e_value_offs", entry.e_value_size.get())),
             };
         }
+        // Cannot saturate: the length of a name is a byte.
         let step = size_of::<Entry>().saturating_add(length).next_multiple_of(4);
         rest = rest.get(step..).unwrap_or_default();
     }

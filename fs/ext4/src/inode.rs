@@ -143,9 +143,11 @@ impl Inode {
             gid: u32::from(raw.i_gid_high.get()) << 16 | u32::from(raw.i_gid.get()),
             links: raw.i_links_count.get(),
             modified: Timestamp {
+                // Cannot saturate: 32 bits with a sign, and two more in front of them.
                 seconds: i64::from(seconds).saturating_add(epoch),
                 nanoseconds: (more >> 2).min(LAST_NANOSECOND),
             },
+            // Cannot saturate: a constant, and 16 bits.
             extra_end: FIRST.saturating_add(extra_size),
             bytes,
         })

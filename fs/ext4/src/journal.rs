@@ -41,6 +41,7 @@ pub fn scan<D: BlockRead>(files: &Files<D>) -> Result<Vec<(BlockNumber, Source)>
     let mut scan = Scan {
         sequence: journal.superblock.sequence,
         at: journal.superblock.start,
+        // Cannot saturate: the first block of the ring is before its end.
         left: journal.superblock.end.saturating_sub(journal.superblock.first),
         sum: !0,
         damaged: None,
@@ -165,6 +166,7 @@ impl<D: BlockRead> Scan<'_, D> {
     fn advance(&mut self) -> Option<u32> {
         self.left = self.left.checked_sub(1)?;
         let at = self.at;
+        // Cannot saturate: `at` is less than `end`.
         let next = at.saturating_add(1);
         let superblock = &self.journal.superblock;
         self.at = if next >= superblock.end { superblock.first } else { next };
@@ -241,6 +243,7 @@ fn within_limit(blocks: usize) -> Result<bool, Error> {
     if blocks <= MOST_BLOCKS {
         return Ok(true);
     }
+    // Cannot saturate: so many events are in memory.
     let bytes = blocks.saturating_mul(size_of::<Event>());
     let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
     Err(Error::NoMemory(NoMemory { format: Format::Ext4, structure: "journal replay", bytes }))

@@ -70,6 +70,7 @@ pub struct Ext4<D> {
 /// # Errors
 /// [`Error::Io`] when the device fails. A device that is too small holds no ext4: that is not an error.
 pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
+    // Cannot saturate: a sum of two constants.
     if device.size() < superblock::OFFSET.saturating_add(superblock::SIZE) {
         return Ok(false);
     }
@@ -165,6 +166,7 @@ impl<D: BlockRead> Ext4<D> {
     /// Fills `buf` from the inode's bytes at `offset` and returns how many there were.
     fn read_inode(&self, inode: &Inode, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
         inode.refuse_encrypted()?;
+        // Saturates behind the end, where nothing is left.
         let rest = usize::try_from(inode.size.saturating_sub(offset)).unwrap_or(usize::MAX);
         let length = rest.min(buf.len());
         let buf = buf.get_mut(..length).unwrap_or_default();

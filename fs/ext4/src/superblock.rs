@@ -155,6 +155,7 @@ impl Superblock {
 
     /// Number of block groups.
     pub fn groups(&self) -> u64 {
+        // Cannot saturate: the first data block is one of all, as `blocks` has checked.
         self.blocks.saturating_sub(self.first_data_block.0).div_ceil(self.blocks_per_group.max(1))
     }
 
@@ -313,6 +314,7 @@ impl Raw {
 
     /// Blocks and inodes of a group.
     fn per_group(&self, block_size: u64) -> Result<(u64, u32), Error> {
+        // Cannot saturate: a block has at most 2¹⁶ bytes.
         let bits = block_size.saturating_mul(8);
         let blocks = self.s_blocks_per_group.get();
         // A group has as many clusters as its bitmap has bits: only with bigalloc more blocks than that.
@@ -376,11 +378,8 @@ fn range(structure: &'static str, field: usize, found: u32) -> Error {
 }
 
 fn is_power(value: u64, base: u64) -> bool {
-    let mut power = base;
-    while power < value {
-        power = power.saturating_mul(base);
-    }
-    power == value
+    let mut powers = successors(Some(base), |power| power.checked_mul(base));
+    powers.find(|power| *power >= value) == Some(value)
 }
 
 /// `11111111-2222-3333-4444-555555555555`; nothing for zeros, as of a filesystem without one.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! A type for each index space: a cluster of a file is never taken for one of the volume, nor a place in the FAT for
 //! one on the device.
+//!
+//! Sums saturate: what is past the end of the device, the FAT or any chain stays so, and whoever uses one checks it.
 
 /// Bytes from the start of the device.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -22,7 +24,6 @@ pub struct ClusterNumber(pub u32);
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct FileCluster(pub u64);
 
-// What is past the end of the device, the FAT or any chain stays so: sums saturate, and whoever uses one checks it.
 impl ByteOffset {
     /// So many bytes behind this one.
     pub const fn after(self, bytes: u64) -> Self {

@@ -168,7 +168,7 @@ impl<D: BlockRead> Fat<D> {
         let mut done = 0;
         let mut piece = vec![0; usize::try_from(length.min(PIECE)).unwrap_or(0)];
         while done < length {
-            // `done` is less than `length`; the last piece may end behind it.
+            // Cannot saturate: `done` is less than `length`; the last piece may end behind it.
             let now = usize::try_from(length.saturating_sub(done)).unwrap_or(usize::MAX).min(piece.len());
             let bytes = piece.get_mut(..now).unwrap_or_default();
             let at = start.after(done);
@@ -365,7 +365,7 @@ impl<D: BlockRead> FileSystem for Fat<D> {
         let Content::File { cluster, size } = node.content else {
             return Err(Error::WrongType { expected: "regular file" });
         };
-        // Behind the end nothing is left.
+        // Saturates behind the end: nothing is left.
         let left = u64::from(size).saturating_sub(offset);
         let length = buf.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         let buf = buf.get_mut(..length).unwrap_or_default();

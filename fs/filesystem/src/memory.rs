@@ -30,13 +30,15 @@ pub struct Claim {
 impl MemoryBudget {
     /// Bytes that the replay of one more log may take, those included that it gives back at its end.
     pub fn left_for_log(&self) -> usize {
+        // Saturates where more is used, by caches: nothing is left then.
         MOST_FOR_LOGS.saturating_sub(self.used.get())
     }
 
     /// Bytes that a cache may have which has `own` already: no more than it leaves to the caches of others.
     pub fn left_for_cache(&self, own: usize) -> usize {
-        // Never more used than all.
+        // Cannot saturate: what is its own is among what is used.
         let others = self.used.get().saturating_sub(own);
+        // Saturates where others use more: nothing is left then.
         MOST.saturating_sub(others) / 2
     }
 
@@ -75,7 +77,7 @@ impl Claim {
     /// Makes it so large.
     pub fn set(&mut self, bytes: usize) {
         let used = &self.budget.used;
-        // Its own bytes are among those that are used.
+        // Cannot saturate: its own bytes are among those that are used, and both are in memory.
         used.set(used.get().saturating_sub(self.bytes).saturating_add(bytes));
         self.bytes = bytes;
     }

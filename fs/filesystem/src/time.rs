@@ -36,6 +36,8 @@ impl Civil {
             && hour <= 23
             && minute <= 59
             && second <= 59;
+        // Saturates for years that are out of range, for which there is nothing; not for others, of five digits at
+        // most.
         let day_number = days_before_month(year, month)
             .saturating_add(i64::from(day).saturating_sub(1))
             .saturating_sub(days_before_month(1970, 1));
@@ -51,6 +53,8 @@ impl Civil {
 impl From<Timestamp> for Civil {
     /// The date of a point in time; what lies outside the years 1 to 9999 becomes their first or last second.
     fn from(time: Timestamp) -> Self {
+        // Nothing here can saturate: the years are 0 to 10000, and `days` is clamped to them before anything else is
+        // done with it.
         let first = days_before_month(1, 1).saturating_sub(days_before_month(1970, 1)).saturating_mul(DAY);
         let end = days_before_month(10_000, 1).saturating_sub(days_before_month(1970, 1)).saturating_mul(DAY);
         let seconds = time.seconds.clamp(first, end.saturating_sub(1));
@@ -79,6 +83,7 @@ impl From<Timestamp> for Civil {
 /// Days from 0001-01-01 to the first day of a month; years from 1 to 10000.
 fn days_before_month(year: i64, month: u8) -> i64 {
     const BEFORE: [i64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
+    // Saturates for years that callers refuse, and not for 0 to 10001.
     let past = year.saturating_sub(1);
     let leaps = |years: i64| {
         years.div_euclid(4).saturating_sub(years.div_euclid(100)).saturating_add(years.div_euclid(400))

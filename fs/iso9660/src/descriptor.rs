@@ -18,6 +18,7 @@ pub const SECTOR_SIZE: usize = 2048;
 /// The first descriptor's sector: the system area is before it.
 pub const FIRST: u64 = 16;
 /// Where it stands.
+// Cannot saturate: a product of two constants.
 pub const FIRST_OFFSET: u64 = FIRST.saturating_mul(SECTOR);
 /// Descriptors that are looked at: real images have up to five.
 const MOST: u64 = 64;
@@ -126,6 +127,7 @@ pub struct Descriptors {
 /// # Errors
 /// [`Error::Io`] when the sector cannot be read.
 pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
+    // Cannot saturate: a sum of two constants.
     if device.size() < FIRST_OFFSET.saturating_add(SECTOR) {
         return Ok(false);
     }

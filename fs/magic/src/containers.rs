@@ -111,6 +111,7 @@ pub fn zfs(probe: &Probe<'_>, start: u64) -> Result<bool, ReadError> {
             break;
         }
         // XDR pads a name to four bytes; type and number of values stand before the value.
+        // What saturates lies past the end of every device, and is read as such.
         let value = probe.be64(start, at(pair, 12).saturating_add(padded(length)).saturating_add(8))?;
         let (name, value) = (probe.bytes::<8>(start, at(pair, 12))?, value.unwrap_or(0));
         match (length, name) {

@@ -91,6 +91,7 @@ pub fn known() -> impl Iterator<Item = Found> {
 /// As [`identify`].
 pub fn is_blank(device: &dyn BlockRead) -> Result<bool, ReadError> {
     let size = device.size();
+    // Saturates at the start of a device of less than a MiB.
     Ok(is_zero(device, 0, size.min(MIB))? && is_zero(device, size.saturating_sub(MIB), size)?)
 }
 
@@ -99,6 +100,7 @@ fn is_zero(device: &dyn BlockRead, start: u64, end: u64) -> Result<bool, ReadErr
     let mut buffer = [0; CHUNK];
     let mut at = start;
     while at < end {
+        // Cannot saturate: `at` is less than `end`.
         let length = usize::try_from(end.saturating_sub(at)).unwrap_or(CHUNK).min(CHUNK);
         let Some(chunk) = buffer.get_mut(..length) else { return Ok(false) };
         device.read_at(at, chunk)?;

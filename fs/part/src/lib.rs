@@ -161,7 +161,7 @@ fn graver(first: ReadError, second: ReadError) -> ReadError {
 
 /// Where byte `at` of a structure stands on the device.
 fn within(structure: u64, at: usize) -> u64 {
-    // Stays behind the end where the structure is.
+    // Saturates where the structure is past the end: so are its bytes.
     structure.saturating_add(u64::try_from(at).unwrap_or(u64::MAX))
 }
 

@@ -271,7 +271,7 @@ impl Raw {
         if offset == 0 || length == 0 {
             return Ok(None);
         }
-        // Behind the first cluster there is no room.
+        // Saturates behind the first cluster: there is no room.
         let room = self.cluster_size().saturating_sub(offset).min(MAX_BACKING_NAME.into());
         if u64::from(length) > room {
             return Err(field(
@@ -333,7 +333,7 @@ pub(crate) fn wide(bytes: usize) -> u64 {
 
 /// Fills `buf` from `offset` as far as the device goes, which must have `least` bytes there.
 fn fill(device: &impl BlockRead, offset: u64, buf: &mut [u8], least: u64) -> Result<(), ReadError> {
-    // Behind the end nothing is there.
+    // Saturates behind the end: nothing is there.
     let there = device.size().saturating_sub(offset);
     if there < least {
         return Err(corrupt(Fault::Truncated, "QCowHeader", offset, device.size()));

@@ -115,7 +115,7 @@ impl<D: BlockRead> Qcow2<D> {
             buf.fill(0);
             return Ok(());
         };
-        // Behind the end nothing is there.
+        // Saturates behind the end: nothing is there.
         let there = usize::try_from(backing.size().saturating_sub(offset)).unwrap_or(usize::MAX);
         let (head, tail) = buf.split_at_mut(there.min(buf.len()));
         tail.fill(0);

@@ -78,6 +78,7 @@ pub fn rebuild(columns: &mut [Column<'_>], parities: [Option<&[u8]>; 3], order: 
     let rows = solution.rows();
     let mut at = 0;
     while at < length {
+        // Cannot saturate: `at` is less than `length`, here and below, and `length` that of a slice in memory.
         let mut sums = Sums::new(rows, BLOCK.min(length.saturating_sub(at)));
         for index in 0..columns.len() {
             let column = columns.get(order.sum_position(index, columns.len()));
@@ -106,6 +107,7 @@ pub fn rebuild(columns: &mut [Column<'_>], parities: [Option<&[u8]>; 3], order: 
 pub fn compute(columns: &[&[u8]], order: Order, which: Parity, parity: &mut [u8]) -> Result<(), Error> {
     check(columns, which, parity.len())?;
     for (index, block) in parity.chunks_mut(BLOCK).enumerate() {
+        // Cannot saturate: the block begins within the parity.
         sum(columns, order, which, index.saturating_mul(BLOCK), block.len()).write_row(which.row(), block);
     }
     Ok(())
@@ -119,6 +121,7 @@ pub fn agrees(columns: &[&[u8]], order: Order, which: Parity, parity: &[u8]) -> 
     check(columns, which, parity.len())?;
     let mut blocks = parity.chunks(BLOCK).enumerate();
     Ok(blocks.all(|(index, block)| {
+        // Cannot saturate: the block begins within the parity.
         let mut sums = sum(columns, order, which, index.saturating_mul(BLOCK), block.len());
         sums.add(which.row(), block);
         sums.is_zero(which.row())
@@ -158,6 +161,7 @@ impl Order {
     /// The column of `width` that Horner's scheme adds in step `step`: the one with exponent 0 comes last.
     fn sum_position(self, step: usize, width: usize) -> usize {
         match self {
+            // Cannot saturate: steps are counted up to the width.
             Self::FirstIsOne => width.saturating_sub(1).saturating_sub(step),
             Self::LastIsOne => step,
         }
@@ -167,6 +171,7 @@ impl Order {
     fn exponent(self, column: usize, width: usize) -> usize {
         match self {
             Self::FirstIsOne => column,
+            // Cannot saturate: columns are counted up to the width.
             Self::LastIsOne => width.saturating_sub(1).saturating_sub(column),
         }
     }
@@ -196,6 +201,7 @@ const MOST_COLUMNS: usize = 255;
 
 /// The part of `bytes` that belongs to the block at `at`.
 fn part(bytes: &[u8], at: usize) -> &[u8] {
+    // Cannot saturate: `at` is less than a length in memory.
     bytes.get(at..bytes.len().min(at.saturating_add(BLOCK))).unwrap_or_default()
 }
 

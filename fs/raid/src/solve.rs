@@ -57,6 +57,7 @@ impl Solution {
     pub fn write<'a>(&self, sums: &mut Sums, parts: impl Iterator<Item = &'a mut [u8]>) {
         let has_sum = self.rows.contains(&Some(Parity::P));
         for (unknown, part) in parts.enumerate() {
+            // Cannot saturate: it is an index.
             if has_sum && unknown.saturating_add(1) == self.unknowns() {
                 sums.write_rest(part);
             } else if let Some(tables) = self.tables.get(unknown) {

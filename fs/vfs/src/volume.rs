@@ -374,6 +374,7 @@ impl<'a> Node<'a> {
         });
         if !is_all {
             let limit = u64::try_from(MOST_ENTRIES).unwrap_or(u64::MAX);
+            // Cannot saturate: one more than a constant.
             return Err(Error::TooLarge { size: limit.saturating_add(1), limit });
         }
         found.sort_unstable_by(|a: &Found<'_>, b| a.0.cmp(&b.0));

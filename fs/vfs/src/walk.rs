@@ -37,6 +37,7 @@ pub fn walk(
     let mut here = Rc::clone(root);
     let (mut links, mut done) = (0usize, 0usize);
     while let Some(name) = todo.pop() {
+        // Cannot saturate: the path is in memory, and links bring few components.
         done = done.saturating_add(1);
         match name.as_slice() {
             b"." => expect_directory(filesystem, &here)?,
@@ -52,6 +53,7 @@ pub fn walk(
                     here = next;
                     continue;
                 }
+                // Cannot saturate: `MOST_LINKS` ends the walk.
                 links = links.saturating_add(1);
                 if links > MOST_LINKS {
                     return Err(Error::TooManyLinks);
@@ -65,6 +67,7 @@ pub fn walk(
                     here = Rc::clone(root);
                 }
                 todo.extend(components(&target));
+                // Saturates where more are done than may be: none may follow then.
                 if todo.len() > MOST_COMPONENTS.saturating_sub(done) {
                     return Err(Error::TooManyLinks);
                 }

@@ -148,6 +148,7 @@ impl Dynamic {
 
     /// Bytes of a block's bitmap: whole sectors.
     fn bitmap_size(&self) -> u64 {
+        // Cannot saturate: a product of two constants.
         self.block_size.div_ceil(SECTOR.saturating_mul(8)).next_multiple_of(SECTOR)
     }
 }

@@ -104,6 +104,7 @@ fn blocks(dir: &Inode, superblock: &Superblock) -> Outcome<FileBlock> {
 
 /// Blocks of the filesystem that make one of a directory.
 fn blocks_of_one(superblock: &Superblock) -> u64 {
+    // Cannot saturate: the superblock's check made the first logarithm the second one and more.
     1 << superblock.directory_log.saturating_sub(superblock.block_log).min(16)
 }
 
@@ -126,11 +127,13 @@ impl Block {
         let (mut pieces, mut is_replayed) = (0u32, false);
         while !rest.is_empty() {
             let (offset, blocks) = files.place(dir, logical, "directory block")?;
+            // What saturates is longer than a directory block, and cut to what is missing of one.
             let length = blocks.saturating_mul(superblock.block_size());
             let length = usize::try_from(length).unwrap_or(usize::MAX).min(rest.len());
             let Some((head, behind)) = rest.split_at_mut_checked(length) else { break };
             files.volume.read(offset, head)?;
             is_replayed |= files.volume.device().overlay().is_replayed(offset.0, length);
+            // Cannot saturate: a directory block has at most 2⁷ blocks of the filesystem, each at most one piece.
             pieces = pieces.saturating_add(1);
             rest = behind;
             logical = logical.after(blocks);

@@ -29,6 +29,7 @@ pub fn fuzz(data: &[u8]) {
         if let Ok(attr) = xfs.attr(&node) {
             let _ = xfs.read_at(&node, 0, &mut buf);
             let _ = xfs.read_at(&node, attr.size / 2, &mut buf);
+            // Saturates for an empty file, which is read from its start.
             let _ = xfs.read_at(&node, attr.size.saturating_sub(1), &mut buf);
         }
         let _ = xfs.read_link(&node);

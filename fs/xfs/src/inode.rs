@@ -155,6 +155,8 @@ impl Inode {
         if raw.di_size.get() > LONGEST {
             return fail(Fault::Range, "xfs_dinode.di_size", offset_of!(Raw, di_size), raw.di_size.get());
         }
+        // Cannot saturate: both structures were found in `bytes`, one behind the other; eight times a byte is at most
+        // 2040.
         let start = size_of::<Raw>().saturating_add(v3.map_or(0, |_| size_of::<RawV3>()));
         let room = bytes.len().saturating_sub(start);
         let length = match usize::from(raw.di_forkoff).saturating_mul(8) {
@@ -181,6 +183,7 @@ impl Inode {
             modified: timestamp(raw.di_mtime.get(), flags2),
             bytes,
             start,
+            // Cannot saturate: no more than `bytes` has: `length` is at most `room`.
             end: start.saturating_add(length),
         })
     }
@@ -304,6 +307,7 @@ fn verify<'a>(
     checksum::verify_uuid(
         bytes,
         &expected,
+        // Cannot saturate: a sum of two constants.
         START.saturating_add(offset_of!(RawV3, di_uuid)),
         "xfs_dinode.di_uuid",
     )?;
@@ -328,6 +332,7 @@ fn verify<'a>(
 /// Seconds and nanoseconds in 32 bits each, or nanoseconds since 1901.
 fn timestamp(stored: u64, flags2: u64) -> Timestamp {
     if flags2 & BIGTIME != 0 {
+        // Cannot saturate: 64 bits of nanoseconds are less than 2³⁵ seconds.
         let seconds = i64::try_from(stored / SECOND).unwrap_or(0).saturating_sub(BIGTIME_EPOCH);
         return Timestamp { seconds, nanoseconds: u32::try_from(stored % SECOND).unwrap_or(0) };
     }

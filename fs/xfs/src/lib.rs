@@ -172,6 +172,7 @@ impl<D: BlockRead> Xfs<D> {
         if inode.kind != FileType::File {
             return Err(Error::WrongType { expected: "regular file" }.into());
         }
+        // Saturates behind the end, where nothing is left.
         let rest = usize::try_from(inode.size.saturating_sub(offset)).unwrap_or(usize::MAX);
         let length = rest.min(buf.len());
         let buf = buf.get_mut(..length).unwrap_or_default();

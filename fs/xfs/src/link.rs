@@ -65,9 +65,11 @@ fn with_headers<D: BlockRead>(files: &Files<D>, inode: &Inode, size: usize) -> O
     let (mut target, mut logical) = (Vec::new(), FileBlock(0));
     while target.len() < size {
         let (offset, blocks) = files.place(inode, logical, "symbolic link")?;
-        // No more than what is missing needs, were each block to have a header: hence no more than 3 blocks.
+        // No more than what is missing needs, were each block to have a header: hence no more than 3 blocks. Neither
+        // difference saturates: something is missing, and the smallest block of version 5 has 1024 bytes.
         let most = size.saturating_sub(target.len()).div_ceil(block_size.saturating_sub(HEADER).max(1));
         let blocks = usize::try_from(blocks).unwrap_or(most).min(most);
+        // Cannot saturate: three blocks at most, see above.
         let mut bytes = vec![0; blocks.saturating_mul(block_size)];
         files.volume.read(offset, &mut bytes)?;
         let expected = Expected { offset, uuid: &superblock.metadata_uuid, owner: Some(inode.number) };
@@ -92,6 +94,7 @@ fn part<'a>(bytes: &'a [u8], expected: &Expected<'_>, before: usize, size: usize
     }
     let length = field(BYTES_AT);
     let part = bytes.get(HEADER..).and_then(|rest| rest.get(..length));
+    // Cannot saturate: `before` is less: there is something missing as long as parts are read.
     match part.filter(|_| length > 0 && length <= size.saturating_sub(before)) {
         Some(part) => Ok(part),
         None => fail(Fault::Range, "xfs_dsymlink_hdr.sl_bytes", BYTES_AT),

@@ -114,6 +114,7 @@ pub fn recover(device: &dyn BlockRead, geometry: &Geometry, most: usize) -> Outc
     if unknown != 0 {
         return Err(unsupported(format!("log features {unknown:#x}")));
     }
+    // Cannot saturate: 32 bits of blocks of 512 bytes.
     let live = u64::from(ring.distance(ends.tail, ends.head)).saturating_mul(SECTOR_U64);
     replay::run(&ring, geometry, ends, most).map(Some).map_err(|failure| named(failure, live))
 }
@@ -191,6 +192,7 @@ const SECTOR_U64: u64 = 512;
 impl Sector {
     /// Its byte offset; past every device's end where it is none.
     fn offset(self) -> u64 {
+        // What saturates is past every device's end, as its documentation says.
         self.0.saturating_mul(SECTOR_U64)
     }
 }

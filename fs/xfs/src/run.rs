@@ -74,6 +74,7 @@ impl Leaf {
         let logical = self.next;
         self.next = logical.after(length);
         match self.runs.last_mut() {
+            // Cannot saturate: the runs of a leaf make no more than the 2⁵⁴ blocks that a file may have.
             Some(last) if last.at(logical) == state => last.length = last.length.saturating_add(length),
             _ => self.runs.push(Run { logical, length, state }),
         }

@@ -14,6 +14,7 @@ pub fn of(superblock: &Superblock, has_warnings: bool, report: Option<&Report>) 
     });
     Summary {
         // More than there are cannot be true.
+        // Cannot saturate: bytes of blocks that are all on the device.
         free: Some(superblock.free_blocks)
             .filter(|free| *free <= superblock.blocks)
             .map(|free| free.saturating_mul(superblock.block_size())),

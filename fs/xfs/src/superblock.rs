@@ -121,6 +121,7 @@ impl Superblock {
     /// Whether `length` blocks from `block` on lie in one group of the filesystem, behind its headers.
     pub fn has_blocks(&self, block: FsBlock, length: u64) -> bool {
         let (group, within) = self.split(block);
+        // Cannot saturate: a few sectors of at most 2¹⁵ bytes.
         let headers = HEADERS.saturating_mul(self.sector_size).div_ceil(self.block_size());
         let end = within.checked_add(length).filter(|end| *end <= self.blocks_of(group));
         end.is_some() && within >= headers
@@ -131,6 +132,7 @@ impl Superblock {
         let block = FsBlock(number.0.checked_shr(self.inodes_per_block_log)?);
         let in_block = number.0 ^ block.0.checked_shl(self.inodes_per_block_log)?;
         let size = u64::try_from(self.inode_size).ok()?;
+        // Cannot saturate: less than a block: so many inodes are in front of this one in its block.
         self.has_blocks(block, 1).then(|| self.block_offset(block).after(in_block.saturating_mul(size)))
     }
 
@@ -149,6 +151,7 @@ impl Superblock {
         let word = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
         Ok(log::Geometry {
             log_start: is_internal.then(|| self.block_offset(self.log_start).0),
+            // Cannot saturate: 32 bits of blocks of at most 2¹⁶ bytes.
             log_bytes: blocks.saturating_mul(self.block_size()),
             uuid: self.uuid,
             meta_uuid: self.metadata_uuid,
@@ -169,6 +172,9 @@ impl Superblock {
     }
 
     fn blocks_of(&self, group: u64) -> u64 {
+        // The product is no more than the block's number, whose high bits `group` is: a group has at most two to the
+        // power of `group_log` blocks. The difference saturates for a group that is not of the filesystem: it has no
+        // blocks.
         let before = group.saturating_mul(self.group_blocks);
         self.blocks.saturating_sub(before).min(self.group_blocks)
     }
@@ -212,6 +218,7 @@ impl Raw {
             if features.has_incompat(INCOMPAT_META_UUID) { self.sb_meta_uuid } else { self.sb_uuid };
         Ok(Superblock {
             block_log,
+            // Cannot saturate: a sum of two bytes.
             directory_log: block_log.saturating_add(self.sb_dirblklog.into()),
             inode_size: self.sb_inodesize.get().into(),
             inodes_per_block_log: self.sb_inopblog.into(),
@@ -239,6 +246,7 @@ impl Raw {
             [self.sb_blocklog, self.sb_inodelog, self.sb_dirblklog].map(u32::from);
         let (block_size, inode_size) = (self.sb_blocksize.get(), self.sb_inodesize.get());
         let (blocks, group_blocks) = (self.sb_dblocks.get(), self.sb_agblocks.get());
+        // Cannot saturate: 32 bits have at most 32 leading zeros; a group without blocks is refused below.
         let group_log = u32::BITS.saturating_sub(group_blocks.saturating_sub(1).leading_zeros());
         let groups = blocks.div_ceil(u64::from(group_blocks).max(1));
         let bytes = blocks.checked_mul(block_size.into());
@@ -263,6 +271,7 @@ impl Raw {
                 self.sb_inopblog,
                 block_log.checked_sub(inode_log) == Some(self.sb_inopblog.into())
             ),
+            // Cannot saturate: a sum of two bytes.
             field!(sb_dirblklog, self.sb_dirblklog, block_log.saturating_add(directory_log) <= 16),
             field!(sb_agblocks, group_blocks, group_blocks > 0),
             field!(sb_agblklog, self.sb_agblklog, group_log == u32::from(self.sb_agblklog)),

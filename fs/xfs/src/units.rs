@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! A type for each index space: a block of a file is never taken for one of the filesystem, nor a block for a byte.
+//!
+//! Sums saturate: what is past the end of the device or of any file stays so, and whoever uses one checks it.
+//! Differences do at zero, as they say.
 
 /// Bytes from the start of the device.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -18,7 +21,6 @@ pub struct FileBlock(pub u64);
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct InodeNumber(pub u64);
 
-// What is past the end of the device or of any file stays so: sums saturate, and whoever uses one checks it.
 impl ByteOffset {
     /// So many bytes behind this one.
     pub const fn after(self, bytes: u64) -> Self {

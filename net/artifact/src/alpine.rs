@@ -201,6 +201,7 @@ fn record(name: &str, size: u64) -> Vec<u8> {
 /// Header and name of a file in a newc archive.
 fn entry(name: &str, size: u32, mode: u32) -> Vec<u8> {
     let ino = u32::from(mode != 0);
+    // Cannot saturate: a text in memory.
     let length = name.len().saturating_add(1);
     let mut bytes = format!(
         "070701{ino:08X}{mode:08X}{:08X}{:08X}{:08X}{:08X}{size:08X}{:08X}{:08X}{:08X}{:08X}{length:08X}{:08X}{name}\0",

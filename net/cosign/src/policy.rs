@@ -72,7 +72,7 @@ impl Policy {
     pub fn check(&self) -> Result<(), Cause> {
         let distinct = self.keys.iter().enumerate();
         let distinct = distinct.filter(|(index, key)| !self.keys.iter().take(*index).any(|one| one == *key));
-        // Counts of a list in memory.
+        // Cannot saturate: counts of a list in memory.
         let signers = distinct.count().saturating_add(usize::from(self.keyless.is_some()));
         match self.threshold {
             _ if self.keys.len() > PublicKey::MOST => Err(Cause::Policy("it has more than 32 keys")),

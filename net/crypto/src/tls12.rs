@@ -53,6 +53,7 @@ impl Tls12AeadAlgorithm for Records {
     fn key_block_shape(&self) -> KeyBlockShape {
         KeyBlockShape {
             enc_key_len: self.cipher.key,
+            // Cannot saturate: the explicit part is 0 or 8 of the 12 bytes.
             fixed_iv_len: NONCE_LEN.saturating_sub(self.explicit),
             explicit_nonce_len: self.explicit,
         }
@@ -86,7 +87,7 @@ fn joined(iv: &[u8], explicit: &[u8]) -> [u8; NONCE_LEN] {
 impl Direction {
     /// Bytes that a record is longer than its content.
     const fn overhead(&self) -> usize {
-        // One of two small numbers.
+        // Cannot saturate: one of two small numbers.
         self.explicit.saturating_add(TAG)
     }
 }
@@ -102,6 +103,7 @@ impl MessageEncrypter for Direction {
         // The part of the nonce in the record is free (RFC 5288 section 3): as in TLS 1.3, a secret start and the
         // record's number, so that it is never the same twice.
         let nonce = Nonce::new(&self.base.into(), seq);
+        // Cannot saturate: the explicit part is 0 or 8 of the 12 bytes.
         let explicit = nonce.0.get(NONCE_LEN.saturating_sub(self.explicit)..).ok_or(Error::EncryptError)?;
         payload.extend_from_slice(explicit);
         payload.extend_from_chunks(&message.payload);
@@ -113,7 +115,7 @@ impl MessageEncrypter for Direction {
     }
 
     fn encrypted_payload_len(&self, length: usize) -> usize {
-        // rustls cuts what is sent into pieces of at most 16 KiB.
+        // Cannot saturate: rustls cuts what is sent into pieces of at most 16 KiB.
         length.saturating_add(self.overhead())
     }
 }

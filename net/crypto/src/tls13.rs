@@ -62,7 +62,7 @@ impl MessageEncrypter for Direction {
     }
 
     fn encrypted_payload_len(&self, length: usize) -> usize {
-        // rustls cuts what is sent into pieces of at most 16 KiB.
+        // Cannot saturate: rustls cuts what is sent into pieces of at most 16 KiB.
         length.saturating_add(OVERHEAD)
     }
 }

@@ -33,9 +33,10 @@ impl Jitter {
         // The first ones have nothing to differ from.
         let is_good = self.taken > 2 && delta != 0 && second != 0 && third != 0;
         (self.last, self.delta, self.second) = (counter, delta, second);
-        // Never more than MOST.
+        // Cannot saturate: never more than MOST.
         self.taken = self.taken.saturating_add(1);
         let is_credited = is_good && {
+            // Cannot saturate: no more than are taken.
             self.good = self.good.saturating_add(1);
             self.good.is_multiple_of(SAMPLES_PER_BIT)
         };

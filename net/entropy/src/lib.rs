@@ -43,7 +43,7 @@ impl Pool {
         // With its length, so that no two lists of sources make the same text.
         self.hash.update(length.to_le_bytes());
         self.hash.update(bytes);
-        // More than 2^32 bits are as good as 2^32.
+        // May saturate: more than 2³² bits are as good as 2³².
         self.bits = self.bits.saturating_add(bits);
     }
 

@@ -113,6 +113,7 @@ pub async fn stream<S: Source>(
     division: Division,
     observer: &dyn Observer,
 ) -> Result<(), S::Error> {
+    // What saturates is more than any body, as a window may be.
     let window = division.ranges.saturating_mul(LEAST_RANGE).saturating_mul(2);
     let transfer = Transfer::new(source, Fresh, size, observer).from(start, window);
     run(&transfer, divided(start..size, LEAST_RANGE), start..size, division).await
@@ -159,6 +160,7 @@ async fn run<S: Source, R: Room>(
 /// with a piece.
 fn divided(whole: ops::Range<usize>, length: usize) -> VecDeque<ops::Range<usize>> {
     let pieces = length.checked_div(PIECE).unwrap_or(1).max(1);
+    // `step` is `length` rounded down, or a piece; a range that saturates ends with the body.
     let step = pieces.saturating_mul(PIECE);
     let ends = |start: usize| start.saturating_add(step).min(whole.end);
     whole.clone().step_by(step).map(|start| start..ends(start)).collect()

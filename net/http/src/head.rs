@@ -141,6 +141,7 @@ impl Head {
 
 /// Whether the bytes may have a whole head: there is an empty line, which began no earlier than three bytes before `from`.
 pub(crate) fn has_empty_line(bytes: &[u8], from: usize) -> bool {
+    // Saturates where fewer than three bytes are in front.
     let from = from.saturating_sub(3);
     let rest = bytes.get(from..).unwrap_or_default();
     rest.windows(2).any(|pair| pair == b"\n\n") || rest.windows(3).any(|three| three == b"\n\r\n")

@@ -40,6 +40,7 @@ impl Backoff {
         }
         let wished = retry_after.map_or(Duration::ZERO, Duration::from_secs);
         let factor = 1_u32.checked_shl(number).unwrap_or(u32::MAX);
+        // What saturates, here and below, is more than `at_most`, and ends the attempts.
         let whole = self.first.saturating_mul(factor).min(self.at_most);
         let half = whole.checked_div(2).unwrap_or(whole);
         // The random part: half × random / 2^16, of 16 random bits.

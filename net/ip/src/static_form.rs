@@ -159,6 +159,7 @@ fn servers_of(text: &str) -> Result<Vec<IpAddr>, &'static str> {
     if text.is_empty() {
         return Ok(Vec::new());
     }
+    // Cannot saturate: a sum of two constants.
     let servers: Option<Vec<IpAddr>> = text
         .split(',')
         .take(MOST_SERVERS.saturating_add(1))

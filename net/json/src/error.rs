@@ -60,7 +60,7 @@ impl Error {
         let before = document.get(..offset).unwrap_or(document);
         let lines = before.iter().filter(|byte| **byte == b'\n').count();
         let column = before.iter().rev().take_while(|byte| **byte != b'\n').count();
-        // Neither is more than the document's length.
+        // Cannot saturate: neither is more than the document's length.
         Self { cause, place: Some((lines.saturating_add(1), column.saturating_add(1))) }
     }
 

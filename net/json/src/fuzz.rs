@@ -18,6 +18,7 @@ pub fn fuzz(data: &[u8]) {
         if depth >= DEEPEST {
             continue;
         }
+        // Cannot saturate: it is less than `DEEPEST`.
         let below = depth.saturating_add(1);
         left.extend(value.list(usize::MAX).unwrap_or_default().into_iter().map(|value| (value, below)));
         let Ok(object) = value.object() else {

@@ -60,6 +60,7 @@ impl<'a> Object<'a> {
 
     /// All members in their order, also those of a name that stands there twice. The values have no names in errors.
     pub fn entries(&self) -> Entries<'a> {
+        // Cannot saturate: the offset of a bracket in a text in memory.
         Entries { object: self.value, offset: self.value.offset().saturating_add(1) }
     }
 }

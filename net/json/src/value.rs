@@ -153,6 +153,7 @@ impl<'a> Value<'a> {
             Kind::List => {}
             _ => return Err(self.unexpected("a list")),
         }
+        // Cannot saturate: the offset of a bracket in a text in memory.
         let mut offset = walk::next(self.document, self.offset.saturating_add(1));
         while !matches!(walk::peek(self.document, offset), b']' | 0) {
             if list.len() >= most {

@@ -10,6 +10,7 @@ use core::slice::Iter;
 pub(crate) fn next(document: &str, offset: usize) -> usize {
     let rest = document.as_bytes().get(offset..).unwrap_or_default();
     let gap = rest.iter().take_while(|byte| is_gap(**byte)).count();
+    // Cannot saturate: the gap is in the document, behind the offset; an offset past its end has none.
     offset.saturating_add(gap)
 }
 
@@ -22,6 +23,7 @@ pub(crate) fn peek(document: &str, offset: usize) -> u8 {
 pub(crate) fn end(document: &str, offset: usize) -> usize {
     let mut bytes = document.as_bytes().get(offset..).unwrap_or_default().iter();
     pass(&mut bytes);
+    // Cannot saturate: `bytes` is an end of the document.
     document.len().saturating_sub(bytes.len())
 }
 
@@ -37,6 +39,8 @@ fn pass(bytes: &mut Iter<'_, u8>) {
         bytes.next();
         match byte {
             b'"' => pass_text(bytes),
+            // Cannot saturate: there are no more brackets than bytes. A closing bracket outside of all ends the value
+            // above.
             b'[' | b'{' => depth = depth.saturating_add(1),
             _ if is_closing => depth = depth.saturating_sub(1),
             // Of a number or a word, or between members.

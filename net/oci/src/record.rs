@@ -58,6 +58,7 @@ impl Record {
     /// # Errors
     /// What is wrong with it, and at which byte.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        // Cannot saturate: `rest` is an end of `bytes`.
         let at = |rest: &[u8]| bytes.len().saturating_sub(rest.len());
         if bytes.len() > Self::LARGEST {
             return Err(format!("{} bytes, at most {} are read", bytes.len(), Self::LARGEST));
@@ -102,6 +103,7 @@ impl Record {
         let is_text = media_type.len() <= LONGEST_TYPE && !media_type.chars().any(char::is_control);
         let media_type = if is_text { media_type.trim().to_string() } else { String::new() };
         let answer = Answer { path: path.into(), media_type, bytes: bytes.to_vec() };
+        // Cannot saturate: all of them are in memory.
         let used = self.answers.iter().map(|answer| answer.bytes.len()).fold(0, usize::saturating_add);
         let is_room = used.saturating_add(bytes.len()) <= Self::LARGEST;
         self.is_whole &= is_room && self.answers.len() < MOST_ANSWERS && is_path(path);

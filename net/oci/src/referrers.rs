@@ -136,6 +136,7 @@ impl<D: Dial> Client<D> {
             let page = response.bytes(left).await.map_err(Error::from);
             match page.and_then(|bytes| Ok((bytes.len(), members(reference, &bytes)?))) {
                 Ok((size, members)) => {
+                    // Cannot saturate: no more than what is left is read of a page.
                     left = left.saturating_sub(size);
                     found.add(reference, members);
                 }
@@ -169,6 +170,7 @@ impl Place<'_> {
 impl Referrers {
     /// Those of another page, or of another list.
     fn add(&mut self, reference: &Reference, few: Few) {
+        // Cannot saturate: no more than `MOST` are kept.
         let room = MOST.saturating_sub(self.manifests.len());
         if few.has_more || few.members.len() > room {
             self.faults.push(Error::new(reference, Cause::Limit("512 referrers")));

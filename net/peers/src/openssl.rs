@@ -74,6 +74,7 @@ impl TlsServer {
     /// When there is none: the server ended, or the time is over.
     pub fn wait_for(&mut self, text: &str) -> String {
         let end = Instant::now() + LIMIT;
+        // Saturates when the time is over.
         while let Ok(line) = self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
             self.log.push_str(&line);
             if line.contains(text) {

@@ -71,6 +71,7 @@ impl End {
                     take(frame.to_vec());
                     rest = behind;
                 }
+                // Cannot saturate: `rest` is an end of what was received.
                 let used = received.len().saturating_sub(rest.len());
                 received.drain(..used);
                 Ok(length > 0)

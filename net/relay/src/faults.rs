@@ -111,6 +111,7 @@ impl Judge {
         let (is_lost, is_late) = (random.is_one_of(loss), random.is_one_of(late));
         match (is_lost, is_late) {
             (true, _) => Verdict::Lost,
+            // May saturate: a frame so late never arrives.
             (false, true) => Verdict::Arrives(delay.saturating_add(late_by)),
             (false, false) => Verdict::Arrives(delay),
         }
@@ -123,6 +124,7 @@ impl Judge {
     fn is_cut(&mut self, to: Direction, frame: &[u8]) -> Option<Verdict> {
         let (_, cut) = self.faults.cut?;
         if matches!(self.cut, State::Ahead) && self.affects(to) {
+            // Saturates at the byte where the line is cut.
             self.left = self.left.saturating_sub(u64::try_from(frame.len()).unwrap_or(u64::MAX));
             if self.left == 0 {
                 self.cut = match cut {

@@ -18,6 +18,7 @@ pub struct Line {
 impl Line {
     /// Puts a frame in that arrives at that time.
     pub fn push(&mut self, at: Duration, frame: Vec<u8>) {
+        // Cannot saturate: bytes that are in memory.
         self.bytes = self.bytes.saturating_add(frame.len());
         self.frames.insert((at, self.count), frame);
         self.count = self.count.wrapping_add(1);
@@ -29,6 +30,7 @@ impl Line {
             return None;
         }
         let (_, frame) = self.frames.pop_first()?;
+        // Cannot saturate: the frame was counted when it came.
         self.bytes = self.bytes.saturating_sub(frame.len());
         Some(frame)
     }

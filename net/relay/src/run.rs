@@ -114,6 +114,7 @@ impl Relay {
         // Where an end has no room, it is the end that is waited for.
         let due = [guest, network].into_iter().filter(|side| side.end.has_room());
         let next = due.filter_map(|side| side.line.next()).min();
+        // Saturates where a frame is due already.
         let left = next.and_then(|next| Timespec::try_from(next.saturating_sub(self.start.elapsed())).ok());
         match poll(&mut sockets, left.as_ref()) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
@@ -139,6 +140,7 @@ fn carry(
         counts.frames = counts.frames.wrapping_add(1);
         counts.bytes = counts.bytes.wrapping_add(u64::try_from(frame.len()).unwrap_or(u64::MAX));
         match judge.judge(direction, &frame) {
+            // May saturate: a frame so late never arrives.
             Verdict::Arrives(later) => to.line.push(now.saturating_add(later), frame),
             Verdict::Lost => counts.lost = counts.lost.wrapping_add(1),
             Verdict::End => is_cut = true,

@@ -92,7 +92,8 @@ impl<'a> Certificate<'a> {
             let value = fields.expect(tag::OCTET_STRING)?.content;
             fields.finish()?;
             call(Extension { id, is_critical, value, whole: extension.whole });
-            count = count.saturating_add(1); // at most `MOST`
+            // Cannot saturate: at most `MOST`.
+            count = count.saturating_add(1);
         }
         Ok(())
     }

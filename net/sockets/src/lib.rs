@@ -118,6 +118,7 @@ impl Sockets {
         let mut sockets: Vec<_> =
             sockets.iter().map(|(socket, flags)| PollFd::from_borrowed_fd(socket.as_fd(), *flags)).collect();
         let next = self.waits.timers.borrow().iter().copied().min();
+        // Saturates where a timer is due already.
         let left = next.and_then(|next| Timespec::try_from(next.saturating_sub(self.start.elapsed())).ok());
         // Whatever it says: the futures are polled again, and get the error from their socket.
         let _ = poll(&mut sockets, left.as_ref());

@@ -47,6 +47,7 @@ impl Incoming {
     /// # Errors
     /// [`Cause::Size`] when the buffer is full and has its largest size.
     pub fn room(&mut self) -> Result<&mut [u8], Cause> {
+        // Cannot saturate: what is kept is in `bytes`, and ends no earlier than it starts.
         let free = self.bytes.len().saturating_sub(self.end);
         if free < RECORD && self.start > 0 {
             self.bytes.copy_within(self.start..self.end, 0);
@@ -142,6 +143,7 @@ impl Plain {
             self.bytes.clear();
             self.start = 0;
         }
+        // Cannot saturate: a vector's length is at most its capacity.
         let free = self.bytes.capacity().saturating_sub(self.bytes.len());
         if free < bytes.len() {
             // A new allocation, so that the old one is zeroised.

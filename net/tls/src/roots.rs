@@ -58,6 +58,7 @@ impl Roots {
         let mut sections = SliceIter::<(SectionKind, alloc::vec::Vec<u8>)>::new(pem);
         let mut added = 0_usize;
         loop {
+            // Cannot saturate: the remainder is an end of the text.
             let after = pem.len().saturating_sub(sections.remainder().len());
             match sections.next() {
                 None => break,

@@ -77,7 +77,7 @@ fn candidate(
 fn os_release_of(share: &Share, node: &Node<'_>, headers: &Headers) -> Result<String, Error> {
     let Some(section) = uki::part(headers, Part::OsRelease) else { return Ok(String::new()) };
     let range = section.data();
-    // A section ends no earlier than it starts.
+    // Cannot saturate: a section ends no earlier than it starts.
     let length = range.end.saturating_sub(range.start).min(LONGEST);
     let length = usize::try_from(length).unwrap_or_default();
     share.bytes.charge(length)?;

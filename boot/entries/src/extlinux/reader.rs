@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
         if has_title {
             self.begin(title.trim_ascii())?;
         }
-        // It is no deeper than the deepest.
+        // Cannot saturate: it is no deeper than the deepest.
         let outcome = self.file(&text, depth.saturating_add(1));
         if has_title {
             self.end();

@@ -99,7 +99,7 @@ pub fn reserve(text: &mut String, line: u32, bytes: usize) -> Result<(), Error> 
 }
 
 fn add(cell: &Cell<u64>, amount: u64, line: u32, what: &'static str, limit: u64) -> Result<(), Error> {
-    // A count beyond the limit is as good as any other.
+    // May saturate: a count beyond the limit is as good as any other.
     cell.set(cell.get().saturating_add(amount));
     if cell.get() > limit { Err(Error::Limit { line, what, limit }) } else { Ok(()) }
 }

@@ -95,7 +95,7 @@ impl<'a> Parser<'a> {
         }
         let time = |listed: Option<Listed>| listed.and_then(|listed| listed.modified);
         let (Some(a), Some(b)) = (time(first), time(second)) else { return Some(false) };
-        // A time that no file has stays out of reach.
+        // May saturate: a time that no file has stays out of reach.
         let a = a.saturating_add(signed(bias));
         Some(if is_newer { a > b } else { a < b })
     }
@@ -158,7 +158,7 @@ fn compare(a: &str, operator: &str, b: &str) -> Option<bool> {
 fn signed(word: &str) -> i64 {
     let (is_negative, digits) = word.strip_prefix('-').map_or((false, word), |rest| (true, rest));
     let value = number::prefix(digits).map_or(0, |(value, _)| i64::try_from(value).unwrap_or(i64::MAX));
-    // A positive number has a negative one.
+    // Cannot saturate: a positive number has a negative one.
     if is_negative { value.saturating_neg() } else { value }
 }
 

@@ -151,7 +151,7 @@ impl Environment {
         let Some(variable) = self.variables.remove(name) else {
             return false;
         };
-        // What was added with the variable.
+        // Cannot saturate: it was added with the variable.
         self.bytes = self.bytes.saturating_sub(size(name, &variable.value));
         variable.is_exported
     }

@@ -91,7 +91,7 @@ struct Expansion {
 
 impl Expansion {
     fn count(&mut self, bytes: usize) -> Result<(), Error> {
-        // Beyond the limit it does not matter how far.
+        // May saturate: beyond the limit it does not matter how far.
         self.bytes = self.bytes.saturating_add(bytes);
         if self.bytes > LONGEST {
             return Err(Error::Limit { line: self.line, what: "bytes of words", limit: number(LONGEST) });
@@ -120,7 +120,7 @@ impl Expansion {
         let argument = self.current.get_or_insert_default();
         reserve(&mut argument.text, self.line, text.len())?;
         if !is_quoted {
-            // One more than the most tells that there are too many; no room is left then.
+            // One more than the most tells that there are too many; the room saturates at none then.
             let room = (MOST_WILDCARDS + 1).saturating_sub(argument.wildcards.len());
             let start = argument.text.len();
             argument.wildcards.extend(wildcards(text).map(|at| total([start, at])).take(room));

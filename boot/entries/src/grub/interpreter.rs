@@ -233,6 +233,7 @@ impl<'a> Interpreter<'a> {
 
     /// One more open block. It stays near the deepest, beyond which a script and a command are errors.
     fn deeper(&mut self) {
+        // Cannot saturate: it stays near the deepest.
         self.depth = self.depth.saturating_add(1);
     }
 
@@ -336,7 +337,7 @@ impl<'a> Interpreter<'a> {
     fn round(&mut self, body: &Block) -> Result<Flow, Error> {
         let frame = self.frame();
         let outer = frame.loops;
-        // No more than blocks are open.
+        // Cannot saturate: no more than blocks are open.
         frame.loops = outer.saturating_add(1);
         let flow = self.block(body);
         self.frame().loops = outer;

@@ -130,7 +130,7 @@ impl<'a> Lexer<'a> {
         self.rest = chars.as_str();
         self.is_at_start = c == '\n';
         if self.is_at_start {
-            // A number for people; no script has so many bytes.
+            // Cannot saturate: no script has so many bytes.
             self.line = self.line.saturating_add(1);
         }
         Some(c)

@@ -114,7 +114,7 @@ impl Collector<'_, '_> {
             default: &selected.default,
             path: &format!("{} / ", chosen.title),
             access: chosen.access,
-            // It is below the deepest.
+            // Cannot saturate: it is below the deepest.
             depth: chosen.depth.saturating_add(1),
             is_default: chosen.is_default,
         };

@@ -113,7 +113,7 @@ impl Read for Connection<'_> {
         for (to, from) in buf.iter_mut().zip(rest) {
             *to = *from;
         }
-        // At most the length of the answer.
+        // Cannot saturate: at most the length of the answer.
         self.read = self.read.saturating_add(count);
         Ok(count)
     }

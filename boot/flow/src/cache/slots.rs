@@ -209,7 +209,7 @@ pub fn clear(storage: &dyn Storage, letter: Letter) -> Result<(), String> {
             return Ok(());
         }
     }
-    // Two small constants.
+    // Cannot saturate: two small constants.
     Err(format!("slot {letter} has more than {} files", MOST_NAMES.saturating_mul(MOST_PASSES)))
 }
 

@@ -77,7 +77,7 @@ impl Writer {
     fn expect_room(&self, storage: &dyn Storage) -> Result<(), Failure> {
         let free = storage.free().and_then(|free| {
             let own = Slots::size(storage, self.letter)?;
-            // No volume has 2^64 bytes; one that says so is written to until that fails.
+            // Saturates where a volume says that it has 2⁶⁴ bytes; it is written to until that fails.
             Ok(free.saturating_add(own))
         });
         let free = free.map_err(|cause| self.failed(&cause))?;

@@ -81,7 +81,7 @@ fn corrupt(fault: Fault, structure: &'static str, offset: usize, found: u32) -> 
 
 /// A part of the file.
 fn field<'a>(file: &'a [u8], at: usize, size: usize, structure: &'static str) -> Result<&'a [u8], Error> {
-    // No file goes that far.
+    // What saturates is past the end of every file.
     let end = at.saturating_add(size);
     file.get(at..end).ok_or(Error::Truncated {
         format: Format::Gzip,

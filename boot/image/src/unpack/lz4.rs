@@ -41,7 +41,7 @@ impl<'a> Input<'a> {
 
     /// The next bytes.
     fn take(&mut self, size: usize, structure: &'static str) -> Result<&'a [u8], Error> {
-        // No file goes that far.
+        // What saturates is past the end of every file.
         let end = self.at.saturating_add(size);
         let bytes = self.file.get(self.at..end).ok_or(Error::Truncated {
             format: Format::Lz4,
@@ -205,7 +205,7 @@ fn decompress(
     let limit = output.limit();
     let room = output.room(size)?;
     let (content, free) = output.split();
-    // A window that is longer starts with the content.
+    // Saturates for a window that is longer: it starts with the content.
     let content = content.get(history.max(content.len().saturating_sub(WINDOW))..).unwrap_or_default();
     let free = free.get_mut(..room).unwrap_or_default();
     match decompress_into_with_dict(block, free, content) {

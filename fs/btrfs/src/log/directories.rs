@@ -72,6 +72,7 @@ impl<B: Items> Replay<'_, B> {
         let mut matches = 0;
         for key in [entry_key(directory, name), index_key(directory, index)] {
             match self.entry(key, name)? {
+                // Cannot saturate: two keys are looked at.
                 Some(found) if found == wanted => matches = u8::saturating_add(matches, 1),
                 Some((found, _)) if is_there => self.drop_entry(directory, found, name)?,
                 _ => {}

@@ -114,6 +114,7 @@ impl Edits {
                 last = end;
             }
             self.gone.insert(first, last);
+            // Cannot saturate: counts are of items that memory was taken for, here and in `count`.
             self.removed = self.removed.saturating_add(1);
         }
         Ok(Removed { edited, is_news })
@@ -130,6 +131,7 @@ impl Edits {
 
     /// How many items differ.
     pub fn count(&self) -> usize {
+        // Cannot saturate: items that memory was taken for.
         self.put.keys().filter(|key| !self.is_gone(**key)).count().saturating_add(self.removed)
     }
 

@@ -57,6 +57,7 @@ pub struct Named<'a, H> {
 pub fn all<H: Head>(item: &Item) -> Result<Vec<Named<'_, H>>, Error> {
     let (mut names, mut rest) = (Vec::new(), item.bytes());
     while !rest.is_empty() {
+        // Cannot saturate: `rest` is an end of the item's bytes, here and below.
         let start = item.bytes().len().saturating_sub(rest.len());
         let (head, name, behind) = named::split(rest, item.place(start))?;
         rest = behind;

@@ -121,6 +121,8 @@ impl<B: Items> Replay<'_, B> {
                 let mut inode = self.known_inode(logged.key.objectid)?;
                 self.known_inode(old.directory)?;
                 self.unlink(Link { directory: old.directory, inode: inode.number(), name: old.name })?;
+                // Saturates where more names are dropped than the log's own number, which is that of afterwards, has.
+                // All are counted anew at the end.
                 inode.set_links(inode.links().saturating_sub(1));
                 self.put(inode.into_item())?;
             }
@@ -139,6 +141,7 @@ impl<B: Items> Replay<'_, B> {
         };
         self.remove(index_key(directory, index))?;
         let mut folder = self.known_inode(directory)?;
+        // Saturates in a directory whose size was wrong. It is only shown: entries are found without it.
         folder.set_size(folder.size().saturating_sub(twice(name)));
         self.put(folder.into_item())
     }
@@ -186,6 +189,7 @@ impl<B: Items> Replay<'_, B> {
         let others = self.find(by_name)?.map_or_else(Vec::new, |item| item.bytes().to_vec());
         self.put_new(by_name, [others.as_slice(), &bytes].concat())?;
         self.put_new(by_index, bytes)?;
+        // Saturates in a directory whose size was wrong. It is only shown: entries are found without it.
         folder.set_size(folder.size().saturating_add(twice(name)));
         self.put(folder.into_item())?;
         Ok(true)
@@ -211,6 +215,7 @@ impl<B: Items> Replay<'_, B> {
 
     /// Whether a leaf can hold an item of these bytes.
     fn fits(&self, bytes: &[u8]) -> bool {
+        // Cannot saturate: a sum of two constants.
         let rest = self.rules.node_size.checked_sub(HEADER.saturating_add(size_of::<raw::ItemHead>()));
         rest.is_some_and(|rest| bytes.len() <= rest)
     }
@@ -225,6 +230,7 @@ impl<B: Items> Replay<'_, B> {
                 break;
             }
             let names = names::references(&item)?.len();
+            // Cannot saturate: the budget is used up before 2³² of them.
             count = count.saturating_add(u32::try_from(names).unwrap_or(u32::MAX));
             next = item.key.next();
         }
@@ -234,5 +240,6 @@ impl<B: Items> Replay<'_, B> {
 
 /// What a name adds to the size of its directory: it stands there twice.
 fn twice(name: &[u8]) -> u64 {
+    // Cannot saturate: a slice in memory is shorter than 2⁶³ bytes.
     wide(name.len()).saturating_mul(2)
 }

@@ -84,6 +84,7 @@ impl<'a> Budget<'a> {
     /// # Errors
     /// [`Error::NoMemory`] when that is more than a replay may have.
     pub fn keep(&self, bytes: usize) -> Result<(), Error> {
+        // What saturates is more than is left, and refused.
         let bytes = wide(bytes).saturating_add(ENTRY);
         let too_much =
             || Error::NoMemory(NoMemory { format: Format::Btrfs, structure: "tree log", bytes: self.all });
@@ -97,11 +98,14 @@ impl<'a> Budget<'a> {
 
     /// Bytes that were taken and not given back.
     pub fn kept(&self) -> usize {
+        // Cannot saturate: what is left is never more than all: nothing is given back that was not taken, here and in
+        // `release`.
         narrow(self.all.saturating_sub(self.bytes.get()))
     }
 
     /// Gives back the memory of an item.
     fn release(&self, bytes: usize) {
+        // Cannot saturate: they were taken with `keep`.
         self.bytes.set(self.bytes.get().saturating_add(wide(bytes)).saturating_add(ENTRY));
     }
 
@@ -111,6 +115,7 @@ impl<'a> Budget<'a> {
     /// [`Error::Unsupported`] when there are more than any real log has.
     pub fn look_at(&self, item: Option<&Item>) -> Result<(), Error> {
         let length = item.map_or(0, |item| item.bytes().len());
+        // Cannot saturate: `length` is that of a slice in memory.
         let steps = wide(length.checked_div(STEP).unwrap_or(0)).saturating_add(1);
         let too_many = || unsupported(format!("tree log of more than {MOST_STEPS} steps"));
         self.steps.set(self.steps.get().checked_sub(steps).ok_or_else(too_many)?);

@@ -71,12 +71,14 @@ impl Scale {
     /// The checksums of whole sectors within so many bytes, in bytes.
     fn sums(self, bytes: u64) -> usize {
         let sectors = bytes.checked_div(self.sector_size).unwrap_or(0);
+        // Cannot saturate: a sector has more bytes than its checksum.
         narrow(sectors.saturating_mul(wide(self.sum_size)))
     }
 
     /// The data that so many bytes of checksums stand for.
     fn bytes(self, sums: usize) -> u64 {
         let sectors = sums.checked_div(self.sum_size).unwrap_or(0);
+        // Cannot saturate: the checksums are in memory, and there are at most 2¹⁶ times as many bytes as theirs.
         wide(sectors).saturating_mul(self.sector_size)
     }
 }
@@ -93,6 +95,8 @@ impl<B: Items> Replay<'_, B> {
             let first = Logical(item.key.offset);
             let at = first.max(start);
             let skipped = scale.sums(at.since(first));
+            // Saturates where the checksums end before `start`: there are none for it. The sum cannot: it ends with
+            // them.
             let wanted = scale.sums(end.since(at)).min(item.bytes().len().saturating_sub(skipped));
             let sums = item.bytes().get(skipped..skipped.saturating_add(wanted)).unwrap_or_default();
             self.sums.add(at, sums, scale, self.budget)?;

@@ -62,6 +62,7 @@ impl Rebuilder {
         let width = place.stripes.len().max(1);
         let each = ROOM.checked_div(width).unwrap_or(0) / SECTOR;
         let mut skip = 0;
+        // Cannot saturate: `each` is the sectors of a part of `ROOM`, and `skip` counts bytes of `buf`.
         for part in buf.chunks_mut(each.saturating_mul(SECTOR).max(SECTOR)) {
             self.rebuild(storage, place, without, skip, part)?;
             skip = skip.saturating_add(wide(part.len()));
@@ -78,6 +79,8 @@ impl Rebuilder {
         buf: &mut [u8],
     ) -> Result<(), Failure> {
         let (width, length) = (place.stripes.len(), buf.len());
+        // What saturates is more than there can be of memory, and refused; `read` asks for no more than `ROOM` or a
+        // sector of each.
         if self.columns.len() < width.saturating_mul(length) {
             self.columns =
                 memory::zeros(width.saturating_mul(length), "row of strips").map_err(|_| no_memory(buf))?;
@@ -139,6 +142,7 @@ impl Row {
 
     /// Number of columns that are no parity.
     fn data(&self) -> usize {
+        // Cannot saturate: no profile has fewer columns than it has parities and one more.
         self.states.len().saturating_sub(self.parities)
     }
 

@@ -100,6 +100,7 @@ fn of_entries(bytes: &[u8], seed: u32) -> Option<Stored> {
         && tail.det_reserved_ft == TAIL_TYPE;
     is_tail.then(|| Stored {
         structure: "ext4_dir_entry_tail.det_checksum",
+        // Cannot saturate: both are within the block.
         at: body.len().saturating_add(HEADER),
         stored: tail.det_checksum.get(),
         computed: crc32c(seed, body),
@@ -109,6 +110,7 @@ fn of_entries(bytes: &[u8], seed: u32) -> Option<Stored> {
 /// Where the entries of a root start; nothing where `.` and `..` are not all that stands before them.
 fn root_entries(bytes: &[u8]) -> Option<usize> {
     let length = |at| record_length(half(bytes, at), bytes.len());
+    // Cannot saturate: the smallest block has 1024 bytes.
     (length(4) == DOT && length(DOT.saturating_add(4)) == bytes.len().saturating_sub(DOT))
         .then_some(ROOT_ENTRIES)
 }
@@ -117,6 +119,7 @@ fn root_entries(bytes: &[u8]) -> Option<usize> {
 /// checksum (fs/ext4/namei.c, `get_dx_countlimit` and `ext4_dx_csum`).
 fn of_index(bytes: &[u8], entries: Option<usize>, seed: u32) -> Option<Stored> {
     let entries = entries?;
+    // Cannot saturate: both numbers have 16 bits, and entries begin with the 32nd byte or before.
     let (limit, count) = (half(bytes, entries), half(bytes, entries.saturating_add(2)));
     if count > limit {
         return None;

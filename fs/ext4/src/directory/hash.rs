@@ -15,6 +15,7 @@ pub fn of(version: u8, superblock: &Superblock, name: &[u8]) -> Option<u32> {
     // The superblock says which of two: 3 to 5 are the unsigned ones, not stored by Linux.
     let (version, is_signed) = match version {
         0..=2 => (version, !superblock.hashes_unsigned),
+        // Cannot saturate: at least 3.
         3..=5 => (version.saturating_sub(3), false),
         _ => return None,
     };
@@ -51,6 +52,7 @@ fn legacy(name: &[u8], is_signed: bool) -> u32 {
 
 /// The name as chunks of `WORDS` words, the last one filled with the length of what is left of the name.
 fn chunks<const WORDS: usize>(name: &[u8], is_signed: bool) -> impl Iterator<Item = [u32; WORDS]> + '_ {
+    // Cannot saturate: a product of two constants.
     let size = WORDS.saturating_mul(4);
     let starts = (0..name.len()).step_by(size);
     starts.map(move |start| {

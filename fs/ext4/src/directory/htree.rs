@@ -122,6 +122,7 @@ impl Node {
 /// Moves to the next leaf's entry where names of the same hash may go on there.
 fn next(path: &mut Vec<Node>, hash: u32) -> bool {
     while let Some(node) = path.last_mut() {
+        // Cannot saturate: it was the index of an entry.
         node.at = node.at.saturating_add(1);
         if let Some(entry) = node.entries.get(node.at) {
             // The lowest bit says that names of this hash are in the leaf before, too.

@@ -44,11 +44,13 @@ impl<D: BlockRead> Replayed<D> {
 
     /// Bytes of memory that it needs.
     pub fn memory(&self) -> usize {
+        // Cannot saturate: so many are in memory.
         self.sources.capacity().saturating_mul(size_of::<(BlockNumber, Source)>())
     }
 
     /// Fills `buf` with the bytes of a replayed block from its byte `within` on.
     fn read_source(&self, source: Source, within: u64, buf: &mut [u8]) -> Result<(), ReadError> {
+        // Cannot saturate: the whole block is on the device.
         let offset = source.block.0.saturating_mul(self.block_size).saturating_add(within);
         self.device.read_at(offset, buf)?;
         if source.is_escaped {
@@ -74,6 +76,8 @@ impl<D: BlockRead> BlockRead for Replayed<D> {
         if self.sources.is_empty() {
             return Ok(());
         }
+        // Cannot saturate: the device had these bytes, and has the blocks; of each block, a part lies among these
+        // bytes.
         let end = offset.saturating_add(u64::try_from(buf.len()).unwrap_or(u64::MAX));
         let (first, _) = crate::divide(offset, self.block_size);
         let (first, last) = (BlockNumber(first), BlockNumber(end.div_ceil(self.block_size.max(1))));

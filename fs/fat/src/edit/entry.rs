@@ -123,6 +123,7 @@ impl<D: BlockWrite> Change<'_, D> {
 
     fn clusters_to_slots(&self, clusters: u64) -> u64 {
         let slots = self.fat.geometry.cluster / SLOT_BYTES;
+        // Cannot saturate: clusters of the volume, whose bytes are all on the device.
         slots.saturating_mul(clusters)
     }
 

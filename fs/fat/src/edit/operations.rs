@@ -73,6 +73,7 @@ impl<D: BlockWrite> Change<'_, D> {
     /// The folders to create, outermost first, and how many clusters each has.
     fn new_folders<'p>(&self, target: &Target<'p>, leaf: &Leaf<'_>) -> Vec<(&'p str, u64)> {
         let names: Vec<&str> = target.missing.iter().copied().chain([target.name]).collect();
+        // Cannot saturate: there is at least one name.
         let count = names.len().saturating_sub(usize::from(matches!(leaf, Leaf::File { .. })));
         let folders = names.iter().take(count).enumerate();
         let folders = folders.map(|(index, name)| {

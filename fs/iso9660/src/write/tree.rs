@@ -146,7 +146,7 @@ fn unique(name: &str, is_file: bool, taken: &mut BTreeSet<(String, String)>) -> 
     if base.is_empty() {
         base.push('_');
     }
-    // No room is left where the rest fills it.
+    // Saturates where the rest fills it: no room is left then, here and below.
     let room = LONGEST_IDENTIFIER.saturating_sub(extension.len());
     for number in 0u32.. {
         let suffix = if number == 0 { String::new() } else { format!("{number}") };

@@ -192,6 +192,7 @@ impl Life {
 
     /// Names that there may be more.
     pub fn room(&self) -> usize {
+        // Saturates where there are more already: none may be added.
         self.most.saturating_sub(self.folders.len() + self.nodes.len())
     }
 

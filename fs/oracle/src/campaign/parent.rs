@@ -157,6 +157,7 @@ fn next(lines: &Receiver<String>, child: &mut Child) -> Event {
                 return Event::Ended(child.wait().expect("it was started"));
             }
             Err(RecvTimeoutError::Timeout) => {
+                // Saturates where the child is gone, and with it its time.
                 let time = processor_time(child.id()).saturating_sub(used);
                 if time > TIME || start.elapsed() > PATIENCE {
                     return Event::Hangs(time);

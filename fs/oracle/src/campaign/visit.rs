@@ -70,6 +70,7 @@ pub fn visit<F: FileSystem>(filesystem: &F, depth: Depth) -> Visited {
 
 /// Asks for bytes all over the file and, if wanted, reads its beginning whole.
 fn read<F: FileSystem>(filesystem: &F, node: &F::Node, size: u64, depth: Depth) -> bool {
+    // Saturates for an empty file, which is read from its start.
     let last = size.saturating_sub(1);
     let mut is_whole = true;
     for probe in 0..=PROBES {

@@ -54,6 +54,7 @@ impl Assembler<'_> {
             let parents = self.devices.get(id.0).map_or(&[][..], |device| &device.parents);
             let new: Vec<DeviceId> = parents.iter().copied().filter(|id| !stack.contains(id)).collect();
             stack.extend(new);
+            // Cannot saturate: it was an index.
             at = at.saturating_add(1);
         }
         stack.sort_unstable();
@@ -74,6 +75,7 @@ impl Assembler<'_> {
         bytes: Rc<dyn BlockRead>,
     ) -> Option<DeviceId> {
         let of = |id: &DeviceId| self.devices.get(id.0);
+        // Cannot saturate: no device is deeper than `DEEPEST`, and devices are only added.
         let depth = parents.iter().filter_map(of).map(|device| device.depth).max()?.saturating_add(1);
         if depth > DEEPEST || self.devices.len().saturating_sub(self.before) >= MOST_DEVICES {
             if !self.has_left_out {

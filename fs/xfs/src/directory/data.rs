@@ -78,6 +78,7 @@ pub fn read<D: BlockRead>(files: &Files<D>, dir: &Inode, first: FileBlock) -> Ou
     let start = HEADERS.get(version).copied().unwrap_or(0);
     let mut data = Data { end: block.bytes.len(), block, start, is_only };
     if is_only {
+        // Cannot saturate: a block has 512 bytes at least, and 32 bits of entries of 8 bytes are less than 2³⁶.
         let tail = data.end.saturating_sub(TAIL);
         let count = data.block.word(tail);
         let index = usize::try_from(count).unwrap_or(usize::MAX).saturating_mul(LEAF_ENTRY);
@@ -95,6 +96,8 @@ pub fn entries(
     each: &mut EachEntry<'_, InodeNumber>,
 ) -> Outcome<ControlFlow<()>> {
     let mut at = data.start;
+    // Cannot saturate: `at` never goes beyond `data.end`: both `free` and `entry` refuse what is longer than the
+    // rest.
     while at < data.end {
         if data.block.half(at) == FREE {
             at = at.saturating_add(data.free(at)?);
@@ -117,6 +120,7 @@ pub fn entries(
 impl Data {
     /// The index at the end of the only block of a directory.
     pub fn index(&self) -> &[u8] {
+        // Cannot saturate: a block has 512 bytes at least.
         let end = self.block.bytes.len().saturating_sub(TAIL);
         self.block.bytes.get(self.end..end).unwrap_or_default()
     }
@@ -140,6 +144,7 @@ impl Data {
         };
         let name_bytes = usize::from(name_length);
         let (name, rest) = rest.split_at_checked(name_bytes).unwrap_or_default();
+        // Cannot saturate: less than 300: the length of a name is a byte.
         let length = BEFORE_NAME
             .saturating_add(name_bytes)
             .saturating_add(usize::from(has_ftype))
@@ -156,6 +161,7 @@ impl Data {
 
     /// Bytes of what is unused at `at`.
     fn free(&self, at: usize) -> Outcome<usize> {
+        // Cannot saturate: `at` is in front of `end`, where the walk over the block stops.
         let stored = self.block.half(at.saturating_add(2));
         let length = usize::from(stored);
         let room = self.end.saturating_sub(at);
@@ -168,6 +174,8 @@ impl Data {
 
     /// The last two bytes of everything say where it starts.
     fn check_tag(&self, at: usize, length: usize, structure: &'static str) -> Outcome<()> {
+        // Cannot saturate: what is at `at` has room for its tag and ends within the block, as the callers have
+        // checked.
         let tag = self.block.half(at.saturating_add(length).saturating_sub(TAG));
         match usize::from(tag) == at {
             true => Ok(()),

@@ -113,8 +113,10 @@ impl<D: BlockRead> Walk<'_, D> {
         let superblock = &self.files.volume.superblock;
         let root = SPACE.checked_shr(superblock.block_log).and_then(|root| u32::try_from(root).ok());
         let mut block = self.block(root.unwrap_or(0))?;
+        // Cannot saturate: a sum of two constants.
         let mut above = DEEPEST.saturating_add(1);
         while self.is(&block, NODE) {
+            // Cannot saturate: `of` yields one of two small constants.
             let level = block.half(self.of(COUNTS).saturating_add(2));
             if level == 0 || level >= above {
                 return Err(block.corrupt(Fault::Loop, "xfs_da3_node_hdr.level", 0, level));
@@ -136,6 +138,7 @@ impl<D: BlockRead> Walk<'_, D> {
     fn block(&mut self, number: u32) -> Outcome<Block> {
         let superblock = &self.files.volume.superblock;
         let number = FileBlock(number.into());
+        // Cannot saturate: once or twice 32 GiB.
         let space = |n: u64| SPACE.saturating_mul(n).checked_shr(superblock.block_log).unwrap_or(0);
         self.charge(number)?;
         if !(space(1)..space(2)).contains(&number.0) {
@@ -151,6 +154,7 @@ impl<D: BlockRead> Walk<'_, D> {
     fn entries<'b>(&self, block: &'b Block) -> Outcome<&'b [u8]> {
         let at = self.of(COUNTS);
         let count = block.half(at);
+        // Cannot saturate: 16 bits of entries of 8 bytes.
         let length = usize::from(count).saturating_mul(size_of::<Entry>());
         let entries = block.bytes.get(self.of(HEADERS)..).and_then(|rest| rest.get(..length));
         entries.ok_or_else(|| block.corrupt(Fault::Range, "xfs_dir2_leaf_hdr.count", at, count))
@@ -168,6 +172,7 @@ impl<D: BlockRead> Walk<'_, D> {
         let superblock = &self.files.volume.superblock;
         let has_ftype = superblock.features.has_ftype();
         for place in places {
+            // Cannot saturate: all of these are below 2³⁵, as `byte` is; `start` is `byte` without its low bits.
             let byte = u64::from(*place).saturating_mul(ALIGNMENT);
             let number = byte.checked_shr(superblock.directory_log).unwrap_or(0);
             let first = FileBlock(number.saturating_mul(blocks_of_one(superblock)));

@@ -29,6 +29,7 @@ pub fn entries(
     let Some(&[count, wide]) = bytes.first_chunk() else { return Err(dir.corrupt_size()) };
     // One number of more than 32 bits makes all of them have 64.
     let width = if wide == 0 { 4 } else { 8 };
+    // Cannot saturate: all sums are below 2¹⁷: 255 entries, each of a name of at most 255 bytes and a dozen more.
     let mut at = BEFORE_PARENT.saturating_add(width);
     for _ in 0..count {
         let fail = |structure, found: u64| {

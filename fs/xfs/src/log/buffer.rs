@@ -65,6 +65,7 @@ impl Place {
     /// Its bytes; none where it is larger than any buffer.
     fn bytes(self) -> Option<usize> {
         let length = usize::from(self.length);
+        // Cannot saturate: 16 bits of sectors of 512 bytes.
         (1..=MOST_SECTORS).contains(&self.length).then(|| length.saturating_mul(SECTOR))
     }
 
@@ -138,6 +139,7 @@ impl Replay<'_> {
             let end = map.find(first, false).unwrap_or(usize::MAX).min(bits);
             // A run of chunks is several regions where memory was not contiguous.
             let region = item.region(number).unwrap_or_default();
+            // Saturates where the first change is behind the buffer's end: no chunk of it changes, which is refused.
             let count = end.saturating_sub(first).min(region.len() / CHUNK);
             if count == 0 {
                 return Err(wrong());
@@ -164,6 +166,8 @@ impl Replay<'_> {
 
     /// Gives all changed buffers the number of their last transaction and a checksum, as Linux does in writing them.
     pub fn seal(&mut self) -> Outcome<()> {
+        // Cannot saturate: `most` is at most `MOST_MEMORY`, and the low byte of no key is 255, which is more than
+        // `MOST_SECTORS`.
         let (mut from, mut left) = (0, self.most.saturating_mul(SEALED));
         while let Some((key, lsn)) = self.buffers.next(from) {
             from = key.saturating_add(1);

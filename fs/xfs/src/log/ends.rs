@@ -66,6 +66,7 @@ pub fn find(ring: &Ring<'_>, geometry: &Geometry) -> Outcome<Option<Ends>> {
         return Ok(None);
     }
     let tail = nth_header(ring, tail, head, 1)?;
+    // What saturates is more than `WINDOW`, which is the most there is.
     let under_way = last.size.div_ceil(512).saturating_mul(UNDER_WAY).min(WINDOW);
     let newest = last.lsn.with_block(head.0);
     Ok(Some(Ends { tail, head, under_way, newest }))
@@ -79,6 +80,7 @@ pub fn nth_header(ring: &Ring<'_>, from: LogBlock, head: LogBlock, mut count: u3
     let mut found = None;
     ring.each(from, ring.distance(from, head), &mut |at, block| {
         if record::is_header(block) {
+            // Cannot saturate: the walk ends as soon as it is 0.
             count = count.saturating_sub(1);
             found = (count == 0).then_some(at);
         }
@@ -162,6 +164,7 @@ impl Cycles {
     /// None where the log was never written.
     fn of(ring: &Ring<'_>) -> Outcome<Option<Self>> {
         let first = cycle(ring, 0)?;
+        // Cannot saturate: a ring has at least four blocks.
         let last = cycle(ring, ring.blocks.saturating_sub(1))?;
         // Whatever it is, it is no log.
         if last == 0 && first > 1 {
@@ -176,6 +179,7 @@ impl Cycles {
         if self.first == self.last {
             return Ok(LogBlock(0));
         }
+        // Cannot saturate: a ring has at least four blocks.
         let (mut low, mut high) = (0, ring.blocks.saturating_sub(1));
         loop {
             let middle = u32::midpoint(low, high);
@@ -196,6 +200,7 @@ impl Cycles {
         let gap = match guess.checked_sub(window) {
             Some(start) => find_cycle(ring, start, window, old)?,
             None => {
+                // Cannot saturate: `guess` is less than `window`, and that is no more than the ring has.
                 let before = window.saturating_sub(guess);
                 let start = ring.blocks.saturating_sub(before);
                 match find_cycle(ring, start, before, old.wrapping_sub(1))? {

@@ -253,6 +253,7 @@ fn resolve(
                 let [first, _] = exchange.inodes;
                 let [start, _] = exchange.file_blocks;
                 if exchange.only_written {
+                    // What saturates is behind all blocks that a file can have, which `own` refuses.
                     let (mapped, run) = resolve(before, first, start.saturating_add(skip), own)?;
                     most = most.min(run);
                     if !matches!(mapped, Mapped::Block { is_unwritten: false, .. }) {
@@ -272,6 +273,7 @@ fn resolve(
 /// are as this one.
 fn skip(file_block: u64, start: u64, blocks: u64, most: &mut u64) -> Option<u64> {
     let Some(skip) = file_block.checked_sub(start) else {
+        // Cannot saturate: `start` is the larger one, as was found just now.
         *most = start.saturating_sub(file_block).min(*most);
         return None;
     };
@@ -288,6 +290,7 @@ impl Exchange {
             if owner == inode
                 && let Some(skip) = skip(file_block, from, self.blocks, most)
             {
+                // What saturates is behind all blocks that a file can have, and refused by who reads the map.
                 return Some((skip, (to.0, to.1.saturating_add(skip))));
             }
         }
@@ -299,6 +302,7 @@ impl Mapped {
     fn skip(self, blocks: u64) -> Self {
         match self {
             Self::Block { block, is_unwritten } => {
+                // What saturates is no block of the filesystem, which is checked before one is read.
                 Self::Block { block: block.saturating_add(blocks), is_unwritten }
             }
             Self::Hole => Self::Hole,

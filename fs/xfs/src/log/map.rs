@@ -61,6 +61,7 @@ impl Map {
     /// The page that has `key`, if any has it.
     fn page(&self, key: u64) -> usize {
         let starts_before = |page: &Vec<(u64, u64)>| page.first().is_some_and(|(first, _)| *first <= key);
+        // Saturates for what is less than all keys: it belongs to the first page.
         self.pages.partition_point(starts_before).saturating_sub(1)
     }
 

@@ -28,6 +28,8 @@ impl Overlay {
     /// Checksums are right where a whole buffer of the log was changed. A directory block of several blocks that do not
     /// follow each other is several buffers, and its checksum, over all of them, is not.
     pub fn is_replayed(&self, offset: u64, length: usize) -> bool {
+        // Saturates past the end of every device, where nothing was changed, and for no bytes, which are told apart
+        // below.
         let last = offset.saturating_add(to_u64(length)).saturating_sub(1);
         let next = self.index.next(offset / CHUNK_U64);
         length > 0 && next.is_some_and(|(number, _)| number <= last / CHUNK_U64)
@@ -44,6 +46,7 @@ impl Overlay {
     /// Those of the device.
     pub fn read_at(&self, device: &dyn BlockRead, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         device.read_at(offset, buf)?;
+        // Cannot saturate: the device had these bytes.
         let end = offset.saturating_add(to_u64(buf.len()));
         let mut from = offset / CHUNK_U64;
         while let Some((number, at)) = self.index.next(from) {
@@ -92,6 +95,7 @@ impl Overlay {
 }
 
 fn distance(from: u64, to: u64) -> usize {
+    // Cannot saturate: callers name the lower one first.
     usize::try_from(to.saturating_sub(from)).unwrap_or(usize::MAX)
 }
 

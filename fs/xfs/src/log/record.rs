@@ -107,6 +107,7 @@ impl Header {
 
     /// Blocks of the whole record.
     pub fn blocks(&self) -> u32 {
+        // Cannot saturate: both are 32 bits divided by 512 and more.
         self.headers.saturating_add(self.length.div_ceil(512))
     }
 }
@@ -184,6 +185,7 @@ impl Ring<'_> {
             let header = header(at, first).filter(|header| header.is_right);
             let Some(header) = header else { return Ok(Some(at)) };
             let Some(rest) = left.checked_sub(header.blocks()) else { return Ok(Some(at)) };
+            // Cannot saturate: a record has no more blocks than are left, and the ring at most 2²².
             let length = usize::try_from(header.blocks()).unwrap_or(usize::MAX).saturating_mul(SECTOR);
             let record = buf.get_mut(..length).unwrap_or_default();
             self.read(at, record)?;

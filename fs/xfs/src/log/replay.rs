@@ -126,6 +126,7 @@ impl Replay<'_> {
 
     /// Refuses to need more memory than it may, `held` bytes of it for transactions.
     pub fn limit(&self, held: usize) -> Outcome<()> {
+        // Cannot saturate: both are memory that is in use.
         let needed = self.memory().saturating_add(held);
         if needed > self.most { Err(too_much(needed)) } else { Ok(()) }
     }
@@ -186,6 +187,7 @@ impl Replay<'_> {
     /// The buffer was freed; if that was the last time, what is in it counts from now on.
     fn end_cancel(&mut self, place: Place) -> Outcome<()> {
         let count = self.cancels.entry(place.key(), 0)?;
+        // Cannot saturate: the first pass over the log has counted all that the second one sees.
         *count = count.saturating_sub(1);
         Ok(())
     }

@@ -37,6 +37,7 @@ impl<'a> Ring<'a> {
     pub fn new(device: &'a dyn BlockRead, geometry: &Geometry) -> Outcome<Self> {
         let start = geometry.log_start.ok_or_else(|| unsupported("a log on another device"))?;
         let blocks = u32::try_from(geometry.log_bytes / SECTOR_U64).unwrap_or(0);
+        // What saturates is past the end of every device, and refused.
         let end = start.saturating_add(geometry.log_bytes);
         let found = geometry.log_bytes.checked_div(geometry.block_size.into()).unwrap_or(0);
         if blocks < FEWEST_BLOCKS || geometry.log_bytes > MOST_BYTES || end > device.size() {
@@ -73,6 +74,7 @@ impl<'a> Ring<'a> {
 
     /// Fills `buf` from block `at` on, around the end of the ring.
     pub fn read(&self, at: LogBlock, buf: &mut [u8]) -> Outcome<()> {
+        // Cannot saturate: `at` is a block of the ring, which has at most 2²² of 512 bytes.
         let to_end = usize::try_from(self.blocks.saturating_sub(at.0)).unwrap_or(usize::MAX);
         let length = buf.len().min(to_end.saturating_mul(SECTOR));
         let (head, rest) = buf.split_at_mut_checked(length).unwrap_or_default();
@@ -93,6 +95,7 @@ impl<'a> Ring<'a> {
         let (mut at, mut left) = (from, count.min(self.blocks));
         let mut buf = vec![0; CHUNK];
         while left > 0 {
+            // Cannot saturate: at most 2²² blocks.
             let length = usize::try_from(left).unwrap_or(usize::MAX).saturating_mul(SECTOR).min(CHUNK);
             let bytes = buf.get_mut(..length).unwrap_or_default();
             self.read(at, bytes)?;

@@ -202,6 +202,7 @@ impl Assembly {
         if !is_right {
             return Err(corrupt(Fault::Inconsistent, "xlog_op_header.oh_flags", offset, flags.into()));
         }
+        // Cannot saturate: both are memory that is in use.
         let needed = self.cost().saturating_add(self.kept);
         if needed > self.most { Err(too_much(needed)) } else { Ok(None) }
     }
@@ -219,6 +220,7 @@ impl Transaction {
     /// Whether so many bytes more, of the last region or of the next one, are more than any item has.
     fn is_full(&self, length: usize, is_of_last: bool) -> bool {
         let last = self.items.last().filter(|item| is_of_last || item.seen < item.total);
+        // Cannot saturate: both are lengths of slices in memory.
         last.map_or(0, |item| item.bytes.len()).saturating_add(length) > MOST_ITEM
     }
 
@@ -256,6 +258,7 @@ impl Transaction {
     /// The rest of the last region.
     fn go_on(&mut self, data: &[u8]) -> bool {
         let Some(item) = self.items.last_mut() else {
+            // What saturates is more than `HEADER`, and refused.
             self.header = self.header.saturating_add(data.len());
             return self.header <= HEADER;
         };

@@ -44,7 +44,7 @@ impl Slots {
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        // It was taken off: never more than at the start.
+        // Cannot saturate: it was taken off, so that there are never more than at the start.
         self.0.free.set(self.0.free.get().saturating_add(1));
         self.0.waiting.borrow_mut().drain(..).for_each(Waker::wake);
     }

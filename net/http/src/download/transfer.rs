@@ -80,6 +80,7 @@ impl<'s, S: Source, R: Room> Transfer<'s, S, R> {
     /// Waits until a range with this end may be begun. The first one that is not complete always may.
     pub async fn wait_for_room(&self, end: usize) {
         poll_fn(|context| {
+            // A window that saturates has room for every body.
             if end <= self.next.get().saturating_add(self.window) {
                 return Poll::Ready(());
             }
@@ -173,6 +174,7 @@ impl<'s, S: Source, R: Room> Transfer<'s, S, R> {
             let length = scratch.len().min(left);
             match response.read(scratch.get_mut(..length).unwrap_or_default()).await? {
                 0 => return Err(self.short(response, bytes.wrapping_sub(left))),
+                // Cannot saturate: no more is read than the buffer, of at most `left` bytes, takes.
                 read => left = left.saturating_sub(read),
             }
         }
@@ -189,6 +191,7 @@ impl<'s, S: Source, R: Room> Transfer<'s, S, R> {
             let mut piece = match filling.piece.take() {
                 Some(piece) => piece,
                 None => {
+                    // Cannot saturate: the position is before the end.
                     let length = PIECE.min(filling.end.saturating_sub(filling.position));
                     let piece = self.room.piece(filling.position, length);
                     piece.ok_or_else(|| response.failed(Cause::Memory))?

@@ -61,6 +61,7 @@ impl Inner {
         }
         let [server, client] = PORTS;
         let to = SocketAddrV4::new(Ipv4Addr::BROADCAST, server).into();
+        // Cannot saturate: a product of two constants.
         let bytes = LONGEST.saturating_mul(QUEUE);
         let mut socket = udp::Socket::new(datagrams::buffer(QUEUE, bytes), datagrams::buffer(2, LONGEST));
         socket.bind(client).map_err(|_| Error::Busy { to, cause: "the client's port is taken" })?;

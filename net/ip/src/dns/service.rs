@@ -26,7 +26,7 @@ pub(super) fn order(services: &mut Vec<Service>, entropy: &mut dyn Entropy) {
     while let Some(first) = services.first() {
         let priority = first.priority;
         let equal = || services.iter().filter(move |service| service.priority == priority);
-        // At most MOST_RECORDS weights of 16 bits: they fit.
+        // Cannot saturate: at most MOST_RECORDS weights of 16 bits.
         let total: u32 = equal().map(|service| u32::from(service.weight)).fold(0, u32::saturating_add);
         let chosen = below(total, entropy);
         let mut sum: u32 = 0;

@@ -118,6 +118,7 @@ impl Advertisement {
                 let [_reserved, lifetime] = [u32::from(value.u16()?), value.u32()?];
                 let names = domains(value)?;
                 if lifetime > 0 {
+                    // Cannot saturate: no more than `MOST_DOMAINS` are kept.
                     let room = MOST_DOMAINS.saturating_sub(self.domains.len());
                     self.domains.extend(names.into_iter().take(room));
                 }

@@ -324,6 +324,7 @@ impl Client {
         if let Some(own) = reply.and_then(|reply| reply.assigned) {
             let mut on_link = router.said.prefixes.iter().filter(|prefix| prefix.is_on_link);
             let network = on_link.find_map(|prefix| own_network(own.address, prefix));
+            // Cannot saturate: a constant that is not 0.
             settings.addresses.truncate(crate::limits::MOST_ADDRESSES.saturating_sub(1));
             settings.addresses.extend(network.or(Network::new(own.address.into(), 128)));
         }

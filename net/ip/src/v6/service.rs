@@ -75,6 +75,7 @@ impl Inner {
         let [server, client] = PORTS;
         let to = SocketAddrV6::new(SERVERS, server, 0, 0).into();
         let busy = |cause| Error::Busy { to, cause };
+        // Cannot saturate: a product of two constants.
         let room = LONGEST.saturating_mul(QUEUE);
         let packets =
             |count, bytes| raw::PacketBuffer::new(vec![raw::PacketMetadata::EMPTY; count], vec![0; bytes]);
@@ -210,6 +211,7 @@ impl Inner {
             payload_len: message.buffer_len(),
             hop_limit: FROM_LINK,
         };
+        // Cannot saturate: a header of 40 bytes and a solicitation.
         let mut bytes = vec![0; header.buffer_len().saturating_add(message.buffer_len())];
         let mut packet = Ipv6Packet::new_unchecked(&mut bytes);
         header.emit(&mut packet);

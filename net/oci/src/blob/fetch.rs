@@ -119,6 +119,7 @@ impl<'c, D: Dial> Blob<'c, D> {
         let mut piece = Vec::new();
         piece.try_reserve_exact(PIECE).map_err(|_| self.failed(Cause::Memory(self.descriptor.size)))?;
         for offset in (0..held).step_by(PIECE) {
+            // Cannot saturate: the offset is less than what is held.
             piece.resize(PIECE.min(held.saturating_sub(offset)), 0);
             let read = sink.read_at(u64::try_from(offset).unwrap_or(u64::MAX), &mut piece);
             read.map_err(|cause| self.failed(Cause::Sink(cause)))?;
