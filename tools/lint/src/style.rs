@@ -13,6 +13,8 @@ const WIDTH: usize = 120;
 const SHELL: [&str; 4] = [".ci/run", "tools/bazel", "tools/toolbox/enter.sh", "tools/toolbox/make.sh"];
 /// Folders whose libraries read hostile input.
 const LIBRARIES: [&str; 3] = ["fs", "boot", "net"];
+/// What may stand in front of `fn`.
+const QUALIFIERS: [&str; 5] = ["const", "async", "unsafe", "extern", "\"C\""];
 
 /// All files of the checkout, but for what Bazel, cargo and git put there and what is generated.
 pub fn files(root: &Path) -> Result<Vec<PathBuf>, String> {
@@ -113,9 +115,50 @@ fn check_rust(name: &str, text: &str, fault: &mut impl FnMut(usize, &str)) {
             fault(i + 1, "a code that is not in a table (src/codes.rs)");
         }
     }
+    if is_careful(name) && !is_of_tests(name) {
+        check_saturating(code, fault);
+    }
     if code.lines().count() > LONGEST && !is_of_tests(name) {
         fault(LONGEST, "the file is longer than 400 lines without its tests");
     }
+}
+
+/// Whether a file is of a library, or of the loader.
+fn is_careful(name: &str) -> bool {
+    LIBRARIES.iter().chain(&["loader"]).any(|folder| name.split('/').next() == Some(folder))
+}
+
+/// Arithmetic that saturates has its reason beside it: a comment with that word above it in the same function, or at
+/// the function, at its `impl` or at the file.
+fn check_saturating(code: &str, fault: &mut impl FnMut(usize, &str)) {
+    let is_reason = |line: &str| line.starts_with("//") && line.contains("aturat");
+    let of_file = code.lines().any(|line| line.starts_with("//!") && is_reason(line));
+    // Of the comments right above, of the `impl`, and of the function up to here.
+    let (mut above, mut of_impl, mut here) = (false, false, false);
+    for (i, line) in code.lines().enumerate() {
+        let text = line.trim_start();
+        if text.starts_with("//") {
+            above |= is_reason(text);
+            here |= is_reason(text);
+            continue;
+        }
+        let is_item = !line.starts_with([' ', '}', '#']) && !line.is_empty();
+        if is_item {
+            of_impl = above && !is_function(text);
+        }
+        if is_item || is_function(text) {
+            here = above || of_impl;
+        }
+        if text.contains("saturating_") && !here && !of_file {
+            fault(i + 1, "it saturates, and no comment says why it cannot, or may");
+        }
+        above &= text.starts_with('#');
+    }
+}
+
+fn is_function(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    words.find(|word| !word.starts_with("pub") && !QUALIFIERS.contains(word)) == Some("fn")
 }
 
 /// A library below the programs is a `rust_crate`, which gives it the lints of the house.
@@ -175,6 +218,33 @@ mod tests {
         assert_eq!(count("fs/x/src/corruptions/y.rs", line), 0);
         assert_eq!(count("boot/x/src/y.rs", &format!("#[cfg(test)]\nmod tests {{\n{line}\n}}")), 0);
         assert_eq!(count("boot/x/src/y.rs", &format!("#[cfg(test)]\npub mod tests {{\n{line}\n}}")), 0);
+    }
+
+    #[test]
+    fn what_saturates_says_why() {
+        let count = |name: &str, code: &str| {
+            let mut count = 0;
+            let text = format!("// SPDX-License-Identifier: BSD-3-Clause\n{code}\n");
+            check_rust(name, &text, &mut |_, _| count += 1);
+            count
+        };
+        let (sum, reason) = ("    a.saturating_add(b)\n", "// Cannot saturate: two bytes.\n");
+        let function = |inside: &str| format!("pub const fn f() {{\n{inside}{sum}}}\n");
+        let file = "fs/x/src/y.rs";
+        assert_eq!(count(file, &function("")), 1);
+        assert_eq!(count(file, &function("    // Two bytes.\n")), 1);
+        assert_eq!(count(file, &function(&format!("    {reason}    let c = 1;\n"))), 0);
+        assert_eq!(count(file, &format!("{reason}#[must_use]\n{}", function(""))), 0);
+        assert_eq!(count(file, &format!("{}{}", function(reason), function(""))), 1, "of another function");
+        assert_eq!(count(file, &format!("{reason}const A: u8 = 1;\n{}", function(""))), 1, "of another item");
+        let methods = "    fn f() {\n{sum}    }\n".replace("{sum}", sum).repeat(2);
+        assert_eq!(count(file, &format!("impl A {{\n{methods}}}\n")), 2);
+        assert_eq!(count(file, &format!("{reason}impl A {{\n{methods}}}\n")), 0);
+        assert_eq!(count(file, &format!("//! Sums saturate.\n{}", function(""))), 0);
+        assert_eq!(count("loader/src/y.rs", &function("")), 1);
+        assert_eq!(count("cli/src/y.rs", &function("")) + count("fs/x/src/tests.rs", &function("")), 0);
+        let tests = format!("#[cfg(test)]\nmod tests {{\n{}}}", function(""));
+        assert_eq!(count(file, &tests), 0);
     }
 
     #[test]
