@@ -85,9 +85,9 @@ fn cut(
     mut limits: Limits,
 ) -> Result<bool> {
     let log = Log::read(records)?;
-    println!("recorded: {} writes and flushes, {} of them flushes", log.len(), log.flushes());
-    ensure!(log.len() > spec.cuts(), "{} entries for {} states", log.len(), spec.cuts());
-    for count in writes::cuts(log.len(), spec.cuts()) {
+    println!("recorded: {} writes and flushes, {} of them flushes", log.count(), log.flushes());
+    ensure!(log.count() > spec.cuts(), "{} entries for {} states", log.count(), spec.cuts());
+    for count in writes::cuts(log.count(), spec.cuts()) {
         servers.cut(&log, count)?;
         println!("cut off behind {count}; fsck.fat: {}", servers.checked()?.trim_end());
         let folder = folder(outputs, &format!("cut-{count}"))?;

@@ -48,7 +48,7 @@ impl Log {
     }
 
     /// How many entries it has.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.entries.len()
     }
 
@@ -139,8 +139,8 @@ mod tests {
             ["write -P 1 0 4k", "write -P 2 8k 512", "flush", "write -z 16k 4k", "write -P 3 2k 1k"];
         let log = recorded(&scratch, &commands);
         // One more flush, when the disk is closed.
-        assert_eq!((log.len(), log.flushes()), (6, 2));
-        assert_eq!(cut(&scratch, &log, log.len()), fs::read(scratch.path().join("disk")).unwrap());
+        assert_eq!((log.count(), log.flushes()), (6, 2));
+        assert_eq!(cut(&scratch, &log, log.count()), fs::read(scratch.path().join("disk")).unwrap());
         let half = cut(&scratch, &log, 1);
         assert!(half[..4096].iter().all(|byte| *byte == 1) && half[4096..].iter().all(|byte| *byte == 0xee));
         assert!(cut(&scratch, &log, 0).iter().all(|byte| *byte == 0xee));
