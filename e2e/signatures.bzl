@@ -391,13 +391,13 @@ def signature_tests():
         test = "signed_{}_x86_64".format(name)
         artifact, shown = None, []
         if getattr(case, "blesses", False):
-            artifact = test + "_artifact"
+            artifact = ":{}_artifact".format(test)
             shown = [
                 "^blessed: /EFI/cloud-boot/cache/a/record.cb",
                 "mini: the ESP is unmounted",
             ]
             mini_artifact(
-                name = artifact,
+                name = test + "_artifact",
                 arch = "x86_64",
                 blesses = True,
             )
