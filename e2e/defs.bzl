@@ -238,6 +238,9 @@ def qemu_test(
                 expect: patterns of its console; it ends with the last one
                 then: what happens before the boot that is judged: "registry-dies", "cache-is-changed" (a bit of each
                     part on the ESP)
+                cuts: in how many states the machine is judged that its ESP would have been left in, had power failed
+                    on the way: QEMU records what is written to it, and each state has a first part of that. The
+                    variables are those of the end
             damage: what is done to the artifact after the push, and after the signatures, one of
                 {"flip": PART}: a bit in the middle of the part's file, or of the "manifest", in the registry's storage
                 {"truncate": PART}: that file is half as long

@@ -249,6 +249,39 @@ def _cached(name, arch, then, expect, forbid, artifact = None, shown = [], quiet
         tags = tags,
     )
 
+def _cut_off():
+    """Power fails in the boot that fills the cache: in each of ten states the firmware finds the loader, and it an image."""
+    qemu_test(
+        name = "signed_cache_cut_off_x86_64",
+        timeout = 2400,
+        arch = "x86_64",
+        expect = [
+            FIRST_LINE + "x86_64",
+            LEASE,
+            "^signed @REGISTRY@/boot/mini:1 sha256:",
+            OBTAINED,
+            "^start \"",
+            "mini: userspace on x86_64",
+        ],
+        forbid = GRUB,
+        network = {
+            "earlier": {
+                "cuts": 10,
+                "expect": _FILLS_CACHE + [
+                    "mini: userspace on x86_64",
+                    "mini=network",
+                ],
+                "then": [],
+            },
+            "settings": _TAG + " cloudboot.cache=1",
+            "signing": {
+                "by": ["a"],
+                "keys": ["a"],
+            },
+        },
+        tags = ["manual"],
+    )
+
 def _epochs_forgotten():
     """An older image is refused until the operator has the epochs forgotten: at a menu that is not locked.
 
@@ -350,6 +383,7 @@ def signature_tests():
             tags = [] if arch == "x86_64" else ["manual"],
         )
     _cut_cable()
+    _cut_off()
     _epochs_forgotten()
     for name, case in _BOOTS.items():
         _boot("signed_{}_x86_64".format(name), "x86_64", case.signing, getattr(case, "expect", []), _tags(case))
@@ -357,13 +391,13 @@ def signature_tests():
         test = "signed_{}_x86_64".format(name)
         artifact, shown = None, []
         if getattr(case, "blesses", False):
-            artifact = test + "_artifact"
+            artifact = ":{}_artifact".format(test)
             shown = [
                 "^blessed: /EFI/cloud-boot/cache/a/record.cb",
                 "mini: the ESP is unmounted",
             ]
             mini_artifact(
-                name = artifact,
+                name = test + "_artifact",
                 arch = "x86_64",
                 blesses = True,
             )

@@ -44,6 +44,8 @@ pub struct Machine {
     pub read_error: Option<u64>,
     /// Whether what is written to the variable store, and to a disk that holds the loader, stays.
     pub keeps: bool,
+    /// Where writes to a disk that holds the loader are recorded, where they stay: a file of QEMU's `blklogwrites`.
+    pub records: Option<PathBuf>,
     /// Whether there is a network card, behind which QEMU plays router (`-netdev user`).
     pub network: bool,
     /// Settings of the loader (`cloudboot.*` words), by fw_cfg.
@@ -191,6 +193,7 @@ impl Machine {
             read_only: false,
             read_error: None,
             keeps: false,
+            records: None,
             network: false,
             settings: OsString::new(),
             options: Vec::new(),
@@ -267,7 +270,7 @@ impl Machine {
         if let Some(controller) = self.bus.controller() {
             line.option("-device", controller);
         }
-        let boot = boot.iter().map(|disk| (disk, access(disk)));
+        let boot = boot.iter().map(|disk| (disk, self.records.as_deref().map_or(access(disk), recorded)));
         let all = boot.chain(self.disks.iter().map(|disk| (disk, self.access(disk))));
         for (index, (disk, access)) in all.enumerate() {
             line.disk(&format!("if=none,id=disk{index},{},{access}", disk.format.options()), disk);
@@ -323,6 +326,16 @@ fn broken(mib: u64) -> String {
     format!(
         "snapshot=on,cache=unsafe,file.driver=blkdebug,{rule}.event=read_aio,{rule}.sector={sector},\
          {rule}.errno=5,file.image.driver=file,file.image.filename"
+    )
+}
+
+/// How an image is opened whose writes are recorded.
+fn recorded(record: &Path) -> String {
+    // As any file of QEMU's, with commas doubled.
+    let record = record.to_string_lossy().replace(',', ",,");
+    format!(
+        "cache=writeback,werror=report,file.driver=blklogwrites,file.log.driver=file,file.log.filename={record},\
+         file.file.driver=file,file.file.filename"
     )
 }
 
@@ -411,6 +424,18 @@ mod tests {
              -drive if=none,id=disk1,format=raw,snapshot=on,cache=unsafe,werror=report,file=a,,b.raw \
              -device virtio-blk-pci,drive=disk1,bootindex=2 -snapshot"
         );
+    }
+
+    #[test]
+    fn writes_to_the_loaders_disk_are_recorded() {
+        let boot = Some(Boot::Disk("esp.img".into()));
+        let records = Some("a,b.log".into());
+        let line = line(&Machine { keeps: true, records, ..machine(Arch::X86_64, boot) });
+        let expected = "if=none,id=disk0,format=raw,cache=writeback,werror=report,file.driver=blklogwrites,\
+                        file.log.driver=file,file.log.filename=a,,b.log,file.file.driver=file,\
+                        file.file.filename=esp.img -device";
+        assert!(line.contains(expected), "{line}");
+        assert!(!line.contains("file.filename=root.raw"), "{line}");
     }
 
     #[test]

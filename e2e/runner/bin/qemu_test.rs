@@ -5,11 +5,18 @@
 //! kept in `$TEST_UNDECLARED_OUTPUTS_DIR`.
 #![forbid(unsafe_code)]
 
-use std::{env, fs, path::PathBuf, process::ExitCode};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use e2e_runner::{
-    network::{self, Running},
+    network::{
+        self, Running,
+        writes::{self, Log},
+    },
     spec::Spec,
 };
 use qemu::{
@@ -45,9 +52,8 @@ fn test() -> Result<bool> {
     let outputs = env::var_os("TEST_UNDECLARED_OUTPUTS_DIR").map(PathBuf::from);
     let mut limits = spec.limits(timeout);
     if let Some((machine, script)) = spec.earlier()? {
-        let folder = outputs.as_ref().map(|folder| folder.join("earlier"));
-        folder.iter().try_for_each(fs::create_dir_all).context("a folder for the earlier boot")?;
-        let mut watch = Watch::new(script, Record::new(folder.as_deref())?, View::Hidden);
+        let record = Record::new(folder(outputs.as_deref(), "earlier")?.as_deref())?;
+        let mut watch = Watch::new(script, record, View::Hidden);
         let end = watch.run(&machine, Limits { after: After::Stop, ..limits })?;
         if let Some(why) = report::failure(&watch, &end) {
             println!("the earlier boot {why}\n{}", report::tail(&watch, TAIL).trim_end());
@@ -58,19 +64,57 @@ fn test() -> Result<bool> {
             servers.as_mut().map_or(Ok(()), |servers| servers.happen(event))?;
         }
     }
-    let record = Record::new(outputs.as_deref())?;
-    let mut watch = Watch::new(spec.script()?, record, View::Hidden);
-    let end = watch.run(&spec.machine()?, limits)?;
+    let is_passed = match (&spec.records, &servers) {
+        (Some(records), Some(servers)) => cut(&spec, servers, records, outputs.as_deref(), limits)?,
+        _ => judge(&spec, outputs.as_deref(), &mut limits)?,
+    };
+    let complaint = servers.filter(|_| is_passed).and_then(Running::complaint);
+    complaint.iter().for_each(|why| println!("{why}"));
+    if let Some(folder) = outputs {
+        println!("the whole console: {}", folder.join("console.log").display());
+    }
+    Ok(is_passed && complaint.is_none())
+}
 
+/// Judges the machine with each state of its ESP that power could have left behind.
+fn cut(
+    spec: &Spec,
+    servers: &Running,
+    records: &Path,
+    outputs: Option<&Path>,
+    mut limits: Limits,
+) -> Result<bool> {
+    let log = Log::read(records)?;
+    println!("recorded: {} writes and flushes, {} of them flushes", log.count(), log.flushes());
+    ensure!(log.count() > spec.cuts(), "{} entries for {} states", log.count(), spec.cuts());
+    for count in writes::cuts(log.count(), spec.cuts()) {
+        servers.cut(&log, count)?;
+        println!("cut off behind {count}; fsck.fat: {}", servers.checked()?.trim_end());
+        let folder = folder(outputs, &format!("cut-{count}"))?;
+        if !judge(spec, folder.as_deref(), &mut limits)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Boots the machine, says how that went, and takes the time that it took off the limit.
+fn judge(spec: &Spec, outputs: Option<&Path>, limits: &mut Limits) -> Result<bool> {
+    let mut watch = Watch::new(spec.script()?, Record::new(outputs)?, View::Hidden);
+    let end = watch.run(&spec.machine()?, *limits)?;
+    limits.time = limits.time.map(|time| time.saturating_sub(watch.took));
     println!("{}", watch.phases);
     let failure = report::failure(&watch, &end).or_else(|| spec.late(&watch.phases));
-    let failure = failure.or_else(|| servers.and_then(Running::complaint));
     match &failure {
         None => println!("passed: {} patterns in {:.1} s", watch.script.seen(), watch.took.as_secs_f64()),
         Some(why) => println!("{why}\n{}", report::tail(&watch, TAIL).trim_end()),
     }
-    if let Some(folder) = outputs {
-        println!("the whole console: {}", folder.join("console.log").display());
-    }
     Ok(failure.is_none())
+}
+
+/// A folder for one of several boots.
+fn folder(outputs: Option<&Path>, name: &str) -> Result<Option<PathBuf>> {
+    let folder = outputs.map(|folder| folder.join(name));
+    folder.iter().try_for_each(fs::create_dir_all).with_context(|| format!("a folder for {name}"))?;
+    Ok(folder)
 }

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! What `qemu_test` is asked to do: the JSON file that the rule of `//e2e:defs.bzl` writes.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, bail, ensure};
 use arch::Arch;
@@ -62,6 +66,9 @@ pub struct Spec {
     pub qemu_options: Vec<String>,
     /// What is around a machine that boots from the network.
     pub network: Option<Network>,
+    /// Where the earlier boot's writes to its ESP are recorded.
+    #[serde(skip)]
+    pub records: Option<PathBuf>,
 }
 
 /// How the image that holds the loader is attached.
@@ -101,6 +108,7 @@ impl Spec {
         self.vars = running.variables(network, self.vars)?;
         (self.medium, self.boot) = (Medium::Disk, Some(running.esp()));
         self.qemu_options.extend(running.options.iter().cloned());
+        self.records = (self.cuts() > 0).then(|| running.record()).transpose()?;
         let earlier = self.network.as_mut().and_then(|network| network.earlier.as_mut());
         let of_earlier = earlier.map(|earlier| &mut earlier.expect).into_iter().flatten();
         for pattern in self.expect.iter_mut().chain(&mut self.forbid).chain(of_earlier) {
@@ -147,8 +155,15 @@ impl Spec {
         let Some(earlier) = self.network.as_ref().and_then(|network| network.earlier.as_ref()) else {
             return Ok(None);
         };
-        let machine = Machine { keeps: true, ..self.machine()? };
+        let machine = Machine { keeps: true, records: self.records.clone(), ..self.machine()? };
         Ok(Some((machine, Script::new(&earlier.expect, &[])?.forbid_panics()?)))
+    }
+
+    /// In how many states the machine is judged that its ESP would have been left in, had power failed in the earlier
+    /// boot; 0 where it is judged once, with what that boot has left.
+    pub fn cuts(&self) -> usize {
+        let earlier = self.network.as_ref().and_then(|network| network.earlier.as_ref());
+        earlier.map_or(0, |earlier| earlier.cuts)
     }
 
     /// What happens between the two.

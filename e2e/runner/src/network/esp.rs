@@ -10,23 +10,32 @@ use peers::output;
 /// The image's name in its folder.
 pub const FILE: &str = "esp.img";
 
+/// The same, as it was before anything was recorded.
+pub const BEFORE: &str = "esp-before.img";
 /// The same of the NoCloud volume.
 const SEED: &str = "seed.img";
 
 /// KiB: room for a loader, and enough clusters for FAT32.
 const SIZE: u64 = 40960;
 
-/// Makes a filesystem with the loader as the program that firmware starts from any disk, a root certificate as
-/// `\cloudboot\ca.pem`, and an entry as `\loader\entries\net.conf`, unless it is empty. There is room for `kept` bytes more.
+/// Makes a filesystem with room for `kept` bytes beside a loader.
+///
+/// # Panics
+/// A tool fails.
+pub fn format(folder: &Path, kept: u64) {
+    let size = SIZE.saturating_add(kept.div_ceil(1024)).to_string();
+    output(folder, "mkfs.vfat", &["-C", "-F", "32", "-s", "1", "-n", "UEFI", FILE, &size]);
+}
+
+/// Puts the loader there, as the program that firmware starts from any disk, a root certificate as `\cloudboot\ca.pem`, and
+/// an entry as `\loader\entries\net.conf`, unless it is empty.
 ///
 /// # Errors
 /// When a file cannot be written.
 ///
 /// # Panics
 /// A tool fails.
-pub fn make(folder: &Path, arch: Arch, loader: &str, ca: &[u8], entry: &str, kept: u64) -> Result<()> {
-    let size = SIZE.saturating_add(kept.div_ceil(1024)).to_string();
-    output(folder, "mkfs.vfat", &["-C", "-F", "32", "-s", "1", "-n", "UEFI", FILE, &size]);
+pub fn fill(folder: &Path, arch: Arch, loader: &str, ca: &[u8], entry: &str) -> Result<()> {
     fs::write(folder.join("ca.pem"), ca)?;
     output(folder, "mmd", &["-i", FILE, "::/EFI", "::/EFI/BOOT", "::/cloudboot"]);
     output(folder, "mcopy", &["-i", FILE, "ca.pem", "::/cloudboot/ca.pem"]);

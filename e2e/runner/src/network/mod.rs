@@ -13,8 +13,14 @@ mod proxy;
 mod servers;
 mod signing;
 mod wire;
+pub mod writes;
 
-use std::{env, fs, path::Path};
+use std::{
+    env, fs,
+    fs::File,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result, ensure};
 use arch::Arch;
@@ -33,6 +39,7 @@ use self::{
     artifact::{Artifact, NAME},
     line::Cable,
     servers::Servers,
+    writes::Log,
 };
 
 /// What is around a machine that boots from the network.
@@ -100,6 +107,9 @@ pub struct Earlier {
     pub expect: Vec<String>,
     /// What happens then, in this order.
     pub then: Vec<Event>,
+    /// In how many states the machine is judged that its ESP would have been left in, had power failed on the way.
+    #[serde(default)]
+    pub cuts: usize,
 }
 
 /// What happens between two boots.
@@ -111,6 +121,11 @@ pub enum Event {
     /// A bit of each part in the loader's cache is flipped.
     CacheIsChanged,
 }
+
+/// In the toolbox; a user's PATH lacks it.
+const FSCK: &str = "/usr/sbin/fsck.fat";
+/// The record of writes to the ESP.
+const RECORD: &str = "writes.log";
 
 /// Servers that run, and what the machine has of them.
 pub struct Running {
@@ -159,8 +174,8 @@ impl Network {
         let servers = Servers::start(self, &pki, store, host)?;
         let words = words(&servers, digest, &first);
         let entry = replaced(&words, &self.entry)?;
-        let kept = if self.earlier.is_some() { self.size()? } else { 0 };
-        esp::make(folder.path(), arch, &loader, &pki.read("own.pem"), &entry, kept)?;
+        esp::format(folder.path(), if self.earlier.is_some() { self.size()? } else { 0 });
+        esp::fill(folder.path(), arch, &loader, &pki.read("own.pem"), &entry)?;
         esp::add_keys(folder.path(), self.signing.as_ref().map_or(&[], |signing| &signing.beside));
         if self.local {
             esp::add_local(folder.path())?;
@@ -253,6 +268,36 @@ impl Running {
         let kept = self.folder.path().join("vars-kept.fd");
         fs::write(&kept, fs::read(&vars)?)?;
         Ok(kept.display().to_string())
+    }
+
+    /// Where writes to the ESP are to be recorded. The ESP as it is now is kept beside.
+    ///
+    /// # Errors
+    /// When a file cannot be made.
+    pub fn record(&self) -> Result<PathBuf> {
+        fs::copy(self.esp(), self.folder.path().join(esp::BEFORE))?;
+        let record = self.folder.path().join(RECORD);
+        // QEMU makes none.
+        File::create(&record)?;
+        Ok(record)
+    }
+
+    /// Makes the ESP what it would be, had power failed behind so many of the recorded writes.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn cut(&self, log: &Log, count: usize) -> Result<()> {
+        fs::copy(self.folder.path().join(esp::BEFORE), self.esp())?;
+        log.replay(count, &File::options().write(true).open(self.esp())?)
+    }
+
+    /// What the checker of filesystems says of the ESP.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn checked(&self) -> Result<String> {
+        let output = Command::new(FSCK).args(["-n", &self.esp()]).output().context(FSCK)?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// Something happens between two boots.
