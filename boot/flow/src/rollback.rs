@@ -181,7 +181,10 @@ pub fn raise(floors: &dyn Floors, members: &[String], release: &Release) -> Resu
 mod tests {
     use std::{cell::RefCell, collections::BTreeMap, format, string::String, vec, vec::Vec};
 
-    use oci::{Document, spec::Index};
+    use oci::{
+        Document,
+        spec::{Annotations, Index},
+    };
 
     use super::*;
 
@@ -313,7 +316,7 @@ mod tests {
         Digest::parse(&format!("sha256:{}", letter.repeat(64))).unwrap()
     }
 
-    fn annotations(list: &[(&str, &str)]) -> BTreeMap<String, String> {
+    fn annotations(list: &[(&str, &str)]) -> Annotations {
         list.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
     }
 

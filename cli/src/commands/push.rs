@@ -3,7 +3,6 @@
 
 use std::{
     cell::RefCell,
-    collections::BTreeMap,
     ffi::OsString,
     fs::{self, File},
     io::Read as _,
@@ -17,7 +16,7 @@ use clap::Args;
 use flow::{EPOCH, Release};
 use oci::{
     Algorithm, Digest, Reference,
-    spec::{Descriptor, MANIFEST, MOST_ANNOTATIONS, Manifest},
+    spec::{Annotations, Descriptor, MANIFEST, MOST_ANNOTATIONS, Manifest},
 };
 use serde::Serialize;
 
@@ -145,8 +144,8 @@ impl Options {
         Ok(())
     }
 
-    fn annotations(&self) -> Result<BTreeMap<String, String>, Stop> {
-        let annotations: BTreeMap<_, _> = self.annotation.iter().cloned().collect();
+    fn annotations(&self) -> Result<Annotations, Stop> {
+        let annotations: Annotations = self.annotation.iter().cloned().collect();
         if annotations.len() != self.annotation.len() {
             return Err(usage("an annotation is given twice"));
         }

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Puts a signature where cosign looks for it.
 
-use alloc::{collections::BTreeMap, string::String};
-
 use dial::Dial;
 use oci::{
     Algorithm, Client, Digest, Error, Reference,
-    spec::{Descriptor, EMPTY, MANIFEST, Manifest},
+    spec::{Annotations, Descriptor, EMPTY, MANIFEST, Manifest},
 };
 use sigstore::{Bundle, PREDICATE};
 
@@ -48,7 +46,7 @@ pub async fn attach<D: Dial>(
     client.push_referrer(reference, &manifest).await
 }
 
-fn annotations() -> BTreeMap<String, String> {
+fn annotations() -> Annotations {
     ANNOTATIONS.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
 }
 
@@ -59,6 +57,6 @@ fn described(media_type: &str, bytes: &[u8]) -> Descriptor {
         size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
         artifact_type: None,
         platform: None,
-        annotations: BTreeMap::new(),
+        annotations: Annotations::default(),
     }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The fuzz entry point.
 
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 
-use oci::{Algorithm, Digest};
+use oci::{Algorithm, Digest, spec::Annotations};
 use sigstore::PublicKey;
 
 use crate::{Policy, budget::Budget, judge::Judge, simple::Simple};
@@ -28,8 +28,7 @@ pub fn fuzz(data: &[u8]) {
     let more = ["dev.sigstore.cosign/bundle", "dev.sigstore.cosign/rfc3161timestamp"];
     for values in [["AAAA", &text], [&text, ""]] {
         let annotations = names.into_iter().zip(values).chain(more.map(|name| (name, &*text)));
-        let annotations: BTreeMap<String, String> =
-            annotations.map(|(name, value)| (name.into(), value.into())).collect();
+        let annotations: Annotations = annotations.map(|(name, value)| (name.into(), value.into())).collect();
         let Ok(simple) = Simple::new(data, &annotations) else { continue };
         let _ = simple.check(&digest);
         assert!(

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Signatures in cosign's older form: a payload of "simple signing" as a layer, and around it annotations.
 
-use alloc::{borrow::Cow, collections::BTreeMap, format, string::String, vec::Vec};
+use alloc::{borrow::Cow, format, string::String, vec::Vec};
 use core::fmt;
 
 use base64ct::{Base64, Encoding as _};
 use json::Object;
-use oci::Digest;
+use oci::{Digest, spec::Annotations};
 use sigstore::{Bundle, PREDICATE};
 
 use crate::Why;
@@ -34,7 +34,7 @@ pub(crate) struct Simple<'a> {
     pub payload: &'a [u8],
     /// The signature over it.
     pub signature: Vec<u8>,
-    annotations: &'a BTreeMap<String, String>,
+    annotations: &'a Annotations,
 }
 
 impl<'a> Simple<'a> {
@@ -42,7 +42,7 @@ impl<'a> Simple<'a> {
     ///
     /// # Errors
     /// There is no signature among them.
-    pub fn new(payload: &'a [u8], annotations: &'a BTreeMap<String, String>) -> Result<Self, Why> {
+    pub fn new(payload: &'a [u8], annotations: &'a Annotations) -> Result<Self, Why> {
         let text = annotations.get(SIGNATURE).ok_or_else(|| malformed(SIGNATURE, "not there"))?;
         let signature = Base64::decode_vec(text).map_err(|_| malformed(SIGNATURE, "not base64"))?;
         Ok(Self { payload, signature, annotations })
@@ -197,7 +197,7 @@ mod tests {
     }
 
     fn checked(payload: &str) -> String {
-        let annotations = BTreeMap::from([(SIGNATURE.to_string(), "AAAA".to_string())]);
+        let annotations = Annotations::from([(SIGNATURE.to_string(), "AAAA".to_string())]);
         let simple = Simple::new(payload.as_bytes(), &annotations).ok().unwrap();
         match simple.check(&Digest::of(Algorithm::Sha256, b"")) {
             Ok(()) => "ok".into(),
@@ -250,7 +250,7 @@ mod tests {
         let entry = r#"{"SignedEntryTimestamp":"AAAA","Payload":{"body":"AAAA","integratedTime":1,"logIndex":2,"logID":"00ff"}}"#;
         let pem = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
         let of = |certificate: &str, entry: &str, stamp: &str| {
-            let annotations = BTreeMap::from(
+            let annotations = Annotations::from(
                 [(SIGNATURE, "AAAA"), (CERTIFICATE, certificate), (LOG_ENTRY, entry), (TIMESTAMP, stamp)]
                     .map(|(name, value)| (name.to_string(), value.to_string())),
             );

@@ -2,7 +2,6 @@
 //! What cosign signs in a real registry, in both of its forms and with every kind of key.
 
 use std::{
-    collections::BTreeMap,
     fs,
     path::Path,
     process::{Command, Stdio},
@@ -155,7 +154,7 @@ impl Setting {
             media_type: Some(INDEX.into()),
             artifact_type: None,
             manifests: vec![Descriptor { artifact_type: manifest.artifact_type.clone(), ..own }],
-            annotations: BTreeMap::new(),
+            annotations: Default::default(),
         };
         self.put(&reference.with_tag(&tag(digest)).unwrap(), INDEX, &index);
     }
@@ -168,7 +167,7 @@ fn described(media_type: &str, bytes: &[u8]) -> Descriptor {
         size: bytes.len() as u64,
         artifact_type: None,
         platform: None,
-        annotations: BTreeMap::new(),
+        annotations: Default::default(),
     }
 }
 
@@ -433,8 +432,8 @@ fn tampered_payloads_are_refused_each_with_its_words() {
     let replaced = setting.put_blob("boot/linux", "", other.as_bytes());
     let hint = "not by a key that may sign";
     let annotated = |layer: &mut Descriptor, value: Option<&str>| match value {
-        Some(value) => drop(layer.annotations.insert(SIGNATURE.into(), value.into())),
-        None => drop(layer.annotations.remove(SIGNATURE)),
+        Some(value) => layer.annotations.insert(SIGNATURE.into(), value.into()),
+        None => layer.annotations = Default::default(),
     };
     for (code, words, found) in [
         (
@@ -453,9 +452,7 @@ fn tampered_payloads_are_refused_each_with_its_words() {
         (
             "PAYLOAD",
             "dev.sigstore.cosign/certificate: not PEM",
-            with(&|layer| {
-                drop(layer.annotations.insert("dev.sigstore.cosign/certificate".into(), "x".into()))
-            }),
+            with(&|layer| layer.annotations.insert("dev.sigstore.cosign/certificate".into(), "x".into())),
         ),
     ] {
         let expected = format!("E-TRUST-{code} REGISTRY/boot/linux:1: ");

@@ -30,7 +30,7 @@ fn described(media_type: &str, bytes: &[u8]) -> Descriptor {
         size: bytes.len() as u64,
         artifact_type: None,
         platform: None,
-        annotations: BTreeMap::new(),
+        annotations: Default::default(),
     }
 }
 
@@ -42,7 +42,7 @@ fn manifest(layers: Vec<Descriptor>, subject: Option<&Digest>) -> Manifest {
         config: described(EMPTY, b"{}"),
         layers,
         subject: subject.map(|digest| Descriptor { digest: digest.clone(), ..described(MANIFEST, b"") }),
-        annotations: BTreeMap::new(),
+        annotations: Default::default(),
     }
 }
 
@@ -52,7 +52,7 @@ fn index(manifests: Vec<Descriptor>) -> Vec<u8> {
         media_type: Some(INDEX.into()),
         artifact_type: None,
         manifests,
-        annotations: BTreeMap::new(),
+        annotations: Default::default(),
     };
     serde_json::to_vec(&index).unwrap()
 }

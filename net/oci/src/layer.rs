@@ -34,7 +34,7 @@ fn compression(media_type: &str) -> Option<Compression> {
 
 #[cfg(test)]
 mod tests {
-    use alloc::{collections::BTreeMap, string::ToString as _, vec::Vec};
+    use alloc::{string::ToString as _, vec::Vec};
 
     use super::*;
     use crate::{Algorithm, Digest};
@@ -52,7 +52,7 @@ mod tests {
             size: 31,
             artifact_type: None,
             platform: None,
-            annotations: BTreeMap::new(),
+            annotations: Default::default(),
         }
     }
 

@@ -13,6 +13,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod annotations;
 mod auth;
 mod blob;
 mod client;

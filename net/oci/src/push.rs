@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Uploads: blobs in one piece, then the manifest that names them.
 
-use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 
 use dial::Dial;
 use http::{Content, Method};
@@ -133,7 +133,7 @@ impl<D: Dial> Client<D> {
                 media_type: Some(INDEX.into()),
                 artifact_type: None,
                 manifests: Vec::new(),
-                annotations: BTreeMap::new(),
+                annotations: Default::default(),
             }),
             Err(error) => Err(error),
         }

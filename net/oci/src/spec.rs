@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The documents of the image specification, as far as they are used. Unknown members are tolerated, and kept out.
 
-use alloc::{borrow::Cow, collections::BTreeMap, string::String, vec::Vec};
+use alloc::{borrow::Cow, string::String, vec::Vec};
 
 use json::{Error, Object, Value};
 use serde::Serialize;
 
 use crate::Digest;
+
+pub use crate::annotations::Annotations;
 
 /// OCI's image manifest.
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -38,8 +40,8 @@ pub struct Descriptor {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<MachineKind>,
     /// Anything.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub annotations: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Annotations::is_empty")]
+    pub annotations: Annotations,
 }
 
 /// The machine that something is for, as an index says it.
@@ -78,8 +80,8 @@ pub struct Manifest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<Descriptor>,
     /// Anything.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub annotations: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Annotations::is_empty")]
+    pub annotations: Annotations,
 }
 
 /// Manifests of the same thing, for several machines.
@@ -99,8 +101,8 @@ pub struct Index {
     /// The manifests, and further indexes.
     pub manifests: Vec<Descriptor>,
     /// Anything.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub annotations: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Annotations::is_empty")]
+    pub annotations: Annotations,
 }
 
 /// Parts of an artifact, or manifests of an index, that a document may have; those of today have a few dozen. With
@@ -182,7 +184,7 @@ fn text(value: Value<'_>) -> Result<Option<String>, Error> {
     Ok(value.optional_text()?.map(Cow::into_owned))
 }
 
-fn map(value: Value<'_>) -> Result<BTreeMap<String, String>, Error> {
+fn map(value: Value<'_>) -> Result<Annotations, Error> {
     let texts = value.texts(MOST_ANNOTATIONS)?;
     Ok(texts.into_iter().map(|(name, text)| (name.into_owned(), text.into_owned())).collect())
 }

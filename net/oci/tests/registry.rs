@@ -70,7 +70,7 @@ fn what_oras_pushes_is_pulled() {
     assert!(blobs == [kernel, initrd]);
     let types: Vec<_> = image.manifest.layers.iter().map(|layer| layer.media_type.as_str()).collect();
     assert_eq!(
-        (types, image.manifest.layers[0].annotations["org.opencontainers.image.title"].as_str()),
+        (types, image.manifest.layers[0].annotations.get("org.opencontainers.image.title").unwrap().as_str()),
         (vec![KERNEL, INITRD], "vmlinuz")
     );
     // The same by its digest, and what is not there.

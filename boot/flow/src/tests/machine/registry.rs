@@ -8,7 +8,7 @@ use base64ct::{Base64, Encoding as _};
 use ed25519_dalek::{Signer as _, SigningKey};
 use oci::{
     Algorithm, Digest,
-    spec::{Descriptor, EMPTY, INDEX, Index, MANIFEST, Manifest},
+    spec::{Annotations, Descriptor, EMPTY, INDEX, Index, MANIFEST, Manifest},
 };
 use peers::{Answer, Asked, Script, World};
 use sigstore::PublicKey;
@@ -84,9 +84,9 @@ impl Registry {
         };
         let layers: Vec<Descriptor> = parts.iter().map(layer).collect();
         let annotations = if epoch == 0 {
-            BTreeMap::new()
+            Annotations::default()
         } else {
-            BTreeMap::from([("org.cloudboot.epoch".to_string(), epoch.to_string())])
+            Annotations::from([("org.cloudboot.epoch".to_string(), epoch.to_string())])
         };
         let initrd = layers[1].digest.clone();
         let bytes = serde_json::to_vec(&Manifest { annotations, ..manifest(layers, CONFIG, None) }).unwrap();
@@ -124,7 +124,7 @@ impl Registry {
             media_type: Some(INDEX.into()),
             artifact_type: None,
             manifests: listed,
-            annotations: BTreeMap::new(),
+            annotations: Annotations::default(),
         };
         self.things.insert(digest.to_string().replace(':', "-"), serde_json::to_vec(&index).unwrap());
     }
@@ -157,7 +157,7 @@ fn described(media_type: &str, bytes: &[u8]) -> Descriptor {
         size: bytes.len() as u64,
         artifact_type: None,
         platform: None,
-        annotations: BTreeMap::new(),
+        annotations: Annotations::default(),
     }
 }
 
@@ -169,6 +169,6 @@ fn manifest(layers: Vec<Descriptor>, config: &str, subject: Option<Descriptor>) 
         config: described(config, b"{}"),
         layers,
         subject,
-        annotations: BTreeMap::new(),
+        annotations: Annotations::default(),
     }
 }
