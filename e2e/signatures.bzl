@@ -250,7 +250,7 @@ def _cached(name, arch, then, expect, forbid, artifact = None, shown = [], quiet
     )
 
 def _cut_off():
-    """Power fails while the cache is filled: in each of ten states the firmware finds the loader, and it an image."""
+    """Power fails in the boot that fills the cache, in ten places: the loader is found, and starts an image."""
     qemu_test(
         name = "signed_cache_cut_off_x86_64",
         timeout = 2400,
