@@ -34,13 +34,13 @@ impl Config {
         self.get("plan").filter(|plan| !plan.is_empty())
     }
 
-    /// The key of them that says what starts, so that disks do not unless [`local`](Self::local) is set: `image` before
-    /// `plan`.
+    /// The key of them that says what starts: `image` before `plan`, which counts only where disks do not start in its
+    /// place ([`local`](Self::local)).
     pub fn source(&self) -> Option<&'static str> {
         match (self.image(), self.plan()) {
             (Some(_), _) => Some("cloudboot.image"),
-            (None, Some(_)) => Some("cloudboot.plan"),
-            (None, None) => None,
+            (None, Some(_)) if !self.local() => Some("cloudboot.plan"),
+            (None, _) => None,
         }
     }
 
@@ -201,6 +201,8 @@ mod tests {
         let source = |line| resolve(&[(Origin::FwCfg, line)]).source();
         assert_eq!(source("cloudboot.plan=host/plan:1"), Some("cloudboot.plan"));
         assert_eq!(source("cloudboot.plan=host/plan:1 cloudboot.image=host/name:1"), Some("cloudboot.image"));
+        assert_eq!(source("cloudboot.plan=host/plan:1 cloudboot.local=1"), None);
+        assert_eq!(source("cloudboot.image=host/name:1 cloudboot.local=1"), Some("cloudboot.image"));
         assert_eq!(source("cloudboot.net.wait=5"), None);
     }
 

@@ -34,10 +34,15 @@ impl<'a> Offer<'a> {
     ) -> Option<Self> {
         let opening = Opening::decide(wishes);
         if !queue.starts_unattended() {
-            // A countdown would lead nowhere: the menu waits for somebody who may start what does not start by itself.
-            let is_wanted = queue.is_held_back() || (queue.is_refused() && operator.is_asking());
-            let is_shown = opening != Opening::Never && config.menu() != Setting::Hidden && is_wanted;
-            return is_shown.then(|| Self { cursor: queue.head, ..Self::default() });
+            let timeout = match opening {
+                // Who wants the menu gets it. Where nobody comes, nothing starts.
+                Opening::Shown(timeout) if queue.is_refused() => timeout,
+                // A countdown would lead nowhere: it waits for somebody who may start what does not start by itself.
+                _ if queue.is_held_back() || (queue.is_refused() && operator.is_asking()) => None,
+                _ => return None,
+            };
+            let is_shown = opening != Opening::Never && config.menu() != Setting::Hidden;
+            return is_shown.then(|| Self { cursor: queue.head, timeout, message: String::new() });
         }
         let timeout = match opening {
             Opening::Shown(timeout) => timeout,

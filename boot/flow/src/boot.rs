@@ -28,6 +28,7 @@ use crate::{
 pub fn boot(platform: &Platform<'_>, config: &Config) -> Ended {
     let report = &Report::new(platform.console, config.debug());
     let once = Once::take(platform.variables);
+    report.plan(config);
     let mut retries = 0;
     loop {
         if retries > 0 {

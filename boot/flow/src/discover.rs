@@ -49,7 +49,7 @@ impl Search<'_> {
     pub fn run(self) -> Discovered {
         let mut discovered = self.once();
         let starts_something = |entry: &Entry| !matches!(entry.start, Start::Elsewhere(_));
-        let needs_entry = self.config.source().is_none() || self.config.local();
+        let needs_entry = self.config.image().is_none() || self.config.local();
         if needs_entry && !discovered.found.entries.iter().any(starts_something) {
             // The disks of the first search are released before drivers are started.
             drop(discovered);

@@ -120,7 +120,11 @@ pub fn wishes(config: &Config, found: &Found, once: &Once, variables: &dyn Varia
         timeout: config.timeout(),
         lasting,
         // What is set to start from the network starts at once, whatever the disks say.
-        image: if config.source().is_some() { Some(Wait::Hidden) } else { found.wait },
+        image: if config.image().is_some() || config.holds_disks_back() {
+            Some(Wait::Hidden)
+        } else {
+            found.wait
+        },
         // Cannot saturate: entries are bounded by discovery's budget, far below the largest number.
         entries: found.entries.len().saturating_add(usize::from(config.image().is_some())),
     }

@@ -152,6 +152,16 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// A plan that nothing comes of, although the boot goes on.
+    pub fn plan(&self, config: &Config) {
+        let Some(plan) = config.plan().filter(|_| config.image().is_some() || config.local()) else { return };
+        let instead =
+            if config.image().is_some() { "cloudboot.image says what starts" } else { "disks start" };
+        let cause = format!("this version fetches no plans; {instead}");
+        let failure = Failure::new(Phase::Choose, remote::title(plan), codes::CHOOSE_PLAN, &cause);
+        self.line(format_args!("warning: {}", failure.detail()));
+    }
+
     /// A wish of the booted system that cannot be met.
     pub fn unmet(&self, variable: &str, code: Code, cause: &str) {
         let failure = Failure::new(Phase::Choose, variable, code, &cause);

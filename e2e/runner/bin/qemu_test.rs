@@ -14,7 +14,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use e2e_runner::{
     network::{
-        self, Running,
+        self, Running, Time,
         writes::{self, Log},
     },
     spec::Spec,
@@ -87,12 +87,16 @@ fn cut(
     let log = Log::read(records)?;
     println!("recorded: {} writes and flushes, {} of them flushes", log.count(), log.flushes());
     ensure!(log.count() > spec.cuts(), "{} entries for {} states", log.count(), spec.cuts());
+    servers.keep_variables(Time::After)?;
     for count in writes::cuts(log.count(), spec.cuts()) {
-        servers.cut(&log, count)?;
-        println!("cut off behind {count}; fsck.fat: {}", servers.checked()?.trim_end());
-        let folder = folder(outputs, &format!("cut-{count}"))?;
-        if !judge(spec, folder.as_deref(), &mut limits)? {
-            return Ok(false);
+        // The record counts only with its variable, which is written in between: each state is tried with both.
+        for variables in [Time::Before, Time::After] {
+            servers.cut(&log, count, variables)?;
+            println!("cut off behind {count}, {variables:?}; fsck.fat: {}", servers.checked()?.trim_end());
+            let folder = folder(outputs, &format!("cut-{count}-{variables:?}"))?;
+            if !judge(spec, folder.as_deref(), &mut limits)? {
+                return Ok(false);
+            }
         }
     }
     Ok(true)

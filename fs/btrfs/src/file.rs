@@ -80,20 +80,19 @@ impl Files {
     ) -> Result<usize, Error> {
         // Saturates behind the end, where a file has nothing.
         let length = narrow(inode.attr.size.saturating_sub(offset)).min(buf.len());
-        let (mut rest, mut at) = (buf.get_mut(..length).unwrap_or_default(), offset);
+        let mut done = 0_usize;
         // It ends: each extent ends behind the place that it was looked for.
-        while !rest.is_empty() {
+        while let Some(rest) = buf.get_mut(done..length).filter(|rest| !rest.is_empty()) {
+            // Cannot saturate: no more than the file's size; and what `find` yields begins at or before `at`, and ends
+            // behind it.
+            let at = offset.saturating_add(wide(done));
             let extent = Extent::find(trees, tree, inode, at)?;
-            // Cannot saturate: what `find` yields ends behind `at`, or there, which ends the loop.
-            let length = narrow(extent.end.saturating_sub(at)).min(rest.len());
-            let Some((part, behind)) = rest.split_at_mut_checked(length).filter(|_| length > 0) else {
-                break;
-            };
+            let count = narrow(extent.end.saturating_sub(at)).min(rest.len());
+            let Some(part) = rest.get_mut(..count).filter(|part| !part.is_empty()) else { break };
             self.read_extent(trees, inode, &extent, at.saturating_sub(extent.start), part)?;
-            // Cannot saturate: no more than the file's size.
-            (rest, at) = (behind, at.saturating_add(wide(length)));
+            done = done.saturating_add(count);
         }
-        Ok(length)
+        Ok(done)
     }
 
     /// Fills `buf` from the bytes of an extent `skip` bytes behind its start.
@@ -195,7 +194,9 @@ impl Extent {
                 return Ok(extent);
             }
         }
-        let next = trees.at_or_after(tree, key)?.filter(|item| item.key.is_beside(key));
+        // An item at this very place has nothing, or it would have been the one.
+        let next = key.next().map_or(Ok(None), |next| trees.at_or_after(tree, next))?;
+        let next = next.filter(|item| item.key.is_beside(key));
         let end = next.map_or(u64::MAX, |item| item.key.offset);
         Ok(Self { start: at, end, content: Content::Hole })
     }
@@ -365,6 +366,12 @@ mod tests {
         let found = read(scene(&[(0, bytes.clone())]), &inode(8, true), 0, 100).unwrap();
         assert_eq!(found, b"small\0\0\0");
         assert_eq!(read(scene(&[(0, bytes)]), &inode(5, true), 2, 2).unwrap(), b"al");
+        // One of nothing is a hole up to the next.
+        let sector = SECTOR as u64;
+        let next = extent(head(REGULAR, 0, sector), [DATA, sector, 0, sector]);
+        let found =
+            read(scene(&[(0, head(INLINE, 0, 0)), (sector, next)]), &inode(2 * sector, true), 0, 2 * SECTOR);
+        assert!(found.unwrap() == [vec![0; SECTOR], noise(SECTOR)].concat());
     }
 
     #[test]

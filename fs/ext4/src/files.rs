@@ -83,7 +83,7 @@ impl<D: BlockRead> Files<D> {
             let logical = FileBlock(logical);
             let run = self.run(inode, logical)?;
             let blocks = run.end().since(logical);
-            // Cannot saturate: a file has at most 2³² blocks of 2¹⁶ bytes, and the run has the block that was asked
+            // Cannot saturate: a file has fewer than 2⁴³ blocks of 2¹⁶ bytes, and the run has the block that was asked
             // for.
             let bytes = blocks.saturating_mul(block_size).saturating_sub(within);
             let length = usize::try_from(bytes).unwrap_or(usize::MAX).min(buf.len());

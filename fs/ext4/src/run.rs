@@ -61,7 +61,7 @@ impl Leaf {
         let logical = self.next;
         self.next = logical.after(length);
         match self.runs.last_mut() {
-            // Cannot saturate: the runs of a leaf make no more than the 2³² blocks that a file may have.
+            // Cannot saturate: the runs of a leaf make no more blocks than a file may have, fewer than 2⁴³.
             Some(last) if last.block(logical) == physical => last.length = last.length.saturating_add(length),
             _ => self.runs.push(Run { logical, length, physical }),
         }

@@ -210,6 +210,11 @@ fn a_cut_cable_does_not_choose_the_disk() {
 const PLANNED: &str = "failed: choose host.example/plan:1: E-CHOOSE-PLAN cloudboot.plan says what starts, and this version \
     fetches no plans: no disk starts unattended without cloudboot.local=1; returning to the firmware";
 
+const NO_PLANS: [&str; 2] = [
+    "warning: choose host.example/plan:1: E-CHOOSE-PLAN this version fetches no plans; disks start",
+    "warning: choose host.example/plan:1: E-CHOOSE-PLAN this version fetches no plans; cloudboot.image says what starts",
+];
+
 #[test]
 fn a_plan_that_is_not_fetched_does_not_choose_the_disk() {
     let machine = |more: &str| {
@@ -221,14 +226,26 @@ fn a_plan_that_is_not_fetched_does_not_choose_the_disk() {
         Scenario(
             "unless the settings allow it",
             machine("cloudboot.local=1"),
-            &[ONE, "BOOTS hd0 a"],
+            &[NO_PLANS[0], ONE, "BOOTS hd0 a"],
+            started("a"),
+        ),
+        Scenario(
+            "and then they start as they want to",
+            machine("cloudboot.local=1").variable("LoaderEntryOneShot", "a"),
+            &[NO_PLANS[0], ONE, "BOOTS hd0 a"],
             started("a"),
         ),
         Scenario(
             "an image comes before it",
             machine(&pinned("")).network(&[Answer::Linux]),
-            &[ONE, CHOOSE, FETCHED, START],
+            &[NO_PLANS[1], ONE, CHOOSE, FETCHED, START],
             booted(),
+        ),
+        Scenario(
+            "who wants the menu gets it",
+            machine("cloudboot.menu=always").presses(&["\n"]),
+            &[ONE, "[menu at a]", "BOOTS hd0 a"],
+            started("a"),
         ),
         Scenario(
             "an operator may choose the disk",

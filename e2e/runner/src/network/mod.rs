@@ -124,6 +124,8 @@ pub enum Event {
 
 /// In the toolbox; a user's PATH lacks it.
 const FSCK: &str = "/usr/sbin/fsck.fat";
+/// The variables of a machine that boots more than once.
+const VARIABLES: &str = "vars-kept.fd";
 /// The record of writes to the ESP.
 const RECORD: &str = "writes.log";
 
@@ -243,6 +245,25 @@ impl Network {
     }
 }
 
+/// Before or after the boot whose writes are recorded.
+#[derive(Clone, Copy, Debug)]
+pub enum Time {
+    /// Before it.
+    Before,
+    /// After it.
+    After,
+}
+
+impl Time {
+    /// Where the variables of that time are kept.
+    fn file(self) -> &'static str {
+        match self {
+            Self::Before => "vars-before.fd",
+            Self::After => "vars-after.fd",
+        }
+    }
+}
+
 impl Running {
     /// The image of a disk: an EFI system partition with the loader and the certificate.
     pub fn esp(&self) -> String {
@@ -265,28 +286,40 @@ impl Running {
         if network.earlier.is_none() {
             return Ok(vars);
         }
-        let kept = self.folder.path().join("vars-kept.fd");
+        let kept = self.folder.path().join(VARIABLES);
         fs::write(&kept, fs::read(&vars)?)?;
         Ok(kept.display().to_string())
     }
 
-    /// Where writes to the ESP are to be recorded. The ESP as it is now is kept beside.
+    /// Keeps the variables as they are now.
+    ///
+    /// # Errors
+    /// When a file cannot be made.
+    pub fn keep_variables(&self, time: Time) -> Result<()> {
+        fs::copy(self.folder.path().join(VARIABLES), self.folder.path().join(time.file()))?;
+        Ok(())
+    }
+
+    /// Where writes to the ESP are to be recorded. The ESP and the variables as they are now are kept beside.
     ///
     /// # Errors
     /// When a file cannot be made.
     pub fn record(&self) -> Result<PathBuf> {
         fs::copy(self.esp(), self.folder.path().join(esp::BEFORE))?;
+        self.keep_variables(Time::Before)?;
         let record = self.folder.path().join(RECORD);
         // QEMU makes none.
         File::create(&record)?;
         Ok(record)
     }
 
-    /// Makes the ESP what it would be, had power failed behind so many of the recorded writes.
+    /// Makes the ESP what it would be, had power failed behind so many of the recorded writes, beside the variables of
+    /// one time.
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn cut(&self, log: &Log, count: usize) -> Result<()> {
+    pub fn cut(&self, log: &Log, count: usize, variables: Time) -> Result<()> {
+        fs::copy(self.folder.path().join(variables.file()), self.folder.path().join(VARIABLES))?;
         fs::copy(self.folder.path().join(esp::BEFORE), self.esp())?;
         log.replay(count, &File::options().write(true).open(self.esp())?)
     }
