@@ -42,7 +42,12 @@ pub fn broken(document: &Value, path: &str) -> Value {
         Err(_) if is_bytes => {
             let mut bytes = Base64::decode_vec(text).unwrap_or_else(|_| panic!("{path} is base64"));
             let middle = bytes.len() / 2;
-            bytes[middle] ^= 1;
+            // A body is JSON, and there stands base64: it is another letter of that, whatever certificates this run made.
+            bytes[middle] = match bytes[middle] {
+                b'A' if path.ends_with("Body") => b'B',
+                _ if path.ends_with("Body") => b'A',
+                byte => byte ^ 1,
+            };
             base64(&bytes).into()
         }
         Err(_) => format!("{text}x").into(),
