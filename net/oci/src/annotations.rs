@@ -20,7 +20,7 @@ impl Annotations {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no annotations.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

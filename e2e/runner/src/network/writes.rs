@@ -40,7 +40,7 @@ impl Log {
     /// Reads a record.
     ///
     /// # Errors
-    /// When it is none, or is cut off.
+    /// When the file is not such a record, or is truncated.
     pub fn read(file: &Path) -> Result<Self> {
         let bytes = fs::read(file).with_context(|| format!("reading {}", file.display()))?;
         let entries = entries(&bytes).with_context(|| format!("{} is no record", file.display()))?;

@@ -27,7 +27,7 @@ pub fn leaves(value: &Value) -> Vec<String> {
     found
 }
 
-/// The document with another value at a path: a number that is larger by one, bytes with one bit flipped in the middle, or a
+/// The document with another value at a path: a number that is larger by one, bytes with the middle one changed, or a
 /// text with a letter more.
 pub fn broken(document: &Value, path: &str) -> Value {
     let mut document = document.clone();
