@@ -43,6 +43,16 @@ _BOOTING = {
         place = "hd*gpt2 /loader/entries/",
         mounted = _mounted("btrfs", "subvol=/root "),
     ),
+    # Two deployments of ostree: bootupd's stub finds /boot, a link leads to the entries of each, and `ostree=` names a
+    # link to the system; another link leads to all of /boot once more.
+    "ostree_deployment": struct(
+        disk = {"shape": "ostree"},
+        entries = 2,
+        title = "Mini 2 (ostree:0)",
+        place = "hd*gpt2 /loader/entries/ostree-2.conf",
+        initrd = "initramfs-*.img",
+        mounted = _XFS,
+    ),
     # The volume's root is the default subvolume, a snapshot; an older one has other entries.
     "btrfs_snapshot": struct(
         disk = {"shape": "suse"},
@@ -288,7 +298,7 @@ def filesystem_tests():
             ] + ([case.warning] if hasattr(case, "warning") else []) + [
                 "^choose \"{}* from {}".format(case.title, case.place),
                 "^obtain *vmlinuz-",
-                "^obtain *initrd.img-",
+                "^obtain *" + getattr(case, "initrd", "initrd.img-"),
             ] + used + [
                 "^start \"" + case.title,
                 "mini: userspace on x86_64",

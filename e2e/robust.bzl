@@ -82,6 +82,23 @@ _ROBUST = {
             "^choose \"Mini\" from hd*msdos4 ",
         ],
     ),
+    # What a medium for disc drives and sticks has, as a stick: a program in its appended partition, of which the table
+    # says more than the disc does, and a kernel on the disc, which is there once although partition 1 has it, too.
+    "program_on_a_hybrid_medium": struct(
+        disk = {
+            "edit": {"menuentry 'Mini' ": _SHELL_FIRST},
+            "hybrid": True,
+            "shell": True,
+        },
+        expect = [
+            "^discover 2 disks, ",
+            "^choose \"Shell\" from hd* /boot/grub/grub.cfg",
+            "^obtain /EFI/tools/shellx64.efi ",
+            "^e2e: a script beside the shell",
+            "^failed: start Shell: E-HANDOVER-RETURNED the program returned to the loader; trying the next entry",
+            "^choose \"Mini\" from hd* ",
+        ],
+    ),
     # The entry of this partition is renamed, and no other.
     "tries_on_an_mbr": struct(
         disk = {

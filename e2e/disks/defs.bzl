@@ -166,6 +166,8 @@ def _mini_disk_impl(ctx):
         args.add("--journalled")
     if ctx.attr.mbr:
         args.add("--mbr")
+    if ctx.attr.hybrid:
+        args.add("--hybrid")
     if ctx.attr.shell:
         args.add("--shell")
     for name, target in ctx.attr.links.items():
@@ -195,6 +197,7 @@ _mini_disk = rule(
         "flip": attr.string_list(),
         "flip_kernel": attr.int(default = -1),
         "foreign_kernel": attr.label(providers = [DebianPackagesInfo]),
+        "hybrid": attr.bool(),
         "initrd": attr.bool(default = True),
         "journalled": attr.bool(),
         "kernel_name": attr.string(),
@@ -237,6 +240,7 @@ def mini_disk(name, arch, tags = [], **kwargs):
             flip: bytes of structures that have all bits flipped, as `STRUCTURE:OFFSET` (e2e/disks/src/faults.rs)
             flip_kernel: offset of the byte of the kernel's file that has all bits flipped
             foreign_kernel: packages of another architecture whose kernel it is
+            hybrid: True makes a medium that is a disc of ISO 9660 and has an MBR: the disc once more, and the ESP
             initrd: False leaves the initrd out that grub.cfg names
             journalled: True leaves the last version of grub.cfg in ext4's journal, and an earlier one in its place
             kernel_name: of the file in /boot, instead of the one that grub.cfg names

@@ -9,6 +9,7 @@ _ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 _FILESYSTEMS = {
     "at": "btrfs",
     "fedora": "btrfs",
+    "ostree": "xfs",
     "plain": "xfs",
     "rhel": "xfs",
     "suse": "btrfs",
@@ -138,7 +139,7 @@ def written_disks(name, arch, shape, legs = 1, debian = False, tags = [], **kwar
     Args:
         name: of the target
         arch: x86_64, aarch64, riscv64 or loongarch64
-        shape: which filesystems there are, and what tells of the kernel: rhel, fedora, suse, at or plain
+        shape: which filesystems there are, and what tells of the kernel: rhel, fedora, suse, at, plain or ostree
             (e2e/disks/src/written/shape.rs)
         legs: how many disks the root stands on
         debian: whether it is a whole Debian

@@ -14,18 +14,19 @@ pub const FACTS: &str = "QEMU's user network; for N5 our relay on QEMU's stream 
 pub enum Line {
     /// From virtio-net through QEMU's user network.
     User,
-    /// From e1000, which iPXE drives itself and we through the firmware's driver (EFI_SIMPLE_NETWORK).
-    E1000,
+    /// From virtio-net without the modern interface, which iPXE drives itself and we through the firmware's driver
+    /// (EFI_SIMPLE_NETWORK).
+    Legacy,
     /// From virtio-net through our relay.
     Relay(Faults),
 }
 
 impl Line {
-    /// QEMU's name of the card.
-    pub fn card(&self) -> &'static str {
+    /// QEMU's device.
+    pub fn device(&self) -> &'static str {
         match self {
-            Self::User | Self::Relay(_) => "virtio-net-pci",
-            Self::E1000 => "e1000",
+            Self::User | Self::Relay(_) => "virtio-net-pci,netdev=net0,romfile=",
+            Self::Legacy => "virtio-net-pci,netdev=net0,romfile=,disable-legacy=off,disable-modern=on",
         }
     }
 }

@@ -189,8 +189,8 @@ const IPXE_HTTPS: Wanted = Wanted {
 const TRANSPORT: [(Line, &str, f64); 2] = [
     (Line::User, "76 MiB by HTTP without a hash, virtio-net, beside iPXE", 4.0),
     (
-        Line::E1000,
-        "76 MiB by HTTP without a hash, e1000 through the firmware's driver, beside iPXE's own",
+        Line::Legacy,
+        "76 MiB by HTTP without a hash, virtio-net through the firmware's driver, beside iPXE's own",
         1.0,
     ),
 ];

@@ -59,25 +59,24 @@ impl Server {
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir(&folder)?;
         let own = match line {
-            Line::User | Line::E1000 => "127.0.0.1",
+            Line::User | Line::Legacy => "127.0.0.1",
             Line::Relay(_) => BEHIND,
         };
         let ports = match line {
-            Line::User | Line::E1000 => free_ports()?,
+            Line::User | Line::Legacy => free_ports()?,
             Line::Relay(_) => [80, 443],
         };
         certificates(&folder, if own == BEHIND { BEHIND } else { HOST })?;
         scratch::write(&folder.join("nginx.conf"), configuration(&folder, own, ports, content).as_bytes())?;
         let (network, behind) = match line {
-            Line::User | Line::E1000 => (["-netdev".into(), "user,id=net0".into()], host(&folder, ports)?),
+            Line::User | Line::Legacy => (["-netdev".into(), "user,id=net0".into()], host(&folder, ports)?),
             Line::Relay(faults) => behind(&folder, *faults)?,
         };
         let shown = if own == BEHIND { BEHIND } else { HOST };
         let [plain, secure] = ports.map(|port| format!("{shown}:{port}"));
         let (log, root) = (folder.join("access.log"), folder.join("root.pem"));
         let [netdev, option] = network;
-        let device = format!("{},netdev=net0,romfile=", line.card());
-        let card = [netdev, option, "-device".into(), device];
+        let card = [netdev, option, "-device".into(), line.device().into()];
         Ok(Self { plain, secure, root, card, log, behind })
     }
 

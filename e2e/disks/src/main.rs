@@ -19,6 +19,7 @@ mod faults;
 mod files;
 mod first_boot;
 mod grub_cfg;
+mod hybrid;
 mod installed;
 mod journal;
 mod layout;

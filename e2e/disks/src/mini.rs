@@ -19,7 +19,7 @@ use crate::{
     faults::Faults,
     files,
     grub_cfg::{Extras, grub_cfg},
-    journal,
+    hybrid, journal,
     layout::{Layout, MIB, ROOT_UUID, SECTOR},
     root::kernel_prefix,
     root::{GRUB_CFG, GRUB_CFG_MODE},
@@ -121,6 +121,9 @@ pub struct Options {
     /// The disk has an MBR with two empty slots in front of its partitions
     #[arg(long)]
     mbr: bool,
+    /// The medium is a disc of ISO 9660, too, whose second partition is the ESP
+    #[arg(long, conflicts_with_all = ["mbr", "journalled", "flip"])]
+    hybrid: bool,
     /// grub.cfg as it is now stands in ext4's journal, and an earlier one in its place
     #[arg(long)]
     journalled: bool,
@@ -169,6 +172,9 @@ pub fn make(options: &Options) -> Result<()> {
     }
     if options.shell {
         shapes::shell(out)?;
+    }
+    if options.hybrid {
+        return hybrid::make(out, esp_end, |pipe| root.write(pipe, options));
     }
     if options.journalled {
         journal::fill(&layout, out)?;

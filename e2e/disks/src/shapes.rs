@@ -56,7 +56,8 @@ pub fn bls(arch: Arch, disk: &Path, parts: &Parts<'_>, changes: &Changes) -> Res
     esp::copy(&boot, disk)
 }
 
-/// The EFI shell on the ESP, and beside it the script that it starts by itself.
+/// The EFI shell on the ESP, and beside it the script that it starts by itself. The script takes the drivers of
+/// all devices away and starts them anew: what was known of disks before is not valid any more.
 ///
 /// # Errors
 /// When its package is missing, or a tool fails.
@@ -66,7 +67,10 @@ pub fn shell(disk: &Path) -> Result<()> {
     fs::create_dir_all(&tools)?;
     fs::copy(SHELL, tools.join("shellx64.efi"))
         .with_context(|| format!("{SHELL} (package efi-shell-x64)"))?;
-    fs::write(tools.join("startup.nsh"), "@echo -off\r\necho e2e: a script beside the shell\r\nexit\r\n")?;
+    fs::write(
+        tools.join("startup.nsh"),
+        "@echo -off\r\necho e2e: a script beside the shell\r\nreconnect -r\r\nexit\r\n",
+    )?;
     esp::copy(&root, disk)
 }
 

@@ -8,6 +8,7 @@
 mod assemble;
 mod guest;
 mod menu;
+mod ostree;
 mod places;
 mod shape;
 mod system;

@@ -15,6 +15,7 @@ use uml::Machine;
 use super::{
     EARLIER, NOW, Options,
     menu::{self, File as Text},
+    ostree,
     shape::{Filesystem, Shape},
     system::System,
 };
@@ -140,6 +141,30 @@ unpack @SYSTEM@
 unpack @CONFIGURATION@
 ";
 
+/// As ostree has it: kernel and initrd are shared by two deployments, each of which is a folder with a whole system;
+/// what the command line names is a link to it. Paths begin with /boot, which is a link to the place itself.
+const OSTREE: &str = "mount -t xfs /dev/ubda /mnt
+mkdir /mnt/boot
+mount -t ext4 /dev/ubdb /mnt/boot
+unpack @SYSTEM@
+unpack @CONFIGURATION@
+unpack @LATER@
+ln -s . /mnt/boot/boot
+ln -s loader.1 /mnt/boot/loader
+kernel=/mnt/boot/ostree/mini-@CHECKSUM@
+mkdir -p $kernel
+mv /mnt/boot/vmlinu?-@VERSION@ $kernel
+mv /mnt/boot/initrd.img-@VERSION@ $kernel/initramfs-@VERSION@.img
+links=/mnt/ostree/boot.1.1/mini/@CHECKSUM@
+mkdir -p $links
+ln -s boot.1.1 /mnt/ostree/boot.1
+index=0
+for deployment in $(ls -r /mnt/ostree/deploy/mini/deploy); do
+    ln -s ../../../deploy/mini/deploy/$deployment $links/$index
+    index=$((index + 1))
+done
+";
+
 /// A script, and what it unpacks.
 pub struct Guest {
     script: String,
@@ -158,6 +183,7 @@ impl Guest {
             Shape::Suse => SUSE,
             Shape::At => AT,
             Shape::Plain => PLAIN,
+            Shape::Ostree => OSTREE,
         });
         script.push_str(&match (options.dirty_log, options.shape.filesystem()) {
             (true, Filesystem::Btrfs) => [POWER_FAILS_ON_BTRFS, POWER_IS_OFF].concat(),
@@ -176,6 +202,7 @@ impl Guest {
             .replace("@EPOCH@", &EPOCH.to_string())
             .replace("@DONE@", DONE)
             .replace("@VERSION@", &system.version)
+            .replace("@CHECKSUM@", ostree::CHECKSUM)
             .replace("@SYSTEM@", &system.archive.display().to_string())
             .replace("@CONFIGURATION@", &first)
             .replace("@LATER@", &later);

@@ -4,7 +4,7 @@
 use arch::Arch;
 
 use super::{
-    Options, Profile,
+    Options, Profile, ostree,
     shape::{BOOT_UUID, Shape},
     system::System,
 };
@@ -31,7 +31,7 @@ pub struct File {
 }
 
 impl File {
-    fn new(path: impl Into<String>, content: impl Into<String>) -> Self {
+    pub fn new(path: impl Into<String>, content: impl Into<String>) -> Self {
         Self { path: path.into(), content: content.into() }
     }
 }
@@ -51,15 +51,23 @@ pub fn links(options: &Options, system: &System) -> Vec<[String; 2]> {
 pub fn on_root(options: &Options, system: &System, word: &str) -> Vec<File> {
     let Options { arch, shape, profile, .. } = options;
     let command_line = CommandLine { arch: *arch, shape: *shape, profile: *profile, word };
+    let system_root = match shape {
+        Shape::Ostree => format!("{}/", ostree::deployment(word)),
+        _ => String::new(),
+    };
     let mut files = vec![
-        File::new("etc/fstab", fstab(*shape)),
-        File::new("etc/marker", format!("mini: a file on the root, {word}\n")),
+        File::new(format!("{system_root}etc/fstab"), fstab(*shape)),
+        File::new(format!("{system_root}etc/marker"), format!("mini: a file on the root, {word}\n")),
     ];
     match shape {
         Shape::Rhel | Shape::Fedora => bls(&command_line, system, &mut files),
         Shape::Suse => files.push(File::new("boot/grub2/grub.cfg", suse(&command_line, system))),
         Shape::At | Shape::Plain => {
             files.push(File::new("boot/grub/grub.cfg", debian(&command_line, system)));
+        }
+        Shape::Ostree => {
+            let (kernel, root) = (kernel_prefix(*arch), command_line.root());
+            files.extend(ostree::files(kernel, &system.version, &root, word));
         }
     }
     files
@@ -73,6 +81,7 @@ pub fn on_esp(shape: Shape) -> Vec<File> {
         Shape::Suse => ("opensuse", OF_SUSE),
         Shape::At => ("ubuntu", OF_UBUNTU),
         Shape::Plain => ("debian", OF_DEBIAN),
+        Shape::Ostree => return ostree::on_esp(),
     };
     let text = text.replace("@BOOT@", BOOT_UUID).replace("@ROOT@", ROOT_UUID);
     vec![File::new(format!("EFI/{folder}/grub.cfg"), text)]
@@ -120,6 +129,10 @@ fn fstab(shape: Shape) -> String {
         Shape::Rhel => {
             line(ROOT_UUID, "/", "xfs", "defaults");
             line(BOOT_UUID, "/boot", "xfs", "defaults");
+        }
+        Shape::Ostree => {
+            line(ROOT_UUID, "/", "xfs", "defaults");
+            line(BOOT_UUID, "/boot", "ext4", "defaults");
         }
         Shape::Fedora => {
             line(ROOT_UUID, "/", "btrfs", "subvol=root,compress=zstd:1");

@@ -35,6 +35,8 @@ pub enum Shape {
     At,
     /// One XFS, and a grub.cfg
     Plain,
+    /// Fedora CoreOS: /boot is ext4, the root XFS; two deployments of ostree, by entries behind the link `loader`
+    Ostree,
 }
 
 /// A driver of Linux.
@@ -63,7 +65,7 @@ impl Shape {
     /// Of the root.
     pub const fn filesystem(self) -> Filesystem {
         match self {
-            Self::Rhel | Self::Plain => Filesystem::Xfs,
+            Self::Rhel | Self::Plain | Self::Ostree => Filesystem::Xfs,
             Self::Fedora | Self::Suse | Self::At => Filesystem::Btrfs,
         }
     }
@@ -72,7 +74,7 @@ impl Shape {
     pub const fn boot(self) -> Option<Filesystem> {
         match self {
             Self::Rhel => Some(Filesystem::Xfs),
-            Self::Fedora => Some(Filesystem::Ext4),
+            Self::Fedora | Self::Ostree => Some(Filesystem::Ext4),
             Self::Suse | Self::At | Self::Plain => None,
         }
     }
@@ -99,7 +101,7 @@ impl Shape {
             Self::Fedora => Some("subvol=root"),
             Self::At => Some("subvol=@"),
             // The default one.
-            Self::Suse | Self::Rhel | Self::Plain => None,
+            Self::Suse | Self::Rhel | Self::Plain | Self::Ostree => None,
         };
         let degraded = profile.is_redundant().then_some("degraded");
         let flags: Vec<&str> = subvolume.into_iter().chain(degraded).collect();

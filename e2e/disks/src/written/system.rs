@@ -38,6 +38,7 @@ for word in $($b cat /proc/cmdline); do
     case $word in
         root=*) root=${word#root=} ;;
         rootflags=*) flags=$flags,${word#rootflags=} ;;
+        ostree=*) deployment=${word#ostree=} ;;
     esac
 done
 for i in 1 2 3 4 5 6 7 8 9; do
@@ -49,7 +50,7 @@ for leg in /dev/vd*; do
     [ "$($b dd if=$leg bs=1 skip=65600 count=8 2>/dev/null)" = _BHRfS_M ] && flags=$flags,device=$leg
 done
 $b mount -t @TYPE@ -o $flags $device /root && $b grep ' /root ' /proc/mounts
-$b cat /root/etc/marker
+$b cat "/root$deployment/etc/marker"
 $b poweroff -f
 "#;
 

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! A hybrid medium, by xorriso: a disc of ISO 9660 that is a disk with partitions, too, as installation media are.
+
+use std::{fs, io::Write, path::Path, process::Command};
+
+use anyhow::{Context, Result};
+use tar::Archive;
+
+use crate::{
+    EPOCH,
+    layout::{ESP_START, MIB},
+    scratch::Scratch,
+    tool::run,
+};
+
+/// Makes a medium of the ESP on `disk`, which ends at this MiB, and of what `tar` writes, in place of the disk.
+///
+/// The MBR has the disc once more as partition 1, which begins 16 blocks behind it, and the ESP as partition 2.
+///
+/// # Errors
+/// When the disk is none of ours, or xorriso fails.
+pub fn make(disk: &Path, esp_end: u64, tar: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    let scratch = Scratch::new("hybrid")?;
+    let (folder, esp) = (scratch.file("disc"), scratch.file("esp"));
+    let place = |mib: u64| usize::try_from(mib.saturating_mul(MIB)).context("a place");
+    let bytes = fs::read(disk)?;
+    fs::write(&esp, bytes.get(place(ESP_START)?..place(esp_end)?).context("the disk has no ESP")?)?;
+    let mut root = Vec::new();
+    tar(&mut root)?;
+    Archive::new(root.as_slice()).unpack(&folder)?;
+    fs::remove_file(disk)?;
+    let mut command = Command::new("xorriso");
+    command.args(["-as", "mkisofs", "-quiet", "-r", "-V", "MINI", "-partition_offset", "16"]);
+    command.args(["--mbr-force-bootable", "-append_partition", "2", "0xef"]).arg(&esp);
+    command.arg("-o").arg(disk).arg(&folder).env("SOURCE_DATE_EPOCH", EPOCH.to_string());
+    run(&mut command).map(drop)
+}
