@@ -25,6 +25,9 @@ use crate::{
 const LONGEST: usize = 1024 * 1024;
 /// Bytes of the buffer for reads that the device cannot do into the caller's memory.
 const BOUNCE: usize = 128 * 1024;
+/// Bytes at the start of a disk by which it is known again: there stand the identifiers of partition tables, and of most
+/// filesystems that do without one.
+const BEGINNING: u32 = 4096;
 
 /// The firmware's disks.
 #[derive(Default)]
@@ -52,10 +55,15 @@ impl flow::Disks for FirmwareDisks {
     }
 
     fn connect(&self) {
-        for handle in boot::locate_handle_buffer(SearchType::AllHandles).iter().flat_map(|b| b.iter()) {
-            // Most handles are no controllers: what fails has nothing to connect.
-            let _ = boot::connect_controller(*handle, &[], None, true);
-        }
+        connect_all();
+    }
+}
+
+/// Starts the drivers of all devices.
+fn connect_all() {
+    for handle in boot::locate_handle_buffer(SearchType::AllHandles).iter().flat_map(|b| b.iter()) {
+        // Most handles are no controllers: what fails has nothing to connect.
+        let _ = boot::connect_controller(*handle, &[], None, true);
     }
 }
 
@@ -91,13 +99,18 @@ fn name_of(place: &Place) -> String {
 }
 
 /// One whole disk. Its protocol is opened anew for each transfer: a program that was started and came back may have
-/// disconnected drivers, and a stick may have been pulled.
+/// disconnected drivers, or started them anew, and a stick may have been pulled.
 struct BlockDevice {
-    handle: Handle,
+    /// Drivers that are started anew make new handles.
+    handle: Cell<Handle>,
+    /// Where the disk is in the machine, which stays.
+    path: Vec<u8>,
+    /// Its first bytes; none where they cannot be read.
+    beginning: Vec<u8>,
     /// The disk was changed or pulled, so that what was read of it fits nothing that may be read now.
     is_gone: Cell<bool>,
     bounce: RefCell<Vec<u8>>,
-    media_id: u32,
+    media_id: Cell<u32>,
     block_size: u32,
     /// Required alignment of transfer buffers in bytes, at least 1.
     align: usize,
@@ -118,35 +131,75 @@ impl BlockDevice {
         }
         let size = media.last_block().checked_add(1)?.checked_mul(u64::from(block_size))?;
         let (media_id, align) = (media.media_id(), usize::try_from(media.io_align()).ok()?.max(1));
-        Some(Self {
-            handle,
+        let mut disk = Self {
+            handle: Cell::new(handle),
+            path: path_bytes(handle),
+            beginning: Vec::new(),
             is_gone: Cell::new(false),
             bounce: RefCell::default(),
-            media_id,
+            media_id: Cell::new(media_id),
             block_size,
             align,
             size,
-        })
+        };
+        let mut beginning = vec![0; usize::try_from(BEGINNING.max(block_size)).ok()?];
+        if disk.read_at(0, &mut beginning).is_ok() {
+            disk.beginning = beginning;
+        }
+        Some(disk)
     }
 
     /// Reads whole blocks into a buffer that is aligned as the device wants.
     fn transfer(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         let lba = offset / u64::from(self.block_size);
-        let mut protocol = open::<BlockIO>(self.handle).filter(|_| !self.is_gone.get());
-        let protocol = protocol.as_mut().and_then(|protocol| protocol.get_mut());
-        let Some(protocol) = protocol.filter(|protocol| self.is_same(protocol)) else {
+        let mut result = self.read_blocks(lba, buf);
+        if result.is_none() && !self.is_gone.get() && self.find_again() {
+            result = self.read_blocks(lba, buf);
+        }
+        let Some(result) = result else {
             self.is_gone.set(true);
             return Err(ReadError::reading(offset, "the disk is gone, or another medium is in it"));
         };
-        protocol
-            .read_blocks(self.media_id, lba, buf)
-            .map_err(|error| ReadError::reading(offset, format!("EFI status {}", error.status())))
+        result.map_err(|error| ReadError::reading(offset, format!("EFI status {}", error.status())))
+    }
+
+    /// Reads whole blocks; nothing where the disk is not behind its handle.
+    fn read_blocks(&self, lba: u64, buf: &mut [u8]) -> Option<uefi::Result> {
+        let mut protocol = open::<BlockIO>(self.handle.get()).filter(|_| !self.is_gone.get())?;
+        let protocol = protocol.get_mut().filter(|protocol| self.is_same(protocol))?;
+        Some(protocol.read_blocks(self.media_id.get(), lba, buf))
+    }
+
+    /// Looks for the disk at its place in the machine: the same one begins as it did. A disk that begins with nothing
+    /// cannot be told from another.
+    fn find_again(&self) -> bool {
+        let look = || {
+            let handles = boot::find_handles::<BlockIO>().unwrap_or_default();
+            handles.into_iter().filter(|handle| path_bytes(*handle) == self.path).find_map(Self::of)
+        };
+        if self.beginning.iter().all(|byte| *byte == 0) {
+            return false;
+        }
+        let found = look().or_else(|| {
+            connect_all();
+            look()
+        });
+        let Some(found) = found.filter(|found| found.is_of_one_kind(self)) else { return false };
+        self.handle.set(found.handle.get());
+        self.media_id.set(found.media_id.get());
+        found.beginning == self.beginning
+    }
+
+    /// Whether both are read in the same way.
+    fn is_of_one_kind(&self, other: &Self) -> bool {
+        (self.block_size, self.align, self.size) == (other.block_size, other.align, other.size)
     }
 
     /// Whether the protocol still leads to what was found.
     fn is_same(&self, protocol: &BlockIO) -> bool {
         let media = protocol.media();
-        media.is_media_present() && (media.media_id(), media.block_size()) == (self.media_id, self.block_size)
+        media.is_media_present()
+            && (media.media_id(), media.block_size()) == (self.media_id.get(), self.block_size)
     }
 
     /// Reads up to `buf.len()` bytes at `offset` in one transfer and returns how many: straight into `buf`
