@@ -140,7 +140,7 @@ impl Life {
             self.nodes.push(path);
         }
         for _ in 0..self.random.below(LINKS / 2) {
-            let path = self.nodes[self.nodes.len() - 1].clone();
+            let Some(path) = self.nodes.last().cloned() else { break };
             fs::remove_file(&path)?;
             self.gone(&path);
         }

@@ -57,6 +57,10 @@ pub fn rage(mut life: Life, ageing: &Ageing) -> io::Result<()> {
     for (number, folder) in folders.iter().enumerate() {
         prepare(folder, life.driver == Driver::Btrfs && number % 2 == 0, &mut life.random)?;
     }
+    let pair = match life.driver {
+        Driver::Xfs => Some(pair(&root, life.block, PIECES.min(ageing.pieces))?),
+        _ => None,
+    };
     // What was before is not part of the log.
     sync();
     for (number, folder) in folders.iter().enumerate() {
@@ -65,8 +69,8 @@ pub fn rage(mut life: Life, ageing: &Ageing) -> io::Result<()> {
         let is_long = life.driver == Driver::Xfs && number % 2 == 0;
         thread::spawn(move || if is_long { take_long(worker, most, pieces) } else { work(worker, most) });
     }
-    if life.driver == Driver::Xfs {
-        exchange(&root, life.block, PIECES.min(ageing.pieces))?;
+    if let Some(pair) = pair {
+        exchange(&pair)?;
     }
     for number in 0..LINES {
         // Fails on a full disk.
@@ -127,8 +131,8 @@ fn take_long(mut worker: Life, most: usize, pieces: usize) {
     }
 }
 
-/// Two files change their blocks with each other again and again, if XFS can do that here.
-fn exchange(root: &Path, block: usize, pieces: usize) -> io::Result<()> {
+/// Two files in pieces, of different content.
+fn pair(root: &Path, block: usize, pieces: usize) -> io::Result<[PathBuf; 2]> {
     let paths = ["one", "other"].map(|name| root.join(name));
     for path in &paths {
         let file = File::create_new(path)?;
@@ -136,9 +140,14 @@ fn exchange(root: &Path, block: usize, pieces: usize) -> io::Result<()> {
             file.write_all_at(path.as_os_str().as_bytes(), (2 * number * block) as u64)?;
         }
     }
+    Ok(paths)
+}
+
+/// They change their blocks with each other again and again, if XFS can do that here.
+fn exchange(pair: &[PathBuf; 2]) -> io::Result<()> {
     let script = r#"while xfs_io -c "exchangerange $1" "$0"; do :; done"#;
     let mut shell = command("sh");
-    shell.args(["-c", script]).args(&paths).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map(drop)
+    shell.args(["-c", script]).args(pair).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map(drop)
 }
 
 /// Adds a line to a file, which is to survive.
