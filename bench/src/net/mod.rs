@@ -172,6 +172,7 @@ impl Options {
     }
 }
 
+/// The other rows of one transfer differ from it in what they say.
 const HTTPS: Wanted = Wanted {
     row: "N3",
     subject: "76 MiB by HTTPS with SHA-256 and a signature, beside OVMF's HTTP boot",
@@ -207,13 +208,7 @@ impl Bench<'_> {
     fn transport(&self) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
         for (line, subject, least) in TRANSPORT {
-            let wanted = Wanted {
-                row: "N1",
-                subject,
-                value: |times| times.transfer,
-                ratio: Ratio::Speed,
-                budget: Budget::NotBelow(least),
-            };
+            let wanted = Wanted { row: "N1", subject, budget: Budget::NotBelow(least), ..HTTPS };
             rows.extend(self.rows(&line, [Side::Transport, Side::Ipxe], &[wanted])?);
         }
         Ok(rows)
@@ -222,15 +217,11 @@ impl Bench<'_> {
     /// N5: each line with a budget of its own.
     fn lines(&self) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
-        for (line, subject, least) in line::FAULTY {
-            let wanted = Wanted {
-                row: "N5",
-                subject,
-                value: |times| times.transfer,
-                ratio: Ratio::Speed,
-                budget: Budget::NotBelow(least),
-            };
-            rows.extend(self.rows(&Line::Relay(line), [Side::Http, Side::Ipxe], &[wanted])?);
+        for line::Faulty { faults, transport, whole, least } in line::FAULTY {
+            for (side, subject) in [(Side::Transport, transport), (Side::Http, whole)] {
+                let wanted = Wanted { row: "N5", subject, budget: Budget::NotBelow(least), ..HTTPS };
+                rows.extend(self.rows(&Line::Relay(faults), [side, Side::Ipxe], &[wanted])?);
+            }
         }
         Ok(rows)
     }
