@@ -11,6 +11,15 @@ GRUB = [
     "Welcome to GRUB",
 ]
 
+# A whole boot from a disk beside the ISO. The command line is left out: the firmware of loongarch64 breaks long lines.
+LOADED = [
+    "^discover 2 disks, ",
+    "^choose \"",
+    "^obtain /boot/vmlinu",
+    "^obtain /boot/initrd",
+    "^start \"",
+]
+
 # In its place, `cloud-boot inspect` on the disks says what is expected: the default entry, its files and options.
 INSPECTED = "inspected:"
 
