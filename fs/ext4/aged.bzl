@@ -32,6 +32,19 @@ KINDS = {
         "mkfs": _mke2fs("-t", "ext4", "-b", "4096"),
         "names": 3000,
     },
+    # Casefolded folders are not among them: User-mode Linux is built without CONFIG_UNICODE.
+    "features": {
+        "mkfs": _mke2fs(
+            "-t",
+            "ext4",
+            "-b",
+            "1024",
+            "-O",
+            "fast_commit,mmp,project,quota,sparse_super2,stable_inodes",
+            "-E",
+            "mmp_update_interval=1",
+        ),
+    },
     "inline_data": {
         "mkfs": _mke2fs("-t", "ext4", "-b", "4096", "-O", "inline_data,quota"),
     },
