@@ -84,6 +84,14 @@ _MORE = {
         "crash": True,
         "mkfs": _mkfs("-n", "version=ci", "-m", "rmapbt=0"),
     },
+    "crash_meta_uuid": {
+        "crash": True,
+        "mkfs": [
+            "sh",
+            "-c",
+            "mkfs.xfs --unsupported -q -f $0 && xfs_admin -U 0e1f0001-0000-4000-8000-000000000001 $0",
+        ],
+    },
     "crash_large_folder_blocks": {
         "crash": True,
         "mib": 96,

@@ -87,15 +87,15 @@ def _tests(name, crate, deps, test_deps, test_data, test_env, library, unit = Tr
             deps = ([library] if library else []) + deps + test_deps,
         )
         if file == "tests/campaign.rs":
-            _campaign(name, test)
+            _campaign(name, test, test_env)
     return tests
 
-def _campaign(name, test):
+def _campaign(name, test, test_env):
     """name_campaign: the same test with ten times as many mutants, for //fs:campaign."""
     tool_test(
         name = name + "_campaign",
         size = "large",
-        env = {"CLOUD_BOOT_MUTANTS": "10000"},
+        env = test_env | {"CLOUD_BOOT_MUTANTS": "10000"},
         tags = [
             "cpu:1",
             "manual",

@@ -231,9 +231,11 @@ impl Storage {
                 rank(place.copy(copy)) == 1 && (0..ways(place)).any(is_other)
             }
             Way::Copy(_) => rank(place.rotated(place.column)) == 1,
-            Way::Parity { .. } => {
-                // All that is left out where it can be.
-                let is_out = |column: &usize| *column == place.column || rank(place.rotated(*column)) > 0;
+            Way::Parity { without } => {
+                // All that is left out where it can be: what this way does without costs a parity, too.
+                let is_out = |column: &usize| {
+                    *column == place.column || Some(*column) == without || rank(place.rotated(*column)) > 0
+                };
                 let is_behind = (0..place.stripes.len()).any(|column| rank(place.rotated(column)) == 1);
                 is_behind && (0..place.stripes.len()).filter(is_out).count() > parities
             }
@@ -561,6 +563,42 @@ mod tests {
             match (offset..offset + buf.len() as u64).contains(&self.1) {
                 true => Err(block::check_bounds(0, 2, 1).unwrap_err()),
                 false => self.0.read_at(offset, buf),
+            }
+        }
+    }
+
+    #[test]
+    fn nor_does_it_where_a_sound_leg_has_lost_a_sector() {
+        for (kind, count, stands) in PROFILES {
+            let set = Set::new(kind, count);
+            let all = || 0..count;
+            let scenes = all().flat_map(|missing| all().map(move |behind| (missing, behind)));
+            let scenes = scenes.flat_map(|(missing, behind)| all().map(move |lost| (missing, behind, lost)));
+            for (missing, behind, lost) in scenes.filter(|(a, b, c)| stands > 1 && a != b && b != c && a != c)
+            {
+                let mut old = Set { kind, disks: set.disks.clone() };
+                old.disks[behind].fill(0x11);
+                for place in (0..set.disks[lost].len() as u64).step_by(STRIP as usize) {
+                    let mut storage = old.storage(&[missing], &[behind]);
+                    let mut devices = Devices::default();
+                    for leg in storage.devices.all() {
+                        let mut leg = leg.clone();
+                        if leg.name.number.0 as usize - 1 == lost {
+                            leg.bytes = Some(Rc::new(Scratched(old.disks[lost].clone(), place)));
+                        }
+                        devices.add(leg);
+                    }
+                    storage.devices = devices;
+                    let wanted = wanted(&storage);
+                    let mut buf = vec![0; 4096];
+                    for address in (0..wanted.len()).step_by(STRIP as usize) {
+                        let read = storage.read_unchecked(Logical(address as u64), &mut buf);
+                        assert!(
+                            read.is_err() || buf == wanted[address..address + 4096],
+                            "{kind:#x}, {missing} missing, {behind} behind, {lost} cannot read {place}: {address}"
+                        );
+                    }
+                }
             }
         }
     }

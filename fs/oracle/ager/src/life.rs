@@ -17,6 +17,8 @@ use crate::{driver::Driver, guest::program, names, options::Ageing};
 const MOST_OPEN: usize = 8;
 /// Of XFS and btrfs, a part of so many stays free: of a full disk, nothing but deletions would become old.
 const FREE: u64 = 8;
+/// The same where much is to be made at once.
+const ROOM: u64 = 4;
 /// Bytes of a filesystem that is large enough for files of all kinds.
 const SIZE: usize = 32 << 20;
 /// Files that are deleted to make room.
@@ -174,19 +176,24 @@ impl Life {
 
     /// Whether most operations would soon fail.
     fn is_nearly_full(&self) -> bool {
-        let free = || statvfs(&self.folders[0]).is_ok_and(|known| known.f_bavail * FREE < known.f_blocks);
-        self.driver.is_modern() && free()
+        self.driver.is_modern() && !self.has_free(FREE)
     }
 
-    /// Deletes until most operations would not soon fail.
+    /// Whether one part of so many is free.
+    fn has_free(&self, parts: u64) -> bool {
+        statvfs(&self.folders[0]).is_ok_and(|known| known.f_bavail * parts >= known.f_blocks)
+    }
+
+    /// Deletes until one part of [`ROOM`] is free.
     pub fn make_room(&mut self) {
-        self.open.clear();
         for _ in 0..MOST_MADE {
-            if !self.is_nearly_full() {
+            if self.has_free(ROOM) {
                 return;
             }
             // What is in a snapshot remains there.
             let _ = self.delete();
+            // An open file keeps its blocks.
+            self.open.clear();
         }
     }
 
