@@ -283,6 +283,46 @@ fn as_cloudboot_disk_says() {
             End::Started("/b: root=b with initrd".into()),
         ),
         Scenario(
+            "a kernel that only the second disk has, with the command line of that disk's default",
+            Machine::new(&[
+                hidden(&["a"]),
+                Disk::default().grub("set timeout=0\nset default=c", &["b", "c"]),
+            ])
+            .settings("cloudboot.disk.kernel=/b"),
+            &[
+                "discover 2 disks, 2 volumes, 4 entries",
+                "choose \"/b\" from hd1 /b",
+                "obtain /b (1.5 KiB)",
+                "start \"/b\": root=c",
+            ],
+            End::Started("/b: root=c with ".into()),
+        ),
+        Scenario(
+            "a disk whose menu starts its second entry",
+            Machine::new(&[
+                hidden(&["a"]),
+                Disk::default().grub("set timeout=0\nset default=c", &["b", "c"]),
+            ])
+            .settings("cloudboot.disk=hd1"),
+            &["discover 2 disks, 2 volumes, 2 entries", "BOOTS hd1 c"],
+            started("c"),
+        ),
+        Scenario(
+            "a disk whose menu leads elsewhere: nothing of it starts in its place",
+            Machine::new(&[
+                hidden(&["a"]),
+                Disk::default().grub("set timeout=0\nset default=1", &["install", "local leads elsewhere"]),
+            ])
+            .settings("cloudboot.disk=hd1"),
+            &[
+                "discover 2 disks, 2 volumes, 2 entries",
+                "choose \"local leads elsewhere\" from hd1 /grub/grub.cfg",
+                "failed: choose local leads elsewhere: E-ENTRY-ELSEWHERE exit leads to another disk; returning to \
+                 the firmware",
+            ],
+            End::Ended(Ended::NothingFound),
+        ),
+        Scenario(
             "no menu waits for ever in front of it",
             Machine::new(&[Disk::default().grub("", &["a", "b"])]).settings("cloudboot.disk.kernel=/b"),
             &[
