@@ -39,7 +39,8 @@ use crate::{
 /// The machine, and what happens on it.
 pub struct Machine {
     disks: Vec<(Rc<Plugged>, String)>,
-    are_asleep: Cell<bool>,
+    /// How many disks are there; the others appear when drivers are started.
+    awake: Cell<usize>,
     settings: String,
     memory: u64,
     variables: RefCell<BTreeMap<String, Vec<u8>>>,
@@ -111,7 +112,7 @@ impl Machine {
         };
         Self {
             disks: disks.iter().enumerate().map(plug).collect(),
-            are_asleep: Cell::new(false),
+            awake: Cell::new(usize::MAX),
             settings: String::new(),
             memory: 1 << 30,
             variables: RefCell::default(),
@@ -231,9 +232,9 @@ impl Machine {
         };
     }
 
-    /// Disks that appear when drivers are started.
-    pub fn asleep(self) -> Self {
-        self.are_asleep.set(true);
+    /// So many disks are there; the others appear when drivers are started.
+    pub fn awake(self, count: usize) -> Self {
+        self.awake.set(count);
         self
     }
 
@@ -302,12 +303,12 @@ impl Machine {
 
 impl Disks for Machine {
     fn disks(&self) -> Vec<crate::Disk> {
-        let disks = self.disks.iter().filter(|_| !self.are_asleep.get());
+        let disks = self.disks.iter().take(self.awake.get());
         disks.map(|(disk, name)| crate::Disk { device: disk.clone(), name: name.clone() }).collect()
     }
 
     fn connect(&self) {
-        self.are_asleep.set(false);
+        self.awake.set(usize::MAX);
     }
 }
 
