@@ -41,6 +41,8 @@ pub struct Machine {
     disks: Vec<(Rc<Plugged>, String)>,
     /// How many disks are there; the others appear when drivers are started.
     awake: Cell<usize>,
+    /// What is on the disks once something was chosen.
+    changed: Vec<Vec<u8>>,
     settings: String,
     memory: u64,
     variables: RefCell<BTreeMap<String, Vec<u8>>>,
@@ -85,20 +87,20 @@ pub enum End {
 
 /// A disk that can be pulled.
 struct Plugged {
-    image: Image,
+    image: RefCell<Image>,
     is_pulled: Cell<bool>,
 }
 
 impl BlockRead for Plugged {
     fn size(&self) -> u64 {
-        self.image.size()
+        self.image.borrow().size()
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         if self.is_pulled.get() {
             return Err(ReadError::reading(offset, "the disk is gone"));
         }
-        self.image.read_at(offset, buf)
+        self.image.borrow().read_at(offset, buf)
     }
 }
 
@@ -106,13 +108,14 @@ impl Machine {
     /// A machine with these disks.
     pub fn new(disks: &[Disk]) -> Self {
         let plug = |(i, disk): (usize, &Disk)| {
-            let image = Image::new(disk.bytes());
+            let image = RefCell::new(Image::new(disk.bytes()));
             let name = format!("vd{}", char::from(b'a' + u8::try_from(i).unwrap()));
             (Rc::new(Plugged { image, is_pulled: Cell::new(false) }), name)
         };
         Self {
             disks: disks.iter().enumerate().map(plug).collect(),
             awake: Cell::new(usize::MAX),
+            changed: Vec::new(),
             settings: String::new(),
             memory: 1 << 30,
             variables: RefCell::default(),
@@ -238,6 +241,11 @@ impl Machine {
         self
     }
 
+    /// What is on the disks once something was chosen, in the place of what discovery has seen.
+    pub fn changing(self, disks: &[Disk]) -> Self {
+        Self { changed: disks.iter().map(Disk::bytes).collect(), ..self }
+    }
+
     /// The first so many programs return.
     pub fn returning(self, count: u32) -> Self {
         self.returning.set(count);
@@ -317,6 +325,11 @@ impl Console for Machine {
 
     fn line(&self, text: fmt::Arguments<'_>) {
         let line = format!("{text}").replace(" (0.00 s)", "").replace(", 0.00 s)", ")");
+        if line.starts_with("choose \"") {
+            for ((disk, _), bytes) in self.disks.iter().zip(&self.changed) {
+                disk.image.replace(Image::new(bytes.clone()));
+            }
+        }
         self.lines.borrow_mut().push(line);
     }
 }
