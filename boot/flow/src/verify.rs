@@ -161,17 +161,29 @@ fn check(image: &[u8], policy: &Policy) -> Result<(), image::Error> {
     Pe::parse(image)?.headers.expect_machine(policy.arch)
 }
 
+/// Offset of `fdt_header.magic`.
+const FDT_MAGIC_AT: usize = 0;
+/// Offset of `fdt_header.totalsize`.
+const FDT_TOTALSIZE_AT: usize = 4;
+/// `FDT_MAGIC`
+const FDT_MAGIC: u32 = 0xd00d_feed;
+
 /// What is wrong with the header of a flattened device tree.
 ///
 /// Spec: Devicetree Specification 0.4, section 5.2.
 fn wrong_tree(tree: &[u8]) -> Option<String> {
     let word = |at: usize| Some(u32::from_be_bytes(*tree.get(at..)?.first_chunk()?));
-    match (word(0), word(4)) {
-        (Some(0xd00d_feed), Some(totalsize)) => {
+    match (word(FDT_MAGIC_AT), word(FDT_TOTALSIZE_AT)) {
+        (Some(FDT_MAGIC), Some(totalsize)) => {
             let is_whole = usize::try_from(totalsize).is_ok_and(|size| size <= tree.len());
-            (!is_whole).then(|| format!("fdt_header.totalsize at byte 4: {totalsize} of {}", tree.len()))
+            let whole = tree.len();
+            (!is_whole)
+                .then(|| format!("fdt_header.totalsize at byte {FDT_TOTALSIZE_AT}: {totalsize} of {whole}"))
         }
-        (found, _) => Some(format!("fdt_header.magic at byte 0: found {:#x}", found.unwrap_or(0))),
+        (found, _) => {
+            let found = found.unwrap_or(0);
+            Some(format!("fdt_header.magic at byte {FDT_MAGIC_AT}: found {found:#x}"))
+        }
     }
 }
 
@@ -185,6 +197,6 @@ mod tests {
         assert_eq!(wrong_tree(&tree(8)), None);
         assert_eq!(wrong_tree(&tree(9)).as_deref(), Some("fdt_header.totalsize at byte 4: 9 of 8"));
         assert!(wrong_tree(b"\xd0\x0d\xfe\xed").is_some(), "four bytes");
-        assert!(wrong_tree(&[0; 40]).is_some());
+        assert_eq!(wrong_tree(&[0; 40]).as_deref(), Some("fdt_header.magic at byte 0: found 0x0"));
     }
 }
