@@ -54,7 +54,53 @@ impl<T> Deref for Verified<T> {
 }
 
 impl<T> Verified<T> {
-    /// The thing itself, to hand it over.
+    /// The thing itself, to hand it over. A [`HandOver`](crate::HandOver) is given the permit:
+    ///
+    /// ```
+    /// # use flow::{Payload, Permit, Verified};
+    /// fn take(verified: Verified<Payload>, permit: Permit) -> Payload {
+    ///     verified.into_inner(permit)
+    /// }
+    /// ```
+    ///
+    /// Nobody else has one, or can make one:
+    ///
+    /// ```compile_fail,E0624
+    /// # use flow::{Payload, Permit, Verified};
+    /// fn take(verified: Verified<Payload>) -> Payload {
+    ///     verified.into_inner(Permit::to_hand_over())
+    /// }
+    /// ```
+    ///
+    /// ```compile_fail,E0423
+    /// # use flow::{Payload, Permit, Verified};
+    /// fn take(verified: Verified<Payload>) -> Payload {
+    ///     verified.into_inner(Permit(()))
+    /// }
+    /// ```
+    ///
+    /// Nor does a [`Verified`] come apart, or into being, in another way:
+    ///
+    /// ```compile_fail,E0616
+    /// # use flow::{Payload, Verified};
+    /// fn take(verified: Verified<Payload>) -> Payload {
+    ///     verified.0
+    /// }
+    /// ```
+    ///
+    /// ```compile_fail,E0507
+    /// # use flow::{Payload, Verified};
+    /// fn take(verified: Verified<Payload>) -> Payload {
+    ///     *verified
+    /// }
+    /// ```
+    ///
+    /// ```compile_fail,E0423
+    /// # use flow::{Payload, Verified};
+    /// fn make(payload: Payload) -> Verified<Payload> {
+    ///     Verified(payload)
+    /// }
+    /// ```
     pub fn into_inner(self, _: Permit) -> T {
         self.0
     }
