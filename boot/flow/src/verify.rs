@@ -25,7 +25,7 @@ pub struct Policy {
     pub arch: Arch,
     /// Secure Boot is on, or a signature key is built in: what the operator may change is restricted, too.
     pub is_locked: bool,
-    /// Secure Boot is on: the firmware checks signatures of programs.
+    /// Secure Boot is on: the machine checks signatures of programs.
     pub is_secure_boot: bool,
     /// What `cloudboot.cosign` says of signatures.
     pub cosign: Option<Cosign>,
@@ -147,7 +147,7 @@ impl Verified<Payload> {
 
 /// Checks that kernel or program are whole and of this machine, and unpacks a compressed kernel.
 ///
-/// A local disk has no signature of ours to check: under Secure Boot the firmware checks the program's own
+/// A local disk has no signature of ours to check: under Secure Boot the machine checks the program's own
 /// when it loads it. What came from a registry is covered by a digest that the settings name, or by a signature of those
 /// who may sign.
 ///
