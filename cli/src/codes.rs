@@ -53,7 +53,8 @@ code::table! {
         "a file of this machine cannot be read",
         "check its name and permissions";
     pub(crate) ARCH: Code = "E-CLI-ARCH",
-        "the images do not say for which architecture they are, or are for more than one",
+        "the images do not say for which architecture they are, or are for more than one; or this machine's is none that is \
+         booted",
         "`--arch` with x86_64, aarch64, riscv64 or loongarch64";
     pub(crate) LOADER: Code = "E-CLI-LOADER",
         "this `cloud-boot` was built without the loaders (by cargo alone)",

@@ -11,6 +11,7 @@ mod commands;
 mod copy;
 mod failure;
 mod fitting;
+mod host;
 mod images;
 mod input;
 mod loader;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! `inspect` names what an image holds, readable or not, one image of each format: by blkid's name in JSON, by its own
-//! name for people. Real tools make the images, by hand are those that Debian has no maker for. (ZFS, LVM, NILFS2,
-//! bcachefs and BitLocker want a pool, a kernel or checksums: fs/magic/tests/blkid.rs has them, with all variants.)
+//! name for people. Real tools make the images, by hand are those that Debian has no maker for, or one that wants a pool
+//! or a kernel (fs/magic/tests/blkid.rs has those of the makers, and all variants).
 
 use std::{
     env,
@@ -11,7 +11,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use oracle::tools::{output, run, work_dir};
+use oracle::{
+    headers,
+    tools::{output, run, work_dir},
+};
 use serde_json::Value;
 
 const KIB: u64 = 1 << 10;
@@ -63,6 +66,19 @@ const BY_HAND: &[(&str, &[Part])] = &[
     ),
 ];
 
+/// The same for formats whose headers have numbers or checksums.
+fn computed() -> [(&'static str, u64, Vec<u8>); 5] {
+    // A cache has no transaction of its own.
+    let cache = headers::zfs(1, &[("state", 4), ("guid", 7)]);
+    [
+        ("ZFS member", 16 * KIB, cache),
+        ("LVM physical volume", 512, headers::lvm(1)),
+        ("NILFS2", KIB, headers::nilfs2(64 * MIB)),
+        ("bcachefs", 4 * KIB, headers::bcachefs(4 * KIB, headers::BCACHEFS)),
+        ("BitLocker volume", 0, headers::BITLOCKER.to_vec()),
+    ]
+}
+
 fn inspect(arguments: &[&str]) -> String {
     let path = env::var_os("CLOUD_BOOT").expect("CLOUD_BOOT names the program");
     let mut command = Command::new(std::path::absolute(path).unwrap());
@@ -110,12 +126,18 @@ fn one_image_of_each_format() {
     for (number, (title, size, line)) in TOOLS.iter().enumerate() {
         check(title, &made(&dir, number, *size, line));
     }
-    for (number, (title, parts)) in BY_HAND.iter().enumerate() {
-        let path = dir.join(format!("hand-{number}"));
+    let write = |name: String, parts: &[(u64, &[u8])]| {
+        let path = dir.join(name);
         let file = File::create(&path).unwrap();
         file.set_len(64 * MIB).unwrap();
         parts.iter().for_each(|(offset, bytes)| file.write_all_at(bytes, *offset).unwrap());
-        check(title, &path);
+        path
+    };
+    for (number, (title, parts)) in BY_HAND.iter().enumerate() {
+        check(title, &write(format!("hand-{number}"), parts));
+    }
+    for (number, (title, offset, bytes)) in computed().iter().enumerate() {
+        check(title, &write(format!("computed-{number}"), &[(*offset, bytes)]));
     }
     let path = dir.join("empty");
     File::create(&path).unwrap().set_len(MIB).unwrap();

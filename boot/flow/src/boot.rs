@@ -34,17 +34,17 @@ pub fn boot(platform: &Platform<'_>, config: &Config) -> Ended {
         if retries > 0 {
             platform.network.try_again();
         }
-        let Platform { disks, clock, policy, variables, .. } = platform;
-        let search = Search { disks: *disks, clock: *clock, report, arch: policy.arch, config };
-        let discovered = search.run();
+        let Platform { disks, clock, variables, .. } = *platform;
+        let (arch, once) = (platform.policy.arch, &once);
+        let discovered = Search { disks, clock, report, arch, config, once, variables }.run();
         let offered = &menu_items::offered(platform, config, &discovered);
-        interface::publish(*variables, offered);
-        let wanted = Wanted::find(&once, *variables, &discovered.found, config, report);
+        interface::publish(variables, offered);
+        let wanted = Wanted::find(once, variables, &discovered.found, config, report);
         if wanted.setup {
             return Ended::Setup;
         }
         let queue = Queue::unattended(&discovered.volumes, &discovered.found, config, &wanted);
-        let wishes = interface::wishes(config, &discovered.found, &once, *variables);
+        let wishes = interface::wishes(config, &discovered.found, once, variables);
         let offer = Offer::opening(&queue, &wishes, config, platform.operator);
         let offer = offer.filter(|_| !offered.is_empty());
         let discovered = &discovered;

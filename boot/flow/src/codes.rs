@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The codes of the boot itself, by phase; those of the last two are raised by the platform.
+//! The codes of the boot itself, by phase; those of the last two are raised by the platform. They are worded for any
+//! platform: what one of them calls things is in the cause of its lines.
 
 code::table! {
     /// Why `cloudboot.disk` and its kin select nothing.
@@ -78,7 +79,7 @@ code::table! {
         "start a newer one; `cloud-boot nvram reset --epoch` forgets the epochs of a machine that is off";
     pub(crate) TRUST_FLOOR: Code = "E-TRUST-FLOOR",
         "the epoch of what is to be started cannot be kept, so that it is not started; or what was kept is somebody else's",
-        "free the firmware's variables; look at who writes them";
+        "free room for the machine's variables; look at who writes them";
     pub(crate) TRUST_CA: Code = "E-TRUST-CA",
         "`cloudboot.ca` is a URL without a digest, and nothing vouches for what a server answers",
         "write the digest of the file behind it: `https://host/ca.pem@sha256:...`, which `sha256sum` prints";
@@ -97,18 +98,17 @@ code::table! {
     /// What goes wrong with the cache of `cloudboot.cache`. None of it ends a boot that can go on without.
     pub CACHE;
     pub(crate) CACHE_VOLUME: Code = "E-CACHE-VOLUME",
-        "the loader was not started from a volume that the firmware can write, or its folder `EFI/cloud-boot/cache` cannot \
-         be used",
-        "start the loader from an ESP, or leave `cloudboot.cache` out";
+        "the loader was not started from a volume that it can write, or its folder `EFI/cloud-boot/cache` cannot be used",
+        "start the loader from a volume with room for files, such as an ESP, or leave `cloudboot.cache` out";
     pub(crate) CACHE_VARIABLE: Code = "E-CACHE-VARIABLE",
         "the variable that says what the slots hold is malformed or somebody else's; what they hold is removed",
-        "look at who writes the firmware's variables";
+        "look at who writes the machine's variables";
     pub(crate) CACHE_FILES: Code = "E-CACHE-FILES",
         "a file of a slot is missing or is not the one that was kept, so that the slot is not used",
         "find out who has changed it; the next image that is kept takes its place";
     pub(crate) CACHE_ROOM: Code = "E-CACHE-ROOM",
         "the volume has no room for the image, which is started without being kept",
-        "make the ESP larger, or remove files from it";
+        "make the volume larger, or remove files from it";
     pub(crate) CACHE_WRITE: Code = "E-CACHE-WRITE",
         "the image cannot be kept, and is started all the same",
         "as the message says";
@@ -121,17 +121,17 @@ code::table! {
     /// Why a hand-over did not happen, or ended.
     pub START;
     pub SECURE_BOOT: Code = "E-SECUREBOOT-REFUSED",
-        "Secure Boot: no certificate in `db` vouches for the image, or `dbx` forbids it (`EFI_SECURITY_VIOLATION`, or `EFI_ACCESS_DENIED` as EDK II says of images from memory)",
+        "Secure Boot: no certificate that the machine trusts vouches for the image, or the machine forbids it",
         "enrol its signer, boot a signed kernel, or switch Secure Boot off";
     pub DEVICE_TREE: Code = "E-HANDOVER-DTB",
-        "the device tree is not installed: Secure Boot is on, or the firmware refuses it",
+        "the device tree is not installed: Secure Boot is on, or the machine refuses it",
         "remove the `devicetree` line, or as the message says";
     pub LOAD: Code = "E-HANDOVER-LOAD",
-        "the firmware does not load the kernel; its status is shown",
+        "the kernel is not loaded; the machine's reason is shown",
         "compare with another kernel; a bug where that one loads";
     pub INITRD: Code = "E-HANDOVER-INITRD",
-        "the firmware refuses to publish the initrd (another program may have published one)",
-        "start cloud-boot directly from the firmware";
+        "the initrd cannot be handed over (another program may have handed over one)",
+        "start cloud-boot first, and not from another loader";
     pub ENDED: Code = "E-HANDOVER-START",
         "the kernel returned with a status",
         "read the kernel's lines above";

@@ -11,13 +11,19 @@ use image::{own, pe};
 use vfs::{ReadLimit, Volume, Volumes};
 
 use crate::{
-    Clock, Disk, Disks, Failure, Phase, codes,
+    Clock, Disk, Disks, Failure, Phase, Variables, codes,
+    interface::{self, Once},
+    queue,
     report::Report,
     selection::{self, Selection},
 };
 
 /// Bytes that discovery reads, whatever is on the disks: many times what the fullest of honest ones wants.
 pub const MOST_READ: ReadLimit = ReadLimit { each: 256 << 20, all: 2 << 30 };
+
+/// Identifier of the EFI shell, as systemd-boot has it; that of a second one begins so. One that stands beside the loader
+/// must not keep the disks away.
+const EFI_SHELL: &str = "auto-efi-shell";
 
 /// Everything that was found.
 pub struct Discovered {
@@ -38,31 +44,43 @@ pub struct Search<'a> {
     pub report: &'a Report<'a>,
     /// The architecture of the entries.
     pub arch: Arch,
-    /// The volumes that count.
+    /// The volumes that count, and what is to start.
     pub config: &'a Config,
+    /// What the booted system asked for this time.
+    pub once: &'a Once,
+    /// What it asked for until it asks for something else.
+    pub variables: &'a dyn Variables,
+}
+
+/// What one look at the disks that are there has found.
+struct Seen {
+    discovered: Discovered,
+    /// What is to start and was not there; nothing where it was.
+    lacks: Option<String>,
 }
 
 impl Search<'_> {
-    /// Finds volumes and entries; starts the drivers of more disks when there is no entry at first, or
-    /// only such as lead to another disk. A boot from the network needs none, and starting all drivers would take the
-    /// network cards.
+    /// Finds volumes and entries; starts the drivers of more disks when there is no entry at first, only such as lead
+    /// to another disk or are a shell, or not the one that was asked for: a machine that boots fast has started the
+    /// drivers of the disk that it boots from, and of no other. A boot from the network needs none, and starting all
+    /// drivers would take the network cards.
     pub fn run(self) -> Discovered {
-        let mut discovered = self.once();
-        let starts_something = |entry: &Entry| !matches!(entry.start, Start::Elsewhere(_));
-        let needs_entry = self.config.image().is_none() || self.config.local();
-        if needs_entry && !discovered.found.entries.iter().any(starts_something) {
+        let mut seen = self.once(false);
+        if let Some(lacks) = seen.lacks.take() {
             // The disks of the first search are released before drivers are started.
-            drop(discovered);
-            self.report.connecting();
+            drop(seen);
+            self.report.connecting(&lacks);
             self.disks.connect();
-            discovered = self.once();
+            seen = self.once(true);
         }
+        let Seen { discovered, .. } = seen;
         self.report.problems(&discovered.volumes, &discovered.found, self.config.source().is_none());
         self.report.locks(&discovered.found.locks);
         discovered
     }
 
-    fn once(self) -> Discovered {
+    /// Looks once. What the settings name in vain is said the last time only: it may be on a disk without driver.
+    fn once(self, is_last: bool) -> Seen {
         let started = self.clock.now();
         let (names, disks) = named(self.disks.disks());
         let selection = Selection::new(self.config, &names);
@@ -70,26 +88,63 @@ impl Search<'_> {
         let is_wanted = |volume: &Volume| selection.means(&volumes, volume);
         let mut found = entries_of(&volumes, self.arch, &is_wanted);
         volumes.lift_limit();
-        self.select(&volumes, &mut found, &selection);
+        let mistakes = self.select(&volumes, &mut found, &selection);
+        let lacks = self.lacks(&volumes, &found, &mistakes);
+        if is_last || lacks.is_none() {
+            mistakes.iter().for_each(|failure| self.report.mistake(failure));
+        }
         let took = self.clock.since(started);
         self.report.discovered(names.len(), volumes.all().len(), found.entries.len(), took);
         self.report.everything(&names, &volumes, &found);
-        Discovered { volumes, found }
+        Seen { discovered: Discovered { volumes, found }, lacks }
     }
 
-    /// Keeps what is selected, and puts the kernel of `cloudboot.disk.kernel` in front.
-    fn select(self, volumes: &Volumes, found: &mut Found, selection: &Selection<'_>) {
-        if let Err(failure) = selection.restrict(volumes, found) {
-            self.report.mistake(&failure);
-        }
+    /// Keeps what is selected, and puts the kernel of `cloudboot.disk.kernel` in front. Yields what the settings name
+    /// in vain.
+    fn select(self, volumes: &Volumes, found: &mut Found, selection: &Selection<'_>) -> Vec<Failure> {
+        let mut mistakes: Vec<Failure> = selection.restrict(volumes, found).err().into_iter().collect();
         if let Some(kernel) = self.config.disk_kernel() {
             let is_meant = |volume: &Volume| selection.means(volumes, volume);
             if !selection::put_in_front(volumes, found, kernel, self.config.disk_initrd(), &is_meant) {
                 let cause = "no volume has this file";
-                self.report.mistake(&Failure::new(Phase::Discover, kernel, codes::DISK_KERNEL, &cause));
+                mistakes.push(Failure::new(Phase::Discover, kernel, codes::DISK_KERNEL, &cause));
             }
         }
+        mistakes
     }
+
+    /// What is to start and is not among the entries: `nothing`, or what somebody names.
+    fn lacks(self, volumes: &Volumes, found: &Found, mistakes: &[Failure]) -> Option<String> {
+        let Self { config, once, variables, .. } = self;
+        if config.image().is_some() && !config.local() {
+            return None;
+        }
+        let has_target = config.target().map(|target| queue::has(volumes, found, target));
+        let is_enough = |entry: &Entry| {
+            let is_wanted = has_target == Some(true) || !entry.id.starts_with(EFI_SHELL);
+            is_wanted && !matches!(entry.start, Start::Elsewhere(_))
+        };
+        if !found.entries.iter().any(is_enough) {
+            return Some("nothing".into());
+        }
+        if config.holds_disks_back() {
+            return None;
+        }
+        let mistake = mistakes.first().map(|failure| failure.object.as_str());
+        if let Some(name) = mistake.or(config.target().filter(|_| has_target == Some(false))) {
+            return Some(shown(name));
+        }
+        // What starts first is enough.
+        let asked = once.entry().map(String::from);
+        let usual = || interface::lasting(variables, found).0.filter(|_| has_target.is_none());
+        let asked = asked.or_else(usual).filter(|asked| !interface::has(asked, found, config))?;
+        Some(shown(&asked))
+    }
+}
+
+/// What is not there, of this name.
+fn shown(name: &str) -> String {
+    format!("no {}", interface::shortened(name))
 }
 
 /// Linux's names of the disks, and the disks under the names that messages use.

@@ -42,6 +42,11 @@ impl Once {
         };
         Self { entry: take(ENTRY_ONE_SHOT), wait: take(CONFIG_TIMEOUT_ONE_SHOT).and_then(|text| wait(&text)) }
     }
+
+    /// Pattern of the entry that is wanted this time.
+    pub fn entry(&self) -> Option<&str> {
+        self.entry.as_deref()
+    }
 }
 
 /// The entries that the booted system wants.
@@ -72,7 +77,7 @@ impl<'a> Wanted<'a> {
             if config.image().is_some() && pattern::fits(wanted, IMAGE_ID) {
                 return;
             }
-            let wanted: String = wanted.chars().take(MOST_SHOWN).collect();
+            let wanted = shortened(wanted);
             report.unmet(variable, codes::CHOOSE_ID, &format!("no entry has the identifier {wanted}"));
         };
         let mut this = Self::default();
@@ -92,11 +97,8 @@ impl<'a> Wanted<'a> {
                 None => {}
             }
         }
-        let (mut lasting, mut variable) = (get(variables, ENTRY_DEFAULT), ENTRY_DEFAULT);
-        this.is_saved = lasting.as_deref().map_or(found.starts_last, |wanted| wanted == SAVED);
-        if this.is_saved {
-            (lasting, variable) = (get(variables, ENTRY_LAST_BOOTED), ENTRY_LAST_BOOTED);
-        }
+        let (lasting, variable) = lasting(variables, found);
+        this.is_saved = variable == ENTRY_LAST_BOOTED;
         this.lasting = lasting.as_deref().and_then(find);
         match &lasting {
             Some(wanted) if wanted == FIRMWARE_SETUP => {
@@ -107,6 +109,28 @@ impl<'a> Wanted<'a> {
             _ => {}
         }
         this
+    }
+}
+
+/// Whether something is there that a request of the booted system means: an entry, the image, the machine's setup.
+pub fn has(wanted: &str, found: &Found, config: &Config) -> bool {
+    let is_image = config.image().is_some() && pattern::fits(wanted, IMAGE_ID);
+    let is_entry = found.entries.iter().any(|entry| pattern::fits(wanted, &entry.id));
+    is_entry || is_image || pattern::fits(wanted, FIRMWARE_SETUP)
+}
+
+/// As much of a variable's text as a line shows.
+pub fn shortened(text: &str) -> String {
+    text.chars().take(MOST_SHOWN).collect()
+}
+
+/// What the booted system wants until it wants something else, and the variable that says so. Where the default is the
+/// entry that was booted last, that is what is wanted.
+pub fn lasting(variables: &dyn Variables, found: &Found) -> (Option<String>, &'static str) {
+    let wanted = get(variables, ENTRY_DEFAULT);
+    match wanted.as_deref().map_or(found.starts_last, |wanted| wanted == SAVED) {
+        true => (get(variables, ENTRY_LAST_BOOTED), ENTRY_LAST_BOOTED),
+        false => (wanted, ENTRY_DEFAULT),
     }
 }
 

@@ -213,6 +213,11 @@ fn is_elsewhere(entry: &Entry) -> bool {
     matches!(entry.start, Start::Elsewhere(_))
 }
 
+/// Whether there is an entry that `cloudboot.target` means.
+pub fn has(volumes: &Volumes, found: &Found, target: &str) -> bool {
+    find(volumes, found, target).is_ok()
+}
+
 /// The entry that `cloudboot.target` means. The name of a system means none whose menu leads elsewhere: it could be an
 /// installer. It means one that asks for a password only where there is no other.
 fn find<'a>(volumes: &Volumes, found: &'a Found, target: &str) -> Result<&'a Entry, Failure> {

@@ -84,9 +84,9 @@ impl<'a> Report<'a> {
         self.line(format_args!("discover {disks}, {volumes}, {entries} ({})", Seconds(took)));
     }
 
-    /// Nothing was found, and more disks may appear.
-    pub fn connecting(&self) {
-        self.line(format_args!("discover nothing yet: starting the drivers of all devices"));
+    /// This was not found, and more disks may appear: `nothing`, `no debian`.
+    pub fn connecting(&self, lacks: &str) {
+        self.line(format_args!("discover {lacks} yet: starting the drivers of all devices"));
     }
 
     /// What could not be read: a failure where an entry is needed and was not found, otherwise a warning.

@@ -68,7 +68,7 @@ impl Release {
     }
 }
 
-/// What the firmware keeps between boots and shows to no booted system: variables by their names.
+/// What the machine keeps between boots and shows to no booted system: variables by their names.
 pub trait Floors {
     /// What is kept.
     fn kept(&self, name: &str) -> Floor;

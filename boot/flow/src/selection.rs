@@ -134,9 +134,11 @@ pub fn put_in_front(
     let Some(volume) = all.find(|volume| volume.open(kernel.as_bytes()).is_ok()) else { return false };
     let file = |path: &str| File { volume: volume.id(), path: path.into() };
     let Some(mut entry) = entries::of_kernel(volumes, file(kernel), initrd.map(file)) else { return false };
-    let of_volume =
-        |entry: &&Entry| entry.default && entry.file().is_some_and(|file| file.volume == volume.id());
-    let default = found.entries.iter().find(of_volume).and_then(Entry::linux);
+    // One entry of all disks is the default; each menu has one that it would start.
+    let starts_here = |entry: &&Entry| entry.linux().is_some_and(|linux| linux.kernel.volume == volume.id());
+    let here = || found.entries.iter().filter(starts_here);
+    let default = here().find(|entry| entry.default).or_else(|| here().find(|entry| entry.is_first));
+    let default = default.and_then(Entry::linux);
     if let (Start::Linux(linux), Some(default)) = (&mut entry.start, default) {
         linux.options.clone_from(&default.options);
     }

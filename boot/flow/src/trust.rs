@@ -59,7 +59,7 @@ impl<'a> Demand<'a> {
     }
 }
 
-/// Whether something judges what a URL of an entry leads to: Secure Boot, which has the firmware check its signature.
+/// Whether something judges what a URL of an entry leads to: Secure Boot, which has the machine check its signature.
 /// The name of the server alone is not enough, and without TLS it is not even that.
 ///
 /// # Errors

@@ -25,7 +25,7 @@ pub struct Policy {
     pub arch: Arch,
     /// Secure Boot is on, or a signature key is built in: what the operator may change is restricted, too.
     pub is_locked: bool,
-    /// Secure Boot is on: the firmware checks signatures of programs.
+    /// Secure Boot is on: the machine checks signatures of programs.
     pub is_secure_boot: bool,
     /// What `cloudboot.cosign` says of signatures.
     pub cosign: Option<Cosign>,
@@ -54,7 +54,53 @@ impl<T> Deref for Verified<T> {
 }
 
 impl<T> Verified<T> {
-    /// The thing itself, to hand it over.
+    /// The thing itself, to hand it over. A [`HandOver`](crate::HandOver) is given the permit:
+    ///
+    /// ```
+    /// # use flow::{Payload, Permit, Verified};
+    /// fn take(verified: Verified<Payload>, permit: Permit) -> Payload {
+    ///     verified.into_inner(permit)
+    /// }
+    /// ```
+    ///
+    /// Nobody else has one, or can make one:
+    ///
+    /// ```compile_fail,E0624
+    /// # use flow::{Payload, Permit, Verified};
+    /// fn take(verified: Verified<Payload>) -> Payload {
+    ///     verified.into_inner(Permit::to_hand_over())
+    /// }
+    /// ```
+    ///
+    /// ```compile_fail,E0423
+    /// # use flow::{Payload, Permit, Verified};
+    /// fn take(verified: Verified<Payload>) -> Payload {
+    ///     verified.into_inner(Permit(()))
+    /// }
+    /// ```
+    ///
+    /// Nor does a [`Verified`] come apart, or into being, in another way:
+    ///
+    /// ```compile_fail,E0616
+    /// # use flow::{Payload, Verified};
+    /// fn take(verified: Verified<Payload>) -> Payload {
+    ///     verified.0
+    /// }
+    /// ```
+    ///
+    /// ```compile_fail,E0507
+    /// # use flow::{Payload, Verified};
+    /// fn take(verified: Verified<Payload>) -> Payload {
+    ///     *verified
+    /// }
+    /// ```
+    ///
+    /// ```compile_fail,E0423
+    /// # use flow::{Payload, Verified};
+    /// fn make(payload: Payload) -> Verified<Payload> {
+    ///     Verified(payload)
+    /// }
+    /// ```
     pub fn into_inner(self, _: Permit) -> T {
         self.0
     }
@@ -101,7 +147,7 @@ impl Verified<Payload> {
 
 /// Checks that kernel or program are whole and of this machine, and unpacks a compressed kernel.
 ///
-/// A local disk has no signature of ours to check: under Secure Boot the firmware checks the program's own
+/// A local disk has no signature of ours to check: under Secure Boot the machine checks the program's own
 /// when it loads it. What came from a registry is covered by a digest that the settings name, or by a signature of those
 /// who may sign.
 ///
@@ -161,17 +207,29 @@ fn check(image: &[u8], policy: &Policy) -> Result<(), image::Error> {
     Pe::parse(image)?.headers.expect_machine(policy.arch)
 }
 
+/// Offset of `fdt_header.magic`.
+const FDT_MAGIC_AT: usize = 0;
+/// Offset of `fdt_header.totalsize`.
+const FDT_TOTALSIZE_AT: usize = 4;
+/// `FDT_MAGIC`
+const FDT_MAGIC: u32 = 0xd00d_feed;
+
 /// What is wrong with the header of a flattened device tree.
 ///
 /// Spec: Devicetree Specification 0.4, section 5.2.
 fn wrong_tree(tree: &[u8]) -> Option<String> {
     let word = |at: usize| Some(u32::from_be_bytes(*tree.get(at..)?.first_chunk()?));
-    match (word(0), word(4)) {
-        (Some(0xd00d_feed), Some(totalsize)) => {
+    match (word(FDT_MAGIC_AT), word(FDT_TOTALSIZE_AT)) {
+        (Some(FDT_MAGIC), Some(totalsize)) => {
             let is_whole = usize::try_from(totalsize).is_ok_and(|size| size <= tree.len());
-            (!is_whole).then(|| format!("fdt_header.totalsize at byte 4: {totalsize} of {}", tree.len()))
+            let whole = tree.len();
+            (!is_whole)
+                .then(|| format!("fdt_header.totalsize at byte {FDT_TOTALSIZE_AT}: {totalsize} of {whole}"))
         }
-        (found, _) => Some(format!("fdt_header.magic at byte 0: found {:#x}", found.unwrap_or(0))),
+        (found, _) => {
+            let found = found.unwrap_or(0);
+            Some(format!("fdt_header.magic at byte {FDT_MAGIC_AT}: found {found:#x}"))
+        }
     }
 }
 
@@ -185,6 +243,6 @@ mod tests {
         assert_eq!(wrong_tree(&tree(8)), None);
         assert_eq!(wrong_tree(&tree(9)).as_deref(), Some("fdt_header.totalsize at byte 4: 9 of 8"));
         assert!(wrong_tree(b"\xd0\x0d\xfe\xed").is_some(), "four bytes");
-        assert!(wrong_tree(&[0; 40]).is_some());
+        assert_eq!(wrong_tree(&[0; 40]).as_deref(), Some("fdt_header.magic at byte 0: found 0x0"));
     }
 }

@@ -18,7 +18,7 @@ use sigstore::{Identity, PublicKey, TrustedRoot};
 use crate::{
     built_in, codes,
     failure::{Failure, Stop},
-    input, loader, output,
+    host, input, loader, output,
     place::usage,
     printer::{Printer, size, text},
 };
@@ -90,7 +90,7 @@ struct Report {
 impl Options {
     /// Writes the loader.
     pub fn run(&self, printer: &mut Printer) -> Result<(), Stop> {
-        let arch = self.arch.unwrap_or(own_arch());
+        let arch = host::arch_or_own(self.arch)?;
         let program = match &self.loader {
             Some(path) => loader::read(arch, path)?,
             None => loader::embedded_for(arch)?,
@@ -185,11 +185,6 @@ impl Options {
             None => Ok(line),
         }
     }
-}
-
-/// This machine's; x86_64 on one that no loader is for.
-fn own_arch() -> Arch {
-    std::env::consts::ARCH.parse().unwrap_or(Arch::X86_64)
 }
 
 /// A file of a trusted root.

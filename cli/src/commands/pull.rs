@@ -112,7 +112,7 @@ impl Options {
     }
 
     fn of_layout(&self, layout: &Layout, target: Option<&Layout>) -> Result<Pulled, Failure> {
-        let (digest, manifest) = layout.manifest(&registry::platform(self.arch))?;
+        let (digest, manifest) = layout.manifest(&registry::platform(self.arch)?)?;
         let bytes = layout.bytes(&digest)?;
         // Before anything is written.
         let blobs = described(&manifest).map(|one| Ok((one, layout.open(one)?)));
@@ -133,8 +133,9 @@ impl Options {
         let reference = Reference::parse(&self.reference).map_err(failed)?;
         let sockets = self.access.sockets()?;
         let client = self.access.client(&sockets, reference.registry())?;
+        let platform = registry::platform(self.arch)?;
         sockets.run(async {
-            let image = client.resolve(&reference, &registry::platform(self.arch)).await.map_err(failed)?;
+            let image = client.resolve(&reference, &platform).await.map_err(failed)?;
             let pinned = reference.with_digest(image.manifest_digest);
             let document = client.document(&pinned).await.map_err(failed)?;
             let parts = self.parts(&image.manifest, target)?;

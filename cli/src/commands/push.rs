@@ -101,7 +101,7 @@ impl Options {
         let annotations = self.annotations()?;
         // Passwords are asked for before anything is sent.
         let keys = self.sign.iter().map(|path| SigningKey::read(path)).collect::<Result<Vec<_>, _>>()?;
-        let platform = registry::platform(self.arch);
+        let platform = registry::platform(self.arch)?;
         let machine = format!(r#"{{"architecture":"{}","os":"{}"}}"#, platform.arch.oci(), platform.os);
         let config = configuration(machine.into_bytes());
         let parts = self.files.iter().map(|file| read(&Said::parse(file))).collect::<Result<Vec<_>, _>>()?;

@@ -157,8 +157,9 @@ impl Options {
         let reference = Reference::parse(&self.what).map_err(failed)?;
         let sockets = self.access.sockets()?;
         let client = self.access.client(&sockets, reference.registry())?;
+        let platform = registry::platform(self.arch)?;
         sockets.run(async {
-            let image = client.resolve(&reference, &registry::platform(self.arch)).await.map_err(failed)?;
+            let image = client.resolve(&reference, &platform).await.map_err(failed)?;
             let digests = [&image.digest, &image.manifest_digest];
             let signed = cosign::verify(&client, &reference, &digests, policy).await;
             let signed = signed.map_err(|error| Failure::new(error.code(), error.object(), error.cause()))?;

@@ -18,7 +18,7 @@ use tls::Roots;
 
 pub use partial::Partial;
 
-use crate::{codes, failure::Failure};
+use crate::{codes, failure::Failure, host};
 
 /// A file of root certificates, as OpenSSL's programs take it.
 const SYSTEM: &str = "SSL_CERT_FILE";
@@ -65,9 +65,11 @@ impl Access {
 }
 
 /// Linux on an architecture, by default that of this machine.
-pub fn platform(arch: Option<Arch>) -> Platform {
-    let own = std::env::consts::ARCH.parse().unwrap_or(Arch::X86_64);
-    Platform::linux(arch.unwrap_or(own))
+///
+/// # Errors
+/// [`host::arch_or_own`]
+pub fn platform(arch: Option<Arch>) -> Result<Platform, Failure> {
+    host::arch_or_own(arch).map(Platform::linux)
 }
 
 /// What a registry led to.

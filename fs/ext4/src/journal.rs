@@ -28,15 +28,25 @@ pub use replayed::{Replayed, Source};
 /// with blocks of 4 KiB. They need some 10 MiB of memory.
 const MOST_BLOCKS: usize = 256 * 1024;
 
-/// Where the blocks stand that the journal holds for their own places, sorted by these.
+/// What a journal holds.
+#[derive(Default)]
+pub struct Scanned {
+    /// Where the blocks stand that it holds for their own places, sorted by these.
+    pub sources: Vec<(BlockNumber, Source)>,
+    /// Fast commits are newer than its last transaction. They change the filesystem by other means than whole blocks,
+    /// and are not replayed: without them it is whole, and as old as that transaction.
+    pub has_fast_commits: bool,
+}
+
+/// What the journal holds.
 ///
 /// # Errors
 /// [`Error::Corrupt`] for a damaged journal superblock, or block of a whole transaction; [`Error::Unsupported`] for
 /// a journal that is on another device or of an unknown kind.
-pub fn scan<D: BlockRead>(files: &Files<D>) -> Result<Vec<(BlockNumber, Source)>, Error> {
+pub fn scan<D: BlockRead>(files: &Files<D>) -> Result<Scanned, Error> {
     let journal = Journal::open(files)?;
     if journal.superblock.start == 0 {
-        return Ok(Vec::new()); // empty
+        return Ok(Scanned::default()); // empty
     }
     let mut scan = Scan {
         sequence: journal.superblock.sequence,
@@ -51,8 +61,8 @@ pub fn scan<D: BlockRead>(files: &Files<D>) -> Result<Vec<(BlockNumber, Source)>
         journal,
     };
     while scan.step()? {}
-    scan.journal.refuse_fast_commits(scan.sequence)?;
-    Ok(last(scan.events))
+    let has_fast_commits = scan.journal.has_fast_commits(scan.sequence)?;
+    Ok(Scanned { sources: last(scan.events), has_fast_commits })
 }
 
 /// What a transaction did to a block.
@@ -108,13 +118,11 @@ impl<'a, D: BlockRead> Journal<'a, D> {
         block(self.files, &self.inode, number)
     }
 
-    /// Fast commits change the filesystem by other means than whole blocks.
-    fn refuse_fast_commits(&self, sequence: u32) -> Result<(), Error> {
-        let Some(first) = self.superblock.first_fast_commit else {
-            return Ok(());
-        };
+    /// Whether there are fast commits on top of the transactions before `sequence`.
+    fn has_fast_commits(&self, sequence: u32) -> Result<bool, Error> {
+        let Some(first) = self.superblock.first_fast_commit else { return Ok(false) };
         let (_, bytes, _) = self.block(first)?;
-        if format::is_fast_commit(&bytes, sequence) { Err(unsupported("fast_commit")) } else { Ok(()) }
+        Ok(format::is_fast_commit(&bytes, sequence))
     }
 }
 

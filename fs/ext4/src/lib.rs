@@ -2,7 +2,8 @@
 //! ext2, ext3 and ext4, read-only but for the label.
 //!
 //! Extents and block maps, 64-bit, flex_bg, meta_bg, bigalloc, inline data, indexed directories, both checksum
-//! features (verified), and a dirty journal, which is replayed in memory: reading writes nothing.
+//! features (verified), and a dirty journal, which is replayed in memory: reading writes nothing. Its fast commits are
+//! not replayed, which is a warning.
 //!
 //! ```
 //! # fn read(disk: Vec<u8>) -> Result<(), filesystem::Error> {
@@ -47,20 +48,32 @@ use alloc::{vec, vec::Vec};
 
 use block::BlockRead;
 use filesystem::{
-    Attr, Claim, Corrupt, EachEntry, Error, Fault, FileSystem, FileType, Format, Identity, MemoryBudget,
-    Origin, Summary, Unsupported,
+    Attr, Claim, Corrupt, Degraded, EachEntry, Error, Fault, FileSystem, FileType, Format, Identity,
+    MemoryBudget, Origin, Summary, Unsupported,
 };
 
 pub use units::InodeNumber;
 
-use crate::{files::Files, inode::Inode, journal::Replayed, units::ByteOffset, volume::Volume};
+use crate::{
+    files::Files,
+    inode::Inode,
+    journal::{Replayed, Scanned},
+    units::ByteOffset,
+    volume::Volume,
+};
 
 /// Longest target of a symbolic link: `PATH_MAX` of Linux.
 const LONGEST_LINK: u64 = 4096;
 
+/// What follows where fast commits are not replayed.
+const NOT_REPLAYED: &str =
+    "its fast commits are not replayed: what was written last is missing, or as it was before";
+
 /// An ext2, ext3 or ext4 filesystem.
 pub struct Ext4<D> {
     files: Files<Replayed<D>>,
+    /// Fast commits of its journal are not replayed.
+    lacks_fast_commits: bool,
     /// What its journal has changed.
     _replayed: Claim,
 }
@@ -82,7 +95,7 @@ pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
 
 impl<D: BlockRead> Ext4<D> {
     /// Opens the filesystem that starts at byte 0 of `device`, and replays its journal in memory if it was not
-    /// unmounted. Metadata is read in small pieces, many of them again and again: put a [`block::Cache`] below.
+    /// unmounted; fast commits are not, which is a [warning](FileSystem::warnings). Metadata is read in small pieces, many of them again and again: put a [`block::Cache`] below.
     ///
     /// # Errors
     /// [`Error::Corrupt`] for a damaged superblock or journal superblock, [`Error::Unsupported`] naming a
@@ -97,15 +110,17 @@ impl<D: BlockRead> Ext4<D> {
     /// As [`open`](Self::open).
     pub fn open_within(device: D, memory: &MemoryBudget) -> Result<Self, Error> {
         let mut files = Files::new(Volume::open(Replayed::new(device))?);
+        let mut lacks_fast_commits = false;
         if files.volume.superblock.needs_recovery {
-            let sources = journal::scan(&files)?;
+            let Scanned { sources, has_fast_commits } = journal::scan(&files)?;
+            lacks_fast_commits = has_fast_commits;
             let block_size = files.volume.superblock.block_size;
             // Once more: the superblock itself may be in the journal.
             let device = files.volume.into_device().with(block_size, sources);
             files = Files::new(Volume::open(device)?);
         }
         let replayed = memory.claim(Format::Ext4, files.volume.device().memory())?;
-        Ok(Self { files, _replayed: replayed })
+        Ok(Self { files, lacks_fast_commits, _replayed: replayed })
     }
 }
 
@@ -117,7 +132,12 @@ impl<D: BlockRead> FileSystem for Ext4<D> {
     }
 
     fn summary(&self) -> Result<Summary, Error> {
-        Ok(summary::of(&self.files.volume.superblock))
+        Ok(summary::of(&self.files.volume.superblock, self.lacks_fast_commits))
+    }
+
+    fn warnings(&self) -> Vec<Error> {
+        let degraded = || Error::Degraded(Degraded { format: Format::Ext4, state: NOT_REPLAYED.into() });
+        self.lacks_fast_commits.then(degraded).into_iter().collect()
     }
 
     fn root(&self) -> InodeNumber {

@@ -65,14 +65,14 @@ const RO_COMPAT: &[&str] = &[
     "orphan_present",
 ];
 
-/// Free space, features and state. Errors that the kernel found, and an unclean state that no journal mends, make it
-/// degraded until e2fsck has run.
-pub fn of(superblock: &Superblock) -> Summary {
+/// Free space, features and state. Errors that the kernel found, an unclean state that no journal mends, and
+/// warnings make it degraded until e2fsck has run.
+pub fn of(superblock: &Superblock, has_warnings: bool) -> Summary {
     let words = [('C', COMPAT), ('I', INCOMPAT), ('R', RO_COMPAT)];
     let features = words.into_iter().zip(superblock.features);
     let features = features.flat_map(|((kind, names), bits)| self::features(kind, names, bits)).collect();
     let is_unclean = !superblock.is_unmounted && !superblock.has_journal;
-    let is_sound = !superblock.has_errors && !is_unclean;
+    let is_sound = !superblock.has_errors && !is_unclean && !has_warnings;
     Summary {
         // More than there are cannot be true.
         free: Some(superblock.free_blocks)

@@ -7,7 +7,7 @@ use std::{
 };
 
 use ext4::Ext4;
-use filesystem::{Error, FileSystem};
+use filesystem::{Error, FileSystem, Health};
 use oracle::{
     manifest::{self, Record},
     tools,
@@ -274,6 +274,35 @@ fn an_empty_journal_changes_nothing() {
     let mut bytes = case.bytes();
     bytes[start + 0x1c..][..4].fill(0); // s_start
     assert_eq!(case.state(bytes), Some(0));
+}
+
+#[test]
+fn without_its_fast_commits_it_is_as_its_last_transaction_left_it() {
+    let case = Case::new("fast", "-t ext4 -b 1024 -O fast_commit", "jo");
+    let start = case.find(SUPERBLOCK, 0);
+    let read = |tid: u32| {
+        let mut bytes = case.bytes();
+        let word = |bytes: &[u8], at: usize| u32::from_be_bytes(bytes[start + at..][..4].try_into().unwrap());
+        // s_feature_incompat: Linux sets JBD2_FEATURE_INCOMPAT_FAST_COMMIT when it mounts.
+        let features = word(&bytes, 0x28) | 0x20;
+        bytes[start + 0x28..][..4].copy_from_slice(&features.to_be_bytes());
+        // s_maxlen, s_num_fc_blks: the journal is one extent, and fast commits stand behind its ring.
+        let blocks = match word(&bytes, 0x54) {
+            0 => 256,
+            blocks => blocks,
+        };
+        let first = start + (word(&bytes, 0x10) - blocks + 1) as usize * case.block_size;
+        // EXT4_FC_TAG_HEAD, 8 bytes: no features, and the transaction that it follows.
+        let head = [&[9, 0, 8, 0, 0, 0, 0, 0], &tid.to_le_bytes()[..]].concat();
+        bytes[first..][..head.len()].copy_from_slice(&head);
+        let ext4 = Ext4::open(bytes.clone()).unwrap();
+        let warnings = ext4.warnings().iter().map(|w| format!("{} {w}", w.code())).collect::<Vec<_>>();
+        (case.state(bytes), ext4.summary().unwrap().health, warnings)
+    };
+    let warning = "E-FS-EXT4-DEGRADED ext4: its fast commits are not replayed: what was written last is missing, or as \
+                   it was before";
+    assert_eq!(read(3), (Some(2), Health::Degraded, vec![warning.to_string()]));
+    assert_eq!(read(2), (Some(2), Health::Ok, vec![]), "of an earlier transaction");
 }
 
 #[test]

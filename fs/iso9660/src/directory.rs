@@ -75,47 +75,57 @@ impl<D: BlockRead> Reader<'_, D> {
         extents: &[Extent],
         each: &mut dyn FnMut(Draft) -> Result<ControlFlow<()>, Error>,
     ) -> Result<(), Error> {
-        let (mut pending, mut damaged) = (None, None);
-        self.records(extents, &mut |record| match self.entry(record, &mut pending, each) {
+        let mut progress = Progress::default();
+        self.records(extents, &mut |record| match self.entry(record, &mut progress, each) {
             Err(error @ Error::Corrupt(_)) => {
-                damaged = damaged.take().or(Some(error));
+                progress.note(error);
                 Ok(ControlFlow::Continue(()))
             }
             Ok(ControlFlow::Break(())) => {
-                (pending, damaged) = (None, None);
+                progress = Progress::default();
                 Ok(ControlFlow::Break(()))
             }
             other => other,
         })?;
-        let unfinished = pending.map(|Pending { draft, .. }| unfinished(&draft));
-        damaged.or(unfinished).map_or(Ok(()), Err)
+        progress.end_file();
+        progress.damaged.map_or(Ok(()), Err)
     }
 
     /// Calls `each` with what a record says, once the last record of the same file is there.
     fn entry(
         &self,
         record: &Record<'_>,
-        pending: &mut Option<Pending>,
+        progress: &mut Progress,
         each: &mut dyn FnMut(Draft) -> Result<ControlFlow<()>, Error>,
     ) -> Result<ControlFlow<()>, Error> {
         if record.is_dot() || record.header.file_flags & FLAG_ASSOCIATED != 0 {
             return Ok(ControlFlow::Continue(()));
         }
         let goes_on = record.header.file_flags & FLAG_MULTI_EXTENT != 0;
-        let extent = Extent::of(record, self.block_size);
-        let draft = match pending.take() {
-            Some(mut started) if started.identifier == record.identifier => {
-                started.draft.extents.push(extent);
-                started.draft
+        let draft = match progress.pending.take_if(|started| started.identifier == record.identifier) {
+            Some(Pending { draft, .. }) => draft.map(|mut draft| {
+                draft.extents.push(Extent::of(record, self.block_size));
+                draft
+            }),
+            None => {
+                progress.end_file();
+                match self.draft(record) {
+                    Err(error @ Error::Corrupt(_)) => {
+                        progress.note(error);
+                        None
+                    }
+                    other => Some(other?),
+                }
             }
-            Some(Pending { draft, .. }) => return Err(unfinished(&draft)),
-            None => self.draft(record)?,
         };
         if goes_on {
-            *pending = Some(Pending { identifier: record.identifier.to_vec(), draft });
+            progress.pending = Some(Pending { identifier: record.identifier.to_vec(), draft });
             return Ok(ControlFlow::Continue(()));
         }
-        if draft.rock_ridge.is_relocated { Ok(ControlFlow::Continue(())) } else { each(draft) }
+        match draft.filter(|draft| !draft.rock_ridge.is_relocated) {
+            Some(draft) => each(draft),
+            None => Ok(ControlFlow::Continue(())),
+        }
     }
 
     fn draft(&self, record: &Record<'_>) -> Result<Draft, Error> {
@@ -204,10 +214,33 @@ impl<D: BlockRead> Reader<'_, D> {
     }
 }
 
+/// What of a directory was read so far.
+#[derive(Default)]
+struct Progress {
+    /// The file whose records are being read.
+    pending: Option<Pending>,
+    /// The first thing that is wrong.
+    damaged: Option<Error>,
+}
+
+impl Progress {
+    fn note(&mut self, error: Error) {
+        self.damaged.get_or_insert(error);
+    }
+
+    /// Another file begins, or none: one that should have gone on is not whole.
+    fn end_file(&mut self) {
+        if let Some(draft) = self.pending.take().and_then(|started| started.draft) {
+            self.note(unfinished(&draft));
+        }
+    }
+}
+
 /// A file of which more records follow.
 struct Pending {
     identifier: Vec<u8>,
-    draft: Draft,
+    /// None where its first record is damaged: those that follow are a part of a file, and not one of their own.
+    draft: Option<Draft>,
 }
 
 fn unfinished(draft: &Draft) -> Error {
@@ -235,7 +268,10 @@ fn sector_records(
 
 #[cfg(test)]
 mod tests {
-    use std::{string::String, vec::Vec};
+    use std::{
+        string::{String, ToString},
+        vec::Vec,
+    };
 
     use super::*;
 
@@ -251,16 +287,23 @@ mod tests {
         bytes
     }
 
-    fn list(records: &[Vec<u8>]) -> Result<Vec<(String, Vec<Extent>)>, Error> {
+    /// What is listed, and how it ends.
+    type Listed = (Vec<(String, Vec<Extent>)>, Result<(), Error>);
+
+    fn list_as(names: Names, records: &[Vec<u8>]) -> Listed {
         let mut sector = records.concat();
         sector.resize(SECTOR_SIZE, 0);
         let mut found = Vec::new();
-        let reader = Reader { device: &sector, block_size: SECTOR, names: Names::Plain };
-        reader.entries(&[Extent { start: 0, length: SECTOR }], &mut |draft| {
+        let reader = Reader { device: &sector, block_size: SECTOR, names };
+        let end = reader.entries(&[Extent { start: 0, length: SECTOR }], &mut |draft| {
             found.push((String::from_utf8(draft.name).unwrap(), draft.extents));
             Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(found)
+        });
+        (found, end)
+    }
+
+    fn list(records: &[Vec<u8>]) -> Listed {
+        list_as(Names::Plain, records)
     }
 
     #[test]
@@ -273,17 +316,51 @@ mod tests {
             record(b"B.;1", 3, 4096, 0),
         ]);
         let rest = Extent { start: 9 * SECTOR, length: 1 };
-        assert_eq!(found, Ok(vec![("a".into(), vec![large, rest]), ("b".into(), vec![large])]));
+        assert_eq!(found, (vec![("a".into(), vec![large, rest]), ("b".into(), vec![large])], Ok(())));
     }
 
     #[test]
-    fn a_file_without_its_last_extent_is_refused() {
-        let started = record(b"A.;1", 3, 4096, FLAG_MULTI_EXTENT);
-        for records in [[started.clone(), record(b"B.;1", 3, 1, 0)].as_slice(), &[started]] {
-            assert!(
-                matches!(list(records), Err(Error::Corrupt(corrupt)) if corrupt.fault == Fault::Truncated)
-            );
+    fn a_file_without_its_last_extent_is_refused_and_hides_no_other() {
+        let started = |name: &[u8]| record(name, 3, 4096, FLAG_MULTI_EXTENT);
+        let sound = record(b"B.;1", 3, 1, 0);
+        for (records, listed) in [
+            ([started(b"A.;1"), sound.clone()].as_slice(), &["b"][..]),
+            (&[started(b"A.;1")], &[]),
+            (&[sound.clone(), started(b"C.;1")], &["b"]),
+            // Of the second such file the last record is there.
+            (&[started(b"A.;1"), started(b"B.;1"), sound], &["b"]),
+        ] {
+            let (found, end) = list(records);
+            let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+            assert_eq!(names, listed);
+            assert!(matches!(end, Err(Error::Corrupt(corrupt)) if corrupt.fault == Fault::Truncated));
         }
+    }
+
+    #[test]
+    fn what_follows_a_damaged_record_of_a_file_is_no_file() {
+        // A name that reaches over the end of its area.
+        let damaged = |flags| {
+            let mut bytes = record(b"A.;1", 3, 4096, flags);
+            bytes.extend_from_slice(b"NM\x40\x01\0a");
+            bytes[0] = bytes.len() as u8;
+            bytes
+        };
+        let last = record(b"A.;1", 9, 1, 0);
+        let more = record(b"A.;1", 5, 4096, FLAG_MULTI_EXTENT);
+        let sound = record(b"B.;1", 3, 1, 0);
+        let list = |records: &[Vec<u8>]| {
+            let (found, end) = list_as(Names::RockRidge { skip: 0 }, records);
+            assert!(matches!(end, Err(Error::Corrupt(_))), "{end:?}");
+            found.into_iter().map(|(name, extents)| (name, extents.len())).collect::<Vec<_>>()
+        };
+        let only_b = [("B".to_string(), 1)];
+        assert_eq!(list(&[damaged(FLAG_MULTI_EXTENT), last.clone(), sound.clone()]), only_b);
+        assert_eq!(list(&[damaged(FLAG_MULTI_EXTENT), more, last.clone(), sound.clone()]), only_b);
+        assert_eq!(list(&[damaged(FLAG_MULTI_EXTENT), sound.clone()]), only_b, "without its last record");
+        assert_eq!(list(&[damaged(0), sound]), only_b, "of one record");
+        let both = [("A".to_string(), 1)];
+        assert_eq!(list(&[damaged(0), last]), both, "two files of one name");
     }
 
     #[test]

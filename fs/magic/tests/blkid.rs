@@ -14,7 +14,10 @@ use std::{
 
 use block::{BlockRead, ReadError, check_bounds};
 use magic::{Found, Usage, identify, is_blank, known};
-use oracle::tools::{command, output, run, work_dir};
+use oracle::{
+    headers,
+    tools::{command, output, run, work_dir},
+};
 
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * 1024;
@@ -373,23 +376,13 @@ fn members() -> Vec<Header> {
         zfs(0, &[("state", 3), ("guid", 7)]),
         zfs(1, &[("state", 4), ("guid", 7)]),
         header("Oracle ASM disk", &[(32, b"ORCLDISK")]),
+        Header { magics: vec![512], ..header("LVM physical volume", &[(512, &headers::lvm(1))]) },
     ]
 }
 
-/// The first label of a vdev: numbers by name, packed in XDR by a machine of either byte order.
+/// The first label of a vdev.
 fn zfs(order: u8, pairs: &[(&str, u64)]) -> Header {
-    let mut label = vec![1, order, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-    for (name, value) in [&[("version", 5000)], pairs].concat() {
-        let padded = name.len().next_multiple_of(4);
-        let lengths =
-            [12 + padded + 16, 32, name.len()].map(|length| u32::try_from(length).unwrap().to_be_bytes());
-        label.extend(lengths.concat());
-        label.extend(name.bytes().chain([0; 4]).take(padded));
-        // One number of 64 bits.
-        label.extend([0, 0, 0, 8, 0, 0, 0, 1]);
-        label.extend(value.to_be_bytes());
-    }
-    header("ZFS member", &[(16 * KIB, &label)])
+    header("ZFS member", &[(16 * KIB, &headers::zfs(order, pairs))])
 }
 
 /// A sector with a checksum of all but the checksum.
@@ -415,14 +408,14 @@ fn containers() -> Vec<Header> {
     let mut headers = vec![
         bcache(),
         bcachefs(4 * KIB, b"\x4e\x1a\x45\xca\x82\x65\xf5\x7f\x48\xba\x6d\x81"),
-        bcachefs(4 * KIB, BCACHEFS),
-        bcachefs(2 * MIB, BCACHEFS),
-        bcachefs(HAND - MIB, BCACHEFS),
+        bcachefs(4 * KIB, headers::BCACHEFS),
+        bcachefs(2 * MIB, headers::BCACHEFS),
+        bcachefs(HAND - MIB, headers::BCACHEFS),
         header("Ceph BlueStore", &[(0, b"bluestore block device")]),
         header("device-mapper snapshot", &[(0, b"SnAp")]),
         header("dm-integrity device", &[(0, b"integrt\0\x01")]),
         header("VDO device", &[(0, b"dmvdo001")]),
-        header("BitLocker volume", &[(0, b"\xeb\x52\x90-FVE-FS-")]),
+        header("BitLocker volume", &[(0, headers::BITLOCKER)]),
         header("BitLocker volume", &[(0, b"\xeb\x58\x90-FVE-FS-"), (176, &place), metadata]),
         header("BitLocker volume", &[(0, b"\xeb\x58\x90MSWIN4.1"), (440, &place), metadata]),
         header(suspended, &[(0, b"\xed\xc3\x02\xe9\x98\x56\xe5\x0c")]),
@@ -448,18 +441,8 @@ fn bcache() -> Header {
     Header { magics: vec![4096 + 24], ..header("bcache device", &[(4096, &block)]) }
 }
 
-/// What follows the first four bytes of the magic number, which bcache has, too.
-const BCACHEFS: &[u8; 12] = b"\x66\xce\x90\xa9\xd9\x6a\x60\xcf\x80\x3d\xf7\xef";
-
-/// A superblock of one device, without checksum and without further fields.
 fn bcachefs(place: u64, magic: &[u8; 12]) -> Header {
-    let mut block = [0; 752];
-    block[24..28].copy_from_slice(b"\xc6\x85\x73\xf6");
-    block[28..40].copy_from_slice(magic);
-    block[104..112].copy_from_slice(&(place / 512).to_le_bytes());
-    block[123] = 1;
-    block[257] = 7;
-    Header { magics: vec![place + 24], ..header("bcachefs", &[(place, &block)]) }
+    Header { magics: vec![place + 24], ..header("bcachefs", &[(place, &headers::bcachefs(place, magic))]) }
 }
 
 fn old_filesystems() -> Vec<Header> {
@@ -542,6 +525,7 @@ fn filesystems() -> Vec<Header> {
         Header { magics: vec![1024 + 124, 1024], ..header("HFS+", &wrapped) },
         header("HFS", &[(1024, b"BD"), (1044, &size)]),
         header("ReFS", &[(3, b"ReFS")]),
+        Header { magics: vec![KIB + 6], ..header("NILFS2", &[(KIB, &headers::nilfs2(HAND))]) },
         gfs("GFS", 1309, 1401),
         gfs("GFS2", 1801, 1900),
         header("OCFS", &[(8192, b"OracleCFS")]),

@@ -8,6 +8,7 @@
 //! - [`aged`]: images that Linux has written, with what it reads from them, and how they were made ([`recipe`]).
 //! - [`opinion`]: what GRUB and The Sleuth Kit say of them.
 //! - [`compared`]: lines about images that were compared, for the matrix of formats.
+//! - [`headers`]: headers built by hand, of formats that no maker makes here.
 //! - [`processor_time`]: how long a test has worked.
 //! - [`campaign`]: corrupted images, each read under limits of time, stack and memory.
 //!
@@ -17,6 +18,7 @@ pub mod aged;
 pub mod campaign;
 pub mod compared;
 mod device;
+pub mod headers;
 pub mod manifest;
 pub mod opinion;
 mod processor;

@@ -145,17 +145,19 @@ pub fn sections(parts: &[(&str, &[u8])]) -> Vec<u8> {
     put(PE + 20, &240u16.to_le_bytes());
     put(PE + 24, &0x20bu16.to_le_bytes());
     put(PE + 24 + 68, &10u16.to_le_bytes());
-    let memory = 0x1000 * (all.len() as u32 + 1);
+    let pages = |data: &[u8]| data.len().next_multiple_of(0x1000).max(0x1000);
+    let memory = 0x1000 + all.iter().map(|(_, data)| pages(data) as u32).sum::<u32>();
     let words = [(16, 0x1000), (32, 0x1000), (36, 0x200), (56, memory), (60, HEADERS as u32), (108, 16)];
     words.iter().for_each(|(at, word)| put(PE + 24 + at, &u32::to_le_bytes(*word)));
-    let mut raw = HEADERS;
+    let (mut raw, mut address) = (HEADERS, 0x1000);
     for (i, (name, data)) in all.iter().enumerate() {
         let header = TABLE + 40 * i;
         put(header, name.as_bytes());
         let size = data.len().next_multiple_of(0x200);
-        let words = [data.len(), 0x1000 * (i + 1), size, raw];
+        let words = [data.len(), address, size, raw];
         words.iter().enumerate().for_each(|(i, word)| put(header + 8 + 4 * i, &(*word as u32).to_le_bytes()));
         raw += size;
+        address += pages(data);
     }
     for (_, data) in all {
         file.extend(data);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! What is read, checked and handed over.
 
-use std::{format, vec};
+use std::{format, vec, vec::Vec};
 
 use super::{
     Scenario, check,
@@ -124,6 +124,52 @@ fn unified_kernel_images() {
     ]);
 }
 
+/// What discovery has read shows what there is to choose, and decides nothing.
+#[test]
+fn what_is_started_is_in_the_bytes_that_were_obtained() {
+    let disk = |image: Vec<u8>| Disk::default().file("/EFI/Linux/x.efi", image);
+    let machine = |exchanged: Vec<u8>| Machine::new(&[disk(large("built-in"))]).changing(&[disk(exchanged)]);
+    let foreign = {
+        let mut image = large("built-in");
+        image[0x44..0x46].copy_from_slice(&[0x64, 0xaa]);
+        image
+    };
+    check(vec![
+        Scenario(
+            "its command line",
+            machine(large("exchanged")).settings("cloudboot.cmdline.extra=x=1"),
+            &[
+                ONE,
+                "choose \"Unified\" from hd0 /EFI/Linux/x.efi",
+                "obtain /EFI/Linux/x.efi (66.5 KiB)",
+                "start \"Unified\": exchanged x=1",
+            ],
+            End::Started("Unified: exchanged x=1 at /EFI/Linux/x.efi".into()),
+        ),
+        Scenario(
+            "whether it may start",
+            machine(foreign),
+            &[
+                ONE,
+                "choose \"Unified\" from hd0 /EFI/Linux/x.efi",
+                "obtain /EFI/Linux/x.efi (66.5 KiB)",
+                "failed: verify program: E-IMAGE-PE-MACHINE PE: program for aarch64, this machine is x86_64; \
+                 returning to the firmware",
+            ],
+            End::Ended(Ended::AllFailed),
+        ),
+    ]);
+}
+
+/// A unified kernel image that is too large for the cache of what discovery has read.
+fn large(options: &str) -> Vec<u8> {
+    sections(&[
+        (".osrel", b"ID=x\nPRETTY_NAME=Unified\n"),
+        (".cmdline", options.as_bytes()),
+        (".linux", &[7; 64 << 10]),
+    ])
+}
+
 #[test]
 fn tries_are_counted_in_the_name() {
     let counted = || with_image("/EFI/Linux/x+3.efi");
@@ -171,7 +217,7 @@ fn tries_are_counted_in_the_name() {
 #[test]
 fn our_own_program_is_never_an_entry() {
     let lines = &[NONE, NOTHING, NONE, NOT_FOUND];
-    let with = |path: &str, bytes: std::vec::Vec<u8>| Disk::default().file(path, bytes);
+    let with = |path: &str, bytes: Vec<u8>| Disk::default().file(path, bytes);
     let chained = with("/EFI/x.efi", own_loader("9.9.9"))
         .file("/grub/grub.cfg", "menuentry x {\nchainloader /EFI/x.efi\n}\n");
     let ours_with_kernel = [

@@ -39,7 +39,10 @@ use crate::{
 /// The machine, and what happens on it.
 pub struct Machine {
     disks: Vec<(Rc<Plugged>, String)>,
-    are_asleep: Cell<bool>,
+    /// How many disks are there; the others appear when drivers are started.
+    awake: Cell<usize>,
+    /// What is on the disks once something was chosen.
+    changed: Vec<Vec<u8>>,
     settings: String,
     memory: u64,
     variables: RefCell<BTreeMap<String, Vec<u8>>>,
@@ -84,20 +87,20 @@ pub enum End {
 
 /// A disk that can be pulled.
 struct Plugged {
-    image: Image,
+    image: RefCell<Image>,
     is_pulled: Cell<bool>,
 }
 
 impl BlockRead for Plugged {
     fn size(&self) -> u64 {
-        self.image.size()
+        self.image.borrow().size()
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         if self.is_pulled.get() {
             return Err(ReadError::reading(offset, "the disk is gone"));
         }
-        self.image.read_at(offset, buf)
+        self.image.borrow().read_at(offset, buf)
     }
 }
 
@@ -105,13 +108,14 @@ impl Machine {
     /// A machine with these disks.
     pub fn new(disks: &[Disk]) -> Self {
         let plug = |(i, disk): (usize, &Disk)| {
-            let image = Image::new(disk.bytes());
+            let image = RefCell::new(Image::new(disk.bytes()));
             let name = format!("vd{}", char::from(b'a' + u8::try_from(i).unwrap()));
             (Rc::new(Plugged { image, is_pulled: Cell::new(false) }), name)
         };
         Self {
             disks: disks.iter().enumerate().map(plug).collect(),
-            are_asleep: Cell::new(false),
+            awake: Cell::new(usize::MAX),
+            changed: Vec::new(),
             settings: String::new(),
             memory: 1 << 30,
             variables: RefCell::default(),
@@ -231,10 +235,15 @@ impl Machine {
         };
     }
 
-    /// Disks that appear when drivers are started.
-    pub fn asleep(self) -> Self {
-        self.are_asleep.set(true);
+    /// So many disks are there; the others appear when drivers are started.
+    pub fn awake(self, count: usize) -> Self {
+        self.awake.set(count);
         self
+    }
+
+    /// What is on the disks once something was chosen, in the place of what discovery has seen.
+    pub fn changing(self, disks: &[Disk]) -> Self {
+        Self { changed: disks.iter().map(Disk::bytes).collect(), ..self }
     }
 
     /// The first so many programs return.
@@ -302,12 +311,12 @@ impl Machine {
 
 impl Disks for Machine {
     fn disks(&self) -> Vec<crate::Disk> {
-        let disks = self.disks.iter().filter(|_| !self.are_asleep.get());
+        let disks = self.disks.iter().take(self.awake.get());
         disks.map(|(disk, name)| crate::Disk { device: disk.clone(), name: name.clone() }).collect()
     }
 
     fn connect(&self) {
-        self.are_asleep.set(false);
+        self.awake.set(usize::MAX);
     }
 }
 
@@ -316,6 +325,11 @@ impl Console for Machine {
 
     fn line(&self, text: fmt::Arguments<'_>) {
         let line = format!("{text}").replace(" (0.00 s)", "").replace(", 0.00 s)", ")");
+        if line.starts_with("choose \"") {
+            for ((disk, _), bytes) in self.disks.iter().zip(&self.changed) {
+                disk.image.replace(Image::new(bytes.clone()));
+            }
+        }
         self.lines.borrow_mut().push(line);
     }
 }

@@ -63,6 +63,8 @@ fn when_it_is_shown() {
             waiting("cloudboot.target=c"),
             &[
                 TWO,
+                "discover no c yet: starting the drivers of all devices",
+                TWO,
                 "failed: choose c: E-CHOOSE-TARGET no entry has this id or title; available: a, b; returning to the \
                  firmware",
             ],

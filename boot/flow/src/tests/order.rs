@@ -16,6 +16,7 @@ const ONE: &str = "discover 1 disk, 1 volume, 1 entry";
 const TWO: &str = "discover 1 disk, 1 volume, 2 entries";
 const THREE: &str = "discover 1 disk, 1 volume, 3 entries";
 const BOTH: &str = "discover 2 disks, 2 volumes, 2 entries";
+const GONE: &str = "discover no gone-6.1 yet: starting the drivers of all devices";
 const NOTHING: &str = "discover nothing yet: starting the drivers of all devices";
 
 fn abc() -> Machine {
@@ -62,7 +63,7 @@ fn by_default() {
         ),
         Scenario(
             "a disk that appears when its driver is started",
-            Machine::new(&[hidden(&["a"])]).asleep(),
+            Machine::new(&[hidden(&["a"])]).awake(0),
             &["discover 0 disks, 0 volumes, 0 entries", NOTHING, ONE, "BOOTS hd0 a"],
             started("a"),
         ),
@@ -102,6 +103,8 @@ fn as_the_booted_system_wants() {
             vanished("LoaderEntryOneShot"),
             &[
                 THREE,
+                GONE,
+                THREE,
                 "warning: choose LoaderEntryOneShot: E-CHOOSE-ID no entry has the identifier gone-6.1; taking the \
                  usual default",
                 "BOOTS hd0 a",
@@ -115,9 +118,13 @@ fn as_the_booted_system_wants() {
                 .settings("cloudboot.retry=1"),
             &[
                 ONE,
+                GONE,
+                ONE,
                 "warning: choose LoaderEntryDefault: E-CHOOSE-ID no entry has the identifier gone-6.1; taking the \
                  usual default",
                 "BROKEN hd0 a: retry 1 of 1",
+                ONE,
+                GONE,
                 ONE,
                 "BROKEN hd0 a: returning to the firmware",
             ],
@@ -237,6 +244,8 @@ fn as_cloudboot_target_says() {
             target("windows"),
             &[
                 THREE,
+                "discover no windows yet: starting the drivers of all devices",
+                THREE,
                 "failed: choose windows: E-CHOOSE-TARGET no entry has this id or title; available: a, b, c; \
                  returning to the firmware",
             ],
@@ -260,7 +269,6 @@ fn as_cloudboot_disk_says() {
             "none",
             two().settings("cloudboot.disk=LABEL=x"),
             &[
-                "failed: discover LABEL=x: E-DISK-NONE no such volume; available: hd0, hd1",
                 "discover 2 disks, 2 volumes, 0 entries",
                 NOTHING,
                 "failed: discover LABEL=x: E-DISK-NONE no such volume; available: hd0, hd1",
@@ -283,6 +291,46 @@ fn as_cloudboot_disk_says() {
             End::Started("/b: root=b with initrd".into()),
         ),
         Scenario(
+            "a kernel that only the second disk has, with the command line of that disk's default",
+            Machine::new(&[
+                hidden(&["a"]),
+                Disk::default().grub("set timeout=0\nset default=c", &["b", "c"]),
+            ])
+            .settings("cloudboot.disk.kernel=/b"),
+            &[
+                "discover 2 disks, 2 volumes, 4 entries",
+                "choose \"/b\" from hd1 /b",
+                "obtain /b (1.5 KiB)",
+                "start \"/b\": root=c",
+            ],
+            End::Started("/b: root=c with ".into()),
+        ),
+        Scenario(
+            "a disk whose menu starts its second entry",
+            Machine::new(&[
+                hidden(&["a"]),
+                Disk::default().grub("set timeout=0\nset default=c", &["b", "c"]),
+            ])
+            .settings("cloudboot.disk=hd1"),
+            &["discover 2 disks, 2 volumes, 2 entries", "BOOTS hd1 c"],
+            started("c"),
+        ),
+        Scenario(
+            "a disk whose menu leads elsewhere: nothing of it starts in its place",
+            Machine::new(&[
+                hidden(&["a"]),
+                Disk::default().grub("set timeout=0\nset default=1", &["install", "local leads elsewhere"]),
+            ])
+            .settings("cloudboot.disk=hd1"),
+            &[
+                "discover 2 disks, 2 volumes, 2 entries",
+                "choose \"local leads elsewhere\" from hd1 /grub/grub.cfg",
+                "failed: choose local leads elsewhere: E-ENTRY-ELSEWHERE exit leads to another disk; returning to \
+                 the firmware",
+            ],
+            End::Ended(Ended::NothingFound),
+        ),
+        Scenario(
             "no menu waits for ever in front of it",
             Machine::new(&[Disk::default().grub("", &["a", "b"])]).settings("cloudboot.disk.kernel=/b"),
             &[
@@ -297,8 +345,117 @@ fn as_cloudboot_disk_says() {
         Scenario(
             "a kernel that is not there",
             two().settings("cloudboot.disk.kernel=/none"),
-            &["failed: discover /none: E-DISK-KERNEL no volume has this file", BOTH, "BOOTS hd0 a"],
+            &[
+                BOTH,
+                "discover no /none yet: starting the drivers of all devices",
+                "failed: discover /none: E-DISK-KERNEL no volume has this file",
+                BOTH,
+                "BOOTS hd0 a",
+            ],
             started("a"),
+        ),
+    ]);
+}
+
+/// Firmware that boots fast has started the driver of the stick `a` only; a disk `b` appears with the others.
+#[test]
+fn what_is_asked_for_may_be_on_a_disk_without_driver() {
+    let stick = || Machine::new(&[hidden(&["a"]), hidden(&["b"])]).awake(1);
+    let shell = || Machine::new(&[Disk::default().file("/shellx64.efi", program()), hidden(&["b"])]).awake(1);
+    const NO_B: &str = "discover no b yet: starting the drivers of all devices";
+    check(vec![
+        Scenario(
+            "what counts less than what is there is not",
+            stick().variable("LoaderEntryOneShot", "a").variable("LoaderEntryDefault", "b"),
+            &[
+                ONE,
+                "warning: choose LoaderEntryDefault: E-CHOOSE-ID no entry has the identifier b; taking the usual \
+                 default",
+                "BOOTS hd0 a",
+            ],
+            started("a"),
+        ),
+        Scenario(
+            "a target is, whatever else is wanted",
+            stick().settings("cloudboot.target=b").variable("LoaderEntryOneShot", "a"),
+            &[ONE, NO_B, BOTH, "BOOTS hd0 a"],
+            started("a"),
+        ),
+        Scenario("nothing is", stick(), &[ONE, "BOOTS hd0 a"], started("a")),
+        Scenario(
+            "what is there is",
+            stick()
+                .settings("cloudboot.target=a cloudboot.disk=hd0")
+                .variable("LoaderEntryOneShot", "a")
+                .variable("LoaderEntryDefault", "a"),
+            &[ONE, "BOOTS hd0 a"],
+            started("a"),
+        ),
+        Scenario(
+            "the target",
+            stick().settings("cloudboot.target=b"),
+            &[ONE, NO_B, BOTH, "BOOTS hd1 b"],
+            started("b"),
+        ),
+        Scenario(
+            "this time",
+            stick().variable("LoaderEntryOneShot", "b"),
+            &[ONE, NO_B, BOTH, "BOOTS hd1 b"],
+            started("b"),
+        ),
+        Scenario(
+            "by default",
+            stick().variable("LoaderEntryDefault", "b"),
+            &[ONE, NO_B, BOTH, "BOOTS hd1 b"],
+            started("b"),
+        ),
+        Scenario(
+            "what was booted last",
+            stick().variable("LoaderEntryDefault", "@saved").variable("LoaderEntryLastBooted", "b"),
+            &[ONE, NO_B, BOTH, "BOOTS hd1 b"],
+            started("b"),
+        ),
+        Scenario(
+            "a disk",
+            stick().settings("cloudboot.disk=hd1"),
+            &[
+                "discover 1 disk, 1 volume, 0 entries",
+                NOTHING,
+                "discover 2 disks, 2 volumes, 1 entry",
+                "BOOTS hd1 b",
+            ],
+            started("b"),
+        ),
+        Scenario(
+            "a kernel",
+            stick().settings("cloudboot.disk.kernel=/b"),
+            &[
+                ONE,
+                "discover no /b yet: starting the drivers of all devices",
+                "discover 2 disks, 2 volumes, 3 entries",
+                "choose \"/b\" from hd1 /b",
+                "obtain /b (1.5 KiB)",
+                "start \"/b\": root=b",
+            ],
+            End::Started("/b: root=b with ".into()),
+        ),
+        Scenario("not only a shell", shell(), &[ONE, NOTHING, BOTH, "BOOTS hd1 b"], started("b")),
+        Scenario(
+            "a shell, where that is asked for",
+            shell().settings("cloudboot.target=auto-efi-shell"),
+            &[
+                ONE,
+                "choose \"EFI shell\" from hd0 /shellx64.efi",
+                "obtain /shellx64.efi (1.5 KiB)",
+                "start \"EFI shell\": ",
+            ],
+            End::Started("EFI shell: (its own) at /shellx64.efi".into()),
+        ),
+        Scenario(
+            "the setup is on no disk",
+            stick().variable("LoaderEntryOneShot", "auto-reboot-to-firmware-setup"),
+            &[ONE],
+            End::Ended(Ended::Setup),
         ),
     ]);
 }
@@ -436,6 +593,8 @@ fn a_menu_that_leads_elsewhere_starts_nothing_of_its_own() {
             "not even where there is no other",
             Machine::new(&[installer()]).settings("cloudboot.target=linux"),
             &[
+                TWO,
+                "discover no linux yet: starting the drivers of all devices",
                 TWO,
                 "failed: choose linux: E-CHOOSE-TARGET no entry has this id or title; available: local leads \
                  elsewhere, install; returning to the firmware",
