@@ -16,6 +16,9 @@ _CA = "cloudboot.ca=/cloudboot/ca.pem"
 
 _IMAGE = "cloudboot.image=@REFERENCE@ " + _CA
 
+# The loader says what it used, and whether that is over its budget.
+_MEASURED = _IMAGE + " cloudboot.debug=1"
+
 # On QEMU's user network the machine has this address.
 LEASE = "^dhcp 10.0.2.15/24 via "
 
@@ -102,7 +105,13 @@ _BOOTS = {
         },
         lease = "^dhcp 10.9.0.",
     ),
-    "redirected_blobs": struct(network = {"blobs": "redirected"}),
+    "redirected_blobs": struct(
+        is_measured = True,
+        network = {
+            "blobs": "redirected",
+            "settings": _MEASURED,
+        },
+    ),
     # Nobody but the proxy knows the registry's name.
     "proxy": struct(
         is_full = True,
@@ -461,6 +470,8 @@ def _locked_metadata():
             "^dhcp 10.9.0.",
             "^metadata http://169.254.169.254/openstack/latest/meta_data.json (",
             "^configure: E-CONFIG-* cloudboot.ca (the metadata)",
+            "^configure: E-CONFIG-* cloudboot.cosign (the metadata)",
+            "^configure: E-CONFIG-* cloudboot.insecure (the metadata)",
             "^configure: E-CONFIG-* cloudboot.image (the metadata)",
             "returning to the firmware",
         ],
@@ -492,12 +503,14 @@ def network_tests():
                 FIRST_LINE + arch,
                 LEASE,
                 OBTAINED,
+                # Budgets L3 and L5.
+                "  used at most: stack ",
                 "^start \"",
                 "mini: userspace on " + arch,
                 "mini=network",
             ],
             forbid = GRUB + ["over budget"],
-            network = _with_settings({}),
+            network = _with_settings({"settings": _MEASURED}),
         )
     for name, case in _BOOTS.items():
         test = "network_{}_x86_64".format(name)
@@ -509,8 +522,9 @@ def network_tests():
             expect = [
                 FIRST_LINE + "x86_64",
                 getattr(case, "lease", LEASE),
-            ] + getattr(case, "expect", []) + [
-                OBTAINED,
+            ] + getattr(case, "expect", []) + [OBTAINED] + (
+                ["  used at most: stack "] if getattr(case, "is_measured", False) else []
+            ) + [
                 "^start \"",
                 "mini: userspace on x86_64",
             ] + getattr(case, "shown", ["mini=network"]),
