@@ -68,8 +68,59 @@ fn a_default_that_boots_the_local_disk_starts_no_installer() {
     assert_eq!(shown(&syslinux(&chain))[1], "*hd: leaves with kernel chain.c32");
     let other = format!("default mem\n{install}label mem\nkernel memtest.bin\n");
     assert_eq!(shown(&syslinux(&other))[1], "*mem: leaves with kernel memtest.bin");
-    let none = format!("default {}{install}{local}", "gone\n");
-    assert_eq!(shown(&syslinux(&none))[0], "*install: /k  auto");
+}
+
+#[test]
+fn a_default_may_be_a_file_with_options() {
+    let install = "label install\nkernel /k\nappend auto\n";
+    let found = |lines: &str| {
+        let text = format!("{lines}{install}");
+        let tree = Tree::new().uuid("u").file("/isolinux/isolinux.cfg", text).file("/isolinux/vmlinuz", "k");
+        find(tree.file("/k", "k"))
+    };
+    let leaves = "install: /k  auto";
+    let cases = [
+        ("default chain.c32 hd0\n", ["*chain.c32 hd0: leaves with default chain.c32 hd0", leaves]),
+        (
+            "default vesamenu.c32\ntimeout 200\nontimeout chain.c32 hd0\n",
+            ["*chain.c32 hd0: leaves with ontimeout chain.c32 hd0", leaves],
+        ),
+        // SYSLINUX asks where the file is not there, or may not be named.
+        ("default gone\n", ["*gone: leaves with default gone", leaves]),
+        ("default gone\nprompt 1\n", ["*gone: leaves with default gone", leaves]),
+        ("allowimplicit 0\ndefault vmlinuz\n", ["*vmlinuz: leaves with default vmlinuz", leaves]),
+        (
+            "append quiet\ndefault vmlinuz ro initrd=i\n",
+            ["*vmlinuz ro initrd=i: /isolinux/vmlinuz /isolinux/i ro quiet", leaves],
+        ),
+        ("default install ro\n", ["*install ro: /k  auto ro", leaves]),
+        ("ui menu.c32\nontimeout install ro\n", ["*install ro: /k  auto ro", leaves]),
+    ];
+    for (lines, entries) in cases {
+        let found = found(lines);
+        assert_eq!(shown(&found), entries, "{lines}");
+        let is_left = entries[0].contains("leaves");
+        assert_eq!(found.elsewhere, if is_left { vec![VolumeId(0)] } else { vec![] }, "{lines}");
+    }
+    // A program that shows the labels takes a default for the name of one, and knows what else to start.
+    for lines in ["ui menu.c32\ndefault gone\n", "ui menu.c32\ndefault install ro\n", ""] {
+        assert_eq!(shown(&found(lines)), ["*install: /k  auto"], "{lines}");
+    }
+}
+
+#[test]
+fn a_configuration_without_labels_starts_its_default() {
+    let text = "default vmlinuz\nappend root=/dev/sda1 initrd=initrd.img\n";
+    let tree = Tree::new().uuid("u").file("/extlinux/extlinux.conf", text).file("/extlinux/vmlinuz", "k");
+    assert_eq!(shown(&find(tree)), ["*vmlinuz: /extlinux/vmlinuz /extlinux/initrd.img root=/dev/sda1"]);
+}
+
+#[test]
+fn the_command_line_begins_behind_the_kernel() {
+    for key in ["kernel", "linux"] {
+        let text = format!("label a\n{key} /k root=/dev/sda1\tinitrd=/i\nappend quiet\ninitrd /later\n");
+        assert_eq!(shown(&syslinux(&text)), ["*a: /k /i root=/dev/sda1 quiet"], "{key}");
+    }
 }
 
 #[test]
