@@ -9,7 +9,7 @@ use vfs::{Volume, VolumeId, Volumes};
 
 use crate::{
     Arch, Entry, Error, File, Found, Kind, Scope, Start, bls,
-    budget::{Budget, Share},
+    budget::{Budget, Share, number},
     checksum::checksum,
     chosen, extlinux,
     filesystems::{Filesystem, Filesystems},
@@ -20,6 +20,9 @@ use crate::{
     merge::{self, Menu},
     programs,
 };
+
+/// Roots of one filesystem that are looked through besides the usual ones.
+const MOST_ROOTS: usize = 16;
 
 /// One discovery, as every finder sees it.
 pub struct Search<'a> {
@@ -115,7 +118,8 @@ impl<'a> Search<'a> {
         for filesystem in self.filesystems().all() {
             let mut of_it = self.wanted(self.filesystems().usual(filesystem));
             if of_it.is_empty() {
-                of_it.extend(self.filesystems().named(filesystem, |volume| self.is_wanted(volume)));
+                let named = self.filesystems().named(filesystem, |volume| self.is_wanted(volume));
+                of_it.extend(self.first_roots(named));
             }
             for volume in of_it {
                 if !first.iter().any(|other| is_same(other, volume)) {
@@ -130,8 +134,24 @@ impl<'a> Search<'a> {
     /// other disks, sorted.
     fn others(&self, served: &[usize]) -> Vec<&'a Volume> {
         let filesystems = self.filesystems().all().iter();
-        let others = filesystems.flat_map(|filesystem| self.wanted(self.filesystems().others(filesystem)));
-        others.filter(|volume| served.binary_search(&volume.disk()).is_err()).collect()
+        let others = filesystems.flat_map(|filesystem| {
+            let mut others = self.wanted(self.filesystems().others(filesystem));
+            others.retain(|volume| served.binary_search(&volume.disk()).is_err());
+            self.first_roots(others)
+        });
+        others.collect()
+    }
+
+    /// The first of a filesystem's roots; that there are more is said.
+    fn first_roots(&self, mut roots: Vec<&'a Volume>) -> Vec<&'a Volume> {
+        if let Some(more) = roots.get(MOST_ROOTS) {
+            let error = Error::TooMany { what: "subvolumes to look in", limit: number(MOST_ROOTS) };
+            let default = self.filesystems().of(more.id()).map(Filesystem::default);
+            let default = default.and_then(|id| self.volumes.get(id)).unwrap_or(more);
+            self.share(more).note(default.name(), error);
+        }
+        roots.truncate(MOST_ROOTS);
+        roots
     }
 
     fn wanted(&self, roots: Vec<VolumeId>) -> Vec<&'a Volume> {
