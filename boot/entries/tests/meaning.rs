@@ -255,6 +255,34 @@ fn loader_conf_chooses_as_systemd_boot_does() {
 }
 
 #[test]
+fn loader_conf_chooses_what_systemd_boot_finds_by_itself() {
+    let files = [("debian.conf", "linux /k\n")];
+    let found = |loader: &str| {
+        let windows = "/EFI/Microsoft/Boot/bootmgfw.efi";
+        let programs = bls(loader, &files).file(windows, "p").file("/shellx64.efi", "p");
+        let other = Volume::new("hd0", Tree::new().uuid("o").file(windows, "p")).on(0, None);
+        let ours = Volume::new("hd1", programs).on(1, None);
+        discover(&Volumes::from_volumes(vec![other, ours]), Arch::X86_64, &|_, _| false)
+    };
+    let cases = [
+        // The number is that of a second entry of this name: the first is on the other disk.
+        ("default auto-windows\n", "auto-windows-2"),
+        ("default AUTO-WIN*\n", "auto-windows-2"),
+        ("default auto-efi-shell\n", "auto-efi-shell"),
+        ("default auto-efi-default\n", "debian.conf"),
+        ("default *\n", "debian.conf"),
+        ("default @saved\n", "debian.conf"),
+        ("", "debian.conf"),
+    ];
+    for (loader, id) in cases {
+        let found = found(loader);
+        let defaults: Vec<&str> =
+            found.entries.iter().filter(|entry| entry.default).map(|entry| entry.id.as_str()).collect();
+        assert_eq!(defaults, [id], "{loader}");
+    }
+}
+
+#[test]
 fn a_signed_copy_does_not_hide_the_kernel() {
     let tree = Tree::new().uuid("u").file("/boot/vmlinuz-1.efi.signed", "k").file("/boot/initrd.img-1", "i");
     assert_eq!(

@@ -25,9 +25,11 @@ pub fn read(search: &Search<'_>, volumes: &[&Volume], candidates: &[Candidate]) 
     let text = String::from_utf8_lossy(&bytes);
     let settings = Settings::parse(&text);
     let is_default = |candidate: &Candidate| is_meant(settings.default, &candidate.name.id);
+    let default = candidates.iter().position(is_default);
     let lock = || format!("{volume} {PATH}: editor no");
     Menu {
-        default: candidates.iter().position(is_default),
+        default,
+        of_others: default.is_none().then(|| settings.default.into()),
         starts_last: settings.default == SAVED,
         wait: settings.wait,
         locks: settings.is_locked.then(lock).into_iter().collect(),
@@ -75,7 +77,7 @@ fn is_no(value: &str) -> bool {
 }
 
 /// Whether a pattern means an identifier, with or without what stands behind its last dot.
-fn is_meant(pattern: &str, id: &str) -> bool {
+pub fn is_meant(pattern: &str, id: &str) -> bool {
     pattern::fits(pattern, id)
         || id.rsplit_once('.').is_some_and(|(stem, _)| stem.eq_ignore_ascii_case(pattern))
 }
