@@ -283,6 +283,41 @@ fn loader_conf_chooses_what_systemd_boot_finds_by_itself() {
 }
 
 #[test]
+fn a_default_that_starts_this_program_starts_no_installer() {
+    let own = "menuentry own { chainloader /EFI/own/own.efi }\n";
+    let install = "menuentry Install { linux /k auto }\n";
+    let is_own = |_: &Volume, path: &str| path == "/EFI/own/own.efi";
+    let found = |tree: Tree| {
+        let tree = tree.uuid("u").file("/EFI/own/own.efi", "p").file("/k", "k");
+        discover(&Volumes::from_volumes(vec![Volume::new("hd0,gpt1", tree)]), Arch::X86_64, &is_own)
+    };
+    let of_grub = |cfg: String| found(Tree::new().file("/boot/grub/grub.cfg", cfg));
+    let leaves = "*own: leaves with chainloader /EFI/own/own.efi";
+    let first = of_grub(format!("default=0\n{own}{install}{own}"));
+    assert_eq!(
+        (shown(&first), first.elsewhere),
+        (vec![leaves.into(), "Install: /k  auto".into()], vec![VolumeId(0)])
+    );
+    let last = of_grub(format!("default=1\n{install}{own}"));
+    assert_eq!(
+        (shown(&last), last.elsewhere),
+        (vec!["Install: /k  auto".into(), leaves.into()], vec![VolumeId(0)])
+    );
+    // Entries in front of it that start this program, too, are left out.
+    let twice = of_grub(format!("default=1\n{own}{own}{install}"));
+    assert_eq!(shown(&twice), [leaves, "Install: /k  auto"]);
+    let other = of_grub(format!("default=1\n{own}{install}"));
+    assert_eq!((shown(&other), other.elsewhere), (vec!["*Install: /k  auto".into()], vec![]));
+    // There is no other entry that could take its place.
+    let alone = of_grub(format!("default=0\n{own}"));
+    assert_eq!((alone.entries, alone.elsewhere), (vec![], vec![]));
+    let files = [("a.conf", "title A\nefi /EFI/own/own.efi\n"), ("b.conf", "title B\nlinux /k\n")];
+    let of_bls = |loader: &str| shown(&found(bls(loader, &files)));
+    // systemd-boot starts the first of its entries where the default is not there.
+    assert_eq!(of_bls("default a*\n"), ["*B: /k"]);
+}
+
+#[test]
 fn a_signed_copy_does_not_hide_the_kernel() {
     let tree = Tree::new().uuid("u").file("/boot/vmlinuz-1.efi.signed", "k").file("/boot/initrd.img-1", "i");
     assert_eq!(
