@@ -159,6 +159,7 @@ impl Collector<'_> {
                 is_chosen.then(|| elsewhere(format!("config {}", config.path)))
             }
             Runs::Other(command) if is_chosen => Some(elsewhere(command.clone())),
+            Runs::Nothing if is_chosen => Some(elsewhere(format!("label {}", label.name))),
             Runs::Other(_) | Runs::Nothing => None,
         };
         let Some(start) = start else { return Ok(()) };

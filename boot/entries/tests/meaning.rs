@@ -68,6 +68,8 @@ fn a_default_that_boots_the_local_disk_starts_no_installer() {
     assert_eq!(shown(&syslinux(&chain))[1], "*hd: leaves with kernel chain.c32");
     let other = format!("default mem\n{install}label mem\nkernel memtest.bin\n");
     assert_eq!(shown(&syslinux(&other))[1], "*mem: leaves with kernel memtest.bin");
+    let line = format!("default line\n{install}label line\nmenu label of the menu\n");
+    assert_eq!(shown(&syslinux(&line))[1], "*of the menu: leaves with label line");
 }
 
 #[test]
