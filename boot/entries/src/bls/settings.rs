@@ -53,21 +53,12 @@ impl<'a> Settings<'a> {
             let value = value.trim_ascii();
             match key {
                 "default" => settings.default = value,
-                "timeout" => settings.wait = wait(value).or(settings.wait),
+                "timeout" => settings.wait = Wait::parse(value).or(settings.wait),
                 "editor" => settings.is_locked = is_no(value),
                 _ => {}
             }
         }
         settings
-    }
-}
-
-fn wait(value: &str) -> Option<Wait> {
-    match value {
-        "menu-force" | "-1" => Some(Wait::Forever),
-        "menu-hidden" => Some(Wait::Hidden),
-        "menu-disabled" => Some(Wait::Never),
-        seconds => seconds.parse().ok().map(Wait::Seconds),
     }
 }
 
@@ -91,11 +82,9 @@ mod tests {
         let of = |text| Settings::parse(text);
         let waits = [
             ("timeout 3", Some(Wait::Seconds(3))),
-            ("timeout 0", Some(Wait::Seconds(0))),
-            ("timeout -1", Some(Wait::Forever)),
+            ("timeout 0", Some(Wait::Hidden)),
             ("timeout menu-force", Some(Wait::Forever)),
-            ("timeout menu-hidden", Some(Wait::Hidden)),
-            ("timeout menu-disabled", Some(Wait::Never)),
+            ("timeout 3\ntimeout -1", Some(Wait::Seconds(3))),
             ("timeout soon", None),
             ("#timeout 3", None),
         ];
