@@ -6,7 +6,7 @@ use crate::{device_path, device_text, fw_cfg, interface, load_option, log, smbio
 /// Reads any bytes as everything that this crate reads.
 pub fn fuzz(data: &[u8]) {
     let text = text::decode(data);
-    let _ = (interface::Timeout::parse(&text), interface::is_valid_id(&text));
+    let _ = interface::is_valid_id(&text);
     let _ = (fw_cfg::find(data, "opt/org.cloudboot/cmdline"), smbios::EntryPoint::parse(data));
     let _ = smbios::cloud(data);
     for structure in smbios::structures(data) {

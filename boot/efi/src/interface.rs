@@ -65,35 +65,6 @@ pub fn is_valid_id(id: &str) -> bool {
     (1..=200).contains(&id.len()) && !matches!(id, "." | "..") && id.bytes().all(is_allowed)
 }
 
-/// How long the menu waits.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Timeout {
-    /// The menu is shown so many seconds.
-    Seconds(u32),
-    /// `menu-force`: it is shown until a choice is made.
-    Force,
-    /// `menu-hidden`, and 0: it is shown when a key is held.
-    Hidden,
-    /// `menu-disabled`: it is never shown.
-    Disabled,
-}
-
-impl Timeout {
-    /// The value of one of the two variables; none where it is wrong.
-    pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "menu-force" => Some(Self::Force),
-            "menu-hidden" => Some(Self::Hidden),
-            "menu-disabled" => Some(Self::Disabled),
-            digits if digits.starts_with('+') => None,
-            digits => digits
-                .parse()
-                .ok()
-                .map(|seconds| if seconds == 0 { Self::Hidden } else { Self::Seconds(seconds) }),
-        }
-    }
-}
-
 /// A point in time for one of the time variables.
 pub fn microseconds(time: u64) -> Vec<u8> {
     text::encode(&format!("{time}"))
@@ -119,20 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn timeouts_are_numbers_or_words() {
-        let cases = [
-            ("5", Some(Timeout::Seconds(5))),
-            ("0", Some(Timeout::Hidden)),
-            ("menu-force", Some(Timeout::Force)),
-            ("menu-disabled", Some(Timeout::Disabled)),
-            ("+5", None),
-            ("-1", None),
-            ("", None),
-            ("4294967296", None),
-        ];
-        for (text, timeout) in cases {
-            assert_eq!(Timeout::parse(text), timeout, "{text}");
-        }
+    fn numbers_are_text() {
         assert_eq!(microseconds(17), [0x31, 0, 0x37, 0, 0, 0]);
         assert_eq!(firmware_type(2, 7), "UEFI 2.07");
     }

@@ -120,10 +120,8 @@ fn variables() {
         &value,
         |device, _| {
             let decoded = text::decode(&all(&*device));
-            let timeout = interface::Timeout::parse(&decoded);
             let _ = log::write("1", "x86_64", Some(&decoded), &[(0, &decoded)]);
-            usize::from(interface::is_valid_id(&decoded))
-                + usize::from(timeout == Some(interface::Timeout::Hidden))
+            usize::from(interface::is_valid_id(&decoded)) + usize::from(decoded == "menu-hidden")
         },
         34,
     );

@@ -37,6 +37,7 @@ use variables::Variables;
 
 pub use conf::fuzz as fuzz_conf;
 pub use counting::{Counting, Name};
+pub use settings::is_meant;
 
 /// Where entries of type 1 stand, in the order in which they are looked for.
 const FOLDERS: [&str; 2] = ["/loader/entries", "/boot/loader/entries"];

@@ -26,7 +26,7 @@ use crate::{
 };
 use files::Files;
 use label::{Config, Label, Runs};
-use reader::Reader;
+use reader::{Chosen, Reader};
 
 /// Where the files stand.
 const FOLDERS: [&str; 10] = [
@@ -98,9 +98,7 @@ impl Collector<'_> {
             locks: reader.locks().map(|lock| format!("{object}: {lock}")).collect(),
             ..Menu::default()
         };
-        let mut labels = reader.labels.iter().enumerate();
-        let collected =
-            labels.try_for_each(|(at, label)| self.label(&reader, label, Some(at) == chosen, &mut menu));
+        let collected = self.labels(&reader, chosen, &mut menu);
         if menu.entries.len() == 1 && menu.wait == Some(Wait::Forever) {
             // Nobody has a choice.
             menu.wait = None;
@@ -109,6 +107,30 @@ impl Collector<'_> {
             self.share().note(object.clone(), error);
         }
         menu
+    }
+
+    /// Adds what starts when nobody chooses, if that is no label, and all labels.
+    fn labels(&self, reader: &Reader<'_>, chosen: Option<Chosen>, menu: &mut Menu) -> Result<(), Error> {
+        let at = match chosen {
+            Some(Chosen::Command(key, label)) => {
+                self.label(reader, &self.startable(reader, key, *label)?, true, menu)?;
+                None
+            }
+            Some(Chosen::Label(at)) => Some(at),
+            None => None,
+        };
+        let mut labels = reader.labels.iter().enumerate();
+        labels.try_for_each(|(i, label)| self.label(reader, label, Some(i) == at, menu))
+    }
+
+    /// A command whose file is not there starts nothing. SYSLINUX asks then, and no label takes its place.
+    fn startable(&self, reader: &Reader<'_>, key: &str, label: Label) -> Result<Label, Error> {
+        let Runs::Linux(command) = &label.runs else { return Ok(label) };
+        let kernel = self.search.locate(self.volume, &absolute(reader.folder, split(command).0))?;
+        let volume = self.search.volumes.get(kernel.volume).unwrap_or(self.volume);
+        let is_there = self.share().is_there(volume, &kernel.path)?;
+        let runs = if is_there { label.runs } else { Runs::Other(format!("{key} {}", label.name)) };
+        Ok(Label { runs, ..label })
     }
 
     /// Adds what a label starts. The default is in the menu even where it starts nothing here: another label in its
@@ -122,7 +144,7 @@ impl Collector<'_> {
     ) -> Result<(), Error> {
         let first = menu.entries.len();
         let start = match &label.runs {
-            Runs::Linux(kernel) => Some(Start::Linux(self.linux(reader, label, kernel)?)),
+            Runs::Linux(command) => Some(Start::Linux(self.linux(reader, label, command)?)),
             Runs::Local(command) => Some(elsewhere(command.clone())),
             Runs::Config(config) => {
                 let inner = self.config(reader, label, config);
@@ -137,6 +159,7 @@ impl Collector<'_> {
                 is_chosen.then(|| elsewhere(format!("config {}", config.path)))
             }
             Runs::Other(command) if is_chosen => Some(elsewhere(command.clone())),
+            Runs::Nothing if is_chosen => Some(elsewhere(format!("label {}", label.name))),
             Runs::Other(_) | Runs::Nothing => None,
         };
         let Some(start) = start else { return Ok(()) };
@@ -194,13 +217,15 @@ impl Collector<'_> {
         menu
     }
 
-    fn linux(&self, reader: &Reader<'_>, label: &Label, kernel: &str) -> Result<Linux, Error> {
+    /// As in SYSLINUX, what stands behind the kernel is the start of its command line.
+    fn linux(&self, reader: &Reader<'_>, label: &Label, command: &str) -> Result<Linux, Error> {
+        let (kernel, own) = split(command);
         let file = |path: &str| self.search.locate(self.volume, &absolute(reader.folder, path));
-        let append = label.append.as_deref().or(reader.append.as_deref()).unwrap_or_default();
+        let append = reader.options(label);
         self.share().text.fits(append.len())?;
         let mut options = Text::new(self.share());
         let mut initrd = None;
-        for word in append.split_ascii_whitespace().filter(|_| append != "-") {
+        for word in own.split_ascii_whitespace().chain(append.split_ascii_whitespace()) {
             match word.strip_prefix("initrd=") {
                 // The first of the line counts, which ends with that of INITRD.
                 Some(paths) => _ = initrd.get_or_insert(paths),
@@ -238,6 +263,11 @@ fn elsewhere(command: String) -> Start {
     Start::Elsewhere(Elsewhere { command })
 }
 
+/// A file, and what stands behind it.
+fn split(command: &str) -> (&str, &str) {
+    command.split_once([' ', '\t']).unwrap_or((command, ""))
+}
+
 /// Paths are relative to the configuration's folder.
 fn absolute(folder: &str, path: &str) -> Vec<u8> {
     if path.starts_with('/') { path.into() } else { format!("{folder}/{path}").into() }
@@ -248,6 +278,6 @@ pub fn fuzz(data: &[u8]) {
     let files = Files::none();
     let mut reader = Reader::new(&files, "/extlinux");
     let _ = reader.file(&String::from_utf8_lossy(data), 0);
-    let _ = (reader.default(), reader.wait());
+    let _ = (reader.default().is_some(), reader.wait());
     reader.labels.iter().for_each(|label| drop(reader.title(label)));
 }

@@ -15,8 +15,6 @@ use crate::File;
 const USUAL: [&str; 3] = ["@", "root", "@rootfs"];
 /// The number of the root that the others stand in, in btrfs.
 const TOP_NUMBER: u64 = 5;
-/// Others that are looked through where these have nothing.
-const MOST_OTHERS: usize = 16;
 /// Names of a path that may be roots; honest ones have a handful.
 const MOST_NAMES: usize = 32;
 
@@ -129,16 +127,16 @@ impl<'a> Filesystems<'a> {
         usual
     }
 
-    /// Some of its other roots: those that stand at the top, as a system in a subvolume of its own name does.
+    /// Its other roots: those that stand at the top, as a system in a subvolume of its own name does.
     pub fn others(&self, filesystem: &Filesystem) -> Vec<VolumeId> {
         let usual = self.usual(filesystem);
         let is_at_top = |volume: &&Volume| !path(volume).contains('/') && !usual.contains(&volume.id());
-        self.roots(filesystem).iter().filter(is_at_top).map(Volume::id).take(MOST_OTHERS).collect()
+        self.roots(filesystem).iter().filter(is_at_top).map(Volume::id).collect()
     }
 
-    /// Some of all its roots.
+    /// Those of all its roots that are meant.
     pub fn named(&self, filesystem: &Filesystem, is_meant: impl Fn(&&'a Volume) -> bool) -> Vec<&'a Volume> {
-        self.roots(filesystem).iter().filter(is_meant).take(MOST_OTHERS).collect()
+        self.roots(filesystem).iter().filter(is_meant).collect()
     }
 
     /// The volumes of all its roots, the default first.

@@ -8,7 +8,10 @@ use filesystem::FileType;
 use vfs::{Node, Volume};
 
 use crate::{
-    Access, Entry, Error, File, Kind, Linux, Source, Start, budget::Share, merge::Menu, search::Search,
+    Access, Entry, Error, File, Kind, Linux, Source, Start,
+    budget::{Share, number},
+    merge::Menu,
+    search::Search,
     version,
 };
 
@@ -53,7 +56,7 @@ pub fn find_modules(search: &Search<'_>, systems: &Systems<'_>, volume: &Volume)
     let versions = names.into_iter().map(|(name, _)| name).filter(|version| is_candidate(version));
     let mut kernels: Vec<Kernel> =
         versions.map(|version| Kernel { path: Vec::new(), version, rank: (0, 0) }).collect();
-    newest(&mut kernels);
+    newest(share, format!("{} {MODULES}", volume.name()), &mut kernels);
     kernels.iter_mut().for_each(|kernel| kernel.path = path(&kernel.version));
     kernels.retain(|kernel| share.is_there(volume, &kernel.path).unwrap_or(false));
     Finder { share, systems, volume, folder: MODULES }.menu(kernels)
@@ -72,9 +75,11 @@ fn is_file(share: &Share, volume: &Volume, path: &[u8]) -> bool {
 }
 
 /// Sorts, the newest first and of one version by rank, and keeps the first of them: a folder may have thousands of names.
-fn newest(kernels: &mut Vec<Kernel>) {
+/// That there were more is said of the folder, `object`.
+fn newest(share: &Share, object: String, kernels: &mut Vec<Kernel>) {
     let order = |a: &Kernel, b: &Kernel| version::compare(&b.version, &a.version).then(a.rank.cmp(&b.rank));
     if kernels.len() > MOST_SORTED {
+        share.note(object, Error::TooMany { what: "names of kernels", limit: number(MOST_SORTED) });
         kernels.select_nth_unstable_by(MOST_SORTED, order);
         kernels.truncate(MOST_SORTED);
     }
@@ -121,7 +126,7 @@ fn kernels(share: &Share, volume: &Volume, folder: &str) -> Vec<Kernel> {
         (is_candidate(version) && is_file(&name, &node)).then_some(kernel)
     };
     let mut kernels: Vec<Kernel> = names.into_iter().filter_map(ranked).collect();
-    newest(&mut kernels);
+    newest(share, format!("{} {folder}", volume.name()), &mut kernels);
     kernels.dedup_by(|later, first| later.version == first.version);
     kernels
 }
@@ -156,12 +161,16 @@ impl Finder<'_> {
             return menu;
         }
         let (system, options) = (self.systems.os_name(self.volume), self.systems.options(self.volume));
+        let object = || format!("{} {}", self.volume.name(), self.folder);
+        if kernels.len() > MOST {
+            self.share.note(object(), Error::TooMany { what: "kernels", limit: number(MOST) });
+        }
         for kernel in kernels.into_iter().take(MOST) {
             let entry = self.entry(kernel, &system, &options);
             match entry.and_then(|entry| self.share.entry(&entry).map(|()| entry)) {
                 Ok(entry) => menu.entries.push(entry),
                 Err(error) => {
-                    self.share.note(format!("{} {}", self.volume.name(), self.folder), error);
+                    self.share.note(object(), error);
                     break;
                 }
             }

@@ -50,7 +50,7 @@ pub use place::Places;
 /// Where GRUB looks for its configuration, as far as distributions put it on a system's own volumes.
 const FOLDERS: [&str; 4] = ["/boot/grub", "/boot/grub2", "/grub", "/grub2"];
 /// Folders in `/EFI` that are looked at.
-const MOST_VENDORS: usize = 64;
+pub const MOST_VENDORS: usize = 64;
 /// Configurations that were run, so that a file counts once by whatever path it is reached.
 #[derive(Debug, Default)]
 pub struct Scripts {
@@ -94,6 +94,10 @@ pub fn find_vendors(search: &Search<'_>, volume: &Volume, scripts: &mut Scripts)
             return Vec::new();
         }
     };
+    if names.len() > MOST_VENDORS {
+        let limit = crate::budget::number(MOST_VENDORS);
+        share.note(format!("{} /EFI", volume.name()), Error::TooMany { what: "names in this folder", limit });
+    }
     let names = names.into_iter().take(MOST_VENDORS).filter_map(|(name, _)| String::from_utf8(name).ok());
     names.filter_map(|name| find_in(search, volume, &format!("/EFI/{name}"), scripts)).collect()
 }

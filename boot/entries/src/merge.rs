@@ -7,7 +7,7 @@ use core::mem::take;
 use menu::Wait;
 use vfs::{Volume, Volumes};
 
-use crate::{Entry, Found, Kind, Start};
+use crate::{Entry, Found, Kind, Start, bls};
 
 /// What one configuration offers.
 #[derive(Debug, Default)]
@@ -16,6 +16,8 @@ pub struct Menu {
     pub entries: Vec<Entry>,
     /// Index of the one that it starts when nobody chooses; without one, the first.
     pub default: Option<usize>,
+    /// Where its default is none of these entries: the pattern that names it, which may mean another program.
+    pub of_others: Option<String>,
     /// Whether the entry that was booted last is the default, where it is still there.
     pub starts_last: bool,
     /// How long it waits, if it says so.
@@ -33,6 +35,7 @@ pub fn merge(volumes: &Volumes, mut menus: Vec<Menu>) -> Found {
     let mut order: Vec<_> = places.zip(0..).collect();
     order.sort_unstable();
     let mut found = Found::default();
+    let mut of_others = None;
     for (_, at) in order {
         let menu = menus.get_mut(at).map(take).unwrap_or_default();
         found.locks.extend(menu.locks);
@@ -43,6 +46,7 @@ pub fn merge(volumes: &Volumes, mut menus: Vec<Menu>) -> Found {
         let default = menu.default.unwrap_or(0);
         if decides {
             (found.wait, found.starts_last) = (menu.wait, menu.starts_last);
+            of_others = menu.of_others;
         }
         let leaves = |entry: &&Entry| matches!(entry.start, Start::Elsewhere(_));
         found.elsewhere.extend(menu.entries.get(default).filter(leaves).map(|entry| entry.source.volume));
@@ -52,7 +56,25 @@ pub fn merge(volumes: &Volumes, mut menus: Vec<Menu>) -> Found {
             Entry { default: decides && is_first, is_first, ..entry }
         }));
     }
+    if let Some(pattern) = of_others {
+        choose_program(volumes, &mut found.entries, &pattern);
+    }
     found
+}
+
+/// Makes another program the default, of the disk whose configuration names it: systemd-boot finds Windows and the shell
+/// by itself, too.
+fn choose_program(volumes: &Volumes, entries: &mut [Entry], pattern: &str) {
+    let disk = |entry: &Entry| volumes.get(entry.source.volume).map(Volume::disk);
+    let here = entries.first().and_then(disk);
+    let is_meant = |entry: &Entry| {
+        entry.source.kind == Kind::Efi && disk(entry) == here && bls::is_meant(pattern, &entry.id)
+    };
+    if let Some(chosen) = entries.iter().position(is_meant) {
+        for (at, entry) in entries.iter_mut().enumerate() {
+            entry.default = at == chosen;
+        }
+    }
 }
 
 /// The sort key of menus.

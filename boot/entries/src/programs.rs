@@ -10,10 +10,10 @@ use alloc::{
 use filesystem::FileType;
 use vfs::Volume;
 
-use crate::{Access, Entry, File, Kind, Program, Source, Start, merge::Menu, search::Search};
+use crate::{
+    Access, Entry, File, Kind, Program, Source, Start, grub::MOST_VENDORS, merge::Menu, search::Search,
+};
 
-/// Folders below `/EFI` that are looked at.
-const MOST: usize = 64;
 /// What telling whether a program is our own reads of it: its headers, and a section.
 pub const HEAD: usize = 8 * 1024;
 
@@ -56,9 +56,9 @@ pub fn find(search: &Search<'_>, volume: &Volume) -> Menu {
 
 /// The folders of vendors.
 fn vendors(search: &Search<'_>, volume: &Volume) -> Vec<String> {
-    // grub.cfg is looked for in the same folders: what is wrong with them was said there.
+    // grub.cfg is looked for in the same folders: what is wrong with them, or cut off, was said there.
     let names = search.share(volume).names(volume, b"/EFI").unwrap_or_default();
-    let names = names.into_iter().take(MOST).filter_map(|(name, _)| String::from_utf8(name).ok());
+    let names = names.into_iter().take(MOST_VENDORS).filter_map(|(name, _)| String::from_utf8(name).ok());
     let is_known = |name: &str| matches!(name, "boot" | "linux" | "microsoft" | "tools" | "cloudboot");
     names.filter(|name| !is_known(&name.to_ascii_lowercase())).collect()
 }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! One discovery: which finder looks where, and in which order.
 
-use alloc::vec::Vec;
+use alloc::{format, string::String, vec::Vec};
 use core::{mem::take, ops::Range};
 
 use part::Partition;
 use vfs::{Volume, VolumeId, Volumes};
 
 use crate::{
-    Arch, Entry, Error, File, Found, Kind, Scope, Start, bls,
-    budget::{Budget, Share},
+    Arch, Elsewhere, Entry, Error, File, Found, Kind, Scope, Start, bls,
+    budget::{Budget, Share, number},
     checksum::checksum,
     chosen, extlinux,
     filesystems::{Filesystem, Filesystems},
@@ -19,7 +19,11 @@ use crate::{
     marks::Marks,
     merge::{self, Menu},
     programs,
+    sizes::total,
 };
+
+/// Roots of one filesystem that are looked through besides the usual ones.
+const MOST_ROOTS: usize = 16;
 
 /// One discovery, as every finder sees it.
 pub struct Search<'a> {
@@ -96,7 +100,7 @@ impl<'a> Search<'a> {
         let mut menus = look.menus;
         let is_default = |volume: &&&Volume| self.filesystems().is_default(volume.id());
         menus.extend(volumes.iter().filter(is_default).map(|volume| programs::find(&self, volume)));
-        menus.iter_mut().for_each(|menu| retain(menu, |entry| !self.starts_own(entry)));
+        menus.iter_mut().for_each(|menu| self.leave_out_own(menu));
         self.drop_repeated(&mut menus);
         let mut found = merge::merge(self.volumes, menus);
         self.complete(&systems, &mut found.entries);
@@ -115,7 +119,8 @@ impl<'a> Search<'a> {
         for filesystem in self.filesystems().all() {
             let mut of_it = self.wanted(self.filesystems().usual(filesystem));
             if of_it.is_empty() {
-                of_it.extend(self.filesystems().named(filesystem, |volume| self.is_wanted(volume)));
+                let named = self.filesystems().named(filesystem, |volume| self.is_wanted(volume));
+                of_it.extend(self.first_roots(named));
             }
             for volume in of_it {
                 if !first.iter().any(|other| is_same(other, volume)) {
@@ -130,13 +135,53 @@ impl<'a> Search<'a> {
     /// other disks, sorted.
     fn others(&self, served: &[usize]) -> Vec<&'a Volume> {
         let filesystems = self.filesystems().all().iter();
-        let others = filesystems.flat_map(|filesystem| self.wanted(self.filesystems().others(filesystem)));
-        others.filter(|volume| served.binary_search(&volume.disk()).is_err()).collect()
+        let others = filesystems.flat_map(|filesystem| {
+            let mut others = self.wanted(self.filesystems().others(filesystem));
+            others.retain(|volume| served.binary_search(&volume.disk()).is_err());
+            self.first_roots(others)
+        });
+        others.collect()
+    }
+
+    /// The first of a filesystem's roots; that there are more is said.
+    fn first_roots(&self, mut roots: Vec<&'a Volume>) -> Vec<&'a Volume> {
+        if let Some(more) = roots.get(MOST_ROOTS) {
+            let error = Error::TooMany { what: "subvolumes to look in", limit: number(MOST_ROOTS) };
+            let default = self.filesystems().of(more.id()).map(Filesystem::default);
+            let default = default.and_then(|id| self.volumes.get(id)).unwrap_or(more);
+            self.share(more).note(default.name(), error);
+        }
+        roots.truncate(MOST_ROOTS);
+        roots
     }
 
     fn wanted(&self, roots: Vec<VolumeId>) -> Vec<&'a Volume> {
         let volumes = roots.into_iter().filter_map(|id| self.volumes.get(id));
         volumes.filter(|volume| self.is_wanted(volume)).collect()
+    }
+
+    /// Leaves out entries that start this program. Where one of them is the default of a script of GRUB, no other takes
+    /// its place, which could be an installer: it keeps the place, and leads elsewhere. systemd-boot starts the first
+    /// of its entries where it has no default.
+    fn leave_out_own(&self, menu: &mut Menu) {
+        let first = menu.default.unwrap_or(0);
+        let (mut at, mut kept) = (0.., 0_usize);
+        let mut own = None;
+        retain(menu, |entry| {
+            let is_first = at.next() == Some(first);
+            let is_own = self.starts_own(entry);
+            if is_first && is_own && entry.source.kind == Kind::Grub {
+                own = Some((kept, entry.clone()));
+            }
+            kept = total([kept, usize::from(!is_own)]);
+            !is_own
+        });
+        // Where nothing else is left, nothing could take its place.
+        let Some((place, entry)) = own.filter(|_| !menu.entries.is_empty()) else { return };
+        let path = entry.file().map(|file| String::from_utf8_lossy(&file.path).into_owned());
+        let command = format!("chainloader {}", path.unwrap_or_default());
+        menu.entries.insert(place, Entry { start: Start::Elsewhere(Elsewhere { command }), ..entry });
+        menu.default = Some(place);
     }
 
     fn starts_own(&self, entry: &Entry) -> bool {

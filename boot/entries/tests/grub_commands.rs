@@ -253,7 +253,7 @@ fn what_cannot_be_loaded_is_no_entry() {
         ("linux /", "no file /"),
         (
             "linux /k; initrd newc:etc/x:/i",
-            "initrd newc:etc/x:/i: files that have to be put into an archive are not supported",
+            "initrd newc:etc/x:/i: files that have to be put into an archive are not supported (line 2)",
         ),
         ("initrd /i", "it has no linux command"),
         ("chainloader /bootmgr", "chainloader /bootmgr"),

@@ -239,3 +239,52 @@ fn menus_deep_in_one_another_take_no_time() {
     let found = beside_a_good_disk(vec![tree]);
     assert!(found.entries.iter().any(|entry| entry.id == "good"));
 }
+
+/// Names `a00`, `a01` and so on.
+fn numbered(count: usize, name: impl Fn(usize) -> String) -> Tree {
+    (0..count).fold(Tree::new().uuid("u"), |tree, i| tree.file(name(i), "p"))
+}
+
+#[test]
+fn what_is_cut_off_is_said_once() {
+    let wrong = |count: usize| {
+        let lines: String = (0..count).map(|i| format!("wrong-{i}\n")).collect();
+        Tree::new()
+            .uuid("u")
+            .file("/boot/grub/grub.cfg", format!("{lines}menuentry m {{ linux /k\n}}\n"))
+            .file("/k", "k")
+    };
+    let vendors = |count| numbered(count, |i| format!("/EFI/a{i:02}/shimx64.efi"));
+    let kernels = |count| numbered(count, |i| format!("/boot/vmlinuz-{i}"));
+    let signed = |count| numbered(count, |i| format!("/boot/vmlinuz-{}{}", i / 2, ["", ".signed"][i % 2]));
+    let of_modules = |count| numbered(count, |i| format!("/usr/lib/modules/{i}/vmlinuz"));
+    let cases = [
+        ("names in this folder", 64, "/EFI", &vendors as &dyn Fn(usize) -> Tree),
+        ("kernels: ", 64, "/boot", &kernels),
+        ("names of kernels", 1024, "/boot", &signed),
+        ("problems of a script", 32, "/boot/grub/grub.cfg", &wrong),
+    ];
+    let said = |what: &str, found: &Found| -> Vec<String> {
+        let problems = found.problems.iter().map(|problem| (problem, problem.error.to_string()));
+        let of_it = problems.filter(|(_, text)| text.contains(what));
+        of_it.map(|(problem, text)| format!("{}: {} {text}", problem.object, problem.error.code())).collect()
+    };
+    for (what, limit, object, tree) in cases {
+        assert_eq!(said(what, &beside_a_good_disk(vec![tree(limit)])), [""; 0], "{what}");
+        let found = beside_a_good_disk(vec![tree(limit + 1)]);
+        let name = what.trim_end_matches(": ");
+        let line =
+            format!("hd0,gpt1 {object}: E-ENTRY-LIMIT more than {limit} {name}: the others are left out");
+        assert_eq!(said(what, &found), [line], "{what}");
+        assert_is_cut_off(&found, what);
+    }
+    // Where nothing else was found at all.
+    let alone = |tree: Tree| found(vec![Volume::new("hd0,gpt1", tree).on(0, None)]);
+    let cut = alone(of_modules(65));
+    assert_eq!(said("kernels: ", &alone(of_modules(64))), [""; 0]);
+    assert_eq!(
+        said("kernels: ", &cut),
+        ["hd0,gpt1 /usr/lib/modules: E-ENTRY-LIMIT more than 64 kernels: the others are left out"]
+    );
+    assert_eq!(cut.entries.len(), 64);
+}

@@ -68,8 +68,61 @@ fn a_default_that_boots_the_local_disk_starts_no_installer() {
     assert_eq!(shown(&syslinux(&chain))[1], "*hd: leaves with kernel chain.c32");
     let other = format!("default mem\n{install}label mem\nkernel memtest.bin\n");
     assert_eq!(shown(&syslinux(&other))[1], "*mem: leaves with kernel memtest.bin");
-    let none = format!("default {}{install}{local}", "gone\n");
-    assert_eq!(shown(&syslinux(&none))[0], "*install: /k  auto");
+    let line = format!("default line\n{install}label line\nmenu label of the menu\n");
+    assert_eq!(shown(&syslinux(&line))[1], "*of the menu: leaves with label line");
+}
+
+#[test]
+fn a_default_may_be_a_file_with_options() {
+    let install = "label install\nkernel /k\nappend auto\n";
+    let found = |lines: &str| {
+        let text = format!("{lines}{install}");
+        let tree = Tree::new().uuid("u").file("/isolinux/isolinux.cfg", text).file("/isolinux/vmlinuz", "k");
+        find(tree.file("/k", "k"))
+    };
+    let leaves = "install: /k  auto";
+    let cases = [
+        ("default chain.c32 hd0\n", ["*chain.c32 hd0: leaves with default chain.c32 hd0", leaves]),
+        (
+            "default vesamenu.c32\ntimeout 200\nontimeout chain.c32 hd0\n",
+            ["*chain.c32 hd0: leaves with ontimeout chain.c32 hd0", leaves],
+        ),
+        // SYSLINUX asks where the file is not there, or may not be named.
+        ("default gone\n", ["*gone: leaves with default gone", leaves]),
+        ("default gone\nprompt 1\n", ["*gone: leaves with default gone", leaves]),
+        ("allowimplicit 0\ndefault vmlinuz\n", ["*vmlinuz: leaves with default vmlinuz", leaves]),
+        (
+            "append quiet\ndefault vmlinuz ro initrd=i\n",
+            ["*vmlinuz ro initrd=i: /isolinux/vmlinuz /isolinux/i ro quiet", leaves],
+        ),
+        ("default install ro\n", ["*install ro: /k  auto ro", leaves]),
+        ("ui menu.c32\nontimeout install ro\n", ["*install ro: /k  auto ro", leaves]),
+    ];
+    for (lines, entries) in cases {
+        let found = found(lines);
+        assert_eq!(shown(&found), entries, "{lines}");
+        let is_left = entries[0].contains("leaves");
+        assert_eq!(found.elsewhere, if is_left { vec![VolumeId(0)] } else { vec![] }, "{lines}");
+    }
+    // A program that shows the labels takes a default for the name of one, and knows what else to start.
+    for lines in ["ui menu.c32\ndefault gone\n", "ui menu.c32\ndefault install ro\n", ""] {
+        assert_eq!(shown(&found(lines)), ["*install: /k  auto"], "{lines}");
+    }
+}
+
+#[test]
+fn a_configuration_without_labels_starts_its_default() {
+    let text = "default vmlinuz\nappend root=/dev/sda1 initrd=initrd.img\n";
+    let tree = Tree::new().uuid("u").file("/extlinux/extlinux.conf", text).file("/extlinux/vmlinuz", "k");
+    assert_eq!(shown(&find(tree)), ["*vmlinuz: /extlinux/vmlinuz /extlinux/initrd.img root=/dev/sda1"]);
+}
+
+#[test]
+fn the_command_line_begins_behind_the_kernel() {
+    for key in ["kernel", "linux"] {
+        let text = format!("label a\n{key} /k root=/dev/sda1\tinitrd=/i\nappend quiet\ninitrd /later\n");
+        assert_eq!(shown(&syslinux(&text)), ["*a: /k /i root=/dev/sda1 quiet"], "{key}");
+    }
 }
 
 #[test]
@@ -201,6 +254,69 @@ fn loader_conf_chooses_as_systemd_boot_does() {
         default("default @saved\ntimeout 2\n"),
         ("debian-6.1.conf".into(), Some(Wait::Seconds(2)), true)
     );
+}
+
+#[test]
+fn loader_conf_chooses_what_systemd_boot_finds_by_itself() {
+    let files = [("debian.conf", "linux /k\n")];
+    let found = |loader: &str| {
+        let windows = "/EFI/Microsoft/Boot/bootmgfw.efi";
+        let programs = bls(loader, &files).file(windows, "p").file("/shellx64.efi", "p");
+        let other = Volume::new("hd0", Tree::new().uuid("o").file(windows, "p")).on(0, None);
+        let ours = Volume::new("hd1", programs).on(1, None);
+        discover(&Volumes::from_volumes(vec![other, ours]), Arch::X86_64, &|_, _| false)
+    };
+    let cases = [
+        // The number is that of a second entry of this name: the first is on the other disk.
+        ("default auto-windows\n", "auto-windows-2"),
+        ("default AUTO-WIN*\n", "auto-windows-2"),
+        ("default auto-efi-shell\n", "auto-efi-shell"),
+        ("default auto-efi-default\n", "debian.conf"),
+        ("default *\n", "debian.conf"),
+        ("default @saved\n", "debian.conf"),
+        ("", "debian.conf"),
+    ];
+    for (loader, id) in cases {
+        let found = found(loader);
+        let defaults: Vec<&str> =
+            found.entries.iter().filter(|entry| entry.default).map(|entry| entry.id.as_str()).collect();
+        assert_eq!(defaults, [id], "{loader}");
+    }
+}
+
+#[test]
+fn a_default_that_starts_this_program_starts_no_installer() {
+    let own = "menuentry own { chainloader /EFI/own/own.efi }\n";
+    let install = "menuentry Install { linux /k auto }\n";
+    let is_own = |_: &Volume, path: &str| path == "/EFI/own/own.efi";
+    let found = |tree: Tree| {
+        let tree = tree.uuid("u").file("/EFI/own/own.efi", "p").file("/k", "k");
+        discover(&Volumes::from_volumes(vec![Volume::new("hd0,gpt1", tree)]), Arch::X86_64, &is_own)
+    };
+    let of_grub = |cfg: String| found(Tree::new().file("/boot/grub/grub.cfg", cfg));
+    let leaves = "*own: leaves with chainloader /EFI/own/own.efi";
+    let first = of_grub(format!("default=0\n{own}{install}{own}"));
+    assert_eq!(
+        (shown(&first), first.elsewhere),
+        (vec![leaves.into(), "Install: /k  auto".into()], vec![VolumeId(0)])
+    );
+    let last = of_grub(format!("default=1\n{install}{own}"));
+    assert_eq!(
+        (shown(&last), last.elsewhere),
+        (vec!["Install: /k  auto".into(), leaves.into()], vec![VolumeId(0)])
+    );
+    // Entries in front of it that start this program, too, are left out.
+    let twice = of_grub(format!("default=1\n{own}{own}{install}"));
+    assert_eq!(shown(&twice), [leaves, "Install: /k  auto"]);
+    let other = of_grub(format!("default=1\n{own}{install}"));
+    assert_eq!((shown(&other), other.elsewhere), (vec!["*Install: /k  auto".into()], vec![]));
+    // There is no other entry that could take its place.
+    let alone = of_grub(format!("default=0\n{own}"));
+    assert_eq!((alone.entries, alone.elsewhere), (vec![], vec![]));
+    let files = [("a.conf", "title A\nefi /EFI/own/own.efi\n"), ("b.conf", "title B\nlinux /k\n")];
+    let of_bls = |loader: &str| shown(&found(bls(loader, &files)));
+    // systemd-boot starts the first of its entries where the default is not there.
+    assert_eq!(of_bls("default a*\n"), ["*B: /k"]);
 }
 
 #[test]

@@ -360,6 +360,27 @@ fn two_hundred_snapshots_are_no_two_hundred_entries() {
 }
 
 #[test]
+fn roots_that_are_not_looked_in_are_said() {
+    let found = |count: usize, is_wanted: &dyn Fn(&Volume) -> bool| {
+        let names: Vec<String> = (0..count).map(|i| format!("s{i:02}")).collect();
+        let tree = names.iter().fold(Tree::new().uuid(ROOT), |tree, name| {
+            tree.file(format!("/{name}/extlinux/extlinux.conf"), format!("label {name}\nlinux /k\n"))
+        });
+        let all: Vec<&str> = ["/"].into_iter().chain(names.iter().map(String::as_str)).collect();
+        let volumes = Volumes::from_volumes(roots(1, tree, &all));
+        let found = Scope { is_wanted, ..Scope::new(Arch::X86_64, &|_, _| false) }.discover(&volumes);
+        let problem = |problem: &entries::Problem| format!("{}: {}", problem.object, problem.error);
+        (found.entries.len(), found.problems.iter().map(problem).collect::<Vec<_>>())
+    };
+    let line = "hd0,gpt1:/: more than 16 subvolumes to look in: the others are left out";
+    let is_system = |volume: &Volume| volume.subvolume().starts_with('s');
+    for is_wanted in [&|_: &Volume| true, &is_system as &dyn Fn(&Volume) -> bool] {
+        assert_eq!(found(16, is_wanted), (16, vec![]));
+        assert_eq!(found(17, is_wanted), (16, vec![line.to_string()]));
+    }
+}
+
+#[test]
 fn what_two_roots_have_alike_is_there_once_the_default_first() {
     // A system that was rolled back: the default is a copy of `@`, which is still there.
     let cfg = update_grub("/@", "1", "ro rootflags=subvol=@");

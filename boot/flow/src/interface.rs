@@ -5,7 +5,7 @@ use alloc::{format, string::String, vec::Vec};
 
 use arch::Arch;
 use config::{Config, Menu};
-use efi::{interface::Timeout, log, pattern, text};
+use efi::{log, pattern, text};
 use entries::{Entry, Found};
 use menu::{Wait, Wishes};
 
@@ -40,7 +40,10 @@ impl Once {
             variables.remove(Vendor::Loader, name);
             Some(value)
         };
-        Self { entry: take(ENTRY_ONE_SHOT), wait: take(CONFIG_TIMEOUT_ONE_SHOT).and_then(|text| wait(&text)) }
+        Self {
+            entry: take(ENTRY_ONE_SHOT),
+            wait: take(CONFIG_TIMEOUT_ONE_SHOT).and_then(|text| Wait::parse(&text)),
+        }
     }
 
     /// Pattern of the entry that is wanted this time.
@@ -136,7 +139,7 @@ pub fn lasting(variables: &dyn Variables, found: &Found) -> (Option<String>, &'s
 
 /// The settings of the menu, of all sources.
 pub fn wishes(config: &Config, found: &Found, once: &Once, variables: &dyn Variables) -> Wishes {
-    let lasting = get(variables, CONFIG_TIMEOUT).and_then(|text| wait(&text));
+    let lasting = get(variables, CONFIG_TIMEOUT).and_then(|text| Wait::parse(&text));
     Wishes {
         is_always_shown: config.menu() == Menu::Always,
         is_hidden: config.menu() == Menu::Hidden,
@@ -158,15 +161,6 @@ pub fn wishes(config: &Config, found: &Found, once: &Once, variables: &dyn Varia
 fn get(variables: &dyn Variables, name: &str) -> Option<String> {
     let value = variables.read(Vendor::Loader, name)?;
     Some(text::decode(&value)).filter(|value| !value.is_empty())
-}
-
-fn wait(text: &str) -> Option<Wait> {
-    Some(match Timeout::parse(text)? {
-        Timeout::Seconds(seconds) => Wait::Seconds(seconds),
-        Timeout::Force => Wait::Forever,
-        Timeout::Hidden => Wait::Hidden,
-        Timeout::Disabled => Wait::Never,
-    })
 }
 
 /// Tells what there is to choose from.

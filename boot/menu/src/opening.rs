@@ -30,6 +30,24 @@ pub enum Wait {
     Never,
 }
 
+impl Wait {
+    /// As systemd-boot reads it in `LoaderConfigTimeout` and in loader.conf; none where it is wrong.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "menu-force" => Some(Self::Forever),
+            "menu-hidden" => Some(Self::Hidden),
+            "menu-disabled" => Some(Self::Never),
+            digits if digits.starts_with('+') => None,
+            digits => digits.parse().ok().map(|seconds| match seconds {
+                0 => Self::Hidden,
+                // The number of `menu-force`, which bootctl writes in place of the word.
+                u32::MAX => Self::Forever,
+                seconds => Self::Seconds(seconds),
+            }),
+        }
+    }
+}
+
 /// The settings of all sources.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Wishes {
@@ -86,6 +104,26 @@ impl Opening {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn waits_are_numbers_or_words() {
+        let cases = [
+            ("5", Some(Wait::Seconds(5))),
+            ("0", Some(Wait::Hidden)),
+            ("menu-force", Some(Wait::Forever)),
+            ("4294967295", Some(Wait::Forever)),
+            ("menu-hidden", Some(Wait::Hidden)),
+            ("menu-disabled", Some(Wait::Never)),
+            ("+5", None),
+            ("-1", None),
+            ("soon", None),
+            ("", None),
+            ("4294967296", None),
+        ];
+        for (text, wait) in cases {
+            assert_eq!(Wait::parse(text), wait, "{text}");
+        }
+    }
 
     const FIVE: Opening = Opening::Shown(Some(Duration::from_secs(5)));
 

@@ -25,9 +25,11 @@ pub fn read(search: &Search<'_>, volumes: &[&Volume], candidates: &[Candidate]) 
     let text = String::from_utf8_lossy(&bytes);
     let settings = Settings::parse(&text);
     let is_default = |candidate: &Candidate| is_meant(settings.default, &candidate.name.id);
+    let default = candidates.iter().position(is_default);
     let lock = || format!("{volume} {PATH}: editor no");
     Menu {
-        default: candidates.iter().position(is_default),
+        default,
+        of_others: default.is_none().then(|| settings.default.into()),
         starts_last: settings.default == SAVED,
         wait: settings.wait,
         locks: settings.is_locked.then(lock).into_iter().collect(),
@@ -51,21 +53,12 @@ impl<'a> Settings<'a> {
             let value = value.trim_ascii();
             match key {
                 "default" => settings.default = value,
-                "timeout" => settings.wait = wait(value).or(settings.wait),
+                "timeout" => settings.wait = Wait::parse(value).or(settings.wait),
                 "editor" => settings.is_locked = is_no(value),
                 _ => {}
             }
         }
         settings
-    }
-}
-
-fn wait(value: &str) -> Option<Wait> {
-    match value {
-        "menu-force" | "-1" => Some(Wait::Forever),
-        "menu-hidden" => Some(Wait::Hidden),
-        "menu-disabled" => Some(Wait::Never),
-        seconds => seconds.parse().ok().map(Wait::Seconds),
     }
 }
 
@@ -75,7 +68,7 @@ fn is_no(value: &str) -> bool {
 }
 
 /// Whether a pattern means an identifier, with or without what stands behind its last dot.
-fn is_meant(pattern: &str, id: &str) -> bool {
+pub fn is_meant(pattern: &str, id: &str) -> bool {
     pattern::fits(pattern, id)
         || id.rsplit_once('.').is_some_and(|(stem, _)| stem.eq_ignore_ascii_case(pattern))
 }
@@ -89,11 +82,9 @@ mod tests {
         let of = |text| Settings::parse(text);
         let waits = [
             ("timeout 3", Some(Wait::Seconds(3))),
-            ("timeout 0", Some(Wait::Seconds(0))),
-            ("timeout -1", Some(Wait::Forever)),
+            ("timeout 0", Some(Wait::Hidden)),
             ("timeout menu-force", Some(Wait::Forever)),
-            ("timeout menu-hidden", Some(Wait::Hidden)),
-            ("timeout menu-disabled", Some(Wait::Never)),
+            ("timeout 3\ntimeout -1", Some(Wait::Seconds(3))),
             ("timeout soon", None),
             ("#timeout 3", None),
         ];

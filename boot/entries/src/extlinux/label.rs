@@ -10,12 +10,12 @@ use alloc::{
 const NOT_LINUX: [&str; 9] = [".c32", ".cbt", ".com", ".com32", ".bss", ".bs", ".bin", ".img", ".0"];
 
 /// The thing that a label starts.
-#[derive(Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum Runs {
     /// It is a line of the menu only.
     #[default]
     Nothing,
-    /// A Linux kernel.
+    /// A Linux kernel, with what stands behind its path.
     Linux(String),
     /// The disk that the machine would boot without this one, by this command.
     Local(String),
@@ -26,7 +26,7 @@ pub enum Runs {
 }
 
 /// Another configuration.
-#[derive(Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Config {
     pub path: String,
     /// What its paths are relative to, where that is another folder.
@@ -34,7 +34,7 @@ pub struct Config {
 }
 
 /// The lines of a LABEL.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Label {
     pub name: String,
     pub runs: Runs,
@@ -50,6 +50,12 @@ pub struct Label {
 }
 
 impl Label {
+    /// What a command starts that names a file; `key` is the line that says it.
+    pub fn of_file(key: &str, command: &str) -> Self {
+        let runs = kernel(command, format!("{key} {command}"));
+        Self { name: command.into(), title: Some(command.into()), runs, ..Self::default() }
+    }
+
     /// Takes a line; false if it is none of a label.
     pub fn line(&mut self, key: &str, value: &str) -> bool {
         let command = || format!("{key} {value}").trim_ascii_end().to_string();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The lines of a configuration, and of the files that it includes.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
 
 use menu::Wait;
 
@@ -16,6 +16,15 @@ use crate::Error;
 const DEEPEST: u32 = 8;
 /// Labels of one configuration.
 const MOST: usize = 1000;
+
+/// What starts when nobody chooses.
+pub enum Chosen {
+    /// The label with this index.
+    Label(usize),
+    /// A command that is more than a label, and the line that says it: it stands in front of the labels.
+    Command(&'static str, Box<Label>),
+}
+
 /// A menu: the first, or what MENU BEGIN opens.
 #[derive(Debug, Default)]
 struct Submenu {
@@ -44,7 +53,11 @@ pub struct Reader<'a> {
     timeout: i64,
     /// The same, whatever somebody does meanwhile.
     total: i64,
-    has_menu: bool,
+    /// Whether a program shows the labels.
+    has_program: bool,
+    has_prompt: bool,
+    /// Whether a command may only name a label.
+    needs_label: bool,
     is_locked: bool,
     master: Option<String>,
 }
@@ -64,7 +77,9 @@ impl<'a> Reader<'a> {
             on_timeout: String::new(),
             timeout: 0,
             total: 0,
-            has_menu: false,
+            has_program: false,
+            has_prompt: false,
+            needs_label: false,
             is_locked: false,
             master: None,
         }
@@ -184,29 +199,72 @@ impl<'a> Reader<'a> {
             "ontimeout" => self.on_timeout = value.into(),
             "timeout" if self.menu == 0 => self.timeout = number(value),
             "totaltimeout" => self.total = number(value),
-            "prompt" => self.has_menu |= number(value) > 0,
-            "ui" => self.has_menu = true,
+            "prompt" => self.has_prompt |= number(value) > 0,
+            "ui" => self.has_program = true,
+            "allowimplicit" => self.needs_label = number(value) == 0,
             "allowoptions" => self.is_locked |= number(value) == 0,
             _ => {}
         }
     }
 
-    /// Index of the label that starts when nobody chooses.
-    pub fn default(&self) -> Option<usize> {
-        let named = |command: &String| {
-            let word = command.split_ascii_whitespace().next()?;
-            self.labels.iter().position(|label| label.name == *command || label.name == word)
-        };
+    /// What starts when nobody chooses. As typed at SYSLINUX's prompt, a command may be a label with options, or a file;
+    /// a program that shows a menu looks for the label only.
+    pub fn default(&self) -> Option<Chosen> {
+        let by_command = [("ontimeout", &self.on_timeout), ("default", &self.default)];
+        let mut by_command = by_command.into_iter().filter(|(_, command)| !is_menu(command));
         let of_root = |label: &Label| label.menu == 0 && !label.is_disabled;
         let by_menu = || self.labels.iter().rposition(|label| label.is_default && of_root(label));
         let first = || self.labels.iter().position(|label| of_root(label) && label.runs != Runs::Nothing);
-        named(&self.on_timeout).or_else(|| named(&self.default)).or_else(by_menu).or_else(first)
+        let of_menu = || by_menu().or_else(first).map(Chosen::Label);
+        by_command.find_map(|(key, command)| self.command(key, command)).or_else(of_menu)
+    }
+
+    /// What a command starts; none where it is empty, or means nothing to the program that shows the menu.
+    fn command(&self, key: &'static str, command: &str) -> Option<Chosen> {
+        let word = command.split_ascii_whitespace().next()?;
+        let is_of_menu = key == "default" && self.shows_labels();
+        if let Some(at) = self.labels.iter().position(|label| label.name == *command || label.name == word) {
+            let label = self.labels.get(at)?;
+            let options = if label.name == *command { "" } else { command.get(word.len()..)?.trim_ascii() };
+            let takes_them = matches!(label.runs, Runs::Linux(_)) && !options.is_empty() && !is_of_menu;
+            return Some(if takes_them {
+                Chosen::Command(key, Box::new(self.with(label, options)))
+            } else {
+                Chosen::Label(at)
+            });
+        }
+        let mut label = Label::of_file(key, command);
+        if self.needs_label {
+            label.runs = Runs::Other(format!("{key} {command}"));
+        }
+        (!is_of_menu).then_some(Chosen::Command(key, Box::new(label)))
+    }
+
+    /// A label with options behind its own.
+    fn with(&self, label: &Label, options: &str) -> Label {
+        let title = label.title.as_deref().unwrap_or(&label.name);
+        Label {
+            name: format!("{} {options}", label.name),
+            append: Some(format!("{} {options}", self.options(label))),
+            title: Some(format!("{title} {options}")),
+            ..label.clone()
+        }
+    }
+
+    /// APPEND of a label, else that of all; `-` is none.
+    pub fn options<'l>(&'l self, label: &'l Label) -> &'l str {
+        let append = label.append.as_deref().or(self.append.as_deref());
+        append.filter(|append| *append != "-").unwrap_or_default()
+    }
+
+    /// Whether a program shows the labels, in place of a prompt.
+    fn shows_labels(&self) -> bool {
+        self.has_program || is_menu(&self.default)
     }
 
     /// How long its menu waits; none if it shows no menu.
     pub fn wait(&self) -> Option<Wait> {
-        let program = self.default.split_ascii_whitespace().next().unwrap_or_default();
-        let shows_menu = self.has_menu || program.to_ascii_lowercase().ends_with("menu.c32");
+        let shows_menu = self.has_prompt || self.shows_labels();
         match if self.timeout == 0 { self.total } else { self.timeout } {
             0 => shows_menu.then_some(Wait::Forever),
             tenths => {
@@ -245,6 +303,12 @@ impl<'a> Reader<'a> {
         let open = |at: usize| self.menus.get(at).filter(|_| at > 0);
         core::iter::successors(open(label.menu), move |menu| open(menu.parent))
     }
+}
+
+/// Whether a command starts a program that shows the labels.
+fn is_menu(command: &str) -> bool {
+    let program = command.split_ascii_whitespace().next().unwrap_or_default();
+    program.to_ascii_lowercase().ends_with("menu.c32")
 }
 
 /// A title without the mark of its hot key.

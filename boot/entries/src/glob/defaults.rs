@@ -206,44 +206,52 @@ fn grub_defaults(share: &Share, volume: &Volume) -> String {
     values.filter(|value| !value.trim_ascii().is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// The value of the last `NAME=value` of a shell file, without its quotes; `value` is the one from before the file.
-/// `$NAME` in it is the value from before; anything else that the shell would have to compute is left as it stands.
+/// The value of the last `NAME=value` of a shell file, as the shell reads a word; `value` is the one from before the
+/// file. `$NAME` in it is the value from before; anything else that the shell would have to compute is left as it stands.
 fn assigned(text: &str, name: &str, mut value: Option<String>) -> Option<String> {
-    let (with_brace, plain) = (format!("${{{name}}}"), format!("${name}"));
     for line in text.lines() {
-        let Some(new) = line.trim_ascii().strip_prefix(name).and_then(|rest| rest.strip_prefix('=')) else {
-            continue;
-        };
-        let quoted = |quote: char| new.strip_prefix(quote).and_then(|rest| rest.split(quote).next());
-        let single = quoted('\'');
-        let new = single.or_else(|| quoted('"')).unwrap_or(new.trim_ascii());
-        let old = value.unwrap_or_default();
-        let added = new.matches('$').count().checked_mul(old.len())?;
-        if added.checked_add(new.len())? > LONGEST {
-            return None;
-        }
-        let new = if single.is_some() {
-            String::from(new)
-        } else {
-            let parts: Vec<&str> = new.split(with_brace.as_str()).collect();
-            let parts: Vec<String> = parts.into_iter().map(|part| insert(part, &plain, &old)).collect();
-            parts.join(&old)
-        };
-        value = Some(new);
+        let new = line.trim_ascii().strip_prefix(name).and_then(|rest| rest.strip_prefix('='));
+        let Some(new) = new else { continue };
+        value = Some(word(new, name, &value.unwrap_or_default())?);
     }
     value
 }
 
-/// Puts `value` in place of `$NAME`, not of a longer name that starts like it.
-fn insert(text: &str, variable: &str, value: &str) -> String {
-    let mut pieces = text.split(variable);
-    let mut result = String::from(pieces.next().unwrap_or_default());
-    for piece in pieces {
-        let is_longer = piece.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
-        result.push_str(if is_longer { variable } else { value });
-        result.push_str(piece);
+/// The word that a text starts with, without its quotes, and `old` in place of `$NAME`; none where it is too long.
+fn word(text: &str, name: &str, old: &str) -> Option<String> {
+    let (mut word, mut quote, mut chars) = (String::new(), None, text.chars());
+    while let Some(c) = chars.next() {
+        let rest = chars.as_str();
+        match (c, quote) {
+            ('\'' | '"', None) => quote = Some(c),
+            (c, Some(open)) if c == open => quote = None,
+            ('\\', None) => word.extend(chars.next()),
+            ('\\', Some('"')) if rest.starts_with(['"', '\\', '$', '`']) => word.extend(chars.next()),
+            ('$', None | Some('"')) => match behind_name(rest, name) {
+                Some(behind) => {
+                    word.push_str(old);
+                    chars = behind.chars();
+                }
+                None => word.push(c),
+            },
+            // A comment stands behind a space.
+            (' ' | '\t' | ';' | '&' | '|', None) => break,
+            _ => word.push(c),
+        }
+        if word.len() > LONGEST {
+            return None;
+        }
     }
-    result
+    Some(word)
+}
+
+/// What stands behind `NAME` or `{NAME}`, if the text starts so; a longer name is another one.
+fn behind_name<'t>(text: &'t str, name: &str) -> Option<&'t str> {
+    if let Some(braced) = text.strip_prefix('{') {
+        return braced.strip_prefix(name)?.strip_prefix('}');
+    }
+    let behind = text.strip_prefix(name)?;
+    (!behind.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')).then_some(behind)
 }
 
 #[cfg(test)]
@@ -256,6 +264,26 @@ mod tests {
         assert_eq!(assigned(text, "A", None).as_deref(), Some("x y"));
         assert_eq!(assigned(text, "B", None).as_deref(), Some("z"));
         assert_eq!(assigned(text, "C", None), None);
+    }
+
+    #[test]
+    fn a_value_is_a_word_of_the_shell() {
+        let cases = [
+            ("A=quiet # x", "quiet"),
+            ("A=quiet\t# x", "quiet"),
+            ("A=quiet#x", "quiet#x"),
+            ("A=quiet; B=x", "quiet"),
+            ("A=\"a b\" # x", "a b"),
+            ("A='a # b' # x", "a # b"),
+            ("A= # x", ""),
+            ("A=a\\ b c", "a b"),
+            ("A=a\" b\"' c' d", "a b c"),
+            ("A=\"x=\\\"a b\\\" \\$A \\d\"", "x=\"a b\" $A \\d"),
+            ("A='a\\'", "a\\"),
+        ];
+        for (line, value) in cases {
+            assert_eq!(assigned(line, "A", Some("old".into())).as_deref(), Some(value), "{line}");
+        }
     }
 
     #[test]

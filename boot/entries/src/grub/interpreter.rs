@@ -216,8 +216,13 @@ impl<'a> Interpreter<'a> {
     pub fn note(&mut self, error: Error) {
         let object = self.files.last().cloned().unwrap_or_default();
         let problem = Problem::new(object, error);
-        if self.notes.len() < MOST_NOTES && !self.notes.contains(&problem) {
-            self.notes.push(problem);
+        match self.notes.len() {
+            kept if kept > MOST_NOTES || self.notes.contains(&problem) => {}
+            MOST_NOTES => {
+                let error = Error::TooMany { what: "problems of a script", limit: number(MOST_NOTES) };
+                self.notes.push(Problem::new(problem.object, error));
+            }
+            _ => self.notes.push(problem),
         }
     }
 

@@ -35,8 +35,9 @@ pub fn initrd(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Err
     // GRUB wraps such a file into an archive. Loaded as it is, the kernel would take it for one.
     if let Some(wrapped) = call.arguments.iter().find(|path| path.starts_with("newc:")) {
         grub.boot.refuse(format!(
-            "initrd {}: files that have to be put into an archive are not supported",
-            short(wrapped)
+            "initrd {}: files that have to be put into an archive are not supported (line {})",
+            short(wrapped),
+            call.line
         ));
         return Ok(Status::Failure);
     }
