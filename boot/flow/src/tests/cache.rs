@@ -4,7 +4,7 @@
 
 use std::{format, string::String, vec::Vec};
 
-use super::machine::{End, Failing, Machine, Pushed, Signing};
+use super::machine::{Answer, End, Failing, Machine, Pushed, Signing};
 use crate::{CACHE_VARIABLE, Ended};
 
 const TAG: &str = "1";
@@ -509,6 +509,45 @@ fn what_was_good_cannot_be_said_to_be_untried_to_bring_an_older_epoch_back() {
     bed.down();
     // It has tries left: nothing else counts them.
     bed.starts("new", REVOKED);
+}
+
+#[test]
+fn an_older_signed_image_is_refused_wherever_it_is_offered() {
+    let (bed, old) = of_two_epochs();
+    bed.machine.with_registry(|registry| {
+        registry.tag("2", &old);
+        registry.push_index("3", &old, 9);
+    });
+    let mut bed = bed;
+    // Under another tag, from another repository, and in an index that says of itself that it is newer.
+    for reference in ["linux:2", "other:2", "linux:3"] {
+        let settings = format!("cloudboot.cache=1 cloudboot.image=host.example/{reference}");
+        bed = Bed { machine: bed.machine.settings(&settings), ..bed };
+        bed.starts("nothing", REVOKED);
+    }
+}
+
+#[test]
+fn a_tag_that_changes_once_it_is_known_is_not_asked_for_again() {
+    let bed = Bed::new();
+    bed.machine.with_registry(|registry| {
+        let other = registry.push("2", "other", 0, &[]);
+        registry.tag_then(TAG, &other);
+    });
+    bed.starts("one", "cache keeps");
+    let mut count = 0;
+    bed.machine.with_registry(|registry| count = registry.count("/manifests/1"));
+    assert_eq!(count, 1);
+}
+
+#[test]
+fn without_an_address_the_cache_is_used() {
+    let bed = Bed::new();
+    bed.starts("one", "cache keeps");
+    bed.bless();
+    let bed = Bed { machine: bed.machine.network(&[Answer::None]), ..bed };
+    let lines = bed.starts("one", "cache a host");
+    assert!(lines.iter().any(|line| line.contains("network dhcp: ")), "{lines:#?}");
 }
 
 #[test]
