@@ -9,6 +9,7 @@ use std::{
 };
 
 use config::{Config, Cosign, Origin, Text, Trust};
+use flow::OwnSections;
 use image::{own, pe::Pe};
 use serde::Serialize;
 use sigstore::PublicKey;
@@ -32,6 +33,8 @@ pub struct BuiltIn {
     signed: bool,
     /// Who must sign what it boots from a network: the keys' digests.
     keys: Vec<String>,
+    /// Files beside the loader that its settings name as further keys.
+    key_files: Vec<KeyFile>,
     /// Whether signatures without a key of their own count, too.
     trusted_root: bool,
     /// How many root certificates it trusts besides Mozilla's.
@@ -42,6 +45,14 @@ pub struct BuiltIn {
     policy: String,
     /// Whether files beside it, variables and metadata set only what cannot weaken it.
     locked: bool,
+}
+
+/// A file of keys on the volume that the loader is started from.
+#[derive(Serialize)]
+struct KeyFile {
+    path: String,
+    /// What it must be; a file without a digest does not count, since whoever writes to the volume can change it.
+    digest: Option<String>,
 }
 
 /// What is built into a file, if that is our own loader.
@@ -72,10 +83,14 @@ pub fn read(path: &OsStr) -> Result<Option<BuiltIn>, Failure> {
         [] => 0,
         pem => Roots::none().add_pem(own::ROOTS, pem).map_err(|error| failed(&error))?,
     };
-    let trusted_root = !section(own::TRUSTED_ROOT).is_empty();
     let config = settings(section(own::CMDLINE));
-    let names_signer = config.cosign_trusted_root().is_some() || config.cosign_keys().next().is_some();
-    let is_locked = names_signer || trusted_root || !keys.is_empty();
+    let key_files: Vec<KeyFile> = config.cosign_keys().map(KeyFile::of).collect();
+    let is_pinned = |named: &str| flow::pinned(named).is_ok();
+    let own =
+        OwnSections { keys: section(own::KEYS).to_vec(), trusted_root: section(own::TRUSTED_ROOT).to_vec() };
+    let trusted_root = config.cosign_trusted_root().map_or(!own.trusted_root.is_empty(), is_pinned);
+    let has_signer = trusted_root || !keys.is_empty() || key_files.iter().any(|file| file.digest.is_some());
+    let is_locked = flow::trust_of(&config, &own, false) != Trust::Open;
     Ok(Some(BuiltIn {
         kind: "loader",
         arch: pe.headers.machine().to_string(),
@@ -86,7 +101,8 @@ pub fn read(path: &OsStr) -> Result<Option<BuiltIn>, Failure> {
         trusted_root,
         roots,
         cmdline: shown(section(own::CMDLINE)),
-        policy: policy(&config, is_locked),
+        policy: policy(&config, is_locked, has_signer),
+        key_files,
     }))
 }
 
@@ -101,13 +117,14 @@ pub fn shown(section: &[u8]) -> String {
 }
 
 /// What of a registry starts, in a sentence.
-fn policy(config: &Config, is_locked: bool) -> String {
+fn policy(config: &Config, is_locked: bool, has_signer: bool) -> String {
     let unpinned = "without a key, only what has a digest in its reference";
     let rule = match (is_locked, config.cosign()) {
         (_, Some(Cosign::Off)) => "anything: cloudboot.cosign=off starts whatever a registry has".into(),
         (true, Some(Cosign::Warn)) => {
             "cloudboot.cosign=warn starts what is not signed, with a warning".into()
         }
+        (true, _) if !has_signer => "nothing of a registry: no key counts".into(),
         (true, _) => match config.cosign_threshold() {
             1 => "of a registry, only what is signed by one of them".into(),
             count => format!("of a registry, only what is signed by {count} of them"),
@@ -130,6 +147,15 @@ fn starts_like_a_program(path: &Path) -> io::Result<bool> {
     Ok(File::open(path)?.read_exact(&mut start).is_ok() && start == *b"MZ")
 }
 
+impl KeyFile {
+    fn of(named: &str) -> Self {
+        match flow::pinned(named) {
+            Ok((path, digest)) => Self { path: path.into(), digest: Some(digest.to_string()) },
+            Err(_) => Self { path: named.into(), digest: None },
+        }
+    }
+}
+
 impl BuiltIn {
     /// Prints it.
     pub fn show(&self, name: &OsStr, printer: &mut Printer) -> Result<(), Stop> {
@@ -142,6 +168,15 @@ impl BuiltIn {
         ))?;
         for key in &self.keys {
             printer.line(format_args!("  key      {key}"))?;
+        }
+        for KeyFile { path, digest } in &self.key_files {
+            let path = text(path.as_bytes());
+            match digest {
+                Some(digest) => printer.line(format_args!("  key      in {path}, which must be {digest}"))?,
+                None => printer.line(format_args!(
+                    "  key      in {path} does not count: no digest; expected /PATH@sha256:HEX"
+                ))?,
+            }
         }
         if self.trusted_root {
             printer.line(format_args!("  keyless  a trusted root"))?;

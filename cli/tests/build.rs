@@ -101,6 +101,33 @@ fn inspect_says_what_the_settings_make_of_a_key() {
 }
 
 #[test]
+fn a_key_beside_the_loader_counts_by_its_digest() {
+    let folder = work_dir("build-beside");
+    let out = folder.join("loader.efi");
+    let digest = format!("sha256:{}", "a".repeat(64));
+    let words = format!("cloudboot.cosign.key=/cloudboot/a.pub@{digest}");
+    said(&["build", "--arch", "x86_64", "--cmdline", &words, "--out", text(&out)]);
+    let report = || -> Value { serde_json::from_str(&said(&["inspect", "--json", text(&out)])).unwrap() };
+    let file = serde_json::json!([{"path": "/cloudboot/a.pub", "digest": digest}]);
+    assert_eq!((&report()["key_files"], &report()["locked"]), (&file, &Value::Bool(true)));
+    let shown = said(&["inspect", text(&out)]);
+    assert!(shown.contains(&format!("key      in /cloudboot/a.pub, which must be {digest}\n")), "{shown}");
+    assert!(shown.contains("of a registry, only what is signed by one of them"), "{shown}");
+    // A loader that another program has made, with the path alone.
+    let mut bytes = fs::read(&out).unwrap();
+    let at = bytes.windows(12).position(|window| window == b"@sha256:aaaa").unwrap();
+    bytes[at] = b'#';
+    fs::write(&out, bytes).unwrap();
+    assert_eq!(
+        (&report()["key_files"][0]["digest"], &report()["locked"]),
+        (&Value::Null, &Value::Bool(true))
+    );
+    let shown = said(&["inspect", text(&out)]);
+    assert!(shown.contains(" does not count: no digest; expected /PATH@sha256:HEX\n"), "{shown}");
+    assert!(shown.contains("nothing of a registry: no key counts"), "{shown}");
+}
+
+#[test]
 fn other_programs_read_what_comes_out() {
     let folder = work_dir("build-others");
     let key = cosign_key(&folder, "a");
@@ -153,6 +180,16 @@ fn what_cannot_be_built_in_is_refused() {
             &["--cosign-key", text(&key), "--cmdline", "cloudboot.cosign.threshold=9"],
             2,
             "its threshold is larger",
+        ),
+        (
+            &["--cmdline", "cloudboot.cosign.key=/cloudboot/a.pub"],
+            2,
+            "cloudboot.cosign.key=/cloudboot/a.pub: no digest; expected /PATH@sha256:HEX, or use --cosign-key FILE",
+        ),
+        (
+            &["--cmdline", "cloudboot.cosign.trusted-root=/t.json@sha256:00"],
+            2,
+            "not a digest behind the @; expected /PATH@sha256:HEX, or use --trusted-root FILE",
         ),
         (&["--threshold", "1"], 2, "--cosign-key"),
         (&["--ca", text(&key)], 1, "no CERTIFICATE section in it"),

@@ -7,8 +7,11 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use peers::{Referrers, Registry, Scratch, output};
-use serde_json::Value;
+use peers::{
+    Key, Referrers, Registry, Scratch, output,
+    sigstore::{Form, IDENTITY, ISSUER, Service, Signed, Signer},
+};
+use serde_json::{Value, json};
 
 const PASSWORD: &str = "correct horse";
 
@@ -231,4 +234,96 @@ fn bundles_of_files_are_verified() {
     fs::write(folder.join("p256.json"), "{}").unwrap();
     let said = failed(folder, &["verify", "--bundle", "p256.json", "--key", "p256.pub", "release"]);
     assert!(said.starts_with("cloud-boot: E-TRUST-BUNDLE p256.json: "), "{said}");
+}
+
+/// Kilobytes of address space that a call may use.
+const SPACE: &str = "100000";
+
+#[test]
+fn large_files_with_a_digest_in_the_bundle_are_not_held_in_memory() {
+    let scratch = keys();
+    let folder = scratch.path();
+    fs::File::create(folder.join("large")).unwrap().set_len(128 << 20).unwrap();
+    cosign(folder, &["import-key-pair", "--key", "ed25519.key", "--output-key-prefix", "sealed"]);
+    let program = std::path::absolute(env::var_os("CLOUD_BOOT").unwrap()).unwrap();
+    for (name, key, is_good) in [("p256", "p256.key", true), ("ed25519", "sealed.key", false)] {
+        let (bundle, public) = (format!("{name}.json"), format!("{name}.pub"));
+        let offline = ["--use-signing-config=false", "--tlog-upload=false", "-y"];
+        cosign(folder, &[&["sign-blob", "--key", key, "--bundle", &bundle, "large"][..], &offline].concat());
+        let script = format!("ulimit -v {SPACE}; exec \"$@\"");
+        let args = ["-c", &script, "sh", program.to_str().unwrap(), "verify"];
+        let verify = ["--bundle", &bundle, "--key", &public, "large"];
+        let output = run(folder, Path::new("sh"), PASSWORD, &[&args[..], &verify].concat());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        // Ed25519 signs the bytes themselves: the limit is one that they do not fit into.
+        assert_eq!(output.status.success(), is_good, "{name}: {:?} {errors}", output.status);
+    }
+    // A pipe is read once.
+    let script = "cat release | \"$1\" verify --bundle ed25519.json --key ed25519.pub /dev/stdin";
+    scratch.write("release", b"a release\n");
+    let signed = ["sign-blob", "--key", "sealed.key", "--bundle", "ed25519.json", "release"];
+    cosign(folder, &[&signed[..], &["--use-signing-config=false", "--tlog-upload=false", "-y"]].concat());
+    let output = run(folder, Path::new("sh"), PASSWORD, &["-c", script, "sh", program.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn keys_and_roots_are_read_up_to_their_limits() {
+    let scratch = keys();
+    let folder = scratch.path();
+    let signed = ["sign-blob", "--key", "p256.key", "--bundle", "p256.json", "cmdline"];
+    cosign(folder, &[&signed[..], &["--use-signing-config=false", "--tlog-upload=false", "-y"]].concat());
+    let limited = |options: &[&str], most: u32| {
+        let said =
+            failed(folder, &[&["verify", "--bundle", "p256.json"][..], options, &["cmdline"]].concat());
+        let expected =
+            format!("cloud-boot: E-CLI-FILE /dev/zero: more than {most} bytes, the most that is read");
+        assert!(said.starts_with(&expected), "{said}");
+    };
+    limited(&["--key", "/dev/zero"], 1 << 16);
+    limited(&["--trusted-root", "/dev/zero", "--identity", "a", "--issuer", "b"], 1 << 18);
+}
+
+#[test]
+fn bundles_with_a_certificate_are_verified_by_a_trusted_root() {
+    let scratch = Scratch::new("cli-keyless");
+    let folder = scratch.path();
+    let service = Service::new(Key::Ed25519, Key::P256);
+    service.certify("signer", &Signer::default());
+    let artifact = b"a release\n";
+    scratch.write("release", artifact);
+    scratch.write("other", b"something else\n");
+    scratch.write("root.json", service.trusted_root().to_string().as_bytes());
+    let signed =
+        |form, kind| Signed { artifact, signer: "signer", hash: "sha256", form, kind }.bundle(&service);
+    let version = |number: u8, mut bundle: Value| {
+        bundle["mediaType"] = format!("application/vnd.dev.sigstore.bundle+json;version=0.{number}").into();
+        let material = bundle["verificationMaterial"].as_object_mut().unwrap();
+        let certificate = material.remove("certificate").unwrap();
+        material.insert("x509CertificateChain".into(), json!({"certificates": [certificate]}));
+        bundle
+    };
+    let args = |what: &'static str, identity: &'static str| {
+        let bundle = ["verify", "--bundle", "bundle.json", "--trusted-root", "root.json"];
+        [&bundle[..], &["--identity", identity, "--issuer", ISSUER, what]].concat()
+    };
+    for bundle in [
+        signed(Form::Envelope, "hashedrekord 0.0.2"),
+        signed(Form::Message, "hashedrekord 0.0.2"),
+        version(2, signed(Form::Envelope, "dsse 0.0.1")),
+        version(2, signed(Form::Message, "hashedrekord 0.0.1")),
+        version(1, signed(Form::Envelope, "dsse 0.0.1")),
+        version(1, signed(Form::Message, "hashedrekord 0.0.1")),
+    ] {
+        scratch.write("bundle.json", bundle.to_string().as_bytes());
+        let said = text(folder, &args("release", IDENTITY));
+        assert!(
+            said.starts_with("release: sha256:") && said.contains(&format!("signed by {IDENTITY}")),
+            "{said}"
+        );
+        let said = failed(folder, &args("other", IDENTITY));
+        assert!(said.starts_with("cloud-boot: E-TRUST-SUBJECT other: "), "{said}");
+        let said = failed(folder, &args("release", "*@elsewhere.example"));
+        assert!(said.starts_with("cloud-boot: E-TRUST-IDENTITY release: "), "{said}");
+    }
 }

@@ -107,7 +107,7 @@ extern "C" fn run(stack: &Stack) -> usize {
             is_locked,
             is_secure_boot: variables::is_secure_boot(),
             cosign: config.cosign(),
-            signers: trust::signers(&config, &console),
+            signers: trust::signers(&config, trust, &console),
         },
         version: VERSION,
         exit: "returning to the firmware",

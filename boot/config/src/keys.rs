@@ -254,7 +254,7 @@ pub const ROWS: [Row; 53] = [
     acts(
         Key { is_list: true, ..key("cloudboot.cosign.key", Value::Path) },
         "",
-        "a further signature key, PEM: a path on the volume that the loader was started from; may be repeated",
+        "a further signature key, PEM: a path on the volume that the loader was started from, on a locked machine with its digest, `/PATH@sha256:HEX`; may be repeated",
     ),
     acts(key("cloudboot.cosign.threshold", Value::Number), "1", "how many of the keys must have signed"),
     acts(

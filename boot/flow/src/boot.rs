@@ -165,7 +165,7 @@ impl<'a> Round<'a> {
             Ok(Some(Kept { slot, resolved, bytes })) => self.report.kept(slot, &resolved, bytes),
             Err(failure) => return self.report.uncached(&failure),
         }
-        match keep.count(storage) {
+        match keep.count(storage, floors) {
             Ok(None) => {}
             Ok(Some(path)) => interface::counted(variables, &format!("{CACHE_FOLDER}/{path}")),
             Err((path, cause)) => self.report.not_counted(&path, &cause),

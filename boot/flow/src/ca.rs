@@ -60,10 +60,16 @@ pub async fn ca<D: Dial>(dial: D, url: &Url, digest: &Digest, config: &Config) -
     let fetching = async { client.send(&request).await.and_then(Response::success)?.bytes(LARGEST_CA).await };
     let failed =
         |code, cause: &dyn core::fmt::Display| Failure::new(Phase::Obtain, format!("{url}"), code, cause);
-    let late = |dial::Late| failed(http::codes::TIMEOUT, &format!("not here within {} s", ANSWER.as_secs()));
+    let late = |dial::Late| {
+        failed(http::codes::TIMEOUT, &format!("not here within {} s", ANSWER.as_secs())).unreachable(true)
+    };
     // It is large, and stacks of firmware are small.
     let bytes = dial::within(client.dial(), deadline, Box::pin(fetching)).await.map_err(late)?;
-    let bytes = bytes.map_err(|error| of_request(&error))?;
+    // Without the roots nothing is known of what the registry has, as if it were the one that does not answer.
+    let bytes = bytes.map_err(|error| {
+        let is_unreachable = error.is_transient() || matches!(error.cause(), http::Cause::Dial(_));
+        of_request(&error).unreachable(is_unreachable)
+    })?;
     let found = Digest::of(digest.algorithm(), &bytes);
     if found != *digest {
         return Err(failed(oci::codes::DIGEST, &format!("digest is {found}, expected {digest}")));
@@ -119,6 +125,28 @@ mod tests {
         let failure = fetched(b"other").unwrap_err().to_string();
         let start = "failed: obtain http://host.example/ca.pem: E-NET-OCI-DIGEST digest is sha256:";
         assert!(failure.starts_with(start), "{failure}");
+    }
+
+    #[test]
+    fn only_a_server_that_is_not_reached_says_nothing_of_the_registry() {
+        let is_unreachable = |prepare: fn(&World)| {
+            let world = World::new();
+            prepare(&world);
+            let url = Url::parse("http://host.example/ca.pem").unwrap();
+            let fetched = world.run(async { ca(world.wire(), &url, &digest(), &Config::default()).await });
+            fetched.unwrap_err().is_unreachable
+        };
+        assert!(is_unreachable(|_| ()), "nobody listens");
+        assert!(is_unreachable(|world| world.silence("host.example:80")));
+        assert!(is_unreachable(|world| {
+            Script::at(world, "host.example:80", |_| Answer::new(503, &[], b""));
+        }));
+        assert!(!is_unreachable(|world| {
+            Script::at(world, "host.example:80", |_| Answer::new(404, &[], b""));
+        }));
+        assert!(!is_unreachable(|world| {
+            Script::at(world, "host.example:80", |_| Answer::new(200, &[], b"other"));
+        }));
     }
 
     #[test]

@@ -3,12 +3,12 @@
 //! where the registry cannot be reached, or where a new image has used up its tries.
 //!
 //! There are two slots. A new image goes to the one that does not hold the good one, and becomes good itself when the
-//! booted system says so, by the name of the slot's record, which counts tries as entries of BLS do: `record+3.cb`,
+//! booted system says so, by the name of the slot's record, which shows tries as entries of BLS do: `record+3.cb`,
 //! `record+2-1.cb`, then `record.cb`. A slot holds the record, which has all documents and signatures as the registry
 //! sent them, and the parts, each named by its digest.
 //!
-//! The volume is the booted system's. So a variable that it cannot reach has the digest of each record
-//! ([`variable`]), and whatever is used goes the way that it would go from the registry: [`Replay`] answers from the
+//! The volume is the booted system's. So a variable that it cannot reach has the digest of each record, and counts the
+//! tries ([`variable`]), and whatever is used goes the way that it would go from the registry: [`Replay`] answers from the
 //! record, and resolving, signatures and parts are checked by the same code. The variable is written last: until then a
 //! slot holds nothing, whatever lies in it.
 
@@ -101,7 +101,7 @@ impl<'a> Cache<'a> {
     fn decide(&self, image: &Image, order: &Order<'_>, vouched: Option<&Vouched>) -> Result<Doing, Failure> {
         let is_it = |slot: &&Slot| slot.holds(&self.reference) && slot.entry.resolved == image.digest;
         if let Some(slot) = self.slots.kept.iter().find(is_it) {
-            if slot.name.is_exhausted() {
+            if slot.is_exhausted() {
                 let has_good =
                     self.slots.kept.iter().any(|slot| slot.holds(&self.reference) && slot.is_good());
                 let cause = "its tries are used up";
@@ -134,7 +134,7 @@ impl<'a> Cache<'a> {
     pub fn start(&self, order: &Order<'_>, is_good_wanted: bool) -> Option<Fetched> {
         let fitting = || self.slots.kept.iter().filter(|slot| slot.holds(&self.reference));
         let good = fitting().filter(|slot| slot.is_good());
-        let trying = fitting().filter(|slot| !is_good_wanted && !slot.is_good() && !slot.name.is_exhausted());
+        let trying = fitting().filter(|slot| !is_good_wanted && !slot.is_good() && !slot.is_exhausted());
         good.chain(trying).find_map(|slot| {
             let fetched = self.replay(slot, order);
             fetched.map_err(|failure| self.report.uncached(&failure)).ok()
@@ -160,11 +160,14 @@ impl<'a> Cache<'a> {
         }
     }
 
-    /// The work that remains after verification; None if no slot holds the image. `record` has the registry's answers.
-    pub fn finish(&self, record: Option<Record>) -> Option<Keep> {
+    /// The work that remains after verification; None if no slot holds the image. `record` has the registry's answers, and
+    /// whether it is signed, as far as anybody has looked.
+    pub fn finish(&self, record: Option<Record>, is_signed: bool) -> Option<Keep> {
         match core::mem::replace(&mut *self.doing.borrow_mut(), Doing::Nothing) {
             Doing::Nothing => None,
-            Doing::Sparing(slot) | Doing::Starting(slot, _) => Some(Keep::of(&slot)),
+            // Where nobody has looked for signatures, the record that is there may have some.
+            Doing::Sparing(slot) => Some(Keep::of(&slot, &self.slots, record.filter(|_| is_signed))),
+            Doing::Starting(slot, _) => Some(Keep::of(&slot, &self.slots, None)),
             Doing::Writing(writer) => {
                 let keep = writer.finish(record);
                 keep.map_err(|failure| self.report.uncached(&failure)).ok()

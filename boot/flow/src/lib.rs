@@ -35,6 +35,7 @@ mod rollback;
 mod route;
 mod seed;
 mod selection;
+mod signers;
 #[cfg(test)]
 mod tests;
 mod trust;
@@ -57,5 +58,6 @@ pub use queue::default_entry;
 pub use remote::{Fetched, NETWORK_MEMORY, Order, Vouched, document, download, fetch};
 pub use rollback::{EPOCH, EPOCH_VARIABLE, Floor, Floors, Release};
 pub use selection::is_selected;
+pub use signers::{OwnSections, ReadFile, pinned, signers, trust_of};
 pub use trust::Demand;
 pub use verify::{Permit, Policy, Verified};

@@ -101,12 +101,13 @@ pub fn obtain(
     if let Some(vouched) = &vouched {
         report.signed(&title, vouched);
     }
+    let is_signed = vouched.is_some();
     let bytes = transfer.state.into_inner().bytes;
     match cache.as_ref().and_then(Cache::started) {
         Some(slot) => report.cached(&title, &artifact.manifest, slot, bytes),
         None => report.fetched(&title, &artifact.manifest, bytes, took),
     }
-    let keep = cache.and_then(|cache| cache.finish(record));
+    let keep = cache.and_then(|cache| cache.finish(record, is_signed));
     let content = match artifact.content {
         artifact::Content::Linux { kernel, initrd, options } => {
             Content::Kernel { image: kernel, initrd, options, devicetree: None }

@@ -160,21 +160,38 @@ pub fn check(
 /// Keeps what is started as the least that will be, for all members of the policy: another time, others may have signed.
 ///
 /// # Errors
-/// Why it is not kept; nothing may be started then.
+/// Why it is not kept for all of them; then it is for none, and nothing may be started.
 pub fn raise(floors: &dyn Floors, members: &[String], release: &Release) -> Result<(), Refused> {
     let epoch = release.epoch.to_string();
+    let mut raised = Vec::new();
     // An epoch of 0 is below nothing.
     for member in members.iter().filter(|_| release.epoch > 0) {
         let variable = variable(member, &release.name);
-        if floors.kept(&variable) != Floor::Kept(epoch.clone().into_bytes()) {
-            let kept = floors.keep(&variable, epoch.as_bytes());
-            kept.map_err(|cause| Refused {
-                code: codes::TRUST_FLOOR,
-                cause: format!("epoch {epoch} cannot be kept in the variable {variable}: {cause}"),
-            })?;
+        let before = floors.kept(&variable);
+        if before == Floor::Kept(epoch.clone().into_bytes()) {
+            continue;
         }
+        if let Err(cause) = floors.keep(&variable, epoch.as_bytes()) {
+            lower(floors, &raised);
+            let cause = format!("epoch {epoch} cannot be kept in the variable {variable}: {cause}");
+            return Err(Refused { code: codes::TRUST_FLOOR, cause });
+        }
+        raised.push((variable, before));
     }
     Ok(())
+}
+
+/// Puts back what was kept before an image that is not started: it revokes nothing. Best effort: a floor that stays refuses
+/// more than it must.
+fn lower(floors: &dyn Floors, raised: &[(String, Floor)]) {
+    for (variable, before) in raised {
+        let _ = match before {
+            Floor::Kept(bytes) => floors.keep(variable, bytes).is_ok(),
+            Floor::None | Floor::Foreign => floors.forget(variable),
+            // What it was is not known.
+            Floor::Unreadable => true,
+        };
+    }
 }
 
 #[cfg(test)]
@@ -279,6 +296,48 @@ mod tests {
         assert!(refused.cause.ends_with("EFI status OUT_OF_RESOURCES"), "{}", refused.cause);
         assert_eq!(raise(&Full, &signers(&["a"]), &release("linux", 0)), Ok(()));
         assert_eq!(forget(&Full), (0, 1));
+    }
+
+    /// Room for one variable more.
+    struct Small(Store, RefCell<usize>);
+
+    impl Floors for Small {
+        fn kept(&self, name: &str) -> Floor {
+            self.0.kept(name)
+        }
+
+        fn keep(&self, name: &str, value: &[u8]) -> Result<(), String> {
+            let mut room = self.1.borrow_mut();
+            if self.kept(name) == Floor::None {
+                *room = room.checked_sub(1).ok_or("EFI status OUT_OF_RESOURCES")?;
+            }
+            self.0.keep(name, value)
+        }
+
+        fn forget(&self, name: &str) -> bool {
+            self.0.forget(name)
+        }
+
+        fn names(&self, prefix: &str) -> Vec<String> {
+            self.0.names(prefix)
+        }
+    }
+
+    #[test]
+    fn an_epoch_is_raised_for_all_members_or_for_none() {
+        let small = Small(Store::default(), RefCell::new(1));
+        small.0.keep(&variable("a", "linux"), b"3").unwrap();
+        let before = small.0.0.borrow().clone();
+        // "a" has a variable, "b" gets the last one, "c" none.
+        let members = signers(&["a", "b", "c"]);
+        let refused = raise(&small, &members, &release("linux", 4)).unwrap_err();
+        assert_eq!(refused.code, codes::TRUST_FLOOR);
+        assert_eq!(*small.0.0.borrow(), before);
+        // What is not started revokes nothing.
+        assert_eq!(check(&small, "x", &members, &release("linux", 3), &|_, _| ()), Ok(()));
+        *small.1.borrow_mut() = 2;
+        assert_eq!(raise(&small, &members, &release("linux", 4)), Ok(()));
+        assert!(check(&small, "x", &members, &release("linux", 3), &|_, _| ()).is_err());
     }
 
     #[test]

@@ -180,11 +180,27 @@ impl Options {
         let words = [self.cmdline.clone(), threshold, identity, issuer];
         let line = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
         let config = Config::resolve(&[Text::new(Origin::Section, line.as_bytes())], Trust::Open);
-        match config.problems().first() {
-            Some(problem) => Err(usage(&format!("--cmdline: {problem}"))),
-            None => Ok(line),
+        if let Some(problem) = config.problems().first() {
+            return Err(usage(&format!("--cmdline: {problem}")));
         }
+        expect_pinned(&config)?;
+        Ok(line)
     }
+}
+
+/// Refuses files of signers that whoever writes to the volume could change: the loader would not use them.
+fn expect_pinned(config: &Config) -> Result<(), Stop> {
+    let keys = config.cosign_keys().map(|named| ("cloudboot.cosign.key", named, "--cosign-key FILE"));
+    let root = config.cosign_trusted_root();
+    let root = root.map(|named| ("cloudboot.cosign.trusted-root", named, "--trusted-root FILE"));
+    for (name, named, option) in keys.chain(root) {
+        flow::pinned(named).map_err(|cause| {
+            usage(&format!(
+                "--cmdline: {name}={named}: {cause}, or use {option}, which puts it into the loader"
+            ))
+        })?;
+    }
+    Ok(())
 }
 
 /// A file of a trusted root.

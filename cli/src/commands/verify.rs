@@ -2,8 +2,7 @@
 //! `cloud-boot verify`.
 
 use std::{
-    fs,
-    fs::File,
+    fs::{self, File},
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
 };
@@ -14,7 +13,7 @@ use cosign::{Keyless, Policy, Signer};
 use oci::{Algorithm, Digest, Reference};
 use serde::Serialize;
 use sigstore::{
-    Bundle, Content, Identity, Material, Structure, Subject, TrustedRoot, verify_keyless, verify_with_key,
+    Bundle, Identity, Material, Structure, Subject, TrustedRoot, verify_keyless, verify_with_key,
 };
 
 use crate::{
@@ -141,7 +140,7 @@ impl Options {
         let keyless = match (&self.trusted_root, &self.identity, &self.issuer) {
             (Some(path), Some(identity), Some(issuer)) => {
                 let name = path.as_os_str().as_bytes();
-                let json = fs::read(path).map_err(|error| Failure::new(codes::FILE, name, error))?;
+                let json = input::read(path, TrustedRoot::LARGEST as u64, &|_| Ok(()))?;
                 let root =
                     TrustedRoot::parse(&json).map_err(|error| Failure::new(error.code(), name, error))?;
                 let identity = Identity { identity: identity.clone(), issuer: issuer.clone() };
@@ -171,28 +170,30 @@ impl Options {
         let name = bundle.as_os_str().as_bytes();
         let json = input::read(bundle, Bundle::LARGEST as u64, &|_| Ok(()))?;
         let bundle = Bundle::parse(&json).map_err(|error| Failure::new(error.code(), name, error))?;
-        let path = Path::new(&self.what);
-        let (digest, message) = match (Digest::parse(&self.what), bundle.content()) {
-            (Some(digest), _) => (digest, None),
-            // Ed25519 signs a file's own bytes, not their digest.
-            (None, Content::Message(_)) => {
-                let bytes = input::read(path, LARGEST_FILE, &|_| Ok(()))?;
-                (Digest::of(Algorithm::Sha256, &bytes), Some(bytes))
+        let (path, given) = (Path::new(&self.what), Digest::parse(&self.what));
+        let failed = |error: std::io::Error| Failure::new(codes::FILE, &self.what, error);
+        let whole = || input::read(path, LARGEST_FILE, &|_| Ok(()));
+        let mut message = None;
+        let mut digest = match &given {
+            Some(digest) => digest.clone(),
+            None if fs::metadata(path).map_err(failed)?.is_file() => {
+                let file = File::open(path).map_err(failed)?;
+                stored::digest(path, &file, Algorithm::Sha256, &mut |_| Ok(()))?.0
             }
-            (None, Content::Envelope(_)) => {
-                let open = File::open(path).map_err(|error| Failure::new(codes::FILE, &self.what, error));
-                (stored::digest(path, &open?, Algorithm::Sha256, &mut |_| Ok(()))?.0, None)
-            }
+            // A pipe is read once.
+            None => Digest::of(Algorithm::Sha256, message.insert(whole()?)),
         };
-        let subject = match &message {
-            Some(bytes) => Subject::Message(bytes),
-            None => Subject::Sha256(digest.sha256().ok_or_else(|| {
-                let cause = "signatures are of sha256 digests";
-                Failure::new(cosign::codes::ALGORITHM, &self.what, cause)
-            })?),
-        };
-        let signer = signer(&bundle, &subject, policy)
-            .map_err(|error| Failure::new(error.code(), &self.what, error))?;
+        let sha256 = digest.sha256().ok_or_else(|| {
+            Failure::new(cosign::codes::ALGORITHM, &self.what, "signatures are of sha256 digests")
+        })?;
+        let mut found = signer(&bundle, &Subject::Sha256(sha256), policy);
+        // Ed25519 signs a file's own bytes, and some sign another digest: only those files are held in memory.
+        if found.as_ref().is_err_and(sigstore::Error::wants_message) && given.is_none() {
+            let message = message.map_or_else(whole, Ok)?;
+            digest = Digest::of(Algorithm::Sha256, &message);
+            found = signer(&bundle, &Subject::Message(&message), policy);
+        }
+        let signer = found.map_err(|error| Failure::new(error.code(), &self.what, error))?;
         Ok((digest, vec![signer]))
     }
 }

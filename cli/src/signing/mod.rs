@@ -4,7 +4,7 @@
 mod password;
 mod sealed;
 
-use std::{fs, os::unix::ffi::OsStrExt, path::Path};
+use std::{os::unix::ffi::OsStrExt, path::Path};
 
 use base64ct::{Base64, Encoding as _};
 use ed25519_dalek::Signer as _;
@@ -18,7 +18,7 @@ use sha2::Sha256;
 use sigstore::{Bundle, PublicKey};
 use zeroize::Zeroizing;
 
-use crate::{codes, failure::Failure};
+use crate::{codes, failure::Failure, input};
 
 /// The largest file with a key that is read.
 const LARGEST: u64 = 64 << 10;
@@ -42,7 +42,7 @@ impl SigningKey {
     pub fn read(path: &Path) -> Result<Self, Failure> {
         let name = path.as_os_str().as_bytes();
         let failed = |cause: &str| Failure::new(codes::SIGNING_KEY, name, cause);
-        let text = Zeroizing::new(crate::input::read(path, LARGEST, &|_| Ok(()))?);
+        let text = Zeroizing::new(input::read(path, LARGEST, &|_| Ok(()))?);
         let text = std::str::from_utf8(&text).map_err(|_| failed("not a PEM file"))?;
         let (label, body) = section(text).ok_or_else(|| failed("not a PEM file"))?;
         let pkcs8 = match label.as_str() {
@@ -118,7 +118,7 @@ pub fn public_keys<P: AsRef<Path>>(paths: &[P]) -> Result<Vec<PublicKey>, Failur
     let read = |path: &P| {
         let path = path.as_ref();
         let name = path.as_os_str().as_bytes();
-        let pem = fs::read(path).map_err(|error| Failure::new(codes::FILE, name, error))?;
+        let pem = input::read(path, PublicKey::LARGEST as u64, &|_| Ok(()))?;
         PublicKey::from_pem(&pem).map_err(|error| Failure::new(error.code(), name, error))
     };
     paths.iter().map(read).collect()

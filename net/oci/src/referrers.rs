@@ -106,12 +106,22 @@ impl<D: Dial> Client<D> {
                 self.note(list.path, INDEX, written(&found.manifests).as_bytes());
                 Ok(found)
             }
-            Err(error) if list.is_missing(&error) => Ok(Referrers::default()),
+            Err(error) if list.is_missing(&error) => {
+                self.note_none(list);
+                Ok(Referrers::default())
+            }
             Err(error) if error.is_of_content() => {
+                self.note_none(list);
                 Ok(Referrers { manifests: Vec::new(), faults: Vec::from([error]) })
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Records that a list has nothing. A mirror may have had one that the registry lacks: the record answers as the place
+    /// that was asked last.
+    fn note_none(&self, list: &Place<'_>) {
+        self.note(list.path, INDEX, written(&[]).as_bytes());
     }
 
     /// The pages of a list. One that cannot be read is an error if it is the first, so that the next mirror is asked.

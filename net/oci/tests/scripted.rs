@@ -723,6 +723,33 @@ fn lists_of_referrers_stay_with_their_registry() {
     }
 }
 
+#[test]
+fn a_list_that_only_a_mirror_has_is_not_recorded_as_the_registrys() {
+    let digest = Digest::of(Algorithm::Sha256, b"subject");
+    let paths = [format!("referrers/{digest}"), format!("manifests/sha256-{}", digest.hex())];
+    let is_index = || format!("Content-Type: {}", spec::INDEX);
+    // The registry lacks both lists; or they cannot be read.
+    for (status, body) in [(404, &b""[..]), (200, b"no JSON")] {
+        let world = World::new();
+        let list = index(&[(spec::MANIFEST, b"old", "")]);
+        Script::at(&world, "mirror.test:443", move |_| Answer::new(200, &[&is_index()], &list));
+        Script::at(&world, "registry.test:443", move |_| Answer::new(status, &[&is_index()], body));
+        let mirrors = vec![Mirror::parse("registry.test=mirror.test").unwrap()];
+        let client = client(&world, Options { mirrors, ..Options::default() }).recording();
+        let counts = [Scope::Mirrors, Scope::Original].map(|scope| {
+            let found = world.run(client.referrers(&reference(), &digest, scope, 1 << 20)).unwrap();
+            found.manifests.len()
+        });
+        assert_eq!(counts, [1, 0]);
+        let record = client.into_record().unwrap();
+        for path in &paths {
+            let answer = record.answer(path).unwrap_or_else(|| panic!("{path} is recorded"));
+            let read: serde_json::Value = serde_json::from_slice(&answer.bytes).unwrap();
+            assert_eq!(read["manifests"], serde_json::json!([]), "{path}");
+        }
+    }
+}
+
 /// What a registry lists, by its API and under the tag: how many manifests, and what is wrong.
 fn referrers_of(api: &[u8], tagged: &[u8]) -> (usize, Vec<String>) {
     let world = World::new();

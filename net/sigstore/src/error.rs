@@ -145,6 +145,12 @@ impl Error {
         Self::Malformed { structure, why: why.into() }
     }
 
+    /// Whether it was refused only because the digest of an artifact is not enough: with the artifact itself, the answer may
+    /// be another one.
+    pub fn wants_message(&self) -> bool {
+        matches!(self, Self::Refused { structure: Structure::MessageSignature, .. })
+    }
+
     pub(crate) fn refused(structure: Structure, why: impl Into<Cow<'static, str>>) -> Self {
         Self::Refused { structure, why: why.into() }
     }

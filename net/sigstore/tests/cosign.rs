@@ -103,6 +103,7 @@ fn signatures_of_files() {
         match verify(&bundle, &sha256(), &key) {
             Ok(()) => assert_eq!(with_digest, "", "{name}"),
             Err(error) => {
+                assert!(error.wants_message(), "{name}: {error}");
                 let error = error.to_string();
                 assert!(!with_digest.is_empty() && error.contains(with_digest), "{name}: {error}");
             }

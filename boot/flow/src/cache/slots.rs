@@ -6,13 +6,15 @@ use alloc::{format, string::String, vec::Vec};
 use entries::Counted;
 use oci::{Algorithm, Digest, Record};
 
-use super::variable::{self, CACHE_VARIABLE, Entry, Letter};
+use super::variable::{self, CACHE_VARIABLE, Entry, Letter, TRIES};
 use crate::{Failure, Floor, Floors, Phase, Storage, codes, platform::Stored, report::Report};
 
 /// The folder of the cache, on the volume that the program was started from.
 pub const CACHE_FOLDER: &str = "/EFI/cloud-boot/cache";
 /// The name of a record, without its counters. FAT has no cases, and some firmware shows capitals.
 const RECORD: &str = "record.cb";
+/// The name of a record that takes the place of another one, until it has.
+pub const NEXT_RECORD: &str = "next.cb";
 /// Digits of a digest that messages show: as many as `Digest::short` has.
 const DIGITS_SHOWN: usize = 12;
 /// Names of a folder that are looked at: an artifact has at most 64 parts.
@@ -91,7 +93,7 @@ impl Slots {
         let holder = |letter: Letter| self.kept.iter().position(|slot| slot.entry.letter == letter);
         let worth = |letter: &Letter| match holder(*letter) {
             None => 0,
-            Some(index) if self.kept.get(index).is_some_and(|slot| slot.name.is_exhausted()) => 1,
+            Some(index) if self.kept.get(index).is_some_and(Slot::is_exhausted) => 1,
             // The newest one stands first.
             Some(0) => 3,
             Some(_) => 2,
@@ -118,14 +120,27 @@ impl Slot {
         self.name.left.is_none()
     }
 
-    /// Its record, if it is the one that the variable names.
+    /// Whether it was tried as often as it may be, and is not good. The variable counts: a name that says so is anybody's.
+    pub fn is_exhausted(&self) -> bool {
+        !self.is_good() && self.entry.tries >= TRIES
+    }
+
+    /// Its record, if it is the one that the variable names; or the one that was about to take its place.
     ///
     /// # Errors
     /// It is not, or cannot be read.
     pub fn record(&self, storage: &dyn Storage) -> Result<Record, Failure> {
-        let path = path(self.entry.letter, &self.file.name);
+        self.record_of(storage, &self.file).or_else(|failure| {
+            let files = storage.list(self.entry.letter.name(), MOST_NAMES).unwrap_or_default();
+            let next = files.iter().find(|file| file.name.eq_ignore_ascii_case(NEXT_RECORD));
+            next.and_then(|next| self.record_of(storage, next).ok()).ok_or(failure)
+        })
+    }
+
+    fn record_of(&self, storage: &dyn Storage, file: &Stored) -> Result<Record, Failure> {
+        let path = path(self.entry.letter, &file.name);
         let failed = |cause: &str| self.failed(&path, cause);
-        let size = self.file.size.and_then(|size| usize::try_from(size).ok()).unwrap_or(usize::MAX);
+        let size = file.size.and_then(|size| usize::try_from(size).ok()).unwrap_or(usize::MAX);
         if size > Record::LARGEST {
             return Err(failed(&format!("larger than {} bytes", Record::LARGEST)));
         }

@@ -2,8 +2,8 @@
 //! The variable of the cache: what each slot holds. The booted system can neither see nor set it, so that what it
 //! changes in the slots is noticed.
 //!
-//! A line for each slot that holds something, the newest one first: `a RECORD RESOLVED REFERENCE`, with the digest of
-//! the slot's record, the one that the reference led to, and the reference as it was asked for.
+//! A line for each slot that holds something, the newest one first: `a TRIES RECORD RESOLVED REFERENCE`, with how often it
+//! was tried, the digest of the slot's record, the one that the reference led to, and the reference as it was asked for.
 
 use alloc::{
     format,
@@ -16,6 +16,8 @@ use oci::{Digest, Reference};
 
 /// The variable's name; the vendor is cloud-boot's.
 pub const CACHE_VARIABLE: &str = "CloudBootCache";
+/// As many tries as systemd gives.
+pub const TRIES: u8 = 3;
 /// The largest one that is read: two references of the longest kind.
 const LARGEST: usize = 4 << 10;
 
@@ -50,6 +52,9 @@ impl fmt::Display for Letter {
 pub struct Entry {
     /// The slot.
     pub letter: Letter,
+    /// How often it was started without being good, at most [`TRIES`]. The name of its record says so, too, but whoever
+    /// writes to the volume chooses that.
+    pub tries: u8,
     /// Digest of its record.
     pub record: Digest,
     /// What the reference led to: an index, or a manifest.
@@ -73,16 +78,17 @@ fn entry(line: &str) -> Option<Entry> {
     let mut words = line.split(' ');
     let name = words.next()?;
     let letter = Letter::ALL.into_iter().find(|letter| letter.name() == name)?;
+    let tries = words.next().filter(|word| word.len() == 1)?.parse().ok().filter(|tries| *tries <= TRIES)?;
     let (record, resolved) = (Digest::parse(words.next()?)?, Digest::parse(words.next()?)?);
     let reference = words.next().filter(|_| words.next().is_none())?;
     let is_usual = Reference::parse(reference).is_ok_and(|known| known.to_string() == reference);
-    is_usual.then(|| Entry { letter, record, resolved, reference: reference.into() })
+    is_usual.then(|| Entry { letter, tries, record, resolved, reference: reference.into() })
 }
 
 /// The variable that says this; empty if no slot holds anything.
 pub fn emit(entries: &[Entry]) -> String {
-    let line = |Entry { letter, record, resolved, reference }: &Entry| {
-        format!("{letter} {record} {resolved} {reference}\n")
+    let line = |Entry { letter, tries, record, resolved, reference }: &Entry| {
+        format!("{letter} {tries} {record} {resolved} {reference}\n")
     };
     entries.iter().map(line).collect()
 }
@@ -103,7 +109,7 @@ mod tests {
     fn entry(letter: Letter) -> Entry {
         let digest = |digit: &str| Digest::parse(&format!("sha256:{}", digit.repeat(64))).unwrap();
         let reference = "host.example/linux:1".into();
-        Entry { letter, record: digest("1"), resolved: digest("2"), reference }
+        Entry { letter, tries: 2, record: digest("1"), resolved: digest("2"), reference }
     }
 
     #[test]
@@ -121,7 +127,10 @@ mod tests {
             good.trim_end().into(),
             good.repeat(2),
             format!("{good}\n"),
-            good.replace("a sha", "c sha"),
+            good.replace("a 2", "c 2"),
+            good.replace("a 2", "a 4"),
+            good.replace("a 2", "a +2"),
+            good.replace("a 2", "a"),
             good.replace("sha256:1", "sha256:x"),
             good.replace(":1\n", "\n"),
             good.replace("host.example/", "oci://host.example/"),

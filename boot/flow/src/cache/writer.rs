@@ -10,12 +10,12 @@ use alloc::{
 use oci::{Algorithm, Digest, Image, Record};
 
 use super::{
-    slots::{Slot, Slots, clear, object, part_name, path},
-    variable::{self, CACHE_VARIABLE, Entry, Letter},
+    slots::{NEXT_RECORD, Slot, Slots, clear, object, part_name, path},
+    variable::{self, CACHE_VARIABLE, Entry, Letter, TRIES},
 };
 use crate::{Failure, Floors, Phase, Storage, codes, report::Bytes};
 
-/// The name of a new record: as many tries as systemd gives.
+/// The name of a new record, which has all its tries.
 const NEW_RECORD: &str = "record+3.cb";
 /// Bytes that are left free on the volume, whose clusters and folders take some, too.
 const MARGIN: u64 = 1 << 20;
@@ -107,9 +107,11 @@ impl Writer {
         let record =
             record.ok_or_else(|| self.failed(&format!("the record exceeds {} bytes", Record::LARGEST)))?;
         let Self { letter, reference, resolved, others, bytes, .. } = self;
-        let entry = Entry { letter, record: Digest::of(Algorithm::Sha256, &record), resolved, reference };
+        let digest = Digest::of(Algorithm::Sha256, &record);
+        let entry = Entry { letter, tries: 0, record: digest, resolved, reference };
         let entries = [entry].into_iter().chain(others).collect();
-        Ok(Keep { letter, name: NEW_RECORD.into(), new: Some(New { record, entries, bytes }) })
+        let work = Work::New(record, bytes);
+        Ok(Keep { entries, letter, name: NEW_RECORD.into(), is_good: false, work })
     }
 
     fn failed(&self, cause: &str) -> Failure {
@@ -120,20 +122,24 @@ impl Writer {
 /// The work on a slot that remains before its image is started.
 #[derive(Debug)]
 pub struct Keep {
+    /// All that the variable says then.
+    entries: Vec<Entry>,
     letter: Letter,
     /// The name of its record.
     name: String,
-    new: Option<New>,
+    is_good: bool,
+    work: Work,
 }
 
-/// A slot whose parts are written.
+/// What is to be written.
 #[derive(Debug)]
-struct New {
-    record: Vec<u8>,
-    /// What the variable says then.
-    entries: Vec<Entry>,
-    /// Bytes of the parts.
-    bytes: u64,
+enum Work {
+    /// Nothing.
+    Nothing,
+    /// The record of a slot whose parts are written, and the bytes of those.
+    New(Vec<u8>, u64),
+    /// A record for the same image, in the place of the one that is there.
+    Renewed(Vec<u8>),
 }
 
 /// What was kept.
@@ -148,36 +154,82 @@ pub struct Kept {
 }
 
 impl Keep {
-    /// Of a slot that holds something already.
-    pub fn of(slot: &Slot) -> Self {
-        Self { letter: slot.entry.letter, name: slot.file.name.clone(), new: None }
+    /// Of a slot that holds something already. A record that differs from its own takes the place of that: others may
+    /// have signed the image since.
+    pub fn of(slot: &Slot, slots: &Slots, record: Option<Record>) -> Self {
+        let letter = slot.entry.letter;
+        let mut entries = slots.entries.clone();
+        let own = entries.iter_mut().find(|entry| entry.letter == letter);
+        let record = record.and_then(|record| record.emit());
+        let work = match own.zip(record) {
+            Some((entry, record)) if Digest::of(Algorithm::Sha256, &record) != entry.record => {
+                entry.record = Digest::of(Algorithm::Sha256, &record);
+                Work::Renewed(record)
+            }
+            _ => Work::Nothing,
+        };
+        Self { entries, letter, name: slot.file.name.clone(), is_good: slot.is_good(), work }
     }
 
     /// Writes the record, then the variable: what is new, if it is.
     ///
     /// # Errors
-    /// Why the slot holds nothing.
+    /// Why the slot holds nothing, or what it held before.
     pub fn commit(&mut self, storage: &dyn Storage, floors: &dyn Floors) -> Result<Option<Kept>, Failure> {
-        let Some(New { record, entries, bytes }) = self.new.take() else { return Ok(None) };
-        let written = storage.write(&path(self.letter, &self.name), &record);
-        let said = written.and_then(|()| say(floors, &entries));
-        said.map_err(|cause| Failure::new(Phase::Obtain, object(self.letter), codes::CACHE_WRITE, &cause))?;
-        let resolved = entries.into_iter().next().map(|entry| entry.resolved);
-        Ok(resolved.map(|resolved| Kept { slot: self.letter.name(), resolved, bytes }))
+        let place = path(self.letter, &self.name);
+        let (written, bytes) = match core::mem::replace(&mut self.work, Work::Nothing) {
+            Work::Nothing => return Ok(None),
+            Work::New(record, bytes) => {
+                (storage.write(&place, &record).and_then(|()| say(floors, &self.entries)), Some(bytes))
+            }
+            Work::Renewed(record) => (self.renew(storage, floors, &place, &record), None),
+        };
+        written
+            .map_err(|cause| Failure::new(Phase::Obtain, object(self.letter), codes::CACHE_WRITE, &cause))?;
+        let own = self.entries.iter().find(|entry| entry.letter == self.letter).zip(bytes);
+        Ok(own.map(|(entry, bytes)| Kept {
+            slot: self.letter.name(),
+            resolved: entry.resolved.clone(),
+            bytes,
+        }))
+    }
+
+    /// Wherever power is cut, one of both records is whole and is the one that the variable names.
+    fn renew(
+        &self,
+        storage: &dyn Storage,
+        floors: &dyn Floors,
+        place: &str,
+        record: &[u8],
+    ) -> Result<(), String> {
+        let next = path(self.letter, NEXT_RECORD);
+        storage.write(&next, record)?;
+        say(floors, &self.entries)?;
+        storage.write(place, record)?;
+        storage.remove(&next)
     }
 
     /// Counts a try: the record's file then, from the cache's folder on; none where tries are not counted, since the
-    /// slot is a good one.
+    /// slot is a good one. The variable counts; the file's name says the same to who may find it good.
     ///
     /// # Errors
-    /// The file, and why it still has its old name.
-    pub fn count(&self, storage: &dyn Storage) -> Result<Option<String>, (String, String)> {
-        let Some(next) = entries::Counted::parse(&self.name).next() else { return Ok(None) };
-        let path_now = path(self.letter, &self.name);
-        match storage.rename(&path_now, &next) {
-            Ok(()) => Ok(Some(path(self.letter, &next))),
-            Err(cause) => Err((path_now, cause)),
+    /// The file, and why it still has its old name, or the variable, and why it says what it did.
+    pub fn count(
+        &mut self,
+        storage: &dyn Storage,
+        floors: &dyn Floors,
+    ) -> Result<Option<String>, (String, String)> {
+        let own = self.entries.iter_mut().find(|entry| entry.letter == self.letter);
+        let Some(entry) = own.filter(|_| !self.is_good) else { return Ok(None) };
+        entry.tries = entry.tries.saturating_add(1).min(TRIES);
+        // Cannot saturate: no more than all of them are used.
+        let next = format!("record+{}-{}.cb", TRIES.saturating_sub(entry.tries), entry.tries);
+        if !self.name.eq_ignore_ascii_case(&next) {
+            let path_now = path(self.letter, &self.name);
+            storage.rename(&path_now, &next).map_err(|cause| (path_now, cause))?;
         }
+        say(floors, &self.entries).map_err(|cause| (CACHE_VARIABLE.into(), cause))?;
+        Ok(Some(path(self.letter, &next)))
     }
 }
 

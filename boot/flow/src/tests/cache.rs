@@ -4,7 +4,7 @@
 
 use std::{format, string::String, vec::Vec};
 
-use super::machine::{End, Failing, Machine, Pushed, Signing};
+use super::machine::{Answer, End, Failing, Machine, Pushed, Signing};
 use crate::{CACHE_VARIABLE, Ended};
 
 const TAG: &str = "1";
@@ -105,6 +105,19 @@ impl Bed {
 
     fn change(&self, path: &str, change: impl FnOnce(&mut Vec<u8>)) {
         change(self.machine.files().files.borrow_mut().get_mut(path).unwrap());
+    }
+
+    /// Gives a file another name, as who writes to the ESP can.
+    fn call(&self, path: &str, new: &str) {
+        let bytes = self.file(path);
+        self.remove(path);
+        self.set_file(new, &bytes);
+    }
+
+    /// The same machine, on which the holders of these keys may sign.
+    fn trusting(self, keys: &[&Signing]) -> Self {
+        let keys = keys.iter().map(|key| key.public()).collect();
+        Self { machine: self.machine.registry(Some(cosign::Policy::any_of(keys))), ..self }
     }
 
     fn remove(&self, path: &str) {
@@ -227,6 +240,92 @@ fn the_good_one_starts_where_the_new_one_used_up_its_tries() {
     bed.push("three", 0);
     bed.starts("three", "cache keeps");
     assert_eq!(bed.records(), ["a/record.cb", "b/record+2-1.cb"]);
+}
+
+#[test]
+fn who_writes_to_the_volume_can_say_neither_that_tries_are_used_up_nor_that_they_are_not() {
+    let (bed, _) = Bed::of_two();
+    // The registry answers. The older image would start in place of the new one, on each boot.
+    bed.call("b/record+2-1.cb", "b/record+0-3.cb");
+    bed.starts("two", "oci host.example/linux:1");
+    assert_eq!(bed.records(), ["a/record.cb", "b/record+1-2.cb"]);
+    bed.call("b/record+1-2.cb", "b/record+9.cb");
+    bed.starts("two", "oci host.example/linux:1");
+    assert_eq!(bed.records(), ["a/record.cb", "b/record+0-3.cb"]);
+    bed.call("b/record+0-3.cb", "b/record+3.cb");
+    bed.starts("one", "E-CACHE-TRIES its tries are used up");
+}
+
+#[test]
+fn a_record_is_renewed_when_others_have_signed_the_same_image() {
+    let (bed, other) = (Bed::new(), Signing::new(2));
+    bed.starts("one", "cache keeps");
+    bed.bless();
+    let before = bed.variable();
+    bed.machine.with_registry(|registry| drop(registry.push(TAG, "one", 0, &[&other])));
+    let bed = bed.trusting(&[&other]);
+    bed.starts("one", "oci host.example/linux:1");
+    assert_eq!(bed.records(), ["a/record.cb"]);
+    assert_ne!(bed.variable(), before);
+    assert_eq!(bed.machine.files().paths().len(), 4, "a record, three parts");
+    bed.down();
+    bed.starts("one", "cache a host");
+    // Nothing is written where nothing is new.
+    bed.up();
+    let (before, record) = (bed.variable(), bed.file("a/record.cb"));
+    bed.starts("one", "oci host.example/linux:1");
+    assert_eq!((bed.variable(), bed.file("a/record.cb")), (before, record));
+}
+
+#[test]
+fn what_was_kept_before_a_key_was_built_in_starts_once_its_signature_was_seen() {
+    let bed = Bed::with("cloudboot.cosign=off", false);
+    bed.starts("one", "cache keeps");
+    bed.bless();
+    let settings = format!("cloudboot.cache=1 cloudboot.image=host.example/linux:{TAG}");
+    let key = Signing::new(1);
+    let bed = Bed { machine: bed.machine.settings(&settings), ..bed }.trusting(&[&key]);
+    bed.starts("one", "signed host.example/linux:1");
+    bed.down();
+    bed.starts("one", "signed host.example/linux:1");
+    // Where nobody looks for signatures, those that are known stay.
+    bed.up();
+    let off = format!("{settings} cloudboot.cosign=off");
+    let bed = Bed { machine: bed.machine.settings(&off), ..bed };
+    bed.starts("one", "oci host.example/linux:1");
+    let bed = Bed { machine: bed.machine.settings(&settings), ..bed };
+    bed.down();
+    bed.starts("one", "signed host.example/linux:1");
+}
+
+#[test]
+fn wherever_power_fails_while_a_record_is_renewed_the_image_starts() {
+    let (one, other) = (Signing::new(1), Signing::new(2));
+    for is_torn in [false, true] {
+        for changes in 0.. {
+            let bed = Bed::new().trusting(&[&one, &other]);
+            bed.starts("one", "cache keeps");
+            bed.bless();
+            bed.machine.with_registry(|registry| drop(registry.push(TAG, "one", 0, &[&other])));
+            bed.machine.files().cut_after(changes, is_torn);
+            let has_ended = bed.machine.boot().1 != End::Cut;
+            bed.machine.files().power();
+            bed.down();
+            bed.starts("one", "cache a host");
+            bed.up();
+            bed.starts("one", "oci host.example/linux:1");
+            let bed = bed.trusting(&[&other]);
+            bed.down();
+            bed.starts("one", "cache a host");
+            if has_ended {
+                assert_eq!(
+                    changes, 4,
+                    "the record beside the old one, the variable, the record, what was beside it"
+                );
+                break;
+            }
+        }
+    }
 }
 
 #[test]
@@ -386,10 +485,8 @@ fn who_keeps_a_newer_epoch_from_becoming_good_does_not_bring_the_older_one_back(
     let (bed, old) = of_two_epochs();
     // The cable is cut, and who writes to the ESP says that the new one has no tries left, then removes it.
     bed.down();
-    let record = bed.file("b/record+2-1.cb");
-    bed.remove("b/record+2-1.cb");
-    bed.set_file("b/record+0-3.cb", &record);
-    bed.starts("nothing", REVOKED);
+    bed.call("b/record+2-1.cb", "b/record+0-3.cb");
+    bed.starts("new", REVOKED);
     bed.machine.files().files.borrow_mut().retain(|path, _| !path.starts_with("b/"));
     bed.starts("nothing", REVOKED);
     // The registry, or who answers for it, offers the old one again.
@@ -408,11 +505,49 @@ fn who_keeps_a_newer_epoch_from_becoming_good_does_not_bring_the_older_one_back(
 fn what_was_good_cannot_be_said_to_be_untried_to_bring_an_older_epoch_back() {
     let (bed, _) = of_two_epochs();
     bed.bless();
-    let record = bed.file("b/record.cb");
-    bed.remove("b/record.cb");
-    bed.set_file("b/record+0-3.cb", &record);
+    bed.call("b/record.cb", "b/record+0-3.cb");
     bed.down();
-    bed.starts("nothing", REVOKED);
+    // It has tries left: nothing else counts them.
+    bed.starts("new", REVOKED);
+}
+
+#[test]
+fn an_older_signed_image_is_refused_wherever_it_is_offered() {
+    let (bed, old) = of_two_epochs();
+    bed.machine.with_registry(|registry| {
+        registry.tag("2", &old);
+        registry.push_index("3", &old, 9);
+    });
+    let mut bed = bed;
+    // Under another tag, from another repository, and in an index that says of itself that it is newer.
+    for reference in ["linux:2", "other:2", "linux:3"] {
+        let settings = format!("cloudboot.cache=1 cloudboot.image=host.example/{reference}");
+        bed = Bed { machine: bed.machine.settings(&settings), ..bed };
+        bed.starts("nothing", REVOKED);
+    }
+}
+
+#[test]
+fn a_tag_that_changes_once_it_is_known_is_not_asked_for_again() {
+    let bed = Bed::new();
+    bed.machine.with_registry(|registry| {
+        let other = registry.push("2", "other", 0, &[]);
+        registry.tag_then(TAG, &other);
+    });
+    bed.starts("one", "cache keeps");
+    let mut count = 0;
+    bed.machine.with_registry(|registry| count = registry.count("/manifests/1"));
+    assert_eq!(count, 1);
+}
+
+#[test]
+fn without_an_address_the_cache_is_used() {
+    let bed = Bed::new();
+    bed.starts("one", "cache keeps");
+    bed.bless();
+    let bed = Bed { machine: bed.machine.network(&[Answer::None]), ..bed };
+    let lines = bed.starts("one", "cache a host");
+    assert!(lines.iter().any(|line| line.contains("network dhcp: ")), "{lines:#?}");
 }
 
 #[test]

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! A registry in memory, and whoever signs what it has.
 
-use std::{collections::BTreeMap, format, string::String, string::ToString, vec, vec::Vec};
+use std::{
+    cell::RefCell, collections::BTreeMap, format, rc::Rc, string::String, string::ToString, vec, vec::Vec,
+};
 
 use artifact::types::{CONFIG, KINDS, Role};
 use base64ct::{Base64, Encoding as _};
 use ed25519_dalek::{Signer as _, SigningKey};
 use oci::{
     Algorithm, Digest,
-    spec::{Annotations, Descriptor, EMPTY, INDEX, Index, MANIFEST, Manifest},
+    spec::{Annotations, Descriptor, EMPTY, INDEX, Index, MANIFEST, MachineKind, Manifest},
 };
 use peers::{Answer, Asked, Script, World};
 use sigstore::PublicKey;
@@ -65,6 +67,9 @@ pub struct Pushed {
 pub struct Registry {
     things: BTreeMap<String, Vec<u8>>,
     is_down: bool,
+    /// What a tag means once it was asked for.
+    then: BTreeMap<String, Vec<u8>>,
+    asked: Rc<RefCell<Vec<String>>>,
 }
 
 impl Registry {
@@ -102,6 +107,30 @@ impl Registry {
         self.things.insert(tag.into(), bytes);
     }
 
+    /// A tag means something else as soon as somebody has asked for it.
+    pub fn tag_then(&mut self, tag: &str, pushed: &Pushed) {
+        self.then.insert(tag.into(), self.things[&pushed.manifest.to_string()].clone());
+    }
+
+    /// Puts an index under a tag that has this manifest for the machine, an epoch, and no signature.
+    pub fn push_index(&mut self, tag: &str, pushed: &Pushed, epoch: u64) {
+        let bytes = &self.things[&pushed.manifest.to_string()];
+        let machine = MachineKind { architecture: "amd64".into(), os: "linux".into(), variant: None };
+        let index = Index {
+            schema_version: 2,
+            media_type: Some(INDEX.into()),
+            artifact_type: None,
+            manifests: vec![Descriptor { platform: Some(machine), ..described(MANIFEST, bytes) }],
+            annotations: Annotations::from([("org.cloudboot.epoch".to_string(), epoch.to_string())]),
+        };
+        self.things.insert(tag.into(), serde_json::to_vec(&index).unwrap());
+    }
+
+    /// How often this was asked for, by the end of its address.
+    pub fn count(&self, end: &str) -> usize {
+        self.asked.borrow().iter().filter(|target| target.ends_with(end)).count()
+    }
+
     /// Changes a byte of what has a digest.
     pub fn damage(&mut self, digest: &Digest) {
         self.things.get_mut(&digest.to_string()).unwrap()[0] ^= 1;
@@ -137,7 +166,9 @@ impl Registry {
 
     fn answer(&self, asked: &Asked) -> Answer {
         let name = asked.target.rsplit('/').next().unwrap();
-        let thing = self.things.get(name).filter(|_| !asked.target.contains("/referrers/"));
+        let then = self.then.get(name).filter(|_| self.count(&asked.target) > 0);
+        self.asked.borrow_mut().push(asked.target.clone());
+        let thing = then.or_else(|| self.things.get(name)).filter(|_| !asked.target.contains("/referrers/"));
         thing.map_or_else(|| Answer::new(404, &[], b"{}"), |bytes| Answer::part(asked, bytes))
     }
 
