@@ -8,7 +8,11 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use oracle::tools::{run, work_dir};
+use oracle::{
+    aged,
+    manifest::Record,
+    tools::{run, run_with_input, work_dir},
+};
 use serde_json::Value;
 
 const MIB: u64 = 1 << 20;
@@ -249,6 +253,69 @@ fn inspect_shows_generation_profiles_and_what_is_missing() {
     let volume = &some["volumes"][0];
     assert_eq!(volume["health"], "degraded");
     assert!(volume["missing"][0].as_str().unwrap().starts_with("device 2 ("), "{volume}");
+}
+
+/// The disks of an array that Linux has written, as files of the folder, and what Linux reads from it.
+fn array(dir: &Path) -> (Vec<String>, Vec<Record>) {
+    let aged = aged::image("raid5");
+    let file = |(number, bytes): (usize, &[u8])| {
+        let name = format!("{number}.raw");
+        fs::write(dir.join(&name), bytes).unwrap();
+        name
+    };
+    let names = aged.disks().enumerate().map(file).collect();
+    (names, aged.btrfs.expect("an image of btrfs").default)
+}
+
+/// Sums of all files.
+fn sums(manifest: &str) -> Vec<String> {
+    let lines = manifest.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let mut sums: Vec<String> = lines.filter_map(|line| Some(line["sha256"].as_str()?.to_string())).collect();
+    sums.sort();
+    sums
+}
+
+#[test]
+fn commands_read_an_array_in_any_order_and_without_a_leg() {
+    let dir = work_dir("array");
+    let (disks, records) = array(&dir);
+    let hex = |sum: [u8; 32]| sum.map(|byte| format!("{byte:02x}")).concat();
+    let mut expected: Vec<String> = records.iter().filter_map(|record| record.sha256.map(hex)).collect();
+    expected.sort();
+    let at_root = records.iter().filter(|record| !record.path.is_empty() && !record.path.contains(&b'/'));
+    let (at_root, files) = (at_root.count(), records.iter().filter(|record| record.sha256.is_some()));
+    let has_letters = |record: &&Record| record.path.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'/');
+    let file = files.filter(has_letters).max_by_key(|record| record.size).unwrap();
+    let (path, sum) = (format!("/{}", str::from_utf8(&file.path).unwrap()), file.sha256.map(hex).unwrap());
+    let sum_of = |bytes: &[u8]| {
+        let said = String::from_utf8(run_with_input("sha256sum", &[], bytes)).unwrap();
+        said.split(' ').next().unwrap().to_string()
+    };
+    // Each order of all, and each pair: raid5 stands one that is missing.
+    for legs in [&[0, 1, 2][..], &[2, 0, 1], &[1, 0], &[2, 1], &[0, 2]] {
+        let names: Vec<&str> = legs.iter().map(|leg| disks[*leg].as_str()).collect();
+        let said = |command: &str, more: &[&str]| {
+            let output = call(&dir, &[&["fs", command], &names[..], more].concat());
+            assert!(
+                output.status.success(),
+                "{command} {legs:?}: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+            output.stdout
+        };
+        let manifest = String::from_utf8(said("manifest", &["--path", "/"])).unwrap();
+        assert!(sums(&manifest) == expected, "{legs:?}");
+        assert_eq!(said("ls", &["--path", "/"]).split(|b| *b == b'\n').count() - 1, at_root, "{legs:?}");
+        assert_eq!(sum_of(&said("cat", &["--path", &path])), sum, "{legs:?}");
+        let copy = format!("copy-{}", names.concat());
+        said("cp", &[&copy, "--path", &path]);
+        assert_eq!(sum_of(&fs::read(dir.join(copy)).unwrap()), sum, "{legs:?}");
+    }
+    let one = refused(&dir, &["fs", "ls", &disks[1], "--path", "/"]);
+    assert!(
+        one.contains("E-FS-BTRFS-MISSING") && one.contains("btrfs: cannot be read without device "),
+        "{one}"
+    );
 }
 
 #[test]

@@ -2,10 +2,20 @@
 //! Entries of the Boot Loader Specification in the shapes that Red Hat's systems, openSUSE and image-based systems give
 //! them.
 
+use std::{
+    fs::{self, File},
+    path::Path,
+    rc::Rc,
+};
+
 use entries::{Arch, Found, Wait, discover};
-use oracle::Tree;
+use filesystem::{FileSystem, Identity};
+use oracle::{
+    FileDevice, Tree,
+    tools::{run, work_dir},
+};
 use part::{Guid, Partition, PartitionKind};
-use vfs::{Volume, Volumes};
+use vfs::{Disk, Volume, Volumes};
 
 const BOOT: &str = "aaaaaaaa-0000-4000-8000-000000000001";
 const ROOT: &str = "bbbbbbbb-0000-4000-8000-000000000002";
@@ -21,6 +31,45 @@ fn found(trees: Vec<Tree>) -> Found {
         |(number, tree)| Volume::new(format!("hd0,gpt{number}"), tree).on(0, Some(partition(number)));
     let volumes = Volumes::from_volumes((1..).zip(trees).map(volume).collect());
     discover(&volumes, Arch::X86_64, &|_, _| false)
+}
+
+/// The same on disks that mkfs has filled: what has a UUID of FAT with FAT, the others with `format`.
+fn found_on(format: &str, trees: &[Tree]) -> Found {
+    // Tests run side by side; each has its thread.
+    let test = std::thread::current().name().expect("a test has a name").to_string();
+    let work = work_dir(&format!("{test}-{format}"));
+    let disk = |(number, tree): (usize, &Tree)| {
+        let (folder, image) = (work.join(format!("tree{number}")), work.join(format!("disk{number}")));
+        tree.write_to(&folder);
+        File::create(&image).unwrap().set_len(300 << 20).unwrap();
+        fill(format, &tree.identity(), &folder, &image);
+        Disk { device: Rc::new(FileDevice::open(&image)), name: format!("hd{number}") }
+    };
+    let volumes = Volumes::discover(trees.iter().enumerate().map(disk).collect());
+    fs::remove_dir_all(&work).unwrap();
+    assert_eq!(volumes.problems(), []);
+    let uuids: Vec<&str> = volumes.all().iter().map(|volume| volume.identity().uuid.as_str()).collect();
+    let expected: Vec<String> = trees.iter().map(|tree| tree.identity().uuid).collect();
+    assert_eq!(uuids, expected, "{format}");
+    discover(&volumes, Arch::X86_64, &|_, _| false)
+}
+
+fn fill(format: &str, identity: &Identity, folder: &Path, image: &Path) {
+    let [from, to] = [folder, image].map(|path| path.to_str().unwrap());
+    let (uuid, label) = (identity.uuid.as_str(), str::from_utf8(&identity.label).unwrap());
+    match format {
+        _ if uuid.len() < BOOT.len() => {
+            run("mkfs.fat", &["-i", &uuid.replace('-', ""), to]);
+            for entry in fs::read_dir(folder).unwrap() {
+                run("mcopy", &["-s", "-i", to, entry.unwrap().path().to_str().unwrap(), "::/"]);
+            }
+        }
+        "xfs" => {
+            let uuid = format!("uuid={uuid}");
+            run("mkfs.xfs", &["-q", "-m", &uuid, "-L", label, "-p", from, to]);
+        }
+        _ => drop(run("mkfs.btrfs", &["-q", "-U", uuid, "-L", label, "--rootdir", from, to])),
+    }
 }
 
 /// `*title: kernel + initrd [options]` for each, of the volume with this number.
@@ -81,45 +130,58 @@ fn redhat_boot(versions: [&str; 2], tuned_initrd: &str, options: &str) -> Tree {
     tree
 }
 
-#[test]
-fn rhel_8_has_its_command_line_in_grubenv() {
-    let versions = ["4.18.0-553.el8_10.x86_64", "4.18.0-477.el8_8.x86_64"];
-    let env = grubenv(&format!(
-        "saved_entry={MACHINE}-{}\nkernelopts=root=/dev/mapper/rhel-root ro crashkernel=auto rhgb quiet \nboot_success=0\n",
-        versions[1]
-    ));
-    // grub.cfg stands on the EFI system partition, and grubenv, to which /boot/grub2/grubenv leads.
-    let esp = || Tree::new().uuid("E5E5-0001").file("/EFI/redhat/grub.cfg", redhat_cfg());
-    let boot = || redhat_boot(versions, " $tuned_initrd", "$kernelopts $tuned_params");
-    let root = || Tree::new().uuid(ROOT).file("/etc/os-release", "ID=rhel\n");
-    let entry = |mark: &str, version: &str, options: &str| {
+const VERSIONS: [&str; 2] = ["4.18.0-553.el8_10.x86_64", "4.18.0-477.el8_8.x86_64"];
+const KERNELOPTS: &str = "root=/dev/mapper/rhel-root ro crashkernel=auto rhgb quiet";
+
+/// The disks of RHEL 8, whose grub.cfg stands on the EFI system partition with grubenv, to which /boot/grub2/grubenv
+/// leads; `env` is none where there is no grubenv.
+fn redhat_8(env: Option<&str>) -> Vec<Tree> {
+    let esp = Tree::new().uuid("E5E5-0001").file("/EFI/redhat/grub.cfg", redhat_cfg());
+    let esp = match env {
+        Some(env) => esp.file("/EFI/redhat/grubenv", env),
+        None => esp,
+    };
+    let boot = redhat_boot(VERSIONS, " $tuned_initrd", "$kernelopts $tuned_params");
+    vec![esp, boot, Tree::new().uuid(ROOT).file("/etc/os-release", "ID=rhel\n")]
+}
+
+/// RHEL 9, updated from 8: the environment beside grub.cfg on /boot.
+fn redhat_9(env: &str) -> Vec<Tree> {
+    let stub = format!(
+        "search --no-floppy --fs-uuid --set=dev {BOOT}\nset prefix=($dev)/grub2\nexport $prefix\nconfigfile $prefix/grub.cfg\n"
+    );
+    let mut disks = redhat_8(None);
+    disks[0] = Tree::new().uuid("E5E5-0001").file("/EFI/redhat/grub.cfg", stub);
+    disks[1] = disks[1].clone().file("/grub2/grub.cfg", redhat_cfg()).file("/grub2/grubenv", env);
+    disks
+}
+
+/// What is shown of them.
+fn redhat_entries(options: &str, default: usize) -> Vec<String> {
+    let versions = [VERSIONS[0], VERSIONS[1], "0-rescue-0123456789abcdef0123456789abcdef"];
+    let entry = |(at, version): (usize, &str)| {
+        let mark = if at == default { "*" } else { "" };
         format!(
             "{mark}Red Hat Enterprise Linux ({version}): /vmlinuz-{version} + /initramfs-{version}.img [{options}]"
         )
     };
-    let options = "root=/dev/mapper/rhel-root ro crashkernel=auto rhgb quiet";
-    let expected = |options: &str, default: usize| {
-        let mark = |at| if at == default { "*" } else { "" };
-        let rescue = "0-rescue-0123456789abcdef0123456789abcdef";
-        [
-            entry(mark(0), versions[0], options),
-            entry(mark(1), versions[1], options),
-            entry(mark(2), rescue, options),
-        ]
-    };
-    let with_env = esp().file("/EFI/redhat/grubenv", env.as_str());
-    assert_eq!(shown(&found(vec![with_env, boot(), root()]), 2), expected(options, 1));
-    // RHEL 9, updated from 8: the environment beside grub.cfg on /boot.
-    let stub = format!(
-        "search --no-floppy --fs-uuid --set=dev {BOOT}\nset prefix=($dev)/grub2\nexport $prefix\nconfigfile $prefix/grub.cfg\n"
-    );
-    let esp_9 = Tree::new().uuid("E5E5-0001").file("/EFI/redhat/grub.cfg", stub);
-    let boot_9 = boot().file("/grub2/grub.cfg", redhat_cfg()).file("/grub2/grubenv", env.as_str());
-    assert_eq!(shown(&found(vec![esp_9, boot_9, root()]), 2), expected(options, 1));
+    versions.into_iter().enumerate().map(entry).collect()
+}
+
+#[test]
+fn rhel_8_has_its_command_line_in_grubenv() {
+    let env = grubenv(&format!(
+        "saved_entry={MACHINE}-{}\nkernelopts={KERNELOPTS} \nboot_success=0\n",
+        VERSIONS[1]
+    ));
+    for disks in [redhat_8(Some(&env)), redhat_9(&env)] {
+        assert_eq!(shown(&found_on("xfs", &disks), 2), redhat_entries(KERNELOPTS, 1));
+        assert_eq!(shown(&found(disks), 2), redhat_entries(KERNELOPTS, 1));
+    }
     // Without kernelopts in grubenv, what grub.cfg says; without an environment, too.
-    for esp in [esp().file("/EFI/redhat/grubenv", grubenv("boot_success=1\n")), esp()] {
-        let found = found(vec![esp, boot(), root()]);
-        assert_eq!(shown(&found, 2), expected("root=/dev/mapper/rhel-root ro from=cfg", 0));
+    for env in [Some(grubenv("boot_success=1\n")), None] {
+        let expected = redhat_entries("root=/dev/mapper/rhel-root ro from=cfg", 0);
+        assert_eq!(shown(&found(redhat_8(env.as_deref())), 2), expected);
     }
 }
 
@@ -203,7 +265,10 @@ fn deployments_of_ostree_are_found_behind_their_links() {
             .uuid(ROOT)
             .symlink("/ostree/boot.1", "boot.1.1")
             .dir("/ostree/boot.1.1/fedora-coreos");
-        assert_eq!(shown(&found(vec![boot, root]), 1), deployments("", seen));
+        let disks = [boot, root];
+        assert_eq!(shown(&found_on("xfs", &disks), 1), deployments("", seen));
+        assert_eq!(shown(&found_on("btrfs", &disks), 1), deployments("", seen));
+        assert_eq!(shown(&found(disks.into()), 1), deployments("", seen));
         // systemd-boot's way: nothing stands for `$ignition_firstboot`, which stays as it is.
         let boot = ostree(Tree::new().uuid(BOOT), "", "", options, names).symlink("/boot", ".");
         assert_eq!(shown(&found(vec![boot]), 1), deployments("", options));
@@ -217,7 +282,11 @@ fn an_image_of_bootc_may_have_boot_in_its_root() {
         let root = ostree(Tree::new().uuid(ROOT), "/boot", prefix, &options, names)
             .symlink("/ostree/boot.1", "boot.1.1")
             .dir("/ostree/deploy/default/deploy/c0ffee.0");
-        assert_eq!(shown(&found(vec![root]), 1), deployments("/boot", &options), "{prefix}");
+        let disks = [root];
+        for format in ["xfs", "btrfs"] {
+            assert_eq!(shown(&found_on(format, &disks), 1), deployments("/boot", &options), "{prefix}");
+        }
+        assert_eq!(shown(&found(disks.into()), 1), deployments("/boot", &options), "{prefix}");
     }
 }
 

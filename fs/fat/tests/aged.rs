@@ -72,7 +72,8 @@ fn aged_images_read_as_linux_reads_them() {
         } else {
             "fat32"
         };
-        let opinions = opinion::all(&aged, Some((kind, &with_cut_names(&records))));
+        let opinions = opinion::all(&aged, &fat, Some((kind, &with_cut_names(&records))));
+        assert!(opinions.iter().all(|opinion| opinion.files > 0 && opinion.agreed == opinion.files));
         Compared::new("fat", &aged, &records).with_opinions(opinions, &[]).write();
     }
 }

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use filesystem::FileType;
+use filesystem::{FileSystem, FileType};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -30,6 +30,11 @@ const FIELDS: usize = 11;
 const UNPRINTABLE: char = '^';
 /// The beginning of a line about what it makes up, as a folder of files without a name.
 const VIRTUAL: [&str; 2] = ["v/", "V/"];
+
+/// A fault: bytes of the file are zeros, and it reads something else there.
+pub const STALE: &str = "bytes in place of zeros";
+/// A fault: the file ends with zeros, and it reads fewer bytes.
+pub const SHORT: &str = "zeros less at the end";
 
 /// What one reader says of an image.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -60,6 +65,15 @@ impl Fault {
             Self::Refused(text) | Self::Differs(text) => text,
         }
     }
+}
+
+/// Whether of the files that GRUB was asked for, of several images, it read at least a third as they are: else nothing is
+/// said by those that it reads.
+pub fn says_something(opinions: &[Opinion]) -> bool {
+    let grub = || opinions.iter().filter(|opinion| opinion.reader.contains("GRUB"));
+    let (files, agreed) = (grub().map(|o| o.files).sum::<usize>(), grub().map(|o| o.agreed).sum::<usize>());
+    println!("GRUB reads {agreed} files of {files}");
+    agreed > 0 && 3 * agreed >= files
 }
 
 /// What a reader is known to get wrong.
@@ -97,10 +111,9 @@ impl Asked {
         Self { faults: [Fault::Refused(text.into())].into(), ..Self::default() }
     }
 
-    /// Counts a file, whose bytes were read, or what was said instead of them.
-    fn count(&mut self, record: &Record, read: Result<Vec<u8>, Fault>) {
+    /// Counts a file that was read as it is, or what is wrong with it.
+    fn count(&mut self, read: Result<(), Fault>) {
         self.files += 1;
-        let read = read.and_then(|bytes| same(record, bytes));
         match read {
             Ok(()) => self.agreed += 1,
             Err(fault) => drop(self.faults.insert(fault)),
@@ -110,14 +123,16 @@ impl Asked {
 
 /// What GRUB and, of a filesystem that it knows, The Sleuth Kit say of an image; nothing, if its power failed.
 ///
-/// `sleuthkit` is what The Sleuth Kit calls the filesystem, and the records with the names that it knows.
-pub fn all(aged: &Aged, sleuthkit: Option<(&str, &[Record])>) -> Vec<Opinion> {
+/// `volume` is the image as a reader has it that agrees with its records. `sleuthkit` is what The Sleuth Kit calls the
+/// filesystem, and the records with the names that it knows.
+pub fn all<F: FileSystem>(aged: &Aged, volume: &F, sleuthkit: Option<(&str, &[Record])>) -> Vec<Opinion> {
     if aged.recipe.crash {
         return Vec::new();
     }
     let work = tools::work_dir(&format!("opinion-{}", aged.name));
     let disks = written(&work, aged);
-    let mut opinions = vec![grub(&disks, &aged.records).by("grub-fstest", "--version")];
+    let mut opinions =
+        vec![grub(&disks, &aged.records, |record| content(volume, record)).by("grub-fstest", "--version")];
     if let (Some((filesystem, records)), [disk]) = (sleuthkit, disks.as_slice()) {
         opinions.push(self::sleuthkit(filesystem, disk, records).by("fls", "-V"));
     }
@@ -150,18 +165,38 @@ fn sample<'a>(records: &[&'a Record]) -> Vec<&'a Record> {
     files.iter().step_by(step).chain(largest).copied().collect()
 }
 
+/// The bytes of a file.
+fn content<F: FileSystem>(volume: &F, record: &Record) -> Vec<u8> {
+    let start = Ok(volume.root());
+    let names = record.path.split(|byte| *byte == b'/');
+    let node = names.fold(start, |node, name| volume.lookup(&node?, name));
+    let mut bytes = vec![0; usize::try_from(record.size).expect("a file fits into memory")];
+    let length = node.and_then(|node| volume.read_at(&node, 0, &mut bytes)).expect("it was read before");
+    assert_eq!(length, bytes.len(), "/{}", record.path.escape_ascii());
+    bytes
+}
+
 /// Whether bytes are those of the record.
-fn same(record: &Record, bytes: Vec<u8>) -> Result<(), Fault> {
-    let length = bytes.len();
+fn is_same(record: &Record, bytes: &[u8]) -> bool {
     let records = manifest::of(&Tree::new().file("/x", bytes)).expect("a tree can be read");
-    match records.last().is_some_and(|found| found.sha256 == record.sha256) {
-        true => Ok(()),
-        false => Err(Fault::Differs(format!("/{}: {length} other bytes", record.path.escape_ascii()))),
+    records.last().is_some_and(|found| found.sha256 == record.sha256)
+}
+
+/// What is wrong with bytes of a file: [`STALE`] and [`SHORT`] only where all that has content is the same.
+fn difference(found: &[u8], expected: &[u8]) -> String {
+    let (length, is_zero) = (found.len(), |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0));
+    let differing = || found.iter().zip(expected).filter(|(found, expected)| found != expected);
+    match expected.split_at_checked(length) {
+        Some((_, [])) if differing().all(|(_, expected)| *expected == 0) => {
+            format!("{} {STALE}", differing().count())
+        }
+        Some((start, rest)) if start == found && is_zero(rest) => format!("{} {SHORT}", rest.len()),
+        _ => format!("{length} other bytes"),
     }
 }
 
-/// Asks GRUB for the bytes of some of the files.
-pub fn grub(disks: &[PathBuf], records: &[Record]) -> Asked {
+/// Asks GRUB for the bytes of some of the files, which `content` yields as they are.
+pub fn grub(disks: &[PathBuf], records: &[Record], content: impl Fn(&Record) -> Vec<u8>) -> Asked {
     let (records, mut asked) = (records.iter().collect::<Vec<_>>(), Asked::default());
     for record in sample(&records) {
         let mut command = tools::command("grub-fstest");
@@ -170,16 +205,25 @@ pub fn grub(disks: &[PathBuf], records: &[Record]) -> Asked {
         let output = command.output().expect("grub-fstest is installed: this test needs it");
         let said = String::from_utf8_lossy(&output.stderr);
         let is_read = output.status.success() && said.is_empty();
-        asked.count(record, if is_read { Ok(output.stdout) } else { Err(grub_fault(record, &said)) });
+        let differs = || differs(record, &difference(&output.stdout, &content(record)));
+        asked.count(match is_read {
+            true if is_same(record, &output.stdout) => Ok(()),
+            true => Err(differs()),
+            false => Err(grub_fault(record, &said)),
+        });
     }
     asked
+}
+
+fn differs(record: &Record, how: &str) -> Fault {
+    Fault::Differs(format!("/{}: {how}", record.path.escape_ascii()))
 }
 
 /// Of `grub-fstest: error: cannot open ...: unknown filesystem.`, the end.
 fn grub_fault(record: &Record, said: &str) -> Fault {
     let words = said.trim().rsplit(": ").next().unwrap_or_default().trim_end_matches('.');
     match words.starts_with("file `") {
-        true => Fault::Differs(format!("/{}: no such name", record.path.escape_ascii())),
+        true => differs(record, "no such name"),
         false => Fault::Refused(words.into()),
     }
 }
@@ -269,7 +313,11 @@ pub fn sleuthkit(filesystem: &str, image: &Path, records: &[Record]) -> Asked {
         let read = tools::output("icat", &["-f", filesystem, image, &line.inode]);
         let is_read = read.status.success() && read.stderr.is_empty();
         let said = first_line(&read.stderr);
-        asked.count(record, if is_read { Ok(read.stdout) } else { Err(Fault::Refused(said)) });
+        asked.count(match is_read {
+            true if is_same(record, &read.stdout) => Ok(()),
+            true => Err(differs(record, &format!("{} other bytes", read.stdout.len()))),
+            false => Err(Fault::Refused(said)),
+        });
     }
     asked
 }
@@ -326,6 +374,32 @@ mod tests {
         assert_eq!(printable(b"a\n\x7f\xff\xc3\xbc\xf0\x9f\x98"), "a^\x7f^ü^^^");
     }
 
+    #[test]
+    fn a_reader_that_reads_next_to_nothing_says_nothing() {
+        let opinion =
+            |reader: &str, files, agreed| Opinion { reader: reader.into(), files, agreed, faults: vec![] };
+        assert!(says_something(&[opinion("GRUB 2", 40, 0), opinion("GRUB 2", 20, 20), opinion("fls", 9, 0)]));
+        for opinions in [vec![], vec![opinion("GRUB 2", 40, 13)], vec![opinion("fls", 9, 9)]] {
+            assert!(!says_something(&opinions), "{opinions:?}");
+        }
+    }
+
+    #[test]
+    fn only_zeros_may_be_stale_or_missing() {
+        let expected = b"ab\0\0cd\0\0";
+        for (found, how) in [
+            (&b"abxycd\0z"[..], "3 bytes in place of zeros"),
+            (b"ab\0\0cd", "2 zeros less at the end"),
+            (b"", "0 other bytes"),
+            (b"ab\0\0c", "5 other bytes"),
+            (b"abx\0cd", "6 other bytes"),
+            (b"abxycD\0\0", "8 other bytes"),
+            (b"ab\0\0cd\0\0\0", "9 other bytes"),
+        ] {
+            assert_eq!(difference(found, expected), how, "{found:?}");
+        }
+    }
+
     /// Made by the real mke2fs, and one byte of a file changed.
     #[test]
     fn a_byte_and_a_name_make_a_difference() {
@@ -340,9 +414,11 @@ mod tests {
         let lost = Record { path: b"lost+found".into(), kind: FileType::Directory, ..records[0].clone() };
         records.push(lost);
         let disks = [image.clone()];
+        let content = |record: &Record| fs::read(source.join(os(record.path.clone()))).unwrap();
+        let grub = |records: &[Record]| grub(&disks, records, content);
         let agree = Asked { files: 2, agreed: 2, faults: BTreeSet::new() };
         assert_eq!(sleuthkit("ext2", &image, &records), agree);
-        assert_eq!(grub(&disks, &records), agree);
+        assert_eq!(grub(&records), agree);
         let fault = |asked: &Asked| asked.faults.first().unwrap().clone();
         let other = sleuthkit("fat", &image, &records);
         assert!(matches!(fault(&other), Fault::Refused(said) if said.contains("FAT")), "{other:?}");
@@ -353,7 +429,7 @@ mod tests {
         assert_eq!(fault(&sleuthkit("ext2", &image, &others)), said);
         let file = others.iter_mut().find(|record| record.path == b"file").unwrap();
         file.path = b"files".into();
-        assert_eq!(fault(&grub(&disks, &others)), Fault::Differs("/files: no such name".into()));
+        assert_eq!(fault(&grub(&others)), Fault::Differs("/files: no such name".into()));
         let mut bytes = fs::read(&image).unwrap();
         let at = bytes.windows(19).position(|bytes| bytes == b"content of the file").unwrap();
         bytes[at] = b'C';
@@ -361,9 +437,9 @@ mod tests {
         let differs = [Fault::Differs("/file: 1900 other bytes".into())].into();
         let other = Asked { files: 2, agreed: 0, faults: differs };
         assert_eq!(sleuthkit("ext2", &image, &records), other);
-        assert_eq!(grub(&disks, &records), other);
+        assert_eq!(grub(&records), other);
         fs::write(&image, vec![0; 1 << 20]).unwrap();
-        let words = grub(&disks, &records).faults;
+        let words = grub(&records).faults;
         assert_eq!(words, [Fault::Refused("unknown filesystem".into())].into());
     }
 }

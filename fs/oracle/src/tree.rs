@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! A filesystem in memory.
 
-use std::{collections::BTreeMap, ops::ControlFlow, rc::Rc};
+use std::{collections::BTreeMap, fs, ops::ControlFlow, os::unix, path::Path, rc::Rc};
 
 use filesystem::{
     Attr, Claim, Degraded, EachEntry, Error, FileSystem, FileType, Format, Health, Identity, Summary,
@@ -100,6 +100,28 @@ impl Tree {
         self.with(path.as_ref(), Node::Special(kind, device))
     }
 
+    /// Writes its folders, files and links below a folder of this machine, which is made: what mkfs fills an image from.
+    ///
+    /// # Panics
+    /// For device nodes, names that are no text, and when something cannot be written.
+    pub fn write_to(&self, folder: &Path) {
+        self.write_node(ROOT, folder);
+    }
+
+    fn write_node(&self, index: usize, path: &Path) {
+        let written = match &self.nodes[index] {
+            Node::Directory(entries) => fs::create_dir(path).map(|()| {
+                for (name, index) in entries {
+                    self.write_node(*index, &path.join(text(name)));
+                }
+            }),
+            Node::File(bytes) => fs::write(path, bytes),
+            Node::Symlink(target) => unix::fs::symlink(text(target), path),
+            Node::Special(kind, _) => panic!("{}: {kind:?}", path.display()),
+        };
+        written.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+
     fn with(mut self, path: &[u8], node: Node) -> Self {
         let path = components(path);
         let (name, folders) = path.split_last().expect("a node other than the root has a name");
@@ -145,6 +167,10 @@ impl Default for Tree {
     fn default() -> Self {
         Self::new()
     }
+}
+
+fn text(name: &[u8]) -> &str {
+    str::from_utf8(name).expect("names of tests are text")
 }
 
 fn components(path: &[u8]) -> Vec<&[u8]> {
@@ -223,6 +249,7 @@ impl FileSystem for Tree {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest;
 
     #[test]
     fn folders_on_the_way_are_made_and_shared() {
@@ -234,6 +261,18 @@ mod tests {
         assert_eq!(tree.attr(&y).unwrap().size, 2);
         assert_eq!(tree.lookup(&b, b"z"), Err(Error::NotFound));
         assert_eq!(tree.lookup(&y, b"z"), Err(Error::WrongType { expected: "directory" }));
+    }
+
+    #[test]
+    fn a_written_tree_is_the_same() {
+        let folder = crate::tools::work_dir("tree").join("written");
+        let tree = Tree::new().file("/a/x", "1").dir("/empty").symlink("/a/l", "../none").file("/y", "");
+        tree.write_to(&folder);
+        let shape = |records: Vec<manifest::Record>| {
+            let shape = |r: manifest::Record| (r.path, r.kind, r.target, r.sha256);
+            records.into_iter().map(shape).collect::<Vec<_>>()
+        };
+        assert_eq!(shape(manifest::of_directory(&folder).unwrap()), shape(manifest::of(&tree).unwrap()));
     }
 
     #[test]
