@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The client: one request, at whichever place answers it, with whatever login that takes.
 
-use alloc::{borrow::Cow, format, rc::Rc, string::String, vec::Vec};
-use core::{cell::RefCell, time::Duration};
+use alloc::{borrow::Cow, boxed::Box, format, rc::Rc, string::String, vec::Vec};
+use core::{cell::RefCell, pin::Pin, time::Duration};
 
 use dial::Dial;
 use http::{Backoff, Content, Division, Method, Range, Request, Response, Secret, Url};
@@ -155,7 +155,7 @@ impl<D: Dial> Client<D> {
             let mut last = None;
             let all = places.all(scope);
             for (place, left) in all.iter().zip((1..=all.len()).rev()) {
-                let failed = match self.in_share(since, limit, left, attempt(place)).await {
+                let failed = match self.in_share(since, limit, left, Box::pin(attempt(place))).await {
                     Ok(Ok(done)) => return Ok((done, place.clone())),
                     Ok(Err(failed)) => failed,
                     Err(limit) => late(place, reference, limit)?.into(),
@@ -182,14 +182,14 @@ impl<D: Dial> Client<D> {
     }
 
     /// Waits for an attempt, with a share of the time that is left of the limit; an error names the share, if it was not
-    /// enough.
-    async fn in_share<F: Future>(
+    /// enough. An attempt is large, and would be copied through the stack again and again: firmware has little of that.
+    async fn in_share<T>(
         &self,
         since: Duration,
         limit: Option<Duration>,
         shares: usize,
-        attempt: F,
-    ) -> Result<F::Output, Duration> {
+        attempt: Pin<Box<dyn Future<Output = T> + '_>>,
+    ) -> Result<T, Duration> {
         let Some(limit) = limit else { return Ok(attempt.await) };
         let dial = self.http.dial();
         // Saturates where the time is over: the attempt has none left.
