@@ -404,6 +404,23 @@ fn a_large_body_of_a_server_without_ranges_comes_at_once() {
 }
 
 #[test]
+fn a_server_may_ignore_the_range_of_any_request() {
+    for ignored in 2..=5 {
+        let body = content(LARGE);
+        let (result, lines) = downloaded(LARGE, Division::default(), move |asked, count| {
+            if count == ignored { Answer::new(200, &[], &body) } else { Answer::part(asked, &body) }
+        });
+        assert_eq!((result.as_str(), lines.len()), ("ok", 5), "{ignored}: {lines:?}");
+    }
+    let body = content(LARGE + 1);
+    let (result, _) = downloaded(LARGE, Division::default(), move |asked, count| match count {
+        1 => Answer::part(asked, &body[..LARGE]),
+        _ => Answer::new(200, &[], &body),
+    });
+    assert_eq!(result, "E-NET-HTTP-SIZE http://server/file: body of 20971521 bytes, 20971520 expected");
+}
+
+#[test]
 fn a_body_of_another_size_is_refused() {
     let chunked = |body: &[u8]| {
         let text = [format!("{:x}\r\n", body.len()).as_bytes(), body, b"\r\n0\r\n\r\n"].concat();
