@@ -359,12 +359,14 @@ fn own_network(own: Ipv6Addr, prefix: &Prefix) -> Option<Network> {
     if link.contains(own.into()) { Network::new(own.into(), prefix.length) } else { None }
 }
 
-/// The address of a card in a prefix of 64 bits.
+/// The address of a card in a prefix of 64 bits. What the router does not call on-link is behind it (RFC 4861, section
+/// 6.3.4): the address is then alone in its network.
 fn autonomous(prefix: &Prefix, card: nic::Mac) -> Option<Network> {
     let IpAddr::V6(identifier) = crate::stack::link_local(card).address() else { return None };
     let host = u128::from(u64::MAX);
     let bits = (prefix.address.to_bits() & !host) | (identifier.to_bits() & host);
-    Network::new(Ipv6Addr::from_bits(bits).into(), 64)
+    let length = if prefix.is_on_link { 64 } else { 128 };
+    Network::new(Ipv6Addr::from_bits(bits).into(), length)
 }
 
 /// The end of a lifetime that begins now.
@@ -500,6 +502,14 @@ mod tests {
         let withdrawn = advertisement(0, 0, &[]);
         assert_eq!(machine.step(Event::Advertised(ROUTER, &withdrawn)), Step::Lost);
         assert!(matches!(machine.step(Event::Advertised(ROUTER, &withdrawn)), Step::Solicit), "is none");
+    }
+
+    #[test]
+    fn a_prefix_that_is_not_on_the_link_is_behind_the_router() {
+        let mut machine = Machine::new();
+        let option = prefix_option(64, 0x40, 600, "2001:db8::");
+        let step = machine.step(Event::Advertised(ROUTER, &advertisement(0, 1800, &[&option])));
+        assert_eq!(used(step), "2001:db8::ff:fe00:7/128 via fe80::1 (router fe80::1)");
     }
 
     #[test]
