@@ -2,7 +2,7 @@
 //! The card as smoltcp's device: frames without their VLAN tag (IEEE 802.1Q, clause 9) above, with it below.
 
 use alloc::{boxed::Box, vec, vec::Vec};
-use core::cell::RefCell;
+use core::{cell::RefCell, net::Ipv4Addr};
 
 use nic::{Frame, HEADER, Nic, TAG};
 use smoltcp::{
@@ -16,6 +16,10 @@ use crate::{Error, Vlan};
 const ADDRESSES: usize = 12;
 /// What begins a tag.
 const TPID: [u8; 2] = [0x81, 0x00];
+/// What says that a frame is ARP, behind the addresses, and where it has the IPv4 addresses (RFC 826).
+const ARP: [u8; 2] = [0x08, 0x06];
+const ARP_SENDER: usize = 28;
+const ARP_TARGET: usize = 38;
 /// The smallest IP packet that a link must carry (RFC 8200, section 5), below which a card is not used.
 pub(crate) const LEAST_MTU: usize = 1280;
 /// The largest that is announced: jumbo frames. Cards that join segments give us longer ones all the same.
@@ -27,6 +31,9 @@ pub(crate) struct Phy {
     vlan: Option<Vlan>,
     /// What smoltcp is told, once for each interface.
     mtu: usize,
+    /// Our IPv4 address, and those that smoltcp has in its place (`stack/on_link.rs`).
+    own: Option<Ipv4Addr>,
+    stand_ins: Vec<Ipv4Addr>,
 }
 
 impl Phy {
@@ -35,7 +42,7 @@ impl Phy {
         if mtu < LEAST_MTU {
             return Err(Error::Mtu { mtu });
         }
-        Ok(Self { nic: RefCell::new(nic), vlan, mtu: mtu.min(MOST_MTU) })
+        Ok(Self { nic: RefCell::new(nic), vlan, mtu: mtu.min(MOST_MTU), own: None, stand_ins: Vec::new() })
     }
 
     /// Limits the packets of interfaces made from now on to `mtu` bytes, or to what the card carries if that is less or
@@ -43,6 +50,32 @@ impl Phy {
     pub fn limit(&mut self, mtu: Option<u16>) {
         let most = self.nic.get_mut().mtu().min(MOST_MTU);
         self.mtu = mtu.map_or(most, |mtu| most.min(usize::from(mtu)));
+    }
+
+    /// From now on, no frame tells others of these addresses of smoltcp's: ARP requests come from `own`.
+    pub fn stand_in(&mut self, own: Option<Ipv4Addr>, stand_ins: Vec<Ipv4Addr>) {
+        (self.own, self.stand_ins) = (own, stand_ins);
+    }
+
+    /// Puts our address in an ARP packet that comes from a stand-in.
+    fn hide(&self, frame: &mut [u8]) {
+        if self.stand_ins.is_empty() || !is_arp(frame) {
+            return;
+        }
+        let sender = frame.get_mut(ARP_SENDER..).and_then(<[u8]>::first_chunk_mut);
+        if let (Some(sender), Some(own)) = (sender, self.own)
+            && self.stand_ins.contains(&Ipv4Addr::from(*sender))
+        {
+            *sender = own.octets();
+        }
+    }
+
+    /// Whether somebody asks for the card of a stand-in: that address may be another machine's.
+    fn asks_for_stand_in(&self, frame: &[u8]) -> bool {
+        let target = || frame.get(ARP_TARGET..).and_then(<[u8]>::first_chunk::<4>);
+        !self.stand_ins.is_empty()
+            && is_arp(frame)
+            && target().is_some_and(|target| self.stand_ins.contains(&Ipv4Addr::from(*target)))
     }
 
     /// Sends what is queued.
@@ -87,11 +120,13 @@ pub(crate) struct Received<'a> {
 impl phy::RxToken for Received<'_> {
     /// Passes the frame on without its tag; a frame of another VLAN becomes an empty one, which smoltcp ignores.
     fn consume<R, F: FnOnce(&[u8]) -> R>(self, read: F) -> R {
-        let result = match untagged(self.frame.bytes(), self.phy.vlan) {
-            Untagged::Same(frame) => read(frame),
-            Untagged::Copy(frame) => read(&frame),
-            Untagged::Foreign => read(&[]),
+        let untagged = untagged(self.frame.bytes(), self.phy.vlan);
+        let frame = match &untagged {
+            Untagged::Same(frame) => frame,
+            Untagged::Copy(frame) => frame.as_slice(),
+            Untagged::Foreign => &[],
         };
+        let result = read(if self.phy.asks_for_stand_in(frame) { &[] } else { frame });
         self.phy.nic.borrow_mut().recycle(self.frame);
         result
     }
@@ -115,14 +150,23 @@ impl phy::TxToken for Transmitter<'_> {
         let result = match (&tag, buffer.get_mut(TAG..)) {
             (Some(tag), Some(frame)) => {
                 let result = write(frame);
+                self.phy.hide(frame);
                 insert(buffer, tag);
                 result
             }
-            _ => write(buffer),
+            _ => {
+                let result = write(buffer);
+                self.phy.hide(buffer);
+                result
+            }
         };
         nic.commit();
         result
     }
+}
+
+fn is_arp(frame: &[u8]) -> bool {
+    frame.get(ADDRESSES..).is_some_and(|rest| rest.starts_with(&ARP))
 }
 
 /// The tag of a VLAN, priority 0.

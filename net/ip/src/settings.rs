@@ -81,13 +81,6 @@ impl Network {
     pub fn contains(&self, other: IpAddr) -> bool {
         common_bits(self.address, other).is_some_and(|common| common >= u32::from(self.prefix))
     }
-
-    /// The same address in the smallest network that has `other`, too.
-    #[must_use]
-    pub(crate) fn widened_to(self, other: IpAddr) -> Self {
-        let common = common_bits(self.address, other).and_then(|common| u8::try_from(common).ok());
-        Self { prefix: common.map_or(self.prefix, |common| common.min(self.prefix)), ..self }
-    }
 }
 
 impl fmt::Display for Network {
@@ -206,9 +199,6 @@ mod tests {
         assert!(!office.contains("10.1.4.1".parse().unwrap()));
         assert!(!office.contains("fe80::1".parse().unwrap()));
         assert!(network("0.0.0.0", 0).contains("255.255.255.255".parse().unwrap()));
-        let wider = network("10.128.0.5", 32).widened_to("10.128.0.1".parse().unwrap());
-        assert_eq!(wider, network("10.128.0.5", 29));
-        assert_eq!(office.widened_to("10.1.2.1".parse().unwrap()), office);
     }
 
     #[test]

@@ -2,8 +2,11 @@
 //! The interface, its sockets, and what runs on them by itself.
 
 mod configure;
+#[cfg(test)]
+mod far;
 mod groups;
 mod neighbor;
+mod on_link;
 mod wait;
 
 use alloc::{boxed::Box, rc::Rc, string::String, vec::Vec};

@@ -45,7 +45,8 @@ impl Datagrams {
     /// Queues a message; what does not fit is lost, as on the network.
     pub fn send(&self, to: SocketAddr, message: &[u8]) {
         self.stack.with(|inner| {
-            let metadata = UdpMetadata::from(smoltcp::wire::IpEndpoint::from(to));
+            let mut metadata = UdpMetadata::from(smoltcp::wire::IpEndpoint::from(to));
+            metadata.local_address = inner.source(to.ip()).map(Into::into);
             let _ = inner.sockets.get_mut::<udp::Socket<'_>>(self.handle).send_slice(message, metadata);
         });
     }

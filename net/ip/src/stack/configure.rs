@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Settings become addresses and routes of the interface.
 
-use core::net::{IpAddr, Ipv6Addr, SocketAddr};
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use nic::Mac;
 use smoltcp::{
@@ -10,7 +11,7 @@ use smoltcp::{
     wire::{EthernetAddress, HardwareAddress},
 };
 
-use super::Inner;
+use super::{Inner, on_link};
 use crate::{
     Entropy, Error, Instant, Network, Settings,
     limits::{MOST_ADDRESSES, MOST_ROUTES},
@@ -39,7 +40,7 @@ impl Inner {
     /// follow from those before: a server could tell those of our other connections. So each connection is given an
     /// interface of its own with a new seed, which serves for nothing else (RFC 6528, section 3).
     pub fn start(&mut self, socket: &mut tcp::Socket<'_>, to: SocketAddr, port: u16) -> Result<bool, Error> {
-        let Some(from) = self.interface.get_source_address(&to.ip().into()) else { return Ok(false) };
+        let Some(from) = self.source(to.ip()) else { return Ok(false) };
         let mut seeded = interface(&mut self.phy, &mut *self.entropy, self.now)?;
         Ok(socket.connect(seeded.context(), to, (from, port)).is_ok())
     }
@@ -62,13 +63,20 @@ impl Inner {
         let settings = || [&self.v4, &self.v6].into_iter().flatten();
         self.phy.limit(settings().filter_map(|settings| settings.mtu).min());
         let mut interface = interface(&mut self.phy, &mut *self.entropy, self.now)?;
+        let networks: Vec<_> = settings().flat_map(on_link::networks).collect();
+        let stand_ins = networks.iter().filter(|on_link| on_link.is_stand_in);
+        let stand_ins = stand_ins.filter_map(|on_link| v4(on_link.network)).collect();
+        let own = settings().flat_map(|settings| &settings.addresses).find_map(|own| v4(*own));
         let link_local = self.uses_v6.then(|| link_local(self.phy.nic().mac()));
         interface.update_ip_addrs(|addresses| {
-            for own in settings().flat_map(own_networks).chain(link_local) {
-                // check() bounds them to what smoltcp holds.
+            let own = settings().flat_map(|settings| settings.addresses.iter().copied());
+            let networks = networks.iter().map(|on_link| on_link.network);
+            for own in own.chain(link_local).chain(networks) {
+                // check() bounds the addresses to what smoltcp holds; of the networks, the first ones have room.
                 let _ = addresses.push(own.to_smoltcp());
             }
         });
+        self.phy.stand_in(own, stand_ins);
         interface.routes_mut().update(|routes| {
             let ways = settings().flat_map(|settings| &settings.routes);
             for (to, via) in ways.filter_map(|route| Some((route.to, route.via?))) {
@@ -90,7 +98,7 @@ impl Inner {
 /// Refuses settings that smoltcp would panic at, or could not hold.
 fn check(settings: &Settings) -> Result<(), Error> {
     let fail = |object, cause| Error::Settings { object, origin: settings.origin, cause };
-    let nothing = IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED);
+    let nothing = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     let first = settings.addresses.first().ok_or_else(|| fail(nothing, "no address"))?;
     let is_v4 = first.address().is_ipv4();
     for own in &settings.addresses {
@@ -111,13 +119,11 @@ fn check(settings: &Settings) -> Result<(), Error> {
     Ok(())
 }
 
-/// Addresses with networks that have their routers, too: smoltcp does not believe ARP answers from outside. Some
-/// clouds assign an address of a network of its own (a prefix of 32).
-fn own_networks(settings: &Settings) -> impl Iterator<Item = Network> {
-    let link = |own: Network| {
-        settings.routes.iter().fold(own, |own, route| own.widened_to(route.via.unwrap_or(route.to.address())))
-    };
-    settings.addresses.iter().map(move |own| if own.address().is_ipv4() { link(*own) } else { *own })
+fn v4(network: Network) -> Option<Ipv4Addr> {
+    match network.address() {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
+    }
 }
 
 /// The address of a card that needs nobody to assign it (RFC 4291, appendix A).
@@ -142,14 +148,6 @@ mod tests {
     fn a_card_has_an_address_by_itself() {
         let own = link_local(Mac([0x52, 0x54, 0, 0x12, 0x34, 0x56]));
         assert_eq!(own.to_string(), "fe80::5054:ff:fe12:3456/64");
-    }
-
-    #[test]
-    fn networks_are_widened_to_their_routers() {
-        let mut settings = parse_static("10.128.0.5/32:10.128.0.1").unwrap();
-        let on_link = Network::new(address("10.128.0.1"), 32).unwrap();
-        settings.routes.push(Route { to: on_link, via: None });
-        assert_eq!(own_networks(&settings).next().unwrap().to_string(), "10.128.0.5/29");
     }
 
     #[test]

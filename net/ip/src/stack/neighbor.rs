@@ -55,7 +55,7 @@ impl Inner {
 
     /// By ARP (RFC 826).
     fn seek_v4(&mut self, hop: Ipv4Addr) {
-        let Some(own) = self.interface.get_source_address_ipv4(&hop) else { return };
+        let Some(IpAddr::V4(own)) = self.source(hop.into()) else { return };
         let request = ArpRepr::EthernetIpv4 {
             operation: ArpOperation::Request,
             source_hardware_addr: EthernetAddress(self.phy.nic().mac().0),

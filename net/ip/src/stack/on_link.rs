@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-3-Clause
+//! What is on the link besides the networks of this machine's addresses: routers of other networks, and destinations
+//! whose route has no router. Clouds assign an address of a network of its own (a prefix of 32) and a router that may
+//! be anywhere (172.31.1.1).
+//!
+//! smoltcp takes as on-link what is in the network of an address of its own, and only such machines' ARP answers. So
+//! each of these networks has an entry there. Its address is ours where the network contains ours; elsewhere it is a
+//! stand-in, which nobody else sees: [`Phy`](crate::phy::Phy) puts ours in ARP requests and keeps questions for it
+//! back, and connections and datagrams are sent from [`Inner::source`].
+//!
+//! Not supported: a route through a router to a part of such a network; smoltcp looks for what is on the link first.
+
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr};
+
+use super::Inner;
+use crate::{Network, Settings, static_form::is_usable};
+
+/// A network of the link, as smoltcp is told it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct OnLink {
+    pub network: Network,
+    /// Whether the network's address is none of ours.
+    pub is_stand_in: bool,
+}
+
+/// The IPv4 networks of the link besides those of the addresses. A router's IPv6 address is on the link anyway, and
+/// smoltcp believes what neighbors say there.
+pub(super) fn networks(settings: &Settings) -> Vec<OnLink> {
+    let mut found = Vec::new();
+    for route in &settings.routes {
+        let host = |address| Network::new(address, 32);
+        let Some(target) = route.via.map_or(Some(route.to), host) else { continue };
+        let is_known = |own: &Network| own.prefix() <= target.prefix() && own.contains(target.address());
+        if settings.addresses.iter().any(is_known) {
+            continue;
+        }
+        let Some(on_link) = on_link(settings, target) else { continue };
+        if !found.contains(&on_link) {
+            found.push(on_link);
+        }
+    }
+    found
+}
+
+/// The entry for a network; None if there is no address for it, or it is of IPv6.
+fn on_link(settings: &Settings, target: Network) -> Option<OnLink> {
+    let IpAddr::V4(address) = target.address() else { return None };
+    // In a network of one, the entry's address would be the host's. So it is that of the host's only neighbor in a
+    // network of two: that one, such as 172.31.1.0, counts as on-link, too.
+    let prefix = target.prefix().min(31);
+    let link = Network::new(target.address(), prefix)?;
+    if let Some(own) = settings.addresses.iter().find(|own| link.contains(own.address())) {
+        return Some(OnLink { network: Network::new(own.address(), prefix)?, is_stand_in: false });
+    }
+    let stand_in = match target.prefix() {
+        32 => address.to_bits() ^ 1,
+        // No host has the network's own address.
+        _ => address.to_bits() & u32::MAX.checked_shl(32_u32.saturating_sub(u32::from(prefix))).unwrap_or(0),
+    };
+    let stand_in = IpAddr::V4(Ipv4Addr::from_bits(stand_in));
+    is_usable(stand_in).then_some(OnLink { network: Network::new(stand_in, prefix)?, is_stand_in: true })
+}
+
+impl Inner {
+    /// The address of ours that a host is sent packets from.
+    pub fn source(&self, to: IpAddr) -> Option<IpAddr> {
+        if to.is_ipv6() {
+            return self.interface.get_source_address(&to.into()).map(IpAddr::from);
+        }
+        let own = &self.v4.as_ref()?.addresses;
+        own.iter().find(|own| own.contains(to)).or(own.first()).map(Network::address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{string::ToString, vec::Vec};
+
+    use super::*;
+    use crate::{Route, parse_static};
+
+    /// The networks of the link for an address with these on-link routes, stand-ins with a star.
+    fn shown(own: &str, routes: &[(&str, u8)]) -> Vec<std::string::String> {
+        let mut settings = parse_static(own).unwrap();
+        for (to, prefix) in routes {
+            let to = Network::new(to.parse().unwrap(), *prefix).unwrap();
+            settings.routes.push(Route { to, via: None });
+        }
+        let star = |on_link: &OnLink| if on_link.is_stand_in { "*" } else { "" };
+        networks(&settings).iter().map(|on| on.network.to_string() + star(on)).collect()
+    }
+
+    #[test]
+    fn a_router_elsewhere_is_alone_on_the_link() {
+        assert_eq!(shown("116.203.1.2/32:172.31.1.1", &[]), ["172.31.1.0/31*"]);
+        assert_eq!(shown("10.128.0.5/32:10.128.0.1", &[("10.128.0.1", 32)]), ["10.128.0.0/31*"]);
+        assert_eq!(shown("10.0.0.2/32:10.0.0.3", &[]), ["10.0.0.2/31"]);
+        assert_eq!(shown("10.0.0.5/24:10.0.0.1", &[("169.254.169.254", 32)]), ["169.254.169.255/31*"]);
+        assert_eq!(shown("[2001:db8::9]/128:[fe80::1]", &[]), [""; 0]);
+    }
+
+    #[test]
+    fn routes_without_a_router_keep_their_prefix() {
+        assert_eq!(shown("10.0.0.5/32", &[("10.0.0.0", 8)]), ["10.0.0.5/8"]);
+        assert_eq!(shown("10.0.0.5/24", &[("10.0.0.128", 25), ("192.168.7.9", 16)]), ["192.168.0.0/16*"]);
+        assert_eq!(shown("10.0.0.5/32", &[("0.0.0.0", 0)]), ["10.0.0.5/0"]);
+        assert_eq!(shown("10.0.0.5/32", &[("224.0.0.0", 4), ("127.0.0.1", 32)]), [""; 0], "no hosts");
+    }
+}
