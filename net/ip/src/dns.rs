@@ -30,6 +30,9 @@ pub const MOST_RECORDS: usize = 256;
 const LONGEST_DATAGRAM: u16 = 1232;
 /// How long to wait for each server, in each round over all of them.
 const WAITS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+/// Once one kind of address is known, how long the other is waited for: some servers drop questions for it. That an
+/// answer comes a little later is usual (RFC 8305, section 3).
+const GRACE: Duration = Duration::from_millis(300);
 /// How long an answer by TCP may take in all.
 const STREAM_WAIT: Duration = Duration::from_secs(5);
 /// The port of servers.

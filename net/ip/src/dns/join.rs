@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Two futures side by side.
 
+use alloc::boxed::Box;
 use core::{
     future::{Future, poll_fn},
     pin::pin,
     task::Poll,
 };
 
-/// What both yield.
-pub(super) async fn join<A: Future, B: Future>(first: A, second: B) -> (A::Output, B::Output) {
+/// What both yield. Once one has yielded what is enough, the other has until `grace` ends, or None stands for it.
+pub(super) async fn join<T, G: Future>(
+    first: impl Future<Output = T>,
+    second: impl Future<Output = T>,
+    is_enough: impl Fn(&T) -> bool,
+    grace: impl Fn() -> G,
+) -> (Option<T>, Option<T>) {
     let (mut first, mut second) = (pin!(first), pin!(second));
-    let (mut one, mut two) = (None, None);
+    let (mut one, mut two, mut left) = (None, None, None);
     poll_fn(move |context| {
         if one.is_none()
             && let Poll::Ready(value) = first.as_mut().poll(context)
@@ -22,13 +28,14 @@ pub(super) async fn join<A: Future, B: Future>(first: A, second: B) -> (A::Outpu
         {
             two = Some(value);
         }
-        match (one.take(), two.take()) {
-            (Some(one), Some(two)) => Poll::Ready((one, two)),
-            unfinished => {
-                (one, two) = unfinished;
-                Poll::Pending
+        let is_over = match (&one, &two) {
+            (Some(_), Some(_)) => true,
+            (Some(value), None) | (None, Some(value)) if is_enough(value) => {
+                left.get_or_insert_with(|| Box::pin(grace())).as_mut().poll(context).is_ready()
             }
-        }
+            _ => false,
+        };
+        if is_over { Poll::Ready((one.take(), two.take())) } else { Poll::Pending }
     })
     .await
 }

@@ -11,7 +11,7 @@ use core::net::{IpAddr, SocketAddr};
 use embedded_io_async::{Read, Write};
 
 use super::{
-    Kind, MOST_ALIASES, PORT, STREAM_WAIT, WAITS,
+    GRACE, Kind, MOST_ALIASES, PORT, STREAM_WAIT, WAITS,
     join::join,
     message::{Data, Message, Question, Record},
     name::Name,
@@ -22,6 +22,9 @@ use crate::{Error, Options, Stack, Unresolved, random_u16, udp::Datagrams};
 /// What RCODE says that there is no such name, and which ones a server may have that does not know EDNS.
 const NO_NAME: u8 = 3;
 const NO_EDNS: [u8; 2] = [1, 4];
+
+/// Addresses of one kind.
+type Found = Result<Vec<IpAddr>, Error>;
 
 impl Stack {
     /// The addresses of a host, IPv6 first; those of the kinds of IP that this machine has. A name without a dot is
@@ -85,7 +88,7 @@ impl Stack {
         let results = match (has_v4, has_v6) {
             (_, false) => (self.addresses(name, Kind::A).await, Ok(Vec::new())),
             (false, true) => (Ok(Vec::new()), self.addresses(name, Kind::Aaaa).await),
-            (true, true) => join(self.addresses(name, Kind::A), self.addresses(name, Kind::Aaaa)).await,
+            (true, true) => self.addresses_of_both_kinds(name).await,
         };
         match results {
             (Ok(v4), Ok(v6)) => Ok([v6, v4].concat()),
@@ -95,7 +98,14 @@ impl Stack {
         }
     }
 
-    async fn addresses(&self, name: &Name, kind: Kind) -> Result<Vec<IpAddr>, Error> {
+    async fn addresses_of_both_kinds(&self, name: &Name) -> (Found, Found) {
+        let [v4, v6] = [Kind::A, Kind::Aaaa].map(|kind| self.addresses(name, kind));
+        let is_enough = |found: &Found| found.as_ref().is_ok_and(|found| !found.is_empty());
+        let (v4, v6) = join(v4, v6, is_enough, || self.sleep(GRACE)).await;
+        (v4.unwrap_or(Ok(Vec::new())), v6.unwrap_or(Ok(Vec::new())))
+    }
+
+    async fn addresses(&self, name: &Name, kind: Kind) -> Found {
         let (answers, _) = self.resolve(name, kind).await?;
         let address = |data| match data {
             Data::Address(address) => Some(address),

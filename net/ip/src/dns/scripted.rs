@@ -4,7 +4,7 @@
 use std::{
     boxed::Box,
     future::Future,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     pin::pin,
     string::ToString,
     task::{Context, Poll, Waker},
@@ -35,6 +35,7 @@ impl Entropy for Counter {
 const FIRST: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 9, 0, 1));
 const SECOND: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 9, 0, 2));
 const RIGHT: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 77);
+const RIGHT_V6: Ipv6Addr = Ipv6Addr::new(0xfd09, 0, 0, 0, 0, 0, 0, 0x77);
 const WRONG: Ipv4Addr = Ipv4Addr::new(6, 6, 6, 6);
 
 /// An answer, and where it comes from.
@@ -51,6 +52,11 @@ struct Query<'a> {
 }
 
 impl Query<'_> {
+    /// The number of the kind of record, of the name `a.b`.
+    fn kind(&self) -> u8 {
+        self.bytes[18]
+    }
+
     fn has_edns(&self) -> bool {
         self.bytes[11] == 1
     }
@@ -82,10 +88,19 @@ fn stack(card: Cable, own: &str) -> Stack {
     stack
 }
 
-/// What the host finds for `a.b` when its servers answer like this. The clock is the test's own.
-fn find(mut answers: impl FnMut(Query<'_>) -> Vec<Answer>) -> Result<Vec<IpAddr>, Error> {
+/// What a host of IPv4 finds for `a.b` when its servers answer like this.
+fn find(answers: impl FnMut(Query<'_>) -> Vec<Answer>) -> Result<Vec<IpAddr>, Error> {
+    find_after(&[], answers).0
+}
+
+/// What a host that has these settings, too, finds for `a.b`, and when. The clock is the test's own.
+fn find_after(
+    more: &[&str],
+    mut answers: impl FnMut(Query<'_>) -> Vec<Answer>,
+) -> (Result<Vec<IpAddr>, Error>, Instant) {
     let [left, right] = Cable::new();
     let host = stack(left, "10.9.0.9/24::10.9.0.1,10.9.0.2");
+    more.iter().for_each(|more| host.apply(parse_static(more).unwrap()).unwrap());
     let peer = stack(right, "10.9.0.1/24");
     let mut settings = peer.settings()[0].clone().unwrap();
     settings.addresses.push(Network::new(SECOND, 24).unwrap());
@@ -118,7 +133,7 @@ fn find(mut answers: impl FnMut(Query<'_>) -> Vec<Answer>) -> Result<Vec<IpAddr>
             }
         });
         if let Poll::Ready(found) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            return found;
+            return (found, now);
         }
         assert!(now < Instant::from_micros(120_000_000), "it does not end");
     }
@@ -199,6 +214,32 @@ fn aliases_are_asked_for_but_not_for_ever() {
         vec![query.answer(0x8180, &[record(b"\xc0\x0c", 5, &next)])]
     });
     assert_eq!(endless, Unresolved::Aliases(8));
+}
+
+#[test]
+fn a_kind_that_a_server_keeps_silent_about_is_not_waited_for() {
+    let v6 = "[fd09::9]/64";
+    for (dropped, expected) in [(28, IpAddr::V4(RIGHT)), (1, IpAddr::V6(RIGHT_V6))] {
+        let (found, at) = find_after(&[v6], |query| match query.kind() {
+            kind if kind == dropped => vec![],
+            28 => vec![query.answer(0x8180, &[record(b"\xc0\x0c", 28, &RIGHT_V6.octets())])],
+            _ => vec![query.address(RIGHT)],
+        });
+        assert_eq!(found, Ok(vec![expected]));
+        let [soonest, latest] = [300_000, 500_000].map(Instant::from_micros);
+        assert!(soonest <= at && at <= latest, "{at:?}");
+    }
+    // That there is nothing of one kind says nothing about the other.
+    let mut silent = 2;
+    let (found, _) = find_after(&[v6], |query| match query.kind() {
+        28 => vec![query.answer(0x8180, &[])],
+        _ if silent > 0 => {
+            silent -= 1;
+            vec![]
+        }
+        _ => vec![query.address(RIGHT)],
+    });
+    assert_eq!(found, Ok(vec![RIGHT.into()]));
 }
 
 #[test]
