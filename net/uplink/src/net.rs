@@ -88,6 +88,9 @@ impl<'m> Net<'m> {
         }
         if let Ok(lease) = lease {
             self.got(place, card, &lease.settings, since);
+            if lease.vendor.is_some() {
+                self.machine.line(format_args!("network: {lease}; option 43 is not used"));
+            }
         }
         Ok(())
     }

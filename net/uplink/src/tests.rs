@@ -422,3 +422,97 @@ fn a_round_without_frames_pauses_and_sleeping_ends() {
     assert_eq!((uplink.now(), rounds), (until, 201));
     assert_ne!(uplink.random(), uplink.random());
 }
+
+/// A card behind which a DHCP server assigns 10.9.0.9/24 and these options.
+struct Served {
+    near: Cable,
+    far: Cable,
+    options: &'static [u8],
+}
+
+impl Served {
+    /// The answer to a frame, if that is for a DHCP server.
+    fn answer(&self, frame: &[u8]) -> Option<Vec<u8>> {
+        if frame.get(36..38)? != [0, 67] {
+            return None;
+        }
+        let asked = frame.get(42..)?;
+        let kind = if asked.windows(3).any(|option| option == [53, 1, 1]) { 2 } else { 5 };
+        let server = [10, 9, 0, 1];
+        let mut message =
+            [&[2, 1, 6, 0], &asked[4..8], &[0; 8], &[10, 9, 0, 9], &[0; 8], &asked[28..236]].concat();
+        message.extend([99, 130, 83, 99, 53, 1, kind, 54, 4]);
+        message.extend(server);
+        message.extend([1, 4, 255, 255, 255, 0]);
+        message.extend(self.options);
+        message.push(255);
+        let [udp, ip] = [8, 28].map(|head| u16::try_from(head + message.len()).unwrap().to_be_bytes());
+        let mut head = [&[0x45, 0], &ip[..], &[0, 0, 0, 0, 64, 17, 0, 0], &server, &[255; 4]].concat();
+        let sum: u32 = head.chunks(2).map(|pair| u32::from(u16::from_be_bytes([pair[0], pair[1]]))).sum();
+        let sum = !u16::try_from((sum & 0xffff) + (sum >> 16)).unwrap();
+        head[10..12].copy_from_slice(&sum.to_be_bytes());
+        let card = [2, 0, 0, 0, 0, 1];
+        Some([&[255; 6][..], &card, &[8, 0], &head[..], &[0, 67, 0, 68], &udp, &[0, 0], &message].concat())
+    }
+}
+
+impl Nic for Served {
+    fn name(&self) -> &str {
+        "served"
+    }
+
+    fn mac(&self) -> Mac {
+        self.near.mac()
+    }
+
+    fn mtu(&self) -> usize {
+        self.near.mtu()
+    }
+
+    fn has_link(&mut self) -> bool {
+        self.near.has_link()
+    }
+
+    fn receive(&mut self) -> Option<Frame> {
+        while let Some(frame) = self.far.receive() {
+            if let Some(answer) = self.answer(frame.bytes()) {
+                self.far.transmit(answer.len())?.copy_from_slice(&answer);
+                self.far.commit();
+                self.far.flush();
+            }
+        }
+        self.near.receive()
+    }
+
+    fn recycle(&mut self, frame: Frame) {
+        self.near.recycle(frame);
+    }
+
+    fn can_transmit(&mut self) -> bool {
+        self.near.can_transmit()
+    }
+
+    fn transmit(&mut self, length: usize) -> Option<&mut [u8]> {
+        self.near.transmit(length)
+    }
+
+    fn commit(&mut self) {
+        self.near.commit();
+    }
+
+    fn flush(&mut self) {
+        self.near.flush();
+    }
+}
+
+#[test]
+fn what_a_server_says_to_vendors_is_only_logged() {
+    let said = |options| {
+        let (fake, [near, far]) = (Fake::default(), Cable::new());
+        fake.start(vec![Box::new(Served { near, far, options })], "").unwrap();
+        fake.said().into_iter().filter(|line| !line.starts_with("dhcp ")).collect::<Vec<_>>()
+    };
+    let line = "network: 10.9.0.9/24 (DHCP server 10.9.0.1), option 43: 01 02 ff; option 43 is not used";
+    assert_eq!(said(&[43, 3, 1, 2, 0xff]), [line]);
+    assert_eq!(said(&[]), [""; 0]);
+}
