@@ -82,7 +82,8 @@ def debian_tests():
         qemu_options = by_fw_cfg(_PATIENT),
     )
 
-    # Debian to its prompt by every other way: its kernel on the ESP as systemd installs it, and an entry that keys choose.
+    # Debian to its prompt by every other way: its kernel on the ESP as systemd installs it, and an entry that keys
+    # choose.
     for arch in ARCHES:
         for shape, file in [
             ("bls", "loader/entries/debian-"),
@@ -135,8 +136,8 @@ def debian_tests():
             tags = _FULL[arch],
         )
 
-    # What the booted system sees of us: systemd counts the loader's time, and reads the variables and the log. So does our
-    # command, which is the content of the second disk.
+    # What the booted system sees of us: systemd counts the loader's time, and reads the variables and the log. So does
+    # our command, which is the content of the second disk.
     qemu_test(
         name = "debian_interface_x86_64",
         timeout = 1500,
@@ -179,7 +180,7 @@ def debian_tests():
             "^logged: 0",
             # What is mounted is not overwritten, what nobody uses is.
             "type:./c iso --force --out /dev/vda1; echo status: $?<enter>",
-            "^cloud-boot: E-CLI-TARGET /dev/vda1: Device or resource busy (os error 16); name one that you may write to",
+            "^cloud-boot: E-CLI-TARGET /dev/vda1: Device or resource busy (os error 16); name one that you may write",
             "^status: 1",
             "type:umount -q /boot/efi; ./c iso --force --out /dev/vda15; echo status: $?<enter>",
             "^/dev/vda15: * MiB for x86_64, aarch64, riscv64, loongarch64",

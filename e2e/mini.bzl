@@ -249,8 +249,8 @@ def _buses():
             in_boot_order = False,
         )
 
-    # Network cards of each kind: virtio that we drive, one that is too old for that, and another maker's. Behind none of
-    # them is the registry, so that the disk is booted, which the settings allow.
+    # Network cards of each kind: virtio that we drive, one that is too old for that, and another maker's. Behind none
+    # of them is the registry, so that the disk is booted, which the settings allow.
     qemu_test(
         name = "network_cards_x86_64",
         arch = "x86_64",

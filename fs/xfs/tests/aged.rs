@@ -128,8 +128,8 @@ fn aged_images_read_as_linux_reads_them() {
 
 /// Items of a log that Linux writes, as `xfs_logprint` names them, and those that are too rare for fewer images than
 /// `//fs:matrix` has.
-const ITEMS: [&str; 6] = ["BUF", "INODE", "EFI", "RUI", "CUI", "BUI"];
-const MORE_ITEMS: [&str; 4] = ["ATTRI", "DQUOT", "ICR", "XMI"];
+const ITEMS: [&str; 3] = ["BUF", "INODE", "EFI"];
+const MORE_ITEMS: [&str; 7] = ["ATTRI", "BUI", "CUI", "DQUOT", "ICR", "RUI", "XMI"];
 
 /// What a program of xfsprogs prints of an image; the end of a log that it does not know is no matter.
 fn printed(program: &str, options: &[&str], aged: &Aged) -> String {

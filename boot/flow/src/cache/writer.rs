@@ -221,8 +221,8 @@ impl Keep {
     ) -> Result<Option<String>, (String, String)> {
         let own = self.entries.iter_mut().find(|entry| entry.letter == self.letter);
         let Some(entry) = own.filter(|_| !self.is_good) else { return Ok(None) };
+        // Neither can saturate: no more than all of them are used.
         entry.tries = entry.tries.saturating_add(1).min(TRIES);
-        // Cannot saturate: no more than all of them are used.
         let next = format!("record+{}-{}.cb", TRIES.saturating_sub(entry.tries), entry.tries);
         if !self.name.eq_ignore_ascii_case(&next) {
             let path_now = path(self.letter, &self.name);

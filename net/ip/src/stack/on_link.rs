@@ -55,7 +55,7 @@ fn on_link(settings: &Settings, target: Network) -> Option<OnLink> {
     }
     let stand_in = match target.prefix() {
         32 => address.to_bits() ^ 1,
-        // No host has the network's own address.
+        // No host has the network's own address. Cannot saturate: a prefix of IPv4 has at most 32 bits.
         _ => address.to_bits() & u32::MAX.checked_shl(32_u32.saturating_sub(u32::from(prefix))).unwrap_or(0),
     };
     let stand_in = IpAddr::V4(Ipv4Addr::from_bits(stand_in));
