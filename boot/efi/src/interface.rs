@@ -38,9 +38,9 @@ pub const ENTRY_DEFAULT: &str = "LoaderEntryDefault";
 pub const ENTRY_LAST_BOOTED: &str = "LoaderEntryLastBooted";
 /// Read and removed: the entry to start this time.
 pub const ENTRY_ONE_SHOT: &str = "LoaderEntryOneShot";
-/// Read: [`Timeout`].
+/// Read: how long the menu waits, as systemd writes it.
 pub const CONFIG_TIMEOUT: &str = "LoaderConfigTimeout";
-/// Read and removed: [`Timeout`] of this time.
+/// Read and removed: the same for this time.
 pub const CONFIG_TIMEOUT_ONE_SHOT: &str = "LoaderConfigTimeoutOneShot";
 
 /// What this loader can do: the two timeouts (bits 0, 1), default and one-shot entry (2, 3), counting of tries (4), a
