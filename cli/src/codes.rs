@@ -53,8 +53,7 @@ code::table! {
         "a file of this machine cannot be read",
         "check its name and permissions";
     pub(crate) ARCH: Code = "E-CLI-ARCH",
-        "the images do not say for which architecture they are, or are for more than one; or this machine's is none that is \
-         booted",
+        "the images name no architecture, or more than one; or cloud-boot does not boot this machine's",
         "`--arch` with x86_64, aarch64, riscv64 or loongarch64";
     pub(crate) LOADER: Code = "E-CLI-LOADER",
         "this `cloud-boot` was built without the loaders (by cargo alone)",

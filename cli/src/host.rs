@@ -10,7 +10,7 @@ use crate::{codes, failure::Failure};
 /// The architecture that was asked for; else this machine's.
 ///
 /// # Errors
-/// Where this machine's is none that cloud-boot knows: another one would be meant by nobody.
+/// When none is given and cloud-boot does not know this machine's: a guess would be wrong.
 pub fn arch_or_own(arch: Option<Arch>) -> Result<Arch, Failure> {
     arch.map_or_else(|| named(ARCH), Ok)
 }

@@ -16,7 +16,7 @@ pub struct Menu {
     pub entries: Vec<Entry>,
     /// Index of the one that it starts when nobody chooses; without one, the first.
     pub default: Option<usize>,
-    /// Where its default is none of these entries: the pattern that names it, which may mean another program.
+    /// The pattern of its default, when that matches no entry of this list: it may name another program.
     pub of_others: Option<String>,
     /// Whether the entry that was booted last is the default, where it is still there.
     pub starts_last: bool,

@@ -134,7 +134,7 @@ const VERSIONS: [&str; 2] = ["4.18.0-553.el8_10.x86_64", "4.18.0-477.el8_8.x86_6
 const KERNELOPTS: &str = "root=/dev/mapper/rhel-root ro crashkernel=auto rhgb quiet";
 
 /// The disks of RHEL 8, whose grub.cfg stands on the EFI system partition with grubenv, to which /boot/grub2/grubenv
-/// leads; `env` is none where there is no grubenv.
+/// leads; `env` is its content, if there is one.
 fn redhat_8(env: Option<&str>) -> Vec<Tree> {
     let esp = Tree::new().uuid("E5E5-0001").file("/EFI/redhat/grub.cfg", redhat_cfg());
     let esp = match env {

@@ -113,7 +113,7 @@ impl Search<'_> {
         mistakes
     }
 
-    /// What is to start and is not among the entries: `nothing`, or what somebody names.
+    /// What was asked for and has no entry: its name, or `nothing` when there is no entry at all.
     fn lacks(self, volumes: &Volumes, found: &Found, mistakes: &[Failure]) -> Option<String> {
         let Self { config, once, variables, .. } = self;
         if config.image().is_some() && !config.local() {

@@ -55,7 +55,7 @@ pub fn trust_of(built_in: &Config, own: &OwnSections, is_secure_boot: bool) -> T
     }
 }
 
-/// Who may sign what comes from a registry; None where neither keys nor identities are set. What cannot be used is told
+/// Who may sign what comes from a registry; `None` if neither keys nor identities are set. What cannot be used is reported
 /// and left out: if nothing is left, no image of a registry starts. On a locked machine a file counts by its digest only.
 pub fn signers(
     config: &Config,

@@ -18,7 +18,7 @@ use crate::{
 /// The MBR has the disc once more as partition 1, which begins 16 blocks behind it, and the ESP as partition 2.
 ///
 /// # Errors
-/// When the disk is none of ours, or xorriso fails.
+/// When the disk is too small for such an ESP, or xorriso fails.
 pub fn make(disk: &Path, esp_end: u64, tar: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
     let scratch = Scratch::new("hybrid")?;
     let (folder, esp) = (scratch.file("disc"), scratch.file("esp"));

@@ -251,7 +251,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// APPEND of a label, else that of all; `-` is none.
+    /// APPEND of the label, or the global one; `-` stands for no options.
     pub fn options<'l>(&'l self, label: &'l Label) -> &'l str {
         let append = label.append.as_deref().or(self.append.as_deref());
         append.filter(|append| *append != "-").unwrap_or_default()
