@@ -20,7 +20,7 @@ use crate::{Network, Settings, static_form::is_usable};
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct OnLink {
     pub network: Network,
-    /// Whether the network's address is none of ours.
+    /// Whether the address is a stand-in, and not one of ours.
     pub is_stand_in: bool,
 }
 
