@@ -33,14 +33,14 @@ impl Tree {
     /// Installs a copy of `bytes`, a whole flattened device tree.
     ///
     /// # Errors
-    /// Secure Boot is on (a tree is not signed, and describes memory and devices to the kernel), or the firmware
-    /// has no memory or no room for the entry.
+    /// The machine is locked (a tree is not signed, and describes memory and devices to the kernel), or the firmware has
+    /// no memory or no room for the entry.
     pub fn install(bytes: &[u8], is_locked: bool) -> Result<Self, Refused> {
         if is_locked {
             return Err(Refused {
                 code: codes::DEVICE_TREE,
-                cause: "Secure Boot is on: a device tree that is not signed is not installed; remove the \
-                        devicetree line, or switch Secure Boot off"
+                cause: "this machine is locked (by Secure Boot, or by a key that is built in): a device tree, which \
+                        nobody has signed, is not installed; remove the devicetree line"
                     .into(),
             });
         }

@@ -39,9 +39,11 @@ pub fn read_start(volume: Handle, name: &CStr16, limit: usize) -> uefi::Result<O
 /// # Errors
 /// Why it cannot be read.
 pub fn of_settings(path: &str, limit: usize) -> Result<Vec<u8>, String> {
+    let Ok(name) = CString16::try_from(path.replace('/', "\\").as_str()) else {
+        return Err(format!("{path} has characters that no name of a file has"));
+    };
     let device = open::<LoadedImage>(boot::image_handle()).and_then(|image| image.device());
-    let name = CString16::try_from(path.replace('/', "\\").as_str()).ok();
-    let (Some(device), Some(name)) = (device, name) else {
+    let Some(device) = device else {
         return Err(format!("{path} cannot be read: this program was not started from a volume"));
     };
     match read_start(device, &name, limit) {

@@ -21,7 +21,7 @@ use crate::{
 pub struct Firmware<'a> {
     /// Knows where programs stand.
     pub disks: &'a FirmwareDisks,
-    /// Secure Boot is on.
+    /// The machine is locked: by Secure Boot, or by a key that is built in.
     pub is_locked: bool,
     /// With a stack, its use and that of the heap are shown before the start.
     pub report: Option<&'a Stack>,

@@ -249,9 +249,7 @@ fn type_1(
 
 /// The variables of the volume's grubenv; none where it has no such file.
 fn block_of(share: &Share, volume: &Volume) -> Option<Variables> {
-    let read = |path: &&str| share.read(volume, path.as_bytes(), LARGEST).ok();
-    let bytes = BLOCKS.iter().find_map(read)?;
-    let text = String::from_utf8_lossy(&bytes);
+    let text = BLOCKS.iter().find_map(|path| share.text(volume, path.as_bytes(), LARGEST))?;
     Some(Variables::new(environment_block(&text).map(|(name, value)| (name.to_string(), value)).collect()))
 }
 

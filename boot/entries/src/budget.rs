@@ -8,6 +8,7 @@
 use alloc::{format, string::String, vec::Vec};
 use core::cell::Cell;
 
+use filesystem::FileType;
 use vfs::{Node, Volume, Volumes};
 
 use crate::{
@@ -149,14 +150,55 @@ impl Share {
         Ok(volume.open(path)?)
     }
 
-    /// Whether something that can be read stands at a path.
+    /// Whether something stands at a path. A damaged file counts, so that starting it fails with the reason.
     ///
     /// # Errors
     /// [`Error::Budget`]
     pub fn is_there(&self, volume: &Volume, path: &[u8]) -> Result<bool, Error> {
         match self.open(volume, path) {
             Err(error @ Error::Budget { .. }) => Err(error),
-            outcome => Ok(outcome.is_ok()),
+            Err(error) => Ok(self.is_damaged(volume, path, &error)),
+            Ok(_) => Ok(true),
+        }
+    }
+
+    /// Whether the file itself cannot be read: its folder lists the name. A damaged folder fails for names that it does
+    /// not list, too, and these count as missing.
+    fn is_damaged(&self, volume: &Volume, path: &[u8], error: &Error) -> bool {
+        let end = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+        let Some((folder, [_, name @ ..])) = path.split_at_checked(end) else { return false };
+        let is_of_file = !error.is_absent() && !matches!(error, Error::Budget { .. });
+        let has_name = || {
+            let listing = self.open(volume, folder)?.listing()?;
+            self.lookups.charge(listing.entries.len())?;
+            Ok::<bool, Error>(listing.entries.iter().any(|(entry, _)| entry.name.eq_ignore_ascii_case(name)))
+        };
+        is_of_file && has_name().unwrap_or(false)
+    }
+
+    /// Whether a file stands at a path, sound or damaged. Without budget to look, it counts as missing.
+    pub fn is_file(&self, volume: &Volume, path: &[u8]) -> bool {
+        match self.open(volume, path).and_then(|node| Ok(node.attr()?)) {
+            Ok(attr) => attr.kind == FileType::File,
+            Err(error) => self.is_damaged(volume, path, &error),
+        }
+    }
+
+    /// The text of a file of at most `limit` bytes; none if it is missing. One that exists and cannot be read is noted.
+    pub fn text(&self, volume: &Volume, path: &[u8], limit: u64) -> Option<String> {
+        match self.read(volume, path, limit) {
+            // One wrong letter in a comment costs no more than itself.
+            Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(error) => {
+                self.note_unless_absent(volume, path, error);
+                None
+            }
+        }
+    }
+
+    fn note_unless_absent(&self, volume: &Volume, path: &[u8], error: Error) {
+        if !error.is_absent() {
+            self.note(format!("{} {}", volume.name(), String::from_utf8_lossy(path)), error);
         }
     }
 
@@ -192,6 +234,14 @@ impl Share {
             self.note(format!("{} {}", volume.name(), String::from_utf8_lossy(path)), error.into());
         }
         Ok(listing.entries.into_iter().map(|(entry, node)| (entry.name, node)).collect())
+    }
+
+    /// The same; nothing if the folder is missing. A folder that exists and cannot be read is noted.
+    pub fn names_if_there<'v>(&self, volume: &'v Volume, path: &[u8]) -> Vec<(Vec<u8>, Node<'v>)> {
+        self.names(volume, path).unwrap_or_else(|error| {
+            self.note_unless_absent(volume, path, error);
+            Vec::new()
+        })
     }
 
     /// Keeps a problem; a limit that is reached is kept once, and so is a place of the disk that cannot be read, with the

@@ -55,8 +55,9 @@ impl Entry {
         let of_file = |file: &File| file.path.len();
         let of_start = match &self.start {
             Start::Linux(linux) => {
-                let files = linux.initrd.iter().chain(&linux.devicetree).chain([&linux.kernel]);
-                total(files.map(of_file).chain([linux.options.len()]))
+                let files = linux.initrd_files().chain(&linux.devicetree).chain([&linux.kernel]);
+                let names = linux.initrd.iter().map(|initrd| initrd.name.as_ref().map_or(0, String::len));
+                total(files.map(of_file).chain(names).chain([linux.options.len()]))
             }
             Start::Program(program) => {
                 let options = program.options.as_ref().map_or(0, String::len);
@@ -176,11 +177,34 @@ pub struct Linux {
     /// The kernel.
     pub kernel: File,
     /// The initial RAM disks, in order.
-    pub initrd: Vec<File>,
+    pub initrd: Vec<Initrd>,
     /// The command line.
     pub options: String,
     /// A device tree that the entry wants in place of the firmware's.
     pub devicetree: Option<File>,
+}
+
+impl Linux {
+    /// The files of the initial RAM disks, in order.
+    pub fn initrd_files(&self) -> impl Iterator<Item = &File> {
+        self.initrd.iter().map(|initrd| &initrd.file)
+    }
+}
+
+/// An initial RAM disk.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Initrd {
+    /// The file.
+    pub file: File,
+    /// The path under which the kernel finds the file, which is put into an archive of its own then (GRUB's
+    /// `newc:NAME:FILE`). Without one the file is an archive itself.
+    pub name: Option<String>,
+}
+
+impl From<File> for Initrd {
+    fn from(file: File) -> Self {
+        Self { file, name: None }
+    }
 }
 
 /// An EFI program. It is started with the device path of its file, so that it finds what stands beside it.

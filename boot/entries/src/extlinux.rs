@@ -236,7 +236,7 @@ impl Collector<'_> {
         let paths = initrd.split(',').map(str::trim_ascii).filter(|path| !path.is_empty());
         Ok(Linux {
             kernel: file(kernel)?,
-            initrd: paths.map(file).collect::<Result<_, _>>()?,
+            initrd: paths.map(|path| Ok(file(path)?.into())).collect::<Result<_, Error>>()?,
             options: options.into_string(),
             devicetree: label.devicetree.as_deref().map(file).transpose()?,
         })

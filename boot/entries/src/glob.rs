@@ -52,7 +52,7 @@ pub fn find(search: &Search<'_>, systems: &Systems<'_>, volume: &Volume) -> Menu
 pub fn find_modules(search: &Search<'_>, systems: &Systems<'_>, volume: &Volume) -> Menu {
     let share = search.share(volume);
     let path = |version: &[u8]| [MODULES.as_bytes(), b"/", version, b"/vmlinuz"].concat();
-    let names = share.names(volume, MODULES.as_bytes()).unwrap_or_default();
+    let names = share.names_if_there(volume, MODULES.as_bytes());
     let versions = names.into_iter().map(|(name, _)| name).filter(|version| is_candidate(version));
     let mut kernels: Vec<Kernel> =
         versions.map(|version| Kernel { path: Vec::new(), version, rank: (0, 0) }).collect();
@@ -65,13 +65,8 @@ pub fn find_modules(search: &Search<'_>, systems: &Systems<'_>, volume: &Volume)
 /// A kernel without a version.
 fn plain(share: &Share, volume: &Volume, folder: &str) -> Option<Kernel> {
     let mut paths = PLAIN_KERNELS.iter().map(|name| beside(folder, &[name]));
-    let path = paths.find(|path| is_file(share, volume, path))?;
+    let path = paths.find(|path| share.is_file(volume, path))?;
     Some(Kernel { path, version: Vec::new(), rank: (0, 0) })
-}
-
-fn is_file(share: &Share, volume: &Volume, path: &[u8]) -> bool {
-    let attr = share.open(volume, path).and_then(|node| Ok(node.attr()?));
-    attr.is_ok_and(|attr| attr.kind == FileType::File)
 }
 
 /// Sorts, the newest first and of one version by rank, and keeps the first of them: a folder may have thousands of names.
@@ -104,15 +99,7 @@ struct Kernel {
 fn kernels(share: &Share, volume: &Volume, folder: &str) -> Vec<Kernel> {
     let object =
         |name: &[u8]| format!("{} {}", volume.name(), String::from_utf8_lossy(&beside(folder, &[name])));
-    let names = match share.names(volume, folder.as_bytes()) {
-        Ok(names) => names,
-        Err(error) => {
-            if !error.is_absent() {
-                share.note(object(b""), error);
-            }
-            return Vec::new();
-        }
-    };
+    let names = share.names_if_there(volume, folder.as_bytes());
     let is_file = |name: &[u8], node: &Node<'_>| match node.attr() {
         Ok(attr) => matches!(attr.kind, FileType::File | FileType::Symlink),
         Err(error) => {
@@ -187,7 +174,7 @@ impl Finder<'_> {
             version,
             source: Source { volume: self.volume.id(), path: self.folder.into(), kind: Kind::Glob },
             start: Start::Linux(Linux {
-                initrd: self.initrd(&kernel.version)?.map(file).into_iter().collect(),
+                initrd: self.initrd(&kernel.version)?.map(|path| file(path).into()).into_iter().collect(),
                 kernel: file(kernel.path),
                 options: options.into(),
                 devicetree: None,
@@ -205,7 +192,7 @@ impl Finder<'_> {
         let folder = if self.folder == MODULES { "/boot" } else { self.folder };
         if version.is_empty() {
             let mut plain = PLAIN_INITRDS.iter().map(|name| beside(folder, &[name]));
-            return Ok(plain.find(|path| is_file(self.share, self.volume, path)));
+            return Ok(plain.find(|path| self.share.is_file(self.volume, path)));
         }
         let names = [
             (b"initrd.img-".as_slice(), b"".as_slice()),

@@ -51,6 +51,7 @@ pub use place::Places;
 const FOLDERS: [&str; 4] = ["/boot/grub", "/boot/grub2", "/grub", "/grub2"];
 /// Folders in `/EFI` that are looked at.
 pub const MOST_VENDORS: usize = 64;
+
 /// Configurations that were run, so that a file counts once by whatever path it is reached.
 #[derive(Debug, Default)]
 pub struct Scripts {

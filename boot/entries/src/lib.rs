@@ -39,7 +39,9 @@ use vfs::{Volume, VolumeId, Volumes};
 pub use arch::Arch;
 pub use bls::{Counting, Name as Counted};
 pub use budget::{MOST_BYTES, MOST_ENTRIES, MOST_LOOKUPS, MOST_STEPS, MOST_TEXT, Spent};
-pub use entry::{Access, Elsewhere, Entry, File, Kind, Linux, Password, Program, Source, Start, Url, User};
+pub use entry::{
+    Access, Elsewhere, Entry, File, Initrd, Kind, Linux, Password, Program, Source, Start, Url, User,
+};
 pub use error::Error;
 pub use menu::Wait;
 
@@ -142,7 +144,7 @@ pub fn of_kernel(volumes: &Volumes, kernel: File, initrd: Option<File>) -> Optio
     let path = String::from_utf8_lossy(&kernel.path).into_owned();
     let (budget, filesystems) = (Budget::new(volumes), Filesystems::new(volumes));
     let options = glob::Systems::new(&filesystems, &budget).options(volume);
-    let initrd = initrd.into_iter().collect();
+    let initrd = initrd.map(Into::into).into_iter().collect();
     Some(Entry {
         title: path.clone(),
         version: String::new(),

@@ -7,15 +7,13 @@ use alloc::{
     vec::Vec,
 };
 
-use filesystem::FileType;
+use image::own;
 use vfs::Volume;
 
 use crate::{
-    Access, Entry, File, Kind, Program, Source, Start, grub::MOST_VENDORS, merge::Menu, search::Search,
+    Access, Entry, File, Kind, Program, Source, Start, budget::Share, grub::MOST_VENDORS, merge::Menu,
+    search::Search,
 };
-
-/// What telling whether a program is our own reads of it: its headers, and a section.
-pub const HEAD: usize = 8 * 1024;
 
 /// The programs of a volume, but for those that are this very program.
 pub fn find(search: &Search<'_>, volume: &Volume) -> Menu {
@@ -66,10 +64,22 @@ fn vendors(search: &Search<'_>, volume: &Volume) -> Vec<String> {
 /// Whether a path is a program that is not our own.
 fn is_program(search: &Search<'_>, volume: &Volume, path: &str) -> bool {
     let share = search.share(volume);
-    let attr = share.open(volume, path.as_bytes()).and_then(|node| Ok(node.attr()?));
-    attr.is_ok_and(|attr| attr.kind == FileType::File)
-        && share.bytes.charge(HEAD).is_ok()
-        && !search.is_own(volume, path)
+    share.is_file(volume, path.as_bytes()) && !leads_back(search, share, volume, path)
+}
+
+/// Whether a program is this one, or starts it. Without budget to look, it is taken for it.
+pub fn leads_back(search: &Search<'_>, share: &Share, volume: &Volume, path: &str) -> bool {
+    let is_own = |path: &str| share.bytes.charge(own::MOST_READ).is_err() || search.is_own(volume, path);
+    is_own(path) || started_by(search, path).is_some_and(|path| is_own(&path))
+}
+
+/// What a program starts that is shim, or stands where firmware finds shim: GRUB's file beside it. Whoever gives this
+/// loader that name does so for shim.
+fn started_by(search: &Search<'_>, path: &str) -> Option<String> {
+    let (folder, name) = path.rsplit_once('/')?;
+    let (suffix, fallback) = (search.arch().efi(), search.arch().boot_file());
+    let is_shim = name.eq_ignore_ascii_case(fallback) || name == format!("shim{suffix}.efi");
+    is_shim.then(|| format!("{folder}/grub{suffix}.efi"))
 }
 
 /// The system that a folder of a vendor belongs to.

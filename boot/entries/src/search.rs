@@ -191,8 +191,7 @@ impl<'a> Search<'a> {
         let volume = self.volumes.get(program.file.volume).filter(|_| !is_asked);
         let path = str::from_utf8(&program.file.path).ok();
         volume.zip(path).is_some_and(|(volume, path)| match self.of_source(entry) {
-            // Without budget to check it, it is left out.
-            Some(share) => share.bytes.charge(programs::HEAD).is_err() || self.is_own(volume, path),
+            Some(share) => programs::leads_back(self, share, volume, path),
             None => true,
         })
     }
@@ -322,7 +321,7 @@ pub fn retain(menu: &mut Menu, mut is_kept: impl FnMut(&Entry) -> bool) {
 fn mark(entry: &Entry) -> u64 {
     let (files, options) = match &entry.start {
         Start::Linux(linux) => {
-            let files = linux.initrd.iter().chain(&linux.devicetree).chain([&linux.kernel]);
+            let files = linux.initrd_files().chain(&linux.devicetree).chain([&linux.kernel]);
             (files.collect::<Vec<_>>(), linux.options.as_str())
         }
         Start::Program(program) => {
@@ -333,7 +332,9 @@ fn mark(entry: &Entry) -> u64 {
     };
     let volume = files.first().map_or(0, |file| file.volume.0).to_le_bytes();
     let paths = files.iter().map(|file| file.path.as_slice());
-    checksum([entry.title.as_bytes(), options.as_bytes(), &volume].into_iter().chain(paths))
+    let initrds = entry.linux().into_iter().flat_map(|linux| &linux.initrd);
+    let names = initrds.filter_map(|initrd| initrd.name.as_deref()).map(str::as_bytes);
+    checksum([entry.title.as_bytes(), options.as_bytes(), &volume].into_iter().chain(paths).chain(names))
 }
 
 /// Whether two volumes are one that is reached in two ways: a disc image with a partition over its own filesystem.

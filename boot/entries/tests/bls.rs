@@ -56,7 +56,7 @@ fn an_entry_is_taken_as_it_stands() {
         (entry.title.as_str(), entry.id.as_str(), path(&linux.kernel)),
         ("X", "x.conf", "/vmlinuz".into())
     );
-    assert_eq!(linux.initrd.iter().map(path).collect::<Vec<_>>(), ["/i1", "/i2"]);
+    assert_eq!(linux.initrd_files().map(path).collect::<Vec<_>>(), ["/i1", "/i2"]);
     assert_eq!(linux.options, "root=/dev/a ro quiet");
     assert_eq!(linux.devicetree.as_ref().map(path), Some("/d.dtb".into()));
     let counting = entry.counting.as_ref().unwrap();
@@ -124,7 +124,7 @@ fn boot_may_be_a_folder_of_the_root() {
     let found = find(vec![root]);
     let linux = found.entries[0].linux().unwrap();
     assert_eq!(
-        (linux.kernel.path.as_slice(), linux.initrd[0].path.as_slice()),
+        (linux.kernel.path.as_slice(), linux.initrd[0].file.path.as_slice()),
         (&b"/boot/vmlinuz-1"[..], &b"/boot/i"[..])
     );
 }

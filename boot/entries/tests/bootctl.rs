@@ -115,7 +115,7 @@ impl Esp {
             } else {
                 entry.file().map(path).unwrap_or_default()
             },
-            initrds: entry.linux().map_or(Vec::new(), |linux| linux.initrd.iter().map(path).collect()),
+            initrds: entry.linux().map_or(Vec::new(), |linux| linux.initrd_files().map(path).collect()),
             is_default: entry.default,
         });
         seen.collect()

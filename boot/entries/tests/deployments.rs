@@ -79,7 +79,7 @@ fn shown(found: &Found, number: usize) -> Vec<String> {
         let linux = entry.linux().unwrap();
         assert_eq!(linux.kernel.volume.0 + 1, number, "{entry:?}");
         let path = |file: &entries::File| String::from_utf8(file.path.clone()).unwrap();
-        let initrd: String = linux.initrd.iter().map(|file| format!(" + {}", path(file))).collect();
+        let initrd: String = linux.initrd_files().map(|file| format!(" + {}", path(file))).collect();
         let mark = if entry.default { "*" } else { "" };
         format!("{mark}{}: {}{initrd} [{}]", entry.title, path(&linux.kernel), linux.options)
     };

@@ -15,7 +15,7 @@ fn shown(found: &Found) -> Vec<String> {
     let path = |file: &entries::File| String::from_utf8(file.path.clone()).unwrap();
     let show = |entry: &entries::Entry| {
         let linux = entry.linux().unwrap();
-        let initrd: Vec<String> = linux.initrd.iter().map(path).collect();
+        let initrd: Vec<String> = linux.initrd_files().map(path).collect();
         let mark = if entry.default { "*" } else { "" };
         format!(
             "{mark}{} [{}] {} {} {}",

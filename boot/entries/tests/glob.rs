@@ -14,7 +14,7 @@ fn find(volumes: Vec<Tree>) -> Found {
 fn shown(found: &Found) -> Vec<String> {
     let path = |file: &entries::File| String::from_utf8(file.path.clone()).unwrap();
     let show = |entry: &entries::Entry| {
-        let initrd: Vec<String> = entry.linux().unwrap().initrd.iter().map(path).collect();
+        let initrd: Vec<String> = entry.linux().unwrap().initrd_files().map(path).collect();
         format!(
             "{}{} {}",
             if entry.default { "*" } else { "" },

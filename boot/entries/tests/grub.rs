@@ -109,7 +109,7 @@ fn a_menu_as_update_grub_writes_it() {
     let entry = default(&found);
     assert_eq!((entry.id.as_str(), entry.source.kind), ("simple", Kind::Grub));
     assert_eq!(
-        (path(&entry.linux().unwrap().kernel), path(&entry.linux().unwrap().initrd[0])),
+        (path(&entry.linux().unwrap().kernel), path(&entry.linux().unwrap().initrd[0].file)),
         ("/boot/vmlinuz-6.12.9".into(), "/boot/initrd.img-6.12.9".into())
     );
     assert_eq!(entry.linux().unwrap().options, format!("root=UUID={ROOT} ro quiet"));

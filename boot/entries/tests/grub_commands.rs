@@ -245,16 +245,41 @@ fn what_is_started_is_what_was_loaded_last() {
 }
 
 #[test]
+fn a_script_knows_where_its_program_stands() {
+    let script = "menuentry \"$cmdpath\" { linux /k; }\n";
+    let tree = Tree::new().file("/EFI/fedora/grub.cfg", script).file("/k", "k");
+    let titles: Vec<_> =
+        find(vec![("hd0,gpt1", tree)]).entries.into_iter().map(|entry| entry.title).collect();
+    assert_eq!(titles, ["(hd0,gpt1)/EFI/fedora"]);
+}
+
+#[test]
+fn a_file_may_be_put_into_an_archive() {
+    let found = machine(
+        "menuentry a { linux /k; initrd newc:/etc/x:/i /j newc:/j; }\n\
+         menuentry b { linux /k; initrd newc:etc/x:/i /i newc::/i newc:a:b:/i; }\n\
+         menuentry c { linux /k; initrd newc:///etc/x:/i /i; }\n",
+    );
+    let initrds: Vec<Vec<_>> = found
+        .entries
+        .iter()
+        .map(|entry| {
+            let linux = entry.linux().unwrap();
+            linux.initrd.iter().map(|initrd| (initrd.name.as_deref(), initrd.file.path.as_slice())).collect()
+        })
+        .collect();
+    let (wrapped, plain) = ((Some("etc/x"), &b"/i"[..]), (None, &b"/i"[..]));
+    // As of any file that is not there, none is loaded.
+    assert_eq!(initrds, [vec![], vec![], vec![wrapped, plain]]);
+}
+
+#[test]
 fn what_cannot_be_loaded_is_no_entry() {
     for (body, reason) in [
         ("linux (hd0,gpt1)", "no file (hd0,gpt1)"),
         ("linux (hd9,gpt1)/k", "no file (hd9,gpt1)/k"),
         ("linux vmlinuz", "no file vmlinuz"),
         ("linux /", "no file /"),
-        (
-            "linux /k; initrd newc:etc/x:/i",
-            "initrd newc:etc/x:/i: files that have to be put into an archive are not supported (line 2)",
-        ),
         ("initrd /i", "it has no linux command"),
         ("chainloader /bootmgr", "chainloader /bootmgr"),
     ] {

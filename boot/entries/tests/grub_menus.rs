@@ -266,7 +266,7 @@ fn a_menu_has_settings_for_entries_of_type_1() {
         |id: &str| found.entries.iter().find(|entry| entry.id == id).unwrap_or_else(|| panic!("{found:?}"));
     let kernel = |id: &str| {
         let linux = of(id).linux().unwrap();
-        let initrd = linux.initrd.iter().map(|file| String::from_utf8(file.path.clone()).unwrap());
+        let initrd = linux.initrd_files().map(|file| String::from_utf8(file.path.clone()).unwrap());
         (linux.options.clone(), initrd.collect::<Vec<_>>().join(" "))
     };
     assert_eq!(kernel("a.conf"), ("own".into(), "/i/ucode.img /i/more.img /i/rd".into()));

@@ -16,7 +16,7 @@ fn shown(found: &Found) -> Vec<String> {
     let path = |file: &entries::File| String::from_utf8(file.path.clone()).unwrap();
     let show = |entry: &entries::Entry| {
         let linux = entry.linux().unwrap();
-        let initrds: Vec<String> = linux.initrd.iter().map(path).collect();
+        let initrds: Vec<String> = linux.initrd_files().map(path).collect();
         format!("{} {}", path(&linux.kernel), initrds.join(","))
     };
     found.entries.iter().map(show).collect()

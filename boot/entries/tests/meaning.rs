@@ -19,7 +19,7 @@ fn shown(found: &Found) -> Vec<String> {
     let show = |entry: &entries::Entry| {
         let start = match &entry.start {
             Start::Linux(linux) => {
-                let initrd: Vec<String> = linux.initrd.iter().map(path).collect();
+                let initrd: Vec<String> = linux.initrd_files().map(path).collect();
                 format!("{} {} {}", path(&linux.kernel), initrd.join(","), linux.options)
             }
             Start::Program(program) => path(&program.file),
@@ -334,6 +334,8 @@ fn a_signed_copy_does_not_hide_the_kernel() {
 struct Damaged {
     tree: Tree,
     names: &'static [&'static [u8]],
+    /// A block of each folder is damaged: nothing is known of a name that the others lack.
+    has_damaged_folders: bool,
     bad: RefCell<Vec<<Tree as FileSystem>::Node>>,
 }
 
@@ -349,7 +351,10 @@ impl FileSystem for Damaged {
     }
 
     fn lookup(&self, dir: &Self::Node, name: &[u8]) -> Result<Self::Node, Error> {
-        self.tree.lookup(dir, name)
+        match self.tree.lookup(dir, name) {
+            Err(Error::NotFound) if self.has_damaged_folders => Err(Error::TooManyLinks),
+            outcome => outcome,
+        }
     }
 
     fn attr(&self, node: &Self::Node) -> Result<Attr, Error> {
@@ -380,20 +385,43 @@ fn what_is_damaged_hides_nothing_else() {
         .uuid("u")
         .file("/boot/config-6.1", "c")
         .file("/boot/vmlinuz-6.1", "k")
+        .file("/boot/initrd.img-6.1", "i")
         .file("/boot/vmlinuz-6.2", "k")
         .dir("/EFI/bad")
         .file("/EFI/good/shimx64.efi", "p");
-    let names: &[&[u8]] = &[b"config-6.1", b"vmlinuz-6.2", b"bad"];
-    let damaged = Damaged { tree, names, bad: RefCell::default() };
+    let names: &[&[u8]] = &[b"config-6.1", b"vmlinuz-6.2", b"initrd.img-6.1", b"bad"];
+    let damaged = Damaged { tree, names, has_damaged_folders: false, bad: RefCell::default() };
     let volumes = Volumes::from_volumes(vec![Volume::new("hd0,gpt1", damaged)]);
     let found = discover(&volumes, Arch::X86_64, &|_, _| false);
     assert_eq!(
         shown(&found),
-        ["*Linux 6.1: /boot/vmlinuz-6.1  root=UUID=u ro", "good (EFI program): /EFI/good/shimx64.efi"]
+        [
+            // What is there and damaged is not left out: the kernel would start without it.
+            "*Linux 6.1: /boot/vmlinuz-6.1 /boot/initrd.img-6.1 root=UUID=u ro",
+            "good (EFI program): /EFI/good/shimx64.efi"
+        ]
     );
     let objects: Vec<&str> = found.problems.iter().map(|problem| problem.object.as_str()).collect();
     // What nobody asks for, the configuration of a kernel, is no problem.
     assert_eq!(objects, ["hd0,gpt1 /EFI/bad/grub.cfg", "hd0,gpt1 /boot/vmlinuz-6.2"]);
+}
+
+#[test]
+fn a_damaged_folder_has_no_files_that_it_does_not_show() {
+    let tree = Tree::new()
+        .uuid("u")
+        .file("/boot/vmlinuz-6.1", "k")
+        .file("/boot/initramfs-6.1.img", "i")
+        .file("/EFI/good/grubx64.efi", "p");
+    let damaged = Damaged { tree, names: &[], has_damaged_folders: true, bad: RefCell::default() };
+    let volumes = Volumes::from_volumes(vec![Volume::new("hd0,gpt1", damaged)]);
+    assert_eq!(
+        shown(&discover(&volumes, Arch::X86_64, &|_, _| false)),
+        [
+            "*Linux 6.1: /boot/vmlinuz-6.1 /boot/initramfs-6.1.img root=UUID=u ro",
+            "good (EFI program): /EFI/good/grubx64.efi"
+        ]
+    );
 }
 
 fn volume(name: &str, tree: Tree, start: u64) -> Volume {
@@ -401,6 +429,22 @@ fn volume(name: &str, tree: Tree, start: u64) -> Volume {
     let kind = PartitionKind::Mbr(0x83);
     let partition = Partition { number: 1, start, length: 1 << 20, kind, uuid, name: label };
     Volume::new(name, tree).on(0, (start > 0).then_some(partition))
+}
+
+#[test]
+fn shim_that_starts_this_loader_is_left_out() {
+    let programs =
+        ["/EFI/BOOT/BOOTX64.EFI", "/EFI/BOOT/grubx64.efi", "/EFI/a/shimx64.efi", "/EFI/a/grubx64.efi"];
+    let of = |own: &'static str| {
+        let tree = programs.iter().fold(Tree::new(), |tree, path| tree.file(path, "p"));
+        let volumes = Volumes::from_volumes(vec![Volume::new("hd0,gpt1", tree)]);
+        shown(&discover(&volumes, Arch::X86_64, &|_, path| path == own))
+    };
+    let default = "EFI default loader: /EFI/BOOT/BOOTX64.EFI";
+    let vendor = "*a (EFI program): /EFI/a/shimx64.efi";
+    assert_eq!(of("none"), [vendor, default]);
+    assert_eq!(of("/EFI/BOOT/grubx64.efi"), [vendor]);
+    assert_eq!(of("/EFI/a/grubx64.efi"), [format!("*{default}")]);
 }
 
 #[test]

@@ -55,7 +55,7 @@ impl Machine {
     fn shown(&self, entry: &Entry) -> String {
         let linux = entry.linux().unwrap_or_else(|| panic!("{entry:?}"));
         let mark = if entry.default { "*" } else { "" };
-        let initrd: String = linux.initrd.iter().map(|file| format!(" + {}", self.file(file))).collect();
+        let initrd: String = linux.initrd_files().map(|file| format!(" + {}", self.file(file))).collect();
         format!("{mark}{}: {}{initrd} [{}]", entry.title, self.file(&linux.kernel), linux.options)
     }
 

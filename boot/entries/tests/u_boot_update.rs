@@ -41,7 +41,7 @@ fn shown(found: &Found) -> Vec<[String; 4]> {
     let entries = found.entries.iter().filter(|entry| entry.source.kind == Kind::Extlinux);
     let show = entries.map(|entry| {
         let linux = entry.linux().unwrap();
-        let initrds: Vec<String> = linux.initrd.iter().map(path).collect();
+        let initrds: Vec<String> = linux.initrd_files().map(path).collect();
         let mark = if entry.default { "*" } else { "" };
         [format!("{mark}{}", entry.id), path(&linux.kernel), initrds.join(","), linux.options.clone()]
     });

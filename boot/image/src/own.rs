@@ -23,11 +23,15 @@ pub const TRUSTED_ROOT: &str = ".troot";
 
 /// The component's name at the start of its line.
 const COMPONENT: &[u8] = b"cloud-boot,";
-/// Bytes of the text that are looked at.
-const LONGEST: u64 = 64 * 1024;
+/// Bytes of the text that are looked at: ours has less than one line of them.
+const LONGEST: u64 = 4096;
+/// So many bytes from the start of a file hold the headers of every loader of ours.
+pub const HEAD_SIZE: usize = 4096;
+/// Bytes that are read of a file, at most.
+pub const MOST_READ: usize = HEAD_SIZE + 4096;
 
-/// Whether a file is our own loader. `head` holds the first [`HEAD_SIZE`](crate::pe::HEAD_SIZE) of its `size` bytes,
-/// or all of them; `read` reads a range of it.
+/// Whether a file is our own loader. `head` holds the first [`HEAD_SIZE`] of its `size` bytes, or all of them; `read`
+/// reads a range of it.
 pub fn is_own_loader(head: &[u8], size: u64, read: &dyn Fn(Range<u64>) -> Option<Vec<u8>>) -> bool {
     let Ok(headers) = Headers::parse(head, size) else { return false };
     if part(&headers, Part::Linux).is_some() {

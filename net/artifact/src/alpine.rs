@@ -17,7 +17,7 @@
 use alloc::{format, vec::Vec};
 use core::ops::Range;
 
-use image::CRC32;
+use image::{CRC32, initrd};
 
 use crate::Cause;
 
@@ -73,7 +73,7 @@ impl Archive {
     }
 
     fn laid_out(modloop: Option<u64>, apkovl: Option<u64>) -> Option<Self> {
-        let start = wide(entry(FILE, 0, 0).len());
+        let start = wide(initrd::header(FILE, 0, 0).len());
         let mut end = start;
         let mut range = None;
         if let Some(size) = modloop {
@@ -93,7 +93,7 @@ impl Archive {
         };
         end = overlay.as_ref().map_or(end, |range| range.end);
         let padded = end.checked_next_multiple_of(ALIGNMENT)?;
-        let total = padded.checked_add(wide(entry("TRAILER!!!", 0, 0).len()))?;
+        let total = padded.checked_add(wide(initrd::header("TRAILER!!!", 0, 0).len()))?;
         Some(Self { total, modloop: range, apkovl: overlay, file: start..end })
     }
 
@@ -108,11 +108,11 @@ impl Archive {
             self.finish_modloop(modloop, buffer)?;
         }
         let size = u32::try_from(self.file.end.checked_sub(self.file.start)?).ok()?;
-        put(buffer, 0, &entry(FILE, size, 0o100_644))?;
+        put(buffer, 0, &initrd::header(FILE, 0o100_644, size))?;
         let end = usize::try_from(self.file.end).ok()?;
         let rest = buffer.get_mut(end..)?;
         rest.fill(0);
-        let trailer = entry("TRAILER!!!", 0, 0);
+        let trailer = initrd::header("TRAILER!!!", 0, 0);
         let at = rest.len().checked_sub(trailer.len())?;
         put(rest, at, &trailer)
     }
@@ -194,20 +194,6 @@ fn record(name: &str, size: u64) -> Vec<u8> {
     // The sum of all bytes, its own field taken as spaces.
     let sum: u32 = with("        ").iter().map(|byte| u32::from(*byte)).sum();
     with(&format!("{sum:06o}\0 "))
-}
-
-/// Header and name of a file in a newc archive.
-fn entry(name: &str, size: u32, mode: u32) -> Vec<u8> {
-    let ino = u32::from(mode != 0);
-    // Cannot saturate: a text in memory.
-    let length = name.len().saturating_add(1);
-    let mut bytes = format!(
-        "070701{ino:08X}{mode:08X}{:08X}{:08X}{:08X}{:08X}{size:08X}{:08X}{:08X}{:08X}{:08X}{length:08X}{:08X}{name}\0",
-        0, 0, 1, 0, 0, 0, 0, 0, 0
-    )
-    .into_bytes();
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-    bytes
 }
 
 fn put(buffer: &mut [u8], at: usize, bytes: &[u8]) -> Option<()> {

@@ -65,7 +65,7 @@ impl<'a> Conf<'a> {
 }
 
 /// systemd-boot takes a pair of quotes away (`line_get_key_value` of src/boot/util.c).
-fn unquoted(value: &str) -> &str {
+pub fn unquoted(value: &str) -> &str {
     let inner = |quote: char| {
         let inner = value.strip_prefix(quote).filter(|_| value.ends_with(quote))?;
         // A quote alone is its own pair.
@@ -108,7 +108,7 @@ impl Folder<'_> {
             let devicetree = Some(conf.devicetree).filter(|path| !path.is_empty());
             Start::Linux(Linux {
                 kernel: self.file(conf.linux)?,
-                initrd: self.initrd(&conf)?,
+                initrd: self.initrd(&conf)?.into_iter().map(Into::into).collect(),
                 options,
                 devicetree: devicetree.map(|path| self.file(path)).transpose()?,
             })

@@ -3,13 +3,13 @@
 //!
 //! Source: loader.conf(5) of systemd 262. Only what chooses an entry counts here.
 
-use alloc::{format, string::String};
+use alloc::format;
 
 use efi::pattern;
 use menu::Wait;
 use vfs::Volume;
 
-use super::{Candidate, LARGEST};
+use super::{Candidate, LARGEST, conf::unquoted};
 use crate::{merge::Menu, search::Search};
 
 /// Where it stands.
@@ -19,10 +19,9 @@ const SAVED: &str = "@saved";
 
 /// The menu that the file of a disk makes of its entries, still without them.
 pub fn read(search: &Search<'_>, volumes: &[&Volume], candidates: &[Candidate]) -> Menu {
-    let read = |volume: &Volume| search.share(volume).read(volume, PATH.as_bytes(), LARGEST).ok();
+    let read = |volume: &Volume| search.share(volume).text(volume, PATH.as_bytes(), LARGEST);
     let found = volumes.iter().find_map(|volume| Some((volume.name(), read(volume)?)));
-    let Some((volume, bytes)) = found else { return Menu::default() };
-    let text = String::from_utf8_lossy(&bytes);
+    let Some((volume, text)) = found else { return Menu::default() };
     let settings = Settings::parse(&text);
     let is_default = |candidate: &Candidate| is_meant(settings.default, &candidate.name.id);
     let default = candidates.iter().position(is_default);
@@ -50,7 +49,7 @@ impl<'a> Settings<'a> {
         let mut settings = Self::default();
         let lines = text.lines().map(str::trim_ascii).filter(|line| !line.starts_with('#'));
         for (key, value) in lines.filter_map(|line| line.split_once([' ', '\t'])) {
-            let value = value.trim_ascii();
+            let value = unquoted(value.trim_ascii());
             match key {
                 "default" => settings.default = value,
                 "timeout" => settings.wait = Wait::parse(value).or(settings.wait),
@@ -91,6 +90,8 @@ mod tests {
         for (text, wait) in waits {
             assert_eq!(of(text).wait, wait, "{text}");
         }
+        assert!(of("editor \"no\"").is_locked && of("timeout '5'").wait == Some(Wait::Seconds(5)));
+        assert_eq!(of("default \"debian-*\"").default, "debian-*");
         assert!(of("editor no").is_locked && of("editor 0").is_locked && !of("editor yes").is_locked);
         assert_eq!(of("default a\ndefault  b*\n").default, "b*");
         assert!(is_meant("debian", "debian.conf") && !is_meant("debian", "debian-1.conf"));

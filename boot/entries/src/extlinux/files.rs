@@ -35,6 +35,13 @@ impl<'a> Files<'a> {
         Self { place: None, files: Cell::new(MOST_FILES), bytes: Cell::new(MOST_BYTES) }
     }
 
+    /// Notes a file that exists and cannot be read.
+    pub fn note(&self, path: &str, error: Error) {
+        if let Some((share, _)) = self.place.filter(|_| !error.is_absent()) {
+            share.note(self.object(path), error);
+        }
+    }
+
     /// The name of a file in messages.
     pub fn object(&self, path: &str) -> String {
         format!("{} {path}", self.place.map_or("", |(_, volume)| volume.name()))

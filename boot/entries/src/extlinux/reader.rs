@@ -118,7 +118,10 @@ impl<'a> Reader<'a> {
             Ok(text) => text,
             Err(error @ (Error::TooMany { .. } | Error::Budget { .. })) => return Err(error),
             // As in SYSLINUX, a missing file is not an error.
-            Err(_) => return Ok(()),
+            Err(error) => {
+                self.files.note(path, error);
+                return Ok(());
+            }
         };
         let has_title = !title.trim_ascii().is_empty();
         if has_title {
@@ -199,7 +202,7 @@ impl<'a> Reader<'a> {
             "ontimeout" => self.on_timeout = value.into(),
             "timeout" if self.menu == 0 => self.timeout = number(value),
             "totaltimeout" => self.total = number(value),
-            "prompt" => self.has_prompt |= number(value) > 0,
+            "prompt" => self.has_prompt = number(value) > 0,
             "ui" => self.has_program = true,
             "allowimplicit" => self.needs_label = number(value) == 0,
             "allowoptions" => self.is_locked |= number(value) == 0,

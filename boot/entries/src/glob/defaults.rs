@@ -174,7 +174,7 @@ fn or_top(path: &str) -> &str {
 }
 
 fn read(share: &Share, volume: &Volume, path: &str) -> Option<String> {
-    String::from_utf8(share.read(volume, path.as_bytes(), LARGEST).ok()?).ok()
+    share.text(volume, path.as_bytes(), LARGEST)
 }
 
 /// `GRUB_CMDLINE_LINUX` and `GRUB_CMDLINE_LINUX_DEFAULT` of /etc/default/grub and the files that follow it.
@@ -189,7 +189,7 @@ fn grub_defaults(share: &Share, volume: &Volume) -> String {
         take(&text);
     }
     let folder = "/etc/default/grub.d";
-    let mut added = share.names(volume, folder.as_bytes()).unwrap_or_default();
+    let mut added = share.names_if_there(volume, folder.as_bytes());
     added.retain(|(name, _)| name.ends_with(b".cfg"));
     if added.len() > MOST_ADDED {
         let limit = u64::try_from(MOST_ADDED).unwrap_or(u64::MAX);
@@ -199,8 +199,7 @@ fn grub_defaults(share: &Share, volume: &Volume) -> String {
     }
     for (name, _) in added {
         let path = [folder.as_bytes(), b"/", &name].concat();
-        let text = share.read(volume, &path, LARGEST).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        take(&text.unwrap_or_default());
+        take(&share.text(volume, &path, LARGEST).unwrap_or_default());
     }
     let values = values.into_iter().filter_map(|(_, value)| value);
     values.filter(|value| !value.trim_ascii().is_empty()).collect::<Vec<_>>().join(" ")

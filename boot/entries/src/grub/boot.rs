@@ -5,7 +5,7 @@ use alloc::{string::String, vec::Vec};
 
 use vfs::VolumeId;
 
-use crate::{Elsewhere, File, Linux, Program, Start};
+use crate::{Elsewhere, File, Initrd, Linux, Program, Start};
 
 /// What an entry has loaded: another command of this kind takes its place, as in GRUB.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +20,7 @@ pub enum Loaded {
         /// The command line.
         options: String,
         /// The initial RAM disks.
-        initrd: Vec<File>,
+        initrd: Vec<Initrd>,
     },
     /// `chainloader` with a file.
     Program(Program),

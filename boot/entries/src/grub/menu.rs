@@ -214,7 +214,10 @@ fn elsewhere(command: String) -> Start {
 fn size(start: &Start) -> usize {
     match start {
         Start::Linux(linux) => {
-            let initrd = linux.initrd.iter().map(|file| file.path.len());
+            let initrd = linux
+                .initrd
+                .iter()
+                .flat_map(|initrd| [initrd.file.path.len(), initrd.name.as_ref().map_or(0, String::len)]);
             total(initrd.chain([linux.options.len(), linux.kernel.path.len()]))
         }
         Start::Program(program) => {

@@ -210,7 +210,7 @@ pub fn of_ours(name: &str, disk: Vec<u8>) -> (Menu, Found) {
         let (mut initrds, mut options, mut devicetree) = (Vec::new(), None, None);
         let file = match &entry.start {
             Start::Linux(linux) => {
-                initrds.extend(linux.initrd.iter().map(place));
+                initrds.extend(linux.initrd_files().map(place));
                 options = Some(linux.options.clone());
                 devicetree = linux.devicetree.as_ref().map(place);
                 place(&linux.kernel)

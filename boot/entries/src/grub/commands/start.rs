@@ -5,7 +5,7 @@ use alloc::{format, string::String, vec::Vec};
 
 use super::{Call, Status, short};
 use crate::{
-    Error, File, Program,
+    Error, Initrd, Program,
     grub::{
         boot::Loaded,
         budget::reserve,
@@ -32,22 +32,20 @@ pub fn linux(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Erro
 
 /// `initrd FILE…`, for the kernel that is loaded.
 pub fn initrd(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
-    // GRUB wraps such a file into an archive. Loaded as it is, the kernel would take it for one.
-    if let Some(wrapped) = call.arguments.iter().find(|path| path.starts_with("newc:")) {
-        grub.boot.refuse(format!(
-            "initrd {}: files that have to be put into an archive are not supported (line {})",
-            short(wrapped),
-            call.line
-        ));
-        return Ok(Status::Failure);
-    }
-    let files: Option<Vec<File>> = call.arguments.iter().map(|path| grub.file(path)).collect();
+    let files: Option<Vec<Initrd>> = call.arguments.iter().map(|word| initial(grub, word)).collect();
     let Loaded::Kernel { initrd, .. } = &mut grub.boot.loaded else {
         return Ok(Status::Failure);
     };
     let is_found = files.as_ref().is_some_and(|files| !files.is_empty());
     *initrd = files.unwrap_or_default();
     Ok(is_found.into())
+}
+
+/// `FILE`, or `newc:NAME:FILE`, which the kernel finds as `/NAME` (`grub_initrd_init` of grub-core/loader/linux.c).
+fn initial(grub: &Interpreter<'_>, word: &str) -> Option<Initrd> {
+    let named = word.strip_prefix("newc:").and_then(|rest| rest.trim_start_matches('/').split_once(':'));
+    let (name, path) = named.map_or((None, word), |(name, path)| (Some(name.into()), path));
+    Some(Initrd { file: grub.file(path)?, name })
 }
 
 pub fn devicetree(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
