@@ -82,6 +82,7 @@ impl<'a> Round<'a> {
         let Discovered { volumes, found } = discovered;
         let is_menu_shown = offer.is_some();
         let menu = |offer: &Offer<'_>| menu_items::menu(platform, config, discovered, offered, offer);
+        let mut has_tried = false;
         let forget = || self.report.forgotten(rollback::forget(platform.floors));
         loop {
             if let Some(offer) = offer.take() {
@@ -99,15 +100,17 @@ impl<'a> Round<'a> {
             let cursor = next.as_ref().map_or(queue.head, |attempt| Some(attempt.candidate));
             let is_chosen = next.as_ref().is_ok_and(|attempt| attempt.is_chosen);
             let Err(failure) = next.and_then(|attempt| self.start(attempt));
+            has_tried |= failure.phase != Phase::Choose;
             let situation = Situation {
                 has_more: queue.has_more(),
                 is_chosen,
+                has_tried,
                 is_held_back: queue.is_held_back(),
                 has_entries: !offered.is_empty(),
                 is_menu_shown,
                 retries: self.retries,
             };
-            let next = Next::after(&failure, situation, config);
+            let next = Next::after(situation, config);
             self.report.failed(&failure, &next, platform.exit);
             match next {
                 Next::Entry => {}
@@ -122,7 +125,7 @@ impl<'a> Round<'a> {
     fn start(&self, Attempt { candidate, edited, .. }: Attempt<'_>) -> Result<Infallible, Failure> {
         let (payload, keep) = self.obtain(candidate)?;
         let payload = verify(payload, &self.platform.policy)?;
-        self.expect_current(&payload)?;
+        rollback::expect_current(self.platform, self.report, &payload.title, payload.vouched())?;
         self.report.verified(&payload);
         let payload = command_line::settle(payload, edited, self.config);
         let payload = self.count_try(candidate, payload);
@@ -142,19 +145,6 @@ impl<'a> Round<'a> {
                 payload.map(|payload| (payload, None))
             }
         }
-    }
-
-    /// Refuses an image that a newer one has revoked.
-    fn expect_current(&self, payload: &Payload) -> Result<(), Failure> {
-        let Some(Vouched { release, .. }) = payload.vouched() else { return Ok(()) };
-        let foreign = |variable: &str, is_removed| self.report.foreign_floor(variable, is_removed);
-        rollback::check(
-            self.platform.floors,
-            &payload.title,
-            &self.platform.policy.members(),
-            release,
-            &foreign,
-        )
     }
 
     /// Keeps what is started in the cache, and counts a try of it. Best effort: it starts in any case.

@@ -123,10 +123,7 @@ impl<'a> Cache<'a> {
 
     /// Refuses what a newer one has revoked, before it is read or written.
     fn expect_current(&self, vouched: Option<&Vouched>) -> Result<(), Failure> {
-        let Some(Vouched { release, .. }) = vouched else { return Ok(()) };
-        let foreign = |variable: &str, is_removed| self.report.foreign_floor(variable, is_removed);
-        let Platform { floors, policy, .. } = self.platform;
-        rollback::check(*floors, &self.reference, &policy.members(), release, &foreign)
+        rollback::expect_current(self.platform, self.report, &self.reference, vouched)
     }
 
     /// What is kept for an order: the good one, or, unless `is_good_wanted`, one that has tries left. What cannot be used

@@ -124,7 +124,7 @@ code::table! {
         "Secure Boot: no certificate that the machine trusts vouches for the image, or the machine forbids it",
         "enrol its signer, boot a signed kernel, or switch Secure Boot off";
     pub DEVICE_TREE: Code = "E-HANDOVER-DTB",
-        "the device tree is not installed: Secure Boot is on, or the machine refuses it",
+        "the device tree is not installed: the machine is locked, or refuses it",
         "remove the `devicetree` line, or as the message says";
     pub LOAD: Code = "E-HANDOVER-LOAD",
         "the kernel is not loaded; the machine's reason is shown",

@@ -25,7 +25,7 @@ fn options_of(payload: &Verified<Payload>, config: &Config) -> Option<String> {
     }
     // A program's options are its own affair, unless it is a kernel's image.
     let Some(built_in) = payload.built_in_options() else { return own.map(ToString::to_string) };
-    let wanted = with_settings(own.unwrap_or(built_in), config);
+    let wanted = with_settings(own.unwrap_or(&built_in), config);
     if wanted == built_in { own.map(ToString::to_string) } else { Some(wanted) }
 }
 

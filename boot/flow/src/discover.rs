@@ -7,7 +7,7 @@ use arch::Arch;
 use config::Config;
 use entries::{Entry, Found, Scope, Start};
 use filesystem::FileType;
-use image::{own, pe};
+use image::own;
 use vfs::{ReadLimit, Volume, Volumes};
 
 use crate::{
@@ -169,7 +169,7 @@ fn is_own_loader(volume: &Volume, path: &str) -> bool {
         bytes.truncate(got);
         Some(bytes)
     };
-    let head = u64::try_from(pe::HEAD_SIZE).unwrap_or(u64::MAX).min(attr.size);
+    let head = u64::try_from(own::HEAD_SIZE).unwrap_or(u64::MAX).min(attr.size);
     // Cannot saturate: a range of a section, which ends no earlier than it starts.
     let read_range = |range: core::ops::Range<u64>| read(range.start, range.end.saturating_sub(range.start));
     read(0, head).is_some_and(|head| own::is_own_loader(&head, attr.size, &read_range))

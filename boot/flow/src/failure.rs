@@ -15,7 +15,7 @@ pub enum Phase {
     Discover,
     /// Picking an entry.
     Choose,
-    /// Getting a link and an address.
+    /// Getting a link, an address, what the cloud says of the machine.
     Network,
     /// Reading or fetching kernel and initial RAM disk.
     Obtain,

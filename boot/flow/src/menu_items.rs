@@ -81,7 +81,7 @@ fn item(entry: &Entry, volumes: &Volumes) -> Item {
     let options = match &entry.start {
         Start::Linux(linux) => {
             details.push(format!("kernel       {}", name(&linux.kernel)));
-            details.extend(linux.initrd.iter().map(|file| format!("initrd       {}", name(file))));
+            details.extend(linux.initrd_files().map(|file| format!("initrd       {}", name(file))));
             details.extend(linux.devicetree.iter().map(|file| format!("device tree  {}", name(file))));
             Some(linux.options.clone())
         }

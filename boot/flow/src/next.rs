@@ -5,8 +5,6 @@ use alloc::{borrow::Cow, format};
 
 use config::{Config, OnFailure};
 
-use crate::{Failure, Phase};
-
 /// How a boot ended that started nothing. The console has told why; the program only does it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Ended {
@@ -45,6 +43,8 @@ pub struct Situation {
     pub has_more: bool,
     /// The operator chose what failed.
     pub is_chosen: bool,
+    /// Something was there to be started, and was tried.
+    pub has_tried: bool,
     /// What should have started first does not start unattended: nothing is broken there.
     pub is_held_back: bool,
     /// There is something that a menu could show.
@@ -57,8 +57,9 @@ pub struct Situation {
 
 impl Next {
     /// Decides.
-    pub fn after(failure: &Failure, situation: Situation, config: &Config) -> Self {
-        let Situation { has_more, is_chosen, is_held_back, has_entries, is_menu_shown, retries } = situation;
+    pub fn after(situation: Situation, config: &Config) -> Self {
+        let Situation { has_more, is_chosen, has_tried, is_held_back, has_entries, is_menu_shown, retries } =
+            situation;
         if has_more {
             return Self::Entry;
         }
@@ -74,8 +75,8 @@ impl Next {
             OnFailure::Menu if has_entries => Self::Menu,
             OnFailure::Reboot => Self::End(Ended::Reset),
             _ if has_entries && is_left_to_operator => Self::Menu,
-            _ if failure.phase == Phase::Choose => Self::End(Ended::NothingFound),
-            _ => Self::End(Ended::AllFailed),
+            _ if has_tried => Self::End(Ended::AllFailed),
+            _ => Self::End(Ended::NothingFound),
         }
     }
 

@@ -3,9 +3,9 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-use entries::{Entry, File, Linux, Program, Start, Url};
+use entries::{Entry, File, Initrd, Linux, Program, Start, Url};
 use filesystem::{Error, FileType};
-use image::initrd;
+use image::initrd::{Around, Layout};
 use vfs::{Node, Volumes};
 
 use crate::{
@@ -34,6 +34,15 @@ struct OpenFile<'a> {
     path: String,
     provenance: Provenance,
     node: Node<'a>,
+    size: u64,
+}
+
+/// An initial RAM disk that was found, before it is read.
+struct OpenInitrd<'a> {
+    file: OpenFile<'a>,
+    /// The file's path in the archive that is made around it; none if the file is an archive.
+    name: Option<&'a str>,
+    /// Bytes of the archive.
     size: u64,
 }
 
@@ -68,17 +77,17 @@ impl<'a> Reader<'a> {
         Ok((file.provenance, Content::Program { image, options: program.options.clone(), place }))
     }
 
-    fn kernel(self, linux: &Linux) -> Result<(Provenance, Content), Failure> {
+    fn kernel(self, linux: &'a Linux) -> Result<(Provenance, Content), Failure> {
         let kernel = self.open(&linux.kernel)?;
         let tree = linux.devicetree.as_ref().map(|file| self.open(file)).transpose()?;
-        let initrds = linux.initrd.iter().map(|file| self.open(file));
+        let initrds = linux.initrd.iter().map(|initrd| self.open_initrd(initrd));
         let initrds = initrds.collect::<Result<Vec<_>, _>>()?;
-        let sizes: Vec<u64> = initrds.iter().map(|file| file.size).collect();
-        let layout = initrd::Layout::new(&sizes, u64::MAX).map_err(|_| self.too_large("initrd", u64::MAX))?;
+        let sizes: Vec<u64> = initrds.iter().map(|initrd| initrd.size).collect();
+        let layout = Layout::new(&sizes, u64::MAX).map_err(|_| self.too_large("initrd", u64::MAX))?;
 
         // What saturates is more than any memory.
         let wanted = kernel.size.saturating_mul(COPIES).saturating_add(layout.total);
-        let largest = if layout.total > kernel.size { initrds.first() } else { None };
+        let largest = initrds.first().map(|initrd| &initrd.file).filter(|_| layout.total > kernel.size);
         self.expect_room(&largest.unwrap_or(&kernel).path, wanted)?;
         if let Some(tree) = tree.as_ref().filter(|tree| tree.size > LARGEST_TREE) {
             let cause = Error::TooLarge { size: tree.size, limit: LARGEST_TREE };
@@ -93,18 +102,42 @@ impl<'a> Reader<'a> {
     }
 
     /// All initial RAM disks in one buffer.
-    fn initrds(self, files: &[OpenFile<'_>], layout: &initrd::Layout) -> Result<Vec<u8>, Failure> {
+    fn initrds(self, initrds: &[OpenInitrd<'_>], layout: &Layout) -> Result<Vec<u8>, Failure> {
         let mut buffer = self.buffer("initrd", layout.total)?;
-        for (file, offset) in files.iter().zip(&layout.offsets) {
+        for (OpenInitrd { file, name, .. }, offset) in initrds.iter().zip(&layout.offsets) {
+            let around = match name {
+                Some(name) => {
+                    Around::new(name, file.size).map_err(|_| self.too_large(&file.path, file.size))?
+                }
+                None => Around::default(),
+            };
             let target = usize::try_from(*offset).ok().and_then(|start| buffer.get_mut(start..));
             let length = usize::try_from(file.size).unwrap_or(usize::MAX);
-            let target = target.and_then(|rest| rest.split_at_mut_checked(length));
-            let (target, behind) = target.ok_or_else(|| self.too_large(&file.path, file.size))?;
+            let target = target.and_then(|rest| {
+                let (before, rest) = rest.split_at_mut_checked(around.before.len())?;
+                before.copy_from_slice(&around.before);
+                let (target, rest) = rest.split_at_mut_checked(length)?;
+                let (behind, rest) = rest.split_at_mut_checked(around.behind.len())?;
+                behind.copy_from_slice(&around.behind);
+                Some((target, rest))
+            });
+            let (target, rest) = target.ok_or_else(|| self.too_large(&file.path, file.size))?;
             self.read(file, target)?;
             // Zeros up to the next file, which is read over those that are too many.
-            behind.iter_mut().take(PADDING).for_each(|byte| *byte = 0);
+            rest.iter_mut().take(PADDING).for_each(|byte| *byte = 0);
         }
         Ok(buffer)
+    }
+
+    fn open_initrd(self, Initrd { file, name }: &'a Initrd) -> Result<OpenInitrd<'a>, Failure> {
+        let file = self.open(file)?;
+        let size = match name {
+            Some(name) => {
+                Around::length(name, file.size).map_err(|_| self.too_large(&file.path, file.size))?
+            }
+            None => file.size,
+        };
+        Ok(OpenInitrd { file, name: name.as_deref(), size })
     }
 
     fn open(self, File { volume, path: bytes }: &File) -> Result<OpenFile<'a>, Failure> {

@@ -12,10 +12,7 @@ use config::Config;
 use entries::{Access, Entry, Found, Kind, Start};
 use vfs::{Volume, VolumeId, Volumes};
 
-use crate::{Failure, Phase, codes, interface::Wanted, remote};
-
-/// Entries that an error message lists.
-const MOST_LISTED: usize = 8;
+use crate::{Failure, Phase, codes, interface::Wanted, remote, selection::listed};
 
 /// Identifier of what `cloudboot.image` names, among those of entries.
 pub const IMAGE_ID: &str = "cloudboot-image";
@@ -234,8 +231,8 @@ fn find<'a>(volumes: &Volumes, found: &'a Found, target: &str) -> Result<&'a Ent
         all.iter().find(|entry| entry.access == Access::Anyone).or(all.first()).copied()
     };
     entries.iter().find(is_named).or_else(of_system).ok_or_else(|| {
-        let titles: Vec<&str> = entries.iter().map(|e| e.title.as_str()).take(MOST_LISTED).collect();
-        let cause = format!("no entry has this id or title; available: {}", titles.join(", "));
+        let titles = listed(entries.iter().map(|entry| entry.title.as_str()));
+        let cause = format!("no entry has this id or title; available: {titles}");
         Failure::new(Phase::Choose, target, codes::CHOOSE_TARGET, &cause)
     })
 }

@@ -16,7 +16,7 @@ use alloc::{
 use oci::{Digest, Image};
 use sha2::{Digest as _, Sha256};
 
-use crate::{Failure, Phase, Refused, codes};
+use crate::{Failure, Phase, Platform, Refused, Vouched, codes, report::Report};
 
 /// The annotation of an image's name.
 ///
@@ -119,12 +119,27 @@ pub fn forget(floors: &dyn Floors) -> (usize, usize) {
     (forgotten, names.len().saturating_sub(forgotten))
 }
 
+/// Refuses an image that a newer one has revoked, and tells of variables that somebody else has made.
+///
+/// # Errors
+/// As [`check`].
+pub fn expect_current(
+    platform: &Platform<'_>,
+    report: &Report<'_>,
+    title: &str,
+    vouched: Option<&Vouched>,
+) -> Result<(), Failure> {
+    let Some(Vouched { release, .. }) = vouched else { return Ok(()) };
+    let foreign = |variable: &str, is_removed| report.foreign_floor(variable, is_removed);
+    check(platform.floors, title, &platform.policy.members(), release, &foreign)
+}
+
 /// Whether something may still be started by a policy with these members. A variable that somebody else has made is
 /// removed, and told with whether it could be.
 ///
 /// # Errors
 /// A newer one was started before, or nobody knows.
-pub fn check(
+fn check(
     floors: &dyn Floors,
     title: &str,
     members: &[String],

@@ -109,7 +109,7 @@ impl<'a> Selection<'a> {
 }
 
 /// The first of some names, and whether there are others.
-fn listed<'n>(names: impl ExactSizeIterator<Item = &'n str>) -> String {
+pub fn listed<'n>(names: impl ExactSizeIterator<Item = &'n str>) -> String {
     let more = if names.len() > MOST_LISTED { ", and others" } else { "" };
     let shown: Vec<&str> = names.take(MOST_LISTED).collect();
     format!("{}{more}", shown.join(", "))

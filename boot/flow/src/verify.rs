@@ -118,11 +118,14 @@ impl Permit {
 
 impl Verified<Payload> {
     /// The command line that a unified kernel image has in itself; none for anything else.
-    pub(crate) fn built_in_options(&self) -> Option<&str> {
+    pub(crate) fn built_in_options(&self) -> Option<String> {
         let Content::Program { image, .. } = &self.0.content else { return None };
         let pe = Pe::parse(image).ok().filter(|pe| uki::is_uki(&pe.headers))?;
-        let text = pe.section(Part::Cmdline.name()).and_then(|data| uki::text(data).ok());
-        Some(text.unwrap_or_default())
+        // That of its other profiles is not started here.
+        let Some(section) = uki::part(&pe.headers, Part::Cmdline) else { return Some(String::new()) };
+        let Range { start, end } = section.data();
+        let data = image.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)?;
+        Some(String::from_utf8_lossy(data).trim_end_matches(['\0', '\r', '\n']).into())
     }
 
     /// Sets what it is started with, which no signature of an image covers.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! What is read, checked and handed over.
 
-use std::{format, vec, vec::Vec};
+use std::{format, string::String, vec, vec::Vec};
+
+use image::initrd::Around;
 
 use super::{
     Scenario, check,
@@ -77,6 +79,27 @@ fn what_is_refused() {
     ]);
 }
 
+#[test]
+fn a_file_that_grub_puts_into_an_archive() {
+    let script = "menuentry a { linux /a root=a; initrd newc:etc/x:/five /initrd; }\n";
+    let disk = hidden(&["a"]).without("/grub/grub.cfg").file("/grub/grub.cfg", script);
+    let around = Around::new("etc/x", 5).unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    check(vec![Scenario(
+        "with its folder, and what is no archive yet beside it",
+        Machine::new(&[disk.file("/five", "12345")]),
+        &[
+            ONE,
+            "choose \"a\" from hd0 /grub/grub.cfg",
+            "obtain /a (1.5 KiB)",
+            "obtain /five (5 bytes)",
+            "obtain /initrd (6 bytes)",
+            "start \"a\": root=a",
+        ],
+        End::Started(format!("a: root=a with {}12345{}initrd", text(&around.before), text(&around.behind))),
+    )]);
+}
+
 /// A disk with a unified kernel image.
 fn with_image(name: &str) -> Disk {
     Disk::default().file(name, unified("root=built-in"))
@@ -98,6 +121,11 @@ fn other_programs_keep_what_their_entries_give_them() {
 #[test]
 fn unified_kernel_images() {
     let plain = "/EFI/Linux/x.efi";
+    let osrel = (".osrel", &b"ID=x\nPRETTY_NAME=Unified\n"[..]);
+    let linux = (".linux", &b"kernel"[..]);
+    let of_profile =
+        sections(&[osrel, linux, (".profile", b"ID=reset"), (".cmdline", b"systemd.factory_reset=1")]);
+    let latin = sections(&[osrel, (".cmdline", b"root=a note=\xe9"), linux]);
     check(vec![
         Scenario(
             "its own command line stays with it",
@@ -120,6 +148,28 @@ fn unified_kernel_images() {
                 "start \"Unified\": root=built-in x=1",
             ],
             End::Started("Unified: root=built-in x=1 at /EFI/Linux/x.efi".into()),
+        ),
+        Scenario(
+            "not to that of another profile",
+            Machine::new(&[Disk::default().file(plain, of_profile)]).settings("cloudboot.cmdline.extra=x=1"),
+            &[
+                ONE,
+                "choose \"Unified\" from hd0 /EFI/Linux/x.efi",
+                "obtain /EFI/Linux/x.efi (3.5 KiB)",
+                "start \"Unified\": x=1",
+            ],
+            End::Started("Unified: x=1 at /EFI/Linux/x.efi".into()),
+        ),
+        Scenario(
+            "and not less to one with a letter that is no UTF-8",
+            Machine::new(&[Disk::default().file(plain, latin)]).settings("cloudboot.cmdline.extra=x=1"),
+            &[
+                ONE,
+                "choose \"Unified\" from hd0 /EFI/Linux/x.efi",
+                "obtain /EFI/Linux/x.efi (3.0 KiB)",
+                "start \"Unified\": root=a note=\u{fffd} x=1",
+            ],
+            End::Started("Unified: root=a note=\u{fffd} x=1 at /EFI/Linux/x.efi".into()),
         ),
     ]);
 }
