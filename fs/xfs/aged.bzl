@@ -112,8 +112,8 @@ _MORE = {
     },
     "crash_sector4k": {
         "crash": True,
+        # Its records are short: four of five failures leave nothing unfinished.
         "mkfs": _mkfs("-s", "size=4096", "-l", "su=4096"),
-        "unfinished": True,
     },
     "crash_su256k": {
         "crash": True,
@@ -169,10 +169,11 @@ _MORE = {
         "mkfs": _mkfs(),
     },
     "sparse_inodes": {
-        # Half of the blocks are free, but no two of them side by side when the second half of the inodes comes.
+        # What is free is in pieces of seven blocks, when many inodes come: a chunk needs eight, half of one four.
         "halfway": [
             "dd if=/dev/zero of=/mnt/fill bs=64k 2>/dev/null || true",
-            "seq -f 'fpunch %.0f 4096' 0 8192 16000000 | xfs_io /mnt/fill",
+            "seq -f 'fpunch %.0f 28672' 0 65536 30000000 | xfs_io /mnt/fill",
+            "seq -f /mnt/sparse-%g 1500 | xargs touch",
         ],
         "mkfs": _mkfs("-m", "reflink=0"),
     },

@@ -19,7 +19,7 @@ use crate::{
     storage::Storage,
     superblock::{self, Device, Found, Superblock},
     tree::Trees,
-    units::{Physical, Uuid},
+    units::{DeviceNumber, Physical, Uuid},
 };
 
 /// `BTRFS_DEV_ITEMS_OBJECTID`
@@ -155,7 +155,7 @@ fn legs(members: Vec<Given>, newest: &Superblock, warnings: &mut Vec<Error>) -> 
                 bytes: Some(bytes),
                 given: Some(index),
                 is_behind,
-                is_named: false,
+                named_size: None,
                 is_seed: false,
             })
             .is_none()
@@ -181,7 +181,7 @@ fn add_seeds(seeds: Vec<Given>, own: Uuid, devices: &mut Devices) -> Result<Vec<
                 bytes: Some(bytes),
                 given: Some(index),
                 is_behind: false,
-                is_named: false,
+                named_size: None,
                 is_seed: true,
             })
             .is_none()
@@ -242,7 +242,7 @@ fn read_chunks(trees: &mut Trees, superblock: &Superblock) -> Result<(), Error> 
                 let device = Device::of(raw);
                 let index =
                     devices.named(Name { number: device.number, uuid: device.uuid }, item.place(0))?;
-                devices.set_named(index);
+                devices.set_named(index, device.total_bytes);
                 // A seed's, where it is not its own. There are no more of them than devices.
                 if !fsids.contains(&device.fsid) {
                     fsids.push(device.fsid);
@@ -257,14 +257,27 @@ fn read_chunks(trees: &mut Trees, superblock: &Superblock) -> Result<(), Error> 
     Ok(())
 }
 
+/// `BTRFS_DEV_REPLACE_DEVID`: the number of a device that `btrfs replace` has not finished to fill.
+const REPLACING: DeviceNumber = DeviceNumber(0);
+
 /// Warns of devices that are not there, or do not belong there.
 fn warn(trees: &Trees, warnings: &mut Vec<Error>) {
     for leg in trees.storage().devices.all() {
         let name = leg.name;
         if leg.bytes.is_none() {
             warnings.push(degraded(format!("{name} is missing")));
-        } else if !leg.is_named && !leg.is_seed {
-            warnings.push(degraded(format!("{name} is no longer part of it, and left alone")));
+        } else if leg.named_size.is_none() && !leg.is_seed {
+            let what = match name.number {
+                REPLACING => "is what a device is being replaced with",
+                _ => "is no longer part of it",
+            };
+            warnings.push(degraded(format!("{name} {what}, and left alone")));
+        }
+        let size = leg.bytes.as_ref().map(|bytes| bytes.size());
+        if let Some((size, named)) = size.zip(leg.named_size).filter(|(size, named)| size < named) {
+            warnings.push(degraded(format!(
+                "{name} ends at byte {size} of {named}: it is cut short, or its partition is too small"
+            )));
         }
     }
 }

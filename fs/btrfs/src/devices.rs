@@ -30,8 +30,8 @@ pub struct Leg {
     pub given: Option<usize>,
     /// Its superblock is not the newest: it missed writes, and what it holds counts less than what others do.
     pub is_behind: bool,
-    /// The tree of chunks names it.
-    pub is_named: bool,
+    /// How many bytes it has, says the tree of chunks; none where that does not name it.
+    pub named_size: Option<u64>,
     /// It was given as another filesystem's, which this one may have grown from.
     pub is_seed: bool,
 }
@@ -72,7 +72,7 @@ impl Devices {
             return Ok(*index);
         }
         let missing =
-            Leg { name, bytes: None, given: None, is_behind: false, is_named: false, is_seed: false };
+            Leg { name, bytes: None, given: None, is_behind: false, named_size: None, is_seed: false };
         self.add(missing).ok_or_else(|| corrupt(Fault::Range, "number of devices", at, wide(MOST)))
     }
 
@@ -81,15 +81,15 @@ impl Devices {
     }
 
     /// Notes that the tree of chunks names a device.
-    pub fn set_named(&mut self, index: DeviceIndex) {
+    pub fn set_named(&mut self, index: DeviceIndex, size: u64) {
         if let Some(leg) = usize::try_from(index.0).ok().and_then(|index| self.legs.get_mut(index)) {
-            leg.is_named = true;
+            leg.named_size = Some(size);
         }
     }
 
     /// Those that were given and that the tree of chunks names, by their index there.
     pub fn used(&self) -> Vec<usize> {
-        self.legs.iter().filter(|leg| leg.is_named).filter_map(|leg| leg.given).collect()
+        self.legs.iter().filter(|leg| leg.named_size.is_some()).filter_map(|leg| leg.given).collect()
     }
 
     pub fn all(&self) -> &[Leg] {

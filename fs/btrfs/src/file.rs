@@ -38,7 +38,7 @@ struct Extent {
 enum Content {
     /// Zeros.
     Hole,
-    /// In the item, which has so many bytes in front.
+    /// In the item, behind its fixed part.
     Inline {
         item: Item,
         method: Option<Method>,

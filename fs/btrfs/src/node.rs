@@ -158,7 +158,7 @@ impl Node {
 
     fn check_items(&self) -> Result<(), Error> {
         let heads: &[raw::ItemHead] = self.entries();
-        // Cannot saturate: `verify` has found a header in these bytes. Below, both numbers have 32 bits.
+        // Cannot saturate: `parse` has found a header in these bytes. Below, both numbers have 32 bits.
         let (first, mut end) = (wide(size_of_val(heads)), wide(self.bytes.len().saturating_sub(HEADER)));
         let mut previous = None;
         for (slot, head) in heads.iter().enumerate() {

@@ -63,7 +63,7 @@ impl Scene {
             bytes: Some(Rc::new(self.bytes)),
             given: Some(0),
             is_behind: false,
-            is_named: true,
+            named_size: Some(0),
             is_seed: false,
         });
         let mut chunks = Chunks::default();

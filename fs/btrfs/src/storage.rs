@@ -6,7 +6,7 @@
 
 mod rebuild;
 
-use alloc::vec::Vec;
+use alloc::{format, vec::Vec};
 use core::cell::{Cell, RefCell};
 
 use block::ReadError;
@@ -14,7 +14,7 @@ use filesystem::{Corrupt, Error, Fault, Format, Missing};
 
 use crate::{
     chunk::{Chunk, Chunks, Place, Stripe},
-    devices::{self, Devices, Name},
+    devices::{self, Devices, Leg, Name},
     member,
     memory::{narrow, wide},
     units::Logical,
@@ -275,16 +275,26 @@ impl Storage {
         }
     }
 
-    /// The devices of a chunk that were not given, as an error.
+    /// The devices of a chunk that were not given, as an error; where all were, those that missed writes.
     fn without(&self, chunk: &Chunk) -> Error {
-        let legs = self.chunks.stripes(chunk).iter().filter_map(|stripe| self.devices.get(stripe.device));
-        let mut names: Vec<Name> = Vec::new();
-        for leg in legs.filter(|leg| leg.bytes.is_none()) {
-            if !names.contains(&leg.name) {
-                names.push(leg.name);
+        let names = |is_wanted: fn(&Leg) -> bool| {
+            let stripes = self.chunks.stripes(chunk).iter();
+            let mut names: Vec<Name> = Vec::new();
+            for leg in
+                stripes.filter_map(|stripe| self.devices.get(stripe.device)).filter(|leg| is_wanted(leg))
+            {
+                if !names.contains(&leg.name) {
+                    names.push(leg.name);
+                }
             }
-        }
-        Error::Missing(Missing { format: Format::Btrfs, members: devices::list(&names).into() })
+            names
+        };
+        let missing = names(|leg| leg.bytes.is_none());
+        let members = match missing.is_empty() {
+            false => devices::list(&missing),
+            true => format!("{}, which may have missed writes", devices::list(&names(|leg| leg.is_behind))),
+        };
+        Error::Missing(Missing { format: Format::Btrfs, members: members.into() })
     }
 }
 
@@ -319,7 +329,6 @@ mod tests {
     use super::*;
     use crate::{
         chunk::{Item, STRIP, tests::chunk},
-        devices::Leg,
         node::Key,
         profile::{DATA, Profile},
         units::{DeviceNumber, Uuid},
@@ -388,7 +397,7 @@ mod tests {
                     false => Some(Rc::new(disk.clone())),
                 };
                 let is_behind = behind.contains(&index);
-                devices.add(Leg { name, bytes, given: None, is_behind, is_named: true, is_seed: false });
+                devices.add(Leg { name, bytes, given: None, is_behind, named_size: Some(0), is_seed: false });
             }
             let (count, profile) = (self.disks.len(), Profile::of(self.kind).unwrap());
             let strips = match profile.is_striped() {
@@ -549,6 +558,21 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn where_too_many_are_behind_they_are_named() {
+        let set = Set::new(0x80 | DATA, 3);
+        let storage = set.storage(&[], &[0, 2]);
+        let error = (0..wanted(&storage).len())
+            .step_by(STRIP as usize)
+            .find_map(|address| storage.read_unchecked(Logical(address as u64), &mut [0; 4096]).err());
+        let said = format!("{}", error.unwrap());
+        assert!(
+            said.starts_with("btrfs: cannot be read without device 1 (") && said.contains(", device 3 ("),
+            "{said}"
+        );
+        assert!(said.ends_with("), which may have missed writes"), "{said}");
     }
 
     /// A device some of whose sectors cannot be read.

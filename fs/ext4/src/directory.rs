@@ -35,6 +35,8 @@ struct Raw {
 }
 
 const HEADER: usize = 8;
+/// Damaged blocks of one folder that are passed over: a folder may say that it has any number, all of them missing.
+const MOST_DAMAGED: u32 = 16;
 
 /// Calls `each` with every entry but `.` and `..`.
 ///
@@ -56,13 +58,22 @@ pub fn each<D: BlockRead>(
         }
         return Ok(());
     }
+    // As in Linux (`ext4_readdir`), a damaged block hides no names of the others.
+    let (mut damage, mut left) = (None, MOST_DAMAGED);
     for logical in 0..blocks(files, dir)? {
-        let (bytes, offset) = block(files, dir, FileBlock(logical))?;
-        if entries(&bytes, offset, has_file_type, each)?.is_break() {
-            break;
+        let block = block(files, dir, FileBlock(logical));
+        match block.and_then(|(bytes, offset)| entries(&bytes, offset, has_file_type, each)) {
+            Ok(flow) if flow.is_break() => return Ok(()),
+            Ok(_) => {}
+            Err(error @ Error::Corrupt(_)) if left > 0 => {
+                // Cannot saturate: it is more than 0.
+                left = left.saturating_sub(1);
+                damage = damage.or(Some(error));
+            }
+            Err(error) => return Err(error),
         }
     }
-    Ok(())
+    damage.map_or(Ok(()), Err)
 }
 
 /// The entry of this name: by the index of names where there is one, else by looking at all of them.

@@ -29,7 +29,7 @@ const KNOWN: &[Known] = &[
     grub("small", "unknown filesystem", "reads no inline_data"),
     sleuthkit("", "Invalid address in run (too large)", "reads no file that is longer than the volume"),
     sleuthkit("bigalloc", "fragments that are a different size", "reads no bigalloc"),
-    sleuthkit("many_names", "only there", "takes nodes of an index of several levels for names"),
+    sleuthkit("", "only there", "takes nodes of an index of several levels for names"),
 ];
 
 const fn grub(kind: &'static str, words: &'static str, why: &'static str) -> Known {

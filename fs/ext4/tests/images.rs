@@ -5,6 +5,7 @@
 use std::{
     ffi::OsStr,
     fs::{self, File, FileTimes, Permissions},
+    ops::ControlFlow,
     os::{
         fd::AsRawFd,
         unix::{
@@ -476,6 +477,40 @@ fn a_hole_of_a_file_with_inline_data_reads_as_zeros() {
     assert!(debugfs(&image, "stat hole-1048576").contains("Flags: 0x10000000"));
     let ext4 = Ext4::open(fs::read(&image).unwrap()).unwrap();
     assert_same("holes", manifest::of(&ext4).unwrap(), manifest::of_directory(&source).unwrap());
+}
+
+#[test]
+fn a_damaged_block_hides_no_names_of_the_others() {
+    const BLOCK: usize = 1024;
+    let work = tools::work_dir("damaged-block");
+    let source = work.join("source");
+    fs::create_dir_all(source.join("d")).unwrap();
+    let names: Vec<String> = (0..400).map(|number| format!("{number:0>60}")).collect();
+    names.iter().for_each(|name| fs::write(source.join("d").join(name), "").unwrap());
+    let image = make(&work, &source, "-t ext4 -b 1024 -O ^dir_index,^has_journal -N 1000");
+    let blocks = debugfs(&image, "blocks /d");
+    let blocks: Vec<usize> = blocks.split_whitespace().map(|number| number.parse().unwrap()).collect();
+    assert!(blocks.len() > 20, "{blocks:?}");
+    let sound = fs::read(&image).unwrap();
+    let listed = |damaged: &[usize]| {
+        let mut bytes = sound.clone();
+        damaged.iter().for_each(|block| bytes[block * BLOCK + 20] ^= 1);
+        let ext4 = Ext4::open(bytes).unwrap();
+        let dir = ext4.lookup(&ext4.root(), b"d").unwrap();
+        let mut found = 0;
+        let outcome = ext4.read_dir(&dir, &mut |_, _, _| {
+            found += 1;
+            ControlFlow::Continue(())
+        });
+        (found, outcome.is_err(), ext4.lookup(&dir, names[0].as_bytes()).is_ok())
+    };
+    assert_eq!(listed(&[]), (400, false, true));
+    // Its first block has `.` and `..`, and the names that came first or last.
+    let (found, is_said, _) = listed(&blocks[3..5]);
+    assert!(is_said && (350..400).contains(&found), "{found}");
+    // A folder may say that it has any number of blocks: not all that are damaged are passed over.
+    let (found, is_said, _) = listed(&blocks[1..18]);
+    assert!(is_said && found < 50, "{found}");
 }
 
 #[test]

@@ -13,8 +13,9 @@ use crate::{
     units::{ByteOffset, ClusterNumber, FatOffset, FileCluster},
 };
 
-/// Bytes of the FAT that are held: 32 KiB follow a FAT32 file in one piece through 8192 clusters.
-const WINDOW: u64 = 32 * 1024;
+/// Bytes of the FAT that are held: 4 KiB follow a FAT32 file in one piece through 1024 clusters. A machine may have
+/// thousands of volumes, each with a window of its own.
+const WINDOW: u64 = 4 * 1024;
 /// Windows start at a multiple of this.
 const WINDOW_ALIGNMENT: u64 = 512;
 /// Clusters that are counted, at most: a table of 64 MiB.

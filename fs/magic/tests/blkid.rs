@@ -244,7 +244,7 @@ fn made_by_linux() -> Vec<Image> {
     let images: Vec<Image> = GUEST.iter().enumerate().map(image).collect();
     let disk = |(index, image): (usize, &Image)| format!("ubd{index}={}", image.path.display());
     let output = command("timeout")
-        .args(["--kill-after=5", "120", "linux.uml", "mem=256M", "root=/dev/root", "rootfstype=hostfs"])
+        .args(["--kill-after=5", "600", "linux.uml", "mem=256M", "root=/dev/root", "rootfstype=hostfs"])
         .args(["rootflags=/", "rw", "con=null", "con0=null,fd:1", "quiet", "panic=-1"])
         .args(images.iter().enumerate().map(disk))
         .arg(format!("init={}", std::env::current_exe().unwrap().display()))
@@ -312,7 +312,7 @@ fn made_by_ztest() -> Vec<Image> {
     let path = dir.join("ztest.0a");
     let start = Instant::now();
     while !path.exists() || blkid(&path).is_none() {
-        assert!(start.elapsed() < Duration::from_secs(120), "ztest makes no pool");
+        assert!(start.elapsed() < Duration::from_secs(600), "ztest makes no pool");
         assert!(ztest.try_wait().unwrap().is_none(), "ztest makes no pool, and ends");
         sleep(Duration::from_millis(100));
     }

@@ -45,6 +45,8 @@ pub struct Assembler<'k> {
     root: Option<RootName<'k>>,
     /// By disk.
     meters: Vec<Rc<Meter>>,
+    /// Devices of filesystems that are older copies of others.
+    copies: Vec<DeviceId>,
     devices: Vec<Device>,
     volumes: Vec<Volume>,
     problems: Vec<Problem>,
@@ -77,6 +79,7 @@ impl<'k> Assembler<'k> {
             most_read: None,
             root: None,
             meters: Vec::new(),
+            copies: Vec::new(),
             devices: Vec::new(),
             volumes: Vec::new(),
             problems: Vec::new(),
@@ -143,8 +146,13 @@ impl<'k> Assembler<'k> {
             let inner = self.assemble(set);
             self.grow(inner);
         }
-        // Those on sets were found last: all come in the order of disks and, on a disk, of its devices.
-        self.volumes.sort_by(|one, other| one.home().stack.cmp(&other.home().stack));
+        // Those on sets were found last: all come in the order of disks and, on a disk, of its devices. Copies come last:
+        // one may be the leg of a mirror that was written to without it.
+        let is_copy =
+            |volume: &Volume| volume.home().members.iter().any(|member| self.copies.contains(member));
+        self.volumes.sort_by(|one, other| {
+            is_copy(one).cmp(&is_copy(other)).then_with(|| one.home().stack.cmp(&other.home().stack))
+        });
         let Self { volumes, problems, devices, meters, .. } = self;
         Volumes { problems, devices, meters, ..Volumes::from_volumes(volumes) }
     }
@@ -276,7 +284,9 @@ impl<'k> Assembler<'k> {
                 Ok(false) => continue,
                 // Its sectors may hold the signature of an older one, too.
                 Ok(true) if self.has_common_only && !COMMON.contains(&layer.name) => return Look::Failed,
-                Ok(true) => (layer.open)(Rc::clone(bytes), &self.memory),
+                // Its journal is replayed, or it is not read at all.
+                Ok(true) if layer.name == "ext4" => (layer.open)(Rc::clone(bytes), &self.memory),
+                Ok(true) => self.sparing(|| (layer.open)(Rc::clone(bytes), &self.memory)),
                 Err(error) => Err(error),
             };
             return match opened {
@@ -343,6 +353,10 @@ impl<'k> Assembler<'k> {
         for (id, error) in set.left_out {
             self.fail(id, error);
         }
+        if let Some((id, warning)) = set.warning {
+            self.problem(id, warning);
+            self.copies.push(id);
+        }
         let legs = |of: &[(u64, DeviceId)]| -> Vec<Leg> {
             let leg = |(number, id): &(u64, DeviceId)| {
                 let device = Rc::clone(&self.devices.get(id.0)?.bytes);
@@ -350,7 +364,8 @@ impl<'k> Assembler<'k> {
             };
             of.iter().filter_map(leg).collect()
         };
-        let outcome = (set.assemble)(legs(&set.members), legs(&set.lent), &self.memory);
+        let (members, lent) = (legs(&set.members), legs(&set.lent));
+        let outcome = self.sparing(|| (set.assemble)(members, lent, &self.memory));
         let mut on: Vec<DeviceId> = set.members.iter().map(|(_, id)| *id).collect();
         match outcome {
             Ok(Assembled { opened, missing, borrowed }) => {

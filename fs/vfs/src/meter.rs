@@ -26,6 +26,21 @@ impl Meter {
         self.used.get()
     }
 
+    /// Keeps back a quarter of what is left; yields the limit of before, for [`restore`](Self::restore).
+    pub fn keep_back(&self) -> Option<u64> {
+        let before = self.limit.get();
+        // Saturates where nothing is left.
+        let kept = |limit: u64| limit.saturating_sub(self.used.get()) / 4;
+        // Cannot saturate: a part of it.
+        self.limit.set(before.map(|limit| limit.saturating_sub(kept(limit))));
+        before
+    }
+
+    /// Sets the limit of before.
+    pub fn restore(&self, limit: Option<u64>) {
+        self.limit.set(limit);
+    }
+
     /// Allows everything from now on.
     pub fn lift(&self) {
         self.limit.set(None);
@@ -103,7 +118,22 @@ mod tests {
         assert_eq!(error, ReadError::Limit { offset: 5, limit: 1000 });
         assert_eq!(error.code(), "E-BLOCK-LIMIT");
         meter.lift();
+        assert_eq!(meter.keep_back(), None);
         device.read_at(5, &mut buf).unwrap();
         assert_eq!(meter.used(), 1100);
+    }
+
+    #[test]
+    fn a_quarter_of_what_is_left_is_kept_back() {
+        let meter = Rc::new(Meter::new(1000));
+        let device = Metered::new(vec![7; 4096], Rc::clone(&meter));
+        device.read_at(0, &mut [0; 200]).unwrap();
+        let before = meter.keep_back();
+        assert!(device.read_at(0, &mut [0; 601]).is_err());
+        device.read_at(0, &mut [0; 600]).unwrap();
+        assert_eq!((device.read_at(0, &mut [0]).is_err(), meter.keep_back()), (true, Some(800)));
+        meter.restore(before);
+        device.read_at(0, &mut [0; 200]).unwrap();
+        assert!(device.read_at(0, &mut [0]).is_err());
     }
 }

@@ -120,6 +120,49 @@ fn a_clone_is_reported_and_not_mixed() {
 }
 
 #[test]
+fn an_image_that_is_cut_short_is_said() {
+    let mut images = mkfs(&["-d", "single", "-m", "single"], &disks("short", 1));
+    let size = images[0].len();
+    images[0].truncate(size - 4096);
+    let volumes = of(images);
+    assert_eq!(volumes.all().len(), 1, "what is there is read");
+    let [(_, code, message)] = &problems(&volumes)[..] else { panic!("{:?}", problems(&volumes)) };
+    assert_eq!(code, "E-FS-BTRFS-DEGRADED");
+    assert!(
+        message.ends_with(&format!(
+            "ends at byte {} of {size}: it is cut short, or its partition is too small",
+            size - 4096
+        )),
+        "{message}"
+    );
+}
+
+#[test]
+fn copies_on_one_device_each_are_filesystems_of_their_own() {
+    let disks = disks("copies", 1);
+    let first = mkfs(&["-L", "first"], &disks).remove(0);
+    let mut images = vec![first.clone(), first];
+    for label in ["second", "third"] {
+        run("btrfs", &["filesystem", "label", disks[0].to_str().unwrap(), label]);
+        images.push(fs::read(&disks[0]).unwrap());
+    }
+    let volumes = of(images);
+    let labels: Vec<&[u8]> = volumes.all().iter().map(|volume| &volume.identity().label[..]).collect();
+    // The newest first: an older one may be the leg of a mirror that was written to without it.
+    assert_eq!(labels, [&b"third"[..], b"first", b"second"]);
+    assert_eq!(names(&volumes), ["hd3", "hd0", "hd2"]);
+    let found: Vec<(String, bool)> = problems(&volumes)
+        .into_iter()
+        .map(|(object, code, message)| {
+            assert_eq!(code, "E-FS-BTRFS-INCONSISTENT");
+            (object, message.contains("identity of a filesystem on another device"))
+        })
+        .collect();
+    // The newest is what it says it is. Of equal ones the first counts, as before.
+    assert_eq!(found, [("hd2".into(), true), ("hd1".into(), false), ("hd0".into(), true)]);
+}
+
+#[test]
 fn seeds_of_their_own_are_volumes_of_their_own() {
     // Two filesystems that others may grow from, of which one has seen more transactions than the other.
     let made = ["one", "two"].map(|label| {

@@ -37,8 +37,9 @@ pub use overlay::{Overlay, Replayed};
 use ring::Ring;
 
 /// Most bytes of memory that a replay needs, all in all: for transactions that are not committed yet, and for what those
-/// have changed that are. That are more changes than a log of 64 MiB has, which mkfs.xfs makes on disks of up to 128
-/// GiB: what was not written back before power failed is part of it, and much of that concerns free space.
+/// have changed that are. A log of 64 MiB, which mkfs.xfs makes on disks of up to 128 GiB, seldom has more: what was not
+/// written back before power failed is part of it, and much of that concerns free space. Some 80 000 inodes that have
+/// each changed once are more.
 const MOST_MEMORY: usize = 48 << 20;
 /// `XFS_SB_FEAT_INCOMPAT_LOG_XATTRS`: attributes are changed by intents.
 const KNOWN_LOG_FEATURES: u32 = 1;

@@ -527,7 +527,14 @@ fn memory_and_time_are_bounded() {
         let mut devices = Devices::default();
         let name = Name { number: DeviceNumber(1), uuid: Uuid([1; 16]) };
         let bytes: Option<Rc<dyn BlockRead>> = Some(Rc::new(Limited(Cell::new(left))));
-        devices.add(Leg { name, bytes, given: Some(0), is_behind: false, is_named: true, is_seed: false });
+        devices.add(Leg {
+            name,
+            bytes,
+            given: Some(0),
+            is_behind: false,
+            named_size: Some(0),
+            is_seed: false,
+        });
         Storage::new(devices, Chunks::default())
     };
     let error = Log::read(&log, &Budget::of(&storage(64 * 50), 1 << 20)).err();

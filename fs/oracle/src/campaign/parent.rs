@@ -76,7 +76,9 @@ fn watch(plan: Plan<'_>, mut child: Child, errors: &Path, report: &mut Report) -
     let mut current: Option<Current> = None;
     let mut is_sound = false;
     let cause = loop {
-        match next(&lines, &mut child) {
+        // The sound image is read as a whole first, and mutants are made: that is no hang of a reader.
+        let most = if current.is_some() { TIME } else { TIME * 10 };
+        match next(&lines, &mut child, most) {
             Event::Line(line) => match line.splitn(3, '\t').collect::<Vec<_>>()[..] {
                 [child::CLEAN, _, layers] => {
                     let all = plan.layers.len().to_string();
@@ -148,7 +150,7 @@ fn lines(child: &mut Child) -> Receiver<String> {
 }
 
 /// What the child does next, or that it does nothing for too long.
-fn next(lines: &Receiver<String>, child: &mut Child) -> Event {
+fn next(lines: &Receiver<String>, child: &mut Child, most: Duration) -> Event {
     let (start, used) = (Instant::now(), processor_time(child.id()));
     loop {
         match lines.recv_timeout(GLANCE) {
@@ -159,7 +161,7 @@ fn next(lines: &Receiver<String>, child: &mut Child) -> Event {
             Err(RecvTimeoutError::Timeout) => {
                 // Saturates where the child is gone, and with it its time.
                 let time = processor_time(child.id()).saturating_sub(used);
-                if time > TIME || start.elapsed() > PATIENCE {
+                if time > most || start.elapsed() > PATIENCE {
                     return Event::Hangs(time);
                 }
             }

@@ -109,6 +109,17 @@ impl Assembler<'_> {
         disks
     }
 
+    /// Opens something with three quarters of what may still be read: a longer log, which is not replayed then, leaves
+    /// the rest to what stands on the same disks.
+    pub(super) fn sparing<T>(&self, open: impl FnOnce() -> T) -> T {
+        let before: Vec<Option<u64>> = self.meters.iter().map(|meter| meter.keep_back()).collect();
+        let opened = open();
+        for (meter, limit) in self.meters.iter().zip(before) {
+            meter.restore(limit);
+        }
+        opened
+    }
+
     /// One cache for all that stands on a disk or in a container, and the meter of its first disk above it.
     pub(super) fn cached(&self, bytes: Rc<dyn BlockRead>, disks: &[usize]) -> Rc<dyn BlockRead> {
         let meter = disks.first().and_then(|disk| self.meters.get(*disk)).map(Rc::clone).unwrap_or_default();

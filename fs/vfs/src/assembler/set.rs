@@ -2,6 +2,7 @@
 //! Sets of devices: which members have been found of which.
 
 use alloc::{string::String, vec::Vec};
+use core::mem;
 
 use damage::{Corrupt, Fault, Format, Origin};
 use filesystem::Error;
@@ -21,6 +22,8 @@ struct Candidates {
     identity: String,
     found: Vec<Candidate>,
     is_made: bool,
+    /// Others have the same identity, and went on separately.
+    is_copy: bool,
 }
 
 struct Candidate {
@@ -39,6 +42,8 @@ pub struct Set {
     pub lent: Vec<(u64, DeviceId)>,
     /// Devices that are left alone, and why.
     pub left_out: Vec<(DeviceId, Error)>,
+    /// A warning about a device that the set uses.
+    pub warning: Option<(DeviceId, Error)>,
 }
 
 impl Sets {
@@ -53,7 +58,13 @@ impl Sets {
             Some(index) => self.0.get_mut(index),
             None => {
                 let identity = member.set.clone();
-                self.0.push(Candidates { format, identity, found: Vec::new(), is_made: false });
+                self.0.push(Candidates {
+                    format,
+                    identity,
+                    found: Vec::new(),
+                    is_made: false,
+                    is_copy: false,
+                });
                 self.0.last_mut()
             }
         };
@@ -76,14 +87,20 @@ impl Sets {
         let lent = self.lent(index);
         let candidates = self.0.get_mut(index)?;
         candidates.is_made = true;
+        let copies = candidates.split_off_copies();
+        self.0.extend(copies);
+        let candidates = self.0.get(index)?;
         let Chosen { members, left_out } = candidates.chosen();
         let first = members.first()?;
+        let structure = "identity of a filesystem on another device, which has another state";
+        let warning = candidates.is_copy.then(|| (first.device, wrong(&first.member, structure)));
         Some(Set {
             format: candidates.format,
             assemble: first.member.assemble,
             members: members.iter().map(|candidate| candidate.numbered()).collect(),
             lent,
             left_out: left_out.into_iter().map(|(candidate, error)| (candidate.device, error)).collect(),
+            warning,
         })
     }
 
@@ -111,6 +128,25 @@ struct Chosen<'a> {
 }
 
 impl Candidates {
+    /// Takes out what went on separately where each is whole on one device, the same of the filesystem: those are
+    /// filesystems of their own, each of which Linux mounts (since 6.7: fs/btrfs/volumes.c, `find_fsid_by_device`).
+    fn split_off_copies(&mut self) -> Option<Self> {
+        let number = self.found.first()?.member.number;
+        let is_whole = |Candidate { member, .. }: &Candidate| {
+            member.count == 1 && member.number == number && !member.is_lent
+        };
+        let newest = self.found.iter().map(|candidate| candidate.member.state).max()?;
+        if !self.found.iter().all(is_whole) {
+            return None;
+        }
+        let found = mem::take(&mut self.found).into_iter();
+        let (own, copies) = found.partition(|candidate| candidate.member.state == newest);
+        self.found = own;
+        let identity = self.identity.clone();
+        let copies = Self { format: self.format, identity, found: copies, is_made: false, is_copy: true };
+        (!copies.found.is_empty()).then_some(copies)
+    }
+
     /// Chooses members so that copies are never mixed: where two devices have the same number and not the same state,
     /// one is a copy, or missed what the other was written since. Then only devices of one state count: that of which
     /// most members are there, and of several such states the newest. Of equal devices the first counts: they are one

@@ -156,12 +156,18 @@ impl Replay<'_> {
     /// The number of the last change that is in a block of metadata. A block without such a number has none, and one of
     /// another filesystem does not count.
     fn lsn_of(&self, block: &[u8]) -> Option<Lsn> {
+        let layout = self.layout_of(block)?;
+        let lsn = u64::from_be_bytes(*block.get(layout.lsn.into()..)?.first_chunk()?);
+        (lsn != 0 && lsn != u64::MAX).then_some(Lsn(lsn))
+    }
+
+    /// What a block of metadata of this filesystem is laid out as. The second piece of a folder's block may begin with
+    /// anything, its magic number, too.
+    fn layout_of(&self, block: &[u8]) -> Option<&'static Layout> {
         let layout = Layout::of(block)?;
         let geometry = self.geometry;
         let owner = if layout.magics == SUPERBLOCK { geometry.uuid } else { geometry.meta_uuid };
-        let lsn = u64::from_be_bytes(*block.get(layout.lsn.into()..)?.first_chunk()?);
-        let is_ours = block.get(layout.uuid.into()..)?.starts_with(&owner);
-        (is_ours && lsn != 0 && lsn != u64::MAX).then_some(Lsn(lsn))
+        block.get(layout.uuid.into()..)?.starts_with(&owner).then_some(layout)
     }
 
     /// Gives all changed buffers the number of their last transaction and a checksum, as Linux does in writing them.
@@ -176,7 +182,7 @@ impl Replay<'_> {
             let rest = left.checked_sub(bytes.len());
             left = rest.ok_or_else(|| unsupported("a log that changes so many large blocks"))?;
             self.read(place.sector.offset(), &mut bytes)?;
-            let Some(layout) = Layout::of(&bytes) else { continue };
+            let Some(layout) = self.layout_of(&bytes) else { continue };
             put(&mut bytes, layout.lsn.into(), &lsn.to_be_bytes());
             seal(&mut bytes, layout.crc.into());
             // Both are in the same one.

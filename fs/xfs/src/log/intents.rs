@@ -17,6 +17,8 @@ use super::{Outcome, corrupt, too_much, unsupported};
 
 /// Intents that may be open, more than Linux ever has; and exchanges among them.
 const MOST: usize = 512;
+/// Files that xfs_fsr has put together and whose blocks have not been written since.
+const MOST_OWNERS: usize = 4096;
 const MOST_EXCHANGES: usize = 8;
 /// `XFS_BMAP_MAP` and `XFS_BMAP_UNMAP`, in the low byte of `me_flags`.
 const MAP: u8 = 1;
@@ -137,15 +139,15 @@ impl Intents {
     /// Whether the blocks of the tree that the inode's data fork is may name another inode as their owner
     /// (`xfs_bmbt_change_owner`).
     pub fn has_changed_owner(&self, inode: u64) -> bool {
-        self.owners.contains(&inode)
+        self.owners.binary_search(&inode).is_ok()
     }
 
     pub(super) fn change_owner(&mut self, inode: u64) -> Outcome<()> {
-        if !self.has_changed_owner(inode) {
-            if self.owners.len() >= MOST {
+        if let Err(place) = self.owners.binary_search(&inode) {
+            if self.owners.len() >= MOST_OWNERS {
                 return Err(too_much(size_of_val(self.owners.as_slice())));
             }
-            self.owners.push(inode);
+            self.owners.insert(place, inode);
         }
         Ok(())
     }
@@ -445,7 +447,7 @@ mod tests {
         }
         assert!(matches!(exchange_fails(&mut intents, &exchange), Error::Unsupported(_)));
         assert!(intents.resolve(1, 3, &mut own).is_ok());
-        for inode in 0..MOST as u64 {
+        for inode in (0..MOST_OWNERS as u64).rev() {
             assert!(intents.change_owner(inode).is_ok() && intents.change_owner(inode).is_ok());
         }
         assert!(intents.change_owner(u64::MAX).is_err() && intents.has_changed_owner(5));

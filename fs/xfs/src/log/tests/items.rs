@@ -62,6 +62,13 @@ fn replayed_buffers_have_number_and_checksum() {
         assert!(is_sealed(block, crc) && be(block, lsn) == second && block[896] == 1, "{magic:?}");
         let changed = disk.recover().unwrap().unwrap().overlay;
         assert!(changed.is_replayed(4096, 128) && !changed.is_replayed(4096 + 128, 512));
+
+        // The second piece of a folder's block is names, whatever they look like.
+        let mut disk = Disk::new();
+        let mut names = header(magic, at, uuid);
+        names[uuid + 15] ^= 1;
+        disk.commit(&[buffer(8, 8, kind, &[(0, names.clone())])]);
+        assert_eq!(disk.replayed()[8 * SECTOR..][..128], names, "{magic:?}");
     }
     // The superblock is a sector, its number and checksum in the second chunk.
     let mut disk = Disk::new();
