@@ -11,13 +11,16 @@ use vfs::{Content, DeviceId, DeviceKind, Disk, Health, RootName, Volume, Volumes
 use crate::{
     failure::Failure,
     images::{self, Backing, Image},
-    printer::text,
+    printer::{note, text},
 };
 
 /// GPT: room for GRUB on machines without UEFI, of no format.
 const BIOS_BOOT: Guid = Guid::from_bytes([
     0x48, 0x61, 0x68, 0x21, 0x49, 0x64, 0x6f, 0x6e, 0x74, 0x4e, 0x65, 0x65, 0x64, 0x45, 0x46, 0x49,
 ]);
+
+/// Problems that a command shows which was asked for something else.
+const MOST_TOLD: usize = 8;
 
 /// Disks and what is on them.
 pub struct Machine {
@@ -102,6 +105,19 @@ impl Machine {
         let volumes =
             Volumes::discover_within(images.iter().enumerate().map(disk).collect(), flow::MOST_READ, root);
         Ok(Self { images, volumes })
+    }
+
+    /// Warns of what is wrong with the images although a volume can be read.
+    pub fn tell_problems(&self) {
+        let problems = self.volumes.problems();
+        for problem in problems.iter().take(MOST_TOLD) {
+            let object = text(&self.id_of_device(problem.device));
+            note(&format!("warning: {} {object}: {}", problem.error.code(), problem.error));
+        }
+        let others = problems.len().saturating_sub(MOST_TOLD);
+        if others > 0 {
+            note(&format!("warning: {others} more problems, which `cloud-boot inspect` lists"));
+        }
     }
 
     /// The id of a volume in commands: the device that it stands on, and its subvolume where it has several.

@@ -85,6 +85,7 @@ impl Choice {
             None => volume::pick(&machine, wanted)?,
         };
         let volume = volume.id();
+        machine.tell_problems();
         Ok(Opened { machine, volume, path })
     }
 }

@@ -50,8 +50,12 @@ fn call_all(image: &str, into: &str) {
     for args in commands {
         let (code, said) = call(args);
         assert!(matches!(code, 0 | 1), "{args:?}: {code} {said}");
-        assert_eq!(said.lines().count(), code as usize, "{args:?}: {said}");
-        assert!(code == 0 || said.starts_with("cloud-boot: E-"), "{args:?}: {said}");
+        // What is wrong although something is read comes before it, in a few lines.
+        let (warnings, errors): (Vec<&str>, Vec<&str>) =
+            said.lines().partition(|line| line.starts_with("cloud-boot: warning: "));
+        assert!(warnings.len() <= 9, "{args:?}: {said}");
+        assert_eq!(errors.len(), code as usize, "{args:?}: {said}");
+        assert!(errors.iter().all(|line| line.starts_with("cloud-boot: E-")), "{args:?}: {said}");
     }
     let _ = fs::remove_dir_all(into);
 }

@@ -32,7 +32,7 @@ fn a_device_that_is_mounted_is_not_written() {
     fs::write(dir.join("program.efi"), program).unwrap();
     let ours = env::var_os("CLOUD_BOOT").expect("CLOUD_BOOT names the program");
     let output = command("timeout")
-        .args(["--kill-after=5", "120", "linux.uml", "mem=256M", "root=/dev/root", "rootfstype=hostfs"])
+        .args(["--kill-after=5", "600", "linux.uml", "mem=256M", "root=/dev/root", "rootfstype=hostfs"])
         .args(["rootflags=/", "rw", "con=null", "con0=null,fd:1", "quiet", "panic=-1"])
         .arg(format!("ubd0={}", image.display()))
         // What the kernel does not know becomes the environment of its first process.

@@ -2,7 +2,9 @@
 //! `cloud-boot push` and `pull`: with the real registry, with image layouts, and beside oras and skopeo.
 
 use std::{
-    env, fs,
+    env,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Command, Output, Stdio},
     time::Duration,
@@ -17,9 +19,12 @@ use sockets::Sockets;
 fn call(folder: &Path, args: &[&str]) -> Output {
     let path = env::var_os("CLOUD_BOOT").expect("CLOUD_BOOT names the program");
     let mut command = Command::new(std::path::absolute(path).unwrap());
+    // Helpers of a test stand in its folder.
+    let programs = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", folder.display());
     command
         .args(args)
         .current_dir(folder)
+        .env("PATH", programs)
         .env("HOME", folder)
         .env_remove("DOCKER_CONFIG")
         .env_remove("SSL_CERT_FILE")
@@ -268,6 +273,32 @@ fn logins_come_from_dockers_configuration() {
     text(folder, &push);
     text(folder, &["pull", "--plain-http", &reference, "--out", "again"]);
     same_files(folder, &folder.join("again"));
+
+    // A helper is asked for the registry, and says what it keeps.
+    let helpers = format!(r#"{{"credHelpers":{{"{}":"vault"}}}}"#, registry.authority());
+    fs::write(folder.join(".docker/config.json"), helpers).unwrap();
+    let missing = failed(folder, &push);
+    assert!(missing.starts_with("cloud-boot: E-CLI-HELPER docker-credential-vault: "), "{missing}");
+    let helper = |script: &str| {
+        let path = scratch.write("docker-credential-vault", format!("#!/bin/sh\n{script}\n").as_bytes());
+        fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+    };
+    helper(&format!(
+        r#"[ "$1 $(cat)" = "get {}" ] && echo '{{"ServerURL":"x","Username":"me","Secret":"hunter2"}}'"#,
+        registry.authority()
+    ));
+    text(folder, &push);
+    for (script, code) in [
+        // It knows nothing of the registry.
+        ("exit 1", "E-NET-OCI-LOGIN "),
+        (r#"echo '{"Username":"me","Secret":"hunter3"}'"#, "E-NET-OCI-LOGIN "),
+        (r#"echo '{"Username":"<token>","Secret":"hunter2"}'"#, "E-CLI-HELPER docker-credential-vault: "),
+        ("echo hunter2", "E-CLI-HELPER docker-credential-vault: "),
+    ] {
+        helper(script);
+        let refused = failed(folder, &push);
+        assert!(refused.contains(code) && !refused.contains("hunter"), "{script}: {refused}");
+    }
 }
 
 #[test]

@@ -28,13 +28,15 @@ pub const PANICS: [&str; 11] = [
 pub const TYPED: &str = "type:";
 
 /// Keys that have names, and what a terminal sends for them.
-const KEYS: [(&str, &str); 6] = [
+const KEYS: [(&str, &str); 7] = [
     ("<enter>", "\r"),
     ("<esc>", "\x1b"),
     ("<up>", "\x1b[A"),
     ("<down>", "\x1b[B"),
     ("<home>", "\x1b[H"),
     ("<ctrl-u>", "\x15"),
+    // As PC ANSI terminals do, which the firmware of x86_64 expects.
+    ("<f1>", "\x1b[M"),
 ];
 
 #[derive(Clone, Debug)]

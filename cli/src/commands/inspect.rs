@@ -180,7 +180,7 @@ fn entry(machine: &Machine, entry: &Entry, default: bool) -> EntryReport {
         _ => lossy(&file.path),
     };
     let (initrd, options) = match &entry.start {
-        Start::Linux(linux) => (linux.initrd.iter().map(path).collect(), linux.options.clone()),
+        Start::Linux(linux) => (linux.initrd_files().map(path).collect(), linux.options.clone()),
         Start::Program(program) => {
             let built_in = || fitting::built_in_options(&machine.volumes, &program.file);
             (Vec::new(), program.options.clone().or_else(built_in).unwrap_or_default())
