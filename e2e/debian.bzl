@@ -1,7 +1,8 @@
 """Debian in every way, to its prompt, and what it sees of us."""
 
 load("@facts//:version.bzl", "VERSION")
-load("//e2e/disks:defs.bzl", "debian_entry", "reinstalled_disk", "with_loader")
+load("//e2e/disks:debian.bzl", "debian_entry", "reinstalled_disk")
+load("//e2e/disks:loaders.bzl", "with_loader")
 load("//platforms:defs.bzl", "ARCHES")
 load(":defs.bzl", "FIRST_LINE", "GRUB", "LOADED", "by_fw_cfg", "qemu_test")
 

@@ -193,7 +193,8 @@ def qemu_test(
         name: of the test
         arch: x86_64, aarch64, riscv64 or loongarch64
         expect: patterns that the console must show in this order, INSPECTED among them; an item `type:TEXT` is
-            typed when its turn has come, with `<enter>`, `<esc>`, `<up>`, `<down>`, `<home>`, `<ctrl-u>` for keys
+            typed when its turn has come, with `<enter>`, `<esc>`, `<up>`, `<down>`, `<home>`, `<ctrl-u>` and `<f1>` for
+            keys
         boot: the image that holds the loader; none if the EFI system partition of a disk does
         disks: raw images, in the order that the firmware tries them; never written to
         forbid: patterns that fail the test wherever they stand
@@ -216,6 +217,8 @@ def qemu_test(
                 frames `loss` are lost, and `late` come `late_by` milliseconds later; after `cut` percent of the
                 artifact the connection that carries it is dead; `seed` chooses the frames. Where nothing is cut or
                 lost, the test fails
+            traffic: whether others on the wire "dnsmasq" send to everybody until the machine is off. Where hardly
+                anything was sent, the test fails
             cards: QEMU's devices; the first is on the wire, and so is each other one, unless it has `silent:` in front:
                 a cable that nobody else is at
             dnsmasq: its options for leases and names, in place of an IPv4 lease and the name registry.test

@@ -1,6 +1,6 @@
 """A kernel and busybox: what a disk may hold, however it is attached, and more disks than one."""
 
-load("//e2e/disks:defs.bzl", "device_tree", "mini_disk")
+load("//e2e/disks:mini.bzl", "device_tree", "mini_disk")
 load("//iso:defs.bzl", "boot_iso")
 load("//platforms:defs.bzl", "ARCHES")
 load(":defs.bzl", "FIRST_LINE", "GRUB", "LOADED", "by_fw_cfg", "qemu_test")
@@ -127,6 +127,23 @@ def _contents():
             qemu_options = by_fw_cfg("cloudboot.menu=always"),
         )
 
+    # A key without a character stops the countdown, as any other does.
+    qemu_test(
+        name = "menu_stopped_by_a_function_key_x86_64",
+        arch = "x86_64",
+        boot = "//iso:boot",
+        disks = ["//e2e/disks:mini_x86_64"],
+        expect = [
+            FIRST_LINE + "x86_64",
+            "^Boots the marked entry in ",
+            "type:<f1>",
+            "^Enter, 1-9 boot ",
+        ],
+        forbid = GRUB + ["^start \""],
+        qemu_options = by_fw_cfg("cloudboot.timeout=10"),
+        quiet_after = 15,
+    )
+
     mini_disk(
         name = "extlinux_disk_x86_64",
         arch = "x86_64",
@@ -157,6 +174,8 @@ def _contents():
     mini_disk(
         name = "three_initrds_disk_x86_64",
         arch = "x86_64",
+        # GRUB puts a file into an archive where it is told to.
+        edit = {" /boot/last.img": " newc:/boot/deep/fstab:/etc/fstab /boot/last.img"},
         three_initrds = True,
     )
 
@@ -169,9 +188,10 @@ def _contents():
             FIRST_LINE + "x86_64",
             "^obtain /boot/first.img",
             "^obtain /boot/initrd.img-",
+            "^obtain /etc/fstab",
             "^obtain /boot/last.img",
             "mini: userspace on x86_64",
-            "mini: initrds first.img last.img",
+            "mini: initrds deep first.img last.img",
         ],
         forbid = GRUB,
     )

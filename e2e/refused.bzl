@@ -1,6 +1,7 @@
 """Disks that cannot be booted, each with its own message, and their twins, which differ in one thing and boot."""
 
-load("//e2e/disks:defs.bzl", "mini_disk", "signed", "with_loader")
+load("//e2e/disks:loaders.bzl", "signed", "with_loader")
+load("//e2e/disks:mini.bzl", "mini_disk")
 load(":defs.bzl", "FIRST_LINE", "GRUB", "by_fw_cfg", "qemu_test")
 
 # A kernel's first lines, and those of the canary behind it.

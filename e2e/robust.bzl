@@ -1,6 +1,6 @@
 """What real machines have: other blocks, long menus, programs that come back."""
 
-load("//e2e/disks:defs.bzl", "mini_disk")
+load("//e2e/disks:mini.bzl", "mini_disk")
 load(":defs.bzl", "FIRST_LINE", "GRUB", "by_fw_cfg", "qemu_test")
 
 # Starts the shell by its path before anything else.

@@ -1,6 +1,7 @@
 """Secure Boot with a key of our own: the signed loader starts a signed kernel, and nothing else."""
 
-load("//e2e/disks:defs.bzl", "mini_disk", "secure_boot", "signed")
+load("//e2e/disks:loaders.bzl", "secure_boot", "signed")
+load("//e2e/disks:mini.bzl", "mini_disk")
 load("//iso:defs.bzl", "boot_iso")
 load(":defs.bzl", "FIRST_LINE", "GRUB", "LOADED", "qemu_test")
 

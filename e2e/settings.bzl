@@ -1,13 +1,7 @@
 """Settings of the loader from every source at once: which one wins, and what none may do on a locked machine."""
 
-load(
-    "//e2e/disks:defs.bzl",
-    "mini_disk",
-    "settings_in_section",
-    "settings_in_variables",
-    "signed",
-    "with_loader",
-)
+load("//e2e/disks:loaders.bzl", "settings_in_section", "settings_in_variables", "signed", "with_loader")
+load("//e2e/disks:mini.bzl", "mini_disk")
 load("//iso:defs.bzl", "boot_iso")
 load(":defs.bzl", "FIRST_LINE", "GRUB", "qemu_test")
 

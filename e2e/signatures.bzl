@@ -1,13 +1,8 @@
 """Boots from a registry with a signature key built into the loader: what is signed starts, and nothing else does."""
 
-load("//e2e/disks:defs.bzl", "mini_artifact")
 load("//platforms:defs.bzl", "ARCHES")
 load(":defs.bzl", "FIRST_LINE", "GRUB", "qemu_test")
-load(":network.bzl", "KERNEL", "LEASE", "OBTAINED")
-
-# With a key built in the tag suffices: whoever has signed what it leads to vouches for it. The certificate is built in,
-# too, since the machine is locked.
-_TAG = "cloudboot.image=@TAG@"
+load(":network_parts.bzl", "KERNEL", "LEASE", "OBTAINED", "TAG", "tags_of")
 
 # What boots, on x86_64. With `is_full` it is in //e2e:full only.
 _BOOTS = {
@@ -134,71 +129,6 @@ _REFUSED = {
     ),
 }
 
-# Firmware breaks lines behind the 80th column: the code ends before that.
-_UNREACHED = "^warning: obtain https://@REGISTRY@/v2/boot/mini/manifests/1: E-NET-"
-
-# What a machine says that keeps its image.
-_FILLS_CACHE = [
-    OBTAINED,
-    "^cache keeps sha256:* in a (",
-    "^start \"",
-]
-
-# What a machine says whose registry is away, and which has kept its image.
-_FROM_CACHE = [
-    _UNREACHED,
-    "^cache looks for @REGISTRY@/boot/mini:1",
-    "^signed @REGISTRY@/boot/mini:1 sha256:",
-    "^cache a @REGISTRY@/boot/mini:1 -> sha256:",
-    "^start \"",
-]
-
-# Boots of a machine with a cache that has booted before, on x86_64: what happens between the two, and what the second
-# one says.
-_CACHED = {
-    # The booted system says that it is good. Of the second boot the tries are not counted any more, as it finds out.
-    "cache_blessed": struct(
-        blesses = True,
-        then = ["registry-dies"],
-        expect = _FROM_CACHE + [
-            "mini: userspace on x86_64",
-            "^tries of this boot are not counted",
-        ],
-        forbid = [
-            "E-CACHE-",
-            "mini: failed",
-        ],
-    ),
-    "cache_changed_is_refused": struct(
-        then = [
-            "registry-dies",
-            "cache-is-changed",
-        ],
-        expect = [
-            _UNREACHED,
-            "^warning: obtain cache a *: E-CACHE-FILES digest is ",
-            "^failed: obtain https://@REGISTRY@/v2/boot/mini/manifests/1: E-NET-",
-        ],
-        forbid = KERNEL + ["^start \""],
-        quiet_after = 1,
-    ),
-    # What the registry offers is in a slot, and what is wrong there is fetched.
-    "cache_changed_is_mended": struct(
-        is_full = True,
-        then = ["cache-is-changed"],
-        expect = [
-            "^warning: obtain cache a *: E-CACHE-FILES digest is ",
-            OBTAINED,
-            "^start \"",
-            "mini: userspace on x86_64",
-        ],
-        forbid = [_UNREACHED],
-    ),
-}
-
-def _tags(case):
-    return ["manual"] if getattr(case, "is_full", False) else []
-
 def _boot(name, arch, signing, expect = [], tags = []):
     qemu_test(
         name = name,
@@ -216,70 +146,10 @@ def _boot(name, arch, signing, expect = [], tags = []):
         ],
         forbid = GRUB + ["over budget"],
         network = {
-            "settings": _TAG,
+            "settings": TAG,
             "signing": signing,
         },
         tags = tags,
-    )
-
-def _cached(name, arch, then, expect, forbid, artifact = None, shown = [], quiet_after = 0, tags = []):
-    """A machine with a cache that has booted before: what the earlier boot ends with is `shown`."""
-    qemu_test(
-        name = name,
-        timeout = 900,
-        arch = arch,
-        artifact = artifact,
-        expect = [
-            FIRST_LINE + arch,
-            LEASE,
-        ] + expect,
-        forbid = GRUB + forbid,
-        quiet_after = quiet_after,
-        network = {
-            "earlier": {
-                "expect": [FIRST_LINE + arch] + _FILLS_CACHE + ["mini: userspace on " + arch] + shown,
-                "then": then,
-            },
-            "settings": _TAG + " cloudboot.cache=1",
-            "signing": {
-                "by": ["a"],
-                "keys": ["a"],
-            },
-        },
-        tags = tags,
-    )
-
-def _cut_off():
-    """Power fails in the boot that fills the cache, in ten places: the loader is found, and starts an image."""
-    qemu_test(
-        name = "signed_cache_cut_off_x86_64",
-        timeout = 2400,
-        arch = "x86_64",
-        expect = [
-            FIRST_LINE + "x86_64",
-            LEASE,
-            "^signed @REGISTRY@/boot/mini:1 sha256:",
-            OBTAINED,
-            "^start \"",
-            "mini: userspace on x86_64",
-        ],
-        forbid = GRUB,
-        network = {
-            "earlier": {
-                "cuts": 10,
-                "expect": _FILLS_CACHE + [
-                    "mini: userspace on x86_64",
-                    "mini=network",
-                ],
-                "then": [],
-            },
-            "settings": _TAG + " cloudboot.cache=1",
-            "signing": {
-                "by": ["a"],
-                "keys": ["a"],
-            },
-        },
-        tags = ["manual"],
     )
 
 def _epochs_forgotten():
@@ -315,7 +185,7 @@ def _epochs_forgotten():
         ],
         forbid = GRUB,
         network = {
-            "settings": _TAG + " cloudboot.menu=always cloudboot.cosign.key=/cloudboot/a.pub",
+            "settings": TAG + " cloudboot.menu=always cloudboot.cosign.key=/cloudboot/a.pub",
             "signing": {
                 "beside": ["a"],
                 "by": ["a"],
@@ -330,7 +200,7 @@ def _cut_cable():
     cut = {
         "cards": ["silent:virtio-net-pci"],
         "local": True,
-        "settings": _TAG + " cloudboot.net.wait=3",
+        "settings": TAG + " cloudboot.net.wait=3",
     }
     signing = {
         "by": ["a"],
@@ -363,58 +233,19 @@ def _cut_cable():
     )
 
 def signature_tests():
-    """Tests signed_ARCH, signed_cache_ARCH, signed_NAME_x86_64 and NAME_is_refused_x86_64."""
+    """Tests signed_ARCH, signed_NAME_x86_64 and NAME_is_refused_x86_64."""
     for arch in ARCHES:
         _boot("signed_" + arch, arch, {
             "by": ["a"],
             "keys": ["a"],
         })
-
-        # Two boots, emulated. Twin on x86_64: signed_cache_changed_is_refused_x86_64.
-        _cached(
-            name = "signed_cache_" + arch,
-            arch = arch,
-            then = ["registry-dies"],
-            expect = _FROM_CACHE + [
-                "mini: userspace on " + arch,
-                "mini=network",
-            ],
-            forbid = ["E-CACHE-"],
-            tags = [] if arch == "x86_64" else ["manual"],
-        )
     _cut_cable()
-    _cut_off()
     _epochs_forgotten()
     for name, case in _BOOTS.items():
-        _boot("signed_{}_x86_64".format(name), "x86_64", case.signing, getattr(case, "expect", []), _tags(case))
-    for name, case in _CACHED.items():
-        test = "signed_{}_x86_64".format(name)
-        artifact, shown = None, []
-        if getattr(case, "blesses", False):
-            artifact = ":{}_artifact".format(test)
-            shown = [
-                "^blessed: /EFI/cloud-boot/cache/a/record.cb",
-                "mini: the ESP is unmounted",
-            ]
-            mini_artifact(
-                name = test + "_artifact",
-                arch = "x86_64",
-                blesses = True,
-            )
-        _cached(
-            name = test,
-            arch = "x86_64",
-            then = case.then,
-            expect = case.expect,
-            forbid = case.forbid,
-            artifact = artifact,
-            shown = shown,
-            quiet_after = getattr(case, "quiet_after", 0),
-            tags = _tags(case),
-        )
+        _boot("signed_{}_x86_64".format(name), "x86_64", case.signing, getattr(case, "expect", []), tags_of(case))
     for name, case in _REFUSED.items():
         network = {
-            "settings": _TAG,
+            "settings": TAG,
             "signing": case.signing,
         }
         if hasattr(case, "damage"):
@@ -432,5 +263,5 @@ def signature_tests():
             forbid = KERNEL + GRUB + ["^start \""],
             quiet_after = 1,
             network = network,
-            tags = _tags(case),
+            tags = tags_of(case),
         )

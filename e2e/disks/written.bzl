@@ -1,9 +1,6 @@
 """Disks with XFS or btrfs, in the shapes of the distributions that use them, written by Linux's own drivers."""
 
-load(":defs.bzl", "DebianPackagesInfo", "RootPartsInfo")
-
-# Of the toolbox; its digest is part of every action's key.
-_ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+load(":actions.bzl", "DISK_ATTRS", "DebianPackagesInfo", "ENV", "RootPartsInfo")
 
 # What each shape has as its root.
 _FILESYSTEMS = {
@@ -13,15 +10,6 @@ _FILESYSTEMS = {
     "plain": "xfs",
     "rhel": "xfs",
     "suse": "btrfs",
-}
-
-_ATTRS = {
-    "arch": attr.string(mandatory = True),
-    "_disks": attr.label(
-        default = "//e2e/disks:e2e_disks",
-        executable = True,
-        cfg = "exec",
-    ),
 }
 
 def _root_parts_impl(ctx):
@@ -44,7 +32,7 @@ def _root_parts_impl(ctx):
         arguments = [args],
         inputs = [ctx.file.root],
         outputs = outputs,
-        env = _ENV,
+        env = ENV,
         mnemonic = "RootParts",
         progress_message = "Picking kernel and modules for {} out of its root".format(ctx.attr.arch),
     )
@@ -56,7 +44,7 @@ def _root_parts_impl(ctx):
 root_parts = rule(
     implementation = _root_parts_impl,
     doc = "Kernel and modules of a Debian root: the packages of mini_disk have no modules.",
-    attrs = _ATTRS | {
+    attrs = DISK_ATTRS | {
         "root": attr.label(
             mandatory = True,
             allow_single_file = True,
@@ -100,7 +88,7 @@ def _written_disks_impl(ctx):
         arguments = [args],
         inputs = inputs,
         outputs = ctx.outputs.outs,
-        env = _ENV,
+        env = ENV,
         mnemonic = "WrittenDisks",
         progress_message = "Having Linux write %{label}",
         resource_set = _one_linux,
@@ -110,7 +98,7 @@ def _written_disks_impl(ctx):
 _written_disks = rule(
     implementation = _written_disks_impl,
     doc = "Use the macro written_disks, which knows the architecture's root and packages.",
-    attrs = _ATTRS | {
+    attrs = DISK_ATTRS | {
         "dirty_log": attr.bool(),
         "flip": attr.string_list(),
         "outs": attr.output_list(mandatory = True),

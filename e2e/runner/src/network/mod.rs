@@ -12,7 +12,9 @@ mod line;
 mod proxy;
 mod servers;
 mod signing;
+mod traffic;
 mod wire;
+mod words;
 pub mod writes;
 
 use std::{
@@ -39,6 +41,8 @@ use self::{
     artifact::{Artifact, NAME},
     line::Cable,
     servers::Servers,
+    traffic::Traffic,
+    words::{replaced, words},
     writes::Log,
 };
 
@@ -62,6 +66,8 @@ pub struct Network {
     pub wire: Wire,
     /// What is wrong with that line, where dnsmasq is on the wire.
     pub line: Option<Line>,
+    /// Whether others send to everybody all the time, where dnsmasq is on the wire.
+    pub traffic: bool,
     /// QEMU's names of the cards, the first of which is on the wire. `silent:` in front of one stands for a cable with
     /// nobody at its other end.
     pub cards: Vec<String>,
@@ -138,6 +144,7 @@ pub struct Running {
     folder: Scratch,
     servers: Servers,
     cable: Option<Cable>,
+    traffic: Option<Traffic>,
     _metadata: Option<Nginx>,
     _dnsmasq: Option<Server>,
 }
@@ -153,6 +160,7 @@ impl Network {
     pub fn start(&self, arch: Arch) -> Result<Running> {
         let folder = Scratch::new("network");
         ensure!(self.line.is_none() || self.wire == Wire::Dnsmasq, "a bad line needs the wire dnsmasq");
+        ensure!(!self.traffic || self.wire == Wire::Dnsmasq, "traffic needs the wire dnsmasq");
         let cable = self.line.map(|line| line.lay(self.size()?)).transpose()?;
         self.wire.make(&self.dnsmasq_options(), &self.own_addresses(), cable.is_some())?;
         let pki = servers::pki();
@@ -200,7 +208,17 @@ impl Network {
             options.extend(["-drive".into(), format!("if=none,id=seed,format=raw,readonly=on,file={disk}")]);
             options.extend(["-device".into(), "virtio-blk-pci,drive=seed".into()]);
         }
-        Ok(Running { options, words, folder, servers, cable, _metadata: metadata, _dnsmasq: dnsmasq })
+        let traffic = self.traffic.then(Traffic::start).transpose()?;
+        Ok(Running {
+            options,
+            words,
+            folder,
+            servers,
+            cable,
+            traffic,
+            _metadata: metadata,
+            _dnsmasq: dnsmasq,
+        })
     }
 
     /// Bytes of the artifact's parts.
@@ -359,33 +377,9 @@ impl Running {
     /// What is said of a run in which all lines were seen, once QEMU has ended, when a fault has not been met.
     pub fn complaint(self) -> Option<String> {
         let of_line = self.cable.and_then(Cable::complaint);
-        of_line.or_else(|| self.servers.complaint())
+        let of_traffic = self.traffic.and_then(Traffic::complaint);
+        of_line.or(of_traffic).or_else(|| self.servers.complaint())
     }
-}
-
-/// What stands for the words: of an artifact with this digest, whose first part is that blob.
-fn words(servers: &Servers, digest: String, first: &str) -> Vec<(&'static str, String)> {
-    let authority = &servers.authority;
-    let tag = format!("oci://{authority}/{NAME}:{}", artifact::TAG);
-    let mut words = vec![
-        ("@REFERENCE@", format!("{tag}@{digest}")),
-        ("@TAG@", tag),
-        ("@REGISTRY@", authority.clone()),
-        ("@DIGEST@", digest),
-        ("@PART@", format!("{authority}/v2/{NAME}/blobs/{first}")),
-    ];
-    words.extend(servers.proxy.iter().map(|proxy| ("@PROXY@", proxy.clone())));
-    words.extend(servers.mirror().map(|mirror| ("@MIRROR@", mirror)));
-    words
-}
-
-fn replaced(words: &[(&str, String)], text: &str) -> Result<String> {
-    let text = words.iter().fold(text.to_owned(), |text, (word, value)| text.replace(word, value));
-    let stands_for_nothing = text.split_once('@').and_then(|(_, rest)| rest.split_once('@')).map(|(w, _)| w);
-    // A digest in a reference has one `@`, a login none.
-    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase());
-    ensure!(!stands_for_nothing.is_some_and(is_word), "a word stands for nothing in {text:?}");
-    Ok(text)
 }
 
 fn texts(list: &[&str]) -> Vec<String> {
@@ -402,13 +396,6 @@ fn absolute(file: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_are_replaced_and_unknown_ones_refused() {
-        let words = [("@TAG@", "oci://a/b:1".to_owned())];
-        assert_eq!(replaced(&words, "image=@TAG@@sha256:00").unwrap(), "image=oci://a/b:1@sha256:00");
-        assert!(replaced(&words, "image=@TAGS@").is_err());
-    }
 
     #[test]
     fn a_network_is_understood() {
