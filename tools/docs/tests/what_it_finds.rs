@@ -221,7 +221,7 @@ fn shown(volumes: &Volumes, found: &Found) -> String {
             Start::Url(url) => (&[][..], url.options.clone()),
             Start::Elsewhere(_) => (&[][..], None),
         };
-        let initrd: Vec<String> = initrd.iter().map(|initrd| file(entry, initrd)).collect();
+        let initrd: Vec<String> = initrd.iter().map(|initrd| file(entry, &initrd.file)).collect();
         text += &initrd.iter().map(|initrd| format!(" with {initrd}")).collect::<String>();
         text += "\n";
         let options = options.filter(|options| !options.is_empty());
