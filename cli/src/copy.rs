@@ -43,6 +43,7 @@ pub fn copy(opened: &Opened, target: &Path) -> Result<(), Stop> {
         copy.visit(&visit, budget, &mut failures)
     })?;
     copy.leave(0);
+    opened.tell_rebuilt();
     failures.end()
 }
 

@@ -112,7 +112,8 @@ impl Machine {
         let problems = self.volumes.problems();
         for problem in problems.iter().take(MOST_TOLD) {
             let object = text(&self.id_of_device(problem.device));
-            note(&format!("warning: {} {object}: {}", problem.error.code(), problem.error));
+            let cause = problem.cause(|device| text(&self.id_of_device(device)));
+            note(&format!("warning: {} {object}: {cause}", problem.error.code()));
         }
         let others = problems.len().saturating_sub(MOST_TOLD);
         if others > 0 {

@@ -15,6 +15,7 @@ use crate::{
     failure::{Failure, Stop},
     images::Backing,
     machine::Machine,
+    printer::{note, text},
     volume,
 };
 
@@ -127,6 +128,20 @@ impl Opened {
     pub fn object(&self, path: &[u8]) -> Vec<u8> {
         let id = self.volume().map_or_else(|_| Vec::new(), |volume| self.machine.id_of(volume));
         [&id, b":".as_slice(), path].concat()
+    }
+
+    /// Warns where all devices are there, and bytes that were read are not those of the one that should have had them.
+    pub fn tell_rebuilt(&self) {
+        let Some(volume) = self.volume().ok().filter(|volume| volume.home().missing.is_empty()) else {
+            return;
+        };
+        let details = volume.summary().unwrap_or_default().details;
+        if let Some((_, bytes)) = details.iter().find(|(name, _)| *name == vfs::REBUILT) {
+            let id = text(&self.machine.id_of(volume));
+            note(&format!(
+                "warning: {id}: {bytes} were read from another copy, or rebuilt from parity: a device has wrong ones"
+            ));
+        }
     }
 
     /// Bytes of all images: the measure of what can honestly be on them.

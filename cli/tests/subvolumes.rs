@@ -251,7 +251,7 @@ fn inspect_shows_generation_profiles_and_what_is_missing() {
     );
     let some: Value = serde_json::from_str(&text(&dir, &["inspect", "--json", "a.raw", "c.raw"])).unwrap();
     let volume = &some["volumes"][0];
-    assert_eq!(volume["health"], "degraded");
+    assert_eq!((&volume["health"], &volume["free"]), (&"degraded".into(), &Value::Null));
     assert!(volume["missing"][0].as_str().unwrap().starts_with("device 2 ("), "{volume}");
 }
 
@@ -322,9 +322,45 @@ fn commands_read_an_array_in_any_order_and_without_a_leg() {
 }
 
 #[test]
+fn a_device_that_lies_is_said_when_all_is_read() {
+    let dir = work_dir("lies");
+    let (disks, _) = array(&dir);
+    let manifest = || {
+        let output = call(
+            &dir,
+            &[&["fs", "manifest", "--path", "/"], &disks.iter().map(String::as_str).collect::<Vec<_>>()[..]]
+                .concat(),
+        );
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(manifest(), (true, String::new()));
+    // One sector in a hundred, behind the superblock.
+    let mut lying = fs::read(dir.join(&disks[1])).unwrap();
+    let sectors = lying.chunks_mut(4096).enumerate().filter(|(i, _)| *i > 256 && i % 100 == 0);
+    sectors.for_each(|(_, sector)| sector.fill(0xa5));
+    fs::write(dir.join(&disks[1]), lying).unwrap();
+    let (is_whole, said) = manifest();
+    assert!(is_whole && said.lines().count() == 1, "{said}");
+    let bytes = said.strip_prefix("cloud-boot: warning: ").and_then(|rest| rest.split_once(": ")).unwrap().1;
+    assert!(
+        bytes.split_once(" bytes were read from another copy, ").unwrap().0.parse::<u64>().unwrap() > 0,
+        "{said}"
+    );
+}
+
+#[test]
 fn inspect_says_what_holds_for_a_filesystem_once() {
     let said = text(&disk("once", &["default:@", "@home"]), &["inspect", "disk.raw"]);
     assert_eq!(said.matches("generation ").count(), 1, "{said}");
     let below = said.lines().skip_while(|line| !line.starts_with("  disk.raw:@ ")).nth(1).unwrap_or_default();
     assert!(below.contains("generation "), "{said}");
+    let subvolumes: Vec<_> = said.lines().filter_map(|line| line.split_once("  subvolume ")).collect();
+    let numbers: Vec<&str> = subvolumes.iter().map(|(_, number)| *number).collect();
+    // mkfs.btrfs chooses which of the two is 256.
+    let default = numbers[0].strip_suffix(" (default)").unwrap();
+    assert!(
+        [[default, "5", "256"], [default, "5", "257"]].contains(&[default, numbers[1], numbers[2]]),
+        "{said}"
+    );
+    assert_ne!(default, numbers[2], "{said}");
 }

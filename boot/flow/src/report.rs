@@ -93,7 +93,8 @@ impl<'a> Report<'a> {
     pub fn problems(&self, volumes: &Volumes, found: &Found, needs_entry: bool) {
         let lacks_entry = needs_entry && found.entries.is_empty();
         let of_volumes = volumes.problems().iter();
-        let of_volumes = of_volumes.map(|p| (&p.object, p.error.code(), format!("{}", p.error)));
+        let name = |id| volumes.device(id).map(|device| device.name.clone()).unwrap_or_default();
+        let of_volumes = of_volumes.map(|p| (&p.object, p.error.code(), p.cause(name)));
         let of_entries = found.problems.iter();
         let of_entries = of_entries.map(|p| (&p.object, p.error.code(), format!("{p}")));
         // An unknown filesystem is no problem, unless it is where the system may be.

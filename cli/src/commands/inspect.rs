@@ -74,6 +74,8 @@ struct VolumeReport {
     features: Vec<String>,
     /// What else the filesystem says of itself, by name: generation, profiles.
     details: BTreeMap<&'static str, String>,
+    /// The number of its root among those of its filesystem: btrfs's subvolume id.
+    subvolume: Option<u64>,
     /// Another root of the filesystem stands before it: what holds for the whole is shown there.
     #[serde(skip)]
     is_further: bool,
@@ -152,12 +154,14 @@ fn volume(machine: &Machine, volume: &vfs::Volume) -> VolumeReport {
         label: some(lossy(&identity.label)),
         uuid: some(identity.uuid.clone()),
         size: size.sum(),
-        free,
+        // What devices have that are not there is no part of the size.
+        free: free.filter(|_| home.missing.is_empty()),
         members: home.members.iter().map(|id| text(&machine.id_of_device(*id))).collect(),
         missing: home.missing.clone(),
         health: health(state),
         features,
         details: details.into_iter().collect(),
+        subvolume: volume.number(),
         is_further: false,
     }
 }
@@ -222,9 +226,10 @@ fn problems(machine: &Machine, found: &Found) -> Vec<ProblemReport> {
         message,
         advice: advice::of(code),
     };
+    let name = |device| lossy(machine.id_of_device(device));
     let of_volumes = machine.volumes.problems().iter();
     let of_volumes =
-        of_volumes.map(|p| report(p.error.code(), machine.id_of_device(p.device), p.error.to_string()));
+        of_volumes.map(|p| report(p.error.code(), machine.id_of_device(p.device), p.cause(name)));
     let of_entries = found.problems.iter();
     let of_entries = of_entries.map(|p| report(p.error.code(), machine.object(&p.object), p.to_string()));
     of_volumes.chain(of_entries).collect()
@@ -243,9 +248,14 @@ fn show(report: &Report, printer: &mut Printer) -> Result<(), Stop> {
         };
         let bytes = size(volume.size.unwrap_or(0));
         let (label, uuid) = (field("label", &volume.label), field("uuid", &volume.uuid));
+        // The first of a filesystem's roots is what is mounted where nothing else is named.
+        let mark = if volume.is_further { "" } else { " (default)" };
+        let subvolume = field("subvolume", &volume.subvolume.map(|number| format!("{number}{mark}")));
         let health = if volume.health == "ok" { String::new() } else { format!("  {}", volume.health) };
-        printer
-            .line(format_args!("  {id:<width$}  {:<9} {bytes:>10}{label}{uuid}{health}", volume.format))?;
+        printer.line(format_args!(
+            "  {id:<width$}  {:<9} {bytes:>10}{label}{uuid}{subvolume}{health}",
+            volume.format
+        ))?;
         show_whole(volume, printer)?;
     }
     if report.volumes.is_empty() {

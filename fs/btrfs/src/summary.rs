@@ -3,7 +3,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use filesystem::{Health, Summary};
+use filesystem::{Health, REBUILT, Summary};
 
 use crate::{
     chunk::Chunk,
@@ -40,12 +40,17 @@ impl Profiles {
 pub fn of(superblock: &Superblock, storage: &Storage, has_warnings: bool) -> Summary {
     let profiles = Profiles::of(storage.chunks.all());
     let text = |names: &[&str]| names.join(", ");
+    let rebuilt = match storage.rebuilt() {
+        0 => String::new(),
+        bytes => alloc::format!("{bytes} bytes"),
+    };
     let details = [
         ("generation", alloc::format!("{}", superblock.generation.0)),
         ("checksum", String::from(superblock.checksum.name())),
         ("data", text(&profiles.data)),
         ("metadata", text(&profiles.metadata)),
         ("system", text(&profiles.system)),
+        (REBUILT, rebuilt),
     ];
     Summary {
         free: free(superblock, storage),

@@ -101,6 +101,9 @@ pub struct Summary {
     pub health: Health,
 }
 
+/// The detail that says how many bytes were read from another copy, or by parity, because a device has none or wrong ones.
+pub const REBUILT: &str = "rebuilt";
+
 /// The state of a device or filesystem.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Health {

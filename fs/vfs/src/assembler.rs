@@ -350,8 +350,9 @@ impl<'k> Assembler<'k> {
 
     /// Makes a device or a filesystem of the members of a set.
     fn assemble(&mut self, set: set::Set) -> Vec<DeviceId> {
-        for (id, error) in set.left_out {
+        for (id, error, instead) in set.left_out {
             self.fail(id, error);
+            self.problems.last_mut().into_iter().for_each(|problem| problem.instead = instead);
         }
         if let Some((id, warning)) = set.warning {
             self.problem(id, warning);

@@ -34,7 +34,7 @@ use alloc::{rc::Rc, string::String, vec, vec::Vec};
 use block::BlockRead;
 
 pub use assembler::Assembler;
-pub use filesystem::{Error, Health, Summary};
+pub use filesystem::{Error, Health, REBUILT, Summary};
 pub use layer::{
     Assemble, Assembled, Keys, LAYERS, Layer, Leg, Member, Mounted, NoKeys, Opened, State, Unlock,
 };

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The tree of devices: disks, and what stands on them below filesystems.
 
-use alloc::{rc::Rc, string::String, vec::Vec};
+use alloc::{
+    format,
+    rc::Rc,
+    string::{String, ToString},
+    vec::Vec,
+};
 use core::fmt;
 
 use block::BlockRead;
@@ -86,4 +91,16 @@ pub struct Problem {
     pub object: String,
     /// Why.
     pub error: Error,
+    /// The device that is used instead, where there is one.
+    pub instead: Option<DeviceId>,
+}
+
+impl Problem {
+    /// Why, for people; `name` has the names of devices.
+    pub fn cause(&self, name: impl FnOnce(DeviceId) -> String) -> String {
+        match self.instead {
+            Some(device) => format!("{}; {} is used instead", self.error, name(device)),
+            None => self.error.to_string(),
+        }
+    }
 }

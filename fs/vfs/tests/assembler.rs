@@ -245,6 +245,12 @@ fn copies_of_a_set_are_not_mixed() {
         let second = disks.iter().rposition(|disk| **disk == new1).unwrap();
         let volumes = of(&disks.map(Clone::clone));
         assert_eq!(problems(&volumes), left_out(&[&format!("hd{second}")]));
+        let first = disks.iter().position(|disk| **disk == new1).unwrap();
+        assert!(
+            volumes.problems()[0]
+                .cause(|id| format!("disk {}", id.0))
+                .ends_with(&format!("; disk {first} is used instead"))
+        );
         assert_eq!(volumes.all()[0].read(b"/name", 100).unwrap(), b"both halves");
     }
 }

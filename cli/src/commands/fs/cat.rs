@@ -48,12 +48,12 @@ impl Options {
         if attr.kind != FileType::File {
             return Err(opened.failure(&Error::WrongType { expected: "regular file" }).into());
         }
-        read(&node, attr.size, &mut |bytes| printer.bytes(bytes).map_err(Ended::Stop)).map_err(|ended| {
-            match ended {
-                Ended::Stop(stop) => stop,
-                Ended::Trouble(Trouble { code, cause }) => {
-                    Failure::new(code, opened.object(&opened.path), cause).into()
-                }
+        let outcome = read(&node, attr.size, &mut |bytes| printer.bytes(bytes).map_err(Ended::Stop));
+        opened.tell_rebuilt();
+        outcome.map_err(|ended| match ended {
+            Ended::Stop(stop) => stop,
+            Ended::Trouble(Trouble { code, cause }) => {
+                Failure::new(code, opened.object(&opened.path), cause).into()
             }
         })
     }

@@ -47,6 +47,7 @@ impl Options {
             }
             printer.json(&record)
         })?;
+        opened.tell_rebuilt();
         failures.end()
     }
 }

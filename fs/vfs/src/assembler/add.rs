@@ -142,7 +142,7 @@ impl Assembler<'_> {
     }
 
     pub(super) fn problem(&mut self, device: DeviceId, error: Error) {
-        self.problems.push(Problem { device, object: self.name(device), error });
+        self.problems.push(Problem { device, object: self.name(device), error, instead: None });
     }
 }
 

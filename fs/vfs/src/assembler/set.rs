@@ -40,8 +40,8 @@ pub struct Set {
     pub members: Vec<(u64, DeviceId)>,
     /// The same of members of other sets that this one may stand on, too.
     pub lent: Vec<(u64, DeviceId)>,
-    /// Devices that are left alone, and why.
-    pub left_out: Vec<(DeviceId, Error)>,
+    /// Devices that are left alone, why, and the member that is used instead.
+    pub left_out: Vec<(DeviceId, Error, Option<DeviceId>)>,
     /// A warning about a device that the set uses.
     pub warning: Option<(DeviceId, Error)>,
 }
@@ -92,6 +92,11 @@ impl Sets {
         let candidates = self.0.get(index)?;
         let Chosen { members, left_out } = candidates.chosen();
         let first = members.first()?;
+        let with_number = |number: u64| members.iter().find(|candidate| candidate.member.number == number);
+        let left_alone = |candidate: &Candidate, error| {
+            let instead = with_number(candidate.member.number).map(|candidate| candidate.device);
+            (candidate.device, error, instead)
+        };
         let structure = "identity of a filesystem on another device, which has another state";
         let warning = candidates.is_copy.then(|| (first.device, wrong(&first.member, structure)));
         Some(Set {
@@ -99,7 +104,7 @@ impl Sets {
             assemble: first.member.assemble,
             members: members.iter().map(|candidate| candidate.numbered()).collect(),
             lent,
-            left_out: left_out.into_iter().map(|(candidate, error)| (candidate.device, error)).collect(),
+            left_out: left_out.into_iter().map(|(candidate, error)| left_alone(candidate, error)).collect(),
             warning,
         })
     }
