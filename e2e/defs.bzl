@@ -194,7 +194,7 @@ def qemu_test(
         arch: x86_64, aarch64, riscv64 or loongarch64
         expect: patterns that the console must show in this order, INSPECTED among them; an item `type:TEXT` is
             typed when its turn has come, with `<enter>`, `<esc>`, `<up>`, `<down>`, `<home>`, `<ctrl-u>` and `<f1>` for
-            keys
+            keys. What stands between two `<monitor>` goes to QEMU's monitor, which knows disk N as device `slotN`
         boot: the image that holds the loader; none if the EFI system partition of a disk does
         disks: raw images, in the order that the firmware tries them; never written to
         forbid: patterns that fail the test wherever they stand

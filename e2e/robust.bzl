@@ -11,6 +11,9 @@ menuentry 'Shell' {
 }
 menuentry 'Mini' """
 
+# Long enough for firmware to notice what happens to a disk.
+_WAITING = "cloudboot.menu=always cloudboot.timeout=10"
+
 _ROBUST = {
     "sectors_of_4096_bytes": struct(
         disk = {"sector_size": 4096},
@@ -99,6 +102,40 @@ _ROBUST = {
             "^choose \"Mini\" from hd* ",
         ],
     ),
+    # While the menu waits, the first of two sticks is pulled.
+    "stick_that_is_pulled": struct(
+        disk = {"edit": {"menuentry 'Mini' ": "menuentry 'Stick' "}},
+        beside = ["//e2e/disks:mini_x86_64"],
+        machine = {
+            "bus": "usb",
+            "qemu_options": by_fw_cfg(_WAITING),
+        },
+        expect = [
+            "^discover 3 disks, ",
+            "^Boots the marked entry in ",
+            "type:<monitor>device_del slot0<enter><monitor>",
+            "^choose \"Stick\" from hd*gpt1 ",
+            "^failed: obtain /boot/vmlinuz*: E-IO *the disk is gone, or another medium is in it; trying the next entry",
+            "^choose \"Mini\" from hd*gpt1 ",
+        ],
+    ),
+    # While the menu waits, another medium is put into the first of two drives. It has the same kernel, at other places.
+    "medium_that_is_exchanged": struct(
+        disk = {"edit": {"menuentry 'Mini' ": "menuentry 'Disc' "}},
+        beside = ["//e2e/disks:mini_x86_64"],
+        machine = {
+            "bus": "cd",
+            "qemu_options": by_fw_cfg(_WAITING),
+        },
+        expect = [
+            "^discover 3 disks, ",
+            "^Boots the marked entry in ",
+            "type:<monitor>change -f disk0 e2e/disks/mini_x86_64.raw raw read-only<enter><monitor>",
+            "^choose \"Disc\" from hd*gpt1 ",
+            "^failed: obtain /boot/vmlinuz*: E-IO *the disk is gone, or another medium is in it; trying the next entry",
+            "^choose \"Mini\" from hd*gpt1 ",
+        ],
+    ),
     # The entry of this partition is renamed, and no other.
     "tries_on_an_mbr": struct(
         disk = {
@@ -127,7 +164,7 @@ def robust_tests():
             name = test,
             arch = "x86_64",
             boot = "//iso:boot",
-            disks = [":{}_disk".format(test)],
+            disks = [":{}_disk".format(test)] + getattr(case, "beside", []),
             expect = [FIRST_LINE + "x86_64"] + case.expect + ["mini: userspace on x86_64"],
             forbid = GRUB + getattr(case, "forbid", []),
             **getattr(case, "machine", {})

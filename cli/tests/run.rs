@@ -59,7 +59,7 @@ fn the_command_line_as_it_is_without_options() {
          -drive if=pflash,unit=1,format=raw,snapshot=on,file=./vars.fd \
          -fw_cfg name=opt/org.cloudboot/cmdline,string=cloudboot.console=ttyS0,,115200 \
          -drive if=none,id=disk0,format=raw,snapshot=on,cache=unsafe,werror=report,file=./disk.raw \
-         -device virtio-blk-pci,drive=disk0,bootindex=1"
+         -device virtio-blk-pci,id=slot0,drive=disk0,bootindex=1"
     );
 }
 

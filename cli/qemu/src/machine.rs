@@ -282,7 +282,8 @@ impl Machine {
                 512 => String::new(),
                 size => format!(",logical_block_size={size},physical_block_size={size}"),
             };
-            line.option("-device", &format!("{device},drive=disk{index}{place}{blocks}"));
+            // The monitor takes it out by its id.
+            line.option("-device", &format!("{device},id=slot{index},drive=disk{index}{place}{blocks}"));
         }
     }
 
@@ -420,9 +421,9 @@ mod tests {
              -drive if=none,id=cd,format=raw,media=cdrom,readonly=on,file=boot.iso \
              -device ide-cd,drive=cd,bootindex=0 \
              -drive if=none,id=disk0,format=raw,snapshot=on,cache=unsafe,werror=report,file=root.raw \
-             -device virtio-blk-pci,drive=disk0,bootindex=1 \
+             -device virtio-blk-pci,id=slot0,drive=disk0,bootindex=1 \
              -drive if=none,id=disk1,format=raw,snapshot=on,cache=unsafe,werror=report,file=a,,b.raw \
-             -device virtio-blk-pci,drive=disk1,bootindex=2 -snapshot"
+             -device virtio-blk-pci,id=slot1,drive=disk1,bootindex=2 -snapshot"
         );
     }
 
@@ -442,7 +443,7 @@ mod tests {
     fn disks_stand_behind_their_controller() {
         let disks = vec![Disk { block_size: 4096, ..Disk::raw("root.raw") }];
         let nvme = Machine { bus: Bus::Nvme, disks, ..machine(Arch::X86_64, None) };
-        let device = "-device nvme,serial=e2e,drive=disk0,bootindex=1,logical_block_size=4096,physical_block_size=4096";
+        let device = "-device nvme,serial=e2e,id=slot0,drive=disk0,bootindex=1,logical_block_size=4096,physical_block_size=4096";
         assert!(line(&nvme).contains(device), "{}", line(&nvme));
         let scsi = line(&Machine { bus: Bus::Scsi, ..machine(Arch::X86_64, None) });
         assert_eq!(scsi.matches("virtio-scsi-pci").count(), 1, "{scsi}");
@@ -508,7 +509,7 @@ mod tests {
             line.contains("id=disk0,format=raw,snapshot=on,cache=unsafe,werror=report,file=boot.iso"),
             "{line}"
         );
-        assert!(line.contains("virtio-blk-pci,drive=disk1,bootindex=2"), "{line}");
+        assert!(line.contains("virtio-blk-pci,id=slot1,drive=disk1,bootindex=2"), "{line}");
         assert!(!line.contains("cdrom"), "{line}");
     }
 
@@ -530,7 +531,11 @@ mod tests {
         for (bus, read_only) in [(Bus::Cd, false), (Bus::Virtio, true)] {
             let line = line(&Machine { bus, read_only, ..machine(Arch::X86_64, Some(Boot::Cd("c".into()))) });
             assert!(line.contains("id=disk0,format=raw,readonly=on,cache=unsafe,file=root.raw"), "{line}");
-            assert_eq!(line.contains("-device ide-cd,bus=ide.1,drive=disk0"), bus == Bus::Cd, "{line}");
+            assert_eq!(
+                line.contains("-device ide-cd,bus=ide.1,id=slot0,drive=disk0"),
+                bus == Bus::Cd,
+                "{line}"
+            );
         }
     }
 

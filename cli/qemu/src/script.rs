@@ -27,14 +27,18 @@ pub const PANICS: [&str; 11] = [
 /// What starts an item that is typed, in place of one that is awaited.
 pub const TYPED: &str = "type:";
 
+/// What is typed goes to QEMU's monitor from here on, and to the machine's console from the next one on.
+const MONITOR: &str = "<monitor>";
+
 /// Keys that have names, and what a terminal sends for them.
-const KEYS: [(&str, &str); 7] = [
+const KEYS: [(&str, &str); 8] = [
     ("<enter>", "\r"),
     ("<esc>", "\x1b"),
     ("<up>", "\x1b[A"),
     ("<down>", "\x1b[B"),
     ("<home>", "\x1b[H"),
     ("<ctrl-u>", "\x15"),
+    (MONITOR, "\x01c"),
     // As PC ANSI terminals do, which the firmware of x86_64 expects.
     ("<f1>", "\x1b[M"),
 ];
@@ -81,6 +85,13 @@ impl Script {
     /// Whether anything is typed.
     pub fn has_keys(&self) -> bool {
         self.expect.iter().any(|step| matches!(step, Step::Type(_)))
+    }
+
+    /// Whether QEMU's monitor is typed to.
+    pub fn has_monitor(&self) -> bool {
+        let monitor = typed(MONITOR);
+        let is_typed = |keys: &[u8]| keys.windows(monitor.len()).any(|some| some == monitor);
+        self.expect.iter().any(|step| matches!(step, Step::Type(keys) if is_typed(keys)))
     }
 
     /// What is to be typed now; it is given out once.
@@ -221,12 +232,13 @@ mod tests {
     #[test]
     fn keys_are_typed_when_their_turn_has_come() {
         let mut script = script(&["menu", "type:<down>x<enter>", "start"], &[]);
-        assert!(script.has_keys() && script.take_keys().is_empty());
+        assert!(script.has_keys() && !script.has_monitor() && script.take_keys().is_empty());
         script.look(b"the menu").unwrap();
         assert_eq!((script.take_keys(), script.take_keys()), (b"\x1b[Bx\r".to_vec(), Vec::new()));
         script.look(b"the menu start").unwrap();
         assert_eq!(script.awaited(), None);
         assert!(Script::new(&["a".into(), "type:x".into()], &[]).is_err());
+        assert!(self::script(&["type:<monitor>quit<enter>", "a"], &[]).has_monitor());
     }
 
     #[test]

@@ -131,12 +131,17 @@ impl Spec {
         for file in [&self.code, &self.vars].into_iter().chain(&self.boot).chain(&self.disks) {
             ensure!(Path::new(file).is_file(), "{file} is missing");
         }
+        let serial = match self.script()? {
+            script if script.has_monitor() => Serial::WithMonitor,
+            script if script.has_keys() => Serial::Typed,
+            _ => Serial::Plain,
+        };
         let disk = |file: &String| Disk { block_size: self.block_size, ..Disk::raw(file) };
         Ok(Machine {
             memory: self.memory,
             boot,
             disks: self.disks.iter().map(disk).collect(),
-            serial: if self.script()?.has_keys() { Serial::Typed } else { Serial::Plain },
+            serial,
             bus: self.bus,
             in_boot_order: self.in_boot_order,
             read_only: self.read_only,
