@@ -18,6 +18,7 @@ pub mod codes;
 mod command_line;
 mod discover;
 mod failure;
+mod file;
 pub mod fuzz;
 mod instance;
 mod interface;
@@ -46,6 +47,7 @@ pub use ca::{Ca, LARGEST_CA, ca};
 pub use cache::{CACHE_FOLDER, CACHE_VARIABLE, Cache, Replay};
 pub use discover::{MOST_READ, entries_of};
 pub use failure::{Failure, Phase};
+pub use file::download;
 pub use instance::Instance;
 pub use journal::{Journal, Line};
 pub use next::Ended;
@@ -55,7 +57,7 @@ pub use platform::{
     Tries, Variables, Vendor,
 };
 pub use queue::default_entry;
-pub use remote::{Fetched, NETWORK_MEMORY, Order, Vouched, document, download, fetch};
+pub use remote::{Fetched, NETWORK_MEMORY, Order, Vouched, document, fetch};
 pub use rollback::{EPOCH, EPOCH_VARIABLE, Floor, Floors, Release};
 pub use selection::is_selected;
 pub use signers::{OwnSections, ReadFile, pinned, signers, trust_of};

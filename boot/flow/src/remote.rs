@@ -8,7 +8,7 @@ use artifact::{Artifact, Room, Store, Target, Told};
 use config::Config;
 use cosign::Signed;
 use dial::Dial;
-use http::{Proxy, Request, Secret, Url};
+use http::{Proxy, Secret, Url};
 use metadata::{Document, Source};
 use oci::{Digest, Login, Mirror, Record, Reference};
 
@@ -16,7 +16,7 @@ use crate::{
     Clock, Content, Failure, Memory, Payload, Phase, Platform, Provenance,
     cache::{Cache, Keep},
     codes,
-    report::{Bytes, Report},
+    report::Report,
     rollback::Release,
     route::Route,
     trust::{Demand, expect_judged},
@@ -165,45 +165,6 @@ pub fn program(
 /// How long a server may take until it answers, its redirects included. (Its body has no such limit, but must come at a
 /// pace that `http` watches.)
 pub const ANSWER: Duration = Duration::from_secs(40);
-
-/// Fetches a file by a platform's network, if twice its size fits into memory.
-///
-/// # Errors
-/// A setting that cannot be used, or what fails on the way.
-pub async fn download<D: Dial>(
-    dial: D,
-    url: &Url,
-    config: &Config,
-    room: &dyn Room,
-) -> Result<Vec<u8>, Failure> {
-    let client = http::Client::new(Route::Network(dial)).with_proxy(proxy(config)?);
-    let failed = |error: http::Error| of_request(&error);
-    let deadline = client.dial().after(ANSWER);
-    let request = Request::get(url);
-    let answer = dial::within(client.dial(), deadline, Box::pin(client.send(&request))).await;
-    let refused = |code, cause: &str| Failure::new(Phase::Obtain, format!("{url}"), code, &cause);
-    let late = |dial::Late| refused(http::codes::TIMEOUT, "no answer within 40 s");
-    let mut response = answer.map_err(late)?.and_then(http::Response::success).map_err(failed)?;
-    let length = response.length().ok_or_else(|| {
-        refused(http::codes::SIZE, "the server does not say how long it is; let it send Content-Length")
-    })?;
-    let free = room.available();
-    // Its hand-over makes a copy of it. What saturates is more than any memory.
-    let wanted = length.saturating_mul(2);
-    let buffer = usize::try_from(length).ok().filter(|_| wanted <= free);
-    let mut image = buffer.and_then(|length| room.buffer(length)).ok_or_else(|| {
-        refused(code::MEMORY, &format!("{} wanted, {} of memory free", Bytes(wanted), Bytes(free)))
-    })?;
-    let mut filled = 0_usize;
-    while let Some(rest) = image.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-        match Box::pin(response.read(rest)).await.map_err(failed)? {
-            0 => return Err(refused(http::codes::CUT, "the connection ended before the file")),
-            // Cannot saturate: never more than the buffer's length.
-            read => filled = filled.saturating_add(read),
-        }
-    }
-    Ok(image)
-}
 
 pub fn of_request(error: &http::Error) -> Failure {
     Failure::of(Phase::Obtain, error.code(), error)

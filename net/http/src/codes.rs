@@ -40,6 +40,9 @@ code::table! {
     pub RANGE: Code = "E-NET-HTTP-RANGE",
         "the server sends another part of a file than was asked for",
         "find out which server or cache answers";
+    pub CHANGED: Code = "E-NET-HTTP-CHANGED",
+        "the file on the server has changed while it was read",
+        "start again; replicas behind one name must have the same file, with the same ETag";
     pub PROXY: Code = "E-NET-HTTP-PROXY",
         "the proxy does not open a connection",
         "see the status, and the proxy's rules and passwords";

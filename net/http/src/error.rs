@@ -90,6 +90,9 @@ pub enum Cause {
         /// The field, as it came.
         found: String,
     },
+    /// The rest of a file that is not the one that began.
+    #[error("the file on the server has changed while it was read")]
+    Changed,
     /// The proxy's answer to CONNECT.
     #[error("proxy answers {0} {1}")]
     Proxy(u16, String),
@@ -219,6 +222,7 @@ impl Error {
             Cause::Plain(_) => codes::PLAIN,
             Cause::Status(..) => codes::STATUS,
             Cause::Range { .. } => codes::RANGE,
+            Cause::Changed => codes::CHANGED,
             Cause::Proxy(..) => codes::PROXY,
             Cause::Url(_) => codes::URL,
             Cause::Upload(_) => codes::UPLOAD,
