@@ -9,7 +9,7 @@ use filesystem::{Error, Fault, MemoryBudget};
 use zerocopy::FromBytes;
 
 use crate::{
-    chunk::{Chunks, Item},
+    chunk::{Chunk, Chunks, Item},
     corrupt, degraded,
     devices::{Devices, Leg, Name},
     kind,
@@ -235,15 +235,21 @@ fn read_chunks(trees: &mut Trees, superblock: &Superblock) -> Result<(), Error> 
         match item.key.kind {
             kind::CHUNK_ITEM => {
                 let (chunk, _) = Item::parse(item.key, item.bytes(), item.place(0))?;
+                trees.storage().keep(size_of::<Chunk>().saturating_add(size_of_val(chunk.stripes)))?;
                 chunks.add(&chunk, &mut devices, superblock.sector_size.into())?;
             }
             kind::DEV_ITEM if item.key.objectid == DEV_ITEMS => {
                 let (raw, _) = item.parse::<raw::DevItem>("btrfs_dev_item")?;
                 let device = Device::of(raw);
+                // So each has a name of its own, and there are no more of them than devices.
+                if device.number.0 != item.key.offset {
+                    let at = item.place(offset_of!(raw::DevItem, devid));
+                    return Err(corrupt(Fault::Inconsistent, "btrfs_dev_item.devid", at, device.number.0));
+                }
                 let index =
                     devices.named(Name { number: device.number, uuid: device.uuid }, item.place(0))?;
                 devices.set_named(index, device.total_bytes);
-                // A seed's, where it is not its own. There are no more of them than devices.
+                // A seed's, where it is not its own.
                 if !fsids.contains(&device.fsid) {
                     fsids.push(device.fsid);
                 }

@@ -19,8 +19,9 @@ use crate::{
 
 /// Bytes of a strip, the part of a row that one device has: `BTRFS_STRIPE_LEN`, the only one that there is.
 pub const STRIP: u64 = 65_536;
-/// Stripes of all chunks: 256 TiB in chunks of 1 GiB with two copies. They take 16 bytes each.
-const MOST_STRIPES: usize = 1 << 19;
+/// Stripes of all chunks, of 16 bytes each. Linux makes chunks of data of up to 10 GiB, so that a stripe on one of sixty
+/// devices may have 176 MiB: so many of those are 360 TiB.
+const MOST_STRIPES: usize = 1 << 21;
 
 /// A run of addresses that lies on devices in one way.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -131,18 +132,16 @@ impl Chunks {
             self.stripes.push(Stripe { device, start: Physical(stripe.offset.get()) });
         }
         let stripes = (u32::try_from(first).unwrap_or(u32::MAX), raw.num_stripes.get());
-        let start = Logical(key.offset);
-        // At the end: the tree has them in their order.
-        let place = self.chunks.partition_point(|chunk| chunk.start < start);
-        self.chunks.insert(place, Chunk { start, length, kind, profile, stripes });
+        self.chunks.push(Chunk { start: Logical(key.offset), length, kind, profile, stripes });
         Ok(())
     }
 
-    /// Checks all that were added.
+    /// Orders and checks all that were added; nothing is found before.
     ///
     /// # Errors
     /// [`Error::Corrupt`] where chunks overlap.
-    pub fn finish(&self) -> Result<(), Error> {
+    pub fn finish(&mut self) -> Result<(), Error> {
+        self.chunks.sort_unstable_by_key(|chunk| chunk.start);
         let overlap =
             self.chunks.array_windows().find(|[one, next]| one.start.after(one.length) > next.start);
         match overlap {

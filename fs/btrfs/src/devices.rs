@@ -16,6 +16,9 @@ use crate::{
 /// Devices that a filesystem may name: far more than anyone has.
 const MOST: usize = 4096;
 
+/// Devices that a message names.
+const MOST_LISTED: usize = 64;
+
 /// Names a device: its index among all.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct DeviceIndex(pub u32);
@@ -103,12 +106,32 @@ impl fmt::Display for Name {
     }
 }
 
-/// The names behind one another, for messages.
+/// The first names behind one another, for messages.
 pub fn list(names: &[Name]) -> String {
     let mut text = String::new();
-    for name in names {
+    for name in names.iter().take(MOST_LISTED) {
         let comma = if text.is_empty() { "" } else { ", " };
         text.push_str(&format!("{comma}{name}"));
     }
+    if let Some(more) = names.len().checked_sub(MOST_LISTED).filter(|more| *more > 0) {
+        text.push_str(&format!(" and {more} more"));
+    }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn a_message_names_so_many_devices_and_counts_the_others() {
+        let names = |count: u64| -> Vec<Name> {
+            (0..count).map(|number| Name { number: DeviceNumber(number), uuid: Uuid([0; 16]) }).collect()
+        };
+        let all = list(&names(64));
+        assert!(all.matches("device ").count() == 64 && all.ends_with(')'), "{all}");
+        assert_eq!(list(&names(70)), format!("{all} and 6 more"));
+    }
 }

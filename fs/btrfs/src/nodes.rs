@@ -94,6 +94,7 @@ impl Nodes {
                 }
                 Err(error) => failure = Some(telling(failure, error)),
             }
+            self.storage.charge_way(wanted.address)?;
         }
         // There is at least one way.
         Err(failure.unwrap_or(Error::NotFound))

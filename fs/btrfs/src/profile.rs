@@ -33,6 +33,9 @@ pub enum Profile {
     Raid6,
 }
 
+/// Devices of raid6: with more columns than the 255 powers of two in the Galois field, Q cannot tell two apart.
+const MOST_RAID6: usize = 257;
+
 impl Profile {
     /// All of them.
     pub const ALL: [Self; 9] = [
@@ -110,7 +113,7 @@ impl Profile {
             Self::Raid0 => stripes >= 1,
             Self::Raid10 => stripes >= 2 && stripes.is_multiple_of(2),
             Self::Raid5 => stripes >= 2,
-            Self::Raid6 => stripes >= 3,
+            Self::Raid6 => (3..=MOST_RAID6).contains(&stripes),
             _ => stripes == self.copies(),
         }
     }
@@ -142,5 +145,6 @@ mod tests {
         ] {
             assert!(profile.allows(right) && !profile.allows(wrong), "{profile:?}");
         }
+        assert!(Profile::Raid6.allows(257) && !Profile::Raid6.allows(258));
     }
 }

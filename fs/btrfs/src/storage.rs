@@ -147,6 +147,15 @@ impl Storage {
         self.pay(steps.saturating_mul(STEP))
     }
 
+    /// Pays for a way in which the bytes at `address` could not be had, though it may not have read anything: each
+    /// looks at all devices of the chunk.
+    ///
+    /// # Errors
+    /// As [`charge`](Self::charge).
+    pub fn charge_way(&self, address: Logical) -> Result<(), Error> {
+        self.charge(self.chunks.find(address)?.stripes.len())
+    }
+
     /// Pays for memory that is kept for as long as the filesystem is open: a disk may hold many.
     ///
     /// # Errors
@@ -279,14 +288,10 @@ impl Storage {
     fn without(&self, chunk: &Chunk) -> Error {
         let names = |is_wanted: fn(&Leg) -> bool| {
             let stripes = self.chunks.stripes(chunk).iter();
-            let mut names: Vec<Name> = Vec::new();
-            for leg in
-                stripes.filter_map(|stripe| self.devices.get(stripe.device)).filter(|leg| is_wanted(leg))
-            {
-                if !names.contains(&leg.name) {
-                    names.push(leg.name);
-                }
-            }
+            let legs = stripes.filter_map(|stripe| self.devices.get(stripe.device));
+            let mut names: Vec<Name> = legs.filter(|leg| is_wanted(leg)).map(|leg| leg.name).collect();
+            names.sort_unstable();
+            names.dedup();
             names
         };
         let missing = names(|leg| leg.bytes.is_none());

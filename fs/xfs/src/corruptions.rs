@@ -122,6 +122,7 @@ impl Image {
         self.word(at, 0x494e_0000 | mode);
         self.put(at + 4, &[if self.is_v5 { 3 } else { 2 }, format]);
         self.long(at + 56, size as u64);
+        self.long(at + 64, if extents > 0 { 1 << 24 } else { 0 });
         self.word(at + 76, extents);
         self.put(self.fork(number), fork);
         if self.is_v5 {
@@ -496,6 +497,7 @@ fn trees_of_extents() {
                 (root, &[0, 12], "LOOP xfs_bmdr_block.bb_level"),
                 (root, &[0, 2], "INCONSISTENT xfs_btree_block.bb_level"),
                 (root + 2, &[0xff, 0xff], "RANGE xfs_bmdr_block.bb_numrecs"),
+                (root + 2, &[0, 0], "RANGE xfs_bmdr_block.bb_numrecs"),
                 (root + 2, &[0, 2], "INCONSISTENT xfs_bmbt_key.br_startoff"), // two keys of zero
                 (pointer, &[0xff; 8], "RANGE xfs_bmbt_ptr"),
                 (pointer, &[0; 8], "RANGE xfs_bmbt_ptr"),
@@ -535,6 +537,18 @@ fn links() {
             (first + 8, &[0; 4], "RANGE xfs_dsymlink_hdr.sl_bytes"),
             (second + 8, &[0, 0, 0, 33], "RANGE xfs_dsymlink_hdr.sl_bytes"),
             (inode(REMOTE) + 76, &[0, 0, 0, 1], "INCONSISTENT symbolic link"),
+        ],
+    );
+    // An extent that begins behind the first block, and one that was not written.
+    let (late, unwritten) = (extent([1, 33, 1], false), extent([0, 33, 1], true));
+    let fork = Image::sound(false).fork(REMOTE);
+    assert_refused(
+        false,
+        &[
+            (fork, &late, "INCONSISTENT symbolic link"),
+            (fork, &unwritten, "INCONSISTENT symbolic link"),
+            (inode(REMOTE) + 76, &[0; 4], "INCONSISTENT xfs_dinode.di_nblocks"),
+            (inode(REMOTE) + 64, &[0; 8], "INCONSISTENT xfs_dinode.di_nblocks"),
         ],
     );
     let cases: &[(usize, &[u8], &str)] = &[(inode(REMOTE) + 62, &[4, 1], "RANGE xfs_dinode.di_size")];
@@ -577,6 +591,7 @@ fn blocks_of_names() {
         let (one, leaf) = (36 * BLOCK, 38 * BLOCK);
         let (name, tail) = (one + start, 37 * BLOCK - 8);
         let free = name + 16;
+        let none = if is_v5 { "INCONSISTENT directory block" } else { "INCONSISTENT xfs_dinode.di_nblocks" };
         assert_refused(
             is_v5,
             &[
@@ -595,7 +610,7 @@ fn blocks_of_names() {
                 (inode(ONE_BLOCK) + 62, &[3, 0], "RANGE xfs_dinode.di_size"),
                 (inode(ONE_BLOCK) + 59, &[0x11], "RANGE xfs_dinode.di_size"),
                 (inode(ONE_BLOCK) + 56, &[0; 8], "RANGE xfs_dinode.di_size"),
-                (inode(ONE_BLOCK) + 76, &[0; 4], "INCONSISTENT directory block"),
+                (inode(ONE_BLOCK) + 76, &[0; 4], none),
             ],
         );
         // Blocks without names may be given back; those that were never written hold none.
@@ -680,7 +695,9 @@ fn what_version_5_says_of_each_block() {
         image.bytes[(block + 1) * BLOCK - 5] ^= 1;
         assert_eq!(image.error(), format!("CSUM {}", name[0]), "{block}");
     }
-    for (at, name) in [(100, "xfs_dsb.sb_crc"), (inode(FILE) + 300, "xfs_dinode.di_crc")] {
+    for (at, name) in
+        [(100, "xfs_dsb.sb_crc"), (101, "xfs_dsb.sb_crc"), (inode(FILE) + 300, "xfs_dinode.di_crc")]
+    {
         let mut image = Image::sound(true);
         image.bytes[at] ^= 1;
         assert_eq!(image.error(), format!("CSUM {name}"));

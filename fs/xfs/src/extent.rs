@@ -115,6 +115,9 @@ fn tree<D: BlockRead>(volume: &Volume<D>, owner: Owner<'_>, logical: FileBlock, 
     if !(1..=DEEPEST).contains(&level) {
         return Err(corrupt(Fault::Loop, "xfs_bmdr_block.bb_level", all.offset, level));
     }
+    if count == 0 {
+        return Err(corrupt(Fault::Range, "xfs_bmdr_block.bb_numrecs", all.offset, count));
+    }
     let mut step = step(root.get(ROOT..).unwrap_or_default(), count, logical, all)?;
     loop {
         let (block, mut span) = match step {

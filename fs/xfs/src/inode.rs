@@ -168,6 +168,9 @@ impl Inode {
             }
         };
         let kind = raw.kind(offset)?;
+        if !is_v5 {
+            raw.check_blocks(offset)?;
+        }
         let links = if raw.di_version == 1 { raw.di_metatype.get().into() } else { raw.di_nlink.get() };
         Ok(Self {
             number,
@@ -263,6 +266,19 @@ impl Raw {
                 return Err(corrupt(Fault::Range, "xfs_dinode.di_mode", at, self.di_mode.get()));
             }
         })
+    }
+
+    /// Holds the numbers of extents and blocks against each other, as Linux does (`xfs_dinode_verify`). Version 5 has a
+    /// checksum, and a log whose replay in memory changes extents without counting blocks.
+    fn check_blocks(&self, offset: ByteOffset) -> Outcome<()> {
+        let (extents, blocks) = (u64::from(self.di_nextents.get()), self.di_nblocks.get());
+        // Cannot saturate: numbers of 32 and of 16 bits.
+        let extents = extents.saturating_add(self.di_anextents.get().into());
+        if extents > blocks || (extents == 0 && blocks > 0) {
+            let at = offset.within(offset_of!(Self, di_nblocks));
+            return Err(corrupt(Fault::Inconsistent, "xfs_dinode.di_nblocks", at, blocks));
+        }
+        Ok(())
     }
 
     /// The form of the data fork, of `length` bytes.

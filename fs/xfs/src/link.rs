@@ -49,31 +49,28 @@ pub fn target<D: BlockRead>(files: &Files<D>, inode: &Inode) -> Outcome<Vec<u8>>
     if inode.fork == Fork::Local {
         return Ok(inode.local()?.to_vec());
     }
-    let size = usize::try_from(inode.size).unwrap_or(0);
-    if files.volume.superblock.features.is_v5() {
-        return with_headers(files, inode, size);
-    }
-    let mut target = vec![0; size];
-    files.read_mapped(inode, 0, &mut target)?;
-    Ok(target)
-}
-
-/// Of version 5 each extent begins with a header.
-fn with_headers<D: BlockRead>(files: &Files<D>, inode: &Inode, size: usize) -> Outcome<Vec<u8>> {
     let superblock = &files.volume.superblock;
+    let size = usize::try_from(inode.size).unwrap_or(0);
+    // Of version 5 each extent begins with a header.
+    let header = if superblock.features.is_v5() { HEADER } else { 0 };
     let block_size = usize::try_from(superblock.block_size()).unwrap_or(0);
     let (mut target, mut logical) = (Vec::new(), FileBlock(0));
     while target.len() < size {
         let (offset, blocks) = files.place(inode, logical, "symbolic link")?;
         // No more than what is missing needs, were each block to have a header: hence no more than 3 blocks. Neither
         // difference saturates: something is missing, and the smallest block of version 5 has 1024 bytes.
-        let most = size.saturating_sub(target.len()).div_ceil(block_size.saturating_sub(HEADER).max(1));
+        let missing = size.saturating_sub(target.len());
+        let most = missing.div_ceil(block_size.saturating_sub(header).max(1));
         let blocks = usize::try_from(blocks).unwrap_or(most).min(most);
         // Cannot saturate: three blocks at most, see above.
         let mut bytes = vec![0; blocks.saturating_mul(block_size)];
         files.volume.read(offset, &mut bytes)?;
         let expected = Expected { offset, uuid: &superblock.metadata_uuid, owner: Some(inode.number) };
-        target.extend_from_slice(part(&bytes, &expected, target.len(), size)?);
+        let part = match header {
+            0 => bytes.get(..missing).unwrap_or(&bytes),
+            _ => part(&bytes, &expected, target.len(), size)?,
+        };
+        target.extend_from_slice(part);
         logical = logical.after(u64::try_from(blocks).unwrap_or(0));
     }
     Ok(target)

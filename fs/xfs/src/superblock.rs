@@ -80,8 +80,8 @@ impl Superblock {
             return Err(fault(Fault::Magic, "xfs_dsb.sb_magicnum", at, raw.sb_magicnum.get()));
         }
         let features = raw.features();
-        if features.is_v5() {
-            // The checksum is over a whole sector.
+        // A damaged version is none of features. Only version 5 has a checksum, which is over a whole sector.
+        if features.is_v5() || raw.sb_crc.get() != 0 {
             let sector_size = raw.sector_size()?;
             bytes.resize(usize::from(sector_size), 0);
             device.read_at(0, &mut bytes)?;

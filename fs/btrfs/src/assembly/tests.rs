@@ -3,7 +3,11 @@ use core::mem::offset_of;
 use std::{string::ToString, vec};
 
 use super::*;
-use crate::{checksum::Algorithm, units::Physical};
+use crate::{
+    checksum::Algorithm,
+    scene::{self, Scene},
+    units::{Physical, TreeId},
+};
 
 /// Bytes of a device whose superblock has these values.
 #[derive(Clone, Copy)]
@@ -78,5 +82,21 @@ fn of_one_transaction_the_device_with_a_log_counts() {
             "an older state, generation 8 of 9"
         };
         assert!(said.contains(what) && said.contains(state), "{said}");
+    }
+}
+
+#[test]
+fn an_item_of_a_device_has_its_number() {
+    let mut device = vec![0; size_of::<raw::DevItem>()];
+    device[offset_of!(raw::DevItem, devid)] = 3;
+    for (offset, is_right) in [(3, true), (4, false)] {
+        let key = Key { objectid: DEV_ITEMS, kind: kind::DEV_ITEM, offset };
+        let mut trees = Scene::new().leaf(TreeId::CHUNKS, 1 << 20, &[(key, &device)]).trees();
+        let Given { superblock, .. } = Made { number: 1, generation: 9, log: 0 }.given();
+        let chunks = scene::tree(TreeId::CHUNKS, 1 << 20, 0);
+        let read = read_chunks(&mut trees, &Superblock { chunks, ..superblock });
+        let said = read.as_ref().map_err(ToString::to_string);
+        assert_eq!(read.is_ok(), is_right, "{said:?}");
+        assert!(is_right || said.unwrap_err().contains("btrfs_dev_item.devid"));
     }
 }
