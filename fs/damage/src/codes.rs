@@ -12,7 +12,7 @@ code::table! {
         "repair it with the tool of its format";
     pub(crate) RANGE: Family = "E-FS-*-RANGE",
         "a value is outside what the format allows or the device holds",
-        "repair it with the tool of its format";
+        "if the image or partition was cut short, copy all of it; otherwise repair it with the tool of its format";
     pub(crate) INCONSISTENT: Family = "E-FS-*-INCONSISTENT",
         "two values contradict each other",
         "repair it with the tool of its format";
@@ -21,7 +21,7 @@ code::table! {
         "repair it with the tool of its format";
     pub(crate) TRUNCATED: Family = "E-FS-*-TRUNCATED",
         "a structure ends before its content does",
-        "repair it with the tool of its format";
+        "if the image or partition was cut short, copy all of it; otherwise repair it with the tool of its format";
     pub(crate) DATA: Family = "E-FS-*-DATA",
         "compressed data cannot be unpacked",
         "repair it with the tool of its format";
@@ -30,7 +30,7 @@ code::table! {
         "make the filesystem or image again without that feature, or put the files on another";
     pub(crate) MISSING: Family = "E-FS-*-MISSING",
         "more devices of a set are missing than its profile can do without; the message names them",
-        "attach the missing disks";
+        "attach missing disks, as many as the profile cannot do without";
     pub(crate) DEGRADED: Family = "E-FS-*-DEGRADED",
         "it is read, but a part of it is missing, was not replayed, or is marked as damaged; the message says which",
         "attach what is missing, mount it once with Linux, or check it with the tool of its format";
