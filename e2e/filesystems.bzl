@@ -89,7 +89,7 @@ _BOOTING = {
             "shape": "at",
         },
         legs = [0],
-        warning = "^warning: discover hd*gpt2: E-FS-BTRFS-DEGRADED btrfs: device 2 (*) is missing",
+        warnings = ["^warning: discover hd*gpt2: E-FS-BTRFS-DEGRADED btrfs: device 2 (*) is missing"],
         title = "Mini\"",
         place = "hd*gpt2:@ /boot/grub/grub.cfg",
         mounted = _mounted("btrfs", "degraded*subvol=/@ "),
@@ -102,7 +102,10 @@ _BOOTING = {
         },
         legs = [0, 2, 3],
         settings = _MEASURED,
-        warning = "^warning: discover hd*gpt2: E-FS-BTRFS-DEGRADED btrfs: device 5 (*) is missing",
+        warnings = [
+            "^warning: discover hd*gpt2: E-FS-BTRFS-DEGRADED btrfs: device 2 (*) is missing",
+            "^warning: discover hd*gpt2: E-FS-BTRFS-DEGRADED btrfs: device 5 (*) is missing",
+        ],
         title = "Mini\"",
         place = "hd*gpt2:@ /boot/grub/grub.cfg",
         mounted = _mounted("btrfs", "degraded*subvol=/@ "),
@@ -137,7 +140,7 @@ _BOOTING = {
             "flip": ["log:2:100"],
             "shape": "rhel",
         },
-        warning = "^warning: discover hd*gpt2: E-FS-XFS-DEGRADED XFS: its log is not replayed (XFS: xlog_rec_header",
+        warnings = ["^warning: discover hd*gpt2: E-FS-XFS-DEGRADED XFS: its log is not replayed (XFS: xlog_rec_header"],
         title = "Mini (",
         place = "hd*gpt2 /loader/entries/",
         mounted = _XFS,
@@ -295,7 +298,7 @@ def filesystem_tests():
                     len(disks) + 1,
                     "* {} entries".format(case.entries) if hasattr(case, "entries") else "",
                 ),
-            ] + ([case.warning] if hasattr(case, "warning") else []) + [
+            ] + getattr(case, "warnings", []) + [
                 "^choose \"{}* from {}".format(case.title, case.place),
                 "^obtain *vmlinuz-",
                 "^obtain *" + getattr(case, "initrd", "initrd.img-"),

@@ -268,7 +268,7 @@ const REPLACING: DeviceNumber = DeviceNumber(0);
 
 /// Warns of devices that are not there, or do not belong there.
 fn warn(trees: &Trees, warnings: &mut Vec<Error>) {
-    for leg in trees.storage().devices.all() {
+    for leg in trees.storage().devices.by_name() {
         let name = leg.name;
         if leg.bytes.is_none() {
             warnings.push(degraded(format!("{name} is missing")));

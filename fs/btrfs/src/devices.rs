@@ -98,6 +98,11 @@ impl Devices {
     pub fn all(&self) -> &[Leg] {
         &self.legs
     }
+
+    /// The same, as people count them.
+    pub fn by_name(&self) -> impl Iterator<Item = &Leg> {
+        self.by_name.iter().filter_map(|(_, index)| self.get(*index))
+    }
 }
 
 impl fmt::Display for Name {

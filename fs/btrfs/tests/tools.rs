@@ -258,6 +258,19 @@ fn change_superblock(image: &mut [u8], at: usize, change: impl Fn(&mut [u8])) {
 }
 
 #[test]
+fn errors_that_were_detected_are_a_warning() {
+    let work = work_dir("errors");
+    let mut image = image(&work, &[]);
+    // BTRFS_SUPER_FLAG_ERROR
+    change_superblock(&mut image, 56, |bytes| bytes[0] |= 1 << 2);
+    let btrfs = open(image).unwrap();
+    let said: Vec<String> = btrfs.warnings().iter().map(ToString::to_string).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].ends_with("errors were detected when it was in use"), "{said:?}");
+    assert_eq!(btrfs.summary().unwrap().health, Health::Degraded);
+}
+
+#[test]
 fn what_is_not_read_is_refused_by_name() {
     let work = work_dir("refused");
     let sound = image(&work, &[]);

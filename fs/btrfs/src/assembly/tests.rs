@@ -100,3 +100,28 @@ fn an_item_of_a_device_has_its_number() {
         assert!(is_right || said.unwrap_err().contains("btrfs_dev_item.devid"));
     }
 }
+
+#[test]
+fn a_device_that_cannot_be_told_is_a_warning() {
+    // Another root of one generation: what was written without each other.
+    let (mut warnings, mut other) = (Vec::new(), Made { number: 2, generation: 9, log: 0 }.given());
+    other.superblock.roots.root = crate::units::Logical(8 << 20);
+    let one = Made { number: 1, generation: 9, log: 0 }.given();
+    let newest = one.superblock.clone();
+    legs(vec![one, other], &newest, &mut warnings).unwrap();
+    let said: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+    assert!(
+        said.len() == 1 && said[0].contains("device 2 (") && said[0].contains(" has another state, "),
+        "{said:?}"
+    );
+
+    let (mut warnings, sound) = (Vec::new(), Made { number: 1, generation: 9, log: 0 }.given().bytes);
+    let mut bytes = vec![0; 65_536 + superblock::SIZE];
+    sound.read_at(0, &mut bytes[65_536..]).unwrap();
+    let mut damaged = bytes.clone();
+    damaged[65_536 + 100] ^= 1;
+    let found = given(vec![Rc::new(damaged), Rc::new(bytes)], &mut warnings).unwrap();
+    assert_eq!((found.len(), found[0].index), (1, 1));
+    let said: Vec<_> = warnings.iter().map(ToString::to_string).collect();
+    assert!(said.len() == 1 && said[0].contains("a device of it has no sound superblock: "), "{said:?}");
+}

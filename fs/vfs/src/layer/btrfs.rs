@@ -60,18 +60,11 @@ fn assemble(members: Vec<Leg>, lent: Vec<Leg>, memory: &MemoryBudget) -> Result<
 /// The default subvolume first, then the one at the top and those that stand in it, as systems do; then others that were
 /// made by hand, and last snapshots, new ones before old ones. Of each kind, what nobody writes to comes last.
 fn roots(btrfs: &Btrfs, mut subvolumes: Vec<Subvolume>) -> Vec<Root<Node>> {
-    let rank = |subvolume: &Subvolume| {
-        let place = match subvolume {
-            subvolume if subvolume.node == btrfs.default_subvolume() => 0,
-            subvolume if subvolume.path.is_empty() => 1,
-            subvolume if !subvolume.path.contains(&b'/') => 2,
-            subvolume if !subvolume.is_snapshot => 3,
-            _ => 4,
-        };
-        let age = Reverse(if subvolume.is_snapshot { subvolume.generation } else { u64::MAX });
-        (place, subvolume.is_read_only, age, subvolume.id)
-    };
-    subvolumes.sort_unstable_by_key(rank);
+    subvolumes.sort_unstable_by_key(|subvolume| {
+        let Subvolume { id, path, is_read_only, is_snapshot, generation, node } = subvolume;
+        let made = Made { is_snapshot: *is_snapshot, is_read_only: *is_read_only, generation: *generation };
+        (made.rank(path, *node == btrfs.default_subvolume()), *id)
+    });
     if subvolumes.first().is_none_or(|first| first.node != btrfs.default_subvolume()) {
         return [Root { path: RootPath::Only, number: None, node: btrfs.root() }].into();
     }
@@ -89,4 +82,51 @@ fn roots(btrfs: &Btrfs, mut subvolumes: Vec<Subvolume>) -> Vec<Root<Node>> {
         Root { path, number: Some(subvolume.id), node: subvolume.node }
     };
     subvolumes.into_iter().map(named).collect()
+}
+
+/// How a subvolume was made, and when it was changed.
+#[derive(Clone, Copy)]
+struct Made {
+    is_snapshot: bool,
+    is_read_only: bool,
+    generation: u64,
+}
+
+impl Made {
+    /// Where it comes among others: its place, then whether nobody writes to it, then its age.
+    fn rank(self, path: &[u8], is_default: bool) -> (u8, bool, Reverse<u64>) {
+        let place = match (is_default, path) {
+            (true, _) => 0,
+            (_, []) => 1,
+            (_, path) if !path.contains(&b'/') => 2,
+            _ if !self.is_snapshot => 3,
+            _ => 4,
+        };
+        let age = if self.is_snapshot { self.generation } else { u64::MAX };
+        (place, self.is_read_only, Reverse(age))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_systems_start_from_comes_first_and_old_snapshots_last() {
+        let made = |is_snapshot, is_read_only, generation| Made { is_snapshot, is_read_only, generation };
+        let (subvolume, old, new) = (made(false, false, 9), made(true, false, 5), made(true, false, 7));
+        let in_order = [
+            old.rank(b"@/.snapshots/1/snapshot", true),
+            subvolume.rank(b"", false),
+            subvolume.rank(b"@home", false),
+            new.rank(b"copy", false),
+            old.rank(b"older", false),
+            made(true, true, 8).rank(b"sealed", false),
+            subvolume.rank(b"@/var", false),
+            new.rank(b"@/.snapshots/3/snapshot", false),
+            old.rank(b"@/.snapshots/2/snapshot", false),
+            made(true, true, 8).rank(b"@/.snapshots/4/snapshot", false),
+        ];
+        assert!(in_order.is_sorted_by(|one, other| one < other), "{in_order:?}");
+    }
 }

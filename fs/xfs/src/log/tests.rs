@@ -254,6 +254,9 @@ fn logs_that_others_write_are_refused_by_name() {
     assert_eq!(refused(&|disk| disk.geometry.log_start = None), "a log on another device");
     assert_eq!(refused(&|disk| disk.geometry.is_v5 = false), "a dirty log of version 4");
     assert_eq!(refused(&|disk| disk.geometry.log_features = 0x13), "log features 0x12");
+    let mut other = Disk { format: 2, ..Disk::new() };
+    other.commit(&[change(1)]);
+    assert_eq!(unsupported(&other), "a log that another processor has written");
     let mut known = disk.clone();
     known.geometry.log_features = 1;
     assert_eq!(fill(&known), 1);

@@ -38,6 +38,8 @@ pub struct Disk {
     pub tail: u32,
     /// Bytes of a buffer that records are written from: one header for each 32 KiB.
     pub size: u32,
+    /// `h_fmt` of records: 1 for x86.
+    pub format: u32,
 }
 
 impl Disk {
@@ -60,8 +62,15 @@ impl Disk {
             is_v5: true,
             log_features: 0,
         };
-        let mut disk =
-            Self { bytes: vec![0; SECTORS * SECTOR], geometry, at, cycle, tail: at, size: 32 << 10 };
+        let mut disk = Self {
+            bytes: vec![0; SECTORS * SECTOR],
+            geometry,
+            at,
+            cycle,
+            tail: at,
+            size: 32 << 10,
+            format: 1,
+        };
         for block in 0..BLOCKS {
             let cycle = if block < at { cycle } else { cycle - 1 };
             disk.block(block)[..4].copy_from_slice(&cycle.to_be_bytes());
@@ -98,7 +107,7 @@ impl Disk {
             [0xfeed_babe, self.cycle, 2, length as u32, self.cycle, self.at, self.tail_cycle(), self.tail];
         let words: Vec<u32> = [&fields[..], &[0, self.at, count]].concat();
         record[..44].copy_from_slice(&words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<_>>());
-        record[300..304].copy_from_slice(&1u32.to_be_bytes());
+        record[300..304].copy_from_slice(&self.format.to_be_bytes());
         record[304..320].copy_from_slice(&UUID);
         record[320..324].copy_from_slice(&self.size.to_be_bytes());
         for (number, block) in data.chunks_mut(SECTOR).enumerate() {
