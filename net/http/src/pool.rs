@@ -11,6 +11,9 @@ use crate::{Limits, connection::Connection};
 /// Most idle connections that are kept, and for how long: servers close them after 5 s (Apache) to 75 s (nginx).
 const MOST_IDLE: usize = 4;
 const LONGEST_IDLE: Duration = Duration::from_secs(30);
+/// Those of other hosts that are kept when a new one is made: each has a buffer of megabytes in firmware, and a registry
+/// that redirects to a store would be kept as often as the store.
+const MOST_OTHERS: usize = 1;
 
 /// Connections that wait for a further request, and what all of them are used with.
 pub struct Pool<D: Dial> {
@@ -39,12 +42,18 @@ impl<D: Dial> Pool<D> {
         Self { limits, ..self }
     }
 
-    /// A connection that was kept, and not for too long.
+    /// A connection that was kept, and not for too long. Where there is none to this host, those that were kept longest
+    /// are closed.
     pub fn take(&self, key: &Key) -> Option<Connection<D::Stream>> {
         let mut idle = self.idle.borrow_mut();
         idle.retain(|idle| self.dial.since(idle.since) < LONGEST_IDLE);
-        let index = idle.iter().rposition(|idle| idle.key == *key)?;
-        Some(idle.swap_remove(index).connection)
+        let Some(index) = idle.iter().rposition(|idle| idle.key == *key) else {
+            // Cannot saturate to more than there are.
+            let surplus = idle.len().saturating_sub(MOST_OTHERS);
+            idle.drain(..surplus);
+            return None;
+        };
+        Some(idle.remove(index).connection)
     }
 
     /// Keeps a connection whose response is complete.

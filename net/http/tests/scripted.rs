@@ -73,6 +73,23 @@ fn connections_serve_further_requests_until_they_are_closed() {
 }
 
 #[test]
+fn a_new_connection_closes_those_to_other_hosts_but_the_last() {
+    let world = World::new();
+    let hosts = ["one", "two", "three"];
+    let _scripts =
+        hosts.map(|host| Script::at(&world, &format!("{host}:80"), |_| Answer::new(200, &[], b"x")));
+    let client = Client::new(world.wire());
+    world.run(async {
+        // The second is still there when the third is connected to, the first is not.
+        for host in ["one", "two", "three", "two", "three", "one"] {
+            let url = url(&format!("http://{host}/"));
+            client.send(&Request::get(&url)).await.unwrap().bytes(10).await.unwrap();
+        }
+    });
+    assert_eq!(world.connected(), ["one:80", "two:80", "three:80", "one:80"]);
+}
+
+#[test]
 fn redirects_are_followed_and_credentials_are_not_carried_away() {
     let world = World::new();
     let first = Script::at(&world, "server:80", |asked| match asked.target.as_str() {
