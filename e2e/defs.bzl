@@ -216,7 +216,7 @@ def qemu_test(
             line: what is wrong with the wire "dnsmasq", a dict: `delay` milliseconds in each direction; of a thousand
                 frames `loss` are lost, and `late` come `late_by` milliseconds later; after `cut` percent of the
                 artifact the connection that carries it is dead; `seed` chooses the frames. Where nothing is cut or
-                lost, the test fails
+                lost, the test fails. `vlan`: only the machine's side of the wire has the tags of that VLAN
             traffic: whether others on the wire "dnsmasq" send to everybody until the machine is off. Where hardly
                 anything was sent, the test fails
             cards: QEMU's devices; the first is on the wire, and so is each other one, unless it has `silent:` in front:

@@ -85,6 +85,16 @@ _BOOTS = {
         },
         lease = "^static 10.9.0.77/24 via ",
     ),
+    # What has no tag is lost at the switch, and so the loader has no lease without the setting.
+    "vlan": struct(
+        is_full = True,
+        network = {
+            "line": {"vlan": 42},
+            "settings": IMAGE + " cloudboot.net.vlan=42",
+            "wire": "dnsmasq",
+        },
+        lease = "^dhcp 10.9.0.",
+    ),
     "srv_with_a_dead_replica": struct(
         network = {
             "dnsmasq": _REPLICAS + [_DEAD_REPLICA],

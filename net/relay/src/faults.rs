@@ -29,6 +29,8 @@ pub struct Faults {
     pub cut: Option<(u64, Cut)>,
     /// The direction that is affected; none means both. A cut counts in it and cuts both.
     pub only: Option<Direction>,
+    /// The VLAN whose tags only the guest's side has, as at a port of a switch. What the guest sends without them is lost.
+    pub vlan: Option<u16>,
     /// Chooses the frames: the same seed and the same frames in the same order, the same fate.
     pub seed: u64,
 }
@@ -94,6 +96,11 @@ impl Judge {
     /// Whether the cut has happened.
     pub fn has_cut(&self) -> bool {
         self.faults.cut.is_some() && !matches!(self.cut, State::Ahead)
+    }
+
+    /// The VLAN of the guest's side.
+    pub(crate) fn vlan(&self) -> Option<u16> {
+        self.faults.vlan
     }
 
     /// The fate of the next frame.

@@ -22,6 +22,7 @@ mod namespace;
 mod options;
 mod place;
 mod run;
+mod vlan;
 
 pub use end::End;
 pub use faults::{Cut, Direction, Faults, Judge, Verdict};

@@ -52,6 +52,9 @@ pub struct Options {
     /// Only frames of this direction are delayed and lost, and count for the cut
     #[arg(long, value_enum)]
     only: Option<Only>,
+    /// Only the guest's side has tags, those of this VLAN
+    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u16).range(1..=4094))]
+    vlan: Option<u16>,
     /// Chooses the frames
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
@@ -84,6 +87,7 @@ impl Options {
                 Only::ToGuest => Direction::ToGuest,
                 Only::ToNetwork => Direction::ToNetwork,
             }),
+            vlan: self.vlan,
             seed: self.seed,
         }
     }
@@ -118,8 +122,7 @@ mod tests {
         <Options as clap::CommandFactory>::command().debug_assert();
         let none = Faults { late_by: Duration::from_millis(5), seed: 1, ..Faults::default() };
         assert_eq!(faults("").unwrap(), none);
-        let all =
-            "--delay 25 --loss 20 --late 100 --late-by 7 --cut 4000 --cut-is 30 --only to-guest --seed 9";
+        let all = "--delay 25 --loss 20 --late 100 --late-by 7 --cut 4000 --cut-is 30 --only to-guest --vlan 42 --seed 9";
         assert_eq!(
             faults(all).unwrap(),
             Faults {
@@ -129,12 +132,13 @@ mod tests {
                 late_by: Duration::from_millis(7),
                 cut: Some((4000, Cut::Silence(30))),
                 only: Some(Direction::ToGuest),
+                vlan: Some(42),
                 seed: 9,
             }
         );
         assert_eq!(faults("--cut 1").unwrap().cut, Some((1, Cut::Connection)));
         assert_eq!(faults("--cut 1 --cut-is end").unwrap().cut, Some((1, Cut::End)));
-        for wrong in ["--loss 1001", "--cut-is never", "--only up", "--delay -1"] {
+        for wrong in ["--loss 1001", "--cut-is never", "--only up", "--delay -1", "--vlan 0"] {
             assert!(faults(wrong).is_err(), "{wrong}");
         }
     }

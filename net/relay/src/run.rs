@@ -11,7 +11,7 @@ use rustix::{
     io::Errno,
 };
 
-use crate::{Direction, End, Faults, Judge, Verdict, line::Line};
+use crate::{Direction, End, Faults, Judge, Verdict, line::Line, vlan};
 
 /// What became of the frames of one direction.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -139,6 +139,14 @@ fn carry(
         let counts = &mut to.counts;
         counts.frames = counts.frames.wrapping_add(1);
         counts.bytes = counts.bytes.wrapping_add(u64::try_from(frame.len()).unwrap_or(u64::MAX));
+        let frame = match judge.vlan() {
+            Some(id) => vlan::across(id, direction, frame),
+            None => Some(frame),
+        };
+        let Some(frame) = frame else {
+            counts.lost = counts.lost.wrapping_add(1);
+            return;
+        };
         match judge.judge(direction, &frame) {
             // May saturate: a frame so late never arrives.
             Verdict::Arrives(later) => to.line.push(now.saturating_add(later), frame),

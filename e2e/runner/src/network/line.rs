@@ -31,6 +31,8 @@ pub struct Line {
     pub late_by: u32,
     /// Percent of the artifact after which the TCP connection that carries it is dead.
     pub cut: Option<u8>,
+    /// The VLAN whose tags the machine's side has.
+    pub vlan: Option<u16>,
     /// Chooses the frames.
     pub seed: u64,
 }
@@ -88,6 +90,7 @@ impl Line {
             cut: self.cut.map(|percent| (share(percent), Cut::Connection)),
             // The artifact goes to the machine.
             only: self.cut.map(|_| Direction::ToGuest),
+            vlan: self.vlan,
             seed: self.seed,
         }
     }
