@@ -119,9 +119,12 @@ _ROBUST = {
             "^choose \"Mini\" from hd*gpt1 ",
         ],
     ),
-    # While the menu waits, another medium is put into the first of two drives. It has the same kernel, at other places.
+    # While the menu waits, another medium is put into the first of two drives.
     "medium_that_is_exchanged": struct(
-        disk = {"edit": {"menuentry 'Mini' ": "menuentry 'Disc' "}},
+        disk = {
+            "compress": "gzip",
+            "edit": {"menuentry 'Mini' ": "menuentry 'Disc' "},
+        },
         beside = ["//e2e/disks:mini_x86_64"],
         machine = {
             "bus": "cd",
@@ -130,7 +133,7 @@ _ROBUST = {
         expect = [
             "^discover 3 disks, ",
             "^Boots the marked entry in ",
-            "type:<monitor>change -f disk0 e2e/disks/mini_x86_64.raw raw read-only<enter><monitor>",
+            "type:<monitor>change disk0 -f e2e/disks/mini_x86_64.raw raw read-only<enter><monitor>",
             "^choose \"Disc\" from hd*gpt1 ",
             "^failed: obtain /boot/vmlinuz*: E-IO *the disk is gone, or another medium is in it; trying the next entry",
             "^choose \"Mini\" from hd*gpt1 ",

@@ -8,6 +8,7 @@ use block::{BlockRead, ReadError, check_bounds};
 use efi::device_path;
 use flow::{Disk, Place};
 use uefi::{
+    Status,
     CString16, Handle,
     boot::{self, SearchType},
     proto::{
@@ -167,7 +168,12 @@ impl BlockDevice {
     fn read_blocks(&self, lba: u64, buf: &mut [u8]) -> Option<uefi::Result> {
         let mut protocol = open::<BlockIO>(self.handle.get()).filter(|_| !self.is_gone.get())?;
         let protocol = protocol.get_mut().filter(|protocol| self.is_same(protocol))?;
-        Some(protocol.read_blocks(self.media_id.get(), lba, buf))
+        let result = protocol.read_blocks(self.media_id.get(), lba, buf);
+        // Firmware may notice only now.
+        let is_other = result
+            .as_ref()
+            .is_err_and(|error| matches!(error.status(), Status::MEDIA_CHANGED | Status::NO_MEDIA));
+        (!is_other).then_some(result)
     }
 
     /// Looks for the disk at its place in the machine: the same one begins as it did. A disk that begins with nothing

@@ -41,7 +41,7 @@ pub async fn download<D: Dial>(
     let mut image = buffer.and_then(|length| room.buffer(length)).ok_or_else(|| {
         refused(code::MEMORY, &format!("{} wanted, {} of memory free", Bytes(wanted), Bytes(free)))
     })?;
-    file.begin(response);
+    file.first.replace(Some(response));
     // One response brings it: how long it is, is not known before there is one.
     let division = Division { ranges: 1, ..Division::default() };
     let download = Box::pin(http::download(&file, &mut image, division, &Nobody));
@@ -63,13 +63,6 @@ struct File<'c, D: Dial> {
 }
 
 impl<'c, D: Dial> File<'c, D> {
-    /// Goes on with a response.
-    fn begin(&self, response: Response<'c, D>) {
-        let tag = response.head().field("etag").filter(|tag| tag.starts_with('"'));
-        self.tag.replace(tag.map(Into::into));
-        self.first.replace(Some(response));
-    }
-
     /// Asks for the file or the rest of it, again and again where nobody answers, for [`ANSWER`].
     async fn ask(&self, range: Option<Range>) -> Result<Response<'c, D>, Error> {
         let dial = self.client.dial();
@@ -106,8 +99,13 @@ impl<'c, D: Dial> File<'c, D> {
             return Err((response.status(), response.head().retry_after()));
         }
         let found = response.head().field("etag");
-        if range.is_some() && found != tag.as_deref() {
-            return Err((response.failed(Cause::Changed), None));
+        match range {
+            // The file begins anew.
+            None => {
+                self.tag.replace(found.filter(|tag| tag.starts_with('"')).map(Into::into));
+            }
+            Some(_) if found != tag.as_deref() => return Err((response.failed(Cause::Changed), None)),
+            Some(_) => {}
         }
         Ok(response)
     }
@@ -267,6 +265,20 @@ mod tests {
             let (outcome, asked) = downloaded(move |asked, _| part(asked, tag).cut(SIZE / 2));
             assert_eq!(asked.len(), 1, "{tag}");
             assert!(outcome.contains("E-NET-HTTP-CUT "), "{outcome}");
+        }
+    }
+
+    #[test]
+    fn the_tag_is_that_of_the_response_whose_bytes_are_kept() {
+        // Of the first response nothing but its head comes.
+        for (third, expected) in [("\"b\"", "ok"), ("\"a\"", "E-NET-HTTP-CHANGED")] {
+            let (outcome, asked) = downloaded(move |asked, count| match count {
+                1 => Answer::new(200, &["ETag: \"a\""], &[0; SIZE]).slow_body(1, Duration::from_secs(100)),
+                2 => part(asked, "\"b\"").cut(SIZE / 2),
+                _ => part(asked, third),
+            });
+            assert!(outcome.contains(expected), "{outcome}");
+            assert_eq!((asked.len(), asked[1].range(), asked[2].field("if-range")), (3, None, Some("\"b\"")));
         }
     }
 

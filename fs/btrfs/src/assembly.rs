@@ -9,7 +9,7 @@ use filesystem::{Error, Fault, MemoryBudget};
 use zerocopy::FromBytes;
 
 use crate::{
-    chunk::{Chunk, Chunks, Item},
+    chunk::{Chunk, Chunks, Item, Stripe},
     corrupt, degraded,
     devices::{Devices, Leg, Name},
     kind,
@@ -235,7 +235,8 @@ fn read_chunks(trees: &mut Trees, superblock: &Superblock) -> Result<(), Error> 
         match item.key.kind {
             kind::CHUNK_ITEM => {
                 let (chunk, _) = Item::parse(item.key, item.bytes(), item.place(0))?;
-                trees.storage().keep(size_of::<Chunk>().saturating_add(size_of_val(chunk.stripes)))?;
+                let stripes = size_of::<Stripe>().saturating_mul(chunk.stripes.len());
+                trees.storage().keep(size_of::<Chunk>().saturating_add(stripes))?;
                 chunks.add(&chunk, &mut devices, superblock.sector_size.into())?;
             }
             kind::DEV_ITEM if item.key.objectid == DEV_ITEMS => {
