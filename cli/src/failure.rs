@@ -103,7 +103,11 @@ impl Failures {
     pub fn into_failure(self) -> Option<Failure> {
         let mut failure = self.first?;
         if self.others > 0 {
-            failure.cause.push_str(&format!(" (and {} more)", self.others));
+            failure.cause.push_str(&format!(
+                " (and {} more {})",
+                self.others,
+                if self.others == 1 { "path" } else { "paths" }
+            ));
         }
         Some(failure)
     }

@@ -4,9 +4,10 @@
 use std::{ffi::OsString, rc::Rc};
 
 use block::BlockRead;
+use filesystem::{Degraded, Error, Format};
 use part::{Guid, Partition, PartitionKind};
 use serde::Serialize;
-use vfs::{Content, DeviceId, DeviceKind, Disk, Health, RootName, Volume, Volumes};
+use vfs::{Content, DeviceId, DeviceKind, Disk, Health, REBUILT, RootName, Volume, Volumes};
 
 use crate::{
     failure::Failure,
@@ -119,6 +120,32 @@ impl Machine {
         if others > 0 {
             note(&format!("warning: {others} more problems, which `cloud-boot inspect` lists"));
         }
+    }
+
+    /// Volumes of which bytes had to be read from another copy, or rebuilt, although all devices are there, once for each
+    /// filesystem: what is wrong with them.
+    pub fn rebuilt(&self) -> Vec<(&Volume, Error)> {
+        let all = self.volumes.all();
+        let firsts = all.iter().enumerate().filter(|(i, volume)| {
+            let before = i.checked_sub(1).and_then(|before| all.get(before));
+            before.is_none_or(|before| !before.is_beside(volume))
+        });
+        firsts.filter_map(|(_, volume)| Some((volume, self.rebuilt_of(volume)?))).collect()
+    }
+
+    /// The same of one volume.
+    pub fn rebuilt_of(&self, volume: &Volume) -> Option<Error> {
+        let home = volume.home();
+        let details = volume.summary().unwrap_or_default().details;
+        let (_, bytes) =
+            details.into_iter().find(|(name, _)| *name == REBUILT).filter(|_| home.missing.is_empty())?;
+        let members: Vec<String> = home.members.iter().map(|id| text(&self.id_of_device(*id))).collect();
+        let whose = match &members[..] {
+            [device] => format!("{device} has wrong ones in a place"),
+            several => format!("one of {} has wrong ones", several.join(", ")),
+        };
+        let state = format!("{bytes} were read from another copy, or rebuilt from parity: {whose}").into();
+        Some(Error::Degraded(Degraded { format: Format::Btrfs, state }))
     }
 
     /// The id of a volume in commands: the device that it stands on, and its subvolume where it has several.

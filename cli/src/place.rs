@@ -66,6 +66,15 @@ impl Place {
 impl Choice {
     /// The same, with these images.
     pub fn open(&self, images: &[OsString], default: Option<&str>) -> Result<Opened, Stop> {
+        let is_with_path = |image: &&OsString| !Path::new(image).exists() && split(image).1.is_some();
+        if images.len() > 1 || self.path.is_some() {
+            if let Some(image) = images.iter().find(is_with_path) {
+                let name = text(image.as_bytes());
+                return Err(usage(&format!(
+                    "{name}: of several images, or beside --path, none has a path of its own"
+                )));
+            }
+        }
         let (images, path) = match (images, &self.path) {
             ([image], None) => split(image),
             (images, path) => (images.to_vec(), path.clone()),
@@ -132,15 +141,9 @@ impl Opened {
 
     /// Warns where all devices are there, and bytes that were read are not those of the one that should have had them.
     pub fn tell_rebuilt(&self) {
-        let Some(volume) = self.volume().ok().filter(|volume| volume.home().missing.is_empty()) else {
-            return;
-        };
-        let details = volume.summary().unwrap_or_default().details;
-        if let Some((_, bytes)) = details.iter().find(|(name, _)| *name == vfs::REBUILT) {
-            let id = text(&self.machine.id_of(volume));
-            note(&format!(
-                "warning: {id}: {bytes} were read from another copy, or rebuilt from parity: a device has wrong ones"
-            ));
+        let Ok(volume) = self.volume() else { return };
+        if let Some(error) = self.machine.rebuilt_of(volume) {
+            note(&format!("warning: {} {}: {error}", error.code(), text(&self.machine.id_of(volume))));
         }
     }
 

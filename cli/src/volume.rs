@@ -4,7 +4,7 @@
 use vfs::{DeviceId, RootName, Volume};
 
 use crate::{
-    codes,
+    advice, codes,
     failure::Failure,
     machine::{Device, Machine},
     printer::text,
@@ -40,7 +40,19 @@ pub fn pick<'a>(machine: &'a Machine, wanted: Option<&[u8]>) -> Result<&'a Volum
         false => ("more than one is meant", meant),
     };
     let names = listed.into_iter().take(MOST).map(|volume| shown(machine, volume)).collect();
-    Err(Failure { names, ..Failure::new(codes::VOLUME, object, format!("{cause}: ")) })
+    let failure = Failure { names, ..Failure::new(codes::VOLUME, object, format!("{cause}: ")) };
+    Err(if wanted.is_some() { with_missing(machine, failure) } else { failure })
+}
+
+/// What is looked for may be on devices of which too many are missing: that is the way out then.
+fn with_missing(machine: &Machine, failure: Failure) -> Failure {
+    let mut problems = machine.volumes.problems().iter();
+    let Some(problem) = problems.find(|problem| matches!(problem.error, vfs::Error::Missing(_))) else {
+        return failure;
+    };
+    let (device, error) = (text(&machine.id_of_device(problem.device)), &problem.error);
+    let advice = format!("{} {device}: {error}; {}", error.code(), advice::of(error.code()));
+    Failure { advice, ..failure }
 }
 
 /// The root called `name` of the filesystem that `wanted` means, or of the only one that has it. `text` is how the name
@@ -65,7 +77,7 @@ pub fn pick_root<'a>(
     let found: Vec<&Volume> = roots.iter().copied().filter(|volume| volume.is_root(name)).collect();
     let (cause, names) = match found[..] {
         [volume] => return Ok(volume),
-        [] if roots.is_empty() => return Err(without_roots(machine, text, &meant)),
+        [] if roots.is_empty() => return Err(with_missing(machine, without_roots(machine, text, &meant))),
         [] if matches!(name, RootName::Snapper(_)) => {
             let snapshots: Vec<&Volume> = roots.iter().copied().filter(|root| root.is_of_snapper()).collect();
             match snapshots.is_empty() {
@@ -74,6 +86,11 @@ pub fn pick_root<'a>(
             }
         }
         [] => ("no such subvolume; available", names(&roots, path)),
+        _ if !are_one(&found) => {
+            let names = names(&found, |volume| machine.id_of(volume));
+            let failure = Failure::new(codes::SUBVOLUME, text, "more than one is meant: ");
+            return Err(Failure { names, advice: "--volume with one of these".into(), ..failure });
+        }
         _ => ("more than one is meant", names(&found, |volume| machine.id_of(volume))),
     };
     Err(Failure { names, ..Failure::new(codes::SUBVOLUME, text, format!("{cause}: ")) })

@@ -219,7 +219,7 @@ fn what_is_no_file_is_left_out_and_said() {
     let (code, said) = cp(&[format!("{image}:/dev"), work.path("out")]);
     assert_eq!(code, 1);
     let expected =
-        "cloud-boot: E-CLI-KIND image:/dev/null: a char is not copied (and 1 more); leave it out\n";
+        "cloud-boot: E-CLI-KIND image:/dev/null: a char is not copied (and 1 more path); leave it out\n";
     assert_eq!(said, expected);
     assert_eq!(fs::read(work.0.join("out/dev/file")).unwrap(), b"x");
 }

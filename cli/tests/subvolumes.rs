@@ -251,7 +251,8 @@ fn inspect_shows_generation_profiles_and_what_is_missing() {
     );
     let some: Value = serde_json::from_str(&text(&dir, &["inspect", "--json", "a.raw", "c.raw"])).unwrap();
     let volume = &some["volumes"][0];
-    assert_eq!((&volume["health"], &volume["free"]), (&"degraded".into(), &Value::Null));
+    assert_eq!(volume["health"], "degraded");
+    assert_eq!(volume["size"], whole["volumes"][0]["size"], "that of the filesystem, whatever is there");
     assert!(volume["missing"][0].as_str().unwrap().starts_with("device 2 ("), "{volume}");
 }
 
@@ -341,10 +342,57 @@ fn a_device_that_lies_is_said_when_all_is_read() {
     fs::write(dir.join(&disks[1]), lying).unwrap();
     let (is_whole, said) = manifest();
     assert!(is_whole && said.lines().count() == 1, "{said}");
-    let bytes = said.strip_prefix("cloud-boot: warning: ").and_then(|rest| rest.split_once(": ")).unwrap().1;
-    assert!(
-        bytes.split_once(" bytes were read from another copy, ").unwrap().0.parse::<u64>().unwrap() > 0,
-        "{said}"
+    let bytes = said.strip_prefix("cloud-boot: warning: E-FS-BTRFS-DEGRADED 0.raw: btrfs: ").unwrap();
+    let (bytes, rest) =
+        bytes.split_once(" bytes were read from another copy, or rebuilt from parity: ").unwrap();
+    assert!(bytes.parse::<u64>().unwrap() > 0, "{said}");
+    assert_eq!(rest, "one of 0.raw, 1.raw, 2.raw has wrong ones\n");
+}
+
+#[test]
+fn what_is_on_disks_that_are_missing_is_not_looked_for_elsewhere() {
+    let dir = work_dir("elsewhere");
+    // A disk with a volume that can be read, and one of two without which the other cannot.
+    let files = ["esp.raw", "one.raw", "two.raw"].map(|name| dir.join(name));
+    files.iter().for_each(|file| fs::File::create(file).unwrap().set_len(256 * MIB).unwrap());
+    let [esp, one, two] = files.each_ref().map(|file| file.to_str().unwrap());
+    run("mkfs.vfat", &["-n", "ESP", esp]);
+    run("mkfs.btrfs", &["-q", "-f", "-L", "root", "-d", "raid0", "-m", "raid0", one, two]);
+    let missing = "; E-FS-BTRFS-MISSING one.raw: btrfs: cannot be read without device 2 (";
+    for (choice, start) in [
+        (["--subvol", "@"], "cloud-boot: E-CLI-SUBVOL @: no subvolumes on esp.raw "),
+        (["--volume", "LABEL=root"], "cloud-boot: E-CLI-VOLUME LABEL=root: no such volume; "),
+    ] {
+        let said = refused(&dir, &[&["fs", "ls", "esp.raw", "one.raw", "--path", "/"], &choice[..]].concat());
+        assert!(said.starts_with(start) && said.contains(missing), "{said}");
+    }
+    let report: Value =
+        serde_json::from_str(&text(&dir, &["inspect", "--json", "esp.raw", "one.raw"])).unwrap();
+    let device = &report["devices"][1];
+    assert_eq!(device["health"], "ok", "it is another that is missing");
+    assert!(device["missing"][0].as_str().unwrap().starts_with("device 2 ("), "{device}");
+    // Several images have no paths of their own.
+    let said = call(&dir, &["fs", "ls", "esp.raw:/x", "one.raw"]);
+    assert_eq!(said.status.code(), Some(2));
+}
+
+#[test]
+fn a_root_that_cannot_be_read_is_a_problem_of_its_volume() {
+    let dir = work_dir("root");
+    let file = dir.join("x.raw");
+    fs::File::create(&file).unwrap().set_len(300 * MIB).unwrap();
+    run("mkfs.xfs", &["-q", "-f", file.to_str().unwrap()]);
+    let mut image = fs::read(&file).unwrap();
+    // The inode that sb_rootino names: of 512 bytes, in blocks of 4 KiB.
+    let root = u64::from_be_bytes(image[56..64].try_into().unwrap()) as usize * 512;
+    assert_eq!(&image[root..root + 2], b"IN");
+    image[root] ^= 1;
+    fs::write(&file, image).unwrap();
+    let report: Value = serde_json::from_str(&text(&dir, &["inspect", "--json", "x.raw"])).unwrap();
+    assert_eq!(report["volumes"][0]["health"], "failed");
+    assert_eq!(
+        (&report["problems"][0]["code"], &report["problems"][0]["object"]),
+        (&"E-FS-XFS-MAGIC".into(), &"x.raw:/".into())
     );
 }
 

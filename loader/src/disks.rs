@@ -8,8 +8,7 @@ use block::{BlockRead, ReadError, check_bounds};
 use efi::device_path;
 use flow::{Disk, Place};
 use uefi::{
-    Status,
-    CString16, Handle,
+    CString16, Handle, Status,
     boot::{self, SearchType},
     proto::{
         device_path::DevicePath,

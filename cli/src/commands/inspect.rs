@@ -75,6 +75,7 @@ struct VolumeReport {
     /// What else the filesystem says of itself, by name: generation, profiles.
     details: BTreeMap<&'static str, String>,
     /// The number of its root among those of its filesystem: btrfs's subvolume id.
+    #[serde(skip_serializing_if = "Option::is_none")]
     subvolume: Option<u64>,
     /// Another root of the filesystem stands before it: what holds for the whole is shown there.
     #[serde(skip)]
@@ -140,22 +141,22 @@ fn volumes(machine: &Machine) -> Vec<VolumeReport> {
 fn volume(machine: &Machine, volume: &vfs::Volume) -> VolumeReport {
     let some = |text: String| Some(text).filter(|text| !text.is_empty());
     let (identity, home) = (volume.identity(), volume.home());
-    let size = home.members.iter().map(|id| machine.volumes.device(*id).map(|device| device.bytes.size()));
+    let given = home.members.iter().map(|id| machine.volumes.device(*id).map(|device| device.bytes.size()));
     let summary = volume.summary();
     let state = match &summary {
         Err(_) => Health::Failed,
+        Ok(_) if root_of(volume).is_err() => Health::Failed,
         Ok(_) if !home.missing.is_empty() => Health::Degraded,
         Ok(summary) => summary.health,
     };
-    let Summary { free, features, details, .. } = summary.unwrap_or_default();
+    let Summary { size, free, features, details, .. } = summary.unwrap_or_default();
     VolumeReport {
         id: text(&machine.id_of(volume)),
         format: identity.format,
         label: some(lossy(&identity.label)),
         uuid: some(identity.uuid.clone()),
-        size: size.sum(),
-        // What devices have that are not there is no part of the size.
-        free: free.filter(|_| home.missing.is_empty()),
+        size: size.or_else(|| given.sum()),
+        free,
         members: home.members.iter().map(|id| text(&machine.id_of_device(*id))).collect(),
         missing: home.missing.clone(),
         health: health(state),
@@ -164,6 +165,11 @@ fn volume(machine: &Machine, volume: &vfs::Volume) -> VolumeReport {
         subvolume: volume.number(),
         is_further: false,
     }
+}
+
+/// Without its root, nothing of a volume can be read.
+fn root_of(volume: &vfs::Volume) -> Result<(), vfs::Error> {
+    volume.open(b"/")?.attr().map(|_| ())
 }
 
 fn entries(machine: &Machine, found: &Found) -> Vec<EntryReport> {
@@ -232,7 +238,14 @@ fn problems(machine: &Machine, found: &Found) -> Vec<ProblemReport> {
         of_volumes.map(|p| report(p.error.code(), machine.id_of_device(p.device), p.cause(name)));
     let of_entries = found.problems.iter();
     let of_entries = of_entries.map(|p| report(p.error.code(), machine.object(&p.object), p.to_string()));
-    of_volumes.chain(of_entries).collect()
+    let roots = machine.volumes.all().iter().filter_map(|volume| Some((volume, root_of(volume).err()?)));
+    let roots = roots.map(|(volume, error)| {
+        report(error.code(), [&machine.id_of(volume)[..], b":/"].concat(), error.to_string())
+    });
+    let rebuilt = machine.rebuilt().into_iter();
+    let rebuilt =
+        rebuilt.map(|(volume, error)| report(error.code(), machine.id_of(volume), error.to_string()));
+    of_volumes.chain(roots).chain(rebuilt).chain(of_entries).collect()
 }
 
 fn show(report: &Report, printer: &mut Printer) -> Result<(), Stop> {

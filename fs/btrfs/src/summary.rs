@@ -52,11 +52,13 @@ pub fn of(superblock: &Superblock, storage: &Storage, has_warnings: bool) -> Sum
         ("system", text(&profiles.system)),
         (REBUILT, rebuilt),
     ];
+    let is_sound = !has_warnings && storage.rebuilt() == 0;
     Summary {
+        size: Some(superblock.total_bytes),
         free: free(superblock, storage),
         features: features::all(superblock.incompat, superblock.compat_ro),
         details: details.into_iter().filter(|(_, text)| !text.is_empty()).collect(),
-        health: if has_warnings { Health::Degraded } else { Health::Ok },
+        health: if is_sound { Health::Ok } else { Health::Degraded },
     }
 }
 

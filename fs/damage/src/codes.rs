@@ -33,7 +33,8 @@ code::table! {
         "attach missing disks, as many as the profile cannot do without";
     pub(crate) DEGRADED: Family = "E-FS-*-DEGRADED",
         "it is read, but a part of it is missing, was not replayed, or is marked as damaged; the message says which",
-        "attach what is missing, mount it once with Linux, or check it with the tool of its format";
+        "attach what is missing, leave out what is a copy, copy all of an image that was cut short, mount it once with \
+         Linux, or check it with the tool of its format";
 }
 
 code::table! {
@@ -69,7 +70,7 @@ code::table! {
     pub(crate) MBR: Word = "MBR", "a partition table of the old kind", "`sfdisk --verify`";
     pub(crate) EXT4: Word = "EXT4", "ext2, ext3 or ext4", "`e2fsck`";
     pub(crate) XFS: Word = "XFS", "XFS", "`xfs_repair`";
-    pub(crate) BTRFS: Word = "BTRFS", "btrfs", "`btrfs check`";
+    pub(crate) BTRFS: Word = "BTRFS", "btrfs", "`btrfs scrub` where another copy is sound, otherwise `btrfs check`";
     pub(crate) FAT: Word = "FAT", "FAT12, FAT16 or FAT32", "`fsck.fat`";
     pub(crate) ISO9660: Word = "ISO9660", "a CD's filesystem", "write the image again";
     pub(crate) QCOW2: Word = "QCOW2", "a disk image of QEMU's", "`qemu-img check`";

@@ -91,6 +91,8 @@ pub type EachEntry<'a, Node> = dyn FnMut(&[u8], Node, Option<FileType>) -> Contr
 /// What is known of a whole filesystem.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Summary {
+    /// Bytes of all its devices, those that are not there included, where the format says so.
+    pub size: Option<u64>,
     /// Bytes that nothing uses, as of the last time that the format wrote it down.
     pub free: Option<u64>,
     /// The features that it uses, by the names that the format's own tools give them.

@@ -83,7 +83,8 @@ pub fn known() -> impl Iterator<Item = Found> {
     SIGNATURES.iter().map(|signature| signature.found)
 }
 
-/// Says whether the first and the last MiB of a device are zero: nothing was ever written, or all was wiped.
+/// Says whether the first and the last MiB of a device are zero, and what is looked at between: nothing was ever written,
+/// or all was wiped.
 ///
 /// Ask [`identify`] first: a few formats have their first structure behind the first MiB.
 ///
@@ -92,7 +93,17 @@ pub fn known() -> impl Iterator<Item = Found> {
 pub fn is_blank(device: &dyn BlockRead) -> Result<bool, ReadError> {
     let size = device.size();
     // Saturates at the start of a device of less than a MiB.
-    Ok(is_zero(device, 0, size.min(MIB))? && is_zero(device, size.saturating_sub(MIB), size)?)
+    if !is_zero(device, 0, size.min(MIB))? || !is_zero(device, size.saturating_sub(MIB), size)? {
+        return Ok(false);
+    }
+    // Cannot saturate to more than the device: `size / PLACES` times less than `PLACES`.
+    let places = (1..PLACES).map(|place| size.checked_div(PLACES).unwrap_or(0).saturating_mul(place));
+    for start in places {
+        if !is_zero(device, start, start.saturating_add(SAMPLE).min(size))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Whether the bytes from `start` to `end` are zero; both lie on the device.
@@ -114,6 +125,9 @@ fn is_zero(device: &dyn BlockRead, start: u64, end: u64) -> Result<bool, ReadErr
 }
 
 const MIB: u64 = 1024 * 1024;
+/// Parts of a device at whose starts so many bytes are looked at.
+const PLACES: u64 = 256;
+const SAMPLE: u64 = 4096;
 /// Bytes that are compared with zero at once.
 const CHUNK: usize = 4096;
 

@@ -7,7 +7,7 @@ mod set;
 use alloc::{collections::VecDeque, format, rc::Rc, string::String, vec, vec::Vec};
 
 use block::{BlockRead, Slice};
-use filesystem::{Health, MemoryBudget};
+use filesystem::{Error, Health, MemoryBudget};
 use magic::Usage;
 use part::{Kind, Partition, Table};
 
@@ -351,7 +351,7 @@ impl<'k> Assembler<'k> {
     /// Makes a device or a filesystem of the members of a set.
     fn assemble(&mut self, set: set::Set) -> Vec<DeviceId> {
         for (id, error, instead) in set.left_out {
-            self.fail(id, error);
+            self.problem(id, error);
             self.problems.last_mut().into_iter().for_each(|problem| problem.instead = instead);
         }
         if let Some((id, warning)) = set.warning {
@@ -373,6 +373,15 @@ impl<'k> Assembler<'k> {
                 let borrowed = borrowed.into_iter().filter_map(|index| set.lent.get(index));
                 on.extend(borrowed.map(|(_, id)| *id));
                 self.opened(set.format, opened, &on, missing)
+            }
+            Err(Error::Missing(missing)) => {
+                // No fault of those that are there.
+                let members: Vec<String> = missing.members.split(", ").map(String::from).collect();
+                for id in &on {
+                    self.change(*id, |device| device.missing = members.clone());
+                }
+                on.first().into_iter().for_each(|id| self.problem(*id, Error::Missing(missing.clone())));
+                Vec::new()
             }
             Err(error) => {
                 on.first().into_iter().for_each(|id| self.fail(*id, error.clone()));

@@ -199,7 +199,7 @@ fn a_set_without_a_member_is_degraded_or_a_problem() {
 fn of_two_devices_that_are_the_same_member_the_first_counts() {
     let copy = |name: &[u8]| mirror(7, 0, 1, &toy(name));
     let volumes = of(&[copy(b"current"), copy(b"a copy of long ago")]);
-    assert_eq!(problems(&volumes), [problem("hd1", "E-FS-FILE-INCONSISTENT")]);
+    assert_eq!(problems(&volumes), [problem("hd1", "E-FS-FILE-DEGRADED")]);
     assert_eq!(names(&volumes), ["hd0,toy-set:@", "hd0,toy-set:@home"]);
     assert_eq!(volumes.all()[0].read(b"/name", 100).unwrap(), b"current");
 }
@@ -219,9 +219,8 @@ fn copies_of_a_set_are_not_mixed() {
         })
     };
     let ([old0, old1], [new0, new1]) = (halves(3), halves(4));
-    let left_out = |names: &[&str]| -> Vec<_> {
-        names.iter().map(|name| problem(name, "E-FS-FILE-INCONSISTENT")).collect()
-    };
+    let left_out =
+        |names: &[&str]| -> Vec<_> { names.iter().map(|name| problem(name, "E-FS-FILE-DEGRADED")).collect() };
     for (disks, out) in [
         // The one that is complete, wherever it stands.
         (vec![&new0, &old1, &old0], vec!["hd0"]),
@@ -261,7 +260,7 @@ fn a_member_that_was_replaced_and_comes_back_does_not_win() {
     let (old, new) = (at(3, mirror(7, 1, 2, &toy(b"left behind"))), at(4, mirror(7, 1, 2, &toy(b"current"))));
     for (disks, out) in [([&old, &new], "hd0"), ([&new, &old], "hd1")] {
         let volumes = of(&disks.map(Clone::clone));
-        assert_eq!(problems(&volumes), [problem(out, "E-FS-FILE-INCONSISTENT")]);
+        assert_eq!(problems(&volumes), [problem(out, "E-FS-FILE-DEGRADED")]);
         assert_eq!(volumes.all()[0].read(b"/name", 100).unwrap(), b"current");
     }
 }

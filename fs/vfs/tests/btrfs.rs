@@ -115,7 +115,7 @@ fn a_clone_is_reported_and_not_mixed() {
     assert_eq!(volumes.all()[0].home().disks, [0, 1]);
     let found: Vec<(String, String)> =
         problems(&volumes).into_iter().map(|(object, code, _)| (object, code)).collect();
-    let wanted = ["hd2", "hd3"].map(|disk| (disk.to_string(), "E-FS-BTRFS-INCONSISTENT".to_string()));
+    let wanted = ["hd2", "hd3"].map(|disk| (disk.to_string(), "E-FS-BTRFS-DEGRADED".to_string()));
     assert_eq!(found, wanted);
 }
 
@@ -154,7 +154,7 @@ fn copies_on_one_device_each_are_filesystems_of_their_own() {
     let found: Vec<(String, bool)> = problems(&volumes)
         .into_iter()
         .map(|(object, code, message)| {
-            assert_eq!(code, "E-FS-BTRFS-INCONSISTENT");
+            assert_eq!(code, "E-FS-BTRFS-DEGRADED");
             (object, message.contains("identity of a filesystem on another device"))
         })
         .collect();

@@ -21,5 +21,6 @@ pub fn of(superblock: &Superblock, has_warnings: bool, report: Option<&Report>) 
         features: superblock.features.names(),
         details: log.into_iter().collect(),
         health: if has_warnings { Health::Degraded } else { Health::Ok },
+        ..Summary::default()
     }
 }

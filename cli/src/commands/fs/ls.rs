@@ -50,6 +50,7 @@ impl Options {
         } else {
             self.show(&opened, b"", &node, printer, &mut failures)?;
         }
+        opened.tell_rebuilt();
         failures.end()
     }
 

@@ -47,6 +47,7 @@ impl Options {
             let (indent, mark) = (2 * visit.depth, if trouble.is_some() { " (unreadable)" } else { "" });
             printer.line(format_args!("{:indent$}{}{mark}", "", shown(&visit)))
         })?;
+        opened.tell_rebuilt();
         failures.end()
     }
 }

@@ -5,7 +5,7 @@ use alloc::{string::String, vec::Vec};
 use core::mem;
 
 use damage::{Corrupt, Fault, Format, Origin};
-use filesystem::Error;
+use filesystem::{Degraded, Error};
 
 use crate::{Assemble, DeviceId, Member, State};
 
@@ -97,8 +97,8 @@ impl Sets {
             let instead = with_number(candidate.member.number).map(|candidate| candidate.device);
             (candidate.device, error, instead)
         };
-        let structure = "identity of a filesystem on another device, which has another state";
-        let warning = candidates.is_copy.then(|| (first.device, wrong(&first.member, structure)));
+        let state = "its filesystem is on another device, too, in another state";
+        let warning = candidates.is_copy.then(|| (first.device, twice(&first.member, state)));
         Some(Set {
             format: candidates.format,
             assemble: first.member.assemble,
@@ -171,16 +171,16 @@ impl Candidates {
         let state = most.map(|(_, state)| state);
         let mut chosen = Chosen { members: Vec::new(), left_out: Vec::new() };
         for candidate in &self.found {
-            let structure = if has_copies && Some(candidate.member.state) != state {
-                "member of a copy of the set, which is not mixed with it"
+            let what = if has_copies && Some(candidate.member.state) != state {
+                "it is of a copy of the set in another state, and never mixed with it"
             } else if let Ok(free) = numbers.binary_search(&candidate.member.number) {
                 numbers.remove(free);
                 chosen.members.push(candidate);
                 continue;
             } else {
-                "number of a member, which another device has, too"
+                "it is the same member of the set as another device"
             };
-            chosen.left_out.push((candidate, wrong(&candidate.member, structure)));
+            chosen.left_out.push((candidate, twice(&candidate.member, what)));
         }
         chosen.members.sort_unstable_by_key(|candidate| candidate.member.number);
         chosen
@@ -192,6 +192,11 @@ impl Chosen<'_> {
         let newest = self.members.iter().max_by_key(|candidate| candidate.member.state);
         newest.is_some_and(|newest| self.members.len() >= newest.member.count)
     }
+}
+
+/// No damage: the same disk by two ways, or a copy.
+fn twice(member: &Member, state: &'static str) -> Error {
+    Error::Degraded(Degraded { format: member.format, state: state.into() })
 }
 
 fn wrong(member: &Member, structure: &'static str) -> Error {
