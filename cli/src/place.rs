@@ -66,14 +66,17 @@ impl Place {
 impl Choice {
     /// The same, with these images.
     pub fn open(&self, images: &[OsString], default: Option<&str>) -> Result<Opened, Stop> {
-        let is_with_path = |image: &&OsString| !Path::new(image).exists() && split(image).1.is_some();
-        if images.len() > 1 || self.path.is_some() {
-            if let Some(image) = images.iter().find(is_with_path) {
-                let name = text(image.as_bytes());
-                return Err(usage(&format!(
-                    "{name}: of several images, or beside --path, none has a path of its own"
-                )));
-            }
+        let is_with_path = |image: &&OsString| {
+            let (file, path) = split(image);
+            path.is_some() && file.iter().all(|file| Path::new(file).exists())
+        };
+        if (images.len() > 1 || self.path.is_some())
+            && let Some(image) = images.iter().find(is_with_path)
+        {
+            let name = text(image.as_bytes());
+            return Err(usage(&format!(
+                "{name}: of several images, or beside --path, none has a path of its own"
+            )));
         }
         let (images, path) = match (images, &self.path) {
             ([image], None) => split(image),

@@ -39,6 +39,7 @@ const NONE: Faults = Faults {
     late_by: Duration::ZERO,
     cut: None,
     only: None,
+    vlan: None,
     seed: SEED,
 };
 const DELAY: Faults = Faults { delay: Duration::from_millis(25), ..NONE };
