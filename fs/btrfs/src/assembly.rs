@@ -235,7 +235,9 @@ fn read_chunks(trees: &mut Trees, superblock: &Superblock) -> Result<(), Error> 
         match item.key.kind {
             kind::CHUNK_ITEM => {
                 let (chunk, _) = Item::parse(item.key, item.bytes(), item.place(0))?;
+                // What saturates is more than anybody may keep, and refused.
                 let stripes = size_of::<Stripe>().saturating_mul(chunk.stripes.len());
+                // The same.
                 trees.storage().keep(size_of::<Chunk>().saturating_add(stripes))?;
                 chunks.add(&chunk, &mut devices, superblock.sector_size.into())?;
             }

@@ -58,9 +58,9 @@ pub struct Place<'a> {
     pub row: u64,
     /// The strip in its row, parities not counted.
     pub column: usize,
-    /// The byte in the strip.
+    /// The byte in the strip; in the chunk, where that is not striped.
     pub within: u64,
-    /// Bytes to the strip's end.
+    /// Bytes to the strip's end; to the chunk's, where that is not striped.
     pub length: u64,
 }
 
@@ -136,7 +136,7 @@ impl Chunks {
         Ok(())
     }
 
-    /// Orders and checks all that were added; nothing is found before.
+    /// Sorts and checks all that were added; comes before [`find`](Self::find).
     ///
     /// # Errors
     /// [`Error::Corrupt`] where chunks overlap.

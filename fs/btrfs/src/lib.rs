@@ -91,7 +91,7 @@ pub struct Btrfs {
     default: Node,
     root: Node,
     warnings: Vec<Error>,
-    /// What its log has changed.
+    /// The memory that the replayed log takes of what all filesystems share; given back when this is dropped.
     _replayed: Claim,
 }
 
@@ -194,11 +194,6 @@ impl Btrfs {
     /// Where the node cannot be read.
     pub fn has_checksums(&self, node: &Node) -> Result<bool, Error> {
         Ok(self.inode(node)?.1.has_sums)
-    }
-
-    /// The transaction that it is of.
-    pub fn generation(&self) -> u64 {
-        self.superblock.generation.0
     }
 
     /// All subvolumes and snapshots that have a path, the one at the top first.

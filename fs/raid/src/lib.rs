@@ -70,7 +70,7 @@ pub enum Parity {
 ///
 /// # Errors
 /// [`Error::TooManyLost`] when parities are fewer than lost columns, [`Error::Length`] when a column is longer than
-/// a parity or the parities differ in length, [`Error::TooWide`] when more than 255 columns have Q or R. The buffers
+/// a parity or the parities differ in length, [`Error::TooWide`] when Q or R is needed over more than 255 columns. The buffers
 /// are as they were then.
 pub fn rebuild(columns: &mut [Column<'_>], parities: [Option<&[u8]>; 3], order: Order) -> Result<(), Error> {
     let Some(length) = common_length(columns, &parities)? else { return nothing_lost(columns) };

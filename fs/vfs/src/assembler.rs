@@ -7,13 +7,13 @@ mod set;
 use alloc::{collections::VecDeque, format, rc::Rc, string::String, vec, vec::Vec};
 
 use block::{BlockRead, Slice};
-use filesystem::{Error, Health, MemoryBudget};
+use filesystem::{Health, MemoryBudget};
 use magic::Usage;
 use part::{Kind, Partition, Table};
 
 use crate::{
-    Assembled, Content, Device, DeviceId, DeviceKind, Disk, Keys, LAYERS, Layer, Leg, Meter, Opened, Problem,
-    RootName, Unlock, Volume, Volumes,
+    Content, Device, DeviceId, DeviceKind, Disk, Keys, LAYERS, Layer, Meter, Opened, Problem, RootName,
+    Unlock, Volume, Volumes,
 };
 use set::Sets;
 
@@ -284,7 +284,7 @@ impl<'k> Assembler<'k> {
                 Ok(false) => continue,
                 // Its sectors may hold the signature of an older one, too.
                 Ok(true) if self.has_common_only && !COMMON.contains(&layer.name) => return Look::Failed,
-                // Its journal is replayed, or it is not read at all.
+                // Without room for its journal the volume fails: nothing is kept back.
                 Ok(true) if layer.name == "ext4" => (layer.open)(Rc::clone(bytes), &self.memory),
                 Ok(true) => self.sparing(|| (layer.open)(Rc::clone(bytes), &self.memory)),
                 Err(error) => Err(error),
@@ -346,48 +346,6 @@ impl<'k> Assembler<'k> {
             self.fail(id, error);
         }
         content
-    }
-
-    /// Makes a device or a filesystem of the members of a set.
-    fn assemble(&mut self, set: set::Set) -> Vec<DeviceId> {
-        for (id, error, instead) in set.left_out {
-            self.problem(id, error);
-            self.problems.last_mut().into_iter().for_each(|problem| problem.instead = instead);
-        }
-        if let Some((id, warning)) = set.warning {
-            self.problem(id, warning);
-            self.copies.push(id);
-        }
-        let legs = |of: &[(u64, DeviceId)]| -> Vec<Leg> {
-            let leg = |(number, id): &(u64, DeviceId)| {
-                let device = Rc::clone(&self.devices.get(id.0)?.bytes);
-                Some(Leg { number: *number, device })
-            };
-            of.iter().filter_map(leg).collect()
-        };
-        let (members, lent) = (legs(&set.members), legs(&set.lent));
-        let outcome = self.sparing(|| (set.assemble)(members, lent, &self.memory));
-        let mut on: Vec<DeviceId> = set.members.iter().map(|(_, id)| *id).collect();
-        match outcome {
-            Ok(Assembled { opened, missing, borrowed }) => {
-                let borrowed = borrowed.into_iter().filter_map(|index| set.lent.get(index));
-                on.extend(borrowed.map(|(_, id)| *id));
-                self.opened(set.format, opened, &on, missing)
-            }
-            Err(Error::Missing(missing)) => {
-                // No fault of those that are there.
-                let members: Vec<String> = missing.members.split(", ").map(String::from).collect();
-                for id in &on {
-                    self.change(*id, |device| device.missing = members.clone());
-                }
-                on.first().into_iter().for_each(|id| self.problem(*id, Error::Missing(missing.clone())));
-                Vec::new()
-            }
-            Err(error) => {
-                on.first().into_iter().for_each(|id| self.fail(*id, error.clone()));
-                Vec::new()
-            }
-        }
     }
 
     /// Names what stands on a device: something for which there is no driver, or which its driver refused. A device

@@ -37,7 +37,7 @@ pub struct Device {
     pub health: Health,
     /// Members of a set that were not found, as the format names them.
     pub missing: Vec<String>,
-    /// Devices between it and its disk.
+    /// Steps down to its disk: 0 for a disk, 1 for a partition on it.
     pub(crate) depth: usize,
 }
 

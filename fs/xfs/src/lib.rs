@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! XFS of versions 4 and 5, read-only.
 //!
-//! Directories of every form, extents in lists and trees, all features of files that Linux 7 has. Of version 5 every
+//! Directories of every form, extents in lists and trees, all features of files that Linux 7 has, but no files on a realtime device and no extended attributes. Of version 5 every
 //! structure is checked: checksum, filesystem, place and owner. A dirty log of version 5 is replayed in memory: reading
 //! writes nothing. One that is not, as of version 4 or on another device, is a warning.
 //!
@@ -69,7 +69,7 @@ pub struct Xfs<D> {
     states: Vec<Cow<'static, str>>,
     /// What a replay of its log has done.
     report: Option<Report>,
-    /// What that has changed.
+    /// The memory that the replayed log takes of what all filesystems share; given back when this is dropped.
     _replayed: Claim,
 }
 

@@ -73,7 +73,7 @@ pub struct Geometry {
 
 /// What the log of a filesystem had that was not unmounted.
 pub struct Recovered {
-    /// What changed, for [`Replayed::with`].
+    /// What changed, for [`Replayed::set`].
     pub overlay: Overlay,
     /// What transactions began and did not finish.
     pub intents: Intents,

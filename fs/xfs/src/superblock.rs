@@ -80,7 +80,8 @@ impl Superblock {
             return Err(fault(Fault::Magic, "xfs_dsb.sb_magicnum", at, raw.sb_magicnum.get()));
         }
         let features = raw.features();
-        // A damaged version is none of features. Only version 5 has a checksum, which is over a whole sector.
+        // Before features: a damaged version number must not be reported as an unsupported one. Only version 5 has a
+        // checksum, which is over a whole sector.
         if features.is_v5() || raw.sb_crc.get() != 0 {
             let sector_size = raw.sector_size()?;
             bytes.resize(usize::from(sector_size), 0);

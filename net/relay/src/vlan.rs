@@ -21,6 +21,7 @@ pub fn across(id: u16, to: Direction, mut frame: Vec<u8>) -> Option<Vec<u8>> {
             // The upper four bits are priority and drop eligibility.
             let is_its = [first, second] == TPID && [third & 0x0f, fourth] == [high, low];
             is_its.then(|| {
+                // Cannot saturate: a sum of two constants.
                 frame.drain(AT..AT.saturating_add(LENGTH));
                 frame
             })

@@ -8,8 +8,8 @@ use damage::{Format, Unsupported};
 use filesystem::{Error, Health};
 use part::{Partition, PartitionKind};
 
-use super::{Assembler, CACHE_PAGES, DEEPEST, MOST_DEVICES};
-use crate::{Device, DeviceId, DeviceKind, Home, Mounted, Problem, Volume, meter::Metered};
+use super::{Assembler, CACHE_PAGES, DEEPEST, MOST_DEVICES, set::Set};
+use crate::{Assembled, Device, DeviceId, DeviceKind, Home, Leg, Mounted, Problem, Volume, meter::Metered};
 
 impl Assembler<'_> {
     pub(super) fn add_container(
@@ -33,6 +33,48 @@ impl Assembler<'_> {
             });
         }
         added.into_iter().collect()
+    }
+
+    /// Makes a device or a filesystem of the members of a set.
+    pub(super) fn assemble(&mut self, set: Set) -> Vec<DeviceId> {
+        for (id, error, instead) in set.left_out {
+            self.problem(id, error);
+            self.problems.last_mut().into_iter().for_each(|problem| problem.instead = instead);
+        }
+        if let Some((id, warning)) = set.warning {
+            self.problem(id, warning);
+            self.copies.push(id);
+        }
+        let legs = |of: &[(u64, DeviceId)]| -> Vec<Leg> {
+            let leg = |(number, id): &(u64, DeviceId)| {
+                let device = Rc::clone(&self.devices.get(id.0)?.bytes);
+                Some(Leg { number: *number, device })
+            };
+            of.iter().filter_map(leg).collect()
+        };
+        let (members, lent) = (legs(&set.members), legs(&set.lent));
+        let outcome = self.sparing(|| (set.assemble)(members, lent, &self.memory));
+        let mut on: Vec<DeviceId> = set.members.iter().map(|(_, id)| *id).collect();
+        match outcome {
+            Ok(Assembled { opened, missing, borrowed }) => {
+                let borrowed = borrowed.into_iter().filter_map(|index| set.lent.get(index));
+                on.extend(borrowed.map(|(_, id)| *id));
+                self.opened(set.format, opened, &on, missing)
+            }
+            Err(Error::Missing(missing)) => {
+                // No fault of those that are there.
+                let members: Vec<String> = missing.members.split(", ").map(String::from).collect();
+                for id in &on {
+                    self.change(*id, |device| device.missing = members.clone());
+                }
+                on.first().into_iter().for_each(|id| self.problem(*id, Error::Missing(missing.clone())));
+                Vec::new()
+            }
+            Err(error) => {
+                on.first().into_iter().for_each(|id| self.fail(*id, error.clone()));
+                Vec::new()
+            }
+        }
     }
 
     /// The volumes of a filesystem: one for each root.
