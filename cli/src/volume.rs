@@ -44,7 +44,8 @@ pub fn pick<'a>(machine: &'a Machine, wanted: Option<&[u8]>) -> Result<&'a Volum
     Err(if wanted.is_some() { with_missing(machine, failure) } else { failure })
 }
 
-/// What is looked for may be on devices of which too many are missing: that is the way out then.
+/// The failure, with the advice to attach devices if too many are missing to read a filesystem: it may hold what was not
+/// found.
 fn with_missing(machine: &Machine, failure: Failure) -> Failure {
     let mut problems = machine.volumes.problems().iter();
     let Some(problem) = problems.find(|problem| matches!(problem.error, vfs::Error::Missing(_))) else {

@@ -42,7 +42,7 @@ pub async fn download<D: Dial>(
         refused(code::MEMORY, &format!("{} wanted, {} of memory free", Bytes(wanted), Bytes(free)))
     })?;
     file.first.replace(Some(response));
-    // One response brings it: how long it is, is not known before there is one.
+    // One response carries the whole file: the length is not known before the first response.
     let division = Division { ranges: 1, ..Division::default() };
     let download = Box::pin(http::download(&file, &mut image, division, &Nobody));
     download.await.map_err(|error| of_request(&error))?;
@@ -89,7 +89,7 @@ impl<'c, D: Dial> File<'c, D> {
         }
     }
 
-    /// The response, or why there is none, and when the server wants to be asked again.
+    /// Asks once. A failure comes with the seconds that the server asks us to wait (Retry-After).
     async fn ask_once(&self, range: Option<Range>) -> Result<Response<'c, D>, (Error, Option<u64>)> {
         let tag = self.tag.borrow().clone();
         let condition = tag.as_deref().filter(|_| range.is_some()).map(|tag| ("If-Range", tag));

@@ -42,7 +42,7 @@ impl<D: Dial> Pool<D> {
         Self { limits, ..self }
     }
 
-    /// A connection that was kept, and not for too long. Where there is none to this host, those that were kept longest
+    /// Takes an idle connection to this host, unless it is too old. If there is none, the oldest connections to other hosts
     /// are closed.
     pub fn take(&self, key: &Key) -> Option<Connection<D::Stream>> {
         let mut idle = self.idle.borrow_mut();
