@@ -1,14 +1,22 @@
-"""qemu_test: boots a machine in QEMU and judges its serial console."""
+"""qemu_test: boots a machine in QEMU and judges its serial console. negative_test: the same, and nothing may start."""
 
 load("@facts//:version.bzl", "VERSION")
+load("//platforms:defs.bzl", "ARCHES")
 
 # The loader's, with the architecture's name behind it.
-FIRST_LINE = "^cloud-boot {} ".format(VERSION)
+_FIRST_LINE = "^cloud-boot {} ".format(VERSION)
 
 # What no boot of ours may show.
-GRUB = [
+_GRUB = [
     "GNU GRUB",
     "Welcome to GRUB",
+]
+
+# A kernel's first lines, and those of the canary behind it.
+KERNEL = [
+    "EFI stub:",
+    "Linux version",
+    "mini:",
 ]
 
 # A whole boot from a disk beside the ISO. The command line is left out: the firmware of loongarch64 breaks long lines.
@@ -23,12 +31,44 @@ LOADED = [
 # In its place, `cloud-boot inspect` on the disks says what is expected: the default entry, its files and options.
 INSPECTED = "inspected:"
 
-def by_fw_cfg(words):
-    """Options of QEMU that give the loader settings, the words `cloudboot.KEY=VALUE`."""
-    return [
-        "-fw_cfg",
-        "name=opt/org.cloudboot/cmdline,string=" + words,
-    ]
+# Firmware that has nothing else to start waits for a key.
+NOTHING_ELSE = "^BdsDxe: No bootable option"
+
+# Secure Boot wants a firmware that keeps its variables from the system.
+_SECURE_BOOT = [
+    "-machine",
+    "smm=on",
+    "-global",
+    "driver=cfi.pflash01,property=secure,value=on",
+]
+
+# Settings of a Debian: systemd gives devices 90 seconds; on a busy machine udev alone may need more.
+PATIENT = {"cloudboot.cmdline.extra": "systemd.default_device_timeout_sec=900"}
+
+def first_line(arch):
+    """The first line of the loader, which every qemu_test expects first."""
+    return _FIRST_LINE + arch
+
+def words(settings):
+    """Settings as the words of a command line: `KEY=VALUE`, or `KEY` where the value is None."""
+    for key, value in settings.items():
+        if value != None and " " in value:
+            fail("{}: {} would be several words".format(key, value))
+    return " ".join([key if value == None else key + "=" + value for key, value in settings.items()])
+
+def _given(smbios, fw_cfg):
+    """Options of QEMU that give the loader its settings, in whose values a comma is doubled."""
+    options = []
+    if smbios:
+        strings = []
+        for key, value in smbios.items():
+            if not key.startswith("cloudboot."):
+                fail(key + ": SMBIOS has only keys of cloudboot")
+            strings.append("cloudboot:{}={}".format(key.removeprefix("cloudboot."), value.replace(",", ",,")))
+        options += ["-smbios", ",".join(["type=11"] + ["value=" + string for string in strings])]
+    if fw_cfg:
+        options += ["-fw_cfg", "name=opt/org.cloudboot/cmdline,string=" + words(fw_cfg).replace(",", ",,")]
+    return options
 
 # Bazel's classes of time limits, seconds.
 _CLASSES = [
@@ -150,11 +190,14 @@ _qemu_test = rule(
 
 def qemu_test(
         name,
-        arch,
         expect,
-        boot = None,
+        arch = "x86_64",
+        boot = "//iso:boot",
         disks = [],
         forbid = [],
+        settings = {},
+        smbios = {},
+        secure_boot = False,
         timeout = 240,
         loader_seconds = 0,
         quiet_after = 0,
@@ -168,7 +211,6 @@ def qemu_test(
         network = None,
         artifact = None,
         loader = None,
-        code = None,
         vars = None,
         qemu_options = [],
         tags = [],
@@ -190,14 +232,19 @@ def qemu_test(
     the test as console.log (lines with times) and console.raw (bytes).
 
     Args:
-        name: of the test
+        name: of the test, with its architecture in the last place
+        expect: patterns that the console must show in this order behind the loader's first line, INSPECTED among them;
+            an item `type:TEXT` is typed when its turn has come, with `<enter>`, `<esc>`, `<up>`, `<down>`, `<home>`,
+            `<ctrl-u>` and `<f1>` for keys. What stands between two `<monitor>` goes to QEMU's monitor, which knows disk
+            N as device `slotN`
         arch: x86_64, aarch64, riscv64 or loongarch64
-        expect: patterns that the console must show in this order, INSPECTED among them; an item `type:TEXT` is
-            typed when its turn has come, with `<enter>`, `<esc>`, `<up>`, `<down>`, `<home>`, `<ctrl-u>` and `<f1>` for
-            keys. What stands between two `<monitor>` goes to QEMU's monitor, which knows disk N as device `slotN`
-        boot: the image that holds the loader; none if the EFI system partition of a disk does
+        boot: the image that holds the loader; None if the EFI system partition of a disk does
         disks: raw images, in the order that the firmware tries them; never written to
-        forbid: patterns that fail the test wherever they stand
+        forbid: patterns that fail the test wherever they stand, beside those of GRUB
+        settings: the loader's by fw_cfg, a dict of keys and values; in a test with `network`, values may have the
+            words between `@`
+        smbios: the same by SMBIOS, without those words
+        secure_boot: whether Secure Boot is on, with the key of :secure_vars_ARCH
         timeout: seconds in which all of `expect` must be seen; long enough for a machine that does other work, too
         loader_seconds: seconds from the loader's first line to the last of them; no limit of its own where it is 0
         quiet_after: seconds after the last of them in which nothing forbidden may be seen
@@ -209,7 +256,6 @@ def qemu_test(
         read_only: whether the firmware cannot write to the disks either (virtio only); what it writes is lost anyway
         read_error: the MiB of each disk at which a sector cannot be read
         network: a dict; None for no network. All keys may be left out:
-            settings: the loader's, by fw_cfg: words `cloudboot.KEY=VALUE`
             metadata: the document of a cloud's metadata service at 169.254.169.254, with the wire "dnsmasq"
             wire: "user" is QEMU's user network, for which this machine's loopback is 10.0.2.2; "dnsmasq" a network of
                 namespaces, in which the machine's only neighbour, registry.test, has DHCP, DNS and the registry
@@ -260,36 +306,45 @@ def qemu_test(
                 {"index": [ARCHITECTURE]}: the tag is an index that has the artifact for these, by OCI's names
         artifact: files to push, of a mini_artifact; by default the architecture's //e2e/disks:artifact_ARCH
         loader: by default the architecture's //loader:loader_ARCH
-        code: the firmware, if not the usual one
-        vars: its variable store, if not the usual one
+        vars: the firmware's variable store, if not the usual one
         qemu_options: more options of QEMU
         tags: beside those that keep two machines at most running at once
         **kwargs: as of every test
     """
+    if arch not in ARCHES or not name.endswith("_" + arch):
+        fail("{}: a test's name ends with its architecture".format(name))
     needed = timeout + quiet_after + _MARGIN
     classes = [word for word, seconds in _CLASSES if seconds >= needed]
     if not classes:
         fail("{}: {} seconds are more than Bazel's longest limit".format(name, needed))
+    if network != None:
+        # The runner gives them, since it knows ports and digests.
+        network = network | {"settings": words(settings)}
+        artifact = artifact or "//e2e/disks:artifact_" + arch
+        boot, settings = None, {}
+        loader = loader or "//loader:loader_" + arch
+    code = "@firmware//:{}_secboot_code.fd" if secure_boot else "@firmware//:{}_code.fd"
+    given = (_SECURE_BOOT if secure_boot else []) + _given(smbios, settings)
     _qemu_test(
         name = name,
         size = "medium",
         timeout = classes[0],
         arch = arch,
-        artifact = (artifact or "//e2e/disks:artifact_" + arch) if network != None else None,
+        artifact = artifact,
         boot = boot,
         block_size = block_size,
         bus = bus,
-        code = code or "@firmware//:{}_code.fd".format(arch),
+        code = code.format(arch),
         disks = disks,
-        expect = expect,
-        forbid = forbid,
+        expect = [first_line(arch) + (", *, Secure Boot on" if secure_boot else "")] + expect,
+        forbid = _GRUB + forbid,
         in_boot_order = in_boot_order,
-        loader = (loader or "//loader:loader_" + arch) if network != None else None,
+        loader = loader,
         loader_seconds = loader_seconds,
         medium = medium or ("cd" if boot else "none"),
         memory = memory,
         network = json.encode(network) if network != None else "",
-        qemu_options = qemu_options,
+        qemu_options = given + qemu_options,
         quiet_after = quiet_after,
         read_error = read_error,
         read_only = read_only,
@@ -298,6 +353,33 @@ def qemu_test(
             "cpu:1",
             "resources:qemu:1",
         ] + tags,
-        vars = vars or "@firmware//:{}_vars.fd".format(arch),
+        vars = vars or (":secure_vars_{}" if secure_boot else "@firmware//:{}_vars.fd").format(arch),
         **kwargs
     )
+
+def negative_test(name, twin, message, after = [], forbid = KERNEL, quiet_after = 1, tags = [], **differences):
+    """A machine that starts nothing, says why, and returns to the firmware; and its twin, which boots.
+
+    Args:
+        name: of the test, NAME_is_refused_ARCH
+        twin: arguments of the qemu_test of the twin, which is made if it is not there; without `expect` it must be
+        message: lines of the console, the last of which says why nothing starts
+        after: lines behind that of the return to the firmware
+        forbid: patterns that fail the test wherever they stand
+        quiet_after: as of a qemu_test; it waits for a key then, or for the network
+        tags: as of a qemu_test, those of the twin not among them
+        **differences: in what it differs from the twin, arguments of a qemu_test
+    """
+    if "_is_refused_" not in name:
+        fail("{}: a negative test is called NAME_is_refused_ARCH".format(name))
+    if not native.existing_rule(twin["name"]):
+        if "expect" not in twin:
+            fail("{}: there is no twin {}".format(name, twin["name"]))
+        qemu_test(**twin)
+    qemu_test(**(twin | differences | {
+        "expect": message + ["returning to the firmware"] + after,
+        "forbid": forbid,
+        "name": name,
+        "quiet_after": quiet_after,
+        "tags": tags,
+    }))

@@ -2,64 +2,68 @@
 
 load("//e2e/disks:artifacts.bzl", "debian_artifact")
 load("//platforms:defs.bzl", "ARCHES")
-load(":defs.bzl", "FIRST_LINE", "GRUB", "qemu_test")
-load(
-    ":network_parts.bzl",
-    "CA",
-    "ENTRY",
-    "IMAGE",
-    "LEASE",
-    "OBTAINED",
-    "OPENSTACK",
-    "PLAIN",
-    "UKI",
-    "artifact_of",
-    "tags_of",
-    "with_settings",
-)
+load(":debian.bzl", "debian_test")
+load(":defs.bzl", "qemu_test")
+load(":network_parts.bzl", "CA", "IMAGE", "LEASE", "MEASURED", "OBTAINED", "OPENSTACK", "network_boot")
 
-# The loader says what it used, and whether that is over its budget.
-_MEASURED = IMAGE + " cloudboot.debug=1"
+# The wire on which this machine has names and leases.
+_WIRE = {"wire": "dnsmasq"}
 
-# A lease, the registry's name, and no other name below `test`.
-_REGISTRY = [
-    "--dhcp-range=10.9.0.50,10.9.0.60,10m",
-    "--dhcp-option=6,10.9.0.1",
+_LEASE_ON_WIRE = "^dhcp 10.9.0."
+
+# Names below `test`: the registry's, and no other.
+_NAMES = [
     "--local=/test/",
     "--host-record=registry.test,10.9.0.1",
 ]
 
-# SRV records of a registry with two replicas.
-_REPLICAS = _REGISTRY + [
+# A lease, and these names.
+_REGISTRY = [
+    "--dhcp-range=10.9.0.50,10.9.0.60,10m",
+    "--dhcp-option=6,10.9.0.1",
+] + _NAMES
+
+# SRV records of a registry with two replicas. Nobody listens at the port of the second.
+_REPLICAS = [
     "--srv-host=_oci._tcp.registry.test,registry.test,443,2,1",
+    "--srv-host=_oci._tcp.registry.test,registry.test,444,1,1",
 ]
 
-# Nobody listens at that port.
-_DEAD_REPLICA = "--srv-host=_oci._tcp.registry.test,registry.test,444,1,1"
+# The small server of faults has no certificate.
+_PLAIN = {"certificate": "none"}
+
+_INSECURE = IMAGE | {"cloudboot.insecure": "1"}
 
 # It is tried first.
-_MIRRORED = PLAIN | {"settings": PLAIN["settings"] + " cloudboot.mirror=@REGISTRY@=@MIRROR@"}
+_MIRRORED = _INSECURE | {"cloudboot.mirror": "@REGISTRY@=@MIRROR@"}
+
+_LOGIN = {
+    "rd.cloudboot.user": "me",
+    "rd.cloudboot.pass": "hunter2",
+}
+
+# The image is told by something that is asked for a minute.
+_TOLD = {"cloudboot.net.wait": "60"} | CA
 
 # What boots, on x86_64: what is around the machine, and what the loader says of it. With `is_full` it is in //e2e:full
 # only.
 _BOOTS = {
-    "uki": struct(artifact = {"uki": True}),
+    "network_uki": dict(artifact = {"uki": True}),
     # Another program's artifact, with its defaults.
-    "oras": struct(
+    "network_oras": dict(
         is_full = True,
         network = {"pushed_by": "oras"},
     ),
-    "skopeo": struct(
+    "network_skopeo": dict(
         is_full = True,
         network = {"pushed_by": "skopeo"},
     ),
-    "names_by_dns": struct(
+    "network_names_by_dns": dict(
         is_full = True,
-        network = {"wire": "dnsmasq"},
-        lease = "^dhcp 10.9.0.",
+        network = _WIRE,
     ),
-    "ipv6_only": struct(
-        network = {
+    "network_ipv6_only": dict(
+        network = _WIRE | {
             "addresses": ["fd09::1/64"],
             "dnsmasq": [
                 "--enable-ra",
@@ -68,206 +72,183 @@ _BOOTS = {
                 "--local=/test/",
                 "--host-record=registry.test,fd09::1",
             ],
-            "wire": "dnsmasq",
         },
         lease = "via ",
     ),
     # No DHCP is there.
-    "static_address": struct(
+    "network_static_address": dict(
         is_full = True,
-        network = {
-            "dnsmasq": [
-                "--local=/test/",
-                "--host-record=registry.test,10.9.0.1",
-            ],
-            "settings": IMAGE + " cloudboot.net.static=10.9.0.77/24:10.9.0.1:10.9.0.1",
-            "wire": "dnsmasq",
-        },
+        network = _WIRE | {"dnsmasq": _NAMES},
+        settings = IMAGE | {"cloudboot.net.static": "10.9.0.77/24:10.9.0.1:10.9.0.1"},
         lease = "^static 10.9.0.77/24 via ",
     ),
     # What has no tag is lost at the switch, and so the loader has no lease without the setting.
-    "vlan": struct(
+    "network_vlan": dict(
         is_full = True,
-        network = {
-            "line": {"vlan": 42},
-            "settings": IMAGE + " cloudboot.net.vlan=42",
-            "wire": "dnsmasq",
-        },
-        lease = "^dhcp 10.9.0.",
+        network = _WIRE | {"line": {"vlan": 42}},
+        settings = IMAGE | {"cloudboot.net.vlan": "42"},
     ),
-    "srv_with_a_dead_replica": struct(
-        network = {
-            "dnsmasq": _REPLICAS + [_DEAD_REPLICA],
+    "network_srv_with_a_dead_replica": dict(
+        network = _WIRE | {
+            "dnsmasq": _REGISTRY + _REPLICAS,
             "host": "_oci._tcp.registry.test",
-            "wire": "dnsmasq",
         },
-        lease = "^dhcp 10.9.0.",
     ),
-    "redirected_blobs": struct(
-        is_measured = True,
-        network = {
-            "blobs": "redirected",
-            "settings": _MEASURED,
-        },
+    "network_redirected_blobs": dict(
+        network = {"blobs": "redirected"},
+        settings = MEASURED,
     ),
     # Nobody but the proxy knows the registry's name.
-    "proxy": struct(
+    "network_proxy": dict(
         is_full = True,
         network = {
             "host": "registry.test",
             "proxy": True,
-            "settings": IMAGE + " cloudboot.net.proxy=@PROXY@",
         },
+        settings = IMAGE | {"cloudboot.net.proxy": "@PROXY@"},
     ),
-    "e1000": struct(network = {"cards": ["e1000"]}),
-    "virtio_modern": struct(
+    "network_e1000": dict(network = {"cards": ["e1000"]}),
+    "network_virtio_modern": dict(
         is_full = True,
         network = {"cards": ["virtio-net-pci,disable-legacy=on"]},
     ),
     # The firmware has random numbers for the loader.
-    "random_numbers": struct(
+    "network_random_numbers": dict(
         is_full = True,
-        machine = {"qemu_options": [
+        qemu_options = [
             "-device",
             "virtio-rng-pci",
-        ]},
+        ],
     ),
-    "two_cards": struct(network = {"cards": [
+    "network_two_cards": dict(network = {"cards": [
         "virtio-net-pci",
         "silent:virtio-net-pci",
     ]}),
-    "login": struct(
+    "network_login": dict(
         is_full = True,
-        network = {
-            "login": True,
-            "settings": IMAGE + " rd.cloudboot.user=me rd.cloudboot.pass=hunter2",
-        },
+        network = {"login": True},
+        settings = IMAGE | _LOGIN,
     ),
-    "plain_http": struct(
+    "network_plain_http": dict(
         is_full = True,
-        network = {
-            "certificate": "none",
-            "settings": IMAGE + " cloudboot.insecure=1",
-        },
+        network = _PLAIN,
+        settings = _INSECURE,
     ),
-    "tag_without_signatures": struct(
+    "network_tag_without_signatures": dict(
         is_full = True,
-        network = {"settings": "cloudboot.image=@TAG@ cloudboot.cosign=off " + CA},
+        settings = {
+            "cloudboot.image": "@TAG@",
+            "cloudboot.cosign": "off",
+        } | CA,
     ),
-    "index": struct(
+    "network_index": dict(
         is_full = True,
         network = {"damage": {"index": [
             "arm64",
             "amd64",
         ]}},
     ),
+    # An entry of a disk names a UKI by its URL, and nothing needs to vouch for it.
+    "network_entry_with_url": dict(
+        artifact = ":network_uki_x86_64_artifact",
+        network = {"entry": "title Mini by URL\nuki-url https://@PART@\n"},
+        settings = {
+            "cloudboot.cosign": "off",
+            "cloudboot.menu": "hidden",
+        } | CA,
+        said = [
+            "^choose \"Mini by URL\" from hd",
+            LEASE,
+            "^obtain https://@PART@ (",
+        ],
+        title = "Mini by URL\"",
+    ),
     # The machine says that it is OpenStack's, and is told by its service what to boot.
-    "image_by_metadata": struct(
-        network = {
+    "network_image_by_metadata": dict(
+        network = _WIRE | {
             "metadata": "{\"uuid\": \"1\", \"cloudboot\": {\"image\": \"@REFERENCE@\"}}",
-            "settings": "cloudboot.net.wait=60 " + CA,
-            "wire": "dnsmasq",
         },
-        lease = "^dhcp 10.9.0.",
+        settings = _TOLD,
         expect = [
             "^metadata http://169.254.169.254/openstack/latest/meta_data.json (",
             "^configure: E-CONFIG-PLAIN ",
         ],
-        machine = {"qemu_options": OPENSTACK},
+        qemu_options = OPENSTACK,
     ),
     # A volume says it, and no service is asked.
-    "image_by_seed": struct(
-        network = {
-            "seed": "{\"cloudboot\": {\"image\": \"@REFERENCE@\"}}",
-            "settings": CA,
-        },
+    "network_image_by_seed": dict(
+        network = {"seed": "{\"cloudboot\": {\"image\": \"@REFERENCE@\"}}"},
+        settings = CA,
         # What is read from a disk comes before the network.
         lease = "^metadata hd1 /cloudboot.json (",
         expect = [LEASE],
     ),
     # Who gives the machine its address says what it boots: DHCP's option 67.
-    "image_by_dhcp": struct(
-        network = {
-            "dnsmasq": _REGISTRY + ["--dhcp-option=67,@REFERENCE@"],
-            "settings": "cloudboot.net.wait=60 " + CA,
-            "wire": "dnsmasq",
-        },
-        lease = "^dhcp 10.9.0.",
+    "network_image_by_dhcp": dict(
+        network = _WIRE | {"dnsmasq": _REGISTRY + ["--dhcp-option=67,@REFERENCE@"]},
+        settings = _TOLD,
         expect = [
             "^dhcp names @REGISTRY@/boot/mini:1",
             "^configure: E-CONFIG-PLAIN cloudboot.image (DHCP)",
         ],
     ),
     # Both by the document: they belong together.
-    "login_by_metadata": struct(
+    "network_login_by_metadata": dict(
         is_full = True,
-        network = {
+        network = _WIRE | {
             "login": True,
             "metadata": "{\"cloudboot\": {\"image\": \"@REFERENCE@\", \"registry\": " +
                         "{\"user\": \"me\", \"pass\": \"hunter2\"}}}",
-            "settings": "cloudboot.net.wait=60 " + CA,
-            "wire": "dnsmasq",
         },
-        lease = "^dhcp 10.9.0.",
-        machine = {"qemu_options": OPENSTACK},
+        settings = _TOLD,
+        qemu_options = OPENSTACK,
     ),
 
     # What the card receives after it was stopped is not written to memory that is the kernel's by then.
-    "traffic": struct(
-        network = {
-            "traffic": True,
-            "wire": "dnsmasq",
-        },
-        lease = "^dhcp 10.9.0.",
-    ),
-    "traffic_by_the_firmware": struct(
+    "network_traffic": dict(network = _WIRE | {"traffic": True}),
+    "network_traffic_by_the_firmware": dict(
         is_full = True,
-        network = {
+        network = _WIRE | {
             "cards": ["e1000"],
             "traffic": True,
-            "wire": "dnsmasq",
         },
-        lease = "^dhcp 10.9.0.",
     ),
 
     # What is wrong on the way, and does not matter.
-    "cut_at_half": struct(
-        network = {
+    "network_cut_at_half": dict(
+        network = _WIRE | {
             "blobs": "redirected",
             "line": {"cut": 50},
-            "wire": "dnsmasq",
         },
-        lease = "^dhcp 10.9.0.",
     ),
-    "lossy_and_slow": struct(
+    "network_lossy_and_slow": dict(
         is_full = True,
-        network = {
-            "line": {
-                "delay": 100,
-                "late": 50,
-                "late_by": 20,
-                "loss": 20,
-                "seed": 14,
-            },
-            "wire": "dnsmasq",
-        },
-        lease = "^dhcp 10.9.0.",
+        network = _WIRE | {"line": {
+            "delay": 100,
+            "late": 50,
+            "late_by": 20,
+            "loss": 20,
+            "seed": 14,
+        }},
     ),
-    "busy_registry": struct(
+    "network_busy_registry": dict(
         is_full = True,
-        network = PLAIN | {"front": "busy"},
+        network = _PLAIN | {"front": "busy"},
+        settings = _INSECURE,
     ),
-    "dead_mirror": struct(
+    "network_dead_mirror": dict(
         is_full = True,
-        network = _MIRRORED | {"mirror": "dead"},
+        network = _PLAIN | {"mirror": "dead"},
+        settings = _MIRRORED,
     ),
-    "tampering_mirror": struct(
+    "network_tampering_mirror": dict(
         is_full = True,
-        network = _MIRRORED | {"mirror": "tamper"},
+        network = _PLAIN | {"mirror": "tamper"},
+        settings = _MIRRORED,
     ),
 
     # Alpine's modules and overlay are where its programs look for them.
-    "alpine": struct(
+    "network_alpine": dict(
         is_full = True,
         artifact = {"alpine": True},
         shown = [
@@ -276,100 +257,55 @@ _BOOTS = {
             "^mini: modloop whole",
         ],
     ),
+
+    # On every architecture.
+    "network": dict(settings = MEASURED),
 }
 
-def _entry_with_url():
-    """An entry of a disk names a UKI by its URL, and nothing needs to vouch for it."""
-    qemu_test(
-        name = "network_entry_with_url_x86_64",
-        timeout = 600,
-        arch = "x86_64",
-        artifact = UKI,
-        expect = [
-            FIRST_LINE + "x86_64",
-            "^choose \"Mini by URL\" from hd",
-            LEASE,
-            "^obtain https://@PART@ (",
-            "^start \"Mini by URL\"",
-            "mini: userspace on x86_64",
-            "mini=network",
-        ],
-        forbid = GRUB + ["over budget"],
-        network = {
-            "entry": ENTRY,
-            "settings": "cloudboot.cosign=off cloudboot.menu=hidden " + CA,
-        },
+def network_case(name, arch = "x86_64"):
+    """Arguments of the qemu_test of a row."""
+    return _case("{}_{}".format(name, arch), arch, **_BOOTS[name])
+
+def _case(test, arch, network = {}, settings = IMAGE, lease = None, expect = [], said = None, **row):
+    lease = lease or (_LEASE_ON_WIRE if network.get("wire") == "dnsmasq" else LEASE)
+    used = ["  used at most: stack "] if settings == MEASURED else []
+    return network_boot(
+        test,
+        said or [lease] + expect + [OBTAINED] + used,
+        arch,
+        network = network,
+        settings = settings,
+        **row
     )
 
-def _debian():
+def _debian(arch):
     """A whole Debian is the initrd, up to its prompt: minutes where it is emulated."""
-    for arch in ["x86_64", "aarch64"]:
-        name = "network_debian_" + arch
-        debian_artifact(
-            name = name + "_artifact",
-            arch = arch,
-        )
-        qemu_test(
-            name = name,
-            timeout = 1500,
-            arch = arch,
-            artifact = ":{}_artifact".format(name),
-            expect = [
-                FIRST_LINE + arch,
-                LEASE,
-                OBTAINED,
-                "^start \"",
-                "e2e=network",
-                "Welcome to Debian",
-                "login:",
-            ],
-            forbid = GRUB,
-            # A first root may be half of it.
-            memory = 2048,
-            network = with_settings({}),
-            tags = ["manual"],
-        )
+    name = "network_debian_" + arch
+    debian_artifact(
+        name = name + "_artifact",
+        arch = arch,
+    )
+    debian_test(
+        name = name,
+        arch = arch,
+        artifact = ":{}_artifact".format(name),
+        expect = [
+            LEASE,
+            OBTAINED,
+            "^start \"",
+            "e2e=network",
+        ],
+        # A first root may be half of it.
+        memory = 2048,
+        network = {},
+        settings = IMAGE,
+        tags = ["manual"],
+    )
 
 def network_tests():
-    """Tests network_NAME_x86_64, and network_ARCH of every architecture."""
-    for arch in ARCHES:
-        qemu_test(
-            name = "network_" + arch,
-            timeout = 600,
-            arch = arch,
-            expect = [
-                FIRST_LINE + arch,
-                LEASE,
-                OBTAINED,
-                # Budgets L3 and L5.
-                "  used at most: stack ",
-                "^start \"",
-                "mini: userspace on " + arch,
-                "mini=network",
-            ],
-            forbid = GRUB + ["over budget"],
-            network = with_settings({"settings": _MEASURED}),
-        )
-    for name, case in _BOOTS.items():
-        test = "network_{}_x86_64".format(name)
-        qemu_test(
-            name = test,
-            timeout = 600,
-            arch = "x86_64",
-            artifact = artifact_of(test, case),
-            expect = [
-                FIRST_LINE + "x86_64",
-                getattr(case, "lease", LEASE),
-            ] + getattr(case, "expect", []) + [OBTAINED] + (
-                ["  used at most: stack "] if getattr(case, "is_measured", False) else []
-            ) + [
-                "^start \"",
-                "mini: userspace on x86_64",
-            ] + getattr(case, "shown", ["mini=network"]),
-            forbid = GRUB + ["over budget"],
-            network = with_settings(getattr(case, "network", {})),
-            tags = tags_of(case),
-            **getattr(case, "machine", {})
-        )
-    _entry_with_url()
-    _debian()
+    """A test of each of them, NAME_x86_64, and network_ARCH of every architecture."""
+    for name in _BOOTS:
+        for arch in ARCHES if name == "network" else ["x86_64"]:
+            qemu_test(**network_case(name, arch))
+    for arch in ["x86_64", "aarch64"]:
+        _debian(arch)

@@ -1,28 +1,66 @@
 """What real machines have: other blocks, long menus, programs that come back."""
 
-load("//e2e/disks:mini.bzl", "mini_disk")
-load(":defs.bzl", "FIRST_LINE", "GRUB", "by_fw_cfg", "qemu_test")
+load(
+    "//e2e/disks:changes.bzl",
+    "HYBRID",
+    "MBR",
+    "SHELL",
+    "compress",
+    "edit",
+    "failing_entries",
+    "more_entries",
+    "sector_size",
+)
+load(":mini_boot.bzl", "boot_tests")
 
-# Starts the shell by its path before anything else.
-_SHELL_FIRST = """\
+# The shell's entry, by its path, stands before anything else.
+_SHELL_FIRST = edit("menuentry 'Mini' ", """\
 menuentry 'Shell' {
     search --no-floppy --label --set=root UEFI
     chainloader /EFI/tools/shellx64.efi
 }
-menuentry 'Mini' """
+menuentry 'Mini' """)
+
+def _called(title):
+    """The entry has another title, so that it is told from that of a second disk."""
+    return edit("menuentry 'Mini' ", "menuentry '{}' ".format(title))
 
 # Long enough for firmware to notice what happens to a disk.
-_WAITING = "cloudboot.menu=always cloudboot.timeout=10"
+_WAITING = {
+    "cloudboot.menu": "always",
+    "cloudboot.timeout": "10",
+}
+
+def _after_the_shell(place):
+    """The shell runs the script that stands beside it, so that it knows where it is, and returns."""
+    return [
+        "^choose \"Shell\" from {} /boot/grub/grub.cfg".format(place),
+        "^obtain /EFI/tools/shellx64.efi ",
+        "^e2e: a script beside the shell",
+        "^failed: start Shell: E-HANDOVER-RETURNED the program returned to the loader; trying the next entry",
+        "^choose \"Mini\" from {} ".format(place),
+    ]
+
+def _while_the_menu_waits(typed, title):
+    """The first of two disks goes, by what is typed, and the entry of that title fails."""
+    return [
+        "^discover 3 disks, ",
+        "^Boots the marked entry in ",
+        "type:<monitor>{}<enter><monitor>".format(typed),
+        "^choose \"{}\" from hd*gpt1 ".format(title),
+        "^failed: obtain /boot/vmlinuz*: E-IO *the disk is gone, or another medium is in it; trying the next entry",
+        "^choose \"Mini\" from hd*gpt1 ",
+    ]
 
 _ROBUST = {
-    "sectors_of_4096_bytes": struct(
-        disk = {"sector_size": 4096},
-        machine = {"block_size": 4096},
+    "sectors_of_4096_bytes": dict(
+        changes = [sector_size(4096)],
+        block_size = 4096,
         expect = ["^choose \"Mini\" from hd*gpt1 "],
     ),
-    "sixty_four_entries": struct(
-        disk = {"failing_entries": 62},
-        machine = {"qemu_options": by_fw_cfg("cloudboot.menu=always")},
+    "sixty_four_entries": dict(
+        changes = [failing_entries(62)],
+        settings = {"cloudboot.menu": "always"},
         expect = [
             "^Entries 1 to 18 of 64",
             "    Failing 17 ",
@@ -33,119 +71,61 @@ _ROBUST = {
         ],
     ),
     # The limit is told, and the right one boots; neither takes long.
-    "ten_thousand_menu_entries": struct(
-        disk = {"more_entries": 10000},
-        machine = {"loader_seconds": 60},
+    "ten_thousand_menu_entries": dict(
+        changes = [more_entries(10000)],
+        loader_seconds = 60,
         expect = [
             "^warning: discover hd*gpt1 /boot/grub/grub.cfg: E-GRUB-LIMIT line *: more than 1000 menu entries",
             "^choose \"Mini\" from hd*gpt1 /boot/grub/grub.cfg",
         ],
     ),
-    "ten_thousand_bls_entries": struct(
-        disk = {
-            "more_entries": 10000,
-            "shape": "bls",
-        },
-        machine = {
-            "loader_seconds": 60,
-            "qemu_options": by_fw_cfg("cloudboot.menu=hidden"),
-        },
+    "ten_thousand_bls_entries": dict(
+        shape = "bls",
+        changes = [more_entries(10000)],
+        loader_seconds = 60,
+        settings = {"cloudboot.menu": "hidden"},
         expect = [
             "^warning: discover hd*gpt15 /loader/entries: E-ENTRY-LIMIT more than 1000 boot entries",
             "^choose \"Debian GNU/Linux",
         ],
         forbid = ["^failed:"],
     ),
-    # The EFI shell runs the script that stands beside it, so that it knows where it is, and returns.
-    "program_that_returns": struct(
-        disk = {
-            "edit": {"menuentry 'Mini' ": _SHELL_FIRST},
-            "shell": True,
-        },
-        expect = [
-            "^choose \"Shell\" from hd*gpt1 /boot/grub/grub.cfg",
-            "^obtain /EFI/tools/shellx64.efi ",
-            "^e2e: a script beside the shell",
-            "^failed: start Shell: E-HANDOVER-RETURNED the program returned to the loader; trying the next entry",
-            "^choose \"Mini\" from hd*gpt1 ",
-        ],
+    "program_that_returns": dict(
+        changes = [_SHELL_FIRST, SHELL],
+        expect = _after_the_shell("hd*gpt1"),
     ),
     # Its slots 1 and 2 are empty, which the firmware does not count: it is told where the program stands all the same.
-    "program_on_an_mbr": struct(
-        disk = {
-            "edit": {"menuentry 'Mini' ": _SHELL_FIRST},
-            "mbr": True,
-            "shell": True,
-        },
-        expect = [
-            "^choose \"Shell\" from hd*msdos4 /boot/grub/grub.cfg",
-            "^obtain /EFI/tools/shellx64.efi ",
-            "^e2e: a script beside the shell",
-            "^failed: start Shell: E-HANDOVER-RETURNED the program returned to the loader; trying the next entry",
-            "^choose \"Mini\" from hd*msdos4 ",
-        ],
+    "program_on_an_mbr": dict(
+        changes = [_SHELL_FIRST, MBR, SHELL],
+        expect = _after_the_shell("hd*msdos4"),
     ),
     # What a medium for disc drives and sticks has, as a stick: a program in its appended partition, of which the table
     # says more than the disc does, and a kernel on the disc, which is there once although partition 1 has it, too.
-    "program_on_a_hybrid_medium": struct(
-        disk = {
-            "edit": {"menuentry 'Mini' ": _SHELL_FIRST},
-            "hybrid": True,
-            "shell": True,
-        },
-        expect = [
-            "^discover 2 disks, ",
-            "^choose \"Shell\" from hd* /boot/grub/grub.cfg",
-            "^obtain /EFI/tools/shellx64.efi ",
-            "^e2e: a script beside the shell",
-            "^failed: start Shell: E-HANDOVER-RETURNED the program returned to the loader; trying the next entry",
-            "^choose \"Mini\" from hd* ",
-        ],
+    "program_on_a_hybrid_medium": dict(
+        changes = [_SHELL_FIRST, HYBRID, SHELL],
+        expect = ["^discover 2 disks, "] + _after_the_shell("hd*"),
     ),
-    # While the menu waits, the first of two sticks is pulled.
-    "stick_that_is_pulled": struct(
-        disk = {"edit": {"menuentry 'Mini' ": "menuentry 'Stick' "}},
+    # The first of two sticks is pulled.
+    "stick_that_is_pulled": dict(
+        changes = [_called("Stick")],
         beside = ["//e2e/disks:mini_x86_64"],
-        machine = {
-            "bus": "usb",
-            "qemu_options": by_fw_cfg(_WAITING),
-        },
-        expect = [
-            "^discover 3 disks, ",
-            "^Boots the marked entry in ",
-            "type:<monitor>device_del slot0<enter><monitor>",
-            "^choose \"Stick\" from hd*gpt1 ",
-            "^failed: obtain /boot/vmlinuz*: E-IO *the disk is gone, or another medium is in it; trying the next entry",
-            "^choose \"Mini\" from hd*gpt1 ",
-        ],
+        bus = "usb",
+        settings = _WAITING,
+        expect = _while_the_menu_waits("device_del slot0", "Stick"),
     ),
-    # While the menu waits, another medium is put into the first of two drives.
-    "medium_that_is_exchanged": struct(
-        disk = {
-            "compress": "gzip",
-            "edit": {"menuentry 'Mini' ": "menuentry 'Disc' "},
-        },
+    # Another medium is put into the first of two drives.
+    "medium_that_is_exchanged": dict(
+        changes = [_called("Disc"), compress("gzip")],
         beside = ["//e2e/disks:mini_x86_64"],
-        machine = {
-            "bus": "cd",
-            "qemu_options": by_fw_cfg(_WAITING),
-        },
-        expect = [
-            "^discover 3 disks, ",
-            "^Boots the marked entry in ",
-            "type:<monitor>change disk0 -f e2e/disks/mini_x86_64.raw raw read-only<enter><monitor>",
-            "^choose \"Disc\" from hd*gpt1 ",
-            "^failed: obtain /boot/vmlinuz*: E-IO *the disk is gone, or another medium is in it; trying the next entry",
-            "^choose \"Mini\" from hd*gpt1 ",
-        ],
+        bus = "cd",
+        settings = _WAITING,
+        expect = _while_the_menu_waits("change disk0 -f e2e/disks/mini_x86_64.raw raw read-only", "Disc"),
     ),
     # The entry of this partition is renamed, and no other.
-    "tries_on_an_mbr": struct(
-        disk = {
-            "mbr": True,
-            "shape": "bls",
-        },
-        machine = {"qemu_options": by_fw_cfg("cloudboot.menu=hidden")},
+    "tries_on_an_mbr": dict(
+        shape = "bls",
+        changes = [MBR],
+        settings = {"cloudboot.menu": "hidden"},
         expect = [
             "^choose \"Debian GNU/Linux*from hd*msdos3 /loader/entries/mini-",
             "^start \"Debian GNU/Linux",
@@ -156,19 +136,4 @@ _ROBUST = {
 
 def robust_tests():
     """A test of each of them, NAME_x86_64, and its disk."""
-    for name, case in _ROBUST.items():
-        test = name + "_x86_64"
-        mini_disk(
-            name = test + "_disk",
-            arch = "x86_64",
-            **case.disk
-        )
-        qemu_test(
-            name = test,
-            arch = "x86_64",
-            boot = "//iso:boot",
-            disks = [":{}_disk".format(test)] + getattr(case, "beside", []),
-            expect = [FIRST_LINE + "x86_64"] + case.expect + ["mini: userspace on x86_64"],
-            forbid = GRUB + getattr(case, "forbid", []),
-            **getattr(case, "machine", {})
-        )
+    boot_tests(_ROBUST)

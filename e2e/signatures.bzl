@@ -1,155 +1,130 @@
 """Boots from a registry with a signature key built into the loader: what is signed starts, and nothing else does."""
 
 load("//platforms:defs.bzl", "ARCHES")
-load(":defs.bzl", "FIRST_LINE", "GRUB", "qemu_test")
-load(":network_parts.bzl", "KERNEL", "LEASE", "OBTAINED", "TAG", "tags_of")
+load(":defs.bzl", "negative_test", "qemu_test")
+load(":network_parts.bzl", "LEASE", "NOTHING_STARTS", "OBTAINED", "SIGNED", "TAG", "network_boot", "tags_of")
+
+def _by_a(**more):
+    """The key that is built in signs."""
+    return {
+        "by": ["a"],
+        "keys": ["a"],
+    } | more
 
 # What boots, on x86_64. With `is_full` it is in //e2e:full only.
 _BOOTS = {
-    "by_tag": struct(signing = {
-        "by": ["a"],
-        "form": "tag",
-        "keys": ["a"],
-    }),
-    # Twin of older_epoch.
-    "epoch": struct(signing = {
-        "by": ["a"],
-        "epoch": 5,
-        "keys": ["a"],
-        "started": {"epoch": 5},
-    }),
+    "signed_by_tag": dict(signing = _by_a(form = "tag")),
+    "signed_epoch": dict(signing = _by_a(
+        epoch = 5,
+        started = {"epoch": 5},
+    )),
     # What a booted system writes there keeps nothing from starting, and is removed.
-    "forged_epoch": struct(
+    "signed_forged_epoch": dict(
         is_full = True,
+        signing = _by_a(
+            epoch = 5,
+            started = {"forged": 9},
+        ),
         expect = ["^warning: verify CloudBootEpoch-*: E-TRUST-FLOOR "],
-        signing = {
-            "by": ["a"],
-            "epoch": 5,
-            "keys": ["a"],
-            "started": {"forged": 9},
-        },
     ),
     # The index says for whom the image is, and only it is signed.
-    "index": struct(signing = {
-        "by": ["a"],
-        "index": True,
-        "keys": ["a"],
-    }),
+    "signed_index": dict(signing = _by_a(index = True)),
     # By a certificate for an identity, with a log and a timestamp.
-    "keyless": struct(signing = {"keyless": "good"}),
-    "by_two_of_three": struct(
+    "signed_keyless": dict(signing = {"keyless": "good"}),
+    "signed_by_two_of_three": dict(
         is_full = True,
         signing = {
-            "by": [
-                "a",
-                "c",
-            ],
-            "keys": [
-                "a",
-                "b",
-                "c",
-            ],
+            "by": ["a", "c"],
+            "keys": ["a", "b", "c"],
             "threshold": 2,
         },
     ),
+
+    # On every architecture.
+    "signed": dict(signing = _by_a()),
 }
 
-# What is refused, on x86_64: twins are signed_x86_64 and those named.
+# What is refused, on x86_64: the line that says so, the twin (`signed` where it is not named), and how it is signed in
+# place of the twin, or what is wrong beside that.
 _REFUSED = {
-    "unsigned": struct(
+    "unsigned": dict(
         message = "E-TRUST-UNSIGNED ",
         signing = {"keys": ["a"]},
     ),
-    "signed_by_another": struct(
+    "signed_by_another": dict(
         message = "E-TRUST-SIGNER ",
-        signing = {
-            "by": ["b"],
-            "keys": ["a"],
-        },
+        signing = _by_a(by = ["b"]),
     ),
-    # Twin: signed_by_tag.
-    "signature_of_another_image": struct(
+    "signature_of_another_image": dict(
+        twin = "signed_by_tag",
         message = "E-TRUST-SUBJECT ",
-        signing = {
-            "by": ["a"],
-            "form": "tag",
-            "keys": ["a"],
-            "of_another": True,
-        },
+        signing = _by_a(
+            form = "tag",
+            of_another = True,
+        ),
     ),
-    # Twin: signed_by_two_of_three.
-    "signed_by_one_of_two": struct(
+    "signed_by_one_of_two": dict(
         is_full = True,
+        twin = "signed_by_two_of_three",
         message = "E-TRUST-THRESHOLD ",
         signing = {
             "by": ["a"],
-            "keys": [
-                "a",
-                "b",
-            ],
+            "keys": ["a", "b"],
             "threshold": 2,
         },
     ),
-    # Twin: signed_epoch.
-    "older_epoch": struct(
+    "older_epoch": dict(
+        twin = "signed_epoch",
         message = "E-TRUST-EPOCH ",
-        signing = {
-            "by": ["a"],
-            "epoch": 4,
-            "keys": ["a"],
-            "started": {"epoch": 5},
-        },
+        signing = _by_a(
+            epoch = 4,
+            started = {"epoch": 5},
+        ),
     ),
-    # Twins of the next two: signed_keyless.
-    "identity_expired": struct(
+    "identity_expired": dict(
+        twin = "signed_keyless",
         message = "E-TRUST-CERT ",
         signing = {"keyless": "expired"},
     ),
-    "bundle_of_another_subject": struct(
+    "bundle_of_another_subject": dict(
+        twin = "signed_keyless",
         message = "E-TRUST-SUBJECT ",
         signing = {"keyless": "of-another"},
     ),
-    # Twin: signed_index.
-    "child_of_index_swapped": struct(
-        damage = {"flip": "child"},
+    "child_of_index_swapped": dict(
+        twin = "signed_index",
         message = "E-NET-OCI-DIGEST ",
-        signing = {
-            "by": ["a"],
-            "index": True,
-            "keys": ["a"],
-        },
+        wrong = {"damage": {"flip": "child"}},
     ),
-    "signed_and_tampered": struct(
-        damage = {"flip": "initrd.img"},
+    "signed_and_tampered": dict(
         message = "E-NET-OCI-DIGEST ",
-        signing = {
-            "by": ["a"],
-            "keys": ["a"],
-        },
+        wrong = {"damage": {"flip": "initrd.img"}},
     ),
 }
 
-def _boot(name, arch, signing, expect = [], tags = []):
-    qemu_test(
-        name = name,
-        timeout = 600,
-        arch = arch,
-        expect = [
-            FIRST_LINE + arch,
+def _case(name, signing, arch = "x86_64", expect = [], is_full = False):
+    """Arguments of the qemu_test of a row."""
+    return network_boot(
+        "{}_{}".format(name, arch),
+        [LEASE, SIGNED, OBTAINED] + expect,
+        arch,
+        is_full = is_full,
+        network = {"signing": signing},
+        settings = TAG,
+    )
+
+def _refused(name, message, twin = "signed", signing = None, wrong = {}, is_full = False):
+    case = _case(twin, **_BOOTS[twin])
+    negative_test(
+        name = name + "_is_refused_x86_64",
+        twin = case,
+        message = [
             LEASE,
-            "^signed @REGISTRY@/boot/mini:1 sha256:",
-            OBTAINED,
-        ] + expect + [
-            "^start \"",
-            "mini: userspace on " + arch,
-            "mini=network",
+            "^failed: *" + message,
         ],
-        forbid = GRUB + ["over budget"],
-        network = {
-            "settings": TAG,
-            "signing": signing,
-        },
-        tags = tags,
+        forbid = NOTHING_STARTS,
+        network = case["network"] | wrong | ({"signing": signing} if signing else {}),
+        tags = tags_of(is_full),
     )
 
 def _epochs_forgotten():
@@ -158,16 +133,13 @@ def _epochs_forgotten():
     So the key is beside the loader, not in it.
     """
     older = "^failed: verify @REGISTRY@/boot/mini:1: E-TRUST-EPOCH "
-    qemu_test(
-        name = "signed_epochs_forgotten_x86_64",
-        timeout = 600,
-        arch = "x86_64",
-        expect = [
-            FIRST_LINE + "x86_64",
+    qemu_test(**network_boot(
+        "signed_epochs_forgotten_x86_64",
+        [
             "x epochs",
             "type:<enter>",
             LEASE,
-            "^signed @REGISTRY@/boot/mini:1 sha256:",
+            SIGNED,
             older,
             "x epochs",
             "type:x",
@@ -179,89 +151,52 @@ def _epochs_forgotten():
             "f firmware setup  / filter",
             "type:<enter>",
             OBTAINED,
-            "^start \"",
-            "mini: userspace on x86_64",
-            "mini=network",
         ],
-        forbid = GRUB,
-        network = {
-            "settings": TAG + " cloudboot.menu=always cloudboot.cosign.key=/cloudboot/a.pub",
-            "signing": {
-                "beside": ["a"],
-                "by": ["a"],
-                "epoch": 4,
-                "started": {"epoch": 5},
-            },
+        forbid = [],
+        network = {"signing": {
+            "beside": ["a"],
+            "by": ["a"],
+            "epoch": 4,
+            "started": {"epoch": 5},
+        }},
+        settings = TAG | {
+            "cloudboot.menu": "always",
+            "cloudboot.cosign.key": "/cloudboot/a.pub",
         },
-    )
+    ))
 
 def _cut_cable():
     """A cut cable starts no disk that nobody vouches for, unless settings that are built in say so."""
     cut = {
         "cards": ["silent:virtio-net-pci"],
         "local": True,
-        "settings": TAG + " cloudboot.net.wait=3",
     }
-    signing = {
-        "by": ["a"],
-        "keys": ["a"],
-    }
-    begin = [
-        FIRST_LINE + "x86_64",
-        "^failed: *E-NET-DHCP ",
-    ]
-    qemu_test(
-        name = "signed_cable_cut_local_x86_64",
-        timeout = 600,
-        arch = "x86_64",
-        expect = begin + [
-            "^start \"Local\"",
-            "mini: userspace on x86_64",
-            "mini=local",
-        ],
-        forbid = GRUB,
-        network = cut | {"signing": signing | {"cmdline": "cloudboot.local=1"}},
-    )
-    qemu_test(
+    no_answer = "^failed: *E-NET-DHCP "
+    negative_test(
         name = "local_disk_with_cable_cut_is_refused_x86_64",
-        timeout = 600,
-        arch = "x86_64",
-        expect = begin + ["returning to the firmware"],
-        forbid = KERNEL + GRUB + ["^start \""],
-        quiet_after = 1,
-        network = cut | {"signing": signing},
+        twin = {
+            "expect": [
+                no_answer,
+                "^start \"Local\"",
+                "mini: userspace on x86_64",
+                "mini=local",
+            ],
+            "name": "signed_cable_cut_local_x86_64",
+            "network": cut | {"signing": _by_a(cmdline = "cloudboot.local=1")},
+            "settings": TAG | {"cloudboot.net.wait": "3"},
+            "timeout": 600,
+        },
+        message = [no_answer],
+        forbid = NOTHING_STARTS,
+        network = cut | {"signing": _by_a()},
     )
 
 def signature_tests():
-    """Tests signed_ARCH, signed_NAME_x86_64 and NAME_is_refused_x86_64."""
-    for arch in ARCHES:
-        _boot("signed_" + arch, arch, {
-            "by": ["a"],
-            "keys": ["a"],
-        })
+    """A test of each of them, NAME_x86_64 and NAME_is_refused_x86_64, and signed_ARCH of every architecture."""
     _cut_cable()
     _epochs_forgotten()
-    for name, case in _BOOTS.items():
-        _boot("signed_{}_x86_64".format(name), "x86_64", case.signing, getattr(case, "expect", []), tags_of(case))
-    for name, case in _REFUSED.items():
-        network = {
-            "settings": TAG,
-            "signing": case.signing,
-        }
-        if hasattr(case, "damage"):
-            network["damage"] = case.damage
-        qemu_test(
-            name = "{}_is_refused_x86_64".format(name),
-            timeout = 600,
-            arch = "x86_64",
-            expect = [
-                FIRST_LINE + "x86_64",
-                LEASE,
-                "^failed: *" + case.message,
-                "returning to the firmware",
-            ],
-            forbid = KERNEL + GRUB + ["^start \""],
-            quiet_after = 1,
-            network = network,
-            tags = tags_of(case),
-        )
+    for name, row in _BOOTS.items():
+        for arch in ARCHES if name == "signed" else ["x86_64"]:
+            qemu_test(**_case(name, arch = arch, **row))
+    for name, row in _REFUSED.items():
+        _refused(name, **row)

@@ -1,12 +1,13 @@
 """Machines that keep the image they have started, and start it where the registry cannot be reached."""
 
-load("//e2e/disks:artifacts.bzl", "mini_artifact")
 load("//platforms:defs.bzl", "ARCHES")
-load(":defs.bzl", "FIRST_LINE", "GRUB", "qemu_test")
-load(":network_parts.bzl", "KERNEL", "LEASE", "OBTAINED", "TAG", "tags_of")
+load(":defs.bzl", "first_line", "negative_test", "qemu_test")
+load(":network_parts.bzl", "LEASE", "NOTHING_STARTS", "OBTAINED", "SIGNED", "TAG", "network_boot")
 
 # Firmware breaks lines behind the 80th column: the code ends before that.
 _UNREACHED = "^warning: obtain https://@REGISTRY@/v2/boot/mini/manifests/1: E-NET-"
+
+_CHANGED = "^warning: obtain cache a *: E-CACHE-FILES digest is "
 
 # What a machine says that keeps its image.
 _FILLS_CACHE = [
@@ -17,154 +18,127 @@ _FILLS_CACHE = [
 
 # What a machine says whose registry is away, and which has kept its image.
 _FROM_CACHE = [
+    LEASE,
     _UNREACHED,
     "^cache looks for @REGISTRY@/boot/mini:1",
-    "^signed @REGISTRY@/boot/mini:1 sha256:",
+    SIGNED,
     "^cache a @REGISTRY@/boot/mini:1 -> sha256:",
-    "^start \"",
 ]
 
-# Boots of a machine with a cache that has booted before, on x86_64: what happens between the two, and what the second
-# one says.
+# Boots of a machine with a cache that has booted before: what happens between the two, and what the second one says.
+# What the first one ends with is `earlier`.
 _CACHED = {
-    # The booted system says that it is good. Of the second boot the tries are not counted any more, as it finds out.
-    "cache_blessed": struct(
-        blesses = True,
+    # On every architecture: two boots, emulated.
+    "signed_cache": dict(
         then = ["registry-dies"],
-        expect = _FROM_CACHE + [
-            "mini: userspace on x86_64",
-            "^tries of this boot are not counted",
+        said = _FROM_CACHE,
+        forbid = ["E-CACHE-"],
+    ),
+    # The booted system says that it is good. Of the second boot the tries are not counted any more, as it finds out.
+    "signed_cache_blessed": dict(
+        artifact = {"blesses": True},
+        earlier = [
+            "^blessed: /EFI/cloud-boot/cache/a/record.cb",
+            "mini: the ESP is unmounted",
         ],
+        then = ["registry-dies"],
+        said = _FROM_CACHE,
+        shown = ["^tries of this boot are not counted"],
         forbid = [
             "E-CACHE-",
             "mini: failed",
         ],
     ),
-    "cache_changed_is_refused": struct(
-        then = [
-            "registry-dies",
-            "cache-is-changed",
-        ],
-        expect = [
-            _UNREACHED,
-            "^warning: obtain cache a *: E-CACHE-FILES digest is ",
-            "^failed: obtain https://@REGISTRY@/v2/boot/mini/manifests/1: E-NET-",
-        ],
-        forbid = KERNEL + ["^start \""],
-        quiet_after = 1,
-    ),
     # What the registry offers is in a slot, and what is wrong there is fetched.
-    "cache_changed_is_mended": struct(
+    "signed_cache_changed_is_mended": dict(
         is_full = True,
         then = ["cache-is-changed"],
-        expect = [
-            "^warning: obtain cache a *: E-CACHE-FILES digest is ",
+        said = [
+            LEASE,
+            _CHANGED,
             OBTAINED,
-            "^start \"",
-            "mini: userspace on x86_64",
         ],
+        shown = [],
         forbid = [_UNREACHED],
     ),
 }
 
-def _cached(name, arch, then, expect, forbid, artifact = None, shown = [], quiet_after = 0, tags = []):
-    """A machine with a cache that has booted before: what the earlier boot ends with is `shown`."""
-    qemu_test(
-        name = name,
-        timeout = 900,
-        arch = arch,
-        artifact = artifact,
-        expect = [
-            FIRST_LINE + arch,
-            LEASE,
-        ] + expect,
-        forbid = GRUB + forbid,
-        quiet_after = quiet_after,
-        network = {
-            "earlier": {
-                "expect": [FIRST_LINE + arch] + _FILLS_CACHE + ["mini: userspace on " + arch] + shown,
-                "then": then,
-            },
-            "settings": TAG + " cloudboot.cache=1",
-            "signing": {
-                "by": ["a"],
-                "keys": ["a"],
-            },
+def _network(earlier):
+    """A machine with a cache whose image is signed, and its earlier boot."""
+    return {
+        "earlier": earlier,
+        "signing": {
+            "by": ["a"],
+            "keys": ["a"],
         },
-        tags = tags,
+    }
+
+def _earlier(arch, then, shown = []):
+    """The boot that fills the cache."""
+    return {
+        "expect": [first_line(arch)] + _FILLS_CACHE + ["mini: userspace on " + arch] + shown,
+        "then": then,
+    }
+
+def _case(name, then, said, arch = "x86_64", earlier = [], **row):
+    """Arguments of the qemu_test of a row."""
+    return network_boot(
+        "{}_{}".format(name, arch),
+        said,
+        arch,
+        network = _network(_earlier(arch, then, earlier)),
+        settings = TAG | {"cloudboot.cache": "1"},
+        timeout = 900,
+        **row
+    )
+
+def _changed():
+    """What is wrong in the cache is not started where the registry is away."""
+    negative_test(
+        name = "signed_cache_changed_is_refused_x86_64",
+        twin = _case("signed_cache", **_CACHED["signed_cache"]),
+        message = [
+            LEASE,
+            _UNREACHED,
+            _CHANGED,
+            "^failed: obtain https://@REGISTRY@/v2/boot/mini/manifests/1: E-NET-",
+        ],
+        forbid = NOTHING_STARTS,
+        network = _network(_earlier("x86_64", [
+            "registry-dies",
+            "cache-is-changed",
+        ])),
     )
 
 def _cut_off():
     """Power fails in the boot that fills the cache, in ten places: the loader is found, and starts an image."""
-    qemu_test(
-        name = "signed_cache_cut_off_x86_64",
-        timeout = 2400,
-        arch = "x86_64",
-        expect = [
-            FIRST_LINE + "x86_64",
+    qemu_test(**network_boot(
+        "signed_cache_cut_off_x86_64",
+        [
             LEASE,
-            "^signed @REGISTRY@/boot/mini:1 sha256:",
+            SIGNED,
             OBTAINED,
-            "^start \"",
-            "mini: userspace on x86_64",
         ],
-        forbid = GRUB,
-        network = {
-            "earlier": {
-                "cuts": 10,
-                "expect": _FILLS_CACHE + [
-                    "mini: userspace on x86_64",
-                    "mini=network",
-                ],
-                "then": [],
-            },
-            "settings": TAG + " cloudboot.cache=1",
-            "signing": {
-                "by": ["a"],
-                "keys": ["a"],
-            },
-        },
-        tags = ["manual"],
-    )
-
-def signed_cache_tests():
-    """Tests signed_cache_ARCH and signed_cache_NAME_x86_64."""
-    for arch in ARCHES:
-        # Two boots, emulated. Twin on x86_64: signed_cache_changed_is_refused_x86_64.
-        _cached(
-            name = "signed_cache_" + arch,
-            arch = arch,
-            then = ["registry-dies"],
-            expect = _FROM_CACHE + [
-                "mini: userspace on " + arch,
+        forbid = [],
+        is_full = True,
+        network = _network({
+            "cuts": 10,
+            "expect": _FILLS_CACHE + [
+                "mini: userspace on x86_64",
                 "mini=network",
             ],
-            forbid = ["E-CACHE-"],
-            tags = [] if arch == "x86_64" else ["manual"],
-        )
+            "then": [],
+        }),
+        settings = TAG | {"cloudboot.cache": "1"},
+        shown = [],
+        timeout = 2400,
+    ))
+
+def signed_cache_tests():
+    """A test of each of them, NAME_x86_64, and signed_cache_ARCH of every architecture."""
+    for name, row in _CACHED.items():
+        for arch in ARCHES if name == "signed_cache" else ["x86_64"]:
+            full = {} if arch == "x86_64" else {"is_full": True}
+            qemu_test(**_case(name, arch = arch, **(row | full)))
+    _changed()
     _cut_off()
-    for name, case in _CACHED.items():
-        test = "signed_{}_x86_64".format(name)
-        artifact, shown = None, []
-        if getattr(case, "blesses", False):
-            artifact = ":{}_artifact".format(test)
-            shown = [
-                "^blessed: /EFI/cloud-boot/cache/a/record.cb",
-                "mini: the ESP is unmounted",
-            ]
-            mini_artifact(
-                name = test + "_artifact",
-                arch = "x86_64",
-                blesses = True,
-            )
-        _cached(
-            name = test,
-            arch = "x86_64",
-            then = case.then,
-            expect = case.expect,
-            forbid = case.forbid,
-            artifact = artifact,
-            shown = shown,
-            quiet_after = getattr(case, "quiet_after", 0),
-            tags = tags_of(case),
-        )

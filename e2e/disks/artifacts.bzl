@@ -1,43 +1,34 @@
 """What is pushed to a registry to be booted from there."""
 
-load(":actions.bzl", "DISK_ATTRS", "DebianPackagesInfo", "ENV", "RootPartsInfo")
+load(":actions.bzl", "DISK_ATTRS", "DebianPackagesInfo", "FILE", "PACKAGES", "RootPartsInfo", "run_disks")
 
 _ARTIFACT = ["vmlinuz", "initrd.img", "cmdline.txt"]
 
+def _parts(ctx, subcommand, names, options, mnemonic, message):
+    """An action that makes these parts in a folder of the target's name."""
+    outs = [ctx.actions.declare_file("{}/{}".format(ctx.label.name, name)) for name in names]
+    run_disks(ctx, subcommand, options, outs, mnemonic, message, out = [outs[0].dirname])
+    return [DefaultInfo(files = depset(outs))]
+
 def _mini_artifact_impl(ctx):
     packages = ctx.attr.packages[DebianPackagesInfo]
+    parts = ctx.attr.parts[RootPartsInfo] if ctx.attr.parts else None
     names = ["mini.efi"] if ctx.attr.uki else _ARTIFACT
     if ctx.attr.alpine:
         names = names + ["modloop", "host.apkovl.tar.gz"]
-    outputs = [ctx.actions.declare_file("{}/{}".format(ctx.label.name, name)) for name in names]
 
     # Modules are those of one kernel.
-    kernel = ctx.attr.parts[RootPartsInfo] if ctx.attr.parts else packages
-    inputs = [kernel.kernel, kernel.version, packages.busybox]
-    args = ctx.actions.args()
-    args.add_all(["artifact", "--arch", ctx.attr.arch, "--out", outputs[0].dirname])
-    args.add("--kernel", kernel.kernel)
-    args.add("--version", kernel.version)
-    args.add("--busybox", packages.busybox)
-    if ctx.attr.parts:
-        args.add("--modules", kernel.modules["esp"])
-        args.add("--command", ctx.file.command)
-        inputs += [kernel.modules["esp"], ctx.file.command]
-    if ctx.attr.alpine:
-        args.add("--alpine")
-    if ctx.attr.uki:
-        args.add("--stub", packages.stub)
-        inputs.append(packages.stub)
-    ctx.actions.run(
-        executable = ctx.executable._disks,
-        arguments = [args],
-        inputs = inputs,
-        outputs = outputs,
-        env = ENV,
-        mnemonic = "MiniArtifact",
-        progress_message = "Making the parts of an artifact for " + ctx.attr.arch,
-    )
-    return [DefaultInfo(files = depset(outputs))]
+    kernel = parts or packages
+    options = {
+        "kernel": kernel.kernel,
+        "version": kernel.version,
+        "busybox": packages.busybox,
+        "modules": parts.modules["esp"] if parts else None,
+        "command": ctx.file.command,
+        "alpine": ctx.attr.alpine,
+        "stub": packages.stub if ctx.attr.uki else None,
+    }
+    return _parts(ctx, "artifact", names, options, "MiniArtifact", "Making the parts of an artifact")
 
 _mini_artifact = rule(
     implementation = _mini_artifact_impl,
@@ -45,10 +36,7 @@ _mini_artifact = rule(
     attrs = DISK_ATTRS | {
         "alpine": attr.bool(),
         "command": attr.label(allow_single_file = True),
-        "packages": attr.label(
-            mandatory = True,
-            providers = [DebianPackagesInfo],
-        ),
+        "packages": PACKAGES,
         "parts": attr.label(providers = [RootPartsInfo]),
         "uki": attr.bool(),
     },
@@ -80,31 +68,14 @@ def mini_artifact(name, arch, blesses = False, tags = [], **kwargs):
     )
 
 def _debian_artifact_impl(ctx):
-    outputs = [ctx.actions.declare_file("{}/{}".format(ctx.label.name, name)) for name in _ARTIFACT]
-    root = ctx.file.root
-    args = ctx.actions.args()
-    args.add_all(["debian-artifact", "--arch", ctx.attr.arch, "--out", outputs[0].dirname])
-    args.add("--root", root)
-    ctx.actions.run(
-        executable = ctx.executable._disks,
-        arguments = [args],
-        inputs = [root],
-        outputs = outputs,
-        env = ENV,
-        mnemonic = "DebianArtifact",
-        progress_message = "Making an initrd of a Debian root for " + ctx.attr.arch,
-    )
-    return [DefaultInfo(files = depset(outputs))]
+    options = {"root": ctx.file.root}
+    message = "Making an initrd of a Debian root"
+    return _parts(ctx, "debian-artifact", _ARTIFACT, options, "DebianArtifact", message)
 
 _debian_artifact = rule(
     implementation = _debian_artifact_impl,
     doc = "Use the macro debian_artifact, which knows the architecture's root.",
-    attrs = DISK_ATTRS | {
-        "root": attr.label(
-            mandatory = True,
-            allow_single_file = True,
-        ),
-    },
+    attrs = DISK_ATTRS | {"root": FILE},
 )
 
 def debian_artifact(name, arch, tags = [], **kwargs):

@@ -1,7 +1,17 @@
 """Debian itself: packages, roots and disks. What needs the network stands in actions of its own, cached by
 Bazel like any other: a root is made once for a toolbox and program."""
 
-load(":actions.bzl", "DISK_ATTRS", "DebianPackagesInfo", "ENV", "run_disks")
+load(
+    ":actions.bzl",
+    "DISK_ATTRS",
+    "DebianPackagesInfo",
+    "ENV",
+    "FILE",
+    "PACKAGES",
+    "make_file",
+    "run_disks",
+    "words_of",
+)
 
 # Neither can run in the sandbox: one uid is not enough for a root, and the sandbox has no network.
 _NETWORK = {
@@ -9,66 +19,51 @@ _NETWORK = {
     "requires-network": "1",
 }
 
-def _debian_packages_impl(ctx):
-    kernel = ctx.actions.declare_file(ctx.label.name + "/kernel")
-    version = ctx.actions.declare_file(ctx.label.name + "/version")
-    busybox = ctx.actions.declare_file(ctx.label.name + "/busybox")
-    stub = ctx.actions.declare_file(ctx.label.name + "/stub")
-    outputs = [kernel, version, busybox, stub]
+_ROOT_ATTRS = {
+    "arch": attr.string(mandatory = True),
+    "_roots": attr.label(default = "//e2e/roots:e2e_roots", executable = True, cfg = "exec"),
+}
+
+def _run_roots(ctx, subcommand, options, mnemonic, message):
+    """One action of //e2e/roots:e2e_roots, which makes the files that options name."""
     args = ctx.actions.args()
-    args.add("packages")
-    args.add("--arch", ctx.attr.arch)
-    args.add("--kernel", kernel)
-    args.add("--version", version)
-    args.add("--busybox", busybox)
-    args.add("--stub", stub)
+    args.add_all([subcommand, "--arch", ctx.attr.arch] + words_of(options))
     ctx.actions.run(
         executable = ctx.executable._roots,
         arguments = [args],
-        outputs = outputs,
+        outputs = options.values(),
         env = ENV,
         execution_requirements = _NETWORK,
-        mnemonic = "DebianPackages",
-        progress_message = "Fetching kernel and busybox for " + ctx.attr.arch,
+        mnemonic = mnemonic,
+        progress_message = message.format(ctx.attr.arch),
     )
+
+def _debian_packages_impl(ctx):
+    files = {
+        name: ctx.actions.declare_file("{}/{}".format(ctx.label.name, name))
+        for name in ["kernel", "version", "busybox", "stub"]
+    }
+    _run_roots(ctx, "packages", files, "DebianPackages", "Fetching kernel and busybox for {}")
     return [
-        DefaultInfo(files = depset(outputs)),
-        DebianPackagesInfo(kernel = kernel, version = version, busybox = busybox, stub = stub),
+        DefaultInfo(files = depset(files.values())),
+        DebianPackagesInfo(**files),
     ]
 
 debian_packages = rule(
     implementation = _debian_packages_impl,
     doc = "Kernel and busybox of an architecture.",
-    attrs = {
-        "arch": attr.string(mandatory = True),
-        "_roots": attr.label(default = "//e2e/roots:e2e_roots", executable = True, cfg = "exec"),
-    },
+    attrs = _ROOT_ATTRS,
 )
 
 def _debian_root_impl(ctx):
     out = ctx.actions.declare_file(ctx.label.name + ".tar.zst")
-    args = ctx.actions.args()
-    args.add("root")
-    args.add("--arch", ctx.attr.arch)
-    args.add("--out", out)
-    ctx.actions.run(
-        executable = ctx.executable._roots,
-        arguments = [args],
-        outputs = [out],
-        env = ENV,
-        execution_requirements = _NETWORK,
-        mnemonic = "DebianRoot",
-        progress_message = "Making a Debian root for {} (minutes, once)".format(ctx.attr.arch),
-    )
+    _run_roots(ctx, "root", {"out": out}, "DebianRoot", "Making a Debian root for {} (minutes, once)")
     return [DefaultInfo(files = depset([out]))]
 
 debian_root = rule(
     implementation = _debian_root_impl,
     doc = "A root filesystem made by mmdebstrap.",
-    attrs = {
-        "arch": attr.string(mandatory = True),
-        "_roots": attr.label(default = "//e2e/roots:e2e_roots", executable = True, cfg = "exec"),
-    },
+    attrs = _ROOT_ATTRS,
 )
 
 def _one_machine(_os, _inputs):
@@ -90,15 +85,17 @@ def _debian_disk_impl(ctx):
     aged = ctx.actions.declare_file(ctx.label.name + "/aged.raw")
     out = ctx.actions.declare_file(ctx.label.name + ".raw")
     root = ctx.file.root
-    args = ctx.actions.args()
-    args.add("--root", root)
-    args.add("--aged", aged)
+    options = {
+        "root": root,
+        "aged": aged,
+    }
     message = "Booting the root to run its update-grub"
-    run_disks(ctx, "first-boot", args, [root], grub_cfg, "FirstBoot", message, _one_machine, [aged])
-    args = ctx.actions.args()
-    args.add("--root", root)
-    args.add("--grub-cfg", grub_cfg)
-    run_disks(ctx, "debian", args, [root, grub_cfg], out, "DebianDisk", "Making a Debian disk")
+    run_disks(ctx, "first-boot", options, [grub_cfg, aged], "FirstBoot", message, resource_set = _one_machine)
+    options = {
+        "root": root,
+        "grub-cfg": grub_cfg,
+    }
+    run_disks(ctx, "debian", options, [out], "DebianDisk", "Making a Debian disk")
     return [
         DefaultInfo(files = depset([out])),
         DebianDiskInfo(grub_cfg = grub_cfg, root = root),
@@ -108,12 +105,7 @@ def _debian_disk_impl(ctx):
 _debian_disk = rule(
     implementation = _debian_disk_impl,
     doc = "Use the macro debian_disk, which knows the architecture's root.",
-    attrs = DISK_ATTRS | {
-        "root": attr.label(
-            mandatory = True,
-            allow_single_file = True,
-        ),
-    },
+    attrs = DISK_ATTRS | {"root": FILE},
 )
 
 def debian_disk(name, arch, tags = [], **kwargs):
@@ -144,14 +136,13 @@ def debian_disk(name, arch, tags = [], **kwargs):
     )
 
 def _reinstalled_disk_impl(ctx):
-    out = ctx.actions.declare_file(ctx.label.name + ".raw")
     info = ctx.attr.disk[DebianDiskInfo]
-    args = ctx.actions.args()
-    args.add("--root", info.root)
-    args.add("--grub-cfg", info.grub_cfg)
+    options = {
+        "root": info.root,
+        "grub-cfg": info.grub_cfg,
+    }
     message = "Having dpkg install the kernel once more"
-    run_disks(ctx, "reinstall", args, [info.root, info.grub_cfg], out, "Reinstall", message, _one_machine)
-    return [DefaultInfo(files = depset([out]))]
+    return make_file(ctx, ".raw", "reinstall", options, "Reinstall", message, resource_set = _one_machine)
 
 reinstalled_disk = rule(
     implementation = _reinstalled_disk_impl,
@@ -165,18 +156,15 @@ reinstalled_disk = rule(
 )
 
 def _debian_entry_impl(ctx):
-    out = ctx.actions.declare_file(ctx.label.name + ".raw")
     info = ctx.attr.disk[DebianDiskInfo]
-    stub = ctx.attr.packages[DebianPackagesInfo].stub
-    inputs = [ctx.file.disk, info.grub_cfg, info.root, stub]
-    args = ctx.actions.args()
-    args.add("--disk", ctx.file.disk)
-    args.add("--root", info.root)
-    args.add("--grub-cfg", info.grub_cfg)
-    args.add("--stub", stub)
-    args.add("--shape", ctx.attr.shape)
-    run_disks(ctx, "debian-entry", args, inputs, out, "DebianEntry", "Putting an entry on a Debian disk")
-    return [DefaultInfo(files = depset([out]))]
+    options = {
+        "disk": ctx.file.disk,
+        "root": info.root,
+        "grub-cfg": info.grub_cfg,
+        "stub": ctx.attr.packages[DebianPackagesInfo].stub,
+        "shape": ctx.attr.shape,
+    }
+    return make_file(ctx, ".raw", "debian-entry", options, "DebianEntry", "Putting an entry on a Debian disk")
 
 _debian_entry = rule(
     implementation = _debian_entry_impl,
@@ -187,10 +175,7 @@ _debian_entry = rule(
             allow_single_file = True,
             providers = [DebianDiskInfo],
         ),
-        "packages": attr.label(
-            mandatory = True,
-            providers = [DebianPackagesInfo],
-        ),
+        "packages": PACKAGES,
         "shape": attr.string(
             mandatory = True,
             values = ["bls", "uki"],

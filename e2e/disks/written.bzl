@@ -1,6 +1,7 @@
 """Disks with XFS or btrfs, in the shapes of the distributions that use them, written by Linux's own drivers."""
 
-load(":actions.bzl", "DISK_ATTRS", "DebianPackagesInfo", "ENV", "RootPartsInfo")
+load(":actions.bzl", "DISK_ATTRS", "DebianPackagesInfo", "FILE", "RootPartsInfo", "run_disks")
+load(":changes.bzl", "flattened")
 
 # What each shape has as its root.
 _FILESYSTEMS = {
@@ -18,38 +19,23 @@ def _root_parts_impl(ctx):
 
     kernel, version = declare("kernel"), declare("version")
     modules = {name: declare(name + ".cpio") for name in ["btrfs", "esp", "xfs"]}
-    args = ctx.actions.args()
-    args.add("parts")
-    args.add("--arch", ctx.attr.arch)
-    args.add("--root", ctx.file.root)
-    args.add("--kernel", kernel)
-    args.add("--version", version)
-    for name, archive in modules.items():
-        args.add("--" + name, archive)
-    outputs = [kernel, version] + modules.values()
-    ctx.actions.run(
-        executable = ctx.executable._disks,
-        arguments = [args],
-        inputs = [ctx.file.root],
-        outputs = outputs,
-        env = ENV,
-        mnemonic = "RootParts",
-        progress_message = "Picking kernel and modules for {} out of its root".format(ctx.attr.arch),
-    )
+    outs = [kernel, version] + modules.values()
+    options = {
+        "root": ctx.file.root,
+        "kernel": kernel,
+        "version": version,
+    } | modules
+    message = "Picking kernel and modules out of a root"
+    run_disks(ctx, "parts", options, outs, "RootParts", message, out = [])
     return [
-        DefaultInfo(files = depset(outputs)),
+        DefaultInfo(files = depset(outs)),
         RootPartsInfo(kernel = kernel, modules = modules, version = version),
     ]
 
 root_parts = rule(
     implementation = _root_parts_impl,
     doc = "Kernel and modules of a Debian root: the packages of mini_disk have no modules.",
-    attrs = DISK_ATTRS | {
-        "root": attr.label(
-            mandatory = True,
-            allow_single_file = True,
-        ),
-    },
+    attrs = DISK_ATTRS | {"root": FILE},
 )
 
 def _one_linux(_os, _inputs):
@@ -58,53 +44,42 @@ def _one_linux(_os, _inputs):
         "memory": 500,
     }
 
-def _written_disks_impl(ctx):
-    args = ctx.actions.args()
-    args.add("written")
-    args.add("--arch", ctx.attr.arch)
-    for out in ctx.outputs.outs:
-        args.add("--out", out)
-    args.add("--shape", ctx.attr.shape)
-    if ctx.attr.profile:
-        args.add("--profile", ctx.attr.profile)
-    if ctx.attr.dirty_log:
-        args.add("--dirty-log")
-    for place in ctx.attr.flip:
-        args.add("--flip", place)
+def _content(ctx):
+    """Options that say what is on the disks: a whole Debian, or a mini system."""
     if ctx.file.root:
-        inputs = [ctx.file.root]
-        args.add("--root", ctx.file.root)
-    else:
-        parts = ctx.attr.parts[RootPartsInfo]
-        busybox = ctx.attr.packages[DebianPackagesInfo].busybox
-        modules = parts.modules[_FILESYSTEMS[ctx.attr.shape]]
-        inputs = [parts.kernel, parts.version, modules, busybox]
-        args.add("--kernel", parts.kernel)
-        args.add("--version", parts.version)
-        args.add("--modules", modules)
-        args.add("--busybox", busybox)
-    ctx.actions.run(
-        executable = ctx.executable._disks,
-        arguments = [args],
-        inputs = inputs,
-        outputs = ctx.outputs.outs,
-        env = ENV,
-        mnemonic = "WrittenDisks",
-        progress_message = "Having Linux write %{label}",
+        return {"root": ctx.file.root}
+    parts = ctx.attr.parts[RootPartsInfo]
+    return {
+        "kernel": parts.kernel,
+        "version": parts.version,
+        "modules": parts.modules[_FILESYSTEMS[ctx.attr.shape]],
+        "busybox": ctx.attr.packages[DebianPackagesInfo].busybox,
+    }
+
+def _written_disks_impl(ctx):
+    outs = ctx.outputs.outs
+    options = {"shape": ctx.attr.shape} | _content(ctx)
+    run_disks(
+        ctx,
+        "written",
+        options,
+        outs,
+        "WrittenDisks",
+        "Having Linux write {}".format(ctx.label.name),
+        changes = ctx.attr.changes,
+        out = [out.path for out in outs],
         resource_set = _one_linux,
     )
-    return [DefaultInfo(files = depset(ctx.outputs.outs))]
+    return [DefaultInfo(files = depset(outs))]
 
 _written_disks = rule(
     implementation = _written_disks_impl,
     doc = "Use the macro written_disks, which knows the architecture's root and packages.",
     attrs = DISK_ATTRS | {
-        "dirty_log": attr.bool(),
-        "flip": attr.string_list(),
+        "changes": attr.string_list(),
         "outs": attr.output_list(mandatory = True),
         "packages": attr.label(providers = [DebianPackagesInfo]),
         "parts": attr.label(providers = [RootPartsInfo]),
-        "profile": attr.string(values = ["", "single", "dup", "raid0", "raid1", "raid6"]),
         "root": attr.label(allow_single_file = True),
         "shape": attr.string(
             mandatory = True,
@@ -117,7 +92,7 @@ def legs_of(name, legs):
     """The disks of written_disks, in the order of its legs."""
     return [name + ".raw"] if legs == 1 else ["{}_{}.raw".format(name, leg + 1) for leg in range(legs)]
 
-def written_disks(name, arch, shape, legs = 1, debian = False, tags = [], **kwargs):
+def written_disks(name, arch, shape, legs = 1, changes = [], debian = False, tags = [], **kwargs):
     """Disks of one system, made when a test needs them: NAME.raw, or NAME_1.raw and so on if there are several.
 
     A mini system has the kernel of the architecture's Debian. Its initrd mounts the root as the command line says,
@@ -130,13 +105,10 @@ def written_disks(name, arch, shape, legs = 1, debian = False, tags = [], **kwar
         shape: which filesystems there are, and what tells of the kernel: rhel, fedora, suse, at, plain or ostree
             (e2e/disks/src/written/shape.rs)
         legs: how many disks the root stands on
+        changes: what is different from a good disk, of changes.bzl
         debian: whether it is a whole Debian
         tags: as usual
-        **kwargs: what is different from a good disk, and visibility:
-            dirty_log: True leaves what boots in the log of XFS (rhel) or btrfs (at), and an earlier version in its
-                place
-            flip: bytes of structures that have all bits flipped, as `STRUCTURE:OFFSET` (e2e/disks/src/written.rs)
-            profile: of btrfs: single, dup (the default, metadata only), raid0 (data only), raid1, raid6
+        **kwargs: as of every rule
     """
     content = {"root": "//e2e/disks:root_" + arch} if debian else {
         "packages": "//e2e/disks:packages_" + arch,
@@ -146,6 +118,7 @@ def written_disks(name, arch, shape, legs = 1, debian = False, tags = [], **kwar
         name = name,
         arch = arch,
         outs = legs_of(name, legs),
+        changes = flattened(changes),
         shape = shape,
         tags = ["manual"] + tags,
         **(content | kwargs)
