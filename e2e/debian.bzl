@@ -4,7 +4,10 @@ load("@facts//:version.bzl", "VERSION")
 load("//e2e/disks:debian.bzl", "debian_entry", "reinstalled_disk")
 load("//e2e/disks:loaders.bzl", "with_loader")
 load("//platforms:defs.bzl", "ARCHES")
-load(":defs.bzl", "LOADED", "PATIENT", "qemu_test")
+load(":defs.bzl", "LOADED", "qemu_test")
+
+# systemd gives devices 90 seconds, then there is no prompt; on a busy machine udev alone may need more.
+_PATIENT = {"cloudboot.cmdline.extra": "systemd.default_device_timeout_sec=900"}
 
 # To its prompt.
 _PROMPT = [
@@ -49,7 +52,7 @@ _WAYS = {
     # An entry that keys choose.
     "debian_menu": dict(
         disk = "//e2e/disks:debian_",
-        settings = {"cloudboot.menu": "always"} | PATIENT,
+        settings = {"cloudboot.menu": "always"} | _PATIENT,
         expect = [
             "^ 1  Debian GNU/Linux  *GRUB hd",
             # The title is long: its middle is left out.
@@ -101,7 +104,7 @@ _COMMAND = [
     "^status: 0",
 ]
 
-def debian_test(name, expect, settings = PATIENT, shown = _PROMPT, **kwargs):
+def debian_test(name, expect, settings = _PATIENT, shown = _PROMPT, **kwargs):
     """A whole Debian: a qemu_test that waits for minutes, up to the prompt or what else is `shown`."""
     qemu_test(
         name = name,

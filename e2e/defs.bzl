@@ -3,10 +3,10 @@
 load("@facts//:version.bzl", "VERSION")
 load("//platforms:defs.bzl", "ARCHES")
 
-# The loader's, with the architecture's name behind it.
+# The first line of the loader, up to the name of the architecture.
 _FIRST_LINE = "^cloud-boot {} ".format(VERSION)
 
-# What no boot of ours may show.
+# No boot may show GRUB.
 _GRUB = [
     "GNU GRUB",
     "Welcome to GRUB",
@@ -28,13 +28,13 @@ LOADED = [
     "^start \"",
 ]
 
-# In its place, `cloud-boot inspect` on the disks says what is expected: the default entry, its files and options.
+# A pattern that stands for those of `cloud-boot inspect` on the disks: the default entry, its files and options.
 INSPECTED = "inspected:"
 
-# Firmware that has nothing else to start waits for a key.
+# The firmware says so when it has nothing else to start, and waits for a key.
 NOTHING_ELSE = "^BdsDxe: No bootable option"
 
-# Secure Boot wants a firmware that keeps its variables from the system.
+# With Secure Boot, only the firmware may write its variables.
 _SECURE_BOOT = [
     "-machine",
     "smm=on",
@@ -42,11 +42,8 @@ _SECURE_BOOT = [
     "driver=cfi.pflash01,property=secure,value=on",
 ]
 
-# Settings of a Debian: systemd gives devices 90 seconds; on a busy machine udev alone may need more.
-PATIENT = {"cloudboot.cmdline.extra": "systemd.default_device_timeout_sec=900"}
-
 def first_line(arch):
-    """The first line of the loader, which every qemu_test expects first."""
+    """The first line of the loader; every qemu_test expects it first."""
     return _FIRST_LINE + arch
 
 def words(settings):
@@ -78,7 +75,7 @@ _CLASSES = [
     ("eternal", 3600),
 ]
 
-# For starting, reporting and ending, beside the time that the machine has.
+# Seconds for start, report and end of a test, on top of the time that the machine has.
 _MARGIN = 30
 
 def _qemu_test_impl(ctx):
