@@ -116,7 +116,7 @@ _X86_64 = {
         shown = ["mini: initrds deep first.img last.img"],
     ),
     # Behind none of the cards is the registry, so that the disk is booted, which the settings allow.
-    "network_cards": dict(
+    "every_kind_of_network_card": dict(
         settings = {
             "cloudboot.debug": "1",
             "cloudboot.local": "1",

@@ -47,11 +47,11 @@ _BOOTS = {
 # What is refused, on x86_64: the line that says so, the twin (`signed` where it is not named), and how it is signed in
 # place of the twin, or what is wrong beside that.
 _REFUSED = {
-    "unsigned": dict(
+    "unsigned_image": dict(
         message = "E-TRUST-UNSIGNED ",
         signing = {"keys": ["a"]},
     ),
-    "signed_by_another": dict(
+    "image_signed_by_another": dict(
         message = "E-TRUST-SIGNER ",
         signing = _by_a(by = ["b"]),
     ),
@@ -63,7 +63,7 @@ _REFUSED = {
             of_another = True,
         ),
     ),
-    "signed_by_one_of_two": dict(
+    "image_signed_by_one_of_two": dict(
         is_full = True,
         twin = "signed_by_two_of_three",
         message = "E-TRUST-THRESHOLD ",
@@ -81,7 +81,7 @@ _REFUSED = {
             started = {"epoch": 5},
         ),
     ),
-    "identity_expired": dict(
+    "expired_identity": dict(
         twin = "signed_keyless",
         message = "E-TRUST-CERT ",
         signing = {"keyless": "expired"},
@@ -91,12 +91,12 @@ _REFUSED = {
         message = "E-TRUST-SUBJECT ",
         signing = {"keyless": "of-another"},
     ),
-    "child_of_index_swapped": dict(
+    "swapped_child_of_index": dict(
         twin = "signed_index",
         message = "E-NET-OCI-DIGEST ",
         wrong = {"damage": {"flip": "child"}},
     ),
-    "signed_and_tampered": dict(
+    "signed_and_tampered_image": dict(
         message = "E-NET-OCI-DIGEST ",
         wrong = {"damage": {"flip": "initrd.img"}},
     ),
@@ -173,7 +173,7 @@ def _cut_cable():
     }
     no_answer = "^failed: *E-NET-DHCP "
     negative_test(
-        name = "local_disk_with_cable_cut_is_refused_x86_64",
+        name = "local_disk_with_cut_cable_is_refused_x86_64",
         twin = {
             "expect": [
                 no_answer,
@@ -181,7 +181,7 @@ def _cut_cable():
                 "mini: userspace on x86_64",
                 "mini=local",
             ],
-            "name": "signed_cable_cut_local_x86_64",
+            "name": "local_disk_with_cut_cable_starts_x86_64",
             "network": cut | {"signing": _by_a(cmdline = "cloudboot.local=1")},
             "settings": TAG | {"cloudboot.net.wait": "3"},
             "timeout": 600,
