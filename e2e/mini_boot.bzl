@@ -12,9 +12,17 @@ _OF_DISK = [
     "shape",
 ]
 
+def disk_part(row):
+    """What a row says of its disk."""
+    return {key: value for key, value in row.items() if key in _OF_DISK}
+
+def machine_part(row):
+    """What a row says of its machine."""
+    return {key: value for key, value in row.items() if key not in _OF_DISK}
+
 def disk_of(test, arch, row):
     """The disk of a test, `TEST_disk`, made when it is first asked for; the usual one where the row says nothing."""
-    disk = {key: value for key, value in row.items() if key in _OF_DISK}
+    disk = disk_part(row)
     if not disk:
         return "//e2e/disks:mini_" + arch
     name = test + "_disk"
@@ -25,10 +33,6 @@ def disk_of(test, arch, row):
             **disk
         )
     return ":" + name
-
-def machine_of(row):
-    """What a row says of its machine."""
-    return {key: value for key, value in row.items() if key not in _OF_DISK}
 
 def mini_boot(name, arch = "x86_64", expect = LOADED, shown = [], beside = [], **row):
     """Arguments of a qemu_test that boots a mini disk up to its userspace.
@@ -41,7 +45,7 @@ def mini_boot(name, arch = "x86_64", expect = LOADED, shown = [], beside = [], *
         beside: disks behind that one
         **row: more arguments of a mini_disk, or of a qemu_test
     """
-    return machine_of(row) | {
+    return machine_part(row) | {
         "arch": arch,
         "disks": [disk_of(name, arch, row)] + beside,
         "expect": expect + ["mini: userspace on " + arch] + shown,

@@ -16,7 +16,7 @@ load(
 )
 load("//e2e/disks:loaders.bzl", "with_loader")
 load(":defs.bzl", "KERNEL", "NOTHING_ELSE", "negative_test", "qemu_test")
-load(":mini_boot.bzl", "disk_of", "machine_of", "mini_boot")
+load(":mini_boot.bzl", "disk_of", "disk_part", "machine_part", "mini_boot")
 
 # Far inside the kernel's file, compressed or not.
 _MIDDLE = 5000000
@@ -37,7 +37,7 @@ def _odd(loop = "false", target = "real", line = 100000):
 # Where nothing sets the menu's time, there would be a countdown.
 _HIDDEN = {"cloudboot.menu": "hidden"}
 
-# What boots, each with what it must say. Those without `expect` are tests of other tables.
+# What boots, and what the loader says of it. Rows without `expect` stand in other tables, which make the tests.
 _TWINS = {
     "mini_grub": dict(),
     "mini_bls": dict(shape = "bls"),
@@ -236,12 +236,13 @@ def _twin(name):
 
 def _refused(name, message, twin = "mini_grub", wrong = [], **row):
     test = name + "_is_refused_x86_64"
+    positive = disk_part(_TWINS[twin])
+    disk = disk_part(row)
     if wrong:
-        row["changes"] = _TWINS[twin].get("changes", []) + wrong
-    differences = machine_of(row)
-    if row.keys() != differences.keys():
-        shape = {key: value for key, value in _TWINS[twin].items() if key == "shape"}
-        differences["disks"] = [disk_of(test, "x86_64", shape | row)]
+        disk["changes"] = positive.get("changes", []) + wrong
+    differences = machine_part(row)
+    if disk:
+        differences["disks"] = [disk_of(test, "x86_64", positive | disk)]
     negative_test(
         name = test,
         twin = _twin(twin),
