@@ -7,13 +7,14 @@ use core::convert::Infallible;
 use config::Config;
 
 use crate::{
-    Ended, Failure, Payload, Phase, Place, Platform, Verified, Vouched,
+    Ended, Failure, Payload, Phase, Place, Platform, Refused, Verified, Vouched,
     ask::{Choice, Offer, ask},
     cache::{CACHE_FOLDER, Keep, Kept},
     command_line,
     discover::{Discovered, Search},
     interface::{self, Log, Once, Wanted},
     menu_items,
+    nesting::Nesting,
     next::{Next, Situation},
     obtain::{Reader, obtain},
     queue::{Attempt, Candidate, Queue},
@@ -183,6 +184,9 @@ impl<'a> Round<'a> {
     fn hand_over(&self, candidate: Candidate<'_>, payload: Verified<Payload>) -> Result<Infallible, Failure> {
         let Self { platform, report, wanted, .. } = *self;
         let title = payload.title.clone();
+        let refused =
+            |refused: Refused| Failure::new(Phase::Start, title.as_str(), refused.code, &refused.cause);
+        let nesting = Nesting::enter(platform.variables, &payload.content).map_err(refused)?;
         let options: String = payload.content.options().unwrap_or_default().into();
         let vouched = payload.vouched().cloned();
         let log = Log {
@@ -202,6 +206,9 @@ impl<'a> Round<'a> {
             Ok(())
         };
         let outcome = platform.hand_over.hand_over(payload, Permit::to_hand_over(), &starting);
-        outcome.map_err(|refused| Failure::new(Phase::Start, title.as_str(), refused.code, &refused.cause))
+        if let Some(nesting) = nesting {
+            nesting.leave(platform.variables);
+        }
+        outcome.map_err(refused)
     }
 }

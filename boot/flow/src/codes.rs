@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The codes of the boot itself, by phase; those of the last two are raised by the platform. They are worded for any
-//! platform: what one of them calls things is in the cause of its lines.
+//! The codes of the boot itself, by phase; the public ones of the last two are raised by the platform. They are worded
+//! for any platform: what one of them calls things is in the cause of its lines.
 
 code::table! {
     /// Why `cloudboot.disk` and its kin select nothing.
@@ -138,6 +138,9 @@ code::table! {
     pub RETURNED: Code = "E-HANDOVER-RETURNED",
         "the kernel returned without one",
         "read the kernel's lines above";
+    pub(crate) NESTED: Code = "E-HANDOVER-NESTED",
+        "programs that this loader started have started it again, several times over: no further program is started",
+        "remove the entry of the program that leads back to this loader, or choose another one in the menu";
 }
 
 code::table! {

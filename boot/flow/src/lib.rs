@@ -24,6 +24,7 @@ mod instance;
 mod interface;
 mod journal;
 mod menu_items;
+mod nesting;
 mod next;
 mod obtain;
 mod password;

@@ -61,6 +61,8 @@ pub struct Machine {
     answers: RefCell<VecDeque<Answer>>,
     /// How many programs come back before one stays.
     returning: Cell<u32>,
+    /// Programs start the loader again.
+    leads_back: bool,
     /// How many images the firmware does not load.
     unloadable: Cell<u32>,
     lines: RefCell<Vec<String>>,
@@ -129,6 +131,7 @@ impl Machine {
             boot_file: Ok(None),
             answers: RefCell::default(),
             returning: Cell::new(0),
+            leads_back: false,
             unloadable: Cell::new(0),
             lines: RefCell::default(),
             forged: RefCell::default(),
@@ -252,6 +255,11 @@ impl Machine {
         self
     }
 
+    /// Each program starts the loader again, and returns when that does.
+    pub fn leading_back(self) -> Self {
+        Self { leads_back: true, ..self }
+    }
+
     /// The firmware does not load the next so many images.
     pub fn refuse_to_load(&self, count: u32) {
         self.unloadable.set(count);
@@ -306,6 +314,20 @@ impl Machine {
             },
         };
         (self.lines.take(), end)
+    }
+}
+
+/// A program that starts the loader again.
+impl Machine {
+    /// How the program returns, if it does.
+    fn start_again(&self) -> Refused {
+        let (lines, end) = self.boot();
+        self.lines.replace(lines);
+        match end {
+            End::Started(what) => resume_unwind(Box::new(what)),
+            End::Cut => resume_unwind(Box::new(PowerCut)),
+            End::Ended(_) => returned(),
+        }
     }
 }
 
@@ -389,6 +411,10 @@ impl Operator for Machine {
     }
 }
 
+fn returned() -> Refused {
+    Refused { code: codes::RETURNED, cause: "the program returned to the loader".into() }
+}
+
 /// A menu in a line: the item under the cursor, the countdown, the message.
 fn summary(menu: &Menu) -> String {
     let screen = menu.draw();
@@ -464,10 +490,10 @@ impl HandOver for Machine {
         let Payload { title, content, .. } = payload.into_inner(permit);
         if let Some(left) = self.returning.get().checked_sub(1) {
             self.returning.set(left);
-            return Err(Refused {
-                code: codes::RETURNED,
-                cause: "the program returned to the loader".into(),
-            });
+            return Err(returned());
+        }
+        if self.leads_back && matches!(content, Content::Program { .. }) {
+            return Err(self.start_again());
         }
         let what = match content {
             Content::Kernel { options, initrd, .. } => {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! What comes after a failure.
 
-use std::vec;
+use std::{format, string::String, vec, vec::Vec};
 
 use super::{
     Scenario, check,
-    disks::Disk,
+    disks::{Disk, program},
     hidden,
     machine::{End, Machine},
     started,
@@ -178,4 +178,41 @@ fn programs_that_come_back() {
             End::Ended(Ended::AllFailed),
         ),
     ]);
+}
+
+/// What leads back to the loader ends: the innermost one starts no program any more, but what else there is.
+#[test]
+fn programs_that_start_the_loader_again() {
+    const BACK: &[&str] = &["choose \"Back\" from hd0 /loader/entries/a.conf", "obtain /back.efi (1.5 KiB)"];
+    const STARTS: &[&str] = &["start \"Back\": "];
+    const NESTED: &str =
+        "failed: start Back: E-HANDOVER-NESTED 3 programs that this loader started have led back to it; ";
+    let back = Disk::default()
+        .file("/loader/entries/a.conf", "title Back\nefi /back.efi\nsort-key a\n")
+        .file("/back.efi", program());
+    let levels = |count: &'static str| [&[count][..], BACK, STARTS].concat().repeat(3);
+    let returned = |next: &str| {
+        format!("failed: start Back: E-HANDOVER-RETURNED the program returned to the loader; {next}")
+    };
+
+    let machine = Machine::new(&[back.clone()]).leading_back();
+    let (lines, end) = machine.boot();
+    let refused = format!("{NESTED}returning to the firmware");
+    let after = returned("returning to the firmware");
+    let last = [&[ONE][..], BACK, &[&refused], &[after.as_str(); 3]].concat();
+    assert_eq!((lines, end), (owned(&[levels(ONE), last].concat()), End::Ended(Ended::AllFailed)));
+    assert_eq!(machine.read_variable("CloudBootStarted"), None);
+
+    let kernel = "title K\nlinux /k\noptions root=k\nsort-key b\n";
+    let both = back.file("/loader/entries/b.conf", kernel).file("/k", program());
+    let (lines, end) = Machine::new(&[both]).leading_back().settings("cloudboot.menu=hidden").boot();
+    let refused = format!("{NESTED}trying the next entry");
+    let boots =
+        ["choose \"K\" from hd0 /loader/entries/b.conf", "obtain /k (1.5 KiB)", "start \"K\": root=k"];
+    let last = [&[TWO][..], BACK, &[&refused], &boots].concat();
+    assert_eq!((lines, end), (owned(&[levels(TWO), last].concat()), End::Started("K: root=k with ".into())));
+}
+
+fn owned(lines: &[&str]) -> Vec<String> {
+    lines.iter().map(|line| (*line).into()).collect()
 }
