@@ -9,10 +9,7 @@ use crate::{
 
 /// Any bytes: a head, chunks, a URL, a location, a proxy.
 pub fn fuzz(data: &[u8]) {
-    if let Ok(Some((head, length))) = Head::parse(data) {
-        assert!(length <= data.len(), "a head is no longer than what it was read from");
-        let _ = (head.frame(), head.keeps_alive(), head.content_range(), head.retry_after());
-    }
+    head(data);
     chunks(data);
     let text = alloc::string::String::from_utf8_lossy(data);
     let _ = (Proxy::parse(&text), host_and_port(&text));
@@ -23,11 +20,20 @@ pub fn fuzz(data: &[u8]) {
     }
 }
 
-/// The body of any chunks is no longer than what it was read from.
-fn chunks(data: &[u8]) {
-    let (mut decoder, mut rest, mut body) = (Chunks::new(), data, 0_usize);
+/// A head, and what it says. Yields how many bytes it has; none where there is none, or not all of it.
+pub fn head(data: &[u8]) -> Option<usize> {
+    let (head, length) = Head::parse(data).ok()??;
+    assert!(length <= data.len(), "a head is no longer than what it was read from");
+    let _ = (head.frame(), head.keeps_alive(), head.content_range(), head.retry_after());
+    Some(length)
+}
+
+/// The body of any chunks is no longer than what it was read from. Yields its length if it is complete.
+pub fn chunks(data: &[u8]) -> Option<usize> {
+    let (mut decoder, mut rest, mut body, mut is_complete) = (Chunks::new(), data, 0_usize, false);
     while let Ok((taken, next)) = decoder.frame(rest) {
         rest = rest.get(taken..).unwrap_or_default();
+        is_complete = next == Next::End;
         let Next::Data(left) = next else { break };
         let here = rest.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         if here == 0 {
@@ -38,4 +44,5 @@ fn chunks(data: &[u8]) {
         rest = rest.get(here..).unwrap_or_default();
     }
     assert!(body <= data.len(), "a body of {body} bytes from {}", data.len());
+    is_complete.then_some(body)
 }

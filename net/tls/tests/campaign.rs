@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! A connection with `s_server` is recorded and made again: in other pieces it is the same, cut or damaged it is an
-//! error, and what it yielded before the damage is the start of what was sent.
+//! error, and what it yielded before the damage is the start of what was sent. A campaign damages it, and the roots
+//! that vouch for the server, within limits of time, stack and memory.
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicU8, Ordering},
+use std::{
+    rc::Rc,
+    sync::{
+        Mutex,
+        atomic::{AtomicU8, Ordering},
+    },
 };
 
+use block::BlockRead;
 use embedded_io_async::{ErrorType, Read, Write};
+use oracle::campaign::{self, Depth, Plan};
 use peers::{Issued, Key, Pki, Tcp, TlsServer, block_on};
 use proptest::{prelude::*, sample::Index};
 use tls::{Clock, Config, FLOOR, NoRandomness, Provider, Random, Roots, connect, fuzz};
@@ -65,6 +71,8 @@ impl Write for Recorder {
 /// A connection that was, and who can make it again.
 struct Recorded {
     config: Config,
+    /// The root that vouches for the server, a PEM file.
+    root: Vec<u8>,
     script: Vec<u8>,
     received: usize,
 }
@@ -74,9 +82,8 @@ impl Recorded {
         let pki = Pki::new();
         pki.root("root", Key::P256);
         pki.issue("leaf", Key::P256, "root", &Issued::default());
-        let mut roots = Roots::none();
-        roots.add_pem("root.pem", &pki.read("root.pem")).unwrap();
-        let config = Config::new(&PROVIDER, roots, Again);
+        let root = pki.read("root.pem");
+        let config = trusting(&root).expect("a root");
         let server = TlsServer::start(&pki, &format!("-cert leaf.pem -key leaf.key -www {version}"));
 
         DRAWS.store(0, Ordering::Relaxed);
@@ -93,13 +100,20 @@ impl Recorded {
             }
         });
         assert!(received > 1000, "a page");
-        Self { config, script: recorder.1, received }
+        Self { config, root, script: recorder.1, received }
     }
 
     fn again(&self, script: &[u8], piece: usize) -> (usize, bool) {
         DRAWS.store(0, Ordering::Relaxed);
         fuzz::connection(&self.config, "localhost", REQUEST, script, piece)
     }
+}
+
+/// A client that trusts the roots of a PEM file; none if it has none.
+fn trusting(pem: &[u8]) -> Option<Config> {
+    let mut roots = Roots::none();
+    roots.add_pem("root.pem", pem).ok()?;
+    Some(Config::new(&PROVIDER, roots, Again))
 }
 
 fn check(version: &str) {
@@ -177,4 +191,37 @@ fn a_handshake_message_without_end_is_refused() {
         }
         assert_eq!(fuzz::connection(&config, "localhost", REQUEST, &script, 10_000), (0, false));
     }
+}
+
+/// What the bazel target of this test has time for; each mutant is a handshake.
+const MUTANTS: usize = 1000;
+
+/// Layers passed: a root file; a server that has proved who it is, by a certificate under its root; the whole page.
+fn read(device: Rc<dyn BlockRead>, _: Depth) -> usize {
+    let mut bytes = vec![0; usize::try_from(device.size()).unwrap()];
+    if device.read_at(0, &mut bytes).is_err() {
+        return 0;
+    }
+    let (roots, script) = bytes.split_at(bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len()));
+    let script = script.get(1..).unwrap_or_default();
+    fuzz::certificate(script);
+    let Some(config) = trusting(roots) else { return 0 };
+    DRAWS.store(0, Ordering::Relaxed);
+    match fuzz::connection(&config, "localhost", REQUEST, script, 1000) {
+        (0, _) => 1,
+        (_, is_whole) => 2 + usize::from(is_whole),
+    }
+}
+
+/// With TLS 1.2, certificates are not encrypted.
+#[test]
+fn roots_and_certificates() {
+    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let Recorded { root, script, .. } = Recorded::of("-tls1_2");
+    // The text around a certificate may be any.
+    let text = "This root vouches for localhost, and for nobody else.\n".repeat(8);
+    let image = [text.as_bytes(), &root, &[0], &script].concat();
+    let (image, layers) = (image.as_slice(), &["roots", "certificates", "whole page"][..]);
+    let repair = |_: &mut [u8], _| {};
+    let _ = campaign::run(Plan { name: "tls-1.2", image, layers, read, repair, mutants: MUTANTS, seed: 54 });
 }
