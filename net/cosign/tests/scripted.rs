@@ -4,14 +4,17 @@
 use std::{collections::BTreeMap, rc::Rc};
 
 use base64ct::{Base64, Encoding as _};
-use cosign::{Error, Policy, Signed, Signer, verify};
+use cosign::{Error, Keyless, Policy, Signed, Signer, verify};
 use ed25519_dalek::{Signer as _, SigningKey};
 use oci::{
     Algorithm, Client, Digest, Document, Mirror, Options, Reference,
     spec::{Descriptor, EMPTY, INDEX, Index, MANIFEST, Manifest},
 };
-use peers::{Answer, Asked, Script, World};
-use sigstore::PublicKey;
+use peers::{
+    Answer, Asked, Script, World,
+    sigstore::{Form, IDENTITY, ISSUER, Service},
+};
+use sigstore::{Identity, PublicKey, TrustedRoot};
 
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const PAYLOAD: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
@@ -108,8 +111,12 @@ impl Store {
 
     /// Bundles of these keys about a digest, in the list under its tag.
     fn sign(&mut self, digest: &Digest, keys: &[&Key]) {
-        let listed = keys.iter().map(|key| {
-            let bundle = key.bundle(digest);
+        self.attach(digest, keys.iter().map(|key| key.bundle(digest)).collect());
+    }
+
+    /// These bundles, in the list under a digest's tag.
+    fn attach(&mut self, digest: &Digest, bundles: Vec<Vec<u8>>) {
+        let listed = bundles.into_iter().map(|bundle| {
             let layer = described(BUNDLE, &bundle);
             self.put(bundle);
             let bytes = serde_json::to_vec(&manifest(vec![layer], Some(digest))).unwrap();
@@ -472,4 +479,62 @@ fn digests_and_policies_that_cannot_be_are_named() {
     }
     let error = verified(&world, &[], &policy, &[]).unwrap_err().to_string();
     assert!(error.ends_with("there is no digest to be signed"), "{error}");
+}
+
+/// A signature without a key of its own: the certificate says who, the log when, and the bundle stands in the registry
+/// as one of a key does.
+#[test]
+fn a_certificate_signs_for_its_identity_only() {
+    let service = Service::new(peers::Key::P256, peers::Key::P256);
+    service.certify("signer", &peers::sigstore::Signer::default());
+    let root = TrustedRoot::parse(service.trusted_root().to_string().as_bytes()).unwrap();
+    let policy = |identity: &str, issuer: &str| Policy {
+        keys: Vec::new(),
+        threshold: 1,
+        keyless: Some(Keyless {
+            root: root.clone(),
+            identity: Identity { identity: identity.into(), issuer: issuer.into() },
+        }),
+    };
+    let bundle = |artifact: &[u8], kind| {
+        let (form, hash, signer) = (Form::Envelope, "sha256", "signer");
+        let signed = peers::sigstore::Signed { artifact, signer, hash, form, kind };
+        signed.bundle(&service).to_string().into_bytes()
+    };
+    let digest = kernel();
+    for kind in ["dsse 0.0.1", "hashedrekord 0.0.2"] {
+        let mut store = Store::default();
+        store.attach(&digest, vec![bundle(b"kernel", kind)]);
+        let world = World::new();
+        store.at(&world, REGISTRY);
+        let signed = verified(&world, &[&digest], &policy(IDENTITY, ISSUER), &[]).unwrap();
+        assert_eq!(signed.digest(), &digest);
+        let [Signer::Certificate { identity, issuer, .. }] = signed.signers() else { panic!("{signed:?}") };
+        assert_eq!((identity.as_str(), issuer.as_str()), (IDENTITY, ISSUER), "{kind}");
+        let error = refused(&world, &digest, &policy("somebody@example.org", ISSUER));
+        let cause = format!("the signer's identity is \"{IDENTITY}\", allowed is \"somebody@example.org\"");
+        assert!(error.starts_with("E-TRUST-IDENTITY ") && error.ends_with(&cause), "{error}");
+        let error = refused(&world, &digest, &policy(IDENTITY, "https://issuer.example.org"));
+        let cause = format!("the signer's issuer is \"{ISSUER}\", allowed is \"https://issuer.example.org\"");
+        assert!(error.starts_with("E-TRUST-IDENTITY ") && error.ends_with(&cause), "{error}");
+        // Beside a key, where two must sign.
+        let key = Key::new(1);
+        let both = Policy { keys: vec![key.public()], threshold: 2, ..policy(IDENTITY, ISSUER) };
+        let error = refused(&world, &digest, &both);
+        let cause = format!("1 of 2 signers have signed {digest}: {IDENTITY} ({ISSUER})");
+        assert!(error.starts_with("E-TRUST-THRESHOLD ") && error.ends_with(&cause), "{error}");
+        store.attach(&digest, vec![key.bundle(&digest), bundle(b"kernel", kind)]);
+        let world = World::new();
+        store.at(&world, REGISTRY);
+        assert_eq!(verified(&world, &[&digest], &both, &[]).unwrap().signers().len(), 2, "{kind}");
+        // The same signer, about something else.
+        store.attach(&digest, vec![bundle(b"another kernel", kind)]);
+        let world = World::new();
+        store.at(&world, REGISTRY);
+        let error = refused(&world, &digest, &policy(IDENTITY, ISSUER));
+        assert!(
+            error.starts_with("E-TRUST-SUBJECT ") && error.ends_with(&format!(", not {digest}")),
+            "{error}"
+        );
+    }
 }
