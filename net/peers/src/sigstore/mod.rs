@@ -7,4 +7,4 @@ pub mod log;
 mod service;
 
 pub use bundle::{Form, Signed};
-pub use service::{IDENTITY, ISSUER, REKOR_1, REKOR_2, Service, Signer, base64, hex};
+pub use service::{IDENTITY, ISSUER, REKOR_1, REKOR_2, Service, Signer, Stamp, base64, hex};

@@ -39,12 +39,25 @@ ess_cert_id_chain = no
 ";
 
 /// The service. Keys and certificates have these names: `ca` issues `issuing`, which issues signers; `ct` logs
-/// certificates, `rekor1` and `rekor2` signatures; `tsa-root` issues `tsa`.
+/// certificates, `ct-other` is a log that the trusted root does not have, `rekor1` and `rekor2` signatures; `tsa-root` issues `tsa`.
 pub struct Service {
     /// Its keys and certificates.
     pub pki: Pki,
     /// Its time, in seconds since 1970; timestamps have the machine's.
     pub now: u64,
+}
+
+/// What the log of certificates says of a signer's.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Stamp {
+    /// That it has logged it.
+    Good,
+    /// Nothing.
+    Missing,
+    /// That it has logged another one.
+    OfAnother,
+    /// A log that is not in the trusted root says that it has logged it.
+    ByAnother,
 }
 
 /// What a signer's certificate differs in from a good one.
@@ -56,11 +69,21 @@ pub struct Signer<'a> {
     pub extensions: &'a str,
     /// Seconds before now from which, and after now to which it is valid.
     pub validity: (u64, u64),
+    /// Who has issued it.
+    pub issuer: &'a str,
+    /// The timestamp in it.
+    pub stamp: Stamp,
 }
 
 impl Default for Signer<'_> {
     fn default() -> Self {
-        Self { key: Key::P256, extensions: "extendedKeyUsage = codeSigning\n", validity: (3600, 3600) }
+        Self {
+            key: Key::P256,
+            extensions: "extendedKeyUsage = codeSigning\n",
+            validity: (3600, 3600),
+            issuer: "issuing",
+            stamp: Stamp::Good,
+        }
     }
 }
 
@@ -81,7 +104,9 @@ impl Service {
         fs::write(pki.folder().join("tsa-serial"), "01\n").unwrap();
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
         let service = Self { pki, now };
-        for (name, key) in [("ct", Key::P256), ("rekor1", Key::P256), ("rekor2", log)] {
+        for (name, key) in
+            [("ct", Key::P256), ("ct-other", Key::P256), ("rekor1", Key::P256), ("rekor2", log)]
+        {
             service.pki.key(name, key);
             service.publish(name);
         }
@@ -141,23 +166,32 @@ impl Service {
             fs::write(self.pki.folder().join("index.txt"), "").unwrap();
             fs::write(self.pki.folder().join("serial"), "4711\n").unwrap();
             let issued = Issued { common_name: "signer", extensions, validity: (&from, &to), options: "" };
-            self.pki.certify(name, name, "issuing", &issued);
+            self.pki.certify(name, name, signer.issuer, &issued);
             self.to_der(name);
         };
         issue(&extensions);
-        let timestamp = self.certificate_timestamp(to_be_signed(&self.der(name)));
+        let der = self.der(name);
+        let mut logged = to_be_signed(&der).to_vec();
+        let log = if signer.stamp == Stamp::ByAnother { "ct-other" } else { "ct" };
+        match signer.stamp {
+            Stamp::Missing => return,
+            // The last bit of the last extension.
+            Stamp::OfAnother => logged.iter_mut().last().into_iter().for_each(|byte| *byte ^= 1),
+            Stamp::Good | Stamp::ByAnother => {}
+        }
+        let timestamp = self.certificate_timestamp(log, signer.issuer, &logged);
         issue(&format!("{extensions}\n1.3.6.1.4.1.11129.2.4.2 = DER:{}\n", colons(&timestamp)));
     }
 
     /// A list with one SCT, as the extension has it: RFC 6962 section 3.3.
-    fn certificate_timestamp(&self, to_be_signed: &[u8]) -> Vec<u8> {
+    fn certificate_timestamp(&self, log: &str, issuer: &str, to_be_signed: &[u8]) -> Vec<u8> {
         let time = (self.now * 1000).to_be_bytes();
-        let issuer = Sha256::digest(self.spki("issuing"));
+        let issuer = Sha256::digest(self.spki(issuer));
         let length = (to_be_signed.len() as u32).to_be_bytes();
         let signed =
             [&[0, 0], &time[..], &[0, 1], issuer.as_slice(), &length[1..], to_be_signed, &[0, 0]].concat();
-        let signature = self.sign("ct", "sha256", &signed);
-        let id = Sha256::digest(self.spki("ct"));
+        let signature = self.sign(log, "sha256", &signed);
+        let id = Sha256::digest(self.spki(log));
         let length = (signature.len() as u16).to_be_bytes();
         let one = [&[0], id.as_slice(), &time, &[0, 0, 4, 3], &length, &signature].concat();
         let length = one.len() as u8;

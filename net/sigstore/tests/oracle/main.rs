@@ -4,6 +4,7 @@
 
 mod bounds;
 mod broken;
+mod certificates;
 mod fields;
 mod heap;
 mod judged;
