@@ -399,7 +399,7 @@ fn superblocks() {
         (8, &[0; 8], "RANGE xfs_dsb.sb_dblocks"),
         (88, &[0, 0, 0, 3], "RANGE xfs_dsb.sb_agcount"),
         (102, &[3, 0], "RANGE xfs_dsb.sb_sectsize"),
-        (121, &[16], "RANGE xfs_dsb.sb_sectsize"),
+        (121, &[16], "RANGE xfs_dsb.sb_sectlog"),
         (126, &[1], "UNSUPPORTED what mkfs.xfs has not finished (sb_inprogress)"),
         (48, &[0, 0, 0, 0, 0, 0, 0, 1], "RANGE xfs_dsb.sb_logstart"), // and no length
         (56, &[0xff; 8], "RANGE inode number"),
@@ -508,6 +508,16 @@ fn trees_of_extents() {
                 (records + 16, &extent([0, 31, 1], false), "INCONSISTENT xfs_bmbt_rec.br_startoff"),
             ],
         );
+        // What version 5 has a checksum for: a leaf that has lost an extent, and one that has another's, too.
+        if !is_v5 {
+            let more = extent([5, 31, 1], false);
+            let few = (block + 6, &[0, 1][..], "INCONSISTENT xfs_dinode.di_nextents");
+            assert_refused(false, &[few]);
+            let mut image = Image::sound(false);
+            image.put(block + 6, &[0, 3]);
+            image.put(records + 32, &more);
+            assert_eq!(image.error(), "INCONSISTENT xfs_dinode.di_nextents");
+        }
         // Extents outside of what the node above says.
         let mut image = Image::sound(is_v5);
         image.put(root + 2, &[0, 2]);

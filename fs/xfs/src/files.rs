@@ -2,7 +2,7 @@
 //! Inodes, and the bytes of their blocks.
 
 use alloc::vec;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
 use block::BlockRead;
 use filesystem::Fault;
@@ -24,11 +24,13 @@ pub struct Files<D> {
     pub intents: Intents,
     /// The leaf of a map that was used last: chunks of one file come one after the other.
     last: RefCell<Option<(InodeNumber, Leaf)>>,
+    /// The last file whose tree has as many extents as its inode says.
+    counted: Cell<Option<InodeNumber>>,
 }
 
 impl<D: BlockRead> Files<D> {
     pub fn new(volume: Volume<D>, intents: Intents) -> Self {
-        Self { volume, intents, last: RefCell::default() }
+        Self { volume, intents, last: RefCell::default(), counted: Cell::default() }
     }
 
     /// Reads an inode and verifies what it says of itself.
@@ -86,6 +88,11 @@ impl<D: BlockRead> Files<D> {
             && let Some(run) = leaf.run(logical)
         {
             return Ok(run);
+        }
+        let has_checksums = self.volume.superblock.features.is_v5();
+        if !has_checksums && self.counted.get() != Some(inode.number) {
+            extent::check_number(&self.volume, &self.intents, inode)?;
+            self.counted.set(Some(inode.number));
         }
         let leaf = extent::leaf(&self.volume, &self.intents, inode, logical)?;
         let lost = || corrupt(Fault::Inconsistent, "xfs_bmbt_rec.br_startoff", inode.offset, logical);

@@ -95,8 +95,8 @@ pub enum Fork {
     Local,
     /// `XFS_DINODE_FMT_EXTENTS`: a list of so many extents.
     Extents(usize),
-    /// `XFS_DINODE_FMT_BTREE`: the root of a B+tree of extents.
-    Tree,
+    /// `XFS_DINODE_FMT_BTREE`: the root of a B+tree of so many extents.
+    Tree(u64),
 }
 
 /// An inode whose checksum is right.
@@ -248,6 +248,14 @@ impl Inode {
         let at = self.offset.within(offset_of!(Raw, di_size));
         corrupt(Fault::Range, "xfs_dinode.di_size", at, self.size)
     }
+
+    /// An error about `di_nextents`, where so many were found.
+    #[cold]
+    #[inline(never)]
+    pub fn corrupt_extents(&self, found: u64) -> Failure {
+        let at = self.offset.within(offset_of!(Raw, di_nextents));
+        corrupt(Fault::Inconsistent, "xfs_dinode.di_nextents", at, found)
+    }
 }
 
 impl Raw {
@@ -284,20 +292,20 @@ impl Raw {
     /// The form of the data fork, of `length` bytes.
     fn fork(&self, kind: FileType, flags2: u64, length: usize, offset: ByteOffset) -> Outcome<Fork> {
         use FileType::{Directory, File, Symlink};
+        let extents = match flags2 & NREXT64 {
+            0 => u64::from(self.di_nextents.get()),
+            _ => self.di_big_nextents.get(),
+        };
         match (self.di_format, kind) {
             (0, kind) if !matches!(kind, File | Directory | Symlink) => Ok(Fork::Device),
             (1, Directory | Symlink) => Ok(Fork::Local),
             (2, File | Directory | Symlink) => {
-                let extents = match flags2 & NREXT64 {
-                    0 => u64::from(self.di_nextents.get()),
-                    _ => self.di_big_nextents.get(),
-                };
                 let count = usize::try_from(extents).ok().filter(|count| *count <= length / 16);
                 let at = offset.within(offset_of!(Self, di_nextents));
                 let wrong = || corrupt(Fault::Range, "xfs_dinode.di_nextents", at, extents);
                 Ok(Fork::Extents(count.ok_or_else(wrong)?))
             }
-            (3, File | Directory | Symlink) => Ok(Fork::Tree),
+            (3, File | Directory | Symlink) => Ok(Fork::Tree(extents)),
             (format, _) => {
                 let at = offset.within(offset_of!(Self, di_format));
                 Err(corrupt(Fault::Range, "xfs_dinode.di_format", at, format))

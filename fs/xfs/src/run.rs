@@ -46,12 +46,14 @@ impl Run {
 pub struct Leaf {
     next: FileBlock,
     runs: Vec<Run>,
+    /// How many extents it has.
+    pub extents: u64,
 }
 
 impl Leaf {
     /// A leaf without runs yet, that starts at block `first` of the file.
     pub fn new(first: FileBlock) -> Self {
-        Self { next: first, runs: Vec::new() }
+        Self { next: first, runs: Vec::new(), extents: 0 }
     }
 
     /// A leaf that is a hole.

@@ -198,13 +198,14 @@ impl Raw {
 
     /// Bytes of a sector, a power of two.
     fn sector_size(&self) -> Outcome<u16> {
-        let size = self.sb_sectsize.get();
-        let is_right =
-            (512..=32_768).contains(&size) && 1u16.checked_shl(self.sb_sectlog.into()) == Some(size);
-        match is_right {
-            true => Ok(size),
-            false => Err(fault(Fault::Range, "xfs_dsb.sb_sectsize", offset_of!(Raw, sb_sectsize), size)),
+        let (size, log) = (self.sb_sectsize.get(), self.sb_sectlog);
+        if !size.is_power_of_two() || !(512..=32_768).contains(&size) {
+            return Err(fault(Fault::Range, "xfs_dsb.sb_sectsize", offset_of!(Raw, sb_sectsize), size));
         }
+        if size.trailing_zeros() != u32::from(log) {
+            return Err(fault(Fault::Range, "xfs_dsb.sb_sectlog", offset_of!(Raw, sb_sectlog), log));
+        }
+        Ok(size)
     }
 
     /// `device_size` in bytes.
