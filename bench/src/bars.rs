@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use crate::report::{Budget, Row};
 
 /// Pixels: of the whole, of a line, of the names before the bars, and of the figures behind them.
-const WIDTH: usize = 860;
+const WIDTH: usize = 1140;
 const LINE: usize = 22;
-const NAMES: usize = 400;
+const NAMES: usize = 680;
 const FIGURES: usize = 60;
 /// Colours that can be told apart on white and on black; the text's are those of the page.
 const STYLE: &str = "text{font:13px sans-serif;fill:#1f2328}.met{fill:#3f8f6b}.missed{fill:#c8553d}\
@@ -58,13 +58,13 @@ impl<'a> Bar<'a> {
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
         let (from, to) = (NAMES as f64, NAMES as f64 + limit);
         format!(
-            "<text x=\"{}\" y=\"{text}\" text-anchor=\"end\">{} {}</text>\
+            "<text x=\"{}\" y=\"{text}\" text-anchor=\"end\">{} ({})</text>\
              <rect class=\"{class}\" x=\"{NAMES}\" y=\"{}\" width=\"{bar:.1}\" height=\"{rest}\"/>\
              <line class=\"limit\" x1=\"{to:.1}\" x2=\"{to:.1}\" y1=\"{}\" y2=\"{}\"/>\
              <text x=\"{:.1}\" y=\"{text}\">{:.2}</text>\n",
             NAMES - 8,
-            self.row.row,
             escape(&self.row.subject),
+            self.row.row,
             top + 3,
             top + 1,
             top + LINE - 1,
@@ -101,11 +101,11 @@ mod tests {
         ];
         let svg = svg(&rows).unwrap();
         assert!(
-            svg.contains("S1 a &amp; b</text><rect class=\"met\" x=\"400\" y=\"3\" width=\"400.0\""),
+            svg.contains("a &amp; b (S1)</text><rect class=\"met\" x=\"680\" y=\"3\" width=\"400.0\""),
             "{svg}"
         );
-        assert!(svg.contains("<rect class=\"missed\" x=\"400\" y=\"25\" width=\"100.0\""), "{svg}");
-        assert_eq!(svg.matches("x1=\"600.0\"").count(), 2, "{svg}");
+        assert!(svg.contains("<rect class=\"missed\" x=\"680\" y=\"25\" width=\"100.0\""), "{svg}");
+        assert_eq!(svg.matches("x1=\"880.0\"").count(), 2, "{svg}");
         assert_eq!(svg.matches("<rect").count(), 2);
         assert!(svg.ends_with("</svg>\n"));
     }

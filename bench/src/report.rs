@@ -38,7 +38,7 @@ pub struct Fact {
 /// One line of the table.
 #[derive(Debug, PartialEq, Serialize)]
 pub struct Row {
-    /// The budget's row: `S1`.
+    /// The row of the budget that the figure answers: `S1`.
     pub row: &'static str,
     /// What was measured, and beside what.
     pub subject: String,
@@ -124,7 +124,7 @@ impl Row {
         Self { row, subject, ours, theirs, unit, ratio, budget, is_met }
     }
 
-    /// Row, subject, ours, theirs, ratio, budget, verdict.
+    /// Subject, ours, theirs, ratio, budget, verdict, row.
     fn cells(&self) -> [String; 7] {
         let value = |value: f64| format!("{value:.3} {}", self.unit);
         let ratio = |Spread { least, median, most }: Spread| {
@@ -147,12 +147,12 @@ impl Row {
         let theirs = self.theirs.map(value).unwrap_or_default();
         let ratio = self.ratio.map(ratio).unwrap_or_default();
         let budget = self.budget.map(budget).unwrap_or_default();
-        [self.row.into(), self.subject.clone(), value(self.ours), theirs, ratio, budget, verdict.into()]
+        [self.subject.clone(), value(self.ours), theirs, ratio, budget, verdict.into(), self.row.into()]
     }
 }
 
 /// Heads of the columns.
-const HEADS: [&str; 7] = ["row", "what", "ours", "theirs", "ratio (least to most)", "budget", ""];
+const HEADS: [&str; 7] = ["what", "ours", "theirs", "ratio (least to most)", "budget", "", "row"];
 
 impl Report {
     /// Whether every budget is met.
@@ -277,12 +277,12 @@ mod tests {
 processor: slow
 beside: cat
 
-row  what   ours        theirs     ratio (least to most)  budget
-S1   read   1.000 s     3.000 s    2.00 (1.00 to 3.00)    ≥ 2       met
-L1   boot   1.000 s     3.000 s    0.50 (0.33 to 1.00)    ≤ 0.25    missed
-S5   peak   17.000 MiB                                    ≤ 16 MiB  missed
-L2   size   3.000 KiB   4.000 KiB  0.75                   ≤ 3 KiB   met
-L2   other  5.000 KiB   4.000 KiB  1.25
+what   ours        theirs     ratio (least to most)  budget            row
+read   1.000 s     3.000 s    2.00 (1.00 to 3.00)    ≥ 2       met     S1
+boot   1.000 s     3.000 s    0.50 (0.33 to 1.00)    ≤ 0.25    missed  L1
+peak   17.000 MiB                                    ≤ 16 MiB  missed  S5
+size   3.000 KiB   4.000 KiB  0.75                   ≤ 3 KiB   met     L2
+other  5.000 KiB   4.000 KiB  1.25                                     L2
 
 size  bytes
 core   3072
@@ -294,12 +294,12 @@ core   3072
     fn a_page_gets_the_same() {
         let text = report().markdown();
         assert!(
-            text.starts_with("| row | what | ours | theirs | ratio (least to most) | budget | |\n|---|"),
+            text.starts_with("| what | ours | theirs | ratio (least to most) | budget | | row |\n|---|"),
             "{text}"
         );
-        assert!(text.contains("| S5 | peak | 17.000 MiB | | | ≤ 16 MiB | missed |\n"), "{text}");
+        assert!(text.contains("| peak | 17.000 MiB | | | ≤ 16 MiB | missed | S5 |\n"), "{text}");
         assert!(
-            text.contains("| L2 | other | 5.000 KiB | 4.000 KiB | 1.25 | | |\n\n| size | bytes |\n"),
+            text.contains("| other | 5.000 KiB | 4.000 KiB | 1.25 | | | L2 |\n\n| size | bytes |\n"),
             "{text}"
         );
         assert!(text.ends_with("\n\n* processor: slow\n* beside: cat\n"), "{text}");

@@ -56,7 +56,7 @@ impl Options {
             let scratch = Scratch::new(&format!("size-{arch}"))?;
             let grub = grub::make(&scratch, arch)?;
             let (ours, theirs) = (kib(&file(&format!("BENCH_LOADER_{arch}"))?)?, kib(&grub.program)?);
-            let subject = format!("{arch}, beside GRUB");
+            let subject = format!("size of the loader, {arch}, beside GRUB");
             rows.push(Row::of_value("L2", subject, (ours, Some(theirs)), "KiB", limit(arch)));
             setup.push(Fact::new(format!("GRUB for {arch}"), grub.facts));
             let (_, debian) = grub::names(arch);

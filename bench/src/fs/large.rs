@@ -73,7 +73,7 @@ pub fn rebuilt(run: &Run, name: &str, image: &Image) -> Result<Vec<Row>> {
     let buffer = RefCell::new(vec![0; CHUNK]);
     let side = |disks: &[PathBuf]| timed(|| read::file(disks, FILE, &mut buffer.borrow_mut(), |_| ()));
     let pairs = pairs::run(run.pairs, || side(&kept), || side(image.disks.paths()))?;
-    let subject = format!("256 MiB, {name} without two, beside all");
+    let subject = format!("reading 256 MiB, {name} without two, beside all");
     let budget = Budget::NotBelow(REBUILT);
     rows.extend(Row::of_pairs("S3", subject, (&pairs, "s"), Ratio::Speed, budget));
     rows.push(peak(run, &format!("{name} without two"), &kept)?);
@@ -88,7 +88,7 @@ fn measure(run: &Run, name: &str, image: &Image, limits: &Limits) -> Result<Vec<
         grub::NAME
     );
     let row = |row, peer: &str, pairs: &[Pair], least| {
-        let subject = format!("256 MiB, {name}, beside {peer}");
+        let subject = format!("reading 256 MiB, {name}, beside {peer}");
         Row::of_pairs(row, subject, (pairs, "s"), Ratio::Speed, Budget::NotBelow(least)).context("no pair")
     };
     let pairs = pairs::run(

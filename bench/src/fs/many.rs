@@ -51,7 +51,7 @@ pub fn one_path(run: &Run, name: &str, image: &Image) -> Result<Vec<Row>> {
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let mib = peak as f64 / MIB;
     Ok(vec![
-        Row::of_value("S4", format!("one path, {name}"), (median, None), "ms", Some(S4)),
+        Row::of_value("S4", format!("opening one path, {name}"), (median, None), "ms", Some(S4)),
         Row::of_value("S5", format!("memory beyond the buffer, {name}"), (mib, None), "MiB", Some(S5)),
     ])
 }

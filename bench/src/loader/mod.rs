@@ -153,7 +153,7 @@ impl Options {
                 }
             };
             let found = pairs::run(pairs, boot("ours", &ours), boot("GRUB", &theirs))?;
-            let subject = format!("{arch}, {}, beside GRUB", measure.name());
+            let subject = format!("{} to the kernel, {arch}, beside GRUB", measure.name());
             let values = (found.as_slice(), measure.unit());
             Row::of_pairs("L1", subject, values, Ratio::Share, budget(measure)).context("no pair")
         };

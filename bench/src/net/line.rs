@@ -62,20 +62,20 @@ pub struct Faulty {
 pub const FAULTY: [Faulty; 3] = [
     Faulty {
         faults: DELAY,
-        transport: "76 MiB without a hash, 50 ms there and back, beside iPXE",
-        whole: "76 MiB with SHA-256, 50 ms there and back, beside iPXE without",
+        transport: "fetching 76 MiB without a hash, 50 ms there and back, beside iPXE",
+        whole: "fetching 76 MiB with SHA-256, 50 ms there and back, beside iPXE without",
         least: 2.0,
     },
     Faulty {
         faults: LOSS,
-        transport: "76 MiB without a hash, 1 % loss, beside iPXE",
-        whole: "76 MiB with SHA-256, 1 % loss, beside iPXE without",
+        transport: "fetching 76 MiB without a hash, 1 % loss, beside iPXE",
+        whole: "fetching 76 MiB with SHA-256, 1 % loss, beside iPXE without",
         least: 4.0,
     },
     Faulty {
         faults: BOTH,
-        transport: "76 MiB without a hash, both, beside iPXE",
-        whole: "76 MiB with SHA-256, both, beside iPXE without",
+        transport: "fetching 76 MiB without a hash, both, beside iPXE",
+        whole: "fetching 76 MiB with SHA-256, both, beside iPXE without",
         least: 3.0,
     },
 ];

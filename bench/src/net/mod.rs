@@ -93,7 +93,7 @@ struct Wanted {
 const BOOT: [Wanted; 3] = [
     Wanted {
         row: "N2",
-        subject: "76 MiB by HTTP with SHA-256, beside iPXE without",
+        subject: "fetching 76 MiB by HTTP with SHA-256, beside iPXE without",
         value: |times| times.transfer,
         ratio: Ratio::Speed,
         budget: Budget::NotBelow(1.3),
@@ -175,23 +175,23 @@ impl Options {
 /// The other rows of one transfer differ from it in what they say.
 const HTTPS: Wanted = Wanted {
     row: "N3",
-    subject: "76 MiB by HTTPS with SHA-256 and a signature, beside OVMF's HTTP boot",
+    subject: "fetching 76 MiB by HTTPS with SHA-256 and a signature, beside OVMF's HTTP boot",
     value: |times| times.transfer,
     ratio: Ratio::Speed,
     budget: Budget::NotBelow(3.0),
 };
 
 const IPXE_HTTPS: Wanted = Wanted {
-    subject: "76 MiB by HTTPS with SHA-256 and a signature, beside iPXE's HTTPS without",
+    subject: "fetching 76 MiB by HTTPS with SHA-256 and a signature, beside iPXE's HTTPS without",
     budget: Budget::NotBelow(1.5),
     ..HTTPS
 };
 
 const TRANSPORT: [(Line, &str, f64); 2] = [
-    (Line::User, "76 MiB by HTTP without a hash, virtio-net, beside iPXE", 4.0),
+    (Line::User, "fetching 76 MiB by HTTP without a hash, virtio-net, beside iPXE", 4.0),
     (
         Line::Legacy,
-        "76 MiB by HTTP without a hash, virtio-net through the firmware's driver, beside iPXE's own",
+        "fetching 76 MiB by HTTP without a hash, virtio-net through the firmware's driver, beside iPXE's own",
         1.0,
     ),
 ];
