@@ -3,7 +3,10 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use crate::checkout::{Page, prose};
+use crate::{
+    anchors,
+    checkout::{Page, prose},
+};
 
 /// One line for each link of a page that leads nowhere; in the book, also for those that leave it.
 pub fn broken(root: &Path, page: &Page) -> Vec<String> {
@@ -24,8 +27,11 @@ fn fault(root: &Path, page: &Page, link: &str) -> Option<&'static str> {
     if !path.exists() {
         return Some("leads to no file");
     }
-    let has_heading =
-        || fs::read_to_string(&path).is_ok_and(|text| headings(&text).iter().any(|h| h == heading));
+    let is_there = |text: &str| {
+        headings(text).iter().any(|name| name == heading)
+            || prose(text).flat_map(anchors::names).any(|name| name == heading)
+    };
+    let has_heading = || fs::read_to_string(&path).is_ok_and(|text| is_there(&text));
     (!heading.is_empty() && !has_heading()).then_some("leads to no heading")
 }
 
@@ -84,11 +90,12 @@ mod tests {
 
     #[test]
     fn a_link_leads_to_a_file_and_a_heading() {
-        let text = "# B\n\n## Two words, `code`\n## Again\n## Again\n";
+        let text = "# B\n\n## Two words, `code`\n## Again\n## Again\n| <a id=\"E-A\"></a>`E-A` |\n";
         let checkout = Checkout::new("links", &[("docs/b.md", text), ("LICENSE", "")]);
         let of = |name: &str, text: &str| broken(&checkout.0, &checkout.page(name, text)).len();
         assert_eq!(of("README.md", "[1](docs/b.md) [2](docs/b.md#two-words-code) [3](LICENSE)"), 0);
         assert_eq!(of("README.md", "[1](docs/b.md#again-1) [2](docs/b.md#again-2)"), 1);
+        assert_eq!(of("README.md", "[1](docs/b.md#E-A) [2](docs/b.md#E-B)"), 1, "an anchor");
         assert_eq!(of("README.md", "[1](b.md) [2](docs/b.md#two) [3](docs/)"), 2);
         assert_eq!(of("README.md", "[1](https://x.org) [2](http://x.org)"), 1);
         assert_eq!(of("docs/a.md", "[1](b.md) [2](../LICENSE)"), 1);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Writes the parts of the documentation that are made from tables of the code, and checks the pages.
 
+mod anchors;
 mod book;
 mod checkout;
 mod links;

@@ -4,7 +4,10 @@
 use code::{PLACEHOLDER, Row};
 use config::{KEYS, Locked, ROWS, Value};
 
-use crate::checkout::Page;
+use crate::{
+    anchors::{FORMAT, anchored, codes_of},
+    checkout::Page,
+};
 
 /// A part: its name in the marks around it, and its text.
 type Part = (&'static str, String);
@@ -71,9 +74,10 @@ fn parts() -> Result<Vec<Part>, String> {
         return Err(format!("{} is in two tables", pair[0]));
     }
     let mut parts: Vec<Part> =
-        sections.iter().map(|(name, tables)| (*name, rows("code", "means", &tables.concat()))).collect();
-    parts.push(("formats of disks", rows("FORMAT", "is", damaged::FORMATS)));
-    parts.push(("formats of images", rows("FORMAT", "is", damaged::IMAGE_FORMATS)));
+        sections.iter().map(|(name, tables)| (*name, rows(&tables.concat()))).collect();
+    let images: &[&[Row]] = &[damaged::IMAGES, image::codes::CODES];
+    parts.push(("formats of disks", formats(damaged::FORMATS, &[damaged::CODES])));
+    parts.push(("formats of images", formats(damaged::IMAGE_FORMATS, images)));
     parts.push(("keys", keys(true)));
     parts.push(("keys without effect", keys(false)));
     parts.push(("short keys", short_keys()));
@@ -82,15 +86,32 @@ fn parts() -> Result<Vec<Part>, String> {
     Ok(parts)
 }
 
-/// A table of rows; without the last column where no row has anything there.
-fn rows(name: &str, means: &str, rows: &[Row]) -> String {
-    let has_advice = rows.iter().any(|row| !row.advice.is_empty());
-    let heads = [name, means, "what to do"];
-    let columns = if has_advice { 3 } else { 2 };
+/// A table of codes. (`FORMAT` stands for a format in the names of families.)
+fn rows(rows: &[Row]) -> String {
     let cells = rows.iter().map(|row| {
-        [format!("`{}`", row.name.replace(PLACEHOLDER, "FORMAT")), row.means.into(), row.advice.into()]
+        let name = row.name.replace(PLACEHOLDER, FORMAT);
+        [anchored(&name), row.means.into(), row.advice.into()]
     });
-    table(&heads[..columns], cells.map(|cells| cells[..columns].to_vec()))
+    columns(["code", "means", "what to do"], cells)
+}
+
+/// A table of formats, with the codes that these families have for them.
+fn formats(rows: &[Row], families: &[&[Row]]) -> String {
+    let cells = rows
+        .iter()
+        .map(|row| [format!("`{}`", row.name), row.means.into(), row.advice.into(), codes_of(row, families)]);
+    columns([FORMAT, "is", "what to do", "codes"], cells)
+}
+
+/// A table without the columns that are empty.
+fn columns<const N: usize>(heads: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    let rows: Vec<[String; N]> = rows.collect();
+    let is_used: [bool; N] = std::array::from_fn(|column| rows.iter().any(|row| !row[column].is_empty()));
+    let used = |(column, _): &(usize, String)| is_used[*column];
+    let cells = |row: [String; N]| row.into_iter().enumerate().filter(used).map(|(_, cell)| cell).collect();
+    let heads: Vec<&str> =
+        heads.into_iter().zip(is_used).filter(|(_, is)| *is).map(|(head, _)| head).collect();
+    table(&heads, rows.into_iter().map(cells))
 }
 
 fn keys(acts: bool) -> String {
@@ -191,7 +212,10 @@ mod tests {
     #[test]
     fn a_column_without_content_is_left_out() {
         let row = |advice| Row { name: "A", means: "b", advice };
-        assert_eq!(rows("x", "y", &[row("")]), "| x | y |\n|---|---|\n| `A` | b |\n");
-        assert!(rows("x", "y", &[row("c")]).ends_with("| `A` | b | c |\n"));
+        assert_eq!(rows(&[row("")]), "| code | means |\n|---|---|\n| <a id=\"A\"></a>`A` | b |\n");
+        assert!(rows(&[row("c")]).ends_with("`A` | b | c |\n"));
+        let family = [Row { name: "E-*-X", means: "", advice: "" }];
+        let of_format = "| FORMAT | is | codes |\n|---|---|---|\n| `A` | b | <a id=\"E-A-X\"></a>`E-A-X` |\n";
+        assert_eq!(formats(&[row("")], &[&family]), of_format);
     }
 }
