@@ -8,6 +8,7 @@ mod links;
 mod parts;
 mod shape;
 mod targets;
+mod types;
 
 use std::{
     collections::BTreeSet,
@@ -71,12 +72,14 @@ fn check(module: &Path, names: &Path) -> Result<String, String> {
     let wanted = parts::fill_all(&pages)?;
     let is_old = |(page, text): &(&Page, String)| page.text != *text;
     let old = pages.iter().zip(wanted).filter(is_old);
+    let crates = types::Crates::read(root);
     let mut faults: Vec<String> =
         old.map(|(page, _)| format!("{}: not as the tables have it", page.name)).collect();
     for page in &pages {
         faults.extend(links::broken(root, page));
         faults.extend(links::missing(root, page));
         faults.extend(targets::missing(root, page, &e2e));
+        faults.extend(crates.missing(page));
         faults.extend(shape::faults(page));
     }
     faults.extend(shape::left_out(&pages));
