@@ -48,12 +48,12 @@ impl Crates {
         let source = self.0.get(of)?;
         let is_plain =
             !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        let made = |maker: &&str| {
+        let made = |maker: &str| {
             let makes = format!("{maker} {name}");
             let is_end = |rest: &str| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_');
             source.match_indices(&makes).any(|(at, _)| is_end(&source[at + makes.len()..]))
         };
-        is_plain.then(|| MAKERS.iter().any(|maker| made(&maker)))
+        is_plain.then(|| MAKERS.iter().any(|maker| made(maker)))
     }
 }
 
