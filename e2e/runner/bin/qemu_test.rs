@@ -2,12 +2,13 @@
 //! The executable of every `qemu_test` target: `E2E_SPEC=FILE.json qemu_test`.
 //!
 //! Exit status 0 if the machine did what the file says, 1 if not, or if it could not be tried. The console is
-//! kept in `$TEST_UNDECLARED_OUTPUTS_DIR`.
+//! kept in `$TEST_UNDECLARED_OUTPUTS_DIR`. Files are relative to the current folder, or to `$E2E_RUNFILES` in a build
+//! action.
 #![forbid(unsafe_code)]
 
 use std::{
     env, fs,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
     process::ExitCode,
 };
 
@@ -42,6 +43,10 @@ fn main() -> ExitCode {
 
 fn test() -> Result<bool> {
     let file = env::var_os("E2E_SPEC").context("E2E_SPEC is not set: start the test with Bazel")?;
+    let outputs = env::var_os("TEST_UNDECLARED_OUTPUTS_DIR").map(path::absolute).transpose()?;
+    if let Some(folder) = env::var_os("E2E_RUNFILES") {
+        env::set_current_dir(&folder).with_context(|| format!("the folder {}", folder.display()))?;
+    }
     let spec = Spec::load(&PathBuf::from(file))?;
     if let Some(network) = &spec.network {
         network::enter(network.wire)?;
@@ -49,7 +54,6 @@ fn test() -> Result<bool> {
     // The servers run until the end.
     let (spec, mut servers) = spec.inspected()?.networked()?;
     let timeout = env::var("TEST_TIMEOUT").ok().and_then(|seconds| seconds.parse().ok());
-    let outputs = env::var_os("TEST_UNDECLARED_OUTPUTS_DIR").map(PathBuf::from);
     let mut limits = spec.limits(timeout);
     if let Some((machine, script)) = spec.earlier()? {
         let record = Record::new(folder(outputs.as_deref(), "earlier")?.as_deref())?;
