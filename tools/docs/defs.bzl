@@ -1,4 +1,4 @@
-"""The book, and what the tests of its pages have to know."""
+"""The book, what writes its pages, and what their tests have to know."""
 
 def _book_impl(ctx):
     out = ctx.actions.declare_directory(ctx.label.name)
@@ -43,4 +43,28 @@ names = rule(
     implementation = _names_impl,
     doc = "NAME.txt, a line for each of `names`: the targets of a package whose names loops make.",
     attrs = {"names": attr.string_list(mandatory = True)},
+)
+
+def _command_impl(ctx):
+    program = ctx.actions.declare_file(ctx.label.name)
+    ctx.actions.symlink(
+        output = program,
+        target_file = ctx.executable.tool,
+        is_executable = True,
+    )
+    runfiles = ctx.runfiles(files = ctx.files.data).merge(ctx.attr.tool[DefaultInfo].default_runfiles)
+    return [DefaultInfo(executable = program, runfiles = runfiles)]
+
+command = rule(
+    implementation = _command_impl,
+    doc = "Runs `tool` with `args` ($(rootpath) of `data` expanded). Without it, `data` need not be built.",
+    executable = True,
+    attrs = {
+        "data": attr.label_list(allow_files = True),
+        "tool": attr.label(
+            mandatory = True,
+            executable = True,
+            cfg = "target",
+        ),
+    },
 )

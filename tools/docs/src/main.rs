@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Writes the parts of the documentation that are made from tables of the code, and checks the pages.
+//! Writes the parts of the documentation that are made from the code, its tables above all, and checks the pages.
 
 mod anchors;
 mod book;
 mod checkout;
 mod links;
 mod parts;
+mod pictures;
+mod screen;
 mod shape;
+mod svg;
 mod targets;
 mod types;
 
@@ -20,17 +23,20 @@ use std::{
 use checkout::Page;
 
 const USAGE: &str =
-    "usage: docs write                      writes the parts that are made from tables, in the checkout
+    "usage: docs write CONSOLE...           writes parts made from tables, and pictures, in the checkout;
+                                       CONSOLE: a folder NAME_console with console.raw, for docs/NAME.svg
        docs check MODULE.bazel NAMES   compares them, for the checkout with that file, and checks every page;
                                        NAMES: a file with the targets of //e2e, one a line
+       docs pictures DOCS CONSOLE...   compares the pictures in that folder with these consoles
        docs book FOLDER                follows all links of the book as mdBook has made it";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
-        ["write"] => write(),
+        ["write", consoles @ ..] => write(consoles),
         ["check", module, names] => check(Path::new(module), Path::new(names)),
+        ["pictures", docs, consoles @ ..] => check_pictures(Path::new(docs), consoles),
         ["book", folder] => book::check(Path::new(folder)),
         _ => {
             eprintln!("{USAGE}");
@@ -49,9 +55,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn write() -> Result<String, String> {
+fn write(consoles: &[&str]) -> Result<String, String> {
     let root = env::var("BUILD_WORKSPACE_DIRECTORY").map_err(|_| "run it with tools/bazel run")?;
-    let pages = checkout::pages(&PathBuf::from(root))?;
+    let root = PathBuf::from(root);
+    let pages = checkout::pages(&root)?;
     let mut written = 0;
     for (page, text) in pages.iter().zip(parts::fill_all(&pages)?) {
         if text != page.text {
@@ -59,7 +66,17 @@ fn write() -> Result<String, String> {
             written += 1;
         }
     }
-    Ok(format!("{written} of {} pages written", pages.len()))
+    let pictures = pictures::write(&root.join(checkout::BOOK), consoles)?;
+    Ok(format!("{written} of {} pages written, and {pictures} pictures", pages.len()))
+}
+
+fn check_pictures(docs: &Path, consoles: &[&str]) -> Result<String, String> {
+    let stale = pictures::stale(docs, consoles)?;
+    let names: Vec<String> = stale.iter().map(|(path, _)| path.display().to_string()).collect();
+    if names.is_empty() {
+        return Ok(format!("{} pictures", consoles.len()));
+    }
+    Err(format!("{}: not what the console shows; tools/bazel run //docs:generate draws it", names.join(", ")))
 }
 
 /// The file is a link into the checkout, also in a sandbox.
@@ -87,7 +104,7 @@ fn check(module: &Path, names: &Path) -> Result<String, String> {
         return Ok(format!("{} pages", pages.len()));
     }
     Err(format!(
-        "tools/bazel run //docs:generate writes the tables; the rest is by hand\n{}",
+        "tools/bazel run //docs:generate writes tables and pictures; the rest is by hand\n{}",
         faults.join("\n")
     ))
 }
