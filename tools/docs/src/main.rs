@@ -2,8 +2,11 @@
 //! Writes the parts of the documentation that are made from the code, its tables above all, and checks the pages.
 
 mod anchors;
+mod architecture;
 mod book;
 mod checkout;
+mod crates;
+mod layout;
 mod links;
 mod parts;
 mod pictures;
@@ -66,7 +69,12 @@ fn write(consoles: &[&str]) -> Result<String, String> {
             written += 1;
         }
     }
-    let pictures = pictures::write(&root.join(checkout::BOOK), consoles)?;
+    let mut pictures = pictures::write(&root.join(checkout::BOOK), consoles)?;
+    let (architecture, file) = (architecture::draw(&root)?, root.join(architecture::FILE));
+    if fs::read_to_string(&file).ok().as_ref() != Some(&architecture) {
+        fs::write(&file, architecture).map_err(|e| format!("{}: {e}", file.display()))?;
+        pictures += 1;
+    }
     Ok(format!("{written} of {} pages written, and {pictures} pictures", pages.len()))
 }
 
@@ -100,6 +108,9 @@ fn check(module: &Path, names: &Path) -> Result<String, String> {
         faults.extend(shape::faults(page));
     }
     faults.extend(shape::left_out(&pages));
+    if fs::read_to_string(root.join(architecture::FILE)).ok() != Some(architecture::draw(root)?) {
+        faults.push(format!("{}: not as the Cargo.toml files have it", architecture::FILE));
+    }
     if faults.is_empty() {
         return Ok(format!("{} pages", pages.len()));
     }
