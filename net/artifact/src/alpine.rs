@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Alpine's modloop and apkovl, as its own initramfs takes them from the initrd.
+//! Packs Alpine's modloop and apkovl into an initrd archive where Alpine's own initramfs finds them.
 //!
 //! Its init unpacks the file that `apkovl=` names (a path without a colon; a name that ends in `.gz` is a gzip of a
-//! tar) into the new root, a tmpfs, and then starts that root's services. What else stands in the initramfs is lost
-//! when the root is switched. So the modloop travels in the apkovl: a gzip of a tar may have several members, and ours,
-//! with nothing but the modloop in it, stands before those of the apkovl. Where there is no apkovl, ours asks for the
+//! tar) into the new root, a tmpfs, and then starts that root's services. Everything else in the initramfs is lost
+//! when the root is switched. So the modloop travels in the apkovl: a gzipped tar may have several members, and ours,
+//! with only the modloop in it, comes before those of the apkovl. If there is no apkovl, ours asks for the
 //! services that Alpine starts without one. The service `modloop` looks for a URL's last part in `/lib`, and fetches it
-//! only if it is not there (older releases fetch it in any case); the URL that we give leads to nobody, so that nothing
+//! only if it is not there (older releases always fetch it); the URL that we give is unreachable, so that nothing
 //! unverified is loaded in its place.
 //!
 //! Sources: alpinelinux/mkinitfs `initramfs-init.in` (`prepare_apkovl`, `unpack_apkovl`, `.default_boot_services`) at
@@ -21,45 +21,45 @@ use image::{CRC32, initrd};
 
 use crate::Cause;
 
-/// The file in the initramfs, and the words that name it.
+/// The file in the initramfs, and the command-line words that name it.
 const FILE: &str = "apkovl.tar.gz";
 const APKOVL: &str = "apkovl=/apkovl.tar.gz";
 const MODLOOP: &str = "modloop=http://localhost/modloop";
 
-/// What our member of the apkovl holds: files of the new root.
+/// The file that our member of the apkovl adds to the new root.
 const MODULES: &str = "lib/modloop";
 const SERVICES: &str = "etc/.default_boot_services";
 
-/// A gzip without name and time, by an unknown system.
+/// A gzip header without name and time, from an unknown operating system.
 const GZIP: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
-/// Its CRC32 and ISIZE.
+/// Bytes of the gzip trailer: CRC32 and ISIZE.
 const TRAILER: u64 = 8;
-/// The most that one stored block holds, and what stands before it: BFINAL and BTYPE, LEN, NLEN.
+/// The most bytes in one stored block, and the bytes of its header: BFINAL and BTYPE, LEN, NLEN.
 const BLOCK: u64 = 0xffff;
 const HEAD: u64 = 5;
-/// A record of a tar; two of zeros end it.
+/// Bytes of a tar record; two records of zeros end the tar.
 const RECORD: u64 = 512;
-/// Of what stands in a newc archive.
+/// Alignment in a newc archive, in bytes.
 const ALIGNMENT: u64 = 4;
 
-/// An archive of one file for the initramfs: where the parts go, and what stands around them.
+/// The layout of a newc archive with one file for the initramfs: where the parts go.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) struct Archive {
     /// Length in bytes.
     pub total: u64,
-    /// Where the modloop is fetched to.
+    /// Where the modloop goes, in bytes.
     pub modloop: Option<Range<u64>>,
-    /// Where the apkovl is fetched to.
+    /// Where the apkovl goes, in bytes.
     pub apkovl: Option<Range<u64>>,
     /// The file.
     file: Range<u64>,
 }
 
 impl Archive {
-    /// For parts of these lengths in bytes; none where there are no parts.
+    /// The layout for parts of these lengths in bytes; `None` if there are no parts.
     ///
     /// # Errors
-    /// They are larger than a file in an archive can be.
+    /// The parts are larger than a file in an archive can be.
     pub fn new(modloop: Option<u64>, apkovl: Option<u64>) -> Result<Option<Self>, Cause> {
         if modloop.is_none() && apkovl.is_none() {
             return Ok(None);
@@ -77,8 +77,8 @@ impl Archive {
         let mut end = start;
         let mut range = None;
         if let Some(size) = modloop {
-            // The parts of a member in order: the modloop comes to the end of its place, and is divided into blocks
-            // from there.
+            // The parts of a member in order: the modloop is fetched to the end of its range, and is divided into
+            // blocks from there.
             let blocks = size.div_ceil(BLOCK).checked_mul(HEAD)?;
             let first = end.checked_add(wide(GZIP.len()))?.checked_add(HEAD)?.checked_add(RECORD)?;
             let from = first.checked_add(blocks)?;
@@ -97,12 +97,12 @@ impl Archive {
         Some(Self { total, modloop: range, apkovl: overlay, file: start..end })
     }
 
-    /// The words for the command line. Alpine takes the last of each.
+    /// The words for the command line. Alpine uses the last of each.
     pub fn words(&self) -> &'static [&'static str] {
         if self.modloop.is_some() { &[APKOVL, MODLOOP] } else { &[APKOVL] }
     }
 
-    /// Puts around the parts what makes them an archive. None if the buffer has another length.
+    /// Writes the headers around the parts, which makes the buffer an archive. `None` if its length is not `total`.
     pub fn finish(&self, buffer: &mut [u8]) -> Option<()> {
         if let Some(modloop) = &self.modloop {
             self.finish_modloop(modloop, buffer)?;
@@ -128,7 +128,8 @@ impl Archive {
         sum.update(&header);
         let (mut from, end) = (usize::try_from(modloop.start).ok()?, usize::try_from(modloop.end).ok()?);
         while from < end {
-            // Blocks move towards the start, the first one the furthest: none over what is still to be moved.
+            // Blocks move towards the start, the first one the furthest: none overwrites data that is still to be
+            // moved.
             let to = from.checked_add(usize::try_from(BLOCK).ok()?)?.min(end);
             let head = stored(to.checked_sub(from)?, false)?;
             let place = at.checked_add(head.len())?;
@@ -149,7 +150,7 @@ impl Archive {
     }
 }
 
-/// What stands behind the modloop in the tar: zeros to a whole record, and without an apkovl the mark and the end.
+/// What follows the modloop in the tar: padding to a whole record; without an apkovl, also the mark and the end.
 fn behind_modloop(size: u64, has_apkovl: bool) -> Vec<u8> {
     let padding = size.checked_next_multiple_of(RECORD).and_then(|end| end.checked_sub(size)).unwrap_or(0);
     let mut bytes: Vec<u8> = (0..padding).map(|_| 0).collect();
@@ -160,14 +161,14 @@ fn behind_modloop(size: u64, has_apkovl: bool) -> Vec<u8> {
     bytes
 }
 
-/// The head of a stored block.
+/// The header of a stored block.
 fn stored(length: usize, is_last: bool) -> Option<[u8; 5]> {
     let length = u16::try_from(length).ok()?;
     let ([a, b], [c, d]) = (length.to_le_bytes(), (!length).to_le_bytes());
     Some([u8::from(is_last), a, b, c, d])
 }
 
-/// The header of a file of root's in a tar, readable to all.
+/// The tar header of a file that root owns and everybody can read.
 fn record(name: &str, size: u64) -> Vec<u8> {
     let field = |length: usize, text: &str| {
         let mut bytes = Vec::from(text.as_bytes());
@@ -191,7 +192,7 @@ fn record(name: &str, size: u64) -> Vec<u8> {
         bytes.resize(512, 0);
         bytes
     };
-    // The sum of all bytes, its own field taken as spaces.
+    // The sum of all bytes, with spaces in its own field.
     let sum: u32 = with("        ").iter().map(|byte| u32::from(*byte)).sum();
     with(&format!("{sum:06o}\0 "))
 }
@@ -200,7 +201,7 @@ fn put(buffer: &mut [u8], at: usize, bytes: &[u8]) -> Option<()> {
     put_at(buffer, at, bytes).map(|_| ())
 }
 
-/// Writes bytes: where they end.
+/// Writes bytes and returns where they end.
 fn put_at(buffer: &mut [u8], at: usize, bytes: &[u8]) -> Option<usize> {
     let end = at.checked_add(bytes.len())?;
     buffer.get_mut(at..end)?.copy_from_slice(bytes);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! How an artifact is not booted.
+//! Why an artifact cannot be booted.
 
 use alloc::{boxed::Box, string::String};
 use core::fmt;
@@ -8,7 +8,7 @@ use code::Code;
 
 use crate::codes;
 
-/// A failure, in one line: code, reference and part, cause.
+/// An error, shown as one line: code, reference and part, cause.
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
 
@@ -18,45 +18,45 @@ struct Inner {
     cause: Cause,
 }
 
-/// Why it failed.
+/// The cause.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The registry, or what it sent.
+    /// A failed request to the registry, or an invalid answer.
     #[error("{}", .0.cause())]
     Oci(oci::Error),
-    /// A container image.
+    /// It is a container image; the media types of its layers.
     #[error("a container image, not a boot artifact: {0}")]
     Container(String),
-    /// Nothing to start.
+    /// No part is a kernel; the media types of the parts.
     #[error("no kernel among its parts: {0}")]
     NoKernel(String),
-    /// Two parts of which there is one at most.
-    #[error("two parts are the {role}: {first} and {second}")]
+    /// Two parts with a role that only one may have.
+    #[error("two {role} parts: {first} and {second}")]
     Twice {
-        /// What both are.
+        /// The role of both.
         role: &'static str,
         /// One of them.
         first: String,
         /// The other.
         second: String,
     },
-    /// Not for a boot of this kind.
-    #[error("a {what} ({media_type}), which is not started itself")]
+    /// It is for another purpose: a plan or a disk image.
+    #[error("a {what} ({media_type}), which cannot be booted by itself")]
     Kind {
         /// What it is.
         what: &'static str,
         /// Its media type.
         media_type: String,
     },
-    /// A part beside a UKI.
-    #[error("the kernel is a UKI, which brings its own initrd and command line; beside it stands {0}")]
+    /// A part that the UKI already contains.
+    #[error("the kernel is a UKI, which contains its own initrd and command line; remove the part {0}")]
     Beside(String),
-    /// Nothing in it.
+    /// The kernel has no bytes.
     #[error("the kernel is empty")]
     Empty,
-    /// More than can be honest.
-    #[error("{found} {what}, at most {limit} are taken")]
+    /// More than a limit.
+    #[error("{found} {what}, at most {limit} allowed")]
     Limit {
         /// Of what.
         what: &'static str,
@@ -65,7 +65,7 @@ pub enum Cause {
         /// How many there may be.
         limit: u64,
     },
-    /// Not a command line.
+    /// The command line is not one line of text.
     #[error("command line: {why} at byte {offset}")]
     Line {
         /// What is wrong.
@@ -76,23 +76,23 @@ pub enum Cause {
     /// Larger than free memory.
     #[error("{} MiB wanted, {} MiB of memory free", wanted.div_ceil(1 << 20), free / (1 << 20))]
     Memory {
-        /// What it takes.
+        /// Bytes needed.
         wanted: u64,
-        /// What there is.
+        /// Bytes free.
         free: u64,
     },
-    /// Larger than any memory.
+    /// The sum of the sizes is larger than any memory.
     #[error("its parts are larger than the memory of any machine")]
     Overflow,
 }
 
 impl Error {
-    /// A failure of a reference, or of a part of it.
+    /// An error about a reference, or about a part of it.
     pub fn new(object: impl fmt::Display, cause: Cause) -> Self {
         Self(Box::new(Inner { object: alloc::format!("{object}"), cause }))
     }
 
-    /// Why it failed.
+    /// The cause.
     pub fn cause(&self) -> &Cause {
         &self.0.cause
     }
@@ -102,7 +102,7 @@ impl Error {
         &self.0.object
     }
 
-    /// The failure's stable name.
+    /// The stable error code.
     pub fn code(&self) -> Code {
         match &self.0.cause {
             Cause::Oci(error) => error.code(),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! From a reference to what is booted, each part fetched to its final place.
+//! Fetches what a reference names: each part goes to its final place in memory.
 
 use alloc::{borrow::Cow, boxed::Box, format, string::String, vec::Vec};
 use core::cell::Cell;
@@ -20,27 +20,27 @@ use crate::{
     types::is_packed,
 };
 
-/// How much memory there is.
+/// The platform's memory.
 pub trait Room {
-    /// Bytes that are free now.
+    /// Free memory in bytes.
     fn available(&self) -> u64;
 
-    /// A buffer of `length` bytes with any content; None if there is no room.
+    /// A buffer of `length` bytes with any content; `None` if there is not enough memory.
     fn buffer(&self, length: usize) -> Option<Vec<u8>>;
 }
 
-/// Who is told how far it has come, and words it.
+/// Reports progress to the user, in its own words.
 pub trait Told {
-    /// The reference means this manifest, of whose parts so many bytes will be fetched.
+    /// The reference was resolved to this manifest; `bytes` bytes of its parts will be fetched.
     fn resolved(&self, reference: &Reference, manifest: &Digest, bytes: u64);
 
-    /// So many bytes of all parts together have come.
+    /// `bytes` bytes of all parts together have arrived.
     fn arrived(&self, bytes: u64, of: u64);
 
-    /// A part is complete and checked.
+    /// A part is complete and verified against its digest.
     fn part(&self, name: &str, bytes: u64);
 
-    /// A part is nothing that a boot knows, and is not fetched.
+    /// A part has an unknown type, and is not fetched.
     fn ignored(&self, name: &str, media_type: &str) {
         let _ = (name, media_type);
     }
@@ -48,24 +48,24 @@ pub trait Told {
 
 /// Where parts are kept from one boot to the next.
 pub trait Store {
-    /// Fills the place of a part with what is kept of it; whether it is kept. Whoever asks checks the bytes.
+    /// Reads a kept part into `place`; false if it is not kept. The caller verifies the bytes.
     fn load(&self, part: &Descriptor, place: &mut [u8]) -> bool;
 
-    /// What was loaded has this digest, which is not the part's: it is not used.
+    /// The loaded bytes have this digest, which is not the part's: they are not used.
     fn differs(&self, part: &Descriptor, found: &Digest);
 
-    /// Keeps a part that was fetched and checked, as it was pushed.
+    /// Keeps a part that was fetched and verified, as it was pushed.
     fn save(&self, part: &Descriptor, bytes: &[u8]);
 }
 
-/// Where the parts go.
+/// What `fetch` needs of the platform.
 #[derive(Clone, Copy)]
 pub struct Target<'a> {
-    /// How much memory there is for them.
+    /// Memory for the parts.
     pub room: &'a dyn Room,
-    /// Told of them.
+    /// Receives progress reports.
     pub told: &'a dyn Told,
-    /// Where they are kept; none where they are not.
+    /// Where parts are kept; `None` if they are not.
     pub store: Option<&'a dyn Store>,
 }
 
@@ -78,7 +78,7 @@ pub struct Artifact {
     pub content: Content,
 }
 
-/// The kinds of what is booted.
+/// What an artifact boots.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Content {
     /// A Linux kernel.
@@ -90,19 +90,19 @@ pub enum Content {
         /// The command line.
         options: String,
     },
-    /// A UKI, which brings initrd and command line itself.
+    /// A UKI, which contains its own initrd and command line.
     Program {
         /// The program.
         image: Vec<u8>,
     },
 }
 
-/// Fetches the parts of what a reference means on a machine, as [`Client::resolve`] says it. What the store has is not
-/// fetched.
+/// Fetches the parts that a reference names, for the machine that [`Client::resolve`] was given. Parts in the store are
+/// not fetched again.
 ///
 /// # Errors
-/// What the registry sends is not what the digests name, the parts do not make a boot, or they are larger than memory;
-/// that is known before any part is fetched.
+/// A digest mismatch; parts that cannot be booted; parts that do not fit into memory. The last two are found
+/// before any part is fetched.
 pub async fn fetch<D: Dial>(
     client: &Client<D>,
     reference: &Reference,
@@ -117,19 +117,19 @@ pub async fn fetch<D: Dial>(
         target.told.ignored(&name(part), &shown(&part.media_type));
     }
     let fetching = Fetching { client, reference, target };
-    // Boxed: the stack of firmware is small.
+    // Boxed: the firmware's stack is small.
     let content = Box::pin(fetching.content(&plan)).await?;
     Ok(Artifact { manifest: manifest.clone(), content })
 }
 
-/// What fetching takes.
+/// The state of one fetch.
 struct Fetching<'a, D: Dial> {
     client: &'a Client<D>,
     reference: &'a Reference,
     target: Target<'a>,
 }
 
-/// A part, and its place.
+/// A part, and the buffer that it goes to.
 type Job<'j> = (&'j Descriptor, &'j mut [u8]);
 
 impl<D: Dial> Fetching<'_, D> {
@@ -170,7 +170,7 @@ impl<D: Dial> Fetching<'_, D> {
     async fn download(&self, jobs: Vec<Job<'_>>, of: u64) -> Result<(), oci::Error> {
         let arrived = Cell::new(0_u64);
         let progress = |bytes: usize| {
-            // What is fetched again from elsewhere counts once more.
+            // Bytes that are fetched again from elsewhere count again.
             let sum = u64::try_from(bytes).ok().and_then(|bytes| arrived.get().checked_add(bytes));
             arrived.set(sum.unwrap_or(of).min(of));
             self.target.told.arrived(arrived.get(), of);
@@ -178,7 +178,7 @@ impl<D: Dial> Fetching<'_, D> {
         self.client.blobs_into(self.reference, jobs, &progress).await
     }
 
-    /// What the parts are, now that they are all there.
+    /// The content, once all parts are there.
     fn sorted(
         &self,
         plan: &Plan<'_>,
@@ -214,7 +214,7 @@ impl<D: Dial> Fetching<'_, D> {
             Cow::Borrowed(_) => return Ok(bytes),
         };
         drop(bytes);
-        // The machine's own loader makes a copy.
+        // LoadImage makes a copy.
         self.expect_room(part, u64::try_from(content.len()).unwrap_or(u64::MAX))?;
         Ok(content)
     }
@@ -241,7 +241,7 @@ impl<D: Dial> Fetching<'_, D> {
     }
 }
 
-/// Whether a store has a part, and it is the one that the digest names.
+/// Whether the store has the part, with the right digest.
 fn is_loaded(store: &dyn Store, part: &Descriptor, place: &mut [u8]) -> bool {
     if !store.load(part, place) {
         return false;
@@ -254,7 +254,7 @@ fn is_loaded(store: &dyn Store, part: &Descriptor, place: &mut [u8]) -> bool {
     true
 }
 
-/// A registry's failure, with the name of the part whose digest it names.
+/// An error from the registry, with the name of the part whose digest it mentions.
 fn of_part<'m>(error: oci::Error, mut parts: impl Iterator<Item = &'m Descriptor>) -> Error {
     match parts.find(|part| error.object().contains(&part.digest.short())) {
         Some(part) => Error::new(format!("{} ({})", error.object(), name(part)), Cause::Oci(error)),
@@ -262,7 +262,7 @@ fn of_part<'m>(error: oci::Error, mut parts: impl Iterator<Item = &'m Descriptor
     }
 }
 
-/// Whether it is a PE file with a kernel in it.
+/// Whether it is a PE file that contains a kernel.
 fn is_uki(image: &[u8]) -> bool {
     Pe::parse(image).is_ok_and(|pe| uki::part(&pe.headers, Part::Linux).is_some())
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The fuzz entry point.
+//! Entry point for fuzzing.
 
 use alloc::{vec, vec::Vec};
 

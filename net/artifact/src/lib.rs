@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Boot artifacts: from an OCI reference to the kernel, the initrd and the command line that are booted.
 //!
-//! [`fetch`] sorts the parts of a manifest by what they are, compares their sizes with free memory, and fetches each to
-//! its final place. Every byte is checked against the digest of its part by `oci`; the
-//! parts' digests stand in the manifest, whose own digest is [`Artifact::manifest`].
+//! [`fetch`] sorts the parts of a manifest by role, compares their sizes with free memory, and fetches each to its
+//! final place. Every byte is checked against the digest of its part by `oci`; the parts' digests stand in the
+//! manifest, whose own digest is [`Artifact::manifest`].
 #![no_std]
 
 extern crate alloc;

@@ -6,10 +6,10 @@ use core::str;
 
 use crate::Cause;
 
-/// The longest command line in bytes: as long as any text of settings.
+/// The longest command line in bytes: the same limit as for settings.
 pub(crate) const LONGEST: u64 = 64 << 10;
 
-/// The line that some bytes are, without line ends and zeros behind it.
+/// The bytes as one line, without trailing line ends and zeros.
 pub(crate) fn line(bytes: &[u8]) -> Result<String, Cause> {
     let failed = |why, offset| Cause::Line { why, offset };
     let text = str::from_utf8(bytes).map_err(|error| failed("not UTF-8", error.valid_up_to()))?;
@@ -21,7 +21,7 @@ pub(crate) fn line(bytes: &[u8]) -> Result<String, Cause> {
     }
 }
 
-/// A line and the words that go behind it.
+/// The line with the words appended.
 pub(crate) fn with_words(mut line: String, words: &[&str]) -> String {
     for word in words {
         if !line.is_empty() {

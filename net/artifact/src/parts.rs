@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The parts of a manifest, sorted by what they are to a boot.
+//! The parts of a manifest, sorted by role.
 
 use alloc::{string::String, vec::Vec};
 
@@ -10,9 +10,9 @@ use crate::{
     types::{BYTES, Role, TITLE, bare},
 };
 
-/// As many parts are looked at: more than any boot has files.
+/// The most parts of an artifact: more than any boot has files.
 const MOST: usize = 64;
-/// As many types are listed in an error, and as many characters of each are shown.
+/// The most types that an error lists, and the most characters shown of each.
 const LISTED: usize = 8;
 const SHOWN: usize = 80;
 
@@ -22,7 +22,7 @@ const SHOWN: usize = 80;
 const CONTAINERS: [&str; 2] =
     ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
 
-/// What is booted, each with the descriptor that has its digest.
+/// The descriptors of the parts, by role.
 #[derive(Debug, Eq, PartialEq)]
 pub(crate) struct Parts<'m> {
     /// The kernel, or a UKI.
@@ -35,15 +35,15 @@ pub(crate) struct Parts<'m> {
     pub apkovl: Option<&'m Descriptor>,
     /// The command line.
     pub cmdline: Option<&'m Descriptor>,
-    /// What is nothing to a boot.
+    /// Parts of unknown types.
     pub ignored: Vec<&'m Descriptor>,
 }
 
 impl<'m> Parts<'m> {
-    /// Of a manifest.
+    /// Sorts the parts of a manifest.
     ///
     /// # Errors
-    /// They are too many, or do not make a boot.
+    /// There are too many parts, or they cannot be booted.
     pub fn of(manifest: &'m Manifest) -> Result<Self, Cause> {
         let layers = manifest.layers.as_slice();
         if layers.len() > MOST {
@@ -71,14 +71,14 @@ impl<'m> Parts<'m> {
         })
     }
 
-    /// What is fetched: the kernel first.
+    /// The parts to fetch, the kernel first.
     pub fn all(&self) -> impl Iterator<Item = &'m Descriptor> {
         let alpine = self.modloop.into_iter().chain(self.apkovl);
         [self.kernel].into_iter().chain(self.initrds.iter().copied()).chain(alpine).chain(self.cmdline)
     }
 }
 
-/// What a layer is. The only one, of any bytes, can only be a kernel.
+/// The role of a layer. A single layer of unknown type can only be a kernel.
 fn role(layers: &[Descriptor], layer: &Descriptor) -> Option<Role> {
     let is_only = layers.len() == 1 && bare(&layer.media_type).eq_ignore_ascii_case(BYTES);
     Role::of(layer).or(is_only.then_some(Role::Kernel))
@@ -111,7 +111,7 @@ fn without_kernel(manifest: &Manifest) -> Cause {
     if is_container { Cause::Container(types) } else { Cause::NoKernel(types) }
 }
 
-/// What a part is called: the name of its file, or what it is.
+/// The name of a part in messages: its file name, or its role.
 pub(crate) fn name(descriptor: &Descriptor) -> String {
     let title = descriptor.annotations.get(TITLE).map(|title| clean(title)).filter(|title| !title.is_empty());
     title.unwrap_or_else(|| match Role::of(descriptor) {
@@ -120,13 +120,13 @@ pub(crate) fn name(descriptor: &Descriptor) -> String {
     })
 }
 
-/// A media type, as it is shown.
+/// A media type, as messages show it.
 pub(crate) fn shown(media_type: &str) -> String {
     let media_type = clean(media_type);
     if media_type.is_empty() { "no type".into() } else { media_type }
 }
 
-/// A text of a manifest that moves no cursor.
+/// A string of a manifest without control characters.
 fn clean(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(SHOWN).collect()
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What goes where, and how much memory that takes: known before anything is fetched.
+//! The memory layout of the parts and the memory that they need, computed before anything is fetched.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -9,38 +9,38 @@ use oci::spec::Descriptor;
 
 use crate::{Cause, alpine::Archive, line, parts::Parts};
 
-/// The machine's own loader makes a second copy of the kernel.
+/// LoadImage makes a second copy of the kernel.
 const COPIES: u64 = 2;
-/// No machine has so many bytes.
+/// More bytes than any machine has.
 const LARGEST: u64 = 1 << 62;
 
-/// A part, and where in the buffer of the initrd it goes.
+/// A part, and its range in the initrd buffer.
 pub(crate) type Placed<'m> = (&'m Descriptor, Range<u64>);
 
-/// The places of all parts.
+/// Where all parts go.
 #[derive(Debug)]
 pub(crate) struct Plan<'m> {
     /// The parts.
     pub parts: Parts<'m>,
-    /// Bytes that are fetched.
+    /// Bytes to fetch.
     pub fetched: u64,
-    /// Bytes of memory that all of it takes.
+    /// Bytes of memory needed in all.
     pub wanted: u64,
-    /// The part that takes the most of it.
+    /// The part that needs the most memory.
     pub largest: &'m Descriptor,
-    /// Length of the buffer of the initrd.
+    /// Length of the initrd buffer.
     pub initrd: u64,
-    /// Where the parts of the initrd go in it, in ascending order.
+    /// Where the initrd's parts go in it, in ascending order.
     pub placed: Vec<Placed<'m>>,
-    /// What is made for Alpine, and where it starts.
+    /// The archive made for Alpine, and its offset.
     pub archive: Option<(Archive, u64)>,
 }
 
 impl<'m> Plan<'m> {
-    /// For these parts.
+    /// The plan for these parts.
     ///
     /// # Errors
-    /// A part is larger than its format allows, or all of them than any memory.
+    /// A part is larger than its format allows, or all parts together are larger than any memory.
     pub fn new(parts: Parts<'m>) -> Result<Self, Cause> {
         if let Some(cmdline) = parts.cmdline.filter(|cmdline| cmdline.size > line::LONGEST) {
             let (what, found, limit) = ("bytes of command line", cmdline.size, line::LONGEST);
@@ -78,7 +78,7 @@ fn moved(range: &Range<u64>, by: u64) -> Option<Range<u64>> {
     Some(range.start.checked_add(by)?..range.end.checked_add(by)?)
 }
 
-/// The places in a buffer, and zeros between them. None where they are not in it, or not in order.
+/// Splits a buffer into these ranges, with zeros between them. `None` if a range is outside or out of order.
 pub(crate) fn places<'b, 'm>(
     placed: &[Placed<'m>],
     buffer: &'b mut [u8],

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The media types of boot artifacts: one table for who pushes and who boots.
+//! The media types of boot artifacts: one table for pushing and booting.
 
 use oci::spec::Descriptor;
 
-/// What a part of an artifact is to a boot.
+/// The role of a part in a boot.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Role {
     /// A kernel, or a UKI.
@@ -18,18 +18,18 @@ pub enum Role {
     Modloop,
     /// Alpine's overlay of files, a `.tar.gz`.
     Apkovl,
-    /// A plan, which is not booted itself.
+    /// A plan, which cannot be booted by itself.
     Plan,
-    /// The image of a disk.
+    /// A disk image.
     Disk,
 }
 
 /// A kind of part.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Kind {
-    /// What it is.
+    /// Its role.
     pub role: Role,
-    /// What users call it, in `FILE:KIND`.
+    /// The name that users write, in `FILE:KIND`.
     pub name: &'static str,
     /// Its media type.
     pub media_type: &'static str,
@@ -62,7 +62,7 @@ const OTHERS: [(&str, Role); 3] = [
     ("application/efi", Role::Kernel),
 ];
 
-/// What the configuration of an artifact is.
+/// The media type of an artifact's configuration.
 pub const CONFIG: &str = "application/vnd.cloud-boot.boot.config.v1+json";
 
 /// The annotation that has the name of a part's file.
@@ -73,10 +73,10 @@ pub const TITLE: &str = "org.opencontainers.image.title";
 /// Any bytes.
 pub(crate) const BYTES: &str = "application/octet-stream";
 
-/// Types that do not say what a part is to a boot: `oras push FILE` gives the second one.
+/// Types that do not say a part's role: `oras push FILE` gives the second one.
 const SILENT: [&str; 3] = ["", "application/vnd.oci.image.layer.v1.tar", BYTES];
 
-/// Beginnings and ends of the names of files whose types do not say what they are.
+/// Prefixes and suffixes of file names, for parts whose types do not say their role.
 const NAMES: [(&str, &str, Role); 8] = [
     ("vmlinuz", "", Role::Kernel),
     ("bzimage", "", Role::Kernel),
@@ -88,16 +88,16 @@ const NAMES: [(&str, &str, Role); 8] = [
     ("", ".apkovl.tar.gz", Role::Apkovl),
 ];
 
-/// Images of disks, in all formats and compressions.
+/// Prefix of the types of disk images, in all formats and compressions.
 const DISKS: &str = "application/vnd.cloud-boot.diskimage.";
 
 impl Role {
-    /// What users call it.
+    /// The name that users write.
     pub fn name(self) -> &'static str {
         KINDS.iter().find(|kind| kind.role == self).map_or("", |kind| kind.name)
     }
 
-    /// What a part is: by its media type, or by its title where the type does not say it; none if neither does.
+    /// The role of a part, by its media type, or else by its title; `None` if neither says it.
     pub fn of(descriptor: &Descriptor) -> Option<Self> {
         let media_type = bare(&descriptor.media_type);
         Self::of_type(media_type).or_else(|| {
@@ -106,7 +106,7 @@ impl Role {
         })
     }
 
-    /// By media type. A kernel or a command line may be compressed as a whole, and an initrd, as Linux takes it.
+    /// The role by media type. A kernel, a command line or an initrd may be compressed as a whole.
     fn of_type(media_type: &str) -> Option<Self> {
         let known = |wanted: &str| {
             let kinds = KINDS.iter().map(|kind| (kind.media_type, kind.role)).chain(OTHERS);
@@ -123,7 +123,7 @@ impl Role {
         })
     }
 
-    /// By the name of the file.
+    /// The role by file name.
     fn of_title(title: &str) -> Option<Self> {
         let name = title.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
         let fits = |(start, end, _): &&(&str, &str, Self)| name.starts_with(start) && name.ends_with(end);
@@ -131,7 +131,7 @@ impl Role {
     }
 }
 
-/// Whether a type does not say what a part is to a boot.
+/// Whether a type does not say a part's role.
 fn is_silent(media_type: &str) -> bool {
     SILENT.iter().any(|silent| silent.eq_ignore_ascii_case(media_type))
 }
@@ -141,7 +141,7 @@ pub(crate) fn bare(media_type: &str) -> &str {
     media_type.split(';').next().unwrap_or_default().trim()
 }
 
-/// Whether a part is unpacked before it is used: a kernel or a command line that is compressed as a whole.
+/// Whether a part is decompressed before use: a kernel or a command line that is compressed as a whole.
 pub(crate) fn is_packed(media_type: &str) -> bool {
     let packed = bare(media_type).rsplit_once('+').is_some_and(|(_, end)| matches!(end, "gzip" | "zstd"));
     packed && matches!(Role::of_type(bare(media_type)), Some(Role::Kernel | Role::Cmdline))

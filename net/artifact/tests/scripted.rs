@@ -391,44 +391,44 @@ fn parts_that_make_no_boot_are_refused_before_they_are_fetched() {
         (
             CONFIG,
             &[(KERNEL, "a", b"1"), (KERNEL, "", b"2")],
-            "E-ARTIFACT-PARTS N: two parts are the kernel: a and kernel",
+            "E-ARTIFACT-PARTS N: two kernel parts: a and kernel",
         ),
         (
             CONFIG,
             &[(KERNEL, "", b"1"), (LAYER, "linux.efi", b"2")],
-            "E-ARTIFACT-PARTS N: two parts are the kernel: kernel and linux.efi",
+            "E-ARTIFACT-PARTS N: two kernel parts: kernel and linux.efi",
         ),
         (
             CONFIG,
             &[(KERNEL, "", b"1"), (CMDLINE, "", b"a"), (CMDLINE, "", b"b")],
-            "E-ARTIFACT-PARTS N: two parts are the cmdline: cmdline and cmdline",
+            "E-ARTIFACT-PARTS N: two cmdline parts: cmdline and cmdline",
         ),
         (
             CONFIG,
             &[(KERNEL, "", b"1"), (MODLOOP, "", b"a"), (MODLOOP, "", b"b")],
-            "E-ARTIFACT-PARTS N: two parts are the modloop: modloop and modloop",
+            "E-ARTIFACT-PARTS N: two modloop parts: modloop and modloop",
         ),
         (
             CONFIG,
             &[(KERNEL, "", b"1"), (APKOVL, "", b"a"), (APKOVL, "", b"b")],
-            "E-ARTIFACT-PARTS N: two parts are the apkovl: apkovl and apkovl",
+            "E-ARTIFACT-PARTS N: two apkovl parts: apkovl and apkovl",
         ),
         (CONFIG, &[(KERNEL, "", b"")], "E-ARTIFACT-PARTS N: the kernel is empty"),
         (
             CONFIG,
             &[(KINDS[6].media_type, "", b"target")],
-            "E-ARTIFACT-KIND N: a plan (application/vnd.cloudboot.plan.v1+hcl), which is not started itself",
+            "E-ARTIFACT-KIND N: a plan (application/vnd.cloudboot.plan.v1+hcl), which cannot be booted by itself",
         ),
         (
             CONFIG,
             &[("application/vnd.cloud-boot.diskimage.raw.v1+zstd", "", b"disk")],
-            "E-ARTIFACT-KIND N: a disk image (application/vnd.cloud-boot.diskimage.raw.v1+zstd), which is not started \
-             itself",
+            "E-ARTIFACT-KIND N: a disk image (application/vnd.cloud-boot.diskimage.raw.v1+zstd), which cannot be booted \
+             by itself",
         ),
         (
             CONFIG,
             &[("application/vnd.cloud-boot.diskimage.qcow2.v1", "", b"disk")],
-            "E-ARTIFACT-KIND N: a disk image (application/vnd.cloud-boot.diskimage.qcow2.v1), which is not started itself",
+            "E-ARTIFACT-KIND N: a disk image (application/vnd.cloud-boot.diskimage.qcow2.v1), which cannot be booted by itself",
         ),
         (
             image,
@@ -445,9 +445,9 @@ fn parts_that_make_no_boot_are_refused_before_they_are_fetched() {
         (
             CONFIG,
             &[(KERNEL, "", b"1"), (CMDLINE, "", &long)],
-            "E-ARTIFACT-LIMIT N: 65537 bytes of command line, at most 65536 are taken",
+            "E-ARTIFACT-LIMIT N: 65537 bytes of command line, at most 65536 allowed",
         ),
-        (CONFIG, &[(KERNEL, "", &b"1"[..]); 65], "E-ARTIFACT-LIMIT N: 65 parts, at most 64 are taken"),
+        (CONFIG, &[(KERNEL, "", &b"1"[..]); 65], "E-ARTIFACT-LIMIT N: 65 parts, at most 64 allowed"),
     ];
     for (config, parts, expected) in cases {
         assert_eq!(Setting::with(config, parts).refused(), expected.replace(" N: ", &format!(" {NAME}: ")));
@@ -482,7 +482,7 @@ fn sizes_that_no_sum_holds_are_larger_than_memory() {
         assert_eq!(setting.refused(), expected);
     }
     let layers = vec![huge(KERNEL, 1), huge(APKOVL, 1 << 32)];
-    let expected = "E-ARTIFACT-LIMIT N: 4294967420 bytes of modloop and apkovl, at most 4294967295 are taken";
+    let expected = "E-ARTIFACT-LIMIT N: 4294967420 bytes of modloop and apkovl, at most 4294967295 allowed";
     let setting = Setting::serving(vec![manifest(CONFIG, layers)], vec![], Answer::part);
     assert_eq!(setting.refused(), expected.replace(" N: ", &format!(" {NAME}: ")));
 }
@@ -519,7 +519,7 @@ fn other_bytes_than_the_digest_names_are_refused() {
         (|_, blob| Answer::new(200, &[], blob).cut(2000), format!("E-NET-HTTP-CUT {url}: ")),
         (
             |_, _| not_found(),
-            format!("E-NET-OCI-ABSENT {NAME} blob {expected} (i.img): the registry does not have it"),
+            format!("E-NET-OCI-ABSENT {NAME} blob {expected} (i.img): not found in the registry"),
         ),
     ];
     for (answer, expected) in cases {
@@ -629,7 +629,7 @@ fn a_kernel_with_a_kernel_in_it_is_a_uki() {
 #[test]
 fn nothing_stands_beside_a_uki() {
     let uki = program(".linux");
-    let beside = "the kernel is a UKI, which brings its own initrd and command line; beside it stands";
+    let beside = "the kernel is a UKI, which contains its own initrd and command line; remove the part";
     for (media_type, title) in [(INITRD, "i.img"), (MODULES, ""), (CMDLINE, ""), (MODLOOP, ""), (APKOVL, "")]
     {
         let setting = Setting::of(&[(KERNEL, "my.efi", &uki), (media_type, title, b"x")]);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Authenticated encryption in place, for the records of TLS.
 //!
-//! The only part of the cryptography of TLS that sees every byte of a download, and so the only one that is compiled
-//! for speed: what is generic in the crates of the ciphers is instantiated here, and called through [`Keyed`].
+//! This is the only part of TLS cryptography that processes every byte of a download, and so the only one compiled
+//! for speed: the generic code of the cipher crates is instantiated here, and called through [`Keyed`].
 //!
 //! Sources: RFC 8439 (ChaCha20-Poly1305), NIST SP 800-38D (AES-GCM).
 #![no_std]
@@ -22,7 +22,7 @@ use aes_gcm::{
 };
 use chacha20poly1305::ChaCha20Poly1305;
 
-/// Bytes of the tag behind each text.
+/// Bytes of the tag after each text.
 pub const TAG: usize = 16;
 /// Bytes of a nonce.
 pub const NONCE: usize = 12;
@@ -43,7 +43,7 @@ pub struct Cipher {
 }
 
 impl Cipher {
-    /// The cipher with a key; none if the key has another length.
+    /// The cipher with a key; `None` if the key has another length.
     pub fn keyed(&self, key: &[u8]) -> Option<Box<dyn Keyed>> {
         (self.keyed)(key)
     }
@@ -51,10 +51,10 @@ impl Cipher {
 
 /// A cipher with its key, which is zeroised when this is dropped.
 pub trait Keyed: Send + Sync {
-    /// Encrypts the text, and yields its tag; none if the text is too long for the cipher.
+    /// Encrypts the text, and returns its tag; `None` if the text is too long for the cipher.
     fn seal(&self, nonce: &[u8; NONCE], aad: &[u8], text: &mut [u8]) -> Option<[u8; TAG]>;
 
-    /// Checks the tag, and decrypts the text; none if the tag is not that of this text.
+    /// Checks the tag, and decrypts the text; `None` if the tag does not match.
     #[must_use]
     fn open(&self, nonce: &[u8; NONCE], aad: &[u8], text: &mut [u8], tag: &[u8; TAG]) -> Option<()>;
 }

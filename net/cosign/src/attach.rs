@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Puts a signature where cosign looks for it.
+//! Attaches a signature to an artifact, where cosign looks for it.
 
 use dial::Dial;
 use oci::{
@@ -10,19 +10,19 @@ use sigstore::{Bundle, PREDICATE};
 
 /// The media type of what is attached.
 const BUNDLE: &str = Bundle::MEDIA_TYPE;
-/// What a bundle holds, for those who look at manifests only.
+/// What the bundle contains, for tools that look at manifests only.
 const ANNOTATIONS: [(&str, &str); 2] =
     [("dev.sigstore.bundle.content", "dsse-envelope"), ("dev.sigstore.bundle.predicateType", PREDICATE)];
 
-/// Uploads a bundle of version 0.3, an envelope, as the signature of a manifest or an index of the reference's
-/// repository: the digest of the signature's manifest.
+/// Uploads a v0.3 bundle with an envelope as the signature of a manifest or an index in the reference's
+/// repository. Returns the digest of the signature's manifest.
 ///
 /// `subject` is what is signed: media type, digest and size.
 ///
 /// Spec: cosign, specs/BUNDLE_SPEC.md.
 ///
 /// # Errors
-/// The registry refuses it.
+/// The registry refuses the upload.
 pub async fn attach<D: Dial>(
     client: &Client<D>,
     reference: &Reference,

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What looking for signatures may cost: many small ones together no more than a large one.
+//! Limits on one search for signatures: many small ones together cost no more than a large one.
 
 use crate::Cause;
 
-/// Documents and payloads that are asked for. An image with ten signatures and twenty attestations takes 60.
+/// Documents and payloads that are requested. An image with ten signatures and twenty attestations needs 60.
 const REQUESTS: u32 = 128;
 /// Their bytes. A keyless bundle has about 10 KiB.
 const BYTES: u64 = 4 << 20;
-/// Signatures times keys. One takes a millisecond or two where no cryptography is accelerated.
+/// Verifications: signatures times keys. One takes a millisecond or two without hardware acceleration.
 const TRIES: u32 = 256;
 
 /// What is left.
@@ -23,21 +23,22 @@ impl Budget {
         Self { requests: REQUESTS, bytes: BYTES, tries: TRIES }
     }
 
-    /// A request more.
+    /// Charges one request.
     pub fn request(&mut self) -> Result<(), Cause> {
         self.requests = self.requests.checked_sub(1).ok_or(Cause::Limit("128 documents and payloads"))?;
         Ok(())
     }
 
-    /// So many bytes more.
+    /// Charges `count` bytes.
     pub fn bytes(&mut self, count: u64) -> Result<(), Cause> {
         self.bytes = self.bytes.checked_sub(count).ok_or(Cause::Limit("4 MiB of documents and payloads"))?;
         Ok(())
     }
 
-    /// A signature is verified with one key more.
+    /// Charges one verification of a signature with a key.
     pub fn attempt(&mut self) -> Result<(), Cause> {
-        self.tries = self.tries.checked_sub(1).ok_or(Cause::Limit("256 signatures times keys"))?;
+        self.tries =
+            self.tries.checked_sub(1).ok_or(Cause::Limit("256 verifications (signatures times keys)"))?;
         Ok(())
     }
 }

@@ -2,30 +2,30 @@
 //! The codes of this crate's failures; those of a single signature are `sigstore`'s.
 
 code::table! {
-    /// Why the signatures at a registry do not suffice.
+    /// Why the signatures in a registry are not accepted.
     pub CODES;
     pub UNSIGNED: Code = "E-TRUST-UNSIGNED",
         "the registry has no signature for this artifact",
         "sign the digest with `cosign sign` or `cloud-boot push --sign`, in the same repository";
     pub SIGNER: Code = "E-TRUST-SIGNER",
-        "there are signatures, but none by a key that may sign",
-        "sign with a key that is built in or set, or add the signer's key";
+        "there are signatures, but none by a trusted key",
+        "sign with a trusted key (built in, or set with `cosign.key`), or add the signer's key";
     pub THRESHOLD: Code = "E-TRUST-THRESHOLD",
-        "fewer signers than `cosign.threshold` demands have signed the same digest",
-        "let more of them sign this very digest";
+        "fewer signers than `cosign.threshold` requires have signed the same digest",
+        "have more of them sign this digest";
     pub NOTATION: Code = "E-TRUST-NOTATION",
         "the only signatures are notation's (the Notary Project), which are not supported",
         "also sign with cosign";
     pub PAYLOAD: Code = "E-TRUST-PAYLOAD",
-        "a signature in cosign's older form is malformed, or is not the signature of an image",
+        "a signature in cosign's older format is malformed, or does not sign an image",
         "sign again with `cosign sign`";
     pub LIMIT: Code = "E-TRUST-LIMIT",
-        "there is more to read or to compute than honest signatures need",
-        "remove signatures that are no longer needed; find out who has put them there";
+        "reading and verifying the signatures exceeds a limit",
+        "remove signatures that are no longer needed; find out who put them there";
     pub ALGORITHM: Code = "E-TRUST-ALGORITHM",
-        "the artifact's digest is of a kind that cosign does not sign",
-        "push it with sha256";
+        "cosign does not sign digests of this algorithm",
+        "push the artifact with a sha256 digest";
     pub POLICY: Code = "E-TRUST-POLICY",
-        "no set of signatures could satisfy this policy",
-        "give at least as many different keys as `cosign.threshold` says";
+        "no set of signatures can satisfy this policy",
+        "give at least as many different keys as `cosign.threshold` requires";
 }

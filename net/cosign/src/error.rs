@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Why signatures do not suffice.
+//! Why signatures are not accepted.
 
 use alloc::{boxed::Box, format, string::String, vec::Vec};
 use core::fmt;
@@ -10,10 +10,10 @@ use sigstore::Signer;
 
 use crate::codes;
 
-/// Most findings that a message lists.
+/// The most findings that a message lists.
 const MOST_SHOWN: usize = 4;
 
-/// A failure, in one line: code, reference, cause.
+/// An error, shown as one line: code, reference, cause.
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
 
@@ -23,80 +23,80 @@ struct Inner {
     cause: Cause,
 }
 
-/// Why signatures do not suffice.
+/// Why signatures are not accepted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The registry, or what it sent.
+    /// A failed request to the registry, or an invalid answer.
     #[error("{}", .0.cause())]
     Oci(oci::Error),
-    /// Nobody could satisfy the policy.
+    /// No set of signatures can satisfy the policy.
     #[error("the signature policy cannot be satisfied: {0}")]
     Policy(&'static str),
-    /// Not a digest that is signed.
+    /// cosign signs sha256 digests only.
     #[error("only sha256 digests are signed, not {0}")]
     Algorithm(Digest),
-    /// There is nothing.
+    /// The registry has no signature.
     #[error("no signature of {0}")]
     Unsigned(Digest),
-    /// What there is does not count.
+    /// There are signatures, but none is accepted.
     #[error("{}", Findings(.0))]
     Refused(Vec<Finding>),
-    /// Too few count.
+    /// Fewer signers than required.
     #[error("{} of {wanted} signers have signed {digest}: {}{}", signers.len(), Signers(signers), Others(others))]
     Threshold {
         /// The digest that most have signed.
         digest: Digest,
-        /// Who they are.
+        /// The signers of that digest.
         signers: Vec<Signer>,
-        /// How many it takes.
+        /// The number required.
         wanted: usize,
-        /// Signatures that do not count.
+        /// Signatures that are not accepted.
         others: Vec<Finding>,
     },
-    /// More than is honest.
-    #[error("its signatures take more than {0}; the rest is not read")]
+    /// More than a limit.
+    #[error("its signatures exceed the limit of {0}; the rest was not read")]
     Limit(&'static str),
 }
 
-/// A signature that does not count.
+/// A signature that is not accepted.
 #[derive(Debug)]
 pub struct Finding {
     /// Where it was found.
     pub place: String,
-    /// Why it does not count.
+    /// Why it is not accepted.
     pub why: Why,
 }
 
-/// Why a signature does not count.
+/// Why a signature is not accepted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Why {
     /// It was made by another key.
-    #[error("not by a key that may sign{}", Hint(.0))]
+    #[error("not by a trusted key{}", Hint(.0))]
     Key(Option<String>),
-    /// It was made with a certificate.
+    /// It was made with a certificate, and there is no trusted root.
     #[error("by a certificate, but no trusted root is built in or set")]
     Keyless,
-    /// What it proves, or does not.
+    /// It was verified and refused.
     #[error("{0}")]
     Sigstore(sigstore::Error),
-    /// The payload of cosign's older form.
+    /// The payload of cosign's older format is malformed, or signs something else.
     #[error("{0}")]
     Payload(String),
-    /// Of another system.
+    /// It was made by another system.
     #[error("a notation signature (application/vnd.cncf.notary.signature), which is not supported")]
     Notation,
     /// It cannot be read.
     #[error("{}", .0.cause())]
     Oci(oci::Error),
-    /// A list of signatures cannot be read, or not to its end.
+    /// A list of signatures cannot be read to its end.
     #[error("{}", OfList(.0))]
     List(oci::Error),
 }
 
 impl Why {
-    /// The failure's stable name.
+    /// The stable error code.
     pub fn code(&self) -> Code {
         match self {
             Self::Key(_) | Self::Keyless => codes::SIGNER,
@@ -107,7 +107,7 @@ impl Why {
         }
     }
 
-    /// How much it says about what has happened: what is closest to a good signature says the most.
+    /// How much the reason explains: the closer to a valid signature, the higher.
     fn rank(&self) -> u32 {
         match self {
             Self::Notation => 0,
@@ -119,17 +119,17 @@ impl Why {
 }
 
 impl Error {
-    /// A failure of a reference.
+    /// An error about a reference.
     pub fn new(object: impl fmt::Display, cause: Cause) -> Self {
         Self(Box::new(Inner { object: format!("{object}"), cause }))
     }
 
-    /// Why it failed.
+    /// The cause.
     pub fn cause(&self) -> &Cause {
         &self.0.cause
     }
 
-    /// What failed: the reference, or what of it could not be had.
+    /// What failed: the reference, or the part of it that could not be fetched.
     pub fn object(&self) -> &str {
         match &self.0.cause {
             Cause::Oci(error) => error.object(),
@@ -137,7 +137,7 @@ impl Error {
         }
     }
 
-    /// The failure's stable name.
+    /// The stable error code.
     pub fn code(&self) -> Code {
         match &self.0.cause {
             Cause::Oci(error) => error.code(),
@@ -176,14 +176,14 @@ impl fmt::Display for OfList<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.cause() {
             oci::Cause::Limit(_) => {
-                write!(f, "the list of signatures has {}; the others are not read", self.0.cause())
+                write!(f, "the list of signatures has {}; the rest was not read", self.0.cause())
             }
             _ => write!(f, "the list of signatures is damaged: {}", self.0.cause()),
         }
     }
 }
 
-/// The key that a signature names itself.
+/// The key that the signature itself names.
 struct Hint<'a>(&'a Option<String>);
 
 impl fmt::Display for Hint<'_> {
@@ -195,25 +195,25 @@ impl fmt::Display for Hint<'_> {
     }
 }
 
-/// Signatures that do not count, each with its reason.
+/// Signatures that are not accepted, each with its reason.
 struct Findings<'a>(&'a [Finding]);
 
 impl fmt::Display for Findings<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.iter().filter(|one| !matches!(one.why, Why::List(_))).count() {
             0 => write!(f, "no signature was found: {}", List(self.0)),
-            1 => write!(f, "1 signature, and it does not count: {}", List(self.0)),
-            several => write!(f, "{several} signatures, and none counts: {}", List(self.0)),
+            1 => write!(f, "1 signature, not accepted: {}", List(self.0)),
+            several => write!(f, "{several} signatures, none accepted: {}", List(self.0)),
         }
     }
 }
 
-/// The same behind those that count.
+/// The same, after the accepted ones.
 struct Others<'a>(&'a [Finding]);
 
 impl fmt::Display for Others<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() { Ok(()) } else { write!(f, "; not counted: {}", List(self.0)) }
+        if self.0.is_empty() { Ok(()) } else { write!(f, "; not accepted: {}", List(self.0)) }
     }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The fuzz entry point.
+//! Entry point for fuzzing.
 
 use alloc::{string::String, vec::Vec};
 
@@ -15,7 +15,7 @@ const KEY: [u8; 44] = [
     0xb6, 0xcb, 0x0c, 0x5c, 0x38, 0xad, 0x70, 0x31, 0x66, 0xe1,
 ];
 
-/// Any bytes: a bundle, a payload, and what stands in annotations.
+/// Any bytes as a bundle, a payload, and annotation values.
 pub fn fuzz(data: &[u8]) {
     let keys: Vec<PublicKey> = PublicKey::from_spki(&KEY).into_iter().collect();
     let policy = Policy::any_of(keys);

@@ -9,7 +9,7 @@ use sigstore::{Bundle, Material, PublicKey, Signer, Subject, verify_keyless, ver
 
 use crate::{Cause, Finding, Keyless, Policy, Why, budget::Budget, simple::Simple};
 
-/// Characters of any other hint that are shown.
+/// The most characters shown of any other hint.
 const HINT: usize = 64;
 
 /// Counts the signers of a digest.
@@ -17,17 +17,17 @@ pub(crate) struct Judge<'p> {
     policy: &'p Policy,
     digest: Digest,
     sha256: [u8; 32],
-    /// Who has signed; the same key once, and all certificates once.
+    /// The signers: each key once, and all certificates together once.
     pub signers: Vec<Signer>,
-    /// What does not count.
+    /// Signatures that are not accepted.
     pub findings: Vec<Finding>,
 }
 
 impl<'p> Judge<'p> {
-    /// Nobody has signed yet.
+    /// A judge that has seen no signature yet.
     ///
     /// # Errors
-    /// The digest is of a kind that is not signed.
+    /// cosign does not sign digests of this algorithm.
     pub fn new(policy: &'p Policy, digest: &Digest) -> Result<Self, Cause> {
         let sha256 = digest.sha256().ok_or_else(|| Cause::Algorithm(digest.clone()))?;
         let (signers, findings) = (Vec::new(), Vec::new());
@@ -44,7 +44,7 @@ impl<'p> Judge<'p> {
         self.signers.len() >= self.policy.threshold
     }
 
-    /// A bundle of sigstore that was found somewhere.
+    /// Judges a sigstore bundle that was found at `place`.
     ///
     /// # Errors
     /// The budget is used up.
@@ -71,7 +71,7 @@ impl<'p> Judge<'p> {
         }
     }
 
-    /// A signature in cosign's older form.
+    /// Judges a signature in cosign's older format.
     ///
     /// # Errors
     /// The budget is used up.
@@ -101,12 +101,12 @@ impl<'p> Judge<'p> {
         }
     }
 
-    /// It does not count.
+    /// Notes a signature that is not accepted.
     pub fn note(&mut self, place: String, why: Why) {
         self.findings.push(Finding { place, why });
     }
 
-    /// A signature by one of the keys, or by another one.
+    /// Judges a signature made with a key.
     fn keyed(
         &mut self,
         place: String,
@@ -127,7 +127,7 @@ impl<'p> Judge<'p> {
                     return Ok(());
                 }
                 Err(Why::Sigstore(sigstore::Error::Signature { .. })) if !is_named(key) => {}
-                // The key has signed, and what it says is something else; or it has not, and another one may have.
+                // Either the key signed something else, or it did not sign and another key may have.
                 Err(why) => refused = why,
             }
         }
@@ -135,7 +135,7 @@ impl<'p> Judge<'p> {
         Ok(())
     }
 
-    /// A signature with a certificate.
+    /// Judges a signature made with a certificate.
     fn certified(
         &mut self,
         place: String,
@@ -165,7 +165,7 @@ impl<'p> Judge<'p> {
     }
 }
 
-/// A hint as keys are shown, if it is one of cosign's: the SHA-256 digest of the key, in base64.
+/// A hint in the form in which keys are shown, if it is cosign's: the base64 SHA-256 digest of the key.
 fn shown(hint: &str) -> String {
     let mut digest = [0; 32];
     if Base64::decode(hint, &mut digest).is_ok_and(|bytes| bytes.len() == 32) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Signatures that cosign puts beside artifacts of OCI registries: found, verified, counted.
 //!
-//! [`verify`] looks for signatures of a digest where cosign puts them: bundles of sigstore in manifests whose subject is
-//! the digest (cosign 3), and payloads of "simple signing" under the tag `sha256-HEX.sig` (cosign 2). A [`Policy`] says
-//! whose signatures count, and how many it takes. [`attach`] puts a bundle there.
+//! [`verify`] looks for signatures of a digest where cosign puts them: bundles of sigstore in manifests whose subject
+//! is the digest (cosign 3), and payloads of "simple signing" under the tag `sha256-HEX.sig` (cosign 2). A [`Policy`]
+//! says whose signatures count, and how many are required. [`attach`] puts a bundle there.
 //!
-//! Signatures prove themselves: nothing that a registry, a mirror, a list or a tag says is believed but the signed bytes.
-//! Whoever answers can leave signatures out, and no more.
+//! Signatures prove themselves: only signed bytes are trusted, not what a registry, a mirror, a list or a tag says.
+//! A malicious server can hide signatures, and no more.
 //!
 //! Sources: <https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md> and `BUNDLE_SPEC.md` beside it, OCI
 //! distribution specification 1.1 (referrers), containers/image, docs/containers-signature.5.md (the payload).

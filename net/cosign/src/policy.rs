@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Whose signatures count, and how many it takes.
+//! Whose signatures count, and how many are required.
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -13,17 +13,17 @@ use crate::Cause;
 pub struct Policy {
     /// Those who sign with a key.
     pub keys: Vec<PublicKey>,
-    /// How many of them must have signed the same digest; at least 1. The same key counts once.
+    /// How many of them must have signed the same digest, at least 1. The same key counts once.
     pub threshold: usize,
     /// Those who sign with a certificate. They count as one, however many the identity allows: it is one line of a
-    /// policy, as a key is.
+    /// policy, like a key.
     pub keyless: Option<Keyless>,
 }
 
 /// Who may sign with a certificate.
 #[derive(Clone, Debug)]
 pub struct Keyless {
-    /// The authorities and logs that prove it.
+    /// The trusted authorities and logs.
     pub root: TrustedRoot,
     /// Whom the certificate must name, and who must have issued its identity.
     pub identity: Identity,
@@ -42,20 +42,20 @@ impl Signed {
         &self.digest
     }
 
-    /// As many as the policy wants.
+    /// The signers, as many as the policy requires.
     pub fn signers(&self) -> &[Signer] {
         &self.signers
     }
 }
 
 impl Policy {
-    /// A policy that one of some keys satisfies.
+    /// A policy that a signature by any one of these keys satisfies.
     pub fn any_of(keys: Vec<PublicKey>) -> Self {
         Self { keys, threshold: 1, keyless: None }
     }
 
-    /// What tells its members apart, for what is kept of each: those whose signatures were found are chosen by whoever
-    /// answers, the members are not. All certificates are one member, whomever they name.
+    /// An identifier of each member, under which state can be kept. Which signatures are found depends on the server;
+    /// the members do not. All certificates are one member, whoever they name.
     pub fn members(&self) -> Vec<String> {
         let keys = self.keys.iter().map(|key| format!("key {}", key.id()));
         let keyless = self.keyless.iter().map(|keyless| {
@@ -65,10 +65,10 @@ impl Policy {
         keys.chain(keyless).collect()
     }
 
-    /// Whether signatures could satisfy it.
+    /// Checks that signatures can satisfy the policy.
     ///
     /// # Errors
-    /// It wants no signer, more than there are, or has too many keys.
+    /// The threshold is 0 or larger than the number of signers, or there are too many keys.
     pub fn check(&self) -> Result<(), Cause> {
         let distinct = self.keys.iter().enumerate();
         let distinct = distinct.filter(|(index, key)| !self.keys.iter().take(*index).any(|one| one == *key));

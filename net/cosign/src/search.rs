@@ -20,20 +20,20 @@ use crate::{
 /// The media types of bundles begin with this: `application/vnd.dev.sigstore.bundle.v0.3+json`, and for the versions
 /// before it `application/vnd.dev.sigstore.bundle+json;version=0.2`.
 pub(crate) const BUNDLE: &str = "application/vnd.dev.sigstore.bundle";
-/// What notation's signatures are.
+/// The artifact type of notation's signatures.
 const NOTATION: &str = "application/vnd.cncf.notary.signature";
 
 /// The largest list of referrers, and the largest manifest of signatures.
 const LARGEST_LIST: usize = 1 << 20;
 const LARGEST_MANIFEST: usize = 1 << 20;
 
-/// Verifies that enough of those who may sign have signed one of the digests.
+/// Verifies that enough trusted signers have signed one of the digests.
 ///
 /// The digests are those that lead to what is used: what the reference names (an index), then the manifest for the
 /// machine. Signers of two digests are never added up. The signatures are in the reference's repository.
 ///
 /// # Errors
-/// The registry cannot be asked, there is no signature, or those that there are do not suffice; the message says what was
+/// The registry cannot be reached, there is no signature, or too few are accepted; the message says what was
 /// found.
 pub async fn verify<D: Dial>(
     client: &Client<D>,
@@ -44,7 +44,7 @@ pub async fn verify<D: Dial>(
     policy.check().map_err(|cause| Error::new(reference, cause))?;
     if Box::pin(client.has_mirrors(reference)).await? {
         let search = Search { client, reference, policy, scope: Scope::Mirrors, budget: Budget::new() };
-        // Mirrors that lack signatures, or have others, are not the registry.
+        // A mirror may lack signatures or have others; the registry decides.
         if let Ok(signed) = Box::pin(search.run(digests)).await {
             return Ok(signed);
         }
@@ -53,7 +53,7 @@ pub async fn verify<D: Dial>(
     Box::pin(search.run(digests)).await
 }
 
-/// One look at a registry.
+/// One search in a registry.
 struct Search<'a, D: Dial> {
     client: &'a Client<D>,
     reference: &'a Reference,
@@ -62,7 +62,7 @@ struct Search<'a, D: Dial> {
     budget: Budget,
 }
 
-/// What a descriptor of a list says that it points to.
+/// What a descriptor in a list claims to point to.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Hint {
     Bundle,
@@ -142,7 +142,7 @@ impl<D: Dial> Search<'_, D> {
         }
         let layers = || manifest.layers.iter().filter(|layer| layer.media_type.starts_with(BUNDLE));
         if layers().next().is_none() {
-            // An attestation of another form, or anything else that is about the artifact.
+            // An attestation in another format, or anything else about the artifact.
             return Ok(());
         }
         let subject = manifest.subject.as_ref().map(|subject| &subject.digest);
@@ -195,7 +195,7 @@ impl<D: Dial> Search<'_, D> {
         Ok(())
     }
 
-    /// A manifest; none if it is not there, or cannot be used, which is noted.
+    /// A manifest; `None` if it does not exist, or cannot be used, which is noted.
     async fn manifest(
         &mut self,
         judge: &mut Judge<'_>,
@@ -215,13 +215,13 @@ impl<D: Dial> Search<'_, D> {
         match fetched.document {
             Document::Manifest(manifest) => Ok(Some(manifest)),
             Document::Index(_) => {
-                judge.note(place.into(), Why::Payload("an index where a manifest is expected".into()));
+                judge.note(place.into(), Why::Payload("an index instead of a manifest".into()));
                 Ok(None)
             }
         }
     }
 
-    /// A blob; none if it cannot be used, which is noted.
+    /// A blob; `None` if it cannot be used, which is noted.
     async fn blob(
         &mut self,
         judge: &mut Judge<'_>,
@@ -237,7 +237,7 @@ impl<D: Dial> Search<'_, D> {
         }
     }
 
-    /// What is wrong with one signature leaves the others; a registry that does not answer leaves nothing.
+    /// A faulty signature is noted and the others are still tried; a registry that does not answer ends the search.
     fn unusable(&self, judge: &mut Judge<'_>, place: &str, error: oci::Error) -> Result<(), Error> {
         if !error.is_of_content() {
             return Err(error.into());
@@ -255,7 +255,7 @@ impl<D: Dial> Search<'_, D> {
     }
 }
 
-/// Why none of the digests is signed as the policy wants.
+/// Why none of the digests is signed as the policy requires.
 fn verdict(judges: Vec<Judge<'_>>, policy: &Policy, refused: Option<Cause>) -> Cause {
     let mut findings = Vec::new();
     let mut best: Option<Judge<'_>> = None;
@@ -275,7 +275,7 @@ fn verdict(judges: Vec<Judge<'_>>, policy: &Policy, refused: Option<Cause>) -> C
         (None, _, _) if !findings.is_empty() => Cause::Refused(findings),
         (None, Some(digest), _) => Cause::Unsigned(digest),
         (None, None, Some(cause)) => cause,
-        (None, None, None) => Cause::Policy("there is no digest to be signed"),
+        (None, None, None) => Cause::Policy("there is no digest to verify"),
     }
 }
 
@@ -288,7 +288,7 @@ fn hint(descriptor: &Descriptor) -> Hint {
     }
 }
 
-/// Notation says it by the artifact's type, and before OCI 1.1 by the configuration's.
+/// Notation marks signatures by the artifact's type, before OCI 1.1 by the configuration's.
 fn is_notation(manifest: &Manifest) -> bool {
     manifest.artifact_type.as_deref() == Some(NOTATION) || manifest.config.media_type == NOTATION
 }

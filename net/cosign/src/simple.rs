@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Signatures in cosign's older form: a payload of "simple signing" as a layer, and around it annotations.
+//! Signatures in cosign's older format: a "simple signing" payload as a layer, with annotations.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
 use core::fmt;
@@ -16,19 +16,19 @@ pub(crate) const MEDIA_TYPE: &str = "application/vnd.dev.cosign.simplesigning.v1
 /// The largest payload that is read; cosign's have 250 bytes and what users add.
 pub(crate) const LARGEST: u64 = 64 << 10;
 
-/// What the annotations are called.
+/// The keys of the annotations.
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
 const LOG_ENTRY: &str = "dev.sigstore.cosign/bundle";
 const TIMESTAMP: &str = "dev.sigstore.cosign/rfc3161timestamp";
 
-/// What a payload must say that it is: cosign's older word, and that of its bundles.
+/// The types that a payload may claim: cosign's older one, and that of its bundles.
 const TYPES: [&str; 2] = ["cosign container image signature", PREDICATE];
 
-/// Characters of what others wrote that a message shows.
+/// The most characters of untrusted text that a message shows.
 const SHOWN: usize = 100;
 
-/// A payload and what the annotations of its layer say.
+/// A payload and its layer's annotations.
 pub(crate) struct Simple<'a> {
     /// What is signed.
     pub payload: &'a [u8],
@@ -41,27 +41,27 @@ impl<'a> Simple<'a> {
     /// A payload with the annotations of its layer.
     ///
     /// # Errors
-    /// There is no signature among them.
+    /// The signature annotation is missing or malformed.
     pub fn new(payload: &'a [u8], annotations: &'a Annotations) -> Result<Self, Why> {
-        let text = annotations.get(SIGNATURE).ok_or_else(|| malformed(SIGNATURE, "not there"))?;
+        let text = annotations.get(SIGNATURE).ok_or_else(|| malformed(SIGNATURE, "missing"))?;
         let signature = Base64::decode_vec(text).map_err(|_| malformed(SIGNATURE, "not base64"))?;
         Ok(Self { payload, signature, annotations })
     }
 
-    /// What a signature with a certificate is as a bundle; none if this is one by a key.
+    /// A signature with a certificate, converted to a bundle; `None` if it was made with a key.
     pub fn bundle(&self) -> Option<Result<Bundle, Why>> {
         let certificate = self.annotations.get(CERTIFICATE)?;
         Some(self.bundle_of(certificate))
     }
 
-    /// Whether the payload is the signature of what has this digest. Its own signature must be verified before.
+    /// Checks that the payload signs this digest. The payload's own signature must be verified before.
     ///
     /// # Errors
-    /// It is malformed, of another kind, or names something else.
+    /// It is malformed, of another type, or names another digest.
     pub fn check(&self, digest: &Digest) -> Result<(), Why> {
         let (type_, found) = signed(self.payload).map_err(|error| malformed("payload", &shown(&error)))?;
         if !TYPES.contains(&&*type_) {
-            let why = format!("{:?} is not the type of an image's signature", shown(&type_));
+            let why = format!("{:?} is not the type of an image signature", shown(&type_));
             return Err(malformed("critical.type", &why));
         }
         let expected = format!("{digest}");
@@ -72,7 +72,7 @@ impl<'a> Simple<'a> {
         Ok(())
     }
 
-    /// A bundle of version 0.1 has the same parts: what verifies it need not know the older form.
+    /// A v0.1 bundle has the same parts, so its verifier need not know the older format.
     fn bundle_of(&self, certificate: &str) -> Result<Bundle, Why> {
         let certificate = first_of_pem(certificate).ok_or_else(|| malformed(CERTIFICATE, "not PEM"))?;
         let entry = self.annotations.get(LOG_ENTRY).map(|text| log_entry(text)).transpose()?;
@@ -97,7 +97,7 @@ fn signed(payload: &[u8]) -> Result<(Cow<'_, str>, Cow<'_, str>), json::Error> {
     Ok((type_.text()?, digest.text()?))
 }
 
-/// What cosign keeps of an entry of Rekor.
+/// What cosign keeps of a Rekor log entry.
 ///
 /// Spec: cosign, pkg/cosign/bundle/rekor.go.
 struct LogEntry<'a> {
@@ -125,7 +125,7 @@ impl<'a> LogEntry<'a> {
     }
 }
 
-/// `TransparencyLogEntry` of a bundle.
+/// The same as a bundle's `TransparencyLogEntry`.
 fn log_entry(text: &str) -> Result<String, Why> {
     let entry = LogEntry::read(text).map_err(|error| malformed(LOG_ENTRY, &shown(&error)))?;
     let LogEntry { promise, body, integrated_time, log_index, log_id } = entry;
@@ -137,7 +137,7 @@ fn log_entry(text: &str) -> Result<String, Why> {
     ))
 }
 
-/// `TimestampVerificationData` of a bundle, with the name that it has there.
+/// The same as a bundle's `TimestampVerificationData`, with its member name.
 fn timestamp(text: &str) -> Result<String, Why> {
     let read = || {
         let [signed] = Object::parse(text.as_bytes())?.members(["SignedRFC3161Timestamp"])?;
@@ -148,7 +148,7 @@ fn timestamp(text: &str) -> Result<String, Why> {
     Ok(format!(r#","timestampVerificationData":{{"rfc3161Timestamps":[{{"signedTimestamp":"{signed}"}}]}}"#))
 }
 
-/// What is base64 can stand in JSON as it is.
+/// Checks that the text is base64, which can stand in JSON as it is.
 fn base64(annotation: &str, text: &str) -> Result<String, Why> {
     let bytes = Base64::decode_vec(text).map_err(|_| malformed(annotation, "not base64"))?;
     Ok(Base64::encode_string(&bytes))
@@ -174,7 +174,7 @@ fn malformed(what: &str, why: &str) -> Why {
     Why::Payload(format!("{what}: {why}"))
 }
 
-/// What others wrote, as a message shows it.
+/// Untrusted text, as a message shows it.
 fn shown(text: &dyn fmt::Display) -> String {
     let text = format!("{text}");
     text.chars().take(SHOWN).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
@@ -213,7 +213,7 @@ mod tests {
         let other = DIGEST.replace("e3b0", "0000");
         let expected = format!("E-TRUST-SUBJECT it signs {other}, not {DIGEST}");
         assert_eq!(checked(&payload(TYPES[0], &other)), expected);
-        let expected = "E-TRUST-PAYLOAD critical.type: \"atomic container signature\" is not the type of an image's signature";
+        let expected = "E-TRUST-PAYLOAD critical.type: \"atomic container signature\" is not the type of an image signature";
         assert_eq!(checked(&payload("atomic container signature", DIGEST)), expected);
     }
 
@@ -240,7 +240,7 @@ mod tests {
             let annotations = annotations.iter().map(|(name, value)| (name.to_string(), value.to_string()));
             Simple::new(b"", &annotations.collect()).err().map(|why| why.to_string())
         };
-        assert_eq!(of(&[]).unwrap(), "dev.cosignproject.cosign/signature: not there");
+        assert_eq!(of(&[]).unwrap(), "dev.cosignproject.cosign/signature: missing");
         assert_eq!(of(&[(SIGNATURE, "?")]).unwrap(), "dev.cosignproject.cosign/signature: not base64");
         assert_eq!(of(&[(SIGNATURE, "AAAA")]), None);
     }
@@ -257,7 +257,7 @@ mod tests {
             let simple = Simple::new(b"", &annotations).ok().unwrap();
             match simple.bundle().unwrap() {
                 Err(Why::Payload(why)) => why,
-                // What sigstore says of it is sigstore's.
+                // Errors of `sigstore` are tested there.
                 Err(_) | Ok(_) => String::new(),
             }
         };

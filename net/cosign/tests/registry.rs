@@ -221,10 +221,9 @@ fn every_kind_of_key_signs_in_both_forms() {
         );
         assert!(error.starts_with(&expected), "{error}");
         let error = setting.verify(repository, &[&digest], &Policy::any_of(vec![other])).unwrap_err();
-        let expected =
-            format!("E-TRUST-SIGNER REGISTRY/{repository}:1: {count} signatures, and none counts: ");
+        let expected = format!("E-TRUST-SIGNER REGISTRY/{repository}:1: {count} signatures, none accepted: ");
         assert!(error.starts_with(&expected), "{error}");
-        assert_eq!(error.matches("not by a key that may sign").count(), count, "{error}");
+        assert_eq!(error.matches("not by a trusted key").count(), count, "{error}");
         let named = keys.iter().filter(|key| error.contains(&format!("(it names key {})", key.id()))).count();
         assert_eq!(named, if form == V3 { count } else { 0 }, "{error}");
     }
@@ -303,7 +302,7 @@ fn signatures_of_something_else_do_not_count() {
     let prefix = "E-TRUST-SUBJECT REGISTRY/boot/two:1: ";
     let error = setting.verify("boot/two", &[&two], &policy).unwrap_err();
     let place = format!("tag {}.sig layer 0", tag(&two));
-    assert_eq!(error, format!("{prefix}1 signature, and it does not count: {place}: {subject}"));
+    assert_eq!(error, format!("{prefix}1 signature, not accepted: {place}: {subject}"));
     // A bundle in the list of another digest; and one whose manifest says that it is about that digest.
     let claims = Manifest {
         subject: Some(Descriptor { digest: two.clone(), ..manifest.subject.clone().unwrap() }),
@@ -312,7 +311,7 @@ fn signatures_of_something_else_do_not_count() {
     for manifest in [&manifest, &claims] {
         setting.list_only("boot/two", &two, manifest);
         let error = setting.verify("boot/two", &[&two], &policy).unwrap_err();
-        assert!(error.starts_with(&format!("{prefix}2 signatures, and none counts: sha256:")), "{error}");
+        assert!(error.starts_with(&format!("{prefix}2 signatures, none accepted: sha256:")), "{error}");
         assert_eq!(error.matches(&subject).count(), 2, "{error}");
     }
     // Both digests were asked for: the one that is signed counts.
@@ -430,7 +429,7 @@ fn tampered_payloads_are_refused_each_with_its_words() {
     let text = String::from_utf8(payload.clone()).unwrap();
     let other = text.replace("boot/linux", "boot/other");
     let replaced = setting.put_blob("boot/linux", "", other.as_bytes());
-    let hint = "not by a key that may sign";
+    let hint = "not by a trusted key";
     let annotated = |layer: &mut Descriptor, value: Option<&str>| match value {
         Some(value) => layer.annotations.insert(SIGNATURE.into(), value.into()),
         None => layer.annotations = Default::default(),
@@ -447,7 +446,7 @@ fn tampered_payloads_are_refused_each_with_its_words() {
             "dev.cosignproject.cosign/signature: not base64",
             with(&|layer| annotated(layer, Some("?"))),
         ),
-        ("PAYLOAD", "dev.cosignproject.cosign/signature: not there", with(&|layer| annotated(layer, None))),
+        ("PAYLOAD", "dev.cosignproject.cosign/signature: missing", with(&|layer| annotated(layer, None))),
         ("UNSIGNED", "no signature of ", with(&|layer| layer.media_type = "text/plain".into())),
         (
             "PAYLOAD",

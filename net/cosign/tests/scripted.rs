@@ -254,7 +254,7 @@ fn many_small_signatures_are_as_bounded_as_a_large_one() {
     let policy = Policy::any_of(vec![key.public()]);
     let limit = |what: &str| {
         format!(
-            "E-TRUST-LIMIT registry.test/a/b:1: its signatures take more than {what}; the rest is not read"
+            "E-TRUST-LIMIT registry.test/a/b:1: its signatures exceed the limit of {what}; the rest was not read"
         )
     };
     // A list of manifests, all by somebody else.
@@ -279,7 +279,7 @@ fn many_small_signatures_are_as_bounded_as_a_large_one() {
     store.tags.insert(format!("{}.sig", tag(&digest)), serde_json::to_vec(&flood).unwrap());
     let world = World::new();
     let script = store.at(&world, REGISTRY);
-    assert_eq!(refused(&world, &digest, &policy), limit("256 signatures times keys"));
+    assert_eq!(refused(&world, &digest, &policy), limit("256 verifications (signatures times keys)"));
     assert_eq!(script.asked().len(), 4, "a payload is fetched once");
     // Large payloads.
     let layers: Vec<Vec<u8>> = (0..100).map(|number| vec![number; 65_000]).collect();
@@ -394,9 +394,9 @@ fn a_damaged_list_leaves_signatures_elsewhere() {
     assert_eq!(with_lists(&store, &digest, damaged, damaged, &policy), None, "the older form");
     let other = Policy::any_of(vec![Key::new(2).public()]);
     let error = with_lists(&store, &digest, damaged, damaged, &other).unwrap();
-    let expected = "E-TRUST-SIGNER registry.test/a/b:1: 1 signature, and it does not count: registry.test/a/b:1: the list \
+    let expected = "E-TRUST-SIGNER registry.test/a/b:1: 1 signature, not accepted: registry.test/a/b:1: the list \
                     of signatures is damaged: ";
-    assert!(error.starts_with(expected) && error.contains(".sig layer 0: not by a key"), "{error}");
+    assert!(error.starts_with(expected) && error.contains(".sig layer 0: not by a trusted key"), "{error}");
 }
 
 #[test]
@@ -421,7 +421,7 @@ fn a_list_that_is_too_long_is_read_as_far_as_it_may_be() {
     assert_eq!(
         error,
         "E-NET-OCI-LIMIT registry.test/a/b:1: no signature was found: registry.test/a/b:1: the list of signatures has more \
-         than 512 referrers; the others are not read"
+         than 512 referrers; the rest was not read"
     );
 }
 
@@ -450,12 +450,10 @@ fn what_is_wrong_with_one_signature_leaves_the_others() {
     // What was found is told to whom it does not suffice.
     let error = refused(&world, &digest, &Policy::any_of(vec![Key::new(2).public()]));
     assert!(
-        error.starts_with("E-TRUST-SIGNER registry.test/a/b:1: 5 signatures, and none counts: "),
+        error.starts_with("E-TRUST-SIGNER registry.test/a/b:1: 5 signatures, none accepted: "),
         "{error}"
     );
-    for words in
-        ["the registry does not have it", "malformed manifest", "not by a key that may sign", "and 1 more"]
-    {
+    for words in ["not found in the registry", "malformed manifest", "not by a trusted key", "and 1 more"] {
         assert!(error.contains(words), "{error}");
     }
 }
@@ -478,7 +476,7 @@ fn digests_and_policies_that_cannot_be_are_named() {
         assert!(error.starts_with("E-TRUST-POLICY ") && error.contains(words), "{error}");
     }
     let error = verified(&world, &[], &policy, &[]).unwrap_err().to_string();
-    assert!(error.ends_with("there is no digest to be signed"), "{error}");
+    assert!(error.ends_with("there is no digest to verify"), "{error}");
 }
 
 /// A signature without a key of its own: the certificate says who, the log when, and the bundle stands in the registry

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What TLS 1.2 and TLS 1.3 share of protecting records.
+//! Record protection: the code shared by TLS 1.2 and TLS 1.3.
 use alloc::boxed::Box;
 use core::ops::Deref;
 
@@ -10,10 +10,10 @@ use rustls::{
     crypto::cipher::{AeadKey, Nonce},
 };
 
-/// Bytes that a record may hold after decryption (RFC 8446 section 5.1).
+/// The most bytes of a record after decryption (RFC 8446 section 5.1).
 pub const MAX_PLAINTEXT: usize = 1 << 14;
 
-/// A cipher with its key; it seals and opens nothing if rustls ever gives a key of another length than was asked for.
+/// A cipher with its key. If rustls gives a key of the wrong length, it is `None`, and sealing and opening fail.
 pub struct Keyed(Option<Box<dyn ciphers::Keyed>>);
 
 impl Keyed {
@@ -21,13 +21,13 @@ impl Keyed {
         Self(cipher.keyed(key.as_ref()))
     }
 
-    /// Encrypts the buffer, and yields its tag.
+    /// Encrypts the buffer, and returns the tag.
     pub fn seal(&self, nonce: &Nonce, aad: &[u8], buffer: &mut [u8]) -> Result<[u8; TAG], Error> {
         let cipher = self.0.as_ref().ok_or(Error::EncryptError)?;
         cipher.seal(&nonce.0, aad, buffer).ok_or(Error::EncryptError)
     }
 
-    /// Checks the tag at the buffer's end, decrypts what is before it, and yields how many bytes that are.
+    /// Checks the tag at the buffer's end, decrypts the bytes before it, and returns their number.
     pub fn open(&self, nonce: &Nonce, aad: &[u8], buffer: &mut [u8]) -> Result<usize, Error> {
         let cipher = self.0.as_ref().ok_or(Error::DecryptError)?;
         let (text, tag) = buffer.split_last_chunk_mut::<TAG>().ok_or(Error::DecryptError)?;
@@ -36,7 +36,7 @@ impl Keyed {
     }
 }
 
-/// Bytes of a record's content without what the cipher adds to it.
+/// The length of a record's content without the bytes that the cipher adds.
 pub fn without(overhead: usize, content: &impl Deref<Target = [u8]>) -> Result<usize, Error> {
     content.len().checked_sub(overhead).ok_or(Error::DecryptError)
 }

@@ -16,11 +16,11 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::Source;
 
-/// Draws until a number is a scalar of the curve. The orders of P-256 and P-384 begin with 32 one bits, so that each
-/// further draw is needed once in four thousand million times; a source that needs this many is broken.
+/// The most draws until a number is a scalar of the curve. The orders of P-256 and P-384 begin with 32 one bits, so
+/// each further draw is needed once in four billion times; a source that needs this many is broken.
 const DRAWS: u8 = 8;
 
-/// The first byte of a point that is not compressed, the only form in TLS.
+/// The first byte of an uncompressed point, the only form in TLS.
 const UNCOMPRESSED: u8 = 4;
 
 const BAD_SHARE: Error = Error::PeerMisbehaved(PeerMisbehaved::InvalidKeyShare);
@@ -63,7 +63,7 @@ impl ActiveKeyExchange for StartedX25519 {
     fn complete(self: Box<Self>, share: &[u8]) -> Result<SharedSecret, Error> {
         let share: [u8; 32] = share.try_into().map_err(|_| BAD_SHARE)?;
         let shared = self.secret.diffie_hellman(&share.into());
-        // RFC 8446 section 7.4.2: of a point of small order, the result is all zeros.
+        // RFC 8446 section 7.4.2: for a point of small order, the result is all zeros.
         if !shared.was_contributory() {
             return Err(BAD_SHARE);
         }
@@ -79,7 +79,7 @@ impl ActiveKeyExchange for StartedX25519 {
     }
 }
 
-/// On the curve `C`.
+/// ECDH on the curve `C`.
 pub struct Ecdh<C> {
     name: NamedGroup,
     random: Source,
@@ -152,7 +152,7 @@ where
         if share.first() != Some(&UNCOMPRESSED) {
             return Err(BAD_SHARE);
         }
-        // Checks that the point is on the curve, and is not the one at infinity.
+        // Checks that the point is on the curve, and is not the point at infinity.
         let share = PublicKey::<C>::from_sec1_bytes(share).map_err(|_| BAD_SHARE)?;
         let shared = self.secret.diffie_hellman(&share);
         Ok(SharedSecret::from(shared.raw_secret_bytes().as_slice()))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! SHA-256 and SHA-384, HMAC with them, and what rustls derives keys with.
+//! SHA-256 and SHA-384, HMAC with them, and key derivation for rustls.
 use alloc::boxed::Box;
 use core::marker::PhantomData;
 
@@ -18,11 +18,11 @@ pub static SHA384: Hash<Sha384> = Hash(HashAlgorithm::SHA384, PhantomData);
 static HMAC_SHA256: Hmac<hmac::Hmac<Sha256>> = Hmac(PhantomData);
 static HMAC_SHA384: Hmac<hmac::Hmac<Sha384>> = Hmac(PhantomData);
 
-/// TLS 1.3's derivation of keys (RFC 5869).
+/// Key derivation of TLS 1.3 (RFC 5869).
 pub static HKDF_SHA256: HkdfUsingHmac<'static> = HkdfUsingHmac(&HMAC_SHA256);
 pub static HKDF_SHA384: HkdfUsingHmac<'static> = HkdfUsingHmac(&HMAC_SHA384);
 
-/// TLS 1.2's derivation of keys (RFC 5246 section 5).
+/// Key derivation of TLS 1.2 (RFC 5246 section 5).
 pub static PRF_SHA256: PrfUsingHmac<'static> = PrfUsingHmac(&HMAC_SHA256);
 pub static PRF_SHA384: PrfUsingHmac<'static> = PrfUsingHmac(&HMAC_SHA384);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The cryptography of TLS: a provider for rustls 0.23 made of RustCrypto's crates, without C, without an operating
-//! system and without a source of randomness of its own.
+//! The cryptography of TLS: a provider for rustls 0.23 based on RustCrypto's crates, without C, without an operating
+//! system and without its own source of random numbers.
 //!
-//! A program has one [`Provider`], in a `static`; [`Random`] is what it draws from.
+//! A program has one [`Provider`], in a `static`; its source of random numbers is a [`Random`].
 //!
 //! | | offered, best first |
 //! |---|---|
@@ -11,7 +11,7 @@
 //! | key exchange | X25519, P-256, P-384 |
 //! | signatures, verified only | ECDSA on P-256 and P-384, Ed25519, RSA PSS and PKCS#1 v1.5 of 2048 to 8192 bits |
 //!
-//! ChaCha20-Poly1305 comes first because AES without the processor's instructions, which UEFI targets are built for,
+//! ChaCha20-Poly1305 comes first because AES without the processor's AES instructions, as on UEFI targets,
 //! takes three times as long.
 #![no_std]
 
@@ -49,15 +49,15 @@ pub trait Random: Sync {
     /// Fills the buffer.
     ///
     /// # Errors
-    /// [`NoRandomness`] when there is not enough entropy; no connection is made then.
+    /// [`NoRandomness`] when there is not enough entropy; then no connection is made.
     fn fill(&self, buffer: &mut [u8]) -> Result<(), NoRandomness>;
 }
 
-/// The source of random bytes has none.
+/// The source has no random bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct NoRandomness;
 
-/// Everything that rustls computes with.
+/// The cryptography for rustls.
 pub struct Provider {
     random: Source,
     x25519: X25519,
@@ -66,7 +66,7 @@ pub struct Provider {
 }
 
 impl Provider {
-    /// A provider that draws from this source.
+    /// A provider that gets its random numbers from this source.
     pub const fn new(random: &'static dyn Random) -> Self {
         let random = Source(random);
         Self {
@@ -77,7 +77,7 @@ impl Provider {
         }
     }
 
-    /// The form in which rustls takes it.
+    /// The same as rustls's own type.
     pub fn for_rustls(&'static self) -> CryptoProvider {
         CryptoProvider {
             cipher_suites: suites::ALL.to_vec(),
@@ -105,7 +105,7 @@ impl fmt::Debug for Source {
     }
 }
 
-/// Clients have no certificates of their own here.
+/// Client certificates are not supported.
 #[derive(Debug)]
 struct NoKeys;
 

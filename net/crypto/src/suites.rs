@@ -25,7 +25,7 @@ pub static ALL: &[SupportedCipherSuite] = &[
     SupportedCipherSuite::Tls12(&RSA_AES256),
 ];
 
-/// Records that one key of AES-GCM may protect: RFC 8446 section 5.5 allows 2^24.5 of full size.
+/// The most records that one AES-GCM key may protect: RFC 8446 section 5.5 allows 2^24.5 of full size.
 const GCM_RECORDS: u64 = 1 << 24;
 /// With ChaCha20-Poly1305 the record's number overflows first.
 const CHACHA_RECORDS: u64 = u64::MAX;
@@ -93,7 +93,7 @@ static RSA_AES256: Tls12CipherSuite = tls12(
     &PRF_SHA384,
 );
 
-/// What a server's key may sign with, by the kind of key that a suite of TLS 1.2 names.
+/// The signature schemes of a server's key, by the kind of key that a TLS 1.2 suite names.
 const ECDSA: &[SignatureScheme] = &[
     SignatureScheme::ECDSA_NISTP256_SHA256,
     SignatureScheme::ECDSA_NISTP384_SHA384,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What the tests of several modules use.
+//! Helpers for the tests of several modules.
 use std::vec::Vec;
 
 /// The bytes that hexadecimal digits stand for.

@@ -14,14 +14,14 @@ use rustls::{
 
 use crate::aead::{Keyed, MAX_PLAINTEXT, TAG, without};
 
-/// Bytes of a GCM nonce that the handshake yields, and that stand in the record.
+/// Bytes of a GCM nonce: those from the handshake, and those in the record.
 const SALT: usize = 4;
 const EXPLICIT: usize = NONCE_LEN - SALT;
 
-/// Makes the two directions of a connection.
+/// Makes the encrypter and decrypter of a connection.
 pub struct Records {
     cipher: &'static Cipher,
-    /// How many bytes of the nonce stand in each record: [`EXPLICIT`] or none.
+    /// The number of nonce bytes in each record: [`EXPLICIT`] or 0.
     explicit: usize,
 }
 
@@ -59,7 +59,7 @@ impl Tls12AeadAlgorithm for Records {
         }
     }
 
-    /// Keys stay here: nothing takes records out of this crate's hands.
+    /// Not supported: keys stay here, since no other code (such as kernel TLS) processes records.
     fn extract_keys(
         &self,
         _: AeadKey,
@@ -74,7 +74,7 @@ struct Direction {
     cipher: Keyed,
     /// As of [`Records`].
     explicit: usize,
-    /// What the handshake yields of the nonce; the rest is 0 where records bring it.
+    /// The nonce bytes from the handshake; the rest is 0 if records have it.
     base: [u8; NONCE_LEN],
 }
 
@@ -85,7 +85,7 @@ fn joined(iv: &[u8], explicit: &[u8]) -> [u8; NONCE_LEN] {
 }
 
 impl Direction {
-    /// Bytes that a record is longer than its content.
+    /// The bytes that protection adds to a record's content.
     const fn overhead(&self) -> usize {
         // Cannot saturate: one of two small numbers.
         self.explicit.saturating_add(TAG)
@@ -100,7 +100,7 @@ impl MessageEncrypter for Direction {
     ) -> Result<OutboundOpaqueMessage, Error> {
         let length = message.payload.len();
         let mut payload = PrefixedPayload::with_capacity(self.encrypted_payload_len(length));
-        // The part of the nonce in the record is free (RFC 5288 section 3): as in TLS 1.3, a secret start and the
+        // The part of the nonce in the record may be chosen (RFC 5288 section 3): as in TLS 1.3, a secret start and the
         // record's number, so that it is never the same twice.
         let nonce = Nonce::new(&self.base.into(), seq);
         // Cannot saturate: the explicit part is 0 or 8 of the 12 bytes.

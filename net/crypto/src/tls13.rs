@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Records of TLS 1.3 (RFC 8446 section 5.2): the type stands encrypted behind the content.
+//! Records of TLS 1.3 (RFC 8446 section 5.2): the encrypted type follows the content.
 use alloc::boxed::Box;
 
 use ciphers::Cipher;
@@ -14,10 +14,10 @@ use rustls::{
 
 use crate::aead::{Keyed, TAG};
 
-/// Bytes that a record is longer than its content: type and tag.
+/// The bytes that protection adds to a record's content: type and tag.
 const OVERHEAD: usize = 1 + TAG;
 
-/// Makes the two directions of a connection.
+/// Makes the encrypter and decrypter of a connection.
 pub struct Records(pub &'static Cipher);
 
 impl Tls13AeadAlgorithm for Records {
@@ -33,7 +33,7 @@ impl Tls13AeadAlgorithm for Records {
         self.0.key
     }
 
-    /// Keys stay here: nothing takes records out of this crate's hands.
+    /// Not supported: keys stay here, since no other code (such as kernel TLS) processes records.
     fn extract_keys(&self, _: AeadKey, _: Iv) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
         Err(UnsupportedOperationError)
     }
@@ -57,7 +57,7 @@ impl MessageEncrypter for Direction {
         let nonce = Nonce::new(&self.iv, seq);
         let tag = self.cipher.seal(&nonce, &make_tls13_aad(length), payload.as_mut())?;
         payload.extend_from_slice(&tag);
-        // Both are what RFC 8446 section 5.2 has every protected record say of itself.
+        // RFC 8446 section 5.2 fixes both values for every protected record.
         Ok(OutboundOpaqueMessage::new(ContentType::ApplicationData, ProtocolVersion::TLSv1_2, payload))
     }
 

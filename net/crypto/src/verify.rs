@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Signatures of certificates and handshakes, verified: ECDSA, Ed25519, RSA.
+//! Verifies signatures of certificates and handshakes: ECDSA, Ed25519, RSA.
 //!
 //! Verification uses no secrets. So the timing side channel of the crate `rsa` (RUSTSEC-2023-0071), which is in its
 //! private key operations, cannot be reached from here.
@@ -15,10 +15,10 @@ use rustls::{
 };
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
 
-/// Bits of the moduli that RSA keys may have.
+/// The accepted sizes of an RSA modulus in bits.
 const RSA_BITS: core::ops::RangeInclusive<usize> = 2048..=8192;
 
-/// What signatures of certificates and of handshakes are verified with.
+/// The algorithms for verifying signatures of certificates and handshakes.
 pub const ALGORITHMS: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
     all: &[
         &P256_SHA256,
@@ -33,7 +33,7 @@ pub const ALGORITHMS: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
         &PKCS1_SHA384,
         &PKCS1_SHA512,
     ],
-    // In TLS 1.3 the scheme fixes the curve, and the first algorithm counts; in TLS 1.2 it does not.
+    // In TLS 1.3 the scheme fixes the curve, and only the first algorithm is used; in TLS 1.2 it does not.
     mapping: &[
         (SignatureScheme::ECDSA_NISTP256_SHA256, &[&P256_SHA256, &P384_SHA256]),
         (SignatureScheme::ECDSA_NISTP384_SHA384, &[&P384_SHA384, &P256_SHA384]),
@@ -111,10 +111,10 @@ static PSS_SHA512: Algorithm = Algorithm {
     },
 };
 
-/// The test of a signature: of key, message and signature, in this order.
+/// Verifies a signature: takes key, message and signature, in this order.
 type Verify = fn(&[u8], &[u8], &[u8]) -> Option<()>;
 
-/// A kind of key, what it signs with, and how that is verified.
+/// A kind of key, its signature algorithm, and the function that verifies it.
 #[derive(Debug)]
 struct Algorithm {
     key: AlgorithmIdentifier,
@@ -136,10 +136,11 @@ impl SignatureVerificationAlgorithm for Algorithm {
     }
 }
 
-/// Verifies a signature over what has this SHA-256 digest. `key` is the `subjectPublicKey` of a key with this algorithm.
+/// Verifies a signature over a message with this SHA-256 digest. `key` is the `subjectPublicKey` of a key of this
+/// algorithm.
 ///
 /// # Errors
-/// It was not made by this key over this digest; or keys of this kind do not sign a SHA-256 digest.
+/// It was not made by this key over this digest, or keys of this kind do not sign SHA-256 digests.
 pub fn verify_sha256(
     algorithm: &AlgorithmIdentifier,
     key: &[u8],
@@ -158,8 +159,8 @@ pub fn verify_sha256(
 /// Verifies an Ed25519ph signature: one over the SHA-512 digest of the message. `key` is the `subjectPublicKey` of
 /// an Ed25519 key.
 ///
-/// A key may sign in both ways: Ed25519 begins what it hashes with a point of the curve, and Ed25519ph with 32 bytes that
-/// are not one. So no signature is valid in the other form.
+/// The same key may be used for both: Ed25519 hashes a point of the curve first, and Ed25519ph 32 bytes that
+/// are not a point. So a signature of one kind is never valid as the other.
 ///
 /// # Errors
 /// It was not made by this key over this message.
@@ -169,7 +170,7 @@ pub fn verify_ed25519ph(key: &[u8], message: &[u8], signature: &[u8]) -> Result<
     ed25519ph(key, message, signature).ok_or(InvalidSignature)
 }
 
-/// PKCS#1 v1.5 or PSS.
+/// Verifies PKCS#1 v1.5 or PSS.
 fn rsa_sha256(key: &[u8], digest: &[u8], signature: &[u8]) -> Option<()> {
     let key = rsa_key(key)?;
     let is_pkcs1 = pkcs1v15::VerifyingKey::<Sha256>::new(key.clone())
@@ -181,7 +182,7 @@ fn rsa_sha256(key: &[u8], digest: &[u8], signature: &[u8]) -> Option<()> {
     pss::VerifyingKey::<Sha256>::new(key).verify_prehash(digest, &signature.try_into().ok()?).ok()
 }
 
-/// A point as in SEC 1, and a signature in DER (RFC 3279 section 2.2.3).
+/// Takes a point as in SEC 1, and a signature in DER (RFC 3279 section 2.2.3).
 fn p256(key: &[u8], digest: &[u8], signature: &[u8]) -> Option<()> {
     let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(key).ok()?;
     key.verify_prehash(digest, &p256::ecdsa::DerSignature::from_bytes(signature).ok()?).ok()
@@ -192,7 +193,7 @@ fn p384(key: &[u8], digest: &[u8], signature: &[u8]) -> Option<()> {
     key.verify_prehash(digest, &p384::ecdsa::DerSignature::from_bytes(signature).ok()?).ok()
 }
 
-/// RFC 8032, and no keys of small order: for those, one signature fits many messages.
+/// RFC 8032, without keys of small order: with those, one signature is valid for many messages.
 fn ed25519(key: &[u8], message: &[u8], signature: &[u8]) -> Option<()> {
     let key = ed25519_dalek::VerifyingKey::from_bytes(key.try_into().ok()?).ok()?;
     key.verify_strict(message, &ed25519_dalek::Signature::from_slice(signature).ok()?).ok()
@@ -216,7 +217,7 @@ fn rsa_key(der: &[u8]) -> Option<RsaPublicKey> {
     RsaPublicKey::new_with_size_limits(number(modulus)?, number(exponent)?, RSA_BITS).ok()
 }
 
-/// Keys come from servers: what is longer than any key that is taken is not made a number.
+/// Keys come from servers: a number longer than any accepted key is refused before it is converted.
 fn number(bytes: UintRef<'_>) -> Option<BoxedUint> {
     let bytes = bytes.as_bytes();
     let bits = u32::try_from(bytes.len()).ok()?.checked_mul(8)?;

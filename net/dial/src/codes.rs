@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The codes of streams that could not be opened. A platform's own layers (DNS, TCP, TLS) have finer ones.
+//! Error codes for streams that could not be opened. A platform's own layers (DNS, TCP, TLS) have more specific ones.
 
 code::table! {
-    /// Connections that fail.
+    /// Why a connection failed.
     pub CODES;
     pub NAME: Code = "E-NET-NAME",
         "the name of a host could not be resolved",

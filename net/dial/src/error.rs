@@ -5,14 +5,14 @@ use alloc::string::String;
 
 use code::Code;
 
-/// What failed. Decides whether the same is worth another try: [`Kind::Refused`] is not.
+/// The kind of failure. It decides whether another attempt makes sense: not after [`Kind::Refused`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
     /// No name server gave an answer.
     Name,
     /// The host cannot be reached, refuses, or did not answer in time.
     Connect,
-    /// There is no such name; or the server is not who it says it is, or speaks no TLS that we speak.
+    /// There is no such name, the server's certificate is not accepted, or there is no TLS version or suite in common.
     Refused,
 }
 
@@ -22,7 +22,7 @@ pub enum Kind {
 pub struct Error {
     /// What failed.
     pub kind: Kind,
-    /// Its stable name.
+    /// The stable error code.
     pub code: Code,
     /// The host, with its port where that matters.
     pub object: String,

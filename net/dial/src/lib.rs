@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What network protocols need of a platform.
+//! What network protocols need from a platform.
 //!
 //! [`Dial`] is implemented by the loader (smoltcp and rustls) and by programs on Linux (sockets); `http` and `oci`
 //! are written against it once. Everything runs on one thread: futures need not be `Send`.
@@ -29,8 +29,8 @@ pub use wait::{Late, Task, all, breathe, within};
 pub trait Dial {
     /// A connection, with TLS or without.
     ///
-    /// A dropped one is closed. `read` yields 0 at the end that the peer has announced (with TLS: `close_notify`),
-    /// and an error where the connection was cut. A dropped `read` loses no bytes.
+    /// Dropping it closes the connection. `read` returns 0 at the end that the peer announced (with TLS:
+    /// `close_notify`), and an error if the connection was cut. Dropping a `read` future loses no bytes.
     type Stream: Read + Write;
 
     /// Connects to a host, a name or an address (IPv6 without brackets), over TCP.
@@ -39,14 +39,14 @@ pub trait Dial {
     /// The name cannot be resolved, or no address of it accepts the connection.
     fn connect(&self, host: &str, port: u16) -> impl Future<Output = Result<Self::Stream, Error>>;
 
-    /// Starts TLS on a connection, with the server that has this name or address in its certificate.
+    /// Starts TLS on a connection. The server's certificate must have this name or address.
     ///
     /// # Errors
     /// The handshake fails, or the certificate is not trusted.
     fn secure(&self, stream: Self::Stream, server: &str)
     -> impl Future<Output = Result<Self::Stream, Error>>;
 
-    /// The SRV records of a name, `_service._tcp.zone`, in any order. Empty where there are none.
+    /// The SRV records of a name, `_service._tcp.zone`, in any order. Empty if there are none.
     ///
     /// # Errors
     /// No name server gave an answer.
@@ -55,15 +55,15 @@ pub trait Dial {
     /// The time now.
     fn now(&self) -> Duration;
 
-    /// How long ago a time was.
+    /// The time that has passed since `earlier`.
     fn since(&self, earlier: Duration) -> Duration {
         // Cannot saturate: time never goes back.
         self.now().saturating_sub(earlier)
     }
 
-    /// The time that comes after so long: a deadline.
+    /// The time after `wait`: a deadline.
     fn after(&self, wait: Duration) -> Duration {
-        // May saturate: the end of time comes soon enough for whoever waits longer.
+        // May saturate: nobody waits until the end of time.
         self.now().saturating_add(wait)
     }
 
@@ -79,7 +79,7 @@ pub trait Dial {
 /// Spec: RFC 2782.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Service {
-    /// Lower ones are tried first.
+    /// Lower values are tried first.
     pub priority: u16,
     /// The share of this target among those of the same priority.
     pub weight: u16,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Times in lines for the user.
+//! Durations, as console lines show them.
 
 use core::{fmt, time::Duration};
 
-/// A time, to a hundredth of a second: `0.31 s`.
+/// A duration, to a hundredth of a second: `0.31 s`.
 #[derive(Clone, Copy, Debug)]
 pub struct Seconds(pub Duration);
 

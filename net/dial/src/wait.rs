@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Waiting without an executor: for the first of two, for all, for a deadline.
+//! Waiting without an executor: for a future or a deadline, for all of several futures.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::{
@@ -15,10 +15,10 @@ use crate::Dial;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Late;
 
-/// What a future yields, if it does before the deadline. Where both are ready, the future wins.
+/// The output of a future, if it is ready before the deadline. If both are ready, the future wins.
 ///
 /// # Errors
-/// The deadline came first; the future is dropped.
+/// The deadline comes first; the future is dropped.
 pub async fn within<D: Dial, F: Future>(dial: &D, deadline: Duration, future: F) -> Result<F::Output, Late> {
     let mut future = pin!(future);
     let mut sleep = pin!(dial.sleep(deadline));
@@ -31,13 +31,13 @@ pub async fn within<D: Dial, F: Future>(dial: &D, deadline: Duration, future: F)
     .await
 }
 
-/// One of several things that are done side by side.
+/// One of several futures that run concurrently.
 pub type Task<'a, E> = Pin<Box<dyn Future<Output = Result<(), E>> + 'a>>;
 
-/// Runs futures side by side until each has yielded a value or one has failed; the others are dropped then.
+/// Runs futures concurrently until all are done or one has failed; then the others are dropped.
 ///
 /// # Errors
-/// The first that comes.
+/// The first error of any future.
 pub async fn all<E>(mut futures: Vec<Task<'_, E>>) -> Result<(), E> {
     poll_fn(|context| {
         let mut failure = None;
@@ -58,7 +58,7 @@ pub async fn all<E>(mut futures: Vec<Task<'_, E>>) -> Result<(), E> {
     .await
 }
 
-/// Lets everything else run once, amid long computing.
+/// Lets other futures run once, in the middle of a long computation.
 pub async fn breathe() {
     let mut has_waited = false;
     poll_fn(|context| {

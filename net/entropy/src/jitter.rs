@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The jitter of a counter: how long the same work takes is a little different each time.
+//! The jitter of a counter: the same work takes a slightly different time on each run.
 
 use crate::Pool;
 
-/// Samples that are taken at the most, and, however much other sources are said to be worth, at the least: one of them
-/// may lie.
+/// The most samples; and the least, however many bits other sources claim, because one of them may lie.
 const MOST: u32 = 16 * 1024;
 const LEAST: u32 = 1024;
-/// Samples for one bit that is credited: most of what varies is no secret.
+/// Samples for one credited bit: most of the variation is not secret.
 const SAMPLES_PER_BIT: u32 = 16;
 
-/// Collects the times of steps, and says what they are worth.
+/// Collects timing samples, and credits their entropy.
 ///
-/// A sample counts only if it is other than the last one in its first and in its second difference: a counter that
-/// stands still, or that always goes the same way, is worth nothing (the stuck test of the jitter generator of Linux,
-/// crypto/jitterentropy.c).
+/// A sample counts only if its first, second and third differences are not zero: a counter that stands still, or that
+/// advances regularly, is worth nothing (the stuck test of the jitter generator of Linux, crypto/jitterentropy.c).
 #[derive(Debug, Default)]
 pub struct Jitter {
     last: u64,
@@ -25,18 +23,18 @@ pub struct Jitter {
 }
 
 impl Jitter {
-    /// Takes what the counter says now. Yields whether more samples are wanted.
+    /// Takes the counter's current value. Returns whether more samples are needed.
     pub fn sample(&mut self, counter: u64, pool: &mut Pool) -> bool {
         let delta = counter.wrapping_sub(self.last);
         let second = delta.wrapping_sub(self.delta);
         let third = second.wrapping_sub(self.second);
-        // The first ones have nothing to differ from.
+        // The first samples have no predecessors to differ from.
         let is_good = self.taken > 2 && delta != 0 && second != 0 && third != 0;
         (self.last, self.delta, self.second) = (counter, delta, second);
         // Cannot saturate: never more than MOST.
         self.taken = self.taken.saturating_add(1);
         let is_credited = is_good && {
-            // Cannot saturate: no more than are taken.
+            // Cannot saturate: never more than `taken`.
             self.good = self.good.saturating_add(1);
             self.good.is_multiple_of(SAMPLES_PER_BIT)
         };

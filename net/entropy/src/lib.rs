@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Random bytes out of whatever a machine without an operating system has.
+//! Random bytes from the sources of a machine without an operating system.
 //!
 //! ```
 //! let mut pool = entropy::Pool::default();
@@ -25,10 +25,10 @@ use zeroize::Zeroizing;
 
 pub use jitter::Jitter;
 
-/// Bits that must have come together: what an attacker has to guess.
+/// The least bits of entropy: what an attacker has to guess.
 pub const LEAST: u32 = 128;
 
-/// What sources have yielded. They are hashed together, so that one that an attacker knows, or even chooses, takes
+/// An entropy pool. All sources are hashed together, so that one that an attacker knows, or even chooses, takes
 /// nothing away from the others.
 #[derive(Clone, Default)]
 pub struct Pool {
@@ -37,7 +37,7 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Adds what a source has yielded, worth so many bits at the most.
+    /// Adds the bytes of a source, which have at most this many bits of entropy.
     pub fn add(&mut self, bytes: &[u8], bits: u32) {
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         // With its length, so that no two lists of sources make the same text.
@@ -47,12 +47,12 @@ impl Pool {
         self.bits = self.bits.saturating_add(bits);
     }
 
-    /// Bits that have come together.
+    /// Bits of entropy collected.
     pub fn bits(&self) -> u32 {
         self.bits
     }
 
-    /// The generator that they seed; none if they are fewer than [`LEAST`].
+    /// The generator seeded with the pool; `None` if it has fewer than [`LEAST`] bits.
     pub fn generator(self) -> Option<Generator> {
         let seed: Zeroizing<[u8; 32]> = Zeroizing::new(self.hash.finalize().into());
         (self.bits >= LEAST).then(|| Generator(ChaCha20Rng::from_seed(*seed)))

@@ -3,7 +3,7 @@
 
 use crate::Framing;
 
-/// Most bytes of a chunk's extensions, and of all trailers.
+/// The most bytes of a chunk's extensions, and of all trailers.
 const MOST_EXTRA: usize = 8 << 10;
 
 /// Decodes a body, piece by piece.
@@ -18,15 +18,15 @@ pub(crate) struct Chunks {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum State {
-    /// In a size; whether it has a digit.
+    /// In a chunk size; whether it has a digit yet.
     Size(u64, bool),
-    /// Behind a size, up to the end of its line.
+    /// After a chunk size, up to the end of its line.
     Extension(u64),
-    /// So much is left of the chunk.
+    /// In the data, with so many bytes left in the chunk.
     Data(u64),
-    /// Behind a chunk: whether its CR was there.
+    /// After the data; whether its CR was read.
     DataEnd(bool),
-    /// In the trailers: whether the line has something.
+    /// In the trailers; whether the line is not empty.
     Trailer(bool),
     End,
 }
@@ -34,11 +34,11 @@ enum State {
 /// What comes next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Next {
-    /// Nothing is known before more has come.
+    /// More input is needed.
     More,
-    /// So many bytes of data.
+    /// This many bytes of data.
     Data(u64),
-    /// The body is complete.
+    /// Marks the body as complete.
     End,
 }
 
@@ -47,7 +47,7 @@ impl Chunks {
         Self { state: State::Size(0, false), extra: 0 }
     }
 
-    /// Takes what is no data from the start of `input`: how many bytes that were, and what follows.
+    /// Consumes framing at the start of `input`. Returns the number of bytes consumed, and what follows.
     pub fn frame(&mut self, input: &[u8]) -> Result<(usize, Next), Framing> {
         let mut taken: usize = 0;
         for byte in input {
@@ -66,7 +66,7 @@ impl Chunks {
         Ok((taken, next))
     }
 
-    /// So much of the data was taken.
+    /// Marks this many bytes of data as consumed.
     pub fn advance(&mut self, bytes: u64) {
         if let State::Data(left) = self.state {
             self.state = match left.checked_sub(bytes) {
@@ -124,7 +124,7 @@ mod tests {
 
     use super::*;
 
-    /// The body in `input`, which comes in pieces of this size; none if it is not complete.
+    /// The body of `input`, fed in pieces of this size; `None` if it is not complete.
     pub fn decoded(input: &[u8], piece: usize) -> Result<Option<Vec<u8>>, Framing> {
         let mut chunks = Chunks::new();
         let mut body = Vec::new();

@@ -11,10 +11,10 @@ use crate::{
     request,
 };
 
-/// Most redirects of one request.
+/// The most redirects of one request.
 const MOST_REDIRECTS: usize = 8;
 
-/// A client, which keeps connections for further requests.
+/// An HTTP client. It keeps connections open for further requests.
 pub struct Client<D: Dial> {
     pool: Pool<D>,
     proxy: Option<Proxy>,
@@ -26,13 +26,13 @@ impl<D: Dial> Client<D> {
         Self { pool: Pool::new(dial), proxy: None }
     }
 
-    /// The same with other limits.
+    /// Replaces the limits.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { pool: self.pool.with_limits(limits), ..self }
     }
 
-    /// The same through a proxy.
+    /// Sends requests through a proxy.
     #[must_use]
     pub fn with_proxy(self, proxy: Option<Proxy>) -> Self {
         Self { proxy, ..self }
@@ -47,7 +47,7 @@ impl<D: Dial> Client<D> {
     /// followed: never from https to http, and without `Authorization` as soon as scheme, host or port differ.
     ///
     /// # Errors
-    /// There is no response, or its redirects lead nowhere.
+    /// There is no valid response, or a redirect cannot be followed.
     pub async fn send(&self, request: &Request<'_>) -> Result<Response<'_, D>, Error> {
         let mut url = request.url.clone();
         let mut authorization = request.authorization;
@@ -81,7 +81,7 @@ impl<D: Dial> Client<D> {
             Some(proxy) => (false, proxy.host.clone(), proxy.port),
             None => (url.is_secure(), url.host().into(), url.port()),
         };
-        // A server may close a connection just when it is used again.
+        // A server may close an idle connection just when it is reused.
         if request.method.is_safe()
             && let Some(connection) = self.pool.take(&key)
         {
@@ -150,6 +150,8 @@ impl<D: Dial> Client<D> {
             return Err(Cause::Proxy(head.status, head.reason));
         }
         // TLS servers do not speak first.
-        connection.into_stream().ok_or_else(|| Cause::Head("bytes behind the answer to CONNECT".into()))
+        connection
+            .into_stream()
+            .ok_or_else(|| Cause::Head("extra bytes after the response to CONNECT".into()))
     }
 }

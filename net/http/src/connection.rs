@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A connection: requests go out, heads and bodies come in.
+//! A connection: sends requests, receives response heads and bodies.
 
 use alloc::{string::ToString as _, vec::Vec};
 
@@ -14,16 +14,16 @@ use crate::{
     request::Content,
 };
 
-/// How much is read at once where it does not go to its final place.
+/// Bytes read at once when they do not go to their final place.
 const PIECE: usize = 4 << 10;
-/// How much is sent at once.
+/// Bytes sent at once.
 const SENT_AT_ONCE: u64 = 64 << 10;
-/// Most informational responses (1xx) before the final one.
+/// The most informational responses (1xx) before the final one.
 const MOST_INFORMATIONAL: usize = 8;
 
 pub(crate) struct Connection<S> {
     stream: S,
-    /// What was read and is not used yet, from `start` on.
+    /// Bytes read and not used yet, from `start` on.
     buffer: Vec<u8>,
     start: usize,
 }
@@ -33,12 +33,12 @@ impl<S: Read + Write> Connection<S> {
         Self { stream, buffer: Vec::new(), start: 0 }
     }
 
-    /// The stream, if nothing was read ahead of what was asked for.
+    /// The stream, if no unused bytes were read from it.
     pub fn into_stream(self) -> Option<S> {
         self.unused().is_empty().then_some(self.stream)
     }
 
-    /// What was read and is not used yet.
+    /// Bytes read and not used yet.
     pub fn unused(&self) -> &[u8] {
         self.buffer.get(self.start..).unwrap_or_default()
     }
@@ -51,7 +51,7 @@ impl<S: Read + Write> Connection<S> {
         }
     }
 
-    /// Sends a request; a body at the pace of the limits.
+    /// Sends a request, and its body at no less than the minimum speed.
     pub async fn send<D: Dial>(
         &mut self,
         dial: &D,
@@ -98,7 +98,7 @@ impl<S: Read + Write> Connection<S> {
         let heads = async {
             for _ in 0..=MOST_INFORMATIONAL {
                 let head = self.next_head().await?;
-                // Spec: RFC 9110, section 15.2. 101 was not asked for.
+                // Spec: RFC 9110, section 15.2. We never ask for 101.
                 if !(100..=199).contains(&head.status) || head.status == 101 {
                     return Ok(head);
                 }
@@ -132,14 +132,14 @@ impl<S: Read + Write> Connection<S> {
         }
     }
 
-    /// Reads more behind what is not used yet; 0 at the end.
+    /// Appends more bytes to the unused ones; 0 at the end.
     async fn fill(&mut self) -> Result<usize, Filling<S::Error>> {
         let used = self.start;
         self.buffer.drain(..used.min(self.buffer.len()));
         self.start = 0;
         let before = self.buffer.len();
         self.buffer.try_reserve(PIECE).map_err(|_| Filling::Memory)?;
-        // Should this future be dropped, what it had no time to read is not there.
+        // If this future is dropped, the buffer has no bytes that were not read.
         let mut piece = Vec::new();
         piece.try_reserve_exact(PIECE).map_err(|_| Filling::Memory)?;
         piece.resize(PIECE, 0);
@@ -148,7 +148,7 @@ impl<S: Read + Write> Connection<S> {
         Ok(self.buffer.len().wrapping_sub(before))
     }
 
-    /// Reads more of a body behind what is not used yet; 0 at the end.
+    /// Appends more bytes of a body to the unused ones; 0 at the end.
     pub async fn fill_body<D: Dial>(&mut self, dial: &D, pace: &mut Pace) -> Result<usize, Cause> {
         let filling = async { self.fill().await };
         match pace.run(dial, filling).await? {
@@ -158,7 +158,7 @@ impl<S: Read + Write> Connection<S> {
         }
     }
 
-    /// Reads a body's bytes to their place; 0 at the end.
+    /// Reads a body's bytes into their final place; 0 at the end.
     pub async fn read<D: Dial>(
         &mut self,
         dial: &D,

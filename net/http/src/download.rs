@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Bodies of known size, into a buffer of that size or on to whoever takes them in order: resumed where the connection
-//! broke, large ones in several ranges side by side.
+//! Downloads of known size, into a buffer or to an observer that takes the bytes in order: resumed where the connection
+//! broke; large ones in several concurrent ranges.
 
-mod room;
+mod memory;
 mod slots;
 mod transfer;
 
@@ -13,43 +13,43 @@ use dial::Dial;
 
 use crate::{Error, Range, Response};
 
-use room::{Fresh, Memory, Room};
+use memory::{NewBuffers, PieceMemory, WholeBuffer};
 pub use slots::{Slot, Slots};
 use transfer::{Opened, Transfer, range};
 
-/// How much is handed to the observer at once. Hashing so much takes some milliseconds, in which nothing is received.
+/// Bytes handed to the observer at once. Hashing them takes some milliseconds, in which nothing is received.
 const PIECE: usize = 128 << 10;
-/// What is downloaded in one range is at least and at most so large: a request costs a round trip.
+/// The least and the most bytes of one range: each request costs a round trip.
 const LEAST_RANGE: usize = 4 << 20;
 const MOST_RANGE: usize = 16 << 20;
 
-/// Where a download comes from.
+/// The source of a download.
 pub trait Source {
     /// The network.
     type Dial: Dial;
-    /// How a request fails in the end.
+    /// The error when a request finally fails.
     type Error: From<Error>;
 
-    /// The network, whose clock is asked.
+    /// The network, for its clock.
     fn dial(&self) -> &Self::Dial;
 
-    /// Asks for a part; none means everything. What goes wrong until the head of a response is here is this
-    /// function's to retry. The status of the response is 2xx.
+    /// Requests a part, or everything if `None`. Failures until the response head arrives are for this
+    /// function to retry. The status of the response is 2xx.
     fn open(
         &self,
         range: Option<Range>,
     ) -> impl Future<Output = Result<Response<'_, Self::Dial>, Self::Error>>;
 
-    /// Waits until there may be one more connection for a part; none where nobody shares them.
+    /// Waits for the right to one more connection; `None` if connections are not shared.
     fn slot(&self) -> impl Future<Output = Option<Slot<'_>>> {
         ready(None)
     }
 
-    /// The connection broke in the middle of a body, for the `failures`th time (counted from 0) without much progress
-    /// since the time `since`: waits until it is worth another try.
+    /// Called when the connection broke within a body, for the `failures`th time (counted from 0) without much progress
+    /// since the time `since`. Waits before the next attempt.
     ///
     /// # Errors
-    /// It is not.
+    /// There must be no further attempt.
     fn broken(
         &self,
         failures: u32,
@@ -58,14 +58,14 @@ pub trait Source {
     ) -> impl Future<Output = Result<(), Self::Error>>;
 }
 
-/// Who wants to know of the bytes.
+/// Receives the bytes of a download.
 pub trait Observer {
-    /// So many have arrived, anywhere.
+    /// `bytes` more bytes have arrived, at any offset.
     fn arrived(&self, bytes: usize);
-    /// The next ones, in order.
+    /// The next bytes, in order.
     ///
     /// # Errors
-    /// They cannot be kept, with the cause. The download ends.
+    /// The bytes cannot be stored, with the cause. The download ends.
     fn take(&self, bytes: &[u8]) -> Result<(), String>;
 }
 
@@ -74,7 +74,7 @@ pub trait Observer {
 pub struct Division {
     /// Larger bodies are downloaded in several ranges.
     pub above: usize,
-    /// As many at once.
+    /// The most ranges at once.
     pub ranges: usize,
 }
 
@@ -84,10 +84,10 @@ impl Default for Division {
     }
 }
 
-/// Fills a buffer with a body of exactly its size.
+/// Fills a buffer with a body of exactly the buffer's size.
 ///
 /// # Errors
-/// The source gives up, or the body has another size. The buffer's content is not defined then.
+/// The source gives up, or the body has another size. The buffer's content is undefined then.
 pub async fn download<S: Source>(
     source: &S,
     buffer: &mut [u8],
@@ -96,13 +96,13 @@ pub async fn download<S: Source>(
 ) -> Result<(), S::Error> {
     let size = buffer.len();
     let length = size.checked_div(16).unwrap_or(0).clamp(LEAST_RANGE, MOST_RANGE);
-    let transfer = Transfer::new(source, Memory::new(buffer), size, observer);
+    let transfer = Transfer::new(source, WholeBuffer::new(buffer), size, observer);
     run(&transfer, divided(0..size, length), 0..size, division).await
 }
 
-/// Hands a body of exactly `size` bytes on to the observer, without the first `start` bytes, and keeps none of it.
+/// Passes a body of exactly `size` bytes to the observer, without the first `start` bytes, and keeps none of it.
 ///
-/// In memory are at most 8 MiB for each range of the division: a range that is slow makes the others wait.
+/// At most 8 MiB for each range of the division are in memory: a slow range makes the others wait.
 ///
 /// # Errors
 /// The source gives up, the body has another size, or the observer refuses bytes.
@@ -113,13 +113,13 @@ pub async fn stream<S: Source>(
     division: Division,
     observer: &dyn Observer,
 ) -> Result<(), S::Error> {
-    // What saturates is more than any body, as a window may be.
+    // A saturated window is larger than any body, which is allowed.
     let window = division.ranges.saturating_mul(LEAST_RANGE).saturating_mul(2);
-    let transfer = Transfer::new(source, Fresh, size, observer).from(start, window);
+    let transfer = Transfer::new(source, NewBuffers, size, observer).from(start, window);
     run(&transfer, divided(start..size, LEAST_RANGE), start..size, division).await
 }
 
-async fn run<S: Source, R: Room>(
+async fn run<S: Source, R: PieceMemory>(
     transfer: &Transfer<'_, S, R>,
     mut ranges: VecDeque<ops::Range<usize>>,
     whole: ops::Range<usize>,
@@ -134,7 +134,7 @@ async fn run<S: Source, R: Room>(
     let is_part = response.head().status == 206;
     let opened = Opened { response, slot };
     if !is_part {
-        // The server knows no ranges, so all comes in one.
+        // The server does not support ranges, so everything comes in one response.
         return transfer.part(whole, Some(opened)).await;
     }
     let ranges = RefCell::new(ranges);
@@ -156,8 +156,8 @@ async fn run<S: Source, R: Room>(
     dial::all(workers.collect()).await
 }
 
-/// The ranges of a body: large ones, but enough of them for all connections to end at about the same time. Each begins
-/// with a piece.
+/// The ranges of a body: large ones, but enough of them so that all connections end at about the same time. Each begins
+/// at the start of a piece.
 fn divided(whole: ops::Range<usize>, length: usize) -> VecDeque<ops::Range<usize>> {
     let pieces = length.checked_div(PIECE).unwrap_or(1).max(1);
     // `step` is `length` rounded down, or a piece; a range that saturates ends with the body.

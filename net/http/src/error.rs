@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! How a request fails.
+//! Why a request fails.
 
 use alloc::{boxed::Box, string::String};
 use core::{fmt, time::Duration};
@@ -8,7 +8,7 @@ use code::Code;
 
 use crate::{Url, codes};
 
-/// A failure, in one line: code, address without its query (signed addresses are secrets), cause.
+/// An error, shown as one line: code, address without its query (signed addresses are secrets), cause.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Error(Box<Inner>);
 
@@ -22,7 +22,7 @@ struct Inner {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Cause {
-    /// No connection.
+    /// The connection could not be opened.
     #[error("{}", .0.cause)]
     Dial(dial::Error),
     /// A phase took too long.
@@ -33,24 +33,24 @@ pub enum Cause {
         /// Its limit.
         limit: Duration,
     },
-    /// Fewer bytes than the least that is accepted in a span of waiting.
-    #[error("{bytes} bytes in {} s, {received} bytes in all", window.as_secs())]
+    /// Fewer bytes than required in a span of waiting.
+    #[error("transfer stalled: {bytes} bytes in {} s, {received} bytes in all", window.as_secs())]
     Stalled {
-        /// In the span.
+        /// Bytes in the span.
         bytes: u64,
         /// The span.
         window: Duration,
-        /// In all.
+        /// Bytes in all.
         received: u64,
     },
     /// The connection ended early.
     #[error("connection closed after {received} bytes of {part}{}", Shown(.why))]
     Cut {
-        /// Of which part of the message.
+        /// The part of the message in which it ended.
         part: Part,
-        /// How many bytes of it there were.
+        /// Bytes of that part that were received or sent.
         received: u64,
-        /// The platform's words; empty if the peer closed the connection.
+        /// The platform's message; empty if the peer closed the connection.
         why: String,
     },
     /// A malformed head.
@@ -59,15 +59,15 @@ pub enum Cause {
     /// A head beyond the limits.
     #[error("response head exceeds {0}")]
     Limit(&'static str),
-    /// A body whose end cannot be told.
+    /// A body whose length is ambiguous or malformed.
     #[error("{0}")]
     Framing(Framing),
     /// A body of another length than expected.
     #[error("body of {found} bytes, {expected} expected")]
     Size {
-        /// What the server announces, or the least that it has.
+        /// The announced length, or the least that it can be.
         found: u64,
-        /// What it must be, or the most that it may be.
+        /// The required length, or the most that is allowed.
         expected: u64,
     },
     /// More redirects than are followed.
@@ -79,19 +79,19 @@ pub enum Cause {
     /// From https to http.
     #[error("redirected from https to plain http ({0})")]
     Plain(String),
-    /// A status that is not the one hoped for.
+    /// A status other than success.
     #[error("{0} {1}")]
     Status(u16, String),
-    /// Another range than asked for.
+    /// A range other than the requested one.
     #[error("asked for bytes {asked}, Content-Range says {found:?}")]
     Range {
-        /// First and last byte.
+        /// The requested range: first and last byte.
         asked: String,
-        /// The field, as it came.
+        /// The `Content-Range` field, as received.
         found: String,
     },
-    /// The rest of a file that is not the one that began.
-    #[error("the file on the server has changed while it was read")]
+    /// The file changed between two responses.
+    #[error("the file on the server changed during the download")]
     Changed,
     /// The proxy's answer to CONNECT.
     #[error("proxy answers {0} {1}")]
@@ -99,11 +99,11 @@ pub enum Cause {
     /// Not a URL.
     #[error("not a URL: {0}")]
     Url(&'static str),
-    /// What is uploaded cannot be read.
-    #[error("cannot read what is to be sent: {0}")]
+    /// The data to upload cannot be read.
+    #[error("cannot read the data to upload: {0}")]
     Upload(String),
-    /// What was received cannot be kept.
-    #[error("cannot keep what was received: {0}")]
+    /// The received data cannot be stored.
+    #[error("cannot store the received data: {0}")]
     Store(String),
     /// There is not enough memory.
     #[error("not enough memory")]
@@ -113,7 +113,7 @@ pub enum Cause {
 /// The phases of an exchange that have a deadline.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Phase {
-    /// Name and TCP.
+    /// Name lookup and TCP.
     Connect,
     /// TLS.
     Secure,
@@ -121,7 +121,7 @@ pub enum Phase {
     Head,
     /// A body that is read as a whole.
     Body,
-    /// All of it, and several requests if an answer takes them.
+    /// The whole exchange, including several requests if an answer needs them.
     Whole,
 }
 
@@ -158,28 +158,28 @@ impl fmt::Display for Part {
     }
 }
 
-/// What is wrong with the frame of a body.
+/// What is wrong with the framing of a body.
 ///
 /// Spec: RFC 9112, sections 6 and 7.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Framing {
     /// Not a decimal number, or several that differ.
-    #[error("Content-Length {0:?}")]
+    #[error("invalid Content-Length {0:?}")]
     Length(String),
     /// Both lengths.
     #[error("both Transfer-Encoding and Content-Length")]
     Both,
-    /// A coding other than `chunked`.
-    #[error("Transfer-Encoding {0:?}")]
+    /// A transfer coding other than `chunked`.
+    #[error("unsupported Transfer-Encoding {0:?}")]
     Transfer(String),
-    /// A content coding that was not asked for.
+    /// A content coding that was not requested.
     #[error("Content-Encoding {0:?} was not asked for")]
     Content(String),
     /// Not a chunk's size.
     #[error("malformed chunk size")]
     ChunkSize,
-    /// No line end where a chunk must have one.
+    /// No line end after a chunk.
     #[error("chunk without its line end")]
     ChunkEnd,
     /// Chunk extensions or trailers of more than 8 KiB.
@@ -188,7 +188,7 @@ pub enum Framing {
 }
 
 impl Error {
-    /// A failure at an address.
+    /// An error at an address.
     pub fn new(url: &Url, cause: Cause) -> Self {
         Self::at(url.without_query(), cause)
     }
@@ -202,12 +202,12 @@ impl Error {
         &self.0.address
     }
 
-    /// Why it failed.
+    /// The cause.
     pub fn cause(&self) -> &Cause {
         &self.0.cause
     }
 
-    /// The failure's stable name.
+    /// The stable error code.
     pub fn code(&self) -> Code {
         match &self.0.cause {
             Cause::Dial(error) => error.code,
@@ -242,7 +242,7 @@ impl Error {
     }
 }
 
-/// Statuses after which a request is repeated: 408, 429 and 5xx, but for those that say "never" (501, 505).
+/// Whether a request is repeated after this status: 408, 429 and 5xx, except those that are permanent (501, 505).
 pub fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 429 | 500 | 502..=504 | 506..=599)
 }
@@ -255,7 +255,7 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
-/// The platform's words, if there are any.
+/// The platform's message in parentheses, if there is one.
 struct Shown<'a>(&'a str);
 
 impl fmt::Display for Shown<'_> {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The fuzz entry point.
+//! Entry point for fuzzing.
 
 use crate::{
     Head, Proxy, Url,
@@ -7,7 +7,7 @@ use crate::{
     url::host_and_port,
 };
 
-/// Any bytes: a head, chunks, a URL, a location, a proxy.
+/// Any bytes as a head, chunks, a URL, a location, a proxy.
 pub fn fuzz(data: &[u8]) {
     head(data);
     chunks(data);

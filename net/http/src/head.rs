@@ -5,9 +5,9 @@ use alloc::{format, string::String, vec::Vec};
 
 use crate::{Cause, Framing};
 
-/// Most bytes of a head. Signed redirects of blob stores have about 4 KiB.
+/// The most bytes of a head. Signed redirects of blob stores have about 4 KiB.
 pub(crate) const LARGEST: usize = 32 << 10;
-/// Most fields of a head.
+/// The most fields of a head.
 const MOST_FIELDS: usize = 100;
 
 /// A response's head.
@@ -15,13 +15,13 @@ const MOST_FIELDS: usize = 100;
 pub struct Head {
     /// The status code.
     pub status: u16,
-    /// What the server says to it; may be empty.
+    /// The reason phrase; may be empty.
     pub reason: String,
     is_old: bool,
     fields: Vec<(String, String)>,
 }
 
-/// How the end of a body is told.
+/// How the length of a body is determined.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Frame {
     Length(u64),
@@ -30,7 +30,7 @@ pub(crate) enum Frame {
 }
 
 impl Head {
-    /// The head that `bytes` begin with, and its length; none if it is not complete.
+    /// The head at the start of `bytes`, and its length; `None` if it is not complete.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, Cause> {
         let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
         let mut response = httparse::Response::new(&mut fields);
@@ -76,14 +76,14 @@ impl Head {
             .map(|(_, value)| value.as_str())
     }
 
-    /// How the body's end is told. No status but 204 and 304 lacks a body of itself.
+    /// How the body's length is determined. Only statuses 204 and 304 have no body by definition.
     ///
     /// Spec: RFC 9112, section 6.3. Both lengths at once are refused, as it advises.
     pub(crate) fn frame(&self) -> Result<Frame, Framing> {
         if matches!(self.status, 204 | 304) {
             return Ok(Frame::Length(0));
         }
-        // What an error page says is of no interest.
+        // The content of an error page does not matter.
         let coding = self.field("content-encoding").filter(|_| (200..=299).contains(&self.status));
         if let Some(coding) = coding.filter(|coding| !coding.eq_ignore_ascii_case("identity")) {
             return Err(Framing::Content(coding.chars().take(40).collect()));
@@ -108,7 +108,7 @@ impl Head {
         }
     }
 
-    /// Whether the connection serves another request.
+    /// Whether the connection can be used for another request.
     ///
     /// Spec: RFC 9112, section 9.3.
     pub(crate) fn keeps_alive(&self) -> bool {
@@ -119,7 +119,7 @@ impl Head {
         !says("close") && (!self.is_old || says("keep-alive"))
     }
 
-    /// How long to wait before the request is repeated, in seconds; a date is not understood, for want of a clock.
+    /// How long to wait before the request is repeated, in seconds. A date is not supported: there is no clock.
     ///
     /// Spec: RFC 9110, section 10.2.3.
     pub fn retry_after(&self) -> Option<u64> {
@@ -127,7 +127,7 @@ impl Head {
         text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
     }
 
-    /// First and last byte of a part, and the length of the whole if it is known.
+    /// First and last byte of a part, and the length of the whole resource if known.
     ///
     /// Spec: RFC 9110, section 14.4.
     pub(crate) fn content_range(&self) -> Option<(u64, u64, Option<u64>)> {
@@ -139,9 +139,9 @@ impl Head {
     }
 }
 
-/// Whether the bytes may have a whole head: there is an empty line, which began no earlier than three bytes before `from`.
+/// Whether the bytes may have a complete head: an empty line that begins at most three bytes before `from`.
 pub(crate) fn has_empty_line(bytes: &[u8], from: usize) -> bool {
-    // Saturates where fewer than three bytes are in front.
+    // Saturates if there are fewer than three bytes before.
     let from = from.saturating_sub(3);
     let rest = bytes.get(from..).unwrap_or_default();
     rest.windows(2).any(|pair| pair == b"\n\n") || rest.windows(3).any(|three| three == b"\n\r\n")

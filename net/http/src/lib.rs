@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A client of HTTP/1.1, for downloads that a boot depends on.
+//! An HTTP/1.1 client for downloads that a boot depends on.
 //!
 //! [`Client::send`] yields a [`Response`] whose body is read piece by piece; [`download`] fills a buffer from a
-//! [`Source`], resumes where a connection broke, and takes large bodies in several ranges side by side. Every phase
-//! has a deadline, every length a limit, and a transfer that has come to a trickle fails.
+//! [`Source`], resumes where a connection broke, and fetches large bodies in several concurrent ranges. Every phase
+//! has a deadline, every length a limit, and a transfer that becomes too slow fails.
 //!
 //! Sources: RFC 9110 (semantics), RFC 9112 (HTTP/1.1), RFC 3986 (URLs), RFC 7617 and 6750 (Basic, Bearer).
 #![no_std]

@@ -10,17 +10,17 @@ use crate::{Cause, Phase};
 /// The limits of a client. The default ones suit a boot.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// For name and TCP.
+    /// For name lookup and TCP.
     pub connect: Duration,
     /// For TLS.
     pub secure: Duration,
-    /// From the end of a request to the end of its response's head, and for each line of a tunnel's.
+    /// From the end of a request to the end of its response's head; also for the proxy's answer to CONNECT.
     pub head: Duration,
     /// For a body that is read as a whole.
     pub body: Duration,
-    /// In each span of waiting as long as this, …
+    /// In each span of waiting of this length, …
     pub window: Duration,
-    /// … so many bytes must come or go.
+    /// … at least this many bytes must be received or sent.
     pub least: u64,
 }
 
@@ -32,21 +32,21 @@ impl Default for Limits {
             head: Duration::from_secs(30),
             body: Duration::from_secs(40),
             window: Duration::from_secs(20),
-            // 26 kbit/s by each connection: less than any network has that a machine boots from, and enough for 40 MiB to
-            // come within four hours by one connection, and within one by four.
+            // 26 kbit/s on each connection: less than any network that a machine boots from, and enough for 40 MiB to
+            // arrive within four hours on one connection, and within one hour on four.
             least: 64 << 10,
         }
     }
 }
 
-/// Finds transfers that have come to a halt or to a trickle. Only waiting counts, not what the caller does meanwhile.
+/// Detects stalled and slow transfers. Only waiting counts, not the time that the caller spends in between.
 #[derive(Debug)]
 pub(crate) struct Pace {
     window: Duration,
     least: u64,
     waited: Duration,
     bytes: u64,
-    /// In all, as its user counts.
+    /// Bytes in all, as its user counts them.
     pub received: u64,
 }
 
@@ -55,7 +55,7 @@ impl Pace {
         Self { window: limits.window, least: limits.least, waited: Duration::ZERO, bytes: 0, received: 0 }
     }
 
-    /// Runs one read or write of some bytes.
+    /// Runs one read or write.
     pub async fn run<D: Dial, E>(
         &mut self,
         dial: &D,
@@ -64,12 +64,12 @@ impl Pace {
         let mut transfer = pin!(transfer);
         let mut start = dial.now();
         let result = loop {
-            // Saturates where the window is over, for which nothing is waited, and at the end of time.
+            // Saturates if the window is over (then there is no wait), and at the end of time.
             let left = self.window.saturating_sub(self.waited);
             match dial::within(dial, start.saturating_add(left), transfer.as_mut()).await {
                 Ok(result) => break result,
                 Err(dial::Late) if self.bytes < self.least => return Err(self.stalled()),
-                // Enough has come in this span; another begins.
+                // Enough bytes came in this span; another begins.
                 Err(dial::Late) => (start, self.waited, self.bytes) = (dial.now(), Duration::ZERO, 0),
             }
         };
@@ -89,7 +89,7 @@ impl Pace {
         Ok(result)
     }
 
-    /// So much more is through.
+    /// Counts bytes that were received.
     pub fn count(&mut self, bytes: usize) {
         self.received = self.received.wrapping_add(u64::try_from(bytes).unwrap_or(u64::MAX));
     }
@@ -99,7 +99,7 @@ impl Pace {
     }
 }
 
-/// What a future yields before a phase's deadline.
+/// The output of a future, if it is ready before the phase's deadline.
 pub(crate) async fn phase<D: Dial, F: Future>(
     dial: &D,
     phase: Phase,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A platform, its limits, and the connections that are kept: what a client and its responses share.
+//! What a client and its responses share: the platform, the limits, and idle connections.
 
 use alloc::{string::String, vec::Vec};
 use core::{cell::RefCell, time::Duration};
@@ -8,14 +8,14 @@ use dial::Dial;
 
 use crate::{Limits, connection::Connection};
 
-/// Most idle connections that are kept, and for how long: servers close them after 5 s (Apache) to 75 s (nginx).
+/// The most idle connections kept, and for how long: servers close them after 5 s (Apache) to 75 s (nginx).
 const MOST_IDLE: usize = 4;
 const LONGEST_IDLE: Duration = Duration::from_secs(30);
-/// Those of other hosts that are kept when a new one is made: each has a buffer of megabytes in firmware, and a registry
-/// that redirects to a store would be kept as often as the store.
+/// The same for other hosts when a new connection is opened: each has megabytes of buffers in firmware, and a registry
+/// that redirects to a blob store would otherwise keep as many connections as the store.
 const MOST_OTHERS: usize = 1;
 
-/// Connections that wait for a further request, and what all of them are used with.
+/// Idle connections, and the platform and limits that all connections use.
 pub struct Pool<D: Dial> {
     pub dial: D,
     pub limits: Limits,
@@ -28,7 +28,7 @@ struct Idle<S> {
     connection: Connection<S>,
 }
 
-/// What a connection is to: scheme, host and port; plain ones through a proxy are all the same.
+/// The peer of a connection: scheme, host and port. All plain connections through a proxy have the same key.
 pub type Key = (bool, String, u16);
 
 impl<D: Dial> Pool<D> {
@@ -37,7 +37,7 @@ impl<D: Dial> Pool<D> {
         Self { dial, limits: Limits::default(), idle: RefCell::default() }
     }
 
-    /// The same with other limits.
+    /// Replaces the limits.
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
@@ -48,7 +48,7 @@ impl<D: Dial> Pool<D> {
         let mut idle = self.idle.borrow_mut();
         idle.retain(|idle| self.dial.since(idle.since) < LONGEST_IDLE);
         let Some(index) = idle.iter().rposition(|idle| idle.key == *key) else {
-            // Cannot saturate to more than there are.
+            // Saturates to 0 if there are few.
             let surplus = idle.len().saturating_sub(MOST_OTHERS);
             idle.drain(..surplus);
             return None;

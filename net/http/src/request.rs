@@ -8,20 +8,20 @@ use zeroize::Zeroizing;
 
 use crate::{Proxy, Secret, Url, url::bracketed};
 
-/// What is asked of the server.
+/// The request method.
 ///
 /// Spec: RFC 9110, section 9.3; RFC 5789 (PATCH).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Method {
-    /// Give it.
+    /// Fetch the resource.
     Get,
-    /// Give its head.
+    /// Fetch its head only.
     Head,
-    /// Do something with the body.
+    /// Let the resource process the body.
     Post,
-    /// Put the body there.
+    /// Store the body as the resource.
     Put,
-    /// Remove it.
+    /// Remove the resource.
     Delete,
 }
 
@@ -36,17 +36,17 @@ impl Method {
         }
     }
 
-    /// Whether sending it once more is the same as sending it once, and it has no body.
+    /// Whether the request is idempotent and has no body, so that it can be sent again.
     pub(crate) fn is_safe(self) -> bool {
         matches!(self, Self::Get | Self::Head)
     }
 }
 
-/// What is uploaded.
+/// Data to upload.
 pub trait Content {
     /// Its length in bytes.
     fn size(&self) -> u64;
-    /// Its bytes from `offset` on, as many as the buffer has room for; never asked beyond the length.
+    /// Fills the buffer with the bytes from `offset` on; never called beyond the length.
     ///
     /// # Errors
     /// They cannot be read, with the cause.
@@ -84,22 +84,22 @@ impl fmt::Display for Range {
 /// A request.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
-    /// What is asked.
+    /// The method.
     pub method: Method,
-    /// Of which resource.
+    /// The resource.
     pub url: &'a Url,
-    /// Further fields, names and values of visible characters and spaces.
+    /// Further fields: names and values of visible characters and spaces.
     pub fields: &'a [(&'a str, &'a str)],
-    /// Goes to the URL's scheme, host and port, and nowhere else.
+    /// Sent to the URL's scheme, host and port, and nowhere else.
     pub authorization: Option<&'a Secret>,
-    /// The part of the resource that is wanted.
+    /// The requested part of the resource.
     pub range: Option<Range>,
-    /// What is sent.
+    /// The body to send.
     pub body: Option<&'a dyn Content>,
 }
 
 impl<'a> Request<'a> {
-    /// GET of a whole resource.
+    /// A GET of a whole resource.
     pub fn get(url: &'a Url) -> Self {
         Self { method: Method::Get, url, fields: &[], authorization: None, range: None, body: None }
     }
@@ -159,7 +159,7 @@ pub(crate) fn tunnel(url: &Url, proxy: &Proxy) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(core::mem::take(&mut *head).into_bytes())
 }
 
-/// A line of a head. What would end it is left out, so that no value makes a field of its own.
+/// Appends a line to a head. Line ends in it are left out, so that no value can inject a field.
 fn line(head: &mut String, text: fmt::Arguments<'_>) {
     let mut clean = Clean(head);
     // Writing to a string does not fail.

@@ -14,12 +14,12 @@ use crate::{
     pool::{Key, Pool},
 };
 
-/// The longest body that is read to its end only in order to keep the connection.
+/// The longest body in bytes that is read to its end only to keep the connection.
 const LONGEST_DISCARDED: u64 = 16 << 10;
-/// How much of a body is read at once where its length is not known.
+/// Bytes of a body read at once if its length is not known.
 const PIECE: usize = 16 << 10;
 
-/// A response whose body is still to be read. A dropped one closes its connection.
+/// A response whose body is still to be read. Dropping it closes its connection.
 pub struct Response<'c, D: Dial> {
     pool: &'c Pool<D>,
     url: Url,
@@ -67,7 +67,7 @@ impl<'c, D: Dial> Response<'c, D> {
         &self.head
     }
 
-    /// Where it came from, behind all redirects.
+    /// The address that it came from, after all redirects.
     pub fn url(&self) -> &Url {
         &self.url
     }
@@ -81,7 +81,7 @@ impl<'c, D: Dial> Response<'c, D> {
         }
     }
 
-    /// Whether only the end of the connection tells, or told, the end of the body.
+    /// Whether only the end of the connection marks the end of the body.
     pub(crate) fn is_until_close(&self) -> bool {
         matches!(self.body, Body::Close)
     }
@@ -94,17 +94,17 @@ impl<'c, D: Dial> Response<'c, D> {
         if (200..=299).contains(&self.head.status) { Ok(self) } else { Err(self.status()) }
     }
 
-    /// Its status as a failure.
+    /// Its status as an error.
     pub fn status(&self) -> Error {
         self.failed(Cause::Status(self.head.status, self.head.reason.clone()))
     }
 
-    /// A failure of this response.
+    /// An error about this response.
     pub fn failed(&self, cause: Cause) -> Error {
         Error::new(&self.url, cause)
     }
 
-    /// Reads bytes of the body to their place; 0 at its end, and where there is no room.
+    /// Reads bytes of the body into `place`; 0 at its end, and if `place` is empty.
     ///
     /// # Errors
     /// The connection ends before the body, or the transfer is too slow.
@@ -167,7 +167,8 @@ impl<'c, D: Dial> Response<'c, D> {
     /// The whole body, of at most `limit` bytes.
     ///
     /// # Errors
-    /// As of [`read`](Self::read); [`Cause::Size`] if it is longer; it takes longer than the limit of the phase.
+    /// As for [`read`](Self::read); [`Cause::Size`] if it is longer; [`Cause::Late`] if it takes longer than the phase
+    /// may.
     pub async fn bytes(mut self, limit: usize) -> Result<Vec<u8>, Error> {
         let most = u64::try_from(limit).unwrap_or(u64::MAX);
         if let Some(found) = self.length().filter(|length| *length > most) {
@@ -197,14 +198,14 @@ impl<'c, D: Dial> Response<'c, D> {
         }
     }
 
-    /// Reads a short body to its end, so that the connection is kept; closes the connection of any other.
+    /// Reads a short body to its end so that the connection is kept; otherwise closes the connection.
     pub async fn discard(self) {
         if self.length().is_some_and(|length| length <= LONGEST_DISCARDED) {
             let _ = self.bytes(PIECE).await;
         }
     }
 
-    /// The body is complete.
+    /// Marks the body as complete.
     fn finish(&mut self) {
         self.body = Body::End;
         if let Some(connection) = self.connection.take()
@@ -216,7 +217,7 @@ impl<'c, D: Dial> Response<'c, D> {
     }
 }
 
-/// No more of the place than so many bytes.
+/// The first `most` bytes of `place`.
 fn cut_to(place: &mut [u8], most: u64) -> &mut [u8] {
     let length = place.len().min(usize::try_from(most).unwrap_or(usize::MAX));
     place.get_mut(..length).unwrap_or_default()

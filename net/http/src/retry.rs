@@ -6,11 +6,11 @@ use core::time::Duration;
 /// Exponential back-off with jitter.
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
-    /// The first wait, on average three quarters of it.
+    /// The first wait; three quarters of it on average.
     pub first: Duration,
     /// How often a request is repeated.
     pub retries: u32,
-    /// How long all attempts and waits may take together, a wait that the server wishes included.
+    /// How long all attempts and waits may take together, including waits that the server requests.
     pub at_most: Duration,
 }
 
@@ -24,10 +24,10 @@ impl Default for Backoff {
 
 impl Backoff {
     /// The wait before retry `number`, which counts from 0, when the attempts have taken `elapsed` until now: twice as
-    /// long each time, the second half of it random, so that a rack of machines does not come back at once. At least
-    /// what the server's `Retry-After` wishes.
+    /// long each time, the second half of it random, so that a rack of machines does not retry at once. At least
+    /// what the server's `Retry-After` says.
     ///
-    /// None if there are no more retries, or not enough time.
+    /// `None` if there are no more retries, or not enough time.
     pub fn wait(
         &self,
         number: u32,
@@ -40,7 +40,7 @@ impl Backoff {
         }
         let wished = retry_after.map_or(Duration::ZERO, Duration::from_secs);
         let factor = 1_u32.checked_shl(number).unwrap_or(u32::MAX);
-        // What saturates, here and below, is more than `at_most`, and ends the attempts.
+        // A saturated value, here and below, is more than `at_most`, and ends the attempts.
         let whole = self.first.saturating_mul(factor).min(self.at_most);
         let half = whole.checked_div(2).unwrap_or(whole);
         // The random part: half × random / 2^16, of 16 random bits.

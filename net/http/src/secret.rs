@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What must not be shown.
+//! Secrets, which must not be shown.
 
 use alloc::{format, string::String};
 use core::fmt;
@@ -7,7 +7,7 @@ use core::fmt;
 use base64ct::{Base64, Encoding as _};
 use zeroize::Zeroizing;
 
-/// The value of an `Authorization` field: never formatted, overwritten when it is dropped, sent to no other host.
+/// The value of an `Authorization` field: never formatted, overwritten when dropped, sent to no other host.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Secret(Zeroizing<String>);
 
@@ -21,7 +21,7 @@ impl Secret {
         Self(Zeroizing::new(format!("Basic {}", coded.as_str())))
     }
 
-    /// `Basic`, from what user and password are coded to, as Docker's configuration keeps it; none if it is not that.
+    /// `Basic`, from the base64 of user and password, as in Docker's configuration; `None` if it is malformed.
     pub fn basic_coded(coded: &str) -> Option<Self> {
         let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=');
         let is_coded = !coded.is_empty() && coded.bytes().all(is_letter);

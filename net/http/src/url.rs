@@ -6,10 +6,10 @@ use core::fmt::{self, Write as _};
 
 use crate::{Cause, Error, Secret};
 
-/// The longest URL that is taken from a user or a peer. Signed addresses of blob stores have about 2 KiB.
+/// The longest URL in bytes that is accepted from a user or a peer. Signed addresses of blob stores have about 2 KiB.
 const LONGEST: usize = 8192;
 
-/// The address of something, without fragment and without user.
+/// An `http` or `https` URL, without fragment and user.
 ///
 /// Spec: RFC 9110, section 4.2; RFC 3986.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -21,10 +21,10 @@ pub struct Url {
 }
 
 impl Url {
-    /// A URL from its parts; `target` is path and query, beginning with `/`. IPv6 addresses are without brackets.
+    /// A URL from its parts; `target` is path and query, beginning with `/`. IPv6 addresses have no brackets.
     ///
     /// # Errors
-    /// The host is malformed, or the target has bytes that no URL has.
+    /// The host is malformed, or the target has bytes that a URL cannot have.
     pub fn new(is_secure: bool, host: &str, port: u16, target: &str) -> Result<Self, Error> {
         let url = Self { is_secure, host: host.to_ascii_lowercase(), port, target: target.into() };
         if !is_host(host) {
@@ -39,7 +39,7 @@ impl Url {
     /// Parses an absolute URL.
     ///
     /// # Errors
-    /// It is no `http` or `https` URL, names a user, or is longer than 8 KiB.
+    /// It is not an `http` or `https` URL, names a user, or is longer than 8 KiB.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let (url, user) = Self::split(text).map_err(|why| failed(text, why))?;
         match user {
@@ -48,12 +48,12 @@ impl Url {
         }
     }
 
-    /// The URL that a `Location` field means here.
+    /// The URL of a `Location` field, resolved against this one.
     ///
     /// Spec: RFC 3986, section 5.2.
     ///
     /// # Errors
-    /// As of [`parse`](Self::parse).
+    /// As for [`parse`](Self::parse).
     pub fn join(&self, location: &str) -> Result<Self, Error> {
         let lower = location.get(..8).unwrap_or(location).to_ascii_lowercase();
         let scheme = if self.is_secure { "https:" } else { "http:" };
@@ -91,7 +91,7 @@ impl Url {
         &self.host
     }
 
-    /// The port, the scheme's if the URL named none.
+    /// The port; the scheme's default if the URL has none.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -101,7 +101,7 @@ impl Url {
         &self.target
     }
 
-    /// The host with its port, as the `Host` field has it: without the scheme's own port, and without the zone of a
+    /// The host with its port, as in the `Host` field: without the scheme's default port, and without the zone of a
     /// link-local address, which means nothing to the peer.
     ///
     /// Spec: RFC 9110, section 7.2; RFC 6874, section 1.
@@ -116,13 +116,13 @@ impl Url {
         (self.is_secure, self.port) == (other.is_secure, other.port) && self.host == other.host
     }
 
-    /// The URL as it may be shown: what stands behind `?` may be a signature.
+    /// The URL as it may be shown: the part after `?` may be a signature.
     pub fn without_query(&self) -> String {
         let path = self.target.split('?').next().unwrap_or("/");
         format!("{}://{}{path}", if self.is_secure { "https" } else { "http" }, self.authority())
     }
 
-    /// The URL with more of a query.
+    /// The URL with one more query parameter.
     #[must_use]
     pub fn with_query(mut self, name: &str, value: &str) -> Self {
         self.target.push(if self.target.contains('?') { '&' } else { '?' });
@@ -169,7 +169,7 @@ impl fmt::Display for Url {
     }
 }
 
-/// A proxy, to which plain requests are sent as they stand, and which opens connections for TLS by `CONNECT`.
+/// A proxy: plain requests are sent to it as they are; for TLS, it opens connections by `CONNECT`.
 #[derive(Clone, Debug)]
 pub struct Proxy {
     pub(crate) host: String,
@@ -181,7 +181,7 @@ impl Proxy {
     /// Parses `http://[user:password@]host[:port]`. TLS to the proxy itself is not supported.
     ///
     /// # Errors
-    /// It is no such URL.
+    /// It is not such a URL.
     pub fn parse(text: &str) -> Result<Self, Error> {
         // The text may have a password: it is not shown.
         let failed = |why| failed("the proxy's address", why);
@@ -202,7 +202,7 @@ impl Proxy {
     }
 }
 
-/// A host, and its port if one is named; IPv6 addresses in brackets, which are taken away.
+/// A host, and its port if there is one. The brackets of IPv6 addresses are removed.
 pub fn host_and_port(authority: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => {
@@ -222,12 +222,12 @@ pub fn host_and_port(authority: &str) -> Option<(&str, Option<u16>)> {
     is_host(host).then_some((host, port))
 }
 
-/// A host as it stands in a URL: IPv6 addresses get brackets.
+/// A host as in a URL: IPv6 addresses get brackets.
 pub(crate) fn bracketed(host: &str) -> String {
     if host.contains(':') { format!("[{host}]") } else { host.into() }
 }
 
-/// Names (with the underscore of SRV) and addresses, with the zone of link-local ones.
+/// Whether it is a name (underscores of SRV allowed) or an address, which may have a zone if link-local.
 fn is_host(host: &str) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     let is_name = host.bytes().all(is_letter);
@@ -251,7 +251,7 @@ fn failed(text: &str, why: &'static str) -> Error {
     Error::at(shown, Cause::Url(why))
 }
 
-/// Without fragment; bytes that no URL has are percent-encoded, as peers send them all the same.
+/// The target without fragment. Bytes that a URL cannot have are percent-encoded: peers send them anyway.
 fn cleaned(target: &str) -> Result<String, &'static str> {
     let target = target.split('#').next().unwrap_or("/");
     let mut clean = String::new();

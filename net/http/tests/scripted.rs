@@ -172,7 +172,7 @@ fn what_is_no_answer_is_refused() {
         ),
         (
             b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
-            "E-NET-HTTP-FRAMING http://server/file: Content-Length \"x\"",
+            "E-NET-HTTP-FRAMING http://server/file: invalid Content-Length \"x\"",
         ),
         (
             b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n",
@@ -546,7 +546,7 @@ fn a_stream_ends_when_its_bytes_cannot_be_kept() {
     let body = content(LARGE);
     let (result, _, _) =
         streamed((0, LARGE), Division::default(), 1 << 20, move |asked| Answer::part(asked, &body));
-    assert_eq!(result, "E-NET-HTTP-STORE http://server/file: cannot keep what was received: disk full");
+    assert_eq!(result, "E-NET-HTTP-STORE http://server/file: cannot store the received data: disk full");
 }
 
 #[test]

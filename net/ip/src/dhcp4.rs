@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! DHCPv4.
 //!
-//! [`Client`] is the protocol as a state machine, ruled by time: [`Event`]s in, [`Step`]s out. [`Reply`] is a server's
-//! message, [`Lease`] what is made of it.
+//! [`Client`] is the protocol as a state machine driven by time: [`Event`]s in, [`Step`]s out. [`Reply`] is a server's
+//! message, [`Lease`] the result.
 //!
 //! The client requests options 1, 3, 6, 12, 15, 26, 42, 43, 67 and 121; 43 is only kept for the log. Routes (121)
-//! replace the router (3), as RFC 3442 demands. Options may be split (RFC 3396) and may stand in the name fields
+//! replace the router (3), as RFC 3442 requires. Options may be split (RFC 3396) and may be in the name fields
 //! (option 52). Servers are asked to broadcast their replies, since the stack receives no unicast without an address.
 //!
 //! Not supported: an ARP check that the address is free; DHCPDECLINE, DHCPRELEASE.
@@ -26,7 +26,7 @@ pub(crate) use service::Service;
 pub(crate) const PORTS: [u16; 2] = [67, 68];
 /// The magic cookie before the options (RFC 2131, section 3).
 const MAGIC: [u8; 4] = [99, 130, 83, 99];
-/// The longest message in bytes: what an Ethernet frame carries.
+/// The longest message in bytes: the most that fits into an Ethernet frame.
 pub(crate) const LONGEST: usize = 1472;
 
 /// Options, as RFC 2132 numbers them.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! DNS: addresses (A, AAAA) and services (SRV) of names.
 //!
-//! Servers are asked one after the other, by UDP with EDNS (RFC 6891), and by TCP where an answer was truncated. Each
-//! question has an id and a port that nobody can foresee; an answer counts only when it comes from the server asked,
-//! with the id, name, type and class of the question. Aliases (CNAME) are followed, at most [`MOST_ALIASES`].
+//! Servers are asked one after the other, by UDP with EDNS (RFC 6891), and by TCP if an answer is truncated. Each
+//! question has an unpredictable ID and port; an answer is accepted only if it comes from the server asked,
+//! with the ID, name, type and class of the question. Aliases (CNAME) are followed, at most [`MOST_ALIASES`].
 //!
 //! Not supported: DNSSEC, caching, other record types, names with characters other than letters, digits, `-` and `_`.
 
@@ -21,17 +21,17 @@ pub use service::Service;
 
 use core::time::Duration;
 
-/// Aliases that are followed for one question.
+/// The most aliases that are followed for one question.
 pub const MOST_ALIASES: usize = 8;
-/// Records of an answer that are read; more make it unusable.
+/// The most records of an answer; one with more is unusable.
 pub const MOST_RECORDS: usize = 256;
 /// The longest answer by UDP that servers are told we accept, in bytes: small enough never to be fragmented (DNS flag
 /// day 2020).
 const LONGEST_DATAGRAM: u16 = 1232;
 /// How long to wait for each server, in each round over all of them.
 const WAITS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
-/// Once one kind of address is known, how long the other is waited for: some servers drop questions for it. That an
-/// answer comes a little later is usual (RFC 8305, section 3).
+/// Once one kind of address is known, how long to wait for the other: some servers drop questions for it. The second
+/// answer is often a little later (RFC 8305, section 3).
 const GRACE: Duration = Duration::from_millis(300);
 /// How long an answer by TCP may take in all.
 const STREAM_WAIT: Duration = Duration::from_secs(5);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What can go wrong.
+//! Errors.
 
 use alloc::{boxed::Box, string::String};
 use core::net::{IpAddr, SocketAddr};
@@ -8,42 +8,42 @@ use code::Code;
 
 use crate::codes;
 
-/// A message or text that is not as its specification says.
+/// A message or text that violates its specification.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{structure} at byte {offset}: {cause}")]
 pub struct Malformed {
     /// The part of the message.
     pub structure: &'static str,
-    /// Where in the message, in bytes.
+    /// Offset in the message, in bytes.
     pub offset: usize,
     /// What is wrong.
     pub cause: &'static str,
 }
 
-/// What can go wrong between a card and a connection. [`code`](Self::code) is its stable name.
+/// An error between a card and a connection. [`code`](Self::code) is its stable code.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The card carries packets that are too small for IPv6.
-    #[error("the card carries {mtu} bytes, less than the 1280 that IP needs")]
+    /// The card's MTU is too small for IPv6.
+    #[error("the card's MTU is {mtu}, below the 1280 bytes that IPv6 requires")]
     Mtu {
-        /// What it carries, in bytes.
+        /// The MTU in bytes.
         mtu: usize,
     },
-    /// The card has no address of its own.
-    #[error("the card's address {mac} is not that of one card")]
+    /// The card's address is not a unicast address.
+    #[error("the card's address {mac} is not a unicast address")]
     Mac {
         /// The address.
         mac: nic::Mac,
     },
-    /// A text that is not an address setting.
+    /// A malformed address setting.
     #[error("{text}: {cause}; expected {expected}")]
     Form {
         /// The text.
         text: String,
         /// What is wrong.
         cause: &'static str,
-        /// The form.
+        /// The expected form.
         expected: &'static str,
     },
     /// No address was assigned.
@@ -51,7 +51,7 @@ pub enum Error {
     Unassigned {
         /// The card.
         card: String,
-        /// Who should have assigned one.
+        /// The service that should have assigned one.
         service: &'static str,
         /// Why there is none.
         cause: Box<Unassigned>,
@@ -66,12 +66,12 @@ pub enum Error {
         /// What is wrong with it.
         cause: &'static str,
     },
-    /// There is no way to a host.
+    /// There is no route to a host.
     #[error("{to}: {cause}")]
     NoRoute {
         /// The host.
         to: IpAddr,
-        /// What is missing.
+        /// What is missing for a route.
         cause: &'static str,
     },
     /// The host refuses the connection.
@@ -80,23 +80,23 @@ pub enum Error {
         /// The host and port.
         to: SocketAddr,
     },
-    /// The other side broke the connection off.
+    /// The other side reset the connection.
     #[error("{to}: connection reset")]
     Reset {
         /// The host and port.
         to: SocketAddr,
     },
-    /// Nothing was heard in time.
+    /// No answer came in time.
     #[error("{to}: no answer to {what} within {milliseconds} ms")]
     TimedOut {
         /// The host and port.
         to: SocketAddr,
-        /// What was to be answered.
+        /// The operation that got no answer.
         what: &'static str,
-        /// How long was waited.
+        /// The time waited.
         milliseconds: u128,
     },
-    /// A name that DNS cannot have.
+    /// Not a valid DNS name.
     #[error("{name}: {cause}")]
     Name {
         /// The name.
@@ -107,7 +107,7 @@ pub enum Error {
     /// No DNS server is known.
     #[error("{name}: no DNS server is known")]
     NoServer {
-        /// What was to be looked up.
+        /// The name to look up.
         name: String,
     },
     /// The name, or a record of this kind, does not exist.
@@ -119,10 +119,10 @@ pub enum Error {
         kind: &'static str,
         /// What the server said.
         cause: &'static str,
-        /// Who says so.
+        /// The server that said so.
         server: IpAddr,
     },
-    /// No server gave an answer that can be used.
+    /// No server gave a usable answer.
     #[error("{name}: {kind}: {server}: {cause}")]
     Unresolved {
         /// The name.
@@ -131,7 +131,7 @@ pub enum Error {
         kind: &'static str,
         /// The server that was asked last.
         server: IpAddr,
-        /// Why its answer, the last one, cannot be used.
+        /// Why its answer cannot be used.
         cause: Unresolved,
     },
     /// There is no room for another connection.
@@ -139,7 +139,7 @@ pub enum Error {
     Busy {
         /// The host and port.
         to: SocketAddr,
-        /// What is used up.
+        /// Which resource is used up.
         cause: &'static str,
     },
 }
@@ -148,24 +148,24 @@ pub enum Error {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unassigned {
-    /// Nobody answered.
+    /// No server answered.
     #[error("no answer within {seconds} s; check cable, VLAN and server")]
     Silence {
-        /// How long was waited.
+        /// The time waited.
         seconds: u64,
     },
-    /// The answers were unusable; this is the last one's fault.
+    /// The answers were unusable; this is the error of the last one.
     #[error("no usable answer within {seconds} s, the last one: {cause}")]
     Unusable {
-        /// How long was waited.
+        /// The time waited.
         seconds: u64,
-        /// What was wrong.
+        /// What was wrong with it.
         cause: Malformed,
     },
-    /// The server withdrew its offer, and made no other one in time.
-    #[error("the server refused the address that it had offered, for {seconds} s")]
+    /// The server refused the address that it had offered, and made no new offer in time.
+    #[error("no lease within {seconds} s: the server refused the address that it had offered")]
     Refused {
-        /// How long was waited.
+        /// The time waited.
         seconds: u64,
     },
     /// What was assigned cannot be used.
@@ -177,25 +177,25 @@ pub enum Unassigned {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unresolved {
-    /// None came.
+    /// No answer came.
     #[error("no answer")]
     Silence,
-    /// The server cannot answer this; the number is DNS's RCODE.
+    /// The server failed, with this RCODE.
     #[error("the server failed ({})", rcode_name(*.0))]
     Failure(u8),
-    /// The answer is broken.
+    /// The answer is malformed.
     #[error("{0}")]
     Malformed(Malformed),
-    /// Aliases go round, or there are too many.
+    /// The aliases form a loop, or there are too many.
     #[error("more than {0} aliases in a row")]
     Aliases(usize),
-    /// The answer was truncated, and TCP did not yield the whole.
+    /// The answer was truncated, and TCP did not yield a complete one.
     #[error("truncated, and no answer by TCP")]
     Truncated,
     /// The server cannot be reached.
     #[error("no route to the server")]
     NoRoute,
-    /// There is no socket to ask with.
+    /// There is no free socket.
     #[error("too many sockets")]
     Busy,
 }
@@ -235,7 +235,7 @@ impl embedded_io_async::Error for Error {
     }
 }
 
-/// RFC 1035, section 4.1.1.
+/// The name of an RCODE (RFC 1035, section 4.1.1).
 fn rcode_name(rcode: u8) -> &'static str {
     match rcode {
         1 => "FORMERR",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! An entry point for any bytes: every parser of what comes from a network, or from users.
+//! Entry point for fuzzing: every parser of input from a network or from users.
 
 use crate::{
     dhcp4::{Lease, Reply},
@@ -7,7 +7,7 @@ use crate::{
     parse_kernel, parse_servers, parse_static, v6,
 };
 
-/// Gives `data` to every parser. Each may refuse it, and must do nothing else.
+/// Passes `data` to every parser. Each may refuse it, and must not panic.
 pub fn fuzz(data: &[u8]) {
     if let Ok(reply) = Reply::parse(data) {
         let _ = Lease::new(&reply);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! From a network card to names, addresses and connections: smoltcp configured once.
 //!
-//! A [`Stack`] drives one card. Its owner calls [`poll`](Stack::poll) with the current time, often, from one place;
-//! everything else (a lease, an address, a connection, its bytes) is a future that ends at its deadline. Any executor
-//! will do: futures register wakers, and may also be polled in a loop beside the stack.
+//! A [`Stack`] drives one card. Its owner calls [`poll`](Stack::poll) with the current time, often, from one place.
+//! Everything else (a lease, an address, a connection, its bytes) is a future that ends at its deadline. Any executor
+//! works: futures register wakers, and may also be polled in a loop beside the stack.
 //!
 //! ```
 //! # use core::time::Duration;
@@ -51,9 +51,9 @@ pub use static_form::{Kernel, Method, parse_kernel, parse_servers, parse_static}
 pub use tcp::{Connection, Options};
 pub use time::Instant;
 
-/// A source of unpredictable bytes, for ports, sequence numbers and ids.
+/// A source of unpredictable bytes, for ports, sequence numbers and IDs.
 pub trait Entropy {
-    /// Fills `bytes`.
+    /// Fills `bytes` with unpredictable bytes.
     fn fill(&mut self, bytes: &mut [u8]);
 }
 
@@ -62,7 +62,7 @@ pub trait Entropy {
 pub struct Vlan(u16);
 
 impl Vlan {
-    /// None for the numbers that 802.1Q reserves.
+    /// `None` for the numbers that 802.1Q reserves.
     pub fn new(id: u16) -> Option<Self> {
         (1..=4094).contains(&id).then_some(Self(id))
     }

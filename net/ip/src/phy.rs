@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The card as smoltcp's device: frames without their VLAN tag (IEEE 802.1Q, clause 9) above, with it below.
+//! The card as smoltcp's device. It removes and adds the VLAN tag (IEEE 802.1Q, clause 9).
 
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::{cell::RefCell, net::Ipv4Addr};
@@ -12,26 +12,26 @@ use smoltcp::{
 
 use crate::{Error, Vlan};
 
-/// Bytes of both addresses, behind which the tag stands.
+/// Bytes of both addresses; the tag follows them.
 const ADDRESSES: usize = 12;
-/// What begins a tag.
+/// The first bytes of a tag.
 const TPID: [u8; 2] = [0x81, 0x00];
-/// What says that a frame is ARP, behind the addresses, and where it has the IPv4 addresses (RFC 826).
+/// The EtherType of ARP, and the offsets of the IPv4 addresses (RFC 826).
 const ARP: [u8; 2] = [0x08, 0x06];
 const ARP_SENDER: usize = 28;
 const ARP_TARGET: usize = 38;
-/// The smallest IP packet that a link must carry (RFC 8200, section 5), below which a card is not used.
+/// The smallest MTU of a link (RFC 8200, section 5); a card with less is not used.
 pub(crate) const LEAST_MTU: usize = 1280;
-/// The largest that is announced: jumbo frames. Cards that join segments give us longer ones all the same.
+/// The largest MTU that is announced: jumbo frames. Cards that join segments deliver longer ones anyway.
 const MOST_MTU: usize = 9000;
 
-/// A card and the VLAN that is used on it.
+/// A card and the VLAN used on it.
 pub(crate) struct Phy {
     nic: RefCell<Box<dyn Nic>>,
     vlan: Option<Vlan>,
-    /// What smoltcp is told, once for each interface.
+    /// The MTU that smoltcp is told, once for each interface.
     mtu: usize,
-    /// Our IPv4 address, and those that smoltcp has in its place (`stack/on_link.rs`).
+    /// Our IPv4 address, and the stand-ins that smoltcp has instead (`stack/on_link.rs`).
     own: Option<Ipv4Addr>,
     stand_ins: Vec<Ipv4Addr>,
 }
@@ -45,19 +45,19 @@ impl Phy {
         Ok(Self { nic: RefCell::new(nic), vlan, mtu: mtu.min(MOST_MTU), own: None, stand_ins: Vec::new() })
     }
 
-    /// Limits the packets of interfaces made from now on to `mtu` bytes, or to what the card carries if that is less or
-    /// `mtu` is None.
+    /// Limits the packets of interfaces made from now on to `mtu` bytes, or to the card's MTU if that is less or
+    /// `mtu` is `None`.
     pub fn limit(&mut self, mtu: Option<u16>) {
         let most = self.nic.get_mut().mtu().min(MOST_MTU);
         self.mtu = mtu.map_or(most, |mtu| most.min(usize::from(mtu)));
     }
 
-    /// From now on, no frame tells others of these addresses of smoltcp's: ARP requests come from `own`.
+    /// From now on, no frame shows these stand-in addresses to others: ARP requests come from `own`.
     pub fn stand_in(&mut self, own: Option<Ipv4Addr>, stand_ins: Vec<Ipv4Addr>) {
         (self.own, self.stand_ins) = (own, stand_ins);
     }
 
-    /// Puts our address in an ARP packet that comes from a stand-in.
+    /// Replaces a stand-in by our address in an ARP packet that we send.
     fn hide(&self, frame: &mut [u8]) {
         if self.stand_ins.is_empty() || !is_arp(frame) {
             return;
@@ -70,7 +70,7 @@ impl Phy {
         }
     }
 
-    /// Whether somebody asks for the card of a stand-in: that address may be another machine's.
+    /// Whether it is an ARP request for a stand-in: that address may belong to another machine.
     fn asks_for_stand_in(&self, frame: &[u8]) -> bool {
         let target = || frame.get(ARP_TARGET..).and_then(<[u8]>::first_chunk::<4>);
         !self.stand_ins.is_empty()
@@ -132,7 +132,7 @@ impl phy::RxToken for Received<'_> {
     }
 }
 
-/// Room for a frame.
+/// A frame to send.
 pub(crate) struct Transmitter<'a> {
     phy: &'a Phy,
 }
@@ -142,7 +142,7 @@ impl phy::TxToken for Transmitter<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, write: F) -> R {
         let mut nic = self.phy.nic.borrow_mut();
         let tag = self.phy.vlan.map(tag);
-        // Cannot saturate: smoltcp's frames are those of the MTU.
+        // Cannot saturate: smoltcp's frames are limited by the MTU.
         let whole = length.saturating_add(if tag.is_some() { TAG } else { 0 });
         let Some(buffer) = nic.transmit(whole) else {
             return write(&mut vec![0; length]);
@@ -175,9 +175,9 @@ fn tag(vlan: Vlan) -> [u8; TAG] {
     [a, b, c, d]
 }
 
-/// Inserts a tag into a frame that was written [`TAG`] bytes behind the start of `buffer`.
+/// Inserts a tag into a frame that was written at offset [`TAG`] of `buffer`.
 fn insert(buffer: &mut [u8], tag: &[u8; TAG]) {
-    // Both ranges are in it: smoltcp's frames have a whole header.
+    // Both ranges are in the buffer: smoltcp's frames have a whole header.
     if let Some(head) = buffer.first_chunk_mut::<{ ADDRESSES + TAG }>() {
         head.copy_within(TAG.., 0);
         head.iter_mut().skip(ADDRESSES).zip(tag).for_each(|(to, from)| *to = *from);
@@ -188,7 +188,7 @@ fn insert(buffer: &mut [u8], tag: &[u8; TAG]) {
 enum Untagged<'a> {
     Same(&'a [u8]),
     Copy(Vec<u8>),
-    /// Of another VLAN.
+    /// A frame of another VLAN.
     Foreign,
 }
 

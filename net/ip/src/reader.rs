@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Reads fields of messages, big-endian, in order.
+//! Reads big-endian fields of messages in order.
 
 use core::net::Ipv4Addr;
 
 use crate::Malformed;
 
-/// What is left of a message.
+/// The unread rest of a message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a> {
     structure: &'static str,
@@ -14,7 +14,7 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// All of `bytes`, which errors call `structure`.
+    /// A reader of `bytes`, which errors call `structure`.
     pub fn new(structure: &'static str, bytes: &'a [u8]) -> Self {
         Self { structure, bytes, offset: 0 }
     }
@@ -24,7 +24,7 @@ impl<'a> Reader<'a> {
         Malformed { structure: self.structure, offset: self.offset, cause }
     }
 
-    /// Bytes that were read.
+    /// The number of bytes read.
     pub fn offset(&self) -> usize {
         self.offset
     }
@@ -70,7 +70,7 @@ impl<'a> Reader<'a> {
         self.array::<4>().map(Ipv4Addr::from)
     }
 
-    /// The next `length` bytes as a reader of their own, whose offsets count on.
+    /// The next `length` bytes as a separate reader, whose offsets still count from the start of the message.
     pub fn part(&mut self, structure: &'static str, length: usize) -> Result<Self, Malformed> {
         let offset = self.offset;
         Ok(Self { structure, bytes: self.take(length)?, offset })

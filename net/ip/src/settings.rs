@@ -19,7 +19,7 @@ pub enum Origin {
     Dhcp4(Ipv4Addr),
     /// An IPv6 router's advertisement.
     Router(Ipv6Addr),
-    /// A DHCPv6 server, besides a router.
+    /// A DHCPv6 server, in addition to a router.
     Dhcp6(Ipv6Addr),
 }
 
@@ -43,13 +43,13 @@ pub struct Network {
 }
 
 impl Network {
-    /// None where `prefix` is more than the address has bits.
+    /// `None` if `prefix` is larger than the number of address bits.
     pub fn new(address: IpAddr, prefix: u8) -> Option<Self> {
         let bits = if address.is_ipv4() { 32 } else { 128 };
         (prefix <= bits).then_some(Self { address, prefix })
     }
 
-    /// The network of a mask, None where its ones are not all in front.
+    /// The network with a mask; `None` if the mask is not contiguous.
     pub fn with_mask(address: Ipv4Addr, mask: Ipv4Addr) -> Option<Self> {
         let bits = mask.to_bits();
         let ones = bits.leading_ones();
@@ -57,13 +57,13 @@ impl Network {
         is_contiguous.then_some(Self { address: address.into(), prefix: u8::try_from(ones).ok()? })
     }
 
-    /// A host's address in the network of its link: 64 bits are the network's.
+    /// A host address with a prefix of 64 bits.
     pub(crate) fn link(address: Ipv6Addr) -> Self {
         Self { address: address.into(), prefix: 64 }
     }
 
     pub(crate) fn to_smoltcp(self) -> smoltcp::wire::IpCidr {
-        // Its length fits, or smoltcp would panic.
+        // The prefix fits the address; smoltcp would panic otherwise.
         smoltcp::wire::IpCidr::new(self.address.into(), self.prefix)
     }
 
@@ -89,7 +89,7 @@ impl fmt::Display for Network {
     }
 }
 
-/// The length of two addresses' common prefix; None if one is IPv4 and the other IPv6.
+/// The length of the common prefix of two addresses; `None` if one is IPv4 and the other IPv6.
 fn common_bits(a: IpAddr, b: IpAddr) -> Option<u32> {
     match (a, b) {
         (IpAddr::V4(a), IpAddr::V4(b)) => Some((a.to_bits() ^ b.to_bits()).leading_zeros()),
@@ -103,7 +103,7 @@ fn common_bits(a: IpAddr, b: IpAddr) -> Option<u32> {
 pub struct Route {
     /// The destination; a prefix of length 0 is the default route.
     pub to: Network,
-    /// The router; None if the destination is on the link.
+    /// The router; `None` if the destination is on-link.
     pub via: Option<IpAddr>,
 }
 
@@ -146,7 +146,7 @@ impl Settings {
         }
     }
 
-    /// Adds the default route of the router's kind of IP.
+    /// Adds the default route of the router's IP version.
     pub(crate) fn add_default_route(&mut self, router: IpAddr) {
         let everything = match router {
             IpAddr::V4(_) => Network { address: Ipv4Addr::UNSPECIFIED.into(), prefix: 0 },
@@ -156,7 +156,7 @@ impl Settings {
     }
 }
 
-/// The form of the phase log: `10.0.2.15/24 via 10.0.2.2 (DHCP server 10.0.2.2)`.
+/// As in the log of phases: `10.0.2.15/24 via 10.0.2.2 (DHCP server 10.0.2.2)`.
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, address) in self.addresses.iter().enumerate() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The interface, its sockets, and what runs on them by itself.
+//! The interface, its sockets, and the services that run on them.
 
 mod configure;
 #[cfg(test)]
@@ -27,7 +27,7 @@ use crate::{
 
 pub(crate) use configure::link_local;
 
-/// The first of the ports that are free for anybody, up to the last one.
+/// The first dynamic port; the range extends to the last port.
 const DYNAMIC_PORTS: u16 = 0xc000;
 
 /// IP on one card. Clones share the same stack.
@@ -36,26 +36,26 @@ pub struct Stack {
     inner: Rc<RefCell<Inner>>,
 }
 
-/// Borrowed for the time of one call only, never across an await.
+/// The shared state. It is borrowed within one call only, never across an await.
 pub(crate) struct Inner {
     pub phy: Phy,
     pub interface: Interface,
     pub sockets: SocketSet<'static>,
     pub now: Instant,
     pub entropy: Box<dyn Entropy>,
-    /// What IPv4 and IPv6 are used with.
+    /// The settings of IPv4 and of IPv6.
     pub v4: Option<Settings>,
     pub v6: Option<Settings>,
-    /// Resolvers that replace those of the settings.
+    /// Resolvers that replace those in the settings.
     pub servers: Option<Vec<IpAddr>>,
     pub dhcp4: Option<dhcp4::Service>,
     pub router: Option<v6::Service>,
-    /// Whether the card's own IPv6 address is there.
+    /// Whether the link-local IPv6 address is configured.
     pub uses_v6: bool,
-    /// When switches are told the groups again.
+    /// When the multicast groups are reported next.
     pub next_report: Instant,
     waiting: Vec<(Instant, Waker)>,
-    /// Dropped connections, and when they are removed at the latest.
+    /// Dropped connections, each with the time when it is removed at the latest.
     closing: Vec<(SocketHandle, Instant)>,
     /// Whether the card had more frames than one poll takes.
     has_more: bool,
@@ -94,13 +94,13 @@ impl Stack {
         Ok(Self { inner: Rc::new(RefCell::new(inner)) })
     }
 
-    /// Receives, sends, and wakes futures. The work is bounded: at most [`FRAMES_PER_POLL`] frames in, then those out.
+    /// Receives, sends, and wakes futures. The work is bounded: at most [`FRAMES_PER_POLL`] frames in, then frames out.
     pub fn poll(&self, now: Instant) {
         let wakers = self.inner.borrow_mut().poll(now);
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// When to call [`poll`](Self::poll) again even if no frame arrives; None if nothing is pending.
+    /// When to call [`poll`](Self::poll) again even if no frame arrives; `None` if nothing is pending.
     pub fn poll_at(&self) -> Option<Instant> {
         self.inner.borrow_mut().poll_at()
     }
@@ -120,12 +120,12 @@ impl Stack {
         self.with(|inner| inner.card())
     }
 
-    /// The present settings of IPv4 and IPv6.
+    /// The current settings of IPv4 and of IPv6.
     pub fn settings(&self) -> [Option<Settings>; 2] {
         self.with(|inner| [inner.v4.clone(), inner.v6.clone()])
     }
 
-    /// Replaces the settings of IPv4 or IPv6, whichever these are for.
+    /// Replaces the settings of IPv4, or those of IPv6, according to the addresses.
     ///
     /// # Errors
     /// [`Error::Settings`]; nothing changes then.
@@ -133,7 +133,7 @@ impl Stack {
         self.with(|inner| inner.apply(settings))
     }
 
-    /// Asks these resolvers instead of those of the settings.
+    /// Uses these resolvers instead of those in the settings.
     pub fn use_servers(&self, servers: Vec<IpAddr>) {
         self.with(|inner| inner.servers = Some(servers));
     }
@@ -167,7 +167,7 @@ impl Inner {
         core::mem::take(&mut self.waiting).into_iter().map(|(_, waker)| waker).collect()
     }
 
-    /// Takes frames; whether one came.
+    /// Receives frames; returns whether there was one.
     fn receive(&mut self, at: smoltcp::time::Instant) -> bool {
         let mut has_changed = false;
         self.has_more = true;
@@ -206,7 +206,7 @@ impl Inner {
         self.phy.nic().name().into()
     }
 
-    /// Registers a waker for the next change, at the latest for `deadline`.
+    /// Registers a waker for the next change, or for `deadline`.
     fn wake_later(&mut self, deadline: Instant, waker: &Waker) {
         match self.waiting.iter_mut().find(|(_, other)| other.will_wake(waker)) {
             Some((earlier, _)) => *earlier = deadline.min(*earlier),
@@ -214,15 +214,15 @@ impl Inner {
         }
     }
 
-    /// Adds a socket; None where there are too many.
+    /// Adds a socket; `None` if there are too many.
     pub fn add(&mut self, socket: impl AnySocket<'static>) -> Option<SocketHandle> {
         (self.sockets.iter().count() < MOST_SOCKETS).then(|| self.sockets.add(socket))
     }
 
-    /// A port that no socket has, of those that are free for anybody (RFC 6335, section 6), by chance (RFC 6056).
+    /// A random unused port (RFC 6056) in the dynamic range (RFC 6335, section 6).
     pub fn free_port(&mut self) -> u16 {
         let first = random_u16(&mut *self.entropy);
-        // At most MOST_SOCKETS of 16384 ports are taken.
+        // At most MOST_SOCKETS of 16384 ports are in use.
         let mut ports = (0..=u16::MAX).map(|step| first.wrapping_add(step) | DYNAMIC_PORTS);
         ports.find(|port| !self.is_taken(*port)).unwrap_or(DYNAMIC_PORTS)
     }
@@ -241,7 +241,7 @@ impl Inner {
         self.closing.push((connection, self.now.after(CLOSE_WAIT)));
     }
 
-    /// Removes connections that are closed, or should have been long ago.
+    /// Removes connections that are closed, or whose time to close is over.
     fn reap(&mut self) {
         let (now, sockets) = (self.now, &mut self.sockets);
         self.closing.retain(|(handle, deadline)| {

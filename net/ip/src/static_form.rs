@@ -15,28 +15,28 @@ const SERVERS: &str = "ADDRESS[,ADDRESS]";
 const KERNEL: &str =
     "off, dhcp, or CLIENT:SERVER:GATEWAY:NETMASK:HOSTNAME:DEVICE:AUTOCONF:DNS0:DNS1:NTP0 (IPv4)";
 
-/// What `ip=` says.
+/// The contents of `ip=`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Kernel {
-    /// The network card, by name; None for any.
+    /// The network card, by name; `None` for any.
     pub device: Option<String>,
-    /// How the address is found.
+    /// How the address is assigned.
     pub method: Method,
 }
 
-/// How an address is found.
+/// How an address is assigned.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Method {
-    /// There is none.
+    /// No address.
     Off,
     /// By DHCP.
     Dhcp,
-    /// It is this one.
+    /// This address.
     Static(Settings),
 }
 
 /// Reads `ADDRESS/PREFIX[:GATEWAY[:DNS[,DNS]]]`, such as `10.0.0.9/24:10.0.0.1:10.0.0.2` or
-/// `[2001:db8::9]/64:[fe80::1]`. Gateway and servers may be empty; servers may be of the other kind of IP.
+/// `[2001:db8::9]/64:[fe80::1]`. Gateway and servers may be empty; servers may be of the other IP version.
 ///
 /// # Errors
 /// [`Error::Form`] with the text.
@@ -50,20 +50,20 @@ pub fn parse_static(text: &str) -> Result<Settings, Error> {
         _ => return Err(fail("too many fields")),
     };
     let (address, prefix) = own.rsplit_once('/').ok_or_else(|| fail("the prefix is missing"))?;
-    let address = bracketed(address).ok_or_else(|| fail("the address is not one"))?;
+    let address = bracketed(address).ok_or_else(|| fail("the address is not valid"))?;
     let is_decimal = !prefix.is_empty() && prefix.bytes().all(|byte| byte.is_ascii_digit());
     let prefix = prefix.parse().ok().filter(|prefix| *prefix > 0 && is_decimal);
     let network = prefix.and_then(|prefix| Network::new(address, prefix));
-    let network = network.ok_or_else(|| fail("the prefix is not a length"))?;
+    let network = network.ok_or_else(|| fail("the prefix length is not valid"))?;
     if !is_usable(address) {
-        return Err(fail("the address is not that of a host"));
+        return Err(fail("the address is not a host address"));
     }
     let mut settings = Settings::new(Origin::Static);
     settings.addresses.push(network);
     if !gateway.is_empty() {
         let gateway = bracketed(gateway).ok_or_else(|| fail("the gateway is not an address"))?;
         if gateway.is_ipv4() != address.is_ipv4() || !is_usable(gateway) {
-            return Err(fail("the gateway is not a host of the same kind"));
+            return Err(fail("the gateway is not a host address of the same IP version"));
         }
         settings.add_default_route(gateway);
     }
@@ -71,10 +71,10 @@ pub fn parse_static(text: &str) -> Result<Settings, Error> {
     Ok(settings)
 }
 
-/// Reads `ADDRESS[,ADDRESS]`, the resolvers of `cloudboot.dns`; brackets around IPv6 may stand or not.
+/// Reads `ADDRESS[,ADDRESS]`, the resolvers of `cloudboot.dns`; brackets around IPv6 addresses are optional.
 ///
 /// # Errors
-/// [`Error::Form`] with the text, also where there is no address.
+/// [`Error::Form`] with the text, also if there is no address.
 pub fn parse_servers(text: &str) -> Result<Vec<IpAddr>, Error> {
     match servers_of(text) {
         Ok(servers) if servers.is_empty() => Err(form(text, "no address", SERVERS)),
@@ -82,8 +82,8 @@ pub fn parse_servers(text: &str) -> Result<Vec<IpAddr>, Error> {
     }
 }
 
-/// Reads what stands behind `ip=`, as Linux does: an address makes it static, whatever the method says; without a
-/// netmask it is that of the address's class; a host name may have its domain behind the first dot. BOOTP and RARP are
+/// Reads the value of `ip=` as Linux does: with an address it is static, whatever the method says; without a netmask,
+/// that of the address's class is used; a host name may have its domain after the first dot. BOOTP and RARP are
 /// refused.
 ///
 /// # Errors
@@ -105,22 +105,22 @@ pub fn parse_kernel(text: &str) -> Result<Kernel, Error> {
     let device = (!device.is_empty()).then(|| String::from(device));
     let address = |text: &str| optional(text).map_err(|()| fail("a field is not an IPv4 address"));
     let Some(client) = address(client)? else {
-        // The kernel tries all its methods where none is named.
+        // The kernel tries all its methods if none is named.
         let method = if autoconf.is_empty() { Method::Dhcp } else { method(autoconf).map_err(fail)? };
         return Ok(Kernel { device, method });
     };
     if !is_host(client) {
-        return Err(fail("the address is not that of a host"));
+        return Err(fail("the address is not a host address"));
     }
     let network = match address(mask)? {
         Some(mask) => Network::with_mask(client, mask),
         None => class_network(client),
     };
     let mut settings = Settings::new(Origin::Kernel);
-    settings.addresses.push(network.ok_or_else(|| fail("the netmask is not one"))?);
+    settings.addresses.push(network.ok_or_else(|| fail("the netmask is not valid"))?);
     if let Some(gateway) = address(gateway)? {
         if !is_host(gateway) {
-            return Err(fail("the gateway is not a host"));
+            return Err(fail("the gateway is not a host address"));
         }
         settings.add_default_route(gateway.into());
     }
@@ -146,7 +146,7 @@ fn method(word: &str) -> Result<Method, &'static str> {
     }
 }
 
-/// An IPv4 address; None where it is empty or 0.0.0.0.
+/// An IPv4 address; `None` if it is empty or 0.0.0.0.
 fn optional(text: &str) -> Result<Option<Ipv4Addr>, ()> {
     if text.is_empty() {
         return Ok(None);
@@ -166,14 +166,16 @@ fn servers_of(text: &str) -> Result<Vec<IpAddr>, &'static str> {
         .map(|server| bracketed(server).or_else(|| server.parse::<Ipv6Addr>().ok().map(IpAddr::V6)))
         .collect();
     match servers {
-        None => Err("a server is not an address"),
-        Some(servers) if !servers.iter().all(|server| is_usable(*server)) => Err("a server is not a host"),
+        None => Err("a server is not an IP address"),
+        Some(servers) if !servers.iter().all(|server| is_usable(*server)) => {
+            Err("a server is not a host address")
+        }
         Some(servers) if servers.len() > MOST_SERVERS => Err("too many servers"),
         Some(servers) => Ok(servers),
     }
 }
 
-/// The fields between colons that are not in brackets; None where a bracket has no partner.
+/// The fields between colons outside brackets; `None` if a bracket is unmatched.
 fn fields(text: &str) -> Option<Vec<&str>> {
     let mut is_inside = false;
     let is_border = |c: char| {
@@ -197,7 +199,7 @@ fn bracketed(text: &str) -> Option<IpAddr> {
     }
 }
 
-/// Whether an address can be a host's.
+/// Whether it can be a host address.
 pub(crate) fn is_usable(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_host(address),
@@ -255,21 +257,21 @@ mod tests {
         let cases = [
             ("", "the prefix is missing"),
             ("10.0.0.9", "the prefix is missing"),
-            ("10.0.0.9/33", "the prefix is not a length"),
-            ("10.0.0.9/0", "the prefix is not a length"),
-            ("10.0.0.9/+8", "the prefix is not a length"),
-            ("10.0.0/8", "the address is not one"),
+            ("10.0.0.9/33", "the prefix length is not valid"),
+            ("10.0.0.9/0", "the prefix length is not valid"),
+            ("10.0.0.9/+8", "the prefix length is not valid"),
+            ("10.0.0/8", "the address is not valid"),
             ("2001:db8::9/64", "too many fields"),
             ("[2001:db8::9/64", "a bracket is missing"),
             ("2001:db8::9]/64", "a bracket is missing"),
-            ("[2001:db8::9]/129", "the prefix is not a length"),
-            ("224.0.0.1/8", "the address is not that of a host"),
-            ("[::1]/128", "the address is not that of a host"),
+            ("[2001:db8::9]/129", "the prefix length is not valid"),
+            ("224.0.0.1/8", "the address is not a host address"),
+            ("[::1]/128", "the address is not a host address"),
             ("10.0.0.9/8:x", "the gateway is not an address"),
-            ("10.0.0.9/8:[fe80::1]", "the gateway is not a host of the same kind"),
-            ("10.0.0.9/8:255.255.255.255", "the gateway is not a host of the same kind"),
-            ("10.0.0.9/8::1.2.3.4,", "a server is not an address"),
-            ("10.0.0.9/8::0.0.0.0", "a server is not a host"),
+            ("10.0.0.9/8:[fe80::1]", "the gateway is not a host address of the same IP version"),
+            ("10.0.0.9/8:255.255.255.255", "the gateway is not a host address of the same IP version"),
+            ("10.0.0.9/8::1.2.3.4,", "a server is not an IP address"),
+            ("10.0.0.9/8::0.0.0.0", "a server is not a host address"),
             ("10.0.0.9/8:::", "too many fields"),
             ("10.0.0.9/8::1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1,1.1.1.1", "too many servers"),
         ];
@@ -285,7 +287,7 @@ mod tests {
             addresses(&["10.0.0.2", "2001:db8::53", "fe80::1"])
         );
         assert_eq!(cause(parse_servers("")), "no address");
-        assert_eq!(cause(parse_servers("dns.example")), "a server is not an address");
+        assert_eq!(cause(parse_servers("dns.example")), "a server is not an IP address");
     }
 
     #[test]
@@ -333,9 +335,9 @@ mod tests {
             (":::::eth1:yes", "no such method"),
             ("10.0.0", "a field is not an IPv4 address"),
             ("10.0.0.9:::x", "a field is not an IPv4 address"),
-            ("10.0.0.9:::255.0.255.0", "the netmask is not one"),
-            ("10.0.0.9::224.0.0.1:", "the gateway is not a host"),
-            ("240.0.0.9:::", "the address is not that of a host"),
+            ("10.0.0.9:::255.0.255.0", "the netmask is not valid"),
+            ("10.0.0.9::224.0.0.1:", "the gateway is not a host address"),
+            ("240.0.0.9:::", "the address is not a host address"),
             ("[fd00::9]:::", "too many fields"),
             ("10.0.0.9::::::::::", "too many fields"),
         ] {

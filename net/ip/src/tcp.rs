@@ -16,17 +16,17 @@ use crate::{
     stack::Inner,
 };
 
-/// RFC 7323, section 2.3.
+/// The largest TCP window (RFC 7323, section 2.3).
 const LARGEST_WINDOW: usize = 1 << 30;
 
 /// A connection's time-outs and buffer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Options {
-    /// How long the other side may take to accept it.
+    /// How long the other side may take to accept the connection.
     pub connect: Duration,
     /// How long a read or a write may take until the first byte.
     pub idle: Duration,
-    /// Bytes that may have been received and not read yet: the speed on long ways depends on it.
+    /// Bytes that may be received and not read yet: the speed at long round trips depends on it.
     pub receive_buffer: usize,
 }
 
@@ -41,8 +41,8 @@ impl Default for Options {
     }
 }
 
-/// A TCP connection. The next poll sends what was written (Nagle's algorithm is off). Dropping it closes it while the
-/// stack is polled on.
+/// A TCP connection. The next poll sends written data (Nagle's algorithm is off). Dropping it closes it while the
+/// stack is still polled.
 pub struct Connection {
     stack: Stack,
     handle: SocketHandle,
@@ -78,8 +78,8 @@ impl Stack {
 fn open(inner: &mut Inner, to: SocketAddr, receive_buffer: usize) -> Result<SocketHandle, Error> {
     let hop = inner.next_hop(to.ip()).map_err(|cause| Error::NoRoute { to: to.ip(), cause })?;
     let busy = |cause| Error::Busy { to, cause };
-    let buffer = |size| zeros(size).map(SocketBuffer::new).ok_or_else(|| busy("no memory for its buffer"));
-    // smoltcp panics at more than TCP's largest window.
+    let buffer = |size| zeros(size).map(SocketBuffer::new).ok_or_else(|| busy("no memory for its buffers"));
+    // smoltcp panics above TCP's largest window.
     let mut socket = Socket::new(buffer(receive_buffer.min(LARGEST_WINDOW))?, buffer(SEND_BUFFER)?);
     socket.set_nagle_enabled(false);
     socket.set_congestion_control(CongestionControl::Reno);
@@ -110,17 +110,17 @@ impl Connection {
         self.remote
     }
 
-    /// Reads and writes that have to wait fail from this time on, whether or not bytes keep coming.
+    /// From this time on, reads and writes that have to wait fail, even if bytes keep coming.
     pub fn set_deadline(&mut self, deadline: Instant) {
         self.deadline = deadline;
     }
 
-    /// Closes the sending side. Reading goes on.
+    /// Closes the sending side. Reading is still possible.
     pub fn finish(&mut self) {
         self.stack.with(|inner| inner.sockets.get_mut::<Socket<'_>>(self.handle).close());
     }
 
-    /// Waits until `ready` yields something, at most for the time that may pass without a byte.
+    /// Waits until `ready` yields a value, at most for the idle timeout.
     async fn wait<T>(
         &self,
         what: &'static str,
@@ -145,7 +145,7 @@ impl ErrorType for Connection {
 }
 
 impl Read for Connection {
-    /// Reads what has come, at least one byte; 0 at the end. Dropping the future loses nothing.
+    /// Reads received bytes, at least one; 0 at the end. Dropping the future loses nothing.
     ///
     /// # Errors
     /// [`Error::Reset`], [`Error::TimedOut`].
@@ -182,7 +182,7 @@ impl Write for Connection {
         .await
     }
 
-    /// Does nothing: the next poll sends what was written.
+    /// Does nothing: the next poll sends the written data.
     ///
     /// # Errors
     /// None.

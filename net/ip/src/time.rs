@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Points in time, as the caller's clock has them.
+//! Points in time on the caller's clock.
 
 use core::time::Duration;
 
-/// A point in time: microseconds since a start that the caller chooses. It never goes back.
+/// A point in time: microseconds since a start that the caller chooses. The clock never goes back.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Instant(u64);
 
@@ -21,23 +21,23 @@ impl Instant {
         self.0
     }
 
-    /// The point in time `wait` later; [`NEVER`](Self::NEVER) where that is beyond 580 000 years.
+    /// The point in time `wait` later; [`NEVER`](Self::NEVER) if that is beyond 580 000 years.
     pub fn after(self, wait: Duration) -> Self {
         let micros = u64::try_from(wait.as_micros()).ok();
         micros.and_then(|micros| self.0.checked_add(micros)).map_or(Self::NEVER, Self)
     }
 
-    /// How long it is from `earlier` to this; zero where it is not earlier.
+    /// The time from `earlier` to this; zero if it is not earlier.
     pub fn since(self, earlier: Self) -> Duration {
         self.0.checked_sub(earlier.0).map_or(Duration::ZERO, Duration::from_micros)
     }
 
-    /// In smoltcp's terms, whose clock ends after 290 000 years.
+    /// Converts to smoltcp's type, whose clock ends after 290 000 years.
     pub(crate) fn to_smoltcp(self) -> smoltcp::time::Instant {
         smoltcp::time::Instant::from_micros(i64::try_from(self.0).unwrap_or(i64::MAX))
     }
 
-    /// From smoltcp's terms; a negative time is the start.
+    /// Converts from smoltcp's type; a negative time becomes the start.
     pub(crate) fn from_smoltcp(at: smoltcp::time::Instant) -> Self {
         Self(u64::try_from(at.total_micros()).unwrap_or(0))
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Datagrams.
+//! UDP datagrams.
 
 use alloc::{vec, vec::Vec};
 use core::net::SocketAddr;
@@ -17,17 +17,17 @@ pub(crate) struct Datagrams {
     handle: SocketHandle,
 }
 
-/// Messages that wait, and their bytes: the right answer may come behind forged ones.
+/// Queued messages, and their bytes: the right answer may come after forged ones.
 const QUEUE: usize = 32;
 const ROOM: usize = 32 << 10;
 
-/// Room for packets of a socket: how many, and their bytes in all.
+/// A packet buffer: how many packets, and their bytes in all.
 pub(crate) fn buffer(packets: usize, bytes: usize) -> PacketBuffer<'static> {
     PacketBuffer::new(vec![PacketMetadata::EMPTY; packets], vec![0; bytes])
 }
 
 impl Datagrams {
-    /// A socket for exchanging a few messages of at most 1500 bytes with `server`, from a port by chance.
+    /// A socket for exchanging a few messages of at most 1500 bytes with `server`, from a random port.
     pub fn open(stack: &Stack, server: SocketAddr) -> Result<Self, Error> {
         let handle = stack.with(|inner| {
             let hop = inner.next_hop(server.ip());
@@ -36,13 +36,13 @@ impl Datagrams {
             let busy = |cause| Error::Busy { to: server, cause };
             let mut socket = udp::Socket::new(buffer(QUEUE, ROOM), buffer(1, 1500));
             let port = inner.free_port();
-            socket.bind(port).map_err(|_| busy("the port is taken"))?;
+            socket.bind(port).map_err(|_| busy("the port is in use"))?;
             inner.add(socket).ok_or_else(|| busy("too many sockets"))
         })?;
         Ok(Self { stack: stack.clone(), handle })
     }
 
-    /// Queues a message; what does not fit is lost, as on the network.
+    /// Queues a message; if it does not fit, it is lost, as on the network.
     pub fn send(&self, to: SocketAddr, message: &[u8]) {
         self.stack.with(|inner| {
             let mut metadata = UdpMetadata::from(smoltcp::wire::IpEndpoint::from(to));
@@ -51,7 +51,7 @@ impl Datagrams {
         });
     }
 
-    /// The first message from `server` that `read` takes; None where none comes until the deadline.
+    /// The first message from `server` that `read` accepts; `None` if none comes before the deadline.
     pub async fn receive<T>(
         &self,
         server: SocketAddr,
@@ -62,7 +62,7 @@ impl Datagrams {
         self.stack
             .wait(deadline, |inner: &mut Inner| {
                 let socket = inner.sockets.get_mut::<udp::Socket<'_>>(self.handle);
-                // Ends: the buffer holds few, and nothing is added meanwhile.
+                // This ends: the buffer holds few, and nothing is added in the loop.
                 while let Ok((message, from)) = socket.recv() {
                     if from.endpoint == server
                         && let Some(value) = read(message)
@@ -82,7 +82,7 @@ impl Drop for Datagrams {
     }
 }
 
-/// A message that has come, and from which port; None where there is none.
+/// A received message and its source port; `None` if there is none.
 pub(crate) fn take(socket: &mut udp::Socket<'_>) -> Option<(u16, Vec<u8>)> {
     let (message, from) = socket.recv().ok()?;
     Some((from.endpoint.port, message.to_vec()))

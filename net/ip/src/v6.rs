@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! IPv6 addresses without anybody's configuration: routers' advertisements, and DHCPv6 where they ask for it.
+//! IPv6 autoconfiguration: router advertisements, and DHCPv6 if the router requests it.
 //!
-//! [`Client`] is the protocol as a state machine, ruled by time. It solicits a router (RFC 4861), makes an address for
-//! each prefix that is for that (SLAAC, RFC 4862, with the identifier of the card), and takes routers' resolvers and
-//! domains (RFC 8106) and MTU. Where the router says so, it asks DHCPv6 (RFC 8415) for an address (IA_NA), or for
-//! servers only. The first router with an answer is the only one, until its lifetime ends.
+//! [`Client`] is the protocol as a state machine driven by time. It solicits a router (RFC 4861), makes an address for
+//! each autonomous prefix (SLAAC, RFC 4862, with the card's EUI-64), and uses the router's resolvers,
+//! domains (RFC 8106) and MTU. If the router says so, it asks DHCPv6 (RFC 8415) for an address (IA_NA), or for
+//! servers only. The first router that answers is the only one used until its lifetime ends.
 //!
 //! Not supported: duplicate address detection, other routers' advertisements, routes of RFC 4191, temporary addresses,
-//! delegated prefixes, reconfiguration by the server, DHCPv6 where no router answers.
+//! delegated prefixes, reconfiguration by the server, DHCPv6 if no router answers.
 
 mod advertisement;
 mod client;

@@ -8,7 +8,7 @@ use core::fmt;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Error {
     cause: Cause,
-    /// Line and column, from 1; none if it is about the whole document.
+    /// Line and column, from 1; `None` if the error is about the whole document.
     place: Option<(usize, usize)>,
 }
 
@@ -25,13 +25,13 @@ pub enum Cause {
     /// JSON, but not an object.
     #[error("not an object")]
     NotObject,
-    /// A member that must be there.
+    /// A required member is missing.
     #[error("missing field `{0}`")]
     Missing(&'static str),
-    /// A member that stands there twice.
+    /// A member occurs twice.
     #[error("duplicate field `{0}`")]
     Twice(String),
-    /// A member of another type.
+    /// A member has another type.
     #[error("field `{name}`: expected {expected}, found {found}")]
     Type {
         /// Its name.
@@ -41,7 +41,7 @@ pub enum Cause {
         /// What it is: its type, or a short number.
         found: String,
     },
-    /// A list or an object that is too long.
+    /// An array or an object has too many members.
     #[error("field `{name}`: more than {most} members")]
     TooMany {
         /// Its name.
@@ -49,13 +49,13 @@ pub enum Cause {
         /// How many members it may have.
         most: usize,
     },
-    /// A text with half of a surrogate pair, which is not a character.
-    #[error("half of a surrogate pair")]
+    /// A string has an unpaired surrogate, which is not a character.
+    #[error("unpaired surrogate")]
     Surrogate,
 }
 
 impl Error {
-    /// A failure at an offset.
+    /// An error at an offset.
     pub(crate) fn new(document: &[u8], offset: usize, cause: Cause) -> Self {
         let before = document.get(..offset).unwrap_or(document);
         let lines = before.iter().filter(|byte| **byte == b'\n').count();
@@ -64,12 +64,12 @@ impl Error {
         Self { cause, place: Some((lines.saturating_add(1), column.saturating_add(1))) }
     }
 
-    /// A failure of the whole document.
+    /// An error about the whole document.
     pub(crate) fn whole(cause: Cause) -> Self {
         Self { cause, place: None }
     }
 
-    /// Without the place, which the parser's words end with.
+    /// A syntax error, without the position at the end of the parser's message.
     pub(crate) fn syntax(error: &serde_json::Error) -> Self {
         let words = error.to_string();
         let words = words.rsplit_once(" at line ").map_or(&*words, |(words, _)| words);

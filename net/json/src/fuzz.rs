@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The fuzz entry point.
+//! Entry point for fuzzing.
 
 use alloc::vec::Vec;
 
 use crate::{Kind, Object, Value};
 
-/// Levels that are visited; deeper ones are walked over.
+/// Levels that are visited; deeper ones are skipped.
 const DEEPEST: usize = 16;
 
 /// Any bytes: every accessor on every value.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Members of JSON documents, read by their names.
 //!
-//! [`Object::parse`] checks a whole document; [`Object::members`] finds members in one pass, and a [`Value`] becomes
-//! what is expected, or an [`Error`] with the name of the member, line and column.
+//! [`Object::parse`] checks a whole document; [`Object::members`] finds members in one pass; a [`Value`] is converted
+//! to the expected type, or yields an [`Error`] with the member's name, line and column.
 //!
 //! ```
 //! let json = br#"{"name": "initrd", "size": 7, "new": [1, 2]}"#;

@@ -10,7 +10,7 @@ use crate::{Cause, Error, Kind, Value, walk};
 /// Characters of a name that are shown.
 const LONGEST_SHOWN: usize = 64;
 
-/// An object of a document that is well-formed. It borrows the document and keeps nothing of it.
+/// An object of a well-formed document. It borrows the document and copies nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Object<'a> {
     /// What it is as a value: its first byte is `{`.
@@ -20,7 +20,7 @@ pub struct Object<'a> {
 impl<'a> Object<'a> {
     /// Checks a whole document, which must be an object.
     ///
-    /// It takes one pass, and memory for one byte for each level of depth.
+    /// Takes one pass, and one byte of memory for each level of depth.
     ///
     /// # Errors
     /// [`Cause::Syntax`] and [`Cause::Utf8`] when it is not JSON, [`Cause::NotObject`] when it is of another type.
@@ -35,10 +35,11 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// The members of these names, in one pass; what is not there is a value that is not [`given`](Value::given).
+    /// The members with these names, in one pass; a missing one is a value that is not [`given`](Value::given).
     ///
     /// # Errors
-    /// [`Cause::Twice`] when one of them stands there twice, [`Cause::Surrogate`] when the name of any is not text.
+    /// [`Cause::Twice`] when one of them occurs twice, [`Cause::Surrogate`] when any member's name is not valid
+    /// Unicode.
     pub fn members<const N: usize>(&self, names: [&'static str; N]) -> Result<[Value<'a>; N], Error> {
         let mut found = names.map(|name| self.value.missing(name));
         self.find(&mut found)?;
@@ -58,19 +59,19 @@ impl<'a> Object<'a> {
         Ok(())
     }
 
-    /// All members in their order, also those of a name that stands there twice. The values have no names in errors.
+    /// All members in order, including those whose name occurs twice. Errors of their values have no name.
     pub fn entries(&self) -> Entries<'a> {
         // Cannot saturate: the offset of a bracket in a text in memory.
         Entries { object: self.value, offset: self.value.offset().saturating_add(1) }
     }
 }
 
-/// Names and texts, in their order.
+/// Names and strings, in order.
 pub type Texts<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
 
-/// The members of an object, in their order.
+/// The members of an object, in order.
 ///
-/// A name that is not text ends them, with [`Cause::Surrogate`].
+/// A name that is not valid Unicode ends the iteration, with [`Cause::Surrogate`].
 #[derive(Clone, Debug)]
 pub struct Entries<'a> {
     object: Value<'a>,
@@ -98,11 +99,11 @@ impl<'a> Iterator for Entries<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// The names and texts of an object; none of what is missing or `null`. They are compared with one another: `most`
-    /// is to be small.
+    /// The names and strings of an object; empty if it is missing or `null`. All names are compared with each other:
+    /// `most` must be small.
     ///
     /// # Errors
-    /// [`Cause::Type`] when it is not an object of texts, [`Cause::TooMany`], [`Cause::Twice`].
+    /// [`Cause::Type`] when it is not an object of strings, [`Cause::TooMany`], [`Cause::Twice`].
     pub fn texts(self, most: usize) -> Result<Texts<'a>, Error> {
         let mut texts = Texts::new();
         let Some(given) = self.given() else { return Ok(texts) };
@@ -120,7 +121,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// A name that others wrote, as a message shows it: not too long, and nothing that moves a cursor.
+/// An untrusted name, as a message shows it: not too long, and without control characters.
 fn shown(name: &str) -> String {
     name.chars().take(LONGEST_SHOWN).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Texts and their escapes.
+//! Strings and their escapes.
 
 use alloc::{borrow::Cow, string::String};
 use core::str::Chars;
 
-/// What stands between two quotation marks, without its escapes; nothing if it has half of a surrogate pair.
+/// The content of a string, unescaped; `None` if it has an unpaired surrogate.
 ///
-/// A text that was copied has never been moved: whoever overwrites it overwrites all of it.
+/// A copied string is never reallocated: overwriting it overwrites all of it.
 ///
 /// Spec: RFC 8259, section 7.
 pub(crate) fn unescaped(inside: &str) -> Option<Cow<'_, str>> {
@@ -22,7 +22,7 @@ pub(crate) fn unescaped(inside: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(text))
 }
 
-/// The character of an escape, whose backslash has been passed.
+/// The character of an escape, after its backslash.
 fn escaped(chars: &mut Chars<'_>) -> Option<char> {
     Some(match chars.next()? {
         'b' => '\u{8}',

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Values, and what is expected of them.
+//! Values, and their conversion to the expected types.
 
 use alloc::{borrow::Cow, string::String, vec::Vec};
 
 use crate::{Cause, Error, Object, text, walk};
 
-/// A value, or the place where one is missing. It borrows the document and keeps nothing of it.
+/// A value, or the position where one is missing. It borrows the document and copies nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'a> {
     document: &'a str,
-    /// Where it begins; where a missing one is looked for.
+    /// Where it begins, or where a missing one was expected.
     offset: usize,
-    /// The name in errors: of the member, or of the list that it is in.
+    /// The name in errors: that of the member, or of the array that it is in.
     name: &'static str,
     is_there: bool,
 }
 
-/// What a value is.
+/// The type of a value.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
-    /// `null`, or nothing.
+    /// `null`, or missing.
     Null,
     /// `true`.
     True,
@@ -27,15 +27,15 @@ pub enum Kind {
     False,
     /// A number.
     Number,
-    /// A text.
+    /// A string.
     Text,
-    /// A list.
+    /// An array.
     List,
     /// An object.
     Object,
 }
 
-/// Characters of a number that are shown in an error; all that fit 64 bits do.
+/// The most characters of a number that an error shows; enough for 64 bits.
 const LONGEST_SHOWN: usize = 20;
 
 impl<'a> Value<'a> {
@@ -43,7 +43,7 @@ impl<'a> Value<'a> {
         Self { document, offset, name, is_there: true }
     }
 
-    /// A member that this object does not have.
+    /// The value of a member that this object does not have.
     pub(crate) fn missing(self, name: &'static str) -> Self {
         Self { name, is_there: false, ..self }
     }
@@ -89,19 +89,19 @@ impl<'a> Value<'a> {
         (self.kind() != Kind::Null).then_some(self)
     }
 
-    /// A text; it is copied only if it has escapes.
+    /// A string; it is copied only if it has escapes.
     ///
     /// # Errors
     /// [`Cause::Missing`]; [`Cause::Type`] when it is something else, `null` for one; [`Cause::Surrogate`].
     pub fn text(self) -> Result<Cow<'a, str>, Error> {
         if self.kind() != Kind::Text {
-            return Err(self.unexpected("a text"));
+            return Err(self.unexpected("a string"));
         }
         let inside = self.written().get(1..).and_then(|text| text.strip_suffix('"')).unwrap_or("");
         text::unescaped(inside).ok_or_else(|| self.error(Cause::Surrogate))
     }
 
-    /// A text that may be missing or `null`.
+    /// A string that may be missing or `null`.
     ///
     /// # Errors
     /// As [`text`](Self::text), if it is given.
@@ -109,7 +109,7 @@ impl<'a> Value<'a> {
         self.given().map(Self::text).transpose()
     }
 
-    /// A text, or a number as it is written; empty if it is missing or `null`.
+    /// A string, or a number as written; empty if it is missing or `null`.
     ///
     /// # Errors
     /// [`Cause::Type`] when it is something else, [`Cause::Surrogate`].
@@ -118,20 +118,20 @@ impl<'a> Value<'a> {
             Kind::Null => Ok(Cow::Borrowed("")),
             Kind::Text => self.text(),
             Kind::Number => Ok(Cow::Borrowed(self.written())),
-            _ => Err(self.unexpected("a text or a number")),
+            _ => Err(self.unexpected("a string or a number")),
         }
     }
 
-    /// A whole number that is not negative and fits 64 bits.
+    /// An unsigned integer of 64 bits.
     ///
     /// # Errors
     /// [`Cause::Missing`], or [`Cause::Type`] when it is something else.
     pub fn number(self) -> Result<u64, Error> {
         // In JSON, digits alone are a number.
-        self.written().parse().map_err(|_| self.unexpected("a whole number of 64 bits"))
+        self.written().parse().map_err(|_| self.unexpected("an unsigned integer of 64 bits"))
     }
 
-    /// A list; what is missing or `null` has no members.
+    /// An array; if it is missing or `null`, it is empty.
     ///
     /// # Errors
     /// [`Cause::Type`] when it is something else, [`Cause::TooMany`].
@@ -142,7 +142,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The first members of a list, and whether there are more; what is missing or `null` has no members.
+    /// The first members of an array, and whether there are more; if it is missing or `null`, it is empty.
     ///
     /// # Errors
     /// [`Cause::Type`] when it is something else.
@@ -151,7 +151,7 @@ impl<'a> Value<'a> {
         match self.kind() {
             Kind::Null => return Ok((list, false)),
             Kind::List => {}
-            _ => return Err(self.unexpected("a list")),
+            _ => return Err(self.unexpected("an array")),
         }
         // Cannot saturate: the offset of a bracket in a text in memory.
         let mut offset = walk::next(self.document, self.offset.saturating_add(1));
@@ -176,31 +176,31 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// It as it is written; nothing if it is missing.
+    /// The value as written; empty if it is missing.
     pub fn written(self) -> &'a str {
         let end = if self.is_there { walk::end(self.document, self.offset) } else { self.offset };
         self.document.get(self.offset..end).unwrap_or("")
     }
 
-    /// A failure with the place of this value.
+    /// An error at the position of this value.
     pub fn error(&self, cause: Cause) -> Error {
         Error::new(self.document.as_bytes(), self.offset, cause)
     }
 
-    /// The failure that it is missing, or not what is expected: `"a digest"`.
+    /// The error that it is missing, or not what is expected: `"a digest"`.
     ///
-    /// Texts are not shown: they may be long, or secret.
+    /// Strings are not shown: they may be long, or secret.
     pub fn unexpected(self, expected: &'static str) -> Error {
         if !self.is_there {
             return self.error(Cause::Missing(self.name));
         }
         let found = match self.kind() {
             Kind::Null => "null",
-            Kind::True | Kind::False => "true or false",
+            Kind::True | Kind::False => "a boolean",
             Kind::Number if self.written().len() <= LONGEST_SHOWN => self.written(),
             Kind::Number => "a number",
-            Kind::Text => "a text",
-            Kind::List => "a list",
+            Kind::Text => "a string",
+            Kind::List => "an array",
             Kind::Object => "an object",
         };
         self.error(Cause::Type { name: self.name, expected, found: String::from(found) })

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Steps through a document that is well-formed.
+//! Steps through a well-formed document.
 //!
-//! What is well-formed has been checked: names and separators alternate, brackets match, texts end. So a step need not
-//! know the grammar. Each one goes forward or to the end, whatever the text.
+//! The syntax has been checked: names and separators alternate, brackets match, strings end. So a step need not
+//! know the grammar. Each step goes forward or to the end, whatever the input.
 
 use core::slice::Iter;
 
@@ -14,7 +14,7 @@ pub(crate) fn next(document: &str, offset: usize) -> usize {
     offset.saturating_add(gap)
 }
 
-/// The byte at an offset; 0 at the end, which stands in no document that is well-formed.
+/// The byte at an offset; 0 at the end, a byte that no well-formed document has.
 pub(crate) fn peek(document: &str, offset: usize) -> u8 {
     document.as_bytes().get(offset).copied().unwrap_or(0)
 }
@@ -27,7 +27,7 @@ pub(crate) fn end(document: &str, offset: usize) -> usize {
     document.len().saturating_sub(bytes.len())
 }
 
-/// Goes behind one value, without recursion.
+/// Skips one value, without recursion.
 fn pass(bytes: &mut Iter<'_, u8>) {
     let mut depth = 0_usize;
     while let Some(&byte) = bytes.as_slice().first() {
@@ -52,7 +52,7 @@ fn pass(bytes: &mut Iter<'_, u8>) {
     }
 }
 
-/// Goes behind the end of a text, whose quotation mark has been passed.
+/// Skips to the end of a string, whose opening quotation mark has been skipped.
 fn pass_text(bytes: &mut Iter<'_, u8>) {
     while let Some(byte) = bytes.next() {
         match byte {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The document, as settings.
+//! The metadata document, converted to settings.
 
 use alloc::{string::String, vec::Vec};
 use core::fmt;
@@ -9,10 +9,10 @@ use zeroize::Zeroizing;
 
 use crate::{Cause, Error, parse};
 
-/// Bytes of the largest document that is read.
+/// The largest document in bytes.
 pub const LARGEST: usize = 1 << 20;
 
-/// What the object `cloudboot` of a metadata document sets. It may hold secrets: formatting shows no value, and
+/// The settings in the object `cloudboot` of a metadata document. They may be secrets: formatting shows no value, and
 /// dropping it overwrites them.
 #[derive(Clone, Default)]
 pub struct Document {
@@ -23,15 +23,15 @@ pub struct Document {
 }
 
 impl Document {
-    /// Parses a document of any provider: a JSON object with the member `cloudboot`, an object, or, as OpenStack keeps
-    /// what users give an instance, with the member `meta` that has the same as a text.
+    /// Parses a document of any provider: a JSON object with the object `cloudboot`, or, as OpenStack stores
+    /// user data of an instance, with the object `meta` that has `cloudboot` as a string.
     ///
-    /// A document without either is one that says nothing. Members that are misspelt, not of their type or not ours
-    /// are [`problems`](Self::problems); the others count.
+    /// A document without either is empty. Members that are misspelt, of the wrong type or unknown are
+    /// [`problems`](Self::problems); the others are used.
     ///
     /// # Errors
-    /// It is larger than [`LARGEST`], not a JSON object, or has a member of ours twice, so that two readers could read
-    /// two things; the message has line and column.
+    /// It is larger than [`LARGEST`], not a JSON object, or has one of our members twice, so that two readers could
+    /// read two things; the message has line and column.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let failed = |cause| Error::new("metadata", cause);
         if bytes.len() > LARGEST {
@@ -40,40 +40,40 @@ impl Document {
         parse::document(bytes).map_err(failed)
     }
 
-    /// Parses the document of a volume of this machine, which nobody on its network can have written. The bytes, which
+    /// Parses a document from a volume of this machine, which nobody on its network can have written. The bytes, which
     /// may hold secrets, are overwritten.
     ///
     /// # Errors
-    /// As [`parse`](Self::parse).
+    /// As for [`parse`](Self::parse).
     pub fn of_volume(bytes: Vec<u8>) -> Result<Self, Error> {
         let document = Self::parse(&Zeroizing::new(bytes))?;
         Ok(Self { is_authenticated: true, ..document })
     }
 
-    /// The settings: whole names of keys, and values.
+    /// The settings: full names of keys, and values.
     pub fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
         self.settings.iter().map(|(name, value)| (*name, value.as_str()))
     }
 
-    /// What of the object does not count.
+    /// The problems found: members that are not used.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
 
-    /// Whether the document has something for us at all.
+    /// Whether the document has a `cloudboot` object.
     pub fn has_object(&self) -> bool {
         self.has_object
     }
 
-    /// Whether it stood on a volume of this machine, or came from a server that TLS has vouched for. Otherwise whoever
+    /// Whether it is from a volume of this machine, or from a server that TLS authenticated. Otherwise whoever
     /// answered first may have written it.
     pub fn is_authenticated(&self) -> bool {
         self.is_authenticated
     }
 
-    /// A configuration, resolved with the same trust, with what the document sets.
+    /// Adds the document's settings to a configuration that was resolved with the same trust.
     ///
-    /// Where the machine is not locked, [`Problem::Plain`] says that settings count that nobody has vouched for.
+    /// If the machine is not locked, [`Problem::Plain`] reports that unauthenticated settings are used.
     pub fn resolve(&self, config: Config, trust: Trust) -> Config {
         let is_plain = trust == Trust::Open && !self.is_authenticated && !self.settings.is_empty();
         let name = "cloudboot.metadata.url";

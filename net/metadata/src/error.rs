@@ -8,7 +8,7 @@ use code::Code;
 
 use crate::{LARGEST, LIMIT, codes};
 
-/// A failure, in one line: code, what was read, cause. Nothing of the document's values is in it.
+/// An error, shown as one line: code, what was read, cause. Nothing of the document's values is in it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Error {
     object: String,
@@ -28,26 +28,26 @@ pub enum Cause {
     /// More bytes than [`LARGEST`].
     #[error("more than {LARGEST} bytes")]
     Size,
-    /// Not JSON, or not the members that are expected, with line and column.
+    /// Not JSON, or not the expected members, with line and column.
     #[error("malformed {what}: {why}")]
     Json {
-        /// The document, or what of it is JSON by itself.
+        /// The document, or the string in it that contains JSON.
         what: &'static str,
-        /// The parser's words.
+        /// The parser's message.
         why: String,
     },
-    /// A session token that is none.
-    #[error("the session token is empty, or not a word")]
+    /// The session token is malformed.
+    #[error("the session token is empty, or has invalid characters")]
     Token,
 }
 
 impl Error {
-    /// A failure of a document that comes from there.
+    /// An error about a document from `object`.
     pub(crate) fn new(object: impl Into<String>, cause: Cause) -> Self {
         Self { object: object.into(), cause }
     }
 
-    /// The same for a document that comes from there.
+    /// The same error, about a document from `object`.
     pub(crate) fn at(self, object: impl Into<String>) -> Self {
         Self { object: object.into(), ..self }
     }
@@ -62,7 +62,7 @@ impl Error {
         &self.cause
     }
 
-    /// The failure's stable name.
+    /// The stable error code.
     pub fn code(&self) -> Code {
         match &self.cause {
             Cause::Http(error) => error.code(),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Getting the document.
+//! Fetches the document.
 
 use alloc::{string::ToString as _, vec::Vec};
 use core::time::Duration;
@@ -10,36 +10,35 @@ use zeroize::Zeroizing;
 
 use crate::{Cause, Document, Error, LARGEST, Source};
 
-/// How long all of it may take.
+/// The time limit for everything.
 pub const LIMIT: Duration = Duration::from_secs(10);
-/// How long one address may take to accept a connection: the next one needs its time, too.
+/// How long one address may take to accept a connection, so that there is time for the next.
 const CONNECT: Duration = Duration::from_secs(4);
 
-/// Where OpenStack's service is: IPv4's address, and IPv6's. A zone is not named: which link is meant is the platform's
-/// matter, as with IPv4's.
+/// The IPv4 and IPv6 addresses of OpenStack's service. There is no zone: the platform chooses the link, as for IPv4.
 pub(crate) const OPENSTACK: [&str; 2] = ["169.254.169.254", "fe80::a9fe:a9fe"];
 pub(crate) const OPENSTACK_PATH: &str = "/openstack/latest/meta_data.json";
 
 pub(crate) const EC2: &str = "169.254.169.254";
 const EC2_TOKEN_PATH: &str = "/latest/api/token";
 pub(crate) const EC2_PATH: &str = "/latest/user-data";
-/// Seconds that a token lasts: as long as all may take, and time for a clock that runs differently.
+/// Lifetime of a token in seconds: longer than the limit, with time for a clock that runs differently.
 const EC2_TOKEN_LASTS: (&str, &str) = ("X-aws-ec2-metadata-token-ttl-seconds", "60");
 const EC2_TOKEN: &str = "X-aws-ec2-metadata-token";
-/// Bytes of the longest token. Those of today have 56.
+/// The longest token in bytes. Current ones have 56.
 const LONGEST_TOKEN: usize = 1024;
 
-/// A place that a document can come from.
+/// A source of documents.
 trait Provider {
-    /// The document of this place.
+    /// Fetches the document.
     async fn document<D: Dial>(&self, client: &Client<D>) -> Result<Document, Error>;
 }
 
-/// Gets the document, within [`LIMIT`] in all. No credential is sent, but for a proxy's own and the session token that
-/// EC2's service hands out itself.
+/// Fetches the document, within [`LIMIT`] in all. No credentials are sent, except a proxy's own and the session token
+/// that EC2's service itself issues.
 ///
 /// # Errors
-/// There is no document, or a malformed one: the boot goes on without.
+/// There is no document, or it is malformed: the boot continues without it.
 pub async fn fetch<D: Dial>(dial: D, source: &Source) -> Result<Document, Error> {
     let limits = Limits { connect: CONNECT, ..Limits::default() };
     let proxy = match source {
@@ -52,20 +51,20 @@ pub async fn fetch<D: Dial>(dial: D, source: &Source) -> Result<Document, Error>
     let outcome = match source {
         Source::OpenStack => dial::within(dial, deadline, OpenStack.document(&client)).await,
         Source::Ec2 => dial::within(dial, deadline, Ec2.document(&client)).await,
-        Source::Url { url, .. } => dial::within(dial, deadline, Place(url).document(&client)).await,
+        Source::Url { url, .. } => dial::within(dial, deadline, AtUrl(url).document(&client)).await,
     };
     outcome.unwrap_or_else(|dial::Late| Err(Error::new(source.place(), Cause::Late)))
 }
 
 /// The document at a URL.
-struct Place<'a>(&'a Url);
+struct AtUrl<'a>(&'a Url);
 
-impl Provider for Place<'_> {
+impl Provider for AtUrl<'_> {
     async fn document<D: Dial>(&self, client: &Client<D>) -> Result<Document, Error> {
         let response = client.send(&Request::get(self.0)).await?.success()?;
         let document =
             Document::parse(&bytes(response).await?).map_err(|error| error.at(self.0.to_string()))?;
-        // No redirect leads from https to http.
+        // Redirects never lead from https to http.
         Ok(Document { is_authenticated: self.0.is_secure(), ..document })
     }
 }
@@ -76,11 +75,11 @@ struct OpenStack;
 impl Provider for OpenStack {
     async fn document<D: Dial>(&self, client: &Client<D>) -> Result<Document, Error> {
         let [v4, v6] = OPENSTACK;
-        let v4 = Place(&Url::new(false, v4, 80, OPENSTACK_PATH)?).document(client).await;
+        let v4 = AtUrl(&Url::new(false, v4, 80, OPENSTACK_PATH)?).document(client).await;
         match v4 {
             Err(error) if is_unreachable(&error) => {
-                let v6 = Place(&Url::new(false, v6, 80, OPENSTACK_PATH)?).document(client).await;
-                // Where neither is there, the usual one is named.
+                let v6 = AtUrl(&Url::new(false, v6, 80, OPENSTACK_PATH)?).document(client).await;
+                // If neither answers, the error names the usual one.
                 v6.map_err(|other| if is_unreachable(&other) { error } else { other })
             }
             v4 => v4,
@@ -88,8 +87,7 @@ impl Provider for OpenStack {
     }
 }
 
-/// EC2's service. It gives no data without a token of its own, so that nobody gets them who can only make a program
-/// send a GET.
+/// EC2's service. It requires a token, so that an attacker who can only make a program send a GET gets no data.
 struct Ec2;
 
 impl Provider for Ec2 {
@@ -104,11 +102,11 @@ impl Provider for Ec2 {
         let url = Url::new(false, EC2, 80, EC2_PATH)?;
         let response = client.send(&Request { fields: &[(EC2_TOKEN, token)], ..Request::get(&url) }).await?;
         if response.head().status == 404 {
-            // The user gave the instance nothing.
+            // The instance has no user data.
             return Ok(Document::default());
         }
         let bytes = bytes(response.success()?).await?;
-        // What users give an instance is mostly for others: scripts, or settings of cloud-init.
+        // User data is mostly for other programs: scripts, or settings for cloud-init.
         match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
             Some(b'{') => Document::parse(&bytes).map_err(|error| error.at(url.to_string())),
             _ => Ok(Document::default()),
@@ -125,7 +123,7 @@ async fn bytes<D: Dial>(response: Response<'_, D>) -> Result<Zeroizing<Vec<u8>>,
     })
 }
 
-/// Whether nobody is there, as opposed to somebody who has no document.
+/// Whether no server was reached, as opposed to a server without a document.
 fn is_unreachable(error: &Error) -> bool {
     match error.cause() {
         Cause::Http(error) => {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What the cloud that a machine runs in says about it: the metadata document.
+//! The metadata document of the cloud that a machine runs in.
 //!
-//! [`source()`] says where the document is, if anywhere; [`fetch`] gets it; [`Document::resolve`] adds its settings to
-//! a configuration, as the strongest source and the least trusted. Only the object `cloudboot` of the document counts:
+//! [`source()`] returns where the document is, if anywhere; [`fetch`] fetches it; [`Document::resolve`] adds its
+//! settings to a configuration, as the strongest source and the least trusted. Only the object `cloudboot` of the
+//! document is used:
 //!
 //! ```
 //! use config::{Config, Trust};

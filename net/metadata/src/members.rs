@@ -1,33 +1,33 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The members of the object `cloudboot`: the only list of them.
+//! The list of the members of the object `cloudboot`.
 
 use alloc::{format, string::String, vec::Vec};
 
-/// A member's name, and what becomes of it.
+/// A member's name, and what it sets.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Member {
     pub name: &'static str,
-    pub becomes: Becomes,
+    pub effect: Effect,
 }
 
-/// What becomes of a member.
+/// What a member sets.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Becomes {
+pub(crate) enum Effect {
     /// The value of this key.
     Key(&'static str),
     /// An object of members.
     Group(&'static [Member]),
-    /// Nothing yet: it is accepted, so that a document can be written for what comes.
+    /// Nothing yet: it is accepted, so that documents can be written for later versions.
     Nothing,
 }
 
-use Becomes::{Group, Key, Nothing};
+use Effect::{Group, Key, Nothing};
 
-const fn member(name: &'static str, becomes: Becomes) -> Member {
-    Member { name, becomes }
+const fn member(name: &'static str, effect: Effect) -> Member {
+    Member { name, effect }
 }
 
-/// What `cloudboot` may have.
+/// The members of `cloudboot`.
 pub(crate) const MEMBERS: &[Member] = &[
     member("plan", Key("cloudboot.plan")),
     member("image", Key("cloudboot.image")),
@@ -44,7 +44,7 @@ pub(crate) const MEMBERS: &[Member] = &[
     member("zfs_key", Nothing),
 ];
 
-/// As in a plan: the device is where to look, the dataset what to look into.
+/// As in a plan: the device is where to search, the dataset is what to open there.
 const DISK: &[Member] = &[
     member("device", Key("cloudboot.disk")),
     member("fs", Key("cloudboot.disk.fs")),
@@ -69,10 +69,10 @@ const NET: &[Member] = &[
 const REGISTRY: &[Member] =
     &[member("user", Key("rd.cloudboot.user")), member("pass", Key("rd.cloudboot.pass"))];
 
-/// Every member, with the object that it stands in (`disk.luks_passphrase`), and the key that it sets; none has no
+/// Every member, with its object (`disk.luks_passphrase`), and the key that it sets; one with `None` has no
 /// effect yet.
 pub fn members() -> impl Iterator<Item = (String, Option<&'static str>)> {
-    MEMBERS.iter().flat_map(|member| match member.becomes {
+    MEMBERS.iter().flat_map(|member| match member.effect {
         Key(key) => Vec::from([(member.name.into(), Some(key))]),
         Nothing => Vec::from([(member.name.into(), None)]),
         Group(members) => members.iter().map(|inner| (member.path(inner), inner.key())).collect(),
@@ -85,7 +85,7 @@ impl Member {
     }
 
     fn key(&self) -> Option<&'static str> {
-        match self.becomes {
+        match self.effect {
             Key(key) => Some(key),
             Group(_) | Nothing => None,
         }

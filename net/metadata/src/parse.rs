@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! From JSON to settings.
+//! Converts JSON to settings.
 //!
-//! Recursion is as deep as the list of members; everything else is walked over.
+//! Recursion is only as deep as the list of members; everything else is skipped.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
 
@@ -11,12 +11,12 @@ use zeroize::Zeroizing;
 
 use crate::{
     Cause, Document,
-    members::{Becomes, MEMBERS, Member},
+    members::{Effect, MEMBERS, Member},
 };
 
-/// Most members of our object, and of each in it.
+/// The most members of our object, and of each object in it.
 const MOST_MEMBERS: usize = 64;
-/// Characters of a name that are shown.
+/// The most characters of a name that are shown.
 const LONGEST_SHOWN: usize = 64;
 
 /// The name of our object.
@@ -37,7 +37,7 @@ pub(crate) fn document(bytes: &[u8]) -> Result<Document, Cause> {
 }
 
 impl Document {
-    /// The document's own members: our object, or the text that has it, which is returned.
+    /// Reads the document's top level: our object, or the string that contains it, which is returned.
     fn top(&mut self, bytes: &[u8]) -> Result<Option<Zeroizing<String>>, json::Error> {
         let [ours, meta] = Object::parse(bytes)?.members([OURS, "meta"])?;
         match ours.kind() {
@@ -48,7 +48,7 @@ impl Document {
             Kind::Null => {}
             _ => self.note(OURS, EXPECTED_OBJECT),
         }
-        // What users give an instance of OpenStack: names and texts.
+        // User data of an OpenStack instance: names and strings.
         if meta.kind() != Kind::Object {
             return Ok(None);
         }
@@ -56,15 +56,15 @@ impl Document {
         match text.kind() {
             Kind::Null => {}
             _ if self.has_object => {
-                self.note("meta.cloudboot", "the document itself has `cloudboot`, which counts instead");
+                self.note("meta.cloudboot", "ignored: the document itself has `cloudboot`");
             }
             Kind::Text => return Ok(Some(Zeroizing::new(text.text()?.into_owned()))),
-            _ => self.note("meta.cloudboot", "expected a text with JSON"),
+            _ => self.note("meta.cloudboot", "expected a string that contains JSON"),
         }
         Ok(None)
     }
 
-    /// Our object, or one in it; `group` is the name of that, empty for the outer one.
+    /// Reads our object, or one in it; `group` is the name of the inner one, empty for the outer one.
     fn object(
         &mut self,
         group: &'static str,
@@ -83,7 +83,7 @@ impl Document {
             }
             let path = joined(group, &shown(&name));
             match members.iter().find(|member| member.name == name) {
-                Some(Member { name, becomes }) => self.member(&path, name, *becomes, value)?,
+                Some(Member { name, effect }) => self.member(&path, name, *effect, value)?,
                 None => self.note_unknown(path, &name, members),
             }
             seen.push(name);
@@ -95,17 +95,17 @@ impl Document {
         &mut self,
         path: &str,
         name: &'static str,
-        becomes: Becomes,
+        effect: Effect,
         value: Value<'_>,
     ) -> Result<(), json::Error> {
-        match becomes {
-            Becomes::Key(key) => return self.set(path, key, value),
-            Becomes::Group(members) => match value.kind() {
+        match effect {
+            Effect::Key(key) => return self.set(path, key, value),
+            Effect::Group(members) => match value.kind() {
                 Kind::Object => return self.object(name, members, value.object()?),
                 Kind::Null => {}
                 _ => self.note(path, EXPECTED_OBJECT),
             },
-            Becomes::Nothing => self.problems.push(Problem::Idle { name, origin: Origin::Metadata }),
+            Effect::Nothing => self.problems.push(Problem::Idle { name, origin: Origin::Metadata }),
         }
         Ok(())
     }
@@ -114,7 +114,7 @@ impl Document {
         let text = match value.kind() {
             Kind::Null => return Ok(()),
             Kind::List | Kind::Object => {
-                self.note(path, "expected a text, a number, true or false");
+                self.note(path, "expected a string, a number or a boolean");
                 return Ok(());
             }
             Kind::True => Cow::Borrowed("1"),
@@ -125,7 +125,7 @@ impl Document {
         if text.len() > LONGEST {
             self.note(path, "longer than 64 KiB");
         } else if text.chars().any(char::is_control) {
-            self.note(path, "has control characters");
+            self.note(path, "contains control characters");
         } else {
             self.settings.push((key, text));
         }
@@ -136,11 +136,11 @@ impl Document {
         self.problems.push(Problem::Member { name: path.into(), cause });
     }
 
-    /// A member that is not in the list.
+    /// Notes a member that is not in the list.
     fn note_unknown(&mut self, path: String, name: &str, members: &[Member]) {
         let spelt = name.replace('-', "_");
         if spelt != name && members.iter().any(|member| member.name == spelt) {
-            return self.note(&path, "members of the document have underscores where keys have dashes");
+            return self.note(&path, "unknown member: members have underscores where keys have dashes");
         }
         let name = format!("cloudboot.{path}");
         let problem = match KEYS.iter().any(|key| key.name == name && key.metadata.is_none()) {
@@ -155,7 +155,7 @@ fn joined(group: &str, name: &str) -> String {
     if group.is_empty() { name.into() } else { format!("{group}.{name}") }
 }
 
-/// A name for eyes: whoever wrote the document is not to write on the console.
+/// A name as a message shows it: the document's author must not control the console.
 fn shown(name: &str) -> String {
     let clean = |c: char| if c.is_control() || c.is_whitespace() { '\u{fffd}' } else { c };
     name.chars().take(LONGEST_SHOWN).map(clean).collect()
@@ -238,15 +238,13 @@ mod tests {
         let number = parse(r#"{"meta":{"cloudboot":3}}"#);
         assert_eq!(
             problems(&number),
-            ["E-CONFIG-MEMBER meta.cloudboot (the metadata): expected a text with JSON"]
+            ["E-CONFIG-MEMBER meta.cloudboot (the metadata): expected a string that contains JSON"]
         );
         let both = parse(r#"{"meta":{"cloudboot":"{\"target\":\"a\"}"},"cloudboot":{"target":"b"}}"#);
         assert_eq!(settings(&both), [("cloudboot.target", "b")]);
         assert_eq!(
             problems(&both),
-            [
-                "E-CONFIG-MEMBER meta.cloudboot (the metadata): the document itself has `cloudboot`, which counts instead"
-            ]
+            ["E-CONFIG-MEMBER meta.cloudboot (the metadata): ignored: the document itself has `cloudboot`"]
         );
     }
 
@@ -286,17 +284,17 @@ mod tests {
         let said = problems(&document);
         let expected = [
             "E-CONFIG-UNKNOWN cloudboot.app-cred-id (the metadata): there is no such key",
-            "E-CONFIG-MEMBER disk.luks-passphrase (the metadata): members of the document have underscores where keys have dashes",
+            "E-CONFIG-MEMBER disk.luks-passphrase (the metadata): unknown member: members have underscores where keys have dashes",
             "E-CONFIG-UNKNOWN cloudboot.disk.foo (the metadata): there is no such key",
             "E-CONFIG-MEMBER net (the metadata): expected an object",
             "E-CONFIG-IDLE reset_on_next_boot (the metadata): it has no effect in this program",
             "E-CONFIG-IDLE zfs_key (the metadata): it has no effect in this program",
-            "E-CONFIG-MEMBER image (the metadata): expected a text, a number, true or false",
+            "E-CONFIG-MEMBER image (the metadata): expected a string, a number or a boolean",
             "E-CONFIG-LOCKED cloudboot.insecure (the metadata): a metadata document may not set it",
             "E-CONFIG-LOCKED cloudboot.cosign (the metadata): a metadata document may not set it",
             "E-CONFIG-UNKNOWN cloudboot.net.skip (the metadata): there is no such key",
             "E-CONFIG-UNKNOWN cloudboot.tar\u{fffd}[2Jget (the metadata): there is no such key",
-            "E-CONFIG-MEMBER target (the metadata): has control characters",
+            "E-CONFIG-MEMBER target (the metadata): contains control characters",
         ];
         assert_eq!(said, expected);
     }
@@ -331,7 +329,7 @@ mod tests {
             ("{} x", "malformed document: trailing characters at line 1 column 4"),
             (
                 r#"{"cloudboot":{"target":"\ud800"}}"#,
-                "malformed document: half of a surrogate pair at line 1 column 24",
+                "malformed document: unpaired surrogate at line 1 column 24",
             ),
         ] {
             assert_eq!(error(text), format!("E-NET-META-JSON metadata: {expected}"));
@@ -343,7 +341,7 @@ mod tests {
 
     #[test]
     fn depth_and_number_have_limits() {
-        // What is not used is skipped without recursion.
+        // Unused values are skipped without recursion.
         let deep = format!(
             r#"{{"x":{}{},"cloudboot":{{"disk":{}1{}}}}}"#,
             "[".repeat(200_000),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Where the document is.
+//! The source of the document.
 
 use alloc::{
     format,
@@ -19,36 +19,36 @@ use crate::{
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Source {
-    /// The metadata service of OpenStack, at the link's address for it.
+    /// OpenStack's metadata service, at its link-local address.
     OpenStack,
-    /// That of EC2, in its second version (IMDSv2): what the user gave the instance.
+    /// EC2's metadata service, version 2 (IMDSv2): the user data of the instance.
     Ec2,
     /// A document at a URL.
     Url {
         /// The URL.
         url: Url,
-        /// What it is asked through.
+        /// The proxy.
         proxy: Option<Proxy>,
     },
 }
 
-/// Where the document stands on a volume that a cloud, or whoever made the machine, has attached.
+/// The document on a volume that a cloud, or the creator of the machine, has attached.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct OnVolume {
-    /// The volume's label, in capital letters where the format has no others.
+    /// The volume's label, in capital letters if the format has no others.
     pub label: &'static str,
     /// The document's path.
     pub path: &'static str,
 }
 
-/// The volumes, in the order in which they count: OpenStack's config drive, and NoCloud's.
+/// The volumes in order of precedence: OpenStack's config drive, and NoCloud's.
 pub const VOLUMES: [OnVolume; 2] = [
     OnVolume { label: "config-2", path: OPENSTACK_PATH },
     OnVolume { label: "cidata", path: "/cloudboot.json" },
 ];
 
 impl Source {
-    /// The address, for eyes.
+    /// The address, for messages.
     pub fn place(&self) -> String {
         match self {
             Self::OpenStack => format!("http://{}{OPENSTACK_PATH}", OPENSTACK[0]),
@@ -58,9 +58,9 @@ impl Source {
     }
 }
 
-/// Where the document of this machine is, by `cloudboot.metadata.url`, or else by the cloud that the machine's tables
-/// name ([`efi::smbios::cloud`]); nowhere if nothing says that the network is used
-/// ([`Config::names_network`]): a boot from disk does not wait for it.
+/// The source of this machine's document, from `cloudboot.metadata.url`, or else from the cloud that the SMBIOS tables
+/// name ([`efi::smbios::cloud`]); `None` if no setting uses the network ([`Config::names_network`]): a boot from disk
+/// does not wait for it.
 ///
 /// # Errors
 /// `cloudboot.metadata.url` or `cloudboot.net.proxy` is not a URL.
@@ -77,7 +77,7 @@ pub fn source(config: &Config, cloud: Option<Cloud>) -> Result<Option<Source>, E
     }))
 }
 
-/// Whether the host is an address of the link (RFC 3927, RFC 4291 section 2.5.6), which no proxy stands on.
+/// Whether the host is a link-local address (RFC 3927, RFC 4291 section 2.5.6), which a proxy cannot reach.
 fn is_of_link(url: &Url) -> bool {
     url.host().starts_with("169.254.") || url.host().starts_with("fe80:")
 }

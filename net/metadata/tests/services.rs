@@ -46,8 +46,8 @@ fn openstack_has_it_at_the_address_of_the_link() {
     assert_eq!((asked[0].field("host"), asked[0].field("authorization")), (Some("169.254.169.254"), None));
     let open: Vec<String> =
         document.resolve(Config::default(), Trust::Open).problems().iter().map(ToString::to_string).collect();
-    let plain = "E-CONFIG-PLAIN cloudboot.metadata.url (the metadata): not authenticated, whoever answered on this \
-                 network may have written it";
+    let plain = "E-CONFIG-PLAIN cloudboot.metadata.url (the metadata): not authenticated: anyone on this network \
+                 may have sent it";
     let cosign = "E-CONFIG-LOCKED cloudboot.cosign (the metadata): a metadata document may not set it";
     assert_eq!(open, [cosign, plain]);
     let locked = document.resolve(Config::default(), Trust::Locked);
@@ -129,11 +129,11 @@ fn a_token_that_is_none_is_refused() {
     for (token, expected) in [
         (
             "",
-            "E-NET-META-TOKEN http://169.254.169.254/latest/api/token: the session token is empty, or not a word",
+            "E-NET-META-TOKEN http://169.254.169.254/latest/api/token: the session token is empty, or has invalid characters",
         ),
         (
             "a\r\nX: y",
-            "E-NET-META-TOKEN http://169.254.169.254/latest/api/token: the session token is empty, or not a word",
+            "E-NET-META-TOKEN http://169.254.169.254/latest/api/token: the session token is empty, or has invalid characters",
         ),
         (&long, "E-NET-HTTP-SIZE http://169.254.169.254/latest/api/token: body of 2000 bytes, 1024 expected"),
     ] {

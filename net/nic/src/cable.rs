@@ -6,12 +6,12 @@ use core::cell::{Cell, RefCell};
 
 use crate::{Frame, HEADER, Mac, Nic, TAG};
 
-/// Frames that wait at one end; what comes when it is full is lost, as on a real card.
+/// Frames that one end can queue; when it is full, frames are lost, as on a real card.
 const QUEUE: usize = 256;
-/// That of Ethernet.
+/// The MTU of Ethernet.
 const MTU: usize = 1500;
 
-/// One end of a cable: a card whose frames arrive at the other end. For tests of what stands on a [`Nic`].
+/// One end of a cable: a card whose frames arrive at the other end. For tests of code that uses a [`Nic`].
 pub struct Cable {
     name: String,
     mac: Mac,
@@ -27,7 +27,7 @@ pub struct Cable {
 type Wire = RefCell<VecDeque<Box<[u8]>>>;
 
 impl Cable {
-    /// Both ends of a cable that is plugged in. Their addresses are local ones that end in 1 and 2.
+    /// Both ends of a cable that is plugged in. Their addresses are locally administered and end in 1 and 2.
     pub fn new() -> [Self; 2] {
         let (there, back) = (Rc::<Wire>::default(), Rc::<Wire>::default());
         let is_plugged = Rc::new(Cell::new(true));
@@ -43,7 +43,7 @@ impl Cable {
         [end(1, &back, &there), end(2, &there, &back)]
     }
 
-    /// Pulls the cable, or plugs it in. What is sent without a link is lost.
+    /// Pulls the cable, or plugs it in. Frames sent without a link are lost.
     pub fn plug(&self, is_plugged: bool) {
         self.is_plugged.set(is_plugged);
     }

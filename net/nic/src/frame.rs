@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Frames that have arrived.
+//! Received frames.
 
 use alloc::boxed::Box;
 use core::ops::Range;
 
-/// A frame that has arrived, in the buffer that the card wrote it to.
+/// A received frame, in the buffer that the card wrote it to.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Frame {
     buffer: Box<[u8]>,
-    /// The frame's place in the buffer; within it.
+    /// The frame's range in the buffer. Invariant: within it.
     range: Range<usize>,
     partial: Option<Partial>,
 }
 
-/// A checksum that its sender, on the same host, left to the hardware that the frame never passed (virtio 1.2, section
+/// A checksum that the sender, on the same host, left to hardware that the frame never passed (virtio 1.2, section
 /// 5.1.6.4: VIRTIO_NET_HDR_F_NEEDS_CSUM).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Partial {
@@ -24,14 +24,14 @@ struct Partial {
 }
 
 impl Frame {
-    /// The frame that stands at `range` of a buffer; none where that is not part of it.
+    /// The frame at `range` of a buffer; `None` if the range is not within it.
     pub fn new(buffer: Box<[u8]>, range: Range<usize>) -> Option<Self> {
         buffer.get(range.clone())?;
         Some(Self { buffer, range, partial: None })
     }
 
     /// The same frame, with a TCP or UDP checksum that covers the pseudo header only: the sum starts at byte `start`
-    /// of the frame, and the result belongs `offset` bytes behind that.
+    /// of the frame, and the result belongs `offset` bytes after that.
     #[must_use]
     pub fn with_partial_checksum(self, start: u16, offset: u16) -> Self {
         Self { partial: Some(Partial { start, offset }), ..self }
@@ -42,10 +42,10 @@ impl Frame {
         self.buffer.get(self.range.clone()).unwrap_or_default()
     }
 
-    /// Computes the checksum that the sender left out, if it did. Who verifies checksums calls this first; who does
-    /// not saves the time.
+    /// Computes the checksum if the sender left it out. A caller that verifies checksums calls this first; one that
+    /// does not saves the time.
     ///
-    /// A place outside the frame is passed over: such a frame then fails the verification.
+    /// An offset outside the frame is ignored: such a frame then fails verification.
     pub fn complete_checksum(&mut self) {
         let Some(Partial { start, offset }) = self.partial.take() else { return };
         let frame = self.buffer.get_mut(self.range.clone()).unwrap_or_default();

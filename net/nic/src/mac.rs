@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Addresses of cards.
+//! Ethernet addresses.
 
 use core::fmt;
 

@@ -3,39 +3,39 @@
 
 use core::time::Duration;
 
-/// How long a link is awaited: a switch with spanning tree takes half a minute before it forwards anything.
+/// How long to wait for a link: a switch with spanning tree takes half a minute before it forwards anything.
 const LIMIT: Duration = Duration::from_secs(45);
-/// How often the wait is mentioned.
+/// How often to report the wait.
 const EVERY: Duration = Duration::from_secs(5);
 
 /// The wait until a card has a link, without a clock of its own.
 #[derive(Debug)]
 pub struct LinkWait {
     limit: Duration,
-    /// When the wait is mentioned next.
+    /// When to report the wait next.
     next: Duration,
 }
 
-/// What comes next in a wait.
+/// The next step of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// There is a link.
     Up,
     /// Look again soon.
     Wait,
-    /// The same, and show that this much of the wait is left.
+    /// Look again soon, and report that this much of the wait is left.
     Show(Duration),
-    /// There was none in all the time.
+    /// There was no link in all the time.
     Down,
 }
 
 impl LinkWait {
-    /// A wait of 45 seconds, or of `limit` where that is shorter.
+    /// A wait of 45 seconds, or of `limit` if that is shorter.
     pub fn new(limit: Option<Duration>) -> Self {
         Self { limit: limit.map_or(LIMIT, |limit| limit.min(LIMIT)), next: EVERY }
     }
 
-    /// What to do `waited` after the start of the wait, when any card has a link or none has.
+    /// The next step, `waited` after the start. `has_link`: whether any card has a link.
     pub fn step(&mut self, waited: Duration, has_link: bool) -> Step {
         let Some(left) = self.limit.checked_sub(waited).filter(|left| !left.is_zero() && !has_link) else {
             return if has_link { Step::Up } else { Step::Down };

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Annotations of documents: names and texts.
+//! Annotations of documents: keys and values.
 
 use alloc::{string::String, vec::Vec};
 
 use serde::{Serialize, Serializer};
 
-/// Texts by name, in the order of their names. There are few, so that a list does; a map is 9 KB of code.
+/// Values by key, in the order of the keys. There are few, so a list is enough; a map is 9 KB of code.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Annotations(Vec<(String, String)>);
 
 impl Annotations {
-    /// The text of a name.
+    /// The value of a key.
     pub fn get(&self, name: &str) -> Option<&String> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, text)| text)
     }
 
-    /// How many there are.
+    /// The number of annotations.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -25,7 +25,7 @@ impl Annotations {
         self.0.is_empty()
     }
 
-    /// Adds a text, in the place of an earlier one of the same name.
+    /// Adds a value, or replaces the earlier one with the same key.
     pub fn insert(&mut self, name: String, text: String) {
         let place = self.0.partition_point(|(known, _)| *known < name);
         match self.0.get_mut(place) {
@@ -35,7 +35,7 @@ impl Annotations {
     }
 }
 
-/// The last text of a name counts.
+/// The last value of a key counts.
 impl FromIterator<(String, String)> for Annotations {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(texts: I) -> Self {
         let mut annotations = Self::default();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Challenges and tokens.
+//! Authentication challenges and tokens.
 
 use alloc::{borrow::ToOwned as _, string::String, vec::Vec};
 
@@ -7,11 +7,11 @@ use json::{Object, Value};
 
 use crate::Cause;
 
-/// The longest token. GitHub's have about 100 characters, those with claims some KiB.
+/// The longest token in bytes. GitHub's have about 100 characters, those with claims some KiB.
 const LONGEST_TOKEN: usize = 64 << 10;
-/// Most parameters of a challenge.
+/// The most parameters of a challenge.
 const MOST_PARAMETERS: usize = 32;
-/// How long a token is good that does not say it, and how long the longest is believed to be, in seconds.
+/// The default lifetime of a token, and the longest that is accepted, in seconds.
 ///
 /// Spec: distribution.github.io/distribution/spec/auth/token, "expires_in".
 const USUAL_LIFE: u64 = 60;
@@ -27,7 +27,7 @@ pub(crate) struct Challenge {
 }
 
 impl Challenge {
-    /// The challenges of one field. What is malformed ends the list.
+    /// The challenges of one field. Malformed input ends the list.
     pub fn all(field: &str) -> Vec<Self> {
         let mut challenges: Vec<Self> = Vec::new();
         let mut rest = field.trim_start_matches(is_gap);
@@ -50,7 +50,7 @@ impl Challenge {
         challenges
     }
 
-    /// A parameter, by its name in lower case.
+    /// The parameter with this name in lower case.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
@@ -83,7 +83,7 @@ fn value_of(text: &str) -> Option<(String, &str)> {
     }
 }
 
-/// A token, and how many seconds it is good for.
+/// The token of a token service's answer, and its lifetime in seconds.
 pub(crate) fn granted(body: &[u8]) -> Result<(http::Secret, u64), Cause> {
     let read = || {
         let names = ["token", "access_token", "expires_in"];

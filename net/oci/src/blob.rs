@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Blobs: to their final place, checked on the way.
+//! Fetches blobs to their final place and verifies them on the way.
 
 mod fetch;
 mod sink;
@@ -15,14 +15,14 @@ use crate::{Cause, Client, Error, Reference, spec::Descriptor};
 use fetch::Blob;
 pub use sink::Sink;
 
-/// A blob and its place: what one of the workers takes next.
+/// A blob and its buffer: a job for one of the workers.
 type Job<'b> = (&'b Descriptor, &'b mut [u8]);
 
 impl<D: Dial> Client<D> {
-    /// Fetches a blob of at most `limit` bytes. `progress` is told of bytes as they arrive.
+    /// Fetches a blob of at most `limit` bytes. `progress` is called as bytes arrive.
     ///
     /// # Errors
-    /// It is larger (nothing is fetched then), the registry does not have it, or it is not what the digest names.
+    /// It is larger (then nothing is fetched), the registry does not have it, or its digest does not match.
     pub async fn blob(
         &self,
         reference: &Reference,
@@ -36,10 +36,10 @@ impl<D: Dial> Client<D> {
         Ok(blob)
     }
 
-    /// Fetches blobs of at most `limit` bytes in all, some side by side.
+    /// Fetches blobs of at most `limit` bytes in all, some concurrently.
     ///
     /// # Errors
-    /// As of [`blob`](Self::blob).
+    /// As for [`blob`](Self::blob).
     pub async fn blobs(
         &self,
         reference: &Reference,
@@ -64,10 +64,10 @@ impl<D: Dial> Client<D> {
         Ok(blobs)
     }
 
-    /// Fetches blobs to their places, of exactly their sizes, some side by side.
+    /// Fetches blobs into buffers of exactly their sizes, some concurrently.
     ///
     /// # Errors
-    /// As of [`blob`](Self::blob); a place has another size than its blob. What the places hold is not defined then.
+    /// As for [`blob`](Self::blob); a buffer has another size than its blob. The buffers' contents are undefined then.
     pub async fn blobs_into(
         &self,
         reference: &Reference,
@@ -75,7 +75,7 @@ impl<D: Dial> Client<D> {
         progress: &dyn Fn(usize),
     ) -> Result<(), Error> {
         let workers = self.workers(jobs.len());
-        // A blob that is complete leaves its connections to the others.
+        // A complete blob releases its connections to the others.
         let slots = Slots::new(self.options.division.ranges.max(workers));
         let fetch = async |(descriptor, place): Job<'_>| {
             self.divided(reference, descriptor, place, Some(&slots), progress).await
@@ -83,11 +83,11 @@ impl<D: Dial> Client<D> {
         side_by_side(jobs, workers, fetch).await
     }
 
-    /// Fetches blobs to sinks, some side by side: what a sink holds already is checked, and not fetched again.
+    /// Fetches blobs to sinks, some concurrently. Bytes that a sink already has are verified, and not fetched again.
     ///
     /// # Errors
-    /// As of [`blob`](Self::blob), or a sink fails. A sink whose bytes are not those of its blob is empty then; else it
-    /// holds the blob's first bytes, as many as there were time for.
+    /// As for [`blob`](Self::blob), or a sink fails. After a digest mismatch the sink is empty; otherwise it
+    /// holds the blob's first bytes, as far as they arrived.
     pub async fn blobs_to(
         &self,
         reference: &Reference,
@@ -95,7 +95,7 @@ impl<D: Dial> Client<D> {
         progress: &dyn Fn(usize),
     ) -> Result<(), Error> {
         let workers = self.workers(jobs.len());
-        // Shared once and for all: each range of each blob may have to wait in memory for those before it.
+        // A fixed share: each range of each blob may have to wait in memory for those before it.
         let ranges = self.options.division.ranges.checked_div(workers).unwrap_or(1).max(1);
         let division = Division { ranges, ..self.options.division };
         let fetch = async |(descriptor, sink): (&Descriptor, &dyn Sink)| {
@@ -108,10 +108,10 @@ impl<D: Dial> Client<D> {
         side_by_side(jobs, workers, fetch).await
     }
 
-    /// Fetches a blob to its place, of exactly its size.
+    /// Fetches a blob into a buffer of exactly its size.
     ///
     /// # Errors
-    /// As of [`blobs_into`](Self::blobs_into).
+    /// As for [`blobs_into`](Self::blobs_into).
     pub async fn blob_into(
         &self,
         reference: &Reference,
@@ -122,7 +122,7 @@ impl<D: Dial> Client<D> {
         self.divided(reference, descriptor, place, None, progress).await
     }
 
-    /// How many of so many blobs are fetched at once.
+    /// How many of `jobs` blobs are fetched at once.
     fn workers(&self, jobs: usize) -> usize {
         self.options.parallel.clamp(1, 8).min(jobs)
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The client: one request, at whichever place answers it, with whatever login that takes.
+//! The client: sends a request to the endpoints of a registry, with a login if needed, until one answers.
 
 use alloc::{borrow::Cow, boxed::Box, format, rc::Rc, string::String, vec::Vec};
 use core::{cell::RefCell, pin::Pin, time::Duration};
@@ -11,30 +11,30 @@ use json::Object;
 use crate::{
     Cause, Error, Login, Mirror, Record, Reference,
     auth::{Challenge, granted},
-    endpoint::{Endpoint, Places, Scope},
+    endpoint::{Endpoint, Endpoints, Scope},
     error::Said,
 };
 
-/// The longest answers of token services and error messages that are read.
+/// The longest answer of a token service and the longest error body in bytes.
 const LONGEST_ANSWER: usize = 128 << 10;
 
-/// What a client is to do and may do.
+/// The options of a client.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Plain HTTP to registries and mirrors, and from token services.
+    /// Whether to use plain HTTP for registries, mirrors and token services.
     pub is_plain: bool,
-    /// Who the user is, at which registry.
+    /// The logins, each for one registry.
     pub logins: Vec<Login>,
-    /// Copies that are tried first.
+    /// Mirrors, which are tried first.
     pub mirrors: Vec<Mirror>,
-    /// How requests are repeated.
+    /// How failed requests are repeated.
     pub backoff: Backoff,
-    /// How large blobs are divided. Its ranges are the most connections that carry blobs at once, unless `parallel` is
-    /// larger.
+    /// How large blobs are divided into ranges. Its number of ranges limits the connections for blobs, unless
+    /// `parallel` is larger.
     pub division: Division,
     /// How many blobs are fetched at once; they share the ranges.
     pub parallel: usize,
-    /// How long SRV records are waited for.
+    /// How long to wait for SRV records.
     pub lookup: Duration,
 }
 
@@ -52,15 +52,15 @@ impl Default for Options {
     }
 }
 
-/// A client of registries.
+/// A registry client.
 pub struct Client<D: Dial> {
     pub(crate) http: http::Client<D>,
     pub(crate) options: Options,
-    /// By registry. Here and below a boot asks a handful, for which a list is less code than a map.
-    pub(crate) places: RefCell<Vec<(String, Rc<Places>)>>,
-    /// What was last accepted, or is worth a try, by scheme, host, repository and action.
+    /// By registry. A boot uses only a few here and below; a list is less code than a map.
+    pub(crate) endpoints: RefCell<Vec<(String, Rc<Endpoints>)>>,
+    /// The credentials that were last accepted, or are worth trying, by scheme, host, repository and action.
     sessions: RefCell<Vec<(String, Session)>>,
-    /// What was answered; none where nobody wants to know.
+    /// The recorded answers; `None` if they are not recorded.
     pub(crate) record: Option<RefCell<Record>>,
 }
 
@@ -73,28 +73,28 @@ struct Session {
 #[derive(Clone, Copy)]
 pub(crate) struct Ask<'a> {
     pub method: Method,
-    /// Behind the repository, `blobs/…` or `manifests/…`.
+    /// The path after the repository: `blobs/…` or `manifests/…`.
     pub path: &'a str,
     pub fields: &'a [(&'a str, &'a str)],
     pub range: Option<Range>,
     pub body: Option<&'a dyn Content>,
-    /// What is being done to the repository: `pull` or `pull,push`.
+    /// The access that is needed: `pull` or `pull,push`.
     pub action: &'static str,
-    /// Who may be asked.
+    /// Which endpoints may be asked.
     pub scope: Scope,
-    /// When that began of which this is a part: all of it has one limit. None where this is all.
+    /// When the operation began that this request is part of: one limit covers all of it. `None` if this is all.
     pub since: Option<Duration>,
 }
 
 impl<'a> Ask<'a> {
-    /// GET of a path.
+    /// A GET of a path.
     pub fn get(path: &'a str) -> Self {
         let (method, fields, range, body) = (Method::Get, &[], None, None);
         Self { method, path, fields, range, body, action: "pull", scope: Scope::Everywhere, since: None }
     }
 }
 
-/// A failure, and the server's wish.
+/// An error, and the server's `Retry-After`.
 pub(crate) struct Failed {
     pub error: Error,
     pub retry_after: Option<u64>,
@@ -113,34 +113,35 @@ impl From<http::Error> for Failed {
 }
 
 impl<D: Dial> Client<D> {
-    /// A client on top of one of HTTP.
+    /// A client on top of an HTTP client.
     pub fn new(http: http::Client<D>, options: Options) -> Self {
-        Self { http, options, places: RefCell::default(), sessions: RefCell::default(), record: None }
+        Self { http, options, endpoints: RefCell::default(), sessions: RefCell::default(), record: None }
     }
 
-    /// Asks the places of a registry until one answers with 2xx.
+    /// Asks the endpoints of a registry until one answers with 2xx.
     pub(crate) async fn ask(&self, reference: &Reference, ask: &Ask<'_>) -> Result<Response<'_, D>, Error> {
-        self.ask_somewhere(reference, ask).await.map(|(response, _)| response)
+        self.ask_endpoints(reference, ask).await.map(|(response, _)| response)
     }
 
-    /// The same, and who has answered.
-    pub(crate) async fn ask_somewhere(
+    /// The same; also returns the endpoint that answered.
+    pub(crate) async fn ask_endpoints(
         &self,
         reference: &Reference,
         ask: &Ask<'_>,
     ) -> Result<(Response<'_, D>, Rc<Endpoint>), Error> {
-        let attempt = async |place: &Endpoint| self.ask_at(place, reference, ask).await;
+        let attempt = async |endpoint: &Endpoint| self.ask_at(endpoint, reference, ask).await;
         let limit = ask.body.is_none().then_some(self.options.backoff.at_most);
         let since = ask.since.unwrap_or_else(|| self.http.dial().now());
-        self.somewhere(reference, ask.scope, since, limit, attempt).await
+        self.at_endpoints(reference, ask.scope, since, limit, attempt).await
     }
 
-    /// Attempts something at the places of a registry, one after the other, and again after a pause, until it is done
-    /// at one of them. A registry's own refusal is final; a mirror's is not, nor is a connection that fails.
+    /// Attempts something at the endpoints of a registry, one after the other, and again after a pause, until it
+    /// succeeds at one of them. A refusal by the registry itself is final; one by a mirror is not, nor is a failed
+    /// connection.
     ///
-    /// All of it takes no longer than the limit, from `since` on: each place has an equal share of the time that is left, so that dead
-    /// ones leave some for those behind them. Uploads have no limit but their pace.
-    pub(crate) async fn somewhere<T>(
+    /// All of it takes no longer than the limit, from `since` on. Each endpoint gets an equal share of the time left,
+    /// so that dead ones leave some for the next. Uploads have no limit except the minimum speed.
+    pub(crate) async fn at_endpoints<T>(
         &self,
         reference: &Reference,
         scope: Scope,
@@ -148,23 +149,23 @@ impl<D: Dial> Client<D> {
         limit: Option<Duration>,
         attempt: impl AsyncFn(&Endpoint) -> Result<T, Failed>,
     ) -> Result<(T, Rc<Endpoint>), Error> {
-        let places = self.places(reference).await?;
+        let endpoints = self.endpoints(reference).await?;
         for number in 0.. {
-            // The shortest wish of those that may be asked again; none if nobody may.
+            // The shortest `Retry-After` of the endpoints that may be asked again; `None` if none may.
             let mut wished: Option<u64> = None;
             let mut last = None;
-            let all = places.all(scope);
-            for (place, left) in all.iter().zip((1..=all.len()).rev()) {
-                let failed = match self.in_share(since, limit, left, Box::pin(attempt(place))).await {
-                    Ok(Ok(done)) => return Ok((done, place.clone())),
+            let all = endpoints.all(scope);
+            for (endpoint, left) in all.iter().zip((1..=all.len()).rev()) {
+                let failed = match self.in_share(since, limit, left, Box::pin(attempt(endpoint))).await {
+                    Ok(Ok(done)) => return Ok((done, endpoint.clone())),
                     Ok(Err(failed)) => failed,
-                    Err(limit) => late(place, reference, limit)?.into(),
+                    Err(limit) => late(endpoint, reference, limit)?.into(),
                 };
-                if !place.is_mirror && !failed.error.is_transient() && !failed.error.is_of_connection() {
+                if !endpoint.is_mirror && !failed.error.is_transient() && !failed.error.is_of_connection() {
                     return Err(failed.error);
                 }
                 if failed.error.is_transient() || failed.error.is_of_connection() {
-                    places.demote(place);
+                    endpoints.demote(endpoint);
                 }
                 if failed.error.is_transient() {
                     let wish = failed.retry_after.unwrap_or(0);
@@ -181,8 +182,8 @@ impl<D: Dial> Client<D> {
         Err(Error::new(reference, Cause::NoServices))
     }
 
-    /// Waits for an attempt, with a share of the time that is left of the limit; an error names the share, if it was not
-    /// enough. An attempt is large, and would be copied through the stack again and again: firmware has little of that.
+    /// Waits for an attempt, with a share of the time left until the limit; if the share was not enough, the error
+    /// names it. An attempt is a large future, and would be copied through the firmware's small stack repeatedly.
     async fn in_share<T>(
         &self,
         since: Duration,
@@ -192,7 +193,7 @@ impl<D: Dial> Client<D> {
     ) -> Result<T, Duration> {
         let Some(limit) = limit else { return Ok(attempt.await) };
         let dial = self.http.dial();
-        // Saturates where the time is over: the attempt has none left.
+        // Saturates if the time is over: the attempt has none left.
         let left = limit.saturating_sub(dial.since(since));
         let share = left.checked_div(u32::try_from(shares).unwrap_or(u32::MAX)).unwrap_or(left);
         dial::within(dial, dial.after(share), attempt).await.map_err(|dial::Late| share)
@@ -219,25 +220,25 @@ impl<D: Dial> Client<D> {
 
     async fn ask_at(
         &self,
-        place: &Endpoint,
+        endpoint: &Endpoint,
         reference: &Reference,
         ask: &Ask<'_>,
     ) -> Result<Response<'_, D>, Failed> {
-        let url = place.url(reference.repository(), ask.path)?;
-        self.ask_url(place, reference, &url, ask).await
+        let url = endpoint.url(reference.repository(), ask.path)?;
+        self.ask_url(endpoint, reference, &url, ask).await
     }
 
-    /// Sends a request, and once more with a login if the registry wants one.
+    /// Sends a request, and again with a login if the registry requires one.
     pub(crate) async fn ask_url(
         &self,
-        place: &Endpoint,
+        endpoint: &Endpoint,
         reference: &Reference,
         url: &Url,
         ask: &Ask<'_>,
     ) -> Result<Response<'_, D>, Failed> {
-        let base = place.url("", "")?;
+        let base = endpoint.url("", "")?;
         let key = format!("{}{} {}", base.without_query(), reference.repository(), ask.action);
-        // An upload's address may be on another host, to which no login belongs.
+        // An upload's address may be on another host, which must not get the login.
         let is_own = url.is_same_origin(&base);
         let mut secret = self.session(&key).filter(|_| is_own);
         let Ask { method, fields, range, body, .. } = *ask;
@@ -246,15 +247,15 @@ impl<D: Dial> Client<D> {
             let response = self.http.send(&request).await?;
             let is_challenge = response.head().status == 401 && response.url().is_same_origin(url) && is_own;
             if !is_challenge || is_last {
-                return self.judged(place, reference, ask, response).await;
+                return self.judged(endpoint, reference, ask, response).await;
             }
-            let (granted, life) = self.authenticate(place, reference, ask, &base, &response).await?;
+            let (granted, life) = self.authenticate(endpoint, reference, ask, &base, &response).await?;
             response.discard().await;
             let until = self.http.dial().after(Duration::from_secs(life));
             self.renew(&key, Session { secret: granted.clone(), until });
             secret = Some(granted);
         }
-        Err(Error::new(reference, Cause::Challenge("endless challenges")).into())
+        Err(Error::new(reference, Cause::Challenge("the registry keeps asking for a login")).into())
     }
 
     fn session(&self, key: &str) -> Option<Secret> {
@@ -270,10 +271,10 @@ impl<D: Dial> Client<D> {
         sessions.push((key.into(), session));
     }
 
-    /// The response if its status is 2xx, else what the registry says to it.
+    /// The response if its status is 2xx; otherwise the error, with the registry's message.
     async fn judged<'c>(
         &self,
-        place: &Endpoint,
+        endpoint: &Endpoint,
         reference: &Reference,
         ask: &Ask<'_>,
         response: Response<'c, D>,
@@ -285,7 +286,7 @@ impl<D: Dial> Client<D> {
         let retry_after = response.head().retry_after();
         let said = response.bytes(LONGEST_ANSWER).await.map(|body| said(&body)).unwrap_or_default();
         let cause = match status {
-            401 | 403 => Cause::Login { status, had_login: place.login.is_some(), said },
+            401 | 403 => Cause::Login { status, had_login: endpoint.login.is_some(), said },
             404 => Cause::Absent(said),
             _ => Cause::Status { status, reason, said },
         };
@@ -296,10 +297,10 @@ impl<D: Dial> Client<D> {
         Err(Failed { error: Error::new(object, cause), retry_after })
     }
 
-    /// What to authenticate with, and for how many seconds.
+    /// The credentials to authenticate with, and their lifetime in seconds.
     async fn authenticate(
         &self,
-        place: &Endpoint,
+        endpoint: &Endpoint,
         reference: &Reference,
         ask: &Ask<'_>,
         base: &Url,
@@ -308,8 +309,8 @@ impl<D: Dial> Client<D> {
         let failed = |cause| Failed::from(Error::new(reference, cause));
         let challenges: Vec<_> = response.head().all("www-authenticate").flat_map(Challenge::all).collect();
         let of = |scheme: &str| challenges.iter().find(|challenge| challenge.scheme == scheme);
-        match (of("bearer"), of("basic"), &place.login) {
-            (Some(bearer), _, _) => self.token(place, reference, ask, base, bearer).await,
+        match (of("bearer"), of("basic"), &endpoint.login) {
+            (Some(bearer), _, _) => self.token(endpoint, reference, ask, base, bearer).await,
             (None, Some(_), Some(login)) => Ok((login.clone(), u64::from(u32::MAX))),
             (None, Some(_), None) => {
                 let (status, had_login, said) = (401, false, Said::default());
@@ -319,12 +320,12 @@ impl<D: Dial> Client<D> {
         }
     }
 
-    /// A token of the service that the registry names.
+    /// A token from the service that the registry names.
     ///
-    /// The login goes to it where TLS has authenticated who names it, or where it is the same host.
+    /// The service gets the login if TLS has authenticated the registry that names it, or if it is the same host.
     async fn token(
         &self,
-        place: &Endpoint,
+        endpoint: &Endpoint,
         reference: &Reference,
         ask: &Ask<'_>,
         base: &Url,
@@ -332,7 +333,7 @@ impl<D: Dial> Client<D> {
     ) -> Result<(Secret, u64), Failed> {
         let failed = |cause| Failed::from(Error::new(reference, cause));
         let realm =
-            challenge.parameter("realm").ok_or_else(|| failed(Cause::Challenge("Bearer without realm")))?;
+            challenge.parameter("realm").ok_or_else(|| failed(Cause::Challenge("Bearer without a realm")))?;
         let mut url = Url::parse(realm)
             .map_err(|_| failed(Cause::Challenge("the token service's address is malformed")))?;
         if !url.is_secure() && !self.options.is_plain {
@@ -343,13 +344,13 @@ impl<D: Dial> Client<D> {
         }
         let own = format!("repository:{}:{}", reference.repository(), ask.action);
         let scope = challenge.parameter("scope").filter(|scope| !scope.is_empty()).unwrap_or(&own);
-        // Several scopes are divided by spaces, which no name has.
+        // Several scopes are separated by spaces, which names cannot have.
         for scope in scope.split(' ').take(4) {
             url = url.with_query("scope", scope);
         }
         let is_trusted = base.is_secure() || url.is_same_origin(base);
         let authorization =
-            place.login.as_ref().filter(|_| is_trusted && (url.is_secure() || self.options.is_plain));
+            endpoint.login.as_ref().filter(|_| is_trusted && (url.is_secure() || self.options.is_plain));
         let response = self.http.send(&Request { authorization, ..Request::get(&url) }).await?;
         match response.head().status {
             200..=299 => {}
@@ -368,12 +369,12 @@ impl<D: Dial> Client<D> {
 }
 
 /// An attempt that took too long.
-fn late(place: &Endpoint, reference: &Reference, limit: Duration) -> Result<Error, http::Error> {
-    let url = place.url(reference.repository(), "")?;
+fn late(endpoint: &Endpoint, reference: &Reference, limit: Duration) -> Result<Error, http::Error> {
+    let url = endpoint.url(reference.repository(), "")?;
     Ok(http::Error::new(&url, http::Cause::Late { phase: http::Phase::Whole, limit }).into())
 }
 
-/// The first error of an answer: code and message.
+/// The first error in a response body: code and message.
 pub(crate) fn said(body: &[u8]) -> Said {
     let Ok((code, message)) = first_error(body) else { return Said::default() };
     let text = if message.is_empty() { code.into_owned() } else { format!("{code}: {message}") };

@@ -7,7 +7,7 @@ use core::fmt::{self, Write as _};
 use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256, Sha512};
 
-/// A digest: algorithm and hexadecimal digits, as many as the algorithm has, in lower case.
+/// A digest: algorithm and hexadecimal digits in lower case. Invariant: the number of digits fits the algorithm.
 ///
 /// Spec: OCI image 1.1, descriptor.md, "Digests".
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -16,7 +16,7 @@ pub struct Digest {
     hex: String,
 }
 
-/// Letters of a digest that tell it apart: `sha256:` and twelve digits.
+/// Characters of a short digest: `sha256:` and twelve digits.
 const SHORT: usize = 19;
 
 /// The algorithms that the specification registers.
@@ -45,7 +45,7 @@ impl Algorithm {
 }
 
 impl Digest {
-    /// Parses `algorithm:digits`; None if that is not a digest, or one of another algorithm.
+    /// Parses `algorithm:digits`; `None` if it is malformed or has another algorithm.
     pub fn parse(text: &str) -> Option<Self> {
         let (name, hex) = text.split_once(':')?;
         let algorithm =
@@ -62,7 +62,7 @@ impl Digest {
         hasher.finish()
     }
 
-    /// As people tell digests apart: `sha256:9f86d081884c`.
+    /// The short form: `sha256:9f86d081884c`.
     pub fn short(&self) -> String {
         format!("{self}").chars().take(SHORT).collect()
     }
@@ -72,7 +72,7 @@ impl Digest {
         self.algorithm
     }
 
-    /// The bytes; None of another algorithm.
+    /// The bytes; `None` for another algorithm.
     pub fn sha256(&self) -> Option<[u8; 32]> {
         if self.algorithm != Algorithm::Sha256 {
             return None;
@@ -102,7 +102,7 @@ impl Serialize for Digest {
     }
 }
 
-/// Computes a digest of bytes that come one after the other.
+/// Computes a digest incrementally.
 pub enum Hasher {
     /// SHA-256.
     Sha256(Sha256),
@@ -111,7 +111,7 @@ pub enum Hasher {
 }
 
 impl Hasher {
-    /// Of nothing yet.
+    /// A hasher without input.
     pub fn new(algorithm: Algorithm) -> Self {
         match algorithm {
             Algorithm::Sha256 => Self::Sha256(Sha256::new()),
@@ -119,7 +119,7 @@ impl Hasher {
         }
     }
 
-    /// These bytes follow.
+    /// Adds the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::Sha256(state) => state.update(bytes),
@@ -127,7 +127,7 @@ impl Hasher {
         }
     }
 
-    /// The digest of all of them.
+    /// The digest of all bytes.
     pub fn finish(self) -> Digest {
         match self {
             Self::Sha256(state) => written(Algorithm::Sha256, &state.finalize()),

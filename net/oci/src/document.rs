@@ -10,16 +10,16 @@ use crate::{
     spec::{self, DOCKER_LIST, DOCKER_MANIFEST, INDEX, MANIFEST, Manifest},
 };
 
-/// What `GET /v2/NAME/manifests/REFERENCE` yields.
+/// A document of `GET /v2/NAME/manifests/REFERENCE`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Document {
     /// One artifact.
     Manifest(Box<Manifest>),
-    /// One of several.
+    /// An index of several artifacts.
     Index(spec::Index),
 }
 
-/// What a media type says.
+/// The kind of document that a media type names.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
     Manifest,
@@ -27,7 +27,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Of a media type, with or without parameters.
+    /// The kind of a media type, with or without parameters.
     pub fn of(media_type: &str) -> Option<Self> {
         match media_type.split(';').next().unwrap_or("").trim() {
             MANIFEST | DOCKER_MANIFEST => Some(Self::Manifest),
@@ -38,13 +38,13 @@ impl Kind {
 }
 
 impl Document {
-    /// Parses one. `said` is what others say of its type: the descriptor, the registry.
+    /// Parses a document. `said` has the types that the descriptor and the registry give it.
     ///
-    /// A document that could be read as either kind is refused, and so is one that contradicts its own type or what was
-    /// said: two readers must not see two artifacts under one digest (CVE-2021-41190).
+    /// A document that could be read as either kind is refused, and so is one that contradicts its own type or one in
+    /// `said`: two readers must not see two artifacts under one digest (CVE-2021-41190).
     ///
     /// # Errors
-    /// It is malformed, ambiguous, or of a kind that is not supported.
+    /// It is malformed, ambiguous, or of an unsupported kind.
     pub fn parse(bytes: &[u8], said: &[&str]) -> Result<Self, Cause> {
         let failed = |what| move |error| malformed(what, error);
         let document = Object::parse(bytes).map_err(failed("manifest"))?;
@@ -59,7 +59,7 @@ impl Document {
             (true, false) => Kind::Index,
             (false, true) => Kind::Manifest,
             (true, true) => return Err(malformed("manifest", "both manifests and layers")),
-            // An index without manifests may be written like this.
+            // An empty index may be written like this.
             (false, false) => Kind::Index,
         };
         let media_type = media_type.optional_text().map_err(failed("manifest"))?;
@@ -179,7 +179,7 @@ mod tests {
         let negative = format!(r#"{{"schemaVersion":2,"config":{{"digest":"sha256:{HEX}","size":-1}}}}"#);
         assert!(parse(&negative, &[]).unwrap_err().contains("-1"));
         let deep = format!(r#"{{"schemaVersion":2,"x":{}"#, "[".repeat(10_000));
-        // What is not used is skipped without recursion.
+        // Unused values are skipped without recursion.
         assert!(parse(&deep, &[]).unwrap_err().contains("EOF while parsing a list"));
     }
 }

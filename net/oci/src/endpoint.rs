@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Where a registry is reached: mirrors, replicas, itself.
+//! The endpoints of a registry: mirrors, replicas, and the registry itself.
 
 use alloc::{format, rc::Rc, string::String, vec::Vec};
 use core::cell::RefCell;
@@ -12,16 +12,16 @@ use crate::{
     reference::{is_service, zone},
 };
 
-/// What authenticates a user at one registry.
+/// The credentials of a user at one registry.
 #[derive(Clone, Debug)]
 pub struct Login {
-    /// The registry, as references name it: host with port, or the name of SRV records.
+    /// The registry, as in references: host with port, or the name of SRV records.
     pub registry: String,
     /// User and password.
     pub secret: Secret,
 }
 
-/// A copy of a registry that is tried first.
+/// A mirror of a registry, which is tried first.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Mirror {
     registry: String,
@@ -33,7 +33,7 @@ impl Mirror {
     /// Parses `registry=host[:port][/prefix]`.
     ///
     /// # Errors
-    /// It is no such text.
+    /// The text is malformed.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let failed = |why| Error::new(text, Cause::Reference(why));
         let (registry, mirror) =
@@ -55,44 +55,44 @@ impl Mirror {
     }
 }
 
-/// One place where a repository may be.
+/// An endpoint that may have a repository.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
     is_secure: bool,
     host: String,
     port: u16,
-    /// Before the repository; with a slash at its end, or empty.
+    /// The path before the repository; ends with a slash, or is empty.
     prefix: String,
     pub is_mirror: bool,
-    /// A target of SRV records outside of their zone: whoever answers DNS may have named it.
+    /// Whether it is a target of SRV records outside their zone: a forged DNS answer may have named it.
     is_outside: bool,
-    /// What belongs to this host.
+    /// The login for this host.
     pub login: Option<Secret>,
 }
 
 impl Endpoint {
-    /// The URL of something of a repository.
+    /// The URL of a path in a repository.
     pub fn url(&self, repository: &str, path: &str) -> Result<Url, http::Error> {
         Url::new(self.is_secure, &self.host, self.port, &format!("/v2/{}{repository}/{path}", self.prefix))
     }
 }
 
-/// Which places may be asked.
+/// Which endpoints may be asked.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Scope {
-    /// All: a digest says whether the answer is right.
+    /// All: a digest verifies the answer.
     Everywhere,
     /// Mirrors only.
     Mirrors,
-    /// Those of the registry itself.
+    /// Endpoints of the registry itself.
     Original,
-    /// Those that may say what a tag means: no mirror, which is there for bytes that a digest names, and no target of SRV
-    /// records outside of their zone, which has a certificate of its own whoever it is.
+    /// Endpoints that may resolve a tag: no mirrors, which serve only bytes named by a digest, and no targets of SRV
+    /// records outside their zone, since any host has a valid certificate for its own name.
     Vouching,
 }
 
 impl Endpoint {
-    /// Whether it is a mirror whose bodies break, for the `failures`th time (counted from 0) without much progress: the
+    /// Whether it is a mirror whose bodies broke for the `failures`th time (counted from 0) without much progress: the
     /// registry needs the time that is left.
     pub fn has_had_its_time(&self, failures: u32, error: &http::Error) -> bool {
         let is_slow = matches!(error.cause(), http::Cause::Stalled { .. } | http::Cause::Late { .. });
@@ -100,63 +100,63 @@ impl Endpoint {
     }
 }
 
-/// The places of a registry, best first. One that fails becomes the last of its kind.
-pub(crate) struct Places(RefCell<Vec<Rc<Endpoint>>>);
+/// The endpoints of a registry, best first. One that fails becomes the last of its kind.
+pub(crate) struct Endpoints(RefCell<Vec<Rc<Endpoint>>>);
 
-impl Places {
-    /// The places now, as far as they may be asked.
+impl Endpoints {
+    /// The endpoints that may be asked, in the current order.
     pub fn all(&self, scope: Scope) -> Vec<Rc<Endpoint>> {
-        let may_be_asked = |place: &&Rc<Endpoint>| match scope {
+        let may_be_asked = |endpoint: &&Rc<Endpoint>| match scope {
             Scope::Everywhere => true,
-            Scope::Mirrors => place.is_mirror,
-            Scope::Original => !place.is_mirror,
-            Scope::Vouching => !place.is_mirror && !place.is_outside,
+            Scope::Mirrors => endpoint.is_mirror,
+            Scope::Original => !endpoint.is_mirror,
+            Scope::Vouching => !endpoint.is_mirror && !endpoint.is_outside,
         };
         self.0.borrow().iter().filter(may_be_asked).cloned().collect()
     }
 
-    /// Whether copies are among them.
+    /// Whether there are mirrors among them.
     pub fn has_mirrors(&self) -> bool {
-        self.0.borrow().iter().any(|place| place.is_mirror)
+        self.0.borrow().iter().any(|endpoint| endpoint.is_mirror)
     }
 
-    /// It has failed.
+    /// Moves a failed endpoint to the end of its kind.
     pub fn demote(&self, failed: &Rc<Endpoint>) {
-        let mut places = self.0.borrow_mut();
-        if let Some(index) = places.iter().position(|place| Rc::ptr_eq(place, failed)) {
-            let place = places.remove(index);
+        let mut endpoints = self.0.borrow_mut();
+        if let Some(index) = endpoints.iter().position(|endpoint| Rc::ptr_eq(endpoint, failed)) {
+            let endpoint = endpoints.remove(index);
             // Mirrors stay before the original.
             let end = if failed.is_mirror {
-                places.iter().filter(|place| place.is_mirror).count()
+                endpoints.iter().filter(|endpoint| endpoint.is_mirror).count()
             } else {
-                places.len()
+                endpoints.len()
             };
-            places.insert(end, place);
+            endpoints.insert(end, endpoint);
         }
     }
 }
 
 impl<D: Dial> Client<D> {
-    /// Where a registry is reached; looked up once.
-    pub(crate) async fn places(&self, reference: &Reference) -> Result<Rc<Places>, Error> {
-        let known = self.places.borrow().iter().find(|(of, _)| of == reference.registry()).cloned();
-        if let Some((_, places)) = known {
-            return Ok(places);
+    /// The endpoints of a registry; looked up once.
+    pub(crate) async fn endpoints(&self, reference: &Reference) -> Result<Rc<Endpoints>, Error> {
+        let known = self.endpoints.borrow().iter().find(|(of, _)| of == reference.registry()).cloned();
+        if let Some((_, endpoints)) = known {
+            return Ok(endpoints);
         }
-        let mut places = Vec::new();
+        let mut endpoints = Vec::new();
         for mirror in self.options.mirrors.iter().filter(|mirror| mirror.registry == reference.registry()) {
             let login = self.login(&mirror.authority);
-            places.push(self.endpoint(&mirror.authority, &mirror.prefix, true, login)?);
+            endpoints.push(self.endpoint(&mirror.authority, &mirror.prefix, true, login)?);
         }
         if is_service(reference.registry()) {
-            places.extend(self.replicas(reference.registry()).await?);
+            endpoints.extend(self.replicas(reference.registry()).await?);
         } else {
-            places.push(self.endpoint(reference.server(), "", false, self.login(reference.registry()))?);
+            endpoints.push(self.endpoint(reference.server(), "", false, self.login(reference.registry()))?);
         }
-        let places = Rc::new(Places(RefCell::new(places)));
-        // Somebody else may have looked it up meanwhile; whoever comes next gets the first.
-        self.places.borrow_mut().push((reference.registry().into(), places.clone()));
-        Ok(places)
+        let endpoints = Rc::new(Endpoints(RefCell::new(endpoints)));
+        // Another future may have looked it up meanwhile; later lookups find the first entry.
+        self.endpoints.borrow_mut().push((reference.registry().into(), endpoints.clone()));
+        Ok(endpoints)
     }
 
     fn login(&self, registry: &str) -> Option<Secret> {
@@ -205,7 +205,7 @@ impl<D: Dial> Client<D> {
             let is_inside = zone(name).is_some_and(|zone| is_within(&service.target, zone));
             let login = self.login(name).filter(|_| is_inside);
             let is_secure = !self.options.is_plain;
-            // "." says that there is no such service.
+            // The target "." means that the service is not available.
             if service.target.trim_end_matches('.').is_empty() {
                 continue;
             }
@@ -224,7 +224,7 @@ fn is_within(host: &str, zone: &str) -> bool {
     host == zone || host.strip_suffix(&zone).is_some_and(|rest| rest.ends_with('.'))
 }
 
-/// Most targets that are tried.
+/// The most targets that are tried.
 const MOST_TARGETS: usize = 32;
 
 /// The order in which targets are tried: by priority, and among equal ones at random by weight.
@@ -232,7 +232,7 @@ const MOST_TARGETS: usize = 32;
 /// Spec: RFC 2782, "Weight".
 pub(crate) fn ordered(mut services: Vec<Service>, mut random: impl FnMut() -> u32) -> Vec<Service> {
     services.truncate(MOST_TARGETS);
-    // Those without weight come first, so that they have a chance at all.
+    // Those with weight 0 come first, so that they have a chance at all.
     services.sort_by_key(|service| (service.priority, service.weight != 0));
     let mut result = Vec::new();
     while let Some(priority) = services.first().map(|service| service.priority) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! How a request to a registry fails.
+//! Why a request to a registry fails.
 
 use alloc::{boxed::Box, string::String};
 use core::fmt;
@@ -8,7 +8,7 @@ use code::Code;
 
 use crate::{Digest, codes};
 
-/// A failure, in one line: code, reference, cause.
+/// An error, shown as one line: code, reference, cause.
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
 
@@ -18,30 +18,30 @@ struct Inner {
     cause: Cause,
 }
 
-/// Why it failed.
+/// The cause.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Cause {
-    /// No answer; code and address are the request's.
+    /// The HTTP request failed; code and address are those of the request.
     #[error("{}", .0.cause())]
     Http(http::Error),
     /// Not a reference.
     #[error("not a reference: {0}")]
     Reference(&'static str),
-    /// The registry's 404.
-    #[error("the registry does not have it{0}")]
+    /// The registry answered 404.
+    #[error("not found in the registry{0}")]
     Absent(Said),
-    /// The registry's 401 or 403.
+    /// The registry answered 401 or 403.
     #[error("{status} {}{said}", if *.had_login { "with this login" } else { "without a login" })]
     Login {
         /// The status.
         status: u16,
         /// Whether there was a login for this host.
         had_login: bool,
-        /// The registry's words.
+        /// The registry's error message.
         said: Said,
     },
-    /// A token service without TLS.
+    /// The token service does not use TLS.
     #[error("token service {0} is not https")]
     Realm(String),
     /// No supported challenge, or no token.
@@ -52,25 +52,25 @@ pub enum Cause {
     Status {
         /// The status.
         status: u16,
-        /// The server's phrase for it.
+        /// The server's reason phrase.
         reason: String,
-        /// The registry's words.
+        /// The registry's error message.
         said: Said,
     },
-    /// Other bytes.
+    /// The bytes have another digest.
     #[error("digest is {found}, expected {expected}")]
     Digest {
-        /// Of the bytes.
+        /// The digest of the bytes.
         found: Digest,
-        /// What it must be.
+        /// The expected digest.
         expected: Digest,
     },
-    /// Larger than there is room for.
-    #[error("{size} bytes, room for {limit}")]
+    /// It is larger than the space available.
+    #[error("{size} bytes, but only {limit} fit")]
     Size {
-        /// What the descriptor says, or the server.
+        /// The size, according to the descriptor or the server.
         size: u64,
-        /// The room.
+        /// The space available in bytes.
         limit: u64,
     },
     /// A malformed document.
@@ -78,10 +78,10 @@ pub enum Cause {
     Json {
         /// Which document.
         what: &'static str,
-        /// The parser's words, with the position.
+        /// The parser's message, with the position.
         why: String,
     },
-    /// A kind of something that is not supported.
+    /// An unsupported kind.
     #[error("{what} {found:?} is not supported")]
     Unsupported {
         /// Of what.
@@ -89,32 +89,32 @@ pub enum Cause {
         /// Which kind.
         found: String,
     },
-    /// Nothing for this machine.
+    /// The index has nothing for this machine.
     #[error("nothing for {wanted}; available: {available}")]
     Platform {
-        /// This machine.
+        /// The platform of this machine.
         wanted: String,
-        /// What the index has.
+        /// The platforms in the index.
         available: String,
     },
-    /// Too many documents.
+    /// More than a limit.
     #[error("more than {0}")]
     Limit(&'static str),
-    /// No SRV records.
+    /// The name has no SRV records.
     #[error("no SRV records")]
     NoServices,
     /// A layer that cannot be unpacked.
     #[error("{0}")]
     Unpack(image::Error),
-    /// What was received, or is there already, cannot be kept or read.
-    #[error("cannot keep what was received: {0}")]
+    /// The received data cannot be stored, or the data already stored cannot be read.
+    #[error("cannot store the received data: {0}")]
     Sink(String),
     /// There is not enough memory.
     #[error("not enough memory for {0} bytes")]
     Memory(u64),
 }
 
-/// What a registry says about its refusal: code and message of the first error in the body; may be empty.
+/// A registry's error message: code and message of the first error in the body; may be empty.
 ///
 /// Spec: OCI distribution 1.1, "Error Codes".
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -127,17 +127,17 @@ impl fmt::Display for Said {
 }
 
 impl Error {
-    /// A failure of an object: a reference, a blob of it, a host.
+    /// An error about an object: a reference, one of its blobs, or a host.
     pub fn new(object: impl fmt::Display, cause: Cause) -> Self {
         Self(Box::new(Inner { object: alloc::format!("{object}"), cause }))
     }
 
-    /// Why it failed.
+    /// The cause.
     pub fn cause(&self) -> &Cause {
         &self.0.cause
     }
 
-    /// What failed: the reference, a blob of it, or the address of a request.
+    /// What failed: the reference, one of its blobs, or the address of a request.
     pub fn object(&self) -> &str {
         match &self.0.cause {
             Cause::Http(error) => error.address(),
@@ -145,7 +145,7 @@ impl Error {
         }
     }
 
-    /// The failure's stable name.
+    /// The stable error code.
     pub fn code(&self) -> Code {
         match &self.0.cause {
             Cause::Http(error) => error.code(),
@@ -168,8 +168,8 @@ impl Error {
         }
     }
 
-    /// Whether something is wrong with what the registry has: it is not there, damaged, too large, or of a kind that is
-    /// not supported. Else, nothing is known of it.
+    /// Whether the content in the registry is at fault: missing, damaged, too large, or of a kind that is
+    /// not supported. Otherwise nothing is known about it.
     pub fn is_of_content(&self) -> bool {
         match &self.0.cause {
             Cause::Absent(_)
@@ -182,13 +182,13 @@ impl Error {
         }
     }
 
-    /// Whether there was no connection, so that nothing is known of the registry.
+    /// Whether there was no connection, so that nothing is known about the registry.
     pub(crate) fn is_of_connection(&self) -> bool {
         matches!(&self.0.cause, Cause::Http(error) if matches!(error.cause(), http::Cause::Dial(_)))
     }
 
-    /// Whether nothing is known of the registry, or it may answer later: there was no connection, it was cut or too slow,
-    /// or the registry is out of order.
+    /// Whether the registry could not be reached, or may answer later: there was no connection, it was cut or too slow,
+    /// or the registry failed.
     pub fn is_unreachable(&self) -> bool {
         self.is_of_connection() || self.is_transient()
     }
@@ -212,7 +212,7 @@ impl From<http::Error> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.cause {
-            // It has code and address itself.
+            // It shows code and address itself.
             Cause::Http(error) => error.fmt(f),
             cause => write!(f, "{} {}: {cause}", self.code(), self.0.object),
         }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The fuzz entry point.
+//! Entry point for fuzzing.
 
 use alloc::string::{String, ToString as _};
 
@@ -12,7 +12,7 @@ use crate::{
     platform, spec,
 };
 
-/// Any bytes: a document, a reference, a challenge, a token, an error, a mirror, a record.
+/// Any bytes as a document, a reference, a challenge, a token, an error, a mirror, a record.
 pub fn fuzz(data: &[u8]) {
     for media_type in ["", spec::MANIFEST, spec::INDEX] {
         match Document::parse(data, &[media_type]) {

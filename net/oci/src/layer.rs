@@ -7,10 +7,10 @@ use image::Compression;
 
 use crate::{Cause, Error, spec::Descriptor};
 
-/// What a layer holds, unpacked if its media type says that it is gzip's or zstd's, of at most `limit` bytes.
+/// The content of a layer of at most `limit` bytes, decompressed if its media type names gzip or zstd.
 ///
 /// # Errors
-/// It is not what its type says, damaged, or larger.
+/// It does not match its type, is damaged, or is larger.
 pub fn unpacked<'a>(descriptor: &Descriptor, blob: &'a [u8], limit: u64) -> Result<Cow<'a, [u8]>, Error> {
     let failed = |cause| Error::new(&descriptor.digest, cause);
     let Some(said) = compression(&descriptor.media_type) else { return Ok(Cow::Borrowed(blob)) };

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Artifacts of OCI registries.
+//! A client for artifacts in OCI registries.
 //!
 //! [`Client::resolve`] follows a [`Reference`] through indexes to the manifest for a [`Platform`]; [`Client::blob`] and
-//! its siblings fetch what a manifest describes, check size and digest, and resume and retry on the way. What has not
-//! the digest that it must have is never returned.
+//! its siblings fetch what a manifest describes, check size and digest, and resume and retry on the way. Bytes with a
+//! wrong digest are never returned.
 //!
 //! Sources: OCI distribution specification 1.1, OCI image specification 1.1, Docker's registry token specification
 //! (distribution.github.io/distribution/spec/auth), RFC 2782 (SRV).

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Which manifest of an index is for this machine.
+//! Selects the manifest of an index for this machine.
 
 use alloc::{format, string::String, vec::Vec};
 use core::fmt;
@@ -11,7 +11,7 @@ use crate::{
     spec::{Descriptor, Index, MachineKind},
 };
 
-/// The machine that an artifact is wanted for.
+/// The platform that an artifact is needed for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Platform {
     /// Its architecture.
@@ -21,18 +21,18 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Linux on this architecture.
+    /// Linux on an architecture.
     pub fn linux(arch: Arch) -> Self {
         Self { arch, os: "linux" }
     }
 
-    /// What is best for this machine: a manifest, or an index that may have one.
+    /// The best match for this machine: a manifest, or an index that may have one.
     pub fn best<'a>(&self, index: &'a Index) -> Option<&'a Descriptor> {
         self.candidates(index).into_iter().next()
     }
 
-    /// What is worth a look, best first: manifests for this machine, then those for it whose operating system is not
-    /// said, then indexes that may have one, and last the only manifest, if nothing is said of its machine.
+    /// The candidates, best first: manifests for this machine, then those for it whose operating system is not
+    /// given, then indexes that may have one, and last the only manifest, if its platform is not given.
     pub(crate) fn candidates<'a>(&self, index: &'a Index) -> Vec<&'a Descriptor> {
         let mut candidates = Vec::new();
         let is_index = |descriptor: &&Descriptor| Kind::of(&descriptor.media_type) == Some(Kind::Index);
@@ -58,7 +58,7 @@ impl Platform {
     fn fits(&self, kind: &MachineKind, is_exact: bool) -> bool {
         let is_arch = kind.architecture == self.arch.oci() || kind.architecture == self.arch.name();
         let is_os = kind.os == self.os || (!is_exact && kind.os.is_empty());
-        // v1 of amd64 and v8 of arm64 are what every such machine has.
+        // Every amd64 machine has v1, and every arm64 machine has v8.
         let is_common = matches!(
             (self.arch, kind.variant.as_deref()),
             (_, None | Some("")) | (Arch::X86_64, Some("v1")) | (Arch::Aarch64, Some("v8" | "v8.0"))
@@ -73,7 +73,7 @@ impl fmt::Display for Platform {
     }
 }
 
-/// What an index has, in words; the first ones.
+/// The first platforms of an index, as text.
 pub(crate) fn available(index: &Index) -> String {
     let shown = |descriptor: &Descriptor| match &descriptor.platform {
         None => "unknown".into(),

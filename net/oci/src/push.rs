@@ -18,7 +18,7 @@ use crate::{
 const ACTION: &str = "pull,push";
 
 impl<D: Dial> Client<D> {
-    /// Uploads a blob, unless the repository has it: whether it was sent.
+    /// Uploads a blob, unless the repository has it. Returns whether it was sent.
     ///
     /// # Errors
     /// The registry refuses it.
@@ -35,9 +35,9 @@ impl<D: Dial> Client<D> {
             Err(error) if matches!(error.cause(), Cause::Absent(_)) => {}
             Err(error) => return Err(error),
         }
-        let attempt = async |place: &Endpoint| self.upload(place, reference, digest, content).await;
+        let attempt = async |endpoint: &Endpoint| self.upload(endpoint, reference, digest, content).await;
         let since = self.http.dial().now();
-        self.somewhere(reference, Scope::Original, since, None, attempt).await.map(|_| true)
+        self.at_endpoints(reference, Scope::Original, since, None, attempt).await.map(|_| true)
     }
 
     /// POST for an address, PUT to it.
@@ -45,7 +45,7 @@ impl<D: Dial> Client<D> {
     /// Spec: OCI distribution 1.1, "POST then PUT".
     async fn upload(
         &self,
-        place: &Endpoint,
+        endpoint: &Endpoint,
         reference: &Reference,
         digest: &Digest,
         content: &dyn Content,
@@ -56,8 +56,8 @@ impl<D: Dial> Client<D> {
             scope: Scope::Original,
             ..Ask::get("blobs/uploads/")
         };
-        let url = place.url(reference.repository(), ask.path)?;
-        let started = self.ask_url(place, reference, &url, &ask).await?;
+        let url = endpoint.url(reference.repository(), ask.path)?;
+        let started = self.ask_url(endpoint, reference, &url, &ask).await?;
         let location = started.head().field("location").map(String::from).unwrap_or_default();
         started.discard().await;
         let to = url.join(&location).map_err(Failed::from)?;
@@ -67,11 +67,11 @@ impl<D: Dial> Client<D> {
         let to = to.with_query("digest", &format!("{digest}"));
         let fields = [("Content-Type", "application/octet-stream")];
         let ask = Ask { method: Method::Put, fields: &fields, body: Some(content), ..ask };
-        self.ask_url(place, reference, &to, &ask).await?.discard().await;
+        self.ask_url(endpoint, reference, &to, &ask).await?.discard().await;
         Ok(())
     }
 
-    /// Uploads a manifest or an index under the reference's digest or tag: its digest.
+    /// Uploads a manifest or an index under the reference's digest or tag. Returns its digest.
     ///
     /// # Errors
     /// The registry refuses it, for example because it lacks a blob.
@@ -84,13 +84,13 @@ impl<D: Dial> Client<D> {
         self.put(reference, media_type, bytes).await.map(|(digest, _)| digest)
     }
 
-    /// Uploads a manifest that has a subject, and sees to it that [`referrers`](Self::referrers) lists it: where the
-    /// registry does not, under the tag that stands for the list. (Of two clients that do that at once, one may be lost.)
+    /// Uploads a manifest that has a subject, and makes sure that [`referrers`](Self::referrers) lists it: if the
+    /// registry does not, by the list under a tag. (If two clients do that at once, one entry may be lost.)
     ///
     /// Spec: OCI distribution 1.1, "Pushing Manifests with Subject".
     ///
     /// # Errors
-    /// The registry refuses it, or its list cannot be changed.
+    /// The registry refuses it, or the list cannot be changed.
     pub async fn push_referrer(&self, reference: &Reference, manifest: &Manifest) -> Result<Digest, Error> {
         let Some(subject) = &manifest.subject else {
             let why = "no subject".into();
@@ -125,7 +125,7 @@ impl<D: Dial> Client<D> {
         match self.document(tagged).await.map(|fetched| fetched.document) {
             Ok(Document::Index(index)) => Ok(index),
             Ok(Document::Manifest(_)) => {
-                let why = "a manifest where the list of referrers is expected".into();
+                let why = "a manifest instead of the list of referrers".into();
                 Err(Error::new(tagged, Cause::Json { what: "index", why }))
             }
             Err(error) if matches!(error.cause(), Cause::Absent(_)) => Ok(Index {
@@ -139,7 +139,7 @@ impl<D: Dial> Client<D> {
         }
     }
 
-    /// Uploads a manifest: its digest, and whether the registry lists it among its subject's referrers.
+    /// Uploads a manifest. Returns its digest, and whether the registry lists it among its subject's referrers.
     async fn put(
         &self,
         reference: &Reference,

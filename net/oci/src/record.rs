@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What a registry has answered, as a file: documents, lists of referrers and signatures, so that the same questions
-//! can be asked again where there is no network.
+//! Recorded answers of a registry, as a file: documents, lists of referrers and signatures, so that the same requests
+//! can be answered without a network.
 //!
 //! The file is a line with its name, then each answer: a line `LENGTH PATH TYPE`, as many bytes, and a line feed. A
-//! path stands behind the repository, as in `manifests/1`. Parts of an artifact are not in it.
+//! path is relative to the repository, as in `manifests/1`. Parts of an artifact are not in it.
 
 use alloc::{
     format,
@@ -16,27 +16,27 @@ use dial::Dial;
 
 use crate::Client;
 
-/// What the file begins with.
+/// The first line of the file.
 const NAME: &[u8] = b"cloud-boot record 1\n";
-/// The longest line in it. A path has a tag or a digest.
+/// The longest line in bytes. A path has a tag or a digest.
 const LONGEST_LINE: usize = 512;
-/// The longest media type that is kept; a longer one says nothing.
+/// The longest media type that is kept; a longer one is meaningless.
 const LONGEST_TYPE: usize = 255;
-/// More than the documents and signatures of any artifact.
+/// The most answers: more than the documents and signatures of any artifact.
 const MOST_ANSWERS: usize = 256;
 
 /// One answer.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Answer {
-    /// What was asked for: `manifests/TAG`, `manifests/DIGEST`, `referrers/DIGEST`, `blobs/DIGEST`.
+    /// The requested path: `manifests/TAG`, `manifests/DIGEST`, `referrers/DIGEST`, `blobs/DIGEST`.
     pub path: String,
-    /// What the registry says that it is; may be empty.
+    /// The media type that the registry gave; may be empty.
     pub media_type: String,
     /// The bytes.
     pub bytes: Vec<u8>,
 }
 
-/// Answers of a registry.
+/// The recorded answers of a registry.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Record {
     answers: Vec<Answer>,
@@ -50,18 +50,18 @@ impl Default for Record {
 }
 
 impl Record {
-    /// Bytes of the largest one.
+    /// The largest record in bytes.
     pub const LARGEST: usize = 8 << 20;
 
-    /// Reads one.
+    /// Parses a record.
     ///
     /// # Errors
-    /// What is wrong with it, and at which byte.
+    /// What is wrong, and at which byte.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         // Cannot saturate: `rest` is an end of `bytes`.
         let at = |rest: &[u8]| bytes.len().saturating_sub(rest.len());
         if bytes.len() > Self::LARGEST {
-            return Err(format!("{} bytes, at most {} are read", bytes.len(), Self::LARGEST));
+            return Err(format!("{} bytes, at most {} are allowed", bytes.len(), Self::LARGEST));
         }
         let mut rest = bytes.strip_prefix(NAME).ok_or("not a record of a registry's answers")?;
         let mut record = Self::default();
@@ -78,7 +78,7 @@ impl Record {
         Ok(record)
     }
 
-    /// The file; None where it lacks an answer, which was too large.
+    /// The file; `None` if an answer is missing because it was too large.
     pub fn emit(&self) -> Option<Vec<u8>> {
         if !self.is_whole {
             return None;
@@ -92,12 +92,12 @@ impl Record {
         (file.len() <= Self::LARGEST).then_some(file)
     }
 
-    /// What was answered to a path.
+    /// The answer to a path.
     pub fn answer(&self, path: &str) -> Option<&Answer> {
         self.answers.iter().find(|answer| answer.path == path)
     }
 
-    /// An answer more, in the place of an earlier one to the same path.
+    /// Adds an answer, or replaces the earlier one to the same path.
     pub(crate) fn add(&mut self, path: &str, media_type: &str, bytes: &[u8]) {
         self.answers.retain(|answer| answer.path != path);
         let is_text = media_type.len() <= LONGEST_TYPE && !media_type.chars().any(char::is_control);
@@ -114,7 +114,7 @@ impl Record {
 }
 
 impl<D: Dial> Client<D> {
-    /// The same, which records what registries answer: documents, lists of referrers, and the blobs of
+    /// Makes the client record answers of registries: documents, lists of referrers, and the blobs of
     /// [`blob`](Self::blob).
     #[must_use]
     pub fn recording(mut self) -> Self {
@@ -122,7 +122,7 @@ impl<D: Dial> Client<D> {
         self
     }
 
-    /// What was recorded.
+    /// The recorded answers.
     pub fn into_record(self) -> Option<Record> {
         self.record.map(RefCell::into_inner)
     }
@@ -135,13 +135,13 @@ impl<D: Dial> Client<D> {
     }
 }
 
-/// The first answer, and what stands behind it.
+/// The first answer, and the bytes after it.
 fn answer(bytes: &[u8]) -> Option<(Answer, &[u8])> {
     let end = bytes.iter().take(LONGEST_LINE).position(|byte| *byte == b'\n')?;
     let (line, rest) = bytes.split_at_checked(end)?;
     let mut words = core::str::from_utf8(line).ok()?.splitn(3, ' ');
     let (length, path, media_type) = (words.next()?, words.next()?, words.next()?);
-    // One way to write each number, so that there is one file for each record.
+    // Each number has only one form, so that each record has only one file.
     let length: usize = length.parse().ok().filter(|number: &usize| number.to_string() == length)?;
     let is_type = media_type.trim() == media_type
         && media_type.len() <= LONGEST_TYPE
@@ -152,7 +152,7 @@ fn answer(bytes: &[u8]) -> Option<(Answer, &[u8])> {
     (is_path(path) && is_type).then_some((answer, behind))
 }
 
-/// Whether a path can stand in a line of the file, and in one of HTTP.
+/// Whether a path can be part of a line of the file, and of an HTTP request line.
 fn is_path(path: &str) -> bool {
     (1..=200).contains(&path.len()) && path.bytes().all(|byte| byte.is_ascii_graphic())
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Names of artifacts.
+//! References to artifacts.
 
 use alloc::{
     format,
@@ -11,15 +11,15 @@ use http::host_and_port;
 
 use crate::{Cause, Digest, Error};
 
-/// The longest reference.
+/// The longest reference in characters.
 const LONGEST: usize = 1024;
-/// The longest host with repository, and the longest tag.
+/// The longest host with repository, and the longest tag, in characters.
 ///
 /// Spec: OCI distribution 1.1, "Pulling manifests".
 const LONGEST_NAME: usize = 255;
 const LONGEST_TAG: usize = 128;
 
-/// The name of an artifact: `[oci://]host[:port]/repository[:tag][@digest]`.
+/// A reference to an artifact: `[oci://]host[:port]/repository[:tag][@digest]`.
 ///
 /// The host may be the name of SRV records, `_service._tcp.zone`. Without tag and digest, the tag is `latest`. With
 /// both, the digest decides.
@@ -32,10 +32,10 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Parses one.
+    /// Parses a reference.
     ///
     /// # Errors
-    /// Not a reference: the host is missing, a part has letters that it cannot have, or the digest is malformed.
+    /// The host is missing, a part has invalid characters, or the digest is malformed.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let shown: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
         Self::split(text).map_err(|why| Error::new(shown, Cause::Reference(why)))
@@ -59,7 +59,7 @@ impl Reference {
         };
         let is_host = registry.contains(['.', ':']) || registry == "localhost";
         if !is_host || host_and_port(registry).is_none() {
-            return Err("begins with no host, as in host.example/repository");
+            return Err("does not begin with a host, as in host.example/repository");
         }
         if registry.starts_with('_') && !is_service(registry) {
             return Err("SRV records are named _service._tcp.zone");
@@ -69,7 +69,7 @@ impl Reference {
         }
         if tag.is_some_and(|tag| !is_tag(tag)) {
             return Err(
-                "a tag has 1 to 128 letters, digits, '_', '.', '-', and begins with none of the last two",
+                "a tag has 1 to 128 letters, digits, '_', '.' or '-', and does not begin with '.' or '-'",
             );
         }
         let registry = registry.to_ascii_lowercase();
@@ -81,12 +81,12 @@ impl Reference {
         Ok(Self { registry, repository, tag: tag.map(String::from), digest })
     }
 
-    /// The host with its port, or the name of SRV records: what a login belongs to.
+    /// The host with its port, or the name of SRV records. Logins belong to it.
     pub fn registry(&self) -> &str {
         &self.registry
     }
 
-    /// The host with its port where the registry is reached, which is another one for Docker's own.
+    /// The host with its port to connect to; for Docker's registry, it differs from the name.
     pub(crate) fn server(&self) -> &str {
         if self.registry == DOCKER { "registry-1.docker.io" } else { &self.registry }
     }
@@ -96,7 +96,7 @@ impl Reference {
         &self.repository
     }
 
-    /// The tag; none if there is a digest only.
+    /// The tag; `None` if there is only a digest.
     pub fn tag(&self) -> Option<&str> {
         match (&self.tag, &self.digest) {
             (Some(tag), _) => Some(tag),
@@ -105,18 +105,18 @@ impl Reference {
         }
     }
 
-    /// The digest that pins it.
+    /// The digest, if the reference is pinned.
     pub fn digest(&self) -> Option<&Digest> {
         self.digest.as_ref()
     }
 
-    /// The same artifact, pinned.
+    /// The same repository and tag, pinned to this digest.
     #[must_use]
     pub fn with_digest(&self, digest: Digest) -> Self {
         Self { digest: Some(digest), ..self.clone() }
     }
 
-    /// What a tag of the same repository names.
+    /// The reference to a tag in the same repository.
     ///
     /// # Errors
     /// It is not a tag.
@@ -127,7 +127,7 @@ impl Reference {
         Ok(Self { tag: Some(tag.into()), digest: None, ..self.clone() })
     }
 
-    /// What names it among its repository's manifests: the digest if there is one, else the tag.
+    /// Its key among its repository's manifests: the digest if there is one, otherwise the tag.
     pub(crate) fn key(&self) -> String {
         match &self.digest {
             Some(digest) => digest.to_string(),
@@ -149,7 +149,7 @@ impl fmt::Display for Reference {
     }
 }
 
-/// Docker's own registry, by the name that users write.
+/// Docker's registry, by the name that users write.
 const DOCKER: &str = "docker.io";
 
 /// Whether it is `_service._tcp.zone`.
@@ -163,7 +163,7 @@ pub(crate) fn zone(registry: &str) -> Option<&str> {
     (service.len() > 1 && service.starts_with('_')).then_some(zone)
 }
 
-/// A part of a repository: `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`.
+/// Whether it is a component of a repository name: `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`.
 fn is_component(component: &str) -> bool {
     let mut is_behind_letter = false;
     let mut separator = String::new();

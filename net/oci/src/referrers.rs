@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What a repository has about a manifest: signatures and the like, which name it as their subject.
+//! The referrers of a manifest: signatures and the like, which name it as their subject.
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -15,54 +15,55 @@ use crate::{
     spec::{Descriptor, INDEX},
 };
 
-/// Most pages of a list that are read.
+/// The most pages of a list that are read.
 const MOST_PAGES: usize = 16;
-/// Most members of lists that are read. The error's text has the same number.
+/// The most members of lists that are read. The error text has the same number.
 const MOST: usize = 512;
 
-/// The longest algorithm and the longest digits in a tag that stands for the list.
+/// The longest algorithm and the longest digits in the tag of a list.
 ///
 /// Spec: OCI distribution 1.1, "Referrers Tag Schema".
 const LONGEST_ALGORITHM: usize = 32;
 const LONGEST_DIGITS: usize = 64;
 
-/// Manifests that are said to be about another one.
+/// Manifests that claim to refer to another one.
 #[derive(Debug, Default)]
 pub struct Referrers {
-    /// At most 512, whatever they are.
+    /// At most 512, of any type.
     pub manifests: Vec<Descriptor>,
     /// Why a list, or the rest of it, could not be read: malformed, too large, too long.
     pub faults: Vec<Error>,
 }
 
 /// Where a list is.
-struct Place<'a> {
-    /// Behind the repository.
+struct ListAddress<'a> {
+    /// The path after the repository.
     path: &'a str,
-    /// By the API, which not all registries have; else under the tag.
+    /// Whether it is the API's, which not all registries have; otherwise it is under the tag.
     is_api: bool,
-    /// Bytes that may be read.
+    /// The most bytes to read.
     limit: usize,
 }
 
 /// The first [`MOST`] members of a list.
 #[derive(Default)]
-struct Few {
+struct PageMembers {
     members: Vec<Descriptor>,
     has_more: bool,
 }
 
 impl<D: Dial> Client<D> {
-    /// The manifests whose subject is this one, as far as `limit` bytes of each list name them: by the registry's API,
-    /// and by the tag that stands for the list where there is no API, or where it lists nothing or cannot be read. Empty
-    /// where there is neither.
+    /// The manifests whose subject is this one, as far as the first `limit` bytes of each list name them: from the
+    /// registry's API, and from the list under a tag if there is no API, or if it lists nothing or cannot be read.
+    /// Empty if there is neither.
     ///
-    /// It is a hint: nothing vouches for a list, for it being whole, or for what its descriptors say but the digest.
+    /// A list is only a hint: nothing proves that it is complete, or that its descriptors are right except for the
+    /// digest.
     ///
     /// Spec: OCI distribution 1.1, "Listing Referrers".
     ///
     /// # Errors
-    /// The registry cannot be asked.
+    /// The registry cannot be reached.
     pub async fn referrers(
         &self,
         reference: &Reference,
@@ -71,38 +72,40 @@ impl<D: Dial> Client<D> {
         limit: usize,
     ) -> Result<Referrers, Error> {
         let path = format!("referrers/{digest}");
-        let mut found = self.listed(reference, scope, &Place { path: &path, is_api: true, limit }).await?;
+        let mut found =
+            self.listed(reference, scope, &ListAddress { path: &path, is_api: true, limit }).await?;
         let is_whole = found.faults.is_empty() || found.manifests.len() >= MOST;
         if found.manifests.is_empty() || !is_whole {
             let tagged = reference.with_tag(&tag(digest))?;
             let path = format!("manifests/{}", tagged.key());
-            let kept = self.listed(&tagged, scope, &Place { path: &path, is_api: false, limit }).await?;
+            let kept =
+                self.listed(&tagged, scope, &ListAddress { path: &path, is_api: false, limit }).await?;
             found.faults.extend(kept.faults);
-            found.add(&tagged, Few { members: kept.manifests, has_more: false });
+            found.add(&tagged, PageMembers { members: kept.manifests, has_more: false });
         }
         Ok(found)
     }
 
-    /// Whether copies of the registry are asked before it.
+    /// Whether mirrors are asked before the registry.
     ///
     /// # Errors
-    /// Where it is reached cannot be found out.
+    /// Its endpoints cannot be looked up.
     pub async fn has_mirrors(&self, reference: &Reference) -> Result<bool, Error> {
-        Ok(self.places(reference).await?.has_mirrors())
+        Ok(self.endpoints(reference).await?.has_mirrors())
     }
 
-    /// What a list has; nothing where there is none.
+    /// The members of a list; empty if there is no list.
     async fn listed(
         &self,
         reference: &Reference,
         scope: Scope,
-        list: &Place<'_>,
+        list: &ListAddress<'_>,
     ) -> Result<Referrers, Error> {
-        let attempt = async |place: &Endpoint| self.pages(place, reference, list).await;
+        let attempt = async |endpoint: &Endpoint| self.pages(endpoint, reference, list).await;
         let limit = Some(self.options.backoff.at_most);
-        match self.somewhere(reference, scope, self.http.dial().now(), limit, attempt).await {
+        match self.at_endpoints(reference, scope, self.http.dial().now(), limit, attempt).await {
             Ok((found, _)) => {
-                // Nothing vouches for a list, so that it need not be the registry's own bytes.
+                // A list is only a hint, so it need not be the registry's own bytes.
                 self.note(list.path, INDEX, written(&found.manifests).as_bytes());
                 Ok(found)
             }
@@ -118,34 +121,34 @@ impl<D: Dial> Client<D> {
         }
     }
 
-    /// Records that a list has nothing. A mirror may have had one that the registry lacks: the record answers as the place
-    /// that was asked last.
-    fn note_none(&self, list: &Place<'_>) {
+    /// Records that a list is empty. A mirror may have had one that the registry lacks: the record answers as the
+    /// endpoint that was asked last.
+    fn note_none(&self, list: &ListAddress<'_>) {
         self.note(list.path, INDEX, written(&[]).as_bytes());
     }
 
     /// The pages of a list. One that cannot be read is an error if it is the first, so that the next mirror is asked.
     async fn pages(
         &self,
-        place: &Endpoint,
+        endpoint: &Endpoint,
         reference: &Reference,
-        list: &Place<'_>,
+        list: &ListAddress<'_>,
     ) -> Result<Referrers, Failed> {
-        let mut url = place.url(reference.repository(), list.path)?;
+        let mut url = endpoint.url(reference.repository(), list.path)?;
         let mut found = Referrers::default();
         let mut left = list.limit;
         for _ in 0..MOST_PAGES {
             let ask = Ask { fields: &[("Accept", ACCEPT)], ..Ask::get(list.path) };
-            let response = self.ask_url(place, reference, &url, &ask).await?;
+            let response = self.ask_url(endpoint, reference, &url, &ask).await?;
             if list.is_api && !response.head().field("content-type").is_some_and(is_index) {
-                // Some answer anything with a page for people.
+                // Some registries answer every request with an HTML page.
                 return Err(Error::new(reference, Cause::Absent(Default::default())).into());
             }
             let next = response.head().all("link").find_map(next).map(String::from);
             let page = response.bytes(left).await.map_err(Error::from);
             match page.and_then(|bytes| Ok((bytes.len(), members(reference, &bytes)?))) {
                 Ok((size, members)) => {
-                    // Cannot saturate: no more than what is left is read of a page.
+                    // Cannot saturate: at most `left` bytes of a page are read.
                     left = left.saturating_sub(size);
                     found.add(reference, members);
                 }
@@ -154,7 +157,7 @@ impl<D: Dial> Client<D> {
                 }
                 Err(error) => return Err(error.into()),
             }
-            // A login belongs to this place only.
+            // The login belongs to this endpoint only.
             let joined = next.filter(|_| found.faults.is_empty()).and_then(|next| url.join(&next).ok());
             match joined.filter(|joined| joined.is_same_origin(&url)) {
                 Some(joined) => url = joined,
@@ -165,8 +168,8 @@ impl<D: Dial> Client<D> {
     }
 }
 
-impl Place<'_> {
-    /// Whether a registry answers as one without the list does.
+impl ListAddress<'_> {
+    /// Whether the error means that the registry does not have the list.
     fn is_missing(&self, error: &Error) -> bool {
         match error.cause() {
             Cause::Absent(_) => true,
@@ -177,36 +180,36 @@ impl Place<'_> {
 }
 
 impl Referrers {
-    /// Those of another page, or of another list.
-    fn add(&mut self, reference: &Reference, few: Few) {
+    /// Adds the members of another page, or of another list.
+    fn add(&mut self, reference: &Reference, page: PageMembers) {
         // Cannot saturate: no more than `MOST` are kept.
         let room = MOST.saturating_sub(self.manifests.len());
-        if few.has_more || few.members.len() > room {
+        if page.has_more || page.members.len() > room {
             self.faults.push(Error::new(reference, Cause::Limit("512 referrers")));
         }
-        self.manifests.extend(few.members.into_iter().take(room));
+        self.manifests.extend(page.members.into_iter().take(room));
     }
 }
 
-/// The members of a page, as far as they are read.
-fn members(reference: &Reference, bytes: &[u8]) -> Result<Few, Error> {
+/// The first members of a page.
+fn members(reference: &Reference, bytes: &[u8]) -> Result<PageMembers, Error> {
     let failed = |error| Error::new(reference, malformed("index", error));
     let document = Object::parse(bytes).map_err(failed)?;
     let [manifests, layers] = document.members(["manifests", "layers"]).map_err(failed)?;
     if layers.given().is_some() {
-        let why = "a manifest where the list of referrers is expected";
+        let why = "a manifest instead of the list of referrers";
         return Err(Error::new(reference, malformed("index", why)));
     }
     let (members, has_more) = manifests.first(MOST).map_err(failed)?;
     let members = members.into_iter().map(Descriptor::read).collect::<Result<_, _>>().map_err(failed)?;
-    Ok(Few { members, has_more })
+    Ok(PageMembers { members, has_more })
 }
 
-/// A list with what says whether a member is worth a look. By hand: a boot writes no other JSON, and serde's code would be
-/// in the program for this alone.
+/// A list with the fields that a search needs. Written by hand: a boot writes no other JSON, and serde's code would be
+/// in the program only for this.
 fn written(manifests: &[Descriptor]) -> String {
     let member = |Descriptor { media_type, digest, size, artifact_type, .. }: &Descriptor| {
-        // An artifact of a type that nobody knows is worth none.
+        // An artifact of unknown type is not useful.
         let artifact_type = plain(artifact_type.as_deref().unwrap_or_default())?;
         let media_type = plain(media_type).unwrap_or_default();
         Some(format!(
@@ -217,7 +220,7 @@ fn written(manifests: &[Descriptor]) -> String {
     format!(r#"{{"schemaVersion":2,"mediaType":"{INDEX}","manifests":[{}]}}"#, members.join(","))
 }
 
-/// A type that needs no escapes in JSON, as all types that there are.
+/// A type that needs no escapes in JSON, as all known types.
 fn plain(media_type: &str) -> Option<&str> {
     let is_plain = |byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
     media_type.bytes().all(is_plain).then_some(media_type)
@@ -239,7 +242,7 @@ fn next(field: &str) -> Option<&str> {
     parameters.split(';').any(is_next).then_some(address)
 }
 
-/// The tag that stands for the list of referrers.
+/// The tag of the list of referrers.
 pub(crate) fn tag(digest: &Digest) -> String {
     let text = format!("{digest}");
     let (algorithm, digits) = text.split_once(':').unwrap_or((&text, ""));

@@ -15,48 +15,49 @@ use crate::{
     spec::{Index, Manifest},
 };
 
-/// The largest document. Registries need not take larger ones.
+/// The largest document in bytes. Registries need not accept larger ones.
 ///
 /// Spec: OCI distribution 1.1, "Pushing Manifests".
 pub(crate) const LARGEST: usize = 4 << 20;
-/// How deep indexes may nest, and how many documents are read in all.
+/// The deepest nesting of indexes, and the most documents in all.
 const DEEPEST: usize = 4;
 const MOST_DOCUMENTS: usize = 16;
 
-/// The documents that are read.
+/// The document types that we read.
 pub(crate) const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
                       application/vnd.docker.distribution.manifest.v2+json, \
                       application/vnd.docker.distribution.manifest.list.v2+json";
 
-/// A document whose digest was checked.
+/// A document whose digest was verified.
 #[derive(Clone, Debug)]
 pub struct Fetched {
     /// Its digest.
     pub digest: Digest,
     /// Its bytes.
     pub bytes: Vec<u8>,
-    /// What they say.
+    /// The parsed document.
     pub document: Document,
 }
 
 /// The manifest for a machine.
 #[derive(Clone, Debug)]
 pub struct Image {
-    /// What the reference names: an index, or the manifest itself.
+    /// The digest of what the reference names: an index, or the manifest itself.
     pub digest: Digest,
     /// The manifest's own digest.
     pub manifest_digest: Digest,
     /// The manifest.
     pub manifest: Manifest,
-    /// The index, where the reference names one.
+    /// The index, if the reference names one.
     pub index: Option<Index>,
 }
 
 impl<D: Dial> Client<D> {
-    /// The manifest that a reference means on a machine. A manifest is taken as it is, whatever it is for.
+    /// The manifest that a reference names for a platform. If it names a manifest directly, its platform is not
+    /// checked.
     ///
     /// # Errors
-    /// The registry does not have it, it is malformed or not what its digest names, or nothing in it is for this machine.
+    /// The registry does not have it, it is malformed, its digest does not match, or nothing in it is for this machine.
     pub async fn resolve(&self, reference: &Reference, wanted: &Platform) -> Result<Image, Error> {
         let first = self.document(reference).await?;
         let digest = first.digest.clone();
@@ -69,7 +70,7 @@ impl<D: Dial> Client<D> {
         };
         let available = platform::available(&index);
         let mut left = MOST_DOCUMENTS;
-        // Indexes that are still to be looked through, the next one last.
+        // Indexes still to be searched, the next one last.
         let mut stack = Vec::from([(0, wanted_of(wanted, &index))]);
         let first = index;
         while let Some((depth, mut candidates)) = stack.pop() {
@@ -93,7 +94,7 @@ impl<D: Dial> Client<D> {
         Err(Error::new(reference, Cause::Platform { wanted: format!("{wanted}"), available }))
     }
 
-    /// The document that a reference names, checked against its digest, or against the one that the registry gives.
+    /// The document that a reference names, verified against its digest, or against the one that the registry gives.
     ///
     /// # Errors
     /// The registry does not have it, or it is malformed, or has another digest.
@@ -101,10 +102,11 @@ impl<D: Dial> Client<D> {
         self.said_document(reference, None).await
     }
 
-    /// The same from these places, of at most `limit` bytes. What a tag means is a hint then: mirrors may say it, too.
+    /// The same from these endpoints, of at most `limit` bytes. The meaning of a tag is only a hint then: it may come
+    /// from a mirror.
     ///
     /// # Errors
-    /// As of [`document`](Self::document), or it is larger.
+    /// As for [`document`](Self::document), or it is larger.
     pub async fn document_at(
         &self,
         reference: &Reference,
@@ -119,7 +121,7 @@ impl<D: Dial> Client<D> {
         let scope = if reference.digest().is_some() { Scope::Everywhere } else { Scope::Vouching };
         let since = self.http.dial().now();
         match self.document_of(reference, said, scope, LARGEST, since).await {
-            // A mirror's fault is not the registry's, which has the time that is left.
+            // After a mirror's fault, the registry gets the rest of the time.
             Err((_, true)) if scope == Scope::Everywhere => {
                 self.document_of(reference, said, Scope::Original, LARGEST, since).await
             }
@@ -128,7 +130,7 @@ impl<D: Dial> Client<D> {
         .map_err(|(error, _)| error)
     }
 
-    /// A failure comes with whether it is that of a mirror which has answered.
+    /// An error comes with whether a mirror has answered and is at fault.
     async fn document_of(
         &self,
         reference: &Reference,
@@ -141,18 +143,18 @@ impl<D: Dial> Client<D> {
         let ask = Ask { fields: &[("Accept", ACCEPT)], scope, since: Some(since), ..Ask::get(&path) };
         let mut number = 0;
         let (response_type, response_digest, bytes, is_of_mirror) = loop {
-            let asked = self.ask_somewhere(reference, &ask).await;
-            // Everybody was asked.
-            let (response, place) = asked.map_err(|error| (error, false))?;
+            let asked = self.ask_endpoints(reference, &ask).await;
+            // All endpoints were asked.
+            let (response, endpoint) = asked.map_err(|error| (error, false))?;
             let field = |name| response.head().field(name).map(String::from);
             let fields = (field("content-type"), field("docker-content-digest"));
             match response.bytes(limit).await {
-                Ok(bytes) => break (fields.0, fields.1, bytes, place.is_mirror),
-                Err(error) if error.is_transient() && !place.has_had_its_time(number, &error) => {
+                Ok(bytes) => break (fields.0, fields.1, bytes, endpoint.is_mirror),
+                Err(error) if error.is_transient() && !endpoint.has_had_its_time(number, &error) => {
                     let pause = self.pause(number, since, None, error.into()).await;
                     pause.map_err(|error| (error, false))?;
                 }
-                Err(error) => return Err((error.into(), place.is_mirror)),
+                Err(error) => return Err((error.into(), endpoint.is_mirror)),
             }
             number = number.wrapping_add(1);
         };
@@ -171,7 +173,7 @@ impl<D: Dial> Client<D> {
     }
 }
 
-/// The candidates of an index, the best one last; what is no manifest by its type is none.
+/// The candidates of an index, the best one last; without those whose type is not a manifest.
 fn wanted_of(wanted: &Platform, index: &Index) -> Vec<(String, Digest)> {
     let candidates = wanted.candidates(index);
     let is_known = |media_type: &str| media_type.is_empty() || Kind::of(media_type).is_some();

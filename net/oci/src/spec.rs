@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The documents of the image specification, as far as they are used. Unknown members are tolerated, and kept out.
+//! The documents of the image specification, as far as they are used. Unknown members are ignored.
 
 use alloc::{borrow::Cow, string::String, vec::Vec};
 
@@ -18,33 +18,33 @@ pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 /// Docker's manifest list.
 pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
-/// What an artifact has in place of a configuration: `{}`.
+/// The type of an artifact's empty configuration: `{}`.
 pub const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 
-/// Points to something: what it is, its digest and its size.
+/// A descriptor: type, digest and size of some content.
 ///
 /// Spec: OCI image 1.1, descriptor.md.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
-    /// What it is.
+    /// The media type.
     pub media_type: String,
     /// Its digest.
     pub digest: Digest,
     /// Its length in bytes.
     pub size: u64,
-    /// What the artifact is, if this points to a manifest.
+    /// The artifact type, if this points to a manifest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
-    /// The machine that it is for.
+    /// The platform that it is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<MachineKind>,
-    /// Anything.
+    /// Annotations.
     #[serde(skip_serializing_if = "Annotations::is_empty")]
     pub annotations: Annotations,
 }
 
-/// The machine that something is for, as an index says it.
+/// The platform of a manifest, as an index gives it.
 ///
 /// Spec: OCI image 1.1, image-index.md, "platform".
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
@@ -53,7 +53,7 @@ pub struct MachineKind {
     pub architecture: String,
     /// Go's `GOOS`.
     pub os: String,
-    /// For example `v8`, of `arm64`.
+    /// The variant, for example `v8` of `arm64`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
 }
@@ -66,25 +66,25 @@ pub struct MachineKind {
 pub struct Manifest {
     /// Always 2.
     pub schema_version: u32,
-    /// What this document is.
+    /// The media type of this document.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
-    /// What the artifact is.
+    /// The artifact type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
     /// The configuration.
     pub config: Descriptor,
     /// The parts.
     pub layers: Vec<Descriptor>,
-    /// The manifest that this one says something about.
+    /// The manifest that this one refers to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<Descriptor>,
-    /// Anything.
+    /// Annotations.
     #[serde(skip_serializing_if = "Annotations::is_empty")]
     pub annotations: Annotations,
 }
 
-/// Manifests of the same thing, for several machines.
+/// Manifests of the same artifact, for several platforms.
 ///
 /// Spec: OCI image 1.1, image-index.md.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -92,23 +92,23 @@ pub struct Manifest {
 pub struct Index {
     /// Always 2.
     pub schema_version: u32,
-    /// What this document is.
+    /// The media type of this document.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
-    /// What the artifact is.
+    /// The artifact type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
     /// The manifests, and further indexes.
     pub manifests: Vec<Descriptor>,
-    /// Anything.
+    /// Annotations.
     #[serde(skip_serializing_if = "Annotations::is_empty")]
     pub annotations: Annotations,
 }
 
-/// Parts of an artifact, or manifests of an index, that a document may have; those of today have a few dozen. With
+/// The most parts of an artifact, or manifests of an index; common documents have a few dozen. With
 /// [`MOST_ANNOTATIONS`] each, the largest document takes 16 MiB as a value, and not ten times as much.
 const MOST_DESCRIPTORS: usize = 512;
-/// Annotations of one thing that a document may have.
+/// The most annotations of one descriptor or document.
 pub const MOST_ANNOTATIONS: usize = 64;
 
 impl Descriptor {
@@ -127,7 +127,7 @@ impl Descriptor {
         })
     }
 
-    /// Go writes `null` where something is empty.
+    /// A list, which Go writes as `null` if it is empty.
     fn list(value: Value<'_>) -> Result<Vec<Self>, Error> {
         value.list(MOST_DESCRIPTORS)?.into_iter().map(Self::read).collect()
     }

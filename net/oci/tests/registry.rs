@@ -77,7 +77,7 @@ fn what_oras_pushes_is_pulled() {
     let pinned = format!("{}@{}", name, image.digest);
     assert_eq!(pulled(&pinned, Arch::X86_64, options()).unwrap().0.manifest_digest, image.digest);
     let error = pulled(&name.replace(":1", ":2"), Arch::X86_64, options()).unwrap_err().to_string();
-    let expected = "the registry does not have it (MANIFEST_UNKNOWN: manifest unknown)";
+    let expected = "not found in the registry (MANIFEST_UNKNOWN: manifest unknown)";
     assert_eq!(
         error,
         format!("E-NET-OCI-ABSENT {}: {expected}", name.replace(":1", ":2").replace("oci://", ""))

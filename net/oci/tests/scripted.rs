@@ -275,7 +275,7 @@ fn what_is_too_large_is_not_fetched() {
         let layers: Vec<_> = image.manifest.layers.iter().collect();
         client.blobs(&reference(), &layers, 11, &|_| ()).await.unwrap_err()
     });
-    assert_eq!(error.to_string(), "E-NET-OCI-SIZE registry.test/a/b:1: 12 bytes, room for 11");
+    assert_eq!(error.to_string(), "E-NET-OCI-SIZE registry.test/a/b:1: 12 bytes, but only 11 fit");
     assert_eq!(script.lines(), ["GET /v2/a/b/manifests/1"]);
 }
 
@@ -315,7 +315,7 @@ fn a_manifest_of_another_algorithm_is_checked_by_it() {
 fn an_absent_one_is_said_in_the_registrys_words() {
     let world = World::new();
     Script::at(&world, "registry.test:443", |_| not_found());
-    let expected = "E-NET-OCI-ABSENT registry.test/a/b:1: the registry does not have it (MANIFEST_UNKNOWN: manifest unknown)";
+    let expected = "E-NET-OCI-ABSENT registry.test/a/b:1: not found in the registry (MANIFEST_UNKNOWN: manifest unknown)";
     assert_eq!(layers(&world, Options::default()).unwrap_err(), expected);
 }
 
@@ -780,9 +780,9 @@ fn lists_of_referrers_that_cannot_be_read_are_faults() {
     for (api, tagged, expected, words) in [
         (b"no JSON".to_vec(), list(3), 3, "malformed index: expected ident at line 1 column 2"),
         (b"{".to_vec(), b"".to_vec(), 0, "malformed index: EOF while parsing"),
-        (br#"{"manifests":1}"#.to_vec(), list(1), 1, "expected a list"),
+        (br#"{"manifests":1}"#.to_vec(), list(1), 1, "expected an array"),
         (b" ".repeat(400_001), list(1), 1, "E-NET-HTTP-SIZE https://registry.test/v2/a/b/referrers/"),
-        (b"".to_vec(), br#"{"layers":[]}"#.to_vec(), 0, "a manifest where the list of referrers is expected"),
+        (b"".to_vec(), br#"{"layers":[]}"#.to_vec(), 0, "a manifest instead of the list of referrers"),
     ] {
         let (count, faults) = referrers_of(&api, &tagged);
         assert_eq!((count, faults.len()), (expected, 1), "{words}: {faults:?}");

@@ -142,7 +142,7 @@ fn a_sink_may_refuse() {
     let error = fetched(&world, &shelf, Options::default()).unwrap_err();
     let address = Url::parse("https://registry.test/v2/a/b/blobs/").unwrap();
     assert!(error.starts_with(&format!("E-NET-HTTP-STORE {address}sha256:")), "{error}");
-    assert!(error.ends_with(": cannot keep what was received: file.partial: disk full"), "{error}");
+    assert!(error.ends_with(": cannot store the received data: file.partial: disk full"), "{error}");
     let held = shelf.bytes.into_inner();
     assert!(held.len() > 500_000 && body.starts_with(&held), "what was there is there");
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What tests of network protocols talk to: the real servers and tools of the toolbox, and scripted servers in memory.
+//! Peers for tests of network protocols: the real servers and tools of the toolbox, and scripted servers in memory.
 
 pub mod neighbor;
 mod openssl;
@@ -21,7 +21,7 @@ pub use world::{Peer, Stream, Wire, World};
 
 use std::time::Duration;
 
-/// Longest wait for a real peer: a busy machine needs long, but a peer that hangs fails the test.
+/// The longest wait for a real peer: enough for a busy machine, but a peer that hangs fails the test.
 pub const LIMIT: Duration = Duration::from_secs(120);
 
 /// Where the tools are.

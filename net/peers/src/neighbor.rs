@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Linux's own IP, and the real servers on it, behind a tap device in namespaces of the test's own, for which no
-//! rights are needed but those to open /dev/net/tun. socat carries its frames as datagrams.
+//! Linux's own IP, and the real servers on it, behind a tap device in the test's own namespaces, for which no
+//! privileges are needed except access to /dev/net/tun. socat carries its frames as datagrams.
 
 use std::{
     collections::VecDeque,
@@ -15,7 +15,7 @@ use std::{
 
 use nic::{Frame, Mac, Nic};
 
-/// What dnsmasq has in every test: its own files only, no rights to give up, the card, and the place of its leases.
+/// dnsmasq's options in every test: its own files only, no change of user, the card, and the file of its leases.
 pub const DNSMASQ: &str = "dnsmasq -d -C /dev/null -R -h --log-dhcp -i t0 -z --dhcp-leasefile=leases";
 
 /// The other end of the cable: a Linux with `10.9.0.1/24` and `fd09::1/64` on `t0` that runs a script.
@@ -28,10 +28,10 @@ pub struct Neighbor {
 }
 
 impl Neighbor {
-    /// Starts it, in a folder of its own. What the script says on standard error when it has started is awaited.
+    /// Starts it, in its own folder, and waits until the script prints `started` to standard error.
     ///
     /// # Panics
-    /// It ends before.
+    /// The script ends before that.
     pub fn new(script: &str, started: &str) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -75,7 +75,7 @@ impl Neighbor {
         Self { folder, child, log: Some(log), card: Some(card) }
     }
 
-    /// One that is nothing but dnsmasq.
+    /// A neighbor that only runs dnsmasq.
     ///
     /// # Panics
     /// It does not start.
@@ -86,12 +86,12 @@ impl Neighbor {
     /// Our end of the cable.
     ///
     /// # Panics
-    /// The second time.
+    /// When called a second time.
     pub fn card(&mut self) -> Tap {
         self.card.take().expect("one card")
     }
 
-    /// What it has said; nothing until it says something after it has started.
+    /// Its output since it started.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
@@ -129,7 +129,7 @@ impl Tap {
         Self { name: "tap", mac, socket, to, vlan: None, draft: vec![], queue: VecDeque::new() }
     }
 
-    /// The same with another name than `tap`, and another last byte of its address than 42.
+    /// Replaces the name `tap`, and the last byte 42 of its address.
     #[must_use]
     pub fn named(self, name: &'static str, last: u8) -> Self {
         Self { name, mac: Mac([0x02, 0, 0, 0, 0, last]), ..self }
@@ -198,7 +198,7 @@ impl Nic for Tap {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     return self.queue.push_front(frame);
                 }
-                // A neighbor that is gone is a cable that is pulled.
+                // If the neighbor is gone, the cable is pulled.
                 _ => {}
             }
         }

@@ -10,7 +10,7 @@ use std::{
 
 use crate::PATH;
 
-/// What `openssl req` and `openssl ca` want to read.
+/// The configuration of `openssl req` and `openssl ca`.
 const CONFIGURATION: &str = "\
 [req]
 distinguished_name = name
@@ -28,7 +28,7 @@ default_md = default
 commonName = supplied
 ";
 
-/// What stands in a root's and an intermediate's certificate.
+/// The extensions of a root and of an intermediate.
 const IS_CA: &str = "basicConstraints = critical, CA:TRUE\nkeyUsage = critical, keyCertSign, cRLSign\n";
 
 /// A kind of key.
@@ -55,7 +55,7 @@ impl Key {
     }
 }
 
-/// What is to be issued.
+/// The certificate to issue.
 #[derive(Clone, Debug)]
 pub struct Issued<'a> {
     /// The subject's common name.

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::{LIMIT, Registry};
 
-/// What lists have, by repository and the digest of the subject.
+/// The members of lists, by repository and the digest of the subject.
 type Lists = Arc<Mutex<BTreeMap<(String, String), Vec<Value>>>>;
 
 /// The referrers API (OCI distribution 1.1) in front of a registry: manifests that are pushed through it are listed by
@@ -43,7 +43,7 @@ impl Referrers {
                     return;
                 }
                 let (lists, behind) = (lists.clone(), behind.clone());
-                // Who goes away early is not missed.
+                // A client that goes away early is not an error.
                 thread::spawn(move || drop(serve(client, &behind, &lists, page)));
             }
         });
@@ -59,7 +59,7 @@ impl Referrers {
 impl Drop for Referrers {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
-        // It notices when somebody comes.
+        // It ends when a client connects.
         let _ = TcpStream::connect(self.address);
         let _ = self.server.take().map(JoinHandle::join);
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Servers of HTTP that answer as a test says: in a [`World`], and at real sockets.
+//! Scripted HTTP servers: in a [`World`], and on real sockets.
 
 use std::{
     cell::RefCell,
@@ -16,7 +16,7 @@ use crate::{
     world::{Peer, World},
 };
 
-/// A request as it came.
+/// A request as received.
 #[derive(Clone, Debug)]
 pub struct Asked {
     /// The method.
@@ -37,14 +37,14 @@ impl Asked {
         self.fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
     }
 
-    /// First and last byte of the range that is asked for.
+    /// First and last byte of the requested range.
     pub fn range(&self) -> Option<(usize, usize)> {
         let (first, last) = self.field("range")?.strip_prefix("bytes=")?.split_once('-')?;
         Some((first.parse().ok()?, last.parse().ok()?))
     }
 }
 
-/// What is answered.
+/// An answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
     bytes: Vec<u8>,
@@ -154,12 +154,12 @@ impl Script {
     }
 }
 
-/// Serves HTTP at a real socket on loopback, which each connection has a thread for, until the program ends: its port.
+/// Serves HTTP on a real loopback socket, with a thread for each connection, until the program ends. Returns its port.
 ///
-/// The function tells the answer to each request. Where an answer is cut, the connection is closed.
+/// The function gives the answer to each request. If an answer is cut, the connection is closed.
 ///
 /// # Errors
-/// There is no port.
+/// There is no free port.
 pub fn listen(answer: impl Fn(&Asked) -> Answer + Send + Sync + 'static) -> io::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let port = listener.local_addr()?.port();
@@ -224,7 +224,7 @@ impl Line for Socket {
     }
 
     fn cut(self) {
-        // A client that is gone is no failure.
+        // A client that is gone is not an error.
         let _ = self.0.shutdown(Shutdown::Both);
     }
 

@@ -16,7 +16,7 @@ use std::{
 const TRIES: u32 = 6000;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A folder that goes with the value.
+/// A temporary folder, removed with the value.
 pub struct Scratch(PathBuf);
 
 impl Scratch {
@@ -145,7 +145,7 @@ impl Registry {
             let address = rest.split([',', '"']).next()?;
             address.rsplit_once(':')?.1.parse().ok()
         });
-        // It stops when nobody reads its log.
+        // The registry blocks if nobody reads its log.
         thread::spawn(move || lines.for_each(drop));
         Self {
             port: port.unwrap_or_else(|| panic!("docker-registry listens: {log}")),
@@ -181,7 +181,7 @@ impl Registry {
     }
 }
 
-/// What nginx says of a request: nginx's own format has no ranges.
+/// nginx's log format for requests: its default has no ranges.
 const LOG: &str =
     r#"log_format ranges '$remote_addr [$time_local] "$request" $status $body_bytes_sent "$http_range"';"#;
 
@@ -254,7 +254,7 @@ pub fn free_port() -> u16 {
         .port()
 }
 
-/// Runs a tool of the toolbox in a folder to its end: what it prints.
+/// Runs a tool of the toolbox in a folder to its end. Returns its output.
 ///
 /// # Panics
 /// It fails.
@@ -275,7 +275,7 @@ pub fn output(folder: &Path, program: &str, arguments: &[&str]) -> String {
     text(&output.stdout)
 }
 
-/// Servers stand in folders that a user's PATH lacks.
+/// The path of a tool. Servers are in folders that a user's PATH lacks.
 fn tool(program: &str) -> PathBuf {
     let server = Path::new("/usr/sbin").join(program);
     if server.exists() { server } else { program.into() }

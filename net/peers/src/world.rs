@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A network in memory, and a clock that moves when everybody waits.
+//! A network in memory, with a clock that advances when all tasks wait.
 
 use std::{
     cell::{Cell, RefCell},
@@ -18,7 +18,7 @@ use std::{
 use dial::{Dial, Service};
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 
-/// As much is under way in one direction, as on a real connection.
+/// The most bytes in transit in one direction, as on a real connection.
 const WINDOW: usize = 64 << 10;
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
@@ -65,12 +65,12 @@ impl World {
         self.distrusted.borrow_mut().push(server.into());
     }
 
-    /// Nothing answers at `host:port`: connecting takes for ever.
+    /// Nothing answers at `host:port`: connecting never ends.
     pub fn silence(&self, at: &str) {
         self.silent.borrow_mut().push(at.into());
     }
 
-    /// To which `host:port` clients have connected or tried to, in order.
+    /// The `host:port` that clients have connected or tried to connect to, in order.
     pub fn connected(&self) -> Vec<String> {
         self.connected.borrow().clone()
     }
@@ -83,7 +83,7 @@ impl World {
     /// Runs a client to its end, and the servers beside it.
     ///
     /// # Panics
-    /// All wait for each other, and nobody for the clock.
+    /// Deadlock: all tasks wait for each other, and none for the clock.
     pub fn run<F: Future>(&self, client: F) -> F::Output {
         let flag = Arc::new(Flag::default());
         let waker = Waker::from(flag.clone());

@@ -14,13 +14,13 @@ use std::{
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
-/// Bytes of QEMU's largest frame (include/net/net.h: NET_BUFSIZE).
+/// QEMU's largest frame in bytes (include/net/net.h: NET_BUFSIZE).
 const LARGEST: usize = 4096 + 65536;
-/// Bytes before a frame in a stream: its length (net/stream.c).
+/// Bytes of the length before each frame in a stream (net/stream.c).
 const LENGTH: usize = 4;
-/// What is read at once.
+/// Bytes read at once.
 const PIECE: usize = 256 << 10;
-/// Bytes that wait to be written, from which on no more frames are taken.
+/// The pending bytes above which no more frames are taken.
 const MOST_PENDING: usize = 1 << 20;
 
 /// One end of the relay.
@@ -34,7 +34,7 @@ enum Kind {
 }
 
 impl End {
-    /// A connected stream socket, of any kind, on which each frame has its length before it, as four bytes, the
+    /// A connected stream socket of any kind, on which each frame is preceded by its length, as four bytes, the
     /// highest first: QEMU's `-netdev stream`.
     ///
     /// # Errors
@@ -45,7 +45,7 @@ impl End {
         Ok(Self(Kind::Stream { socket: socket.into(), received: Vec::new(), pending: VecDeque::new() }))
     }
 
-    /// A datagram socket, each frame one datagram, with the address that they are sent to.
+    /// A datagram socket: each frame is one datagram, sent to the address `to`.
     ///
     /// # Errors
     /// It cannot be made non-blocking.
@@ -54,12 +54,12 @@ impl End {
         Ok(Self(Kind::Datagram { socket, to, is_connected: false, pending: None }))
     }
 
-    /// Reads what is there, and gives each frame that is complete to `take`.
+    /// Reads available bytes, and passes each complete frame to `take`.
     ///
     /// False at the end of a stream.
     ///
     /// # Errors
-    /// The socket fails, or a frame is longer than any.
+    /// The socket fails, or a frame is longer than QEMU's largest.
     pub fn receive(&mut self, mut take: impl FnMut(Vec<u8>)) -> io::Result<bool> {
         let mut piece = vec![0; PIECE];
         match &mut self.0 {
@@ -93,7 +93,7 @@ impl End {
         }
     }
 
-    /// Whether something waits until it can be written.
+    /// Whether there are pending bytes to write.
     pub fn is_pending(&self) -> bool {
         match &self.0 {
             Kind::Stream { pending, .. } => !pending.is_empty(),
@@ -104,7 +104,7 @@ impl End {
     /// Sends a frame, now or with a later [`flush`](Self::flush).
     ///
     /// # Errors
-    /// A datagram socket fails. One without another side is no error: nobody is at the cable's end.
+    /// A datagram socket fails. A missing other side is not an error: nothing is connected to the cable.
     pub fn send(&mut self, frame: Vec<u8>) -> io::Result<()> {
         match &mut self.0 {
             Kind::Stream { pending, .. } => {
@@ -120,7 +120,7 @@ impl End {
         }
     }
 
-    /// Writes what waits, as far as that is possible now. False where nobody reads a stream any more.
+    /// Writes pending bytes, as far as possible now. False if the stream's reader is gone.
     ///
     /// # Errors
     /// The socket fails.
@@ -164,7 +164,7 @@ impl AsFd for End {
     }
 }
 
-/// Sends a datagram. Only a socket that is connected can be waited for until the other side has room.
+/// Sends a datagram. Only a connected socket can be polled until the other side has room.
 fn datagram(socket: &UnixDatagram, to: &Path, is_connected: &mut bool, frame: &[u8]) -> io::Result<usize> {
     if !*is_connected {
         socket.connect(to)?;
@@ -173,7 +173,7 @@ fn datagram(socket: &UnixDatagram, to: &Path, is_connected: &mut bool, frame: &[
     socket.send(frame)
 }
 
-/// What was done, or none where it would have to wait. The other side's end of a stream is 0 bytes, however it came.
+/// The result, or `None` if it would block. The end of a stream is 0 bytes, whatever its reason.
 fn unless_blocked(result: io::Result<usize>) -> io::Result<Option<usize>> {
     match result {
         Ok(length) => Ok(Some(length)),
@@ -185,12 +185,12 @@ fn unless_blocked(result: io::Result<usize>) -> io::Result<Option<usize>> {
     }
 }
 
-/// The first frame of a stream and what stands behind it; none where it is not complete.
+/// The first frame of a stream and the bytes after it; `None` if it is not complete.
 fn split(stream: &[u8]) -> io::Result<Option<(&[u8], &[u8])>> {
     let Some((length, rest)) = stream.split_first_chunk::<LENGTH>() else { return Ok(None) };
     let length = usize::try_from(u32::from_be_bytes(*length)).map_err(io::Error::other)?;
     if length > LARGEST {
-        let why = format!("a frame of {length} bytes: this is no stream of frames");
+        let why = format!("a frame of {length} bytes: not a stream of frames");
         return Err(io::Error::new(ErrorKind::InvalidData, why));
     }
     Ok(rest.split_at_checked(length))
@@ -232,7 +232,7 @@ mod tests {
         let mut end = End::stream(own).unwrap();
         other.write_all(b"GET / HTTP/1.1\r\n").unwrap();
         let why = end.receive(|_| {}).unwrap_err();
-        assert_eq!(why.to_string(), "a frame of 1195725856 bytes: this is no stream of frames");
+        assert_eq!(why.to_string(), "a frame of 1195725856 bytes: not a stream of frames");
     }
 
     #[test]

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What is done to frames, and to which.
+//! Faults: what the relay does to frames.
 
 use std::time::Duration;
 
 use crate::flow::Flow;
 
-/// Where a frame goes.
+/// The direction of a frame.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Direction {
     /// To the first end, the guest.
@@ -17,44 +17,44 @@ pub enum Direction {
 /// What a relay does to frames. The default does nothing.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Faults {
-    /// How long each frame takes, in each direction that is affected.
+    /// How long each frame takes, in each affected direction.
     pub delay: Duration,
     /// How many frames of a thousand are lost.
     pub loss: u16,
     /// How many frames of a thousand take longer by [`late_by`](Self::late_by), so that later ones overtake them.
     pub late: u16,
-    /// How much longer.
+    /// How much longer late frames take.
     pub late_by: Duration,
-    /// A cut, once so many bytes of frames have gone in the affected directions.
+    /// A cut, after this many bytes of frames in the affected directions.
     pub cut: Option<(u64, Cut)>,
-    /// The direction that is affected; none means both. A cut counts in it and cuts both.
+    /// The affected direction; `None` means both. A cut counts bytes in it, and cuts both.
     pub only: Option<Direction>,
-    /// The VLAN whose tags only the guest's side has, as at a port of a switch. What the guest sends without them is lost.
+    /// The VLAN whose tags only the guest's side has, as at a switch port. Untagged frames from the guest are lost.
     pub vlan: Option<u16>,
-    /// Chooses the frames: the same seed and the same frames in the same order, the same fate.
+    /// Selects the frames: the same seed with the same frames in the same order gives the same verdicts.
     pub seed: u64,
 }
 
 /// How the line is cut.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Cut {
-    /// The relay ends and closes both ends: a cable that is pulled.
+    /// The relay ends and closes both ends, as if the cable was pulled.
     End,
-    /// So many frames are lost, of both directions together.
+    /// This many frames are lost, of both directions together.
     Silence(u64),
-    /// The TCP connection of the frame at which it happens is dead from then on, as behind a router that was
-    /// restarted: its frames are lost, in both directions, those of others are not.
+    /// The TCP connection of the frame at the cut is dead from then on, as behind a router that was
+    /// restarted: its frames are lost in both directions; frames of other connections are not.
     Connection,
 }
 
-/// What becomes of a frame.
+/// What happens to a frame.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Verdict {
     /// It arrives this much later.
     Arrives(Duration),
-    /// It does not.
+    /// It is lost.
     Lost,
-    /// It does not, nor does anything after it.
+    /// It is lost, and so is everything after it.
     End,
 }
 
@@ -65,11 +65,11 @@ impl Verdict {
     }
 }
 
-/// Decides on one frame after the other.
+/// Decides what happens to each frame, in order.
 #[derive(Debug)]
 pub struct Judge {
     faults: Faults,
-    /// One for each direction, so that the frames of one do not change the fate of the other's.
+    /// One generator for each direction, so that frames of one direction do not change the verdicts of the other.
     random: [Random; 2],
     /// Bytes until the cut.
     left: u64,
@@ -86,7 +86,7 @@ enum State {
 }
 
 impl Judge {
-    /// One that has seen no frame.
+    /// A judge that has seen no frame.
     pub fn new(faults: Faults) -> Self {
         let random = [Random(faults.seed), Random(!faults.seed)];
         let (left, cut) = faults.cut.map_or((0, State::Over), |(bytes, _)| (bytes, State::Ahead));
@@ -103,7 +103,7 @@ impl Judge {
         self.faults.vlan
     }
 
-    /// The fate of the next frame.
+    /// The verdict on the next frame.
     pub fn judge(&mut self, to: Direction, frame: &[u8]) -> Verdict {
         if let Some(verdict) = self.is_cut(to, frame) {
             return verdict;
@@ -114,7 +114,7 @@ impl Judge {
         }
         let [guest, network] = &mut self.random;
         let random = if to == Direction::ToGuest { guest } else { network };
-        // Both are drawn for each frame: a change of one share does not move the choices of the other.
+        // Both are drawn for each frame, so that a change of one share does not change the choices of the other.
         let (is_lost, is_late) = (random.is_one_of(loss), random.is_one_of(late));
         match (is_lost, is_late) {
             (true, _) => Verdict::Lost,
@@ -137,7 +137,7 @@ impl Judge {
                 self.cut = match cut {
                     Cut::End => State::Ended,
                     Cut::Silence(frames) => State::Silent(frames),
-                    // Where this frame is of none, it is the next one that counts.
+                    // If this frame is not TCP, the next TCP frame selects the connection.
                     Cut::Connection => Flow::of(frame).map_or(State::Ahead, State::Dead),
                 };
             }
@@ -172,7 +172,7 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// Whether this one is of the share, in thousandths.
+    /// Whether this frame is in the share, in thousandths.
     fn is_one_of(&mut self, share: u16) -> bool {
         self.next() % 1000 < u64::from(share)
     }

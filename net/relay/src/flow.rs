@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Which TCP connection a frame is of.
+//! Identifies the TCP connection of a frame.
 
 /// EtherType of IPv4 and IPv6, and the protocol's number in them (IANA).
 const IPV4: [u8; 2] = [0x08, 0x00];
@@ -14,7 +14,7 @@ const V6: usize = 40;
 pub struct Flow([Vec<u8>; 2]);
 
 impl Flow {
-    /// That of a frame; none where it is no TCP, has a VLAN tag, or extension headers of IPv6.
+    /// The connection of a frame; `None` if it is not TCP, or has a VLAN tag or IPv6 extension headers.
     pub fn of(frame: &[u8]) -> Option<Self> {
         let packet = frame.get(ETHERNET..)?;
         let kind = frame.get(12..ETHERNET)?;

@@ -2,9 +2,9 @@
 //! A cable with faults, for tests and benches on the build machine.
 //!
 //! A [`Relay`] carries Ethernet frames between two ends: QEMU's `-netdev stream`, another such socket, or a tap device
-//! in a [`Namespace`] of the test's own. What it does to them is a plain value, [`Faults`]: delay, reordering, loss, a
-//! cut. The fate of a frame depends on the seed, its direction and the frames before it, never on a clock; delays are
-//! kept by a queue that is told the time.
+//! in a [`Namespace`] of the test. What it does to frames is a plain value, [`Faults`]: delay, reordering, loss, a cut.
+//! The verdict on a frame depends on the seed, its direction and the frames before it, never on a clock; delays are
+//! implemented by a queue that is given the time.
 //!
 //! ```
 //! use relay::{Direction, Faults, Judge};
@@ -14,19 +14,19 @@
 //! assert_eq!(lost, 21);
 //! ```
 
+mod address;
 mod end;
 mod faults;
 mod flow;
 mod line;
 mod namespace;
 mod options;
-mod place;
 mod run;
 mod vlan;
 
+pub use address::EndAddress;
 pub use end::End;
 pub use faults::{Cut, Direction, Faults, Judge, Verdict};
 pub use namespace::Namespace;
 pub use options::Options;
-pub use place::Place;
 pub use run::{Counts, Relay};

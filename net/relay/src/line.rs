@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Frames that are under way.
+//! Frames in transit.
 
 use std::{collections::BTreeMap, time::Duration};
 
-/// Bytes under way from which on no more are taken: 50 ms at 10 Gbit/s.
+/// The bytes in transit above which no more frames are taken: 50 ms at 10 Gbit/s.
 const MOST: usize = 64 << 20;
 
-/// One direction of a cable: frames by when they arrive. Time is what the caller says it is.
+/// One direction of a cable: frames by time of arrival. The caller gives the time.
 #[derive(Debug, Default)]
 pub struct Line {
-    /// By time of arrival and, where that is the same, in the order in which they came.
+    /// By time of arrival; at the same time, in the order in which they were pushed.
     frames: BTreeMap<(Duration, u64), Vec<u8>>,
     count: u64,
     bytes: usize,
 }
 
 impl Line {
-    /// Puts a frame in that arrives at that time.
+    /// Adds a frame that arrives at this time.
     pub fn push(&mut self, at: Duration, frame: Vec<u8>) {
         // Cannot saturate: bytes that are in memory.
         self.bytes = self.bytes.saturating_add(frame.len());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A Linux of one's own at the other end of the cable.
+//! A Linux network namespace at the other end of the cable.
 
 use std::{
     env, fs,
@@ -15,11 +15,11 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::End;
 
-/// Namespaces of users, processes and the network, with the tap device `t0`, in which bash runs a script. No rights are
-/// needed for it but those to open /dev/net/tun. socat carries the tap's frames as datagrams.
+/// User, process and network namespaces with the tap device `t0`, in which bash runs a script. No privileges are
+/// needed except access to /dev/net/tun. socat carries the tap's frames as datagrams.
 ///
-/// What the script writes to standard error stands in the file `log` of its folder, which is its working directory and
-/// goes with it, as do all processes in it.
+/// The script's standard error goes to the file `log` in its folder, which is its working directory and
+/// is removed with it, as are all its processes.
 #[derive(Debug)]
 pub struct Namespace {
     folder: PathBuf,
@@ -32,12 +32,12 @@ impl Namespace {
     /// Starts it with files in its folder, and waits until a line on standard error has `ready` in it.
     ///
     /// # Errors
-    /// A tool is missing, or the script ends before that; with what it has said.
+    /// A tool is missing, or the script ends before that; the error has its output.
     pub fn start(script: &str, ready: &str, files: &[(&str, &[u8])]) -> Result<Self> {
         let folder = folder()?;
         let result = Self::within(&folder, script, ready, files);
         if result.is_err() {
-            // Best effort: the reason why it does not start is worth more.
+            // Best effort: the reason why it does not start matters more.
             let _ = fs::remove_dir_all(&folder);
         }
         result
@@ -56,13 +56,13 @@ impl Namespace {
                 until ip link show t0 up 2>/dev/null | grep -q t0; do kill -0 $! || exit 1; sleep 0.05; done
                 {script}"
             ))
-            // Servers stand in folders that a user's PATH lacks.
+            // Servers are in folders that a user's PATH lacks.
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .current_dir(folder)
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
-            .context("unshare does not start")?;
+            .context("cannot start unshare")?;
         let mut lines = BufReader::new(child.stderr.take().context("its standard error")?).lines();
         let mut seen = String::new();
         loop {
@@ -87,12 +87,12 @@ impl Namespace {
         Ok(Self { folder: folder.into(), child, log: Some(log), end: Some(end) })
     }
 
-    /// The tap's end of the cable, once.
+    /// The tap's end of the cable; can be taken once.
     pub fn end(&mut self) -> Option<End> {
         self.end.take()
     }
 
-    /// A file in its folder; empty where there is none.
+    /// A file in its folder; empty if it does not exist.
     pub fn read(&self, name: &str) -> String {
         fs::read(self.folder.join(name))
             .map(|bytes| String::from_utf8_lossy(&bytes).into())
@@ -102,7 +102,7 @@ impl Namespace {
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        // With it go all that are in its namespace of processes.
+        // This ends all processes in its process namespace.
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = self.log.take().map(JoinHandle::join);

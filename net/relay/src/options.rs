@@ -6,15 +6,15 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::{Parser, ValueEnum};
 
-use crate::{Cut, Direction, Faults, Place, Relay};
+use crate::{Cut, Direction, EndAddress, Faults, Relay};
 
-/// Carries Ethernet frames between two ends, one of which is QEMU's `-netdev stream`, and delays, reorders, loses and
+/// Carries Ethernet frames between two ends, one of which is QEMU's `-netdev stream`, and delays, reorders, drops and
 /// cuts them: the same frames for the same seed.
 ///
-/// An end is listen:ADDRESS or connect:ADDRESS (a stream of frames with their lengths; a path is a Unix socket, HOST:PORT
-/// is TCP), dgram:OWN,PEER (Unix datagram sockets), or namespace:SCRIPT (bash runs the script in namespaces of its own
-/// with the tap device t0; it writes the line `ready` to standard error when it serves). It ends with the first stream
-/// that ends, and says what it has carried.
+/// An end is listen:ADDRESS or connect:ADDRESS (a stream of frames with their lengths; a path is a Unix socket,
+/// HOST:PORT is TCP), dgram:OWN,PEER (Unix datagram sockets), or namespace:SCRIPT (bash runs the script in namespaces
+/// of its own with the tap device t0; it writes the line `ready` to standard error when it is ready). It ends with the
+/// first stream that ends, and prints what it has carried.
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "relay",
@@ -27,11 +27,11 @@ use crate::{Cut, Direction, Faults, Place, Relay};
 pub struct Options {
     /// The first end, the guest's
     #[arg(value_name = "GUEST")]
-    guest: Place,
+    guest: EndAddress,
     /// The second end, the network's
     #[arg(value_name = "NETWORK")]
-    network: Place,
-    /// How long each frame takes, in each direction that is affected
+    network: EndAddress,
+    /// How long each frame takes, in each affected direction
     #[arg(long, value_name = "MS", default_value_t = 0)]
     delay: u32,
     /// How many frames of a thousand are lost
@@ -43,19 +43,19 @@ pub struct Options {
     /// How late they are
     #[arg(long, value_name = "MS", default_value_t = 5)]
     late_by: u32,
-    /// Cut the line when so many bytes of frames have gone
+    /// Cut the line after this many bytes of frames
     #[arg(long, value_name = "BYTES")]
     cut: Option<u64>,
-    /// What a cut is: the relay ends, or the TCP connection of that frame is dead, or the next N frames are lost
+    /// What a cut does: end the relay, kill the TCP connection of that frame, or lose the next N frames
     #[arg(long, value_name = "end|connection|N", default_value = "connection", value_parser = cut_kind)]
     cut_is: Cut,
-    /// Only frames of this direction are delayed and lost, and count for the cut
+    /// Delay and lose only frames of this direction, and count only them for the cut
     #[arg(long, value_enum)]
     only: Option<Only>,
-    /// Only the guest's side has tags, those of this VLAN
+    /// Only the guest's side has VLAN tags, with this ID
     #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u16).range(1..=4094))]
     vlan: Option<u16>,
-    /// Chooses the frames
+    /// Seed for the choice of frames
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
 }
@@ -70,12 +70,12 @@ fn cut_kind(text: &str) -> Result<Cut, String> {
     Ok(match text {
         "end" => Cut::End,
         "connection" => Cut::Connection,
-        _ => Cut::Silence(text.parse().map_err(|_| "neither end, connection nor a number of frames")?),
+        _ => Cut::Silence(text.parse().map_err(|_| "expected end, connection or a number of frames")?),
     })
 }
 
 impl Options {
-    /// What is done to frames.
+    /// The faults for frames.
     fn faults(&self) -> Faults {
         Faults {
             delay: Duration::from_millis(self.delay.into()),

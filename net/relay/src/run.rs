@@ -13,14 +13,14 @@ use rustix::{
 
 use crate::{Direction, End, Faults, Judge, Verdict, line::Line, vlan};
 
-/// What became of the frames of one direction.
+/// Counts of the frames of one direction.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Counts {
-    /// How many came.
+    /// Frames received.
     pub frames: u64,
-    /// Their bytes.
+    /// Bytes of these frames.
     pub bytes: u64,
-    /// How many of them were lost.
+    /// Frames lost.
     pub lost: u64,
 }
 
@@ -39,7 +39,7 @@ pub struct Relay {
     start: Instant,
 }
 
-/// An end, and what is on its way to it.
+/// An end, and the frames in transit to it.
 #[derive(Debug)]
 struct Side {
     end: End,
@@ -52,7 +52,7 @@ impl Side {
         Self { end, line: Line::default(), counts: Counts::default() }
     }
 
-    /// Whether a poll is to wait until it can be read, and until it can be written.
+    /// The events to poll for: readable, writable.
     fn flags(&self, other: &Self) -> PollFlags {
         let mut flags = PollFlags::empty();
         flags.set(PollFlags::IN, other.line.has_room());
@@ -60,7 +60,7 @@ impl Side {
         flags
     }
 
-    /// Hands over what has arrived; false where nobody takes it.
+    /// Delivers the frames that have arrived; false if the other side is gone.
     fn deliver(&mut self, now: Duration) -> io::Result<bool> {
         while self.end.has_room() {
             let Some(frame) = self.line.pop(now) else { break };
@@ -71,7 +71,7 @@ impl Side {
 }
 
 impl Relay {
-    /// A cable that does this to frames.
+    /// A cable with these faults.
     pub fn new(guest: End, network: End, faults: Faults) -> Self {
         let (guest, network) = (Side::new(guest), Side::new(network));
         Self { guest, network, judge: Judge::new(faults), start: Instant::now() }
@@ -96,7 +96,7 @@ impl Relay {
         }
     }
 
-    /// What came for the guest, and for the network.
+    /// The counts of frames to the guest, and to the network.
     pub fn counts(&self) -> [Counts; 2] {
         [self.guest.counts, self.network.counts]
     }
@@ -106,15 +106,15 @@ impl Relay {
         self.judge.has_cut()
     }
 
-    /// Until something can be done.
+    /// Waits until there is something to do.
     fn wait(&self) -> io::Result<()> {
         let Self { guest, network, .. } = self;
         let sides = [(guest, network), (network, guest)];
         let mut sockets = sides.map(|(side, other)| PollFd::new(&side.end, side.flags(other)));
-        // Where an end has no room, it is the end that is waited for.
+        // If an end has no room, only the end is waited for.
         let due = [guest, network].into_iter().filter(|side| side.end.has_room());
         let next = due.filter_map(|side| side.line.next()).min();
-        // Saturates where a frame is due already.
+        // Saturates if a frame is already due.
         let left = next.and_then(|next| Timespec::try_from(next.saturating_sub(self.start.elapsed())).ok());
         match poll(&mut sockets, left.as_ref()) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
@@ -123,7 +123,7 @@ impl Relay {
     }
 }
 
-/// Takes what has come at one end onto its way to the other; false at the end.
+/// Takes frames from one end and queues them for the other; false at the end of the stream.
 fn carry(
     from: &mut Side,
     to: &mut Side,

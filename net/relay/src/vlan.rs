@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The tag of a VLAN, as a switch puts it on and takes it off.
+//! VLAN tags, added and removed as in a switch.
 //!
 //! Spec: IEEE 802.1Q, section 9.6.
 
 use crate::Direction;
 
-/// Where the tag stands: behind both addresses.
+/// Offset of the tag: after both addresses.
 const AT: usize = 12;
-/// Its bytes, and their beginning: `0x8100`.
+/// Bytes of the tag, and its first two: `0x8100`.
 const LENGTH: usize = 4;
 const TPID: [u8; 2] = [0x81, 0x00];
 
-/// A frame as the other side has it, where only the guest's side has tags of the VLAN `id`. None for a frame of the guest
-/// without that tag, and for one of the network that is too short for any.
+/// The frame for the other side, where only the guest's side has tags of the VLAN `id`. `None` for a frame of the guest
+/// without that tag, and for one of the network that is too short.
 pub fn across(id: u16, to: Direction, mut frame: Vec<u8>) -> Option<Vec<u8>> {
     let [high, low] = id.to_be_bytes();
     match to {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Bundles: a signature, and what proves who made it and when.
+//! Bundles: a signature, and the proof of who made it and when.
 
 mod raw;
 mod write;
@@ -28,12 +28,12 @@ pub(crate) enum Version {
     V03,
 }
 
-/// What the bundle says of the signer's key.
+/// What the bundle says about the signer's key.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Material {
     /// A key that the verifier has.
     Key {
-        /// Which one, as the signer says; of cosign's bundles [`PublicKey::hint`]. May be empty.
+        /// The signer's hint at which key; in cosign's bundles [`PublicKey::hint`]. May be empty.
         hint: String,
     },
     /// A certificate, DER.
@@ -52,7 +52,7 @@ pub enum Content {
 /// A signature over an artifact's bytes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct MessageSignature {
-    /// What the bundle says of the artifact; bundles with plain Ed25519 say nothing.
+    /// The digest of the artifact, as the bundle gives it; bundles with plain Ed25519 have none.
     pub(crate) digest: Option<Digest>,
     pub(crate) signature: Vec<u8>,
 }
@@ -65,13 +65,13 @@ pub(crate) struct Digest {
 }
 
 impl Bundle {
-    /// Most bytes of a bundle. A keyless one takes about 10 KiB.
+    /// The largest bundle in bytes. A keyless one has about 10 KiB.
     pub const LARGEST: usize = 1 << 18;
 
     /// Parses a bundle's JSON. Unknown members are tolerated.
     ///
     /// # Errors
-    /// It is larger than 256 KiB, malformed, of another version, or has nothing that is supported.
+    /// It is larger than 256 KiB, malformed, of another version, or of an unsupported kind.
     pub fn parse(json: &[u8]) -> Result<Self, Error> {
         if json.len() > Self::LARGEST {
             return Err(Error::Limit { structure: Structure::Bundle, what: "bytes", most: Self::LARGEST });
@@ -79,7 +79,7 @@ impl Bundle {
         raw::parse(json)
     }
 
-    /// What it says of the signer's key.
+    /// What it says about the signer's key.
     pub fn material(&self) -> &Material {
         &self.material
     }
@@ -104,7 +104,7 @@ impl Bundle {
 }
 
 impl Version {
-    /// Whether an entry proves what entries of the version must prove.
+    /// Checks that an entry has the proofs that this version requires.
     pub(crate) fn check(self, entry: &Entry) -> Result<(), Error> {
         let missing = match self {
             Self::V01 if entry.promise.is_none() => "no inclusionPromise, which version 0.1 must have",
@@ -118,7 +118,7 @@ impl Version {
 }
 
 impl MessageSignature {
-    /// Whether the key has signed the subject.
+    /// Verifies that the key has signed the subject.
     pub(crate) fn verify(&self, subject: &Subject<'_>, key: &PublicKey) -> Result<(), Error> {
         let expected = match (&self.digest, subject) {
             (None, _) => None,
@@ -144,7 +144,7 @@ impl MessageSignature {
 }
 
 impl Hash {
-    /// A digest as a text.
+    /// A digest as text.
     fn text(self, digest: &[u8]) -> String {
         let name = match self {
             Self::Sha256 => "sha256",
@@ -235,7 +235,7 @@ mod tests {
         refused(
             r#""payload":"cA==""#,
             r#""payload":["cA=="]"#,
-            "malformed DSSE envelope: field `payload`: expected a text or a number, found a list",
+            "malformed DSSE envelope: field `payload`: expected a string or a number, found an array",
         );
         refused(r#"[{"sig""#, r#"[{},{"sig""#, "malformed DSSE envelope: not exactly one signature");
         refused(r#""signatures""#, r#""new""#, "malformed DSSE envelope: not exactly one signature");
@@ -270,7 +270,7 @@ mod tests {
             "{}",
             many(9)
         );
-        // What is not read is skipped without recursion.
+        // Unused values are skipped without recursion.
         let [open, close] = ["[", "]"].map(|bracket| bracket.repeat(100_000));
         assert_eq!(words("{", &format!(r#"{{"new":{open}{close},"#)), "accepted");
     }

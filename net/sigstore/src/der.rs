@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A reader of DER: elements one after the other, borrowed from the input.
+//! A DER reader: elements in sequence, borrowed from the input.
 //!
-//! Spec: X.690 sections 8.1 and 10.1. Tags of one byte and lengths of up to four are what X.509 and CMS have.
+//! Spec: X.690 sections 8.1 and 10.1. X.509 and CMS need only tags of one byte and lengths of up to four.
 
 use alloc::{format, vec::Vec};
 
 use crate::{Error, Structure};
 
-/// Tags, as they stand in the encoding.
+/// Tag bytes.
 pub(crate) mod tag {
     pub(crate) const BOOLEAN: u8 = 0x01;
     pub(crate) const INTEGER: u8 = 0x02;
@@ -26,9 +26,9 @@ pub(crate) mod tag {
 pub(crate) struct Element<'a> {
     pub tag: u8,
     pub content: &'a [u8],
-    /// Tag, length and content.
+    /// An element: tag, length and content.
     pub whole: &'a [u8],
-    /// Of the content in what the first reader was given; in bytes.
+    /// Offset of the content in the input of the first reader, in bytes.
     offset: usize,
     structure: Structure,
 }
@@ -39,7 +39,7 @@ impl<'a> Element<'a> {
         Reader { rest: self.content, offset: self.offset, structure: self.structure }
     }
 
-    /// The bytes of a BIT STRING that has whole bytes.
+    /// The bytes of a BIT STRING of whole bytes.
     pub fn bits(&self) -> Result<&'a [u8], Error> {
         match self.content.split_first() {
             Some((0, bits)) if self.tag == tag::BIT_STRING => Ok(bits),
@@ -48,7 +48,7 @@ impl<'a> Element<'a> {
     }
 }
 
-/// What is left to read.
+/// The unread rest of the input.
 #[derive(Clone, Debug)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
@@ -57,7 +57,7 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Errors name the structure.
+    /// A reader of `bytes`; errors name the structure.
     pub const fn new(structure: Structure, bytes: &'a [u8]) -> Self {
         Self { rest: bytes, offset: 0, structure }
     }
@@ -66,7 +66,7 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
-    /// The next element must have this tag.
+    /// The next element, which must have this tag.
     pub fn expect(&mut self, tag: u8) -> Result<Element<'a>, Error> {
         let offset = self.offset;
         let element = self.next()?;
@@ -98,14 +98,14 @@ impl<'a> Reader<'a> {
                 let length = u32::from_be_bytes([0, *high, *middle, *low]);
                 (5, usize::try_from(length).map_err(|_| fail("too long"))?)
             }
-            [_, _, ..] => return Err(fail("not a length of DER, or too long")),
-            _ => return Err(fail("the end, where an element is expected")),
+            [_, _, ..] => return Err(fail("not a DER length, or too long")),
+            _ => return Err(fail("truncated: an element is expected")),
         };
         let end = length.checked_add(header).ok_or_else(|| fail("too long"))?;
         let (whole, rest) =
-            self.rest.split_at_checked(end).ok_or_else(|| fail("an element longer than its surroundings"))?;
+            self.rest.split_at_checked(end).ok_or_else(|| fail("an element extends beyond its container"))?;
         let (Some(tag), Some(content)) = (whole.first(), whole.get(header..)) else {
-            return Err(fail("the end, where an element is expected"));
+            return Err(fail("truncated: an element is expected"));
         };
         let past = |bytes: usize| start.checked_add(bytes).ok_or_else(|| fail("too long"));
         let (offset, behind) = (past(header)?, past(end)?);
@@ -114,13 +114,13 @@ impl<'a> Reader<'a> {
         Ok(element)
     }
 
-    /// Nothing may be left.
+    /// Checks that nothing is left.
     pub fn finish(self) -> Result<(), Error> {
-        if self.is_done() { Ok(()) } else { Err(bad(self.structure, self.offset, "bytes behind the end")) }
+        if self.is_done() { Ok(()) } else { Err(bad(self.structure, self.offset, "trailing bytes")) }
     }
 }
 
-/// Tag, length and content.
+/// An element: tag, length and content.
 pub(crate) fn encoded(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len().to_be_bytes();
     let skipped = length.iter().take_while(|byte| **byte == 0).count();

@@ -8,7 +8,7 @@ use code::Code;
 
 use crate::codes;
 
-/// A part of what proves a signature; it is named in errors.
+/// A structure that errors name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Structure {
@@ -76,32 +76,32 @@ impl fmt::Display for Structure {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The bytes are not what the structure's specification says.
+    /// The bytes violate the structure's specification.
     #[error("malformed {structure}: {why}")]
     Malformed {
-        /// Of what.
+        /// Which structure.
         structure: Structure,
         /// The field or the offset, and what is wrong there.
         why: Cow<'static, str>,
     },
-    /// Well-formed, but of a kind that is not read.
+    /// Well-formed, but of an unsupported kind.
     #[error("{structure}: {what} {found:?} is not supported")]
     Unsupported {
-        /// Of what.
+        /// Which structure.
         structure: Structure,
-        /// Of which field.
+        /// Which field.
         what: &'static str,
-        /// What it says.
+        /// The value of the field.
         found: String,
     },
-    /// More than there may be.
+    /// More than a limit.
     #[error("{structure}: more than {most} {what}")]
     Limit {
-        /// Of what.
+        /// Which structure.
         structure: Structure,
         /// What there is too much of.
         what: &'static str,
-        /// How many there may be.
+        /// The limit.
         most: usize,
     },
     /// The signature of the structure does not verify.
@@ -112,7 +112,7 @@ pub enum Error {
         /// The key, certificate or log that should have signed.
         by: String,
     },
-    /// Somebody has signed something else.
+    /// Something else is signed.
     #[error("it signs {found}, not {expected}")]
     Subject {
         /// What is signed.
@@ -120,20 +120,20 @@ pub enum Error {
         /// What should be signed.
         expected: String,
     },
-    /// Somebody else has signed.
-    #[error("the signer's {what} is {found:?}, allowed is {allowed:?}")]
+    /// The signer is not allowed.
+    #[error("the signer's {what} is {found:?}, but only {allowed:?} is allowed")]
     Identity {
         /// `identity` or `issuer`.
         what: &'static str,
-        /// What the certificate says.
+        /// The value in the certificate.
         found: String,
-        /// What the caller allows.
+        /// The value that the caller allows.
         allowed: String,
     },
-    /// Well-formed, and contradicts what it should prove.
+    /// Well-formed, but it does not prove what it should.
     #[error("{structure}: {why}")]
     Refused {
-        /// Of what.
+        /// Which structure.
         structure: Structure,
         /// Why.
         why: Cow<'static, str>,
@@ -145,8 +145,8 @@ impl Error {
         Self::Malformed { structure, why: why.into() }
     }
 
-    /// Whether it was refused only because the digest of an artifact is not enough: with the artifact itself, the answer may
-    /// be another one.
+    /// Whether it was refused only because the artifact's digest is not enough: with the artifact itself, the result
+    /// may be different.
     pub fn wants_message(&self) -> bool {
         matches!(self, Self::Refused { structure: Structure::MessageSignature, .. })
     }
@@ -159,7 +159,7 @@ impl Error {
         Self::Unsupported { structure, what, found: shown(found) }
     }
 
-    /// The failure's stable name.
+    /// The stable error code.
     pub const fn code(&self) -> Code {
         match self {
             Self::Malformed { structure, .. }
@@ -176,10 +176,10 @@ impl Error {
     }
 }
 
-/// Characters of what others wrote that a message shows.
+/// The most characters of untrusted text that a message shows.
 const SHOWN: usize = 100;
 
-/// What others wrote, as a message shows it: not too long, and nothing that moves a cursor.
+/// Untrusted text, as a message shows it: not too long, and without control characters.
 pub(crate) fn shown(text: &str) -> String {
     let mut shown: String =
         text.chars().take(SHOWN).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The fuzz entry point.
+//! Entry point for fuzzing.
 
 use alloc::{string::String, vec::Vec};
 
@@ -17,7 +17,7 @@ const KEY: [u8; 44] = *b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00\
     \xe9\x32\x79\x1a\xe6\xe7\xa8\x40\xa4\x61\x64\xc9\x04\x78\x64\x26\
     \xd5\xe7\x82\x1d\xd8\xb2\x9a\x00\xd6\x1c\xae\x72\xaf\xdd\x4d\xa4";
 
-/// Any bytes: a bundle, a trusted root, a key, a certificate, a statement, the body of a log entry, a checkpoint, a
+/// Any bytes as a bundle, a trusted root, a key, a certificate, a statement, the body of a log entry, a checkpoint, a
 /// timestamp.
 pub fn fuzz(data: &[u8]) {
     let _ = (Bundle::parse(data), TrustedRoot::parse(data));
@@ -29,7 +29,7 @@ pub fn fuzz(data: &[u8]) {
     timestamp::fuzz(data, &authority);
     if let Ok(key) = PublicKey::from_spki(&KEY) {
         let log = TransparencyLog { base_url: String::from("https://log"), key, validity, id: b"log".into() };
-        // What a body may say of itself, so that all of it is read.
+        // What a body may claim, so that all of it is read.
         let envelope = Dsse { payload_type: String::new(), payload: Vec::new(), signature: b"s".into() };
         let (content, subject) = (Content::Envelope(envelope), Subject::Message(b""));
         let expected = Expected { signature: b"s", certificate: b"c", content: &content, subject: &subject };

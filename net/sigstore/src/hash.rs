@@ -25,17 +25,17 @@ const NAMES: [(Hash, &str, &str, ObjectIdentifier); 3] = [
 ];
 
 impl Hash {
-    /// By the name that `HashAlgorithm` of sigstore_common.proto has for it, or Rekor v1.
+    /// Finds it by its name in `HashAlgorithm` of sigstore_common.proto, or in Rekor v1.
     pub(crate) fn named(name: &str) -> Option<Self> {
         NAMES.iter().find(|(_, proto, rekor, _)| [*proto, *rekor].contains(&name)).map(|row| row.0)
     }
 
-    /// By the content of its object identifier.
+    /// Finds it by the content of its object identifier.
     pub(crate) fn identified(id: &[u8]) -> Option<Self> {
         NAMES.iter().find(|row| row.3.as_bytes() == id).map(|row| row.0)
     }
 
-    /// Bytes of a digest.
+    /// The length of a digest in bytes.
     pub(crate) fn size(self) -> usize {
         match self {
             Self::Sha256 => 32,

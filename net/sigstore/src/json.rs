@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! JSON as Protocol Buffers write it (ProtoJSON), and others.
+//! JSON in the form of Protocol Buffers (ProtoJSON), and other JSON.
 //!
-//! Spec: <https://protobuf.dev/programming-guides/json/>: bytes are base64 of either alphabet, with or without padding;
+//! Spec: <https://protobuf.dev/programming-guides/json/>: bytes are base64 in either alphabet, with or without padding;
 //! 64-bit integers are strings, and enumerations are names; both may be numbers.
 
 use alloc::{
@@ -17,7 +17,7 @@ use json::{Object, Value};
 
 use crate::{Error, Structure, error::shown};
 
-/// A whole document, which is an object. Unknown members are tolerated.
+/// Parses a whole document, which must be an object. Unknown members are tolerated.
 pub(crate) fn parsed(structure: Structure, bytes: &[u8]) -> Result<Fields<'_>, Error> {
     match Object::parse(bytes) {
         Ok(object) => Ok(Fields { object, structure }),
@@ -25,12 +25,12 @@ pub(crate) fn parsed(structure: Structure, bytes: &[u8]) -> Result<Fields<'_>, E
     }
 }
 
-/// What is wrong with a document, as an error of a structure.
+/// A JSON error as an error of a structure.
 fn malformed(structure: Structure, error: &json::Error) -> Error {
     Error::malformed(structure, shown(&error.to_string()))
 }
 
-/// The bytes that a field has in base64.
+/// The bytes of a field in base64.
 pub(crate) fn decoded(structure: Structure, field: &'static str, text: &str) -> Result<Vec<u8>, Error> {
     let digits = text.trim_end_matches('=');
     let is_padded = digits.len() == text.len() || text.len().is_multiple_of(4);
@@ -45,14 +45,14 @@ pub(crate) fn decoded(structure: Structure, field: &'static str, text: &str) -> 
     }
 }
 
-/// An object, and what it is part of.
+/// An object, and the structure that it is part of.
 #[derive(Clone, Copy)]
 pub(crate) struct Fields<'a> {
     object: Object<'a>,
     structure: Structure,
 }
 
-/// A field that may be missing, and what it is part of: errors name that.
+/// A field that may be missing, and the structure that it is part of, which errors name.
 #[derive(Clone, Copy)]
 pub(crate) struct Field<'a> {
     value: Value<'a>,
@@ -60,7 +60,7 @@ pub(crate) struct Field<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// The fields of these names.
+    /// The fields with these names.
     pub fn members<const N: usize>(self, names: [&'static str; N]) -> Result<[Field<'a>; N], Error> {
         let values = self.object.members(names).map_err(|error| malformed(self.structure, &error))?;
         Ok(values.map(|value| Field { value, structure: self.structure }))
@@ -73,12 +73,12 @@ impl<'a> Field<'a> {
         Self { structure, ..self }
     }
 
-    /// It, unless it is missing or `null`.
+    /// This field, unless it is missing or `null`.
     pub fn given(self) -> Option<Self> {
         self.value.given().map(|value| Self { value, ..self })
     }
 
-    /// The fields of an object; of what is missing or `null`, nothing is given.
+    /// The fields of an object; if it is missing or `null`, none is given.
     pub fn members<const N: usize>(self, names: [&'static str; N]) -> Result<[Self; N], Error> {
         match self.given() {
             Some(given) => {
@@ -89,13 +89,13 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// The members of a list, `null` for none, at most `most`. (A member of two bytes becomes a value of many.)
+    /// The members of an array, at most `most`; empty if it is `null`. (A member of two bytes becomes a larger value.)
     pub fn list(self, most: usize) -> Result<Vec<Self>, Error> {
         let list = self.checked(self.value.list(most))?;
         Ok(list.into_iter().map(|value| Self { value, ..self }).collect())
     }
 
-    /// A text, or a number as one; empty if it is missing or `null`.
+    /// A string, or a number as a string; empty if it is missing or `null`.
     pub fn text(self) -> Result<Cow<'a, str>, Error> {
         self.checked(self.value.scalar())
     }
@@ -105,12 +105,12 @@ impl<'a> Field<'a> {
         self.text().map(Cow::into_owned)
     }
 
-    /// The bytes that it has in base64. `name` is what errors call it.
+    /// The bytes in base64. `name` is its name in errors.
     pub fn bytes(self, name: &'static str) -> Result<Vec<u8>, Error> {
         decoded(self.structure, name, &self.text()?)
     }
 
-    /// A number that is not negative; a missing one is 0. `name` is what errors call it.
+    /// An unsigned number; a missing one is 0. `name` is its name in errors.
     pub fn number(self, name: &'static str) -> Result<u64, Error> {
         let text = self.text()?;
         if text.is_empty() {
@@ -126,7 +126,7 @@ impl<'a> Field<'a> {
     }
 }
 
-/// The digits of some bytes, in lower case.
+/// The hexadecimal digits of some bytes, in lower case.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let mut digits = String::new();
     for byte in bytes {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Public keys, and signatures that are verified with them.
+//! Public keys, and verifying signatures with them.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
 use core::fmt;
@@ -17,13 +17,13 @@ use crate::{
     json::hex,
 };
 
-/// A public key that signatures are verified with: ECDSA on P-256 or P-384, Ed25519, RSA of 2048 to 8192 bits.
+/// A public key for verifying signatures: ECDSA on P-256 or P-384, Ed25519, RSA of 2048 to 8192 bits.
 #[derive(Clone, Eq, PartialEq)]
 pub struct PublicKey {
     /// `SubjectPublicKeyInfo`, DER.
     spki: Vec<u8>,
     kind: Kind,
-    /// Of the `subjectPublicKey` in `spki`.
+    /// The bits of `subjectPublicKey` in `spki`.
     bits: Vec<u8>,
 }
 
@@ -36,15 +36,15 @@ enum Kind {
 }
 
 impl PublicKey {
-    /// Most bytes of a file with keys: an RSA key of 8192 bits takes 1.5 KiB, and people write comments.
+    /// The largest file of keys in bytes: an RSA key of 8192 bits takes 1.5 KiB, and people write comments.
     pub const LARGEST: usize = 1 << 16;
-    /// Most keys of a file, or of whoever may sign.
+    /// The most keys of a file, or of a policy.
     pub const MOST: usize = 32;
 
     /// The key of a PEM file with one `PUBLIC KEY`, as `cosign generate-key-pair` and `openssl pkey -pubout` write it.
     ///
     /// # Errors
-    /// The file is too large, is not PEM, has no or several keys, something else than keys, or a key that is not
+    /// The file is too large, is not PEM, has no or several keys, other sections, or a key that is not
     /// supported.
     ///
     /// Spec: RFC 7468 section 13.
@@ -58,7 +58,7 @@ impl PublicKey {
     /// The keys of a PEM file with one or more `PUBLIC KEY`.
     ///
     /// # Errors
-    /// As [`PublicKey::from_pem`], but there may be several keys, at most 32.
+    /// As for [`PublicKey::from_pem`], but there may be up to 32 keys.
     pub fn all_from_pem(pem: &[u8]) -> Result<Vec<Self>, Error> {
         let bad = |why: Cow<'static, str>| Error::malformed(Structure::PublicKey, why);
         if pem.len() > Self::LARGEST {
@@ -105,7 +105,7 @@ impl PublicKey {
         format!("sha256:{}", hex(&Sha256::digest(&self.spki)))
     }
 
-    /// The hint under which sigstore's bundles name it: the same digest in base64.
+    /// The hint that names it in sigstore bundles: the same digest in base64.
     pub fn hint(&self) -> String {
         Base64::encode_string(&Sha256::digest(&self.spki))
     }
@@ -116,14 +116,14 @@ impl PublicKey {
     /// with SHA-256, SHA-384 or SHA-512; Ed25519's are plain or, as `cosign sign` makes them, Ed25519ph.
     ///
     /// # Errors
-    /// It was not made by this key, or not of this message.
+    /// It was not made by this key, or not over this message.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
         let is_prehashed =
             self.kind == Kind::Ed25519 && crypto::verify_ed25519ph(&self.bits, message, signature).is_ok();
         if is_prehashed { Ok(()) } else { self.verify_plain(message, signature) }
     }
 
-    /// The same of a log, whose Ed25519 signatures are never prehashed (C2SP `signed-note`).
+    /// The same for a log, whose Ed25519 signatures are never prehashed (C2SP `signed-note`).
     pub(crate) fn verify_plain(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
         let is_good = self
             .algorithms()
@@ -131,7 +131,7 @@ impl PublicKey {
         if is_good { Ok(()) } else { Err(self.refuses(Structure::MessageSignature)) }
     }
 
-    /// The error that a structure is not signed by this key.
+    /// The error when a structure is not signed by this key.
     pub(crate) fn refuses(&self, structure: Structure) -> Error {
         Error::Signature { structure, by: format!("key {}", self.id()) }
     }
@@ -191,11 +191,11 @@ impl Kind {
             .ok_or_else(|| Error::unsupported(Structure::PublicKey, "algorithm", &hex(algorithm)))
     }
 
-    /// Whether the key has a length that its kind has.
+    /// Checks that the key has the length of its kind.
     fn check(self, bits: &[u8]) -> Result<(), Error> {
         let length = bits.len();
         let is_good = match self {
-            // Uncompressed points only: a key that may be written in two ways could count as two signers.
+            // Uncompressed points only: a key with two encodings could count as two signers.
             Self::P256 => (bits.first(), length) == (Some(&4), 65),
             Self::P384 => (bits.first(), length) == (Some(&4), 97),
             Self::Ed25519 => length == 32,
@@ -209,7 +209,7 @@ impl Kind {
     }
 }
 
-/// Bytes of the moduli that are taken: 2048 to 8192 bits.
+/// The accepted lengths of an RSA modulus in bytes: 2048 to 8192 bits.
 const MODULUS: core::ops::RangeInclusive<usize> = 256..=1024;
 
 /// `RSAPublicKey` of RFC 8017 appendix A.1.1.
@@ -224,7 +224,11 @@ fn rsa_size(bits: &[u8]) -> Result<(), Error> {
     if MODULUS.contains(&modulus.len()) {
         Ok(())
     } else {
-        Err(Error::unsupported(Structure::PublicKey, "RSA modulus of bytes", &format!("{}", modulus.len())))
+        Err(Error::unsupported(
+            Structure::PublicKey,
+            "RSA modulus size in bytes",
+            &format!("{}", modulus.len()),
+        ))
     }
 }
 
@@ -304,7 +308,7 @@ mod tests {
         }
         for bytes in [128, 255, 1025] {
             let error = PublicKey::from_spki(&rsa(bytes)).unwrap_err().to_string();
-            assert_eq!(error, format!("public key: RSA modulus of bytes \"{bytes}\" is not supported"));
+            assert_eq!(error, format!("public key: RSA modulus size in bytes \"{bytes}\" is not supported"));
         }
         assert!(PublicKey::from_spki(&key(&alg_id::ED25519, &[1; 32])).is_ok());
         let error = PublicKey::from_spki(&key(&alg_id::ED25519, &[1; 31])).unwrap_err();
@@ -324,7 +328,7 @@ mod tests {
         }
         let behind = [whole.as_slice(), &[0]].concat();
         let error = PublicKey::from_spki(&behind).unwrap_err();
-        assert_eq!(error.to_string(), "malformed public key: byte 91: bytes behind the end");
+        assert_eq!(error.to_string(), "malformed public key: byte 91: trailing bytes");
         let mut unused = whole;
         unused[25] = 1;
         let error = PublicKey::from_spki(&unused).unwrap_err();

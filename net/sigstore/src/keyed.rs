@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Bundles that are verified with a key.
+//! Verifies bundles with a key.
 
 use sha2::{Digest as _, Sha256};
 
@@ -8,7 +8,7 @@ use crate::{Bundle, Content, Error, Material, PublicKey, Structure, statement};
 /// What must be signed.
 #[derive(Clone, Copy, Debug)]
 pub enum Subject<'a> {
-    /// What has this SHA-256 digest: a manifest, a file.
+    /// Something with this SHA-256 digest: a manifest, a file.
     Sha256([u8; 32]),
     /// These bytes.
     Message(&'a [u8]),
@@ -23,11 +23,11 @@ impl Subject<'_> {
     }
 }
 
-/// Verifies that the holder of the key has signed the subject. The bundle's log entries and timestamps are not looked
-/// at: the key alone decides.
+/// Verifies that the holder of the key has signed the subject. The bundle's log entries and timestamps are ignored:
+/// the key alone decides.
 ///
 /// # Errors
-/// The signature was not made by the key, is one of something else, is an attestation, or needs a certificate.
+/// The signature was not made by the key, signs something else, is an attestation, or needs a certificate.
 pub fn verify_with_key(bundle: &Bundle, subject: &Subject<'_>, key: &PublicKey) -> Result<(), Error> {
     if !matches!(bundle.material(), Material::Key { .. }) {
         return Err(Error::refused(Structure::Bundle, "signed with a certificate, not with a key"));
@@ -35,7 +35,7 @@ pub fn verify_with_key(bundle: &Bundle, subject: &Subject<'_>, key: &PublicKey) 
     verify_content(bundle.content(), subject, key)
 }
 
-/// Whether the key has signed the content, and the content is the subject's signature.
+/// Verifies that the key has signed the content, and that the content signs the subject.
 pub(crate) fn verify_content(content: &Content, subject: &Subject<'_>, key: &PublicKey) -> Result<(), Error> {
     match content {
         Content::Envelope(envelope) => {

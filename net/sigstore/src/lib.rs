@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Sigstore bundles and what verifies them, offline: bytes in, a verdict out.
+//! Parses and verifies sigstore bundles, offline.
 //!
-//! A [`Bundle`] holds a signature and what proves who made it. [`verify_with_key`] takes a [`PublicKey`] that the
+//! A [`Bundle`] has a signature and the proof of who made it. [`verify_with_key`] takes a [`PublicKey`] that the
 //! caller trusts; [`verify_keyless`] takes a [`TrustedRoot`] and the [`Identity`] that a certificate must name. Both
-//! say whether the [`Subject`] is what was signed.
+//! verify that the [`Subject`] is what was signed.
 //!
 //! Sources: <https://github.com/sigstore/protobuf-specs> (bundle, trusted root),
 //! <https://github.com/secure-systems-lab/dsse> (envelope), <https://github.com/in-toto/attestation> (statement),
@@ -50,13 +50,13 @@ pub enum Signer {
         /// [`PublicKey::id`].
         id: alloc::string::String,
     },
-    /// Whom a certificate names.
+    /// The identity that a certificate names.
     Certificate {
         /// The subject alternative name: an e-mail address, a URI.
         identity: alloc::string::String,
-        /// Who has authenticated it: the URL of an OpenID Connect provider.
+        /// The URL of the OpenID Connect provider that authenticated it.
         issuer: alloc::string::String,
-        /// When, by a log or a timestamp authority; seconds since 1970.
+        /// The time of signing, from a log or a timestamp authority; seconds since 1970.
         signed_at: u64,
     },
 }

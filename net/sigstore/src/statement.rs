@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! In-toto statements: who says what of which artifacts.
+//! In-toto statements: claims about artifacts.
 
 use alloc::{borrow::Cow, format, string::String, vec::Vec};
 
@@ -11,15 +11,15 @@ use crate::{
 
 /// The payload type of statements.
 pub(crate) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
-/// The type of what `cosign sign` says: nothing but that somebody has signed. Other predicates are attestations: that
-/// something was scanned or built does not mean that it may be booted.
+/// The predicate type of `cosign sign`: it only says that the artifact is signed. Other predicates are attestations:
+/// that something was scanned or built does not mean that it may be booted.
 pub const PREDICATE: &str = "https://sigstore.dev/cosign/sign/v1";
 /// The types of statements.
 const TYPES: [&str; 2] = ["https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1"];
-/// Subjects that are read; cosign reads as many.
+/// The most subjects; the same limit as in cosign.
 const SUBJECTS: usize = 1024;
 
-/// What `cosign sign` says of the artifact with this digest, in hexadecimal.
+/// The statement of `cosign sign` for the artifact with this digest in hexadecimal.
 pub(crate) fn of_artifact(sha256: &str) -> String {
     let [type_, _] = TYPES;
     format!(
@@ -27,7 +27,7 @@ pub(crate) fn of_artifact(sha256: &str) -> String {
     )
 }
 
-/// Whether the payload is the signature of what has this digest. It must be verified before.
+/// Checks that the payload signs this digest. The payload's own signature must be verified before.
 ///
 /// Spec: in-toto attestation, spec/v1/statement.md; spec/v0.1.
 pub(crate) fn check(payload_type: &str, payload: &[u8], sha256: &[u8; 32]) -> Result<(), Error> {
@@ -60,7 +60,7 @@ pub(crate) fn check(payload_type: &str, payload: &[u8], sha256: &[u8; 32]) -> Re
     Err(Error::Subject { found, expected: format!("sha256:{expected}") })
 }
 
-/// The SHA-256 of a subject; empty if it has another one.
+/// The SHA-256 digest of a subject; empty if it has none.
 fn digest(subject: Field<'_>) -> Result<Cow<'_, str>, Error> {
     let [digest] = subject.members(["digest"])?;
     let [sha256] = digest.members(["sha256"])?;

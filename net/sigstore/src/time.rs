@@ -8,11 +8,11 @@ use crate::{
     der::{Element, tag},
 };
 
-/// When something may be used; both ends belong to it.
+/// A period of validity; both ends are included.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Validity {
     pub start: u64,
-    /// None: it is in use.
+    /// The end; `None` if it is still in use.
     pub end: Option<u64>,
 }
 
@@ -22,7 +22,7 @@ impl Validity {
     }
 }
 
-/// `Timestamp` of Protocol Buffers in JSON: RFC 3339 in UTC; fractions of a second are cut off.
+/// `Timestamp` of Protocol Buffers in JSON: RFC 3339 in UTC; fractions of a second are dropped.
 pub(crate) fn rfc3339(text: &str) -> Option<u64> {
     let text = text.strip_suffix('Z').or_else(|| text.strip_suffix("+00:00"))?;
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
@@ -56,7 +56,7 @@ pub(crate) fn x509(structure: Structure, time: &Element<'_>) -> Result<u64, Erro
     parsed.ok_or_else(|| Error::malformed(structure, "not a time"))
 }
 
-/// Year and then month, day, hour, minute, second; all in decimal digits.
+/// A time from year, month, day, hour, minute and second, all in decimal digits.
 pub(crate) fn at(year: &[u8], parts: [[u8; 2]; 5]) -> Option<u64> {
     let number = |digits: &[u8]| -> Option<u16> {
         let is_number = digits.iter().all(u8::is_ascii_digit);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Fields of certificates that webpki does not show. What is read here is only trusted when webpki has verified the
+//! Fields of certificates that webpki does not expose. They are trusted only after webpki has verified the
 //! certificate's chain.
 //!
 //! Spec: RFC 5280 section 4.1.
@@ -20,7 +20,7 @@ use crate::{
 const VERSION: u8 = 0xa0;
 const EXTENSIONS: u8 = 0xa3;
 
-/// Extensions of a certificate. Each search goes through all of them.
+/// The most extensions of a certificate. Each search goes through all of them.
 const MOST: usize = 64;
 
 /// A certificate of version 3.
@@ -40,11 +40,11 @@ pub(crate) struct Certificate<'a> {
 pub(crate) struct Extension<'a> {
     /// The content of its object identifier.
     pub id: &'a [u8],
-    /// Whether who does not know it must refuse the certificate.
+    /// Whether a verifier that does not know it must refuse the certificate.
     pub is_critical: bool,
     /// The content of `extnValue`.
     pub value: &'a [u8],
-    /// With tag and length.
+    /// The extension with tag and length.
     pub whole: &'a [u8],
 }
 
@@ -98,7 +98,7 @@ impl<'a> Certificate<'a> {
         Ok(())
     }
 
-    /// The value of the extension with this identifier; an extension that is there twice is an error.
+    /// The value of the extension with this identifier; a duplicate extension is an error.
     pub fn extension(&self, id: &[u8]) -> Result<Option<&'a [u8]>, Error> {
         let (mut found, mut is_twice) = (None, false);
         self.each(|extension| {

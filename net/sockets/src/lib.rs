@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The platform of programs on Linux: non-blocking sockets, and what waits for them.
+//! The platform of programs on Linux: non-blocking sockets, and the loop that waits for them.
 //!
 //! ```
 //! use dial::Dial as _;
@@ -46,16 +46,16 @@ pub use socket::{Failed, Socket};
 pub struct Sockets {
     start: Instant,
     waits: Rc<Waits>,
-    /// What TLS is spoken with; nothing where no server is trusted.
+    /// The TLS configuration; `None` if no server is trusted.
     tls: Option<Rc<tls::Config>>,
-    /// Who is asked for SRV records; nothing for those of the system.
+    /// The name servers for SRV records; `None` for the system's.
     name_servers: Option<Vec<SocketAddr>>,
 }
 
 /// A connection of this machine.
 pub type Stream = tls::Stream<Socket>;
 
-/// What futures wait for, since they were polled last.
+/// The events that futures wait for since they were last polled.
 #[derive(Default)]
 pub(crate) struct Waits {
     sockets: RefCell<Vec<(Rc<dyn AsFd>, PollFlags)>>,
@@ -84,13 +84,13 @@ impl Default for Sockets {
 }
 
 impl Sockets {
-    /// The same, with TLS to servers that these roots vouch for. Without, no TLS is spoken.
+    /// Enables TLS to servers with certificates from these roots. Without it, TLS is refused.
     #[must_use]
     pub fn trusting(self, roots: Roots) -> Self {
         Self { tls: Some(Rc::new(secure::config(roots))), ..self }
     }
 
-    /// The same, with these name servers for SRV records in place of the system's.
+    /// Uses these name servers for SRV records instead of the system's.
     #[must_use]
     pub fn asking(self, name_servers: Vec<SocketAddr>) -> Self {
         Self { name_servers: Some(name_servers), ..self }
@@ -118,9 +118,9 @@ impl Sockets {
         let mut sockets: Vec<_> =
             sockets.iter().map(|(socket, flags)| PollFd::from_borrowed_fd(socket.as_fd(), *flags)).collect();
         let next = self.waits.timers.borrow().iter().copied().min();
-        // Saturates where a timer is due already.
+        // Saturates if a timer is already due.
         let left = next.and_then(|next| Timespec::try_from(next.saturating_sub(self.start.elapsed())).ok());
-        // Whatever it says: the futures are polled again, and get the error from their socket.
+        // The result does not matter: the futures are polled again, and get the error from their socket.
         let _ = poll(&mut sockets, left.as_ref());
     }
 
@@ -133,7 +133,7 @@ impl Sockets {
             Err(error) => return Err(error.into()),
         }
         let mut is_first = true;
-        // A socket that is being connected can be written to as soon as it is, or is not.
+        // A connecting socket becomes writable when it is connected, or when that failed.
         poll_fn(|_| {
             if is_first || is_pending(&stream) {
                 is_first = false;
@@ -203,7 +203,7 @@ impl Dial for Sockets {
     }
 
     fn random(&self) -> u32 {
-        // Each state has keys of its own, from the system's random numbers.
+        // Each state has its own keys, from the system's random numbers.
         let [a, b, c, d, ..] = RandomState::new().build_hasher().finish().to_le_bytes();
         u32::from_le_bytes([a, b, c, d])
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What TLS needs of this machine.
+//! What TLS needs from this machine.
 
 use std::{
     fs::File,
@@ -11,7 +11,7 @@ use tls::{Clock, Config, NoRandomness, Provider, Random, Roots};
 
 static PROVIDER: Provider = Provider::new(&Kernel);
 
-/// What TLS is spoken with.
+/// The TLS configuration with these roots.
 pub fn config(roots: Roots) -> Config {
     Config::new(&PROVIDER, roots, WallClock)
 }

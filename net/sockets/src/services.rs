@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! SRV records, which the C library does not look up: asked of the system's name servers, by UDP, and by TCP where an
-//! answer was truncated.
+//! SRV records, which the C library does not look up: queries to the system's name servers, by UDP, and by TCP if an
+//! answer is truncated.
 //!
 //! Sources: RFC 1035, 2782, 7766; resolv.conf(5).
 
@@ -22,25 +22,25 @@ use rustix::event::PollFlags;
 
 use crate::{Sockets, secure};
 
-/// Where the system's name servers stand, and how many of them are asked, as the C library has it.
+/// The file with the system's name servers, and how many of them are used, as in the C library.
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 const MOST_SERVERS: usize = 3;
 const PORT: u16 = 53;
 /// How long to wait for each server, in each round over all of them, and for an answer by TCP.
 const WAITS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 const STREAM_WAIT: Duration = Duration::from_secs(5);
-/// The longest datagram there is.
+/// The longest datagram in bytes.
 const LONGEST: usize = 64 << 10;
-/// What came of a question: an answer, or that there is no such name.
+/// The RCODE for "no such name".
 const NO_NAME: u8 = 3;
 
-/// The name servers of the system; without any, the C library asks this machine.
+/// The name servers of the system; without any, this machine, as in the C library.
 pub fn servers() -> Vec<SocketAddr> {
     let found = listed(&fs::read_to_string(RESOLV_CONF).unwrap_or_default());
     if found.is_empty() { vec![(Ipv4Addr::LOCALHOST, PORT).into()] } else { found }
 }
 
-/// The name servers that the text of resolv.conf lists. Of an address with a zone that is no number, nothing is known.
+/// The name servers in the text of resolv.conf. Addresses with a zone that is not a number are left out.
 fn listed(text: &str) -> Vec<SocketAddr> {
     let server = |line: &str| {
         let mut words = line.split_ascii_whitespace();
@@ -51,7 +51,7 @@ fn listed(text: &str) -> Vec<SocketAddr> {
     text.lines().filter_map(server).take(MOST_SERVERS).collect()
 }
 
-/// The SRV records of a name; empty where there are none.
+/// The SRV records of a name; empty if there are none.
 pub async fn services(
     sockets: &Sockets,
     servers: &[SocketAddr],
@@ -74,7 +74,7 @@ pub async fn services(
     Err(failed(Kind::Name, cause))
 }
 
-/// The services of a name in an answer, behind its aliases, which servers that resolve put in front.
+/// The services of a name in an answer, after following its aliases, which resolvers put first.
 fn found(message: &Message, name: &Name) -> Vec<Service> {
     let mut name = name;
     for _ in 0..MOST_ALIASES {
@@ -94,7 +94,7 @@ fn found(message: &Message, name: &Name) -> Vec<Service> {
     message.answers.iter().filter_map(service).collect()
 }
 
-/// The whole answer of one server.
+/// The complete answer of one server.
 async fn ask(
     sockets: &Sockets,
     server: SocketAddr,
@@ -123,7 +123,7 @@ async fn by_datagram(sockets: &Sockets, server: SocketAddr, question: &Question<
     poll_fn(|_| {
         loop {
             match socket.recv(&mut buffer) {
-                // What is no answer may be anybody's: the answer may come yet.
+                // A malformed message may be forged: the real answer may still come.
                 Ok(length) => match Message::parse(buffer.get(..length).unwrap_or_default()) {
                     Ok(message) if question.is_answered_by(&message, id) => return Poll::Ready(Ok(message)),
                     _ => {}
@@ -152,7 +152,7 @@ async fn by_stream(sockets: &Sockets, server: SocketAddr, question: &Question<'_
     stream.read_exact(&mut answer).await.map_err(broken)?;
     match Message::parse(&answer) {
         Ok(message) if question.is_answered_by(&message, id) => Ok(message),
-        Ok(_) => Err(io::Error::other("answers another question")),
+        Ok(_) => Err(io::Error::other("answers a different question")),
         Err(error) => Err(broken(error)),
     }
 }

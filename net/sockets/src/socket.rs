@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! One connection.
+//! A connection.
 
 use std::{
     fmt,
@@ -42,7 +42,7 @@ impl Socket {
     }
 }
 
-/// How a connection failed, in the system's words.
+/// Why a connection failed: the system's error.
 #[derive(Debug)]
 pub struct Failed(io::Error);
 

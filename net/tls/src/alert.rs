@@ -2,13 +2,13 @@
 //! Names of TLS alerts.
 use core::fmt;
 
-/// A TLS alert, by its number in the registry of IANA; printed as the standard's name with the number.
+/// A TLS alert, by its IANA number; printed as the standard's name with the number.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Alert(pub u8);
 
 impl Alert {
-    /// The name in RFC 8446 section 6 or, for those that TLS 1.3 dropped, RFC 5246 section 7.2; of an alert that no
-    /// standard names, nothing.
+    /// The name in RFC 8446 section 6 or, for those that TLS 1.3 dropped, RFC 5246 section 7.2; `None` for an alert
+    /// that no standard names.
     pub const fn name(self) -> Option<&'static str> {
         Some(match self.0 {
             0 => "close_notify",

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Buffers of a connection: bounded, and zeroised when they are dropped, for records are decrypted in them.
+//! Buffers of a connection: bounded, and zeroised when dropped, because records are decrypted in them.
 use alloc::vec::Vec;
 
 use zeroize::Zeroizing;
 
 use crate::Cause;
 
-/// Bytes of the largest record: header, 16 KiB, and the 2 KiB that TLS 1.2 lets protection add.
+/// The largest record in bytes: header, 16 KiB, and the 2 KiB that protection may add in TLS 1.2.
 const RECORD: usize = 5 + (16 << 10) + (2 << 10);
-/// Two, so that one can be completed while the other is used.
+/// Two records, so that one can be completed while the other is used.
 const FIRST: usize = 2 * RECORD;
-/// A handshake message of 64 KiB, the largest that rustls takes, in records of full size, and the next one.
+/// A handshake message of 64 KiB, the largest that rustls accepts, in full records, and the next record.
 const LARGEST: usize = 5 * RECORD;
-/// Bytes that wait to be sent. Handshake messages do; application data goes record by record.
+/// The most bytes queued for sending: handshake messages are queued; application data goes record by record.
 const LARGEST_OUTGOING: usize = 2 * LARGEST;
 
-/// What came from the server: `bytes[start..end]`, with `start <= end <= bytes.len()`.
+/// Bytes from the server: `bytes[start..end]`, with `start <= end <= bytes.len()`.
 pub struct Incoming {
     bytes: Zeroizing<Vec<u8>>,
     start: usize,
@@ -29,12 +29,12 @@ impl Incoming {
         Ok(incoming)
     }
 
-    /// What is there.
+    /// The received bytes.
     pub fn filled(&mut self) -> &mut [u8] {
         self.bytes.get_mut(self.start..self.end).unwrap_or_default()
     }
 
-    /// Drops bytes at the start; more than there are, and nothing is left.
+    /// Drops bytes at the start; all of them if `count` is larger.
     pub fn discard(&mut self, count: usize) {
         self.start = self.start.checked_add(count).filter(|start| *start < self.end).unwrap_or(self.end);
         if self.start == self.end {
@@ -42,12 +42,12 @@ impl Incoming {
         }
     }
 
-    /// Space for more, never none.
+    /// Space for more bytes, never empty.
     ///
     /// # Errors
     /// [`Cause::Size`] when the buffer is full and has its largest size.
     pub fn room(&mut self) -> Result<&mut [u8], Cause> {
-        // Cannot saturate: what is kept is in `bytes`, and ends no earlier than it starts.
+        // Cannot saturate: `end` is at most the length of `bytes`.
         let free = self.bytes.len().saturating_sub(self.end);
         if free < RECORD && self.start > 0 {
             self.bytes.copy_within(self.start..self.end, 0);
@@ -63,14 +63,14 @@ impl Incoming {
         Ok(self.bytes.get_mut(self.end..).unwrap_or_default())
     }
 
-    /// Takes bytes as there that were written into [`Self::room`]; false when there was no such room.
+    /// Adds bytes that were written into [`Self::room`]; false if `count` is more than that room.
     pub fn advance(&mut self, count: usize) -> bool {
         let end = self.end.checked_add(count).filter(|end| *end <= self.bytes.len());
         self.end = end.unwrap_or(self.end);
         end.is_some()
     }
 
-    /// A new allocation, so that the old one is zeroised.
+    /// Grows into a new allocation, so that the old one is zeroised.
     fn grow(&mut self, size: usize) -> Result<(), Cause> {
         let mut bytes = Zeroizing::new(Vec::new());
         bytes.try_reserve_exact(size).map_err(|_| Cause::Memory)?;
@@ -81,7 +81,7 @@ impl Incoming {
     }
 }
 
-/// What waits to be sent: `bytes[start..]`.
+/// Bytes queued for sending: `bytes[start..]`.
 #[derive(Default)]
 pub struct Outgoing {
     bytes: Vec<u8>,
@@ -93,7 +93,7 @@ impl Outgoing {
         self.bytes.get(self.start..).unwrap_or_default()
     }
 
-    /// Drops what was sent; false when that is more than there is.
+    /// Drops sent bytes; false if there are fewer.
     pub fn sent(&mut self, count: usize) -> bool {
         let start = self.start.checked_add(count).filter(|start| *start <= self.bytes.len());
         self.start = start.unwrap_or(self.start);
@@ -104,10 +104,10 @@ impl Outgoing {
         start.is_some()
     }
 
-    /// Appends what `write` puts into this many bytes; it says how many it used.
+    /// Appends what `write` writes into a buffer of `size` bytes; it returns how many it used.
     ///
     /// # Errors
-    /// [`Cause::Size`] when too much waits already, [`Cause::Memory`], and those of `write`.
+    /// [`Cause::Size`] when too much is queued already, [`Cause::Memory`], and those of `write`.
     pub fn append(
         &mut self,
         size: usize,
@@ -115,7 +115,7 @@ impl Outgoing {
     ) -> Result<(), Cause> {
         let had = self.bytes.len();
         let needed = had.checked_add(size).filter(|needed| *needed <= LARGEST_OUTGOING);
-        let needed = needed.ok_or(Cause::Size("what the server wants answered is"))?;
+        let needed = needed.ok_or(Cause::Size("the reply to the server"))?;
         self.bytes.try_reserve(size).map_err(|_| Cause::Memory)?;
         self.bytes.resize(needed, 0);
         let written = write(self.bytes.get_mut(had..).unwrap_or_default());
@@ -125,8 +125,8 @@ impl Outgoing {
     }
 }
 
-/// What was decrypted and not yet read: `bytes[start..]`. As long as [`Incoming`] at most, for that is what it is made
-/// of: nothing is received while something is here.
+/// Decrypted bytes not yet read: `bytes[start..]`. At most as long as [`Incoming`], from which they are
+/// decrypted: nothing is received while there are any.
 #[derive(Default)]
 pub struct Plain {
     bytes: Zeroizing<Vec<u8>>,
@@ -158,7 +158,7 @@ impl Plain {
         Ok(())
     }
 
-    /// Moves as much as fits, and yields how much that was.
+    /// Moves as many bytes as fit, and returns the number.
     pub fn take(&mut self, buffer: &mut [u8]) -> usize {
         let rest = self.bytes.get(self.start..).unwrap_or_default();
         let moved = rest.len().min(buffer.len());

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! From rustls's errors to ours.
+//! Converts rustls errors to ours.
 use alloc::{format, string::ToString as _};
 
 use rustls::{Error, InvalidMessage, PeerIncompatible};
 
 use crate::{Alert, Cause, Certificate, name::clean, verify::Verifier};
 
-/// What an error of rustls is to us; `verifier` knows more about certificates than rustls can say.
+/// Our cause for a rustls error; `verifier` knows more about certificates than rustls reports.
 pub fn cause(error: Error, verifier: &Verifier) -> Cause {
     match error {
         Error::AlertReceived(alert) => Cause::Alert(Alert(alert.into())),
         Error::InvalidCertificate(_) => {
-            // Where the chain is good, it is the signature that rustls has verified itself.
+            // If the chain is valid, the fault is in the handshake signature, which rustls verifies itself.
             Cause::Certificate(verifier.fault().cloned().unwrap_or(Certificate::Handshake))
         }
         Error::DecryptError => Cause::Mac,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What all connections of a program share.
+//! The configuration that all connections of a program share.
 use alloc::{boxed::Box, sync::Arc};
 use core::fmt;
 
@@ -20,7 +20,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// A configuration of both versions of TLS, with the provider's suites.
+    /// A configuration for TLS 1.2 and 1.3, with the provider's suites.
     pub fn new(provider: &'static Provider, roots: Roots, clock: impl Clock + 'static) -> Self {
         let roots = roots.into_store();
         let checked = Checked::by(&clock);
@@ -29,12 +29,12 @@ impl Config {
         let builder = builder.with_protocol_versions(&[&TLS13, &TLS12]).expect("suites of both versions");
         let verifier = Arc::new(Verifier::new(roots.clone(), checked));
         let mut client = builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
-        // A boot makes few connections, and a session that is kept is a secret that is kept.
+        // A boot makes few connections, and a cached session is a secret in memory.
         client.resumption = Resumption::disabled();
         Self { client, roots, clock: Box::new(clock) }
     }
 
-    /// What rustls takes for one connection, which is checked at one time by a verifier of its own.
+    /// The rustls configuration for one connection, with its own verifier and one time of verification.
     pub(crate) fn for_connection(&self) -> (Arc<ClientConfig>, Arc<Verifier>) {
         let checked = Checked::by(self.clock.as_ref());
         let verifier = Arc::new(Verifier::new(self.roots.clone(), checked));

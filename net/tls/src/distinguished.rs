@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Distinguished names as text: `CN=example.org,O=Example`.
 //!
-//! The one that `x509-cert` has brings names for all 1494 object identifiers that are known, 120 KB of the loader.
+//! The implementation in `x509-cert` brings names for all 1494 known object identifiers, 120 KB of the loader.
 //!
-//! Spec: RFC 4514; differs in: the text of an attribute without a short name stands behind its number as it is, and what
-//! is no text is the bytes of the value alone.
+//! Spec: RFC 4514; differs in: the string of an attribute without a short name follows its number as it is, and a value
+//! that is not a string is shown as its bytes only.
 use alloc::vec::Vec;
 use core::{
     fmt::{self, Write as _},
@@ -15,7 +15,7 @@ use x509_cert::der::{AnyRef, Reader as _, SliceReader, Tag, Tagged as _, asn1::O
 
 use crate::fields::{inside, next};
 
-/// A name, its last part first: the content of a `Name` in DER. What is malformed is left out.
+/// A name, its last part first: the content of a `Name` in DER. Malformed parts are left out.
 pub struct Distinguished<'a>(pub &'a [u8]);
 
 /// The attributes that RFC 4514 section 3 has short names for.

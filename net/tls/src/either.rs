@@ -11,20 +11,20 @@ use crate::{Cause, Config, Error, TlsStream, connect};
 
 /// A connection, with TLS or without; closed when it is dropped.
 pub enum Stream<C> {
-    /// As it is.
+    /// Without TLS.
     Plain(C),
-    /// Within TLS.
+    /// With TLS.
     Secure(Box<TlsStream<C>>),
 }
 
 impl<C: Read + Write> Stream<C> {
-    /// Starts TLS, with the server that has this name or address.
+    /// Starts TLS with a server whose certificate must have this name or address.
     ///
     /// # Errors
-    /// There is TLS already, the server is another one, or the connection breaks.
+    /// TLS is already in use, the server's certificate is not accepted, or the connection breaks.
     pub async fn secured(self, server: &str, config: &Config) -> Result<Self, dial::Error> {
         let Self::Plain(connection) = self else {
-            return Err(refused(server, "TLS within TLS is not spoken here"));
+            return Err(refused(server, "TLS within TLS is not supported"));
         };
         let failed = |error: Error| dial::Error {
             kind: kind(&error.cause),
@@ -37,12 +37,12 @@ impl<C: Read + Write> Stream<C> {
     }
 }
 
-/// TLS that is not even tried.
+/// The error when TLS is not even tried.
 pub fn refused(server: &str, cause: &str) -> dial::Error {
     dial::Error { kind: Kind::Refused, code: dial::codes::SECURE, object: server.into(), cause: cause.into() }
 }
 
-/// A connection that broke may hold the next time; whom a certificate does not name, it will not.
+/// A broken connection may succeed the next time; a refused certificate will not.
 fn kind(cause: &Cause) -> Kind {
     match cause {
         Cause::Io(_) | Cause::Closed { .. } | Cause::Mac => Kind::Connect,
@@ -50,12 +50,12 @@ fn kind(cause: &Cause) -> Kind {
     }
 }
 
-/// How a connection failed.
+/// Why a connection failed.
 #[derive(Debug)]
 pub enum Broken<E> {
-    /// In the words of what TLS stands on.
+    /// An error of the underlying stream.
     Plain(E),
-    /// In those of TLS.
+    /// An error of TLS.
     Secure(Error),
 }
 

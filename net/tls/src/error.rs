@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Why there is no connection, or no longer.
+//! Why a TLS connection failed.
 use alloc::{string::String, sync::Arc};
 
 use code::Code;
@@ -11,9 +11,9 @@ use crate::{Alert, Checked, Date, codes};
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{} {server}: {cause}", cause.code())]
 pub struct Error {
-    /// The name by which the connection was asked for.
+    /// The name that the certificate must have.
     pub server: Arc<str>,
-    /// What happened.
+    /// The cause.
     pub cause: Cause,
 }
 
@@ -29,52 +29,52 @@ impl embedded_io_async::Error for Error {
     }
 }
 
-/// What happened to a connection.
+/// The cause of a failed connection.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The server's name is none.
+    /// The server's name is not valid.
     #[error("neither a DNS name nor an IP address; correct the name")]
     Host,
-    /// The stream below failed.
+    /// The underlying stream failed.
     #[error("the connection failed: {}; check the network and the server", words(*.0))]
     Io(ErrorKind),
-    /// The stream below ended where TLS does not.
-    #[error("the server closed the connection {}; look into its log", if *.in_handshake {
+    /// The underlying stream ended before TLS did.
+    #[error("the server closed the connection {}; check its log", if *.in_handshake {
         "during the handshake"
     } else {
-        "without close_notify, so that data may be missing"
+        "without close_notify, so data may be missing"
     })]
     Closed {
-        /// Before the connection was made.
+        /// Whether it was before the end of the handshake.
         in_handshake: bool,
     },
     /// The server sent a fatal alert.
-    #[error("the server sent the alert {0}; look into its log")]
+    #[error("the server sent the alert {0}; check its log")]
     Alert(Alert),
-    /// The server sent something else than TLS.
+    /// The server sent something other than TLS.
     #[error("the server does not speak TLS; correct the port")]
     Plain,
-    /// Nothing in common.
-    #[error("{0}; TLS 1.2 and 1.3 are spoken here")]
+    /// Client and server have nothing in common.
+    #[error("{0}; this client speaks TLS 1.2 and 1.3")]
     Common(&'static str),
     /// The server broke the protocol.
     #[error("the server broke the TLS protocol: {0}; update it")]
     Protocol(String),
-    /// A record does not decrypt.
-    #[error("a record was altered on its way (bad_record_mac); try again")]
+    /// A record cannot be decrypted.
+    #[error("a record was altered in transit (bad_record_mac); try again")]
     Mac,
-    /// More than fits.
-    #[error("{0} larger than this client takes; shorten the server's certificate chain")]
+    /// Larger than a buffer.
+    #[error("{0} is larger than this client accepts; shorten the server's certificate chain")]
     Size(&'static str),
-    /// The server could not prove who it is.
+    /// The server's certificate is not accepted.
     #[error(transparent)]
     Certificate(Certificate),
     /// No random bytes.
-    #[error("no randomness for keys; give the machine a source of entropy")]
+    #[error("no random numbers for keys; give the machine a source of entropy")]
     Random,
     /// No memory for buffers.
-    #[error("no memory for a connection's buffers; give the machine more")]
+    #[error("no memory for the connection's buffers; give the machine more")]
     Memory,
 }
 
@@ -98,55 +98,55 @@ impl Cause {
     }
 }
 
-/// Why a server's certificate does not prove who it is.
+/// Why a server's certificate is not accepted.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Certificate {
-    /// Its time, or an intermediate's, is over.
+    /// It has expired, or an intermediate has.
     #[error(
         "certificate{} expired on {not_after} (checked at {checked}); renew it, or set the clock",
         of(.subject)
     )]
     Expired {
-        /// Who it is for, empty where unknown.
+        /// The subject; empty if unknown.
         subject: String,
         /// The last moment of its validity.
         not_after: Date,
         /// When it was checked.
         checked: Checked,
     },
-    /// Its time, or an intermediate's, has not begun.
+    /// It is not valid yet, or an intermediate is not.
     #[error(
         "certificate{} is not valid before {not_before} (checked at {checked}); set the clock",
         of(.subject)
     )]
     NotYetValid {
-        /// Who it is for, empty where unknown.
+        /// The subject; empty if unknown.
         subject: String,
         /// The first moment of its validity.
         not_before: Date,
         /// When it was checked.
         checked: Checked,
     },
-    /// It is for others.
+    /// It has other names.
     #[error(
-        "name mismatch: certificate is for {presented}; connect by such a name, or have it issued for this one"
+        "name mismatch: certificate is for {presented}; connect by one of these names, or have it reissued for this one"
     )]
     Name {
-        /// The names that it has, as a list.
+        /// Its names, as a list.
         presented: String,
     },
-    /// Nobody known has issued it.
+    /// Its issuer is not trusted.
     #[error("unknown issuer{}; trust its root certificate with cloudboot.ca", is(.issuer))]
     UnknownIssuer {
-        /// The last issuer that the chain names, empty where unknown.
+        /// The last issuer in the chain; empty if unknown.
         issuer: String,
     },
     /// The handshake is not signed with the certificate's key.
-    #[error("the handshake's signature does not fit the certificate (decrypt_error); check the server's key")]
+    #[error("the handshake signature does not match the certificate (decrypt_error); check the server's key")]
     Handshake,
     /// Something else is wrong with the chain.
-    #[error("certificate refused: {0}; have it issued anew")]
+    #[error("certificate refused: {0}; have it reissued")]
     Refused(&'static str),
 }
 
@@ -162,7 +162,7 @@ impl Certificate {
     }
 }
 
-/// A name after a space, where there is one.
+/// A space and the name, if there is one.
 fn of(subject: &str) -> String {
     if subject.is_empty() { String::new() } else { [" ", subject].concat() }
 }
@@ -171,7 +171,7 @@ fn is(issuer: &str) -> String {
     if issuer.is_empty() { String::new() } else { [": ", issuer].concat() }
 }
 
-/// How a stream fails, in words.
+/// The text of an error kind.
 const fn words(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::ConnectionRefused => "connection refused",
@@ -181,9 +181,9 @@ const fn words(kind: ErrorKind) -> &'static str {
         ErrorKind::BrokenPipe => "broken pipe",
         ErrorKind::TimedOut => "timed out",
         ErrorKind::Interrupted => "interrupted",
-        ErrorKind::WriteZero => "nothing can be written",
+        ErrorKind::WriteZero => "nothing could be written",
         ErrorKind::OutOfMemory => "out of memory",
-        _ => "input or output error",
+        _ => "I/O error",
     }
 }
 
@@ -208,11 +208,11 @@ mod tests {
         for (cause, message) in [
             (
                 Cause::Certificate(expired),
-                "E-NET-TLS-EXPIRED reg.example: certificate CN=a expired on 1970-01-01T00:00:00Z (checked at 2026-11-22T00:00:00Z, this version's date: the clock is not set); renew it, or set the clock",
+                "E-NET-TLS-EXPIRED reg.example: certificate CN=a expired on 1970-01-01T00:00:00Z (checked at 2026-11-22T00:00:00Z, this version's date, because the clock is not set); renew it, or set the clock",
             ),
             (
                 Cause::Certificate(early),
-                "E-NET-TLS-EARLY reg.example: certificate is not valid before 1970-01-01T00:00:00Z (checked at 2026-11-22T00:00:00Z, this version's date: the clock is not set); set the clock",
+                "E-NET-TLS-EARLY reg.example: certificate is not valid before 1970-01-01T00:00:00Z (checked at 2026-11-22T00:00:00Z, this version's date, because the clock is not set); set the clock",
             ),
             (
                 Cause::Certificate(Certificate::UnknownIssuer { issuer: root }),
@@ -220,11 +220,11 @@ mod tests {
             ),
             (
                 Cause::Certificate(Certificate::Name { presented: others }),
-                "E-NET-TLS-NAME reg.example: name mismatch: certificate is for a.example; connect by such a name, or have it issued for this one",
+                "E-NET-TLS-NAME reg.example: name mismatch: certificate is for a.example; connect by one of these names, or have it reissued for this one",
             ),
             (
                 Cause::Alert(Alert(40)),
-                "E-NET-TLS-ALERT reg.example: the server sent the alert handshake_failure (40); look into its log",
+                "E-NET-TLS-ALERT reg.example: the server sent the alert handshake_failure (40); check its log",
             ),
             (
                 Cause::Io(ErrorKind::ConnectionReset),
@@ -232,11 +232,11 @@ mod tests {
             ),
             (
                 Cause::Closed { in_handshake: true },
-                "E-NET-TLS-EOF reg.example: the server closed the connection during the handshake; look into its log",
+                "E-NET-TLS-EOF reg.example: the server closed the connection during the handshake; check its log",
             ),
             (
                 Cause::Memory,
-                "E-MEMORY reg.example: no memory for a connection's buffers; give the machine more",
+                "E-MEMORY reg.example: no memory for the connection's buffers; give the machine more",
             ),
         ] {
             assert_eq!(shown(cause), message);

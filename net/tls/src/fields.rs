@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The fields of certificates that messages show. webpki decides; nothing that is read here does.
+//! The fields of certificates that messages show. They decide nothing: webpki verifies.
 //!
 //! `Certificate` of `x509-cert` owns every field, all extensions included: 40 KB of the loader.
 //!
@@ -14,9 +14,9 @@ use crate::Date;
 /// Names and times of a certificate.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Fields<'a> {
-    /// Content of the `Name` of who signed it.
+    /// Content of the issuer's `Name`.
     pub issuer: &'a [u8],
-    /// Content of the `Name` of who it is for.
+    /// Content of the subject's `Name`.
     pub subject: &'a [u8],
     /// The first second in which it is valid.
     pub not_before: Date,
@@ -25,11 +25,11 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Those of a certificate in DER, if it has them.
+    /// The fields of a certificate in DER; `None` if it is malformed.
     pub fn of(certificate: &'a [u8]) -> Option<Self> {
         let mut outer = inside(AnyRef::from_der(certificate).ok()?)?;
         let mut tbs = inside(next(&mut outer)?)?;
-        // Before the serial number there is the version, if it is not 1.
+        // The version comes before the serial number, if it is not 1.
         if next(&mut tbs)?.tag() != Tag::Integer {
             next(&mut tbs)?;
         }
@@ -46,7 +46,7 @@ pub fn next<'a>(reader: &mut SliceReader<'a>) -> Option<AnyRef<'a>> {
     reader.decode().ok()
 }
 
-/// The elements in an element.
+/// The elements inside an element.
 pub fn inside(outer: AnyRef<'_>) -> Option<SliceReader<'_>> {
     SliceReader::new(outer.value()).ok()
 }

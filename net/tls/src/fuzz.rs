@@ -12,7 +12,7 @@ use rustls::pki_types::CertificateDer;
 
 use crate::{Config, Date, Roots, connect, name::Chain};
 
-/// Fuzz entry point of root files: any bytes give roots or an error. Yields how many roots there are then: none after
+/// Entry point for fuzzing root files: any bytes give roots or an error. Returns the number of roots: zero after
 /// an error.
 pub fn roots(data: &[u8]) -> Result<usize, usize> {
     let mut roots = Roots::none();
@@ -20,7 +20,7 @@ pub fn roots(data: &[u8]) -> Result<usize, usize> {
     added.map_err(|_| roots.len())
 }
 
-/// Fuzz entry point of the names in a certificate: any bytes give texts for messages.
+/// Entry point for fuzzing the names in a certificate: any bytes give text for messages.
 pub fn certificate(data: &[u8]) {
     let certificate = CertificateDer::from(data);
     let chain = Chain::new(&certificate, &[]);
@@ -28,10 +28,10 @@ pub fn certificate(data: &[u8]) {
     chain.subject_of_end(Date(0));
 }
 
-/// Fuzz entry point of connections: whatever a server sends, in pieces of this size, gives data or an error. Of a
-/// recorded server whose client drew the same randomness, the whole connection is made again.
+/// Entry point for fuzzing connections: whatever a server sends, in pieces of this size, gives data or an error. With a
+/// recorded server and the same random numbers, the whole connection is replayed.
 ///
-/// Yields how many bytes of application data came out, and whether the server ended as TLS wants it.
+/// Returns the number of bytes of application data, and whether the server ended with `close_notify`.
 pub fn connection(
     config: &Config,
     server: &str,
@@ -55,14 +55,14 @@ pub fn connection(
             }
         }
     });
-    // A script never waits, and so neither does what reads it.
+    // A script never waits, so its reader does not either.
     match run.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         core::task::Poll::Ready(result) => result,
         core::task::Poll::Pending => (0, false),
     }
 }
 
-/// A server that says what it says, whatever it hears.
+/// A server that sends its script, whatever it receives.
 struct Script<'a> {
     rest: &'a [u8],
     piece: usize,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! TLS 1.3 and 1.2, client only, over any stream: rustls behind a seam.
+//! TLS 1.3 and 1.2, client only, over any stream: rustls behind our own API.
 //!
-//! [`connect`] takes a stream, the server's name and a [`Config`], and yields a [`TlsStream`]: the same traits, with
-//! the server authenticated and the bytes protected. Nothing here does I/O, waits by a clock or draws randomness by
-//! itself: the stream, the [`Clock`] and the [`Random`] are the caller's. Time limits are the caller's, too: it drops a
-//! future that takes too long. That is safe at every point, for the stream stays usable.
+//! [`connect`] takes a stream, the server's name and a [`Config`], and returns a [`TlsStream`]: the same traits, with
+//! the server authenticated and the bytes protected. Nothing here does I/O, waits for a clock or gets random numbers by
+//! itself: the stream, the [`Clock`] and the [`Random`] are the caller's. Time limits are the caller's too: it drops a
+//! future that takes too long. That is safe at every point: the stream stays usable.
 //!
 //! ```
 //! use tls::{Clock, Config, NoRandomness, Provider, Random, Roots};

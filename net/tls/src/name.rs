@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Names in certificates, for messages. Whoever answers chooses them: they are cut, and cleaned of what a console obeys.
+//! Names in certificates, for messages. The server chooses them, so they are shortened and control characters removed.
 use alloc::{string::String, vec::Vec};
 use core::{
     fmt::{self, Write},
@@ -10,15 +10,15 @@ use rustls::pki_types::CertificateDer;
 
 use crate::{Date, distinguished::Distinguished, fields::Fields};
 
-/// Characters of one name that are shown.
+/// The most characters of one name that are shown.
 const LONGEST: usize = 100;
-/// Names of one certificate that are shown.
+/// The most names of one certificate that are shown.
 const MOST: usize = 8;
 
-/// The text with at most [`LONGEST`] characters, other than printable ASCII as `?`.
+/// The first [`LONGEST`] characters of the text; all but printable ASCII become `?`.
 pub fn clean(text: impl fmt::Display) -> String {
     let mut cleaned = Cleaned { text: String::new(), left: LONGEST };
-    // An error is what ends a text that is too long.
+    // The writer returns an error when the text is too long.
     if write!(cleaned, "{text}").is_err() {
         cleaned.text.push_str("...");
     }
@@ -40,7 +40,7 @@ impl Write for Cleaned {
     }
 }
 
-/// A chain as the server sent it, its own certificate first; what is no certificate is left out.
+/// A chain as the server sent it, its own certificate first; malformed ones are left out.
 pub struct Chain<'a>(Vec<Fields<'a>>);
 
 impl<'a> Chain<'a> {
@@ -49,11 +49,11 @@ impl<'a> Chain<'a> {
         Self(sent.filter_map(|der| Fields::of(der)).collect())
     }
 
-    /// The issuer that the chain ends at: who would have to be trusted.
+    /// The issuer at the end of the chain, which would have to be trusted.
     pub fn last_issuer(&self) -> String {
         let Some(first) = self.0.first() else { return String::new() };
         let mut issuer = first.issuer;
-        // A chain of n certificates has n issuers; that of a root is itself.
+        // A chain of n certificates has n issuers; a root is its own issuer.
         for _ in &self.0 {
             match self.0.iter().find(|next| next.subject == issuer) {
                 Some(next) if next.issuer != next.subject => issuer = next.issuer,
@@ -63,12 +63,12 @@ impl<'a> Chain<'a> {
         clean(Distinguished(issuer))
     }
 
-    /// Who the certificate is for that ends at this time.
+    /// The subject of the certificate that expires at this time.
     pub fn subject_of_end(&self, not_after: Date) -> String {
         self.subject(|certificate| certificate.not_after == not_after)
     }
 
-    /// Who the certificate is for that begins at this time.
+    /// The subject of the certificate whose validity begins at this time.
     pub fn subject_of_begin(&self, not_before: Date) -> String {
         self.subject(|certificate| certificate.not_before == not_before)
     }
@@ -87,7 +87,7 @@ pub fn list(presented: &[String]) -> String {
             names.push_str(", ");
         }
         let bare = bare(name);
-        // webpki has a spelling of its own for IPv6.
+        // webpki formats IPv6 addresses in its own way.
         names.push_str(&bare.parse::<IpAddr>().map_or_else(|_| clean(bare), clean));
     }
     if presented.len() > MOST {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The root certificates that are trusted: Mozilla's, and others from PEM.
+//! Trusted root certificates: Mozilla's, and others from PEM files.
 use alloc::{string::String, sync::Arc};
 
 use code::Code;
@@ -13,32 +13,33 @@ use rustls::{
 
 use crate::codes;
 
-/// Bytes of a PEM file: Mozilla's whole set takes a quarter of it.
+/// The largest PEM file in bytes: Mozilla's whole set takes a quarter of it.
 const LARGEST: usize = 1 << 20;
-/// Roots in all. Each connection may search them all.
+/// The most roots in all. Each connection may search them all.
 const MOST: usize = 1000;
 
-/// Root certificates. Of a root, only name, key and name constraints count: it may be expired (RFC 5280 section 6.1).
+/// Root certificates. Only name, key and name constraints of a root are used: it may have expired (RFC 5280 section
+/// 6.1).
 #[derive(Clone, Debug)]
 pub struct Roots(RootCertStore);
 
 impl Roots {
-    /// Those that Mozilla trusts for servers, as of the build.
+    /// The roots that Mozilla trusts for servers, as of the build.
     pub fn mozilla() -> Self {
         Self(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })
     }
 
-    /// None yet.
+    /// No roots.
     pub fn none() -> Self {
         Self(RootCertStore::empty())
     }
 
-    /// Adds every `CERTIFICATE` of a PEM file, all or nothing; other sections and the text around are skipped.
-    /// `origin` names the file in errors. Yields how many there were.
+    /// Adds every `CERTIFICATE` of a PEM file, all or none; other sections and the text around them are skipped.
+    /// `origin` names the file in errors. Returns the number added.
     ///
     /// # Errors
-    /// [`BadRoots`] when the file is too large, is not PEM, has no or too many certificates, or one that is no X.509
-    /// certificate.
+    /// [`BadRoots`] when the file is too large, is not PEM, has no or too many certificates, or one that is not an
+    /// X.509 certificate.
     ///
     /// Spec: RFC 7468, section 5 for `CERTIFICATE`.
     pub fn add_pem(&mut self, origin: &str, pem: &[u8]) -> Result<usize, BadRoots> {
@@ -76,7 +77,7 @@ impl Roots {
         if added == 0 { Err(Fault::None) } else { Ok(added) }
     }
 
-    /// How many there are.
+    /// The number of roots.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -111,7 +112,7 @@ pub struct BadRoots {
 }
 
 impl BadRoots {
-    /// Its stable name.
+    /// The stable error code.
     pub const fn code(&self) -> Code {
         codes::ROOTS
     }
@@ -124,21 +125,21 @@ pub enum Fault {
     /// Too many bytes.
     #[error("larger than {LARGEST} bytes")]
     Large,
-    /// Too many certificates, those that were there before counted.
+    /// Too many certificates, including those added before.
     #[error("more than {MOST} root certificates in all")]
     Many,
     /// No certificate.
-    #[error("no CERTIFICATE section in it")]
+    #[error("no CERTIFICATE section")]
     None,
     /// Not PEM.
     #[error("{what}, after byte {after}")]
     Pem {
-        /// Bytes of the file that are good.
+        /// The number of valid bytes before the error.
         after: usize,
-        /// What comes then.
+        /// What is wrong there.
         what: &'static str,
     },
-    /// A section that is no certificate.
+    /// A section is not a certificate.
     #[error("not an X.509 certificate, in the section after byte {after}")]
     Certificate {
         /// Bytes of the file before the section.

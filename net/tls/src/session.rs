@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! One side of a TLS connection without its stream: bytes in, bytes out.
+//! The client side of a TLS connection without its stream: bytes in, bytes out.
 use alloc::{string::String, sync::Arc};
 use core::fmt;
 
@@ -19,7 +19,7 @@ use crate::{
     verify::Verifier,
 };
 
-/// Bytes of application data in one record.
+/// The most bytes of application data in one record.
 const FRAGMENT: usize = 16 << 10;
 
 /// The connection, its buffers, and how it ended.
@@ -29,27 +29,27 @@ pub struct Session {
     pub incoming: Incoming,
     pub outgoing: Outgoing,
     pub plain: Plain,
-    /// The first failure; all that follow are the same.
+    /// The first error; later calls return the same.
     failed: Option<Cause>,
     is_closed: bool,
 }
 
-/// Where [`Session::advance`] stopped.
+/// Why [`Session::advance`] stopped.
 #[derive(Debug, Eq, PartialEq)]
 pub enum Step {
-    /// More must come from the server, for the handshake to go on.
+    /// The handshake needs more bytes from the server.
     Handshaking,
     /// The handshake is done, and nothing is left to process.
     Open,
-    /// Something was decrypted.
+    /// There is decrypted data.
     Plain,
-    /// The server has said that nothing more comes.
+    /// The server has sent `close_notify`.
     Closed,
-    /// So many bytes of the data have become records.
+    /// This many bytes of the data were put into records.
     Sent(usize),
 }
 
-/// What is to be sent.
+/// What to send.
 #[derive(Clone, Copy)]
 pub enum Send<'a> {
     Nothing,
@@ -80,10 +80,10 @@ impl Session {
         UnbufferedClientConnection::new(client, server).map_err(|error| cause(error, verifier))
     }
 
-    /// Processes what has come until something is needed or there is something for the caller.
+    /// Processes received bytes until more are needed or there is something for the caller.
     ///
     /// # Errors
-    /// The first error of the connection, again and again. The alert that tells the server about it is in `outgoing`.
+    /// The first error of the connection; later calls return the same. The alert for the server is in `outgoing`.
     pub fn advance(&mut self, send: Send<'_>) -> Result<Step, Cause> {
         if let Some(cause) = &self.failed {
             return Err(cause.clone());
@@ -100,17 +100,17 @@ impl Session {
         self.failed.get_or_insert(cause).clone()
     }
 
-    /// Whether the server has said that nothing more comes.
+    /// Whether the server has sent `close_notify`.
     pub const fn is_closed(&self) -> bool {
         self.is_closed
     }
 
-    /// Whether keys are not agreed yet.
+    /// Whether the handshake is not done yet.
     pub fn is_handshaking(&self) -> bool {
         self.connection.is_handshaking()
     }
 
-    /// What was agreed, after the handshake.
+    /// The negotiated parameters, after the handshake.
     pub fn negotiated(&self) -> Negotiated {
         let suite = self.connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
         let group = self.connection.negotiated_key_exchange_group().and_then(|group| group.name().as_str());
@@ -120,7 +120,7 @@ impl Session {
                 Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
                 _ => "",
             },
-            // rustls has a prefix of its own for the suites of TLS 1.3.
+            // rustls has its own prefix for the suites of TLS 1.3.
             suite: suite.unwrap_or_default().replacen("TLS13_", "TLS_", 1),
             group: group.unwrap_or_default().to_ascii_lowercase(),
         }
@@ -137,11 +137,11 @@ impl Session {
                     return Err(cause(error, &self.verifier));
                 }
                 Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                    encode(&mut self.outgoing, |space| data.encode(space).map_err(Lacks::from))?;
+                    encode(&mut self.outgoing, |space| data.encode(space).map_err(NotWritten::from))?;
                     None
                 }
                 Ok(ConnectionState::TransmitTlsData(data)) => {
-                    // It waits in `outgoing`, before all that follows.
+                    // It is queued in `outgoing`, before everything that follows.
                     data.done();
                     None
                 }
@@ -150,7 +150,7 @@ impl Session {
                         let record = record.map_err(|error| cause(error, &self.verifier))?;
                         self.plain.append(record.payload)?;
                     }
-                    // Empty records are allowed, and nothing to a reader.
+                    // Empty records are allowed, and give the reader nothing.
                     (matches!(send, Send::Nothing) && !self.plain.is_empty()).then_some(Step::Plain)
                 }
                 Ok(ConnectionState::PeerClosed) => {
@@ -171,15 +171,15 @@ impl Session {
         }
     }
 
-    /// After an error: takes the alert out of rustls that tells the server about it. What else has come is not
-    /// processed any more: rustls does not expect that.
+    /// After an error: gets the alert for the server from rustls. Other received bytes are not processed any more:
+    /// rustls does not support that.
     fn say_why(&mut self) {
         while self.connection.wants_write() {
             let UnbufferedStatus { discard, state } =
                 self.connection.process_tls_records(self.incoming.filled());
             let Ok(ConnectionState::EncodeTlsData(mut data)) = state else { return };
-            // The error that the caller gets is the one before this.
-            if encode(&mut self.outgoing, |space| data.encode(space).map_err(Lacks::from)).is_err() {
+            // The caller gets the error before this one.
+            if encode(&mut self.outgoing, |space| data.encode(space).map_err(NotWritten::from)).is_err() {
                 return;
             }
             self.incoming.discard(discard);
@@ -187,7 +187,7 @@ impl Session {
     }
 }
 
-/// Makes records of what is to be sent.
+/// Puts data to send into records.
 fn protect(
     outgoing: &mut Outgoing,
     mut traffic: WriteTraffic<'_, ClientConnectionData>,
@@ -197,23 +197,23 @@ fn protect(
         Send::Nothing => Ok(Step::Open),
         Send::Data(data) => {
             let part = data.get(..FRAGMENT).unwrap_or(data);
-            encode(outgoing, |space| traffic.encrypt(part, space).map_err(Lacks::from))?;
+            encode(outgoing, |space| traffic.encrypt(part, space).map_err(NotWritten::from))?;
             Ok(Step::Sent(part.len()))
         }
         Send::Farewell => {
-            encode(outgoing, |space| traffic.queue_close_notify(space).map_err(Lacks::from))?;
+            encode(outgoing, |space| traffic.queue_close_notify(space).map_err(NotWritten::from))?;
             Ok(Step::Sent(0))
         }
     }
 }
 
 /// Why rustls has written nothing.
-enum Lacks {
+enum NotWritten {
     Space(usize),
     Records,
 }
 
-impl From<EncodeError> for Lacks {
+impl From<EncodeError> for NotWritten {
     fn from(error: EncodeError) -> Self {
         match error {
             EncodeError::InsufficientSize(InsufficientSizeError { required_size }) => {
@@ -224,7 +224,7 @@ impl From<EncodeError> for Lacks {
     }
 }
 
-impl From<EncryptError> for Lacks {
+impl From<EncryptError> for NotWritten {
     fn from(error: EncryptError) -> Self {
         match error {
             EncryptError::InsufficientSize(InsufficientSizeError { required_size }) => {
@@ -238,24 +238,24 @@ impl From<EncryptError> for Lacks {
 /// Appends what rustls writes: it is asked twice, first for the size.
 fn encode(
     outgoing: &mut Outgoing,
-    mut write: impl FnMut(&mut [u8]) -> Result<usize, Lacks>,
+    mut write: impl FnMut(&mut [u8]) -> Result<usize, NotWritten>,
 ) -> Result<(), Cause> {
-    let exhausted = || Cause::Protocol("a key has protected all the records that it may".into());
+    let exhausted = || Cause::Protocol("a key has reached its limit of records".into());
     match write(&mut []) {
         Ok(_) => Ok(()),
-        Err(Lacks::Records) => Err(exhausted()),
-        Err(Lacks::Space(size)) => outgoing.append(size, |space| write(space).map_err(|_| exhausted())),
+        Err(NotWritten::Records) => Err(exhausted()),
+        Err(NotWritten::Space(size)) => outgoing.append(size, |space| write(space).map_err(|_| exhausted())),
     }
 }
 
-/// What client and server agreed on, by the names of IANA's registries.
+/// The negotiated parameters, by their IANA names.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Negotiated {
     /// `TLS 1.3` or `TLS 1.2`.
     pub version: &'static str,
     /// The cipher suite.
     pub suite: String,
-    /// The group of the key exchange.
+    /// The key exchange group.
     pub group: String,
 }
 

@@ -12,13 +12,13 @@ use crate::{
     session::{Send, Session, Step},
 };
 
-/// Makes a TLS connection over a stream: the handshake is done, and the server authenticated, when this yields.
+/// Makes a TLS connection over a stream. When it returns, the handshake is done and the server is authenticated.
 ///
-/// `server` is the name that the certificate must have and that the server is told (SNI): a DNS name, or an IP address
-/// without brackets.
+/// `server` is the name that the certificate must have and that is sent to the server (SNI): a DNS name, or an IP
+/// address without brackets.
 ///
 /// # Errors
-/// A [`Cause`] with the server's name; where the server can be told why, it has been.
+/// A [`Cause`] with the server's name. If possible, an alert was sent to the server.
 pub async fn connect<S: Read + Write>(
     stream: S,
     server: &str,
@@ -43,23 +43,23 @@ pub async fn connect<S: Read + Write>(
 
 /// A TLS connection over a stream `S`.
 ///
-/// What is written is sent by the next `flush`, `write` or `read`. `read` yields 0 after the server's `close_notify`; a
-/// stream that ends without it is an error, for then data may be missing. A future of these may be dropped at any point
+/// Written data is sent by the next `flush`, `write` or `read`. `read` returns 0 after the server's `close_notify`; a
+/// stream that ends without it is an error, because data may be missing. These futures may be dropped at any point
 /// if those of `S` may: nothing is lost or sent twice.
 pub struct TlsStream<S> {
     stream: S,
-    /// On the heap: futures hold this, and stacks are small where it runs.
+    /// On the heap: futures hold this, and the firmware's stack is small.
     session: Box<Session>,
     server: Arc<str>,
 }
 
 impl<S: Read + Write> TlsStream<S> {
-    /// What was agreed, for the log.
+    /// The negotiated parameters, for the log.
     pub fn negotiated(&self) -> Negotiated {
         self.session.negotiated()
     }
 
-    /// Tells the server that nothing more comes. Reading goes on until it says the same.
+    /// Sends `close_notify`. Reading is possible until the server sends the same.
     ///
     /// # Errors
     /// Those of the connection.
@@ -69,12 +69,12 @@ impl<S: Read + Write> TlsStream<S> {
         self.flush().await
     }
 
-    /// [`Session::advance`]; when it fails, tells the server why.
+    /// [`Session::advance`]; when it fails, sends the alert.
     async fn advance(&mut self, send: Send<'_>) -> Result<Step, Error> {
         match self.session.advance(send) {
             Ok(step) => Ok(step),
             Err(cause) => {
-                // The cause counts, whether or not the server can be told.
+                // The cause is returned, even if the alert cannot be sent.
                 let _ = self.send().await;
                 let _ = self.stream.flush().await;
                 Err(self.named(cause))
@@ -82,7 +82,7 @@ impl<S: Read + Write> TlsStream<S> {
         }
     }
 
-    /// Sends what waits.
+    /// Sends queued bytes.
     async fn send(&mut self) -> Result<(), Error> {
         while !self.session.outgoing.waiting().is_empty() {
             let sent = self.stream.write(self.session.outgoing.waiting()).await;
@@ -94,7 +94,7 @@ impl<S: Read + Write> TlsStream<S> {
         Ok(())
     }
 
-    /// Waits for more from the server, which may wait for what the stream still holds.
+    /// Waits for more from the server, after sending what the server may wait for.
     async fn receive(&mut self) -> Result<(), Error> {
         self.stream.flush().await.map_err(|error| self.fail(Cause::Io(error.kind())))?;
         let room = self.session.incoming.room();
@@ -155,7 +155,7 @@ impl<S: Read + Write> Write for TlsStream<S> {
         if buffer.is_empty() {
             return Ok(0);
         }
-        // First, so that nothing is awaited once the bytes are records.
+        // First, so that nothing is awaited after the bytes are in records.
         self.send().await?;
         match self.advance(Send::Data(buffer)).await? {
             Step::Sent(count) => Ok(count),

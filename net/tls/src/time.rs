@@ -10,7 +10,7 @@ pub const FLOOR: u64 = 1_795_305_600;
 
 /// The machine's clock.
 pub trait Clock {
-    /// Seconds since 1970, UTC; nothing where there is no clock, or it was never set.
+    /// Seconds since 1970, UTC; `None` if there is no clock, or it was never set.
     fn now(&self) -> Option<u64>;
 }
 
@@ -22,13 +22,13 @@ impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match DateTime::from_unix_duration(Duration::from_secs(self.0)) {
             Ok(date) => date.fmt(f),
-            // Behind the year 9999.
+            // After the year 9999.
             Err(_) => write!(f, "{} s after 1970", self.0),
         }
     }
 }
 
-/// When a certificate was checked, and who says so.
+/// When a certificate was checked, and the source of that time.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Checked {
     /// The time.
@@ -53,7 +53,8 @@ impl Checked {
 
 impl fmt::Display for Checked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let by = if self.is_floor { "this version's date: the clock is not set" } else { "by the clock" };
+        let by =
+            if self.is_floor { "this version's date, because the clock is not set" } else { "by the clock" };
         write!(f, "{}, {by}", self.at)
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Server certificates, verified by webpki; what is wrong with them is kept in our words.
+//! Verifies server certificates with webpki, and keeps what is wrong with them as our own error.
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use once_cell::race::OnceBox;
@@ -21,7 +21,7 @@ use crate::{
 pub struct Verifier {
     roots: Arc<RootCertStore>,
     checked: Checked,
-    /// rustls's own errors have no room for it.
+    /// The fault; rustls's own errors have no room for it.
     fault: OnceBox<Certificate>,
 }
 
@@ -98,8 +98,9 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// A path from the server's certificate to a root, each link signed, valid now and allowed (RFC 5280 section 6), and
-/// the server's name in its certificate (RFC 6125). Revocation is not looked up: there is nobody to ask during a boot.
+/// Verifies a path from the server's certificate to a root, each link signed, valid now and allowed (RFC 5280 section
+/// 6), and the server's name in its certificate (RFC 6125). Revocation is not checked: no service can be asked during a
+/// boot.
 fn chain_is_good(
     roots: &RootCertStore,
     end_entity: &CertificateDer<'_>,
@@ -120,7 +121,7 @@ fn chain_is_good(
     certificate.verify_is_valid_for_subject_name(server)
 }
 
-/// The error from which rustls makes the alert that RFC 8446 section 6.2 has for this.
+/// The error from which rustls makes the matching alert of RFC 8446 section 6.2.
 fn alert(error: &webpki::Error) -> CertificateError {
     use webpki::Error as E;
     match error {
@@ -137,7 +138,7 @@ fn alert(error: &webpki::Error) -> CertificateError {
     }
 }
 
-/// In the words of RFC 5280.
+/// The reason, in the terms of RFC 5280.
 fn refused(error: &webpki::Error) -> &'static str {
     use webpki::Error as E;
     match error {
@@ -146,19 +147,19 @@ fn refused(error: &webpki::Error) -> &'static str {
             "an issuer's name constraints are malformed"
         }
         E::PathLenConstraintViolated => "an issuer's pathLenConstraint allows no further CA below it",
-        E::EndEntityUsedAsCa => "an issuer is no CA (basicConstraints)",
+        E::EndEntityUsedAsCa => "an issuer is not a CA (basicConstraints)",
         E::CaUsedAsEndEntity => "it is a CA's certificate, not a server's (basicConstraints)",
         E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => {
             "it is not for servers (extKeyUsage: serverAuth)"
         }
         E::InvalidSignatureForPublicKey => {
-            "a signature in the chain does not verify, or a key has a size that is not taken (RSA: 2048 to 8192 bits)"
+            "a signature in the chain does not verify, or a key size is not supported (RSA: 2048 to 8192 bits)"
         }
         E::UnsupportedSignatureAlgorithmContext(_)
         | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_)
         | E::SignatureAlgorithmMismatch => "a signature algorithm in the chain is not supported",
         E::UnsupportedCriticalExtension => "a critical extension is not supported",
-        E::UnsupportedCertVersion => "it is not of X.509 version 3",
+        E::UnsupportedCertVersion => "it is not an X.509 version 3 certificate",
         E::InvalidCertValidity => "its notAfter is before its notBefore",
         E::CertDistrusted | E::CertRevoked => "it is distrusted",
         E::MaximumPathDepthExceeded

@@ -247,8 +247,8 @@ fn a_clock_that_was_never_set_is_the_floor() {
     let fault = refused_with(&unset, &mut serve(&pki, "before", &[]), "localhost", EXPIRED);
     assert_eq!(
         fault.to_string(),
-        "certificate CN=leaf expired on 2026-11-21T23:59:59Z (checked at 2026-11-22T00:00:00Z, this version's date: \
-         the clock is not set); renew it, or set the clock"
+        "certificate CN=leaf expired on 2026-11-21T23:59:59Z (checked at 2026-11-22T00:00:00Z, this version's date, \
+         because the clock is not set); renew it, or set the clock"
     );
 }
 
@@ -339,7 +339,7 @@ fn certificates_are_used_for_what_they_are_for() {
     // A server's certificate issues nothing.
     pki.issue("under", Key::P256, "leaf", &Issued::default());
     let fault = refused(&pki, &mut serve(&pki, "under", &["leaf"]), &["root"], "localhost", BAD);
-    assert_eq!(fault, Certificate::Refused("an issuer is no CA (basicConstraints)"));
+    assert_eq!(fault, Certificate::Refused("an issuer is not a CA (basicConstraints)"));
 
     pki.root("top", Key::P256);
     let short = "basicConstraints = critical, CA:TRUE, pathlen:0\n";

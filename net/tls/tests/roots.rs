@@ -100,10 +100,7 @@ fn messages_name_the_file_and_the_place() {
         error(b"-----BEGIN CERTIFICATE-----\n"),
         "E-NET-TLS-ROOTS \\cloudboot\\ca.pem: a section without its END line, after byte 0; correct the file"
     );
-    assert_eq!(
-        error(b""),
-        "E-NET-TLS-ROOTS \\cloudboot\\ca.pem: no CERTIFICATE section in it; correct the file"
-    );
+    assert_eq!(error(b""), "E-NET-TLS-ROOTS \\cloudboot\\ca.pem: no CERTIFICATE section; correct the file");
 }
 
 proptest! {

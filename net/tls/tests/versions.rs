@@ -192,7 +192,7 @@ fn what_is_no_tls_is_said_to_be_none() {
     // protocol_version, as older servers say it before anything else.
     assert_eq!(cause(b"\x15\x03\x01\x00\x02\x02\x46").cause, Cause::Alert(Alert(70)));
     assert_eq!(cause(b"\x15\x03\x03\x00\x02\x02\x2c").to_string(), {
-        "E-NET-TLS-ALERT localhost: the server sent the alert certificate_revoked (44); look into its log"
+        "E-NET-TLS-ALERT localhost: the server sent the alert certificate_revoked (44); check its log"
     });
     // A record of more than 16 KiB and what protection may add.
     assert_eq!(cause(b"\x16\x03\x03\x48\x01\x02").cause, Cause::Size("a record"));

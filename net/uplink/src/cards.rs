@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The cards, each with its stack.
+//! The network cards, each with its stack.
 
 use alloc::{boxed::Box, format, string::String, vec::Vec};
 use core::{
@@ -18,25 +18,25 @@ pub(crate) struct Card {
     pub stack: Stack,
     /// Whether it has had a link.
     pub has_link: Cell<bool>,
-    /// Of those that are asked for an address, how many have time left to answer.
+    /// How many address services (DHCP, IPv6) may still answer in time.
     pub asked: Cell<usize>,
-    /// What was wrong with their answers.
+    /// The errors of their answers.
     pub faults: RefCell<Vec<ip::Error>>,
 }
 
 impl Card {
-    /// Whether there are addresses of IPv4, and of IPv6.
+    /// Whether it has IPv4 addresses, and whether it has IPv6 addresses.
     pub fn kinds(&self) -> [bool; 2] {
         self.stack.settings().map(|settings| settings.is_some())
     }
 
-    /// Whether an address may come.
+    /// Whether an address may still come.
     pub fn is_pending(&self) -> bool {
         !self.has_link.get() || self.asked.get() > 0
     }
 }
 
-/// Stacks on the cards that the settings name, or on all.
+/// Opens stacks on the cards that the settings name, or on all.
 pub(crate) fn open(
     cards: Vec<Box<dyn Nic>>,
     wishes: &Wishes,
@@ -87,18 +87,16 @@ fn chosen(
             return Err(Error::NoMatch { key, value, available: shown.join(", ") });
         }
     } else if let Some(device) = &wishes.device {
-        // Linux has names of its own for cards, so that another card's name here means little.
+        // Linux has its own names for cards, so a name that no card has here means little.
         match cards.iter().any(|card| card.name() == device) {
             true => cards.retain(|card| card.name() == device),
-            false => {
-                machine.line(format_args!("network: ip= names {device:?}, which no card is called here"))
-            }
+            false => machine.line(format_args!("network: ip= names {device:?}, but no card has that name")),
         }
     }
     Ok(cards)
 }
 
-/// A time of the machine's clock, as stacks have it.
+/// A time of the machine's clock, converted for stacks.
 pub(crate) fn instant(time: Duration) -> Instant {
     Instant::from_micros(0).after(time)
 }

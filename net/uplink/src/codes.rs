@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The codes of this crate's failures, beside those of `ip`, `dial` and `tls`.
+//! Error codes of this crate; others are in `ip`, `dial` and `tls`.
 
 code::table! {
-    /// What goes wrong before anybody can be asked for an address.
+    /// Errors before an address can be requested.
     pub CODES;
     pub(crate) LINK: Code = "E-NET-LINK",
         "no network card has a link",

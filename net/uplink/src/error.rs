@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Why there is no uplink.
+//! Why the network cannot be used.
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt::{self, Write as _};
@@ -8,7 +8,7 @@ use code::Code;
 
 use crate::codes;
 
-/// Why there is no uplink, in one line: code, object, cause, and what to do.
+/// Why the network cannot be used, in one line: code, object, cause, and what to do.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
@@ -16,41 +16,41 @@ pub enum Error {
     Setting {
         /// The key.
         key: &'static str,
-        /// Value, cause, and what is expected.
+        /// Value, cause, and the expected form.
         form: Box<ip::Error>,
     },
     /// The machine has no network card.
     NoCard,
-    /// No card is the one that the settings name.
+    /// No card matches the settings.
     NoMatch {
         /// The key.
         key: &'static str,
         /// Its value.
         value: String,
-        /// Names and addresses of the cards that there are.
+        /// Names and addresses of the available cards.
         available: String,
     },
     /// No card can be used.
     Unusable {
         /// Names of the cards.
         cards: String,
-        /// What is wrong with the last one.
+        /// Why the last one cannot be used.
         cause: Box<ip::Error>,
     },
     /// No card has a link.
     NoLink {
         /// Names of the cards.
         cards: String,
-        /// How long was waited.
+        /// The time waited.
         seconds: u64,
     },
     /// No card with a link got an address.
     NoAddress {
         /// Names of the cards with a link.
         cards: String,
-        /// How long was waited.
+        /// The time waited.
         seconds: u64,
-        /// What else than silence was the answer.
+        /// The errors, other than no answer.
         causes: Vec<ip::Error>,
     },
 }
@@ -72,7 +72,7 @@ impl fmt::Display for Error {
         write!(f, "{} ", self.code())?;
         match self {
             Self::Setting { key, form } => write!(f, "{key}={}", Clean(form)),
-            Self::NoCard => f.write_str("cards: none found; add one, or a driver for it"),
+            Self::NoCard => f.write_str("network: no card found; add one, or a driver for it"),
             Self::NoMatch { key, value, available } => {
                 let value = Clean(value);
                 write!(f, "{key}={value}: no such card; available: {available}")
@@ -98,7 +98,7 @@ impl fmt::Display for Error {
 
 impl core::error::Error for Error {}
 
-/// Without control characters, which a setting may have: a failure is one line.
+/// Text without control characters, which a setting may have: an error is one line.
 struct Clean<T>(T);
 
 impl<T: fmt::Display> fmt::Display for Clean<T> {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The fuzz entry point.
+//! Entry point for fuzzing.
 
 use config::{Config, Origin, Text, Trust};
 
 use crate::Wishes;
 
-/// Any bytes as settings: they are wishes, or an error in one line.
+/// Any bytes as settings: they give wishes, or an error in one line.
 ///
 /// # Panics
 /// When the error is not one line.

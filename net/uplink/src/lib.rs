@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! From network cards to a [`Dial`]: what the loader and init reach registries with.
+//! From network cards to a [`Dial`]: the network of a program without an operating system's sockets.
 //!
-//! [`Uplink::start`] takes the cards of a machine and what its settings want ([`Wishes`]), waits for a link and for an
-//! address, and is then a [`Dial`]. The program gives a [`Machine`]: clock, random bytes, a pause, and lines for the
+//! [`Uplink::start`] takes the cards of a machine and its network settings ([`Wishes`]), waits for a link and for an
+//! address, and is then a [`Dial`]. The program provides a [`Machine`]: clock, random bytes, a pause, and lines for the
 //! user. [`Uplink::run`] polls the cards and runs a future to its end.
 //!
-//! All cards are used side by side. The first address is enough to go on; further ones, of other cards or of the other
-//! kind of IP, come while futures run. A host is tried through every card that has an address, in the order in which
-//! they got one, and at its addresses by turns of the two kinds; what takes long gets company (RFC 8305 in its simplest
-//! form). One after the other, with a short limit, would be simpler still, but no limit is both short enough for a
-//! boot and long enough for a path that loses packets.
+//! All cards are used concurrently. The first address is enough to continue; further ones, of other cards or of the
+//! other IP version, are added while futures run. A host is tried through every card that has an address, in the order
+//! in which they got one, and at its IPv6 and IPv4 addresses in turn; if an attempt takes long, the next one starts
+//! beside it (RFC 8305 in its simplest form). Sequential attempts with a short limit would be simpler, but no limit is
+//! both short enough for a boot and long enough for a path that loses packets.
 //!
-//! Futures of an uplink are polled in every round of `run`, and register no wakers for the passing of time.
+//! Futures of an uplink are polled in every round of `run`, and register no wakers for timers.
 #![no_std]
 
 extern crate alloc;
@@ -49,15 +49,16 @@ pub use wishes::Wishes;
 
 use net::Net;
 
-/// What a program gives.
+/// What the program provides.
 pub trait Machine {
     /// The time since the program's start. It never goes back.
     fn now(&self) -> Duration;
 
-    /// Waits for some 20 us. Called when no card had anything: on a virtual machine, the host gets to work meanwhile.
+    /// Waits for about 20 µs. Called when no card has received anything, which gives a virtual machine's host time to
+    /// work.
     fn pause(&self);
 
-    /// Fills `bytes` with random ones that nobody can foresee.
+    /// Fills `bytes` with unpredictable random bytes.
     fn fill(&self, bytes: &mut [u8]);
 
     /// Shows a line to the user.
@@ -66,10 +67,10 @@ pub trait Machine {
 
 /// Network cards with addresses, as a [`Dial`].
 ///
-/// When this and all its streams are dropped, so are the cards, which stops them.
+/// When this and all its streams are dropped, the cards are dropped too, which stops them.
 pub struct Uplink<'m> {
     net: Rc<Net<'m>>,
-    /// What goes on by itself on each card.
+    /// The background task of each card.
     tasks: RefCell<Vec<Task<'m>>>,
     tls: Option<Rc<tls::Config>>,
 }
@@ -80,11 +81,11 @@ pub type Stream = tls::Stream<ip::Connection>;
 type Task<'m> = Pin<Box<dyn Future<Output = ()> + 'm>>;
 
 impl<'m> Uplink<'m> {
-    /// Waits for a link, then for an address on all cards with a link, and says which ones came from whom. Each wait
-    /// is said, and has an end: 45 and 60 seconds, or `net.wait`. Without `tls`, TLS is refused.
+    /// Waits for a link, then for an address on all cards with a link, and reports the addresses and their origin. Each
+    /// wait is reported, and has a limit: 45 and 60 seconds, or `net.wait`. Without `tls`, TLS is refused.
     ///
     /// # Errors
-    /// No card, no link, no address.
+    /// There is no card, no link, or no address.
     pub fn start(
         cards: Vec<Box<dyn Nic>>,
         wishes: Wishes,
@@ -101,12 +102,12 @@ impl<'m> Uplink<'m> {
         Ok(this)
     }
 
-    /// Has TLS trust other root certificates from now on.
+    /// Replaces the TLS configuration, for example with other root certificates.
     pub fn use_tls(&mut self, config: Rc<tls::Config>) {
         self.tls = Some(config);
     }
 
-    /// Runs a future to its end: in each round the cards are polled, then what goes on by itself, then the future.
+    /// Runs a future to its end: each round polls the cards, then the background tasks, then the future.
     pub fn run<F: Future>(&self, future: F) -> F::Output {
         let flag = Arc::new(Flag::default());
         let waker = Waker::from(Arc::clone(&flag));
@@ -117,7 +118,7 @@ impl<'m> Uplink<'m> {
             if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
                 return output;
             }
-            // What a card had has woken somebody.
+            // A received frame has woken a future.
             if !flag.0.swap(false, Ordering::Relaxed) {
                 self.net.machine.pause();
             }
@@ -132,14 +133,14 @@ impl<'m> Uplink<'m> {
         self.tasks.replace(tasks);
     }
 
-    /// The boot file that a server of addresses has named, DHCP's option 67 or DHCPv6's option 59, of those that
-    /// `is_wanted`: that of the card that got an address first. Servers that have not answered yet get some seconds
-    /// from the first address on; None where none names one by then. It may be anybody's.
+    /// The boot file that a DHCP server (option 67) or DHCPv6 server (option 59) has named, of those that `is_wanted`
+    /// accepts: that of the card that got an address first. Servers that have not answered yet get some seconds from
+    /// the first address on; `None` if none names one by then. It is not authenticated.
     pub fn boot_file(&self, is_wanted: impl Fn(&str) -> bool) -> Option<String> {
         self.run(self.net.boot_file(is_wanted))
     }
 
-    /// The present settings of IPv4 and IPv6 with the names of their cards, in the order in which the cards got them.
+    /// The current settings of IPv4 and IPv6 with the names of their cards, in the order in which the cards got them.
     pub fn settings(&self) -> Vec<(String, ip::Settings)> {
         let order = self.net.order.borrow();
         let cards = order.iter().filter_map(|place| self.net.cards.get(*place));
@@ -154,7 +155,7 @@ impl<'m> Uplink<'m> {
 
 impl Drop for Uplink<'_> {
     fn drop(&mut self) {
-        // Servers hear that the connections end.
+        // Servers are told that the connections end.
         let now = cards::instant(self.net.machine.now());
         self.net.cards.iter().for_each(|card| card.stack.poll(now));
     }
@@ -178,7 +179,7 @@ impl Dial for Uplink<'_> {
 
     async fn secure(&self, stream: Stream, server: &str) -> Result<Stream, dial::Error> {
         match &self.tls {
-            // A handshake is large, and stacks of firmware are small.
+            // Boxed: a handshake is a large future, and the firmware's stack is small.
             Some(config) => Box::pin(stream.secured(server, config)).await,
             None => Err(tls::refused(server, "no root certificates are trusted")),
         }

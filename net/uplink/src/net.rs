@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Links and addresses of all cards, side by side.
+//! Waits for links and addresses on all cards, concurrently.
 
 use alloc::{boxed::Box, rc::Rc, string::String, vec, vec::Vec};
 use core::{
@@ -17,11 +17,11 @@ use nic::{LinkWait, Step};
 
 use crate::{Error, Machine, Wishes, cards::Card};
 
-/// Between two looks at a link: it takes the hardware a while to say.
+/// Time between two checks of a link: asking the hardware takes a while.
 const LOOK: Duration = Duration::from_millis(100);
-/// How often the wait for an address is mentioned.
+/// How often the wait for an address is reported.
 const EVERY: Duration = Duration::from_secs(5);
-/// The time that a card with a late link has beyond that of the others, so that all end by themselves.
+/// Extra time for a card with a late link, so that all cards end by themselves.
 const SLACK: Duration = Duration::from_secs(1);
 
 /// The cards in use, and which of them have an address.
@@ -29,11 +29,11 @@ pub(crate) struct Net<'m> {
     pub machine: &'m dyn Machine,
     pub wishes: Wishes,
     pub cards: Vec<Card>,
-    /// Places of the cards that got an address, in the order in which they did.
+    /// Indexes of the cards that got an address, in that order.
     pub order: RefCell<Vec<usize>>,
-    /// When the first one did.
+    /// When the first card got an address.
     pub first: Cell<Option<Duration>>,
-    /// Whether a card has the addresses that are set.
+    /// Whether a card has the static addresses.
     is_set: Cell<bool>,
 }
 
@@ -43,7 +43,7 @@ impl<'m> Net<'m> {
         Self { machine, wishes, cards, order, first, is_set }
     }
 
-    /// Waits for the link of a card, then has it get its addresses.
+    /// Waits for the link of a card, then for its addresses.
     pub async fn attend(self: Rc<Self>, place: usize) {
         let Some(card) = self.cards.get(place) else { return };
         while !card.stack.has_link() {
@@ -65,7 +65,7 @@ impl<'m> Net<'m> {
         let _ = dial::all(asking).await;
     }
 
-    /// Gives a card the addresses that are set, unless another one has them.
+    /// Gives a card the static addresses, unless another one has them.
     fn set(&self, place: usize, card: &Card, since: Duration) {
         if self.is_set.replace(true) {
             return;
@@ -83,7 +83,7 @@ impl<'m> Net<'m> {
         card.ended();
         if let Err(fault) = lease {
             self.unassigned(card, fault);
-            // A server that comes later is welcome; by then, another card may have an address.
+            // A later answer is still used; by then, another card may have an address.
             lease = card.stack.dhcp4(Duration::MAX).await;
         }
         if let Ok(lease) = lease {
@@ -108,7 +108,7 @@ impl<'m> Net<'m> {
         Ok(())
     }
 
-    /// How long whoever assigns addresses has for it.
+    /// How long to wait for an address.
     fn address_wait(&self) -> Duration {
         self.wishes.wait.map_or(ASSIGNMENT_WAIT, |wait| wait.min(ASSIGNMENT_WAIT))
     }
@@ -132,14 +132,14 @@ impl<'m> Net<'m> {
         if is_silence {
             return;
         }
-        // Before, it becomes the end of the wait.
+        // Before the first address, the fault ends the wait and is reported there.
         if self.first.get().is_some() {
             self.machine.line(format_args!("network: {fault}"));
         }
         card.faults.borrow_mut().push(fault);
     }
 
-    /// Until a card has a link.
+    /// Waits until a card has a link.
     pub async fn wait_for_link(&self) -> Result<(), Error> {
         let (start, mut wait) = (self.machine.now(), LinkWait::new(self.wishes.wait));
         loop {
@@ -159,7 +159,7 @@ impl<'m> Net<'m> {
         }
     }
 
-    /// Until a card has an address.
+    /// Waits until a card has an address.
     pub async fn wait_for_address(&self) -> Result<(), Error> {
         let (start, limit) = (self.machine.now(), self.address_wait());
         let last = limit.checked_add(SLACK).unwrap_or(limit);
@@ -195,7 +195,7 @@ impl<'m> Net<'m> {
 }
 
 impl Card {
-    /// One of those that were asked has answered, or has had its time.
+    /// Counts an address service that has answered or run out of time.
     fn ended(&self) {
         if let Some(left) = self.asked.get().checked_sub(1) {
             self.asked.set(left);
@@ -203,13 +203,13 @@ impl Card {
     }
 }
 
-/// Waits until the cards have been polled once more.
+/// Waits until the cards have been polled again.
 pub(crate) async fn round() {
     let mut is_next = false;
     poll_fn(|_| if core::mem::replace(&mut is_next, true) { Poll::Ready(()) } else { Poll::Pending }).await;
 }
 
-/// `dhcp 10.0.2.15/24`
+/// Shown as `dhcp 10.0.2.15/24`.
 struct Assigned<'a>(&'a Settings);
 
 impl fmt::Display for Assigned<'_> {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Several ways to the same end: one after the other, and the later ones beside those that take long.
+//! Races attempts: they start one after the other, and later ones run beside slow ones.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::{
@@ -11,37 +11,37 @@ use core::{
 
 use ip::Error;
 
-/// Attempts at a time: each may have a connection's buffers.
+/// The most attempts at a time: each may have a connection's buffers.
 const MOST_AT_A_TIME: usize = 3;
-/// Until it is looked again whether there is another way.
+/// Time until `next` is asked again.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// What comes next in a race.
 pub(crate) enum Next<F> {
-    /// This attempt.
+    /// Start this attempt.
     Start(F),
-    /// Perhaps another one later.
+    /// No attempt now; there may be one later.
     Wait,
-    /// Nothing more.
+    /// No more attempts.
     End,
 }
 
-/// When a race does what.
+/// The timing of a race.
 #[derive(Clone, Copy)]
 pub(crate) struct Pace {
-    /// An attempt that takes longer gets company.
+    /// After this time, the next attempt starts beside the running one.
     pub stagger: Duration,
-    /// When it ends in any case.
+    /// When the race ends in any case.
     pub deadline: Duration,
 }
 
-/// The value of the first attempt that has one; the others are dropped.
+/// The value of the first attempt that succeeds; the others are dropped.
 ///
-/// `next` is asked for another attempt at once after one that failed, else when the last one has had its time; it gets
-/// the most telling failure.
+/// `next` is asked for another attempt at once after a failure, otherwise when the last one exceeds its time; it gets
+/// the most informative error so far.
 ///
 /// # Errors
-/// The most telling failure; None where none failed before the deadline.
+/// The most informative error; `None` if none failed before the deadline.
 pub(crate) async fn race<T, F: Future<Output = Result<T, Error>>>(
     now: impl Fn() -> Duration,
     pace: Pace,
@@ -82,7 +82,7 @@ pub(crate) async fn race<T, F: Future<Output = Result<T, Error>>>(
     .await
 }
 
-/// Polls each attempt and removes those that end; the first value.
+/// Polls each attempt and removes those that end; returns the first value.
 fn poll_each<T, F: Future<Output = Result<T, Error>>>(
     running: &mut Vec<Pin<Box<F>>>,
     context: &mut Context<'_>,
@@ -103,7 +103,7 @@ fn poll_each<T, F: Future<Output = Result<T, Error>>>(
     value
 }
 
-/// The failure of the attempt that got further; of equal ones, the later.
+/// The error of the attempt that got further; of equal ones, the later.
 fn more_telling(before: Option<Error>, error: Error) -> Error {
     match before {
         Some(before) if rank(&before) > rank(&error) => before,
@@ -116,7 +116,7 @@ fn rank(error: &Error) -> u8 {
         Error::Refused { .. } | Error::Reset { .. } => 7,
         Error::TimedOut { .. } => 6,
         Error::Busy { .. } => 5,
-        // A server that is silent now may have another answer than one that has no such name.
+        // A silent server may know a name that another one does not, so silence ranks higher than "no such name".
         Error::Unresolved { .. } => 4,
         Error::NotFound { .. } => 3,
         Error::NoRoute { .. } => 2,

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Random numbers of a stack.
+//! Random numbers for a stack.
 
 use ip::Entropy;
 use sha2::{Digest as _, Sha256};
 
 use crate::Machine;
 
-/// The hashes of a secret of the machine's and a counter. (A stack owns its source and outlives every borrow, so that
-/// it cannot have the machine's own.)
+/// Hashes of a secret from the machine and a counter. (A stack owns its source and outlives every borrow, so
+/// it cannot use the machine's directly.)
 pub(crate) struct Hashes {
     key: [u8; 32],
     counter: u64,

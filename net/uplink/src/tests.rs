@@ -166,13 +166,13 @@ fn fails(uplink: &Uplink<'_>, host: &str, port: u16) -> dial::Error {
 #[test]
 fn no_card_is_an_error() {
     let fake = Fake::default();
-    assert_eq!(fake.fails(vec![], ""), "E-NET-CARD cards: none found; add one, or a driver for it");
+    assert_eq!(fake.fails(vec![], ""), "E-NET-CARD network: no card found; add one, or a driver for it");
 }
 
 #[test]
 fn a_card_that_cannot_be_used_is_said_and_is_an_error_where_it_is_the_only_one() {
     let fake = Fake::default();
-    let cause = "the card carries 576 bytes, less than the 1280 that IP needs";
+    let cause = "the card's MTU is 576, below the 1280 bytes that IPv6 requires";
     let shown = fake.fails(vec![fake.card(99).0], "");
     assert_eq!(shown, std::format!("E-NET-CARD card99: {cause}; use another card"));
     fake.said();
@@ -212,7 +212,7 @@ fn the_card_that_is_named_is_the_only_one() {
     let uplink =
         fake.start(vec![fake.card_to(1, "10.9.0.1/24")], &std::format!("{STATIC} ip=:::::eth0:")).unwrap();
     assert_eq!(uplink.net.cards.len(), 1);
-    assert_eq!(fake.said()[0], "network: ip= names \"eth0\", which no card is called here");
+    assert_eq!(fake.said()[0], "network: ip= names \"eth0\", but no card has that name");
 }
 
 #[test]
@@ -293,7 +293,7 @@ fn failures_have_a_kind_a_code_and_the_address() {
     };
     let refused = "E-NET-REFUSED 10.9.0.1:81: 10.9.0.1:81: connection refused".into();
     assert_eq!(shown("10.9.0.1", 81), (Kind::Connect, refused));
-    let no_way = "E-NET-ROUTE [fd09::1]:81: fd09::1: this machine has no address of that kind".into();
+    let no_way = "E-NET-ROUTE [fd09::1]:81: fd09::1: this machine has no address of that IP version".into();
     assert_eq!(shown("fd09::1", 81), (Kind::Connect, no_way));
     let no_server = "E-NET-DNS-NONE www.example:81: www.example: no DNS server is known".into();
     assert_eq!(shown("www.example", 81), (Kind::Name, no_server));
@@ -346,7 +346,7 @@ fn a_failure_waits_for_an_address_that_may_come() {
     let uplink =
         fake.start(vec![fake.card_to(1, "[fd09::1]/64")], "cloudboot.net.static=10.9.0.9/24").unwrap();
     let card = &uplink.net.cards[0];
-    let no_way = "E-NET-ROUTE [fd09::1]:81: fd09::1: this machine has no address of that kind";
+    let no_way = "E-NET-ROUTE [fd09::1]:81: fd09::1: this machine has no address of that IP version";
     // Nobody is asked.
     assert_eq!(fails(&uplink, "fd09::1", 81).to_string(), no_way);
     assert!(fake.now() < Duration::from_secs(1));
@@ -374,7 +374,7 @@ fn a_lease_that_has_ended_is_said() {
     let uplink = Uplink { net, tasks: RefCell::default(), tls: None };
     let error = fails(&uplink, "10.9.0.1", 81);
     let expected =
-        "E-NET-DHCP 10.9.0.1:81: no card has an address any more: the lease has ended, and none has come";
+        "E-NET-DHCP 10.9.0.1:81: no card has an address: the lease has ended, and there is no new one";
     assert_eq!((error.kind, error.to_string().as_str()), (Kind::Connect, expected));
     assert_eq!(fake.now(), Duration::ZERO);
 }

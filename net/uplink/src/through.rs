@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Names and connections through every card that has an address.
+//! Resolves names and connects through every card that has an address.
 
 use alloc::{
     format,
@@ -20,25 +20,25 @@ use crate::{
     race::{Next, Pace, race},
 };
 
-/// A card that takes longer than this gets company by the next one.
+/// If a card takes longer than this, the next one is tried beside it.
 const BETWEEN_CARDS: Duration = Duration::from_secs(2);
-/// And so does an address (RFC 8305, section 5: "Connection Attempt Delay").
+/// The same for an address (RFC 8305, section 5: "Connection Attempt Delay").
 const BETWEEN_ADDRESSES: Duration = Duration::from_millis(250);
-/// All of it has an end, sooner than `http` would give up: its message says less. Three rounds over two resolvers take
+/// The limit of everything, shorter than that of `http`, whose message says less. Three rounds over two resolvers take
 /// 14 s.
 const LIMIT: Duration = Duration::from_millis(14_500);
-/// After the first address, how long a failure waits for another one.
+/// How long after the first address a failed call waits for another address.
 const GRACE: Duration = Duration::from_secs(5);
-/// Addresses of a name that are tried.
+/// The most addresses of a name that are tried.
 const MOST_ADDRESSES: usize = 8;
-/// The receive buffer where there is no memory for that of [`Options`].
+/// The receive buffer in bytes if there is no memory for that of [`Options`].
 const TIGHT_BUFFER: usize = 1 << 20;
 
 impl Net<'_> {
-    /// What a call yields on any card with an address.
+    /// Makes a call on the cards with an address, until one succeeds.
     ///
     /// # Errors
-    /// The most telling one; None where nothing answered in time.
+    /// The most informative one; `None` if nothing answered in time.
     pub async fn through<T, F: Future<Output = Result<T, ip::Error>>>(
         &self,
         call: impl Fn(Stack) -> F,
@@ -54,7 +54,7 @@ impl Net<'_> {
         .await
     }
 
-    /// The first boot file that is wanted, in the order of the cards.
+    /// The first boot file that `is_wanted` accepts, in the order of the cards.
     pub async fn boot_file(&self, is_wanted: impl Fn(&str) -> bool) -> Option<String> {
         loop {
             let found =
@@ -70,7 +70,7 @@ impl Net<'_> {
         }
     }
 
-    /// The next card in order that has not been tried with the kinds of addresses that it has.
+    /// The next card in order that has not been tried with its current IP versions.
     fn untried(&self, tried: &mut Vec<(usize, [bool; 2])>) -> Option<Stack> {
         for place in self.order.borrow().iter().copied() {
             let Some(card) = self.cards.get(place) else { continue };
@@ -89,13 +89,13 @@ impl Net<'_> {
         None
     }
 
-    /// Whether another address may come that is worth waiting for: with IPv6 at once and IPv4 a second later, a
-    /// host that has no IPv6 is no failure.
+    /// Whether to wait for another address: with IPv6 at once and IPv4 a second later, a host without IPv6 is not a
+    /// failure.
     fn may_get_more(&self, failure: Option<&ip::Error>) -> bool {
         if !self.cards.iter().any(|card| card.is_pending()) {
             return false;
         }
-        // Without a way or a resolver, the addresses so far are of no use at all.
+        // Without a route or a resolver, the current addresses are useless for this call.
         let is_useless = matches!(failure, Some(ip::Error::NoRoute { .. } | ip::Error::NoServer { .. }));
         let first = self.first.get().unwrap_or_default();
         is_useless || first.checked_add(GRACE).is_some_and(|end| self.machine.now() < end)
@@ -108,7 +108,7 @@ impl Net<'_> {
         result.map_err(|failure| self.dial_error(object(host, port), failure))
     }
 
-    /// A failure as protocols know it. Its cause says which name or address it was: with a proxy, a user sees no other.
+    /// Converts an error for `dial`. Its cause names the host or address: with a proxy, nothing else shows it.
     fn dial_error(&self, object: String, failure: Option<ip::Error>) -> dial::Error {
         if let Some(error) = failure {
             return dial::Error { kind: kind(&error), code: error.code(), object, cause: error.to_string() };
@@ -118,13 +118,13 @@ impl Net<'_> {
             true => (dial::codes::CONNECT, format!("no answer within {} s", LIMIT.as_secs())),
             false => (
                 ip::codes::DHCP,
-                "no card has an address any more: the lease has ended, and none has come".into(),
+                "no card has an address: the lease has ended, and there is no new one".into(),
             ),
         };
         dial::Error { kind: Kind::Connect, code, object, cause }
     }
 
-    /// The hosts that offer a service; none where there is no such name.
+    /// The hosts that offer a service; empty if there is no such name.
     pub async fn services(&self, name: &str) -> Result<Vec<dial::Service>, dial::Error> {
         let found = self.through(|stack| async move { stack.services_of(name).await }).await;
         let service = |service: ip::dns::Service| dial::Service {
@@ -141,9 +141,9 @@ impl Net<'_> {
     }
 }
 
-/// Connects to a host through one card: to its addresses one after the other, and beside one that takes long.
+/// Connects to a host through one card: its addresses are tried one after the other, or beside a slow one.
 ///
-/// So a host behind a broken path of one kind of IP costs a quarter of a second, not the limit of a connection.
+/// So a broken path of one IP version costs a quarter of a second, not the timeout of a connection.
 async fn connect_on(
     now: impl Fn() -> Duration,
     stack: Stack,
@@ -160,8 +160,8 @@ async fn connect_on(
     attempts.await.map_err(|failure| failure.unwrap_or_else(|| ip::Error::NoServer { name: host.into() }))
 }
 
-/// The addresses in their order, but of both kinds by turns, so that a kind without a way does not come first for long
-/// (RFC 8305, section 4).
+/// The addresses in order, but alternating between IPv6 and IPv4, so that a version without a route does not delay
+/// the other for long (RFC 8305, section 4).
 fn alternating(addresses: &[IpAddr]) -> Vec<IpAddr> {
     let is_first_kind = |address: &&IpAddr| Some(address.is_ipv4()) == addresses.first().map(IpAddr::is_ipv4);
     let mut first = addresses.iter().filter(is_first_kind);
@@ -183,7 +183,7 @@ fn object(host: &str, port: u16) -> String {
     if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
-/// A name that does not exist is not tried again; everything else may be there the next time.
+/// A name that does not exist is not tried again; everything else may succeed the next time.
 fn kind(error: &ip::Error) -> Kind {
     match error {
         ip::Error::NotFound { .. } | ip::Error::Name { .. } => Kind::Refused,

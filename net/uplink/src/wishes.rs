@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What the settings want of the network.
+//! The network settings.
 
 use alloc::{borrow::ToOwned as _, boxed::Box, string::String, vec::Vec};
 use core::{net::IpAddr, time::Duration};
@@ -13,26 +13,26 @@ use crate::Error;
 const NET_IF: &str = "cloudboot.net.if";
 const BOOTIF: &str = "BOOTIF";
 
-/// What the settings want of the network. The default is: all cards, and whoever answers.
+/// The network settings. The default is: all cards, addresses from any server.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Wishes {
     /// The longest wait for a link, and for an address.
     pub(crate) wait: Option<Duration>,
     /// The only card.
     pub(crate) card: Option<Wanted>,
-    /// The name that Linux has for the card of `ip=`; it counts where a card is called the same.
+    /// Linux's name for the card in `ip=`; it is used if a card has the same name here.
     pub(crate) device: Option<String>,
     pub(crate) vlan: Option<Vlan>,
-    /// Addresses that are set. If there are any, nobody is asked.
+    /// Static addresses. If there are any, no server is asked.
     pub(crate) set: Vec<Settings>,
-    /// Whether DHCPv4 is not asked, and IPv6's routers are not.
+    /// Whether DHCPv4 is skipped, and whether IPv6 autoconfiguration is.
     pub(crate) skips_v4: bool,
     pub(crate) skips_v6: bool,
-    /// Resolvers in place of those that are assigned.
+    /// Resolvers that replace the assigned ones.
     pub(crate) servers: Option<Vec<IpAddr>>,
 }
 
-/// Which card a setting names.
+/// The card that a setting names.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Wanted {
     pub key: &'static str,
@@ -47,7 +47,7 @@ enum By {
 }
 
 impl Wanted {
-    /// Whether a card is the one.
+    /// Whether it names this card.
     pub fn is(&self, card: &dyn Nic) -> bool {
         match self.by {
             By::Name => card.name().eq_ignore_ascii_case(&self.value),
@@ -57,7 +57,7 @@ impl Wanted {
 }
 
 impl Wishes {
-    /// Reads `net.*`, `dns`, `ip` and `BOOTIF`. `net.if` is stronger than `BOOTIF`.
+    /// Reads `net.*`, `dns`, `ip` and `BOOTIF`. `net.if` overrides `BOOTIF`.
     ///
     /// # Errors
     /// [`Error::Setting`]: a value that cannot be used, with its key.
@@ -79,8 +79,13 @@ impl Wishes {
         let servers = config.dns().map(ip::parse_servers).transpose();
         wishes.servers = servers.map_err(of("cloudboot.dns"))?;
         if wishes.skips_v4 && wishes.skips_v6 && wishes.set.is_empty() {
-            let expected = "an address by cloudboot.net.static or ip= beside it";
-            return Err(wrong("cloudboot.net.skip", "1", "nobody is asked, and no address is set", expected));
+            let expected = "an address in cloudboot.net.static or ip= as well";
+            return Err(wrong(
+                "cloudboot.net.skip",
+                "1",
+                "automatic addresses are off, no address is set",
+                expected,
+            ));
         }
         Ok(wishes)
     }
@@ -89,7 +94,7 @@ impl Wishes {
         self.device = kernel.device;
         match kernel.method {
             Method::Off => self.skips_v4 = true,
-            // The stronger one of two addresses of IPv4.
+            // `cloudboot.net.static` overrides an IPv4 address of `ip=`.
             Method::Static(_) if self.set.iter().any(is_v4) => {}
             Method::Static(settings) => self.set.push(settings),
             Method::Dhcp => {}
@@ -107,10 +112,10 @@ fn wanted(config: &Config) -> Result<Option<Wanted>, Error> {
         return Ok(Some(wanted(NET_IF, text, mac(text).map_or(By::Name, By::Mac))));
     }
     let Some(text) = config.bootif() else { return Ok(None) };
-    // The type of the hardware is Ethernet's.
+    // 01 is the hardware type of Ethernet.
     let mac = text.strip_prefix("01-").or_else(|| text.strip_prefix("01:")).and_then(mac);
     let expected = "01- and the card's address, 01-52-54-00-12-34-56";
-    let mac = mac.ok_or_else(|| wrong(BOOTIF, text, "not the address of a card", expected))?;
+    let mac = mac.ok_or_else(|| wrong(BOOTIF, text, "not the address of a network card", expected))?;
     Ok(Some(wanted(BOOTIF, text, By::Mac(mac))))
 }
 
@@ -211,17 +216,17 @@ mod tests {
             ),
             (
                 "cloudboot.dns=ns.example",
-                "E-NET-FORM cloudboot.dns=ns.example: a server is not an address; expected ADDRESS[,ADDRESS]",
+                "E-NET-FORM cloudboot.dns=ns.example: a server is not an IP address; expected ADDRESS[,ADDRESS]",
             ),
             (
                 "BOOTIF=52-54-00-12-ab-cd",
-                "E-NET-FORM BOOTIF=52-54-00-12-ab-cd: not the address of a card; expected 01- and the card's address, \
+                "E-NET-FORM BOOTIF=52-54-00-12-ab-cd: not the address of a network card; expected 01- and the card's address, \
                  01-52-54-00-12-34-56",
             ),
             (
                 "cloudboot.net.skip=1 ip=dhcp",
-                "E-NET-FORM cloudboot.net.skip=1: nobody is asked, and no address is set; expected an address by \
-                 cloudboot.net.static or ip= beside it",
+                "E-NET-FORM cloudboot.net.skip=1: automatic addresses are off, no address is set; expected an address in \
+                 cloudboot.net.static or ip= as well",
             ),
         ] {
             assert_eq!(Wishes::of(&config(settings)).unwrap_err().to_string(), shown);

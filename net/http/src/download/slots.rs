@@ -8,11 +8,12 @@ use core::{
     task::{Poll, Waker},
 };
 
-/// As many connections as downloads that run side by side may use together: what one of them leaves, another one takes.
+/// The connections that concurrent downloads may use together: one that is released goes to the next download that
+/// waits.
 #[derive(Debug)]
 pub struct Slots {
     free: Cell<usize>,
-    /// Who waits for one.
+    /// Downloads that wait for one.
     waiting: RefCell<Vec<Waker>>,
 }
 
@@ -21,12 +22,12 @@ pub struct Slots {
 pub struct Slot<'s>(&'s Slots);
 
 impl Slots {
-    /// So many, at least one.
+    /// Slots for `count` connections, at least one.
     pub fn new(count: usize) -> Self {
         Self { free: Cell::new(count.max(1)), waiting: RefCell::default() }
     }
 
-    /// Waits for one.
+    /// Waits for a slot.
     pub async fn take(&self) -> Slot<'_> {
         poll_fn(|context| match self.free.get().checked_sub(1) {
             Some(rest) => {
@@ -44,7 +45,7 @@ impl Slots {
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        // Cannot saturate: it was taken off, so that there are never more than at the start.
+        // Cannot saturate: the slot was subtracted before, so there are never more than at the start.
         self.0.free.set(self.0.free.get().saturating_add(1));
         self.0.waiting.borrow_mut().drain(..).for_each(Waker::wake);
     }

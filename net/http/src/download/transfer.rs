@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The parts of a body: from responses to pieces, from pieces to the observer.
+//! Receives the parts of a body: from responses to pieces, from pieces to the observer.
 
 use alloc::{
     string::{String, ToString as _},
@@ -14,50 +14,50 @@ use core::{
 
 use dial::Dial as _;
 
-use super::{Observer, PIECE, Room, Slot, Source};
+use super::{Observer, PIECE, PieceMemory, Slot, Source};
 use crate::{Cause, Error, Range, Response, connection::closed, error::Part};
 
-/// First and last byte, as a request has them; none of an empty range.
+/// First and last byte, as in a request; `None` for an empty range.
 pub fn range(of: &ops::Range<usize>) -> Option<Range> {
     let last = of.end.checked_sub(1).filter(|last| *last >= of.start)?;
     Some(Range { first: u64::try_from(of.start).ok()?, last: u64::try_from(last).ok()? })
 }
 
-/// A body on its way.
-pub struct Transfer<'s, S, R: Room> {
+/// A body in transfer.
+pub struct Transfer<'s, S, R: PieceMemory> {
     pub source: &'s S,
     room: R,
-    /// Of the whole.
+    /// Size of the whole body in bytes.
     size: usize,
     observer: &'s dyn Observer,
-    /// Complete pieces that the observer has not seen, and their offsets. There are eight of a MiB, so that to look at all of
-    /// them is nothing beside what each is received and hashed for; a map is 7 KB of code.
+    /// Complete pieces that the observer has not seen, with their offsets. There are eight in a MiB: searching all of
+    /// them costs little beside receiving and hashing one; a map is 7 KB of code.
     done: RefCell<Vec<(usize, R::Piece)>>,
-    /// Where the next one starts that it will see.
+    /// Offset of the next piece for the observer.
     next: Cell<usize>,
     is_busy: Cell<bool>,
-    /// How far beyond that a range may end that is begun.
+    /// How far beyond `next` a range may end when it begins, in bytes.
     window: usize,
-    /// Who waits for `next` to move.
+    /// Ranges that wait for `next` to advance.
     waiting: RefCell<Vec<Waker>>,
 }
 
-/// A response to a request for a part, and the right to its connection.
+/// A response to a request for a part, with its connection slot.
 pub struct Opened<'s, D: dial::Dial> {
     pub response: Response<'s, D>,
     pub slot: Option<Slot<'s>>,
 }
 
-/// Part of a body, of which one response after the other brings some.
+/// Part of a body that one or more responses fill.
 struct Filling<P> {
     position: usize,
     end: usize,
-    /// The piece at the position, and how much of it is filled.
+    /// The piece at the position, and the number of bytes filled.
     piece: Option<P>,
     filled: usize,
 }
 
-impl<'s, S: Source, R: Room> Transfer<'s, S, R> {
+impl<'s, S: Source, R: PieceMemory> Transfer<'s, S, R> {
     pub fn new(source: &'s S, room: R, size: usize, observer: &'s dyn Observer) -> Self {
         Self {
             source,
@@ -72,15 +72,15 @@ impl<'s, S: Source, R: Room> Transfer<'s, S, R> {
         }
     }
 
-    /// The same from an offset on, with so many bytes in memory at most.
+    /// The same from an offset on, with at most `window` bytes in memory.
     pub fn from(self, start: usize, window: usize) -> Self {
         Self { next: Cell::new(start), window, ..self }
     }
 
-    /// Waits until a range with this end may be begun. The first one that is not complete always may.
+    /// Waits until a range with this end may begin. The first incomplete one always may.
     pub async fn wait_for_room(&self, end: usize) {
         poll_fn(|context| {
-            // A window that saturates has room for every body.
+            // A saturated window has room for every body.
             if end <= self.next.get().saturating_add(self.window) {
                 return Poll::Ready(());
             }
@@ -121,7 +121,7 @@ impl<'s, S: Source, R: Room> Transfer<'s, S, R> {
                     return Err(error.into());
                 }
                 if filling.position.wrapping_sub(resumed_at) > PIECE {
-                    // Much was received: the server is well, it only closes connections.
+                    // Much was received: the server works, it only closes connections.
                     (failures, since) = (0, self.source.dial().now());
                 }
                 resumed_at = filling.position;
@@ -132,7 +132,7 @@ impl<'s, S: Source, R: Room> Transfer<'s, S, R> {
         Ok(())
     }
 
-    /// Checks that the response is the wanted part; of a whole body, what comes before is read and dropped.
+    /// Checks that the response is the requested part; if it is the whole body, the bytes before the part are skipped.
     async fn seek(
         &self,
         response: &mut Response<'_, S::Dial>,
@@ -174,14 +174,14 @@ impl<'s, S: Source, R: Room> Transfer<'s, S, R> {
             let length = scratch.len().min(left);
             match response.read(scratch.get_mut(..length).unwrap_or_default()).await? {
                 0 => return Err(self.short(response, bytes.wrapping_sub(left))),
-                // Cannot saturate: no more is read than the buffer, of at most `left` bytes, takes.
+                // Cannot saturate: the buffer has at most `left` bytes.
                 read => left = left.saturating_sub(read),
             }
         }
         Ok(())
     }
 
-    /// Reads to pieces; those that are full are handed on.
+    /// Reads into pieces, and passes full ones on.
     async fn fill(
         &self,
         response: &mut Response<'_, S::Dial>,
@@ -226,7 +226,7 @@ impl<'s, S: Source, R: Room> Transfer<'s, S, R> {
         Ok(())
     }
 
-    /// The body has ended: that is not an accident where its length was not announced.
+    /// The error for a body that ended early. If its length was not announced, it is a wrong size, not a cut.
     fn short(&self, response: &Response<'_, S::Dial>, position: usize) -> Error {
         let (found, expected) =
             (u64::try_from(position).unwrap_or(0), u64::try_from(self.size).unwrap_or(u64::MAX));
@@ -234,8 +234,8 @@ impl<'s, S: Source, R: Room> Transfer<'s, S, R> {
         response.failed(if is_cut { closed(Part::Body, found) } else { Cause::Size { found, expected } })
     }
 
-    /// Nothing may follow, but in a whole body that came for a range: a server may ignore any request's range (RFC 9110,
-    /// section 14.2), as the next replica may that answers by the same name.
+    /// Nothing may follow, except in a whole body sent for a range: a server may ignore any request's range (RFC 9110,
+    /// section 14.2), and so may the next replica under the same name.
     async fn expect_end(&self, response: &mut Response<'_, S::Dial>, end: usize) -> Result<(), Error> {
         if response.head().status != 206 && end < self.size {
             return Ok(());
@@ -247,7 +247,7 @@ impl<'s, S: Source, R: Room> Transfer<'s, S, R> {
                 Err(response
                     .failed(Cause::Size { found: expected.checked_add(1).unwrap_or(expected), expected }))
             }
-            // All the bytes are here, whatever became of the connection.
+            // All bytes are here, whatever happened to the connection.
             Ok(0) | Err(_) => Ok(()),
         }
     }
@@ -259,7 +259,7 @@ impl<'s, S: Source, R: Room> Transfer<'s, S, R> {
         Some(done.swap_remove(place).1)
     }
 
-    /// Gives the observer what has become complete, in order.
+    /// Passes complete pieces to the observer, in order.
     async fn hand_on(&self) -> Result<(), Cause> {
         if self.is_busy.replace(true) {
             return Ok(());

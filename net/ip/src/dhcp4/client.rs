@@ -11,45 +11,45 @@ use super::{
 };
 use crate::{Entropy, Instant, Malformed, Unassigned, random_u32};
 
-/// How long the first answer is waited for; the RFC's 4 s would be most of a boot's time.
+/// How long to wait for the first answer; the RFC's 4 s would be most of a boot's time.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// Waits double up to this.
+/// The wait doubles up to this.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
-/// An offer is asked for this often, before there is a new search.
+/// How often an offer is requested before a new search begins.
 const MOST_REQUESTS: u32 = 4;
-/// Between two attempts to renew a lease (section 4.4.5).
+/// Time between two attempts to renew a lease (section 4.4.5).
 const RENEWAL_WAIT: Duration = Duration::from_secs(60);
 
-/// What happens to a client.
+/// An input of the client.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// Time has passed.
     Tick,
-    /// A message has come to the client's port.
+    /// A message has arrived at the client's port.
     Received(&'a [u8]),
 }
 
-/// What is to be done.
+/// What the caller must do next.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Step {
-    /// Nothing until this time, or until a message comes.
+    /// Wait until this time, or until a message comes.
     Wait(Instant),
     /// Send a message, then ask for the next step.
     Send {
         /// Its bytes.
         message: Vec<u8>,
-        /// The address to send from, unspecified without a lease.
+        /// The source address; unspecified without a lease.
         from: Ipv4Addr,
-        /// The address to send to, 255.255.255.255 for all servers.
+        /// The destination address; 255.255.255.255 for all servers.
         to: Ipv4Addr,
     },
     /// Use this lease instead of an earlier one.
     Use(Box<Lease>),
-    /// Stop using the address; the search goes on.
+    /// Stop using the address; the search continues.
     Lost,
 }
 
-/// A client of DHCPv4 on one card.
+/// A DHCPv4 client on one card.
 #[derive(Debug)]
 pub struct Client {
     card: [u8; 6],
@@ -59,7 +59,7 @@ pub struct Client {
     since: Instant,
     /// When the next message is sent.
     next: Instant,
-    /// How long its answer is waited for.
+    /// How long to wait for its answer.
     wait: Duration,
     last_fault: Option<Malformed>,
     was_refused: bool,
@@ -90,7 +90,7 @@ impl Client {
         }
     }
 
-    /// What to do now, after this event. After any step but [`Step::Wait`], the caller asks for the next one at once,
+    /// The next step, after this event. After any step but [`Step::Wait`], the caller calls it again at once,
     /// with [`Event::Tick`].
     pub fn step(&mut self, now: Instant, event: Event<'_>, entropy: &mut dyn Entropy) -> Step {
         if let Event::Received(message) = event
@@ -161,7 +161,7 @@ impl Client {
         Step::Send { message, from, to }
     }
 
-    /// Takes a message; None if it asks for nothing at once.
+    /// Handles a message; `None` if there is nothing to do at once.
     fn receive(&mut self, now: Instant, message: &[u8], entropy: &mut dyn Entropy) -> Option<Step> {
         let reply = match Reply::parse(message) {
             Ok(reply) => reply,
@@ -190,7 +190,7 @@ impl Client {
             (State::Requesting { server, .. }, Kind::Refused) if *server == reply.server => {
                 self.was_refused = true;
                 self.search(now, entropy);
-                // Not at once: a server that refuses its own offers would have us flood the network.
+                // Not at once: with a server that refuses its own offers, we would flood the network.
                 self.next = now.after(varied(FIRST_WAIT, entropy));
                 None
             }
@@ -208,7 +208,7 @@ impl Client {
         }
     }
 
-    /// The lease of a reply; what is wrong with it is kept.
+    /// The lease of a reply; if it is unusable, `None`, and the reason is kept.
     fn usable(&mut self, reply: &Reply<'_>) -> Option<Lease> {
         Lease::new(reply).map_err(|fault| self.last_fault = Some(fault)).ok()
     }
@@ -229,7 +229,7 @@ impl Client {
     }
 }
 
-/// Up to a quarter more: machines that start together do not ask together.
+/// The wait plus up to a quarter at random, so that machines that start together do not ask together.
 fn varied(wait: Duration, entropy: &mut dyn Entropy) -> Duration {
     let share = random_u32(entropy) & 0xff;
     let more = wait.checked_mul(share).and_then(|more| more.checked_div(1024));

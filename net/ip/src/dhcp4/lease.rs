@@ -18,9 +18,9 @@ use crate::{
 const SHORTEST: Duration = Duration::from_secs(60);
 /// No lease is renewed sooner, whatever the server says.
 const SOONEST: Duration = Duration::from_secs(30);
-/// The least MTU that is believed: what every IPv4 host takes (RFC 791).
+/// The smallest MTU that is accepted: every IPv4 host takes packets of this size (RFC 791).
 const LEAST_MTU: u16 = 576;
-/// A time of this many seconds is without end (RFC 2131, section 3.3).
+/// This many seconds mean no end (RFC 2131, section 3.3).
 const FOR_EVER: u32 = u32::MAX;
 
 /// What a DHCPv4 server has assigned, and for how long.
@@ -30,30 +30,30 @@ pub struct Lease {
     pub settings: Settings,
     /// The server (option 54).
     pub server: Ipv4Addr,
-    /// For how long, from the acknowledgement on; None for ever.
+    /// Duration from the acknowledgement on; `None` means no end.
     pub time: Option<Duration>,
-    /// After which time the server is asked for more, and after which any server is.
+    /// T1 and T2: when to renew with the same server, and when with any server.
     pub renewal: [Option<Duration>; 2],
-    /// Option 43, for the log. Nothing is done with it.
+    /// Option 43, for the log only.
     pub vendor: Option<Vec<u8>>,
 }
 
 impl Lease {
-    /// What a reply assigns.
+    /// The lease that a reply assigns.
     ///
     /// # Errors
-    /// An address that is no host's, a mask that is no prefix, options of the wrong length. Servers and names that
-    /// cannot be used are left out, routes that cannot be are errors: a packet would take the wrong way.
+    /// The address is not a host address, the mask is not a prefix, or an option has the wrong length. Servers and
+    /// names that cannot be used are left out. Unusable routes are errors: a packet would take the wrong route.
     pub fn new(reply: &Reply<'_>) -> Result<Self, Malformed> {
         let wrong = |cause| Malformed { structure: "DHCP yiaddr", offset: 16, cause };
         if !is_host(reply.address) {
-            return Err(wrong("not the address of a host"));
+            return Err(wrong("not a host address"));
         }
         let mut settings = Settings::new(Origin::Dhcp4(reply.server));
         let mask = reply.address_option(option::MASK);
         let own = match mask {
             Some(mask) => {
-                Network::with_mask(reply.address, mask).ok_or_else(|| wrong("wrong subnet mask"))?
+                Network::with_mask(reply.address, mask).ok_or_else(|| wrong("invalid subnet mask"))?
             }
             None => class_network(reply.address).ok_or_else(|| wrong("no subnet mask"))?,
         };
@@ -79,7 +79,7 @@ impl Lease {
     }
 }
 
-/// The time of a lease, and when it is renewed: T1, T2, by default a half and seven eighths (RFC 2131, section 4.4.5).
+/// The time of a lease, and T1 and T2, by default a half and seven eighths of it (RFC 2131, section 4.4.5).
 fn times(reply: &Reply<'_>) -> (Option<Duration>, [Option<Duration>; 2]) {
     let seconds = |code| reply.number_option(code).map(|seconds| Duration::from_secs(u64::from(seconds)));
     let Some(time) = seconds(option::LEASE_TIME) else { return (None, [None; 2]) };
@@ -94,7 +94,7 @@ fn times(reply: &Reply<'_>) -> (Option<Duration>, [Option<Duration>; 2]) {
     (Some(time), renewal)
 }
 
-/// Option 121 (RFC 3442): for each route the length of the prefix, its bytes that count, and the router.
+/// Option 121 (RFC 3442): for each route the length of the prefix, its significant bytes, and the router.
 fn routes(value: &[u8]) -> Result<Vec<Route>, Malformed> {
     let mut reader = Reader::new("DHCP option 121", value);
     let mut routes = Vec::new();
@@ -110,7 +110,7 @@ fn routes(value: &[u8]) -> Result<Vec<Route>, Malformed> {
         let via = match router {
             Ipv4Addr::UNSPECIFIED => None,
             router if is_host(router) => Some(IpAddr::from(router)),
-            _ => return Err(at.malformed("the router is not a host")),
+            _ => return Err(at.malformed("the router is not a host address")),
         };
         if routes.len() >= MOST_ROUTES {
             return Err(at.malformed("too many routes"));
@@ -128,7 +128,7 @@ fn hosts(reply: &Reply<'_>, code: u8) -> Vec<IpAddr> {
     addresses.filter(|address| is_host(*address)).take(MOST_SERVERS).map(IpAddr::from).collect()
 }
 
-/// Text in ASCII, which some servers end with a zero.
+/// ASCII text, which some servers end with a zero byte.
 fn text(reply: &Reply<'_>, code: u8) -> Option<String> {
     let value = reply.option(code)?;
     let text = core::str::from_utf8(&value).ok()?.trim_end_matches('\0');
@@ -139,18 +139,18 @@ fn is_text(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
 }
 
-/// A name as hosts and domains have it.
+/// Whether it is a valid host or domain name.
 fn is_name(text: &str) -> bool {
     text.len() <= crate::dns::LONGEST_NAME && crate::dns::Name::parse(text).is_ok()
 }
 
-/// Whether an address can be a host's: not 0.0.0.0/8, loopback, multicast or reserved.
+/// Whether it can be a host address: not 0.0.0.0/8, loopback, multicast or reserved.
 pub(crate) fn is_host(address: Ipv4Addr) -> bool {
     let [first, ..] = address.octets();
     first != 0 && first < 224 && !address.is_loopback()
 }
 
-/// The network of an address by its class, where nobody gave a mask.
+/// The network of an address by its class, if there is no mask.
 pub(crate) fn class_network(address: Ipv4Addr) -> Option<Network> {
     let [first, ..] = address.octets();
     let prefix = match first {
@@ -220,18 +220,15 @@ mod tests {
     #[test]
     fn what_would_misroute_is_refused() {
         let cause = |options: &[(u8, &[u8])]| lease(options).unwrap_err().cause;
-        assert_eq!(cause(&[(1, &[255, 0, 255, 0])]), "wrong subnet mask");
+        assert_eq!(cause(&[(1, &[255, 0, 255, 0])]), "invalid subnet mask");
         assert_eq!(cause(&[(121, &[33, 1, 2, 3, 4, 5, 10, 0, 0, 1])]), "prefix longer than 32");
         assert_eq!(cause(&[(121, &[0, 10, 0, 0])]), "truncated");
-        assert_eq!(cause(&[(121, &[0, 224, 0, 0, 1])]), "the router is not a host");
+        assert_eq!(cause(&[(121, &[0, 224, 0, 0, 1])]), "the router is not a host address");
         let many = [0, 10, 0, 0, 1].repeat(MOST_ROUTES + 1);
         assert_eq!(cause(&[(121, &many)]), "too many routes");
         let mut bytes = reply(5, 1, &[]);
         bytes[16] = 127;
-        assert_eq!(
-            Lease::new(&Reply::parse(&bytes).unwrap()).unwrap_err().cause,
-            "not the address of a host"
-        );
+        assert_eq!(Lease::new(&Reply::parse(&bytes).unwrap()).unwrap_err().cause, "not a host address");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Messages of servers (RFC 2131, section 2).
+//! Messages from servers (RFC 2131, section 2).
 
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
@@ -12,7 +12,7 @@ const REPLY: u8 = 2;
 /// Ethernet, and the length of its addresses.
 const HARDWARE: [u8; 2] = [1, 6];
 
-/// What a server's message is (option 53).
+/// The type of a server's message (option 53).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
     /// DHCPOFFER.
@@ -28,7 +28,7 @@ pub enum Kind {
 pub struct Reply<'a> {
     /// What it is.
     pub kind: Kind,
-    /// `xid`: the number of the request that it answers.
+    /// `xid`: the transaction ID of the request that it answers.
     pub transaction: u32,
     /// `yiaddr`: the client's address.
     pub address: Ipv4Addr,
@@ -36,9 +36,9 @@ pub struct Reply<'a> {
     pub card: [u8; 6],
     /// Option 54: the server.
     pub server: Ipv4Addr,
-    /// `file`, up to its first zero; empty where it holds options.
+    /// `file`, up to its first zero byte; empty if it holds options.
     pub file: &'a [u8],
-    /// Where options stand, in their order: options, file, sname (RFC 3396, section 5). Each is a sequence of whole
+    /// The fields with options, in order: options, file, sname (RFC 3396, section 5). Each is a sequence of whole
     /// options.
     areas: [&'a [u8]; 3],
 }
@@ -47,11 +47,11 @@ impl<'a> Reply<'a> {
     /// Reads a message.
     ///
     /// # Errors
-    /// Fields that are not those of a reply to an Ethernet card, options that are cut off, no kind or no server.
+    /// Not a reply to an Ethernet card, truncated options, no message type or no server.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new("DHCP header", bytes);
         if bytes.len() > LONGEST {
-            return Err(reader.malformed("longer than a frame carries"));
+            return Err(reader.malformed("longer than a frame"));
         }
         let start = reader;
         if reader.u8()? != REPLY {
@@ -71,7 +71,7 @@ impl<'a> Reply<'a> {
         let file = reader.part("DHCP file", 128)?;
         let at = reader;
         if reader.array()? != MAGIC {
-            return Err(at.malformed("not DHCP's magic number"));
+            return Err(at.malformed("wrong magic cookie"));
         }
         let rest = reader.rest().len();
         let options = reader.part("DHCP options", rest)?;
@@ -84,18 +84,18 @@ impl<'a> Reply<'a> {
             Some([2]) => Kind::Offer,
             Some([5]) => Kind::Acknowledged,
             Some([6]) => Kind::Refused,
-            _ => return Err(options.malformed("no message type of a server")),
+            _ => return Err(options.malformed("not a server's message type")),
         };
         let server = reply.address_option(option::SERVER);
         reply.server = server.ok_or_else(|| options.malformed("no server identifier"))?;
         Ok(reply)
     }
 
-    /// The value of an option, all its parts joined; None where it is not there.
+    /// The value of an option, all its parts joined; `None` if it is missing.
     pub fn option(&self, code: u8) -> Option<Vec<u8>> {
         let mut joined = None;
         for area in self.areas {
-            // Each was scanned before.
+            // All areas were checked before.
             if let Ok(Some(part)) = scan(Reader::new("DHCP options", area), code) {
                 joined.get_or_insert_with(Vec::new).extend(part);
             }
@@ -116,7 +116,7 @@ impl<'a> Reply<'a> {
     }
 }
 
-/// Where options stand, each of them whole, and whether `file` is one of the places (option 52).
+/// The fields with options, all of them whole, and whether `file` is one of them (option 52).
 fn areas<'a>(
     options: Reader<'a>,
     file: Reader<'a>,
@@ -124,7 +124,7 @@ fn areas<'a>(
 ) -> Result<([&'a [u8]; 3], bool), Malformed> {
     let overload = match scan(options, option::OVERLOAD)?.as_deref() {
         Some([overload @ 1..=3]) => *overload,
-        Some(_) => return Err(options.malformed("wrong option overload")),
+        Some(_) => return Err(options.malformed("invalid option overload")),
         None => 0,
     };
     let area = |part: Reader<'a>, bit: u8| if overload & bit == 0 { Reader::new("", &[]) } else { part };
@@ -135,7 +135,7 @@ fn areas<'a>(
     Ok((areas.map(|area| area.rest()), overload & 1 != 0))
 }
 
-/// The joined values of all options `wanted` of an area, which is at most [`LONGEST`] bytes.
+/// The joined values of all options `wanted` in an area of at most [`LONGEST`] bytes.
 fn scan(mut area: Reader<'_>, wanted: u8) -> Result<Option<Vec<u8>>, Malformed> {
     let mut joined = None;
     while !area.is_empty() {
@@ -207,7 +207,7 @@ pub(super) mod tests {
         assert_eq!(refused(&bytes), (110, "truncated"));
         bytes[109] = 1;
         bytes[251] = 9;
-        assert_eq!(refused(&bytes), (240, "wrong option overload"));
+        assert_eq!(refused(&bytes), (240, "invalid option overload"));
     }
 
     #[test]
@@ -221,13 +221,13 @@ pub(super) mod tests {
         assert_eq!(changed(0, 1), (0, "not a reply"));
         assert_eq!(changed(1, 6), (1, "not for an Ethernet address"));
         assert_eq!(changed(2, 8), (1, "not for an Ethernet address"));
-        assert_eq!(changed(236, 0), (236, "not DHCP's magic number"));
-        assert_eq!(changed(242, 1), (240, "no message type of a server"));
+        assert_eq!(changed(236, 0), (236, "wrong magic cookie"));
+        assert_eq!(changed(242, 1), (240, "not a server's message type"));
         assert_eq!(changed(243, 56), (240, "no server identifier"));
         assert_eq!(changed(244, 200), (245, "truncated"));
         for length in 0..good.len() - 1 {
             assert!(Reply::parse(&good[..length]).is_err() || length >= 249, "{length}");
         }
-        assert_eq!(refused(&[2; LONGEST + 1]), (0, "longer than a frame carries"));
+        assert_eq!(refused(&[2; LONGEST + 1]), (0, "longer than a frame"));
     }
 }

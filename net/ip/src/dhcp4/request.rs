@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Messages of clients (RFC 2131, section 4.4).
+//! Messages from clients (RFC 2131, section 4.4).
 
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
 use super::{MAGIC, option};
 
-/// Asked for, in the order in which they matter to a server that has no room for all.
+/// The requested options, the most important first: a server may not have room for all.
 const PARAMETERS: [u8; 10] = [
     option::MASK,
     option::ROUTES,
@@ -19,19 +19,19 @@ const PARAMETERS: [u8; 10] = [
     option::BOOT_FILE,
     option::VENDOR,
 ];
-/// Bytes of the IP packet that a server may send at most: fragments are not put together here.
+/// The largest IP packet in bytes that a server may send: fragments are not reassembled here.
 const LONGEST_PACKET: u16 = 1500;
-/// Replies by broadcast, please.
+/// Asks the server to broadcast its replies.
 const BROADCAST: u16 = 0x8000;
 
-/// What a client says.
+/// The kind of a client's message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Asking {
     /// DHCPDISCOVER.
     Discover,
-    /// DHCPREQUEST for what a server has offered.
+    /// DHCPREQUEST for an offered address.
     Request { address: Ipv4Addr, server: Ipv4Addr },
-    /// DHCPREQUEST for more time, from the server that gave the address or any.
+    /// DHCPREQUEST to extend the lease, to the server that gave it or to any.
     Extend { address: Ipv4Addr },
 }
 
@@ -61,7 +61,7 @@ pub(super) fn bytes(asking: Asking, card: [u8; 6], transaction: u32, seconds: u1
         message.extend(value);
     };
     add(option::KIND, &[kind]);
-    // The type of the address before it: Ethernet.
+    // The address is preceded by its type: Ethernet.
     let [a, b, c, d, e, f] = card;
     add(option::CLIENT, &[1, a, b, c, d, e, f]);
     if let Asking::Request { address, server } = asking {
@@ -71,7 +71,7 @@ pub(super) fn bytes(asking: Asking, card: [u8; 6], transaction: u32, seconds: u1
     add(option::LONGEST_MESSAGE, &LONGEST_PACKET.to_be_bytes());
     add(option::PARAMETERS, &PARAMETERS);
     message.push(option::END);
-    // Some relays drop what is shorter than BOOTP's 300 bytes.
+    // Some relays drop messages shorter than BOOTP's 300 bytes.
     message.resize(message.len().max(300), option::PAD);
     message
 }

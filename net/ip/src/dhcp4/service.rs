@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! DHCPv4 on a stack: it goes on for as long as the stack is polled.
+//! DHCPv4 on a stack: runs for as long as the stack is polled.
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::{
@@ -18,7 +18,7 @@ use crate::{Error, Instant, Stack, Unassigned, stack::Inner, udp as datagrams};
 
 /// Steps of one poll: a message in, one out, and a lease, for each message that waits.
 const STEPS_PER_POLL: usize = 16;
-/// Messages that wait.
+/// Messages that the socket can queue.
 const QUEUE: usize = 4;
 
 /// A client with its socket.
@@ -32,18 +32,18 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// When it is to be polled, whatever comes.
+    /// When to poll it next, even if no message comes.
     pub fn next(&self) -> Instant {
         self.next
     }
 }
 
 impl Stack {
-    /// Asks for an address by DHCPv4, for this long at most, and uses it. Afterwards it is renewed for as long as the
-    /// stack is polled; where that fails, it is not used any more and another one is sought.
+    /// Requests an address by DHCPv4, for at most `wait`, and uses it. Then the lease is renewed for as long as the
+    /// stack is polled. If that fails, the address is no longer used, and a new search begins.
     ///
     /// # Errors
-    /// [`Error::Unassigned`] with the reason; then nothing goes on.
+    /// [`Error::Unassigned`] with the reason; the service has stopped then.
     pub async fn dhcp4(&self, wait: Duration) -> Result<Lease, Error> {
         self.with(Inner::start_dhcp4)?;
         let deadline = self.now().after(wait);
@@ -54,7 +54,7 @@ impl Stack {
 }
 
 impl Inner {
-    /// Starts the service unless it runs.
+    /// Starts the service unless it is running.
     fn start_dhcp4(&mut self) -> Result<(), Error> {
         if self.dhcp4.is_some() {
             return Ok(());
@@ -64,14 +64,14 @@ impl Inner {
         // Cannot saturate: a product of two constants.
         let bytes = LONGEST.saturating_mul(QUEUE);
         let mut socket = udp::Socket::new(datagrams::buffer(QUEUE, bytes), datagrams::buffer(2, LONGEST));
-        socket.bind(client).map_err(|_| Error::Busy { to, cause: "the client's port is taken" })?;
+        socket.bind(client).map_err(|_| Error::Busy { to, cause: "the client port is in use" })?;
         let socket = self.add(socket).ok_or(Error::Busy { to, cause: "too many sockets" })?;
         let client = Client::new(self.phy.nic().mac(), self.now, &mut *self.entropy);
         self.dhcp4 = Some(Service { client, socket, next: self.now, lease: None, fault: None });
         Ok(())
     }
 
-    /// Stops the service, and says why there is no lease.
+    /// Stops the service, and returns why there is no lease.
     fn stop_dhcp4(&mut self, waited: Duration) -> Error {
         let cause = match self.dhcp4.take() {
             None => Unassigned::Silence { seconds: waited.as_secs() },
@@ -86,7 +86,7 @@ impl Inner {
         Error::Unassigned { card: self.card(), service: "DHCP", cause: Box::new(cause) }
     }
 
-    /// Does what there is to do; whether it was something that futures wait for.
+    /// Does all pending work; returns whether futures may have to be woken.
     pub(crate) fn serve_dhcp4(&mut self) -> bool {
         let Some(mut service) = self.dhcp4.take() else { return false };
         let before = service.lease.is_some();
@@ -100,7 +100,7 @@ impl Inner {
         has_changed
     }
 
-    /// One step; whether there may be another one.
+    /// Does one step; returns whether there may be another one.
     fn step_dhcp4(&mut self, service: &mut Service) -> bool {
         let [server, _] = PORTS;
         let socket = self.sockets.get_mut::<udp::Socket<'_>>(service.socket);
@@ -120,7 +120,7 @@ impl Inner {
             Step::Lost => {
                 service.lease = None;
                 self.v4 = None;
-                // It cannot fail: the card was good before.
+                // Cannot fail: the card was usable before.
                 let _ = self.configure();
             }
         }
@@ -134,12 +134,12 @@ impl Inner {
             local_address: Some(IpAddr::V4(from).into()),
             meta: PacketMeta::default(),
         };
-        // What does not fit is sent again when no answer comes.
+        // If it does not fit, it is sent again when no answer comes.
         let _ = self.sockets.get_mut::<udp::Socket<'_>>(socket).send_slice(message, metadata);
     }
 }
 
-/// A lease as one line of the log, with what is only logged: `10.0.2.15/24 via …, 3600 s, option 43: 01 02`.
+/// A lease as one log line: `10.0.2.15/24 via …, 3600 s, option 43: 01 02`.
 impl core::fmt::Display for Lease {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "{}", self.settings)?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Two futures side by side.
+//! Two concurrent futures.
 
 use alloc::boxed::Box;
 use core::{
@@ -8,7 +8,7 @@ use core::{
     task::Poll,
 };
 
-/// What both yield. Once one has yielded what is enough, the other has until `grace` ends, or None stands for it.
+/// The outputs of both. Once one output is enough, the other future has until `grace` ends, or its output is `None`.
 pub(super) async fn join<T, G: Future>(
     first: impl Future<Output = T>,
     second: impl Future<Output = T>,

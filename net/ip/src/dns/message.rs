@@ -13,23 +13,23 @@ const INTERNET: u16 = 1;
 const QUERY: u16 = 0x0100;
 /// The type of EDNS's pseudo record.
 const OPT: u16 = 41;
-/// Of the flags: an answer; what it answers; truncated; what came of it.
+/// Flags: response; opcode; truncated; RCODE.
 const RESPONSE: u16 = 0x8000;
 const OPCODE: u16 = 0x7800;
 const TRUNCATED: u16 = 0x0200;
 const RCODE: u16 = 0x000f;
 
-/// What is asked.
+/// A question.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Question<'a> {
-    /// Of which name.
+    /// The name.
     pub name: &'a Name,
-    /// Which records.
+    /// The type of record.
     pub kind: Kind,
 }
 
 impl Question<'_> {
-    /// The query's bytes, with the id by which its answer is known; with EDNS, servers may answer by up to 1232 bytes.
+    /// The query's bytes, with its ID. With EDNS, an answer may have up to 1232 bytes.
     pub fn bytes(&self, id: u16, has_edns: bool) -> Vec<u8> {
         let additional: u16 = if has_edns { 1 } else { 0 };
         let mut bytes = Vec::new();
@@ -49,55 +49,55 @@ impl Question<'_> {
         bytes
     }
 
-    /// Whether a message answers this, asked with this id.
+    /// Whether a message answers this question, asked with this ID.
     pub fn is_answered_by(&self, message: &Message, id: u16) -> bool {
         message.id == id && message.name == *self.name && message.kind == self.kind.number()
     }
 }
 
-/// An answer: its header, its only question, and the records that answer it.
+/// An answer: header fields, the only question, and the records of the answer section.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Message {
-    /// The number of the query.
+    /// The ID of the query.
     pub id: u16,
-    /// Whether records are missing for lack of room.
+    /// Whether records are missing because they did not fit.
     pub is_truncated: bool,
-    /// What came of it: 0 is success, 3 that there is no such name.
+    /// RCODE: 0 is success, 3 means that there is no such name.
     pub rcode: u8,
-    /// The name that was asked for.
+    /// The name in the question.
     pub name: Name,
-    /// The type of record that was asked for.
+    /// The type of record in the question.
     pub kind: u16,
-    /// The records of the answer section that are of the class of the Internet.
+    /// The records of the answer section with class IN.
     pub answers: Vec<Record>,
 }
 
 /// A record.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Record {
-    /// Whose it is.
+    /// The owner name.
     pub name: Name,
-    /// What it says.
+    /// The record data.
     pub data: Data,
 }
 
-/// What a record says.
+/// The data of a record.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Data {
     /// An address, A or AAAA.
     Address(IpAddr),
-    /// Another name of the same thing.
+    /// The canonical name (CNAME).
     Alias(Name),
     /// A host that offers a service.
     Service {
-        /// Lower ones are tried first.
+        /// Lower values are tried first.
         priority: u16,
-        /// The share among those of equal priority.
+        /// The share among hosts of equal priority.
         weight: u16,
         /// The port.
         port: u16,
-        /// The host; the root where the service is not offered.
+        /// The host; the root if the service is not offered.
         target: Name,
     },
     /// Something else.
@@ -105,7 +105,7 @@ pub enum Data {
 }
 
 impl Data {
-    /// Whether it is of the kind asked for.
+    /// Whether it is of this kind.
     pub(super) fn is(&self, kind: Kind) -> bool {
         match self {
             Self::Address(address) => address.is_ipv4() == (kind == Kind::A) && kind != Kind::Srv,
@@ -116,30 +116,30 @@ impl Data {
 }
 
 impl Message {
-    /// Reads an answer. Of a truncated one, the records up to where it ends are read.
+    /// Parses an answer. If it is truncated, the records before its end are read.
     ///
     /// # Errors
-    /// A message that is not an answer to a standard query with one question; names, lengths or records that are
-    /// broken; more than [`MOST_RECORDS`].
+    /// Not an answer to a standard query with one question; malformed names, lengths or records; more than
+    /// [`MOST_RECORDS`].
     pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new("DNS message", bytes);
         let id = reader.u16()?;
         let at = reader;
         let flags = reader.u16()?;
         if flags & RESPONSE == 0 || flags & OPCODE != 0 {
-            return Err(at.malformed("not the answer to a query"));
+            return Err(at.malformed("not a response to a query"));
         }
         let at = reader;
         let [questions, answers, _authorities, _additional] =
             [reader.u16()?, reader.u16()?, reader.u16()?, reader.u16()?];
         if questions != 1 {
-            return Err(at.malformed("not one question"));
+            return Err(at.malformed("not exactly one question"));
         }
         let name = Name::read(&mut reader, bytes)?;
         let kind = reader.u16()?;
         let at = reader;
         if reader.u16()? != INTERNET {
-            return Err(at.malformed("not the class of the Internet"));
+            return Err(at.malformed("the class is not IN"));
         }
         let is_truncated = flags & TRUNCATED != 0;
         let rcode = u8::try_from(flags & RCODE).unwrap_or(u8::MAX);
@@ -166,7 +166,7 @@ impl Message {
     }
 }
 
-/// The next record; None for one of another class.
+/// The next record; `None` if its class is not IN.
 fn record<'a>(reader: &mut Reader<'a>, whole: &'a [u8]) -> Result<Option<Record>, Malformed> {
     let name = Name::read(reader, whole)?;
     let [kind, class] = [reader.u16()?, reader.u16()?];
@@ -187,7 +187,7 @@ fn record<'a>(reader: &mut Reader<'a>, whole: &'a [u8]) -> Result<Option<Record>
         _ => return Ok(Some(Record { name, data: Data::Other })),
     };
     if !data.is_empty() {
-        return Err(data.malformed("longer than its type"));
+        return Err(data.malformed("longer than its type allows"));
     }
     Ok(Some(Record { name, data: parsed }))
 }
@@ -267,18 +267,18 @@ mod tests {
 
     #[test]
     fn broken_answers_are_refused() {
-        assert_eq!(cause(&answer(0x0180, &[])), (2, "not the answer to a query"));
-        assert_eq!(cause(&answer(0xa180, &[])), (2, "not the answer to a query"));
+        assert_eq!(cause(&answer(0x0180, &[])), (2, "not a response to a query"));
+        assert_eq!(cause(&answer(0xa180, &[])), (2, "not a response to a query"));
         let mut two = answer(0x8180, &[]);
         two[5] = 2;
-        assert_eq!(cause(&two), (4, "not one question"));
+        assert_eq!(cause(&two), (4, "not exactly one question"));
         let mut chaos = answer(0x8180, &[]);
         chaos[20] = 3;
-        assert_eq!(cause(&chaos), (19, "not the class of the Internet"));
+        assert_eq!(cause(&chaos), (19, "the class is not IN"));
         let mut long = ADDRESS.to_vec();
         long[11] = 5;
         long.push(0);
-        assert_eq!(cause(&answer(0x8180, &[&long])), (37, "longer than its type"));
+        assert_eq!(cause(&answer(0x8180, &[&long])), (37, "longer than its type allows"));
         let whole = answer(0x8180, &[ADDRESS]);
         for length in 0..whole.len() {
             assert_eq!(cause(&whole[..length]).1, "truncated", "{length}");

@@ -6,19 +6,19 @@ use core::fmt;
 
 use crate::{Malformed, reader::Reader};
 
-/// Characters of the longest name.
+/// The longest name in characters.
 pub const LONGEST_NAME: usize = 253;
-/// Bytes of the longest name in a message, its root included.
+/// The longest name in a message in bytes, including the root.
 const LONGEST_WIRE: usize = 255;
-/// Bytes of the longest label.
+/// The longest label in bytes.
 const LONGEST_LABEL: usize = 63;
-/// Pointers that one name may go through: each goes back, and a name has at most 127 labels.
+/// The most compression pointers of one name: each goes back, and a name has at most 127 labels.
 const MOST_POINTERS: usize = 127;
 
-/// A name: labels, in lower case. Invariant: 1 to 63 bytes each, 255 in all as a message has them.
+/// A name: labels, in lower case. Invariant: 1 to 63 bytes each, 255 in all in wire format.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Name {
-    /// As in a message, without the root's zero at the end.
+    /// Wire format, without the root's zero byte at the end.
     wire: Vec<u8>,
 }
 
@@ -48,7 +48,7 @@ impl Name {
         Ok(Self { wire })
     }
 
-    /// This name below another one; None where that is too long.
+    /// This name below another one; `None` if the result is too long.
     #[must_use]
     pub fn below(&self, domain: &Self) -> Option<Self> {
         let wire = [self.wire.as_slice(), &domain.wire].concat();
@@ -65,12 +65,12 @@ impl Name {
         self.labels().nth(1).is_some()
     }
 
-    /// As it stands in a message.
+    /// The wire format.
     pub(super) fn wire(&self) -> impl Iterator<Item = u8> {
         self.wire.iter().copied().chain([0])
     }
 
-    /// Reads the name that is next in a message. Its labels may stand elsewhere in `whole`, before it.
+    /// Reads the next name of a message. Its labels may continue elsewhere in `whole`, before it.
     pub(crate) fn read<'a>(reader: &mut Reader<'a>, whole: &'a [u8]) -> Result<Self, Malformed> {
         let mut wire = Vec::new();
         let mut first_behind = None;
@@ -83,7 +83,7 @@ impl Name {
             };
             first_behind = first_behind.or(Some(at));
             if usize::from(pointer) >= before {
-                return Err(at.malformed("a pointer goes forward"));
+                return Err(at.malformed("a compression pointer points forward"));
             }
             before = usize::from(pointer);
             at = Reader::new("DNS name", whole);
@@ -103,7 +103,7 @@ impl Name {
     }
 }
 
-/// Adds labels up to the root (then None) or to a pointer (then where that goes).
+/// Adds labels up to the root (then `None`) or to a pointer (then its target).
 fn labels(at: &mut Reader<'_>, wire: &mut Vec<u8>) -> Result<Option<u16>, Malformed> {
     loop {
         let start = *at;
@@ -196,9 +196,9 @@ mod tests {
 
     #[test]
     fn names_that_do_not_end_are_refused() {
-        assert_eq!(read(b"\xc0\x00", 0), Err((2, "a pointer goes forward")));
-        assert_eq!(read(b"\x01a\xc0\x00", 0), Err((4, "a pointer goes forward")));
-        assert_eq!(read(b"\xc0\x02\x00", 0), Err((2, "a pointer goes forward")));
+        assert_eq!(read(b"\xc0\x00", 0), Err((2, "a compression pointer points forward")));
+        assert_eq!(read(b"\x01a\xc0\x00", 0), Err((4, "a compression pointer points forward")));
+        assert_eq!(read(b"\xc0\x02\x00", 0), Err((2, "a compression pointer points forward")));
         assert_eq!(read(b"\x03ab", 0), Err((1, "truncated")));
         assert_eq!(read(b"\x40ab", 0), Err((0, "neither a label nor a pointer")));
         let long = b"\x01a".repeat(128);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Questions to servers, until one has an answer.
+//! Asks servers until one has an answer.
 
 use alloc::{
     string::{String, ToString},
@@ -19,16 +19,16 @@ use super::{
 };
 use crate::{Error, Options, Stack, Unresolved, random_u16, udp::Datagrams};
 
-/// What RCODE says that there is no such name, and which ones a server may have that does not know EDNS.
+/// The RCODE for "no such name", and those that a server without EDNS may send.
 const NO_NAME: u8 = 3;
 const NO_EDNS: [u8; 2] = [1, 4];
 
 /// Addresses of one kind.
-type Found = Result<Vec<IpAddr>, Error>;
+type Addresses = Result<Vec<IpAddr>, Error>;
 
 impl Stack {
-    /// The addresses of a host, IPv6 first; those of the kinds of IP that this machine has. A name without a dot is
-    /// looked up in the domains of the settings first. An IP address is returned as it is.
+    /// The addresses of a host, IPv6 first, of the IP versions that this machine has. A name without a dot is
+    /// looked up in the search domains first. An IP address is returned as it is.
     ///
     /// # Errors
     /// [`Error::Name`], [`Error::NoServer`], [`Error::NotFound`], [`Error::Unresolved`].
@@ -46,11 +46,11 @@ impl Stack {
         result
     }
 
-    /// The hosts that offer a service, such as `_oci._tcp.example.org`, in the order in which they are to be tried:
-    /// by priority, and by chance in the shares of their weights.
+    /// The hosts that offer a service, such as `_oci._tcp.example.org`, in the order in which to try them:
+    /// by priority, and at random by weight.
     ///
     /// # Errors
-    /// As [`addresses_of`](Self::addresses_of).
+    /// As for [`addresses_of`](Self::addresses_of).
     pub async fn services_of(&self, service: &str) -> Result<Vec<Service>, Error> {
         let name = parsed(service)?;
         let (answers, server) = self.resolve(&name, Kind::Srv).await?;
@@ -69,7 +69,7 @@ impl Stack {
         Ok(services)
     }
 
-    /// The names that a host's may stand for.
+    /// The full names that a host's name may mean.
     fn candidates(&self, host: &str) -> Result<Vec<Name>, Error> {
         let name = parsed(host)?;
         if name.has_dot() || host.ends_with('.') {
@@ -92,20 +92,20 @@ impl Stack {
         };
         match results {
             (Ok(v4), Ok(v6)) => Ok([v6, v4].concat()),
-            // One kind is enough; what failed for the other says more than that there is none.
+            // One kind is enough. If there is none, the failure says more than an empty answer.
             (Ok(found), Err(_)) | (Err(_), Ok(found)) if !found.is_empty() => Ok(found),
             (Err(Error::NotFound { .. }) | Ok(_), Err(error)) | (Err(error), _) => Err(error),
         }
     }
 
-    async fn addresses_of_both_kinds(&self, name: &Name) -> (Found, Found) {
+    async fn addresses_of_both_kinds(&self, name: &Name) -> (Addresses, Addresses) {
         let [v4, v6] = [Kind::A, Kind::Aaaa].map(|kind| self.addresses(name, kind));
-        let is_enough = |found: &Found| found.as_ref().is_ok_and(|found| !found.is_empty());
+        let is_enough = |found: &Addresses| found.as_ref().is_ok_and(|found| !found.is_empty());
         let (v4, v6) = join(v4, v6, is_enough, || self.sleep(GRACE)).await;
         (v4.unwrap_or(Ok(Vec::new())), v6.unwrap_or(Ok(Vec::new())))
     }
 
-    async fn addresses(&self, name: &Name, kind: Kind) -> Found {
+    async fn addresses(&self, name: &Name, kind: Kind) -> Addresses {
         let (answers, _) = self.resolve(name, kind).await?;
         let address = |data| match data {
             Data::Address(address) => Some(address),
@@ -114,7 +114,7 @@ impl Stack {
         Ok(answers.into_iter().filter_map(address).collect())
     }
 
-    /// The records of a name, aliases followed, at least one; and which server had them.
+    /// The records of a name, at least one, after following aliases; and the server that had them.
     async fn resolve(&self, asked: &Name, kind: Kind) -> Result<(Vec<Data>, IpAddr), Error> {
         let mut name = asked.clone();
         let mut aliases = MOST_ALIASES;
@@ -144,7 +144,7 @@ impl Stack {
         }
     }
 
-    /// The first usable answer of any server: one with records, or that there are none.
+    /// The first usable answer of any server: records, or the statement that there are none.
     async fn ask_all(&self, asked: &Name, question: &Question<'_>) -> Result<(Message, IpAddr), Error> {
         let servers = self.servers();
         let mut failure = Error::NoServer { name: asked.to_string() };
@@ -171,7 +171,7 @@ impl Stack {
         })
     }
 
-    /// The whole answer of one server.
+    /// The complete answer of one server.
     async fn ask(
         &self,
         server: IpAddr,
@@ -204,7 +204,7 @@ impl Stack {
         let id = self.with(|inner| random_u16(&mut *inner.entropy));
         socket.send(to, &question.bytes(id, has_edns));
         let mut fault = None;
-        // What cannot be read may be anybody's: the answer may come yet.
+        // A malformed message may be forged: the real answer may still come.
         let read = |bytes: &[u8]| match Message::parse(bytes) {
             Ok(message) => question.is_answered_by(&message, id).then_some(message),
             Err(cause) => {
@@ -216,7 +216,7 @@ impl Stack {
         message.ok_or(fault.map_or(Unresolved::Silence, Unresolved::Malformed))
     }
 
-    /// RFC 7766: the length of the message stands before it.
+    /// Asks by TCP (RFC 7766): the length of the message comes before it.
     async fn ask_by_stream(&self, server: IpAddr, question: &Question<'_>) -> Result<Message, Unresolved> {
         let options =
             Options { connect: STREAM_WAIT, idle: STREAM_WAIT, receive_buffer: usize::from(u16::MAX) };
@@ -240,7 +240,7 @@ fn parsed(text: &str) -> Result<Name, Error> {
     Name::parse(text).map_err(|cause| Error::Name { name: text.into(), cause })
 }
 
-/// Where the aliases among the records lead from a name; None where `aliases` are used up.
+/// The name that the aliases among the records lead to; `None` if `aliases` is used up.
 fn follow(records: &[Record], name: &Name, aliases: &mut usize) -> Option<Name> {
     let mut name = name;
     loop {

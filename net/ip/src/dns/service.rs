@@ -12,13 +12,13 @@ pub struct Service {
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// Lower ones are tried first.
+    /// Lower values are tried first.
     pub priority: u16,
-    /// The share among those of equal priority.
+    /// The share among hosts of equal priority.
     pub weight: u16,
 }
 
-/// Puts services in an order: by priority, and by chance in the shares of their weights among equal ones.
+/// Sorts services by priority, and at random by weight among those of equal priority.
 pub(super) fn order(services: &mut Vec<Service>, entropy: &mut dyn Entropy) {
     // Weight 0 first: it has a small chance (RFC 2782, "Weight").
     services.sort_by_key(|service| (service.priority, service.weight));
@@ -34,13 +34,13 @@ pub(super) fn order(services: &mut Vec<Service>, entropy: &mut dyn Entropy) {
             sum = sum.saturating_add(u32::from(service.weight));
             sum >= chosen
         });
-        // The equal ones stand in front.
+        // Those of equal priority are first.
         ordered.push(services.remove(place.unwrap_or(0)));
     }
     *services = ordered;
 }
 
-/// A number from 0 to `most`, each as likely.
+/// A uniform random number from 0 to `most`.
 fn below(most: u32, entropy: &mut dyn Entropy) -> u32 {
     let random = random_u32(entropy);
     most.checked_add(1).and_then(|count| random.checked_rem(count)).unwrap_or(random)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Settings become addresses and routes of the interface.
+//! Configures the interface with the addresses and routes of the settings.
 
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -36,16 +36,16 @@ pub(super) fn interface(phy: &mut Phy, entropy: &mut dyn Entropy, now: Instant) 
 impl Inner {
     /// Lets a socket connect to a port from one of ours; false if there is no address to send from.
     ///
-    /// smoltcp takes the first sequence number from the generator of the interface that it is given, whose next numbers
-    /// follow from those before: a server could tell those of our other connections. So each connection is given an
-    /// interface of its own with a new seed, which serves for nothing else (RFC 6528, section 3).
+    /// smoltcp takes the initial sequence number from the random generator of the given interface, whose next numbers
+    /// follow from the previous ones: a server could predict those of our other connections. So each connection gets an
+    /// interface of its own with a new seed, used for nothing else (RFC 6528, section 3).
     pub fn start(&mut self, socket: &mut tcp::Socket<'_>, to: SocketAddr, port: u16) -> Result<bool, Error> {
         let Some(from) = self.source(to.ip()) else { return Ok(false) };
         let mut seeded = interface(&mut self.phy, &mut *self.entropy, self.now)?;
         Ok(socket.connect(seeded.context(), to, (from, port)).is_ok())
     }
 
-    /// Uses settings in place of those that their kind of IP had.
+    /// Replaces the settings of their IP version.
     pub fn apply(&mut self, settings: Settings) -> Result<(), Error> {
         check(&settings)?;
         let is_v6 = settings.addresses.iter().any(|own| own.address().is_ipv6());
@@ -58,7 +58,7 @@ impl Inner {
         self.configure()
     }
 
-    /// Gives a new interface all settings. smoltcp asks for the MTU when an interface is made, and only then.
+    /// Makes a new interface with all settings: smoltcp reads the MTU only when an interface is made.
     pub fn configure(&mut self) -> Result<(), Error> {
         let settings = || [&self.v4, &self.v6].into_iter().flatten();
         self.phy.limit(settings().filter_map(|settings| settings.mtu).min());
@@ -95,7 +95,7 @@ impl Inner {
     }
 }
 
-/// Refuses settings that smoltcp would panic at, or could not hold.
+/// Refuses settings that would make smoltcp panic, or that it cannot hold.
 fn check(settings: &Settings) -> Result<(), Error> {
     let fail = |object, cause| Error::Settings { object, origin: settings.origin, cause };
     let nothing = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
@@ -103,15 +103,15 @@ fn check(settings: &Settings) -> Result<(), Error> {
     let is_v4 = first.address().is_ipv4();
     for own in &settings.addresses {
         if !is_usable(own.address()) || own.address().is_ipv4() != is_v4 {
-            return Err(fail(own.address(), "not the address of a host of the same kind"));
+            return Err(fail(own.address(), "not a host address of the same IP version"));
         }
     }
     let vias = settings.routes.iter().map(|route| route.via.unwrap_or(first.address()));
     if let Some(via) = vias.into_iter().find(|via| !is_usable(*via) || via.is_ipv4() != is_v4) {
-        return Err(fail(via, "the router is not a host of the same kind"));
+        return Err(fail(via, "the gateway is not a host address of the same IP version"));
     }
     if settings.routes.iter().any(|route| route.to.address().is_ipv4() != is_v4) {
-        return Err(fail(first.address(), "a route is of the other kind of IP"));
+        return Err(fail(first.address(), "a route is of the other IP version"));
     }
     if settings.addresses.len() > MOST_ADDRESSES || settings.routes.len() > MOST_ROUTES {
         return Err(fail(first.address(), "too many addresses or routes"));
@@ -126,7 +126,7 @@ fn v4(network: Network) -> Option<Ipv4Addr> {
     }
 }
 
-/// The address of a card that needs nobody to assign it (RFC 4291, appendix A).
+/// The link-local address of a card (RFC 4291, appendix A).
 pub(crate) fn link_local(mac: Mac) -> Network {
     let [a, b, c, d, e, f] = mac.0;
     let bytes = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f];
@@ -164,15 +164,15 @@ mod tests {
         };
         assert_eq!(cause(&|bad| bad.addresses.clear()), "no address");
         let host = |text: &str| Network::new(address(text), 8).unwrap();
-        let other_kind = "not the address of a host of the same kind";
+        let other_kind = "not a host address of the same IP version";
         assert_eq!(cause(&|bad| bad.addresses.push(host("224.0.0.1"))), other_kind);
         assert_eq!(cause(&|bad| bad.addresses.push(host("fe80::1"))), other_kind);
         let via = |via: &str| Route { to: host("10.0.0.0"), via: Some(address(via)) };
-        let not_a_router = "the router is not a host of the same kind";
+        let not_a_router = "the gateway is not a host address of the same IP version";
         assert_eq!(cause(&|bad| bad.routes.push(via("0.0.0.0"))), not_a_router);
         assert_eq!(cause(&|bad| bad.routes.push(via("fe80::1"))), not_a_router);
         let six = Route { to: host("fe80::"), via: None };
-        assert_eq!(cause(&|bad| bad.routes.push(six)), "a route is of the other kind of IP");
+        assert_eq!(cause(&|bad| bad.routes.push(six)), "a route is of the other IP version");
         let many = "too many addresses or routes";
         assert_eq!(cause(&|bad| bad.addresses = [host("10.0.0.9")].repeat(MOST_ADDRESSES + 1)), many);
         assert_eq!(cause(&|bad| bad.routes = [via("10.0.0.1")].repeat(MOST_ROUTES + 1)), many);

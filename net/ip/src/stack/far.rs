@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Tests: a router that is in no network of ours.
+//! Tests: a router that is in none of our networks.
 
 use core::{
     future::Future,

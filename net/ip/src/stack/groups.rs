@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Tells switches which groups this machine listens to (MLDv2, RFC 3810): those that it is asked for its card in. A
-//! switch that snoops would keep the questions back otherwise.
+//! Reports the multicast groups of this machine (MLDv2, RFC 3810): its solicited-node groups. Otherwise, a switch
+//! with MLD snooping would not forward neighbor solicitations.
 //!
-//! smoltcp's own reports say that groups are left (version 0.14 sends CHANGE_TO_INCLUDE_MODE when one is joined). They
-//! are told unasked, more often than switches forget; queries are not answered.
+//! smoltcp's own reports say that groups are left (version 0.14 sends CHANGE_TO_INCLUDE_MODE when one is joined).
+//! Reports are sent unsolicited, more often than switches forget; queries are not answered.
 
 use alloc::vec::Vec;
 use core::{
@@ -18,21 +18,21 @@ use smoltcp::wire::{
 use super::{Inner, link_local, neighbor::solicited_group};
 use crate::Instant;
 
-/// Between two reports; switches forget after 260 s (RFC 3810, section 9.4).
+/// Time between two reports; switches forget after 260 s (RFC 3810, section 9.4).
 const REPORT_EVERY: Duration = Duration::from_secs(60);
-/// Where reports go (section 5.2.14), and the card's group for that.
+/// The destination of reports (section 5.2.14), and its Ethernet address.
 const ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x16);
 const ROUTERS_CARD: EthernetAddress = EthernetAddress([0x33, 0x33, 0, 0, 0, 0x16]);
 /// A hop-by-hop header with a router alert for MLD (RFC 2711), before ICMPv6.
 const ALERT: [u8; 8] = [58, 0, 5, 2, 0, 0, 1, 0];
-/// A report's type; a record's type, CHANGE_TO_EXCLUDE_MODE: from now on, any source (section 5.2.12).
+/// The ICMPv6 type of a report; the type of its records, CHANGE_TO_EXCLUDE_MODE: any source (section 5.2.12).
 const REPORT: u8 = 143;
 const LISTENS: u8 = 4;
-/// No router passes reports on (section 5).
+/// Routers do not forward reports (section 5).
 const HOP_LIMIT: u8 = 1;
 
 impl Inner {
-    /// Reports the groups, when it is time.
+    /// Reports the groups if it is time.
     pub fn report_groups(&mut self) {
         if !self.uses_v6 || self.now < self.next_report {
             return;

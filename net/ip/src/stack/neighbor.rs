@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Which machine of the link a packet goes to, and asking for its card.
+//! Finds the next hop of a packet, and asks for its Ethernet address.
 //!
-//! smoltcp asks for one card a second, whatever it is that is asked for: a resolver and then a gateway would cost a
-//! second of each boot. So a card is asked for here, once for each connection or question; smoltcp takes the answer as
-//! if it had asked, and asks again itself where none comes.
+//! smoltcp sends one ARP request or neighbor solicitation a second: a resolver and then a gateway would cost a
+//! second of each boot. So we ask here, once for each connection or question; smoltcp takes the answer as
+//! if it had asked, and asks again itself if none comes.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -18,22 +18,22 @@ use smoltcp::{
 use super::Inner;
 use crate::static_form::is_usable;
 
-/// The hop limit that says that a packet has passed no router (RFC 4861, section 7.1.1).
+/// The hop limit of a packet that has passed no router (RFC 4861, section 7.1.1).
 const FROM_LINK: u8 = 255;
 
 impl Inner {
-    /// The machine of the link that packets to a host are sent to.
+    /// The next hop of packets to a host: an on-link address.
     ///
     /// # Errors
     /// Why the host cannot be reached.
     pub fn next_hop(&self, to: IpAddr) -> Result<IpAddr, &'static str> {
         if !is_usable(to) {
-            return Err("not the address of a host");
+            return Err("not a host address");
         }
         let is_same_kind = |cidr: &&IpCidr| IpAddr::from(cidr.address()).is_ipv4() == to.is_ipv4();
         let mut own = self.interface.ip_addrs().iter().filter(is_same_kind).peekable();
         if own.peek().is_none() {
-            return Err("this machine has no address of that kind");
+            return Err("this machine has no address of that IP version");
         }
         if own.any(|cidr| cidr.contains_addr(&to.into())) {
             return Ok(to);
@@ -45,7 +45,7 @@ impl Inner {
         way.and_then(|route| route.via).ok_or("no route to that network")
     }
 
-    /// Asks for the card of a machine of the link. Where the card has no room, smoltcp asks later.
+    /// Asks for the Ethernet address of a next hop. If our card has no room for the frame, smoltcp asks later.
     pub fn seek(&mut self, hop: IpAddr) {
         match hop {
             IpAddr::V4(hop) => self.seek_v4(hop),
@@ -94,7 +94,7 @@ impl Inner {
         });
     }
 
-    /// Queues a frame with a payload of so many bytes; the next poll sends it.
+    /// Queues a frame with a payload of this length; the next poll sends it.
     pub(super) fn emit(
         &mut self,
         to: EthernetAddress,
@@ -114,7 +114,7 @@ impl Inner {
     }
 }
 
-/// The group in which a machine is asked for its card (RFC 4291, section 2.7.1).
+/// The solicited-node multicast address (RFC 4291, section 2.7.1).
 pub(super) fn solicited_group(address: Ipv6Addr) -> Ipv6Addr {
     let [.., a, b, c] = address.octets();
     Ipv6Addr::from([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, a, b, c])

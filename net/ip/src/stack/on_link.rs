@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What is on the link besides the networks of this machine's addresses: routers of other networks, and destinations
-//! whose route has no router. Clouds assign an address of a network of its own (a prefix of 32) and a router that may
-//! be anywhere (172.31.1.1).
+//! What is on-link besides the networks of this machine's addresses: routers of other networks, and destinations whose
+//! route has no router. Clouds assign an address with a prefix of 32 and a router that may be anywhere (172.31.1.1).
 //!
-//! smoltcp takes as on-link what is in the network of an address of its own, and only such machines' ARP answers. So
-//! each of these networks has an entry there. Its address is ours where the network contains ours; elsewhere it is a
-//! stand-in, which nobody else sees: [`Phy`](crate::phy::Phy) puts ours in ARP requests and keeps questions for it
-//! back, and connections and datagrams are sent from [`Inner::source`].
+//! smoltcp treats as on-link only the networks of its own addresses, and accepts ARP answers only from there. So
+//! each of these networks has an entry there. Its address is ours if the network contains ours; otherwise it is a
+//! stand-in, which nobody else sees: [`Phy`](crate::phy::Phy) puts ours in ARP requests and drops requests for it,
+//! and connections and datagrams are sent from [`Inner::source`].
 //!
-//! Not supported: a route through a router to a part of such a network; smoltcp looks for what is on the link first.
+//! Not supported: a route through a router to a part of such a network; smoltcp prefers on-link networks.
 
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
@@ -16,7 +15,7 @@ use core::net::{IpAddr, Ipv4Addr};
 use super::Inner;
 use crate::{Network, Settings, static_form::is_usable};
 
-/// A network of the link, as smoltcp is told it.
+/// An on-link network, as smoltcp is told it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct OnLink {
     pub network: Network,
@@ -24,8 +23,8 @@ pub(super) struct OnLink {
     pub is_stand_in: bool,
 }
 
-/// The IPv4 networks of the link besides those of the addresses. A router's IPv6 address is on the link anyway, and
-/// smoltcp believes what neighbors say there.
+/// The on-link IPv4 networks besides those of the addresses. A router's IPv6 address is on-link anyway, and
+/// smoltcp accepts neighbor advertisements there.
 pub(super) fn networks(settings: &Settings) -> Vec<OnLink> {
     let mut found = Vec::new();
     for route in &settings.routes {
@@ -43,11 +42,11 @@ pub(super) fn networks(settings: &Settings) -> Vec<OnLink> {
     found
 }
 
-/// The entry for a network; None if there is no address for it, or it is of IPv6.
+/// The entry for a network; `None` if there is no address for it, or if it is IPv6.
 fn on_link(settings: &Settings, target: Network) -> Option<OnLink> {
     let IpAddr::V4(address) = target.address() else { return None };
-    // In a network of one, the entry's address would be the host's. So it is that of the host's only neighbor in a
-    // network of two: that one, such as 172.31.1.0, counts as on-link, too.
+    // In a network of one address, the entry's address would be the host's. So it is that of the only neighbor in a
+    // network of two: that one, such as 172.31.1.0, counts as on-link too.
     let prefix = target.prefix().min(31);
     let link = Network::new(target.address(), prefix)?;
     if let Some(own) = settings.addresses.iter().find(|own| link.contains(own.address())) {
@@ -63,7 +62,7 @@ fn on_link(settings: &Settings, target: Network) -> Option<OnLink> {
 }
 
 impl Inner {
-    /// The address of ours that a host is sent packets from.
+    /// Our source address for packets to a host.
     pub fn source(&self, to: IpAddr) -> Option<IpAddr> {
         if to.is_ipv6() {
             return self.interface.get_source_address(&to.into()).map(IpAddr::from);

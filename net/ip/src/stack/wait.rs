@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Waiting, always with an end.
+//! Waiting, always with a deadline.
 
 use core::{
     future::{Future, poll_fn},
@@ -18,7 +18,7 @@ impl Stack {
         let _ = self.wait(deadline, |_| None::<()>).await;
     }
 
-    /// Awaits a future for at most this long; None on time-out, when the future is dropped.
+    /// Awaits a future for at most `wait`; `None` on timeout, when the future is dropped.
     pub async fn within<F: Future>(&self, wait: Duration, future: F) -> Option<F::Output> {
         let deadline = self.now().after(wait);
         let mut future = pin!(future);
@@ -35,7 +35,7 @@ impl Stack {
         .await
     }
 
-    /// The first value that `ready` yields; None where it yields none until the deadline.
+    /// The first value that `ready` yields; `None` if it yields none before the deadline.
     pub(crate) async fn wait<T>(
         &self,
         deadline: Instant,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Routers' advertisements (RFC 4861, sections 4.2 and 4.6; RFC 8106, section 5).
+//! Router advertisements (RFC 4861, sections 4.2 and 4.6; RFC 8106, section 5).
 
 use alloc::{
     string::{String, ToString},
@@ -16,10 +16,10 @@ use crate::{
 
 /// The ICMPv6 type.
 const ADVERTISEMENT: u8 = 134;
-/// Flags: addresses, or only other things, by DHCPv6.
+/// Flags: DHCPv6 has addresses; DHCPv6 has other settings only.
 const MANAGED: u8 = 0x80;
 const OTHER: u8 = 0x40;
-/// Flags of a prefix: its addresses are on the link; addresses are made from it.
+/// Flags of a prefix: it is on-link; it is for autonomous addresses.
 const ON_LINK: u8 = 0x80;
 const AUTONOMOUS: u8 = 0x40;
 
@@ -34,13 +34,13 @@ const DOMAINS: u8 = 31;
 pub struct Advertisement {
     /// Whether DHCPv6 assigns addresses.
     pub is_managed: bool,
-    /// Whether DHCPv6 has servers, but no addresses.
+    /// Whether DHCPv6 has other settings, but no addresses.
     pub has_other: bool,
-    /// For how long it is a default router; zero where it is none.
+    /// How long it is a default router; zero if it is not one.
     pub lifetime: Duration,
     /// Prefixes, at most [`MOST_ADDRESSES`].
     pub prefixes: Vec<Prefix>,
-    /// The longest packet of the link.
+    /// The MTU of the link.
     pub mtu: Option<u32>,
     /// Resolvers, at most [`MOST_SERVERS`].
     pub dns: Vec<Ipv6Addr>,
@@ -51,28 +51,28 @@ pub struct Advertisement {
 /// A prefix.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Prefix {
-    /// The address; bits behind `length` are meaningless.
+    /// The address; bits after `length` are meaningless.
     pub address: Ipv6Addr,
     /// Its length, at most 128.
     pub length: u8,
-    /// Whether its addresses are on the link.
+    /// Whether its addresses are on-link.
     pub is_on_link: bool,
-    /// Whether machines make addresses from it.
+    /// Whether it is for autonomous addresses (SLAAC).
     pub is_autonomous: bool,
     /// For how long.
     pub valid: Duration,
 }
 
 impl Advertisement {
-    /// Reads an ICMPv6 message whose checksum is right.
+    /// Parses an ICMPv6 message whose checksum is correct.
     ///
     /// # Errors
-    /// Another type or code; options that are cut off or empty; values that cannot be.
+    /// Another type or code; truncated or empty options; invalid values.
     pub fn parse(message: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new("router advertisement", message);
         let start = reader;
         if [reader.u8()?, reader.u8()?] != [ADVERTISEMENT, 0] {
-            return Err(start.malformed("not one"));
+            return Err(start.malformed("not a router advertisement"));
         }
         let _checksum = reader.u16()?;
         let _hop_limit = reader.u8()?;
@@ -84,7 +84,7 @@ impl Advertisement {
         while !reader.is_empty() {
             let at = reader;
             let kind = reader.u8()?;
-            // In units of eight bytes, these two included.
+            // In units of eight bytes, including type and length.
             let length = usize::from(reader.u8()?).checked_mul(8).and_then(|length| length.checked_sub(2));
             let length = length.ok_or_else(|| at.malformed("an empty option"))?;
             let value = reader.part("router advertisement's option", length)?;
@@ -145,8 +145,8 @@ fn prefix(value: &mut Reader<'_>) -> Result<Prefix, Malformed> {
     })
 }
 
-/// Names one after the other, without pointers, then zeros (RFC 8106, section 5.2; RFC 8415, section 10). Names with
-/// characters that no host has are left out.
+/// Names in sequence, without pointers, then zeros (RFC 8106, section 5.2; RFC 8415, section 10). Names with
+/// characters that host names cannot have are left out.
 pub(super) fn domains(mut value: Reader<'_>) -> Result<Vec<String>, Malformed> {
     let mut names = Vec::new();
     while value.rest().first().is_some_and(|length| *length != 0) {
@@ -217,7 +217,7 @@ pub(super) mod tests {
 
     #[test]
     fn broken_advertisements_are_refused() {
-        assert_eq!(cause(&[133, 0]), (0, "not one"));
+        assert_eq!(cause(&[133, 0]), (0, "not a router advertisement"));
         assert_eq!(cause(&advertisement(0, 0, &[&[1, 0]])), (16, "an empty option"));
         assert_eq!(cause(&advertisement(0, 0, &[&[1, 1, 0]])), (18, "truncated"));
         let long = prefix_option(129, 0, 0, "::");

@@ -15,36 +15,36 @@ use crate::{
     Entropy, Instant, Malformed, Network, Origin, Settings, Unassigned, limits::MOST_SERVERS, random_u32,
 };
 
-/// How long the first answer is waited for; the RFCs' 4 s would be most of a boot's time.
+/// How long to wait for the first answer; the RFCs' 4 s would be most of a boot's time.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// Waits double up to this.
+/// The wait doubles up to this.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
-/// An offer is asked for this often, before another one is sought.
+/// How often an offer is requested before a new search begins.
 const MOST_REQUESTS: u32 = 4;
-/// Between two attempts to renew an address.
+/// Time between two attempts to renew an address.
 const RENEWAL_WAIT: Duration = Duration::from_secs(60);
-/// A router may say that there is DHCPv6 where there is none: an address of SLAAC is used without it after this time.
+/// How long to wait for DHCPv6 if there is a SLAAC address: a router may announce DHCPv6 where there is none.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The least MTU that is believed (RFC 8200, section 5).
+/// The smallest MTU that is accepted (RFC 8200, section 5).
 const LEAST_MTU: u32 = 1280;
 /// The lifetime that means infinity, in seconds (RFC 4861, section 4.6.2).
 const FOR_EVER: Duration = Duration::from_secs(0xffff_ffff);
 
-/// What happens to a client.
+/// An input of the client.
 #[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// Time has passed.
     Tick,
-    /// An ICMPv6 message with a right checksum and hop limit 255 has come from this link-local address.
+    /// An ICMPv6 message with correct checksum and hop limit 255 has arrived from this link-local address.
     Advertised(Ipv6Addr, &'a [u8]),
-    /// A datagram has come to DHCPv6's client port from this address.
+    /// A datagram has arrived at the DHCPv6 client port from this address.
     Received(Ipv6Addr, &'a [u8]),
 }
 
-/// What is to be done.
+/// What the caller must do next.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Step {
-    /// Nothing until this time, or until a message comes.
+    /// Wait until this time, or until a message comes.
     Wait(Instant),
     /// Solicit routers.
     Solicit,
@@ -52,7 +52,7 @@ pub enum Step {
     Send(Vec<u8>),
     /// Use these settings instead of earlier ones.
     Use(Box<Settings>),
-    /// Stop using the settings; the search goes on.
+    /// Stop using the settings; the search continues.
     Lost,
 }
 
@@ -69,7 +69,7 @@ pub struct Client {
     wait: Duration,
     last_fault: Option<Malformed>,
     was_refused: bool,
-    /// Whether a router or a server has said something new.
+    /// Whether a router or a server has sent something new.
     is_new: bool,
     /// Whether settings have been given out.
     is_used: bool,
@@ -80,14 +80,14 @@ struct Router {
     address: Ipv6Addr,
     said: Advertisement,
     until: Instant,
-    /// Until when DHCPv6 is waited for, where there is an address without it.
+    /// When to stop waiting for DHCPv6 if there is an address without it.
     patience: Instant,
 }
 
 /// The state of DHCPv6.
 #[derive(Debug)]
 enum Dhcp {
-    /// The router does not ask for it, or it is done.
+    /// The router does not request it, or it is done.
     Idle,
     Soliciting,
     Requesting {
@@ -121,7 +121,7 @@ impl Client {
         }
     }
 
-    /// What to do now, after this event. After any step but [`Step::Wait`], the caller asks for the next one at once,
+    /// The next step, after this event. After any step but [`Step::Wait`], the caller calls it again at once,
     /// with [`Event::Tick`].
     pub fn step(&mut self, now: Instant, event: Event<'_>, entropy: &mut dyn Entropy) -> Step {
         let result = match event {
@@ -166,7 +166,7 @@ impl Client {
         self.ask(now, entropy)
     }
 
-    /// The step that new information leads to; None if there is none.
+    /// The step that new information leads to; `None` if there is none.
     fn news(&mut self, now: Instant, entropy: &mut dyn Entropy) -> Option<Step> {
         let has_waited = !self.is_used && self.is_asking() && self.patience() <= now;
         if !core::mem::take(&mut self.is_new) && !has_waited {
@@ -248,7 +248,7 @@ impl Client {
         Step::Send(dhcp6::bytes(asking, self.card.0, self.transaction, now.since(self.since)))
     }
 
-    /// Takes an advertisement, of the only router or the first.
+    /// Handles an advertisement from the current router, or from the first one.
     fn hear(&mut self, now: Instant, from: Ipv6Addr, said: Advertisement, entropy: &mut dyn Entropy) {
         if self.router.as_ref().is_some_and(|router| router.address != from) {
             return;
@@ -276,7 +276,7 @@ impl Client {
         }
     }
 
-    /// Takes a server's message.
+    /// Handles a server's message.
     fn receive(&mut self, now: Instant, from: Ipv6Addr, reply: Reply, entropy: &mut dyn Entropy) {
         if !reply.is_for(self.card.0, self.transaction) {
             return;
@@ -296,7 +296,7 @@ impl Client {
             (Dhcp::Requesting { .. } | Dhcp::Soliciting, _, None) => {
                 self.was_refused |= reply.is_refusal;
                 self.begin(now, Dhcp::Soliciting, entropy);
-                // Not at once: a server that refuses its own offers would have us flood the network.
+                // Not at once: with a server that refuses its own offers, we would flood the network.
                 self.next = now.after(varied(FIRST_WAIT, entropy));
             }
             _ => {}
@@ -309,7 +309,7 @@ impl Client {
         (self.since, self.next, self.wait) = (now, now, FIRST_WAIT);
     }
 
-    /// The settings of router and server; None while there is no address, or a server's answer is still expected.
+    /// The settings from router and server; `None` while there is no address, or a server's answer is still expected.
     fn settings(&self, now: Instant) -> Option<Settings> {
         let router = self.router.as_ref()?;
         let (reply, origin) = match &self.dhcp {
@@ -346,21 +346,21 @@ impl Client {
     }
 }
 
-/// Whether an address is made from a prefix (RFC 4862, section 5.5.3).
+/// Whether an address can be made from a prefix (RFC 4862, section 5.5.3).
 fn is_own(prefix: &Prefix) -> bool {
     let is_link_local = prefix.address.is_unicast_link_local();
     let is_usable = !is_link_local && !prefix.address.is_multicast() && !prefix.address.is_unspecified();
     prefix.is_autonomous && prefix.length == 64 && !prefix.valid.is_zero() && is_usable
 }
 
-/// An address with the network that it has by a prefix; None where it is not in that.
+/// An address with the network of a prefix; `None` if it is not in that network.
 fn own_network(own: Ipv6Addr, prefix: &Prefix) -> Option<Network> {
     let link = Network::new(prefix.address.into(), prefix.length)?;
     if link.contains(own.into()) { Network::new(own.into(), prefix.length) } else { None }
 }
 
-/// The address of a card in a prefix of 64 bits. What the router does not call on-link is behind it (RFC 4861, section
-/// 6.3.4): the address is then alone in its network.
+/// The address of a card in a prefix of 64 bits. Addresses that are not announced as on-link are reached through the
+/// router (RFC 4861, section 6.3.4): the address is then alone in its network.
 fn autonomous(prefix: &Prefix, card: nic::Mac) -> Option<Network> {
     let IpAddr::V6(identifier) = crate::stack::link_local(card).address() else { return None };
     let host = u128::from(u64::MAX);
@@ -379,7 +379,7 @@ fn random_transaction(entropy: &mut dyn Entropy) -> [u8; 3] {
     [a, b, c]
 }
 
-/// Up to a quarter more: machines that start together do not ask together.
+/// The wait plus up to a quarter at random, so that machines that start together do not ask together.
 fn varied(wait: Duration, entropy: &mut dyn Entropy) -> Duration {
     let share = random_u32(entropy) & 0xff;
     let more = wait.checked_mul(share).and_then(|more| more.checked_div(1024));

@@ -11,9 +11,9 @@ use crate::{
     reader::Reader,
 };
 
-/// Bytes of the longest identifier of a server (section 11.1).
+/// The longest server identifier in bytes (section 11.1).
 const LONGEST_DUID: usize = 130;
-/// Bytes of the longest message that is read: what an Ethernet frame carries.
+/// The longest message in bytes: the most that fits into an Ethernet frame.
 pub(super) const LONGEST: usize = 1452;
 /// The number of our only IA.
 const IAID: u32 = 1;
@@ -44,21 +44,21 @@ mod option {
     pub const BOOT_FILE: u16 = 59;
 }
 
-/// What is asked of servers besides an address.
+/// The options requested besides an address.
 const WANTED: [u16; 4] = [option::DNS, option::DOMAINS, option::SNTP, option::BOOT_FILE];
 
-/// What a client says.
+/// The kind of a client's message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Asking<'a> {
-    /// Who has an address?
+    /// Asks all servers for an address.
     Solicit,
-    /// This address of that server.
+    /// Requests this address from that server.
     Request { server: &'a [u8], address: Ipv6Addr },
-    /// More time for the address, from the server that gave it.
+    /// Extends the lifetime, with the server that assigned the address.
     Renew { server: &'a [u8], address: Ipv6Addr },
-    /// More time for the address, from any server.
+    /// Extends the lifetime, with any server.
     Rebind { address: Ipv6Addr },
-    /// Servers only.
+    /// Asks for other settings only.
     Information,
 }
 
@@ -81,7 +81,7 @@ pub(super) fn bytes(asking: Asking<'_>, card: [u8; 6], transaction: [u8; 3], ela
     if asking != Asking::Information {
         let mut association = Vec::new();
         association.extend(IAID.to_be_bytes());
-        // T1 and T2 are the server's.
+        // The server chooses T1 and T2.
         association.extend([0; 8]);
         if let Some(address) = address {
             let mut value = address.octets().to_vec();
@@ -112,17 +112,17 @@ fn add(message: &mut Vec<u8>, code: u16, value: &[u8]) {
 /// A server's message to a client.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Reply {
-    /// Whether it is a mere offer (ADVERTISE).
+    /// Whether it is only an offer (ADVERTISE).
     pub is_offer: bool,
-    /// The number of the request that it answers.
+    /// The transaction ID of the request that it answers.
     pub transaction: [u8; 3],
-    /// Whom it is for.
+    /// The client's identifier.
     pub client: Vec<u8>,
-    /// Who sends it, 1 to 130 bytes.
+    /// The server's identifier, 1 to 130 bytes.
     pub server: Vec<u8>,
-    /// The address, where there is one.
+    /// The address, if there is one.
     pub assigned: Option<Assigned>,
-    /// Whether the server says that it has none, or that the client may not have it.
+    /// Whether the server has no address, or refuses it to this client.
     pub is_refusal: bool,
     /// Resolvers.
     pub dns: Vec<Ipv6Addr>,
@@ -139,9 +139,9 @@ pub struct Reply {
 pub struct Assigned {
     /// The address.
     pub address: Ipv6Addr,
-    /// For how long; more than zero. The largest number of seconds is for ever.
+    /// Lifetime, more than zero. The largest number of seconds means no end.
     pub valid: Duration,
-    /// After which time the server is asked for more, and any server is: in order, and before the end.
+    /// T1 and T2: when to renew with the same server, and when with any server; in order, and before the end.
     pub renewal: [Duration; 2],
 }
 
@@ -149,11 +149,11 @@ impl Reply {
     /// Reads a message.
     ///
     /// # Errors
-    /// Another type, options that are cut off, no identifiers, values that cannot be.
+    /// Another type, truncated options, missing identifiers, invalid values.
     pub fn parse(message: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new("DHCPv6 message", message);
         if message.len() > LONGEST {
-            return Err(reader.malformed("longer than a frame carries"));
+            return Err(reader.malformed("longer than a frame"));
         }
         let start = reader;
         let is_offer = match reader.u8()? {
@@ -167,7 +167,9 @@ impl Reply {
             reply.take(code, value)?;
         }
         let is_identified = !reply.client.is_empty() && (1..=LONGEST_DUID).contains(&reply.server.len());
-        is_identified.then_some(reply).ok_or_else(|| start.malformed("no identifiers of client and server"))
+        is_identified
+            .then_some(reply)
+            .ok_or_else(|| start.malformed("the client or server identifier is missing"))
     }
 
     fn take(&mut self, code: u16, mut value: Reader<'_>) -> Result<(), Malformed> {
@@ -207,7 +209,7 @@ fn next<'a>(reader: &mut Reader<'a>) -> Result<(u16, Reader<'a>), Malformed> {
     Ok((code, reader.part("DHCPv6 option", usize::from(length))?))
 }
 
-/// An IA_NA (section 21.4): its first address that is valid, and whether it has a bad status.
+/// Parses an IA_NA (section 21.4): its first valid address, and whether it has an error status.
 fn association(mut value: Reader<'_>) -> Result<(Option<Assigned>, bool), Malformed> {
     let [_iaid, first, second] = [value.u32()?, value.u32()?, value.u32()?];
     let (mut assigned, mut is_refusal) = (None, false);
@@ -230,7 +232,7 @@ fn association(mut value: Reader<'_>) -> Result<(Option<Assigned>, bool), Malfor
 }
 
 impl Assigned {
-    /// Times that are not in order are a half and eight tenths of the whole (section 21.4).
+    /// If T1 and T2 are not in order, they become a half and eight tenths of the lifetime (section 21.4).
     fn new(address: Ipv6Addr, valid: u32, [first, second]: [u32; 2]) -> Self {
         let [valid, first, second] =
             [valid, first, second].map(|seconds| Duration::from_secs(u64::from(seconds)));
@@ -343,10 +345,10 @@ pub(super) mod tests {
     #[test]
     fn broken_messages_are_refused() {
         assert_eq!(cause(&message(1, [0; 3], &[])), (0, "not a server's answer"));
-        assert_eq!(cause(&[7, 0, 0, 0]), (0, "no identifiers of client and server"));
+        assert_eq!(cause(&[7, 0, 0, 0]), (0, "the client or server identifier is missing"));
         let long = option(option::SERVER, &[1; LONGEST_DUID + 1]);
-        assert_eq!(cause(&message(7, [0; 3], &[long])), (0, "no identifiers of client and server"));
-        assert_eq!(cause(&[7; LONGEST + 1]), (0, "longer than a frame carries"));
+        assert_eq!(cause(&message(7, [0; 3], &[long])), (0, "the client or server identifier is missing"));
+        assert_eq!(cause(&[7; LONGEST + 1]), (0, "longer than a frame"));
         assert_eq!(cause(&message(7, [0; 3], &[option(option::IA_NA, &[0; 11])])).1, "truncated");
         assert_eq!(cause(&message(7, [0; 3], &[option(option::DNS, &[0; 17])])).1, "truncated");
         let whole = message(7, [0; 3], &[association_option(9, [0; 2])]);

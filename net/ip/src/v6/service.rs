@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! IPv6's client on a stack: it goes on for as long as the stack is polled.
+//! The IPv6 client on a stack: runs for as long as the stack is polled.
 
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::{
@@ -22,16 +22,16 @@ use crate::{Error, Instant, Settings, Stack, Unassigned, stack::Inner, stack::li
 
 /// Steps of one poll.
 const STEPS_PER_POLL: usize = 16;
-/// Messages that wait.
+/// Messages that the socket can queue.
 const QUEUE: usize = 4;
 /// The port of DHCPv6's servers, and that of clients (RFC 8415, section 7.2).
 const PORTS: [u16; 2] = [547, 546];
 /// All servers and relays, and all routers, of the link.
 const SERVERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
 const ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
-/// The hop limit that says that a packet has passed no router (RFC 4861, section 6.1.2).
+/// The hop limit of a packet that has passed no router (RFC 4861, section 6.1.2).
 const FROM_LINK: u8 = 255;
-/// Bytes of an ICMPv6 packet that are kept for reading: what an Ethernet frame carries.
+/// The longest ICMPv6 packet in bytes: the most that fits into an Ethernet frame.
 const LONGEST: usize = 1500;
 
 /// A client with its sockets.
@@ -46,18 +46,18 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// When it is to be polled, whatever comes.
+    /// When to poll it next, even if no message comes.
     pub fn next(&self) -> Instant {
         self.next
     }
 }
 
 impl Stack {
-    /// Waits for a router, for this long at most, and uses what it and DHCPv6 assign. Afterwards that is kept up to
+    /// Waits for a router, for at most `wait`, and uses what it and DHCPv6 assign. Then the settings are kept up to
     /// date for as long as the stack is polled.
     ///
     /// # Errors
-    /// [`Error::Unassigned`] with the reason; then nothing goes on.
+    /// [`Error::Unassigned`] with the reason; the service has stopped then.
     pub async fn autoconfigure_v6(&self, wait: Duration) -> Result<Settings, Error> {
         self.with(Inner::start_v6)?;
         let deadline = self.now().after(wait);
@@ -67,7 +67,7 @@ impl Stack {
 }
 
 impl Inner {
-    /// Starts the service unless it runs.
+    /// Starts the service unless it is running.
     fn start_v6(&mut self) -> Result<(), Error> {
         if self.router.is_some() {
             return Ok(());
@@ -86,7 +86,7 @@ impl Inner {
             packets(1, LONGEST),
         );
         let mut dhcp = udp::Socket::new(datagrams::buffer(QUEUE, room), datagrams::buffer(2, LONGEST));
-        dhcp.bind(client).map_err(|_| busy("the client's port is taken"))?;
+        dhcp.bind(client).map_err(|_| busy("the client port is in use"))?;
         let icmp = self.add(icmp).ok_or_else(|| busy("too many sockets"))?;
         let Some(dhcp) = self.add(dhcp) else {
             self.sockets.remove(icmp);
@@ -95,12 +95,12 @@ impl Inner {
         let client = Client::new(self.phy.nic().mac(), self.now, &mut *self.entropy);
         let next = self.now;
         self.router = Some(Service { client, sockets: [icmp, dhcp], next, settings: None, fault: None });
-        // The link's own address has to be there for anything to be asked.
+        // Soliciting needs a link-local address.
         self.uses_v6 = true;
         self.configure()
     }
 
-    /// Stops the service, and says why there are no settings.
+    /// Stops the service, and returns why there are no settings.
     fn stop_v6(&mut self, waited: Duration) -> Error {
         let cause = match self.router.take() {
             None => Unassigned::Silence { seconds: waited.as_secs() },
@@ -116,7 +116,7 @@ impl Inner {
         Error::Unassigned { card: self.card(), service: "IPv6 router", cause: Box::new(cause) }
     }
 
-    /// Does what there is to do; whether it was something that futures wait for.
+    /// Does all pending work; returns whether futures may have to be woken.
     pub(crate) fn serve_v6(&mut self) -> bool {
         let Some(mut service) = self.router.take() else { return false };
         let before = service.settings.is_some();
@@ -130,7 +130,7 @@ impl Inner {
         has_changed
     }
 
-    /// One step; whether there may be another one.
+    /// Does one step; returns whether there may be another one.
     fn step_v6(&mut self, service: &mut Service) -> bool {
         let [icmp, dhcp] = service.sockets;
         let (advertised, received) = (self.advertised(icmp), self.received(dhcp));
@@ -145,7 +145,7 @@ impl Inner {
         self.do_v6(service, step) || has_more
     }
 
-    /// Does a step; whether there may be another one.
+    /// Does this step; returns whether there may be another one.
     fn do_v6(&mut self, service: &mut Service, step: Step) -> bool {
         let [icmp, dhcp] = service.sockets;
         match step {
@@ -162,17 +162,17 @@ impl Inner {
             Step::Lost => {
                 service.settings = None;
                 self.v6 = None;
-                // It cannot fail: the card was good before.
+                // Cannot fail: the card was usable before.
                 let _ = self.configure();
             }
         }
         true
     }
 
-    /// The next advertisement that has come from a router on the link.
+    /// The next advertisement from a router on the link.
     fn advertised(&mut self, socket: SocketHandle) -> Option<(Ipv6Addr, Vec<u8>)> {
         let socket = self.sockets.get_mut::<raw::Socket<'_>>(socket);
-        // Ends: the buffer holds few, and nothing is added meanwhile.
+        // This ends: the buffer holds few, and nothing is added in the loop.
         while let Ok(bytes) = socket.recv() {
             let Ok(packet) = Ipv6Packet::new_checked(bytes) else { continue };
             let [from, to] = [packet.src_addr(), packet.dst_addr()];
@@ -188,7 +188,7 @@ impl Inner {
         None
     }
 
-    /// The next message that has come from a DHCPv6 server.
+    /// The next message from a DHCPv6 server.
     fn received(&mut self, socket: SocketHandle) -> Option<(Ipv6Addr, Vec<u8>)> {
         let [server, _] = PORTS;
         let (message, from) = self.sockets.get_mut::<udp::Socket<'_>>(socket).recv().ok()?;
@@ -217,7 +217,7 @@ impl Inner {
         header.emit(&mut packet);
         let mut icmp = Icmpv6Packet::new_unchecked(packet.payload_mut());
         message.emit(&own, &ROUTERS, &mut icmp, &ChecksumCapabilities::default());
-        // What does not fit is sent again when no answer comes.
+        // If it does not fit, it is sent again when no answer comes.
         let _ = self.sockets.get_mut::<raw::Socket<'_>>(socket).send_slice(&bytes);
     }
 
@@ -228,7 +228,7 @@ impl Inner {
             local_address: Some(link_local(self.phy.nic().mac()).address().into()),
             meta: PacketMeta::default(),
         };
-        // What does not fit is sent again when no answer comes.
+        // If it does not fit, it is sent again when no answer comes.
         let _ = self.sockets.get_mut::<udp::Socket<'_>>(socket).send_slice(message, metadata);
     }
 }

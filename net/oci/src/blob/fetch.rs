@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! One blob on its way: who is asked, what is checked.
+//! The transfer of one blob: which host is asked, and how the bytes are verified.
 
 use alloc::{format, rc::Rc, string::String, vec::Vec};
 use core::{
@@ -18,10 +18,10 @@ use crate::{
     spec::Descriptor,
 };
 
-/// How much of what a sink holds is read at once.
+/// Bytes read from a sink at once.
 const PIECE: usize = 128 << 10;
 
-/// A blob of a repository, wherever that is.
+/// A blob of a repository, at any of its endpoints.
 pub struct Blob<'c, D: Dial> {
     client: &'c Client<D>,
     reference: &'c Reference,
@@ -31,13 +31,13 @@ pub struct Blob<'c, D: Dial> {
     path: String,
     /// Whether a mirror has answered.
     has_mirror_answered: Cell<bool>,
-    /// Whether no mirror is asked any more.
+    /// Whether mirrors are no longer asked.
     is_only_original: Cell<bool>,
     /// The connections that it shares with other blobs.
     pub slots: Option<&'c Slots>,
-    /// Who has answered last.
+    /// The endpoint that answered last.
     used: RefCell<Option<Rc<Endpoint>>>,
-    /// The address on another host that the registry has sent us to, for the blob's other ranges.
+    /// The address on another host to which the registry redirected, for the blob's other ranges.
     store: RefCell<Option<Url>>,
 }
 
@@ -67,8 +67,8 @@ impl<'c, D: Dial> Blob<'c, D> {
         }
     }
 
-    /// Whether a failure may be that of a mirror, and not the registry's: its bytes are wrong. Then mirrors are not asked
-    /// any more. (Where nobody answers, the registry has been asked, too.)
+    /// Whether an error may be the fault of a mirror, not of the registry: wrong bytes. Then mirrors are not asked
+    /// any more. (If no endpoint answers, the registry has been asked too.)
     pub fn is_of_mirror(&self, error: &Error) -> bool {
         let is_of_bytes = !error.is_transient() && !error.is_of_connection();
         let is_of_mirror = is_of_bytes && self.has_mirror_answered.take();
@@ -78,14 +78,14 @@ impl<'c, D: Dial> Blob<'c, D> {
         is_of_mirror
     }
 
-    /// Fetches it to a place of its size.
+    /// Fetches it into a buffer of its size.
     pub async fn fill(&self, place: &mut [u8]) -> Result<(), Error> {
         let checked = self.checked(None);
         download(self, place, self.division, &checked).await?;
         self.judged(checked.hasher)
     }
 
-    /// Fetches what a sink lacks of it. If the bytes that were there before are not the blob's, all of it.
+    /// Fetches the bytes that a sink lacks; all of them if those that it has are not the blob's.
     pub async fn append(&self, sink: &dyn Sink) -> Result<(), Error> {
         let kept = |cause| self.failed(Cause::Sink(cause));
         let held = sink.length().map_err(kept)?;
@@ -114,12 +114,12 @@ impl<'c, D: Dial> Blob<'c, D> {
         self.judged(checked.hasher)
     }
 
-    /// Hashes what a sink holds.
+    /// Hashes the bytes that a sink has.
     async fn read_back(&self, sink: &dyn Sink, held: usize, checked: &Checked<'_>) -> Result<(), Error> {
         let mut piece = Vec::new();
         piece.try_reserve_exact(PIECE).map_err(|_| self.failed(Cause::Memory(self.descriptor.size)))?;
         for offset in (0..held).step_by(PIECE) {
-            // Cannot saturate: the offset is less than what is held.
+            // Cannot saturate: the offset is less than `held`.
             piece.resize(PIECE.min(held.saturating_sub(offset)), 0);
             let read = sink.read_at(u64::try_from(offset).unwrap_or(u64::MAX), &mut piece);
             read.map_err(|cause| self.failed(Cause::Sink(cause)))?;
@@ -147,9 +147,9 @@ impl<'c, D: Dial> Blob<'c, D> {
         Error::new(format!("{} blob {}", self.reference, self.descriptor.digest.short()), cause)
     }
 
-    /// Asks the host that the registry has sent us to for another range. Nobody's credentials go there. None if it has
+    /// Asks the host to which the registry redirected for another range, without credentials. `None` if it has
     /// no answer: its address may have expired, so the registry is asked again.
-    async fn of_store(&self, range: Option<Range>) -> Option<Response<'_, D>> {
+    async fn from_store(&self, range: Option<Range>) -> Option<Response<'_, D>> {
         let store = self.store.borrow().clone()?;
         let response = self.client.http.send(&Request { range, ..Request::get(&store) }).await;
         let response = response.and_then(Response::success).ok();
@@ -169,20 +169,20 @@ impl<D: Dial> Source for Blob<'_, D> {
     }
 
     async fn open(&self, range: Option<Range>) -> Result<Response<'_, D>, Error> {
-        if let Some(response) = self.of_store(range).await {
+        if let Some(response) = self.from_store(range).await {
             return Ok(response);
         }
         let scope = if self.is_only_original.get() { Scope::Original } else { Scope::Everywhere };
         let ask = Ask { range, scope, ..Ask::get(&self.path) };
-        let (response, place) = self.client.ask_somewhere(self.reference, &ask).await?;
-        let asked = place.url(self.reference.repository(), &self.path)?;
+        let (response, endpoint) = self.client.ask_endpoints(self.reference, &ask).await?;
+        let asked = endpoint.url(self.reference.repository(), &self.path)?;
         if !response.url().is_same_origin(&asked) {
             self.store.replace(Some(response.url().clone()));
         }
-        if place.is_mirror {
+        if endpoint.is_mirror {
             self.has_mirror_answered.set(true);
         }
-        self.used.replace(Some(place));
+        self.used.replace(Some(endpoint));
         Ok(response)
     }
 
@@ -195,9 +195,9 @@ impl<D: Dial> Source for Blob<'_, D> {
 
     async fn broken(&self, failures: u32, since: Duration, error: http::Error) -> Result<(), Error> {
         self.store.take();
-        if let Some(place) = self.used.take() {
-            self.client.places(self.reference).await?.demote(&place);
-            if place.has_had_its_time(failures, &error) {
+        if let Some(endpoint) = self.used.take() {
+            self.client.endpoints(self.reference).await?.demote(&endpoint);
+            if endpoint.has_had_its_time(failures, &error) {
                 self.is_only_original.set(true);
             }
         }
@@ -205,7 +205,7 @@ impl<D: Dial> Source for Blob<'_, D> {
     }
 }
 
-/// Hashes what comes, in order, and puts it into the sink if there is one.
+/// Hashes bytes in order as they come, and writes them to the sink if there is one.
 struct Checked<'p> {
     hasher: RefCell<Hasher>,
     progress: &'p dyn Fn(usize),

@@ -1,33 +1,33 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Where blobs go that are not kept in memory.
+//! The destination of blobs that are not kept in memory.
 
 use alloc::string::String;
 
-/// Takes the bytes of a blob in order, and may hold the first of them from an earlier attempt.
+/// Takes the bytes of a blob in order; it may already have the first ones from an earlier attempt.
 ///
-/// The errors of its functions are causes, in the platform's words.
+/// The errors of its functions are causes, in the platform's wording.
 pub trait Sink {
-    /// How many bytes it holds.
+    /// The number of bytes that it has.
     ///
     /// # Errors
-    /// That is not known.
+    /// The length cannot be determined.
     fn length(&self) -> Result<u64, String>;
 
-    /// Its bytes from `offset` on, as many as the buffer has room for; never asked beyond its length.
+    /// Fills the buffer with its bytes from `offset` on; never called beyond its length.
     ///
     /// # Errors
     /// They cannot be read.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), String>;
 
-    /// Puts bytes behind those that it holds.
+    /// Appends bytes.
     ///
     /// # Errors
-    /// There is no room, for example.
+    /// The bytes cannot be written, for example because there is no room.
     fn append(&self, bytes: &[u8]) -> Result<(), String>;
 
-    /// Lets go of all it holds.
+    /// Removes all bytes.
     ///
     /// # Errors
-    /// It cannot.
+    /// They cannot be removed.
     fn clear(&self) -> Result<(), String>;
 }

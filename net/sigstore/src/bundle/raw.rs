@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Bundles as they stand in JSON.
+//! Parses bundles from JSON.
 
 use alloc::{format, vec::Vec};
 
@@ -11,14 +11,14 @@ use crate::{
     log::{Entry, Proof},
 };
 
-/// Log entries and timestamps, each; real bundles have one or two. Each one costs signatures to verify: `tests/oracle`
-/// has the largest bundle, in `bounds.rs`.
+/// The most log entries, and the most timestamps; real bundles have one or two. Verifying each one takes time:
+/// `tests/oracle` has the largest bundle, in `bounds.rs`.
 const PROOFS: usize = 8;
-/// Certificates of a chain, of which only the first counts.
+/// The most certificates of a chain; only the first is used.
 const CERTIFICATES: usize = 16;
-/// Hashes of an inclusion proof: a tree has at most 2^63 leaves.
+/// The most hashes of an inclusion proof: a tree has at most 2^63 leaves.
 const HASHES: usize = 64;
-/// Signatures of an envelope that are counted; it must have one.
+/// The most signatures of an envelope that are read; it must have exactly one.
 const SIGNATURES: usize = 16;
 
 pub(super) fn parse(json: &[u8]) -> Result<Bundle, Error> {
@@ -98,7 +98,7 @@ fn digest(raw: Field<'_>) -> Result<Option<Digest>, Error> {
         other => return Err(Error::unsupported(Structure::MessageSignature, "digest algorithm", other)),
     };
     let bytes = digest.bytes("digest")?;
-    // It is shown where it is wrong.
+    // Errors show the digest.
     if bytes.len() != hash.size() {
         let why = format!("{} bytes are not a digest of its algorithm", bytes.len());
         return Err(Error::malformed(Structure::MessageSignature, why));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Bundles that say that an artifact is signed.
+//! Writes bundles.
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -9,11 +9,11 @@ use super::Bundle;
 use crate::{Dsse, PublicKey, json::hex, statement};
 
 impl Bundle {
-    /// The media type of bundles of version 0.3, and what [`Bundle::of_artifact`] makes.
+    /// The media type of v0.3 bundles, which [`Bundle::of_artifact`] makes.
     pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
-    /// A bundle, JSON, which says that the artifact with this SHA-256 digest is signed by a key, as `cosign sign` of
-    /// cosign 3 says it; None if `sign` makes no signature of the bytes that it is given.
+    /// A bundle in JSON that signs the artifact with this SHA-256 digest by a key, in the same form as `cosign sign` of
+    /// cosign 3; `None` if `sign` cannot sign the bytes that it is given.
     ///
     /// Spec: sigstore protobuf-specs, sigstore_bundle.proto; DSSE 1.0; in-toto attestation, spec/v1/statement.md.
     pub fn of_artifact(

@@ -11,12 +11,12 @@ use crate::{
     x509::{Certificate, Chain},
 };
 
-/// `extKeyUsage`, and its value for signatures of code (RFC 5280 section 4.2.1.12).
+/// `extKeyUsage`, and its value for code signing (RFC 5280 section 4.2.1.12).
 const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
 const CODE_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.3");
 
-/// Verifies that an authority has issued the certificate for signatures of code, and that all of the chain was valid at
-/// this time. Yields the issuer's `SubjectPublicKeyInfo`.
+/// Verifies that an authority has issued the certificate for code signing, and that the whole chain was valid at
+/// this time. Returns the issuer's `SubjectPublicKeyInfo`.
 pub(super) fn verify(
     der: &[u8],
     certificate: &Certificate<'_>,
@@ -31,7 +31,7 @@ pub(super) fn verify(
             validity.start
         )));
     }
-    // webpki would take one without, which is for everything.
+    // webpki would accept a certificate without it, which is for any use.
     if certificate.extension(EXTENDED_KEY_USAGE.as_bytes())?.is_none() {
         return Err(refused("it is not for code signing (extKeyUsage)"));
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Whom a certificate names, and whether it is who may sign.
+//! The identity in a certificate, and whether it may sign.
 
 use alloc::string::String;
 
@@ -20,7 +20,7 @@ const EMAIL: u8 = 0x81;
 const URI: u8 = 0x86;
 /// The tag of the value of an `otherName`.
 const VALUE: u8 = 0xa0;
-/// Fulcio's kind of `otherName`, and its two extensions for the issuer: the text itself, and the text as a
+/// Fulcio's kind of `otherName`, and its two extensions for the issuer: as raw text, and as a
 /// UTF8String. Spec: <https://github.com/sigstore/fulcio/blob/main/docs/oid-info.md>.
 pub(super) const USER_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1.7");
 const ISSUER_V1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1.1");
@@ -29,23 +29,23 @@ const ISSUER_V2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57
 /// Who may sign.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Identity {
-    /// What the certificate's subject alternative name must be: a text in which each `*` stands for any characters.
+    /// A pattern for the certificate's subject alternative name: each `*` matches any characters.
     pub identity: String,
-    /// What the certificate's issuer must be; the same.
+    /// A pattern for the certificate's issuer.
     pub issuer: String,
 }
 
-/// Whom a certificate names.
+/// The identity that a certificate names.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Named {
     /// The subject alternative name.
     pub identity: String,
-    /// The OpenID Connect provider that has authenticated it.
+    /// The OpenID Connect provider that authenticated it.
     pub issuer: String,
 }
 
 impl Identity {
-    /// Whether these may sign.
+    /// Checks that this identity may sign.
     pub(super) fn check(&self, named: &Named) -> Result<(), Error> {
         for (what, found, allowed) in
             [("issuer", &named.issuer, &self.issuer), ("identity", &named.identity, &self.identity)]
@@ -59,7 +59,7 @@ impl Identity {
 }
 
 impl Named {
-    /// Of a certificate: its first URI, else its first e-mail address, else its user name; cosign takes the same one.
+    /// The identity of a certificate: its first URI, else its first e-mail address, else its user name, as in cosign.
     pub fn of(certificate: &Certificate<'_>) -> Result<Self, Error> {
         let refused = |why| Error::refused(Structure::Certificate, why);
         let names = certificate.extension(SUBJECT_ALT_NAME.as_bytes())?;
@@ -106,18 +106,18 @@ fn name(names: &[u8]) -> Result<Option<&[u8]>, Error> {
     Ok(uri.or(email).or(user))
 }
 
-/// A name as a text: one that has nothing to hide.
+/// A name as text, without control characters.
 fn text(bytes: &[u8]) -> Result<String, Error> {
     let text =
         core::str::from_utf8(bytes).ok().filter(|text| !text.is_empty() && !text.contains(char::is_control));
     text.map(String::from)
-        .ok_or_else(|| Error::malformed(Structure::Certificate, "a name that is not a text"))
+        .ok_or_else(|| Error::malformed(Structure::Certificate, "a name that is not a string"))
 }
 
-/// Whether the text is the pattern's, in which `*` stands for any characters, or none.
+/// Whether the text matches the pattern, in which `*` matches any number of characters.
 fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut pattern, mut text) = (pattern, text);
-    // What is behind the last `*`, and what it was compared with last.
+    // The pattern after the last `*`, and the text it was last compared with.
     let mut behind: Option<(&[u8], &[u8])> = None;
     loop {
         match (pattern, text) {
@@ -130,7 +130,7 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
             }
             ([], []) => return true,
             _ => {
-                // The last `*` stands for one character more.
+                // Let the last `*` match one more character.
                 let Some((rest, [_, longer @ ..])) = behind else { return false };
                 behind = Some((rest, longer));
                 (pattern, text) = (rest, longer);
@@ -139,7 +139,7 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
-/// Fuzz entry point: any bytes are names, and a pattern with a text.
+/// Entry point for fuzzing: any bytes as names, and as a pattern with a text.
 pub(super) fn fuzz(data: &[u8]) {
     let _ = name(data);
     let (pattern, text) = data.split_at(data.len() / 2);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Bundles that are verified with a certificate: whom it names, who issued it, and when it was used.
+//! Verifies bundles with a certificate: whom it names, who issued it, and when it was used.
 
 mod certificate;
 mod identity;
@@ -23,15 +23,15 @@ use crate::{
 };
 use identity::Named;
 
-/// Verifies that somebody whom the identity allows has signed the subject, by what the bundle proves.
+/// Verifies that the bundle proves that an allowed identity has signed the subject.
 ///
-/// The certificate's key has signed; a transparency log has the signature; a log or a timestamp authority says when;
-/// at each time that is said, the certificate was valid and led to an authority; a log of certificates has the
-/// certificate. No clock is asked.
+/// The certificate's key made the signature; a transparency log has it; a log or a timestamp authority proves when;
+/// at each of these times, the certificate was valid and led to an authority; a certificate log has the
+/// certificate. No clock is used.
 ///
 /// # Errors
-/// A proof is missing, malformed, not by a member of the trusted root, or of something else; or the certificate names
-/// somebody else.
+/// A proof is missing, malformed, not by a member of the trusted root, or about something else; or the certificate
+/// names another identity.
 ///
 /// Spec: sigstore's architecture-docs, client-spec.md, "Verification".
 pub fn verify_keyless(
@@ -54,7 +54,7 @@ pub fn verify_keyless(
     let expected = Expected { signature, certificate: der, content: bundle.content(), subject };
     let logged = logged(bundle, &expected, root)?;
     let (first, last) = times(bundle, signature, &logged, root)?;
-    // What is valid at both is valid between them.
+    // A certificate that is valid at both times is valid between them.
     let mut issuer = certificate::verify(der, &certificate, first, &root.authorities)?;
     if last != first {
         issuer = certificate::verify(der, &certificate, last, &root.authorities)?;
@@ -64,7 +64,7 @@ pub fn verify_keyless(
     Ok(Signer::Certificate { identity: named.identity, issuer: named.issuer, signed_at: first })
 }
 
-/// The bundle's key is not one that the user has given, but the certificate's.
+/// Rewords an error: the key is the certificate's, not one that the user gave.
 fn of_certificate(error: Error) -> Error {
     match error {
         Error::Signature { structure, .. } => {
@@ -92,14 +92,14 @@ fn logged<'a>(
         bundle.version().check(entry)?;
         match log::verify_entry(entry, &root.logs, expected) {
             Ok(entry) => logged.push(entry),
-            // One that this root does not know, or a further one that is damaged, proves nothing.
+            // An entry of an unknown log, or a further damaged one, proves nothing.
             Err(error) => fault = error,
         }
     }
     if logged.is_empty() { Err(fault) } else { Ok(logged) }
 }
 
-/// When the signature was made: the first and the last time that somebody says who is trusted.
+/// When the signature was made: the first and the last time that a trusted log or authority gives.
 fn times(
     bundle: &Bundle,
     signature: &[u8],
@@ -118,7 +118,7 @@ fn times(
     let (Some(first), Some(last)) = (times.iter().min(), times.iter().max()) else {
         return Err(fault);
     };
-    // A log that does not say when has had its key at the time that others say.
+    // A log without times must have had its key at the times that others give.
     let of_others = logged.iter().filter(|entry| entry.time.is_none());
     for entry in of_others {
         if ![*first, *last].iter().all(|time| entry.log.validity.contains(*time)) {
@@ -131,7 +131,7 @@ fn times(
     Ok((*first, *last))
 }
 
-/// Fuzz entry point: any bytes are a certificate, its names, its list of timestamps, and a pattern.
+/// Entry point for fuzzing: any bytes as a certificate, its names, its list of timestamps, and a pattern.
 pub(crate) fn fuzz(data: &[u8]) {
     sct::fuzz(data);
     identity::fuzz(data);

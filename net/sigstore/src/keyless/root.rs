@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Trusted roots: the authorities and logs that prove signatures.
+//! Trusted roots: the authorities and logs that we trust.
 
 use alloc::{string::String, vec::Vec};
 
@@ -9,12 +9,12 @@ use crate::{
     time::{self, Validity},
 };
 
-/// Members of each kind.
+/// The most members of each kind.
 const MOST: usize = 32;
-/// Certificates of an authority's chain. Each one costs a signature to verify, for each proof.
+/// The most certificates of an authority's chain. Each one costs a verification for each proof.
 const CHAIN: usize = 5;
 
-/// The authorities and logs that prove signatures: `trusted_root.json`.
+/// The trusted authorities and logs: `trusted_root.json`.
 ///
 /// Spec: sigstore protobuf-specs, sigstore_trustroot.proto.
 #[derive(Clone, Debug)]
@@ -28,11 +28,11 @@ pub struct TrustedRoot {
 /// `TransparencyLogInstance`: a log of signatures or of certificates.
 #[derive(Clone, Debug)]
 pub(crate) struct TransparencyLog {
-    /// Without the scheme, the origin of its checkpoints.
+    /// The log's URL; without the scheme, it is the origin of its checkpoints.
     pub base_url: String,
     pub key: PublicKey,
     pub validity: Validity,
-    /// SHA-256 of the key, or what else the root says.
+    /// The log's identifier in the root; usually the SHA-256 of the key.
     pub id: Vec<u8>,
 }
 
@@ -45,10 +45,10 @@ pub(crate) struct CertificateAuthority {
 }
 
 impl TrustedRoot {
-    /// Most bytes of a trusted root. Sigstore's public one takes 10 KiB.
+    /// The largest trusted root in bytes. Sigstore's public one has 10 KiB.
     pub const LARGEST: usize = 1 << 18;
 
-    /// Parses a `trusted_root.json`. Unknown members are tolerated; logs whose keys are of a kind that is not
+    /// Parses a `trusted_root.json`. Unknown members are tolerated; logs with keys of a kind that is not
     /// supported are left out.
     ///
     /// # Errors
@@ -92,7 +92,7 @@ fn logs(raw: Field<'_>) -> Result<Vec<TransparencyLog>, Error> {
         let [spki, details, valid_for] = key.members(["rawBytes", "keyDetails", "validFor"])?;
         let spki = spki.bytes("rawBytes of a key")?;
         let is_sha256 = matches!(&*hash_algorithm.text()?, "SHA2_256" | "1");
-        // Of details it is the encoding that matters: PKCS#1 is another one.
+        // Only the encoding in keyDetails matters: PKCS#1 is another one.
         let is_spki = !details.text()?.starts_with("PKCS1_");
         let Some(key) = PublicKey::from_spki(&spki).ok().filter(|_| is_sha256 && is_spki) else {
             continue;
@@ -130,9 +130,7 @@ fn validity(raw: Field<'_>) -> Result<Validity, Error> {
     let [start, end] = raw.members(["start", "end"])?;
     let read = |field: Field<'_>| match &*field.text()? {
         "" => Ok(None),
-        text => {
-            time::rfc3339(text).map(Some).ok_or_else(|| bad("validFor with something that is not a time"))
-        }
+        text => time::rfc3339(text).map(Some).ok_or_else(|| bad("validFor is not a valid time")),
     };
     Ok(Validity { start: read(start)?.unwrap_or(0), end: read(end)? })
 }
@@ -183,7 +181,7 @@ mod tests {
             ("\"rawBytes\":\"M", "\"rawBytes\":\"!", "rawBytes of a key is not base64"),
             ("\"publicKey\"", "\"new\"", "a log without publicKey"),
             ("\"certificates\"", "\"new\"", "an authority without certificates"),
-            ("2025-01-01T00", "2025-01-32T00", "validFor with something that is not a time"),
+            ("2025-01-01T00", "2025-01-32T00", "validFor is not a valid time"),
             ("\"keyId\":\"", "\"keyId\":\"!", "logId is not base64"),
         ] {
             assert_eq!(root(text, with).unwrap_err(), format!("malformed trusted root: {expected}"));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Signed certificate timestamps: that a log of certificates was shown the signer's certificate.
+//! Signed certificate timestamps (SCTs): proof that the signer's certificate was submitted to a certificate log.
 //!
 //! Spec: RFC 6962 sections 3.2 and 3.3.
 
@@ -19,27 +19,27 @@ use crate::{
 const SCT_LIST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.11129.2.4.2");
 /// The tag of `extensions` in `TBSCertificate`.
 const EXTENSIONS: u8 = 0xa3;
-/// `hash` and `signature` of TLS 1.2 (RFC 5246 section 7.4.1.4.1): SHA-256 with ECDSA or RSA, which is all that logs
+/// `hash` and `signature` of TLS 1.2 (RFC 5246 section 7.4.1.4.1): SHA-256 with ECDSA or RSA, the only ones that logs
 /// may use.
 const ECDSA: [u8; 2] = [4, 3];
 const RSA: [u8; 2] = [4, 1];
-/// Timestamps of a certificate; Fulcio's have one.
+/// The most timestamps of a certificate; Fulcio's have one.
 const MOST: usize = 8;
 
 /// `SignedCertificateTimestamp` of version 1.
 #[derive(Clone, Copy, Debug)]
 struct Sct<'a> {
     log_id: &'a [u8; 32],
-    /// In milliseconds since 1970.
+    /// Milliseconds since 1970.
     timestamp: u64,
     extensions: &'a [u8],
     algorithm: [u8; 2],
     signature: &'a [u8],
 }
 
-/// Verifies that a trusted log was shown the certificate, before it was issued.
+/// Verifies that the certificate was submitted to a trusted log before it was issued.
 ///
-/// `issuer` is the `SubjectPublicKeyInfo` of who has issued it.
+/// `issuer` is the issuer's `SubjectPublicKeyInfo`.
 pub(super) fn verify(
     certificate: &Certificate<'_>,
     issuer: &[u8],
@@ -61,7 +61,7 @@ pub(super) fn verify(
     outcome
 }
 
-/// `TBSCertificate` as the log was shown it: without the extension that has the timestamps.
+/// `TBSCertificate` as the log saw it: without the extension that has the timestamps.
 fn without_list(certificate: &Certificate<'_>) -> Result<Vec<u8>, Error> {
     let mut extensions = Vec::new();
     certificate.each(|extension| {
@@ -74,11 +74,11 @@ fn without_list(certificate: &Certificate<'_>) -> Result<Vec<u8>, Error> {
     Ok(encoded(tag::SEQUENCE, &content))
 }
 
-/// Those of version 1 in a `SignedCertificateTimestampList`.
+/// The SCTs of version 1 in a `SignedCertificateTimestampList`.
 fn scts(list: &[u8]) -> Result<Vec<Sct<'_>>, Error> {
     let (mut rest, behind) = field(list).ok_or_else(|| malformed("the list is truncated"))?;
     if !behind.is_empty() {
-        return Err(malformed("bytes behind the list"));
+        return Err(malformed("trailing bytes after the list"));
     }
     let mut scts = Vec::new();
     while !rest.is_empty() {
@@ -92,7 +92,7 @@ fn scts(list: &[u8]) -> Result<Vec<Sct<'_>>, Error> {
     Ok(scts)
 }
 
-/// A vector of TLS with a length of two bytes, and what is behind it.
+/// A TLS vector with a length of two bytes, and the bytes after it.
 fn field(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk()?;
     rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
@@ -149,7 +149,7 @@ impl<'a> Sct<'a> {
         })
     }
 
-    /// What the log has signed: `digitally-signed` of section 3.2 for a `PreCert`.
+    /// The bytes that the log signed: `digitally-signed` of section 3.2 for a `PreCert`.
     fn signed(&self, tbs: &[u8], issuer: &[u8]) -> Result<Vec<u8>, Error> {
         const VERSION_1: u8 = 0;
         const CERTIFICATE_TIMESTAMP: u8 = 0;
@@ -171,7 +171,7 @@ impl<'a> Sct<'a> {
     }
 }
 
-/// Fuzz entry point: any bytes are a list of timestamps.
+/// Entry point for fuzzing: any bytes as a list of timestamps.
 pub(super) fn fuzz(data: &[u8]) {
     for sct in scts(data).unwrap_or_default() {
         let _ = sct.signed(data, data);

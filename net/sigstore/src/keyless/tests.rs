@@ -186,7 +186,7 @@ fn only_who_is_allowed_may_sign() {
     let error = signs("*", "https://issuer.example.org").unwrap_err().to_string();
     assert_eq!(
         error,
-        "the signer's issuer is \"https://issuer.example\", allowed is \"https://issuer.example.org\""
+        "the signer's issuer is \"https://issuer.example\", but only \"https://issuer.example.org\" is allowed"
     );
 }
 
@@ -205,13 +205,15 @@ fn names_are_those_that_cosign_takes() {
     .concat();
     assert!(named([email.clone(), uri].concat()).starts_with("https://host.example/a "));
     let not = |found| {
-        format!("E-TRUST-IDENTITY the signer's identity is {found:?}, allowed is \"https://host.example/*\"")
+        format!(
+            "E-TRUST-IDENTITY the signer's identity is {found:?}, but only \"https://host.example/*\" is allowed"
+        )
     };
     assert_eq!(named(email), not("a@host.example"));
     assert_eq!(named(encoded(0xa0, &user)), not("me"));
     assert_eq!(
         named(encoded(0x86, b"https://host.example/\n")),
-        "E-TRUST-CERT malformed signer's certificate: a name that is not a text"
+        "E-TRUST-CERT malformed signer's certificate: a name that is not a string"
     );
     assert_eq!(
         named(encoded(0x82, b"host.example")),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Bodies of entries: what was logged.
+//! The bodies of log entries: what was logged.
 //!
 //! Spec: pkg/types of <https://github.com/sigstore/rekor> (`hashedrekord` and `dsse` 0.0.1, `intoto` 0.0.2);
 //! api/proto/rekor/v2 of <https://github.com/sigstore/rekor-tiles> (`hashedrekord` and `dsse` 0.0.2).
@@ -15,16 +15,16 @@ use crate::{
     json::{decoded, hex},
 };
 
-/// The two generations of logs.
+/// The generation of a log.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Generation {
-    /// Many trees, entries that are promised at a time; certificates in PEM, digests in hexadecimal.
+    /// Rekor v1: many trees, entries promised with a time; certificates in PEM, digests in hexadecimal.
     V1,
-    /// One tree without times; certificates in DER, digests in base64.
+    /// Rekor v2: one tree without times; certificates in DER, digests in base64.
     V2,
 }
 
-/// What the digest of an entry is one of.
+/// What an entry's digest covers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Hashed {
     /// An artifact.
@@ -35,7 +35,7 @@ enum Hashed {
     Payload,
 }
 
-/// A kind of entries, and where in the body what stands.
+/// A kind of entry, and the paths of its fields in the body.
 struct Kind {
     name: &'static str,
     version: &'static str,
@@ -43,7 +43,7 @@ struct Kind {
     hashed: Hashed,
     /// Signature, certificate, name of the hash function, digest.
     paths: [&'static str; 4],
-    /// Whether the signature is in base64 twice.
+    /// Whether the signature is encoded in base64 twice.
     is_twice: bool,
 }
 
@@ -115,7 +115,7 @@ const KINDS: [Kind; 5] = [
     },
 ];
 
-/// Whether the body is about what is expected; of which generation it is.
+/// Verifies that the body is about what is expected. Returns its generation.
 pub(super) fn verify(entry: &Entry, expected: &Expected<'_>) -> Result<Generation, Error> {
     let head = texts(&entry.body, ["/kind", "/apiVersion"])?;
     let [name, version] = head.map(Option::unwrap_or_default);

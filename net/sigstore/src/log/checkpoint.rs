@@ -2,7 +2,7 @@
 //! Checkpoints: the root of a log's tree, signed.
 //!
 //! Spec: C2SP `tlog-checkpoint` and `signed-note` (<https://c2sp.org>); for Rekor v1, pkg/util/signed_note.go of
-//! <https://github.com/sigstore/rekor>, which computes identifiers of all keys as the former does those of ECDSA keys.
+//! <https://github.com/sigstore/rekor>, which computes the identifiers of all keys as C2SP does for ECDSA keys.
 
 use alloc::{format, vec::Vec};
 
@@ -17,35 +17,35 @@ use crate::{
     keyless::TransparencyLog,
 };
 
-/// Signatures of one checkpoint. Verifiers must accept 16; each one of the log's costs a verification.
+/// The most signatures of one checkpoint. Verifiers must accept 16; each one of the log's costs a verification.
 const MAX_SIGNATURES: usize = 64;
 
-/// What stands before each signature: an em dash and a space.
+/// The prefix of each signature: an em dash and a space.
 const MARK: &str = "\u{2014} ";
 
-/// What is hashed between a key's name and the key: an Ed25519 key, and another kind with its name.
+/// The bytes hashed between a key's name and the key: for Ed25519, and for another kind with its name.
 const ED25519: &[u8] = &[1];
 const RSA: &[u8] = b"\xffPKIX-RSA-PKCS#1v1.5";
 
-/// The root of a tree.
+/// The root of a Merkle tree.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct Checkpoint<'a> {
     origin: &'a str,
-    /// Leaves.
+    /// The number of leaves.
     pub size: u64,
-    /// Its hash.
+    /// The root hash.
     pub root: Vec<u8>,
 }
 
 /// A text with signatures.
 struct Note<'a> {
-    /// What is signed, with the last newline.
+    /// The signed text, with the last newline.
     text: &'a str,
-    /// Lines without their ends.
+    /// The signature lines.
     signatures: &'a str,
 }
 
-/// The checkpoint, if the log has signed it.
+/// Parses a checkpoint, and verifies that the log has signed it.
 pub(super) fn verify<'a>(
     note: &'a str,
     generation: Generation,
@@ -74,7 +74,7 @@ impl<'a> Note<'a> {
         Ok(Self { text, signatures })
     }
 
-    /// Whether the log has signed it. Signatures by others are ignored; the first one by the log decides.
+    /// Verifies that the log has signed it. Signatures by others are ignored; the first one by the log decides.
     fn verify(&self, generation: Generation, log: &TransparencyLog) -> Result<(), Error> {
         for (number, line) in self.signatures.split('\n').enumerate() {
             if number >= MAX_SIGNATURES {
@@ -94,7 +94,7 @@ impl<'a> Note<'a> {
             if !is_by(name, id, generation, log) {
                 continue;
             }
-            // More of the same would only cost time.
+            // Further signatures by the log would only cost time.
             return log.key.verify_plain(self.text.as_bytes(), signature).map_err(|_| Error::Signature {
                 structure: Structure::Checkpoint,
                 by: format!("the log {}", log.base_url),
@@ -105,10 +105,10 @@ impl<'a> Note<'a> {
     }
 }
 
-/// Whether a signature says that it is the log's.
+/// Whether a signature claims to be the log's.
 fn is_by(name: &str, id: &[u8; 4], generation: Generation, log: &TransparencyLog) -> bool {
     match generation {
-        // Names of Rekor v1 are those of the machine that signs.
+        // In Rekor v1, the name is that of the signing machine.
         Generation::V1 => Sha256::digest(log.key.spki()).starts_with(id),
         Generation::V2 => {
             name == log.origin() && key_id(name, log.key.spki()).is_ok_and(|full| full.starts_with(id))
@@ -116,7 +116,7 @@ fn is_by(name: &str, id: &[u8; 4], generation: Generation, log: &TransparencyLog
     }
 }
 
-/// What the identifier of a key begins: a digest of key and name, of an ECDSA key only of the key.
+/// The digest whose start identifies a key: over key and name; for an ECDSA key, over the key only.
 fn key_id(name: &str, spki: &[u8]) -> Result<Vec<u8>, Error> {
     let mut fields = Reader::new(Structure::PublicKey, spki).expect(tag::SEQUENCE)?.inside();
     let algorithm = fields.expect(tag::SEQUENCE)?.content;

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Merkle trees: the way from a leaf to the root.
+//! Merkle trees: the path from a leaf to the root.
 
 use sha2::{Digest as _, Sha256};
 
 /// The hash of a node.
 pub(crate) type Node = [u8; 32];
 
-/// What is hashed before a leaf, and before two nodes, so that no node is a leaf, too.
+/// The prefixes hashed before a leaf, and before two nodes, so that a node cannot be mistaken for a leaf.
 const LEAF: [u8; 1] = [0];
 const INNER: [u8; 1] = [1];
 
-/// The root of the tree of this many leaves that has this leaf with this number; none if the path is not one of such a
-/// leaf: the number is too large, the path too long or too short, or something on it is no hash.
+/// The root of a tree with `size` leaves and this leaf at `index`; `None` if the path is not one of such a
+/// leaf: the index is too large, the path too long or too short, or an element of it is not a hash.
 ///
 /// Spec: RFC 9162 section 2.1.3.2, whose trees are those of RFC 6962 section 2.1.
 pub(crate) fn root(leaf: &[u8], index: u64, size: u64, path: &[impl AsRef<[u8]>]) -> Option<Node> {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Transparency logs: that a signature was published, and in Rekor v1 when.
+//! Transparency logs: proof that a signature was published, and in Rekor v1 also when.
 //!
-//! The body of an entry is what the log has: a signature, the signer's certificate, and the digest of what was signed.
-//! All of it must be what the bundle has. A proof of inclusion leads from the body to the root of a Merkle tree, and a
+//! The body of an entry is stored in the log: a signature, the signer's certificate, and the digest of what was signed.
+//! All of it must match the bundle. A proof of inclusion leads from the body to the root of a Merkle tree, and a
 //! checkpoint has that root with the log's signature. A promise, which only Rekor v1 makes, is the log's signature over
 //! body and time.
 //!
@@ -20,10 +20,10 @@ use alloc::{borrow::Cow, format, string::String, vec::Vec};
 use crate::{Content, Error, Structure, Subject, keyless::TransparencyLog};
 use body::Generation;
 
-/// `TransparencyLogEntry`, decoded; what is missing is empty or 0.
+/// `TransparencyLogEntry`, decoded; missing fields are empty or 0.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
-    /// Its number: in Rekor v1, in all trees of the log, in Rekor v2, in its one tree.
+    /// Its index: in Rekor v1, over all trees of the log; in Rekor v2, in its only tree.
     pub log_index: u64,
     /// The identifier of the log.
     pub log_id: Vec<u8>,
@@ -35,22 +35,22 @@ pub(crate) struct Entry {
     pub integrated_time: u64,
     /// The signed entry timestamp.
     pub promise: Option<Vec<u8>>,
-    /// That the log has it.
+    /// The proof that the log has it.
     pub proof: Option<Proof>,
-    /// `canonicalizedBody`: what the log has, byte by byte.
+    /// `canonicalizedBody`: the bytes in the log.
     pub body: Vec<u8>,
 }
 
 /// `InclusionProof`.
 #[derive(Clone, Debug)]
 pub(crate) struct Proof {
-    /// Its number in the tree.
+    /// Its index in the tree.
     pub log_index: u64,
     /// The hash of the tree's root.
     pub root_hash: Vec<u8>,
-    /// Leaves of the tree.
+    /// The number of leaves of the tree.
     pub tree_size: u64,
-    /// From leaf to root.
+    /// The path from the leaf to the root.
     pub hashes: Vec<Vec<u8>>,
     /// The signed checkpoint.
     pub checkpoint: String,
@@ -69,21 +69,21 @@ pub(crate) struct Expected<'a> {
     pub subject: &'a Subject<'a>,
 }
 
-/// A log has the entry.
+/// Proof that a log has an entry.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Logged<'a> {
-    /// Which one. Its `validity` must contain the time of signing, if that is proven by something else than
+    /// The log. Its `validity` must contain the time of signing, if that is not proven by
     /// [`Logged::time`].
     pub log: &'a TransparencyLog,
-    /// When it took the entry, in seconds since 1970, where it has signed that.
+    /// When the log added the entry, in seconds since 1970, if the log signed that.
     pub time: Option<u64>,
 }
 
 /// Verifies that a trusted log has the entry, and that it is about what is expected.
 ///
 /// # Errors
-/// The log is none of these; the entry is about something else, or of a kind that is not supported; a proof or a promise
-/// is malformed or false, or there is neither.
+/// The log is not in the list; the entry is about something else, or of an unsupported kind; a proof or a promise
+/// is malformed or wrong, or there is neither.
 pub(crate) fn verify_entry<'a>(
     entry: &Entry,
     logs: &'a [TransparencyLog],
@@ -121,7 +121,7 @@ fn verify_with<'a>(
 }
 
 impl Proof {
-    /// Verifies the way from the entry to a root that the log has signed.
+    /// Verifies the path from the entry to a root that the log has signed.
     fn verify(&self, entry: &Entry, generation: Generation, log: &TransparencyLog) -> Result<(), Error> {
         let checkpoint = checkpoint::verify(&self.checkpoint, generation, log)?;
         if self.tree_size != checkpoint.size {
@@ -131,7 +131,7 @@ impl Proof {
         if self.root_hash != checkpoint.root {
             return Err(refused("rootHash is not the checkpoint's"));
         }
-        // In Rekor v1 the entry's number counts the leaves of all trees, and nothing but the promise signs it.
+        // In Rekor v1, the entry's index counts the leaves of all trees, and only the promise signs it.
         if generation == Generation::V2 && self.log_index != entry.log_index {
             let why = format!("logIndex is {}, the proof's is {}", entry.log_index, self.log_index);
             return Err(refused(why));
@@ -143,7 +143,7 @@ impl Proof {
     }
 }
 
-/// Any bytes, as a body, as a checkpoint, as numbers of a leaf.
+/// Any bytes as a body, as a checkpoint, as numbers of a leaf.
 pub(crate) fn fuzz(data: &[u8], log: &TransparencyLog, expected: &Expected<'_>) {
     let checkpoint = String::from_utf8_lossy(data).into_owned();
     for generation in [Generation::V1, Generation::V2] {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A few texts picked out of JSON, by their paths.
+//! Picks a few strings out of JSON, by their paths.
 //!
-//! Bodies of entries have many shapes, of which five texts count. A type for each shape costs more of the loader than
-//! all that verifies them.
+//! Bodies of entries have many shapes, of which five strings matter. A type for each shape takes more of the loader
+//! than all the code that verifies them.
 
 use alloc::{borrow::Cow, format, string::ToString as _};
 
@@ -10,10 +10,10 @@ use json::Object;
 
 use crate::{Error, Structure, error::shown};
 
-/// The texts at some paths, `/name/0/name`; none where the path leads nowhere. A list on a path has one member.
+/// The strings at some paths, `/name/0/name`; `None` if the path does not exist. An array on a path has one member.
 ///
 /// # Errors
-/// Not a JSON object; a member of a path twice, another value in its place, or a list of several members on a path.
+/// Not a JSON object; a duplicate member on a path, another type in its place, or an array of several members.
 pub(super) fn texts<'a, const N: usize>(
     json: &'a [u8],
     paths: [&'static str; N],
@@ -43,7 +43,7 @@ fn text<'a>(body: Object<'a>, path: &'static str) -> Result<Option<Cow<'a, str>>
         if names.next_if_eq(&"0").is_some() {
             let (list, has_more) = value.first(1)?;
             let only = list.first().filter(|_| !has_more);
-            value = *only.ok_or_else(|| value.unexpected("a list of one"))?;
+            value = *only.ok_or_else(|| value.unexpected("an array of one"))?;
         }
         if names.peek().is_none() {
             return value.text().map(Some);
@@ -81,16 +81,16 @@ mod tests {
             ("", "EOF while parsing a value at line 1 column 0"),
             ("{} x", "trailing characters at line 1 column 4"),
             (r#""a""#, "not an object"),
-            (r#"{"a":1}"#, "field `a`: expected a text, found 1 at line 1 column 6"),
-            (r#"{"a":{}}"#, "field `a`: expected a text, found an object at line 1 column 6"),
-            (r#"{"a":[]}"#, "field `a`: expected a text, found a list at line 1 column 6"),
+            (r#"{"a":1}"#, "field `a`: expected a string, found 1 at line 1 column 6"),
+            (r#"{"a":{}}"#, "field `a`: expected a string, found an object at line 1 column 6"),
+            (r#"{"a":[]}"#, "field `a`: expected a string, found an array at line 1 column 6"),
             (r#"{"a":"1","a":"2"}"#, "duplicate field `a` at line 1 column 14"),
             (r#"{"b":[],"b":[]}"#, "duplicate field `b` at line 1 column 13"),
-            (r#"{"b":"1"}"#, "field `b`: expected a list, found a text at line 1 column 6"),
-            (r#"{"b":true}"#, "field `b`: expected a list, found true or false at line 1 column 6"),
-            (r#"{"b":[]}"#, "field `b`: expected a list of one, found a list at line 1 column 6"),
-            (r#"{"b":[{},{}]}"#, "field `b`: expected a list of one, found a list at line 1 column 6"),
-            (r#"{"b":["1"]}"#, "field `b`: expected an object, found a text at line 1 column 7"),
+            (r#"{"b":"1"}"#, "field `b`: expected an array, found a string at line 1 column 6"),
+            (r#"{"b":true}"#, "field `b`: expected an array, found a boolean at line 1 column 6"),
+            (r#"{"b":[]}"#, "field `b`: expected an array of one, found an array at line 1 column 6"),
+            (r#"{"b":[{},{}]}"#, "field `b`: expected an array of one, found an array at line 1 column 6"),
+            (r#"{"b":["1"]}"#, "field `b`: expected an object, found a string at line 1 column 7"),
         ];
         for (json, why) in cases {
             let error = picked(json).unwrap_err().to_string();

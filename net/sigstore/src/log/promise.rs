@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Promises of Rekor v1: the signed entry timestamp (SET), the log's signature over what it took and when.
+//! Promises of Rekor v1: the signed entry timestamp (SET), the log's signature over the entry and its time.
 
 use alloc::{format, string::String};
 
@@ -8,12 +8,12 @@ use base64ct::{Base64, Encoding as _};
 use super::{Entry, refused};
 use crate::{Error, Structure, json::hex, keyless::TransparencyLog};
 
-/// The largest integer that is written in full in canonical JSON.
+/// The largest integer that canonical JSON writes exactly.
 ///
 /// Spec: RFC 8785 section 3.2.2.3; ECMAScript, `Number.MAX_SAFE_INTEGER`.
 const LARGEST: u64 = (1 << 53) - 1;
 
-/// When the log took the entry, in seconds since 1970.
+/// Verifies a promise. Returns when the log accepted the entry, in seconds since 1970.
 pub(super) fn verify(entry: &Entry, promise: &[u8], log: &TransparencyLog) -> Result<u64, Error> {
     let time = entry.integrated_time;
     log.key
@@ -25,7 +25,7 @@ pub(super) fn verify(entry: &Entry, promise: &[u8], log: &TransparencyLog) -> Re
     Ok(time)
 }
 
-/// What a promise signs: canonical JSON, whose members are sorted.
+/// The text that a promise signs: canonical JSON, whose members are sorted.
 ///
 /// Spec: comment on `InclusionPromise` in sigstore_rekor.proto; RFC 8785.
 fn signed(entry: &Entry) -> Result<String, Error> {

@@ -21,7 +21,7 @@ const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29
 const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
 const TIME_STAMPING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.8");
 
-/// The certificate of who has signed the token: one of the token, or if it has none, the authority's.
+/// The certificate of the token's signer: one in the token, or if it has none, the authority's.
 pub(super) fn signer<'a>(
     message: &Message<'a>,
     authority: &'a CertificateAuthority,
@@ -35,7 +35,7 @@ pub(super) fn signer<'a>(
     all.find(is_signer).ok_or_else(|| refused("its signer's certificate is missing"))
 }
 
-/// Whether a certificate is one of the authority's at this time, and for timestamps only.
+/// Verifies that a certificate is the authority's, valid at this time, and for timestamps only.
 pub(super) fn verify(signer: &[u8], time: u64, authority: &CertificateAuthority) -> Result<(), Error> {
     if !authority.validity.contains(time) {
         return Err(refused("genTime is outside the validity of the authority"));
@@ -63,7 +63,7 @@ pub(super) fn verify(signer: &[u8], time: u64, authority: &CertificateAuthority)
     chain.verify(authority, foreign).map(|_| ())
 }
 
-/// Whether the extension is critical, and has `id-kp-timeStamping`, and that alone.
+/// Whether the extension is critical, and has `id-kp-timeStamping` only.
 fn is_for_timestamps(certificate: &Certificate<'_>) -> Result<bool, Error> {
     let mut is_critical = false;
     certificate.each(|extension| {
@@ -77,7 +77,7 @@ fn is_for_timestamps(certificate: &Certificate<'_>) -> Result<bool, Error> {
     Ok(is_critical && usage == TIME_STAMPING.as_bytes() && usages.is_done())
 }
 
-/// Whether it may issue others.
+/// Whether it may issue other certificates.
 fn is_authority(certificate: &Certificate<'_>) -> Result<bool, Error> {
     let Some(value) = certificate.extension(BASIC_CONSTRAINTS.as_bytes())? else {
         return Ok(false);

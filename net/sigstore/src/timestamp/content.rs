@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The content of a token: what was seen, and when.
+//! The content of a token: what was timestamped, and when.
 //!
 //! Spec: RFC 3161 section 2.4.2, `TSTInfo`.
 
@@ -12,14 +12,14 @@ use crate::{
     time,
 };
 
-/// The only version.
+/// The only supported version.
 const VERSION: &[u8] = &[1];
 
-/// What was seen, and when.
+/// What was timestamped, and when.
 pub(super) struct Content<'a> {
     hash: Hash,
     digest: &'a [u8],
-    /// In seconds since 1970; fractions are cut off.
+    /// Seconds since 1970; fractions are dropped.
     pub time: u64,
 }
 
@@ -30,7 +30,7 @@ impl<'a> Content<'a> {
         document.finish()?;
         let version = fields.expect(tag::INTEGER)?.content;
         if version != VERSION {
-            return Err(Error::unsupported(Structure::Timestamp, "version of TSTInfo", &hex(version)));
+            return Err(Error::unsupported(Structure::Timestamp, "TSTInfo version", &hex(version)));
         }
         let _policy = fields.expect(tag::OBJECT_IDENTIFIER)?;
         let mut imprint = fields.expect(tag::SEQUENCE)?.inside();
@@ -45,17 +45,17 @@ impl<'a> Content<'a> {
         Ok(Self { hash, digest, time: seconds(time.content)? })
     }
 
-    /// Whether this is what was seen.
+    /// Verifies that this is what was timestamped.
     pub fn verify(&self, seen: &[u8]) -> Result<(), Error> {
         if self.hash.digest(seen) == self.digest {
             Ok(())
         } else {
-            Err(refused("it is of something else: messageImprint is not the signature's"))
+            Err(refused("it is for something else: messageImprint does not match the signature"))
         }
     }
 }
 
-/// The hash function of an `AlgorithmIdentifier`, whose parameters say nothing.
+/// The hash function of an `AlgorithmIdentifier`; its parameters are ignored.
 pub(super) fn hash(algorithm: &Element<'_>) -> Result<Hash, Error> {
     let id = algorithm.inside().expect(tag::OBJECT_IDENTIFIER)?.content;
     Hash::identified(id)

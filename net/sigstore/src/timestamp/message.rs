@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Tokens as signed messages, and the responses that have them.
+//! Timestamp tokens as signed messages, and the responses that contain them.
 //!
 //! Spec: RFC 3161 section 2.4.2; RFC 5652 sections 3, 5, 11; RFC 5035 section 3 (`SigningCertificateV2`).
 
@@ -25,7 +25,7 @@ const SIGNING_CERTIFICATE_V2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1
 
 const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 
-/// Algorithms of signatures by identifier, where the identifier has the hash function, or does not need one.
+/// Signature algorithms by identifier, if the identifier includes the hash function, or needs none.
 const ALGORITHMS: [(ObjectIdentifier, AlgorithmIdentifier); 6] = [
     (ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2"), alg_id::ECDSA_SHA256),
     (ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.3"), alg_id::ECDSA_SHA384),
@@ -39,14 +39,14 @@ const ALGORITHMS: [(ObjectIdentifier, AlgorithmIdentifier); 6] = [
 const FIRST: u8 = 0xa0;
 const SECOND: u8 = 0xa1;
 
-/// Certificates of a token. Authorities send their own and one or two above it.
+/// The most certificates of a token. Authorities send their own and one or two above it.
 const MAX_CERTIFICATES: usize = 8;
 
 /// A token.
 pub(super) struct Message<'a> {
     /// `TSTInfo` in DER.
     pub content: &'a [u8],
-    /// Certificates in DER, in no order.
+    /// Certificates in DER, in any order.
     pub certificates: Vec<&'a [u8]>,
     /// Issuer and serial number of the signer's certificate, both without tag and length.
     pub signer: (&'a [u8], &'a [u8]),
@@ -58,12 +58,12 @@ pub(super) struct Message<'a> {
 
 /// What is signed.
 struct Attributes<'a> {
-    /// All of them in DER, with the tag of the field.
+    /// All attributes in DER, with the tag of the field.
     whole: &'a [u8],
     content_type: &'a [u8],
-    /// Of the content.
+    /// The digest of the content.
     digest: &'a [u8],
-    /// Of the signer's certificate, with its function.
+    /// The digest of the signer's certificate, with its hash function.
     certificate: (Hash, &'a [u8]),
 }
 
@@ -132,7 +132,7 @@ impl<'a> Message<'a> {
         Ok(Self { content, certificates, signer: (issuer, serial), hash, attributes, algorithm, signature })
     }
 
-    /// Whether the holder of this certificate has signed it.
+    /// Verifies that the holder of this certificate has signed it.
     pub fn verify(&self, certificate: &[u8]) -> Result<(), Error> {
         if self.attributes.content_type != TST_INFO.as_bytes() {
             return Err(refused("contentType is not that of its content"));
@@ -195,7 +195,7 @@ impl<'a> Attributes<'a> {
         })
     }
 
-    /// What the signature is over: the attributes as a `SET OF` of their own.
+    /// The bytes that are signed: the attributes, encoded as a `SET OF`.
     ///
     /// Spec: RFC 5652 section 5.4.
     fn signed(&self) -> Vec<u8> {
@@ -207,7 +207,7 @@ impl<'a> Attributes<'a> {
     }
 }
 
-/// The first `ESSCertIDv2`, which is the signer's: function and digest.
+/// The first `ESSCertIDv2`, which is the signer's: hash function and digest.
 fn signing_certificate<'a>(value: &Element<'a>) -> Result<(Hash, &'a [u8]), Error> {
     let mut ids = value.inside().expect(tag::SEQUENCE)?.inside();
     let mut id = ids.expect(tag::SEQUENCE)?.inside();
@@ -215,7 +215,7 @@ fn signing_certificate<'a>(value: &Element<'a>) -> Result<(Hash, &'a [u8]), Erro
     Ok((hash, id.expect(tag::OCTET_STRING)?.content))
 }
 
-/// Certificates; what is not one of X.509 has another tag, and is not needed.
+/// The X.509 certificates; other kinds have another tag, and are not needed.
 fn all_certificates<'a>(mut rest: Reader<'a>) -> Result<Vec<&'a [u8]>, Error> {
     let mut certificates = Vec::new();
     while !rest.is_done() {
@@ -231,7 +231,7 @@ fn all_certificates<'a>(mut rest: Reader<'a>) -> Result<Vec<&'a [u8]>, Error> {
     Ok(certificates)
 }
 
-/// The algorithm of an identifier; that of RSA keys signs with the hash function of the message.
+/// The algorithm of an identifier; RSA keys sign with the message's hash function.
 fn signature_algorithm(id: &[u8], hash: Hash) -> Result<AlgorithmIdentifier, Error> {
     if id == RSA.as_bytes() {
         return Ok(match hash {

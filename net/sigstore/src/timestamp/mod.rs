@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Timestamps: that an authority has seen a signature, and when.
+//! Timestamps: proof that a timestamp authority saw a signature, and when.
 //!
-//! A response has a token, a message with the authority's signature over attributes; these have the digest of the
-//! content, which has the digest of what was seen and the time. The chain of the authority's certificate must have been
+//! A response has a token: a message with the authority's signature over attributes. These have the digest of the
+//! content, which has the time and the digest of what was timestamped. The authority's certificate chain must have been
 //! valid then.
 //!
-//! Not looked at: policy, serial number, accuracy, nonce and extensions of the content. They are for who asks for a
-//! timestamp, not for who is given one.
+//! Ignored: policy, serial number, accuracy, nonce and extensions of the content. They are for the one who requests a
+//! timestamp, not for a verifier.
 //!
 //! Spec: RFC 3161 with RFC 5816; RFC 5652 (messages).
 
@@ -18,12 +18,12 @@ use crate::{Error, Structure, keyless::CertificateAuthority};
 use content::Content;
 use message::Message;
 
-/// Verifies that a trusted authority has seen the signature. Yields when, in seconds since 1970.
+/// Verifies that a trusted authority timestamped the signature. Returns when, in seconds since 1970.
 ///
 /// `token` is a `TimeStampResp` of RFC 3161 in DER.
 ///
 /// # Errors
-/// It is malformed, of something else, of a kind that is not supported, or by none of these authorities at a time when
+/// It is malformed, about something else, of an unsupported kind, or not by one of these authorities at a time when
 /// it was trusted.
 pub(crate) fn verify(
     token: &[u8],
@@ -45,7 +45,7 @@ pub(crate) fn verify(
 
 fn verify_with(message: &Message<'_>, time: u64, authority: &CertificateAuthority) -> Result<(), Error> {
     let signer = certificate::signer(message, authority)?;
-    // First what costs least where it is another authority's: its names differ.
+    // First the cheapest check if it is another authority's: its names differ.
     certificate::verify(signer, time, authority)?;
     message.verify(signer)
 }

@@ -11,23 +11,23 @@ use x509_cert::der::asn1::ObjectIdentifier;
 use super::Certificate;
 use crate::{Error, Structure, keyless::CertificateAuthority};
 
-/// What a chain must lead from, and when.
+/// The requirements for a chain: its start, time and usage.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Chain<'a> {
     /// The certificate, DER.
     pub end: &'a [u8],
-    /// In seconds since 1970.
+    /// The time, in seconds since 1970.
     pub time: u64,
-    /// What the certificate, and authorities that are restricted, must be for.
+    /// The extended key usage that the certificate, and restricted authorities, must allow.
     pub usage: &'static ObjectIdentifier,
 }
 
 impl Chain<'_> {
-    /// Verifies that a chain leads to the authority's last certificate, by way of its others only: what a bundle adds
-    /// could make the search long. Yields the `SubjectPublicKeyInfo` of who has issued the certificate.
+    /// Verifies that a chain leads to the authority's last certificate, through its others only: certificates from a
+    /// bundle could make the search long. Returns the issuer's `SubjectPublicKeyInfo`.
     ///
     /// # Errors
-    /// There is none that was valid at this time; `refused` has an error for the reason. The root is malformed.
+    /// There is no chain that was valid at this time; `refused` makes the error for the reason. The root is malformed.
     pub fn verify(
         &self,
         authority: &CertificateAuthority,
@@ -36,7 +36,7 @@ impl Chain<'_> {
         let Some((root, between)) = authority.chain.split_last() else {
             return Err(refused("the authority has no certificates"));
         };
-        // A trust anchor's own validity is nothing to webpki.
+        // webpki ignores a trust anchor's own validity.
         if !Certificate::parse(Structure::TrustedRoot, root)?.validity.contains(self.time) {
             return Err(refused("its authority's root certificate was not valid at that time"));
         }
@@ -59,7 +59,7 @@ impl Chain<'_> {
     }
 }
 
-/// In the words of RFC 5280.
+/// The reason, in the terms of RFC 5280.
 fn words(error: &webpki::Error) -> &'static str {
     use webpki::Error as E;
     match error {
@@ -79,6 +79,6 @@ fn words(error: &webpki::Error) -> &'static str {
         E::UnsupportedSignatureAlgorithmContext(_)
         | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_)
         | E::SignatureAlgorithmMismatch => "a signature algorithm in its chain is not supported",
-        _ => "it, or a certificate of its chain, is malformed",
+        _ => "it, or a certificate in its chain, is malformed",
     }
 }

@@ -61,7 +61,7 @@ fn tokens_in_other_forms() {
         "no signingCertificateV2",
     );
     let other = service.timestamp(b"another signature", "sha256", "", "");
-    refused(&service, "of something else", &stamped(&other), &root, "it is of something else");
+    refused(&service, "of something else", &stamped(&other), &root, "it is for something else");
 
     let token = service.timestamp(&signature, "sha256", "", "");
     refused(&service, "none", &stamped(b""), &root, "malformed timestamp token");

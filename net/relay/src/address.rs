@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Where an end is, as it is written on a command line.
+//! The address of an end, as on the command line.
 
 use std::{
     fs, io,
@@ -13,15 +13,15 @@ use anyhow::{Context as _, Error, Result, bail};
 
 use crate::{End, Namespace};
 
-/// What a script says on standard error when it serves.
+/// What a script prints to standard error when it is ready.
 const READY: &str = "ready";
 
-/// Where one end of a relay is.
+/// The address of one end of a relay.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Place {
-    /// `listen:ADDRESS`: a stream socket that somebody connects to, once.
+pub enum EndAddress {
+    /// `listen:ADDRESS`: a stream socket that accepts one connection.
     Listen(String),
-    /// `connect:ADDRESS`: a stream socket that somebody listens at.
+    /// `connect:ADDRESS`: a stream socket that connects to a listener.
     Connect(String),
     /// `dgram:OWN,PEER`: Unix datagram sockets, the relay's and the other side's.
     Datagram(PathBuf, PathBuf),
@@ -29,27 +29,27 @@ pub enum Place {
     Namespace(String),
 }
 
-impl FromStr for Place {
+impl FromStr for EndAddress {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
         let (kind, rest) = text.split_once(':').unwrap_or((text, ""));
         Ok(match kind {
-            _ if rest.is_empty() => bail!("`{text}` is no end; it is KIND:ADDRESS"),
+            _ if rest.is_empty() => bail!("`{text}` is not an end; expected KIND:ADDRESS"),
             "listen" => Self::Listen(rest.into()),
             "connect" => Self::Connect(rest.into()),
             "dgram" => {
-                let (own, peer) = rest.split_once(',').context("dgram: needs two paths, OWN,PEER")?;
+                let (own, peer) = rest.split_once(',').context("dgram needs two paths, OWN,PEER")?;
                 Self::Datagram(own.into(), peer.into())
             }
             "namespace" => Self::Namespace(rest.into()),
-            _ => bail!("`{kind}` is no kind of end; there are listen, connect, dgram and namespace"),
+            _ => bail!("`{kind}` is not a kind of end; available: listen, connect, dgram, namespace"),
         })
     }
 }
 
-impl Place {
-    /// Opens the end; waits until somebody connects. A namespace lasts as long as what comes with the end.
+impl EndAddress {
+    /// Opens the end; a listener waits for its connection. A namespace lasts as long as the returned value.
     ///
     /// # Errors
     /// It cannot be opened.
@@ -100,7 +100,7 @@ fn connect(to: &str) -> io::Result<End> {
     }
 }
 
-/// A socket that an earlier run has left behind.
+/// Removes a socket that an earlier run left behind.
 fn remove(path: &PathBuf) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -113,17 +113,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_read() {
-        let read = |text: &str| text.parse::<Place>().map_err(|why| why.to_string());
-        assert_eq!(read("listen:/tmp/a"), Ok(Place::Listen("/tmp/a".into())));
-        assert_eq!(read("connect:[::1]:80"), Ok(Place::Connect("[::1]:80".into())));
-        assert_eq!(read("dgram:a,b"), Ok(Place::Datagram("a".into(), "b".into())));
-        assert_eq!(read("namespace:ip addr; exec x:y"), Ok(Place::Namespace("ip addr; exec x:y".into())));
+    fn addresses_are_read() {
+        let read = |text: &str| text.parse::<EndAddress>().map_err(|why| why.to_string());
+        assert_eq!(read("listen:/tmp/a"), Ok(EndAddress::Listen("/tmp/a".into())));
+        assert_eq!(read("connect:[::1]:80"), Ok(EndAddress::Connect("[::1]:80".into())));
+        assert_eq!(read("dgram:a,b"), Ok(EndAddress::Datagram("a".into(), "b".into())));
+        assert_eq!(
+            read("namespace:ip addr; exec x:y"),
+            Ok(EndAddress::Namespace("ip addr; exec x:y".into()))
+        );
         for (text, expected) in [
-            ("", "`` is no end; it is KIND:ADDRESS"),
-            ("listen:", "`listen:` is no end; it is KIND:ADDRESS"),
-            ("dgram:a", "dgram: needs two paths, OWN,PEER"),
-            ("tap:a", "`tap` is no kind of end; there are listen, connect, dgram and namespace"),
+            ("", "`` is not an end; expected KIND:ADDRESS"),
+            ("listen:", "`listen:` is not an end; expected KIND:ADDRESS"),
+            ("dgram:a", "dgram needs two paths, OWN,PEER"),
+            ("tap:a", "`tap` is not a kind of end; available: listen, connect, dgram, namespace"),
         ] {
             assert_eq!(read(text), Err(expected.into()), "{text}");
         }

@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The memory that pieces of a body are received into.
+//! WholeBuffer for the pieces of a body.
 
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use super::PIECE;
 
-/// Gives the memory for pieces.
-pub trait Room {
+/// Allocates memory for pieces.
+pub trait PieceMemory {
     /// The memory for one piece.
     type Piece: AsMut<[u8]> + AsRef<[u8]>;
 
-    /// The memory for the piece that starts at `offset` of the body, asked for once; none if there is not enough.
+    /// The memory for the piece at `offset` of the body, requested once for each piece; `None` if there is not enough.
     fn piece(&self, offset: usize, length: usize) -> Option<Self::Piece>;
 }
 
-/// A buffer for the whole body: pieces are received where they stay.
-pub struct Memory<'b>(RefCell<Vec<Option<&'b mut [u8]>>>);
+/// A buffer for the whole body: pieces are received into their final place.
+pub struct WholeBuffer<'b>(RefCell<Vec<Option<&'b mut [u8]>>>);
 
-impl<'b> Memory<'b> {
+impl<'b> WholeBuffer<'b> {
     pub fn new(buffer: &'b mut [u8]) -> Self {
         Self(RefCell::new(buffer.chunks_mut(PIECE).map(Some).collect()))
     }
 }
 
-impl<'b> Room for Memory<'b> {
+impl<'b> PieceMemory for WholeBuffer<'b> {
     type Piece = &'b mut [u8];
 
     fn piece(&self, offset: usize, length: usize) -> Option<&'b mut [u8]> {
@@ -34,10 +34,10 @@ impl<'b> Room for Memory<'b> {
     }
 }
 
-/// Memory that lasts until the observer has seen the piece.
-pub struct Fresh;
+/// New memory for each piece, freed when the observer has seen it.
+pub struct NewBuffers;
 
-impl Room for Fresh {
+impl PieceMemory for NewBuffers {
     type Piece = Vec<u8>;
 
     fn piece(&self, _: usize, length: usize) -> Option<Vec<u8>> {
