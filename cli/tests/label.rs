@@ -139,29 +139,29 @@ fn what_is_not_written_to_is_said_with_the_way_out() {
         assert_eq!(
             failed(&[&image, "new"]),
             format!(
-                "cloud-boot: E-CLI-LABEL {name}: in a {format} image, which is only read; qemu-img convert -O raw \
-                 makes a raw image of it, which can be written to"
+                "cloud-boot: E-CLI-LABEL {name}: in a {format} image, which is read-only; convert it to a raw \
+                 image first: qemu-img convert -O raw"
             )
         );
         assert!(fs::read(&image).unwrap() == before, "{name}");
     }
     assert_eq!(
         failed(&[&disk, "new", "--volume", "LABEL=EFI"]),
-        "cloud-boot: E-CLI-LABEL disk.raw#15: a vfat filesystem; only labels of ext2, ext3 and ext4 are set"
+        "cloud-boot: E-CLI-LABEL disk.raw#15: a vfat filesystem; only ext2, ext3 and ext4 labels can be set"
     );
-    assert!(failed(&[&disk, "new"]).starts_with("cloud-boot: E-CLI-VOLUME volume: more than one is meant: "));
+    assert!(failed(&[&disk, "new"]).starts_with("cloud-boot: E-CLI-VOLUME volume: more than one matches: "));
     let before = fs::read(&other).unwrap();
     assert_eq!(
         failed(&[&other, "more than sixteen"]),
-        "cloud-boot: E-CLI-LABEL ext4: a label has at most 16 bytes, this one has 17; a shorter label"
+        "cloud-boot: E-CLI-LABEL ext4: a label has at most 16 bytes, this one has 17; use a shorter label"
     );
     assert!(fs::read(&other).unwrap() == before);
     run("debugfs", &["-w", "-R", "feature needs_recovery", &other]);
     let before = fs::read(&other).unwrap();
     assert_eq!(
         failed(&[&other, "new"]),
-        "cloud-boot: E-CLI-LABEL ext4: its journal has to be replayed first; e2fsck on the unmounted filesystem \
-         replays it"
+        "cloud-boot: E-CLI-LABEL ext4: its journal must be replayed first; run e2fsck on the unmounted filesystem \
+         to replay it"
     );
     assert!(fs::read(&other).unwrap() == before);
 }
@@ -172,8 +172,8 @@ fn a_filesystem_that_is_mounted_or_damaged_is_left_as_it_is() {
     let image = ext4(&dir, "-b 1024 -O ^has_journal");
     for (state, said) in [
         ("0", "it is mounted, or was not unmounted cleanly; unmount it, or repair it with e2fsck"),
-        ("2", "it is marked as having errors; e2fsck on the unmounted filesystem repairs it"),
-        ("3", "it is marked as having errors; e2fsck on the unmounted filesystem repairs it"),
+        ("2", "it is marked as having errors; run e2fsck on the unmounted filesystem to repair it"),
+        ("3", "it is marked as having errors; run e2fsck on the unmounted filesystem to repair it"),
     ] {
         run("debugfs", &["-w", "-R", &format!("ssv state {state}"), &image]);
         let before = fs::read(&image).unwrap();

@@ -205,10 +205,10 @@ fn what_cannot_be_is_said() {
         (&["--efi", &wrong], 1, "a program for aarch64, not for x86_64"),
         (&["--efi", &missing], 1, "no such file: No such file or directory"),
         (&["--efi", "sparc=x"], 2, "sparc: expected x86_64, aarch64, riscv64 or loongarch64"),
-        (&["--efi", "x"], 2, "not of the form ARCH=PATH"),
+        (&["--efi", "x"], 2, "expected ARCH=PATH"),
         (&[], 2, "--efi <ARCH=PATH>"),
-        (&["--efi", x86, "--label", "lower"], 1, "`lower` is no volume label"),
-        (&["--efi", x86, "--label", "A-B"], 1, "`A-B` is no volume identifier"),
+        (&["--efi", x86, "--label", "lower"], 1, "`lower` is not a valid volume label"),
+        (&["--efi", x86, "--label", "A-B"], 1, "`A-B` is not a valid volume identifier"),
     ] {
         let (status, stderr) = refused(&[first, &end].concat());
         assert_eq!(status, Some(code), "{stderr}");

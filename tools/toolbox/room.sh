@@ -1,16 +1,16 @@
-# make_room CACHE OWN WANTED: sees that WANTED KiB are free where tools/bazel keeps everything, and says what it removes.
+# make_room CACHE OWN WANTED: frees space in tools/bazel's folder until WANTED KiB are free, and says what it removes.
 #
 #   CACHE/HASH/{root,bazel,bazelrc}   a toolbox and the output bases made with it; OWN is the HASH of this call
 #   CACHE/disk/{ac,cas}               Bazel's disk cache
 #
-# Nobody else does it where machines do not live long: Bazel trims its disk cache only when its server has been idle
-# for minutes, and knows nothing of checkouts that are gone or of toolboxes of older recipes.
+# Nothing else does this on short-lived machines: Bazel trims its disk cache only after its server has been idle for
+# minutes, and does not know about removed checkouts or toolboxes of older recipes.
 #   always                output bases whose checkout is gone
 #   if less is free       toolboxes with their output bases, the one used longest ago first; then entries of the
 #                         disk cache, those used longest ago first
-# What a running server uses stays.  Sourced by tools/bazel; run by tools/nested/tests/room.rs.
+# What a running server uses is kept.  Sourced by tools/bazel; tested by tools/nested/tests/room.rs.
 
-# As a normal user, files of a toolbox belong to the user's subordinate ids.
+# For a normal user, the files of a toolbox belong to the user's subordinate ids.
 remove() {
     if [ "$(id -u)" = 0 ]; then
         rm -rf --one-file-system "$@"
@@ -21,7 +21,7 @@ remove() {
 
 free_kib() { df --output=avail -k "$1" | tail -n 1; }
 
-# Whether a Bazel server runs in this output base.  Its process id alone may be another program's by now.
+# Whether a Bazel server runs in this output base.  The process id alone may belong to another program by now.
 is_served() {
     local pid
     pid=$(cat "$1/server/server.pid.txt" 2>/dev/null) && grep -qsF "$1" "/proc/$pid/cmdline"
@@ -36,7 +36,7 @@ make_room() {
         say "$checkout is gone: removing its build output"
         remove "$base"
     done
-    # Each call writes its toolbox's rc file anew.
+    # The rc files tell when a toolbox was last used: each call rewrites that of its own.
     while IFS= read -r rc; do
         [ "$(free_kib "$cache")" -lt "$wanted" ] || return 0
         home=$(dirname "$rc")

@@ -6,7 +6,7 @@ use core::cell::RefCell;
 
 use crate::{BlockRead, ReadError, check_bounds};
 
-/// Bytes of one page: what one small read costs on the device.
+/// Bytes of one page, which is what one small read costs on the device.
 const PAGE: usize = 16 * 1024;
 const PAGE_U64: u64 = 16 * 1024;
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The codes of devices.
+//! Error codes of devices.
 
 code::table! {
-    /// What reading devices raises.
+    /// Errors of reading from devices.
     pub CODES;
     pub(crate) IO: Code = "E-IO",
-        "the device failed, in the firmware's words",
-        "look at disk, cable, or the host's storage";
+        "the device reported an error; the message quotes its driver or the firmware",
+        "check the disk, the cable, or the host's storage";
     pub(crate) LIMIT: Code = "E-BLOCK-LIMIT",
-        "looking for something to boot has read as much as it may; what had not been read by then is left out",
-        "remove or repair the disk or volume on which so much is read; `cloudboot.disk` chooses one";
+        "the search for something to boot reached its read limit; what was not read by then is left out",
+        "remove or repair the disk or volume that needs so many reads, or select another one with `cloudboot.disk`";
 }

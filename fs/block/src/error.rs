@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Why a device does not yield or take bytes.
+//! Errors of reading from and writing to a device.
 
 use alloc::borrow::Cow;
 use core::fmt;
@@ -9,41 +9,41 @@ use damage::{Corrupt, NoMemory, Unsupported};
 
 use crate::codes;
 
-/// Why a device did not yield (or take) the bytes.
+/// Why a read from a device, or a write to it, failed.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// The bytes asked for are not all on the device.
-    #[error("bytes {offset}..+{length} lie past the device's end at {size}")]
+    /// The requested range is not entirely on the device.
+    #[error("byte {offset}, length {length}: past the end of the device ({size} bytes)")]
     OutOfBounds {
-        /// First byte asked for.
+        /// First byte of the request.
         offset: u64,
-        /// Number of bytes asked for.
+        /// Number of requested bytes.
         length: u64,
         /// Size of the device in bytes.
         size: u64,
     },
-    /// The device failed, in the words of whoever drives it (an EFI status, an errno).
+    /// The device failed; its driver says why (an EFI status, an errno).
     #[error("{access}: {cause}")]
     Device {
-        /// What it was doing.
+        /// The operation that failed.
         access: Access,
-        /// What the driver said.
+        /// The driver's error text.
         cause: Cow<'static, str>,
     },
-    /// The data of a layer below is wrong: this layer's or that of one further down.
+    /// The data of this layer, or of one below it, is corrupt.
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
-    /// A layer below uses what cloud-boot cannot read.
+    /// A layer below uses a feature that cloud-boot does not support.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
-    /// A layer below has not enough memory.
+    /// A layer below ran out of memory.
     #[error(transparent)]
     NoMemory(#[from] NoMemory),
-    /// As much has been read as the caller allowed for everything together.
-    #[error("reading at byte {offset}: the limit of {limit} bytes in all is reached")]
+    /// The caller's limit for all reads together is reached.
+    #[error("reading at byte {offset}: the total read limit of {limit} bytes is reached")]
     Limit {
-        /// First byte asked for.
+        /// First byte of the request.
         offset: u64,
         /// The limit in bytes.
         limit: u64,
@@ -61,12 +61,12 @@ impl ReadError {
         Self::Device { access: Access::Write { offset }, cause: cause.into() }
     }
 
-    /// A device that failed to bring everything to the medium.
+    /// A device that failed to flush its writes to the medium.
     pub fn flushing(cause: impl Into<Cow<'static, str>>) -> Self {
         Self::Device { access: Access::Flush, cause: cause.into() }
     }
 
-    /// The stable code; that of the lowest layer where its data is wrong.
+    /// The stable code; for corrupt data, that of the layer whose data it is.
     pub fn code(&self) -> Code {
         match self {
             Self::OutOfBounds { .. } | Self::Device { .. } => codes::IO,
@@ -78,7 +78,7 @@ impl ReadError {
     }
 }
 
-/// What a device was doing when it failed.
+/// The operation in which a device failed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Access {
     /// Reading.
@@ -91,7 +91,7 @@ pub enum Access {
         /// The first byte.
         offset: u64,
     },
-    /// Bringing what was written to the medium.
+    /// Flushing earlier writes to the medium.
     Flush,
 }
 
@@ -108,7 +108,7 @@ impl fmt::Display for Access {
 /// Checks that `length` bytes at `offset` lie within a device of `size` bytes.
 ///
 /// # Errors
-/// [`ReadError::OutOfBounds`] otherwise, a sum that overflows included.
+/// [`ReadError::OutOfBounds`] otherwise, also if the sum overflows.
 pub fn check_bounds(offset: u64, length: usize, size: u64) -> Result<(), ReadError> {
     let length = u64::try_from(length).unwrap_or(u64::MAX);
     match offset.checked_add(length) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Devices of bytes: what every partition table, volume manager and filesystem reads from.
+//! Byte-addressed block devices, from which every partition table, volume manager and filesystem reads.
 //!
 //! [`BlockRead`] is the one trait that a disk, a partition, a decrypted container or a file in memory
-//! implements; everything that looks like a disk is one, so that they stack. Reads are synchronous and may
-//! have any offset and length: whoever drives real hardware deals with its block size.
+//! implements, so that layers stack. Reads are synchronous and take any offset and length: drivers of real
+//! hardware deal with its block size.
 #![no_std]
 
 extern crate alloc;
@@ -23,7 +23,7 @@ pub use error::{Access, ReadError, check_bounds};
 pub use memory::Memory;
 pub use slice::Slice;
 
-/// A device of bytes that can be read.
+/// A device that can be read, byte by byte.
 ///
 /// Object-safe: held as `Rc<dyn BlockRead>` where the kind of device is not known.
 pub trait BlockRead {
@@ -32,20 +32,20 @@ pub trait BlockRead {
 
     /// The smallest unit that the device addresses, in bytes: a power of two, at least 512.
     ///
-    /// Partition tables and volume managers count in it; reads need not be multiples of it.
+    /// Partition tables and volume managers count in this unit; reads need not be multiples of it.
     fn logical_block_size(&self) -> u32 {
         512
     }
 
-    /// Fills `buf` with the bytes at `offset`, all of them or none that count.
+    /// Fills `buf` with the bytes at `offset`: all of them, or it is an error.
     ///
     /// # Errors
     /// [`ReadError::OutOfBounds`] when any byte lies past [`size`](Self::size); [`ReadError::Device`] when
     /// the device fails. The content of `buf` is then unspecified.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError>;
 
-    /// Pays for work on what was read, as much as reading so many bytes would take. Where reads are limited, what a
-    /// few bytes ask for is limited with them; elsewhere it costs nothing.
+    /// Charges work on data that was read (such as unpacking it) against the read limit, as if it had read this many
+    /// bytes: a few bytes on disk may ask for a lot of work. Without a limit it does nothing.
     ///
     /// # Errors
     /// [`ReadError::Limit`]
@@ -54,9 +54,9 @@ pub trait BlockRead {
     }
 }
 
-/// A device of bytes that can be written, too.
+/// A device that can also be written.
 pub trait BlockWrite: BlockRead {
-    /// Writes `buf` at `offset`, all of it or an error.
+    /// Writes `buf` at `offset`: all of it, or it is an error.
     ///
     /// # Errors
     /// As [`BlockRead::read_at`].

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A part of a device, as a device.
+//! A range of a device, as a device of its own.
 
 use crate::{BlockRead, BlockWrite, ReadError, check_bounds};
 
-/// `length` bytes of a device from `start` on: a partition, for example.
+/// The `length` bytes of a device from `start` on, such as a partition.
 #[derive(Clone, Debug)]
 pub struct Slice<D> {
     device: D,

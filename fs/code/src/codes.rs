@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The codes of what fails the same way in every crate.
+//! Codes of errors that are the same in every crate.
 
 crate::table! {
-    /// What fails the same way in every crate.
+    /// Errors that are the same in every crate.
     pub CODES;
     pub MEMORY: Code = "E-MEMORY",
-        "kernel (twice: the firmware copies it) and initrd do not fit into free memory, or a structure does not",
-        "more memory, a smaller initrd";
+        "not enough free memory for the initrd and the kernel (twice: the firmware copies it), or for a structure",
+        "give the machine more memory, or use a smaller initrd";
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Stable codes of failures: names that stay while texts change.
+//! Stable error codes: names that stay the same when the texts change.
 //!
 //! [`table!`] makes a table and a constant for each of its rows:
 //!
@@ -20,8 +20,8 @@
 //! assert_eq!(CODES[0].advice, "fill it");
 //! ```
 //!
-//! Nothing but a row of a table makes a code, and the constants are computed by the compiler: what a row means and
-//! advises does not reach a program that only names codes.
+//! Only a row of a table makes a code. The compiler computes the constants, so that a program that only names codes
+//! does not contain the meanings and the advice.
 #![no_std]
 
 #[cfg(test)]
@@ -33,10 +33,10 @@ use core::fmt::{self, Write as _};
 
 pub use codes::MEMORY;
 
-/// What the name of a family has in place of a format's word.
+/// Stands for the format's word in the name of a family.
 pub const PLACEHOLDER: char = '*';
 
-/// Bytes of the longest name, and of the longest word.
+/// Length in bytes of the longest name, and of the longest word.
 const LONGEST: usize = 22;
 const LONGEST_WORD: usize = 8;
 
@@ -45,22 +45,22 @@ const LONGEST_WORD: usize = 8;
 pub struct Row {
     /// The code, the family with its [`PLACEHOLDER`], or the word.
     pub name: &'static str,
-    /// What has happened, or what the word stands for.
+    /// What happened, or what the word stands for.
     pub means: &'static str,
     /// What to do about it.
     pub advice: &'static str,
 }
 
-/// A row's name, filled up with zeros, and nothing of what it means and advises. (In a program, that is smaller than
-/// texts with their lengths.)
+/// A row's name, padded with zeros, without its meaning and advice. (In a program this is smaller than strings with
+/// their lengths.)
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Name([u8; LONGEST]);
 
 impl Name {
-    /// The name as it stands in its row, for constants.
+    /// The name of a row, for constants.
     ///
     /// # Panics
-    /// Where there is no such row, or its name is too long.
+    /// If there is no such row, or its name is too long.
     pub const fn of_row(rows: &[Row], name: &str) -> Self {
         let mut rest = rows;
         while let [row, behind @ ..] = rest {
@@ -84,7 +84,7 @@ impl Name {
     }
 }
 
-/// The name of a failure.
+/// The stable code of an error.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub struct Code {
     name: &'static Name,
@@ -92,10 +92,10 @@ pub struct Code {
 }
 
 impl Code {
-    /// The code of this name, for constants.
+    /// The code with this name, for constants.
     ///
     /// # Panics
-    /// Where the name is a family's.
+    /// If the name is that of a family.
     pub const fn new(name: &'static Name) -> Self {
         if name.has_place() {
             stop("the name is a family's")
@@ -127,7 +127,7 @@ impl PartialEq<&str> for Code {
     }
 }
 
-/// What is left of a text when what is written has been taken from its start.
+/// The rest of an expected text: what is written is compared with its start and taken off.
 struct Rest<'a>(&'a str);
 
 impl fmt::Write for Rest<'_> {
@@ -137,20 +137,20 @@ impl fmt::Write for Rest<'_> {
     }
 }
 
-/// Codes that differ in the format that failed.
+/// A family of codes that differ only in the format.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Family(&'static Name);
 
 impl Family {
-    /// The family of this name, for constants.
+    /// The family with this name, for constants.
     ///
     /// # Panics
-    /// Where the name has no place for a format.
+    /// If the name has no placeholder for a format.
     pub const fn new(name: &'static Name) -> Self {
-        if name.has_place() { Self(name) } else { stop("the name has no place for a format") }
+        if name.has_place() { Self(name) } else { stop("the name has no placeholder for a format") }
     }
 
-    /// Its code for a format.
+    /// The family's code for a format.
     pub const fn of(self, format: Word) -> Code {
         Code { name: self.0, format }
     }
@@ -161,10 +161,10 @@ impl Family {
 pub struct Word([u8; LONGEST_WORD]);
 
 impl Word {
-    /// The word of this name, for constants.
+    /// The word with this name, for constants.
     ///
     /// # Panics
-    /// Where the name is too long.
+    /// If the name is too long.
     pub const fn new(name: &Name) -> Self {
         Self(filled(&name.0))
     }
@@ -191,7 +191,7 @@ macro_rules! table {
     };
 }
 
-/// The bytes, with zeros up to the length; zeros that are too much are left out.
+/// The bytes, padded with zeros to the length, or without excess zeros at the end.
 const fn filled<const N: usize>(bytes: &[u8]) -> [u8; N] {
     let mut filled = [0; N];
     let (mut from, mut to) = (bytes, filled.as_mut_slice());
@@ -202,12 +202,12 @@ const fn filled<const N: usize>(bytes: &[u8]) -> [u8; N] {
     if let [1..=u8::MAX, ..] = from { stop("the name is too long") } else { filled }
 }
 
-/// The text, ASCII, without the zeros behind it.
+/// The text, ASCII, without the zeros after it.
 fn chars(bytes: &[u8]) -> impl Iterator<Item = char> {
     bytes.iter().take_while(|byte| **byte != 0).map(|byte| char::from(*byte))
 }
 
-/// Traits do not work in constants.
+/// Equality: traits do not work in constants.
 const fn is_same(a: &[u8], b: &[u8]) -> bool {
     match (a, b) {
         ([x, a @ ..], [y, b @ ..]) => *x == *y && is_same(a, b),
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "the name has no place for a format")]
+    #[should_panic(expected = "the name has no placeholder for a format")]
     fn a_code_is_no_family() {
         Family::new(PLAIN.name);
     }

@@ -6,18 +6,18 @@
 //! ```
 //!
 //! Polynomial 0x1EDC6F41, reflected (RFC 3720, appendix B.4). On Linux the crate `crc-fast` computes it with the
-//! instructions that it finds in the processor, several bytes a cycle; elsewhere tables do (`tables.rs`).
+//! processor's own instructions, several bytes a cycle; elsewhere it is computed with tables (`tables.rs`).
 #![no_std]
 
 #[cfg(any(test, not(target_os = "linux")))]
 mod tables;
 
-/// Runs `bytes` through the register `crc`. A fresh one is `!0`; formats that invert it at the end store `!crc`.
+/// Updates the register `crc` with `bytes`. It starts as `!0`; formats that invert the result store `!crc`.
 #[cfg(target_os = "linux")]
 pub fn crc32c(crc: u32, bytes: &[u8]) -> u32 {
     let mut digest = crc_fast::Digest::new_with_init_state(crc_fast::CrcAlgorithm::Crc32Iscsi, crc.into());
     digest.update(bytes);
-    // It inverts at the end, which only some formats do. The upper half of a sum of 32 bits is zeros.
+    // `finalize` inverts the result, which only some formats do. The upper half of a 32-bit checksum is zero.
     let [a, b, c, d, ..] = digest.finalize().to_le_bytes();
     !u32::from_le_bytes([a, b, c, d])
 }

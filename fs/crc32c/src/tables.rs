@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The sum by tables, for firmware, which promises no instruction for it.
+//! The checksum by tables, for firmware: there the processor may have no instruction for it.
 //!
-//! Every fourth word of eight bytes goes through a register of its own, so that no look-up waits for the one before
-//! (M. Adler's "braid" in zlib's `crc32.c`): three times as fast as one register that takes eight bytes at a time.
+//! Words of eight bytes are distributed over several lanes with a register each, so that no look-up waits for the
+//! previous one (M. Adler's "braid" in zlib's `crc32.c`): three times as fast as a single register with eight bytes at
+//! a time.
 
-/// Words that go through registers of their own.
+/// Number of lanes.
 const LANES: usize = 4;
 /// Bytes of a word.
 const WORD: usize = 8;
 
-/// Runs `bytes` through the register `crc`.
+/// Updates the register `crc` with `bytes`.
 pub fn crc32c(crc: u32, bytes: &[u8]) -> u32 {
     let (groups, rest) = bytes.as_chunks::<{ LANES * WORD }>();
     let Some((last, groups)) = groups.split_last() else { return by_byte(crc, bytes) };
@@ -20,7 +21,7 @@ pub fn crc32c(crc: u32, bytes: &[u8]) -> u32 {
             *lane = past_group(u64::from_le_bytes(*word) ^ u64::from(*lane));
         }
     }
-    // Each lane stands in front of its own word of the last group: there they become one register.
+    // Each lane is now before its own word of the last group: here the lanes are merged into one register.
     let (words, _) = last.as_chunks::<WORD>();
     let crc = lanes.iter().zip(words).fold(0, |crc, (lane, word)| by_byte(crc ^ lane, word));
     by_byte(crc, rest)
@@ -33,7 +34,7 @@ fn by_byte(crc: u32, bytes: &[u8]) -> u32 {
     })
 }
 
-/// What a word is in the register a group later: when the words of the other lanes have passed, too.
+/// The value of a word in the register one group later, after the words of the other lanes.
 #[inline]
 fn past_group(word: u64) -> u32 {
     let [a, b, c, d, e, f, g, h] = word.to_le_bytes();
@@ -47,13 +48,13 @@ fn entry(table: &[u32; 256], byte: u8) -> u32 {
     table.get(usize::from(byte)).copied().unwrap_or(0)
 }
 
-/// What each byte is in the register when it has passed.
+/// The value of each byte in the register after that byte.
 static BYTE: [u32; 256] = after(0);
-/// The same of the bytes of a word, when as many bytes have passed as stand between them and the lane's next word.
+/// The same for each byte of a word, at the lane's next word.
 static GROUP: [[u32; 256]; WORD] =
     [after(31), after(30), after(29), after(28), after(27), after(26), after(25), after(24)];
 
-/// What each byte is in the register when it and `zeros` more bytes have passed.
+/// The value of each byte in the register after that byte and `zeros` more bytes.
 #[expect(clippy::indexing_slicing, clippy::as_conversions, reason = "evaluated by the compiler")]
 #[expect(clippy::arithmetic_side_effects, reason = "evaluated by the compiler")]
 const fn after(zeros: usize) -> [u32; 256] {

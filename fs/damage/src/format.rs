@@ -33,7 +33,7 @@ pub enum Format {
     File,
     /// A kernel file, whatever its format.
     Kernel,
-    /// PE32+, of which EFI applications are made.
+    /// PE32+, the format of EFI applications.
     Pe,
     /// A compressed kernel that unpacks itself under EFI.
     Zboot,
@@ -45,7 +45,7 @@ pub enum Format {
     Xz,
     /// LZ4 frames, and the legacy frames that kernels use.
     Lz4,
-    /// Several initrds behind one another.
+    /// Several concatenated initrds.
     Initrd,
 }
 
@@ -74,7 +74,7 @@ impl Format {
         }
     }
 
-    /// Whether it is a format of kernels and other images, whose codes begin with `E-IMAGE`.
+    /// Whether it is a format of kernels or other images, whose codes start with `E-IMAGE`.
     pub(crate) fn is_image(self) -> bool {
         match self {
             Self::Gpt

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Damage: how every format, from a partition table to a kernel, says that its data is wrong.
+//! Errors about data that is corrupt, unsupported or incomplete, shared by all formats from partition tables to
+//! kernels.
 //!
-//! An error keeps its format, structure and place while it travels up through the layers above it; its code is
-//! the same wherever it is met.
+//! An error keeps its format, structure, location and code on its way up through the layers.
 //!
 //! ```
 //! use damage::{Corrupt, Fault, Format};
@@ -29,9 +29,9 @@ use code::Code;
 
 pub use format::Format;
 
-/// Wrong data: which structure, where, and what stood there.
+/// Corrupt data: the structure, its location, and the value found there.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{format}: {structure} at {}: {fault} (found {found:#x})", Place(*origin, *offset))]
+#[error("{format}: {structure} at {}: {fault} (found {found:#x})", Location(*origin, *offset))]
 pub struct Corrupt {
     /// The format that was read.
     pub format: Format,
@@ -41,28 +41,28 @@ pub struct Corrupt {
     pub structure: &'static str,
     /// What the offset counts from.
     pub origin: Origin,
-    /// Where it stands, in bytes.
+    /// Its location, in bytes from `origin`.
     pub offset: u64,
-    /// The value found there (the computed one stands in the fault, where that says more).
+    /// The value found there (for a checksum, the computed one is in the fault).
     pub found: u64,
 }
 
-/// What the offset of wrong data counts from.
+/// What the offset of corrupt data counts from.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Origin {
     /// The start of the device or file that the format was opened on.
     #[default]
     Start,
-    /// The start of the format's own space of addresses, which its tools know (btrfs: `bytenr`).
+    /// The start of the format's own address space, which its tools use (btrfs: `bytenr`).
     Space,
-    /// A node of a tree at this address of that space.
+    /// The start of a tree node at this address of that space.
     Node(u64),
 }
 
-/// An origin and an offset, as messages have them.
-struct Place(Origin, u64);
+/// An origin and an offset, as shown in messages.
+struct Location(Origin, u64);
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(origin, offset) = self;
         match origin {
@@ -80,7 +80,7 @@ impl Corrupt {
     }
 }
 
-/// Data that may be right, but uses what cloud-boot cannot read.
+/// Data that uses a feature that cloud-boot does not support.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{format}: unsupported: {feature}")]
 pub struct Unsupported {
@@ -98,13 +98,13 @@ impl Unsupported {
     }
 }
 
-/// Data that is read all the same, though something is wrong with the whole of it.
+/// Data that can be read, although something is wrong with the whole.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{format}: {state}")]
 pub struct Degraded {
     /// The format.
     pub format: Format,
-    /// What is wrong, and what may follow from it.
+    /// What is wrong, and its possible consequence.
     pub state: Cow<'static, str>,
 }
 
@@ -115,7 +115,7 @@ impl Degraded {
     }
 }
 
-/// Data on several devices, more of which are missing than it can do without.
+/// Data on several devices, too many of which are missing.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{format}: cannot be read without {members}")]
 pub struct Missing {
@@ -132,7 +132,7 @@ impl Missing {
     }
 }
 
-/// A structure for which there is not enough memory.
+/// Not enough memory for a structure.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{format}: no memory for {bytes} bytes of {structure}")]
 pub struct NoMemory {
@@ -140,42 +140,42 @@ pub struct NoMemory {
     pub format: Format,
     /// What the memory is for.
     pub structure: &'static str,
-    /// How much was asked for.
+    /// How much was requested.
     pub bytes: u64,
 }
 
-/// In what way a structure is wrong.
+/// What is wrong with a structure.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The checksum stored is not the one computed.
+    /// The stored checksum is not the computed one.
     Checksum {
         /// The one computed over the bytes.
         computed: u64,
     },
-    /// A magic number or signature is not there.
+    /// A magic number or signature is missing.
     Magic,
-    /// A value is outside what the format allows or the device holds.
+    /// A value is out of range for the format or the device.
     Range,
     /// Two values contradict each other.
     Inconsistent,
-    /// A chain or tree leads back to itself or is deeper than the format allows.
+    /// A chain or tree contains a loop, or is deeper than the format allows.
     Loop,
-    /// A structure ends before its content does.
+    /// A structure is truncated.
     Truncated,
-    /// Compressed data cannot be unpacked.
+    /// Compressed data is corrupt.
     Data,
 }
 
 impl Fault {
-    /// The stable code of data of this format that is wrong in this way.
+    /// The stable code of this fault in data of this format.
     pub fn code(self, format: Format) -> Code {
         let (disk, image) = match self {
             Self::Checksum { .. } => (codes::CHECKSUM, codes::IMAGE_CHECKSUM),
             Self::Magic => (codes::MAGIC, codes::IMAGE_MAGIC),
             Self::Range => (codes::RANGE, codes::IMAGE_RANGE),
             Self::Inconsistent => (codes::INCONSISTENT, codes::IMAGE_INCONSISTENT),
-            // No image has chains or trees.
+            // Images have no chains or trees.
             Self::Loop => (codes::LOOP, codes::IMAGE_INCONSISTENT),
             Self::Truncated => (codes::TRUNCATED, codes::IMAGE_TRUNCATED),
             Self::Data => (codes::DATA, codes::IMAGE_DATA),
@@ -192,7 +192,7 @@ impl fmt::Display for Fault {
             Self::Magic => f.write_str("wrong magic number"),
             Self::Range => f.write_str("out of range"),
             Self::Inconsistent => f.write_str("contradicts another field"),
-            Self::Loop => f.write_str("loops or nests too deep"),
+            Self::Loop => f.write_str("contains a loop, or is nested too deeply"),
             Self::Truncated => f.write_str("truncated"),
             Self::Data => f.write_str("the compressed data is damaged"),
         }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! CRC-32 and CRC-16 as ext4 and its journal use them, beside CRC-32C: a running register, not inverted at the end.
+//! CRC-32 and CRC-16 of ext4 and its journal (besides CRC-32C): a running register, not inverted at the end.
 
-/// Runs `bytes` through the CRC-16 register `crc` (polynomial 0x8005, reflected).
+/// Updates the CRC-16 register `crc` with `bytes` (polynomial 0x8005, reflected).
 pub fn crc16(crc: u16, bytes: &[u8]) -> u16 {
     bytes.iter().fold(crc, |crc, byte| {
         (0..8).fold(crc ^ u16::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xa001 } else { crc >> 1 })
     })
 }
 
-/// Runs `bytes` through the CRC-32 register `crc`, highest bit first (`crc32_be` of Linux): only for journals
-/// older than csum_v2, so without tables.
+/// Updates the CRC-32 register `crc` with `bytes`, highest bit first (`crc32_be` of Linux). Only journals older than
+/// csum_v2 need it, so it has no tables.
 pub fn crc32_be(crc: u32, bytes: &[u8]) -> u32 {
     bytes.iter().fold(crc, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte) << 24, |crc, _| {

@@ -216,11 +216,11 @@ fn extent_trees() {
     let mut unsorted = Image::sound();
     unsorted.node(root, 1, &[[0, LEAF as u32, 0], [0, LEAF as u32, 0]], 4);
     assert_eq!(unsorted.error(), "INCONSISTENT ext4_extent_idx.ei_block");
-    // A leaf that says more than the node above it lets it.
+    // A leaf that maps more than the node above it allows.
     let mut wide = Image::sound();
     wide.node(root, 1, &[[0, LEAF as u32, 0], [3, LEAF as u32, 0]], 4);
     assert_eq!(wide.error(), "RANGE ext4_extent.ee_len");
-    // A node that leads to itself cannot be: depths fall.
+    // A node cannot lead to itself: depths decrease.
     let mut circle = Image::sound();
     circle.node(root, 2, &[[0, LEAF as u32, 0]], 4);
     circle.node(LEAF * BLOCK, 1, &[[0, LEAF as u32, 0]], 84);
@@ -236,7 +236,7 @@ fn block_maps() {
         (i_block + 48, 64, "RANGE ext4_inode.i_block"),
         (MAP * BLOCK, 64, "RANGE ext4_inode.i_block"),
     ]);
-    // Behind the third level of blocks of 1 KiB: 12 + 256 + 256² + 256³ blocks.
+    // Past the third level with blocks of 1 KiB: 12 + 256 + 256² + 256³ blocks.
     let ext4 = Ext4::open(Image::sound().0).unwrap();
     let mut far = Image::sound();
     far.word(inode(MAPPED) + 0x6c, 0x10); // 64 GiB more
@@ -310,7 +310,7 @@ fn inline_data() {
     };
     let data = [[b'a'; 60].as_slice(), &[b'b'; 10]].concat();
     assert_eq!(read(image()).unwrap(), data);
-    // What the size has beyond the data is a hole; an attribute without a value is one, too.
+    // Beyond the stored data the file is a hole; an attribute without a value is one, too.
     let mut longer = image();
     longer.word(inode + 0x4, 90);
     assert_eq!(read(longer).unwrap(), [data.as_slice(), &[0; 20]].concat());

@@ -35,13 +35,13 @@ struct Raw {
 }
 
 const HEADER: usize = 8;
-/// Damaged blocks of one folder that are passed over: a folder may say that it has any number, all of them missing.
+/// Maximum number of damaged blocks of one directory to skip: a corrupt size may claim any number of blocks.
 const MOST_DAMAGED: u32 = 16;
 
-/// Calls `each` with every entry but `.` and `..`.
+/// Calls `each` for every entry except `.` and `..`.
 ///
 /// # Errors
-/// [`Error::WrongType`] when the inode is no directory, [`Error::Corrupt`] for a damaged block.
+/// [`Error::WrongType`] if the inode is not a directory, [`Error::Corrupt`] for a damaged block.
 pub fn each<D: BlockRead>(
     files: &Files<D>,
     dir: &Inode,
@@ -58,7 +58,7 @@ pub fn each<D: BlockRead>(
         }
         return Ok(());
     }
-    // As in Linux (`ext4_readdir`), a damaged block hides no names of the others.
+    // As in Linux (`ext4_readdir`), a damaged block does not hide the names in others.
     let (mut damage, mut left) = (None, MOST_DAMAGED);
     for logical in 0..blocks(files, dir)? {
         let block = block(files, dir, FileBlock(logical));
@@ -66,7 +66,7 @@ pub fn each<D: BlockRead>(
             Ok(flow) if flow.is_break() => return Ok(()),
             Ok(_) => {}
             Err(error @ Error::Corrupt(_)) if left > 0 => {
-                // Cannot saturate: it is more than 0.
+                // Cannot saturate: it is greater than 0.
                 left = left.saturating_sub(1);
                 damage = damage.or(Some(error));
             }
@@ -76,13 +76,13 @@ pub fn each<D: BlockRead>(
     damage.map_or(Ok(()), Err)
 }
 
-/// The entry of this name: by the index of names where there is one, else by looking at all of them.
+/// The entry with this name: by the index of names if there is one, otherwise by a search of all entries.
 ///
 /// # Errors
 /// [`Error::NotFound`], and those of [`each`].
 pub fn lookup<D: BlockRead>(files: &Files<D>, dir: &Inode, name: &[u8]) -> Result<InodeNumber, Error> {
     check(dir)?;
-    // An index of folded names is by other hashes.
+    // The index of a casefolded directory uses other hashes.
     if is_indexed(files, dir) && !dir.is_casefolded() && !dir.has_inline_data() {
         match htree::find(files, dir, name)? {
             htree::Answer::Found(number) => return Ok(number),
@@ -95,7 +95,7 @@ pub fn lookup<D: BlockRead>(files: &Files<D>, dir: &Inode, name: &[u8]) -> Resul
     finder.found.ok_or(Error::NotFound)
 }
 
-/// Looks for one name.
+/// Searches for one name.
 struct Finder<'a> {
     name: &'a [u8],
     found: Option<InodeNumber>,
@@ -118,7 +118,7 @@ fn check(dir: &Inode) -> Result<(), Error> {
     dir.refuse_encrypted()
 }
 
-/// Number of the directory's blocks, at least one and no more than the filesystem has.
+/// Number of the directory's blocks: at least one, and at most as many as the filesystem has.
 fn blocks<D: BlockRead>(files: &Files<D>, dir: &Inode) -> Result<u64, Error> {
     let superblock = &files.volume.superblock;
     let (blocks, rest) = divide(dir.size, superblock.block_size);
@@ -128,7 +128,7 @@ fn blocks<D: BlockRead>(files: &Files<D>, dir: &Inode) -> Result<u64, Error> {
     Ok(blocks)
 }
 
-/// Block `logical` of the directory, its checksum verified, and where it stands. A directory has no holes.
+/// Block `logical` of the directory, with its checksum verified, and its offset. A directory has no holes.
 fn block<D: BlockRead>(
     files: &Files<D>,
     dir: &Inode,
@@ -143,12 +143,12 @@ fn block<D: BlockRead>(
     Ok((bytes, offset))
 }
 
-/// Whether the directory has an index; as Linux has it, no flag counts without the feature.
+/// Whether the directory has an index; as in Linux, its flag does not count without the feature.
 fn is_indexed<D: BlockRead>(files: &Files<D>, dir: &Inode) -> bool {
     files.volume.superblock.has_dir_index && dir.has_index()
 }
 
-/// All entries of a block that stands at `offset`.
+/// All entries of the block at `offset`.
 fn entries(
     bytes: &[u8],
     offset: ByteOffset,
@@ -157,7 +157,7 @@ fn entries(
 ) -> Result<ControlFlow<()>, Error> {
     let mut rest = bytes;
     while !rest.is_empty() {
-        // Cannot saturate: `rest` is an end of `bytes`.
+        // Cannot saturate: `rest` is the end of `bytes`.
         let before = bytes.len().saturating_sub(rest.len());
         let at = offset.within(before);
         let fail = |structure, found: usize| {
@@ -166,8 +166,8 @@ fn entries(
         let (raw, names) = Raw::ref_from_prefix(rest).map_err(|_| fail("ext4_dir_entry_2", rest.len()))?;
         let length = record_length(raw.rec_len.get(), bytes.len());
         let name_length = usize::from(raw.name_len);
-        // Without the feature the two bytes are one length; no name is longer than 255 bytes. A checksum's
-        // place, which is no entry, has its type all the same.
+        // Without the filetype feature, this byte is the high half of the name's length, and no name is longer than 255
+        // bytes. The checksum tail, which is not an entry, has its type all the same.
         if !has_file_type && raw.file_type != 0 && raw.inode.get() != 0 {
             return Err(fail("ext4_dir_entry.name_len", usize::from(raw.file_type)));
         }
@@ -191,7 +191,7 @@ fn entries(
     Ok(ControlFlow::Continue(()))
 }
 
-/// `EXT4_FT_REG_FILE` and those behind it; none for values that say nothing, or nothing sensible: the inode decides.
+/// `EXT4_FT_REG_FILE` and following; `None` for unknown values: the inode decides then.
 fn file_type(stored: u8) -> Option<FileType> {
     match stored {
         1 => Some(FileType::File),
@@ -205,7 +205,7 @@ fn file_type(stored: u8) -> Option<FileType> {
     }
 }
 
-/// `ext4_rec_len_from_disk`: in blocks of 64 KiB a whole block does not fit the field.
+/// `ext4_rec_len_from_disk`: the length of a whole 64 KiB block does not fit into the field.
 fn record_length(stored: u16, block: usize) -> usize {
     if block >= 65_536 && matches!(stored, 0 | 0xffff) { block } else { usize::from(stored) }
 }

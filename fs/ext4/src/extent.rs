@@ -20,11 +20,11 @@ use crate::{
 };
 
 const MAGIC: u16 = 0xf30a;
-/// Levels below the root: `EXT4_MAX_EXTENT_DEPTH`.
+/// Maximum number of levels below the root: `EXT4_MAX_EXTENT_DEPTH`.
 const DEEPEST: u16 = 5;
 /// Bytes of the header, and of every entry.
 const ENTRY: usize = 12;
-/// Longest extent that was written; longer ones are allocated only, and their length is less by as much.
+/// Longest written extent. A larger `ee_len` marks an unwritten (only allocated) extent of `ee_len` minus this.
 const LONGEST: u16 = 0x8000;
 /// One past the last block that a file can have.
 const END: FileBlock = FileBlock(1 << 32);
@@ -60,31 +60,31 @@ struct Extent {
     ee_start_lo: U32,
 }
 
-// Nodes are arrays of them behind the header.
+// Nodes are arrays of entries after the header, which is as long as an entry.
 const _: () =
     assert!(size_of::<Extent>() == ENTRY && size_of::<Index>() == ENTRY && size_of::<Header>() == ENTRY);
 
 /// A node of the tree: the root in the inode, or a block.
 struct Node<'a> {
     bytes: Cow<'a, [u8]>,
-    /// Where it stands on the device.
+    /// Its byte offset on the device.
     offset: ByteOffset,
     entries: usize,
     depth: u16,
-    /// The blocks of the file that it may speak of.
+    /// The blocks of the file that it may map, up to `end`.
     first: FileBlock,
     end: FileBlock,
 }
 
-/// What a node says of a block of the file.
+/// What a node says about a block of the file.
 enum Step {
-    /// Another node speaks of it.
+    /// A node below maps it.
     Down { block: BlockNumber, first: FileBlock, end: FileBlock },
-    /// None does.
+    /// No node maps it.
     Hole { first: FileBlock, end: FileBlock },
 }
 
-/// The leaf that speaks of block `logical` of the file.
+/// The leaf that maps block `logical` of the file.
 pub fn leaf<D: BlockRead>(volume: &Volume<D>, inode: &Inode, logical: FileBlock) -> Result<Leaf, Error> {
     if logical >= END {
         return Err(corrupt(Fault::Range, "ext4_inode.i_size", inode.offset, inode.size));
@@ -132,7 +132,7 @@ impl<'a> Node<'a> {
         if header.eh_magic.get() != MAGIC {
             return fail(Fault::Magic, "ext4_extent_header.eh_magic", header.eh_magic.get());
         }
-        // Cannot saturate: the header, which is as long as an entry, was found in these bytes.
+        // Cannot saturate: the header, which is as long as an entry, is in these bytes.
         let room = bytes.len().saturating_sub(ENTRY) / ENTRY;
         if usize::from(most) > room || entries > most {
             return fail(Fault::Range, "ext4_extent_header.eh_entries", entries);
@@ -149,7 +149,7 @@ impl<'a> Node<'a> {
         corrupt(fault, structure, self.offset, found)
     }
 
-    /// From a node above the leaves towards block `logical` of the file.
+    /// One step from an index node down towards block `logical` of the file.
     fn step(&self, logical: FileBlock) -> Result<Step, Error> {
         let entries: &[Index] = self.entries();
         let start = |index: &Index| FileBlock(index.ei_block.get().into());
@@ -169,14 +169,14 @@ impl<'a> Node<'a> {
         Ok(Step::Down { block, first, end })
     }
 
-    /// The runs of a leaf, holes between and around its extents.
+    /// The runs of a leaf, including the holes between and around its extents.
     fn leaf<D: BlockRead>(&self, volume: &Volume<D>) -> Result<Leaf, Error> {
         let mut leaf = Leaf::new(self.first);
         for extent in self.entries::<Extent>() {
             let first = FileBlock(extent.ee_block.get().into());
             let stored = extent.ee_len.get();
             let is_written = stored <= LONGEST;
-            // Cannot saturate: what is not written has more than `LONGEST`.
+            // Cannot saturate: an unwritten extent has more than `LONGEST`.
             let length = u64::from(if is_written { stored } else { stored.saturating_sub(LONGEST) });
             if length == 0 {
                 return Err(self.corrupt(Fault::Range, "ext4_extent.ee_len", stored));
@@ -198,7 +198,7 @@ impl<'a> Node<'a> {
     }
 }
 
-/// Checks `ext4_extent_tail.et_checksum` of a block, which stands behind the room for `eh_max` entries.
+/// Checks `ext4_extent_tail.et_checksum` of a block, which is after the space for `eh_max` entries.
 fn verify(bytes: &[u8], offset: ByteOffset, inode: &Inode) -> Result<(), Error> {
     let Some(seed) = inode.checksum_seed else {
         return Ok(());

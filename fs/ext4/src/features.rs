@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Feature bits, and what e2fsprogs calls them.
+//! Feature bits, with the names of e2fsprogs.
 
 use alloc::{format, string::String};
 
-/// `s_feature_compat`: the journal is there.
+/// `s_feature_compat`: there is a journal.
 pub const COMPAT_HAS_JOURNAL: u32 = 0x4;
-/// `s_feature_compat`: directories with the flag for it have an index.
+/// `s_feature_compat`: directories with the index flag have an index.
 pub const COMPAT_DIR_INDEX: u32 = 0x20;
 /// `s_feature_compat`: superblock copies in two groups only.
 pub const COMPAT_SPARSE_SUPER2: u32 = 0x200;
@@ -23,17 +23,17 @@ pub const RO_COMPAT_METADATA_CSUM: u32 = 0x400;
 pub const INCOMPAT_FILETYPE: u32 = 0x2;
 /// `s_feature_incompat`: the journal must be replayed.
 pub const INCOMPAT_RECOVER: u32 = 0x4;
-/// `s_feature_incompat`: group descriptors stand in their meta block group.
+/// `s_feature_incompat`: group descriptors are in their meta block group.
 pub const INCOMPAT_META_BG: u32 = 0x10;
 /// `s_feature_incompat`: block numbers of 64 bits.
 pub const INCOMPAT_64BIT: u32 = 0x80;
-/// `s_feature_incompat`: the checksum seed stands in the superblock.
+/// `s_feature_incompat`: the checksum seed is in the superblock.
 pub const INCOMPAT_CSUM_SEED: u32 = 0x2000;
 /// `s_feature_incompat`: directories of 2 GiB and more, with three levels of index.
 pub const INCOMPAT_LARGE_DIR: u32 = 0x4000;
 
 /// What this driver reads: filetype, needs_recovery, meta_bg, extents, 64bit, mmp, flex_bg, ea_inode,
-/// metadata_csum_seed, large_dir, inline_data, encrypt (files that are not), casefold (exact names).
+/// metadata_csum_seed, large_dir, inline_data, encrypt (unencrypted files only), casefold (exact names only).
 const READ: u32 =
     0x2 | 0x4 | 0x10 | 0x40 | 0x80 | 0x100 | 0x200 | 0x400 | 0x2000 | 0x4000 | 0x8000 | 0x1_0000 | 0x2_0000;
 
@@ -42,7 +42,7 @@ const OLD_INCOMPAT: u32 = 0x2 | 0x4 | 0x10;
 /// Read-only compatible ones: sparse_super, large_file, btree_dir.
 const OLD_RO_COMPAT: u32 = 0x1 | 0x2 | 0x4;
 
-/// The first incompatible feature that we cannot read, by its name in `dumpe2fs`.
+/// The first unsupported incompatible feature, as named by `dumpe2fs`.
 pub fn unreadable(incompat: u32) -> Option<String> {
     let unknown = incompat & !READ;
     let bit = unknown.trailing_zeros();
@@ -55,7 +55,7 @@ pub fn unreadable(incompat: u32) -> Option<String> {
     }
 }
 
-/// What blkid calls a filesystem with these features.
+/// The format name that blkid gives a filesystem with these features.
 pub fn format_name(compat: u32, incompat: u32, ro_compat: u32) -> &'static str {
     let old = incompat & !OLD_INCOMPAT == 0 && ro_compat & !OLD_RO_COMPAT == 0;
     match (old, compat & COMPAT_HAS_JOURNAL != 0) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Inodes, and the bytes of their blocks.
+//! Inodes, and the content of their blocks.
 
 use alloc::vec;
 use core::cell::RefCell;
@@ -16,10 +16,10 @@ use crate::{
     volume::Volume,
 };
 
-/// An open filesystem below directories.
+/// An open filesystem, as inodes: the layer below directories.
 pub struct Files<D> {
     pub volume: Volume<D>,
-    /// The leaf of a map that was used last: chunks of one file come one after the other.
+    /// The leaf that was used last: reads of one file are mostly sequential.
     last: RefCell<Option<(InodeNumber, Leaf)>>,
 }
 
@@ -39,7 +39,7 @@ impl<D: BlockRead> Files<D> {
             return Err(unknown());
         }
         let (table, descriptor) = group::inode_table(&self.volume, GroupNumber(group))?;
-        // Cannot saturate: 32 bits of inodes of 16 bits of bytes.
+        // Cannot saturate: 32 bits of inodes times 16 bits of bytes.
         let (block, within) = divide(within.saturating_mul(superblock.inode_size), superblock.block_size);
         let block = table.after(block);
         self.volume.check_blocks(block, 1, "ext4_group_desc.bg_inode_table_lo", descriptor)?;
@@ -64,7 +64,7 @@ impl<D: BlockRead> Files<D> {
         Ok(run)
     }
 
-    /// The block of the filesystem that is block `logical` of a file without holes, by the name of `structure`.
+    /// The block that holds block `logical` of a file without holes; errors name it as `structure`.
     pub fn block_of(
         &self,
         inode: &Inode,
@@ -75,7 +75,7 @@ impl<D: BlockRead> Files<D> {
         block.ok_or_else(|| corrupt(Fault::Inconsistent, structure, inode.offset, logical))
     }
 
-    /// Fills `buf` from the file's blocks, one device read for each run; `buf` lies within the file's size.
+    /// Fills `buf` from the file's blocks, with one device read for each run; `buf` is within the file's size.
     pub fn read_mapped(&self, inode: &Inode, mut offset: u64, mut buf: &mut [u8]) -> Result<(), Error> {
         let block_size = self.volume.superblock.block_size;
         while !buf.is_empty() {
@@ -83,8 +83,7 @@ impl<D: BlockRead> Files<D> {
             let logical = FileBlock(logical);
             let run = self.run(inode, logical)?;
             let blocks = run.end().since(logical);
-            // Cannot saturate: a file has fewer than 2⁴³ blocks of 2¹⁶ bytes, and the run has the block that was asked
-            // for.
+            // Cannot saturate: a file has fewer than 2⁴³ blocks of 2¹⁶ bytes, and the run contains the requested block.
             let bytes = blocks.saturating_mul(block_size).saturating_sub(within);
             let length = usize::try_from(bytes).unwrap_or(usize::MAX).min(buf.len());
             let Some((head, rest)) = buf.split_at_mut_checked(length) else { break };
@@ -96,7 +95,7 @@ impl<D: BlockRead> Files<D> {
                 None => head.fill(0),
             }
             buf = rest;
-            // Cannot saturate: no more than the file's size, within which `buf` lies.
+            // Cannot saturate: at most the file's size, since `buf` is within it.
             offset = offset.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
         }
         Ok(())

@@ -9,7 +9,7 @@ use filesystem::FileSystem;
 
 use crate::{Ext4, InodeNumber, label};
 
-/// Nodes that are visited: more than a small input can honestly hold.
+/// Maximum number of nodes to visit: more than a small valid input can hold.
 const MOST: usize = 256;
 
 /// Fuzz entry point: any bytes give a value or an error, and so does everything in them.
@@ -25,7 +25,7 @@ pub fn fuzz(data: &[u8]) {
         if let Ok(attr) = ext4.attr(&node) {
             let _ = ext4.read_at(&node, 0, &mut buf);
             let _ = ext4.read_at(&node, attr.size / 2, &mut buf);
-            // Saturates for an empty file, which is read from its start.
+            // Saturates at zero for an empty file, which is read from its start.
             let _ = ext4.read_at(&node, attr.size.saturating_sub(1), &mut buf);
         }
         let _ = ext4.read_link(&node);

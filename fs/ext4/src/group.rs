@@ -36,17 +36,17 @@ struct Raw {
     bg_checksum: U16,
 }
 
-/// Where `bg_checksum` stands.
+/// Offset of `bg_checksum`.
 const CHECKSUM_AT: usize = offset_of!(Raw, bg_checksum);
-/// Where `bg_inode_table_hi` stands, in descriptors of 64 bytes.
+/// Offset of `bg_inode_table_hi`, in descriptors of 64 bytes.
 const TABLE_HI_AT: usize = 0x28;
-/// Largest descriptor: `EXT4_MAX_DESC_SIZE`.
+/// Size of the largest descriptor: `EXT4_MAX_DESC_SIZE`.
 const LARGEST: usize = 1024;
 
-/// First block of a group's inode table, and where the descriptor that says so stands.
+/// First block of a group's inode table, and the offset of the group's descriptor.
 ///
 /// # Errors
-/// [`Error::Corrupt`] when the descriptor's checksum is wrong.
+/// [`Error::Corrupt`] if the descriptor's checksum is wrong.
 pub fn inode_table<D: BlockRead>(
     volume: &Volume<D>,
     group: GroupNumber,
@@ -72,7 +72,7 @@ pub fn inode_table<D: BlockRead>(
     Ok((BlockNumber(table), offset.within(offset_of!(Raw, bg_inode_table_lo))))
 }
 
-/// The checksum that the descriptor should have; none for a filesystem without such checksums.
+/// The computed checksum of a descriptor; `None` for a filesystem without such checksums.
 fn checksum<D: BlockRead>(volume: &Volume<D>, group: GroupNumber, bytes: &[u8]) -> Option<u16> {
     let number = u32::try_from(group.0).unwrap_or(u32::MAX).to_le_bytes();
     let (before, behind) = (bytes.get(..CHECKSUM_AT)?, bytes.get(CHECKSUM_AT..)?.get(2..)?);
@@ -84,20 +84,20 @@ fn checksum<D: BlockRead>(volume: &Volume<D>, group: GroupNumber, bytes: &[u8]) 
     volume.superblock.has_gdt_csum.then(|| parts.into_iter().fold(!0, crc16))
 }
 
-/// Byte offset of a descriptor, as `descriptor_loc` of fs/ext4/super.c has it.
+/// Byte offset of a descriptor, as in `descriptor_loc` of fs/ext4/super.c.
 fn descriptor_offset<D: BlockRead>(volume: &Volume<D>, group: GroupNumber) -> ByteOffset {
     let superblock = &volume.superblock;
     let (per_block, _) = divide(superblock.block_size, superblock.descriptor_size);
     let (meta_group, index) = divide(group.0, per_block);
-    // Cannot saturate: less than a block: `index` is the rest of a division by the descriptors of one.
+    // Cannot saturate: less than a block, since `index` is less than the descriptors per block.
     let within = index.saturating_mul(superblock.descriptor_size);
-    // Block of the superblock: 1 where blocks have 1024 bytes.
+    // Block of the superblock: 1 if blocks have 1024 bytes.
     let first = u64::from(superblock.block_size == 1024);
     let block = match superblock.first_meta_bg {
         Some(first_meta_bg) if meta_group >= first_meta_bg => {
             // Cannot saturate: no more than the group's number.
             let group = GroupNumber(meta_group.saturating_mul(per_block));
-            // With 1 KiB blocks and clusters, block 0 of group 0 is in front of the superblock.
+            // With 1 KiB blocks and clusters, block 0 of group 0 is before the superblock.
             let shifted = u64::from(group.0 == 0 && first == 1 && superblock.first_data_block.0 == 0);
             superblock.first_block(group).after(u64::from(superblock.has_backup(group))).after(shifted)
         }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Block maps of ext2 and ext3: twelve block numbers, and trees of blocks of block numbers, up to three deep.
+//! Block maps of ext2 and ext3: twelve block numbers, and trees of blocks of block numbers, up to three levels deep.
 
 use block::BlockRead;
 use filesystem::{Error, Fault};
@@ -12,15 +12,15 @@ use crate::{
     volume::Volume,
 };
 
-/// Blocks that `i_block` names directly.
+/// Number of blocks that `i_block` maps directly.
 const DIRECT: FileBlock = FileBlock(12);
-/// Where in `i_block` the trees of one, two and three levels start, in bytes.
+/// Byte offsets in `i_block` of the trees with one, two and three levels.
 const TREES: [(usize, u32); 3] = [(48, 1), (52, 2), (56, 3)];
-/// In place of a block's number: a hole.
+/// The block number that stands for a hole.
 const NOWHERE: BlockNumber = BlockNumber(0);
 const FIELD: &str = "ext4_inode.i_block";
 
-/// The leaf that speaks of block `logical` of the file.
+/// The leaf that maps block `logical` of the file.
 pub fn leaf<D: BlockRead>(volume: &Volume<D>, inode: &Inode, logical: FileBlock) -> Result<Leaf, Error> {
     let i_block = inode.block();
     if logical < DIRECT {
@@ -46,15 +46,15 @@ pub fn leaf<D: BlockRead>(volume: &Volume<D>, inode: &Inode, logical: FileBlock)
 
 /// A tree of blocks of block numbers.
 struct Tree {
-    /// The topmost one; 0 where the whole tree is a hole.
+    /// The topmost block; 0 if the whole tree is a hole.
     block: BlockNumber,
-    /// Its levels, at least one.
+    /// Number of its levels, at least one.
     depth: u32,
-    /// First block of the file that it speaks of.
+    /// First block of the file that it maps.
     first: FileBlock,
-    /// How many blocks of the file it speaks of.
+    /// Number of blocks of the file that it maps.
     span: u64,
-    /// Where the number of its topmost block stands on the device.
+    /// Byte offset on the device of the number of its topmost block.
     offset: ByteOffset,
 }
 
@@ -63,14 +63,14 @@ impl Tree {
         let per_block = volume.superblock.block_size / 4;
         while self.block != NOWHERE {
             let (bytes, offset) = volume.metadata_block(self.block, FIELD, self.offset)?;
-            // Cannot saturate: at least one before.
+            // Cannot saturate: it is at least one.
             self.depth = self.depth.saturating_sub(1);
             if self.depth == 0 {
                 return list(volume, &bytes, offset, self.first);
             }
             (self.span, _) = divide(self.span, per_block);
             let (index, _) = divide(logical.since(self.first), self.span);
-            // Cannot saturate: the product is no more than `logical`, and `index` is less than 2³².
+            // Cannot saturate: the product is at most `logical`, and `index` is less than 2³².
             self.first = self.first.after(index.saturating_mul(self.span));
             self.block = number(&bytes, usize::try_from(index.saturating_mul(4)).unwrap_or(usize::MAX));
             self.offset = offset;
@@ -79,7 +79,7 @@ impl Tree {
     }
 }
 
-/// A list of block numbers that stands at `offset`, the first of which is for block `first` of the file.
+/// Reads the block numbers at `offset`, the first of which is for block `first` of the file.
 fn list<D: BlockRead>(
     volume: &Volume<D>,
     list: &[u8],

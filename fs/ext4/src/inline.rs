@@ -14,7 +14,7 @@ const MAGIC: u32 = 0xea02_0000;
 /// `EXT4_XATTR_INDEX_SYSTEM`
 const SYSTEM: u8 = 7;
 const NAME: &[u8] = b"data";
-/// Attributes of one inode that are looked at: an inode of 64 KiB has room for no more.
+/// Maximum number of attributes of one inode: an inode of 64 KiB has room for no more.
 const MOST: usize = 4096;
 
 /// `struct ext4_xattr_entry` up to the name.
@@ -29,8 +29,7 @@ struct Entry {
     e_hash: U32,
 }
 
-/// Fills `buf` from the inode's data at `offset`; both lie within its size. What the size has beyond the data is
-/// a hole.
+/// Fills `buf` with the inode's data at `offset`, all within its size. Beyond the stored data, the file is a hole.
 pub fn read(inode: &Inode, offset: u64, buf: &mut [u8]) -> Result<(), Error> {
     let attribute = attribute(inode)?;
     let skip = usize::try_from(offset).unwrap_or(usize::MAX);
@@ -45,12 +44,12 @@ pub fn read(inode: &Inode, offset: u64, buf: &mut [u8]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The two lists of entries of an inline directory. The first has the parent's number in front.
+/// The two lists of entries of an inline directory. The first one starts with the parent's inode number.
 pub fn directory(inode: &Inode) -> Result<(&[u8], &[u8]), Error> {
     Ok((inode.block().get(4..).unwrap_or_default(), attribute(inode)?.unwrap_or_default()))
 }
 
-/// The value of `system.data`, empty where all data is in `i_block`; nothing where the attribute is missing.
+/// The value of `system.data`, which is empty if all data is in `i_block`; `None` if the attribute is missing.
 fn attribute(inode: &Inode) -> Result<Option<&[u8]>, Error> {
     let fail = |fault, structure, found: u32| corrupt(fault, structure, inode.offset, found);
     let attributes = inode.attributes();

@@ -33,9 +33,9 @@ const INLINE_DATA_FL: u32 = 0x1000_0000;
 const CASEFOLD_FL: u32 = 0x4000_0000;
 /// Bytes of `i_block`.
 const BLOCK_BYTES: u64 = 60;
-/// Where `i_checksum_lo` stands.
+/// Offset of `i_checksum_lo`.
 const CHECKSUM_AT: usize = offset_of!(Raw, i_checksum_lo);
-/// Bytes of an inode of the first revision.
+/// Bytes of an inode in revision 0.
 const FIRST: usize = 128;
 /// Bytes of extra fields up to and including `i_mtime_extra`.
 const EXTRA_WITH_TIMES: usize = 12;
@@ -71,7 +71,7 @@ struct Raw {
     i_reserved: U16,
 }
 
-/// The part that `i_extra_isize` says is there.
+/// The extra fields, as many as `i_extra_isize` says.
 #[derive(Clone, FromBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 struct Extra {
@@ -81,15 +81,15 @@ struct Extra {
     i_mtime_extra: U32,
 }
 
-/// An inode whose checksum is right.
+/// An inode whose checksum is verified.
 #[derive(Clone, Debug)]
 pub struct Inode {
     pub number: InodeNumber,
-    /// Where it stands on the device.
+    /// Its byte offset on the device.
     pub offset: ByteOffset,
     /// Length of the file in bytes.
     pub size: u64,
-    /// Register that checksums of the inode's own blocks start with; none without metadata_csum.
+    /// Seed of the checksums of the inode's own blocks; `None` without metadata_csum.
     pub checksum_seed: Option<u32>,
     mode: u16,
     flags: u32,
@@ -99,12 +99,12 @@ pub struct Inode {
     modified: Timestamp,
     /// All bytes of the inode.
     bytes: Vec<u8>,
-    /// Where the in-inode extended attributes start in `bytes`.
+    /// Offset in `bytes` of the in-inode extended attributes.
     extra_end: usize,
 }
 
 impl Inode {
-    /// Reads an inode of `bytes`, as long as the superblock says, that stands at `offset`.
+    /// Parses an inode from `bytes`, which have the superblock's inode size and are at `offset`.
     ///
     /// # Errors
     /// [`Error::Corrupt`] for a wrong checksum.
@@ -125,7 +125,7 @@ impl Inode {
             verify(&raw, extra.as_ref(), seed, &bytes, offset)?;
         }
         let extra_size = extra.as_ref().map_or(0, |extra| usize::from(extra.i_extra_isize.get()));
-        // The extra field holds nanoseconds and two more bits of the seconds.
+        // The extra field holds the nanoseconds and two more bits of the seconds.
         let more = extra
             .as_ref()
             .filter(|_| extra_size >= EXTRA_WITH_TIMES)
@@ -143,7 +143,7 @@ impl Inode {
             gid: u32::from(raw.i_gid_high.get()) << 16 | u32::from(raw.i_gid.get()),
             links: raw.i_links_count.get(),
             modified: Timestamp {
-                // Cannot saturate: 32 bits with a sign, and two more in front of them.
+                // Cannot saturate: 32 bits with a sign, and two more above them.
                 seconds: i64::from(seconds).saturating_add(epoch),
                 nanoseconds: (more >> 2).min(LAST_NANOSECOND),
             },
@@ -153,10 +153,10 @@ impl Inode {
         })
     }
 
-    /// What the inode is.
+    /// The type of the inode.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for a type that does not exist (a free inode has none).
+    /// [`Error::Corrupt`] for an unknown type (a free inode has none).
     pub fn kind(&self) -> Result<FileType, Error> {
         Ok(match self.mode >> 12 {
             0x1 => FileType::Fifo,
@@ -186,7 +186,7 @@ impl Inode {
         })
     }
 
-    /// Major and minor: the old form in the first word of `i_block`, or the new one in the second.
+    /// Major and minor number: in the old encoding in the first word of `i_block`, or in the new one in the second.
     fn device(&self) -> (u32, u32) {
         let word = |at: usize| {
             self.block().get(at..).and_then(|b| b.first_chunk().copied()).map_or(0, u32::from_le_bytes)
@@ -200,12 +200,12 @@ impl Inode {
         }
     }
 
-    /// `i_block`: block numbers, the root of the extent tree, a short link's target or the first data.
+    /// `i_block`: block numbers, the root of the extent tree, the target of a short link, or inline data.
     pub fn block(&self) -> &[u8] {
         self.bytes.get(0x28..0x64).unwrap_or_default()
     }
 
-    /// Where `i_block` stands on the device.
+    /// Byte offset of `i_block` on the device.
     pub fn block_offset(&self) -> ByteOffset {
         self.offset.within(offset_of!(Raw, i_block))
     }
@@ -215,42 +215,42 @@ impl Inode {
         self.flags & EXTENTS_FL != 0
     }
 
-    /// Whether the bytes are in the inode itself.
+    /// Whether the content is in the inode itself.
     pub fn has_inline_data(&self) -> bool {
         self.flags & INLINE_DATA_FL != 0
     }
 
-    /// Whether the directory has an index of its names, on a filesystem with dir_index.
+    /// Whether the directory has an index of its names (if the filesystem has dir_index).
     pub fn has_index(&self) -> bool {
         self.flags & INDEX_FL != 0
     }
 
-    /// Whether the directory finds its names in any case.
+    /// Whether names in the directory are case-insensitive.
     pub fn is_casefolded(&self) -> bool {
         self.flags & CASEFOLD_FL != 0
     }
 
-    /// The bytes of the inode behind its fields: extended attributes.
+    /// The bytes of the inode after its fields: extended attributes.
     pub fn attributes(&self) -> &[u8] {
         self.bytes.get(self.extra_end..).unwrap_or_default()
     }
 
-    /// The target of a link that is stored in `i_block`.
+    /// The target of a symbolic link, if it is stored in `i_block`.
     pub fn fast_link(&self) -> Option<&[u8]> {
         let is_fast = !self.has_extents() && !self.has_inline_data() && self.size < BLOCK_BYTES;
         self.block().get(..usize::try_from(self.size).ok()?).filter(|_| is_fast)
     }
 
-    /// Refuses what needs a key.
+    /// Refuses encrypted inodes.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] when names or bytes are encrypted.
+    /// [`Error::Unsupported`] if names or content are encrypted.
     pub fn refuse_encrypted(&self) -> Result<(), Error> {
         if self.flags & ENCRYPT_FL != 0 { Err(unsupported("encrypt")) } else { Ok(()) }
     }
 }
 
-/// Length in bytes: only regular files have its high half without large_dir (`ext4_isize`).
+/// Length in bytes. Without large_dir, only regular files use its high half (`ext4_isize`).
 fn size(raw: &Raw, superblock: &Superblock) -> u64 {
     let is_long = superblock.has_large_dir || raw.i_mode.get() >> 12 == 0x8;
     let high = if is_long { u64::from(raw.i_size_high.get()) } else { 0 };
@@ -289,7 +289,7 @@ fn verify(
             let crc = [size, &zeros, behind].into_iter().fold(crc, crc32c);
             (u32::from(extra.i_checksum_hi.get()) << 16 | low, crc)
         }
-        // Without the high half only 16 bits count, and all bytes are covered.
+        // Without `i_checksum_hi` only 16 bits are stored, and all bytes are covered.
         _ => (low, crc32c(crc, rest) & 0xffff),
     };
     if stored == computed {

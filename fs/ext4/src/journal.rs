@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Replay of the journal, in memory: fs/jbd2/recovery.c.
 //!
-//! One pass from the first transaction that may not have reached its place to the last whole one. A
-//! transaction counts when its commit block is there and every checksum in it is right; the first that does
-//! not ends the journal. What is left at the end is where each block's last content stands.
+//! One pass from the first transaction that may not be on disk yet to the last complete one. A transaction
+//! counts if its commit block is present and all its checksums are valid; the first one that does not ends the
+//! journal. The result is the location of the latest content of each block.
 
 mod format;
 mod replayed;
@@ -24,25 +24,25 @@ use crate::{
 use format::{Kind, Superblock, Tag};
 pub use replayed::{Replayed, Source};
 
-/// Blocks that a replay may keep in mind: those of a journal of 1 GiB, the largest that mke2fs makes unasked,
-/// with blocks of 4 KiB. They need some 10 MiB of memory.
+/// Maximum number of blocks that a replay records: those of a journal of 1 GiB, the largest that mke2fs makes by
+/// default, with blocks of 4 KiB. They need some 10 MiB of memory.
 const MOST_BLOCKS: usize = 256 * 1024;
 
-/// What a journal holds.
+/// The result of scanning a journal.
 #[derive(Default)]
 pub struct Scanned {
-    /// Where the blocks stand that it holds for their own places, sorted by these.
+    /// The blocks that the journal replaces and where their content is, sorted by block number.
     pub sources: Vec<(BlockNumber, Source)>,
-    /// Fast commits are newer than its last transaction. They change the filesystem by other means than whole blocks,
-    /// and are not replayed: without them it is whole, and as old as that transaction.
+    /// There are fast commits after the last transaction. They are not whole blocks and are not replayed: without them
+    /// the filesystem is consistent, in the state of that transaction.
     pub has_fast_commits: bool,
 }
 
-/// What the journal holds.
+/// Scans the journal.
 ///
 /// # Errors
-/// [`Error::Corrupt`] for a damaged journal superblock, or block of a whole transaction; [`Error::Unsupported`] for
-/// a journal that is on another device or of an unknown kind.
+/// [`Error::Corrupt`] for a damaged journal superblock, or a damaged block of a committed transaction;
+/// [`Error::Unsupported`] for a journal on another device or of an unknown kind.
 pub fn scan<D: BlockRead>(files: &Files<D>) -> Result<Scanned, Error> {
     let journal = Journal::open(files)?;
     if journal.superblock.start == 0 {
@@ -65,16 +65,16 @@ pub fn scan<D: BlockRead>(files: &Files<D>) -> Result<Scanned, Error> {
     Ok(Scanned { sources: last(scan.events), has_fast_commits })
 }
 
-/// What a transaction did to a block.
+/// A change of a block by a transaction.
 struct Event {
     block: BlockNumber,
-    /// Its place among all.
+    /// Its position among all events.
     order: usize,
-    /// Where the block's new content is; none where it was revoked.
+    /// Where the block's new content is; `None` if it was revoked.
     source: Option<Source>,
 }
 
-/// What the last event of each block says.
+/// The sources that the last event of each block leaves.
 fn last(mut events: Vec<Event>) -> Vec<(BlockNumber, Source)> {
     events.sort_unstable_by_key(|event| (event.block, event.order));
     let mut sources: Vec<(BlockNumber, Source)> = Vec::new();
@@ -113,7 +113,7 @@ impl<'a, D: BlockRead> Journal<'a, D> {
         Ok(Self { files, inode, superblock })
     }
 
-    /// Where block `number` of the journal is, its content, and its byte offset.
+    /// Location of block `number` of the journal, its content, and its byte offset.
     fn block(&self, number: u32) -> Result<(BlockNumber, Vec<u8>, ByteOffset), Error> {
         block(self.files, &self.inode, number)
     }
@@ -136,29 +136,29 @@ fn block<D: BlockRead>(
     Ok((place, bytes, offset))
 }
 
-/// The way through the journal.
+/// The state of the scan.
 struct Scan<'a, D> {
     journal: Journal<'a, D>,
-    /// Number of the transaction that comes next or that we are in.
+    /// Number of the current or the next transaction.
     sequence: u32,
-    /// The block that comes next.
+    /// The next block.
     at: u32,
-    /// Blocks of the ring that were not visited yet.
+    /// Blocks of the ring that are not visited yet.
     left: u32,
-    /// Register of the checksum over the transaction's descriptors and data, of journals before csum_v2.
+    /// Running checksum over the transaction's descriptors and data, for journals before csum_v2.
     sum: u32,
-    /// A block of the transaction that we are in whose checksum is wrong: an error once the transaction turns out to be
-    /// whole, and what a crash left where it does not.
+    /// A checksum mismatch in the current transaction: an error if the transaction turns out to be committed, otherwise
+    /// only what a crash left behind.
     damaged: Option<Error>,
-    /// Of whole transactions.
+    /// Events of committed transactions.
     events: Vec<Event>,
-    /// Blocks and revocations of the transaction that we are in.
+    /// Blocks of the current transaction.
     pending: Vec<(BlockNumber, Source)>,
     revoked: Vec<BlockNumber>,
 }
 
 impl<D: BlockRead> Scan<'_, D> {
-    /// Takes the next block of the journal's own; `false` where the journal ends.
+    /// Handles the next descriptor, commit or revocation block; `false` at the end of the journal.
     fn step(&mut self) -> Result<bool, Error> {
         let Some(at) = self.advance() else { return Ok(false) };
         let (_, bytes, _) = self.journal.block(at)?;
@@ -170,7 +170,7 @@ impl<D: BlockRead> Scan<'_, D> {
         }
     }
 
-    /// The next block of the ring; none when all were visited.
+    /// The next block of the ring; `None` if all were visited.
     fn advance(&mut self) -> Option<u32> {
         self.left = self.left.checked_sub(1)?;
         let at = self.at;
@@ -181,7 +181,7 @@ impl<D: BlockRead> Scan<'_, D> {
         Some(at)
     }
 
-    /// The data blocks behind a descriptor.
+    /// Handles the data blocks after a descriptor.
     fn descriptor(&mut self, bytes: &[u8]) -> Result<bool, Error> {
         let Some(tags) = self.journal.superblock.tags(bytes) else { return Ok(false) };
         self.add(bytes);
@@ -193,7 +193,7 @@ impl<D: BlockRead> Scan<'_, D> {
         within_limit(self.pending.len())
     }
 
-    /// Where a data block is. Without checksums it is not even read.
+    /// Location of a data block. Without checksums it is not even read.
     fn data(&mut self, at: u32, tag: &Tag) -> Result<BlockNumber, Error> {
         let superblock = &self.journal.superblock;
         if superblock.checksum_seed.is_none() && !superblock.sums_transactions {
@@ -222,7 +222,7 @@ impl<D: BlockRead> Scan<'_, D> {
         within_limit(self.revoked.len())
     }
 
-    /// The end of a transaction: its blocks count, and those that it revokes no longer do.
+    /// Handles the end of a transaction: its blocks count, and those that it revokes no longer do.
     fn commit(&mut self, bytes: &[u8]) -> Result<bool, Error> {
         if !self.journal.superblock.is_commit_right(bytes, self.sum) {
             return Ok(false);
@@ -246,12 +246,12 @@ impl<D: BlockRead> Scan<'_, D> {
     }
 }
 
-/// Always `true`.
+/// Returns `true`, or an error for too many blocks.
 fn within_limit(blocks: usize) -> Result<bool, Error> {
     if blocks <= MOST_BLOCKS {
         return Ok(true);
     }
-    // Cannot saturate: so many events are in memory.
+    // Cannot saturate: the events are in memory.
     let bytes = blocks.saturating_mul(size_of::<Event>());
     let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
     Err(Error::NoMemory(NoMemory { format: Format::Ext4, structure: "journal replay", bytes }))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Setting the label: `s_volume_name` of the superblock and of its copies, as `tune2fs -L` does.
+//! Sets the label: `s_volume_name` of the superblock and of its copies, as `tune2fs -L` does.
 
 use block::BlockWrite;
 use crc32c::crc32c;
@@ -8,41 +8,41 @@ use zerocopy::{FromBytes, IntoBytes};
 
 use crate::superblock::{CHECKSUM_AT, MAGIC, OFFSET, Raw, SIZE, Superblock};
 
-/// Bytes of the longest label.
+/// Maximum length of a label in bytes.
 pub const LONGEST: usize = 16;
 
-/// Why a label is not set.
+/// Why a label cannot be set.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LabelError {
     /// It has more than [`LONGEST`] bytes.
     #[error("a label has at most {LONGEST} bytes, this one has {length}")]
     Long {
-        /// Its bytes.
+        /// Its length in bytes.
         length: usize,
     },
-    /// The filesystem was not unmounted: replaying its journal would bring the old superblock back.
-    #[error("its journal has to be replayed first")]
+    /// The journal is not empty: its replay would restore the old superblock.
+    #[error("its journal must be replayed first")]
     Journal,
-    /// Whoever has it mounted may write the old superblock over the new one.
+    /// A system that has it mounted may overwrite the new superblock with the old one.
     #[error("it is mounted, or was not unmounted cleanly")]
     Mounted,
-    /// What is damaged is not written to.
+    /// Nothing is written to a damaged filesystem.
     #[error("it is marked as having errors")]
     Errors,
-    /// The filesystem, or the device.
+    /// The filesystem or the device cannot be read or written.
     #[error(transparent)]
     Disk(#[from] Error),
 }
 
-/// Sets the label of the filesystem that starts at byte 0 of `device`, with nothing changed but the label and the
-/// checksum of each superblock.
+/// Sets the label of the filesystem that starts at byte 0 of `device`. Only the label and the checksum of each
+/// superblock change.
 ///
-/// A copy that is not one of this filesystem, or whose checksum is wrong, is left as it is. The copies come first:
-/// where one of them cannot be written, the label is the old one.
+/// A copy that belongs to another filesystem, or whose checksum is wrong, is left as it is. The copies are written
+/// first: if one of them cannot be written, the label remains the old one.
 ///
 /// # Errors
-/// [`LabelError`]; [`Error::Corrupt`] for a damaged superblock, [`Error::Io`] when the device fails.
+/// [`LabelError`]; [`Error::Corrupt`] for a damaged superblock, [`Error::Io`] if the device fails.
 pub fn set<D: BlockWrite + ?Sized>(device: &D, label: &[u8]) -> Result<(), LabelError> {
     if label.len() > LONGEST {
         return Err(LabelError::Long { length: label.len() });
@@ -66,7 +66,7 @@ pub fn set<D: BlockWrite + ?Sized>(device: &D, label: &[u8]) -> Result<(), Label
     Ok(())
 }
 
-/// Sets the label of the superblock at `offset`, if it is one of this filesystem.
+/// Sets the label of the superblock at `offset`, if it belongs to this filesystem.
 fn write<D: BlockWrite + ?Sized>(
     device: &D,
     offset: u64,

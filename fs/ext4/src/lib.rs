@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! ext2, ext3 and ext4, read-only but for the label.
+//! ext2, ext3 and ext4, read-only except for the label.
 //!
 //! Extents and block maps, 64-bit, flex_bg, meta_bg, bigalloc, inline data, indexed directories, both checksum
-//! features (verified), and a dirty journal, which is replayed in memory: reading writes nothing. Its fast commits are
-//! not replayed, which is a warning.
+//! features (verified), and a dirty journal, which is replayed in memory: reading writes nothing. Fast commits are not
+//! replayed; if there are any, that is a warning.
 //!
 //! ```
 //! # fn read(disk: Vec<u8>) -> Result<(), filesystem::Error> {
@@ -65,23 +65,22 @@ use crate::{
 /// Longest target of a symbolic link: `PATH_MAX` of Linux.
 const LONGEST_LINK: u64 = 4096;
 
-/// What follows where fast commits are not replayed.
-const NOT_REPLAYED: &str =
-    "its fast commits are not replayed: what was written last is missing, or as it was before";
+/// The warning about fast commits that are not replayed.
+const NOT_REPLAYED: &str = "the journal's fast commits are not replayed: the latest changes are missing";
 
 /// An ext2, ext3 or ext4 filesystem.
 pub struct Ext4<D> {
     files: Files<Replayed<D>>,
-    /// Fast commits of its journal are not replayed.
+    /// Its journal has fast commits, which are not replayed.
     lacks_fast_commits: bool,
-    /// What its journal has changed.
+    /// Memory for the blocks that the journal replaces.
     _replayed: Claim,
 }
 
-/// Whether the superblock's magic number stands on the device.
+/// Whether the superblock's magic number is on the device.
 ///
 /// # Errors
-/// [`Error::Io`] when the device fails. A device that is too small holds no ext4: that is not an error.
+/// [`Error::Io`] if the device fails. A device that is too small is not ext4, which is not an error.
 pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
     // Cannot saturate: a sum of two constants.
     if device.size() < superblock::OFFSET.saturating_add(superblock::SIZE) {
@@ -95,16 +94,17 @@ pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
 
 impl<D: BlockRead> Ext4<D> {
     /// Opens the filesystem that starts at byte 0 of `device`, and replays its journal in memory if it was not
-    /// unmounted; fast commits are not, which is a [warning](FileSystem::warnings). Metadata is read in small pieces, many of them again and again: put a [`block::Cache`] below.
+    /// unmounted cleanly. Fast commits are not replayed, which is a [warning](FileSystem::warnings). Metadata is read
+    /// in small pieces, many of them repeatedly: put a [`block::Cache`] below.
     ///
     /// # Errors
     /// [`Error::Corrupt`] for a damaged superblock or journal superblock, [`Error::Unsupported`] naming a
-    /// feature, [`Error::NoMemory`] for a journal with more blocks than any honest one.
+    /// feature, [`Error::NoMemory`] for a journal with implausibly many blocks.
     pub fn open(device: D) -> Result<Self, Error> {
         Self::open_within(device, &MemoryBudget::default())
     }
 
-    /// The same beside other filesystems, with which it shares this memory.
+    /// As [`open`](Self::open), with a memory budget that is shared with other filesystems.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -115,7 +115,7 @@ impl<D: BlockRead> Ext4<D> {
             let Scanned { sources, has_fast_commits } = journal::scan(&files)?;
             lacks_fast_commits = has_fast_commits;
             let block_size = files.volume.superblock.block_size;
-            // Once more: the superblock itself may be in the journal.
+            // Opened again: the superblock itself may be in the journal.
             let device = files.volume.into_device().with(block_size, sources);
             files = Files::new(Volume::open(device)?);
         }
@@ -183,10 +183,10 @@ impl<D: BlockRead> FileSystem for Ext4<D> {
 }
 
 impl<D: BlockRead> Ext4<D> {
-    /// Fills `buf` from the inode's bytes at `offset` and returns how many there were.
+    /// Fills `buf` with the inode's bytes at `offset` and returns how many there were.
     fn read_inode(&self, inode: &Inode, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
         inode.refuse_encrypted()?;
-        // Saturates behind the end, where nothing is left.
+        // Saturates at zero past the end, where nothing is left.
         let rest = usize::try_from(inode.size.saturating_sub(offset)).unwrap_or(usize::MAX);
         let length = rest.min(buf.len());
         let buf = buf.get_mut(..length).unwrap_or_default();

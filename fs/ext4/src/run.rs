@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Runs: blocks of a file that lie one after the other.
+//! Runs: contiguous blocks of a file.
 
 use alloc::vec::Vec;
 
 use crate::units::{BlockNumber, FileBlock};
 
-/// Blocks of a file that lie one after the other.
+/// Contiguous blocks of a file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Run {
     /// First block of the file.
     pub logical: FileBlock,
     /// Number of blocks, at least one.
     pub length: u64,
-    /// First block of the filesystem; none for a hole or an extent that was never written: zeros.
+    /// First block of the filesystem; `None` for a hole or an unwritten extent, which read as zeros.
     pub physical: Option<BlockNumber>,
 }
 
 impl Run {
-    /// One past its last block of the file.
+    /// One past the last block of the file in the run.
     pub fn end(&self) -> FileBlock {
         self.logical.after(self.length)
     }
 
-    /// Where the run's block `logical` of the file is.
+    /// The location of block `logical` of the file, which is in the run.
     pub fn block(&self, logical: FileBlock) -> Option<BlockNumber> {
         self.physical.map(|first| first.after(logical.since(self.logical)))
     }
 }
 
-/// What one leaf of a file's map says: runs in the order of the file, without gaps between them.
+/// The runs of one leaf of a file's map, in the order of the file and without gaps.
 #[derive(Debug)]
 pub struct Leaf {
     next: FileBlock,
@@ -36,24 +36,24 @@ pub struct Leaf {
 }
 
 impl Leaf {
-    /// A leaf without runs yet, that starts at block `first` of the file.
+    /// An empty leaf that starts at block `first` of the file.
     pub fn new(first: FileBlock) -> Self {
         Self { next: first, runs: Vec::new() }
     }
 
-    /// A leaf that is a hole.
+    /// A leaf that is one hole.
     pub fn hole(first: FileBlock, end: FileBlock) -> Self {
         let mut leaf = Self::new(first);
         leaf.push(end.since(first), None);
         leaf
     }
 
-    /// Block of the file behind the last run.
+    /// The block of the file after the last run.
     pub fn next(&self) -> FileBlock {
         self.next
     }
 
-    /// Appends `length` blocks; joined with the last run where they continue it.
+    /// Appends `length` blocks, merged into the last run if they continue it.
     pub fn push(&mut self, length: u64, physical: Option<BlockNumber>) {
         if length == 0 {
             return;
@@ -61,13 +61,13 @@ impl Leaf {
         let logical = self.next;
         self.next = logical.after(length);
         match self.runs.last_mut() {
-            // Cannot saturate: the runs of a leaf make no more blocks than a file may have, fewer than 2⁴³.
+            // Cannot saturate: the runs of a leaf have at most as many blocks as a file may have, fewer than 2⁴³.
             Some(last) if last.block(logical) == physical => last.length = last.length.saturating_add(length),
             _ => self.runs.push(Run { logical, length, physical }),
         }
     }
 
-    /// The run that holds block `logical` of the file; none where another leaf speaks of it.
+    /// The run that holds block `logical` of the file; `None` if another leaf maps it.
     pub fn run(&self, logical: FileBlock) -> Option<Run> {
         let behind = self.runs.partition_point(|run| run.logical <= logical);
         let run = self.runs.get(behind.checked_sub(1)?)?;

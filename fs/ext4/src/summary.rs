@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What the superblock says of the whole filesystem.
+//! What the superblock says about the whole filesystem.
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -65,8 +65,8 @@ const RO_COMPAT: &[&str] = &[
     "orphan_present",
 ];
 
-/// Free space, features and state. Errors that the kernel found, an unclean state that no journal mends, and
-/// warnings make it degraded until e2fsck has run.
+/// Free space, features and state. The filesystem is degraded until e2fsck has run if the kernel found errors, if it
+/// was not unmounted cleanly and has no journal to replay, or if there are warnings.
 pub fn of(superblock: &Superblock, has_warnings: bool) -> Summary {
     let words = [('C', COMPAT), ('I', INCOMPAT), ('R', RO_COMPAT)];
     let features = words.into_iter().zip(superblock.features);
@@ -74,7 +74,7 @@ pub fn of(superblock: &Superblock, has_warnings: bool) -> Summary {
     let is_unclean = !superblock.is_unmounted && !superblock.has_journal;
     let is_sound = !superblock.has_errors && !is_unclean && !has_warnings;
     Summary {
-        // More than there are cannot be true.
+        // More than the number of blocks cannot be true.
         free: Some(superblock.free_blocks)
             .filter(|free| *free <= superblock.blocks)
             .and_then(|free| free.checked_mul(superblock.block_size)),
@@ -84,7 +84,7 @@ pub fn of(superblock: &Superblock, has_warnings: bool) -> Summary {
     }
 }
 
-/// The names of the bits that are set; of those without a name as `dumpe2fs` shows them.
+/// The names of the bits that are set; bits without a name are shown as `dumpe2fs` does.
 fn features(kind: char, names: &[&str], bits: u32) -> Vec<String> {
     let set = (0..u32::BITS).filter(|bit| bits.checked_shr(*bit).unwrap_or(0) & 1 != 0);
     let name = |bit: u32| match usize::try_from(bit).ok().and_then(|bit| names.get(bit)) {

@@ -23,17 +23,18 @@ use crate::{
 };
 pub use raw::Raw;
 
-/// Where it stands, in bytes.
+/// Its byte offset on the device.
 pub const OFFSET: u64 = 1024;
-/// Its bytes.
+/// Its size in bytes.
 pub const SIZE: u64 = 1024;
 /// `s_magic`
 pub const MAGIC: u16 = 0xef53;
-/// Where `s_magic` stands in it.
+/// Offset of `s_magic` in it.
 pub const MAGIC_AT: usize = offset_of!(Raw, s_magic);
-/// Bytes that `s_checksum` covers: all before it.
+/// Offset of `s_checksum`, which covers all bytes before it.
 pub const CHECKSUM_AT: usize = offset_of!(Raw, s_checksum);
-/// Copies of a superblock that are written to: those of 4 TiB with blocks of 1 KiB where every group has one.
+/// Maximum number of superblock copies that are written: enough for 4 TiB with blocks of 1 KiB and a copy in every
+/// group.
 const MOST_BACKUPS: u64 = 1 << 19;
 /// `EXT4_CRC32C_CHKSUM`
 const CRC32C: u8 = 1;
@@ -67,12 +68,12 @@ pub struct Superblock {
     pub inode_size: u64,
     /// Bytes of a group descriptor: a power of two from 32 to 1024.
     pub descriptor_size: u64,
-    /// Meta block groups before this one have their descriptors behind the superblock, as all have without
+    /// Meta block groups before this one have their descriptors after the superblock, as all have without
     /// meta_bg.
     pub first_meta_bg: Option<u64>,
     /// Directory entries have a file type.
     pub has_file_type: bool,
-    /// Directories with the flag for it have an index.
+    /// Directories with the index flag have an index.
     pub has_dir_index: bool,
     /// Directories may have 2 GiB and more, and three levels of index.
     pub has_large_dir: bool,
@@ -80,23 +81,23 @@ pub struct Superblock {
     pub needs_recovery: bool,
     /// It has a journal.
     pub has_journal: bool,
-    /// It was unmounted cleanly. One with a journal keeps this while it is mounted: `needs_recovery` tells of that.
+    /// It was unmounted cleanly. With a journal this stays set while it is mounted; `needs_recovery` tells then.
     pub is_unmounted: bool,
-    /// Errors were found in it, and it was not repaired since.
+    /// Errors were found in it, and it has not been repaired since.
     pub has_errors: bool,
-    /// Blocks that nothing uses, as of the last time that this was written.
+    /// Free blocks, as last recorded in the superblock.
     pub free_blocks: u64,
     /// `s_feature_compat`, `s_feature_incompat`, `s_feature_ro_compat`.
     pub features: [u32; 3],
-    /// Inode of the journal, 0 where it is on another device.
+    /// Inode of the journal; 0 if it is on another device.
     pub journal_inode: u32,
-    /// Register to start metadata checksums with; none without metadata_csum.
+    /// Seed of metadata checksums; `None` without metadata_csum.
     pub checksum_seed: Option<u32>,
     /// Group descriptors have CRC-16 checksums.
     pub has_gdt_csum: bool,
     /// The filesystem's UUID.
     pub uuid: [u8; 16],
-    /// `s_hash_seed`: what hashes of names start with, all zeros for the constants of the hash.
+    /// `s_hash_seed`: seed of the hashes of names; all zeros for the default constants.
     pub hash_seed: [u32; 4],
     /// Names are hashed as unsigned bytes.
     pub hashes_unsigned: bool,
@@ -147,7 +148,7 @@ impl Superblock {
         raw.checked(device.size())
     }
 
-    /// Format, label and UUID as blkid gives them.
+    /// Format, label and UUID as blkid shows them.
     pub fn identity(&self) -> Identity {
         let label = self.label.split(|byte| *byte == 0).next().unwrap_or_default();
         Identity { format: self.format, label: label.to_vec(), uuid: hyphenated(self.uuid) }
@@ -155,7 +156,7 @@ impl Superblock {
 
     /// Number of block groups.
     pub fn groups(&self) -> u64 {
-        // Cannot saturate: the first data block is one of all, as `blocks` has checked.
+        // Cannot saturate: the first data block is below `blocks`, which was checked.
         self.blocks.saturating_sub(self.first_data_block.0).div_ceil(self.blocks_per_group.max(1))
     }
 
@@ -165,7 +166,7 @@ impl Superblock {
         self.first_data_block.after(group.0.saturating_mul(self.blocks_per_group))
     }
 
-    /// Where a block stands.
+    /// Byte offset of a block.
     pub fn block_offset(&self, block: BlockNumber) -> ByteOffset {
         // Does not saturate for blocks of the filesystem: they are all on the device.
         ByteOffset(block.0.saturating_mul(self.block_size))
@@ -184,14 +185,14 @@ impl Superblock {
 }
 
 impl Superblock {
-    /// The groups behind the first that start with a copy of the superblock.
+    /// The groups after the first one that start with a copy of the superblock.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] for more of them than any honest filesystem has.
+    /// [`Error::Unsupported`] for implausibly many of them.
     pub fn backups(&self) -> Result<Vec<GroupNumber>, Error> {
         let groups = self.groups();
         let mut backups: Vec<u64> = match self.backups {
-            Backups::All if groups > MOST_BACKUPS => return Err(unsupported("more superblocks than 524288")),
+            Backups::All if groups > MOST_BACKUPS => return Err(unsupported("more than 524288 superblocks")),
             Backups::All => (1..groups).collect(),
             Backups::Two(groups) => groups.map(u64::from).to_vec(),
             Backups::Sparse => {
@@ -213,7 +214,7 @@ impl Raw {
         self.s_feature_ro_compat.get() & bit != 0
     }
 
-    /// Whether `s_checksum` counts.
+    /// Whether `s_checksum` is used.
     pub fn has_checksums(&self) -> bool {
         self.has_ro_compat(RO_COMPAT_METADATA_CSUM)
     }
@@ -300,7 +301,7 @@ impl Raw {
                 blocks,
             ));
         }
-        // With blocks of 1 KiB the superblock is in block 1; bigalloc counts it to group 0 all the same.
+        // With blocks of 1 KiB the superblock is in block 1; with bigalloc it belongs to group 0 all the same.
         let first = self.s_first_data_block.get();
         if u64::from(first) >= blocks || first > u32::from(block_size == 1024) {
             return Err(range(
@@ -317,7 +318,7 @@ impl Raw {
         // Cannot saturate: a block has at most 2¹⁶ bytes.
         let bits = block_size.saturating_mul(8);
         let blocks = self.s_blocks_per_group.get();
-        // A group has as many clusters as its bitmap has bits: only with bigalloc more blocks than that.
+        // A group has at most as many clusters as its bitmap has bits; only with bigalloc may it have more blocks.
         let is_bigalloc = self.has_ro_compat(RO_COMPAT_BIGALLOC);
         if blocks == 0 || (!is_bigalloc && u64::from(blocks) > bits) {
             return Err(range(
@@ -339,7 +340,7 @@ impl Raw {
 
     /// Bytes of an inode and of a group descriptor.
     fn sizes(&self, block_size: u64) -> Result<(u64, u64), Error> {
-        // Revision 0 has no field for it.
+        // Revision 0 has no field for the inode size.
         let inode = if self.s_rev_level.get() == 0 { 128 } else { self.s_inode_size.get() };
         if inode < 128 || !inode.is_power_of_two() || u64::from(inode) > block_size {
             return Err(range(
@@ -382,7 +383,7 @@ fn is_power(value: u64, base: u64) -> bool {
     powers.find(|power| *power >= value) == Some(value)
 }
 
-/// `11111111-2222-3333-4444-555555555555`; nothing for zeros, as of a filesystem without one.
+/// `11111111-2222-3333-4444-555555555555`; empty for zeros, which mean that there is no UUID.
 fn hyphenated(uuid: [u8; 16]) -> String {
     let mut text = String::new();
     if uuid == [0; 16] {

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A type for each index space: a block of a file is never taken for one of the filesystem, nor a block for a byte.
+//! A type for each index space, so that a block of a file is never mistaken for one of the filesystem, nor a block for
+//! a byte.
 //!
-//! Sums saturate: what is past the end of the device or of any file stays so, and whoever uses one checks it.
-//! Differences do at zero, as they say.
+//! Sums saturate: a position past the end of the device or of any file stays past the end, and is checked where it is
+//! used. Differences saturate at zero.
 
 /// Bytes from the start of the device.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct ByteOffset(pub u64);
 
-/// A block of the filesystem; block 0 is where the device starts.
+/// A block of the filesystem; block 0 is at the start of the device.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct BlockNumber(pub u64);
 
@@ -16,7 +17,7 @@ pub struct BlockNumber(pub u64);
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct FileBlock(pub u64);
 
-/// Names a file, directory or link.
+/// Identifies a file, directory or link.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct InodeNumber(pub u32);
 
@@ -25,37 +26,37 @@ pub struct InodeNumber(pub u32);
 pub struct GroupNumber(pub u64);
 
 impl ByteOffset {
-    /// So many bytes behind this one.
+    /// The offset this many bytes later.
     pub const fn after(self, bytes: u64) -> Self {
         Self(self.0.saturating_add(bytes))
     }
 
-    /// The byte `at` of a structure that starts here.
+    /// The offset of byte `at` of a structure that starts here.
     pub fn within(self, at: usize) -> Self {
         self.after(u64::try_from(at).unwrap_or(u64::MAX))
     }
 }
 
 impl BlockNumber {
-    /// So many blocks behind this one.
+    /// The block this many blocks later.
     pub const fn after(self, blocks: u64) -> Self {
         Self(self.0.saturating_add(blocks))
     }
 }
 
 impl FileBlock {
-    /// So many blocks behind this one.
+    /// The block this many blocks later.
     pub const fn after(self, blocks: u64) -> Self {
         Self(self.0.saturating_add(blocks))
     }
 
-    /// Blocks from `earlier` to this one; none where that is not earlier.
+    /// Number of blocks from `earlier` to this one; 0 if that one is not earlier.
     pub const fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 }
 
-// What errors have found.
+// For the values in errors.
 impl From<ByteOffset> for u64 {
     fn from(offset: ByteOffset) -> Self {
         offset.0

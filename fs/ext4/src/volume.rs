@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The device, its superblock, and blocks: below inodes and files.
+//! The device, its superblock and its blocks: the layer below inodes and files.
 
 use alloc::{vec, vec::Vec};
 
@@ -12,7 +12,7 @@ use crate::{
     units::{BlockNumber, ByteOffset},
 };
 
-/// An open filesystem as blocks.
+/// An open filesystem, as blocks.
 pub struct Volume<D> {
     device: D,
     pub superblock: Superblock,
@@ -24,7 +24,7 @@ impl<D: BlockRead> Volume<D> {
         Ok(Self { device, superblock })
     }
 
-    /// The device that it is on.
+    /// The underlying device.
     pub fn device(&self) -> &D {
         &self.device
     }
@@ -38,7 +38,7 @@ impl<D: BlockRead> Volume<D> {
         Ok(self.device.read_at(offset.0, buf)?)
     }
 
-    /// A block of metadata that `structure` at byte `at` names, and its own byte offset.
+    /// The metadata block that `structure` at byte `at` points to, and the block's byte offset.
     pub fn metadata_block(
         &self,
         block: BlockNumber,
@@ -52,8 +52,8 @@ impl<D: BlockRead> Volume<D> {
         Ok((bytes, offset))
     }
 
-    /// Checks that `length` blocks from `block` on, which `structure` at byte `at` names, lie in the
-    /// filesystem and are not its superblock.
+    /// Checks that `length` blocks from `block` on, which `structure` at byte `at` points to, are inside the
+    /// filesystem and do not contain its superblock.
     pub fn check_blocks(
         &self,
         block: BlockNumber,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What Linux has written and aged reads as Linux reads it, also where power failed.
+//! Images written and aged by Linux read as Linux reads them, even after a power failure.
 
 use std::collections::BTreeMap;
 
@@ -12,16 +12,16 @@ use oracle::{
     opinion::{self, Known},
 };
 
-/// Names of one folder that are looked up: more of a folder without an index take minutes.
+/// Maximum number of names to look up in one folder: more would take minutes in a folder without an index.
 const LOOKUPS: usize = 600;
-/// `s_feature_incompat`, and its bit for a journal to be replayed.
+/// Offset of `s_feature_incompat`, and its bit for a journal that must be replayed.
 const INCOMPAT: usize = 1024 + 0x60;
 const NEEDS_RECOVERY: u8 = 4;
 
-/// What GRUB 2.14 and The Sleuth Kit 4.14 get wrong.
+/// Known errors of GRUB 2.14 and The Sleuth Kit 4.14.
 const KNOWN: &[Known] = &[
     grub("", "something wrong with extent", "reads no file that begins with a hole"),
-    // It does not look at the length's highest bit, which says that an extent was allocated only.
+    // It ignores the highest bit of the length, which marks an unwritten extent.
     grub("", opinion::STALE, "reads as data what was never written"),
     grub("bigalloc", "unknown filesystem", "reads no bigalloc"),
     grub("inline_data", "unknown filesystem", "reads no inline_data"),
@@ -40,7 +40,7 @@ const fn sleuthkit(kind: &'static str, words: &'static str, why: &'static str) -
     Known { kind, reader: "Sleuth Kit", words, why }
 }
 
-/// Each folder's names.
+/// The names in each folder.
 fn folders(records: &[Record]) -> BTreeMap<&[u8], Vec<&[u8]>> {
     let mut folders = BTreeMap::<_, Vec<_>>::new();
     for record in records.iter().filter(|record| !record.path.is_empty()) {
@@ -63,7 +63,7 @@ fn assert_found(aged: &Aged, ext4: &Ext4<&[u8]>) {
             let found = ext4.lookup(&node, name).unwrap_or_else(|error| panic!("{what}: {error}"));
             let (attr, record) = (ext4.attr(&found).unwrap(), records[path.as_slice()]);
             assert_eq!((attr.kind, attr.size), (record.kind, record.size), "{what}");
-            // The name with one byte more or less is another's, or nobody's.
+            // The name with a byte more or less belongs to another node, or to none.
             let other = &name[..name.len() - 1];
             if !other.is_empty() && !names.contains(&other) {
                 assert_eq!(ext4.lookup(&node, other), Err(Error::NotFound), "{what}");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Damaged filesystems give values or errors; in half of them the checksums are right again.
+//! Damaged filesystems give values or errors; in half of them the checksums are repaired.
 
 use std::{
     fs,
@@ -17,12 +17,12 @@ use oracle::{
     tools,
 };
 
-/// More than the root of an extent tree and a leaf of 1 KiB hold: 4 and 84.
+/// More extents than the root of an extent tree (4) and a leaf of 1 KiB (84) hold.
 const PIECES: u64 = 100;
 
-/// Every structure within 4 MiB and 60 nodes: long names make an index of few, holes a deep extent tree.
+/// Every structure within 4 MiB and 60 nodes: long names make an index from few names, holes a deep extent tree.
 fn fill(root: &Path) {
-    // Mostly zeros: damage goes where something else is.
+    // Mostly zeros, since only other bytes are damaged.
     let content = |size: usize| (0..size).map(|at| u8::from(at % 1024 == 0)).collect::<Vec<u8>>();
     for (name, size) in [("inline", 100), ("small", 3000), ("large", 20_000)] {
         fs::write(root.join(name), content(size)).unwrap();
@@ -46,7 +46,7 @@ fn debugfs(image: &str, commands: &str) {
     tools::run_with_input("debugfs", &["-w", image], commands.as_bytes());
 }
 
-/// An image; with the last change of it in its journal only, opened so by debugfs.
+/// An image; with `journal`, its last change is only in the journal, which debugfs opens in this way.
 fn image(name: &str, arguments: &str, journal: Option<&str>) -> Vec<u8> {
     let work = tools::work_dir(name);
     let source = work.join("source");
@@ -76,7 +76,7 @@ fn image(name: &str, arguments: &str, journal: Option<&str>) -> Vec<u8> {
     fs::read(&image).unwrap()
 }
 
-/// All that mke2fs makes today and inline data; 1 KiB as `repair` expects.
+/// The defaults of mke2fs and inline data; blocks of 1 KiB, as `repair` expects.
 const EXT4: &str = "-t ext4 -b 1024 -O inline_data";
 const LAYERS: &[&str] = &["superblock", "root", "walk", "data"];
 
@@ -119,11 +119,11 @@ fn an_image_of_a_power_failure_survives_damage() {
 
 #[test]
 fn ext3_survives_damage() {
-    // Without checksums: repair has nothing to do, and everything gets to the parser.
+    // Without checksums: there is nothing to repair, and all damage reaches the parser.
     let _ = campaign::run(plan("ext3", &image("ext3", "-t ext3 -b 1024", Some("jo")), 300));
 }
 
-/// The image seen as 1 KiB blocks, any offset readable: what lies outside is zero.
+/// The image as 1 KiB blocks; any offset can be read, and bytes outside of the image are zero.
 struct Image<'a>(&'a mut [u8]);
 
 /// `s_feature_ro_compat`: metadata_csum.
@@ -135,7 +135,7 @@ const CSUM_V3: u32 = 0x10;
 const BLOCK: usize = 1024;
 const SUPERBLOCK: usize = 1024;
 
-/// Makes the checksum right of the structure that holds the byte at `at`.
+/// Repairs the checksum of the structure that holds the byte at `at`.
 fn repair(bytes: &mut [u8], at: usize) {
     let mut image = Image(bytes);
     if image.word(SUPERBLOCK + 0x64) & METADATA_CSUM == 0 {
@@ -146,7 +146,7 @@ fn repair(bytes: &mut [u8], at: usize) {
     let uuid = image.part(SUPERBLOCK + 0x68, 16).to_vec();
     let has_seed = image.word(SUPERBLOCK + 0x60) & 0x2000 != 0;
     let seed = if has_seed { image.word(SUPERBLOCK + 0x270) } else { crc(!0, &uuid) };
-    // One group, its descriptor of 64 bytes behind the superblock.
+    // One group, with a descriptor of 64 bytes after the superblock.
     let descriptor = 2 * BLOCK;
     let head = crc(crc(seed, &[0; 4]), image.part(descriptor, 0x1e));
     let sum = crc(crc(head, &[0; 2]), image.part(descriptor + 0x20, 0x20));
@@ -193,7 +193,7 @@ impl Image<'_> {
         if self.part(at, 256).iter().all(|byte| *byte == 0) {
             return; // never used
         }
-        // The high half has room only in inodes with extra fields.
+        // Only inodes with extra fields have the high half.
         let has_high = self.half(at + 0x80) >= 4;
         self.put(at + 0x7c, &[0; 2]);
         if has_high {
@@ -228,7 +228,7 @@ impl Image<'_> {
         }
     }
 
-    /// A block of entries, or of an index.
+    /// A block of directory entries, or of an index.
     fn directory(&mut self, at: usize, seed: u32, is_indexed: bool, is_first: bool) {
         let entries = match is_indexed {
             true if is_first => at + 0x20,
@@ -248,7 +248,7 @@ impl Image<'_> {
         }
     }
 
-    /// The blocks of a journal with csum_v3 whose extents stand at `map`.
+    /// The blocks of a journal with csum_v3 whose extents are at `map`.
     fn journal(&mut self, map: usize) {
         let extents = (0..self.half(map + 2).min(4)).map(|index| map + 12 + index * 12);
         let run = |at| (self.word(at + 8) as usize, self.half(at + 4).min(4096));
@@ -256,7 +256,7 @@ impl Image<'_> {
         let big = |image: &Self, at: usize| image.word(at).swap_bytes();
         let superblock = blocks.first().map(|block| block * BLOCK);
         let Some(superblock) = superblock.filter(|at| big(self, at + 0x28) & CSUM_V3 != 0) else { return };
-        // s_start, and the ring on from there.
+        // s_start, and the ring from there on.
         let begin = (big(self, superblock + 0x1c) as usize).clamp(1, blocks.len());
         let ring = blocks[begin..].iter().chain(&blocks[1..begin]);
         let mut starts = ring.map(|block| block * BLOCK).collect::<Vec<_>>().into_iter();
@@ -270,7 +270,7 @@ impl Image<'_> {
                 let sum = crc(crc(seed, &sequence), self.part(data, BLOCK));
                 self.put(tag + 12, &sum.to_be_bytes());
                 let flags = big(self, tag + 4);
-                // Without the flag for the same UUID one follows.
+                // Without the "same UUID" flag, a UUID follows.
                 tag += if flags & 2 == 0 { 32 } else { 16 };
                 if flags & 8 != 0 {
                     break;
@@ -301,7 +301,7 @@ fn crc(sum: u32, bytes: &[u8]) -> u32 {
 #[test]
 fn repair_leaves_a_sound_image_as_it_is() {
     let made = [None, Some("jo -c -v 3")].map(|journal| image("repair", EXT4, journal));
-    // Not that of a power failure: until its journal is replayed, what is in its places is not sound.
+    // Not the image of a power failure, which is not consistent until its journal is replayed.
     let aged = [aged::image("small").bytes];
     for (number, sound) in made.into_iter().chain(aged).enumerate() {
         // Every inode, and every block at least once.

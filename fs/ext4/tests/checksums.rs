@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Damaged metadata does not go unnoticed where the filesystem has checksums.
+//! On a filesystem with checksums, damaged metadata is always detected.
 
 use std::{cell::RefCell, collections::BTreeSet, fs, os::unix::fs::FileExt, path::Path};
 
@@ -13,7 +13,7 @@ use oracle::{
 
 const BLOCK: usize = 1024;
 
-/// Notes which blocks are read.
+/// Records which blocks are read.
 struct Recorder<'a>(&'a [u8], RefCell<BTreeSet<usize>>);
 
 impl BlockRead for Recorder<'_> {
@@ -30,7 +30,7 @@ impl BlockRead for Recorder<'_> {
 fn everything(device: impl BlockRead) -> Result<Vec<Record>, Error> {
     let ext4 = Ext4::open(device)?;
     let records = manifest::of(&ext4)?;
-    // By the index of the large folder, too, which a walk does not need.
+    // Also through the index of the large folder, which a walk does not use.
     let folder = ext4.lookup(&ext4.root(), b"folder")?;
     for record in &records {
         if let Some(name) = record.path.strip_prefix(b"folder/") {
@@ -47,13 +47,13 @@ fn fill(root: &Path) {
     (0..12).for_each(|piece| pieces.write_all_at(&[1; 4096], piece * 8192).unwrap());
     fs::create_dir_all(root.join("folder/inner")).unwrap();
     for number in 0..20 {
-        // Three names a block, and the folder with an index.
+        // Three names for each block, and a folder with an index.
         fs::hard_link(root.join("file"), root.join("folder").join(format!("{number:0>200}"))).unwrap();
     }
     std::os::unix::fs::symlink("target/".repeat(20), root.join("link")).unwrap();
 }
 
-/// Blocks that belong to files and links: their bytes have no checksums.
+/// Blocks of files and links, whose content has no checksums.
 fn data_blocks(image: &str) -> BTreeSet<usize> {
     let blocks = |name: &str| {
         let output = tools::run("debugfs", &["-R", &format!("ex {name}"), image]);
@@ -91,8 +91,8 @@ fn damage_to_one_in_seven_bytes_of_metadata_is_an_error_or_changes_nothing() {
     let (mut errors, mut unchanged, mut structures) = (0, 0, BTreeSet::new());
     let used =
         metadata.iter().flat_map(|block| block * BLOCK..(block + 1) * BLOCK).filter(|at| sound[*at] != 0);
-    // One bit of every seventh byte in use, for time; seven is prime to the sizes of all structures, so that
-    // those that repeat are hit in other fields each time.
+    // One bit of every seventh byte in use, to save time. Seven is coprime to the sizes of all structures, so that
+    // repeated structures are hit in a different field each time.
     for at in used.step_by(7) {
         let mut damaged = sound.clone();
         damaged[at] ^= 1 << (at % 8);
@@ -109,7 +109,7 @@ fn damage_to_one_in_seven_bytes_of_metadata_is_an_error_or_changes_nothing() {
         }
     }
     println!("{errors} errors, {unchanged} without effect, in {structures:?}");
-    // Bitmaps are read by chance, with what stands beside them.
+    // Bitmaps are only read by chance, with adjacent blocks.
     assert!(errors > unchanged, "{errors} errors, {unchanged} without effect");
     for structure in [
         "ext4_super_block.s_checksum",

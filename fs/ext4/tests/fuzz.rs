@@ -6,14 +6,14 @@ use std::{fs, sync::LazyLock};
 use oracle::tools;
 use proptest::prelude::*;
 
-/// Small filesystems of several kinds, to be changed.
+/// Small filesystems of several kinds, which are then changed.
 static SOUND: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let work = tools::work_dir("fuzz");
     let source = work.join("source");
     fs::create_dir_all(source.join("folder/inner")).unwrap();
     fs::write(source.join("file"), [7; 3000]).unwrap();
     std::os::unix::fs::symlink("target", source.join("link")).unwrap();
-    // Without checksums, so that changes get to the parser.
+    // Without checksums, so that changes reach the parser.
     ["-t ext2", "-t ext4 -O ^metadata_csum,^metadata_csum_seed,^has_journal,inline_data"]
         .map(|kind| {
             let image = work.join("image");

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Filesystems as mke2fs, e2fsck and debugfs make them read as what was put into them, and as other readers
-//! read them.
+//! Filesystems made by mke2fs, e2fsck and debugfs read as what was put into them, and as other readers read them.
 
 use std::{
     ffi::OsStr,
@@ -26,14 +25,14 @@ use oracle::{
     tools,
 };
 
-/// Names of the large folder: with blocks of 1 KiB, more need an index, and many more one of two levels.
+/// Number of names of the large folder: with blocks of 1 KiB, they need an index with two levels.
 const SOME_NAMES: usize = 300;
 const MANY_NAMES: usize = 2200;
 /// Pieces of the file with holes: more than a leaf and the root of an extent tree hold with blocks of 1 KiB
 /// (84 times 4), so that the tree is two levels deep.
 const PIECES: u64 = 400;
 
-/// Bytes that repeat late and compress badly.
+/// Bytes with a long period, which hardly compress.
 fn noise(length: usize, seed: u64) -> Vec<u8> {
     let mut state = seed | 1;
     let mut next = || {
@@ -45,9 +44,9 @@ fn noise(length: usize, seed: u64) -> Vec<u8> {
     (0..length).map(|_| next()).collect()
 }
 
-/// Fills a folder with what a filesystem can hold without being root.
+/// Fills a folder with everything that can be made without being root.
 fn fill(root: &Path, names: usize) {
-    // Around the ends of i_block, of an inode and of a block, where inline data and blocks begin and end.
+    // Sizes around the ends of i_block, of an inode and of a block, where the storage of data changes.
     for size in [0, 1, 59, 60, 61, 100, 155, 160, 161, 700, 900, 1023, 1024, 1025, 4095, 4096, 4097, 65537] {
         fs::write(root.join(format!("size-{size}")), noise(size, size as u64)).unwrap();
     }
@@ -61,20 +60,20 @@ fn fill(root: &Path, names: usize) {
         let target = "../folder/".repeat(100);
         symlink(&target[..length], root.join(format!("link-{length}"))).unwrap();
     }
-    // By way of the open folder: the address of a socket has room for 108 bytes of path only.
+    // Through the open folder, because the address of a socket has only 108 bytes for the path.
     let folder = File::open(root).unwrap();
     drop(UnixListener::bind(format!("/proc/self/fd/{}/socket", folder.as_raw_fd())).unwrap());
     tools::run("mkfifo", &[root.join("fifo").to_str().unwrap()]);
     fs::create_dir_all(root.join("a/b/c/d/e")).unwrap();
     fs::write(root.join("a/b/c/d/e/deep"), "deep").unwrap();
-    // More than the part of an inline directory that is in i_block, and not too many for an inode.
+    // More than fit into the part of an inline directory in i_block, and not too many for an inode.
     fs::create_dir(root.join("several")).unwrap();
     for name in ["one", "two", "three", "four", "five"] {
         fs::write(root.join("several").join(name), name).unwrap();
     }
     fs::create_dir(root.join("many")).unwrap();
     for number in 0..names {
-        // Bytes above 127 are where signed and unsigned hashes differ.
+        // Signed and unsigned hashes differ for bytes above 127.
         let mut name = format!("{number}-{}", "n".repeat(number % 90)).into_bytes();
         name.extend([b'\xc3', b'\xa0' + (number % 31) as u8]);
         let path = root.join("many").join(OsStr::from_bytes(&name));
@@ -88,7 +87,7 @@ fn fill(root: &Path, names: usize) {
     file.set_times(FileTimes::new().set_modified(time)).unwrap();
 }
 
-/// An image of 32 MiB made with these arguments from a folder, its directories indexed.
+/// A 32 MiB image made with these arguments from a folder, with indexed directories.
 fn make(work: &Path, source: &Path, arguments: &str) -> PathBuf {
     let image = work.join("image");
     let mut all = vec!["-q", "-F", "-L", "a label", "-U", "01234567-89ab-cdef-0123-456789abcdef"];
@@ -100,7 +99,7 @@ fn make(work: &Path, source: &Path, arguments: &str) -> PathBuf {
     image
 }
 
-/// Runs e2fsck, which may change the image and must leave it sound.
+/// Runs e2fsck, which may change the image, and must succeed.
 fn check(image: &Path, arguments: &[&str]) {
     let output = tools::output("e2fsck", &[arguments, &[image.to_str().unwrap()]].concat());
     let code = output.status.code();
@@ -119,12 +118,12 @@ fn debugfs(image: &Path, command: &str) -> String {
     String::from_utf8_lossy(&output).into_owned()
 }
 
-/// Makes records comparable that were read from different systems.
+/// Removes legitimate differences from records of different systems.
 fn level(mut records: Vec<Record>) -> Vec<Record> {
     records.retain(|record| record.path != b"lost+found");
     for record in &mut records {
         if record.kind == FileType::Directory {
-            // Every filesystem counts its own way.
+            // Every filesystem counts these in its own way.
             (record.size, record.links) = (0, 0);
             record.modified = Timestamp::default();
         }
@@ -152,7 +151,7 @@ fn assert_same(what: &str, left: Vec<Record>, right: Vec<Record>) {
     );
 }
 
-/// Every name of every folder is found, as the same node, and others are not.
+/// Checks that every name of every folder is found as the same node, and that other names are not found.
 fn assert_found<D: BlockRead>(what: &str, ext4: &Ext4<D>, records: &[Record]) {
     for record in records {
         let mut node = ext4.root();
@@ -172,7 +171,7 @@ fn assert_found<D: BlockRead>(what: &str, ext4: &Ext4<D>, records: &[Record]) {
     }
 }
 
-/// Compares with the ext4-view crate, which looks up each path anew.
+/// Compares with the ext4-view crate, which resolves each path from the root.
 fn assert_as_view(what: &str, image: &[u8], records: &[Record]) {
     let view = ext4_view::Ext4::load(Box::new(image.to_vec())).unwrap();
     for record in records {
@@ -198,7 +197,7 @@ fn assert_as_view(what: &str, image: &[u8], records: &[Record]) {
     }
 }
 
-/// What ext4-view reads, too.
+/// Kinds that ext4-view can read, too.
 const VIEWED: [(&str, &str); 10] = [
     ("as Debian makes it", "-t ext4 -b 4096"),
     ("small blocks", "-t ext4 -b 1024"),
@@ -212,7 +211,7 @@ const VIEWED: [(&str, &str); 10] = [
     ("large blocks", "-t ext4 -b 16384 -O ^has_journal -N 256"),
 ];
 
-/// What only debugfs reads as well.
+/// Kinds that only debugfs can read, too.
 const OTHERS: [(&str, &str); 16] = [
     ("small inodes", "-t ext4 -I 128"),
     ("meta_bg", "-t ext4 -b 1024 -g 1024 -O meta_bg,^resize_inode"),
@@ -261,7 +260,7 @@ fn assert_as_dumped(what: &str, image: &Path, dump: &Path, records: &[Record]) {
     fs::create_dir(dump).unwrap();
     debugfs(image, &format!("rdump / {}", dump.display()));
     for record in records.iter().filter(|record| record.kind == FileType::File) {
-        // It writes inline data as a whole block: zeros behind the file's end.
+        // It writes inline data as a whole block, with zeros after the end of the file.
         let path = dump.join(OsStr::from_bytes(&record.path));
         let (bytes, size) = (fs::read(&path).unwrap(), record.size as usize);
         if bytes.len() > size && bytes[size..].iter().all(|byte| *byte == 0) {
@@ -269,7 +268,7 @@ fn assert_as_dumped(what: &str, image: &Path, dump: &Path, records: &[Record]) {
         }
     }
     let dumped = manifest::of_directory(dump).unwrap();
-    // It leaves out what is no file, folder or link, and who owns the rest depends on who runs it.
+    // It only writes files, folders and links, and their owner depends on the user who runs it.
     let common = |records: &[Record]| {
         let kept = [FileType::File, FileType::Directory, FileType::Symlink];
         let mut records: Vec<Record> = records.iter().filter(|r| kept.contains(&r.kind)).cloned().collect();
@@ -399,7 +398,7 @@ fn maps_are_as_deep_as_they_get() {
     let source = work.join("source");
     fs::create_dir(&source).unwrap();
     fill(&source, SOME_NAMES);
-    // Behind 12 + 256 + 65536 blocks of 1 KiB: the third level of a block map.
+    // Past 12 + 256 + 65536 blocks of 1 KiB: the third level of a block map.
     let far = 70 * 1024 * 1024;
     let file = File::create(source.join("far")).unwrap();
     file.write_all_at(b"far away", far).unwrap();
@@ -430,7 +429,7 @@ fn a_contiguous_file_costs_one_read_a_chunk() {
     fs::create_dir(&source).unwrap();
     let content = noise(8 * 1024 * 1024, 5);
     fs::write(source.join("kernel"), &content).unwrap();
-    // Without a journal in the middle of the one group's free blocks.
+    // Without a journal, which would be in the middle of the only group's free blocks.
     let device =
         Counting(fs::read(make(&work, &source, "-t ext4 -O ^has_journal")).unwrap(), Default::default());
     let ext4 = Ext4::open(Cache::new(&device, 64)).unwrap();
@@ -440,7 +439,7 @@ fn a_contiguous_file_costs_one_read_a_chunk() {
         assert_eq!(ext4.read_at(&node, index as u64 * 1024 * 1024, chunk), Ok(chunk.len()));
     }
     assert!(read == content);
-    // Its inode's descriptor and table may still be to be read.
+    // The descriptor and the table of its inode may still have to be read.
     let cost = device.1.get() - before;
     assert!((8..=10).contains(&cost), "{cost} reads for 8 chunks");
 }
@@ -452,7 +451,7 @@ fn unwritten_extents_read_as_zeros() {
     fs::create_dir(&source).unwrap();
     fs::write(source.join("file"), vec![0xaa; 100_000]).unwrap();
     let image = make(&work, &source, "-t ext4 -b 1024");
-    // Blocks 10 to 19 lose their place, and get one that was never written.
+    // Blocks 10 to 19 are freed, and reallocated without being written.
     change(&image, "punch /file 10 19\nfallocate /file 10 19\n");
     assert!(debugfs(&image, "ex /file").contains("Uninit"));
     let ext4 = Ext4::open(fs::read(&image).unwrap()).unwrap();
@@ -505,10 +504,10 @@ fn a_damaged_block_hides_no_names_of_the_others() {
         (found, outcome.is_err(), ext4.lookup(&dir, names[0].as_bytes()).is_ok())
     };
     assert_eq!(listed(&[]), (400, false, true));
-    // Its first block has `.` and `..`, and the names that came first or last.
+    // Its first block has `.` and `..`, and the first or last names.
     let (found, is_said, _) = listed(&blocks[3..5]);
     assert!(is_said && (350..400).contains(&found), "{found}");
-    // A folder may say that it has any number of blocks: not all that are damaged are passed over.
+    // A corrupt folder may claim any number of blocks: not all damaged ones are skipped.
     let (found, is_said, _) = listed(&blocks[1..18]);
     assert!(is_said && found < 50, "{found}");
 }

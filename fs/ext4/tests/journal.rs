@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Journals that were not replayed, as debugfs writes them: what is read is what e2fsck makes of them.
+//! Dirty journals written by debugfs read as e2fsck replays them.
 
 use std::{
     fs,
@@ -19,11 +19,11 @@ const COMMIT: u32 = 2;
 /// A journal's superblock, version 2.
 const SUPERBLOCK: u32 = 4;
 
-/// A filesystem at three points of its life: only the first is in place, the others are in its journal.
+/// A filesystem in three states: only the first one is on disk, the other two are in its journal.
 struct Case {
     image: PathBuf,
     block_size: usize,
-    /// What each state holds.
+    /// The content of each state.
     states: [Vec<Record>; 3],
 }
 
@@ -37,7 +37,7 @@ impl Case {
         all.extend(arguments.split(' '));
         all.extend([image.as_str(), "16M"]);
         tools::run("mke2fs", &all);
-        // A block that starts as a journal's own do must be escaped there.
+        // A block that starts with the journal's magic number must be escaped in the journal.
         let content = [MAGIC.as_slice(), &[0x55; 9000]].concat();
         fs::write(path("one"), &content).unwrap();
         fs::write(path("two"), [content, vec![0x66; 30_000]].concat()).unwrap();
@@ -90,7 +90,7 @@ impl Case {
     }
 }
 
-/// The filesystem after these commands, which go around the journal.
+/// The filesystem after these commands, which do not use the journal.
 fn after(image: &str, scratch: &str, commands: &str) -> Vec<u8> {
     if image != scratch {
         fs::copy(image, scratch).unwrap();
@@ -108,7 +108,7 @@ fn debugfs(image: &str, commands: &str) {
     );
 }
 
-/// The blocks that are not the same, as a list for debugfs, and their new content.
+/// The blocks that differ, as a list for debugfs, and their new content.
 fn changed(from: &[u8], to: &[u8], block_size: usize) -> (String, Vec<u8>) {
     let pairs = from.chunks(block_size).zip(to.chunks(block_size)).enumerate();
     let blocks: Vec<(usize, &[u8])> = pairs.filter(|(_, (a, b))| a != b).map(|(i, (_, b))| (i, b)).collect();
@@ -116,7 +116,7 @@ fn changed(from: &[u8], to: &[u8], block_size: usize) -> (String, Vec<u8>) {
     (numbers.join(","), blocks.into_iter().flat_map(|(_, block)| block.to_vec()).collect())
 }
 
-/// Of each kind of tag, with and without checksums.
+/// For each kind of tag, with and without checksums.
 const KINDS: [(&str, &str, &str); 7] = [
     ("v3-64bit", "-t ext4 -b 4096", "jo -c -v 3"),
     ("v3", "-t ext4 -b 1024 -O ^64bit", "jo -c -v 3"),
@@ -157,7 +157,7 @@ fn damage_ends_the_journal_before_its_transaction() {
         assert_eq!(damaged(case.find(COMMIT, 1)), Some(0), "{name}: magic of the first");
         let data = commit - 1;
         if open.contains("-v") {
-            // The transaction is whole: that its block is not is no crash's doing.
+            // The transaction is committed: a damaged block in it does not come from a crash.
             let mut bytes = case.bytes();
             bytes[data] ^= 1;
             let error = Ext4::open(bytes).err().expect("the damage is seen");
@@ -286,7 +286,7 @@ fn without_its_fast_commits_it_is_as_its_last_transaction_left_it() {
         // s_feature_incompat: Linux sets JBD2_FEATURE_INCOMPAT_FAST_COMMIT when it mounts.
         let features = word(&bytes, 0x28) | 0x20;
         bytes[start + 0x28..][..4].copy_from_slice(&features.to_be_bytes());
-        // s_maxlen, s_num_fc_blks: the journal is one extent, and fast commits stand behind its ring.
+        // s_maxlen, s_num_fc_blks: the journal is one extent, with the fast commits after its ring.
         let blocks = match word(&bytes, 0x54) {
             0 => 256,
             blocks => blocks,
@@ -299,8 +299,8 @@ fn without_its_fast_commits_it_is_as_its_last_transaction_left_it() {
         let warnings = ext4.warnings().iter().map(|w| format!("{} {w}", w.code())).collect::<Vec<_>>();
         (case.state(bytes), ext4.summary().unwrap().health, warnings)
     };
-    let warning = "E-FS-EXT4-DEGRADED ext4: its fast commits are not replayed: what was written last is missing, or as \
-                   it was before";
+    let warning = "E-FS-EXT4-DEGRADED ext4: the journal's fast commits are not replayed: the latest changes are \
+                   missing";
     assert_eq!(read(3), (Some(2), Health::Degraded, vec![warning.to_string()]));
     assert_eq!(read(2), (Some(2), Health::Ok, vec![]), "of an earlier transaction");
 }
@@ -319,7 +319,7 @@ fn blocks_past_the_end_of_the_filesystem_are_refused() {
 
 #[test]
 fn the_image_is_never_written() {
-    // By its type: a device that can only be read is enough. What is left to show is that it is used so.
+    // A device that cannot be written to is enough, as its type shows; this only uses one.
     let case = Case::new("read-only", "-t ext4", "jo -c -v 3");
     let before = case.bytes();
     let device: &[u8] = &before;

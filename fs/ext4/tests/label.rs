@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A label is set as `tune2fs -L` sets it, byte for byte.
+//! Setting a label gives the same bytes as `tune2fs -L`.
 
 use std::fs;
 
@@ -24,7 +24,7 @@ const KINDS: [(&str, &str, u32); 9] = [
     ("bigalloc", "-t ext4 -b 1024 -O bigalloc -C 16384", 140_000),
 ];
 
-/// Runs a program under a clock that stands still, so that `s_wtime` does not differ.
+/// Runs a program with a fixed time, so that `s_wtime` does not differ.
 fn e2fs(program: &str, args: &[&str]) {
     let output = command(program).args(args).env("E2FSPROGS_FAKE_TIME", "1760000000").output().unwrap();
     assert!(output.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&output.stderr));
@@ -74,7 +74,7 @@ fn a_copy_that_is_none_is_left_alone() {
         let after = set(&image, b"new").unwrap();
         assert!(after[copy..copy + 1024] == bytes[copy..copy + 1024], "byte {at:#x}");
         assert_eq!(&after[1024 + 0x78..][..4], b"new\0");
-        assert_eq!(&after[24577 * 1024 + 0x78..][..4], b"new\0", "the copy behind it");
+        assert_eq!(&after[24577 * 1024 + 0x78..][..4], b"new\0", "the copy after it");
     }
     let mut bytes = sound;
     bytes[1024 + 0x4] ^= 1;
@@ -90,7 +90,7 @@ fn a_journal_that_was_not_replayed_and_a_long_label_are_refused() {
     assert_eq!(set(&image, b"new").unwrap_err(), LabelError::Journal);
 }
 
-/// A kernel that mounts an ext2 takes the bit of a clean unmount away, one that finds errors sets another.
+/// A kernel that mounts an ext2 clears the bit for a clean unmount; if it finds errors, it sets another bit.
 #[test]
 fn a_filesystem_that_is_not_clean_is_refused() {
     for (name, options) in [("state-ext2", "-t ext2 -b 1024"), ("state-ext4", "-t ext4 -b 1024")] {
@@ -104,7 +104,7 @@ fn a_filesystem_that_is_not_clean_is_refused() {
             run("debugfs", &["-w", "-R", &format!("ssv state {state}"), &image]);
             assert_eq!(set(&image, b"new").unwrap_err(), expected, "{name} {state}");
         }
-        // Orphans to be cleared are no damage.
+        // Orphaned inodes, which are cleared later, are not damage.
         for state in [1, 5] {
             run("debugfs", &["-w", "-R", &format!("ssv state {state}"), &image]);
             assert!(set(&image, b"new").is_ok(), "{name} {state}");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The boot sector: where the FAT, the root directory and the clusters stand.
+//! The boot sector: the location of the FAT, the root directory and the clusters.
 //!
 //! Source: FAT specification 1.03, "Boot Sector and BPB".
 
@@ -17,17 +17,17 @@ use crate::{
     units::{ByteOffset, ClusterNumber},
 };
 
-/// Bytes of a boot sector that mean something, whatever the sector size.
+/// Bytes of a boot sector that have a meaning, whatever the sector size.
 const BOOT_SECTOR: usize = 512;
 /// Signature in the last two of them.
 pub(crate) const SIGNATURE: u16 = 0xaa55;
-/// Where the boot sector stands.
+/// Byte offset of the boot sector.
 const BOOT_SECTOR_AT: ByteOffset = ByteOffset(0);
 /// Bytes of a directory entry.
 const ENTRY: u64 = 32;
-/// Bits of `BS_Reserved1`, as Windows and Linux set them: dirty, and errors of the medium.
+/// Bits of `BS_Reserved1`, as set by Windows and Linux: dirty, and media errors.
 const STATE_MARKED: u8 = 3;
-/// Where FAT32 has the length of a FAT.
+/// Offset of the length of a FAT on FAT32.
 const FAT_SIZE_32_AT: usize = offset_of!(BootSector32, bpb32.bpb_fat_sz32);
 /// The number of the first cluster: FAT entries 0 and 1 have another use.
 pub(crate) const FIRST_CLUSTER: ClusterNumber = ClusterNumber(2);
@@ -47,7 +47,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// As it is called: `fat12`.
+    /// Its name: `fat12`.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Fat12 => "fat12",
@@ -56,7 +56,7 @@ impl Kind {
         }
     }
 
-    /// What a FAT entry has at the end of a chain.
+    /// The FAT entry at the end of a chain.
     pub(crate) fn chain_end(self) -> u32 {
         match self {
             Self::Fat12 => 0xfff,
@@ -74,7 +74,7 @@ impl Kind {
         }
     }
 
-    /// The most clusters that the type can number.
+    /// Maximum number of clusters of this type.
     pub(crate) fn most_clusters(self) -> u32 {
         match self {
             Self::Fat12 => 4084,
@@ -84,7 +84,7 @@ impl Kind {
     }
 }
 
-/// What the boot sectors of all three types have in common: the first 36 bytes.
+/// The first 36 bytes of the boot sector, common to all three types.
 #[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
 #[repr(C)]
 pub(crate) struct Bpb {
@@ -104,7 +104,7 @@ pub(crate) struct Bpb {
     pub bpb_tot_sec32: U32,
 }
 
-/// What FAT32 has after [`Bpb`].
+/// The fields of FAT32 after [`Bpb`].
 #[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
 #[repr(C)]
 pub(crate) struct Bpb32 {
@@ -117,7 +117,7 @@ pub(crate) struct Bpb32 {
     pub bpb_reserved: [u8; 12],
 }
 
-/// What follows [`Bpb`] (FAT12, FAT16) or [`Bpb32`].
+/// The fields after [`Bpb`] (FAT12, FAT16) or [`Bpb32`].
 #[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
 #[repr(C)]
 pub(crate) struct Identification {
@@ -150,26 +150,26 @@ struct BootSector32 {
     signature_word: U16,
 }
 
-/// Where the root directory stands.
+/// The location of the root directory.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Root {
     /// FAT12, FAT16: `length` bytes at `start`.
     Fixed { start: ByteOffset, length: u64 },
-    /// FAT32: the chain from this cluster on.
+    /// FAT32: the chain that starts with this cluster.
     Chain(ClusterNumber),
 }
 
-/// The FATs that a change is written to: all of them, one behind the other, or the active one alone.
+/// The FATs that a change is written to: all of them, which are consecutive, or only the active one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mirrors {
     pub first: ByteOffset,
     pub count: u64,
 }
 
-/// Where everything stands, in bytes from the start of the device.
+/// The layout of the volume, in bytes from the start of the device.
 ///
-/// Invariants, established by [`read`]: the FAT lies on the device and has an entry for each of `clusters`;
-/// `cluster` is a power of two from 512 bytes to 512 KiB; no position of a cluster overflows.
+/// Invariants, established by [`read`]: the FAT is on the device and has an entry for each of `clusters`;
+/// `cluster` is a power of two from 512 bytes to 512 KiB; the end of the last cluster does not overflow.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Geometry {
     pub kind: Kind,
@@ -179,16 +179,16 @@ pub(crate) struct Geometry {
     pub fat_start: ByteOffset,
     /// Its length in bytes.
     pub fat_length: u64,
-    /// The FATs that are kept the same.
+    /// The FATs to keep identical.
     pub mirrors: Mirrors,
-    /// FAT32's information sector, as `BPB_FSInfo` says; not read yet.
+    /// FAT32's information sector, as given by `BPB_FSInfo`; not read yet.
     pub fs_info: Option<ByteOffset>,
     pub root: Root,
     /// The first cluster, number 2.
     pub data_start: ByteOffset,
     /// Number of clusters.
     pub clusters: u32,
-    /// `BS_Reserved1` says that it was not unmounted, or that its medium had errors.
+    /// `BS_Reserved1` says that it was not unmounted cleanly, or that its medium had errors.
     pub is_marked: bool,
     /// `BS_VolID`.
     pub volume_id: u32,
@@ -197,7 +197,7 @@ pub(crate) struct Geometry {
 }
 
 impl Geometry {
-    /// The first byte of a cluster, where there is one of this number.
+    /// The first byte of a cluster; `None` if there is no cluster with this number.
     pub fn position(&self, cluster: ClusterNumber) -> Option<ByteOffset> {
         let index = cluster.0.checked_sub(FIRST_CLUSTER.0).filter(|index| *index < self.clusters)?;
         let start = u64::from(index).checked_mul(self.cluster)?;
@@ -208,7 +208,7 @@ impl Geometry {
 /// Whether the device has a FAT boot sector: a jump, the signature, and plausible sizes.
 ///
 /// # Errors
-/// [`Error::Io`] when the boot sector cannot be read.
+/// [`Error::Io`] if the boot sector cannot be read.
 pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
     if device.size() < 512 {
         return Ok(false);
@@ -263,8 +263,8 @@ fn parse(sector: &[u8; BOOT_SECTOR], device_size: u64) -> Result<Geometry, Error
     if clusters > kind.most_clusters() {
         return Err(field(Fault::Range, "BPB_TotSec32", offset_of!(Bpb, bpb_tot_sec32), clusters));
     }
-    // A FAT may be too short for the clusters at the end, or for any: they are not used. It has fewer than 2^48 bytes, so
-    // that the product does not saturate. The difference does where there is no room for a cluster: then there are none.
+    // The FAT may be too short for the last clusters, or for all of them: those are not used. It has fewer than 2^48
+    // bytes, so the product cannot saturate. The difference saturates at zero if the FAT is too short for any cluster.
     let entries = areas.fat_length.saturating_mul(8).checked_div(kind.entry_bits()).unwrap_or(0);
     let entries = u32::try_from(entries).unwrap_or(u32::MAX).saturating_sub(FIRST_CLUSTER.0);
     let root = match kind {
@@ -314,7 +314,7 @@ struct Areas {
 
 impl Areas {
     fn new(bpb: &Bpb, bpb32: &Bpb32, is_fat32: bool) -> Result<Self, Error> {
-        // Nothing saturates: a FAT has fewer than 2^48 bytes, and there are at most 255; the rest is of 16 bits by 16.
+        // Nothing saturates: a FAT has fewer than 2^48 bytes, there are at most 255, and the rest has 32 bits.
         let sector = u64::from(bpb.bpb_byts_per_sec.get());
         let fats = u64::from(bpb.bpb_num_fats);
         let fat_sectors = match bpb.bpb_fat_sz16.get() {
@@ -356,7 +356,7 @@ impl Areas {
             0 => (bpb.bpb_tot_sec32.get(), offset_of!(Bpb, bpb_tot_sec32)),
             sectors => (u32::from(sectors), offset_of!(Bpb, bpb_tot_sec16)),
         };
-        // Cannot saturate: 32 bits by 16.
+        // Cannot saturate: 32 bits times 16 bits.
         let length = u64::from(sectors).saturating_mul(self.sector).checked_sub(self.data_start.0);
         let clusters = length.and_then(|length| length.checked_div(self.cluster));
         let clusters = clusters.and_then(|clusters| u32::try_from(clusters).ok());
@@ -386,7 +386,7 @@ fn check_sizes(bpb: &Bpb) -> Result<(), Error> {
     Ok(())
 }
 
-/// Damage of the field `at` this byte of the boot sector.
+/// An error about the field at byte `at` of the boot sector.
 fn field(fault: Fault, structure: &'static str, at: usize, found: impl Into<u64>) -> Error {
     corrupt(fault, structure, BOOT_SECTOR_AT.within(at), found)
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The codes of this crate's own errors.
+//! Codes of this crate's own errors.
 
 code::table! {
-    /// What changing a volume raises.
+    /// Errors of changing a volume.
     pub EDIT;
     pub(crate) NAME: Code = "E-FS-FAT-NAME",
-        "FAT cannot hold a name of the path, or the path has more than 32 names",
+        "a name in the path is not valid on FAT, or the path has more than 32 names",
         "choose another name";
     pub(crate) FULL: Code = "E-FS-FAT-FULL",
-        "the volume, or a folder of it, has no room; nothing was changed",
-        "remove files from the volume; `fsck.fat -a` gives back what power failures have left behind";
+        "the volume or a folder on it is full, or the file is too large for FAT; nothing was changed",
+        "remove files from the volume; `fsck.fat -a` frees space that power failures left allocated";
     pub(crate) REFUSED: Code = "E-FS-FAT-REFUSED",
-        "what is at the path does not allow the change: a folder, a file, read-only, or not empty",
-        "see the message; remove what is in the way";
+        "the existing entry does not allow the change: it is a folder, a file, read-only, or not empty",
+        "see the message; remove the entry that is in the way";
 }

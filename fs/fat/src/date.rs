@@ -13,9 +13,9 @@ pub struct DosTime {
 }
 
 impl DosTime {
-    /// The point in time; what is no date (all zeros, where none was written) is the epoch.
+    /// The point in time; an invalid date (all zeros if none was written) becomes the epoch.
     pub fn timestamp(self) -> Timestamp {
-        // Nothing saturates: all are fields of few bits.
+        // Nothing saturates: all fields have few bits.
         let field = |value: u16, shift: u32, mask: u16| u8::try_from((value >> shift) & mask).unwrap_or(0);
         let civil = Civil {
             year: 1980i64.saturating_add(i64::from(self.date >> 9)),
@@ -30,8 +30,8 @@ impl DosTime {
 }
 
 impl From<Timestamp> for DosTime {
-    /// The date of a point in time, rounded down to two seconds; what FAT cannot hold becomes the first or
-    /// last date that it can.
+    /// The date of a point in time, rounded down to two seconds; times out of FAT's range become its first or last
+    /// date.
     fn from(time: Timestamp) -> Self {
         // 1980-01-01 00:00:00 and 2107-12-31 23:59:58.
         let seconds = time.seconds.clamp(315_532_800, 4_354_819_198);

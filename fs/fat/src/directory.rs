@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Directory entries: 32-byte slots, a short name in each last one, a long name in those before it.
+//! Directory entries: 32-byte slots, of which the last one holds the short name and those before it the long name.
 //!
 //! Source: FAT specification 1.03, "FAT Directory Structure" and "Long Directory Entries".
 
@@ -21,22 +21,22 @@ use crate::{
 
 /// Bytes of a slot.
 pub const SLOT: usize = 32;
-/// A slot that was never used, and that no used one follows.
+/// First byte of a never-used slot, after which no used one follows.
 pub const NAME_END: u8 = 0;
-/// A slot of a removed entry.
+/// First byte of a slot of a removed entry.
 pub const NAME_FREE: u8 = 0xe5;
 pub const ATTR_READ_ONLY: u8 = 0x01;
 pub const ATTR_VOLUME_ID: u8 = 0x08;
 pub const ATTR_DIRECTORY: u8 = 0x10;
 pub const ATTR_ARCHIVE: u8 = 0x20;
-/// Read-only, hidden, system and volume label at once: a part of a long name.
+/// Read-only, hidden, system and volume label together mark a part of a long name.
 pub const ATTR_LONG_NAME: u8 = 0x0f;
 pub const ATTR_LONG_NAME_MASK: u8 = 0x3f;
-/// `LDIR_Ord`: the last part of a long name, which stands first.
+/// `LDIR_Ord`: flag of the last part of a long name, which comes first on disk.
 pub const LAST_LONG_ENTRY: u8 = 0x40;
 /// UTF-16 units in one part of a long name.
 pub const LONG_PART: usize = 13;
-/// Parts of the longest long name: 255 units.
+/// Maximum number of parts of a long name, for 255 units.
 const MOST_PARTS: u8 = 20;
 
 /// A slot with a short name.
@@ -65,7 +65,7 @@ impl ShortEntry {
         self.dir_fst_clus_lo.set(low);
     }
 
-    /// Sets the time of the last change, and the day of the last look at it.
+    /// Sets the modification time, and the date of the last access.
     pub fn set_modified(&mut self, time: DosTime) {
         self.dir_lst_acc_date.set(time.date);
         self.dir_wrt_time.set(time.time);
@@ -90,12 +90,12 @@ pub struct LongEntry {
 /// An entry: a file, a directory or the volume's label.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Where its short entry stands on the device.
+    /// Byte offset of its short entry on the device.
     pub location: ByteOffset,
     pub short: ShortName,
-    /// The long name; empty if the entry has a short one only.
+    /// The long name; empty if the entry has only a short one.
     long: Vec<u16>,
-    /// Slots of the long name, directly before the short one; 0 without a long name.
+    /// Number of slots of the long name, directly before the short entry; 0 without a long name.
     pub long_slots: usize,
     pub attributes: u8,
     pub cluster: ClusterNumber,
@@ -104,7 +104,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The name to show: the long one, or the short one of an entry without a long one. UTF-8.
+    /// The name to show, in UTF-8: the long one, or the short one of an entry without a long one.
     ///
     /// # Errors
     /// [`Error::Corrupt`] for a name that no path can hold: empty, `.`, `..`, or with a slash or NUL.
@@ -145,23 +145,23 @@ impl Entry {
         self.attributes & ATTR_VOLUME_ID != 0
     }
 
-    /// `.` or `..`, which every directory but the root begins with.
+    /// `.` or `..`, with which every directory except the root starts.
     fn is_dot(&self) -> bool {
         matches!(&self.short.bytes, b".          " | b"..         ")
     }
 }
 
-/// Makes entries of slots as they come.
+/// Assembles entries from consecutive slots.
 #[derive(Default)]
 pub struct Parser {
     long: LongName,
 }
 
 impl Parser {
-    /// Takes the slot at `location`; breaks at the end of the directory, yields an entry when one is complete.
+    /// Takes the slot at `location`; breaks at the end of the directory, returns an entry when one is complete.
     ///
-    /// Labels are entries, `.`, `..` and removed ones are not. A long name that is not complete or belongs to
-    /// another short name is dropped, as DOS leaves them behind that does not know of them.
+    /// Labels are returned; `.`, `..` and removed entries are not. A long name that is incomplete or belongs to another
+    /// short name is dropped: systems that do not know long names leave such remains.
     pub fn slot(
         &mut self,
         location: ByteOffset,
@@ -187,7 +187,7 @@ impl Parser {
         }
         let short = ShortName { bytes: entry.dir_name, nt_res: entry.dir_nt_res };
         let (long, long_slots) = core::mem::take(&mut self.long).finish(short.checksum());
-        // The upper half is used for other things on FAT12 and FAT16.
+        // On FAT12 and FAT16 the upper half has another use.
         let high = if is_fat32 { u32::from(entry.dir_fst_clus_hi.get()) << 16 } else { 0 };
         let entry = Entry {
             location,
@@ -203,7 +203,7 @@ impl Parser {
     }
 }
 
-/// The parts of a long name seen so far; they stand in descending order.
+/// The parts of a long name seen so far; they are in descending order on disk.
 #[derive(Default)]
 struct LongName {
     units: Vec<u16>,
@@ -234,8 +234,8 @@ impl LongName {
         self.missing = before;
     }
 
-    /// The name and how many slots it has, if it is whole and belongs to the short name of this checksum; else
-    /// nothing.
+    /// The name and its number of slots, if it is complete and belongs to the short name with this checksum; otherwise
+    /// empty.
     fn finish(mut self, checksum: u8) -> (Vec<u16>, usize) {
         if self.missing != 0 || self.checksum != checksum {
             return (Vec::new(), 0);

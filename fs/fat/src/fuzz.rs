@@ -9,7 +9,7 @@ use filesystem::{Error, FileSystem, Timestamp};
 
 use crate::{Fat, Node, edit::Editor};
 
-/// Nodes that one run looks at, so that directories that contain each other end.
+/// Maximum number of nodes that one run visits, so that directories that contain each other terminate.
 const MOST_NODES: usize = 256;
 
 /// Fuzz entry point: any bytes give a value or an error.
@@ -32,16 +32,16 @@ pub fn fuzz(data: &[u8]) {
             let mut bytes = [0; 1024];
             let size = fat.attr(&child).map_or(0, |attr| attr.size);
             let _ = fat.read_at(&child, 0, &mut bytes);
-            // A smaller file: from its start on.
+            // Saturates at zero for a smaller file, which is read from its start.
             let _ = fat.read_at(&child, size.saturating_sub(512), &mut bytes);
             waiting.push(child);
         }
     }
 }
 
-/// Fuzz entry point: any bytes are changed, or an error.
+/// Fuzz entry point: changing any bytes succeeds or is an error.
 ///
-/// Opens the bytes as a volume and writes, renames and removes in it, whatever fails.
+/// Opens the bytes as a volume and writes, renames and removes files in it, whatever fails.
 pub fn fuzz_edit(data: &[u8]) {
     let Ok(mut editor) = Editor::open(Memory::new(data.to_vec())) else { return };
     let (time, content) = (Timestamp::default(), vec![0x5a; 3000]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! FAT32's information sector: hints, which anybody may find wrong.
+//! FAT32's information sector: hints, which may be wrong.
 //!
 //! Source: FAT specification 1.03, "FAT32 FSInfo Sector Structure and Backup Boot Sector".
 
@@ -10,7 +10,7 @@ use crate::units::ClusterNumber;
 const LEAD_SIG: u32 = 0x4161_5252;
 const STRUC_SIG: u32 = 0x6141_7272;
 const TRAIL_SIG: u32 = 0xaa55_0000;
-/// Stands for a number of free clusters that nobody has counted.
+/// Means that the number of free clusters is unknown.
 pub const UNKNOWN: u32 = u32::MAX;
 
 /// The sector.
@@ -27,7 +27,7 @@ pub struct FsInfo {
 }
 
 impl FsInfo {
-    /// A sector that says this.
+    /// A sector with these values.
     pub fn new(free: u32, next_free: ClusterNumber) -> Self {
         let mut info = Self::new_zeroed();
         info.fsi_lead_sig.set(LEAD_SIG);

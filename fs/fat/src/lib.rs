@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! FAT12, FAT16 and FAT32 with long names: read from a device, written as a whole image.
+//! FAT12, FAT16 and FAT32 with long names: read from a device, changed in place, written as a whole image.
 //!
 //! [`Fat::open`] yields a [`FileSystem`](filesystem::FileSystem); [`write::Builder`] makes an image, the same
 //! bytes every time.
@@ -21,9 +21,9 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
-//! What is read as Linux and Windows read it rather than as the specification has it: the type is FAT32 where
-//! `BPB_FATSz16` is zero, whatever the number of clusters; `DIR_NTRes` gives a short name its lower case;
-//! names compare without regard to case, and the short name of a file with a long one finds it, too.
+//! In some points this follows Linux and Windows rather than the specification: the type is FAT32 if `BPB_FATSz16` is
+//! zero, whatever the number of clusters; `DIR_NTRes` gives a short name its lower case; names compare without regard
+//! to case, and a file with a long name is also found by its short name.
 //!
 //! Sources: Microsoft, *FAT: General Overview of On-Disk Format* 1.03 (2000) and its 2005 edition, whose field
 //! names are used; Linux `fs/fat` where they leave a question open.

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Short and long names, and when two are the same.
+//! Short and long names, and their comparison.
 
 use alloc::{string::String, vec::Vec};
 
 /// `DIR_NTRes`: the base of a short name is in lower case.
 const LOWER_BASE: u8 = 0x08;
-/// `DIR_NTRes`: the extension is.
+/// `DIR_NTRes`: the extension is in lower case.
 const LOWER_EXTENSION: u8 = 0x10;
-/// A first byte of 0xe5 means a free entry; a name that begins with it has this instead.
+/// Stored in place of a first byte 0xe5, which would mark a free entry.
 const KANJI_E5: u8 = 0x05;
-/// The upper half of code page 437, which short names are in.
+/// The upper half of code page 437, the encoding of short names.
 const CODE_PAGE_437: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐\
                              └┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
 
-/// A name of eight and three bytes, padded with spaces, and its `DIR_NTRes`.
+/// An 8.3 name, padded with spaces, and its `DIR_NTRes`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ShortName {
     pub bytes: [u8; 11],
@@ -40,7 +40,7 @@ impl ShortName {
         base.into_iter().chain(dot).chain(part(extension, LOWER_EXTENSION))
     }
 
-    /// The checksum that ties the entries of a long name to this one.
+    /// The checksum that ties the parts of a long name to this short name.
     ///
     /// Source: FAT specification 1.03, `ChkSum()`.
     pub fn checksum(&self) -> u8 {
@@ -48,33 +48,33 @@ impl ShortName {
     }
 }
 
-/// The characters of a long name; half a surrogate pair is U+FFFD.
+/// The characters of a long name; an unpaired surrogate becomes U+FFFD.
 pub fn long_chars(units: &[u16]) -> impl Iterator<Item = char> + '_ {
     char::decode_utf16(units.iter().copied()).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER))
 }
 
-/// Whether two names are the same without regard to case.
+/// Whether two names are equal without regard to case.
 pub fn is_same(name: impl Iterator<Item = char>, wanted: &str) -> bool {
     name.map(fold).eq(wanted.chars().map(fold))
 }
 
-/// A name in the form by which names are compared.
+/// A name in case-folded form, for comparison.
 pub fn folded(name: &str) -> String {
     name.chars().map(fold).collect()
 }
 
-/// A character in upper case, for the alphabets whose cases stand at a fixed distance in Unicode: ASCII,
-/// Latin-1, Latin Extended-A, Greek without accents, Cyrillic. Others compare as they are.
+/// A character in upper case, for alphabets whose cases have a fixed distance in Unicode: ASCII, Latin-1,
+/// Latin Extended-A, Greek without accents, Cyrillic. Others compare as they are.
 fn fold(c: char) -> char {
     let code = u32::from(c);
-    // Cannot saturate: each letter's code is greater than what is taken off.
+    // Cannot saturate: each letter's code is greater than what is subtracted.
     let upper = match c {
         'a'..='z' | 'à'..='ö' | 'ø'..='þ' | 'α'..='ρ' | 'σ'..='ω' | 'а'..='я' => {
             code.saturating_sub(0x20)
         }
         'ѐ'..='џ' => code.saturating_sub(0x50),
         'ÿ' => 0x178,
-        // Pairs of upper case (even) and lower case (odd), and the other way round.
+        // Pairs of upper case (even) and lower case (odd), and the reverse.
         'Ā'..='ķ' | 'Ŋ'..='ŷ' if !matches!(c, 'İ' | 'ı') => code & !1,
         'Ĺ'..='ň' | 'Ź'..='ž' if code % 2 == 0 => code.saturating_sub(1),
         _ => code,

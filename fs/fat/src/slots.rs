@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Directory entries as they are written.
+//! Makes directory entries for writing.
 //!
 //! Source: FAT specification 1.03, "FAT Directory Structure" and "Long Directory Entries".
 
@@ -12,7 +12,7 @@ use crate::{
     units::ClusterNumber,
 };
 
-/// The parts of a long name, the last one first; none for an empty one.
+/// The parts of a long name, the last one first; none for an empty name.
 pub fn long_entries(long: &[u16], short: &[u8; 11]) -> impl Iterator<Item = LongEntry> {
     let checksum = ShortName { bytes: *short, nt_res: 0 }.checksum();
     let count = long.len().div_ceil(LONG_PART);
@@ -24,7 +24,7 @@ pub fn long_entries(long: &[u16], short: &[u8; 11]) -> impl Iterator<Item = Long
         entry.ldir_ord = if is_last { order | LAST_LONG_ENTRY } else { order };
         entry.ldir_attr = ATTR_LONG_NAME;
         entry.ldir_chksum = checksum;
-        // A NUL ends a name that does not fill its part, and 0xffff fills the rest.
+        // A NUL ends a name that does not fill its part; 0xffff fills the rest.
         let units = part.iter().copied().chain([0]).chain(core::iter::repeat(0xffff));
         let places = entry.ldir_name1.iter_mut().chain(&mut entry.ldir_name2).chain(&mut entry.ldir_name3);
         places.zip(units).for_each(|(place, unit)| place.set(unit));
@@ -32,7 +32,7 @@ pub fn long_entries(long: &[u16], short: &[u8; 11]) -> impl Iterator<Item = Long
     })
 }
 
-/// An entry that was made and changed at this time.
+/// An entry that was created and modified at this time.
 pub fn short_entry(
     name: &[u8; 11],
     attributes: u8,

@@ -13,17 +13,17 @@ use crate::{
     units::{ByteOffset, ClusterNumber, FatOffset, FileCluster},
 };
 
-/// Bytes of the FAT that are held: 4 KiB follow a FAT32 file in one piece through 1024 clusters. A machine may have
-/// thousands of volumes, each with a window of its own.
+/// Bytes of the FAT that are cached: 4 KiB cover 1024 clusters of FAT32. Small, because a machine may have thousands of
+/// volumes, each with a window of its own.
 const WINDOW: u64 = 4 * 1024;
 /// Windows start at a multiple of this.
 const WINDOW_ALIGNMENT: u64 = 512;
-/// Clusters that are counted, at most: a table of 64 MiB.
+/// Maximum number of clusters to count: a table of 64 MiB.
 const MOST_COUNTED: u32 = 1 << 24;
-/// The bits of a FAT32 entry that count.
+/// The bits of a FAT32 entry that are significant.
 const FAT32_MASK: u32 = 0x0fff_ffff;
 
-/// A window over the FAT.
+/// The FAT, read through a cached window.
 #[derive(Debug, Default)]
 pub struct Table {
     window: RefCell<Window>,
@@ -37,15 +37,15 @@ struct Window {
 
 /// A position in a chain of clusters.
 ///
-/// A chain that loops is found out by Brent's method: where it comes back to a cluster remembered on the way,
-/// after at most three times as many steps as it has clusters.
+/// Loops are detected by Brent's algorithm: the chain comes back to a remembered cluster after at most three times as
+/// many steps as it has clusters.
 #[derive(Clone, Copy, Debug)]
 pub struct Chain {
     /// The chain's first cluster.
     pub first: ClusterNumber,
-    /// The cluster that the position is at: one of the volume.
+    /// The current cluster, which is on the volume.
     pub cluster: ClusterNumber,
-    /// Which one of the chain it is.
+    /// Index of the current cluster in the chain.
     pub index: FileCluster,
     remembered: ClusterNumber,
     remember_next: FileCluster,
@@ -60,10 +60,10 @@ impl Chain {
 }
 
 impl Table {
-    /// Moves to the next cluster, or returns false at the chain's end.
+    /// Moves to the next cluster; returns `false` at the end of the chain.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] when the chain runs into a cluster that is free, bad or none, or loops.
+    /// [`Error::Corrupt`] if the chain runs into a free, bad or non-existent cluster, or loops.
     pub fn advance<D: BlockRead>(
         &self,
         device: &D,
@@ -71,7 +71,7 @@ impl Table {
         chain: &mut Chain,
     ) -> Result<bool, Error> {
         let (value, at) = self.entry(device, geometry, chain.cluster)?;
-        // From here on all values mean the end of the chain; one less is a bad cluster.
+        // This value and all above mean the end of the chain; the one below is a bad cluster.
         let end = match geometry.kind {
             Kind::Fat12 => 0xff8,
             Kind::Fat16 => 0xfff8,
@@ -97,10 +97,10 @@ impl Table {
         Ok(true)
     }
 
-    /// Number of clusters that nothing uses; none for more clusters than are counted.
+    /// Number of free clusters; `None` if there are more clusters than are counted.
     ///
     /// # Errors
-    /// When the device fails.
+    /// If the device fails.
     pub fn free<D: BlockRead>(&self, device: &D, geometry: &Geometry) -> Result<Option<u32>, Error> {
         if geometry.clusters > MOST_COUNTED {
             return Ok(None);
@@ -114,10 +114,10 @@ impl Table {
         Ok(Some(free))
     }
 
-    /// Whether nothing uses a cluster of the volume.
+    /// Whether a cluster of the volume is free.
     ///
     /// # Errors
-    /// When the device fails.
+    /// If the device fails.
     pub fn is_free<D: BlockRead>(
         &self,
         device: &D,
@@ -127,16 +127,16 @@ impl Table {
         Ok(self.entry(device, geometry, cluster)?.0 == 0)
     }
 
-    /// Forgets what was read: somebody has written to the FAT.
+    /// Drops the cached window, because the FAT was written to.
     pub fn forget(&self) {
         self.window.take();
     }
 
-    /// Whether the entry of cluster 1 says that the volume was not unmounted, or that its medium had errors. A FAT of
-    /// 12 bits has no place for that.
+    /// Whether the entry of cluster 1 says that the volume was not unmounted cleanly, or that its medium had errors.
+    /// FAT12 has no bits for that.
     ///
     /// # Errors
-    /// When the device fails.
+    /// If the device fails.
     pub fn is_marked<D: BlockRead>(&self, device: &D, geometry: &Geometry) -> Result<bool, Error> {
         let sound = match geometry.kind {
             Kind::Fat12 => return Ok(false),
@@ -147,7 +147,7 @@ impl Table {
         Ok(value & sound != sound)
     }
 
-    /// The entry of a cluster and where it stands on the device.
+    /// The entry of a cluster and its byte offset on the device.
     pub fn entry<D: BlockRead>(
         &self,
         device: &D,
@@ -178,9 +178,9 @@ impl Table {
         if let Some(bytes) = window.get(offset) {
             return Ok(bytes);
         }
-        // Cannot saturate: a remainder is no larger than what is divided.
+        // Cannot saturate: a remainder is at most the dividend.
         let start = offset.0.saturating_sub(offset.0 % WINDOW_ALIGNMENT);
-        // Nothing is left behind the end of the FAT, and nothing found there.
+        // Saturates at zero past the end of the FAT, where nothing is found.
         let length = geometry.fat_length.saturating_sub(start).min(WINDOW);
         window.start = FatOffset(start);
         window.bytes.clear();
@@ -194,7 +194,7 @@ impl Table {
     }
 }
 
-/// Where the entry of a cluster begins; of FAT12, it may begin within that byte.
+/// Offset of the entry of a cluster; on FAT12 it may start in the middle of that byte.
 pub fn offset(kind: Kind, cluster: ClusterNumber) -> FatOffset {
     let index = u64::from(cluster);
     // Cannot saturate: a cluster has 32 bits.

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A type for each index space: a cluster of a file is never taken for one of the volume, nor a place in the FAT for
-//! one on the device.
+//! A type for each index space, so that a cluster of a file is never mistaken for one of the volume, nor an offset in
+//! the FAT for one on the device.
 //!
-//! Sums saturate: what is past the end of the device, the FAT or any chain stays so, and whoever uses one checks it.
+//! Sums saturate: a position past the end of the device, the FAT or any chain stays past the end, and is checked where
+//! it is used.
 
 /// Bytes from the start of the device.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -12,7 +13,7 @@ pub struct ByteOffset(pub u64);
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct FatOffset(pub u64);
 
-/// A sector of the volume; sector 0 is where the device starts.
+/// A sector of the volume; sector 0 is at the start of the device.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SectorNumber(pub u64);
 
@@ -25,35 +26,35 @@ pub struct ClusterNumber(pub u32);
 pub struct FileCluster(pub u64);
 
 impl ByteOffset {
-    /// So many bytes behind this one.
+    /// The offset this many bytes later.
     pub const fn after(self, bytes: u64) -> Self {
         Self(self.0.saturating_add(bytes))
     }
 
-    /// The byte `at` of a structure that starts here.
+    /// The offset of byte `at` of a structure that starts here.
     pub fn within(self, at: usize) -> Self {
         self.after(u64::try_from(at).unwrap_or(u64::MAX))
     }
 }
 
 impl ClusterNumber {
-    /// The number where FAT entries and directory entries name no cluster.
+    /// The number that means "no cluster" in FAT entries and directory entries.
     pub const NONE: Self = Self(0);
 
-    /// So many clusters behind this one.
+    /// The cluster this many clusters later.
     pub const fn after(self, clusters: u32) -> Self {
         Self(self.0.saturating_add(clusters))
     }
 }
 
 impl FileCluster {
-    /// The cluster behind this one; its number is how many there are up to here.
+    /// The next cluster of the file; its index is the number of clusters up to and including this one.
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 }
 
-// What errors have found.
+// For the values in errors.
 impl From<ClusterNumber> for u64 {
     fn from(cluster: ClusterNumber) -> Self {
         cluster.0.into()

@@ -16,11 +16,11 @@ use crate::{
     units::{ByteOffset, ClusterNumber, FileCluster},
 };
 
-/// Bytes of a directory read at once, at most.
+/// Maximum number of bytes of a directory to read at once.
 const PIECE: u64 = 32 * 1024;
-/// Bytes of the largest directory: 65 536 slots.
+/// Maximum size of a directory in bytes: 65 536 slots.
 const LARGEST_DIRECTORY: u64 = 2 * 1024 * 1024;
-/// Stands for the entry of the root directory, which has none.
+/// The location of the root directory's entry, which does not exist.
 const NO_ENTRY: ByteOffset = ByteOffset(0);
 /// `BS_VolLab` of a volume without a label.
 const NO_NAME: &[u8] = b"NO NAME";
@@ -31,12 +31,12 @@ pub struct Fat<D> {
     pub(crate) device: D,
     pub(crate) geometry: Geometry,
     pub(crate) table: Table,
-    /// Where the last read ended, so that the next one need not follow the chain from its start.
+    /// Position where the last read ended, so that the next one need not follow the chain from its start.
     resume: Cell<Option<Chain>>,
     identity: Identity,
 }
 
-/// A file or directory: where its directory entry stands and what was in it.
+/// A file or directory: the location and content of its directory entry.
 #[derive(Clone, Copy, Debug)]
 pub struct Node {
     /// Byte offset of the short entry on the device; [`NO_ENTRY`] for the root.
@@ -68,8 +68,8 @@ impl<D: BlockRead> Fat<D> {
     /// Opens the volume on a device.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] naming the field of the boot sector, or what is wrong in the root directory, where
-    /// the label stands.
+    /// [`Error::Corrupt`] naming the field of the boot sector, or the damage in the root directory, which holds the
+    /// label.
     pub fn open(device: D) -> Result<Self, Error> {
         let geometry = boot::read(&device)?;
         let identity = Identity {
@@ -87,13 +87,13 @@ impl<D: BlockRead> Fat<D> {
         self.geometry.kind
     }
 
-    /// Forgets what was read: somebody has written to the volume.
+    /// Drops cached data, because the volume was written to.
     pub(crate) fn forget(&self) {
         self.table.forget();
         self.resume.take();
     }
 
-    /// The label entry of the root directory, else the one in the boot sector.
+    /// The label entry of the root directory, otherwise the label in the boot sector.
     fn label(&self) -> Result<Vec<u8>, Error> {
         let mut label = None;
         self.entries(&self.root(), &mut |entry| {
@@ -111,8 +111,8 @@ impl<D: BlockRead> Fat<D> {
         Ok(label.get(..end).unwrap_or_default().to_vec())
     }
 
-    /// Calls `each` with the entries of a directory, labels included, until it breaks. An entry that is damaged does
-    /// not hide those behind it: its error comes at the end.
+    /// Calls `each` for the entries of a directory, labels included, until it breaks. A damaged entry does not hide
+    /// those after it: its error is returned at the end.
     fn entries(&self, dir: &Node, each: &mut EachRaw<'_>) -> Result<(), Error> {
         let mut parser = Parser::default();
         let is_fat32 = self.geometry.kind == Kind::Fat32;
@@ -139,7 +139,7 @@ impl<D: BlockRead> Fat<D> {
         damaged.map_or(Ok(()), Err)
     }
 
-    /// Calls `each` with the bytes of a directory, piece by piece, and where they stand.
+    /// Calls `each` with the bytes of a directory, piece by piece, and their offset on the device.
     pub(crate) fn pieces(&self, dir: &Node, each: &mut EachPiece<'_>) -> Result<(), Error> {
         let first = match directory(dir)? {
             Root::Fixed { start, length } => return self.area(start, length, each).map(drop),
@@ -150,7 +150,7 @@ impl<D: BlockRead> Fat<D> {
         while self.area(self.position(&chain)?, self.geometry.cluster, each)?.is_continue()
             && self.table.advance(&self.device, &self.geometry, &mut chain)?
         {
-            // Cannot saturate: it is at most one cluster more than the limit.
+            // Cannot saturate: at most one cluster more than the limit.
             length = length.saturating_add(self.geometry.cluster);
             if length > LARGEST_DIRECTORY.max(self.geometry.cluster) {
                 return Err(corrupt(Fault::Range, "directory", self.position(&chain)?, length));
@@ -168,7 +168,7 @@ impl<D: BlockRead> Fat<D> {
         let mut done = 0;
         let mut piece = vec![0; usize::try_from(length.min(PIECE)).unwrap_or(0)];
         while done < length {
-            // Cannot saturate: `done` is less than `length`; the last piece may end behind it.
+            // Cannot saturate: `done` is less than `length`; the last piece may end after it.
             let now = usize::try_from(length.saturating_sub(done)).unwrap_or(usize::MAX).min(piece.len());
             let bytes = piece.get_mut(..now).unwrap_or_default();
             let at = start.after(done);
@@ -181,7 +181,7 @@ impl<D: BlockRead> Fat<D> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// The chain that begins at `first`, as a part of the entry at `location`.
+    /// The chain that starts at `first`, which the entry at `location` names.
     pub(crate) fn chain(&self, first: ClusterNumber, location: ByteOffset) -> Result<Chain, Error> {
         match self.geometry.position(first) {
             Some(_) => Ok(Chain::new(first)),
@@ -194,7 +194,7 @@ impl<D: BlockRead> Fat<D> {
         }
     }
 
-    /// Where the chain's cluster stands; every chain was checked to be at one of the volume.
+    /// Byte offset of the chain's current cluster, which was checked to be on the volume.
     fn position(&self, chain: &Chain) -> Result<ByteOffset, Error> {
         let position = self.geometry.position(chain.cluster);
         position.ok_or_else(|| corrupt(Fault::Range, "FAT entry", self.geometry.fat_start, chain.cluster))
@@ -233,7 +233,7 @@ impl<D: BlockRead> Fat<D> {
         Ok(chain)
     }
 
-    /// Moves to the next cluster of a file that has one by its size.
+    /// Moves to the next cluster of a file, which must exist according to the file's size.
     fn next(&self, chain: &mut Chain, location: ByteOffset) -> Result<(), Error> {
         if self.table.advance(&self.device, &self.geometry, chain)? {
             return Ok(());
@@ -242,7 +242,7 @@ impl<D: BlockRead> Fat<D> {
         Err(corrupt(Fault::Truncated, "cluster chain of DIR_FileSize", at, clusters))
     }
 
-    /// Fills `buf`, which ends within the file, from `offset` on; neighbouring clusters in one read.
+    /// Fills `buf`, which ends within the file, from `offset` on; adjacent clusters in one read.
     fn read_clusters(
         &self,
         first: ClusterNumber,
@@ -309,8 +309,8 @@ impl<D: BlockRead> FileSystem for Fat<D> {
         }
     }
 
-    /// Names compare without regard to case (ASCII, Latin-1, Latin Extended-A, Greek, Cyrillic); `name` is
-    /// UTF-8, and one that is not is not found.
+    /// Names compare without regard to case (ASCII, Latin-1, Latin Extended-A, Greek, Cyrillic); a `name` that is not
+    /// UTF-8 is not found.
     fn lookup(&self, dir: &Node, name: &[u8]) -> Result<Node, Error> {
         let Ok(name) = core::str::from_utf8(name) else { return Err(Error::NotFound) };
         let mut found = Err(Error::NotFound);
@@ -324,8 +324,8 @@ impl<D: BlockRead> FileSystem for Fat<D> {
         found
     }
 
-    /// FAT has neither owners nor modes: everything is root's, 0755, or 0555 where it is read-only, as Linux
-    /// mounts it. Directories have no size. Times are taken as UTC.
+    /// FAT has neither owners nor modes: everything belongs to root, with mode 0755, or 0555 if it is read-only, as
+    /// Linux mounts it. Directories have no size. Times are taken as UTC.
     fn attr(&self, node: &Node) -> Result<Attr, Error> {
         let (kind, size) = match node.content {
             Content::Directory(_) => (FileType::Directory, 0),
@@ -365,7 +365,7 @@ impl<D: BlockRead> FileSystem for Fat<D> {
         let Content::File { cluster, size } = node.content else {
             return Err(Error::WrongType { expected: "regular file" });
         };
-        // Saturates behind the end: nothing is left.
+        // Saturates at zero past the end: nothing is left.
         let left = u64::from(size).saturating_sub(offset);
         let length = buf.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         let buf = buf.get_mut(..length).unwrap_or_default();
@@ -375,7 +375,7 @@ impl<D: BlockRead> FileSystem for Fat<D> {
         let chain = self.read_clusters(cluster, offset, buf, node.location)?;
         self.resume.set(Some(chain));
         if u64::try_from(length).is_ok_and(|length| length == left) {
-            // A chain that does not end after the last byte loops: what was read is not the file.
+            // A chain that does not end after the last byte may loop: then what was read is not the file.
             let mut rest = chain;
             while self.table.advance(&self.device, &self.geometry, &mut rest)? {}
         }
@@ -383,10 +383,10 @@ impl<D: BlockRead> FileSystem for Fat<D> {
     }
 }
 
-/// Called with a piece of a directory and where it stands.
+/// Callback for a piece of a directory and its offset on the device.
 pub(crate) type EachPiece<'a> = dyn FnMut(ByteOffset, &[u8]) -> Result<ControlFlow<()>, Error> + 'a;
 
-/// Called with an entry of a directory.
+/// Callback for an entry of a directory.
 type EachRaw<'a> = dyn FnMut(Entry) -> Result<ControlFlow<()>, Error> + 'a;
 
 fn directory(node: &Node) -> Result<Root, Error> {

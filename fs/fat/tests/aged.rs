@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What Linux has written and aged reads as Linux reads it.
+//! Images written and aged by Linux read as Linux reads them.
 
 use fat::Fat;
 use filesystem::{FileSystem, FileType};
@@ -10,7 +10,7 @@ use oracle::{
     opinion,
 };
 
-/// Names of one folder that are looked up: each is a walk over all of them.
+/// Maximum number of names to look up in one folder: each lookup walks over all of them.
 const LOOKUPS: usize = 100;
 
 /// Units of UTF-16 in an entry of a long name, and how many entries The Sleuth Kit 4.14 reads of the longest names: of
@@ -18,7 +18,7 @@ const LOOKUPS: usize = 100;
 const UNITS: usize = 13;
 const MOST_ENTRIES: usize = 15;
 
-/// A name as The Sleuth Kit has it, if it does.
+/// A name as The Sleuth Kit shows it, if it can.
 fn cut(name: &[u8]) -> Option<Vec<u8>> {
     let units: Vec<u16> = std::str::from_utf8(name).unwrap().encode_utf16().collect();
     let entries = units.len().div_ceil(UNITS);
@@ -28,7 +28,7 @@ fn cut(name: &[u8]) -> Option<Vec<u8>> {
     String::from_utf16(&units[..(entries - 1) * UNITS]).ok().map(String::into_bytes)
 }
 
-/// The records that The Sleuth Kit has, with their paths there.
+/// The records that The Sleuth Kit shows, with its paths.
 fn with_cut_names(records: &[Record]) -> Vec<Record> {
     let path = |path: &[u8]| {
         Some(path.split(|byte| *byte == b'/').map(cut).collect::<Option<Vec<_>>>()?.join(&b'/'))
@@ -37,7 +37,7 @@ fn with_cut_names(records: &[Record]) -> Vec<Record> {
     records.iter().filter_map(record).collect()
 }
 
-/// FAT has no sizes and links of folders, and nothing of its root.
+/// FAT has no sizes and link counts of folders, and no attributes of the root.
 fn levelled(mut records: Vec<Record>) -> Vec<Record> {
     for record in &mut records {
         if record.kind == FileType::Directory {
@@ -64,7 +64,7 @@ fn aged_images_read_as_linux_reads_them() {
             assert_eq!(fat.attr(&node).unwrap().size, record.size, "/{}", record.path.escape_ascii());
         }
         println!("{}: {} names", aged.name, records.len());
-        // Not by itself: it takes a FAT32 of few clusters for none.
+        // The type is given explicitly: The Sleuth Kit does not recognise a FAT32 with few clusters.
         let kind = if aged.name.contains("12") {
             "fat12"
         } else if aged.name.contains("16") {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Damaged volumes end in a value or an error, within limits of time, stack and memory.
+//! Damaged volumes give a value or an error, within limits of time, stack and memory.
 
 use std::rc::Rc;
 
@@ -15,10 +15,10 @@ use oracle::{
     campaign::{self, Depth, Plan},
 };
 
-/// What the bazel target of this test has time for.
+/// Number of mutants that this test has time for.
 const MUTANTS: usize = 1000;
 
-/// A few dozen files below 4 MiB, clusters of 2 KiB, directories of more than one.
+/// A few dozen files in less than 4 MiB, with clusters of 2 KiB and directories with several clusters.
 fn image(kind: Kind, size: Size) -> Vec<u8> {
     let bytes = vec![0x5a; 20_000];
     let names: Vec<String> = (0..40).map(|i| format!("folder/a file with a long name {i}.txt")).collect();
@@ -55,7 +55,7 @@ fn edit(device: Rc<dyn BlockRead>, _: Depth) -> usize {
             .and_then(|()| editor.rename(path, "EFI/renamed.txt")),
         editor.remove("folder/a file with a long name 38.txt"),
     ];
-    // A path that was refused is no layer passed.
+    // A refused path does not count as a passed layer.
     changes.iter().take_while(|change| change.is_ok()).count() + 1
 }
 
@@ -81,7 +81,7 @@ fn run(name: &str, image: Vec<u8>, seed: u64) {
         image: &image,
         layers: &["boot sector and root", "directories", "files"],
         read,
-        // FAT has no checksums but that of long names, and a name that fails it is a short one.
+        // FAT has no checksums except for long names, and an entry that fails it only loses its long name.
         repair: |_, _| {},
         mutants: MUTANTS,
         seed,
@@ -94,7 +94,7 @@ fn fat12() {
     run("fat12", image(Kind::Fat12, Size::Fit { free: 100_000 }), 1);
 }
 
-/// FAT16 begins at 4101 clusters of 2 KiB: more than 4 MiB, so that one of mkfs with smaller ones is used.
+/// FAT16 starts at 4101 clusters, more than 4 MiB with 2 KiB clusters: one made by mkfs with smaller ones is used.
 #[test]
 fn fat16() {
     run("fat16", mkfs("fat16", "16", 3 << 20), 2);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Changes that are refused, and that nothing is written then; what changes leave as it was.
+//! Refused changes write nothing; changes leave everything else as it was.
 
 use std::cell::Cell;
 
@@ -37,7 +37,7 @@ impl BlockWrite for Counting {
     }
 }
 
-/// Content of any length, which cannot be read from some place on.
+/// Content of any length, which cannot be read from some offset on.
 struct Content {
     size: u64,
     good: u64,
@@ -58,7 +58,7 @@ fn all(size: u64) -> Content {
     Content { size, good: size }
 }
 
-/// A small volume with a folder, in it a file, and 64 KiB free, in clusters of 2 KiB.
+/// A small volume with a file in a folder, and 64 KiB free, in clusters of 2 KiB.
 fn image() -> Vec<u8> {
     let bytes = [1; 5000];
     let mut builder = Builder::new();
@@ -78,12 +78,12 @@ fn free(editor: &Editor<Counting>) -> u64 {
     editor.fat().summary().unwrap().free.unwrap()
 }
 
-/// Where the short entry of this name stands.
+/// Byte offset of the short entry with this name.
 fn entry(image: &[u8], name: &[u8; 11]) -> usize {
     image.windows(11).position(|bytes| bytes == name).unwrap()
 }
 
-/// That a change is refused with an error of this text, and that nothing was written.
+/// Asserts that a change is refused with this error text, and that nothing is written.
 fn assert_refused(
     image: Vec<u8>,
     change: impl FnOnce(&mut Editor<Counting>) -> Result<(), Error>,
@@ -99,12 +99,12 @@ fn assert_refused(
 fn what_does_not_fit_is_refused_before_anything_is_written() {
     let size = free(&editor(image())) + 1;
     let needed = size.div_ceil(2048);
-    let text = format!("no room for `x`: {needed} clusters are needed, {} are free", needed - 1);
+    let text = format!("no space for `x`: {needed} clusters needed, {} free", needed - 1);
     assert_refused(image(), |editor| editor.write("x", &all(size), TIME), &text);
     // A new folder needs a cluster, too; the old content of a file is not free yet.
-    let text = format!("no room for `new/x`: {needed} clusters are needed, {} are free", needed - 1);
+    let text = format!("no space for `new/x`: {needed} clusters needed, {} free", needed - 1);
     assert_refused(image(), |editor| editor.write("new/x", &all(size - 1), TIME), &text);
-    let text = format!("no room for `EMPTY`: {needed} clusters are needed, {} are free", needed - 1);
+    let text = format!("no space for `EMPTY`: {needed} clusters needed, {} free", needed - 1);
     assert_refused(image(), |editor| editor.write("EMPTY", &all(size), TIME), &text);
     let large = 1 << 32;
     let text = "`x` is too large for FAT: 4294967296 bytes";
@@ -121,23 +121,32 @@ fn what_does_not_fit_is_refused_before_anything_is_written() {
 fn paths_are_refused_for_what_is_there() {
     let file = "folder/a long name.txt";
     for (text, change) in [
-        ("`a?` is no file name on FAT", (|e| e.write("a?", &all(1), TIME)) as fn(&mut Editor<Counting>) -> _),
-        ("`.` is no file name on FAT", |e| e.write("folder/./x", &all(1), TIME)),
-        ("`` is no file name on FAT", |e| e.write("", &all(1), TIME)),
+        (
+            "`a?` is not a valid file name on FAT",
+            (|e| e.write("a?", &all(1), TIME)) as fn(&mut Editor<Counting>) -> _,
+        ),
+        ("`.` is not a valid file name on FAT", |e| e.write("folder/./x", &all(1), TIME)),
+        ("`` is not a valid file name on FAT", |e| e.write("", &all(1), TIME)),
         ("`folder` is a folder", |e| e.write("folder", &all(1), TIME)),
         ("`EMPTY/x` leads to a file where a folder is needed", |e| e.write("EMPTY/x", &all(1), TIME)),
         ("`empty` leads to a file where a folder is needed", |e| e.create_folder("empty", TIME)),
-        ("`empty` exists already", |e| e.rename("folder/a long name.txt", "empty")),
+        ("`empty` already exists", |e| e.rename("folder/a long name.txt", "empty")),
         ("the folder `folder` is not empty", |e| e.remove("folder")),
         ("not found", |e| e.remove("nobody")),
         ("not found", |e| e.remove("no/body")),
         ("not found", |e| e.rename("nobody", "somebody")),
-        ("the folder `folder` cannot be renamed so", |e| e.rename("folder", "empty folder/folder")),
+        ("the folder `folder` cannot be moved, or renamed to a name that takes more space", |e| {
+            e.rename("folder", "empty folder/folder")
+        }),
     ] {
         assert_refused(image(), change, text);
     }
     let deep = "d/".repeat(33);
-    assert_refused(image(), |e| e.create_folder(&deep, TIME), &format!("`{deep}` is too deep"));
+    assert_refused(
+        image(),
+        |e| e.create_folder(&deep, TIME),
+        &format!("`{deep}` is too deep: more than 32 names"),
+    );
     let mut image = image();
     let at = entry(&image, b"ALONGN~1TXT");
     image[at + 11] |= 1;
@@ -160,9 +169,9 @@ fn volumes_that_cannot_be_trusted_are_refused() {
         }
     };
     assert_eq!(code(&|image| image.truncate(image.len() - 512)), "E-FS-FAT-RANGE");
-    // A third FAT begins where the root directory did.
+    // A third FAT would start where the root directory is.
     assert_eq!(code(&|image| image[16] = 3), "E-FS-FAT-UNSUPPORTED");
-    // The first cluster of `folder` has an entry behind its end.
+    // The first cluster of `folder` has an entry after its end mark.
     let behind = |image: &mut Vec<u8>| {
         let at = entry(image, b"ALONGN~1TXT");
         image[at + 64] = b'X';
@@ -202,7 +211,7 @@ fn content_that_ends_early_changes_nothing() {
     assert!(editor.fat().lookup(&editor.fat().root(), b"x").is_err());
 }
 
-/// Of FAT16 with clusters of 512 bytes, pieces of 64 KiB are in the FAT before the rest is read.
+/// On a FAT16 with clusters of 512 bytes, pieces of 64 KiB are in the FAT before the rest is read.
 #[test]
 fn content_that_ends_late_is_given_back() {
     let options = Options { kind: Some(Kind::Fat16), size: Size::Exact(16 << 20), ..Options::default() };
@@ -225,11 +234,11 @@ fn a_root_directory_of_fixed_size_gets_full() {
     };
     // 512 slots, of which EMPTY has one, `folder` and `empty folder` two each, and each file two.
     assert_eq!((count, error.code().to_string().as_str()), ((512 - 5) / 2, "E-FS-FAT-FULL"));
-    // A short name has room.
+    // There is space for a short name.
     editor.write("SHORT", &all(0), TIME).unwrap();
     assert_eq!(
         editor.write("LAST", &all(0), TIME).unwrap_err().to_string(),
-        "no room in the folder for `LAST`"
+        "no space in the folder for `LAST`"
     );
 }
 
@@ -256,7 +265,7 @@ fn a_renamed_file_keeps_its_time_and_a_replaced_one_its_name() {
     };
     editor.fat().read_dir(&folder, each).unwrap();
     assert_eq!(names, [b"File.Conf"]);
-    // A new case of the same name is no other entry.
+    // The same name in another case is not another entry.
     editor.rename("elsewhere/File.Conf", "elsewhere/file.conf").unwrap();
     assert!(Fat::open(editor.into_device()).is_ok());
 }

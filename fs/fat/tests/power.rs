@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Power fails at every point of a change, and every file is whole.
+//! Power may fail at any point of a change, and every file is whole.
 //!
-//! The writes of each change are recorded. A state of the disk is what was written up to a flush, and any part of what
-//! was written until the next one: all subsets of its sectors where they are few, as between two flushes of metadata,
-//! else all prefixes and some subsets. Each state is read by us, once for each FAT, and a share of them is repaired by
-//! fsck.fat without a question; the last ones are read by Linux.
+//! The writes of each change are recorded. A possible state of the disk is everything written up to a flush, and any
+//! part of what was written until the next one: all subsets of its sectors if they are few, as between two flushes of
+//! metadata, otherwise all prefixes and some subsets. Our reader reads each state, once with each FAT; fsck.fat repairs
+//! a part of them without asking; Linux reads the final ones.
 
 use std::{
     cell::RefCell,
@@ -23,25 +23,25 @@ use oracle::{
 };
 use uml::Machine;
 
-/// What Linux prints when it has read everything.
+/// Printed by Linux when it has read everything.
 const DONE: &str = "power: done";
 const SECTOR: usize = 512;
 /// Sectors of metadata between two flushes.
 const MOST_SECTORS: usize = 8;
-/// Subsets of a group of more sectors than that: of content, which no structure names.
+/// Number of subsets for a larger group of sectors: content, to which no structure refers yet.
 const SUBSETS: usize = 12;
-/// Of so many states, one is given to fsck.fat.
+/// One of this many states is checked with fsck.fat.
 const CHECKED: usize = 40;
 const TIME: Timestamp = Timestamp { seconds: 1_767_323_044, nanoseconds: 0 };
 
-/// What was done to a device.
+/// An operation on a device.
 #[derive(Clone, Debug)]
 enum Event {
     Write(u64, Vec<u8>),
     Flush,
 }
 
-/// A disk in memory that remembers what was done to it.
+/// A disk in memory that records the operations on it.
 #[derive(Debug)]
 struct Recorder {
     bytes: RefCell<Vec<u8>>,
@@ -113,7 +113,7 @@ fn files(image: &[u8]) -> Result<Files, String> {
     Ok(files)
 }
 
-/// Where the structures of a volume stand, by what its boot sector says.
+/// Locations of the structures of a volume, from its boot sector.
 struct Layout {
     fats: Vec<(usize, usize)>,
 }
@@ -130,7 +130,7 @@ impl Layout {
         Self { fats: fats.map(|start| (start, length * sector)).collect() }
     }
 
-    /// The volume as one sees it who reads the last FAT.
+    /// The volume as seen by a reader of the last FAT.
     fn with_last_fat(&self, image: &[u8]) -> Vec<u8> {
         let mut image = image.to_vec();
         let ((first, length), (last, _)) = (self.fats[0], *self.fats.last().unwrap());
@@ -139,7 +139,7 @@ impl Layout {
     }
 }
 
-/// What a state may be: the files before or after, or, of a change in two steps, between.
+/// The allowed states: the files before or after a change or, for a change in two steps, in between.
 struct Expected<'a> {
     name: &'a str,
     states: Vec<Files>,
@@ -149,7 +149,7 @@ impl Expected<'_> {
     fn check(&self, image: &[u8], layout: &Layout, what: &str) {
         for image in [image, &layout.with_last_fat(image)] {
             let mut found = files(image).unwrap_or_else(|error| panic!("{} {what}: {error}", self.name));
-            // What fsck.fat makes of clusters that nothing names.
+            // Files that fsck.fat makes from lost clusters.
             found.retain(|path, _| !(path.starts_with("/FSCK") && path.ends_with(".REC")));
             if !self.states.contains(&found) {
                 let names: Vec<&String> = found.keys().collect();
@@ -159,7 +159,7 @@ impl Expected<'_> {
     }
 }
 
-/// What fsck.fat may say of a state; all of it is repaired without a question.
+/// Allowed messages of fsck.fat, all about things that it repairs without asking.
 fn is_harmless(line: &str) -> bool {
     let line = line.trim();
     [
@@ -171,7 +171,7 @@ fn is_harmless(line: &str) -> bool {
         "Auto-correcting",
         "Orphaned long file name part",
         "Auto-deleting",
-        "Cluster ", // "out of range": half of an entry of FAT12, of a cluster that nothing names
+        "Cluster ", // "out of range": half of a FAT12 entry, of a lost cluster
         "*** Filesystem was changed ***",
         "Writing changes",
         "There is 1 free cluster",
@@ -183,7 +183,7 @@ fn is_harmless(line: &str) -> bool {
         || line.contains(" files, ")
 }
 
-/// fsck.fat's own copies of states.
+/// Copies of states for fsck.fat.
 struct Checker {
     path: PathBuf,
     checked: usize,
@@ -229,7 +229,7 @@ fn groups(events: &[Event]) -> Vec<Group> {
     groups
 }
 
-/// Subsets of so many sectors: all of them where they are few.
+/// Subsets of this many sectors: all of them if they are few.
 fn subsets(count: usize, random: &mut Random) -> Vec<Vec<usize>> {
     if count <= MOST_SECTORS {
         return (0..1usize << count)
@@ -242,7 +242,7 @@ fn subsets(count: usize, random: &mut Random) -> Vec<Vec<usize>> {
     prefixes.chain(subsets).collect()
 }
 
-/// What a test has counted.
+/// Counters of a test.
 #[derive(Debug)]
 struct Counted {
     name: String,
@@ -257,7 +257,7 @@ impl Counted {
     }
 }
 
-/// One change: every state that a power failure can leave is as expected. Yields the volume after it.
+/// Checks every state that a power failure during a change can leave. Returns the volume after the change.
 fn change(
     name: &str,
     image: &[u8],
@@ -291,7 +291,7 @@ fn change(
             let what = format!("group {number} of {} sectors, {subset:?}", group.len());
             expected.check(&state, &layout, &what);
             counted.states += 1;
-            // Content that nothing names is the same to fsck.fat, whatever it is.
+            // The content of lost clusters does not matter to fsck.fat.
             let is_checked = group.len() <= MOST_SECTORS && seen.insert((number, subset.len()));
             if is_checked || random.below(CHECKED) == 0 {
                 checker.check(&state, &expected, &what);
@@ -308,7 +308,7 @@ fn change(
     after
 }
 
-/// Whether nothing of a group is metadata: no FAT, and nothing before the first cluster.
+/// Whether a group has no metadata: no FAT, and nothing before the first cluster.
 fn is_content(group: &Group, layout: &Layout, image: &[u8]) -> bool {
     let (last, length) = *layout.fats.last().unwrap();
     let root_slots = u16::from_le_bytes([image[17], image[18]]) as usize;
@@ -324,7 +324,7 @@ fn none(_: &Files, _: &Files) -> Vec<Files> {
     Vec::new()
 }
 
-/// Between, there are the files of before and of after.
+/// In between, the files of before and of after both exist.
 fn both(old: &Files, new: &Files) -> Vec<Files> {
     vec![old.iter().chain(new).map(|(path, bytes)| (path.clone(), bytes.clone())).collect()]
 }
@@ -381,7 +381,7 @@ fn growth(mut image: Vec<u8>, counted: &mut Counted) -> Vec<u8> {
     image
 }
 
-/// Small, since every state is read: mkfs.fat makes FAT32 of any size that it is asked for.
+/// Small, since every state is read; mkfs.fat can make a FAT32 of any size.
 fn made_by_mkfs(bits: &str, size: usize) -> Vec<u8> {
     let image = work_dir(&format!("mkfs{bits}")).join("image");
     fs::write(&image, vec![0; size]).unwrap();
@@ -390,7 +390,7 @@ fn made_by_mkfs(bits: &str, size: usize) -> Vec<u8> {
     fs::read(image).unwrap()
 }
 
-/// Changes of a volume, and what Linux reads in the end.
+/// Changes of a volume, and a final check by Linux.
 fn all(name: &str, image: Vec<u8>) {
     let mut counted = Counted::new(name);
     let image = changes(image, &mut counted);
@@ -430,13 +430,13 @@ fn aged_fat32() {
     all("aged32", aged::image("small32").bytes);
 }
 
-/// The FAT's entries of clusters 341 and 682 lie in two sectors. A folder that ends with one of them grows.
+/// The FAT entries of clusters 341 and 682 cross a sector boundary. A folder that ends with one of them grows.
 #[test]
 fn an_entry_of_two_sectors_is_changed_in_two_steps() {
     let mut counted = Counted::new("cut");
     for (cluster, bits) in [(341usize, 0x8), (682, 0xf8)] {
         let mut editor = Editor::open(Recorder::new(made_by_mkfs("12", 640 << 10))).unwrap();
-        // Clusters are taken in order, from number 2 on: the folder has the one behind the filler's.
+        // Clusters are allocated in order, from number 2 on: the folder gets the one after those of the filler.
         editor.write("/FILLER", &vec![1; (cluster - 2) * SECTOR], TIME).unwrap();
         for number in 0..4 {
             editor.write(&format!("/folder/a name of three slots {number}"), &b"".as_slice(), TIME).unwrap();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Volumes that mkfs.fat and mtools made are read; volumes that we made pass fsck.fat and mtools.
+//! Volumes made by mkfs.fat and mtools are read; volumes made by us pass fsck.fat and mtools.
 
 use std::{
     fs::{self, File},
@@ -42,12 +42,12 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// Bytes that differ from place to place.
+/// Bytes that differ by offset.
 fn pattern(length: usize, seed: usize) -> Vec<u8> {
     (0..length).map(|i| (i.wrapping_mul(31) ^ (i >> 8) ^ seed) as u8).collect()
 }
 
-/// Names of every kind, contents of every length that matters. No characters beyond 16 bits: mtools has none.
+/// Names of every kind, content of every interesting length. No characters beyond 16 bits, which mtools lacks.
 fn sample() -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<(String, Vec<u8>)> = [
         ("EMPTY", 0),
@@ -85,7 +85,7 @@ fn folder(dir: &Path) -> PathBuf {
     root
 }
 
-/// What FAT can hold of records: no owners and modes, times of files in steps of two seconds.
+/// Records as FAT can hold them: no owners and modes, times of files in steps of two seconds.
 fn levelled(mut records: Vec<Record>) -> Vec<Record> {
     for record in &mut records {
         (record.mode, record.uid, record.gid, record.links) = (0, 0, 0, 1);
@@ -198,7 +198,7 @@ fn fragmented_files_are_read_from_any_place() {
         let mut buf = vec![0; bytes.len()];
         assert_eq!(fat.read_at(&node, 0, &mut buf), Ok(bytes.len()));
         assert!(buf == bytes, "{bits}");
-        // Forwards, backwards, over cluster edges, to the end and past it.
+        // Forwards, backwards, across cluster boundaries, to the end and past it.
         for (offset, length) in
             [(0, 1), (511, 2), (350_000, 5000), (100, 600), (699_999, 10), (700_000, 1), (1 << 40, 1)]
         {
@@ -225,7 +225,7 @@ fn sample_volume(kind: Kind, size: Size) -> Vec<u8> {
     image
 }
 
-/// What fsck.fat, mtools, blkid and we ourselves think of a volume of ours.
+/// Checks a volume of ours with fsck.fat, mtools, blkid and our own reader.
 #[test]
 fn volumes_of_ours_pass_the_tools() {
     let dir = work_dir("ours");

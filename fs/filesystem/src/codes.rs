@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The codes of this crate's errors.
+//! Error codes of this crate.
 
 code::table! {
-    /// What looking for a file raises.
+    /// Errors of finding a file.
     pub FILES;
     pub(crate) NOT_FOUND: Code = "E-FS-NOTFOUND",
-        "the kernel or initrd that the entry names is not there",
-        "make it (`update-initramfs -c -k all`), or run `update-grub`";
+        "the kernel or initrd that the entry names does not exist",
+        "create it (`update-initramfs -c -k all`), or run `update-grub`";
     pub(crate) TYPE: Code = "E-FS-TYPE",
         "the path leads to something other than a regular file",
-        "put a file there";
+        "put a regular file there";
     pub(crate) LINKS: Code = "E-FS-LINKS",
-        "a path leads through more than 40 symbolic links",
-        "mend the links";
+        "a path goes through more than 40 symbolic links; they may form a loop",
+        "fix the links";
     pub(crate) SIZE: Code = "E-FS-SIZE",
-        "a file or directory is larger than its use allows",
-        "put a smaller one there; where its size cannot be true, check the filesystem";
+        "a file or directory is too large for its purpose",
+        "replace it with a smaller one; if its size is implausible, check the filesystem";
 }

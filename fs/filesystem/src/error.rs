@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! How reading a filesystem fails: the same kinds for all of them.
+//! Errors of reading a filesystem, the same for all formats.
 
 use block::ReadError;
 use code::Code;
@@ -14,44 +14,44 @@ pub enum Error {
     /// No such name.
     #[error("not found")]
     NotFound,
-    /// The node is of another kind than the operation needs.
+    /// The node is not of the type that the operation needs.
     #[error("not a {expected}")]
     WrongType {
-        /// What was needed: `directory`, `regular file`, `symbolic link`.
+        /// The type that is needed: `directory`, `regular file`, `symbolic link`.
         expected: &'static str,
     },
-    /// The device failed, or was asked for what it does not have or may not yield.
+    /// The device failed, or the read was past its end or over its read limit.
     #[error(transparent)]
     Io(ReadError),
-    /// The data is wrong: the filesystem's own or, by its format, that of a layer below.
+    /// The data is corrupt: the filesystem's own, or that of a layer below (its `format` tells).
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
-    /// The data may be right, but uses what we cannot read.
+    /// The data uses a feature that is not supported.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
-    /// Devices are missing without which this part cannot be read.
+    /// This part cannot be read because devices are missing.
     #[error(transparent)]
     Missing(#[from] Missing),
-    /// Something is wrong with the whole, which is read all the same: a warning, that no operation fails with.
+    /// Something is wrong with the whole, which can be read all the same. A warning: no operation fails with it.
     #[error(transparent)]
     Degraded(#[from] Degraded),
-    /// A path has more symbolic links than any honest one.
+    /// A path goes through too many symbolic links.
     #[error("too many symbolic links")]
     TooManyLinks,
     /// A file or directory is larger than the caller can use.
-    #[error("{size} is more than the limit of {limit}")]
+    #[error("too large: {size}, the limit is {limit}")]
     TooLarge {
-        /// Its size: bytes of a file, entries of a directory.
+        /// Its size: bytes for a file, entries for a directory.
         size: u64,
         /// The caller's limit.
         limit: u64,
     },
-    /// A structure would need more memory than there is.
+    /// Not enough memory for a structure.
     #[error(transparent)]
     NoMemory(#[from] NoMemory),
 }
 
-/// What is wrong with a layer below is told as it was told there.
+/// Errors of a layer below stay what they are.
 impl From<ReadError> for Error {
     fn from(error: ReadError) -> Self {
         match error {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What every on-disk format offers, and how it fails.
+//! The interface of all on-disk formats, and their errors.
 //!
-//! A format is a crate that opens a [`block::BlockRead`] and yields a [`FileSystem`]: nodes, names and
+//! The crate of a format opens a [`block::BlockRead`] and returns a [`FileSystem`]: nodes, names and
 //! bytes. It does not walk paths or follow symbolic links; `vfs` does that once for all of them.
 #![no_std]
 
@@ -24,9 +24,9 @@ pub use time::Civil;
 
 /// A filesystem that can be read.
 ///
-/// Only what the format itself knows: directories map names to nodes, nodes have attributes and bytes.
+/// It has only what the format itself knows: directories map names to nodes, nodes have attributes and bytes.
 pub trait FileSystem {
-    /// Names one file, directory or link: an inode number, or subvolume and inode. Cheap to clone.
+    /// Identifies a file, directory or link: an inode number, or subvolume and inode. Cheap to clone.
     type Node: Clone + 'static;
 
     /// Format, label and identifier.
@@ -35,12 +35,12 @@ pub trait FileSystem {
     /// Free space, features and health of the whole; empty for a format that does not store them.
     ///
     /// # Errors
-    /// Where the structures that say it cannot be read.
+    /// If the structures that hold this cannot be read.
     fn summary(&self) -> Result<Summary, Error> {
         Ok(Summary::default())
     }
 
-    /// What is wrong with the whole, though it can be read: each becomes a warning of the machine, once.
+    /// What is wrong with the whole although it can be read. Each one is shown as a warning, once.
     ///
     /// A filesystem with warnings is [`Health::Degraded`] in its [`summary`](Self::summary), too.
     fn warnings(&self) -> Vec<Error> {
@@ -53,57 +53,57 @@ pub trait FileSystem {
     /// The entry `name` of the directory `dir`.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is none; [`Error::WrongType`] when `dir` is no directory.
+    /// [`Error::NotFound`] if there is none; [`Error::WrongType`] if `dir` is not a directory.
     fn lookup(&self, dir: &Self::Node, name: &[u8]) -> Result<Self::Node, Error>;
 
     /// The attributes of a node.
     ///
     /// # Errors
-    /// Where the node's structure cannot be read.
+    /// If the node's structure cannot be read.
     fn attr(&self, node: &Self::Node) -> Result<Attr, Error>;
 
-    /// Calls `each` with every entry of the directory but `.` and `..`, in the order of the disk, until it
-    /// breaks.
+    /// Calls `each` for every entry of the directory except `.` and `..`, in on-disk order, until it returns
+    /// `Break`.
     ///
     /// # Errors
-    /// [`Error::WrongType`] when `dir` is no directory.
+    /// [`Error::WrongType`] if `dir` is not a directory.
     fn read_dir(&self, dir: &Self::Node, each: &mut EachEntry<'_, Self::Node>) -> Result<(), Error>;
 
-    /// The target of a symbolic link, as it is stored.
+    /// The target of a symbolic link, as stored.
     ///
     /// # Errors
-    /// [`Error::WrongType`] when the node is no symbolic link.
+    /// [`Error::WrongType`] if the node is not a symbolic link.
     fn read_link(&self, node: &Self::Node) -> Result<Vec<u8>, Error>;
 
-    /// Fills `buf` from the file's bytes at `offset`, over as many extents as it takes; holes read as zeros.
+    /// Fills `buf` with the file's bytes at `offset`, across as many extents as needed; holes read as zeros.
     ///
-    /// Returns how many bytes were filled: fewer than `buf.len()` only where the file ends.
+    /// Returns the number of bytes filled: fewer than `buf.len()` only at the end of the file.
     ///
     /// # Errors
-    /// [`Error::WrongType`] when the node is no regular file.
+    /// [`Error::WrongType`] if the node is not a regular file.
     fn read_at(&self, node: &Self::Node, offset: u64, buf: &mut [u8]) -> Result<usize, Error>;
 }
 
-/// [`FileSystem::read_dir`] calls it with the name and node of an entry, and with the entry's type where the format
-/// stores that beside the name, so that nobody has to read the node for it.
+/// The callback of [`FileSystem::read_dir`]: gets the name and node of an entry, and its type if the format stores the
+/// type with the name, so that the node need not be read for it.
 pub type EachEntry<'a, Node> = dyn FnMut(&[u8], Node, Option<FileType>) -> ControlFlow<()> + 'a;
 
-/// What is known of a whole filesystem.
+/// What is known about a whole filesystem.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Summary {
-    /// Bytes of all its devices, those that are not there included, where the format says so.
+    /// Bytes of all its devices, missing ones included, if the format stores this.
     pub size: Option<u64>,
-    /// Bytes that nothing uses, as of the last time that the format wrote it down.
+    /// Free bytes, as last recorded on disk.
     pub free: Option<u64>,
-    /// The features that it uses, by the names that the format's own tools give them.
+    /// The features in use, as the format's own tools name them.
     pub features: Vec<String>,
-    /// What else people may want to know, by name: `generation`, `profile`.
+    /// Further details for people, by name: `generation`, `profile`.
     pub details: Vec<(&'static str, String)>,
-    /// Its state, as it says itself.
+    /// Its state, as recorded on disk.
     pub health: Health,
 }
 
-/// The detail that says how many bytes were read from another copy, or by parity, because a device has none or wrong ones.
+/// The detail that counts bytes rebuilt from another copy or from parity, because a device is missing or corrupt.
 pub const REBUILT: &str = "rebuilt";
 
 /// The state of a device or filesystem.
@@ -112,7 +112,7 @@ pub enum Health {
     /// Nothing is known to be wrong.
     #[default]
     Ok,
-    /// It can be read; a part is missing, or it is marked as damaged.
+    /// It can be read, but a part is missing, or it is marked as damaged.
     Degraded,
     /// It cannot be read.
     Failed,
@@ -123,9 +123,9 @@ pub enum Health {
 pub struct Identity {
     /// The format as blkid names it: `ext4`, `vfat`, `iso9660`.
     pub format: &'static str,
-    /// The label, without padding; empty where there is none.
+    /// The label, without padding; empty if there is none.
     pub label: Vec<u8>,
-    /// The identifier as `UUID=` of fstab spells it (ext4 `11111111-2222-…`, FAT `0E1F-0001`); empty where
+    /// The identifier as spelled after `UUID=` in fstab (ext4 `11111111-2222-…`, FAT `0E1F-0001`); empty if
     /// the format has none.
     pub uuid: String,
 }
@@ -145,9 +145,9 @@ pub struct Attr {
     pub size: u64,
     /// Number of hard links.
     pub links: u64,
-    /// Last change of the bytes.
+    /// Time of the last change of the content.
     pub modified: Timestamp,
-    /// Major and minor number of a device node, else zeros.
+    /// Major and minor number of a device node, otherwise zeros.
     pub device: (u32, u32),
 }
 

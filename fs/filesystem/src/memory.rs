@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Memory that all filesystems of a machine share.
+//! The memory budget that all filesystems of a machine share.
 
 use alloc::rc::Rc;
 use core::cell::Cell;
@@ -8,19 +8,19 @@ use damage::{Format, NoMemory};
 
 use crate::Error;
 
-/// Bytes that logs, once replayed, and caches of metadata may take together.
+/// Bytes that replayed logs and metadata caches may take together.
 const MOST: usize = 56 << 20;
-/// Of these, what logs may take: caches work with what is left, however little that is.
+/// The part of these that logs may take; caches work with what is left, however little that is.
 const MOST_FOR_LOGS: usize = 48 << 20;
 
-/// Memory that filesystems take beside what each of them needs anyway: for what the replay of a log has changed, and to
-/// keep metadata that was read. Partitions may name the same filesystem again and again, so that all have one budget.
+/// Memory that filesystems take beyond their fixed needs: for the changes of a log replay, and to cache metadata. One
+/// budget is shared by all, because crafted partitions may show the same filesystem many times.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryBudget {
     used: Rc<Cell<usize>>,
 }
 
-/// A part of the budget; whoever drops it gives it back.
+/// A part of the budget; dropping it returns the bytes.
 #[derive(Debug)]
 pub struct Claim {
     budget: MemoryBudget,
@@ -28,24 +28,24 @@ pub struct Claim {
 }
 
 impl MemoryBudget {
-    /// Bytes that the replay of one more log may take, those included that it gives back at its end.
+    /// Bytes that one more log replay may take, including those that it frees at its end.
     pub fn left_for_log(&self) -> usize {
-        // Saturates where more is used, by caches: nothing is left then.
+        // Saturates at zero if caches use more: nothing is left then.
         MOST_FOR_LOGS.saturating_sub(self.used.get())
     }
 
-    /// Bytes that a cache may have which has `own` already: no more than it leaves to the caches of others.
+    /// Bytes that a cache may take in all if it has `own` already: half of what others do not use.
     pub fn left_for_cache(&self, own: usize) -> usize {
-        // Cannot saturate: what is its own is among what is used.
+        // Cannot saturate: `own` is part of what is used.
         let others = self.used.get().saturating_sub(own);
-        // Saturates where others use more: nothing is left then.
+        // Saturates at zero if others use more: nothing is left then.
         MOST.saturating_sub(others) / 2
     }
 
-    /// Takes what a replay has changed.
+    /// Claims memory for the changes of a log replay.
     ///
     /// # Errors
-    /// [`Error::NoMemory`] when that is more than is left.
+    /// [`Error::NoMemory`] if that is more than is left.
     pub fn claim(&self, format: Format, bytes: usize) -> Result<Claim, Error> {
         if bytes > 0 && bytes > self.left_for_log() {
             let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
@@ -57,24 +57,24 @@ impl MemoryBudget {
         Ok(claim)
     }
 
-    /// The claim of a cache that has nothing yet.
+    /// The claim of a cache that is still empty.
     pub fn cache(&self) -> Claim {
         Claim { budget: self.clone(), bytes: 0 }
     }
 }
 
 impl Claim {
-    /// Bytes that it has.
+    /// Bytes that are claimed.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Bytes that it may grow to, as a cache.
+    /// Bytes that the claim may grow to, if it is that of a cache.
     pub fn room(&self) -> usize {
         self.budget.left_for_cache(self.bytes)
     }
 
-    /// Makes it so large.
+    /// Sets the size of the claim.
     pub fn set(&mut self, bytes: usize) {
         let used = &self.budget.used;
         // Cannot saturate: its own bytes are among those that are used, and both are in memory.

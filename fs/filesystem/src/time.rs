@@ -6,8 +6,7 @@ use crate::Timestamp;
 /// Seconds of a day.
 const DAY: i64 = 86_400;
 
-/// A date and time of the Gregorian calendar in UTC, fields as people write them: `month` and `day` count
-/// from 1.
+/// A date and time of the Gregorian calendar in UTC. `month` and `day` count from 1.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Civil {
     /// Year.
@@ -25,9 +24,9 @@ pub struct Civil {
 }
 
 impl Civil {
-    /// The point in time, or `None` when a field is outside its range or the year outside 1 to 9999.
+    /// The point in time, or `None` if a field is out of range or the year is not in 1 to 9999.
     ///
-    /// A day that its month does not have (30 February) counts on into the next month.
+    /// A day that its month does not have (30 February) continues into the next month.
     pub fn timestamp(self) -> Option<Timestamp> {
         let Self { year, month, day, hour, minute, second } = self;
         let in_range = (1..=9999).contains(&year)
@@ -36,8 +35,7 @@ impl Civil {
             && hour <= 23
             && minute <= 59
             && second <= 59;
-        // Saturates for years that are out of range, for which there is nothing; not for others, of five digits at
-        // most.
+        // Saturates only for years out of range, for which the result is `None`.
         let day_number = days_before_month(year, month)
             .saturating_add(i64::from(day).saturating_sub(1))
             .saturating_sub(days_before_month(1970, 1));
@@ -51,7 +49,7 @@ impl Civil {
 }
 
 impl From<Timestamp> for Civil {
-    /// The date of a point in time; what lies outside the years 1 to 9999 becomes their first or last second.
+    /// The date of a point in time; times outside the years 1 to 9999 become their first or last second.
     fn from(time: Timestamp) -> Self {
         // Nothing here can saturate: the years are 0 to 10000, and `days` is clamped to them before anything else is
         // done with it.

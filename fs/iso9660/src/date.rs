@@ -7,11 +7,11 @@ use alloc::format;
 
 use filesystem::{Civil, Timestamp};
 
-/// Seconds of the unit in which zones are given.
+/// The unit of time zone offsets, in seconds.
 const QUARTER_HOUR: i64 = 900;
 
-/// Reads the seven bytes of a directory record: years since 1900, month, day, hour, minute, second, and the
-/// zone's distance from UTC in quarters of an hour. What is no date is the epoch.
+/// Parses the seven bytes of a directory record: years since 1900, month, day, hour, minute, second, and the
+/// offset from UTC in quarters of an hour. An invalid date becomes the epoch.
 pub fn short(bytes: &[u8; 7]) -> Timestamp {
     let [year, month, day, hour, minute, second, zone] = *bytes;
     // Cannot saturate: a year has 8 bits.
@@ -19,13 +19,13 @@ pub fn short(bytes: &[u8; 7]) -> Timestamp {
     in_utc(civil, zone, 0)
 }
 
-/// Reads the 17 bytes of a descriptor: sixteen digits down to hundredths of a second, and the zone.
+/// Parses the 17 bytes of a descriptor: sixteen digits down to hundredths of a second, and the offset from UTC.
 pub fn long(bytes: &[u8; 17]) -> Timestamp {
     let number = |start: usize, end: usize| {
         let digits = bytes.get(start..end).and_then(|digits| core::str::from_utf8(digits).ok());
         digits.and_then(|digits| digits.parse::<u16>().ok()).unwrap_or(0)
     };
-    // Nothing saturates: places are of 17 bytes, values of two digits.
+    // Nothing saturates: positions are below 17, values have two digits.
     let field = |start: usize| u8::try_from(number(start, start.saturating_add(2))).unwrap_or(0);
     let civil = Civil {
         year: i64::from(number(0, 4)),
@@ -46,7 +46,7 @@ fn in_utc(civil: Civil, zone: u8, nanoseconds: u32) -> Timestamp {
     Timestamp { seconds: time.seconds.saturating_sub(east), nanoseconds }
 }
 
-/// The seven bytes of a point in time; 1900 to 2155, others become the nearest.
+/// The seven bytes of a point in time from 1900 to 2155; other times become the nearest one.
 pub fn to_short(time: Timestamp) -> [u8; 7] {
     // 1900-01-01 00:00:00 and 2155-12-31 23:59:59.
     let seconds = time.seconds.clamp(-2_208_988_800, 5_869_583_999);
@@ -64,7 +64,7 @@ pub fn to_long(time: Timestamp) -> [u8; 17] {
     text.as_bytes().try_into().unwrap_or(NO_DATE)
 }
 
-/// The 17 bytes that say that there is no date.
+/// The 17 bytes that mean that there is no date.
 pub const NO_DATE: [u8; 17] = *b"0000000000000000\0";
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Volume descriptors: the sectors from 16 on.
+//! Volume descriptors: the sectors from number 16 on.
 //!
 //! Source: ECMA-119, clauses 8.1 to 8.5.
 
@@ -17,10 +17,10 @@ pub const SECTOR: u64 = 2048;
 pub const SECTOR_SIZE: usize = 2048;
 /// The first descriptor's sector: the system area is before it.
 pub const FIRST: u64 = 16;
-/// Where it stands.
+/// Its byte offset.
 // Cannot saturate: a product of two constants.
 pub const FIRST_OFFSET: u64 = FIRST.saturating_mul(SECTOR);
-/// Descriptors that are looked at: real images have up to five.
+/// Maximum number of descriptors to read: real images have up to five.
 const MOST: u64 = 64;
 pub const STANDARD_IDENTIFIER: [u8; 5] = *b"CD001";
 pub const TYPE_BOOT: u8 = 0;
@@ -31,7 +31,7 @@ pub const TYPE_TERMINATOR: u8 = 255;
 pub const EL_TORITO: &[u8] = b"EL TORITO SPECIFICATION";
 /// The escape sequences of Joliet's three levels of UCS-2.
 const JOLIET: [&[u8]; 3] = [b"%/@", b"%/C", b"%/E"];
-/// Units of a Joliet volume identifier.
+/// Maximum length of a Joliet volume identifier in UCS-2 units.
 const JOLIET_LABEL: usize = 16;
 
 /// A 16-bit number in both byte orders (7.2.3).
@@ -101,7 +101,7 @@ pub struct VolumeDescriptor {
     pub reserved_tail: [u8; 653],
 }
 
-/// Boot record (8.2) as El Torito has it.
+/// Boot record (8.2) in the form of El Torito.
 #[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct BootRecord {
@@ -114,18 +114,18 @@ pub struct BootRecord {
     pub unused: [u8; 1973],
 }
 
-/// What the descriptors say.
+/// The descriptors of a volume.
 pub struct Descriptors {
     pub primary: Box<VolumeDescriptor>,
     pub joliet: Option<Box<VolumeDescriptor>>,
-    /// Where the boot catalog stands, in bytes.
+    /// Byte offset of the boot catalog.
     pub boot_catalog: Option<u64>,
 }
 
 /// Whether the device has a volume descriptor of ISO 9660 in sector 16.
 ///
 /// # Errors
-/// [`Error::Io`] when the sector cannot be read.
+/// [`Error::Io`] if the sector cannot be read.
 pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
     // Cannot saturate: a sum of two constants.
     if device.size() < FIRST_OFFSET.saturating_add(SECTOR) {
@@ -139,8 +139,8 @@ pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, Error> {
 /// Reads the descriptors up to the terminator.
 ///
 /// # Errors
-/// [`Error::Corrupt`] when the first sector has no descriptor or there is no primary one; [`Error::Unsupported`] for logical
-/// blocks of a size that ISO 9660 does not have.
+/// [`Error::Corrupt`] if the first sector has no descriptor or there is no primary one; [`Error::Unsupported`] for an
+/// unsupported logical block size.
 pub fn read<D: BlockRead + ?Sized>(device: &D) -> Result<Descriptors, Error> {
     let (mut primary, mut joliet, mut boot_catalog) = (None, None, None);
     // Nothing saturates: there are few.
@@ -191,7 +191,7 @@ fn check_block_size(descriptor: &VolumeDescriptor, offset: u64) -> Result<(), Er
 fn boot_catalog_of(bytes: &[u8]) -> Option<u64> {
     let (record, _) = BootRecord::ref_from_prefix(bytes).ok()?;
     let is_el_torito = record.boot_system_identifier.starts_with(EL_TORITO);
-    // Cannot saturate: 32 bits by 2048.
+    // Cannot saturate: 32 bits times 2048.
     is_el_torito.then(|| u64::from(record.boot_catalog.get()).saturating_mul(SECTOR))
 }
 
@@ -202,8 +202,8 @@ fn is_joliet(descriptor: &VolumeDescriptor) -> bool {
 impl Descriptors {
     /// The volume identifier without padding.
     ///
-    /// Joliet's where there is one, as it has lower case; where that is cut off after 16 characters and the
-    /// primary one goes on alike, the rest of the primary one follows.
+    /// Joliet's if there is one, because it has lower case. If it is truncated at 16 characters and the primary one
+    /// starts alike, the rest comes from the primary one.
     pub fn label(&self) -> Vec<u8> {
         let primary = trimmed(&self.primary.volume_identifier);
         let Some(joliet) = &self.joliet else { return primary.to_vec() };
@@ -212,7 +212,7 @@ impl Descriptors {
         if label.is_empty() {
             return primary.to_vec();
         }
-        // The primary identifier has `_` for what it has no character for.
+        // The primary identifier has `_` in place of characters that it cannot hold.
         let is_alike = |(byte, c): (&u8, char)| {
             *byte == b'_' || u32::from(byte.to_ascii_uppercase()) == u32::from(c.to_ascii_uppercase())
         };
@@ -223,7 +223,7 @@ impl Descriptors {
         [label.as_bytes(), rest].concat()
     }
 
-    /// The date of the last change, else of creation, as blkid spells it: `2026-01-01-00-00-00-00`.
+    /// The date of the last change, otherwise of creation, as blkid spells it: `2026-01-01-00-00-00-00`.
     pub fn uuid(&self) -> String {
         let dates = [&self.primary.volume_modification_date, &self.primary.volume_creation_date];
         dates.into_iter().find_map(date_as_uuid).unwrap_or_default()
@@ -246,7 +246,7 @@ fn date_as_uuid(date: &[u8; 17]) -> Option<String> {
     Some(uuid)
 }
 
-/// Without the padding of spaces or zeros.
+/// An identifier without its padding of spaces or zeros.
 fn trimmed(identifier: &[u8]) -> &[u8] {
     let end = identifier.iter().rposition(|byte| !matches!(byte, b' ' | 0));
     // Cannot saturate: an index is less than a length.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The records of a directory, those of one file joined.
+//! The records of a directory, with those of one file joined.
 
 use alloc::{vec, vec::Vec};
 use core::{mem::offset_of, ops::ControlFlow};
@@ -16,10 +16,10 @@ use crate::{
     within,
 };
 
-/// Bytes of the largest directory: 65 536 records of 255 bytes. Larger ones have never been seen.
+/// Maximum size of a directory in bytes: 65 536 records of 255 bytes, more than any real one.
 pub const LARGEST: u64 = 16 * 1024 * 1024;
 
-/// Bytes of a file that stand together.
+/// Contiguous bytes of a file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Extent {
     /// First byte on the device.
@@ -30,7 +30,7 @@ pub struct Extent {
 impl Extent {
     pub fn of(record: &Record<'_>, block_size: u64) -> Self {
         let header = record.header;
-        // Nothing saturates: 33 bits of blocks by 12 of their size.
+        // Nothing saturates: 33 bits of blocks times 12 bits of block size.
         let block = u64::from(header.location_of_extent.le.get())
             .saturating_add(u64::from(header.extended_attribute_record_length));
         Self { start: block.saturating_mul(block_size), length: u64::from(header.data_length.le.get()) }
@@ -39,10 +39,10 @@ impl Extent {
 
 /// A file or directory as its records describe it.
 pub struct Draft {
-    /// Where its first record stands on the device.
+    /// Byte offset of its first record on the device.
     pub offset: u64,
     pub name: Vec<u8>,
-    /// Whether the case of the name counts: it is Rock Ridge's.
+    /// Whether the name is case-sensitive (that of Rock Ridge).
     pub has_case: bool,
     pub is_directory: bool,
     pub recording_date: [u8; 7],
@@ -56,7 +56,7 @@ impl Draft {
     }
 }
 
-/// What reads a directory: the device and how its records are to be understood.
+/// Reads directories: the device, and how to interpret its records.
 #[derive(Clone, Copy)]
 pub struct Reader<'a, D> {
     pub device: &'a D,
@@ -65,8 +65,8 @@ pub struct Reader<'a, D> {
 }
 
 impl<D: BlockRead> Reader<'_, D> {
-    /// Calls `each` with what a directory holds until it breaks. A record that is damaged does not hide those behind
-    /// it: its error comes at the end.
+    /// Calls `each` for the entries of a directory until it breaks. A damaged record does not hide those after it: its
+    /// error is returned at the end.
     ///
     /// # Errors
     /// [`Error::TooLarge`] for more than 16 MiB of records; [`Error::Corrupt`] naming the record.
@@ -91,7 +91,7 @@ impl<D: BlockRead> Reader<'_, D> {
         progress.damaged.map_or(Ok(()), Err)
     }
 
-    /// Calls `each` with what a record says, once the last record of the same file is there.
+    /// Adds a record, and calls `each` once the last record of the same file is read.
     fn entry(
         &self,
         record: &Record<'_>,
@@ -161,13 +161,13 @@ impl<D: BlockRead> Reader<'_, D> {
         })
     }
 
-    /// Calls `each` with every record. None reaches over the end of a sector.
+    /// Calls `each` for every record. Records do not cross sector boundaries.
     fn records(
         &self,
         extents: &[Extent],
         each: &mut dyn FnMut(&Record<'_>) -> Result<ControlFlow<()>, Error>,
     ) -> Result<(), Error> {
-        // Cannot saturate: an extent has 32 bits of length and takes memory.
+        // Cannot saturate: an extent has a 32-bit length, and takes memory.
         let size = extents.iter().fold(0u64, |sum, extent| sum.saturating_add(extent.length));
         if size > LARGEST {
             return Err(Error::TooLarge { size, limit: LARGEST });
@@ -178,7 +178,7 @@ impl<D: BlockRead> Reader<'_, D> {
             while done < extent.length {
                 // Nothing saturates: a start has 44 bits, and `done` is less than the length.
                 let at = extent.start.saturating_add(done);
-                // Logical blocks may be smaller than sectors: a directory need not begin with one.
+                // Logical blocks may be smaller than sectors: a directory need not start at a sector boundary.
                 let to_end = SECTOR.saturating_sub(at % SECTOR);
                 let now = extent.length.saturating_sub(done).min(to_end);
                 let bytes =
@@ -193,16 +193,16 @@ impl<D: BlockRead> Reader<'_, D> {
         Ok(())
     }
 
-    /// Calls `each` with the record that the directory in `block` has of itself.
+    /// Calls `each` with the record of itself of the directory in `block`.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] where none stands.
+    /// [`Error::Corrupt`] if there is none.
     pub fn own_record<T>(
         &self,
         block: u32,
         each: &mut dyn FnMut(&Record<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        // Cannot saturate: 32 bits by 12.
+        // Cannot saturate: 32 bits times 12 bits.
         let at = u64::from(block).saturating_mul(self.block_size);
         let mut sector = vec![0; SECTOR_SIZE];
         self.device.read_at(at, &mut sector)?;
@@ -214,12 +214,12 @@ impl<D: BlockRead> Reader<'_, D> {
     }
 }
 
-/// What of a directory was read so far.
+/// The state of reading a directory.
 #[derive(Default)]
 struct Progress {
     /// The file whose records are being read.
     pending: Option<Pending>,
-    /// The first thing that is wrong.
+    /// The first error.
     damaged: Option<Error>,
 }
 
@@ -228,7 +228,7 @@ impl Progress {
         self.damaged.get_or_insert(error);
     }
 
-    /// Another file begins, or none: one that should have gone on is not whole.
+    /// Ends the pending file, if any: its last record is missing.
     fn end_file(&mut self) {
         if let Some(draft) = self.pending.take().and_then(|started| started.draft) {
             self.note(unfinished(&draft));
@@ -236,10 +236,10 @@ impl Progress {
     }
 }
 
-/// A file of which more records follow.
+/// A file with more records to follow.
 struct Pending {
     identifier: Vec<u8>,
-    /// None where its first record is damaged: those that follow are a part of a file, and not one of their own.
+    /// `None` if its first record is damaged: the following records belong to that file all the same.
     draft: Option<Draft>,
 }
 

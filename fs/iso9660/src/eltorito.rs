@@ -19,14 +19,14 @@ use crate::{corrupt, descriptor::SECTOR_SIZE, within};
 const ENTRY: usize = 32;
 /// Header of the validation entry, which comes first.
 const HEADER_VALIDATION: u8 = 0x01;
-/// A section follows, or the last one.
+/// Header of a section, or of the last one.
 const HEADER_SECTION: u8 = 0x90;
 const HEADER_LAST_SECTION: u8 = 0x91;
-/// More bytes for the entry before.
+/// Extension of the previous entry.
 const EXTENSION: u8 = 0x44;
-/// The section entry's image is to be booted.
+/// The entry is bootable.
 pub const BOOTABLE: u8 = 0x88;
-/// Platform of UEFI.
+/// Platform ID of UEFI.
 pub const PLATFORM_EFI: u8 = 0xef;
 
 /// Validation entry (2.1).
@@ -60,17 +60,17 @@ pub struct Entry {
 pub struct BootEntry {
     /// 0 for BIOS on x86, 0xef for UEFI.
     pub platform: u8,
-    /// Whether it is marked to be booted.
+    /// Whether it is marked as bootable.
     pub is_bootable: bool,
     /// Low four bits: 0 for no emulation, 1 to 3 for floppies, 4 for a hard disk.
     pub media: u8,
-    /// Length in units of 512 bytes as the entry has it; for UEFI 0 and 1 mean up to the end of the disc.
+    /// The entry's length in units of 512 bytes; for UEFI, 0 and 1 mean up to the end of the disc.
     pub sectors: u16,
     /// First byte of the image on the device.
     pub start: u64,
 }
 
-/// Reads the catalogue at a byte offset: as many entries as its first sector holds, which are 63.
+/// Reads the catalogue at a byte offset: the entries of its first sector, at most 63.
 pub fn read<D: BlockRead + ?Sized>(device: &D, offset: u64) -> Result<Vec<BootEntry>, Error> {
     let mut sector = vec![0; SECTOR_SIZE];
     device.read_at(offset, &mut sector)?;
@@ -97,7 +97,7 @@ fn parse(sector: &[u8], offset: u64) -> Result<Vec<BootEntry>, Error> {
     Ok(entries(validation.platform_id, rest))
 }
 
-/// The initial entry, then sections of as many entries as their header says.
+/// The initial entry, then the entries of the sections, as many as their headers say.
 fn entries(platform: u8, slots: &[[u8; ENTRY]]) -> Vec<BootEntry> {
     let mut found = Vec::new();
     let (mut platform, mut left, mut is_last) = (platform, 1u16, false);
@@ -127,12 +127,12 @@ fn boot_entry(platform: u8, entry: &Entry) -> BootEntry {
         is_bootable: entry.boot_indicator == BOOTABLE,
         media: entry.boot_media_type,
         sectors: entry.sector_count.get(),
-        // Cannot saturate: 32 bits by 2048.
+        // Cannot saturate: 32 bits times 2048.
         start: u64::from(entry.load_rba.get()).saturating_mul(crate::descriptor::SECTOR),
     }
 }
 
-/// The sum of an entry's 16-bit words: zero for a validation entry.
+/// The sum of an entry's 16-bit words: zero for a valid validation entry.
 pub fn checksum(entry: &[u8]) -> u16 {
     entry.as_chunks().0.iter().fold(0, |sum: u16, word| sum.wrapping_add(u16::from_le_bytes(*word)))
 }

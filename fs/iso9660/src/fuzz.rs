@@ -8,7 +8,7 @@ use filesystem::{Error, FileSystem};
 
 use crate::{Iso9660, Node};
 
-/// Nodes that one run looks at, so that directories that contain each other end.
+/// Maximum number of nodes that one run visits, so that directories that contain each other terminate.
 const MOST_NODES: usize = 256;
 
 /// Fuzz entry point: any bytes give a value or an error.
@@ -33,7 +33,7 @@ pub fn fuzz(data: &[u8]) {
             let _ = iso.read_link(&child);
             let size = iso.attr(&child).map_or(0, |attr| attr.size);
             let _ = iso.read_at(&child, 0, &mut bytes);
-            // A smaller file: from its start on.
+            // Saturates at zero for a smaller file, which is read from its start.
             let _ = iso.read_at(&child, size.saturating_sub(512), &mut bytes);
             waiting.push(child);
         }

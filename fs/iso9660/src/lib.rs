@@ -18,10 +18,10 @@
 //! # Ok::<(), Box<dyn core::error::Error>>(())
 //! ```
 //!
-//! Names are Rock Ridge's where the image has them, else Joliet's, else those of ISO 9660 as Linux shows
-//! them: in lower case, without version. Rock Ridge names compare exactly, all others without regard to the
-//! case of ASCII; where a record of a Rock Ridge image has no Rock Ridge name, that of ISO 9660 stays as it
-//! is. Numbers that stand in both byte orders are read from the little-endian half, as Linux does.
+//! Names are those of Rock Ridge if the image has them, otherwise of Joliet, otherwise of ISO 9660 as Linux shows
+//! them: in lower case, without version. Rock Ridge names compare exactly, all others without regard to ASCII case. If
+//! a record in a Rock Ridge image has no Rock Ridge name, its ISO 9660 name is used as it is. Numbers stored in both
+//! byte orders are read from the little-endian half, as in Linux.
 //!
 //! Sources: ECMA-119, 4th edition; System Use Sharing Protocol 1.12; Rock Ridge Interchange Protocol 1.12;
 //! Joliet Specification 1; "El Torito" Bootable CD-ROM Format Specification 1.0; UEFI 2.11, 13.3.2.1.
@@ -49,9 +49,9 @@ pub use descriptor::probe;
 pub use eltorito::BootEntry;
 pub use volume::{Iso9660, Node};
 
-/// Where byte `at` of a structure stands on the device.
+/// Offset on the device of byte `at` of a structure.
 fn within(structure: u64, at: usize) -> u64 {
-    // Cannot saturate: the format numbers sectors with 32 bits.
+    // Cannot saturate: sector numbers have 32 bits.
     structure.saturating_add(u64::try_from(at).unwrap_or(u64::MAX))
 }
 

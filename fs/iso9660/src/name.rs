@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! File identifiers of ISO 9660 and Joliet as names.
+//! Names from the file identifiers of ISO 9660 and Joliet.
 
 use alloc::{string::String, vec::Vec};
 
-/// Where the names of an image come from.
+/// The source of the names of an image.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Names {
-    /// Rock Ridge: bytes as they are; `skip` bytes of each system use area belong to someone else.
+    /// Rock Ridge: bytes as they are; the first `skip` bytes of each system use area are not SUSP entries.
     RockRidge { skip: u8 },
     /// UCS-2, big-endian.
     Joliet,
-    /// Capitals, digits, a version.
+    /// ISO 9660: capital letters, digits, a version.
     Plain,
 }
 
@@ -22,14 +22,14 @@ impl Names {
                 let name = ucs2(identifier);
                 without_version(name.as_bytes()).to_vec()
             }
-            // A record without a Rock Ridge name has the same name in ISO 9660.
+            // A record without a Rock Ridge name keeps its ISO 9660 name.
             Self::RockRidge { .. } => without_dot(without_version(identifier)).to_vec(),
             Self::Plain => without_dot(without_version(identifier)).to_ascii_lowercase(),
         }
     }
 }
 
-/// Text in big-endian UTF-16; U+FFFD for anything else.
+/// Decodes big-endian UTF-16; invalid units become U+FFFD.
 pub fn ucs2(bytes: &[u8]) -> String {
     let units = bytes.as_chunks().0.iter().map(|unit| u16::from_be_bytes(*unit));
     char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
@@ -46,7 +46,7 @@ fn without_version(identifier: &[u8]) -> &[u8] {
     }
 }
 
-/// An identifier without the dot that stands there even where no extension follows.
+/// An identifier without the trailing dot of a name without extension.
 fn without_dot(identifier: &[u8]) -> &[u8] {
     identifier.strip_suffix(b".").unwrap_or(identifier)
 }

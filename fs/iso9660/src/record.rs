@@ -16,13 +16,13 @@ use crate::{
 
 pub const FLAG_DIRECTORY: u8 = 0x02;
 pub const FLAG_ASSOCIATED: u8 = 0x04;
-/// The file goes on in the next record.
+/// The file continues in the next record.
 pub const FLAG_MULTI_EXTENT: u8 = 0x80;
-/// Identifiers of a directory itself and of its parent.
+/// Identifiers of the directory itself and of its parent.
 pub const SELF: &[u8] = &[0];
 pub const PARENT: &[u8] = &[1];
 
-/// The part of a directory record that has a fixed length.
+/// The fixed-length part of a directory record.
 #[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Header {
@@ -40,21 +40,21 @@ pub struct Header {
 
 /// A directory record.
 pub struct Record<'a> {
-    /// Where it stands on the device.
+    /// Its byte offset on the device.
     pub offset: u64,
     pub header: &'a Header,
     pub identifier: &'a [u8],
-    /// The system use area, and where it stands on the device.
+    /// The system use area, and its byte offset on the device.
     pub system_use: &'a [u8],
     pub system_use_offset: u64,
 }
 
 impl<'a> Record<'a> {
-    /// Reads the record at the start of `bytes`, which end with its sector; nothing where no more follow in
-    /// this sector.
+    /// Parses the record at the start of `bytes`, which end with the sector; `None` if no more records follow in this
+    /// sector.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] when it reaches past its own length or the sector.
+    /// [`Error::Corrupt`] if it extends past its own length or the sector.
     pub fn parse(bytes: &'a [u8], offset: u64) -> Result<Option<Self>, Error> {
         let length = bytes.first().copied().unwrap_or(0);
         if length == 0 {
@@ -76,16 +76,16 @@ impl<'a> Record<'a> {
             let at = offset_of!(Header, length_of_file_identifier);
             fail("Directory Record.Length of File Identifier", at, name_length)
         })?;
-        // A byte makes the length even.
+        // A padding byte makes the length even.
         let padding = usize::from(identifier.len().is_multiple_of(2));
         let system_use = rest.get(padding..).unwrap_or_default();
-        // Cannot saturate: it is the end of the record.
+        // Cannot saturate: `system_use` is the end of the record.
         let before = record.len().saturating_sub(system_use.len());
         let system_use_offset = within(offset, before);
         Ok(Some(Self { offset, header, identifier, system_use, system_use_offset }))
     }
 
-    /// Bytes to the next record.
+    /// Number of bytes to the next record.
     pub fn length(&self) -> usize {
         usize::from(self.header.length_of_directory_record)
     }
@@ -94,7 +94,7 @@ impl<'a> Record<'a> {
         self.header.file_flags & FLAG_DIRECTORY != 0
     }
 
-    /// Whether the record stands for the directory itself or its parent.
+    /// Whether the record is that of the directory itself or of its parent.
     pub fn is_dot(&self) -> bool {
         self.identifier == SELF || self.identifier == PARENT
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What Rock Ridge says of a directory record: name, owner, mode, link, time.
+//! The Rock Ridge attributes of a directory record: name, owner, mode, link, time.
 //!
 //! Source: Rock Ridge Interchange Protocol 1.12, clause 4.1.
 
@@ -16,31 +16,31 @@ use crate::{
     within,
 };
 
-/// Identifiers of the extension, of its three editions.
+/// Identifiers of the extension in its three editions.
 const IDENTIFIERS: [&[u8]; 3] = [b"RRIP_1991A", b"IEEE_P1282", b"IEEE_1282"];
-/// Bytes of the longest name, as Unix has it.
+/// Maximum length of a name in bytes, as in Unix.
 const LONGEST_NAME: usize = 255;
-/// Bytes of the longest link target, as Unix has it.
+/// Maximum length of a link target in bytes, as in Unix.
 const LONGEST_TARGET: usize = 4096;
-/// `NM` and components of `SL`: what follows belongs to the same name.
+/// `NM` and components of `SL`: the name continues in the next one.
 const CONTINUE: u8 = 0x01;
 /// `NM` and components of `SL`: the directory itself, its parent; `SL`: the root.
 const CURRENT: u8 = 0x02;
 const PARENT: u8 = 0x04;
 const ROOT: u8 = 0x08;
-/// `TF`: which stamps there are, and that they have 17 bytes.
+/// `TF`: which time stamps are present, and whether they have 17 bytes.
 const TF_CREATION: u8 = 0x01;
 const TF_MODIFY: u8 = 0x02;
 const TF_LONG_FORM: u8 = 0x80;
 
-/// The entries of one record that matter to a reader.
+/// The entries of one record that a reader needs.
 #[derive(Debug, Default)]
 pub struct RockRidge {
     /// `SP`: bytes to skip in every other system use area; only in the root's own record.
     pub skip: Option<u8>,
     /// `ER` names Rock Ridge, or there is a `PX`.
     pub is_rock_ridge: bool,
-    /// `NM`: empty where there is none.
+    /// `NM`: empty if there is none.
     pub name: Vec<u8>,
     /// `PX`.
     pub posix: Option<Posix>,
@@ -52,9 +52,9 @@ pub struct RockRidge {
     pub modified: Option<Timestamp>,
     /// `CL`: the block of the directory that was moved away from here.
     pub child: Option<u32>,
-    /// `RE`: the directory was moved here from elsewhere and is to be seen there only.
+    /// `RE`: the directory was moved here from elsewhere, and must be shown only there.
     pub is_relocated: bool,
-    /// What the file's bytes need and we do not have.
+    /// A feature that the file's content needs and that is not supported.
     pub unsupported: Option<&'static str>,
 }
 
@@ -65,15 +65,15 @@ pub struct Posix {
     pub links: u32,
     pub uid: u32,
     pub gid: u32,
-    /// Where the mode stands on the device.
+    /// Byte offset of the mode on the device.
     pub offset: u64,
 }
 
 impl Posix {
-    /// What the mode says that the file is.
+    /// The file type that the mode contains.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] for a mode that means nothing.
+    /// [`Error::Corrupt`] for an invalid type.
     pub fn kind(&self) -> Result<FileType, Error> {
         Ok(match self.mode & 0o170_000 {
             0o010_000 => FileType::Fifo,
@@ -88,7 +88,7 @@ impl Posix {
     }
 }
 
-/// The target of a link as its components come.
+/// The target of a link, built from its components.
 #[derive(Debug, Default)]
 pub struct Target {
     pub path: Vec<u8>,
@@ -96,7 +96,7 @@ pub struct Target {
     is_separated: bool,
 }
 
-/// Reads the entries of a record; `skip` as the root's `SP` has it.
+/// Reads the entries of a record; `skip` is the value of the root's `SP`.
 ///
 /// # Errors
 /// [`Error::Corrupt`] naming the entry.
@@ -156,7 +156,7 @@ impl RockRidge {
 
 impl Target {
     fn take(&mut self, entry: &Entry<'_>) -> Result<(), Error> {
-        // A flags byte that says whether another `SL` follows; it does or it does not.
+        // Skips the flags byte, which says whether another `SL` follows.
         let mut components = entry.data.get(1..).unwrap_or_default();
         while let Some(([flags, length_of_text], rest)) = components.split_first_chunk::<2>() {
             let split = rest.split_at_checked(usize::from(*length_of_text));
@@ -185,7 +185,7 @@ impl Target {
     }
 }
 
-/// The bytes to skip, if the entry has its two check bytes.
+/// The number of bytes to skip, if the entry has its two check bytes.
 fn share_pointer(entry: &Entry<'_>) -> Option<u8> {
     match entry.data {
         [0xbe, 0xef, skip, ..] => Some(*skip),
@@ -201,7 +201,7 @@ fn names_rock_ridge(entry: &Entry<'_>) -> bool {
     IDENTIFIERS.contains(&identifier)
 }
 
-/// Some writers put both numbers into the low half, as Linux once had them.
+/// Some writers put both numbers into the low half, as in old versions of Linux.
 fn device_number(high: u32, low: u32) -> (u32, u32) {
     if high == 0 && low > 0xff { (low >> 8, low & 0xff) } else { (high, low) }
 }

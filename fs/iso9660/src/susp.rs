@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The system use area of a directory record: a list of tagged entries that may go on elsewhere.
+//! The system use area of a directory record: a list of tagged entries that may continue elsewhere.
 //!
 //! Source: System Use Sharing Protocol 1.12, clauses 4 and 5.
 
@@ -16,20 +16,20 @@ use crate::{
     within,
 };
 
-/// Continuation areas of one record, as many as Linux follows.
+/// Maximum number of continuation areas of one record, as in Linux.
 const MOST_AREAS: usize = 32;
 /// Bytes of an entry's signature, length and version.
 pub const HEADER: usize = 4;
 
-/// Where `CE` has the length of the area, in its data.
+/// Offset of the area's length in the data of `CE`.
 const CE_LENGTH_AT: usize = 16;
 
 /// An entry.
 pub struct Entry<'a> {
     pub signature: [u8; 2],
-    /// What follows the version.
+    /// The bytes after the version.
     pub data: &'a [u8],
-    /// Where the entry stands on the device.
+    /// Byte offset of the entry on the device.
     pub offset: u64,
 }
 
@@ -37,9 +37,9 @@ impl Entry<'_> {
     /// A number in both byte orders, at an offset within the data.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] when the entry ends before it.
+    /// [`Error::Corrupt`] if the entry ends before it.
     pub fn both32(&self, at: usize, structure: &'static str) -> Result<u32, Error> {
-        // Cannot saturate: `at` is a place in an entry of 255 bytes.
+        // Cannot saturate: `at` is an offset in an entry of at most 255 bytes.
         let bytes = self.data.get(at..at.saturating_add(8)).and_then(<[u8]>::first_chunk);
         bytes.map(|bytes| u32::from_le_bytes(*bytes)).ok_or_else(|| self.truncated(structure))
     }
@@ -59,17 +59,17 @@ impl Entry<'_> {
     }
 }
 
-/// Where an area goes on.
+/// Where an area continues.
 struct Continuation {
     offset: u64,
     length: usize,
 }
 
-/// Calls `each` with the entries of a record's system use area after its first `skip` bytes, continuation
-/// areas included, until it breaks.
+/// Calls `each` for the entries of a record's system use area after its first `skip` bytes, including continuation
+/// areas, until it breaks.
 ///
 /// # Errors
-/// [`Error::Corrupt`] when an entry reaches past its area, an area past its sector, or there are too many.
+/// [`Error::Corrupt`] if an entry extends past its area or an area past its sector, or if there are too many areas.
 pub fn entries<D: BlockRead + ?Sized>(
     device: &D,
     record: &Record<'_>,
@@ -130,7 +130,7 @@ fn continuation_of(entry: &Entry<'_>, block_size: u64) -> Result<Continuation, E
     let block = entry.both32(0, "CE")?;
     let start = entry.both32(8, "CE")?;
     let length = entry.both32(CE_LENGTH_AT, "CE")?;
-    // Nothing saturates: all are of 32 bits, and a block size has 12.
+    // Nothing saturates: all have 32 bits, and a block size has 12.
     let end = u64::from(start).saturating_add(u64::from(length));
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     if end > SECTOR || length > SECTOR_SIZE {

@@ -31,7 +31,7 @@ pub struct Iso9660<D> {
     boot_catalog: Option<u64>,
 }
 
-/// A file, directory or link with all that its records say of it.
+/// A file, directory or link, with all data of its records.
 #[derive(Clone, Debug)]
 pub struct Node(Rc<Entry>);
 
@@ -47,8 +47,8 @@ impl<D: BlockRead> Iso9660<D> {
     /// Opens the first session's volume on a device.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] naming the descriptor or record; [`Error::Unsupported`] for logical blocks of
-    /// another size than 512, 1024 and 2048 bytes.
+    /// [`Error::Corrupt`] naming the descriptor or record; [`Error::Unsupported`] for logical blocks that do not
+    /// have 512, 1024 or 2048 bytes.
     pub fn open(device: D) -> Result<Self, Error> {
         let descriptors = descriptor::read(&device)?;
         let identity = Identity { format: "iso9660", label: descriptors.label(), uuid: descriptors.uuid() };
@@ -56,10 +56,10 @@ impl<D: BlockRead> Iso9660<D> {
         Ok(Self { device, block_size, names, root, identity, boot_catalog: descriptors.boot_catalog })
     }
 
-    /// The entries of the El Torito boot catalogue; none where there is no catalogue.
+    /// The entries of the El Torito boot catalogue; empty if there is no catalogue.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] when the catalogue's validation entry is wrong.
+    /// [`Error::Corrupt`] if the catalogue's validation entry is invalid.
     pub fn boot_entries(&self) -> Result<Vec<BootEntry>, Error> {
         self.boot_catalog.map_or(Ok(Vec::new()), |offset| eltorito::read(&self.device, offset))
     }
@@ -70,7 +70,7 @@ impl<D: BlockRead> Iso9660<D> {
 
     fn node(&self, draft: Draft) -> Result<Node, Error> {
         let Some(block) = draft.rock_ridge.child else { return node(draft) };
-        // The directory was moved to where the format allows its depth; all about it stands there.
+        // The directory was moved because of the format's depth limit; its own record there has its attributes.
         let Names::RockRidge { skip } = self.names else { return node(draft) };
         let reader = self.reader();
         reader.own_record(block, &mut |record| {
@@ -80,7 +80,7 @@ impl<D: BlockRead> Iso9660<D> {
     }
 }
 
-/// How names are to be read, the logical block size, and the root.
+/// How to read names, the logical block size, and the root.
 fn root<D: BlockRead>(device: &D, descriptors: &Descriptors) -> Result<(Names, u64, Node), Error> {
     let (block_size, extent) = root_extent(&descriptors.primary)?;
     let reader = Reader { device, block_size, names: Names::Plain };
@@ -113,7 +113,7 @@ fn root_extent(descriptor: &VolumeDescriptor) -> Result<(u64, Extent), Error> {
     Ok((block_size, Extent::of(&record.ok_or_else(missing)?, block_size)))
 }
 
-/// What a directory's record of itself says.
+/// The draft of a directory, from its record of itself.
 fn own_draft(record: &Record<'_>, block_size: u64, rock_ridge: RockRidge) -> Draft {
     Draft {
         offset: record.offset,
@@ -141,7 +141,7 @@ fn node(draft: Draft) -> Result<Node, Error> {
     let size = match kind {
         FileType::Symlink => u64::try_from(target.len()).unwrap_or(u64::MAX),
         FileType::File | FileType::Directory => {
-            // Cannot saturate: an extent has 32 bits of length and takes memory.
+            // Cannot saturate: an extent has a 32-bit length, and takes memory.
             extents.iter().fold(0u64, |sum, extent| sum.saturating_add(extent.length))
         }
         _ => 0,
@@ -177,7 +177,7 @@ impl<D: BlockRead> FileSystem for Iso9660<D> {
         };
         let boot = self.boot_catalog.map(|_| "el_torito");
         let features = names.into_iter().chain(boot).map(String::from).collect();
-        // It is written as a whole: nothing is free.
+        // The volume is written as a whole: nothing is free.
         Ok(Summary { free: Some(0), features, ..Summary::default() })
     }
 
@@ -197,7 +197,7 @@ impl<D: BlockRead> FileSystem for Iso9660<D> {
         found
     }
 
-    /// Without Rock Ridge everything is root's, files 0444 and directories 0555, with one link.
+    /// Without Rock Ridge everything belongs to root: files with mode 0444, directories with 0555, and one link each.
     fn attr(&self, node: &Node) -> Result<Attr, Error> {
         Ok(node.0.attr.clone())
     }
@@ -242,7 +242,7 @@ impl<D: BlockRead> FileSystem for Iso9660<D> {
             if part.is_empty() {
                 break;
             }
-            // Nothing saturates: a start has 44 bits, and `buf` holds what is filled.
+            // Nothing saturates: a start has 44 bits, and `buf` holds what was filled.
             self.device.read_at(extent.start.saturating_add(skip), part)?;
             filled = filled.saturating_add(length);
             skip = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Damaged images end in a value or an error, within limits of time, stack and memory.
+//! Damaged images give a value or an error, within limits of time, stack and memory.
 
 use std::{fs, os::unix::fs::symlink, rc::Rc};
 
@@ -13,7 +13,7 @@ use oracle::{
     tools,
 };
 
-/// What the bazel target of this test has time for.
+/// Number of mutants that this test has time for.
 const MUTANTS: usize = 1000;
 const LAYERS: &[&str] = &["descriptors and root", "boot catalogue", "directories", "files"];
 
@@ -29,7 +29,7 @@ fn read(device: Rc<dyn BlockRead>, depth: Depth) -> usize {
     }
 }
 
-/// Makes the sum of the validation entry zero again, wherever the boot record says that it stands.
+/// Repairs the sum of the validation entry, at the location in the boot record.
 fn repair(image: &mut [u8], offset: usize) {
     let Some(pointer) = image.get(17 * 2048 + 71..17 * 2048 + 75) else { return };
     let entry = u32::from_le_bytes(pointer.try_into().unwrap()) as usize * 2048;

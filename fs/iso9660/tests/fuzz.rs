@@ -23,14 +23,14 @@ fn image() -> Vec<u8> {
 }
 
 proptest! {
-    // Behind a system area, so that there is something to find.
+    // After a system area, so that there is something to find.
     #[test]
     fn any_bytes(data in prop::collection::vec(any::<u8>(), 0..4096)) {
         fuzz(&data);
         fuzz(&[vec![0; 32768], data].concat());
     }
 
-    // Few changes from the first descriptor on: the system area means nothing.
+    // A few changes from the first descriptor on: the system area has no meaning.
     #[test]
     fn a_changed_image(
         changes in prop::collection::vec((32768..32768 + 12 * 2048usize, any::<u8>()), 1..8),

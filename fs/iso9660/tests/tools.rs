@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Images that xorriso and makefs made are read; images that we made are what xorriso and GRUB say they are.
+//! Images made by xorriso and makefs are read; images made by us are read by xorriso and GRUB.
 
 use std::{
     fs,
@@ -22,7 +22,7 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// Bytes that differ from place to place.
+/// Bytes that differ by offset.
 fn pattern(length: usize, seed: usize) -> Vec<u8> {
     (0..length).map(|i| (i.wrapping_mul(31) ^ (i >> 8) ^ seed) as u8).collect()
 }
@@ -60,7 +60,7 @@ fn folder(dir: &Path) -> PathBuf {
     root
 }
 
-/// What an image of a folder need not keep: directories' sizes and links, fractions of seconds.
+/// Removes what an image need not preserve: sizes and link counts of directories, fractions of seconds.
 fn levelled(mut records: Vec<Record>) -> Vec<Record> {
     for record in &mut records {
         record.modified.nanoseconds = 0;
@@ -146,7 +146,7 @@ fn directories_that_were_moved_are_seen_where_they_belong() {
     let iso = open(&image);
     let ours = levelled(manifest::of(&iso).unwrap());
     let theirs = levelled(manifest::of_directory(&folder).unwrap());
-    // The directory that they were moved to is marked like them, and not seen either.
+    // The directory that they were moved to is marked like them, and is not shown either.
     assert_eq!(manifest::diff(&ours, &theirs), [""; 0]);
     assert!(
         fs::read(&image).unwrap().windows(4).any(|bytes| bytes == b"CL\x0c\x01"),
@@ -167,7 +167,7 @@ fn joliet_is_read_where_there_is_no_rock_ridge() {
         records.into_iter().map(|record| (record.path, record.sha256)).collect()
     };
     let records = manifest::of(&iso).unwrap();
-    // Of Rock Ridge, The Sleuth Kit 4.14 reads no names.
+    // The Sleuth Kit 4.14 does not read Rock Ridge names.
     let asked = opinion::sleuthkit("iso9660", &image, &records);
     assert!(asked.faults.is_empty() && asked.agreed >= 2, "{asked:?}");
     assert_eq!(contents(records), contents(manifest::of_directory(&folder).unwrap()));
@@ -261,7 +261,7 @@ fn our_files() -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// xorriso extracts what we put in, and says the same of the boot entry, label and times.
+/// xorriso extracts what we put in, and shows the same boot entry, label and times.
 #[test]
 fn images_of_ours_are_read_by_xorriso_and_grub() {
     let dir = work_dir("ours");
@@ -282,7 +282,7 @@ fn images_of_ours_are_read_by_xorriso_and_grub() {
     let iso = Iso9660::open(bytes.clone()).unwrap();
     let records = levelled(manifest::of(&iso).unwrap());
     let mut theirs = levelled(manifest::of_directory(&back).unwrap());
-    // Whoever runs this test owns what is extracted.
+    // The extracted files belong to the user who runs this test.
     theirs.iter_mut().for_each(|record| (record.uid, record.gid) = (0, 0));
     assert_eq!(manifest::diff(&records, &theirs), [""; 0]);
     assert!(records.iter().all(|record| record.modified.seconds == TIME));
@@ -327,7 +327,7 @@ fn a_damaged_link_does_not_hide_its_folder() {
     run("xorrisofs", &["-quiet", "-R", "-o", text(&image), text(&folder)]);
     let mut bytes = fs::read(&image).unwrap();
     let at = bytes.windows(18).position(|bytes| bytes == b"target-of-the-link").unwrap();
-    // The length of the component in its `SL`: more than there is.
+    // The length of the component in its `SL` is too large.
     bytes[at - 1] = 0xff;
     let iso = Iso9660::open(bytes).unwrap();
     let mut names = Vec::new();

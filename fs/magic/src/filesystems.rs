@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What backs the magic numbers of filesystems.
+//! Further checks for the magic numbers of filesystems.
 //!
-//! Each function gets the place of the structure whose magic number matched.
+//! Each function gets the offset of the structure whose magic number matched.
 
 use block::ReadError;
 
 use crate::probe::Probe;
 
-/// A FAT boot sector that says FAT: its parameters make sense.
+/// A boot sector with a FAT type string: its parameters are plausible.
 pub fn fat(probe: &Probe<'_>, start: u64) -> Result<bool, ReadError> {
     let (Some(sector_size), Some(per_cluster)) = (probe.le16(start, 11)?, probe.u8(start, 13)?) else {
         return Ok(false);
@@ -27,7 +27,7 @@ pub fn fat(probe: &Probe<'_>, start: u64) -> Result<bool, ReadError> {
     };
     let (sectors, table) = (short_or_long(19, 32)?, short_or_long(22, 36)?);
     let root_entries = probe.le16(start, 17)?.unwrap_or(0);
-    // Nothing here can saturate: 32 bits times 8, and sums of such.
+    // Nothing can saturate: 32 bits times 8 bits, and sums of such.
     let root = u64::from(root_entries).saturating_mul(32).div_ceil(u64::from(sector_size));
     let before =
         table.saturating_mul(u64::from(fats)).saturating_add(root).saturating_add(u64::from(reserved));
@@ -36,7 +36,7 @@ pub fn fat(probe: &Probe<'_>, start: u64) -> Result<bool, ReadError> {
     Ok(clusters.is_some_and(|clusters| clusters <= limit))
 }
 
-/// A boot sector that could be one of FAT, without saying so: old floppies. JFS and HPFS look the same.
+/// A boot sector that may be FAT, without a type string (old floppies). JFS and HPFS look the same.
 pub fn fat_unnamed(probe: &Probe<'_>, start: u64) -> Result<bool, ReadError> {
     let is_other = probe.has(start, 0x36, b"JFS     ")? || probe.has(start, 0x36, b"HPFS    ")?;
     Ok(!is_other && fat(probe, start)?)
@@ -45,7 +45,7 @@ pub fn fat_unnamed(probe: &Probe<'_>, start: u64) -> Result<bool, ReadError> {
 const FAT16_CLUSTERS: u64 = 0xfff4;
 const FAT32_CLUSTERS: u64 = 0x0fff_fff6;
 
-/// The features of a filesystem of the ext family, each a set of bits.
+/// The feature bits of a filesystem of the ext family.
 struct Ext {
     compatible: u32,
     incompatible: u32,
@@ -55,13 +55,13 @@ struct Ext {
 impl Ext {
     const JOURNAL: u32 = 0x4;
     const JOURNAL_DEVICE: u32 = 0x8;
-    /// Incompatible features that ext2 and ext3 know: file types and `META_BG`, and with ext3 recovery.
+    /// Incompatible features of ext2 and ext3: file types and `META_BG`; ext3 also has recovery.
     const EXT2: u32 = 0x12;
     const EXT3: u32 = 0x16;
-    /// Read-only features that both know: sparse superblocks, large files, trees of names.
+    /// Read-only compatible features of both: sparse superblocks, large files, btree directories.
     const OLD_READ_ONLY: u32 = 0x7;
 
-    /// None when the block size makes no sense.
+    /// `None` if the block size is implausible.
     fn read(probe: &Probe<'_>, start: u64) -> Result<Option<Self>, ReadError> {
         if probe.le32(start, 0x18)?.is_none_or(|log_block_size| log_block_size > 6) {
             return Ok(None);
@@ -76,24 +76,24 @@ impl Ext {
     }
 }
 
-/// A journal on a device of its own.
+/// An external journal device.
 pub fn ext_journal(probe: &Probe<'_>, start: u64) -> Result<bool, ReadError> {
     Ok(Ext::read(probe, start)?.is_some_and(|ext| ext.incompatible & Ext::JOURNAL_DEVICE != 0))
 }
 
-/// No journal, and nothing that ext2 does not know.
+/// No journal, and only features of ext2.
 pub fn ext2(probe: &Probe<'_>, start: u64) -> Result<bool, ReadError> {
     Ok(Ext::read(probe, start)?
         .is_some_and(|ext| ext.compatible & Ext::JOURNAL == 0 && ext.is_known(Ext::EXT2)))
 }
 
-/// A journal, and nothing that ext3 does not know.
+/// A journal, and only features of ext3.
 pub fn ext3(probe: &Probe<'_>, start: u64) -> Result<bool, ReadError> {
     Ok(Ext::read(probe, start)?
         .is_some_and(|ext| ext.compatible & Ext::JOURNAL != 0 && ext.is_known(Ext::EXT3)))
 }
 
-/// Something that ext3 does not know.
+/// A feature that ext3 does not have.
 pub fn ext4(probe: &Probe<'_>, start: u64) -> Result<bool, ReadError> {
     let is_ext4 = |ext: Ext| ext.incompatible & Ext::JOURNAL_DEVICE == 0 && !ext.is_known(Ext::EXT3);
     Ok(Ext::read(probe, start)?.is_some_and(is_ext4))
@@ -107,7 +107,7 @@ pub fn udf(probe: &Probe<'_>, start: u64) -> Result<bool, ReadError> {
     }
     for sector_size in [512, 1024, 2048, 4096] {
         for sector in [256_u32, 512] {
-            // Cannot saturate: 512 sectors of 4096 bytes. A tag is 2 for an anchor, and has its own sector.
+            // Cannot saturate: 512 sectors of 4096 bytes. The tag of an anchor is 2, and it stores its own sector.
             let anchor = u64::from(sector).saturating_mul(sector_size);
             if probe.le16(anchor, 0)? == Some(2) && probe.le32(anchor, 12)? == Some(sector) {
                 return Ok(true);
@@ -117,10 +117,10 @@ pub fn udf(probe: &Probe<'_>, start: u64) -> Result<bool, ReadError> {
     Ok(false)
 }
 
-/// Whether a sequence of descriptors, one each `step` bytes, has one of ECMA-167.
+/// Whether a sequence of descriptors, `step` bytes apart, contains one of ECMA-167.
 fn has_nsr(probe: &Probe<'_>, start: u64, step: u64) -> Result<bool, ReadError> {
     for index in 0..64_u64 {
-        // A place that saturates lies past the end of every device.
+        // An offset that saturates is past the end of every device.
         let place = start.saturating_add(index.saturating_mul(step));
         match probe.bytes::<5>(place, 1)?.as_ref() {
             Some(b"NSR02" | b"NSR03") => return Ok(true),
@@ -136,7 +136,7 @@ pub fn hfs_plus(probe: &Probe<'_>, start: u64) -> Result<bool, ReadError> {
     Ok(probe.be32(start, 40)?.is_some_and(|size| size >= 512 && size.is_power_of_two()))
 }
 
-/// A volume of HFS that holds nothing but one of HFS+, for machines that know HFS only.
+/// An HFS volume that only wraps an HFS+ volume, for systems that only know HFS.
 pub fn hfs_plus_wrapped(probe: &Probe<'_>, start: u64) -> Result<bool, ReadError> {
     let Some(embedded) = probe.bytes::<2>(start, 124)?.filter(|magic| [*b"H+", *b"HX"].contains(magic))
     else {
@@ -146,26 +146,26 @@ pub fn hfs_plus_wrapped(probe: &Probe<'_>, start: u64) -> Result<bool, ReadError
         return Ok(false);
     };
     let Some(number) = probe.be16(start, 126)? else { return Ok(false) };
-    // Cannot saturate: 16 bits times 32 bits, and small sums.
+    // Cannot saturate: 16 bits times 32 bits, plus small numbers.
     let volume = u64::from(first).saturating_mul(512);
     let volume = volume.saturating_add(u64::from(number).saturating_mul(u64::from(block)));
     let header = volume.saturating_add(1024);
     Ok(probe.has(header, 0, &embedded)? && hfs_plus(probe, header)?)
 }
 
-/// Blocks that are whole sectors, and a name that fits.
+/// The block size is a multiple of 512, and the name fits.
 pub fn hfs(probe: &Probe<'_>, start: u64) -> Result<bool, ReadError> {
     let is_wrapper = probe.bytes::<2>(start, 124)?.is_some_and(|magic| [*b"H+", *b"HX"].contains(&magic));
     let has_blocks = probe.be32(start, 20)?.is_some_and(|size| size != 0 && size.is_multiple_of(512));
     Ok(!is_wrapper && has_blocks && probe.u8(start, 36)?.is_some_and(|length| length <= 27))
 }
 
-/// The spare block, too.
+/// The spare block has its magic number, too.
 pub fn hpfs(probe: &Probe<'_>, start: u64) -> Result<bool, ReadError> {
     probe.has(start, 0x200, &[0x49, 0x18, 0x91, 0xf9])
 }
 
-/// Minix 1 or 2; the superblock's table of bits is as large as it must be.
+/// Minix 1 or 2; the bitmaps are large enough.
 pub fn minix(probe: &Probe<'_>, start: u64) -> Result<bool, ReadError> {
     let is_first = probe.le16(start, 16)?.is_some_and(|magic| magic == 0x137f || magic == 0x138f);
     let zones = if is_first { probe.le16(start, 2)?.map(u32::from) } else { probe.le32(start, 20)? };
@@ -184,8 +184,8 @@ pub fn minix3(probe: &Probe<'_>, start: u64) -> Result<bool, ReadError> {
     has_minix_maps(probe, start, 6, [inodes, zones])
 }
 
-/// Four fields from `field` on: blocks of the map of inodes, of the map of zones, first zone of data, and the
-/// size of a zone in blocks as a power of two, which is always 0.
+/// Checks four fields from `field` on: blocks of the inode bitmap, blocks of the zone bitmap, first data zone, and the
+/// zone size in blocks as a power of two, which is always 0.
 fn has_minix_maps(
     probe: &Probe<'_>,
     start: u64,
@@ -202,12 +202,12 @@ fn has_minix_maps(
     Ok(zone_size == 0 && has_inodes && data_zones.is_some_and(|zones| bits(zone_map) > zones))
 }
 
-/// The numbers that tell GFS from GFS2.
+/// The format numbers that distinguish GFS from GFS2.
 pub fn gfs(probe: &Probe<'_>, start: u64) -> Result<bool, ReadError> {
     Ok(probe.be32(start, 24)? == Some(1309) && probe.be32(start, 28)? == Some(1401))
 }
 
-/// As [`gfs`]; each new version of GFS2 counts on.
+/// As [`gfs`]; newer versions of GFS2 have larger numbers.
 pub fn gfs2(probe: &Probe<'_>, start: u64) -> Result<bool, ReadError> {
     let is_format = probe.be32(start, 24)?.is_some_and(|format| (1800..1900).contains(&format));
     Ok(is_format && probe.be32(start, 28)?.is_some_and(|format| (1900..2000).contains(&format)))

@@ -3,11 +3,10 @@
 
 use crate::{identify, is_blank};
 
-/// Fuzz entry point: any bytes are named or not, and are blank or not.
+/// Fuzz entry point: any bytes have a name or not, and are blank or not.
 ///
 /// # Panics
-/// When a device of bytes in memory does not yield them, which is a read past its end, or when blank bytes
-/// have a name.
+/// If a read from memory fails, which means a read past the end, or if blank bytes have a name.
 pub fn fuzz(data: &[u8]) {
     let (found, blank) = (identify(&data), is_blank(&data));
     assert!(!(matches!(found, Ok(Some(_))) && data.iter().all(|byte| *byte == 0)), "{found:?}");

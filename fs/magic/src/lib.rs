@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Names what a device holds, readable by one of our drivers or not.
+//! Names the content of a device, whether or not there is a driver for it.
 //!
-//! [`identify`] compares a device with one table of signatures and yields the first that matches: containers
-//! and members of sets before filesystems, so that a LUKS header hides the filesystem that stood there before.
-//! The names are those of `blkid`, and so is the order. A magic number of four bytes or more is believed; a
-//! shorter one is backed by fields that must make sense. Checksums are not looked at: a damaged header still
-//! says what it is the header of.
+//! [`identify`] compares a device with one table of signatures and returns the first match: containers and members of
+//! sets before filesystems, so that a LUKS header hides a filesystem that was there before. Names and order are those
+//! of `blkid`. A magic number of four bytes or more is enough; a shorter one also needs plausible fields. Checksums are
+//! not verified, so that a damaged header is still named.
 //!
-//! Give it a partition, or a disk without a partition table: signatures at the end of the last partition
-//! stand at the end of the disk, too. Reads are small and many; put a [`block::Cache`] below.
+//! Pass a partition, or a disk without a partition table: a signature at the end of the last partition may also be at
+//! the end of the disk. Reads are small and many; put a [`block::Cache`] below.
 //!
 //! ```
 //! let mut device = vec![0; 1 << 20];
@@ -35,14 +34,14 @@ use block::{BlockRead, ReadError};
 
 use crate::{probe::Probe, table::SIGNATURES};
 
-/// What a device holds.
+/// The format of a device's content.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Found {
-    /// The value of `TYPE` that `blkid` prints: `crypto_LUKS`.
+    /// The `TYPE` that `blkid` prints: `crypto_LUKS`.
     pub name: &'static str,
     /// The name for people: `LUKS2 container`.
     pub title: &'static str,
-    /// What it is for.
+    /// What the format is for.
     pub usage: Usage,
 }
 
@@ -51,20 +50,20 @@ pub struct Found {
 pub enum Usage {
     /// A filesystem.
     Filesystem,
-    /// A member of a set (RAID, volume group, pool), on which other devices are built.
+    /// A member of a set (RAID, volume group, pool), which forms other devices.
     Member,
-    /// An encrypted device, or what checks one.
+    /// An encrypted device, or integrity data (dm-verity, dm-integrity).
     Encrypted,
-    /// Neither: swap, a journal, a cache.
+    /// Anything else: swap, a journal, a cache.
     Other,
 }
 
-/// Says what a device holds, or that no signature matches.
+/// The format of a device's content; `None` if no signature matches.
 ///
-/// A signature whose place lies past the end of the device does not match.
+/// A signature whose location is past the end of the device does not match.
 ///
 /// # Errors
-/// The first read that the device refuses.
+/// The first read error of the device.
 pub fn identify(device: &dyn BlockRead) -> Result<Option<Found>, ReadError> {
     let probe = Probe::new(device);
     for signature in SIGNATURES {
@@ -78,26 +77,26 @@ pub fn identify(device: &dyn BlockRead) -> Result<Option<Found>, ReadError> {
     Ok(None)
 }
 
-/// Everything that [`identify`] can name, in its order; a format with several variants comes several times.
+/// Everything that [`identify`] can name, in the order of the table; a format with several variants occurs repeatedly.
 pub fn known() -> impl Iterator<Item = Found> {
     SIGNATURES.iter().map(|signature| signature.found)
 }
 
-/// Says whether the first and the last MiB of a device are zero, and what is looked at between: nothing was ever written,
-/// or all was wiped.
+/// Whether a device is empty: its first and last MiB are zero, and so are samples in between. It was never written to,
+/// or was wiped.
 ///
-/// Ask [`identify`] first: a few formats have their first structure behind the first MiB.
+/// Call [`identify`] first: a few formats have their first structure after the first MiB.
 ///
 /// # Errors
 /// As [`identify`].
 pub fn is_blank(device: &dyn BlockRead) -> Result<bool, ReadError> {
     let size = device.size();
-    // Saturates at the start of a device of less than a MiB.
+    // Saturates at zero for a device of less than a MiB.
     if !is_zero(device, 0, size.min(MIB))? || !is_zero(device, size.saturating_sub(MIB), size)? {
         return Ok(false);
     }
-    // Cannot saturate to more than the device: `size / PLACES` times less than `PLACES`.
-    let places = (1..PLACES).map(|place| size.checked_div(PLACES).unwrap_or(0).saturating_mul(place));
+    // Cannot saturate: `size / SAMPLES` times less than `SAMPLES`.
+    let places = (1..SAMPLES).map(|place| size.checked_div(SAMPLES).unwrap_or(0).saturating_mul(place));
     for start in places {
         if !is_zero(device, start, start.saturating_add(SAMPLE).min(size))? {
             return Ok(false);
@@ -106,7 +105,7 @@ pub fn is_blank(device: &dyn BlockRead) -> Result<bool, ReadError> {
     Ok(true)
 }
 
-/// Whether the bytes from `start` to `end` are zero; both lie on the device.
+/// Whether the bytes from `start` to `end`, which are on the device, are zero.
 fn is_zero(device: &dyn BlockRead, start: u64, end: u64) -> Result<bool, ReadError> {
     let mut buffer = [0; CHUNK];
     let mut at = start;
@@ -125,8 +124,8 @@ fn is_zero(device: &dyn BlockRead, start: u64, end: u64) -> Result<bool, ReadErr
 }
 
 const MIB: u64 = 1024 * 1024;
-/// Parts of a device at whose starts so many bytes are looked at.
-const PLACES: u64 = 256;
+/// Number of parts of a device, of each of which the first [`CHUNK`] bytes are checked.
+const SAMPLES: u64 = 256;
 const SAMPLE: u64 = 4096;
 /// Bytes that are compared with zero at once.
 const CHUNK: usize = 4096;

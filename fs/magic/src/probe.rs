@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Reading a few bytes where a signature could stand.
+//! Reads a few bytes where a signature may be.
 
 use block::{BlockRead, ReadError};
 
-/// A device that is looked at.
+/// A device that is being identified.
 pub struct Probe<'a> {
     device: &'a dyn BlockRead,
 }
@@ -18,7 +18,7 @@ impl<'a> Probe<'a> {
         self.device.size()
     }
 
-    /// Fills `buffer` from `field` in the structure at `start`; says whether all of it lies on the device.
+    /// Fills `buffer` from `field` in the structure at `start`; returns whether all of it is on the device.
     fn fill(&self, start: u64, field: u64, buffer: &mut [u8]) -> Result<bool, ReadError> {
         let end = |offset: u64| offset.checked_add(u64::try_from(buffer.len()).ok()?);
         match start.checked_add(field).and_then(|offset| Some((offset, end(offset)?))) {
@@ -27,13 +27,13 @@ impl<'a> Probe<'a> {
         }
     }
 
-    /// The bytes at `field` in the structure at `start`, unless they lie past the end of the device.
+    /// The bytes at `field` in the structure at `start`; `None` if they are past the end of the device.
     pub fn bytes<const N: usize>(&self, start: u64, field: u64) -> Result<Option<[u8; N]>, ReadError> {
         let mut bytes = [0; N];
         Ok(self.fill(start, field, &mut bytes)?.then_some(bytes))
     }
 
-    /// Whether these bytes, at most [`LONGEST`], stand at `field` in the structure at `start`.
+    /// Whether these bytes, at most [`LONGEST`], are at `field` in the structure at `start`.
     pub fn has(&self, start: u64, field: u64, magic: &[u8]) -> Result<bool, ReadError> {
         let mut buffer = [0; LONGEST];
         let Some(bytes) = buffer.get_mut(..magic.len()) else { return Ok(false) };
@@ -69,5 +69,5 @@ impl<'a> Probe<'a> {
     }
 }
 
-/// The longest magic number.
+/// Maximum length of a magic number.
 pub const LONGEST: usize = 24;

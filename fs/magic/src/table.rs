@@ -10,34 +10,34 @@ use crate::{
     probe::{LONGEST, Probe},
 };
 
-/// One format, or one variant of it.
+/// A format, or a variant of one.
 pub struct Signature {
     pub found: Found,
-    /// Any of them is enough.
+    /// Magic numbers; any of them is enough.
     pub magics: &'static [Magic],
-    /// What must hold besides, of the structure whose magic number matched.
+    /// A further check of the structure whose magic number matched, which is at this offset.
     pub check: fn(&Probe<'_>, u64) -> Result<bool, ReadError>,
 }
 
-/// A magic number, in a structure that stands at a known place.
+/// A magic number in a structure with a known location.
 pub struct Magic {
-    pub start: Place,
+    pub start: Location,
     /// Its offset in the structure.
     pub at: u64,
     pub bytes: &'static [u8],
 }
 
-/// The place of a structure on a device.
+/// The location of a structure on a device.
 #[derive(Clone, Copy)]
-pub enum Place {
-    /// Bytes from the start.
+pub enum Location {
+    /// This many bytes from the start.
     Start(u64),
     /// `back` bytes before the end, where the end is the size rounded down to whole `unit`s.
     End { unit: u64, back: u64 },
 }
 
-impl Place {
-    /// The offset on a device of `size` bytes; none when that is too small.
+impl Location {
+    /// The offset on a device of `size` bytes; `None` if that is too small.
     pub fn of(self, size: u64) -> Option<u64> {
         match self {
             Self::Start(offset) => Some(offset),
@@ -72,16 +72,16 @@ const fn other(names: Names, magics: &'static [Magic], check: Check) -> Signatur
 /// `bytes` at offset `at` of the structure at byte `start`.
 const fn magic(start: u64, at: u64, bytes: &'static [u8]) -> Magic {
     assert!(bytes.len() <= LONGEST);
-    Magic { start: Place::Start(start), at, bytes }
+    Magic { start: Location::Start(start), at, bytes }
 }
 
 /// `bytes` at offset `at` of the structure `back` bytes before the last whole `unit` ends.
 const fn before_end(unit: u64, back: u64, at: u64, bytes: &'static [u8]) -> Magic {
     assert!(bytes.len() <= LONGEST);
-    Magic { start: Place::End { unit, back }, at, bytes }
+    Magic { start: Location::End { unit, back }, at, bytes }
 }
 
-/// `bytes` at the end of the first page, where swap has its magic number: of 4 to 64 KiB.
+/// `bytes` at the end of the first page (of 4 to 64 KiB), where swap has its magic number.
 const fn in_first_page(bytes: &'static [u8]) -> [Magic; 5] {
     [
         magic(0, 0xff6, bytes),
@@ -92,7 +92,7 @@ const fn in_first_page(bytes: &'static [u8]) -> [Magic; 5] {
     ]
 }
 
-/// `bytes` in the superblock of UFS, which has four places.
+/// `bytes` in the superblock of UFS, which has four possible locations.
 const fn in_ufs(bytes: &'static [u8]) -> [Magic; 4] {
     [
         magic(0, UFS_MAGIC, bytes),
@@ -123,13 +123,13 @@ const MD_1: &[u8] = b"\xfc\x4e\x2b\xa9\x01\0\0\0";
 const BCACHE: &[u8] = b"\xc6\x85\x73\xf6\x4e\x1a\x45\xca\x82\x65\xf5\x7f\x48\xba\x6d\x81";
 const BCACHEFS: &[u8] = b"\xc6\x85\x73\xf6\x66\xce\x90\xa9\xd9\x6a\x60\xcf\x80\x3d\xf7\xef";
 const STRATIS: &[u8] = b"!Stra0tis\x86\xff\x02^\x41rh";
-/// Magic number and revision, without which it would have two bytes.
+/// Revision, reserved bytes and magic number: the magic number alone has only two bytes.
 const NILFS: &[u8] = b"\x02\0\0\0\0\0\x34\x34";
-/// Length and name of a vdev label's first pair.
+/// Length and name of the first pair in a vdev label.
 const ZFS: &[u8] = b"\0\0\0\x07version";
 
-/// All signatures. Members and containers come before what may still stand behind their headers, and a
-/// format before another whose signature could match it, too.
+/// All signatures. Members and containers come before formats whose remains may still be after their headers, and a
+/// format before others whose signature may match it, too.
 pub const SIGNATURES: &[Signature] = &[
     member(MD, &[before_end(64 * KIB, 64 * KIB, 0, b"\xfc\x4e\x2b\xa9")], containers::md_0_little),
     member(MD, &[before_end(64 * KIB, 64 * KIB, 0, b"\xa9\x2b\x4e\xfc")], containers::md_0_big),
@@ -143,7 +143,7 @@ pub const SIGNATURES: &[Signature] = &[
         &[before_end(512, 512, 0, b"\xde\x11\xde\x11"), before_end(512, 257 * 512, 0, b"\xde\x11\xde\x11")],
         always,
     ),
-    // Two sectors before the end, of either size.
+    // Two sectors before the end, for either sector size.
     member(
         ("isw_raid_member", "Intel RAID member"),
         &[

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What real tools make has the name that `blkid` gives it; what Debian has no maker for is a header built by
-//! hand. With a byte of the magic number changed, neither `blkid` nor we call it so.
+//! Images made by real tools get the name that `blkid` gives them; for formats without a tool in Debian, headers are
+//! built by hand. With a changed byte in the magic number, neither `blkid` nor our code recognises them.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -71,7 +71,7 @@ impl Image {
     }
 }
 
-/// What `blkid` calls an image, and what it says that is for.
+/// Name and usage of an image according to `blkid`.
 fn blkid(path: &Path) -> Option<(String, String)> {
     let output = output("blkid", &["-p", "-o", "export", path.to_str().unwrap()]);
     assert!(matches!(output.status.code(), Some(0 | 2)), "blkid {}: {output:?}", path.display());
@@ -81,7 +81,7 @@ fn blkid(path: &Path) -> Option<(String, String)> {
     Some((value("TYPE=")?, value("USAGE=")?))
 }
 
-/// Our name of an image and of its use, as `blkid` has them. It takes members of two kinds for filesystems.
+/// Our name and usage of an image, in the terms of `blkid`, which treats members of two kinds as filesystems.
 fn ours(found: Found) -> (String, String) {
     let usage = match (found.name, found.usage) {
         ("zfs_member" | "oracleasm", Usage::Member) | (_, Usage::Filesystem) => "filesystem",
@@ -137,7 +137,7 @@ fn an_empty_image_has_no_name_and_is_blank() {
 /// Title of an image, its MiB, how it is made, and a byte of each copy of its magic number.
 type Recipe<How> = (&'static str, u64, How, &'static [u64]);
 
-/// One command each; without MiB where it decides.
+/// One command each; 0 MiB if the command decides the size.
 const TOOLS: &[Recipe<&str>] = &[
     (
         "LUKS1 container",
@@ -205,10 +205,10 @@ fn made_by_tools() -> Vec<Image> {
     TOOLS.iter().enumerate().map(make).collect()
 }
 
-/// What Linux makes on its disks: commands with the disk in place of `DISK`.
+/// Formats that Linux makes on its disks: commands with `DISK` for the disk.
 const GUEST: &[Recipe<&[&str]>] = &[
     ("Linux md member", 64, &["mdadm --create /dev/md0 RAID --metadata=0.90 DISK"], &[64 * MIB - 64 * KIB]),
-    // What stands in front of its superblock is an ext4, and called so when the superblock is gone.
+    // Before its superblock there is an ext4, whose name it gets if the superblock is gone.
     (
         "Linux md member",
         64,
@@ -233,7 +233,7 @@ const RAID: &str = "--run --force --level=1 --raid-devices=1";
 const LVM: &str = "--config devices{use_devicesfile=0}";
 const GUEST_DONE: &str = "guest: everything is made";
 
-/// Images of programs that want a block device: they run in User-mode Linux.
+/// Images of programs that need a block device and run in User-mode Linux.
 fn made_by_linux() -> Vec<Image> {
     let dir = work_dir("linux");
     let image = |(index, (title, mib, _, magics)): (usize, &Recipe<&[&str]>)| Image {
@@ -260,7 +260,7 @@ fn made_by_linux() -> Vec<Image> {
     images
 }
 
-/// The first process of User-mode Linux, whose root is ours and whose disks are the images.
+/// The first process of User-mode Linux, which has our root filesystem and the images as disks.
 #[test]
 #[ignore = "made_by_linux runs it in a guest"]
 fn guest() {
@@ -278,7 +278,7 @@ fn make_in_guest() {
     {
         run("mount", &["-t", kind, kind, place]);
     }
-    // mkfs.nilfs2 looks there for what is mounted.
+    // mkfs.nilfs2 reads the list of mounts there.
     std::os::unix::fs::symlink("/proc/mounts", "/etc/mtab").unwrap();
     let version = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     for module in ["md-mod", "raid1"] {
@@ -298,7 +298,7 @@ fn make_in_guest() {
     run("sync", &[]);
 }
 
-/// A member of a pool, which ZFS's own test makes in a file; it is stopped when the pool is there.
+/// A member of a pool that ZFS's own test makes in a file; the test is stopped when the pool exists.
 fn made_by_ztest() -> Vec<Image> {
     let dir = work_dir("ztest");
     let mut ztest = command("ztest")
@@ -316,7 +316,7 @@ fn made_by_ztest() -> Vec<Image> {
         assert!(ztest.try_wait().unwrap().is_none(), "ztest makes no pool, and ends");
         sleep(Duration::from_millis(100));
     }
-    // The group: it runs the pool in a child.
+    // Kills the process group: the pool runs in a child.
     run("busybox", &["kill", "-KILL", &format!("-{}", ztest.id())]);
     ztest.wait().unwrap();
     // ztest lets its files grow, too.
@@ -325,7 +325,7 @@ fn made_by_ztest() -> Vec<Image> {
     vec![Image { title: "ZFS member", path, magics: labels.map(|label| label + 16 * KIB).to_vec() }]
 }
 
-/// Headers that have what `blkid` asks for.
+/// Headers with everything that `blkid` checks.
 fn made_by_hand() -> Vec<Image> {
     let dir = work_dir("hand");
     let headers = [members(), containers(), old_filesystems(), filesystems()].into_iter().flatten();

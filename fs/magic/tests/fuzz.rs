@@ -4,10 +4,10 @@
 use magic::fuzz::fuzz;
 use proptest::prelude::*;
 
-/// Enough for the places of most signatures.
+/// Large enough for the locations of most signatures.
 const SIZE: usize = 640 * 1024;
 
-/// Magic numbers whose structures are looked into, with their places.
+/// Magic numbers whose structures are checked further, with their offsets.
 const MAGICS: &[(usize, &[u8])] = &[
     (SIZE - 0x10000, b"\xfc\x4e\x2b\xa9"),
     (4096, b"\xfc\x4e\x2b\xa9\x01\0\0\0"),
@@ -29,7 +29,7 @@ proptest! {
         fuzz(&data);
     }
 
-    // Around a magic number, so that what is behind it is read.
+    // Around a magic number, so that the fields after it are read.
     #[test]
     fn any_bytes_behind_a_magic_number(
         index in 0..MAGICS.len(),

@@ -1,4 +1,4 @@
-"""Filesystem images that Linux's own driver has written and aged, made in actions that Bazel caches."""
+"""Filesystem images written and aged by Linux's own drivers, made in actions that Bazel caches."""
 
 # Of the toolbox; its digest is part of every action's key.
 _ENV = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -50,7 +50,7 @@ Further disks are NAME.1.zst and so on. Of btrfs, NAME.manifest has all subvolum
 NAME.default.manifest is what a mount shows that asks for none.""",
     attrs = {
         "crash": attr.bool(
-            doc = "power fails while the image is mounted: the manifest is of Linux's own replay",
+            doc = "power fails while the image is mounted: the manifest is that of Linux's own replay",
         ),
         "filesystem": attr.string(
             doc = "which driver of Linux",
@@ -58,23 +58,23 @@ NAME.default.manifest is what a mount shows that asks for none.""",
             values = _MOUNT.keys(),
         ),
         "halfway": attr.string_list(
-            doc = "of XFS and btrfs: shell commands in the guest; the image is /mnt, the disks are /dev/ubda, …",
+            doc = "XFS and btrfs: shell commands in the guest; the image is /mnt, the disks are /dev/ubda, …",
         ),
-        "largest": attr.int(doc = "of XFS and btrfs: KiB of the largest of a row of files", default = 1024),
+        "largest": attr.int(doc = "XFS and btrfs: KiB of the largest file in the series of sizes", default = 1024),
         "mib": attr.int(doc = "size in MiB", default = 32),
         "mkfs": attr.string_list(
             doc = "the command that makes the filesystem, without the names of its disks at its end",
             mandatory = True,
         ),
         "more": attr.int_list(doc = "sizes in MiB of further disks"),
-        "most": attr.int(doc = "most names in all", default = 1 << 20),
-        "mount": attr.string(doc = "other options of the mount that ages it"),
-        "names": attr.int(doc = "most names that one operation gives a folder", default = 1000),
-        "operations": attr.int(doc = "random operations", default = 1500),
-        "pieces": attr.int(doc = "of XFS and btrfs: pieces of the most fragmented file", default = 1500),
-        "seed": attr.int(doc = "of the random numbers", mandatory = True),
+        "most": attr.int(doc = "maximum number of all names", default = 1 << 20),
+        "mount": attr.string(doc = "additional mount options while it is aged"),
+        "names": attr.int(doc = "maximum number of names that one operation adds to a folder", default = 1000),
+        "operations": attr.int(doc = "number of random operations", default = 1500),
+        "pieces": attr.int(doc = "XFS and btrfs: number of extents of the most fragmented file", default = 1500),
+        "seed": attr.int(doc = "seed of the random numbers", mandatory = True),
         "unfinished": attr.bool(
-            doc = "of XFS: power fails again and again until an operation of several transactions is left unfinished",
+            doc = "XFS: power fails again and again until an operation with several transactions is left unfinished",
         ),
         "_ager": attr.label(
             default = "//fs/oracle/ager",

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Images that Linux's own drivers have written and aged, with what Linux reads from them.
+//! Images written and aged by Linux's own drivers, with what Linux reads from them.
 //!
-//! The rule `aged_image` (ager/defs.bzl) makes them. A test gets a folder of them by the environment: `NAME.zst`, the
-//! further disks `NAME.1.zst` and so on, `NAME.manifest`, `NAME.recipe`, and of btrfs `NAME.default.manifest` and
+//! The rule `aged_image` (ager/defs.bzl) makes them. The environment of a test names a folder with them: `NAME.zst`,
+//! the further disks `NAME.1.zst` and so on, `NAME.manifest`, `NAME.recipe`, and for btrfs `NAME.default.manifest` and
 //! `NAME.subvolumes`.
 
 use std::{
@@ -19,32 +19,33 @@ use crate::{
     tools,
 };
 
-/// Names the folder, relative to where the test runs.
+/// The variable with the folder, relative to the current one.
 const FOLDER: &str = "AGED";
-/// Bytes of an image that are looked at together: where all are zeros, they take no memory.
+/// Bytes to unpack at once; pieces of zeros take no memory.
 const PIECE: usize = 1 << 16;
 
 /// An aged image.
 pub struct Aged {
-    /// What it is called: how it was made, in a word or two.
+    /// Its name: how it was made, in a word or two.
     pub name: String,
     /// The first disk.
     pub bytes: Vec<u8>,
-    /// The other disks, in the order in which mkfs was given them.
+    /// The other disks, in the order of mkfs's arguments.
     pub more: Vec<Vec<u8>>,
-    /// What Linux reads from it, mounted read-only, its journal replayed: of btrfs, all subvolumes within each other.
+    /// What Linux reads from it, mounted read-only with its journal replayed; for btrfs, including all nested
+    /// subvolumes.
     pub records: Vec<Record>,
-    /// Of btrfs only.
+    /// For btrfs only.
     pub btrfs: Option<Subvolumes>,
     /// How it was made.
     pub recipe: Recipe,
 }
 
-/// What Linux and its tools say of the subvolumes of an image.
+/// What Linux and its tools say about the subvolumes of an image.
 pub struct Subvolumes {
-    /// What Linux reads when no subvolume is asked for.
+    /// What Linux reads without a `subvol` option.
     pub default: Vec<Record>,
-    /// All but the outermost, sorted by path.
+    /// All subvolumes except the top-level one, sorted by path.
     pub list: Vec<Subvolume>,
 }
 
@@ -53,11 +54,11 @@ pub struct Subvolumes {
 pub struct Subvolume {
     /// Its number.
     pub id: u64,
-    /// From the outermost, without a slash in front, like a [`Record`]'s.
+    /// Path from the top-level subvolume, without a leading slash, as in [`Record`].
     pub path: Vec<u8>,
-    /// It cannot be changed.
+    /// It is read-only.
     pub is_read_only: bool,
-    /// It is mounted when nobody asks for a subvolume. Where no subvolume is the default, the outermost is mounted.
+    /// It is the default subvolume. If none is, the top-level one is mounted by default.
     pub is_default: bool,
 }
 
@@ -71,13 +72,13 @@ impl Aged {
 /// The images of the folder, one after the other.
 ///
 /// # Panics
-/// Without a folder, and for an empty one.
+/// If there is no such folder, or it is empty.
 pub fn images() -> impl Iterator<Item = Aged> {
     let folder = folder();
     let mut names: Vec<String> = fs::read_dir(&folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
         .filter_map(|entry| Some(entry.ok()?.file_name().to_str()?.strip_suffix(".zst")?.to_string()))
-        // Not the further disks.
+        // Skips the further disks.
         .filter(|name| !name.contains('.'))
         .collect();
     assert!(!names.is_empty(), "{} has no aged image", folder.display());
@@ -85,10 +86,10 @@ pub fn images() -> impl Iterator<Item = Aged> {
     names.into_iter().map(move |name| load(&folder, name))
 }
 
-/// The image of this name.
+/// The image with this name.
 ///
 /// # Panics
-/// When there is none.
+/// If there is none.
 pub fn image(name: &str) -> Aged {
     load(&folder(), name.to_string())
 }
@@ -119,7 +120,7 @@ fn load(folder: &Path, name: String) -> Aged {
     }
 }
 
-/// What a file says, if it is there.
+/// The content of a file, if it exists.
 fn text(path: &Path) -> Option<String> {
     match fs::read_to_string(path) {
         Ok(text) => Some(text),
@@ -140,10 +141,10 @@ fn subvolume(line: &str) -> Subvolume {
             is_default: mark == "default",
         })
     };
-    parse(line).unwrap_or_else(|| panic!("no subvolume: {line}"))
+    parse(line).unwrap_or_else(|| panic!("not a subvolume: {line}"))
 }
 
-/// Disks are mostly zeros: memory of those is never touched.
+/// Unpacks a disk. It is mostly zeros, for which memory is never touched.
 fn unpacked(path: &Path) -> Vec<u8> {
     let mut zstd = tools::command("zstd");
     zstd.args(["-qdfc"]).arg(path).stdin(Stdio::null()).stdout(Stdio::piped());

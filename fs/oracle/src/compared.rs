@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What a test has compared: a line of JSON for each image, of which `//docs:formats` makes the matrix of formats.
+//! The results of a test: a line of JSON for each compared image, from which `//docs:formats` makes the matrix of
+//! formats.
 
 use std::{collections::BTreeSet, env, fs::File, io::Write, path::PathBuf};
 
@@ -13,51 +14,51 @@ use crate::{
     tools,
 };
 
-/// Names the folder whose files Bazel keeps as `test.outputs`.
+/// The variable with the folder whose files Bazel keeps as `test.outputs`.
 const FOLDER: &str = "TEST_UNDECLARED_OUTPUTS_DIR";
-/// The file's name in it.
+/// The name of the file in it.
 pub const FILE: &str = "compared.jsonl";
 
-/// An image that read as Linux reads it.
+/// An image that our reader reads as Linux does.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Compared {
-    /// What the reader's crate is called.
+    /// Name of the reader's crate.
     pub format: String,
-    /// What the image is called.
+    /// Name of the image.
     pub image: String,
     /// How it was made.
     pub recipe: Recipe,
-    /// Disks that it stands on.
+    /// Number of its disks.
     pub legs: usize,
-    /// What was wrong with disks, and how it read then; none if nothing was.
+    /// Results with missing or wrong disks; `None` if that was not tested.
     pub legs_fault: Option<Legs>,
-    /// Names, the root among them.
+    /// Number of names, including the root.
     pub names: usize,
-    /// Regular files among them, each compared by SHA-256.
+    /// Number of regular files among them, each compared by SHA-256.
     pub files: usize,
-    /// Bytes of these.
+    /// Bytes of these files.
     pub bytes: u64,
-    /// What other readers say, beside Linux.
+    /// What readers other than Linux say.
     pub opinions: Vec<Opinion>,
-    /// When: `2026-01-02`.
+    /// Date of the test: `2026-01-02`.
     pub date: String,
 }
 
-/// Disks that were missing or wrong, in several choices.
+/// Results with missing or wrong disks, in several combinations.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Legs {
-    /// What was wrong with them: `missing`.
+    /// What is wrong with the disks: `missing`.
     pub fault: String,
-    /// Choices of disks that read as without the fault.
+    /// Number of combinations that read correctly.
     pub read: usize,
-    /// Choices that were refused.
+    /// Number of combinations that were refused.
     pub refused: usize,
-    /// Bytes that were rebuilt for that.
+    /// Bytes that were rebuilt.
     pub rebuilt: u64,
 }
 
 impl Compared {
-    /// All of an image, on the day of the test.
+    /// The result for a whole image, with today's date.
     pub fn new(format: &str, aged: &Aged, records: &[Record]) -> Self {
         let date = tools::run("date", &["-u", "+%F"]);
         let files: Vec<u64> =
@@ -76,10 +77,10 @@ impl Compared {
         }
     }
 
-    /// With what other readers say: in place of each fault that is known, what it comes from.
+    /// Adds what other readers say; each known fault is replaced by its reason.
     ///
     /// # Panics
-    /// When one of them reads something else and it is not known why.
+    /// If one of them reads something else for an unknown reason.
     pub fn with_opinions(mut self, opinions: Vec<Opinion>, known: &[Known]) -> Self {
         let kind = kind(&self.image).to_string();
         for mut opinion in opinions {
@@ -102,27 +103,27 @@ impl Compared {
         self
     }
 
-    /// With disks that were missing or wrong.
+    /// Adds the results with missing or wrong disks.
     pub fn with_legs_fault(self, fault: Legs) -> Self {
         Self { legs_fault: Some(fault), ..self }
     }
 
-    /// Appends it to the file, if somebody keeps that.
+    /// Appends the result to the file, if the environment names a folder for it.
     ///
     /// # Panics
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub fn write(&self) {
         let Some(folder) = env::var_os(FOLDER) else { return };
         let path = PathBuf::from(folder).join(FILE);
         let line = serde_json::to_string(self).expect("text and numbers") + "\n";
-        // In one piece: tests of one program run side by side.
+        // With one write: tests of one program run in parallel.
         let file = File::options().create(true).append(true).open(&path);
         file.and_then(|mut file| file.write_all(line.as_bytes()))
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 }
 
-/// The kind of an image, whose name ends with its seed if there are several: `crash-100`.
+/// The kind of an image; if there are several of a kind, the image's name ends with its seed: `crash-100`.
 pub fn kind(image: &str) -> &str {
     match image.rsplit_once('-') {
         Some((kind, seed)) if seed.bytes().all(|byte| byte.is_ascii_digit()) => kind,

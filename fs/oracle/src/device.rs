@@ -13,17 +13,17 @@ pub struct FileDevice {
 }
 
 impl FileDevice {
-    /// The file at `path`, as long as it is now.
+    /// Opens the file at `path`; the device has the file's current size.
     ///
     /// # Panics
-    /// When it cannot be opened.
+    /// If it cannot be opened.
     pub fn open(path: &Path) -> Self {
         let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
         let (size, file) = opened.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         Self { file, size, reads: Cell::default() }
     }
 
-    /// How often something was read.
+    /// Number of reads so far.
     pub fn reads(&self) -> usize {
         self.reads.get()
     }

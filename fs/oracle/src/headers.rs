@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Headers built by hand that have what `blkid` asks for, of formats whose makers want a pool, a kernel or Windows.
+//! Headers built by hand with everything that `blkid` checks, for formats whose own tools need a pool, a kernel or
+//! Windows.
 
 /// The boot sector of a BitLocker volume of Windows Vista.
 pub const BITLOCKER: &[u8] = b"\xeb\x52\x90-FVE-FS-";
 
-/// What follows the first four bytes of bcachefs's magic number, which bcache has, too.
+/// The rest of bcachefs's magic number after its first four bytes, which bcache shares.
 pub const BCACHEFS: &[u8; 12] = b"\x66\xce\x90\xa9\xd9\x6a\x60\xcf\x80\x3d\xf7\xef";
 
-/// A superblock of one device, without checksum and without further fields, to stand at byte `place`.
+/// A superblock of one device for byte `place`, without checksum and further fields.
 pub fn bcachefs(place: u64, magic: &[u8; 12]) -> Vec<u8> {
     let mut block = vec![0; 752];
     block[24..28].copy_from_slice(b"\xc6\x85\x73\xf6");
@@ -18,8 +19,8 @@ pub fn bcachefs(place: u64, magic: &[u8; 12]) -> Vec<u8> {
     block
 }
 
-/// The list in the label of a vdev, at byte 16 KiB of it: numbers by name, packed in XDR by a machine of either byte
-/// order.
+/// The name-value list of a vdev label, for byte 16 KiB of the label: numbers by name, packed in XDR by a machine of
+/// either byte order.
 pub fn zfs(order: u8, pairs: &[(&str, u64)]) -> Vec<u8> {
     let mut label = vec![1, order, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
     for (name, value) in [&[("version", 5000)], pairs].concat() {
@@ -35,13 +36,13 @@ pub fn zfs(order: u8, pairs: &[(&str, u64)]) -> Vec<u8> {
     label
 }
 
-/// The label of an LVM physical volume, to stand in this sector: `label_header` and the start of `pv_header` of
+/// The label of an LVM physical volume, for this sector: `label_header` and the start of `pv_header` of
 /// lib/format_text/layout.h.
 pub fn lvm(sector: u64) -> Vec<u8> {
     let mut label = vec![0; 512];
     label[..8].copy_from_slice(b"LABELONE");
     label[8..16].copy_from_slice(&sector.to_le_bytes());
-    // Where the header of the volume stands in the label, behind this one.
+    // Offset of the volume's header in the label, after this one.
     label[20..24].copy_from_slice(&32_u32.to_le_bytes());
     label[24..32].copy_from_slice(b"LVM2 001");
     label[32..64].copy_from_slice(b"cloudboot0cloudboot0cloudboot012");
@@ -51,7 +52,7 @@ pub fn lvm(sector: u64) -> Vec<u8> {
     label
 }
 
-/// `struct nilfs_super_block` of include/uapi/linux/nilfs2_ondisk.h, to stand at byte 1024 of a device of this size.
+/// `struct nilfs_super_block` of include/uapi/linux/nilfs2_ondisk.h, for byte 1024 of a device of this size.
 pub fn nilfs2(device: u64) -> Vec<u8> {
     // Up to s_feature_incompat.
     const BYTES: usize = 280;
@@ -71,7 +72,7 @@ pub fn nilfs2(device: u64) -> Vec<u8> {
     block
 }
 
-/// CRC-32 of Ethernet, with a register of one's own before, and as it is left behind.
+/// CRC-32 of Ethernet with a given initial register, not inverted at the end.
 fn crc32(register: u32, bytes: &[u8]) -> u32 {
     bytes.iter().fold(register, |sum, byte| {
         (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg()))

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What tests of formats hold the readers against.
+//! References for the tests of format readers.
 //!
-//! - [`Tree`]: a filesystem in memory, for whatever stands above the formats.
+//! - [`Tree`]: a filesystem in memory, for the layers above the formats.
 //! - [`FileDevice`]: a file as a device, for images that are too large to hold in memory.
-//! - [`manifest`]: everything that a walk sees, as records to compare.
+//! - [`manifest`]: everything that a walk over a filesystem sees, as records to compare.
 //! - [`tools`]: the programs that make and check the real formats.
-//! - [`aged`]: images that Linux has written, with what it reads from them, and how they were made ([`recipe`]).
-//! - [`opinion`]: what GRUB and The Sleuth Kit say of them.
-//! - [`compared`]: lines about images that were compared, for the matrix of formats.
-//! - [`headers`]: headers built by hand, of formats that no maker makes here.
-//! - [`processor_time`]: how long a test has worked.
+//! - [`aged`]: images written by Linux, with what it reads from them, and how they were made ([`recipe`]).
+//! - [`opinion`]: what GRUB and The Sleuth Kit say about them.
+//! - [`compared`]: results of comparisons, for the matrix of formats.
+//! - [`headers`]: headers built by hand, for formats that cannot be made here.
+//! - [`processor_time`]: the processor time of a test.
 //! - [`campaign`]: corrupted images, each read under limits of time, stack and memory.
 //!
 //! For tests on the build machine only: it needs std, and it reports by panicking.

@@ -21,20 +21,20 @@ use sha2::{Digest, Sha256};
 
 pub use text::{from_text, quoted, to_text, unquoted};
 
-/// Records of one manifest: more than any test makes, so that a folder that contains itself ends.
+/// Maximum number of records of a manifest: more than any test needs, so that a folder that contains itself terminates.
 const MOST_RECORDS: usize = 1_000_000;
-/// Folders within folders: likewise.
+/// Maximum depth of folders, for the same reason.
 const DEEPEST: usize = 512;
 /// Bytes of one read of a file.
 const CHUNK: usize = 128 * 1024;
 
 /// One node, by one of its names.
 ///
-/// Every field is public: what two sides cannot agree on (the size of a folder, a time finer than the format
-/// stores) is levelled by the test before [`diff`].
+/// Every field is public, so that a test can equalise what legitimately differs (the size of a folder, a time finer
+/// than the format stores) before [`diff`].
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Record {
-    /// From the root, without a slash in front; the root itself is empty.
+    /// Path from the root, without a leading slash; empty for the root itself.
     pub path: Vec<u8>,
     /// What it is.
     pub kind: FileType,
@@ -44,24 +44,24 @@ pub struct Record {
     pub uid: u32,
     /// Group.
     pub gid: u32,
-    /// Length in bytes as the format reports it, whatever the kind.
+    /// Length in bytes as reported by the format, for any kind.
     pub size: u64,
     /// Number of hard links.
     pub links: u64,
-    /// Last change of the bytes.
+    /// Time of the last change of the content.
     pub modified: Timestamp,
-    /// Target of a symbolic link, else empty.
+    /// Target of a symbolic link, otherwise empty.
     pub target: Vec<u8>,
-    /// Major and minor number of a device node, else zeros.
+    /// Major and minor number of a device node, otherwise zeros.
     pub device: (u32, u32),
-    /// SHA-256 of a regular file's bytes, else of nothing.
+    /// SHA-256 of a regular file's content, otherwise `None`.
     pub sha256: Option<[u8; 32]>,
 }
 
-/// The records of a filesystem, root included, sorted by path.
+/// The records of a filesystem, including the root, sorted by path.
 ///
 /// # Errors
-/// The first error of the reader; [`Error::TooLarge`] when folders contain each other.
+/// The first error of the reader; [`Error::TooLarge`] if folders contain each other.
 pub fn of<F: FileSystem>(filesystem: &F) -> Result<Vec<Record>, Error> {
     let mut records = Vec::new();
     let mut todo = vec![(Vec::new(), filesystem.root(), 0)];
@@ -112,7 +112,7 @@ fn digest<F: FileSystem>(filesystem: &F, node: &F::Node) -> Result<[u8; 32], Err
     }
 }
 
-/// The records of a folder of this machine, itself as the root, sorted by path.
+/// The records of a folder of this machine, which is the root, sorted by path.
 ///
 /// # Errors
 /// The first error of the system.
@@ -182,7 +182,7 @@ fn kind_of(kind: fs::FileType) -> FileType {
     }
 }
 
-/// What differs, one line for each path that only one side has and each field that is not the same.
+/// The differences: one line for each path that only one side has, and for each field that differs.
 pub fn diff(left: &[Record], right: &[Record]) -> Vec<String> {
     let by_path = |side: &[Record]| -> BTreeMap<Vec<u8>, Record> {
         side.iter().map(|record| (record.path.clone(), record.clone())).collect()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What readers beside Linux say of an image: GRUB and The Sleuth Kit.
+//! What readers other than Linux say about an image: GRUB and The Sleuth Kit.
 //!
-//! Neither replays a journal: an image whose power failed is another one to them.
+//! Neither replays a journal, so they are not asked about images with a power failure.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,46 +20,46 @@ use crate::{
     tools,
 };
 
-/// Files of an image whose bytes are asked for: each is a process.
+/// Maximum number of files whose content is compared: each takes a process.
 const CONTENTS: usize = 40;
-/// Bytes that are written together; a hole where all are zeros.
+/// Bytes to write at once; pieces of zeros become holes.
 const PIECE: usize = 1 << 16;
-/// Fields of a line of `fls -m`: the name is the second one and may contain what parts them.
+/// Number of fields of a line of `fls -m`; the second one, the name, may contain the separator.
 const FIELDS: usize = 11;
-/// What The Sleuth Kit prints instead of control characters and of what is no UTF-8.
+/// What The Sleuth Kit prints in place of control characters and invalid UTF-8.
 const UNPRINTABLE: char = '^';
-/// The beginning of a line about what it makes up, as a folder of files without a name.
+/// Start of a line about virtual entries, such as a folder for files without names.
 const VIRTUAL: [&str; 2] = ["v/", "V/"];
 
-/// A fault: bytes of the file are zeros, and it reads something else there.
+/// A fault: the reader returns other bytes where the file has zeros.
 pub const STALE: &str = "bytes in place of zeros";
-/// A fault: the file ends with zeros, and it reads fewer bytes.
+/// A fault: the reader omits zeros at the end of the file.
 pub const SHORT: &str = "zeros less at the end";
 
-/// What one reader says of an image.
+/// What one reader says about an image.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Opinion {
-    /// As it calls itself, with its version.
+    /// Its name and version, as it prints them.
     pub reader: String,
-    /// Files whose bytes it was asked for.
+    /// Number of files whose content was compared.
     pub files: usize,
-    /// Those whose bytes are the same.
+    /// Number of files whose content is the same.
     pub agreed: usize,
-    /// What it does not read, or reads otherwise: each once.
+    /// What it cannot read or reads differently, without duplicates.
     pub faults: Vec<Fault>,
 }
 
-/// Where a reader does not agree.
+/// A disagreement of a reader.
 #[derive(Clone, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 pub enum Fault {
-    /// It says that it cannot: in its own words.
+    /// It refuses to read, with this message.
     Refused(String),
-    /// It reads something else: what and where.
+    /// It reads something else, described here.
     Differs(String),
 }
 
 impl Fault {
-    /// In words.
+    /// The description.
     pub fn text(&self) -> &str {
         match self {
             Self::Refused(text) | Self::Differs(text) => text,
@@ -67,8 +67,8 @@ impl Fault {
     }
 }
 
-/// Whether of the files that GRUB was asked for, of several images, it read at least a third as they are: else nothing is
-/// said by those that it reads.
+/// Whether GRUB read at least a third of the compared files of several images correctly; otherwise its agreement says
+/// nothing.
 pub fn says_something(opinions: &[Opinion]) -> bool {
     let grub = || opinions.iter().filter(|opinion| opinion.reader.contains("GRUB"));
     let (files, agreed) = (grub().map(|o| o.files).sum::<usize>(), grub().map(|o| o.agreed).sum::<usize>());
@@ -76,31 +76,31 @@ pub fn says_something(opinions: &[Opinion]) -> bool {
     agreed > 0 && 3 * agreed >= files
 }
 
-/// What a reader is known to get wrong.
+/// A known error of a reader.
 #[derive(Clone, Copy, Debug)]
 pub struct Known {
-    /// The kind of image; empty: all of them.
+    /// The kind of image; empty for all kinds.
     pub kind: &'static str,
     /// A part of the reader's name.
     pub reader: &'static str,
-    /// Words of its fault.
+    /// A part of the fault's text.
     pub words: &'static str,
-    /// What it gets wrong: `reads no …`.
+    /// The reason: `reads no …`.
     pub why: &'static str,
 }
 
-/// What one reader was asked, and where it does not agree.
+/// The comparison with one reader.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Asked {
-    /// Files whose bytes it was asked for.
+pub struct Comparison {
+    /// Number of files whose content was compared.
     pub files: usize,
-    /// Those whose bytes are the same.
+    /// Number of files whose content is the same.
     pub agreed: usize,
     /// Where it does not agree.
     pub faults: BTreeSet<Fault>,
 }
 
-impl Asked {
+impl Comparison {
     fn by(self, program: &str, option: &str) -> Opinion {
         let Self { files, agreed, faults } = self;
         let reader = tools::first_line(program, &[option]);
@@ -111,7 +111,7 @@ impl Asked {
         Self { faults: [Fault::Refused(text.into())].into(), ..Self::default() }
     }
 
-    /// Counts a file that was read as it is, or what is wrong with it.
+    /// Counts a file that was read correctly, or records the fault.
     fn count(&mut self, read: Result<(), Fault>) {
         self.files += 1;
         match read {
@@ -121,10 +121,10 @@ impl Asked {
     }
 }
 
-/// What GRUB and, of a filesystem that it knows, The Sleuth Kit say of an image; nothing, if its power failed.
+/// What GRUB and, for a filesystem that it supports, The Sleuth Kit say about an image; nothing after a power failure.
 ///
-/// `volume` is the image as a reader has it that agrees with its records. `sleuthkit` is what The Sleuth Kit calls the
-/// filesystem, and the records with the names that it knows.
+/// `volume` is the image, opened by a reader that agrees with the image's records. `sleuthkit` is The Sleuth Kit's name
+/// of the filesystem, and the records with names as it shows them.
 pub fn all<F: FileSystem>(aged: &Aged, volume: &F, sleuthkit: Option<(&str, &[Record])>) -> Vec<Opinion> {
     if aged.recipe.crash {
         return Vec::new();
@@ -140,7 +140,7 @@ pub fn all<F: FileSystem>(aged: &Aged, volume: &F, sleuthkit: Option<(&str, &[Re
     opinions
 }
 
-/// The disks of an image as files.
+/// Writes the disks of an image to files.
 fn written(work: &Path, aged: &Aged) -> Vec<PathBuf> {
     let write = |(number, disk): (usize, &[u8])| {
         let path = work.join(format!("disk{number}"));
@@ -156,7 +156,7 @@ fn written(work: &Path, aged: &Aged) -> Vec<PathBuf> {
     aged.disks().enumerate().map(write).collect()
 }
 
-/// Some files with content, the largest among them.
+/// A sample of the files with content, including the largest.
 fn sample<'a>(records: &[&'a Record]) -> Vec<&'a Record> {
     let with_content = |record: &&&Record| record.sha256.is_some() && record.size > 0;
     let files: Vec<&Record> = records.iter().filter(with_content).copied().collect();
@@ -165,7 +165,7 @@ fn sample<'a>(records: &[&'a Record]) -> Vec<&'a Record> {
     files.iter().step_by(step).chain(largest).copied().collect()
 }
 
-/// The bytes of a file.
+/// The content of a file.
 fn content<F: FileSystem>(volume: &F, record: &Record) -> Vec<u8> {
     let start = Ok(volume.root());
     let names = record.path.split(|byte| *byte == b'/');
@@ -182,7 +182,7 @@ fn is_same(record: &Record, bytes: &[u8]) -> bool {
     records.last().is_some_and(|found| found.sha256 == record.sha256)
 }
 
-/// What is wrong with bytes of a file: [`STALE`] and [`SHORT`] only where all that has content is the same.
+/// Describes a difference in content: [`STALE`] and [`SHORT`] only if everything that is not zero is the same.
 fn difference(found: &[u8], expected: &[u8]) -> String {
     let (length, is_zero) = (found.len(), |bytes: &[u8]| bytes.iter().all(|byte| *byte == 0));
     let differing = || found.iter().zip(expected).filter(|(found, expected)| found != expected);
@@ -195,9 +195,9 @@ fn difference(found: &[u8], expected: &[u8]) -> String {
     }
 }
 
-/// Asks GRUB for the bytes of some of the files, which `content` yields as they are.
-pub fn grub(disks: &[PathBuf], records: &[Record], content: impl Fn(&Record) -> Vec<u8>) -> Asked {
-    let (records, mut asked) = (records.iter().collect::<Vec<_>>(), Asked::default());
+/// Asks GRUB for the content of some files, and compares it with that of `content`.
+pub fn grub(disks: &[PathBuf], records: &[Record], content: impl Fn(&Record) -> Vec<u8>) -> Comparison {
+    let (records, mut asked) = (records.iter().collect::<Vec<_>>(), Comparison::default());
     for record in sample(&records) {
         let mut command = tools::command("grub-fstest");
         command.args(["-c", &disks.len().to_string()]).args(disks);
@@ -219,7 +219,7 @@ fn differs(record: &Record, how: &str) -> Fault {
     Fault::Differs(format!("/{}: {how}", record.path.escape_ascii()))
 }
 
-/// Of `grub-fstest: error: cannot open ...: unknown filesystem.`, the end.
+/// The fault for a message of GRUB: the end of `grub-fstest: error: cannot open ...: unknown filesystem.`
 fn grub_fault(record: &Record, said: &str) -> Fault {
     let words = said.trim().rsplit(": ").next().unwrap_or_default().trim_end_matches('.');
     match words.starts_with("file `") {
@@ -235,7 +235,7 @@ fn os(bytes: Vec<u8>) -> std::ffi::OsString {
 /// A line of `fls`.
 #[derive(Debug, Eq, PartialEq)]
 struct Line {
-    /// Path without a slash in front; behind that of a link, ` -> ` and its target.
+    /// Path without a leading slash; for a link, followed by ` -> ` and the target.
     name: String,
     inode: String,
     kind: Option<FileType>,
@@ -269,7 +269,7 @@ impl Line {
     }
 }
 
-/// As The Sleuth Kit prints a name.
+/// A name as printed by The Sleuth Kit.
 fn printable(name: &[u8]) -> String {
     let mut text = String::new();
     for chunk in name.utf8_chunks() {
@@ -279,17 +279,17 @@ fn printable(name: &[u8]) -> String {
     text
 }
 
-/// Asks The Sleuth Kit for names, types and sizes (`fls`), and for the bytes of some of the files (`icat`).
+/// Asks The Sleuth Kit for names, types and sizes (`fls`), and for the content of some files (`icat`).
 ///
-/// Names that it prints alike are left out, and targets of links that it does not print: those of ext4 in extents.
+/// Names that it prints identically are left out, and so are link targets that it does not print (ext4, in extents).
 ///
 /// # Panics
-/// When the image's path is no text.
-pub fn sleuthkit(filesystem: &str, image: &Path, records: &[Record]) -> Asked {
+/// If the image's path is not UTF-8.
+pub fn sleuthkit(filesystem: &str, image: &Path, records: &[Record]) -> Comparison {
     let image = image.to_str().expect("paths of tests are text");
     let listed = tools::output("fls", &["-f", filesystem, "-u", "-r", "-p", "-m", "/", image]);
     if !listed.status.success() || !listed.stderr.is_empty() {
-        return Asked::refused(first_line(&listed.stderr));
+        return Comparison::refused(first_line(&listed.stderr));
     }
     let lines: Vec<Line> = listed.stdout.split(|byte| *byte == b'\n').filter_map(Line::parse).collect();
     let found = by_name(lines.iter().map(|line| (line.name.clone(), line)));
@@ -300,7 +300,7 @@ pub fn sleuthkit(filesystem: &str, image: &Path, records: &[Record]) -> Asked {
         (if record.kind == FileType::Symlink && found.contains_key(&link) { link } else { name }, record)
     }));
     let differences = differences(&found, &expected);
-    let mut asked = Asked::default();
+    let mut asked = Comparison::default();
     asked.faults.extend(
         differences
             .first()
@@ -326,7 +326,7 @@ fn first_line(said: &[u8]) -> String {
     String::from_utf8_lossy(said).lines().next().unwrap_or_default().trim().into()
 }
 
-/// Names that only one side has, and those with another type or size.
+/// Names that only one side has, and names with different types or sizes.
 fn differences(found: &Names<Line>, expected: &Names<Record>) -> Vec<String> {
     let only_there = found.keys().filter(|name| !expected.contains_key(*name));
     let mut differences: Vec<String> = only_there.map(|name| format!("{name}: only there")).collect();
@@ -346,7 +346,7 @@ fn differences(found: &Names<Line>, expected: &Names<Record>) -> Vec<String> {
     differences
 }
 
-/// What has a name, as it is printed.
+/// Items by their printed names.
 type Names<'a, T> = BTreeMap<String, Vec<&'a T>>;
 
 fn by_name<'a, T>(items: impl Iterator<Item = (String, &'a T)>) -> Names<'a, T> {
@@ -416,10 +416,10 @@ mod tests {
         let disks = [image.clone()];
         let content = |record: &Record| fs::read(source.join(os(record.path.clone()))).unwrap();
         let grub = |records: &[Record]| grub(&disks, records, content);
-        let agree = Asked { files: 2, agreed: 2, faults: BTreeSet::new() };
+        let agree = Comparison { files: 2, agreed: 2, faults: BTreeSet::new() };
         assert_eq!(sleuthkit("ext2", &image, &records), agree);
         assert_eq!(grub(&records), agree);
-        let fault = |asked: &Asked| asked.faults.first().unwrap().clone();
+        let fault = |asked: &Comparison| asked.faults.first().unwrap().clone();
         let other = sleuthkit("fat", &image, &records);
         assert!(matches!(fault(&other), Fault::Refused(said) if said.contains("FAT")), "{other:?}");
         let mut others = records.clone();
@@ -435,7 +435,7 @@ mod tests {
         bytes[at] = b'C';
         fs::write(&image, bytes).unwrap();
         let differs = [Fault::Differs("/file: 1900 other bytes".into())].into();
-        let other = Asked { files: 2, agreed: 0, faults: differs };
+        let other = Comparison { files: 2, agreed: 0, faults: differs };
         assert_eq!(sleuthkit("ext2", &image, &records), other);
         assert_eq!(grub(&records), other);
         fs::write(&image, vec![0; 1 << 20]).unwrap();

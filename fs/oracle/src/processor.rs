@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! How long a test has worked, however busy the machine is.
+//! The processor time of a test, which does not depend on how busy the machine is.
 
 use std::{fs, time::Duration};
 
-/// Linux shows times of threads in hundredths of a second, on all architectures.
+/// The unit of Linux's thread times, on all architectures.
 const TICK: Duration = Duration::from_millis(10);
 
-/// The time that a processor has spent on this thread outside of the kernel. A test that limits this, and not the time
-/// of the clock, does not fail where others have the processors.
+/// The user-mode processor time of this thread. A test that limits this time, and not wall-clock time, does not fail on
+/// a busy machine.
 ///
 /// # Panics
-/// When Linux does not say it (`utime` of `/proc/thread-self/stat`, proc_pid_stat(5)).
+/// If Linux does not provide it (`utime` in `/proc/thread-self/stat`, proc_pid_stat(5)).
 pub fn processor_time() -> Duration {
     let stat = fs::read_to_string("/proc/thread-self/stat").expect("/proc/thread-self/stat can be read");
-    // The name of the thread, in parentheses, may have spaces; the third field stands behind it.
+    // The thread's name, in parentheses, may contain spaces; the third field comes after it.
     let utime = stat.rsplit_once(") ").and_then(|(_, fields)| fields.split(' ').nth(11)?.parse().ok());
     TICK * utime.expect("utime is field 14 of /proc/thread-self/stat")
 }

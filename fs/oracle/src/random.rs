@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Numbers that look random and are the same for the same seed.
+//! Pseudo-random numbers, the same for the same seed.
 
 /// SplitMix64: small, and good enough to choose bytes.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// The `number`th sequence of this seed.
+    /// Sequence `number` of this seed.
     pub fn new(seed: u64, number: usize) -> Self {
         let mut mixed = Self(seed);
         Self(mixed.next() ^ (number as u64).wrapping_mul(0xd134_2543_de82_ef95))

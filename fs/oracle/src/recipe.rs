@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! How an image was made, as a file beside it says.
+//! How an image was made, stored in a file beside it.
 
 use serde::{Deserialize, Serialize};
 
-/// How an image was made. As text: one line of JSON.
+/// How an image was made. Its text form is one line of JSON.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Recipe {
     /// The command that made the filesystem, without the names of its disks.
     pub mkfs: Vec<String>,
-    /// What its program says of its version.
+    /// The version that its program prints.
     pub version: String,
     /// The version of the Linux that aged it.
     pub linux: String,
-    /// Options of the mount.
+    /// Mount options.
     pub mount: String,
-    /// Random operations.
+    /// Number of random operations.
     pub operations: usize,
-    /// Commands that were run after half of them.
+    /// Commands that were run after half of the operations.
     pub halfway: Vec<String>,
     /// Power failed while it was mounted.
     pub crash: bool,
 }
 
 impl Recipe {
-    /// As text.
+    /// The text form.
     ///
     /// # Panics
     /// Never: all of it is text and numbers.
@@ -31,11 +31,11 @@ impl Recipe {
         serde_json::to_string(self).expect("text and numbers") + "\n"
     }
 
-    /// Of a text.
+    /// Parses the text form.
     ///
     /// # Panics
-    /// With the text that is no recipe.
+    /// If the text is not a recipe; the message contains it.
     pub fn from_text(text: &str) -> Self {
-        serde_json::from_str(text).unwrap_or_else(|error| panic!("no recipe: {error}: {text}"))
+        serde_json::from_str(text).unwrap_or_else(|error| panic!("not a recipe: {error}: {text}"))
     }
 }

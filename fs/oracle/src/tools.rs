@@ -11,22 +11,22 @@ use std::{
 /// Where the programs are.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// A program, to be given arguments: found in the system's folders, speaking English, in UTC.
+/// A command without arguments: found in the system's folders, with English messages, in UTC.
 pub fn command(program: &str) -> Command {
     let mut command = Command::new(program);
     command.env("PATH", PATH).env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
     command
 }
 
-/// Runs a program and yields its standard output.
+/// Runs a program and returns its standard output.
 ///
 /// # Panics
-/// With what the program printed, when it fails; with its name, when it is missing.
+/// If the program fails, with its output; if it is missing, with its name.
 pub fn run(program: &str, args: &[&str]) -> Vec<u8> {
     succeeded(program, args, output(program, args))
 }
 
-/// Runs a program with `input` as its standard input and yields its standard output.
+/// Runs a program with `input` as its standard input and returns its standard output.
 ///
 /// # Panics
 /// As [`run`].
@@ -34,19 +34,18 @@ pub fn run_with_input(program: &str, args: &[&str], input: &[u8]) -> Vec<u8> {
     succeeded(program, args, output_with_input(program, args, input))
 }
 
-/// Runs a program and yields its status and what it printed, whether or not it succeeds.
+/// Runs a program and returns its status and output, whether or not it succeeds.
 ///
 /// # Panics
-/// When it is missing.
+/// If it is missing.
 pub fn output(program: &str, args: &[&str]) -> Output {
     started(program, command(program).args(args).stdin(Stdio::null()).output())
 }
 
-/// Runs a program with `input` as its standard input and yields its status and what it printed, whether or
-/// not it succeeds.
+/// Runs a program with `input` as its standard input and returns its status and output, whether or not it succeeds.
 ///
 /// # Panics
-/// When it is missing.
+/// If it is missing.
 pub fn output_with_input(program: &str, args: &[&str], input: &[u8]) -> Output {
     let pipes = |command: &mut Command| {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
@@ -54,7 +53,7 @@ pub fn output_with_input(program: &str, args: &[&str], input: &[u8]) -> Output {
     let mut child = started(program, pipes(command(program).args(args)));
     let mut stdin = child.stdin.take().expect("standard input is piped");
     std::thread::scope(|scope| {
-        // On its own thread: a program that prints before it has read everything would block both sides.
+        // On its own thread: a program that prints before it has read all its input would block both sides.
         scope.spawn(move || match stdin.write_all(input) {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => panic!("{program}: {error}"),
             _ => {}
@@ -63,10 +62,10 @@ pub fn output_with_input(program: &str, args: &[&str], input: &[u8]) -> Output {
     })
 }
 
-/// The first line that a program prints, wherever it does; asked for its version, what it is.
+/// The first line that a program prints on either output, such as its version.
 ///
 /// # Panics
-/// When it is missing, or prints nothing.
+/// If it is missing or prints nothing.
 pub fn first_line(program: &str, args: &[&str]) -> String {
     let Output { stdout, stderr, .. } = output(program, args);
     let said = String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned();
@@ -92,11 +91,11 @@ fn succeeded(program: &str, args: &[&str], output: Output) -> Vec<u8> {
     output.stdout
 }
 
-/// An empty folder of this name for the files of one test: under Bazel's `TEST_TMPDIR`, else under the
-/// system's folder for temporary files, by the name of the test program. Another call empties it.
+/// An empty folder with this name for the files of one test: in Bazel's `TEST_TMPDIR`, otherwise in the system's folder
+/// for temporary files, under the name of the test program. Another call empties it.
 ///
 /// # Panics
-/// When it cannot be made.
+/// If it cannot be made.
 pub fn work_dir(name: &str) -> PathBuf {
     let base = match env::var_os("TEST_TMPDIR") {
         Some(dir) => PathBuf::from(dir),

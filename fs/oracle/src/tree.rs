@@ -11,10 +11,10 @@ use filesystem::{
 /// Index of the root among the nodes.
 const ROOT: usize = 0;
 
-/// A filesystem in memory, built by naming what stands in it.
+/// A filesystem in memory, built by naming its content.
 ///
-/// Folders on the way to a node are made as needed; a node named again replaces the one before. Everything
-/// belongs to root, with the modes that root's files usually have and a time stamp of zero.
+/// Missing folders are created; a node that is named again replaces the previous one. Everything belongs to root, with
+/// the usual modes of root's files and a time stamp of zero.
 ///
 /// ```
 /// let tree = oracle::Tree::new().file("/boot/vmlinuz-6.12", "kernel").symlink("/vmlinuz", "boot/vmlinuz-6.12");
@@ -23,14 +23,14 @@ const ROOT: usize = 0;
 pub struct Tree {
     identity: Identity,
     state: Option<&'static str>,
-    /// Clones share it.
+    /// Shared by clones.
     kept: Option<Rc<Claim>>,
     nodes: Vec<Node>,
 }
 
 #[derive(Clone, Debug)]
 enum Node {
-    /// Names and the index of what they name.
+    /// Names, and the indices of their nodes.
     Directory(BTreeMap<Vec<u8>, usize>),
     File(Vec<u8>),
     Symlink(Vec<u8>),
@@ -44,66 +44,67 @@ impl Tree {
         Self { identity, state: None, kept: None, nodes: vec![Node::Directory(BTreeMap::new())] }
     }
 
-    /// With this label.
+    /// Sets the label.
     #[must_use]
     pub fn label(mut self, label: impl Into<Vec<u8>>) -> Self {
         self.identity.label = label.into();
         self
     }
 
-    /// With this UUID.
+    /// Sets the UUID.
     #[must_use]
     pub fn uuid(mut self, uuid: impl Into<String>) -> Self {
         self.identity.uuid = uuid.into();
         self
     }
 
-    /// With this warning.
+    /// Adds a warning.
     #[must_use]
     pub fn degraded(mut self, state: &'static str) -> Self {
         self.state = Some(state);
         self
     }
 
-    /// That has this memory for what its log has changed.
+    /// Keeps a claim of memory, as a replayed log would.
     #[must_use]
     pub fn keeping(mut self, claim: Claim) -> Self {
         self.kept = Some(Rc::new(claim));
         self
     }
 
-    /// With a regular file.
+    /// Adds a regular file.
     ///
     /// # Panics
-    /// Where the path is empty or leads through something that is no folder; so do all of these.
+    /// If the path is empty or goes through something that is not a folder; this applies to all methods that add a
+    /// node.
     #[must_use]
     pub fn file(self, path: impl AsRef<[u8]>, bytes: impl Into<Vec<u8>>) -> Self {
         self.with(path.as_ref(), Node::File(bytes.into()))
     }
 
-    /// With an empty folder, or the one that is there already.
+    /// Adds an empty folder, or keeps the existing one.
     #[must_use]
     pub fn dir(mut self, path: impl AsRef<[u8]>) -> Self {
         self.directory(&components(path.as_ref()));
         self
     }
 
-    /// With a symbolic link; the target is stored as it is.
+    /// Adds a symbolic link; the target is stored as it is.
     #[must_use]
     pub fn symlink(self, path: impl AsRef<[u8]>, target: impl Into<Vec<u8>>) -> Self {
         self.with(path.as_ref(), Node::Symlink(target.into()))
     }
 
-    /// With a device node, fifo or socket; `device` is its major and minor number.
+    /// Adds a device node, fifo or socket; `device` is its major and minor number.
     #[must_use]
     pub fn device(self, path: impl AsRef<[u8]>, kind: FileType, device: (u32, u32)) -> Self {
         self.with(path.as_ref(), Node::Special(kind, device))
     }
 
-    /// Writes its folders, files and links below a folder of this machine, which is made: what mkfs fills an image from.
+    /// Writes its folders, files and links to a folder of this machine, which is created, as a source for mkfs.
     ///
     /// # Panics
-    /// For device nodes, names that are no text, and when something cannot be written.
+    /// For device nodes, for names that are not UTF-8, and if something cannot be written.
     pub fn write_to(&self, folder: &Path) {
         self.write_node(ROOT, folder);
     }
@@ -132,7 +133,7 @@ impl Tree {
         self
     }
 
-    /// The folder of this path, made where it is missing.
+    /// The folder with this path, created if it is missing.
     fn directory(&mut self, path: &[&[u8]]) -> usize {
         let mut here = ROOT;
         for name in path {
@@ -148,11 +149,11 @@ impl Tree {
     fn entries(&mut self, index: usize) -> &mut BTreeMap<Vec<u8>, usize> {
         match &mut self.nodes[index] {
             Node::Directory(entries) => entries,
-            other => panic!("{other:?} is no folder"),
+            other => panic!("{other:?} is not a folder"),
         }
     }
 
-    /// The entries of a folder in the order they were made in: a disk has no better one.
+    /// The entries of a folder in the order of creation, as on a disk.
     fn in_disk_order(&self, dir: usize) -> Result<Vec<(&[u8], usize)>, Error> {
         let Node::Directory(entries) = &self.nodes[dir] else {
             return Err(Error::WrongType { expected: "directory" });

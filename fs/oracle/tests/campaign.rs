@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A campaign finds each way in which a reader can fail, and counts what readers get through.
+//! A campaign detects every kind of failure of a reader, and counts the layers that mutants pass.
 
 use std::rc::Rc;
 
 use block::BlockRead;
 use oracle::campaign::{self, Depth, Failure, Plan};
 
-/// A format of 64 bytes: the first chooses what the reader does, the last four are a sum over all others.
+/// A format of 64 bytes: the first chooses what the reader does, the last four are a checksum over all others.
 const LENGTH: usize = 64;
 const SUM: usize = LENGTH - 4;
 
@@ -39,7 +39,7 @@ fn plan(image: &[u8], read: fn(Rc<dyn BlockRead>, Depth) -> usize) -> Plan<'_> {
     Plan { name: "toy", image, layers: &["sum", "bytes"], read, repair, mutants: 300, seed: 1 }
 }
 
-/// What failed of the first so many mutants.
+/// The failures among the first mutants.
 fn failures(mutants: usize, read: fn(Rc<dyn BlockRead>, Depth) -> usize) -> Vec<Failure> {
     let image = image();
     let report = campaign::survey(Plan { mutants, ..plan(&image, read) });
@@ -64,8 +64,8 @@ fn a_sound_reader_passes_and_repaired_mutants_get_further() {
     let report = campaign::survey(plan(&image(), read));
     report.check();
     let [sum, bytes] = &report.layers[..] else { panic!("{report}") };
-    assert!(sum.plain == 0, "the sum stops all that is only damaged: {report}");
-    assert!(sum.repaired == 150, "and nothing that is repaired: {report}");
+    assert!(sum.plain == 0, "the checksum stops all plain mutants: {report}");
+    assert!(sum.repaired == 150, "and no repaired one: {report}");
     assert!(bytes.repaired > 0 && bytes.repaired < 150, "{report}");
 }
 

@@ -3,7 +3,7 @@
 
 use crc::{CRC_32_ISO_HDLC, Crc, Table};
 
-/// Bit by bit, without a table of its own: a partition table has 16 KiB.
+/// Bit by bit, without a lookup table: the entries of a GPT have only 16 KiB.
 static CRC32: Crc<u32, Table<0>> = Crc::<u32, Table<0>>::new(&CRC_32_ISO_HDLC);
 
 /// CRC-32/ISO-HDLC of `bytes`.

@@ -5,10 +5,10 @@ use block::{BlockRead, ReadError};
 
 use crate::read;
 
-/// Fuzz entry point: any bytes give a table, none, or an error, whatever the size of the device's blocks.
+/// Fuzz entry point: any bytes give a table, no table, or an error, whatever the device's block size.
 pub fn fuzz(data: &[u8]) {
     for block_size in [512, 2048, 4096] {
-        // Only that it ends is asked for.
+        // Any result is fine, as long as it returns.
         let _ = read(&Blocks { data, block_size });
     }
 }

@@ -20,9 +20,9 @@ pub use write::{InvalidLayout, Layout, NewPartition};
 const SIGNATURE: [u8; 8] = *b"EFI PART";
 const REVISION: u32 = 0x0001_0000;
 const HEADER_SIZE: u32 = 92;
-/// The smallest entry; larger ones are this times a power of two.
+/// Size of the smallest entry; larger ones are a power of two times this.
 const ENTRY_SIZE: u32 = 128;
-/// Bytes of an entry array that we are willing to read: 128 entries of 128 bytes are usual.
+/// Maximum size of an entry array in bytes; 128 entries of 128 bytes are usual.
 const LARGEST_ARRAY: u64 = 1024 * 1024;
 
 /// GPT header, UEFI 2.11 table 5.5.
@@ -57,11 +57,11 @@ struct Entry {
     partition_name: [[u8; 2]; 36],
 }
 
-/// Reads the primary copy or, where that is damaged, the backup: where the primary header says it is, if at
-/// least that is whole, else in the last block.
+/// Reads the primary copy or, if that is damaged, the backup: at the location in the primary header if that is intact,
+/// otherwise in the last block.
 ///
 /// # Errors
-/// The primary's fault when neither copy is whole.
+/// The error of the primary copy, if neither is intact.
 pub fn read(device: &dyn BlockRead, block_size: u32) -> Result<Table, ReadError> {
     // Cannot saturate: the device has a block.
     let last = device.size().checked_div(u64::from(block_size)).unwrap_or(0).saturating_sub(1);
@@ -86,7 +86,7 @@ fn read_copy(device: &dyn BlockRead, block_size: u32, header: &Header) -> Result
     let entries = read_entries(device, block_size, header)?;
     let mut table = Table { kind: Kind::Gpt, block_size, partitions: Vec::new(), warnings: Vec::new() };
     let entry_size = header.size_of_partition_entry.get();
-    // Nothing saturates: `read_entries` has read them.
+    // Nothing saturates: `read_entries` has read these bytes.
     let mut offset = header.partition_entry_lba.get().saturating_mul(u64::from(block_size));
     for (index, bytes) in (0u32..).zip(entries.chunks_exact(length(u64::from(entry_size)).max(1))) {
         if let Ok((entry, _)) = Entry::ref_from_prefix(bytes)
@@ -102,12 +102,12 @@ fn read_copy(device: &dyn BlockRead, block_size: u32, header: &Header) -> Result
     Ok(table)
 }
 
-/// A length in memory; what does not fit is more than any device that could be read.
+/// A length as `usize`; one that does not fit is larger than any device, so reading it fails.
 fn length(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
-/// That many zeros.
+/// A buffer with this many zeros.
 fn zeros(bytes: u64, structure: &'static str) -> Result<Vec<u8>, ReadError> {
     let mut buf = Vec::new();
     buf.try_reserve_exact(length(bytes))
@@ -117,7 +117,7 @@ fn zeros(bytes: u64, structure: &'static str) -> Result<Vec<u8>, ReadError> {
 }
 
 fn read_header(device: &dyn BlockRead, block_size: u32, lba: u64) -> Result<Header, ReadError> {
-    // What saturates is refused as behind the end.
+    // An offset that saturates is refused as past the end.
     let offset = lba.saturating_mul(u64::from(block_size));
     let fail =
         |fault, structure, at, found: u64| corrupt(Format::Gpt, fault, structure, within(offset, at), found);
@@ -141,7 +141,7 @@ fn read_header(device: &dyn BlockRead, block_size: u32, lba: u64) -> Result<Head
             u64::from(size),
         ));
     }
-    // The checksum is taken with its own field zero.
+    // The checksum is computed with its own field zero.
     if let Some(field) = bytes.get_mut(offset_of!(Header, header_crc32)..offset_of!(Header, reserved)) {
         field.fill(0);
     }
@@ -168,7 +168,7 @@ fn read_header(device: &dyn BlockRead, block_size: u32, lba: u64) -> Result<Head
 }
 
 fn read_entries(device: &dyn BlockRead, block_size: u32, header: &Header) -> Result<Vec<u8>, ReadError> {
-    // Cannot saturate: the header was read there.
+    // Cannot saturate: the header was read from there.
     let offset = header.my_lba.get().saturating_mul(u64::from(block_size));
     let fail =
         |fault, structure, at, found: u64| corrupt(Format::Gpt, fault, structure, within(offset, at), found);
@@ -182,7 +182,7 @@ fn read_entries(device: &dyn BlockRead, block_size: u32, header: &Header) -> Res
         ));
     }
     let count = header.number_of_partition_entries.get();
-    // Cannot saturate: 32 bits by 32.
+    // Cannot saturate: 32 bits times 32 bits.
     let bytes = u64::from(count).saturating_mul(u64::from(size));
     if bytes > LARGEST_ARRAY {
         return Err(fail(

@@ -3,12 +3,12 @@
 
 use core::{fmt, str::FromStr};
 
-/// A GUID: 16 bytes as they stand on the disk, the first three fields little-endian.
+/// A GUID: 16 bytes in on-disk order, with the first three fields little-endian.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub struct Guid([u8; 16]);
 
 impl Guid {
-    /// A GUID of its on-disk bytes.
+    /// A GUID from its on-disk bytes.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
@@ -24,7 +24,7 @@ impl Guid {
     }
 }
 
-/// Lower case with hyphens, as `PARTUUID=` spells it.
+/// Lower case with hyphens, as spelled after `PARTUUID=`.
 impl fmt::Display for Guid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a0, a1, a2, a3, b0, b1, c0, c1, d0, d1, e0, e1, e2, e3, e4, e5] = self.0;
@@ -39,7 +39,7 @@ impl fmt::Display for Guid {
     }
 }
 
-/// Either case, hyphens where they belong, no braces.
+/// Parses either case, with all hyphens, without braces.
 impl FromStr for Guid {
     type Err = InvalidGuid;
 
@@ -47,7 +47,7 @@ impl FromStr for Guid {
         let mut parts = text.split('-');
         let mut field = |digits: usize| {
             let part = parts.next().filter(|part| part.len() == digits);
-            // A sign is no digit, though integers are parsed with one.
+            // A sign is not a digit, although the integer parser accepts one.
             let part = part.filter(|part| part.bytes().all(|byte| byte.is_ascii_hexdigit()));
             part.and_then(|part| u64::from_str_radix(part, 16).ok()).ok_or(InvalidGuid)
         };
@@ -62,13 +62,13 @@ impl FromStr for Guid {
     }
 }
 
-/// Text that is no GUID.
+/// The error for a text that is not a GUID.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct InvalidGuid;
 
 impl fmt::Display for InvalidGuid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a GUID: xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx is one")
+        f.write_str("not a GUID (xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx)")
     }
 }
 

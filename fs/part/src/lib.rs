@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Partition tables: GPT and MBR, for logical blocks of any size.
 //!
-//! [`read`] yields the partitions of a disk. A GPT whose primary copy is damaged is read from its backup, with
-//! a warning. [`gpt::Layout`] writes one, the same bytes every time.
+//! [`read`] returns the partitions of a disk. A GPT whose primary copy is damaged is read from its backup, with
+//! a warning. [`gpt::Layout`] writes a GPT, the same bytes every time.
 //!
 //! ```
 //! let mut disk = vec![0; 1 << 20];
@@ -58,11 +58,11 @@ pub use guid::{Guid, InvalidGuid};
 pub struct Table {
     /// What kind of table it is.
     pub kind: Kind,
-    /// Logical block size in bytes that the table counts in; of a disc image it may not be the device's.
+    /// Block size in bytes that the table uses; for a disc image, it may differ from the device's.
     pub block_size: u32,
-    /// The partitions, by number.
+    /// The partitions, sorted by number.
     pub partitions: Vec<Partition>,
-    /// What was wrong and could be worked around.
+    /// Damage that could be worked around.
     pub warnings: Vec<ReadError>,
 }
 
@@ -78,23 +78,23 @@ pub enum Kind {
 /// One partition.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Partition {
-    /// Number as Linux and GRUB count: index of the GPT entry plus one; 1 to 4 for primary, from 5 on for
-    /// logical partitions.
+    /// Number as in Linux and GRUB: index of the GPT entry plus one; for MBR, 1 to 4 for primary partitions, 5 and
+    /// above for logical ones.
     pub number: u32,
     /// First byte.
     pub start: u64,
-    /// Length in bytes, at least one block; start + length lies on the disk.
+    /// Length in bytes, at least one block; the partition ends on the disk.
     pub length: u64,
     /// What it is for.
     pub kind: PartitionKind,
-    /// The identifier as `PARTUUID=` spells it: a GUID, or `xxxxxxxx-nn` for an MBR with a disk
-    /// signature; else empty.
+    /// The identifier as spelled after `PARTUUID=`: a GUID, or `xxxxxxxx-nn` for an MBR with a disk signature;
+    /// otherwise empty.
     pub uuid: String,
     /// The GPT name, empty for MBR.
     pub name: String,
 }
 
-/// What a partition says that it is for.
+/// The declared purpose of a partition.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PartitionKind {
     /// GPT: the partition type GUID.
@@ -110,12 +110,10 @@ pub const ESP: Guid = Guid::from_bytes([
 
 /// Reads the partition table of a disk, if it has one.
 ///
-/// Where nothing is found for the device's logical blocks, blocks of 512 bytes are tried: images made for
-/// disks are also written to CDs.
+/// If nothing is found with the device's block size, 512 bytes are tried: disk images are also written to CDs.
 ///
 /// # Errors
-/// [`ReadError::Device`] when block 0 cannot be read; [`ReadError::Corrupt`] when there is a table and no copy of it is
-/// whole.
+/// [`ReadError::Device`] if block 0 cannot be read; [`ReadError::Corrupt`] if there is a table without an intact copy.
 pub fn read(device: &dyn BlockRead) -> Result<Option<Table>, ReadError> {
     let native = device.logical_block_size();
     let found = read_with(device, native);
@@ -130,8 +128,8 @@ pub fn read(device: &dyn BlockRead) -> Result<Option<Table>, ReadError> {
 }
 
 impl Table {
-    /// Whether every partition that the table names is there: one read with the wrong block size has some
-    /// past the end of the disk.
+    /// Whether every partition in the table is on the disk: in a table read with the wrong block size, some are past
+    /// the end.
     fn fits(&self) -> bool {
         self.kind == Kind::Gpt || self.warnings.is_empty()
     }
@@ -141,8 +139,8 @@ fn read_with(device: &dyn BlockRead, block_size: u32) -> Result<Option<Table>, R
     if device.size() < u64::from(block_size) {
         return Ok(None);
     }
-    // Without a protective MBR there is no GPT: firmware, Linux and GRUB agree, and what stands at the end of
-    // a disk that is used otherwise by now is only left over.
+    // Without a protective MBR there is no GPT: firmware, Linux and GRUB agree on this. A backup GPT at the end of such
+    // a disk is left over from earlier use.
     match mbr::Mbr::read(device)? {
         Some(mbr) if mbr.is_protective() => gpt::read(device, block_size).map(Some),
         Some(mbr) => Ok(mbr.partitions(device, block_size)),
@@ -154,14 +152,14 @@ fn is_magic(error: &ReadError) -> bool {
     matches!(error, ReadError::Corrupt(corrupt) if corrupt.fault == Fault::Magic)
 }
 
-/// The error that says more: a structure that is not there says less than one that is damaged.
+/// The more informative of two errors: damage says more than a missing structure.
 fn graver(first: ReadError, second: ReadError) -> ReadError {
     if is_magic(&first) && !is_magic(&second) { second } else { first }
 }
 
-/// Where byte `at` of a structure stands on the device.
+/// Offset on the device of byte `at` of a structure.
 fn within(structure: u64, at: usize) -> u64 {
-    // Saturates where the structure is past the end: so are its bytes.
+    // Saturates only if the structure is past the end, as its bytes are then.
     structure.saturating_add(u64::try_from(at).unwrap_or(u64::MAX))
 }
 

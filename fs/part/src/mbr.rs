@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The master boot record and the chain of extended boot records behind it.
+//! The master boot record and the chain of extended boot records.
 
 use alloc::{format, string::String, vec::Vec};
 use core::mem::offset_of;
@@ -15,14 +15,14 @@ use crate::{Kind, Partition, PartitionKind, Table, corrupt, within};
 
 const SIGNATURE: u16 = 0xaa55;
 const PROTECTIVE: u8 = 0xee;
-/// Extended partitions: CHS, LBA, Linux.
+/// Types of extended partitions: CHS, LBA, Linux.
 const EXTENDED: [u8; 3] = [0x05, 0x0f, 0x85];
-/// Extended boot records of one disk: more than Linux follows (100).
+/// Maximum number of extended boot records of one disk; Linux follows 100.
 const MOST_RECORDS: usize = 256;
-/// Bytes of a record, whatever the block size.
+/// Bytes of a boot record, whatever the block size.
 const SECTOR: u64 = 512;
 
-/// The sector, as it stands at byte 0 and at the start of every logical partition's record.
+/// A boot record: the sector at byte 0, or an extended boot record.
 #[derive(FromBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 pub struct Mbr {
@@ -45,7 +45,7 @@ struct Record {
 }
 
 impl Mbr {
-    /// The record in block 0, if its signature is there.
+    /// The boot record at byte 0, if it has its signature.
     pub fn read(device: &dyn BlockRead) -> Result<Option<Self>, ReadError> {
         Ok(Some(Self::read_at(device, 0)?).filter(|mbr| mbr.signature.get() == SIGNATURE))
     }
@@ -56,18 +56,18 @@ impl Mbr {
         Self::read_from_bytes(&sector).map_err(|_| corrupt(Format::Mbr, Fault::Truncated, "MBR", offset, 512))
     }
 
-    /// The records, and where they stand: the sector is at byte `offset` of the device.
+    /// The partition records and their byte offsets; the sector is at byte `offset` of the device.
     fn records(&self, offset: u64) -> impl Iterator<Item = (u64, &Record)> {
         let first = within(offset, offset_of!(Self, partition_record));
         (first..).step_by(size_of::<Record>()).zip(&self.partition_record)
     }
 
-    /// Whether a GPT stands behind it.
+    /// Whether it is the protective MBR of a GPT.
     pub fn is_protective(&self) -> bool {
         self.partition_record.iter().any(|record| record.os_type == PROTECTIVE)
     }
 
-    /// Its partitions; none when the sector is no partition table (a filesystem's boot sector has the same
+    /// Its partitions; `None` if the sector is not a partition table (a filesystem's boot sector has the same
     /// signature).
     pub fn partitions(&self, device: &dyn BlockRead, block_size: u32) -> Option<Table> {
         let mut records = self.partition_record.iter();
@@ -103,24 +103,24 @@ impl Record {
 /// Collects the partitions of one disk.
 struct Reader<'a> {
     device: &'a dyn BlockRead,
-    /// The disk's signature.
+    /// The disk signature.
     disk: u32,
     table: Table,
     /// The number of the next logical partition.
     next_logical: u32,
-    /// Blocks of the extended boot records that were read.
+    /// Blocks of the extended boot records read so far.
     seen: Vec<u64>,
 }
 
 impl Reader<'_> {
-    /// Adds a partition whose start is relative to block `base`, and whose record stands at byte `place`. One that does
-    /// not lie on the disk is left out, with a warning.
+    /// Adds a partition whose start is relative to block `base`, and whose record is at byte `place`. A partition that
+    /// is not entirely on the disk is left out, with a warning.
     fn add(&mut self, number: u32, base: u64, place: u64, record: &Record) {
         if record.is_empty() {
             return;
         }
         let block_size = u64::from(self.table.block_size);
-        // Nothing saturates: blocks are numbered with 34 bits, and the size of one has 32.
+        // Nothing saturates: block numbers have 34 bits, and a block size has 32.
         let start = base.saturating_add(u64::from(record.starting_lba.get())).saturating_mul(block_size);
         let length = u64::from(record.size_in_lba.get()).saturating_mul(block_size);
         if start.checked_add(length).is_none_or(|end| end > self.device.size()) {
@@ -130,28 +130,28 @@ impl Reader<'_> {
             self.table.warnings.push(warning);
             return;
         }
-        // Zero is no signature: blkid gives none either.
+        // Zero is not a signature; blkid shows none, either.
         let uuid = match self.disk {
             0 => String::new(),
             disk => format!("{disk:08x}-{number:02x}"),
         };
         let kind = PartitionKind::Mbr(record.os_type);
         let partition = Partition { number, start, length, kind, uuid, name: String::new() };
-        // Logical partitions may come before the last primary ones.
+        // Logical partitions may have been added before the last primary ones.
         let partitions = &mut self.table.partitions;
         let place = partitions.iter().position(|other| other.number > number).unwrap_or(partitions.len());
         partitions.insert(place, partition);
     }
 
-    /// Walks the chain of an extended partition as Linux does: the first two records are logical partitions,
-    /// relative to their own block; the first extended one of all four is the link, relative to the extended
-    /// partition.
+    /// Walks the chain of an extended partition as in Linux: in each boot record, the first two records are logical
+    /// partitions, relative to its own block; the first extended one of all four is the link to the next boot record,
+    /// relative to the extended partition.
     fn logical(&mut self, place: u64, extended: &Record) -> Result<(), ReadError> {
         let base = u64::from(extended.starting_lba.get());
-        // Where the record stands that names the next block.
+        // `link` is the byte offset of the record that names block `next`.
         let (mut link, mut next) = (place, base);
         loop {
-            // Cannot saturate: 33 bits by 32.
+            // Cannot saturate: 33 bits times 32 bits.
             let offset = next.saturating_mul(u64::from(self.table.block_size));
             let fail = |fault| {
                 let place = within(link, offset_of!(Record, starting_lba));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Damaged tables end in a value or an error, within limits of time, stack and memory.
+//! Damaged tables give a value or an error, within limits of time, stack and memory.
 
 use std::{fs, rc::Rc};
 
@@ -10,7 +10,7 @@ use oracle::{
 };
 use part::{Kind, Table};
 
-/// What the bazel target of this test has time for.
+/// Number of mutants that this test has time for.
 const MUTANTS: usize = 1000;
 const MIB: u64 = 1024 * 1024;
 
@@ -22,7 +22,7 @@ fn image(name: &str, bytes: u64, make: impl FnOnce(&str)) -> Vec<u8> {
     fs::read(&path).unwrap()
 }
 
-/// Layers passed: the table is there; nothing is wrong with it.
+/// Layers passed: the table was found; it has no warnings.
 fn layers(table: Option<Table>, kind: Kind) -> usize {
     match table {
         Some(table) if table.kind == kind => 1 + usize::from(table.warnings.is_empty()),
@@ -31,7 +31,7 @@ fn layers(table: Option<Table>, kind: Kind) -> usize {
 }
 
 fn read_gpt(device: Rc<dyn BlockRead>, _: Depth) -> usize {
-    // The backup is only read when the primary fails: a walk over both.
+    // Walks over both copies, because the backup is only read if the primary fails.
     let last = device.size().saturating_sub(33 * 512);
     let mut backup = [0; 512];
     for block in (1..33).chain([last / 512 + 32, last / 512]) {
@@ -45,13 +45,13 @@ fn read_mbr(device: Rc<dyn BlockRead>, _: Depth) -> usize {
     part::read(&*device).map_or(0, |table| layers(table, Kind::Mbr))
 }
 
-/// CRC-32/ISO-HDLC, bit by bit: of no table that the reader uses.
+/// CRC-32/ISO-HDLC, bit by bit, independent of the reader's implementation.
 fn crc32(bytes: &[u8]) -> u32 {
     let step = |crc: u32, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 };
     !bytes.iter().fold(u32::MAX, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), step))
 }
 
-/// Both checksums of both copies, over as many entries as the header says, if it says anything that can be.
+/// Repairs both checksums of both copies, over as many entries as the header says, if that is plausible.
 fn repair_gpt(image: &mut [u8], _: usize) {
     let number = |image: &[u8], at: usize| u32::from_le_bytes(image[at..at + 4].try_into().unwrap()) as usize;
     for header in [512, image.len() - 512] {
@@ -95,7 +95,7 @@ fn mbr() {
         let commands = "o\nn\np\n1\n\n+512K\nn\ne\n2\n\n\nn\nl\n\n+512K\nn\nl\n\n+512K\nn\nl\n\n\nw\n";
         // A geometry that such a small disk can have.
         let fdisk = ["fdisk", "-u", "-C", "64", "-H", "4", "-S", "32", path];
-        // It fails, having written everything: the kernel cannot read a file's partitions again.
+        // It fails after writing everything, because the kernel cannot re-read the partitions of a file.
         let _ = output_with_input("busybox", &fdisk, commands.as_bytes());
     });
     assert_eq!(part::read(&image).unwrap().unwrap().partitions.len(), 4);

@@ -55,7 +55,7 @@ proptest! {
         fuzz(&data);
     }
 
-    // Few changes, so that most of the table still makes sense; in the blocks that hold one.
+    // A few changes in the blocks of the table, so that most of it remains valid.
     #[test]
     fn a_changed_table(
         is_gpt: bool,

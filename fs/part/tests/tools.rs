@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What others write is read as they read it, and what we write is read by them.
+//! Tables written by other tools read as those read them, and tables written by us are read by them.
 
 use std::{fs, path::Path};
 
@@ -23,7 +23,7 @@ fn read(path: impl AsRef<Path>, block_size: u32) -> Table {
     part::read(&device).unwrap().expect("a table")
 }
 
-/// What a partition is, in a form that does not depend on who read it.
+/// A partition in a form that does not depend on the reader.
 type Facts = (u32, u64, u64, String, String, String);
 
 fn facts(partition: &Partition) -> Facts {
@@ -168,7 +168,7 @@ fn the_backup_stands_in_with_a_warning_that_names_the_field() {
     assert!(entries.starts_with("GPT: GPT header.PartitionEntryArrayCRC32 at byte 600"), "{entries}");
     let wiped = compare_damaged("wiped", |disk| disk[512..34 * 512].fill(0));
     assert!(wiped.starts_with("GPT: GPT header.Signature at byte 512: wrong magic number"), "{wiped}");
-    // As a disk is that was made larger: the backup is not in the last block, but the primary knows where.
+    // As on a disk that was enlarged: the backup is not in the last block, but the primary header says where it is.
     let grown = compare_damaged("grown", |disk| {
         disk[1024 + 32] ^= 1;
         disk.resize(disk.len() + 1024 * 1024, 0);
@@ -198,7 +198,7 @@ fn an_mbr_of_fdisk_is_read_as_libblkid_reads_it() {
         let image = image("fdisk", 64 * MIB);
         let size = block_size.to_string();
         let fdisk = ["fdisk", "-u", "-b", &size, &image];
-        // It fails, having written everything: the kernel cannot read a file's partitions again.
+        // It fails after writing everything, because the kernel cannot re-read the partitions of a file.
         let output = output_with_input("busybox", &fdisk, commands(extended).as_bytes());
         assert!(String::from_utf8_lossy(&output.stdout).contains("has been altered"), "{output:?}");
         let mut bytes = fs::read(&image).unwrap();

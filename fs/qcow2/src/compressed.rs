@@ -19,35 +19,35 @@ use ruzstd::{
 use crate::{Compression, corrupt, length, zeros};
 
 const SECTOR: u64 = 512;
-/// Bits of an entry that say what it is.
+/// The flag bits of an entry.
 const FLAGS: u64 = 3 << 62;
-/// The largest window of a frame in bytes, which the decoder takes memory for: what RFC 8878 wants of every
-/// decoder. A cluster, and so the window that an encoder has use for, is of 2 MiB at most.
+/// Maximum window size of a frame in bytes, for which the decoder allocates memory: what RFC 8878 recommends every
+/// decoder to support. A cluster, and so any useful window, has at most 2 MiB.
 const WINDOW_LIMIT: u64 = 8 << 20;
-/// QEMU writes one frame and reads more. Each costs a decoder's tables.
+/// Maximum number of frames: QEMU writes one but reads several, and each needs a new decoder.
 const MOST_FRAMES: usize = 16;
 
-/// Content of a block, below what any encoder makes, and blocks more than that: the decoder keeps a window's
-/// worth of content before it yields any, so that four bytes for 128 KiB would go on for long.
+/// Limit for the number of blocks: one for each `BLOCK` bytes of content (encoders make larger blocks), plus
+/// `MORE_BLOCKS`. Without it, tiny blocks that expand to 128 KiB each could keep the decoder busy for long, since it
+/// buffers a whole window before it returns content.
 const BLOCK: usize = 512;
 const MORE_BLOCKS: usize = 8;
 
 const STRUCTURE: &str = "compressed cluster";
 
-/// Where a compressed cluster stands.
+/// The location of a compressed cluster.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Compressed {
     /// First byte on the device.
     pub offset: u64,
-    /// Bytes to the end of its last sector, or of the device: up to two clusters, and more than the compressed
-    /// data.
+    /// Bytes to the end of its last sector or of the device: up to two clusters, usually more than the compressed data.
     pub length: u64,
 }
 
 impl Compressed {
-    /// Reads the descriptor in the L2 entry that stands at byte `place` of a device of `device_size` bytes.
+    /// Parses the descriptor in the L2 entry at byte `place` of a device of `device_size` bytes.
     pub fn parse(entry: u64, cluster_bits: u32, device_size: u64, place: u64) -> Result<Self, ReadError> {
-        // The sectors have as many bits as the clusters more than 256 bytes, just below the flags.
+        // The number of sectors is stored just below the flags, in `cluster_bits` - 8 bits.
         // Nothing saturates: `cluster_bits` is 9 to 21, so that there are at most 2^13 sectors and 61 bits of offset.
         let shift = 70u32.saturating_sub(cluster_bits);
         let sectors = (entry & !FLAGS).checked_shr(shift).unwrap_or(0);
@@ -55,13 +55,13 @@ impl Compressed {
         if offset >= device_size {
             return Err(corrupt(Fault::Truncated, STRUCTURE, place, offset));
         }
-        // The first sector, from the offset on, and `sectors` more. The file may end within the last.
+        // The first sector, from the offset on, and `sectors` more. The file may end within the last one.
         let length = sectors.saturating_add(1).saturating_mul(SECTOR).saturating_sub(offset % SECTOR);
         Ok(Self { offset, length: length.min(device_size.saturating_sub(offset)) })
     }
 }
 
-/// Fills `cluster` with what is compressed at `place`.
+/// Fills `cluster` by unpacking the data at `place`.
 pub fn unpack(
     device: &impl BlockRead,
     place: Compressed,
@@ -76,9 +76,9 @@ pub fn unpack(
     }
 }
 
-/// As QEMU does, data that goes on when the cluster is full is left alone: only its sectors are known.
+/// As in QEMU, data left over when the cluster is full is ignored: only the number of sectors is known.
 fn inflate(data: &[u8], offset: u64, cluster: &mut [u8]) -> Result<(), ReadError> {
-    // Too large for the stack that firmware gives.
+    // On the heap: it is too large for the firmware's stack.
     let mut state = Box::<DecompressorOxide>::default();
     let (status, _, written) =
         decompress(&mut state, data, cluster, 0, TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF);
@@ -94,7 +94,7 @@ fn inflate(data: &[u8], offset: u64, cluster: &mut [u8]) -> Result<(), ReadError
     }
 }
 
-/// The content of all frames until the cluster is full; the last one must end there.
+/// Unpacks frames until the cluster is full; the last one must end there.
 fn frames(data: &[u8], offset: u64, cluster: &mut [u8]) -> Result<(), ReadError> {
     let mut output = Output { cluster, written: 0, offset };
     let mut rest = data;
@@ -113,7 +113,7 @@ fn frames(data: &[u8], offset: u64, cluster: &mut [u8]) -> Result<(), ReadError>
 struct Output<'a> {
     cluster: &'a mut [u8],
     written: usize,
-    /// Where the compressed data stands.
+    /// Byte offset of the compressed data.
     offset: u64,
 }
 
@@ -122,28 +122,28 @@ impl Output<'_> {
         self.cluster.get_mut(self.written..).unwrap_or_default()
     }
 
-    /// An error, with the bytes that were unpacked until then.
+    /// An error, with the number of bytes unpacked so far.
     fn corrupt(&self, fault: Fault) -> ReadError {
         corrupt(fault, STRUCTURE, self.offset, u64::try_from(self.written).unwrap_or(u64::MAX))
     }
 
-    /// Takes what the decoder has finished.
+    /// Takes the finished output of the decoder.
     fn collect(&mut self, decoder: &mut FrameDecoder) -> Result<(), ReadError> {
         while decoder.can_collect() > 0 {
             let read = decoder.read(self.rest()).unwrap_or(0);
             if read == 0 {
                 return Err(self.corrupt(Fault::Inconsistent));
             }
-            // Cannot saturate: it is at most what the cluster has.
+            // Cannot saturate: at most the size of the cluster.
             self.written = self.written.saturating_add(read);
         }
         Ok(())
     }
 }
 
-/// Unpacks the frame at the start of `rest`, and moves `rest` behind it.
+/// Unpacks the frame at the start of `rest`, and moves `rest` past it.
 fn frame(rest: &mut &[u8], output: &mut Output<'_>) -> Result<(), ReadError> {
-    // One for each frame: a decoder that is used again takes memory for the whole window at once.
+    // A new one for each frame: a reused decoder allocates the whole window at once.
     let mut decoder = FrameDecoder::new();
     decoder.set_max_window_size(WINDOW_LIMIT);
     match decoder.init(&mut *rest) {
@@ -172,7 +172,7 @@ fn frame(rest: &mut &[u8], output: &mut Output<'_>) -> Result<(), ReadError> {
     if !finished {
         return Err(output.corrupt(Fault::Data));
     }
-    // The decoder yields zero for a frame that does not say it.
+    // The decoder returns zero for a frame without a content size.
     // Cannot saturate: `written` only grows.
     let produced = u64::try_from(output.written.saturating_sub(start)).unwrap_or(u64::MAX);
     if declared != 0 && declared != produced {

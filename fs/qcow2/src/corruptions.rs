@@ -183,7 +183,7 @@ fn headers_are_refused() {
 #[test]
 fn features_are_refused_by_name() {
     let feature = |bits: u64| move |image: &mut Image| image.long(72, bits);
-    let corrupt = "corrupt bit (qemu-img check -r all may mend the image)";
+    let corrupt = "corrupt bit (qemu-img check -r all may repair the image)";
     assert_eq!(refused(Image::sound(), 0, feature(3)), unsupported(corrupt));
     assert_eq!(refused(Image::sound(), 0, feature(4)), unsupported("external data file"));
     assert_eq!(refused(Image::sound(), 0, feature(1 << 40)), unsupported("incompatible feature 40"));
@@ -211,7 +211,8 @@ fn features_are_refused_by_name() {
         (0..64).for_each(|number| image.long(104 + number * 8, 1 << 32));
     };
     let place = "header extension at byte 616";
-    let text = format!("E-FS-QCOW2-LOOP qcow2: {place}: loops or nests too deep (found 0x40)");
+    let text =
+        format!("E-FS-QCOW2-LOOP qcow2: {place}: contains a loop, or is nested too deeply (found 0x40)");
     assert_eq!(refused(Image::sound(), 0, endless), text);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What stands between the header and the end of its cluster, or the name of the backing file.
+//! Header extensions: between the header and the name of the backing file or the end of the cluster.
 
 use alloc::{vec, vec::Vec};
 use core::mem::offset_of;
@@ -10,36 +10,36 @@ use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligne
 
 use crate::{corrupt, header::wide};
 
-/// Header extensions, by their types.
+/// Types of header extensions.
 const END: u32 = 0;
 const BACKING_FORMAT: u32 = 0xe279_2aca;
 const FEATURE_NAMES: u32 = 0x6803_f857;
-/// Longest name of a format that is believed: QEMU keeps 15 bytes.
+/// Maximum length of a format name; QEMU uses at most 15 bytes.
 const MAX_FORMAT_NAME: u32 = 255;
-/// Entries of the feature name table: one byte each for kind and bit, the rest is the name.
+/// Bytes of an entry of the feature name table: one byte each for kind and bit, the rest is the name.
 const FEATURE_NAME: usize = 48;
-/// Kind of an incompatible feature there.
+/// The kind of an incompatible feature in that table.
 const INCOMPATIBLE: u8 = 0;
-/// Most extensions that are looked at: there are seven types.
+/// Maximum number of extensions: there are seven types.
 const MOST_EXTENSIONS: usize = 64;
-/// Most bytes of the table that are read: 64 bits of three kinds.
+/// Maximum number of bytes to read of that table: 64 bits of three kinds.
 const MAX_FEATURE_NAMES: u32 = 48 * 64 * 3;
 
-/// What an extension begins with.
+/// The head of an extension.
 #[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
 #[repr(C)]
 struct ExtensionHead {
     kind: U32,
-    /// Bytes of its content.
+    /// Length of its content in bytes.
     length: U32,
 }
 
 /// The extensions of a header.
 pub struct Extensions<'a, D> {
     pub device: &'a D,
-    /// Where the first one stands.
+    /// Byte offset of the first one.
     pub at: u64,
-    /// They end before this byte.
+    /// Byte offset of their end.
     pub end: u64,
 }
 
@@ -49,19 +49,19 @@ impl<D: BlockRead> Extensions<'_, D> {
         self.content(BACKING_FORMAT, MAX_FORMAT_NAME)
     }
 
-    /// The name that the image has for an incompatible feature.
+    /// The image's own name for an incompatible feature.
     pub fn feature_name(&self, bit: u32) -> Result<Option<Vec<u8>>, ReadError> {
         let table = self.content(FEATURE_NAMES, MAX_FEATURE_NAMES)?.unwrap_or_default();
         Ok(feature_name(&table, bit).map(<[u8]>::to_vec))
     }
 
-    /// The content of the first extension of this type, or as much of it as `limit` bytes.
+    /// The content of the first extension of this type, at most `limit` bytes of it.
     fn content(&self, wanted: u32, limit: u32) -> Result<Option<Vec<u8>>, ReadError> {
         let mut at = self.at;
         let end = self.end.min(self.device.size());
         for _ in 0..MOST_EXTENSIONS {
             let mut head = ExtensionHead::new_zeroed();
-            // Nothing saturates: `at` is of 33 bits, and what goes behind the end is not read.
+            // Nothing saturates: `at` has 33 bits, and nothing past the end is read.
             let content = at.saturating_add(wide(size_of::<ExtensionHead>()));
             if content > end {
                 return Ok(None);

@@ -7,9 +7,9 @@ use block::BlockRead;
 
 use crate::{Header, Qcow2};
 
-/// Clusters that are read: more than a small input can honestly hold.
+/// Maximum number of clusters to read: more than a small valid input can hold.
 const MOST: u64 = 256;
-/// A backing device that ends within any disk of more.
+/// Bytes of the backing device, which ends before the end of larger disks.
 const BACKING: usize = 5000;
 
 /// Fuzz entry point: any bytes give a value or an error, and so does everything in them.
@@ -22,12 +22,12 @@ pub fn fuzz(data: &[u8]) {
     let size = image.size();
     let mut buf = vec![0; 4096];
     let mut read = |offset: u64, length: u64| {
-        // Behind the end, where nothing is to be read, what saturates stays.
+        // Saturates at zero past the end, where nothing is read.
         let length = usize::try_from(length.min(size.saturating_sub(offset))).unwrap_or(usize::MAX);
-        // Only that it ends is asked for.
+        // Any result is fine, as long as it returns.
         let _ = image.read_at(offset, buf.get_mut(..length).unwrap_or_default());
     };
-    // The first clusters, and as many spread over the disk.
+    // The first clusters, and as many more spread over the disk.
     let cluster = image.header().cluster_size();
     let step = size.checked_div(MOST).unwrap_or(0);
     for number in 0..MOST {

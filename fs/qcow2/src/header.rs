@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The header, and the extensions behind it.
+//! The header, with its extensions.
 
 use alloc::{format, vec, vec::Vec};
 use core::mem::offset_of;
@@ -15,19 +15,19 @@ use crate::{corrupt, extensions::Extensions, features, unsupported};
 
 /// `QFI\xfb`
 pub const MAGIC: u32 = 0x5146_49fb;
-/// Bytes of the header in version 2, which has no field for it, and the least in version 3.
+/// Header length in version 2, which has no field for it, and minimum header length in version 3.
 const LENGTH_V2: u32 = 72;
 const LENGTH_V3: u32 = 104;
-/// Clusters: the format's 512 bytes to QEMU's 2 MiB, `MAX_CLUSTER_BITS`.
+/// Valid cluster sizes: 512 bytes, the format's minimum, to 2 MiB, QEMU's `MAX_CLUSTER_BITS`.
 const CLUSTER_BITS: core::ops::RangeInclusive<u32> = 9..=21;
-/// With extended L2 entries a subcluster, a 32nd, has at least 512 bytes.
+/// Minimum with extended L2 entries: a subcluster, 1/32 of a cluster, has at least 512 bytes.
 const EXTENDED_CLUSTER_BITS: u32 = 14;
 /// `QCOW_MAX_L1_SIZE` in bytes.
 const MAX_L1_SIZE: u64 = 32 << 20;
-/// Longest name of a backing file: the format's own limit.
+/// Maximum length of a backing file's name, as defined by the format.
 const MAX_BACKING_NAME: u32 = 1023;
 
-/// `QCowHeader`, all that version 3 has; version 2 ends before `incompatible_features`.
+/// `QCowHeader` of version 3; version 2 ends before `incompatible_features`.
 #[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
 #[repr(C)]
 struct Raw {
@@ -53,7 +53,7 @@ struct Raw {
     padding: [u8; 7],
 }
 
-/// How compressed clusters are compressed.
+/// The compression of compressed clusters.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Compression {
     /// Raw deflate, RFC 1951.
@@ -62,7 +62,7 @@ pub enum Compression {
     Zstd,
 }
 
-/// What an image says of itself, checked against the device that it stands on.
+/// The header's values, checked against the device that the image is on.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Header {
@@ -72,17 +72,17 @@ pub struct Header {
     pub size: u64,
     /// Bytes of a cluster, as a power of two: 9 to 21.
     pub cluster_bits: u32,
-    /// L2 entries are of 16 bytes and have subclusters.
+    /// L2 entries have 16 bytes and describe subclusters.
     pub has_extended_l2: bool,
-    /// Of compressed clusters.
+    /// The compression of compressed clusters.
     pub compression: Compression,
     /// Number of internal snapshots, which are ignored.
     pub snapshots: u32,
-    /// The file that holds what this image does not: its name, any bytes.
+    /// Name of the backing file, any bytes.
     pub backing_file: Option<Vec<u8>>,
-    /// The format of that file as QEMU names it (`raw`, `qcow2`), any bytes.
+    /// The backing file's format as named by QEMU (`raw`, `qcow2`), any bytes.
     pub backing_format: Option<Vec<u8>>,
-    /// Where the L1 table stands: it has all entries that `size` needs, on the device.
+    /// Byte offset of the L1 table, which has all entries that `size` needs and is on the device.
     pub(crate) l1_table_offset: u64,
 }
 
@@ -146,7 +146,7 @@ impl Header {
         1u64.checked_shl(self.cluster_bits).unwrap_or(u64::MAX)
     }
 
-    /// The cluster that holds the disk's byte at `offset`, and where in it.
+    /// The cluster that holds the disk's byte at `offset`, and the offset in the cluster.
     pub(crate) fn locate(&self, offset: u64) -> (u64, u64) {
         let cluster = offset.checked_shr(self.cluster_bits).unwrap_or(0);
         // Cannot saturate: a cluster has at least 512 bytes.
@@ -173,7 +173,7 @@ impl Raw {
         1u64.checked_shl(self.cluster_bits.get()).unwrap_or(u64::MAX)
     }
 
-    /// Bytes of the header. What it does not reach is made zero.
+    /// Length of the header in bytes. Fields past it are set to zero.
     fn header_length(&mut self, device_size: u64) -> Result<u32, ReadError> {
         match self.version.get() {
             2 => {
@@ -225,7 +225,7 @@ impl Raw {
         }
     }
 
-    /// Extensions stand before the name of the backing file, or fill the first cluster.
+    /// End of the extensions: the name of the backing file, or the end of the first cluster.
     fn extensions_end(&self) -> Result<u64, ReadError> {
         match self.backing_file_offset.get() {
             0 => Ok(self.cluster_size()),
@@ -250,7 +250,7 @@ impl Raw {
         }))
     }
 
-    /// The type and the feature bit say the same.
+    /// The compression; the type and the feature bit must agree.
     fn compression(&self) -> Result<Compression, ReadError> {
         match (self.compression_type, self.has(features::COMPRESSION_TYPE)) {
             (0, false) => Ok(Compression::Zlib),
@@ -265,13 +265,13 @@ impl Raw {
         }
     }
 
-    /// The name stands in the first cluster, behind the extensions.
+    /// The name of the backing file, which is in the first cluster, after the extensions.
     fn backing_file(&self, device: &impl BlockRead) -> Result<Option<Vec<u8>>, ReadError> {
         let (offset, length) = (self.backing_file_offset.get(), self.backing_file_size.get());
         if offset == 0 || length == 0 {
             return Ok(None);
         }
-        // Saturates behind the first cluster: there is no room.
+        // Saturates at zero past the first cluster: there is no space for a name.
         let room = self.cluster_size().saturating_sub(offset).min(MAX_BACKING_NAME.into());
         if u64::from(length) > room {
             return Err(field(
@@ -286,7 +286,7 @@ impl Raw {
         Ok(Some(name))
     }
 
-    /// The table must have an entry for every part of the disk, and those must be on the device.
+    /// Checks that the L1 table has an entry for every part of the disk, and that these entries are on the device.
     fn check_l1(&self, header: &Header, device_size: u64) -> Result<(), ReadError> {
         if header.has_extended_l2 && header.cluster_bits < EXTENDED_CLUSTER_BITS {
             return Err(field(
@@ -296,7 +296,7 @@ impl Raw {
                 header.cluster_bits,
             ));
         }
-        // Nothing saturates: an L2 table maps at least 2^15 and at most 2^39 bytes, and `l1_size` is of 32 bits.
+        // Nothing saturates: an L2 table maps at least 2^15 and at most 2^39 bytes, and `l1_size` has 32 bits.
         let mapped = header.cluster_size().saturating_mul(header.l2_entries());
         let needed = header.size.div_ceil(mapped.max(1)).saturating_mul(8);
         let l1_size = self.l1_size.get();
@@ -321,19 +321,19 @@ impl Raw {
     }
 }
 
-/// Damage of the field `at` this byte of the header.
+/// An error about the field at byte `at` of the header.
 fn field(fault: Fault, structure: &'static str, at: usize, found: impl Into<u64>) -> ReadError {
     corrupt(fault, structure, wide(at), found)
 }
 
-/// A place or size in a structure, as one on the device.
+/// An offset or size in a structure, as `u64`.
 pub(crate) fn wide(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
-/// Fills `buf` from `offset` as far as the device goes, which must have `least` bytes there.
+/// Fills `buf` from `offset` up to the end of the device, which must have at least `least` bytes there.
 fn fill(device: &impl BlockRead, offset: u64, buf: &mut [u8], least: u64) -> Result<(), ReadError> {
-    // Saturates behind the end: nothing is there.
+    // Saturates at zero past the end: nothing is there.
     let there = device.size().saturating_sub(offset);
     if there < least {
         return Err(corrupt(Fault::Truncated, "QCowHeader", offset, device.size()));

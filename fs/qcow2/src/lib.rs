@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Disk images of QEMU (qcow2), read-only: a device of bytes over a device of bytes.
+//! QEMU disk images (qcow2), read-only: a block device on top of another one.
 //!
-//! Versions 2 and 3, zlib and zstd clusters, subclusters (extended L2 entries), a backing device when the caller
-//! gives one. Internal snapshots are counted and otherwise ignored; the disk is the image's present state.
+//! Versions 2 and 3, zlib and zstd clusters, subclusters (extended L2 entries), a backing device if the caller
+//! passes one. Internal snapshots are counted and otherwise ignored; the disk is the image's current state.
 //!
 //! ```
 //! # fn read(file: Vec<u8>) -> Result<(), block::ReadError> {
@@ -13,7 +13,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Sources: QEMU 10.0, docs/interop/qcow2.rst, block/qcow2.h; what `qemu-img check` calls an error is one here.
+//! Sources: QEMU 10.0, docs/interop/qcow2.rst, block/qcow2.h; what `qemu-img check` calls an error is an error here.
 #![no_std]
 
 extern crate alloc;
@@ -46,22 +46,22 @@ use crate::{
 /// Pages of 16 KiB kept for tables: 1 MiB, which map 8 GiB with clusters of 64 KiB.
 const CACHE_PAGES: usize = 64;
 
-/// The disk that an image holds.
+/// The disk in an image.
 ///
 /// The L1 table is not kept in memory: its entries, like those of L2 tables, are read through a cache of 1 MiB,
 /// whatever sizes the header states. Unpacked clusters take up to 4 MiB more.
 pub struct Qcow2<D> {
     header: Header,
-    /// For tables; clusters are read from the device behind it.
+    /// A cache for tables; clusters are read from the device below it.
     device: Cache<D>,
     backing: Option<Rc<dyn BlockRead>>,
     unpacked: Unpacked,
 }
 
-/// Whether the magic number of an image stands on the device.
+/// Whether the magic number of an image is on the device.
 ///
 /// # Errors
-/// Those of the device. A device that is too small holds no such image: that is not an error.
+/// Those of the device. A device that is too small is not such an image, which is not an error.
 pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, ReadError> {
     let mut magic = [0; 4];
     if device.size() < 4 {
@@ -72,11 +72,11 @@ pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, ReadError> {
 }
 
 impl<D: BlockRead> Qcow2<D> {
-    /// Opens an image that is complete in itself.
+    /// Opens an image without a backing file.
     ///
     /// # Errors
     /// [`ReadError::Corrupt`] for a damaged header; [`ReadError::Unsupported`] naming a feature, or the backing file
-    /// without which the image is not complete.
+    /// that is missing.
     pub fn open(device: D) -> Result<Self, ReadError> {
         let image = Self::over(device)?;
         match image.header.backing_file.as_deref() {
@@ -85,10 +85,10 @@ impl<D: BlockRead> Qcow2<D> {
         }
     }
 
-    /// Opens an image whose clusters that are not its own are those of `backing`, zeros behind its end.
+    /// Opens an image with a backing device: unallocated clusters are read from `backing`, and as zeros past its end.
     ///
-    /// What file that is the caller decides: the image's own word for it ([`Header::backing_file`]) may name any
-    /// file of the machine, and is never followed. Of an image that names none, `backing` is not read.
+    /// The caller chooses the device: the name in the image ([`Header::backing_file`]) may be any file of the machine,
+    /// and is never followed. If the image names no backing file, `backing` is not read.
     ///
     /// # Errors
     /// As [`open`](Self::open), but for the backing file.
@@ -104,12 +104,12 @@ impl<D: BlockRead> Qcow2<D> {
         Ok(Self { header, device: Cache::new(device, CACHE_PAGES), backing: None, unpacked })
     }
 
-    /// What the image says of itself.
+    /// The header of the image.
     pub fn header(&self) -> &Header {
         &self.header
     }
 
-    /// A backing device may end before the disk.
+    /// Reads from the backing device, which may end before the disk does.
     fn read_backing(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         let Some(backing) = &self.backing else {
             buf.fill(0);
@@ -131,12 +131,11 @@ impl<D: BlockRead> BlockRead for Qcow2<D> {
         self.header.size
     }
 
-    /// Fills `buf` with the disk's bytes at `offset`: clusters that follow each other on the device are one read
-    /// of it.
+    /// Fills `buf` with the disk's bytes at `offset`; clusters that are contiguous on the device are one read.
     ///
     /// # Errors
-    /// [`ReadError::OutOfBounds`] when the bytes are not all on the disk; [`ReadError::Device`];
-    /// [`ReadError::Corrupt`] naming the entry or cluster; [`ReadError::NoMemory`] for a cluster to be unpacked.
+    /// [`ReadError::OutOfBounds`] if the bytes are not all on the disk; [`ReadError::Device`];
+    /// [`ReadError::Corrupt`] naming the entry or cluster; [`ReadError::NoMemory`] for a compressed cluster.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         check_bounds(offset, buf.len(), self.header.size)?;
         let (mut at, mut rest) = (offset, buf);
@@ -190,7 +189,7 @@ fn unsupported(feature: impl Into<Cow<'static, str>>) -> ReadError {
     ReadError::Unsupported(Unsupported { format: Format::Qcow2, feature: feature.into() })
 }
 
-/// Zeros, of which the caller has checked that the image may honestly need them.
+/// A zeroed buffer, whose length the caller has checked to be plausible.
 fn zeros(length: u64, structure: &'static str) -> Result<Vec<u8>, ReadError> {
     let mut bytes = Vec::new();
     let failed = || ReadError::NoMemory(NoMemory { format: Format::Qcow2, structure, bytes: length });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The compressed clusters that were unpacked last.
+//! A cache of recently unpacked clusters.
 
 use alloc::vec::Vec;
 use core::cell::RefCell;
@@ -8,12 +8,12 @@ use block::ReadError;
 
 use crate::zeros;
 
-/// Bytes of clusters that are kept.
+/// Capacity in bytes.
 const CAPACITY: u64 = 4 << 20;
-/// Most clusters that are kept: they are looked for one after the other.
+/// Maximum number of cached clusters: the cache is searched linearly.
 const MOST: u64 = 64;
 
-/// A cache of unpacked clusters, by the disk's cluster.
+/// A cache of unpacked clusters, by cluster number of the disk.
 pub struct Unpacked {
     cluster_size: u64,
     state: RefCell<State>,
@@ -21,18 +21,18 @@ pub struct Unpacked {
 
 #[derive(Default)]
 struct State {
-    /// The one that was used last stands last.
+    /// The most recently used one is last.
     clusters: Vec<(u64, Vec<u8>)>,
 }
 
 impl Unpacked {
-    /// For clusters of at most 2 MiB.
+    /// A cache for clusters of this size, at most 2 MiB.
     pub fn new(cluster_size: u64) -> Self {
         Self { cluster_size, state: RefCell::default() }
     }
 
-    /// Fills `buf` from byte `within` of a cluster on, which does not reach past its end; `unpack` fills a whole
-    /// one when the cluster is not there.
+    /// Fills `buf` from byte `within` of a cluster on, not past its end. If the cluster is not cached, `unpack` is
+    /// called to fill a whole one.
     pub fn read(
         &self,
         cluster: u64,
@@ -46,7 +46,7 @@ impl Unpacked {
                 after.rotate_left(1);
             }
         } else if within == 0 && crate::length(buf) == self.cluster_size {
-            // Whoever reads all of it does not come back for a part.
+            // Not cached: a reader of the whole cluster does not come back for a part.
             return unpack(buf);
         } else {
             let most = CAPACITY.checked_div(self.cluster_size).unwrap_or(1).clamp(1, MOST);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Damaged images end in bytes or an error, within limits of time, stack and memory.
+//! Damaged images give bytes or an error, within limits of time, stack and memory.
 
 use std::{fs, rc::Rc};
 
@@ -11,7 +11,7 @@ use oracle::{
 use qcow2::Qcow2;
 
 const LAYERS: &[&str] = &["header", "tables", "clusters"];
-/// Of the disk. A damaged one may be of any size: places are looked at as far apart as it needs.
+/// Number of places of the disk to read, spread over its size: a damaged image may claim any size.
 const SIZE: u64 = 4 << 20;
 const PLACES: u64 = 1024;
 
@@ -26,12 +26,12 @@ fn image(name: &str, options: &str) -> Vec<u8> {
     create.extend(options.split(' '));
     create.extend([path, &size]);
     tools::run("qemu-img", &create);
-    // Compressed data that is not all the same, but little of it: every cluster is one of the places to damage.
+    // Compressed data with different bytes, but little of it, since every cluster may be damaged.
     let text: Vec<u8> = (0..4096u32).flat_map(|number| (number * number).to_string().into_bytes()).collect();
     fs::write(work.join("text"), text).unwrap();
     let text = format!("write -c -s {} 2M 64k", work.join("text").display());
     let mut io = vec!["-f", "qcow2", "-c", &text];
-    // Clusters of zeros are there all the same, and only tables have other bytes to be damaged.
+    // Clusters of zeros are allocated all the same, and only tables have other bytes to damage.
     for command in
         ["write -P 0 0 1500k", "write -z 512k 256k", "write -c -P 9 2176k 64k", "write -P 0 3M 200k"]
     {
@@ -61,7 +61,7 @@ fn read(device: Rc<dyn BlockRead>, depth: Depth) -> usize {
 }
 
 fn run(name: &str, image: &[u8], mutants: usize) {
-    // The format has no checksums: what is repaired is only damaged in another way.
+    // The format has no checksums: "repaired" mutants are just other plain ones.
     let _ = campaign::run(Plan { name, image, layers: LAYERS, read, repair: |_, _| {}, mutants, seed: 5 });
 }
 

@@ -7,7 +7,7 @@ use block::BlockRead;
 use oracle::tools;
 use proptest::prelude::*;
 
-/// Small images of several kinds, to be changed.
+/// Small images of several kinds, which are then changed.
 static SOUND: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let work = tools::work_dir("fuzz");
     let path = |name: &str| work.join(name).to_str().unwrap().to_string();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What QEMU writes is read as QEMU reads it.
+//! Images written by QEMU read as QEMU reads them.
 
 use std::{fs, path::PathBuf, rc::Rc};
 
@@ -12,12 +12,12 @@ const MIB: usize = 1024 * KIB;
 /// Not a multiple of any cluster.
 const SIZE: usize = 5 * MIB + 3 * 512;
 
-/// Numbers that look random, the same ones each time.
+/// Pseudo-random numbers, the same ones each time.
 struct Random(u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
-        // Knuth's constants for a linear congruential generator; the low bits repeat soon.
+        // Knuth's constants for a linear congruential generator; the low bits have a short period.
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         self.0 >> 24
     }
@@ -27,7 +27,7 @@ impl Random {
     }
 }
 
-/// What a disk holds: zeros, text, and what cannot be compressed, in pieces of many sizes.
+/// The content of a disk: zeros, text, and incompressible data, in pieces of many sizes.
 fn content(size: usize) -> Vec<u8> {
     let mut random = Random(size as u64);
     let mut bytes = Vec::with_capacity(size);
@@ -181,7 +181,7 @@ fn what_a_guest_writes() {
             "write -z 2688k 2k",
             "write -P 7 12287k 1k",
         ];
-        // Version 2 has no zeros but those of a hole.
+        // In version 2, only holes read as zeros.
         let old = commands.iter().filter(|command| !command.contains("-z")).copied().collect::<Vec<_>>();
         work.io("image", if options == "compat=0.10" { &old } else { &commands });
         let disk = work.check("image");
@@ -231,7 +231,7 @@ fn sizes_change() {
     assert_eq!(work.check("image").size(), 9 << 20);
     work.run("qemu-img", "resize -q --shrink {image} 700416");
     assert_eq!(work.check("image").size(), 700_416);
-    // An L1 table of 32 MiB, the most there is: of it, nothing is read before it is needed.
+    // An L1 table of the maximum of 32 MiB: nothing of it is read before it is needed.
     work.run("qemu-img", "create -q -f qcow2 {image} 2047T");
     let image = work.read("image");
     let disk = Qcow2::open(image).unwrap();

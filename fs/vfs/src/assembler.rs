@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! From disks to a tree of devices, and the volumes on top.
+//! Builds the tree of devices from the disks, and the volumes on top of it.
 
 mod add;
 mod set;
@@ -17,60 +17,60 @@ use crate::{
 };
 use set::Sets;
 
-/// Formats that tools of every system write, so that what one program leaves for another has them.
+/// Formats that every operating system can write: exchange media (such as a cloud's config drive) use them.
 const COMMON: [&str; 2] = ["iso9660", "vfat"];
-/// Pages of 16 KiB that are kept of a disk, or of a container's content: 1 MiB, whatever the number of volumes.
+/// Cached pages of 16 KiB for a disk, or for a container's content: 1 MiB, whatever the number of volumes.
 const CACHE_PAGES: usize = 64;
-/// What is read of a disk before anything else: its first sector.
+/// Bytes that are read first, to see whether the device works: one sector.
 const FIRST: usize = 512;
-/// Devices on each other: a table in a partition may name the partition that it stands in.
+/// Maximum depth of stacked devices: a partition table inside a partition may name that same partition.
 const DEEPEST: usize = 8;
-/// Devices on one disk, and in all sets together: honest machines have far fewer. One disk does not use up what others
-/// need.
+/// Maximum number of devices on one disk, and of devices on all sets together: far more than real machines have. The
+/// limit is per disk, so that one disk does not use up what others need.
 const MOST_DEVICES: usize = 1024;
 
 /// Grows a tree of devices from the disks that it is offered.
 ///
-/// Whatever looks like a device is looked at, until nothing new appears: the partitions of a table, the content of a
-/// container, what the members of a set make together. What cannot be read becomes a problem with its place, and
-/// hides nothing else.
+/// Every device is probed, and so is every device found on it, until nothing new appears: the partitions of a table,
+/// the content of a container, the device that the members of a set form. What cannot be read becomes a [`Problem`]
+/// with its location, and hides nothing else.
 pub struct Assembler<'k> {
     keys: &'k dyn Keys,
     layers: &'static [Layer],
-    /// Whether nothing is opened or named but [`COMMON`] formats.
+    /// Whether only [`COMMON`] formats are opened, and nothing else is named.
     has_common_only: bool,
-    /// Bytes that each disk allows to be read.
+    /// Read limit of each disk, in bytes.
     most_read: Option<u64>,
-    /// A root that is a volume, however many its filesystem has.
+    /// A root that becomes a volume even if its filesystem has more roots than become volumes.
     root: Option<RootName<'k>>,
     /// By disk.
     meters: Vec<Rc<Meter>>,
-    /// Devices of filesystems that are older copies of others.
+    /// Devices that hold older copies of other filesystems.
     copies: Vec<DeviceId>,
     devices: Vec<Device>,
     volumes: Vec<Volume>,
     problems: Vec<Problem>,
-    /// What all filesystems share.
+    /// The budget that all filesystems share.
     memory: MemoryBudget,
     sets: Sets,
-    /// Number of devices when the disk was offered that is being looked at.
+    /// Number of devices before the current disk was added.
     before: usize,
-    /// Something of that disk was left out, which is said once: it may be very much.
+    /// Something on the current disk was left out. This is reported once per disk: there may be very much of it.
     has_left_out: bool,
 }
 
-/// The outcome of looking for a format.
+/// The outcome of probing a device for a format.
 enum Look {
-    /// No format is known to stand there.
+    /// No known format.
     Nothing,
-    /// One does, and cannot be read.
+    /// A known format that cannot be read.
     Failed,
-    /// One does; the devices that it makes.
+    /// A known format; the devices that it contains.
     Opened(Vec<DeviceId>),
 }
 
 impl<'k> Assembler<'k> {
-    /// One that unlocks containers with these keys.
+    /// An assembler that unlocks containers with these keys.
     pub fn new(keys: &'k dyn Keys) -> Self {
         Self {
             keys,
@@ -90,32 +90,32 @@ impl<'k> Assembler<'k> {
         }
     }
 
-    /// The same, for other formats than [`LAYERS`].
+    /// With other formats than [`LAYERS`].
     #[must_use]
     pub fn with_layers(self, layers: &'static [Layer]) -> Self {
         Self { layers, ..self }
     }
 
-    /// The same, which reads no more than so many bytes of each disk: one does not use up what others need.
+    /// With a read limit for each disk, in bytes: no disk uses up what others need.
     #[must_use]
     pub fn with_limit(self, most_read: u64) -> Self {
         Self { most_read: Some(most_read), ..self }
     }
 
-    /// The same, which opens only what tools of every system write, and names nothing else.
+    /// Restricted to the formats that every system can write; nothing else is opened or named.
     #[must_use]
     pub(crate) fn with_common_formats(self) -> Self {
         Self { has_common_only: true, ..self }
     }
 
-    /// The same, which makes a volume of this root, too, where a filesystem has more roots than become volumes.
+    /// With a root that becomes a volume even if its filesystem has more roots than become volumes.
     #[must_use]
     pub fn with_root(self, root: Option<RootName<'k>>) -> Self {
         Self { root, ..self }
     }
 
-    /// Takes a disk, and finds what stands on it. Members of sets wait for [`finish`](Self::finish), so that disks
-    /// may come in any order.
+    /// Adds a disk and probes everything on it. Members of sets wait for [`finish`](Self::finish), so that disks may
+    /// be added in any order.
     pub fn offer(&mut self, disk: Disk) {
         let index = self.meters.len();
         let meter = Rc::new(self.most_read.map_or_else(Meter::default, Meter::new));
@@ -138,16 +138,16 @@ impl<'k> Assembler<'k> {
         self.grow(vec![id]);
     }
 
-    /// Makes sets of the members that were found, and what stands on them; those that are complete first. Yields
-    /// everything.
+    /// Assembles the sets from their members, complete sets first, and probes what is on them. Returns everything that
+    /// was found.
     pub fn finish(mut self) -> Volumes {
         self.begin();
         while let Some(set) = self.sets.next() {
             let inner = self.assemble(set);
             self.grow(inner);
         }
-        // Those on sets were found last: all come in the order of disks and, on a disk, of its devices. Copies come last:
-        // one may be the leg of a mirror that was written to without it.
+        // Volumes on sets were found last; this restores the order of disks and, on a disk, of its devices. Copies come
+        // last: one may be the stale leg of a mirror.
         let is_copy =
             |volume: &Volume| volume.home().members.iter().any(|member| self.copies.contains(member));
         self.volumes.sort_by(|one, other| {
@@ -157,22 +157,22 @@ impl<'k> Assembler<'k> {
         Volumes { problems, devices, meters, ..Volumes::from_volumes(volumes) }
     }
 
-    /// Begins to count devices.
+    /// Restarts the count of devices for [`MOST_DEVICES`].
     fn begin(&mut self) {
         self.before = self.devices.len();
         self.has_left_out = false;
     }
 
-    /// Looks at each device until none is left; a device that holds devices adds them.
+    /// Probes each device until none is left; devices found on a device are added to the queue.
     fn grow(&mut self, devices: Vec<DeviceId>) {
         let mut waiting: VecDeque<DeviceId> = devices.into();
         while let Some(id) = waiting.pop_front() {
-            // In front, so that volumes come in the order of disks.
+            // To the front of the queue, so that volumes come in the order of disks.
             self.look(id).into_iter().rev().for_each(|inner| waiting.push_front(inner));
         }
     }
 
-    /// Adds what stands on a device; yields the devices in it that are still to be looked at.
+    /// Probes a device and adds what is on it; returns the devices found on it, which are still to be probed.
     fn look(&mut self, id: DeviceId) -> Vec<DeviceId> {
         let Some(device) = self.devices.get(id.0) else { return Vec::new() };
         let (bytes, is_partition) =
@@ -184,14 +184,14 @@ impl<'k> Assembler<'k> {
             self.fail(id, error.into());
             return Vec::new();
         }
-        // The table first: what looks like a filesystem around partitions is left over from earlier use. Only a
-        // disc image that is made for disks, too, is both.
+        // The partition table first: a filesystem that seems to enclose partitions is left over from earlier use. Only
+        // a hybrid ISO image is really both.
         let mut inner = self.partitions(id, &bytes);
         if !inner.is_empty() && !self.is_disc(id, &bytes) {
             return inner;
         }
         match self.open(id, &bytes) {
-            // Such an image may have a partition over all of itself: the same filesystem once more.
+            // A hybrid image may have a partition that covers all of it: the same filesystem once more.
             Look::Opened(more) => {
                 inner.retain(|inner| self.partition(*inner).is_some_and(|partition| partition.start > 0));
                 inner.extend(more);
@@ -203,8 +203,8 @@ impl<'k> Assembler<'k> {
         inner
     }
 
-    /// A partition has no table, as a rule, and what stands behind a boot sector's signature is seldom one. Where
-    /// nothing else is known, a sound table counts; a damaged one is not told from any bytes.
+    /// Probes a partition, filesystems first: a partition seldom has a table of its own, and a boot sector has the
+    /// signature of one. If no format is found, an intact table counts; a damaged one cannot be told from random bytes.
     fn look_at_partition(&mut self, id: DeviceId, bytes: &Rc<dyn BlockRead>) -> Vec<DeviceId> {
         match self.open(id, bytes) {
             Look::Opened(inner) => return inner,
@@ -277,16 +277,16 @@ impl<'k> Assembler<'k> {
         inner
     }
 
-    /// What the first format makes of a device that has its signature there.
+    /// Opens a device with the first format whose signature is on it.
     fn open(&mut self, id: DeviceId, bytes: &Rc<dyn BlockRead>) -> Look {
         for layer in self.layers {
             let opened = match (layer.probe)(&**bytes) {
                 Ok(false) => continue,
-                // Its sectors may hold the signature of an older one, too.
+                // Stops here: its sectors may still hold the signature of an older, common format.
                 Ok(true) if self.has_common_only && !COMMON.contains(&layer.name) => return Look::Failed,
-                // Without room for its journal the volume fails: nothing is kept back.
+                // No read budget is kept back for ext4: without its journal the volume could not be opened at all.
                 Ok(true) if layer.name == "ext4" => (layer.open)(Rc::clone(bytes), &self.memory),
-                Ok(true) => self.sparing(|| (layer.open)(Rc::clone(bytes), &self.memory)),
+                Ok(true) => self.with_reserve(|| (layer.open)(Rc::clone(bytes), &self.memory)),
                 Err(error) => Err(error),
             };
             return match opened {
@@ -300,7 +300,7 @@ impl<'k> Assembler<'k> {
         Look::Nothing
     }
 
-    /// Adds what has come of a device, or of the members of a set; yields the devices that it makes.
+    /// Adds the result of opening a device, or the members of a set; returns the devices that it contains.
     fn opened(
         &mut self,
         format: &'static str,
@@ -348,8 +348,8 @@ impl<'k> Assembler<'k> {
         content
     }
 
-    /// Names what stands on a device: something for which there is no driver, or which its driver refused. A device
-    /// that cannot be read has its problem already.
+    /// Names the content of a device for which there is no driver, or which its driver refused. Read errors are
+    /// ignored: that device already has a problem.
     fn identify(&mut self, id: DeviceId, bytes: &Rc<dyn BlockRead>, has_no_driver: bool) {
         if self.has_common_only {
             return;

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A filesystem whose format is not known to the caller.
+//! Type-erased filesystems, whose format the caller does not know.
 
 use alloc::{rc::Rc, vec::Vec};
 use core::{any::Any, ops::ControlFlow};
 
 use filesystem::{Attr, Error, FileSystem, FileType, Summary};
 
-/// A node of some format.
+/// A node of any format.
 pub type ErasedNode = Rc<dyn Any>;
 
-/// What is called with an entry of a directory.
+/// Callback for the entries of a directory.
 pub type EachErased<'a> = dyn FnMut(&[u8], ErasedNode, Option<FileType>) -> ControlFlow<()> + 'a;
 
-/// [`FileSystem`] with nodes of unknown type.
+/// [`FileSystem`] with type-erased nodes.
 pub trait Erased {
     fn summary(&self) -> Result<Summary, Error>;
     fn lookup(&self, dir: &ErasedNode, name: &[u8]) -> Result<ErasedNode, Error>;
@@ -22,7 +22,7 @@ pub trait Erased {
     fn read_at(&self, node: &ErasedNode, offset: u64, buf: &mut [u8]) -> Result<usize, Error>;
 }
 
-/// Hides the type of a filesystem.
+/// Erases the type of a filesystem.
 pub fn erase<F: FileSystem + 'static>(filesystem: F) -> Rc<dyn Erased> {
     Rc::new(Typed(filesystem))
 }
@@ -30,7 +30,8 @@ pub fn erase<F: FileSystem + 'static>(filesystem: F) -> Rc<dyn Erased> {
 struct Typed<F>(F);
 
 impl<F: FileSystem> Typed<F> {
-    /// A node is only ever given back to the filesystem that it came from; another one's is not found.
+    /// The typed node. A node is only ever passed to the filesystem that it came from; any other is
+    /// [`Error::NotFound`].
     fn node<'a>(&self, node: &'a ErasedNode) -> Result<&'a F::Node, Error> {
         node.downcast_ref().ok_or(Error::NotFound)
     }

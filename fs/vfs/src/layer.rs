@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What can stand on a device: one row of a table for each format.
+//! The formats that can be on a device: one row of a table for each.
 
 mod btrfs;
 
@@ -14,19 +14,19 @@ use crate::{
     erased::{Erased, ErasedNode, erase},
 };
 
-/// A format that stands on a device.
+/// A format that can be on a device.
 #[derive(Clone, Copy)]
 pub struct Layer {
     /// blkid's name for it.
     pub name: &'static str,
-    /// Whether its signature stands on the device.
+    /// Whether its signature is on the device.
     pub probe: fn(&dyn BlockRead) -> Result<bool, Error>,
-    /// What it makes of the device, in no more memory than is left of that of all filesystems.
+    /// Opens the device, within what is left of the memory budget of all filesystems.
     pub open: fn(Rc<dyn BlockRead>, &MemoryBudget) -> Result<Opened, Error>,
 }
 
-/// The formats with a driver. ext4 comes first: mke2fs leaves the sectors as they were in which the others have
-/// their signatures.
+/// The formats with a driver. ext4 comes first, because mke2fs does not overwrite the sectors that hold the signatures
+/// of the others.
 pub const LAYERS: &[Layer] = &[
     Layer {
         name: "ext4",
@@ -51,48 +51,48 @@ pub const LAYERS: &[Layer] = &[
     },
 ];
 
-/// What a device has become.
+/// The result of opening a device.
 pub enum Opened {
     /// A filesystem.
     FileSystem(Mounted),
-    /// Another device: a container's content, or what the members of a set make together.
+    /// Another device: a container's content, or the device that the members of a set form.
     Device(Rc<dyn BlockRead>),
-    /// A container that needs a key: tries one, and yields the content where it fits.
+    /// A container that needs a key: the function tries one, and returns the content if it fits.
     Locked(Box<Unlock>),
-    /// One of the devices of a set.
+    /// A member of a set of devices.
     Member(Member),
 }
 
-/// Opens a container with a key; none where the key does not fit.
+/// Opens a container with a key; `None` if the key does not fit.
 pub type Unlock = dyn Fn(&[u8]) -> Result<Option<Rc<dyn BlockRead>>, Error>;
 
-/// Makes something of the members of a set that are there. Those that other sets lend may have nothing to do with it.
+/// Assembles a set from its present members. The members `lent` by other sets may or may not be needed.
 pub type Assemble = fn(members: Vec<Leg>, lent: Vec<Leg>, memory: &MemoryBudget) -> Result<Assembled, Error>;
 
-/// A state of a set: what all devices that were written together last have in common, in the format's own numbers. The
-/// larger, the newer.
+/// The state of a set, equal on all devices that were last written together, in the format's own numbers; larger is
+/// newer.
 pub type State = [u64; 4];
 
-/// What a device says of the set that it belongs to.
+/// What a device says about the set that it belongs to.
 #[derive(Clone)]
 pub struct Member {
     /// The format, for errors about members.
     pub format: Format,
-    /// What all members have in common: a UUID.
+    /// The identity that all members share: a UUID.
     pub set: String,
-    /// Which of them it is. Numbers may have gaps, where members were removed.
+    /// Its number in the set. Numbers may have gaps, where members were removed.
     pub number: u64,
-    /// How many there are, as far as this one knows.
+    /// Number of members, as far as this one knows.
     pub count: usize,
-    /// What it was when it was written last. Of two devices of one number this tells copies from what belongs together.
+    /// The state in which it was last written. For two devices with one number, this tells stale copies from members.
     pub state: State,
-    /// Nobody writes to it any more, and other sets may stand on it, too.
+    /// It is read-only, and other sets may build on it (a btrfs seed device).
     pub is_lent: bool,
-    /// What makes a set of them.
+    /// Assembles the set.
     pub assemble: Assemble,
 }
 
-/// A member of a set that is there.
+/// A present member of a set.
 pub struct Leg {
     /// Its number.
     pub number: u64,
@@ -100,13 +100,13 @@ pub struct Leg {
     pub device: Rc<dyn BlockRead>,
 }
 
-/// What has come of the members of a set.
+/// The result of assembling a set.
 pub struct Assembled {
-    /// What they make together.
+    /// What the members form.
     pub opened: Opened,
-    /// Names of the members that are not there.
+    /// Names of the missing members.
     pub missing: Vec<String>,
-    /// Of those lent the ones that it stands on, by index.
+    /// Indices of the lent members that it builds on.
     pub borrowed: Vec<usize>,
 }
 
@@ -117,8 +117,8 @@ impl Opened {
         Self::filesystem_with_roots(filesystem, vec![(String::new(), root)])
     }
 
-    /// A filesystem with several: subvolumes, datasets, snapshots. The first is the one that a system starts from; of
-    /// very many, only the first become volumes.
+    /// A filesystem with several roots: subvolumes, datasets, snapshots. The first is the one that a system starts
+    /// from; if there are very many, only the first ones become volumes.
     pub fn filesystem_with_roots<F: FileSystem + 'static>(
         filesystem: F,
         roots: Vec<impl Into<Root<F::Node>>>,
@@ -131,7 +131,7 @@ impl Opened {
         Self::FileSystem(Mounted::new(filesystem, roots))
     }
 
-    /// The same, with something more that is wrong with it, though it can be read.
+    /// With a further warning: something is wrong with it although it can be read.
     #[must_use]
     pub fn warned(mut self, warning: Option<Error>) -> Self {
         if let Self::FileSystem(mounted) = &mut self {
@@ -145,11 +145,11 @@ impl Opened {
 pub struct Mounted {
     pub(crate) filesystem: Rc<dyn Erased>,
     pub(crate) identity: Identity,
-    /// What is wrong with the whole, though it can be read.
+    /// What is wrong with the whole although it can be read.
     pub(crate) warnings: Vec<Error>,
     /// In the order of volumes.
     pub(crate) roots: Vec<Root<ErasedNode>>,
-    /// Paths of roots from the top by their numbers, in the order of numbers.
+    /// Numbers of roots and their paths from the top, sorted by number.
     pub(crate) numbers: Rc<[(u64, String)]>,
 }
 
@@ -163,13 +163,13 @@ impl Mounted {
     }
 }
 
-/// What unlocks containers.
+/// A source of keys for containers.
 pub trait Keys {
-    /// Called once for each container that needs a key: calls `attempt` with one key after the other until it says
-    /// that one fits, or no key is left.
+    /// Called once for each container that needs a key: calls `attempt` with one key after the other until it returns
+    /// true or no key is left.
     ///
     /// # Errors
-    /// That of `attempt`, which is about the container and not about the key.
+    /// Those of `attempt`, which are about the container and not about the key.
     fn unlock(
         &self,
         container: &Device,
@@ -177,7 +177,7 @@ pub trait Keys {
     ) -> Result<(), Error>;
 }
 
-/// No keys: what is locked stays locked.
+/// No keys: locked containers stay locked.
 pub struct NoKeys;
 
 impl Keys for NoKeys {

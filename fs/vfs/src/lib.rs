@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Volumes and paths: what stands on the disks, and how a path leads to a file.
+//! Volumes and paths: finds the filesystems on all disks, and walks paths on them.
 //!
-//! [`Volumes::discover`] takes all disks and yields every filesystem on them. An [`Assembler`] does the work: whatever
-//! looks like a device (a disk, a partition, the content of a container, a set of devices) is looked at, until nothing
-//! new appears. Path walking with symbolic links is here, once, for all formats. The type-erased filesystem lives only
-//! in this crate.
+//! [`Volumes::discover`] takes all disks and returns every filesystem on them. An [`Assembler`] does the work: every
+//! device (a disk, a partition, the content of a container, a set of devices) is probed, and so is every device found
+//! on it, until nothing new appears. Path walking with symbolic links is here, once for all formats. The type-erased
+//! filesystem exists only in this crate.
 //!
 //! ```
 //! use std::rc::Rc;
@@ -49,20 +49,20 @@ pub use volume::{Entry, Home, Listing, Node, Volume};
 pub struct Disk {
     /// Its bytes.
     pub device: Rc<dyn BlockRead>,
-    /// What messages call it: `hd0`, `/dev/vda`.
+    /// Its name in messages: `hd0`, `/dev/vda`.
     pub name: String,
 }
 
-/// Names a volume: its index in [`Volumes::all`].
+/// Identifies a volume: its index in [`Volumes::all`].
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct VolumeId(pub usize);
 
-/// Bytes that may be read of disks before something on them is chosen.
+/// Read limits in bytes, which hold until a volume is chosen.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadLimit {
-    /// Of one disk.
+    /// For one disk.
     pub each: u64,
-    /// Of all disks together, in equal shares: none uses up what another needs.
+    /// For all disks together, in equal shares: no disk uses up what another needs.
     pub all: u64,
 }
 
@@ -83,21 +83,21 @@ pub struct Volumes {
 }
 
 impl Volumes {
-    /// Looks at every disk. What cannot be read becomes a problem; nothing makes the whole fail.
+    /// Probes every disk. What cannot be read becomes a problem; discovery as a whole never fails.
     pub fn discover(disks: Vec<Disk>) -> Self {
         Self::assemble(Assembler::new(&NoKeys), disks)
     }
 
-    /// The same within a limit, now and later, until the [limit is lifted](Self::lift_limit).
+    /// As [`discover`](Self::discover), with a read limit that holds until it [is lifted](Self::lift_limit).
     ///
-    /// `root` is among the volumes, if a filesystem has it, however many others it has.
+    /// If a filesystem has the root `root`, it is among the volumes, however many others that filesystem has.
     pub fn discover_within(disks: Vec<Disk>, limit: ReadLimit, root: Option<RootName<'_>>) -> Self {
         let assembler = Assembler::new(&NoKeys).with_limit(limit.share(disks.len()));
         Self::assemble(assembler.with_root(root), disks)
     }
 
-    /// Only those of formats that tools of every system write (FAT, ISO 9660), for whoever looks for a label before
-    /// everything is discovered: nothing else is opened or named, and of each disk no more than so many bytes are read.
+    /// Discovers only the formats that every system can write (FAT, ISO 9660), to find a volume by its label before
+    /// everything is discovered: nothing else is opened or named, and at most `most_read` bytes of each disk are read.
     pub fn discover_common(disks: Vec<Disk>, most_read: u64) -> Self {
         Self::assemble(Assembler::new(&NoKeys).with_limit(most_read).with_common_formats(), disks)
     }
@@ -107,7 +107,7 @@ impl Volumes {
         assembler.finish()
     }
 
-    /// Volumes over filesystems that are there already.
+    /// A collection of existing volumes.
     pub fn from_volumes(mut volumes: Vec<Volume>) -> Self {
         for (index, volume) in volumes.iter_mut().enumerate() {
             volume.set_id(VolumeId(index));
@@ -115,7 +115,7 @@ impl Volumes {
         Self { volumes, ..Self::default() }
     }
 
-    /// All of them; a [`VolumeId`] is an index into this.
+    /// All volumes; a [`VolumeId`] is an index into this slice.
     pub fn all(&self) -> &[Volume] {
         &self.volumes
     }
@@ -140,8 +140,8 @@ impl Volumes {
         self.devices.get(id.0)
     }
 
-    /// Where a volume stands: each of its disks with the partition there, if nothing is between the volume and the disk
-    /// but that. A volume of several devices has several places.
+    /// Where a volume is: each of its disks, with the partition if the volume is directly in a partition of that disk.
+    /// A volume on several devices has several places.
     pub fn places<'a>(&'a self, volume: &'a Volume) -> Vec<(usize, Option<&'a Partition>)> {
         let home = volume.home();
         if home.members.len() < 2 {
@@ -158,18 +158,18 @@ impl Volumes {
         members.filter_map(place).collect()
     }
 
-    /// The devices that stand on this one.
+    /// The devices directly on top of this one.
     pub fn children(&self, id: DeviceId) -> impl Iterator<Item = (DeviceId, &Device)> {
         let devices = (0..).map(DeviceId).zip(&self.devices);
         devices.filter(move |(_, device)| device.parents.contains(&id))
     }
 
-    /// Bytes that were read of each disk.
+    /// Bytes read from each disk so far.
     pub fn read_of_disks(&self) -> impl Iterator<Item = u64> {
         self.meters.iter().map(|meter| meter.used())
     }
 
-    /// Allows all that follows to be read.
+    /// Lifts the read limits.
     pub fn lift_limit(&self) {
         self.meters.iter().for_each(|meter| meter.lift());
     }

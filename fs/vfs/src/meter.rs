@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What parsers read, counted and limited.
+//! Counts and limits what parsers read.
 
 use core::cell::Cell;
 
 use alloc::rc::Rc;
 use block::{BlockRead, ReadError};
 
-/// Counts the bytes that are read of a disk, and refuses more than a limit.
+/// Counts the bytes read from a disk, and refuses reads over a limit.
 ///
-/// Reads are counted above the caches: a loop over one cached block is limited, too.
+/// Reads are counted above the caches, so that a loop over one cached block is limited, too.
 #[derive(Debug, Default)]
 pub struct Meter {
     used: Cell<u64>,
@@ -16,7 +16,7 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// One that allows `limit` bytes in all.
+    /// A meter that allows `limit` bytes in all.
     pub fn new(limit: u64) -> Self {
         Self { limit: Cell::new(Some(limit)), ..Self::default() }
     }
@@ -26,29 +26,29 @@ impl Meter {
         self.used.get()
     }
 
-    /// Keeps back a quarter of what is left; yields the limit of before, for [`restore`](Self::restore).
+    /// Keeps back a quarter of what is left; returns the previous limit, for [`restore`](Self::restore).
     pub fn keep_back(&self) -> Option<u64> {
         let before = self.limit.get();
-        // Saturates where nothing is left.
+        // Saturates at zero if nothing is left.
         let kept = |limit: u64| limit.saturating_sub(self.used.get()) / 4;
-        // Cannot saturate: a part of it.
+        // Cannot saturate: `kept` is a part of the limit.
         self.limit.set(before.map(|limit| limit.saturating_sub(kept(limit))));
         before
     }
 
-    /// Sets the limit of before.
+    /// Restores a previous limit.
     pub fn restore(&self, limit: Option<u64>) {
         self.limit.set(limit);
     }
 
-    /// Allows everything from now on.
+    /// Lifts the limit.
     pub fn lift(&self) {
         self.limit.set(None);
     }
 
     /// A refused read is not counted: smaller ones may still fit.
     fn charge(&self, offset: u64, length: usize) -> Result<(), ReadError> {
-        // Saturates only where the counter has long passed any limit that means something.
+        // Saturates only if the counter is long past any meaningful limit.
         let used = self.used.get().saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
         match self.limit.get() {
             Some(limit) if used > limit => Err(ReadError::Limit { offset, limit }),

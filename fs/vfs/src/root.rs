@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Roots of a filesystem that has several, and how people name them.
+//! Roots of a filesystem with several (subvolumes, snapshots), and how people name them.
 
 use alloc::string::String;
 
-/// The folder of a snapshot that snapper made stands in one that is called by its number.
-const SNAPPERS: &str = "snapshot";
+/// Last component of the path of a snapper snapshot, `NUMBER/snapshot`.
+const SNAPPER_FOLDER: &str = "snapshot";
 
 /// A root of a filesystem: a subvolume, dataset or snapshot.
 pub struct Root<Node> {
-    /// Where it stands among the others.
+    /// Its path among the roots.
     pub path: RootPath,
-    /// The number that the format itself has for it: `subvolid=` of btrfs.
+    /// The format's own number for it: `subvolid=` of btrfs.
     pub number: Option<u64>,
     /// Its root directory.
     pub node: Node,
 }
 
-/// Where a root stands in its filesystem.
+/// The path of a root in its filesystem.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum RootPath {
-    /// There is no other.
+    /// The only root.
     #[default]
     Only,
-    /// The others stand in it.
+    /// The top-level root, which contains the others.
     Top,
-    /// At this path from the top, without slashes around it: `@/.snapshots/1/snapshot`.
+    /// The root at this path from the top, without leading or trailing slash: `@/.snapshots/1/snapshot`.
     Below(String),
 }
 
@@ -46,7 +46,7 @@ impl RootPath {
     }
 }
 
-/// The root of this [name](RootPath::name).
+/// The root with this [name](RootPath::name).
 impl From<String> for RootPath {
     fn from(name: String) -> Self {
         match name.trim_matches('/') {
@@ -64,19 +64,19 @@ impl<Node> From<(String, Node)> for Root<Node> {
     }
 }
 
-/// A root as somebody names it.
+/// A root as a user names it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum RootName<'a> {
-    /// Its path from the top, with or without slashes around it; `/` is the top itself.
+    /// Its path from the top, with or without leading and trailing slashes; `/` is the top itself.
     Path(&'a str),
     /// The format's own number.
     Number(u64),
-    /// The number that snapper has for a snapshot: it stands at `NUMBER/snapshot` in some folder.
+    /// Snapper's number of a snapshot, whose path ends with `NUMBER/snapshot`.
     Snapper(u64),
 }
 
 impl<'a> RootName<'a> {
-    /// `@`, `/@`, `subvol=@`; `256`, `subvolid=256`. A path that is a number has a slash in front.
+    /// Parses `@`, `/@`, `subvol=@`, `256` or `subvolid=256`. A path that looks like a number needs a leading slash.
     pub fn new(text: &'a str) -> Self {
         let number = text.strip_prefix("subvolid=").unwrap_or(text);
         match number.parse() {
@@ -85,15 +85,15 @@ impl<'a> RootName<'a> {
         }
     }
 
-    /// The same, but a bare number is snapper's.
+    /// As [`new`](Self::new), but a bare number is snapper's.
     pub fn of_snapshot(text: &'a str) -> Self {
         text.parse().map_or_else(|_| Self::new(text), Self::Snapper)
     }
 
-    /// Whether it means the root of this path and number.
+    /// Whether it names the root with this path and number.
     pub(crate) fn means(self, path: &RootPath, number: Option<u64>) -> bool {
         match self {
-            // A format without roots has one without a number, which nothing means.
+            // The only root of a format without subvolumes has no number, and no name matches it.
             Self::Path(wanted) => {
                 (number.is_some() || *path != RootPath::Only) && path.from_top() == wanted.trim_matches('/')
             }
@@ -103,11 +103,11 @@ impl<'a> RootName<'a> {
     }
 }
 
-/// The number that snapper has for the snapshot at this path.
+/// Snapper's number of the snapshot at this path.
 pub(crate) fn snapper(name: &str) -> Option<u64> {
     let (folder, last) = name.rsplit_once('/')?;
     let number = folder.rsplit('/').next()?;
-    number.parse().ok().filter(|_| last == SNAPPERS)
+    number.parse().ok().filter(|_| last == SNAPPER_FOLDER)
 }
 
 #[cfg(test)]

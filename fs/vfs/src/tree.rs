@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The tree of devices: disks, and what stands on them below filesystems.
+//! The tree of devices: disks, and the devices on top of them up to the filesystems.
 
 use alloc::{
     format,
@@ -13,7 +13,7 @@ use block::BlockRead;
 use filesystem::{Error, Health};
 use part::Partition;
 
-/// Names a device: its index in [`Volumes::devices`](crate::Volumes::devices).
+/// Identifies a device: its index in [`Volumes::devices`](crate::Volumes::devices).
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct DeviceId(pub usize);
 
@@ -24,16 +24,16 @@ pub struct Device {
     pub kind: DeviceKind,
     /// Its name in messages: `hd0`, `hd0,gpt2`.
     pub name: String,
-    /// The devices that it stands on: none for a disk, one for each member for a set.
+    /// The devices that it is built on: none for a disk, one for each member of a set.
     pub parents: Vec<DeviceId>,
     /// Indices of the disks that it is spread over, ascending.
     pub disks: Vec<usize>,
     /// Its bytes.
     pub bytes: Rc<dyn BlockRead>,
-    /// What stands on it, where that is known.
+    /// Its content, if known.
     pub content: Option<Content>,
-    /// `Degraded` if a table is damaged in part or a set has members missing; `Failed` if its content cannot be
-    /// read.
+    /// `Degraded` if its partition table is partly damaged or members of the set are missing; `Failed` if its content
+    /// cannot be read.
     pub health: Health,
     /// Members of a set that were not found, as the format names them.
     pub missing: Vec<String>,
@@ -44,30 +44,30 @@ pub struct Device {
 /// Kinds of device.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum DeviceKind {
-    /// As the platform handed it over.
+    /// A disk of the platform.
     Disk,
-    /// A part of the device below.
+    /// A partition of the device below.
     Partition(Partition),
     /// The content of a container of this format, by blkid's name.
     Container(&'static str),
-    /// What the members of a set of this format make together, by blkid's name.
+    /// The device that the members of a set of this format form, by blkid's name.
     Set(&'static str),
 }
 
-/// What stands on a device.
+/// What is on a device.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Content {
     /// blkid's name for it: `xfs`, `crypto_LUKS`; of a partition table `gpt` or `dos`.
     pub name: &'static str,
     /// The name for people: `XFS`.
     pub title: &'static str,
-    /// It holds files or other devices, and there is no driver for it.
+    /// It may hold files or other devices, but there is no driver for it.
     pub is_unread: bool,
 }
 
 impl Device {
-    /// A sentence about its content if there is no driver for it: `hd0,gpt3 is exFAT, which this version does
-    /// not read`.
+    /// A sentence about its content if there is no driver for it: `hd0,gpt3 is exFAT, which this version does not
+    /// read`.
     pub fn unread(&self) -> Option<String> {
         let content = self.content.filter(|content| content.is_unread)?;
         Some(alloc::format!("{} is {}", self.name, content))
@@ -82,21 +82,21 @@ impl fmt::Display for Content {
     }
 }
 
-/// Something that was found and could not be read.
+/// Something that was found but cannot be read, or only in part.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Problem {
-    /// Where.
+    /// Where it is.
     pub device: DeviceId,
-    /// The same for people: the device's name.
+    /// The device's name, for messages.
     pub object: String,
     /// Why.
     pub error: Error,
-    /// The device that is used instead, where there is one.
+    /// The device that is used instead, if there is one.
     pub instead: Option<DeviceId>,
 }
 
 impl Problem {
-    /// Why, for people; `name` has the names of devices.
+    /// The error text for people; `name` returns the name of a device.
     pub fn cause(&self, name: impl FnOnce(DeviceId) -> String) -> String {
         match self.instead {
             Some(device) => format!("{}; {} is used instead", self.error, name(device)),

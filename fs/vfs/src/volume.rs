@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! One volume and its files.
+//! A volume and its files.
 
 use alloc::{format, rc::Rc, string::String, vec, vec::Vec};
 use core::ops::ControlFlow;
@@ -14,12 +14,12 @@ use crate::{
     walk::{Last, walk},
 };
 
-/// Entries of one directory that [`Volume::list`] collects.
+/// Maximum number of entries of one directory that [`Volume::list`] collects.
 const MOST_ENTRIES: usize = 65_536;
-/// Roots of one filesystem that are volumes of their own; others are found by their paths in the one at the top.
+/// Maximum number of roots of one filesystem that become volumes; others are reached by path from the top-level root.
 const MOST_ROOTS: usize = 64;
 
-/// A root of a filesystem, where that stands, and what it is found by.
+/// A filesystem, or one root of it if it has several (a subvolume or snapshot).
 pub struct Volume {
     id: VolumeId,
     name: String,
@@ -29,18 +29,18 @@ pub struct Volume {
     home: Home,
     filesystem: Rc<dyn Erased>,
     root: ErasedNode,
-    /// The paths of all roots from the top by number.
+    /// Numbers of all roots and their paths from the top, sorted by number.
     numbers: Rc<[(u64, String)]>,
 }
 
-/// Where a volume stands.
+/// Where a volume is.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Home {
     /// Indices of the disks that it is spread over, ascending.
     pub disks: Vec<usize>,
-    /// The partition that it stands on, where nothing is between it and a disk but that.
+    /// The partition that it is in, if that partition is directly on a disk and nothing else is in between.
     pub partition: Option<Partition>,
-    /// The devices that it stands on directly: one, or the members of a set by number.
+    /// The devices directly below it: one, or the members of a set by number.
     pub members: Vec<DeviceId>,
     /// Members that were not found, as the format names them.
     pub missing: Vec<String>,
@@ -53,7 +53,7 @@ pub struct Home {
 pub struct Entry {
     /// The name.
     pub name: Vec<u8>,
-    /// What stands there (a symbolic link is one, whatever it leads to), or why that cannot be told.
+    /// Its type (a symbolic link is not followed), or why the type is unknown.
     pub kind: Result<FileType, Error>,
 }
 
@@ -61,7 +61,7 @@ pub struct Entry {
 pub struct Listing<'a> {
     /// Its entries, sorted by name.
     pub entries: Vec<(Entry, Node<'a>)>,
-    /// Why there may be more: what kept the rest from being read.
+    /// The error that kept the rest of the directory from being read; `None` if `entries` is complete.
     pub rest: Option<Error>,
 }
 
@@ -74,7 +74,7 @@ impl Volume {
         Self::of_root(name.into(), &mounted, &root, Home { disks: vec![0], ..Home::default() })
     }
 
-    /// The volumes of a filesystem with several roots, as [`Opened::filesystem_with_roots`] has them, on a device called
+    /// The volumes of a filesystem with several roots, as for [`Opened::filesystem_with_roots`], on a device called
     /// `device`.
     pub fn of_roots<F: FileSystem + 'static>(
         device: &str,
@@ -87,7 +87,7 @@ impl Volume {
         Self::of_mounted(device, &mounted, &Home { disks: vec![0], ..Home::default() }, None)
     }
 
-    /// One for each of the first roots, and for the one that is wanted.
+    /// A volume for each of the first roots, and for the wanted one.
     pub(crate) fn of_mounted(
         device: &str,
         mounted: &Mounted,
@@ -116,7 +116,7 @@ impl Volume {
         Self { id: VolumeId(0), name, root_path, number, identity, home, filesystem, root, numbers }
     }
 
-    /// The same volume, on that disk and partition.
+    /// The same volume, on another disk and partition.
     #[must_use]
     pub fn on(self, disk: usize, partition: Option<Partition>) -> Self {
         Self { home: Home { disks: vec![disk], partition, ..self.home }, ..self }
@@ -131,13 +131,13 @@ impl Volume {
         self.id
     }
 
-    /// Its name in messages: the device that it stands on (`hd0,gpt1`), and its subvolume.
+    /// Its name in messages: the device below it (`hd0,gpt1`), and its subvolume.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Disk and partition as GRUB spells them: `hd0,gpt1`. None for a volume in a container or on a set: GRUB names those
-    /// in another way.
+    /// Disk and partition as GRUB spells them: `hd0,gpt1`. `None` for a volume in a container or on a set, which GRUB
+    /// names in another way.
     pub fn grub_name(&self) -> Option<String> {
         let [disk] = self.home.disks.as_slice() else { return None };
         let name = match &self.home.partition {
@@ -149,7 +149,7 @@ impl Volume {
         Some(name)
     }
 
-    /// Where its root stands in the filesystem.
+    /// The path of its root in the filesystem.
     pub fn root_path(&self) -> &RootPath {
         &self.root_path
     }
@@ -159,48 +159,48 @@ impl Volume {
         self.root_path.name()
     }
 
-    /// The path of the root that this number names in its filesystem, without slashes around it; that of the top is
-    /// empty. It need not be a volume.
+    /// The path of the root with this number in its filesystem, without leading or trailing slash; empty for the top.
+    /// That root need not be a volume.
     pub fn root_of_number(&self, number: u64) -> Option<&str> {
         let at = self.numbers.binary_search_by_key(&number, |(number, _)| *number).ok()?;
         self.numbers.get(at).map(|(_, path)| path.as_str())
     }
 
-    /// The number of its own root, where those of its filesystem have any.
+    /// The number of its root, if the format numbers roots.
     pub fn number(&self) -> Option<u64> {
         self.number
     }
 
-    /// Whether its format has subvolumes, datasets or snapshots, of which its root is one.
+    /// Whether its format has subvolumes, datasets or snapshots.
     pub fn has_roots(&self) -> bool {
         self.number.is_some() || self.root_path != RootPath::Only
     }
 
-    /// Whether `name` means its root; never for a format without subvolumes.
+    /// Whether `name` names its root; always false for a format without subvolumes.
     pub fn is_root(&self, name: RootName<'_>) -> bool {
         name.means(&self.root_path, self.number)
     }
 
-    /// Whether its root is a snapshot that snapper made, by its path.
+    /// Whether its root is a snapper snapshot, judged by its path.
     pub fn is_of_snapper(&self) -> bool {
         root::snapper(self.root_path.from_top()).is_some()
     }
 
-    /// Whether both are roots of one filesystem. Such volumes stand side by side, that of the root first that a system
-    /// starts from.
+    /// Whether both are roots of one filesystem. Such volumes are adjacent in [`Volumes::all`](crate::Volumes::all);
+    /// the first is the one that a system starts from.
     pub fn is_beside(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.filesystem, &other.filesystem)
     }
 
-    /// Where it stands.
+    /// Where it is.
     pub fn home(&self) -> &Home {
         &self.home
     }
 
-    /// What the filesystem says of itself: free space, features, health.
+    /// The filesystem's own summary: free space, features, health.
     ///
     /// # Errors
-    /// What the format says.
+    /// Those of the format.
     pub fn summary(&self) -> Result<Summary, Error> {
         self.filesystem.summary()
     }
@@ -210,17 +210,17 @@ impl Volume {
         &self.identity
     }
 
-    /// The partition that it stands on; none for a filesystem on a whole disk, or with a container between.
+    /// The partition that it is in; `None` for a filesystem on a whole disk, in a container or on a set.
     pub fn partition(&self) -> Option<&Partition> {
         self.home.partition.as_ref()
     }
 
-    /// Index of its disk; of the first, where it has several.
+    /// Index of its disk; the first one if it has several.
     pub fn disk(&self) -> usize {
         self.home.disks.first().copied().unwrap_or(0)
     }
 
-    /// Whether its filesystem has this UUID; case does not matter, and an empty UUID fits no volume.
+    /// Whether its filesystem has this UUID; case does not matter, and an empty UUID matches no volume.
     pub fn has_uuid(&self, uuid: &str) -> bool {
         !uuid.is_empty() && self.identity.uuid.eq_ignore_ascii_case(uuid)
     }
@@ -235,18 +235,17 @@ impl Volume {
         !uuid.is_empty() && self.home.partition.as_ref().is_some_and(|p| p.uuid.eq_ignore_ascii_case(uuid))
     }
 
-    /// The node of a path, which starts at the root with or without a slash in front; the empty path is the
-    /// root. Symbolic links are followed inside the volume: an absolute target starts at its root, and `..`
-    /// leads no further than there.
+    /// Opens a path, which starts at the root with or without a leading slash; the empty path is the root. Symbolic
+    /// links are followed inside the volume: an absolute target starts at its root, and `..` does not leave it.
     ///
     /// # Errors
-    /// [`Error::NotFound`]; [`Error::WrongType`] where something before a slash is no directory;
-    /// [`Error::TooManyLinks`] for more than 40; or what the format says.
+    /// [`Error::NotFound`]; [`Error::WrongType`] if something before a slash is not a directory;
+    /// [`Error::TooManyLinks`] for more than 40 links; or those of the format.
     pub fn open(&self, path: &[u8]) -> Result<Node<'_>, Error> {
         self.walk(path, Last::Follow)
     }
 
-    /// The node of a path, the link itself if the last component is one and no slash stands behind it.
+    /// Opens a path without following its last component if that is a symbolic link and has no trailing slash.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -259,20 +258,19 @@ impl Volume {
         Ok(Node { filesystem, node: walk(filesystem, &self.root, path, last)? })
     }
 
-    /// A whole file.
+    /// Reads a whole file.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] when it has more than `limit` bytes, [`Error::NoMemory`] when there is no room for
-    /// them; otherwise as [`open`](Self::open).
+    /// [`Error::TooLarge`] if it has more than `limit` bytes, [`Error::NoMemory`] if they do not fit into memory;
+    /// otherwise as [`open`](Self::open).
     pub fn read(&self, path: &[u8], limit: u64) -> Result<Vec<u8>, Error> {
         self.open(path)?.read(limit)
     }
 
-    /// The entries of a directory, sorted by name, as far as it can be read. One that is damaged is an entry with an
-    /// error.
+    /// The entries of a directory, sorted by name, as far as it can be read. A damaged entry is listed with its error.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] when there are more than 65 536; otherwise as [`open`](Self::open).
+    /// [`Error::TooLarge`] for more than 65 536 entries; otherwise as [`open`](Self::open).
     pub fn list(&self, path: &[u8]) -> Result<Vec<Entry>, Error> {
         self.open(path)?.list()
     }
@@ -289,7 +287,7 @@ impl<'a> Node<'a> {
     /// Its attributes.
     ///
     /// # Errors
-    /// What the format says.
+    /// Those of the format.
     pub fn attr(&self) -> Result<Attr, Error> {
         self.filesystem.attr(&self.node)
     }
@@ -297,12 +295,12 @@ impl<'a> Node<'a> {
     /// Reads as [`FileSystem::read_at`] does.
     ///
     /// # Errors
-    /// What the format says.
+    /// Those of the format.
     pub fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize, Error> {
         self.filesystem.read_at(&self.node, offset, buf)
     }
 
-    /// A whole file.
+    /// Reads a whole file.
     ///
     /// # Errors
     /// As [`Volume::read`].
@@ -324,7 +322,7 @@ impl<'a> Node<'a> {
     /// The target of a symbolic link.
     ///
     /// # Errors
-    /// What the format says.
+    /// Those of the format.
     pub fn read_link(&self) -> Result<Vec<u8>, Error> {
         self.filesystem.read_link(&self.node)
     }
@@ -337,8 +335,7 @@ impl<'a> Node<'a> {
         Ok(self.children()?.into_iter().map(|(entry, _)| entry).collect())
     }
 
-    /// The same with their nodes: whoever reads many files of a large directory need not have each of them looked
-    /// for by its name.
+    /// The entries with their nodes: to read many files of a large directory without looking up each of them by name.
     ///
     /// # Errors
     /// As [`Volume::list`].
@@ -346,22 +343,22 @@ impl<'a> Node<'a> {
         Ok(self.listing()?.entries)
     }
 
-    /// The same, with what kept the rest of the directory from being read.
+    /// The entries with their nodes, and the error that kept the rest of the directory from being read.
     ///
     /// # Errors
     /// As [`Volume::list`].
     pub fn listing(&self) -> Result<Listing<'a>, Error> {
         let (found, rest) = self.read_dir()?;
-        let entry = |(name, node, kind): Found<'a>| {
-            // Only where the format does not store it with the name is the node itself looked at.
+        let entry = |(name, node, kind): RawEntry<'a>| {
+            // The node itself is read only if the format does not store the type with the name.
             let kind = kind.map_or_else(|| node.attr().map(|attr| attr.kind), Ok);
             (Entry { name, kind }, node)
         };
         Ok(Listing { entries: found.into_iter().map(entry).collect(), rest })
     }
 
-    /// The entries, sorted by name, and what ended them early.
-    fn read_dir(&self) -> Result<(Vec<Found<'a>>, Option<Error>), Error> {
+    /// The entries, sorted by name, and the error that ended them early.
+    fn read_dir(&self) -> Result<(Vec<RawEntry<'a>>, Option<Error>), Error> {
         let filesystem = self.filesystem;
         let (mut found, mut is_all) = (Vec::new(), true);
         let end = filesystem.read_dir(&self.node, &mut |name, node, kind| {
@@ -374,10 +371,10 @@ impl<'a> Node<'a> {
         });
         if !is_all {
             let limit = u64::try_from(MOST_ENTRIES).unwrap_or(u64::MAX);
-            // Cannot saturate: one more than a constant.
+            // Cannot saturate: `limit` is a constant.
             return Err(Error::TooLarge { size: limit.saturating_add(1), limit });
         }
-        found.sort_unstable_by(|a: &Found<'_>, b| a.0.cmp(&b.0));
+        found.sort_unstable_by(|a: &RawEntry<'_>, b| a.0.cmp(&b.0));
         match end {
             Err(error) if found.is_empty() => Err(error),
             end => Ok((found, end.err())),
@@ -385,5 +382,5 @@ impl<'a> Node<'a> {
     }
 }
 
-/// Name, node, and what stands there where the format stores it with the name.
-type Found<'a> = (Vec<u8>, Node<'a>, Option<FileType>);
+/// Name, node, and the type if the format stores it with the name.
+type RawEntry<'a> = (Vec<u8>, Node<'a>, Option<FileType>);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! From a path to a node.
+//! Walks a path to its node.
 
 use alloc::{rc::Rc, vec::Vec};
 
@@ -7,32 +7,32 @@ use filesystem::{Error, FileType};
 
 use crate::erased::{Erased, ErasedNode};
 
-/// Symbolic links of one path, as Linux allows (`MAXSYMLINKS`).
+/// Maximum number of symbolic links in one path, as in Linux (`MAXSYMLINKS`).
 const MOST_LINKS: usize = 40;
-/// Components of a path with those of all its links: each may be a look into a folder, and an honest path has dozens.
+/// Maximum number of components of a path and all its links: each costs a lookup, and real paths have dozens.
 const MOST_COMPONENTS: usize = 4096;
 
-/// What happens when the last component is a symbolic link.
+/// What to do if the last component is a symbolic link.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Last {
-    /// It is followed.
+    /// Follow it.
     Follow,
-    /// It is the result.
+    /// Return the link itself.
     Keep,
 }
 
-/// Finds the node of `path`, from `root` whether or not it starts with a slash.
+/// Finds the node of `path`, which starts at `root` with or without a leading slash.
 ///
-/// It ends: each step takes a component, and at most 40 links add theirs, which are limited together.
+/// This terminates: each step consumes a component, at most 40 links add components, and their total is limited.
 pub fn walk(
     filesystem: &dyn Erased,
     root: &ErasedNode,
     path: &[u8],
     last: Last,
 ) -> Result<ErasedNode, Error> {
-    // What is left to do, the next component last.
+    // Components still to walk, the next one last.
     let mut todo = components(path);
-    // The folders from the root to where we are.
+    // The folders from the root to `here`.
     let mut trail: Vec<ErasedNode> = Vec::new();
     let mut here = Rc::clone(root);
     let (mut links, mut done) = (0usize, 0usize);
@@ -67,7 +67,7 @@ pub fn walk(
                     here = Rc::clone(root);
                 }
                 todo.extend(components(&target));
-                // Saturates where more are done than may be: none may follow then.
+                // Saturates at zero if `done` is over the limit: no component may follow then.
                 if todo.len() > MOST_COMPONENTS.saturating_sub(done) {
                     return Err(Error::TooManyLinks);
                 }
@@ -77,8 +77,8 @@ pub fn walk(
     Ok(here)
 }
 
-/// The components, the first one last. A slash at the end is one more, `.`: what stands before it must be a
-/// directory, and is followed if it is a link.
+/// The components in reverse order. A trailing slash adds a component `.`: what is before it must be a directory, and
+/// is followed if it is a link.
 fn components(path: &[u8]) -> Vec<Vec<u8>> {
     let end = path.ends_with(b"/").then_some(b".".as_slice());
     let names = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).chain(end);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The tree that grows from disks: containers, sets, tables and filesystems on each other, in any order.
+//! The tree of devices: containers, sets, tables and filesystems on top of each other, in any order.
 
 use std::{cell::RefCell, fs, rc::Rc};
 
@@ -90,7 +90,7 @@ fn image_files_in_partitions_hold_disks_with_partitions() {
     assert_eq!(names(&volumes), ["hd0,gpt1,qcow2,gpt1", "hd0,gpt2,vhd,gpt1"]);
     for volume in volumes.all() {
         assert_eq!(volume.read(b"/file", 100).unwrap(), b"content");
-        // Its partition is not one of the disk: no firmware and no GRUB knows it.
+        // Its partition is not directly on the disk: firmware and GRUB do not know it.
         assert_eq!((volume.partition(), volume.grub_name()), (None, None));
         let stack: Vec<&DeviceKind> =
             volume.home().stack.iter().map(|id| &volumes.device(*id).unwrap().kind).collect();
@@ -206,7 +206,7 @@ fn of_two_devices_that_are_the_same_member_the_first_counts() {
     assert_eq!(volumes.all()[0].read(b"/name", 100).unwrap(), b"current");
 }
 
-/// A member that was written last at a time.
+/// A member that was last written at this time.
 fn at(time: u8, mut member: Vec<u8>) -> Vec<u8> {
     member[12] = time;
     member
@@ -224,13 +224,13 @@ fn copies_of_a_set_are_not_mixed() {
     let left_out =
         |names: &[&str]| -> Vec<_> { names.iter().map(|name| problem(name, "E-FS-FILE-DEGRADED")).collect() };
     for (disks, out) in [
-        // The one that is complete, wherever it stands.
+        // The complete one, in whatever order.
         (vec![&new0, &old1, &old0], vec!["hd0"]),
         (vec![&old1, &new0, &new1], vec!["hd0"]),
-        // Of two that are complete the newer, in whatever order they come: what missed writes does not win.
+        // Of two complete ones the newer, in whatever order: a device that missed writes does not win.
         (vec![&old0, &new1, &new0, &old1], vec!["hd0", "hd3"]),
         (vec![&new0, &old1, &old0, &new1], vec!["hd1", "hd2"]),
-        // The same disk by two ways.
+        // The same disk on two paths.
         (vec![&new0, &new1, &new1], vec!["hd2"]),
     ] {
         let disks: Vec<Vec<u8>> = disks.into_iter().cloned().collect();
@@ -238,10 +238,10 @@ fn copies_of_a_set_are_not_mixed() {
         assert_eq!(problems(&volumes), left_out(&out));
         assert_eq!(volumes.all()[0].read(b"/name", 100).unwrap(), b"both halves", "{out:?}");
     }
-    // Without any copy, a member of another time is one all the same: the format knows what to do with it.
+    // Without copies, a member with another state is still a member: the format knows what to do with it.
     let volumes = of(&[old0.clone(), new1.clone()]);
     assert_eq!((problems(&volumes), volumes.all().len()), (vec![], 2));
-    // So it is where another is reached in two ways, which makes no copy of it.
+    // The same applies if another member is reached on two paths, which is not a copy.
     for disks in [[&old0, &new1, &new1], [&new1, &new1, &old0], [&new1, &old0, &new1]] {
         let second = disks.iter().rposition(|disk| **disk == new1).unwrap();
         let volumes = of(&disks.map(Clone::clone));
@@ -258,7 +258,7 @@ fn copies_of_a_set_are_not_mixed() {
 
 #[test]
 fn a_member_that_was_replaced_and_comes_back_does_not_win() {
-    // Of a mirror only the second is there, in its place twice: as it was left behind, and as it is now.
+    // Only the second leg of a mirror is present, twice: in an old state and in its current one.
     let (old, new) = (at(3, mirror(7, 1, 2, &toy(b"left behind"))), at(4, mirror(7, 1, 2, &toy(b"current"))));
     for (disks, out) in [([&old, &new], "hd0"), ([&new, &old], "hd1")] {
         let volumes = of(&disks.map(Clone::clone));
@@ -306,7 +306,7 @@ fn a_table_in_a_partition_counts_where_nothing_else_is_known() {
     assert_eq!(parents, [0, 1, 1, 1]);
 }
 
-/// A disk whose every sector is a table of four partitions that begin in the next sector, each a table again.
+/// A disk on which every sector is a table of four partitions that start in the next sector, which is a table again.
 struct Mirrors;
 
 impl Mirrors {
@@ -348,7 +348,7 @@ fn tables_within_tables_end() {
     assert!(volumes.devices().len() <= 1027, "{}", volumes.devices().len());
 }
 
-/// Counts the bytes that are read of a disk.
+/// Counts the bytes that are read from a disk.
 struct Counting(Vec<u8>, RefCell<usize>);
 
 impl BlockRead for Counting {
@@ -373,7 +373,7 @@ fn all_partitions_of_a_disk_share_its_cache() {
 #[test]
 fn a_disk_is_read_up_to_a_limit_of_its_own() {
     const LIMIT: u64 = 64 * 1024;
-    // The first disk needs more than is allowed: its table.
+    // The partition table of the first disk alone needs more than is allowed.
     let disks: Vec<Rc<dyn BlockRead>> = vec![Rc::new(Mirrors), Rc::new(toy(b"beside it"))];
     let volumes = assemble(Assembler::new(&NoKeys).with_limit(LIMIT), disks);
     assert!(volumes.read_of_disks().all(|read| read > 0 && read <= LIMIT));
@@ -414,7 +414,7 @@ fn what_has_no_driver_is_named() {
     assert_eq!(volumes.problems(), []);
 }
 
-/// Formats that exist in tests only: a container with a key, a set, a filesystem with two roots.
+/// Formats for tests only: a container with a key, a set, a filesystem with two roots.
 mod toys {
     use std::{cell::RefCell, rc::Rc};
 
@@ -424,10 +424,10 @@ mod toys {
     use oracle::Tree;
     use vfs::{Assembled, Device, Error, Keys, LAYERS, Layer, Leg, Member, Opened};
 
-    /// First byte of what a container or member holds.
+    /// Offset of the content of a container or member.
     const CONTENT: u64 = 512;
 
-    /// Those of the product, the image formats, and ours.
+    /// The formats of the product, the image formats, and the test formats.
     pub const ALL: &[Layer] = &[
         Layer { name: "toy-lock", probe: |device| starts(device, b"TOYLOCK\0"), open: open_lock },
         Layer { name: "toy-set", probe: |device| starts(device, b"TOYSET\0\0"), open: open_member },
@@ -490,7 +490,7 @@ mod toys {
         })))
     }
 
-    /// Keys to try, and the containers that they were asked for.
+    /// Keys to try, and the containers that asked for keys.
     pub struct KeyRing {
         pub keys: Vec<&'static [u8]>,
         pub asked: RefCell<Vec<String>>,
@@ -512,7 +512,7 @@ mod toys {
         }
     }
 
-    /// A member of a set whose content is that of its members behind each other.
+    /// A member of a set whose content is the concatenation of its members.
     pub fn member(set: u8, index: u8, count: u8, content: &[u8]) -> Vec<u8> {
         image(b"TOYSET\0\0", &[set, index, count, 0], content)
     }
@@ -522,7 +522,7 @@ mod toys {
         image(b"TOYSET\0\0", &[set, index, count, 1], content)
     }
 
-    /// The same member, which other sets may stand on, too.
+    /// The same member, but lent: other sets may build on it.
     pub fn lent(mut member: Vec<u8>) -> Vec<u8> {
         member[13] = 1;
         member
@@ -546,7 +546,7 @@ mod toys {
         Ok(Rc::new(Slice::new(Rc::clone(device), CONTENT, device.size() - CONTENT)?))
     }
 
-    /// Names of the members that are not there, of as many as the first one says.
+    /// Names of the missing members, of as many as the first one states.
     fn missing(members: &[Leg]) -> Result<Vec<String>, Error> {
         let [_, _, count, ..] = header(&*members[0].device)?;
         let is_there = |number: u8| members.iter().any(|leg| leg.number == u64::from(number));
@@ -561,7 +561,7 @@ mod toys {
         Ok(assembled(content(&members[0])?, missing(&members)?))
     }
 
-    /// Content in the order of numbers; that of number 5 stands behind what set 1 lends.
+    /// Content in the order of numbers; that of number 5 comes after the content that set 1 lends.
     fn assemble_chain(members: Vec<Leg>, lent: Vec<Leg>, _: &MemoryBudget) -> Result<Assembled, Error> {
         if members[0].number == 5 {
             let is_wanted = |leg: &Leg| header(&*leg.device).is_ok_and(|[set, ..]| set == 1);
@@ -577,7 +577,7 @@ mod toys {
         Ok(assembled(Rc::new(Chain(parts.collect::<Result<_, _>>()?)), missing))
     }
 
-    /// Devices behind each other.
+    /// Concatenated devices.
     struct Chain(Vec<Rc<dyn BlockRead>>);
 
     impl BlockRead for Chain {
@@ -609,7 +609,7 @@ mod toys {
 
     fn open_toy(device: Rc<dyn BlockRead>, memory: &MemoryBudget) -> Result<Opened, Error> {
         let name = text(&header(&*device)?);
-        // As a log does that is too long.
+        // As a log that is too long does.
         while name.starts_with(b"logged") && device.read_at(0, &mut [0; 4096]).is_ok() {}
         let tree =
             if name.starts_with(b"ill") { Tree::new().degraded("half of it is gone") } else { Tree::new() };

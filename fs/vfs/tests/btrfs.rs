@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! btrfs among disks: devices of one filesystem find each other, copies do not mix, subvolumes are volumes.
+//! btrfs on several disks: the devices of a filesystem are found, copies do not mix, subvolumes become volumes.
 
 use std::{
     fs::{self, File},
@@ -132,7 +132,7 @@ fn an_image_that_is_cut_short_is_said() {
     assert_eq!(code, "E-FS-BTRFS-DEGRADED");
     assert!(
         message.ends_with(&format!(
-            "ends at byte {} of {size}: it is cut short, or its partition is too small",
+            "ends at byte {} of {size}: the device is truncated, or its partition is too small",
             size - 4096
         )),
         "{message}"
@@ -150,14 +150,14 @@ fn copies_on_one_device_each_are_filesystems_of_their_own() {
     }
     let volumes = of(images);
     let labels: Vec<&[u8]> = volumes.all().iter().map(|volume| &volume.identity().label[..]).collect();
-    // The newest first: an older one may be the leg of a mirror that was written to without it.
+    // The newest first: an older one may be the stale leg of a mirror.
     assert_eq!(labels, [&b"third"[..], b"first", b"second"]);
     assert_eq!(names(&volumes), ["hd3", "hd0", "hd2"]);
     let found: Vec<(String, bool)> = problems(&volumes)
         .into_iter()
         .map(|(object, code, message)| {
             assert_eq!(code, "E-FS-BTRFS-DEGRADED");
-            (object, message.contains("its filesystem is on another device, too"))
+            (object, message.contains("another device has the same filesystem"))
         })
         .collect();
     // The newest is what it says it is. Of equal ones the first counts, as before.
@@ -166,7 +166,7 @@ fn copies_on_one_device_each_are_filesystems_of_their_own() {
 
 #[test]
 fn seeds_of_their_own_are_volumes_of_their_own() {
-    // Two filesystems that others may grow from, of which one has seen more transactions than the other.
+    // Two seed filesystems, of which one has a higher generation than the other.
     let made = ["one", "two"].map(|label| {
         let disks = disks(&format!("seed-{label}"), 1);
         mkfs(&["-L", label], &disks);
@@ -197,7 +197,7 @@ fn subvolumes_that_cannot_be_listed_are_said() {
     let options = ["--rootdir", source.to_str().unwrap(), "-m", "single", "-u", "@", "-u", "@/x/nested"];
     let mut image = mkfs(&options, &disks).remove(0);
     let path = disks[0].to_str().unwrap();
-    // The node of `@`, which says where the other stands.
+    // The node of `@`, which contains the path of the other.
     let dump =
         String::from_utf8(run("btrfs", &["inspect-internal", "dump-tree", "-t", "256", path])).unwrap();
     let address = dump.split_once("leaf ").unwrap().1.split(' ').next().unwrap();
@@ -209,7 +209,7 @@ fn subvolumes_that_cannot_be_listed_are_said() {
     let [(object, code, message)] = &problems(&volumes)[..] else { panic!("{:?}", problems(&volumes)) };
     assert_eq!((object.as_str(), code.as_str()), ("hd0", "E-FS-BTRFS-DEGRADED"));
     assert!(
-        message.starts_with("btrfs: not all of its subvolumes are found: btrfs: btrfs_header.csum"),
+        message.starts_with("btrfs: not all of its subvolumes were found: btrfs: btrfs_header.csum"),
         "{message}"
     );
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Long chains of symbolic links on filesystems that mkfs.xfs and mkfs.btrfs have filled.
+//! Long chains of symbolic links on filesystems filled by mkfs.xfs and mkfs.btrfs.
 
 use std::{
     fs::{self, File},
@@ -15,9 +15,9 @@ use oracle::{
 };
 use vfs::{Disk, Volumes};
 
-/// Links that follow each other; the target of some stands in the inode, that of others in a block of its own.
+/// Number of chained links; the targets of some are in the inode, those of others in a block.
 const CHAIN: usize = 20;
-/// Links that Linux follows (`MAXSYMLINKS`).
+/// Number of links that Linux follows (`MAXSYMLINKS`).
 const MOST: usize = 40;
 
 /// A folder in which `0` leads to `1`, and so on, in folders that take turns, and the last one to a file.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Damage below a partition, below a filesystem: the error is that of the layer whose data is wrong.
+//! Damage below a partition and a filesystem: the error is that of the layer whose data is corrupt.
 
 use std::{fs, rc::Rc};
 
@@ -15,7 +15,7 @@ const START: usize = MIB;
 const CLUSTER: usize = 64 * 1024;
 const KERNEL: u8 = 0x5a;
 
-/// A disk with a GPT, an ext4 in its only partition, and a file of one cluster and more in that.
+/// A disk with a GPT, an ext4 in its only partition, and a file of more than one cluster in that.
 fn disk(folder: &str) -> Vec<u8> {
     let work = work_dir(folder);
     let path = |name: &str| work.join(name).to_str().unwrap().to_string();
@@ -47,7 +47,7 @@ fn disk(folder: &str) -> Vec<u8> {
     disk
 }
 
-/// A cluster of the disk that holds nothing but the file's bytes.
+/// A cluster of the disk that holds only content of the file.
 fn cluster_of_kernel(disk: &[u8]) -> usize {
     disk.chunks(CLUSTER).position(|cluster| cluster.iter().all(|byte| *byte == KERNEL)).unwrap()
 }
@@ -86,7 +86,7 @@ fn a_damaged_qcow2_below_a_partition_below_ext4_is_named_with_its_own_place() {
     assert_eq!((corrupt.format, corrupt.offset), (Format::Qcow2, entry as u64));
 }
 
-/// A layer whose checksum over some bytes is wrong.
+/// A layer that reports a checksum mismatch for some bytes.
 struct Checked {
     bytes: Vec<u8>,
     damaged: usize,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Disks as the real tools make them, and what is found on them.
+//! Disks made by real tools, and what is found on them.
 
 use std::{fs, path::PathBuf, rc::Rc};
 
@@ -54,7 +54,7 @@ impl Work {
         fs::read(image).unwrap()
     }
 
-    /// A disk with an ESP as partition 15, an ext4 as partition 1, and room that holds nothing as partition 2.
+    /// A disk with an ESP as partition 15, an ext4 as partition 1, and an empty partition 2.
     fn gpt(&self) -> Vec<u8> {
         let disk = self.image("disk", 16 * MIB);
         run("sgdisk", &["-o", "-n15:2048:6143", "-t15:ef00", "-n1:6144:22527", "-n2:22528:24575", &disk]);
@@ -201,7 +201,7 @@ fn an_mbr_disk_has_volumes_on_its_logical_partitions() {
     let work = Work::new("mbr");
     let disk = work.image("disk", 32 * MIB);
     let commands = "o\nn\np\n1\n2048\n+2M\nn\ne\n2\n16384\n\nn\nl\n\n+8M\nw\n";
-    // It fails, having written everything: the kernel cannot read a file's partitions again.
+    // It fails after writing everything, because the kernel cannot re-read the partitions of a file.
     output_with_input("busybox", &["fdisk", "-u", &disk], commands.as_bytes());
     let mut bytes = fs::read(&disk).unwrap();
     let table = part::read(&bytes).unwrap().unwrap();
@@ -267,7 +267,7 @@ fn a_filesystem_from_before_the_partitions_is_no_volume() {
     assert_eq!(names(&volumes), [("hd0,msdos1", "vfat")]);
 }
 
-/// A disk that fails from some byte on.
+/// A disk that fails from some offset on.
 struct Failing(Vec<u8>, u64);
 
 impl BlockRead for Failing {
@@ -297,7 +297,7 @@ fn what_cannot_be_read_is_a_problem_and_hides_nothing_else() {
         // No medium, and one that cannot be read.
         Rc::new(Vec::new()),
         Rc::new(Failing(sound.clone(), 0)),
-        // It fails behind the table and the ESP's first pages, before the root.
+        // It fails after the table and the ESP's first pages, before the root.
         Rc::new(Failing(sound.clone(), 6144 * 512)),
         // Both copies of the table damaged.
         changed(|disk| {
@@ -308,7 +308,7 @@ fn what_cannot_be_read_is_a_problem_and_hides_nothing_else() {
         changed(|disk| disk[512 + 60] = 0xff),
         // The root's superblock damaged: s_blocks_count_lo, which its checksum covers.
         changed(|disk| disk[6144 * 512 + 1024 + 4] ^= 0xff),
-        // Cut off inside of the root.
+        // Truncated inside the root.
         changed(|disk| disk.truncate(8192 * 512)),
         Rc::new(sound.clone()),
     ]);
@@ -354,7 +354,7 @@ proptest! {
         tail in prop::collection::vec(any::<u8>(), 0..70_000),
     ) {
         fuzz(&head);
-        // With the signatures of everything that is looked for.
+        // With the signatures of all formats.
         let mut disk = [head, tail].concat();
         for (at, magic) in [(510, b"\x55\xaa".as_slice()), (1080, b"\x53\xef"), (32_769, b"CD001")] {
             if disk.len() >= at + magic.len() {
@@ -368,7 +368,7 @@ proptest! {
 #[test]
 fn a_changed_disk_has_volumes_or_problems() {
     let sound = Work::new("changed").gpt();
-    // A fixed sequence (MINSTD) of places in what is read first: the tables, both filesystems' beginnings.
+    // A fixed sequence (MINSTD) of offsets in what is read first: the tables and the starts of both filesystems.
     let mut state = 1u32;
     let mut next = |end: usize| {
         state = (u64::from(state) * 48_271 % 0x7fff_ffff) as u32;
@@ -381,7 +381,7 @@ fn a_changed_disk_has_volumes_or_problems() {
             changed[start + next(32 * 1024)] = next(256) as u8;
         }
         fuzz(&changed);
-        // Not too far from sound.
+        // Not too much damage.
         if round % 4 == 3 {
             changed.copy_from_slice(&sound);
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Paths lead where Linux has them lead: random trees of folders, files and links, walked by us and by
-//! openat2(2) with `RESOLVE_IN_ROOT`.
+//! Paths resolve as in Linux: random trees of folders, files and links, walked by our code and by openat2(2) with
+//! `RESOLVE_IN_ROOT`.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use rustix::{
 };
 use vfs::{Error, Node, Volume};
 
-/// What stands at a name.
+/// What a name refers to.
 #[derive(Clone, Debug)]
 enum Thing {
     Folder,
@@ -34,7 +34,7 @@ struct Both {
 }
 
 impl Both {
-    /// Each folder and file holds its own path, so that it is known where a walk ended.
+    /// Each folder and file contains its own path, which shows where a walk ended.
     fn new(name: &str, things: &BTreeMap<String, Thing>) -> Self {
         let root = work_dir(name);
         let mut tree = Tree::new().file(".name", "/");
@@ -61,7 +61,7 @@ impl Both {
         Self { volume: Volume::new("tree", tree), root }
     }
 
-    /// Where a path leads us: kind, and path or target.
+    /// Where our code ends up: kind, and path or target.
     fn ours(&self, path: &str, follow: bool) -> Result<(FileType, Vec<u8>), Error> {
         let node = match follow {
             true => self.volume.open(path.as_bytes())?,
@@ -76,7 +76,7 @@ impl Both {
         Ok((kind, text))
     }
 
-    /// Where it leads Linux.
+    /// Where Linux ends up.
     fn linux(&self, path: &str, follow: bool) -> Result<(FileType, Vec<u8>), Errno> {
         let root = openat(CWD, &self.root, OFlags::DIRECTORY | OFlags::PATH, Mode::empty())?;
         let flags = OFlags::PATH | if follow { OFlags::empty() } else { OFlags::NOFOLLOW };
@@ -101,7 +101,7 @@ impl Both {
         Ok((if is_folder { FileType::Directory } else { FileType::File }, text))
     }
 
-    /// The same result; errors by what they mean.
+    /// Asserts the same result; errors are compared by meaning.
     fn assert_same(&self, path: &str) {
         for follow in [true, false] {
             let meaning = |error| match error {
@@ -156,7 +156,7 @@ fn things() -> impl Strategy<Value = BTreeMap<String, Thing>> {
                 things.entry(parent + name).or_insert(thing);
             }
         }
-        // What was added below something that is no folder.
+        // Entries below something that is not a folder.
         let folders: Vec<String> = things.keys().cloned().collect();
         for path in folders {
             let mut up = Path::new(&path).ancestors().skip(1).filter(|up| *up != Path::new(""));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Paths, files and lists of a volume, over trees in memory.
+//! Paths, files and directory listings of a volume, on trees in memory.
 
 use std::ops::ControlFlow;
 
@@ -8,7 +8,7 @@ use filesystem::{Attr, EachEntry, FileSystem, FileType, Identity};
 use oracle::Tree;
 use vfs::{Entry, Error, Volume, VolumeId, Volumes};
 
-/// A system as Debian lays it out, and links that lead nowhere good.
+/// A system with Debian's layout, and bad links.
 fn volume() -> Volume {
     let tree = Tree::new()
         .file("/boot/vmlinuz-6.12", "kernel")
@@ -155,7 +155,7 @@ fn volumes_are_found_by_what_they_are_called() {
     assert_eq!(id(volumes.all().iter().find(|v| v.has_uuid("0e1f-00AB"))), Some(VolumeId(1)));
     assert_eq!(id(volumes.all().iter().find(|v| v.has_label(b"root"))), Some(VolumeId(1)), "the first");
     assert_eq!(id(volumes.all().iter().find(|v| v.has_label(b"ROOT"))), None);
-    // Nothing is called nothing.
+    // There is no entry with an empty name.
     assert_eq!(id(volumes.all().iter().find(|v| v.has_uuid(""))), None);
     assert_eq!(id(volumes.all().iter().find(|v| v.has_label(b""))), None);
     assert_eq!(id(volumes.all().iter().find(|v| v.has_partuuid(""))), None);
@@ -163,7 +163,7 @@ fn volumes_are_found_by_what_they_are_called() {
     assert!(volumes.get(VolumeId(3)).is_none());
 }
 
-/// A tree in which one node cannot be read, and whose folder ends in the middle.
+/// A tree in which one node cannot be read, and one folder only in part.
 struct Damaged(Tree);
 
 fn damage() -> Error {
@@ -198,7 +198,7 @@ impl FileSystem for Damaged {
         if *node == broken { Err(damage()) } else { self.0.attr(node) }
     }
 
-    /// Without types, as old ext2 has it.
+    /// Without types, as in old versions of ext2.
     fn read_dir(&self, dir: &usize, each: &mut EachEntry<'_, usize>) -> Result<(), Error> {
         let mut is_cut = false;
         self.0.read_dir(dir, &mut |name, node, _| {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Dynamic disks: a table of blocks, each behind a bitmap of its sectors.
+//! Dynamic disks: a table of blocks, each after a bitmap of its sectors.
 
 use core::mem::offset_of;
 
@@ -18,12 +18,12 @@ const COOKIE: u64 = 0x6378_7370_6172_7365;
 /// Bytes of the header.
 const SIZE: u64 = 1024;
 const CHECKSUM_AT: usize = offset_of!(Raw, checksum);
-/// An entry of a block that is not there.
+/// The entry of an unallocated block.
 const UNUSED: u32 = u32::MAX;
-/// Bytes of a bitmap that are looked at in one go: what a block of 2 MiB, the usual one, has.
+/// Bytes of a bitmap to read at once: the bitmap of a block of the usual 2 MiB.
 const BITMAP: usize = 512;
 
-/// "Dynamic Disk Header Format"; what follows is of differencing disks.
+/// "Dynamic Disk Header Format"; the fields after these are for differencing disks.
 #[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
 #[repr(C)]
 struct Raw {
@@ -37,10 +37,10 @@ struct Raw {
     parent: [u8; 984],
 }
 
-/// Where the blocks of a disk are.
+/// The locations of a disk's blocks.
 ///
-/// Invariants, established by [`read`](Self::read): `block_size` is a power of two of at least a sector; the
-/// table has an entry for every block of the disk, on the device.
+/// Invariants, established by [`read`](Self::read): `block_size` is a power of two, at least a sector; the table has an
+/// entry for every block of the disk and is on the device.
 #[derive(Clone, Copy, Debug)]
 pub struct Dynamic {
     /// Byte offset of the block allocation table.
@@ -53,11 +53,11 @@ pub struct Dynamic {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Source {
     Zeros,
-    /// The device, from this byte on.
+    /// The device, from this offset on.
     Device(u64),
 }
 
-/// Bytes of the disk that come from one place.
+/// Bytes of the disk with one source.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Extent {
     pub source: Source,
@@ -72,7 +72,7 @@ impl Dynamic {
     /// [`ReadError::Corrupt`] naming the field, [`ReadError::Unsupported`] naming the version.
     pub fn read(device: &impl BlockRead, offset: u64, size: u64) -> Result<Self, ReadError> {
         if offset.checked_add(SIZE).is_none_or(|end| end > device.size()) {
-            // Of the footer at the start: every dynamic disk has one.
+            // The error names the field in the footer at the start, which every dynamic disk has.
             return Err(corrupt(
                 Fault::Range,
                 "footer Data Offset",
@@ -115,11 +115,11 @@ impl Dynamic {
         Ok(Self { table, block_size })
     }
 
-    /// What the table and the block's bitmap say of the disk's bytes from `at` on, of `wanted` at most.
+    /// The extent of the disk at `at` according to the table and the block's bitmap, at most `wanted` bytes.
     pub fn extent(&self, device: &impl BlockRead, at: u64, wanted: u64) -> Result<Extent, ReadError> {
         let block = at.checked_div(self.block_size).unwrap_or(0);
         let within = at.checked_rem(self.block_size).unwrap_or(0);
-        // Nothing saturates: `within` lies in the block, and the table on the device.
+        // Nothing saturates: `within` is in the block, and the table is on the device.
         let wanted = wanted.min(self.block_size.saturating_sub(within));
         let place = self.table.saturating_add(block.saturating_mul(4));
         let mut entry = [0; 4];
@@ -128,7 +128,7 @@ impl Dynamic {
         if entry == UNUSED {
             return Ok(Extent { source: Source::Zeros, length: wanted });
         }
-        // Nothing saturates: the entry is of 32 bits, a bitmap of 20. The first sector is the footer's copy.
+        // Nothing saturates: the entry has 32 bits, a bitmap's size 20. The first sector is the footer's copy.
         let bitmap = u64::from(entry).saturating_mul(SECTOR);
         let data = bitmap.saturating_add(self.bitmap_size());
         if entry == 0 || data > device.size() {
@@ -138,7 +138,7 @@ impl Dynamic {
         if !is_there {
             return Ok(Extent { source: Source::Zeros, length });
         }
-        // Cannot saturate: both are of few bits, as above.
+        // Cannot saturate: both have few bits, as above.
         let start = data.saturating_add(within);
         if start.checked_add(length).is_none_or(|end| end > device.size()) {
             return Err(corrupt(Fault::Truncated, "block", place, start));
@@ -154,7 +154,7 @@ impl Dynamic {
 }
 
 impl Raw {
-    /// The header that stands whole at `offset`, if its checksum is right and it is of a version that is read.
+    /// Reads the header at `offset`, and checks its checksum and version.
     fn read(device: &impl BlockRead, offset: u64) -> Result<Self, ReadError> {
         let mut bytes = [0; 1024];
         device.read_at(offset, &mut bytes)?;
@@ -179,10 +179,10 @@ impl Raw {
     }
 }
 
-/// Whether the sector that holds byte `within` of a block was ever written, and for how many of `wanted` bytes
-/// that goes on. `bitmap` is the offset of the block's bitmap, whose highest bits come first.
+/// Whether the sector that holds byte `within` of a block was ever written, and for how many of `wanted` bytes the
+/// answer is the same. `bitmap` is the offset of the block's bitmap, whose highest bits come first.
 fn sectors(device: &impl BlockRead, bitmap: u64, within: u64, wanted: u64) -> Result<(bool, u64), ReadError> {
-    // Nothing saturates: a block has at most 2^31 bytes, and its bitmap stands below 2^42.
+    // Nothing saturates: a block has at most 2^31 bytes, and its bitmap is below offset 2^42.
     let (first, into) = (within / SECTOR, within % SECTOR);
     let skip = usize::try_from(first % 8).unwrap_or(0);
     let count = into.saturating_add(wanted).div_ceil(SECTOR).saturating_add(first % 8);
@@ -196,6 +196,6 @@ fn sectors(device: &impl BlockRead, bitmap: u64, within: u64, wanted: u64) -> Re
     let same = bits.take_while(|bit| *bit == is_there).count();
     // The first sector is used from byte `into` on.
     let length = u64::try_from(same).unwrap_or(0).saturating_mul(SECTOR).saturating_sub(into);
-    // At least the sector that was asked for.
+    // At least the requested sector.
     Ok((is_there, length.max(1).min(wanted)))
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The footer: the last sector of every image, of dynamic disks also the first.
+//! The footer: the last sector of every image, and for dynamic disks also the first one.
 
 use core::mem::offset_of;
 
@@ -12,11 +12,11 @@ use zerocopy::{
 
 use crate::{check_version, checksum, corrupt, unsupported, within};
 
-/// Its bytes. Before Virtual PC 2004 it had one less; such images are of another time.
+/// Its size in bytes. Before Virtual PC 2004 it had one less; such images are not supported.
 pub const SIZE: u64 = 512;
-/// What it begins with: eight letters of ASCII.
+/// The cookie, its first eight bytes: ASCII letters.
 pub const COOKIE: u64 = 0x636f_6e65_6374_6978;
-/// Where fields stand.
+/// Offsets of fields.
 pub const DATA_OFFSET_AT: usize = offset_of!(Raw, data_offset);
 const CURRENT_SIZE_AT: usize = offset_of!(Raw, current_size);
 const CHECKSUM_AT: usize = offset_of!(Raw, checksum);
@@ -26,7 +26,7 @@ const FIXED: u32 = 2;
 const DYNAMIC: u32 = 3;
 const DIFFERENCING: u32 = 4;
 
-/// "Hard Disk Footer Format", as far as fields mean something to a reader.
+/// "Hard Disk Footer Format", up to the last field that a reader needs.
 #[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
 #[repr(C)]
 struct Raw {
@@ -46,30 +46,30 @@ struct Raw {
     reserved: [u8; 427],
 }
 
-/// What a footer says.
+/// The values of a footer.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Footer {
-    /// Of the disk, in bytes; of a fixed disk they are all on the device.
+    /// Size of the disk in bytes; for a fixed disk, all of them are on the device.
     pub size: u64,
     pub content: Content,
 }
 
-/// Where the disk's bytes are.
+/// The layout of the disk's bytes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Content {
-    /// In order from the device's first on.
+    /// In order from the device's first byte on.
     Fixed,
     /// In blocks. `header` is the offset of the dynamic disk header.
     Dynamic { header: u64 },
 }
 
 impl Footer {
-    /// The footer at the end of the device, or its copy at the start of a dynamic disk; with what is wrong with
-    /// the other one.
+    /// The footer at the end of the device, or its copy at the start of a dynamic disk; and what is wrong with the
+    /// other one, if anything.
     ///
     /// # Errors
-    /// [`ReadError::Corrupt`] naming the field when none is whole, [`ReadError::Unsupported`] for disks that are not
-    /// read.
+    /// [`ReadError::Corrupt`] naming the field if neither is intact, [`ReadError::Unsupported`] for unsupported kinds
+    /// of disk.
     pub fn find(device: &impl BlockRead) -> Result<(Self, Option<ReadError>), ReadError> {
         let end = device.size().checked_sub(SIZE);
         let end = end.ok_or_else(|| corrupt(Fault::Truncated, "footer", 0, device.size()))?;
@@ -89,7 +89,7 @@ impl Footer {
             },
             Err(error @ ReadError::Corrupt(_)) => match Self::read(device, 0) {
                 Ok(footer @ Self { content: Content::Dynamic { .. }, .. }) => Ok((footer, Some(error))),
-                // A cookie at the start of a fixed disk is the disk's own.
+                // A cookie at the start of a fixed disk is part of the disk's content.
                 Ok(_) => Err(error),
                 Err(copy) if is_magic(&error) && !is_magic(&copy) => Err(copy),
                 Err(_) => Err(error),
@@ -98,7 +98,7 @@ impl Footer {
         }
     }
 
-    /// The footer that stands at `offset`.
+    /// Reads the footer at `offset`.
     fn read(device: &impl BlockRead, offset: u64) -> Result<Self, ReadError> {
         let mut bytes = [0; 512];
         device.read_at(offset, &mut bytes)?;

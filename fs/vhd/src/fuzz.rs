@@ -7,7 +7,7 @@ use block::BlockRead;
 
 use crate::{Vhd, probe};
 
-/// Places that are read: more than a small input can honestly have blocks.
+/// Number of places to read: more than a small valid input has blocks.
 const MOST: u64 = 256;
 
 /// Fuzz entry point: any bytes give a value or an error, and so does everything in them.
@@ -17,12 +17,12 @@ pub fn fuzz(data: &[u8]) {
     let size = image.size();
     let mut buf = vec![0; 4096];
     let mut read = |offset: u64, length: u64| {
-        // Behind the end, where nothing is to be read, what saturates stays.
+        // Saturates at zero past the end, where nothing is read.
         let length = usize::try_from(length.min(size.saturating_sub(offset))).unwrap_or(usize::MAX);
-        // Only that it ends is asked for.
+        // Any result is fine, as long as it returns.
         let _ = image.read_at(offset, buf.get_mut(..length).unwrap_or_default());
     };
-    // The first sectors, and as many places spread over the disk.
+    // The first sectors, and as many more places spread over the disk.
     let step = size.checked_div(MOST).unwrap_or(0);
     for number in 0..MOST {
         read(number.saturating_mul(512), 1);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Virtual hard disks (VHD), read-only: a device of bytes over a device of bytes.
+//! Virtual hard disks (VHD), read-only: a block device on top of another one.
 //!
-//! Fixed disks, and dynamic ones with their block bitmaps. The disk is of the footer's Current Size, whoever made
-//! it: QEMU goes by the geometry for some makers, which may be less.
+//! Fixed disks, and dynamic ones with their sector bitmaps. The size of the disk is always the footer's Current Size;
+//! for some creators, QEMU uses the geometry instead, which may be smaller.
 //!
 //! ```
 //! # fn read(file: Vec<u8>) -> Result<(), block::ReadError> {
@@ -39,13 +39,13 @@ use crate::{
 /// Pages of 16 KiB kept for tables and bitmaps: 1 MiB.
 const CACHE_PAGES: usize = 64;
 
-/// The disk that an image holds.
+/// The disk in an image.
 #[derive(Debug)]
 pub struct Vhd<D> {
-    /// For tables and bitmaps; blocks are read from the device behind it.
+    /// A cache for tables and bitmaps; blocks are read from the device below it.
     device: Cache<D>,
     size: u64,
-    /// Of a dynamic disk.
+    /// The block table; `None` for a fixed disk.
     dynamic: Option<Dynamic>,
     warning: Option<ReadError>,
 }
@@ -53,16 +53,16 @@ pub struct Vhd<D> {
 /// Kinds of disk.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
-    /// All bytes, one after the other.
+    /// All bytes in order.
     Fixed,
-    /// Blocks as they were needed.
+    /// Blocks that are allocated when first written.
     Dynamic,
 }
 
-/// Whether the cookie of an image stands on the device: at its end, or at the start as dynamic disks have it.
+/// Whether the cookie of an image is on the device: at its end, or at its start as on dynamic disks.
 ///
 /// # Errors
-/// Those of the device. A device that is too small holds no such image: that is not an error.
+/// Those of the device. A device that is too small is not such an image, which is not an error.
 pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, ReadError> {
     let Some(end) = device.size().checked_sub(footer::SIZE) else { return Ok(false) };
     for place in [end, 0] {
@@ -76,7 +76,7 @@ pub fn probe<D: BlockRead + ?Sized>(device: &D) -> Result<bool, ReadError> {
 }
 
 impl<D: BlockRead> Vhd<D> {
-    /// Opens an image. Where the footer of a dynamic disk is damaged, its copy at the start is taken.
+    /// Opens an image. If the footer of a dynamic disk is damaged, its copy at the start is used.
     ///
     /// # Errors
     /// [`ReadError::Corrupt`] for a damaged footer or header; [`ReadError::Unsupported`] naming the kind of disk or the
@@ -95,7 +95,7 @@ impl<D: BlockRead> Vhd<D> {
         if self.dynamic.is_some() { Kind::Dynamic } else { Kind::Fixed }
     }
 
-    /// What was wrong with one copy of the footer and could be worked around.
+    /// Damage of one copy of the footer, which could be worked around.
     pub fn warning(&self) -> Option<&ReadError> {
         self.warning.as_ref()
     }
@@ -106,11 +106,11 @@ impl<D: BlockRead> BlockRead for Vhd<D> {
         self.size
     }
 
-    /// Fills `buf` with the disk's bytes at `offset`: one read of the device for a fixed disk, and for what
-    /// follows each other in a block.
+    /// Fills `buf` with the disk's bytes at `offset`: one read of the device for a fixed disk, or for contiguous
+    /// sectors of a block.
     ///
     /// # Errors
-    /// [`ReadError::OutOfBounds`] when the bytes are not all on the disk; [`ReadError::Device`];
+    /// [`ReadError::OutOfBounds`] if the bytes are not all on the disk; [`ReadError::Device`];
     /// [`ReadError::Corrupt`] naming the table's entry.
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         check_bounds(offset, buf.len(), self.size)?;
@@ -150,9 +150,9 @@ fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: impl Into<
     })
 }
 
-/// Where byte `at` of a structure stands on the device.
+/// Offset on the device of byte `at` of a structure.
 fn within(structure: u64, at: usize) -> u64 {
-    // Cannot saturate: structures that were read lie on the device.
+    // Cannot saturate: structures that were read are on the device.
     structure.saturating_add(u64::try_from(at).unwrap_or(u64::MAX))
 }
 
@@ -160,15 +160,15 @@ fn unsupported(feature: impl Into<Cow<'static, str>>) -> ReadError {
     ReadError::Unsupported(Unsupported { format: Format::Vhd, feature: feature.into() })
 }
 
-/// The complement of the sum of all bytes but the checksum's own four at `place`.
+/// The complement of the sum of all bytes except the checksum's own four at `place`.
 fn checksum(bytes: &[u8], place: usize) -> u32 {
-    // Cannot saturate: it is a place in a structure.
+    // Cannot saturate: it is an offset in a structure.
     let own = place..place.saturating_add(4);
     let counted = bytes.iter().enumerate().filter(|(at, _)| !own.contains(at));
     !counted.fold(0u32, |sum, (_, byte)| sum.wrapping_add(u32::from(*byte)))
 }
 
-/// Version 1 of footers and headers: the upper half; the lower one is for changes that do not matter.
+/// Checks that the major version (upper half) is 1; the minor one is for compatible changes.
 fn check_version(structure: &str, version: u32) -> Result<(), ReadError> {
     let [major, minor] = [version.checked_shr(16).unwrap_or(0), version & 0xffff];
     match major {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Damaged images end in bytes or an error, within limits of time, stack and memory.
+//! Damaged images give bytes or an error, within limits of time, stack and memory.
 
 use std::{fs, rc::Rc};
 
@@ -12,13 +12,13 @@ use vhd::Vhd;
 
 const LAYERS: &[&str] = &["footer and header", "both footers", "blocks"];
 const MUTANTS: usize = 1000;
-/// Places of the disk that are read, whatever size a damaged footer gives it.
+/// Number of places of the disk to read, whatever size a damaged footer claims.
 const PLACES: u64 = 2048;
 
-/// What a footer begins with.
+/// The first bytes of a footer.
 const FOOTER: u64 = 0x636f_6e65_6374_6978;
 
-/// Zeros that are written: only what the format adds has other bytes to be damaged.
+/// Written zeros: only the format's own structures have other bytes to damage.
 fn image(name: &str, options: &str, size: &str, writes: &[&str]) -> Vec<u8> {
     let path = tools::work_dir(name).join("image");
     let path = path.to_str().unwrap();
@@ -44,7 +44,7 @@ fn read(device: Rc<dyn BlockRead>, depth: Depth) -> usize {
     if sound { 3 } else { 2 }
 }
 
-/// Both footers and the header, wherever they stand: the complement of the sum of all other bytes.
+/// Repairs the checksums of both footers and the header: the complement of the sum of all other bytes.
 fn repair(image: &mut [u8], _: usize) {
     let end = image.len().saturating_sub(512);
     let header = image[16..24].try_into().map_or(0, u64::from_be_bytes) as usize;

@@ -5,14 +5,14 @@ use block::BlockRead;
 use proptest::prelude::*;
 use vhd::Vhd;
 
-/// Blocks of 4 KiB, of which the second is there.
+/// Blocks of 4 KiB, of which only the second one is allocated.
 const BLOCK: usize = 4096;
 const END: usize = 2048 + 512 + BLOCK;
 
-/// A field of an image: where, and its bytes.
+/// A field of an image: offset and bytes.
 type Field = (usize, Vec<u8>);
 
-/// A dynamic disk of two blocks, or a fixed one, with changed fields and with checksums that are right.
+/// A dynamic disk with two blocks, or a fixed one, with changed fields and valid checksums.
 fn image(is_dynamic: bool, changes: &[Field]) -> Vec<u8> {
     let mut image = vec![0x5a; END + 512];
     let mut put = |at: usize, bytes: &[u8]| image[at..at + bytes.len()].copy_from_slice(bytes);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What QEMU writes is read as QEMU reads it.
+//! Images written by QEMU read as QEMU reads them.
 
 use std::fs;
 
@@ -9,12 +9,12 @@ use vhd::{Kind, Vhd, probe};
 
 const MIB: usize = 1024 * 1024;
 
-/// Numbers that look random, the same ones each time.
+/// Pseudo-random numbers, the same ones each time.
 struct Random(u64);
 
 impl Random {
     fn below(&mut self, limit: usize) -> usize {
-        // Knuth's constants for a linear congruential generator; the low bits repeat soon.
+        // Knuth's constants for a linear congruential generator; the low bits have a short period.
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 24) as usize % limit.max(1)
     }
@@ -37,7 +37,7 @@ fn assert_same(disk: &Vhd<impl BlockRead>, wanted: &[u8], what: &str) {
     }
 }
 
-/// Compares what we and QEMU read of an image.
+/// Compares what our code and QEMU read from an image.
 fn check(image: &str, kind: Kind) {
     let raw = format!("{image}.raw");
     run("qemu-img", &["convert", "-f", "vpc", "-O", "raw", image, &raw]);
@@ -52,7 +52,7 @@ fn check(image: &str, kind: Kind) {
 fn what_convert_makes() {
     let work = work_dir("convert");
     let path = |name: &str| work.join(name).to_str().unwrap().to_string();
-    // Blocks of 2 MiB: some not there, the last not whole.
+    // Blocks of 2 MiB: some unallocated, the last one partial.
     let mut random = Random(1);
     let content = (0..9 * MIB + 512).map(|at| match at / MIB {
         2..5 => 0,

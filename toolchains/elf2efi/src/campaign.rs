@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Damaged ELF files end in a program or an error, within limits of time, stack and memory.
+//! Damaged ELF files give a program or an error, within limits of time, stack and memory.
 
 use std::rc::Rc;
 
@@ -8,10 +8,10 @@ use oracle::campaign::{self, Depth, Plan};
 
 use crate::{elf::Program, pe, plan::Image, testing::Elf};
 
-/// What the bazel target of this test has time for.
+/// Number of mutants that this test has time for.
 const MUTANTS: usize = 1000;
 
-/// Layers passed: it is a program, it can be an image, it is written as one.
+/// Number of layers passed: parsed as a program, laid out as an image, written as a file.
 fn read(device: Rc<dyn BlockRead>, _: Depth) -> usize {
     let mut bytes = vec![0; usize::try_from(device.size()).unwrap()];
     if device.read_at(0, &mut bytes).is_err() {
@@ -25,7 +25,7 @@ fn read(device: Rc<dyn BlockRead>, _: Depth) -> usize {
 #[test]
 fn programs() {
     let layers = &["program", "image", "file"];
-    // Nothing in an ELF file is checked by a sum.
+    // An ELF file has no checksums.
     let repair = |_: &mut [u8], _| {};
     for (name, elf, seed) in [("riscv64", Elf::riscv64(), 41), ("loongarch64", Elf::loongarch64(), 42)] {
         let image = &elf.bytes();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The parts of an ELF file that a UEFI application is made of.
+//! The parts of an ELF file that go into a UEFI application.
 //!
 //! Sources: System V ABI, chapters 4 and 5; the processor supplements of x86-64, AArch64, RISC-V and
 //! LoongArch for the number of `R_*_RELATIVE`.
@@ -17,15 +17,15 @@ type Dynamic = elf::Dyn64<LittleEndian>;
 
 pub const LE: LittleEndian = LittleEndian;
 
-/// ELF sections that stay sections under their names, because other programs look for them there.
+/// ELF sections that become PE sections with the same names, because other programs look for them.
 ///
-/// `.sbat`: shim's revocation data. `.cmdline`, `.osrel`: of the UAPI group's unified kernel images.
+/// `.sbat`: shim's revocation data. `.cmdline`, `.osrel`: sections of the UAPI group's unified kernel images.
 pub const KEPT: [&str; 3] = [".sbat", ".cmdline", ".osrel"];
 
-/// More section headers than any linker's output has; names are only searched in so many.
+/// Maximum number of section headers: more than any linker writes.
 const SECTIONS_LIMIT: usize = 1024;
 
-/// What stands at the start of a file, for errors about the headers.
+/// Offset of `Elf64_Ehdr`, for errors about the header.
 const EHDR: u64 = 0;
 
 /// An architecture, in the terms of both formats.
@@ -47,7 +47,7 @@ const MACHINES: [Machine; 4] = [
     Machine { elf: elf::EM_LOONGARCH, relative: elf::R_LARCH_RELATIVE, pe: pe::Machine(0x6264) },
 ];
 
-/// A linked program: its memory and what has to change in it at another address.
+/// A linked program: its memory, and its relocations.
 #[derive(Debug, Eq, PartialEq)]
 pub struct Program<'a> {
     /// Its architecture.
@@ -56,9 +56,9 @@ pub struct Program<'a> {
     pub entry: u64,
     /// Its memory, in the order of the program headers.
     pub segments: Vec<Segment<'a>>,
-    /// Words that hold an address, in the order of `DT_RELA` and then of `DT_RELR`.
+    /// Words that hold an address: those of `DT_RELA`, then those of `DT_RELR`.
     pub relocations: Vec<Relocation>,
-    /// The sections of [`KEPT`] that the file has, in that order.
+    /// The sections in [`KEPT`] that the file has, in that order.
     pub kept: Vec<Kept<'a>>,
 }
 
@@ -67,9 +67,9 @@ pub struct Program<'a> {
 pub struct Segment<'a> {
     /// `p_vaddr`.
     pub address: u64,
-    /// `p_memsz`, in bytes, not zero: what lies behind the data is zero.
+    /// `p_memsz`, in bytes, not zero. Memory after the data is zeroed.
     pub size: u64,
-    /// `p_filesz` bytes, not more than `size`.
+    /// `p_filesz` bytes, at most `size`.
     pub data: &'a [u8],
     /// `p_flags`.
     pub access: Access,
@@ -83,7 +83,7 @@ impl<'a> Segment<'a> {
     }
 }
 
-/// What a program may do with a segment; there is no both writable and executable.
+/// The access to a segment; a segment cannot be both writable and executable.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Access {
     /// Constants.
@@ -97,13 +97,13 @@ pub enum Access {
 /// A 64-bit word that holds an address.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Relocation {
-    /// Where the word stands.
+    /// Address of the word.
     pub place: u64,
-    /// What it holds when the program is where it was linked to be.
+    /// Its value if the program is loaded at its link address.
     pub value: u64,
 }
 
-/// A section that other programs look for.
+/// A section that keeps its name.
 #[derive(Debug, Eq, PartialEq)]
 pub struct Kept<'a> {
     /// One of [`KEPT`].
@@ -116,15 +116,15 @@ impl<'a> Program<'a> {
     /// Reads a little-endian ELF64 file of type `ET_DYN` that needs no dynamic linker.
     ///
     /// # Errors
-    /// [`Error::Malformed`] when a header or table is not in the file; [`Error::Value`] and
-    /// [`Error::Relocation`] when the program needs what firmware does not give it.
+    /// [`Error::Malformed`] if a header or table is not in the file; [`Error::Value`] and [`Error::Relocation`] if the
+    /// program needs something that firmware does not provide.
     pub fn parse(file: &'a [u8]) -> Result<Self, Error> {
         let header = FileHeader::parse(file)
             .and_then(|h| h.endian().map(|_| h))
             .map_err(|cause| Error::Malformed { structure: "Elf64_Ehdr", offset: EHDR, cause })?;
         let e_type = header.e_type(LE);
         if e_type != elf::ET_DYN {
-            let wanted = "ET_DYN is needed, link with -pie";
+            let wanted = "must be ET_DYN, link with -pie";
             return Err(value("Elf64_Ehdr.e_type", EHDR, e_type.0.into(), wanted));
         }
         let e_machine = header.e_machine(LE);
@@ -133,7 +133,7 @@ impl<'a> Program<'a> {
                 "Elf64_Ehdr.e_machine",
                 EHDR,
                 e_machine.0.into(),
-                "x86_64, aarch64, riscv64, loongarch64 are known",
+                "supported are x86_64, aarch64, riscv64 and loongarch64",
             )
         })?;
         let headers = header.program_headers(LE, file).map_err(|cause| Error::Malformed {
@@ -151,7 +151,7 @@ pub fn value(field: &'static str, offset: u64, found: u64, wanted: &'static str)
     Error::Value { field, offset, found, wanted }
 }
 
-/// The content of `PT_DYNAMIC` and where in the file it stands.
+/// The content of `PT_DYNAMIC`, and its offset in the file.
 pub struct DynamicSection<'a> {
     pub entries: &'a [Dynamic],
     pub offset: u64,
@@ -165,7 +165,7 @@ fn segments<'a>(
 ) -> Result<(Vec<Segment<'a>>, DynamicSection<'a>), Error> {
     let (mut segments, mut dynamic) = (Vec::new(), None);
     for (ordinal, p) in (0u64..).zip(headers) {
-        // Within the file, as the headers are.
+        // Within the file, since the headers are.
         let at =
             ordinal.saturating_mul(header.e_phentsize.get(LE).into()).saturating_add(header.e_phoff.get(LE));
         let refuse = |wanted| Err(value("Elf64_Phdr.p_type", at, p.p_type.get(LE).0.into(), wanted));
@@ -178,8 +178,10 @@ fn segments<'a>(
                     .map_err(|cause| Error::Malformed { structure: "Elf64_Dyn", offset, cause })?
                     .map(|entries| DynamicSection { entries, offset });
             }
-            elf::PT_INTERP => return refuse("there is no dynamic linker, link with --no-dynamic-linker"),
-            elf::PT_TLS => return refuse("thread-local storage has no place in a UEFI application"),
+            elf::PT_INTERP => {
+                return refuse("a dynamic linker is not supported, link with --no-dynamic-linker");
+            }
+            elf::PT_TLS => return refuse("thread-local storage is not supported"),
             _ => {}
         }
     }
@@ -195,7 +197,7 @@ fn segment<'a>(file: &'a [u8], p: &ProgramHeader, at: u64) -> Result<Segment<'a>
         f if f == elf::PF_R => Access::Read,
         f if f == elf::PF_R | elf::PF_X => Access::Execute,
         f if f == elf::PF_R | elf::PF_W => Access::Write,
-        _ => return Err(value("Elf64_Phdr.p_flags", at, flags.into(), "only R, RX and RW are accepted")),
+        _ => return Err(value("Elf64_Phdr.p_flags", at, flags.into(), "must be R, RX or RW")),
     };
     let (offset, filesz, size) = (p.p_offset.get(LE), p.p_filesz.get(LE), p.p_memsz.get(LE));
     if filesz > size {
@@ -206,7 +208,7 @@ fn segment<'a>(file: &'a [u8], p: &ProgramHeader, at: u64) -> Result<Segment<'a>
     Ok(Segment { address: p.p_vaddr.get(LE), size, data, access })
 }
 
-/// `size` bytes of `file` at `offset`, if it has all of them.
+/// The `size` bytes of `file` at `offset`, if it has all of them.
 fn part(file: &[u8], offset: u64, size: u64) -> Option<&[u8]> {
     let start = usize::try_from(offset).ok()?;
     file.get(start..start.checked_add(usize::try_from(size).ok()?)?)
@@ -219,7 +221,7 @@ fn kept<'a>(file: &'a [u8], header: &FileHeader) -> Result<Vec<Kept<'a>>, Error>
     let sections = header.sections(LE, file).map_err(malformed)?;
     if sections.len() > SECTIONS_LIMIT {
         let found = u64::try_from(sections.len()).unwrap_or(u64::MAX);
-        return Err(value("Elf64_Ehdr.e_shnum", EHDR, found, "no linker's output has so many sections"));
+        return Err(value("Elf64_Ehdr.e_shnum", EHDR, found, "too many sections"));
     }
     let mut found: [Option<&[u8]>; KEPT.len()] = [None; KEPT.len()];
     for section in sections.iter() {
@@ -235,12 +237,12 @@ fn kept<'a>(file: &'a [u8], header: &FileHeader) -> Result<Vec<Kept<'a>>, Error>
                 "Elf64_Shdr.sh_size",
                 at,
                 0,
-                "a section that keeps its name has to have content",
+                "a section that keeps its name must have content",
             ));
         }
         if slot.replace(data).is_some() {
             let name = section.sh_name.get(LE).into();
-            return Err(value("Elf64_Shdr.sh_name", at, name, "a second section of that name"));
+            return Err(value("Elf64_Shdr.sh_name", at, name, "there are two sections with this name"));
         }
     }
     Ok(KEPT.iter().zip(found).filter_map(|(name, data)| Some(Kept { name, data: data? })).collect())
@@ -298,7 +300,7 @@ mod tests {
         }
         assert_eq!(
             refused(|e| e.e_machine = elf::EM_ARM),
-            "Elf64_Ehdr.e_machine at byte 0 is 0x28: x86_64, aarch64, riscv64, loongarch64 are known"
+            "Elf64_Ehdr.e_machine at byte 0 is 0x28: supported are x86_64, aarch64, riscv64 and loongarch64"
         );
     }
 
@@ -318,7 +320,7 @@ mod tests {
 
     #[test]
     fn parse_rejects_what_firmware_does_not_give_a_program() {
-        assert!(refused(|e| e.segments.push(segment(elf::PT_INTERP))).contains("no dynamic linker"));
+        assert!(refused(|e| e.segments.push(segment(elf::PT_INTERP))).contains("--no-dynamic-linker"));
         // The fourth header: 64 + 3 * 56.
         assert!(
             refused(|e| e.segments.push(segment(elf::PT_TLS)))
@@ -339,7 +341,7 @@ mod tests {
             let error = refused(|e| e.segments[1].p_flags = flags);
             assert_eq!(
                 error,
-                format!("Elf64_Phdr.p_flags at byte 120 is {:#x}: only R, RX and RW are accepted", flags.0)
+                format!("Elf64_Phdr.p_flags at byte 120 is {:#x}: must be R, RX or RW", flags.0)
             );
         }
     }
@@ -360,8 +362,8 @@ mod tests {
 
     #[test]
     fn parse_rejects_kept_sections_that_are_empty_or_twice_there() {
-        assert!(refused(|e| e.sections[1].1.clear()).contains("has to have content"));
-        assert!(refused(|e| e.sections.push((".sbat", b"x".to_vec()))).contains("second section"));
+        assert!(refused(|e| e.sections[1].1.clear()).contains("must have content"));
+        assert!(refused(|e| e.sections.push((".sbat", b"x".to_vec()))).contains("two sections"));
         let many = |e: &mut Elf| e.sections.extend((0..SECTIONS_LIMIT).map(|_| (".x", vec![])));
         assert!(refused(many).starts_with("Elf64_Ehdr.e_shnum at byte 0 is 0x404"));
     }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Why a file is not converted.
+//! Errors of the conversion.
 
 use std::io;
 
-/// Why an ELF file does not become a UEFI application: the structure, where it stands, and what to do.
+/// Why an ELF file cannot be converted to a UEFI application: the structure, its location, and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be read or written.
@@ -14,24 +14,24 @@ pub enum Error {
     Malformed {
         /// The structure by its name in the ELF specification.
         structure: &'static str,
-        /// Where it stands in the file.
+        /// Its offset in the file.
         offset: u64,
         /// What is wrong with it.
         cause: object::read::Error,
     },
-    /// A field has a value that has no place in a UEFI application.
+    /// A field has a value that a UEFI application cannot have.
     #[error("{field} at byte {offset} is {found:#x}: {wanted}")]
     Value {
         /// The structure and field by their names in the ELF specification.
         field: &'static str,
-        /// Where the structure that holds it stands in the file.
+        /// Offset in the file of the structure that holds it.
         offset: u64,
         /// The value.
         found: u64,
         /// What is accepted, and how to get it.
         wanted: &'static str,
     },
-    /// Something refers to an address that has to be in the program and is not.
+    /// Something refers to an address that is not in the program.
     #[error("{what} {address:#x} is not in {place}")]
     Address {
         /// What refers to it.
@@ -42,9 +42,7 @@ pub enum Error {
         place: &'static str,
     },
     /// A relocation that a PE file cannot express.
-    #[error(
-        "relocation at {address:#x} has type {kind} and symbol {symbol}: only R_*_RELATIVE has a place in PE"
-    )]
+    #[error("relocation at {address:#x} has type {kind} and symbol {symbol}: only R_*_RELATIVE is supported")]
     Relocation {
         /// The address that it changes.
         address: u64,
@@ -54,21 +52,21 @@ pub enum Error {
         symbol: u32,
     },
     /// The program is larger than [`crate::plan::IMAGE_LIMIT`].
-    #[error("the image would be {size} bytes long: at most {limit} are accepted")]
+    #[error("the image would have {size} bytes: the limit is {limit}")]
     TooLarge {
         /// Its size in bytes.
         size: u64,
         /// The limit in bytes.
         limit: u32,
     },
-    /// The writer of PE files gave up.
+    /// The PE file cannot be written.
     #[error("writing PE: {0}")]
     Write(object::write::Error),
 }
 
 #[cfg(test)]
 impl PartialEq for Error {
-    /// By what they say: `io::Error` has no equality of its own.
+    /// Compares the texts: `io::Error` has no equality of its own.
     fn eq(&self, other: &Self) -> bool {
         self.to_string() == other.to_string()
     }

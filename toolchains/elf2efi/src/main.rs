@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! elf2efi: makes a UEFI application (PE32+) of a position-independent ELF64 file.
+//! elf2efi: converts a position-independent ELF64 file to a UEFI application (PE32+).
 //!
 //! LLVM has no COFF back end for riscv64 and loongarch64: programs for these are linked as self-contained
 //! PIE files, with the flags of `//toolchains/cc:defs.bzl`. Every `PT_LOAD` segment becomes a PE section at
-//! the same address, every `R_*_RELATIVE` relocation an `IMAGE_REL_BASED_DIR64` entry, and the ELF sections
-//! of [`elf::KEPT`] PE sections of their own. The same input gives the same bytes.
+//! the same address, every `R_*_RELATIVE` relocation an `IMAGE_REL_BASED_DIR64` entry, and each ELF section
+//! in [`elf::KEPT`] a PE section of its own. The same input gives the same bytes.
 #![forbid(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -47,14 +47,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// Converts the file `from` into the file `to`; an error comes with the file that it is about.
+/// Converts the file `from` to the file `to`; an error comes with the file that it is about.
 fn run<'a>(from: &'a Path, to: &'a Path) -> Result<(), (&'a Path, Error)> {
     let elf = fs::read(from).map_err(|e| (from, e.into()))?;
     let efi = convert(&elf).map_err(|e| (from, e))?;
     fs::write(to, efi).map_err(|e| (to, e.into()))
 }
 
-/// The UEFI application that holds the program of an ELF file.
+/// The UEFI application made from an ELF file.
 ///
 /// # Errors
 /// As [`elf::Program::parse`] and [`plan::Image::of`]; nothing is written then.

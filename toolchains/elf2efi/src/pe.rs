@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Writing the PE32+ file.
+//! Writes the PE32+ file.
 //!
 //! Source: Microsoft PE Format, sections "Optional Header (Image Only)" and "The .reloc Section".
 
@@ -13,7 +13,7 @@ use crate::{
     plan::{Image, PAGE, Section},
 };
 
-/// Raw data of sections starts at multiples of it in the file, the least that the format allows.
+/// Alignment of the sections' data in the file: the minimum that the format allows.
 const FILE_ALIGNMENT: u32 = 0x200;
 
 /// Offset of `CheckSum` from the PE signature: signature, `IMAGE_FILE_HEADER`, then 64 bytes.
@@ -22,20 +22,20 @@ const CHECK_SUM: u32 = 4 + 20 + 64;
 /// The bytes of a PE32+ file that holds the image.
 ///
 /// # Errors
-/// [`Error::Write`] when there is no memory for the file.
+/// [`Error::Write`] if there is not enough memory for the file.
 pub fn write(image: &Image<'_>) -> Result<Vec<u8>, Error> {
     let mut file = Vec::new();
     let mut writer = Writer::new(true, PAGE, FILE_ALIGNMENT, &mut file);
     writer.reserve_dos_header();
     writer.reserve_nt_headers(pe::IMAGE_NUMBEROF_DIRECTORY_ENTRIES);
-    // Not more than fit into the first page; .reloc is the last one.
+    // They fit into the first page; .reloc is the last one.
     writer.reserve_section_headers(u16::try_from(image.sections.len()).unwrap_or(u16::MAX).saturating_add(1));
     let offsets: Vec<u32> = image.sections.iter().map(|s| reserve(&mut writer, s)).collect();
     for &address in &image.fixups {
         writer.add_reloc(address, pe::IMAGE_REL_BASED_DIR64);
     }
     if image.fixups.is_empty() {
-        // Some firmware takes an image without any relocation for one that cannot move.
+        // Some firmware treats an image without relocations as one that cannot be moved.
         writer.add_reloc(PAGE, pe::IMAGE_REL_BASED_ABSOLUTE);
     }
     writer.reserve_reloc_section();
@@ -51,7 +51,7 @@ pub fn write(image: &Image<'_>) -> Result<Vec<u8>, Error> {
     Ok(file)
 }
 
-/// Reserves address and file space of a section; yields where its data goes in the file.
+/// Reserves address space and file space for a section; returns the file offset of its data.
 fn reserve(writer: &mut Writer<'_>, section: &Section<'_>) -> u32 {
     writer.reserve_virtual_until(section.address);
     // At most the size in memory, which is below IMAGE_LIMIT.
@@ -59,7 +59,7 @@ fn reserve(writer: &mut Writer<'_>, section: &Section<'_>) -> u32 {
     writer.reserve_section(section.name, section.flags, section.size, data).file_offset
 }
 
-/// What the headers say of any image that we make. No time stamp: the same bytes every time.
+/// The headers of every image. No time stamp: the same bytes every time.
 fn headers(image: &Image<'_>) -> NtHeaders {
     NtHeaders {
         machine: image.machine.pe,
@@ -90,7 +90,7 @@ fn headers(image: &Image<'_>) -> NtHeaders {
     }
 }
 
-/// Stores `CheckSum` at `offset`, where zeros stand: the ones' complement sum of all 16-bit words, plus the
+/// Stores `CheckSum` at `offset`, which holds zeros so far: the ones' complement sum of all 16-bit words, plus the
 /// length of the file (which is a multiple of [`FILE_ALIGNMENT`]).
 fn store_checksum(file: &mut [u8], offset: u32) {
     let mut sum = 0u32;

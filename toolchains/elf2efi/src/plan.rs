@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What the PE file will hold: sections with their final content, and the words to fix up.
+//! The layout of the PE file: sections with their final content, and the words to relocate.
 
 use std::borrow::Cow;
 
@@ -10,13 +10,13 @@ use crate::{
     error::Error,
 };
 
-/// Sections start on pages of their own, so that firmware can protect each of them.
+/// Size of a page. Sections start on pages of their own, so that firmware can protect each of them.
 pub const PAGE: u32 = 0x1000;
 
-/// The most memory that a program may have: a hundred times what ours has, and little enough for 32-bit sums.
+/// Maximum size of a program in memory: a hundred times that of ours, and small enough for 32-bit sums.
 pub const IMAGE_LIMIT: u32 = 256 << 20;
 
-/// Headers of so many sections fit into the first page, with those of PE before them.
+/// Maximum number of sections: their headers fit into the first page, after those of PE.
 const SECTIONS_LIMIT: usize = 64;
 
 /// A UEFI application, ready to be written.
@@ -24,18 +24,18 @@ const SECTIONS_LIMIT: usize = 64;
 pub struct Image<'a> {
     /// Its architecture.
     pub machine: &'static Machine,
-    /// Address of the first instruction: in a section that is executable.
+    /// Address of the first instruction, which is in an executable section.
     pub entry: u32,
-    /// In the order of their addresses: the first at one page, each at the next page after the one before.
+    /// Sections in the order of their addresses: the first one at page 1, each on the page after the previous one.
     pub sections: Vec<Section<'a>>,
-    /// Addresses of 64-bit words that hold an address, ascending, without overlap.
+    /// Addresses of 64-bit words that hold an address, in ascending order, without overlap.
     pub fixups: Vec<u32>,
 }
 
 /// A section of a PE file.
 #[derive(Debug)]
 pub struct Section<'a> {
-    /// Its name, filled up with zeros.
+    /// Its name, padded with zeros.
     pub name: [u8; 8],
     /// Its address: a multiple of [`PAGE`].
     pub address: u32,
@@ -48,11 +48,11 @@ pub struct Section<'a> {
 }
 
 impl<'a> Image<'a> {
-    /// Lays the segments of a program out as sections, and stores the relocations' values in them.
+    /// Lays out the segments of a program as sections, and stores the values of the relocations in them.
     ///
     /// # Errors
-    /// [`Error::Address`] when a segment, the entry point or a relocation is not where PE can have it;
-    /// [`Error::TooLarge`] when the program exceeds [`IMAGE_LIMIT`].
+    /// [`Error::Address`] if a segment, the entry point or a relocation is at an address that PE does not allow;
+    /// [`Error::TooLarge`] if the program exceeds [`IMAGE_LIMIT`].
     pub fn of(program: &Program<'a>) -> Result<Self, Error> {
         let mut sections = loaded(&program.segments)?;
         let entry = entry(program.entry, &sections)?;
@@ -68,7 +68,7 @@ impl<'a> Image<'a> {
     }
 }
 
-/// A section's name as the header has it.
+/// A section's name as stored in its header.
 fn name(name: &'static str) -> [u8; 8] {
     let mut bytes = [0; 8];
     for (to, from) in bytes.iter_mut().zip(name.bytes()) {
@@ -77,7 +77,7 @@ fn name(name: &'static str) -> [u8; 8] {
     bytes
 }
 
-/// The first page after the sections, where `size` more bytes are to go.
+/// The first page after the sections, if `size` more bytes fit there.
 fn end(sections: &[Section<'_>], size: u64) -> Result<u32, Error> {
     let end = sections.last().map_or(0, |s| s.address.saturating_add(s.size)).max(1);
     let end = end.next_multiple_of(PAGE);
@@ -94,7 +94,7 @@ fn loaded<'a>(segments: &[Segment<'a>]) -> Result<Vec<Section<'a>>, Error> {
         field: "Elf64_Ehdr.e_phnum",
         offset: 0,
         found: u64::try_from(segments.len()).unwrap_or(u64::MAX),
-        wanted: "1 to 64 segments PT_LOAD are accepted",
+        wanted: "must have 1 to 64 PT_LOAD segments",
     };
     if segments.is_empty() || segments.len() > SECTIONS_LIMIT {
         return Err(count());
@@ -117,7 +117,7 @@ fn loaded<'a>(segments: &[Segment<'a>]) -> Result<Vec<Section<'a>>, Error> {
         sections.push(Section {
             name: name(section),
             address,
-            // end() has checked that it is below the limit.
+            // `end` has checked that it is below the limit.
             size: u32::try_from(segment.size).unwrap_or(u32::MAX),
             data: Cow::Borrowed(segment.data),
             flags: kind | pe::IMAGE_SCN_MEM_READ,
@@ -126,7 +126,7 @@ fn loaded<'a>(segments: &[Segment<'a>]) -> Result<Vec<Section<'a>>, Error> {
     Ok(sections)
 }
 
-/// The entry point, in code that the file holds.
+/// The entry point, which must be in code that is in the file.
 fn entry(address: u64, sections: &[Section<'_>]) -> Result<u32, Error> {
     sections
         .iter()
@@ -138,7 +138,7 @@ fn entry(address: u64, sections: &[Section<'_>]) -> Result<u32, Error> {
         .ok_or(Error::Address { what: "Elf64_Ehdr.e_entry", address, place: "executable code" })
 }
 
-/// Stores the values of the relocations in the sections; their places are the fixups.
+/// Stores the values of the relocations in the sections; returns their addresses, which are the fixups.
 fn apply(relocations: &[Relocation], sections: &mut [Section<'_>]) -> Result<Vec<u32>, Error> {
     let mut sorted = relocations.to_vec();
     sorted.sort();
@@ -148,9 +148,9 @@ fn apply(relocations: &[Relocation], sections: &mut [Section<'_>]) -> Result<Vec
         let refuse =
             |wanted| Error::Address { what: "the word of the relocation at", address: place, place: wanted };
         if place < free {
-            return Err(refuse("memory of its own: it overlaps the relocation before"));
+            return Err(refuse("memory of its own: it overlaps the previous relocation"));
         }
-        // Within IMAGE_LIMIT, or store() refuses it.
+        // Within IMAGE_LIMIT, or `store` refuses it.
         free = place.saturating_add(8);
         let address = store(place, value, sections)
             .ok_or_else(|| refuse("the data of a writable segment, link with -z text -z norelro"))?;
@@ -159,7 +159,7 @@ fn apply(relocations: &[Relocation], sections: &mut [Section<'_>]) -> Result<Vec
     Ok(fixups)
 }
 
-/// Stores a 64-bit word in a writable section; yields its address.
+/// Stores a 64-bit word in a writable section; returns its address.
 fn store(place: u64, value: u64, sections: &mut [Section<'_>]) -> Option<u32> {
     let address = u32::try_from(place).ok()?;
     let section = sections.iter_mut().rfind(|s| s.address <= address)?;
@@ -168,7 +168,7 @@ fn store(place: u64, value: u64, sections: &mut [Section<'_>]) -> Option<u32> {
     }
     let start = usize::try_from(address.checked_sub(section.address)?).ok()?;
     let range = start..start.checked_add(8)?;
-    // Only then copied, once.
+    // Copied only now, and once.
     section.data.get(range.clone())?;
     section.data.to_mut().get_mut(range)?.copy_from_slice(&value.to_le_bytes());
     Some(address)
@@ -267,12 +267,15 @@ mod tests {
     fn of_rejects_programs_beyond_the_limit() {
         let limit = u64::from(IMAGE_LIMIT);
         for size in [limit - DATA + 1, u64::MAX, 1 << 32] {
-            assert!(refused(|e| e.segments[2].p_memsz = size).contains("at most 268435456"), "{size:#x}");
+            assert!(
+                refused(|e| e.segments[2].p_memsz = size).contains("the limit is 268435456"),
+                "{size:#x}"
+            );
         }
         // All that is allowed: no memory is spent on what is not in the file. The section .sbat is then too
         // much.
         let all = |e: &mut Elf| e.segments[2].p_memsz = limit - DATA;
-        assert!(refused(all).contains("at most 268435456"));
+        assert!(refused(all).contains("the limit is 268435456"));
         let mut elf = Elf::riscv64();
         all(&mut elf);
         elf.sections.clear();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The words of a program that hold an address.
 //!
-//! Sources: System V ABI, chapter 5, `DT_RELA`; its generic part, "Relative Relocation Table", for `DT_RELR`, which
-//! takes a bit for a word where the other takes 24 bytes.
+//! Sources: System V ABI, chapter 5, for `DT_RELA`; its generic part, "Relative Relocation Table", for `DT_RELR`, which
+//! needs one bit for a word instead of 24 bytes.
 
 use object::{LittleEndian, elf, pod, read::elf::RelrIterator};
 
@@ -19,10 +19,10 @@ const RELR_SIZE: u64 = 8;
 /// Size of an address in bytes.
 const WORD: u64 = 8;
 
-/// The words that the dynamic section's `DT_RELA` and `DT_RELR` name.
+/// The words listed in the dynamic section's `DT_RELA` and `DT_RELR`.
 ///
 /// # Errors
-/// When a table or a word is not in the segments' data, or the program needs more than its load address added.
+/// If a table or a word is not in the segments' data, or a relocation does more than add the load address.
 pub fn relocations(
     machine: &Machine,
     segments: &[Segment<'_>],
@@ -40,18 +40,20 @@ pub fn relocations(
             elf::DT_RELR => relr.address = found,
             elf::DT_RELRSZ => relr.size = found,
             elf::DT_RELAENT if found != RELA_SIZE => {
-                return refuse("DT_RELAENT", "24 is the size of Elf64_Rela");
+                return refuse("DT_RELAENT", "must be 24, the size of Elf64_Rela");
             }
             elf::DT_RELRENT if found != RELR_SIZE => {
-                return refuse("DT_RELRENT", "8 is the size of Elf64_Relr");
+                return refuse("DT_RELRENT", "must be 8, the size of Elf64_Relr");
             }
-            elf::DT_NEEDED => return refuse("DT_NEEDED", "there are no shared libraries"),
-            elf::DT_TEXTREL => return refuse("DT_TEXTREL", "code is not writable, link with -z text"),
+            elf::DT_NEEDED => return refuse("DT_NEEDED", "shared libraries are not supported"),
+            elf::DT_TEXTREL => {
+                return refuse("DT_TEXTREL", "relocations in code are not supported, link with -z text");
+            }
             elf::DT_REL | elf::DT_RELSZ => {
-                return refuse("DT_REL", "only DT_RELA and DT_RELR are understood");
+                return refuse("DT_REL", "only DT_RELA and DT_RELR are supported");
             }
             elf::DT_JMPREL | elf::DT_PLTRELSZ => {
-                return refuse("DT_JMPREL", "there is nothing to bind at run time");
+                return refuse("DT_JMPREL", "dynamic binding is not supported");
             }
             _ => {}
         }
@@ -64,16 +66,16 @@ pub fn relocations(
     rela.iter().map(|rela| relocation(machine, rela)).chain(packed).filter_map(Result::transpose).collect()
 }
 
-/// A table that the dynamic section names.
+/// A table in the dynamic section.
 struct Table {
     name: &'static str,
     address: u64,
-    /// In bytes; 0 where there is none.
+    /// Size in bytes; 0 if there is no table.
     size: u64,
 }
 
 impl Table {
-    /// Its entries; `broken` is the error when they are not whole.
+    /// Its entries; `broken` is the error if they are not whole.
     fn entries<'a, T: pod::Pod>(
         &self,
         segments: &[Segment<'a>],
@@ -89,7 +91,7 @@ impl Table {
     }
 }
 
-/// One relocation; none for the one that does nothing.
+/// A relocation; `None` for one that does nothing.
 fn relocation(machine: &Machine, rela: &Rela) -> Result<Option<Relocation>, Error> {
     let (place, kind, symbol) = (rela.r_offset.get(LE), rela.r_type(LE, false), rela.r_sym(LE, false));
     // R_*_NONE is 0 on all of them.
@@ -102,7 +104,7 @@ fn relocation(machine: &Machine, rela: &Rela) -> Result<Option<Relocation>, Erro
     Ok(Some(Relocation { place, value: rela.r_addend.get(LE).cast_unsigned() }))
 }
 
-/// One of `DT_RELR`: its value stands where it is used.
+/// A relocation of `DT_RELR`, whose value is stored in the word itself.
 fn in_place(segments: &[Segment<'_>], place: u64) -> Result<Relocation, Error> {
     let bytes = segments.iter().find_map(|s| s.bytes(place, WORD)?.first_chunk());
     let what = "the word of DT_RELR at";
@@ -174,7 +176,7 @@ mod tests {
     fn parse_rejects_relocations_that_pe_cannot_express() {
         assert_eq!(
             refused(|e| e.relocations[1].r_type = 2),
-            "relocation at 0x3008 has type 2 and symbol 0: only R_*_RELATIVE has a place in PE"
+            "relocation at 0x3008 has type 2 and symbol 0: only R_*_RELATIVE is supported"
         );
         assert!(refused(|e| e.relocations[0].r_sym = 7).contains("symbol 7"));
         let mut elf = Elf::riscv64();

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A small ELF file to take apart: valid as it is made, and every part of it can be changed.
+//! A small ELF file for tests: valid as made, and every part of it can be changed.
 
 use object::elf;
 
-/// Address of the segment of constants, where the relocations stand at its start.
+/// Address of the segment of constants, which starts with the relocations.
 pub const RODATA: u64 = 0x1000;
 /// Address of the segment of code.
 pub const TEXT: u64 = 0x2000;
@@ -27,7 +27,7 @@ pub struct Rela {
     pub r_addend: i64,
 }
 
-/// What the file is made of. `PT_DYNAMIC` is added behind the segments.
+/// The parts of the file. `PT_DYNAMIC` is added after the segments.
 pub struct Elf {
     pub e_machine: elf::Machine,
     pub e_type: elf::FileType,
@@ -35,13 +35,13 @@ pub struct Elf {
     pub segments: Vec<Segment>,
     /// Put at the start of the first segment.
     pub relocations: Vec<Rela>,
-    /// `d_tag` and `d_val`; none: no `PT_DYNAMIC`.
+    /// `d_tag` and `d_val`; if empty, there is no `PT_DYNAMIC`.
     pub dynamic: Vec<(elf::DynamicTag, u64)>,
     pub sections: Vec<(&'static str, Vec<u8>)>,
 }
 
 impl Elf {
-    /// Three segments, two relocations, one section that keeps its name.
+    /// Three segments, two relocations, and one section that keeps its name.
     pub fn riscv64() -> Self {
         let load = |p_flags, p_vaddr, p_memsz, data: &[u8]| Segment {
             p_type: elf::PT_LOAD,

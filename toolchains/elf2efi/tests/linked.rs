@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Programs that the real assemblers and ld.lld made, converted, and read by binutils, ukify and the PE
+//! Programs made by the real assemblers and ld.lld, converted, and read by binutils, ukify and the PE
 //! reader of `object`.
 
 use std::{
@@ -80,7 +80,7 @@ fn run(dir: &Path, tool: &str, arguments: &[&str]) -> Output {
         .unwrap_or_else(|e| panic!("{tool} cannot be run: {e}"))
 }
 
-/// What the tool printed; it must succeed.
+/// The output of a tool, which must succeed.
 fn text(dir: &Path, tool: &str, arguments: &[&str]) -> String {
     let output = run(dir, tool, arguments);
     let error = String::from_utf8_lossy(&output.stderr);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The checks of style that are test targets, and the formatter behind `tools/bazel run //tools:format`.
+//! The style checks that are test targets, and the formatter behind `tools/bazel run //tools:format`.
 //!
-//! Only the standard library: every other package's tests depend on this program.
+//! It uses only the standard library: the tests of every other package depend on this program.
 
 mod matrix;
 mod style;
@@ -15,17 +15,17 @@ use std::{
 
 const USAGE: &str = "usage: lint format RUSTFMT CONFIG EDITION FILE...   rustfmt --check
        lint formatted RUSTFMT MODULE.bazel FILE...
-                                                  rustfmt --check of these files of the checkout with that file; of
-                                                  every Rust file where none is named
-       lint style MODULE.bazel                    rules of the house, for the checkout with that file
-       lint matrix README ARCH,ARCH WORD...       the README's table of what works
-       lint spelling MODULE.bazel FILE...         codespell, for the same
+                                                  rustfmt --check of these files of the checkout that contains
+                                                  MODULE.bazel; of every Rust file if none is named
+       lint style MODULE.bazel                    checks the house rules for the checkout that contains MODULE.bazel
+       lint matrix README ARCH,ARCH WORD...       checks the README's table of what works
+       lint spelling MODULE.bazel FILE...         codespell, for the same files as `formatted`
        lint write RUSTFMT                         formats every Rust file of the checkout";
 
-/// Of Rust, in all files.
+/// The Rust edition of all files.
 const EDITION: &str = "2024";
 
-/// rustfmt's.
+/// The configuration file of rustfmt.
 const CONFIGURATION: &str = "rustfmt.toml";
 
 fn main() -> ExitCode {
@@ -59,10 +59,10 @@ fn run(command: &mut Command) -> Result<(), String> {
 
 fn format(rustfmt: &str, config: &str, edition: &str, files: &[&str]) -> Result<(), String> {
     run(Command::new(rustfmt).args(["--check", "--config-path", config, "--edition", edition]).args(files))
-        .map_err(|why| format!("{why}; tools/bazel run //tools:format mends it"))
+        .map_err(|why| format!("{why}; fix it with tools/bazel run //tools:format"))
 }
 
-/// The file is a link into the checkout, also in a sandbox.
+/// The checkout that contains MODULE.bazel: the file is a link into it, even in a sandbox.
 fn checkout(module: &Path) -> Result<PathBuf, String> {
     let module = module.canonicalize().map_err(|e| format!("{}: {e}", module.display()))?;
     Ok(module.parent().ok_or("MODULE.bazel has no folder")?.to_path_buf())
@@ -79,7 +79,7 @@ fn check_style(module: &Path) -> Result<(), String> {
     }
 }
 
-/// Those of the files that are named, from the top of the checkout; all where none is.
+/// The files with these names, relative to the top of the checkout; all files if no name is given.
 fn named(root: &Path, files: Vec<PathBuf>, names: &[&str]) -> Vec<PathBuf> {
     if names.is_empty() {
         return files;
@@ -88,16 +88,16 @@ fn named(root: &Path, files: Vec<PathBuf>, names: &[&str]) -> Vec<PathBuf> {
     files.into_iter().filter(|file| names.contains(file)).collect()
 }
 
-/// What is generated is spelled as its authors like.
+/// Runs codespell. Generated files are left out: their spelling is not ours.
 fn spelling(module: &Path, names: &[&str]) -> Result<(), String> {
     let root = checkout(module)?;
     let generated =
         |file: &PathBuf| file.ends_with("Cargo.lock") || file.starts_with(root.join("third_party"));
     let files = style::files(&root)?.into_iter().filter(|file| !generated(file)).collect();
     let files = named(&root, files, names);
-    // Without a file it takes the folder that it is called in.
+    // Without a file, codespell checks the current folder.
     if !files.is_empty() {
-        // XFS calls a log item of mappings so, without its last letter.
+        // `bu` and `bui` are XFS log items (`XFS_LI_BUI`).
         run(Command::new("codespell").args(["--ignore-words-list", "bu,bui,intoto"]).args(&files))?;
     }
     println!("{} files", files.len());
@@ -112,12 +112,12 @@ fn rust(root: &Path) -> Result<Vec<PathBuf>, String> {
 
 fn formatted(rustfmt: &str, module: &Path, names: &[&str]) -> Result<(), String> {
     let root = checkout(module)?;
-    // Other rules are for every file.
+    // A change of the rules affects every file.
     let names = if names.contains(&CONFIGURATION) { &[] } else { names };
     let files = named(&root, rust(&root)?, names);
     let words: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    // Without a file it reads the standard input.
+    // Without a file, rustfmt reads the standard input.
     if !files.is_empty() {
         format(rustfmt, &root.join(CONFIGURATION).display().to_string(), EDITION, &words)?;
     }

@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The README's table of what works: made from the names of the tests that show it.
+//! The README's table of what works, made from the names of the tests that prove it.
 
 use std::{fs, path::Path};
 
 const BEGIN: &str = "<!-- matrix: begin -->\n";
 const END: &str = "<!-- matrix: end -->";
 
-/// In front of the name of a test that only the full suite runs.
+/// Prefix of the name of a test that only the full suite runs.
 const FULL: &str = "full:";
 
-/// Compares the table in `readme` with the one that the arguments make: architectures separated by commas,
-/// `NAME=WHAT` for each row, and the names of all tests that exist, with [`FULL`] in front where it belongs.
+/// Compares the table in `readme` with the one made from the arguments: architectures separated by commas,
+/// `NAME=WHAT` for each row, and the names of all existing tests, with the prefix [`FULL`] where it applies.
 pub fn check(readme: &Path, arches: &str, rest: &[&str]) -> Result<(), String> {
     let text = fs::read_to_string(readme).map_err(|e| format!("{}: {e}", readme.display()))?;
     let wanted = table(arches, rest);
     let found = text.split(BEGIN).nth(1).and_then(|behind| behind.split(END).next());
-    match found.ok_or("the README has no marks for its matrix")? {
+    match found.ok_or("the README has no `matrix: begin` and `matrix: end` marks")? {
         found if found == wanted => Ok(()),
-        _ => Err(format!("the README's matrix is not that of the tests, which is:\n{BEGIN}{wanted}{END}")),
+        _ => {
+            Err(format!("the README's matrix does not match the tests; it should be:\n{BEGIN}{wanted}{END}"))
+        }
     }
 }
 

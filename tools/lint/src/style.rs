@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Rules of the house that no other tool checks, for every file of the checkout.
+//! House rules that no other tool checks, for every file of the checkout.
 
 use std::{
     fs,
     path::{Path, PathBuf},
 };
 
-/// Lines of one Rust file without its tests: what can be read in one sitting.
+/// Maximum number of lines of a Rust file without its tests: what can be read in one sitting.
 const LONGEST: usize = 400;
 const WIDTH: usize = 120;
-/// The only places for shell scripts.
+/// The only files that may be shell scripts.
 const SHELL: [&str; 4] = [".ci/run", "tools/bazel", "tools/toolbox/enter.sh", "tools/toolbox/make.sh"];
 /// Folders whose libraries read hostile input.
 const LIBRARIES: [&str; 3] = ["fs", "boot", "net"];
-/// What may stand in front of `fn`.
+/// Words that may come before `fn`.
 const QUALIFIERS: [&str; 5] = ["const", "async", "unsafe", "extern", "\"C\""];
 
-/// All files of the checkout, but for what Bazel, cargo and git put there and what is generated.
+/// All files of the checkout, except those of Bazel, cargo and git, and generated ones.
 pub fn files(root: &Path) -> Result<Vec<PathBuf>, String> {
     let (mut found, mut folders) = (Vec::new(), vec![root.to_path_buf()]);
     while let Some(folder) = folders.pop() {
@@ -36,7 +36,7 @@ pub fn files(root: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(found)
 }
 
-/// One line for everything that breaks a rule.
+/// One line for each violation of a rule.
 pub fn check(root: &Path, files: &[PathBuf]) -> Vec<String> {
     let mut faults = Vec::new();
     let shown = fs::read_to_string(root.join("tools/docs/src/parts.rs")).unwrap_or_default();
@@ -58,17 +58,17 @@ pub fn check(root: &Path, files: &[PathBuf]) -> Vec<String> {
         if text.starts_with("#!") && !SHELL.contains(&&*name) {
             fault(
                 1,
-                "a script: programs are Rust, shell stands in .ci/run, tools/bazel and tools/toolbox only",
+                "a script: programs are written in Rust; shell is for .ci/run, tools/bazel and tools/toolbox only",
             );
         }
         if let Some(crate_name) = table_of(&name)
             && !shown.contains(&format!("{crate_name}::codes"))
         {
-            fault(1, "its tables are on no page (tools/docs/src/parts.rs)");
+            fault(1, "its tables of codes are on no page: add them to tools/docs/src/parts.rs");
         }
         if name.ends_with("Cargo.toml") && name != "Cargo.toml" && !file.with_file_name("README.md").exists()
         {
-            fault(1, "its folder has no README.md");
+            fault(1, "there is no README.md beside it");
         }
     }
     faults
@@ -79,25 +79,25 @@ fn table_of(name: &str) -> Option<&str> {
     name.strip_suffix("/src/codes.rs").and_then(|folder| folder.rsplit('/').next())
 }
 
-/// Files that only tests are made of.
+/// Whether a file contains only tests.
 fn is_of_tests(name: &str) -> bool {
     name.starts_with("e2e/")
         || ["/tests/", "/tests.rs", "/corruptions"].iter().any(|part| name.contains(part))
 }
 
 fn check_text(name: &str, text: &str, fault: &mut impl FnMut(usize, &str)) {
-    // Split, so that this file passes.
+    // Split, so that this file passes the check itself.
     let unfinished = [concat!("TO", "DO"), concat!("FIX", "ME:"), concat!("XX", "X:")];
     for (i, line) in text.lines().enumerate() {
         if line.ends_with([' ', '\t']) {
-            fault(i + 1, "white space at the end of the line");
+            fault(i + 1, "trailing white space");
         }
         if unfinished.iter().any(|word| line.contains(word)) {
-            fault(i + 1, "unfinished work has an issue, not a comment");
+            fault(i + 1, "unfinished work belongs in an issue, not in a comment");
         }
     }
     if !text.is_empty() && !text.ends_with('\n') && !name.ends_with(".lock") {
-        fault(text.lines().count(), "no new line at the end of the file");
+        fault(text.lines().count(), "no newline at the end of the file");
     }
 }
 
@@ -108,32 +108,32 @@ fn check_rust(name: &str, text: &str, fault: &mut impl FnMut(usize, &str)) {
     let tests = ["\n#[cfg(test)]\nmod ", "\n#[cfg(test)]\npub mod "];
     let end = tests.iter().filter_map(|begin| text.find(begin)).min();
     let code = end.map_or(text, |end| &text[..end]);
-    // What only a table may name; tests compare with texts.
+    // A literal error code, which only a table may contain; tests compare with texts.
     let is_literal = |line: &str| line.contains(concat!("\"E", "-")) && !line.trim_start().starts_with("//");
     if table_of(name).is_none() && !is_of_tests(name) {
         for (i, _) in code.lines().enumerate().filter(|(_, line)| is_literal(line)) {
-            fault(i + 1, "a code that is not in a table (src/codes.rs)");
+            fault(i + 1, "an error code outside of a table (src/codes.rs)");
         }
     }
     if is_careful(name) && !is_of_tests(name) {
         check_saturating(code, fault);
     }
     if code.lines().count() > LONGEST && !is_of_tests(name) {
-        fault(LONGEST, "the file is longer than 400 lines without its tests");
+        fault(LONGEST, "the file has more than 400 lines without its tests");
     }
 }
 
-/// Whether a file is of a library, or of the loader.
+/// Whether a file belongs to a library or to the loader.
 fn is_careful(name: &str) -> bool {
     LIBRARIES.iter().chain(&["loader"]).any(|folder| name.split('/').next() == Some(folder))
 }
 
-/// Arithmetic that saturates has its reason beside it: a comment with that word above it in the same function, or at
-/// the function, at its `impl` or at the file.
+/// Saturating arithmetic needs its reason: a comment with that word above it in the same function, or at the function,
+/// at its `impl` or at the file.
 fn check_saturating(code: &str, fault: &mut impl FnMut(usize, &str)) {
     let is_reason = |line: &str| line.starts_with("//") && line.contains("aturat");
     let of_file = code.lines().any(|line| line.starts_with("//!") && is_reason(line));
-    // Of the comments right above, of the `impl`, and of the function up to here.
+    // Whether there is a reason in the comments directly above, at the `impl`, and in the function so far.
     let (mut above, mut of_impl, mut here) = (false, false, false);
     for (i, line) in code.lines().enumerate() {
         let text = line.trim_start();
@@ -150,7 +150,7 @@ fn check_saturating(code: &str, fault: &mut impl FnMut(usize, &str)) {
             here = above || of_impl;
         }
         if text.contains("saturating_") && !here && !of_file {
-            fault(i + 1, "it saturates, and no comment says why it cannot, or may");
+            fault(i + 1, "saturating arithmetic without a comment that says why it cannot, or may, saturate");
         }
         above &= text.starts_with('#');
     }
@@ -161,11 +161,11 @@ fn is_function(line: &str) -> bool {
     words.find(|word| !word.starts_with("pub") && !QUALIFIERS.contains(word)) == Some("fn")
 }
 
-/// A library below the programs is a `rust_crate`, which gives it the lints of the house.
+/// A library must be a `rust_crate`, which gives it the house lints.
 fn check_build(name: &str, text: &str, has_crate: bool, fault: &mut impl FnMut(usize, &str)) {
     let is_library = LIBRARIES.iter().any(|layer| name.starts_with(&format!("{layer}/")));
     if is_library && has_crate && !text.contains("\nrust_crate(") && !text.contains("\nrust_tool(") {
-        fault(1, "a library that is no rust_crate, and so without the lints of the house");
+        fault(1, "a library that is not a rust_crate, and so has no house lints");
     }
 }
 
@@ -175,7 +175,7 @@ fn check_starlark(text: &str, fault: &mut impl FnMut(usize, &str)) {
         if line.contains('\t') {
             fault(i + 1, "a tab");
         } else if indent % 4 != 0 {
-            fault(i + 1, "indented by something else than four spaces");
+            fault(i + 1, "not indented by a multiple of four spaces");
         }
         if line.chars().count() > WIDTH && !line.contains("://") && !line.trim_start().starts_with("def ") {
             fault(i + 1, "longer than 120 columns");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Bazel, called from a program that Bazel runs.
+//! Calls Bazel from a program that Bazel runs.
 
 use std::{
     env,
@@ -10,35 +10,35 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// The workspace's wrapper of Bazel. `bazel run` has released its lock when a program runs.
+/// The workspace's Bazel wrapper. It can be called because `bazel run` releases its lock before the program runs.
 #[derive(Debug)]
 pub struct Bazel {
     workspace: PathBuf,
-    /// Of its own, and removed with it.
+    /// An output base of its own, which is removed when this is dropped.
     output_base: Option<PathBuf>,
-    /// Where another toolbox is.
+    /// The cache folder of another toolbox.
     cache: Option<PathBuf>,
 }
 
 impl Bazel {
-    /// That of the workspace that the program was started from.
+    /// Bazel of the workspace that the program was started from.
     ///
     /// # Errors
-    /// When Bazel did not start it: tells to call `how`.
+    /// If Bazel did not start the program; the error says to start it as `how`.
     pub fn new(how: &str) -> Result<Self> {
         let workspace =
             env::var_os("BUILD_WORKSPACE_DIRECTORY").with_context(|| format!("start it as: {how}"))?;
         Ok(Self { workspace: workspace.into(), output_base: None, cache: None })
     }
 
-    /// One that knows nothing of earlier builds: its output base is `folder`, which is removed when it is dropped.
-    /// It does not touch the links `bazel-bin` and the like.
+    /// Bazel without earlier builds: its output base is `folder`, which is removed when this is dropped. It does not
+    /// touch `bazel-bin` and similar links.
     pub fn fresh(&self, folder: PathBuf) -> Self {
         Self { workspace: self.workspace.clone(), output_base: Some(folder), cache: None }
     }
 
-    /// The same in another toolbox, which it makes in `cache` with its first call, as on a machine that has none. Whoever
-    /// calls this removes that folder.
+    /// The same Bazel in another toolbox, which its first call makes in `cache`, as on a machine without a toolbox. The
+    /// caller must remove that folder.
     #[must_use]
     pub fn elsewhere(mut self, cache: PathBuf) -> Self {
         self.cache = Some(cache);
@@ -48,7 +48,7 @@ impl Bazel {
     /// Makes its toolbox, if it has none yet.
     ///
     /// # Errors
-    /// When it cannot be made.
+    /// If it cannot be made.
     pub fn prepare(&self) -> Result<()> {
         let status = self
             .command("info")
@@ -56,28 +56,28 @@ impl Bazel {
             .stdout(Stdio::null())
             .status()
             .context("cannot start tools/bazel")?;
-        ensure!(status.success(), "no toolbox (above)");
+        ensure!(status.success(), "the toolbox could not be made (see above)");
         Ok(())
     }
 
     /// Builds `targets`; Bazel shows its progress.
     ///
     /// # Errors
-    /// When one cannot be built.
+    /// If one cannot be built.
     pub fn build(&self, options: &[&str], targets: &[&str]) -> Result<()> {
         let mut command = self.command("build");
         if self.output_base.is_some() {
             command.arg("--symlink_prefix=/");
         }
         let status = command.args(options).args(targets).status().context("cannot start tools/bazel")?;
-        ensure!(status.success(), "{} could not be built (above)", targets.join(" and "));
+        ensure!(status.success(), "{} could not be built (see above)", targets.join(" and "));
         Ok(())
     }
 
-    /// The one file of a built target whose name ends so.
+    /// The output file of a built target whose name has this ending.
     ///
     /// # Errors
-    /// When there is none or more than one.
+    /// If there is none or more than one.
     pub fn output(&self, target: &str, ending: &str) -> Result<PathBuf> {
         let files = self.ask(&["cquery", "--output=files", target])?;
         let root = self.ask(&["info", "execution_root"])?;
@@ -86,7 +86,7 @@ impl Bazel {
         Ok(file)
     }
 
-    /// What Bazel prints; its messages only if it fails.
+    /// The output of a Bazel command; its messages appear only if it fails.
     fn ask(&self, args: &[&str]) -> Result<String> {
         let (command, rest) = args.split_first().context("no command")?;
         let output = self
@@ -121,7 +121,7 @@ impl Bazel {
 impl Drop for Bazel {
     fn drop(&mut self) {
         let Some(folder) = self.output_base.clone() else { return };
-        // Ends its server, too.
+        // This also ends the server.
         let output = self.command("clean").arg("--expunge").stdin(Stdio::null()).output();
         if !output.is_ok_and(|output| output.status.success()) {
             eprintln!("{} could not be removed", folder.display());
@@ -129,12 +129,12 @@ impl Drop for Bazel {
     }
 }
 
-/// Where large files may be put for the time of a program: the folder of the toolbox, or that of temporary files.
+/// A folder for large temporary files: that of the toolbox, or the system's one.
 pub fn scratch() -> PathBuf {
     env::var_os("CLOUD_BOOT_HOME").map_or_else(env::temp_dir, PathBuf::from)
 }
 
-/// The one line of `files` that ends so.
+/// The only line of `files` with this ending.
 fn only<'a>(files: &'a str, ending: &str) -> Result<&'a str> {
     let mut found = files.lines().map(str::trim).filter(|f| f.ends_with(ending));
     match (found.next(), found.next()) {

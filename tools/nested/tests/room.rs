@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! `tools/toolbox/room.sh` on cache folders of its own: what `tools/bazel` removes when a disk gets full, and what it
-//! leaves alone.
+//! Tests `tools/toolbox/room.sh` on its own cache folders: what `tools/bazel` removes when a disk gets full, and what
+//! it keeps.
 
 use std::{
     env, fs,
@@ -11,7 +11,7 @@ use std::{
 
 /// KiB of each entry and of each toolbox.
 const SIZE: usize = 64;
-/// The disk of these tests has as many KiB, and what stands in the cache folder takes its share of them.
+/// Size in KiB of the simulated disk; the files in the cache folder count against it.
 const DISK: usize = 4096;
 
 struct Cache(PathBuf);
@@ -24,7 +24,7 @@ impl Cache {
         Self(root)
     }
 
-    /// A file that was last used so many hours ago.
+    /// Creates a file that was last used this many hours ago.
     fn file(&self, name: &str, hours: u64) {
         let path = self.0.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -33,13 +33,13 @@ impl Cache {
         fs::File::options().write(true).open(&path).unwrap().set_modified(used).unwrap();
     }
 
-    /// A toolbox that was last used so many hours ago.
+    /// Creates a toolbox that was last used this many hours ago.
     fn toolbox(&self, name: &str, hours: u64) {
         self.file(&format!("{name}/root/file"), hours);
         self.file(&format!("{name}/bazelrc"), hours);
     }
 
-    /// An output base of a checkout.
+    /// Creates an output base of a checkout.
     fn output_base(&self, name: &str, checkout: &Path) -> PathBuf {
         let base = self.0.join(name);
         fs::create_dir_all(base.join("server")).unwrap();
@@ -47,7 +47,7 @@ impl Cache {
         base
     }
 
-    /// Makes room until so many KiB of the disk are free; what is said.
+    /// Frees space until this many KiB of the disk are free; returns the messages.
     fn make_room(&self, wanted: usize) -> String {
         let script = env::var("ROOM").unwrap_or_else(|_| "../toolbox/room.sh".into());
         let script = fs::canonicalize(script).unwrap();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! `tools/bazel run //tools:new-crate -- fs/NAME`: a new library of the house shape.
+//! `tools/bazel run //tools:new-crate -- fs/NAME`: makes a new library in the house style.
 //!
-//! Only the standard library: what makes crates waits for none.
+//! It uses only the standard library, so that it builds without waiting for other crates.
 
 mod manifest;
 mod name;
@@ -52,13 +52,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// Everything is looked at before anything is written.
+/// Makes a crate. All checks come before anything is written.
 fn make(path: &str) -> Result<String, String> {
     let root = env::var("BUILD_WORKSPACE_DIRECTORY").map_err(|_| "run it with tools/bazel run")?;
     let root = PathBuf::from(root);
     let name = Name::parse(path)?;
     if root.join(name.path()).exists() {
-        return Err(format!("{path}: is there already"));
+        return Err(format!("{path} already exists"));
     }
     let cargo = root.join("Cargo.toml");
     let manifest = manifest::with(&read(&cargo)?, &name)?;
@@ -88,21 +88,21 @@ fn write_all(folder: &Path, files: &[(&str, String)]) -> Result<(), String> {
     Ok(())
 }
 
-/// What a person has to do.
+/// The next steps for the user.
 fn next(root: &Path, name: &Name) -> String {
     let (path, folder) = (name.path(), name.folder);
     let readme = if root.join(folder).join("README.md").exists() {
-        format!("a line about it in {folder}/README.md")
+        format!("{folder}/README.md: add a line about the crate")
     } else {
-        format!("{folder}/README.md, which says what lives in {folder} and what may not")
+        format!("{folder}/README.md: write it, and say what belongs in {folder} and what does not")
     };
     format!(
         "made {path}, and its lines in Cargo.toml. Next:
-  tools/bazel run //third_party:repin     Cargo.lock gets its lines, too
+  tools/bazel run //third_party:repin     adds the crate to Cargo.lock
   tools/bazel test //{path}/...
-  {path}/src/lib.rs    what is really read, in place of the header
-  {path}/README.md     what it is, and what is not supported
+  {path}/src/lib.rs: replace the example header with the real parser
+  {path}/README.md: say what the crate is, and what it does not support
   {readme}
-A code of an error is a row of {path}/src/codes.rs; docs/extending.md has the whole way."
+Error codes are rows of {path}/src/codes.rs; docs/extending.md describes all steps."
     )
 }

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The lines of a crate in the root's Cargo.toml.
+//! Adds the lines of a crate to the root's Cargo.toml.
 
 use crate::name::Name;
 
-/// The manifest with a crate as member and as dependency of others, each in the order of names.
+/// The manifest with the crate added as a member and as a dependency, each sorted by name.
 ///
 /// # Errors
-/// The crate, or one of the same name, is there already; a list is not where it is looked for.
+/// If the crate, or one with the same name, already exists, or a list in the manifest is not found.
 pub fn with(manifest: &str, name: &Name<'_>) -> Result<String, String> {
     let own = name.own;
     let is_taken = |line: &str| line.split_once(['=', '.']).is_some_and(|(key, _)| key.trim() == own);
     if manifest.lines().any(is_taken) {
-        return Err(format!("{}: Cargo.toml has a crate {own} already", name.path()));
+        return Err(format!("{}: Cargo.toml already has a crate {own}", name.path()));
     }
     let member = format!("    \"{}\",", name.path());
     let dependency = format!("{own} = {{ path = \"{}\" }}", name.path());
@@ -19,7 +19,7 @@ pub fn with(manifest: &str, name: &Name<'_>) -> Result<String, String> {
     insert(&manifest, "# our own", |line| line.is_empty() || line.starts_with('#'), &dependency)
 }
 
-/// A line put in its place between the line `start` and the first for which `is_end` holds.
+/// Inserts a line in sorted order between the line `start` and the first line for which `is_end` holds.
 fn insert(text: &str, start: &str, is_end: impl Fn(&str) -> bool, new: &str) -> Result<String, String> {
     let lines: Vec<&str> = text.lines().collect();
     let first =

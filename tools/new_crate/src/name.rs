@@ -3,7 +3,7 @@
 
 /// Folders of libraries.
 const FOLDERS: [&str; 3] = ["fs", "boot", "net"];
-/// What a crate cannot be called: keywords of Rust, and what every program has.
+/// Names that a crate cannot have: Rust keywords, and crates that every program has.
 const TAKEN: &str = "abstract alloc as async await become box break const continue core crate do dyn else enum extern \
                      false final fn for gen if impl in let loop macro match mod move mut override priv proc_macro pub \
                      ref return self static std struct super test trait true try type typeof unsafe unsized use \
@@ -20,7 +20,7 @@ impl<'a> Name<'a> {
     /// Reads `fs/NAME`.
     ///
     /// # Errors
-    /// Another folder; a name with other characters than small letters, digits and `_`; one that Rust needs.
+    /// Another folder; a name with characters other than lower-case letters, digits and `_`; a reserved name.
     pub fn parse(path: &'a str) -> Result<Self, String> {
         let (folder, own) =
             path.split_once('/').ok_or(format!("{path}: give FOLDER/NAME, such as fs/xfs"))?;
@@ -30,10 +30,12 @@ impl<'a> Name<'a> {
         let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
         if !own.starts_with(|c: char| c.is_ascii_lowercase()) || !own.bytes().all(is_letter) || own.len() > 32
         {
-            return Err(format!("{path}: a name is at most 32 small letters, digits and _, a letter first"));
+            return Err(format!(
+                "{path}: a name has at most 32 lower-case letters, digits and _, and starts with a letter"
+            ));
         }
         if TAKEN.split_whitespace().any(|word| word == own) {
-            return Err(format!("{path}: {own} is a word of Rust"));
+            return Err(format!("{path}: {own} is a reserved name in Rust"));
         }
         Ok(Self { folder, own })
     }

@@ -48,16 +48,16 @@ const README: &str = "# @NAME@
 
 What it reads, and from which specification, in three lines.
 
-Lives here: what belongs into this crate. What may not: what belongs elsewhere, and where.
+Lives here: what belongs in this crate. Not here: what belongs elsewhere, and where.
 
-Not supported: each limit, and the error that reports it. The input ends too early: `Error::Truncated`; it is
+Not supported: each limit, and the error that reports it. The input is truncated: `Error::Truncated`; it is
 something else: `Error::Magic`.
 ";
 
 const LIB: &str = r#"// SPDX-License-Identifier: BSD-3-Clause
 //! What it reads, in one sentence.
 //!
-//! What it refuses, and how that is said.
+//! What it refuses, and with which error.
 //!
 //! ```
 //! let header = @NAME@::Header::parse(b"@MAGIC@\x01\0\0\0");
@@ -69,7 +69,7 @@ const LIB: &str = r#"// SPDX-License-Identifier: BSD-3-Clause
 
 pub mod fuzz;
 
-/// What stands first.
+/// The first bytes of the format.
 const MAGIC: [u8; 4] = *b"@MAGIC@";
 
 /// The header: a magic number and a version, each of four bytes, the second little-endian.
@@ -80,10 +80,10 @@ pub struct Header {
 }
 
 impl Header {
-    /// Reads the header that `data` begins with.
+    /// Parses the header at the start of `data`.
     ///
     /// # Errors
-    /// [`Error::Truncated`] when `data` ends in it; [`Error::Magic`] when something else stands there.
+    /// [`Error::Truncated`] if `data` ends within it; [`Error::Magic`] if the magic number is wrong.
     pub fn parse(data: &[u8]) -> Result<Self, Error> {
         let Some((magic, rest)) = data.split_first_chunk() else {
             return Err(Error::Truncated { structure: "magic number", offset: 0 });
@@ -103,17 +103,17 @@ impl Header {
 #[non_exhaustive]
 pub enum Error {
     /// The input ends before a structure does.
-    #[error("the {structure} at byte {offset} is cut off")]
+    #[error("{structure} at byte {offset}: truncated")]
     Truncated {
-        /// Which.
+        /// The structure.
         structure: &'static str,
         /// Where it begins, in bytes.
         offset: u64,
     },
-    /// It is something else.
-    #[error("the magic number is {found:#010x}")]
+    /// The magic number is wrong.
+    #[error("wrong magic number (found {found:#010x})")]
     Magic {
-        /// What stands in its place, big-endian.
+        /// The bytes found in its place, big-endian.
         found: u32,
     },
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A crate is made in a checkout, which is what cargo says of it; and nothing is made where it cannot be.
+//! A crate is made in a checkout and accepted by cargo; if it cannot be made, nothing is written.
 
 use std::{
     env, fs,
@@ -57,7 +57,7 @@ fn a_crate_is_a_member_for_cargo() {
         assert!(root.join("fs/xfs").join(file).is_file(), "{file}");
     }
     let again = make(&root, "fs/xfs");
-    assert!(String::from_utf8_lossy(&again.stderr).contains("is there already"));
+    assert!(String::from_utf8_lossy(&again.stderr).contains("already exists"));
     fs::remove_dir_all(root).unwrap();
 }
 
@@ -65,10 +65,10 @@ fn a_crate_is_a_member_for_cargo() {
 fn where_it_cannot_be_made_nothing_is_written() {
     let root = checkout("refused");
     for (path, why) in [
-        ("fs/block", "is there already"),
-        ("boot/block", "has a crate block already"),
-        ("fs/proptest", "has a crate proptest already"),
-        ("fs/Xfs", "small letters"),
+        ("fs/block", "already exists"),
+        ("boot/block", "already has a crate block"),
+        ("fs/proptest", "already has a crate proptest"),
+        ("fs/Xfs", "lower-case letters"),
         ("tools/xfs", "libraries are in"),
     ] {
         let output = make(&root, path);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! `tools/bazel run //tools:pre-commit [-- --help]`: what can be checked in seconds, and the hook that does so.
+//! `tools/bazel run //tools:pre-commit [-- --help]`: the checks that take seconds, and the hook that runs them.
 //!
-//! Only the standard library: a hook waits for nothing that can be spared.
+//! It uses only the standard library, so that the hook builds quickly.
 
 mod hook;
 
@@ -14,13 +14,13 @@ use std::{
 
 const USAGE: &str = "usage: tools/bazel run //tools:pre-commit [-- OPTION]
 
-Checks style and pages of the checkout as it is, and spelling and format of the files in it that differ from the last
-commit, or of all where none does. With an option:
+Checks style and pages of the whole checkout, and spelling and format of the files that differ from the last commit, or
+of all files if none differs. With an option:
 
-  --install      makes this git's hook; it checks what is committed, not the rest of the checkout
+  --install      installs this as git's hook, which checks what is committed, not the rest of the checkout
   --hook         prints that hook
   --all          checks spelling and format of all files
-  TREE CHANGED   checks this copy of a checkout, as the hook does: CHANGED is a file with the names of those that differ
+  TREE CHANGED   checks a copy of a checkout, as the hook does; the file CHANGED has the names of the files that differ
 
 The program itself takes LINT DOCS RUSTFMT NAMES before these: two programs, rustfmt, the names of //e2e's targets.";
 
@@ -70,8 +70,8 @@ fn workspace() -> Result<PathBuf, String> {
     Ok(root.into())
 }
 
-/// Runs all checks, also behind one that fails, and says how each went. Style and pages are about files that belong
-/// together, and take all of them; what takes long looks at the changed ones.
+/// Runs all checks, even after one fails, and prints the result of each. Style and pages need all files, because these
+/// depend on each other; the slower checks only take the changed ones.
 fn check(tools: &Tools<'_>, root: &Path, changed: &str) -> Result<String, String> {
     let module = root.join("MODULE.bazel").display().to_string();
     let changed: Vec<&str> = changed.split_terminator('\0').collect();

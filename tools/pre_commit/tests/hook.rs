@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The hook in real repositories: where it is put, what it leaves alone, and that it is given what is committed.
+//! The hook in real repositories: where it is installed, what it keeps, and that it checks what is committed.
 
 use std::{
     env, fs,
@@ -8,7 +8,7 @@ use std::{
     process::{Command, Output},
 };
 
-/// Stands where the hook calls Bazel: says what it is called with, and refuses what holds the word `wrong`.
+/// Replaces Bazel in the hook: prints its arguments, and fails for content with the word `wrong`.
 const BAZEL: &str = "#!/bin/sh\necho \"checked: $(cat \"$6/file\"), $5, $(tr '\\0' , <\"$7\")\"\n\
                      ! grep -q wrong \"$6/file\"\n";
 
@@ -49,7 +49,7 @@ impl Repository {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// Installs for the checkout `root`; what was said.
+    /// Installs the hook for the checkout `root`; returns the message.
     fn install(&self, root: &Path) -> Result<String, String> {
         let program = env::var_os("PRE_COMMIT").map(PathBuf::from);
         let program = program.or(option_env!("CARGO_BIN_EXE_pre_commit").map(PathBuf::from)).unwrap();

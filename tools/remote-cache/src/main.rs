@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! `//tools/remote-cache:proof`: a build on a second machine takes every result from the cache.
+//! `//tools/remote-cache:proof`: proves that a build on a second machine takes every result from the cache.
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
@@ -18,12 +18,12 @@ use nested::Bazel;
 
 use crate::{metrics::Runners, server::Server};
 
-/// Builds a target twice, each time from nothing and without the disk cache: first with an empty remote cache, which
-/// is filled, then from it. Both builds have an output base of their own; with --fresh-toolbox the second one has a
-/// toolbox of its own, too, as on another machine.
+/// Builds a target twice, each time from scratch and without the disk cache: first to fill an empty remote cache, then
+/// from that cache. Each build has its own output base; with --fresh-toolbox the second one also has its own toolbox,
+/// as on another machine.
 ///
-/// The server is nginx on port 9080 of the loopback, with the configuration beside this program. Exit codes: 0 if the
-/// second build took the result of every action from the cache, 1 if not.
+/// The server is nginx on port 9080 of the loopback interface, with the configuration beside this program. Exit codes:
+/// 0 if the second build took the result of every action from the cache, 1 if not.
 #[derive(Parser)]
 #[command(after_help = "Examples:
   tools/bazel run //tools/remote-cache:proof
@@ -59,7 +59,7 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<bool> {
     let bazel = Bazel::new("tools/bazel run //tools/remote-cache:proof")?;
     let scratch = Scratch(nested::scratch().join(format!("remote-cache-{}", process::id())));
-    // By the name that it has as a cache's folder: another toolbox sees this folder, wherever it is.
+    // Named as a toolbox's cache folder is: another toolbox sees this folder then, wherever it is.
     let folder = scratch.0.join("cloud-boot");
     fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
     let server = Server::start(&arguments.configuration, scratch.0.join("nginx"))?;
@@ -92,10 +92,10 @@ fn run(arguments: &Arguments) -> Result<bool> {
     })
 }
 
-/// The list of a toolbox's packages, which are part of every key.
+/// The list of a toolbox's packages, which is part of every key.
 const PACKAGES: &str = "etc/cloud-boot-toolbox";
 
-/// Bazel in a toolbox that is made now, in `cache`, whose own folder is `folder`.
+/// Bazel in a new toolbox in `cache`, with the output base in `folder`.
 fn fresh_toolbox(bazel: &Bazel, cache: &Path, folder: &Path) -> Result<Bazel> {
     let made = bazel.fresh(folder.join("second")).elsewhere(cache.to_owned());
     made.prepare()?;
@@ -111,15 +111,15 @@ fn fresh_toolbox(bazel: &Bazel, cache: &Path, folder: &Path) -> Result<Bazel> {
     Ok(made)
 }
 
-/// A folder that is removed in the end.
+/// A folder that is removed when dropped.
 struct Scratch(PathBuf);
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // A toolbox that is half made may have folders of the machine mounted in it.
+        // A half-made toolbox may have folders of the machine mounted in it.
         let status = Command::new("rm").args(["-rf", "--one-file-system"]).arg(&self.0).status();
         if !status.is_ok_and(|status| status.success()) {
-            eprintln!("proof: {} is left over", self.0.display());
+            eprintln!("proof: {} could not be removed", self.0.display());
         }
     }
 }

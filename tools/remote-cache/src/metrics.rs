@@ -10,18 +10,18 @@ use serde_json::Value;
 
 const TOTAL: &str = "total";
 const HIT: &str = "remote cache hit";
-/// What Bazel does by itself: symbolic links, files written from Starlark.
+/// Actions inside Bazel itself: symbolic links, files written from Starlark.
 const INTERNAL: &str = "internal";
 
-/// Actions by where they ran.
+/// Numbers of actions by where they ran.
 #[derive(Debug)]
 pub struct Runners(BTreeMap<String, u64>);
 
 impl Runners {
-    /// From a file of build events: a JSON object a line.
+    /// Reads a file of build events, one JSON object a line.
     ///
     /// # Errors
-    /// When no event has the counts.
+    /// If no event has the counts.
     pub fn of_events(events: &str) -> Result<Self> {
         for line in events.lines().filter(|line| line.contains("\"buildMetrics\"")) {
             let event: Value = serde_json::from_str(line)?;
@@ -32,16 +32,16 @@ impl Runners {
                 return counts.map(Self).context("a count without name or number");
             }
         }
-        bail!("no counts of actions")
+        bail!("the build events have no counts of actions")
     }
 
-    /// What speaks against a build from the cache alone; none if nothing does.
+    /// Evidence that not everything came from the cache; `None` if everything did.
     pub fn local(&self) -> Option<String> {
         let is_local = |name: &str| ![TOTAL, HIT, INTERNAL].contains(&name);
         if let Some((name, count)) = self.0.iter().find(|(name, _)| is_local(name)) {
             return Some(format!("{count} actions of kind {name}"));
         }
-        // A build of nothing proves nothing.
+        // A build without actions proves nothing.
         self.0.get(HIT).is_none_or(|hits| *hits == 0).then(|| "no hit".to_owned())
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! nginx with `nginx.conf`, on the loopback, as long as it is needed.
+//! Runs nginx with `nginx.conf` on the loopback interface for as long as it is needed.
 
 use std::{
     fs,
@@ -13,20 +13,20 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// As nginx.conf has it.
+/// The address in nginx.conf.
 const ADDRESS: ([u8; 4], u16) = ([127, 0, 0, 1], 9080);
-/// Not in the PATH of tests.
+/// A full path, because it is not in the PATH of tests.
 const NGINX: &str = "/usr/sbin/nginx";
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Ended when dropped.
+/// A running server, which is stopped when dropped.
 pub struct Server(Child);
 
 impl Server {
-    /// One with an empty cache in `folder`.
+    /// Starts a server with an empty cache in `folder`.
     ///
     /// # Errors
-    /// When it does not answer after ten seconds, or the port is another program's.
+    /// If it does not answer within ten seconds, or the port is in use.
     pub fn start(configuration: &Path, folder: PathBuf) -> Result<Self> {
         for name in ["cache", "tmp"] {
             fs::create_dir_all(folder.join(name)).with_context(|| folder.display().to_string())?;
@@ -36,21 +36,21 @@ impl Server {
         let configuration = configuration.canonicalize().context("nginx.conf")?;
         let mut prefix = folder.into_os_string();
         prefix.push("/");
-        // As root, its workers would be nobody, who may not write here.
+        // Started as root, its workers would run as nobody, who cannot write here.
         let arguments = ["-g", "user root;", "-e", "error.log", "-c"];
         let child = Command::new(NGINX).arg("-p").arg(prefix).args(arguments).arg(configuration).spawn();
         let mut server = Self(child.context("cannot start nginx")?);
         let start = Instant::now();
         while TcpStream::connect(SocketAddr::from(ADDRESS)).is_err() {
             let ended = server.0.try_wait()?;
-            ensure!(ended.is_none(), "nginx ended (above)");
-            ensure!(start.elapsed() < PATIENCE, "nginx does not answer on port {}", ADDRESS.1);
+            ensure!(ended.is_none(), "nginx stopped (see above)");
+            ensure!(start.elapsed() < TIMEOUT, "nginx does not answer on port {}", ADDRESS.1);
             thread::sleep(Duration::from_millis(50));
         }
         Ok(server)
     }
 
-    /// What `--remote_cache` takes.
+    /// The value for `--remote_cache`.
     pub fn address(&self) -> String {
         format!("http://{}", SocketAddr::from(ADDRESS))
     }
@@ -58,7 +58,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Not SIGKILL: the master ends its workers.
+        // Not SIGKILL: the master process must stop its workers.
         let _ = kill_process(Pid::from_child(&self.0), Signal::TERM);
         let _ = self.0.wait();
     }

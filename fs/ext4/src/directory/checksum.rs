@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Checksums of directory blocks: at the end of a block of entries, or behind the room of an index.
+//! Checksums of directory blocks: at the end of a block of entries, or after the space for an index.
 
 use crc32c::crc32c;
 use filesystem::{Error, Fault};
@@ -29,7 +29,7 @@ struct Tail {
 const TAIL: usize = 12;
 /// `EXT4_FT_DIR_CSUM`
 const TAIL_TYPE: u8 = 0xde;
-/// Where the entries of an index start: behind an unused entry over the whole block, and in the root.
+/// Offset of the index entries in a node: after an unused entry that covers the whole block.
 const NODE_ENTRIES: usize = HEADER;
 const ROOT_ENTRIES: usize = 0x20;
 /// Bytes of the entry `.` of a root.
@@ -37,10 +37,10 @@ const DOT: usize = 12;
 /// Bytes of `struct dx_entry`, and of `struct dx_tail`.
 const ENTRY: usize = 8;
 
-/// What a block of a directory is.
+/// The kind of a directory block.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Shape {
-    /// Entries up to a tail.
+    /// Entries, then a tail.
     Entries,
     /// The first block of an index: `.` and `..`, then the index.
     Root,
@@ -49,9 +49,9 @@ pub enum Shape {
 }
 
 impl Shape {
-    /// As Linux decides (`__ext4_read_dirblock`): by the directory's flag and the length of the block's first
-    /// entry. The end of the block says nothing: a block of entries that became the root of an index keeps the
-    /// front of its tail.
+    /// Decided as in Linux (`__ext4_read_dirblock`): by the directory's flag and the length of the block's first
+    /// entry. The end of the block is no help: a block of entries that became the root of an index still has the
+    /// start of its old tail.
     pub fn of(bytes: &[u8], logical: FileBlock, is_indexed: bool) -> Self {
         match is_indexed {
             true if logical == FileBlock(0) => Self::Root,
@@ -61,19 +61,19 @@ impl Shape {
     }
 }
 
-/// A checksum that a block has.
+/// The stored checksum of a block.
 struct Stored {
     structure: &'static str,
-    /// Where it stands in the block.
+    /// Its offset in the block.
     at: usize,
     stored: u32,
     computed: u32,
 }
 
-/// Checks the checksum of a block that stands at `offset`; `seed` is the directory's own.
+/// Verifies the checksum of the block at `offset`; `seed` is the directory's own.
 ///
 /// # Errors
-/// [`Error::Corrupt`] when it is wrong, or when the block has no room for one.
+/// [`Error::Corrupt`] if it is wrong, or if the block has no space for one.
 pub fn verify(bytes: &[u8], offset: ByteOffset, shape: Shape, seed: u32) -> Result<(), Error> {
     let (found, structure) = match shape {
         Shape::Entries => (of_entries(bytes, seed), "ext4_dir_entry_tail"),
@@ -90,7 +90,7 @@ pub fn verify(bytes: &[u8], offset: ByteOffset, shape: Shape, seed: u32) -> Resu
     Err(corrupt(fault, found.structure, offset.within(found.at), found.stored))
 }
 
-/// Of a block of entries; nothing where it does not end with a tail.
+/// The checksum of a block of entries; `None` if it does not end with a tail.
 fn of_entries(bytes: &[u8], seed: u32) -> Option<Stored> {
     let (body, tail) = bytes.split_last_chunk::<TAIL>()?;
     let tail = Tail::ref_from_bytes(tail).ok()?;
@@ -107,7 +107,7 @@ fn of_entries(bytes: &[u8], seed: u32) -> Option<Stored> {
     })
 }
 
-/// Where the entries of a root start; nothing where `.` and `..` are not all that stands before them.
+/// Offset of the index entries in a root; `None` if anything but `.` and `..` is before them.
 fn root_entries(bytes: &[u8]) -> Option<usize> {
     let length = |at| record_length(half(bytes, at), bytes.len());
     // Cannot saturate: the smallest block has 1024 bytes.
@@ -115,11 +115,11 @@ fn root_entries(bytes: &[u8]) -> Option<usize> {
         .then_some(ROOT_ENTRIES)
 }
 
-/// Of a block of an index whose entries start at `entries`; nothing where they do not leave room for the
-/// checksum (fs/ext4/namei.c, `get_dx_countlimit` and `ext4_dx_csum`).
+/// The checksum of an index block whose entries start at `entries`; `None` if they leave no space for it
+/// (fs/ext4/namei.c, `get_dx_countlimit` and `ext4_dx_csum`).
 fn of_index(bytes: &[u8], entries: Option<usize>, seed: u32) -> Option<Stored> {
     let entries = entries?;
-    // Cannot saturate: both numbers have 16 bits, and entries begin with the 32nd byte or before.
+    // Cannot saturate: both numbers have 16 bits, and entries start at byte 32 or before.
     let (limit, count) = (half(bytes, entries), half(bytes, entries.saturating_add(2)));
     if count > limit {
         return None;

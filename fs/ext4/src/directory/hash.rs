@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Hashes of names, by which directories are indexed: fs/ext4/hash.c.
+//! Hashes of names for the directory index: fs/ext4/hash.c.
 
 use crate::superblock::Superblock;
 
-/// What a hash starts with where the superblock has no seed: the constants of MD4.
+/// Initial state if the superblock has no seed: the constants of MD4.
 const INITIAL: [u32; 4] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
-/// Largest hash; it means the end of a directory (`EXT4_HTREE_EOF_32BIT`), no name has it.
+/// Largest hash, which marks the end of a directory (`EXT4_HTREE_EOF_32BIT`); no name has it.
 const END: u32 = 0x7fff_ffff << 1;
 
-/// The hash of a name: `version` as the directory's root has it. The lowest bit is zero.
+/// The hash of a name; `version` is that of the directory's index root. The lowest bit is zero.
 ///
-/// Nothing for versions other than legacy, half MD4 and TEA.
+/// `None` for versions other than legacy, half MD4 and TEA.
 pub fn of(version: u8, superblock: &Superblock, name: &[u8]) -> Option<u32> {
-    // The superblock says which of two: 3 to 5 are the unsigned ones, not stored by Linux.
+    // The superblock chooses between signed and unsigned; 3 to 5 are the unsigned versions, which Linux does not store.
     let (version, is_signed) = match version {
         0..=2 => (version, !superblock.hashes_unsigned),
         // Cannot saturate: at least 3.
@@ -34,7 +34,7 @@ pub fn of(version: u8, superblock: &Superblock, name: &[u8]) -> Option<u32> {
     Some(if hash == END { END.wrapping_sub(2) } else { hash })
 }
 
-/// A byte of a name as a word: of its sign, or without.
+/// A byte of a name as a word, sign-extended or not.
 fn word(byte: u8, is_signed: bool) -> u32 {
     let fill = if is_signed && byte >= 0x80 { !0xff } else { 0 };
     fill | u32::from(byte)
@@ -50,7 +50,7 @@ fn legacy(name: &[u8], is_signed: bool) -> u32 {
     hash << 1
 }
 
-/// The name as chunks of `WORDS` words, the last one filled with the length of what is left of the name.
+/// The name as chunks of `WORDS` words; the last one is padded with the length of the rest of the name.
 fn chunks<const WORDS: usize>(name: &[u8], is_signed: bool) -> impl Iterator<Item = [u32; WORDS]> + '_ {
     // Cannot saturate: a product of two constants.
     let size = WORDS.saturating_mul(4);
@@ -69,7 +69,7 @@ fn chunks<const WORDS: usize>(name: &[u8], is_signed: bool) -> impl Iterator<Ite
     })
 }
 
-/// One chunk of a version of MD4 with half the words and three rounds of eight steps.
+/// One chunk of half MD4: half the words of MD4, three rounds of eight steps.
 fn half_md4(buf: [u32; 4], x: [u32; 8]) -> [u32; 4] {
     fn rounds(
         buf: [u32; 4],
@@ -94,7 +94,7 @@ fn half_md4(buf: [u32; 4], x: [u32; 8]) -> [u32; 4] {
     [e.wrapping_add(a), f.wrapping_add(b), g.wrapping_add(c), h.wrapping_add(d)]
 }
 
-/// One chunk of the Tiny Encryption Algorithm, the name being the key.
+/// One chunk of the Tiny Encryption Algorithm, with the name as the key.
 fn tea(buf: [u32; 4], [a, b, c, d]: [u32; 4]) -> [u32; 4] {
     const DELTA: u32 = 0x9e37_79b9;
     let [first, second, third, fourth] = buf;

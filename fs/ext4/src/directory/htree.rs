@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Names found by the index of a directory: a tree over their hashes, fs/ext4/namei.c.
+//! Looks up names in the index of a directory, a tree over their hashes: fs/ext4/namei.c.
 
 use alloc::vec::Vec;
 
@@ -15,14 +15,14 @@ use crate::{
     units::{ByteOffset, FileBlock, InodeNumber},
 };
 
-/// Where the index starts in a node (behind an unused entry over the whole block) and in the root.
+/// Offset of the index in a node: after an unused entry that covers the whole block.
 const NODE_ENTRIES: usize = 0x8;
 const ROOT_ENTRIES: usize = 0x20;
-/// Where `struct dx_root_info` stands: behind the entries `.` and `..`.
+/// Offset of `struct dx_root_info`: after the entries `.` and `..`.
 const INFO: usize = 0x18;
 /// Bytes of `struct dx_root_info`, its `info_length`.
 const INFO_LENGTH: u8 = 8;
-/// The bits of `dx_entry.block` that name a block.
+/// The bits of `dx_entry.block` that are a block number.
 const BLOCK: u32 = 0x0fff_ffff;
 
 /// `struct dx_root_info`
@@ -36,7 +36,7 @@ struct Info {
     unused_flags: u8,
 }
 
-/// `struct dx_entry`. In place of the first one's hash stand `limit` and `count`; its hash counts as 0.
+/// `struct dx_entry`. The first one has `limit` and `count` in place of its hash, which counts as 0.
 #[derive(Clone, Copy, FromBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 struct Entry {
@@ -44,18 +44,18 @@ struct Entry {
     block: U32,
 }
 
-/// What an index says of a name.
+/// What an index says about a name.
 pub enum Answer {
     Found(InodeNumber),
     NotFound,
-    /// It is of an unknown kind, or no index at all.
+    /// The index is of an unknown kind, or not an index at all.
     Unusable,
 }
 
 /// Looks a name up.
 ///
 /// # Errors
-/// Where a block is damaged that the way to the name leads through.
+/// If a block on the path to the name is damaged.
 pub fn find<D: BlockRead>(files: &Files<D>, dir: &Inode, name: &[u8]) -> Result<Answer, Error> {
     let superblock = &files.volume.superblock;
     let blocks = blocks(files, dir)?;
@@ -97,14 +97,14 @@ fn info(root: &[u8]) -> Option<&Info> {
     is_known.then_some(info)
 }
 
-/// A node on the way, and the entry that the way leads through.
+/// A node on the path, and the entry that the path takes.
 struct Node {
     entries: Vec<Entry>,
     at: usize,
 }
 
 impl Node {
-    /// The entry for `hash`, or the first one without; nothing when the bytes are no index.
+    /// Parses a node and selects the entry for `hash`, or the first one; `None` if the bytes are not an index.
     fn parse(bytes: &[u8], start: usize, hash: Option<u32>) -> Option<Self> {
         let rest = bytes.get(start..)?;
         let (limit, count) = (super::checksum::half(rest, 0), super::checksum::half(rest, 2));
@@ -119,13 +119,13 @@ impl Node {
     }
 }
 
-/// Moves to the next leaf's entry where names of the same hash may go on there.
+/// Moves to the entry of the next leaf, if names with the same hash may continue there.
 fn next(path: &mut Vec<Node>, hash: u32) -> bool {
     while let Some(node) = path.last_mut() {
         // Cannot saturate: it was the index of an entry.
         node.at = node.at.saturating_add(1);
         if let Some(entry) = node.entries.get(node.at) {
-            // The lowest bit says that names of this hash are in the leaf before, too.
+            // The lowest bit says that the previous leaf has names with this hash, too.
             return entry.hash.get() & !1 == hash;
         }
         path.pop();
@@ -136,16 +136,16 @@ fn next(path: &mut Vec<Node>, hash: u32) -> bool {
 struct Walk<'a, D> {
     files: &'a Files<D>,
     dir: &'a Inode,
-    /// Of the directory.
+    /// Number of the directory's blocks.
     blocks: u64,
-    /// Leaves that may still be read: no honest index leads to one twice.
+    /// Number of leaves that may still be read: a valid index leads to none twice.
     left: u64,
-    /// Levels of the tree below the root.
+    /// Number of levels of the tree below the root.
     levels: usize,
 }
 
 impl<D: BlockRead> Walk<'_, D> {
-    /// Extends the way down to the nodes that lead to leaves; `false` when it is not a tree.
+    /// Extends the path down to the lowest index node; `false` if it is not a tree.
     fn descend(&self, path: &mut Vec<Node>, hash: Option<u32>) -> Result<bool, Error> {
         while path.len() <= self.levels {
             let Some(below) = path.last().and_then(Node::block).filter(|block| block.0 < self.blocks) else {

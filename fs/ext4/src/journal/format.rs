@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The blocks of a journal (jbd2), big-endian: include/linux/jbd2.h.
+//! The on-disk blocks of a journal (jbd2), big-endian: include/linux/jbd2.h.
 
 use alloc::{format, vec::Vec};
 
@@ -26,7 +26,7 @@ const INCOMPAT_FAST_COMMIT: u32 = 0x20;
 const READ: u32 = 0x3f;
 /// `JBD2_CRC32C_CHKSUM`
 const CRC32C: u8 = 4;
-/// `s_num_fc_blks` where it is 0: `JBD2_DEFAULT_FAST_COMMIT_BLOCKS`.
+/// Used if `s_num_fc_blks` is 0: `JBD2_DEFAULT_FAST_COMMIT_BLOCKS`.
 const DEFAULT_FAST_COMMIT_BLOCKS: u32 = 256;
 
 const TAG_ESCAPE: u32 = 1;
@@ -65,27 +65,27 @@ struct Raw {
     s_checksum: U32,
 }
 
-/// Where `s_checksum` stands; it covers the first 1024 bytes.
+/// Offset of `s_checksum`, which covers the first 1024 bytes.
 const CHECKSUM_AT: usize = 0xfc;
 const SUPERBLOCK_BYTES: usize = 0x400;
 const _: () = assert!(size_of::<Raw>() == CHECKSUM_AT + 4);
 
-/// What the journal's superblock says.
+/// The values of the journal's superblock.
 #[derive(Debug)]
 pub struct Superblock {
     /// First block of the ring.
     pub first: u32,
-    /// One past its last block.
+    /// One past the last block of the ring.
     pub end: u32,
     /// Number of the first transaction.
     pub sequence: u32,
     /// Block of the first transaction; 0 in an empty journal.
     pub start: u32,
-    /// Register that checksums start with; none without csum_v2 and csum_v3.
+    /// Seed of the checksums; `None` without csum_v2 or csum_v3.
     pub checksum_seed: Option<u32>,
     /// Commit blocks may have a checksum over the whole transaction.
     pub sums_transactions: bool,
-    /// The first of the blocks behind the ring that fast commits are in.
+    /// First of the fast commit blocks, which are after the ring.
     pub first_fast_commit: Option<u32>,
     is_64bit: bool,
     is_v3: bool,
@@ -93,26 +93,26 @@ pub struct Superblock {
 
 /// Kinds of block.
 pub enum Kind {
-    /// Tags of the data blocks that follow.
+    /// Holds the tags of the data blocks that follow.
     Descriptor,
     /// The end of a transaction.
     Commit,
-    /// Numbers of blocks that earlier transactions no longer count for.
+    /// Holds the numbers of blocks whose copies in earlier transactions are void.
     Revoke,
 }
 
-/// One data block behind a descriptor.
+/// A tag in a descriptor: one data block that follows it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Tag {
-    /// Where its content belongs.
+    /// The block of the filesystem that it replaces.
     pub block: BlockNumber,
-    /// Its first four bytes were those of a journal block, and are zeros here.
+    /// Its first four bytes were the journal's magic number, and are stored as zeros.
     pub is_escaped: bool,
-    /// Of transaction number and content: all 32 bits with csum_v3, the low 16 with csum_v2.
+    /// Checksum of transaction number and content: all 32 bits with csum_v3, the low 16 with csum_v2.
     checksum: u32,
 }
 
-/// What a block is, if it belongs to transaction `sequence`.
+/// The kind of a block, if it is one of the journal's own in transaction `sequence`.
 pub fn kind(bytes: &[u8], sequence: u32) -> Option<Kind> {
     if word(bytes, 0)? != MAGIC || word(bytes, 8)? != sequence {
         return None;
@@ -133,7 +133,7 @@ pub fn is_fast_commit(bytes: &[u8], sequence: u32) -> bool {
 }
 
 impl Superblock {
-    /// Reads block 0 of a journal, which stands at `offset`; its inode has `blocks` blocks of `block_size`
+    /// Parses block 0 of a journal, which is at `offset`; the journal's inode has `blocks` blocks of `block_size`
     /// bytes.
     ///
     /// # Errors
@@ -176,18 +176,18 @@ impl Superblock {
             start,
             checksum_seed: has_checksums.then(|| crc32c(!0, &raw.s_uuid)),
             sums_transactions: !has_checksums && raw.compat() & COMPAT_CHECKSUM != 0,
-            // As jbd2 counts: one block between the two stays unused.
+            // As jbd2 counts: one block between the ring and the fast commits stays unused.
             first_fast_commit: end.checked_add(1).filter(|block| *block < length),
             is_64bit: incompat & INCOMPAT_64BIT != 0,
             is_v3: incompat & INCOMPAT_CSUM_V3 != 0,
         })
     }
 
-    /// The tags of a descriptor block; nothing when it is damaged.
+    /// The tags of a descriptor block; `None` if it is damaged.
     pub fn tags(&self, bytes: &[u8]) -> Option<Vec<Tag>> {
         let mut rest = self.body(bytes)?.get(HEADER..)?;
         let mut tags = Vec::new();
-        // A full block may lack the mark on its last tag.
+        // In a full block, the last tag may lack its flag.
         while let Some((tag, flags, length)) = self.tag(rest) {
             tags.push(tag);
             if flags & TAG_LAST != 0 {
@@ -199,8 +199,7 @@ impl Superblock {
         Some(tags)
     }
 
-    /// The first tag, its flags, and its length without the UUID: `journal_block_tag3_t` or
-    /// `journal_block_tag_t`.
+    /// The first tag (`journal_block_tag3_t` or `journal_block_tag_t`), its flags, and its length without the UUID.
     fn tag(&self, bytes: &[u8]) -> Option<(Tag, u32, usize)> {
         let low = word(bytes, 0)?;
         let second = word(bytes, 4)?;
@@ -208,7 +207,7 @@ impl Superblock {
             (second, word(bytes, 12)?, word(bytes, 8)?, 16)
         } else {
             let high = if self.is_64bit { word(bytes, 8)? } else { 0 };
-            // csum_v2 made the structure two bytes longer; without 64bit its last four are not there.
+            // csum_v2 made the structure two bytes longer; without 64bit its last four bytes are missing.
             let length = match (self.is_64bit, self.checksum_seed.is_some()) {
                 (true, true) => 14,
                 (true, false) => 12,
@@ -224,14 +223,14 @@ impl Superblock {
         Some((tag, flags, length))
     }
 
-    /// The checksum in a data block's tag and the one of its bytes, where these are not the same.
+    /// The stored checksum of a data block and the computed one, if they differ.
     pub fn wrong_checksum(&self, sequence: u32, tag: &Tag, bytes: &[u8]) -> Option<(u32, u32)> {
         let computed = crc32c(crc32c(self.checksum_seed?, &sequence.to_be_bytes()), bytes);
         let computed = if self.is_v3 { computed } else { computed & 0xffff };
         (tag.checksum != computed).then_some((tag.checksum, computed))
     }
 
-    /// The block numbers of a revocation block; nothing when it is damaged.
+    /// The block numbers of a revocation block; `None` if it is damaged.
     pub fn revoked(&self, bytes: &[u8]) -> Option<Vec<BlockNumber>> {
         let used = usize::try_from(word(bytes, HEADER)?).ok()?;
         let list = self.body(bytes)?.get(REVOKE_HEADER..used)?;
@@ -243,7 +242,7 @@ impl Superblock {
         })
     }
 
-    /// Whether a commit block's checksum is right: its own, or `sum` over the blocks of its transaction.
+    /// Whether a commit block's checksum is valid: its own, or `sum` over the blocks of its transaction.
     pub fn is_commit_right(&self, bytes: &[u8], sum: u32) -> bool {
         let (Some(stored), Some(head), Some(rest)) = (word(bytes, 16), bytes.get(..16), bytes.get(20..))
         else {
@@ -261,7 +260,7 @@ impl Superblock {
         }
     }
 
-    /// A block without its tail, whose checksum must be right.
+    /// A block without its tail; `None` if the checksum in the tail is wrong.
     fn body<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
         let Some(seed) = self.checksum_seed else {
             return Some(bytes);

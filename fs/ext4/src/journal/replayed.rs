@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A device as it is after the replay of its journal.
+//! A device as it would be after the replay of its journal.
 
 use alloc::vec::Vec;
 
@@ -7,44 +7,44 @@ use block::{BlockRead, ReadError};
 
 use crate::units::BlockNumber;
 
-/// Where a block's content is, other than in its own place.
+/// Where the current content of a journalled block is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Source {
-    /// A block of the filesystem that belongs to its journal.
+    /// The block that holds it, which belongs to the journal.
     pub block: BlockNumber,
-    /// The first four bytes are not there: they are those that all blocks of a journal's own start with.
+    /// Its first four bytes are replaced: they equal the magic number of the journal's own blocks.
     pub is_escaped: bool,
 }
 
-/// A device of which some blocks are read from elsewhere on it.
+/// A device some of whose blocks are read from elsewhere on it.
 ///
-/// Nothing is copied: a replay costs some 40 bytes of memory for each block, and journals may have a gigabyte.
+/// Nothing is copied: a replay takes some 40 bytes of memory for each block, and a journal may have a gigabyte.
 pub struct Replayed<D> {
     device: D,
     /// Bytes of a block.
     block_size: u64,
-    /// By block number, sorted.
+    /// Sorted by block number.
     sources: Vec<(BlockNumber, Source)>,
 }
 
-/// What an escaped block starts with: `JBD2_MAGIC_NUMBER`.
+/// The first bytes of an escaped block: `JBD2_MAGIC_NUMBER`.
 const ESCAPED: [u8; 4] = super::format::MAGIC.to_be_bytes();
 
 impl<D: BlockRead> Replayed<D> {
-    /// The device as it is.
+    /// The device as it is on disk.
     pub fn new(device: D) -> Self {
         Self { device, block_size: 1, sources: Vec::new() }
     }
 
-    /// The device with blocks of `block_size` bytes read from their sources, all of which are on it. They are sorted by
-    /// block number, none is there twice.
+    /// The device with blocks of `block_size` bytes read from their sources, which are sorted by block number, without
+    /// duplicates, and all on the device.
     pub fn with(self, block_size: u64, sources: Vec<(BlockNumber, Source)>) -> Self {
         Self { device: self.device, block_size, sources }
     }
 
     /// Bytes of memory that it needs.
     pub fn memory(&self) -> usize {
-        // Cannot saturate: so many are in memory.
+        // Cannot saturate: they are in memory.
         self.sources.capacity().saturating_mul(size_of::<(BlockNumber, Source)>())
     }
 
@@ -76,8 +76,7 @@ impl<D: BlockRead> BlockRead for Replayed<D> {
         if self.sources.is_empty() {
             return Ok(());
         }
-        // Cannot saturate: the device had these bytes, and has the blocks; of each block, a part lies among these
-        // bytes.
+        // Cannot saturate: these bytes and blocks are on the device; of each block, a part lies among these bytes.
         let end = offset.saturating_add(u64::try_from(buf.len()).unwrap_or(u64::MAX));
         let (first, _) = crate::divide(offset, self.block_size);
         let (first, last) = (BlockNumber(first), BlockNumber(end.div_ceil(self.block_size.max(1))));

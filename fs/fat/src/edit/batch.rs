@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Sectors of metadata that are written between two flushes.
+//! Batches of metadata sectors that are written between two flushes.
 
 use alloc::{collections::BTreeMap, vec, vec::Vec};
 
@@ -7,25 +7,25 @@ use block::{BlockWrite, ReadError, check_bounds};
 
 use crate::units::ByteOffset;
 
-/// Sectors between two flushes, at most.
+/// Maximum number of sectors between two flushes.
 pub const MOST_SECTORS: usize = 8;
 
 /// Changed sectors that are not written yet.
 ///
-/// A sector is what the device writes as a whole, whenever power fails: a logical block.
+/// A sector is what the device writes atomically even if power fails: a logical block.
 #[derive(Debug)]
 pub struct Batch<'d, D> {
     device: &'d D,
     /// Bytes of a sector.
     sector: u64,
-    /// By the byte where they start.
+    /// Changed sectors by their start offset.
     changed: BTreeMap<u64, Vec<u8>>,
-    /// Something was written past the batch since the last flush.
+    /// Data was written directly, not through the batch, since the last flush.
     has_data: bool,
 }
 
 impl<'d, D: BlockWrite> Batch<'d, D> {
-    /// An empty batch of sectors of so many bytes, a power of two.
+    /// An empty batch with sectors of this many bytes, a power of two.
     pub fn new(device: &'d D, sector: u64) -> Self {
         Self { device, sector, changed: BTreeMap::new(), has_data: false }
     }
@@ -35,18 +35,18 @@ impl<'d, D: BlockWrite> Batch<'d, D> {
         self.sector
     }
 
-    /// The sector of a byte, as the byte where it starts.
+    /// The start offset of the sector that holds a byte.
     pub fn sector_of(&self, at: ByteOffset) -> u64 {
-        // Cannot saturate: a remainder is no larger than what is divided.
+        // Cannot saturate: a remainder is at most the dividend.
         at.0.saturating_sub(at.0.checked_rem(self.sector).unwrap_or(0))
     }
 
-    /// Writes to the device directly: what no structure on it names.
+    /// Writes directly to the device, to a place that no structure on it refers to yet.
     ///
     /// # Errors
     /// Those of the device.
     pub fn write_data(&mut self, at: ByteOffset, bytes: &[u8]) -> Result<(), ReadError> {
-        // A sector may have a cluster beside metadata, where it is larger than the format's own.
+        // A sector may hold a cluster and metadata if it is larger than the sectors of the format.
         if self.sectors(at, bytes.len()).any(|start| self.changed.contains_key(&start)) {
             self.commit()?;
         }
@@ -54,12 +54,12 @@ impl<'d, D: BlockWrite> Batch<'d, D> {
         self.device.write_at(at.0, bytes)
     }
 
-    /// The bytes as they will be.
+    /// Reads bytes as they will be after the commit.
     ///
     /// # Errors
     /// Those of the device.
     pub fn read(&self, at: ByteOffset, buf: &mut [u8]) -> Result<(), ReadError> {
-        // A chain's entries stand side by side: one read of their sector is enough.
+        // The entries of a chain are adjacent: one read of their sector is enough.
         if !self.sectors(at, buf.len()).all(|start| self.changed.contains_key(&start)) {
             self.device.read_at(at.0, buf)?;
         }
@@ -71,7 +71,7 @@ impl<'d, D: BlockWrite> Batch<'d, D> {
         Ok(())
     }
 
-    /// Makes room, by a commit where that must be, for changes of these bytes, which then come together.
+    /// Makes space for changes of these bytes, with a commit if necessary, so that they go into one batch.
     ///
     /// # Errors
     /// Those of the device.
@@ -96,7 +96,8 @@ impl<'d, D: BlockWrite> Batch<'d, D> {
         let starts: Vec<u64> = self.sectors(at, bytes.len()).collect();
         for start in starts {
             if !self.changed.contains_key(&start) {
-                // The last sector may end with the device. Cannot saturate: the bytes lie on the device, as checked above.
+                // The device may end within the last sector. Cannot saturate: the bytes are on the device, as checked
+                // above.
                 let length = self.device.size().saturating_sub(start).min(self.sector);
                 let mut sector = vec![0; usize::try_from(length).unwrap_or(0)];
                 self.device.read_at(start, &mut sector)?;
@@ -109,7 +110,7 @@ impl<'d, D: BlockWrite> Batch<'d, D> {
         Ok(())
     }
 
-    /// Flushes data, then writes the sectors and flushes those. The batch is empty then.
+    /// Flushes data, then writes the sectors and flushes them. The batch is empty afterwards.
     ///
     /// # Errors
     /// Those of the device.
@@ -127,21 +128,21 @@ impl<'d, D: BlockWrite> Batch<'d, D> {
         self.device.flush()
     }
 
-    /// Drops what is not written.
+    /// Drops the changes that are not written.
     pub fn abandon(&mut self) {
         self.changed.clear();
     }
 
-    /// The sectors that these bytes lie in.
+    /// The sectors that contain these bytes.
     fn sectors(&self, at: ByteOffset, length: usize) -> impl Iterator<Item = u64> + use<D> {
         let step = usize::try_from(self.sector).unwrap_or(usize::MAX).max(1);
         (self.sector_of(at)..at.within(length).0).step_by(step)
     }
 }
 
-/// Copies what two pieces of a device have in common.
+/// Copies the overlap of two ranges of a device.
 fn copy(from_start: u64, from: &[u8], to_start: u64, to: &mut [u8]) {
-    // Cannot saturate: it is the later of two starts, less one of them.
+    // Cannot saturate: the later of two starts minus one of them.
     let skip =
         |start: u64| usize::try_from(from_start.max(to_start).saturating_sub(start)).unwrap_or(usize::MAX);
     let source = from.get(skip(from_start)..).unwrap_or_default();

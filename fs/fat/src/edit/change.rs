@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A change in progress: clusters are taken and given back, in FAT and information sector.
+//! A change in progress: allocates and frees clusters, in the FATs and in the information sector.
 
 use alloc::{vec, vec::Vec};
 
@@ -17,7 +17,7 @@ use crate::{
     units::{ByteOffset, ClusterNumber},
 };
 
-/// Bytes of content in memory, where a cluster is not larger.
+/// Bytes of content that are in memory at a time, unless a cluster is larger.
 const PIECE: u64 = 64 * 1024;
 
 /// A change in progress.
@@ -25,23 +25,23 @@ pub struct Change<'f, D> {
     pub fat: &'f Fat<D>,
     pub batch: Batch<'f, D>,
     pub free: FreeClusters,
-    /// Clusters taken and given back since the information sector was changed.
+    /// Clusters allocated (`taken`) and freed (`given`) since the information sector was updated.
     taken: u32,
     given: u32,
 }
 
-/// The free clusters of a volume, each once: from a hint on to the last one, then those before.
+/// The free clusters of a volume, each once: from a hint on to the last one, then those before the hint.
 #[derive(Clone, Debug)]
 pub struct FreeClusters {
     next: ClusterNumber,
-    /// Clusters that were not looked at.
+    /// Clusters that are not visited yet.
     left: u32,
-    /// Taken out of turn.
+    /// A cluster to return before the others.
     reserved: Option<ClusterNumber>,
 }
 
 impl FreeClusters {
-    /// The next free cluster, until all were seen.
+    /// The next free cluster; `None` when all were visited.
     pub fn next<D: BlockRead>(&mut self, fat: &Fat<D>) -> Result<Option<ClusterNumber>, Error> {
         while let Some(left) = self.left.checked_sub(1) {
             self.left = left;
@@ -55,7 +55,7 @@ impl FreeClusters {
         Ok(None)
     }
 
-    /// Takes a free cluster that fits, before all others, if any of them fits.
+    /// Chooses a free cluster that fits, which is then returned before all others; `None` if none fits.
     pub fn reserve<D: BlockRead>(
         &mut self,
         fat: &Fat<D>,
@@ -71,7 +71,7 @@ impl FreeClusters {
         Ok(None)
     }
 
-    /// How many there are, counted up to `most`.
+    /// The number of free clusters, counted up to `most`.
     pub fn count<D: BlockRead>(&self, fat: &Fat<D>, most: u64) -> Result<u64, Error> {
         let (mut others, mut count) = (self.clone(), 0u64);
         while count < most && others.next(fat)?.is_some() {
@@ -83,7 +83,7 @@ impl FreeClusters {
 }
 
 impl<'f, D: BlockWrite> Change<'f, D> {
-    /// A change that has not begun; sectors of the device have so many bytes.
+    /// A change that has not begun; `sector` is the bytes of a sector of the device.
     pub fn new(fat: &'f Fat<D>, sector: u64) -> Result<Self, Error> {
         let batch = Batch::new(&fat.device, sector);
         let free = FreeClusters { next: FIRST_CLUSTER, left: fat.geometry.clusters, reserved: None };
@@ -97,21 +97,21 @@ impl<'f, D: BlockWrite> Change<'f, D> {
         Ok(change)
     }
 
-    /// Clusters that hold so many bytes.
+    /// Number of clusters for this many bytes.
     pub fn clusters_of(&self, bytes: u64) -> u64 {
         bytes.div_ceil(self.fat.geometry.cluster.max(1))
     }
 
-    /// Takes a free cluster. The caller has counted that there are enough.
+    /// Allocates a free cluster. The caller has checked that there are enough.
     pub fn take(&mut self) -> Result<ClusterNumber, Error> {
         let none = || corrupt(Fault::Inconsistent, "FAT", self.fat.geometry.fat_start, self.taken);
         self.free.next(self.fat)?.ok_or_else(|| none().into())
     }
 
-    /// Writes a chain of these bytes, padded with zeros, to clusters that were taken.
+    /// Writes these bytes, padded with zeros, to allocated clusters and links them into a chain.
     pub fn write_chain(&mut self, clusters: &[ClusterNumber], mut bytes: Vec<u8>) -> Result<(), Error> {
         let cluster = usize::try_from(self.fat.geometry.cluster).unwrap_or(0).max(1);
-        // Cannot saturate: all these clusters lie on the device.
+        // Cannot saturate: all these clusters are on the device.
         bytes.resize(clusters.len().saturating_mul(cluster), 0);
         for (number, piece) in clusters.iter().zip(bytes.chunks(cluster)) {
             self.batch.write_data(self.position(*number)?, piece)?;
@@ -120,7 +120,7 @@ impl<'f, D: BlockWrite> Change<'f, D> {
         self.end_chain(clusters.last().copied())
     }
 
-    /// Writes a file's bytes to a new chain, and yields its first cluster.
+    /// Writes a file's content to a new chain and returns its first cluster.
     ///
     /// # Errors
     /// [`Error::Content`], and those of the device.
@@ -128,7 +128,7 @@ impl<'f, D: BlockWrite> Change<'f, D> {
         let mut written = Written { first: ClusterNumber::NONE, last: None };
         let result = self.write_pieces(content, u64::from(size), &mut written);
         if result.is_err() {
-            // What is in the FAT of the new chain by now is given back. Where that fails, too, it is lost clusters.
+            // Frees the part of the new chain that is already in the FAT. If that fails, too, lost clusters remain.
             self.batch.abandon();
             let _ = self.give_back_unfinished(written.first);
         }
@@ -164,12 +164,12 @@ impl<'f, D: BlockWrite> Change<'f, D> {
         self.end_chain(written.last)
     }
 
-    /// Writes bytes to clusters, neighbours at once.
+    /// Writes bytes to clusters, adjacent ones with one write.
     fn write_runs(&mut self, clusters: &[ClusterNumber], bytes: &[u8]) -> Result<(), Error> {
         let cluster = usize::try_from(self.fat.geometry.cluster).unwrap_or(usize::MAX);
         let mut rest = bytes;
         for run in clusters.chunk_by(|one, next| one.after(1) == *next) {
-            // What saturates is longer than the rest, too.
+            // If it saturates, it is longer than the rest, too.
             let length = run.len().saturating_mul(cluster).min(rest.len());
             let (now, later) = rest.split_at_checked(length).unwrap_or_default();
             if let Some(first) = run.first() {
@@ -186,7 +186,7 @@ impl<'f, D: BlockWrite> Change<'f, D> {
             .ok_or_else(|| corrupt(Fault::Range, "FAT entry", self.fat.geometry.fat_start, cluster).into())
     }
 
-    /// Makes clusters a chain behind `last`; its end is still open.
+    /// Links clusters into a chain after `last`, without an end mark.
     fn enchain(&mut self, mut last: Option<ClusterNumber>, clusters: &[ClusterNumber]) -> Result<(), Error> {
         for cluster in clusters {
             if let Some(last) = last {
@@ -206,7 +206,7 @@ impl<'f, D: BlockWrite> Change<'f, D> {
         }
     }
 
-    /// Checks that a chain ends, and nowhere leaves the volume.
+    /// Checks that a chain ends and that all its clusters are on the volume.
     ///
     /// # Errors
     /// [`filesystem::Error::Corrupt`]
@@ -216,7 +216,7 @@ impl<'f, D: BlockWrite> Change<'f, D> {
         Ok(())
     }
 
-    /// Gives back a chain that was checked and that nothing names any more.
+    /// Frees a checked chain that nothing refers to any more.
     pub fn give_back(&mut self, first: ClusterNumber) -> Result<(), Error> {
         let fat = self.fat;
         let mut chain = Chain::new(first);
@@ -232,11 +232,11 @@ impl<'f, D: BlockWrite> Change<'f, D> {
         }
     }
 
-    /// Gives back the part of a new chain that is in the FAT.
+    /// Frees the part of a new chain that is already in the FAT.
     fn give_back_unfinished(&mut self, first: ClusterNumber) -> Result<(), Error> {
         self.fat.table.forget();
         let mut cluster = first;
-        // Each step frees a cluster, so that it ends.
+        // Terminates: each step frees a cluster.
         while self.fat.geometry.position(cluster).is_some() {
             let (next, _) = self.fat.table.entry(&self.fat.device, &self.fat.geometry, cluster)?;
             if next == 0 {
@@ -248,7 +248,7 @@ impl<'f, D: BlockWrite> Change<'f, D> {
         Ok(self.batch.commit()?)
     }
 
-    /// Sets the FAT entry of a cluster that nothing names, in all FATs. May write what is in the batch before.
+    /// Sets the FAT entry of a cluster that nothing refers to, in all FATs. May commit the batch first.
     pub fn set(&mut self, cluster: ClusterNumber, value: u32) -> Result<(), Error> {
         let geometry = &self.fat.geometry;
         let length = if geometry.kind == Kind::Fat32 { 4 } else { 2 };
@@ -264,27 +264,27 @@ impl<'f, D: BlockWrite> Change<'f, D> {
         Ok(())
     }
 
-    /// Where the entry of a cluster stands in each FAT.
+    /// Byte offset of the entry of a cluster in each FAT.
     fn places(&self, cluster: ClusterNumber) -> impl Iterator<Item = ByteOffset> + use<D> {
         let geometry = self.fat.geometry;
         let offset = table::offset(geometry.kind, cluster);
-        // Cannot saturate: all FATs lie on the device.
+        // Cannot saturate: all FATs are on the device.
         let copy =
             move |number: u64| geometry.mirrors.first.after(number.saturating_mul(geometry.fat_length));
         (0..geometry.mirrors.count).map(move |number| copy(number).after(offset.0))
     }
 
-    /// The bits of an entry of FAT12 that lie in the first of two sectors, where it lies in two.
+    /// For a FAT12 entry that crosses a sector boundary: the mask of its bits in the first sector.
     pub fn first_bits(&self, cluster: ClusterNumber) -> Option<u32> {
         let is_cut = |at: ByteOffset| self.batch.sector_of(at) != self.batch.sector_of(at.after(1));
         let is_cut = self.fat.geometry.kind == Kind::Fat12 && self.places(cluster).any(is_cut);
         is_cut.then_some(if cluster.0.is_multiple_of(2) { 0xff } else { 0x0f })
     }
 
-    /// Appends a chain to one that is in use, in one step for every reader: the batch is empty before.
+    /// Appends a chain to one that is in use, atomically for every reader: the batch is empty before.
     pub fn link(&mut self, last: ClusterNumber, next: ClusterNumber) -> Result<(), Error> {
         if let Some(bits) = self.first_bits(last) {
-            // Still an end, as `next` was chosen.
+            // The half-written value is still an end of chain, as `next` was chosen for that.
             let (old, _) = self.fat.table.entry(&self.fat.device, &self.fat.geometry, last)?;
             self.set(last, old & !bits | next.0 & bits)?;
             self.batch.commit()?;
@@ -292,7 +292,7 @@ impl<'f, D: BlockWrite> Change<'f, D> {
         self.set(last, next.0)
     }
 
-    /// Puts what was taken and given back into the information sector, with the next commit.
+    /// Updates the information sector for the allocated and freed clusters, with the next commit.
     pub fn update_info(&mut self) -> Result<(), Error> {
         let Some((at, mut info)) = self.info()? else { return Ok(()) };
         let free = info.fsi_free_count.get();
@@ -307,7 +307,7 @@ impl<'f, D: BlockWrite> Change<'f, D> {
         Ok(self.batch.patch(at, info.as_bytes())?)
     }
 
-    /// The information sector, where there is a sound one.
+    /// The information sector, if there is a valid one.
     fn info(&self) -> Result<Option<(ByteOffset, FsInfo)>, Error> {
         let Some(at) = self.fat.geometry.fs_info else { return Ok(None) };
         let mut info = FsInfo::new_zeroed();
@@ -316,13 +316,13 @@ impl<'f, D: BlockWrite> Change<'f, D> {
     }
 }
 
-/// A file's chain as far as it is written.
+/// The part of a file's chain that is written so far.
 struct Written {
     first: ClusterNumber,
     last: Option<ClusterNumber>,
 }
 
-/// Puts a value into the bytes of an entry, of which it may not have all bits.
+/// Stores a value in the bytes of an entry, which share bits with a neighbour (FAT12) or have reserved bits (FAT32).
 fn store(kind: Kind, cluster: ClusterNumber, value: u32, bytes: &mut [u8]) {
     let mut old = [0; 4];
     old.iter_mut().zip(&*bytes).for_each(|(place, byte)| *place = *byte);

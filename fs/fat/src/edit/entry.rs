@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Entries of folders: put into a place, changed, taken away, each so that readers see the old or the new.
+//! Inserts, changes and removes folder entries, each so that a reader sees either the old or the new state.
 
 use alloc::vec::Vec;
 
@@ -9,7 +9,7 @@ use zerocopy::{FromZeros, IntoBytes};
 use super::{
     Error,
     change::Change,
-    scan::{Found, Room, Scan},
+    scan::{FoundEntry, FreeSlots, Scan},
 };
 use crate::{
     Kind, Node,
@@ -24,17 +24,17 @@ use crate::{
 
 /// Bytes of a slot.
 pub const SLOT_BYTES: u64 = 32;
-/// Slots of the largest folder.
+/// Maximum number of slots of a folder.
 const MOST_SLOTS: u64 = 65_536;
 
-/// Slots that an entry of this name takes.
+/// Number of slots of an entry with this name.
 pub fn slots_of(name: &str) -> usize {
     let long = if as_short(name).is_some() { 0 } else { units(name).len().div_ceil(LONG_PART) };
     // Cannot saturate: a name has at most 255 units.
     long.saturating_add(1)
 }
 
-/// The slots of an entry of this name, the rest of which is like `like`; none when no short name is left for it.
+/// The slots of an entry with this name and all other fields of `like`; `None` if no short name is left for it.
 pub fn slots(name: &str, short_names: &mut ShortNames, like: &ShortEntry) -> Option<Vec<[u8; SLOT]>> {
     let (short, long) = match as_short(name) {
         Some(short) => (short, Vec::new()),
@@ -49,7 +49,7 @@ pub fn slots(name: &str, short_names: &mut ShortNames, like: &ShortEntry) -> Opt
     Some(slots)
 }
 
-/// A slot's bytes.
+/// The bytes of a slot.
 pub fn bytes(entry: &(impl IntoBytes + zerocopy::Immutable)) -> [u8; SLOT] {
     let mut slot = [0; SLOT];
     slot.iter_mut().zip(entry.as_bytes()).for_each(|(place, byte)| *place = *byte);
@@ -57,14 +57,14 @@ pub fn bytes(entry: &(impl IntoBytes + zerocopy::Immutable)) -> [u8; SLOT] {
 }
 
 /// Where a new entry goes.
-pub enum Place {
-    /// To free slots; others, never used and before it, get the mark of removed entries first.
+pub enum Placement {
+    /// Into the free slots `at`; the never-used slots `before` them are marked as removed first.
     Slots { at: Vec<ByteOffset>, before: Vec<ByteOffset> },
-    /// To new clusters behind the folder's last one.
+    /// Into `count` new clusters after the folder's last one.
     Append { last: ClusterNumber, first: ClusterNumber, count: u64, before: Vec<ByteOffset> },
 }
 
-impl Place {
+impl Placement {
     /// Clusters that it needs.
     pub fn clusters(&self) -> u64 {
         match self {
@@ -75,18 +75,20 @@ impl Place {
 }
 
 impl<D: BlockWrite> Change<'_, D> {
-    /// Chooses a place for so many slots; one in a single sector where there is one, since the entry appears at once
-    /// there. None when the folder is full, [`Error::Full`] when the volume is.
+    /// Chooses a place for `count` slots: in a single sector if possible, since the entry then appears atomically.
+    ///
+    /// # Errors
+    /// [`Error::FolderFull`] if the folder is full, [`Error::Full`] if the volume is.
     pub fn place(
         &mut self,
         folder: &Node,
         scan: &mut Scan,
         count: usize,
         path: &str,
-    ) -> Result<Place, Error> {
-        let Room { single, several, unused } = core::mem::take(&mut scan.room);
+    ) -> Result<Placement, Error> {
+        let FreeSlots { single, several, unused } = core::mem::take(&mut scan.free_slots);
         if let Some((at, before)) = single {
-            return Ok(Place::Slots { at, before });
+            return Ok(Placement::Slots { at, before });
         }
         let full = || Error::FolderFull { path: path.into() };
         let count = u64::try_from(count).unwrap_or(u64::MAX);
@@ -99,7 +101,7 @@ impl<D: BlockWrite> Change<'_, D> {
         };
         match (several, first) {
             (Some(at), first) if first.is_none() || is_longer_than_a_sector => {
-                Ok(Place::Slots { at, before: Vec::new() })
+                Ok(Placement::Slots { at, before: Vec::new() })
             }
             (_, Some(first)) => {
                 let clusters = self.clusters_of(bytes);
@@ -110,12 +112,13 @@ impl<D: BlockWrite> Change<'_, D> {
                 }
                 let last = self.last(first)?;
                 let bits = self.first_bits(last);
-                // Half of the entry that leads to it looks like the end of the chain while only that is written.
+                // If only half of the FAT entry that links to it is written, that half must still read as the end of
+                // the chain.
                 let is_fit = |next: ClusterNumber| bits.is_none_or(|bits| next.0 & bits >= 0xff8 & bits);
                 let Some(first) = self.free.reserve(self.fat, is_fit)? else {
                     return Err(Error::Full { path: path.into(), needed: clusters, free: 0 });
                 };
-                Ok(Place::Append { last, first, count: clusters, before: unused })
+                Ok(Placement::Append { last, first, count: clusters, before: unused })
             }
             (_, None) => Err(full()),
         }
@@ -129,21 +132,21 @@ impl<D: BlockWrite> Change<'_, D> {
 
     /// The last cluster of a folder.
     fn last(&self, first: ClusterNumber) -> Result<ClusterNumber, Error> {
-        // That it is a cluster of the volume was seen when the folder was read.
+        // It was checked to be on the volume when the folder was read.
         let mut chain = Chain::new(first);
         while self.fat.table.advance(&self.fat.device, &self.fat.geometry, &mut chain)? {}
         Ok(chain.cluster)
     }
 
-    /// Puts an entry into its place. Everything that it names is written.
-    pub fn insert(&mut self, place: Place, slots: &[[u8; SLOT]]) -> Result<(), Error> {
+    /// Writes an entry into its place. Everything that it refers to is already written.
+    pub fn insert(&mut self, place: Placement, slots: &[[u8; SLOT]]) -> Result<(), Error> {
         match place {
-            Place::Slots { at, before } => {
+            Placement::Slots { at, before } => {
                 self.fill(&before)?;
                 self.batch.commit()?;
                 self.put(&at, slots)
             }
-            Place::Append { last, first, count, before } => {
+            Placement::Append { last, first, count, before } => {
                 let mut clusters = Vec::from([first]);
                 for _ in 1..count {
                     clusters.push(self.take()?);
@@ -158,9 +161,9 @@ impl<D: BlockWrite> Change<'_, D> {
         }
     }
 
-    /// Marks slots that were never used as removed, so that readers look behind them.
+    /// Marks never-used slots as removed, so that readers continue after them.
     fn fill(&mut self, unused: &[ByteOffset]) -> Result<(), Error> {
-        // From the last one on: before it is marked, nothing is behind the folder's end.
+        // Backwards: until the first slot is marked, the folder still ends before all of them.
         for at in unused.iter().rev() {
             self.batch.make_room(&[(*at, 1)])?;
             self.batch.patch(*at, &[NAME_FREE])?;
@@ -168,8 +171,8 @@ impl<D: BlockWrite> Change<'_, D> {
         Ok(())
     }
 
-    /// Writes slots, each sector with a flush of its own: the last one has the short entry, and those before are parts
-    /// of a long name without a file until then.
+    /// Writes slots, each sector with a flush of its own: the last one has the short entry, and the parts of the long
+    /// name before it belong to no file until then.
     fn put(&mut self, at: &[ByteOffset], slots: &[[u8; SLOT]]) -> Result<(), Error> {
         let mut sector = at.first().map(|at| self.batch.sector_of(*at));
         for (at, slot) in at.iter().zip(slots) {
@@ -184,8 +187,8 @@ impl<D: BlockWrite> Change<'_, D> {
         Ok(self.batch.commit()?)
     }
 
-    /// Changes where the content of an entry stands.
-    pub fn switch(&mut self, found: &Found, change: impl FnOnce(&mut ShortEntry)) -> Result<(), Error> {
+    /// Switches an entry to other content.
+    pub fn switch(&mut self, found: &FoundEntry, change: impl FnOnce(&mut ShortEntry)) -> Result<(), Error> {
         self.batch.commit()?;
         let mut entry = self.short_entry(found)?;
         change(&mut entry);
@@ -194,19 +197,19 @@ impl<D: BlockWrite> Change<'_, D> {
         Ok(self.batch.commit()?)
     }
 
-    /// The short entry as it stands.
-    pub fn short_entry(&self, found: &Found) -> Result<ShortEntry, Error> {
+    /// The short entry as it is on the device.
+    pub fn short_entry(&self, found: &FoundEntry) -> Result<ShortEntry, Error> {
         let mut entry = ShortEntry::new_zeroed();
         self.batch.read(found.entry.location, entry.as_mut_bytes())?;
         if self.fat.geometry.kind != Kind::Fat32 {
-            // Has another use there, and is to be what a copy has.
+            // This field has another use on FAT12 and FAT16; it is reset, as in a copied file.
             entry.dir_fst_clus_hi.set(0);
         }
         Ok(entry)
     }
 
-    /// Takes an entry away: the sector of the short slot first, then what is left of the long name.
-    pub fn remove_slots(&mut self, found: &Found) -> Result<(), Error> {
+    /// Removes an entry: the sector of the short slot first, then the rest of the long name.
+    pub fn remove_slots(&mut self, found: &FoundEntry) -> Result<(), Error> {
         self.batch.commit()?;
         let sector = self.batch.sector_of(found.entry.location);
         let is_near = |at: &&ByteOffset| self.batch.sector_of(**at) == sector;
@@ -221,8 +224,8 @@ impl<D: BlockWrite> Change<'_, D> {
         Ok(self.batch.commit()?)
     }
 
-    /// Gives an entry another name by writing one sector; false where that has no room for it.
-    pub fn rename_in_place(&mut self, found: &Found, slots: &[[u8; SLOT]]) -> Result<bool, Error> {
+    /// Renames an entry by writing one sector; `false` if the sector has no space for the new name.
+    pub fn rename_in_place(&mut self, found: &FoundEntry, slots: &[[u8; SLOT]]) -> Result<bool, Error> {
         let places = found.sector.chunk_by(|one, next| one.1 == next.1);
         let mut runs =
             places.filter(|run| run.len() >= slots.len() && run.first().is_some_and(|slot| slot.1));

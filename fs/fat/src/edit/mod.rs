@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Files of a volume that exists, created, replaced, renamed and removed so that power may fail at any time.
+//! Creates, replaces, renames and removes files on an existing volume so that power may fail at any time.
 //!
 //! ```
 //! use fat::{edit::Editor, write::{Builder, Options}};
@@ -15,24 +15,24 @@
 //!
 //! # What a power failure leaves
 //!
-//! A change goes through steps, each of at most eight sectors of metadata between two flushes:
+//! A change has steps, each of which writes at most eight sectors of metadata between two flushes:
 //!
-//! 1. The content is written to free clusters and flushed; then their chain is written to the FATs, by groups. New
-//!    folders, and new clusters of a folder, are such chains, too. Nothing names them yet.
-//! 2. One sector makes the change: the one with the short entry, or, where a folder grows, the one of the FAT with its
-//!    last cluster.
-//! 3. What was replaced or removed is given back in the FATs, by groups.
+//! 1. The content is written to free clusters and flushed; then their chain is written to the FATs, in groups. New
+//!    folders, and new clusters of a folder, are such chains, too. Nothing refers to them yet.
+//! 2. One sector makes the change: the one with the short entry or, if a folder grows, the FAT sector of its last
+//!    cluster.
+//! 3. The replaced or removed clusters are freed in the FATs, in groups.
 //!
-//! So after each subset of the sectors between two flushes, every file is whole: the one that is changed as it was
-//! before or as it is to be. What may be left behind is harmless, and `fsck.fat -a` repairs it without asking: clusters
-//! that nothing names, FATs that differ in such clusters, a wrong number of free clusters, parts of a long name without
-//! a file. The last are left only where an entry lies in two sectors, as entries that others have made may, and those of
-//! names of more than 195 units.
+//! So whichever of the sectors between two flushes get written, every file is whole, and the changed one is in its old
+//! or its new state. What may be left behind is harmless, and `fsck.fat -a` repairs it without asking: lost clusters,
+//! FATs that differ in such clusters, a wrong number of free clusters, parts of a long name without a file. The last
+//! are left only if an entry spans two sectors: entries made by others may, and those with names of more than 195 units
+//! do.
 //!
-//! This takes for granted that the device writes a sector as a whole, that a flush is one, and that the volume was
-//! sound: a cluster that is free in the FAT and used by a file all the same is taken for free.
+//! This assumes that the device writes a sector atomically, that a flush really flushes, and that the volume was
+//! consistent: a cluster that is free in the FAT, although a file uses it, counts as free.
 //!
-//! The mark of a volume that is in use, which Linux sets while it has one mounted, is neither set nor removed.
+//! The dirty mark, which Linux sets while it has a volume mounted, is neither set nor removed.
 
 mod batch;
 mod change;
@@ -49,7 +49,7 @@ use self::{
     change::Change,
     entry::slots_of,
     operations::Leaf,
-    scan::{Found, Scan},
+    scan::{FoundEntry, Scan},
 };
 use crate::{
     Fat, Node, corrupt,
@@ -60,16 +60,16 @@ use crate::{
 
 pub use error::Error;
 
-/// FATs that are kept the same, at most: so that a change of an entry fits into a batch. Formatters make two.
+/// Maximum number of FATs to keep identical, so that a change of an entry fits into a batch. Formatters make two.
 const MOST_FATS: u64 = 2;
-/// Bytes of a sector, at least and at most.
+/// Supported sector sizes in bytes.
 const SECTORS: core::ops::RangeInclusive<u32> = 512..=4096;
 
-/// A volume that is changed. Nobody else may write to it meanwhile.
+/// A volume that is being changed. Nobody else may write to it meanwhile.
 #[derive(Debug)]
 pub struct Editor<D> {
     fat: Fat<D>,
-    /// Bytes that the device writes as a whole.
+    /// Bytes that the device writes atomically.
     sector: u64,
 }
 
@@ -77,8 +77,8 @@ impl<D: BlockWrite> Editor<D> {
     /// Opens the volume on a device.
     ///
     /// # Errors
-    /// As [`Fat::open`]; besides, [`filesystem::Error::Corrupt`] for a volume that is longer than its device, and
-    /// [`filesystem::Error::Unsupported`] for more than two FATs and for sectors of more than 4 KiB.
+    /// As [`Fat::open`]; also [`filesystem::Error::Corrupt`] for a volume that is longer than its device, and
+    /// [`filesystem::Error::Unsupported`] for more than two FATs or sectors of more than 4 KiB.
     pub fn open(device: D) -> Result<Self, Error> {
         let sector = device.logical_block_size();
         let size = device.size();
@@ -91,9 +91,9 @@ impl<D: BlockWrite> Editor<D> {
             return Err(unsupported("writing to more than two FATs".into()).into());
         }
         if !SECTORS.contains(&sector) || !sector.is_power_of_two() {
-            return Err(unsupported(alloc::format!("writing by {sector} bytes").into()).into());
+            return Err(unsupported(alloc::format!("writing to sectors of {sector} bytes").into()).into());
         }
-        // Cannot saturate: no position of a cluster overflows.
+        // Cannot saturate: the end of the last cluster does not overflow.
         let length = u64::from(geometry.clusters).saturating_mul(geometry.cluster);
         if geometry.data_start.after(length).0 > size {
             return Err(corrupt(Fault::Range, "BPB_TotSec", ByteOffset(0), geometry.clusters).into());
@@ -101,32 +101,32 @@ impl<D: BlockWrite> Editor<D> {
         Ok(Self { fat, sector: sector.into() })
     }
 
-    /// The volume, to be read.
+    /// The volume, for reading.
     pub fn fat(&self) -> &Fat<D> {
         &self.fat
     }
 
-    /// The device, all of whose changes are flushed.
+    /// The device; all changes are flushed.
     pub fn into_device(self) -> D {
         self.fat.device
     }
 
-    /// Writes a file: replaces the content of the one at `path`, or creates it, and the folders that are missing.
+    /// Writes a file: replaces the content of the one at `path`, or creates it and the missing folders.
     ///
-    /// `path` is separated by slashes; one in front is allowed. Replacing keeps the name as it is spelled, and needs
-    /// room for the old content beside the new one. `content` is read once, in pieces of at most 64 KiB, or of a
-    /// cluster.
+    /// `path` is separated by slashes; a leading one is allowed. Replacing keeps the spelling of the name, and needs
+    /// space for the new content beside the old one. `content` is read once, in pieces of 64 KiB or one cluster,
+    /// whichever is larger.
     ///
     /// # Errors
-    /// Every one but [`Error::Content`] and those of the device before anything is written.
+    /// All errors except [`Error::Content`] and those of the device come before anything is written.
     pub fn write(&mut self, path: &str, content: &dyn BlockRead, time: Timestamp) -> Result<(), Error> {
         self.changed(|editor| editor.write_file(path, content, time))
     }
 
-    /// Creates a folder, and those above it; those that exist already stay.
+    /// Creates a folder and those above it; existing ones are kept.
     ///
     /// # Errors
-    /// All before anything is written, but those of the device.
+    /// All errors except those of the device come before anything is written.
     pub fn create_folder(&mut self, path: &str, time: Timestamp) -> Result<(), Error> {
         self.changed(|editor| {
             let target = editor.target(path)?;
@@ -140,16 +140,16 @@ impl<D: BlockWrite> Editor<D> {
         })
     }
 
-    /// Renames a file or folder, within its folder or to another one, whose missing folders are created.
+    /// Renames a file or folder, or moves it to another folder; missing folders are created.
     ///
-    /// Within the sector of its entry that is one step. Where that has no room, and to another folder, a file is copied
-    /// and then removed, which needs room for the copy: two entries for one content would be damage, were power to fail
-    /// between them. For a while there are two files then, each of them whole. A folder is renamed in the first way
-    /// only.
+    /// Within the sector of its entry this is one step. If the sector has no space, or to move it to another folder, a
+    /// file is copied and the original removed, which needs space for the copy: if power failed between two entries for
+    /// one content, that would be corruption. For a while there are two files then, each of them whole. A folder can
+    /// only be renamed within its sector.
     ///
     /// # Errors
-    /// [`Error::Exists`] where `to` is another entry; [`Error::FolderStays`]. All before anything is written, but those
-    /// of the device.
+    /// [`Error::Exists`] if `to` is another entry; [`Error::FolderStays`]. All errors except those of the device come
+    /// before anything is written.
     pub fn rename(&mut self, from: &str, to: &str) -> Result<(), Error> {
         self.changed(|editor| editor.rename_entry(from, to))
     }
@@ -157,20 +157,20 @@ impl<D: BlockWrite> Editor<D> {
     /// Removes a file or an empty folder.
     ///
     /// # Errors
-    /// [`Error::NotEmpty`], [`Error::ReadOnly`]; all before anything is written, but those of the device.
+    /// [`Error::NotEmpty`], [`Error::ReadOnly`]. All errors except those of the device come before anything is written.
     pub fn remove(&mut self, path: &str) -> Result<(), Error> {
         self.changed(|editor| editor.remove_entry(path))
     }
 
-    /// What was read before a change does not outlive it.
+    /// Makes a change and drops cached data from before it.
     fn changed(&mut self, change: impl FnOnce(&Self) -> Result<(), Error>) -> Result<(), Error> {
         let result = change(self);
         self.fat.forget();
         result
     }
 
-    /// The folder of an entry that is there, and the entry.
-    fn existing(&self, change: &Change<'_, D>, path: &str) -> Result<(Node, Found), Error> {
+    /// An existing entry and its folder.
+    fn existing(&self, change: &Change<'_, D>, path: &str) -> Result<(Node, FoundEntry), Error> {
         let target = self.target(path)?;
         if !target.missing.is_empty() {
             return Err(filesystem::Error::NotFound.into());

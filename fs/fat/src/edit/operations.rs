@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What each change does, step by step.
+//! The steps of each change.
 
 use alloc::vec::Vec;
 
@@ -11,7 +11,7 @@ use super::{
     change::Change,
     entry::{self, SLOT_BYTES, slots_of},
     path::{FileContent, Target},
-    scan::{Found, Scan},
+    scan::{FoundEntry, Scan},
 };
 use crate::{
     Node,
@@ -25,14 +25,14 @@ use crate::{
     write::name::ShortNames,
 };
 
-/// What is new at the end of a path.
+/// What is created at the end of a path.
 pub enum Leaf<'c> {
     File { content: &'c dyn BlockRead, size: u32, like: &'c ShortEntry },
     Folder(DosTime),
 }
 
 impl Leaf<'_> {
-    /// The time of folders above it that are new, too.
+    /// The time for it and for the new folders above it.
     fn time(&self) -> DosTime {
         match self {
             Self::File { like, .. } => {
@@ -44,8 +44,8 @@ impl Leaf<'_> {
 }
 
 impl<D: BlockWrite> Change<'_, D> {
-    /// Creates what a path leads to, and the folders that are missing: all of it is written before one entry of the
-    /// last folder that exists makes it appear.
+    /// Creates a file or folder, and the missing folders above it: all of it is written before one entry in the last
+    /// existing folder makes it appear.
     pub fn create(&mut self, target: &Target<'_>, mut scan: Scan, leaf: &Leaf<'_>) -> Result<(), Error> {
         let path = target.path;
         let place = self.place(&target.folder, &mut scan, slots_of(target.first()), path)?;
@@ -57,7 +57,7 @@ impl<D: BlockWrite> Change<'_, D> {
         let counts = folders.iter().map(|(_, count)| *count);
         // Cannot saturate: a file has fewer clusters than 2^32, and there are at most 32 folders of few.
         let needed = counts.chain([place.clusters(), self.clusters_of(size)]).fold(0u64, u64::saturating_add);
-        // The one that the place has taken already.
+        // Without the one that the place has already taken.
         let counted = needed.saturating_sub(u64::from(place.clusters() > 0));
         let free = self.free.count(self.fat, counted)?;
         if free < counted {
@@ -70,14 +70,14 @@ impl<D: BlockWrite> Change<'_, D> {
         self.insert(place, &slots)
     }
 
-    /// The folders to create, outermost first, and how many clusters each has.
+    /// The folders to create, outermost first, and the number of clusters of each.
     fn new_folders<'p>(&self, target: &Target<'p>, leaf: &Leaf<'_>) -> Vec<(&'p str, u64)> {
         let names: Vec<&str> = target.missing.iter().copied().chain([target.name]).collect();
         // Cannot saturate: there is at least one name.
         let count = names.len().saturating_sub(usize::from(matches!(leaf, Leaf::File { .. })));
         let folders = names.iter().take(count).enumerate();
         let folders = folders.map(|(index, name)| {
-            // Beside `.` and `..`, a folder has the next one, or the file.
+            // Besides `.` and `..`, a folder has an entry for the next folder, or for the file.
             let child = names.get(index.saturating_add(1)).map_or(0, |child| slots_of(child));
             // Cannot saturate: a name has at most 21 slots.
             let slots = u64::try_from(child.saturating_add(2)).unwrap_or(u64::MAX);
@@ -86,7 +86,7 @@ impl<D: BlockWrite> Change<'_, D> {
         folders.collect()
     }
 
-    /// Writes new folders and what is in the last one, and yields the entry of the first of them.
+    /// Writes the new folders and the content of the last one, and returns the entry of the first of them.
     fn write_new(
         &mut self,
         target: &Target<'_>,
@@ -132,7 +132,7 @@ fn first(chains: &[Vec<ClusterNumber>], index: usize) -> Option<ClusterNumber> {
     chains.get(index).and_then(|chain| chain.first()).copied()
 }
 
-/// The number by which a folder's `..` names a folder: the root has none, on FAT32, either.
+/// The cluster number for a folder in the `..` of another: 0 for the root, also on FAT32.
 fn number_of(folder: &Node) -> ClusterNumber {
     match folder.content {
         Content::Directory(Root::Chain(first)) if !folder.is_root() => first,
@@ -141,11 +141,11 @@ fn number_of(folder: &Node) -> ClusterNumber {
 }
 
 impl<D: BlockWrite> Editor<D> {
-    /// New content first, then the entry, then the old content is given back.
+    /// Writes the new content first, then the entry, then frees the old content.
     pub(super) fn replace(
         &self,
         change: &mut Change<'_, D>,
-        found: &Found,
+        found: &FoundEntry,
         path: &str,
         leaf: &Leaf<'_>,
     ) -> Result<(), Error> {
@@ -169,7 +169,7 @@ impl<D: BlockWrite> Editor<D> {
         give_back(change, old)
     }
 
-    /// The entry first, then the content is given back.
+    /// Removes the entry first, then frees the content.
     pub(super) fn remove_entry(&self, path: &str) -> Result<(), Error> {
         let mut change = Change::new(&self.fat, self.sector)?;
         let (_, found) = self.existing(&change, path)?;
@@ -218,12 +218,12 @@ impl<D: BlockWrite> Editor<D> {
         self.remove_entry(from)
     }
 
-    /// The slots of an entry under its new name: its old short name is free for that.
+    /// The slots of an entry under its new name, which may reuse its old short name.
     fn renamed(
         &self,
         target: &Target<'_>,
         scan: &mut Scan,
-        found: &Found,
+        found: &FoundEntry,
         like: &ShortEntry,
     ) -> Result<Vec<[u8; SLOT]>, Error> {
         scan.short_names.give_back(&found.entry.short.bytes);
@@ -231,8 +231,8 @@ impl<D: BlockWrite> Editor<D> {
         entry::slots(target.name, &mut scan.short_names, like).ok_or_else(full)
     }
 
-    /// A file once more, with its times and attributes.
-    fn copy(&self, change: &Change<'_, D>, found: &Found, target: &Target<'_>) -> Result<(), Error> {
+    /// Copies a file, with its times and attributes.
+    fn copy(&self, change: &Change<'_, D>, found: &FoundEntry, target: &Target<'_>) -> Result<(), Error> {
         let like = change.short_entry(found)?;
         let size = found.entry.size;
         let content = FileContent { fat: &self.fat, node: self.fat.node(&found.entry)?, size: size.into() };
@@ -240,14 +240,14 @@ impl<D: BlockWrite> Editor<D> {
         let mut change = Change::new(&self.fat, self.sector)?;
         let scan = change.scan(&target.folder, target.first(), slots_of(target.first()))?;
         if scan.found.is_some() {
-            // The file itself, in another case: two entries of one name are none.
+            // It is the file itself, in another case: two entries cannot have the same name.
             return Err(Error::Exists { path: target.path.into() });
         }
         change.create(target, scan, &Leaf::File { content: &content, size, like: &like })
     }
 
     /// The chain of an entry, checked. An empty file has no chain.
-    fn content(&self, change: &Change<'_, D>, found: &Found) -> Result<Option<ClusterNumber>, Error> {
+    fn content(&self, change: &Change<'_, D>, found: &FoundEntry) -> Result<Option<ClusterNumber>, Error> {
         let entry = &found.entry;
         if entry.cluster == ClusterNumber::NONE && entry.size == 0 && !entry.is_directory() {
             return Ok(None);
@@ -257,7 +257,7 @@ impl<D: BlockWrite> Editor<D> {
     }
 }
 
-/// Gives back a chain that nothing names any more.
+/// Frees a chain that nothing refers to any more.
 fn give_back<D: BlockWrite>(change: &mut Change<'_, D>, old: Option<ClusterNumber>) -> Result<(), Error> {
     let Some(first) = old else { return Ok(()) };
     change.give_back(first)?;
@@ -265,8 +265,8 @@ fn give_back<D: BlockWrite>(change: &mut Change<'_, D>, old: Option<ClusterNumbe
     Ok(change.batch.commit()?)
 }
 
-/// Checks that an entry is a file that may be changed.
-fn check_file(found: &Found, path: &str) -> Result<(), Error> {
+/// Checks that an entry is a writable file.
+fn check_file(found: &FoundEntry, path: &str) -> Result<(), Error> {
     if found.entry.is_directory() {
         return Err(Error::IsAFolder { path: path.into() });
     }

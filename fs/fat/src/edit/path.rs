@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Where a path leads, as far as it exists.
+//! Resolves a path as far as it exists.
 
 use alloc::{string::ToString, vec::Vec};
 
@@ -9,7 +9,7 @@ use filesystem::FileSystem;
 use super::{Editor, Error};
 use crate::{Fat, Node, volume::Content, write::name::is_name};
 
-/// Names of the longest path.
+/// Maximum number of names in a path.
 const DEEPEST: usize = 32;
 
 /// Where a path leads.
@@ -17,7 +17,7 @@ pub struct Target<'p> {
     pub path: &'p str,
     /// The last folder that exists.
     pub folder: Node,
-    /// Folders that do not, each within the one before.
+    /// Folders that do not exist, each within the one before.
     pub missing: Vec<&'p str>,
     /// The last name.
     pub name: &'p str,
@@ -34,7 +34,7 @@ impl<D: BlockWrite> Editor<D> {
     /// Walks a path.
     ///
     /// # Errors
-    /// [`Error::Name`], [`Error::TooDeep`], [`Error::NotAFolder`], and what folders cannot be read for.
+    /// [`Error::Name`], [`Error::TooDeep`], [`Error::NotAFolder`], and errors of reading folders.
     pub(super) fn target<'p>(&self, path: &'p str) -> Result<Target<'p>, Error> {
         let mut names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
         if let Some(name) = names.iter().find(|name| !is_name(name)) {
@@ -61,7 +61,7 @@ impl<D: BlockWrite> Editor<D> {
     }
 }
 
-/// The bytes of a file of the volume, as content of another one.
+/// The content of a file of the volume, as a source for another file.
 pub struct FileContent<'f, D> {
     pub fat: &'f Fat<D>,
     pub node: Node,
@@ -76,7 +76,7 @@ impl<D: BlockRead> BlockRead for FileContent<'_, D> {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         block::check_bounds(offset, buf.len(), self.size)?;
         match self.fat.read_at(&self.node, offset, buf) {
-            // Within the file's size, all of it is read.
+            // Within the file's size, a read is complete.
             Ok(_) => Ok(()),
             Err(filesystem::Error::Io(error)) => Err(error),
             Err(filesystem::Error::Corrupt(corrupt)) => Err(ReadError::Corrupt(corrupt)),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A folder before it is changed: the entry that is looked for, and room for a new one.
+//! Scans a folder before a change: for an existing entry, and for space for a new one.
 
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
@@ -16,72 +16,72 @@ use crate::{
     write::name::{ShortNames, as_short},
 };
 
-/// What a folder has.
+/// The result of scanning a folder.
 pub struct Scan {
-    /// The entry of the name.
-    pub found: Option<Found>,
-    /// Short names that an alias may not be.
+    /// The entry with the wanted name.
+    pub found: Option<FoundEntry>,
+    /// Short names that are in use, which a new alias must avoid.
     pub short_names: ShortNames,
-    /// Where a new entry can stand.
-    pub room: Room,
+    /// Where a new entry can go.
+    pub free_slots: FreeSlots,
     /// Slots of the folder, used or not.
     pub slots: u64,
-    /// Entries, labels included, `.` and `..` not.
+    /// Number of entries, including labels but not `.` and `..`.
     pub entries: u64,
 }
 
-/// An entry and where it stands.
-pub struct Found {
+/// An entry and its location.
+pub struct FoundEntry {
     pub entry: Entry,
     /// The slots of the long name.
     pub long: Vec<ByteOffset>,
-    /// The sector of the short slot in the order of the folder: where the slots stand, and whether they are free or
+    /// The slots in the sector of the short slot, in the order of the folder: offset, and whether the slot is free or
     /// the entry's own.
     pub sector: Vec<(ByteOffset, bool)>,
 }
 
 /// Free slots.
 #[derive(Default)]
-pub struct Room {
-    /// In one sector, with the slots never used that come before.
+pub struct FreeSlots {
+    /// In one sector: the slots, and the never-used slots before them.
     pub single: Option<(Vec<ByteOffset>, Vec<ByteOffset>)>,
     /// In several sectors.
     pub several: Option<Vec<ByteOffset>>,
-    /// Slots never used.
+    /// Never-used slots.
     pub unused: Vec<ByteOffset>,
 }
 
-/// Free slots behind one another.
+/// Consecutive free slots.
 #[derive(Default)]
 struct Run {
     in_folder: Vec<ByteOffset>,
     in_sector: Vec<ByteOffset>,
-    /// Slots never used before `in_sector`.
+    /// Number of never-used slots before `in_sector`.
     before: usize,
 }
 
 /// The walk over a folder.
 struct Walk<'n> {
     name: &'n str,
-    /// Slots that are wanted in a row.
+    /// Number of consecutive slots that are wanted.
     wanted: usize,
     is_fat32: bool,
     parser: Parser,
     has_ended: bool,
-    /// Slots of long names directly before.
+    /// Long-name slots directly before the current slot.
     long: Vec<ByteOffset>,
     run: Run,
-    /// The sector that the walk is in, its slots in the order of the folder, and whether they are free.
+    /// The current sector, its slots in the order of the folder, and whether they are free.
     sector: Option<u64>,
     sector_slots: Vec<(ByteOffset, bool)>,
     scan: Scan,
 }
 
 impl<D: BlockWrite> Change<'_, D> {
-    /// Looks through all of a folder for an entry, and for so many free slots.
+    /// Scans a whole folder for an entry, and for `wanted` consecutive free slots.
     ///
     /// # Errors
-    /// [`filesystem::Error::Corrupt`] for a folder that has entries behind its end: Linux shows them, others do not.
+    /// [`filesystem::Error::Corrupt`] for a folder with entries after its end mark: Linux shows them, others do not.
     pub fn scan(&self, folder: &Node, name: &str, wanted: usize) -> Result<Scan, Error> {
         let mut walk = Walk::new(name, wanted, self.fat.geometry.kind == Kind::Fat32);
         self.fat.pieces(folder, &mut |start, piece| {
@@ -111,7 +111,7 @@ impl<'n> Walk<'n> {
             scan: Scan {
                 found: None,
                 short_names: ShortNames::default(),
-                room: Room::default(),
+                free_slots: FreeSlots::default(),
                 slots: 0,
                 entries: 0,
             },
@@ -138,31 +138,31 @@ impl<'n> Walk<'n> {
             return Ok(());
         }
         if self.has_ended {
-            return Err(corrupt(Fault::Inconsistent, "directory entry behind the end", at, first));
+            return Err(corrupt(Fault::Inconsistent, "directory entry after the end", at, first));
         }
-        self.run = Run { before: self.scan.room.unused.len(), ..Run::default() };
+        self.run = Run { before: self.scan.free_slots.unused.len(), ..Run::default() };
         self.used(at, slot);
         Ok(())
     }
 
     fn free(&mut self, at: ByteOffset, is_unused: bool) {
-        let room = &mut self.scan.room;
-        if room.single.is_some() {
+        let free_slots = &mut self.scan.free_slots;
+        if free_slots.single.is_some() {
             return;
         }
         self.run.in_sector.push(at);
         if self.run.in_sector.len() == self.wanted {
-            let before = room.unused.get(..self.run.before).unwrap_or_default().to_vec();
-            room.single = Some((core::mem::take(&mut self.run.in_sector), before));
+            let before = free_slots.unused.get(..self.run.before).unwrap_or_default().to_vec();
+            free_slots.single = Some((core::mem::take(&mut self.run.in_sector), before));
             return;
         }
         if is_unused {
-            room.unused.push(at);
+            free_slots.unused.push(at);
         }
-        if room.several.is_none() {
+        if free_slots.several.is_none() {
             self.run.in_folder.push(at);
             if self.run.in_folder.len() == self.wanted {
-                room.several = Some(core::mem::take(&mut self.run.in_folder));
+                free_slots.several = Some(core::mem::take(&mut self.run.in_folder));
             }
         }
     }
@@ -186,23 +186,23 @@ impl<'n> Walk<'n> {
             return;
         }
         if self.scan.found.is_none() && entry.is_named(self.name) {
-            // The slots of a name are the last ones of all parts of names before it.
+            // The slots of this name are the last ones of all the name parts before it.
             let others = long.len().saturating_sub(entry.long_slots);
             let long = long.get(others..).unwrap_or_default().to_vec();
-            self.scan.found = Some(Found { entry, long, sector: Vec::new() });
+            self.scan.found = Some(FoundEntry { entry, long, sector: Vec::new() });
             return;
         }
         self.scan.short_names.take(entry.short.bytes);
-        // A long name that is a short one but for its case is one that nobody else may have.
+        // A long name that is a valid short name except for its case also reserves that short name.
         entry.long_name().and_then(|name| as_short(&folded(&name))).into_iter().for_each(|short| {
             self.scan.short_names.take(short);
         });
     }
 
-    /// A new entry stands in one sector, if it can.
+    /// Ends the current sector: a run of free slots for `single` does not continue in the next one.
     fn leave_sector(&mut self) {
         self.run.in_sector.clear();
-        self.run.before = self.scan.room.unused.len();
+        self.run.before = self.scan.free_slots.unused.len();
         let slots = core::mem::take(&mut self.sector_slots);
         if let Some(found) = &mut self.scan.found
             && found.sector.is_empty()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The bytes of a volume, front to back.
+//! Writes the bytes of a volume, from start to end.
 
 use alloc::vec::Vec;
 use core::mem::offset_of;
@@ -21,40 +21,40 @@ use crate::{
     units::{ClusterNumber, SectorNumber},
 };
 
-/// `BPB_Media` of a disk that is not removable; the low byte of FAT entry 0, too.
+/// `BPB_Media` of a fixed disk; also the low byte of FAT entry 0.
 const MEDIA: u8 = 0xf8;
-/// `BS_BootSig`: serial number, label and type follow.
+/// `BS_BootSig`: serial number, label and type are present.
 const BOOT_SIG: u8 = 0x29;
-/// x86 code in the boot sector: `int 0x18` (let the firmware go on to its next device), then `jmp $`.
+/// x86 code in the boot sector: `int 0x18` (firmware continues with its next device), then `jmp $`.
 const BOOT_CODE: [u8; 4] = [0xcd, 0x18, 0xeb, 0xfe];
-/// Sectors of FAT32's information sector and of the copies of both.
+/// Sectors of FAT32's information sector, and of the copies of boot sector and information sector.
 const FS_INFO: SectorNumber = SectorNumber(1);
 const BACKUP_BOOT: SectorNumber = SectorNumber(6);
 
-/// The volume; `nodes` fit into `layout`.
+/// The bytes of the volume; `nodes` fit into `layout`.
 pub fn image(
     nodes: &[Node<'_>],
     layout: &Layout,
     options: &Options,
     label: Option<[u8; 11]>,
 ) -> Result<Vec<u8>, Error> {
-    let places = Places::new(nodes, layout);
-    // Cannot saturate: sectors are numbered with 32 bits. So all that counts sectors, clusters or bytes here fits.
+    let allocation = Allocation::new(nodes, layout);
+    // Cannot saturate: sectors have 32-bit numbers. So all counts of sectors, clusters or bytes fit.
     let bytes = layout.total.saturating_mul(SECTOR);
     let no_memory = Error::NoMemory { bytes };
     let mut image = Image { bytes: Vec::new() };
     let length = usize::try_from(bytes).map_err(|_| no_memory.clone())?;
     image.bytes.try_reserve_exact(length).map_err(|_| no_memory)?;
 
-    image.reserved(layout, &places, options, label);
+    image.reserved(layout, &allocation, options, label);
     for _ in 0..FATS {
-        image.fat(layout, &places);
+        image.fat(layout, &allocation);
     }
     let time = DosTime::from(options.time);
     for (number, node) in numbered(nodes) {
         match node.content {
             Content::File(bytes) => image.bytes.extend_from_slice(bytes),
-            Content::Directory { .. } => image.directory(nodes, number, &places, time, label),
+            Content::Directory { .. } => image.directory(nodes, number, &allocation, time, label),
         }
         if number == NodeNumber::ROOT && layout.kind != Kind::Fat32 {
             image.pad_to(layout.first_data_sector());
@@ -67,18 +67,18 @@ pub fn image(
 }
 
 /// The clusters of each node: `count` from `first` on.
-struct Places(Vec<Place>);
+struct Allocation(Vec<ClusterRange>);
 
 #[derive(Clone, Copy)]
-struct Place {
+struct ClusterRange {
     first: ClusterNumber,
     count: u32,
 }
 
-impl Places {
+impl Allocation {
     fn new(nodes: &[Node<'_>], layout: &Layout) -> Self {
         let mut next = FIRST_CLUSTER;
-        let places = numbered(nodes).map(|(number, node)| {
+        let allocation = numbered(nodes).map(|(number, node)| {
             let is_fixed_root = number == NodeNumber::ROOT && layout.kind != Kind::Fat32;
             let is_directory = matches!(node.content, Content::Directory { .. });
             let count = clusters_of(node.length(), layout.cluster).max(u64::from(is_directory));
@@ -86,18 +86,18 @@ impl Places {
             // An empty file has no cluster.
             let first = if count == 0 { ClusterNumber::NONE } else { next };
             next = next.after(count);
-            Place { first, count }
+            ClusterRange { first, count }
         });
-        Self(places.collect())
+        Self(allocation.collect())
     }
 
     fn first(&self, node: NodeNumber) -> ClusterNumber {
-        self.0.get(node.0).map_or(ClusterNumber::NONE, |place| place.first)
+        self.0.get(node.0).map_or(ClusterNumber::NONE, |range| range.first)
     }
 
-    /// The first cluster that nothing uses.
+    /// The first free cluster.
     fn next_free(&self) -> ClusterNumber {
-        self.0.iter().fold(FIRST_CLUSTER, |next, place| next.after(place.count))
+        self.0.iter().fold(FIRST_CLUSTER, |next, range| next.after(range.count))
     }
 }
 
@@ -107,7 +107,7 @@ struct Image {
 
 impl Image {
     fn pad_to(&mut self, sector: SectorNumber) {
-        // Cannot saturate: sectors are numbered with 32 bits.
+        // Cannot saturate: sectors have 32-bit numbers.
         let length = usize::try_from(sector.0.saturating_mul(SECTOR)).unwrap_or(0);
         self.bytes.resize(length.max(self.bytes.len()), 0);
     }
@@ -118,12 +118,18 @@ impl Image {
         self.bytes.resize(length.max(self.bytes.len()), 0);
     }
 
-    /// Boot sector and, on FAT32, information sector and the copies of both.
-    fn reserved(&mut self, layout: &Layout, places: &Places, options: &Options, label: Option<[u8; 11]>) {
+    /// Boot sector and, on FAT32, the information sector and the copies of both.
+    fn reserved(
+        &mut self,
+        layout: &Layout,
+        allocation: &Allocation,
+        options: &Options,
+        label: Option<[u8; 11]>,
+    ) {
         let boot = boot_sector(layout, options.volume_id, label);
         self.bytes.extend_from_slice(&boot);
         if layout.kind == Kind::Fat32 {
-            let info = fs_info(layout, places.next_free());
+            let info = fs_info(layout, allocation.next_free());
             self.bytes.extend_from_slice(info.as_bytes());
             self.pad_to(BACKUP_BOOT);
             self.bytes.extend_from_slice(&boot);
@@ -132,14 +138,14 @@ impl Image {
         self.pad_to(SectorNumber(layout.reserved));
     }
 
-    fn fat(&mut self, layout: &Layout, places: &Places) {
+    fn fat(&mut self, layout: &Layout, allocation: &Allocation) {
         let end = layout.kind.chain_end();
         let start = self.bytes.len();
-        // Entry 0 repeats the media byte; entry 1 says that the volume was unmounted cleanly.
+        // Entry 0 repeats the media byte; entry 1 says that the volume was cleanly unmounted.
         let media = end & !0xff | u32::from(MEDIA);
-        let chains = places.0.iter().flat_map(|place| {
-            let next = place.first.after(1).0..place.first.after(place.count).0;
-            next.chain((place.count > 0).then_some(end))
+        let chains = allocation.0.iter().flat_map(|range| {
+            let next = range.first.after(1).0..range.first.after(range.count).0;
+            next.chain((range.count > 0).then_some(end))
         });
         let mut entries = [media, end].into_iter().chain(chains);
         match layout.kind {
@@ -161,12 +167,12 @@ impl Image {
         self.bytes.resize(start.saturating_add(length), 0);
     }
 
-    /// The slots of directory `number`: label or `.` and `..`, then the children.
+    /// The slots of directory `number`: the label (root) or `.` and `..`, then the children.
     fn directory(
         &mut self,
         nodes: &[Node<'_>],
         number: NodeNumber,
-        places: &Places,
+        allocation: &Allocation,
         time: DosTime,
         label: Option<[u8; 11]>,
     ) {
@@ -177,10 +183,11 @@ impl Image {
         if number == NodeNumber::ROOT {
             label.iter().for_each(|label| put(label, ATTR_VOLUME_ID, ClusterNumber::NONE, 0));
         } else {
-            put(b".          ", ATTR_DIRECTORY, places.first(number), 0);
-            // The root is cluster 0 here, on FAT32, too.
+            put(b".          ", ATTR_DIRECTORY, allocation.first(number), 0);
+            // In `..`, the root is cluster 0, also on FAT32.
             let parent = nodes.get(number.0).map_or(NodeNumber::ROOT, |node| node.parent);
-            let above = if parent == NodeNumber::ROOT { ClusterNumber::NONE } else { places.first(parent) };
+            let above =
+                if parent == NodeNumber::ROOT { ClusterNumber::NONE } else { allocation.first(parent) };
             put(b"..         ", ATTR_DIRECTORY, above, 0);
         }
         for (child, node) in numbered(nodes).skip(1).filter(|(_, node)| node.parent == number) {
@@ -191,7 +198,7 @@ impl Image {
                 Content::Directory { .. } => (ATTR_DIRECTORY, 0),
                 Content::File(bytes) => (ATTR_ARCHIVE, u32::try_from(bytes.len()).unwrap_or(u32::MAX)),
             };
-            let entry = short_entry(&node.short, attributes, places.first(child), size, time);
+            let entry = short_entry(&node.short, attributes, allocation.first(child), size, time);
             self.bytes.extend_from_slice(entry.as_bytes());
         }
     }
@@ -211,10 +218,10 @@ fn boot_sector(layout: &Layout, volume_id: u32, label: Option<[u8; 11]>) -> Vec<
     bpb.bpb_num_fats = u8::try_from(FATS).unwrap_or(0);
     bpb.bpb_root_ent_cnt.set(half(layout.root_slots));
     bpb.bpb_media = MEDIA;
-    // The geometry that disks have where nobody asks: 63 sectors, 255 heads.
+    // The usual default geometry: 63 sectors, 255 heads.
     bpb.bpb_sec_per_trk.set(63);
     bpb.bpb_num_heads.set(255);
-    // The 16-bit field is for volumes that it can hold, and never used on FAT32.
+    // The 16-bit field is used for volumes that fit into it, and never on FAT32.
     match u16::try_from(layout.total) {
         Ok(total) if !is_fat32 => bpb.bpb_tot_sec16.set(total),
         _ => bpb.bpb_tot_sec32.set(word(layout.total)),
@@ -254,7 +261,7 @@ fn identification(kind: Kind, volume_id: u32, label: Option<[u8; 11]>) -> Identi
 }
 
 fn fs_info(layout: &Layout, next_free: ClusterNumber) -> FsInfo {
-    // Cannot saturate: numbers begin with FIRST_CLUSTER, and the files fit.
+    // Cannot saturate: numbers start at FIRST_CLUSTER, and the files fit.
     let used = u64::from(next_free.0.saturating_sub(FIRST_CLUSTER.0));
     let free = u32::try_from(layout.clusters.saturating_sub(used)).unwrap_or(u32::MAX);
     FsInfo::new(free, next_free)

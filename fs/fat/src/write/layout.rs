@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Which type, cluster size and number of clusters a volume gets.
+//! Chooses the type, cluster size and number of clusters of a volume.
 
 use super::{Error, Size, tree::Node};
 use crate::{Kind, directory::SLOT, units::SectorNumber};
@@ -8,15 +8,15 @@ use crate::{Kind, directory::SLOT, units::SectorNumber};
 pub const SECTOR: u64 = 512;
 /// Copies of the FAT.
 pub const FATS: u64 = 2;
-/// Slots of the root directory on FAT12 and FAT16, at least: what the specification asks for on FAT16.
+/// Minimum number of slots of the root directory on FAT12 and FAT16, as the specification demands for FAT16.
 const ROOT_SLOTS: u64 = 512;
-/// Reserved sectors, at least: the boot sector; on FAT32 room for its copy, as every formatter leaves it.
+/// Minimum number of reserved sectors: the boot sector; on FAT32 also space for its copy, as in every formatter.
 const RESERVED: u64 = 1;
 const RESERVED_32: u64 = 32;
-/// The specification asks to keep off the numbers of clusters where the type changes: others count wrongly.
+/// Distance to the cluster counts where the type changes, as the specification demands: some drivers miscount.
 const MARGIN: u64 = 16;
 
-/// Type and cluster size with the number of clusters that it is used for, in order of preference.
+/// A type and cluster size, with the range of cluster counts that it is used for.
 struct Candidate {
     kind: Kind,
     cluster: u64,
@@ -41,8 +41,8 @@ const fn fat32(cluster: u64, most: u64) -> Candidate {
     Candidate { kind: Kind::Fat32, cluster, least: FAT32_START, most }
 }
 
-/// Clusters of 2 KiB and more, which CDs and 4 KiB disks like; 512 bytes for the FAT32 below 256 MiB that has
-/// to have so many clusters.
+/// In order of preference: clusters of 2 KiB and more, which suit CDs and 4 KiB disks; 512 bytes for a FAT32 below
+/// 256 MiB, which must have that many clusters.
 const CANDIDATES: [Candidate; 11] = [
     fat12(2048),
     fat12(4096),
@@ -57,7 +57,7 @@ const CANDIDATES: [Candidate; 11] = [
     fat32(32_768, 128 * 1024 * 1024),
 ];
 
-/// Where everything stands; counts of sectors unless said otherwise.
+/// The layout of a volume; counts of sectors unless stated otherwise.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Layout {
     pub kind: Kind,
@@ -99,7 +99,8 @@ impl Candidate {
             }
             Size::Exact(bytes) => {
                 let total = bytes / SECTOR;
-                // With a FAT for this many there are fewer clusters, and the FAT is a little too long.
+                // The FAT for this many clusters takes space itself: there are fewer clusters, and the FAT is a little
+                // too long.
                 let most = total.checked_mul(SECTOR)?.checked_div(self.cluster)?;
                 let front = self.with_clusters(root_slots, most)?;
                 let data = total.checked_sub(front.first_data_sector().0)?;
@@ -117,7 +118,7 @@ impl Candidate {
         let reserved = if self.kind == Kind::Fat32 { RESERVED_32 } else { RESERVED };
         let mut layout =
             Layout { kind: self.kind, cluster: self.cluster, reserved, fat, root_slots, clusters, total: 0 };
-        // More reserved sectors, so that clusters stand at multiples of their size.
+        // More reserved sectors, so that clusters are aligned to their size.
         let per_cluster = self.cluster / SECTOR;
         let SectorNumber(first) = layout.first_data_sector();
         let aligned = first.checked_next_multiple_of(per_cluster)?;
@@ -129,9 +130,9 @@ impl Candidate {
 }
 
 impl Layout {
-    /// Where the first cluster stands.
+    /// The sector of the first cluster.
     pub fn first_data_sector(&self) -> SectorNumber {
-        // What saturates is too long for sectors of 32 bits: `with_clusters` refuses it.
+        // What saturates is too long for 32-bit sector numbers: `with_clusters` refuses it.
         let root = self.root_slots.saturating_mul(32).div_ceil(SECTOR);
         SectorNumber(self.reserved.saturating_add(FATS.saturating_mul(self.fat)).saturating_add(root))
     }
@@ -141,7 +142,7 @@ impl Layout {
     }
 }
 
-/// Clusters that so many bytes take.
+/// Number of clusters for this many bytes.
 pub fn clusters_of(bytes: u64, cluster: u64) -> u64 {
     bytes.checked_next_multiple_of(cluster).and_then(|bytes| bytes.checked_div(cluster)).unwrap_or(u64::MAX)
 }

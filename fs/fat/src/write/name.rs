@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Names that can be written, and the short names that stand for long ones.
+//! Valid names, and the short names (aliases) of long ones.
 //!
 //! Source: FAT specification 1.03, "The Basis-Name Generation Algorithm", "The Numeric-Tail Generation
 //! Algorithm".
@@ -13,11 +13,11 @@ use alloc::{
 
 use super::Error;
 
-/// UTF-16 units of the longest name.
+/// Maximum length of a name in UTF-16 units.
 const LONGEST_NAME: usize = 255;
-/// Signs that short names may have, beside upper-case letters and digits.
+/// Signs allowed in short names, besides upper-case letters and digits.
 const SIGNS: &[u8] = b"$%'-_@~`!(){}^#&";
-/// Numeric tails reach to this one: `~999999` leaves one character of the name.
+/// Largest numeric tail: `~999999` leaves one character of the name.
 const LAST_TAIL: u32 = 999_999;
 
 /// Whether FAT can hold the name.
@@ -30,7 +30,7 @@ pub fn is_name(name: &str) -> bool {
         && name.encode_utf16().count() <= LONGEST_NAME
 }
 
-/// The label, padded; nothing where it is empty.
+/// The label, padded; `None` if it is empty.
 pub fn label(label: &str) -> Result<Option<[u8; 11]>, Error> {
     let is_allowed = |byte: &u8| *byte == b' ' || is_short_byte(*byte);
     let bytes = label.as_bytes();
@@ -38,14 +38,14 @@ pub fn label(label: &str) -> Result<Option<[u8; 11]>, Error> {
         return Err(Error::Label { label: label.into() });
     }
     Ok((!label.is_empty()).then(|| padded(bytes, b"")).map(|mut padded| {
-        // A label has no dot: it runs on through all eleven bytes.
+        // A label has no dot: it uses all eleven bytes.
         padded.fill(b' ');
         padded.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
         padded
     }))
 }
 
-/// The name as a short one, if it fits as it stands: then no long name is needed.
+/// The name as a short name, if it is a valid one as it is: then no long name is needed.
 pub fn as_short(name: &str) -> Option<[u8; 11]> {
     let (base, extension) = name.split_once('.').unwrap_or((name, ""));
     let is_part = |part: &str, longest: usize| part.len() <= longest && part.bytes().all(is_short_byte);
@@ -57,28 +57,28 @@ pub fn as_short(name: &str) -> Option<[u8; 11]> {
 #[derive(Debug, Default)]
 pub struct ShortNames {
     taken: BTreeSet<[u8; 11]>,
-    /// The numeric tail to try next, by the six bytes before it and the extension: without it a directory of
-    /// names that begin alike would cost the square of their number.
+    /// The numeric tail to try next, by the six bytes before it and the extension: without this cache, a directory of
+    /// similar names would take quadratic time.
     next: BTreeMap<[u8; 11], u32>,
 }
 
 impl ShortNames {
-    /// The names that are short as they stand, which no alias may take.
+    /// Reserves all names that are valid short names, which no alias may take.
     pub fn of<'n>(names: impl Iterator<Item = &'n str>) -> Self {
         Self { taken: names.filter_map(as_short).collect(), next: BTreeMap::new() }
     }
 
-    /// Takes a short name that is there already.
+    /// Reserves an existing short name.
     pub fn take(&mut self, short: [u8; 11]) {
         self.taken.insert(short);
     }
 
-    /// Gives a short name back.
+    /// Releases a short name.
     pub fn give_back(&mut self, short: &[u8; 11]) {
         self.taken.remove(short);
     }
 
-    /// A short name for a long one, another each time; none when all are taken.
+    /// A new short name for a long one; `None` if all are taken.
     pub fn alias(&mut self, name: &str) -> Option<[u8; 11]> {
         let trimmed = name.trim_start_matches('.');
         let (base, extension) = trimmed.rsplit_once('.').unwrap_or((trimmed, ""));
@@ -104,7 +104,7 @@ pub fn units(name: &str) -> Vec<u16> {
     name.encode_utf16().collect()
 }
 
-/// A path of two parts.
+/// Joins two parts of a path.
 pub fn join(directory: &str, name: &str) -> String {
     if directory.is_empty() { name.into() } else { format!("{directory}/{name}") }
 }

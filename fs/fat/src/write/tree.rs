@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The files as they are added, and as a list in the order of the disk.
+//! The tree of files as they are added, and as a list in on-disk order.
 
 use alloc::{collections::BTreeMap, string::String, vec, vec::Vec};
 
@@ -12,12 +12,12 @@ use crate::{
     name::folded,
 };
 
-/// Components of the longest path.
+/// Maximum number of components of a path.
 const DEEPEST: usize = 32;
-/// Entries of the largest directory.
+/// Maximum number of slots of a directory.
 const MOST_SLOTS: usize = 65_536;
 
-/// A directory, entries by their folded name: their order on the disk does not depend on the order of calls.
+/// A directory. Entries are sorted by folded name, so that their on-disk order does not depend on the order of calls.
 #[derive(Debug, Default)]
 pub struct Directory<'a> {
     entries: BTreeMap<String, (String, Child<'a>)>,
@@ -30,7 +30,7 @@ enum Child<'a> {
 }
 
 impl<'a> Directory<'a> {
-    /// The directory at `path`, made where it is missing.
+    /// The directory at `path`, created if it is missing.
     pub fn directory(&mut self, path: &str) -> Result<&mut Self, Error> {
         let mut directory = self;
         let components = path.split('/').filter(|name| !name.is_empty());
@@ -70,7 +70,7 @@ impl<'a> Directory<'a> {
     }
 }
 
-/// A file or directory of the list that [`flatten`] makes.
+/// An index into the list that [`flatten`] makes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct NodeNumber(pub usize);
 
@@ -83,13 +83,13 @@ pub fn numbered<'n, 'a>(nodes: &'n [Node<'a>]) -> impl Iterator<Item = (NodeNumb
     nodes.iter().enumerate().map(|(number, node)| (NodeNumber(number), node))
 }
 
-/// One file or directory, in a list where number 0 is the root and children follow their parents.
+/// A file or directory in a list where number 0 is the root and children come after their parents.
 #[derive(Debug)]
 pub struct Node<'a> {
-    /// The directory that it is in; of the root itself.
+    /// The directory that it is in; for the root, the root itself.
     pub parent: NodeNumber,
     pub short: [u8; 11],
-    /// UTF-16 units of the long name, empty where the short one does.
+    /// UTF-16 units of the long name; empty if the short name is enough.
     pub long: Vec<u16>,
     pub content: Content<'a>,
 }
@@ -104,7 +104,7 @@ pub enum Content<'a> {
 }
 
 impl Node<'_> {
-    /// Slots that the entry takes in its directory.
+    /// Number of slots of its entry in its directory.
     fn slots(&self) -> usize {
         // Cannot saturate: a name has at most 255 units.
         self.long.len().div_ceil(LONG_PART).saturating_add(1)
@@ -121,7 +121,7 @@ impl Node<'_> {
     }
 }
 
-/// All files and directories, a directory's children side by side.
+/// All files and directories; the children of a directory are adjacent.
 pub fn flatten<'a>(root: &Directory<'a>, has_label: bool) -> Result<Vec<Node<'a>>, Error> {
     let top = Content::Directory { slots: usize::from(has_label) };
     let mut nodes =
@@ -131,7 +131,7 @@ pub fn flatten<'a>(root: &Directory<'a>, has_label: bool) -> Result<Vec<Node<'a>
     while let Some((number, path, directory)) = waiting.get(next).map(|(n, p, d)| (*n, p.clone(), *d)) {
         // Cannot saturate: it is an index.
         next = next.saturating_add(1);
-        // `.` and `..`, or the label.
+        // The root may have a label, other directories have `.` and `..`.
         let mut slots = if number == NodeNumber::ROOT { usize::from(has_label) } else { 2 };
         for (node, name, child) in children(directory, number, &path)? {
             // Cannot saturate: each node takes memory; too many are refused below.
@@ -153,8 +153,8 @@ pub fn flatten<'a>(root: &Directory<'a>, has_label: bool) -> Result<Vec<Node<'a>
 
 type Named<'t, 'a> = (Node<'a>, &'t str, &'t Child<'a>);
 
-/// The children with their short names: the names that are short as they stand come first, so that no alias
-/// takes one of them.
+/// The children with their short names. Names that are valid short names get theirs first, so that no alias takes one
+/// of them.
 fn children<'t, 'a>(
     directory: &'t Directory<'a>,
     parent: NodeNumber,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Where everything stands, and the bytes of an image, front to back.
+//! Lays out an image, and writes its bytes from start to end.
 
 use alloc::vec::Vec;
 
@@ -22,8 +22,8 @@ use crate::{
 const VIRTUAL_SECTOR: usize = 512;
 
 impl<'a> Image<'a> {
-    /// Gives everything its place: descriptors, path tables, catalogue, continuation area, directories,
-    /// files, boot image, tail.
+    /// Lays out the image: descriptors, path tables, catalogue, continuation area, directories, files, boot image,
+    /// tail.
     pub(super) fn new(
         root: &Directory<'a>,
         boot_image: Option<&'a [u8]>,
@@ -56,7 +56,7 @@ impl<'a> Image<'a> {
     }
 }
 
-/// The records' length does not depend on the places in them: it is measured before these are known.
+/// The lengths of records do not depend on the locations in them, so they are measured before these are known.
 fn place_directories(nodes: &mut [Node<'_>], next: &mut Next, options: &Options) -> Result<(), Error> {
     for number in 0..nodes.len() {
         if nodes.get(number).is_some_and(|node| node.file.is_some()) {
@@ -73,11 +73,11 @@ fn place_directories(nodes: &mut [Node<'_>], next: &mut Next, options: &Options)
     Ok(())
 }
 
-/// The first block that nothing uses.
+/// The first free block.
 struct Next(u64);
 
 impl Next {
-    /// Takes blocks for so many bytes and returns the first.
+    /// Allocates blocks for this many bytes and returns the first one.
     fn take(&mut self, bytes: u64) -> Result<u32, Error> {
         let too_large = || Error::TooLarge { path: "the image".into(), size: bytes };
         let first = u32::try_from(self.0).map_err(|_| too_large())?;
@@ -105,7 +105,7 @@ fn padded<const N: usize>(text: &str) -> [u8; N] {
     field
 }
 
-/// The image; `system_area` and `tail` fit into their places.
+/// The bytes of the image; `system_area` and `tail` fit into their places.
 pub fn image(image: &Image<'_>, system_area: &[u8], tail: &[u8]) -> Result<Vec<u8>, Error> {
     let no_memory = Error::NoMemory { bytes: image.size() };
     let mut bytes = Vec::new();
@@ -148,7 +148,7 @@ fn pad_to(bytes: &mut Vec<u8>, end: u64) {
     bytes.resize(usize::try_from(end).unwrap_or(0).max(bytes.len()), 0);
 }
 
-/// Adds bytes and fills their last block.
+/// Appends bytes and pads their last block.
 fn push(bytes: &mut Vec<u8>, content: &[u8]) {
     bytes.extend_from_slice(content);
     bytes.resize(bytes.len().next_multiple_of(SECTOR_SIZE), 0);
@@ -201,7 +201,7 @@ fn boot_record(catalog: u32) -> BootRecord {
     record
 }
 
-/// Validation entry and the one entry: UEFI, no emulation.
+/// The validation entry and a single boot entry: UEFI, no emulation.
 fn boot_catalog(block: u32, length: usize) -> Vec<u8> {
     let mut validation = ValidationEntry::new_zeroed();
     validation.header_id = 1;
@@ -210,7 +210,7 @@ fn boot_catalog(block: u32, length: usize) -> Vec<u8> {
     validation.checksum.set(checksum(validation.as_bytes()).wrapping_neg());
     let mut entry = Entry::new_zeroed();
     entry.boot_indicator = BOOTABLE;
-    // Zero means up to the end of the disc, which is right for what the field cannot hold: the image is last.
+    // Zero means up to the end of the disc. It is used for lengths that do not fit, since the image comes last.
     entry.sector_count.set(u16::try_from(length.div_ceil(VIRTUAL_SECTOR)).unwrap_or(0));
     entry.load_rba.set(block);
     [validation.as_bytes(), entry.as_bytes()].concat()

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A whole image from a list of files: the same bytes for the same list and options.
+//! Makes a whole image from a list of files: the same bytes for the same list and options.
 //!
-//! ISO 9660 level 2 with Rock Ridge names, one El Torito entry for UEFI, and room for partition tables: the
-//! system area in front and a tail behind, whose bytes come from the caller, as they depend on where the
-//! plan puts the boot image.
+//! ISO 9660 level 2 with Rock Ridge names, one El Torito entry for UEFI, and space for partition tables: the system
+//! area at the start and a tail at the end, whose bytes come from the caller, because they depend on where the plan
+//! puts the boot image.
 
 mod emit;
 mod records;
@@ -17,17 +17,17 @@ use filesystem::Timestamp;
 use crate::descriptor::{FIRST_OFFSET, SECTOR};
 use tree::{Directory, Node};
 
-/// Bytes of the system area, which belongs to whoever boots or partitions the image.
+/// Bytes of the system area, which is for boot code and partition tables.
 pub const SYSTEM_AREA: u64 = FIRST_OFFSET;
 
-/// What an image is to be, apart from its files.
+/// The options of an image, apart from its files.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The label: at most 32 capitals, digits and underscores.
+    /// The label: at most 32 capital letters, digits and underscores.
     pub volume_id: String,
-    /// The time of the volume and of all files, from 1900 to 2155; others become the nearest.
+    /// The time of the volume and of all files, from 1900 to 2155; other times become the nearest one.
     pub time: Timestamp,
-    /// Bytes at the end that are kept free for [`Image::to_bytes`], rounded up to 2048.
+    /// Bytes to reserve at the end for the `tail` of [`Image::to_bytes`], rounded up to 2048.
     pub tail: u64,
 }
 
@@ -44,13 +44,13 @@ impl<'a> Builder<'a> {
         Self::default()
     }
 
-    /// Adds a directory and those above it; those that exist already stay.
+    /// Adds a directory and those above it; existing ones are kept.
     ///
-    /// `path` is separated by slashes; one in front is allowed.
+    /// `path` is separated by slashes; a leading one is allowed.
     ///
     /// # Errors
-    /// [`Error::Name`] for a name that no path can hold or of more than 128 bytes, [`Error::NotADirectory`]
-    /// where a file stands in the way, [`Error::TooDeep`].
+    /// [`Error::Name`] for an invalid name or one of more than 128 bytes, [`Error::NotADirectory`] if a file is in the
+    /// way, [`Error::TooDeep`].
     pub fn directory(&mut self, path: &str) -> Result<(), Error> {
         self.root.directory(path).map(drop)
     }
@@ -58,28 +58,28 @@ impl<'a> Builder<'a> {
     /// Adds a file, and the directories above it.
     ///
     /// # Errors
-    /// As [`directory`](Self::directory); [`Error::Exists`] when there is an entry of this name;
+    /// As [`directory`](Self::directory); [`Error::Exists`] if there is an entry with this name;
     /// [`Error::TooLarge`] for 4 GiB and more.
     pub fn file(&mut self, path: &str, bytes: &'a [u8]) -> Result<(), Error> {
         self.root.file(path, bytes)
     }
 
-    /// Sets the image that UEFI boots from a disc: a FAT volume. It stands at the end, before the tail, so
-    /// that one of 32 MiB and more, whose length El Torito cannot say, may reach to the end of the disc.
+    /// Sets the image that UEFI boots from a disc: a FAT volume. It comes last, before the tail: El Torito cannot store
+    /// a length of 32 MiB or more, and the entry of such an image means "up to the end of the disc".
     pub fn boot_image(&mut self, bytes: &'a [u8]) {
         self.boot_image = Some(bytes);
     }
 
-    /// Decides where everything stands.
+    /// Lays out the image.
     ///
     /// # Errors
-    /// [`Error::VolumeId`]; [`Error::TooLarge`] when a directory or the image is.
+    /// [`Error::VolumeId`]; [`Error::TooLarge`] if a directory or the image is too large.
     pub fn plan(&self, options: &Options) -> Result<Image<'a>, Error> {
         Image::new(&self.root, self.boot_image, options)
     }
 }
 
-/// An image of which every place is decided.
+/// An image whose layout is decided.
 #[derive(Debug)]
 pub struct Image<'a> {
     nodes: Vec<Node<'a>>,
@@ -89,7 +89,7 @@ pub struct Image<'a> {
     blocks: Blocks,
 }
 
-/// Places in the image, in blocks of 2048 bytes.
+/// Locations in the image, in blocks of 2048 bytes.
 #[derive(Clone, Copy, Debug, Default)]
 struct Blocks {
     l_table: u32,
@@ -103,7 +103,7 @@ struct Blocks {
 }
 
 impl Image<'_> {
-    /// Where the boot image stands, in bytes: from a multiple of 2048 to another.
+    /// The byte range of the boot image; both ends are multiples of 2048.
     pub fn boot_image(&self) -> Option<Range<u64>> {
         self.boot_image.map(|_| bytes_of(self.blocks.boot_image)..bytes_of(self.blocks.tail))
     }
@@ -116,7 +116,7 @@ impl Image<'_> {
     /// The image's bytes, with `system_area` at its start and `tail` at its very end.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] when either is longer than its place; [`Error::NoMemory`].
+    /// [`Error::TooLarge`] if either is longer than its place; [`Error::NoMemory`].
     pub fn to_bytes(&self, system_area: &[u8], tail: &[u8]) -> Result<Vec<u8>, Error> {
         // Cannot saturate: the tail is a part of the whole.
         let room = bytes_of(self.blocks.total.saturating_sub(self.blocks.tail));
@@ -131,7 +131,7 @@ impl Image<'_> {
 }
 
 fn bytes_of(blocks: u32) -> u64 {
-    // Cannot saturate: 32 bits by 12.
+    // Cannot saturate: 32 bits times 12 bits.
     u64::from(blocks).saturating_mul(SECTOR)
 }
 
@@ -140,30 +140,30 @@ fn bytes_of(blocks: u32) -> u64 {
 #[non_exhaustive]
 pub enum Error {
     /// The name is empty, `.`, `..`, has a NUL or more than 128 bytes.
-    #[error("`{name}` is no file name")]
+    #[error("`{name}` is not a valid file name")]
     Name {
         /// The name.
         name: String,
     },
-    /// There is an entry of this name.
-    #[error("`{path}` exists already")]
+    /// There is already an entry with this name.
+    #[error("`{path}` already exists")]
     Exists {
         /// The path.
         path: String,
     },
-    /// A file stands where a directory is needed.
-    #[error("`{path}` goes through a file")]
+    /// The path goes through a file.
+    #[error("`{path}` goes through a file where a directory is needed")]
     NotADirectory {
         /// The path.
         path: String,
     },
     /// ISO 9660 has eight levels of directories, the root included.
-    #[error("`{path}` is too deep for ISO 9660")]
+    #[error("`{path}` is too deep for ISO 9660: more than 8 levels of directories")]
     TooDeep {
         /// The path.
         path: String,
     },
-    /// A file, a directory, the image or what the caller adds to it is larger than its place.
+    /// A file, a directory, the image, or what the caller adds to it is too large.
     #[error("{path} is too large for ISO 9660: {size} bytes")]
     TooLarge {
         /// What is too large.
@@ -172,12 +172,14 @@ pub enum Error {
         size: u64,
     },
     /// The volume identifier is too long or has a character that is not allowed.
-    #[error("`{volume_id}` is no volume identifier: at most 32 capitals, digits and underscores")]
+    #[error(
+        "`{volume_id}` is not a valid volume identifier: at most 32 capital letters, digits and underscores"
+    )]
     VolumeId {
         /// The identifier.
         volume_id: String,
     },
-    /// There is no memory for the image.
+    /// There is not enough memory for the image.
     #[error("no memory for an image of {bytes} bytes")]
     NoMemory {
         /// Its size.

@@ -13,13 +13,13 @@ use crate::{
     record::{FLAG_DIRECTORY, Header, PARENT, SELF},
 };
 
-/// Nobody may write to a disc.
+/// Read-only: discs cannot be written to.
 const DIRECTORY_MODE: u32 = 0o040_555;
 const FILE_MODE: u32 = 0o100_444;
 /// `TF`: the time of modification only.
 const TF_MODIFY: u8 = 0x02;
 
-/// `ER`: what Rock Ridge 1.10 says of itself, word by word as RRIP asks for.
+/// `ER`: the identification of Rock Ridge 1.10, word for word as RRIP demands.
 const ER_IDENTIFIER: &[u8] = b"RRIP_1991A";
 const ER_DESCRIPTOR: &[u8] =
     b"THE ROCK RIDGE INTERCHANGE PROTOCOL PROVIDES SUPPORT FOR POSIX FILE SYSTEM SEMANTICS";
@@ -60,13 +60,13 @@ pub fn extension_reference() -> Vec<u8> {
     entry(b"ER", &[&lengths, ER_IDENTIFIER, ER_DESCRIPTOR, ER_SOURCE].concat())
 }
 
-/// The directories in order, numbers in the byte order that `word` and `half` write (ECMA-119, 9.4).
+/// The directories in order; `word` and `half` write numbers in the wanted byte order (ECMA-119, 9.4).
 pub fn path_table(nodes: &[Node<'_>], word: fn(u32) -> [u8; 4], half: fn(u16) -> [u8; 2]) -> Vec<u8> {
     let directories = nodes.iter().enumerate().filter(|(_, node)| node.file.is_none());
     let numbers: Vec<usize> = directories.clone().map(|(number, _)| number).collect();
     let mut table = Vec::new();
     for (_, node) in directories {
-        // Numbers of directories count from 1; the root is its own parent.
+        // Directories are numbered from 1; the root is its own parent.
         // Cannot saturate: an index is less than a length.
         let parent = numbers.iter().position(|number| *number == node.parent).unwrap_or(0).saturating_add(1);
         table.extend_from_slice(&[u8::try_from(node.identifier.len()).unwrap_or(0), 0]);
@@ -78,7 +78,7 @@ pub fn path_table(nodes: &[Node<'_>], word: fn(u32) -> [u8; 4], half: fn(u16) ->
     table
 }
 
-/// Adds a record; none reaches over the end of a sector.
+/// Appends a record; records do not cross sector boundaries.
 fn push(bytes: &mut Vec<u8>, record: &[u8]) {
     let sector_end = bytes.len().next_multiple_of(SECTOR_SIZE);
     // Cannot saturate: both are in memory.
@@ -89,7 +89,7 @@ fn push(bytes: &mut Vec<u8>, record: &[u8]) {
 }
 
 fn record(node: &Node<'_>, identifier: &[u8], system_use: &[u8], time: Timestamp) -> Vec<u8> {
-    // Nothing saturates: names are of 255 bytes, and what follows is in memory.
+    // Nothing saturates: names have at most 255 bytes, and the rest is in memory.
     let name_end = size_of::<Header>().saturating_add(identifier.len()).next_multiple_of(2);
     let length = name_end.saturating_add(system_use.len()).next_multiple_of(2);
     let header = Header {
@@ -116,9 +116,9 @@ fn record(node: &Node<'_>, identifier: &[u8], system_use: &[u8], time: Timestamp
 fn attributes(nodes: &[Node<'_>], number: usize, time: Timestamp) -> Vec<u8> {
     let is_file = nodes.get(number).is_some_and(|node| node.file.is_some());
     let is_in = |node: &&Node<'_>| node.parent == number && node.file.is_none();
-    // A directory's own name, its `.`, and the `..` of each directory in it.
+    // A directory's links: its own name, its `.`, and the `..` of each directory in it.
     let below = nodes.iter().skip(1).filter(is_in).count();
-    // What saturates is the most that the field holds.
+    // If it saturates, it is the maximum of the field.
     let links = if is_file { 1 } else { u32::try_from(below).unwrap_or(0).saturating_add(2) };
     let mode = if is_file { FILE_MODE } else { DIRECTORY_MODE };
     let numbers: Vec<u8> =
@@ -128,12 +128,12 @@ fn attributes(nodes: &[Node<'_>], number: usize, time: Timestamp) -> Vec<u8> {
     bytes
 }
 
-/// `SP`: this image has system use entries, and nothing to skip before them.
+/// `SP`: the image uses SUSP entries, with no bytes to skip before them.
 fn share_pointer() -> Vec<u8> {
     entry(b"SP", &[0xbe, 0xef, 0])
 }
 
-/// `CE`: `length` bytes at the start of `block` go on.
+/// `CE`: the area continues with `length` bytes at the start of `block`.
 fn continued(block: u32, length: usize) -> Vec<u8> {
     let length = u32::try_from(length).unwrap_or(0);
     let data: Vec<u8> =

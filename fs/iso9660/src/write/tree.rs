@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The files as they are added, and as a list in the order of the disc.
+//! The tree of files as they are added, and as a list in on-disc order.
 
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -11,16 +11,16 @@ use alloc::{
 
 use super::Error;
 
-/// Levels of directories, the root included (ECMA-119, 6.8.2.1).
+/// Maximum number of directory levels, including the root (ECMA-119, 6.8.2.1).
 const LEVELS: usize = 8;
-/// Bytes of a Rock Ridge name that a record has room for, beside the longest identifier and the attributes.
+/// Maximum length in bytes of a Rock Ridge name: fits into a record with the longest identifier and the attributes.
 const LONGEST_NAME: usize = 128;
-/// Bytes of an identifier's name and extension together (7.5.1).
+/// Maximum length in bytes of an identifier's name and extension together (7.5.1).
 const LONGEST_IDENTIFIER: usize = 30;
-/// Bytes of an extension that we keep; what is longer is cut.
+/// Maximum length in bytes of an extension; longer ones are truncated.
 const LONGEST_EXTENSION: usize = 8;
 
-/// A directory; entries by name.
+/// A directory; entries are sorted by name.
 #[derive(Debug, Default)]
 pub struct Directory<'a> {
     entries: BTreeMap<String, Child<'a>>,
@@ -33,7 +33,7 @@ enum Child<'a> {
 }
 
 impl<'a> Directory<'a> {
-    /// The directory at `path`, made where it is missing.
+    /// The directory at `path`, created if it is missing.
     pub fn directory(&mut self, path: &str) -> Result<&mut Self, Error> {
         let mut directory = self;
         let components = path.split('/').filter(|name| !name.is_empty());
@@ -76,13 +76,12 @@ fn check_name(name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// One file or directory, in a list where number 0 is the root and children follow their parents: the order
-/// of path tables.
+/// A file or directory in a list where number 0 is the root and children come after their parents, as in path tables.
 #[derive(Debug)]
 pub struct Node<'a> {
-    /// Number of the directory that it is in; of the root its own.
+    /// Number of the directory that it is in; for the root, its own.
     pub parent: usize,
-    /// File identifier, with extension and version where it is a file's.
+    /// File identifier; for a file, with extension and version.
     pub identifier: Vec<u8>,
     /// Rock Ridge name, empty for the root.
     pub name: String,
@@ -94,7 +93,7 @@ pub struct Node<'a> {
     pub length: u32,
 }
 
-/// All files and directories; blocks and directories' lengths are still zero.
+/// All files and directories; blocks, and lengths of directories, are still zero.
 pub fn flatten<'a>(root: &Directory<'a>) -> Vec<Node<'a>> {
     let top = Node { parent: 0, identifier: vec![0], name: String::new(), file: None, block: 0, length: 0 };
     let mut nodes = vec![top];
@@ -117,7 +116,7 @@ pub fn flatten<'a>(root: &Directory<'a>) -> Vec<Node<'a>> {
     nodes
 }
 
-/// The children with their identifiers, in the order that ECMA-119 wants (9.3): by name, then by extension.
+/// The children with their identifiers, in the order of ECMA-119 (9.3): by name, then by extension.
 fn identified<'t, 'a>(directory: &'t Directory<'a>) -> Vec<(Vec<u8>, &'t str, &'t Child<'a>)> {
     let mut taken = BTreeSet::new();
     let mut children: Vec<_> = directory
@@ -136,7 +135,7 @@ fn identified<'t, 'a>(directory: &'t Directory<'a>) -> Vec<(Vec<u8>, &'t str, &'
     children.into_iter().map(|(key, name, child)| (joined(key, child), name, child)).collect()
 }
 
-/// Name and extension in the characters of ISO 9660, none of `taken`, to which they are added.
+/// A unique name and extension in the characters of ISO 9660; they are added to `taken`.
 fn unique(name: &str, is_file: bool, taken: &mut BTreeSet<(String, String)>) -> (String, String) {
     let split = if is_file { name.rsplit_once('.') } else { None };
     let (base, extension) = split.unwrap_or((name, ""));
@@ -146,7 +145,7 @@ fn unique(name: &str, is_file: bool, taken: &mut BTreeSet<(String, String)>) -> 
     if base.is_empty() {
         base.push('_');
     }
-    // Saturates where the rest fills it: no room is left then, here and below.
+    // Saturates at zero if the rest fills it: no space is left then, here and below.
     let room = LONGEST_IDENTIFIER.saturating_sub(extension.len());
     for number in 0u32.. {
         let suffix = if number == 0 { String::new() } else { format!("{number}") };
@@ -161,7 +160,7 @@ fn unique(name: &str, is_file: bool, taken: &mut BTreeSet<(String, String)>) -> 
     (base, extension)
 }
 
-/// Only ASCII capitals, digits and underscores.
+/// The name in ASCII capital letters, digits and underscores only.
 fn capitals(name: &str) -> String {
     let capital = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
     name.chars().map(capital).collect()

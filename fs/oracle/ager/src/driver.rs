@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Linux's drivers, and what differs between them.
+//! Linux's filesystem drivers and their differences.
 
 /// A driver of Linux that ages images.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -17,7 +17,7 @@ impl Driver {
         Self::ALL.into_iter().find(|driver| driver.name() == name)
     }
 
-    /// As mount(2) calls it.
+    /// Its name for mount(2).
     pub fn name(self) -> &'static str {
         match self {
             Self::Btrfs => "btrfs",
@@ -27,7 +27,7 @@ impl Driver {
         }
     }
 
-    /// The program that makes it, and the option by which that says its version first.
+    /// Its mkfs program, and the option that makes it print its version first.
     pub fn mkfs(self) -> (&'static str, &'static str) {
         match self {
             Self::Btrfs => ("mkfs.btrfs", "--version"),
@@ -37,17 +37,17 @@ impl Driver {
         }
     }
 
-    /// It has links, owners, modes, attributes and holes.
+    /// Whether it has links, owners, modes, attributes and holes.
     pub fn is_unix(self) -> bool {
         self != Self::Fat
     }
 
-    /// Files can share their blocks.
+    /// Whether files can share blocks.
     pub fn is_modern(self) -> bool {
         matches!(self, Self::Btrfs | Self::Xfs)
     }
 
-    /// Modules it needs, each behind those that it needs itself: XFS and btrfs are built in, with all that they use.
+    /// Kernel modules that it needs, in load order. XFS and btrfs are built in, with everything that they need.
     pub fn modules(self) -> &'static [&'static str] {
         match self {
             Self::Fat => &[
@@ -64,8 +64,7 @@ impl Driver {
         }
     }
 
-    /// Of a mount that reads what was aged. Without the features that only writing needs, as a mount for writing
-    /// would ask for them.
+    /// Options of a read-only mount of the aged image, without those that only writing needs.
     pub fn reading(self) -> &'static str {
         match self {
             Self::Fat => "utf8=1,tz=UTC",

@@ -27,28 +27,28 @@ use crate::{
     storm, subvolumes,
 };
 
-/// What is printed when everything was done.
+/// Printed when everything is done.
 pub const DONE: &str = "ager: done";
-/// Where the image is mounted: a folder that every root has and nothing else needs.
+/// The mount point of the image: a folder that every system has and nothing else needs.
 pub const PLACE: &str = "/mnt";
 /// Ends the arguments: User-mode Linux appends some of its own.
 const END: &str = "end";
-/// 2026-01-02: images do not depend on when they were made.
+/// 2026-01-02: images do not depend on the time of their making.
 const NOW: i64 = 1_767_323_045;
-/// The inode of a folder where a snapshot has no copy of what is a subvolume of the original
+/// The inode of the empty folder that a snapshot has in place of a nested subvolume
 /// (`BTRFS_EMPTY_SUBVOL_DIR_OBJECTID`).
 const PLACEHOLDER: u64 = 2;
 
-/// What the guest does.
+/// The guest's task.
 pub struct Task {
     /// The file of options.
     pub options: PathBuf,
-    /// Where the lists of what was read go; without it, the image is aged.
+    /// The folder for the lists of what Linux reads; if `None`, the image is aged instead.
     pub listing: Option<PathBuf>,
 }
 
 impl Task {
-    /// As arguments of process 1. None of them is empty, nor contains a space: the kernel parts them there.
+    /// The task as arguments of process 1, none of which is empty or contains a space: the kernel splits them there.
     pub fn to_arguments(&self) -> Vec<String> {
         let paths = [Some(&self.options), self.listing.as_ref()];
         let paths = paths.into_iter().flatten().map(|path| path.display().to_string());
@@ -62,7 +62,7 @@ impl Task {
     }
 }
 
-/// Does what the arguments say, and ends the machine.
+/// Performs the task in the arguments, and powers off the machine.
 pub fn run(arguments: &[String]) -> ! {
     let done = std::panic::catch_unwind(|| perform(arguments));
     match done {
@@ -73,7 +73,7 @@ pub fn run(arguments: &[String]) -> ! {
     power_off()
 }
 
-/// Without a sync, as power fails.
+/// Powers off without a sync, like a power failure.
 fn power_off() -> ! {
     let failed = reboot(RebootCommand::PowerOff);
     panic!("the machine does not end: {failed:?}");
@@ -93,7 +93,7 @@ fn perform(arguments: &[String]) -> io::Result<()> {
     }
 }
 
-/// Names of so many disks.
+/// Device names of this many disks.
 fn disks(count: usize) -> Vec<String> {
     ('a'..='z').take(count).map(|letter| format!("/dev/ubd{letter}")).collect()
 }
@@ -110,10 +110,10 @@ fn age(driver: Driver, disks: &[String], ageing: &Ageing) -> io::Result<()> {
             drop(life);
             unmount(PLACE, UnmountFlags::empty())?;
         }
-        // Files that are open and deleted stay so.
+        // Deleted files stay open.
         (true, false) => std::mem::forget(life),
         (true, true) => {
-            storm::rage(life, ageing)?;
+            storm::run_until_power_fails(life, ageing)?;
             println!("{DONE}");
             power_off()
         }
@@ -136,7 +136,7 @@ fn list(driver: Driver, disks: &[String], folder: &Path) -> io::Result<()> {
 }
 
 fn mount_image(driver: Driver, disks: &[String], flags: MountFlags, options: &str) -> io::Result<()> {
-    // The last one: of a seed and its sprout, the first is the seed's alone.
+    // The last one: with a seed and its sprout, the first disk is only the seed.
     let disk = disks.iter().rev().find(|disk| driver != Driver::Btrfs || subvolumes::is_part(disk));
     let disk = disk.ok_or(io::ErrorKind::NotFound)?;
     let parts = disks.iter().filter(|disk| driver == Driver::Btrfs && subvolumes::is_part(disk));
@@ -147,12 +147,12 @@ fn mount_image(driver: Driver, disks: &[String], flags: MountFlags, options: &st
         .map_err(|error| io::Error::other(format!("mount -o {options:?}: {error}")))
 }
 
-/// What Linux reads.
+/// Everything that Linux reads.
 fn records(driver: Driver) -> io::Result<Vec<Record>> {
     let mut records = manifest::of_directory(PLACE)?;
     for record in records.iter_mut().filter(|record| record.kind == FileType::Directory) {
         if driver == Driver::Btrfs && subvolumes::inode(record)? == PLACEHOLDER {
-            // When it was looked at.
+            // This is the time of the listing.
             record.modified = Timestamp::default();
         }
     }
@@ -169,17 +169,17 @@ fn modules(names: &[&str]) -> io::Result<()> {
     Ok(())
 }
 
-/// A program of this machine, to be given arguments.
+/// A command without arguments, for a program of this machine.
 pub fn command(name: &str) -> Command {
     let mut command = tools::command(name);
     command.stdin(Stdio::null());
     command
 }
 
-/// Runs a program of this machine in the guest and yields what it prints.
+/// Runs a program of this machine in the guest and returns its output.
 ///
 /// # Errors
-/// With what it printed, when it fails.
+/// If it fails, with its output.
 pub fn program(name: &str, configure: impl FnOnce(&mut Command)) -> io::Result<String> {
     let mut command = command(name);
     configure(&mut command);

@@ -16,15 +16,16 @@ use crate::{
     options::Options,
 };
 
-/// Memory of the guest in MiB: what Linux writes is to leave it while it runs.
+/// Memory of the guest in MiB; small, so that Linux writes to the disk while it runs.
 const MEMORY: u32 = 192;
-/// Power failures of one image. Every second or third leaves what is wanted; twelve in a row without one have been seen.
+/// Maximum number of power failures for one image. Every second or third leaves a useful log; twelve in a row that left
+/// none have been seen.
 const MOST_FAILURES: usize = 48;
-/// Fewer names in an image are a sign that nothing was done.
+/// Minimum number of names in an image; fewer are a sign that nothing was done.
 const FEWEST_RECORDS: usize = 20;
 
-/// What the command line asks for: `--KEY VALUE` pairs, and behind `--` the command that makes the filesystem, to
-/// which the names of the disks are appended.
+/// The command line: `--KEY VALUE` pairs and, after `--`, the command that makes the filesystem, to which the names of
+/// the disks are appended.
 struct Request {
     options: Options,
     mkfs: Vec<String>,
@@ -35,19 +36,19 @@ impl Request {
         let end = arguments.iter().position(|argument| argument == "--");
         let (pairs, mkfs) = match end {
             Some(end) => (&arguments[..end], arguments[end + 1..].to_vec()),
-            None => return Err("no command that makes the filesystem".into()),
+            None => return Err("the command that makes the filesystem is missing".into()),
         };
-        let options = Options::from_arguments(pairs).ok_or("options are --KEY VALUE")?;
-        // The guest asks for the same.
+        let options = Options::from_arguments(pairs).ok_or("options must be --KEY VALUE")?;
+        // The guest needs these, too: reports errors early.
         options.ageing()?;
         Ok(Self { options, mkfs })
     }
 }
 
-/// Makes an image and its manifest: of `--out NAME`, the disks are `NAME.zst`, `NAME.1.zst` and so on.
+/// Makes an image and its manifest: for `--out NAME`, the disks are `NAME.zst`, `NAME.1.zst` and so on.
 ///
 /// # Errors
-/// What is missing on the command line, or went wrong with a file.
+/// What is missing on the command line, or an error with a file.
 pub fn run(arguments: &[String]) -> Result<(), String> {
     let request = Request::parse(arguments)?;
     let out = request.options.text("out")?;
@@ -58,7 +59,7 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     fs::write(&options, request.options.to_text()).map_err(failed)?;
     let mut task = Task { options, listing: None };
     let disks = age(&request, &work, &task)?;
-    // Of copies: Linux replays the journal before it lists anything.
+    // The listing uses copies, because Linux replays the journal first.
     let copies: Vec<PathBuf> = disks.iter().map(|disk| disk.with_extension("copy")).collect();
     for (disk, copy) in disks.iter().zip(&copies) {
         tools::run("cp", &["--sparse=always", path(disk), path(copy)]);
@@ -69,7 +70,7 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     fs::remove_dir_all(&work).map_err(failed)
 }
 
-/// Makes a filesystem and has it aged; if the log of the power failure is not what is wanted, another.
+/// Makes a filesystem and ages it, again and again until a power failure leaves the wanted kind of log.
 fn age(request: &Request, work: &Path, task: &Task) -> Result<Vec<PathBuf>, String> {
     let options = &request.options;
     let (crash, unfinished): (bool, bool) = (options.value("crash")?, options.value("unfinished")?);
@@ -81,7 +82,7 @@ fn age(request: &Request, work: &Path, task: &Task) -> Result<Vec<PathBuf>, Stri
             return Ok(disks);
         }
     }
-    Err(format!("{MOST_FAILURES} power failures left no log that is worth replaying"))
+    Err(format!("none of {MOST_FAILURES} power failures left a log that needs replay"))
 }
 
 fn make(request: &Request, work: &Path) -> Result<Vec<PathBuf>, String> {
@@ -92,14 +93,15 @@ fn make(request: &Request, work: &Path) -> Result<Vec<PathBuf>, String> {
         file.map_err(|error| format!("{}: {error}", disk.display()))?;
         disks.push(disk);
     }
-    let (program, arguments) = request.mkfs.split_first().ok_or("no command that makes the filesystem")?;
+    let (program, arguments) =
+        request.mkfs.split_first().ok_or("the command that makes the filesystem is missing")?;
     let paths = disks.iter().map(|disk| path(disk));
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).chain(paths).collect();
     tools::run(program, &arguments);
     Ok(disks)
 }
 
-/// The disks and what was read from them go where they are wanted.
+/// Writes the disks and the lists to the output files.
 fn pack(request: &Request, work: &Path, disks: &[PathBuf]) -> Result<(), String> {
     let out = request.options.text("out")?;
     let is_btrfs = request.options.driver()? == Driver::Btrfs;
@@ -109,7 +111,7 @@ fn pack(request: &Request, work: &Path, disks: &[PathBuf]) -> Result<(), String>
         let text = fs::read_to_string(&from).map_err(|error| format!("{}: {error}", from.display()))?;
         let count = text.lines().count();
         if name == "manifest" && count < FEWEST_RECORDS {
-            return Err(format!("only {count} names in the image"));
+            return Err(format!("the image has only {count} names"));
         }
         fs::write(&to, text).map_err(|error| format!("{to}: {error}"))?;
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What happens to a filesystem over the years, in seconds: random operations, the same for the same seed.
+//! Ages a filesystem by years in seconds: random operations, the same for the same seed.
 
 use std::{
     fs::File,
@@ -13,29 +13,29 @@ use rustix::fs::statvfs;
 
 use crate::{driver::Driver, guest::program, names, options::Ageing};
 
-/// Deleted files that are kept open.
+/// Maximum number of deleted files that are kept open.
 const MOST_OPEN: usize = 8;
-/// Of XFS and btrfs, a part of so many stays free: of a full disk, nothing but deletions would become old.
+/// On XFS and btrfs, 1/8 of the disk stays free: on a full disk, only deletions would succeed.
 const FREE: u64 = 8;
-/// The same where much is to be made at once.
+/// The same (1/4) before large operations.
 const ROOM: u64 = 4;
-/// Bytes of a filesystem that is large enough for files of all kinds.
+/// Bytes of a filesystem that is large enough for all kinds of files.
 const SIZE: usize = 32 << 20;
-/// Files that are deleted to make room.
+/// Maximum number of files to delete at once to free space.
 const MOST_MADE: usize = 2000;
-/// Folders within folders.
+/// Maximum depth of folders.
 const DEEPEST: usize = 6;
 
-/// A filesystem's life.
+/// The state of a filesystem that is being aged.
 pub struct Life {
     pub random: Random,
     /// Folders, the root first.
     pub folders: Vec<PathBuf>,
-    /// What is no folder.
+    /// Everything that is not a folder.
     pub nodes: Vec<PathBuf>,
-    /// Deleted, and still open.
+    /// Deleted files that are still open.
     pub open: Vec<File>,
-    /// Most names that one operation gives a folder, and most in all.
+    /// Maximum number of names that one operation adds to a folder (`names`), and of all names (`most`).
     names: usize,
     most: usize,
     /// Bytes of the filesystem.
@@ -43,16 +43,16 @@ pub struct Life {
     /// Bytes of one of its blocks.
     pub block: usize,
     pub driver: Driver,
-    /// It has links, owners, modes, attributes and holes.
+    /// Whether it has links, owners, modes, attributes and holes.
     pub is_unix: bool,
-    /// Of btrfs, that were ever made.
+    /// Number of btrfs subvolumes made so far.
     pub subvolumes: usize,
     counts: [usize; 2],
 }
 
 impl Life {
     /// # Errors
-    /// When the filesystem does not tell its size.
+    /// If the size of the filesystem cannot be determined.
     pub fn new(root: &Path, seed: u64, driver: Driver) -> io::Result<Self> {
         let known = statvfs(root)?;
         Ok(Self {
@@ -62,7 +62,7 @@ impl Life {
             open: Vec::new(),
             names: 0,
             most: 0,
-            // Where large files say nothing that others do not, several disks have no larger ones than one.
+            // Files are not larger on larger or several disks, since that would test nothing new.
             size: ((known.f_blocks * known.f_frsize) as usize).min(if driver.is_modern() {
                 SIZE
             } else {
@@ -76,15 +76,15 @@ impl Life {
         })
     }
 
-    /// Sets the most names that one operation gives a folder, and the most in all.
+    /// Sets the maximum number of names that one operation adds to a folder, and of all names.
     pub fn limit(&mut self, names: usize, most: usize) {
         (self.names, self.most) = (names, most);
     }
 
-    /// Does so many operations, and at some of them what happens once in a life.
+    /// Performs the operations, and special events at some of them.
     ///
     /// # Errors
-    /// When most of them fail. Some do: the disk gets full, names collide.
+    /// If most of them fail. Some may: the disk gets full, names collide.
     pub fn live(&mut self, ageing: &Ageing) -> io::Result<()> {
         self.limit(ageing.names, ageing.most);
         if self.driver == Driver::Btrfs {
@@ -105,10 +105,10 @@ impl Life {
         }
     }
 
-    /// What happens instead of this operation, if anything: in the middle, a folder gets as many names as it may have.
+    /// The event that replaces this operation, if any: halfway, for example, a folder gets the maximum number of names.
     ///
     /// # Errors
-    /// Of what must not fail.
+    /// If something fails that must not.
     fn event(&mut self, number: usize, ageing: &Ageing) -> io::Result<Option<io::Result<()>>> {
         let is_at = |sixteenths: usize| number == ageing.operations * sixteenths / 16;
         if is_at(8) {
@@ -121,16 +121,16 @@ impl Life {
             _ if is_at(1) => self.chain(),
             _ if is_at(2) => self.sizes(ageing.largest),
             _ if is_at(4) => self.most_pieces(ageing.pieces),
-            _ if is_at(10) => Ok(self.interfere(&ageing.halfway)?),
+            _ if is_at(10) => Ok(self.run_maintenance(&ageing.halfway)?),
             _ if is_at(12) => self.grow_by_turns(self.names / 2),
             _ if is_at(14) && self.driver == Driver::Btrfs => Ok(self.change_default()?),
             _ => return Ok(None),
         }))
     }
 
-    /// What a system's owner does to the filesystem as a whole.
-    fn interfere(&mut self, commands: &[String]) -> io::Result<()> {
-        // They keep the filesystem from being unmounted.
+    /// Runs maintenance commands on the whole filesystem.
+    fn run_maintenance(&mut self, commands: &[String]) -> io::Result<()> {
+        // Open files would keep the filesystem from being unmounted.
         self.open.clear();
         for command in commands {
             program("sh", |shell| {
@@ -140,7 +140,7 @@ impl Life {
         Ok(())
     }
 
-    /// Any operation.
+    /// Performs a random operation.
     pub fn step(&mut self) -> io::Result<()> {
         if self.room() == 0 || self.is_nearly_full() {
             return self.delete();
@@ -179,38 +179,38 @@ impl Life {
         self.driver.is_modern() && !self.has_free(FREE)
     }
 
-    /// Whether one part of so many is free.
+    /// Whether 1/`parts` of the disk is free.
     fn has_free(&self, parts: u64) -> bool {
         statvfs(&self.folders[0]).is_ok_and(|known| known.f_bavail * parts >= known.f_blocks)
     }
 
-    /// Deletes until one part of [`ROOM`] is free.
+    /// Deletes files until 1/[`ROOM`] of the disk is free.
     pub fn make_room(&mut self) {
         for _ in 0..MOST_MADE {
             if self.has_free(ROOM) {
                 return;
             }
-            // What is in a snapshot remains there.
+            // What a snapshot contains is not freed.
             let _ = self.delete();
             // An open file keeps its blocks.
             self.open.clear();
         }
     }
 
-    /// Names that there may be more.
+    /// Number of names that may still be added.
     pub fn room(&self) -> usize {
-        // Saturates where there are more already: none may be added.
+        // Saturates at zero if there are already more: none may be added.
         self.most.saturating_sub(self.folders.len() + self.nodes.len())
     }
 
-    /// A path that nothing has yet, most likely.
+    /// A path that most likely does not exist yet.
     pub fn new_path(&mut self) -> PathBuf {
         use std::os::unix::ffi::OsStrExt;
         let folder = self.random.pick(&self.folders).clone();
         folder.join(std::ffi::OsStr::from_bytes(&names::any(&mut self.random, self.driver)))
     }
 
-    /// One of the nodes; an error where there is none.
+    /// One of the nodes; an error if there is none.
     pub fn node(&mut self) -> io::Result<PathBuf> {
         if self.nodes.is_empty() {
             return Err(io::ErrorKind::NotFound.into());
@@ -229,7 +229,7 @@ impl Life {
         Err(io::ErrorKind::NotFound.into())
     }
 
-    /// Bytes of a length that matters: around those of an inode, a block, a cluster.
+    /// Content with an interesting length: around the size of an inode, a block or a cluster.
     pub fn content(&mut self) -> Vec<u8> {
         let edge = *self.random.pick(&[0, 60, 156, 512, 1024, 2048, 4096, 16_384]);
         let most = *self.random.pick(&[200, 5000, 5000, self.size / 1000, self.size / 100]);
@@ -240,7 +240,7 @@ impl Life {
         self.bytes(length)
     }
 
-    /// Text-like bytes, so that an image can be packed.
+    /// Text-like bytes, so that the image compresses well.
     pub fn bytes(&mut self, length: usize) -> Vec<u8> {
         if self.driver.is_modern() && self.random.below(4) == 0 {
             return self.words(length);
@@ -250,12 +250,12 @@ impl Life {
         line.into_iter().cycle().take(length).collect()
     }
 
-    /// An offset in a file of this size, or somewhat behind its end.
+    /// An offset in a file of this size, or somewhat past its end.
     pub fn offset(&mut self, size: u64) -> u64 {
         self.random.next() % (size + 1 + if self.random.below(4) == 0 { 20_000 } else { 0 })
     }
 
-    /// Notes that a path is another now, and those below it.
+    /// Records that a path was renamed, with those below it.
     pub fn moved(&mut self, from: &Path, to: &Path) {
         self.nodes.retain(|path| path != to);
         for path in self.folders.iter_mut().chain(&mut self.nodes) {
@@ -265,7 +265,7 @@ impl Life {
         }
     }
 
-    /// Notes that a path is no more, and those below it.
+    /// Records that a path was removed, with those below it.
     pub fn gone(&mut self, gone: &Path) {
         self.folders.retain(|path| !path.starts_with(gone));
         self.nodes.retain(|path| !path.starts_with(gone));

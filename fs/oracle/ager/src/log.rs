@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What a power failure left to be done.
+//! Whether a power failure left a log to replay.
 
 use std::{collections::BTreeSet, fs::File, io, os::unix::fs::FileExt, path::Path};
 
@@ -7,17 +7,16 @@ use oracle::tools;
 
 use crate::driver::Driver;
 
-/// Where the superblock of btrfs has the address of the log tree (`btrfs_super_block::log_root`).
+/// Offset of the address of the log tree in the first superblock of btrfs (`btrfs_super_block::log_root`).
 const LOG_ROOT: u64 = 0x1_0060;
-/// Operations of several transactions, as `xfs_logprint` names them: on extents that are freed, reverse mappings,
-/// reference counts, mappings, attributes, exchanges. XFS notes each before it is begun, with an I behind its name, and when
-/// it is done, with a D.
+/// Operations with several transactions, as named by `xfs_logprint`: freed extents, reverse mappings, reference counts,
+/// mappings, attributes, exchanges. XFS logs each at its start, with an I after its name, and at its end, with a D.
 const INTENTS: [&str; 6] = ["EF", "RU", "CU", "BU", "ATTR", "XM"];
 
-/// Whether there is a log to be replayed; of XFS, on request, one that leaves an operation to be finished.
+/// Whether there is a log to replay; with `is_unfinished`, an XFS log must have an unfinished operation.
 ///
 /// # Errors
-/// Of the file.
+/// If the file cannot be read.
 pub fn is_left(driver: Driver, disk: &Path, is_unfinished: bool) -> io::Result<bool> {
     match driver {
         Driver::Btrfs => {
@@ -34,7 +33,7 @@ pub fn is_left(driver: Driver, disk: &Path, is_unfinished: bool) -> io::Result<b
     }
 }
 
-/// Whether something was begun and not done.
+/// Whether an operation was started but not finished.
 fn has_unfinished(printed: &str) -> bool {
     let mut begun = BTreeSet::new();
     for line in printed.lines() {

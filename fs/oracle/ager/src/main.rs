@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Makes images as they are after years of use: a real mkfs makes one, Linux's own driver ages it by thousands of
-//! random operations, and lists what it then reads from it.
+//! random operations, and then lists what it reads from it.
 //!
-//! Linux is User-mode Linux, an ordinary process whose root is this machine's, and its only program is this one:
-//! as process 1 it is the guest, else the host.
+//! Linux is User-mode Linux, an ordinary process with this machine's root filesystem, and its only program is this one:
+//! as process 1 it is the guest, otherwise the host.
 
 mod driver;
 mod guest;

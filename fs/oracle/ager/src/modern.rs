@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What XFS and btrfs have: files that share blocks, attributes in any number, files in thousands of pieces.
+//! Operations for XFS and btrfs: shared blocks, any number of attributes, files with thousands of extents.
 
 use std::{
     fs::{self, File},
@@ -13,15 +13,15 @@ use rustix::fs::{
 
 use crate::{driver::Driver, life::Life};
 
-/// Names that one file gets at once; symbolic links that lead to each other, of which Linux follows 40.
+/// Number of names that one file gets at once, and of chained symbolic links (Linux follows 40).
 const LINKS: usize = 20;
-/// Attributes of one file.
+/// Number of attributes of one file.
 const ATTRIBUTES: usize = 60;
-/// Longest value of an attribute that Linux takes.
+/// Maximum length of an attribute's value in Linux.
 const LONGEST: usize = 65_536;
-/// Bytes of a name of which a block has few.
+/// Length of a long name, of which few fit into a block.
 const LONG: usize = 200;
-/// Words of which text is made.
+/// Number of different words in generated text.
 const WORDS: usize = 4096;
 
 impl Life {
@@ -58,13 +58,13 @@ impl Life {
         };
         let (mut source, mut target) = (place(&from)?, place(&to)?);
         let length = (1 + self.random.below(16)) * self.block;
-        // Where it cannot share, Linux copies.
+        // If it cannot share blocks, Linux copies.
         not_supported_is_done(
             copy_file_range(&from, Some(&mut source), &to, Some(&mut target), length).map(drop),
         )
     }
 
-    /// A file of some pieces: with holes between them, written last to first, or cut out of a whole.
+    /// A fragmented file: with holes between the pieces, written backwards, or cut out of a whole.
     pub fn pieces(&mut self, count: usize) -> io::Result<()> {
         let path = self.new_path();
         let file = File::create_new(&path)?;
@@ -76,7 +76,7 @@ impl Life {
         }
     }
 
-    /// Two files of many pieces, which stay as they are.
+    /// Two files with many extents, which are not changed later.
     pub fn most_pieces(&mut self, count: usize) -> io::Result<()> {
         if count == 0 {
             return Ok(());
@@ -86,7 +86,7 @@ impl Life {
         self.scatter(&File::create_new(&names[1])?, count / 2)
     }
 
-    /// Every second block of a file becomes a hole.
+    /// Makes every second block of a file a hole.
     fn cut(&mut self, file: &File, count: usize) -> io::Result<()> {
         let bytes = self.bytes(2 * count * self.block);
         file.write_all_at(&bytes, 0)?;
@@ -100,7 +100,7 @@ impl Life {
         (0..count).try_for_each(|number| file.write_all_at(&bytes, (2 * number * self.block) as u64))
     }
 
-    /// Some blocks are placed before those in front of them are known.
+    /// Writes blocks backwards, so that later ones are allocated before earlier ones.
     fn write_backwards(&mut self, file: &File, count: usize) -> io::Result<()> {
         for number in (0..count).rev() {
             let bytes = self.bytes(self.block);
@@ -112,7 +112,7 @@ impl Life {
         Ok(())
     }
 
-    /// Attributes in such number and of such length that they need blocks, and an index over these.
+    /// Adds so many and so long attributes that they need blocks and an index.
     pub fn attributes(&mut self) -> io::Result<()> {
         let path =
             if self.random.below(3) == 0 { self.random.pick(&self.folders).clone() } else { self.node()? };
@@ -131,7 +131,7 @@ impl Life {
         Ok(())
     }
 
-    /// A file gets many names, long ones most of them, then loses some.
+    /// Gives a file many names, mostly long ones, and removes some of them.
     pub fn links(&mut self) -> io::Result<()> {
         let file = self.file()?;
         for _ in 0..1 + self.random.below(LINKS) {
@@ -147,7 +147,7 @@ impl Life {
         Ok(())
     }
 
-    /// Symbolic links one behind the other, from the first to a file.
+    /// Makes a chain of symbolic links that ends at a file.
     pub fn chain(&mut self) -> io::Result<()> {
         if self.room() < 4 * LINKS {
             return Ok(());
@@ -161,7 +161,7 @@ impl Life {
         Ok(())
     }
 
-    /// Two folders grow by turns, so that neither has its blocks one behind the other.
+    /// Grows two folders in turns, so that the blocks of neither are contiguous.
     pub fn grow_by_turns(&mut self, names: usize) -> io::Result<()> {
         let folders = ["left", "right"].map(|name| self.folders[0].join(name));
         for folder in &folders {
@@ -177,7 +177,7 @@ impl Life {
         Ok(())
     }
 
-    /// Files of the sizes around which something changes, up to the largest.
+    /// Makes files around the sizes at which the format changes, up to the largest.
     pub fn sizes(&mut self, largest: u64) -> io::Result<()> {
         if largest == 0 {
             return Ok(());
@@ -196,7 +196,7 @@ impl Life {
         Ok(())
     }
 
-    /// Bytes that can be packed, but not to nearly nothing.
+    /// Bytes that compress, but not to almost nothing.
     pub fn words(&mut self, length: usize) -> Vec<u8> {
         let mut text = Vec::with_capacity(length + 8);
         while text.len() < length {
@@ -208,7 +208,7 @@ impl Life {
     }
 }
 
-/// What this filesystem cannot do, or not to this file, is no failure of the operation.
+/// An operation that the filesystem does not support, for this file or in general, does not count as failed.
 fn not_supported_is_done(result: rustix::io::Result<()>) -> io::Result<()> {
     use rustix::io::Errno;
     match result {

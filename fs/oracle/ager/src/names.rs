@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Names as people never choose them.
+//! Unusual names.
 
 use oracle::random::Random;
 
 use crate::driver::Driver;
 
-/// Longest name in bytes.
+/// Maximum length of a name in bytes.
 const LONGEST: usize = 255;
-/// What names of FAT are made of, beside ASCII: of two, three and four bytes of UTF-8.
+/// Letters for names on FAT besides ASCII, with two, three and four bytes in UTF-8.
 const LETTERS: [char; 5] = ['ü', 'Ж', '字', '한', '😀'];
-/// What FAT allows of ASCII, dots left out: those at the end are not stored.
+/// ASCII characters that FAT allows, without the dot: trailing dots are not stored.
 const PLAIN: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_ ~!#$%&'()+,;=@[]{}^`";
 
-/// A name of 1 to 255 bytes; short ones are as frequent as in real life. Any bytes where these may be.
+/// A name of 1 to 255 bytes, mostly short as in real life; with any bytes if the filesystem allows that.
 pub fn any(random: &mut Random, driver: Driver) -> Vec<u8> {
     let most = *random.pick(&[8, 12, 20, 20, 40, 100, LONGEST]);
     let length = 1 + random.below(most);
@@ -29,7 +29,7 @@ pub fn any(random: &mut Random, driver: Driver) -> Vec<u8> {
     if name.iter().all(|byte| *byte == b'.') { b"dots".to_vec() } else { name }
 }
 
-/// A name that FAT allows, too.
+/// A name that is also valid on FAT.
 fn of_letters(random: &mut Random, length: usize) -> Vec<u8> {
     let mut name = String::new();
     while name.len() < length {
@@ -47,7 +47,7 @@ fn of_letters(random: &mut Random, length: usize) -> Vec<u8> {
     if name.is_empty() { b"none".to_vec() } else { name.as_bytes().to_vec() }
 }
 
-/// The `number`th of many names that resemble each other.
+/// Name `number` of a series of similar names.
 pub fn numbered(number: usize, length: usize) -> Vec<u8> {
     format!("{number}-{}", "n".repeat(number * 7 % length.max(1))).into_bytes()
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The operations.
+//! The random operations.
 
 use std::{
     fs::{self, File},
@@ -17,11 +17,11 @@ use rustix::fs::{
 
 use crate::{life::Life, names};
 
-/// Bytes that collapsing and inserting move by: a multiple of every block's size but the largest.
+/// Bytes to collapse or insert: a multiple of all block sizes except the largest.
 const RANGE: u64 = 16_384;
-/// A folder with more nodes stays: it took long to make.
+/// Folders with more nodes are not deleted: they took long to make.
 const MOST_DELETED: usize = 30;
-/// Where the third level of a map of blocks of 1 KiB starts, and somewhat more: if the filesystem is not small.
+/// An offset somewhat past the start of the third level of a block map with 1 KiB blocks, for larger filesystems.
 const FAR: u64 = 70 << 20;
 
 impl Life {
@@ -42,7 +42,7 @@ impl Life {
         Ok(())
     }
 
-    /// A node or a folder; to a new name, over another node, or the two change places.
+    /// Renames a node or a folder: to a new name, over another node, or exchanges the two.
     pub fn rename(&mut self) -> io::Result<()> {
         let is_folder = self.random.below(4) == 0 && self.folders.len() > 1;
         let from = match is_folder {
@@ -104,7 +104,7 @@ impl Life {
         Ok(())
     }
 
-    /// All that was done gets to the disk, or what was done to one file.
+    /// Flushes everything, or one file, to the disk.
     pub fn synchronise(&mut self) -> io::Result<()> {
         if self.random.below(3) == 0 {
             sync();
@@ -113,13 +113,13 @@ impl Life {
         self.fsync_any()
     }
 
-    /// What was done to one file gets to the disk.
+    /// Flushes one file to the disk.
     pub fn fsync_any(&mut self) -> io::Result<()> {
         let path = self.file()?;
         Ok(fsync(File::open(path)?)?)
     }
 
-    /// Any time that 64 bits of seconds hold; the filesystem makes of it what it can.
+    /// Sets any time with 64 bits of seconds; the filesystem stores what it can.
     pub fn change_time(&mut self) -> io::Result<()> {
         let path = self.node()?;
         let seconds =
@@ -129,7 +129,7 @@ impl Life {
         Ok(utimensat(CWD, &path, &times, AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
-    /// A folder gets many names, then loses some and gets new ones in their places.
+    /// Gives a folder many names, removes some of them, and adds new ones in their place.
     pub fn crowd(&mut self, count: usize) -> io::Result<()> {
         let (folder, count) = (self.random.pick(&self.folders).clone(), count.min(self.room()));
         let longest = *self.random.pick(&[1, 20, 90, 240]);
@@ -159,7 +159,7 @@ impl Life {
         Ok(())
     }
 
-    /// Room that was never written.
+    /// Allocates space without writing to it.
     pub fn allocate(&mut self) -> io::Result<()> {
         let file = File::options().write(true).open(self.file()?)?;
         let flags = if self.random.below(2) == 0 || !self.is_unix {
@@ -189,7 +189,7 @@ impl Life {
         Ok(())
     }
 
-    /// A hole, zeros, or a part of the file less or more.
+    /// Punches a hole, zeroes a range, or collapses or inserts one.
     pub fn punch(&mut self) -> io::Result<()> {
         let file = File::options().write(true).open(self.file()?)?;
         let size = file.metadata()?.len();
@@ -204,7 +204,7 @@ impl Life {
         refused_is_done(result)
     }
 
-    /// An extended attribute: it takes room from inline data, and has a block of its own when it is long.
+    /// Sets an extended attribute: it takes space from inline data, and a long one gets a block of its own.
     pub fn attribute(&mut self) -> io::Result<()> {
         let path = self.file()?;
         let name = format!("user.{}", self.random.below(3));
@@ -236,7 +236,7 @@ impl Life {
         Ok(())
     }
 
-    /// A file that is nearly all hole.
+    /// Writes a file that is almost entirely a hole.
     pub fn write_far_away(&mut self) -> io::Result<()> {
         let path = self.new_path();
         let file = File::create_new(&path)?;
@@ -246,7 +246,7 @@ impl Life {
     }
 }
 
-/// What a filesystem cannot do, or not to this file, is no failure of the operation.
+/// An operation that the filesystem refuses, for this file or in general, does not count as failed.
 fn refused_is_done(result: rustix::io::Result<()>) -> io::Result<()> {
     use rustix::io::Errno;
     match result {

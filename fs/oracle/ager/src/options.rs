@@ -1,36 +1,36 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What is asked for: pairs of a key and a value, on the command line for the host and in a file for the guest.
+//! Options as pairs of a key and a value: on the command line for the host, in a file for the guest.
 
 use std::str::FromStr;
 
 use crate::driver::Driver;
 
-/// Pairs in the order in which they were given; a key may stand more than once.
+/// Pairs in their original order; a key may occur more than once.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Options(Vec<(String, String)>);
 
 /// How an image is aged.
 pub struct Ageing {
-    /// Of the mount.
+    /// Mount options.
     pub options: String,
     pub seed: u64,
     pub operations: usize,
-    /// Most names that one operation gives a folder.
+    /// Maximum number of names that one operation adds to a folder.
     pub names: usize,
-    /// Most names in all.
+    /// Maximum number of all names.
     pub most: usize,
-    /// Pieces of the most fragmented file.
+    /// Number of extents of the most fragmented file.
     pub pieces: usize,
-    /// Bytes of the largest of a row of files.
+    /// Size in bytes of the largest file in the series of sizes.
     pub largest: u64,
-    /// What is run, one after the other, by a shell of the guest after half of the operations.
+    /// Shell commands that the guest runs after half of the operations.
     pub halfway: Vec<String>,
     /// Power fails while the image is mounted.
     pub crash: bool,
 }
 
 impl Options {
-    /// Of `--KEY VALUE`.
+    /// Parses `--KEY VALUE` pairs.
     pub fn from_arguments(arguments: &[String]) -> Option<Self> {
         let pair = |pair: &[String]| match pair {
             [key, value] => Some((key.strip_prefix("--")?.to_string(), value.clone())),
@@ -39,7 +39,7 @@ impl Options {
         arguments.chunks(2).map(pair).collect::<Option<_>>().map(Self)
     }
 
-    /// A line for each pair.
+    /// The text form: a line for each pair.
     pub fn to_text(&self) -> String {
         self.0.iter().map(|(key, value)| format!("{key} {value}\n")).collect()
     }
@@ -57,7 +57,7 @@ impl Options {
     /// The only value of a key.
     ///
     /// # Errors
-    /// When it has none, or several.
+    /// If it has none or several.
     pub fn text(&self, key: &str) -> Result<&str, String> {
         match self.all(key).as_slice() {
             [value] => Ok(value),
@@ -69,14 +69,14 @@ impl Options {
     /// The only value of a key, as a number or the like.
     ///
     /// # Errors
-    /// When the key has no value, or one of another type.
+    /// If the key has no value, or one of another type.
     pub fn value<T: FromStr>(&self, key: &str) -> Result<T, String> {
         let text = self.text(key)?;
         text.parse().map_err(|_| format!("--{key} cannot be {text}"))
     }
 
     /// # Errors
-    /// When it is none that is known.
+    /// If it is unknown.
     pub fn driver(&self) -> Result<Driver, String> {
         let name = self.text("filesystem")?;
         Driver::named(name).ok_or_else(|| format!("--filesystem cannot be {name}"))
@@ -85,12 +85,12 @@ impl Options {
     /// Sizes of the disks in MiB.
     ///
     /// # Errors
-    /// When there are none, or more than the guest can have.
+    /// If there are none, or more than the guest can have.
     pub fn disks(&self) -> Result<Vec<u64>, String> {
         let disks: Option<Vec<u64>> = self.all("disk").iter().map(|mib| mib.parse().ok()).collect();
         disks
             .filter(|disks| (1..=MOST_DISKS).contains(&disks.len()))
-            .ok_or("--disk is wanted, a number of MiB".into())
+            .ok_or("--disk must be given, with a number of MiB".into())
     }
 
     /// # Errors
@@ -110,7 +110,7 @@ impl Options {
     }
 }
 
-/// Disks of one filesystem.
+/// Maximum number of disks of a filesystem.
 const MOST_DISKS: usize = 8;
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The last moments before power fails: several work at once, and much of what they do is wanted on the disk at once.
+//! The last moments before a power failure: several threads work at once, and often flush their changes to the disk.
 //!
-//! Thus the log that is left has what one after the other would never leave there: half of an operation that takes
-//! several transactions, files that were synchronised before their folders, and names that were removed in between.
+//! So the remaining log has entries that sequential work would never leave: half of an operation with several
+//! transactions, files that were flushed before their folders, and names that were removed in between.
 
 use std::{
     fs::{self, File},
@@ -28,32 +28,32 @@ use crate::{
     options::Ageing,
 };
 
-/// Who works at once.
+/// Number of worker threads.
 const WORKERS: usize = 4;
-/// With fewer names in all, only half of them.
+/// With fewer names than this, only half of the workers are used.
 const FEW: usize = 100;
-/// How often what they do is wanted on the disk until power fails, and the time between, which is theirs.
+/// Number of flushes until power fails, and the pause between them.
 const LINES: usize = 80;
 const PAUSE: Duration = Duration::from_millis(2);
-/// Power fails then, whatever was done: where a small journal of ext3 is full, Linux 7.2 may write empty transactions
-/// for ever, and nothing gets on the disk.
+/// Power fails after this time at the latest: if a small ext3 journal is full, Linux 7.2 may write empty transactions
+/// for ever, and nothing reaches the disk.
 const LONGEST: Duration = Duration::from_secs(30);
-/// Pieces of a file whose deletion takes long.
+/// Number of extents of a file that takes long to delete.
 const PIECES: usize = 300;
-/// Names of each.
+/// Number of names of each worker.
 const NAMES: usize = 60;
-/// Files that are there before, and changed in the end.
+/// Number of files that are made before and changed at the end.
 const FILES: usize = 12;
 /// Bytes of one of them.
 const SIZE: usize = 30_000;
-/// Of a symbolic link.
+/// Target of a symbolic link.
 const TARGET: &str = "some/where/else";
 
-/// Works until power fails, which it leaves to the caller.
+/// Works up to the power failure, which the caller must cause.
 ///
 /// # Errors
-/// Of the preparation; later ones are those of a full disk.
-pub fn rage(mut life: Life, ageing: &Ageing) -> io::Result<()> {
+/// Errors of the preparation; later errors are those of a full disk and are ignored.
+pub fn run_until_power_fails(mut life: Life, ageing: &Ageing) -> io::Result<()> {
     let root = life.folders[0].clone();
     life.make_room();
     let workers = if ageing.most < FEW { 2 } else { WORKERS };
@@ -65,43 +65,45 @@ pub fn rage(mut life: Life, ageing: &Ageing) -> io::Result<()> {
         Driver::Xfs => Some(pair(&root, life.block, PIECES.min(ageing.pieces))?),
         _ => None,
     };
-    // What was before is not part of the log.
+    // Earlier changes are not part of the log.
     sync();
     for (number, folder) in folders.iter().enumerate() {
         let (most, pieces) = (NAMES.min(ageing.most / workers), PIECES.min(ageing.pieces));
         let worker = Life::new(folder, ageing.seed.wrapping_add(1 + number as u64), life.driver)?;
         let is_long = life.driver == Driver::Xfs && number % 2 == 0;
-        thread::spawn(move || if is_long { take_long(worker, most, pieces) } else { work(worker, most) });
+        thread::spawn(
+            move || if is_long { run_long_operations(worker, most, pieces) } else { work(worker, most) },
+        );
     }
     if let Some(pair) = pair {
         exchange(&pair)?;
     }
     let (done, end) = mpsc::channel();
     thread::spawn(move || {
-        survive(&folders);
-        // Nobody waits any more, if it took long.
+        flush_repeatedly(&folders);
+        // Fails if the main thread has stopped waiting.
         let _ = done.send(());
     });
-    // Its end or its length: power fails.
+    // Power fails when it ends, or after the maximum time.
     let _ = end.recv_timeout(LONGEST);
-    // Files that are open and deleted stay so.
+    // Deleted files stay open.
     std::mem::forget(life);
     Ok(())
 }
 
-/// Whoever wants on the disk what he does.
-fn survive(folders: &[PathBuf]) {
+/// Writes to a log file and flushes it again and again, then changes files.
+fn flush_repeatedly(folders: &[PathBuf]) {
     for number in 0..LINES {
         // Fails on a full disk.
-        let _ = write_down(&folders[number % folders.len()].join("log"), number);
+        let _ = append_and_flush(&folders[number % folders.len()].join("log"), number);
         thread::sleep(PAUSE);
     }
-    // Fails where a worker was faster, or filled the disk.
+    // Fails if a worker was faster or filled the disk.
     for folder in folders {
         let _ = change(folder);
     }
     for folder in folders {
-        let _ = write_down(&folder.join("last"), LINES);
+        let _ = append_and_flush(&folder.join("last"), LINES);
     }
 }
 
@@ -123,7 +125,7 @@ fn prepare(folder: &Path, is_subvolume: bool, random: &mut Random) -> io::Result
 fn work(mut worker: Life, most: usize) {
     worker.limit(most, most);
     loop {
-        // Fails as in the years before.
+        // Failures are ignored, as during ageing.
         let _ = worker.step();
         if worker.random.below(4) == 0 {
             let _ = worker.fsync_any();
@@ -131,8 +133,8 @@ fn work(mut worker: Life, most: usize) {
     }
 }
 
-/// Operations that take XFS many transactions each, so that most forces of the log come between two of them.
-fn take_long(mut worker: Life, most: usize, pieces: usize) {
+/// Operations with many XFS transactions each, so that most log forces come between two of them.
+fn run_long_operations(mut worker: Life, most: usize, pieces: usize) {
     worker.limit(most, most);
     loop {
         let _ = worker.pieces(pieces);
@@ -147,7 +149,7 @@ fn take_long(mut worker: Life, most: usize, pieces: usize) {
     }
 }
 
-/// Two files in pieces, of different content.
+/// Two fragmented files with different content.
 fn pair(root: &Path, block: usize, pieces: usize) -> io::Result<[PathBuf; 2]> {
     let paths = ["one", "other"].map(|name| root.join(name));
     for path in &paths {
@@ -159,21 +161,21 @@ fn pair(root: &Path, block: usize, pieces: usize) -> io::Result<[PathBuf; 2]> {
     Ok(paths)
 }
 
-/// They change their blocks with each other again and again, if XFS can do that here.
+/// Exchanges the blocks of the two files again and again, if XFS supports that here.
 fn exchange(pair: &[PathBuf; 2]) -> io::Result<()> {
     let script = r#"while xfs_io -c "exchangerange $1" "$0"; do :; done"#;
     let mut shell = command("sh");
     shell.args(["-c", script]).args(pair).stdout(Stdio::null()).stderr(Stdio::null()).spawn().map(drop)
 }
 
-/// Adds a line to a file, which is to survive.
-fn write_down(path: &Path, number: usize) -> io::Result<()> {
+/// Appends a line to a file and flushes it.
+fn append_and_flush(path: &Path, number: usize) -> io::Result<()> {
     let mut file = File::options().create(true).append(true).open(path)?;
     writeln!(file, "line {number}")?;
     Ok(fsync(&file)?)
 }
 
-/// What programs do that want their files to survive, and what they forget.
+/// Changes files as careful programs do, and some carelessly.
 fn change(folder: &Path) -> io::Result<()> {
     let file = |number: usize| folder.join(format!("file-{number}"));
     let synchronise = |path: &Path| -> io::Result<()> { Ok(fsync(File::open(path)?)?) };
@@ -186,7 +188,7 @@ fn change(folder: &Path) -> io::Result<()> {
     synchronise(folder)?;
     synchronise(&folder.join("renamed"))?;
     synchronise(&folder.join("folder"))?;
-    // A file is replaced as a whole, under its own name.
+    // Replaces a file atomically under its own name.
     fs::write(folder.join("new"), "all is new")?;
     synchronise(&folder.join("new"))?;
     fs::rename(folder.join("new"), file(4))?;
@@ -203,7 +205,7 @@ fn change(folder: &Path) -> io::Result<()> {
     synchronise(&file(7))?;
     fallocate(open(8)?, FallocateFlags::KEEP_SIZE, 0, 100_000)?;
     synchronise(&file(8))?;
-    // Nobody waits for these.
+    // These are not flushed.
     open(9)?.write_all_at(b"forgotten", 0)?;
     fs::rename(file(10), folder.join("forgotten"))?;
     fs::remove_file(file(11))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What only btrfs has: subvolumes, snapshots, files that are overwritten in place, compression by file.
+//! Operations only for btrfs: subvolumes, snapshots, files without copy on write, compression by file.
 
 use std::{
     ffi::OsStr,
@@ -20,22 +20,22 @@ use crate::{
     life::Life,
 };
 
-/// Mounts the root of all subvolumes, whichever is the default.
+/// Mount option for the top-level subvolume, whichever is the default.
 pub const TOP: &str = "subvolid=5";
 /// The inode of a subvolume's root (`BTRFS_FIRST_FREE_OBJECTID`).
 const ROOT: u64 = 256;
-/// What a disk has where its first superblock is (`BTRFS_MAGIC`), and there.
+/// `BTRFS_MAGIC` of the first superblock of a disk, and its offset.
 const MAGIC: &[u8; 8] = b"_BHRfS_M";
 const MAGIC_OFFSET: u64 = 0x1_0040;
-/// Snapshots that nothing changes are here, and here only.
+/// The folder of the read-only snapshots.
 const KEPT: &str = "snapshots";
-/// Most subvolumes: listing each takes its time.
+/// Maximum number of subvolumes: listing them is slow.
 const MOST: usize = 24;
-/// Nodes that one snapshot adds to those that operations choose from.
+/// Maximum number of nodes of a snapshot that later operations may choose.
 const MOST_ADDED: usize = 200;
 
 impl Life {
-    /// Gives a new filesystem the layout that distributions have, and a first snapshot.
+    /// Gives a new filesystem the layout of distributions, and a first snapshot.
     pub fn lay_out(&mut self) -> io::Result<()> {
         let root = self.folders[0].clone();
         for name in ["root", "home", "root/nested", "root/nested/inner"] {
@@ -71,12 +71,12 @@ impl Life {
         Ok(())
     }
 
-    /// The subvolumes that can be changed, the outermost first.
+    /// The writable subvolumes, starting with the top-level one.
     fn subvolume_paths(&self) -> Vec<PathBuf> {
         self.folders.iter().filter(|path| is_subvolume(path)).cloned().collect()
     }
 
-    /// A snapshot of a subvolume; what can be changed in it is, from then on.
+    /// Makes a snapshot of a subvolume; later operations also change a writable one.
     fn snapshot(&mut self, source: &Path, is_read_only: bool) -> io::Result<PathBuf> {
         let root = self.folders[0].clone();
         let name = format!("snapshot-{}", self.subvolumes);
@@ -92,11 +92,11 @@ impl Life {
         Ok(path)
     }
 
-    /// A snapshot of the subvolume with the most in it becomes what is mounted where nobody asks for another.
+    /// Makes a snapshot of the fullest subvolume the default subvolume.
     pub fn change_default(&mut self) -> io::Result<()> {
         let count = |path: &&PathBuf| self.nodes.iter().filter(|node| node.starts_with(path)).count();
         let paths = self.subvolume_paths();
-        // The outermost, when all others were deleted.
+        // The top-level one, if all others were deleted.
         let source = paths.iter().skip(1).max_by_key(count).unwrap_or(&paths[0]);
         let path = self.snapshot(source, false)?;
         program("btrfs", |command| {
@@ -105,7 +105,7 @@ impl Life {
         Ok(())
     }
 
-    /// Notes some of what is in a folder that came to be with all its content.
+    /// Registers some of the content of a new folder, such as that of a snapshot.
     fn adopt(&mut self, folder: &Path) -> io::Result<()> {
         let mut todo = vec![folder.to_path_buf()];
         let enough = self.nodes.len() + MOST_ADDED;
@@ -120,7 +120,8 @@ impl Life {
         Ok(())
     }
 
-    /// A new file, or a folder whose files will be so: overwritten in place, or compressed in some way or never.
+    /// Makes a file without copy on write, or with some or no compression, or a folder that passes this on to its
+    /// files.
     pub fn flagged(&mut self) -> io::Result<()> {
         let path = self.new_path();
         let is_folder = self.random.below(4) == 0 && self.is_shallow(&path);
@@ -151,18 +152,18 @@ impl Life {
     }
 }
 
-/// Whether a disk belongs to a filesystem: some are added later, others have been removed.
+/// Whether a disk belongs to a filesystem now: some are added later, others are removed.
 pub fn is_part(disk: &str) -> bool {
     let mut magic = [0; MAGIC.len()];
     let read = File::open(disk).and_then(|file| file.read_exact_at(&mut magic, MAGIC_OFFSET));
     read.is_ok() && magic == *MAGIC
 }
 
-/// The subvolumes of a mounted filesystem but the outermost, a line each: identifier, `ro` or `rw`, `default` or `-`,
-/// and path as in a manifest, parted by tabs.
+/// The subvolumes of a mounted filesystem except the top-level one, a line each, separated by tabs: identifier, `ro` or
+/// `rw`, `default` or `-`, and path as in a manifest.
 ///
 /// # Errors
-/// When the program cannot tell.
+/// If the `btrfs` program does not list them.
 pub fn list(root: &Path) -> io::Result<String> {
     let default = program("btrfs", |command| {
         command.args(["subvolume", "get-default"]).arg(root);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Writes the matrix of formats, `docs/formats.md`, from what tests have compared, and checks what stands there.
+//! Writes the matrix of formats, `docs/formats.md`, from the results of tests, and checks that page.
 
 mod matrix;
 mod page;
@@ -16,9 +16,9 @@ const USAGE: &str =
     "usage: formats                    prints the matrix of the last results of tests, in bazel-testlogs
        formats --update           writes it to docs/formats.md
        formats check PAGE KINDS   whether the page has one; KINDS: a file with `FORMAT KIND`, one a line";
-/// The checkout, when Bazel runs this.
+/// The variable with the checkout, set by `bazel run`.
 const CHECKOUT: &str = "BUILD_WORKSPACE_DIRECTORY";
-/// Bazel's link to what tests leave behind, and the page, from there.
+/// Bazel's link to the outputs of tests, and the page, relative to the checkout.
 const LOGS: &str = "bazel-testlogs";
 const PAGE: &str = "docs/formats.md";
 

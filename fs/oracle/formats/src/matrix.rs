@@ -21,18 +21,18 @@ pub const HEADS: [&str; 9] = [
     "read alike by",
     "not by",
 ];
-/// How the title of a format's table begins.
+/// Prefix of the title of a format's table.
 pub const TITLE: &str = "### ";
-/// How a line behind a table begins.
+/// Prefix of a line after a table.
 pub const BULLET: &str = "* ";
 const MIB: f64 = 1_048_576.0;
-/// What the names of readers contain, and what they are called in a cell.
+/// Parts of the readers' names, and their short names in a cell.
 const READERS: [(&str, &str); 2] = [("GRUB", "GRUB"), ("Sleuth Kit", "sleuthkit")];
 
-/// Images that differ by their random numbers only.
+/// Images that differ only in their random numbers.
 type Images = Vec<Compared>;
 
-/// The tables, for results in any order; of several of one image, the last one counts.
+/// The tables, from results in any order; if there are several results for an image, the last one counts.
 pub fn markdown(lines: Vec<Compared>) -> String {
     let case = |line: &Compared| line.legs_fault.as_ref().map(|legs| legs.fault.clone());
     let last: BTreeMap<_, _> = lines
@@ -97,7 +97,7 @@ fn mib(bytes: u64) -> String {
     format!("{:.1}", bytes as f64 / MIB)
 }
 
-/// A cell has no line of its own, and a bar would end it.
+/// Text as code in a cell, where line breaks and bars are not allowed.
 fn code(text: &str) -> String {
     let text = text.replace('|', "\\|");
     if text.is_empty() { text } else { format!("`{text}`") }
@@ -130,7 +130,7 @@ fn disks<'a>(count: usize, faults: impl Iterator<Item = &'a Legs>) -> String {
     format!("{count}, some {}: {read} choices read{refused}, {rebuilt} MiB rebuilt", first.fault)
 }
 
-/// Who agrees, and who does not with the reason.
+/// The readers that agree, and those that do not, with the reason.
 fn opinions(images: &Images) -> (String, String) {
     let mut agree = vec!["Linux".to_string()];
     let mut differ = Vec::new();

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The page that has the matrix between two marks.
+//! The page with the matrix between two marks.
 
 use crate::matrix::{BULLET, HEADS, TITLE, head};
 
 const BEGIN: &str = "<!-- formats: begin -->\n";
 const END: &str = "<!-- formats: end -->\n";
-/// Kinds that are not compared, as the page says: version 4 of XFS whose log is not replayed.
+/// Kinds that are not compared, as the page says: XFS version 4, whose log is not replayed.
 const NOT_COMPARED: [(&str, &str); 2] = [("xfs", "crash_v4"), ("xfs", "crash_log_v1")];
 
-/// The page with another matrix.
+/// The page with a new matrix.
 ///
 /// # Errors
-/// When it has no marks, or more than one pair.
+/// If it has no marks, or more than one pair.
 pub fn replace(page: &str, matrix: &str) -> Result<String, String> {
     let (before, _, behind) = parts(page)?;
     Ok([before, BEGIN, matrix, END, behind].concat())
@@ -20,18 +20,18 @@ pub fn replace(page: &str, matrix: &str) -> Result<String, String> {
 fn parts(page: &str) -> Result<(&str, &str, &str), String> {
     let split = |text, mark: &str| match str::split_once(text, mark) {
         Some((before, behind)) if !behind.contains(mark) => Ok((before, behind)),
-        _ => Err(format!("the page wants one line {}", mark.trim())),
+        _ => Err(format!("the page must have exactly one line {}", mark.trim())),
     };
     let (before, rest) = split(page, BEGIN)?;
     let (matrix, behind) = split(rest, END)?;
     Ok((before, matrix, behind))
 }
 
-/// The number of rows of the page's matrix, which is as [`crate::matrix`] writes it.
+/// Checks the page's matrix, which [`crate::matrix`] writes, and returns its number of rows.
 ///
 /// # Errors
-/// Names the first line that [`crate::matrix`] would not write, or whose format or kind is unknown; else a kind that has
-/// no row.
+/// Names the first line that [`crate::matrix`] would not write, or whose format or kind is unknown; otherwise a kind
+/// without a row.
 pub fn check(page: &str, kinds: &[(&str, &str)]) -> Result<usize, String> {
     let (_, matrix, _) = parts(page)?;
     let rule = format!("|{}", "---|".repeat(HEADS.len()));
@@ -40,12 +40,12 @@ pub fn check(page: &str, kinds: &[(&str, &str)]) -> Result<usize, String> {
         if let Some(title) = line.strip_prefix(TITLE) {
             format = title;
             if !kinds.iter().any(|(name, _)| *name == format) {
-                return Err(format!("{format} is no format of aged images"));
+                return Err(format!("there are no aged images of the format {format}"));
             }
         } else if line.starts_with("| `") {
             let kind = line.split('`').nth(1).unwrap_or_default();
             if !kinds.contains(&(format, kind)) {
-                return Err(format!("there is no kind {kind} in fs/{format}/aged.bzl any more"));
+                return Err(format!("there is no kind {kind} in fs/{format}/aged.bzl"));
             }
             if line.replace("\\|", "").matches('|').count() != HEADS.len() + 1 || !line.ends_with('|') {
                 return Err(format!("not {} cells: {line}", HEADS.len()));
@@ -53,13 +53,13 @@ pub fn check(page: &str, kinds: &[(&str, &str)]) -> Result<usize, String> {
             rows.push((format, kind));
         } else if !(line.is_empty() || line.starts_with(BULLET) || line == rule || line == head().trim_end())
         {
-            return Err(format!("a line that tools/bazel run //docs:formats does not write: {line}"));
+            return Err(format!("a line that was not written by tools/bazel run //docs:formats: {line}"));
         }
     }
     let mut compared = kinds.iter().filter(|kind| !NOT_COMPARED.contains(kind));
     match compared.find(|kind| !rows.contains(kind)) {
         Some((format, kind)) => {
-            Err(format!("no row of {kind} of {format}: `tools/bazel test //fs:matrix` makes it"))
+            Err(format!("no row for {kind} of {format}: `tools/bazel test //fs:matrix` makes it"))
         }
         None => Ok(rows.len()),
     }

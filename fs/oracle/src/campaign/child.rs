@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The process that reads mutants, under the kernel's limits.
+//! The process that reads mutants, under kernel limits.
 //!
-//! It says on standard output, one line each: the mutant that it begins, then how that ended.
+//! It prints two lines for each mutant on standard output: one at its start, and one with the result.
 
 use std::{
     env, fs,
@@ -28,13 +28,13 @@ pub const NAME: &str = "CLOUD_BOOT_CAMPAIGN";
 pub const IMAGE: &str = "CLOUD_BOOT_CAMPAIGN_IMAGE";
 pub const NUMBERS: &str = "CLOUD_BOOT_CAMPAIGN_NUMBERS";
 
-/// What the lines begin with; a tab follows, then the number, another, and text.
+/// Prefixes of the lines; a tab follows, then the number, another tab, and text.
 pub const CLEAN: &str = "campaign-clean";
 pub const BEGIN: &str = "campaign-begin";
 pub const PASSED: &str = "campaign-passed";
 pub const PANICKED: &str = "campaign-panicked";
 
-/// What the parent wants done.
+/// The task from the parent process.
 pub struct Task {
     pub name: String,
     image: PathBuf,
@@ -101,7 +101,7 @@ fn keep_panics() -> Arc<Mutex<String>> {
     message
 }
 
-/// Allows what the process has now, the image twice (sound and damaged) and [`MEMORY`], no more.
+/// Limits memory to what the process has now, plus the image twice (sound and damaged) and [`MEMORY`].
 fn limit(image: u64) {
     let status = fs::read_to_string("/proc/self/status").expect("/proc is mounted");
     let now = |key: &str| -> u64 {
@@ -115,7 +115,7 @@ fn limit(image: u64) {
     }
 }
 
-/// Past the test harness, which keeps what `println` prints; on a line of its own, whatever stands before.
+/// Prints a line directly, because the test harness captures `println`; it starts on a new line.
 fn say(line: std::fmt::Arguments<'_>) {
     let mut out = io::stdout().lock();
     writeln!(out, "\n{line}").and_then(|()| out.flush()).expect("the parent reads");

@@ -7,22 +7,21 @@ use super::Plan;
 use crate::random::Random;
 
 const SECTOR: usize = 512;
-/// Of this many mutants one is cut off instead of changed.
+/// One of this many mutants is truncated instead of changed.
 const TRUNCATED: usize = 25;
-/// Every this many bytes of a change the checksums around them are repaired: no checksummed structure with a
-/// checksum of its own is smaller.
+/// Checksums are repaired once for every this many bytes of a change: no structure with its own checksum is smaller.
 const REPAIR_STEP: usize = 16;
-/// How often a better place or change is looked for: equal bytes everywhere have none.
+/// Number of attempts to find a better place or change; an image of equal bytes has none.
 const TRIES: usize = 32;
 
-/// What is done, and the bytes that it leaves at each place.
+/// A description of a change, and the new bytes at each offset.
 type Change = (&'static str, Vec<(usize, Vec<u8>)>);
 
-/// What was done to one copy.
+/// The damage of one copy.
 pub struct Mutant {
-    /// Where bytes were replaced, and by which.
+    /// Offsets and their replacement bytes.
     changes: Vec<(usize, Vec<u8>)>,
-    /// What is left of the image.
+    /// The length after truncation.
     length: Option<usize>,
     is_repaired: bool,
     what: &'static str,
@@ -71,7 +70,7 @@ impl fmt::Display for Mutant {
 /// Makes mutants of one image.
 pub struct Mutator<'a> {
     image: &'a [u8],
-    /// What the reader reads.
+    /// The ranges that the reader reads.
     reads: Vec<Range<usize>>,
     seed: u64,
 }
@@ -81,13 +80,13 @@ impl<'a> Mutator<'a> {
         Self { image: plan.image, reads, seed: plan.seed }
     }
 
-    /// The mutant of this number: the same one for the same image, reader and seed.
+    /// The mutant with this number, which is the same for the same image, reader and seed.
     pub fn mutant(&self, number: usize) -> Mutant {
         let mut random = Random::new(self.seed, number);
         let is_repaired = Mutant::is_repaired(number);
         if !is_repaired && random.below(TRUNCATED / 2) == 0 {
             let length = Some(self.place(&mut random));
-            return Mutant { changes: vec![], length, is_repaired, what: "cut off" };
+            return Mutant { changes: vec![], length, is_repaired, what: "truncated" };
         }
         let (mut what, mut changes) = self.change(&mut random);
         for _ in 0..TRIES {
@@ -110,8 +109,8 @@ impl<'a> Mutator<'a> {
         }
     }
 
-    /// A byte that the reader reads: of any of its reads alike, so that a superblock is hit as often as a
-    /// large folder, and mostly one that is not zero, as unused room is.
+    /// An offset that the reader reads: each of its reads is equally likely, so that a superblock is hit as often as a
+    /// large folder. Mostly not a zero byte, since unused space is zero.
     fn place(&self, random: &mut Random) -> usize {
         let range = random.pick(&self.reads).clone();
         let any = |random: &mut Random| range.start + random.below(range.len());
@@ -125,7 +124,7 @@ impl<'a> Mutator<'a> {
         any(random)
     }
 
-    /// A place for a field of `width` bytes, at a multiple of it.
+    /// The range of a field of `width` bytes, aligned to its width.
     fn field(&self, random: &mut Random, width: usize) -> Range<usize> {
         let start = self.place(random) / width * width;
         start..(start + width).min(self.image.len())
@@ -146,7 +145,7 @@ impl<'a> Mutator<'a> {
         ("filled", vec![(field.start, vec![*random.pick(&[0x00, 0xff]); field.len()])])
     }
 
-    /// Swaps two fields that are not far apart, or copies one over the other, anywhere.
+    /// Swaps two fields that are close to each other, or copies one over the other anywhere.
     fn exchange(&self, random: &mut Random) -> Change {
         let width = *random.pick(&[2, 4, 8, 16, 32, 128]);
         let is_swap = random.below(2) == 0;
@@ -177,7 +176,7 @@ impl<'a> Mutator<'a> {
         ("sector zeroed", vec![(sector.start, vec![0; sector.len()])])
     }
 
-    /// A number that is at some edge, in a field of either byte order.
+    /// A boundary value, in a field of either byte order.
     fn integer(&self, random: &mut Random) -> Change {
         let width = *random.pick(&[2, 4, 8]);
         let field = self.field(random, width);
@@ -247,7 +246,7 @@ mod tests {
         }
         // A field may begin before the place that was read, a copy go to the byte that is read alone.
         assert!(hits > 1700, "{hits} hit what is read");
-        assert!((20..120).contains(&cut), "{cut} cut off");
+        assert!((20..120).contains(&cut), "{cut} truncated");
         assert_eq!(same, cut, "the others change something");
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The process that watches the one that reads mutants.
+//! The process that supervises the one that reads mutants.
 
 use std::{
     env, fs,
@@ -16,19 +16,19 @@ use std::{
 use super::{Failure, Plan, Report, TIME, child};
 use crate::tools;
 
-/// Real time that one mutant may take: a machine may be busy, so that only a reader that waits for something
-/// comes here.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How often a silent child's processor time is looked at.
-const GLANCE: Duration = Duration::from_millis(100);
-/// More failures than anyone looks at: each costs another start of the child.
+/// Wall-clock limit for one mutant. It is long, since the machine may be busy: it only ends a reader that waits for
+/// something.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// Interval at which the processor time of a silent child is checked.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// Maximum number of failures, each of which costs another start of the child.
 const MOST_FAILURES: usize = 20;
 
-/// Files of the campaign's folder: what the child reads, and its standard error.
+/// Files in the campaign's folder: the image, and the child's standard error.
 const IMAGE: &str = "image";
 const ERRORS: &str = "stderr";
 
-/// Runs the mutants in child processes, a new one after each that a mutant ended.
+/// Runs the mutants in child processes; a new one is started after each that a mutant ended.
 pub fn run(plan: Plan<'_>) -> Report {
     let test = thread::current().name().unwrap_or("main").to_string();
     assert_ne!(test, "main", "a campaign runs on its test's own thread");
@@ -64,7 +64,7 @@ fn start(plan: Plan<'_>, test: &str, numbers: Range<usize>, dir: &Path) -> Child
         .expect("the test program starts")
 }
 
-/// The mutant that the child is at.
+/// The mutant that the child is reading.
 struct Current {
     number: usize,
     mutant: String,
@@ -76,7 +76,7 @@ fn watch(plan: Plan<'_>, mut child: Child, errors: &Path, report: &mut Report) -
     let mut current: Option<Current> = None;
     let mut is_sound = false;
     let cause = loop {
-        // The sound image is read as a whole first, and mutants are made: that is no hang of a reader.
+        // At first, the child reads the whole sound image and makes mutants, which takes longer but is not a hang.
         let most = if current.is_some() { TIME } else { TIME * 10 };
         match next(&lines, &mut child, most) {
             Event::Line(line) => match line.splitn(3, '\t').collect::<Vec<_>>()[..] {
@@ -106,7 +106,7 @@ fn watch(plan: Plan<'_>, mut child: Child, errors: &Path, report: &mut Report) -
                 break format!("{status}: {}", said.join(" "));
             }
             Event::Hangs(time) => {
-                // It may have ended by itself just now; then there is nothing to kill.
+                // It may have just ended by itself: then there is nothing to kill.
                 let _ = child.kill();
                 let _ = child.wait();
                 break format!("hangs: no answer after {time:?}");
@@ -149,19 +149,19 @@ fn lines(child: &mut Child) -> Receiver<String> {
     receiver
 }
 
-/// What the child does next, or that it does nothing for too long.
+/// The next event of the child, or that it took too long.
 fn next(lines: &Receiver<String>, child: &mut Child, most: Duration) -> Event {
     let (start, used) = (Instant::now(), processor_time(child.id()));
     loop {
-        match lines.recv_timeout(GLANCE) {
+        match lines.recv_timeout(POLL_INTERVAL) {
             Ok(line) => return Event::Line(line),
             Err(RecvTimeoutError::Disconnected) => {
                 return Event::Ended(child.wait().expect("it was started"));
             }
             Err(RecvTimeoutError::Timeout) => {
-                // Saturates where the child is gone, and with it its time.
+                // Saturates at zero if the child is gone, and its time with it.
                 let time = processor_time(child.id()).saturating_sub(used);
-                if time > most || start.elapsed() > PATIENCE {
+                if time > most || start.elapsed() > TIMEOUT {
                     return Event::Hangs(time);
                 }
             }
@@ -169,11 +169,10 @@ fn next(lines: &Receiver<String>, child: &mut Child, most: Duration) -> Event {
     }
 }
 
-/// Processor time of a process so far: fields 14 and 15 of /proc/PID/stat, proc_pid_stat(5); zero when it has
-/// ended.
+/// Processor time of a process so far: fields 14 and 15 of /proc/PID/stat, proc_pid_stat(5); zero if it has ended.
 fn processor_time(pid: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The name, field 2, stands in parentheses and may hold anything.
+    // The name, field 2, is in parentheses and may contain anything.
     let (_, fields) = stat.rsplit_once(')').unwrap_or_default();
     let ticks: u64 =
         fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();

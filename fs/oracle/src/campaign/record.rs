@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Which bytes of an image a walk over its metadata reads.
+//! Records which bytes of an image a walk over its metadata reads.
 
 use std::{cell::RefCell, collections::BTreeSet, ops::Range, rc::Rc};
 
@@ -7,7 +7,7 @@ use block::{BlockRead, ReadError};
 
 use super::{Depth, Plan};
 
-/// Notes every read of more than one byte.
+/// Records every read of more than one byte.
 struct Recorder {
     image: Vec<u8>,
     reads: RefCell<BTreeSet<(usize, usize)>>,
@@ -27,7 +27,7 @@ impl BlockRead for Recorder {
     }
 }
 
-/// The places that the reader reads of the sound image, each once.
+/// The ranges that the reader reads of the sound image, without duplicates.
 pub fn reads(plan: &Plan<'_>) -> Vec<Range<usize>> {
     let recorder = Rc::new(Recorder { image: plan.image.to_vec(), reads: RefCell::default() });
     let device: Rc<dyn BlockRead> = recorder.clone();

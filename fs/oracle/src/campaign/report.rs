@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What a campaign found.
+//! The results of a campaign.
 
 use std::fmt;
 
@@ -28,13 +28,13 @@ pub struct Report {
 pub struct Layer {
     /// The plan's name for it.
     pub name: String,
-    /// Of those damaged only.
+    /// Mutants without repaired checksums.
     pub plain: usize,
-    /// Of those with their checksums made right again.
+    /// Mutants with repaired checksums.
     pub repaired: usize,
 }
 
-/// A mutant that the reader did not survive; [`Plan::mutant`] makes it again.
+/// A mutant that the reader did not survive; [`Plan::mutant`] reproduces it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Failure {
     /// Its number.
@@ -60,8 +60,7 @@ impl Report {
     }
 
     /// # Panics
-    /// When a mutant failed, or when none of those repaired passed some layer: then nothing behind it was
-    /// tried.
+    /// If a mutant failed, or if no repaired mutant passed some layer, so that nothing after that layer was tested.
     pub fn check(&self) {
         assert!(self.failures.is_empty(), "{}: the reader did not survive every mutant\n{self}", self.name);
         let unreached = self.layers.iter().find(|layer| layer.repaired == 0);

@@ -7,29 +7,29 @@ use filesystem::{FileSystem, FileType};
 
 use super::Depth;
 
-/// Nodes that are looked at: campaigns' images have fewer than a hundred, damaged ones may seem to have more.
+/// Maximum number of nodes to visit: images of campaigns have fewer than a hundred, damaged ones may seem to have more.
 const MOST_NODES: usize = 500;
-/// Bytes of one file, and of one read of it.
+/// Maximum number of bytes to read of one file, and in one read of it.
 const MOST_BYTES: u64 = 1024 * 1024;
 const CHUNK: usize = 64 * 1024;
-/// Places of a file at which its map is asked.
+/// Number of offsets of a file at which its map is tested.
 const PROBES: u64 = 16;
 
-/// What a walk came by.
+/// Statistics of a walk.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Visited {
     /// Nodes whose attributes were read, the root included.
     pub nodes: usize,
     /// Operations on folders, links and attributes that failed.
     pub failed: usize,
-    /// Regular files of which every byte asked for was read.
+    /// Regular files of which every requested byte was read.
     pub files: usize,
-    /// Regular files of which some was not.
+    /// Regular files of which some bytes could not be read.
     pub unread: usize,
 }
 
-/// Walks over everything and goes on after an error, so that damage in one place does not hide the reader's
-/// code for the rest. Bounded, whatever the filesystem says of itself.
+/// Walks over everything and continues after errors, so that damage in one place does not keep the reader's other code
+/// from being tested. Bounded, whatever the filesystem claims.
 pub fn visit<F: FileSystem>(filesystem: &F, depth: Depth) -> Visited {
     let mut visited = Visited::default();
     let mut todo = vec![filesystem.root()];
@@ -44,7 +44,7 @@ pub fn visit<F: FileSystem>(filesystem: &F, depth: Depth) -> Visited {
         match attr.kind {
             FileType::Directory => {
                 let mut names = Vec::new();
-                // Never broken off: that a folder ends is the reader's business.
+                // Never breaks: the reader must make sure that a folder ends.
                 let all = filesystem.read_dir(&node, &mut |name, child, _| {
                     if seen + todo.len() + names.len() < MOST_NODES {
                         names.push((name.to_vec(), child));
@@ -68,7 +68,7 @@ pub fn visit<F: FileSystem>(filesystem: &F, depth: Depth) -> Visited {
     visited
 }
 
-/// Asks for bytes all over the file and, if wanted, reads its beginning whole.
+/// Reads single bytes all over the file and, with `Depth::All`, its whole beginning.
 fn read<F: FileSystem>(filesystem: &F, node: &F::Node, size: u64, depth: Depth) -> bool {
     // Saturates for an empty file, which is read from its start.
     let last = size.saturating_sub(1);

@@ -18,8 +18,8 @@ const KINDS: [(FileType, &str); 7] = [
     (FileType::Socket, "socket"),
 ];
 
-/// Fields, each behind the one before and a tab: path with a slash in front, kind, octal mode, owner, group,
-/// size, links, seconds, nanoseconds, major, minor, target, SHA-256. Bytes that a line cannot hold are `%XX`.
+/// Fields separated by tabs: path with a leading slash, kind, octal mode, owner, group, size, links, seconds,
+/// nanoseconds, major, minor, target, SHA-256. Bytes that a line cannot hold are written as `%XX`.
 impl Display for Record {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let (_, kind) = KINDS.iter().find(|(kind, _)| *kind == self.kind).ok_or(fmt::Error)?;
@@ -43,9 +43,9 @@ pub fn to_text(records: &[Record]) -> String {
 /// The records of a text.
 ///
 /// # Panics
-/// With the line that is no record.
+/// If a line is not a record; the message contains it.
 pub fn from_text(text: &str) -> Vec<Record> {
-    let record = |line| parse(line).unwrap_or_else(|| panic!("no record: {line}"));
+    let record = |line| parse(line).unwrap_or_else(|| panic!("not a record: {line}"));
     text.lines().map(record).collect()
 }
 
@@ -68,7 +68,7 @@ fn parse(line: &str) -> Option<Record> {
     })
 }
 
-/// Bytes as a line of a manifest has them.
+/// Bytes as they are written in a line of a manifest.
 pub fn quoted(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let is_plain = byte.is_ascii_graphic() && *byte != b'%';
@@ -78,7 +78,7 @@ pub fn quoted(bytes: &[u8]) -> String {
     })
 }
 
-/// The bytes of a text of [`quoted`]; none of any other.
+/// The inverse of [`quoted`]; `None` for an invalid text.
 pub fn unquoted(text: &str) -> Option<Vec<u8>> {
     let mut parts = text.split('%');
     let mut bytes = parts.next()?.as_bytes().to_vec();
@@ -122,7 +122,7 @@ mod tests {
         let message = |text: &'static str| {
             *std::panic::catch_unwind(|| from_text(text)).unwrap_err().downcast::<String>().unwrap()
         };
-        assert_eq!(message("/a\tfile"), "no record: /a\tfile");
+        assert_eq!(message("/a\tfile"), "not a record: /a\tfile");
         let line = to_text(&manifest::of(&Tree::new()).unwrap());
         assert!(!line.contains("none"));
         assert!(line.starts_with("/\tdirectory\t755\t0\t0\t"), "{line}");

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! User-mode Linux: a Linux that is a process, whose root is this machine's and whose disks are files.
+//! User-mode Linux: a Linux that runs as a process, with this machine's root filesystem, and with files as disks.
 
 use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
-/// Seconds that a machine may run: some hundred times what it takes.
+/// Maximum run time of a machine in seconds: about a hundred times what it needs.
 const DEADLINE: &str = "600";
-/// Where programs are found, in the machine, too.
+/// The search path for programs, also in the machine.
 const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A machine to start.
@@ -16,19 +16,19 @@ const PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 pub struct Machine<'a> {
     /// Its memory in MiB.
     pub memory: u32,
-    /// Files that are its disks, in the order of their names: /dev/ubda, /dev/ubdb and so on.
+    /// Files for its disks /dev/ubda, /dev/ubdb and so on, in this order.
     pub disks: &'a [PathBuf],
     /// A folder for its control socket.
     pub work: &'a Path,
 }
 
 impl Machine<'_> {
-    /// Starts Linux with `program` as process 1, which ends the machine; yields what was printed on the console.
+    /// Runs Linux with `program` as process 1, which must power off the machine; returns the console output.
     ///
-    /// Linux parts arguments at spaces, and appends some of its own.
+    /// Linux splits arguments at spaces, and appends some of its own.
     ///
     /// # Errors
-    /// When `done` was not printed, or the deadline passed: all that was printed.
+    /// All output, if `done` was not printed or the deadline passed.
     pub fn run(&self, program: &Path, arguments: &[String], done: &str) -> Result<String, String> {
         let output = self
             .command()
@@ -46,7 +46,7 @@ impl Machine<'_> {
     }
 
     fn command(&self) -> Command {
-        // `timeout` ends the processes that Linux has for its own ones, too.
+        // `timeout` also ends the helper processes of User-mode Linux.
         let mut command = Command::new("timeout");
         command
             .args(["--kill-after=5", DEADLINE, "linux.uml", &format!("mem={}M", self.memory)])

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Writing a GPT: the same bytes for the same layout.
+//! Writes a GPT: the same bytes for the same layout.
 
 use alloc::{string::String, vec, vec::Vec};
 
@@ -8,11 +8,10 @@ use zerocopy::{FromZeros, IntoBytes};
 use super::{ENTRY_SIZE, Entry, HEADER_SIZE, Header, REVISION, SIGNATURE, length};
 use crate::crc::crc32;
 
-/// Bytes that each copy reserves for its entries: at least this much, UEFI 2.11 section 5.3.2; our 128 entries
-/// need no more.
+/// Bytes that each copy reserves for its entries: the minimum of UEFI 2.11, section 5.3.2, which 128 entries fill.
 const ARRAY: u64 = 16 * 1024;
 
-/// A table to be written.
+/// A table to write.
 #[derive(Clone, Debug)]
 pub struct Layout {
     /// Identifier of the disk.
@@ -21,14 +20,13 @@ pub struct Layout {
     pub block_size: u32,
     /// Size of the disk in logical blocks.
     pub disk_blocks: u64,
-    /// Entries that the table says it has: a multiple of 4, at most 128. The 16 KiB of 128 entries are
-    /// reserved in any case.
+    /// Number of entries to declare: a multiple of 4, at most 128. The 16 KiB of 128 entries are reserved in any case.
     pub entries: u32,
     /// The partitions; the first becomes number 1.
     pub partitions: Vec<NewPartition>,
 }
 
-/// A partition to be written.
+/// A partition to write.
 #[derive(Clone, Debug)]
 pub struct NewPartition {
     /// Type GUID in its on-disk form.
@@ -49,25 +47,25 @@ pub struct NewPartition {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidLayout {
-    /// The block size is not one of a disk.
-    #[error("blocks of {0} bytes: not a power of two from 512 to 65536")]
+    /// The block size is invalid.
+    #[error("block size of {0} bytes: not a power of two from 512 to 65536")]
     BlockSize(u32),
-    /// A table cannot have this number of entries.
+    /// The number of entries is invalid.
     #[error("{0} entries: not a multiple of 4 from 4 to 128")]
     Entries(u32),
-    /// The disk has no room for both copies and one block between them.
-    #[error("a disk of {0} blocks has no room for a partition")]
+    /// The disk is too small for both copies and one block between them.
+    #[error("a disk of {0} blocks is too small for a partition")]
     Disk(u64),
     /// There are more partitions than entries.
     #[error("{partitions} partitions, but {entries} entries")]
     Partitions {
-        /// How many are wanted.
+        /// Number of partitions.
         partitions: usize,
-        /// How many there is room for.
+        /// Number of entries.
         entries: u32,
     },
-    /// A partition lies outside the usable blocks, ends before it starts or overlaps one before it.
-    #[error("partition {0} lies outside the usable blocks or over another one")]
+    /// A partition is outside the usable blocks, ends before it starts, or overlaps an earlier one.
+    #[error("partition {0} is outside the usable blocks or overlaps another one")]
     Range(usize),
     /// A partition's name has more than 36 UTF-16 units.
     #[error("the name of partition {0} is longer than 36 UTF-16 units")]
@@ -83,7 +81,7 @@ impl Layout {
     /// First and last block that partitions may use.
     ///
     /// # Errors
-    /// [`InvalidLayout`], as of the whole layout but the partitions.
+    /// [`InvalidLayout`], without a check of the partitions.
     pub fn usable(&self) -> Result<(u64, u64), InvalidLayout> {
         if !self.block_size.is_power_of_two() || !(512..=65_536).contains(&self.block_size) {
             return Err(InvalidLayout::BlockSize(self.block_size));
@@ -100,10 +98,10 @@ impl Layout {
     /// Protective MBR, header and entries: the first blocks of the disk.
     ///
     /// # Errors
-    /// [`InvalidLayout`] when it is.
+    /// [`InvalidLayout`] if the layout is invalid.
     pub fn primary(&self) -> Result<Vec<u8>, InvalidLayout> {
         let entries = self.entry_array()?;
-        // Nothing saturates: `usable` refuses a disk without room for both copies.
+        // Nothing saturates: `usable` refuses a disk that is too small for both copies.
         let last = self.disk_blocks.saturating_sub(1);
         let mut bytes = self.padded(self.protective_mbr());
         bytes.extend(self.padded(self.header(1, last, 2, &entries)?));
@@ -114,10 +112,10 @@ impl Layout {
     /// Entries and header: the last blocks of the disk.
     ///
     /// # Errors
-    /// [`InvalidLayout`] when it is.
+    /// [`InvalidLayout`] if the layout is invalid.
     pub fn backup(&self) -> Result<Vec<u8>, InvalidLayout> {
         let entries = self.entry_array()?;
-        // Nothing saturates: `usable` refuses a disk without room for both copies.
+        // Nothing saturates: `usable` refuses a disk that is too small for both copies.
         let last = self.disk_blocks.saturating_sub(1);
         let header = self.header(last, 1, last.saturating_sub(self.array_blocks()), &entries)?;
         let mut bytes = self.reserved(entries);
@@ -130,13 +128,13 @@ impl Layout {
         bytes
     }
 
-    /// The entries with all blocks that are kept for them.
+    /// The entries, padded to the blocks that are reserved for them.
     fn reserved(&self, mut entries: Vec<u8>) -> Vec<u8> {
         entries.resize(entries.len().max(length(ARRAY)), 0);
         self.padded(entries)
     }
 
-    /// The entries that the checksum covers.
+    /// The declared entries, which the checksum covers.
     fn entry_array(&self) -> Result<Vec<u8>, InvalidLayout> {
         let (first, last) = self.usable()?;
         let entries = self.entries;
@@ -153,7 +151,7 @@ impl Layout {
             }
             array.extend_from_slice(entry(new).ok_or(InvalidLayout::Name(number))?.as_bytes());
         }
-        // Cannot saturate: 32 bits by 32.
+        // Cannot saturate: 32 bits times 32 bits.
         array.resize(length(u64::from(entries).saturating_mul(u64::from(ENTRY_SIZE))), 0);
         Ok(array)
     }
@@ -173,12 +171,12 @@ impl Layout {
         header.number_of_partition_entries.set(self.entries);
         header.size_of_partition_entry.set(ENTRY_SIZE);
         header.partition_entry_array_crc32.set(crc32(entries));
-        // The checksum is taken with its own field zero, as it is until now.
+        // The checksum is computed with its own field zero, as it still is here.
         header.header_crc32.set(crc32(header.as_bytes()));
         Ok(header.as_bytes().to_vec())
     }
 
-    /// UEFI 2.11 table 5.4: one record of type 0xEE over the whole disk, or as much as it can say.
+    /// UEFI 2.11 table 5.4: one record of type 0xEE over the whole disk, or as much as its fields can express.
     fn protective_mbr(&self) -> Vec<u8> {
         // Cannot saturate: `usable` refuses a disk without blocks.
         let size = u32::try_from(self.disk_blocks.saturating_sub(1)).unwrap_or(u32::MAX);
@@ -192,7 +190,7 @@ impl Layout {
     }
 }
 
-/// None when the name does not fit.
+/// The on-disk entry; `None` if the name does not fit.
 fn entry(new: &NewPartition) -> Option<Entry> {
     let mut entry = Entry::new_zeroed();
     entry.partition_type_guid = new.type_guid;

@@ -35,7 +35,7 @@ impl Assembler<'_> {
         added.into_iter().collect()
     }
 
-    /// Makes a device or a filesystem of the members of a set.
+    /// Assembles the members of a set into a device or a filesystem.
     pub(super) fn assemble(&mut self, set: Set) -> Vec<DeviceId> {
         for (id, error, instead) in set.left_out {
             self.problem(id, error);
@@ -53,7 +53,7 @@ impl Assembler<'_> {
             of.iter().filter_map(leg).collect()
         };
         let (members, lent) = (legs(&set.members), legs(&set.lent));
-        let outcome = self.sparing(|| (set.assemble)(members, lent, &self.memory));
+        let outcome = self.with_reserve(|| (set.assemble)(members, lent, &self.memory));
         let mut on: Vec<DeviceId> = set.members.iter().map(|(_, id)| *id).collect();
         match outcome {
             Ok(Assembled { opened, missing, borrowed }) => {
@@ -62,7 +62,7 @@ impl Assembler<'_> {
                 self.opened(set.format, opened, &on, missing)
             }
             Err(Error::Missing(missing)) => {
-                // No fault of those that are there.
+                // The present members are not at fault.
                 let members: Vec<String> = missing.members.split(", ").map(String::from).collect();
                 for id in &on {
                     self.change(*id, |device| device.missing = members.clone());
@@ -79,7 +79,7 @@ impl Assembler<'_> {
 
     /// The volumes of a filesystem: one for each root.
     pub(super) fn add_volumes(&mut self, mounted: &Mounted, on: &[DeviceId], missing: &[String]) {
-        // Members come by number: a volume is named after the disk that comes first.
+        // Members are sorted by number, but a volume is named after the first disk.
         let Some(first) = on.iter().min_by_key(|id| id.0) else { return };
         for warning in &mounted.warnings {
             self.problem(*first, warning.clone());
@@ -100,7 +100,7 @@ impl Assembler<'_> {
             at = at.saturating_add(1);
         }
         stack.sort_unstable();
-        // In a partition's partition, places do not count from the disk's start.
+        // Inside a nested partition, offsets do not count from the start of the disk.
         let partition = match (on, &stack[..]) {
             ([id], [_, _]) => self.partition(*id).cloned(),
             _ => None,
@@ -108,7 +108,7 @@ impl Assembler<'_> {
         Home { disks: self.disks(on), partition, members: on.to_vec(), missing: missing.to_vec(), stack }
     }
 
-    /// A device on others, unless there are too many already.
+    /// Adds a device on top of others, unless there are too many already.
     pub(super) fn add(
         &mut self,
         kind: DeviceKind,
@@ -151,9 +151,9 @@ impl Assembler<'_> {
         disks
     }
 
-    /// Opens something with three quarters of what may still be read: a longer log, which is not replayed then, leaves
-    /// the rest to what stands on the same disks.
-    pub(super) fn sparing<T>(&self, open: impl FnOnce() -> T) -> T {
+    /// Opens something while a quarter of the remaining read limit is kept back: a log that is too long for the rest is
+    /// not replayed, and whatever else is on the same disks can still be read.
+    pub(super) fn with_reserve<T>(&self, open: impl FnOnce() -> T) -> T {
         let before: Vec<Option<u64>> = self.meters.iter().map(|meter| meter.keep_back()).collect();
         let opened = open();
         for (meter, limit) in self.meters.iter().zip(before) {
@@ -162,7 +162,7 @@ impl Assembler<'_> {
         opened
     }
 
-    /// One cache for all that stands on a disk or in a container, and the meter of its first disk above it.
+    /// Puts a cache on a disk or on a container's content, and the meter of its first disk above the cache.
     pub(super) fn cached(&self, bytes: Rc<dyn BlockRead>, disks: &[usize]) -> Rc<dyn BlockRead> {
         let meter = disks.first().and_then(|disk| self.meters.get(*disk)).map(Rc::clone).unwrap_or_default();
         Rc::new(Metered::new(Cache::new(bytes, CACHE_PAGES), meter))
@@ -188,7 +188,7 @@ impl Assembler<'_> {
     }
 }
 
-/// Why a device is left out that `kind` describes.
+/// The error for a device of this kind that is left out.
 fn left_out(kind: &DeviceKind, depth: usize) -> Error {
     let format = match kind {
         DeviceKind::Partition(Partition { kind: PartitionKind::Gpt(_), .. }) => Format::Gpt,
@@ -196,7 +196,7 @@ fn left_out(kind: &DeviceKind, depth: usize) -> Error {
         DeviceKind::Disk | DeviceKind::Container(_) | DeviceKind::Set(_) => Format::File,
     };
     let feature = match depth > DEEPEST {
-        true => format!("more than {DEEPEST} devices on each other"),
+        true => format!("more than {DEEPEST} stacked devices"),
         false => format!("more than {MOST_DEVICES} devices on a disk"),
     };
     Error::Unsupported(Unsupported { format, feature: feature.into() })

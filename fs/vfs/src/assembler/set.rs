@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Sets of devices: which members have been found of which.
+//! Sets of devices, and the members of each that have been found.
 
 use alloc::{string::String, vec::Vec};
 use core::mem;
@@ -9,20 +9,20 @@ use filesystem::{Degraded, Error};
 
 use crate::{Assemble, DeviceId, Member, State};
 
-/// Devices of one set, copies included: what honest sets have is far below.
+/// Maximum number of devices of one set, copies included: far more than real sets have.
 const MOST_MEMBERS: usize = 1024;
 
-/// The sets that wait for members.
+/// The sets whose members are being collected.
 #[derive(Default)]
 pub struct Sets(Vec<Candidates>);
 
-/// The devices that say that they belong to one set.
+/// The devices that claim to belong to one set.
 struct Candidates {
     format: &'static str,
     identity: String,
     found: Vec<Candidate>,
     is_made: bool,
-    /// Others have the same identity, and went on separately.
+    /// These are older copies: other devices have the same identity and were written to separately.
     is_copy: bool,
 }
 
@@ -36,11 +36,11 @@ pub struct Set {
     /// blkid's name.
     pub format: &'static str,
     pub assemble: Assemble,
-    /// Number and device of each member, by number.
+    /// Number and device of each member, sorted by number.
     pub members: Vec<(u64, DeviceId)>,
-    /// The same of members of other sets that this one may stand on, too.
+    /// The same for members of other sets that this set may also build on.
     pub lent: Vec<(u64, DeviceId)>,
-    /// Devices that are left alone, why, and the member that is used instead.
+    /// Devices that are left out, why, and the member that is used instead.
     pub left_out: Vec<(DeviceId, Error, Option<DeviceId>)>,
     /// A warning about a device that the set uses.
     pub warning: Option<(DeviceId, Error)>,
@@ -50,7 +50,7 @@ impl Sets {
     /// Adds a device to its set.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] when its set is made already, or has more devices than any.
+    /// [`Error::Corrupt`] if its set is already assembled, or has too many devices.
     pub fn join(&mut self, format: &'static str, member: Member, device: DeviceId) -> Result<(), Error> {
         let is_its =
             |candidates: &Candidates| candidates.format == format && candidates.identity == member.set;
@@ -70,16 +70,16 @@ impl Sets {
         };
         let Some(candidates) = candidates else { return Ok(()) };
         if candidates.is_made {
-            return Err(wrong(&member, "member that appeared after its set was made"));
+            return Err(inconsistent(&member, "member of a set that is already assembled"));
         }
         if candidates.found.len() >= MOST_MEMBERS {
-            return Err(wrong(&member, "member of a set that has too many"));
+            return Err(inconsistent(&member, "member of a set that has too many members"));
         }
         candidates.found.push(Candidate { device, member });
         Ok(())
     }
 
-    /// The next set to be made, complete ones first. No member joins it any more.
+    /// The next set to assemble, complete ones first. No member can join it afterwards.
     pub fn next(&mut self) -> Option<Set> {
         let waiting = || self.0.iter().enumerate().filter(|(_, candidates)| !candidates.is_made);
         let is_complete = |(_, candidates): &(usize, &Candidates)| candidates.chosen().is_complete();
@@ -97,8 +97,8 @@ impl Sets {
             let instead = with_number(candidate.member.number).map(|candidate| candidate.device);
             (candidate.device, error, instead)
         };
-        let state = "its filesystem is on another device, too, in another state";
-        let warning = candidates.is_copy.then(|| (first.device, twice(&first.member, state)));
+        let state = "another device has the same filesystem in another state";
+        let warning = candidates.is_copy.then(|| (first.device, duplicate(&first.member, state)));
         Some(Set {
             format: candidates.format,
             assemble: first.member.assemble,
@@ -109,7 +109,7 @@ impl Sets {
         })
     }
 
-    /// What other sets of the format lend to the one at `index`.
+    /// The members that other sets of the format lend to the set at `index`.
     fn lent(&self, index: usize) -> Vec<(u64, DeviceId)> {
         let format = self.0.get(index).map(|candidates| candidates.format);
         let others = self.0.iter().enumerate().filter(|(other, _)| *other != index);
@@ -133,7 +133,7 @@ struct Chosen<'a> {
 }
 
 impl Candidates {
-    /// Takes out what went on separately where each is whole on one device, the same of the filesystem: those are
+    /// Splits off the older copies if every candidate is a complete filesystem on one device: such copies are
     /// filesystems of their own, each of which Linux mounts (since 6.7: fs/btrfs/volumes.c, `find_fsid_by_device`).
     fn split_off_copies(&mut self) -> Option<Self> {
         let number = self.found.first()?.member.number;
@@ -152,10 +152,10 @@ impl Candidates {
         (!copies.found.is_empty()).then_some(copies)
     }
 
-    /// Chooses members so that copies are never mixed: where two devices have the same number and not the same state,
-    /// one is a copy, or missed what the other was written since. Then only devices of one state count: that of which
-    /// most members are there, and of several such states the newest. Of equal devices the first counts: they are one
-    /// device that is reached in two ways, or copies between which nothing was written.
+    /// Chooses members so that copies are never mixed. If two devices have the same number in different states, one is
+    /// a copy, or missed writes that the other has. Then only devices in one state are used: the state of most members
+    /// and, among equals, the newest. Of devices with the same number and state the first is used: they are one device
+    /// on two paths, or identical copies.
     fn chosen(&self) -> Chosen<'_> {
         let members = self.found.iter().map(|candidate| &candidate.member);
         let mut states: Vec<(State, u64)> = members.map(|member| (member.state, member.number)).collect();
@@ -164,7 +164,7 @@ impl Candidates {
         let mut numbers: Vec<u64> = states.iter().map(|(_, number)| *number).collect();
         numbers.sort_unstable();
         numbers.dedup();
-        // Then some number has several states.
+        // True if some number occurs in several states.
         let has_copies = states.len() > numbers.len();
         let of_one = states.chunk_by(|(one, _), (other, _)| one == other);
         let most = of_one.filter_map(|same| Some((same.len(), same.first()?.0))).max();
@@ -172,7 +172,7 @@ impl Candidates {
         let mut chosen = Chosen { members: Vec::new(), left_out: Vec::new() };
         for candidate in &self.found {
             let what = if has_copies && Some(candidate.member.state) != state {
-                "it is of a copy of the set in another state, and never mixed with it"
+                "it belongs to a copy of the set in another state; the two are never mixed"
             } else if let Ok(free) = numbers.binary_search(&candidate.member.number) {
                 numbers.remove(free);
                 chosen.members.push(candidate);
@@ -180,7 +180,7 @@ impl Candidates {
             } else {
                 "it is the same member of the set as another device"
             };
-            chosen.left_out.push((candidate, twice(&candidate.member, what)));
+            chosen.left_out.push((candidate, duplicate(&candidate.member, what)));
         }
         chosen.members.sort_unstable_by_key(|candidate| candidate.member.number);
         chosen
@@ -194,12 +194,12 @@ impl Chosen<'_> {
     }
 }
 
-/// No damage: the same disk by two ways, or a copy.
-fn twice(member: &Member, state: &'static str) -> Error {
+/// Not damage: the same disk on two paths, or a copy.
+fn duplicate(member: &Member, state: &'static str) -> Error {
     Error::Degraded(Degraded { format: member.format, state: state.into() })
 }
 
-fn wrong(member: &Member, structure: &'static str) -> Error {
+fn inconsistent(member: &Member, structure: &'static str) -> Error {
     let format: Format = member.format;
     Error::Corrupt(Corrupt {
         format,

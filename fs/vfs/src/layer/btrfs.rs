@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! btrfs: devices of one filesystem, seeds that it grew from, and its subvolumes as roots.
+//! btrfs: the devices of a filesystem, the seed devices that it was made from, and its subvolumes as roots.
 
 use alloc::{
     format,
@@ -17,10 +17,10 @@ use filesystem::{Degraded, Error, FileSystem, MemoryBudget};
 use super::{Assembled, Leg, Member, Opened};
 use crate::{Root, RootPath};
 
-/// A device of a filesystem, which may have others.
+/// Reads a device as one member of a filesystem that may have several.
 ///
 /// # Errors
-/// Where its superblock cannot be read.
+/// If its superblock cannot be read.
 pub fn open(device: Rc<dyn BlockRead>, _: &MemoryBudget) -> Result<Opened, Error> {
     let member = btrfs::member(&*device)?;
     Ok(Opened::Member(Member {
@@ -37,7 +37,7 @@ pub fn open(device: Rc<dyn BlockRead>, _: &MemoryBudget) -> Result<Opened, Error
 fn assemble(members: Vec<Leg>, lent: Vec<Leg>, memory: &MemoryBudget) -> Result<Assembled, Error> {
     let generation = |leg: &Leg| btrfs::member(&*leg.device).map_or(0, |member| member.generation);
     let newest = members.iter().map(generation).max().unwrap_or(0);
-    // A filesystem grows from what was written before it. Others that lend are filesystems of their own.
+    // A sprout is newer than its seeds. Other lent devices belong to filesystems of their own.
     let (places, lent): (Vec<usize>, Vec<Leg>) =
         lent.into_iter().enumerate().filter(|(_, leg)| generation(leg) < newest).unzip();
     let own = members.len();
@@ -46,10 +46,10 @@ fn assemble(members: Vec<Leg>, lent: Vec<Leg>, memory: &MemoryBudget) -> Result<
     let missing = btrfs.missing().iter().map(ToString::to_string).collect();
     let place = |index: usize| places.get(index.checked_sub(own)?).copied();
     let borrowed = btrfs.used().into_iter().filter_map(place).collect();
-    // Where the list is damaged, what is mounted by default may be sound.
+    // Even if the list of subvolumes is damaged, the default subvolume may be intact.
     let (subvolumes, rest) = btrfs.found_subvolumes();
     let rest = rest.map(|error| {
-        let state = format!("not all of its subvolumes are found: {error}");
+        let state = format!("not all of its subvolumes were found: {error}");
         Error::Degraded(Degraded { format: Format::Btrfs, state: state.into() })
     });
     let roots = roots(&btrfs, subvolumes);
@@ -57,8 +57,8 @@ fn assemble(members: Vec<Leg>, lent: Vec<Leg>, memory: &MemoryBudget) -> Result<
     Ok(Assembled { opened, missing, borrowed })
 }
 
-/// The default subvolume first, then the one at the top and those that stand in it, as systems do; then others that were
-/// made by hand, and last snapshots, new ones before old ones. Of each kind, what nobody writes to comes last.
+/// The roots in the order of volumes: the default subvolume, the top-level one, those directly in it (where systems are
+/// installed), other subvolumes, and snapshots from new to old. Within each group, read-only ones come last.
 fn roots(btrfs: &Btrfs, mut subvolumes: Vec<Subvolume>) -> Vec<Root<Node>> {
     subvolumes.sort_unstable_by_key(|subvolume| {
         let Subvolume { id, path, is_read_only, is_snapshot, generation, node } = subvolume;
@@ -73,7 +73,7 @@ fn roots(btrfs: &Btrfs, mut subvolumes: Vec<Subvolume>) -> Vec<Root<Node>> {
         let path = match subvolume.path.is_empty() {
             true if is_only => RootPath::Only,
             true => RootPath::Top,
-            // The path's own memory, unless it is no UTF-8.
+            // Reuses the path's memory, unless it is not UTF-8.
             false => RootPath::Below(
                 String::from_utf8(subvolume.path)
                     .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
@@ -84,7 +84,7 @@ fn roots(btrfs: &Btrfs, mut subvolumes: Vec<Subvolume>) -> Vec<Root<Node>> {
     subvolumes.into_iter().map(named).collect()
 }
 
-/// How a subvolume was made, and when it was changed.
+/// How a subvolume was made, and its generation.
 #[derive(Clone, Copy)]
 struct Made {
     is_snapshot: bool,
@@ -93,7 +93,7 @@ struct Made {
 }
 
 impl Made {
-    /// Where it comes among others: its place, then whether nobody writes to it, then its age.
+    /// Sort key: its group, whether it is read-only, then its age.
     fn rank(self, path: &[u8], is_default: bool) -> (u8, bool, Reverse<u64>) {
         let place = match (is_default, path) {
             (true, _) => 0,
