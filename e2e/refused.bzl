@@ -160,7 +160,7 @@ _REFUSED = {
     ),
     "grub_cfg_with_a_line_of_10_mib": dict(
         twin = "odd_grub_cfg",
-        message = "^failed: discover hd*gpt1 /boot/grub/grub.cfg: E-ENTRY-READ 1048* is more than the limit of 1048576",
+        message = "^failed: discover hd*gpt1 /boot/grub/grub.cfg: E-ENTRY-READ too large: 1048*, the limit is 1048576",
         changes = _odd(line = 10 << 20),
     ),
     # A path ends at the root of the volume that its entry stands on; that file is on the root filesystem.
