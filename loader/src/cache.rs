@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The folder of the cache, on the volume that this program was started from: through the firmware's own driver, which
-//! has it mounted.
+//! The folder of the cache on the volume that this program was started from, through the firmware's own filesystem
+//! driver, which already uses the volume.
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -20,7 +20,7 @@ use crate::{files, handle::open};
 
 /// The longest single write. Longer ones fail in some firmware.
 const LONGEST: usize = 1024 * 1024;
-/// Units of 8 bytes for what a folder has about a file: 80 bytes and a name of 255 characters.
+/// Buffer for a directory entry, in units of 8 bytes: 80 bytes and a name of 255 characters.
 const ROOM: usize = 128;
 
 /// The folder.
@@ -34,20 +34,20 @@ impl Storage for Folder {
         let folder = match opened {
             Ok(folder) => folder.into_directory(),
             Err(error) if error.status() == Status::NOT_FOUND => return Ok(found),
-            Err(error) => return Err(said(error)),
+            Err(error) => return Err(status_text(error)),
         };
         let mut folder = folder.ok_or_else(|| format!("{CACHE_FOLDER} is not a folder"))?;
         let mut room = [0u64; ROOM];
         while found.len() < most {
             let entry = folder.read_entry(files::bytes_of(&mut room));
-            let Some(info) = entry.map_err(|error| said(error.status()))? else { break };
+            let Some(info) = entry.map_err(|error| status_text(error.status()))? else { break };
             found.push(stored(info));
         }
         Ok(found)
     }
 
     fn read(&self, path: &str, buf: &mut [u8]) -> Result<usize, String> {
-        file(path, FileMode::Read)?.read(buf).map_err(said)
+        file(path, FileMode::Read)?.read(buf).map_err(status_text)
     }
 
     fn write(&self, path: &str, bytes: &[u8]) -> Result<(), String> {
@@ -55,36 +55,36 @@ impl Storage for Folder {
         let mut root = root()?;
         for (end, _) in path.match_indices('/').skip(1) {
             let folder = spelled(&path[..end])?;
-            root.open(&folder, FileMode::CreateReadWrite, FileAttribute::DIRECTORY).map_err(said)?;
+            root.open(&folder, FileMode::CreateReadWrite, FileAttribute::DIRECTORY).map_err(status_text)?;
         }
         let name = spelled(&path)?;
-        // One that is there would keep its bytes behind shorter ones.
+        // Writing over a longer file would leave its old bytes at the end.
         if let Ok(old) = root.open(&name, FileMode::ReadWrite, FileAttribute::empty()) {
-            old.delete().map_err(said)?;
+            old.delete().map_err(status_text)?;
         }
-        let new = root.open(&name, FileMode::CreateReadWrite, FileAttribute::empty()).map_err(said)?;
-        let mut new = new.into_regular_file().ok_or("it is not a file")?;
+        let new = root.open(&name, FileMode::CreateReadWrite, FileAttribute::empty()).map_err(status_text)?;
+        let mut new = new.into_regular_file().ok_or("not a regular file")?;
         for chunk in bytes.chunks(LONGEST) {
-            new.write(chunk).map_err(|error| said(error.status()))?;
+            new.write(chunk).map_err(|error| status_text(error.status()))?;
         }
-        new.flush().map_err(said)
+        new.flush().map_err(status_text)
     }
 
     fn rename(&self, path: &str, name: &str) -> Result<(), String> {
-        files::rename(volume()?, &spelled(&absolute(path))?, name).map_err(said)
+        files::rename(volume()?, &spelled(&absolute(path))?, name).map_err(status_text)
     }
 
     fn remove(&self, path: &str) -> Result<(), String> {
-        file(path, FileMode::ReadWrite)?.delete().map_err(said)
+        file(path, FileMode::ReadWrite)?.delete().map_err(status_text)
     }
 
     fn free(&self) -> Result<u64, String> {
-        let info = root()?.get_boxed_info::<FileSystemInfo>().map_err(said)?;
+        let info = root()?.get_boxed_info::<FileSystemInfo>().map_err(status_text)?;
         Ok(info.free_space())
     }
 }
 
-/// What a folder has about a file.
+/// Converts a directory entry.
 fn stored(info: &FileInfo) -> Stored {
     let size = info.is_regular_file().then(|| info.file_size());
     Stored { name: format!("{}", info.file_name()), size }
@@ -96,16 +96,16 @@ fn volume() -> Result<Handle, String> {
     device.ok_or_else(|| "this program was not started from a volume".into())
 }
 
-/// Its topmost folder.
+/// Its root folder.
 fn root() -> Result<Directory, String> {
     let none = "the firmware has no driver for the volume that this program was started from";
     let mut protocol = open::<SimpleFileSystem>(volume()?).ok_or(none)?;
-    protocol.get_mut().ok_or(none)?.open_volume().map_err(said)
+    protocol.get_mut().ok_or(none)?.open_volume().map_err(status_text)
 }
 
 fn file(path: &str, mode: FileMode) -> Result<RegularFile, String> {
-    let file = root()?.open(&spelled(&absolute(path))?, mode, FileAttribute::empty()).map_err(said)?;
-    file.into_regular_file().ok_or_else(|| "it is not a file".into())
+    let file = root()?.open(&spelled(&absolute(path))?, mode, FileAttribute::empty()).map_err(status_text)?;
+    file.into_regular_file().ok_or_else(|| "not a regular file".into())
 }
 
 /// A path on the volume.
@@ -113,11 +113,12 @@ fn absolute(path: &str) -> String {
     if path.is_empty() { CACHE_FOLDER.into() } else { format!("{CACHE_FOLDER}/{path}") }
 }
 
-/// A path as firmware spells it.
+/// A path in the firmware's notation.
 fn spelled(path: &str) -> Result<CString16, String> {
-    CString16::try_from(path.replace('/', "\\").as_str()).map_err(|_| "firmware cannot spell its name".into())
+    CString16::try_from(path.replace('/', "\\").as_str())
+        .map_err(|_| "its name cannot be encoded for the firmware".into())
 }
 
-fn said(error: impl Into<Error>) -> String {
+fn status_text(error: impl Into<Error>) -> String {
     format!("EFI status {}", error.into().status())
 }

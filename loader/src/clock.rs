@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Time since the loader started, from the processor's counter; and the time of day, from the firmware.
 //!
-//! UEFI has no monotonic clock that every firmware offers. The counter's rate is measured once against
-//! `Stall`.
+//! UEFI has no monotonic clock that every firmware implements, so the rate of the processor's counter is measured once
+//! against `Stall`.
 
 use core::time::Duration;
 
 use uefi::{boot, runtime};
 
-/// One measurement. Three are made and the shortest counts: an interrupted one is too long.
+/// Duration of one measurement. Three are made and the shortest counts, since an interrupted one is too long.
 const STALL: Duration = Duration::from_millis(1);
 
 /// A clock that starts at zero.
@@ -32,7 +32,7 @@ impl Clock {
     }
 
     fn duration(&self, ticks: u64) -> Duration {
-        // In 64 bits: the seconds first, so that the rest times a million is small enough.
+        // Seconds first, so that the rest times a million fits into 64 bits.
         let (seconds, rest) = (ticks / self.ticks_per_second, ticks % self.ticks_per_second);
         // Saturates only on a counter of more than 2⁴⁴ Hz.
         let micros = rest.saturating_mul(1_000_000) / self.ticks_per_second;
@@ -45,22 +45,22 @@ impl flow::Clock for Clock {
         self.duration(counter().wrapping_sub(self.start))
     }
 
-    /// The counters start with the machine.
+    /// The counters start at power-on.
     fn since_power_on(&self) -> Duration {
         self.duration(counter())
     }
 }
 
-/// The firmware's time of day, in seconds since 1970, UTC; none where it has no clock. It may be wrong.
+/// The firmware's time of day, in seconds since 1970, UTC; none if it has no clock. It may be wrong.
 pub fn of_day() -> Option<u64> {
     let time = runtime::get_time().ok().filter(|time| time.is_valid().is_ok())?;
     let (year, month, day) = (i64::from(time.year()), i64::from(time.month()), i64::from(time.day()));
-    // Days since 0000-03-01, with the day that leap years have more at the end of the year.
+    // Days since 0000-03-01: years that start in March have the leap day at their end.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1;
     let since_1970 = days - 719_468;
     let of_day = i64::from(time.hour()) * 3600 + i64::from(time.minute()) * 60 + i64::from(time.second());
-    // Local time is that much before UTC (UEFI 2.11, section 8.3).
+    // UTC is local time plus TimeZone, in minutes (UEFI 2.11, section 8.3).
     let zone = time.time_zone().map_or(0, |minutes| i64::from(minutes) * 60);
     u64::try_from(since_1970 * 86_400 + of_day + zone).ok()
 }

@@ -13,9 +13,9 @@ use uefi::system;
 /// Prints lines to ConOut.
 pub struct Console;
 
-/// Columns of a progress, so that it stays on its line.
+/// Columns of a progress line, so that it does not wrap.
 const COLUMNS: usize = 79;
-/// The cursor stands behind a progress.
+/// A progress line is shown, and the cursor is at its end.
 static HAS_PROGRESS: AtomicBool = AtomicBool::new(false);
 
 impl flow::Console for Console {
@@ -33,15 +33,15 @@ impl flow::Console for Console {
             if HAS_PROGRESS.swap(false, Ordering::Relaxed) {
                 let _ = write!(out, "\r{:COLUMNS$}\r", "");
             }
-            // Nothing can be done, and nowhere said, when the console fails.
+            // If the console fails, there is nothing to do and nowhere to report it.
             let _ = Ascii(out).write_fmt(text);
             let _ = out.write_str("\n");
         });
     }
 }
 
-/// Passes ASCII on and `?` for everything else: fonts of firmware hold little more, and control characters
-/// of a title must not move the cursor.
+/// Passes ASCII on and replaces everything else by `?`: firmware fonts hold little more, and control characters in a
+/// title must not move the cursor.
 struct Ascii<'a>(&'a mut uefi::proto::console::text::Output);
 
 impl fmt::Write for Ascii<'_> {

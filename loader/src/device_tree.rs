@@ -18,11 +18,11 @@ use crate::loaded::refused;
 
 /// EFI_DTB_TABLE_GUID
 static DTB_TABLE: Guid = guid!("b1b621d5-f19c-41a5-830b-d9152c69aae0");
-/// Room behind the tree: what adds to it in place finds some.
+/// Spare bytes behind the tree, for whatever extends it in place.
 const ROOM: usize = 64 * 1024;
 const PAGE: usize = 4096;
 
-/// An installed tree. Dropped when the kernel came back: the firmware's own is installed again.
+/// An installed tree. When it is dropped, because the kernel returned, the firmware's own is installed again.
 pub struct Tree {
     pages: ptr::NonNull<u8>,
     count: usize,
@@ -39,8 +39,8 @@ impl Tree {
         if is_locked {
             return Err(Refused {
                 code: codes::DEVICE_TREE,
-                cause: "this machine is locked (by Secure Boot, or by a key that is built in): a device tree, which \
-                        nobody has signed, is not installed; remove the devicetree line"
+                cause: "this machine is locked (by Secure Boot or a built-in key), so the unsigned device tree is not \
+                        installed; remove the devicetree line"
                     .into(),
             });
         }

@@ -25,14 +25,14 @@ use crate::{
 const LONGEST: usize = 1024 * 1024;
 /// Bytes of the buffer for reads that the device cannot do into the caller's memory.
 const BOUNCE: usize = 128 * 1024;
-/// Bytes at the start of a disk by which it is known again: there stand the identifiers of partition tables, and of most
-/// filesystems that do without one.
+/// Bytes at the start of a disk by which it is recognised: they hold the identifiers of partition tables, and of most
+/// filesystems on unpartitioned disks.
 const BEGINNING: u32 = 4096;
 
 /// The firmware's disks.
 #[derive(Default)]
 pub struct FirmwareDisks {
-    /// Those that were given out last, in their order.
+    /// The disks that `disks` returned last, in that order.
     given: RefCell<Vec<device_path::Disk>>,
 }
 
@@ -46,7 +46,7 @@ impl flow::Disks for FirmwareDisks {
                 Some((device_path::Disk { path: path_bytes(handle), block_size: device.block_size }, device))
             })
             .collect();
-        // Handles come in the order in which drivers happened to start; device paths are stable.
+        // Handles are ordered by when drivers happened to start; device paths are stable.
         found.sort_unstable_by(|a, b| a.0.path.cmp(&b.0.path));
         let (given, devices): (Vec<_>, Vec<_>) = found.into_iter().unzip();
         let names = device_path::linux_names(given.iter().map(|disk| disk.path.as_slice()));
@@ -62,7 +62,7 @@ impl flow::Disks for FirmwareDisks {
 /// Starts the drivers of all devices.
 fn connect_all() {
     for handle in boot::locate_handle_buffer(SearchType::AllHandles).iter().flat_map(|b| b.iter()) {
-        // Most handles are no controllers: what fails has nothing to connect.
+        // Most handles are not controllers; for them this fails, which is fine.
         let _ = boot::connect_controller(*handle, &[], None, true);
     }
 }
@@ -75,7 +75,7 @@ impl flow::Tries for FirmwareDisks {
 }
 
 impl FirmwareDisks {
-    /// The volume, as the firmware's own drivers know it, on which a file stands, and the file's name there.
+    /// The firmware's handle of the volume that a file is on, and the file's name there.
     pub fn volume_of(&self, place: &Place) -> Option<(Handle, CString16)> {
         let given = self.given.borrow();
         let disk = given.get(place.disk)?;
@@ -85,7 +85,7 @@ impl FirmwareDisks {
         Some((volume, CString16::try_from(name_of(place).as_str()).ok()?))
     }
 
-    /// The device path of a file; none where the firmware has no driver for its filesystem.
+    /// The device path of a file; none if the firmware has no driver for its filesystem.
     pub fn path_of(&self, place: &Place) -> Option<Box<DevicePath>> {
         let (volume, _) = self.volume_of(place)?;
         let bytes = device_path::file(&path_bytes(volume), &name_of(place))?;
@@ -93,21 +93,21 @@ impl FirmwareDisks {
     }
 }
 
-/// A file's name as firmware spells it.
+/// A file's path in the firmware's notation.
 fn name_of(place: &Place) -> String {
     place.path.replace('/', "\\")
 }
 
-/// One whole disk. Its protocol is opened anew for each transfer: a program that was started and came back may have
-/// disconnected drivers, or started them anew, and a stick may have been pulled.
+/// One whole disk. Its protocol is opened anew for each transfer: a program that was started and returned may have
+/// disconnected or restarted drivers (such as `reconnect -r` of the EFI shell), and a USB stick may have been pulled.
 struct BlockDevice {
-    /// Drivers that are started anew make new handles.
+    /// Restarted drivers create new handles.
     handle: Cell<Handle>,
-    /// Where the disk is in the machine, which stays.
+    /// The device path, which stays the same.
     path: Vec<u8>,
-    /// Its first bytes; none where they cannot be read.
+    /// Its first bytes; empty if they cannot be read.
     beginning: Vec<u8>,
-    /// The disk was changed or pulled, so that what was read of it fits nothing that may be read now.
+    /// The disk was exchanged or pulled: earlier reads would not match later ones, so all further reads fail.
     is_gone: Cell<bool>,
     bounce: RefCell<Vec<u8>>,
     media_id: Cell<u32>,
@@ -118,7 +118,7 @@ struct BlockDevice {
 }
 
 impl BlockDevice {
-    /// The disk behind a handle; nothing for partitions, empty drives and media we cannot address.
+    /// The disk behind a handle; none for partitions, empty drives and media that cannot be addressed.
     fn of(handle: Handle) -> Option<Self> {
         let protocol = open::<BlockIO>(handle)?;
         let media = protocol.get()?.media();
@@ -149,7 +149,7 @@ impl BlockDevice {
         Some(disk)
     }
 
-    /// Reads whole blocks into a buffer that is aligned as the device wants.
+    /// Reads whole blocks into a buffer with the device's alignment.
     fn transfer(&self, offset: u64, buf: &mut [u8]) -> Result<(), ReadError> {
         let lba = offset / u64::from(self.block_size);
         let mut result = self.read_blocks(lba, buf);
@@ -163,20 +163,20 @@ impl BlockDevice {
         result.map_err(|error| ReadError::reading(offset, format!("EFI status {}", error.status())))
     }
 
-    /// Reads whole blocks; nothing where the disk is not behind its handle.
+    /// Reads whole blocks; none if the disk is no longer behind its handle.
     fn read_blocks(&self, lba: u64, buf: &mut [u8]) -> Option<uefi::Result> {
         let mut protocol = open::<BlockIO>(self.handle.get()).filter(|_| !self.is_gone.get())?;
         let protocol = protocol.get_mut().filter(|protocol| self.is_same(protocol))?;
         let result = protocol.read_blocks(self.media_id.get(), lba, buf);
-        // Firmware may notice only now.
+        // Firmware may notice a change only during the read.
         let is_other = result
             .as_ref()
             .is_err_and(|error| matches!(error.status(), Status::MEDIA_CHANGED | Status::NO_MEDIA));
         (!is_other).then_some(result)
     }
 
-    /// Looks for the disk at its place in the machine: the same one begins as it did. A disk that begins with nothing
-    /// cannot be told from another.
+    /// Looks for the disk at its device path; its first bytes must be the same. A disk that begins with zeros cannot be
+    /// told from another one.
     fn find_again(&self) -> bool {
         let look = || {
             let handles = boot::find_handles::<BlockIO>().unwrap_or_default();
@@ -195,12 +195,12 @@ impl BlockDevice {
         found.beginning == self.beginning
     }
 
-    /// Whether both are read in the same way.
+    /// Whether both have the same block size, alignment and size.
     fn is_of_one_kind(&self, other: &Self) -> bool {
         (self.block_size, self.align, self.size) == (other.block_size, other.align, other.size)
     }
 
-    /// Whether the protocol still leads to what was found.
+    /// Whether the protocol still leads to the same medium.
     fn is_same(&self, protocol: &BlockIO) -> bool {
         let media = protocol.media();
         media.is_media_present()

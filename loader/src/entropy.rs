@@ -9,14 +9,14 @@ use uefi::{boot, proto::rng::Rng};
 
 use crate::{clock::counter, handle::open};
 
-/// What everything that must not be foreseen is made of.
+/// The generator of everything that must be unpredictable.
 pub static ENTROPY: Entropy = Entropy(RefCell::new(None));
 
-/// Bits that the sources are worth: a device of the firmware's, and each word of the processor's, of which only half
-/// are counted. (Neither tells how good it is.)
+/// Entropy credited to a source, in bits: one EFI_RNG device, and one 64-bit word of the processor, of which only half
+/// counts. (Neither source tells how good it is.)
 const OF_FIRMWARE: u32 = 128;
 const OF_WORD: u32 = 32;
-/// Words of the processor.
+/// Words taken from the processor.
 const WORDS: usize = 4;
 /// Steps between two samples of the counter.
 const STEPS: u32 = 64;
@@ -39,7 +39,7 @@ impl Random for Entropy {
     }
 }
 
-/// What the machine has to offer. All sources are taken: one may be poor, or known to somebody.
+/// Collects from all sources: any one may be poor, or known to an attacker.
 fn collected() -> Pool {
     let mut pool = Pool::default();
     let mut bytes = [0; 64];
@@ -59,7 +59,7 @@ fn collected() -> Pool {
     pool.add(&time.map(|time| time.nanosecond().to_le_bytes()).unwrap_or_default(), 0);
     let mut jitter = Jitter::default();
     while jitter.sample(counter(), &mut pool) {
-        // Work whose time depends on caches, interrupts, and the machines beside this one.
+        // Work whose duration depends on caches, interrupts and neighbouring virtual machines.
         let mut word = u64::from(pool.bits());
         for step in 0..STEPS {
             word = core::hint::black_box(word.rotate_left(step).wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -75,7 +75,7 @@ mod processor {
     /// ECX of leaf 1, and EBX of leaf 7.
     const RDRAND: u32 = 1 << 30;
     const RDSEED: u32 = 1 << 18;
-    /// Tries; more failures in a row mean that it is broken (Intel, DRNG guide, section 5.2.1).
+    /// Tries; more failures in a row mean a broken generator (Intel, DRNG guide, section 5.2.1).
     const TRIES: u32 = 10;
 
     /// 64 bits of RDSEED or RDRAND; None if the processor has neither, or they do not work.
@@ -90,7 +90,7 @@ mod processor {
                 || (has_rdrand && unsafe { rdrand(&mut word) })
         };
         let is_drawn = (0..TRIES).any(|_| draw());
-        // Broken ones yield all zeros or all ones (AMD, microcode of some Zen processors).
+        // Broken generators yield all zeros or all ones (AMD, microcode of some Zen processors).
         (is_drawn && word != 0 && word != u64::MAX).then_some(word)
     }
 
@@ -132,8 +132,8 @@ mod processor {
 
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod processor {
-    /// None: RISC-V's CSR `seed` traps where firmware has not opened it to us (mseccfg.SSEED), which nobody tells, and
-    /// LoongArch has no such instruction.
+    /// None: RISC-V's CSR `seed` traps unless firmware has enabled it for us (mseccfg.SSEED), which we cannot find out,
+    /// and LoongArch has no such instruction.
     pub fn random() -> Option<u64> {
         None
     }

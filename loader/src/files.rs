@@ -16,7 +16,7 @@ use uefi::{
 
 use crate::handle::open;
 
-/// The first bytes of a file, at most `limit`; none where there is no such file.
+/// The first bytes of a file, at most `limit`; none if there is no such file.
 ///
 /// # Errors
 /// The firmware's status.
@@ -33,14 +33,13 @@ pub fn read_start(volume: Handle, name: &CStr16, limit: usize) -> uefi::Result<O
     Ok(Some(bytes))
 }
 
-/// The first bytes, at most `limit`, of a file that a setting names: it stands on the volume that this program was
-/// started from.
+/// The first bytes, at most `limit`, of a file that a setting names, on the volume that this program was started from.
 ///
 /// # Errors
 /// Why it cannot be read.
 pub fn of_settings(path: &str, limit: usize) -> Result<Vec<u8>, String> {
     let Ok(name) = CString16::try_from(path.replace('/', "\\").as_str()) else {
-        return Err(format!("{path} has characters that no name of a file has"));
+        return Err(format!("{path} has characters that are not allowed in file names"));
     };
     let device = open::<LoadedImage>(boot::image_handle()).and_then(|image| image.device());
     let Some(device) = device else {
@@ -79,7 +78,7 @@ pub fn rename(volume: Handle, path: &CStr16, name: &str) -> uefi::Result {
     file.flush()
 }
 
-/// A buffer that is aligned as what firmware has about a file must be.
+/// The bytes of a buffer that is aligned for EFI_FILE_INFO.
 pub fn bytes_of(room: &mut [u64]) -> &mut [u8] {
     // SAFETY: any bytes are bytes; the slice covers the buffer, which is borrowed for as long and so not used by another
     // name meanwhile.

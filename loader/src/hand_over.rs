@@ -19,11 +19,11 @@ use crate::{
 
 /// Hands over to kernels and programs by the firmware's own image loader.
 pub struct Firmware<'a> {
-    /// Knows where programs stand.
+    /// Knows the device paths of programs.
     pub disks: &'a FirmwareDisks,
-    /// The machine is locked: by Secure Boot, or by a key that is built in.
+    /// The machine is locked, by Secure Boot or a built-in key.
     pub is_locked: bool,
-    /// With a stack, its use and that of the heap are shown before the start.
+    /// If set, the use of this stack and of the heap is shown before the start.
     pub report: Option<&'a Stack>,
 }
 
@@ -56,6 +56,7 @@ impl flow::HandOver for Firmware<'_> {
         if let Some(stack) = self.report {
             show_use(stack, size, &provenance);
         }
+        // A running card would write into the memory of the next program.
         nic::stop_all();
         starting()?;
         let outcome = image.start();
@@ -69,13 +70,13 @@ impl flow::HandOver for Firmware<'_> {
 const MOST_HEAP: usize = 16 * 1024 * 1024;
 const MOST_STACK: usize = 64 * 1024;
 
-/// Says how much was used; tests look for the last words.
+/// Shows how much was used; tests search for the last words.
 fn show_use(stack: &Stack, payload: usize, provenance: &Provenance) {
     let most = match provenance {
         Provenance::Volume { .. } => MOST_HEAP,
         Provenance::Url(_) | Provenance::Registry { .. } => flow::NETWORK_MEMORY as usize,
     };
-    // Saturates where the payload was not on the heap all at once: nothing beside it was.
+    // Saturates if the payload was never on the heap all at once: then nothing beside it counts.
     let (stack, heap) = (stack.peak(), heap::peak().saturating_sub(payload));
     let verdict = if stack > MOST_STACK || heap > most { ": over budget" } else { "" };
     Console.line(format_args!(
@@ -83,7 +84,7 @@ fn show_use(stack: &Stack, payload: usize, provenance: &Provenance) {
     ));
 }
 
-/// A command line as the EFI stub reads it: UCS-2, NUL at its end; what UCS-2 lacks becomes `?`.
+/// A command line as the EFI stub reads it: UCS-2 with a NUL at the end; other characters become `?`.
 fn ucs2(text: &str) -> Vec<u16> {
     let unit = |c: char| u16::try_from(u32::from(c)).unwrap_or(u16::from(b'?'));
     text.chars().map(unit).chain([0]).collect()

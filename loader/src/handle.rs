@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What a handle of the firmware has: its protocols and its device path.
+//! Protocols and device path of a firmware handle.
 
 use alloc::vec::Vec;
 

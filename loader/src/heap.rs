@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The heap: the firmware's, with a count of what is in use.
+//! The heap: the firmware's, with a count of the bytes in use.
 
 use core::{
     alloc::{GlobalAlloc, Layout},
@@ -8,8 +8,8 @@ use core::{
 
 use uefi::allocator::Allocator;
 
-/// From this size on an allocation is whole pages of its own: block devices with strict alignment (NVMe)
-/// can then transfer straight into it.
+/// From this size on, an allocation gets whole pages, so that block devices with strict alignment (NVMe) can transfer
+/// straight into it.
 const LARGE: usize = 64 * 1024;
 const PAGE: usize = 4096;
 
@@ -26,7 +26,7 @@ pub fn peak() -> usize {
     HEAP.peak.load(Ordering::Relaxed)
 }
 
-/// What the firmware is asked for in place of `layout`.
+/// The layout that is requested from the firmware instead of `layout`.
 fn actual(layout: Layout) -> Layout {
     let pages = layout.size().checked_next_multiple_of(PAGE).filter(|_| layout.size() >= LARGE);
     pages.and_then(|size| Layout::from_size_align(size, PAGE.max(layout.align())).ok()).unwrap_or(layout)

@@ -19,12 +19,12 @@ use uefi_raw::{
 /// LINUX_EFI_INITRD_MEDIA_GUID
 const INITRD_MEDIA: Guid = guid!("5568e427-68fc-4f3d-ac74-ca555231cc68");
 
-/// Bytes of the smallest initial RAM disk that is published; zeros behind an archive are nothing to Linux.
+/// Bytes of the smallest initial RAM disk that is published; Linux ignores zeros after an archive.
 ///
-/// On riscv64 Linux takes all memory up to the next 2 MiB behind its image for its own (`setup_bootmem` of
-/// arch/riscv/mm/init.c), its EFI stub leaves what it does not need of these free (`efi_allocate_pages_aligned` of
-/// drivers/firmware/efi/libstub/alignedmem.c) and may put a smaller one there, which is refused then: "overlaps in-use
-/// memory region".
+/// On riscv64, Linux claims all memory from its image up to the next 2 MiB boundary (`setup_bootmem` of
+/// arch/riscv/mm/init.c), but its EFI stub frees the unused part of it (`efi_allocate_pages_aligned` of
+/// drivers/firmware/efi/libstub/alignedmem.c) and may put a smaller initrd there, which the kernel then refuses:
+/// "overlaps in-use memory region".
 const LEAST: usize = if cfg!(target_arch = "riscv64") { 2 << 20 } else { 0 };
 
 /// A published initial RAM disk: withdrawn, and its memory freed, when dropped.
@@ -53,9 +53,9 @@ impl Initrd {
     /// Publishes `bytes`.
     ///
     /// # Errors
-    /// The status with which the firmware refuses a protocol.
+    /// The firmware refuses to install a protocol.
     pub fn publish(mut bytes: Vec<u8>) -> uefi::Result<Self> {
-        // Saturates where there are enough.
+        // Saturates if there are enough bytes.
         let missing = LEAST.saturating_sub(bytes.len());
         bytes.extend(core::iter::repeat_n(0, missing));
         let path = Box::pin(Path {
@@ -98,7 +98,7 @@ impl Drop for Initrd {
     }
 }
 
-/// EFI_LOAD_FILE2_PROTOCOL.LoadFile (UEFI 2.11, section 13.2): tells the size, or fills the caller's buffer.
+/// EFI_LOAD_FILE2_PROTOCOL.LoadFile (UEFI 2.11, section 13.2): returns the size, or fills the caller's buffer.
 unsafe extern "efiapi" fn load_file(
     this: *mut LoadFile2Protocol,
     _path: *const DevicePathProtocol,

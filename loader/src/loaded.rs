@@ -19,11 +19,11 @@ use crate::{handle::open, variables};
 pub struct Image(Handle);
 
 impl Image {
-    /// Loads it and frees `bytes`: the firmware has a copy then. `path` tells the image where it stands; without
-    /// one it only learns that it came from memory.
+    /// Loads it and frees `bytes`, of which the firmware then has a copy. `path` tells the image its own location;
+    /// without one it only learns that it came from memory.
     ///
     /// # Errors
-    /// The firmware's reason, above all that Secure Boot forbids it.
+    /// The firmware's reason, above all a refusal by Secure Boot.
     pub fn load(bytes: Vec<u8>, path: Option<&DevicePath>) -> Result<Self, Refused> {
         let place = bytes.as_ptr_range();
         let (start, end) = (place.start.addr() as u64, place.end.addr() as u64);
@@ -32,28 +32,28 @@ impl Image {
         let source = LoadImageSource::FromBuffer { buffer: &bytes, file_path: path.or_else(memory) };
         match boot::load_image(boot::image_handle(), source) {
             Ok(handle) => Ok(Self(handle)),
-            // The first says that the image may be loaded and must not be started; for one from memory EDK II says the
-            // second.
+            // SECURITY_VIOLATION means that the image was loaded but must not be started; for an image from memory, EDK
+            // II returns ACCESS_DENIED instead.
             Err(error) if matches!(error.status(), Status::SECURITY_VIOLATION | Status::ACCESS_DENIED) => {
                 Err(Refused {
                     code: codes::SECURE_BOOT,
                     cause: format!(
-                        "EFI_{}: Secure Boot is {}, and no certificate or hash in db vouches for this image, or dbx \
-                     forbids it; enrol its signer in db, boot an image that is signed, or switch Secure Boot off in \
+                        "EFI_{}: Secure Boot is {}, and no certificate or hash in db covers this image, or dbx revokes \
+                     it; enrol its signer in db, boot a signed image, or switch Secure Boot off in \
                      the firmware's setup",
                         error.status(),
                         variables::secure_boot()
                     ),
                 })
             }
-            Err(error) => Err(refused(codes::LOAD, "the firmware does not load it", &error)),
+            Err(error) => Err(refused(codes::LOAD, "the firmware cannot load it", &error)),
         }
     }
 
-    /// `options`: UCS-2 with its NUL, alive until the image has been started.
+    /// Sets LoadOptions. `options`: UCS-2 with a NUL at the end; it must live until the image has returned.
     ///
     /// # Errors
-    /// Only with firmware that is broken.
+    /// Only on broken firmware.
     pub fn set_options(&self, options: &[u16]) -> Result<(), Refused> {
         let no_image = || Refused { code: codes::LOAD, cause: "the image has no LoadedImage".into() };
         let mut image = open::<LoadedImage>(self.0).ok_or_else(no_image)?;
@@ -64,10 +64,10 @@ impl Image {
         Ok(())
     }
 
-    /// Starts it; returns only when it does.
+    /// Starts it; returns only if the image returns.
     pub fn start(self) -> Refused {
         let outcome = boot::start_image(self.0);
-        // It has returned, and with it the firmware has unloaded it.
+        // The firmware has unloaded the image when it returned.
         core::mem::forget(self);
         match outcome {
             Ok(()) => Refused { code: codes::RETURNED, cause: "the program returned to the loader".into() },
@@ -78,12 +78,12 @@ impl Image {
 
 impl Drop for Image {
     fn drop(&mut self) {
-        // It was loaded and not started, so that it can always be unloaded.
+        // It was loaded and not started, so unloading cannot fail.
         let _ = boot::unload_image(self.0);
     }
 }
 
-/// A reason in the firmware's words.
+/// A refusal with the firmware's status.
 pub fn refused(code: Code, what: &str, error: &uefi::Error<impl core::fmt::Debug>) -> Refused {
     Refused { code, cause: format!("{what}: EFI status {}", error.status()) }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What the machine's owner told it: SMBIOS strings, and QEMU's fw_cfg.
+//! Settings from the machine's configuration: SMBIOS strings, and QEMU's fw_cfg.
 
 use alloc::{vec, vec::Vec};
 use core::slice;
@@ -7,9 +7,9 @@ use core::slice;
 use efi::{fw_cfg, smbios};
 use uefi::{system, table::cfg::ConfigTableEntry};
 
-/// The file of fw_cfg that is ours.
+/// Our file in fw_cfg.
 const FILE: &str = "opt/org.cloudboot/cmdline";
-/// Longer files are no command lines.
+/// Longer files are ignored: they are not command lines.
 const LONGEST: u32 = 64 * 1024;
 
 /// The table of SMBIOS structures; empty where there is none.
@@ -32,7 +32,7 @@ pub fn smbios_table() -> &'static [u8] {
     unsafe { slice::from_raw_parts(address as *const u8, length) }
 }
 
-/// The command line in fw_cfg, if the machine has that device and the device has one.
+/// The command line in fw_cfg, if the machine has that device and the file exists.
 pub fn fw_cfg_cmdline(table: &[u8]) -> Option<Vec<u8>> {
     // Other machines may have something else at the device's address.
     if smbios::manufacturer(table).as_deref() != Some("QEMU") || read(fw_cfg::SIGNATURE, 4) != fw_cfg::MAGIC {

@@ -3,7 +3,7 @@
 //!
 //! This program is the platform: disks, console, clock, memory and the hand-over, each behind a trait of
 //! `flow`, which is the boot itself. It is the only part of the loader with unsafe code.
-// With Linux as target it is only checked, by editors and cargo.
+// For the Linux target it is only type-checked, by editors and cargo.
 #![cfg_attr(not(target_os = "linux"), no_std)]
 #![no_main]
 #![deny(clippy::multiple_unsafe_ops_per_block, clippy::undocumented_unsafe_blocks, unsafe_op_in_unsafe_fn)]
@@ -73,8 +73,8 @@ fn main() -> Status {
 
 /// The program, on its own stack.
 extern "C" fn run(stack: &Stack) -> usize {
-    // The firmware's own watchdog resets the machine five minutes after it started us. One that cannot be
-    // stopped is not there.
+    // The firmware's watchdog resets the machine five minutes after it started us. An error here means that there is
+    // none.
     let _ = boot::set_watchdog_timer(0, 0x1_0000, None);
     let clock = Clock::start();
     variables::introduce(VERSION, &clock);
@@ -120,12 +120,13 @@ extern "C" fn run(stack: &Stack) -> usize {
     }
 }
 
-/// The configuration of the sources that need no network. Who we are, what is wrong with it, and what it is, is said.
+/// The configuration from the sources that need no network. Prints the first line, problems, and in debug mode all
+/// values.
 fn configured(trust: Trust, console: &Journal<'_>) -> Config {
     let config = Config::resolve(&options::sources(), trust);
     if !config.quiet() {
         let (firmware, secure_boot) = (variables::firmware(), variables::secure_boot());
-        // Firmware may have left a prompt without the end of its line.
+        // Firmware may have left a prompt without a line end.
         Console.line(format_args!(""));
         console.line(format_args!("cloud-boot {VERSION} {ARCH}, {firmware}, Secure Boot {secure_boot}"));
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The memory that the firmware has left.
+//! Free memory.
 
 use alloc::vec::Vec;
 use core::arch::asm;
@@ -27,8 +27,8 @@ impl flow::Memory for FreeMemory {
     fn buffer(&self, length: usize) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(length).ok()?;
-        // SAFETY: no instruction stands here. To the compiler it is code that may have written all that the pointer
-        // leads to: bytes with the values that the firmware's memory happens to have.
+        // SAFETY: the assembly is empty. To the compiler it may have written everything that the pointer leads to, so
+        // the bytes count as initialised, with whatever values the memory happens to have.
         unsafe { asm!("/* {} */", in(reg) bytes.as_mut_ptr(), options(nostack, preserves_flags)) };
         // SAFETY: there is room for `length` bytes, and the line above counts as having written them.
         unsafe { bytes.set_len(length) };

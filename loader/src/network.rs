@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The machine's network: cards with our driver or the firmware's, everything above them from `net/`.
+//! The machine's network: cards with our driver or the firmware's, and the stack of `net/` above them.
 
 use alloc::{boxed::Box, format, rc::Rc, string::String, vec::Vec};
 use core::{cell::RefCell, fmt, time::Duration};
@@ -21,30 +21,30 @@ use crate::{
     files, nic, trust,
 };
 
-/// What TLS computes with.
+/// The cryptography of TLS.
 static PROVIDER: Provider = Provider::new(&ENTROPY);
-/// Between two looks at cards that have nothing: a processor that never pauses starves the host that feeds them.
+/// Pause between two polls of idle cards: a virtual processor that never pauses starves the host that feeds them.
 const PAUSE: Duration = Duration::from_micros(20);
-/// Bytes of a file of root certificates that are read: one more than may be, so that a longer one is seen to be.
+/// Bytes of a certificate file that are read: one more than allowed, so that a longer file is detected.
 const MOST_ROOTS: usize = flow::LARGEST_CA + 1;
 
-/// What the network has of the machine, besides cards.
+/// What the network needs from the machine besides cards.
 pub struct Host<'a> {
     /// Its clock.
     pub clock: &'a Clock,
-    /// Where it says what happens.
+    /// Where it reports what happens.
     pub console: &'a Journal<'a>,
 }
 
-/// The network. Nothing is touched before it is used.
+/// The network. No card is touched before the first use.
 pub struct Network<'a> {
     host: &'a Host<'a>,
-    /// Cards with addresses, until a program is started: some switches let a card wait for half a minute whenever it
-    /// was stopped.
+    /// Cards with addresses, kept running until a program starts: after each stop, some switches block a port for half
+    /// a minute.
     uplink: RefCell<Option<Started<'a>>>,
-    /// Why there was none, and with which settings.
+    /// The last failure to start it, and the settings of that try.
     failed: RefCell<Option<(Wishes, Option<String>, Failure)>>,
-    /// Where the firmware's drivers stood that were taken off.
+    /// Handles from which the firmware's drivers were disconnected.
     taken: RefCell<Vec<Handle>>,
 }
 
@@ -61,7 +61,7 @@ impl<'a> Network<'a> {
         Self { host, uplink: RefCell::default(), failed: RefCell::default(), taken: RefCell::default() }
     }
 
-    /// The cards with their addresses, started where they are not yet, or were with other settings.
+    /// The cards with their addresses; started if they are not running yet, or run with other settings.
     fn uplink(&self, config: &Config) -> Result<Rc<Uplink<'a>>, Failure> {
         let wishes = Wishes::of(config).map_err(failed)?;
         let ca = config.ca().map(String::from);
@@ -87,7 +87,8 @@ impl<'a> Network<'a> {
     /// Starts the cards and gets addresses.
     fn start(&self, config: &Config, wishes: Wishes, ca: Option<String>) -> Result<Started<'a>, Failure> {
         let no_randomness = |_| {
-            let cause = "neither firmware nor processor has random bytes, and the counter does not jitter";
+            let cause =
+                "no random bytes from the firmware or the processor, and the time counter does not jitter";
             Failure::new(Phase::Network, "entropy", tls::codes::RANDOM, &cause)
         };
         ENTROPY.fill(&mut [0; 1]).map_err(no_randomness)?;
@@ -115,8 +116,7 @@ fn failed(error: uplink::Error) -> Failure {
     Failure::of(Phase::Network, error.code(), &error)
 }
 
-/// TLS with Mozilla's root certificates, those that are built in, and those of `cloudboot.ca`: a file's name, and its
-/// bytes.
+/// TLS with Mozilla's root certificates, the built-in ones, and those of `cloudboot.ca` (name and bytes of the file).
 fn trusting(ca: Option<(&str, &[u8])>) -> Result<Rc<tls::Config>, Failure> {
     let mut roots = Roots::mozilla();
     let built_in = trust::section(own::ROOTS);
@@ -143,7 +143,7 @@ fn read(path: &str) -> Result<Vec<u8>, Failure> {
 impl flow::Network for Network<'_> {
     fn fetch(&self, order: &Order<'_>) -> Result<Fetched, Failure> {
         let uplink = self.uplink(order.config)?;
-        // A future is as large as all that it waits for: on the stack it would take half of it.
+        // Boxed: a future contains everything that it waits for, and would fill half of the stack.
         uplink.run(Box::pin(flow::fetch(&*uplink, order)))
     }
 
@@ -184,7 +184,7 @@ impl uplink::Machine for Host<'_> {
     }
 
     fn fill(&self, bytes: &mut [u8]) {
-        // It never fails again once it has not: no uplink is started before.
+        // Cannot fail: no uplink is started before the generator has worked once.
         let _ = ENTROPY.fill(bytes);
     }
 
@@ -197,7 +197,7 @@ impl Drop for Network<'_> {
     fn drop(&mut self) {
         self.uplink.take();
         for handle in self.taken.take() {
-            // What the firmware boots next may need its own network.
+            // Whatever the firmware boots next may need its own network stack.
             let _ = boot::connect_controller(handle, &[], None, true);
         }
     }

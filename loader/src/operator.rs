@@ -10,10 +10,10 @@ use uefi::{
     system,
 };
 
-/// How often the countdown is looked at.
+/// Interval at which the countdown is updated.
 const TICK: Duration = Duration::from_millis(200);
 
-/// Whoever sits at the firmware's console.
+/// The person at the firmware's console.
 pub struct Operator;
 
 impl flow::Operator for Operator {
@@ -46,11 +46,11 @@ enum Event {
     Key(Key),
     /// The timer fired.
     Tick,
-    /// A key was pressed that makes no character, such as Shift.
+    /// A key without a character was pressed, such as Shift.
     Nothing,
 }
 
-/// A timer that fires again and again; stopped when dropped.
+/// A periodic timer; stopped when dropped.
 struct Timer(Option<uefi::Event>);
 
 impl Timer {
@@ -65,7 +65,7 @@ impl Timer {
 impl Drop for Timer {
     fn drop(&mut self) {
         if let Some(event) = self.0.take() {
-            // It exists, so that it can be closed.
+            // It exists, so closing it cannot fail.
             let _ = boot::close_event(event);
         }
     }
@@ -79,7 +79,7 @@ fn wait(input: &mut Input, timer: &Timer) -> Event {
     let pressed = input.wait_for_key_event().ok();
     // SAFETY: the clone is only waited for, and dropped before the timer closes its event.
     let tick = timer.0.as_ref().map(|event| unsafe { event.unsafe_clone() });
-    // The timer comes first, so that a keyboard which always signals does not stop the countdown.
+    // The timer comes first, so that a keyboard that signals all the time does not stop the countdown.
     let signalled = tick.zip(pressed).and_then(|(tick, pressed)| boot::wait_for_event(&[tick, pressed]).ok());
     match signalled {
         Some(0) => Event::Tick,
@@ -117,7 +117,7 @@ fn read(input: &mut Input) -> Option<Key> {
     })
 }
 
-/// Draws what has changed. A console that fails shows less, which nobody can be told.
+/// Draws the rows that changed. Errors are ignored: there is nowhere to report that the console fails.
 fn show(output: &mut Output, screen: &Screen, before: Option<&Screen>) {
     if before.is_none() {
         clear(output);

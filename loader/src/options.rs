@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What the loader was told: its `.cmdline` section, the file on its volume, its LoadOptions, variables, and what the
-//! machine's owner told the machine.
+//! The sources of settings: the `.cmdline` section, the file on the loader's volume, LoadOptions, variables, SMBIOS and
+//! fw_cfg.
 
 use alloc::vec::Vec;
 
@@ -11,13 +11,13 @@ use uefi::{CStr16, Status, cstr16, proto::loaded_image::LoadedImage};
 
 use crate::{files, handle::open, machine, variables};
 
-/// Where the file stands on the volume that the loader was started from; the second is the older name.
+/// Paths of the file on the volume that the loader was started from; the second is the older name.
 const FILES: [&CStr16; 2] = [cstr16!("\\cloudboot\\cmdline"), cstr16!("\\cmdline")];
-/// Bytes of the file that are read: more than a command line has, in the wider of its two encodings, so that one that
-/// is too long is seen to be.
+/// Bytes of the file that are read: more than the longest command line in the wider of the two encodings, so that a
+/// longer file is detected.
 const MOST: usize = 2 * config::LONGEST + 4;
 
-/// The texts of the sources that need nothing but firmware, weakest first.
+/// The texts of all sources that need no network, weakest first.
 pub fn sources() -> Vec<Text> {
     let Some(image) = open::<LoadedImage>(uefi::boot::image_handle()) else {
         return Vec::new();
@@ -40,17 +40,17 @@ pub fn section<'a>(image: &'a LoadedImage, name: &str) -> Option<&'a [u8]> {
     // SAFETY: the firmware loaded this program there, headers and all, and it stays there while we run;
     // nothing writes to its read-only sections.
     let memory = unsafe { core::slice::from_raw_parts(base.cast::<u8>(), usize::try_from(size).ok()?) };
-    // The file is not here to be compared with: only addresses in memory are used.
+    // The file's length is unknown here, and only addresses in memory are used.
     let section = Headers::parse(memory, u64::MAX).ok()?.section(name)?;
     let start = usize::try_from(section.address).ok()?;
     memory.get(start..)?.get(..usize::try_from(section.size).ok()?)
 }
 
-/// The text of the first of the files that is there. One that cannot be read is not passed over.
+/// The text of the first of the files that exists. An unreadable one is reported, not skipped.
 fn file(device: uefi::Handle) -> Option<Text> {
     FILES.iter().find_map(|name| match files::read_start(device, name, MOST) {
         Ok(bytes) => Some(Text::new(Origin::File, &bytes?)),
-        // A volume without a driver has no files.
+        // The firmware has no driver for the volume: there is no file.
         Err(error) if error.status() == Status::UNSUPPORTED => None,
         Err(_) => Some(Text::unreadable(Origin::File)),
     })

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What happens when our own code is wrong, or memory runs out: a line, and back to the firmware.
+//! Panics and failed allocations: prints a line and returns to the firmware.
 
 use core::{fmt, panic::PanicInfo, ptr};
 
@@ -8,13 +8,13 @@ use uefi::{Status, boot, proto::loaded_image::LoadedImage};
 
 use crate::{console::Console, handle::open, nic, options, stack};
 
-/// Says why and by which way, and ends the program: the firmware goes on with its next boot option. (An allocation
-/// that fails ends here, too.)
+/// Prints the cause and the call addresses, and ends the program: the firmware goes on with its next boot option. (A
+/// failed allocation ends here, too.)
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     let (code, cause) = (codes::PANIC, info.message());
-    Console.line(format_args!("failed: {code} {cause} (by{Way}); returning to the firmware"));
-    // Nobody else would, and this program's memory is about to be used for something else.
+    Console.line(format_args!("failed: {code} {cause} (by{CallChain}); returning to the firmware"));
+    // Nobody else would stop them, and this program's memory is about to be reused.
     nic::stop_all();
     // SAFETY: the handle is that of this image, which has no exit data. What is not dropped is memory, which
     // the firmware reclaims at ExitBootServices, and an initial RAM disk that no kernel will look for.
@@ -25,14 +25,14 @@ fn panic(info: &PanicInfo<'_>) -> ! {
     }
 }
 
-/// Addresses that are shown.
+/// Most addresses that are shown.
 const MOST: usize = 10;
 
-/// Where the calls came from that led here, the last first: what the stack holds of addresses in `.text`, as offsets
-/// in the image. (Files and lines of all places that may panic would be a twentieth of the program.)
-struct Way;
+/// The call chain, the last call first: all addresses in `.text` that are on the stack, as offsets in the image. (File
+/// names and line numbers of all possible panics would make the program 5 % larger.)
+struct CallChain;
 
-impl fmt::Display for Way {
+impl fmt::Display for CallChain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let image = open::<LoadedImage>(boot::image_handle());
         let Some(image) = image.as_ref().and_then(|image| image.get()) else { return Ok(()) };

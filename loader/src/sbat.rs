@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The section `.sbat`: which generation of this program it is, by which shim revokes old ones.
+//! The section `.sbat`: the generation of this program, by which shim revokes old versions.
 //!
-//! Spec: shim's SBAT.md. The generation is raised with a release that mends a hole in Secure Boot, and only then.
+//! Spec: shim's SBAT.md. The generation is raised only with a release that fixes a Secure Boot vulnerability.
 
 use core::arch::global_asm;
 

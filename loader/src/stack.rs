@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! A stack of our own.
 //!
-//! The specification guarantees 128 KiB of stack, but EDK II for RISC-V virtual machines leaves about 20 KiB,
-//! with the device tree right below, and no firmware watches the end. So the program runs on memory that it
-//! has allocated, painted, to see how much of it is used.
+//! The specification guarantees 128 KiB of stack, but EDK II for RISC-V virtual machines leaves about 20 KiB, with the
+//! device tree right below, and no firmware watches the end. So the program runs on memory that it has allocated
+//! itself, filled with a pattern to measure how much of it is used.
 
 use alloc::{vec, vec::Vec};
 use core::{
@@ -12,30 +12,30 @@ use core::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-/// Bytes of the stack: four times what may be used.
+/// Bytes of the stack: four times the budget for its use.
 const SIZE: usize = 256 * 1024;
 const PATTERN: u64 = 0x5ac3_1e77_a90b_42d6;
 /// End of the stack that is in use.
 static TOP: AtomicUsize = AtomicUsize::new(0);
 
-/// Address of the end of the stack that the program runs on; 0 before it does.
+/// Address of the end of the stack that the program runs on; 0 before it runs there.
 #[cfg(not(target_os = "linux"))]
 pub fn top() -> usize {
     TOP.load(Ordering::Relaxed)
 }
 
-/// The painted stack.
+/// A stack filled with a pattern.
 pub struct Stack {
     words: Vec<u64>,
 }
 
 impl Stack {
-    /// Allocates and paints.
+    /// Allocates and fills it.
     pub fn new() -> Self {
         Self { words: vec![PATTERN; SIZE / 8] }
     }
 
-    /// Bytes that have been used at any time, from the top down.
+    /// The most bytes that were ever used, from the top down.
     pub fn peak(&self) -> usize {
         let start = self.words.as_ptr();
         let untouched = (0..self.words.len()).take_while(|word| {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Who may sign, as this program's own file and the volume that it was started from have it.
+//! Who may sign: read from this program's own sections and from the volume that it was started from.
 
 use alloc::vec::Vec;
 
@@ -17,14 +17,14 @@ pub fn section(name: &str) -> Vec<u8> {
     image.and_then(|image| options::section(&image, name).map(<[u8]>::to_vec)).unwrap_or_default()
 }
 
-/// What sources that are not built in may set: Secure Boot and a key lock the machine.
+/// What sources that are not built in may set: Secure Boot or a built-in key locks the machine.
 pub fn of_machine() -> Trust {
     let built_in = Config::resolve(&[Text::new(Origin::Section, &section(own::CMDLINE))], Trust::Open);
     flow::trust_of(&built_in, &sections(), variables::is_secure_boot())
 }
 
-/// Who may sign what comes from a registry; None where neither keys nor identities are set. What cannot be used is
-/// reported and left out.
+/// Who may sign images of a registry; None if neither keys nor identities are set. Unusable ones are reported and left
+/// out.
 pub fn signers(config: &Config, trust: Trust, console: &Journal<'_>) -> Option<Policy> {
     let tell = |failure: &flow::Failure| console.line(format_args!("{failure}"));
     flow::signers(config, sections(), trust, &files::of_settings, &tell)

@@ -22,13 +22,13 @@ use crate::{
 
 const LOADER: VariableVendor = VariableVendor(guid!("4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"));
 const CLOUD_BOOT: VariableVendor = VariableVendor(guid!("c10ddb07-83c5-4d3e-9b76-1f4c0e7a3b8e"));
-/// What the booted system sees and the next boot does not.
+/// Visible to the booted system, gone at the next boot.
 const VOLATILE: VariableAttributes =
     VariableAttributes::BOOTSERVICE_ACCESS.union(VariableAttributes::RUNTIME_ACCESS);
-/// What the next boot sees, too.
+/// Kept for the next boot, too.
 const LASTING: VariableAttributes = VOLATILE.union(VariableAttributes::NON_VOLATILE);
 
-/// So many of the firmware's variables are looked at: a store has room for some hundreds.
+/// Most firmware variables that are enumerated: a store has room for some hundreds.
 const MOST_VARIABLES: usize = 4096;
 
 /// The firmware's variables.
@@ -49,7 +49,7 @@ impl flow::Variables for Variables {
 
     fn remove(&self, vendor: Vendor, name: &str) {
         if let Ok(name) = CString16::try_from(name) {
-            // One that is not there any more is as good as removed.
+            // A failure means that it does not exist, which is fine.
             let _ = runtime::delete_variable(&name, &guid_of(vendor));
         }
     }
@@ -59,7 +59,8 @@ impl flow::Variables for Variables {
     }
 }
 
-/// They are seen until ExitBootServices only. One that a booted system makes has the runtime attribute.
+/// These variables are accessible only until ExitBootServices. One that a booted system created has the runtime
+/// attribute.
 impl flow::Floors for Variables {
     fn kept(&self, name: &str) -> Floor {
         let Ok(name) = CString16::try_from(name) else { return Floor::None };
@@ -72,7 +73,7 @@ impl flow::Floors for Variables {
     }
 
     fn keep(&self, name: &str, value: &[u8]) -> Result<(), String> {
-        let name = CString16::try_from(name).map_err(|_| String::from("not a name of a variable"))?;
+        let name = CString16::try_from(name).map_err(|_| String::from("not a valid variable name"))?;
         let attributes = VariableAttributes::NON_VOLATILE.union(VariableAttributes::BOOTSERVICE_ACCESS);
         let set = runtime::set_variable(&name, &CLOUD_BOOT, attributes, value);
         set.map_err(|error| format!("EFI status {}", error.status()))
@@ -103,18 +104,18 @@ fn get(vendor: &VariableVendor, name: &str) -> Option<Vec<u8>> {
 
 fn set(vendor: &VariableVendor, name: &str, attributes: VariableAttributes, value: &[u8]) {
     if let Ok(name) = CString16::try_from(name) {
-        // Firmware whose store is full boots all the same.
+        // A full store must not fail the boot.
         let _ = runtime::set_variable(&name, vendor, attributes, value);
     }
 }
 
-/// A global variable of 64 bits; 0 where it does not exist.
+/// A 64-bit global variable; 0 if it does not exist.
 fn global(name: &str) -> u64 {
     let value = get(&VariableVendor::GLOBAL_VARIABLE, name).unwrap_or_default();
     value.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
-/// Secure Boot is on.
+/// Whether Secure Boot is on.
 pub fn is_secure_boot() -> bool {
     get(&VariableVendor::GLOBAL_VARIABLE, "SecureBoot").as_deref() == Some(&[1])
 }
@@ -130,14 +131,14 @@ pub fn secure_boot() -> &'static str {
     }
 }
 
-/// Resets the machine and has the firmware open its setup.
+/// Resets the machine into the firmware setup.
 pub fn open_setup() -> ! {
     let wanted = global("OsIndications") | interface::BOOT_TO_FIRMWARE_SETUP;
     set(&VariableVendor::GLOBAL_VARIABLE, "OsIndications", LASTING, &wanted.to_le_bytes());
     runtime::reset(ResetType::WARM, Status::SUCCESS, None)
 }
 
-/// Tells the booted system who we are and when we started.
+/// Tells the booted system the loader's name, version and start time.
 pub fn introduce(version: &str, clock: &Clock) {
     let write = |name, value: &str| Variables.write(Vendor::Loader, name, &text::encode(value));
     // Cannot saturate: the program started after the machine.
@@ -159,13 +160,13 @@ pub fn introduce(version: &str, clock: &Clock) {
     }
 }
 
-/// What the firmware calls itself.
+/// The firmware's vendor and revision.
 pub fn firmware() -> String {
     let revision = system::firmware_revision();
     format!("{} {}.{:02}", system::firmware_vendor(), revision >> 16, revision & 0xffff)
 }
 
-/// The texts that are set as variables: a command line, and a target.
+/// The settings in variables: a command line, and a target.
 pub fn texts() -> [Option<Vec<u8>>; 2] {
     [get(&CLOUD_BOOT, "CloudBootCmdline"), get(&CLOUD_BOOT, "CloudBootTarget")]
 }

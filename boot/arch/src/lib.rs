@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The architectures that cloud-boot is built for, by every name that they have.
+//! The architectures that cloud-boot is built for, and every name they go by.
 //!
 //! ```
 //! use arch::Arch;
@@ -39,7 +39,7 @@ impl Arch {
     /// The names of all, in the same order.
     pub const NAMES: [&str; 4] = ["x86_64", "aarch64", "riscv64", "loongarch64"];
 
-    /// As Linux, Rust and QEMU call it, and the names of our own files and targets.
+    /// The name that Linux, Rust and QEMU use, and that our own files and targets have.
     pub const fn name(self) -> &'static str {
         match self {
             Self::X86_64 => "x86_64",
@@ -49,7 +49,7 @@ impl Arch {
         }
     }
 
-    /// As Debian calls it.
+    /// Debian's name.
     pub const fn debian(self) -> &'static str {
         match self {
             Self::X86_64 => "amd64",
@@ -69,7 +69,7 @@ impl Arch {
         }
     }
 
-    /// As it stands in names of EFI programs, and as the Boot Loader Specification calls it.
+    /// The name in file names of EFI programs, and in the Boot Loader Specification.
     ///
     /// Spec: UEFI 2.11, section 3.5.1.1; UAPI.1, "architecture".
     pub const fn efi(self) -> &'static str {
@@ -81,7 +81,7 @@ impl Arch {
         }
     }
 
-    /// The program in `\EFI\BOOT` that firmware starts from a medium that it knows nothing of.
+    /// The program in `\EFI\BOOT` that firmware starts from a medium without a boot option.
     ///
     /// Spec: UEFI 2.11, section 3.5.1.1.
     pub const fn boot_file(self) -> &'static str {
@@ -103,7 +103,7 @@ impl Arch {
         })
     }
 
-    /// The architecture of programs with this machine; none if cloud-boot is not built for it.
+    /// The architecture of programs with this machine type; none if cloud-boot is not built for it.
     pub fn of_machine(machine: u16) -> Option<Self> {
         Self::ALL.into_iter().find(|arch| arch.machine() == Machine(machine))
     }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Kinds of processors, as PE counts them.
+//! Machine types of PE files.
 
 use core::fmt;
 
 use crate::Arch;
 
-/// `IMAGE_FILE_HEADER.Machine`: the kind of processor that a program is for, one of ours or not. Shown by the name
+/// `IMAGE_FILE_HEADER.Machine`: the processor architecture that a program is for, supported or not. Shown by the name
 /// that Linux and Rust give it.
 ///
 /// Spec: UEFI 2.11, section 2.1.1; Microsoft PE Format, "Machine Types".

@@ -3,7 +3,7 @@
 
 use crate::{Config, KEYS, Origin, Problem, Trust};
 
-/// What a boot file of ours begins with; others are for other programs.
+/// Prefix of a boot file for this program; others are for other programs.
 pub const SCHEME: &str = "oci://";
 
 const IMAGE: &str = "cloudboot.image";
@@ -20,7 +20,7 @@ impl Config {
     }
 
     /// The same with the image that a DHCP server names, where it [may](Self::wants_boot_file) and the boot file begins
-    /// with [`SCHEME`]. [`Problem::Plain`] says that nobody vouches for it.
+    /// with [`SCHEME`]. [`Problem::Plain`] reports that it is not authenticated.
     #[must_use]
     pub fn with_boot_file(mut self, boot_file: &str, trust: Trust) -> Self {
         let key = KEYS.iter().find(|key| key.name == IMAGE).filter(|_| boot_file.starts_with(SCHEME));
@@ -50,8 +50,8 @@ mod tests {
         let config = config("cloudboot.net.wait=5", Trust::Open).with_boot_file(FILE, Trust::Open);
         assert_eq!(config.image(), Some(FILE));
         let said: std::vec::Vec<_> = config.problems().iter().map(ToString::to_string).collect();
-        let expected = "E-CONFIG-PLAIN cloudboot.image (DHCP): not authenticated, whoever answered on this network may \
-                        have written it";
+        let expected = "E-CONFIG-PLAIN cloudboot.image (DHCP): not authenticated: anyone on this network may have \
+                        sent it";
         assert_eq!(said, [expected]);
         assert_eq!(
             config.explain().last().unwrap(),

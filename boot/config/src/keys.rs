@@ -5,7 +5,7 @@ use core::fmt;
 
 use Locked::{BuiltIn, Refused, Taken, WithSignatureKey};
 
-/// What a key's value may be.
+/// The values that a key accepts.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Value {
     /// `0` or `1`.
@@ -25,7 +25,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// Whether a key of this kind can have the value.
+    /// Whether a key of this kind accepts the value.
     pub fn accepts(self, value: &str) -> bool {
         match self {
             Self::Flag => matches!(value, "0" | "1"),
@@ -66,38 +66,38 @@ pub struct Key {
     pub name: &'static str,
     /// What it may be set to.
     pub value: Value,
-    /// Never shown.
+    /// Its value is a secret and is never shown.
     pub is_secret: bool,
     /// Given more than once, all values count.
     pub is_list: bool,
     /// Who may set it on a locked machine.
     pub locked: Locked,
-    /// What a locked machine makes of it where the metadata document sets it; none: the document never may.
+    /// Whether a locked machine accepts it from the metadata document; none: the document may never set it.
     pub metadata: Option<Locked>,
-    /// Whether it does something today; other keys are accepted and have no effect yet.
+    /// Whether it has an effect today; other keys are accepted and have none yet.
     pub acts: bool,
 }
 
-/// What a locked machine makes of a key from a source that is not built in.
+/// Whether a locked machine accepts a key from a source that is not built in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Locked {
     /// It is refused.
     Refused,
-    /// It is taken: it cannot weaken what is verified.
+    /// It is accepted: it cannot weaken what is verified.
     Taken,
-    /// It is taken where a signature key is built in: the signature decides.
+    /// It is accepted if a signature key is built in: the signature decides.
     WithSignatureKey,
     /// It is refused, even on a machine that is not locked: it says who is trusted.
     BuiltIn,
 }
 
 impl Key {
-    /// Whether the word is the kernel's, too, and is passed on to it.
+    /// Whether it is a kernel parameter, too, and is passed on to the kernel.
     pub fn is_shared(&self) -> bool {
         matches!(self.name, "ip" | "BOOTIF")
     }
 
-    /// The key, which the metadata document may set, too.
+    /// The same key, which the metadata document may set, too.
     const fn of_document(self, locked: Locked) -> Self {
         Self { metadata: Some(locked), ..self }
     }
@@ -123,12 +123,12 @@ const fn built_in(name: &'static str) -> Key {
     Key { locked: BuiltIn, ..key(name, Value::Text) }
 }
 
-/// A key and what its users are told of it. Only the page of the book reads more than the key.
+/// A key with its documentation. Only the generator of the book's page reads more than the key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Row {
     /// The key.
     pub key: Key,
-    /// What counts where it is not set.
+    /// The value that applies if the key is not set.
     pub default: &'static str,
     /// What setting it does.
     pub means: &'static str,
@@ -145,7 +145,7 @@ const fn later(key: Key, default: &'static str, means: &'static str) -> Row {
 /// Every key that exists.
 pub const KEYS: &[Key] = &keys(ROWS);
 
-/// The keys of the rows: the texts stay behind.
+/// The keys of the rows, without the texts, so that programs do not carry those.
 const fn keys<const N: usize>(rows: [Row; N]) -> [Key; N] {
     let mut keys = [key("", Value::Any); N];
     let (mut from, mut to): (&[Row], &mut [Key]) = (&rows, &mut keys);
@@ -156,57 +156,57 @@ const fn keys<const N: usize>(rows: [Row; N]) -> [Key; N] {
     keys
 }
 
-/// Every key, with what its users are told.
+/// Every key, with its documentation.
 pub const ROWS: [Row; 53] = [
     acts(
         free("cloudboot.target", Value::Text).of_document(Taken),
         "the default of the image",
-        "starts the entry with this id or title, or the first of this system (`linux`, `windows`, `freebsd`, `netbsd`, `openbsd`), and no other entry; quote it where it has spaces",
+        "starts only the entry with this id or title, or the first entry of this operating system (`linux`, `windows`, `freebsd`, `netbsd`, `openbsd`); quote a value that has spaces",
     ),
     acts(
         key("cloudboot.disk", Value::Any).of_document(Taken),
         "every disk",
-        "looks only there: `/dev/vda2`, `LABEL=`, `UUID=`, `PARTUUID=`, `PARTLABEL=`, `/dev/disk/by-*/...`; `cloudboot.debug=1` shows which disk is `/dev/vda`",
+        "searches only this disk or volume: `/dev/vda2`, `LABEL=`, `UUID=`, `PARTUUID=`, `PARTLABEL=`, `/dev/disk/by-*/...`; `cloudboot.debug=1` shows which disk is `/dev/vda`",
     ),
     acts(
         key("cloudboot.disk.device", Value::Any).of_document(Taken),
         "the default subvolume, then where distributions put systems",
-        "looks only in this subvolume or snapshot of btrfs: its path from the top (`@`, `root`, `@/.snapshots/5/snapshot`; `/` is the top itself), or `subvolid=256`; with `cloudboot.disk`, on that disk",
+        "searches only this subvolume or snapshot of btrfs: its path from the top (`@`, `root`, `@/.snapshots/5/snapshot`; `/` is the top itself), or `subvolid=256`; with `cloudboot.disk`, only on that disk",
     ),
     acts(key("cloudboot.disk.kernel", Value::Path).of_document(Taken), "", "starts this kernel"),
     acts(
         key("cloudboot.disk.initrd", Value::Path).of_document(Taken),
         "",
-        "with this initrd; only beside `cloudboot.disk.kernel`",
+        "the initrd for it; only together with `cloudboot.disk.kernel`",
     ),
     acts(
         key("cloudboot.menu", Value::Word(&["auto", "always", "hidden", "locked"])),
         "`auto`",
-        "whether the menu is shown: when there is something to choose, always, or after a key only; `locked`: as `auto`, without editing",
+        "when the menu is shown: `auto`: if there is something to choose; `always`; `hidden`: only after a key press; `locked`: as `auto`, without editing",
     ),
     acts(free("cloudboot.timeout", Value::Seconds), "that of the image, or 5", "how long the menu waits"),
-    acts(key("cloudboot.retry", Value::Number), "0", "how often everything is tried once more"),
+    acts(key("cloudboot.retry", Value::Number), "0", "how many times the whole boot is retried"),
     acts(
         key("cloudboot.failure", Value::Word(&["menu", "firmware", "reboot", "shell"])),
         "`firmware`",
-        "where a boot ends that failed; `shell` is for init, in the loader it is `firmware`",
+        "what follows a failed boot; `shell` is for init and means `firmware` in the loader",
     ),
     acts(
         free("cloudboot.debug", Value::Flag),
         "0",
         "shows every value with its source, every disk, volume and entry, and the memory used",
     ),
-    acts(free("cloudboot.quiet", Value::Flag), "0", "no first line"),
+    acts(free("cloudboot.quiet", Value::Flag), "0", "omits the first line"),
     acts(
         key("cloudboot.cmdline", Value::Text).of_document(Refused),
         "the entry's own",
         "replaces the kernel's command line",
     ),
-    acts(key("cloudboot.cmdline.extra", Value::Text), "", "is appended to it"),
+    acts(key("cloudboot.cmdline.extra", Value::Text), "", "is appended to the kernel's command line"),
     acts(
         key("cloudboot.console", Value::Text),
         "",
-        "appends `console=` with this value where the command line names no console",
+        "appends `console=` with this value if the command line names no console",
     ),
     later(
         key("cloudboot.exit", Value::Word(&["kexec", "reboot", "firmware"])).of_document(Refused),
@@ -216,7 +216,7 @@ pub const ROWS: [Row; 53] = [
     later(
         free("cloudboot.keymap", Value::Word(&["us", "fr", "fr-mac", "de", "uk", "es"])).of_document(Refused),
         "`us`",
-        "keys of init's menu; the loader gets characters from the firmware",
+        "keyboard layout of init's menu; the loader gets characters from the firmware",
     ),
     later(
         key("cloudboot.disk.fs", Value::Word(&["auto", "ext4", "xfs", "btrfs", "zfs", "ufs", "fat", "ntfs"]))
@@ -227,12 +227,12 @@ pub const ROWS: [Row; 53] = [
     later(
         Key { is_secret: true, ..key("cloudboot.disk.luks-passphrase", Value::Text).of_document(Taken) },
         "",
-        "opens encrypted disks; the word `$(metadata)` takes it from the metadata",
+        "passphrase of encrypted disks; the value `$(metadata)` takes it from the metadata",
     ),
     acts(
         signed("cloudboot.plan").of_document(WithSignatureKey),
         "",
-        "OCI reference of the plan; this version fetches none, and no entry of a disk starts in its place without `cloudboot.local=1`",
+        "OCI reference of the plan; this version does not fetch plans, and entries of disks start instead only with `cloudboot.local=1`",
     ),
     later(key("cloudboot.plan.modpack", Value::Text), "", "OCI reference of kernel modules for the initrd"),
     acts(
@@ -249,35 +249,35 @@ pub const ROWS: [Row; 53] = [
     acts(
         key("cloudboot.cosign", Value::Word(&["enforce", "warn", "off"])),
         "`enforce` where a signature key is built in",
-        "what a missing or wrong signature leads to: the boot is refused, or warned of, or signatures are not looked at; without keys, `off` starts what has no digest, and `enforce` refuses everything",
+        "what happens if a signature is missing or wrong: `enforce` refuses the boot, `warn` goes on with a warning, `off` checks no signatures; without keys, `off` also starts references without a digest, and `enforce` refuses everything",
     ),
     acts(
         Key { is_list: true, ..key("cloudboot.cosign.key", Value::Path) },
         "",
-        "a further signature key, PEM: a path on the volume that the loader was started from, on a locked machine with its digest, `/PATH@sha256:HEX`; may be repeated",
+        "an additional signature key, PEM: a path on the volume that the loader was started from; on a locked machine with its digest, `/PATH@sha256:HEX`; may be repeated",
     ),
     acts(key("cloudboot.cosign.threshold", Value::Number), "1", "how many of the keys must have signed"),
     acts(
         built_in("cloudboot.cosign.identity"),
         "",
-        "signatures without a key of their own: who may sign, as the certificate names them; `*` is any text",
+        "for keyless signatures: who may sign, as the certificate names them; `*` matches any text",
     ),
     acts(
         built_in("cloudboot.cosign.issuer"),
         "",
-        "and who vouches for that identity, as the certificate names the issuer; `*` is any text",
+        "for keyless signatures: who issued that identity, as the certificate names the issuer; `*` matches any text",
     ),
     acts(
         built_in("cloudboot.cosign.trusted-root"),
         "the one that is built in",
-        "their trusted root, `trusted_root.json`: a path on the volume that the loader was started from, with its digest, `/PATH@sha256:HEX`",
+        "for keyless signatures: the trusted root, `trusted_root.json`: a path on the volume that the loader was started from, with its digest, `/PATH@sha256:HEX`",
     ),
     acts(
         free("cloudboot.net.wait", Value::Seconds),
         "45 for a link, 60 for an address",
         "shortens the waits for a link and for an address",
     ),
-    acts(free("cloudboot.dns", Value::Text), "those of DHCP", "resolvers, with commas between them"),
+    acts(free("cloudboot.dns", Value::Text), "those of DHCP", "resolvers, separated by commas"),
     acts(free("cloudboot.net.skip", Value::Flag).of_document(Taken), "0", "no DHCP"),
     acts(
         free("cloudboot.net.static", Value::Text).of_document(Taken),
@@ -290,13 +290,13 @@ pub const ROWS: [Row; 53] = [
         "only this network interface: name or MAC",
     ),
     acts(free("cloudboot.net.vlan", Value::Number), "", "802.1Q tag"),
-    acts(secret("cloudboot.net.proxy"), "", "URL of an HTTP proxy, which may have a password"),
+    acts(secret("cloudboot.net.proxy"), "", "URL of an HTTP proxy; may contain a password"),
     later(free("cloudboot.net.ntp", Value::Text), "", "sets the clock: address, or `1` for DHCP's"),
     later(free("cloudboot.net.lldp", Value::Flag).of_document(Taken), "0", "listens to LLDP"),
     later(key("cloudboot.lldp", Value::Flag), "0", "listens to LLDP"),
-    later(key("cloudboot.lldp.wait", Value::Text), "10s", "how long"),
+    later(key("cloudboot.lldp.wait", Value::Text), "10s", "how long to listen to LLDP"),
     later(key("cloudboot.lldp.tx", Value::Flag), "0", "announces this machine by LLDP"),
-    later(key("cloudboot.lldp.name", Value::Text), "", "as what"),
+    later(key("cloudboot.lldp.name", Value::Text), "", "the name to announce by LLDP"),
     later(secret("cloudboot.openstack.auth-url").of_document(Taken), "", "Keystone's URL, for the metadata"),
     later(secret("cloudboot.openstack.app-cred-id").of_document(Taken), "", "application credential: its id"),
     later(
@@ -306,7 +306,7 @@ pub const ROWS: [Row; 53] = [
     ),
     acts(
         free("cloudboot.metadata.url", Value::Text),
-        "that of OpenStack or EC2, where the machine says that it is there",
+        "that of OpenStack or EC2, if the machine reports one of them",
         "URL of the metadata document",
     ),
     acts(
@@ -317,16 +317,16 @@ pub const ROWS: [Row; 53] = [
     acts(
         free("cloudboot.cache", Value::Flag),
         "0",
-        "keeps the image of `cloudboot.image` on the volume that the loader was started from, and starts the last good one where the registry cannot be reached",
+        "caches the image of `cloudboot.image` on the volume that the loader was started from, and starts the last good one if the registry cannot be reached",
     ),
     acts(free("rd.cloudboot.user", Value::Text).of_document(Taken), "", "user at the registry"),
     acts(secret("rd.cloudboot.pass").of_document(Taken), "", "password at the registry"),
-    acts(free("ip", Value::Text), "", "static IPv4, in the form that Linux has for it"),
+    acts(free("ip", Value::Text), "", "static IPv4, in the syntax of the Linux kernel"),
     acts(free("BOOTIF", Value::Text), "", "MAC of the only network interface to use"),
     acts(
         key("cloudboot.ca", Value::Text).of_document(Refused),
         "",
-        "further root certificates, PEM: a path on the volume that the loader was started from, or a URL with the file's digest, `https://host/ca.pem@sha256:...`",
+        "additional root certificates, PEM: a path on the volume that the loader was started from, or a URL with the file's digest, `https://host/ca.pem@sha256:...`",
     ),
 ];
 

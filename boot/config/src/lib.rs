@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The `cloudboot.*` keys: where they come from, which source wins, who may set what.
 //!
-//! One resolver for the loader and for init. Sources are given weakest first; each effective value keeps the
-//! source that it came from. Keys that do not exist, values that are wrong and keys that a source may not set
-//! are problems, named once, never silently ignored.
+//! One resolver for the loader and for init. Sources are given weakest first; each effective value keeps the source
+//! that it came from. Unknown keys, malformed values and keys that a source may not set are problems: each is reported
+//! once, none is silently ignored.
 #![no_std]
 
 extern crate alloc;
@@ -34,10 +34,10 @@ pub use text::Text;
 use line::MOST;
 use secret::Secret;
 
-/// What starts a key of ours, besides those of other programs that we share.
+/// Prefix of our own keys; a few others are shared with other programs.
 const PREFIX: &str = "cloudboot.";
 
-/// Where a setting comes from. Later ones are stronger, and trusted less; the last one is the weakest.
+/// Where a setting comes from. Later ones override earlier ones and are trusted less; the last one is the weakest.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Origin {
     /// The `.cmdline` section, built into the program.
@@ -52,7 +52,7 @@ pub enum Origin {
     Smbios,
     /// QEMU's fw_cfg file `opt/org.cloudboot/cmdline`.
     FwCfg,
-    /// The metadata document of the cloud that the machine runs in. What counts most is trusted least.
+    /// The metadata document of the cloud that the machine runs in. It overrides all others and is trusted least.
     Metadata,
     /// The boot file that a DHCP server names. It counts only where nothing else says what to boot, and is trusted no
     /// more than the metadata.
@@ -60,7 +60,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// Built in, and so covered by the program's own signature.
+    /// Whether it is built in, and so covered by the program's own signature.
     fn is_built_in(self) -> bool {
         self == Self::Section
     }
@@ -81,12 +81,12 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Whether what is not built in is restricted.
+/// How far sources that are not built in are restricted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Trust {
     /// Every source may set every key.
     Open,
-    /// Secure Boot is on: other sources may set a few keys only.
+    /// Secure Boot is on: other sources may set only a few keys.
     Locked,
     /// A signature key is built in: they may also say which signed artifact is booted.
     LockedWithKey,
@@ -152,7 +152,7 @@ impl Config {
         if words(text.as_str()).nth(MOST).is_some() {
             return self.note(Problem::Line { origin, cause: "more than 4096 words" });
         }
-        // What stands behind `--` is for the first program that the kernel starts.
+        // Everything after `--` is for init, the first program that the kernel starts.
         let mut is_ours = true;
         for word in words(text.as_str()) {
             is_ours &= word.raw != "--";
@@ -172,7 +172,7 @@ impl Config {
         }
     }
 
-    /// Sets a key, if the source may and the key can have the value; whether it did.
+    /// Sets a key if the source may set it and the key accepts the value; returns whether it did.
     fn set(&mut self, key: &'static Key, value: &str, origin: Origin, trust: Trust) -> bool {
         let problem = if origin == Origin::Metadata && key.metadata.is_none() {
             Problem::Never { name: key.name.into() }
@@ -197,20 +197,20 @@ impl Config {
         false
     }
 
-    /// Each problem is said once, however often it occurs.
+    /// Keeps a problem once, however often it occurs.
     fn note(&mut self, problem: Problem) {
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
     }
 
-    /// What was wrong with the texts.
+    /// What is wrong with the texts.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }
 
-    /// The words that are not ours, as they stood, for the kernel's command line. On a locked machine those of
-    /// sources that are not built in are refused.
+    /// The words that are not ours, unchanged, for the kernel's command line. On a locked machine, those of sources
+    /// that are not built in are refused.
     pub fn rest(&self) -> String {
         self.rest.join(" ")
     }
@@ -276,17 +276,17 @@ impl Config {
         self.get("cmdline.extra")
     }
 
-    /// `disk`: the volume to look in; none, or empty: every volume.
+    /// `disk`: the volume to search; none, or empty: every volume.
     pub fn disk(&self) -> Option<&str> {
         self.get("disk").filter(|disk| !disk.is_empty())
     }
 
-    /// `disk.device`: the subvolume to look in; none, or empty: those that systems usually stand in.
+    /// `disk.device`: the subvolume to search; none, or empty: those that systems are usually installed in.
     pub fn disk_device(&self) -> Option<&str> {
         self.get("disk.device").filter(|device| !device.is_empty())
     }
 
-    /// `disk.kernel`: the kernel, wherever configuration looks for it.
+    /// `disk.kernel`: the kernel, whatever the image's own configuration names.
     pub fn disk_kernel(&self) -> Option<&str> {
         self.get("disk.kernel")
     }
@@ -301,7 +301,7 @@ impl Config {
         self.number("timeout")
     }
 
-    /// `retry`: how often everything is tried once more.
+    /// `retry`: how many times the whole boot is retried.
     pub fn retry(&self) -> u32 {
         self.number("retry").unwrap_or(0)
     }
@@ -316,7 +316,7 @@ impl Config {
         }
     }
 
-    /// `failure`: where a boot ends that failed.
+    /// `failure`: what follows a failed boot.
     pub fn failure(&self) -> OnFailure {
         match self.get("failure") {
             Some("menu") => OnFailure::Menu,
@@ -330,7 +330,7 @@ impl Config {
         self.get(name).and_then(|digits| digits.parse().ok())
     }
 
-    /// `console`: added where the command line names no console.
+    /// `console`: appended if the command line names no console.
     pub fn console(&self) -> Option<&str> {
         self.get("console")
     }
@@ -343,7 +343,7 @@ pub enum Menu {
     Auto,
     /// It is always shown.
     Always,
-    /// It is shown when a key is held.
+    /// It is shown after a key press only.
     Hidden,
     /// As automatic, but command lines cannot be edited.
     Locked,

@@ -6,15 +6,15 @@ pub const LONGEST: usize = 64 * 1024;
 /// Words of a line.
 pub(crate) const MOST: usize = 4096;
 
-/// A word of a command line. White space outside of double quotes ends it; quotes around the whole word or the
-/// whole value are no part of it, any others are.
+/// A word of a command line. White space outside of double quotes ends it. Quotes around the whole word or the whole
+/// value are removed, any others stay.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Word<'a> {
-    /// As it stands in the line, quotes included.
+    /// The word as written, quotes included.
     pub raw: &'a str,
-    /// What stands before the first `=`, or the whole word.
+    /// The part before the first `=`, or the whole word.
     pub name: &'a str,
-    /// What stands behind the first `=`; none where there is no `=`.
+    /// The part after the first `=`; none without a `=`.
     pub value: Option<&'a str>,
 }
 
@@ -22,7 +22,7 @@ impl<'a> Word<'a> {
     fn new(raw: &'a str) -> Self {
         let text = without_quotes(raw);
         let (name, value) = match text.split_once('=') {
-            // `next_arg` takes a `=` at the start for a part of the name.
+            // `next_arg` treats a `=` at the start as part of the name.
             Some(("", _)) | None => (text, None),
             Some((name, value)) => (name, Some(without_quotes(value))),
         };
@@ -41,7 +41,7 @@ pub fn words(line: &str) -> impl Iterator<Item = Word<'_>> {
     })
 }
 
-/// Bytes of the word that a text starts with.
+/// Length in bytes of the word at the start of a text.
 fn end(text: &str) -> usize {
     let mut is_quoted = false;
     let ends = |c: char| {
@@ -51,12 +51,12 @@ fn end(text: &str) -> usize {
     text.find(ends).unwrap_or(text.len())
 }
 
-/// Without a quote in front, and then without one behind.
+/// Removes a quote at the start, and then one at the end.
 fn without_quotes(text: &str) -> &str {
     text.strip_prefix('"').map_or(text, |inner| inner.strip_suffix('"').unwrap_or(inner))
 }
 
-/// A NUL ends what firmware calls a string; here it separates.
+/// A NUL ends a string of the firmware; here it separates words.
 fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\x0b' | '\x0c' | '\r' | '\0')
 }

@@ -7,9 +7,9 @@ impl Config {
     /// The same with what a metadata document sets: whole names of keys and values. `problems` are those of the
     /// document itself.
     ///
-    /// It counts for what is fetched and started afterwards: addresses, resolvers, roots and logins that were used to
-    /// fetch the document are in use already. What it may set is [`Key::metadata`](crate::Key::metadata)'s matter,
-    /// whether the machine is locked or not; anything else is refused by name.
+    /// It applies to what is fetched and started afterwards: the addresses, resolvers, roots and logins that fetched
+    /// the document are in use already. [`Key::metadata`](crate::Key::metadata) says what it may set, whether the
+    /// machine is locked or not; anything else is refused by name.
     #[must_use]
     pub fn with_metadata<'a>(
         mut self,
@@ -27,8 +27,8 @@ impl Config {
         self
     }
 
-    /// The same where a document was to be there and cannot be had. With a signature key it could have named an image, and
-    /// whoever keeps it away must not choose the disk.
+    /// The same if a document was expected and is not available. With a signature key built in, it could have named an
+    /// image: whoever blocks it must not make the machine boot from disk instead.
     #[must_use]
     pub fn without_metadata(self, trust: Trust) -> Self {
         Self { lacks_document: trust == Trust::LockedWithKey, ..self }
@@ -39,7 +39,7 @@ impl Config {
         self.lacks_document
     }
 
-    /// `metadata.url`: where the metadata document is; none: where the machine's cloud has it.
+    /// `metadata.url`: where the metadata document is; none: at the usual address of the machine's cloud.
     pub fn metadata_url(&self) -> Option<&str> {
         self.get("metadata.url")
     }

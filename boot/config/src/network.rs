@@ -8,9 +8,9 @@ use crate::{Config, Origin};
 pub enum Cosign {
     /// A signature is required.
     Enforce,
-    /// A missing or wrong signature is said.
+    /// A missing or wrong signature is a warning.
     Warn,
-    /// Signatures are not looked at.
+    /// Signatures are not checked.
     Off,
 }
 
@@ -34,8 +34,8 @@ impl Config {
         self.get("plan").filter(|plan| !plan.is_empty())
     }
 
-    /// The key of them that says what starts: `image` before `plan`, which counts only where disks do not start in its
-    /// place ([`local`](Self::local)).
+    /// The key that says what starts: `image` before `plan`. `plan` counts only if disks do not start in its place
+    /// ([`local`](Self::local)).
     pub fn source(&self) -> Option<&'static str> {
         match (self.image(), self.plan()) {
             (Some(_), _) => Some("cloudboot.image"),
@@ -44,7 +44,8 @@ impl Config {
         }
     }
 
-    /// Whether disks are not to start unattended: something else says what starts, or was to say it and cannot be had.
+    /// Whether disks must not start unattended: something else says what starts, or should have said it and is not
+    /// available.
     pub fn holds_disks_back(&self) -> bool {
         (self.source().is_some() || self.lacks_metadata()) && !self.local()
     }
@@ -54,7 +55,7 @@ impl Config {
         self.is_on("local")
     }
 
-    /// `cache`: whether what was verified is kept, and used where the registry cannot be reached.
+    /// `cache`: whether verified images are cached, and started if the registry cannot be reached.
     pub fn cache(&self) -> bool {
         self.is_on("cache")
     }
@@ -64,7 +65,7 @@ impl Config {
         self.is_on("insecure")
     }
 
-    /// `cosign`: what a missing or wrong signature leads to; none if nothing says it.
+    /// `cosign`: what happens if a signature is missing or wrong; none if it is not set.
     pub fn cosign(&self) -> Option<Cosign> {
         Some(match self.get("cosign")? {
             "warn" => Cosign::Warn,
@@ -123,7 +124,7 @@ impl Config {
         self.number("net.vlan")
     }
 
-    /// `net.skip`: nobody is asked for an address.
+    /// `net.skip`: no DHCP.
     pub fn net_skip(&self) -> bool {
         self.is_on("net.skip")
     }
@@ -138,7 +139,7 @@ impl Config {
         self.named("ip")
     }
 
-    /// `dns`: resolvers with commas between them.
+    /// `dns`: resolvers, separated by commas.
     pub fn dns(&self) -> Option<&str> {
         self.get("dns")
     }
@@ -150,14 +151,13 @@ impl Config {
 
     /// The login for the registry of `image`.
     ///
-    /// It goes only to a host that the same source names, or a more trusted one: whoever may change `image` must not
-    /// get a password that somebody else wrote down for another registry. Nor may the metadata, which anybody on the
-    /// network can write, say by `ca` who vouches for that host; nor may a less trusted source say by `insecure` that it
-    /// goes there for everybody to read.
+    /// It goes only to a host that the same source, or a more trusted one, names: whoever may change `image` must not
+    /// get a password that was meant for another registry. Nor may the metadata, which anyone on the network can send,
+    /// choose by `ca` the root that authenticates that host; nor may a less trusted source send the login in clear text
+    /// by `insecure`.
     ///
     /// # Errors
-    /// There is one, and the source of `image` or `insecure`, or the metadata with its `ca`, is less trusted than the
-    /// login's: both.
+    /// The less trusted source of `image`, `insecure` or (metadata only) `ca`, and the source of the login.
     pub fn login(&self) -> Result<Option<Login<'_>>, (Origin, Origin)> {
         let (Some(user), Some(password)) = (self.named("rd.cloudboot.user"), self.named("rd.cloudboot.pass"))
         else {

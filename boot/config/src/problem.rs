@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What can be wrong with a text.
+//! What can be wrong with a source.
 
 use alloc::string::String;
 
@@ -7,7 +7,7 @@ use code::Code;
 
 use crate::{Origin, Value, codes};
 
-/// Something in a source that does not count.
+/// Something in a source that is ignored.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
@@ -16,35 +16,35 @@ pub enum Problem {
     Unknown {
         /// The key.
         name: String,
-        /// Where it stands.
+        /// The source that it is in.
         origin: Origin,
     },
-    /// A value that the key cannot have.
+    /// A value that the key does not accept.
     #[error("{} {name}={value} ({origin}): expected {expected}", codes::VALUE)]
     Value {
         /// The key.
         name: &'static str,
         /// The value, `***` for a secret.
         value: String,
-        /// What it can have.
+        /// What the key accepts.
         expected: Value,
-        /// Where it stands.
+        /// The source that it is in.
         origin: Origin,
     },
     /// A key that only the built-in source may set on a locked machine.
-    #[error("{} {name} ({origin}): this machine is locked, only what is built in may set it", codes::LOCKED)]
+    #[error("{} {name} ({origin}): this machine is locked: only built-in settings may set it", codes::LOCKED)]
     Refused {
         /// The key, or a word for the kernel.
         name: String,
-        /// Where it stands.
+        /// The source that it is in.
         origin: Origin,
     },
     /// A key that only the built-in source may set, whether the machine is locked or not.
-    #[error("{} {name} ({origin}): only what is built into the program may set it", codes::LOCKED)]
+    #[error("{} {name} ({origin}): only settings built into the program may set it", codes::LOCKED)]
     BuiltIn {
         /// The key.
         name: &'static str,
-        /// Where it stands.
+        /// The source that it is in.
         origin: Origin,
     },
     /// A key that the metadata document may not set, whether the machine is locked or not.
@@ -53,21 +53,18 @@ pub enum Problem {
         /// The key.
         name: String,
     },
-    /// A member of the metadata document that does not count.
+    /// A member of the metadata document that is ignored.
     #[error("{} {name} ({}): {cause}", codes::MEMBER, Origin::Metadata)]
     Member {
-        /// The member, with the object that it stands in: `disk.luks-passphrase`.
+        /// The member, with the object that it is in: `disk.luks-passphrase`.
         name: String,
         /// What is wrong with it.
         cause: &'static str,
     },
-    /// Settings that anybody on the network may have sent.
-    #[error(
-        "{} {name} ({origin}): not authenticated, whoever answered on this network may have written it",
-        codes::PLAIN
-    )]
+    /// Settings that anyone on the network may have sent.
+    #[error("{} {name} ({origin}): not authenticated: anyone on this network may have sent it", codes::PLAIN)]
     Plain {
-        /// The key that says where they are, or that they set.
+        /// The key that locates them, or that they set.
         name: &'static str,
         /// Who sent them.
         origin: Origin,
@@ -77,13 +74,13 @@ pub enum Problem {
     Idle {
         /// The key.
         name: &'static str,
-        /// Where it stands.
+        /// The source that it is in.
         origin: Origin,
     },
-    /// A text that is no command line.
+    /// A text that cannot be used as a command line.
     #[error("{} ({origin}): {cause}", codes::LINE)]
     Line {
-        /// Where it stands.
+        /// The source that it is in.
         origin: Origin,
         /// What is wrong with it.
         cause: &'static str,
@@ -91,7 +88,7 @@ pub enum Problem {
 }
 
 impl Problem {
-    /// Where it stands; the message says it behind what the source itself says, in the form of [`Origin`].
+    /// The source that it is in; the message shows it in parentheses, in the form of [`Origin`].
     pub fn origin(&self) -> Origin {
         match self {
             Self::Unknown { origin, .. }

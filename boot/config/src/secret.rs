@@ -30,11 +30,11 @@ impl Drop for Secret {
     }
 }
 
-/// Overwrites a text, as far as that can be said without unsafe code.
+/// Overwrites a text, as far as safe code can ensure it.
 pub(crate) fn wipe(text: String) {
     let mut bytes = text.into_bytes();
     bytes.fill(0);
-    // Without a reader the compiler might leave the overwriting out.
+    // Without a reader, the compiler might optimise the overwriting away.
     black_box(&bytes);
 }
 

@@ -18,8 +18,8 @@ pub struct Text {
 }
 
 impl Text {
-    /// Decodes UCS-2 (little-endian, as firmware has it) or UTF-8, with or without a byte order mark and a NUL
-    /// at the end. What is neither becomes U+FFFD.
+    /// Decodes UCS-2 (little-endian, as firmware uses it) or UTF-8, with or without a byte order mark and a NUL at the
+    /// end. Anything that is neither becomes U+FFFD.
     ///
     /// Shells and some firmware put the program's own name in front of LoadOptions: a first word that ends in
     /// `.efi` is left out.
@@ -36,7 +36,7 @@ impl Text {
         Self { origin, text, is_readable: true }
     }
 
-    /// A source that is there and cannot be read. It says nothing, which is a problem.
+    /// A source that exists and cannot be read: it sets nothing, and is reported as a problem.
     pub fn unreadable(origin: Origin) -> Self {
         Self { origin, text: Secret::new(""), is_readable: false }
     }
@@ -47,12 +47,12 @@ impl Text {
         Self::assignments(origin, [(key, value.as_str().trim_ascii())].into_iter())
     }
 
-    /// A text of settings that arrive one by one: `KEY=VALUE` with or without `cloudboot.` in front of the key.
+    /// A text of separate settings: `KEY=VALUE`, with or without `cloudboot.` in front of the key.
     pub fn settings<'a>(origin: Origin, settings: impl Iterator<Item = &'a str>) -> Self {
         Self::assignments(origin, settings.map(|text| text.split_once('=').unwrap_or((text, "1"))))
     }
 
-    /// Quotes keep a value together; one that has quotes itself loses them, as they cannot be written.
+    /// Quotes keep a value together. Quotes inside a value are dropped, as the kernel's syntax cannot express them.
     fn assignments<'a>(origin: Origin, settings: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let mut line = String::new();
         for (key, value) in settings {
@@ -82,8 +82,8 @@ impl Text {
         self.text.expose()
     }
 
-    /// The text for eyes: words one space apart, `***` for the values of secrets. A key of ours that is not known may
-    /// be one of them misspelt, and is treated like them.
+    /// The text for display: words one space apart, `***` for the values of secrets. An unknown key of ours may be a
+    /// misspelt secret, and is masked, too.
     pub fn masked(&self) -> String {
         let mut line = String::new();
         for word in words(self.as_str()) {

@@ -131,7 +131,7 @@ fn a_locked_machine_refuses_by_name_what_would_weaken_it() {
         ("cloudboot.target", "debian"),
     ];
     let config = with_document("", &attack, Trust::Locked);
-    let locked = "this machine is locked, only what is built in may set it";
+    let locked = "this machine is locked: only built-in settings may set it";
     let never = "a metadata document may not set it";
     let line = |key: &str, why: &str| format!("E-CONFIG-LOCKED cloudboot.{key} (the metadata): {why}");
     let expected = [

@@ -27,11 +27,11 @@ pub struct Node<'a> {
     pub kind: u8,
     /// Its subtype.
     pub sub: u8,
-    /// What stands behind its header.
+    /// The bytes after its header.
     pub data: &'a [u8],
 }
 
-/// The nodes of a path, up to its end or the first that is broken.
+/// The nodes of a path, up to its end or the first broken one.
 pub fn nodes(path: &[u8]) -> impl Iterator<Item = Node<'_>> {
     let mut rest = path;
     core::iter::from_fn(move || {
@@ -65,7 +65,7 @@ pub fn memory(kind: u32, start: u64, end: u64) -> Vec<u8> {
     [&node[..], &kind, &start, &end, &[END, END_ENTIRE, 4, 0]].concat()
 }
 
-/// The name that file nodes make, one behind the other; none where there is another node (section 10.3.5.4).
+/// The file name that the file nodes form together; none if there is another kind of node (section 10.3.5.4).
 pub fn file_name(path: &[u8]) -> Option<String> {
     let mut name = String::new();
     for node in nodes(path) {
@@ -93,7 +93,7 @@ pub struct HardDrive {
 }
 
 impl HardDrive {
-    /// The partition of a path's last node; none where that is something else.
+    /// The partition of a path's last node; none if that is not a partition.
     pub fn of(path: &[u8]) -> Option<Self> {
         Self::parse(nodes(path).last()?)
     }
@@ -110,7 +110,7 @@ impl HardDrive {
         Some(Self { start: start?, blocks: blocks?, guid: is_guid.then(|| guid(signature)) })
     }
 
-    /// Whether these bytes of the disk are the partition's, in blocks of this size.
+    /// Whether these bytes of the disk are the partition's, given the block size.
     fn covers(&self, bytes: &Range<u64>, block_size: u32) -> bool {
         let byte = |block: u64| block.checked_mul(block_size.into());
         byte(self.start) == Some(bytes.start)
@@ -129,21 +129,21 @@ pub struct Disk {
 
 impl Disk {
     /// Whether `path` is that of the partition which is these `bytes` of the disk, or without them that of the disk
-    /// itself. A logical partition stands behind the node of its extended one.
+    /// itself. The node of a logical partition follows that of its extended partition.
     ///
     /// Partitions are known by where they are: firmware does not count the empty slots of an MBR.
     pub fn holds(&self, path: &[u8], bytes: Option<&Range<u64>>) -> bool {
         let Some(rest) = without_end(path).strip_prefix(without_end(&self.path)) else { return false };
         let Some(bytes) = bytes else { return rest.is_empty() };
-        // Blocks of 512 bytes also on media with larger ones: the MBR of a CD that is a disk, too, counts so.
+        // Blocks of 512 bytes count, too, even on media with larger ones: the MBR of a hybrid ISO on a CD uses them.
         nodes(rest).all(|node| HardDrive::parse(node).is_some())
             && HardDrive::of(rest)
                 .is_some_and(|drive| [self.block_size, SECTOR].iter().any(|size| drive.covers(bytes, *size)))
     }
 }
 
-/// What Linux probably calls whole disks (`vda`, `sdb`, `nvme0n1`): the kind of the last node of each path, and a
-/// letter or number by their order.
+/// The probable Linux names of whole disks (`vda`, `sdb`, `nvme0n1`): the prefix by the kind of each path's last node,
+/// the letter or number by order.
 pub fn linux_names<'a>(disks: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
     let [mut virtio, mut scsi, mut nvme] = [0u32; 3];
     let name = |path: &[u8]| {

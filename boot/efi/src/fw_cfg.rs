@@ -12,7 +12,7 @@ pub const MAGIC: [u8; 4] = *b"QEMU";
 
 /// Bytes of an entry of the directory: size, selector, two reserved bytes, name.
 pub const ENTRY: usize = 64;
-/// Entries that a directory is believed to have.
+/// Most entries of a directory that are read.
 pub const MOST: u32 = 1024;
 
 /// A file.
@@ -24,7 +24,7 @@ pub struct File {
     pub size: u32,
 }
 
-/// The file of this name in a directory, given without the number in front. All numbers are big-endian.
+/// The file of this name in a directory, which is passed without the leading count. All numbers are big-endian.
 pub fn find(directory: &[u8], name: &str) -> Option<File> {
     directory.as_chunks::<ENTRY>().0.iter().find_map(|entry| {
         let (size, rest) = entry.split_first_chunk::<4>()?;

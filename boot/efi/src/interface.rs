@@ -8,7 +8,7 @@ use alloc::{format, string::String, vec::Vec};
 
 use crate::text;
 
-/// Whose the variables are.
+/// The vendor GUID of these variables.
 pub const VENDOR: &str = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
 /// Written: when the loader started, microseconds since power-on, decimal.
 pub const TIME_INIT: &str = "LoaderTimeInitUSec";
@@ -48,7 +48,7 @@ pub const CONFIG_TIMEOUT_ONE_SHOT: &str = "LoaderConfigTimeoutOneShot";
 pub const FEATURES: u64 =
     1 | 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 13;
 
-/// The default that means the entry which was started last.
+/// The value of the default that means the entry started last.
 pub const SAVED: &str = "@saved";
 
 /// Identifier of the entry that opens the firmware's setup.
@@ -58,8 +58,8 @@ pub const FIRMWARE_SETUP: &str = "auto-reboot-to-firmware-setup";
 /// `OsIndicationsSupported` (UEFI 2.11, section 8.5.4).
 pub const BOOT_TO_FIRMWARE_SETUP: u64 = 1;
 
-/// Whether systemd takes a text for an entry's identifier: letters, digits and `+-_.`, not too long, no name of
-/// a folder.
+/// Whether systemd accepts a text as an entry's identifier: letters, digits and `+-_.`, at most 200 bytes, not `.` or
+/// `..`.
 pub fn is_valid_id(id: &str) -> bool {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+-_.".contains(&byte);
     (1..=200).contains(&id.len()) && !matches!(id, "." | "..") && id.bytes().all(is_allowed)

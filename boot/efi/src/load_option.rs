@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What a variable `Boot####` holds: what the firmware can start, where it is, and what it is handed.
+//! The content of a variable `Boot####`: a program that the firmware can start, its location and its options.
 //!
 //! Spec: UEFI 2.11, section 3.1.3, EFI_LOAD_OPTION.
 
@@ -19,14 +19,14 @@ pub struct LoadOption<'a> {
     pub attributes: u32,
     /// What the firmware calls it.
     pub description: String,
-    /// Device paths behind one another: the first is what is started, others are the vendor's own.
+    /// Device paths one after the other: the first is the program to start, others are vendor data.
     pub paths: &'a [u8],
     /// What the program gets as LoadOptions.
     pub options: &'a [u8],
 }
 
 impl<'a> LoadOption<'a> {
-    /// The value of a variable; none where it ends before its description or its paths do.
+    /// Parses the value of a variable; none if it ends within its description or its paths.
     pub fn parse(value: &'a [u8]) -> Option<Self> {
         let (attributes, rest) = value.split_first_chunk()?;
         let (paths, _) = rest.split_first_chunk()?;

@@ -12,11 +12,11 @@
 
 use alloc::{format, string::String, vec::Vec};
 
-/// Whose this variable is, and `CloudBootCmdline` and `CloudBootTarget`, which settings come from.
+/// The vendor GUID of this variable, and of `CloudBootCmdline` and `CloudBootTarget`, which hold settings.
 pub const VENDOR: &str = "c10ddb07-83c5-4d3e-9b76-1f4c0e7a3b8e";
 /// Name of the variable.
 pub const NAME: &str = "CloudBootLog";
-/// Bytes of the text.
+/// Most bytes of the text.
 pub const LONGEST: usize = 8 * 1024;
 
 /// The text for these lines, oldest first.

@@ -5,11 +5,11 @@
 
 use alloc::vec::Vec;
 
-/// Bytes of a pattern: far more than any identifier has, and few enough for every entry to be compared.
+/// Most bytes of a pattern: far more than any identifier has, and few enough to compare every entry.
 const LONGEST: usize = 1024;
 
-/// Whether the whole text fits the pattern, ASCII case aside; nothing fits one that is too long. The work is at most the
-/// product of the lengths.
+/// Whether the whole text matches the pattern, ignoring ASCII case; nothing matches one that is too long. The work is
+/// at most the product of the lengths.
 pub fn fits(pattern: &str, text: &str) -> bool {
     if pattern.len() > LONGEST {
         return false;
@@ -17,7 +17,7 @@ pub fn fits(pattern: &str, text: &str) -> bool {
     let Some(pattern) = parse(&pattern.to_ascii_lowercase()) else { return false };
     let text: Vec<char> = text.to_ascii_lowercase().chars().collect();
     let (mut pattern, mut text) = (pattern.as_slice(), text.as_slice());
-    // Behind the last star, and the text that it has not taken yet.
+    // The pattern behind the last star, and the text that the star has not consumed yet.
     let mut star: Option<(&[Piece], &[char])> = None;
     loop {
         match (pattern.split_first(), text.split_first()) {
@@ -28,7 +28,7 @@ pub fn fits(pattern: &str, text: &str) -> bool {
             (Some((piece, behind)), Some((c, rest))) if piece.takes(*c) => (pattern, text) = (behind, rest),
             (None, None) => return true,
             _ => {
-                // The last star takes one character more.
+                // The last star consumes one more character.
                 let Some((behind, tried)) = star else { return false };
                 let Some((_, rest)) = tried.split_first() else { return false };
                 star = Some((behind, rest));
@@ -58,7 +58,7 @@ impl Piece {
     }
 }
 
-/// The parts; none for a set without an end or an escape of nothing.
+/// The parts; none for a set without an end or a trailing escape.
 fn parse(pattern: &str) -> Option<Vec<Piece>> {
     let mut pieces = Vec::new();
     let mut chars = pattern.chars();

@@ -6,7 +6,7 @@
 
 use alloc::string::String;
 
-/// Longest table that is believed.
+/// Longest table that is accepted, in bytes.
 pub const LONGEST: u32 = 1024 * 1024;
 
 /// System Information.
@@ -23,10 +23,10 @@ const PRODUCT: usize = 5;
 const ASSET_TAG: usize = 8;
 /// The last structure.
 const END: u8 = 127;
-/// In front of our settings in OEM strings.
+/// Prefix of our settings in OEM strings.
 const OURS: &str = "cloudboot:";
 
-/// Where the table stands.
+/// The table's location.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct EntryPoint {
     /// Physical address.
@@ -68,13 +68,13 @@ pub struct Structure<'a> {
 }
 
 impl<'a> Structure<'a> {
-    /// Its strings, in order; what is no UTF-8 is left out.
+    /// Its strings, in order; strings that are not UTF-8 are left out.
     pub fn strings(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let strings = self.strings.split(|byte| *byte == 0);
         strings.take_while(|string| !string.is_empty()).filter_map(|string| str::from_utf8(string).ok())
     }
 
-    /// The string whose number stands at this offset of the formatted area.
+    /// The string whose number is at this offset of the formatted area.
     pub fn string(&self, offset: usize) -> Option<&'a str> {
         let number = usize::from(*self.formatted.get(offset)?);
         self.strings().nth(number.checked_sub(1)?)
@@ -107,13 +107,13 @@ pub fn manufacturer(table: &[u8]) -> Option<String> {
     system.string(MANUFACTURER).map(String::from)
 }
 
-/// A cloud that says so in the tables of its machines, and has a metadata service of its own form.
+/// A cloud that identifies itself in the SMBIOS tables of its machines and has its own kind of metadata service.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Cloud {
     /// Nova calls the product `OpenStack Nova` or `OpenStack Compute`; providers that set a name of their own there
     /// leave it in the manufacturer (`OpenStack Foundation`) or in the chassis' asset tag.
     OpenStack,
-    /// Amazon's; instances with UEFI have it as manufacturer.
+    /// Amazon EC2; instances with UEFI have `Amazon EC2` as manufacturer.
     Ec2,
 }
 

@@ -8,12 +8,12 @@ pub fn encode(text: &str) -> Vec<u8> {
     list([text].into_iter())
 }
 
-/// Texts behind one another, each with its NUL.
+/// Texts one after the other, each with its NUL.
 pub fn list<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<u8> {
     texts.flat_map(|text| text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes)).collect()
 }
 
-/// The text up to the first NUL; what is no UTF-16 becomes U+FFFD.
+/// The text up to the first NUL; invalid UTF-16 becomes U+FFFD.
 pub fn decode(bytes: &[u8]) -> String {
     let units = bytes.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair));
     char::decode_utf16(units.take_while(|unit| *unit != 0))

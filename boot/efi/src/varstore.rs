@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The store in which EDK II keeps variables in flash: `OVMF_VARS.fd` and its like.
+//! The variable store that EDK II keeps in flash: `OVMF_VARS.fd` and the like.
 //!
-//! A firmware volume (PI 1.9, volume 3, section 3.2.1) whose data is a variable store: variables behind one another,
-//! the latest last. Bits of flash are cleared one way only, so a variable's state says by its cleared bits what
-//! became of it.
+//! A firmware volume (PI 1.9, volume 3, section 3.2.1) whose data is a variable store: variables one after the other,
+//! the latest last. Bits of flash can only be cleared, so the cleared bits of a variable's state record what became of
+//! it.
 //!
 //! Sources: EDK II 2025.02, MdePkg/Include/Pi/PiFirmwareVolume.h, MdeModulePkg/Include/Guid/VariableFormat.h,
 //! MdeModulePkg/Universal/Variable/RuntimeDxe/VariableParsing.c.
@@ -12,7 +12,7 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use crate::{device_path::guid, text};
 
-/// A firmware volume starts at a multiple of it in a file.
+/// A firmware volume starts at a multiple of this in a file, in bytes.
 pub const ALIGNMENT: usize = 1024;
 /// Bytes of a volume's header, without its map of blocks.
 pub const HEADER: usize = 56;
@@ -35,27 +35,28 @@ const PLAIN: &str = "ddcf3616-3275-4164-98b6-fe85707ffe7d";
 const STORE_HEADER: usize = 28;
 /// `VARIABLE_STORE_FORMATTED`, `VARIABLE_STORE_HEALTHY`
 const HEALTHY: [u8; 2] = [0x5a, 0xfe];
-/// `VARIABLE_DATA`, as it stands in the store.
+/// `VARIABLE_DATA`, as stored.
 const START_ID: [u8; 2] = [0xaa, 0x55];
 /// `VAR_ADDED`: header and data are whole.
 const ADDED: u8 = 0x3f;
-/// `VAR_ADDED & VAR_IN_DELETED_TRANSITION`: another was to follow.
+/// `VAR_ADDED & VAR_IN_DELETED_TRANSITION`: a new value was about to be written.
 const REPLACED: u8 = 0x3e;
 /// `VAR_DELETED`
 const DELETED: u8 = 0xfd;
-/// Flash that was not written to yet.
+/// Flash that was not written yet.
 const ERASED: u32 = u32::MAX;
 
-/// Where fields of `EFI_FIRMWARE_VOLUME_HEADER` stand.
+/// Offsets of fields of `EFI_FIRMWARE_VOLUME_HEADER`.
 const FILE_SYSTEM_GUID_AT: usize = 16;
 const FV_LENGTH_AT: usize = 32;
 const SIGNATURE_AT: usize = 40;
 const HEADER_LENGTH_AT: usize = 48;
 const CHECKSUM_AT: usize = 50;
-/// Where fields of `VARIABLE_STORE_HEADER` stand.
+/// Offsets of fields of `VARIABLE_STORE_HEADER`.
 const SIZE_AT: usize = 16;
 const FORMAT_AT: usize = 20;
-/// Where fields of `VARIABLE_HEADER` stand, and how far before its end in both kinds.
+/// Offsets of fields of `VARIABLE_HEADER`; for the last three, the distance from its end, which is the same in both
+/// kinds.
 const STATE_AT: usize = 2;
 const ATTRIBUTES_AT: usize = 4;
 const NAME_SIZE_BEFORE_END: usize = 24;
@@ -65,7 +66,7 @@ const VENDOR_BEFORE_END: usize = 16;
 /// A variable.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Variable {
-    /// Whose it is: a GUID.
+    /// The vendor GUID that it belongs to.
     pub vendor: String,
     /// Its name.
     pub name: String,
@@ -85,7 +86,7 @@ pub struct Error {
     pub offset: u64,
     /// What it is.
     pub found: u64,
-    /// What it should be, as "not ...".
+    /// What was expected: the message says "not ...".
     pub cause: &'static str,
 }
 
@@ -114,7 +115,7 @@ pub fn read(volume: &[u8]) -> Result<Vec<Variable>, Error> {
     while let Some(record) = store.record(volume, at)? {
         at = record.next;
         let Some(variable) = record.variable else { continue };
-        // One that was to be replaced counts where nothing has replaced it.
+        // A variable in transition counts only if its new value was never finished.
         let key = (variable.name.clone(), variable.vendor.clone());
         if record.is_replaced {
             variables.entry(key).or_insert(variable);
@@ -125,7 +126,7 @@ pub fn read(volume: &[u8]) -> Result<Vec<Variable>, Error> {
     Ok(variables.into_values().collect())
 }
 
-/// How a variable is deleted: a byte, and what it becomes.
+/// How to delete a variable: the byte to change, and its new value.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Deletion {
     /// Its name.
@@ -136,7 +137,7 @@ pub struct Deletion {
     pub state: u8,
 }
 
-/// How variables of a volume are deleted, those that were to be replaced included, in the order of the volume.
+/// How to delete variables of a volume, including those in transition, in the order of the volume.
 ///
 /// # Errors
 /// As [`read`].
@@ -164,7 +165,7 @@ struct Store {
 }
 
 struct Record {
-    /// None for one that was deleted or never finished.
+    /// None for a variable that was deleted or never finished.
     variable: Option<Variable>,
     is_replaced: bool,
     next: usize,
@@ -175,7 +176,7 @@ fn store(volume: &[u8]) -> Result<Store, Error> {
         structure,
         offset,
         found: wide(volume.len()),
-        cause: "all of it: the volume ends",
+        cause: "a complete structure: the volume is truncated",
     };
     let length = length(volume).ok_or(cut("EFI_FIRMWARE_VOLUME_HEADER", 0))?;
     let header = u16_at(volume, HEADER_LENGTH_AT).ok_or(cut("EFI_FIRMWARE_VOLUME_HEADER", 0))?;
@@ -219,7 +220,7 @@ fn store(volume: &[u8]) -> Result<Store, Error> {
 }
 
 impl Store {
-    /// The variable at `at`; none where no more follow.
+    /// The variable at `at`; none if no more follow.
     fn record(&self, volume: &[u8], at: usize) -> Result<Option<Record>, Error> {
         let rest = volume.get(at..self.end).unwrap_or_default();
         let Some((head, rest)) = rest.split_at_checked(self.header) else { return Ok(None) };
@@ -261,7 +262,7 @@ impl Store {
     }
 }
 
-/// Headers stand at multiples of 4.
+/// Headers are aligned to 4 bytes.
 fn aligned(at: usize) -> usize {
     at.checked_next_multiple_of(4).unwrap_or(at)
 }

@@ -39,13 +39,13 @@ pub use conf::fuzz as fuzz_conf;
 pub use counting::{Counting, Name};
 pub use settings::is_meant;
 
-/// Where entries of type 1 stand, in the order in which they are looked for.
+/// Folders of type 1 entries, in the order in which they are searched.
 const FOLDERS: [&str; 2] = ["/loader/entries", "/boot/loader/entries"];
-/// Where grubenv stands, of which RHEL and Fedora take parts of the command line.
+/// Paths of grubenv, from which RHEL and Fedora take parts of the command line.
 const BLOCKS: [&str; 4] = ["/boot/grub2/grubenv", "/grub2/grubenv", "/boot/grub/grubenv", "/grub/grubenv"];
-/// Entries of one folder.
+/// Most entries of one folder.
 const MOST: usize = 1000;
-/// Bytes of one file of type 1.
+/// Most bytes of a type 1 file.
 const LARGEST: u64 = 64 * 1024;
 
 /// An entry and its sort key.
@@ -58,7 +58,7 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// Pays for what it keeps.
+    /// Charges the budget for what it keeps.
     fn charge(&self, share: &Share) -> Result<(), Error> {
         share.entry(&self.entry)?;
         let texts = [&self.sort_key, &self.machine_id, &self.version].map(String::len);
@@ -78,7 +78,7 @@ pub fn find(search: &Search<'_>, volumes: &[&Volume], blscfg: &[BlsCfg], menus: 
     let of_disk = |disk| of_disks.iter().copied().filter(|volume| volume.disk() == disk).collect();
     let mut lists: Vec<Vec<&Volume>> = disks.into_iter().map(of_disk).collect();
     lists.extend(apart.into_iter().map(|volume| Vec::from([volume])));
-    // Files that were read of filesystems with several roots.
+    // Files already read on filesystems with several roots.
     let mut known = Marks::default();
     lists.iter().map(|volumes| list(search, volumes, blscfg, menus, &mut known)).collect()
 }
@@ -97,7 +97,7 @@ fn list(
         type_1(search, volume, blscfg, known, &mut candidates);
     }
     candidates.sort_by(order);
-    // A folder that two paths lead to.
+    // The same folder may be reached by two paths.
     candidates.dedup_by(|later, first| is_same(&first.entry, &later.entry));
     if candidates.is_empty() {
         return Menu::default();
@@ -111,7 +111,7 @@ fn list(
     menu
 }
 
-/// The menu of GRUB that shows these entries, with its own ones.
+/// The GRUB menu that shows these entries together with its own.
 fn shown(cfg: &BlsCfg, candidates: &[Candidate], menus: &mut [Menu]) -> Menu {
     let is_it = |menu: &&mut Menu| menu.entries.first().map(|entry| &entry.source) == cfg.source.as_ref();
     let own = menus.iter_mut().find(is_it).map(take).unwrap_or_default();
@@ -121,12 +121,12 @@ fn shown(cfg: &BlsCfg, candidates: &[Candidate], menus: &mut [Menu]) -> Menu {
         Preferred::Own(place) => Some(behind(place)),
         Preferred::Settled => own.default.map(behind),
     };
-    // Nobody has to choose where there is no choice.
+    // A menu of one entry does not wait for ever.
     let is_choice = behind(own.entries.len()) > 1 || cfg.wait != Some(Wait::Forever);
     Menu { default, wait: cfg.wait.filter(|_| is_choice), ..own }
 }
 
-/// Whether two files have the same content, and so are one that is reached by two paths.
+/// Whether two files have the same content, and so are one file reached by two paths.
 fn is_same(first: &Entry, later: &Entry) -> bool {
     let what = |entry: &Entry| (entry.source.kind, entry.source.volume);
     what(first) == what(later)
@@ -135,7 +135,7 @@ fn is_same(first: &Entry, later: &Entry) -> bool {
         && first.start == later.start
 }
 
-/// A file of a folder. In a large folder it costs too much to look for each by its name.
+/// A file of a folder, with its node: in a large folder, looking up each file by name costs too much.
 struct Listed<'a> {
     name: String,
     path: String,
@@ -178,7 +178,7 @@ fn candidates<'a>(
     candidates
 }
 
-/// The files of a folder whose names end in `suffix`; none where there is no such folder.
+/// The files of a folder whose names end in `suffix`; empty if there is no such folder.
 fn files<'a>(share: &Share, volume: &'a Volume, folder: &str, suffix: &str) -> Vec<Listed<'a>> {
     let object = || format!("{} {folder}", volume.name());
     let names = match share.names(volume, folder.as_bytes()) {
@@ -201,7 +201,7 @@ fn files<'a>(share: &Share, volume: &'a Volume, folder: &str, suffix: &str) -> V
     if let Some(over) = listed.len().checked_sub(MOST).filter(|over| *over > 0) {
         let limit = u64::try_from(MOST).unwrap_or(u64::MAX);
         share.note(object(), Error::TooMany { what: "boot entries", limit });
-        // The newest of them are the last, by the usual names.
+        // With the usual names, the newest come last.
         listed.drain(..over);
     }
     listed
@@ -222,7 +222,7 @@ fn type_1(
     };
     let folder = conf::Folder { search, volume, share, variables, cfg };
     let Some(filesystem) = search.filesystems().index(volume.id()) else { return };
-    // Another root of the filesystem may have it, too: a snapshot has the files of its original.
+    // Another root of the filesystem may have the same file: a snapshot has those of its original.
     let has_several = search.filesystems().of(volume.id()).is_some_and(Filesystem::has_several);
     let own = RefCell::new(Vec::new());
     let is_known = |parts: [&[u8]; 2]| {
@@ -230,7 +230,7 @@ fn type_1(
         own.borrow_mut().extend(text);
         text.is_some_and(|text| known.contains(text))
     };
-    // `blsdir` takes the place of the usual ones.
+    // `blsdir` replaces the usual folders.
     let named = cfg.and_then(|cfg| cfg.folder.as_deref());
     for path in named.into_iter().chain(FOLDERS.into_iter().filter(|_| named.is_none())) {
         let files = files(share, volume, path, ".conf");
@@ -247,7 +247,7 @@ fn type_1(
     }
 }
 
-/// The variables of the volume's grubenv; none where it has no such file.
+/// The variables of the volume's grubenv; none if it has no such file.
 fn block_of(share: &Share, volume: &Volume) -> Option<Variables> {
     let text = BLOCKS.iter().find_map(|path| share.text(volume, path.as_bytes(), LARGEST))?;
     Some(Variables::new(environment_block(&text).map(|(name, value)| (name.to_string(), value)).collect()))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! How much one discovery may read and keep: no honest machine comes near, and no disk can hang the machine, fill its
-//! memory, or use up what the other disks need.
+//! How much one discovery may read and keep. Real machines stay far below the limits, and no disk can hang the machine,
+//! exhaust its memory, or use up what the other disks need.
 //!
 //! Each disk has an equal share of every limit. Work is charged to the disk whose configuration asks for it, whatever
 //! disk it looks at.
@@ -16,23 +16,23 @@ use crate::{
     sizes::{behind, total},
 };
 
-/// Bytes of configuration files and of the headers of programs.
+/// Most bytes read: configuration files, and headers of programs.
 pub const MOST_BYTES: u64 = 16 * 1024 * 1024;
-/// Names: those of a path that is opened, and those of a folder that is listed.
+/// Most file names: those of paths that are opened, and of folders that are listed.
 pub const MOST_LOOKUPS: u64 = 256 * 1024;
 /// Entries.
 pub const MOST_ENTRIES: u64 = 4096;
-/// Bytes of everything that entries keep.
+/// Most bytes that all entries keep.
 pub const MOST_TEXT: u64 = 4 * 1024 * 1024;
 /// Steps of scripts.
 pub const MOST_STEPS: u64 = 4_000_000;
-/// Bytes that scripts put into their menus: titles, bodies, variables.
+/// Most bytes that scripts put into their menus: titles, bodies, variables.
 const MOST_MENUS: u64 = 4 * 1024 * 1024;
-/// Scripts can use up everything that they get: one disk gets at most one part in this many.
+/// Scripts can use up everything that they get, so even a single disk gets at most this fraction (1/4).
 const SCRIPTS: u64 = 4;
-/// Problems that are kept.
+/// Most problems that are kept.
 const MOST_PROBLEMS: u64 = 1024;
-/// Bytes that each read costs besides its own.
+/// Bytes that each read costs in addition to its own.
 const READ: u64 = 64;
 
 /// Amounts that a discovery has used, of all disks together.
@@ -66,7 +66,7 @@ impl Budget {
         Self { disks, none: Share::new(|_| 0) }
     }
 
-    /// The share of the disk that a volume stands on.
+    /// The share of the disk that a volume is on.
     pub fn of(&self, volume: &Volume) -> &Share {
         self.disk(volume.disk())
     }
@@ -91,13 +91,13 @@ impl Budget {
         }
     }
 
-    /// What could not be used, by disk.
+    /// The problems, by disk.
     pub fn problems(&self) -> Vec<Problem> {
         self.disks.iter().flat_map(|share| share.problems.take()).collect()
     }
 }
 
-/// What one disk may use, and what was wrong on it.
+/// The limits of one disk, and the problems found on it.
 pub struct Share {
     /// Bytes of files.
     pub bytes: Account,
@@ -122,7 +122,7 @@ impl Share {
             |what, most: u64| Account { most: part(most).min(most / SCRIPTS), ..account(what, most) };
         Self {
             bytes: account("bytes of configuration", MOST_BYTES),
-            lookups: account("names looked at", MOST_LOOKUPS),
+            lookups: account("file names looked up", MOST_LOOKUPS),
             entries: account("entries", MOST_ENTRIES),
             text: account("bytes of entries", MOST_TEXT),
             steps: of_scripts("steps of scripts", MOST_STEPS),
@@ -132,7 +132,7 @@ impl Share {
         }
     }
 
-    /// One more entry. What it keeps is charged here; whoever makes much out of little asks [`Account::fits`] first.
+    /// Charges for an entry and what it keeps. A finder that expands text must ask [`Account::fits`] before it does.
     ///
     /// # Errors
     /// [`Error::Budget`]
@@ -150,7 +150,7 @@ impl Share {
         Ok(volume.open(path)?)
     }
 
-    /// Whether something stands at a path. A damaged file counts, so that starting it fails with the reason.
+    /// Whether something exists at a path. A damaged file counts, so that starting it fails with the reason.
     ///
     /// # Errors
     /// [`Error::Budget`]
@@ -162,8 +162,8 @@ impl Share {
         }
     }
 
-    /// Whether the file itself cannot be read: its folder lists the name. A damaged folder fails for names that it does
-    /// not list, too, and these count as missing.
+    /// Whether the file exists but cannot be read: its folder lists the name. A damaged folder gives errors for names
+    /// that it does not list, too; those count as missing.
     fn is_damaged(&self, volume: &Volume, path: &[u8], error: &Error) -> bool {
         let end = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
         let Some((folder, [_, name @ ..])) = path.split_at_checked(end) else { return false };
@@ -176,7 +176,7 @@ impl Share {
         is_of_file && has_name().unwrap_or(false)
     }
 
-    /// Whether a file stands at a path, sound or damaged. Without budget to look, it counts as missing.
+    /// Whether a file exists at a path, sound or damaged. If the budget is used up, it counts as missing.
     pub fn is_file(&self, volume: &Volume, path: &[u8]) -> bool {
         match self.open(volume, path).and_then(|node| Ok(node.attr()?)) {
             Ok(attr) => attr.kind == FileType::File,
@@ -187,7 +187,7 @@ impl Share {
     /// The text of a file of at most `limit` bytes; none if it is missing. One that exists and cannot be read is noted.
     pub fn text(&self, volume: &Volume, path: &[u8], limit: u64) -> Option<String> {
         match self.read(volume, path, limit) {
-            // One wrong letter in a comment costs no more than itself.
+            // Lossy: an invalid character in a comment must not cost the whole file.
             Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
             Err(error) => {
                 self.note_unless_absent(volume, path, error);
@@ -223,7 +223,7 @@ impl Share {
         Ok(node.read(limit)?)
     }
 
-    /// The names of a folder with their nodes, sorted. What keeps the rest of them from being read is noted.
+    /// The names of a folder with their nodes, sorted. An error that hides the rest of them is noted.
     ///
     /// # Errors
     /// [`Error::Budget`], or as [`Node::listing`].
@@ -236,7 +236,7 @@ impl Share {
         Ok(listing.entries.into_iter().map(|(entry, node)| (entry.name, node)).collect())
     }
 
-    /// The same; nothing if the folder is missing. A folder that exists and cannot be read is noted.
+    /// The same; empty if the folder is missing. A folder that exists and cannot be read is noted.
     pub fn names_if_there<'v>(&self, volume: &'v Volume, path: &[u8]) -> Vec<(Vec<u8>, Node<'v>)> {
         self.names(volume, path).unwrap_or_else(|error| {
             self.note_unless_absent(volume, path, error);
@@ -244,8 +244,8 @@ impl Share {
         })
     }
 
-    /// Keeps a problem; a limit that is reached is kept once, and so is a place of the disk that cannot be read, with the
-    /// number of reads that it has kept from succeeding. What concerns one file (a loop of links) is kept for each.
+    /// Keeps a problem. A limit is kept once, and so is an unreadable place of the disk, with the number of reads that
+    /// failed there. A problem of a single file (a symlink loop) is kept for each file.
     pub fn note(&self, object: impl Into<String>, error: Error) {
         let mut problems = self.problems.take();
         let is_of_disk =
@@ -274,7 +274,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// Uses this much. An account that was asked for too much once gives nothing more.
+    /// Uses this much. After one charge beyond the limit, every charge fails.
     ///
     /// # Errors
     /// [`Error::Budget`]

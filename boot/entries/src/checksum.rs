@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A checksum that tells texts apart which nobody made to collide: whoever does hides his own.
+//! A checksum to recognise equal texts. It does not resist deliberate collisions: whoever makes one only hides an entry
+//! of their own.
 //!
 //! Source: FNV-1a, 64 bits (RFC 9923).
 

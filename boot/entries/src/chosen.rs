@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Where somebody chose a root of a filesystem instead of the default one: a system in it starts as itself, though its
-//! configuration may be a copy of another's.
+//! For a subvolume that was chosen instead of the default one: the system in it must start as itself, although its
+//! configuration may be a copy of another system's.
 
 use alloc::{format, string::String};
 
@@ -16,7 +16,7 @@ use crate::{
     search::{Search, retain},
 };
 
-/// Leaves out entries that start something of a root that is not wanted, and says so once for each configuration.
+/// Drops entries that start files of a root that is not wanted, and notes it once for each configuration.
 pub fn drop_others(search: &Search<'_>, menu: &mut Menu) {
     let mut said = Marks::default();
     retain(menu, |entry| {
@@ -30,8 +30,8 @@ pub fn drop_others(search: &Search<'_>, menu: &mut Menu) {
     });
 }
 
-/// The root that an entry is configured on, and the one that it starts something of, where that is another of the same
-/// filesystem, and not wanted. What stands in a wanted root belongs to it.
+/// The root that an entry is configured on, and the root whose files it starts, if that is another one of the same
+/// filesystem and not wanted. Roots nested in a wanted root belong to it.
 fn other_root<'a>(search: &Search<'a>, entry: &Entry) -> Option<(&'a Volume, &'a Volume)> {
     let source = search.volumes.get(entry.source.volume)?;
     let target = search.volumes.get(entry.file()?.volume)?;
@@ -47,7 +47,7 @@ fn other_root<'a>(search: &Search<'a>, entry: &Entry) -> Option<(&'a Volume, &'a
     is_other.then_some((source, target))
 }
 
-/// A kernel mounts the default root where its command line names none: it gets the one that was chosen.
+/// A kernel mounts the default root if its command line names none: add the chosen one.
 pub fn name_root(search: &Search<'_>, entries: &mut [Entry]) {
     for entry in entries {
         let Some(flags) = flags(search, entry) else { continue };
@@ -60,7 +60,7 @@ pub fn name_root(search: &Search<'_>, entries: &mut [Entry]) {
     }
 }
 
-/// What a command line lacks that mounts the filesystem which the entry is configured on.
+/// The words that a command line lacks to mount the chosen root, if it mounts that filesystem at all.
 fn flags(search: &Search<'_>, entry: &Entry) -> Option<String> {
     let linux = entry.linux()?;
     let volume = search.volumes.get(entry.source.volume)?;

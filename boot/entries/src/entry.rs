@@ -13,7 +13,7 @@ use crate::{Counting, sizes::total};
 pub struct Entry {
     /// Its name in a menu.
     pub title: String,
-    /// Tells it from others of the same title; empty if unknown.
+    /// Distinguishes it from others with the same title; empty if unknown.
     pub version: String,
     /// Its identifier: GRUB's id, the name of an entry's file, the kernel's version, with no other characters
     /// than the Boot Loader Interface allows. No two entries have the same.
@@ -50,7 +50,7 @@ impl Entry {
         }
     }
 
-    /// Bytes that it keeps. What may be shown behind the title counts twice.
+    /// Bytes that it keeps. Id and version count twice, since they may be appended to the title.
     pub(crate) fn size(&self) -> usize {
         let of_file = |file: &File| file.path.len();
         let of_start = match &self.start {
@@ -71,7 +71,7 @@ impl Entry {
         total(texts.into_iter().chain(marks).chain(marks).chain([size_of::<Self>()]))
     }
 
-    /// The file that is started: the kernel, or the program; none where the entry leads elsewhere, or to the network.
+    /// The file that is started: the kernel or the program; none if the entry leads to another disk or to the network.
     pub fn file(&self) -> Option<&File> {
         match &self.start {
             Start::Linux(linux) => Some(&linux.kernel),
@@ -86,7 +86,7 @@ impl Entry {
 pub enum Start {
     /// A Linux kernel.
     Linux(Linux),
-    /// An EFI program that brings what it needs: a unified kernel image, another loader.
+    /// A self-contained EFI program: a unified kernel image, another loader.
     Program(Program),
     /// A unified kernel image that is fetched from the network.
     Url(Url),
@@ -94,12 +94,12 @@ pub enum Start {
     Elsewhere(Elsewhere),
 }
 
-/// A unified kernel image of the network.
+/// A unified kernel image on a web server.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Url {
-    /// Where it is, as the entry says it: `https://host/path`.
+    /// Its address, as in the entry: `https://host/path`.
     pub url: String,
-    /// Its options; without any it keeps its own.
+    /// Its options; if none, it uses its built-in ones.
     pub options: Option<String>,
 }
 
@@ -113,10 +113,10 @@ pub struct Elsewhere {
 /// Who may start an entry.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub enum Access {
-    /// Whoever stands at the machine; it may start unattended.
+    /// Anyone at the machine; it may also start unattended.
     #[default]
     Anyone,
-    /// One of these, after a password; never unattended. With no user in it nobody can.
+    /// One of these, after a password; never unattended. With an empty list, nobody.
     Users(Vec<User>),
 }
 
@@ -138,12 +138,12 @@ impl Access {
     }
 }
 
-/// Somebody that a configuration knows.
+/// A user of a configuration.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct User {
-    /// The name that is asked for; empty where only a password is.
+    /// The name that is asked for; empty if only a password is.
     pub name: String,
-    /// What proves it.
+    /// The password.
     pub password: Password,
 }
 
@@ -161,7 +161,7 @@ pub enum Password {
         /// Derived key.
         hash: Vec<u8>,
     },
-    /// In a form that is not known here: it fits nothing.
+    /// In an unknown form: no password matches it.
     Unknown,
 }
 
@@ -171,7 +171,7 @@ impl fmt::Debug for Password {
     }
 }
 
-/// A Linux kernel and what it is given.
+/// A Linux kernel and what it is started with.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Linux {
     /// The kernel.
@@ -196,8 +196,8 @@ impl Linux {
 pub struct Initrd {
     /// The file.
     pub file: File,
-    /// The path under which the kernel finds the file, which is put into an archive of its own then (GRUB's
-    /// `newc:NAME:FILE`). Without one the file is an archive itself.
+    /// The path under which the kernel finds the file, which is then wrapped into an archive (GRUB's `newc:NAME:FILE`).
+    /// If none, the file is an archive itself.
     pub name: Option<String>,
 }
 
@@ -207,7 +207,7 @@ impl From<File> for Initrd {
     }
 }
 
-/// An EFI program. It is started with the device path of its file, so that it finds what stands beside it.
+/// An EFI program. It is started with the device path of its file, so that it finds neighbouring files.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Program {
     /// The program.

@@ -22,28 +22,28 @@ pub enum Error {
         /// What is wrong there.
         cause: &'static str,
     },
-    /// A script does more than any honest one.
+    /// A script does more than any real one.
     #[error("line {line}: more than {limit} {what}")]
     Limit {
         /// Line of the script, from 1.
         line: u32,
-        /// What there is too much of.
+        /// What exceeds the limit.
         what: &'static str,
         /// How much is allowed.
         limit: u64,
     },
-    /// A folder or file holds more than any honest one.
+    /// A folder or file holds more than any real one.
     #[error("more than {limit} {what}: the others are left out")]
     TooMany {
-        /// What there is too much of.
+        /// What exceeds the limit.
         what: &'static str,
         /// How much is allowed.
         limit: u64,
     },
-    /// The configuration of a disk takes more than any honest one.
+    /// The configuration of a disk takes more than any real one.
     #[error("this disk has more than {limit} {what}: the rest is left out")]
     Budget {
-        /// What there is too much of.
+        /// What exceeds the limit.
         what: &'static str,
         /// How much is allowed.
         limit: u64,
@@ -66,10 +66,10 @@ pub enum Error {
         name: String,
     },
     /// grubenv names an entry for one boot.
-    #[error("next_entry of grubenv is honoured, and cannot be cleared: the disk is not written")]
+    #[error("next_entry of grubenv is used, but cannot be cleared: the loader does not write to this disk")]
     NextEntry,
-    /// Only one root of a filesystem is looked in, and entries there start what stands on another.
-    #[error("entries start files of the subvolume {root}, which is not looked in")]
+    /// Only one root of a filesystem is searched, and entries there start files of another one.
+    #[error("entries start files of the subvolume {root}, which is not searched")]
     OtherRoot {
         /// The path of that root from the top.
         root: String,

@@ -25,10 +25,10 @@ use crate::{
     sizes::total,
 };
 use files::Files;
-use label::{Config, Label, Runs};
+use label::{Action, Config, Label};
 use reader::{Chosen, Reader};
 
-/// Where the files stand.
+/// Folders of the files.
 const FOLDERS: [&str; 10] = [
     "/extlinux",
     "/boot/extlinux",
@@ -42,7 +42,7 @@ const FOLDERS: [&str; 10] = [
     "",
 ];
 const NAMES: [&str; 3] = ["extlinux.conf", "syslinux.cfg", "isolinux.cfg"];
-/// Menus in menus.
+/// Most levels of nested menus.
 const DEEPEST: u32 = 4;
 
 /// The labels of the first file that is found.
@@ -87,7 +87,7 @@ impl Collector<'_> {
         self.search.share(self.volume)
     }
 
-    /// The menu of a file. What stands in front of a fault or a limit is in it.
+    /// The menu of a file. It holds everything before an error or a limit.
     fn menu(&self, text: &str, folder: &str) -> Menu {
         let mut reader = Reader::new(self.files, folder);
         let read = reader.file(text, 0);
@@ -100,7 +100,7 @@ impl Collector<'_> {
         };
         let collected = self.labels(&reader, chosen, &mut menu);
         if menu.entries.len() == 1 && menu.wait == Some(Wait::Forever) {
-            // Nobody has a choice.
+            // A menu of one entry does not wait for ever.
             menu.wait = None;
         }
         for error in [read, collected].into_iter().filter_map(Result::err) {
@@ -109,7 +109,7 @@ impl Collector<'_> {
         menu
     }
 
-    /// Adds what starts when nobody chooses, if that is no label, and all labels.
+    /// Adds the default, if it is not a label, and all labels.
     fn labels(&self, reader: &Reader<'_>, chosen: Option<Chosen>, menu: &mut Menu) -> Result<(), Error> {
         let at = match chosen {
             Some(Chosen::Command(key, label)) => {
@@ -123,17 +123,17 @@ impl Collector<'_> {
         labels.try_for_each(|(i, label)| self.label(reader, label, Some(i) == at, menu))
     }
 
-    /// A command whose file is not there starts nothing. SYSLINUX asks then, and no label takes its place.
+    /// A command whose file is missing starts nothing. SYSLINUX then shows its prompt, so no label takes its place.
     fn startable(&self, reader: &Reader<'_>, key: &str, label: Label) -> Result<Label, Error> {
-        let Runs::Linux(command) = &label.runs else { return Ok(label) };
+        let Action::Linux(command) = &label.action else { return Ok(label) };
         let kernel = self.search.locate(self.volume, &absolute(reader.folder, split(command).0))?;
         let volume = self.search.volumes.get(kernel.volume).unwrap_or(self.volume);
         let is_there = self.share().is_there(volume, &kernel.path)?;
-        let runs = if is_there { label.runs } else { Runs::Other(format!("{key} {}", label.name)) };
-        Ok(Label { runs, ..label })
+        let action = if is_there { label.action } else { Action::Other(format!("{key} {}", label.name)) };
+        Ok(Label { action, ..label })
     }
 
-    /// Adds what a label starts. The default is in the menu even where it starts nothing here: another label in its
+    /// Adds what a label starts. The default stays in the menu even if it starts nothing here: another label in its
     /// place could be an installer.
     fn label(
         &self,
@@ -143,10 +143,10 @@ impl Collector<'_> {
         menu: &mut Menu,
     ) -> Result<(), Error> {
         let first = menu.entries.len();
-        let start = match &label.runs {
-            Runs::Linux(command) => Some(Start::Linux(self.linux(reader, label, command)?)),
-            Runs::Local(command) => Some(elsewhere(command.clone())),
-            Runs::Config(config) => {
+        let start = match &label.action {
+            Action::Linux(command) => Some(Start::Linux(self.linux(reader, label, command)?)),
+            Action::Local(command) => Some(elsewhere(command.clone())),
+            Action::Config(config) => {
                 let inner = self.config(reader, label, config);
                 menu.locks.extend(inner.locks);
                 if !inner.entries.is_empty() {
@@ -158,9 +158,9 @@ impl Collector<'_> {
                 }
                 is_chosen.then(|| elsewhere(format!("config {}", config.path)))
             }
-            Runs::Other(command) if is_chosen => Some(elsewhere(command.clone())),
-            Runs::Nothing if is_chosen => Some(elsewhere(format!("label {}", label.name))),
-            Runs::Other(_) | Runs::Nothing => None,
+            Action::Other(command) if is_chosen => Some(elsewhere(command.clone())),
+            Action::Nothing if is_chosen => Some(elsewhere(format!("label {}", label.name))),
+            Action::Other(_) | Action::Nothing => None,
         };
         let Some(start) = start else { return Ok(()) };
         let entry = Entry {
@@ -187,7 +187,7 @@ impl Collector<'_> {
         let path = absolute(reader.folder, &config.path);
         let object = || self.files.object(&String::from_utf8_lossy(&path));
         if self.depth >= DEEPEST {
-            self.share().note(object(), Error::TooMany { what: "menus in menus", limit: DEEPEST.into() });
+            self.share().note(object(), Error::TooMany { what: "nested menus", limit: DEEPEST.into() });
             return Menu::default();
         }
         let text = match self.files.read(&path) {
@@ -217,7 +217,7 @@ impl Collector<'_> {
         menu
     }
 
-    /// As in SYSLINUX, what stands behind the kernel is the start of its command line.
+    /// As in SYSLINUX, words after the kernel are the start of its command line.
     fn linux(&self, reader: &Reader<'_>, label: &Label, command: &str) -> Result<Linux, Error> {
         let (kernel, own) = split(command);
         let file = |path: &str| self.search.locate(self.volume, &absolute(reader.folder, path));
@@ -227,7 +227,7 @@ impl Collector<'_> {
         let mut initrd = None;
         for word in own.split_ascii_whitespace().chain(append.split_ascii_whitespace()) {
             match word.strip_prefix("initrd=") {
-                // The first of the line counts, which ends with that of INITRD.
+                // The first `initrd=` of the line counts; INITRD would come last.
                 Some(paths) => _ = initrd.get_or_insert(paths),
                 None => options.word(word)?,
             }
@@ -242,7 +242,7 @@ impl Collector<'_> {
         })
     }
 
-    /// Whoever knows one of the passwords may start a label; where it has none, whoever may open its menu.
+    /// A label may be started with any of its passwords; without one, by whoever may open its menu.
     fn access(&self, passwords: &[&str]) -> Access {
         let user = |password: &&str| User {
             name: String::new(),
@@ -263,7 +263,7 @@ fn elsewhere(command: String) -> Start {
     Start::Elsewhere(Elsewhere { command })
 }
 
-/// A file, and what stands behind it.
+/// A file, and the rest of the command.
 fn split(command: &str) -> (&str, &str) {
     command.split_once([' ', '\t']).unwrap_or((command, ""))
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Filesystems with several roots: subvolumes and snapshots, each of which is a volume.
+//! Filesystems with several roots: subvolumes and snapshots. Each root is a volume.
 //!
-//! A name is the path from the top, where all of them stand in each other; the first root is the default, from
-//! which a system starts that names no root.
+//! A root's name is its path from the top, the root that contains all others. The first root is the default, from which
+//! a system starts that names no root.
 
 use alloc::{string::String, vec::Vec};
 use core::ops::Range;
@@ -11,11 +11,12 @@ use vfs::{RootPath, Volume, VolumeId, Volumes};
 
 use crate::File;
 
-/// Where distributions put a system that is not in the default subvolume: Ubuntu, Arch and openSUSE; Fedora; Debian.
+/// Subvolumes where distributions install a system that is not in the default one: Ubuntu, Arch and openSUSE; Fedora;
+/// Debian.
 const USUAL: [&str; 3] = ["@", "root", "@rootfs"];
-/// The number of the root that the others stand in, in btrfs.
+/// The number of the top subvolume in btrfs.
 const TOP_NUMBER: u64 = 5;
-/// Names of a path that may be roots; honest ones have a handful.
+/// Most names of a path that are tested as roots; real paths have a handful.
 const MOST_NAMES: usize = 32;
 
 /// The filesystems of all volumes.
@@ -30,9 +31,9 @@ pub struct Filesystems<'a> {
 pub struct Filesystem {
     /// Its volumes, the default first.
     roots: Range<usize>,
-    /// The root in which the others stand; where no root is that, the default.
+    /// The top root, which contains the others; if there is none, the default.
     pub top: VolumeId,
-    /// All of them by name, where there are several.
+    /// All roots sorted by name, if there are several.
     named: Vec<VolumeId>,
 }
 
@@ -49,7 +50,7 @@ impl Filesystem {
 }
 
 impl<'a> Filesystems<'a> {
-    /// Of these volumes: those of one filesystem stand side by side.
+    /// Groups these volumes; those of one filesystem are adjacent.
     pub fn new(volumes: &'a Volumes) -> Self {
         let mut new = Self { volumes, all: Vec::new(), of: Vec::new() };
         for group in volumes.all().chunk_by(Volume::is_beside) {
@@ -114,8 +115,8 @@ impl<'a> Filesystems<'a> {
         }
     }
 
-    /// The roots that are looked through for configurations: the default, the top, and those where distributions put
-    /// systems. Snapshots are not among them, however many there are.
+    /// The roots that are searched for configurations: the default, the top, and those where distributions install
+    /// systems. Snapshots are not among them: there may be hundreds.
     pub fn usual(&self, filesystem: &Filesystem) -> Vec<VolumeId> {
         let mut usual = Vec::from([filesystem.default()]);
         let others = USUAL.iter().filter_map(|name| self.root(filesystem, name));
@@ -127,14 +128,14 @@ impl<'a> Filesystems<'a> {
         usual
     }
 
-    /// Its other roots: those that stand at the top, as a system in a subvolume of its own name does.
+    /// Its other roots directly below the top, where a system with a subvolume of its own name is.
     pub fn others(&self, filesystem: &Filesystem) -> Vec<VolumeId> {
         let usual = self.usual(filesystem);
         let is_at_top = |volume: &&Volume| !path(volume).contains('/') && !usual.contains(&volume.id());
         self.roots(filesystem).iter().filter(is_at_top).map(Volume::id).collect()
     }
 
-    /// Those of all its roots that are meant.
+    /// All its roots that match.
     pub fn named(&self, filesystem: &Filesystem, is_meant: impl Fn(&&'a Volume) -> bool) -> Vec<&'a Volume> {
         self.roots(filesystem).iter().filter(is_meant).collect()
     }
@@ -144,8 +145,8 @@ impl<'a> Filesystems<'a> {
         self.volumes.all().get(filesystem.roots.clone()).unwrap_or_default()
     }
 
-    /// The same file, on the innermost root that its path leads into: `/@/boot/vmlinuz` of the top is `/boot/vmlinuz` of
-    /// `@`, where an absolute link means what it means to the system.
+    /// The same file on the innermost root that its path leads into: `/@/boot/vmlinuz` of the top is `/boot/vmlinuz` of
+    /// `@`, where absolute symlinks resolve as in the running system.
     pub fn innermost(&self, file: File) -> File {
         self.inner(&file).unwrap_or(file)
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Kernels found by their names, where nothing is configured.
+//! Kernels found by name, where nothing is configured.
 
 mod defaults;
 
@@ -17,24 +17,24 @@ use crate::{
 
 pub use defaults::{FLAGS, Systems};
 
-/// Kernel files are these names with a version behind.
+/// Names of kernel files, followed by a version.
 const KERNELS: [&[u8]; 4] = [b"vmlinuz-", b"Image-", b"vmlinux-", b"kernel-"];
-/// Kernels in another form have these behind their version. The plain one comes first, and a signed copy last, which
+/// Suffixes after the version, for other forms of a kernel. The plain form comes first, a signed copy last, since it
 /// has no initial RAM disk of its own.
 const SUFFIXES: [&[u8]; 6] = [b"", b".gz", b".xz", b".zst", b".signed", b".efi.signed"];
-/// Kernels without a version, and initial RAM disks for them, where no kernel has one.
+/// Kernels without a version and their initial RAM disks, used if no kernel has a version.
 const PLAIN_KERNELS: [&[u8]; 4] = [b"vmlinuz", b"Image", b"vmlinux", b"kernel"];
 const PLAIN_INITRDS: [&[u8]; 4] = [b"initrd.img", b"initrd", b"initramfs.img", b"initramfs"];
-/// Copies that are kept for emergencies: never the newest.
+/// Marks of rescue kernels and backup copies, which must never be taken for the newest.
 const LEFT_OUT: [&str; 4] = ["rescue", ".old", ".dpkg-", ".bak"];
-/// Where a system's modules stand, and with some distributions its kernels, too.
+/// The folder of a system's modules, and with some distributions its kernels, too.
 const MODULES: &str = "/usr/lib/modules";
-/// Entries that one volume yields.
+/// Most entries of one volume.
 const MOST: usize = 64;
-/// Files that are looked at for them, in every form of a version.
+/// Most kernel files considered on one volume.
 const MOST_SORTED: usize = 1024;
 
-/// An entry for each kernel in `/boot`, or in the root of a volume that is one, the newest first; where no kernel has a
+/// An entry for each kernel in `/boot`, or in the root of a separate boot volume, the newest first; if no kernel has a
 /// version in its name, one without.
 pub fn find(search: &Search<'_>, systems: &Systems<'_>, volume: &Volume) -> Menu {
     let share = search.share(volume);
@@ -48,7 +48,7 @@ pub fn find(search: &Search<'_>, systems: &Systems<'_>, volume: &Volume) -> Menu
     Finder { share, systems, volume, folder }.menu(kernels)
 }
 
-/// An entry for each kernel that stands among its own modules, the newest first.
+/// An entry for each kernel in the folder of its modules, the newest first.
 pub fn find_modules(search: &Search<'_>, systems: &Systems<'_>, volume: &Volume) -> Menu {
     let share = search.share(volume);
     let path = |version: &[u8]| [MODULES.as_bytes(), b"/", version, b"/vmlinuz"].concat();
@@ -69,8 +69,8 @@ fn plain(share: &Share, volume: &Volume, folder: &str) -> Option<Kernel> {
     Some(Kernel { path, version: Vec::new(), rank: (0, 0) })
 }
 
-/// Sorts, the newest first and of one version by rank, and keeps the first of them: a folder may have thousands of names.
-/// That there were more is said of the folder, `object`.
+/// Sorts, the newest first and equal versions by rank, and keeps the first of them: a folder may have thousands of
+/// names. If there were more, a problem of the folder `object` is noted.
 fn newest(share: &Share, object: String, kernels: &mut Vec<Kernel>) {
     let order = |a: &Kernel, b: &Kernel| version::compare(&b.version, &a.version).then(a.rank.cmp(&b.rank));
     if kernels.len() > MOST_SORTED {
@@ -90,12 +90,12 @@ fn is_candidate(version: &[u8]) -> bool {
 struct Kernel {
     path: Vec<u8>,
     version: Vec<u8>,
-    /// Places of the start and the end of its name in [`KERNELS`] and [`SUFFIXES`].
+    /// Indices of its prefix and suffix in [`KERNELS`] and [`SUFFIXES`].
     rank: (usize, usize),
 }
 
-/// The newest first; of two files of one version the kind that is named first in [`KERNELS`], then in [`SUFFIXES`].
-/// One that cannot be read is said, and hides no other.
+/// The newest first; of two files of one version, the kind that comes first in [`KERNELS`], then in [`SUFFIXES`]. One
+/// that cannot be read is noted, and hides no other.
 fn kernels(share: &Share, volume: &Volume, folder: &str) -> Vec<Kernel> {
     let object =
         |name: &[u8]| format!("{} {}", volume.name(), String::from_utf8_lossy(&beside(folder, &[name])));
@@ -118,11 +118,11 @@ fn kernels(share: &Share, volume: &Volume, folder: &str) -> Vec<Kernel> {
     kernels
 }
 
-/// The version in a kernel's name, and the places of its start and end in [`KERNELS`] and [`SUFFIXES`].
+/// The version in a kernel's name, and the indices of its prefix and suffix in [`KERNELS`] and [`SUFFIXES`].
 fn ranked(name: &[u8]) -> Option<((usize, usize), &[u8])> {
     let starts = KERNELS.iter().enumerate();
     let (kind, version) = starts.filter_map(|(i, start)| Some((i, name.strip_prefix(*start)?))).next()?;
-    // The longest end is the last.
+    // The longest suffix comes last.
     let ends = SUFFIXES.iter().enumerate().rev();
     let (form, version) = ends.filter_map(|(i, end)| Some((i, version.strip_suffix(*end)?))).next()?;
     Some(((kind, form), version))
@@ -186,8 +186,8 @@ impl Finder<'_> {
         })
     }
 
-    /// The initial RAM disk of the same version, by the names that distributions give it; for a kernel among its
-    /// modules it stands in `/boot`.
+    /// The initial RAM disk of the same version, by the names that distributions use; for a kernel among its modules,
+    /// it is in `/boot`.
     fn initrd(&self, version: &[u8]) -> Result<Option<Vec<u8>>, Error> {
         let folder = if self.folder == MODULES { "/boot" } else { self.folder };
         if version.is_empty() {

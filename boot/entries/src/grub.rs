@@ -41,18 +41,18 @@ use environment::Environment;
 use interpreter::Interpreter;
 use item::Item;
 use menu::{Collector, Leaves, Level, position};
-use view::Seen;
+use view::ScriptView;
 
 pub use blscfg::{BlsCfg, Preferred};
 pub use grubenv::variables as environment_block;
 pub use place::Places;
 
-/// Where GRUB looks for its configuration, as far as distributions put it on a system's own volumes.
+/// Folders of grub.cfg that distributions use on a system's own volumes.
 const FOLDERS: [&str; 4] = ["/boot/grub", "/boot/grub2", "/grub", "/grub2"];
-/// Folders in `/EFI` that are looked at.
+/// Most folders of `/EFI` that are searched.
 pub const MOST_VENDORS: usize = 64;
 
-/// Configurations that were run, so that a file counts once by whatever path it is reached.
+/// Configurations that were run: a file counts once, by whatever path it is reached.
 #[derive(Debug, Default)]
 pub struct Scripts {
     /// Volume and checksum of the text of each.
@@ -72,19 +72,19 @@ impl Scripts {
         is_new
     }
 
-    /// Whether this one was run on a volume that counts.
+    /// Whether this script was run on a volume that `counts`.
     fn is_known(&self, text: &str, counts: impl Fn(VolumeId) -> bool) -> bool {
         let script = checksum([text.as_bytes()]);
         self.run.iter().any(|(volume, known)| *known == script && counts(*volume))
     }
 }
 
-/// What the grub.cfg of a volume offers, if it has one.
+/// The menu of a volume's grub.cfg, if it has one.
 pub fn find(search: &Search<'_>, volume: &Volume, scripts: &mut Scripts) -> Option<Menu> {
     FOLDERS.iter().find_map(|folder| find_in(search, volume, folder, scripts))
 }
 
-/// What the files `/EFI/*/grub.cfg` of a volume offer. Most only lead to one that was found already.
+/// The menus of a volume's `/EFI/*/grub.cfg`. Most of these files only load another one, which was found already.
 pub fn find_vendors(search: &Search<'_>, volume: &Volume, scripts: &mut Scripts) -> Vec<Menu> {
     let share = search.share(volume);
     let names = match share.names(volume, b"/EFI") {
@@ -103,7 +103,7 @@ pub fn find_vendors(search: &Search<'_>, volume: &Volume, scripts: &mut Scripts)
     names.filter_map(|name| find_in(search, volume, &format!("/EFI/{name}"), scripts)).collect()
 }
 
-/// The menu of the grub.cfg in a folder; none where there is no such file.
+/// The menu of the grub.cfg in a folder; none if there is no such file.
 fn find_in(search: &Search<'_>, volume: &Volume, folder: &str, scripts: &mut Scripts) -> Option<Menu> {
     let share = search.share(volume);
     let path = format!("{folder}/grub.cfg");
@@ -120,20 +120,21 @@ fn find_in(search: &Search<'_>, volume: &Volume, folder: &str, scripts: &mut Scr
     let File { volume: innermost, path } =
         filesystems.innermost(File { volume: volume.id(), path: path.into() });
     let path = String::from_utf8_lossy(&path).into_owned();
-    // The same script on two roots names the same files, unless each root is a system of its own: then the first counts.
+    // The same script on two roots of a filesystem usually names the same files; if each root is a system of its own,
+    // the first counts.
     let is_known = scripts.is_known(&text, |other| filesystems.are_one(other, innermost));
-    // That the steps are used up was said where it happened.
+    // If the steps are used up, the problem was noted where that happened.
     if is_known || !scripts.insert(innermost, &text) || share.steps.fits(1).is_err() {
         return Some(Menu::default());
     }
     let device = search.places.name(volume.id());
-    let seen = Seen::new(filesystems, volume, folder, view::is_relative(&text));
-    let prefix = format!("({device}){}", seen.folder);
-    // Where the program stands that a vendor's file belongs to; else where a medium has it.
+    let script_view = ScriptView::new(filesystems, volume, folder, view::is_relative(&text));
+    let prefix = format!("({device}){}", script_view.folder);
+    // The folder of the GRUB program: that of a vendor's file, else the fallback folder of a medium.
     let program = if folder.starts_with("/EFI/") { folder } else { "/EFI/BOOT" };
     let cmdpath = format!("({device}){program}");
     let mut environment = Environment::new(search.arch(), &device, &prefix, &cmdpath);
-    seen.variables.iter().for_each(|(name, value)| environment.give(name, value));
+    script_view.variables.iter().for_each(|(name, value)| environment.give(name, value));
     let is_x86 = search.arch() == Arch::X86_64;
     let mut grub = Interpreter::new(&search.places, share, environment, is_x86);
     grub.scripts = take(scripts);
@@ -155,8 +156,7 @@ fn find_in(search: &Search<'_>, volume: &Volume, folder: &str, scripts: &mut Scr
     Some(Menu { entries: found.entries, default, wait: found.wait, locks: found.locks, ..Menu::default() })
 }
 
-/// Runs a script and each of its menu's entries. What a script that meets a limit had put into the menu before is
-/// there all the same.
+/// Runs a script and each entry of its menu. If the script exceeds a limit, the entries made before that stay.
 fn run(
     grub: &mut Interpreter<'_>,
     path: &str,
@@ -187,14 +187,14 @@ fn run(
     {
         entry.default = true;
     }
-    // Nobody has to choose where there is no choice.
+    // A menu of one entry does not wait for ever.
     let is_choice = found.entries.len() > 1 || shows_others || wait != Wait::Forever;
     found.wait = is_choice.then_some(wait);
     whole.and(outcome)
 }
 
-/// The default of a menu: what its owner names, or names in place of an entry that starts nothing here (`kept`). None
-/// where that is an entry of the Boot Loader Specification.
+/// The default of a menu: the entry that `default` names, or, if that starts nothing here (`kept`), the one that
+/// `fallback` names. None if it is an entry of the Boot Loader Specification.
 fn default_of(
     menu: &[Item],
     leaves: &Leaves,

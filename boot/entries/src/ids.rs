@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Identifiers and titles that tell entries apart.
+//! Unique identifiers and titles of entries.
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -8,8 +8,8 @@ use crate::Entry;
 /// Bytes of an identifier.
 const LONGEST: usize = 180;
 
-/// Gives every entry an identifier of its own that the Boot Loader Interface allows (letters, digits, `+-_.`), and
-/// entries of the same title their versions or identifiers behind it.
+/// Gives every entry a unique identifier that the Boot Loader Interface allows (letters, digits, `+-_.`), and appends
+/// versions or identifiers to titles that occur more than once.
 pub fn settle(entries: &mut [Entry]) {
     let mut taken = Taken::default();
     for entry in entries.iter_mut() {

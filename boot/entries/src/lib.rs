@@ -61,13 +61,13 @@ pub struct Found {
     pub wait: Option<Wait>,
     /// Whether that configuration starts the entry that was booted last, where it is still there (`default @saved`).
     pub starts_last: bool,
-    /// Why command lines must not be edited, a line each (`hd0,gpt1 /loader/loader.conf: editor no`); empty where no
-    /// configuration forbids it.
+    /// The reasons why command lines must not be edited, one line each (`hd0,gpt1 /loader/loader.conf: editor no`);
+    /// empty where no configuration forbids it.
     pub locks: Vec<String>,
-    /// Volumes whose menu's default leads elsewhere: whoever made the menu did not want its other entries to start
-    /// unattended.
+    /// Volumes whose menu's default leads to another disk: the owner of such a menu did not want its other entries to
+    /// start unattended.
     pub elsewhere: Vec<VolumeId>,
-    /// What finding it took.
+    /// The budget that discovery used.
     pub spent: Spent,
 }
 
@@ -78,8 +78,8 @@ pub struct Problem {
     pub object: String,
     /// Why.
     pub error: Error,
-    /// What else of the same disk could not be read for the same reason: one broken block stands in the way of many
-    /// paths, and is one problem.
+    /// Further reads of the same disk that failed for the same reason: one broken block may affect many paths, and is
+    /// one problem.
     pub others: u64,
 }
 
@@ -101,17 +101,17 @@ impl fmt::Display for Problem {
     }
 }
 
-/// What is looked for, and where.
+/// The scope of a discovery.
 #[derive(Clone, Copy)]
 pub struct Scope<'a> {
     /// The machine's architecture.
     pub arch: Arch,
-    /// Tells the program that asks from other EFI programs: it is called for files that may be one, and reads no more
-    /// of them than their headers and a section.
+    /// Tells whether a file is the running loader. It is called for EFI programs, and reads only their headers and one
+    /// section.
     pub is_own: &'a dyn Fn(&Volume, &str) -> bool,
-    /// Whether configurations of a volume count. Of the others is read only what these name: the file behind a
-    /// `search`, the fstab of a system that mounts a wanted `/boot`. Where only some roots of a filesystem are wanted, an
-    /// entry there does not start what stands on another root, and its kernel is told of its root: a copy of a system
+    /// Whether configurations of a volume count. On other volumes, only files that these name are read: the target of a
+    /// `search`, the fstab of a system that mounts a wanted `/boot`. If only some roots of a filesystem are wanted, an
+    /// entry there does not start files of another root, and its kernel is told its root: otherwise a copy of a system
     /// would start or mount its original.
     pub is_wanted: &'a dyn Fn(&Volume) -> bool,
 }
@@ -122,10 +122,10 @@ impl<'a> Scope<'a> {
         Self { arch, is_own, is_wanted: &|_| true }
     }
 
-    /// Finds all entries. Kernels are looked for by name on a volume only where no configuration stands on it or
-    /// starts a kernel of it; those among a system's modules only where nothing else was found at all.
+    /// Finds all entries. Kernels are searched by name only on a volume that has no configuration and whose kernels no
+    /// configuration starts; kernels among a system's modules only if nothing else was found at all.
     ///
-    /// All of it takes no more than one [`budget`](Spent), of which each disk has an equal share; what is cut off is a
+    /// Everything together stays within one [`budget`](Spent), of which each disk has an equal share; exceeding it is a
     /// problem whose code ends in `-LIMIT`.
     pub fn discover(self, volumes: &Volumes) -> Found {
         let filesystems = Filesystems::new(volumes);
@@ -138,7 +138,7 @@ pub fn discover(volumes: &Volumes, arch: Arch, is_own: &dyn Fn(&Volume, &str) ->
     Scope::new(arch, is_own).discover(volumes)
 }
 
-/// An entry for a kernel that somebody names, with the command line that the system's files give it.
+/// An entry for a kernel named by a setting, with the command line that the system's own files give it.
 pub fn of_kernel(volumes: &Volumes, kernel: File, initrd: Option<File>) -> Option<Entry> {
     let volume = volumes.get(kernel.volume)?;
     let path = String::from_utf8_lossy(&kernel.path).into_owned();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What was met already: a sorted list, which is a quarter of the code of a `BTreeSet`.
+//! What was seen already: a sorted list, which needs a quarter of the code of a `BTreeSet`.
 
 use alloc::vec::Vec;
 

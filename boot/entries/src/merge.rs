@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! From the menus of all configurations to one list of entries.
+//! Merges the menus of all configurations into one list of entries.
 
 use alloc::{string::String, vec::Vec};
 use core::mem::take;
@@ -14,19 +14,19 @@ use crate::{Entry, Found, Kind, Start, bls};
 pub struct Menu {
     /// In its order.
     pub entries: Vec<Entry>,
-    /// Index of the one that it starts when nobody chooses; without one, the first.
+    /// Index of its default; if none, the first entry is.
     pub default: Option<usize>,
-    /// The pattern of its default, when that matches no entry of this list: it may name another program.
+    /// The pattern of its default, if that matches no entry of this list: it may name another EFI program.
     pub of_others: Option<String>,
-    /// Whether the entry that was booted last is the default, where it is still there.
+    /// Whether the entry that was booted last is the default, if it still exists.
     pub starts_last: bool,
-    /// How long it waits, if it says so.
+    /// Its timeout, if it sets one.
     pub wait: Option<Wait>,
-    /// Why its command lines must not be edited.
+    /// The reasons why its command lines must not be edited.
     pub locks: Vec<String>,
 }
 
-/// One list: by disk, on a disk by kind; programs that bring a loader of their own come last.
+/// One list: sorted by disk, then by kind; EFI programs of other systems come last.
 ///
 /// The first menu with entries decides: its default is the default, and its time is the time. Where
 /// there is an entry, exactly one is the default.
@@ -62,8 +62,8 @@ pub fn merge(volumes: &Volumes, mut menus: Vec<Menu>) -> Found {
     found
 }
 
-/// Makes another program the default, of the disk whose configuration names it: systemd-boot finds Windows and the shell
-/// by itself, too.
+/// Makes another EFI program the default if loader.conf of its disk names it: systemd-boot detects Windows and the
+/// shell by itself, too.
 fn choose_program(volumes: &Volumes, entries: &mut [Entry], pattern: &str) {
     let disk = |entry: &Entry| volumes.get(entry.source.volume).map(Volume::disk);
     let here = entries.first().and_then(disk);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! `os-release`: what a system calls itself.
+//! `os-release`: name and version of a system.
 //!
 //! Spec: os-release(5).
 

@@ -15,7 +15,7 @@ use crate::{
     search::Search,
 };
 
-/// The programs of a volume, but for those that are this very program.
+/// The EFI programs of a volume, except this loader itself.
 pub fn find(search: &Search<'_>, volume: &Volume) -> Menu {
     let (share, mut menu) = (search.share(volume), Menu::default());
     let (suffix, fallback) = (search.arch().efi(), search.arch().boot_file());
@@ -54,27 +54,27 @@ pub fn find(search: &Search<'_>, volume: &Volume) -> Menu {
 
 /// The folders of vendors.
 fn vendors(search: &Search<'_>, volume: &Volume) -> Vec<String> {
-    // grub.cfg is looked for in the same folders: what is wrong with them, or cut off, was said there.
+    // grub.cfg is searched in the same folders: problems with them were reported there.
     let names = search.share(volume).names(volume, b"/EFI").unwrap_or_default();
     let names = names.into_iter().take(MOST_VENDORS).filter_map(|(name, _)| String::from_utf8(name).ok());
     let is_known = |name: &str| matches!(name, "boot" | "linux" | "microsoft" | "tools" | "cloudboot");
     names.filter(|name| !is_known(&name.to_ascii_lowercase())).collect()
 }
 
-/// Whether a path is a program that is not our own.
+/// Whether a path is an EFI program other than this loader.
 fn is_program(search: &Search<'_>, volume: &Volume, path: &str) -> bool {
     let share = search.share(volume);
     share.is_file(volume, path.as_bytes()) && !leads_back(search, share, volume, path)
 }
 
-/// Whether a program is this one, or starts it. Without budget to look, it is taken for it.
+/// Whether a program is this loader, or starts it. If the budget is used up, it counts as such.
 pub fn leads_back(search: &Search<'_>, share: &Share, volume: &Volume, path: &str) -> bool {
     let is_own = |path: &str| share.bytes.charge(own::MOST_READ).is_err() || search.is_own(volume, path);
     is_own(path) || started_by(search, path).is_some_and(|path| is_own(&path))
 }
 
-/// What a program starts that is shim, or stands where firmware finds shim: GRUB's file beside it. Whoever gives this
-/// loader that name does so for shim.
+/// The program that shim starts: the GRUB file beside it. A program at firmware's fallback path counts as shim, too:
+/// this loader may be installed under GRUB's name so that shim starts it.
 fn started_by(search: &Search<'_>, path: &str) -> Option<String> {
     let (folder, name) = path.rsplit_once('/')?;
     let (suffix, fallback) = (search.arch().efi(), search.arch().boot_file());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! One discovery: which finder looks where, and in which order.
+//! One discovery: which finder searches where, and in which order.
 
 use alloc::{format, string::String, vec::Vec};
 use core::{mem::take, ops::Range};
@@ -22,14 +22,14 @@ use crate::{
     sizes::total,
 };
 
-/// Roots of one filesystem that are looked through besides the usual ones.
+/// Most roots of one filesystem that are searched besides the usual ones.
 const MOST_ROOTS: usize = 16;
 
-/// One discovery, as every finder sees it.
+/// One discovery, shared by all finders.
 pub struct Search<'a> {
-    /// Every volume: what a configuration names may stand on any.
+    /// All volumes: a configuration may name files on any of them.
     pub volumes: &'a Volumes,
-    /// Where GRUB's scripts find each of them.
+    /// GRUB's device names of the volumes.
     pub places: Places<'a>,
     scope: Scope<'a>,
     budget: Budget,
@@ -52,7 +52,7 @@ impl<'a> Search<'a> {
         self.places.filesystems
     }
 
-    /// The part of the budget that a volume's disk has.
+    /// The share of the budget of a volume's disk.
     pub fn share(&self, volume: &Volume) -> &Share {
         self.budget.of(volume)
     }
@@ -62,13 +62,13 @@ impl<'a> Search<'a> {
         (self.scope.is_wanted)(volume)
     }
 
-    /// Whether a file is the running program, in whatever version.
+    /// Whether a file is this loader, in any version.
     pub fn is_own(&self, volume: &Volume, path: &str) -> bool {
         (self.scope.is_own)(volume, path)
     }
 
-    /// The file that a configuration of a volume means by a path. Where that is a subvolume, some count from the top of
-    /// its filesystem.
+    /// The file that a configuration's path means. For a configuration in a subvolume, the path may start at the top of
+    /// the filesystem.
     ///
     /// # Errors
     /// [`Error::Budget`]
@@ -87,17 +87,17 @@ impl<'a> Search<'a> {
     /// Everything that can be booted.
     pub fn run(self) -> Found {
         let systems = Systems::new(self.filesystems(), &self.budget);
-        let mut look =
-            Look { search: &self, systems: &systems, menus: Vec::new(), scripts: Scripts::default() };
+        let mut searcher =
+            Searcher { search: &self, systems: &systems, menus: Vec::new(), scripts: Scripts::default() };
         let mut volumes = self.first();
-        look.through(&volumes);
-        let mut served: Vec<usize> = look.disks().collect();
+        searcher.through(&volumes);
+        let mut served: Vec<usize> = searcher.disks().collect();
         served.sort_unstable();
         let others = self.others(&served);
-        look.through(&others);
+        searcher.through(&others);
         volumes.extend(others);
-        look.through_modules(&volumes);
-        let mut menus = look.menus;
+        searcher.through_modules(&volumes);
+        let mut menus = searcher.menus;
         let is_default = |volume: &&&Volume| self.filesystems().is_default(volume.id());
         menus.extend(volumes.iter().filter(is_default).map(|volume| programs::find(&self, volume)));
         menus.iter_mut().for_each(|menu| self.leave_out_own(menu));
@@ -112,8 +112,8 @@ impl<'a> Search<'a> {
         found
     }
 
-    /// The volumes that are looked through first: those of the usual roots whose configurations count; where none of
-    /// them does, another may have been named.
+    /// The volumes that are searched first: the wanted ones among the usual roots; if a filesystem has none of those,
+    /// other wanted roots, which a setting may have named.
     fn first(&self) -> Vec<&'a Volume> {
         let mut first: Vec<&Volume> = Vec::new();
         for filesystem in self.filesystems().all() {
@@ -131,8 +131,8 @@ impl<'a> Search<'a> {
         first
     }
 
-    /// Those of other roots, on disks that nothing was found on: a system may have a subvolume of any name. `served`: the
-    /// other disks, sorted.
+    /// Volumes of other roots, on disks where nothing was found: a system may be in a subvolume of any name. `served`:
+    /// the disks where something was found, sorted.
     fn others(&self, served: &[usize]) -> Vec<&'a Volume> {
         let filesystems = self.filesystems().all().iter();
         let others = filesystems.flat_map(|filesystem| {
@@ -143,10 +143,10 @@ impl<'a> Search<'a> {
         others.collect()
     }
 
-    /// The first of a filesystem's roots; that there are more is said.
+    /// The first of a filesystem's roots; a problem is noted if there are more.
     fn first_roots(&self, mut roots: Vec<&'a Volume>) -> Vec<&'a Volume> {
         if let Some(more) = roots.get(MOST_ROOTS) {
-            let error = Error::TooMany { what: "subvolumes to look in", limit: number(MOST_ROOTS) };
+            let error = Error::TooMany { what: "subvolumes to search", limit: number(MOST_ROOTS) };
             let default = self.filesystems().of(more.id()).map(Filesystem::default);
             let default = default.and_then(|id| self.volumes.get(id)).unwrap_or(more);
             self.share(more).note(default.name(), error);
@@ -160,9 +160,9 @@ impl<'a> Search<'a> {
         volumes.filter(|volume| self.is_wanted(volume)).collect()
     }
 
-    /// Leaves out entries that start this program. Where one of them is the default of a script of GRUB, no other takes
-    /// its place, which could be an installer: it keeps the place, and leads elsewhere. systemd-boot starts the first
-    /// of its entries where it has no default.
+    /// Drops entries that start this loader. If one is the default of a GRUB script, no other may take its place, which
+    /// could be an installer: the entry stays, and leads elsewhere. (systemd-boot's lists need no such care: it starts
+    /// its first entry if the default is missing.)
     fn leave_out_own(&self, menu: &mut Menu) {
         let first = menu.default.unwrap_or(0);
         let (mut at, mut kept) = (0.., 0_usize);
@@ -176,7 +176,7 @@ impl<'a> Search<'a> {
             kept = total([kept, usize::from(!is_own)]);
             !is_own
         });
-        // Where nothing else is left, nothing could take its place.
+        // If no other entry is left, nothing can take its place.
         let Some((place, entry)) = own.filter(|_| !menu.entries.is_empty()) else { return };
         let path = entry.file().map(|file| String::from_utf8_lossy(&file.path).into_owned());
         let command = format!("chainloader {}", path.unwrap_or_default());
@@ -185,7 +185,7 @@ impl<'a> Search<'a> {
     }
 
     fn starts_own(&self, entry: &Entry) -> bool {
-        // A unified kernel image is never this program; other programs were checked when they were found.
+        // A unified kernel image is never this loader; other programs were checked when they were found.
         let is_asked = matches!(entry.source.kind, Kind::Uki | Kind::Efi);
         let Start::Program(program) = &entry.start else { return false };
         let volume = self.volumes.get(program.file.volume).filter(|_| !is_asked);
@@ -196,12 +196,12 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// The part of the budget that the disk has on which an entry is configured.
+    /// The share of the budget of the disk that an entry is configured on.
     pub fn of_source(&self, entry: &Entry) -> Option<&Share> {
         self.volumes.get(entry.source.volume).map(|volume| self.share(volume))
     }
 
-    /// Leaves out entries that an earlier root of the same filesystem has, too: a snapshot has the configuration of its
+    /// Drops entries that an earlier root of the same filesystem has, too: a snapshot has the configuration of its
     /// original.
     fn drop_repeated(&self, menus: &mut [Menu]) {
         let mut known = Marks::default();
@@ -222,8 +222,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// A kernel with an empty command line gets the one that the system's files give. Any other is left alone: an initrd
-    /// that finds its root by itself needs no `root=`.
+    /// Gives a kernel with an empty command line the one from the system's files. Others stay unchanged, even without
+    /// `root=`: an initrd may find its root by itself.
     fn complete(&self, systems: &Systems<'_>, entries: &mut [Entry]) {
         for entry in entries {
             let Some(linux) = entry.linux().filter(|linux| linux.options.is_empty()) else { continue };
@@ -240,14 +240,14 @@ impl<'a> Search<'a> {
 }
 
 /// What has been found.
-struct Look<'s> {
+struct Searcher<'s> {
     search: &'s Search<'s>,
     systems: &'s Systems<'s>,
     menus: Vec<Menu>,
     scripts: Scripts,
 }
 
-impl Look<'_> {
+impl Searcher<'_> {
     /// Looks through the configurations of these volumes, and for kernels by their names where they have none.
     fn through(&mut self, volumes: &[&Volume]) {
         let search = self.search;
@@ -277,7 +277,7 @@ impl Look<'_> {
         }
     }
 
-    /// Where nothing else was found at all, kernels among their modules.
+    /// If nothing else was found at all, searches for kernels in the folders of their modules.
     fn through_modules(&mut self, volumes: &[&Volume]) {
         if self.disks().next().is_some() {
             return;
@@ -289,7 +289,7 @@ impl Look<'_> {
         }
     }
 
-    /// Whether a configuration stands on a volume or starts something of it, or of another root of its filesystem.
+    /// Whether an entry is configured on a volume or starts a file of it, or of another root of its filesystem.
     fn is_served(&self, volume: &Volume) -> bool {
         let is_it = |other| self.search.filesystems().are_one(other, volume.id());
         let mut entries = self.menus.iter().flat_map(|menu| &menu.entries);
@@ -303,7 +303,7 @@ impl Look<'_> {
     }
 }
 
-/// Leaves out entries, and keeps the default where it is.
+/// Drops entries that `is_kept` rejects, and adjusts the index of the default.
 pub fn retain(menu: &mut Menu, mut is_kept: impl FnMut(&Entry) -> bool) {
     let default = menu.default.take();
     for (i, entry) in take(&mut menu.entries).into_iter().enumerate() {
@@ -317,7 +317,7 @@ pub fn retain(menu: &mut Menu, mut is_kept: impl FnMut(&Entry) -> bool) {
     }
 }
 
-/// Of title and what is started.
+/// A checksum of the title and of what the entry starts.
 fn mark(entry: &Entry) -> u64 {
     let (files, options) = match &entry.start {
         Start::Linux(linux) => {
@@ -337,7 +337,7 @@ fn mark(entry: &Entry) -> u64 {
     checksum([entry.title.as_bytes(), options.as_bytes(), &volume].into_iter().chain(paths).chain(names))
 }
 
-/// Whether two volumes are one that is reached in two ways: a disc image with a partition over its own filesystem.
+/// Whether two volumes are the same one reached in two ways: a hybrid ISO has a partition over its own filesystem.
 fn is_same(first: &Volume, later: &Volume) -> bool {
     let (a, b) = (first.identity(), later.identity());
     let has_name = !a.uuid.is_empty() || !a.label.is_empty();
@@ -346,7 +346,7 @@ fn is_same(first: &Volume, later: &Volume) -> bool {
     has_name && is_root && first.disk() == later.disk() && x.start < y.end && y.start < x.end
 }
 
-/// The bytes of its disk that a volume stands on.
+/// The range of the disk's bytes that a volume is on.
 fn place(volume: &Volume) -> Range<u64> {
     let whole = 0..u64::MAX;
     // Cannot saturate: it ends on its disk, or there would be no such partition.

@@ -60,7 +60,7 @@ fn ends(a: &[u8], b: &[u8]) -> Ordering {
     (!a.is_empty()).cmp(&!b.is_empty())
 }
 
-/// Without what is neither letter, digit nor mark.
+/// Skips everything that is neither letter, digit nor mark.
 fn skip_others(bytes: &[u8]) -> &[u8] {
     let is_other = |byte: &u8| !(byte.is_ascii_alphanumeric() || matches!(byte, b'~' | b'-' | b'^' | b'.'));
     split(bytes, is_other).1

@@ -293,7 +293,7 @@ fn what_is_wrong_is_named_with_its_line() {
         problems,
         [
             "/boot/grub/grub.cfg \"a\": the entry starts no kernel: multiboot (line 4)",
-            "hd0,gpt1 /boot/grub/grub.cfg: line 2: | & < > are no part of the language",
+            "hd0,gpt1 /boot/grub/grub.cfg: line 2: | & < > are not part of GRUB's language",
             "hd0,gpt1 /boot/grub/grub.cfg: line 3: the command xyz is unknown",
         ]
     );

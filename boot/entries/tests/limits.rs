@@ -135,7 +135,7 @@ fn large_folders_are_counted() {
         tree = tree.file(format!("/boot/vmlinuz-{i}"), "k");
     }
     let found = beside_a_good_disk(vec![tree; 8]);
-    assert_is_cut_off(&found, "names looked at");
+    assert_is_cut_off(&found, "file names looked up");
     assert!(found.entries.iter().any(|entry| entry.id == "39999"), "the newest is there");
 }
 

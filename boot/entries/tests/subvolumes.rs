@@ -372,7 +372,7 @@ fn roots_that_are_not_looked_in_are_said() {
         let problem = |problem: &entries::Problem| format!("{}: {}", problem.object, problem.error);
         (found.entries.len(), found.problems.iter().map(problem).collect::<Vec<_>>())
     };
-    let line = "hd0,gpt1:/: more than 16 subvolumes to look in: the others are left out";
+    let line = "hd0,gpt1:/: more than 16 subvolumes to search: the others are left out";
     let is_system = |volume: &Volume| volume.subvolume().starts_with('s');
     for is_wanted in [&|_: &Volume| true, &is_system as &dyn Fn(&Volume) -> bool] {
         assert_eq!(found(16, is_wanted), (16, vec![]));
@@ -562,7 +562,7 @@ fn a_copy_of_a_system_does_not_start_its_original() {
     let kernel = format!("{root} /boot/vmlinuz-6.8.0-50-generic + {root} /boot/initrd.img-6.8.0-50-generic");
     let options = format!("root=UUID={ROOT} ro rootflags=subvol=@snapshots/3");
     assert!(entries.len() == 1 && entries[0].contains(&format!("{kernel} [{options}]")), "{entries:?}");
-    let why = "entries start files of the subvolume @, which is not looked in";
+    let why = "entries start files of the subvolume @, which is not searched";
     assert_eq!(problems, [format!("{root} /boot/grub/grub.cfg: {why}")]);
     let (entries, problems) = looking_in(tree, &all, "hd0,gpt2:@");
     assert!(entries.len() == 2 && problems.is_empty(), "{entries:?} {problems:?}");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Asking the operator: when the menu is shown, and what comes of it.
+//! Asks the operator: when the menu is shown, and what the operator chose.
 
 use alloc::{format, string::String};
 use core::time::Duration;
@@ -13,19 +13,19 @@ use crate::{
     queue::{Candidate, Queue},
 };
 
-/// The menu as it is shown once.
+/// One showing of the menu.
 #[derive(Debug, Default)]
 pub struct Offer<'a> {
-    /// What the cursor stands on.
+    /// The candidate under the cursor.
     pub cursor: Option<Candidate<'a>>,
-    /// After this time the queue is started.
+    /// After this time the queue starts; none waits for a choice.
     pub timeout: Option<Duration>,
     /// Why the menu is shown again.
     pub message: String,
 }
 
 impl<'a> Offer<'a> {
-    /// The menu at the start of a boot; none where it is not shown.
+    /// The menu at the start of a boot; none if it is not shown.
     pub fn opening(
         queue: &Queue<'a>,
         wishes: &Wishes,
@@ -35,9 +35,9 @@ impl<'a> Offer<'a> {
         let opening = Opening::decide(wishes);
         if !queue.starts_unattended() {
             let timeout = match opening {
-                // Who wants the menu gets it. Where nobody comes, nothing starts.
+                // A menu that was asked for is shown; after its countdown nothing starts.
                 Opening::Shown(timeout) if queue.is_refused() => timeout,
-                // A countdown would lead nowhere: it waits for somebody who may start what does not start by itself.
+                // No countdown, since nothing would start after it: the menu waits for an operator.
                 _ if queue.is_held_back() || (queue.is_refused() && operator.is_asking()) => None,
                 _ => return None,
             };
@@ -60,16 +60,16 @@ impl<'a> Offer<'a> {
 
 /// What the operator chose.
 pub enum Choice<'a> {
-    /// What is started, and the command line where it was edited.
+    /// The candidate to start, and its command line if it was edited.
     Candidate(Candidate<'a>, Option<String>),
     /// The machine's setup.
     Setup,
-    /// Nothing, in all the time that there was.
+    /// Nothing until the countdown ended.
     Nothing,
 }
 
-/// Shows the menu of these candidates until one is chosen that whoever chose it may start. `forget` forgets the epochs
-/// that are kept, and says so.
+/// Shows the menu of these candidates until one is chosen that the login may start. `forget` clears the stored epochs
+/// and returns a message.
 pub fn ask<'a>(
     operator: &dyn Operator,
     menu: &dyn Fn(&Offer<'a>) -> Menu,
@@ -95,7 +95,7 @@ pub fn ask<'a>(
         if password::admits(access, login.as_ref()) {
             return Choice::Candidate(candidate, options);
         }
-        let message = "The user or the password is wrong.".into();
+        let message = "Wrong user or password.".into();
         offer = Offer { cursor: Some(candidate), timeout: None, message };
     }
 }

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// Boots the first entry that can be booted, or the one that the operator chooses. Returns only if none can, with what
-/// the program has to do then; the console has told why.
+/// the program must do then; the console has shown why.
 pub fn boot(platform: &Platform<'_>, config: &Config) -> Ended {
     let report = &Report::new(platform.console, config.debug());
     let once = Once::take(platform.variables);
@@ -57,9 +57,9 @@ pub fn boot(platform: &Platform<'_>, config: &Config) -> Ended {
     }
 }
 
-/// How a round ended that started nothing.
+/// How a round that started nothing ended.
 enum Over {
-    /// Everything is found anew, for this time.
+    /// Start over with discovery; the number of the retry.
     Retry(u32),
     /// The boot has ended.
     End(Ended),
@@ -77,7 +77,7 @@ struct Round<'a> {
 }
 
 impl<'a> Round<'a> {
-    /// Tries one candidate after the other, and after each failure does what is decided then.
+    /// Tries one candidate after the other; after each failure, [`Next`] decides what follows.
     fn run(&self, mut queue: Queue<'a>, mut offer: Option<Offer<'a>>) -> Over {
         let Self { platform, config, discovered, offered, .. } = *self;
         let Discovered { volumes, found } = discovered;
@@ -96,7 +96,7 @@ impl<'a> Round<'a> {
                     Choice::Nothing => {}
                 }
             }
-            // After a failure the menu has no countdown: nobody is there to choose any more.
+            // Nothing is left to try, and the menu brought no choice (after a failure it has no countdown).
             let Some(next) = queue.take_next() else { return Over::End(Ended::AllFailed) };
             let cursor = next.as_ref().map_or(queue.head, |attempt| Some(attempt.candidate));
             let is_chosen = next.as_ref().is_ok_and(|attempt| attempt.is_chosen);
@@ -122,19 +122,20 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Obtain, verify, hand over.
+    /// Obtains, verifies and hands over one candidate.
     fn start(&self, Attempt { candidate, edited, .. }: Attempt<'_>) -> Result<Infallible, Failure> {
         let (payload, keep) = self.obtain(candidate)?;
         let payload = verify(payload, &self.platform.policy)?;
         rollback::expect_current(self.platform, self.report, &payload.title, payload.vouched())?;
         self.report.verified(&payload);
         let payload = command_line::settle(payload, edited, self.config);
+        // Only for a verified payload are tries counted and the cache completed.
         let payload = self.count_try(candidate, payload);
         keep.into_iter().for_each(|keep| self.keep(keep));
         self.hand_over(candidate, payload)
     }
 
-    /// What a candidate starts, from its disk or from the network.
+    /// Reads or fetches what a candidate starts.
     fn obtain(&self, candidate: Candidate<'_>) -> Result<(Payload, Option<Keep>), Failure> {
         let Self { platform, config, report, discovered: Discovered { volumes, .. }, .. } = *self;
         report.chosen(candidate, volumes);
@@ -148,7 +149,7 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Keeps what is started in the cache, and counts a try of it. Best effort: it starts in any case.
+    /// Completes the image in the cache, and counts a try of it. Best effort: it starts in any case.
     fn keep(&self, mut keep: Keep) {
         let Platform { storage, floors, variables, .. } = *self.platform;
         match keep.commit(storage, floors) {
@@ -163,7 +164,7 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// Counts a try of an entry, in the name of its file.
+    /// Counts a try of an entry by renaming its file.
     fn count_try(&self, candidate: Candidate<'_>, payload: Verified<Payload>) -> Verified<Payload> {
         let Candidate::Entry(entry) = candidate else { return payload };
         let Some(counting) = &entry.counting else { return payload };
@@ -195,8 +196,10 @@ impl<'a> Round<'a> {
             version: platform.version,
             arch: platform.policy.arch,
         };
+        // A running card would write into the memory of the next program.
         platform.network.stop();
         let starting = || {
+            // First of all: if the epoch cannot be stored, nothing may start.
             if let Some(Vouched { release, .. }) = &vouched {
                 rollback::raise(platform.floors, &platform.policy.members(), release)?;
             }

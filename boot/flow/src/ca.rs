@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Further root certificates, as `cloudboot.ca` names them.
+//! Additional root certificates, as `cloudboot.ca` names them.
 
 use alloc::{boxed::Box, format, vec::Vec};
 
@@ -14,17 +14,18 @@ use crate::{
     route::Route,
 };
 
-/// Bytes of the largest file of root certificates.
+/// Largest file of root certificates that is accepted, in bytes.
 pub const LARGEST_CA: usize = 1 << 20;
 
 const OBJECT: &str = "cloudboot.ca";
 
-/// Where they are.
+/// Where the certificates are.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Ca<'a> {
     /// A file on the volume that the program was started from.
     File(&'a str),
-    /// A file of a web server. Its digest vouches for it, so that the server may be one whom nobody vouches for yet.
+    /// A file on a web server, authenticated by its digest: the server's own certificate may need the very roots in
+    /// this file.
     Url(Url, Digest),
 }
 
@@ -32,14 +33,14 @@ impl<'a> Ca<'a> {
     /// Parses `/ca.pem` or `https://host/ca.pem@sha256:HEX`.
     ///
     /// # Errors
-    /// Not a URL, or one without a digest.
+    /// An invalid URL, or one without a digest.
     pub fn parse(text: &'a str) -> Result<Self, Failure> {
         if !text.contains("://") {
             return Ok(Self::File(text));
         }
         let pinned = text.rsplit_once('@').and_then(|(url, digest)| Some((url, Digest::parse(digest)?)));
         let (url, digest) = pinned.ok_or_else(|| {
-            let cause = "nothing vouches for what a server answers: write the digest of the file behind the URL \
+            let cause = "nothing authenticates what the server sends: append the file's digest to the URL \
                          (@sha256:...)";
             Failure::new(Phase::Configure, OBJECT, codes::TRUST_CA, &cause)
         })?;
@@ -49,10 +50,10 @@ impl<'a> Ca<'a> {
     }
 }
 
-/// Fetches root certificates by a platform's network: PEM, whose digest is right.
+/// Fetches root certificates (PEM) over a platform's network, and checks the digest.
 ///
 /// # Errors
-/// What fails on the way, or other bytes.
+/// A failure on the way, or a digest mismatch.
 pub async fn ca<D: Dial>(dial: D, url: &Url, digest: &Digest, config: &Config) -> Result<Vec<u8>, Failure> {
     let client = Client::new(Route::Network(dial)).with_proxy(proxy(config)?);
     let deadline = client.dial().after(ANSWER);
@@ -61,11 +62,11 @@ pub async fn ca<D: Dial>(dial: D, url: &Url, digest: &Digest, config: &Config) -
     let failed =
         |code, cause: &dyn core::fmt::Display| Failure::new(Phase::Obtain, format!("{url}"), code, cause);
     let late = |dial::Late| {
-        failed(http::codes::TIMEOUT, &format!("not here within {} s", ANSWER.as_secs())).unreachable(true)
+        failed(http::codes::TIMEOUT, &format!("not complete within {} s", ANSWER.as_secs())).unreachable(true)
     };
-    // It is large, and stacks of firmware are small.
+    // Boxed: the future is large, and firmware stacks are small.
     let bytes = dial::within(client.dial(), deadline, Box::pin(fetching)).await.map_err(late)?;
-    // Without the roots nothing is known of what the registry has, as if it were the one that does not answer.
+    // Without the roots the registry cannot be asked: treated as if the registry itself did not answer.
     let bytes = bytes.map_err(|error| {
         let is_unreachable = error.is_transient() || matches!(error.cause(), http::Cause::Dial(_));
         of_request(&error).unreachable(is_unreachable)

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The last good image: what a registry has sent is kept on the volume that the program was started from, and is used
-//! where the registry cannot be reached, or where a new image has used up its tries.
+//! The cache: images of a registry are kept on the volume that the program was started from. The last good one starts
+//! if the registry cannot be reached, or if a new image has used up its tries.
 //!
-//! There are two slots. A new image goes to the one that does not hold the good one, and becomes good itself when the
-//! booted system says so, by the name of the slot's record, which shows tries as entries of BLS do: `record+3.cb`,
-//! `record+2-1.cb`, then `record.cb`. A slot holds the record, which has all documents and signatures as the registry
-//! sent them, and the parts, each named by its digest.
+//! There are two slots. A new image goes to the slot that does not hold the good one. It becomes good when the booted
+//! system says so by renaming the slot's record, whose name counts tries as BLS entries do: `record+3.cb`,
+//! `record+2-1.cb`, then `record.cb`. A slot holds the record (all documents and signatures as the registry sent them)
+//! and the parts, each named by its digest.
 //!
-//! The volume is the booted system's. So a variable that it cannot reach has the digest of each record, and counts the
-//! tries ([`variable`]), and whatever is used goes the way that it would go from the registry: [`Replay`] answers from the
-//! record, and resolving, signatures and parts are checked by the same code. The variable is written last: until then a
-//! slot holds nothing, whatever lies in it.
+//! The booted system can write to the volume. So a variable that it cannot access holds the digest of each record and
+//! counts the tries ([`variable`]), and a cached image takes the same path as one from the registry: [`Replay`] answers
+//! from the record, and the same code resolves it and checks signatures and parts. The variable is written last: until
+//! then a slot counts as empty, whatever files are in it.
 
 mod replay;
 mod slots;
@@ -33,33 +33,33 @@ pub use writer::{Keep, Kept};
 use slots::{Slot, Slots};
 use writer::Writer;
 
-/// The cache, as one boot from a registry uses it.
+/// The cache during one boot from a registry.
 pub struct Cache<'a> {
     platform: &'a Platform<'a>,
     report: &'a Report<'a>,
-    /// What is asked for, in its usual form.
+    /// The requested reference, in its canonical form.
     reference: String,
     slots: Slots,
-    doing: RefCell<Doing>,
-    /// Nothing better can be started: an image without tries left starts, too.
+    operation: RefCell<Operation>,
+    /// No better image exists, so one that has used up its tries may start.
     is_insisting: Cell<bool>,
 }
 
-/// What is being done with a slot.
-enum Doing {
+/// The current operation on a slot.
+enum Operation {
     /// Nothing.
     Nothing,
-    /// What the registry offers is in this slot already: its parts need not be fetched.
+    /// The registry's image is in this slot already: its parts need not be fetched.
     Sparing(Slot),
-    /// This slot is started, without the registry. With why a part of it cannot be used.
+    /// This slot starts without the registry. Holds the reason if a part of it cannot be used.
     Starting(Slot, Option<Failure>),
-    /// The parts that are fetched go to this slot.
+    /// Fetched parts are written to this slot.
     Writing(Writer),
 }
 
 impl<'a> Cache<'a> {
-    /// What is kept, and what lies there without being kept is removed. None where there is no volume to keep it on,
-    /// which is said.
+    /// Opens the cache, and removes files that belong to no slot in use. None, with a warning, if there is no usable
+    /// volume.
     pub fn open(
         platform: &'a Platform<'a>,
         report: &'a Report<'a>,
@@ -72,33 +72,39 @@ impl<'a> Cache<'a> {
                 return None;
             }
         };
-        let (doing, is_insisting) = (RefCell::new(Doing::Nothing), Cell::new(false));
-        Some(Self { platform, report, reference: format!("{reference}"), slots, doing, is_insisting })
+        let (operation, is_insisting) = (RefCell::new(Operation::Nothing), Cell::new(false));
+        Some(Self { platform, report, reference: format!("{reference}"), slots, operation, is_insisting })
     }
 
-    /// What a reference leads to is known, and who vouches for it; nothing of it has been fetched.
+    /// Called when the image and its signatures are known and no part has been fetched: decides what to do with the
+    /// slots.
     ///
     /// # Errors
-    /// It has used up its tries, and there is a good one; or a slot does not hold what it should.
+    /// The image has used up its tries and there is a good one, or the slot does not hold what it should.
     pub fn resolved(
         &self,
         image: &Image,
         order: &Order<'_>,
         vouched: Option<&Vouched>,
     ) -> Result<(), Failure> {
-        if let Doing::Starting(slot, _) = &*self.doing.borrow() {
+        if let Operation::Starting(slot, _) = &*self.operation.borrow() {
             return if image.digest == slot.entry.resolved {
                 self.expect_current(vouched)
             } else {
-                Err(unusable(slot, &format!("it leads to {}", image.digest.short())))
+                Err(unusable(slot, &format!("its record leads to {}", image.digest.short())))
             };
         }
-        let doing = self.decide(image, order, vouched)?;
-        self.doing.replace(doing);
+        let operation = self.decide(image, order, vouched)?;
+        self.operation.replace(operation);
         Ok(())
     }
 
-    fn decide(&self, image: &Image, order: &Order<'_>, vouched: Option<&Vouched>) -> Result<Doing, Failure> {
+    fn decide(
+        &self,
+        image: &Image,
+        order: &Order<'_>,
+        vouched: Option<&Vouched>,
+    ) -> Result<Operation, Failure> {
         let is_it = |slot: &&Slot| slot.holds(&self.reference) && slot.entry.resolved == image.digest;
         if let Some(slot) = self.slots.kept.iter().find(is_it) {
             if slot.is_exhausted() {
@@ -106,28 +112,32 @@ impl<'a> Cache<'a> {
                     self.slots.kept.iter().any(|slot| slot.holds(&self.reference) && slot.is_good());
                 let cause = "its tries are used up";
                 let failure = Failure::new(Phase::Obtain, image.digest.short(), codes::CACHE_TRIES, &cause);
-                return if has_good && !self.is_insisting.get() { Err(failure) } else { Ok(Doing::Nothing) };
+                return if has_good && !self.is_insisting.get() {
+                    Err(failure)
+                } else {
+                    Ok(Operation::Nothing)
+                };
             }
             match slot.record(self.platform.storage) {
-                Ok(_) => return Ok(Doing::Sparing(slot.clone())),
+                Ok(_) => return Ok(Operation::Sparing(slot.clone())),
                 Err(failure) => self.report.uncached(&failure),
             }
         }
-        // Where unsigned images are only warned of, one is started and not kept.
+        // With `cloudboot.cosign=warn` an unsigned image starts, but is not cached.
         let lacks_signature = matches!(order.demand, Demand::Signature { .. }) && vouched.is_none();
         if lacks_signature || self.expect_current(vouched).is_err() {
-            return Ok(Doing::Nothing);
+            return Ok(Operation::Nothing);
         }
-        Ok(Doing::Writing(Writer::new(&self.slots, &self.reference, image)))
+        Ok(Operation::Writing(Writer::new(&self.slots, &self.reference, image)))
     }
 
-    /// Refuses what a newer one has revoked, before it is read or written.
+    /// Refuses a revoked image before its parts are read or written.
     fn expect_current(&self, vouched: Option<&Vouched>) -> Result<(), Failure> {
         rollback::expect_current(self.platform, self.report, &self.reference, vouched)
     }
 
-    /// What is kept for an order: the good one, or, unless `is_good_wanted`, one that has tries left. What cannot be used
-    /// is said.
+    /// The cached image for an order: the good one, or, unless `is_good_wanted`, one with tries left. Warns of slots
+    /// that cannot be used.
     pub fn start(&self, order: &Order<'_>, is_good_wanted: bool) -> Option<Fetched> {
         let fitting = || self.slots.kept.iter().filter(|slot| slot.holds(&self.reference));
         let good = fitting().filter(|slot| slot.is_good());
@@ -138,49 +148,49 @@ impl<'a> Cache<'a> {
         })
     }
 
-    /// An order, as a slot answers it.
+    /// Runs an order against a slot's record.
     fn replay(&self, slot: &Slot, order: &Order<'_>) -> Result<Fetched, Failure> {
         let record = slot.record(self.platform.storage)?;
         let replay = &Replay::new(&record, order.reference.repository());
-        self.doing.replace(Doing::Starting(slot.clone(), None));
+        self.operation.replace(Operation::Starting(slot.clone(), None));
         let order = Order { cache: Some(self), ..*order };
         let fetched = self.platform.network.replay(replay, &order);
-        let doing = core::mem::replace(&mut *self.doing.borrow_mut(), Doing::Nothing);
-        match (fetched, doing) {
-            (Some(Ok(fetched)), doing) => {
-                self.doing.replace(doing);
+        let operation = core::mem::replace(&mut *self.operation.borrow_mut(), Operation::Nothing);
+        match (fetched, operation) {
+            (Some(Ok(fetched)), operation) => {
+                self.operation.replace(operation);
                 Ok(fetched)
             }
-            (_, Doing::Starting(_, Some(fault))) => Err(fault),
+            (_, Operation::Starting(_, Some(fault))) => Err(fault),
             (Some(Err(failure)), _) => Err(failure),
-            (None, _) => Err(unusable(slot, "its record does not answer")),
+            (None, _) => Err(unusable(slot, "its record has no answer to a request")),
         }
     }
 
-    /// The work that remains after verification; None if no slot holds the image. `record` has the registry's answers, and
-    /// whether it is signed, as far as anybody has looked.
+    /// The work that remains after verification; None if no slot holds the image. `record` has the registry's answers;
+    /// `is_signed`: a signature was looked for and found.
     pub fn finish(&self, record: Option<Record>, is_signed: bool) -> Option<Keep> {
-        match core::mem::replace(&mut *self.doing.borrow_mut(), Doing::Nothing) {
-            Doing::Nothing => None,
-            // Where nobody has looked for signatures, the record that is there may have some.
-            Doing::Sparing(slot) => Some(Keep::of(&slot, &self.slots, record.filter(|_| is_signed))),
-            Doing::Starting(slot, _) => Some(Keep::of(&slot, &self.slots, None)),
-            Doing::Writing(writer) => {
+        match core::mem::replace(&mut *self.operation.borrow_mut(), Operation::Nothing) {
+            Operation::Nothing => None,
+            // If signatures were not looked for, the stored record may have some that this one lacks: it stays.
+            Operation::Sparing(slot) => Some(Keep::of(&slot, &self.slots, record.filter(|_| is_signed))),
+            Operation::Starting(slot, _) => Some(Keep::of(&slot, &self.slots, None)),
+            Operation::Writing(writer) => {
                 let keep = writer.finish(record);
                 keep.map_err(|failure| self.report.uncached(&failure)).ok()
             }
         }
     }
 
-    /// Lets what has used up its tries start: there is nothing better.
+    /// Lets an image start that has used up its tries: there is nothing better.
     pub fn insist(&self) {
         self.is_insisting.set(true);
     }
 
-    /// The slot that is started without the registry.
+    /// The slot that starts without the registry.
     pub fn started(&self) -> Option<&'static str> {
-        match &*self.doing.borrow() {
-            Doing::Starting(slot, _) => Some(slot.entry.letter.name()),
+        match &*self.operation.borrow() {
+            Operation::Starting(slot, _) => Some(slot.entry.letter.name()),
             _ => None,
         }
     }
@@ -188,10 +198,10 @@ impl<'a> Cache<'a> {
 
 impl Store for Cache<'_> {
     fn load(&self, part: &Descriptor, place: &mut [u8]) -> bool {
-        let mut doing = self.doing.borrow_mut();
-        let (Doing::Sparing(slot) | Doing::Starting(slot, _)) = &*doing else { return false };
+        let mut operation = self.operation.borrow_mut();
+        let (Operation::Sparing(slot) | Operation::Starting(slot, _)) = &*operation else { return false };
         let Err(failure) = slot.load(self.platform.storage, &part.digest, place) else { return true };
-        if let Doing::Starting(_, fault) = &mut *doing {
+        if let Operation::Starting(_, fault) = &mut *operation {
             fault.get_or_insert(failure);
         } else {
             self.report.uncached(&failure);
@@ -200,10 +210,10 @@ impl Store for Cache<'_> {
     }
 
     fn differs(&self, part: &Descriptor, found: &Digest) {
-        let mut doing = self.doing.borrow_mut();
-        let (Doing::Sparing(slot) | Doing::Starting(slot, _)) = &*doing else { return };
+        let mut operation = self.operation.borrow_mut();
+        let (Operation::Sparing(slot) | Operation::Starting(slot, _)) = &*operation else { return };
         let failure = slot.differs(&part.digest, found);
-        if let Doing::Starting(_, fault) = &mut *doing {
+        if let Operation::Starting(_, fault) = &mut *operation {
             fault.get_or_insert(failure);
         } else {
             self.report.uncached(&failure);
@@ -212,15 +222,15 @@ impl Store for Cache<'_> {
 
     fn save(&self, part: &Descriptor, bytes: &[u8]) {
         let Platform { storage, floors, .. } = *self.platform;
-        let mut doing = self.doing.borrow_mut();
-        let saved = match &mut *doing {
-            Doing::Nothing | Doing::Starting(..) => Ok(()),
-            Doing::Sparing(slot) => slot.save(storage, &part.digest, bytes),
-            Doing::Writing(writer) => writer.save(storage, floors, &part.digest, bytes),
+        let mut operation = self.operation.borrow_mut();
+        let saved = match &mut *operation {
+            Operation::Nothing | Operation::Starting(..) => Ok(()),
+            Operation::Sparing(slot) => slot.save(storage, &part.digest, bytes),
+            Operation::Writing(writer) => writer.save(storage, floors, &part.digest, bytes),
         };
         if let Err(failure) = saved {
             self.report.uncached(&failure);
-            *doing = Doing::Nothing;
+            *operation = Operation::Nothing;
         }
     }
 }

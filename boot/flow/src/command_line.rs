@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The command line that is handed over. It is decided about what has been verified, not before.
+//! The command line that is handed over. It is settled after verification, not before.
 
 use alloc::{
     format,
@@ -11,19 +11,19 @@ use config::Config;
 
 use crate::{Content, Payload, Verified};
 
-/// The payload with the command line that counts: the operator's, else the entry's own as the settings change it.
+/// The payload with its final command line: the operator's, else the entry's own, changed by the settings.
 pub fn settle(payload: Verified<Payload>, edited: Option<String>, config: &Config) -> Verified<Payload> {
     let options = edited.or_else(|| options_of(&payload, config));
     payload.with_options(options)
 }
 
-/// The options of a payload; none if a program keeps its own.
+/// The options of a payload; none if a program uses its built-in ones.
 fn options_of(payload: &Verified<Payload>, config: &Config) -> Option<String> {
     let own = payload.content.options();
     if let Content::Kernel { .. } = payload.content {
         return Some(with_settings(own.unwrap_or_default(), config));
     }
-    // A program's options are its own affair, unless it is a kernel's image.
+    // The settings change the options of a program only if it is a unified kernel image.
     let Some(built_in) = payload.built_in_options() else { return own.map(ToString::to_string) };
     let wanted = with_settings(own.unwrap_or(&built_in), config);
     if wanted == built_in { own.map(ToString::to_string) } else { Some(wanted) }

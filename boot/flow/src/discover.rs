@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Finding volumes and entries, and what `cloudboot.disk` and its kin make of them.
+//! Finds volumes and entries, restricted by `cloudboot.disk` and related keys.
 
 use alloc::{format, string::String, vec, vec::Vec};
 
@@ -18,11 +18,13 @@ use crate::{
     selection::{self, Selection},
 };
 
-/// Bytes that discovery reads, whatever is on the disks: many times what the fullest of honest ones wants.
+/// Most bytes that discovery reads, per disk and in all: many times what real disks need. Each disk has its own limit,
+/// so that one cannot use up what the others need; the sum is limited, too, or many hostile disks would take too long
+/// (ten took 6 s).
 pub const MOST_READ: ReadLimit = ReadLimit { each: 256 << 20, all: 2 << 30 };
 
-/// Identifier of the EFI shell, as systemd-boot has it; that of a second one begins so. One that stands beside the loader
-/// must not keep the disks away.
+/// Identifier of the EFI shell, as in systemd-boot; that of a second shell starts with it. A shell beside the loader
+/// must not count as something to boot, or the drivers of the disks would never be started.
 const EFI_SHELL: &str = "auto-efi-shell";
 
 /// Everything that was found.
@@ -38,55 +40,57 @@ pub struct Discovered {
 pub struct Search<'a> {
     /// The disks that are searched.
     pub disks: &'a dyn Disks,
-    /// Times it.
+    /// Measures its time.
     pub clock: &'a dyn Clock,
-    /// Told of it.
+    /// Where it reports.
     pub report: &'a Report<'a>,
     /// The architecture of the entries.
     pub arch: Arch,
-    /// The volumes that count, and what is to start.
+    /// The settings: which volumes count, and what should start.
     pub config: &'a Config,
-    /// What the booted system asked for this time.
+    /// What the booted system asked for, for this boot only.
     pub once: &'a Once,
-    /// What it asked for until it asks for something else.
+    /// The lasting requests of the booted system.
     pub variables: &'a dyn Variables,
 }
 
-/// What one look at the disks that are there has found.
-struct Seen {
+/// Result of one pass over the disks that are present.
+struct Pass {
     discovered: Discovered,
-    /// What is to start and was not there; nothing where it was.
+    /// What should start and was not found; none if it was found.
     lacks: Option<String>,
 }
 
 impl Search<'_> {
-    /// Finds volumes and entries; starts the drivers of more disks when there is no entry at first, only such as lead
-    /// to another disk or are a shell, or not the one that was asked for: a machine that boots fast has started the
-    /// drivers of the disk that it boots from, and of no other. A boot from the network needs none, and starting all
-    /// drivers would take the network cards.
+    /// Finds volumes and entries. If there is no entry at first (or only a shell or entries that lead to another disk),
+    /// or not the one that was asked for, it starts all drivers and searches again: with fast boot, firmware has
+    /// started only the drivers of the disk that it boots from. A boot from the network needs no disks, and starting
+    /// all drivers would let the firmware take the network cards.
     pub fn run(self) -> Discovered {
-        let mut seen = self.once(false);
-        if let Some(lacks) = seen.lacks.take() {
+        let mut pass = self.pass(false);
+        if let Some(lacks) = pass.lacks.take() {
             // The disks of the first search are released before drivers are started.
-            drop(seen);
+            drop(pass);
             self.report.connecting(&lacks);
             self.disks.connect();
-            seen = self.once(true);
+            pass = self.pass(true);
         }
-        let Seen { discovered, .. } = seen;
+        let Pass { discovered, .. } = pass;
         self.report.problems(&discovered.volumes, &discovered.found, self.config.source().is_none());
         self.report.locks(&discovered.found.locks);
         discovered
     }
 
-    /// Looks once. What the settings name in vain is said the last time only: it may be on a disk without driver.
-    fn once(self, is_last: bool) -> Seen {
+    /// One pass. Settings that match nothing are reported only in the last pass: what they name may be on a disk whose
+    /// driver is not started yet.
+    fn pass(self, is_last: bool) -> Pass {
         let started = self.clock.now();
         let (names, disks) = named(self.disks.disks());
         let selection = Selection::new(self.config, &names);
         let volumes = Volumes::discover_within(disks, MOST_READ, selection.root);
         let is_wanted = |volume: &Volume| selection.means(&volumes, volume);
         let mut found = entries_of(&volumes, self.arch, &is_wanted);
+        // The limit is for discovery; reading the files of a chosen entry must not fail because of it.
         volumes.lift_limit();
         let mistakes = self.select(&volumes, &mut found, &selection);
         let lacks = self.lacks(&volumes, &found, &mistakes);
@@ -96,11 +100,11 @@ impl Search<'_> {
         let took = self.clock.since(started);
         self.report.discovered(names.len(), volumes.all().len(), found.entries.len(), took);
         self.report.everything(&names, &volumes, &found);
-        Seen { discovered: Discovered { volumes, found }, lacks }
+        Pass { discovered: Discovered { volumes, found }, lacks }
     }
 
-    /// Keeps what is selected, and puts the kernel of `cloudboot.disk.kernel` in front. Yields what the settings name
-    /// in vain.
+    /// Keeps what is selected, and puts the kernel of `cloudboot.disk.kernel` first. Returns the settings that match
+    /// nothing.
     fn select(self, volumes: &Volumes, found: &mut Found, selection: &Selection<'_>) -> Vec<Failure> {
         let mut mistakes: Vec<Failure> = selection.restrict(volumes, found).err().into_iter().collect();
         if let Some(kernel) = self.config.disk_kernel() {
@@ -113,7 +117,7 @@ impl Search<'_> {
         mistakes
     }
 
-    /// What was asked for and has no entry: its name, or `nothing` when there is no entry at all.
+    /// What was asked for and has no entry: its name, or `nothing` if there is no entry at all.
     fn lacks(self, volumes: &Volumes, found: &Found, mistakes: &[Failure]) -> Option<String> {
         let Self { config, once, variables, .. } = self;
         if config.image().is_some() && !config.local() {
@@ -134,7 +138,7 @@ impl Search<'_> {
         if let Some(name) = mistake.or(config.target().filter(|_| has_target == Some(false))) {
             return Some(shown(name));
         }
-        // What starts first is enough.
+        // The first thing that would start decides.
         let asked = once.entry().map(String::from);
         let usual = || interface::lasting(variables, found).0.filter(|_| has_target.is_none());
         let asked = asked.or_else(usual).filter(|asked| !interface::has(asked, found, config))?;
@@ -142,7 +146,7 @@ impl Search<'_> {
     }
 }
 
-/// What is not there, of this name.
+/// Words for a missing entry of this name.
 fn shown(name: &str) -> String {
     format!("no {}", interface::shortened(name))
 }
@@ -153,13 +157,13 @@ pub(crate) fn named(disks: Vec<Disk>) -> (Vec<String>, Vec<vfs::Disk>) {
     disks.map(|(i, Disk { device, name })| (name, vfs::Disk { device, name: format!("hd{i}") })).unzip()
 }
 
-/// The entries of volumes that are wanted, for an architecture. Our own program, in whatever version, is never one: two
-/// versions with nothing else to start would start each other until memory ends.
+/// The entries of the wanted volumes, for an architecture. This loader itself, in any version, is never an entry: two
+/// versions with nothing else to start would start each other until memory runs out.
 pub fn entries_of(volumes: &Volumes, arch: Arch, is_wanted: &dyn Fn(&Volume) -> bool) -> Found {
     Scope { arch, is_own: &is_own_loader, is_wanted }.discover(volumes)
 }
 
-/// Whether a file is this very program, in whatever version.
+/// Whether a file is this loader, in any version.
 fn is_own_loader(volume: &Volume, path: &str) -> bool {
     let Ok(node) = volume.open(path.as_bytes()) else { return false };
     let Some(attr) = node.attr().ok().filter(|attr| attr.kind == FileType::File) else { return false };

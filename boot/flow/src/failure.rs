@@ -15,7 +15,7 @@ pub enum Phase {
     Discover,
     /// Picking an entry.
     Choose,
-    /// Getting a link, an address, what the cloud says of the machine.
+    /// Getting a link, an address, the cloud's metadata.
     Network,
     /// Reading or fetching kernel and initial RAM disk.
     Obtain,
@@ -39,29 +39,29 @@ impl fmt::Display for Phase {
     }
 }
 
-/// What the user is told of a step that failed: `failed: PHASE OBJECT: CODE cause`.
+/// A failed step as the user sees it: `failed: PHASE OBJECT: CODE cause`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Failure {
     /// The step.
     pub phase: Phase,
-    /// What it worked on: a volume, a file.
+    /// What the step worked on: a volume, a file.
     pub object: String,
     /// The stable code.
     pub code: Code,
     /// The cause, in the words of the standard involved.
     pub cause: String,
-    /// Whether a registry was not reached, so that nothing is known of what it has.
+    /// Whether a server was not reached, so that the registry's current image is unknown and the cache may be used.
     pub is_unreachable: bool,
 }
 
 impl Failure {
-    /// A failure with an error's own text.
+    /// A failure whose cause is an error's own text.
     pub fn new(phase: Phase, object: impl Into<String>, code: Code, cause: &dyn fmt::Display) -> Self {
         let is_unreachable = phase == Phase::Network;
         Self { phase, object: object.into(), code, cause: format!("{cause}"), is_unreachable }
     }
 
-    /// A failure of an error that says by itself what is wrong with what: `CODE object: cause`, as those of `net` do.
+    /// A failure from an error whose text is `CODE object: cause`, as errors of `net` are.
     pub fn of(phase: Phase, code: Code, error: &dyn fmt::Display) -> Self {
         let (whole, code_text) = (format!("{error}"), format!("{code} "));
         let text = whole.strip_prefix(&code_text).unwrap_or(&whole);
@@ -69,12 +69,12 @@ impl Failure {
         Self::new(phase, object, code, &cause)
     }
 
-    /// The same, where a registry was not reached.
+    /// The same, marked unreachable if `is_unreachable`.
     pub(crate) fn unreachable(self, is_unreachable: bool) -> Self {
         Self { is_unreachable: self.is_unreachable || is_unreachable, ..self }
     }
 
-    /// All but the first word.
+    /// The text without the leading `failed:`.
     pub(crate) fn detail(&self) -> impl fmt::Display {
         let Self { phase, object, code, cause, .. } = self;
         fmt::from_fn(move |f| write!(f, "{phase} {object}: {code} {cause}"))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A file by its URL: asked for again where nobody answers, resumed where its connection broke.
+//! Downloads a file by URL: retries if the server does not answer, resumes if the connection breaks.
 
 use alloc::{boxed::Box, format, string::String, vec::Vec};
 use core::{cell::RefCell, time::Duration};
@@ -16,10 +16,10 @@ use crate::{
     route::Route,
 };
 
-/// Fetches a file by a platform's network, if twice its size fits into memory.
+/// Fetches a file over a platform's network, if twice its size fits into memory.
 ///
 /// # Errors
-/// A setting that cannot be used, or what fails on the way.
+/// An invalid setting, or a failure on the way.
 pub async fn download<D: Dial>(
     dial: D,
     url: &Url,
@@ -29,20 +29,20 @@ pub async fn download<D: Dial>(
     let client = Client::new(Route::Network(dial)).with_proxy(proxy(config)?);
     let file = File { client: &client, url, first: RefCell::default(), tag: RefCell::default() };
     let refused = |code, cause: &str| Failure::new(Phase::Obtain, format!("{url}"), code, &cause);
-    // All of them are large, and stacks of firmware are small.
+    // Boxed: the future is large, and firmware stacks are small.
     let response = Box::pin(file.ask(None)).await.map_err(|error| of_request(&error))?;
     let length = response.length().ok_or_else(|| {
-        refused(http::codes::SIZE, "the server does not say how long it is; let it send Content-Length")
+        refused(http::codes::SIZE, "the server does not send its length; configure it to send Content-Length")
     })?;
     let free = room.available();
-    // Its hand-over makes a copy of it. What saturates is more than any memory.
+    // `LoadImage` makes a second copy. A saturated value is larger than any memory.
     let wanted = length.saturating_mul(2);
     let buffer = usize::try_from(length).ok().filter(|_| wanted <= free);
     let mut image = buffer.and_then(|length| room.buffer(length)).ok_or_else(|| {
         refused(code::MEMORY, &format!("{} wanted, {} of memory free", Bytes(wanted), Bytes(free)))
     })?;
     file.first.replace(Some(response));
-    // One response carries the whole file: the length is not known before the first response.
+    // A single range: the length is not known before the first response, which then carries the whole file.
     let division = Division { ranges: 1, ..Division::default() };
     let download = Box::pin(http::download(&file, &mut image, division, &Nobody));
     download.await.map_err(|error| of_request(&error))?;
@@ -53,17 +53,17 @@ pub async fn download<D: Dial>(
 struct File<'c, D: Dial> {
     client: &'c Client<D>,
     url: &'c Url,
-    /// The response that has begun.
+    /// The first response, already open.
     first: RefCell<Option<Response<'c, D>>>,
-    /// What tells this file from any other at its URL, byte by byte. Without one, nobody knows whether the rest of a file
-    /// belongs to its beginning, for which no digest speaks.
+    /// A strong ETag, which identifies these exact bytes. Without one a download is not resumed: no digest would show
+    /// that the rest belongs to a different version of the file.
     ///
     /// Spec: RFC 9110, sections 8.8.3 and 13.1.5.
     tag: RefCell<Option<String>>,
 }
 
 impl<'c, D: Dial> File<'c, D> {
-    /// Asks for the file or the rest of it, again and again where nobody answers, for [`ANSWER`].
+    /// Requests the file or the rest of it, with retries, for at most [`ANSWER`].
     async fn ask(&self, range: Option<Range>) -> Result<Response<'c, D>, Error> {
         let dial = self.client.dial();
         let asking = Box::pin(self.ask_patiently(range));
@@ -89,7 +89,7 @@ impl<'c, D: Dial> File<'c, D> {
         }
     }
 
-    /// Asks once. A failure comes with the seconds that the server asks us to wait (Retry-After).
+    /// One request. A failure comes with the seconds that the server asks us to wait (Retry-After).
     async fn ask_once(&self, range: Option<Range>) -> Result<Response<'c, D>, (Error, Option<u64>)> {
         let tag = self.tag.borrow().clone();
         let condition = tag.as_deref().filter(|_| range.is_some()).map(|tag| ("If-Range", tag));
@@ -100,7 +100,7 @@ impl<'c, D: Dial> File<'c, D> {
         }
         let found = response.head().field("etag");
         match range {
-            // The file begins anew.
+            // A request for the whole file: remember its tag.
             None => {
                 self.tag.replace(found.filter(|tag| tag.starts_with('"')).map(Into::into));
             }
@@ -148,7 +148,7 @@ impl<D: Dial> Source for File<'_, D> {
     }
 }
 
-/// Nobody watches: what comes is checked when all of it is here.
+/// An observer that does nothing: the file is checked when all of it has arrived.
 struct Nobody;
 
 impl Observer for Nobody {
@@ -256,7 +256,9 @@ mod tests {
             });
             assert_eq!(asked.len(), 2);
             assert!(
-                outcome.contains("linux.efi: E-NET-HTTP-CHANGED the file on the server has changed"),
+                outcome.contains(
+                    "linux.efi: E-NET-HTTP-CHANGED the file on the server changed during the download"
+                ),
                 "{outcome}"
             );
         }
@@ -285,7 +287,7 @@ mod tests {
     #[test]
     fn a_file_has_a_length_and_fits_into_memory() {
         let (outcome, _) = downloaded(|_, _| Answer::raw(200, &["Connection: close"], &content()).close());
-        assert!(outcome.contains("E-NET-HTTP-SIZE the server does not say how long it is"), "{outcome}");
+        assert!(outcome.contains("E-NET-HTTP-SIZE the server does not send its length"), "{outcome}");
         let world = World::new();
         Script::at(&world, "host.example:443", |asked| part(asked, "\"a\""));
         let url = Url::parse("https://host.example/linux.efi").unwrap();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What this machine's own sources say of it: the metadata document, on a volume or by the network, and the boot file
-//! of DHCP.
+//! Settings from this machine's surroundings: the metadata document, on a volume or over the network, and the boot file
+//! that DHCP names.
 
 use alloc::string::String;
 
@@ -13,25 +13,25 @@ use crate::{
     seed::{self, Seed},
 };
 
-/// Where they are looked for, and who is told.
+/// Where these settings are looked for, and where results are reported.
 pub struct Instance<'a> {
-    /// The cloud that the machine's tables name.
+    /// The cloud that the machine's SMBIOS tables name.
     pub cloud: Option<Cloud>,
-    /// What a source may set.
+    /// What these sources may set.
     pub trust: Trust,
-    /// Where a volume may have the document.
+    /// Disks that may hold the document.
     pub disks: &'a dyn Disks,
-    /// What it is fetched by where none has.
+    /// Fetches the document if no volume has it.
     pub network: &'a dyn Network,
-    /// Told of it.
+    /// Where it reports.
     pub console: &'a dyn Console,
     /// Times it.
     pub clock: &'a dyn Clock,
 }
 
 impl Instance<'_> {
-    /// The configuration with what the document sets, and, where nothing says what to boot from the network, with the
-    /// image that a DHCP server names. If one of them fails, a line says why, and the boot goes on without it.
+    /// The configuration with the document's settings, and, if nothing says what to boot from the network, with the
+    /// image that a DHCP server names. If one of them fails, a warning says why, and the boot goes on without it.
     pub fn settle(&self, config: Config) -> Config {
         let started = self.clock.now();
         let report = Report::new(self.console, config.debug());
@@ -41,7 +41,7 @@ impl Instance<'_> {
             Some(Seed { place, document: Ok(document) }) => {
                 let took = self.clock.since(started);
                 report.metadata(&place, document.has_object(), took);
-                self.told(config, Origin::Metadata, |config| document.resolve(config, self.trust))
+                self.apply(config, Origin::Metadata, |config| document.resolve(config, self.trust))
             }
             Some(Seed { document: Err(failure), .. }) => {
                 report.omitted(said.insert(failure));
@@ -55,10 +55,10 @@ impl Instance<'_> {
             Ok(None) => config,
             Ok(Some(file)) => {
                 report.boot_file(&file);
-                self.told(config, Origin::Dhcp, |config| config.with_boot_file(&file, self.trust))
+                self.apply(config, Origin::Dhcp, |config| config.with_boot_file(&file, self.trust))
             }
             Err(failure) => {
-                // A network that is not there has been said by then.
+                // The same failure of the network may have been reported for the document already.
                 if said.as_ref() != Some(&failure) {
                     report.omitted(&failure);
                 }
@@ -67,8 +67,8 @@ impl Instance<'_> {
         }
     }
 
-    /// The document: a volume's, unless a URL is set; else that of the URL or of the cloud's service. None if there is
-    /// no place for one.
+    /// The document: from a volume, unless a URL is set; else from the URL or the cloud's service. None if there is
+    /// neither.
     fn document(&self, config: &Config) -> Option<Seed> {
         if config.metadata_url().is_none()
             && let Some(seed) = seed::find(self.disks)
@@ -88,11 +88,11 @@ impl Instance<'_> {
         }
     }
 
-    /// The configuration that comes of what a source says; what is new in it is told.
-    fn told(&self, config: Config, source: Origin, change: impl FnOnce(Config) -> Config) -> Config {
+    /// Applies a source to the configuration, and reports the settings and problems that are new.
+    fn apply(&self, config: Config, source: Origin, change: impl FnOnce(Config) -> Config) -> Config {
         let before = config.problems().len();
         let config = change(config);
-        // A report of its own: the source may have set whether all details are wanted.
+        // A new report: the source may have changed `cloudboot.debug`.
         let report = Report::new(self.console, config.debug());
         report.settings(&config, source);
         report.wrong_settings(config.problems().iter().skip(before));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The Boot Loader Interface and the log: what the booted system asked for by variables, and what it is told.
+//! The Boot Loader Interface and the log: variables by which the booted system makes requests, and by which it is
+//! informed.
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -20,7 +21,7 @@ use efi::interface::{
     ENTRY_ONE_SHOT, ENTRY_SELECTED, FIRMWARE_SETUP, SAVED, TIME_EXEC,
 };
 
-/// Characters of a variable's text that a line shows.
+/// Most characters of a variable's text that a line shows.
 const MOST_SHOWN: usize = 80;
 
 /// The booted system's requests for this boot only.
@@ -28,7 +29,7 @@ const MOST_SHOWN: usize = 80;
 pub struct Once {
     /// Pattern of an entry's identifier.
     entry: Option<String>,
-    /// How long the menu waits.
+    /// How long the menu waits, for this boot.
     wait: Option<Wait>,
 }
 
@@ -46,7 +47,7 @@ impl Once {
         }
     }
 
-    /// Pattern of the entry that is wanted this time.
+    /// Pattern of the entry that is wanted for this boot.
     pub fn entry(&self) -> Option<&str> {
         self.entry.as_deref()
     }
@@ -55,18 +56,18 @@ impl Once {
 /// The entries that the booted system wants.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted<'a> {
-    /// The machine's setup, and no entry.
+    /// The firmware setup, instead of an entry.
     pub setup: bool,
-    /// The entry that is wanted this time only.
+    /// The entry that is wanted for this boot only.
     pub once: Option<&'a Entry>,
-    /// The entry that is wanted until something else is.
+    /// The entry that is wanted until another one is set.
     pub lasting: Option<&'a Entry>,
-    /// The entry that is started becomes the default.
+    /// The entry that starts becomes the default (`@saved`).
     is_saved: bool,
 }
 
 impl<'a> Wanted<'a> {
-    /// Looks the wishes up among the entries. One that cannot be met is said and does not count.
+    /// Looks up the requests among the entries. One that cannot be met is ignored with a warning.
     pub fn find(
         once: &Once,
         variables: &dyn Variables,
@@ -90,10 +91,10 @@ impl<'a> Wanted<'a> {
             this.setup = this.once.is_none() && variables.has_setup() && is_setup;
             match this.once {
                 None if !this.setup => unmet(ENTRY_ONE_SHOT, wanted),
-                // It comes behind the image, if it comes at all.
+                // The image comes first, so this entry may never start: say so.
                 Some(entry) => {
                     if let Some(source) = config.source() {
-                        let cause = format!("{} is an entry of a disk, and {source} is set", entry.id);
+                        let cause = format!("{} is an entry of a disk, but {source} is set", entry.id);
                         report.unmet(ENTRY_ONE_SHOT, codes::CHOOSE_ID, &cause);
                     }
                 }
@@ -115,20 +116,20 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// Whether something is there that a request of the booted system means: an entry, the image, the machine's setup.
+/// Whether a request of the booted system matches something: an entry, the image, the firmware setup.
 pub fn has(wanted: &str, found: &Found, config: &Config) -> bool {
     let is_image = config.image().is_some() && pattern::fits(wanted, IMAGE_ID);
     let is_entry = found.entries.iter().any(|entry| pattern::fits(wanted, &entry.id));
     is_entry || is_image || pattern::fits(wanted, FIRMWARE_SETUP)
 }
 
-/// As much of a variable's text as a line shows.
+/// A variable's text, cut to the length that a line shows.
 pub fn shortened(text: &str) -> String {
     text.chars().take(MOST_SHOWN).collect()
 }
 
-/// What the booted system wants until it wants something else, and the variable that says so. Where the default is the
-/// entry that was booted last, that is what is wanted.
+/// The lasting request of the booted system, and the variable that holds it. If the default is `@saved`, that is the
+/// entry that was booted last.
 pub fn lasting(variables: &dyn Variables, found: &Found) -> (Option<String>, &'static str) {
     let wanted = get(variables, ENTRY_DEFAULT);
     match wanted.as_deref().map_or(found.starts_last, |wanted| wanted == SAVED) {
@@ -137,7 +138,7 @@ pub fn lasting(variables: &dyn Variables, found: &Found) -> (Option<String>, &'s
     }
 }
 
-/// The settings of the menu, of all sources.
+/// The settings of the menu from all sources.
 pub fn wishes(config: &Config, found: &Found, once: &Once, variables: &dyn Variables) -> Wishes {
     let lasting = get(variables, CONFIG_TIMEOUT).and_then(|text| Wait::parse(&text));
     Wishes {
@@ -146,7 +147,7 @@ pub fn wishes(config: &Config, found: &Found, once: &Once, variables: &dyn Varia
         once: once.wait,
         timeout: config.timeout(),
         lasting,
-        // What is set to start from the network starts at once, whatever the disks say.
+        // A boot from the network does not wait for a menu that a disk configures.
         image: if config.image().is_some() || config.holds_disks_back() {
             Some(Wait::Hidden)
         } else {
@@ -157,50 +158,50 @@ pub fn wishes(config: &Config, found: &Found, once: &Once, variables: &dyn Varia
     }
 }
 
-/// A text of the Boot Loader Interface; none where it is empty.
+/// A text variable of the Boot Loader Interface; none if it is empty.
 fn get(variables: &dyn Variables, name: &str) -> Option<String> {
     let value = variables.read(Vendor::Loader, name)?;
     Some(text::decode(&value)).filter(|value| !value.is_empty())
 }
 
-/// Tells what there is to choose from.
+/// Publishes the identifiers of all entries.
 pub fn publish(variables: &dyn Variables, offered: &[Candidate<'_>]) {
     let setup = variables.has_setup().then_some(FIRMWARE_SETUP);
     let ids = offered.iter().map(|candidate| candidate.id()).chain(setup);
     variables.write(Vendor::Loader, ENTRIES, &text::list(ids));
 }
 
-/// Tells which file counts the tries of this boot.
+/// Publishes the path of the file whose name counts the tries of this boot.
 pub fn counted(variables: &dyn Variables, path: &str) {
     let path = path.replace('/', "\\");
     variables.write(Vendor::Loader, BOOT_COUNT_PATH, &text::encode(&path));
 }
 
-/// Tells the identifier of what is started. Where the default is the one that was booted last, it is kept, but for one that was
-/// wanted this time only.
+/// Publishes the identifier of the entry that starts. With `@saved` it is also stored as the next default, unless it
+/// was wanted for this boot only.
 pub fn selected(variables: &dyn Variables, wanted: &Wanted<'_>, id: &str) {
     variables.write(Vendor::Loader, ENTRY_SELECTED, &text::encode(id));
     let is_once = wanted.once.is_some_and(|once| once.id == id);
-    // The firmware's memory wears out: it is not written without need.
+    // Flash wears out: it is not written without need.
     if wanted.is_saved && !is_once && get(variables, ENTRY_LAST_BOOTED).as_deref() != Some(id) {
         variables.store(Vendor::Loader, ENTRY_LAST_BOOTED, &text::encode(id));
     }
 }
 
-/// The log of a boot, and the program's own data in it.
+/// The log of a boot, with data about the program.
 pub struct Log<'a> {
-    /// Its lines.
+    /// The lines.
     pub journal: &'a Journal<'a>,
-    /// Its clock.
+    /// The clock.
     pub clock: &'a dyn Clock,
-    /// Its version.
+    /// The program's version.
     pub version: &'a str,
-    /// What it is built for.
+    /// The architecture that the program is built for.
     pub arch: Arch,
 }
 
 impl Log<'_> {
-    /// Tells when `id` is started, and what happened until now.
+    /// Publishes the time at which `id` starts, and the log up to now.
     pub fn write(&self, variables: &dyn Variables, id: &str) {
         let now = u64::try_from(self.clock.since_power_on().as_micros()).unwrap_or(u64::MAX);
         variables.write(Vendor::Loader, TIME_EXEC, &efi::interface::microseconds(now));

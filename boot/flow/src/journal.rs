@@ -6,10 +6,10 @@ use core::{cell::RefCell, fmt, time::Duration};
 
 use crate::{Clock, Console};
 
-/// Bytes of text that are kept.
+/// Most bytes of text that are kept.
 const MOST: usize = 16 * 1024;
 
-/// A console that remembers. When it is full, the oldest lines are forgotten.
+/// A console that keeps its lines. When it is full, the oldest lines are dropped.
 pub struct Journal<'a> {
     console: &'a dyn Console,
     clock: &'a dyn Clock,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The boot itself: discover, choose, obtain, verify, hand over.
 //!
-//! [`boot()`] is the story, from top to bottom. Each step is a function that takes only what it uses. What differs
+//! [`boot()`] is the whole boot, from top to bottom. Each step is a function that takes only what it uses. What differs
 //! between firmware and Linux is behind the small traits of [`Platform`]. Only a [`Verified`] payload can be handed
 //! over, and only the hand-over can take it apart.
 #![no_std]

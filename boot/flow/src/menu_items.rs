@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What the menu shows of entries.
+//! The items of the menu.
 
 use alloc::{format, string::String, vec, vec::Vec};
 
@@ -11,8 +11,8 @@ use vfs::Volumes;
 
 use crate::{Platform, ask::Offer, discover::Discovered, queue::Candidate, remote, rollback};
 
-/// What the menu offers: the artifact of `cloudboot.image`, and the entries of disks; at a locked menu only those that
-/// may start unattended, too.
+/// What the menu offers: the artifact of `cloudboot.image`, and the entries of disks; a locked menu offers entries of
+/// disks only if disks may also start unattended.
 pub fn offered<'a>(
     platform: &Platform<'_>,
     config: &'a Config,
@@ -24,7 +24,7 @@ pub fn offered<'a>(
     image.into_iter().chain(entries).collect()
 }
 
-/// Whether the menu is locked: it edits no command line.
+/// Whether the menu is locked: command lines cannot be edited.
 fn is_locked(platform: &Platform<'_>, config: &Config, discovered: &Discovered) -> bool {
     platform.policy.is_locked || config.menu() == Setting::Locked || !discovered.found.locks.is_empty()
 }
@@ -56,7 +56,7 @@ pub fn menu(
         .with_message(offer.message.clone())
 }
 
-/// The artifact of `cloudboot.image`. Its command line is known when it has been fetched, and not before.
+/// The artifact of `cloudboot.image`. Its command line is unknown until it has been fetched, so it cannot be edited.
 fn image_item(reference: &str) -> Item {
     Item {
         title: remote::title(reference),
@@ -109,7 +109,7 @@ fn item(entry: &Entry, volumes: &Volumes) -> Item {
     }
 }
 
-/// What is asked of whoever wants to start an entry.
+/// The login that an entry asks for.
 fn asks(access: &Access) -> Asks {
     match access {
         Access::Anyone => Asks::Nothing,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What comes after a failure: decided here and nowhere else, and worded by the same value.
+//! What comes after a failure: decided only here, and the same value words it.
 
 use alloc::{borrow::Cow, format};
 
 use config::{Config, OnFailure};
 
-/// How a boot ended that started nothing. The console has told why; the program only does it.
+/// How a boot that started nothing ended. The console has shown why; the program only acts on it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Ended {
     /// The program ends: there was nothing to start.
@@ -14,7 +14,7 @@ pub enum Ended {
     AllFailed,
     /// The machine is reset.
     Reset,
-    /// The machine is reset into its setup.
+    /// The machine is reset into its firmware setup.
     Setup,
 }
 
@@ -25,38 +25,38 @@ pub enum Next {
     Entry,
     /// The menu is shown.
     Menu,
-    /// Everything is tried once more.
+    /// The whole boot is tried again.
     Retry {
-        /// Which time, from 1.
+        /// Number of this retry, from 1.
         number: u32,
-        /// How often at most.
+        /// Number of retries allowed.
         of: u32,
     },
     /// The boot has ended.
     End(Ended),
 }
 
-/// What the decision depends on, besides the settings.
+/// The inputs of the decision, besides the settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Situation {
     /// The queue has more entries.
     pub has_more: bool,
     /// The operator chose what failed.
     pub is_chosen: bool,
-    /// Something was there to be started, and was tried.
+    /// At least one candidate was tried.
     pub has_tried: bool,
-    /// What should have started first does not start unattended: nothing is broken there.
+    /// The first candidate does not start unattended (password, or leads to another disk): that is no failure.
     pub is_held_back: bool,
-    /// There is something that a menu could show.
+    /// The menu would have at least one entry.
     pub has_entries: bool,
-    /// The menu was shown to whoever may be there.
+    /// The menu was shown in this round.
     pub is_menu_shown: bool,
-    /// How often everything was tried again.
+    /// Retries so far.
     pub retries: u32,
 }
 
 impl Next {
-    /// Decides.
+    /// Decides what comes next.
     pub fn after(situation: Situation, config: &Config) -> Self {
         let Situation { has_more, is_chosen, has_tried, is_held_back, has_entries, is_menu_shown, retries } =
             situation;
@@ -69,7 +69,7 @@ impl Next {
         if let Some(number) = retries.checked_add(1).filter(|number| *number <= config.retry()) {
             return Self::Retry { number, of: config.retry() };
         }
-        // Somebody who was shown the menu may still choose what does not start unattended.
+        // An operator who was shown the menu may still choose an entry that does not start unattended.
         let is_left_to_operator = is_held_back && is_menu_shown;
         match config.failure() {
             OnFailure::Menu if has_entries => Self::Menu,
@@ -80,7 +80,7 @@ impl Next {
         }
     }
 
-    /// The decision in words; `exit` is what ending the program means.
+    /// The decision in words, the end of a `failed:` line; `exit` words what ending the program means.
     pub fn words<'a>(&self, exit: &'a str) -> Cow<'a, str> {
         match self {
             Self::Entry => "trying the next entry".into(),

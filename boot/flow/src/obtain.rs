@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Reading an entry's files, each straight into its final place.
+//! Reads an entry's files, each straight into its final place.
 
 use alloc::{format, string::String, vec::Vec};
 
 use entries::{Entry, File, Initrd, Linux, Program, Start, Url};
 use filesystem::{Error, FileType};
-use image::initrd::{Around, Layout};
+use image::initrd::{Layout, Wrapper};
 use vfs::{Node, Volumes};
 
 use crate::{
@@ -16,16 +16,16 @@ use crate::{
 /// One read of a file: large enough for the device, small enough to notice a broken one early.
 const CHUNK: usize = 8 * 1024 * 1024;
 
-/// Reads files, and tells of each.
+/// Reads files and reports each.
 #[derive(Clone, Copy)]
 pub struct Reader<'a> {
-    /// Where files of volumes stand.
+    /// The volumes that files are on.
     pub volumes: &'a Volumes,
-    /// Told of each file.
+    /// Reports each file.
     pub report: &'a Report<'a>,
     /// Times each file.
     pub clock: &'a dyn Clock,
-    /// Says how much room there is.
+    /// Says how much memory is free.
     pub memory: &'a dyn Memory,
 }
 
@@ -40,7 +40,7 @@ struct OpenFile<'a> {
 /// An initial RAM disk that was found, before it is read.
 struct OpenInitrd<'a> {
     file: OpenFile<'a>,
-    /// The file's path in the archive that is made around it; none if the file is an archive.
+    /// The file's path in the archive that is built around it; none if the file is an archive already.
     name: Option<&'a str>,
     /// Bytes of the archive.
     size: u64,
@@ -49,7 +49,7 @@ struct OpenInitrd<'a> {
 /// What is fetched from the network, and where it came from.
 pub type Fetch<'a> = dyn Fn(&Url) -> Result<(Provenance, Content), Failure> + 'a;
 
-/// Reads what `entry` starts; `fetch` gets what is not on a disk.
+/// Reads what `entry` starts; `fetch` gets a program that is not on a disk.
 ///
 /// # Errors
 /// A [`Failure`] that names the file: it is missing, is not a regular file, cannot be read, or is larger than
@@ -70,7 +70,7 @@ pub fn obtain(entry: &Entry, reader: Reader<'_>, fetch: &Fetch<'_>) -> Result<Pa
 impl<'a> Reader<'a> {
     fn program(self, program: &Program) -> Result<(Provenance, Content), Failure> {
         let file = self.open(&program.file)?;
-        // What saturates is more than any memory.
+        // A saturated value is larger than any memory.
         self.expect_room(&file.path, file.size.saturating_mul(COPIES))?;
         let image = self.whole(&file)?;
         let place = Place::of(&program.file, self.volumes);
@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
         let sizes: Vec<u64> = initrds.iter().map(|initrd| initrd.size).collect();
         let layout = Layout::new(&sizes, u64::MAX).map_err(|_| self.too_large("initrd", u64::MAX))?;
 
-        // What saturates is more than any memory.
+        // A saturated value is larger than any memory.
         let wanted = kernel.size.saturating_mul(COPIES).saturating_add(layout.total);
         let largest = initrds.first().map(|initrd| &initrd.file).filter(|_| layout.total > kernel.size);
         self.expect_room(&largest.unwrap_or(&kernel).path, wanted)?;
@@ -105,25 +105,25 @@ impl<'a> Reader<'a> {
     fn initrds(self, initrds: &[OpenInitrd<'_>], layout: &Layout) -> Result<Vec<u8>, Failure> {
         let mut buffer = self.buffer("initrd", layout.total)?;
         for (OpenInitrd { file, name, .. }, offset) in initrds.iter().zip(&layout.offsets) {
-            let around = match name {
+            let wrapper = match name {
                 Some(name) => {
-                    Around::new(name, file.size).map_err(|_| self.too_large(&file.path, file.size))?
+                    Wrapper::new(name, file.size).map_err(|_| self.too_large(&file.path, file.size))?
                 }
-                None => Around::default(),
+                None => Wrapper::default(),
             };
             let target = usize::try_from(*offset).ok().and_then(|start| buffer.get_mut(start..));
             let length = usize::try_from(file.size).unwrap_or(usize::MAX);
             let target = target.and_then(|rest| {
-                let (before, rest) = rest.split_at_mut_checked(around.before.len())?;
-                before.copy_from_slice(&around.before);
+                let (before, rest) = rest.split_at_mut_checked(wrapper.before.len())?;
+                before.copy_from_slice(&wrapper.before);
                 let (target, rest) = rest.split_at_mut_checked(length)?;
-                let (behind, rest) = rest.split_at_mut_checked(around.behind.len())?;
-                behind.copy_from_slice(&around.behind);
+                let (behind, rest) = rest.split_at_mut_checked(wrapper.behind.len())?;
+                behind.copy_from_slice(&wrapper.behind);
                 Some((target, rest))
             });
             let (target, rest) = target.ok_or_else(|| self.too_large(&file.path, file.size))?;
             self.read(file, target)?;
-            // Zeros up to the next file, which is read over those that are too many.
+            // Padding up to the next file; the read of that file overwrites any excess.
             rest.iter_mut().take(PADDING).for_each(|byte| *byte = 0);
         }
         Ok(buffer)
@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
         let file = self.open(file)?;
         let size = match name {
             Some(name) => {
-                Around::length(name, file.size).map_err(|_| self.too_large(&file.path, file.size))?
+                Wrapper::length(name, file.size).map_err(|_| self.too_large(&file.path, file.size))?
             }
             None => file.size,
         };
@@ -173,7 +173,7 @@ impl<'a> Reader<'a> {
         Ok(bytes)
     }
 
-    /// Fills `buf`, which is as long as the file says it is, and tells of it.
+    /// Fills `buf`, which has the file's recorded length, and reports the file.
     fn read(self, file: &OpenFile<'_>, buf: &mut [u8]) -> Result<(), Failure> {
         let started = self.clock.now();
         let failed =
@@ -193,9 +193,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The machine's own loader makes a second copy of the kernel or program.
+/// The firmware's `LoadImage` makes a second copy of the kernel or program.
 const COPIES: u64 = 2;
-/// At most so many bytes stand between two initrds.
+/// Most bytes of padding between two initrds, which start at multiples of four.
 const PADDING: usize = 3;
-/// No device tree of a machine has more bytes.
+/// Largest device tree that is accepted, in bytes; real ones are far smaller.
 const LARGEST_TREE: u64 = 2 * 1024 * 1024;

@@ -9,19 +9,19 @@ use entries::{Access, Password, User};
 use menu::Login;
 use sha2::Sha512;
 
-/// More rounds than any configuration wants, seconds of work: a hostile one must not stop the machine.
+/// More rounds than any real configuration uses, seconds of work: a hostile one must not stall the machine.
 const MOST_ITERATIONS: u32 = 10_000_000;
-/// Passwords of one name that are tried.
+/// Most passwords of one user name that are tried.
 const MOST_OF_A_NAME: usize = 4;
-/// Bytes of SHA-512.
+/// Bytes of a SHA-512 digest.
 const BLOCK: usize = 64;
 
-/// Whether the entry may be started by whoever filled the form in.
+/// Whether the login may start the entry.
 pub fn admits(access: &Access, login: Option<&Login>) -> bool {
     match (access, login) {
         (Access::Anyone, _) => true,
         (Access::Users(_), None) => false,
-        // Only the password takes time that must not tell anything: names stand in the configuration for all to read.
+        // Only the comparison of passwords must take constant time: names are readable in the configuration anyway.
         (Access::Users(users), Some(login)) => {
             let named = users.iter().filter(|user| user.name == login.user).take(MOST_OF_A_NAME);
             named.fold(false, |is_admitted, user| is_admitted | is_right(user, login))
@@ -34,7 +34,7 @@ fn is_right(user: &User, login: &Login) -> bool {
     match &user.password {
         Password::Plain(text) => is_same(text, given),
         Password::Pbkdf2 { iterations, salt, hash } => {
-            // Each block of the key takes all the rounds.
+            // PBKDF2 runs all rounds for each block of the key.
             let blocks = u32::try_from(hash.len().div_ceil(BLOCK)).ok();
             let rounds = blocks.and_then(|blocks| blocks.checked_mul(*iterations));
             if !rounds.is_some_and(|rounds| (1..=MOST_ITERATIONS).contains(&rounds)) {

@@ -11,7 +11,7 @@ use vfs::Volumes;
 
 use crate::Vouched;
 
-/// Where a payload came from, for people and for policies.
+/// Where a payload came from, for display and for policies.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Provenance {
     /// A file of a local volume.
@@ -27,9 +27,9 @@ pub enum Provenance {
     Registry {
         /// What was asked for.
         reference: Reference,
-        /// The digest of the manifest that this led to, which covers all its bytes.
+        /// The digest of the manifest that this resolved to; it covers all bytes of the payload.
         manifest: Digest,
-        /// Who has signed it; none where nobody had to.
+        /// Who signed it; none if no signature was required.
         vouched: Option<Vouched>,
     },
 }
@@ -56,7 +56,7 @@ pub struct Payload {
 }
 
 impl Payload {
-    /// Who has signed it; none where nobody had to.
+    /// Who signed it; none if no signature was required.
     pub fn vouched(&self) -> Option<&Vouched> {
         match &self.provenance {
             Provenance::Registry { vouched, .. } => vouched.as_ref(),
@@ -70,22 +70,22 @@ impl Payload {
 pub enum Content {
     /// A Linux kernel.
     Kernel {
-        /// The kernel, as it stands on the disk; after verification, unpacked.
+        /// The kernel as on the disk; after verification, unpacked.
         image: Vec<u8>,
-        /// All initial RAM disks, one after the other, each padded to 4 bytes; empty where there are none.
+        /// All initial RAM disks, concatenated, each padded to a multiple of 4 bytes; empty if there are none.
         initrd: Vec<u8>,
         /// The command line.
         options: String,
-        /// A device tree in place of the machine's own.
+        /// A device tree to use instead of the machine's own.
         devicetree: Option<Vec<u8>>,
     },
     /// An EFI program that brings what it needs.
     Program {
-        /// The program, as it stands on the disk.
+        /// The program as on the disk.
         image: Vec<u8>,
-        /// Its options; without any it keeps its own.
+        /// Its options; if none, it uses its built-in ones.
         options: Option<String>,
-        /// Its file, so that it finds the files beside it; none if the file's name is not UTF-8.
+        /// Its file, so that it finds neighbouring files; none if the path is not UTF-8.
         place: Option<Place>,
     },
 }
@@ -98,7 +98,7 @@ impl Content {
         }
     }
 
-    /// Its options; none if a program keeps its own.
+    /// Its options; none if a program uses its built-in ones.
     pub fn options(&self) -> Option<&str> {
         match self {
             Self::Kernel { options, .. } => Some(options),
@@ -107,19 +107,19 @@ impl Content {
     }
 }
 
-/// A file as the machine's own drivers know it.
+/// The location of a file, in terms that the machine's own drivers can resolve.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Place {
     /// Index of the disk among those that [`Disks`](crate::Disks) gave.
     pub disk: usize,
-    /// Bytes of the disk that are its partition's; none for a filesystem on the whole disk.
+    /// The partition's range of bytes on the disk; none for a filesystem on the whole disk.
     pub partition: Option<Range<u64>>,
     /// Absolute path with slashes.
     pub path: String,
 }
 
 impl Place {
-    /// The place of a file; none where its volume is gone or its path is not UTF-8.
+    /// The place of a file; none if its volume does not exist or its path is not UTF-8.
     pub fn of(file: &File, volumes: &Volumes) -> Option<Self> {
         let volume = volumes.get(file.volume)?;
         let path = String::from_utf8(file.path.clone()).ok()?;
@@ -129,7 +129,7 @@ impl Place {
         Some(Self { disk: volume.disk(), partition, path })
     }
 
-    /// The place of a file with this name in the same folder.
+    /// The place of a file with another name in the same folder.
     pub(crate) fn renamed(&self, name: &str) -> Self {
         let folder = self.path.rsplit_once('/').map_or("", |(folder, _)| folder);
         Self { path: format!("{folder}/{name}"), ..self.clone() }

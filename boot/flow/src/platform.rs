@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What a boot needs of the machine, one small trait for each thing: firmware and Linux have their own.
+//! What a boot needs from the machine, one small trait for each thing. Firmware and Linux have their own
+//! implementations.
 
 use alloc::{rc::Rc, string::String, vec::Vec};
 use core::{convert::Infallible, fmt, time::Duration};
@@ -13,15 +14,15 @@ use crate::{
     Failure, Fetched, Floors, Journal, Order, Payload, Place, Policy, Replay, Verified, verify::Permit,
 };
 
-/// Everything that a boot may use. Each step receives only what it needs of it.
+/// Everything that a boot may use. Each step receives only the parts that it needs.
 pub struct Platform<'a> {
     /// The machine's disks.
     pub disks: &'a dyn Disks,
-    /// Lines for the user, and the log of them.
+    /// The console, and the log of its lines.
     pub console: &'a Journal<'a>,
-    /// Times of the phases.
+    /// Measures the time of each phase.
     pub clock: &'a dyn Clock,
-    /// Room for the payload.
+    /// Memory for the payload.
     pub memory: &'a dyn Memory,
     /// Counts the tries of entries.
     pub tries: &'a dyn Tries,
@@ -31,17 +32,17 @@ pub struct Platform<'a> {
     pub hand_over: &'a dyn HandOver,
     /// The person at the machine.
     pub operator: &'a dyn Operator,
-    /// What the booted system asked for, and is told.
+    /// Variables shared with the booted system.
     pub variables: &'a dyn Variables,
-    /// What it cannot change.
+    /// Variables that the booted system cannot access.
     pub floors: &'a dyn Floors,
-    /// Where images of registries are kept.
+    /// Where images of registries are cached.
     pub storage: &'a dyn Storage,
-    /// What may be started.
+    /// What may start.
     pub policy: Policy,
     /// The program's own version.
     pub version: &'a str,
-    /// What ending the program means here: `returning to the firmware`.
+    /// Words for ending the program: `returning to the firmware`.
     pub exit: &'a str,
 }
 
@@ -49,7 +50,7 @@ pub struct Platform<'a> {
 pub struct Disk {
     /// Its bytes.
     pub device: Rc<dyn BlockRead>,
-    /// Linux's name of it (`vda`); empty where nobody knows.
+    /// Linux's name for it (`vda`); empty if unknown.
     pub name: String,
 }
 
@@ -58,7 +59,7 @@ pub trait Disks {
     /// The disks that are there now, in a stable order.
     fn disks(&self) -> Vec<Disk>;
 
-    /// Starts the drivers of disks that were left alone until now; slow.
+    /// Starts the drivers of disks that the firmware has not started yet; slow.
     fn connect(&self);
 }
 
@@ -74,23 +75,23 @@ pub trait Tries {
 /// The folder [`CACHE_FOLDER`](crate::CACHE_FOLDER) on the volume that the program was started from. Paths begin in it:
 /// `a/record.cb`.
 pub trait Storage {
-    /// What stands in a folder, at most so much of it; nothing where there is no such folder. The empty path is the
-    /// folder itself.
+    /// The content of a folder, at most `most` items; empty if there is no such folder. The empty path is the cache's
+    /// folder.
     ///
     /// # Errors
     /// There is no volume, or it cannot be read.
     fn list(&self, folder: &str, most: usize) -> Result<Vec<Stored>, String>;
 
-    /// Reads the beginning of a file: how many bytes, fewer than the buffer has only at the file's end.
+    /// Reads the beginning of a file; returns how many bytes, fewer than the buffer has only at the file's end.
     ///
     /// # Errors
     /// Why it cannot be read.
     fn read(&self, path: &str, buf: &mut [u8]) -> Result<usize, String>;
 
-    /// Writes a file, in the place of one that may be there, and its folders; all of it is on the volume then.
+    /// Writes a file and creates its folders; an existing file is replaced. On return, everything is on the volume.
     ///
     /// # Errors
-    /// Why it is not there, or not whole.
+    /// Why the file is missing or incomplete.
     fn write(&self, path: &str, bytes: &[u8]) -> Result<(), String>;
 
     /// Gives a file a new name in its folder.
@@ -112,25 +113,26 @@ pub trait Storage {
     fn free(&self) -> Result<u64, String>;
 }
 
-/// What stands in a folder.
+/// An item of a folder.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Stored {
     /// Its name.
     pub name: String,
-    /// Bytes of a file; none for a folder.
+    /// Size of a file in bytes; none for a folder.
     pub size: Option<u64>,
 }
 
-/// The machine's network. Nothing is started until it is needed.
+/// The machine's network. It is started when first needed.
 pub trait Network {
-    /// Fetches a boot artifact. What happens on the way is told.
+    /// Fetches a boot artifact and reports progress.
     ///
     /// # Errors
     /// There is no network, or it does not yield the artifact.
     fn fetch(&self, order: &Order<'_>) -> Result<Fetched, Failure>;
 
-    /// Fetches what the record of a registry has, with nothing of the network: [`Replay::fetch`] with the [`dial::Dial`]
-    /// of [`fetch`](Self::fetch), so that a program has that code once. None if the record does not answer.
+    /// Fetches an artifact from a registry's record, without using the network: [`Replay::fetch`] with the
+    /// [`dial::Dial`] of [`fetch`](Self::fetch), so that a program contains that code once. None if the record does not
+    /// answer.
     ///
     /// # Errors
     /// It does not yield the artifact.
@@ -148,18 +150,17 @@ pub trait Network {
     /// There is no network, or no document.
     fn document(&self, source: &metadata::Source, config: &Config) -> Result<metadata::Document, Failure>;
 
-    /// What the servers of addresses name to boot, where that begins with [`config::SCHEME`]; none if they name nothing
-    /// of the kind.
+    /// The boot file that DHCP names, if it begins with [`config::SCHEME`].
     ///
     /// # Errors
     /// There is no network.
     fn boot_file(&self, config: &Config) -> Result<Option<String>, Failure>;
 
-    /// Lets what failed be tried again: until then, one failure of the cards is everybody's, since a boot with many ways
-    /// would wait for each of them.
+    /// Allows another try after a failure. Until then a failure to start the cards is remembered and returned at once,
+    /// so that a boot with many fallbacks does not wait for each of them.
     fn try_again(&self);
 
-    /// Stops all cards: none may write into the memory of what is started next.
+    /// Stops all cards: none may write into the memory of the next program.
     fn stop(&self);
 }
 
@@ -168,7 +169,7 @@ pub trait Console {
     /// Shows one line.
     fn line(&self, text: fmt::Arguments<'_>);
 
-    /// Shows how far something is, in the place of what was shown of that before; the next line takes its place.
+    /// Shows progress on one line, which the next call overwrites.
     fn progress(&self, text: fmt::Arguments<'_>);
 }
 
@@ -189,22 +190,22 @@ pub trait Clock {
 
 /// How much memory a payload may use.
 pub trait Memory {
-    /// Bytes that are free now.
+    /// Free bytes now.
     fn available(&self) -> u64;
 
-    /// A buffer of `length` bytes with any content: a file is read over all of them, and clearing it first would
-    /// take longer than the reading.
+    /// A buffer of `length` bytes with arbitrary content: a file is read over all of them, and clearing it first would
+    /// take longer than reading.
     ///
-    /// None where there is no room.
+    /// None if there is not enough memory.
     fn buffer(&self, length: usize) -> Option<Vec<u8>>;
 }
 
 /// The person at the machine.
 pub trait Operator {
-    /// Whether a key was pressed before the menu: somebody wants to see it.
+    /// Whether a key was pressed before the menu: somebody wants to see the menu.
     fn is_asking(&self) -> bool;
 
-    /// Shows the menu until something is chosen; none when its time has run out.
+    /// Shows the menu until something is chosen; none if its countdown ended.
     fn choose(&self, menu: &mut menu::Menu) -> Option<menu::Outcome>;
 }
 
@@ -225,24 +226,23 @@ pub trait Variables {
     /// Sets a variable for the booted system, until the machine is reset.
     fn write(&self, vendor: Vendor, name: &str, value: &[u8]);
 
-    /// Sets a variable that outlives resets.
+    /// Sets a variable that survives resets.
     fn store(&self, vendor: Vendor, name: &str, value: &[u8]);
 
     /// Removes a variable.
     fn remove(&self, vendor: Vendor, name: &str);
 
-    /// Whether the machine opens its setup when it is asked to.
+    /// Whether the firmware can be asked to open its setup.
     fn has_setup(&self) -> bool;
 }
 
 /// How control is handed over.
 pub trait HandOver {
-    /// Hands over, and calls `starting` at the last moment at which lines can be shown: where that refuses, nothing is
-    /// started. With `permit` the payload
-    /// can be taken apart, so that its image is freed as soon as it has been loaded.
+    /// Hands over, and calls `starting` at the last moment at which lines can be shown: if that fails, nothing starts.
+    /// `permit` allows taking the payload apart, so that its image is freed as soon as it has been loaded.
     ///
     /// # Errors
-    /// Returns only when nothing was started or what was started came back.
+    /// Returns only if nothing was started, or if the started program returned.
     fn hand_over(
         &self,
         payload: Verified<Payload>,
@@ -256,6 +256,6 @@ pub trait HandOver {
 pub struct Refused {
     /// The stable code.
     pub code: Code,
-    /// The cause in the words of the firmware or kernel, and the way out where there is one.
+    /// The cause in the words of the firmware or kernel, with what to do if there is something.
     pub cause: String,
 }

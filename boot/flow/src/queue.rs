@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Which entries are tried, in which order.
+//! Which candidates are tried, and in which order.
 //!
-//! Unattended, nothing starts that its menu's owner did not want to start unattended: an entry that asks for a
-//! password, and, where a menu's default leads to another disk, any entry of that disk. (An installation medium
-//! whose default is "boot the local disk" must never start its installer.)
+//! Entries that the owner of a menu did not want to start unattended do not: an entry that asks for a password, and any
+//! entry of a disk whose menu's default leads to another disk. (An installation medium whose default is "boot the local
+//! disk" must never start its installer.)
 
 use alloc::{collections::VecDeque, format, string::String, vec::Vec};
 use core::ptr;
@@ -14,7 +14,7 @@ use vfs::{Volume, VolumeId, Volumes};
 
 use crate::{Failure, Phase, codes, interface::Wanted, remote, selection::listed};
 
-/// Identifier of what `cloudboot.image` names, among those of entries.
+/// Identifier of the image of `cloudboot.image`, in the same namespace as those of entries.
 pub const IMAGE_ID: &str = "cloudboot-image";
 
 /// Something that can be started.
@@ -35,7 +35,7 @@ impl<'a> Candidate<'a> {
         }
     }
 
-    /// Whether it is the same one.
+    /// Whether both are the same candidate.
     pub fn is(self, other: Self) -> bool {
         match (self, other) {
             (Self::Image(_), Self::Image(_)) => true,
@@ -57,23 +57,22 @@ impl<'a> Candidate<'a> {
 pub struct Attempt<'a> {
     /// What is tried.
     pub candidate: Candidate<'a>,
-    /// The operator's command line.
+    /// The command line that the operator edited.
     pub edited: Option<String>,
-    /// The operator chose it; or it follows from what the operator chose.
+    /// The operator chose it, or chose an entry that leads to it.
     pub is_chosen: bool,
 }
 
-/// Why no disk starts unattended although no image is named.
+/// Why no disk starts unattended although `cloudboot.image` is not set.
 fn refusal(config: &Config) -> Failure {
     let Some(plan) = config.plan() else { return missing_metadata() };
-    let cause = "cloudboot.plan says what starts, and this version fetches no plans: no disk starts unattended without \
-                 cloudboot.local=1";
+    let cause = "this version does not fetch plans, and disks start in its place only with cloudboot.local=1";
     Failure::new(Phase::Choose, remote::title(plan), codes::CHOOSE_PLAN, &cause)
 }
 
 fn missing_metadata() -> Failure {
-    let cause = "it could have named an image, and a signature key is built in: no disk starts unattended without \
-                 cloudboot.local=1";
+    let cause = "not available, and it may name the image: with a signature key built in, disks start in its place \
+                 only with cloudboot.local=1";
     Failure::new(Phase::Choose, "metadata", codes::TRUST_METADATA, &cause)
 }
 
@@ -81,25 +80,25 @@ fn missing_metadata() -> Failure {
 #[derive(Debug)]
 pub struct Queue<'a> {
     attempts: VecDeque<Attempt<'a>>,
-    /// Why it was empty from the start.
+    /// Why the queue was empty from the start.
     nothing: Option<Failure>,
-    /// What the menu's cursor stands on.
+    /// The candidate under the menu's cursor.
     pub head: Option<Candidate<'a>>,
-    /// Something else than disks was to say what starts.
+    /// A plan or the metadata should have said what starts, so disks do not start in its place.
     is_refused: bool,
 }
 
 impl<'a> Attempt<'a> {
-    /// An entry, as it stands.
+    /// An attempt of an entry with its own command line.
     fn of(entry: &'a Entry, is_chosen: bool) -> Self {
         Self { candidate: Candidate::Entry(entry), edited: None, is_chosen }
     }
 }
 
 impl<'a> Queue<'a> {
-    /// What starts when nobody chooses: the artifact of `cloudboot.image`, and with it entries of disks only where
-    /// `cloudboot.local` allows it, since a cable that was cut must not choose the system; where a plan, or metadata that
-    /// is missing, was to name an artifact, nothing. Without all that, entries of disks.
+    /// What starts when nobody chooses: the artifact of `cloudboot.image`, followed by entries of disks only if
+    /// `cloudboot.local` allows it, since cutting a cable must not change which system boots; nothing, if a plan or
+    /// missing metadata should have named an artifact; otherwise entries of disks.
     pub fn unattended(volumes: &Volumes, found: &'a Found, config: &'a Config, wanted: &Wanted<'a>) -> Self {
         let of_disks = || Self::of_disks(volumes, found, config.target(), wanted);
         let Some(image) = config.image().map(Candidate::Image) else {
@@ -115,10 +114,10 @@ impl<'a> Queue<'a> {
         Self { attempts, nothing: None, head: Some(image), is_refused: false }
     }
 
-    /// The entry that the booted system `wanted` this time; then, with `target`, an
-    /// entry's id or title (ASCII case does not matter) or the name of an operating system, that entry and no other,
-    /// since whoever asks for one system by name is not served another. Without, the entry that the booted system
-    /// prefers, the default, then the others as they are listed.
+    /// First the entry that the booted system `wanted` for this boot. Then, with `target` (an entry's id or title,
+    /// ASCII case ignored, or the name of an operating system), that entry and no other: whoever names one system must
+    /// not get another. Without `target`: the entry that the booted system prefers, the default, then the others in
+    /// their order.
     fn of_disks(volumes: &Volumes, found: &'a Found, target: Option<&str>, wanted: &Wanted<'a>) -> Self {
         let entries = &found.entries;
         if entries.is_empty() {
@@ -138,16 +137,16 @@ impl<'a> Queue<'a> {
         let head = named.first().copied();
         let startable = order.into_iter().filter(|entry| entry.access == Access::Anyone);
         let attempts: VecDeque<_> = unique(startable).map(|entry| Attempt::of(entry, false)).collect();
-        // As in GRUB, a default that asks for a password waits for it: another entry does not take its place.
+        // As in GRUB, a default that asks for a password waits for it; no other entry takes its place.
         if attempts.is_empty() || head.is_some_and(|head| head.access != Access::Anyone) {
             let title = head.map_or("entries", |entry| entry.title.as_str());
-            let cause = "asks for a password, and starts only from the menu";
+            let cause = "asks for a password, so it starts only from the menu";
             return Self::empty(head, Failure::new(Phase::Choose, title, codes::PASSWORD, &cause));
         }
         Self { attempts, nothing: None, head: head.map(Candidate::Entry), is_refused: false }
     }
 
-    /// What the operator chose; where that leads elsewhere, the entries of other disks behind it.
+    /// What the operator chose; if it leads to another disk, followed by the entries of other disks.
     pub fn chosen(
         volumes: &Volumes,
         found: &'a Found,
@@ -168,7 +167,7 @@ impl<'a> Queue<'a> {
         Self { attempts: VecDeque::new(), nothing: Some(why), head, is_refused: false }
     }
 
-    /// The next entry to try, or, once, why there was nothing to try from the start.
+    /// The next attempt; for a queue that was empty from the start, once, the reason.
     pub fn take_next(&mut self) -> Option<Result<Attempt<'a>, Failure>> {
         match self.attempts.pop_front() {
             Some(attempt) => Some(Ok(attempt)),
@@ -176,7 +175,7 @@ impl<'a> Queue<'a> {
         }
     }
 
-    /// Whether there is something left to try.
+    /// Whether attempts are left.
     pub fn has_more(&self) -> bool {
         !self.attempts.is_empty()
     }
@@ -186,20 +185,20 @@ impl<'a> Queue<'a> {
         self.nothing.is_none()
     }
 
-    /// Whether nothing starts unattended because something else than disks was to say what does: an operator may still
+    /// Whether disks do not start because a plan or the metadata should have said what does; an operator may still
     /// choose.
     pub fn is_refused(&self) -> bool {
         self.is_refused
     }
 
-    /// Whether what should be first does not start unattended: nothing is broken, and somebody may still choose.
+    /// Whether the first candidate does not start unattended: that is no failure, and an operator may still choose it.
     pub fn is_held_back(&self) -> bool {
         let head = self.head.and_then(Candidate::entry);
         head.is_some_and(|head| is_elsewhere(head) || head.access != Access::Anyone)
     }
 }
 
-/// The entry that starts where no setting says otherwise and nobody chooses.
+/// The entry that starts if no setting says otherwise and nobody chooses.
 pub fn default_entry<'a>(volumes: &Volumes, found: &'a Found) -> Option<&'a Entry> {
     let queue = Queue::of_disks(volumes, found, None, &Wanted::default());
     let mut entries = queue.attempts.iter().filter_map(|attempt| attempt.candidate.entry());
@@ -210,13 +209,13 @@ fn is_elsewhere(entry: &Entry) -> bool {
     matches!(entry.start, Start::Elsewhere(_))
 }
 
-/// Whether there is an entry that `cloudboot.target` means.
+/// Whether an entry matches `cloudboot.target`.
 pub fn has(volumes: &Volumes, found: &Found, target: &str) -> bool {
     find(volumes, found, target).is_ok()
 }
 
-/// The entry that `cloudboot.target` means. The name of a system means none whose menu leads elsewhere: it could be an
-/// installer. It means one that asks for a password only where there is no other.
+/// The entry that `cloudboot.target` names. The name of a system never selects an entry of a disk whose menu leads
+/// elsewhere (it could be an installer), and one that asks for a password only if there is no other.
 fn find<'a>(volumes: &Volumes, found: &'a Found, target: &str) -> Result<&'a Entry, Failure> {
     let entries = &found.entries;
     let is_named =
@@ -237,8 +236,8 @@ fn find<'a>(volumes: &Volumes, found: &'a Found, target: &str) -> Result<&'a Ent
     })
 }
 
-/// The entries that may follow `named` ones: none of a disk whose menu, or whose named entry, leads elsewhere. Of the
-/// menus of a kind on a disk what they boot by themselves comes first.
+/// The entries that may follow the `named` ones: none of a disk whose menu, or whose named entry, leads elsewhere.
+/// Within the menus of one kind on a disk, the menu's own default comes first.
 fn others<'a>(volumes: &Volumes, found: &'a Found, named: &[&'a Entry]) -> Vec<&'a Entry> {
     let disk = |volume: VolumeId| volumes.get(volume).map(Volume::disk);
     let leaving = named.iter().filter(|entry| is_elsewhere(entry)).map(|entry| entry.source.volume);
@@ -258,7 +257,7 @@ fn others<'a>(volumes: &Volumes, found: &'a Found, named: &[&'a Entry]) -> Vec<&
     ordered.filter(|entry| !is_elsewhere(entry)).filter(is_open).collect()
 }
 
-/// Each entry once, where it stands first.
+/// Each entry once, at its first position.
 fn unique<'a>(entries: impl Iterator<Item = &'a Entry>) -> impl Iterator<Item = &'a Entry> {
     let mut seen: Vec<&Entry> = Vec::new();
     entries.filter(move |entry| {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Boot artifacts of OCI registries: whether one may be started at all, and fetching it.
+//! Fetches boot artifacts from OCI registries, and decides whether one may start at all.
 
 use alloc::{boxed::Box, format, string::String, vec::Vec};
 use core::{cell::RefCell, time::Duration};
@@ -22,54 +22,54 @@ use crate::{
     trust::{Demand, expect_judged},
 };
 
-/// How often the progress is shown.
+/// Interval between two progress lines.
 const EVERY: Duration = Duration::from_millis(500);
 
-/// What the network is asked for.
+/// A request for an artifact.
 pub struct Order<'a> {
     /// The artifact.
     pub reference: &'a Reference,
-    /// The machine that it is for.
+    /// The platform that it is for.
     pub platform: oci::Platform,
-    /// Registries, logins, and all that the network itself is set to.
+    /// Registries, logins and the settings of the network.
     pub config: &'a Config,
-    /// What must vouch for it.
+    /// The authentication that it needs.
     pub demand: Demand<'a>,
-    /// Where its parts are put.
+    /// Memory for its parts.
     pub room: &'a dyn Room,
-    /// Told of them.
+    /// Observes the transfer.
     pub told: &'a dyn Told,
-    /// Where it is kept; none where it is not.
+    /// The cache; none if the artifact is not cached.
     pub cache: Option<&'a Cache<'a>>,
 }
 
-/// What was fetched.
+/// An artifact that was fetched.
 #[derive(Debug)]
 pub struct Fetched {
     /// The artifact.
     pub artifact: Artifact,
-    /// Who vouches for it, or why nobody does; none where no signature was looked for.
+    /// Its signatures, or why there is no trusted one; none if signatures were not looked for.
     pub vouched: Option<Result<Vouched, Failure>>,
-    /// What the registry has answered, where it is to be kept.
+    /// The registry's answers, if the artifact is to be cached.
     pub record: Option<Record>,
 }
 
-/// Signatures on what leads to a manifest.
+/// Trusted signatures on a manifest, or on the index that leads to it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Vouched {
     /// The manifest that they lead to.
     pub manifest: Digest,
-    /// Who has signed what.
+    /// Who signed which digest.
     pub signed: Signed,
-    /// What it says that it is.
+    /// The name and epoch that the signed documents state.
     pub release: Release,
 }
 
-/// Obtains what `cloudboot.image` names, from its registry, or from the cache where that cannot be reached. With it comes
-/// what is left to do in the cache, once it has been verified.
+/// Obtains the image of `cloudboot.image` from its registry, or from the cache if the registry cannot be reached. Also
+/// returns the work on the cache that remains after verification.
 ///
 /// # Errors
-/// It may not be started, or cannot be had.
+/// It may not start, or cannot be fetched.
 pub fn obtain(
     text: &str,
     platform: &Platform<'_>,
@@ -118,8 +118,8 @@ pub fn obtain(
     Ok((Payload { title, provenance, content }, keep))
 }
 
-/// What an order yields: from its registry, or, where that cannot be reached or offers what has used up its tries, from
-/// the cache.
+/// Runs an order against its registry; if that cannot be reached, or offers an image that has used up its tries,
+/// against the cache.
 fn found(order: &Order<'_>, platform: &Platform<'_>, report: &Report<'_>) -> Result<Fetched, Failure> {
     let failure = match platform.network.fetch(order) {
         Ok(fetched) => return Ok(fetched),
@@ -143,7 +143,7 @@ fn found(order: &Order<'_>, platform: &Platform<'_>, report: &Report<'_>) -> Res
 /// Obtains the unified kernel image that an entry names by its URL.
 ///
 /// # Errors
-/// It may not be started, or cannot be had.
+/// It may not start, or cannot be fetched.
 pub fn program(
     entry: &entries::Url,
     platform: &Platform<'_>,
@@ -156,14 +156,14 @@ pub fn program(
     let room = Free(platform.memory);
     let image = platform.network.program(&url, config, &room)?;
     let size = u64::try_from(image.len()).unwrap_or(u64::MAX);
-    // Without its query, which may be a secret.
+    // The URL is shown without its query, which may contain a secret.
     report.obtained(&format!("{url}"), size, platform.clock.since(started));
     let content = Content::Program { image, options: entry.options.clone(), place: None };
     Ok((Provenance::Url(url), content))
 }
 
-/// How long a server may take until it answers, its redirects included. (Its body has no such limit, but must come at a
-/// pace that `http` watches.)
+/// How long a server may take to answer, redirects included. (The body has no such limit; `http` enforces a minimum
+/// pace.)
 pub const ANSWER: Duration = Duration::from_secs(40);
 
 pub fn of_request(error: &http::Error) -> Failure {
@@ -175,10 +175,10 @@ pub fn proxy(config: &Config) -> Result<Option<Proxy>, Failure> {
     proxy.map_err(|error| of_setting("cloudboot.net.proxy", error.code(), error.cause()))
 }
 
-/// Fetches an artifact by a platform's network: what it is, then who vouches for it, and only then its parts.
+/// Fetches an artifact over a platform's network: first the manifest, then its signatures, and only then its parts.
 ///
 /// # Errors
-/// A setting that cannot be used, what fails on the way, or signatures that are missing or wrong where they are needed.
+/// An invalid setting, a failure on the way, or required signatures that are missing or wrong.
 pub async fn fetch<D: Dial>(dial: D, order: &Order<'_>) -> Result<Fetched, Failure> {
     let http = http::Client::new(Route::Network(dial)).with_proxy(proxy(order.config)?);
     let client = oci::Client::new(http, options(order)?);
@@ -186,13 +186,13 @@ pub async fn fetch<D: Dial>(dial: D, order: &Order<'_>) -> Result<Fetched, Failu
     fetch_from(client, order).await
 }
 
-/// The same by a client, who may be one of the cache.
+/// The same with a given client, which may be the cache's.
 ///
 /// # Errors
 /// As of [`fetch`].
 pub async fn fetch_from<D: Dial>(client: oci::Client<D>, order: &Order<'_>) -> Result<Fetched, Failure> {
     let Order { reference, platform, room, told, cache, .. } = order;
-    // All of them are large, and stacks of firmware are small.
+    // Futures are boxed: all of them are large, and firmware stacks are small.
     let image = Box::pin(client.resolve(reference, platform)).await.map_err(|error| of_registry(&error))?;
     let vouched = match order.demand {
         Demand::Signature { signers, is_enforced } => {
@@ -217,14 +217,14 @@ pub async fn fetch_from<D: Dial>(client: oci::Client<D>, order: &Order<'_>) -> R
     Ok(Fetched { artifact, vouched, record: client.into_record() })
 }
 
-/// Who has signed an image, and what it says that it is.
+/// Looks for trusted signatures of an image, and reads its name and epoch.
 async fn vouched<D: Dial>(
     client: &oci::Client<D>,
     reference: &Reference,
     image: &oci::Image,
     signers: &cosign::Policy,
 ) -> Result<Vouched, Failure> {
-    // The index first: whoever signs one vouches for all that it names.
+    // The index first: a signature on it covers every manifest that it lists.
     let digests = [&image.digest, &image.manifest_digest];
     let digests = if digests[0] == digests[1] { &digests[..1] } else { &digests };
     let signed = Box::pin(cosign::verify(client, reference, digests, signers)).await;
@@ -236,10 +236,10 @@ async fn vouched<D: Dial>(
     Ok(Vouched { manifest: image.manifest_digest.clone(), signed, release })
 }
 
-/// Fetches the metadata document of a machine by a platform's network.
+/// Fetches the metadata document of a machine over a platform's network.
 ///
 /// # Errors
-/// What fails on the way.
+/// A failure on the way.
 pub async fn document<D: Dial>(dial: D, source: &Source) -> Result<Document, Failure> {
     let fetched = Box::pin(metadata::fetch(Route::Network(dial), source)).await;
     fetched.map_err(|error| Failure::of(Phase::Network, error.code(), &error))
@@ -251,8 +251,8 @@ fn options(order: &Order<'_>) -> Result<oci::Options, Failure> {
     let mirrors = mirrors.map_err(|error| of_setting("cloudboot.mirror", error.code(), error.cause()))?;
     let login = config.login().map_err(|(image, owner)| {
         let cause = format!(
-            "the login of {owner} is not sent where {image} says (cloudboot.image, ca or insecure); set both by the same \
-             source"
+            "the login from {owner} is not sent, since {image} sets cloudboot.image, ca or insecure; set all of \
+             them in the same source"
         );
         Failure::new(Phase::Configure, "rd.cloudboot.pass", codes::TRUST_LOGIN, &cause)
     })?;
@@ -272,7 +272,7 @@ fn of_registry(error: &oci::Error) -> Failure {
     Failure::of(Phase::Obtain, error.code(), error).unreachable(error.is_unreachable())
 }
 
-/// A reference as people say it: without the digest where there is a tag.
+/// A reference for display: without the digest if there is a tag.
 pub fn name(reference: &Reference) -> String {
     let whole = format!("{reference}");
     match (reference.tag(), whole.split_once('@')) {
@@ -281,25 +281,25 @@ pub fn name(reference: &Reference) -> String {
     }
 }
 
-/// A URL of an entry without its query and login, which may be secrets.
+/// A URL of an entry for display, without query and login, which may contain secrets.
 pub fn address(text: &str) -> String {
-    Url::parse(text).map_or_else(|_| "what is not a URL".into(), |url| format!("{url}"))
+    Url::parse(text).map_or_else(|_| "(not a URL)".into(), |url| format!("{url}"))
 }
 
-/// A reference that a setting has, as people say it; it may be malformed.
+/// The reference of a setting for display; it may be malformed.
 pub fn title(text: &str) -> String {
     Reference::parse(text).map_or_else(|_| text.into(), |reference| name(&reference))
 }
 
-/// Bytes that the network itself may use beside the parts of an artifact.
+/// Bytes of memory that the network itself may use, besides the parts of an artifact.
 pub const NETWORK_MEMORY: u32 = 32 << 20;
 
-/// The machine's memory, as the parts of an artifact are put there.
+/// The machine's free memory, as room for the parts of an artifact.
 struct Free<'a>(&'a dyn Memory);
 
 impl Room for Free<'_> {
     fn available(&self) -> u64 {
-        // Saturates where even that is not free: there is no room for parts then.
+        // Saturates at 0 if not even that is free: then there is no room for parts.
         self.0.available().saturating_sub(u64::from(NETWORK_MEMORY))
     }
 
@@ -308,7 +308,7 @@ impl Room for Free<'_> {
     }
 }
 
-/// Shows how far a transfer is.
+/// Shows the progress of a transfer.
 struct Transfer<'a> {
     clock: &'a dyn Clock,
     report: &'a Report<'a>,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What the console shows: the wording of every line, and of numbers in them.
+//! What the console shows: the wording of every line and of the numbers in it.
 
 use alloc::{format, string::String, vec::Vec};
 use core::{cell::RefCell, fmt, time::Duration};
@@ -15,19 +15,19 @@ use crate::{
     Console, Failure, Payload, Phase, Verified, Vouched, codes, next::Next, queue::Candidate, remote,
 };
 
-/// Problems that are told without being asked.
+/// Problems that are shown without `cloudboot.debug=1`.
 const MOST_PROBLEMS: usize = 8;
 
-/// Tells the user what happens.
+/// Reports to the user what happens.
 pub struct Report<'a> {
     console: &'a dyn Console,
     is_verbose: bool,
-    /// Lines that need no second telling.
+    /// Lines that were shown and must not be repeated.
     said: RefCell<Vec<String>>,
 }
 
 impl<'a> Report<'a> {
-    /// A report to `console`, with all details where `is_verbose`.
+    /// A report to `console`, with all details if `is_verbose`.
     pub fn new(console: &'a dyn Console, is_verbose: bool) -> Self {
         Self { console, is_verbose, said: RefCell::default() }
     }
@@ -36,7 +36,7 @@ impl<'a> Report<'a> {
         self.console.line(text);
     }
 
-    /// A line that is shown once in a boot, however often it is found out.
+    /// Shows a line once per boot, however often its reason recurs.
     fn once(&self, text: String) {
         let mut said = self.said.borrow_mut();
         if !said.contains(&text) {
@@ -45,9 +45,9 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// The metadata document that was found, and whether it has anything for this program.
+    /// The metadata document that was found, and whether it has settings for this program.
     pub fn metadata(&self, place: &str, has_object: bool, took: Duration) {
-        let what = if has_object { "" } else { ", which says nothing for us" };
+        let what = if has_object { "" } else { ", nothing in it for cloud-boot" };
         self.line(format_args!("metadata {place}{what} ({})", Seconds(took)));
     }
 
@@ -56,12 +56,12 @@ impl<'a> Report<'a> {
         self.line(format_args!("dhcp names {}", remote::title(reference)));
     }
 
-    /// A source of settings that the boot does without.
+    /// A source of settings that failed; the boot goes on without it.
     pub fn omitted(&self, failure: &Failure) {
         self.line(format_args!("warning: {}; going on without it", failure.detail()));
     }
 
-    /// The settings that stand because of `source`, where all details are wanted.
+    /// The effective settings that came from `source`, in verbose mode.
     pub fn settings(&self, config: &Config, source: Origin) {
         for (name, value, origin) in
             config.effective().filter(|(.., origin)| self.is_verbose && *origin == source)
@@ -84,7 +84,7 @@ impl<'a> Report<'a> {
         self.line(format_args!("discover {disks}, {volumes}, {entries} ({})", Seconds(took)));
     }
 
-    /// This was not found, and more disks may appear: `nothing`, `no debian`.
+    /// What was not found (`nothing`, `no debian`) before all drivers are started: more disks may appear.
     pub fn connecting(&self, lacks: &str) {
         self.line(format_args!("discover {lacks} yet: starting the drivers of all devices"));
     }
@@ -97,7 +97,7 @@ impl<'a> Report<'a> {
         let of_volumes = of_volumes.map(|p| (&p.object, p.error.code(), p.cause(name)));
         let of_entries = found.problems.iter();
         let of_entries = of_entries.map(|p| (&p.object, p.error.code(), format!("{p}")));
-        // An unknown filesystem is no problem, unless it is where the system may be.
+        // An unreadable filesystem is a problem only if nothing to boot was found: the system may be on it.
         let unread = volumes.devices().iter().filter(|_| lacks_entry).filter_map(|device| {
             let content = device.content.filter(|content| content.is_unread)?;
             Some((&device.name, codes::DISK_UNREAD, format!("{content}")))
@@ -118,12 +118,12 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Something that is wrong and stops nothing.
+    /// A failure that does not stop the boot.
     pub fn mistake(&self, failure: &Failure) {
         self.line(format_args!("{failure}"));
     }
 
-    /// Every disk, volume and entry, where all details are wanted.
+    /// Every disk, volume and entry, in verbose mode.
     pub fn everything(&self, names: &[String], volumes: &Volumes, found: &Found) {
         if !self.is_verbose {
             return;
@@ -153,23 +153,22 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// A plan that nothing comes of, although the boot goes on.
+    /// Warns that a plan is ignored, where the boot goes on without it.
     pub fn plan(&self, config: &Config) {
         let Some(plan) = config.plan().filter(|_| config.image().is_some() || config.local()) else { return };
-        let instead =
-            if config.image().is_some() { "cloudboot.image says what starts" } else { "disks start" };
-        let cause = format!("this version fetches no plans; {instead}");
+        let instead = if config.image().is_some() { "cloudboot.image starts" } else { "disks start" };
+        let cause = format!("this version does not fetch plans; {instead} instead");
         let failure = Failure::new(Phase::Choose, remote::title(plan), codes::CHOOSE_PLAN, &cause);
         self.line(format_args!("warning: {}", failure.detail()));
     }
 
-    /// A wish of the booted system that cannot be met.
+    /// A request of the booted system (Boot Loader Interface) that cannot be met.
     pub fn unmet(&self, variable: &str, code: Code, cause: &str) {
         let failure = Failure::new(Phase::Choose, variable, code, &cause);
-        self.once(format!("warning: {}; taking the usual default", failure.detail()));
+        self.once(format!("warning: {}; using the usual default", failure.detail()));
     }
 
-    /// What is tried.
+    /// The candidate that is tried now.
     pub fn chosen(&self, candidate: Candidate<'_>, volumes: &Volumes) {
         match candidate {
             Candidate::Image(reference) => {
@@ -187,7 +186,7 @@ impl<'a> Report<'a> {
         self.line(format_args!("obtain {path} ({}, {})", Bytes(size), Seconds(took)));
     }
 
-    /// What a reference leads to, where all details are wanted.
+    /// What a reference leads to, in verbose mode.
     pub fn resolved(&self, reference: &str, manifest: &Digest, bytes: u64) {
         if self.is_verbose {
             self.line(format_args!("  {reference} is {manifest}, {}", Bytes(bytes)));
@@ -202,16 +201,16 @@ impl<'a> Report<'a> {
         self.console.progress(format_args!("obtain {bytes} of {of}, {percent} % ({took})"));
     }
 
-    /// A part of an artifact that is complete and checked, where all details are wanted.
+    /// A part of an artifact that is complete and checked, in verbose mode.
     pub fn part(&self, name: &str, size: u64) {
         if self.is_verbose {
             self.line(format_args!("  {name}: {}", Bytes(size)));
         }
     }
 
-    /// A part of an artifact that is not fetched.
+    /// A part of an artifact that is not fetched, since nothing uses its type.
     pub fn ignored(&self, name: &str, media_type: &str) {
-        self.line(format_args!("  {name} is left out: no part of a boot has the type {media_type}"));
+        self.line(format_args!("  {name} is not fetched: nothing here uses the type {media_type}"));
     }
 
     /// An artifact that was fetched.
@@ -221,12 +220,12 @@ impl<'a> Report<'a> {
         self.line(format_args!("oci {reference} -> {digest} ({size}, {took}, {speed})"));
     }
 
-    /// Something that is wrong with the cache, and stops nothing.
+    /// A problem of the cache; it does not stop the boot.
     pub fn uncached(&self, failure: &Failure) {
         self.once(format!("warning: {}", failure.detail()));
     }
 
-    /// The registry does not lead to what is started; the cache may. Two lines, since the first may be long.
+    /// The registry did not yield an image; the cache may. Two lines, since the first may be long.
     pub fn missed(&self, failure: &Failure, reference: &str) {
         self.line(format_args!("warning: {}", failure.detail()));
         self.line(format_args!("cache looks for {reference}"));
@@ -244,7 +243,7 @@ impl<'a> Report<'a> {
         self.line(format_args!("cache keeps {digest} in {slot} ({size})"));
     }
 
-    /// Who has signed what was fetched.
+    /// Who signed the artifact that was fetched.
     pub fn signed(&self, title: &str, vouched: &Vouched) {
         let Vouched { signed, release, .. } = vouched;
         let signers: Vec<String> = signed.signers().iter().map(|signer| format!("{signer}")).collect();
@@ -256,20 +255,20 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Nobody who may has signed what is started all the same.
+    /// No trusted signature, but `cloudboot.cosign=warn` starts the image anyway.
     pub fn unsigned(&self, failure: &Failure) {
-        self.line(format_args!("warning: {}; cloudboot.cosign=warn, going on", failure.detail()));
+        self.line(format_args!("warning: {}; going on because of cloudboot.cosign=warn", failure.detail()));
     }
 
-    /// A floor of epochs that somebody else has made.
+    /// A variable of an epoch that this loader did not write.
     pub fn foreign_floor(&self, variable: &str, is_removed: bool) {
-        let done = if is_removed { "removed" } else { "and it cannot be removed" };
-        let cause = format!("it has the runtime attribute, which ours has not: {done}");
+        let done = if is_removed { "removed" } else { "cannot be removed" };
+        let cause = format!("not written by this loader (it has the runtime attribute): {done}");
         let failure = Failure::new(Phase::Verify, variable, codes::TRUST_FLOOR, &cause);
         self.line(format_args!("warning: {}", failure.detail()));
     }
 
-    /// Epochs that the operator has forgotten, and those that cannot be; the same for the menu.
+    /// How many epochs the operator cleared, and how many could not be; returns the same text for the menu.
     pub fn forgotten(&self, (forgotten, left): (usize, usize)) -> String {
         let left = if left == 0 { String::new() } else { format!("; {left} cannot be removed") };
         let text = format!("Epochs forgotten: {forgotten}{left}");
@@ -277,14 +276,14 @@ impl<'a> Report<'a> {
         text
     }
 
-    /// What was checked, where all details are wanted.
+    /// What was verified, in verbose mode.
     pub fn verified(&self, payload: &Verified<Payload>) {
         if self.is_verbose {
             self.line(format_args!("  verified: {}", payload.provenance));
         }
     }
 
-    /// Counting the tries of an entry failed, which does not keep it from being tried.
+    /// Counting a try of an entry failed; the entry starts anyway.
     pub fn not_counted(&self, path: &str, cause: &str) {
         self.line(format_args!("  tries are not counted: {path} {cause}"));
     }
@@ -294,7 +293,7 @@ impl<'a> Report<'a> {
         self.line(format_args!("start \"{title}\": {options} ({})", Seconds(now)));
     }
 
-    /// What failed, and what is done about it.
+    /// What failed, and what comes next.
     pub fn failed(&self, failure: &Failure, next: &Next, exit: &str) {
         self.line(format_args!("{failure}; {}", next.words(exit)));
     }

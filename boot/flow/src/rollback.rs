@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Old images whose signatures are still good: an image says by signed annotations which epoch of its name it is of, and
-//! none is started that is older than one that was.
+//! Revocation of old images whose signatures are still valid: signed annotations give an image a name and an epoch, and
+//! no image starts whose epoch is below the highest one that was started under that name.
 //!
-//! The highest epoch that was started stands in a variable of the firmware, for each of those who may sign, and each
-//! name. The booted system
-//! can neither see nor set it: it lacks the runtime attribute, and firmware makes no such variable after
-//! ExitBootServices. One that has the attribute was made by somebody else.
+//! The highest epoch that was started (the floor) is stored in a firmware variable, one for each trusted signer and
+//! each name. The booted system can neither read nor set it: the variable lacks the runtime attribute, and firmware
+//! creates no such variable after ExitBootServices. A variable with that attribute was therefore not written by this
+//! loader.
 
 use alloc::{
     format,
@@ -18,29 +18,29 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{Failure, Phase, Platform, Refused, Vouched, codes, report::Report};
 
-/// The annotation of an image's name.
+/// The annotation that holds an image's name.
 ///
 /// Source: docs/sign-and-lock.md, "Old images".
 const NAME: &str = "org.cloudboot.name";
-/// The annotation of its epoch, decimal.
+/// The annotation that holds its epoch, a decimal number.
 pub const EPOCH: &str = "org.cloudboot.epoch";
-/// What the names of the variables start with; the vendor is cloud-boot's.
+/// Prefix of the variables' names; the vendor GUID is cloud-boot's.
 pub const EPOCH_VARIABLE: &str = "CloudBootEpoch-";
-/// Bytes of the hash that tells variables apart.
+/// Bytes of the hash in a variable's name.
 const TOLD_APART: usize = 16;
 
-/// Which epoch of which image something is.
+/// The name and epoch of an image.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Release {
-    /// Whatever its signers call it; may be empty.
+    /// The name that its signers chose; may be empty.
     pub name: String,
-    /// Never smaller in what revokes what was before.
+    /// A higher epoch revokes images of the same name with a lower one.
     pub epoch: u64,
 }
 
 impl Release {
-    /// What the signed documents say: the manifest, and the index around it where that is what is signed. The higher
-    /// epoch counts, and the manifest's name before the index's. What is not said is an empty name and epoch 0.
+    /// Reads the signed documents: the manifest, and the index around it if the index is what was signed. The higher
+    /// epoch counts, and the manifest's name before the index's. Missing annotations mean an empty name and epoch 0.
     ///
     /// # Errors
     /// An epoch that is not a decimal number.
@@ -61,28 +61,28 @@ impl Release {
         Ok(release)
     }
 
-    /// The number that the annotation [`EPOCH`] has; None if it has none, or one of more than 64 bits.
+    /// The number in the annotation [`EPOCH`]; None if it is not a decimal number of at most 64 bits.
     pub fn epoch(text: &str) -> Option<u64> {
         let is_decimal = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         text.parse().ok().filter(|_| is_decimal)
     }
 }
 
-/// What the machine keeps between boots and shows to no booted system: variables by their names.
+/// Variables that survive reboots and that no booted system can access, by name.
 pub trait Floors {
-    /// What is kept.
+    /// The value of a variable.
     fn kept(&self, name: &str) -> Floor;
 
-    /// Keeps these bytes.
+    /// Stores these bytes.
     ///
     /// # Errors
-    /// Why what was kept still is.
+    /// Why the variable still has its old value.
     fn keep(&self, name: &str, value: &[u8]) -> Result<(), String>;
 
-    /// Keeps nothing any more; whether that was possible.
+    /// Deletes a variable; returns whether that worked.
     fn forget(&self, name: &str) -> bool;
 
-    /// The names of all that is kept, as far as they begin with this.
+    /// The names of all variables that start with `prefix`.
     fn names(&self, prefix: &str) -> Vec<String>;
 }
 
@@ -93,33 +93,33 @@ pub enum Floor {
     None,
     /// These bytes.
     Kept(Vec<u8>),
-    /// There may be one, which cannot be read.
+    /// There may be one, but it cannot be read.
     Unreadable,
-    /// It has the runtime attribute: somebody else has made it.
+    /// It has the runtime attribute, so this loader did not write it.
     Foreign,
 }
 
-/// The floor of one member of a policy, and of a name.
+/// The variable's name for one trusted signer and one image name.
 fn variable(member: &str, name: &str) -> String {
     let hash = Sha256::new().chain_update(member).chain_update([0]).chain_update(name).finalize();
     let hex: String = hash.iter().take(TOLD_APART).map(|byte| format!("{byte:02x}")).collect();
     format!("{EPOCH_VARIABLE}{hex}")
 }
 
-/// How many epochs are kept.
+/// How many epochs are stored.
 pub fn count(floors: &dyn Floors) -> usize {
     floors.names(EPOCH_VARIABLE).len()
 }
 
-/// Forgets every epoch: how many, and how many cannot be forgotten.
+/// Deletes all epochs: returns how many were deleted, and how many could not be.
 pub fn forget(floors: &dyn Floors) -> (usize, usize) {
     let names = floors.names(EPOCH_VARIABLE);
     let forgotten = names.iter().filter(|name| floors.forget(name)).count();
-    // Cannot saturate: as many are not forgotten as are left.
+    // Cannot saturate: no more are deleted than there are.
     (forgotten, names.len().saturating_sub(forgotten))
 }
 
-/// Refuses an image that a newer one has revoked, and tells of variables that somebody else has made.
+/// Refuses a revoked image, and warns of variables that this loader did not write.
 ///
 /// # Errors
 /// As [`check`].
@@ -134,11 +134,11 @@ pub fn expect_current(
     check(platform.floors, title, &platform.policy.members(), release, &foreign)
 }
 
-/// Whether something may still be started by a policy with these members. A variable that somebody else has made is
-/// removed, and told with whether it could be.
+/// Checks the floors of all members of a policy. `foreign` is told of each variable that this loader did not write, and
+/// whether it could be removed.
 ///
 /// # Errors
-/// A newer one was started before, or nobody knows.
+/// A later epoch was started before, or a floor cannot be read.
 fn check(
     floors: &dyn Floors,
     title: &str,
@@ -165,17 +165,17 @@ fn check(
         if release.epoch < floor {
             let Release { name, epoch } = release;
             return failed(&format!(
-                "epoch {epoch} of {name:?}, and epoch {floor} of it was started on this machine before"
+                "epoch {epoch} of {name:?} is revoked: this machine has started epoch {floor} of it"
             ));
         }
     }
     Ok(())
 }
 
-/// Keeps what is started as the least that will be, for all members of the policy: another time, others may have signed.
+/// Raises the floor to the image's epoch, for all members of the policy: the next image may be signed by other members.
 ///
 /// # Errors
-/// Why it is not kept for all of them; then it is for none, and nothing may be started.
+/// One of the floors could not be stored: then none is changed, and nothing may start.
 pub fn raise(floors: &dyn Floors, members: &[String], release: &Release) -> Result<(), Refused> {
     let epoch = release.epoch.to_string();
     let mut raised = Vec::new();
@@ -188,7 +188,7 @@ pub fn raise(floors: &dyn Floors, members: &[String], release: &Release) -> Resu
         }
         if let Err(cause) = floors.keep(&variable, epoch.as_bytes()) {
             lower(floors, &raised);
-            let cause = format!("epoch {epoch} cannot be kept in the variable {variable}: {cause}");
+            let cause = format!("epoch {epoch} cannot be stored in the variable {variable}: {cause}");
             return Err(Refused { code: codes::TRUST_FLOOR, cause });
         }
         raised.push((variable, before));
@@ -196,14 +196,14 @@ pub fn raise(floors: &dyn Floors, members: &[String], release: &Release) -> Resu
     Ok(())
 }
 
-/// Puts back what was kept before an image that is not started: it revokes nothing. Best effort: a floor that stays refuses
-/// more than it must.
+/// Restores the previous floors for an image that does not start, since it revokes nothing. Best effort: a floor that
+/// stays too high only refuses more than it must.
 fn lower(floors: &dyn Floors, raised: &[(String, Floor)]) {
     for (variable, before) in raised {
         let _ = match before {
             Floor::Kept(bytes) => floors.keep(variable, bytes).is_ok(),
             Floor::None | Floor::Foreign => floors.forget(variable),
-            // What it was is not known.
+            // The old value is unknown.
             Floor::Unreadable => true,
         };
     }
@@ -263,7 +263,7 @@ mod tests {
         let store = Store::default();
         assert_eq!(start(&store, &["a"], &release("linux", 4)), Ok(()));
         assert_eq!(start(&store, &["a"], &release("linux", 5)), Ok(()));
-        let refused = "epoch 4 of \"linux\", and epoch 5 of it was started on this machine before";
+        let refused = "epoch 4 of \"linux\" is revoked: this machine has started epoch 5 of it";
         assert_eq!(start(&store, &["a"], &release("linux", 4)), Err(refused.into()));
         assert_eq!(
             start(&store, &["b", "a"], &release("linux", 4)),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What things are fetched by: a platform's network, or a registry's record in its place.
+//! The way to a server: a platform's network, or a registry's record in the cache.
 //!
-//! It is one type for both, so that a program has the code above it once.
+//! One type for both, so that a program contains the generic code above it only once.
 
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -15,11 +15,11 @@ use crate::cache::{Connection, Replay};
 pub enum Route<'r, D> {
     /// The platform's.
     Network(D),
-    /// What the cache has of a registry.
+    /// The cache's record of a registry's answers.
     Record(&'r Replay<'r>),
 }
 
-/// A connection by it.
+/// A connection over a route.
 pub enum Stream<'r, S> {
     /// The platform's.
     Network(S),
@@ -42,7 +42,7 @@ impl<'r, D: Dial> Dial for Route<'r, D> {
             (Self::Network(dial), Stream::Network(stream)) => {
                 dial.secure(stream, server).await.map(Stream::Network)
             }
-            // Nobody is on the way: what is read is checked by its digest, and by that of the record.
+            // There is no wire to protect: what is read is checked by its digest, and by that of the record.
             (_, Stream::Record(connection)) => Ok(Stream::Record(connection)),
             (Self::Record(_), Stream::Network(_)) => Err(dial::Error {
                 kind: dial::Kind::Refused,

@@ -9,19 +9,19 @@ use vfs::{Volume, Volumes};
 
 use crate::{Disks, Failure, Phase, codes, discover::named};
 
-/// Bytes that are read of each disk: the tables of the fullest honest one, and a document.
+/// Most bytes read from each disk: enough for the largest realistic partition tables, and a document.
 const MOST_READ: u64 = 16 << 20;
 
 /// A document on a volume.
 pub struct Seed {
-    /// Volume and path, for eyes.
+    /// Volume and path, for display.
     pub place: String,
-    /// What it says, or why it cannot be read.
+    /// The document, or why it cannot be read.
     pub document: Result<Document, Failure>,
 }
 
-/// The first document that is on a volume of the machine. Most machines have no such volume. A volume with the label and
-/// without the file is for other programs.
+/// The first document on a volume of the machine. Most machines have no such volume. A volume with the label but
+/// without the file is meant for other programs.
 pub fn find(disks: &dyn Disks) -> Option<Seed> {
     let (_, disks) = named(disks.disks());
     let volumes = Volumes::discover_common(disks, MOST_READ);
@@ -43,14 +43,14 @@ fn seed(volume: &Volume, OnVolume { path, .. }: &OnVolume) -> Option<Seed> {
     Some(Seed { place, document })
 }
 
-/// A file, or as much of it as shows that it is too large; none if it ends before its size.
+/// A file, or one byte more than the limit if it is too large; none if it ends before its recorded size.
 fn read(volume: &Volume, path: &str) -> Result<Option<Vec<u8>>, Error> {
     let node = volume.open(path.as_bytes())?;
     let attr = node.attr()?;
     if attr.kind != FileType::File {
         return Err(Error::WrongType { expected: "regular file" });
     }
-    // One more than may be. Cannot saturate: a mebibyte or so.
+    // One byte more than allowed. Cannot saturate: about a mebibyte.
     let most = LARGEST.saturating_add(1);
     let mut bytes = vec![0; usize::try_from(attr.size).unwrap_or(most).min(most)];
     let got = node.read_at(0, &mut bytes)?;

@@ -33,26 +33,26 @@ const FORMS: [(&str, Property); 8] = [
     ("/dev/disk/by-partuuid/", Property::PartUuid),
 ];
 
-/// What the settings say of volumes.
+/// The volumes that the settings select.
 pub struct Selection<'a> {
     /// `cloudboot.disk`
     disk: Option<&'a str>,
     /// `cloudboot.disk.device`, as it was given.
     device: Option<&'a str>,
-    /// The root that this means.
+    /// The root that `device` names.
     pub root: Option<RootName<'a>>,
     /// Linux's names of the disks.
     disks: &'a [String],
 }
 
 impl<'a> Selection<'a> {
-    /// That of a configuration, where the disks have these names.
+    /// The selection of a configuration; `disks` are Linux's names of the disks.
     pub fn new(config: &'a Config, disks: &'a [String]) -> Self {
         let device = config.disk_device();
         Self { disk: config.disk(), device, root: device.map(RootName::new), disks }
     }
 
-    /// Whether a volume is meant: all are where nothing is said.
+    /// Whether a volume is selected; without settings, every volume is.
     pub fn means(&self, volumes: &Volumes, volume: &Volume) -> bool {
         self.is_on_disk(volumes, volume) && self.root.is_none_or(|root| volume.is_root(root))
     }
@@ -61,10 +61,10 @@ impl<'a> Selection<'a> {
         self.disk.is_none_or(|disk| is_selected(volumes, volume, disk, self.disks))
     }
 
-    /// Leaves only what is configured on, or starts from, a volume that is meant.
+    /// Keeps only entries that are configured on, or start from, a selected volume.
     ///
     /// # Errors
-    /// What to say where none is.
+    /// No volume is selected.
     pub fn restrict(&self, volumes: &Volumes, found: &mut Found) -> Result<(), Failure> {
         if self.disk.is_none() && self.root.is_none() {
             return Ok(());
@@ -79,7 +79,7 @@ impl<'a> Selection<'a> {
         if meant.is_empty() { Err(self.failure(volumes)) } else { Ok(()) }
     }
 
-    /// Why no volume is meant, with those that are there.
+    /// Why no volume is selected, with a list of those that exist.
     fn failure(&self, volumes: &Volumes) -> Failure {
         let on_disk: Vec<&Volume> =
             volumes.all().iter().filter(|volume| self.is_on_disk(volumes, volume)).collect();
@@ -93,7 +93,7 @@ impl<'a> Selection<'a> {
         let named = named.map(|name| if name.is_empty() { "/" } else { name });
         let mut roots = Vec::new();
         for name in named {
-            // One more than is listed: that there are others.
+            // One more than is listed, so that `listed` says that there are others.
             if roots.len() <= MOST_LISTED && !roots.contains(&name) {
                 roots.push(name);
             }
@@ -115,7 +115,7 @@ pub fn listed<'n>(names: impl ExactSizeIterator<Item = &'n str>) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
-/// Makes the first entry the default where the default has gone.
+/// Makes the first entry the default if the default was removed.
 fn keep_one_default(found: &mut Found) {
     let first = found.entries.iter().position(|entry| entry.default).unwrap_or(0);
     found.entries.iter_mut().enumerate().for_each(|(i, entry)| entry.default = i == first);
@@ -144,7 +144,7 @@ pub fn put_in_front(
     }
     found.entries.iter_mut().for_each(|entry| entry.default = false);
     found.entries.insert(0, entry);
-    // Whoever names a kernel has chosen: a menu that waits for that is not waited for.
+    // Naming a kernel is a choice, so a menu that waits for ever is not waited for.
     found.wait = found.wait.filter(|wait| *wait != Wait::Forever);
     true
 }
@@ -153,7 +153,7 @@ pub fn put_in_front(
 /// disk, or by our own: `hd0,gpt1` is all its subvolumes, `hd0,gpt1:@` is one. `disks` are Linux's names of the disks,
 /// such as `vda`, by their index.
 ///
-/// Of a filesystem with several devices, any of them means it.
+/// A filesystem with several devices is selected by any of them.
 pub fn is_selected(volumes: &Volumes, volume: &Volume, wanted: &str, disks: &[String]) -> bool {
     let form = FORMS.iter().find_map(|(prefix, property)| Some((wanted.strip_prefix(prefix)?, *property)));
     let Some((value, property)) = form else {
@@ -176,7 +176,7 @@ pub fn is_selected(volumes: &Volumes, volume: &Volume, wanted: &str, disks: &[St
     }
 }
 
-/// `/dev/vda` is the whole disk with all its volumes, `/dev/vda1` and `/dev/nvme0n1p1` are one.
+/// `/dev/vda` selects all volumes of the disk; `/dev/vda1` and `/dev/nvme0n1p1` select one partition.
 fn is_device((disk, partition): (usize, Option<&Partition>), wanted: &str, disks: &[String]) -> bool {
     let (Some(name), Some(disk)) = (wanted.strip_prefix("/dev/"), disks.get(disk)) else {
         return false;

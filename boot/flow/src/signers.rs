@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Who may sign: the keys that are built in, and those that settings name.
+//! Who may sign: the built-in keys, and those that settings name.
 
 use alloc::{format, string::String, vec::Vec};
 use core::fmt;
@@ -11,9 +11,9 @@ use sigstore::{Identity, PublicKey, TrustedRoot};
 
 use crate::{Failure, Phase, codes};
 
-/// Bytes of a file of keys that are read: one more than allowed, so that a longer file is refused as too long.
+/// Bytes of a key file that are read: one more than allowed, so that a longer file is refused as too long.
 const MOST_KEYS: usize = PublicKey::LARGEST + 1;
-/// The same of a trusted root.
+/// The same for a trusted root.
 const MOST_ROOT: usize = TrustedRoot::LARGEST + 1;
 
 const KEY: &str = "cloudboot.cosign.key";
@@ -22,7 +22,7 @@ const ROOT: &str = "cloudboot.cosign.trusted-root";
 /// Reads the first bytes of a file on the volume that the program was started from, or says why it cannot.
 pub type ReadFile<'a> = &'a dyn Fn(&str, usize) -> Result<Vec<u8>, String>;
 
-/// What the loader's own file has of those who may sign; empty where it has nothing.
+/// The sections of the loader's own file that say who may sign; empty if it has none.
 #[derive(Clone, Debug, Default)]
 pub struct OwnSections {
     /// Public keys, PEM.
@@ -31,20 +31,20 @@ pub struct OwnSections {
     pub trusted_root: Vec<u8>,
 }
 
-/// A file that a setting names with its digest, `/PATH@sha256:HEX`: its path, and the digest. Whoever writes to the volume
-/// can change the file, so that without a digest nothing that is built in vouches for it.
+/// Splits a setting `/PATH@sha256:HEX` into path and digest. Whoever writes to the volume can change the file, so
+/// without a digest nothing built in authenticates it.
 ///
 /// # Errors
-/// What is missing.
+/// What is missing or malformed.
 pub fn pinned(named: &str) -> Result<(&str, Digest), &'static str> {
     let (path, digest) = named.rsplit_once('@').ok_or("no digest; expected /PATH@sha256:HEX")?;
-    let digest = Digest::parse(digest).ok_or("not a digest behind the @; expected /PATH@sha256:HEX")?;
+    let digest = Digest::parse(digest).ok_or("no valid digest after the @; expected /PATH@sha256:HEX")?;
     Ok((path, digest))
 }
 
-/// What sources that are not built in may set, by the settings that are built in: Secure Boot and a signer lock the
-/// machine. A setting that names a signer locks it even where the signer then cannot be used: nothing of a registry starts
-/// until the loader is built anew.
+/// What sources that are not built in may set: Secure Boot, or a built-in signer, locks the machine. A built-in setting
+/// that names a signer locks it even if that signer turns out to be unusable: then no image of a registry starts until
+/// the loader is rebuilt.
 pub fn trust_of(built_in: &Config, own: &OwnSections, is_secure_boot: bool) -> Trust {
     let names_signer = built_in.cosign_trusted_root().is_some() || built_in.cosign_keys().next().is_some();
     let has_signer = names_signer || !own.keys.is_empty() || !own.trusted_root.is_empty();
@@ -55,8 +55,8 @@ pub fn trust_of(built_in: &Config, own: &OwnSections, is_secure_boot: bool) -> T
     }
 }
 
-/// Who may sign what comes from a registry; `None` if neither keys nor identities are set. What cannot be used is reported
-/// and left out: if nothing is left, no image of a registry starts. On a locked machine a file counts by its digest only.
+/// Who may sign images of a registry; `None` if neither keys nor identities are set. Unusable ones are reported and
+/// left out: if none is left, no image of a registry starts. On a locked machine, a key file needs a digest.
 pub fn signers(
     config: &Config,
     own: OwnSections,
@@ -97,7 +97,7 @@ pub fn signers(
     Some(Policy { keys, threshold, keyless })
 }
 
-/// Who may sign without a key of their own.
+/// The policy for keyless signatures.
 fn keyless(
     config: &Config,
     built_in: Vec<u8>,
@@ -115,14 +115,14 @@ fn keyless(
     let Some((identity, issuer)) = config.cosign_identity() else {
         return Err((
             "cloudboot.cosign.identity",
-            "not set, or cloudboot.cosign.issuer is not; a trusted root needs both".into(),
+            "this or cloudboot.cosign.issuer is not set; a trusted root needs both".into(),
         ));
     };
     let identity = Identity { identity: identity.into(), issuer: issuer.into() };
     Ok(Some(Keyless { root, identity }))
 }
 
-/// The bytes of a file, if they have this digest.
+/// The bytes of a file, whose digest must match.
 fn read_pinned((path, digest): (&str, Digest), most: usize, read: ReadFile<'_>) -> Result<Vec<u8>, String> {
     let bytes = read(path, most)?;
     let found = Digest::of(Algorithm::Sha256, &bytes);
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(pinned(&format!("/a@b.pub@{digest}")), Ok(("/a@b.pub", digest)));
         assert_eq!(pinned("/a.pub"), Err("no digest; expected /PATH@sha256:HEX"));
         for named in ["/a@b.pub", "/a.pub@sha256:00"] {
-            assert_eq!(pinned(named), Err("not a digest behind the @; expected /PATH@sha256:HEX"));
+            assert_eq!(pinned(named), Err("no valid digest after the @; expected /PATH@sha256:HEX"));
         }
     }
 

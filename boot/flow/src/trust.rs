@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Who must vouch for what comes from a network, before any of it is fetched.
+//! Which authentication an image from the network needs; decided before any of it is fetched.
 
 use alloc::format;
 
@@ -9,14 +9,14 @@ use oci::Reference;
 
 use crate::{Failure, Phase, Policy, codes, remote::name};
 
-/// What must vouch for an artifact.
+/// The authentication that an artifact needs.
 #[derive(Clone, Copy, Debug)]
 pub enum Demand<'a> {
-    /// Signatures of those who may sign.
+    /// A trusted signature.
     Signature {
         /// Who they are.
         signers: &'a cosign::Policy,
-        /// It is not started without; else that is only said.
+        /// Without one the artifact does not start; if false, a missing signature is only a warning.
         is_enforced: bool,
     },
     /// The digest in its reference.
@@ -26,10 +26,10 @@ pub enum Demand<'a> {
 }
 
 impl<'a> Demand<'a> {
-    /// What must vouch for all the bytes that a reference leads to.
+    /// The authentication needed for everything that a reference leads to.
     ///
     /// # Errors
-    /// Nothing can, and `cloudboot.cosign=off` does not say that nothing needs to.
+    /// No authentication is possible, and `cloudboot.cosign=off` is not set.
     pub fn of(reference: &Reference, policy: &'a Policy) -> Result<Self, Failure> {
         let failed = |code, cause: &str| Err(Failure::new(Phase::Verify, name(reference), code, &cause));
         match (policy.cosign, &policy.signers) {
@@ -39,7 +39,7 @@ impl<'a> Demand<'a> {
             }
             (Some(Cosign::Enforce), None) => failed(
                 codes::TRUST_KEY,
-                "cloudboot.cosign=enforce, and no signature key is built in; leave it out and pin the reference \
+                "cloudboot.cosign=enforce, but no signature key is built in; remove it and pin the reference \
                  (@sha256:...)",
             ),
             _ if reference.digest().is_some() => Ok(Self::Digest),
@@ -50,7 +50,7 @@ impl<'a> Demand<'a> {
         }
     }
 
-    /// Whether what was fetched may be started with these signatures.
+    /// Whether a fetched artifact with these signatures may start.
     pub fn is_met(&self, signed: Option<&cosign::Signed>) -> bool {
         match self {
             Self::Signature { is_enforced: true, .. } => signed.is_some(),
@@ -59,20 +59,20 @@ impl<'a> Demand<'a> {
     }
 }
 
-/// Whether something judges what a URL of an entry leads to: Secure Boot, which has the machine check its signature.
-/// The name of the server alone is not enough, and without TLS it is not even that.
+/// Checks that an image fetched by an entry's URL will be authenticated: by Secure Boot, under which the firmware
+/// checks its signature. The server's name alone is not enough, and without TLS not even that is certain.
 ///
 /// # Errors
-/// Nothing does, and `cloudboot.cosign=off` does not say that nothing needs to.
+/// Nothing authenticates it, and `cloudboot.cosign=off` is not set.
 pub fn expect_judged(url: &Url, policy: &Policy) -> Result<(), Failure> {
     if url.is_secure() && (policy.is_secure_boot || policy.cosign == Some(Cosign::Off)) {
         return Ok(());
     }
     let cause = if url.is_secure() {
-        "nothing checks its signature: Secure Boot is off, and a signature key does not vouch for files; switch it on, \
-         or set cloudboot.cosign=off"
+        "nothing checks its signature: Secure Boot is off, and signature keys do not cover files of a web server; \
+         switch Secure Boot on, or set cloudboot.cosign=off"
     } else {
-        "an image is fetched by https only"
+        "images of web servers are fetched over https only"
     };
     Err(Failure::new(Phase::Verify, format!("{url}"), codes::TRUST_URL, &cause))
 }

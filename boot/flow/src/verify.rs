@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Checking what was read before it runs. No other step parses it before.
+//! Checks a payload before it runs. No earlier step parses it.
 
 use alloc::{format, string::String, vec::Vec};
 use core::ops::{Deref, Range};
@@ -21,27 +21,27 @@ use crate::{
 /// What may be started.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// What kernels and programs must be made for.
+    /// The architecture that kernels and programs must be for.
     pub arch: Arch,
-    /// Secure Boot is on, or a signature key is built in: what the operator may change is restricted, too.
+    /// Secure Boot is on, or a signature key is built in; this also restricts what the operator may change.
     pub is_locked: bool,
     /// Secure Boot is on: the machine checks signatures of programs.
     pub is_secure_boot: bool,
     /// What `cloudboot.cosign` says of signatures.
     pub cosign: Option<Cosign>,
-    /// Who may sign what comes from a registry; none where no key is known.
+    /// Who may sign images of a registry; none if no key is known.
     pub signers: Option<cosign::Policy>,
 }
 
 impl Policy {
-    /// Those who may sign, for what is kept of each.
+    /// The identifiers of those who may sign, each of which has its own epoch variable.
     pub(crate) fn members(&self) -> Vec<String> {
         self.signers.as_ref().map(cosign::Policy::members).unwrap_or_default()
     }
 }
 
-/// Something that has been checked. Only this module makes one, everybody may read it, and only a
-/// [`HandOver`](crate::HandOver) can take it apart.
+/// A checked value. Only this module makes one, anyone may read it, and only a [`HandOver`](crate::HandOver) can take
+/// it apart.
 #[derive(Debug)]
 pub struct Verified<T>(T);
 
@@ -63,7 +63,7 @@ impl<T> Verified<T> {
     /// }
     /// ```
     ///
-    /// Nobody else has one, or can make one:
+    /// No other code has one, or can make one:
     ///
     /// ```compile_fail,E0624
     /// # use flow::{Payload, Permit, Verified};
@@ -106,7 +106,7 @@ impl<T> Verified<T> {
     }
 }
 
-/// The right to take one [`Verified`] apart. This crate makes it for the hand-over, and nobody else can.
+/// The right to take one [`Verified`] apart. Only this crate can make it, for the hand-over.
 #[derive(Debug)]
 pub struct Permit(());
 
@@ -117,18 +117,18 @@ impl Permit {
 }
 
 impl Verified<Payload> {
-    /// The command line that a unified kernel image has in itself; none for anything else.
+    /// The command line built into a unified kernel image; none for anything else.
     pub(crate) fn built_in_options(&self) -> Option<String> {
         let Content::Program { image, .. } = &self.0.content else { return None };
         let pe = Pe::parse(image).ok().filter(|pe| uki::is_uki(&pe.headers))?;
-        // That of its other profiles is not started here.
+        // Only the base profile is started, so command lines of other profiles do not count.
         let Some(section) = uki::part(&pe.headers, Part::Cmdline) else { return Some(String::new()) };
         let Range { start, end } = section.data();
         let data = image.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)?;
         Some(String::from_utf8_lossy(data).trim_end_matches(['\0', '\r', '\n']).into())
     }
 
-    /// Sets what it is started with, which no signature of an image covers.
+    /// Sets the options that it is started with; no signature of an image covers them.
     pub(crate) fn with_options(mut self, new: Option<String>) -> Self {
         match &mut self.0.content {
             Content::Kernel { options, .. } => *options = new.unwrap_or_default(),
@@ -137,7 +137,7 @@ impl Verified<Payload> {
         self
     }
 
-    /// Follows a file that got a new name, where it is the program's own.
+    /// Updates the program's own path after its file was renamed.
     pub(crate) fn moved(mut self, from: &Place, to: Place) -> Self {
         if let Content::Program { place: Some(place), .. } = &mut self.0.content
             && place == from
@@ -148,17 +148,16 @@ impl Verified<Payload> {
     }
 }
 
-/// Checks that kernel or program are whole and of this machine, and unpacks a compressed kernel.
+/// Checks that the kernel or program is complete and for this machine, and unpacks a compressed kernel.
 ///
-/// A local disk has no signature of ours to check: under Secure Boot the machine checks the program's own
-/// when it loads it. What came from a registry is covered by a digest that the settings name, or by a signature of those
-/// who may sign.
+/// Files of a local disk carry no signature of ours: under Secure Boot, the machine checks the program's own signature
+/// when it loads it. An image of a registry is covered by the digest in the settings, or by a trusted signature.
 ///
 /// # Errors
 /// A [`Failure`] that says what is wrong.
 pub fn verify(mut payload: Payload, policy: &Policy) -> Result<Verified<Payload>, Failure> {
     match &payload.provenance {
-        // Discovery has left ourselves out.
+        // Discovery has already left out this loader.
         Provenance::Volume { .. } => {}
         Provenance::Url(url) => expect_judged(url, policy)?,
         Provenance::Registry { reference, manifest, vouched } => {
@@ -197,7 +196,7 @@ pub fn verify(mut payload: Payload, policy: &Policy) -> Result<Verified<Payload>
     Ok(Verified(payload))
 }
 
-/// Whether this is our own program, in whatever version.
+/// Whether this is cloud-boot's own loader, in any version.
 fn is_own_loader(file: &[u8]) -> bool {
     let read = |range: Range<u64>| {
         let (start, end) = (usize::try_from(range.start).ok()?, usize::try_from(range.end).ok()?);
@@ -226,8 +225,11 @@ fn wrong_tree(tree: &[u8]) -> Option<String> {
         (Some(FDT_MAGIC), Some(totalsize)) => {
             let is_whole = usize::try_from(totalsize).is_ok_and(|size| size <= tree.len());
             let whole = tree.len();
-            (!is_whole)
-                .then(|| format!("fdt_header.totalsize at byte {FDT_TOTALSIZE_AT}: {totalsize} of {whole}"))
+            (!is_whole).then(|| {
+                format!(
+                    "fdt_header.totalsize at byte {FDT_TOTALSIZE_AT}: {totalsize} bytes, file has {whole}"
+                )
+            })
         }
         (found, _) => {
             let found = found.unwrap_or(0);
@@ -244,7 +246,10 @@ mod tests {
     fn a_device_tree_must_be_whole() {
         let tree = |totalsize: u32| [0xd00d_feed_u32.to_be_bytes(), totalsize.to_be_bytes()].concat();
         assert_eq!(wrong_tree(&tree(8)), None);
-        assert_eq!(wrong_tree(&tree(9)).as_deref(), Some("fdt_header.totalsize at byte 4: 9 of 8"));
+        assert_eq!(
+            wrong_tree(&tree(9)).as_deref(),
+            Some("fdt_header.totalsize at byte 4: 9 bytes, file has 8")
+        );
         assert!(wrong_tree(b"\xd0\x0d\xfe\xed").is_some(), "four bytes");
         assert_eq!(wrong_tree(&[0; 40]).as_deref(), Some("fdt_header.magic at byte 0: found 0x0"));
     }

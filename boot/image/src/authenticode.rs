@@ -21,17 +21,17 @@ const ENTRY_SIZE: u64 = 8;
 /// The Authenticode SHA-256 digest of a file: that of all its bytes but the checksum, the certificate table
 /// and the data directory's entry for it.
 ///
-/// Of a file that is not signed, it is the digest of the bytes as they are. What signs it first fills it up
-/// to a multiple of eight bytes, which changes the digest where there was something to fill up.
+/// Of a file that is not signed, it is the digest of the bytes as they are. A signing tool first pads the file to a
+/// multiple of eight bytes, which changes the digest if padding was needed.
 ///
 /// # Errors
-/// [`Error::Corrupt`] when the data of sections overlap, or when the certificate table is not at the end:
-/// signers and firmware would not agree on what is signed.
+/// [`Error::Corrupt`] when the data of sections overlap, or when the certificate table is not at the end: signing tools
+/// and firmware would not agree on what is signed.
 pub fn sha256(pe: &Pe<'_>) -> Result<[u8; 32], Error> {
     let (headers, length) = (&pe.headers, wide(pe.file().len()));
     let mut hash = Sha256::new();
     let mut update = |range| hash.update(part(pe.file(), range).unwrap_or_default());
-    // Nothing saturates: headers stand at numbers of 33 bits.
+    // Nothing saturates: offsets of headers have at most 33 bits.
     let checksum = headers.checksum_at();
     update(0..checksum);
     let mut from = checksum.saturating_add(CHECK_SUM_SIZE);

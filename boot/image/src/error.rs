@@ -13,14 +13,14 @@ use crate::codes;
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The file ends before something that it promises.
+    /// The file is truncated: it ends before a structure that its headers announce.
     #[error("{format}: {structure} ends at byte {wanted}, the file at byte {had}")]
     Truncated {
         /// The format.
         format: Format,
-        /// What is not all there, by the specification's name; a section by its own.
+        /// The truncated structure, by the specification's name; a section by its own.
         structure: Cow<'static, str>,
-        /// Length in bytes that the file needs for it.
+        /// Length in bytes that the file would need.
         wanted: u64,
         /// Length of the file.
         had: u64,
@@ -28,14 +28,14 @@ pub enum Error {
     /// A value in the file is wrong.
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
-    /// Compressed data is wrong, in the decoder's words.
+    /// Compressed data is damaged; the cause is the decoder's.
     #[error("{format}: compressed data near byte {offset}: {cause}")]
     Data {
         /// The format.
         format: Format,
         /// How far the decoder had read.
         offset: u64,
-        /// What it said.
+        /// The decoder's message.
         cause: Cow<'static, str>,
     },
     /// The program is for another kind of machine.
@@ -46,20 +46,20 @@ pub enum Error {
         /// The machine that it should run on.
         wanted: Arch,
     },
-    /// The file may be right, but uses what we cannot.
+    /// The file may be valid, but uses a feature that is not supported.
     #[error(transparent)]
     Unsupported(#[from] Unsupported),
     /// The content is larger than the caller allows.
-    #[error("{format}: content of {size} bytes or more, {limit} are allowed")]
+    #[error("{format}: the content has {size} bytes or more, the limit is {limit}")]
     Limit {
         /// The format.
         format: Format,
-        /// Its size, or how much of it there is at least.
+        /// Its size, or a lower bound.
         size: u64,
         /// The limit in bytes.
         limit: u64,
     },
-    /// There is no memory for the content.
+    /// There is not enough memory for the content.
     #[error("{format}: no memory for {bytes} bytes")]
     NoMemory {
         /// The format.

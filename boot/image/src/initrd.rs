@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Several initrds in one buffer.
 //!
-//! Linux takes cpio archives, each compressed or not, behind one another, and skips zeros between them; an
-//! archive has to start at a multiple of four bytes.
+//! Linux accepts concatenated cpio archives, each compressed or not, and skips zeros between them; an archive must
+//! start at a multiple of four bytes.
 //! Spec: Linux, `Documentation/driver-api/early-userspace/buffer-format.rst`.
 
 use alloc::{format, vec::Vec};
@@ -10,13 +10,13 @@ use alloc::{format, vec::Vec};
 use crate::{Error, Format};
 
 const ALIGNMENT: u64 = 4;
-/// Modes of what GRUB puts into an archive: a regular file and a folder, open to all.
+/// Modes of the files and folders that GRUB puts into an archive: accessible to all.
 const FILE: u32 = 0o100_777;
 const FOLDER: u32 = 0o040_777;
 /// The name that ends an archive.
 const END: &str = "TRAILER!!!";
 
-/// Where the files go in a buffer that is zero where none of them is.
+/// Where the files go in a buffer whose gaps are zero.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Layout {
     /// Offset in bytes of each file, a multiple of four, in their order.
@@ -45,16 +45,16 @@ impl Layout {
     }
 }
 
-/// What stands around a file that is the only one of an archive; nothing where it is an archive itself.
+/// The bytes around a file that becomes the only one of an archive; empty if the file is an archive itself.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Around {
+pub struct Wrapper {
     /// Its folders and its own header.
     pub before: Vec<u8>,
     /// Zeros up to a multiple of four, and the archive's end.
     pub behind: Vec<u8>,
 }
 
-impl Around {
+impl Wrapper {
     /// For a file of `size` bytes that the kernel is to find under `path`, without a slash in front. It needs
     /// [`length`](Self::length) bytes less `size`.
     ///
@@ -82,7 +82,7 @@ impl Around {
     /// As [`new`](Self::new).
     pub fn length(path: &str, size: u64) -> Result<u64, Error> {
         size_of(size)?;
-        // What saturates is more than any memory.
+        // A saturated value is larger than any memory.
         let sum = |sum: u64, name: &str| sum.saturating_add(header_length(name));
         let headers = folders(path).chain([path, END]).fold(0, sum);
         Ok(size.saturating_add(size.wrapping_neg() % ALIGNMENT).saturating_add(headers))
@@ -94,7 +94,7 @@ fn size_of(size: u64) -> Result<u32, Error> {
     u32::try_from(size).map_err(|_| Error::Limit { format: Format::Initrd, size, limit })
 }
 
-/// The folders on the way to a file, from the outermost.
+/// The folders of a path, outermost first.
 fn folders(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').filter_map(|(at, _)| path.get(..at))
 }
@@ -102,7 +102,7 @@ fn folders(path: &str) -> impl Iterator<Item = &str> {
 /// Bytes of [`header`], without making it: six of magic number, thirteen numbers of eight digits, a zero behind the name.
 fn header_length(name: &str) -> u64 {
     let name = u64::try_from(name.len()).unwrap_or(u64::MAX);
-    // What saturates is more than any memory.
+    // A saturated value is larger than any memory.
     name.saturating_add(111).checked_next_multiple_of(ALIGNMENT).unwrap_or(u64::MAX)
 }
 
@@ -127,27 +127,27 @@ mod tests {
 
     #[test]
     fn a_file_in_an_archive_has_its_folders_before_it() {
-        let around = Around::new("etc/x/y", 5).unwrap();
+        let wrapper = Wrapper::new("etc/x/y", 5).unwrap();
         let names = ["etc", "etc/x", "etc/x/y"].map(|name| {
             let mode = if name.ends_with('y') { FILE } else { FOLDER };
             header(name, mode, if mode == FILE { 5 } else { 0 })
         });
-        assert_eq!(around.before, names.concat());
-        assert_eq!(around.before.len() % 4, 0);
-        assert_eq!(around.behind, [&[0; 3][..], &header(END, 0, 0)].concat());
-        assert_eq!(Around::new("a", 8).unwrap().behind, header(END, 0, 0));
+        assert_eq!(wrapper.before, names.concat());
+        assert_eq!(wrapper.before.len() % 4, 0);
+        assert_eq!(wrapper.behind, [&[0; 3][..], &header(END, 0, 0)].concat());
+        assert_eq!(Wrapper::new("a", 8).unwrap().behind, header(END, 0, 0));
         for (path, size) in [("etc/x/y", 5), ("a", 8), ("", 0), ("//ab//", 7)] {
-            let Around { before, behind } = Around::new(path, size).unwrap();
+            let Wrapper { before, behind } = Wrapper::new(path, size).unwrap();
             assert_eq!(
-                Around::length(path, size),
+                Wrapper::length(path, size),
                 Ok(before.len() as u64 + size + behind.len() as u64),
                 "{path}"
             );
         }
-        assert!(Around::length(&"a/".repeat(1 << 19), 1).unwrap() > 1 << 37, "nothing of it is made");
+        assert!(Wrapper::length(&"a/".repeat(1 << 19), 1).unwrap() > 1 << 37, "nothing of it is made");
         let size = 1 << 32;
         assert_eq!(
-            Around::new("a", size),
+            Wrapper::new("a", size),
             Err(Error::Limit { format: Format::Initrd, size, limit: u64::from(u32::MAX) })
         );
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What a kernel file is, and what is packed in it.
+//! What a kernel file is, and what is compressed in it.
 
 use alloc::vec::Vec;
 
@@ -7,10 +7,10 @@ use arch::Arch;
 
 use crate::{Compression, Error, Format, Unsupported, zboot};
 
-/// So many bytes from the start of a file are enough to tell its kind.
+/// Bytes at the start of a file that are enough to tell its kind.
 pub const HEAD_SIZE: usize = 4096;
 
-/// Bytes of the largest kernel that is unpacked: no honest one has more.
+/// Bytes of the largest kernel that is unpacked: real ones are smaller.
 pub const LARGEST: u64 = 512 << 20;
 
 /// The kind of a kernel file.
@@ -20,11 +20,11 @@ pub enum Kind {
     Pe,
     /// An EFI application that holds a compressed kernel and unpacks it itself.
     Zboot,
-    /// Compressed as a whole: no firmware loads it before it is unpacked.
+    /// Compressed as a whole: firmware cannot load it before it is unpacked.
     Compressed(Compression),
-    /// A kernel for this machine without an EFI stub: no firmware loads it.
+    /// A kernel of this architecture without an EFI stub: firmware cannot load it.
     LinuxImage(Arch),
-    /// An ELF file, such as `vmlinux`: no firmware loads it.
+    /// An ELF file, such as `vmlinux`: firmware cannot load it.
     Elf,
     /// None of these.
     Unknown,
@@ -54,7 +54,7 @@ pub fn kind(head: &[u8]) -> Kind {
     if head.starts_with(b"\x7fELF") { Kind::Elf } else { Kind::Unknown }
 }
 
-/// Whether the signature of PE stands where the DOS header says.
+/// Whether the PE signature is where the DOS header points.
 fn is_pe(head: &[u8]) -> bool {
     let at = head.get(0x3c..0x40).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes);
     let at = at.and_then(|at| usize::try_from(at).ok()).unwrap_or(usize::MAX);
@@ -63,8 +63,8 @@ fn is_pe(head: &[u8]) -> bool {
 
 /// Unpacks a file that is compressed, or the kernel in a zboot file, of at most `limit` bytes.
 ///
-/// The content goes into the buffer that is returned, of gzip and lz4 straight, of zstd and xz through a window
-/// beside it. A window is at most 128 MiB, and no larger than the content.
+/// gzip and lz4 unpack straight into the returned buffer, zstd and xz through a separate window. A window is at most
+/// 128 MiB, and no larger than the content.
 ///
 /// # Errors
 /// [`Error::Limit`] when the content is larger than `limit`; [`Error::Corrupt`], [`Error::Data`] and

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Kernel images: what a file is, whether it is whole and for this machine, and what is packed in it.
+//! Kernel images: what a file is, whether it is complete and for this machine, and what is compressed in it.
 //!
 //! [`kernel::kind`] tells kinds of files apart by their first bytes. [`pe::Pe`] checks an EFI application
 //! before firmware sees it, [`authenticode`] yields the digest that Secure Boot compares, [`uki`] the parts
 //! of a unified kernel image. [`kernel::unpack`] unpacks gzip, zstd, xz, lz4 and EFI zboot. [`initrd`] says
 //! where each of several initrds goes in one buffer.
 //!
-//! All of it works on bytes in memory; a file that is cut off, damaged or hostile gives an [`Error`].
+//! All of it works on bytes in memory; a truncated, damaged or hostile file gives an [`Error`].
 #![no_std]
 
 extern crate alloc;

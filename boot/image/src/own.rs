@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Our own program, in whatever version.
+//! cloud-boot's own loader, in any version.
 //!
-//! It says which generation of cloud-boot it is in its `.sbat` section, as shim's SBAT.md has it. A unified kernel
-//! image that has our stub says so, too, and starts a kernel: it is not the loader.
+//! Its `.sbat` section names cloud-boot and a generation (shim's SBAT.md). A unified kernel image built with our stub
+//! has that section, too, but also a kernel: it is not the loader.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -14,24 +14,24 @@ use crate::{
 
 /// The section of settings, as on a kernel's command line.
 pub const CMDLINE: &str = ".cmdline";
-/// The section of the keys whose signatures are asked for, PEM.
+/// The section of the trusted signature keys, PEM.
 pub const KEYS: &str = ".keys";
-/// The section of further root certificates, PEM.
+/// The section of additional root certificates, PEM.
 pub const ROOTS: &str = ".roots";
-/// The section of the trusted root of signatures without a key of their own, `trusted_root.json`.
+/// The section of the trusted root for keyless signatures, `trusted_root.json`.
 pub const TRUSTED_ROOT: &str = ".troot";
 
-/// The component's name at the start of its line.
+/// Our component's name at the start of its line.
 const COMPONENT: &[u8] = b"cloud-boot,";
-/// Bytes of the text that are looked at: ours has less than one line of them.
+/// Bytes of the text that are searched: our section is shorter.
 const LONGEST: u64 = 4096;
-/// So many bytes from the start of a file hold the headers of every loader of ours.
+/// Bytes at the start of a file that hold the headers of every loader of ours.
 pub const HEAD_SIZE: usize = 4096;
 /// Bytes that are read of a file, at most.
 pub const MOST_READ: usize = HEAD_SIZE + 4096;
 
-/// Whether a file is our own loader. `head` holds the first [`HEAD_SIZE`] of its `size` bytes, or all of them; `read`
-/// reads a range of it.
+/// Whether a file is cloud-boot's own loader. `head` holds the first [`HEAD_SIZE`] of its `size` bytes, or all of them;
+/// `read` reads a range of it.
 pub fn is_own_loader(head: &[u8], size: u64, read: &dyn Fn(Range<u64>) -> Option<Vec<u8>>) -> bool {
     let Ok(headers) = Headers::parse(head, size) else { return false };
     if part(&headers, Part::Linux).is_some() {

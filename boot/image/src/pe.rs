@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! EFI applications: PE32+ files, checked against all that their headers promise.
+//! EFI applications: PE32+ files, checked to be as complete as their headers say.
 //!
 //! Spec: Microsoft PE Format; what firmware demands beyond it: EDK II, `MdePkg/Library/BasePeCoffLib`.
 
@@ -16,19 +16,19 @@ pub use headers::Headers;
 
 use crate::Error;
 
-/// So many bytes from the start of a file hold the headers of any EFI application in use.
+/// Bytes at the start of a file that hold the headers of any EFI application in use.
 pub const HEAD_SIZE: usize = 64 << 10;
 
 /// An EFI application in memory, as a whole.
 #[derive(Clone, Debug)]
 pub struct Pe<'a> {
-    /// Its headers: what they promise is in the file.
+    /// Its headers; everything that they refer to is in the file.
     pub headers: Headers<'a>,
     file: &'a [u8],
 }
 
 impl<'a> Pe<'a> {
-    /// Reads the headers of a file, and checks that it holds all that they promise.
+    /// Reads the headers of a file, and checks that everything they refer to is in it.
     ///
     /// # Errors
     /// As [`Headers::parse`].
@@ -36,13 +36,12 @@ impl<'a> Pe<'a> {
         Ok(Self { headers: Headers::parse(file, wide(file.len()))?, file })
     }
 
-    /// The data of the first section of this name, without what fills the file up.
+    /// The data of the first section of this name, without padding.
     pub fn section(&self, name: &str) -> Option<&'a [u8]> {
         part(self.file, self.headers.section(name)?.data())
     }
 
-    /// The certificate table: `WIN_CERTIFICATE` structures behind one another; empty if the file is not
-    /// signed.
+    /// The certificate table: `WIN_CERTIFICATE` structures one after the other; empty if the file is not signed.
     pub fn certificates(&self) -> &'a [u8] {
         part(self.file, self.headers.certificates()).unwrap_or_default()
     }
@@ -64,22 +63,21 @@ pub struct Section {
     pub size: u32,
     /// Offset in the file of its data.
     pub raw_offset: u32,
-    /// Size of its data in the file: more than `size` where the file is filled up, less where what is missing
-    /// is zero.
+    /// Size of its data in the file: more than `size` if it is padded, less if the rest is zero.
     pub raw_size: u32,
     /// `IMAGE_SECTION_HEADER.Characteristics`.
     pub flags: u32,
 }
 
 impl Section {
-    /// Where in the file its data is, all of it.
+    /// Range of its data in the file, padding included.
     pub fn raw(&self) -> Range<u64> {
         let start = u64::from(self.raw_offset);
         // Cannot saturate: both are of 32 bits.
         start..start.saturating_add(self.raw_size.into())
     }
 
-    /// Where in the file its data is, without what fills the file up.
+    /// Range of its data in the file, without padding.
     pub fn data(&self) -> Range<u64> {
         let start = u64::from(self.raw_offset);
         // Cannot saturate: both are of 32 bits.
@@ -104,7 +102,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// Bytes of a file as text that moves no cursor: what is no printable ASCII is `\x1b`.
+/// Bytes of a file as text without control characters: anything but printable ASCII is escaped (`\x1b`).
 pub(crate) struct Escaped<'a>(pub &'a [u8]);
 
 impl fmt::Display for Escaped<'_> {

@@ -16,7 +16,7 @@ use crate::{
 pub enum Part {
     /// The kernel, an EFI application itself.
     Linux,
-    /// The initrd, a cpio archive or several behind one another.
+    /// The initrd: one or more concatenated cpio archives.
     Initrd,
     /// The kernel's command line, text.
     Cmdline,
@@ -42,12 +42,12 @@ impl Part {
     }
 }
 
-/// Whether an EFI application is a unified kernel image: it has a kernel and says of which OS it is.
+/// Whether an EFI application is a unified kernel image: it has a kernel and an os-release.
 pub fn is_uki(headers: &Headers<'_>) -> bool {
     part(headers, Part::Linux).is_some() && part(headers, Part::OsRelease).is_some()
 }
 
-/// The section that holds a part. Behind the first section `.profile`, parts belong to a profile.
+/// The section that holds a part. Sections after the first `.profile` belong to a profile and are ignored.
 pub fn part(headers: &Headers<'_>, part: Part) -> Option<Section> {
     headers
         .sections()
@@ -55,7 +55,7 @@ pub fn part(headers: &Headers<'_>, part: Part) -> Option<Section> {
         .find(|s| s.name.as_bytes() == part.name().as_bytes())
 }
 
-/// The text that the data of a section is: without the zeros and line ends at its end.
+/// The text in the data of a section, without trailing zeros and line ends.
 ///
 /// # Errors
 /// [`Error::Corrupt`] when it is not UTF-8; the offset is that in the data.

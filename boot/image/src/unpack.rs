@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Unpacking what compressors made.
+//! Decompression.
 
 mod gzip;
 mod lz4;
@@ -45,8 +45,8 @@ impl Compression {
         magics.into_iter().find(|(magic, _)| head.starts_with(magic)).map(|(_, compression)| compression)
     }
 
-    /// The content of `data`, of at most `limit` bytes. `size` is what someone says of the content's length:
-    /// memory is taken accordingly, and nothing else believes it.
+    /// The content of `data`, of at most `limit` bytes. `size` is the claimed length of the content: it is used only to
+    /// reserve memory, and is not trusted.
     ///
     /// # Errors
     /// The data is damaged or not of this format, or its content is larger.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! EFI zboot: a compressed kernel in an EFI application that unpacks and starts it.
 //!
-//! Firmware loads such a file as it is; what is not firmware (kexec) needs the kernel inside.
+//! Firmware loads such a file as it is; other loaders (kexec) need the kernel inside.
 //! Spec: Linux, `drivers/firmware/efi/libstub/zboot-header.S` and `Makefile.zboot`.
 
 use alloc::{format, vec::Vec};
@@ -37,11 +37,11 @@ pub struct Zboot<'a> {
     pub compression: Compression,
     /// The compressed kernel.
     pub payload: &'a [u8],
-    /// The kernel's size, which stands behind the payload; gzip has it in its own trailer.
+    /// The kernel's size, stored behind the payload; gzip has it in its own trailer.
     size: Option<u64>,
 }
 
-/// Whether a file with these first bytes is one.
+/// Whether a file with these first bytes is a zboot file.
 pub(crate) fn is_zboot(head: &[u8]) -> bool {
     head.starts_with(b"MZ") && head.get(4..8) == Some(b"zimg")
 }
@@ -95,7 +95,7 @@ impl<'a> Zboot<'a> {
     /// The kernel, of at most `limit` bytes.
     ///
     /// # Errors
-    /// When the content is larger than `limit`, damaged or cut off, or there is no memory for it.
+    /// When the content is larger than `limit`, damaged or truncated, or there is no memory for it.
     pub fn unpack(&self, limit: u64) -> Result<Vec<u8>, Error> {
         self.compression.unpack(self.payload, self.size, limit)
     }

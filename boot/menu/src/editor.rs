@@ -18,7 +18,7 @@ const LONGEST: usize = 4096;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Editor {
     text: Vec<char>,
-    /// In front of this character.
+    /// Index of the character behind the cursor.
     cursor: usize,
 }
 

@@ -2,8 +2,8 @@
 //! The menu as a model: entries, keys and a countdown in, screens and a choice out. Each program draws the
 //! screens and translates its keys.
 //!
-//! A screen is 25 rows of 79 columns of ASCII, the same on serial lines and on displays; the 80th column is left
-//! alone, as writing to it scrolls some terminals.
+//! A screen is 25 rows of 79 columns of ASCII, the same on serial lines and on displays; the 80th column is not used,
+//! as writing to it scrolls some terminals.
 #![no_std]
 
 extern crate alloc;
@@ -33,13 +33,13 @@ use login::Form;
 pub struct Item {
     /// Its title.
     pub title: String,
-    /// Where it comes from, in few words.
+    /// Where it comes from, in a few words.
     pub note: String,
     /// Everything about it, a line each.
     pub details: Vec<String>,
     /// The command line, if it may be edited.
     pub options: Option<String>,
-    /// What is asked of whoever wants to start it.
+    /// The login that it asks for.
     pub asks: Asks,
 }
 
@@ -70,13 +70,13 @@ pub enum Key {
     Backspace,
     /// The key that deletes to the right.
     Delete,
-    /// Any other that stands for a character.
+    /// Any other key that makes a character.
     Char(char),
-    /// Any other: it means nothing here, but somebody is there.
+    /// Any other key: it has no function, but shows that somebody is there.
     Other,
 }
 
-/// What follows from a key or from the time.
+/// The result of a key press or of passing time.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Outcome {
     /// The menu stays.
@@ -85,14 +85,14 @@ pub enum Outcome {
     Boot {
         /// Its index.
         item: usize,
-        /// Its command line, where it was edited.
+        /// Its command line, if it was edited.
         options: Option<String>,
-        /// Who wants to start it, where that is asked.
+        /// The login, if the item asks for one.
         login: Option<Login>,
     },
-    /// The machine's setup is opened.
+    /// The firmware setup is opened.
     Setup,
-    /// The epochs that were started are forgotten.
+    /// The stored epochs are cleared.
     ForgetEpochs,
 }
 
@@ -102,9 +102,9 @@ enum View {
     List,
     Editor(Editor),
     Login(Form),
-    /// Whether epochs are to be forgotten.
+    /// The question whether to clear the epochs.
     Epochs,
-    /// Lines about something, from this one on.
+    /// Scrolled text; `first` is the topmost line.
     Text {
         title: &'static str,
         lines: Vec<String>,
@@ -142,7 +142,7 @@ impl Menu {
         }
     }
 
-    /// The same, but the default is booted when this time has passed without a key.
+    /// The same with a countdown: the default is booted when this time has passed without a key.
     #[must_use]
     pub fn with_timeout(self, countdown: Option<Duration>) -> Self {
         Self { countdown, ..self }
@@ -154,13 +154,13 @@ impl Menu {
         Self { is_locked, ..self }
     }
 
-    /// The same with a key for the machine's setup, where there is one.
+    /// The same with a key for the firmware setup, if there is one.
     #[must_use]
     pub fn with_setup(self, has_setup: bool) -> Self {
         Self { has_setup, ..self }
     }
 
-    /// The same with a key that forgets the epochs of images that were started, of which there are so many.
+    /// The same with a key that clears the stored epochs of images; `epochs` is their number.
     #[must_use]
     pub fn with_epochs(self, epochs: usize) -> Self {
         Self { epochs, ..self }
@@ -254,7 +254,7 @@ impl Menu {
                 'p' => self.view = View::Text { title: "Log", lines: self.log.clone(), first: 0 },
                 'x' if self.epochs > 0 && !self.is_locked => self.view = View::Epochs,
                 'f' if self.has_setup => return Outcome::Setup,
-                'f' => self.message = "This machine does not open its setup from here.".into(),
+                'f' => self.message = "This machine cannot open its setup from here.".into(),
                 '1'..='9' => {
                     let number = c.to_digit(10).and_then(|digit| usize::try_from(digit).ok());
                     let item = number.and_then(|number| self.list.numbered(number));
@@ -267,7 +267,7 @@ impl Menu {
         Outcome::Stay
     }
 
-    /// The item is booted, or whoever wants that is asked first.
+    /// Boots the item, or asks for its login first.
     fn boot(&mut self, item: Option<usize>, options: Option<String>) -> Outcome {
         let Some(item) = item else { return Outcome::Stay };
         match self.list.asks(item) {
@@ -298,8 +298,10 @@ impl Menu {
                 if let Some(left) = self.countdown {
                     // May saturate: it is only shown.
                     let seconds = left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0));
-                    screen
-                        .set(ROWS - 2, &format!("Boots the marked entry in {seconds} s; any key stops that"));
+                    screen.set(
+                        ROWS - 2,
+                        &format!("Boots the marked entry in {seconds} s; any key stops the countdown"),
+                    );
                 }
                 match (self.has_setup, self.epochs > 0 && !self.is_locked) {
                     (false, false) => "Enter, 1-9 boot  e edit  d details  p log  / filter",
@@ -316,9 +318,9 @@ impl Menu {
                 "Enter boot  Esc back  Ctrl-U clear to the left  Ctrl-K clear to the right"
             }
             View::Login(form) => {
-                screen.set(1, "This entry asks who starts it");
+                screen.set(1, "This entry is protected: log in to start it");
                 form.draw(&mut screen);
-                "Enter go on  Esc back"
+                "Enter continue  Esc back"
             }
             View::Epochs => {
                 screen.set(1, "Epochs");
@@ -327,7 +329,7 @@ impl Menu {
                         "This machine keeps {} epochs of signed images that it has started.",
                         self.epochs
                     ),
-                    "Once they are forgotten, older images start again, revoked ones among them.",
+                    "If you forget them, older images start again, including revoked ones.",
                 ];
                 lines.iter().zip(list::FIRST..).for_each(|(line, row)| screen.set(row, line));
                 "y forget them  any other key back"

@@ -21,10 +21,10 @@ pub const LAST: usize = FIRST + HEIGHT - 1;
 const LONGEST_FILTER: usize = 40;
 /// Columns of a note: titles need the others.
 const LONGEST_NOTE: usize = 30;
-/// In place of what is left out.
+/// Replaces the omitted middle of a text.
 const GAP: &str = "...";
 
-/// Items, those of them that the filter lets through, and a cursor among those.
+/// Items, the ones that match the filter, and a cursor among those.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct List {
     items: Vec<Item>,
@@ -56,12 +56,12 @@ impl List {
         self.items.get(self.selected()?)
     }
 
-    /// What is asked of whoever starts an item.
+    /// The login that an item asks for.
     pub fn asks(&self, item: usize) -> Asks {
         self.items.get(item).map_or(Asks::Nothing, |item| item.asks)
     }
 
-    /// Index of the item with this number in front, from 1.
+    /// Index of the item that is shown with this number, from 1.
     pub fn numbered(&self, number: usize) -> Option<usize> {
         number.checked_sub(1).filter(|index| *index < self.items.len())
     }
@@ -92,7 +92,7 @@ impl List {
         }
     }
 
-    /// Shows what has the filter in its title, in whatever case, and keeps the cursor where it can.
+    /// Shows the items whose title contains the filter, ignoring case, and keeps the cursor on its item if possible.
     fn set_filter(&mut self, filter: Option<String>) {
         let before = self.selected();
         let wanted = filter.as_deref().unwrap_or_default().to_ascii_lowercase();
@@ -113,7 +113,7 @@ impl List {
                 _ => " ".into(),
             };
             let note = shortened(&item.note, LONGEST_NOTE);
-            // What is left beside number, spaces and note.
+            // Columns left beside number, spaces and note.
             let room = COLUMNS.saturating_sub(5).saturating_sub(note.chars().count());
             let title = shortened(&item.title, room);
             screen.set(row, &format!(" {number}  {title:room$} {note}"));
@@ -132,15 +132,15 @@ impl List {
     }
 }
 
-/// A text of at most `room` characters. Entries of one menu begin alike, and their versions stand at the end: what is
-/// left out is behind the first quarter of what is shown.
+/// A text of at most `room` characters. Entries of one menu begin alike and end with their versions, so the omitted
+/// part comes after the first quarter of what is shown.
 fn shortened(text: &str, room: usize) -> String {
     let length = text.chars().count();
     let Some(shown) = room.checked_sub(GAP.len()).filter(|_| length > room) else {
         return text.chars().take(room).collect();
     };
     let start = shown / 4;
-    // No more than the text has, since it is longer than the room.
+    // Cannot saturate: the text is longer than the room.
     let end = length.saturating_sub(shown.saturating_sub(start));
     text.chars().take(start).chain(GAP.chars()).chain(text.chars().skip(end)).collect()
 }

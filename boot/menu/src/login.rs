@@ -8,10 +8,10 @@ use crate::{Key, Screen, list::FIRST, screen::COLUMNS};
 
 /// Characters of a name, and of a password.
 const LONGEST: usize = 128;
-/// Bytes of a character at most.
+/// Most bytes of a character.
 const WIDEST: usize = 4;
 
-/// The form that an item asks for before it starts.
+/// The login that an item asks for before it starts.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Asks {
     /// Nothing.
@@ -23,10 +23,10 @@ pub enum Asks {
     UserAndPassword,
 }
 
-/// The typed name and password. The menu does not know whether they are right.
+/// The typed name and password. The menu does not check them.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Login {
-    /// The name; empty where none is asked for.
+    /// The name; empty if none is asked for.
     pub user: String,
     /// The password.
     pub password: Secret,
@@ -43,7 +43,7 @@ impl Secret {
     }
 
     fn push(&mut self, c: char) {
-        // So that no copy stays where the text was too long for its memory. Cannot saturate: `key` takes no
+        // Reserves the full length once, so that growing never leaves a copy behind. Cannot saturate: `key` takes no
         // more than `LONGEST` characters.
         self.0.reserve(LONGEST.saturating_mul(WIDEST).saturating_sub(self.0.len()));
         self.0.push(c);
@@ -66,12 +66,12 @@ impl Drop for Secret {
     fn drop(&mut self) {
         let mut bytes = take(&mut self.0).into_bytes();
         bytes.fill(0);
-        // Without a reader the compiler might leave the overwriting out.
+        // Without a reader, the compiler might optimise the overwriting away.
         black_box(&bytes);
     }
 }
 
-/// The form for an item, and the command line that it is started with.
+/// The login form of an item, and the command line that it starts with.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Form {
     pub item: usize,
@@ -105,7 +105,7 @@ impl Form {
         None
     }
 
-    /// The name is shown, the password is not, not even its length.
+    /// Shows the name, but nothing of the password, not even its length.
     pub fn draw(&self, screen: &mut Screen) {
         let (user, password) = ("User:     ", "Password: ");
         // Cannot saturate: all of these are places on a screen, and `LONGEST` of a name.

@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-/// Seconds that a menu waits if no source says how long.
+/// Seconds that a menu waits if no source sets a time.
 const SECONDS: u32 = 5;
 
 /// How a boot begins: with or without the menu.
@@ -17,10 +17,10 @@ pub enum Opening {
     Never,
 }
 
-/// How long the menu waits, as one source says.
+/// How long the menu waits, according to one source.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Wait {
-    /// So many seconds; 0 hides it.
+    /// A number of seconds; 0 hides the menu.
     Seconds(u32),
     /// Until a choice is made.
     Forever,
@@ -31,7 +31,7 @@ pub enum Wait {
 }
 
 impl Wait {
-    /// As systemd-boot reads it in `LoaderConfigTimeout` and in loader.conf; none where it is wrong.
+    /// Parses the text as systemd-boot does in `LoaderConfigTimeout` and loader.conf; none if it is invalid.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "menu-force" => Some(Self::Forever),
@@ -40,7 +40,7 @@ impl Wait {
             digits if digits.starts_with('+') => None,
             digits => digits.parse().ok().map(|seconds| match seconds {
                 0 => Self::Hidden,
-                // The number of `menu-force`, which bootctl writes in place of the word.
+                // The number that bootctl writes for `menu-force`.
                 u32::MAX => Self::Forever,
                 seconds => Self::Seconds(seconds),
             }),
@@ -68,9 +68,9 @@ pub struct Wishes {
 }
 
 impl Opening {
-    /// Decides. The first source that says something counts: this boot's own wish, `cloudboot.menu`, then for the time
-    /// `cloudboot.timeout`, the booted system, the image's configuration; where nothing is said, a menu with
-    /// more than one entry is shown for five seconds.
+    /// Decides. The first source that says something counts: the request for this boot, `cloudboot.menu`, then, for the
+    /// time, `cloudboot.timeout`, the booted system, the image's configuration. If none does, a menu with more than one
+    /// entry is shown for five seconds.
     pub fn decide(wishes: &Wishes) -> Self {
         let timeout = wishes.timeout.map(Wait::Seconds);
         let asked = wishes.once.or(timeout).or(wishes.lasting);
@@ -91,7 +91,7 @@ impl Opening {
         match wait {
             Some(Wait::Seconds(0) | Wait::Hidden) => Self::Hidden,
             Some(Wait::Seconds(seconds)) => shown(seconds),
-            // One entry is no choice to wait for, unless somebody who knows that asked for it.
+            // A menu of one entry is not worth waiting for, unless the operator or the booted system asked for it.
             Some(Wait::Forever) if wishes.entries == 1 && is_of_image => Self::Hidden,
             Some(Wait::Forever) => Self::Shown(None),
             Some(Wait::Never) => Self::Never,

@@ -13,7 +13,7 @@ pub const COLUMNS: usize = 79;
 pub struct Row {
     /// The characters.
     pub text: String,
-    /// Whether they are shown in the other colours.
+    /// Whether the row is highlighted.
     pub is_marked: bool,
 }
 
@@ -61,7 +61,7 @@ impl Screen {
         &self.rows
     }
 
-    /// The rows that are not as they were on the screen before, with their numbers.
+    /// The rows that differ from the previous screen, with their numbers.
     pub fn changes(&self, before: Option<&Self>) -> impl Iterator<Item = (usize, &Row)> {
         let old = move |row: usize| before.and_then(|screen| screen.rows.get(row));
         self.rows.iter().enumerate().filter(move |(number, row)| old(*number) != Some(*row))

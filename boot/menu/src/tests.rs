@@ -33,7 +33,7 @@ fn a_screen_in_full() {
     let row = |number: usize, title: &str| format!(" {number}  {title:<61} grub hd0,gpt1");
     expected[3] = row(1, "Entry A");
     expected[4] = format!("*{}", row(2, "Entry B"));
-    expected[23] = "Boots the marked entry in 3 s; any key stops that".into();
+    expected[23] = "Boots the marked entry in 3 s; any key stops the countdown".into();
     expected[24] = "Enter, 1-9 boot  e edit  d details  p log  / filter".into();
     assert_eq!(shown(&menu(2)), expected);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! The machine's network cards.
 //!
-//! A virtio card is driven by ourselves, every other one by the firmware's driver, and so is a virtio card that our
-//! driver cannot start. Nothing here is touched unless a boot needs the network: to take a card from the firmware ends
-//! the network of the firmware on it, until its drivers are connected again.
+//! We drive virtio cards ourselves, the firmware's driver drives all others, and also a virtio card that our driver
+//! cannot start. No card is touched unless a boot needs the network: taking a card from the firmware stops the
+//! firmware's own network on it until its drivers are connected again.
 
 mod pages;
 mod pci;
@@ -26,10 +26,11 @@ use crate::{
     nic::{pci::PciIo, snp::Snp, virtio::Virtio},
 };
 
-/// Finds and starts the cards of the machine. What cannot be used is said on the console. Where the firmware's drivers
-/// stood, or were started, is added to `taken`: they are to be connected again when the cards have been dropped.
+/// Finds and starts the cards of the machine. Unusable ones are reported on the console. Handles from which the
+/// firmware's drivers were disconnected, or on which they were started, are added to `taken`: the caller must connect
+/// drivers again after it has dropped the cards.
 ///
-/// Names count the cards of a driver in the order of their device paths, which does not change from boot to boot.
+/// Names number the cards of each driver in the order of their device paths, which does not change from boot to boot.
 pub fn start(console: &dyn Console, taken: &mut Vec<Handle>) -> Vec<Box<dyn Nic>> {
     Start { cards: Vec::new(), taken, console }.all()
 }
@@ -49,7 +50,7 @@ struct Start<'a> {
 
 impl Start<'_> {
     fn all(mut self) -> Vec<Box<dyn Nic>> {
-        // One that cannot be used keeps its number, so that the others have theirs whatever becomes of it.
+        // A card that cannot be used keeps its number, so that the names of the others do not depend on it.
         let (mut virtio, mut firmware) = (0.., 0..);
         for (path, handle) in sorted(boot::find_handles::<PciIo>()) {
             let Some(id) = pci::network_card(handle) else { continue };
@@ -61,7 +62,7 @@ impl Start<'_> {
         }
         let mut last: Option<Vec<u8>> = None;
         for (path, handle) in sorted(boot::find_handles::<SimpleNetwork>()) {
-            // The firmware's network puts further interfaces of the same card behind its first.
+            // The firmware's network stack publishes further interfaces of the same card below its first one.
             if last.as_ref().is_some_and(|card| path.starts_with(card)) {
                 continue;
             }
@@ -105,7 +106,7 @@ impl Start<'_> {
     }
 }
 
-/// Handles with their device paths, in the order of these.
+/// Handles with their device paths, sorted by path.
 fn sorted(handles: uefi::Result<Vec<Handle>>) -> Vec<(Vec<u8>, Handle)> {
     let with_path = |handle| (without_end(&path_bytes(handle)).to_vec(), handle);
     let mut handles: Vec<_> = handles.unwrap_or_default().into_iter().map(with_path).collect();
@@ -119,8 +120,8 @@ fn interfaces_below(path: &[u8]) -> impl Iterator<Item = Handle> + '_ {
     all.filter(move |(interface, _)| interface.starts_with(path)).map(|(_, handle)| handle)
 }
 
-/// Has the firmware drive a card. Only its driver is started where that suffices: its network on top takes longer, and
-/// would have to be stopped again.
+/// Lets the firmware drive a card. If possible, only its driver is started: starting the network stack above it takes
+/// longer, and we would have to stop it again.
 fn connect(path: &[u8], handle: Handle) {
     let _ = boot::connect_controller(handle, &[], None, false);
     if interfaces_below(path).next().is_none() {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Memory that a device reads and writes beside us.
+//! Memory that a device reads and writes concurrently with us.
 
 use core::{
     ptr::{self, NonNull},
@@ -18,7 +18,7 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// At least `bytes`; none where there is no room.
+    /// At least `bytes`; none if there is not enough memory.
     pub fn allocate(bytes: usize) -> Option<Self> {
         let count = bytes.div_ceil(PAGE).max(1);
         let base = boot::allocate_pages(AllocateType::AnyPages, MemoryType::LOADER_DATA, count).ok()?;
@@ -27,8 +27,7 @@ impl Pages {
         Some(Self { base, count })
     }
 
-    /// Where they are, for the device: UEFI maps memory to the addresses that devices use, where no IOMMU stands
-    /// between.
+    /// The address for the device: without an IOMMU, it is the address that UEFI maps the memory to.
     pub fn address(&self) -> u64 {
         self.base.as_ptr().expose_provenance() as u64
     }
@@ -51,7 +50,7 @@ impl Pages {
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        // A failure leaves them allocated, which harms nobody.
+        // A failure only leaves them allocated.
         // SAFETY: they came from `allocate_pages` with this count, and no slice of them outlives `self`.
         let _ = unsafe { boot::free_pages(self.base, self.count) };
     }

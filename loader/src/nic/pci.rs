@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! PCI functions, through the firmware's EFI_PCI_IO_PROTOCOL (UEFI 2.11, section 14.4).
 //!
-//! Registers are reached through the firmware, too, not by address: it knows where a BAR is, and where the bus
+//! Registers are also accessed through the firmware, not by address: it knows where a BAR is, and whether the bus
 //! translates addresses.
 
 use alloc::vec::Vec;
@@ -15,7 +15,7 @@ use uefi::{
 
 use crate::handle::open;
 
-/// The protocol; functions that are not used here are pointers without a type.
+/// The protocol; functions that are not used here are untyped pointers.
 #[repr(C)]
 #[unsafe_protocol("4cf5b200-68b8-4ca5-9eec-b23e3f50029a")]
 pub struct PciIo {
@@ -60,12 +60,13 @@ const CAPABILITIES: u32 = 0x34;
 const HAS_CAPABILITIES: u32 = 1 << (16 + 4);
 /// Vendor-specific.
 const CAPABILITY_VENDOR: u8 = 0x09;
-/// As many as fit behind the header of 64 bytes, so that a list in a circle ends.
+/// As many as fit after the header of 64 bytes, so that a circular list ends.
 const MOST_CAPABILITIES: usize = 48;
 /// The class of network controllers.
 const NETWORK: u32 = 2;
 
-/// The function behind a handle if it is a network card: its device id with the vendor's id in the lower half.
+/// The id of the function behind a handle, if it is a network card: device id in the upper half, vendor id in the
+/// lower.
 pub fn network_card(handle: Handle) -> Option<u32> {
     let pci = open::<PciIo>(handle)?;
     let pci = pci.get()?;
@@ -89,7 +90,7 @@ impl PciIo {
     /// Reads a register at `offset` of a BAR.
     ///
     /// # Errors
-    /// The firmware's status; it refuses what is not part of the BAR.
+    /// The firmware's status; it refuses offsets outside of the BAR.
     pub fn read(&self, bar: u8, offset: u64, width: Width) -> uefi::Result<u32> {
         let mut value = 0u32;
         let to = ptr::from_mut(&mut value).cast();
@@ -113,7 +114,7 @@ impl PciIo {
         unsafe { (self.mem_write)(self, width, bar, offset, 1, from) }.to_result()
     }
 
-    /// Has the function decode its memory BARs. Where the firmware drives it by I/O ports, it does not.
+    /// Enables the function's memory BARs. They are off where the firmware's driver uses I/O ports.
     ///
     /// # Errors
     /// The firmware's status.
@@ -123,7 +124,7 @@ impl PciIo {
         unsafe { (self.attributes)(self, ENABLE, MEMORY, ptr::null_mut()) }.to_result()
     }
 
-    /// Lets the function use memory.
+    /// Enables bus mastering: the function may access memory.
     ///
     /// # Errors
     /// The firmware's status.
@@ -136,7 +137,7 @@ impl PciIo {
         unsafe { (self.attributes)(self, ENABLE, BUS_MASTER, ptr::null_mut()) }.to_result()
     }
 
-    /// Where the vendor's capabilities stand in configuration space.
+    /// Offsets of the vendor-specific capabilities in configuration space.
     pub fn vendor_capabilities(&self) -> Vec<u32> {
         let read = |offset| self.configuration(offset).ok();
         let has_list = read(COMMAND_AND_STATUS).is_some_and(|status| status & HAS_CAPABILITIES != 0);
@@ -155,10 +156,10 @@ impl PciIo {
     }
 }
 
-/// Takes a function from the drivers of the firmware that use it, until the result is dropped.
+/// Takes a function from the firmware's drivers until the result is dropped.
 ///
 /// # Errors
-/// The firmware's status; a driver that is at work refuses to let go.
+/// The firmware's status; a driver that is in use refuses to release the function.
 pub fn take(handle: Handle) -> uefi::Result<ScopedProtocol<PciIo>> {
     boot::open_protocol_exclusive::<PciIo>(handle)
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A split virtqueue (virtio 1.2, section 2.7), with buffers that are owned by one side at a time.
+//! A split virtqueue (virtio 1.2, section 2.7). Each buffer is owned by one side at a time.
 //!
-//! No event index and no indirect descriptors: the device is told once for many buffers, which is what makes it fast.
+//! No event index and no indirect descriptors: it is fast because the device is notified once for many buffers.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::{
@@ -21,7 +21,7 @@ const NO_NOTIFY: u16 = 1;
 /// Bytes of a descriptor.
 const DESCRIPTOR: usize = 16;
 
-/// Whose turn it is with a buffer.
+/// What the device does with a buffer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// The device reads it.
@@ -32,27 +32,28 @@ pub enum Access {
 
 /// A virtqueue.
 ///
-/// When it is dropped, the memory that the device knows of is not freed: only who has reset the device may do so, with
+/// Dropping it does not free the memory that the device knows of: after resetting the device, call
 /// [`free`](Self::free).
 pub struct Ring {
     pages: ManuallyDrop<Pages>,
-    /// Descriptors: a power of two.
+    /// Number of descriptors, a power of two.
     size: u16,
     /// The buffers that the device has, by descriptor.
     held: Vec<Option<NonNull<[u8]>>>,
-    /// The other descriptors.
+    /// Unused descriptors.
     free: Vec<u16>,
-    /// Buffers that were ever added, and how many of them the device knows of; modulo 2^16.
+    /// Number of buffers ever added, and ever made known to the device; modulo 2^16.
     added: u16,
     published: u16,
-    /// Buffers that ever came back; modulo 2^16.
+    /// Number of buffers that ever came back; modulo 2^16.
     taken: u16,
-    /// The device has returned what it did not have. Nothing is taken from it any more.
+    /// The device has returned a buffer that it did not have. No more buffers are taken from it.
     is_broken: bool,
 }
 
 impl Ring {
-    /// A queue of the largest power of two of descriptors up to `most`, at least one; none where there is no memory.
+    /// A queue whose number of descriptors is the largest power of two up to `most`; none if `most` is 0 or there is no
+    /// memory.
     pub fn new(most: u16) -> Option<Self> {
         let size = 1 << most.checked_ilog2()?.min(14);
         let count = usize::from(size);
@@ -76,17 +77,18 @@ impl Ring {
         self.size
     }
 
-    /// The addresses of the descriptors, of what we write (available), and of what the device writes (used).
+    /// The addresses of the descriptors, of the available ring (written by us), and of the used ring (written by the
+    /// device).
     pub fn addresses(&self) -> [u64; 3] {
         let (base, count) = (self.pages.address(), usize::from(self.size));
         [base, base + available_offset(count) as u64, base + used_offset(count) as u64]
     }
 
-    /// Adds a buffer, of which the device uses the first `length` bytes. It learns of it by
+    /// Adds a buffer, of which the device uses the first `length` bytes. The device sees it after
     /// [`publish`](Self::publish).
     ///
     /// # Errors
-    /// The buffer, where no descriptor is free or it is shorter than that.
+    /// Returns the buffer if no descriptor is free, or it is shorter than `length`.
     pub fn add(&mut self, buffer: Box<[u8]>, length: usize, access: Access) -> Result<(), Box<[u8]>> {
         let length = match u32::try_from(length) {
             Ok(short) if length <= buffer.len() => short,
@@ -109,29 +111,30 @@ impl Ring {
         Ok(())
     }
 
-    /// How many buffers were added that the device does not know of yet.
+    /// How many added buffers the device does not know of yet.
     pub fn unpublished(&self) -> u16 {
         self.added.wrapping_sub(self.published)
     }
 
-    /// Makes what was added known. True where the device must be told to look.
+    /// Makes the added buffers visible to the device. True if the device must be notified.
     pub fn publish(&mut self) -> bool {
         if self.unpublished() == 0 {
             return false;
         }
         self.published = self.added;
         let halves = self.pages.halves();
-        // Release: the device sees descriptors and entries before it sees their number.
+        // Release: the device must see descriptors and entries before it sees the new index.
         halves[available_offset(self.held.len()) / 2 + 1].store(self.added, Ordering::Release);
-        // The number is written before the flag is read, or both sides could wait for each other (section 2.7.13.3.1).
+        // The index must be written before the flag is read, or both sides could wait for each other (section
+        // 2.7.13.3.1).
         fence(Ordering::SeqCst);
         halves[used_offset(self.held.len()) / 2].load(Ordering::Relaxed) & NO_NOTIFY == 0
     }
 
-    /// The next buffer that the device is done with, and how many bytes it says it has written.
+    /// The next buffer that the device is done with, and the number of bytes that it claims to have written.
     pub fn take(&mut self) -> Option<(Box<[u8]>, usize)> {
         let used = used_offset(self.held.len());
-        // Acquire: what the device wrote before it raised the number is seen.
+        // Acquire: everything that the device wrote before it raised the index is visible.
         let returned = self.pages.halves()[used / 2 + 1].load(Ordering::Acquire);
         if self.is_broken || returned == self.taken {
             return None;
@@ -150,7 +153,7 @@ impl Ring {
         Some((unsafe { Box::from_raw(buffer.as_ptr()) }, length))
     }
 
-    /// Where the entry with this running number stands.
+    /// Index of the entry with this running number.
     fn place(&self, number: u16) -> usize {
         usize::from(number & (self.size - 1))
     }
@@ -169,12 +172,12 @@ impl Ring {
     }
 }
 
-/// Bytes in front of what we write: flags, number, one entry for each descriptor, and two bytes for the event index.
+/// Offset of the available ring: flags, index, one entry for each descriptor, and two bytes for the event index.
 const fn available_offset(size: usize) -> usize {
     size * DESCRIPTOR
 }
 
-/// Bytes in front of what the device writes, which is aligned to 4: flags, number, 8 bytes for each descriptor.
+/// Offset of the used ring, aligned to 4: flags, index, 8 bytes for each descriptor.
 const fn used_offset(size: usize) -> usize {
     (available_offset(size) + 6 + size * 2).next_multiple_of(4)
 }

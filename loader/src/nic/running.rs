@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Every card that runs, wherever its driver is, so that all can be stopped at once.
+//! All running cards, whichever driver they have, so that all can be stopped at once.
 //!
-//! A card writes into memory that the next program thinks is its own. So all are stopped before a program is started,
-//! and when this one panics; and what runs nevertheless when the firmware's services end is stopped by an event.
+//! A running card writes into memory that the next program believes is its own. So all cards are stopped before a
+//! program is started, and when this one panics; a card that still runs at ExitBootServices is stopped by an event.
 
 use alloc::boxed::Box;
 use core::{
@@ -21,27 +21,27 @@ use uefi_raw::protocol::network::snp::SimpleNetworkProtocol;
 
 use crate::nic::pci::{PciIo, Width};
 
-/// More cards than a machine has.
+/// Most cards that can run: more than machines have.
 const MOST: usize = 32;
-/// How often a reset is looked at, a millisecond apart where time can be measured.
+/// Polls of a reset: a millisecond apart, except in the event, where time cannot be measured.
 const PATIENCE: usize = 1000;
 
-/// The cards that run.
+/// The running cards.
 static CARDS: [AtomicPtr<Card>; MOST] = [const { AtomicPtr::new(ptr::null_mut()) }; MOST];
-/// The event that stops them; there while one runs.
+/// The event that stops them; it exists while a card runs.
 static EVENT: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
 /// How a card is stopped.
-pub enum Means {
-    /// By the firmware's driver.
+pub enum StopMethod {
+    /// Through the firmware's driver.
     Snp(NonNull<SimpleNetworkProtocol>),
-    /// By its status register, which is 0 after a reset (virtio 1.2, section 2.4.2).
+    /// Through its status register, which reads 0 after a reset (virtio 1.2, section 2.4.2).
     Virtio { pci: NonNull<PciIo>, bar: u8, status: u64 },
 }
 
 struct Card {
-    means: Means,
-    /// What stopping it has led to; none while it runs.
+    method: StopMethod,
+    /// Whether stopping it succeeded; none while it runs.
     outcome: Cell<Option<bool>>,
 }
 
@@ -49,19 +49,19 @@ struct Card {
 pub struct Running(NonNull<Card>);
 
 impl Running {
-    /// Notes a card that is about to be started; none where there are too many, or no event can be had.
+    /// Registers a card that is about to be started; none if there are too many, or the event cannot be created.
     ///
     /// # Safety
-    /// The interface of `means` stays valid as long as the result.
-    pub unsafe fn note(means: Means) -> Option<Self> {
+    /// The interface of `method` stays valid as long as the result.
+    pub unsafe fn note(method: StopMethod) -> Option<Self> {
         let slot = CARDS.iter().find(|slot| slot.load(Ordering::Relaxed).is_null())?;
         have_event()?;
-        let card = Box::into_raw(Box::new(Card { means, outcome: Cell::new(None) }));
+        let card = Box::into_raw(Box::new(Card { method, outcome: Cell::new(None) }));
         slot.store(card, Ordering::Relaxed);
         NonNull::new(card).map(Self)
     }
 
-    /// Stops the card unless that was done before. True if it is certain that it uses no memory any more.
+    /// Stops the card, unless that was done before. True if it certainly no longer uses memory.
     pub fn stop(&self) -> bool {
         let here = self.0.as_ptr();
         if let Some(slot) = CARDS.iter().find(|slot| slot.load(Ordering::Relaxed) == here) {
@@ -90,9 +90,9 @@ pub fn stop_all() {
 fn stop_in(slot: &AtomicPtr<Card>) {
     // SAFETY: what stands in a slot was made by `note`, and `drop` does not free it before it has emptied the slot.
     let Some(card) = (unsafe { slot.swap(ptr::null_mut(), Ordering::Relaxed).as_ref() }) else { return };
-    let is_stopped = match card.means {
-        Means::Snp(snp) => shut_down(snp),
-        Means::Virtio { pci, bar, status } => {
+    let is_stopped = match card.method {
+        StopMethod::Snp(snp) => shut_down(snp),
+        StopMethod::Virtio { pci, bar, status } => {
             // SAFETY: valid as long as the card stands in a slot (promise to `note`), as it did until now.
             let pci = unsafe { pci.as_ref() };
             reset(pci, bar, status)
@@ -101,8 +101,8 @@ fn stop_in(slot: &AtomicPtr<Card>) {
     card.outcome.set(Some(is_stopped));
 }
 
-/// Shuts a card down that the firmware drives, and stops its driver: one that is not stopped refuses to let go of the
-/// card.
+/// Shuts down a card that the firmware drives, and stops its driver: a driver that is not stopped refuses to release
+/// the card.
 fn shut_down(snp: NonNull<SimpleNetworkProtocol>) -> bool {
     // SAFETY: valid as long as the card stands in a slot (promise to `note`).
     let snp = unsafe { snp.as_ref() };
@@ -113,7 +113,7 @@ fn shut_down(snp: NonNull<SimpleNetworkProtocol>) -> bool {
     is_down && is_stopped
 }
 
-/// Resets a virtio card and waits until it says that it is done. True if it does.
+/// Resets a virtio card and waits until it reports completion. True if it does.
 pub fn reset(pci: &PciIo, bar: u8, status: u64) -> bool {
     reset_with(pci, bar, status, || boot::stall(Duration::from_millis(1)))
 }
@@ -131,7 +131,7 @@ fn reset_with(pci: &PciIo, bar: u8, status: u64, pause: impl Fn()) -> bool {
     is_told && (0..PATIENCE).any(is_done)
 }
 
-/// Has the event that stops the cards when the firmware's services end.
+/// Makes sure that the event exists which stops the cards at ExitBootServices.
 fn have_event() -> Option<()> {
     if EVENT.load(Ordering::Relaxed).is_null() {
         let (kind, level) = (EventType::SIGNAL_EXIT_BOOT_SERVICES, Tpl::NOTIFY);
@@ -149,17 +149,17 @@ fn close_event_if_idle() {
     }
     // SAFETY: null, or an event of `have_event` that nobody has closed.
     let event = unsafe { Event::from_ptr(EVENT.swap(ptr::null_mut(), Ordering::Relaxed)) };
-    // It exists, so that it can be closed.
+    // It exists, so closing it cannot fail.
     let _ = event.map(boot::close_event);
 }
 
-/// The firmware's services end. Timers have stopped and memory must not be freed, so only registers are written here:
-/// a card that the firmware drives is stopped by its driver, which has an event of its own.
+/// Called at ExitBootServices. Timers have stopped and memory must not be freed, so only registers are written here. A
+/// card that the firmware drives is stopped by its driver, which has an event of its own.
 unsafe extern "efiapi" fn on_exit(_event: Event, _context: Option<NonNull<c_void>>) {
     for slot in &CARDS {
         // SAFETY: as in `stop_in`.
         let card = unsafe { slot.swap(ptr::null_mut(), Ordering::Relaxed).as_ref() };
-        if let Some(Card { means: Means::Virtio { pci, bar, status }, .. }) = card {
+        if let Some(Card { method: StopMethod::Virtio { pci, bar, status }, .. }) = card {
             // SAFETY: as in `stop_in`.
             let pci = unsafe { pci.as_ref() };
             reset_with(pci, *bar, *status, || ());

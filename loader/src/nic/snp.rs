@@ -11,20 +11,21 @@ use uefi::{
     proto::network::snp::{NetworkState, ReceiveFlags, SimpleNetwork},
 };
 
-use crate::nic::running::{Means, Running};
+use crate::nic::running::{Running, StopMethod};
 
 /// The hardware type of Ethernet (RFC 3232).
 const ETHERNET: u8 = 1;
-/// The longest IP packet of a link that is not known to carry more. Some drivers count the header as well.
+/// Largest MTU that is used: some drivers count the Ethernet header in `max_packet_size`, so it cannot be trusted
+/// beyond this.
 const MOST_MTU: usize = 1500;
-/// Bytes of the shortest frame, without its check sequence.
+/// Bytes of the shortest Ethernet frame, without its check sequence.
 const SHORTEST: usize = 60;
-/// Bytes of the buffer to receive into, and of the one after a frame that was longer.
+/// Bytes of the receive buffer, and of its replacement after a frame that did not fit.
 const ROOM: usize = 2048;
 const LARGE_ROOM: usize = 64 * 1024;
-/// Buffers to send from.
+/// Transmit buffers.
 const BUFFERS: usize = 32;
-/// With fewer that are idle, the firmware is asked which it is done with: asking for each frame is slow.
+/// With fewer idle buffers than this, the firmware is asked which ones it is done with: asking for each frame is slow.
 const FEW: usize = BUFFERS / 2;
 
 /// A card.
@@ -34,10 +35,10 @@ pub struct Snp {
     mtu: usize,
     running: Running,
     protocol: ScopedProtocol<SimpleNetwork>,
-    /// The buffer to receive into, unless a frame is in it, and its length.
+    /// The receive buffer, unless a frame is in it, and its length.
     spare: Option<Box<[u8]>>,
     room: usize,
-    /// Buffers to send from: those that nobody uses, and those that the firmware has.
+    /// Transmit buffers: unused ones, and those that the firmware has.
     idle: Vec<Box<[u8]>>,
     sending: Vec<NonNull<[u8]>>,
     /// The frame that is being written, with its length.
@@ -48,13 +49,13 @@ impl Snp {
     /// Takes the card from the firmware's own network, and starts it.
     ///
     /// # Errors
-    /// The firmware's status; `UNSUPPORTED` where it is not Ethernet.
+    /// The firmware's status; `UNSUPPORTED` if it is not Ethernet.
     pub fn start(handle: Handle, name: String) -> uefi::Result<Self> {
         let mut protocol = boot::open_protocol_exclusive::<SimpleNetwork>(handle)?;
         let interface = NonNull::from(&*protocol).cast();
         // SAFETY: `SimpleNetwork` is the raw interface (`repr(transparent)`), which stays as long as it is opened
         // exclusively; `running` is dropped before `protocol`: fields are dropped in their order.
-        let running = unsafe { Running::note(Means::Snp(interface)) }.ok_or(Status::OUT_OF_RESOURCES)?;
+        let running = unsafe { Running::note(StopMethod::Snp(interface)) }.ok_or(Status::OUT_OF_RESOURCES)?;
         let mode = protocol.mode();
         if (mode.if_type, mode.hw_address_size, mode.media_header_size) != (ETHERNET, 6, HEADER as u32) {
             return Err(Status::UNSUPPORTED.into());
@@ -83,7 +84,7 @@ impl Snp {
         })
     }
 
-    /// Takes back the buffers that the firmware is done with; it names one at a time.
+    /// Takes back the buffers that the firmware is done with; it reports one at a time.
     fn reclaim(&mut self) {
         for _ in 0..self.sending.len() {
             let Ok(Some(done)) = self.protocol.get_recycled_transmit_buffer_status() else { break };
@@ -94,7 +95,7 @@ impl Snp {
         }
     }
 
-    /// Makes a buffer idle that the firmware had.
+    /// Moves a buffer of the firmware back to the idle ones.
     fn take_back(&mut self, place: usize) {
         let buffer = self.sending.swap_remove(place);
         // SAFETY: `commit` leaked this box, the firmware is done with it, and it is not in `sending` any more.
@@ -102,23 +103,25 @@ impl Snp {
     }
 }
 
-/// Has the card receive what is for us: IPv6 needs multicast, of whose groups many drivers know none.
+/// Sets the receive filters. IPv6 needs multicast, and many drivers do not support filtering by group, so all multicast
+/// is received, or else everything.
 fn listen(protocol: &mut SimpleNetwork) -> uefi::Result {
     let basic = ReceiveFlags::UNICAST | ReceiveFlags::BROADCAST;
     let known = ReceiveFlags::from_bits_truncate(protocol.mode().receive_filter_mask);
     let wide = [ReceiveFlags::PROMISCUOUS_MULTICAST, ReceiveFlags::PROMISCUOUS];
     let wide = wide.into_iter().find(|flag| known.contains(*flag)).unwrap_or(ReceiveFlags::empty());
     let none = ReceiveFlags::empty();
-    // Without multicast there is IPv4.
+    // Without multicast, at least IPv4 works.
     protocol
         .receive_filters(basic | wide, none, true, None)
         .or_else(|_| protocol.receive_filters(basic, none, true, None))
 }
 
-/// Shuts down what the firmware, or a program before us, has left at work: such a driver does not let go of its card.
+/// Shuts down an interface that the firmware, or an earlier program, left running: its driver would not release the
+/// card.
 pub fn quiet(handle: Handle) {
     let Ok(mut protocol) = boot::open_protocol_exclusive::<SimpleNetwork>(handle) else { return };
-    // In the states in which these are errors there is nothing to do.
+    // An error means that the interface is in a state in which there is nothing to do.
     let _ = protocol.shutdown();
     let _ = protocol.stop();
 }
@@ -147,7 +150,7 @@ impl Nic for Snp {
     }
 
     fn has_link(&mut self) -> bool {
-        // The firmware looks at the link when it is asked for its interrupts.
+        // The firmware updates the link state only when it is asked for its interrupt status.
         let _ = self.protocol.get_interrupt_status();
         let mode = self.protocol.mode();
         !bool::from(mode.media_present_supported) || bool::from(mode.media_present)
@@ -157,7 +160,7 @@ impl Nic for Snp {
         let mut buffer = self.spare.take().unwrap_or_else(|| vec![0; self.room].into_boxed_slice());
         match self.protocol.receive(&mut buffer, None, None, None, None) {
             Ok(length) => Frame::new(buffer, 0..length),
-            // The frame stays until there is room for it.
+            // The firmware keeps the frame until a buffer is large enough.
             Err(error) if error.status() == Status::BUFFER_TOO_SMALL => {
                 self.room = LARGE_ROOM;
                 None
@@ -191,7 +194,7 @@ impl Nic for Snp {
 
     fn commit(&mut self) {
         let Some((mut buffer, length)) = self.draft.take() else { return };
-        // Not every driver lengthens what is too short for the wire.
+        // Not every driver pads frames that are too short for the wire.
         let padded = length.max(SHORTEST);
         buffer[length..padded].fill(0);
         let mut raw = NonNull::from(Box::leak(buffer));
@@ -200,7 +203,7 @@ impl Nic for Snp {
         let outcome = self.protocol.transmit(0, frame, None, None, None);
         self.sending.push(raw);
         if outcome.is_err() {
-            // The firmware's queue is full, or the card is stopped. What is lost is sent again by who sent it.
+            // The firmware's queue is full, or the card is stopped. A lost frame is sent again by the protocol above.
             self.take_back(self.sending.len() - 1);
             self.reclaim();
         }

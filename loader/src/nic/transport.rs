@@ -8,14 +8,14 @@ use uefi::{Handle, Status, boot::ScopedProtocol};
 use crate::nic::{
     pci::{self, PciIo, Width},
     ring::Ring,
-    running::{self, Means, Running},
+    running::{self, Running, StopMethod},
 };
 
 /// Why a device cannot be driven.
 pub enum Fault {
-    /// What the firmware said to this.
+    /// A step that failed, and the firmware's status.
     Firmware(&'static str, Status),
-    /// What is wrong with the device, or missing.
+    /// What is wrong with the device, or what it lacks.
     Device(&'static str),
 }
 
@@ -38,11 +38,11 @@ impl From<uefi::Error> for Fault {
 pub mod status {
     /// The device was found.
     pub const ACKNOWLEDGE: u8 = 1;
-    /// And can be driven.
+    /// A driver for it exists.
     pub const DRIVER: u8 = 2;
-    /// All is set up: the device may use its queues.
+    /// Setup is complete: the device may use its queues.
     pub const DRIVER_OK: u8 = 4;
-    /// The features are agreed upon.
+    /// The features are negotiated.
     pub const FEATURES_OK: u8 = 8;
 }
 
@@ -66,50 +66,51 @@ const COMMON: u8 = 1;
 const NOTIFY: u8 = 2;
 const DEVICE: u8 = 4;
 
-/// Where a structure of registers stands.
+/// Location of a structure of registers.
 #[derive(Clone, Copy)]
 struct Window {
     bar: u8,
     offset: u64,
 }
 
-/// A device that was reset and is told step by step what to do. It is reset when this is dropped.
+/// A device that was reset and is being set up. It is reset again when this is dropped.
 pub struct Transport {
     running: Running,
     pci: ScopedProtocol<PciIo>,
     common: Window,
     notify: Window,
-    /// Bytes between the places where queues are notified.
+    /// Bytes between the notification registers of two queues (`notify_off_multiplier`).
     multiplier: u32,
     device: Window,
 }
 
 impl Transport {
-    /// Takes the device behind a handle from the firmware's drivers and resets it.
+    /// Takes the device of a handle from the firmware's drivers and resets it.
     ///
     /// # Errors
-    /// Why that is not possible; a driver of the firmware that is at work is one reason.
+    /// Why that is not possible, for example because a driver of the firmware is in use.
     pub fn take(handle: Handle) -> Result<Self, Fault> {
         let refused = |what| move |error: uefi::Error| Fault::Firmware(what, error.status());
-        let pci = pci::take(handle).map_err(refused("another driver does not let go of it"))?;
-        let function = pci.get().ok_or(Fault::Device("the firmware shows no registers"))?;
+        let pci = pci::take(handle).map_err(refused("another driver does not release it"))?;
+        let function = pci.get().ok_or(Fault::Device("the firmware gives no access to its registers"))?;
         let window = |kind| window(function, kind).ok_or(Fault::Device("no modern interface"));
         let (common, device) = (window(COMMON)?.0, window(DEVICE)?.0);
         let (notify, capability) = window(NOTIFY)?;
         let multiplier = function.configuration(capability + 16)?;
-        function.decode_memory().map_err(refused("its memory cannot be decoded"))?;
+        function.decode_memory().map_err(refused("its memory BARs cannot be enabled"))?;
         let status = common.offset + common::DEVICE_STATUS;
-        let means = Means::Virtio { pci: NonNull::from(function), bar: common.bar, status };
+        let method = StopMethod::Virtio { pci: NonNull::from(function), bar: common.bar, status };
         // SAFETY: the interface stays as long as the function is taken, which `pci` is until after `running`: fields
         // are dropped in their order.
-        let running = unsafe { Running::note(means) }.ok_or(Fault::Device("no event for its end"))?;
+        let running = unsafe { Running::note(method) }
+            .ok_or(Fault::Device("no way to stop it when firmware services end"))?;
         let this = Self { running, pci, common, notify, multiplier, device };
         let function = this.function();
         if !running::reset(function, common.bar, status) {
             return Err(Fault::Device("it cannot be reset"));
         }
         // SAFETY: the device was reset.
-        unsafe { function.master_bus() }.map_err(refused("it may not use memory"))?;
+        unsafe { function.master_bus() }.map_err(refused("bus mastering cannot be enabled"))?;
         Ok(this)
     }
 
@@ -117,7 +118,7 @@ impl Transport {
         &self.pci
     }
 
-    /// Resets the device. True if it is certain that it uses no memory any more.
+    /// Resets the device. True if it certainly no longer uses memory.
     pub fn stop(&self) -> bool {
         self.running.stop()
     }
@@ -135,7 +136,7 @@ impl Transport {
         self.write(self.common, common::DEVICE_STATUS, Width::Eight, u32::from(status))
     }
 
-    /// What the device can do.
+    /// The features that the device offers.
     pub fn offered(&self) -> Result<u64, Fault> {
         let half = |number| {
             self.write(self.common, common::DEVICE_FEATURE_SELECT, Width::ThirtyTwo, number)?;
@@ -144,7 +145,7 @@ impl Transport {
         Ok(u64::from(half(0)?) | u64::from(half(1)?) << 32)
     }
 
-    /// What it is to do.
+    /// Tells the device which features are used.
     pub fn accept(&self, features: u64) -> Result<(), Fault> {
         for (number, half) in [(0, features as u32), (1, (features >> 32) as u32)] {
             self.write(self.common, common::DRIVER_FEATURE_SELECT, Width::ThirtyTwo, number)?;
@@ -153,8 +154,8 @@ impl Transport {
         Ok(())
     }
 
-    /// Makes a queue of at most `most` descriptors. The result tells how to notify it.
-    pub fn queue(&self, number: u16, most: u16) -> Result<(Ring, Bell), Fault> {
+    /// Creates a queue of at most `most` descriptors; also returns how to notify it.
+    pub fn queue(&self, number: u16, most: u16) -> Result<(Ring, Notifier), Fault> {
         self.write(self.common, common::QUEUE_SELECT, Width::Sixteen, u32::from(number))?;
         let size = self.read(self.common, common::QUEUE_SIZE, Width::Sixteen)? as u16;
         let ring = Ring::new(size.min(most)).ok_or(Fault::Device("no queue, or no memory for one"))?;
@@ -165,13 +166,13 @@ impl Transport {
         }
         let place = self.read(self.common, common::QUEUE_NOTIFY_OFF, Width::Sixteen)?;
         self.write(self.common, common::QUEUE_ENABLE, Width::Sixteen, 1)?;
-        Ok((ring, Bell { number, offset: u64::from(place) * u64::from(self.multiplier) }))
+        Ok((ring, Notifier { number, offset: u64::from(place) * u64::from(self.multiplier) }))
     }
 
-    /// Tells the device to look at a queue.
-    pub fn ring(&self, bell: &Bell) {
-        // It was set up by the same way; what is lost is sent again.
-        let _ = self.write(self.notify, bell.offset, Width::Sixteen, u32::from(bell.number));
+    /// Notifies the device of a queue.
+    pub fn notify(&self, notifier: &Notifier) {
+        // Setup used the same access, so this hardly fails; lost frames are sent again.
+        let _ = self.write(self.notify, notifier.offset, Width::Sixteen, u32::from(notifier.number));
     }
 
     /// A byte of the device's own configuration.
@@ -197,12 +198,12 @@ impl Transport {
 }
 
 /// How a queue is notified.
-pub struct Bell {
+pub struct Notifier {
     number: u16,
     offset: u64,
 }
 
-/// Where the structure of this type stands, and its capability (section 4.1.4).
+/// Location of the structure of this type, and of its capability (section 4.1.4).
 fn window(pci: &PciIo, kind: u8) -> Option<(Window, u32)> {
     pci.vendor_capabilities().into_iter().find_map(|capability| {
         let [.., found] = pci.configuration(capability).ok()?.to_le_bytes();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Virtio network cards (virtio 1.2, section 5.1), driven by ourselves: several times as fast as the firmware's driver,
-//! which tells the device of every single frame.
+//! Our driver of virtio network cards (virtio 1.2, section 5.1). It is several times as fast as the firmware's driver,
+//! which notifies the device of every single frame.
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
@@ -13,25 +13,26 @@ use crate::{
     nic::{
         ring::{Access, Ring},
         transport::{
-            Bell, Fault, Transport,
+            Fault, Notifier, Transport,
             status::{ACKNOWLEDGE, DRIVER, DRIVER_OK, FEATURES_OK},
         },
     },
 };
 
-/// Features (sections 5.1.3 and 6): the sum of the others is checked, and may be left out by a sender on this host.
+/// Features (sections 5.1.3 and 6). GUEST_CSUM: a sender on this host may leave the checksum out; all others are
+/// verified as usual.
 const GUEST_CSUM: u64 = 1 << 1;
 const MTU: u64 = 1 << 3;
 const MAC: u64 = 1 << 5;
-/// The host joins segments.
+/// The host merges TCP segments into large frames.
 const GUEST_TSO4: u64 = 1 << 7;
 const GUEST_TSO6: u64 = 1 << 8;
-/// There is a word about the link.
+/// The device reports the state of the link.
 const STATUS: u64 = 1 << 16;
 const VERSION_1: u64 = 1 << 32;
-/// Memory must be mapped for the device, as behind an IOMMU.
+/// Memory must be mapped for the device, for example because of an IOMMU.
 const ACCESS_PLATFORM: u64 = 1 << 33;
-/// What is used where it is offered.
+/// Features that are used if the device offers them.
 const WANTED: u64 = GUEST_CSUM | MTU | MAC | GUEST_TSO4 | GUEST_TSO6 | STATUS | VERSION_1;
 
 /// Queues.
@@ -52,17 +53,17 @@ const NEEDS_CSUM: u8 = 1;
 /// The MTU of Ethernet; and the least that a device may have (section 5.1.4.1).
 const ETHERNET: u16 = 1500;
 const LEAST_MTU: u16 = 68;
-/// Buffers to receive into: many that hold a frame, or fewer that hold what the host joins (at least 65562 bytes,
-/// section 5.1.6.3.1).
+/// Receive buffers: many that hold one frame, or fewer that hold what the host merges (at least 65562 bytes, section
+/// 5.1.6.3.1).
 const SMALL: usize = 2048;
 const LARGE: usize = 68 * 1024;
 const MOST_SMALL: u16 = 256;
 const MOST_LARGE: u16 = 64;
-/// Fewer than this are too few.
+/// Fewest receive buffers with which a card is used.
 const LEAST: u16 = 16;
-/// Buffers to send from: mostly acknowledgements.
+/// Transmit buffers; most frames are acknowledgements.
 const MOST_SENT: u16 = 64;
-/// As many buffers are given back at once.
+/// Number of receive buffers that are given back at once: each notification of the device is expensive.
 const BATCH: u16 = 16;
 
 /// A card.
@@ -72,23 +73,24 @@ pub struct Virtio {
     mtu: usize,
     has_status: bool,
     transport: Transport,
-    incoming: (Ring, Bell),
-    outgoing: (Ring, Bell),
-    /// Bytes of each buffer to receive into.
+    incoming: (Ring, Notifier),
+    outgoing: (Ring, Notifier),
+    /// Bytes of each receive buffer.
     room: usize,
-    /// Buffers to send from that nobody uses.
+    /// Unused transmit buffers.
     idle: Vec<Box<[u8]>>,
-    /// The frame that is being written, with its length.
+    /// The frame that is being written, with its length. It is kept apart from `idle`, since a buffer that the device
+    /// returns meanwhile must not be sent in its place.
     draft: Option<(Box<[u8]>, usize)>,
 }
 
 impl Virtio {
-    /// Whether a PCI function with this id is one: transitional or modern.
+    /// Whether a PCI function with this id is a virtio network card, transitional or modern.
     pub fn is_one(id: u32) -> bool {
         matches!(id, 0x1000_1af4 | 0x1041_1af4)
     }
 
-    /// Takes the card behind a handle from the firmware's drivers, and starts it.
+    /// Takes the card of a handle from the firmware's drivers, and starts it.
     ///
     /// # Errors
     /// Why that is not possible.
@@ -112,7 +114,7 @@ impl Virtio {
         let incoming = transport.queue(RECEIVE, most)?;
         let outgoing = transport.queue(TRANSMIT, MOST_SENT)?;
         let (has_status, idle) = (has(STATUS), Vec::new());
-        // From here on `drop` frees what the queues hold.
+        // From here on, `drop` frees the buffers of the queues.
         let mut this = Self {
             name,
             mac: Mac(mac),
@@ -129,14 +131,14 @@ impl Virtio {
         Ok(this)
     }
 
-    /// Provides buffers, and sets the card to work.
+    /// Provides receive buffers, and starts the card.
     fn provide(&mut self, frame: usize) -> Result<(), Fault> {
         let buffer = |length| Some(FreeMemory.buffer(length)?.into_boxed_slice());
         for _ in 0..self.outgoing.0.size() {
             self.idle.extend(buffer(frame));
         }
         for _ in 0..self.incoming.0.size() {
-            // With fewer it is slower.
+            // Fewer buffers only make it slower.
             let Some(buffer) = buffer(self.room) else { break };
             self.give(buffer);
         }
@@ -148,41 +150,41 @@ impl Virtio {
         Ok(())
     }
 
-    /// Gives the card a buffer to receive into.
+    /// Gives the card a receive buffer.
     fn give(&mut self, buffer: Box<[u8]>) {
-        // There are as many descriptors as buffers; one that has none is freed.
+        // There are as many descriptors as buffers; a buffer without one would be freed.
         drop(self.incoming.0.add(buffer, self.room, Access::Write));
     }
 
-    /// Makes the buffers known that were given.
+    /// Makes the given buffers visible to the card.
     fn publish(&mut self) {
-        let (ring, bell) = &mut self.incoming;
+        let (ring, notifier) = &mut self.incoming;
         if ring.publish() {
-            self.transport.ring(bell);
+            self.transport.notify(notifier);
         }
     }
 }
 
-/// Agrees with the device on features.
+/// Negotiates features with the device.
 fn negotiate(transport: &Transport) -> Result<u64, Fault> {
     transport.set_status(ACKNOWLEDGE)?;
     transport.set_status(ACKNOWLEDGE | DRIVER)?;
     let offered = transport.offered()?;
     if offered & ACCESS_PLATFORM != 0 {
-        return Err(Fault::Device("it stands behind an IOMMU"));
+        return Err(Fault::Device("it is behind an IOMMU"));
     }
     if offered & VERSION_1 == 0 || offered & MAC == 0 {
-        return Err(Fault::Device("it is too old, or has no address"));
+        return Err(Fault::Device("no virtio 1.0 feature, or no MAC address"));
     }
     let mut features = offered & WANTED;
-    // What the host joins has no checksum.
+    // Merged segments have no checksum, so they need GUEST_CSUM.
     if features & GUEST_CSUM == 0 {
         features &= !(GUEST_TSO4 | GUEST_TSO6);
     }
     transport.accept(features)?;
     transport.set_status(ACKNOWLEDGE | DRIVER | FEATURES_OK)?;
     if transport.status()? & FEATURES_OK == 0 {
-        return Err(Fault::Device("it refuses the features"));
+        return Err(Fault::Device("it rejects the features"));
     }
     Ok(features)
 }
@@ -190,7 +192,7 @@ fn negotiate(transport: &Transport) -> Result<u64, Fault> {
 impl Drop for Virtio {
     fn drop(&mut self) {
         if !self.transport.stop() {
-            // It may still write into its buffers: they are lost.
+            // The device may still write into its buffers, so they are leaked.
             return;
         }
         for (ring, _) in [&mut self.incoming, &mut self.outgoing] {
@@ -257,7 +259,7 @@ impl Nic for Virtio {
         let buffer = self.draft.take().map(|(buffer, _)| buffer).or_else(|| self.idle.pop())?;
         let (buffer, _) = self.draft.insert((buffer, length));
         let (header, frame) = buffer.split_at_mut_checked(NET_HEADER)?;
-        // Nothing is left to the device.
+        // A zero header: the device has nothing to complete (checksum, segmentation).
         header.fill(0);
         frame.get_mut(..length)
     }
@@ -270,9 +272,9 @@ impl Nic for Virtio {
     }
 
     fn flush(&mut self) {
-        let (ring, bell) = &mut self.outgoing;
+        let (ring, notifier) = &mut self.outgoing;
         if ring.publish() {
-            self.transport.ring(bell);
+            self.transport.notify(notifier);
         }
     }
 }

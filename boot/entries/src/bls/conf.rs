@@ -16,7 +16,7 @@ use crate::{
 /// Initial RAM disks of one entry.
 const MOST_INITRDS: usize = 256;
 
-/// What a file says.
+/// The content of a type 1 file.
 #[derive(Debug, Default)]
 struct Conf<'a> {
     title: &'a str,
@@ -46,7 +46,7 @@ impl<'a> Conf<'a> {
                 "sort-key" => conf.sort_key = value,
                 "architecture" => conf.architecture = value,
                 "linux" => conf.linux = value,
-                // An image that brings everything is an EFI program like any other.
+                // A unified kernel image starts like any other EFI program.
                 "efi" | "uki" => conf.efi = value,
                 "uki-url" => conf.uki_url = value,
                 "devicetree" => conf.devicetree = value,
@@ -64,35 +64,36 @@ impl<'a> Conf<'a> {
     }
 }
 
-/// systemd-boot takes a pair of quotes away (`line_get_key_value` of src/boot/util.c).
+/// Removes a pair of quotes, as systemd-boot does (`line_get_key_value` of src/boot/util.c).
 pub fn unquoted(value: &str) -> &str {
     let inner = |quote: char| {
         let inner = value.strip_prefix(quote).filter(|_| value.ends_with(quote))?;
-        // A quote alone is its own pair.
+        // A single quote character counts as a pair.
         Some(inner.strip_suffix(quote).unwrap_or_default())
     };
     inner('"').or_else(|| inner('\'')).unwrap_or(value)
 }
 
-/// What the files of a folder are read with.
+/// The context in which the files of a folder are read.
 pub struct Folder<'a> {
     pub search: &'a Search<'a>,
     pub volume: &'a Volume,
     pub share: &'a Share,
-    /// What `$NAME` stands for; none where GRUB does not show these entries, and it means nothing.
+    /// The values of `$NAME`; none if GRUB does not show these entries: then `$` has no meaning.
     pub variables: Option<Variables>,
     /// The menu of GRUB that shows them.
     pub cfg: Option<&'a BlsCfg>,
 }
 
 impl Folder<'_> {
-    /// The entry of a file; none where it is for another architecture.
+    /// The entry of a file; none if it is for another architecture.
     ///
     /// # Errors
     /// [`Error::NoKernel`], [`Error::TooMany`], [`Error::Budget`]
     pub fn entry(&self, path: &str, text: &str) -> Result<Option<Candidate>, Error> {
         let conf = Conf::parse(text);
-        // A URL without a scheme is one beside that which the volume was fetched from, as in systemd-boot. Disks were not.
+        // In systemd-boot, a URL without a scheme is relative to the URL that the volume was fetched from. Disks have
+        // none, so the entry is hidden.
         if !conf.is_for(self.search.arch()) || conf.uki_url.starts_with(':') {
             return Ok(None);
         }
@@ -124,14 +125,14 @@ impl Folder<'_> {
         let mut candidate = candidate(self.volume.id(), path, &conf, start);
         if let Some(cfg) = self.cfg {
             let users = self.expand(conf.grub_users)?;
-            // Each list is gone through.
+            // Both lists are compared name by name.
             self.share.bytes.charge(cfg.names_for(&users))?;
             candidate.entry.access = cfg.access(&users);
         }
         Ok(Some(candidate))
     }
 
-    /// What the menu of GRUB has for entries that do not say it themselves; empty where none shows them.
+    /// A default from the GRUB menu that shows these entries; empty if none does.
     fn setting(&self, name: &str) -> Result<String, Error> {
         let value =
             self.variables.as_ref().filter(|_| self.cfg.is_some()).map_or("", |known| known.get(name));
@@ -147,7 +148,7 @@ impl Folder<'_> {
 
     fn initrd(&self, conf: &Conf<'_>) -> Result<Vec<File>, Error> {
         let mut files = Vec::new();
-        // Those that come first stand beside the others, or beside the kernel.
+        // Early initrds are in the folder of the other initrds, or of the kernel.
         let early = self.setting("early_initrd")?;
         let beside = conf.initrd.first().unwrap_or(&conf.linux);
         let folder = beside.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -165,8 +166,7 @@ impl Folder<'_> {
         Ok(files)
     }
 
-    /// A path starts at the root of the volume that the entry stands on. Where `/boot` is a folder of it, some
-    /// systems leave that out.
+    /// A path starts at the root of the entry's volume. If `/boot` is a folder there, some systems omit it from paths.
     fn file(&self, path: &str) -> Result<File, Error> {
         let path = format!("/{}", path.replace('\\', "/").trim_start_matches('/'));
         let in_boot = format!("/boot{path}");
@@ -199,7 +199,7 @@ fn candidate(volume: VolumeId, path: &str, conf: &Conf<'_>, start: Start) -> Can
     }
 }
 
-/// Any bytes are a file, or none.
+/// Any bytes: an entry, or none.
 pub fn fuzz(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let conf = Conf::parse(&text);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Automatic boot assessment: how often an entry may still be tried stands in its file's name.
+//! Automatic boot assessment: the name of an entry's file counts how often it may still be tried.
 //!
 //! Spec: UAPI.1, "Boot counting"; systemd, "Automatic Boot Assessment".
 
@@ -7,28 +7,28 @@ use alloc::{format, string::String};
 
 use crate::File;
 
-/// The name of an entry's file, taken apart: `ID+LEFT-DONE.conf`.
+/// The parsed name of an entry's file: `ID+LEFT-DONE.conf`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Name {
     /// What identifies the entry: the name without its counters.
     pub id: String,
-    /// Tries that are left; none where nothing is counted.
+    /// Tries that are left; none if tries are not counted.
     pub left: Option<u32>,
     /// Tries that were made.
     pub done: u32,
 }
 
-/// A file that gets a new name before its entry is started.
+/// A file that must be renamed before its entry starts.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Counting {
     /// The file.
     pub file: File,
-    /// Its name then, without the folder.
+    /// Its new name, without the folder.
     pub next: String,
 }
 
 impl Name {
-    /// Takes a name apart; any other one counts nothing.
+    /// Parses a name; one of another form has no counters.
     pub fn parse(name: &str) -> Self {
         let uncounted = || Self { id: name.into(), left: None, done: 0 };
         let Some((stem, suffix)) = name.rsplit_once('.') else { return uncounted() };
@@ -48,7 +48,7 @@ impl Name {
         self.left == Some(0)
     }
 
-    /// The name after one more try; none where nothing is counted, or no try is left.
+    /// The name after one more try; none if tries are not counted, or none is left.
     pub fn next(&self) -> Option<String> {
         let left = self.left?.checked_sub(1)?;
         let (stem, suffix) = self.id.rsplit_once('.')?;

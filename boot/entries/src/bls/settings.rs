@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! `/loader/loader.conf`: what systemd-boot is told.
+//! `/loader/loader.conf`: the settings of systemd-boot.
 //!
 //! Source: loader.conf(5) of systemd 262. Only what chooses an entry counts here.
 
@@ -12,12 +12,12 @@ use vfs::Volume;
 use super::{Candidate, LARGEST, conf::unquoted};
 use crate::{merge::Menu, search::Search};
 
-/// Where it stands.
+/// Its path.
 const PATH: &str = "/loader/loader.conf";
-/// The entry that was booted last, which only the booting program knows.
+/// Means the entry that was booted last, which only the program that boots knows.
 const SAVED: &str = "@saved";
 
-/// The menu that the file of a disk makes of its entries, still without them.
+/// The menu settings of a disk's loader.conf, without the entries themselves.
 pub fn read(search: &Search<'_>, volumes: &[&Volume], candidates: &[Candidate]) -> Menu {
     let read = |volume: &Volume| search.share(volume).text(volume, PATH.as_bytes(), LARGEST);
     let found = volumes.iter().find_map(|volume| Some((volume.name(), read(volume)?)));
@@ -36,7 +36,7 @@ pub fn read(search: &Search<'_>, volumes: &[&Volume], candidates: &[Candidate]) 
     }
 }
 
-/// What the file says; of a key that stands there twice the last counts.
+/// The content of the file; the last value of a repeated key counts.
 #[derive(Debug, Default, Eq, PartialEq)]
 struct Settings<'a> {
     default: &'a str,
@@ -66,7 +66,7 @@ fn is_no(value: &str) -> bool {
     ["0", "no", "n", "false", "f", "off"].iter().any(|word| value.eq_ignore_ascii_case(word))
 }
 
-/// Whether a pattern means an identifier, with or without what stands behind its last dot.
+/// Whether a pattern matches an identifier, with or without its suffix.
 pub fn is_meant(pattern: &str, id: &str) -> bool {
     pattern::fits(pattern, id)
         || id.rsplit_once('.').is_some_and(|(stem, _)| stem.eq_ignore_ascii_case(pattern))

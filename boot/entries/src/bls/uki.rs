@@ -16,11 +16,11 @@ use crate::{
     Access, Arch, Entry, Error, File, Kind, Program, Source, Start, budget::Share, os_release, search::Search,
 };
 
-/// Where they stand.
+/// Their folder.
 const FOLDER: &str = "/EFI/Linux";
-/// Bytes at the start of an image in which all headers stand.
+/// Bytes at the start of an image that hold all headers.
 const HEAD: usize = 4096;
-/// Bytes of a section of text.
+/// Most bytes of a text section.
 const LONGEST: u64 = 64 * 1024;
 
 pub fn find(search: &Search<'_>, volume: &Volume, found: &mut Vec<Candidate>) {

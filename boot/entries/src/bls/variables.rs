@@ -13,7 +13,7 @@ use crate::{
 pub struct Variables(Vec<(String, String)>);
 
 impl Variables {
-    /// Of pairs; the last of a name counts.
+    /// From pairs; the last value of a name counts.
     pub fn new(mut pairs: Vec<(String, String)>) -> Self {
         pairs.sort_by(|a, b| a.0.cmp(&b.0));
         Self(pairs)
@@ -26,10 +26,10 @@ impl Variables {
         last.map_or("", |(_, value)| value)
     }
 
-    /// A value whose `$name` are replaced; what has no value becomes nothing, as in GRUB, which knows no braces here.
+    /// Replaces each `$name` in a value; unset names become empty. As in GRUB, `${name}` is not supported here.
     ///
     /// # Errors
-    /// [`Error::Budget`] where the text becomes larger than all entries may be.
+    /// [`Error::Budget`] if the text exceeds the budget of all entries.
     pub fn expand(&self, value: &str, share: &Share) -> Result<String, Error> {
         let mut pieces = value.split('$');
         let mut text = Text::new(share);
@@ -38,7 +38,7 @@ impl Variables {
             let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
             let (name, rest) = piece.split_at(piece.find(|c| !is_name(c)).unwrap_or(piece.len()));
             let value = self.get(name);
-            // Also for what is trimmed away in the end.
+            // Charged in full, even if white space is trimmed in the end.
             share.bytes.charge(value.len())?;
             text.push(value)?;
             text.push(rest)?;

@@ -19,7 +19,7 @@ const MOST_FILES: u32 = 64;
 pub struct Files<'a> {
     /// None when fuzzing.
     place: Option<(&'a Share, &'a Volume)>,
-    /// How many may still be read, and how many bytes.
+    /// How many files may still be read; below, how many bytes.
     files: Cell<u32>,
     bytes: Cell<usize>,
 }

@@ -6,16 +6,16 @@ use alloc::{
     string::{String, ToString},
 };
 
-/// Kernels of these names are modules, boot sectors and disk images.
+/// Files with these suffixes are modules, boot sectors and disk images, not kernels.
 const NOT_LINUX: [&str; 9] = [".c32", ".cbt", ".com", ".com32", ".bss", ".bs", ".bin", ".img", ".0"];
 
 /// The thing that a label starts.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub enum Runs {
-    /// It is a line of the menu only.
+pub enum Action {
+    /// Nothing: it is only a line of the menu.
     #[default]
     Nothing,
-    /// A Linux kernel, with what stands behind its path.
+    /// A Linux kernel, with the words after its path.
     Linux(String),
     /// The disk that the machine would boot without this one, by this command.
     Local(String),
@@ -37,7 +37,7 @@ pub struct Config {
 #[derive(Clone, Debug, Default)]
 pub struct Label {
     pub name: String,
-    pub runs: Runs,
+    pub action: Action,
     pub initrd: Option<String>,
     pub append: Option<String>,
     pub devicetree: Option<String>,
@@ -52,25 +52,25 @@ pub struct Label {
 impl Label {
     /// What a command starts that names a file; `key` is the line that says it.
     pub fn of_file(key: &str, command: &str) -> Self {
-        let runs = kernel(command, format!("{key} {command}"));
-        Self { name: command.into(), title: Some(command.into()), runs, ..Self::default() }
+        let action = kernel(command, format!("{key} {command}"));
+        Self { name: command.into(), title: Some(command.into()), action, ..Self::default() }
     }
 
-    /// Takes a line; false if it is none of a label.
+    /// Takes a line; false if it is not a line of a label.
     pub fn line(&mut self, key: &str, value: &str) -> bool {
         let command = || format!("{key} {value}").trim_ascii_end().to_string();
         match key {
-            "kernel" => self.runs = kernel(value, command()),
-            "linux" => self.runs = Runs::Linux(value.into()),
-            "localboot" => self.runs = Runs::Local(command()),
+            "kernel" => self.action = kernel(value, command()),
+            "linux" => self.action = Action::Linux(value.into()),
+            "localboot" => self.action = Action::Local(command()),
             "boot" | "bss" | "pxe" | "fdimage" | "comboot" | "com32" => {
-                self.runs = kernel(value, command()).unless_linux(command());
+                self.action = kernel(value, command()).unless_linux(command());
             }
             "config" => {
                 let (path, folder) = value.split_once([' ', '\t']).unwrap_or((value, ""));
                 let folder = Some(folder.trim_ascii()).filter(|folder| folder.starts_with('/'));
                 let folder = folder.map(|folder| folder.trim_end_matches('/').into());
-                self.runs = Runs::Config(Config { path: path.into(), folder });
+                self.action = Action::Config(Config { path: path.into(), folder });
             }
             "initrd" => self.initrd = Some(value.into()),
             "append" => self.append = Some(value.into()),
@@ -83,22 +83,22 @@ impl Label {
     }
 }
 
-impl Runs {
-    /// For commands that start boot sectors, which no name tells from a kernel.
+impl Action {
+    /// For commands that start boot sectors, whose names look like those of kernels.
     fn unless_linux(self, command: String) -> Self {
         if matches!(self, Self::Linux(_)) { Self::Other(command) } else { self }
     }
 }
 
 /// The thing that KERNEL starts; the file's name tells its type.
-fn kernel(value: &str, command: String) -> Runs {
+fn kernel(value: &str, command: String) -> Action {
     let file = value.split_ascii_whitespace().next().unwrap_or_default().to_ascii_lowercase();
     let name = file.rsplit_once('/').map_or(file.as_str(), |(_, name)| name);
     match name {
         // It starts the boot sector of a disk.
-        "chain.c32" => Runs::Local(command),
-        name if NOT_LINUX.iter().any(|end| name.ends_with(end)) => Runs::Other(command),
-        "" => Runs::Nothing,
-        _ => Runs::Linux(value.into()),
+        "chain.c32" => Action::Local(command),
+        name if NOT_LINUX.iter().any(|end| name.ends_with(end)) => Action::Other(command),
+        "" => Action::Nothing,
+        _ => Action::Linux(value.into()),
     }
 }

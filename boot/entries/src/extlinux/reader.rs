@@ -8,24 +8,24 @@ use menu::Wait;
 use super::{
     absolute,
     files::Files,
-    label::{Label, Runs},
+    label::{Action, Label},
 };
 use crate::Error;
 
-/// Files that include one another.
+/// Most levels of nested includes.
 const DEEPEST: u32 = 8;
 /// Labels of one configuration.
 const MOST: usize = 1000;
 
-/// What starts when nobody chooses.
+/// The default of a menu.
 pub enum Chosen {
     /// The label with this index.
     Label(usize),
-    /// A command that is more than a label, and the line that says it: it stands in front of the labels.
+    /// A command that is more than a label, and the keyword of its line; it becomes the first entry.
     Command(&'static str, Box<Label>),
 }
 
-/// A menu: the first, or what MENU BEGIN opens.
+/// A menu: the root, or one opened by MENU BEGIN.
 #[derive(Debug, Default)]
 struct Submenu {
     parent: usize,
@@ -39,7 +39,7 @@ pub struct Reader<'a> {
     /// What paths are relative to.
     pub folder: &'a str,
     pub labels: Vec<Label>,
-    /// APPEND in front of the first label.
+    /// APPEND before the first label.
     pub append: Option<String>,
     /// The first is the root.
     menus: Vec<Submenu>,
@@ -51,7 +51,7 @@ pub struct Reader<'a> {
     on_timeout: String,
     /// Tenths of a second.
     timeout: i64,
-    /// The same, whatever somebody does meanwhile.
+    /// The same for TOTALTIMEOUT, which key presses do not stop.
     total: i64,
     /// Whether a program shows the labels.
     has_program: bool,
@@ -63,7 +63,7 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Nothing is said yet.
+    /// A reader before the first line.
     pub fn new(files: &'a Files<'a>, folder: &'a str) -> Self {
         Self {
             files,
@@ -97,7 +97,7 @@ impl<'a> Reader<'a> {
         for line in text.lines().map(str::trim_ascii) {
             let (key, value) = split(line);
             match key.as_str() {
-                // TEXT HELP is followed by what a person reads.
+                // TEXT HELP starts a help text for people, which ends with ENDTEXT.
                 "endtext" => is_text = false,
                 _ if is_text => {}
                 "text" => is_text = true,
@@ -111,7 +111,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// A file, in a menu of its own where a title stands behind it.
+    /// An included file; a title after the path gives it a menu of its own.
     fn include(&mut self, value: &str, depth: u32) -> Result<(), Error> {
         let (path, title) = value.split_once([' ', '\t']).unwrap_or((value, ""));
         let text = match self.files.read(&absolute(self.folder, path)) {
@@ -194,7 +194,7 @@ impl<'a> Reader<'a> {
         label.is_some_and(|label| label.line(key, value))
     }
 
-    /// Lines of the whole configuration, wherever they stand.
+    /// Global lines, wherever they are.
     fn global(&mut self, key: &str, value: &str) {
         match key {
             "append" => self.append = Some(value.into()),
@@ -210,26 +210,26 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What starts when nobody chooses. As typed at SYSLINUX's prompt, a command may be a label with options, or a file;
-    /// a program that shows a menu looks for the label only.
+    /// The default. As typed at SYSLINUX's prompt, a command may be a label with options, or a file; a program that
+    /// shows a menu accepts a label only.
     pub fn default(&self) -> Option<Chosen> {
         let by_command = [("ontimeout", &self.on_timeout), ("default", &self.default)];
         let mut by_command = by_command.into_iter().filter(|(_, command)| !is_menu(command));
         let of_root = |label: &Label| label.menu == 0 && !label.is_disabled;
         let by_menu = || self.labels.iter().rposition(|label| label.is_default && of_root(label));
-        let first = || self.labels.iter().position(|label| of_root(label) && label.runs != Runs::Nothing);
+        let first = || self.labels.iter().position(|label| of_root(label) && label.action != Action::Nothing);
         let of_menu = || by_menu().or_else(first).map(Chosen::Label);
         by_command.find_map(|(key, command)| self.command(key, command)).or_else(of_menu)
     }
 
-    /// What a command starts; none where it is empty, or means nothing to the program that shows the menu.
+    /// What a command starts; none if it is empty, or means nothing to the program that shows the menu.
     fn command(&self, key: &'static str, command: &str) -> Option<Chosen> {
         let word = command.split_ascii_whitespace().next()?;
         let is_of_menu = key == "default" && self.shows_labels();
         if let Some(at) = self.labels.iter().position(|label| label.name == *command || label.name == word) {
             let label = self.labels.get(at)?;
             let options = if label.name == *command { "" } else { command.get(word.len()..)?.trim_ascii() };
-            let takes_them = matches!(label.runs, Runs::Linux(_)) && !options.is_empty() && !is_of_menu;
+            let takes_them = matches!(label.action, Action::Linux(_)) && !options.is_empty() && !is_of_menu;
             return Some(if takes_them {
                 Chosen::Command(key, Box::new(self.with(label, options)))
             } else {
@@ -238,7 +238,7 @@ impl<'a> Reader<'a> {
         }
         let mut label = Label::of_file(key, command);
         if self.needs_label {
-            label.runs = Runs::Other(format!("{key} {command}"));
+            label.action = Action::Other(format!("{key} {command}"));
         }
         (!is_of_menu).then_some(Chosen::Command(key, Box::new(label)))
     }
@@ -254,7 +254,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// APPEND of the label, or the global one; `-` stands for no options.
+    /// APPEND of the label, or the global one; `-` means no options.
     pub fn options<'l>(&'l self, label: &'l Label) -> &'l str {
         let append = label.append.as_deref().or(self.append.as_deref());
         append.filter(|append| *append != "-").unwrap_or_default()
@@ -278,7 +278,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Why command lines must not be edited.
+    /// The reasons why command lines must not be edited.
     pub fn locks(&self) -> impl Iterator<Item = &'static str> {
         let locks = [(self.is_locked, "ALLOWOPTIONS 0"), (self.master.is_some(), "MENU MASTER PASSWD")];
         locks.into_iter().filter_map(|(is_locked, line)| is_locked.then_some(line))
@@ -293,7 +293,7 @@ impl<'a> Reader<'a> {
         titles.join(" / ")
     }
 
-    /// The passwords, any of which starts a label; empty if it needs no password.
+    /// The passwords, any of which allows starting a label; empty if it needs none.
     pub fn passwords<'l>(&'l self, label: &'l Label) -> Vec<&'l str> {
         let own = label.password.as_deref();
         let own = own.or_else(|| self.path(label).find_map(|menu| menu.password.as_deref()));
@@ -301,7 +301,8 @@ impl<'a> Reader<'a> {
         own.into_iter().chain(master).collect()
     }
 
-    /// The menus that a label stands in, the innermost first, without the root. It ends: a menu's parent is older.
+    /// The menus around a label, the innermost first, without the root. It ends, because a menu's parent has a smaller
+    /// index.
     fn path(&self, label: &Label) -> impl Iterator<Item = &Submenu> {
         let open = |at: usize| self.menus.get(at).filter(|_| at > 0);
         core::iter::successors(open(label.menu), move |menu| open(menu.parent))

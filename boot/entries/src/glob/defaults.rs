@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What the system's own files say about its kernel's command line.
+//! The kernel's command line, as the system's own files give it.
 
 use alloc::{format, string::String, vec::Vec};
 use core::cell::OnceCell;
@@ -15,9 +15,9 @@ use crate::{
 
 /// No such file is larger.
 const LARGEST: u64 = 64 * 1024;
-/// Where a system mounts a volume with its kernels.
+/// Mount points of a volume with kernels.
 const MOUNTED_ON: [&str; 3] = ["/boot", "/efi", "/boot/efi"];
-/// What a kernel mounts its root with, and the option that names a subvolume.
+/// The parameter with mount options of the root, and the option that names a subvolume.
 pub const FLAGS: &str = "rootflags=";
 const NAMED: &str = "subvol=";
 /// Bytes of a value: kernels take command lines of a few thousand.
@@ -25,7 +25,7 @@ const LONGEST: usize = 4096;
 /// Files that add to GRUB's defaults.
 const MOST_ADDED: usize = 256;
 
-/// The systems on all volumes; what is read of one is read once, and charged to its own disk.
+/// The systems on all volumes. The files of each are read once, and charged to its own disk.
 pub struct Systems<'a> {
     filesystems: &'a Filesystems<'a>,
     budget: &'a Budget,
@@ -33,7 +33,7 @@ pub struct Systems<'a> {
     known: Vec<System>,
 }
 
-/// What the files of one volume say.
+/// What was read from the files of one volume.
 #[derive(Default)]
 struct System {
     /// Lines of fstab, for the folders that count.
@@ -48,7 +48,7 @@ impl<'a> Systems<'a> {
         Self { filesystems, budget, known }
     }
 
-    /// The command line for kernels of a volume. Where its system is not known, the volume itself is the root.
+    /// The command line for kernels of a volume. If its system is unknown, the volume itself is the root.
     pub fn options(&self, volume: &Volume) -> String {
         self.line(self.system_of(volume).unwrap_or(volume))
     }
@@ -93,7 +93,7 @@ impl<'a> Systems<'a> {
         known.map_or_else(compute, |known| known.line.get_or_init(compute).clone())
     }
 
-    /// The volume with the system whose kernels stand on `volume`: itself, or one that mounts it where kernels stand.
+    /// The volume of the system whose kernels are on `volume`: itself, or one that mounts it on a folder of kernels.
     fn system_of(&self, volume: &'a Volume) -> Option<&'a Volume> {
         if self.budget.of(volume).is_there(volume, b"/etc").unwrap_or(false) {
             return Some(volume);
@@ -108,7 +108,7 @@ impl<'a> Systems<'a> {
         let is_root = |mount: &Mount| match mount.subvolume.as_deref() {
             Some(root) => match root.strip_prefix(NAMED) {
                 Some(path) => path == root_of(volume),
-                // Of a filesystem whose roots have no known numbers any may be meant.
+                // If the numbers of a filesystem's roots are unknown, any root may match.
                 None => volume.number().is_none_or(|number| root == numbered(number)),
             },
             None => self.filesystems.is_default(volume.id()),
@@ -206,7 +206,7 @@ fn grub_defaults(share: &Share, volume: &Volume) -> String {
 }
 
 /// The value of the last `NAME=value` of a shell file, as the shell reads a word; `value` is the one from before the
-/// file. `$NAME` in it is the value from before; anything else that the shell would have to compute is left as it stands.
+/// file. `$NAME` in it is the value from before; other expansions of the shell are left unexpanded.
 fn assigned(text: &str, name: &str, mut value: Option<String>) -> Option<String> {
     for line in text.lines() {
         let new = line.trim_ascii().strip_prefix(name).and_then(|rest| rest.strip_prefix('='));
@@ -216,7 +216,7 @@ fn assigned(text: &str, name: &str, mut value: Option<String>) -> Option<String>
     value
 }
 
-/// The word that a text starts with, without its quotes, and `old` in place of `$NAME`; none where it is too long.
+/// The word at the start of a text, without its quotes, with `$NAME` replaced by `old`; none if it is too long.
 fn word(text: &str, name: &str, old: &str) -> Option<String> {
     let (mut word, mut quote, mut chars) = (String::new(), None, text.chars());
     while let Some(c) = chars.next() {
@@ -233,7 +233,7 @@ fn word(text: &str, name: &str, old: &str) -> Option<String> {
                 }
                 None => word.push(c),
             },
-            // A comment stands behind a space.
+            // The end of the word; a comment can follow only after white space.
             (' ' | '\t' | ';' | '&' | '|', None) => break,
             _ => word.push(c),
         }
@@ -244,7 +244,7 @@ fn word(text: &str, name: &str, old: &str) -> Option<String> {
     Some(word)
 }
 
-/// What stands behind `NAME` or `{NAME}`, if the text starts so; a longer name is another one.
+/// The text after `NAME` or `{NAME}`, if it starts with that; a longer name does not match.
 fn behind_name<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     if let Some(braced) = text.strip_prefix('{') {
         return braced.strip_prefix(name)?.strip_prefix('}');

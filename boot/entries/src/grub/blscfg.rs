@@ -19,34 +19,34 @@ pub struct BlsCfg {
     pub volume: VolumeId,
     /// Their folder, where it is not the usual one.
     pub folder: Option<String>,
-    /// The variables that they may name.
+    /// The variables that they may use.
     pub variables: Vec<(String, String)>,
     /// How long the menu waits.
     pub wait: Option<Wait>,
     /// The script.
     pub source: Option<Source>,
-    /// The menu that they stand in.
-    pub menu: Around,
+    /// The menu that they are shown in.
+    pub menu: EnclosingMenu,
 }
 
 /// The menu around entries of the Boot Loader Specification.
 #[derive(Clone, Debug)]
-pub struct Around {
+pub struct EnclosingMenu {
     /// Its `superusers`.
     pub superusers: Option<String>,
-    /// Those who have a password.
+    /// The users with a password.
     pub users: Rc<Users>,
     /// Who may open it.
     pub access: Access,
-    /// Its `default`; none where that is an entry of its own.
+    /// Its `default`; none if that is one of the menu's own entries.
     pub default: Option<String>,
-    /// Its own entries in front, as places among all of its own.
+    /// Its own entries before them, as indices among all of its own entries.
     pub before: Leaves,
-    /// Those behind.
+    /// Its own entries after them.
     pub after: Leaves,
 }
 
-impl Default for Around {
+impl Default for EnclosingMenu {
     fn default() -> Self {
         Self {
             superusers: None,
@@ -66,13 +66,13 @@ pub enum Preferred {
     Bls(usize),
     /// One of the menu's own, by its place among them.
     Own(usize),
-    /// One of the menu's own that is marked already, or that starts nothing.
+    /// One of the menu's own entries, which is marked already or starts nothing.
     Settled,
 }
 
 impl BlsCfg {
-    /// The default among so many entries; `named` finds one by its identifier or title. Numbers count all entries of
-    /// the menu.
+    /// The default, if there are `count` BLS entries; `named` finds one by its identifier or title. A number in
+    /// `default` counts all entries of the menu.
     pub fn preferred(&self, count: usize, named: &dyn Fn(&str) -> Option<usize>) -> Preferred {
         let Some(default) = &self.menu.default else { return Preferred::Settled };
         let own =
@@ -96,12 +96,12 @@ impl BlsCfg {
         }
     }
 
-    /// Bytes of the names that count where an entry names these users.
+    /// Bytes of all user names that must be compared for an entry with these users.
     pub fn names_for(&self, users: &str) -> usize {
         total([self.menu.superusers.as_ref().map_or(0, String::len), users.len()])
     }
 
-    /// Who may start an entry that names these users (`grub_users`); it is open to anyone where it names none.
+    /// Who may start an entry that names these users (`grub_users`); anyone if it names none.
     pub fn access(&self, users: &str) -> Access {
         let users = Some(users).filter(|users| !users.is_empty());
         both(&self.menu.access, self.menu.users.access(self.menu.superusers.as_deref(), users))
@@ -116,8 +116,12 @@ mod tests {
 
     /// Two entries of the menu in front, the second of which starts nothing, and one behind.
     fn cfg(default: &str, before: Leaves) -> BlsCfg {
-        let menu =
-            Around { default: Some(default.into()), before, after: vec![Some(9)], ..Around::default() };
+        let menu = EnclosingMenu {
+            default: Some(default.into()),
+            before,
+            after: vec![Some(9)],
+            ..EnclosingMenu::default()
+        };
         BlsCfg { volume: VolumeId(0), folder: None, variables: Vec::new(), wait: None, source: None, menu }
     }
 
@@ -140,8 +144,10 @@ mod tests {
         {
             assert_eq!(cfg(default, Leaves::new()).preferred(3, &named), expected, "{default}");
         }
-        let settled =
-            BlsCfg { menu: Around { default: None, ..Around::default() }, ..cfg("", Leaves::new()) };
+        let settled = BlsCfg {
+            menu: EnclosingMenu { default: None, ..EnclosingMenu::default() },
+            ..cfg("", Leaves::new())
+        };
         assert_eq!(settled.preferred(3, &named), Preferred::Settled);
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! What the commands of an entry come to.
+//! The outcome of an entry's commands.
 
 use alloc::{string::String, vec::Vec};
 
@@ -7,7 +7,7 @@ use vfs::VolumeId;
 
 use crate::{Elsewhere, File, Initrd, Linux, Program, Start};
 
-/// What an entry has loaded: another command of this kind takes its place, as in GRUB.
+/// What an entry has loaded. As in GRUB, a later command of this kind replaces it.
 #[derive(Clone, Debug, Default)]
 pub enum Loaded {
     /// Nothing.
@@ -24,17 +24,17 @@ pub enum Loaded {
     },
     /// `chainloader` with a file.
     Program(Program),
-    /// `chainloader` with sectors of a disk, as it is spelled: what a BIOS would start.
+    /// `chainloader` with sectors of a disk, which only a BIOS could start; the command as written.
     Sectors(String),
 }
 
-/// What an entry does in place of booting.
+/// How an entry leaves GRUB without booting.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Leaving {
-    /// It ends GRUB: the firmware goes on to the next of its boot options.
+    /// It ends GRUB: the firmware goes on with its next boot option.
     Exit,
-    /// It opens the firmware's set-up or the menu of another disk, restarts the machine or switches it off, by this
-    /// command.
+    /// By this command it opens the firmware setup or the menu of another disk, restarts the machine or switches it
+    /// off.
     Machine(String),
 }
 
@@ -47,14 +47,14 @@ pub struct Boot {
     pub devicetree: Option<File>,
     /// How it ends without a start.
     pub leaving: Option<Leaving>,
-    /// Why nothing is loaded: a command that is not known here, a device that does not exist.
+    /// Why nothing is loaded: an unknown command, a device that does not exist.
     pub obstacle: Option<String>,
-    /// It opens a menu that was found already, of this volume.
+    /// It opens a menu of this volume that was found already.
     pub known: Option<VolumeId>,
 }
 
 impl Boot {
-    /// Takes what was loaded away, for a reason.
+    /// Drops what was loaded, with the reason.
     pub fn refuse(&mut self, reason: String) {
         self.loaded = Loaded::Nothing;
         self.obstacle = Some(reason);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! How much scripts may do: no honest menu comes near, and no other can hang the machine or fill its memory.
+//! How much scripts may do. Real menus stay far below the limits, and no script can hang the machine or exhaust its
+//! memory.
 
 use alloc::string::String;
 use core::cell::Cell;
@@ -12,17 +13,17 @@ use crate::{
 
 /// Copying this many bytes takes about as long as running a small command.
 const BYTES_PER_STEP: usize = 64;
-/// A look at a disk, in steps.
+/// Cost of one access to a disk, in steps.
 const STEPS_PER_LOOKUP: usize = 100;
-/// A folder without an index is read up to the name that is looked for: bytes that take a step.
+/// Cost of finding a name: a folder without an index is read up to that name. Bytes per step.
 const FOLDER_BYTES_PER_STEP: u64 = 16;
-/// Words and their parts in one script with those it includes: some hundred bytes of memory each.
+/// Most words and parts of words in one script with its includes: each takes some hundred bytes of memory.
 const MOST_PARTS: u64 = 65_536;
-/// Bytes of one script with those it includes, files and arguments of `eval`.
+/// Most bytes of one script with its includes: files and arguments of `eval`.
 pub const MOST_SCRIPT: u64 = 1024 * 1024;
 
-/// What one script used. Its steps are its disk's: a command is one, and so is each part of its words and each
-/// [`BYTES_PER_STEP`] of their values.
+/// What one script has used. Steps are charged to its disk: one for each command, for each part of its words, and for
+/// each [`BYTES_PER_STEP`] of their values.
 pub struct Budget<'a> {
     share: &'a Share,
     parts: Cell<u64>,
@@ -30,24 +31,24 @@ pub struct Budget<'a> {
 }
 
 impl<'a> Budget<'a> {
-    /// Of a script that was not run yet.
+    /// The budget of a script that has not run yet.
     pub fn new(share: &'a Share) -> Self {
         Self { share, parts: Cell::new(0), script: Cell::new(0) }
     }
 
-    /// One command whose words became this many arguments with these bytes.
+    /// Charges for a command whose words expanded to this many arguments and bytes.
     pub fn command(&self, line: u32, arguments: usize, bytes: usize) -> Result<(), Error> {
         let steps = bytes.checked_div(BYTES_PER_STEP).unwrap_or(0);
         let steps = total([steps, arguments, 1]);
         self.share.steps.charge(steps).map_err(|error| in_line(error, line, "steps"))
     }
 
-    /// Copying this many bytes.
+    /// Charges for copying this many bytes.
     pub fn copy(&self, line: u32, bytes: usize) -> Result<(), Error> {
         self.command(line, 0, bytes)
     }
 
-    /// Whether a disk may be looked at once more; if not, [`check`](Self::check) fails from now on.
+    /// Charges for one access to a disk; if it returns false, [`check`](Self::check) fails from now on.
     pub fn lookup(&self) -> bool {
         self.share.steps.charge(STEPS_PER_LOOKUP).is_ok()
     }
@@ -64,24 +65,25 @@ impl<'a> Budget<'a> {
         self.share.steps.fits(1).map_err(|error| in_line(error, line, "steps"))
     }
 
-    /// One more word, or part of one.
+    /// Charges for a word, or part of one.
     pub fn part(&self, line: u32) -> Result<(), Error> {
         add(&self.parts, 1, line, "words in scripts", MOST_PARTS)
     }
 
-    /// A script of this many bytes.
+    /// Charges for a script of this many bytes.
     pub fn script(&self, line: u32, bytes: usize) -> Result<(), Error> {
         self.copy(line, bytes)?;
         add(&self.script, number(bytes), line, "bytes of scripts", MOST_SCRIPT)
     }
 
-    /// This many bytes that stay until all menus of the disk are complete: titles, arguments, command lines, variables.
+    /// Charges for bytes that stay until all menus of the disk are complete: titles, arguments, command lines,
+    /// variables.
     pub fn menu(&self, line: u32, bytes: usize) -> Result<(), Error> {
         self.share.menus.charge(bytes).map_err(|error| in_line(error, line, "bytes of a menu"))
     }
 }
 
-/// A limit of the disk, met in this line.
+/// Turns a limit of the disk into one of this line.
 fn in_line(error: Error, line: u32, what: &'static str) -> Error {
     match error {
         Error::Budget { limit, .. } => Error::Limit { line, what, limit },

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! GRUB's commands, as far as they decide what is booted.
+//! GRUB's commands, as far as they affect what is booted.
 
 mod blscfg;
 mod configuration;
@@ -25,15 +25,15 @@ use crate::Error;
 /// Characters of a name in a message.
 const LONGEST_NAME: usize = 100;
 
-/// A command, its words expanded.
+/// A command with its expanded words.
 #[derive(Clone, Copy)]
 pub struct Call<'a> {
     pub name: &'a str,
     pub arguments: &'a [String],
-    /// What stands in braces behind it.
+    /// The block in braces after it.
     pub block: Option<&'a Block>,
     pub line: u32,
-    /// `!` stands in front: its status is turned round.
+    /// `!` precedes it: its status is inverted.
     is_negated: bool,
 }
 
@@ -51,7 +51,7 @@ impl<'a> Call<'a> {
         self.arguments.first().map(String::as_str)
     }
 
-    /// The argument, if there is just one.
+    /// The argument, if there is exactly one.
     fn only(&self) -> Option<&'a str> {
         match self.arguments {
             [argument] => Some(argument),
@@ -73,7 +73,7 @@ impl<'a> Call<'a> {
 pub enum Status {
     Success,
     Failure,
-    /// It sets the status itself, and what is around it ends.
+    /// It has set the status itself; the surrounding block continues as [`Flow`] says.
     Ends(Flow),
 }
 
@@ -85,7 +85,7 @@ impl From<bool> for Status {
 
 type Run = fn(&mut Interpreter<'_>, &Call<'_>) -> Result<Status, Error>;
 
-/// Commands that every GRUB has: a function of such a name is never called.
+/// Built-in commands of every GRUB: a function with such a name is never called.
 const COMMANDS: [(&str, Run); 54] = [
     (".", configuration::source),
     ("[", language::test),
@@ -143,18 +143,18 @@ const COMMANDS: [(&str, Run); 54] = [
     ("unset", language::unset),
 ];
 
-/// Commands that change the screen, the terminal or what is loaded into GRUB: done when nothing is done.
+/// Commands that only affect the screen, the terminal or GRUB itself: they succeed without effect.
 const NOTHING: &str = "acpi background_color background_image badram btrfs-info btrfs-list-subvols cat clear cmosclean cmosdump cmosset \
     cryptomount cutmem date echo gfxmode hiddenmenu keymap list_env loopback ls nativedisk \
     net_bootp normal_exit pause play read rmmod serial set_background sleep \
     terminal terminal_input terminal_output terminfo uppermem usb_keyboard videoinfo vt wrmsr";
 
-/// Commands that fail here, as on a machine without a graphical terminal; and those that ask what is not answered
-/// here: files compared, the machine's tables and registers.
+/// Commands that fail here: as on a machine without a graphical terminal, and those that compare files or read the
+/// machine's tables and registers, which is not supported.
 const FAILING: &str = "cmostest cmp crc cryptocheck file getkey hashsum inb inl inw keystatus loadfont lspci md5sum \
     pcidump rdmsr read_byte read_dword read_word setpci sha1sum sha256sum sha512sum smbios videotest";
 
-/// Commands that start something that is no Linux kernel of this machine.
+/// Commands that start something other than a Linux kernel for this machine.
 const OTHER: &str = "linux_xen multiboot multiboot2 module module2 xen_hypervisor xen_module kfreebsd knetbsd kopenbsd \
     ntldr appleloader efiemu_loadcore";
 
@@ -172,7 +172,7 @@ impl Interpreter<'_> {
     /// Runs a command.
     ///
     /// # Errors
-    /// [`Error::Limit`]; what fails sets the status.
+    /// [`Error::Limit`]; a failing command only sets the status.
     pub fn command(&mut self, call: &Call<'_>) -> Result<Flow, Error> {
         let flow = match self.run_named(call)? {
             Status::Ends(flow) => flow,
@@ -209,7 +209,7 @@ impl Interpreter<'_> {
         Ok(Status::Success)
     }
 
-    /// `NAME=VALUE` without `set`; an unknown command else, which is no failure in GRUB.
+    /// `NAME=VALUE` without `set`. Anything else is an unknown command, which in GRUB does not end the script.
     fn assignment(&mut self, word: &str, line: u32) -> Result<(), Error> {
         match word.split_once('=') {
             Some((name, value)) if grubenv::is_name(name) => self.here.environment.set(name, value, line),

@@ -7,19 +7,19 @@ use core::cmp::Ordering;
 use super::number;
 use crate::sizes::behind;
 
-/// Parentheses in parentheses.
+/// Most levels of nested parentheses.
 const DEEPEST: u32 = 8;
 
 /// Files that a test asks for.
 pub trait Files {
-    /// What a folder says about one of its names: a link is not followed.
+    /// The folder's own record of a name: a symlink is not followed.
     fn listed(&self, path: &str) -> Option<Listed>;
 
     /// The size of the regular file that a path leads to.
     fn size(&self, path: &str) -> Option<u64>;
 }
 
-/// What a folder says about a name.
+/// A folder's record of a name.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Listed {
     /// It is a folder.
@@ -31,8 +31,8 @@ pub struct Listed {
 /// Evaluates the arguments of `test`.
 ///
 /// Source: GRUB manual, "test", and what GRUB 2.14 does with arguments that are no expression (its
-/// grub-core/commands/test.c): conditions next to each other must all hold, an operator without operands is a text,
-/// and nothing at all holds.
+/// grub-core/commands/test.c): adjacent conditions must all hold, an operator without operands is plain text, and an
+/// empty expression is true.
 pub fn test(arguments: &[String], files: &dyn Files) -> bool {
     let mut parser = Parser { rest: arguments, files, depth: 0 };
     parser.expression().unwrap_or(false)
@@ -53,7 +53,7 @@ impl<'a> Parser<'a> {
         self.rest = self.rest.get(count..).unwrap_or_default();
     }
 
-    /// Up to the end or a closing parenthesis; none where parentheses are too deep.
+    /// Evaluates up to the end or a closing parenthesis; none if parentheses are nested too deeply.
     fn expression(&mut self) -> Option<bool> {
         let (mut any, mut all, mut is_negated) = (false, true, false);
         while let Some(word) = self.peek(0) {
@@ -95,7 +95,7 @@ impl<'a> Parser<'a> {
         }
         let time = |listed: Option<Listed>| listed.and_then(|listed| listed.modified);
         let (Some(a), Some(b)) = (time(first), time(second)) else { return Some(false) };
-        // May saturate: a time that no file has stays out of reach.
+        // May saturate: no file has such a time anyway.
         let a = a.saturating_add(signed(bias));
         Some(if is_newer { a > b } else { a < b })
     }
@@ -108,7 +108,7 @@ impl<'a> Parser<'a> {
         value
     }
 
-    /// An operator with its operands. A comparison first: its operands may look like operators.
+    /// An operator with its operands. Comparisons are tried first, since their operands may look like operators.
     fn operation(&mut self) -> Option<bool> {
         if let (Some(a), Some(operator), Some(b)) = (self.peek(0), self.peek(1), self.peek(2))
             && let Some(value) = compare(a, operator, b).or_else(|| self.age(a, operator, b))
@@ -122,7 +122,7 @@ impl<'a> Parser<'a> {
             "-n" => !operand.is_empty(),
             "-z" => operand.is_empty(),
             "-e" => listed().is_some(),
-            // A link is no folder, whatever it leads to.
+            // A symlink is not a folder, even if it leads to one.
             "-f" => listed().is_some_and(|listed| !listed.is_folder),
             "-d" => listed().is_some_and(|listed| listed.is_folder),
             "-s" => self.files.size(operand).is_some_and(|size| size > 0),
@@ -162,7 +162,7 @@ fn signed(word: &str) -> i64 {
     if is_negative { value.saturating_neg() } else { value }
 }
 
-/// Compares the numbers behind what both words begin with: `vmlinuz-2` is less than `vmlinuz-11`.
+/// Compares the numbers after the common prefix: `vmlinuz-2` is less than `vmlinuz-11`.
 fn behind_prefix(a: &str, b: &str) -> Ordering {
     let same = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
     let prefix = a.as_bytes().get(..same).unwrap_or_default();

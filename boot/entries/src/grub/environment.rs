@@ -11,10 +11,10 @@ use crate::{Arch, Error, budget::number, sizes::total};
 
 /// Bytes of all variables.
 const MOST_BYTES: usize = 1024 * 1024;
-/// What a variable takes besides its name and value, so that there are no more than a thousand.
+/// Bytes charged per variable besides its name and value, which limits their number to a thousand.
 const OVERHEAD: usize = 1024;
 
-/// What GRUB 2.12 and later set before they read the first file.
+/// Feature variables that GRUB 2.12 and later set before reading the first file.
 const FEATURES: &str = "feature_200_final feature_all_video_module feature_chainloader_bpb \
     feature_default_font_path feature_menuentry_id feature_menuentry_options feature_nativedisk_cmd feature_net_search \
     feature_ntldr feature_platform_search_hint feature_timeout_style";
@@ -36,7 +36,7 @@ struct Variable {
 }
 
 impl Environment {
-    /// GRUB's own variables: on the volume that the script stands on, with the folder of its program.
+    /// GRUB's own variables, for a script's volume and the folder of the GRUB program.
     pub fn new(arch: Arch, root: &str, prefix: &str, cmdpath: &str) -> Self {
         let mut new = Self::default();
         let cpu = match arch {
@@ -60,7 +60,7 @@ impl Environment {
         new
     }
 
-    /// What a submenu or a file read by `configfile` starts with: exported variables only.
+    /// The variables that a submenu or a file run by `configfile` starts with: only exported ones.
     pub fn exported(&self) -> Self {
         let mut new = Self::default();
         let is_kept = |name: &String, variable: &Variable| variable.is_exported || is_always_exported(name);
@@ -90,7 +90,7 @@ impl Environment {
         self.lookup(name).unwrap_or_default()
     }
 
-    /// The value; none where the variable is not set.
+    /// The value; none if the variable is not set.
     pub fn lookup(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(|variable| variable.value.as_str())
     }
@@ -98,12 +98,12 @@ impl Environment {
     /// # Errors
     /// [`Error::Limit`] for too many bytes in all variables.
     pub fn set(&mut self, name: &str, value: &str, line: u32) -> Result<(), Error> {
-        // GRUB keeps the device without its parentheses.
+        // GRUB stores the device without parentheses.
         let device = value.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
         let value = device.filter(|_| name == "root").unwrap_or(value);
         let is_exported = self.remove(name);
         self.insert(name, value, is_exported);
-        // Both say where paths start: what was said last counts.
+        // Both variables say where paths start; the last one that was set counts.
         let other = [(SUBVOLUME, NUMBER), (NUMBER, SUBVOLUME)].into_iter().find(|(said, _)| *said == name);
         if let Some((_, other)) = other
             && !self.get(other).is_empty()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! How words become arguments.
+//! Expansion of words into arguments.
 
 use alloc::{
     borrow::Cow,
@@ -14,9 +14,9 @@ use super::{
 };
 use crate::{Error, budget::number, sizes::total};
 
-/// Bytes that the words of one command may become.
+/// Most bytes that the words of one command may expand to.
 const LONGEST: usize = 1024 * 1024;
-/// Wildcards of one argument; one with more is taken as it stands.
+/// Most wildcards of one argument; an argument with more is taken literally.
 pub const MOST_WILDCARDS: usize = 16;
 
 /// An argument of a command.
@@ -24,11 +24,11 @@ pub const MOST_WILDCARDS: usize = 16;
 pub struct Argument {
     /// Its text.
     pub text: String,
-    /// Where `*` and `?` stand in it that were not quoted, at most one more than [`MOST_WILDCARDS`].
+    /// Offsets of unquoted `*` and `?`, at most one more than [`MOST_WILDCARDS`].
     pub wildcards: Vec<usize>,
 }
 
-/// What variables are replaced by.
+/// The values of variables.
 pub struct Values<'a> {
     pub environment: &'a Environment,
     /// `$1` and so on.
@@ -36,7 +36,7 @@ pub struct Values<'a> {
 }
 
 impl Values<'_> {
-    /// Puts variables in. A value that is not quoted becomes several arguments where white space is inside it.
+    /// Expands variables. An unquoted value is split into several arguments at white space.
     ///
     /// # Errors
     /// [`Error::Limit`] for too many bytes.
@@ -120,7 +120,7 @@ impl Expansion {
         let argument = self.current.get_or_insert_default();
         reserve(&mut argument.text, self.line, text.len())?;
         if !is_quoted {
-            // One more than the most tells that there are too many; the room saturates at none then.
+            // One more than the maximum marks that there are too many; then the room saturates at 0.
             let room = (MOST_WILDCARDS + 1).saturating_sub(argument.wildcards.len());
             let start = argument.text.len();
             argument.wildcards.extend(wildcards(text).map(|at| total([start, at])).take(room));
@@ -134,7 +134,8 @@ impl Expansion {
     }
 }
 
-/// Where wildcards stand in a text; a backslash in a value is one, and takes the meaning from what follows it.
+/// Offsets of wildcards in a text, except escaped ones: a backslash in a value takes the meaning from the next
+/// character.
 fn wildcards(text: &str) -> impl Iterator<Item = usize> {
     let bytes = text.as_bytes();
     let is_escaped = |at: usize| at.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&b'\\');

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Files that a script asks for, each look at a disk paid for.
+//! Files that a script asks for; each access to a disk is charged.
 
 use alloc::string::String;
 
@@ -13,50 +13,50 @@ use super::{
 };
 use crate::{Error, File};
 
-/// Components of a path; honest ones have fewer than ten.
+/// Most components of a path; real ones have fewer than ten.
 const MOST_COMPONENTS: usize = 32;
 
 impl Interpreter<'_> {
-    /// The folder that the script stands in.
+    /// The folder of the script.
     pub fn home(&self) -> Option<File> {
         self.spot(self.environment().get("prefix"))
     }
 
-    /// The file that a path means now. It starts with a slash: to GRUB, other paths are lists of sectors.
+    /// The file that a path currently means. It must start with a slash: to GRUB, other paths are block lists.
     pub fn file(&self, path: &str) -> Option<File> {
         let (_, plain) = place::split("", path)?;
         self.spot(path).filter(|_| plain.len() > 1 && plain.starts_with('/'))
     }
 
-    /// What a path of a volume leads to.
+    /// The node that a path of a volume leads to.
     pub fn node<'v>(&self, volume: &'v Volume, path: &[u8]) -> Option<Node<'v>> {
         self.pay(volume, path)?;
         volume.open(path).ok()
     }
 
-    /// What stands in the folder under the last name of a path.
+    /// The same without following a symlink at the end of the path.
     pub fn node_itself<'v>(&self, volume: &'v Volume, path: &[u8]) -> Option<Node<'v>> {
         self.pay(volume, path)?;
         volume.open_no_follow(path).ok()
     }
 
-    /// Content of a file; none where it cannot be read.
+    /// The content of a file; none if it cannot be read.
     pub fn read(&self, path: &str, limit: u64) -> Option<(File, String)> {
         let file = self.file(path)?;
         let node = self.node(self.volumes.get(file.volume)?, &file.path)?;
-        let bytes = self.told(self.share.read_node(&node, limit))?;
+        let bytes = self.noted(self.share.read_node(&node, limit))?;
         Some((file, String::from_utf8_lossy(&bytes).into_owned()))
     }
 
-    /// What a disk says; that its share of all looks at disks is used up is a problem, and the rest is an answer.
-    pub fn told<T>(&self, answer: Result<T, Error>) -> Option<T> {
+    /// The answer of a disk. A used-up budget is noted as a problem; other errors just mean that there is no answer.
+    pub fn noted<T>(&self, answer: Result<T, Error>) -> Option<T> {
         if let Err(error @ Error::Budget { .. }) = &answer {
             self.share.note(self.files.last().cloned().unwrap_or_default(), error.clone());
         }
         answer.ok()
     }
 
-    /// Pays for the folders on the way to a file: each may have to be read up to the name.
+    /// Charges for the folders of a path: each may have to be read up to the name.
     fn pay(&self, volume: &Volume, path: &[u8]) -> Option<()> {
         let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
         for (count, at) in slashes.enumerate() {
@@ -69,7 +69,7 @@ impl Interpreter<'_> {
             }
         }
         let names = path.split(|byte| *byte == b'/').count();
-        self.told(self.share.lookups.charge(names))?;
+        self.noted(self.share.lookups.charge(names))?;
         self.budget.lookup().then_some(())
     }
 }

@@ -19,7 +19,7 @@ pub fn variables(text: &str) -> impl Iterator<Item = (&str, String)> {
     pairs.filter(|(name, _)| is_name(name)).map(|(name, value)| (name, value.replace("\\\\", "\\")))
 }
 
-/// Whether GRUB takes this for the name of a variable.
+/// Whether GRUB accepts this as the name of a variable.
 pub fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }

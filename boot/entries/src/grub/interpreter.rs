@@ -27,14 +27,14 @@ use crate::{
     sizes::total,
 };
 
-/// Blocks and calls that are open at one time: the stack of firmware is small.
+/// Most nested blocks and calls: the firmware's stack is small.
 const DEEPEST: u32 = 40;
-/// Problems that are kept.
+/// Most problems that are kept.
 const MOST_NOTES: usize = 32;
-/// Functions of one configuration.
+/// Most functions of one configuration.
 const MOST_FUNCTIONS: usize = 1000;
 
-/// The outcome of choosing an item.
+/// The outcome of selecting an item.
 pub struct Selected {
     pub boot: Boot,
     /// The menu that it opens, empty for an entry that boots.
@@ -50,7 +50,7 @@ pub enum Flow {
     Break(u32),
     Continue(u32),
     Return,
-    /// GRUB ends.
+    /// GRUB exits.
     Exit,
 }
 
@@ -61,42 +61,42 @@ pub struct Context {
     pub menu: Vec<Item>,
 }
 
-/// State of one script, function call or entry body that runs.
+/// State of a running script, function or entry body.
 #[derive(Default)]
 pub struct Frame {
     /// `$1` and so on.
     pub arguments: Vec<String>,
-    /// Loops around the statement that `break` may leave.
+    /// Enclosing loops that `break` may leave.
     pub loops: u32,
 }
 
-/// One GRUB: its variables, its functions, its menu.
+/// One GRUB instance: variables, functions, menu.
 pub struct Interpreter<'a> {
     pub volumes: &'a Volumes,
     pub places: &'a Places<'a>,
     pub here: Context,
-    /// The contexts around this one.
+    /// The enclosing contexts.
     outer: Vec<Context>,
     script: Frame,
-    /// Functions and entries that run, the innermost last.
+    /// Running functions and entries, the innermost last.
     calls: Vec<Frame>,
     pub boot: Boot,
     /// The body of an entry runs.
     pub is_in_entry: bool,
-    /// The part of the budget that the configuration's disk has.
+    /// The share of the budget of the configuration's disk.
     pub share: &'a Share,
     pub budget: Rc<Budget<'a>>,
     pub is_x86: bool,
     /// The files that are being run, for messages.
     pub files: Vec<String>,
-    /// Problems of the scripts that do not end them.
+    /// Problems that do not end the script.
     pub notes: Vec<Problem>,
-    /// Configurations that were run, by volume and content: none is a menu twice.
+    /// Configurations that were run, by volume and content, so that none becomes a menu twice.
     pub scripts: Scripts,
     pub users: Rc<Users>,
-    /// Subvolumes at folders.
+    /// Mounted subvolumes.
     pub mounts: Vec<Mount>,
-    /// The module that finds files by wildcards was loaded.
+    /// The module that enables wildcards (`regexp`) was loaded.
     pub has_wildcards: bool,
     pub has_next_entry: bool,
     functions: Names<Block>,
@@ -140,24 +140,24 @@ impl<'a> Interpreter<'a> {
         self.outer.push(outer);
     }
 
-    /// Leaves the context that was opened last, and yields what it holds.
+    /// Leaves the context that was opened last, and returns it.
     pub fn close(&mut self) -> Context {
         let outer = self.outer.pop().unwrap_or_default();
         replace(&mut self.here, outer)
     }
 
-    /// The innermost of the functions and entries that run, or the script.
+    /// The innermost running function or entry, or the script.
     pub fn frame(&mut self) -> &mut Frame {
         self.calls.last_mut().unwrap_or(&mut self.script)
     }
 
-    /// Whether a function or an entry runs.
+    /// Whether a function or an entry is running.
     pub fn is_in_call(&self) -> bool {
         !self.calls.is_empty()
     }
 
-    /// Runs the body of an item as its choice in the menu does. `below`: what the default says about the menu
-    /// behind it.
+    /// Runs the body of an item as selecting it in the menu does. `below`: the part of the default for the menu that it
+    /// opens.
     ///
     /// # Errors
     /// [`Error::Limit`]
@@ -186,10 +186,10 @@ impl<'a> Interpreter<'a> {
         flow
     }
 
-    /// Runs a script line by line; what is no statement is noted and left out.
+    /// Runs a script line by line; lines with syntax errors are noted and skipped.
     ///
     /// # Errors
-    /// [`Error::Limit`]; everything else that goes wrong is a status, as in GRUB.
+    /// [`Error::Limit`]; other failures only set the status, as in GRUB.
     pub fn run(&mut self, text: &str, line: u32) -> Result<Flow, Error> {
         self.budget.script(line, text.len())?;
         let outer = self.depth;
@@ -236,9 +236,9 @@ impl<'a> Interpreter<'a> {
         flow
     }
 
-    /// One more open block. It stays near the deepest, beyond which a script and a command are errors.
+    /// Enters a block. The check against [`DEEPEST`] is made when a script or a command runs.
     fn deeper(&mut self) {
-        // Cannot saturate: it stays near the deepest.
+        // Cannot saturate: the depth stays near its limit.
         self.depth = self.depth.saturating_add(1);
     }
 

@@ -10,14 +10,14 @@ use super::{environment::Environment, parser::Block};
 pub struct Item {
     pub title: String,
     pub id: String,
-    /// Who may choose it where `superusers` is set, besides these; none for anyone.
+    /// Users, besides the superusers, who may select it if `superusers` is set; none: anyone may.
     pub users: Option<String>,
-    /// The title and what stands behind it: the arguments that the body sees.
+    /// The title and the words after it: the arguments of the body.
     pub arguments: Vec<String>,
     pub body: Block,
     pub kind: Kind,
     pub line: u32,
-    /// The variables of its menu, where that is not the first one.
+    /// The variables of its menu, if that is not the main menu.
     pub context: Option<Rc<Environment>>,
 }
 
@@ -28,17 +28,17 @@ pub enum Kind {
     Entry,
     /// `submenu`
     Submenu,
-    /// Here stand the entries of the Boot Loader Specification: which of `Scripts::blscfg`.
+    /// The position of BLS entries; the index into `Scripts::blscfg`.
     Bls(usize),
 }
 
 impl Item {
-    /// Whether it is a menu itself.
+    /// Whether it is a submenu.
     pub fn is_submenu(&self) -> bool {
         self.kind == Kind::Submenu
     }
 
-    /// The place of entries of the Boot Loader Specification.
+    /// The position of BLS entries.
     pub fn bls(index: usize, line: u32) -> Self {
         Self {
             title: String::new(),
@@ -53,7 +53,7 @@ impl Item {
     }
 }
 
-/// Items see these variables, unless they belong to a menu of their own.
+/// Gives items these variables, unless they already have those of their own menu.
 pub fn in_context(mut menu: Vec<Item>, environment: Environment) -> Vec<Item> {
     let context = Rc::new(environment);
     for item in &mut menu {

@@ -6,7 +6,7 @@ use alloc::{string::String, vec::Vec};
 use super::budget::Budget;
 use crate::Error;
 
-/// A word before variables are put in: its parts stand next to each other.
+/// A word before expansion: its parts are adjacent.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Word {
     /// Text and variables.
@@ -18,14 +18,14 @@ pub struct Word {
 /// A part of a word.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Part {
-    /// Text as it is; `quoted` when it stood in quotes or behind a backslash.
+    /// Literal text; `quoted` if it was in quotes or after a backslash.
     Text {
         /// The text.
         text: String,
-        /// Neither a keyword nor a wildcard, whatever it says.
+        /// Quoted text is neither a keyword nor a wildcard.
         quoted: bool,
     },
-    /// A variable; in double quotes its value is one word whatever it holds.
+    /// A variable; in double quotes, its value is not split into words.
     Variable {
         /// Its name: letters, digits and underscores, or one of `? # @ *`.
         name: String,
@@ -34,7 +34,7 @@ pub enum Part {
     },
 }
 
-/// What a script is made of.
+/// The tokens of a script.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Token {
     /// A word.
@@ -52,7 +52,7 @@ pub enum Token {
 }
 
 impl Word {
-    /// The word's text if it has neither quotes nor variables: only such a word is a keyword.
+    /// The word's text if it has neither quotes nor variables: only such a word can be a keyword.
     pub fn plain(&self) -> Option<&str> {
         match self.parts.as_slice() {
             [Part::Text { text, quoted: false }] => Some(text),
@@ -61,7 +61,7 @@ impl Word {
     }
 }
 
-/// Takes a script apart, token by token.
+/// Splits a script into tokens.
 pub struct Lexer<'a> {
     rest: &'a str,
     line: u32,
@@ -82,7 +82,7 @@ impl<'a> Lexer<'a> {
         self.line
     }
 
-    /// Leaves out what is left of the line that was read last, as GRUB does behind an error.
+    /// Skips the rest of the current line, as GRUB does after an error.
     pub fn skip_line(&mut self) {
         self.word = None;
         while !self.is_at_start && self.next().is_some() {}
@@ -91,7 +91,7 @@ impl<'a> Lexer<'a> {
     /// The next token and its line.
     ///
     /// # Errors
-    /// [`Error::Syntax`] for what is no token, [`Error::Limit`].
+    /// [`Error::Syntax`] for an invalid token, [`Error::Limit`].
     pub fn token(&mut self) -> Result<(Token, u32), Error> {
         loop {
             let ends_word = matches!(
@@ -100,7 +100,7 @@ impl<'a> Lexer<'a> {
             );
             if ends_word && let Some(word) = self.word.take() {
                 if matches!(word.plain(), Some("[[" | "]]")) {
-                    return self.error("[[ and ]] are no part of the language");
+                    return self.error("[[ and ]] are not part of GRUB's language");
                 }
                 let line = word.line;
                 return Ok((Token::Word(word), line));
@@ -153,7 +153,7 @@ impl<'a> Lexer<'a> {
                 }
                 Ok(())
             }
-            '|' | '&' | '<' | '>' => self.error("| & < > are no part of the language"),
+            '|' | '&' | '<' | '>' => self.error("| & < > are not part of GRUB's language"),
             '\'' => self.single_quotes(),
             '"' => self.double_quotes(),
             '\\' => self.escape(),
@@ -166,8 +166,9 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Behind a backslash. What stands for a byte in hexadecimal digits keeps it, as in Red Hat's GRUB: their media
-    /// name the label of their volume so. Debian's GRUB drops the backslash, and the kernel finds no such label.
+    /// Reads what follows a backslash. An escaped hexadecimal byte (`\xHH`) keeps its backslash, as in Red Hat's GRUB:
+    /// their media write the volume label that way. Debian's GRUB drops it, and the kernel then does not find the
+    /// label.
     fn escape(&mut self) -> Result<(), Error> {
         let is_byte = is_hexadecimal_byte(self.rest);
         match self.next() {
@@ -228,8 +229,8 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Behind `$"`: a text that GRUB translates and only then looks for variables in, so that a `$` may stand for itself.
-    /// Numbers name no argument there.
+    /// After `$"`: a text that GRUB translates first and expands afterwards, so a `$` may be literal. Numbers do not
+    /// name arguments there.
     fn translated(&mut self) -> Result<(), Error> {
         self.open_quote()?;
         loop {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! From GRUB's menu to entries.
+//! Turns GRUB's menu into entries.
 
 use alloc::{format, rc::Rc, string::String, vec::Vec};
 
@@ -7,7 +7,7 @@ use ::menu::Wait;
 use vfs::{Volume, VolumeId};
 
 use super::{
-    blscfg::Around,
+    blscfg::EnclosingMenu,
     boot::{Boot, Leaving},
     interpreter::Interpreter,
     item::{Item, Kind},
@@ -19,12 +19,12 @@ use crate::{
     sizes::{behind, total},
 };
 
-/// Submenus in submenus.
+/// Most levels of nested submenus.
 const DEEPEST: u32 = 4;
-/// Entries of one configuration.
+/// Most entries of one configuration.
 const MOST: usize = 1000;
 
-/// Where in [`Found::entries`] each item of a menu leads to; none for one that starts nothing.
+/// For each item of a menu, the index of its entry in [`Found::entries`]; none if it starts nothing.
 pub type Leaves = Vec<Option<usize>>;
 
 /// Runs each item of a menu and adds the entries.
@@ -32,36 +32,36 @@ pub struct Collector<'a, 'b> {
     pub grub: &'b mut Interpreter<'a>,
     pub source: &'b Source,
     pub found: &'b mut Found,
-    /// The entry that starts nothing here and keeps its place as the default.
+    /// The index of a default that starts nothing here, and is kept so that no other entry takes its place.
     pub kept: Option<usize>,
 }
 
-/// A menu below others.
+/// A menu or submenu.
 pub struct Level<'l> {
-    /// What it boots.
+    /// Its `default`.
     pub default: &'l str,
-    /// The titles on the way to it.
+    /// The titles of the menus above it, as a prefix.
     pub path: &'l str,
     /// Who may open it.
     pub access: Access,
     pub depth: u32,
-    /// The default of the menus around leads here.
+    /// Whether the default of the enclosing menus leads here.
     pub is_default: bool,
 }
 
-/// An item on its way to an entry.
+/// An item that is being turned into an entry.
 struct Chosen<'l> {
     title: String,
     access: Access,
-    /// The default's path in the menu behind it.
+    /// The rest of the default's path, for the menu that it opens.
     below: &'l str,
-    /// It is what boots unattended.
+    /// Whether it boots unattended.
     is_default: bool,
     depth: u32,
 }
 
 impl Collector<'_, '_> {
-    /// Adds the entries of a menu. Where a limit is met, `leaves` has what came before.
+    /// Adds the entries of a menu. If a limit is exceeded, `leaves` holds the items before that.
     ///
     /// # Errors
     /// [`Error::Limit`]
@@ -85,14 +85,14 @@ impl Collector<'_, '_> {
         Ok(())
     }
 
-    /// Who may choose an item.
+    /// Who may select an item.
     ///
     /// # Errors
     /// [`Error::Limit`]
     fn access(&self, item: &Item) -> Result<Access, Error> {
         let environment = item.context.as_deref().unwrap_or(self.grub.environment());
         let lists = (environment.lookup("superusers"), item.users.as_deref());
-        // Each name is looked for among the users.
+        // Each name is compared with all users, which costs time.
         let names = total([lists.0.map_or(0, str::len), lists.1.map_or(0, str::len)]);
         self.grub.budget.command(item.line, names, 0)?;
         Ok(self.grub.users.access(lists.0, lists.1))
@@ -121,12 +121,12 @@ impl Collector<'_, '_> {
         let mut leaves = Leaves::new();
         self.items(&selected.menu, &level, &mut leaves)?;
         self.settle(&selected.menu, &level, &leaves);
-        // A default that stops at a submenu means what that boots.
+        // A default that names a submenu means that submenu's own default.
         let (head, _) = split_default(&selected.default);
         Ok(position(&selected.menu, &head).and_then(|at| leaves.get(at).copied().flatten()))
     }
 
-    /// Says to entries of the Boot Loader Specification in what menu they stand; whether there are any.
+    /// Tells the BLS entries of a menu their position in it; returns whether there are any.
     pub fn settle(&mut self, menu: &[Item], level: &Level<'_>, leaves: &Leaves) -> bool {
         let (head, _) = split_default(level.default);
         let is_here = level.is_default && position(menu, &head).is_none();
@@ -135,7 +135,7 @@ impl Collector<'_, '_> {
             let Kind::Bls(index) = item.kind else { continue };
             shows_any = true;
             let environment = item.context.as_deref().unwrap_or(self.grub.environment());
-            let around = Around {
+            let enclosing = EnclosingMenu {
                 superusers: environment.lookup("superusers").map(String::from),
                 users: Rc::clone(&self.grub.users),
                 access: level.access.clone(),
@@ -144,7 +144,7 @@ impl Collector<'_, '_> {
                 after: leaves.get(behind(at)..).unwrap_or_default().to_vec(),
             };
             if let Some(cfg) = self.grub.scripts.blscfg.get_mut(index) {
-                cfg.menu = around;
+                cfg.menu = enclosing;
             }
         }
         shows_any
@@ -156,8 +156,8 @@ impl Collector<'_, '_> {
         disk(volume) == disk(self.source.volume)
     }
 
-    /// Adds what an item starts. One that starts nothing is left out, unless it is what the owner of the menu wants to
-    /// boot unattended: its place must not be taken by another one, which may install a system.
+    /// Adds the entry of an item. An item that starts nothing is left out, unless it is the default: its place must not
+    /// be taken by another entry, which could be an installer.
     fn entry(&mut self, item: &Item, boot: Boot, chosen: Chosen<'_>) -> Result<Option<usize>, Error> {
         let leaving = match boot.known.filter(|_| !boot.is_loaded()) {
             Some(volume) if !self.is_near(volume) => Some(Leaving::Machine("configfile".into())),
@@ -228,7 +228,7 @@ fn size(start: &Start) -> usize {
     }
 }
 
-/// How long GRUB's menu waits with these `timeout` and `timeout_style`: without a time, until somebody chooses.
+/// How long GRUB's menu waits with these `timeout` and `timeout_style`; without a timeout, for ever.
 ///
 /// Source: GRUB 2.14, grub-core/normal/menu.c.
 pub fn wait(timeout: &str, style: &str) -> Wait {
@@ -256,9 +256,8 @@ pub fn split_default(default: &str) -> (String, String) {
     (head, String::new())
 }
 
-/// The item that a number, title or id means; the first where there is no such item. What starts with a digit
-/// is a number, whatever follows. None where entries of the Boot Loader Specification stand in the menu and the item is
-/// one of them, or behind them.
+/// The item that a number, title or id means; the first if there is no such item. Text that starts with a digit is a
+/// number, whatever follows. None if the menu shows BLS entries and the item is one of them, or comes after them.
 pub fn position(menu: &[Item], default: &str) -> Option<usize> {
     let bls = menu.iter().position(|item| matches!(item.kind, Kind::Bls(_)));
     let is_named = |item: &Item| item.title == default || item.id == default;

@@ -3,7 +3,7 @@
 
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 
-/// A sorted list: a tree's code would be ten times as long. Whoever fills it limits the number of names.
+/// A sorted list: the code of a tree would be ten times as large. Callers limit the number of names.
 #[derive(Clone, Debug)]
 pub struct Names<V>(Vec<(String, V)>);
 
@@ -32,7 +32,7 @@ impl<V> Names<V> {
         self.0.get_mut(at).map(|(_, value)| value)
     }
 
-    /// In place of the value that has the name.
+    /// Sets the value of a name.
     pub fn insert(&mut self, name: &str, value: V) {
         match self.get_mut(name) {
             Some(known) => *known = value,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Numbers as GRUB reads them.
 
-/// The number that a text starts with, and what stands behind it; none without a digit. `0x` and `0` in front
-/// mean 16 and 8. What is too large is the largest there is.
+/// The number at the start of a text, and the rest; none without a digit. Prefixes `0x` and `0` mean base 16 and 8. A
+/// number that is too large becomes the largest one.
 ///
 /// Source: GRUB 2.14, `grub_strtoull` with base 0.
 pub fn prefix(text: &str) -> Option<(u64, &str)> {
@@ -17,7 +17,7 @@ pub fn prefix(text: &str) -> Option<(u64, &str)> {
     (!number.is_empty()).then(|| (u64::from_str_radix(number, radix).unwrap_or(u64::MAX), rest))
 }
 
-/// The number that is the whole text.
+/// The number, if the whole text is one.
 pub fn whole(text: &str) -> Option<u64> {
     prefix(text).filter(|(_, rest)| rest.is_empty()).map(|(number, _)| number)
 }

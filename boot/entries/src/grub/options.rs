@@ -12,7 +12,7 @@ pub enum Takes {
     Nothing,
     /// A value.
     Value,
-    /// A value, where one follows.
+    /// An optional value.
     PerhapsValue,
 }
 
@@ -28,11 +28,11 @@ pub struct Known {
 #[derive(Clone, Copy, Debug)]
 pub struct Syntax {
     pub options: &'static [Known],
-    /// What looks like an option and is not known is an argument; else it is an error.
+    /// Whether an unknown option is taken as an argument; otherwise it is an error.
     pub keeps_unknown: bool,
 }
 
-/// Why there is nothing to do.
+/// Why a command does nothing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Refusal {
     /// The command only shows its help, and succeeds.
@@ -45,7 +45,7 @@ pub enum Refusal {
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Given<'a> {
     options: Vec<(&'static str, Option<&'a str>)>,
-    /// What belongs to no option.
+    /// The arguments that belong to no option.
     pub plain: Vec<&'a str>,
 }
 
@@ -77,7 +77,7 @@ pub const fn value(long: &'static str, letter: Option<char>) -> Known {
 }
 
 impl Syntax {
-    /// Takes the arguments of a command apart.
+    /// Parses the arguments of a command.
     ///
     /// # Errors
     /// [`Refusal`]
@@ -105,8 +105,8 @@ impl Syntax {
         Ok(given)
     }
 
-    /// `--NAME`, `--NAME=VALUE`, `--NAME VALUE`; whether the next word was taken. No value starts with a dash
-    /// unless it stands behind `=`.
+    /// `--NAME`, `--NAME=VALUE`, `--NAME VALUE`; whether the next word was taken. A value may start with a dash only
+    /// after `=`.
     fn long<'a>(
         &self,
         name: &'a str,

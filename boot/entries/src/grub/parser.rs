@@ -9,7 +9,7 @@ use super::{
 };
 use crate::Error;
 
-/// Blocks in blocks: what update-grub writes has four levels, and the stack of firmware is small.
+/// Most levels of nested blocks: update-grub writes four, and the firmware's stack is small.
 const DEEPEST: u32 = 32;
 
 /// Statements, shared by the functions and menu entries made of them.
@@ -22,14 +22,14 @@ pub enum Statement {
     Command {
         /// Name and arguments.
         words: Vec<Word>,
-        /// What stands in braces behind them.
+        /// The block in braces after them.
         block: Option<Block>,
         /// Line, from 1.
         line: u32,
     },
     /// `if`, `elif`…, `else`
     If {
-        /// Conditions and what they guard.
+        /// Conditions and their bodies.
         branches: Vec<(Block, Block)>,
         /// Behind `else`.
         otherwise: Block,
@@ -40,7 +40,7 @@ pub enum Statement {
         name: String,
         /// Its values.
         words: Vec<Word>,
-        /// What is repeated.
+        /// The body.
         body: Block,
         /// Line, from 1.
         line: u32,
@@ -49,9 +49,9 @@ pub enum Statement {
     While {
         /// Runs before each round.
         condition: Block,
-        /// What is repeated.
+        /// The body.
         body: Block,
-        /// Goes on as long as the condition fails.
+        /// `until`: repeats as long as the condition fails.
         is_until: bool,
         /// Line, from 1.
         line: u32,
@@ -67,15 +67,15 @@ pub enum Statement {
     },
 }
 
-/// Words that begin or end something where a command can stand.
+/// Keywords, which count only in the position of a command.
 const KEYWORDS: [&str; 14] = [
     "if", "then", "elif", "else", "fi", "for", "in", "while", "until", "do", "done", "case", "esac", "select",
 ];
 
-/// A script, read as GRUB reads it: line by line, and with a line as many more as its statements need.
+/// A script, read as GRUB reads it: line by line, with as many further lines as the statements of a line need.
 pub struct Script<'a> {
     lexer: Lexer<'a>,
-    /// The token that was looked at already, and its line.
+    /// The token that was peeked at, and its line.
     peeked: Option<(Token, u32)>,
     depth: u32,
 }
@@ -86,7 +86,7 @@ impl<'a> Script<'a> {
         Self { lexer: Lexer::new(text, budget), peeked: None, depth: 0 }
     }
 
-    /// The next line's statements; none at the end. Behind a syntax error the next line follows.
+    /// The statements of the next line; none at the end. After a syntax error, reading goes on with the next line.
     ///
     /// # Errors
     /// [`Error::Syntax`] or [`Error::Limit`] with the line.
@@ -115,7 +115,7 @@ impl<'a> Script<'a> {
             match self.peek()? {
                 Token::Semicolon => self.advance(),
                 Token::Newline | Token::End => break,
-                _ => return self.error("a word or brace that nothing opened"),
+                _ => return self.error("a keyword or brace without its opening"),
             }
         }
         Ok(Some(statements.into()))
@@ -172,7 +172,7 @@ impl<'a> Script<'a> {
         loop {
             statements.push(self.statement()?);
             if !matches!(self.peek()?, Token::Semicolon | Token::Newline) {
-                return self.error("a statement does not end");
+                return self.error("unterminated statement");
             }
             self.advance();
             self.newlines()?;
@@ -184,7 +184,7 @@ impl<'a> Script<'a> {
         Ok(statements.into())
     }
 
-    /// One level further in; the level around it.
+    /// Enters a level; returns the enclosing one.
     fn deeper(&mut self) -> Result<u32, Error> {
         let outer = self.depth;
         match outer.checked_add(1).filter(|depth| *depth <= DEEPEST) {
@@ -210,7 +210,7 @@ impl<'a> Script<'a> {
                 Ok(Statement::While { condition, body, is_until, line })
             }
             Some("function") => self.error("a function inside a block"),
-            Some(word) if KEYWORDS.contains(&word) => self.error("a keyword that nothing opened"),
+            Some(word) if KEYWORDS.contains(&word) => self.error("a keyword without its opening"),
             _ => self.command(line),
         }
     }
@@ -224,7 +224,7 @@ impl<'a> Script<'a> {
         Ok(Statement::Function { name, body, line })
     }
 
-    /// A name: no keyword, and nothing in quotes.
+    /// A name: an unquoted word that is not a keyword.
     fn name(&mut self, cause: &'static str) -> Result<String, Error> {
         let is_name = |word: &str| {
             word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
@@ -267,7 +267,7 @@ impl<'a> Script<'a> {
         self.expect("in", "for without in")?;
         let words = self.words()?;
         if !matches!(self.peek()?, Token::Semicolon | Token::Newline) {
-            return self.error("the words of for do not end");
+            return self.error("unterminated word list of for");
         }
         self.advance();
         self.newlines()?;
@@ -292,10 +292,10 @@ impl<'a> Script<'a> {
         Ok(words)
     }
 
-    /// `{ … }`; `is_strict`: the last statement has to end before the brace, as a function's has.
+    /// `{ … }`; `is_strict`: the last statement must be terminated before the brace, as in a function.
     fn braces(&mut self, is_strict: bool) -> Result<Block, Error> {
         if self.peek()? != &Token::Open {
-            return self.error("an opening brace is missing");
+            return self.error("missing opening brace");
         }
         self.advance();
         let outer = self.deeper()?;
@@ -312,7 +312,7 @@ impl<'a> Script<'a> {
                 break;
             }
             if !has_end {
-                return self.error("a brace is not closed");
+                return self.error("unclosed brace");
             }
         }
         self.advance();
@@ -323,7 +323,7 @@ impl<'a> Script<'a> {
     fn command(&mut self, line: u32) -> Result<Statement, Error> {
         let words = self.words()?;
         if words.is_empty() {
-            return self.error("a command is missing");
+            return self.error("missing command");
         }
         let has_block = self.peek()? == &Token::Open;
         let block = if has_block { Some(self.braces(false)?) } else { None };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! GRUB's names of devices and files: `(hd0,gpt1)/boot/vmlinuz`, or a path on `$root`.
 //!
-//! What scripts spell is taken apart here, once, into indices. What scripts are given is made of indices.
+//! The names that scripts use are parsed here, once, into indices; the names that scripts are given are made from
+//! indices.
 
 use alloc::{
     format,
@@ -17,9 +18,9 @@ use vfs::{DeviceId, DeviceKind, Home, Volume, VolumeId, Volumes};
 
 use crate::filesystems::{Filesystem, Filesystems};
 
-/// Partitions in each other: more than devices may stand on each other at all.
+/// Most levels of nested partitions: more than the levels of devices that are supported at all.
 const DEEPEST: usize = 8;
-/// In front of the number of a volume that stands on no partition.
+/// Prefix of the number of a volume that is on no partition.
 const BY_NUMBER: &str = "volume/";
 
 /// A device as GRUB's language names it.
@@ -29,17 +30,17 @@ pub enum Device {
     OnDisk {
         /// Index of the disk.
         disk: usize,
-        /// From the disk inwards.
+        /// Partitions from the disk inwards.
         slots: Vec<Slot>,
     },
-    /// A volume with more than partitions between it and its disk. Only scripts that were given its name have it.
+    /// A volume that is separated from its disk by more than partitions. Scripts only learn its name from us.
     Volume(VolumeId),
 }
 
 /// A partition of a table.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Slot {
-    /// Any table, if the name says none: `hd0,1`.
+    /// None for any table: `hd0,1`.
     scheme: Option<Scheme>,
     number: u32,
 }
@@ -62,7 +63,7 @@ impl Device {
         Some(Self::OnDisk { disk, slots: slots.filter(|slots| slots.len() <= DEEPEST)? })
     }
 
-    /// Whether a name that says this means a device that stands there.
+    /// Whether this device, as a script names it, means the device `there`.
     fn means(&self, there: &Self) -> bool {
         match (self, there) {
             (Self::OnDisk { disk, slots }, Self::OnDisk { disk: on, slots: at }) => {
@@ -135,8 +136,8 @@ impl fmt::Display for Slot {
 pub struct Places<'a> {
     /// The filesystems.
     pub filesystems: &'a Filesystems<'a>,
-    /// By filesystem: the devices that it can be reached by, the first by its name in scripts. One for each member of a
-    /// set that is a filesystem.
+    /// For each filesystem, the devices that it can be reached by; the first gives its name in scripts. A filesystem on
+    /// several devices has one for each.
     known: Vec<Vec<Device>>,
 }
 
@@ -168,7 +169,7 @@ impl<'a> Places<'a> {
         self.filesystems.all().get(at)
     }
 
-    /// The bytes of a device that a filesystem is on.
+    /// The bytes of the device that a filesystem is on.
     pub fn bytes(&self, device: &Device) -> Option<&'a dyn BlockRead> {
         let volumes = self.filesystems.volumes();
         let members = &volumes.get(self.on(device)?.default())?.home().members;
@@ -177,7 +178,7 @@ impl<'a> Places<'a> {
         Some(&*volumes.device(*member)?.bytes)
     }
 
-    /// The filesystem on the device that is named so.
+    /// The filesystem on the device with this name.
     pub fn named(&self, device: &str) -> Option<&'a Filesystem> {
         self.on(&Device::parse(device)?)
     }
@@ -208,10 +209,10 @@ fn devices(volumes: &Volumes, volume: &Volume) -> Vec<Device> {
     if devices.is_empty() { vec![Device::Volume(volume.id())] } else { devices }
 }
 
-/// The place of a device with nothing but partitions between it and its disk.
+/// The name of a device that only partitions separate from its disk.
 fn on_disk(volumes: &Volumes, member: DeviceId) -> Option<Device> {
     let (mut slots, mut at) = (Vec::new(), member);
-    // It ends: parents were added before their children.
+    // Terminates: parents were added before their children.
     loop {
         let device = volumes.device(at)?;
         match &device.kind {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! Extended regular expressions of POSIX, for `regexp`.
 //!
-//! The work is the product of expression and text, whatever they are: all ways to match are followed side by side.
+//! The work is at most the product of the lengths of expression and text: all ways to match are followed in parallel.
 //! Not supported, and no match: back references, word boundaries, collating elements.
 //!
 //! Source: POSIX.1-2024, XBD 9.4 (extended regular expressions).
@@ -14,9 +14,9 @@ use core::mem::{swap, take};
 use crate::sizes::{behind, work};
 use syntax::{Node, Set};
 
-/// Bytes of an expression.
+/// Most bytes of an expression.
 const LONGEST: usize = 4096;
-/// Instructions of one expression, after repetitions were written out.
+/// Most instructions of one expression, after repetitions are unrolled.
 const MOST_INSTRUCTIONS: usize = 2000;
 
 /// Where the whole expression and each group matched: start and end.
@@ -34,10 +34,10 @@ pub struct Regex {
 enum Instruction {
     /// Takes a byte.
     Byte(Set),
-    /// Goes on at both places; the first is preferred.
+    /// Continues at both places; the first is preferred.
     Split(usize, usize),
     Jump(usize),
-    /// Here a group begins or ends.
+    /// Marks the start or end of a group.
     Mark(usize),
     /// Holds at the start of the text.
     Start,
@@ -46,7 +46,7 @@ enum Instruction {
     Match,
 }
 
-/// A place in the program with what was marked on the way there.
+/// A position in the program, with the group marks set on the way there.
 #[derive(Clone, Debug)]
 struct Thread {
     at: usize,
@@ -54,7 +54,7 @@ struct Thread {
 }
 
 impl Regex {
-    /// None for what is no expression, is not supported, or is too large.
+    /// Compiles an expression; none if it is invalid, unsupported or too large.
     pub fn new(expression: &str) -> Option<Self> {
         let (node, groups) =
             syntax::parse(Some(expression.as_bytes()).filter(|text| text.len() <= LONGEST)?)?;
@@ -64,14 +64,13 @@ impl Regex {
         Some(Self { program, groups })
     }
 
-    /// Bytes that are copied at most for a text of this length: at each of its places, what was marked on the way to each
-    /// instruction.
+    /// Most bytes that matching a text of this length copies: at each position, the group marks of each instruction.
     pub fn work(&self, length: usize) -> usize {
         let marks = work(self.groups, size_of::<Option<(usize, usize)>>());
         work(work(self.program.len(), behind(length)), marks)
     }
 
-    /// The leftmost match, and of those that begin there the longest.
+    /// The leftmost match, and the longest of those that start there.
     pub fn find(&self, text: &[u8]) -> Option<Match> {
         let mut best: Option<Thread> = None;
         let (mut threads, mut next) = (Threads::new(self.program.len()), Threads::new(self.program.len()));
@@ -107,7 +106,7 @@ impl Regex {
         Some(marks.chunks(2).map(pair).collect())
     }
 
-    /// Adds the instructions that are reached from one without taking a byte, the preferred ones first.
+    /// Adds the instructions that are reachable from one without consuming a byte, the preferred ones first.
     fn follow(&self, thread: Thread, position: usize, end: usize, threads: &mut Threads) {
         let mut open = vec![thread];
         while let Some(mut thread) = open.pop() {
@@ -136,7 +135,7 @@ impl Regex {
 }
 
 impl Thread {
-    /// Whether it matched further to the left than `other`, or from there on more.
+    /// Whether this match starts before `other`, or at the same place and is longer.
     fn is_better(&self, other: &Self) -> bool {
         let ends =
             |thread: &Self| (thread.marks.first().copied().flatten(), thread.marks.get(1).copied().flatten());
@@ -145,7 +144,7 @@ impl Thread {
     }
 }
 
-/// Places that are reached at one position of the text, each once.
+/// The states that are reached at one position of the text, each once.
 struct Threads {
     list: Vec<Thread>,
     seen: Vec<bool>,
@@ -162,7 +161,7 @@ impl Threads {
     }
 }
 
-/// Appends the instructions of a node; none where there are too many.
+/// Appends the instructions of a node; none if there are too many.
 fn emit(node: &Node, program: &mut Vec<Instruction>) -> Option<()> {
     match node {
         Node::Byte(set) => program.push(Instruction::Byte(set.clone())),
@@ -180,7 +179,7 @@ fn emit(node: &Node, program: &mut Vec<Instruction>) -> Option<()> {
             for _ in 0..*least {
                 let before = program.len();
                 emit(node, program)?;
-                // Nothing, however often it is repeated.
+                // A repetition of nothing is nothing.
                 if program.len() == before {
                     break;
                 }
@@ -194,7 +193,7 @@ fn emit(node: &Node, program: &mut Vec<Instruction>) -> Option<()> {
     (program.len() <= MOST_INSTRUCTIONS).then_some(())
 }
 
-/// One of the nodes: a choice in front of each but the last, and behind it the way to the end.
+/// One of the nodes: a choice before each but the last, and a jump to the end after it.
 fn either(nodes: &[Node], program: &mut Vec<Instruction>) -> Option<()> {
     let Some((last, others)) = nodes.split_last() else { return Some(()) };
     let mut jumps = Vec::new();
@@ -210,7 +209,7 @@ fn either(nodes: &[Node], program: &mut Vec<Instruction>) -> Option<()> {
     jumps.into_iter().try_for_each(|jump| program.get_mut(jump).map(|place| *place = Instruction::Jump(end)))
 }
 
-/// The node once or not at all.
+/// The node, zero or one time.
 fn optional(node: &Node, program: &mut Vec<Instruction>) -> Option<()> {
     let split = program.len();
     program.push(Instruction::Match);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Lists of sectors in place of files: `(hd0,gpt2)512+1`. openSUSE keeps its environment so on btrfs, which GRUB cannot
-//! write.
+//! Block lists instead of files: `(hd0,gpt2)512+1`. openSUSE keeps its environment block that way, since GRUB cannot
+//! write to btrfs.
 //!
 //! Source: GRUB manual, "How to specify block lists".
 
@@ -13,13 +13,13 @@ use super::{
 };
 use crate::Error;
 
-/// GRUB counts in these, whatever the device has.
+/// GRUB counts in sectors of 512 bytes, whatever the device's block size.
 const SECTOR: u64 = 512;
-/// Parts of one list.
+/// Most parts of one list.
 const MOST: usize = 8;
 
 impl Interpreter<'_> {
-    /// The text of a list of sectors, at most `limit` bytes; none where it is no such list, or cannot be read.
+    /// The text that a block list names, at most `limit` bytes; none if it is not a block list, or cannot be read.
     pub fn sectors(&self, list: &str, limit: u64) -> Option<String> {
         let (device, list) = place::split(self.environment().get("root"), list)?;
         let parts: Option<Vec<(u64, u64)>> = list.split(',').take(MOST).map(part).collect();
@@ -28,19 +28,19 @@ impl Interpreter<'_> {
         let mut text = Vec::new();
         for (offset, length) in parts {
             let length = usize::try_from(length).ok().filter(|_| length <= limit)?;
-            self.told(self.share.bytes.charge(length))?;
+            self.noted(self.share.bytes.charge(length))?;
             let start = text.len();
             let end =
                 start.checked_add(length).filter(|end| u64::try_from(*end).is_ok_and(|end| end <= limit))?;
             text.resize(end, 0);
             let read = bytes.read_at(offset, text.get_mut(start..)?);
-            self.told(read.map_err(|error| Error::from(vfs::Error::from(error))))?;
+            self.noted(read.map_err(|error| Error::from(vfs::Error::from(error))))?;
         }
         Some(String::from_utf8_lossy(&text).into_owned())
     }
 }
 
-/// `OFFSET+COUNT` of sectors, in bytes; the first sector where no offset is given.
+/// `OFFSET+COUNT` in sectors, as a range of bytes; without an offset, from the first sector.
 fn part(text: &str) -> Option<(u64, u64)> {
     let (offset, count) = text.split_once('+')?;
     let offset = if offset.is_empty() { 0 } else { number::whole(offset)? };

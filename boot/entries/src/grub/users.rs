@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use super::{names::Names, number};
 use crate::{Access, Password, User};
 
-/// Users of one configuration.
+/// Most users of one configuration.
 const MOST: usize = 1000;
 
 /// Users with a password, of all scripts that ran.
@@ -17,7 +17,7 @@ const MOST: usize = 1000;
 pub struct Users(Names<Password>);
 
 impl Users {
-    /// Gives a user a password, in place of one given before; whether there is room.
+    /// Sets a user's password, replacing an earlier one; returns whether there was room.
     pub fn add(&mut self, name: &str, password: Password) -> bool {
         let has_room = self.0.len() < MOST || self.0.get(name).is_some();
         if has_room {
@@ -26,8 +26,8 @@ impl Users {
         has_room
     }
 
-    /// Who may start an entry: anyone where the variable `superusers` is not set or the entry is restricted to
-    /// nobody; else the superusers and those to whom it is restricted, as far as they have a password.
+    /// Who may start an entry: anyone if the variable `superusers` is not set or the entry is unrestricted; otherwise
+    /// the superusers and the entry's users, as far as they have a password.
     pub fn access(&self, superusers: Option<&str>, restriction: Option<&str>) -> Access {
         let (Some(superusers), Some(allowed)) = (superusers, restriction) else {
             return Access::Anyone;
@@ -40,7 +40,7 @@ impl Users {
     }
 }
 
-/// Who may pass both a submenu and an entry of it.
+/// Who may open both a submenu and an entry in it.
 pub fn both(outer: &Access, inner: Access) -> Access {
     match (outer, inner) {
         (Access::Anyone, inner) => inner,

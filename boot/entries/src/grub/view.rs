@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! How scripts see filesystems with several roots.
 //!
-//! GRUB sees the top, and everything below it. With SUSE's patches, which Fedora has, too, `btrfs_relative_path` lets
-//! paths start at the default subvolume, or at `btrfs_subvol`; `btrfs-mount-subvol` puts another one at a folder.
+//! GRUB's paths start at the top, and everything is below it. With SUSE's patches, which Fedora has, too,
+//! `btrfs_relative_path` makes paths start at the default subvolume, or at `btrfs_subvol`; `btrfs-mount-subvol` mounts
+//! another one on a folder.
 //!
 //! Source: SUSE's grub2-btrfs-03-follow_default.patch and those that follow it, as Fedora's grub-core/fs/btrfs.c has them.
 
@@ -24,16 +25,16 @@ use crate::{
 
 /// Whether paths start at the default subvolume.
 pub const RELATIVE: &str = "btrfs_relative_path";
-/// The subvolume that they start at instead, by its path from the top.
+/// The subvolume where they start instead, by its path from the top.
 pub const SUBVOLUME: &str = "btrfs_subvol";
 /// The same, by its number.
 pub const NUMBER: &str = "btrfs_subvolid";
-/// Every context has these: GRUB's driver exports them.
+/// Variables that every context inherits: GRUB's driver exports them.
 pub const EXPORTED: [&str; 3] = [RELATIVE, SUBVOLUME, NUMBER];
-/// Subvolumes that a script may mount.
+/// Most subvolumes that a script may mount.
 const MOST_MOUNTS: usize = 64;
 
-/// A subvolume at a folder of its filesystem.
+/// A subvolume mounted on a folder of its filesystem.
 #[derive(Debug)]
 pub struct Mount {
     /// Its default root.
@@ -42,13 +43,13 @@ pub struct Mount {
     subvolume: String,
 }
 
-/// Whether a value of `btrfs_relative_path` says so.
+/// Whether a value of `btrfs_relative_path` means yes.
 pub fn is_yes(value: &str) -> bool {
     value.starts_with(['1', 'y'])
 }
 
-/// Whether a script makes paths start at the default subvolume. grub-install tells the program the same as grub-mkconfig
-/// writes here, so that its folder is one of that view before the first line is run.
+/// Whether a script makes paths start at the default subvolume. grub-install gives the GRUB program the same setting
+/// that grub-mkconfig writes here, so the script's folder already follows it before the first line runs.
 pub fn is_relative(text: &str) -> bool {
     let value = |line: &str| {
         let value = line.trim_ascii().strip_prefix("set ")?.strip_prefix(RELATIVE)?.strip_prefix('=')?;
@@ -57,13 +58,13 @@ pub fn is_relative(text: &str) -> bool {
     text.lines().find_map(value).unwrap_or(false)
 }
 
-/// The folder of a script as GRUB would see it, and the variables that make it so.
-pub struct Seen {
+/// The folder of a script as GRUB would see it, and the variables that cause this.
+pub struct ScriptView {
     pub folder: String,
     pub variables: Vec<(&'static str, String)>,
 }
 
-impl Seen {
+impl ScriptView {
     /// Of a folder of a volume.
     pub fn new(filesystems: &Filesystems<'_>, volume: &Volume, folder: &str, is_relative: bool) -> Self {
         let (path, mut variables) = (filesystems::path(volume), Vec::new());
@@ -80,7 +81,7 @@ impl Seen {
 }
 
 impl Interpreter<'_> {
-    /// The file or folder that a path means now, on the innermost root that it leads into.
+    /// The file or folder that a path currently means, on the innermost root that it leads into.
     pub fn spot(&self, path: &str) -> Option<File> {
         let (device, path) = place::split(self.environment().get("root"), path)?;
         let filesystem = self.places.named(device)?;
@@ -109,7 +110,7 @@ impl Interpreter<'_> {
         }
     }
 
-    /// The innermost mount that a path is below, and the rest of the path.
+    /// The innermost mount above a path, and the rest of the path.
     fn mount<'p>(&self, filesystem: &Filesystem, path: &'p str) -> Option<(&Mount, &'p str)> {
         let below = |mount: &&Mount| {
             let rest = path.strip_prefix(mount.folder.as_str())?;
@@ -121,7 +122,7 @@ impl Interpreter<'_> {
         mounts.min_by_key(|(_, rest)| rest.len())
     }
 
-    /// A path of a subvolume that is named from the top or, as it once was, from the default.
+    /// A path of a subvolume that is named from the top or, as in older versions, from the default.
     fn below(&self, filesystem: &Filesystem, subvolume: &str, path: &str) -> File {
         let in_default = || {
             let default = filesystems::path(self.volumes.get(filesystem.default())?);
@@ -137,7 +138,7 @@ impl Interpreter<'_> {
         Some(File { volume, path: path.into() })
     }
 
-    /// Puts a subvolume at a folder, if both are there.
+    /// Mounts a subvolume on a folder, if both exist.
     ///
     /// # Errors
     /// [`Error::Limit`]
@@ -160,7 +161,7 @@ impl Interpreter<'_> {
             return Ok(false);
         }
         if self.mounts.len() >= MOST_MOUNTS {
-            return Err(Error::Limit { line, what: "subvolumes at folders", limit: number(MOST_MOUNTS) });
+            return Err(Error::Limit { line, what: "mounted subvolumes", limit: number(MOST_MOUNTS) });
         }
         self.budget.menu(line, folder.len())?;
         self.budget.menu(line, subvolume.len())?;
@@ -170,7 +171,7 @@ impl Interpreter<'_> {
     }
 }
 
-/// A path of a subvolume, seen from the top.
+/// The path from the top of a subvolume's path.
 fn top(filesystem: &Filesystem, subvolume: &str, path: &str) -> File {
     let path = format!("/{}{path}", subvolume.trim_matches('/'));
     File { volume: filesystem.top, path: path.into() }

@@ -19,11 +19,11 @@ use crate::{
     sizes::{behind, total, work},
 };
 
-/// Files that one argument becomes.
+/// Most files that one argument expands to.
 const MOST: usize = 1000;
 
 impl Interpreter<'_> {
-    /// The arguments with the names that fit in place of those with wildcards. What nothing fits stays as it is.
+    /// Replaces arguments with wildcards by the names that match. An argument without a match stays unchanged.
     ///
     /// # Errors
     /// [`Error::Limit`]
@@ -43,7 +43,7 @@ impl Interpreter<'_> {
         Ok(names)
     }
 
-    /// The names that fit an argument, component by component.
+    /// The names that match an argument, component by component.
     fn fitting(&self, argument: &Argument, line: u32) -> Result<Vec<String>, Error> {
         let mut components = components(argument).into_iter();
         let device = components.next().unwrap_or_default();
@@ -75,7 +75,7 @@ impl Interpreter<'_> {
         Ok(paths)
     }
 
-    /// The devices that fit; without a parenthesis in front, whole disks only.
+    /// The devices that match; without a leading parenthesis, only whole disks.
     fn devices(&self, pattern: &Component<'_>) -> Vec<String> {
         let of_disk = |disk: &usize| Device::OnDisk { disk: *disk, slots: Vec::new() };
         let volumes = self.volumes.all().iter();
@@ -89,16 +89,16 @@ impl Interpreter<'_> {
         names.into_iter().filter(|name| pattern.fits(name)).take(MOST).collect()
     }
 
-    /// The files of a folder that fit.
+    /// The files of a folder that match.
     fn files_of(&self, folder: &str, pattern: &Component<'_>, line: u32) -> Result<Vec<String>, Error> {
         let list = || {
             let file = self.spot(folder)?;
             let folder = self.node(self.volumes.get(file.volume)?, &file.path)?;
             let attr = folder.attr().ok().filter(|attr| attr.kind == FileType::Directory)?;
-            // All of it is read, and a name is more work than to look for one.
+            // The whole folder is read, and each name costs more than one lookup.
             let is_paid = self.budget.lookup_in(attr.size) && self.budget.lookup_in(attr.size);
             let entries = is_paid.then(|| folder.list().ok())??;
-            self.told(self.share.lookups.charge(entries.len()))?;
+            self.noted(self.share.lookups.charge(entries.len()))?;
             Some(entries)
         };
         let mut found = Vec::new();
@@ -116,11 +116,11 @@ impl Interpreter<'_> {
     }
 }
 
-/// What stands between two slashes.
+/// The part of a path between two slashes.
 #[derive(Default)]
 struct Component<'a> {
     text: &'a str,
-    /// Where wildcards stand in it.
+    /// Offsets of its wildcards.
     wildcards: Vec<usize>,
 }
 
@@ -130,7 +130,7 @@ fn components(argument: &Argument) -> Vec<Component<'_>> {
     let component = |text: &str| {
         let end = total([start, text.len()]);
         let inside = argument.wildcards.iter().filter(|at| (start..end).contains(*at));
-        // They stand behind the start.
+        // Never negative: the wildcards are after the start.
         let wildcards = inside.filter_map(|at| at.checked_sub(start)).collect();
         start = behind(end);
         wildcards
@@ -145,7 +145,7 @@ impl Component<'_> {
         self.wildcards.is_empty()
     }
 
-    /// Whether a name fits: each `*` takes as little as it can, and more where the rest does not fit.
+    /// Whether a name matches: each `*` takes as little as possible, and more if the rest does not match.
     fn fits(&self, name: &str) -> bool {
         let (pattern, name) = (self.text.as_bytes(), name.as_bytes());
         let is_star = |at: usize| pattern.get(at) == Some(&b'*') && self.wildcards.contains(&at);
@@ -154,7 +154,7 @@ impl Component<'_> {
             other => other == Some(byte),
         };
         let (mut at, mut taken) = (0usize, 0usize);
-        // The star that was met last: behind it in the pattern, and up to where it takes.
+        // The last star: the pattern position after it, and the end of the text that it takes.
         let mut star = None;
         while let Some(byte) = name.get(taken) {
             if is_star(at) {

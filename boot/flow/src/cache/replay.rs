@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! A registry that answers from its own record: who asks it is the same code that asks a real one, so that nothing that
-//! is verified there is left out here.
+//! A registry that answers from its recorded answers. The code that asks it is the code that asks a real registry, so
+//! that no verification is left out.
 //!
-//! It is a network with one server on it, which speaks as much HTTP as `http` does. Nothing is sent anywhere, and the
-//! clock stands still, unless all that is left to do is to wait.
+//! It is a network with one server, which speaks as much HTTP as `http` needs. Nothing is sent anywhere. The clock
+//! stands still, and advances only when nothing is left to do but wait.
 
 use alloc::{boxed::Box, format, string::String, sync::Arc, task::Wake, vec::Vec};
 use core::{
@@ -23,10 +23,10 @@ use crate::{Failure, Fetched, Order, remote::fetch_from, route::Route};
 /// A network on which every host is the registry of a record.
 pub struct Replay<'r> {
     record: &'r Record,
-    /// What stands before the paths of the record.
+    /// Prefix of the record's paths.
     base: String,
     now: Cell<Duration>,
-    /// The next moment that somebody waits for.
+    /// The earliest time that a future waits for.
     next: Cell<Option<Duration>>,
 }
 
@@ -37,14 +37,14 @@ impl<'r> Replay<'r> {
         Self { record, base, now: Cell::default(), next: Cell::default() }
     }
 
-    /// Fetches an artifact by the code that [`fetch`](crate::fetch) has for `D`, without a `D`; None if the record does
-    /// not answer.
+    /// Fetches an artifact with the code that [`fetch`](crate::fetch) has for `D`, without a `D`; None if the record
+    /// does not answer.
     pub fn fetch<D: Dial>(&self, order: &Order<'_>) -> Option<Result<Fetched, Failure>> {
         let client = oci::Client::new(http::Client::new(Route::<D>::Record(self)), Options::default());
         self.run(Box::pin(fetch_from(client, order)))
     }
 
-    /// Runs a future to its end; None if it waits for what never comes.
+    /// Runs a future to its end; None if it would wait for ever.
     fn run<F: Future>(&self, future: F) -> Option<F::Output> {
         let flag = Arc::new(Flag::default());
         let waker = Waker::from(Arc::clone(&flag));
@@ -61,7 +61,7 @@ impl<'r> Replay<'r> {
         }
     }
 
-    /// One host, inside of the zone.
+    /// One host, within the zone.
     pub fn services(name: &str) -> Vec<Service> {
         let target = name.split_once("._tcp.").map_or(name, |(_, zone)| zone).into();
         Vec::from([Service { priority: 0, weight: 0, port: 443, target }])
@@ -72,7 +72,7 @@ impl<'r> Replay<'r> {
         self.now.get()
     }
 
-    /// Waits until a time of its clock.
+    /// Waits until a time on its clock.
     pub async fn sleep(&self, until: Duration) {
         poll_fn(|_| {
             if self.now.get() >= until {
@@ -103,10 +103,10 @@ impl<'r> Replay<'r> {
 /// A connection to it. It never breaks.
 pub struct Connection<'r> {
     replay: &'r Replay<'r>,
-    /// Bytes of a request that is not complete yet. They are as many as our own client writes.
+    /// Bytes of a request that is not complete yet. No limit is needed: only our own client writes them.
     asked: Vec<u8>,
     answer: Vec<u8>,
-    /// Bytes of the answer that were read.
+    /// Bytes of the answer that were read so far.
     read: usize,
 }
 

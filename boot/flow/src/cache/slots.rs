@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The slots, as variable and volume have them.
+//! The slots, as the variable and the volume describe them.
 
 use alloc::{format, string::String, vec::Vec};
 
@@ -11,23 +11,23 @@ use crate::{Failure, Floor, Floors, Phase, Storage, codes, platform::Stored, rep
 
 /// The folder of the cache, on the volume that the program was started from.
 pub const CACHE_FOLDER: &str = "/EFI/cloud-boot/cache";
-/// The name of a record, without its counters. FAT has no cases, and some firmware shows capitals.
+/// The name of a record, without its counters. Compared without case: FAT ignores it, and some firmware shows capitals.
 const RECORD: &str = "record.cb";
-/// The name of a record that takes the place of another one, until it has.
+/// The temporary name of a record that is about to replace another one.
 pub const NEXT_RECORD: &str = "next.cb";
-/// Digits of a digest that messages show: as many as `Digest::short` has.
+/// Digits of a digest that messages show: as many as `Digest::short`.
 const DIGITS_SHOWN: usize = 12;
-/// Names of a folder that are looked at: an artifact has at most 64 parts.
+/// Most names of a folder that are read: an artifact has at most 64 parts.
 const MOST_NAMES: usize = 256;
-/// As many times as many are removed.
+/// A slot is emptied in at most so many passes of [`MOST_NAMES`].
 const MOST_PASSES: usize = 4;
 
 /// A slot that holds something.
 #[derive(Clone, Debug)]
 pub struct Slot {
-    /// What, as the variable says it.
+    /// What it holds, according to the variable.
     pub entry: Entry,
-    /// The name of its record, taken apart.
+    /// The parsed name of its record.
     pub name: Counted,
     /// The record's file.
     pub file: Stored,
@@ -36,14 +36,14 @@ pub struct Slot {
 /// Both slots.
 #[derive(Debug)]
 pub struct Slots {
-    /// What the variable says.
+    /// The content of the variable.
     pub entries: Vec<Entry>,
-    /// Those of them whose record is there, the newest one first.
+    /// Those whose record exists, the newest one first.
     pub kept: Vec<Slot>,
 }
 
 impl Slots {
-    /// What is there. What lies in slots that hold nothing is removed, if it can be.
+    /// Reads both slots. Removes files from slots that count as empty, if possible.
     ///
     /// # Errors
     /// There is no volume, or its folders cannot be listed.
@@ -62,7 +62,7 @@ impl Slots {
                 (Some((name, file)), None) => {
                     kept.push(Slot { entry: entry.clone(), name, file: file.clone() });
                 }
-                // Whoever wants a cache to be empty removes its folder.
+                // No files at all: somebody emptied the cache on purpose, which is no fault.
                 (None, _) if files.iter().all(|file| file.size.is_none()) => {}
                 (first, _) => {
                     let cause = if first.is_none() { "its record is missing" } else { "it has two records" };
@@ -86,7 +86,7 @@ impl Slots {
         Ok(Self { entries, kept })
     }
 
-    /// The slot for something new: never the one that holds the good image; of two others the one whose loss matters
+    /// The slot for a new image: never the one that holds the good image; of two others, the one whose loss matters
     /// less.
     pub fn spare(&self) -> Letter {
         let good = self.kept.iter().find(|slot| slot.is_good()).map(|slot| slot.entry.letter);
@@ -94,7 +94,7 @@ impl Slots {
         let worth = |letter: &Letter| match holder(*letter) {
             None => 0,
             Some(index) if self.kept.get(index).is_some_and(Slot::is_exhausted) => 1,
-            // The newest one stands first.
+            // The newest one is first.
             Some(0) => 3,
             Some(_) => 2,
         };
@@ -102,7 +102,7 @@ impl Slots {
         others.min_by_key(worth).unwrap_or(Letter::A)
     }
 
-    /// Bytes of the files of a slot. A volume that lies about them, up to saturation, costs a failed write at most.
+    /// Bytes of the files of a slot. A volume that reports wrong sizes, up to saturation, at worst makes a write fail.
     pub fn size(storage: &dyn Storage, letter: Letter) -> Result<u64, String> {
         let files = storage.list(letter.name(), MOST_NAMES)?;
         Ok(files.iter().filter_map(|file| file.size).fold(0, u64::saturating_add))
@@ -110,25 +110,26 @@ impl Slots {
 }
 
 impl Slot {
-    /// Whether it holds what this reference, in its usual form, led to.
+    /// Whether it holds the image of this reference, given in canonical form.
     pub fn holds(&self, reference: &str) -> bool {
         self.entry.reference == reference
     }
 
-    /// Whether the booted system has found it good.
+    /// Whether the booted system has marked it good.
     pub fn is_good(&self) -> bool {
         self.name.left.is_none()
     }
 
-    /// Whether it was tried as often as it may be, and is not good. The variable counts: a name that says so is anybody's.
+    /// Whether all its tries are used up and it is not good. The variable decides: the file's name can be changed by
+    /// the booted system.
     pub fn is_exhausted(&self) -> bool {
         !self.is_good() && self.entry.tries >= TRIES
     }
 
-    /// Its record, if it is the one that the variable names; or the one that was about to take its place.
+    /// Its record, if it has the digest in the variable; else the record that was about to replace it, if that has.
     ///
     /// # Errors
-    /// It is not, or cannot be read.
+    /// Neither has, or they cannot be read.
     pub fn record(&self, storage: &dyn Storage) -> Result<Record, Failure> {
         self.record_of(storage, &self.file).or_else(|failure| {
             let files = storage.list(self.entry.letter.name(), MOST_NAMES).unwrap_or_default();
@@ -156,10 +157,10 @@ impl Slot {
         Record::parse(&bytes).map_err(|cause| failed(&cause))
     }
 
-    /// Fills a place with a part, whose digest is still to be checked.
+    /// Reads a part into `place`; the caller checks its digest.
     ///
     /// # Errors
-    /// It cannot be read, or is shorter.
+    /// It cannot be read, or is too short.
     pub fn load(&self, storage: &dyn Storage, part: &Digest, place: &mut [u8]) -> Result<(), Failure> {
         let path = path(self.entry.letter, &part_name(part));
         let read = storage.read(&path, place).map_err(|cause| self.failed_part(part, &cause))?;
@@ -169,7 +170,7 @@ impl Slot {
         Err(self.failed_part(part, &format!("too short: {read} bytes")))
     }
 
-    /// Puts a part in the place of one that could not be used.
+    /// Replaces a part that could not be used.
     ///
     /// # Errors
     /// It cannot be written.
@@ -178,7 +179,7 @@ impl Slot {
         storage.write(&path, bytes).map_err(|cause| self.failed_part(part, &cause))
     }
 
-    /// A part that has another digest.
+    /// The failure of a part that has another digest.
     pub fn differs(&self, part: &Digest, found: &Digest) -> Failure {
         self.failed_part(part, &format!("digest is {}", start_of(found)))
     }
@@ -188,17 +189,17 @@ impl Slot {
         Failure::new(Phase::Obtain, object, codes::CACHE_FILES, &cause)
     }
 
-    /// A record, by its path.
+    /// The failure of a record, named by its path.
     fn failed(&self, path: &str, cause: &str) -> Failure {
         Failure::new(Phase::Obtain, format!("cache {path}"), codes::CACHE_FILES, &cause)
     }
 }
 
-/// What the variable says. One that somebody else has made is removed, and said, as is one that is malformed.
+/// The content of the variable. One that is malformed, or was not written by this loader, is removed with a warning.
 fn entries(floors: &dyn Floors, report: &Report<'_>) -> Vec<Entry> {
     let malformed = match floors.kept(CACHE_VARIABLE) {
         Floor::None => return Vec::new(),
-        Floor::Foreign => "not ours (runtime)",
+        Floor::Foreign => "has runtime attribute",
         Floor::Unreadable => "unreadable",
         Floor::Kept(bytes) => match variable::parse(&bytes) {
             Some(entries) => return entries,
@@ -211,7 +212,7 @@ fn entries(floors: &dyn Floors, report: &Report<'_>) -> Vec<Entry> {
     Vec::new()
 }
 
-/// Removes everything from a slot.
+/// Removes all files of a slot.
 pub fn clear(storage: &dyn Storage, letter: Letter) -> Result<(), String> {
     for _ in 0..MOST_PASSES {
         let files = storage.list(letter.name(), MOST_NAMES)?;
@@ -229,17 +230,17 @@ pub fn clear(storage: &dyn Storage, letter: Letter) -> Result<(), String> {
     Err(format!("slot {letter} has more than {} files", MOST_NAMES.saturating_mul(MOST_PASSES)))
 }
 
-/// A slot, for messages.
+/// The name of a slot in messages.
 pub fn object(letter: Letter) -> String {
     format!("cache {letter}")
 }
 
-/// What tells a digest apart: a line of 80 columns has no room for more beside the code.
+/// The first digits of a digest: a line of 80 columns has no room for more beside the code.
 fn start_of(digest: &Digest) -> &str {
     digest.hex().get(..DIGITS_SHOWN).unwrap_or_default()
 }
 
-/// A file of a slot, from the cache's folder on.
+/// The path of a slot's file, relative to the cache's folder.
 pub fn path(letter: Letter, name: &str) -> String {
     format!("{letter}/{name}")
 }

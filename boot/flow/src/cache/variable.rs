@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The variable of the cache: what each slot holds. The booted system can neither see nor set it, so that what it
-//! changes in the slots is noticed.
+//! The variable of the cache: what each slot holds. The booted system can neither read nor set it, so its changes to
+//! the slots are detected.
 //!
-//! A line for each slot that holds something, the newest one first: `a TRIES RECORD RESOLVED REFERENCE`, with how often it
-//! was tried, the digest of the slot's record, the one that the reference led to, and the reference as it was asked for.
+//! One line for each slot in use, the newest first: `a TRIES RECORD RESOLVED REFERENCE`: how often it was tried, the
+//! digest of the slot's record, the digest that the reference resolved to, and the reference as requested.
 
 use alloc::{
     format,
@@ -16,9 +16,9 @@ use oci::{Digest, Reference};
 
 /// The variable's name; the vendor is cloud-boot's.
 pub const CACHE_VARIABLE: &str = "CloudBootCache";
-/// As many tries as systemd gives.
+/// The number of tries that systemd uses, too.
 pub const TRIES: u8 = 3;
-/// The largest one that is read: two references of the longest kind.
+/// The largest variable that is read, in bytes: two references of the longest kind.
 const LARGEST: usize = 4 << 10;
 
 /// A slot: a folder of the cache.
@@ -52,14 +52,14 @@ impl fmt::Display for Letter {
 pub struct Entry {
     /// The slot.
     pub letter: Letter,
-    /// How often it was started without being good, at most [`TRIES`]. The name of its record says so, too, but whoever
-    /// writes to the volume chooses that.
+    /// How often it was started before it was marked good, at most [`TRIES`]. The name of its record shows it, too, but
+    /// whoever writes to the volume can change that.
     pub tries: u8,
     /// Digest of its record.
     pub record: Digest,
-    /// What the reference led to: an index, or a manifest.
+    /// What the reference resolved to: an index, or a manifest.
     pub resolved: Digest,
-    /// The reference that was asked for, in its usual form.
+    /// The reference that was requested, in canonical form.
     pub reference: String,
 }
 
@@ -85,7 +85,7 @@ fn entry(line: &str) -> Option<Entry> {
     is_usual.then(|| Entry { letter, tries, record, resolved, reference: reference.into() })
 }
 
-/// The variable that says this; empty if no slot holds anything.
+/// The variable's text; empty if no slot is in use.
 pub fn emit(entries: &[Entry]) -> String {
     let line = |Entry { letter, tries, record, resolved, reference }: &Entry| {
         format!("{letter} {tries} {record} {resolved} {reference}\n")
@@ -93,7 +93,7 @@ pub fn emit(entries: &[Entry]) -> String {
     entries.iter().map(line).collect()
 }
 
-/// Any bytes: what can be read is what would be written.
+/// Any bytes: what parses is what `emit` would write.
 pub fn fuzz(data: &[u8]) {
     if let Some(entries) = parse(data) {
         assert_eq!(emit(&entries).as_bytes(), data, "the variable has one form");

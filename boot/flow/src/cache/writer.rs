@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! Writing a slot: its parts while they are at hand, its record and the variable once everything has been verified.
+//! Writes a slot: its parts as they arrive, its record and the variable after verification.
 
 use alloc::{
     format,
@@ -15,18 +15,18 @@ use super::{
 };
 use crate::{Failure, Floors, Phase, Storage, codes, report::Bytes};
 
-/// The name of a new record, which has all its tries.
+/// The name of a new record, with all its tries.
 const NEW_RECORD: &str = "record+3.cb";
-/// Bytes that are left free on the volume, whose clusters and folders take some, too.
+/// Bytes left free on the volume: clusters and folders need some, too.
 const MARGIN: u64 = 1 << 20;
 
 /// A slot that is being written.
 #[derive(Debug)]
 pub struct Writer {
     letter: Letter,
-    /// What the other slot holds.
+    /// The entry of the other slot.
     others: Vec<Entry>,
-    /// Whether the slot held something until now, as the variable says.
+    /// Whether the variable says that this slot holds something.
     is_named: bool,
     reference: String,
     resolved: Digest,
@@ -36,7 +36,7 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Of what a reference led to. Nothing is changed yet.
+    /// A writer for an image. Nothing is changed yet.
     pub fn new(slots: &Slots, reference: &str, image: &Image) -> Self {
         let letter = slots.spare();
         let (own, others): (Vec<Entry>, Vec<Entry>) =
@@ -48,16 +48,17 @@ impl Writer {
             is_named: !own.is_empty(),
             reference: reference.into(),
             resolved: image.digest.clone(),
-            // A sum that saturates fits no volume, and is refused for that.
+            // A saturated sum fits on no volume, and is refused for that.
             bytes: sizes.fold(0, u64::saturating_add),
             is_cleared: false,
         }
     }
 
-    /// Writes a part. Before the first one, the variable forgets the slot, and the slot is cleared.
+    /// Writes a part. Before the first one, the slot is removed from the variable and emptied: the variable never names
+    /// files that are being replaced.
     ///
     /// # Errors
-    /// There is no room, or it cannot be written: the slot holds nothing then.
+    /// There is no room, or a write failed: the slot then counts as empty.
     pub fn save(
         &mut self,
         storage: &dyn Storage,
@@ -77,12 +78,12 @@ impl Writer {
     fn expect_room(&self, storage: &dyn Storage) -> Result<(), Failure> {
         let free = storage.free().and_then(|free| {
             let own = Slots::size(storage, self.letter)?;
-            // Saturates where a volume says that it has 2⁶⁴ bytes; it is written to until that fails.
+            // Saturates if a volume reports 2⁶⁴ bytes; then writing simply fails at some point.
             Ok(free.saturating_add(own))
         });
         let free = free.map_err(|cause| self.failed(&cause))?;
         let largest = u64::try_from(Record::LARGEST).unwrap_or(u64::MAX);
-        // If it saturates, it does not fit.
+        // A saturated sum does not fit.
         let wanted = self.bytes.saturating_add(largest).saturating_add(MARGIN);
         if wanted <= free {
             return Ok(());
@@ -101,7 +102,7 @@ impl Writer {
     /// The work that remains after verification.
     ///
     /// # Errors
-    /// The registry's answers are more than a record may have.
+    /// The registry's answers exceed the size of a record.
     pub fn finish(self, record: Option<Record>) -> Result<Keep, Failure> {
         let record = record.and_then(|record| record.emit());
         let record =
@@ -119,10 +120,10 @@ impl Writer {
     }
 }
 
-/// The work on a slot that remains before its image is started.
+/// The work on a slot that remains before its image starts.
 #[derive(Debug)]
 pub struct Keep {
-    /// All that the variable says then.
+    /// The new content of the variable.
     entries: Vec<Entry>,
     letter: Letter,
     /// The name of its record.
@@ -136,26 +137,26 @@ pub struct Keep {
 enum Work {
     /// Nothing.
     Nothing,
-    /// The record of a slot whose parts are written, and the bytes of those.
+    /// The record of a slot whose parts have been written, and the size of those.
     New(Vec<u8>, u64),
-    /// A record for the same image, in the place of the one that is there.
+    /// A new record for the same image, replacing the stored one.
     Renewed(Vec<u8>),
 }
 
-/// What was kept.
+/// An image that was cached.
 #[derive(Debug, Eq, PartialEq)]
 pub struct Kept {
     /// The slot.
     pub slot: &'static str,
-    /// What the reference led to.
+    /// What the reference resolved to.
     pub resolved: Digest,
     /// Bytes of its parts.
     pub bytes: u64,
 }
 
 impl Keep {
-    /// Of a slot that holds something already. A record that differs from its own takes the place of that: others may
-    /// have signed the image since.
+    /// For a slot that is in use. A record that differs from the stored one replaces it: the image may have new
+    /// signatures.
     pub fn of(slot: &Slot, slots: &Slots, record: Option<Record>) -> Self {
         let letter = slot.entry.letter;
         let mut entries = slots.entries.clone();
@@ -171,10 +172,10 @@ impl Keep {
         Self { entries, letter, name: slot.file.name.clone(), is_good: slot.is_good(), work }
     }
 
-    /// Writes the record, then the variable: what is new, if it is.
+    /// Writes the record, then the variable; returns what is newly cached.
     ///
     /// # Errors
-    /// Why the slot holds nothing, or what it held before.
+    /// A write failed: the slot is empty, or holds what it held before.
     pub fn commit(&mut self, storage: &dyn Storage, floors: &dyn Floors) -> Result<Option<Kept>, Failure> {
         let place = path(self.letter, &self.name);
         let (written, bytes) = match core::mem::replace(&mut self.work, Work::Nothing) {
@@ -194,7 +195,8 @@ impl Keep {
         }))
     }
 
-    /// Wherever power is cut, one of both records is whole and is the one that the variable names.
+    /// The order makes this safe against power cuts: at any moment one of the two records is complete and is the one
+    /// that the variable names.
     fn renew(
         &self,
         storage: &dyn Storage,
@@ -209,11 +211,12 @@ impl Keep {
         storage.remove(&next)
     }
 
-    /// Counts a try: the record's file then, from the cache's folder on; none where tries are not counted, since the
-    /// slot is a good one. The variable counts; the file's name says the same to who may find it good.
+    /// Counts a try; returns the record's new path, relative to the cache's folder, or none if the slot is good and its
+    /// tries are not counted. The variable is authoritative; the file's name tells the booted system, which may mark it
+    /// good.
     ///
     /// # Errors
-    /// The file, and why it still has its old name, or the variable, and why it says what it did.
+    /// The file or the variable that could not be changed, and why.
     pub fn count(
         &mut self,
         storage: &dyn Storage,
@@ -221,7 +224,7 @@ impl Keep {
     ) -> Result<Option<String>, (String, String)> {
         let own = self.entries.iter_mut().find(|entry| entry.letter == self.letter);
         let Some(entry) = own.filter(|_| !self.is_good) else { return Ok(None) };
-        // Neither can saturate: no more than all of them are used.
+        // Neither can saturate: at most all tries are used.
         entry.tries = entry.tries.saturating_add(1).min(TRIES);
         let next = format!("record+{}-{}.cb", TRIES.saturating_sub(entry.tries), entry.tries);
         if !self.name.eq_ignore_ascii_case(&next) {

@@ -451,7 +451,7 @@ fn an_epoch_that_was_raised_revokes_what_is_kept() {
     bed.push("new", 5);
     bed.starts("new", "cache keeps");
     bed.down();
-    bed.starts("new", "E-TRUST-EPOCH epoch 4 of \"\", and epoch 5 of it was started on this machine before");
+    bed.starts("new", "E-TRUST-EPOCH epoch 4 of \"\" is revoked: this machine has started epoch 5 of it");
     // What was revoked is not better than what has used up its tries.
     bed.up();
     bed.starts("new", "oci ");
@@ -478,7 +478,7 @@ fn of_two_epochs() -> (Bed, Pushed) {
     (bed, old)
 }
 
-const REVOKED: &str = "E-TRUST-EPOCH epoch 4 of \"\", and epoch 5 of it was started on this machine before";
+const REVOKED: &str = "E-TRUST-EPOCH epoch 4 of \"\" is revoked: this machine has started epoch 5 of it";
 
 #[test]
 fn who_keeps_a_newer_epoch_from_becoming_good_does_not_bring_the_older_one_back() {
@@ -600,7 +600,7 @@ fn a_variable_of_somebody_else_is_removed() {
     let value = bed.machine.variable_bytes(CACHE_VARIABLE).unwrap();
     bed.machine.forge(CACHE_VARIABLE, &value);
     bed.down();
-    bed.starts("nothing", "E-CACHE-VARIABLE not ours (runtime): removed");
+    bed.starts("nothing", "E-CACHE-VARIABLE has runtime attribute: removed");
     assert_eq!((bed.variable(), bed.machine.files().paths().len()), (String::new(), 0));
     bed.up();
     bed.starts("two", "cache keeps");
@@ -642,7 +642,7 @@ fn without_keys_the_digest_or_the_variable_vouches() {
 fn an_unsigned_image_that_is_only_warned_of_is_not_kept() {
     let bed = Bed::with("cloudboot.cosign=warn", true);
     bed.machine.with_registry(|registry| drop(registry.push(TAG, "unsigned", 0, &[])));
-    bed.starts("unsigned", "cloudboot.cosign=warn, going on");
+    bed.starts("unsigned", "going on because of cloudboot.cosign=warn");
     assert!(bed.machine.files().paths().is_empty());
 }
 

@@ -3,7 +3,7 @@
 
 use std::{format, string::String, vec, vec::Vec};
 
-use image::initrd::Around;
+use image::initrd::Wrapper;
 
 use super::{
     Scenario, check,
@@ -83,7 +83,7 @@ fn what_is_refused() {
 fn a_file_that_grub_puts_into_an_archive() {
     let script = "menuentry a { linux /a root=a; initrd newc:etc/x:/five /initrd; }\n";
     let disk = hidden(&["a"]).without("/grub/grub.cfg").file("/grub/grub.cfg", script);
-    let around = Around::new("etc/x", 5).unwrap();
+    let wrapper = Wrapper::new("etc/x", 5).unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     check(vec![Scenario(
         "with its folder, and what is no archive yet beside it",
@@ -96,7 +96,7 @@ fn a_file_that_grub_puts_into_an_archive() {
             "obtain /initrd (6 bytes)",
             "start \"a\": root=a",
         ],
-        End::Started(format!("a: root=a with {}12345{}initrd", text(&around.before), text(&around.behind))),
+        End::Started(format!("a: root=a with {}12345{}initrd", text(&wrapper.before), text(&wrapper.behind))),
     )]);
 }
 

@@ -109,7 +109,7 @@ fn a_document_that_cannot_be_read_is_said() {
     let (line, end) = first(&with(seed(Tool::MkfsVfat, "cidata", NOCLOUD, "{}")));
     assert_eq!(
         (line.as_str(), end),
-        ("metadata hd1 /cloudboot.json, which says nothing for us", started("a"))
+        ("metadata hd1 /cloudboot.json, nothing in it for cloud-boot", started("a"))
     );
 }
 
@@ -141,8 +141,8 @@ fn a_volume_is_trusted_no_more_than_the_network() {
 
 const FILE: &str =
     "oci://host.example/linux:1@sha256:0000000000000000000000000000000000000000000000000000000000000000";
-const PLAIN: &str = "configure: E-CONFIG-PLAIN cloudboot.image (DHCP): not authenticated, whoever answered on this \
-                     network may have written it";
+const PLAIN: &str = "configure: E-CONFIG-PLAIN cloudboot.image (DHCP): not authenticated: anyone on this network \
+                     may have sent it";
 const FETCHED: &str = "oci host.example/linux:1 -> sha256:000000000000 (1.5 KiB, 0.00 s, 0.0 MB/s)";
 
 fn machine(settings: &str) -> Machine {
@@ -200,8 +200,8 @@ fn elsewhere_a_disk_starts_as_ever() {
 fn whoever_keeps_the_metadata_away_chooses_no_disk_where_a_key_is_built_in() {
     let url = "cloudboot.metadata.url=http://cloud.example/ cloudboot.menu=hidden";
     const MISSING: &str = "warning: network metadata: E-HANDOVER-LOAD no answer; going on without it";
-    const HELD: &str = "failed: choose metadata: E-TRUST-METADATA it could have named an image, and a signature key is built in: \
-                no disk starts unattended without cloudboot.local=1; returning to the firmware";
+    const HELD: &str = "failed: choose metadata: E-TRUST-METADATA not available, and it may name the image: with a signature key \
+                built in, disks start in its place only with cloudboot.local=1; returning to the firmware";
     let with = |more: &str| Machine::new(&[hidden(&["a"])]).settings(&format!("{url} {more}"));
     const ONE: &str = "discover 1 disk, 1 volume, 1 entry";
     check(

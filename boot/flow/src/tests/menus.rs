@@ -195,7 +195,7 @@ fn entries_that_ask_for_a_password() {
             &[
                 TWO,
                 LOCKED,
-                "failed: choose a asks: E-CHOOSE-PASSWORD asks for a password, and starts only from the menu; \
+                "failed: choose a asks: E-CHOOSE-PASSWORD asks for a password, so it starts only from the menu; \
                  returning to the firmware",
             ],
             End::Ended(Ended::NothingFound),
@@ -219,8 +219,8 @@ fn entries_that_ask_for_a_password() {
                 TWO,
                 LOCKED,
                 "[menu at a asks]",
-                "[menu at a asks: The user or the password is wrong.]",
-                "[menu at a asks: The user or the password is wrong.]",
+                "[menu at a asks: Wrong user or password.]",
+                "[menu at a asks: Wrong user or password.]",
                 "BOOTS hd0 a asks",
             ],
             started("a asks"),
@@ -237,7 +237,7 @@ fn entries_that_ask_for_a_password() {
             &[
                 ONE,
                 LOCKED,
-                "failed: choose a asks: E-CHOOSE-PASSWORD asks for a password, and starts only from the menu; \
+                "failed: choose a asks: E-CHOOSE-PASSWORD asks for a password, so it starts only from the menu; \
                  returning to the firmware",
             ],
             End::Ended(Ended::NothingFound),
@@ -248,7 +248,7 @@ fn entries_that_ask_for_a_password() {
             &[
                 ONE,
                 LOCKED,
-                "failed: choose a asks: E-CHOOSE-PASSWORD asks for a password, and starts only from the menu; \
+                "failed: choose a asks: E-CHOOSE-PASSWORD asks for a password, so it starts only from the menu; \
                  returning to the firmware",
             ],
             End::Ended(Ended::NothingFound),

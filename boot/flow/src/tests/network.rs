@@ -91,8 +91,8 @@ fn what_nothing_vouches_for_is_not_fetched() {
             &[
                 NONE,
                 CHOOSE,
-                "failed: verify host.example/linux:1: E-TRUST-KEY cloudboot.cosign=enforce, and no signature key is \
-                 built in; leave it out and pin the reference (@sha256:...); returning to the firmware",
+                "failed: verify host.example/linux:1: E-TRUST-KEY cloudboot.cosign=enforce, but no signature key is \
+                 built in; remove it and pin the reference (@sha256:...); returning to the firmware",
             ],
             End::Ended(Ended::AllFailed),
         ),
@@ -207,12 +207,13 @@ fn a_cut_cable_does_not_choose_the_disk() {
     ]);
 }
 
-const PLANNED: &str = "failed: choose host.example/plan:1: E-CHOOSE-PLAN cloudboot.plan says what starts, and this version \
-    fetches no plans: no disk starts unattended without cloudboot.local=1; returning to the firmware";
+const PLANNED: &str = "failed: choose host.example/plan:1: E-CHOOSE-PLAN this version does not fetch plans, and disks start in \
+    its place only with cloudboot.local=1; returning to the firmware";
 
 const NO_PLANS: [&str; 2] = [
-    "warning: choose host.example/plan:1: E-CHOOSE-PLAN this version fetches no plans; disks start",
-    "warning: choose host.example/plan:1: E-CHOOSE-PLAN this version fetches no plans; cloudboot.image says what starts",
+    "warning: choose host.example/plan:1: E-CHOOSE-PLAN this version does not fetch plans; disks start instead",
+    "warning: choose host.example/plan:1: E-CHOOSE-PLAN this version does not fetch plans; cloudboot.image starts \
+     instead",
 ];
 
 #[test]
@@ -274,8 +275,8 @@ fn who_attacks_a_plan_gets_no_disk() {
     let plan = "cloudboot.plan=oci://host.example/plan:1";
     // The booted system asks for its own entry.
     let (lines, end) = machine(plan).variable("LoaderEntryOneShot", "a").boot();
-    let said = "warning: choose LoaderEntryOneShot: E-CHOOSE-ID a is an entry of a disk, and cloudboot.plan is set; \
-                taking the usual default";
+    let said = "warning: choose LoaderEntryOneShot: E-CHOOSE-ID a is an entry of a disk, but cloudboot.plan is set; \
+                using the usual default";
     assert_eq!((lines[1].as_str(), lines[2].as_str()), (said, PLANNED), "{lines:?}");
     assert_eq!(end, End::Ended(Ended::NothingFound));
     // The metadata names a plan where a key is built in: the key would decide what it leads to.
@@ -312,8 +313,8 @@ fn the_booted_system_is_told() {
 fn what_the_booted_system_wants_once_is_no_way_around() {
     let machine = Machine::new(&[hidden(&["a"])]).settings(&pinned("")).network(&[Answer::Linux]);
     let (lines, end) = machine.variable("LoaderEntryOneShot", "a").boot();
-    let said = "warning: choose LoaderEntryOneShot: E-CHOOSE-ID a is an entry of a disk, and cloudboot.image is set; \
-                taking the usual default";
+    let said = "warning: choose LoaderEntryOneShot: E-CHOOSE-ID a is an entry of a disk, but cloudboot.image is set; \
+                using the usual default";
     assert_eq!((lines[1].as_str(), end), (said, booted()), "{lines:?}");
     let default = Machine::new(&[]).settings(&pinned("")).variable("LoaderEntryDefault", "cloudboot-image");
     let (lines, end) = default.network(&[Answer::Linux]).boot();
@@ -371,8 +372,8 @@ fn an_entry_may_name_an_image_of_the_network() {
                 ONE,
                 CHOSEN,
                 "failed: verify https://host.example/linux.efi: E-TRUST-URL nothing checks its signature: Secure Boot is \
-                 off, and a signature key does not vouch for files; switch it on, or set cloudboot.cosign=off; \
-                 returning to the firmware",
+                 off, and signature keys do not cover files of a web server; switch Secure Boot on, or set \
+                 cloudboot.cosign=off; returning to the firmware",
             ],
             End::Ended(Ended::AllFailed),
         ),
@@ -382,8 +383,8 @@ fn an_entry_may_name_an_image_of_the_network() {
             &[
                 ONE,
                 CHOSEN,
-                "failed: verify http://host.example/linux.efi: E-TRUST-URL an image is fetched by https only; returning \
-                 to the firmware",
+                "failed: verify http://host.example/linux.efi: E-TRUST-URL images of web servers are fetched over https \
+                 only; returning to the firmware",
             ],
             End::Ended(Ended::AllFailed),
         ),

@@ -105,7 +105,7 @@ fn as_the_booted_system_wants() {
                 THREE,
                 GONE,
                 THREE,
-                "warning: choose LoaderEntryOneShot: E-CHOOSE-ID no entry has the identifier gone-6.1; taking the \
+                "warning: choose LoaderEntryOneShot: E-CHOOSE-ID no entry has the identifier gone-6.1; using the \
                  usual default",
                 "BOOTS hd0 a",
             ],
@@ -120,7 +120,7 @@ fn as_the_booted_system_wants() {
                 ONE,
                 GONE,
                 ONE,
-                "warning: choose LoaderEntryDefault: E-CHOOSE-ID no entry has the identifier gone-6.1; taking the \
+                "warning: choose LoaderEntryDefault: E-CHOOSE-ID no entry has the identifier gone-6.1; using the \
                  usual default",
                 "BROKEN hd0 a: retry 1 of 1",
                 ONE,
@@ -191,7 +191,7 @@ fn the_firmware_s_setup() {
             &[
                 THREE,
                 "warning: choose LoaderEntryOneShot: E-CHOOSE-ID no entry has the identifier \
-                 auto-reboot-to-firmware-setup; taking the usual default",
+                 auto-reboot-to-firmware-setup; using the usual default",
                 "BOOTS hd0 a",
             ],
             started("a"),
@@ -201,7 +201,7 @@ fn the_firmware_s_setup() {
             abc().variable("LoaderEntryDefault", setup),
             &[
                 THREE,
-                "warning: choose LoaderEntryDefault: E-CHOOSE-ID the machine's setup cannot be the default; taking \
+                "warning: choose LoaderEntryDefault: E-CHOOSE-ID the machine's setup cannot be the default; using \
                  the usual default",
                 "BOOTS hd0 a",
             ],
@@ -369,7 +369,7 @@ fn what_is_asked_for_may_be_on_a_disk_without_driver() {
             stick().variable("LoaderEntryOneShot", "a").variable("LoaderEntryDefault", "b"),
             &[
                 ONE,
-                "warning: choose LoaderEntryDefault: E-CHOOSE-ID no entry has the identifier b; taking the usual \
+                "warning: choose LoaderEntryDefault: E-CHOOSE-ID no entry has the identifier b; using the usual \
                  default",
                 "BOOTS hd0 a",
             ],

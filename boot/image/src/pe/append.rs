@@ -13,28 +13,28 @@ use super::{
 /// `IMAGE_SCN_CNT_INITIALIZED_DATA | IMAGE_SCN_MEM_READ`.
 const READ_ONLY_DATA: u32 = 0x4000_0040;
 
-/// Why sections are not added.
+/// Why sections cannot be added.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum Error {
-    /// The file is no EFI application.
+    /// The file is not an EFI application.
     #[error(transparent)]
     Image(#[from] crate::Error),
     /// A signature covers the file as it is.
-    #[error("it is signed; take the unsigned one, and sign what comes out")]
+    #[error("it is signed; use the unsigned file, and sign the result")]
     Signed,
-    /// There is a section of this name.
-    #[error("it has a section {0} already")]
+    /// The file already has a section of this name.
+    #[error("it already has a section {0}")]
     Exists(String),
     /// A section's name is too long.
     #[error("{0} has more than 8 bytes")]
     Name(String),
-    /// The headers have no room, or the file would be larger than its fields can say.
+    /// The headers have no room, or a size would exceed its field.
     #[error("there is no room for another section")]
     NoRoom,
 }
 
-/// The file with these sections behind its own: names of up to eight bytes and their data, loaded read-only. What
-/// stands behind its sections stays between them and the new ones. `CheckSum` becomes 0: firmware does not look at it.
+/// The file with these sections appended: names of up to eight bytes and their data, loaded read-only. Data after the
+/// existing sections stays before the new ones. `CheckSum` becomes 0: firmware does not check it.
 ///
 /// Spec: Microsoft PE Format, "Section Table".
 ///
@@ -59,7 +59,7 @@ pub fn with_sections(file: &[u8], sections: &[(&str, &[u8])]) -> Result<Vec<u8>,
     Ok(out)
 }
 
-/// The file with one more section; none where a field cannot say it.
+/// The file with one more section; none if a value does not fit into its field.
 fn append(file: &[u8], headers: &Headers<'_>, name: &str, data: &[u8]) -> Option<Vec<u8>> {
     let optional = &headers.nt.optional_header;
     let file_alignment = usize::try_from(optional.file_alignment.get()).ok()?;

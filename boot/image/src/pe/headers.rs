@@ -17,7 +17,7 @@ const EFI_APPLICATION: u16 = 10;
 const PE32: u16 = 0x10b;
 /// `IMAGE_NT_OPTIONAL_HDR64_MAGIC`.
 const PE32_PLUS: u16 = 0x20b;
-/// Some times more than the largest unified kernel images have; the format would allow 65535.
+/// Several times more than the largest unified kernel images have; the format would allow 65535.
 const SECTIONS_LIMIT: u16 = 1024;
 
 /// The headers of an EFI application.
@@ -46,12 +46,12 @@ struct Security {
 
 impl<'a> Headers<'a> {
     /// Reads the headers in the first bytes of a file of `length` bytes, all of it or at least
-    /// [`HEAD_SIZE`](super::HEAD_SIZE), and checks that the file is long enough for what they promise.
+    /// [`HEAD_SIZE`](super::HEAD_SIZE), and checks that the file is long enough for everything they refer to.
     ///
     /// # Errors
-    /// [`Error::Truncated`] when the file ends too early, naming the header or section; [`Error::Corrupt`]
-    /// when a field is wrong; [`Error::Unsupported`] for 32-bit programs and for others than EFI
-    /// applications; [`Error::Limit`] when the headers go on behind `head`.
+    /// [`Error::Truncated`] when the file ends too early, naming the header or section; [`Error::Corrupt`] when a field
+    /// is wrong; [`Error::Unsupported`] for 32-bit programs and for others than EFI applications; [`Error::Limit`] when
+    /// the headers extend beyond `head`.
     pub fn parse(head: &'a [u8], length: u64) -> Result<Self, Error> {
         let head = Head { bytes: head, length };
         let dos: &ImageDosHeader = head.read(0, "IMAGE_DOS_HEADER")?;
@@ -86,12 +86,12 @@ impl<'a> Headers<'a> {
         Ok(Self { security, ..this })
     }
 
-    /// The kind of processor that the program is for.
+    /// The machine type that the program is for.
     pub fn machine(&self) -> Machine {
         Machine(self.nt.machine.get())
     }
 
-    /// Checks that the program is for this kind of processor.
+    /// Checks that the program is for this architecture.
     ///
     /// # Errors
     /// [`Error::Machine`] otherwise.
@@ -132,7 +132,7 @@ impl<'a> Headers<'a> {
         places.zip(self.sections()).map(|(place, section)| (place, section.raw()))
     }
 
-    /// Length in bytes of all headers, with what fills the file up behind them.
+    /// Length in bytes of all headers, with the padding behind them.
     pub(crate) fn size_of_headers(&self) -> u64 {
         self.nt.optional_header.size_of_headers.get().into()
     }
@@ -147,7 +147,7 @@ impl<'a> Headers<'a> {
         self.security.as_ref().map(|s| s.at)
     }
 
-    /// Checks a section, whose header stands at byte `at`, as EDK II does before it loads the file.
+    /// Checks a section, whose header is at byte `at`, as EDK II does before it loads the file.
     fn check_section(&self, header: &ImageSectionHeader, at: u64, head: &Head<'_>) -> Result<(), Error> {
         let refuse =
             |fault, field, place, found: u32| Err(corrupt(fault, field, within(at, place), found.into()));
@@ -230,7 +230,7 @@ impl<'a> Head<'a> {
         Ok(())
     }
 
-    /// A range of the file that is to be in the first bytes.
+    /// A range of the file, which must be within the first bytes.
     fn bytes(&self, range: Range<u64>, structure: &'static str) -> Result<&'a [u8], Error> {
         self.holds(range.end, || structure.into())?;
         let size = range.end;
@@ -278,7 +278,7 @@ fn corrupt(fault: Fault, structure: &'static str, offset: u64, found: u64) -> Er
     Error::Corrupt(Corrupt { format: Format::Pe, fault, structure, origin: Origin::Start, offset, found })
 }
 
-/// Refuses what is not a 64-bit EFI application.
+/// Refuses anything but a 64-bit EFI application.
 fn check_kind(nt: &ImageNtHeaders64, at: u64) -> Result<(), Error> {
     if nt.signature != *b"PE\0\0" {
         let found = u32::from_le_bytes(nt.signature).into();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! The structures of a PE32+ file, with the names of `winnt.h` in Rust's spelling, and where they stand.
+//! The structures of a PE32+ file, with the names of `winnt.h` in Rust's spelling, and their offsets.
 
 use core::mem::offset_of;
 

@@ -14,12 +14,12 @@ use miniz_oxide::inflate::{
 use super::{Output, output::Expected};
 use crate::{Corrupt, Error, Fault, Format, Origin, Unsupported, pe::wide};
 
-/// The checksum of gzip. Whoever writes one needs it, too, and a program needs its table once.
+/// The checksum of gzip. Exported for writers of gzip, so that a program contains its table only once.
 pub static CRC32: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISO_HDLC);
 
-/// Bytes of the header before what is optional.
+/// Bytes of the header before its optional fields.
 const HEADER: usize = 10;
-/// Where its flags stand.
+/// Offset of its flags.
 const FLG: usize = 3;
 /// The flags of the header.
 const FHCRC: u8 = 2;
@@ -28,17 +28,17 @@ const FNAME: u8 = 8;
 const FCOMMENT: u8 = 16;
 const RESERVED: u8 = 0xe0;
 
-/// Deflate never makes data shorter than by this factor.
+/// Deflate never compresses by more than this factor.
 const RATIO: u64 = 1032;
 
 /// Bytes of the trailer: CRC32 and ISIZE.
 const TRAILER: usize = 8;
 const ISIZE: usize = 4;
 
-/// The content of the only member. Zeros may stand behind it, as files are filled up with.
+/// The content of the only member. Zero padding may follow it.
 pub fn unpack(file: &[u8], mut output: Output) -> Result<Vec<u8>, Error> {
     let start = header(file)?;
-    // ISIZE, if nothing stands behind the trailer.
+    // ISIZE, if nothing follows the trailer.
     if let Some(size) = file.last_chunk::<4>() {
         let size = u64::from(u32::from_le_bytes(*size));
         output.expect(Expected { size: Some(size), data: file.len(), ratio: RATIO })?;
@@ -82,7 +82,7 @@ fn corrupt(fault: Fault, structure: &'static str, offset: usize, found: u32) -> 
 
 /// A part of the file.
 fn field<'a>(file: &'a [u8], at: usize, size: usize, structure: &'static str) -> Result<&'a [u8], Error> {
-    // What saturates is past the end of every file.
+    // A saturated value is past the end of every file.
     let end = at.saturating_add(size);
     file.get(at..end).ok_or(Error::Truncated {
         format: Format::Gzip,
@@ -130,9 +130,9 @@ fn u16_at(file: &[u8], at: usize, structure: &'static str) -> Result<u16, Error>
     Ok(bytes.first_chunk::<2>().map_or(0, |b| u16::from_le_bytes(*b)))
 }
 
-/// Inflates the data from `start` on; yields where it ends.
+/// Inflates the data from `start` on; returns where it ends.
 fn inflate(file: &[u8], start: usize, output: &mut Output) -> Result<usize, Error> {
-    // Too large for the stack that firmware gives.
+    // Too large for the firmware's stack.
     let mut state = Box::<DecompressorOxide>::default();
     let mut at = start;
     loop {

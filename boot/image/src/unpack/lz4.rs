@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! LZ4: frames behind one another, and the legacy frames of `lz4 -l`.
+//! LZ4: concatenated frames, and the legacy frames of `lz4 -l`.
 //!
 //! Spec: LZ4 Frame Format Description, version 1.6.4.
 
@@ -17,11 +17,11 @@ pub const LEGACY_MAGIC: [u8; 4] = 0x184c_2102u32.to_le_bytes();
 /// Magic numbers of frames to be skipped: any value in the lowest four bits.
 const SKIPPABLE: u32 = 0x184d_2a50;
 
-/// Content of a block of a legacy frame, but of the last one.
+/// Content of each block of a legacy frame except the last, in bytes.
 const LEGACY_BLOCK: usize = 8 << 20;
-/// So far back a block can refer.
+/// How far back a block can refer, in bytes.
 const WINDOW: usize = 64 << 10;
-/// A sequence is a byte of length for 255 bytes at best.
+/// At best one byte of length stands for 255 bytes of content.
 const RATIO: u64 = 255;
 
 /// The part of a file that has not been read.
@@ -41,7 +41,7 @@ impl<'a> Input<'a> {
 
     /// The next bytes.
     fn take(&mut self, size: usize, structure: &'static str) -> Result<&'a [u8], Error> {
-        // What saturates is past the end of every file.
+        // A saturated value is past the end of every file.
         let end = self.at.saturating_add(size);
         let bytes = self.file.get(self.at..end).ok_or(Error::Truncated {
             format: Format::Lz4,
@@ -68,7 +68,7 @@ impl<'a> Input<'a> {
         })
     }
 
-    /// Compares a checksum that stands here with that of `data`.
+    /// Compares the checksum at the current position with that of `data`.
     fn check(&mut self, structure: &'static str, data: &[u8]) -> Result<(), Error> {
         let (stored, computed) = (self.u32(structure)?, xxh32(data));
         if stored == computed {
@@ -78,7 +78,7 @@ impl<'a> Input<'a> {
     }
 }
 
-/// What the descriptor of a frame says.
+/// The descriptor of a frame.
 struct Descriptor {
     block_checksums: bool,
     content_checksum: bool,
@@ -88,7 +88,7 @@ struct Descriptor {
     content_size: Option<u64>,
 }
 
-/// The content of all frames. Zeros may stand behind them, as files are filled up with.
+/// The content of all frames. Zero padding may follow them.
 pub fn unpack(file: &[u8], mut output: Output) -> Result<Vec<u8>, Error> {
     let mut input = Input { file, at: 0 };
     loop {
@@ -112,7 +112,7 @@ fn frame(input: &mut Input<'_>, output: &mut Output) -> Result<(), Error> {
     let descriptor = descriptor(input)?;
     let start = output.length();
     if let Some(size) = descriptor.content_size {
-        // What saturates is above any limit.
+        // A saturated value is above any limit.
         let total = wide(start).saturating_add(size);
         if total > output.limit() {
             return Err(Error::Limit { format: Format::Lz4, size: total, limit: output.limit() });
@@ -223,14 +223,13 @@ fn decompress(
     }
 }
 
-/// The content of a legacy frame, which has no checksums and no end but that of the file. Zeros may stand
-/// behind it.
+/// The content of a legacy frame, which has no checksums and ends only with the file. Zero padding may follow it.
 pub fn unpack_legacy(file: &[u8], size: Option<u64>, mut output: Output) -> Result<Vec<u8>, Error> {
     output.expect(Expected { size, data: file.len(), ratio: RATIO })?;
     let mut input = Input { file, at: LEGACY_MAGIC.len() };
     while input.rest().iter().any(|b| *b != 0) {
         let size = input.u32("block size")?;
-        // Frames can stand behind one another; the number is larger than any block.
+        // Another frame may follow: its magic number is larger than any block size.
         if size.to_le_bytes() == LEGACY_MAGIC {
             continue;
         }

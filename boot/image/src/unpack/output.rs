@@ -8,7 +8,7 @@ use crate::{Error, Format, pe::wide};
 /// The least that the buffer grows by, in bytes.
 const STEP: usize = 1 << 20;
 
-/// A buffer that grows up to a limit, and whose content other content may refer back to.
+/// A buffer that grows up to a limit, and whose content later content may refer back to.
 pub struct Output {
     format: Format,
     limit: u64,
@@ -19,7 +19,7 @@ pub struct Output {
 
 /// What is known of content before it is unpacked.
 pub struct Expected {
-    /// Its length in bytes, as someone says.
+    /// Its claimed length in bytes.
     pub size: Option<u64>,
     /// Length in bytes of the compressed data.
     pub data: usize,
@@ -48,17 +48,17 @@ impl Output {
         self.bytes.get(..self.length).unwrap_or_default()
     }
 
-    /// Takes memory for what someone says of the content, but not for more than the data can hold.
+    /// Reserves memory for the claimed length, but not for more than the data can hold.
     ///
     /// # Errors
     /// [`Error::NoMemory`].
     pub fn expect(&mut self, expected: Expected) -> Result<(), Error> {
-        // What saturates is above any limit.
+        // A saturated value is above any limit.
         let most = wide(expected.data).saturating_mul(expected.ratio);
         self.reserve(expected.size.unwrap_or_default().min(most).min(self.limit))
     }
 
-    /// Takes memory for `more` bytes behind the content, or for as many as the limit allows: so many.
+    /// Reserves memory for `more` bytes behind the content, or for as many as the limit allows; returns how many.
     ///
     /// # Errors
     /// [`Error::NoMemory`].
@@ -70,7 +70,7 @@ impl Output {
         Ok(more)
     }
 
-    /// Takes memory for content of `size` bytes in all, once.
+    /// Reserves memory for content of `size` bytes in all.
     ///
     /// # Errors
     /// [`Error::Limit`] when that is more than is allowed.
@@ -89,13 +89,12 @@ impl Output {
         Ok(())
     }
 
-    /// Takes memory for `more` bytes behind the content, and for more than that if the limit allows: what
-    /// follows is likely to be as long as what there is.
+    /// Reserves memory for `more` bytes behind the content, doubling the buffer if the limit allows.
     ///
     /// # Errors
     /// [`Error::Limit`] when not even `more` bytes are allowed.
     pub fn grow(&mut self, more: usize) -> Result<(), Error> {
-        // What saturates is above any limit.
+        // A saturated value is above any limit.
         let needed = wide(self.length).saturating_add(wide(more));
         if needed <= wide(self.bytes.len()) {
             return Ok(());
@@ -117,7 +116,7 @@ impl Output {
         }
     }
 
-    /// Says that `written` bytes more are content.
+    /// Counts `written` more bytes as content.
     pub fn advance(&mut self, written: usize) {
         // Cannot saturate: both are in memory.
         self.length = self.length.saturating_add(written).min(self.bytes.len());
@@ -136,7 +135,7 @@ impl Output {
         Ok(())
     }
 
-    /// The content, without what was taken too much.
+    /// The content, without unused memory.
     pub fn finish(mut self) -> Vec<u8> {
         self.bytes.truncate(self.length);
         self.bytes

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! xz: streams behind one another, their blocks checked by the checks that they have.
+//! xz: concatenated streams, whose blocks are verified by their own checks.
 //!
 //! Spec: The .xz File Format, version 1.2.1.
 
@@ -17,15 +17,15 @@ const MEMORY_LIMIT_KIB: u32 = (128 << 10) + 256;
 /// A chunk of LZMA2 that repeats one byte: 2 MiB of content from about 300 bytes.
 const RATIO: u64 = 8192;
 
-/// The content of all streams. Zeros may stand behind them, as the format says.
+/// The content of all streams. Zero padding may follow them, as the format allows.
 pub fn unpack(file: &[u8], size: Option<u64>, mut output: Output) -> Result<Vec<u8>, Error> {
     output.expect(Expected { size, data: file.len(), ratio: RATIO })?;
-    // Too large for the stack that firmware gives.
+    // Too large for the firmware's stack.
     let mut stream = Box::new(XzStream::new_mem_limit(true, MEMORY_LIMIT_KIB));
     let mut rest = file;
     loop {
-        // Where there is no room, a byte of its own shows whether there is more: the limit may be reached,
-        // and the stream's end still to be read, which the decoder does only when it is given room.
+        // With no room left, a separate byte shows whether there is more content: the decoder reads the stream's end
+        // only if it is given room, even when the content is exactly at the limit.
         let mut byte = [0];
         let free = output.split().1;
         let full = free.is_empty();
@@ -43,12 +43,12 @@ pub fn unpack(file: &[u8], size: Option<u64>, mut output: Output) -> Result<Vec<
             return Ok(output.finish());
         }
         if step.bytes_consumed == 0 && step.bytes_produced == 0 {
-            return Err(data("no end".into()));
+            return Err(data("the stream does not end".into()));
         }
     }
 }
 
-/// The decoder's words for an error.
+/// The decoder's message for an error.
 fn cause(error: &lzma_rust2::Error) -> &'static str {
     use lzma_rust2::Error;
     match error {

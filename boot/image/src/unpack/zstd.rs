@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-//! zstd: frames behind one another, checked by their checksums where they have them.
+//! zstd: concatenated frames, verified by their checksums if they have any.
 //!
 //! Spec: RFC 8878.
 
@@ -21,7 +21,7 @@ const WINDOW_LIMIT: u64 = 128 << 20;
 /// A block that repeats one byte: 128 KiB of content from four bytes.
 const RATIO: u64 = 32768;
 
-/// The content of all frames. Zeros may stand behind them, as files are filled up with.
+/// The content of all frames. Zero padding may follow them.
 pub fn unpack(file: &[u8], size: Option<u64>, mut output: Output) -> Result<Vec<u8>, Error> {
     output.expect(Expected { size, data: file.len(), ratio: RATIO })?;
     let mut rest = file;
@@ -33,7 +33,7 @@ pub fn unpack(file: &[u8], size: Option<u64>, mut output: Output) -> Result<Vec<
     }
 }
 
-/// How far the decoder is.
+/// The decoder's offset in the file.
 fn offset(file: &[u8], rest: &[u8]) -> u64 {
     // Cannot saturate: `rest` is the end of the file.
     wide(file.len().saturating_sub(rest.len()))
@@ -42,7 +42,7 @@ fn offset(file: &[u8], rest: &[u8]) -> u64 {
 /// Appends the content of the frame at the start of `rest`, and moves `rest` behind it.
 fn frame(file: &[u8], rest: &mut &[u8], output: &mut Output) -> Result<(), Error> {
     let start = output.length();
-    // One for each frame: a decoder that is used again takes memory for the whole window at once.
+    // One for each frame: a decoder that is reused reserves memory for the whole window at once.
     let mut decoder = FrameDecoder::new();
     decoder.set_max_window_size(WINDOW_LIMIT);
     match decoder.init(&mut *rest) {
@@ -82,7 +82,7 @@ fn frame(file: &[u8], rest: &mut &[u8], output: &mut Output) -> Result<(), Error
             found,
         })
     };
-    // The decoder yields zero for a frame that does not say it.
+    // The decoder yields zero for a frame that does not state its size.
     if declared != 0 && declared != produced {
         return Err(corrupt(Fault::Inconsistent, "Frame_Content_Size", declared));
     }
@@ -94,7 +94,7 @@ fn frame(file: &[u8], rest: &mut &[u8], output: &mut Output) -> Result<(), Error
     }
 }
 
-/// Moves what has left the window, or all when the frame is at its end.
+/// Moves the bytes that have left the window, or all of them at the end of the frame.
 fn collect(decoder: &mut FrameDecoder, output: &mut Output) -> Result<(), Error> {
     while decoder.can_collect() > 0 {
         output.grow(decoder.can_collect())?;
@@ -107,7 +107,7 @@ fn collect(decoder: &mut FrameDecoder, output: &mut Output) -> Result<(), Error>
     Ok(())
 }
 
-/// A skippable frame of `length` bytes goes on behind the end of the file.
+/// A skippable frame of `length` bytes extends beyond the end of the file.
 fn truncated(file: &[u8], rest: &[u8], length: u64) -> Error {
     Error::Truncated {
         format: Format::Zstd,
@@ -118,7 +118,7 @@ fn truncated(file: &[u8], rest: &[u8], length: u64) -> Error {
     }
 }
 
-/// The decoder's own words would bring the descriptions of all its parts into every loader.
+/// The decoder's own messages are not used: they would add the descriptions of all its parts to every loader.
 fn data(file: &[u8], rest: &[u8], error: &FrameDecoderError) -> Error {
     let cause = match error {
         FrameDecoderError::ReadFrameHeaderError(_) => "the frame's header is damaged",

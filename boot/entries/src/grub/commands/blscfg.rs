@@ -9,21 +9,21 @@ use super::{Call, Status};
 use crate::{
     Error, File,
     grub::{
-        blscfg::{Around, BlsCfg},
+        blscfg::{BlsCfg, EnclosingMenu},
         interpreter::Interpreter,
         item::Item,
     },
 };
 
-/// Where entries stand unless `blsdir` says something else.
+/// Folders of entries, unless `blsdir` names another.
 const FOLDERS: [&str; 2] = ["/loader/entries", "/boot/loader/entries"];
 
-/// Shows the entries that stand on `$boot`, `$root`, or beside the script, or in the folder that is named. All of
-/// them, whether the default, the others or one by its name is asked for: it is found among them.
+/// Shows the entries on `$boot`, on `$root`, on the script's volume, or in the folder that is named. Always all of
+/// them, even if only the default, the others or one by name is asked for: that one is among them.
 pub fn blscfg(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
     let Some(cfg) = called(grub, call) else { return Ok(Status::Success) };
     if !grub.scripts.blscfg.iter().any(|known| known.volume == cfg.volume) {
-        // The variables stay until the entries are read.
+        // The variables are kept until the entries are read, so they are charged.
         grub.share.text.charge(grub.environment().bytes())?;
         let index = grub.scripts.blscfg.len();
         grub.scripts.blscfg.push(BlsCfg { variables: grub.environment().all(), ..cfg });
@@ -45,7 +45,7 @@ fn called(grub: &Interpreter<'_>, call: &Call<'_>) -> Option<BlsCfg> {
         None => Vec::from([environment.get("boot"), environment.get("root")]),
     };
     let on = |device| folders.iter().filter_map(move |folder| grub.spot(&format!("({device}){folder}")));
-    // Where the script stands, whatever GRUB sees of it.
+    // The script's own volume, whatever GRUB's variables name.
     let home = grub.home().filter(|_| named.is_none());
     let beside = home.iter().flat_map(|home| folders.iter().map(|folder| (home.volume, *folder)));
     let beside = beside.map(|(volume, folder)| File { volume, path: folder.into() });
@@ -54,5 +54,12 @@ fn called(grub: &Interpreter<'_>, call: &Call<'_>) -> Option<BlsCfg> {
     };
     let File { volume, path } = devices.into_iter().flat_map(on).chain(beside).find(is_there)?;
     let folder = String::from_utf8(path).ok().filter(|path| !FOLDERS.contains(&path.as_str()));
-    Some(BlsCfg { volume, folder, variables: Vec::new(), wait: None, source: None, menu: Around::default() })
+    Some(BlsCfg {
+        volume,
+        folder,
+        variables: Vec::new(),
+        wait: None,
+        source: None,
+        menu: EnclosingMenu::default(),
+    })
 }

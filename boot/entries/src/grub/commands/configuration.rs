@@ -18,21 +18,21 @@ use crate::{
 
 /// `grubenv` has 1024 bytes.
 const LARGEST_ENVIRONMENT: u64 = 64 * 1024;
-/// Variables that tell where the script stands that is read.
+/// Variables that tell a script its own location.
 const WHERE: [&str; 2] = ["config_file", "config_directory"];
 
 /// Source: GRUB 2.14, grub-core/commands/loadenv.c.
 const LOAD_ENV: Syntax =
     Syntax { options: &[value("file", Some('f')), flag("skip-sig", Some('s'))], keeps_unknown: false };
 
-/// Runs another file's commands as if they stood here; none is there, that is no failure.
+/// Runs another file's commands in place. A missing file is not a failure.
 pub fn source(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
     let Some(path) = call.only() else { return Ok(Status::Failure) };
     let found = grub.read(path, MOST_SCRIPT);
     grub.budget.check(call.line)?;
     grub.here.environment.status = 0;
     match found {
-        // A stub that reads the menu which was found where it stands.
+        // A stub that sources a grub.cfg which was found and run already.
         Some((file, text)) if grub.scripts.is_known(&text, |volume| volume == file.volume) => {
             grub.boot.known = Some(file.volume);
             Ok(Status::Success)
@@ -45,8 +45,8 @@ pub fn source(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Err
     }
 }
 
-/// Runs another file with exported variables only. Its menu takes the place of this one, so that its entries are
-/// ours, and it says what is their default.
+/// Runs another file with exported variables only. Its menu replaces this one, so its entries become ours, and its
+/// variables decide their default.
 pub fn configfile(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
     match call.only() {
         Some(path) => opened(grub, path, call.line, &["default", "fallback", "timeout", "timeout_style"]),
@@ -69,7 +69,7 @@ pub fn normal(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Err
     opened(grub, path, call.line, &["default", "fallback", "timeout", "timeout_style"])
 }
 
-/// `kept`: the variables of its context that are ours behind it.
+/// `kept`: variables of its context that are copied into ours afterwards.
 fn opened(grub: &mut Interpreter<'_>, path: &str, line: u32, kept: &[&str]) -> Result<Status, Error> {
     let found = grub.read(path, MOST_SCRIPT);
     grub.budget.check(line)?;
@@ -96,7 +96,7 @@ fn opened(grub: &mut Interpreter<'_>, path: &str, line: u32, kept: &[&str]) -> R
                 None => grub.here.environment.unset(name),
             }
         }
-        // These variables stay as long as the menu does.
+        // These variables are kept as long as the menu, so they are charged.
         grub.budget.menu(line, inner.environment.bytes())?;
         grub.here.menu.extend(in_context(inner.menu, inner.environment));
     }
@@ -104,8 +104,8 @@ fn opened(grub: &mut Interpreter<'_>, path: &str, line: u32, kept: &[&str]) -> R
 }
 
 impl Interpreter<'_> {
-    /// Runs the text of a file, which the script names by this path. Scripts find what stands beside them by variables that
-    /// hold meanwhile.
+    /// Runs the text of a file, which the script names by this path. While it runs, variables tell it its location, by
+    /// which it finds neighbouring files.
     ///
     /// # Errors
     /// [`Error::Limit`]
@@ -154,7 +154,7 @@ pub fn load_env(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, E
     Ok(Status::Success)
 }
 
-/// Disks are never written: a choice for one boot stays.
+/// Disks are never written, so a `next_entry` for one boot cannot be cleared.
 pub fn save_env(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
     let given = match call.parse(&LOAD_ENV) {
         Ok(given) => given,

@@ -71,7 +71,7 @@ pub fn export(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Err
     Ok(call.first().is_some().into())
 }
 
-/// More than there are leaves all of them in place.
+/// A count larger than the number of arguments changes nothing.
 pub fn shift(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
     if !grub.is_in_call() {
         return Ok(Status::Success);
@@ -102,7 +102,7 @@ pub fn continue_(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, 
     Ok(levels(grub, call).map_or(Status::Failure, |levels| leave(grub, levels, Flow::Continue)))
 }
 
-/// How many loops a `break` names; none where that is no number.
+/// How many loops a `break` names; none if that is not a number.
 fn levels(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Option<u32> {
     let count = match call.arguments {
         [] => 1,
@@ -113,7 +113,7 @@ fn levels(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Option<u32> {
     Some(u32::try_from(count).unwrap_or(u32::MAX).min(grub.frame().loops))
 }
 
-/// Outside of loops nothing happens.
+/// Outside of loops it has no effect.
 fn leave(grub: &mut Interpreter<'_>, levels: u32, flow: fn(u32) -> Flow) -> Status {
     grub.here.environment.status = 0;
     Status::Ends(if levels > 0 { flow(levels) } else { Flow::Next })
@@ -158,7 +158,7 @@ pub fn menuentry(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, 
     if grub.here.menu.len() >= MOST_ITEMS {
         return Err(Error::Limit { line, what: "menu entries", limit: crate::budget::number(MOST_ITEMS) });
     }
-    // Each may be kept as a title and an argument, too.
+    // Twice: each may be kept as a title and as an argument.
     let bytes = total(call.arguments.iter().map(String::len));
     grub.budget.menu(line, work(bytes, 2))?;
     let given = match call.parse(&MENUENTRY) {
@@ -200,7 +200,7 @@ fn body_of(grub: &Interpreter<'_>, text: &str, line: u32) -> Result<Block, Error
             Ok(Some(unit)) => statements.extend_from_slice(&unit),
             Ok(None) => return Ok(statements.into()),
             Err(error @ Error::Limit { .. }) => return Err(error),
-            // As in a file, a wrong line is left out.
+            // As in a file, a line with a syntax error is skipped.
             Err(_) => {}
         }
     }

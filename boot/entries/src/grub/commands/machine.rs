@@ -12,12 +12,12 @@ use crate::{
     },
 };
 
-/// The firmware goes on to what it would boot next.
+/// The firmware goes on with its next boot option.
 pub fn exit(grub: &mut Interpreter<'_>, _: &Call<'_>) -> Result<Status, Error> {
     Ok(end(grub, Leaving::Exit))
 }
 
-/// `halt`, `reboot`: nothing is switched off while menus are looked at.
+/// `halt`, `reboot`: outside of entries they fail, since nothing is switched off while menus are read.
 pub fn leave(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
     if !grub.is_in_entry {
         return Ok(Status::Failure);
@@ -41,7 +41,7 @@ pub fn cpuid(grub: &mut Interpreter<'_>, _: &Call<'_>) -> Result<Status, Error> 
     Ok(grub.is_x86.into())
 }
 
-/// Of all modules, one changes what words mean.
+/// Only one module changes the meaning of words.
 pub fn insmod(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
     grub.has_wildcards |= call.first() == Some("regexp");
     Ok(call.first().is_some().into())

@@ -30,7 +30,7 @@ fn add(
     Ok(read(text).is_some_and(|password| Rc::make_mut(&mut grub.users).add(name, password)).into())
 }
 
-/// Nobody is there to be asked.
+/// Fails if a password would be needed: nobody can be asked while menus are read.
 pub fn authenticate(grub: &mut Interpreter<'_>, _: &Call<'_>) -> Result<Status, Error> {
     Ok(grub.environment().lookup("superusers").is_none().into())
 }

@@ -42,7 +42,7 @@ pub fn probe(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Erro
     let Some(device) = Device::parse(device) else { return Ok(Status::Failure) };
     let filesystem = grub.places.on(&device);
     let volume = filesystem.and_then(|filesystem| grub.volumes.get(filesystem.default()));
-    // A disk that has volumes in its partitions only.
+    // The device may be a whole disk that has volumes only in its partitions.
     let is_there = |disk| grub.volumes.all().iter().any(|volume| volume.home().disks.contains(&disk));
     if volume.is_none() && !device.disk().is_some_and(is_there) {
         return Ok(Status::Failure);

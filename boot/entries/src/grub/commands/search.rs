@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 //! `search`: a device by its filesystem's UUID or label, or by a file.
 //!
-//! Source: GRUB 2.14, grub-core/commands/search_wrap.c and search.c. Hints are not followed: they name the devices of
-//! another machine's firmware.
+//! Source: GRUB 2.14, grub-core/commands/search_wrap.c and search.c. Hints are ignored: they name devices of the
+//! firmware that GRUB was configured on.
 
 use alloc::{format, string::String};
 
@@ -53,7 +53,7 @@ pub fn search(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Err
         Err(status) => return Ok(status),
     };
     let is_set = given.has("set");
-    // Hints for other platforms of GRUB are no names.
+    // Hints for other GRUB platforms are not names to search for.
     let name = given.plain.iter().copied().find(|word| !word.starts_with("--hint-"));
     let (name, variable) = match (name, given.value("set")) {
         (Some(name), variable) => (name, is_set.then(|| variable.unwrap_or("root"))),
@@ -69,7 +69,7 @@ pub fn search(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Err
     } else {
         return Ok(Status::Failure);
     };
-    // No volume of ours is one that GRUB would have decrypted.
+    // None of our volumes is one that GRUB would have decrypted.
     if given.has("cryptodisk-only") {
         return Ok(Status::Failure);
     }
@@ -112,7 +112,7 @@ fn find(
         By::Uuid => volume.has_uuid(name),
         By::Label => volume.has_label(name.as_bytes()),
     };
-    // Two disks may be copies of one another: a script means the disk that it stands on.
+    // Disks may be copies of each other: the script's own disk is searched first.
     let disk = |volume| grub.volumes.get(volume).map(Volume::disk);
     let own = grub.home().and_then(|home| disk(home.volume));
     let filesystems = grub.places.filesystems.all();
@@ -121,7 +121,7 @@ fn find(
     let far = all().filter(|volume| Some(volume.disk()) != own);
     let found = near.chain(far).find(is_meant);
     let device = found.map(|volume| grub.places.name(volume.id()));
-    // A filesystem is as much work as a word.
+    // Each filesystem costs as much as a word.
     grub.budget.command(line, filesystems.len(), 0)?;
     let Some(device) = device else { return Ok(Status::Failure) };
     if let Some(variable) = variable {

@@ -55,7 +55,7 @@ pub fn devicetree(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status,
 
 /// An EFI program with its options, or sectors of a disk, which only a BIOS starts.
 pub fn chainloader(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
-    // Options of the command for a BIOS.
+    // `--force` and `--bpb` matter only on a BIOS.
     let mut words = call.arguments.iter().skip_while(|word| matches!(word.as_str(), "--force" | "--bpb"));
     let Some(path) = words.next() else { return Ok(Status::Failure) };
     let sectors = path.rsplit_once(')').map_or(path.as_str(), |(_, sectors)| sectors);
@@ -75,14 +75,14 @@ pub fn chainloader(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status
     Ok(Status::Success)
 }
 
-/// Nothing behind it is run, if something is loaded.
+/// Ends the entry if something is loaded.
 pub fn boot(grub: &mut Interpreter<'_>, _: &Call<'_>) -> Result<Status, Error> {
     let is_end = grub.is_in_entry && grub.boot.is_loaded();
     Ok(if is_end { Status::Ends(Flow::Exit) } else { (!grub.is_in_entry).into() })
 }
 
-/// Arguments as GRUB hands them to a kernel: `grub_create_loader_cmdline` of grub-core/lib/cmdline.c, and Red Hat's,
-/// which leaves `\xHH` as it stands.
+/// Arguments as GRUB passes them to a kernel: `grub_create_loader_cmdline` of grub-core/lib/cmdline.c, and Red Hat's
+/// version, which leaves `\xHH` unchanged.
 fn command_line(words: &[String], line: u32) -> Result<String, Error> {
     let mut text = String::new();
     for word in words {

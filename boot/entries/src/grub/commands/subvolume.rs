@@ -17,7 +17,7 @@ const GET_DEFAULT: Syntax = Syntax {
     keeps_unknown: false,
 };
 
-/// `btrfs-mount-subvol DEVICE FOLDER SUBVOLUME`: paths below the folder are of the subvolume from now on.
+/// `btrfs-mount-subvol DEVICE FOLDER SUBVOLUME`: from now on, paths below the folder are paths of the subvolume.
 pub fn mount(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
     let [device, folder, subvolume, ..] = call.arguments else { return Ok(Status::Failure) };
     Ok(grub.add_mount(device, folder, subvolume, call.line)?.into())

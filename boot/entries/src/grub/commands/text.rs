@@ -26,10 +26,10 @@ const TR: Syntax = Syntax {
     keeps_unknown: false,
 };
 
-/// `regexp [--set [NUMBER:]VARIABLE]… EXPRESSION TEXT`: group 1 where no number is given; a group that took no part
+/// `regexp [--set [NUMBER:]VARIABLE]… EXPRESSION TEXT`: group 1 where no number is given; a group that did not match
 /// unsets its variable.
 pub fn regexp(grub: &mut Interpreter<'_>, call: &Call<'_>) -> Result<Status, Error> {
-    // The command stands in the module that gives wildcards their meaning.
+    // The command is part of the module `regexp`, which enables wildcards.
     grub.has_wildcards = true;
     let given = match call.parse(&REGEXP) {
         Ok(given) => given,

@@ -3,22 +3,22 @@
 
 use alloc::{boxed::Box, vec, vec::Vec};
 
-/// Groups, with the whole expression: nobody can name more.
+/// Most groups, including the whole expression: scripts cannot name more.
 const MOST_GROUPS: usize = 10;
-/// Groups in groups.
+/// Most levels of nested groups.
 const DEEPEST: u32 = 16;
 /// RE_DUP_MAX of POSIX.
 const MOST_REPEATS: u32 = 255;
-/// Repetitions of one part; POSIX gives more than one no meaning.
+/// Most repetition operators on one part; POSIX leaves more than one undefined.
 const MOST_REPETITIONS: usize = 4;
-/// Ranges of one set, each of which is looked at for each byte of a text.
+/// Most ranges of one set, each of which is compared with each byte of a text.
 const MOST_RANGES: usize = 64;
 
 /// Bytes.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Set {
     ranges: Vec<(u8, u8)>,
-    /// All others.
+    /// All bytes outside of the ranges.
     is_negated: bool,
 }
 
@@ -44,11 +44,11 @@ pub enum Node {
     End,
     /// A group and its number.
     Group(usize, Box<Node>),
-    /// One behind the other.
+    /// A sequence.
     Sequence(Vec<Node>),
-    /// One of these, the first that fits.
+    /// Alternatives, the first that matches.
     Either(Vec<Node>),
-    /// The same several times.
+    /// A repetition.
     Repeat {
         /// What is repeated.
         node: Box<Node>,
@@ -59,7 +59,7 @@ pub enum Node {
     },
 }
 
-/// The tree of an expression, and how many groups it has with the whole expression; none where it is wrong.
+/// The tree of an expression, and its number of groups, including the whole expression; none if it is invalid.
 pub fn parse(expression: &[u8]) -> Option<(Node, usize)> {
     let mut parser = Parser { rest: expression, groups: 1, depth: 0 };
     let node = parser.alternatives()?;
@@ -69,7 +69,7 @@ pub fn parse(expression: &[u8]) -> Option<(Node, usize)> {
 /// No expression.
 struct Wrong;
 
-/// How often a part is repeated; without `most`, there is no limit.
+/// A range of repetitions; without `most`, there is no limit.
 struct Range {
     least: u32,
     most: Option<u32>,
@@ -148,7 +148,7 @@ impl Parser<'_> {
         self.take(b')').then(|| Node::Group(number, inner.into()))
     }
 
-    /// How often the part in front of this is repeated; none where nothing says so.
+    /// The repetition of the preceding part; none if no operator follows.
     fn repetition(&mut self) -> Result<Option<Range>, Wrong> {
         let range = match self.peek() {
             Some(b'*') => Range { least: 0, most: None },
@@ -161,7 +161,7 @@ impl Parser<'_> {
         Ok(Some(range))
     }
 
-    /// `{2}`, `{2,}`, `{2,3}`; a brace before anything else is one.
+    /// `{2}`, `{2,}`, `{2,3}`; before anything else, a brace is literal.
     fn interval(&mut self) -> Result<Option<Range>, Wrong> {
         let mut halves = self.rest.splitn(2, |byte| *byte == b'}');
         let (Some(inside), Some(rest)) = (halves.next(), halves.next()) else { return Ok(None) };
@@ -184,7 +184,7 @@ impl Parser<'_> {
         Ok(Some(Range { least, most: Some(most) }))
     }
 
-    /// Behind `[`.
+    /// Reads a set, after `[`.
     fn bracket(&mut self) -> Option<Set> {
         let mut set = Set { ranges: Vec::new(), is_negated: self.take(b'^') };
         let mut is_first = true;
@@ -214,7 +214,7 @@ impl Parser<'_> {
         }
     }
 
-    /// `[:NAME:]`, of which the first bracket was read.
+    /// `[:NAME:]`, after the first bracket.
     fn class(&mut self) -> Option<&'static [(u8, u8)]> {
         let end = self.rest.windows(2).position(|pair| pair == b":]")?;
         let name = self.rest.get(1..end)?;
