@@ -149,7 +149,7 @@ impl<'c, D: Dial> Blob<'c, D> {
 
     /// Asks the host to which the registry redirected for another range, without credentials. `None` if it has
     /// no answer: its address may have expired, so the registry is asked again.
-    async fn from_store(&self, range: Option<Range>) -> Option<Response<'_, D>> {
+    async fn stored_response(&self, range: Option<Range>) -> Option<Response<'_, D>> {
         let store = self.store.borrow().clone()?;
         let response = self.client.http.send(&Request { range, ..Request::get(&store) }).await;
         let response = response.and_then(Response::success).ok();
@@ -169,7 +169,7 @@ impl<D: Dial> Source for Blob<'_, D> {
     }
 
     async fn open(&self, range: Option<Range>) -> Result<Response<'_, D>, Error> {
-        if let Some(response) = self.from_store(range).await {
+        if let Some(response) = self.stored_response(range).await {
             return Ok(response);
         }
         let scope = if self.is_only_original.get() { Scope::Original } else { Scope::Everywhere };
