@@ -195,7 +195,7 @@ fn programs_that_start_the_loader_again() {
         format!("failed: start Back: E-HANDOVER-RETURNED the program returned to the loader; {next}")
     };
 
-    let machine = Machine::new(&[back.clone()]).leading_back();
+    let machine = Machine::new(core::slice::from_ref(&back)).leading_back();
     let (lines, end) = machine.boot();
     let refused = format!("{NESTED}returning to the firmware");
     let after = returned("returning to the firmware");
